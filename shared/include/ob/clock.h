@@ -1,0 +1,9 @@
+/* Clocks. No decision compares the clocks of two machines (docs/architecture.md). */
+#pragma once
+
+#include <stdint.h>
+
+int64_t ob_wall_ms(void); /* since the epoch: for shown times only */
+int64_t ob_mono_ms(void); /* CLOCK_MONOTONIC: for time-outs within a process */
+int64_t ob_mono_us(void);
+int64_t ob_boot_ms(void); /* CLOCK_BOOTTIME: executors time runs on it */

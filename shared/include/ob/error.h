@@ -1,0 +1,44 @@
+/* One way to fail: functions return 0 or a negative errno and fill an ob_error (docs/architecture.md). */
+#pragma once
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+/* What went wrong, for a person. Plain data; zero-initialise it. */
+typedef struct ob_error {
+    char text[512];
+    bool retriable; /* the same call may succeed later: the other side is away or busy */
+} ob_error;
+
+/* Fills 'err' (may be NULL) and returns -code: `return ob_fail(err, EINVAL, "queue %s ...", name);` */
+__attribute__((format(printf, 3, 4))) int ob_fail(ob_error *err, int code, const char *fmt, ...);
+
+/* As ob_fail, and marks the error as retriable. */
+__attribute__((format(printf, 3, 4))) int ob_fail_retry(ob_error *err, int code, const char *fmt,
+                                                        ...);
+
+/* Puts "context: " before what 'err' says already. */
+__attribute__((format(printf, 2, 3))) void ob_error_context(ob_error *err, const char *fmt, ...);
+
+/* Cleanup by attribute: `ob_cleanup(ob_freep) char *s = NULL;` */
+#define ob_cleanup(fn) __attribute__((cleanup(fn)))
+
+static inline void ob_freep(void *p)
+{
+    free(*(void **)p);
+}
+
+/* Hands ownership out of a cleanup variable. */
+#define ob_take(p)                                                                                 \
+    ({                                                                                             \
+        __typeof__(p) ob_taken_ = (p);                                                             \
+        (p) = NULL;                                                                                \
+        ob_taken_;                                                                                 \
+    })
+
+/* Allocation in base and start-up code: aborts when memory is out. Free with free(). */
+void *ob_calloc(size_t n, size_t size);
+void *ob_realloc(void *p, size_t size);
+char *ob_strdup(const char *s);
+__attribute__((format(printf, 1, 2))) char *ob_strf(const char *fmt, ...);

@@ -1,0 +1,25 @@
+/* The topics, one table: name, partitions, retention, who may make it. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define OB_TOPIC_SUBMISSIONS "batch.submissions" /* api -> scheduler: doorbell */
+#define OB_TOPIC_COMMANDS "batch.commands"       /* api -> scheduler, scaler: doorbell */
+#define OB_TOPIC_PLACEMENTS "batch.placements"   /* scheduler -> executor */
+#define OB_TOPIC_EXECUTIONS "batch.executions"   /* executor, probes -> scheduler, scaler */
+#define OB_TOPIC_INSTANCES "batch.instances"     /* scaler <-> scheduler */
+#define OB_TOPIC_DEMAND "batch.demand"           /* scheduler -> scaler */
+#define OB_TOPIC_LOGS "batch.logs"               /* executor -> api (consumer group) */
+#define OB_TOPIC_JOB_STATE "batch.job-state"     /* scheduler -> anyone: public */
+
+typedef struct ob_topic {
+    const char *name;
+    bool partitioned; /* OPENBATCH_KAFKA_PARTITIONS partitions, else one */
+    const char *configs[8]; /* "key", "value", ..., NULL */
+} ob_topic;
+extern const ob_topic ob_topics[]; /* ends with name == NULL */
+
+/* The partition of batch.placements on which an instance's messages are: hash(instance id) mod partitions (FNV-1a 32). */
+int32_t ob_instance_partition(const char *instance_id, int32_t partitions);
