@@ -1,7 +1,9 @@
-/* Kafka behind a vtable, so that tests plug a fake. One ob_bus a process; calls come from its owner's thread unless said.
+/* Kafka behind a vtable, so that tests plug a fake. One ob_bus a process; calls come from its
+ * owner's thread unless said.
  *
- * Internal topics are assigned from their end, without groups or committed offsets (docs/architecture.md); batch.logs alone has a
- * group. A lost or repeated message changes nothing: every message is a doorbell or a level. */
+ * Internal topics are assigned from their end, without groups or committed offsets
+ * (docs/architecture.md); batch.logs alone has a group. A lost or repeated message changes nothing:
+ * every message is a doorbell or a level. */
 #pragma once
 
 #include <stddef.h>
@@ -23,7 +25,8 @@ typedef struct ob_bus_msg {
 
 /* What happened to a position or topic; the service reconciles. */
 typedef enum ob_bus_event {
-    OB_BUS_REASSIGNED, /* an unknown topic, partition or offset was met: positions were resolved anew, messages may be missing */
+    OB_BUS_REASSIGNED, /* an unknown topic, partition or offset was met: positions were resolved
+                          anew, messages may be missing */
     OB_BUS_DOWN,       /* all brokers are away */
     OB_BUS_UP,
 } ob_bus_event;
@@ -53,32 +56,51 @@ void ob_bus_free(ob_bus *bus); /* flushes for at most 2 s */
 /* Makes the topics of ob_topics that are missing. Errors: retriable while the broker is away. */
 int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err);
 
-/* Assigns all partitions of 'topics' (NULL-terminated) at end offsets resolved now; replaces an earlier assignment. Returns after the offsets
- * are known: what is produced afterwards is seen. partitions_only: NULL, or for each topic the one partition wanted, -1 = all. */
-int ob_bus_assign_end(ob_bus *bus, const char *const *topics, const int32_t *partitions_only,
-                      int timeout_ms, ob_error *err);
-/* Subscribes to topics with the configured group; offsets are committed by ob_bus_commit after the messages' effects are durable. */
+/* Assigns all partitions of 'topics' (NULL-terminated) at end offsets resolved now; replaces an
+ * earlier assignment. Returns after the offsets are known: what is produced afterwards is seen.
+ * partitions_only: NULL, or for each topic the one partition wanted, -1 = all. */
+int ob_bus_assign_end(ob_bus *bus,
+                      const char *const *topics,
+                      const int32_t *partitions_only,
+                      int timeout_ms,
+                      ob_error *err);
+/* Subscribes to topics with the configured group; offsets are committed by ob_bus_commit after the
+ * messages' effects are durable. */
 int ob_bus_subscribe(ob_bus *bus, const char *const *topics, ob_error *err);
 int ob_bus_commit(ob_bus *bus, ob_error *err);
 /* Stops consuming (a deposed leader). */
 void ob_bus_unassign(ob_bus *bus);
 
-/* Number of partitions of a topic as the broker says, cached; refreshed on OB_BUS_REASSIGNED. Errors: -EIO retriable. */
+/* Number of partitions of a topic as the broker says, cached; refreshed on OB_BUS_REASSIGNED.
+ * Errors: -EIO retriable. */
 int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *ret, ob_error *err);
 /* End (high watermark) and begin offsets of a partition. */
-int ob_bus_watermarks(ob_bus *bus, const char *topic, int32_t partition, int timeout_ms,
-                      int64_t *ret_low, int64_t *ret_high, ob_error *err);
+int ob_bus_watermarks(ob_bus *bus,
+                      const char *topic,
+                      int32_t partition,
+                      int timeout_ms,
+                      int64_t *ret_low,
+                      int64_t *ret_high,
+                      ob_error *err);
 
-/* Queues one message (copied). partition -1: by key. ref: handed to on_delivery (NULL: nobody asks). Never blocks. A full queue is -EAGAIN.
- * Any thread. */
-int ob_bus_send(ob_bus *bus, const char *topic, int32_t partition, const char *key, size_t key_len,
-                const char *data, size_t len, void *ref, ob_error *err);
+/* Queues one message (copied). partition -1: by key. ref: handed to on_delivery (NULL: nobody
+ * asks). Never blocks. A full queue is -EAGAIN. Any thread. */
+int ob_bus_send(ob_bus *bus,
+                const char *topic,
+                int32_t partition,
+                const char *key,
+                size_t key_len,
+                const char *data,
+                size_t len,
+                void *ref,
+                ob_error *err);
 
-/* Handles what has arrived, calling the handlers from the caller's thread: waits up to timeout_ms for the first message, takes at most
- * 'max' messages. Returns the number of messages. */
+/* Handles what has arrived, calling the handlers from the caller's thread: waits up to timeout_ms
+ * for the first message, takes at most 'max' messages. Returns the number of messages. */
 int ob_bus_poll(ob_bus *bus, int timeout_ms, int max);
 
-/* A file descriptor that becomes readable when ob_bus_poll has something to do (for epoll; drain it by reading). */
+/* A file descriptor that becomes readable when ob_bus_poll has something to do (for epoll; drain it
+ * by reading). */
 int ob_bus_fd(ob_bus *bus);
 
 /* Is a broker reachable, as far as is known now? */

@@ -1,4 +1,5 @@
-/* Redis: one connection. A view only: nothing is decided from it that PostgreSQL does not say (docs/architecture.md). */
+/* Redis: one connection. A view only: nothing is decided from it that PostgreSQL does not say
+ * (docs/architecture.md). */
 #pragma once
 
 #include <hiredis/hiredis.h>
@@ -7,12 +8,18 @@
 
 typedef struct ob_cache ob_cache;
 
-/* address: a unix socket's path (begins with /) or host:port. password: NULL or text. Does not connect yet. */
+/* address: a unix socket's path (begins with /) or host:port. password: NULL or text. Does not
+ * connect yet. */
 ob_cache *ob_cache_new(const char *address, const char *password, int timeout_ms);
 void ob_cache_free(ob_cache *cache);
 
-/* Runs one command (printf-like as redisCommand), connecting or reconnecting first. *ret (may be NULL) is new: freeReplyObject it.
- * Errors: -EIO (away; retriable), -EPROTO (Redis answered an error: text). Bounded by timeout_ms. */
+/* Runs one command (printf-like as redisCommand), connecting or reconnecting first. *ret (may be
+ * NULL) is new: freeReplyObject it. Errors: -EIO (away; retriable), -EPROTO (Redis answered an
+ * error: text). Bounded by timeout_ms. */
 int ob_cache_cmd(ob_cache *cache, redisReply **ret, ob_error *err, const char *fmt, ...);
-int ob_cache_argv(ob_cache *cache, int argc, const char **argv, const size_t *lens, redisReply **ret,
+int ob_cache_argv(ob_cache *cache,
+                  int argc,
+                  const char **argv,
+                  const size_t *lens,
+                  redisReply **ret,
                   ob_error *err);

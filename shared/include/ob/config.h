@@ -1,4 +1,5 @@
-/* Configuration from the environment: one table of {name, type, offset, default, help} a program. */
+/* Configuration from the environment: one table of {name, type, offset, default, help} a program.
+ */
 #pragma once
 
 #include <stddef.h>
@@ -14,7 +15,7 @@ typedef enum ob_config_type {
 } ob_config_type;
 
 typedef struct ob_config_field {
-    const char *name;         /* environment variable; NULL ends the table */
+    const char *name; /* environment variable; NULL ends the table */
     ob_config_type type;
     size_t offset;            /* of the member in the program's config struct */
     const char *default_text; /* NULL: required. May hold ${NAME} of another variable */
@@ -38,18 +39,25 @@ extern const ob_config_field ob_config_common_fields[];
 /* The variables of the services that reach PostgreSQL (OPENBATCH_PG). */
 extern const char ob_config_pg_default[];
 
-/* Fills 'out' from the environment by 'fields' (and, when common is true, ob_config_common_fields; the struct must begin
- * with ob_config_common then). Errors: -EINVAL with a text that names the variable. */
+/* Fills 'out' from the environment by 'fields' (and, when common is true, ob_config_common_fields;
+ * the struct must begin with ob_config_common then). Errors: -EINVAL with a text that names the
+ * variable. */
 int ob_config_load(void *out, const ob_config_field *fields, bool common, ob_error *err);
 
-/* Handles --help, --version, --check-config (prints the effective values, secrets masked) and --config-table (one TSV row a
- * variable: name, default, help; docs/configuration.md is checked against it). Returns true when the program should exit with
- * *ret_code. */
-bool ob_config_cli(int argc, char **argv, const char *program, void *out,
-                   const ob_config_field *fields, bool common, int *ret_code);
+/* Handles --help, --version, --check-config (prints the effective values, secrets masked) and
+ * --config-table (one TSV row a variable: name, default, help; docs/configuration.md is checked
+ * against it). Returns true when the program should exit with *ret_code. */
+bool ob_config_cli(int argc,
+                   char **argv,
+                   const char *program,
+                   void *out,
+                   const ob_config_field *fields,
+                   bool common,
+                   int *ret_code);
 
 /* Frees the strings of 'out'. */
 void ob_config_done(void *out, const ob_config_field *fields, bool common);
 
-/* Reads a small secret file, without the trailing newline. *ret is new, free() it. Errors: -errno. */
+/* Reads a small secret file, without the trailing newline. *ret is new, free() it. Errors: -errno.
+ */
 int ob_config_read_secret(const char *path, char **ret, ob_error *err);

@@ -1,4 +1,5 @@
-/* PostgreSQL: one connection, prepared statements, pipelines, array parameters. Not thread-safe: one owner a connection. */
+/* PostgreSQL: one connection, prepared statements, pipelines, array parameters. Not thread-safe:
+ * one owner a connection. */
 #pragma once
 
 #include <libpq-fe.h>
@@ -15,8 +16,8 @@ typedef struct ob_db_stmt {
     const char *sql;
 } ob_db_stmt;
 
-/* Connects, sets plan_cache_mode=force_custom_plan and application_name, and prepares 'stmts' (NULL: none) when prepare is
- * called. Errors: -EIO, retriable. */
+/* Connects, sets plan_cache_mode=force_custom_plan and application_name, and prepares 'stmts'
+ * (NULL: none) when prepare is called. Errors: -EIO, retriable. */
 int ob_db_connect(const char *conninfo, const char *application, ob_db **ret, ob_error *err);
 void ob_db_free(ob_db *db);
 void ob_db_freep(ob_db **db);
@@ -26,7 +27,8 @@ int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err);
 /* Drops a broken connection and makes it anew, statements prepared again. */
 int ob_db_reconnect(ob_db *db, ob_error *err);
 
-/* Parameters of one statement, text or binary arrays, built in order. Zero-initialise; ob_params_done frees. */
+/* Parameters of one statement, text or binary arrays, built in order. Zero-initialise;
+ * ob_params_done frees. */
 #define OB_PARAMS_MAX 24
 typedef struct ob_params {
     int n;
@@ -40,8 +42,8 @@ void ob_param_text(ob_params *p, const char *text); /* borrowed; NULL = SQL NULL
 void ob_param_int(ob_params *p, int64_t value);     /* as text: fits any integer type */
 void ob_param_uuid(ob_params *p, const ob_uuid *id);
 void ob_param_bytes(ob_params *p, const void *data, size_t len); /* bytea, binary, borrowed */
-/* One-dimensional arrays in PostgreSQL's binary format; they copy. NULL elements of the text array are SQL NULLs.
- * INT64_MIN in an int64 array and INT32_MIN in an int32 array are SQL NULLs. */
+/* One-dimensional arrays in PostgreSQL's binary format; they copy. NULL elements of the text array
+ * are SQL NULLs. INT64_MIN in an int64 array and INT32_MIN in an int32 array are SQL NULLs. */
 void ob_param_uuid_array(ob_params *p, const ob_uuid *ids, size_t n);
 void ob_param_int16_array(ob_params *p, const int16_t *v, size_t n);
 void ob_param_int32_array(ob_params *p, const int32_t *v, size_t n);
@@ -49,23 +51,26 @@ void ob_param_int64_array(ob_params *p, const int64_t *v, size_t n);
 void ob_param_text_array(ob_params *p, const char *const *v, size_t n);
 void ob_param_bytes_array(ob_params *p, const void *const *v, const int *len, size_t n);
 
-/* Runs a prepared statement (or, with a leading blank or upper-case SQL verb, plain SQL by ob_db_sql) and waits. p may be NULL.
- * *ret (may be NULL) is new: PQclear it. SQLSTATE 40001/40P01 give -EAGAIN, a lost connection -EIO (retriable), a unique
- * violation -EEXIST, other errors -EPROTO; err has the server's message. ob_db_sqlstate tells the code. */
+/* Runs a prepared statement (or, with a leading blank or upper-case SQL verb, plain SQL by
+ * ob_db_sql) and waits. p may be NULL. *ret (may be NULL) is new: PQclear it. SQLSTATE 40001/40P01
+ * give -EAGAIN, a lost connection -EIO (retriable), a unique violation -EEXIST, other errors
+ * -EPROTO; err has the server's message. ob_db_sqlstate tells the code. */
 int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err);
 const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" when none */
 
-/* A pipeline: begin, queue statements, then sync: reads every result; *ret_results[i] is the i-th statement's (may be NULL: not wanted).
- * The first error ends it: the rest is aborted, the transaction with it; the connection is usable again afterwards (ROLLBACK was sent if needed).
- * ob_db_pipe_sync blocks at most timeout_ms (0: for ever) and gives -ETIMEDOUT with an unknown outcome. */
+/* A pipeline: begin, queue statements, then sync: reads every result; *ret_results[i] is the i-th
+ * statement's (may be NULL: not wanted). The first error ends it: the rest is aborted, the
+ * transaction with it; the connection is usable again afterwards (ROLLBACK was sent if needed).
+ * ob_db_pipe_sync blocks at most timeout_ms (0: for ever) and gives -ETIMEDOUT with an unknown
+ * outcome. */
 int ob_db_pipe_begin(ob_db *db, ob_error *err);
-int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err);                          /* BEGIN, COMMIT */
+int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err); /* BEGIN, COMMIT */
 int ob_db_pipe_add(ob_db *db, const char *stmt, const ob_params *p, ob_error *err);
 int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
 
 /* Columns of a result (text format). */
-const char *ob_col(const PGresult *res, int row, int col);      /* NULL for SQL NULL; borrowed */
+const char *ob_col(const PGresult *res, int row, int col); /* NULL for SQL NULL; borrowed */
 int64_t ob_col_int(const PGresult *res, int row, int col, int64_t if_null);
 bool ob_col_bool(const PGresult *res, int row, int col);
 bool ob_col_uuid(const PGresult *res, int row, int col, ob_uuid *ret);

@@ -1,4 +1,5 @@
-/* One way to fail: functions return 0 or a negative errno and fill an ob_error (docs/architecture.md). */
+/* One way to fail: functions return 0 or a negative errno and fill an ob_error
+ * (docs/architecture.md). */
 #pragma once
 
 #include <errno.h>
@@ -11,12 +12,13 @@ typedef struct ob_error {
     bool retriable; /* the same call may succeed later: the other side is away or busy */
 } ob_error;
 
-/* Fills 'err' (may be NULL) and returns -code: `return ob_fail(err, EINVAL, "queue %s ...", name);` */
+/* Fills 'err' (may be NULL) and returns -code: `return ob_fail(err, EINVAL, "queue %s ...", name);`
+ */
 __attribute__((format(printf, 3, 4))) int ob_fail(ob_error *err, int code, const char *fmt, ...);
 
 /* As ob_fail, and marks the error as retriable. */
-__attribute__((format(printf, 3, 4))) int ob_fail_retry(ob_error *err, int code, const char *fmt,
-                                                        ...);
+__attribute__((format(printf, 3, 4))) int
+ob_fail_retry(ob_error *err, int code, const char *fmt, ...);
 
 /* Puts "context: " before what 'err' says already. */
 __attribute__((format(printf, 2, 3))) void ob_error_context(ob_error *err, const char *fmt, ...);

@@ -1,4 +1,5 @@
-/* Identifiers: time-ordered UUIDs (RFC 9562 version 7), instance ids, run ids, task ids, random tokens. */
+/* Identifiers: time-ordered UUIDs (RFC 9562 version 7), instance ids, run ids, task ids, random
+ * tokens. */
 #pragma once
 
 #include <stdbool.h>
@@ -34,7 +35,8 @@ typedef struct ob_job_ref {
 bool ob_job_ref_parse(const char *text, ob_job_ref *ret);
 void ob_job_ref_format(const ob_job_ref *ref, char out[OB_RUN_TEXT]);
 
-/* A run is one placement of a job: <jobId>[:<index>]/<run>, numbered from 1 (docs/architecture.md). */
+/* A run is one placement of a job: <jobId>[:<index>]/<run>, numbered from 1 (docs/architecture.md).
+ */
 typedef struct ob_run_ref {
     ob_uuid id;
     int32_t index; /* -1: not an array child */

@@ -4,7 +4,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* AWS's seven states (docs: "Job states" in the AWS Batch user guide). The numbers are stored in PostgreSQL: never renumber. */
+/* AWS's seven states (docs: "Job states" in the AWS Batch user guide). The numbers are stored in
+ * PostgreSQL: never renumber. */
 typedef enum ob_job_state {
     OB_JOB_SUBMITTED = 0,
     OB_JOB_PENDING = 1,

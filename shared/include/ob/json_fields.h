@@ -29,5 +29,6 @@ typedef struct ob_json_field {
  * Errors: -EINVAL; the text names the member, e.g. "jobName must be a string". */
 int ob_json_decode(const json_t *obj, const ob_json_field *fields, void *out, ob_error *err);
 
-/* jansson with limits: depth, duplicate keys allowed (last wins), body size checked by the caller. */
+/* jansson with limits: depth, duplicate keys allowed (last wins), body size checked by the caller.
+ */
 int ob_json_parse(const char *data, size_t len, json_t **ret, ob_error *err);

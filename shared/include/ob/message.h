@@ -1,4 +1,5 @@
-/* The envelope of internal messages: {"v":1,"type":...,"epoch":...} and facts in arrays (docs/messages.md). */
+/* The envelope of internal messages: {"v":1,"type":...,"epoch":...} and facts in arrays
+ * (docs/messages.md). */
 #pragma once
 
 #include <jansson.h>
@@ -12,9 +13,14 @@
 /* A new message object. epoch 0 where no leader speaks. Caller owns it. */
 json_t *ob_message_new(const char *type, int64_t epoch);
 
-/* Parses and checks the envelope. *ret is new; *ret_type borrows from it. Errors: -EINVAL (no JSON, no envelope), -ENOTSUP (another version). */
-int ob_message_parse(const char *data, size_t len, json_t **ret, const char **ret_type,
-                     int64_t *ret_epoch, ob_error *err);
+/* Parses and checks the envelope. *ret is new; *ret_type borrows from it. Errors: -EINVAL (no JSON,
+ * no envelope), -ENOTSUP (another version). */
+int ob_message_parse(const char *data,
+                     size_t len,
+                     json_t **ret,
+                     const char **ret_type,
+                     int64_t *ret_epoch,
+                     ob_error *err);
 
 /* Compact text of a message; *ret is new, free() it. Returns its length. */
 size_t ob_message_dump(const json_t *msg, char **ret);

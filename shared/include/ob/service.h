@@ -10,14 +10,17 @@
 /* Set by SIGTERM and SIGINT; loops look at it. */
 extern atomic_bool ob_service_stopping;
 
-/* Installs the handlers (SIGPIPE ignored), names the process in logs. stop_fd: an eventfd that becomes readable on a stop. */
+/* Installs the handlers (SIGPIPE ignored), names the process in logs. stop_fd: an eventfd that
+ * becomes readable on a stop. */
 int ob_service_init(const char *name, const char *log_level, ob_error *err);
 int ob_service_stop_fd(void);
 
-/* Health on a unix socket <run_dir>/<name>.health: whoever connects gets one JSON object and the end of the stream.
- * A small thread serves it; the service posts what it knows with ob_health_set, any thread. The object answered:
- * {"service":..., "ok": bool (all 'required' dependencies answer), "leader": bool if set, "depends": {"postgresql": {"ok":true,"text":"..."}, ...},
- *  "info": {...}}. A loop that has not called ob_health_beat for 10 s makes ok false ("loop": silent). */
+/* Health on a unix socket <run_dir>/<name>.health: whoever connects gets one JSON object and the
+ * end of the stream. A small thread serves it; the service posts what it knows with ob_health_set,
+ * any thread. The object answered:
+ * {"service":..., "ok": bool (all 'required' dependencies answer), "leader": bool if set,
+ * "depends": {"postgresql": {"ok":true,"text":"..."}, ...}, "info": {...}}. A loop that has not
+ * called ob_health_beat for 10 s makes ok false ("loop": silent). */
 int ob_health_start(const char *run_dir, const char *name, ob_error *err);
 void ob_health_stop(void);
 void ob_health_beat(void);

@@ -16,10 +16,11 @@
 
 typedef struct ob_topic {
     const char *name;
-    bool partitioned; /* OPENBATCH_KAFKA_PARTITIONS partitions, else one */
+    bool partitioned;       /* OPENBATCH_KAFKA_PARTITIONS partitions, else one */
     const char *configs[8]; /* "key", "value", ..., NULL */
 } ob_topic;
 extern const ob_topic ob_topics[]; /* ends with name == NULL */
 
-/* The partition of batch.placements on which an instance's messages are: hash(instance id) mod partitions (FNV-1a 32). */
+/* The partition of batch.placements on which an instance's messages are: hash(instance id) mod
+ * partitions (FNV-1a 32). */
 int32_t ob_instance_partition(const char *instance_id, int32_t partitions);
