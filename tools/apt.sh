@@ -1,0 +1,39 @@
+#!/bin/bash
+# Installs the packages named as arguments, as root, and no system service starts because of it: policy-rc.d says no
+# meanwhile (what was there before is put back), PostgreSQL makes no cluster, new units are not enabled.
+set -euo pipefail
+export DEBIAN_FRONTEND=noninteractive
+policy=/usr/sbin/policy-rc.d
+cluster=/etc/postgresql-common/createcluster.d/openbatch.conf
+
+restore() {
+    rm -f "$policy" "$cluster"
+    rmdir "${cluster%/*}" /etc/postgresql-common 2>/dev/null || :
+    if [[ -e $policy.openbatch ]]; then mv "$policy.openbatch" "$policy"; fi
+}
+
+# Two copies may install at once; an earlier one may have died in the middle.
+exec 9>/run/openbatch-apt.lock
+flock 9
+[[ -e $policy.openbatch ]] && restore
+trap restore EXIT
+trap 'exit 1' INT TERM HUP
+if [[ -e $policy ]]; then mv "$policy" "$policy.openbatch"; fi
+printf '#!/bin/sh\nexit 101\n' >"$policy"
+chmod 755 "$policy"
+mkdir -p "${cluster%/*}"
+echo 'create_main_cluster = false' >"$cluster"
+
+apt-get -q update 9>&-
+before=$(dpkg-query -W -f '${Package}\n')
+apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
+    install "$@" 9>&-
+
+# Otherwise the next boot would start what nobody asked for.
+if command -v systemctl >/dev/null; then
+    for unit in docker.service docker.socket containerd.service; do
+        package=${unit%.*}
+        [[ $package == docker ]] && package=docker.io
+        grep -qx "$package" <<<"$before" || systemctl disable --quiet "$unit" || :
+    done
+fi

@@ -1,0 +1,113 @@
+# shellcheck shell=bash
+# Brings in what is not ours: Debian packages, Kafka's jars, Python packages. Each step does nothing when done before.
+
+check_platform() {
+    [[ $(uname -m) == x86_64 ]] || die "this machine is $(uname -m); openbatch runs on x86-64 Linux"
+    [[ -f /etc/debian_version ]] && have dpkg-query && have apt-get ||
+        die "this is no Debian-like system (no apt-get); openbatch is made for Debian 12 and its relatives"
+}
+
+# Prints the packages of tools/packages.txt that are missing; $1 = test includes those for the tests.
+missing_packages() {
+    local name word skip command
+    while read -r name word; do
+        [[ -z $name || $name == \#* ]] && continue
+        skip=
+        case $word in
+        unless=docker*)
+            # shellcheck disable=SC2310
+            if have dockerd || engine_found >/dev/null; then skip=1; fi
+            ;;
+        unless=*)
+            command=${word#unless=}
+            have "$command" && skip=1
+            ;;
+        for=test) [[ ${1:-} == test ]] || skip=1 ;;
+        '') ;;
+        *) die "tools/packages.txt: cannot read '$name $word'" ;;
+        esac
+        [[ -n $skip ]] && continue
+        [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || say "$name"
+    done <"$OB_ROOT/tools/packages.txt"
+}
+
+install_packages() {
+    local missing log=$OPENBATCH_HOME/log/apt.log
+    mapfile -t missing < <(missing_packages "${1:-}")
+    ((${#missing[@]})) || return 0
+    say "installing these Debian packages (nothing is removed, no system service is started):"
+    printf '%s\n' "${missing[*]}" | fold -s -w 96 | sed 's/^/    /'
+    local sudo=()
+    if ((EUID != 0)); then
+        have sudo && sudo -n true 2>/dev/null && sudo=(sudo -n)
+        ((${#sudo[@]})) || die "that takes root: run this as root, or first: apt-get install --no-install-recommends ${missing[*]}"
+    fi
+    mkdir -p "$OPENBATCH_HOME/log"
+    if ! "${sudo[@]}" /bin/bash "$OB_ROOT/tools/apt.sh" "${missing[@]}" >"$log" 2>&1 </dev/null; then
+        grep -E '^(E|W|Err|dpkg):?' "$log" | tail -n 8 | sed 's/^/    /' >&2
+        die "a package could not be installed; all of apt's words are in $log"
+    fi
+    hash -r
+}
+
+# Kafka from Maven Central, each jar checked against the checksums in this tree.
+install_kafka() {
+    local libs=$OPENBATCH_HOME/kafka/libs sums=$OB_ROOT/tools/kafka/checksums log=$OPENBATCH_HOME/log/maven.log
+    cmp -s "$sums" "$libs/.checked" && return 0
+    mkdir -p "$libs" "$OPENBATCH_HOME/log"
+    say "fetching Kafka's jars from Maven Central"
+    find "$libs/" -maxdepth 1 -name '*.jar' -delete
+    mvn -B -f "$OB_ROOT/tools/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs/" \
+        -Dmaven.repo.local="$OPENBATCH_HOME/m2" >"$log" 2>&1 </dev/null || {
+        grep -E '^\[ERROR\]' "$log" | head -n 4 >&2
+        die "Kafka's jars could not be fetched from Maven Central; Maven's words are in $log"
+    }
+    (cd "$libs" && sha256sum --quiet --strict -c "$sums" >&2) &&
+        [[ $(find "$libs/" -name '*.jar' | wc -l) == $(wc -l <"$sums") ]] ||
+        die "Kafka's jars are not those that tools/kafka/checksums names; nothing of them was started"
+    cp "$sums" "$libs/.checked"
+    rm -rf "$OPENBATCH_HOME/m2"
+}
+
+# Python packages from PyPI in a virtual environment; $1 = test adds those for the tests.
+install_venv() {
+    local venv=$OPENBATCH_HOME/venv log=$OPENBATCH_HOME/log/pip.log files=("$OB_ROOT/tools/requirements.txt") args=() f
+    [[ -f $OB_ROOT/tools/demo/requirements.txt ]] && files+=("$OB_ROOT/tools/demo/requirements.txt")
+    [[ ${1:-} == test ]] && files+=("$OB_ROOT/tools/requirements-test.txt")
+    # What was installed for the tests stays.
+    for f in "${files[@]}"; do
+        cmp -s "$f" "$venv/.installed-$(basename "$(dirname "$f")")-$(basename "$f")" || args+=(-r "$f")
+    done
+    ((${#args[@]})) || return 0
+    mkdir -p "$OPENBATCH_HOME/log"
+    say "installing the test clients (boto3, aws) from PyPI"
+    {
+        [[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "$venv"
+        "$venv/bin/pip" install --disable-pip-version-check --no-input -q "${args[@]}"
+    } >"$log" 2>&1 </dev/null || {
+        tail -n 4 "$log" | sed 's/^/    /' >&2
+        die "Python packages could not be installed; pip's words are in $log"
+    }
+    for f in "${files[@]}"; do
+        cp "$f" "$venv/.installed-$(basename "$(dirname "$f")")-$(basename "$f")"
+    done
+}
+
+# Builds into $OB_BUILD. Warnings are the tests' business: an unforeseen compiler must not stop a user.
+build() {
+    local log=$OPENBATCH_HOME/log/build.log args=(-Dwerror=false --buildtype=debugoptimized)
+    [[ ${OPENBATCH_SANITIZE:-} == 1 ]] && args+=(-Db_sanitize=address,undefined -Db_lundef=false)
+    mkdir -p "$OPENBATCH_HOME/log"
+    [[ -f $OB_BUILD/build.ninja ]] || {
+        say "building"
+        rm -rf "$OB_BUILD"
+        meson setup "${args[@]}" "$OB_BUILD" "$OB_ROOT" >"$log" 2>&1 </dev/null || {
+            tail -n 15 "$log" | sed 's/^/    /' >&2
+            die "the build could not be set up; meson's words are in $log"
+        }
+    }
+    ninja -C "$OB_BUILD" >"$log" 2>&1 </dev/null || {
+        grep -E -A6 'error|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2
+        die "the build failed; the compiler's words are in $log"
+    }
+}

@@ -1,0 +1,85 @@
+# shellcheck shell=bash
+# Sets Kafka up: users, configuration, storage, access rules. Jobs share the host's network, so both listeners ask for
+# a password, and a user may do what his service needs and nothing else.
+
+KAFKA_USERS=(admin api scheduler scaler executor reader)
+
+kafka_password() { cat "$OPENBATCH_HOME/secrets/kafka-$1.password"; }
+
+kafka_jaas() { # USER...: what a listener knows; the broker itself is admin
+    local user
+    printf 'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="%s"' \
+        "$(kafka_password admin)"
+    for user in "$@"; do
+        printf ' user_%s="%s"' "$user" "$(kafka_password "$user")"
+    done
+    printf ';\n'
+}
+
+kafka_configure() {
+    local dir=$OPENBATCH_HOME/kafka
+    mkdir -p "$dir/data"
+    (
+        umask 077
+        cat >"$dir/server.properties" <<EOF
+process.roles=broker,controller
+node.id=1
+controller.quorum.voters=1@127.0.0.1:$OB_CONTROLLER_PORT
+listeners=CLIENT://127.0.0.1:$OB_KAFKA_PORT,CONTROLLER://127.0.0.1:$OB_CONTROLLER_PORT
+advertised.listeners=CLIENT://127.0.0.1:$OB_KAFKA_PORT
+listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+controller.listener.names=CONTROLLER
+inter.broker.listener.name=CLIENT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+sasl.mechanism.controller.protocol=PLAIN
+listener.name.client.plain.sasl.jaas.config=$(kafka_jaas "${KAFKA_USERS[@]}")
+listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin)
+authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
+allow.everyone.if.no.acl.found=false
+super.users=User:admin
+log.dirs=$dir/data
+auto.create.topics.enable=false
+num.partitions=1
+num.network.threads=2
+num.io.threads=4
+num.recovery.threads.per.data.dir=2
+offsets.topic.num.partitions=4
+offsets.topic.replication.factor=1
+transaction.state.log.num.partitions=1
+transaction.state.log.replication.factor=1
+transaction.state.log.min.isr=1
+share.coordinator.state.topic.num.partitions=1
+share.coordinator.state.topic.replication.factor=1
+share.coordinator.state.topic.min.isr=1
+group.initial.rebalance.delay.ms=0
+log.retention.hours=24
+log.segment.bytes=67108864
+log.cleaner.dedupe.buffer.size=16777216
+metadata.log.segment.bytes=67108864
+EOF
+    )
+    cp "$OB_ROOT/tools/kafka/log4j2.properties" "$dir/"
+    [[ -f $dir/data/meta.properties ]] || kafka_format
+}
+
+kafka_format() {
+    local log=$OPENBATCH_HOME/log/kafka-format.log
+    # Fresh storage knows no access rules yet.
+    rm -f "$OPENBATCH_HOME/kafka/acls.applied"
+    java -XX:-UsePerfData -Xmx256m -XX:TieredStopAtLevel=1 -Dlog4j2.disableJmx=true -cp "$OB_KAFKA_LIBS/*" kafka.tools.StorageTool \
+        format -t "$(openssl rand 16 | base64 | tr '+/' '-_' | tr -d =)" -c "$OPENBATCH_HOME/kafka/server.properties" \
+        >"$log" 2>&1 </dev/null || {
+        tail -n 10 "$log" | sed 's/^/    /' >&2
+        die "Kafka's storage could not be made"
+    }
+}
+
+# Applies tools/kafka/acls.py unless Kafka's storage has seen this very version of it.
+kafka_acls() {
+    local done=$OPENBATCH_HOME/kafka/acls.applied script=$OB_ROOT/tools/kafka/acls.py
+    cmp -s "$script" "$done" && return 0
+    "$OPENBATCH_HOME/venv/bin/python" "$script" "127.0.0.1:$OB_KAFKA_PORT" \
+        "$OPENBATCH_HOME/secrets/kafka-admin.password" || die "Kafka's access rules could not be set"
+    cp "$script" "$done"
+}

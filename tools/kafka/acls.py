@@ -1,0 +1,103 @@
+"""Makes Kafka's access rules exactly those below: what is missing is added, what is more is removed.
+
+What no rule allows is refused; `admin` stands above the rules. Each service may do what its part in the table of
+topics asks for. Executors run beside users' jobs and can write reports and logs and nothing else; `reader` is for
+people and programs that follow batch.job-state.
+
+usage: acls.py BOOTSTRAP ADMIN_PASSWORD_FILE
+"""
+
+import sys
+
+from confluent_kafka.admin import (
+    AclBinding,
+    AclBindingFilter,
+    AclOperation,
+    AclPermissionType,
+    AdminClient,
+    ResourcePatternType,
+    ResourceType,
+)
+
+READS = {
+    "api": ["logs"],
+    "scheduler": ["submissions", "commands", "executions", "instances", "job-state"],
+    "scaler": ["demand", "commands", "executions", "instances", "submissions"],
+    "executor": ["placements"],
+    "reader": ["job-state"],
+}
+WRITES = {
+    "api": ["submissions", "commands"],
+    # batch.executions: probes that tell a silent network from silent executors.
+    "scheduler": ["placements", "demand", "instances", "executions", "job-state"],
+    "scaler": ["instances", "executions"],
+    "executor": ["executions", "logs"],
+}
+# These make the topics that are missing, at start and after a wipe.
+MAKERS = ["api", "scheduler", "scaler"]
+
+
+def rule(kind, name, user, operation, pattern=ResourcePatternType.LITERAL, permission=AclPermissionType.ALLOW):
+    return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, permission)
+
+
+def rules():
+    topic, group = ResourceType.TOPIC, ResourceType.GROUP
+    prefixed = ResourcePatternType.PREFIXED
+    for operation, table in ((AclOperation.READ, READS), (AclOperation.WRITE, WRITES)):
+        for user, names in table.items():
+            for name in names:
+                yield rule(topic, f"batch.{name}", user, operation)
+    for user in MAKERS:
+        for operation in (
+            AclOperation.CREATE,
+            AclOperation.DESCRIBE,
+            AclOperation.DESCRIBE_CONFIGS,
+            AclOperation.ALTER_CONFIGS,
+        ):
+            yield rule(topic, "batch.", user, operation, prefixed)
+    for user in WRITES:
+        yield rule(ResourceType.BROKER, "kafka-cluster", user, AclOperation.IDEMPOTENT_WRITE)
+        # librdkafka looks for a group's coordinator even where partitions are assigned by hand.
+        yield rule(group, f"openbatch-{user}", user, AclOperation.READ, prefixed)
+    yield rule(group, "*", "reader", AclOperation.READ)
+    yield rule(group, "openbatch-", "reader", AclOperation.ALL, prefixed, AclPermissionType.DENY)
+
+
+def wait(futures):
+    for future in futures.values():
+        future.result(timeout=30)
+
+
+def main():
+    bootstrap, password_file = sys.argv[1:]
+    with open(password_file, encoding="ascii") as file:
+        password = file.read().strip()
+    admin = AdminClient(
+        {
+            "bootstrap.servers": bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": "admin",
+            "sasl.password": password,
+        }
+    )
+    everything = AclBindingFilter(
+        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+    )
+    there = set(admin.describe_acls(everything).result(timeout=30))
+    wanted = set(rules())
+    if missing := list(wanted - there):
+        wait(admin.create_acls(missing))
+    if extra := [
+        AclBindingFilter(
+            acl.restype, acl.name, acl.resource_pattern_type, acl.principal, acl.host, acl.operation, acl.permission_type
+        )
+        for acl in there - wanted
+    ]:
+        wait(admin.delete_acls(extra))
+    print(f"Kafka's access rules: {len(wanted)}, of which {len(missing)} new; {len(extra)} removed")
+
+
+if __name__ == "__main__":
+    main()

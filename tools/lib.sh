@@ -1,0 +1,144 @@
+# shellcheck shell=bash
+# What the verbs share: where a copy's state lies, its settings, its processes, its health.
+# Sourced by ./openbatch with OB_ROOT set; changes nothing by itself.
+
+say() { printf '%s\n' "$*"; }
+note() { printf 'openbatch: %s\n' "$*" >&2; }
+die() {
+    note "$*"
+    exit 1
+}
+have() { command -v "$1" >/dev/null 2>&1; }
+
+ob_version() {
+    local v
+    v=$(sed -n "s/^ *version: '\(.*\)',$/\1/p" "$OB_ROOT/meson.build" | head -n 1)
+    say "$v$(git -C "$OB_ROOT" describe --always --dirty 2>/dev/null | sed 's/^/ (/; s/$/)/')"
+}
+
+# --- where things are ---------------------------------------------------------------------------
+
+PATH=$PATH:/usr/sbin:/sbin
+OPENBATCH_HOME=$(realpath -m "${OPENBATCH_HOME:-$OB_ROOT/.openbatch}")
+export OPENBATCH_HOME
+OB_HASH=$(printf %s "$OPENBATCH_HOME" | sha256sum | cut -c1-8)
+# Unix socket paths end at 107 bytes, so sockets lie in a short place however deep the home is.
+if ((EUID == 0)); then
+    OPENBATCH_RUN_DIR=/run/openbatch/$OB_HASH
+else
+    OPENBATCH_RUN_DIR=${XDG_RUNTIME_DIR:-/tmp}/openbatch-$EUID-$OB_HASH
+fi
+export OPENBATCH_RUN_DIR
+# PostgreSQL runs as another user than the rest and makes its socket itself: a directory of its own.
+OB_PG_SOCKETS=$OPENBATCH_RUN_DIR.pg
+
+BACKING=(postgres redis kafka)
+SERVICES=(api scheduler scaler)
+
+# Settings that later verbs must find again: KEY=VALUE lines of $OPENBATCH_HOME/config.
+config_get() {
+    [[ -f $OPENBATCH_HOME/config ]] && sed -n "s/^$1=//p" "$OPENBATCH_HOME/config" | tail -n 1
+    return 0
+}
+config_set() {
+    local rest
+    rest=$(grep -v "^$1=" "$OPENBATCH_HOME/config" 2>/dev/null || :)
+    printf '%s\n' ${rest:+"$rest"} "$1=$2" >"$OPENBATCH_HOME/config.new"
+    mv "$OPENBATCH_HOME/config.new" "$OPENBATCH_HOME/config"
+}
+
+OPENBATCH_PORT=${OPENBATCH_PORT:-$(config_get port)}
+OPENBATCH_PORT=${OPENBATCH_PORT:-8080}
+[[ $OPENBATCH_PORT =~ ^[1-9][0-9]{0,4}$ ]] && ((OPENBATCH_PORT <= 65516)) ||
+    die "OPENBATCH_PORT=$OPENBATCH_PORT is no port number up to 65516"
+OB_KAFKA_PORT=$((OPENBATCH_PORT + 1))
+OB_CONTROLLER_PORT=$((OPENBATCH_PORT + 2))
+export OPENBATCH_PORT
+
+# The container engine: ours when `up` started one, otherwise the one that answered then.
+engine_is_ours() { [[ $(config_get engine) == ours ]]; }
+engine_host() {
+    if engine_is_ours; then
+        say "unix://$OPENBATCH_RUN_DIR/docker.sock"
+    else
+        config_get engine
+    fi
+}
+
+initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
+need_home() {
+    initialised || die "nothing in $OPENBATCH_HOME yet: './openbatch up' makes it (or OPENBATCH_HOME names another)"
+}
+
+# One verb that changes the copy at a time. The descriptor must not reach what we start (9>&-).
+take_lock() {
+    mkdir -p "$OPENBATCH_HOME"
+    exec 9>"$OPENBATCH_HOME/lock"
+    flock -n 9 && return 0
+    note "another openbatch command works on $OPENBATCH_HOME; waiting for it"
+    flock 9
+}
+
+# --- processes ----------------------------------------------------------------------------------
+
+# The service directories of executors on this host; the scaler makes and starts them.
+instance_dirs() {
+    local d
+    for d in "$OPENBATCH_HOME"/instances/*/; do
+        [[ -d ${d}supervise ]] && say "${d%/}"
+    done
+    return 0
+}
+
+# Processes of this copy (its home stands in their environment), by command name.
+# usage: our_pids NAME...; names are those of /proc/*/comm (15 bytes). This shell and its parents are not among them.
+our_pids() {
+    local p pid comm name
+    for p in /proc/[0-9]*; do
+        pid=${p#/proc/}
+        { read -r comm <"$p/comm"; } 2>/dev/null || continue
+        for name in "$@"; do
+            [[ $comm == "${name:0:15}" ]] || continue
+            if grep -qzxF "OPENBATCH_HOME=$OPENBATCH_HOME" "$p/environ" 2>/dev/null; then say "$pid"; fi
+        done
+    done
+}
+
+runsvdir_pid() {
+    local pid
+    pid=$(cat "$OPENBATCH_HOME/runsvdir.pid" 2>/dev/null) || return 1
+    [[ $(cat "/proc/$pid/comm" 2>/dev/null) == runsvdir ]] || return 1
+    grep -qzxF "OPENBATCH_HOME=$OPENBATCH_HOME" "/proc/$pid/environ" 2>/dev/null || return 1
+    say "$pid"
+}
+
+# --- health: each prints nothing and tells by its exit status -------------------------------------
+
+healthy() {
+    case $1 in
+    postgres) timeout 5 pg_isready -q -h "$OPENBATCH_RUN_DIR" -d openbatch ;;
+    redis) [[ $(timeout 5 redis-cli -s "$OPENBATCH_RUN_DIR/redis.sock" ping 2>/dev/null) == PONG ]] ;;
+    kafka) timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$OB_KAFKA_PORT" 2>/dev/null ;;
+    dockerd) engine_answers "unix://$OPENBATCH_RUN_DIR/docker.sock" ;;
+    api | scheduler | scaler) service_health "$1" >/dev/null ;;
+    esac
+}
+
+# Prints a service's own word on its health, one JSON object; fails unless it says ok.
+service_health() { /usr/bin/python3 "$OB_ROOT/tools/health.py" "$1" "$OPENBATCH_RUN_DIR" "$OPENBATCH_PORT"; }
+
+engine_answers() {
+    if [[ $1 == unix://* ]]; then
+        [[ $(curl -s --noproxy '*' -m 5 --unix-socket "${1#unix://}" http://docker/_ping 2>/dev/null) == OK ]]
+    else
+        have docker && timeout 10 docker -H "$1" version >/dev/null 2>&1
+    fi
+}
+
+# The last lines of a service's log, indented, for messages about what failed.
+log_tail() {
+    local f=$OPENBATCH_HOME/log/$1/current
+    [[ -s $f ]] || return 0
+    note "the end of $f:"
+    tail -n "${2:-15}" "$f" | sed 's/^/    /' >&2
+}

@@ -1,0 +1,283 @@
+# shellcheck shell=bash
+# Makes a copy's files (secrets, directories, service directories) and starts and stops its supervised processes.
+
+make_run_dir() {
+    local parent=${OPENBATCH_RUN_DIR%/*} dir
+    if ((EUID == 0)); then mkdir -p -m 755 "$parent"; fi
+    for dir in "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"; do
+        mkdir -p -m 700 "$dir"
+        # /tmp is everybody's: a directory that somebody else put there is not ours.
+        [[ ! -L $dir && $(stat -c %u "$dir") =~ ^($EUID|$(pg_uid))$ ]] || die "$dir belongs to somebody else"
+        chmod 700 "$dir"
+    done
+    if ((EUID == 0)); then chown postgres:postgres "$OB_PG_SOCKETS"; fi
+    ln -sfn "$OB_PG_SOCKETS/.s.PGSQL.5432" "$OPENBATCH_RUN_DIR/.s.PGSQL.5432"
+}
+
+pg_uid() { if ((EUID == 0)); then id -u postgres; else echo "$EUID"; fi; }
+
+make_secret() { # NAME COMMAND...: made once, readable by its owner only
+    local file=$OPENBATCH_HOME/secrets/$1
+    shift
+    [[ -s $file ]] && return 0
+    (umask 077 && "$@" >"$file.new" && mv "$file.new" "$file")
+}
+
+random_of() { # CHARACTERS COUNT
+    LC_ALL=C tr -dc "$1" < <(head -c 4096 /dev/urandom) | cut -c "1-$2"
+}
+
+root_key() {
+    say "AKIA$(random_of 'A-Z2-7' 16)"
+    random_of 'A-Za-z0-9+/' 40
+}
+
+make_home() {
+    local user
+    # Others may pass through (PostgreSQL has its data below), nobody may look.
+    mkdir -p "$OPENBATCH_HOME"
+    chmod 711 "$OPENBATCH_HOME"
+    (umask 077 && cd "$OPENBATCH_HOME" && mkdir -p secrets log sv kafka instances)
+    for user in "${KAFKA_USERS[@]}"; do
+        make_secret "kafka-$user.password" random_of 'A-Za-z0-9' 32
+    done
+    make_secret master.key openssl rand -hex 32
+    make_secret root.key root_key
+    echo '{}' >"$OPENBATCH_HOME/docker.json"
+}
+
+# --- PostgreSQL -----------------------------------------------------------------------------------
+
+as_postgres() { if ((EUID == 0)); then chpst -u postgres:postgres "$@"; else "$@"; fi; }
+
+# Sets OB_PGBIN and OB_PGDATA. The data lies in the home if PostgreSQL's own user can reach it there.
+pg_locate() {
+    OB_PGBIN=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
+    OB_PGDATA=$(config_get pgdata)
+    if [[ -z $OB_PGDATA ]]; then
+        OB_PGDATA=$OPENBATCH_HOME/pg
+        if ! (cd / && as_postgres test -x "$OPENBATCH_HOME"); then
+            OB_PGDATA=/var/lib/openbatch/$OB_HASH
+            note "PostgreSQL's user cannot reach $OPENBATCH_HOME; its data goes to $OB_PGDATA ('down --wipe' deletes it too)"
+        fi
+        config_set pgdata "$OB_PGDATA"
+    fi
+    if [[ -f $OB_PGDATA/PG_VERSION ]]; then
+        OB_PGBIN=/usr/lib/postgresql/$(<"$OB_PGDATA/PG_VERSION")/bin
+    fi
+    [[ -x $OB_PGBIN/postgres ]] || die "$OB_PGBIN/postgres is not there; $OB_PGDATA needs it"
+}
+
+pg_configure() {
+    if [[ ! -f $OB_PGDATA/PG_VERSION ]]; then
+        # An earlier initdb may have died half-way.
+        rm -rf "$OB_PGDATA"
+        mkdir -p -m 711 "${OB_PGDATA%/*}"
+        mkdir -m 700 "$OB_PGDATA"
+        if ((EUID == 0)); then chown postgres:postgres "$OB_PGDATA"; fi
+        (cd / && as_postgres "$OB_PGBIN/initdb" -D "$OB_PGDATA" -U postgres -E UTF8 --locale=C.UTF-8 --auth=peer) \
+            >"$OPENBATCH_HOME/log/initdb.log" 2>&1 </dev/null ||
+            die "PostgreSQL's data could not be made; see $OPENBATCH_HOME/log/initdb.log"
+    fi
+    # Only root and PostgreSQL's user reach the socket. Peer checks that once more by the kernel's word on who is
+    # calling, so a directory left open by mistake opens nothing.
+    printf 'local all all peer map=openbatch\n' >"$OB_PGDATA/pg_hba.conf"
+    printf 'openbatch %s openbatch\nopenbatch %s postgres\n' "$(id -un)" "$(id -un)" >"$OB_PGDATA/pg_ident.conf"
+    if ((EUID == 0)); then
+        printf 'openbatch postgres postgres\nopenbatch postgres openbatch\n' >>"$OB_PGDATA/pg_ident.conf"
+        chown postgres:postgres "$OB_PGDATA/pg_hba.conf" "$OB_PGDATA/pg_ident.conf"
+    fi
+}
+
+pg_database() {
+    local psql=(psql -X -q -At -v ON_ERROR_STOP=1 -h "$OPENBATCH_RUN_DIR" -U postgres -d postgres)
+    [[ -n $("${psql[@]}" -c "SELECT 1 FROM pg_roles WHERE rolname = 'openbatch'") ]] ||
+        "${psql[@]}" -c "CREATE ROLE openbatch LOGIN"
+    # To end a stale leader's backend is right for one's own role; nothing more is needed.
+    [[ -n $("${psql[@]}" -c "SELECT 1 FROM pg_database WHERE datname = 'openbatch'") ]] ||
+        "${psql[@]}" -c "CREATE DATABASE openbatch OWNER openbatch"
+}
+
+# --- the container engine ---------------------------------------------------------------------------
+
+# Prints the address of an engine that is not ours and answers.
+engine_found() {
+    local host=${DOCKER_HOST:-unix:///var/run/docker.sock}
+    [[ $host == "unix://$OPENBATCH_RUN_DIR/docker.sock" ]] && return 1
+    engine_answers "$host" && say "$host"
+}
+
+# Decided at the first `up` and kept: containers of one engine are nothing to another.
+engine_choose() {
+    local host
+    host=$(config_get engine)
+    if [[ -z $host ]]; then
+        if ! host=$(engine_found); then
+            ((EUID == 0)) || die "no container engine answers at ${DOCKER_HOST:-unix:///var/run/docker.sock}: start Docker and" \
+                "make sure that you may use it, or run this as root and openbatch starts one of its own"
+            have dockerd || die "no container engine answers, and there is no dockerd to start one (Debian: docker.io)"
+            host=ours
+        fi
+        config_set engine "$host"
+    elif [[ $host != ours ]] && ! engine_answers "$host"; then
+        die "the container engine at $host, which this copy uses, does not answer"
+    fi
+    [[ $host != ours ]] || BACKING+=(dockerd)
+    DOCKER_HOST=$(engine_host)
+    export DOCKER_HOST
+}
+
+# --- ports ----------------------------------------------------------------------------------------
+
+check_ports() {
+    local port line pid who
+    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT"; do
+        while read -r line; do
+            pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
+            if [[ -n $pid ]]; then
+                grep -qzxF "OPENBATCH_HOME=$OPENBATCH_HOME" "/proc/$pid/environ" 2>/dev/null && continue
+                who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-80) (pid $pid)"
+            else
+                who="somebody else's process"
+            fi
+            die "port $port is taken by $who; end it, or choose others: OPENBATCH_PORT=18080 ./openbatch up"
+        done < <(ss -Hltnp "sport = :$port")
+    done
+}
+
+# --- supervision ----------------------------------------------------------------------------------
+
+# What every process of this copy finds in its environment; it begins with nothing of the caller's but this.
+write_env() {
+    local name
+    {
+        for name in PATH OPENBATCH_HOME OPENBATCH_RUN_DIR OPENBATCH_PORT DOCKER_HOST OB_PGBIN OB_PGDATA OB_PG_SOCKETS \
+            OB_KAFKA_LIBS OB_BUILD; do
+            printf '%s=%q\n' "$name" "${!name}"
+        done
+        printf 'LANG=C.UTF-8\n'
+        [[ -n ${OPENBATCH_KAFKA:-} ]] || printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
+        # The caller's own settings; the engine fetches images through his proxy.
+        for name in $(compgen -A export | LC_ALL=C sort); do
+            case $name in
+            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_KAFKA_USER | OPENBATCH_KAFKA_PASSWORD_FILE) ;;
+            OPENBATCH_* | http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
+                SSL_CERT_DIR | TZ | ASAN_OPTIONS | LSAN_OPTIONS | UBSAN_OPTIONS | TSAN_OPTIONS)
+                printf '%s=%q\n' "$name" "${!name}"
+                ;;
+            esac
+        done
+    } >"$OPENBATCH_HOME/env.new"
+    mv "$OPENBATCH_HOME/env.new" "$OPENBATCH_HOME/env"
+}
+
+# The settings a service starts with, as one line; when it differs from the one it was started with, it is restarted.
+service_stamp() {
+    local files=("$OPENBATCH_HOME/env" "$OB_ROOT/tools/sv/$1")
+    case $1 in
+    kafka) files+=("$OPENBATCH_HOME/kafka/server.properties" "$OPENBATCH_HOME/kafka/libs/.checked") ;;
+    esac
+    # Settings of ours are nothing to PostgreSQL, Kafka, Redis and dockerd.
+    case $1 in
+    postgres | redis | kafka | dockerd) grep -vhE '^(OPENBATCH_[A-Z_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
+    *) cat "${files[@]}" ;;
+    esac | sha256sum
+}
+
+make_service() { # NAME: its service directory; it does not start before `sv up`
+    local dir=$OPENBATCH_HOME/sv/$1 source=$OB_ROOT/tools/sv
+    [[ -d $dir/supervise ]] || {
+        mkdir -p "$dir"
+        touch "$dir/down"
+    }
+    mkdir -p "$dir/log" "$dir/control" "$OPENBATCH_HOME/log/$1"
+    printf 's10000000\nn5\n' >"$OPENBATCH_HOME/log/$1/config"
+    install -m 755 "$source/log" "$dir/log/run"
+    [[ ! -f $source/$1.stop ]] || install -m 755 "$source/$1.stop" "$dir/control/t"
+    install -m 755 "$source/$1" "$dir/run"
+}
+
+start_supervisor() {
+    runsvdir_pid >/dev/null && return 0
+    if [[ -n $(our_pids runsv runsvdir) ]]; then
+        note "the supervisor is gone; taking its services over"
+        stop_services
+    fi
+    find "$OPENBATCH_HOME/sv/" -mindepth 1 -delete
+    local name
+    for name in "$@"; do make_service "$name"; done
+    env -i PATH="$PATH" OPENBATCH_HOME="$OPENBATCH_HOME" setsid runsvdir -P "$OPENBATCH_HOME/sv" \
+        >"$OPENBATCH_HOME/log/runsvdir.log" 2>&1 </dev/null 9>&- &
+    echo $! >"$OPENBATCH_HOME/runsvdir.pid"
+}
+
+start_service() { # NAME: running, with the settings and the program of now
+    local dir=$OPENBATCH_HOME/sv/$1 stamp pid i
+    make_service "$1"
+    # A new directory is found within five seconds.
+    for ((i = 0; i < 200; i++)); do
+        [[ -p $dir/supervise/ok ]] && sv status "$dir" >/dev/null 2>&1 && break
+        sleep 0.05
+    done
+    rm -f "$dir/down"
+    stamp=$(service_stamp "$1")
+    pid=$(cat "$dir/supervise/pid" 2>/dev/null || :)
+    if [[ -n $pid ]] && { [[ $stamp != "$(cat "$dir/stamp" 2>/dev/null)" ]] ||
+        [[ $(readlink "/proc/$pid/exe") == *' (deleted)' ]]; }; then
+        say "restarting $1"
+        sv -w 20 restart "$dir" >/dev/null || sv -w 5 force-restart "$dir" >/dev/null || :
+    fi
+    printf '%s\n' "$stamp" >"$dir/stamp"
+    sv up "$dir" >/dev/null || die "$1 cannot be started; see $OPENBATCH_HOME/log/runsvdir.log"
+}
+
+wait_healthy() { # SECONDS NAME...
+    local deadline=$((SECONDS + $1)) name
+    shift
+    for name in "$@"; do
+        until healthy "$name"; do
+            if ((SECONDS >= deadline)); then
+                note "$name is not healthy"
+                case $name in api | scheduler | scaler) service_health "$name" >&2 || : ;; esac
+                log_tail "$name"
+                die "try './openbatch logs $name'; './openbatch up' again goes on from here"
+            fi
+            sleep 0.1
+        done
+    done
+}
+
+# Ends all processes of this copy; containers, and the shims they hang on, go on.
+stop_services() {
+    local pid dirs
+    pid=$(runsvdir_pid) && kill "$pid"
+    # The scaler first, or it starts executors again; servers last.
+    stop_dirs 10 "$OPENBATCH_HOME/sv/scaler"
+    mapfile -t dirs < <(instance_dirs)
+    stop_dirs 10 "${dirs[@]}" "$OPENBATCH_HOME/sv/scheduler" "$OPENBATCH_HOME/sv/api"
+    stop_dirs 20 "$OPENBATCH_HOME"/sv/*
+    # What lost its supervisor before.
+    stop_strays TERM
+    stop_strays KILL
+    rm -f "$OPENBATCH_HOME/runsvdir.pid"
+}
+
+stop_dirs() { # SECONDS DIR...
+    local seconds=$1 dir dirs=()
+    shift
+    for dir in "$@"; do
+        if sv status "$dir" >/dev/null 2>&1; then dirs+=("$dir"); fi
+    done
+    ((${#dirs[@]} == 0)) || sv -w "$seconds" force-shutdown "${dirs[@]}" >/dev/null 2>&1 || :
+}
+
+stop_strays() { # SIGNAL
+    local i pids
+    for ((i = 0; i < 50; i++)); do
+        mapfile -t pids < <(our_pids runsvdir runsv svlogd openbatch-api openbatch-scheduler openbatch-scaler \
+            openbatch-executor java redis-server postgres dockerd containerd)
+        ((${#pids[@]})) || return 0
+        ((i % 25)) || kill "-$1" "${pids[@]}" 2>/dev/null || :
+        sleep 0.1
+    done
+}
