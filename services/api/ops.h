@@ -1,0 +1,103 @@
+/* What an operation of the API sees: the process, the request, the reply; and the table of
+ * operations. Everything an op_*.c needs is included from here. */
+#pragma once
+
+#include <jansson.h>
+#include <stdatomic.h>
+
+#include "api_error.h"
+#include "fields.h"
+#include "ob/bus.h"
+#include "ob/config.h"
+#include "ob/db.h"
+#include "ob/error.h"
+
+typedef struct api_config {
+    ob_config_common common; /* first: see ob/config.h */
+    char *listen;
+    int64_t port;
+    int64_t threads;
+    char *pg;
+    char *master_key_file;
+    char *root_key_file;
+} api_config;
+
+typedef struct api_keys api_keys;
+
+/* Process-wide; made by main.c, read by all threads. */
+typedef struct api_ctx {
+    const api_config *config;
+    ob_bus *bus; /* producer of doorbells; main.c's bell thread polls it. Consumers make their own
+                    ob_bus */
+    api_keys *keys;        /* access keys, decrypted on demand; has its own lock */
+    uint8_t token_key[32]; /* authenticates paging tokens; derived from the master key */
+    atomic_bool ready;     /* the schema is there; until then every operation is answered 503 */
+} api_ctx;
+
+typedef struct api_request {
+    const char *operation; /* "SubmitJob" */
+    const char *account;   /* the access key's */
+    const char *region;    /* the credential scope's */
+    const char *key_id;
+    const char *invocation_id; /* amz-sdk-invocation-id, NULL when absent */
+    const char *request_id;    /* x-amzn-RequestId of the answer */
+    json_t *body;          /* an object; borrowed. Checked against the operation's fields already */
+    const char *body_text; /* as sent (not NUL-terminated at body_len; it is followed by one NUL) */
+    size_t body_len;
+    api_ctx *ctx;
+    ob_db *db; /* this worker's connection, statements of api_stmt_tables prepared */
+} api_request;
+
+/* Returns 0 with rep->body or rep->raw filled (both absent: {} is answered), or a negative errno:
+ * then the reply is rep->code (see api_error.h) or, with no code, what rep->err says: retriable =
+ * 503, else 500 ServerException. So `r = ob_db_exec(req->db, ..., &rep->err); if (r < 0) return r;`
+ * is all a handler does about a broken database. -EAGAIN without a code (a transaction that
+ * PostgreSQL gave up for another) calls the handler again, three times in all: a handler has no
+ * effect outside its transaction before the commit. Thread: an HTTP worker. */
+typedef int (*api_handler)(api_request *req, api_reply *rep);
+
+typedef enum api_protocol {
+    API_BATCH, /* rest-json: POST <key> */
+    API_LOGS,  /* JSON 1.1: POST /, X-Amz-Target: <key> */
+} api_protocol;
+
+typedef struct api_operation {
+    api_protocol protocol;
+    const char *key;  /* path, or X-Amz-Target */
+    const char *name; /* "SubmitJob" */
+    api_handler handler;
+    const api_field *fields; /* members of the request; NULL: the handler checks all itself */
+    bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
+                   : ..." */
+} api_operation;
+extern const api_operation api_operations[]; /* ends with key == NULL */
+
+/* NULL: no such operation. */
+const api_operation *api_operation_find(api_protocol protocol, const char *key);
+
+/* Statements prepared on each worker's connection; ends with NULL. */
+extern const ob_db_stmt *const api_stmt_tables[];
+
+/* Rings a doorbell: never waits, never fails (the inbox is swept anyway). Any thread. */
+void api_ring(api_ctx *ctx, const char *topic, const char *data, size_t len);
+/* Rings batch.commands. */
+void api_ring_command(api_ctx *ctx);
+
+/* The handlers. */
+int op_create_compute_environment(api_request *req, api_reply *rep);
+int op_update_compute_environment(api_request *req, api_reply *rep);
+int op_describe_compute_environments(api_request *req, api_reply *rep);
+int op_delete_compute_environment(api_request *req, api_reply *rep);
+int op_create_job_queue(api_request *req, api_reply *rep);
+int op_update_job_queue(api_request *req, api_reply *rep);
+int op_describe_job_queues(api_request *req, api_reply *rep);
+int op_delete_job_queue(api_request *req, api_reply *rep);
+int op_register_job_definition(api_request *req, api_reply *rep);
+int op_describe_job_definitions(api_request *req, api_reply *rep);
+int op_deregister_job_definition(api_request *req, api_reply *rep);
+int op_submit_job(api_request *req, api_reply *rep);
+int op_describe_jobs(api_request *req, api_reply *rep);
+int op_list_jobs(api_request *req, api_reply *rep);
+int op_cancel_job(api_request *req, api_reply *rep);
+int op_terminate_job(api_request *req, api_reply *rep);
+int op_get_log_events(api_request *req, api_reply *rep);

@@ -1,0 +1,15 @@
+/* Paging tokens: opaque to clients, authenticated, bound to operation, account and region. */
+#pragma once
+
+#include "ops.h"
+
+/* A token that carries 'position' (any short text). *ret is new: free() it. */
+char *page_token_new(const api_request *req, const char *position);
+
+/* The position of a token made by the same operation for the same account and region. *ret is new.
+ * Errors: -EINVAL, the reply is a ClientException (garbage, another operation's). */
+int page_token_read(const api_request *req, const char *token, char **ret, api_reply *rep);
+
+/* maxResults and nextToken of a request: *ret_position is new, NULL on the first page (also for an
+ * empty token); *ret_max is maxResults, clamped to [1, limit], or 'limit' when absent or 0. */
+int page_read(api_request *req, int limit, int *ret_max, char **ret_position, api_reply *rep);

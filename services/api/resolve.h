@@ -1,0 +1,45 @@
+/* Finds what a request names. */
+#pragma once
+
+#include "arn.h"
+#include "ops.h"
+
+typedef struct api_queue {
+    int64_t id;
+    char name[API_NAME_MAX];
+    char arn[API_ARN_MAX];
+    bool enabled;
+    bool deleting;
+    bool has_status; /* false: CREATING */
+    bool valid;      /* of the last known status */
+    bool current;    /* the status is that of the wanted version (else UPDATING) */
+    int priority;
+} api_queue;
+
+/* By name or ARN, in the caller's account and region. Errors: -ENOENT, the reply is ClientException
+ * "JobQueue <text> not found."; a deleted (DELETING) queue is found. */
+int resolve_queue(api_request *req, const char *text, api_queue *ret, api_reply *rep);
+
+typedef struct api_definition {
+    int64_t id;
+    char name[API_NAME_MAX];
+    int revision;
+    char arn[API_ARN_MAX];
+    bool active;
+    json_t *body; /* the JobDefinition object of Describe without jobDefinitionName,
+                     jobDefinitionArn, revision, status:
+                     {"type":"container","parameters":{},"containerProperties":{...},"tags":{},...},
+                     normalised: the empty collections are there; vcpus/memory in the form in which
+                     they were sent. Owned */
+} api_definition;
+void api_definition_done(api_definition *definition);
+
+/* <name> or ARN without revision: the latest ACTIVE one. <name>:<revision> or a full ARN: that one,
+ * also when INACTIVE. Errors: -ENOENT or -EINVAL, the reply is the ClientException that SubmitJob
+ * gives. */
+int resolve_definition(api_request *req, const char *text, api_definition *ret, api_reply *rep);
+/* The same; an INACTIVE revision is refused too. */
+int resolve_active_definition(api_request *req,
+                              const char *text,
+                              api_definition *ret,
+                              api_reply *rep);
