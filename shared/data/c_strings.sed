@@ -1,0 +1,4 @@
+# Each line as a C string literal.
+s/[\\"]/\\&/g
+s/\t/\\t/g
+s/.*/"&\\n"/

@@ -1,0 +1,44 @@
+/* The catalogue of EC2 instance types that environments may name: data/instance_types.tsv, compiled
+ * in. Read-only after the first call; any thread. Names are case-sensitive. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ob/error.h"
+#include "ob/job.h"
+
+typedef enum ob_arch { OB_ARCH_NONE, OB_ARCH_X86_64, OB_ARCH_ARM64 } ob_arch;
+
+typedef struct ob_instance_type {
+    const char *name; /* m5.large */
+    ob_arch arch;
+    int32_t vcpus;   /* nominal: counts against maxvCpus */
+    int32_t mem_mib; /* nominal */
+    int32_t gpus;
+    /* Approximate prices in millionths of a dollar an hour: for ranking only. */
+    int64_t on_demand, spot;
+} ob_instance_type;
+
+/* All types, sorted by name. */
+const ob_instance_type *ob_catalog_types(size_t *ret_n);
+/* The type of exactly this name (m5.large), or NULL. */
+const ob_instance_type *ob_catalog_find(const char *name);
+/* What jobs can use of an instance: all its vCPUs; memory less what kernel and agent take
+ * (nominal * 0.975 - 32 MiB). */
+ob_resources ob_catalog_usable(const ob_instance_type *type);
+
+/* An entry of instanceTypes is a type (m5.large), a family (m5) or a bundle (optimal,
+ * default_x86_64, default_arm64). */
+
+/* The architecture of an entry's types; OB_ARCH_NONE: no such entry. */
+ob_arch ob_catalog_entry_arch(const char *entry);
+/* Does the entry allow this type? */
+bool ob_catalog_entry_has(const char *entry, const ob_instance_type *type);
+/* Every entry there is, sorted, for messages ("Instance type can only be one of [...]"). */
+const char *const *ob_catalog_entries(size_t *ret_n);
+
+/* Reads another catalogue in place of the one compiled in, before any other call, from one thread.
+ * The format is that of data/instance_types.tsv. Errors: -EINVAL (text names the line), -errno. */
+int ob_catalog_load(const char *path, ob_error *err);

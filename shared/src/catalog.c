@@ -1,0 +1,246 @@
+/* The catalogue of instance types: parses data/instance_types.tsv (compiled in as
+ * instance_types.inc) once. Owns the tables; they live until the process ends and never change
+ * after the first look-up. Any thread. */
+#include "ob/catalog.h"
+
+#include <errno.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char compiled_in[] =
+#include "instance_types.inc"
+    ;
+
+typedef struct bundle {
+    const char *name;
+    ob_arch arch;
+    const char *families; /* " m6i c6i r6i c7i " */
+} bundle;
+
+static pthread_once_t parsed_once = PTHREAD_ONCE_INIT;
+static char *text; /* what names below point into; never freed */
+static ob_instance_type *types;
+static bundle *bundles;
+static const char **entries;
+static size_t n_types, n_bundles, n_entries;
+
+static size_t family_len(const char *type)
+{
+    const char *dot = strchr(type, '.');
+    return dot ? (size_t)(dot - type) : strlen(type);
+}
+
+static ob_arch arch_parse(const char *name)
+{
+    if (!strcmp(name, "x86_64"))
+        return OB_ARCH_X86_64;
+    return strcmp(name, "arm64") ? OB_ARCH_NONE : OB_ARCH_ARM64;
+}
+
+/* 0.0850 as millionths; negative when it is no price. */
+static int64_t price_parse(const char *field)
+{
+    char *end;
+    double value = strtod(field, &end);
+    if (end == field || *end || !(value > 0 && value < 1e6))
+        return -1;
+    return (int64_t)(value * 1e6 + 0.5);
+}
+
+static bool count_parse(const char *field, long min, int32_t *ret)
+{
+    char *end;
+    long value = strtol(field, &end, 10);
+    if (end == field || *end || value < min || value > INT32_MAX)
+        return false;
+    *ret = (int32_t)value;
+    return true;
+}
+
+static bool bundle_add(char *const *field, size_t n)
+{
+    if (n != 3 || !field[0][1] || arch_parse(field[1]) == OB_ARCH_NONE)
+        return false;
+    bundles = ob_realloc(bundles, (n_bundles + 1) * sizeof(*bundles));
+    bundles[n_bundles++] = (bundle){ .name = field[0] + 1,
+                                     .arch = arch_parse(field[1]),
+                                     .families = ob_strf(" %s ", field[2]) };
+    return true;
+}
+
+static bool type_add(char *const *field, size_t n)
+{
+    if (n != 7)
+        return false;
+    ob_instance_type type = { .name = field[0],
+                              .arch = arch_parse(field[1]),
+                              .on_demand = price_parse(field[5]),
+                              .spot = price_parse(field[6]) };
+    if (!strchr(type.name, '.') || type.arch == OB_ARCH_NONE || type.on_demand <= 0 ||
+        type.spot <= 0 || !count_parse(field[2], 1, &type.vcpus) ||
+        !count_parse(field[3], 64, &type.mem_mib) || !count_parse(field[4], 0, &type.gpus))
+        return false;
+    types = ob_realloc(types, (n_types + 1) * sizeof(*types));
+    types[n_types++] = type;
+    return true;
+}
+
+static int by_type_name(const void *a, const void *b)
+{
+    return strcmp(((const ob_instance_type *)a)->name, ((const ob_instance_type *)b)->name);
+}
+
+static int by_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Bundles, families, types; each once. */
+static void entries_make(void)
+{
+    entries = ob_calloc(n_bundles + 2 * n_types, sizeof(*entries));
+    for (size_t i = 0; i < n_bundles; i++)
+        entries[n_entries++] = bundles[i].name;
+    for (size_t i = 0; i < n_types; i++)
+        entries[n_entries++] = types[i].name;
+    for (size_t i = 0; i < n_types; i++) {
+        size_t len = family_len(types[i].name);
+        if (i == 0 || family_len(types[i - 1].name) != len ||
+            strncmp(types[i - 1].name, types[i].name, len))
+            entries[n_entries++] = ob_strf("%.*s", (int)len, types[i].name);
+    }
+    qsort(entries, n_entries, sizeof(*entries), by_text);
+}
+
+/* Takes 'data' over. Returns 0, or the number of the first line that is wrong. */
+static int parse(char *data)
+{
+    text = data;
+    int line_no = 0;
+    for (char *rest = data, *line; (line = strsep(&rest, "\n"));) {
+        line_no++;
+        if (!*line || *line == '#')
+            continue;
+        char *field[8], *part;
+        size_t n = 0;
+        for (char *in = line; n < 8 && (part = strsep(&in, "\t"));)
+            field[n++] = part;
+        if (!(*line == '@' ? bundle_add(field, n) : type_add(field, n)))
+            return line_no;
+    }
+    if (n_types == 0)
+        return line_no;
+    qsort(types, n_types, sizeof(*types), by_type_name);
+    for (size_t i = 1; i < n_types; i++)
+        if (!strcmp(types[i - 1].name, types[i].name))
+            return line_no;
+    entries_make();
+    return 0;
+}
+
+/* Undoes a parse that failed. */
+static void forget(void)
+{
+    for (size_t i = 0; i < n_bundles; i++)
+        free((char *)bundles[i].families);
+    free(bundles);
+    free(types);
+    free(text);
+    text = NULL;
+    types = NULL;
+    bundles = NULL;
+    n_types = n_bundles = 0;
+}
+
+static void parse_compiled_in(void)
+{
+    if (n_types == 0 && parse(ob_strdup(compiled_in)) != 0)
+        abort(); /* the build's own data is wrong */
+}
+
+static void need_tables(void)
+{
+    (void)pthread_once(&parsed_once, parse_compiled_in);
+}
+
+int ob_catalog_load(const char *path, ob_error *err)
+{
+    FILE *file = fopen(path, "re");
+    if (!file)
+        return ob_fail(err, errno, "%s: %s", path, strerror(errno));
+    char *data = ob_calloc(1, 1024 * 1024);
+    size_t len = fread(data, 1, 1024 * 1024 - 1, file);
+    bool bad = ferror(file) || !feof(file);
+    (void)fclose(file);
+    if (bad || memchr(data, 0, len)) {
+        free(data);
+        return ob_fail(err, EINVAL, "%s cannot be read as a catalogue of under 1 MB", path);
+    }
+    int line = parse(data);
+    if (line)
+        forget();
+    return line ? ob_fail(err, EINVAL, "%s, line %d: no instance type", path, line) : 0;
+}
+
+const ob_instance_type *ob_catalog_types(size_t *ret_n)
+{
+    need_tables();
+    *ret_n = n_types;
+    return types;
+}
+
+const ob_instance_type *ob_catalog_find(const char *name)
+{
+    need_tables();
+    ob_instance_type key = { .name = name };
+    return bsearch(&key, types, n_types, sizeof(*types), by_type_name);
+}
+
+ob_resources ob_catalog_usable(const ob_instance_type *type)
+{
+    return (ob_resources){ .mcpu = type->vcpus * 1000,
+                           .mem_mib = (int32_t)((int64_t)type->mem_mib * 975 / 1000 - 32),
+                           .gpus = type->gpus };
+}
+
+static const bundle *bundle_find(const char *name)
+{
+    for (size_t i = 0; i < n_bundles; i++)
+        if (!strcmp(bundles[i].name, name))
+            return &bundles[i];
+    return NULL;
+}
+
+bool ob_catalog_entry_has(const char *entry, const ob_instance_type *type)
+{
+    need_tables();
+    if (strchr(entry, '.'))
+        return !strcmp(entry, type->name);
+    size_t len = family_len(type->name);
+    const bundle *b = bundle_find(entry);
+    if (!b)
+        return strlen(entry) == len && !strncmp(entry, type->name, len);
+    char family[64];
+    (void)snprintf(family, sizeof(family), " %.*s ", (int)len, type->name);
+    return strstr(b->families, family) != NULL;
+}
+
+ob_arch ob_catalog_entry_arch(const char *entry)
+{
+    need_tables();
+    const bundle *b = bundle_find(entry);
+    if (b)
+        return b->arch;
+    for (size_t i = 0; i < n_types; i++)
+        if (ob_catalog_entry_has(entry, &types[i]))
+            return types[i].arch;
+    return OB_ARCH_NONE;
+}
+
+const char *const *ob_catalog_entries(size_t *ret_n)
+{
+    need_tables();
+    *ret_n = n_entries;
+    return entries;
+}

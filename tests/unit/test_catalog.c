@@ -1,0 +1,110 @@
+/* The catalogue of instance types: names, families, bundles, usable sizes. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "ob/catalog.h"
+
+static void types_are_found_by_their_exact_name(void **state)
+{
+    (void)state;
+    const ob_instance_type *t = ob_catalog_find("m5.large");
+    assert_non_null(t);
+    assert_int_equal(t->vcpus, 2);
+    assert_int_equal(t->mem_mib, 8192);
+    assert_int_equal(t->gpus, 0);
+    assert_int_equal(t->arch, OB_ARCH_X86_64);
+    assert_int_equal(t->on_demand, 96000);
+    assert_int_equal(ob_catalog_find("g5.48xlarge")->gpus, 8);
+    assert_int_equal(ob_catalog_find("c5.2xlarge")->on_demand, 340000);
+    assert_null(ob_catalog_find("m5"));
+    assert_null(ob_catalog_find("M5.large"));
+    assert_null(ob_catalog_find(""));
+}
+
+static void usable_memory_is_less_than_nominal(void **state)
+{
+    (void)state;
+    ob_resources r = ob_catalog_usable(ob_catalog_find("m4.large"));
+    assert_int_equal(r.mcpu, 2000);
+    assert_int_equal(r.mem_mib, 7955); /* 8192 * 0.975 - 32 */
+    assert_int_equal(ob_catalog_usable(ob_catalog_find("p3.8xlarge")).gpus, 4);
+}
+
+static void entries_are_types_families_or_bundles(void **state)
+{
+    (void)state;
+    const ob_instance_type *m5 = ob_catalog_find("m5.large");
+    const ob_instance_type *m6i = ob_catalog_find("m6i.4xlarge");
+    const ob_instance_type *p3dn = ob_catalog_find("p3dn.24xlarge");
+    assert_true(ob_catalog_entry_has("m5", m5));
+    assert_true(ob_catalog_entry_has("m5.large", m5));
+    assert_false(ob_catalog_entry_has("m5.xlarge", m5));
+    assert_false(ob_catalog_entry_has("m", m5));
+    assert_false(ob_catalog_entry_has("optimal", m5));
+    assert_true(ob_catalog_entry_has("optimal", m6i));
+    assert_true(ob_catalog_entry_has("default_x86_64", m6i));
+    assert_false(ob_catalog_entry_has("default_arm64", m6i));
+    assert_true(ob_catalog_entry_has("p3dn", p3dn));
+    assert_false(ob_catalog_entry_has("p3", p3dn));
+
+    assert_int_equal(ob_catalog_entry_arch("optimal"), OB_ARCH_X86_64);
+    assert_int_equal(ob_catalog_entry_arch("default_arm64"), OB_ARCH_ARM64);
+    assert_int_equal(ob_catalog_entry_arch("m6g.medium"), OB_ARCH_ARM64);
+    assert_int_equal(ob_catalog_entry_arch("t3"), OB_ARCH_X86_64);
+    assert_int_equal(ob_catalog_entry_arch("t3.huge"), OB_ARCH_NONE);
+    assert_int_equal(ob_catalog_entry_arch("m5."), OB_ARCH_NONE);
+    assert_int_equal(ob_catalog_entry_arch(""), OB_ARCH_NONE);
+}
+
+static void every_entry_is_listed_once_in_order_and_means_something(void **state)
+{
+    (void)state;
+    size_t n, n_types;
+    const char *const *entries = ob_catalog_entries(&n);
+    const ob_instance_type *types = ob_catalog_types(&n_types);
+    assert_true(n > n_types);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_not_equal(ob_catalog_entry_arch(entries[i]), OB_ARCH_NONE);
+        if (i > 0)
+            assert_true(strcmp(entries[i - 1], entries[i]) < 0);
+    }
+    for (size_t i = 0; i < n_types; i++) {
+        assert_ptr_equal(ob_catalog_find(types[i].name), &types[i]);
+        assert_true(types[i].spot < types[i].on_demand);
+    }
+}
+
+/* Runs first: it must come before any look-up. */
+static void a_wrong_catalogue_is_refused_with_its_line(void **state)
+{
+    (void)state;
+    char path[] = "/tmp/ob-catalog-XXXXXX";
+    int fd = mkstemp(path);
+    const char text[] = "# one\nx1.big\tx86_64\tmany\t1024\t0\t0.1\t0.05\n";
+    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
+    close(fd);
+    ob_error err = { 0 };
+    assert_int_equal(ob_catalog_load(path, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "line 2"));
+    unlink(path);
+    assert_int_equal(ob_catalog_load(path, &err), -ENOENT);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_wrong_catalogue_is_refused_with_its_line),
+        cmocka_unit_test(types_are_found_by_their_exact_name),
+        cmocka_unit_test(usable_memory_is_less_than_nominal),
+        cmocka_unit_test(entries_are_types_families_or_bundles),
+        cmocka_unit_test(every_entry_is_listed_once_in_order_and_means_something),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
