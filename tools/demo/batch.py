@@ -72,7 +72,11 @@ class Batch:
                 entry["computeEnvironment"].rpartition("/")[2]
                 for entry in there["computeEnvironmentOrder"]
             ]
-            if (there["state"], there["priority"], attached) != ("ENABLED", priority, [environment]):
+            if (there["state"], there["priority"], attached) != (
+                "ENABLED",
+                priority,
+                [environment],
+            ):
                 self.client.update_job_queue(
                     jobQueue=name,
                     state="ENABLED",
@@ -82,7 +86,7 @@ class Batch:
         self._wait(lambda: self._is_valid(self._queue(name)), f"{name} is not VALID")
 
     def ensure_definition(self, name: str, container: dict) -> str:
-        """Registers the definition unless its newest revision is the same; returns name:revision."""
+        """Registers the definition unless its newest revision is the same: name:revision."""
         newest = None
         pages = self.client.get_paginator("describe_job_definitions")
         for page in pages.paginate(jobDefinitionName=name, status="ACTIVE"):
@@ -119,9 +123,7 @@ class Batch:
     # Jobs
 
     def submit(self, name: str, queue: str, definition: str, **more) -> str:
-        job = self.client.submit_job(
-            jobName=name, jobQueue=queue, jobDefinition=definition, **more
-        )
+        job = self.client.submit_job(jobName=name, jobQueue=queue, jobDefinition=definition, **more)
         self.submitted.append(job["jobId"])
         return job["jobId"]
 
@@ -199,9 +201,7 @@ class Batch:
             deadline = time.monotonic() + deadline_s
             while alive and time.monotonic() < deadline:
                 time.sleep(0.3)
-                alive = [
-                    job["jobId"] for job in self.describe(alive) if job["status"] not in ENDED
-                ]
+                alive = [job["jobId"] for job in self.describe(alive) if job["status"] not in ENDED]
             return alive
         except (BotoCoreError, ClientError) as error:
             raise DemoError("the demo's jobs could not be ended:", str(error)) from error

@@ -55,7 +55,9 @@ def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
     try:
         return subprocess.run(["docker", *arguments], capture_output=True, **options)
     except FileNotFoundError:
-        raise DemoError("there is no docker client on this machine; ./openbatch up installs it")
+        raise DemoError(
+            "there is no docker client on this machine; ./openbatch up installs it"
+        ) from None
 
 
 def check_engine() -> None:
@@ -65,10 +67,22 @@ def check_engine() -> None:
         raise DemoError(f"no container engine answers at {where}:", done.stderr.decode().strip())
 
 
-def is_present(image: Image) -> bool:
-    template = f'{{{{index .Config.Labels "{LABEL}"}}}}'
+def inspect(image: Image) -> tuple[str, str]:
+    """(id, recipe) of what has the image's name; empty where nothing has, or no recipe is told."""
+    template = f'{{{{.Id}}}} {{{{index .Config.Labels "{LABEL}"}}}}'
     done = docker("image", "inspect", "--format", template, image.name)
-    return done.returncode == 0 and done.stdout.decode().strip() == image.recipe()
+    if done.returncode != 0:
+        return "", ""
+    image_id, _, recipe = done.stdout.decode().strip().partition(" ")
+    return image_id, recipe
+
+
+def _put_away(image: Image, image_id: str, recipe: str, say) -> None:
+    """Removes what had the image's name before, unless it is somebody else's."""
+    if recipe:
+        docker("image", "rm", image_id)  # One that a container still uses stays; no harm in that.
+    elif image_id:
+        say(f"images: what was {image.name} before, not by the demo, is now {image_id}")
 
 
 class Workshop:
@@ -81,9 +95,7 @@ class Workshop:
 
     def debs(self) -> list[Path]:
         if not self._debs:
-            self._debs = packages.fetch_debian(
-                PYTHON_PACKAGES, self.folder / "debs", closure=True
-            )
+            self._debs = packages.fetch_debian(PYTHON_PACKAGES, self.folder / "debs", closure=True)
         return self._debs
 
     def python_root(self) -> tuple[Path, str]:
@@ -230,7 +242,7 @@ def make_all(folder: Path, say) -> None:
     makers = [(busybox, _busybox_trees), (video, _video_trees), (thumbs, _thumbnail_trees)]
 
     check_engine()
-    missing = [(image, maker) for image, maker in makers if not is_present(image)]
+    missing = [(image, maker) for image, maker in makers if inspect(image)[1] != image.recipe()]
     if not missing:
         say("images: all there from an earlier run")
         return
@@ -240,6 +252,8 @@ def make_all(folder: Path, say) -> None:
     for image, maker in missing:
         began = time.monotonic()
         maker(workshop, image)
+        before = inspect(image)
         _import(image)
+        _put_away(image, *before, say)
         say(f"images: made {image.name} in {time.monotonic() - began:.1f} s")
     shutil.rmtree(folder)

@@ -51,13 +51,15 @@ def read_pictures(folder: Path) -> list[str]:
 
 def _pictures_of(package: Path):
     """Yields (path, content) of each PNG in a Debian package, without unpacking the rest."""
-    with subprocess.Popen(
-        ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
-    ) as deb:
-        with tarfile.open(fileobj=deb.stdout, mode="r|") as archive:
-            for member in archive:
-                if member.isfile() and member.name.endswith(".png"):
-                    yield member.name, archive.extractfile(member).read()
+    with (
+        subprocess.Popen(
+            ["dpkg-deb", "--fsys-tarfile", str(package)], stdout=subprocess.PIPE
+        ) as deb,
+        tarfile.open(fileobj=deb.stdout, mode="r|") as archive,
+    ):
+        for member in archive:
+            if member.isfile() and member.name.endswith(".png"):
+                yield member.name, archive.extractfile(member).read()
     if deb.returncode != 0:
         raise DemoError(f"{package} is no whole Debian package")
 
@@ -72,7 +74,7 @@ def _choose(package: Path) -> dict[str, bytes]:
         seen.add(digest)
         with Image.open(io.BytesIO(content)) as picture:
             width, height = picture.size
-        if MIN_SIDE <= min(width, height) and max(width, height) <= MAX_SIDE:
+        if min(width, height) >= MIN_SIDE and max(width, height) <= MAX_SIDE:
             name = f"{width}x{height}-{Path(path).parent.name}-{Path(path).name}"
             chosen.append((-width * height, name, content))
     chosen.sort(key=lambda entry: entry[:2])

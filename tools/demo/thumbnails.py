@@ -16,8 +16,7 @@ DEFINITION = "thumbnailer"
 SIDE = 48
 STALLED_S = 180
 SHEET_COLUMNS, SHEET_GAP = 40, 4
-STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
-SHORT = dict(zip(STATES, ("submitted", "pending", "runnable", "starting", "running"), strict=False))
+UNDER_WAY = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
 
 
 def run(stage: Stage, queue: str, names: list[str]) -> Part:
@@ -63,6 +62,7 @@ def run(stage: Stage, queue: str, names: list[str]) -> Part:
 
     children = stage.batch.describe(f"{array_id}:{index}" for index in range(len(names)))
     _check_children(children)
+    _check_log(stage, children[-1], names[-1])
     checked = check_thumbnails(sources, targets, names)
     sheet = stage.folder / "contact-sheet.png"
     make_sheet(targets, names, sheet)
@@ -92,7 +92,7 @@ def _follow(stage: Stage, array_id: str, size: int) -> dict:
 
 
 def _line(counts: dict, ended: int, size: int, left: str) -> str:
-    told = [f"{SHORT[state]} {counts.get(state, 0)}" for state in SHORT if counts.get(state)]
+    told = [f"{state.lower()} {counts[state]}" for state in UNDER_WAY if counts.get(state)]
     told += [f"succeeded {counts.get('SUCCEEDED', 0)}", f"failed {counts.get('FAILED', 0)}"]
     return f"  {bar(ended, size)} {ended:4d}/{size}  {left}  {' '.join(told)}"
 
@@ -105,6 +105,13 @@ def _check_children(children: list[dict]) -> None:
             raise DemoError(
                 f"child {child['jobId']} is {child['status']}, its attempts exited with {exits}"
             )
+
+
+def _check_log(stage: Stage, child: dict, name: str) -> None:
+    tail = stage.batch.log_tail(child, 10, until=name)
+    stage.screen.say("the last child's log:", *(f"  | {line}" for line in tail))
+    if not any(name in line for line in tail):
+        raise DemoError(f"child {child['jobId']} succeeded, but its log does not name {name}")
 
 
 def check_thumbnails(sources: Path, targets: Path, names: list[str]) -> list[str]:
