@@ -52,6 +52,9 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
+# A killed broker comes back as soon as its controller, this same process, has given the old one up.
+broker.session.timeout.ms=1500
+broker.heartbeat.interval.ms=300
 group.initial.rebalance.delay.ms=0
 log.retention.hours=24
 log.segment.bytes=67108864
