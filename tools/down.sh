@@ -2,7 +2,46 @@
 # down: stops everything; running containers go on. --wipe ends them too and deletes all state.
 . "$OB_ROOT/tools/stack.sh"
 
-[[ -d $OPENBATCH_HOME ]] || die "there is no $OPENBATCH_HOME"
+wipe='' yes=''
+for arg in "$@"; do
+    case $arg in
+    --wipe) wipe=1 ;;
+    --yes | -y) yes=1 ;;
+    *) die "down: unknown option '$arg'" ;;
+    esac
+done
+[[ -d $OPENBATCH_HOME ]] || die "there is nothing at $OPENBATCH_HOME"
+# Deleting is for what `up` made, and for nothing else.
+[[ -z $wipe || -f $OPENBATCH_HOME/config ]] || die "$OPENBATCH_HOME is not a home that 'up' made; it stays as it is"
 take_lock
-stop_services
-say "stopped; './openbatch up' goes on where this left off"
+pgdata=$(config_get pgdata)
+
+if [[ -n $wipe ]]; then
+    say "this ends all jobs and deletes:"
+    say "    $OPENBATCH_HOME (jobs, logs, keys, images of its own engine, builds)"
+    [[ -z $pgdata || $pgdata == "$OPENBATCH_HOME"/* ]] || say "    $pgdata (PostgreSQL)"
+    if [[ -z $yes && -t 0 ]]; then
+        read -r -p "type yes to go on: " answer
+        [[ $answer == yes ]] || die "nothing was deleted"
+    fi
+    # While the engine still answers; executors must not see their containers end and report it.
+    stop_services
+    if engine_answers "$(engine_host)"; then
+        mapfile -t containers < <(copy_containers)
+        ((${#containers[@]} == 0)) || docker -H "$(engine_host)" rm -f "${containers[@]}" >/dev/null || :
+    fi
+fi
+stop_all
+if [[ -z $wipe ]]; then
+    say "stopped; containers that run go on, and './openbatch up' goes on where this left off"
+    exit 0
+fi
+# With the engine down its containers' shims would have been left behind.
+stop_strays KILL containerd-shim containerd-shim-runc-v2
+unmount_all
+[[ -z $pgdata ]] || rm -rf "$pgdata"
+rm -rf "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"
+find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
+rm -f "$OPENBATCH_HOME/lock"
+rmdir "$OPENBATCH_HOME" 2>/dev/null || :
+say "stopped and deleted"

@@ -3,8 +3,9 @@
 
 check_platform() {
     [[ $(uname -m) == x86_64 ]] || die "this machine is $(uname -m); openbatch runs on x86-64 Linux"
-    [[ -f /etc/debian_version ]] && have dpkg-query && have apt-get ||
+    if ! { [[ -f /etc/debian_version ]] && have dpkg-query && have apt-get; }; then
         die "this is no Debian-like system (no apt-get); openbatch is made for Debian 12 and its relatives"
+    fi
 }
 
 # Prints the packages of tools/packages.txt that are missing; $1 = test includes those for the tests.
@@ -15,7 +16,6 @@ missing_packages() {
         skip=
         case $word in
         unless=docker*)
-            # shellcheck disable=SC2310
             if have dockerd || engine_found >/dev/null; then skip=1; fi
             ;;
         unless=*)
@@ -62,9 +62,10 @@ install_kafka() {
         grep -E '^\[ERROR\]' "$log" | head -n 4 >&2
         die "Kafka's jars could not be fetched from Maven Central; Maven's words are in $log"
     }
-    (cd "$libs" && sha256sum --quiet --strict -c "$sums" >&2) &&
-        [[ $(find "$libs/" -name '*.jar' | wc -l) == $(wc -l <"$sums") ]] ||
+    if ! (cd "$libs" && sha256sum --quiet --strict -c "$sums" >&2) ||
+        [[ $(find "$libs/" -name '*.jar' | wc -l) != $(wc -l <"$sums") ]]; then
         die "Kafka's jars are not those that tools/kafka/checksums names; nothing of them was started"
+    fi
     cp "$sums" "$libs/.checked"
     rm -rf "$OPENBATCH_HOME/m2"
 }
@@ -93,10 +94,12 @@ install_venv() {
     done
 }
 
-# Builds into $OB_BUILD. Warnings are the tests' business: an unforeseen compiler must not stop a user.
+# Builds into $OB_BUILD. Warnings stop the sanitized build, which is for tests; an unforeseen compiler must not stop
+# a user.
 build() {
-    local log=$OPENBATCH_HOME/log/build.log args=(-Dwerror=false --buildtype=debugoptimized)
-    [[ ${OPENBATCH_SANITIZE:-} == 1 ]] && args+=(-Db_sanitize=address,undefined -Db_lundef=false)
+    local log=$OPENBATCH_HOME/log/build.log args=(--buildtype=debugoptimized -Dwerror=false)
+    [[ ${OPENBATCH_SANITIZE:-} != 1 ]] ||
+        args=(--buildtype=debugoptimized -Dwerror=true "-Db_sanitize=address,undefined" -Db_lundef=false)
     mkdir -p "$OPENBATCH_HOME/log"
     [[ -f $OB_BUILD/build.ninja ]] || {
         say "building"

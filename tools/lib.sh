@@ -1,4 +1,4 @@
-# shellcheck shell=bash
+# shellcheck shell=bash disable=SC2034  # the verbs use what is set here
 # What the verbs share: where a copy's state lies, its settings, its processes, its health.
 # Sourced by ./openbatch with OB_ROOT set; changes nothing by itself.
 
@@ -49,8 +49,9 @@ config_set() {
 
 OPENBATCH_PORT=${OPENBATCH_PORT:-$(config_get port)}
 OPENBATCH_PORT=${OPENBATCH_PORT:-8080}
-[[ $OPENBATCH_PORT =~ ^[1-9][0-9]{0,4}$ ]] && ((OPENBATCH_PORT <= 65516)) ||
+if ! [[ $OPENBATCH_PORT =~ ^[1-9][0-9]{0,4}$ ]] || ((OPENBATCH_PORT > 65516)); then
     die "OPENBATCH_PORT=$OPENBATCH_PORT is no port number up to 65516"
+fi
 OB_KAFKA_PORT=$((OPENBATCH_PORT + 1))
 OB_CONTROLLER_PORT=$((OPENBATCH_PORT + 2))
 export OPENBATCH_PORT
@@ -133,6 +134,28 @@ engine_answers() {
     else
         have docker && timeout 10 docker -H "$1" version >/dev/null 2>&1
     fi
+}
+
+# Runs a tool of ours that talks to this copy with boto3.
+client() {
+    local script=$1
+    shift
+    eval "$(print_env)"
+    "$OPENBATCH_HOME/venv/bin/python" "$OB_ROOT/tools/$script" "$@"
+}
+
+# `export` lines for people and SDKs. AWS_ENDPOINT_URL would turn every other AWS service to this endpoint too.
+print_env() {
+    local key url=http://127.0.0.1:$OPENBATCH_PORT
+    mapfile -t key <"$OPENBATCH_HOME/secrets/root.key"
+    printf 'export %s=%q\n' \
+        AWS_ENDPOINT_URL_BATCH "$url" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS "$url" \
+        AWS_ACCESS_KEY_ID "${key[0]}" AWS_SECRET_ACCESS_KEY "${key[1]}" AWS_REGION us-east-1 AWS_DEFAULT_REGION us-east-1 \
+        OPENBATCH_KAFKA "127.0.0.1:$OB_KAFKA_PORT" OPENBATCH_KAFKA_USER reader \
+        OPENBATCH_KAFKA_PASSWORD "$(<"$OPENBATCH_HOME/secrets/kafka-reader.password")"
+    # A token or profile of a real account must not get between.
+    printf 'unset AWS_SESSION_TOKEN AWS_PROFILE\n'
+    if engine_is_ours; then printf 'export DOCKER_HOST=%q\n' "$(engine_host)"; fi
 }
 
 # The last lines of a service's log, indented, for messages about what failed.

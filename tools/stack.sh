@@ -3,9 +3,9 @@
 
 make_run_dir() {
     local parent=${OPENBATCH_RUN_DIR%/*} dir
-    if ((EUID == 0)); then mkdir -p -m 755 "$parent"; fi
+    if ((EUID == 0)); then install -d -m 755 "$parent"; fi
     for dir in "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"; do
-        mkdir -p -m 700 "$dir"
+        [[ -d $dir ]] || mkdir -m 700 "$dir"
         # /tmp is everybody's: a directory that somebody else put there is not ours.
         [[ ! -L $dir && $(stat -c %u "$dir") =~ ^($EUID|$(pg_uid))$ ]] || die "$dir belongs to somebody else"
         chmod 700 "$dir"
@@ -72,7 +72,7 @@ pg_configure() {
     if [[ ! -f $OB_PGDATA/PG_VERSION ]]; then
         # An earlier initdb may have died half-way.
         rm -rf "$OB_PGDATA"
-        mkdir -p -m 711 "${OB_PGDATA%/*}"
+        [[ -d ${OB_PGDATA%/*} ]] || install -d -m 711 "${OB_PGDATA%/*}"
         mkdir -m 700 "$OB_PGDATA"
         if ((EUID == 0)); then chown postgres:postgres "$OB_PGDATA"; fi
         (cd / && as_postgres "$OB_PGBIN/initdb" -D "$OB_PGDATA" -U postgres -E UTF8 --locale=C.UTF-8 --auth=peer) \
@@ -103,7 +103,8 @@ pg_database() {
 # Prints the address of an engine that is not ours and answers.
 engine_found() {
     local host=${DOCKER_HOST:-unix:///var/run/docker.sock}
-    [[ $host == "unix://$OPENBATCH_RUN_DIR/docker.sock" ]] && return 1
+    # Set by `eval "$(openbatch env)"` of another copy: its engine goes when that copy goes.
+    [[ $host == unix://*/openbatch*/docker.sock ]] && host=unix:///var/run/docker.sock
     engine_answers "$host" && say "$host"
 }
 
@@ -156,11 +157,13 @@ write_env() {
             printf '%s=%q\n' "$name" "${!name}"
         done
         printf 'LANG=C.UTF-8\n'
-        [[ -n ${OPENBATCH_KAFKA:-} ]] || printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
+        printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
         # The caller's own settings; the engine fetches images through his proxy.
         for name in $(compgen -A export | LC_ALL=C sort); do
             case $name in
-            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_KAFKA_USER | OPENBATCH_KAFKA_PASSWORD_FILE) ;;
+            # Made above; and those of `openbatch env`.
+            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
+                OPENBATCH_KAFKA_PASSWORD*) ;;
             OPENBATCH_* | http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
                 SSL_CERT_DIR | TZ | ASAN_OPTIONS | LSAN_OPTIONS | UBSAN_OPTIONS | TSAN_OPTIONS)
                 printf '%s=%q\n' "$name" "${!name}"
@@ -201,7 +204,7 @@ start_supervisor() {
     runsvdir_pid >/dev/null && return 0
     if [[ -n $(our_pids runsv runsvdir) ]]; then
         note "the supervisor is gone; taking its services over"
-        stop_services
+        stop_all
     fi
     find "$OPENBATCH_HOME/sv/" -mindepth 1 -delete
     local name
@@ -231,6 +234,15 @@ start_service() { # NAME: running, with the settings and the program of now
     sv up "$dir" >/dev/null || die "$1 cannot be started; see $OPENBATCH_HOME/log/runsvdir.log"
 }
 
+# An executor whose program was built anew starts with it; its containers go on meanwhile.
+restart_executors() {
+    local dir pid
+    while read -r dir; do
+        pid=$(cat "$dir/supervise/pid" 2>/dev/null || :)
+        if [[ -n $pid && $(readlink "/proc/$pid/exe") == *' (deleted)' ]]; then sv term "$dir" >/dev/null || :; fi
+    done < <(instance_dirs)
+}
+
 wait_healthy() { # SECONDS NAME...
     local deadline=$((SECONDS + $1)) name
     shift
@@ -247,14 +259,34 @@ wait_healthy() { # SECONDS NAME...
     done
 }
 
-# Ends all processes of this copy; containers, and the shims they hang on, go on.
+# Unmounts what a container engine left below the home or the run directory, so that it can be deleted.
+unmount_all() {
+    local where
+    while read -r where; do
+        umount -l "$where" 2>/dev/null || :
+    done < <(awk -v home="$OPENBATCH_HOME/docker/" -v run="$OPENBATCH_RUN_DIR/" \
+        'index($2, home) == 1 || index($2, run) == 1 { print $2 }' /proc/self/mounts | sort -r)
+}
+
+# Containers of this copy: all of an engine of its own; in another engine those with its label.
+copy_containers() {
+    local filter=()
+    engine_is_ours || filter=(--filter "label=openbatch.home=$OPENBATCH_HOME")
+    docker -H "$(engine_host)" ps -aq --no-trunc "${filter[@]}"
+}
+
+# Ends our services and executors; servers stay. The scaler goes first, or it starts executors again.
 stop_services() {
     local pid dirs
-    pid=$(runsvdir_pid) && kill "$pid"
-    # The scaler first, or it starts executors again; servers last.
+    if pid=$(runsvdir_pid); then kill "$pid"; fi
     stop_dirs 10 "$OPENBATCH_HOME/sv/scaler"
     mapfile -t dirs < <(instance_dirs)
     stop_dirs 10 "${dirs[@]}" "$OPENBATCH_HOME/sv/scheduler" "$OPENBATCH_HOME/sv/api"
+}
+
+# Ends all processes of this copy; containers, and the shims they hang on, go on.
+stop_all() {
+    stop_services
     stop_dirs 20 "$OPENBATCH_HOME"/sv/*
     # What lost its supervisor before.
     stop_strays TERM
@@ -271,13 +303,15 @@ stop_dirs() { # SECONDS DIR...
     ((${#dirs[@]} == 0)) || sv -w "$seconds" force-shutdown "${dirs[@]}" >/dev/null 2>&1 || :
 }
 
-stop_strays() { # SIGNAL
-    local i pids
+stop_strays() { # SIGNAL [NAME...]
+    local i pids signal=$1
+    shift
+    (($#)) || set -- runsvdir runsv svlogd openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor \
+        java redis-server postgres dockerd containerd
     for ((i = 0; i < 50; i++)); do
-        mapfile -t pids < <(our_pids runsvdir runsv svlogd openbatch-api openbatch-scheduler openbatch-scaler \
-            openbatch-executor java redis-server postgres dockerd containerd)
+        mapfile -t pids < <(our_pids "$@")
         ((${#pids[@]})) || return 0
-        ((i % 25)) || kill "-$1" "${pids[@]}" 2>/dev/null || :
+        ((i % 25)) || kill "-$signal" "${pids[@]}" 2>/dev/null || :
         sleep 0.1
     done
 }

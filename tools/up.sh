@@ -17,20 +17,68 @@ OB_BUILD=$OPENBATCH_HOME/build
 [[ ${OPENBATCH_SANITIZE:-} == 1 ]] && OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_KAFKA_LIBS=$OPENBATCH_HOME/kafka/libs
 
+# A small image of Debian's busybox in an engine of our own, so that a first job needs no registry. Prints its name.
+hello_image() {
+    local image=openbatch/busybox dir name
+    if ! engine_is_ours; then
+        say busybox
+        return 0
+    fi
+    if ! docker image inspect "$image" >/dev/null 2>&1; then
+        dir=$(mktemp -d)
+        if (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
+            mkdir -p root/bin root/tmp && cp deb/bin/busybox root/bin/ &&
+            for name in $(deb/bin/busybox --list); do ln -sf busybox "root/bin/$name"; done &&
+            tar -C root -c . | docker import - "$image") >"$OPENBATCH_HOME/log/image.log" 2>&1 </dev/null; then
+            image=openbatch/busybox
+        else
+            image=busybox
+        fi
+        rm -rf "$dir"
+    fi
+    say "$image"
+}
+
+# Queue `default` for the first job; once, so that it stays away when deleted.
+default_queue() {
+    [[ -z $(config_get default_queue) ]] || return 0
+    client run.py --prepare
+    config_set default_queue made
+}
+
+first_steps() {
+    local aws=aws image
+    image=$(hello_image)
+    have aws || aws=$OPENBATCH_HOME/venv/bin/aws
+    say "OpenBatch is up: http://127.0.0.1:$OPENBATCH_PORT"
+    say "  state   $OPENBATCH_HOME"
+    [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
+    if engine_is_ours; then say "  engine  its own Docker, $DOCKER_HOST"; else say "  engine  $DOCKER_HOST"; fi
+    say "  stop    $OB_ROOT/openbatch down          (containers go on; down --wipe ends them and deletes all state)"
+    say
+    say "A first job (./openbatch run IMAGE CMD... does the same in one):"
+    say "  eval \"\$($OB_ROOT/openbatch env)\""
+    say "  $aws batch register-job-definition --job-definition-name hello --type container --container-properties \\"
+    say "    '{\"image\":\"$image\",\"command\":[\"echo\",\"hello\"],\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"1\"},{\"type\":\"MEMORY\",\"value\":\"64\"}]}'"
+    say "  job=\$($aws batch submit-job --job-name hello --job-queue default --job-definition hello --query jobId --output text)"
+    say "  $OB_ROOT/openbatch logs --job \"\$job\" --follow"
+}
+
 check_platform
 take_lock
-install_packages
+install_packages up
 check_ports
 make_home
 config_set port "$OPENBATCH_PORT"
 config_set build "$OB_BUILD"
 
 # Three things that do not need each other.
-install_venv 9>&- &
+install_venv up 9>&- &
 venv_job=$!
 install_kafka 9>&- &
 kafka_job=$!
-[[ -n $backing_only ]] || build 9>&-
+trap 'kill "$venv_job" "$kafka_job" 2>/dev/null || :' EXIT
+[[ -n $backing_only ]] || (build) 9>&- || exit 1
 wait "$kafka_job" || exit 1
 
 pg_locate
@@ -52,3 +100,5 @@ fi
 for name in "${SERVICES[@]}"; do start_service "$name"; done
 restart_executors
 wait_healthy 60 "${SERVICES[@]}"
+default_queue
+first_steps

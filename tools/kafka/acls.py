@@ -1,8 +1,8 @@
-"""Makes Kafka's access rules exactly those below: what is missing is added, what is more is removed.
+"""Makes Kafka's access rules exactly those below: adds what is missing, removes what is more.
 
-What no rule allows is refused; `admin` stands above the rules. Each service may do what its part in the table of
-topics asks for. Executors run beside users' jobs and can write reports and logs and nothing else; `reader` is for
-people and programs that follow batch.job-state.
+What no rule allows is refused; `admin` stands above the rules. Each service may do what its part in
+the table of topics asks for. Executors run beside users' jobs and can write reports and logs and
+nothing else; `reader` is for people and programs that follow batch.job-state.
 
 usage: acls.py BOOTSTRAP ADMIN_PASSWORD_FILE
 """
@@ -37,7 +37,14 @@ WRITES = {
 MAKERS = ["api", "scheduler", "scaler"]
 
 
-def rule(kind, name, user, operation, pattern=ResourcePatternType.LITERAL, permission=AclPermissionType.ALLOW):
+def rule(
+    kind,
+    name,
+    user,
+    operation,
+    pattern=ResourcePatternType.LITERAL,
+    permission=AclPermissionType.ALLOW,
+):
     return AclBinding(kind, name, pattern, f"User:{user}", "*", operation, permission)
 
 
@@ -83,7 +90,13 @@ def main():
         }
     )
     everything = AclBindingFilter(
-        ResourceType.ANY, None, ResourcePatternType.ANY, None, None, AclOperation.ANY, AclPermissionType.ANY
+        ResourceType.ANY,
+        None,
+        ResourcePatternType.ANY,
+        None,
+        None,
+        AclOperation.ANY,
+        AclPermissionType.ANY,
     )
     there = set(admin.describe_acls(everything).result(timeout=30))
     wanted = set(rules())
@@ -91,7 +104,13 @@ def main():
         wait(admin.create_acls(missing))
     if extra := [
         AclBindingFilter(
-            acl.restype, acl.name, acl.resource_pattern_type, acl.principal, acl.host, acl.operation, acl.permission_type
+            acl.restype,
+            acl.name,
+            acl.resource_pattern_type,
+            acl.principal,
+            acl.host,
+            acl.operation,
+            acl.permission_type,
         )
         for acl in there - wanted
     ]:

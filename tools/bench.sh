@@ -1,0 +1,14 @@
+# shellcheck shell=bash
+# bench: every benchmark of tests/bench, in the environment that `env` prints.
+shopt -s nullglob
+benches=("$OB_ROOT"/tests/bench/*)
+programs=()
+for file in "${benches[@]}"; do [[ -f $file && -x $file ]] && programs+=("$file"); done
+((${#programs[@]})) || die "there are no benchmarks in $OB_ROOT/tests/bench"
+"$OB_ROOT/openbatch" up
+eval "$(print_env)"
+PATH=$OPENBATCH_HOME/venv/bin:$PATH
+for file in "${programs[@]}"; do
+    say "== ${file##*/}"
+    "$file" "$@"
+done

@@ -1,0 +1,41 @@
+# shellcheck shell=bash
+# logs: what servers and services say; --job: what a job's container wrote.
+need_home
+follow='' job='' names=()
+while (($#)); do
+    case $1 in
+    -f | --follow) follow=1 ;;
+    --job)
+        job=${2:-}
+        [[ -n $job ]] || die "logs: --job takes a job's id"
+        shift
+        ;;
+    --job=*) job=${1#--job=} ;;
+    -*) die "logs: unknown option '$1'" ;;
+    *) names+=("$1") ;;
+    esac
+    shift
+done
+if [[ -n $job ]]; then
+    client run.py --logs "$job" ${follow:+--follow}
+    exit
+fi
+
+files=()
+for name in "${names[@]}"; do
+    found=()
+    for file in "$OPENBATCH_HOME/log/$name/current" "$OPENBATCH_HOME/instances/$name"/log/current; do
+        [[ -f $file ]] && found+=("$file")
+    done
+    ((${#found[@]})) || die "there is no log of '$name'; there are: $(cd "$OPENBATCH_HOME" &&
+        printf '%s\n' log/*/current instances/*/log/current | sed -n 's#^[a-z]*/\([^*/]*\)/.*#\1#p' | sort -u | paste -sd ' ')"
+    files+=("${found[@]}")
+done
+if ((${#files[@]} == 0)); then
+    for file in "$OPENBATCH_HOME"/log/*/current "$OPENBATCH_HOME"/instances/*/log/current; do
+        [[ -f $file ]] && files+=("$file")
+    done
+fi
+((${#files[@]})) || die "nothing was logged yet"
+if [[ -n $follow ]]; then exec tail -n 20 -F "${files[@]}"; fi
+exec tail -n 50 "${files[@]}"
