@@ -1,0 +1,237 @@
+/* Leadership of a role: the lock, the epoch, the fence. Owns the leading connection and the number
+ * of the last round. Invariants: nothing is committed but behind the fence of the epoch that this
+ * process raised under its lock; the connection that holds the lock is the one that commits. One
+ * owner thread. */
+#include "ob/leader.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "ob/clock.h"
+
+#define LOCK_CLASS "28514" /* 'ob' */
+#define FENCE_STATE "OB001"
+
+static const struct {
+    const char *role;
+    int lock;
+} roles[] = { { "scheduler", 1 }, { "scaler", 2 } };
+
+struct ob_leader {
+    char *conninfo;
+    const char *role;
+    int lock;
+    const ob_db_stmt *stmts;
+    ob_db *db;
+    bool leads;
+    int64_t epoch, round;
+    int64_t kept_at_ms;
+};
+
+/* The holder is judged by PostgreSQL's clock alone: idle or in a transaction, waiting for its
+ * client (or for its client to read) without a change for over a second. */
+static const ob_db_stmt leader_stmts[] = {
+    { "leader_lock", "SELECT pg_try_advisory_lock(" LOCK_CLASS ", $1)" },
+    { "leader_end_stalled",
+      "SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
+      " WHERE l.locktype = 'advisory' AND l.granted AND l.classid = " LOCK_CLASS
+      " AND l.objid = $1::int AND l.objsubid = 2"
+      " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
+      " AND a.pid <> pg_backend_pid() AND a.wait_event IN ('ClientRead', 'ClientWrite')"
+      " AND a.state_change < clock_timestamp() - interval '1 second'" },
+    { "leader_epoch",
+      "UPDATE leader SET epoch = epoch + 1, holder = $2 WHERE role = $1 RETURNING epoch, round" },
+    { "leader_fence", "SELECT ob_fence($1, $2, $3)" },
+    { "leader_standby",
+      "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
+      " AND application_name = $1 AND pid <> pg_backend_pid())" },
+    { 0 },
+};
+
+ob_leader *ob_leader_new(const char *conninfo, const char *role, const ob_db_stmt *stmts)
+{
+    ob_leader *leader = ob_calloc(1, sizeof(*leader));
+    leader->conninfo = ob_strdup(conninfo);
+    leader->stmts = stmts;
+    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+        if (!strcmp(roles[i].role, role)) {
+            leader->role = roles[i].role;
+            leader->lock = roles[i].lock;
+        }
+    assert(leader->role);
+    return leader;
+}
+
+void ob_leader_drop(ob_leader *leader)
+{
+    ob_db_free(leader->db);
+    leader->db = NULL;
+    leader->leads = false;
+}
+
+void ob_leader_free(ob_leader *leader)
+{
+    if (!leader)
+        return;
+    ob_leader_drop(leader);
+    free(leader->conninfo);
+    free(leader);
+}
+
+static int connect_now(ob_leader *leader, ob_error *err)
+{
+    ob_cleanup(ob_db_freep) ob_db *db = NULL;
+    char application[64];
+    (void)snprintf(application, sizeof(application), "openbatch-%s", leader->role);
+    int r = ob_db_connect(leader->conninfo, application, &db, err);
+    if (r == 0)
+        r = ob_db_sql(db,
+                      "SET idle_session_timeout = '1s';"
+                      "SET idle_in_transaction_session_timeout = '1s'",
+                      NULL, NULL, err);
+    if (r == 0)
+        r = ob_db_prepare(db, leader_stmts, err);
+    if (r == 0)
+        r = ob_db_prepare(db, leader->stmts, err);
+    if (r == 0)
+        leader->db = ob_take(db);
+    return r;
+}
+
+/* Runs a statement whose first parameter is the lock's number; the answer is one boolean, false
+ * when there is no row. */
+static int ask_lock(ob_leader *leader, const char *stmt, bool *ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    ob_param_int(&p, leader->lock);
+    int r = ob_db_exec(leader->db, stmt, &p, &res, err);
+    if (r == 0)
+        *ret = PQntuples(res) > 0 && ob_col_bool(res, 0, 0);
+    return r;
+}
+
+static int raise_epoch(ob_leader *leader, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    char host[128] = "", holder[160];
+    (void)gethostname(host, sizeof(host) - 1);
+    (void)snprintf(holder, sizeof(holder), "%s/%d", host, (int)getpid());
+    ob_param_text(&p, leader->role);
+    ob_param_text(&p, holder);
+    int r = ob_db_exec(leader->db, "leader_epoch", &p, &res, err);
+    if (r < 0)
+        return r;
+    if (PQntuples(res) != 1)
+        return ob_fail(err, ENOENT, "table leader has no row for %s", leader->role);
+    leader->epoch = ob_col_int(res, 0, 0, 0);
+    leader->round = ob_col_int(res, 0, 1, 0);
+    return 0;
+}
+
+int ob_leader_try(ob_leader *leader, ob_error *err)
+{
+    assert(!leader->leads);
+    if (leader->db && !ob_db_ok(leader->db))
+        ob_leader_drop(leader);
+    int r = leader->db ? 0 : connect_now(leader, err);
+    bool locked = false, ended = false;
+    if (r == 0)
+        r = ask_lock(leader, "leader_lock", &locked, err);
+    if (r == 0 && !locked)
+        r = ask_lock(leader, "leader_end_stalled", &ended, err);
+    if (r == 0 && locked)
+        r = raise_epoch(leader, err);
+    if (r < 0) {
+        /* Whatever was taken is given back with the session. */
+        ob_leader_drop(leader);
+        return r;
+    }
+    leader->leads = locked;
+    leader->kept_at_ms = ob_mono_ms();
+    return locked;
+}
+
+ob_db *ob_leader_db(ob_leader *leader)
+{
+    return leader->db;
+}
+
+int64_t ob_leader_epoch(const ob_leader *leader)
+{
+    return leader->epoch;
+}
+
+int64_t ob_leader_round(const ob_leader *leader)
+{
+    return leader->round;
+}
+
+int ob_leader_keep(ob_leader *leader, ob_error *err)
+{
+    int64_t now_ms = ob_mono_ms();
+    if (!ob_db_ok(leader->db))
+        return ob_fail_retry(err, EIO, "PostgreSQL: the leading connection is lost");
+    if (now_ms - leader->kept_at_ms < OB_LEADER_TRY_MS - 50)
+        return 0;
+    int r = ob_db_sql(leader->db, "SELECT 1", NULL, NULL, err);
+    if (r == 0)
+        leader->kept_at_ms = now_ms;
+    return r < 0 ? -EIO : 0;
+}
+
+int ob_leader_has_standby(ob_leader *leader, bool *ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    char application[64];
+    (void)snprintf(application, sizeof(application), "openbatch-%s", leader->role);
+    ob_param_text(&p, application);
+    int r = ob_db_exec(leader->db, "leader_standby", &p, &res, err);
+    if (r == 0)
+        *ret = ob_col_bool(res, 0, 0);
+    return r;
+}
+
+int ob_leader_begin(ob_leader *leader, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, leader->role);
+    ob_param_int(&p, leader->epoch);
+    ob_param_int(&p, leader->round + 1);
+    int r = ob_db_pipe_begin(leader->db, err);
+    if (r == 0)
+        r = ob_db_pipe_sql(leader->db, "BEGIN", err);
+    if (r == 0)
+        r = ob_db_pipe_add(leader->db, "leader_fence", &p, err);
+    return r;
+}
+
+int ob_leader_commit(
+    ob_leader *leader, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err)
+{
+    /* BEGIN and the fence come before the caller's statements. */
+    PGresult **all = ob_calloc(n + 2, sizeof(*all));
+    int r = ob_db_pipe_sql(leader->db, "COMMIT", err);
+    if (r == 0)
+        r = ob_db_pipe_sync(leader->db, timeout_ms, all, n + 2, err);
+    else
+        ob_db_pipe_abandon(leader->db);
+    if (r == 0) {
+        leader->round++;
+        leader->kept_at_ms = ob_mono_ms();
+        for (size_t i = 0; i < n; i++)
+            ret_results[i] = ob_take(all[i + 2]);
+    }
+    for (size_t i = 0; i < n + 2; i++)
+        PQclear(all[i]);
+    free(all);
+    if (r < 0 && !strcmp(ob_db_sqlstate(leader->db), FENCE_STATE))
+        return -ESTALE;
+    if (r < 0 && !ob_db_ok(leader->db))
+        return r == -ETIMEDOUT ? r : -EIO;
+    return r;
+}
