@@ -1,0 +1,254 @@
+/* Owns how a job's row becomes JobDetail and JobSummary: the stored, unchanging text with the
+ * run-time members spliced in. Decides nothing about the job. Pure: any thread. */
+#include "job_view.h"
+
+#include <string.h>
+
+#include "job_detail.h"
+#include "job_store.h"
+#include "ob/job.h"
+#include "ob/message.h"
+
+#define FLAG_CANCELLED 1
+#define FLAG_TERMINATED 2
+#define DEFINITION_IN_STREAM 200 /* characters of the definition's name in a log stream's name */
+
+/* Places in an attempt's array (JOB_COL_ATTEMPTS). */
+enum {
+    AT_NUMBER,
+    AT_RUN,
+    AT_INSTANCE,
+    AT_CLUSTER,
+    AT_EXIT,
+    AT_CONTAINER_REASON,
+    AT_REASON,
+    AT_STARTED,
+    AT_STOPPED
+};
+
+typedef struct view {
+    const api_request *req;
+    ob_job_ref ref;
+    const char *definition;
+    ob_job_state state;
+    int flags;
+} view;
+
+static void set_text(json_t *to, const char *name, const char *value)
+{
+    if (value != NULL)
+        json_object_set_new(to, name, json_string(value));
+}
+
+static void set_time(json_t *to, const char *name, int64_t at_ms)
+{
+    if (at_ms > 0)
+        json_object_set_new(to, name, json_integer(at_ms));
+}
+
+/* taskArn, containerInstanceArn and, once it ran, logStreamName of a run. */
+static void set_run(
+    json_t *container, const view *v, int run, const char *instance, const char *cluster, bool ran)
+{
+    ob_run_ref ref = { .id = v->ref.id, .index = v->ref.index, .run = run };
+    char task[OB_TASK_TEXT];
+    char arn[API_ARN_MAX];
+    if (instance == NULL || cluster == NULL)
+        return;
+    ob_run_task_id(&ref, task);
+    arn_ecs_container_instance(arn, v->req->region, v->req->account, cluster, instance);
+    set_text(container, "containerInstanceArn", arn);
+    arn_ecs_task(arn, v->req->region, v->req->account, cluster, task);
+    set_text(container, "taskArn", arn);
+    if (ran) {
+        char stream[DEFINITION_IN_STREAM + 64];
+        snprintf(stream, sizeof(stream), "%.*s/default/%s", DEFINITION_IN_STREAM, v->definition,
+                 task);
+        set_text(container, "logStreamName", stream);
+    }
+}
+
+/* The container of an ended attempt: what ran where, and how it ended. */
+static void set_attempt(json_t *container, const view *v, const json_t *a)
+{
+    set_run(container, v, (int)json_integer_value(json_array_get(a, AT_RUN)),
+            json_string_value(json_array_get(a, AT_INSTANCE)),
+            json_string_value(json_array_get(a, AT_CLUSTER)),
+            json_is_integer(json_array_get(a, AT_STARTED)));
+    if (json_is_integer(json_array_get(a, AT_EXIT)))
+        json_object_set(container, "exitCode", json_array_get(a, AT_EXIT));
+    set_text(container, "reason", json_string_value(json_array_get(a, AT_CONTAINER_REASON)));
+}
+
+static json_t *attempts_view(const view *v, const json_t *attempts)
+{
+    json_t *out = json_array();
+    size_t i;
+    json_t *a;
+    json_array_foreach(attempts, i, a)
+    {
+        json_t *container = json_object();
+        set_attempt(container, v, a);
+        json_object_set_new(container, "networkInterfaces", json_array());
+        json_t *one = json_pack("{s:o}", "container", container);
+        set_time(one, "startedAt", json_integer_value(json_array_get(a, AT_STARTED)));
+        set_time(one, "stoppedAt", json_integer_value(json_array_get(a, AT_STOPPED)));
+        set_text(one, "statusReason", json_string_value(json_array_get(a, AT_REASON)));
+        json_array_append_new(out, one);
+    }
+    return out;
+}
+
+/* statusSummary from "{n,n,...}" in the order of ob_job_state; before the scheduler has seen the
+ * array all children are SUBMITTED. */
+static json_t *summary_view(const char *counts, int array_size)
+{
+    json_t *out = json_object();
+    const char *at = counts != NULL ? counts : "";
+    for (int s = 0; s < OB_JOB_STATE_COUNT; s++) {
+        at += strspn(at, "{,");
+        char *end;
+        long n = strtol(at, &end, 10);
+        at = end;
+        if (counts == NULL)
+            n = s == OB_JOB_SUBMITTED ? array_size : 0;
+        json_object_set_new(out, ob_job_state_name(s), json_integer(n));
+    }
+    return out;
+}
+
+static json_t *array_view(const view *v, const PGresult *rows, int row)
+{
+    int size = (int)ob_col_int(rows, row, JOB_COL_ARRAY_SIZE, 0);
+    if (size == 0)
+        return NULL;
+    if (v->ref.index >= 0)
+        return json_pack("{s:i}", "index", (int)v->ref.index);
+    return json_pack("{s:i, s:o}", "size", size, "statusSummary",
+                     summary_view(ob_col(rows, row, JOB_COL_COUNTS), size));
+}
+
+/* False when the row belongs to another account or region. */
+static bool view_open(view *v, const api_request *req, const PGresult *rows, int row)
+{
+    char scope[JOB_DETAIL_PREFIX_MAX];
+    job_detail_scope(scope, req->region, req->account);
+    const char *detail = ob_col(rows, row, JOB_COL_DETAIL);
+    if (strncmp(detail, scope, strlen(scope)) != 0)
+        return false;
+    *v = (view){
+        .req = req,
+        .ref.index = (int32_t)ob_col_int(rows, row, JOB_COL_INDEX, -1),
+        .definition = ob_col(rows, row, JOB_COL_DEFINITION),
+        .state = (ob_job_state)ob_col_int(rows, row, JOB_COL_STATE, 0),
+        .flags = (int)ob_col_int(rows, row, JOB_COL_FLAGS, 0),
+    };
+    /* A cancel leaves STARTING and RUNNING jobs alone (AWS: CancelJob). */
+    if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
+        v->flags &= ~FLAG_CANCELLED;
+    return ob_col_uuid(rows, row, JOB_COL_ID, &v->ref.id);
+}
+
+static json_t *attempts_of(const PGresult *rows, int row)
+{
+    const char *text = ob_col(rows, row, JOB_COL_ATTEMPTS);
+    return text != NULL ? json_loads(text, 0, NULL) : json_array();
+}
+
+/* The run-time members of the container: of the current run, else of the last attempt. */
+static json_t *container_view(const view *v, const json_t *attempts, const PGresult *rows, int row)
+{
+    json_t *container = json_object();
+    if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
+        set_run(container, v, (int)ob_col_int(rows, row, JOB_COL_RUN, 0),
+                ob_col(rows, row, JOB_COL_INSTANCE), ob_col(rows, row, JOB_COL_CLUSTER),
+                v->state == OB_JOB_RUNNING);
+    else if (json_array_size(attempts) > 0)
+        set_attempt(container, v, json_array_get(attempts, json_array_size(attempts) - 1));
+    return container;
+}
+
+static void set_status(json_t *to, const view *v, const PGresult *rows, int row)
+{
+    set_text(to, "status", ob_job_state_name(v->state));
+    set_text(to, "statusReason", ob_col(rows, row, JOB_COL_REASON));
+    set_time(to, "startedAt", ob_col_int(rows, row, JOB_COL_STARTED, 0));
+    set_time(to, "stoppedAt", ob_col_int(rows, row, JOB_COL_STOPPED, 0));
+    json_t *array = array_view(v, rows, row);
+    if (array != NULL)
+        json_object_set_new(to, "arrayProperties", array);
+}
+
+/* Writes ",<members>" of an object, without its braces. */
+static void splice(FILE *out, const json_t *object)
+{
+    ob_cleanup(ob_freep) char *text = json_dumps(object, JSON_COMPACT);
+    size_t len = strlen(text);
+    if (len > 2)
+        fprintf(out, ",%.*s", (int)(len - 2), text + 1);
+}
+
+bool job_view_detail(
+    FILE *out, const char *separator, const api_request *req, const PGresult *rows, int row)
+{
+    view v;
+    if (!view_open(&v, req, rows, row))
+        return false;
+    char parent[OB_UUID_TEXT];
+    char ref[OB_RUN_TEXT];
+    char prefix[JOB_DETAIL_PREFIX_MAX];
+    const char *detail = ob_col(rows, row, JOB_COL_DETAIL);
+    ob_uuid_format(&v.ref.id, parent);
+    job_detail_prefix(prefix, req->region, req->account, parent);
+    size_t skip = strlen(prefix);
+
+    json_auto_t *attempts = attempts_of(rows, row);
+    json_auto_t *container = container_view(&v, attempts, rows, row);
+    json_auto_t *members = json_object();
+    json_object_set_new(members, "attempts", attempts_view(&v, attempts));
+    set_status(members, &v, rows, row);
+    json_object_set_new(members, "isCancelled", json_boolean(v.flags & FLAG_CANCELLED));
+    json_object_set_new(members, "isTerminated", json_boolean(v.flags & FLAG_TERMINATED));
+
+    ob_job_ref_format(&v.ref, ref);
+    job_detail_prefix(prefix, req->region, req->account, ref);
+    fputs(separator, out);
+    fputs(prefix, out);
+    fwrite(detail + skip, 1, strlen(detail) - skip - strlen("}}"), out);
+    splice(out, container);
+    fputc('}', out);
+    splice(out, members);
+    fputc('}', out);
+    return true;
+}
+
+json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
+{
+    view v;
+    if (!view_open(&v, req, rows, row))
+        return NULL;
+    char ref[OB_RUN_TEXT];
+    char arn[API_ARN_MAX];
+    json_auto_t *detail = json_loads(ob_col(rows, row, JOB_COL_DETAIL), 0, NULL);
+    json_auto_t *attempts = attempts_of(rows, row);
+    ob_job_ref_format(&v.ref, ref);
+    arn_job(arn, req->region, req->account, ref);
+    json_t *out = json_pack("{s:s, s:s, s:O?, s:O?, s:O?}", "jobArn", arn, "jobId", ref, "jobName",
+                            json_object_get(detail, "jobName"), "createdAt",
+                            json_object_get(detail, "createdAt"), "jobDefinition",
+                            json_object_get(detail, "jobDefinition"));
+    set_status(out, &v, rows, row);
+    json_t *container = json_object();
+    if (json_array_size(attempts) > 0) {
+        const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
+        if (json_is_integer(json_array_get(last, AT_EXIT)))
+            json_object_set(container, "exitCode", json_array_get(last, AT_EXIT));
+        set_text(container, "reason", json_string_value(json_array_get(last, AT_CONTAINER_REASON)));
+    }
+    json_object_set_new(out, "container", container);
+    if (v.flags & FLAG_CANCELLED)
+        json_object_set_new(out, "isCancelled", json_true());
+    if (v.flags & FLAG_TERMINATED)
+        json_object_set_new(out, "isTerminated", json_true());
+    return out;
+}

@@ -1,0 +1,17 @@
+/* Rows of jobs as the API shows them: JobDetail and JobSummary. */
+#pragma once
+
+#include <jansson.h>
+#include <libpq-fe.h>
+#include <stdio.h>
+
+#include "ops.h"
+
+/* Appends the JobDetail of one row of job_store_describe to 'out', 'separator' before it. Returns
+ * false when the job belongs to another account or region (nothing is written). */
+bool job_view_detail(
+    FILE *out, const char *separator, const api_request *req, const PGresult *rows, int row);
+
+/* The JobSummary of one row of job_store_list_*. Caller owns it. NULL: another account or region.
+ */
+json_t *job_view_summary(const api_request *req, const PGresult *rows, int row);

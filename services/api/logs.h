@@ -1,0 +1,8 @@
+/* Container output: from batch.logs into PostgreSQL. */
+#pragma once
+
+#include "ops.h"
+
+/* Starts and stops the thread that takes batch.logs in. Called once by main.c. */
+int logs_start(api_ctx *ctx, ob_error *err);
+void logs_stop(api_ctx *ctx);

@@ -1,0 +1,41 @@
+/* DescribeJobs: up to 100 references, read in one statement; unknown ones are left out. Thread: an
+ * HTTP worker. */
+#include "job_store.h"
+#include "job_view.h"
+#include "ops.h"
+
+#define DESCRIBE_MAX 100
+
+int op_describe_jobs(api_request *req, api_reply *rep)
+{
+    const json_t *jobs = json_object_get(req->body, "jobs");
+    if (json_array_size(jobs) > DESCRIBE_MAX)
+        return api_client_error_long(rep, req->request_id,
+                                     "Maximum number of jobs supported is  %d .",
+                                     DESCRIBE_MAX); /* the two blanks are AWS's */
+    ob_job_ref refs[DESCRIBE_MAX];
+    size_t n = 0;
+    size_t i;
+    json_t *item;
+    json_array_foreach(jobs, i, item)
+    {
+        if (ob_job_ref_parse(json_string_value(item), &refs[n]))
+            n++;
+    }
+    ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
+    int r = job_store_describe(req->db, refs, n, &rows, &rep->err);
+    if (r < 0)
+        return r;
+    FILE *out = open_memstream(&rep->raw, &rep->raw_len);
+    if (out == NULL)
+        return ob_fail(&rep->err, ENOMEM, "out of memory");
+    fputs("{\"jobs\":[", out);
+    const char *separator = "";
+    for (int row = 0; row < PQntuples(rows); row++) {
+        if (job_view_detail(out, separator, req, rows, row))
+            separator = ",";
+    }
+    fputs("]}", out);
+    fclose(out);
+    return 0;
+}

@@ -1,0 +1,264 @@
+/* Owns the submitting connection and thread: takes all submissions that arrived while the last
+ * batch committed and makes them durable in one statement. Never decides what a job is
+ * (op_submit_job.c) nor when it runs (scheduler).
+ *
+ * Invariants: a caller is answered only after the commit that holds its job; a failing batch is
+ * tried again one by one, so that each caller gets only its own error; ringing batch.submissions
+ * follows the commit and may fail. Thread: its own; callers wait on a condition. */
+#include "submit.h"
+
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <utlist.h>
+
+#include "job_store.h"
+#include "ob/clock.h"
+#include "ob/db.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+
+#define BATCH_MAX 256
+#define ONCE_WINDOW_MS (10 * 60 * 1000)
+#define ONCE_SWEEP_MS (60 * 1000)
+#define RING_IDS_MAX 1000
+
+typedef struct waiter {
+    const submission *job;
+    ob_uuid result_id;
+    int result;
+    ob_error error;
+    bool finished;
+    pthread_cond_t woken;
+    struct waiter *prev, *next;
+} waiter;
+
+struct submitter {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards waiting, stopping and each waiter's result */
+    pthread_cond_t arrived;
+    waiter *waiting;
+    bool stopping;
+    char *conninfo;
+    ob_bus *bus;
+    ob_db *db;
+    int64_t swept_at_ms;
+};
+
+static int connect_if_needed(submitter *s, ob_error *err)
+{
+    if (s->db != NULL && ob_db_ok(s->db))
+        return 0;
+    if (s->db != NULL)
+        return ob_db_reconnect(s->db, err);
+    ob_db *db = NULL;
+    int r = ob_db_connect(s->conninfo, "openbatch-api submit", &db, err);
+    if (r < 0)
+        return r;
+    r = ob_db_prepare(db, job_store_submit_stmts, err);
+    if (r < 0) {
+        ob_db_free(db);
+        return r;
+    }
+    s->db = db;
+    return 0;
+}
+
+/* The answer of a submission that the insert left out: an earlier try of the same call, or its
+ * queue takes no jobs any more. */
+static int settle_left_out(submitter *s, waiter *w)
+{
+    if (w->job->invocation_id != NULL) {
+        bool same_body = false;
+        int r = job_store_find_once(s->db, w->job, ONCE_WINDOW_MS, &w->result_id, &same_body,
+                                    &w->error);
+        if (r == 0 && same_body)
+            return 0;
+        if (r == 0)
+            return ob_fail(&w->error, EEXIST,
+                           "the same amz-sdk-invocation-id was sent with another body");
+        if (r != -ENOENT)
+            return r;
+    }
+    return ob_fail(&w->error, ENOENT, "the job queue takes no jobs");
+}
+
+/* Commits 'n' submissions at once. Returns 0 when the outcome of each is in its waiter. */
+static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
+{
+    int r = connect_if_needed(s, err);
+    if (r < 0)
+        return r;
+    const submission *jobs[BATCH_MAX];
+    bool inserted[BATCH_MAX] = { false };
+    for (size_t i = 0; i < n; i++)
+        jobs[i] = batch[i]->job;
+    r = job_store_submit(s->db, jobs, n, inserted, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n; i++) {
+        batch[i]->result_id = batch[i]->job->id;
+        batch[i]->result = inserted[i] ? 0 : settle_left_out(s, batch[i]);
+    }
+    return 0;
+}
+
+static void ring(submitter *s, waiter **batch, size_t n)
+{
+    json_t *ids = json_array();
+    for (size_t i = 0; i < n && json_array_size(ids) < RING_IDS_MAX; i++) {
+        if (batch[i]->result != 0)
+            continue;
+        char text[OB_UUID_TEXT];
+        ob_uuid_format(&batch[i]->result_id, text);
+        json_array_append_new(ids, json_string(text));
+    }
+    json_t *msg = ob_message_new("submitted", 0);
+    json_object_set_new(msg, "jobs", ids);
+    ob_cleanup(ob_freep) char *text = NULL;
+    size_t len = ob_message_dump(msg, &text);
+    json_decref(msg);
+    /* A lost doorbell is made good by the scheduler's sweep of the inbox. */
+    (void)ob_bus_send(s->bus, OB_TOPIC_SUBMISSIONS, 0, NULL, 0, text, len, NULL, NULL);
+}
+
+/* The outcome of a statement on a lost connection is not known: a repeated insert of the same job
+ * ids then meets its own rows. */
+static int commit_one_known(submitter *s, waiter *w)
+{
+    ob_error err = { 0 };
+    int r = commit_batch(s, &w, 1, &err);
+    if (r == -EIO && connect_if_needed(s, &err) == 0) {
+        bool exists = false;
+        r = job_store_exists(s->db, &w->job->id, &exists, &err);
+        if (r == 0 && exists) {
+            w->result_id = w->job->id;
+            w->result = 0;
+            return 0;
+        }
+        if (r == 0)
+            r = commit_batch(s, &w, 1, &err);
+    }
+    if (r < 0) {
+        w->result = r;
+        w->error = err;
+    }
+    return r;
+}
+
+static void commit_and_answer(submitter *s, waiter **batch, size_t n)
+{
+    ob_error err = { 0 };
+    int r = commit_batch(s, batch, n, &err);
+    if (r < 0) {
+        ob_warn("submit.batch_failed", "{s:i, s:s}", "jobs", (int)n, "error", err.text);
+        for (size_t i = 0; i < n; i++)
+            (void)commit_one_known(s, batch[i]);
+    }
+    ring(s, batch, n);
+    pthread_mutex_lock(&s->lock);
+    for (size_t i = 0; i < n; i++) {
+        batch[i]->finished = true;
+        pthread_cond_signal(&batch[i]->woken);
+    }
+    pthread_mutex_unlock(&s->lock);
+}
+
+static void sweep_once(submitter *s)
+{
+    if (ob_mono_ms() - s->swept_at_ms < ONCE_SWEEP_MS)
+        return;
+    s->swept_at_ms = ob_mono_ms();
+    ob_error err = { 0 };
+    if (connect_if_needed(s, &err) < 0 ||
+        job_store_forget_once(s->db, ob_wall_ms() - ONCE_WINDOW_MS, &err) < 0)
+        ob_warn("submit.sweep_failed", "{s:s}", "error", err.text);
+}
+
+static void *submitter_run(void *arg)
+{
+    submitter *s = arg;
+    waiter *batch[BATCH_MAX];
+    pthread_mutex_lock(&s->lock);
+    while (!s->stopping || s->waiting != NULL) {
+        if (s->waiting == NULL) {
+            struct timespec until;
+            clock_gettime(CLOCK_MONOTONIC, &until);
+            until.tv_sec += ONCE_SWEEP_MS / 1000;
+            (void)pthread_cond_timedwait(&s->arrived, &s->lock, &until);
+        }
+        size_t n = 0;
+        while (s->waiting != NULL && n < BATCH_MAX) {
+            batch[n] = s->waiting;
+            DL_DELETE(s->waiting, batch[n]);
+            n++;
+        }
+        pthread_mutex_unlock(&s->lock);
+        if (n > 0)
+            commit_and_answer(s, batch, n);
+        sweep_once(s);
+        pthread_mutex_lock(&s->lock);
+    }
+    pthread_mutex_unlock(&s->lock);
+    return NULL;
+}
+
+int submitter_start(const char *conninfo, ob_bus *bus, submitter **ret, ob_error *err)
+{
+    submitter *s = ob_calloc(1, sizeof(*s));
+    s->conninfo = ob_strdup(conninfo);
+    s->bus = bus;
+    s->swept_at_ms = ob_mono_ms();
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->arrived, &attr);
+    pthread_condattr_destroy(&attr);
+    int r = pthread_create(&s->thread, NULL, submitter_run, s);
+    if (r != 0) {
+        free(s->conninfo);
+        free(s);
+        return ob_fail(err, r, "cannot start the submitting thread: %s", strerror(r));
+    }
+    *ret = s;
+    return 0;
+}
+
+void submitter_stop(submitter *s)
+{
+    if (s == NULL)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    pthread_cond_signal(&s->arrived);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    ob_db_free(s->db);
+    pthread_mutex_destroy(&s->lock);
+    pthread_cond_destroy(&s->arrived);
+    free(s->conninfo);
+    free(s);
+}
+
+int submit_wait(submitter *s, const submission *job, ob_uuid *ret_id, ob_error *err)
+{
+    waiter w = { .job = job };
+    pthread_cond_init(&w.woken, NULL);
+    pthread_mutex_lock(&s->lock);
+    DL_APPEND(s->waiting, &w);
+    pthread_cond_signal(&s->arrived);
+    while (!w.finished)
+        pthread_cond_wait(&w.woken, &s->lock);
+    pthread_mutex_unlock(&s->lock);
+    pthread_cond_destroy(&w.woken);
+    if (w.result < 0) {
+        if (err != NULL)
+            *err = w.error;
+        return w.result;
+    }
+    *ret_id = w.result_id;
+    return 0;
+}

@@ -1,0 +1,39 @@
+/* Group commit of submissions: callers wait, one thread commits what has gathered. */
+#pragma once
+
+#include <stdint.h>
+
+#include "ob/bus.h"
+#include "ob/error.h"
+#include "ob/id.h"
+#include "ob/job.h"
+
+typedef struct submitter submitter;
+
+/* One job to be made durable. Strings are borrowed until submit_wait returns. */
+typedef struct submission {
+    ob_uuid id;
+    int64_t queue_id;
+    const char *definition; /* name, without revision */
+    const char *name;
+    int32_t array_size; /* 0: a single job */
+    ob_resources need;
+    int64_t created_at_ms;
+    const char *detail; /* the job's unchanging JobDetail members (job_detail.h) */
+    const char *key_id; /* access key and amz-sdk-invocation-id of the call; invocation_id NULL: not
+                           known */
+    const char *invocation_id;
+    uint8_t body_hash[32];
+} submission;
+
+/* Starts the thread with its own connection. Errors: -errno. */
+int submitter_start(const char *conninfo, ob_bus *bus, submitter **ret, ob_error *err);
+/* Lets what waits be committed, then ends the thread. */
+void submitter_stop(submitter *s);
+
+/* Makes 'job' durable: the row, its inbox row and submit_once in one transaction shared with what
+ * else arrived meanwhile (docs/architecture.md, "Requests"). Blocks until that commit is known.
+ * *ret_id: the job's id; an earlier one when this is an SDK's repeated try. Errors: -ENOENT (the
+ * queue is gone or disabled), -EEXIST (the same invocation id with another body), -EIO retriable
+ * (PostgreSQL is away). Any thread. */
+int submit_wait(submitter *s, const submission *job, ob_uuid *ret_id, ob_error *err);
