@@ -24,20 +24,13 @@ if [[ -n $wipe ]]; then
         read -r -p "type yes to go on: " answer
         [[ $answer == yes ]] || die "nothing was deleted"
     fi
-    # While the engine still answers; executors must not see their containers end and report it.
-    stop_services
-    if engine_answers "$(engine_host)"; then
-        mapfile -t containers < <(copy_containers)
-        ((${#containers[@]} == 0)) || docker -H "$(engine_host)" rm -f "${containers[@]}" >/dev/null || :
-    fi
 fi
 stop_all
 if [[ -z $wipe ]]; then
     say "stopped; containers that run go on, and './openbatch up' goes on where this left off"
     exit 0
 fi
-# With the engine down its containers' shims would have been left behind.
-stop_strays KILL containerd-shim containerd-shim-runc-v2
+end_containers
 unmount_all
 [[ -z $pgdata ]] || rm -rf "$pgdata"
 rm -rf "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"

@@ -265,14 +265,28 @@ unmount_all() {
     while read -r where; do
         umount -l "$where" 2>/dev/null || :
     done < <(awk -v home="$OPENBATCH_HOME/docker/" -v run="$OPENBATCH_RUN_DIR/" \
-        'index($2, home) == 1 || index($2, run) == 1 { print $2 }' /proc/self/mounts | sort -r)
+        'index($2 "/", home) == 1 || index($2 "/", run) == 1 { print $2 }' /proc/self/mounts | sort -r)
 }
 
-# Containers of this copy: all of an engine of its own; in another engine those with its label.
-copy_containers() {
-    local filter=()
-    engine_is_ours || filter=(--filter "label=openbatch.home=$OPENBATCH_HOME")
-    docker -H "$(engine_host)" ps -aq --no-trunc "${filter[@]}"
+# Ends the copy's containers when its processes have stopped: those with its label in another's engine; in an engine
+# of its own all, by the runtime beneath it, because that engine is down.
+end_containers() {
+    local runc=$OPENBATCH_RUN_DIR/docker/runtime-runc/moby host ids id
+    if engine_is_ours; then
+        for id in "$runc"/*/; do
+            [[ ! -d $id ]] || runc --root "$runc" delete --force "$(basename "$id")" >/dev/null 2>&1 || :
+        done
+        stop_strays KILL containerd-shim containerd-shim-runc-v2
+        return 0
+    fi
+    host=$(engine_host)
+    [[ -n $host ]] || return 0
+    if ! ids=$(docker -H "$host" ps -aq --no-trunc --filter "label=openbatch.home=$OPENBATCH_HOME"); then
+        note "the engine at $host does not answer; containers with label openbatch.home=$OPENBATCH_HOME stay there"
+        return 0
+    fi
+    mapfile -t ids <<<"$ids"
+    [[ -z ${ids[0]} ]] || docker -H "$host" rm -f "${ids[@]}" >/dev/null || :
 }
 
 # Ends our services and executors; servers stay. The scaler goes first, or it starts executors again.
