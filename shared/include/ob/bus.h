@@ -53,12 +53,13 @@ typedef struct ob_bus_config {
 int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err);
 void ob_bus_free(ob_bus *bus); /* flushes for at most 2 s */
 
-/* Makes the topics of ob_topics that are missing. Errors: retriable while the broker is away. */
+/* Makes the topics of ob_topics that are missing, but for those this user may not make. Errors: retriable while the broker is away. */
 int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err);
 
 /* Assigns all partitions of 'topics' (NULL-terminated) at end offsets resolved now; replaces an
  * earlier assignment. Returns after the offsets are known: what is produced afterwards is seen.
- * partitions_only: NULL, or for each topic the one partition wanted, -1 = all. */
+ * partitions_only: NULL, or for each topic the one partition wanted, -1 = all.
+ * Errors: -ENOENT (no such topic or partition), -EIO; both retriable, an earlier assignment stays. */
 int ob_bus_assign_end(ob_bus *bus,
                       const char *const *topics,
                       const int32_t *partitions_only,
@@ -105,3 +106,6 @@ int ob_bus_fd(ob_bus *bus);
 
 /* Is a broker reachable, as far as is known now? */
 int ob_bus_is_up(const ob_bus *bus);
+
+/* What went wrong last, for health texts; "" when nothing did. Any thread. */
+void ob_bus_last_error(ob_bus *bus, char *out, size_t size);

@@ -2,6 +2,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,7 +24,7 @@ typedef struct ob_config_field {
     int64_t min, max;         /* OB_CONFIG_INT: the allowed range */
 } ob_config_field;
 
-/* The variables that every service has; put OB_CONFIG_COMMON first in the program's struct. */
+/* The variables that every service has; put an ob_config_common first in the program's struct. */
 typedef struct ob_config_common {
     char *home;
     char *run_dir;
@@ -36,7 +37,8 @@ typedef struct ob_config_common {
 } ob_config_common;
 extern const ob_config_field ob_config_common_fields[];
 
-/* The variables of the services that reach PostgreSQL (OPENBATCH_PG). */
+/* Default of OPENBATCH_PG, for the tables of the services that reach PostgreSQL. A macro: tables are constants. */
+#define OB_CONFIG_PG_DEFAULT "host=${OPENBATCH_RUN_DIR} user=openbatch dbname=openbatch"
 extern const char ob_config_pg_default[];
 
 /* Fills 'out' from the environment by 'fields' (and, when common is true, ob_config_common_fields;

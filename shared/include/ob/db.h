@@ -3,6 +3,8 @@
 #pragma once
 
 #include <libpq-fe.h>
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "ob/error.h"
@@ -69,12 +71,17 @@ int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err); /* BEGIN, COMMIT 
 int ob_db_pipe_add(ob_db *db, const char *stmt, const ob_params *p, ob_error *err);
 int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
 
+/* Gives up a pipeline that was begun: what is queued is rolled back, except what an already queued COMMIT commits. */
+void ob_db_pipe_abandon(ob_db *db);
+/* After ob_db_pipe_sync failed: the index of the statement that did. */
+size_t ob_db_pipe_failed_at(const ob_db *db);
+
 /* Columns of a result (text format). */
 const char *ob_col(const PGresult *res, int row, int col); /* NULL for SQL NULL; borrowed */
 int64_t ob_col_int(const PGresult *res, int row, int col, int64_t if_null);
 bool ob_col_bool(const PGresult *res, int row, int col);
 bool ob_col_uuid(const PGresult *res, int row, int col, ob_uuid *ret);
-/* Decodes a text-format bytea. *ret is new. */
+/* Decodes a text-format bytea. *ret is new, with a NUL behind it. Errors: -ENODATA (SQL NULL), -EINVAL. */
 int ob_col_bytes(const PGresult *res, int row, int col, void **ret, size_t *ret_len);
 
 static inline void ob_pq_clearp(PGresult **res)

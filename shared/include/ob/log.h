@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 typedef enum ob_log_level { OB_LOG_DEBUG, OB_LOG_INFO, OB_LOG_WARN, OB_LOG_ERROR } ob_log_level;
 
@@ -14,6 +15,9 @@ int ob_log_level_parse(const char *text, ob_log_level *ret_level);
 /* Writes one line. event: a noun.verb constant ("job.transition"). fmt: a json_pack() object format
  * ("{s:s, s:I}") or NULL. Never pass bodies, environment values or credentials. Any thread. */
 void ob_log(ob_log_level level, const char *event, const char *fmt, ...);
+
+/* Would a line of this level be written? For what is costly to prepare. */
+bool ob_log_enabled(ob_log_level level);
 
 #define ob_debug(event, ...) ob_log(OB_LOG_DEBUG, event, __VA_ARGS__)
 #define ob_info(event, ...) ob_log(OB_LOG_INFO, event, __VA_ARGS__)

@@ -1,0 +1,120 @@
+/* The insides of the Kafka bus, shared by bus_kafka.c (sending, polling), bus_kafka_client.c
+ * (librdkafka's handles), bus_kafka_admin.c (topics, offsets) and bus_kafka_keeper.c (the thread
+ * that repairs). */
+#pragma once
+
+#include <librdkafka/rdkafka.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+
+#include "ob/bus.h"
+#include "ob/topics.h"
+
+/* A producer, and the handle that keeps the public topic's settings. */
+typedef struct bus_sender {
+    rd_kafka_t *rk;
+    rd_kafka_topic_t *public_topic;
+} bus_sender;
+
+/* What the owner asked to have assigned. */
+typedef struct bus_wanted {
+    char *topic;
+    int32_t partition; /* -1: all */
+} bus_wanted;
+
+/* A partition and the offset from which it is, or shall be, read. */
+typedef struct bus_position {
+    char *topic;
+    int32_t partition;
+    int64_t offset;
+    rd_kafka_topic_t *rkt; /* set while it is read; each position has its own reference */
+} bus_position;
+
+typedef struct bus_positions {
+    bus_position *at;
+    size_t n;
+} bus_positions;
+
+typedef struct bus_count {
+    char *topic;
+    int32_t partitions;
+} bus_count;
+
+struct ob_bus {
+    /* Constant after ob_bus_new. */
+    char *servers, *user, *password, *client_id, *group;
+    int32_t partitions;
+    ob_bus_on_msg on_msg;
+    ob_bus_on_event on_event;
+    ob_bus_on_delivery on_delivery;
+    void *arg;
+    int wake_fd; /* eventfd: readable when poll has something to do */
+
+    /* The producer is replaced by the keeper only and destroyed only after the owner has polled it
+     * empty (retired, then dead), so the owner and the keeper may use a producer they took without
+     * holding the lock. */
+    pthread_rwlock_t sender_lock;
+    bus_sender *sender;
+
+    /* The owner's. */
+    rd_kafka_queue_t *queue;  /* of the assigned partitions */
+    rd_kafka_t *group_member; /* NULL until ob_bus_subscribe */
+    bus_positions reading;
+    unsigned generation; /* of the assignment; raised by each change */
+    bool told_up;
+    int handled; /* reports and events since poll began */
+
+    /* Shared with the keeper, under 'lock'. */
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t keeper;
+    bool stopping;
+    rd_kafka_t *consumer; /* NULL until the first assignment; never replaced */
+    bus_sender *retired, *dead;
+    bool sender_failed;
+    bool repair_wanted, repair_done;
+    unsigned wanted_generation; /* of 'wanted'; the keeper drops its result when it changed */
+    bus_wanted *wanted;
+    size_t n_wanted;
+    bus_positions resolved;
+    bus_count *counts;
+    size_t n_counts;
+    char last_error[256];
+
+    atomic_bool up;
+};
+
+/* bus_kafka_client.c */
+int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err);
+void bus_sender_free(bus_sender *sender);
+int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err);
+
+/* The producer of now; the owner and the keeper may use it without the lock. */
+rd_kafka_t *bus_producer(ob_bus *bus);
+/* Makes poll come back. Any thread. */
+void bus_wake(ob_bus *bus);
+void bus_set_up(ob_bus *bus, bool up);
+void bus_note_error(ob_bus *bus, const char *text);
+/* Does the error mean that a topic, a partition or a position is not what we thought? */
+bool bus_is_lost_position(rd_kafka_resp_err_t e);
+/* Asks the keeper to make topics and resolve positions anew. Any thread. */
+void bus_want_repair(ob_bus *bus, const char *why);
+
+/* bus_kafka_admin.c */
+int bus_fail_kafka(ob_error *err, rd_kafka_resp_err_t e, const char *what);
+int bus_resolve(rd_kafka_t *consumer,
+                const bus_wanted *wanted,
+                size_t n,
+                int timeout_ms,
+                bus_positions *ret,
+                ob_error *err);
+/* Refreshes what a client knows about the topics it uses. */
+int bus_refresh(rd_kafka_t *rk, int timeout_ms, ob_error *err);
+void bus_positions_done(bus_positions *positions);
+void bus_wanted_free(bus_wanted *wanted, size_t n);
+void bus_forget_counts(ob_bus *bus); /* under 'lock' */
+
+/* bus_kafka_keeper.c */
+int bus_keeper_start(ob_bus *bus, ob_error *err);
+void bus_keeper_stop(ob_bus *bus);

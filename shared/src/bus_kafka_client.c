@@ -1,0 +1,287 @@
+/* librdkafka's handles: their settings and callbacks. Never blocks on the network. Callbacks for
+ * errors and deliveries run in the thread that polls (the bus's owner); the log callback runs in
+ * librdkafka's threads. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "bus_internal.h"
+#include "ob/log.h"
+
+typedef struct setting {
+    const char *name;
+    const char *value;
+} setting;
+
+/* Doorbells must not lie in a queue: back-off and refresh times are small, so that a broker that
+ * came back and a topic that went away are noticed within a second or two. */
+static const setting common_settings[] = {
+    { "broker.address.family", "v4" },
+    { "socket.nagle.disable", "true" },
+    { "socket.keepalive.enable", "true" },
+    { "socket.timeout.ms", "10000" },
+    { "reconnect.backoff.ms", "50" },
+    { "reconnect.backoff.max.ms", "500" },
+    { "topic.metadata.refresh.interval.ms", "5000" },
+    { "topic.metadata.refresh.fast.interval.ms", "100" },
+    { "topic.metadata.refresh.sparse", "true" },
+    { "topic.metadata.propagation.max.ms", "5000" },
+    { 0 },
+};
+
+static const setting producer_settings[] = {
+    { "enable.idempotence", "true" },
+    { "acks", "all" },
+    { "linger.ms", "0" },
+    { "retry.backoff.ms", "50" },
+    { "request.timeout.ms", "10000" },
+    /* What could not be sent in this time is said anew by the service that knows it, from its rows.
+     */
+    { "message.timeout.ms", "30000" },
+    { "message.max.bytes", "1048576" },
+    { "queue.buffering.max.messages", "200000" },
+    { "queue.buffering.max.kbytes", "262144" },
+    /* As the Java clients do: equal keys meet on one partition whoever writes. */
+    { "partitioner", "murmur2_random" },
+    { 0 },
+};
+
+static const setting consumer_settings[] = {
+    { "enable.auto.commit", "false" },
+    { "enable.partition.eof", "false" },
+    { "allow.auto.create.topics", "false" },
+    { "fetch.wait.max.ms", "300" },
+    { "fetch.error.backoff.ms", "50" },
+    { "queued.max.messages.kbytes", "16384" },
+    { 0 },
+};
+
+void bus_wake(ob_bus *bus)
+{
+    uint64_t one = 1;
+    (void)!write(bus->wake_fd, &one, sizeof(one));
+}
+
+void bus_set_up(ob_bus *bus, bool up)
+{
+    if (atomic_exchange(&bus->up, up) == up)
+        return;
+    if (!up) { /* the keeper looks for the broker's return */
+        (void)pthread_mutex_lock(&bus->lock);
+        (void)pthread_cond_signal(&bus->changed);
+        (void)pthread_mutex_unlock(&bus->lock);
+    }
+    bus_wake(bus);
+}
+
+void bus_note_error(ob_bus *bus, const char *text)
+{
+    (void)pthread_mutex_lock(&bus->lock);
+    (void)snprintf(bus->last_error, sizeof(bus->last_error), "%s", text);
+    (void)pthread_mutex_unlock(&bus->lock);
+}
+
+rd_kafka_t *bus_producer(ob_bus *bus)
+{
+    (void)pthread_rwlock_rdlock(&bus->sender_lock);
+    rd_kafka_t *producer = bus->sender->rk;
+    (void)pthread_rwlock_unlock(&bus->sender_lock);
+    return producer;
+}
+
+bool bus_is_lost_position(rd_kafka_resp_err_t e)
+{
+    return e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART || e == RD_KAFKA_RESP_ERR__UNKNOWN_TOPIC ||
+           e == RD_KAFKA_RESP_ERR__UNKNOWN_PARTITION ||
+           e == RD_KAFKA_RESP_ERR_OFFSET_OUT_OF_RANGE ||
+           e == RD_KAFKA_RESP_ERR__AUTO_OFFSET_RESET ||
+           e == RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED;
+}
+
+void bus_want_repair(ob_bus *bus, const char *why)
+{
+    (void)pthread_mutex_lock(&bus->lock);
+    bool news = !bus->repair_wanted;
+    bus->repair_wanted = true;
+    (void)pthread_cond_signal(&bus->changed);
+    (void)pthread_mutex_unlock(&bus->lock);
+    if (news)
+        ob_debug("bus.repair", "{s:s}", "why", why);
+}
+
+static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
+{
+    ob_bus *bus = opaque;
+    rd_kafka_resp_err_t e = (rd_kafka_resp_err_t)code;
+    ob_debug("bus.error", "{s:s, s:s, s:s}", "client", rd_kafka_name(rk), "error",
+             rd_kafka_err2name(e), "reason", reason);
+    bus_note_error(bus, reason);
+    if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
+        bus_set_up(bus, false);
+    } else if (e == RD_KAFKA_RESP_ERR__FATAL) {
+        (void)pthread_mutex_lock(&bus->lock);
+        bus->sender_failed = true;
+        (void)pthread_cond_signal(&bus->changed);
+        (void)pthread_mutex_unlock(&bus->lock);
+    } else if (bus_is_lost_position(e)) {
+        bus_want_repair(bus, reason);
+    }
+}
+
+static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
+{
+    ob_bus *bus = opaque;
+    bool ok = msg->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+    if (ok)
+        bus_set_up(bus, true);
+    else if (bus_is_lost_position(msg->err))
+        bus_want_repair(bus, rd_kafka_err2str(msg->err));
+    bus->handled++;
+    if (bus->on_delivery && msg->_private)
+        bus->on_delivery(msg->_private, ok, msg->offset, bus->arg);
+}
+
+static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
+{
+    ob_debug("kafka.log", "{s:s, s:i, s:s, s:s}", "client", rd_kafka_name(rk), "syslog", level,
+             "facility", fac, "text", text);
+}
+
+static int set(rd_kafka_conf_t *conf, const char *name, const char *value, ob_error *err)
+{
+    char text[256];
+    if (rd_kafka_conf_set(conf, name, value, text, sizeof(text)) != RD_KAFKA_CONF_OK)
+        return ob_fail(err, EINVAL, "Kafka setting %s: %s", name, text);
+    return 0;
+}
+
+static int set_all(rd_kafka_conf_t *conf, const setting *settings, ob_error *err)
+{
+    int r = 0;
+    for (const setting *s = settings; s->name && r == 0; s++)
+        r = set(conf, s->name, s->value, err);
+    return r;
+}
+
+static int set_common(ob_bus *bus, rd_kafka_conf_t *conf, ob_error *err)
+{
+    rd_kafka_conf_set_opaque(conf, bus);
+    rd_kafka_conf_set_error_cb(conf, on_error);
+    rd_kafka_conf_set_log_cb(conf, on_log);
+    int r = set_all(conf, common_settings, err);
+    if (r == 0)
+        r = set(conf, "bootstrap.servers", bus->servers, err);
+    if (r == 0)
+        r = set(conf, "client.id", bus->client_id, err);
+    if (r < 0 || !bus->user)
+        return r;
+    r = set(conf, "security.protocol", "SASL_PLAINTEXT", err);
+    if (r == 0)
+        r = set(conf, "sasl.mechanisms", "PLAIN", err);
+    if (r == 0)
+        r = set(conf, "sasl.username", bus->user, err);
+    return r < 0 ? r : set(conf, "sasl.password", bus->password ? bus->password : "", err);
+}
+
+static int make_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret, ob_error *err)
+{
+    char text[256];
+    rd_kafka_t *rk = rd_kafka_new(type, conf, text, sizeof(text));
+    if (!rk) {
+        rd_kafka_conf_destroy(conf); /* rd_kafka_new takes it only on success */
+        return ob_fail(err, EINVAL, "Kafka client: %s", text);
+    }
+    *ret = rk;
+    return 0;
+}
+
+/* Wakes the owner when something is put on a queue. Takes the reference. */
+static void wake_on(ob_bus *bus, rd_kafka_queue_t *queue)
+{
+    static const uint64_t one = 1;
+    rd_kafka_queue_io_event_enable(queue, bus->wake_fd, &one, sizeof(one));
+    rd_kafka_queue_destroy(queue);
+}
+
+/* A client remembers a topic's settings from its first handle on, for as long as there is one. */
+static int open_public_topic(bus_sender *sender, ob_error *err)
+{
+    rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(sender->rk);
+    char text[256];
+    if (rd_kafka_topic_conf_set(conf, "compression.codec", "lz4", text, sizeof(text)) !=
+        RD_KAFKA_CONF_OK) {
+        rd_kafka_topic_conf_destroy(conf);
+        return ob_fail(err, EINVAL, "Kafka topic setting: %s", text);
+    }
+    sender->public_topic = rd_kafka_topic_new(sender->rk, OB_TOPIC_JOB_STATE, conf);
+    if (!sender->public_topic)
+        return ob_fail(err, EINVAL, "Kafka topic: %s", rd_kafka_err2str(rd_kafka_last_error()));
+    return 0;
+}
+
+int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    rd_kafka_conf_set_dr_msg_cb(conf, on_report);
+    int r = set_common(bus, conf, err);
+    if (r == 0)
+        r = set_all(conf, producer_settings, err);
+    if (r < 0) {
+        rd_kafka_conf_destroy(conf);
+        return r;
+    }
+    bus_sender *sender = ob_calloc(1, sizeof(*sender));
+    r = make_client(RD_KAFKA_PRODUCER, conf, &sender->rk, err);
+    if (r == 0)
+        r = open_public_topic(sender, err);
+    if (r < 0) {
+        bus_sender_free(sender);
+        return r;
+    }
+    wake_on(bus, rd_kafka_queue_get_main(sender->rk));
+    *ret = sender;
+    return 0;
+}
+
+void bus_sender_free(bus_sender *sender)
+{
+    if (!sender)
+        return;
+    if (sender->public_topic)
+        rd_kafka_topic_destroy(sender->public_topic);
+    if (sender->rk)
+        rd_kafka_destroy(sender->rk);
+    free(sender);
+}
+
+int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err)
+{
+    rd_kafka_conf_t *conf = rd_kafka_conf_new();
+    int r = set_common(bus, conf, err);
+    if (r == 0)
+        r = set_all(conf, consumer_settings, err);
+    /* Without a group a lost position is an error, so that it is noticed. A group reads on from
+     * what is there. */
+    if (r == 0)
+        r = set(conf, "auto.offset.reset", group ? "earliest" : "error", err);
+    if (r == 0 && group)
+        r = set(conf, "group.id", group, err);
+    if (r == 0 && group)
+        r = set(conf, "session.timeout.ms", "10000", err);
+    if (r < 0) {
+        rd_kafka_conf_destroy(conf);
+        return r;
+    }
+    rd_kafka_t *consumer = NULL;
+    r = make_client(RD_KAFKA_CONSUMER, conf, &consumer, err);
+    if (r < 0)
+        return r;
+    if (group) {
+        (void)rd_kafka_poll_set_consumer(consumer);
+        wake_on(bus, rd_kafka_queue_get_consumer(consumer));
+    } else {
+        wake_on(bus, rd_kafka_queue_get_main(consumer));
+    }
+    *ret = consumer;
+    return 0;
+}

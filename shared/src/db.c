@@ -1,0 +1,316 @@
+/* One PostgreSQL connection. Owns the PGconn and copies of the statements prepared on it. Never
+ * repeats a statement: only the caller knows whether that is safe. Invariant: after any failure the
+ * connection is either clean (idle, outside a transaction that failed) or marked broken until
+ * ob_db_reconnect. One owner thread. */
+#include "ob/db.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "db_internal.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+
+#define ROLLBACK_TIMEOUT_MS 5000
+
+static void on_notice(void *unused, const PGresult *res)
+{
+    const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
+    ob_debug("db.notice", "{s:s*}", "text", text);
+}
+
+static void set_sqlstate(ob_db *db, const char *code)
+{
+    (void)snprintf(db->sqlstate, sizeof(db->sqlstate), "%s", code ? code : "");
+}
+
+void db_break(ob_db *db)
+{
+    db->broken = true;
+    /* So that the server's side ends as soon as it can notice. */
+    int fd = db->conn ? PQsocket(db->conn) : -1;
+    if (fd >= 0)
+        (void)shutdown(fd, SHUT_RDWR);
+}
+
+/* One line of text: libpq's messages hold newlines. */
+static void flatten(const char *text, char *out, size_t size)
+{
+    (void)snprintf(out, size, "%s", text ? text : "");
+    size_t len = strlen(out);
+    while (len > 0 && (out[len - 1] == '\n' || out[len - 1] == ' '))
+        out[--len] = '\0';
+    for (char *p = out; *p; p++)
+        if (*p == '\n')
+            *p = ' ';
+}
+
+static bool starts_with(const char *text, const char *start)
+{
+    return strncmp(text, start, strlen(start)) == 0;
+}
+
+int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err)
+{
+    const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
+    const char *severity = res ? PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
+    const char *primary = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
+    char text[400];
+    flatten(primary ? primary : PQerrorMessage(db->conn), text, sizeof(text));
+    set_sqlstate(db, state);
+
+    /* After FATAL the server closes, even when libpq has not read that far. */
+    bool fatal = severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
+    if (fatal || PQstatus(db->conn) != CONNECTION_OK) {
+        db_break(db);
+        return ob_fail_retry(err, EIO, "PostgreSQL: %s: %s", what, text);
+    }
+    if (strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0)
+        return ob_fail_retry(err, EAGAIN, "PostgreSQL: %s: %s", what, text);
+    if (strcmp(db->sqlstate, "23505") == 0)
+        return ob_fail(err, EEXIST, "PostgreSQL: %s: %s", what, text);
+    /* Out of resources, a lock that was not free, a statement that was cancelled. */
+    if (starts_with(db->sqlstate, "53") || strcmp(db->sqlstate, "55P03") == 0 ||
+        strcmp(db->sqlstate, "57014") == 0)
+        return ob_fail_retry(err, EPROTO, "PostgreSQL: %s: %s", what, text);
+    return ob_fail(err, EPROTO, "PostgreSQL: %s: %s", what, text);
+}
+
+int db_check(ob_db *db, ob_error *err)
+{
+    if (!ob_db_ok(db))
+        return ob_fail_retry(err, EIO, "PostgreSQL: the connection is lost");
+    if (db->in_pipe)
+        return ob_fail(err, EBUSY, "PostgreSQL: a pipeline is open on this connection");
+    return 0;
+}
+
+static int open_connection(ob_db *db, ob_error *err)
+{
+    /* conninfo may override what stands before it, not what stands after. */
+    const char *const keys[] = { "connect_timeout", "dbname", "application_name", NULL };
+    const char *const values[] = { "10", db->conninfo, db->application, NULL };
+    db->in_pipe = db->broken = false;
+    set_sqlstate(db, NULL);
+    db->conn = PQconnectdbParams(keys, values, 1);
+    if (PQstatus(db->conn) != CONNECTION_OK) {
+        char text[400];
+        flatten(PQerrorMessage(db->conn), text, sizeof(text));
+        db->broken = true;
+        return ob_fail_retry(err, EIO, "PostgreSQL: %s", text);
+    }
+    (void)PQsetNoticeReceiver(db->conn, on_notice, NULL);
+    (void)PQsetClientEncoding(db->conn, "UTF8");
+    /* A generic plan made while the tables were empty would stay for ever. */
+    return ob_db_sql(db, "SET plan_cache_mode = force_custom_plan", NULL, NULL, err);
+}
+
+int ob_db_connect(const char *conninfo, const char *application, ob_db **ret, ob_error *err)
+{
+    ob_cleanup(ob_db_freep) ob_db *db = ob_calloc(1, sizeof(*db));
+    db->conninfo = ob_strdup(conninfo);
+    db->application = ob_strdup(application);
+    int r = open_connection(db, err);
+    if (r < 0)
+        return r;
+    *ret = ob_take(db);
+    return 0;
+}
+
+void ob_db_free(ob_db *db)
+{
+    if (!db)
+        return;
+    PQfinish(db->conn);
+    for (size_t i = 0; i < db->n_stmts; i++) {
+        free((void *)(uintptr_t)db->stmts[i].name);
+        free((void *)(uintptr_t)db->stmts[i].sql);
+    }
+    free(db->stmts);
+    free(db->queued);
+    free(db->conninfo);
+    free(db->application);
+    free(db);
+}
+
+void ob_db_freep(ob_db **db)
+{
+    ob_db_free(*db);
+}
+
+PGconn *ob_db_raw(ob_db *db)
+{
+    return db->conn;
+}
+
+bool ob_db_ok(ob_db *db)
+{
+    return !db->broken && PQstatus(db->conn) == CONNECTION_OK;
+}
+
+const char *ob_db_sqlstate(const ob_db *db)
+{
+    return db->sqlstate;
+}
+
+const char *db_find_stmt(const ob_db *db, const char *name)
+{
+    for (size_t i = 0; i < db->n_stmts; i++)
+        if (strcmp(db->stmts[i].name, name) == 0)
+            return db->stmts[i].name;
+    return NULL;
+}
+
+bool db_is_sql(const char *text)
+{
+    return strchr(text, ' ') || strcmp(text, "BEGIN") == 0 || strcmp(text, "COMMIT") == 0 ||
+           strcmp(text, "ROLLBACK") == 0;
+}
+
+/* Prepares stmts[from..] in one round trip. */
+static int prepare_from(ob_db *db, size_t from, ob_error *err)
+{
+    if (from == db->n_stmts)
+        return 0;
+    int r = ob_db_pipe_begin(db, err);
+    for (size_t i = from; i < db->n_stmts && r == 0; i++)
+        r = db_pipe_prepare(db, &db->stmts[i], err);
+    return r < 0 ? r : ob_db_pipe_sync(db, 0, NULL, 0, err);
+}
+
+int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err)
+{
+    int r = db_check(db, err);
+    if (r < 0 || !stmts)
+        return r;
+    size_t n = 0;
+    while (stmts[n].name)
+        n++;
+    size_t old = db->n_stmts;
+    db->stmts = ob_realloc(db->stmts, (old + n) * sizeof(*db->stmts));
+    for (size_t i = 0; i < n; i++)
+        db->stmts[db->n_stmts++] =
+            (ob_db_stmt){ ob_strdup(stmts[i].name), ob_strdup(stmts[i].sql) };
+    return prepare_from(db, old, err);
+}
+
+int ob_db_reconnect(ob_db *db, ob_error *err)
+{
+    PQfinish(db->conn);
+    db->conn = NULL;
+    int r = open_connection(db, err);
+    if (r == 0)
+        r = prepare_from(db, 0, err);
+    if (r < 0)
+        db_break(db);
+    return r;
+}
+
+int db_wait(ob_db *db, int64_t deadline_ms, ob_error *err)
+{
+    for (;;) {
+        int flush = PQflush(db->conn);
+        if (flush < 0)
+            return db_fail(db, NULL, "send", err);
+        if (!PQisBusy(db->conn) && flush == 0)
+            return 0;
+        int wait_ms = -1;
+        if (deadline_ms) {
+            int64_t left = deadline_ms - ob_mono_ms();
+            wait_ms = left > 0 ? (int)left : 0;
+        }
+        struct pollfd fd = { .fd = PQsocket(db->conn),
+                             .events = (short)(POLLIN | (flush ? POLLOUT : 0)) };
+        int n = poll(&fd, 1, wait_ms);
+        if (n == 0) {
+            db_break(db);
+            return ob_fail_retry(err, ETIMEDOUT, "PostgreSQL: no answer in time");
+        }
+        if (n < 0 && errno != EINTR)
+            return ob_fail(err, errno, "poll: %s", strerror(errno));
+        if (n > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(db->conn))
+            return db_fail(db, NULL, "receive", err);
+    }
+}
+
+int db_send(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, ob_error *err)
+{
+    int n = p ? p->n : 0;
+    const char *const *values = p ? p->values : NULL;
+    const int *lengths = p ? p->lengths : NULL;
+    const int *formats = p ? p->formats : NULL;
+    int ok = is_sql ? PQsendQueryParams(db->conn, stmt, n, NULL, values, lengths, formats, 0)
+                    : PQsendQueryPrepared(db->conn, stmt, n, values, lengths, formats, 0);
+    return ok ? 0 : db_fail(db, NULL, stmt, err);
+}
+
+void db_rollback(ob_db *db)
+{
+    if (db->broken || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+        return;
+    ob_error ignored;
+    if (!PQsendQuery(db->conn, "ROLLBACK") ||
+        db_wait(db, ob_mono_ms() + ROLLBACK_TIMEOUT_MS, &ignored) < 0) {
+        db_break(db);
+        return;
+    }
+    PGresult *res;
+    while ((res = PQgetResult(db->conn)))
+        PQclear(res);
+    if (PQtransactionStatus(db->conn) != PQTRANS_IDLE)
+        db_break(db);
+}
+
+static int
+exec(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, PGresult **ret, ob_error *err)
+{
+    int r = db_check(db, err);
+    if (r < 0)
+        return r;
+    set_sqlstate(db, NULL);
+    /* Plain SQL without parameters may hold several commands (migrations): the simple protocol. */
+    if (is_sql && (!p || p->n == 0)) {
+        if (!PQsendQuery(db->conn, stmt))
+            return db_fail(db, NULL, "send", err);
+    } else {
+        r = db_send(db, stmt, is_sql, p, err);
+        if (r < 0)
+            return r;
+    }
+
+    ob_cleanup(ob_pq_clearp) PGresult *last = NULL;
+    for (;;) {
+        int w = db_wait(db, 0, r < 0 ? NULL : err);
+        if (w < 0)
+            return r < 0 ? r : w;
+        PGresult *res = PQgetResult(db->conn);
+        if (!res)
+            break;
+        ExecStatusType status = PQresultStatus(res);
+        if (status != PGRES_COMMAND_OK && status != PGRES_TUPLES_OK && r == 0)
+            r = db_fail(db, res, is_sql ? "query" : stmt, err);
+        PQclear(last);
+        last = res;
+        if (db->broken)
+            break;
+        if (status == PGRES_COPY_IN || status == PGRES_COPY_OUT || status == PGRES_COPY_BOTH) {
+            db_break(db); /* COPY is not for this interface */
+            break;
+        }
+    }
+    if (r == 0 && ret)
+        *ret = ob_take(last);
+    return r;
+}
+
+int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
+{
+    return exec(db, stmt, db_is_sql(stmt), p, ret, err);
+}
+
+int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err)
+{
+    return exec(db, sql, true, p, ret, err);
+}

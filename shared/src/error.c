@@ -1,0 +1,91 @@
+/* Errors and allocation. Owns nothing: an ob_error belongs to the caller. Any thread. */
+#include "ob/error.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+__attribute__((format(printf, 4, 0))) static int
+fail_with(ob_error *err, int code, bool retriable, const char *fmt, va_list args)
+{
+    assert(code > 0);
+    if (err) {
+        /* Through a copy: an argument may be err->text itself. */
+        char text[sizeof(err->text)];
+        (void)vsnprintf(text, sizeof(text), fmt, args);
+        memcpy(err->text, text, sizeof(text));
+        err->retriable = retriable;
+    }
+    return -code;
+}
+
+int ob_fail(ob_error *err, int code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int r = fail_with(err, code, false, fmt, args);
+    va_end(args);
+    return r;
+}
+
+int ob_fail_retry(ob_error *err, int code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    int r = fail_with(err, code, true, fmt, args);
+    va_end(args);
+    return r;
+}
+
+void ob_error_context(ob_error *err, const char *fmt, ...)
+{
+    if (!err)
+        return;
+    char context[sizeof(err->text)];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(context, sizeof(context), fmt, args);
+    va_end(args);
+
+    char text[2 * sizeof(err->text) + 3];
+    (void)snprintf(text, sizeof(text), "%s: %s", context, err->text);
+    memcpy(err->text, text, sizeof(err->text) - 1);
+    err->text[sizeof(err->text) - 1] = '\0';
+}
+
+static void *or_abort(void *p)
+{
+    if (!p) {
+        static const char text[] = "out of memory\n";
+        (void)!fwrite(text, 1, sizeof(text) - 1, stderr);
+        abort();
+    }
+    return p;
+}
+
+void *ob_calloc(size_t n, size_t size)
+{
+    /* calloc(0) may give NULL, which would look like an error. */
+    return or_abort(calloc(n ? n : 1, size ? size : 1));
+}
+
+void *ob_realloc(void *p, size_t size)
+{
+    return or_abort(realloc(p, size ? size : 1));
+}
+
+char *ob_strdup(const char *s)
+{
+    return or_abort(strdup(s));
+}
+
+char *ob_strf(const char *fmt, ...)
+{
+    char *s = NULL;
+    va_list args;
+    va_start(args, fmt);
+    int n = vasprintf(&s, fmt, args);
+    va_end(args);
+    return or_abort(n < 0 ? NULL : s);
+}

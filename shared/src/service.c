@@ -1,0 +1,62 @@
+/* What every service does around its own work: signals. Owns the handlers and the stop eventfd. The
+ * handler only sets a flag and the eventfd; loops look at either. Start-up code; the handler runs
+ * in any thread. */
+#include "ob/service.h"
+
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include "ob/log.h"
+#include "service_internal.h"
+
+atomic_bool ob_service_stopping;
+
+static int stop_fd = -1;
+static char service_name[64] = "openbatch";
+
+static void on_stop(int signal_number)
+{
+    int saved_errno = errno;
+    uint64_t one = 1;
+    atomic_store(&ob_service_stopping, true);
+    (void)!write(stop_fd, &one, sizeof(one));
+    errno = saved_errno;
+}
+
+int ob_service_init(const char *name, const char *log_level, ob_error *err)
+{
+    ob_log_level level = OB_LOG_INFO;
+    if (log_level && ob_log_level_parse(log_level, &level) < 0)
+        return ob_fail(err, EINVAL, "log level must be debug, info, warn or error, not \"%s\"",
+                       log_level);
+    (void)snprintf(service_name, sizeof(service_name), "%s", name);
+    ob_log_init(name, level);
+
+    if (stop_fd < 0)
+        stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
+    if (stop_fd < 0)
+        return ob_fail(err, errno, "eventfd: %s", strerror(errno));
+
+    struct sigaction stop = { .sa_handler = on_stop, .sa_flags = SA_RESTART };
+    struct sigaction ignore = { .sa_handler = SIG_IGN };
+    (void)sigemptyset(&stop.sa_mask);
+    (void)sigemptyset(&ignore.sa_mask);
+    if (sigaction(SIGTERM, &stop, NULL) < 0 || sigaction(SIGINT, &stop, NULL) < 0 ||
+        sigaction(SIGPIPE, &ignore, NULL) < 0)
+        return ob_fail(err, errno, "sigaction: %s", strerror(errno));
+    return 0;
+}
+
+int ob_service_stop_fd(void)
+{
+    return stop_fd;
+}
+
+const char *service_name_get(void)
+{
+    return service_name;
+}

@@ -1,0 +1,47 @@
+/* The topics: one table. Doorbells and levels are worth nothing after a minute, so they are kept
+ * for an hour at most; segments roll in ten minutes, because Kafka deletes whole segments only.
+ * Owns nothing. */
+#include "ob/topics.h"
+
+#define HOUR "3600000"
+#define TEN_MINUTES "600000"
+#define DAY "86400000"
+#define GIB "1073741824"
+#define FOUR_GIB "4294967296"
+#define SEGMENT "67108864"
+
+#define DOORBELL                                                                                   \
+    {                                                                                              \
+        "retention.ms", HOUR, "segment.ms", TEN_MINUTES, "retention.bytes", GIB, NULL              \
+    }
+
+const ob_topic ob_topics[] = {
+    { OB_TOPIC_SUBMISSIONS, true, DOORBELL },
+    { OB_TOPIC_COMMANDS, true, DOORBELL },
+    { OB_TOPIC_PLACEMENTS, true, DOORBELL },
+    { OB_TOPIC_EXECUTIONS, true, DOORBELL },
+    { OB_TOPIC_INSTANCES, true, DOORBELL },
+    { OB_TOPIC_DEMAND, true, DOORBELL },
+    /* The api stores logs within seconds; a day is for an api that is down. */
+    { OB_TOPIC_LOGS,
+      true,
+      { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL } },
+    /* Public: one order for all who read it; bounded by size, not by time. The producer compresses
+       (lz4), the broker keeps it so. */
+    { OB_TOPIC_JOB_STATE,
+      false,
+      { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL } },
+    { NULL, false, { NULL } },
+};
+
+int32_t ob_instance_partition(const char *instance_id, int32_t partitions)
+{
+    if (partitions <= 1)
+        return 0;
+    uint32_t hash = 2166136261u; /* FNV-1a, 32 bits */
+    for (const char *p = instance_id; *p; p++) {
+        hash ^= (uint8_t)*p;
+        hash *= 16777619u;
+    }
+    return (int32_t)(hash % (uint32_t)partitions);
+}
