@@ -1,0 +1,116 @@
+"""The running copy that the tests drive: its endpoint, its servers, its processes."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import boto3
+import botocore.config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def wait_for(what, condition, timeout=30.0, every=0.05):
+    """The first true value of condition(); fails with 'what' when the deadline has passed."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            raise AssertionError(f"after {timeout:.0f} s still not: {what}")
+        time.sleep(every)
+
+
+class Stack:
+    """One copy of OpenBatch, found by OPENBATCH_HOME."""
+
+    def __init__(self, home):
+        self.home = Path(home)
+        self.env = self._exports()
+        self.endpoint = self.env["AWS_ENDPOINT_URL_BATCH"]
+        self.run_dir = Path(self._home_env()["OPENBATCH_RUN_DIR"])
+
+    def _exports(self):
+        text = subprocess.run(
+            [ROOT / "openbatch", "env"], check=True, capture_output=True, text=True
+        ).stdout
+        pairs = re.findall(r"^export ([A-Z_0-9]+)=(.*)$", text, re.M)
+        return {name: value.strip("'\"") for name, value in pairs}
+
+    def _home_env(self):
+        out = subprocess.run(
+            ["bash", "-c", f"set -a; . '{self.home}/env'; env -0"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        return dict(pair.split("=", 1) for pair in out.split("\0") if "=" in pair)
+
+    def client(self, service, **changes):
+        settings = {
+            "endpoint_url": self.endpoint,
+            "region_name": self.env["AWS_REGION"],
+            "aws_access_key_id": self.env["AWS_ACCESS_KEY_ID"],
+            "aws_secret_access_key": self.env["AWS_SECRET_ACCESS_KEY"],
+            "config": botocore.config.Config(
+                retries={"max_attempts": 10, "mode": "standard"},
+                read_timeout=15,
+                connect_timeout=5,
+            ),
+        }
+        return boto3.client(service, **(settings | changes))
+
+    def sql(self, query):
+        """Rows of a query, as lists of texts."""
+        out = subprocess.run(
+            ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.run_dir]
+            + ["-U", "openbatch", "-d", "openbatch", "-c", query],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        return [line.split("\t") for line in out.splitlines()]
+
+    def health(self, service):
+        """What a service says of itself on its socket; None while it is not there."""
+        try:
+            with socket.socket(socket.AF_UNIX) as s:
+                s.settimeout(5)
+                s.connect(str(self.run_dir / f"{service}.health"))
+                return json.loads(b"".join(iter(lambda: s.recv(65536), b"")))
+        except (OSError, ValueError):
+            return None
+
+    def docker(self, *args, check=True):
+        env = (
+            os.environ | {"DOCKER_HOST": self.env["DOCKER_HOST"]}
+            if ("DOCKER_HOST" in self.env)
+            else os.environ
+        )
+        return subprocess.run(
+            ["docker", *args], check=check, capture_output=True, text=True, env=env
+        ).stdout
+
+    def pid(self, service):
+        """The process of a supervised server or service."""
+        for folder in (self.home / "sv" / service, self.home / "instances" / service):
+            try:
+                return int((folder / "supervise/pid").read_text())
+            except (OSError, ValueError):
+                continue
+        return None
+
+    def kill(self, service, sig=signal.SIGKILL):
+        """kill -9, as a crash would."""
+        pid = wait_for(f"a process of {service}", lambda: self.pid(service))
+        os.kill(pid, sig)
+        return pid
+
+    def instances(self):
+        return [row[0] for row in self.sql("SELECT id FROM instance WHERE state IN (1, 2)")]

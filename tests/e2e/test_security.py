@@ -1,0 +1,169 @@
+"""Who has no key gets nowhere: the api by its signature, the servers by sockets and passwords."""
+
+import datetime
+import json
+import subprocess
+import urllib.error
+import urllib.request
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import botocore.exceptions
+import pytest
+from stack import wait_for
+
+
+def post(endpoint, headers=None, body=b"{}"):
+    """(status, error code) of a raw request."""
+    request = urllib.request.Request(
+        endpoint + "/v1/describejobqueues", data=body, headers=headers or {}, method="POST"
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, None
+    except urllib.error.HTTPError as e:
+        assert e.headers["x-amzn-RequestId"]
+        return e.code, e.headers["x-amzn-ErrorType"]
+
+
+def signed(stack, body=b"{}", when=None, monkeypatch=None):
+    """The headers of a request as botocore signs it."""
+    credentials = botocore.credentials.Credentials(
+        stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"]
+    )
+    request = botocore.awsrequest.AWSRequest(
+        "POST",
+        stack.endpoint + "/v1/describejobqueues",
+        data=body,
+        headers={"Content-Type": "application/json"},
+    )
+    if when is not None:
+        monkeypatch.setattr(botocore.auth, "get_current_datetime", lambda *a, **k: when)
+    botocore.auth.SigV4Auth(credentials, "batch", stack.env["AWS_REGION"]).add_auth(request)
+    return dict(request.headers)
+
+
+def test_only_signed_requests_are_answered(stack, monkeypatch):
+    assert post(stack.endpoint) == (403, "MissingAuthenticationTokenException")
+    assert post(stack.endpoint, signed(stack)) == (200, None)
+    status, code = post(stack.endpoint, signed(stack), b'{"maxResults":1}')
+    assert (status, code) == (403, "InvalidSignatureException")
+    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    for minutes in (-6, 6):
+        when = now + datetime.timedelta(minutes=minutes)
+        headers = signed(stack, when=when, monkeypatch=monkeypatch)
+        assert post(stack.endpoint, headers) == (403, "InvalidSignatureException")
+
+
+def test_wrong_keys_are_refused(stack):
+    other = stack.client("batch", aws_secret_access_key="x" * 40)
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        other.describe_job_queues()
+    assert caught.value.response["Error"]["Code"] == "InvalidSignatureException"
+    other = stack.client("batch", aws_access_key_id="AKIA" + "A" * 16)
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        other.describe_job_queues()
+    assert caught.value.response["Error"]["Code"] == "UnrecognizedClientException"
+    logs = stack.client("logs", aws_secret_access_key="x" * 40)
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        logs.get_log_events(logGroupName="/aws/batch/job", logStreamName="x")
+    assert caught.value.response["Error"]["Code"] == "InvalidSignatureException"
+
+
+def test_health_is_open_and_tells_what_it_depends_on(stack):
+    with urllib.request.urlopen(stack.endpoint + "/healthz", timeout=10) as answer:
+        health = json.load(answer)
+    assert health["ok"] and health["depends"]["postgresql"]["ok"]
+    for service in ("scheduler", "scaler"):
+        health = stack.health(service)
+        assert health["ok"] and health["leader"], health
+        assert health["depends"]["postgresql"]["ok"] and health["depends"]["kafka"]["ok"]
+    assert stack.health("scaler")["depends"]["redis"]["ok"]
+
+
+def test_secrets_are_kept_from_others(stack):
+    """Keys lie in files of mode 0600; the database has no secret in clear."""
+    secrets = list((stack.home / "secrets").iterdir())
+    assert secrets
+    for path in secrets:
+        assert path.stat().st_mode & 0o077 == 0, path
+    rows = stack.sql("SELECT encode(secret, 'escape') FROM access_key")
+    assert rows
+    for row in rows:
+        assert stack.env["AWS_SECRET_ACCESS_KEY"] not in row[0]
+
+
+def test_a_job_on_the_hosts_network_gets_nowhere(stack, shared_work, queue):
+    """A job tries the api without a key, every listening port of this copy, and finds no database."""
+    w = shared_work
+    port = int(stack.endpoint.rsplit(":", 1)[1])
+    script = (
+        f"wget -q -O- --post-data='{{}}' http://127.0.0.1:{port}/v1/describejobqueues; echo api $?;"
+        "for p in 5432 6379; do nc -w 1 127.0.0.1 $p </dev/null && echo open $p; done;"
+        "find / -xdev -name '.s.PGSQL*' -o -xdev -name 'redis.sock' -o -xdev -name docker.sock;"
+        "echo end"
+    )
+    job = w.wait(w.submit(queue, w.definition(["sh", "-c", script])))
+    lines = wait_for("all of the log", lambda: (t := w.log(job))[-1] == "end" and t)
+    assert "api 1" in lines
+    assert [line for line in lines if line.startswith(("open", "/"))] == []
+
+
+def test_every_listening_port_of_a_copy_asks_who_is_there(stack):
+    """All listen on 127.0.0.1; Kafka's listeners, also the controller's, refuse who has no password."""
+    port = int(stack.endpoint.rsplit(":", 1)[1])
+    out = subprocess.run(
+        ["ss", "-Hltn", f"sport >= :{port} and sport < :{port + 20}"],
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    listening = [line.split()[3] for line in out.splitlines()]
+    assert listening
+    for address in listening:
+        assert address.startswith(("127.0.0.1:", "[::ffff:127.0.0.1]:")), address
+    from confluent_kafka.admin import AdminClient
+
+    for address in listening:
+        if address.endswith(f":{port}"):
+            continue
+        for settings in (
+            {},
+            {
+                "security.protocol": "SASL_PLAINTEXT",
+                "sasl.mechanism": "PLAIN",
+                "sasl.username": "api",
+                "sasl.password": "wrong",
+            },
+        ):
+            admin = AdminClient(
+                {"bootstrap.servers": "127.0.0.1:" + address.rsplit(":", 1)[1]} | settings
+            )
+            with pytest.raises(Exception, match="(?i)transport|timed out|metadata|auth"):
+                admin.list_topics(timeout=3)
+
+
+def test_an_executor_can_act_as_itself_only(stack):
+    """The executors' Kafka user can neither read reports of others nor command anybody."""
+    from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
+
+    password = (stack.home / "secrets/kafka-executor.password").read_text().strip()
+    settings = {
+        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "executor",
+        "sasl.password": password,
+    }
+    for topic in ("batch.placements", "batch.instances", "batch.demand", "batch.job-state"):
+        failed = []
+        producer = Producer(settings)
+        producer.produce(topic, b"{}", on_delivery=lambda e, m, f=failed: f.append(e))
+        producer.flush(10)
+        assert failed and failed[0] is not None, topic
+    for topic in ("batch.executions", "batch.logs", "batch.demand"):
+        reader = Consumer(settings | {"group.id": "openbatch-executor-x"})
+        with pytest.raises(KafkaException, match="(?i)auth"):
+            reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=5)
+        reader.close()
