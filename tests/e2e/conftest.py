@@ -1,4 +1,5 @@
-"""Fixtures. `./openbatch test e2e` starts a copy of its own and runs this against it; with OPENBATCH_HOME of a running copy it
+"""Fixtures. `./openbatch test e2e` starts a copy of its own and runs this against it; with
+OPENBATCH_HOME of a running copy it
 can be run by hand: OPENBATCH_HOME=... $OPENBATCH_HOME/venv/bin/python -m pytest tests/e2e"""
 
 import itertools
@@ -171,7 +172,8 @@ class Work:
 
 @pytest.fixture
 def work(batch, logs, image):
-    """For one test; what it made is deleted afterwards, so that nothing holds the host's capacity."""
+    """For one test; what it made is deleted afterwards, so that nothing holds the host's
+    capacity."""
     w = Work(batch, logs, image)
     yield w
     w.forget()

@@ -35,6 +35,8 @@ class Stack:
         self.env = self._exports()
         self.endpoint = self.env["AWS_ENDPOINT_URL_BATCH"]
         self.run_dir = Path(self._home_env()["OPENBATCH_RUN_DIR"])
+        builds = [self.home / name for name in ("build-asan", "build")]
+        self.build = next(path for path in builds if path.exists())
 
     def _exports(self):
         text = subprocess.run(

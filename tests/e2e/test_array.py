@@ -3,7 +3,7 @@
 import pytest
 from stack import wait_for
 
-STATES = "SUBMITTED PENDING RUNNABLE STARTING RUNNING SUCCEEDED FAILED".split()
+STATES = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
 
 
 def children(batch, parent, status):
@@ -12,7 +12,8 @@ def children(batch, parent, status):
 
 
 def test_each_child_runs_once_with_its_index(shared_work, queue, tmp_path):
-    """Children share all but AWS_BATCH_JOB_ARRAY_INDEX; the parent is PENDING until all have ended."""
+    """Children share all but AWS_BATCH_JOB_ARRAY_INDEX; the parent is PENDING until all have
+    ended."""
     w = shared_work
     command = ["sh", "-c", "echo $AWS_BATCH_JOB_ID >> /out/$AWS_BATCH_JOB_ARRAY_INDEX"]
     definition = w.definition(
@@ -54,7 +55,8 @@ def test_children_that_fail_fail_the_parent(shared_work, queue):
 
 
 def test_a_waiting_array_of_10000_pages_and_stops(work):
-    """10,000 waiting children are listed page by page; one is cancelled, then the rest is terminated."""
+    """10,000 waiting children are listed page by page; one is cancelled, then the rest is
+    terminated."""
     queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
     holder = work.submit(queue, work.definition(["sleep", "120"], vcpus=2))
     work.wait(holder, "RUNNING")

@@ -1,4 +1,5 @@
-"""Queues by priority over shared environments; instances that come because of demand and go again."""
+"""Queues by priority over shared environments; instances that come because of demand and go
+again."""
 
 from stack import wait_for
 

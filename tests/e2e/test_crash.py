@@ -1,4 +1,5 @@
-"""kill -9 in the middle of work: nothing is lost, nothing runs twice to success, nobody types anything."""
+"""kill -9 in the middle of work: nothing is lost, nothing runs twice to success, nobody types
+anything."""
 
 import json
 import threading
@@ -32,7 +33,8 @@ def check_once(stack, w, ids):
 @pytest.mark.timeout(420)
 @pytest.mark.parametrize("part", PARTS)
 def test_200_jobs_survive_the_death_of(part, stack, shared_work, queue, tmp_path):
-    """While 200 jobs are submitted and run, one part is killed: all 200 SUCCEED, each ran to its end once."""
+    """While 200 jobs are submitted and run, one part is killed: all 200 SUCCEED, each ran to
+    its end once."""
     w = shared_work
     definition = w.definition(
         ["sh", "-c", "echo $AWS_BATCH_JOB_ID >> /out/$AWS_BATCH_JOB_ID"],
@@ -65,7 +67,8 @@ def test_200_jobs_survive_the_death_of(part, stack, shared_work, queue, tmp_path
 
 
 def test_messages_read_twice_change_nothing(stack, shared_work, queue):
-    """Replay: every message of the internal topics is written again; jobs and attempts stay as they are."""
+    """Replay: every message of the internal topics is written again; jobs and attempts stay as
+    they are."""
     from confluent_kafka import Consumer, Producer, TopicPartition
 
     w = shared_work

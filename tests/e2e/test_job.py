@@ -11,7 +11,8 @@ from stack import wait_for
 
 
 def test_a_job_runs_and_its_log_is_readable(shared_work, queue):
-    """A submitted job runs on an instance that was provisioned for it; DescribeJobs tells all of it."""
+    """A submitted job runs on an instance that was provisioned for it; DescribeJobs tells all
+    of it."""
     w = shared_work
     job_id = w.submit(queue, w.definition(["sh", "-c", "echo one; echo two >&2; echo three"]))
     job = w.wait(job_id)
@@ -84,7 +85,8 @@ def test_a_command_that_is_not_there_is_said(shared_work, queue):
 
 
 def test_parameters_and_overrides(shared_work, queue):
-    """Ref:: takes the job's parameter before the definition's; overrides replace the command and merge the environment."""
+    """Ref:: takes the job's parameter before the definition's; overrides replace the command
+    and merge the environment."""
     w = shared_work
     definition = w.definition(
         ["echo", "Ref::greeting", "Ref::who", "--to=Ref::who"],
@@ -141,7 +143,8 @@ def test_host_volumes(shared_work, queue, tmp_path):
 
 
 def test_terminate_stops_a_running_container(shared_work, queue):
-    """TerminateJob: SIGTERM reaches the container; the job FAILS with the caller's reason, whatever its exit code."""
+    """TerminateJob: SIGTERM reaches the container; the job FAILS with the caller's reason,
+    whatever its exit code."""
     w = shared_work
     definition = w.definition(
         ["sh", "-c", "trap 'echo caught; exit 0' TERM; echo ready; while :; do sleep 0.1; done"]
@@ -241,7 +244,8 @@ def test_submissions_are_checked(batch, shared_work, queue):
 
 
 def test_the_log_pages_in_both_directions(shared_work, queue):
-    """GetLogEvents: forward and backward by tokens, each line once; the token at an end comes back."""
+    """GetLogEvents: forward and backward by tokens, each line once; the token at an end comes
+    back."""
     w = shared_work
     job = w.wait(w.submit(queue, w.definition(["seq", "1", "2500"])))
     wait_for("the whole log", lambda: len(w.log(job)) == 2500)

@@ -49,7 +49,7 @@ def test_only_signed_requests_are_answered(stack, monkeypatch):
     assert post(stack.endpoint, signed(stack)) == (200, None)
     status, code = post(stack.endpoint, signed(stack), b'{"maxResults":1}')
     assert (status, code) == (403, "InvalidSignatureException")
-    now = datetime.datetime.now(datetime.timezone.utc).replace(tzinfo=None)
+    now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
     for minutes in (-6, 6):
         when = now + datetime.timedelta(minutes=minutes)
         headers = signed(stack, when=when, monkeypatch=monkeypatch)
@@ -95,7 +95,8 @@ def test_secrets_are_kept_from_others(stack):
 
 
 def test_a_job_on_the_hosts_network_gets_nowhere(stack, shared_work, queue):
-    """A job tries the api without a key, every listening port of this copy, and finds no database."""
+    """A job tries the api without a key, every listening port of this copy, and finds no
+    database."""
     w = shared_work
     port = int(stack.endpoint.rsplit(":", 1)[1])
     script = (
@@ -111,7 +112,8 @@ def test_a_job_on_the_hosts_network_gets_nowhere(stack, shared_work, queue):
 
 
 def test_every_listening_port_of_a_copy_asks_who_is_there(stack):
-    """All listen on 127.0.0.1; Kafka's listeners, also the controller's, refuse who has no password."""
+    """All listen on 127.0.0.1; Kafka's listeners, also the controller's, refuse who has no
+    password."""
     port = int(stack.endpoint.rsplit(":", 1)[1])
     out = subprocess.run(
         ["ss", "-Hltn", f"sport >= :{port} and sport < :{port + 20}"],

@@ -1,0 +1,64 @@
+"""The cost of a scheduling round does not grow with the jobs that wait."""
+
+import json
+import os
+import subprocess
+
+import pytest
+from stack import wait_for
+
+FEW, MANY = 1_000, 100_000
+JOBS = 150
+BOUND = 1.3
+
+
+def load(stack, count, queue, definition):
+    """Submits 'count' jobs by the C load generator; its figures."""
+    program = stack.build / "tests/bench/load"
+    out = subprocess.run(
+        [program, str(count), "48", queue, definition],
+        env=os.environ | stack.env,
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout
+    return json.loads(out)
+
+
+def rounds(stack, w, queue, definition):
+    """Runs jobs through the real system and takes the scheduler's own figures of its rounds."""
+    for _ in range(4):
+        w.wait_all([w.submit(queue, definition) for _ in range(JOBS // 4)])
+    return stack.health("scheduler")["info"]["rounds"]
+
+
+@pytest.mark.timeout(600)
+def test_rounds_cost_the_same_with_100000_waiting_jobs(work, stack, capsys):
+    """Median round at 1,000 and at 100,000 waiting jobs of one shape, from the real service."""
+    busy = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
+    free = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
+    holder = work.submit(busy, work.definition(["sleep", "1000"], vcpus=2))
+    work.wait(holder, "RUNNING")
+    waiting = work.definition(vcpus=2)
+    definition = work.definition()
+    figures, submitted = {}, 0
+    for count in (FEW, MANY):
+        speed = load(stack, count - submitted, busy, waiting)
+        submitted = count
+        wait_for(
+            f"{count} waiting",
+            lambda n=count: stack.health("scheduler")["info"]["waiting"] >= n,
+            120,
+        )
+        figures[count] = rounds(stack, work, free, definition)
+        with capsys.disabled():
+            print(
+                f"\n{count} waiting: median round {figures[count]['medianUs']} us"
+                f" (p99 {figures[count]['p99Us']} us), engine {figures[count]['engineMedianUs']} us;"
+                f" submitted at {speed['perSecond']:.0f}/s (p50 {speed['p50ms']} ms)"
+            )
+    ratio = figures[MANY]["medianUs"] / figures[FEW]["medianUs"]
+    with capsys.disabled():
+        print(f"median round at {MANY} / at {FEW} waiting jobs: {ratio:.2f} (bound {BOUND})")
+    assert ratio < BOUND
+    work.batch.terminate_job(jobId=holder, reason="measured")
