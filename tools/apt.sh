@@ -30,10 +30,8 @@ apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 -o 
     install "$@" 9>&-
 
 # Otherwise the next boot would start what nobody asked for.
-if command -v systemctl >/dev/null; then
-    for unit in docker.service docker.socket containerd.service; do
-        package=${unit%.*}
-        [[ $package == docker ]] && package=docker.io
-        grep -qx "$package" <<<"$before" || systemctl disable --quiet "$unit" || :
-    done
-fi
+for unit in docker.service docker.socket containerd.service; do
+    package=${unit%.*}
+    [[ $package == docker ]] && package=docker.io
+    grep -qx "$package" <<<"$before" || deb-systemd-helper disable "$unit" >/dev/null || :
+done

@@ -12,7 +12,7 @@ for arg in "$@"; do
 done
 [[ -d $OPENBATCH_HOME ]] || die "there is nothing at $OPENBATCH_HOME"
 # Deleting is for what `up` made, and for nothing else.
-[[ -z $wipe || -f $OPENBATCH_HOME/config ]] || die "$OPENBATCH_HOME is not a home that 'up' made; it stays as it is"
+[[ -z $wipe || -n $(config_get made) ]] || die "$OPENBATCH_HOME is not a home that 'up' made; it stays as it is"
 take_lock
 pgdata=$(config_get pgdata)
 

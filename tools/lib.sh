@@ -117,7 +117,7 @@ runsvdir_pid() {
 
 healthy() {
     case $1 in
-    postgres) timeout 5 pg_isready -q -h "$OPENBATCH_RUN_DIR" -d openbatch ;;
+    postgres) timeout 5 pg_isready -q -h "$OPENBATCH_RUN_DIR" -U openbatch ;;
     redis) [[ $(timeout 5 redis-cli -s "$OPENBATCH_RUN_DIR/redis.sock" ping 2>/dev/null) == PONG ]] ;;
     kafka) timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$OB_KAFKA_PORT" 2>/dev/null ;;
     dockerd) engine_answers "unix://$OPENBATCH_RUN_DIR/docker.sock" ;;

@@ -33,17 +33,27 @@ root_key() {
 }
 
 make_home() {
-    local user
+    local other
+    # `down --wipe` deletes all that is in a home, so nobody else's things may be in it.
+    if [[ -z $(config_get made) && -d $OPENBATCH_HOME ]]; then
+        other=$(find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv \
+            ! -name 'build*' -print -quit)
+        [[ -z $other ]] || die "OPENBATCH_HOME=$OPENBATCH_HOME holds other things ($other); choose an empty directory"
+    fi
     # Others may pass through (PostgreSQL has its data below), nobody may look.
     mkdir -p "$OPENBATCH_HOME"
     chmod 711 "$OPENBATCH_HOME"
     (umask 077 && cd "$OPENBATCH_HOME" && mkdir -p secrets log sv kafka instances)
+    echo '{}' >"$OPENBATCH_HOME/docker.json"
+}
+
+make_secrets() {
+    local user
     for user in "${KAFKA_USERS[@]}"; do
         make_secret "kafka-$user.password" random_of 'A-Za-z0-9' 32
     done
     make_secret master.key openssl rand -hex 32
     make_secret root.key root_key
-    echo '{}' >"$OPENBATCH_HOME/docker.json"
 }
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
@@ -136,7 +146,7 @@ check_ports() {
         while read -r line; do
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
-                grep -qzxF "OPENBATCH_HOME=$OPENBATCH_HOME" "/proc/$pid/environ" 2>/dev/null && continue
+                our_pids java openbatch-api | grep -qx "$pid" && continue
                 who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-80) (pid $pid)"
             else
                 who="somebody else's process"

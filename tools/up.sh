@@ -17,23 +17,15 @@ OB_BUILD=$OPENBATCH_HOME/build
 [[ ${OPENBATCH_SANITIZE:-} == 1 ]] && OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_KAFKA_LIBS=$OPENBATCH_HOME/kafka/libs
 
-# A small image of Debian's busybox in an engine of our own, so that a first job needs no registry. Prints its name.
+# A small image of Debian's busybox, so that a first job (and the tests) needs no registry. Prints its name.
 hello_image() {
     local image=openbatch/busybox dir name
-    if ! engine_is_ours; then
-        say busybox
-        return 0
-    fi
     if ! docker image inspect "$image" >/dev/null 2>&1; then
         dir=$(mktemp -d)
-        if (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
+        (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
             mkdir -p root/bin root/tmp && cp deb/bin/busybox root/bin/ &&
             for name in $(deb/bin/busybox --list); do ln -sf busybox "root/bin/$name"; done &&
-            tar -C root -c . | docker import - "$image") >"$OPENBATCH_HOME/log/image.log" 2>&1 </dev/null; then
-            image=openbatch/busybox
-        else
-            image=busybox
-        fi
+            tar -C root -c . | docker import - "$image") >"$OPENBATCH_HOME/log/image.log" 2>&1 </dev/null || image=busybox
         rm -rf "$dir"
     fi
     say "$image"
@@ -66,10 +58,13 @@ first_steps() {
 
 check_platform
 take_lock
+make_home
+config_set made "$(date -u +%FT%TZ)"
 install_packages up
 check_ports
-make_home
 config_set port "$OPENBATCH_PORT"
+engine_choose
+make_secrets
 config_set build "$OB_BUILD"
 
 # Three things that do not need each other.
@@ -83,7 +78,6 @@ wait "$kafka_job" || exit 1
 
 pg_locate
 make_run_dir
-engine_choose
 pg_configure
 write_env
 kafka_configure
