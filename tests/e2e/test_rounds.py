@@ -52,9 +52,10 @@ def test_rounds_cost_the_same_with_100000_waiting_jobs(work, stack, capsys):
         )
         figures[count] = rounds(stack, work, free, definition)
         with capsys.disabled():
+            took = figures[count]
             print(
-                f"\n{count} waiting: median round {figures[count]['medianUs']} us"
-                f" (p99 {figures[count]['p99Us']} us), engine {figures[count]['engineMedianUs']} us;"
+                f"\n{count} waiting: median round {took['medianUs']} us"
+                f" (p99 {took['p99Us']} us), engine {took['engineMedianUs']} us;"
                 f" submitted at {speed['perSecond']:.0f}/s (p50 {speed['p50ms']} ms)"
             )
     ratio = figures[MANY]["medianUs"] / figures[FEW]["medianUs"]
