@@ -1,0 +1,33 @@
+/* Admission: what was accepted becomes RUNNABLE, an array's parent PENDING with its children
+ * RUNNABLE in bulk. A job of a queue that is not known yet is held as SUBMITTED. */
+#include "internal.h"
+
+void eng_submit(engine *e, const engine_submission *s)
+{
+    if (eng_find(e, &s->id, -1))
+        return;
+    queue *q = eng_queue(e, s->queue_id);
+    class *cls = eng_class(e, q, &s->need);
+    job *j = s->array_size > 0 ? &eng_array_new(e, &s->id, cls, s->array_size)->base
+                               : eng_single_new(e, &s->id, cls);
+    j->at_ms = s->created_at_ms;
+    j->order = e->next_order++;
+    if (q->deleting)
+        eng_stop(e, j, true, "JobQueue deleted");
+    else if (!q->known)
+        DL_APPEND(q->held, j);
+    else
+        eng_admit(e, j);
+}
+
+void eng_admit(engine *e, job *j)
+{
+    if (!eng_move(e, j, j->is_array ? OB_EV_HOLD : OB_EV_ADMIT))
+        return;
+    j->at_ms = eng_at(e, j);
+    eng_event(e, j, NULL);
+    if (j->is_array)
+        eng_bulk_move(e, eng_as_array(j), OB_EV_ADMIT, NULL);
+    if (!j->is_array || eng_as_array(j)->bulk > 0)
+        eng_class_append(e, j);
+}

@@ -1,0 +1,113 @@
+/* Classes: jobs of one queue with one shape, waiting in order of admission. What fits one of them
+ * fits all, so a round looks at classes and never at waiting jobs. Invariants: n_waiting is the
+ * number of jobs and bulk children in the list; the list is sorted by (order, index), an array
+ * after its children. A class lives while a job points to it or a reason of it is stored. */
+#include "internal.h"
+
+class *eng_class(engine *e, queue *q, const ob_resources *need)
+{
+    class *cls = NULL;
+    HASH_FIND(hh, q->classes, need, sizeof(*need), cls);
+    if (!cls) {
+        cls = ob_calloc(1, sizeof(*cls));
+        cls->queue = q;
+        cls->need = *need;
+        HASH_ADD(hh, q->classes, need, sizeof(*need), cls);
+        e->n_classes++;
+    }
+    return cls;
+}
+
+void eng_class_free_if_unused(engine *e, class *cls)
+{
+    if (cls->n_jobs > 0 || cls->reason)
+        return;
+    HASH_DEL(cls->queue->classes, cls);
+    e->n_classes--;
+    free(cls);
+}
+
+static size_t units(job *j)
+{
+    return j->is_array ? (size_t)eng_as_array(j)->bulk : 1;
+}
+
+static void count(engine *e, job *j)
+{
+    j->cls->n_waiting += units(j);
+    e->n_waiting += units(j);
+}
+
+static bool before(const job *a, const job *b)
+{
+    if (a->order != b->order)
+        return a->order < b->order;
+    int d = ob_uuid_cmp(&a->id, &b->id);
+    return d ? d < 0 : a->index < b->index;
+}
+
+void eng_class_append(engine *e, job *j)
+{
+    DL_APPEND(j->cls->waiting, j);
+    count(e, j);
+}
+
+void eng_class_insert(engine *e, job *j, bool back)
+{
+    job *head = j->cls->waiting, *next = head;
+    if (back) {
+        job *last = head ? head->prev : NULL; /* utlist: the head's prev is the tail */
+        for (next = NULL; last && before(j, last); last = last == head ? NULL : last->prev)
+            next = last;
+    } else {
+        while (next && before(next, j))
+            next = next->next;
+    }
+    if (next)
+        DL_PREPEND_ELEM(j->cls->waiting, next, j);
+    else
+        DL_APPEND(j->cls->waiting, j);
+    count(e, j);
+}
+
+void eng_class_remove(engine *e, job *j)
+{
+    j->cls->n_waiting -= units(j);
+    e->n_waiting -= units(j);
+    DL_DELETE(j->cls->waiting, j);
+    j->prev = j->next = NULL;
+}
+
+void eng_class_take(engine *e, array *a)
+{
+    class *cls = a->base.cls;
+    cls->n_waiting--;
+    e->n_waiting--;
+    if (--a->bulk == 0) {
+        DL_DELETE(cls->waiting, &a->base);
+        a->base.prev = a->base.next = NULL;
+    }
+}
+
+void eng_return(engine *e, job *j)
+{
+    j->prev = j->next = NULL;
+    *LIST_ADD(e, returned) = j;
+}
+
+static int latest_first(const void *a, const void *b)
+{
+    const job *x = *(job *const *)a, *y = *(job *const *)b;
+    return before(x, y) ? 1 : before(y, x) ? -1 : 0;
+}
+
+/* Latest first: each is looked for from the front, and walks over older waiting jobs only. */
+void eng_returned(engine *e)
+{
+    if (e->n_returned > 0)
+        qsort(e->returned, e->n_returned, sizeof(job *), latest_first);
+    for (size_t i = 0; i < e->n_returned; i++)
+        if (e->returned[i]->state == OB_JOB_RUNNABLE) /* else stopped meanwhile */
+            eng_class_insert(e, e->returned[i], e->returned[i]->ended > 0);
+    e->n_returned = 0;
+}

@@ -1,0 +1,144 @@
+/* Demand: which environment is to take which waiting work. Work is given out by queue priority and
+ * age, to the first usable environment of the queue that can launch something large enough and has
+ * room below maxvCpus: on instances that are coming first, then as new ones. (What waits fits on no
+ * ACTIVE instance: placement has just tried.) Work beyond all maxima stays with the first
+ * environment that could take it, up to what that could hold as a whole. */
+#include "internal.h"
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void begin(ce *c)
+{
+    c->n_next = 0;
+    c->n_coming = 0;
+    const instance *i;
+    if (c->n_launching > 0)
+        DL_FOREACH2(c->instances, i, inext)
+    if (i->known && !i->lost && i->state == OB_INSTANCE_LAUNCHING)
+        *LIST_ADD(c, coming) = i->size;
+    c->headroom_mcpu = (int64_t)(c->max_vcpus - c->vcpus) * 1000;
+}
+
+static void ask(ce *c, const ob_resources *need, int64_t n)
+{
+    effect_shape *s = LIST_ADD(c, next);
+    s->need = *need;
+    s->count = (int32_t)least(n, INT32_MAX);
+}
+
+/* How many of 'n' the environment has room for; takes the room. */
+static int64_t take(ce *c, const ob_resources *need, int64_t cost_mcpu, int64_t n)
+{
+    int64_t taken = 0;
+    for (size_t i = 0; i < c->n_coming && taken < n; i++) {
+        int64_t units = least(n - taken, eng_units(need, &c->coming[i]));
+        c->coming[i].mcpu -= (int32_t)(need->mcpu * units);
+        c->coming[i].mem_mib -= (int32_t)(need->mem_mib * units);
+        c->coming[i].gpus -= (int32_t)(need->gpus * units);
+        taken += units;
+    }
+    if (c->headroom_mcpu > 0 && taken < n) {
+        int64_t units = least(n - taken, c->headroom_mcpu / cost_mcpu);
+        c->headroom_mcpu -= units * cost_mcpu;
+        taken += units;
+    }
+    return taken;
+}
+
+static void give_out(engine *e, class *cls)
+{
+    eng_fit(e, cls);
+    int64_t rest = (int64_t)cls->n_waiting, most = 0;
+    ce *first = NULL;
+    for (size_t i = 0; i < cls->queue->n_ces && rest > 0; i++) {
+        ce *c = cls->queue->ces[i];
+        int64_t max_mcpu = (int64_t)c->max_vcpus * 1000, cost = cls->fit[i].cost_mcpu;
+        if (!eng_usable(c) || !cls->fit[i].launch || cls->need.mcpu > max_mcpu)
+            continue;
+        int64_t n = take(c, &cls->need, cost, rest);
+        rest -= n;
+        if (n > 0)
+            ask(c, &cls->need, n);
+        if (!first) {
+            first = c;
+            most = (max_mcpu > cost ? max_mcpu / cost : 1) - n;
+        }
+    }
+    if (first && rest > 0 && most > 0)
+        ask(first, &cls->need, least(rest, most));
+}
+
+static int by_shape(const void *a, const void *b)
+{
+    const ob_resources *x = &((const effect_shape *)a)->need, *y = &((const effect_shape *)b)->need;
+    if (x->mcpu != y->mcpu)
+        return x->mcpu < y->mcpu ? -1 : 1;
+    if (x->mem_mib != y->mem_mib)
+        return x->mem_mib < y->mem_mib ? -1 : 1;
+    return x->gpus < y->gpus ? -1 : x->gpus > y->gpus;
+}
+
+static void merge(ce *c)
+{
+    if (c->n_next < 2)
+        return;
+    qsort(c->next, c->n_next, sizeof(effect_shape), by_shape);
+    size_t n = 1;
+    for (size_t i = 1; i < c->n_next; i++) {
+        if (by_shape(&c->next[n - 1], &c->next[i]) == 0)
+            c->next[n - 1].count =
+                (int32_t)least((int64_t)c->next[n - 1].count + c->next[i].count, INT32_MAX);
+        else
+            c->next[n++] = c->next[i];
+    }
+    c->n_next = n;
+}
+
+static void tell(engine *e, ce *c)
+{
+    merge(c);
+    bool same =
+        c->n_next == c->n_demand &&
+        (c->n_next == 0 || memcmp(c->next, c->demand, c->n_next * sizeof(effect_shape)) == 0);
+    if (same && !c->use_changed)
+        return;
+    c->use_changed = false;
+    c->n_demand = 0;
+    effect_shape *copy = eng_text_memory(&e->fx->text, (c->n_next + 1) * sizeof(*copy));
+    for (size_t i = 0; i < c->n_next; i++)
+        *LIST_ADD(c, demand) = copy[i] = c->next[i];
+    effect_demand *d = LIST_ADD(e->fx, demand);
+    d->ce_id = c->id;
+    d->shapes = copy;
+    d->n_shapes = c->n_next;
+}
+
+void eng_demand(engine *e)
+{
+    ce *c, *tmp;
+    HASH_ITER(hh, e->ces, c, tmp)
+    begin(c);
+    for (size_t i = 0; i < e->n_by_priority; i++) {
+        if (!e->by_priority[i]->known)
+            continue;
+        eng_work(e, e->by_priority[i]);
+        for (size_t w = 0; w < e->n_work; w++)
+            give_out(e, e->work[w]);
+    }
+    HASH_ITER(hh, e->ces, c, tmp)
+    if (c->known)
+        tell(e, c);
+}
+
+size_t engine_ce_demand(const engine *e, int64_t ce_id, effect_shape *out, size_t max)
+{
+    ce *c = NULL;
+    HASH_FIND(hh, e->ces, &ce_id, sizeof(ce_id), c);
+    size_t n = c ? c->n_demand : 0;
+    if (n > 0 && max > 0)
+        memcpy(out, c->demand, (n < max ? n : max) * sizeof(*out));
+    return n;
+}

@@ -1,0 +1,280 @@
+/* The scheduler's decisions, pure: no I/O, no clock, no threads. Events in, effects out, time as an
+ * argument.
+ *
+ * A round: feed what has arrived (put, submit, stop, report ...), call engine_round, write the
+ * effects in one transaction, send the orders. When the transaction fails the service throws the
+ * engine away, loads a new one from PostgreSQL and feeds the same input again: every input is safe
+ * to feed twice. Strings given to the engine are copied; strings in effects live until the next
+ * engine_effects_clear. */
+#pragma once
+
+#include "ob/id.h"
+#include "ob/job.h"
+
+typedef struct engine engine;
+
+engine *engine_new(void);
+void engine_free(engine *e);
+
+/* ---- Topology: levels, put again whenever they change ---- */
+
+#define ENGINE_MAX_CES 3 /* environments of a queue (AWS Batch quota) */
+
+typedef struct engine_ce {
+    int64_t id;
+    const char *name;
+    const char *cluster; /* <name>_Batch_<uuid> */
+    bool enabled, valid;
+    int32_t max_vcpus;
+    const ob_resources *shapes; /* usable sizes it could ever launch */
+    size_t n_shapes;
+    const char *lacking; /* what the scaler says it cannot get now, or NULL */
+} engine_ce;
+void engine_put_ce(engine *e, const engine_ce *ce);
+void engine_drop_ce(engine *e, int64_t id);
+
+typedef struct engine_queue {
+    int64_t id;
+    const char *name;
+    int32_t priority;
+    bool enabled;
+    bool deleting; /* its jobs are ended ("JobQueue deleted"); engine_queue_empty tells when none is
+                      left */
+    int64_t ces[ENGINE_MAX_CES];
+    size_t n_ces;
+} engine_queue;
+void engine_put_queue(engine *e, const engine_queue *q);
+void engine_drop_queue(engine *e, int64_t id);
+bool engine_queue_empty(const engine *e, int64_t id);
+
+typedef struct engine_instance {
+    const char *id;
+    int64_t ce_id;
+    ob_resources size;
+    int32_t vcpus;
+    ob_instance_state
+        state; /* only ACTIVE takes runs; LAUNCHING counts in reasons; LOST ends its runs */
+} engine_instance;
+void engine_put_instance(engine *e, const engine_instance *i);
+/* TERMINATED: forgotten; runs still on it are ended as with LOST. */
+void engine_drop_instance(engine *e, const char *id);
+
+/* ---- Loading what PostgreSQL says (a new leader; no effects come of it) ---- */
+
+typedef struct engine_job_row { /* one live row with its job */
+    ob_uuid id;
+    int32_t index; /* -1: single or parent */
+    int64_t queue_id;
+    int32_t array_size; /* of the job; 0 = single */
+    ob_resources need;
+    ob_job_state state;
+    int32_t run, attempt;
+    const char *instance_id;                              /* STARTING, RUNNING */
+    int64_t created_at_ms, started_at_ms, runnable_at_ms; /* 0 = none */
+    int flags;
+    const char *stop_reason;
+    ob_job_state bulk_state; /* parents */
+    const char *bulk_reason;
+    int64_t order; /* position in its queue: parents and singles in id order unless retried */
+} engine_job_row;
+void engine_load(engine *e, const engine_job_row *row); /* parents before their children */
+/* A child of a loaded parent that ended (a done row). */
+void engine_load_done_child(engine *e, const ob_uuid *id, int32_t index, ob_job_state state);
+/* Reasons already stored in class_reason. */
+void engine_load_class_reason(engine *e,
+                              int64_t queue_id,
+                              const ob_resources *need,
+                              const char *reason);
+
+/* ---- Events ---- */
+
+typedef struct engine_submission {
+    ob_uuid id;
+    int64_t queue_id;
+    int32_t array_size;
+    ob_resources need;
+    int64_t created_at_ms;
+} engine_submission;
+void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */
+
+/* Cancel (terminate false) or terminate a job, an array or one child. Unknown or ended: ignored. */
+void engine_stop(engine *e, const ob_job_ref *job, bool terminate, const char *reason);
+
+typedef enum engine_run_state { RUN_STARTING, RUN_RUNNING, RUN_EXITED } engine_run_state;
+typedef struct engine_run_report {
+    ob_run_ref run;
+    engine_run_state state;
+    int64_t started_at_ms, stopped_at_ms; /* 0 = unknown */
+    bool has_exit_code;
+    int32_t exit_code;
+    bool oom;
+    bool started;              /* EXITED: the container ran or may have run */
+    const char *reason;        /* container reason, or NULL */
+    const char *status_reason; /* or NULL: the default of the case (AWS: "Essential container in
+                                  task exited", "Task failed to start") */
+} engine_run_report;
+/* What an instance's executor says of one run. A run that is not current: an order to stop it, or a
+ * confirmation when it has ended. */
+void engine_report(engine *e, const char *instance_id, const engine_run_report *report);
+
+/* The whole of what an instance's executor holds (it registered). Besides engine_report for each:
+ * wanted runs that are missing are ordered again if they were never reported, and ended ("the
+ * container is gone") if they were. */
+void engine_registered(engine *e, const char *instance_id, const engine_run_report *held, size_t n);
+
+/* ---- Effects ---- */
+
+typedef struct effect_live { /* a live row as it is after the round */
+    ob_uuid id;
+    int32_t index;
+    ob_job_state state;
+    int32_t run, attempt;
+    const char *instance_id;               /* NULL = none */
+    int64_t ce_id;                         /* 0 = none */
+    int64_t started_at_ms, runnable_at_ms; /* 0 = NULL */
+    const char *reason;
+    int flags;
+    const char *stop_reason;
+    bool is_parent;
+    ob_job_state bulk_state;
+    const char *bulk_reason;
+    int32_t counts[OB_JOB_STATE_COUNT];
+} effect_live;
+
+typedef struct effect_key {
+    ob_uuid id;
+    int32_t index;
+} effect_key;
+
+typedef struct effect_done {
+    ob_uuid id;
+    int32_t index;
+    int64_t queue_id;
+    ob_job_state state;
+    const char *reason;
+    int64_t started_at_ms, stopped_at_ms;
+    int flags;
+    bool is_parent;
+    ob_job_state bulk_state;
+    const char *bulk_reason;
+    int32_t counts[OB_JOB_STATE_COUNT];
+} effect_done;
+
+typedef struct effect_attempt {
+    ob_uuid id;
+    int32_t index, attempt, run;
+    const char *instance_id, *cluster;
+    bool has_exit_code;
+    int32_t exit_code;
+    const char *container_reason, *reason;
+    int64_t started_at_ms, stopped_at_ms;
+} effect_attempt;
+
+typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or parent */
+    ob_uuid id;
+    int32_t idx_lo, idx_hi;
+    ob_job_state state;
+    int32_t attempt, run; /* attempt: attempts ended so far */
+    const char *instance_id, *cluster;
+    int64_t at_ms, started_at_ms, stopped_at_ms;
+    bool has_exit_code;
+    int32_t exit_code;
+    const char *container_reason, *reason;
+    int flags;
+    bool is_parent;
+    int32_t counts[OB_JOB_STATE_COUNT];
+} effect_event;
+
+typedef struct effect_placement { /* write the deletes before the inserts */
+    const char *instance_id;
+    ob_run_ref run;
+} effect_placement;
+
+typedef struct effect_order { /* to an instance's executor */
+    enum { ORDER_RUN, ORDER_STOP, ORDER_CONFIRM } kind;
+    const char *instance_id;
+    ob_run_ref run;
+    int32_t attempt; /* ORDER_RUN */
+    int64_t queue_id;
+} effect_order;
+
+typedef struct effect_reason {
+    int64_t queue_id;
+    ob_resources need;
+    const char *reason; /* NULL: the class waits no longer (delete) */
+} effect_reason;
+
+typedef struct effect_shape {
+    ob_resources need;
+    int32_t count;
+} effect_shape;
+typedef struct effect_demand { /* one for each environment whose demand changed, or of which an
+                                  instance changed its state, became idle or busy */
+    int64_t ce_id;
+    const effect_shape *shapes;
+    size_t n_shapes;
+} effect_demand;
+
+/* Growing arrays; count is n_<name>. */
+#define ENGINE_LIST(type, name)                                                                    \
+    type *name;                                                                                    \
+    size_t n_##name, cap_##name
+typedef struct engine_effects {
+    ENGINE_LIST(effect_live, live_insert);
+    ENGINE_LIST(effect_live, live_update);
+    ENGINE_LIST(effect_key, live_delete);
+    ENGINE_LIST(effect_done, done);
+    ENGINE_LIST(effect_attempt, attempts);
+    ENGINE_LIST(effect_event, events);
+    ENGINE_LIST(effect_placement, placement_insert);
+    ENGINE_LIST(effect_placement, placement_delete);
+    ENGINE_LIST(effect_order, orders);
+    ENGINE_LIST(effect_reason, reasons);
+    ENGINE_LIST(effect_demand, demand);
+    struct engine_text *text; /* the engine's: memory of the strings and shapes above */
+} engine_effects;
+
+/* Decides: admits, ends, places; fills 'out' with all that changed since the last round, steps of
+ * one job coalesced into one row change (its events stay one by one). now_ms: wall clock, for shown
+ * times; they never go backwards within a job. */
+void engine_round(engine *e, int64_t now_ms, engine_effects *out);
+/* Is there anything for a round to do? */
+bool engine_dirty(const engine *e);
+void engine_effects_clear(engine_effects *out); /* keeps the memory */
+void engine_effects_done(engine_effects *out);
+
+/* ---- Looking ---- */
+
+typedef struct engine_wanted { /* a run the engine wants on an instance */
+    ob_run_ref run;
+    int32_t attempt;
+    bool
+        reported; /* the executor has told of it since it was placed, or it was loaded as RUNNING */
+    engine_run_state state;
+    bool stopping;
+    int64_t queue_id;
+} engine_wanted;
+/* Calls fn for each run on the instance, in no order. */
+void engine_instance_runs(const engine *e,
+                          const char *instance_id,
+                          void (*fn)(const engine_wanted *run, void *arg),
+                          void *arg);
+/* Use of each instance of an environment, and its demand (for the 5 s level). */
+typedef struct engine_use {
+    const char *instance_id;
+    ob_resources used;
+    int32_t runs;
+    ob_instance_state state;
+} engine_use;
+void engine_ce_use(const engine *e,
+                   int64_t ce_id,
+                   void (*fn)(const engine_use *use, void *arg),
+                   void *arg);
+size_t engine_ce_demand(const engine *e, int64_t ce_id, effect_shape *out, size_t max);
+
+typedef struct engine_stats {
+    size_t waiting, placed, jobs, classes, instances;
+    size_t bytes;   /* memory of waiting jobs, for the bound of 100 bytes each */
+    size_t ignored; /* moves that the state table does not have, since the start */
+} engine_stats;
+void engine_stats_get(const engine *e, engine_stats *out);

@@ -1,0 +1,311 @@
+/* What the engine's files share: its structures, and who does what with them. Not for the service.
+ */
+#pragma once
+
+#include "engine.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include <uthash.h>
+#include <utlist.h>
+
+#include "ob/error.h"
+
+#define FLAG_CANCELLED 1
+#define FLAG_TERMINATED 2
+#define NO_INDEX UINT16_MAX /* of a job that is no array child; the largest array has 10,000 */
+
+typedef struct job job;
+typedef struct array array;
+typedef struct child child;
+typedef struct run run;
+typedef struct class class;
+typedef struct queue queue;
+typedef struct ce ce;
+typedef struct instance instance;
+
+/* A single job, an array's parent (array.base) or a child that differs from its siblings
+ * (child.base). There can be a million of them: 64 bytes, and 32 for the node of the tree. */
+struct job {
+    ob_uuid id;
+    class *cls;
+    union {
+        struct { /* waiting: neighbours in cls->waiting or queue->held; prev is NULL out of a list
+                  */
+            job *prev, *next;
+        };
+        struct run *placed; /* STARTING, RUNNING */
+    };
+    int64_t order; /* of admission; a child has its parent's until it is retried */
+    int64_t at_ms; /* createdAt while SUBMITTED, else when it became RUNNABLE */
+    int32_t last_run;
+    uint16_t index;
+    uint8_t ended; /* attempts */
+    uint8_t state : 3, flags : 2;
+    uint8_t stored : 1;  /* the database has a live row of it */
+    uint8_t touched : 1; /* stands in engine.touched */
+    uint8_t is_array : 1;
+};
+
+struct array {
+    job base;
+    int32_t size;
+    int32_t bulk;   /* children that have no record of their own and are in bulk_state */
+    int32_t low;    /* children below have left the bulk, and ... */
+    uint64_t *left; /* ... those with a bit here; NULL: no other */
+    ob_job_state bulk_state;
+    char *bulk_reason, *stop_reason;
+    int32_t counts[OB_JOB_STATE_COUNT];
+    array *aprev, *anext; /* queue->arrays */
+    child *kids;          /* living children that have left the bulk */
+};
+
+struct child {
+    job base;
+    array *parent;
+    child *kprev, *knext;
+};
+
+struct run {
+    job *job;
+    instance *on;
+    run *rprev, *rnext; /* instance->runs */
+    int64_t started_at_ms;
+    char *stop_reason; /* terminated (job.flags) */
+    uint32_t mark;     /* of the registration that named it */
+    bool reported;
+};
+
+/* Jobs of one queue with one shape: what fits one fits all. */
+struct class
+{
+    queue *queue;
+    ob_resources need; /* key */
+    job *waiting;      /* by order; an array stands here while it has children to place */
+    size_t n_waiting;  /* children counted */
+    size_t n_jobs;     /* records that point here */
+    char *reason;      /* as stored */
+    uint64_t reason_sign, fit_topology;
+    struct {
+        bool launch, there; /* some shape, some instance that is there is large enough */
+        int32_t cost_mcpu;  /* of the environment's maxvCpus for each job, well packed */
+    } fit[ENGINE_MAX_CES];
+    UT_hash_handle hh; /* queue->classes */
+};
+
+struct queue {
+    int64_t id; /* key */
+    char *name;
+    int32_t priority;
+    bool known, deleting, sweep; /* sweep: its jobs are to be ended in the next round */
+    ce *ces[ENGINE_MAX_CES];
+    size_t n_ces;
+    class *classes;
+    job *held; /* SUBMITTED: came before the queue was known */
+    array *arrays;
+    size_t n_jobs; /* children not counted */
+    UT_hash_handle hh;
+};
+
+/* Room on an ACTIVE instance, kept sorted: GPUs, vCPUs, memory, instance id. */
+typedef struct slot {
+    ob_resources room;
+    instance *on;
+} slot;
+
+struct ce {
+    int64_t id; /* key */
+    char *name, *cluster, *lacking;
+    bool known, enabled, valid, use_changed;
+    int32_t max_vcpus;
+    ob_resources *shapes;
+    size_t n_shapes;
+    instance *instances;
+    int32_t vcpus; /* of its instances that are or come */
+    size_t n_launching;
+    ENGINE_LIST(slot, slots);
+    ENGINE_LIST(effect_shape, demand); /* as told last */
+    ENGINE_LIST(effect_shape, next);   /* being computed */
+    ENGINE_LIST(ob_resources, coming); /* likewise: room on LAUNCHING instances */
+    int64_t headroom_mcpu;
+    UT_hash_handle hh;
+};
+
+struct instance {
+    char *id; /* key */
+    ce *ce;
+    ob_resources size, used;
+    int32_t vcpus;
+    ob_instance_state state;
+    bool known; /* false: gone, or named by a row that was loaded only */
+    bool lost;  /* its runs are to be ended in the next round */
+    bool in_slots;
+    int32_t n_runs;
+    run *runs;
+    instance *iprev, *inext; /* ce->instances */
+    UT_hash_handle hh;
+};
+
+typedef struct input {
+    enum { IN_SUBMIT, IN_STOP, IN_REPORT, IN_REGISTERED } kind;
+    const char *instance_id, *reason;
+    union {
+        engine_submission submission;
+        struct {
+            ob_job_ref job;
+            bool terminate;
+        } stop;
+        struct {
+            engine_run_report *reports;
+            size_t n;
+        } held;
+    };
+} input;
+
+struct engine {
+    void *jobs; /* tree (tsearch) of job by id and index */
+    queue *queues;
+    ce *ces;
+    instance *instances;
+    uint64_t topology; /* grows with each change of queues, environments, instances */
+    int64_t next_order;
+    uint32_t mark;
+    bool dirty, instances_gone;
+
+    struct job_block *blocks; /* memory of single jobs */
+    job *free_jobs;
+
+    ENGINE_LIST(input, inputs);
+    struct engine_text *input_text;
+
+    /* Within a round. */
+    int64_t now_ms;
+    engine_effects *fx;
+    ENGINE_LIST(job *, touched);
+    ENGINE_LIST(job *, returned); /* RUNNABLE again, not yet in their class */
+    ENGINE_LIST(job *, dead);     /* ended: freed when the round is over */
+    ENGINE_LIST(queue *, by_priority);
+    ENGINE_LIST(class *, work);
+
+    size_t n_waiting, n_placed, n_jobs, n_classes, n_instances, ignored;
+};
+
+/* list.c, text.c: growing arrays and the memory of strings */
+void *eng_list_add(void **items, size_t *n, size_t *cap, size_t size); /* a zeroed new last one */
+#define LIST_ADD(of, name)                                                                         \
+    ((__typeof__((of)->name))eng_list_add((void **)&(of)->name, &(of)->n_##name,                   \
+                                          &(of)->cap_##name, sizeof(*(of)->name)))
+const char *eng_text(struct engine_text **text, const char *s); /* NULL stays NULL */
+void *eng_text_memory(struct engine_text **text, size_t size);
+void eng_text_clear(struct engine_text *text);
+void eng_text_free(struct engine_text *text);
+void eng_set(char **to, const char *s); /* a copy in place of what was there */
+
+/* table.c: the table of jobs and their memory */
+job *eng_find(const engine *e, const ob_uuid *id, int32_t index);
+job *eng_single_new(engine *e, const ob_uuid *id, class *cls);
+array *eng_array_new(engine *e, const ob_uuid *id, class *cls, int32_t size);
+child *eng_child_new(engine *e, array *parent, int32_t index);
+void eng_forget(engine *e, job *j); /* out of the table; freed by eng_bury */
+void eng_bury(engine *e);
+void eng_table_free(engine *e);
+size_t eng_table_bytes(const engine *e);
+static inline array *eng_as_array(job *j)
+{
+    return (array *)(void *)j;
+}
+static inline child *eng_as_child(job *j)
+{
+    return (child *)(void *)j;
+}
+static inline int32_t eng_index(const job *j)
+{
+    return j->index == NO_INDEX ? -1 : j->index;
+}
+static inline bool eng_placed(const job *j)
+{
+    return j->state == OB_JOB_STARTING || j->state == OB_JOB_RUNNING;
+}
+
+/* queue.c */
+queue *eng_queue(engine *e, int64_t id); /* made when unknown */
+void eng_queues_sort(engine *e);
+void eng_queues_sweep(engine *e); /* admits what was held, ends what a deleted queue has */
+void eng_queues_free(engine *e);
+
+/* class.c */
+class *eng_class(engine *e, queue *q, const ob_resources *need);
+void eng_class_append(engine *e, job *j); /* at the back */
+void eng_class_insert(engine *e,
+                      job *j,
+                      bool back); /* by its order, looking from the back or front */
+void eng_class_remove(engine *e, job *j);
+void eng_class_take(engine *e, array *a); /* one child has left the bulk */
+void eng_class_free_if_unused(engine *e, class *cls);
+void eng_return(engine *e, job *j); /* to its class, when all inputs of the round are read */
+void eng_returned(engine *e);
+
+/* ce.c: environments, instances and the room on them */
+ce *eng_ce(engine *e, int64_t id);                     /* made when unknown */
+instance *eng_instance(engine *e, const char *id);     /* NULL when unknown */
+instance *eng_instance_get(engine *e, const char *id); /* made when unknown */
+run *eng_run_add(engine *e, job *j, instance *on);     /* takes room; j becomes placed */
+void eng_run_remove(engine *e, run *r);                /* gives it back */
+instance *eng_best_fit(const ce *c, const ob_resources *need);
+static inline bool eng_usable(const ce *c)
+{
+    return c->known && c->enabled && c->valid;
+}
+void eng_instances_sweep(
+    engine *e); /* ends the runs of lost instances, forgets those that are gone */
+void eng_ces_free(engine *e);
+
+/* array.c */
+bool eng_in_bulk(const array *a, int32_t index);
+void eng_leave_bulk(engine *e, array *a, int32_t index); /* the caller makes the record */
+child *eng_next_child(engine *e, array *a);              /* the lowest of the bulk, with a record */
+void eng_bulk_move(engine *e, array *a, ob_job_event ev, const char *reason);
+void eng_array_check(engine *e, array *a); /* ends it when all its children have ended */
+
+/* admit.c, stop.c, report.c: what inputs do */
+void eng_submit(engine *e, const engine_submission *s);
+void eng_admit(engine *e, job *j);
+void eng_stop(engine *e, job *j, bool terminate, const char *reason);
+void eng_stop_ref(engine *e, const ob_job_ref *ref, bool terminate, const char *reason);
+void eng_report(engine *e, const char *instance_id, const engine_run_report *r, bool registering);
+void eng_registered(engine *e, const char *instance_id, const engine_run_report *held, size_t n);
+void eng_lost(engine *e, instance *i); /* ends its runs */
+
+/* place.c, demand.c, reason.c: the second half of a round */
+void eng_work(engine *e, queue *q); /* fills e->work: its classes that wait, oldest head first */
+void eng_place(engine *e);
+void eng_fit(const engine *e, class *cls); /* brings cls->fit up to date with the topology */
+int64_t eng_units(const ob_resources *need, const ob_resources *room); /* how many fit */
+void eng_demand(engine *e);
+void eng_reasons(engine *e);
+
+/* effects.c: moves and what they tell */
+typedef struct ending { /* what an event, a done row, an attempt say of a job's way there */
+    const char *reason, *container_reason;
+    const instance *on;
+    int64_t started_at_ms, stopped_at_ms;
+    bool has_exit_code;
+    int32_t exit_code;
+} ending;
+int64_t eng_at(const engine *e, const job *j); /* now, but never before what was shown of the job */
+/* The one door: false (and counted) when the state table has no such move. */
+bool eng_move(engine *e, job *j, ob_job_event ev);
+void eng_touch(engine *e, job *j);
+void eng_event(engine *e, const job *j, const ending *x);
+void eng_event_range(engine *e, const array *a, int32_t lo, int32_t hi, const ending *x);
+/* Ends a job that is in no list any more: move, rows, event; then its parent's end, if it was the
+ * last. */
+void eng_end(engine *e, job *j, ob_job_event ev, ending *x);
+void eng_attempt(engine *e, const job *j, const ending *x);
+void eng_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref);
+void eng_flush(engine *e); /* rows of what was touched */
+static inline ob_run_ref eng_run_ref(const job *j)
+{
+    return (ob_run_ref){ .id = j->id, .index = eng_index(j), .run = j->last_run };
+}

@@ -1,0 +1,144 @@
+/* Queues: levels put by the service, and the order in which they are served. A queue that is named
+ * by a job before it is known is kept as unknown, its jobs SUBMITTED. */
+#include "internal.h"
+
+queue *eng_queue(engine *e, int64_t id)
+{
+    queue *q = NULL;
+    HASH_FIND(hh, e->queues, &id, sizeof(id), q);
+    if (!q) {
+        q = ob_calloc(1, sizeof(*q));
+        q->id = id;
+        HASH_ADD(hh, e->queues, id, sizeof(q->id), q);
+        e->topology++;
+        e->n_by_priority = 0;
+    }
+    return q;
+}
+
+void engine_put_queue(engine *e, const engine_queue *put)
+{
+    queue *q = eng_queue(e, put->id);
+    q->known = true;
+    q->priority = put->priority;
+    if (!q->name || strcmp(q->name, put->name) != 0)
+        eng_set(&q->name, put->name);
+    q->sweep = q->sweep || q->held || (put->deleting && !q->deleting);
+    q->deleting = put->deleting;
+    q->n_ces = put->n_ces < ENGINE_MAX_CES ? put->n_ces : ENGINE_MAX_CES;
+    for (size_t i = 0; i < q->n_ces; i++)
+        q->ces[i] = eng_ce(e, put->ces[i]);
+    e->topology++;
+    e->n_by_priority = 0;
+    e->dirty = true;
+}
+
+void engine_drop_queue(engine *e, int64_t id)
+{
+    queue *q = NULL;
+    HASH_FIND(hh, e->queues, &id, sizeof(id), q);
+    if (!q)
+        return;
+    /* Its jobs, should there be any, end; the record goes when the last has gone. */
+    q->known = false;
+    q->sweep = q->sweep || !q->deleting;
+    q->deleting = true;
+    e->dirty = true;
+}
+
+bool engine_queue_empty(const engine *e, int64_t id)
+{
+    queue *q = NULL;
+    HASH_FIND(hh, e->queues, &id, sizeof(id), q);
+    return !q || q->n_jobs == 0;
+}
+
+static int higher_first(const void *a, const void *b)
+{
+    const queue *x = *(queue *const *)a, *y = *(queue *const *)b;
+    if (x->priority != y->priority)
+        return x->priority > y->priority ? -1 : 1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+void eng_queues_sort(engine *e)
+{
+    if (e->n_by_priority > 0)
+        return;
+    queue *q, *tmp;
+    HASH_ITER(hh, e->queues, q, tmp)
+    *LIST_ADD(e, by_priority) = q;
+    if (e->n_by_priority > 0)
+        qsort(e->by_priority, e->n_by_priority, sizeof(queue *), higher_first);
+}
+
+static void end_all(engine *e, queue *q)
+{
+    static const char reason[] = "JobQueue deleted";
+    while (q->held)
+        eng_stop(e, q->held, true, reason);
+    array *a, *atmp;
+    DL_FOREACH_SAFE2(q->arrays, a, atmp, anext)
+    eng_stop(e, &a->base, true, reason);
+    class *cls, *ctmp;
+    HASH_ITER(hh, q->classes, cls, ctmp)
+    while (cls->waiting)
+        eng_stop(e, cls->waiting, true, reason);
+    instance *i, *itmp;
+    HASH_ITER(hh, e->instances, i, itmp)
+    {
+        run *r;
+        DL_FOREACH2(i->runs, r, rnext)
+        if (r->job->cls->queue == q)
+            eng_stop(e, r->job, true, reason);
+    }
+}
+
+static void admit_held(engine *e, queue *q)
+{
+    while (q->held) {
+        job *j = q->held;
+        DL_DELETE(q->held, j);
+        j->prev = j->next = NULL;
+        eng_admit(e, j);
+    }
+}
+
+void eng_queues_sweep(engine *e)
+{
+    queue *q, *tmp;
+    HASH_ITER(hh, e->queues, q, tmp)
+    {
+        if (q->sweep && q->deleting)
+            end_all(e, q);
+        else if (q->sweep && q->known)
+            admit_held(e, q);
+        q->sweep = false;
+        if (!q->known && q->n_jobs == 0 && !q->classes) {
+            HASH_DEL(e->queues, q);
+            free(q->name);
+            free(q);
+            e->n_by_priority = 0;
+            e->topology++;
+        }
+    }
+}
+
+void eng_queues_free(engine *e)
+{
+    queue *q, *tmp;
+    HASH_ITER(hh, e->queues, q, tmp)
+    {
+        class *cls, *ctmp;
+        HASH_ITER(hh, q->classes, cls, ctmp)
+        {
+            HASH_DEL(q->classes, cls);
+            free(cls->reason);
+            free(cls);
+        }
+        HASH_DEL(e->queues, q);
+        free(q->name);
+        free(q);
+    }
+    free(e->by_priority);
+}

@@ -1,0 +1,80 @@
+/* Growing arrays, and memory for strings that live as long as a round's inputs or effects. Blocks
+ * are kept when cleared. Pure; the thread of the engine's owner. */
+#include "internal.h"
+
+#define TEXT_BLOCK ((size_t)32 << 10)
+
+struct block {
+    struct block *next;
+    size_t used, size;
+    _Alignas(max_align_t) char data[];
+};
+
+struct engine_text {
+    struct block *first, *current; /* blocks behind the current one are empty */
+};
+
+void *eng_list_add(void **items, size_t *n, size_t *cap, size_t size)
+{
+    if (*n == *cap) {
+        *cap = *cap ? *cap * 2 : 8;
+        *items = ob_realloc(*items, *cap * size);
+    }
+    void *last = (char *)*items + (*n)++ * size;
+    memset(last, 0, size);
+    return last;
+}
+
+void *eng_text_memory(struct engine_text **text, size_t size)
+{
+    if (!*text)
+        *text = ob_calloc(1, sizeof(**text));
+    struct engine_text *t = *text;
+    size = (size + 7) & ~(size_t)7;
+    struct block **to = t->current ? &t->current : &t->first;
+    while (*to && (*to)->size - (*to)->used < size)
+        to = &(*to)->next;
+    if (!*to) {
+        size_t room = size > TEXT_BLOCK ? size : TEXT_BLOCK;
+        *to = ob_calloc(1, sizeof(**to) + room);
+        (*to)->size = room;
+    }
+    t->current = *to;
+    void *p = t->current->data + t->current->used;
+    t->current->used += size;
+    return p;
+}
+
+const char *eng_text(struct engine_text **text, const char *s)
+{
+    if (!s)
+        return NULL;
+    size_t n = strlen(s) + 1;
+    return memcpy(eng_text_memory(text, n), s, n);
+}
+
+void eng_text_clear(struct engine_text *text)
+{
+    if (!text)
+        return;
+    for (struct block *b = text->first; b; b = b->next)
+        b->used = 0;
+    text->current = text->first;
+}
+
+void eng_text_free(struct engine_text *text)
+{
+    for (struct block *b = text ? text->first : NULL; b;) {
+        struct block *next = b->next;
+        free(b);
+        b = next;
+    }
+    free(text);
+}
+
+void eng_set(char **to, const char *s)
+{
+    char *copy = s ? ob_strdup(s) : NULL;
+    free(*to);
+    *to = copy;
+}
