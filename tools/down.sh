@@ -36,5 +36,5 @@ unmount_all
 rm -rf "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"
 find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
 rm -f "$OPENBATCH_HOME/lock"
-rmdir "$OPENBATCH_HOME" 2>/dev/null || :
+rmdir "$OPENBATCH_HOME" "${OPENBATCH_RUN_DIR%/*}" /var/lib/openbatch 2>/dev/null || :
 say "stopped and deleted"

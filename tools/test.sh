@@ -51,6 +51,8 @@ suite_format() {
 
 suite_unit() {
     (build) || return 1
+    # Without a test meson would be content.
+    [[ $(meson introspect --tests "$OB_BUILD") != '[]' ]] || die "there are no unit tests"
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs
 }
 
@@ -89,6 +91,7 @@ suite_e2e() {
                 "$OPENBATCH_HOME"/instances/*/log/current 2>/dev/null | head -n 80 >&2
             status=1
         fi
+        if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
         exit $status
     )
 }
