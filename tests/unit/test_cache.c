@@ -1,0 +1,103 @@
+/* The Redis wrapper, against a real server of its own. */
+#include "unit.h"
+
+#include <signal.h>
+
+#include "ob/cache.h"
+#include "ob/clock.h"
+#include "own_server.h"
+
+static own_server server;
+static char address[128];
+
+static void commands_go_round_with_binary_values(void **state)
+{
+    ob_cache *cache = ob_cache_new(address, "secret", 2000);
+    ob_error err = { 0 };
+    redisReply *reply = NULL;
+    if (ob_cache_cmd(cache, NULL, &err, "SET %s %b", "k", "a\0b", (size_t)3) < 0)
+        fail_msg("%s", err.text);
+    const char *argv[] = { "GET", "k" };
+    const size_t lens[] = { 3, 1 };
+    assert_int_equal(ob_cache_argv(cache, 2, argv, lens, &reply, &err), 0);
+    assert_int_equal(reply->len, 3);
+    assert_memory_equal(reply->str, "a\0b", 3);
+    freeReplyObject(reply);
+    ob_cache_free(cache);
+    ob_cache_free(NULL);
+}
+
+static void an_error_answer_keeps_the_connection(void **state)
+{
+    ob_cache *cache = ob_cache_new(address, "secret", 2000);
+    ob_error err = { 0 };
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "SET n text"), 0);
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "INCR n"), -EPROTO);
+    assert_false(err.retriable);
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), 0);
+    ob_cache_free(cache);
+}
+
+static void a_wrong_password_is_refused(void **state)
+{
+    const char *const passwords[] = { "wrong", NULL };
+    for (int i = 0; i < 2; i++) {
+        ob_cache *cache = ob_cache_new(address, passwords[i], 2000);
+        ob_error err = { 0 };
+        assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EPROTO);
+        assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EPROTO);
+        ob_cache_free(cache);
+    }
+}
+
+static void a_silent_server_costs_the_timeout_and_no_more(void **state)
+{
+    ob_cache *cache = ob_cache_new(address, "secret", 200);
+    ob_error err = { 0 };
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), 0);
+    (void)kill(server.pid, SIGSTOP);
+    int64_t start = ob_mono_ms();
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EIO);
+    assert_true(err.retriable);
+    assert_true(ob_mono_ms() - start < 2000);
+    (void)kill(server.pid, SIGCONT);
+    redisReply *reply = NULL; /* the late answer to the first PING is not taken for this one's */
+    assert_int_equal(ob_cache_cmd(cache, &reply, &err, "ECHO new"), 0);
+    assert_string_equal(reply->str, "new");
+    freeReplyObject(reply);
+    ob_cache_free(cache);
+}
+
+static void a_server_that_went_is_away(void **state)
+{
+    ob_cache *cache = ob_cache_new(address, "secret", 500);
+    ob_error err = { 0 };
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), 0);
+    own_server_kill(&server);
+    for (int i = 0; i < 2; i++) {
+        err = (ob_error){ 0 };
+        assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EIO);
+        assert_true(err.retriable);
+    }
+    ob_cache_free(cache);
+    cache = ob_cache_new("127.0.0.1:1", NULL, 500);
+    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EIO);
+    ob_cache_free(cache);
+}
+
+int main(void)
+{
+    if (!own_redis_start(&server, "secret"))
+        return 77;
+    (void)snprintf(address, sizeof(address), "%s/redis.sock", server.dir);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(commands_go_round_with_binary_values),
+        cmocka_unit_test(an_error_answer_keeps_the_connection),
+        cmocka_unit_test(a_wrong_password_is_refused),
+        cmocka_unit_test(a_silent_server_costs_the_timeout_and_no_more),
+        cmocka_unit_test(a_server_that_went_is_away),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    own_server_stop(&server);
+    return failed;
+}
