@@ -33,7 +33,8 @@ static const struct passwd *other_user(void)
     return geteuid() == 0 ? getpwnam("postgres") : NULL;
 }
 
-static pid_t spawn(const char *const *argv, const char *log, const struct passwd *user)
+static pid_t
+spawn(const char *program, const char *const *argv, const char *log, const struct passwd *user)
 {
     pid_t parent = getpid();
     pid_t pid = fork();
@@ -50,7 +51,7 @@ static pid_t spawn(const char *const *argv, const char *log, const struct passwd
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a change of user clears it */
     if (getppid() != parent)
         _exit(125);
-    (void)execv(argv[0], (char *const *)(uintptr_t)argv);
+    (void)execv(program, (char *const *)(uintptr_t)argv);
     _exit(127);
 }
 
@@ -128,7 +129,7 @@ static void start_postgres(own_server *server)
                                  "-c",
                                  "deadlock_timeout=50ms",
                                  NULL };
-    server->pid = spawn(argv, log, other_user());
+    server->pid = spawn(program, argv, log, other_user());
     wait_for(server, ".s.PGSQL.5432");
 }
 
@@ -145,7 +146,7 @@ bool own_postgres_start(own_server *server)
     const char *const argv[] = { program, "-D", data,   "-U",        "postgres",   "-A",
                                  "trust", "-E", "UTF8", "--no-sync", "--locale=C", NULL };
     int status = 0;
-    (void)waitpid(spawn(argv, log, user), &status, 0);
+    (void)waitpid(spawn(program, argv, log, user), &status, 0);
     if (status != 0)
         die("initdb");
     start_postgres(server);
@@ -159,14 +160,18 @@ void own_postgres_restart(own_server *server)
 
 bool own_redis_start(own_server *server, const char *password)
 {
-    static const char program[] = "/usr/bin/redis-server";
+    /* One binary with several names: redis-tools carries it without redis-server's system service.
+     */
+    const char *program = "/usr/bin/redis-server";
+    if (access(program, X_OK) < 0)
+        program = "/usr/bin/redis-check-rdb";
     if (access(program, X_OK) < 0)
         return false;
     make_dir(server, NULL);
     char path[128], log[128];
     (void)snprintf(path, sizeof(path), "%s/redis.sock", server->dir);
     (void)snprintf(log, sizeof(log), "%s/log", server->dir);
-    const char *const argv[] = { program,
+    const char *const argv[] = { "redis-server",
                                  "--port",
                                  "0",
                                  "--unixsocket",
@@ -178,7 +183,7 @@ bool own_redis_start(own_server *server, const char *password)
                                  "--requirepass",
                                  password ? password : "",
                                  NULL };
-    server->pid = spawn(argv, log, NULL);
+    server->pid = spawn(program, argv, log, NULL);
     wait_for(server, "redis.sock");
     return true;
 }

@@ -1,0 +1,464 @@
+/* See engine_db.h. Owns copies of all rows. Slow and plain on purpose. */
+#include "engine_db.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <uthash.h>
+
+#include "ob/error.h"
+
+#define STORY 64
+
+typedef struct key {
+    ob_uuid id;
+    int32_t index;
+} key;
+
+typedef struct record { /* one job, parent or child of which anything was told */
+    key key;
+    bool live, done;
+    db_row row;
+    char placed_on[24]; /* placement row, "" = none */
+    int32_t placed_run;
+    ob_job_state told; /* by the last event */
+    int64_t told_at_ms;
+    char story[STORY];
+    size_t story_n;
+    int starts;
+    effect_attempt attempts[8];
+    size_t n_attempts;
+    UT_hash_handle hh;
+} record;
+
+typedef struct accepted {
+    ob_uuid id; /* key */
+    engine_submission s;
+    bool ended;
+    UT_hash_handle hh;
+} accepted;
+
+typedef struct reason {
+    struct {
+        int64_t queue_id;
+        ob_resources need;
+        int32_t pad;
+    } key;
+    char *text;
+    UT_hash_handle hh;
+} reason;
+
+struct engine_db {
+    accepted *accepted;
+    record *records;
+    reason *reasons;
+    size_t n_events, n_unended;
+};
+
+static void copy(char *to, size_t size, const char *s)
+{
+    (void)snprintf(to, size, "%s", s ? s : "");
+}
+
+static record *find(const engine_db *db, const ob_uuid *id, int32_t index)
+{
+    key k = { .id = *id, .index = index };
+    record *r = NULL;
+    HASH_FIND(hh, db->records, &k, sizeof(k), r);
+    return r;
+}
+
+static accepted *submission(const engine_db *db, const ob_uuid *id)
+{
+    accepted *a = NULL;
+    HASH_FIND(hh, db->accepted, id, sizeof(*id), a);
+    if (!a)
+        fail_msg("told of a job that was never accepted");
+    return a;
+}
+
+static record *get(engine_db *db, const ob_uuid *id, int32_t index)
+{
+    record *r = find(db, id, index);
+    if (!r) {
+        (void)submission(db, id);
+        r = ob_calloc(1, sizeof(*r));
+        r->key = (key){ .id = *id, .index = index };
+        HASH_ADD(hh, db->records, key, sizeof(r->key), r);
+    }
+    return r;
+}
+
+engine_db *engine_db_new(void)
+{
+    return ob_calloc(1, sizeof(engine_db));
+}
+
+void engine_db_free(engine_db *db)
+{
+    if (!db)
+        return;
+    record *r, *rtmp;
+    HASH_ITER(hh, db->records, r, rtmp)
+    {
+        HASH_DEL(db->records, r);
+        for (size_t i = 0; i < r->n_attempts; i++) {
+            free((char *)r->attempts[i].reason);
+            free((char *)r->attempts[i].container_reason);
+        }
+        free(r);
+    }
+    accepted *a, *atmp;
+    HASH_ITER(hh, db->accepted, a, atmp)
+    {
+        HASH_DEL(db->accepted, a);
+        free(a);
+    }
+    reason *w, *wtmp;
+    HASH_ITER(hh, db->reasons, w, wtmp)
+    {
+        HASH_DEL(db->reasons, w);
+        free(w->text);
+        free(w);
+    }
+    free(db);
+}
+
+void engine_db_accept(engine_db *db, const engine_submission *s)
+{
+    accepted *a = ob_calloc(1, sizeof(*a));
+    a->id = s->id;
+    a->s = *s;
+    HASH_ADD(hh, db->accepted, id, sizeof(a->id), a);
+    db->n_unended++;
+}
+
+/* ---- Applying ---- */
+
+static void put_live(engine_db *db, const effect_live *l, bool insert)
+{
+    record *r = get(db, &l->id, l->index);
+    if (r->done)
+        fail_msg("a live row of a job that is done");
+    if (insert && r->live)
+        fail_msg("live_insert: the row is there already");
+    if (!insert && !r->live)
+        fail_msg("live_update: no such row");
+    r->live = true;
+    r->row = (db_row){ .live = true,
+                       .state = l->state,
+                       .run = l->run,
+                       .attempt = l->attempt,
+                       .started_at_ms = l->started_at_ms,
+                       .runnable_at_ms = l->runnable_at_ms,
+                       .flags = l->flags,
+                       .bulk_state = l->bulk_state };
+    copy(r->row.instance_id, sizeof(r->row.instance_id), l->instance_id);
+    copy(r->row.stop_reason, sizeof(r->row.stop_reason), l->stop_reason);
+    copy(r->row.bulk_reason, sizeof(r->row.bulk_reason), l->bulk_reason);
+    memcpy(r->row.counts, l->counts, sizeof(l->counts));
+    bool placed = l->state == OB_JOB_STARTING || l->state == OB_JOB_RUNNING;
+    assert_int_equal(placed, l->instance_id != NULL);
+    assert_int_equal(placed, l->ce_id != 0);
+    assert_int_equal(l->state == OB_JOB_RUNNING, l->started_at_ms != 0);
+    assert_int_not_equal(l->state, OB_JOB_SUBMITTED);
+    assert_false(ob_job_is_final(l->state));
+    assert_int_equal(l->is_parent, submission(db, &l->id)->s.array_size > 0 && l->index < 0);
+}
+
+static void put_done(engine_db *db, const effect_done *d)
+{
+    record *r = get(db, &d->id, d->index);
+    if (r->done)
+        fail_msg("done_insert: ended twice");
+    r->done = true;
+    int32_t run = r->row.run;
+    r->row = (db_row){ .done = true,
+                       .state = d->state,
+                       .run = run,
+                       .started_at_ms = d->started_at_ms,
+                       .stopped_at_ms = d->stopped_at_ms,
+                       .flags = d->flags,
+                       .bulk_state = d->bulk_state };
+    copy(r->row.reason, sizeof(r->row.reason), d->reason);
+    copy(r->row.bulk_reason, sizeof(r->row.bulk_reason), d->bulk_reason);
+    memcpy(r->row.counts, d->counts, sizeof(d->counts));
+    accepted *a = submission(db, &d->id);
+    assert_true(ob_job_is_final(d->state));
+    assert_true(d->stopped_at_ms >= a->s.created_at_ms);
+    assert_true(d->stopped_at_ms >= d->started_at_ms);
+    assert_true(d->started_at_ms == 0 || d->started_at_ms >= a->s.created_at_ms);
+    assert_int_equal(d->queue_id, a->s.queue_id);
+    if (d->index < 0) {
+        assert_false(a->ended);
+        a->ended = true;
+        db->n_unended--;
+    }
+}
+
+static void put_attempt(engine_db *db, const effect_attempt *t)
+{
+    record *r = get(db, &t->id, t->index);
+    assert_int_equal(t->attempt, r->n_attempts + 1);
+    assert_true(r->n_attempts < sizeof(r->attempts) / sizeof(r->attempts[0]));
+    assert_non_null(t->reason);
+    assert_non_null(t->instance_id);
+    assert_non_null(t->cluster);
+    assert_true(t->stopped_at_ms >= t->started_at_ms);
+    effect_attempt *to = &r->attempts[r->n_attempts++];
+    *to = *t;
+    to->reason = ob_strdup(t->reason);
+    to->container_reason = t->container_reason ? ob_strdup(t->container_reason) : NULL;
+    to->instance_id = to->cluster = NULL;
+}
+
+/* Is there one event of the table from 'from' to 'to'? */
+static bool legal(ob_job_state from, ob_job_state to)
+{
+    for (int ev = 0; ev < OB_JOB_EVENT_COUNT; ev++)
+        if (ob_job_next(from, (ob_job_event)ev) == (int)to)
+            return true;
+    return false;
+}
+
+static void put_event(engine_db *db, const effect_event *ev, int32_t index)
+{
+    static const char letters[] = "SPRsr+-";
+    record *r = get(db, &ev->id, index);
+    if (!legal(r->told, ev->state))
+        fail_msg("event %s after %s", ob_job_state_name(ev->state), ob_job_state_name(r->told));
+    r->told = ev->state;
+    if (r->told_at_ms > ev->at_ms)
+        fail_msg("times of events go backwards");
+    r->told_at_ms = ev->at_ms;
+    assert_true(ev->at_ms >= ev->started_at_ms && ev->at_ms >= ev->stopped_at_ms);
+    bool placed = ev->state == OB_JOB_STARTING || ev->state == OB_JOB_RUNNING;
+    assert_true(!placed || (ev->instance_id && ev->cluster && ev->run > 0));
+    assert_int_equal(ev->state == OB_JOB_RUNNING && ev->started_at_ms == 0, false);
+    r->starts += ev->state == OB_JOB_STARTING;
+    if (r->story_n + 1 < STORY)
+        r->story[r->story_n++] = letters[ev->state];
+    db->n_events++;
+}
+
+static void put_reason(engine_db *db, const effect_reason *e)
+{
+    reason k = { .key = { .queue_id = e->queue_id, .need = e->need } }, *w = NULL;
+    HASH_FIND(hh, db->reasons, &k.key, sizeof(k.key), w);
+    if (!e->reason) {
+        if (!w)
+            fail_msg("a reason is taken back that was not given");
+        HASH_DEL(db->reasons, w);
+        free(w->text);
+        free(w);
+        return;
+    }
+    if (!w) {
+        w = ob_calloc(1, sizeof(*w));
+        w->key = k.key;
+        HASH_ADD(hh, db->reasons, key, sizeof(w->key), w);
+    } else if (strcmp(w->text, e->reason) == 0) {
+        fail_msg("a reason is told again without a change");
+    }
+    free(w->text);
+    w->text = ob_strdup(e->reason);
+}
+
+void engine_db_apply(engine_db *db, const engine_effects *fx)
+{
+    for (size_t i = 0; i < fx->n_live_insert; i++)
+        put_live(db, &fx->live_insert[i], true);
+    for (size_t i = 0; i < fx->n_live_update; i++)
+        put_live(db, &fx->live_update[i], false);
+    for (size_t i = 0; i < fx->n_live_delete; i++) {
+        record *r = get(db, &fx->live_delete[i].id, fx->live_delete[i].index);
+        if (!r->live)
+            fail_msg("live_delete: no such row");
+        r->live = false;
+    }
+    for (size_t i = 0; i < fx->n_placement_delete; i++) {
+        const effect_placement *p = &fx->placement_delete[i];
+        record *r = get(db, &p->run.id, p->run.index);
+        if (strcmp(r->placed_on, p->instance_id) != 0 || r->placed_run != p->run.run)
+            fail_msg("placement_delete: no such row");
+        r->placed_on[0] = '\0';
+    }
+    for (size_t i = 0; i < fx->n_placement_insert; i++) {
+        const effect_placement *p = &fx->placement_insert[i];
+        record *r = get(db, &p->run.id, p->run.index);
+        if (r->placed_on[0])
+            fail_msg("placement_insert: placed already");
+        if (p->run.run <= r->placed_run)
+            fail_msg("run numbers must grow");
+        copy(r->placed_on, sizeof(r->placed_on), p->instance_id);
+        r->placed_run = p->run.run;
+    }
+    for (size_t i = 0; i < fx->n_done; i++)
+        put_done(db, &fx->done[i]);
+    for (size_t i = 0; i < fx->n_attempts; i++)
+        put_attempt(db, &fx->attempts[i]);
+    for (size_t i = 0; i < fx->n_events; i++)
+        for (int32_t x = fx->events[i].idx_lo; x <= fx->events[i].idx_hi; x++)
+            put_event(db, &fx->events[i], x);
+    for (size_t i = 0; i < fx->n_reasons; i++)
+        put_reason(db, &fx->reasons[i]);
+}
+
+/* ---- Looking ---- */
+
+db_row engine_db_row(const engine_db *db, const ob_uuid *id, int32_t index)
+{
+    record *r = find(db, id, index);
+    if (r && (r->live || r->done))
+        return r->row;
+    record *parent = index >= 0 ? find(db, id, -1) : NULL;
+    db_row row = { .state = OB_JOB_SUBMITTED };
+    if (parent && (parent->live || parent->done)) {
+        row.state = parent->row.bulk_state;
+        copy(row.reason, sizeof(row.reason), parent->row.bulk_reason);
+        row.flags = ob_job_is_final(row.state) ? parent->row.flags : 0;
+    }
+    return row;
+}
+
+const char *engine_db_class_reason(const engine_db *db, int64_t queue_id, const ob_resources *need)
+{
+    reason k = { .key = { .queue_id = queue_id, .need = *need } }, *w = NULL;
+    HASH_FIND(hh, db->reasons, &k.key, sizeof(k.key), w);
+    return w ? w->text : NULL;
+}
+
+ob_resources engine_db_used(const engine_db *db, const char *instance_id)
+{
+    ob_resources used = { 0 };
+    for (const record *r = db->records; r; r = r->hh.next)
+        if (strcmp(r->placed_on, instance_id) == 0)
+            ob_resources_add(&used, &submission(db, &r->key.id)->s.need);
+    return used;
+}
+
+const effect_attempt *
+engine_db_attempt(const engine_db *db, const ob_uuid *id, int32_t index, int32_t attempt)
+{
+    record *r = find(db, id, index);
+    return r && attempt >= 1 && (size_t)attempt <= r->n_attempts ? &r->attempts[attempt - 1] : NULL;
+}
+
+size_t engine_db_unended(const engine_db *db)
+{
+    return db->n_unended;
+}
+
+size_t engine_db_events(const engine_db *db)
+{
+    return db->n_events;
+}
+
+const char *engine_db_story(const engine_db *db, const ob_uuid *id, int32_t index)
+{
+    record *r = find(db, id, index);
+    return r ? r->story : "";
+}
+
+int engine_db_starts(const engine_db *db, const ob_uuid *id, int32_t index)
+{
+    record *r = find(db, id, index);
+    return r ? r->starts : 0;
+}
+
+/* ---- Checking ---- */
+
+static void check_parent(const engine_db *db, const accepted *a)
+{
+    record *parent = find(db, &a->id, -1);
+    if (!parent || !(parent->live || parent->done))
+        return;
+    int32_t counts[OB_JOB_STATE_COUNT] = { 0 }, sum = 0;
+    for (int32_t x = 0; x < a->s.array_size; x++)
+        counts[engine_db_row(db, &a->id, x).state]++;
+    for (int s = 0; s < OB_JOB_STATE_COUNT; s++) {
+        assert_int_equal(counts[s], parent->row.counts[s]);
+        sum += parent->row.counts[s];
+    }
+    assert_int_equal(sum, a->s.array_size);
+    int32_t ended = counts[OB_JOB_SUCCEEDED] + counts[OB_JOB_FAILED];
+    assert_int_equal(parent->done, ended == a->s.array_size);
+    if (parent->done)
+        assert_int_equal(parent->row.state,
+                         counts[OB_JOB_FAILED] ? OB_JOB_FAILED : OB_JOB_SUCCEEDED);
+}
+
+void engine_db_check(engine_db *db)
+{
+    for (const record *r = db->records; r; r = r->hh.next) {
+        assert_false(r->live && r->done);
+        bool placed = r->live && (r->row.state == OB_JOB_STARTING || r->row.state == OB_JOB_RUNNING);
+        assert_int_equal(placed, r->placed_on[0] != '\0');
+        if (placed) {
+            assert_string_equal(r->placed_on, r->row.instance_id);
+            assert_int_equal(r->placed_run, r->row.run);
+            assert_int_equal(r->row.attempt, r->n_attempts + 1);
+        }
+        if (engine_db_row(db, &r->key.id, r->key.index).state != r->told)
+            fail_msg("the row says %s, the last event %s",
+                     ob_job_state_name(engine_db_row(db, &r->key.id, r->key.index).state),
+                     ob_job_state_name(r->told));
+    }
+    for (const accepted *a = db->accepted; a; a = a->hh.next)
+        if (a->s.array_size > 0)
+            check_parent(db, a);
+}
+
+/* ---- Loading ---- */
+
+static int by_key(const void *a, const void *b)
+{
+    const record *x = *(const record *const *)a, *y = *(const record *const *)b;
+    int d = ob_uuid_cmp(&x->key.id, &y->key.id);
+    return d ? d : (x->key.index > y->key.index) - (x->key.index < y->key.index);
+}
+
+void engine_db_load(const engine_db *db, engine *e)
+{
+    size_t n = 0;
+    const record **rows = ob_calloc(HASH_COUNT(db->records) + 1, sizeof(*rows));
+    for (const record *r = db->records; r; r = r->hh.next)
+        if (r->live)
+            rows[n++] = r;
+    qsort(rows, n, sizeof(*rows), by_key);
+    for (size_t i = 0; i < n; i++) {
+        const record *r = rows[i];
+        const engine_submission *s = &submission(db, &r->key.id)->s;
+        engine_load(e, &(engine_job_row){
+                           .id = r->key.id,
+                           .index = r->key.index,
+                           .queue_id = s->queue_id,
+                           .array_size = s->array_size,
+                           .need = s->need,
+                           .state = r->row.state,
+                           .run = r->row.run,
+                           .attempt = r->row.attempt,
+                           .instance_id = r->row.instance_id[0] ? r->row.instance_id : NULL,
+                           .created_at_ms = s->created_at_ms,
+                           .started_at_ms = r->row.started_at_ms,
+                           .runnable_at_ms = r->row.runnable_at_ms,
+                           .flags = r->row.flags,
+                           .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,
+                           .bulk_state = r->row.bulk_state,
+                           .bulk_reason = r->row.bulk_reason[0] ? r->row.bulk_reason : NULL,
+                           .order = (int64_t)i + 1,
+                       });
+    }
+    free(rows);
+    for (const record *r = db->records; r; r = r->hh.next) {
+        const record *parent = find(db, &r->key.id, -1);
+        if (r->done && r->key.index >= 0 && parent && parent->live)
+            engine_load_done_child(e, &r->key.id, r->key.index, r->row.state);
+    }
+    for (const reason *w = db->reasons; w; w = w->hh.next)
+        engine_load_class_reason(e, w->key.queue_id, &w->key.need, w->text);
+}

@@ -1,0 +1,165 @@
+/* See engine_world.h. */
+#include "engine_world.h"
+
+#include <stdlib.h>
+
+#include "ob/error.h"
+
+void world_init(world *w)
+{
+    *w = (world){ .e = engine_new(), .db = engine_db_new(), .now_ms = 1000000, .next_id = 1 };
+}
+
+void world_done(world *w)
+{
+    engine_free(w->e);
+    engine_db_free(w->db);
+    engine_effects_done(&w->fx);
+}
+
+int world_new(void **state)
+{
+    world *w = ob_calloc(1, sizeof(*w));
+    world_init(w);
+    *state = w;
+    return 0;
+}
+
+int world_free(void **state)
+{
+    world_done(*state);
+    free(*state);
+    return 0;
+}
+
+ob_uuid world_id(uint64_t n)
+{
+    ob_uuid id = { 0 };
+    for (int i = 0; i < 8; i++)
+        id.b[15 - i] = (uint8_t)(n >> (8 * i));
+    return id;
+}
+
+void world_ce(world *w, int64_t id, int32_t max_vcpus, ob_resources shape)
+{
+    char name[16] = { 'c', 'e', (char)('0' + id % 10) };
+    engine_put_ce(w->e, &(engine_ce){ .id = id,
+                                      .name = name,
+                                      .cluster = "cluster",
+                                      .enabled = true,
+                                      .valid = true,
+                                      .max_vcpus = max_vcpus,
+                                      .shapes = &shape,
+                                      .n_shapes = 1 });
+}
+
+void world_queue(world *w, int64_t id, int32_t priority, int64_t ce1, int64_t ce2)
+{
+    engine_put_queue(w->e, &(engine_queue){ .id = id,
+                                            .name = "queue",
+                                            .priority = priority,
+                                            .enabled = true,
+                                            .ces = { ce1, ce2 },
+                                            .n_ces = ce2 ? 2 : 1 });
+}
+
+void world_instance(world *w, const char *id, int64_t ce, ob_resources size, ob_instance_state s)
+{
+    engine_put_instance(
+        w->e,
+        &(engine_instance){
+            .id = id, .ce_id = ce, .size = size, .vcpus = size.mcpu / 1000, .state = s });
+}
+
+ob_uuid world_submit(world *w, int64_t queue, int32_t array_size, ob_resources need)
+{
+    engine_submission s = { .id = world_id(w->next_id++),
+                            .queue_id = queue,
+                            .array_size = array_size,
+                            .need = need,
+                            .created_at_ms = w->now_ms };
+    engine_db_accept(w->db, &s);
+    engine_submit(w->e, &s);
+    return s.id;
+}
+
+void world_round(world *w)
+{
+    w->now_ms += 1000;
+    engine_effects_clear(&w->fx);
+    engine_round(w->e, w->now_ms, &w->fx);
+    assert_false(engine_dirty(w->e));
+    engine_db_apply(w->db, &w->fx);
+    engine_db_check(w->db);
+}
+
+void world_stop(world *w, ob_uuid id, int32_t index, bool terminate, const char *reason)
+{
+    engine_stop(w->e, &(ob_job_ref){ .id = id, .index = index }, terminate, reason);
+}
+
+engine_run_report world_run(const world *w, ob_uuid id, int32_t index, engine_run_state state)
+{
+    db_row row = engine_db_row(w->db, &id, index);
+    return (engine_run_report){ .run = { .id = id, .index = index, .run = row.run },
+                                .state = state };
+}
+
+const char *world_where(const world *w, ob_uuid id, int32_t index)
+{
+    static char where[24];
+    db_row row = engine_db_row(w->db, &id, index);
+    memcpy(where, row.instance_id, sizeof(where));
+    return where;
+}
+
+void world_running(world *w, ob_uuid id, int32_t index)
+{
+    engine_run_report r = world_run(w, id, index, RUN_RUNNING);
+    r.started_at_ms = w->now_ms;
+    engine_report(w->e, world_where(w, id, index), &r);
+}
+
+void world_exit(world *w, ob_uuid id, int32_t index, int32_t code)
+{
+    engine_run_report r = world_run(w, id, index, RUN_EXITED);
+    r.started = true;
+    r.started_at_ms = w->now_ms;
+    r.stopped_at_ms = w->now_ms + 500;
+    r.has_exit_code = true;
+    r.exit_code = code;
+    engine_report(w->e, world_where(w, id, index), &r);
+}
+
+void world_reload(world *w)
+{
+    engine_free(w->e);
+    w->e = engine_new();
+    engine_db_load(w->db, w->e);
+}
+
+int world_orders(const world *w, int kind)
+{
+    int n = 0;
+    for (size_t i = 0; i < w->fx.n_orders; i++)
+        n += (int)w->fx.orders[i].kind == kind;
+    return n;
+}
+
+const effect_order *world_order(const world *w, int kind, ob_uuid id, int32_t index)
+{
+    for (size_t i = 0; i < w->fx.n_orders; i++) {
+        const effect_order *o = &w->fx.orders[i];
+        if ((int)o->kind == kind && o->run.index == index && ob_uuid_cmp(&o->run.id, &id) == 0)
+            return o;
+    }
+    return NULL;
+}
+
+const effect_demand *world_demand(const world *w, int64_t ce)
+{
+    for (size_t i = 0; i < w->fx.n_demand; i++)
+        if (w->fx.demand[i].ce_id == ce)
+            return &w->fx.demand[i];
+    return NULL;
+}
