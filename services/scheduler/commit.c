@@ -1,0 +1,336 @@
+/* A round's transaction: turns the engine's effects into arrays and sends them as one pipeline.
+ * Owns nothing but its scratch memory; decides nothing. Invariant: a statement that finds fewer
+ * rows than it must raises, so that COMMIT behind it commits nothing. Thread: the loop's. */
+#include "commit.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define COMMIT_TIMEOUT_MS 30000
+#define STATEMENTS_MAX 24
+
+/* One column of 'rows' as an array parameter; the expression sees the row as 'row'. The parameter
+ * copies, so all columns share one scratch memory. */
+static void *scratch(size_t size)
+{
+    static void *memory;
+    static size_t cap;
+    if (size > cap) {
+        cap = size * 2;
+        memory = ob_realloc(memory, cap);
+    }
+    return memory;
+}
+
+#define COLUMN(p, kind, type, rows, n, expr)                                                       \
+    do {                                                                                           \
+        type *column_ = scratch(((n) + 1) * sizeof(type));                                         \
+        for (size_t i_ = 0; i_ < (n); i_++) {                                                      \
+            const __typeof__(*(rows)) *row = &(rows)[i_];                                          \
+            column_[i_] = (expr);                                                                  \
+        }                                                                                          \
+        ob_param_##kind##_array((p), column_, (n));                                                \
+    } while (0)
+#define UUIDS(p, rows, n, expr) COLUMN(p, uuid, ob_uuid, rows, n, expr)
+#define INTS(p, rows, n, expr) COLUMN(p, int32, int32_t, rows, n, expr)
+#define LONGS(p, rows, n, expr) COLUMN(p, int64, int64_t, rows, n, expr)
+#define TEXTS(p, rows, n, expr) COLUMN(p, text, const char *, rows, n, expr)
+
+#define NO_INT INT32_MIN
+#define NO_LONG INT64_MIN
+#define OR_NULL(value) ((value) ? (value) : NO_LONG)
+
+typedef struct pipe {
+    ob_db *db;
+    ob_error *err;
+    int error; /* the first one */
+    size_t n;  /* statements queued */
+} pipe_;
+
+static size_t add(pipe_ *pipe, const char *stmt, ob_params *p)
+{
+    if (pipe->error == 0)
+        pipe->error = ob_db_pipe_add(pipe->db, stmt, p, pipe->err);
+    ob_params_done(p);
+    return pipe->n++;
+}
+
+/* Array literals of an array parent's counts; NULL for others. */
+#define COUNTS_TEXT 96
+typedef struct counts_column {
+    char (*texts)[COUNTS_TEXT];
+    const char **at;
+} counts_column;
+
+static const char *counts_format(char out[COUNTS_TEXT], const int32_t counts[OB_JOB_STATE_COUNT])
+{
+    int n = snprintf(out, COUNTS_TEXT, "{");
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
+        n += snprintf(out + n, COUNTS_TEXT - (size_t)n, "%s%d", i ? "," : "", counts[i]);
+    (void)snprintf(out + n, COUNTS_TEXT - (size_t)n, "}");
+    return out;
+}
+
+#define COUNTS(p, rows, n)                                                                         \
+    do {                                                                                           \
+        char(*texts_)[COUNTS_TEXT] = ob_calloc((n) + 1, COUNTS_TEXT);                              \
+        const char **at_ = ob_calloc((n) + 1, sizeof(*at_));                                       \
+        for (size_t i_ = 0; i_ < (n); i_++) {                                                      \
+            if ((rows)[i_].is_parent)                                                              \
+                at_[i_] = counts_format(texts_[i_], (rows)[i_].counts);                            \
+        }                                                                                          \
+        ob_param_text_array((p), at_, (n));                                                        \
+        free(at_);                                                                                 \
+        free(texts_);                                                                              \
+    } while (0)
+
+static int cmp_text(const void *a, const void *b)
+{
+    return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/* Locks the instances that get a run in this round: ob_lock_instances raises unless all are ACTIVE.
+ */
+static void add_instances(pipe_ *pipe, const engine_effects *fx)
+{
+    size_t n = 0;
+    const char **ids = ob_calloc(fx->n_placement_insert, sizeof(*ids));
+    for (size_t i = 0; i < fx->n_placement_insert; i++)
+        ids[i] = fx->placement_insert[i].instance_id;
+    qsort(ids, fx->n_placement_insert, sizeof(*ids), cmp_text);
+    for (size_t i = 0; i < fx->n_placement_insert; i++) {
+        if (n == 0 || strcmp(ids[n - 1], ids[i]) != 0)
+            ids[n++] = ids[i];
+    }
+    ob_params p = { 0 };
+    ob_param_text_array(&p, ids, n);
+    add(pipe, "lock_instances", &p);
+    free(ids);
+}
+
+static void add_live(pipe_ *pipe, const char *stmt, const effect_live *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    UUIDS(&p, rows, n, row->id);
+    INTS(&p, rows, n, row->index);
+    INTS(&p, rows, n, (int32_t)row->state);
+    INTS(&p, rows, n, row->run);
+    INTS(&p, rows, n, row->attempt);
+    TEXTS(&p, rows, n, row->instance_id);
+    LONGS(&p, rows, n, OR_NULL(row->ce_id));
+    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, rows, n, OR_NULL(row->runnable_at_ms));
+    TEXTS(&p, rows, n, row->reason);
+    INTS(&p, rows, n, row->flags);
+    TEXTS(&p, rows, n, row->stop_reason);
+    INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
+    TEXTS(&p, rows, n, row->bulk_reason);
+    COUNTS(&p, rows, n);
+    add(pipe, stmt, &p);
+}
+
+static void add_live_delete(pipe_ *pipe, const effect_key *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    UUIDS(&p, rows, n, row->id);
+    INTS(&p, rows, n, row->index);
+    add(pipe, "live_delete", &p);
+}
+
+static void add_placements(pipe_ *pipe, const char *stmt, const effect_placement *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    TEXTS(&p, rows, n, row->instance_id);
+    UUIDS(&p, rows, n, row->run.id);
+    INTS(&p, rows, n, row->run.index);
+    INTS(&p, rows, n, row->run.run);
+    add(pipe, stmt, &p);
+}
+
+static void add_done(pipe_ *pipe, const effect_done *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    UUIDS(&p, rows, n, row->id);
+    INTS(&p, rows, n, row->index);
+    LONGS(&p, rows, n, row->queue_id);
+    INTS(&p, rows, n, (int32_t)row->state);
+    TEXTS(&p, rows, n, row->reason);
+    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, rows, n, row->stopped_at_ms);
+    INTS(&p, rows, n, row->flags);
+    INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
+    TEXTS(&p, rows, n, row->bulk_reason);
+    COUNTS(&p, rows, n);
+    add(pipe, "done_insert", &p);
+}
+
+static void add_attempts(pipe_ *pipe, const effect_attempt *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    UUIDS(&p, rows, n, row->id);
+    INTS(&p, rows, n, row->index);
+    INTS(&p, rows, n, row->attempt);
+    INTS(&p, rows, n, row->run);
+    TEXTS(&p, rows, n, row->instance_id);
+    TEXTS(&p, rows, n, row->cluster ? row->cluster : "");
+    INTS(&p, rows, n, row->has_exit_code ? row->exit_code : NO_INT);
+    TEXTS(&p, rows, n, row->container_reason);
+    TEXTS(&p, rows, n, row->reason ? row->reason : "");
+    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, rows, n, row->stopped_at_ms);
+    add(pipe, "attempt_insert", &p);
+}
+
+static void add_events(pipe_ *pipe, int64_t round, const effect_event *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    ob_param_int(&p, round);
+    LONGS(&p, rows, n, row->at_ms);
+    UUIDS(&p, rows, n, row->id);
+    INTS(&p, rows, n, row->idx_lo);
+    INTS(&p, rows, n, row->idx_hi);
+    INTS(&p, rows, n, (int32_t)row->state);
+    INTS(&p, rows, n, row->attempt);
+    INTS(&p, rows, n, row->run);
+    TEXTS(&p, rows, n, row->instance_id);
+    TEXTS(&p, rows, n, row->cluster);
+    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, rows, n, OR_NULL(row->stopped_at_ms));
+    INTS(&p, rows, n, row->has_exit_code ? row->exit_code : NO_INT);
+    TEXTS(&p, rows, n, row->container_reason);
+    TEXTS(&p, rows, n, row->reason);
+    INTS(&p, rows, n, row->flags);
+    COUNTS(&p, rows, n);
+    add(pipe, "event_insert", &p);
+}
+
+static void add_reasons(pipe_ *pipe, const engine_effects *fx)
+{
+    /* One class may appear once only in an upsert; the engine coalesces, so it does. */
+    effect_reason *put = ob_calloc(fx->n_reasons + 1, sizeof(*put));
+    effect_reason *gone = ob_calloc(fx->n_reasons + 1, sizeof(*gone));
+    size_t n_put = 0, n_gone = 0;
+    for (size_t i = 0; i < fx->n_reasons; i++) {
+        if (fx->reasons[i].reason)
+            put[n_put++] = fx->reasons[i];
+        else
+            gone[n_gone++] = fx->reasons[i];
+    }
+    for (int deleting = 1; deleting >= 0; deleting--) {
+        const effect_reason *rows = deleting ? gone : put;
+        size_t n = deleting ? n_gone : n_put;
+        if (n == 0)
+            continue;
+        ob_params p = { 0 };
+        LONGS(&p, rows, n, row->queue_id);
+        INTS(&p, rows, n, row->need.mcpu);
+        INTS(&p, rows, n, row->need.mem_mib);
+        INTS(&p, rows, n, row->need.gpus);
+        if (!deleting)
+            TEXTS(&p, rows, n, row->reason);
+        add(pipe, deleting ? "reason_delete" : "reason_put", &p);
+    }
+    free(put);
+    free(gone);
+}
+
+/* Returns the index of the statement's result, or SIZE_MAX when nothing was asked. */
+static size_t add_specs(pipe_ *pipe, const engine_effects *fx)
+{
+    size_t n = 0;
+    ob_uuid *ids = ob_calloc(fx->n_orders + 1, sizeof(*ids));
+    for (size_t i = 0; i < fx->n_orders; i++) {
+        const effect_order *order = &fx->orders[i];
+        /* Children of one array mostly come one after the other. */
+        if (order->kind == ORDER_RUN && (n == 0 || ob_uuid_cmp(&ids[n - 1], &order->run.id) != 0))
+            ids[n++] = order->run.id;
+    }
+    size_t index = SIZE_MAX;
+    if (n > 0) {
+        ob_params p = { 0 };
+        ob_param_uuid_array(&p, ids, n);
+        index = add(pipe, "specs", &p);
+    }
+    free(ids);
+    return index;
+}
+
+static size_t add_queues(pipe_ *pipe, const commit_input *in)
+{
+    if (in->n_queues > 0) {
+        ob_params p = { 0 };
+        ob_param_int64_array(&p, in->queues, in->n_queues);
+        ob_param_int64_array(&p, in->queue_versions, in->n_queues);
+        add(pipe, "queue_status_put", &p);
+    }
+    if (in->n_gone == 0)
+        return SIZE_MAX;
+    ob_params p = { 0 };
+    ob_param_int64_array(&p, in->gone, in->n_gone);
+    size_t index = add(pipe, "queue_status_delete", &p);
+    p = (ob_params){ 0 };
+    ob_param_int64_array(&p, in->gone, in->n_gone);
+    add(pipe, "queue_reasons_delete", &p);
+    return index;
+}
+
+void commit_output_done(commit_output *out)
+{
+    PQclear(out->specs);
+    PQclear(out->gone);
+    *out = (commit_output){ 0 };
+}
+
+int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err)
+{
+    const engine_effects *fx = in->effects;
+    pipe_ pipe = { .db = ob_leader_db(leader), .err = err };
+
+    pipe.error = ob_leader_begin(leader, err);
+    if (fx->n_placement_insert > 0)
+        add_instances(&pipe, fx);
+    if (in->n_inbox > 0) {
+        ob_params p = { 0 };
+        ob_param_int64_array(&p, in->inbox, in->n_inbox);
+        add(&pipe, "inbox_delete", &p);
+    }
+    add_live(&pipe, "live_insert", fx->live_insert, fx->n_live_insert);
+    add_live(&pipe, "live_update", fx->live_update, fx->n_live_update);
+    add_live_delete(&pipe, fx->live_delete, fx->n_live_delete);
+    add_placements(&pipe, "placement_delete", fx->placement_delete, fx->n_placement_delete);
+    add_placements(&pipe, "placement_insert", fx->placement_insert, fx->n_placement_insert);
+    add_done(&pipe, fx->done, fx->n_done);
+    add_attempts(&pipe, fx->attempts, fx->n_attempts);
+    add_events(&pipe, ob_leader_round(leader) + 1, fx->events, fx->n_events);
+    if (fx->n_reasons > 0)
+        add_reasons(&pipe, fx);
+    size_t gone = add_queues(&pipe, in);
+    size_t specs = add_specs(&pipe, fx);
+
+    /* A statement that could not be queued makes the commit fail (ob_db_pipe_sql). */
+    PGresult *results[STATEMENTS_MAX] = { 0 };
+    int r = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, results, pipe.n, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < pipe.n; i++) {
+        if (i == gone)
+            out->gone = results[i];
+        else if (i == specs)
+            out->specs = results[i];
+        else
+            PQclear(results[i]);
+    }
+    return 0;
+}

@@ -1,0 +1,27 @@
+/* A round's transaction: one pipeline from BEGIN and the fence to COMMIT. */
+#pragma once
+
+#include "engine/engine.h"
+#include "ob/leader.h"
+
+typedef struct commit_input {
+    const engine_effects *effects;
+    const int64_t *inbox; /* rows acted upon */
+    size_t n_inbox;
+    const int64_t *queues, *queue_versions; /* statuses to write */
+    size_t n_queues;
+    const int64_t *gone; /* queues that are being deleted and hold no job any more */
+    size_t n_gone;
+} commit_input;
+
+typedef struct commit_output {
+    PGresult *
+        specs; /* id, name, definition, detail of the jobs in ORDER_RUN; NULL when there are none */
+    PGresult *gone; /* queue_id of those of 'gone' that are gone now; NULL when none was asked */
+} commit_output;
+void commit_output_done(commit_output *out);
+
+/* Errors: those of ob_leader_commit: -ESTALE deposed; -EIO, -ETIMEDOUT the outcome is unknown;
+ * others, nothing was committed and the connection lives (ob_db_sqlstate OB002: an instance is no
+ * longer active). */
+int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err);

@@ -1,0 +1,303 @@
+/* Renders events: the job's stored detail is copied as it is, with what the event row says spliced
+ * in (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail as of the change). Owns
+ * nothing. Any thread. */
+#include "event.h"
+
+#include <inttypes.h>
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+#include "detail.h"
+#include "ob/db.h"
+#include "ob/id.h"
+#include "ob/job.h"
+#include "scheduler_store.h"
+
+#define FLAG_CANCELLED 1
+#define FLAG_TERMINATED 2
+#define DEFINITION_IN_STREAM 200 /* characters of the definition's name in a log stream's name */
+
+typedef struct subject {
+    ob_job_ref ref;
+    char id[OB_RUN_TEXT]; /* <uuid> or <uuid>:<index> */
+    const char *detail, *definition;
+    detail_arn arn; /* region and account */
+    ob_job_state state;
+} subject;
+
+/* A run and how it ended, of an event or an attempt. */
+typedef struct run_view {
+    int32_t run;
+    const char *instance, *cluster, *exit_code, *reason;
+    bool started;
+} run_view;
+
+static void add_span(text *t, detail_span span)
+{
+    text_add(t, span.at, span.len);
+}
+
+static void add_job_arn(text *t, const subject *s)
+{
+    text_str(t, "\"arn:aws:batch:");
+    add_span(t, s->arn.region);
+    text_str(t, ":");
+    add_span(t, s->arn.account);
+    text_addf(t, ":job/%s\"", s->id);
+}
+
+static void add_ecs_arn(text *t,
+                        const char *name,
+                        const subject *s,
+                        const char *kind,
+                        const char *cluster,
+                        const char *id)
+{
+    text_addf(t, ",\"%s\":\"arn:aws:ecs:", name);
+    add_span(t, s->arn.region);
+    text_str(t, ":");
+    add_span(t, s->arn.account);
+    text_addf(t, ":%s/%s/%s\"", kind, cluster, id);
+}
+
+/* Members of a container that are known at run time; each begins with a comma. */
+static void add_run(text *t, const subject *s, const run_view *run)
+{
+    if (run->instance && run->cluster) {
+        ob_run_ref ref = { .id = s->ref.id, .index = s->ref.index, .run = run->run };
+        char task[OB_TASK_TEXT];
+        ob_run_task_id(&ref, task);
+        add_ecs_arn(t, "containerInstanceArn", s, "container-instance", run->cluster,
+                    run->instance);
+        add_ecs_arn(t, "taskArn", s, "task", run->cluster, task);
+        if (run->started)
+            text_addf(t, ",\"logStreamName\":\"%.*s/default/%s\"", DEFINITION_IN_STREAM,
+                      s->definition, task);
+    }
+    if (run->exit_code)
+        text_addf(t, ",\"exitCode\":%s", run->exit_code);
+    if (run->reason) {
+        text_str(t, ",\"reason\":");
+        text_json(t, run->reason);
+    }
+}
+
+static run_view attempt_run(const PGresult *attempts, int row)
+{
+    return (run_view){
+        .run = (int32_t)ob_col_int(attempts, row, ATTEMPT_RUN, 0),
+        .instance = ob_col(attempts, row, ATTEMPT_INSTANCE),
+        .cluster = ob_col(attempts, row, ATTEMPT_CLUSTER),
+        .exit_code = ob_col(attempts, row, ATTEMPT_EXIT_CODE),
+        .reason = ob_col(attempts, row, ATTEMPT_CONTAINER_REASON),
+        .started = ob_col(attempts, row, ATTEMPT_STARTED) != NULL,
+    };
+}
+
+/* Is this an attempt of the subject that had ended by the event? */
+static bool is_attempt(const subject *s, const PGresult *attempts, int row, int64_t ended)
+{
+    return strncmp(ob_col(attempts, row, ATTEMPT_JOB), s->id, OB_UUID_TEXT - 1) == 0 &&
+           ob_col_int(attempts, row, ATTEMPT_IDX, -1) == s->ref.index &&
+           ob_col_int(attempts, row, ATTEMPT_NUMBER, 0) <= ended;
+}
+
+static void add_time(text *t, const char *name, const char *at_ms)
+{
+    if (at_ms)
+        text_addf(t, ",\"%s\":%s", name, at_ms);
+}
+
+static void add_reason(text *t, const char *name, const char *reason)
+{
+    if (!reason)
+        return;
+    text_addf(t, ",\"%s\":", name);
+    text_json(t, reason);
+}
+
+/* Returns the row of the last attempt, -1 without one. */
+static int add_attempts(text *t, const subject *s, const PGresult *attempts, int64_t ended)
+{
+    int last = -1;
+    text_str(t, ",\"attempts\":[");
+    for (int i = 0; ended > 0 && i < PQntuples(attempts); i++) {
+        if (!is_attempt(s, attempts, i, ended))
+            continue;
+        run_view run = attempt_run(attempts, i);
+        text_addf(t, "%s{\"container\":{\"networkInterfaces\":[]", last >= 0 ? "," : "");
+        add_run(t, s, &run);
+        text_str(t, "}");
+        add_time(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED));
+        add_time(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED));
+        add_reason(t, "statusReason", ob_col(attempts, i, ATTEMPT_REASON));
+        text_str(t, "}");
+        last = i;
+    }
+    text_str(t, "]");
+    return last;
+}
+
+/* The current run, else the last attempt. */
+static run_view
+latest_run(const subject *s, const PGresult *events, int row, const PGresult *attempts, int last)
+{
+    if (s->state == OB_JOB_RUNNABLE && last >= 0)
+        return attempt_run(attempts, last);
+    return (run_view){
+        .run = (int32_t)ob_col_int(events, row, EVENT_RUN, 0),
+        .instance = ob_col(events, row, EVENT_INSTANCE),
+        .cluster = ob_col(events, row, EVENT_CLUSTER),
+        .exit_code = ob_col(events, row, EVENT_EXIT_CODE),
+        .reason = ob_col(events, row, EVENT_CONTAINER_REASON),
+        .started = s->state != OB_JOB_STARTING && ob_col(events, row, EVENT_STARTED) != NULL,
+    };
+}
+
+static void add_array(text *t, const subject *s, const PGresult *events, int row)
+{
+    int64_t size = ob_col_int(events, row, EVENT_ARRAY_SIZE, 0);
+    if (size == 0)
+        return;
+    if (s->ref.index >= 0) {
+        text_addf(t, ",\"arrayProperties\":{\"index\":%d}", s->ref.index);
+        return;
+    }
+    text_addf(t, ",\"arrayProperties\":{\"size\":%" PRId64 ",\"statusSummary\":{", size);
+    const char *counts = ob_col(events, row, EVENT_COUNTS); /* {n,n,n,n,n,n,n} */
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
+        long n = 0;
+        if (counts && *counts && *counts != '}') {
+            char *end;
+            n = strtol(counts + 1, &end, 10);
+            counts = end;
+        }
+        text_addf(t, "%s\"%s\":%ld", i ? "," : "", ob_job_state_name((ob_job_state)i), n);
+    }
+    text_str(t, "}}");
+}
+
+/* Members of the stored detail that the event has its own word for. */
+static bool is_ours(const detail_span *key)
+{
+    static const char *const names[] = {
+        "jobArn",    "jobId",     "attempts",        "status",      "statusReason",
+        "startedAt", "stoppedAt", "arrayProperties", "isCancelled", "isTerminated",
+    };
+    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+        if (detail_is(key, names[i]))
+            return true;
+    }
+    return false;
+}
+
+/* An object's text with more members behind its own. */
+static void add_object(text *t, const detail_span *object, const text *more)
+{
+    bool empty = object->len <= 2;
+    text_add(t, object->at, object->len - 1);
+    if (more->len)
+        text_add(t, empty ? more->at + 1 : more->at, empty ? more->len - 1 : more->len);
+    text_str(t, "}");
+}
+
+static void add_stored(text *t, const subject *s, const text *run)
+{
+    const char *pos = s->detail;
+    detail_span key, value;
+    while (detail_next(&pos, &key, &value)) {
+        if (is_ours(&key))
+            continue;
+        text_str(t, ",\"");
+        add_span(t, key);
+        text_str(t, "\":");
+        if (detail_is(&key, "container") && value.at[0] == '{') {
+            add_object(t, &value, run);
+        } else if (detail_is(&key, "tags") && value.at[0] == '{') {
+            text arn = { 0 };
+            text_str(&arn, ",\"resourceArn\":");
+            add_job_arn(&arn, s);
+            add_object(t, &value, &arn);
+            text_done(&arn);
+        } else {
+            add_span(t, value);
+        }
+    }
+}
+
+/* Derived from (round, n, index) and the job, so that repeats carry the same id; RFC 9562
+ * version 8. */
+static void event_id(char out[OB_UUID_TEXT], const PGresult *events, int row, const subject *s)
+{
+    char name[160];
+    unsigned char hash[EVP_MAX_MD_SIZE] = { 0 };
+    int n = snprintf(name, sizeof(name), "%s/%s/%s", ob_col(events, row, EVENT_ROUND),
+                     ob_col(events, row, EVENT_N), s->id);
+    (void)EVP_Digest(name, (size_t)n, hash, NULL, EVP_sha256(), NULL);
+    ob_uuid id;
+    memcpy(id.b, hash, sizeof(id.b));
+    id.b[6] = (uint8_t)((id.b[6] & 0x0f) | 0x80);
+    id.b[8] = (uint8_t)((id.b[8] & 0x3f) | 0x80);
+    ob_uuid_format(&id, out);
+}
+
+static void add_envelope(text *t, const PGresult *events, int row, const subject *s)
+{
+    char id[OB_UUID_TEXT], when[32];
+    time_t at = (time_t)(ob_col_int(events, row, EVENT_AT, 0) / 1000);
+    struct tm utc;
+    event_id(id, events, row, s);
+    (void)gmtime_r(&at, &utc);
+    (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    text_addf(t,
+              "{\"version\":\"0\",\"id\":\"%s\",\"detail-type\":\"Batch Job State Change\","
+              "\"source\":\"aws.batch\",\"account\":\"",
+              id);
+    add_span(t, s->arn.account);
+    text_addf(t, "\",\"time\":\"%s\",\"region\":\"", when);
+    add_span(t, s->arn.region);
+    text_str(t, "\",\"resources\":[");
+    add_job_arn(t, s);
+    text_str(t, "],\"detail\":{\"jobArn\":");
+    add_job_arn(t, s);
+    text_addf(t, ",\"jobId\":\"%s\"", s->id);
+}
+
+void event_render(
+    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts)
+{
+    subject s = {
+        .ref.index = index,
+        .detail = ob_col(events, row, EVENT_DETAIL),
+        .definition = ob_col(events, row, EVENT_DEFINITION),
+        .state = (ob_job_state)ob_col_int(events, row, EVENT_STATE, 0),
+    };
+    int64_t flags = ob_col_int(events, row, EVENT_FLAGS, 0);
+    (void)ob_col_uuid(events, row, EVENT_JOB, &s.ref.id);
+    ob_job_ref_format(&s.ref, s.id);
+    s.arn = detail_arn_of(s.detail, "jobArn");
+
+    text attempts_text = { 0 }, run_text = { 0 };
+    int last =
+        add_attempts(&attempts_text, &s, attempts, ob_col_int(events, row, EVENT_ATTEMPT, 0));
+    run_view run = latest_run(&s, events, row, attempts, last);
+    add_run(&run_text, &s, &run);
+
+    add_envelope(out, events, row, &s);
+    add_stored(out, &s, &run_text);
+    text_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
+    add_reason(out, "statusReason", ob_col(events, row, EVENT_REASON));
+    add_time(out, "startedAt", ob_col(events, row, EVENT_STARTED));
+    add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED));
+    text_add(out, attempts_text.at, attempts_text.len);
+    add_array(out, &s, events, row);
+    if (flags & FLAG_CANCELLED)
+        text_str(out, ",\"isCancelled\":true");
+    if (flags & FLAG_TERMINATED)
+        text_str(out, ",\"isTerminated\":true");
+    text_str(out, "}}");
+    text_done(&attempts_text);
+    text_done(&run_text);
+}

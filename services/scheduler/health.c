@@ -1,0 +1,57 @@
+/* Health: figures of the last rounds and of the engine, once a second. Owns nothing. Thread: the
+ * loop's. */
+#include "health.h"
+
+#include "ob/clock.h"
+#include "ob/service.h"
+#include "publisher.h"
+#include "round.h"
+
+#define POST_EVERY_MS 1000
+
+void health_postgresql(scheduler *s, bool ok, const char *text)
+{
+    (void)s;
+    ob_health_set("postgresql", true, ok, text);
+}
+
+/* A sliding window: the last ROUND_WINDOW rounds that did something, in microseconds. */
+static json_t *times_object(const uint32_t *times, uint64_t count)
+{
+    return json_pack("{s:I, s:I}", "median", (json_int_t)round_time(times, count, 500), "p99",
+                     (json_int_t)round_time(times, count, 990));
+}
+
+static void post(const scheduler *s)
+{
+    engine_stats stats = { 0 };
+    ob_health_set("kafka", true, ob_bus_is_up(s->bus), NULL);
+    if (!s->engine)
+        return;
+    engine_stats_get(s->engine, &stats);
+    uint64_t window = s->times.count < ROUND_WINDOW ? s->times.count : ROUND_WINDOW;
+    ob_health_info("epoch", json_integer(s->epoch));
+    ob_health_info("round", json_integer(ob_leader_round(s->leader)));
+    ob_health_info("rounds", json_integer((json_int_t)s->times.count));
+    ob_health_info("roundWindow", json_integer((json_int_t)window));
+    ob_health_info("roundUs", times_object(s->times.whole_us, s->times.count));
+    ob_health_info("engineUs", times_object(s->times.engine_us, s->times.count));
+    ob_health_info("jobs", json_integer((json_int_t)stats.jobs));
+    ob_health_info("waiting", json_integer((json_int_t)stats.waiting));
+    ob_health_info("placed", json_integer((json_int_t)stats.placed));
+    ob_health_info("classes", json_integer((json_int_t)stats.classes));
+    ob_health_info("instances", json_integer((json_int_t)stats.instances));
+    ob_health_info("waitingBytes", json_integer((json_int_t)stats.bytes));
+    ob_health_info("published", json_integer((json_int_t)publisher_count(s->publisher)));
+    ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));
+}
+
+void health_beat(scheduler *s)
+{
+    int64_t now_ms = ob_mono_ms();
+    ob_health_beat();
+    if (now_ms - s->health_at_ms < POST_EVERY_MS)
+        return;
+    s->health_at_ms = now_ms;
+    post(s);
+}

@@ -1,0 +1,128 @@
+/* openbatch-scheduler: reads its configuration, makes its parts, stands by and leads until it is
+ * told to stop. Wiring only. Thread: the loop; the publisher and the health socket have their own.
+ */
+#include <poll.h>
+#include <stddef.h>
+
+#include "health.h"
+#include "leader.h"
+#include "ob/log.h"
+#include "ob/service.h"
+#include "placements.h"
+#include "publisher.h"
+#include "reports.h"
+#include "scheduler_store.h"
+#include "sweep.h"
+#include "topology.h"
+
+#define EXIT_DEPOSED 3 /* the supervisor starts it again, as a standby */
+
+static const ob_config_field fields[] = {
+    { "OPENBATCH_PG", OB_CONFIG_STRING, offsetof(scheduler_config, pg), ob_config_pg_default,
+      "PostgreSQL, as a libpq connection string", 0, 0 },
+    { 0 },
+};
+
+static void on_bus_event(ob_bus_event event, void *arg)
+{
+    scheduler *s = arg;
+    if (event == OB_BUS_REASSIGNED)
+        s->reconcile_owed = true;
+    if (event != OB_BUS_UP)
+        ob_warn(event == OB_BUS_DOWN ? "kafka.down" : "kafka.positions_lost", NULL);
+}
+
+static int make_bus(scheduler *s, ob_error *err)
+{
+    const ob_config_common *common = &s->config.common;
+    ob_cleanup(ob_freep) char *password = NULL;
+    if (common->kafka_password_file && *common->kafka_password_file) {
+        int r = ob_config_read_secret(common->kafka_password_file, &password, err);
+        if (r < 0)
+            return r;
+    }
+    ob_bus_config config = {
+        .servers = common->kafka,
+        .user = common->kafka_user,
+        .password = password,
+        .client_id = "openbatch-scheduler",
+        .partitions = (int32_t)common->kafka_partitions,
+        .on_msg = reports_on_message,
+        .on_event = on_bus_event,
+        .arg = s,
+    };
+    return ob_bus_new(&config, &s->bus, err);
+}
+
+static int make(scheduler *s, ob_error *err)
+{
+    int r = ob_service_init(SCHEDULER_NAME, s->config.common.log_level, err);
+    if (r == 0)
+        r = ob_health_start(s->config.common.run_dir, SCHEDULER_NAME, err);
+    if (r == 0)
+        r = make_bus(s, err);
+    if (r == 0)
+        r = publisher_new(&s->config, &s->publisher, err);
+    if (r < 0)
+        return r;
+    s->leader = ob_leader_new(s->config.pg, SCHEDULER_NAME, scheduler_statements);
+    s->peers = peers_new();
+    s->topology = topology_new();
+    s->reports = json_array();
+    return 0;
+}
+
+static void done(scheduler *s)
+{
+    publisher_free(s->publisher);
+    ob_leader_free(s->leader);
+    ob_bus_free(s->bus);
+    engine_free(s->engine);
+    engine_effects_done(&s->effects);
+    peers_free(s->peers);
+    topology_free(s->topology);
+    json_decref(s->reports);
+    free(s->inbox.seqs);
+    ob_health_stop();
+}
+
+/* Stands by and leads, in turn. Returns the exit code. */
+static int run(scheduler *s)
+{
+    struct pollfd stop = { .fd = ob_service_stop_fd(), .events = POLLIN };
+    ob_health_leader(false);
+    while (!atomic_load(&ob_service_stopping)) {
+        if (leader_try(s) == 1) {
+            ob_error err = { 0 };
+            int r = leader_lead(s, &err);
+            leader_drop(s);
+            if (r < 0)
+                ob_warn("leader.ended", "{s:s, s:s}", "why", err.text, "kind",
+                        r == LEAD_DEPOSED    ? "deposed"
+                        : r == LEAD_GIVEN_UP ? "given up"
+                                             : "lost");
+            if (r == LEAD_DEPOSED)
+                return EXIT_DEPOSED;
+        }
+        (void)poll(&stop, 1, OB_LEADER_TRY_MS);
+    }
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    static scheduler s;
+    ob_error err = { 0 };
+    int code;
+    if (ob_config_cli(argc, argv, "openbatch-scheduler", &s.config, fields, true, &code))
+        return code;
+    int r = ob_config_load(&s.config, fields, true, &err);
+    if (r == 0)
+        r = make(&s, &err);
+    if (r < 0)
+        ob_errlog("service.failed", "{s:s}", "error", err.text);
+    code = r < 0 ? 1 : run(&s);
+    done(&s);
+    ob_config_done(&s.config, fields, true);
+    return code;
+}

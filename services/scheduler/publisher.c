@@ -1,0 +1,410 @@
+/* The publisher: rows past the watermark -> events -> acknowledged -> the watermark moves. Owns its
+ * connection, its producer and its position. Never changes anything but the watermark. Invariants:
+ * the watermark moves only over what was acknowledged, only forward, and only while its epoch
+ * leads; a topic that is shorter than it was has been wiped, and what job_event still has is
+ * published again. Thread: its own; lead, kick and count are for any. */
+#include "publisher.h"
+
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include "event.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/topics.h"
+#include "scheduler_store.h"
+
+#define BATCH_ROWS 500
+#define GATHER_MS 10       /* between a kick and the look, so that a busy time makes batches */
+#define LOOK_EVERY_MS 5000 /* without a kick, and whether the topic is still what it was */
+#define PAUSE_MS 500       /* after a failure */
+#define KAFKA_STEP_MS 2000
+#define MAX_PARTITIONS 256
+#define IN_FLIGHT_MAX 20000
+
+struct publisher {
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards wanted_epoch, kicked, stopping */
+    pthread_cond_t changed;
+    int64_t wanted_epoch;
+    bool kicked, stopping;
+    atomic_uint_fast64_t count;
+
+    /* The thread's own. */
+    char *pg;
+    ob_bus *bus;
+    ob_db *db;
+    int64_t epoch; /* 0: not begun */
+    int64_t round; /* the last row published */
+    int32_t n;
+    int32_t partitions;
+    int64_t ends[MAX_PARTITIONS]; /* each partition's end, as far as is known */
+    size_t in_flight, failed;
+    bool wiped;
+    int64_t checked_at_ms;
+    text event;
+};
+
+static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
+{
+    publisher *p = arg;
+    int32_t partition = (int32_t)(intptr_t)ref - 1;
+    p->in_flight--;
+    if (!ok) {
+        p->failed++;
+        return;
+    }
+    if (offset < p->ends[partition])
+        p->wiped = true;
+    p->ends[partition] = offset + 1;
+    atomic_fetch_add(&p->count, 1);
+}
+
+static bool still_leading(publisher *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool yes = !p->stopping && p->wanted_epoch == p->epoch;
+    pthread_mutex_unlock(&p->lock);
+    return yes;
+}
+
+/* ---- The topic's ends ---- */
+
+static int64_t sum_of_ends(const publisher *p)
+{
+    int64_t sum = 0;
+    for (int32_t i = 0; i < p->partitions; i++)
+        sum += p->ends[i];
+    return sum;
+}
+
+/* Reads each partition's end. *ret_shorter: one of them, as known before, has gone back. */
+static int read_ends(publisher *p, bool *ret_shorter, ob_error *err)
+{
+    int64_t ends[MAX_PARTITIONS];
+    int32_t partitions = 0;
+    int r = ob_bus_partitions(p->bus, OB_TOPIC_JOB_STATE, KAFKA_STEP_MS, &partitions, err);
+    if (r < 0)
+        return r;
+    if (partitions < 1 || partitions > MAX_PARTITIONS)
+        return ob_fail(err, EPROTO, "%s has %d partitions", OB_TOPIC_JOB_STATE, partitions);
+    for (int32_t i = 0; i < partitions; i++) {
+        int64_t low;
+        r = ob_bus_watermarks(p->bus, OB_TOPIC_JOB_STATE, i, KAFKA_STEP_MS, &low, &ends[i], err);
+        if (r < 0)
+            return r;
+    }
+    *ret_shorter = false;
+    for (int32_t i = 0; i < partitions; i++)
+        *ret_shorter |= i < p->partitions && ends[i] < p->ends[i];
+    memcpy(p->ends, ends, sizeof(*ends) * (size_t)partitions);
+    p->partitions = partitions;
+    p->checked_at_ms = ob_mono_ms();
+    return 0;
+}
+
+static void replay(publisher *p, const char *why)
+{
+    ob_warn("publisher.replay", "{s:s}", "why", why);
+    p->round = 0;
+    p->n = 0;
+    p->wiped = false;
+}
+
+/* ---- Beginning ---- */
+
+static int connect_now(publisher *p, ob_error *err)
+{
+    if (p->db && ob_db_ok(p->db))
+        return 0;
+    ob_db_free(p->db);
+    p->db = NULL;
+    ob_cleanup(ob_db_freep) ob_db *db = NULL;
+    int r = ob_db_connect(p->pg, "openbatch-scheduler publisher", &db, err);
+    /* A watermark that is lost in a crash costs repeats, and those are allowed. */
+    if (r == 0)
+        r = ob_db_sql(db, "SET synchronous_commit = off", NULL, NULL, err);
+    if (r == 0)
+        r = ob_db_prepare(db, publisher_statements, err);
+    if (r == 0)
+        p->db = ob_take(db);
+    return r;
+}
+
+static int begin(publisher *p, int64_t epoch, ob_error *err)
+{
+    int64_t topic_end;
+    bool shorter;
+    int r = connect_now(p, err);
+    if (r == 0)
+        r = ob_bus_make_topics(p->bus, KAFKA_STEP_MS, err);
+    p->partitions = 0;
+    if (r == 0)
+        r = read_ends(p, &shorter, err);
+    if (r == 0)
+        r = store_watermark(p->db, &p->round, &p->n, &topic_end, err);
+    if (r < 0)
+        return r;
+    if (sum_of_ends(p) < topic_end)
+        replay(p, "the topic is shorter than it was");
+    p->epoch = epoch;
+    return 0;
+}
+
+/* ---- Publishing ---- */
+
+static int send_one(publisher *p, const char *key)
+{
+    /* By our own hash, so that a delivery tells its partition; a job's events stay on one. */
+    int32_t partition = ob_instance_partition(key, p->partitions);
+    ob_error err = { 0 };
+    for (;;) {
+        int r = ob_bus_send(p->bus, OB_TOPIC_JOB_STATE, partition, key, strlen(key), p->event.at,
+                            p->event.len, (void *)(intptr_t)(partition + 1), &err);
+        if (r == 0)
+            p->in_flight++;
+        if (r != -EAGAIN && p->in_flight < IN_FLIGHT_MAX)
+            return r;
+        (void)ob_bus_poll(p->bus, 20, 1000);
+        if (r != -EAGAIN)
+            return r;
+        if (!still_leading(p))
+            return -ECANCELED;
+    }
+}
+
+static int send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts)
+{
+    int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
+    int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
+    for (int32_t index = lo; index <= hi; index++) {
+        text_clear(&p->event);
+        event_render(&p->event, events, row, index, attempts);
+        int r = send_one(p, ob_col(events, row, EVENT_JOB));
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+/* Attempts of the jobs whose events speak of some. */
+static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, ob_error *err)
+{
+    int rows = PQntuples(events);
+    size_t n = 0;
+    ob_uuid *ids = ob_calloc((size_t)rows + 1, sizeof(*ids));
+    int32_t *idxs = ob_calloc((size_t)rows + 1, sizeof(*idxs));
+    for (int i = 0; i < rows; i++) {
+        ob_uuid id;
+        int32_t idx = (int32_t)ob_col_int(events, i, EVENT_IDX_LO, -1);
+        if (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 || !ob_col_uuid(events, i, EVENT_JOB, &id))
+            continue;
+        bool twice = false;
+        for (size_t k = 0; k < n && !twice; k++)
+            twice = idxs[k] == idx && ob_uuid_cmp(&ids[k], &id) == 0;
+        if (!twice) {
+            ids[n] = id;
+            idxs[n++] = idx;
+        }
+    }
+    int r = n ? store_attempts(p->db, ids, idxs, n, ret, err) : 0;
+    free(ids);
+    free(idxs);
+    return r;
+}
+
+static int wait_for_acks(publisher *p, ob_error *err)
+{
+    while (p->in_flight > 0) {
+        (void)ob_bus_poll(p->bus, 100, 1000);
+        if (p->in_flight > 0 && !still_leading(p))
+            return ob_fail(err, ECANCELED, "no longer leading");
+    }
+    return p->failed ? ob_fail_retry(err, EIO, "Kafka: %zu events were not delivered", p->failed)
+                     : 0;
+}
+
+/* Publishes the next rows. Returns their number. */
+static int publish_batch(publisher *p, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *events = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *attempts = NULL;
+    int r = connect_now(p, err);
+    if (r == 0)
+        r = store_events(p->db, p->round, p->n, BATCH_ROWS, &events, err);
+    int rows = r == 0 ? PQntuples(events) : 0;
+    if (r == 0 && rows > 0)
+        r = read_attempts(p, events, &attempts, err);
+    if (r < 0 || rows == 0)
+        return r;
+
+    p->failed = 0;
+    for (int i = 0; i < rows && r == 0; i++)
+        r = send_row(p, events, i, attempts);
+    if (r < 0)
+        (void)ob_fail_retry(err, -r, "Kafka: an event could not be sent");
+    int acked = wait_for_acks(p, r < 0 ? NULL : err);
+    if (r < 0 || acked < 0)
+        return r < 0 ? r : acked;
+
+    p->round = ob_col_int(events, rows - 1, EVENT_ROUND, 0);
+    p->n = (int32_t)ob_col_int(events, rows - 1, EVENT_N, 0);
+    r = store_move_watermark(p->db, p->epoch, p->round, p->n, sum_of_ends(p), err);
+    if (r == 0 && p->wiped)
+        replay(p, "the topic began anew");
+    return r < 0 ? r : rows;
+}
+
+static int work(publisher *p, int64_t epoch, ob_error *err)
+{
+    bool shorter = false;
+    int r = 0;
+    if (p->epoch != epoch)
+        r = begin(p, epoch, err);
+    else if (ob_mono_ms() - p->checked_at_ms >= LOOK_EVERY_MS)
+        r = read_ends(p, &shorter, err);
+    if (r == 0 && shorter)
+        replay(p, "the topic is shorter than it was");
+    do {
+        if (r >= 0)
+            r = publish_batch(p, err);
+    } while (r == BATCH_ROWS && still_leading(p));
+    return r < 0 ? r : 0;
+}
+
+/* ---- The thread ---- */
+
+static void wait_ms(publisher *p, int ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&p->changed, &p->lock, &until);
+}
+
+static void pause_ms(publisher *p, int ms)
+{
+    struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
+    (void)p;
+    (void)nanosleep(&time, NULL);
+}
+
+static void *publisher_run(void *arg)
+{
+    publisher *p = arg;
+    bool complained = false;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stopping) {
+        if (p->wanted_epoch == 0 || (!p->kicked && p->wanted_epoch == p->epoch))
+            wait_ms(p, LOOK_EVERY_MS);
+        int64_t epoch = p->wanted_epoch;
+        p->kicked = false;
+        if (epoch == 0) {
+            p->epoch = 0;
+            continue;
+        }
+        pthread_mutex_unlock(&p->lock);
+        ob_error err = { 0 };
+        pause_ms(p, GATHER_MS);
+        int r = work(p, epoch, &err);
+        if (r < 0 && r != -ECANCELED) {
+            if (!complained)
+                ob_warn("publisher.failed", "{s:s}", "error", err.text);
+            p->checked_at_ms = 0; /* is the topic still what it was? */
+            pause_ms(p, PAUSE_MS);
+        }
+        complained = r < 0;
+        pthread_mutex_lock(&p->lock);
+        p->kicked |= r < 0;
+    }
+    pthread_mutex_unlock(&p->lock);
+    return NULL;
+}
+
+int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *password = NULL;
+    if (config->common.kafka_password_file && *config->common.kafka_password_file) {
+        int r = ob_config_read_secret(config->common.kafka_password_file, &password, err);
+        if (r < 0)
+            return r;
+    }
+    publisher *p = ob_calloc(1, sizeof(*p));
+    p->pg = ob_strdup(config->pg);
+    ob_bus_config bus = {
+        .servers = config->common.kafka,
+        .user = config->common.kafka_user,
+        .password = password,
+        .client_id = "openbatch-scheduler-publisher",
+        .partitions = (int32_t)config->common.kafka_partitions,
+        .on_delivery = on_delivery,
+        .arg = p,
+    };
+    int r = ob_bus_new(&bus, &p->bus, err);
+    if (r < 0)
+        goto undo;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_condattr_t attr;
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&p->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    r = pthread_create(&p->thread, NULL, publisher_run, p);
+    if (r != 0) {
+        r = ob_fail(err, r, "publisher thread: %s", strerror(r));
+        goto undo;
+    }
+    *ret = p;
+    return 0;
+undo:
+    ob_bus_free(p->bus);
+    free(p->pg);
+    free(p);
+    return r;
+}
+
+void publisher_free(publisher *p)
+{
+    if (!p)
+        return;
+    pthread_mutex_lock(&p->lock);
+    p->stopping = true;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+    pthread_join(p->thread, NULL);
+    ob_bus_free(p->bus);
+    ob_db_free(p->db);
+    pthread_cond_destroy(&p->changed);
+    pthread_mutex_destroy(&p->lock);
+    text_done(&p->event);
+    free(p->pg);
+    free(p);
+}
+
+void publisher_lead(publisher *p, int64_t epoch)
+{
+    pthread_mutex_lock(&p->lock);
+    p->wanted_epoch = epoch;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+void publisher_kick(publisher *p)
+{
+    pthread_mutex_lock(&p->lock);
+    p->kicked = true;
+    pthread_cond_signal(&p->changed);
+    pthread_mutex_unlock(&p->lock);
+}
+
+uint64_t publisher_count(publisher *p)
+{
+    return atomic_load(&p->count);
+}

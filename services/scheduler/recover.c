@@ -1,0 +1,156 @@
+/* Loading: a new leader, or a round that failed. Owns nothing. Never writes. Invariants: parents
+ * come before their children (index -1 sorts first); what is lost is put last, so that its runs are
+ * there to be ended; each step is short, with a sign of life between. Thread: the loop's. */
+#include "recover.h"
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/service.h"
+#include "reports.h"
+#include "scheduler_store.h"
+#include "sweep.h"
+#include "topology.h"
+
+#define PAGE_ROWS 4000
+#define CHILDREN_A_STEP 20000
+
+typedef struct parents {
+    ob_uuid *ids;
+    int32_t *sizes;
+    size_t n, cap;
+} parents;
+
+static void note_parent(parents *list, const ob_uuid *id, int32_t size)
+{
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 64;
+        list->ids = ob_realloc(list->ids, list->cap * sizeof(*list->ids));
+        list->sizes = ob_realloc(list->sizes, list->cap * sizeof(*list->sizes));
+    }
+    list->ids[list->n] = *id;
+    list->sizes[list->n++] = size;
+}
+
+static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, parents *list)
+{
+    engine_job_row row = {
+        .index = (int32_t)ob_col_int(res, i, LIVE_IDX, -1),
+        .queue_id = ob_col_int(res, i, LIVE_QUEUE, 0),
+        .array_size = (int32_t)ob_col_int(res, i, LIVE_ARRAY_SIZE, 0),
+        .need = {
+            .mcpu = (int32_t)ob_col_int(res, i, LIVE_MCPU, 0),
+            .mem_mib = (int32_t)ob_col_int(res, i, LIVE_MEM, 0),
+            .gpus = (int32_t)ob_col_int(res, i, LIVE_GPUS, 0),
+        },
+        .state = (ob_job_state)ob_col_int(res, i, LIVE_STATE, 0),
+        .run = (int32_t)ob_col_int(res, i, LIVE_RUN, 0),
+        .attempt = (int32_t)ob_col_int(res, i, LIVE_ATTEMPT, 0),
+        .instance_id = ob_col(res, i, LIVE_INSTANCE),
+        .created_at_ms = ob_col_int(res, i, LIVE_CREATED, 0),
+        .started_at_ms = ob_col_int(res, i, LIVE_STARTED, 0),
+        .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE, 0),
+        .flags = (int)ob_col_int(res, i, LIVE_FLAGS, 0),
+        .stop_reason = ob_col(res, i, LIVE_STOP_REASON),
+        .bulk_state = (ob_job_state)ob_col_int(res, i, LIVE_BULK_STATE, 0),
+        .bulk_reason = ob_col(res, i, LIVE_BULK_REASON),
+        .order = order,
+    };
+    (void)ob_col_uuid(res, i, LIVE_JOB, &row.id);
+    engine_load(s->engine, &row);
+    if (row.array_size > 0 && row.index < 0)
+        note_parent(list, &row.id, row.array_size);
+}
+
+static int load_jobs(scheduler *s, parents *list, size_t *ret_rows, ob_error *err)
+{
+    ob_uuid after = { 0 };
+    int32_t after_idx = INT32_MIN;
+    int64_t order = 0;
+    for (;;) {
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        int r = store_live_page(s->db, &after, after_idx, PAGE_ROWS, &res, err);
+        if (r < 0)
+            return r;
+        int n = PQntuples(res);
+        for (int i = 0; i < n; i++)
+            load_row(s, res, i, ++order, list);
+        *ret_rows += (size_t)n;
+        if (n < PAGE_ROWS)
+            return 0;
+        (void)ob_col_uuid(res, n - 1, LIVE_JOB, &after);
+        after_idx = (int32_t)ob_col_int(res, n - 1, LIVE_IDX, -1);
+        ob_health_beat();
+        r = ob_leader_keep(s->leader, err);
+        if (r < 0)
+            return r;
+    }
+}
+
+static int load_ended_children(scheduler *s, const parents *list, ob_error *err)
+{
+    for (size_t from = 0, to; from < list->n; from = to) {
+        int64_t children = 0;
+        for (to = from; to < list->n && (to == from || children < CHILDREN_A_STEP); to++)
+            children += list->sizes[to];
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        int r = store_done_children(s->db, list->ids + from, to - from, &res, err);
+        for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+            ob_uuid id;
+            if (ob_col_uuid(res, i, 0, &id))
+                engine_load_done_child(s->engine, &id, (int32_t)ob_col_int(res, i, 1, 0),
+                                       (ob_job_state)ob_col_int(res, i, 2, 0));
+        }
+        if (r == 0)
+            r = ob_leader_keep(s->leader, err);
+        if (r < 0)
+            return r;
+    }
+    return 0;
+}
+
+static int load_reasons(scheduler *s, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = store_class_reasons(s->db, &res, err);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+        ob_resources need = {
+            .mcpu = (int32_t)ob_col_int(res, i, 1, 0),
+            .mem_mib = (int32_t)ob_col_int(res, i, 2, 0),
+            .gpus = (int32_t)ob_col_int(res, i, 3, 0),
+        };
+        engine_load_class_reason(s->engine, ob_col_int(res, i, 0, 0), &need, ob_col(res, i, 4));
+    }
+    return r;
+}
+
+int recover_load(scheduler *s, ob_error *err)
+{
+    int64_t begun_ms = ob_mono_ms();
+    size_t rows = 0;
+    parents list = { 0 };
+    engine_free(s->engine);
+    s->engine = engine_new();
+    engine_effects_clear(&s->effects);
+    topology_clear(s->topology);
+    sweep_inbox_forget(s);
+    reports_again(s);
+
+    int r = topology_read_all(s, true, err);
+    if (r == 0)
+        r = load_jobs(s, &list, &rows, err);
+    if (r == 0)
+        r = load_ended_children(s, &list, err);
+    if (r == 0)
+        r = load_reasons(s, err);
+    if (r == 0)
+        r = topology_loaded(s, err);
+    free(list.ids);
+    free(list.sizes);
+    if (r < 0)
+        return r;
+    s->inbox.rung = true;
+    s->reconciled_at_ms = ob_mono_ms();
+    ob_info("state.loaded", "{s:I, s:I, s:I}", "epoch", (json_int_t)s->epoch, "rows",
+            (json_int_t)rows, "ms", (json_int_t)(ob_mono_ms() - begun_ms));
+    return 0;
+}

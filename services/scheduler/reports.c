@@ -1,0 +1,209 @@
+/* Messages in: one table of topic, type, handler. Owns the list of executors' messages since the
+ * last commit. Never decides about a job: a handler turns a message into engine events or notes
+ * what is to be read. Invariant: an executor is believed only with its instance's token and, but
+ * for a registration, in its current session. Thread: the loop's. */
+#include "reports.h"
+
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+#include "placements.h"
+#include "topology.h"
+
+#define HELD_MAX 65536
+
+/* ---- Executors ---- */
+
+/* A run state as docs/messages.md words it. False: it is none. The strings borrow from 'json'. */
+static bool parse_run(const json_t *json, engine_run_report *ret)
+{
+    const char *run = ob_json_str(json, "run", "");
+    const char *state = ob_json_str(json, "state", "");
+    *ret = (engine_run_report){ 0 };
+    if (!ob_run_ref_parse(run, &ret->run))
+        return false;
+    if (strcmp(state, "starting") == 0)
+        ret->state = RUN_STARTING;
+    else if (strcmp(state, "running") == 0)
+        ret->state = RUN_RUNNING;
+    else if (strcmp(state, "exited") == 0)
+        ret->state = RUN_EXITED;
+    else
+        return false;
+    ret->started_at_ms = ob_json_int(json, "startedAt", 0);
+    ret->stopped_at_ms = ob_json_int(json, "stoppedAt", 0);
+    ret->has_exit_code = json_is_integer(json_object_get(json, "exitCode"));
+    ret->exit_code = (int32_t)ob_json_int(json, "exitCode", 0);
+    ret->oom = ob_json_bool(json, "oom", false);
+    ret->started = ob_json_bool(json, "started", ret->started_at_ms > 0);
+    ret->reason = ob_json_str(json, "reason", NULL);
+    ret->status_reason = ob_json_str(json, "statusReason", NULL);
+    return true;
+}
+
+/* Safe twice: the same session and the same runs. */
+static void on_registered(scheduler *s, const char *instance, const json_t *msg)
+{
+    const json_t *held = json_object_get(msg, "held");
+    size_t n = 0, size = json_array_size(held);
+    if (size > HELD_MAX)
+        return;
+    engine_run_report *runs = ob_calloc(size + 1, sizeof(*runs));
+    for (size_t i = 0; i < size; i++) {
+        if (parse_run(json_array_get(held, i), &runs[n]))
+            n++;
+    }
+    peers_registered(s->peers, instance, ob_json_str(msg, "session", ""));
+    engine_registered(s->engine, instance, runs, n);
+    free(runs);
+}
+
+/* Safe twice: a run that has moved on is not current any more. */
+static void on_report(scheduler *s, const char *instance, const json_t *msg)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(msg, "runs"), i, item)
+    {
+        engine_run_report run;
+        if (parse_run(item, &run))
+            engine_report(s->engine, instance, &run);
+    }
+}
+
+/* Safe twice: a level. */
+static void on_heartbeat(scheduler *s, const char *instance, const json_t *msg)
+{
+    const json_t *last = json_object_get(msg, "last");
+    peers_heard(s->peers, instance, ob_json_int(last, "epoch", 0), ob_json_int(last, "seq", 0),
+                ob_json_str(msg, "digest", ""));
+}
+
+/* The scaler acts on these: it drains the instance, or ends it. */
+static void on_scalers(scheduler *s, const char *instance, const json_t *msg)
+{
+    (void)s;
+    (void)instance;
+    (void)msg;
+}
+
+static const struct {
+    const char *type;
+    bool any_session;
+    void (*handle)(scheduler *s, const char *instance, const json_t *msg);
+} executor_messages[] = {
+    { "registered", true, on_registered }, { "report", false, on_report },
+    { "heartbeat", false, on_heartbeat },  { "interrupted", true, on_scalers },
+    { "leaving", true, on_scalers },
+};
+
+/* Counts what nobody understands or may say; the first of its kind in a minute is logged. */
+static void ignore(scheduler *s, const char *why, const char *detail)
+{
+    static int64_t logged_at_ms;
+    s->ignored_messages++;
+    if (logged_at_ms && ob_mono_ms() - logged_at_ms < 60000)
+        return;
+    logged_at_ms = ob_mono_ms();
+    ob_warn("message.ignored", "{s:s, s:s, s:I}", "why", why, "what", detail, "count",
+            (json_int_t)s->ignored_messages);
+}
+
+static void feed_one(scheduler *s, const json_t *msg)
+{
+    const char *type = ob_json_str(msg, "type", "");
+    const char *instance = ob_json_str(msg, "instance", "");
+    for (size_t i = 0; i < sizeof(executor_messages) / sizeof(*executor_messages); i++) {
+        if (strcmp(executor_messages[i].type, type) != 0)
+            continue;
+        if (!peers_token_ok(s->peers, instance, ob_json_str(msg, "token", "")))
+            ignore(s, peers_known(s->peers, instance) ? "wrong token" : "unknown instance",
+                   instance);
+        else if (executor_messages[i].any_session ||
+                 peers_current(s->peers, instance, ob_json_str(msg, "session", "")))
+            executor_messages[i].handle(s, instance, msg);
+        return;
+    }
+    ignore(s, "unknown type", type);
+}
+
+void reports_feed(scheduler *s)
+{
+    for (; s->reports_fed < json_array_size(s->reports); s->reports_fed++)
+        feed_one(s, json_array_get(s->reports, s->reports_fed));
+}
+
+void reports_forget(scheduler *s)
+{
+    if (json_array_size(s->reports) > 0)
+        json_array_clear(s->reports);
+    s->reports_fed = 0;
+}
+
+void reports_again(scheduler *s)
+{
+    s->reports_fed = 0;
+}
+
+/* ---- Topics ---- */
+
+/* Takes the reference. */
+static void on_execution(scheduler *s, json_t *msg, const char *type)
+{
+    if (strcmp(type, "probe") == 0) {
+        if (strcmp(ob_json_str(msg, "from", ""), SCHEDULER_NAME) == 0 &&
+            (uint64_t)ob_json_int(msg, "nonce", 0) == s->probe.nonce)
+            s->probe.seen_at_ms = ob_mono_ms();
+        json_decref(msg);
+        return;
+    }
+    const char *instance = ob_json_str(msg, "instance", "");
+    if (instance[0] && !peers_known(s->peers, instance))
+        topology_instance_changed(s->topology, instance);
+    json_array_append_new(s->reports, msg);
+}
+
+static void on_instances(scheduler *s, const json_t *msg, const char *type)
+{
+    size_t i;
+    json_t *item;
+    json_array_foreach(json_object_get(msg, "changed"), i, item)
+    {
+        if (strcmp(type, "instances") == 0 && json_is_string(item)) {
+            topology_instance_changed(s->topology, json_string_value(item));
+            peers_ask_drained(s->peers, json_string_value(item));
+        } else if (strcmp(type, "ce") == 0 && json_is_integer(item)) {
+            topology_ce_changed(s->topology, json_integer_value(item));
+        }
+    }
+}
+
+void reports_on_message(const ob_bus_msg *msg, void *arg)
+{
+    scheduler *s = arg;
+    if (!s->engine)
+        return; /* not leading (yet): positions are resolved anew before it is */
+    if (strcmp(msg->topic, OB_TOPIC_SUBMISSIONS) == 0 ||
+        strcmp(msg->topic, OB_TOPIC_COMMANDS) == 0) {
+        s->inbox.rung = true; /* what it says stands in the inbox */
+        return;
+    }
+    ob_error err = { 0 };
+    json_t *json = NULL;
+    const char *type = NULL;
+    int64_t epoch;
+    if (ob_message_parse(msg->data, msg->len, &json, &type, &epoch, &err) < 0) {
+        ignore(s, err.text, msg->topic);
+        return;
+    }
+    if (strcmp(msg->topic, OB_TOPIC_EXECUTIONS) == 0) {
+        on_execution(s, json, type);
+        return;
+    }
+    if (strcmp(msg->topic, OB_TOPIC_INSTANCES) == 0)
+        on_instances(s, json, type);
+    json_decref(json);
+}

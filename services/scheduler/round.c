@@ -1,0 +1,153 @@
+/* Rounds: poll -> engine -> one fenced transaction -> send. Owns the window of round times.
+ * Invariants: nothing is sent but behind a fenced commit; what was fed is kept until it is
+ * committed, and a round that fails on a living connection is decided again from PostgreSQL with
+ * the same input. Work grows with what has changed, not with what waits. Thread: the loop's. */
+#include "round.h"
+
+#include <string.h>
+
+#include "commit.h"
+#include "demand.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "placements.h"
+#include "publisher.h"
+#include "recover.h"
+#include "reports.h"
+#include "sweep.h"
+#include "topology.h"
+
+#define FAILURES_MAX 10
+#define RETRIES_MAX 3 /* of one transaction that met another's lock */
+
+static bool any_rows(const engine_effects *fx)
+{
+    return fx->n_live_insert || fx->n_live_update || fx->n_live_delete || fx->n_done ||
+           fx->n_attempts || fx->n_events || fx->n_placement_insert || fx->n_placement_delete ||
+           fx->n_reasons;
+}
+
+static void note_times(scheduler *s, int64_t whole_us, int64_t engine_us)
+{
+    size_t at = s->times.count++ % ROUND_WINDOW;
+    s->times.whole_us[at] = (uint32_t)whole_us;
+    s->times.engine_us[at] = (uint32_t)engine_us;
+}
+
+static int cmp_u32(const void *a, const void *b)
+{
+    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+    return (x > y) - (x < y);
+}
+
+uint32_t round_time(const uint32_t *times, uint64_t count, int permille)
+{
+    uint32_t sorted[ROUND_WINDOW];
+    size_t n = count < ROUND_WINDOW ? count : ROUND_WINDOW;
+    if (n == 0)
+        return 0;
+    memcpy(sorted, times, n * sizeof(*sorted));
+    qsort(sorted, n, sizeof(*sorted), cmp_u32);
+    return sorted[(n - 1) * (size_t)permille / 1000];
+}
+
+static int commit(scheduler *s, const topology_owed *owed, commit_output *out, ob_error *err)
+{
+    commit_input in = {
+        .effects = &s->effects,
+        .inbox = s->inbox.seqs,
+        .n_inbox = s->inbox.n,
+        .queues = owed->queues,
+        .queue_versions = owed->versions,
+        .n_queues = owed->n_queues,
+        .gone = owed->gone,
+        .n_gone = owed->n_gone,
+    };
+    int r = commit_round(s->leader, &in, out, err);
+    /* A deadlock or the like: nothing was committed, and the same may go through now. */
+    for (int i = 0; i < RETRIES_MAX && r == -EAGAIN; i++)
+        r = commit_round(s->leader, &in, out, err);
+    return r;
+}
+
+/* Decides, commits, sends. Errors: those of commit_round. */
+static int run(scheduler *s, ob_error *err)
+{
+    commit_output out = { 0 };
+    topology_owed owed;
+    int64_t begun_us = ob_mono_us();
+    engine_round(s->engine, ob_wall_ms(), &s->effects);
+    int64_t decided_us = ob_mono_us();
+    topology_owes(s, &owed);
+
+    int r = commit(s, &owed, &out, err);
+    if (r < 0)
+        return r;
+    if (any_rows(&s->effects))
+        note_times(s, ob_mono_us() - begun_us, decided_us - begun_us);
+
+    topology_committed(s, &owed, out.gone);
+    sweep_inbox_forget(s);
+    reports_forget(s);
+    placements_send(s, out.specs);
+    demand_send(s);
+    if (s->effects.n_events > 0)
+        publisher_kick(s->publisher);
+    commit_output_done(&out);
+    engine_effects_clear(&s->effects);
+    return 0;
+}
+
+static bool is_due(scheduler *s)
+{
+    topology_owed owed;
+    if (engine_dirty(s->engine) || s->inbox.n > 0 || placements_owe(s) ||
+        demand_due(s, ob_mono_ms()))
+        return true;
+    topology_owes(s, &owed);
+    return owed.n_queues > 0 || owed.n_gone > 0;
+}
+
+/* Reading, feeding, deciding and committing once. */
+static int turn(scheduler *s, ob_error *err)
+{
+    int r = sweep_reconcile(s, err);
+    if (r == 0)
+        r = topology_refresh(s, err);
+    if (r < 0)
+        return r;
+    reports_feed(s);
+    r = sweep_inbox(s, err);
+    if (r < 0)
+        return r;
+    if (is_due(s))
+        r = run(s, err);
+    else
+        reports_forget(s);
+    return r;
+}
+
+int round_turn(scheduler *s, ob_error *err)
+{
+    int r = turn(s, err);
+    while (r < 0) {
+        if (r == -ESTALE)
+            return LEAD_DEPOSED;
+        if (r == -ETIMEDOUT || !ob_db_ok(s->db))
+            return LEAD_LOST;
+        if (++s->failures > FAILURES_MAX) {
+            ob_errlog("round.hopeless", "{s:s}", "error", err->text);
+            return LEAD_LOST;
+        }
+        /* An instance is no longer ACTIVE (OB002), or memory and tables differ: what PostgreSQL
+         * says is right. */
+        ob_warn("round.again", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
+                ob_db_sqlstate(s->db), "failures", s->failures);
+        r = recover_load(s, err);
+        if (r == 0)
+            r = turn(s, err);
+    }
+    s->failures = 0;
+    placements_compare(s);
+    return 0;
+}

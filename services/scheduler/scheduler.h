@@ -1,0 +1,73 @@
+/* What the scheduler's files share: its configuration and its state. Everything here belongs to the
+ * loop thread; the publisher has its own (publisher.h). */
+#pragma once
+
+#include <jansson.h>
+#include <stdint.h>
+
+#include "engine/engine.h"
+#include "ob/bus.h"
+#include "ob/config.h"
+#include "ob/leader.h"
+
+#define SCHEDULER_NAME "scheduler"
+
+typedef struct scheduler_config {
+    ob_config_common common;
+    char *pg;
+} scheduler_config;
+
+typedef struct peers peers;         /* placements.h */
+typedef struct topology topology;   /* topology.h */
+typedef struct publisher publisher; /* publisher.h */
+
+/* Times of the last rounds that did something. */
+#define ROUND_WINDOW 1000
+typedef struct round_times {
+    uint64_t count;                  /* rounds that did something, since the start of the process */
+    uint32_t whole_us[ROUND_WINDOW]; /* from the decision to the acknowledged commit */
+    uint32_t engine_us[ROUND_WINDOW]; /* of it, the engine */
+} round_times;
+
+/* Inbox rows read for the round that is being made. */
+typedef struct inbox {
+    bool rung;           /* a doorbell was heard, or rows were left behind: look before the round */
+    int64_t swept_at_ms; /* monotonic */
+    int64_t *seqs;       /* fed to the engine; the round's transaction deletes them */
+    size_t n, cap;
+} inbox;
+
+typedef struct probe {
+    uint64_t nonce;
+    int64_t sent_at_ms, seen_at_ms; /* monotonic */
+} probe;
+
+typedef struct scheduler {
+    scheduler_config config;
+    ob_leader *leader; /* lock, epoch and every round */
+    ob_db *db;         /* its connection, while leading */
+    ob_bus *bus;
+    engine *engine; /* NULL while not leading */
+    engine_effects effects;
+    int64_t epoch;
+    peers *peers;
+    topology *topology;
+    publisher *publisher;
+    inbox inbox;
+    json_t
+        *reports; /* executors' messages since the last commit, to be fed again after a failure */
+    size_t reports_fed; /* how many of them the engine has seen */
+    round_times times;
+    probe probe;
+    bool fence_owed;     /* FENCE is to be written to every placements partition */
+    bool reconcile_owed; /* positions were lost: reconcile now */
+    int64_t reconciled_at_ms, demand_at_ms, health_at_ms; /* monotonic */
+    int failures;                                         /* rounds that failed in a row */
+    int64_t hold_off_until_ms; /* leadership was given up: others first */
+    uint64_t ignored_messages;
+} scheduler;
+
+/* Reasons for which leading ends. */
+#define LEAD_LOST (-EIO)        /* the connection or a commit's outcome: take the lock again */
+#define LEAD_DEPOSED (-ESTALE)  /* another has led since: exit */
+#define LEAD_GIVEN_UP (-EAGAIN) /* given up by itself: let another have it */

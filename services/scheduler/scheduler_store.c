@@ -1,0 +1,258 @@
+/* Every SQL statement of the scheduler, in two tables: the leading connection's and the
+ * publisher's. Holds no state; a call belongs to its connection's thread. */
+#include "scheduler_store.h"
+
+/* Raises (division by zero) when a statement of a round touched fewer rows than it was to: memory
+ * and table differ then, and the round must not be committed. */
+#define EXPECT_ROWS(change, n)                                                                     \
+    "WITH changed AS (" change " RETURNING 1) SELECT 1 / (count(*) = " n ")::int FROM changed"
+
+#define QUEUE_COLUMNS                                                                              \
+    "SELECT q.id, q.name, q.priority, q.enabled, q.deleting, q.ce_ids, q.version, s.version"       \
+    " FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id"
+#define CE_COLUMNS                                                                                 \
+    "SELECT c.id, c.name, c.name || '_Batch_' || c.uuid, c.enabled AND NOT c.deleting,"            \
+    " coalesce(s.valid, false), c.max_vcpus, s.shapes, s.lacking"                                  \
+    " FROM compute_environment c LEFT JOIN ce_status s ON s.ce_id = c.id"
+#define INSTANCE_COLUMNS                                                                           \
+    "SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash FROM instance"
+/* The inner LIMIT keeps the join a nested loop over the page, whatever the size of the tables. */
+#define LIVE_PAGE                                                                                  \
+    "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \
+    " l.runnable_at_ms, l.flags, l.stop_reason, l.bulk_state, l.bulk_reason,"                      \
+    " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms"                        \
+    " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
+    " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
+
+/* Columns of live in the order of commit.c. */
+#define LIVE_ROWS                                                                                  \
+    "unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[], $7::bigint[],"     \
+    " $8::bigint[], $9::bigint[], $10::text[], $11::int[], $12::text[], $13::int[], $14::text[],"  \
+    " $15::text[]) AS m(job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"      \
+    " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts)"
+
+const ob_db_stmt scheduler_statements[] = {
+    { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
+               " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms"
+               " FROM (SELECT * FROM inbox WHERE consumer = 1 ORDER BY seq LIMIT $1) i"
+               " LEFT JOIN job j ON j.id = i.job_id ORDER BY i.seq" },
+    { "queues", QUEUE_COLUMNS },
+    { "queues_of", QUEUE_COLUMNS " WHERE q.id = ANY ($1::bigint[])" },
+    { "ces", CE_COLUMNS },
+    { "ces_of", CE_COLUMNS " WHERE c.id = ANY ($1::bigint[])" },
+    { "instances", INSTANCE_COLUMNS " WHERE state < 4 UNION " INSTANCE_COLUMNS
+                                    " WHERE id IN (SELECT instance_id FROM placement)" },
+    { "instances_of", INSTANCE_COLUMNS " WHERE id = ANY ($1::text[])" },
+
+    { "live_page", LIVE_PAGE },
+    { "done_children", "SELECT d.job_id, d.idx, d.state FROM unnest($1::uuid[]) AS p(id)"
+                       " JOIN done d ON d.job_id = p.id AND d.idx >= 0" },
+    { "class_reasons", "SELECT queue_id, mcpu, mem_mib, gpus, reason FROM class_reason" },
+
+    /* The round's transaction (commit.c) behind its fence, in its order. */
+    { "lock_instances", "SELECT ob_lock_instances($1)" },
+    { "inbox_delete", "DELETE FROM inbox WHERE consumer = 1 AND seq = ANY ($1::bigint[])" },
+    { "live_insert",
+      "INSERT INTO live (job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts)"
+      " SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts::int[]"
+      " FROM " LIVE_ROWS },
+    { "live_update",
+      EXPECT_ROWS("UPDATE live SET state = m.state, run = m.run, attempt = m.attempt,"
+                  " instance_id = m.instance_id, ce_id = m.ce_id, started_at_ms = m.started_at_ms,"
+                  " runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,"
+                  " stop_reason = m.stop_reason, bulk_state = m.bulk_state,"
+                  " bulk_reason = m.bulk_reason, counts = m.counts::int[] FROM " LIVE_ROWS
+                  " WHERE live.job_id = m.job_id AND live.idx = m.idx",
+                  "cardinality($1::uuid[])") },
+    { "live_delete",
+      EXPECT_ROWS("DELETE FROM live USING unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
+                  " WHERE live.job_id = m.job_id AND live.idx = m.idx",
+                  "cardinality($1::uuid[])") },
+    { "placement_delete",
+      EXPECT_ROWS("DELETE FROM placement p USING unnest($1::text[], $2::uuid[], $3::int[],"
+                  " $4::int[]) AS m(instance_id, job_id, idx, run)"
+                  " WHERE p.instance_id = m.instance_id AND p.job_id = m.job_id"
+                  " AND p.idx = m.idx AND p.run = m.run",
+                  "cardinality($1::text[])") },
+    { "placement_insert", "INSERT INTO placement (instance_id, job_id, idx, run)"
+                          " SELECT * FROM unnest($1::text[], $2::uuid[], $3::int[], $4::int[])" },
+    { "done_insert",
+      "INSERT INTO done (job_id, idx, queue_id, state, reason, started_at_ms, stopped_at_ms, flags,"
+      " bulk_state, bulk_reason, counts) SELECT job_id, idx, queue_id, state, reason,"
+      " started_at_ms, stopped_at_ms, flags, bulk_state, bulk_reason, counts::int[]"
+      " FROM unnest($1::uuid[], $2::int[], $3::bigint[], $4::int[], $5::text[], $6::bigint[],"
+      " $7::bigint[], $8::int[], $9::int[], $10::text[], $11::text[]) AS m(job_id, idx, queue_id,"
+      " state, reason, started_at_ms, stopped_at_ms, flags, bulk_state, bulk_reason, counts)" },
+    { "attempt_insert",
+      "INSERT INTO attempt (job_id, idx, attempt, run, instance_id, cluster, exit_code,"
+      " container_reason, reason, started_at_ms, stopped_at_ms) SELECT * FROM"
+      " unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::text[], $6::text[], $7::int[],"
+      " $8::text[], $9::text[], $10::bigint[], $11::bigint[])" },
+    { "event_insert",
+      "INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run,"
+      " instance_id, cluster, started_at_ms, stopped_at_ms, exit_code, container_reason, reason,"
+      " flags, counts) SELECT $1::bigint, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run,"
+      " instance_id, cluster, started_at_ms, stopped_at_ms, exit_code, container_reason, reason,"
+      " flags, counts::int[] FROM unnest($2::bigint[], $3::uuid[], $4::int[], $5::int[],"
+      " $6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bigint[], $12::bigint[],"
+      " $13::int[], $14::text[], $15::text[], $16::int[], $17::text[]) WITH ORDINALITY AS m(at_ms,"
+      " job_id, idx_lo, idx_hi, state, attempt, run, instance_id, cluster, started_at_ms,"
+      " stopped_at_ms, exit_code, container_reason, reason, flags, counts, n)" },
+    { "reason_put",
+      "INSERT INTO class_reason (queue_id, mcpu, mem_mib, gpus, reason) SELECT * FROM"
+      " unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[])"
+      " ON CONFLICT (queue_id, mcpu, mem_mib, gpus) DO UPDATE SET reason = excluded.reason" },
+    { "reason_delete",
+      "DELETE FROM class_reason c USING unnest($1::bigint[], $2::int[], $3::int[], $4::int[])"
+      " AS m(queue_id, mcpu, mem_mib, gpus) WHERE c.queue_id = m.queue_id AND c.mcpu = m.mcpu"
+      " AND c.mem_mib = m.mem_mib AND c.gpus = m.gpus" },
+    { "queue_status_put",
+      "INSERT INTO queue_status (queue_id, version, valid, reason)"
+      " SELECT id, version, true, 'JobQueue Healthy' FROM unnest($1::bigint[], $2::bigint[])"
+      " AS m(id, version) ON CONFLICT (queue_id) DO UPDATE SET version = excluded.version,"
+      " valid = true, reason = excluded.reason" },
+    /* A submission may have been accepted just before: its queue is not gone yet. */
+    { "queue_status_delete",
+      "DELETE FROM queue_status s WHERE queue_id = ANY ($1::bigint[]) AND NOT EXISTS ("
+      "SELECT FROM inbox i JOIN job j ON j.id = i.job_id WHERE i.consumer = 1 AND i.kind = 1"
+      " AND j.queue_id = s.queue_id) RETURNING queue_id" },
+    { "queue_reasons_delete", "DELETE FROM class_reason WHERE queue_id = ANY ($1::bigint[])" },
+    { "specs", "SELECT id, name, definition, detail FROM job WHERE id = ANY ($1::uuid[])" },
+    { 0 },
+};
+
+const ob_db_stmt publisher_statements[] = {
+    { "watermark", "SELECT round, n, topic_end FROM publisher" },
+    { "move_watermark",
+      "UPDATE publisher SET epoch = $1, round = $2, n = $3, topic_end = $4"
+      " WHERE (round, n) <= ($2, $3)"
+      " AND EXISTS (SELECT FROM leader WHERE role = 'scheduler' AND epoch = $1)" },
+    { "events",
+      "SELECT e.round, e.n, e.at_ms, e.job_id, e.idx_lo, e.idx_hi, e.state, e.attempt, e.run,"
+      " e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,"
+      " e.container_reason, e.reason, e.flags, e.counts, j.definition, j.array_size, j.detail"
+      " FROM (SELECT * FROM job_event WHERE (round, n) > ($1, $2) ORDER BY round, n LIMIT $3) e"
+      " JOIN job j ON j.id = e.job_id ORDER BY e.round, e.n" },
+    { "attempts", "SELECT a.job_id, a.idx, a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"
+                  " a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms"
+                  " FROM unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
+                  " JOIN attempt a ON a.job_id = m.job_id AND a.idx = m.idx"
+                  " ORDER BY a.job_id, a.idx, a.attempt" },
+    { 0 },
+};
+
+/* ---- Reading ---- */
+
+int store_inbox(ob_db *db, int limit, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, limit);
+    return ob_db_exec(db, "inbox", &p, ret, err);
+}
+
+static int all_or_some(ob_db *db,
+                       const char *all,
+                       const char *some,
+                       const int64_t *ids,
+                       size_t n,
+                       PGresult **ret,
+                       ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    if (!ids)
+        return ob_db_exec(db, all, NULL, ret, err);
+    ob_param_int64_array(&p, ids, n);
+    return ob_db_exec(db, some, &p, ret, err);
+}
+
+int store_queues(ob_db *db, const int64_t *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    return all_or_some(db, "queues", "queues_of", ids, n, ret, err);
+}
+
+int store_ces(ob_db *db, const int64_t *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    return all_or_some(db, "ces", "ces_of", ids, n, ret, err);
+}
+
+int store_instances(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    if (!ids)
+        return ob_db_exec(db, "instances", NULL, ret, err);
+    ob_param_text_array(&p, ids, n);
+    return ob_db_exec(db, "instances_of", &p, ret, err);
+}
+
+/* ---- Loading ---- */
+
+int store_live_page(
+    ob_db *db, const ob_uuid *after_id, int32_t after_idx, int limit, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid(&p, after_id);
+    ob_param_int(&p, after_idx);
+    ob_param_int(&p, limit);
+    return ob_db_exec(db, "live_page", &p, ret, err);
+}
+
+int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, parents, n);
+    return ob_db_exec(db, "done_children", &p, ret, err);
+}
+
+int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "class_reasons", NULL, ret, err);
+}
+
+/* ---- Publishing ---- */
+
+int store_watermark(
+    ob_db *db, int64_t *ret_round, int32_t *ret_n, int64_t *ret_topic_end, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = ob_db_exec(db, "watermark", NULL, &res, err);
+    if (r < 0)
+        return r;
+    if (PQntuples(res) != 1)
+        return ob_fail(err, EPROTO, "table publisher has no row");
+    *ret_round = ob_col_int(res, 0, 0, 0);
+    *ret_n = (int32_t)ob_col_int(res, 0, 1, 0);
+    *ret_topic_end = ob_col_int(res, 0, 2, 0);
+    return 0;
+}
+
+int store_move_watermark(
+    ob_db *db, int64_t epoch, int64_t round, int32_t n, int64_t topic_end, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, epoch);
+    ob_param_int(&p, round);
+    ob_param_int(&p, n);
+    ob_param_int(&p, topic_end);
+    return ob_db_exec(db, "move_watermark", &p, NULL, err);
+}
+
+int store_events(
+    ob_db *db, int64_t after_round, int32_t after_n, int limit, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, after_round);
+    ob_param_int(&p, after_n);
+    ob_param_int(&p, limit);
+    return ob_db_exec(db, "events", &p, ret, err);
+}
+
+int store_attempts(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    ob_param_int32_array(&p, idxs, n);
+    return ob_db_exec(db, "attempts", &p, ret, err);
+}

@@ -1,0 +1,141 @@
+/* Every SQL statement of the scheduler, and the simple ones' calls. The round's transaction is
+ * built in commit.c. */
+#pragma once
+
+#include "ob/db.h"
+
+/* Statements of the leading connection (ob/leader.h), and of the publisher's. */
+extern const ob_db_stmt scheduler_statements[];
+extern const ob_db_stmt publisher_statements[];
+
+/* ---- Reading; each *ret is new, PQclear it ---- */
+
+int store_inbox(ob_db *db, int limit, PGresult **ret, ob_error *err);
+enum {
+    INBOX_SEQ,
+    INBOX_KIND,
+    INBOX_JOB,
+    INBOX_IDX,
+    INBOX_REF,
+    INBOX_REASON,
+    INBOX_QUEUE,
+    INBOX_ARRAY_SIZE,
+    INBOX_MCPU,
+    INBOX_MEM,
+    INBOX_GPUS,
+    INBOX_CREATED,
+};
+#define INBOX_KIND_SUBMIT 1
+#define INBOX_KIND_CANCEL 2
+#define INBOX_KIND_TERMINATE 3
+#define INBOX_KIND_QUEUE 4
+#define INBOX_KIND_CE 5
+
+/* ids NULL: all. */
+int store_queues(ob_db *db, const int64_t *ids, size_t n, PGresult **ret, ob_error *err);
+enum {
+    QUEUE_ID,
+    QUEUE_NAME,
+    QUEUE_PRIORITY,
+    QUEUE_ENABLED,
+    QUEUE_DELETING,
+    QUEUE_CES,
+    QUEUE_VERSION,
+    QUEUE_KNOWN_VERSION,
+};
+int store_ces(ob_db *db, const int64_t *ids, size_t n, PGresult **ret, ob_error *err);
+enum { CE_ID, CE_NAME, CE_CLUSTER, CE_ENABLED, CE_VALID, CE_MAX_VCPUS, CE_SHAPES, CE_LACKING };
+/* ids NULL: all that are not TERMINATED, and what has runs on it. */
+int store_instances(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
+enum {
+    INSTANCE_ID,
+    INSTANCE_CE,
+    INSTANCE_MCPU,
+    INSTANCE_MEM,
+    INSTANCE_GPUS,
+    INSTANCE_VCPUS,
+    INSTANCE_STATE,
+    INSTANCE_TOKEN_HASH,
+};
+
+/* ---- Loading: pages behind a key ---- */
+
+int store_live_page(ob_db *db,
+                    const ob_uuid *after_id,
+                    int32_t after_idx,
+                    int limit,
+                    PGresult **ret,
+                    ob_error *err);
+enum {
+    LIVE_JOB,
+    LIVE_IDX,
+    LIVE_STATE,
+    LIVE_RUN,
+    LIVE_ATTEMPT,
+    LIVE_INSTANCE,
+    LIVE_STARTED,
+    LIVE_RUNNABLE,
+    LIVE_FLAGS,
+    LIVE_STOP_REASON,
+    LIVE_BULK_STATE,
+    LIVE_BULK_REASON,
+    LIVE_QUEUE,
+    LIVE_ARRAY_SIZE,
+    LIVE_MCPU,
+    LIVE_MEM,
+    LIVE_GPUS,
+    LIVE_CREATED,
+};
+/* Children of these parents that have ended: job, idx, state. */
+int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);
+/* queue, mcpu, mem, gpus, reason. */
+int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err);
+
+/* ---- Publishing ---- */
+
+int store_watermark(
+    ob_db *db, int64_t *ret_round, int32_t *ret_n, int64_t *ret_topic_end, ob_error *err);
+/* Moves it forward, while 'epoch' leads. */
+int store_move_watermark(
+    ob_db *db, int64_t epoch, int64_t round, int32_t n, int64_t topic_end, ob_error *err);
+int store_events(
+    ob_db *db, int64_t after_round, int32_t after_n, int limit, PGresult **ret, ob_error *err);
+enum {
+    EVENT_ROUND,
+    EVENT_N,
+    EVENT_AT,
+    EVENT_JOB,
+    EVENT_IDX_LO,
+    EVENT_IDX_HI,
+    EVENT_STATE,
+    EVENT_ATTEMPT,
+    EVENT_RUN,
+    EVENT_INSTANCE,
+    EVENT_CLUSTER,
+    EVENT_STARTED,
+    EVENT_STOPPED,
+    EVENT_EXIT_CODE,
+    EVENT_CONTAINER_REASON,
+    EVENT_REASON,
+    EVENT_FLAGS,
+    EVENT_COUNTS,
+    EVENT_DEFINITION,
+    EVENT_ARRAY_SIZE,
+    EVENT_DETAIL,
+};
+/* Attempts of these jobs, in order. */
+int store_attempts(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);
+enum {
+    ATTEMPT_JOB,
+    ATTEMPT_IDX,
+    ATTEMPT_NUMBER,
+    ATTEMPT_RUN,
+    ATTEMPT_INSTANCE,
+    ATTEMPT_CLUSTER,
+    ATTEMPT_EXIT_CODE,
+    ATTEMPT_CONTAINER_REASON,
+    ATTEMPT_REASON,
+    ATTEMPT_STARTED,
+    ATTEMPT_STOPPED,
+};

@@ -1,0 +1,125 @@
+/* Periodic work: the inbox, the reconciliation. Owns the list of inbox rows of the round being
+ * made. Never deletes a row itself. Invariants: rows are fed in the order of their numbers; what
+ * they name is known to the engine before. Thread: the loop's. */
+#include "sweep.h"
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "placements.h"
+#include "scheduler_store.h"
+#include "topology.h"
+
+#define INBOX_EVERY_MS 1000
+#define INBOX_MAX 2000 /* rows a round; a round of that size takes some 100 ms */
+#define RECONCILE_EVERY_MS 30000
+
+void sweep_tick(scheduler *s, int64_t now_ms)
+{
+    if (now_ms - s->inbox.swept_at_ms >= INBOX_EVERY_MS) {
+        s->inbox.swept_at_ms = now_ms;
+        s->inbox.rung = true;
+        topology_retry_gone(s->topology);
+    }
+    if (now_ms - s->reconciled_at_ms >= RECONCILE_EVERY_MS)
+        s->reconcile_owed = true;
+}
+
+static void note_row(inbox *box, int64_t seq)
+{
+    if (box->n == box->cap) {
+        box->cap = box->cap ? box->cap * 2 : 256;
+        box->seqs = ob_realloc(box->seqs, box->cap * sizeof(*box->seqs));
+    }
+    box->seqs[box->n++] = seq;
+}
+
+static void feed_submission(scheduler *s, const PGresult *res, int row, const ob_uuid *job)
+{
+    if (!ob_col(res, row, INBOX_QUEUE)) {
+        ob_errlog("inbox.no_job", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
+        return;
+    }
+    engine_submission submission = {
+        .id = *job,
+        .queue_id = ob_col_int(res, row, INBOX_QUEUE, 0),
+        .array_size = (int32_t)ob_col_int(res, row, INBOX_ARRAY_SIZE, 0),
+        .need = {
+            .mcpu = (int32_t)ob_col_int(res, row, INBOX_MCPU, 0),
+            .mem_mib = (int32_t)ob_col_int(res, row, INBOX_MEM, 0),
+            .gpus = (int32_t)ob_col_int(res, row, INBOX_GPUS, 0),
+        },
+        .created_at_ms = ob_col_int(res, row, INBOX_CREATED, 0),
+    };
+    engine_submit(s->engine, &submission);
+}
+
+static void feed_row(scheduler *s, const PGresult *res, int row)
+{
+    int64_t kind = ob_col_int(res, row, INBOX_KIND, 0);
+    ob_job_ref ref = { .index = (int32_t)ob_col_int(res, row, INBOX_IDX, -1) };
+    bool has_job = ob_col_uuid(res, row, INBOX_JOB, &ref.id);
+    if (kind == INBOX_KIND_SUBMIT && has_job)
+        feed_submission(s, res, row, &ref.id);
+    else if ((kind == INBOX_KIND_CANCEL || kind == INBOX_KIND_TERMINATE) && has_job)
+        engine_stop(s->engine, &ref, kind == INBOX_KIND_TERMINATE, ob_col(res, row, INBOX_REASON));
+    else if (kind != INBOX_KIND_QUEUE && kind != INBOX_KIND_CE)
+        ob_warn("inbox.unknown", "{s:I}", "kind", (json_int_t)kind);
+}
+
+/* Notes what the rows name, so that it is read before they are fed. */
+static void want_named(scheduler *s, const PGresult *res)
+{
+    for (int i = 0; i < PQntuples(res); i++) {
+        int64_t ref = ob_col_int(res, i, INBOX_REF, 0);
+        switch (ob_col_int(res, i, INBOX_KIND, 0)) {
+        case INBOX_KIND_SUBMIT:
+            topology_want_queue(s->topology, ob_col_int(res, i, INBOX_QUEUE, 0));
+            break;
+        case INBOX_KIND_QUEUE:
+            topology_queue_changed(s->topology, ref);
+            break;
+        case INBOX_KIND_CE:
+            topology_ce_changed(s->topology, ref);
+            break;
+        }
+    }
+}
+
+int sweep_inbox(scheduler *s, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    if (!s->inbox.rung)
+        return 0;
+    int r = store_inbox(s->db, INBOX_MAX, &res, err);
+    if (r < 0)
+        return r;
+    want_named(s, res);
+    r = topology_refresh(s, err);
+    if (r < 0)
+        return r;
+    for (int i = 0; i < PQntuples(res); i++) {
+        feed_row(s, res, i);
+        note_row(&s->inbox, ob_col_int(res, i, INBOX_SEQ, 0));
+    }
+    s->inbox.rung = PQntuples(res) == INBOX_MAX;
+    return 0;
+}
+
+void sweep_inbox_forget(scheduler *s)
+{
+    s->inbox.n = 0;
+}
+
+int sweep_reconcile(scheduler *s, ob_error *err)
+{
+    if (!s->reconcile_owed)
+        return 0;
+    int r = topology_read_all(s, false, err);
+    if (r < 0)
+        return r;
+    s->reconcile_owed = false;
+    s->reconciled_at_ms = ob_mono_ms();
+    s->inbox.rung = true;
+    peers_sync_all(s->peers);
+    return 0;
+}

@@ -1,0 +1,542 @@
+/* Queues, environments and instances. Owns what the scheduler must remember of them beside the
+ * engine: names, versions, which are to be read again. Never writes a row: queue statuses go with
+ * the round (commit.c). Invariant: what the engine knows was put from rows that were committed.
+ * Thread: the loop's. */
+#include "topology.h"
+
+#include <string.h>
+
+#include <uthash.h>
+
+#include "ob/json_fields.h"
+#include "ob/log.h"
+#include "placements.h"
+#include "scheduler_store.h"
+
+#define SHAPES_MAX 1024
+
+typedef struct known_queue {
+    int64_t id;
+    int64_t version, known_version; /* wanted; written to queue_status (-1: no row) */
+    bool deleting, gone_tried, seen;
+    UT_hash_handle hh;
+} known_queue;
+
+typedef struct known_ce {
+    int64_t id;
+    char *name;
+    bool seen;
+    UT_hash_handle hh;
+} known_ce;
+
+typedef struct id_list {
+    int64_t *at;
+    size_t n, cap;
+} id_list;
+
+typedef struct name_list {
+    char **at;
+    size_t n, cap;
+} name_list;
+
+struct topology {
+    known_queue *queues;
+    known_ce *ces;
+    id_list queues_changed, ces_changed;
+    name_list instances_changed;
+    id_list owed, owed_versions, gone; /* what topology_owes returned */
+};
+
+static void ids_add(id_list *list, int64_t id)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (list->at[i] == id)
+            return;
+    }
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 16;
+        list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
+    }
+    list->at[list->n++] = id;
+}
+
+static void names_clear(name_list *list)
+{
+    for (size_t i = 0; i < list->n; i++)
+        free(list->at[i]);
+    list->n = 0;
+}
+
+static void names_add(name_list *list, const char *name)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        if (strcmp(list->at[i], name) == 0)
+            return;
+    }
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 16;
+        list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
+    }
+    list->at[list->n++] = ob_strdup(name);
+}
+
+static known_queue *find_queue(const topology *t, int64_t id)
+{
+    known_queue *q;
+    HASH_FIND(hh, t->queues, &id, sizeof(id), q);
+    return q;
+}
+
+static known_ce *find_ce(const topology *t, int64_t id)
+{
+    known_ce *ce;
+    HASH_FIND(hh, t->ces, &id, sizeof(id), ce);
+    return ce;
+}
+
+static void forget_queue(topology *t, known_queue *q)
+{
+    HASH_DEL(t->queues, q);
+    free(q);
+}
+
+static void forget_ce(topology *t, known_ce *ce)
+{
+    HASH_DEL(t->ces, ce);
+    free(ce->name);
+    free(ce);
+}
+
+topology *topology_new(void)
+{
+    return ob_calloc(1, sizeof(topology));
+}
+
+void topology_clear(topology *t)
+{
+    known_queue *q, *q_next;
+    HASH_ITER(hh, t->queues, q, q_next)
+    {
+        forget_queue(t, q);
+    }
+    known_ce *ce, *ce_next;
+    HASH_ITER(hh, t->ces, ce, ce_next)
+    {
+        forget_ce(t, ce);
+    }
+    t->queues_changed.n = t->ces_changed.n = 0;
+    names_clear(&t->instances_changed);
+}
+
+void topology_free(topology *t)
+{
+    if (!t)
+        return;
+    topology_clear(t);
+    free(t->queues_changed.at);
+    free(t->ces_changed.at);
+    free(t->instances_changed.at);
+    free(t->owed.at);
+    free(t->owed_versions.at);
+    free(t->gone.at);
+    free(t);
+}
+
+void topology_queue_changed(topology *t, int64_t id)
+{
+    ids_add(&t->queues_changed, id);
+}
+
+void topology_ce_changed(topology *t, int64_t id)
+{
+    ids_add(&t->ces_changed, id);
+}
+
+void topology_instance_changed(topology *t, const char *id)
+{
+    names_add(&t->instances_changed, id);
+}
+
+void topology_want_queue(topology *t, int64_t id)
+{
+    if (!find_queue(t, id))
+        ids_add(&t->queues_changed, id);
+}
+
+const char *topology_ce_name(const topology *t, int64_t ce_id)
+{
+    const known_ce *ce = find_ce(t, ce_id);
+    return ce ? ce->name : "";
+}
+
+void topology_each_ce(const topology *t, void (*fn)(int64_t ce_id, void *arg), void *arg)
+{
+    for (const known_ce *ce = t->ces; ce; ce = ce->hh.next)
+        fn(ce->id, arg);
+}
+
+/* ---- Environments ---- */
+
+/* [[mcpu, memMiB, gpus], ...] */
+static size_t parse_shapes(const char *json, ob_resources *out, size_t max)
+{
+    json_auto_t *array = NULL;
+    size_t n = 0;
+    if (!json || ob_json_parse(json, strlen(json), &array, NULL) < 0)
+        return 0;
+    for (size_t i = 0; i < json_array_size(array) && n < max; i++) {
+        const json_t *shape = json_array_get(array, i);
+        out[n++] = (ob_resources){
+            .mcpu = (int32_t)json_integer_value(json_array_get(shape, 0)),
+            .mem_mib = (int32_t)json_integer_value(json_array_get(shape, 1)),
+            .gpus = (int32_t)json_integer_value(json_array_get(shape, 2)),
+        };
+    }
+    return n;
+}
+
+static void put_ce(scheduler *s, const PGresult *res, int row)
+{
+    static ob_resources shapes[SHAPES_MAX];
+    topology *t = s->topology;
+    int64_t id = ob_col_int(res, row, CE_ID, 0);
+    known_ce *ce = find_ce(t, id);
+    if (!ce) {
+        ce = ob_calloc(1, sizeof(*ce));
+        ce->id = id;
+        ce->name = ob_strdup(ob_col(res, row, CE_NAME));
+        HASH_ADD(hh, t->ces, id, sizeof(ce->id), ce);
+    }
+    ce->seen = true;
+    engine_ce put = {
+        .id = id,
+        .name = ob_col(res, row, CE_NAME),
+        .cluster = ob_col(res, row, CE_CLUSTER),
+        .enabled = ob_col_bool(res, row, CE_ENABLED),
+        .valid = ob_col_bool(res, row, CE_VALID),
+        .max_vcpus = (int32_t)ob_col_int(res, row, CE_MAX_VCPUS, 0),
+        .shapes = shapes,
+        .n_shapes = parse_shapes(ob_col(res, row, CE_SHAPES), shapes, SHAPES_MAX),
+        .lacking = ob_col(res, row, CE_LACKING),
+    };
+    engine_put_ce(s->engine, &put);
+}
+
+static void drop_ce(scheduler *s, int64_t id)
+{
+    known_ce *ce = find_ce(s->topology, id);
+    if (!ce)
+        return;
+    engine_drop_ce(s->engine, id);
+    forget_ce(s->topology, ce);
+}
+
+/* ---- Queues ---- */
+
+/* ce_ids as PostgreSQL writes an array: {1,2}. */
+static size_t parse_ids(const char *text, int64_t *out, size_t max)
+{
+    size_t n = 0;
+    const char *at = text ? strchr(text, '{') : NULL;
+    while (at && *at != '\0' && *at != '}' && at[1] != '}' && n < max) {
+        char *end;
+        out[n++] = strtoll(at + 1, &end, 10);
+        at = end;
+    }
+    return n;
+}
+
+static void put_queue(scheduler *s, const PGresult *res, int row)
+{
+    topology *t = s->topology;
+    engine_queue put = {
+        .id = ob_col_int(res, row, QUEUE_ID, 0),
+        .name = ob_col(res, row, QUEUE_NAME),
+        .priority = (int32_t)ob_col_int(res, row, QUEUE_PRIORITY, 0),
+        .enabled = ob_col_bool(res, row, QUEUE_ENABLED),
+        .deleting = ob_col_bool(res, row, QUEUE_DELETING),
+    };
+    put.n_ces = parse_ids(ob_col(res, row, QUEUE_CES), put.ces, ENGINE_MAX_CES);
+    known_queue *q = find_queue(t, put.id);
+    if (!q) {
+        q = ob_calloc(1, sizeof(*q));
+        q->id = put.id;
+        HASH_ADD(hh, t->queues, id, sizeof(q->id), q);
+    }
+    q->seen = true;
+    q->deleting = put.deleting;
+    q->gone_tried = false;
+    q->version = ob_col_int(res, row, QUEUE_VERSION, 0);
+    q->known_version = ob_col_int(res, row, QUEUE_KNOWN_VERSION, -1);
+    engine_put_queue(s->engine, &put);
+}
+
+/* A job was accepted for a queue that is gone: it ends as those of a queue that is being deleted.
+ */
+static void put_deleted_queue(scheduler *s, int64_t id)
+{
+    engine_queue put = { .id = id, .name = "", .deleting = true };
+    engine_put_queue(s->engine, &put);
+}
+
+/* ---- Instances ---- */
+
+static void put_instance(scheduler *s, const PGresult *res, int row, bool loading)
+{
+    const char *id = ob_col(res, row, INSTANCE_ID);
+    ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INSTANCE_STATE, 0);
+    if (!loading && state == OB_INSTANCE_TERMINATED) {
+        engine_drop_instance(s->engine, id);
+        peers_drop(s->peers, id);
+        return;
+    }
+    if (loading && state >= OB_INSTANCE_LOST) {
+        /* Its runs are loaded first and ended then (topology_loaded). */
+        topology_instance_changed(s->topology, id);
+        state = OB_INSTANCE_DRAINING;
+    }
+    engine_instance put = {
+        .id = id,
+        .ce_id = ob_col_int(res, row, INSTANCE_CE, 0),
+        .size = {
+            .mcpu = (int32_t)ob_col_int(res, row, INSTANCE_MCPU, 0),
+            .mem_mib = (int32_t)ob_col_int(res, row, INSTANCE_MEM, 0),
+            .gpus = (int32_t)ob_col_int(res, row, INSTANCE_GPUS, 0),
+        },
+        .vcpus = (int32_t)ob_col_int(res, row, INSTANCE_VCPUS, 0),
+        .state = state,
+    };
+    engine_put_instance(s->engine, &put);
+    peers_put(s->peers, id, put.ce_id, state, ob_col(res, row, INSTANCE_TOKEN_HASH));
+}
+
+static void drop_instance(const char *id, void *arg)
+{
+    scheduler *s = arg;
+    engine_drop_instance(s->engine, id);
+}
+
+/* ---- Reading ---- */
+
+static void want_ces(topology *t, const PGresult *queues, const PGresult *instances)
+{
+    for (int i = 0; queues && i < PQntuples(queues); i++) {
+        int64_t ids[ENGINE_MAX_CES];
+        size_t n = parse_ids(ob_col(queues, i, QUEUE_CES), ids, ENGINE_MAX_CES);
+        for (size_t k = 0; k < n; k++) {
+            if (!find_ce(t, ids[k]))
+                ids_add(&t->ces_changed, ids[k]);
+        }
+    }
+    for (int i = 0; instances && i < PQntuples(instances); i++) {
+        int64_t id = ob_col_int(instances, i, INSTANCE_CE, 0);
+        if (!find_ce(t, id))
+            ids_add(&t->ces_changed, id);
+    }
+}
+
+static bool has_row(const PGresult *res, int64_t id)
+{
+    for (int i = 0; i < PQntuples(res); i++) {
+        if (ob_col_int(res, i, 0, 0) == id)
+            return true;
+    }
+    return false;
+}
+
+static bool has_instance_row(const PGresult *res, const char *id)
+{
+    for (int i = 0; i < PQntuples(res); i++) {
+        if (strcmp(ob_col(res, i, INSTANCE_ID), id) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void apply_queues(scheduler *s, const PGresult *res)
+{
+    topology *t = s->topology;
+    for (int i = 0; i < PQntuples(res); i++)
+        put_queue(s, res, i);
+    for (size_t i = 0; i < t->queues_changed.n; i++) {
+        if (!has_row(res, t->queues_changed.at[i]))
+            put_deleted_queue(s, t->queues_changed.at[i]);
+    }
+}
+
+static void apply_instances(scheduler *s, const PGresult *res)
+{
+    topology *t = s->topology;
+    for (int i = 0; i < PQntuples(res); i++)
+        put_instance(s, res, i, false);
+    for (size_t i = 0; i < t->instances_changed.n; i++) {
+        const char *id = t->instances_changed.at[i];
+        if (!has_instance_row(res, id)) {
+            engine_drop_instance(s->engine, id);
+            peers_drop(s->peers, id);
+        }
+    }
+}
+
+int topology_refresh(scheduler *s, ob_error *err)
+{
+    topology *t = s->topology;
+    ob_cleanup(ob_pq_clearp) PGresult *queues = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *instances = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *ces = NULL;
+    int r = 0;
+    if (t->queues_changed.n > 0)
+        r = store_queues(s->db, t->queues_changed.at, t->queues_changed.n, &queues, err);
+    if (r == 0 && t->instances_changed.n > 0)
+        r = store_instances(s->db, (const char *const *)t->instances_changed.at,
+                            t->instances_changed.n, &instances, err);
+    if (r < 0)
+        return r;
+    want_ces(t, queues, instances);
+    if (t->ces_changed.n > 0)
+        r = store_ces(s->db, t->ces_changed.at, t->ces_changed.n, &ces, err);
+    if (r < 0)
+        return r;
+
+    for (int i = 0; ces && i < PQntuples(ces); i++)
+        put_ce(s, ces, i);
+    for (size_t i = 0; ces && i < t->ces_changed.n; i++) {
+        if (!has_row(ces, t->ces_changed.at[i]))
+            drop_ce(s, t->ces_changed.at[i]);
+    }
+    if (queues)
+        apply_queues(s, queues);
+    if (instances)
+        apply_instances(s, instances);
+    t->ces_changed.n = t->queues_changed.n = 0;
+    names_clear(&t->instances_changed);
+    return 0;
+}
+
+/* Drops queues and environments that no row speaks of any more. */
+static void drop_unseen(scheduler *s)
+{
+    topology *t = s->topology;
+    known_queue *q, *q_next;
+    HASH_ITER(hh, t->queues, q, q_next)
+    {
+        if (q->seen)
+            continue;
+        if (engine_queue_empty(s->engine, q->id)) {
+            engine_drop_queue(s->engine, q->id);
+            forget_queue(t, q);
+        } else {
+            put_deleted_queue(s, q->id);
+        }
+    }
+    known_ce *ce, *ce_next;
+    HASH_ITER(hh, t->ces, ce, ce_next)
+    {
+        if (!ce->seen)
+            drop_ce(s, ce->id);
+    }
+}
+
+/* Its row is left, but we have removed its status: nothing is to be done any more. */
+static bool is_gone(const topology *t, const PGresult *res, int row)
+{
+    return ob_col_bool(res, row, QUEUE_DELETING) && !ob_col(res, row, QUEUE_KNOWN_VERSION) &&
+           !find_queue(t, ob_col_int(res, row, QUEUE_ID, 0));
+}
+
+int topology_read_all(scheduler *s, bool loading, ob_error *err)
+{
+    topology *t = s->topology;
+    ob_cleanup(ob_pq_clearp) PGresult *queues = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *instances = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *ces = NULL;
+    int r = store_queues(s->db, NULL, 0, &queues, err);
+    if (r == 0)
+        r = store_instances(s->db, NULL, 0, &instances, err);
+    if (r == 0)
+        r = store_ces(s->db, NULL, 0, &ces, err);
+    if (r < 0)
+        return r;
+
+    for (known_queue *q = t->queues; q; q = q->hh.next)
+        q->seen = false;
+    for (known_ce *ce = t->ces; ce; ce = ce->hh.next)
+        ce->seen = false;
+    peers_unsee(s->peers);
+    for (int i = 0; i < PQntuples(ces); i++)
+        put_ce(s, ces, i);
+    for (int i = 0; i < PQntuples(queues); i++) {
+        if (loading || !is_gone(t, queues, i))
+            put_queue(s, queues, i);
+    }
+    for (int i = 0; i < PQntuples(instances); i++)
+        put_instance(s, instances, i, loading);
+    if (!loading)
+        drop_unseen(s);
+    peers_drop_unseen(s->peers, drop_instance, s);
+    return 0;
+}
+
+int topology_loaded(scheduler *s, ob_error *err)
+{
+    return topology_refresh(s, err);
+}
+
+/* ---- Statuses of queues ---- */
+
+void topology_owes(scheduler *s, topology_owed *ret)
+{
+    topology *t = s->topology;
+    t->owed.n = t->owed_versions.n = t->gone.n = 0;
+    for (known_queue *q = t->queues; q; q = q->hh.next) {
+        if (q->deleting && engine_queue_empty(s->engine, q->id)) {
+            if (!q->gone_tried)
+                ids_add(&t->gone, q->id);
+        } else if (q->known_version != q->version) {
+            ids_add(&t->owed, q->id);
+        }
+    }
+    if (t->owed_versions.cap < t->owed.n) {
+        t->owed_versions.cap = t->owed.n;
+        t->owed_versions.at = ob_realloc(t->owed_versions.at, t->owed.n * sizeof(int64_t));
+    }
+    for (size_t i = 0; i < t->owed.n; i++)
+        t->owed_versions.at[i] = find_queue(t, t->owed.at[i])->version;
+    *ret = (topology_owed){
+        .queues = t->owed.at,
+        .versions = t->owed_versions.at,
+        .gone = t->gone.at,
+        .n_queues = t->owed.n,
+        .n_gone = t->gone.n,
+    };
+}
+
+void topology_retry_gone(topology *t)
+{
+    for (known_queue *q = t->queues; q; q = q->hh.next)
+        q->gone_tried = false;
+}
+
+void topology_committed(scheduler *s, const topology_owed *owed, const PGresult *gone)
+{
+    topology *t = s->topology;
+    for (size_t i = 0; i < owed->n_queues; i++) {
+        known_queue *q = find_queue(t, owed->queues[i]);
+        if (q)
+            q->known_version = owed->versions[i];
+    }
+    for (size_t i = 0; i < owed->n_gone; i++) {
+        known_queue *q = find_queue(t, owed->gone[i]);
+        if (!q)
+            continue;
+        /* Without a status row of its own (a scheduler that died between) nothing is returned; it
+         * is as gone as it was. */
+        if ((gone && has_row(gone, q->id)) || q->known_version < 0) {
+            ob_info("queue.gone", "{s:I}", "queue", (json_int_t)q->id);
+            engine_drop_queue(s->engine, q->id);
+            forget_queue(t, q);
+        } else {
+            q->gone_tried = true;
+        }
+    }
+}
