@@ -8,6 +8,9 @@ for file in "${benches[@]}"; do [[ -f $file && -x $file ]] && programs+=("$file"
 "$OB_ROOT/openbatch" up
 eval "$(print_env)"
 PATH=$OPENBATCH_HOME/venv/bin:$PATH
+# Their C programs are built with the rest, into $OB_BUILD/tests/bench.
+OB_BUILD=$(config_get build)
+export OB_BUILD
 for file in "${programs[@]}"; do
     say "== ${file##*/}"
     "$file" "$@"

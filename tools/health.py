@@ -1,6 +1,9 @@
-"""Asks one service of this copy for its health: prints its JSON line, exits 0 only if it says ok.
+"""Asks one service of this copy for its health and exits 0 only if it says that it is well.
 
-usage: health.py SERVICE RUN_DIR PORT
+Prints what it said, one JSON object; with --brief the part a person wants: whether it leads, and
+what of the things it depends on does not answer.
+
+usage: health.py [--brief] SERVICE RUN_DIR PORT
 """
 
 import http.client
@@ -20,15 +23,27 @@ def ask(service, run_dir, port):
         return b"".join(iter(lambda: sock.recv(65536), b""))
 
 
+def brief(health):
+    words = []
+    if "error" in health:
+        words.append(health["error"])
+    if "leader" in health:
+        words.append("leader" if health["leader"] else "standby")
+    for name, state in health.get("depends", {}).items():
+        if isinstance(state, dict) and state.get("ok") is not True:
+            words.append(f"{name}: {state.get('text', 'does not answer')}")
+    return "; ".join(words)
+
+
 def main():
-    service, run_dir, port = sys.argv[1:]
+    arguments = sys.argv[1:]
+    is_brief = arguments[0] == "--brief"
+    service, run_dir, port = arguments[is_brief:]
     try:
-        text = ask(service, run_dir, int(port))
-        health = json.loads(text)
+        health = json.loads(ask(service, run_dir, int(port)))
     except (OSError, ValueError, http.client.HTTPException) as err:
-        print(json.dumps({"service": service, "ok": False, "error": str(err)}))
-        return 1
-    print(json.dumps(health))
+        health = {"service": service, "ok": False, "error": str(err)}
+    print(brief(health) if is_brief else json.dumps(health))
     return 0 if health.get("ok") is True else 1
 
 

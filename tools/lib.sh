@@ -125,8 +125,8 @@ healthy() {
     esac
 }
 
-# Prints a service's own word on its health, one JSON object; fails unless it says ok.
-service_health() { /usr/bin/python3 "$OB_ROOT/tools/health.py" "$1" "$OPENBATCH_RUN_DIR" "$OPENBATCH_PORT"; }
+# Prints a service's own word on its health, for people; fails unless it is well.
+service_health() { /usr/bin/python3 "$OB_ROOT/tools/health.py" --brief "$1" "$OPENBATCH_RUN_DIR" "$OPENBATCH_PORT"; }
 
 engine_answers() {
     if [[ $1 == unix://* ]]; then
