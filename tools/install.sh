@@ -39,7 +39,8 @@ install_packages() {
     printf '%s\n' "${missing[*]}" | fold -s -w 96 | sed 's/^/    /'
     local sudo=()
     if ((EUID != 0)); then
-        have sudo && sudo -n true 2>/dev/null && sudo=(sudo -n)
+        # Without a terminal nobody can type a password.
+        if have sudo && { sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; }; }; then sudo=(sudo); fi
         ((${#sudo[@]})) || die "that takes root: run this as root, or first: apt-get install --no-install-recommends ${missing[*]}"
     fi
     mkdir -p "$OPENBATCH_HOME/log"
@@ -52,9 +53,11 @@ install_packages() {
 
 # Kafka from Maven Central, each jar checked against the checksums in this tree.
 install_kafka() {
-    local libs=$OPENBATCH_HOME/kafka/libs sums=$OB_ROOT/tools/kafka/checksums log=$OPENBATCH_HOME/log/maven.log
+    local libs=$OPENBATCH_HOME/kafka/libs sums=$OB_ROOT/tools/kafka/checksums log=$OPENBATCH_HOME/log/maven.log java
     cmp -s "$sums" "$libs/.checked" && return 0
     mkdir -p "$libs" "$OPENBATCH_HOME/log"
+    java=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+    ((${java:-0} >= 17)) || die "Kafka needs Java 17 or newer; $(command -v java) is older (Debian: default-jre-headless)"
     say "fetching Kafka's jars from Maven Central"
     find "$libs/" -maxdepth 1 -name '*.jar' -delete
     mvn -B -f "$OB_ROOT/tools/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs/" \
