@@ -11,9 +11,9 @@ typedef struct api_reply {
     json_t *body; /* owned by the reply, or NULL */
     char *raw;    /* instead of body: ready JSON text, malloc'ed, owned by the reply */
     size_t raw_len;
-    const char *code; /* exception name: an error. A literal */
-    char message[1024];
-    ob_error err; /* of a failed call below, when code is NULL */
+    const char *code;   /* exception name: an error. A literal */
+    char message[4096]; /* long: AWS lists every instance type in one */
+    ob_error err;       /* of a failed call below, when code is NULL */
 } api_reply;
 
 void api_reply_done(api_reply *rep);

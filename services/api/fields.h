@@ -9,44 +9,58 @@
 #include "api_error.h"
 
 typedef enum api_kind {
-    KIND_STRING, /* min, max: length in characters; pattern: one of the names below; choice: allowed
-                    values */
-    KIND_INT,    /* min, max: value. 32 bits unless they say more; a real number is refused */
+    KIND_STRING, /* min, max: length in characters; choice: allowed values */
+    KIND_INT,    /* min, max: value; 32 bits when there are none; a real number is refused */
     KIND_NUMBER, /* min, max: value */
     KIND_BOOL,
     KIND_OBJECT, /* of: members */
-    KIND_LIST,   /* min, max: entries; item: their kind; of: members of an object entry */
-    KIND_MAP,    /* string to string. min, max: entries */
+    KIND_LIST,   /* min, max: entries; item: their kind; choice: of strings; of: of objects */
+    KIND_MAP,    /* string to string. max: entries */
 } api_kind;
 
 typedef enum api_field_flags {
-    FIELD_REQUIRED = 1, /* absent: "<name> is required." */
-    FIELD_LATER = 2, /* not effective yet: anything but an empty value (null, {}, [], "", false, 0)
-                        is refused by name */
+    FIELD_REQUIRED = 1, /* absent: "<path> is required.", or 'text' */
+    FIELD_LATER = 2,    /* not effective yet: all but an empty value (null, {}, [], "", false, 0) is
+                           refused: "<path> is not supported by OpenBatch yet.", or 'text' */
     FIELD_ANY_CASE =
-        4, /* choice is compared without case; the value is replaced by the choice's spelling */
+        4,          /* choice is compared without case; the value becomes the choice's spelling */
     FIELD_TAGS = 8, /* KIND_MAP: the rules of tags */
 } api_field_flags;
+
+typedef struct api_field_where {
+    const char *path;       /* "containerProperties.resourceRequirements" */
+    const char *request_id; /* not NULL: errors come in AWS's long form */
+    api_reply *rep;
+} api_field_where;
+
+/* Fails with a ClientException in the form that the operation uses. Returns -EINVAL. */
+__attribute__((format(printf, 2, 3))) int
+field_refuse(const api_field_where *where, const char *fmt, ...);
 
 typedef struct api_field {
     const char *name; /* NULL ends the table */
     api_kind kind;
     unsigned flags;
     int64_t min, max;         /* both 0: no limit */
+    int64_t later_above;      /* KIND_INT, not 0: greater values are not effective yet */
     const char *choice;       /* "EC2|SPOT" */
     const char *later_choice; /* values of AWS's that OpenBatch does not act on yet */
     const struct api_field *of;
     api_kind item;
-    const char *required_text; /* instead of "<name> is required." */
+    const char *text;
+    /* What a table cannot say; called last, with a value of the right type. */
+    int (*check)(json_t *value, const api_field_where *where);
 } api_field;
 
 /* Checks 'body' (an object) against 'fields'. null members count as absent and are removed; unknown
  * members are ignored. Errors: -EINVAL, the reply is a ClientException that names the member by its
- * path ("computeResources.type"). */
-int fields_check(const api_field *fields,
-                 json_t *body,
-                 const char *request_id_or_null,
-                 api_reply *rep);
+ * path ("computeResources.type"). request_id: NULL, or the long form of errors is wanted. */
+int fields_check(const api_field *fields, json_t *body, const char *request_id, api_reply *rep);
+
+/* The members of 'object' that are in the table and effective, at all depths. *ret is new. */
+json_t *fields_copy(const api_field *fields, const json_t *object);
+/* The members of an object or list member: NULL when the table has no such one. */
+const api_field *fields_of(const api_field *fields, const char *name);
 
 /* Is it one of the empty values: null, {}, [], "", false, 0? */
 bool json_is_nothing(const json_t *value);

@@ -34,7 +34,10 @@ typedef struct api_ctx {
     atomic_bool ready;     /* the schema is there; until then every operation is answered 503 */
 } api_ctx;
 
+struct api_operation;
+
 typedef struct api_request {
+    const struct api_operation *op;
     const char *operation; /* "SubmitJob" */
     const char *account;   /* the access key's */
     const char *region;    /* the credential scope's */

@@ -1,0 +1,103 @@
+/* Maps what went wrong to AWS's exceptions: the only place that knows their names, codes and the
+ * shape of an error body (AWS Batch API reference, "Common Errors"). Tells callers nothing of the
+ * inside. Pure but for memory: any thread. */
+#include "api_error.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+void api_reply_done(api_reply *rep)
+{
+    json_decref(rep->body);
+    free(rep->raw);
+    memset(rep, 0, sizeof *rep);
+}
+
+__attribute__((format(printf, 4, 0))) static void
+fill(api_reply *rep, int status, const char *code, const char *fmt, va_list args)
+{
+    json_decref(rep->body);
+    rep->body = NULL;
+    free(rep->raw);
+    rep->raw = NULL;
+    rep->status = status;
+    rep->code = code;
+    (void)vsnprintf(rep->message, sizeof rep->message, fmt, args);
+    /* A cut in the middle of a character would make the answer invalid UTF-8. */
+    size_t len = strlen(rep->message);
+    if (len == sizeof rep->message - 1) {
+        size_t at = len;
+        while (at > 0 && ((unsigned char)rep->message[at - 1] & 0xC0) == 0x80)
+            at--;
+        if (at > 0 && ((unsigned char)rep->message[at - 1] & 0x80))
+            at--;
+        rep->message[at] = '\0';
+    }
+}
+
+int api_client_error(api_reply *rep, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fill(rep, 400, "ClientException", fmt, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+int api_client_error_long(api_reply *rep, const char *request_id, const char *fmt, ...)
+{
+    char text[3900];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof text, fmt, args);
+    va_end(args);
+    return api_client_error(rep, "Error executing request, Exception : %s, RequestId: %s", text,
+                            request_id);
+}
+
+int api_conflict(api_reply *rep)
+{
+    (void)api_client_error(rep, "Object already exists");
+    rep->status = 409;
+    return -EEXIST;
+}
+
+int api_server_error(api_reply *rep, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fill(rep, 500, "ServerException", fmt, args);
+    va_end(args);
+    return -EIO;
+}
+
+int api_error(api_reply *rep, int status, const char *code, const char *fmt, ...)
+{
+    va_list args;
+    va_start(args, fmt);
+    fill(rep, status, code, fmt, args);
+    va_end(args);
+    return -EINVAL;
+}
+
+void api_error_from(api_reply *rep, int r)
+{
+    (void)r;
+    if (rep->err.retriable)
+        (void)api_error(rep, 503, "ServerException",
+                        "The service is not available for a moment, try again.");
+    else
+        (void)api_error(rep, 500, "ServerException", "The request could not be carried out.");
+}
+
+json_t *api_error_body(const api_reply *rep, int logs_protocol)
+{
+    json_t *body = json_object();
+    if (logs_protocol)
+        (void)json_object_set_new(body, "__type", json_string(rep->code));
+    json_t *message = json_string(rep->message);
+    /* json_string refuses what is no UTF-8. */
+    (void)json_object_set_new(body, "message", message ? message : json_string("Invalid request"));
+    return body;
+}

@@ -1,0 +1,24 @@
+/* Compute environments: what their operations have in common. */
+#pragma once
+
+#include "api_store.h"
+
+/* By name or ARN. Errors: -ENOENT, the reply is "<ARN> does not exist". lock: inside store_tx. */
+int environment_by_text(
+    api_request *req, const char *text, bool lock, api_environment *ret, api_reply *rep);
+
+/* CREATING, UPDATING, VALID, INVALID or DELETING. */
+const char *environment_status(const api_environment *e);
+
+/* Holds a whole computeResources object (after merging) against the rules. Errors: -EINVAL with the
+ * reply. */
+int environment_check(const api_request *req, const json_t *resources, api_reply *rep);
+
+/* OB_ARCH of its instance types: 'x' or 'a'. */
+bool environment_is_arm(const json_t *resources);
+
+/* Takes minvCpus, maxvCpus, type of body.computeResources into the struct. */
+void environment_take_resources(api_environment *e);
+
+/* ComputeEnvironmentDetail. *ret is new. */
+json_t *environment_json(const api_request *req, const api_environment *e);

@@ -1,0 +1,511 @@
+/* Serves HTTP with civetweb: one worker thread a connection, a fixed number of them, each with a
+ * database connection and a signature context of its own. Owns the order of checks (signature,
+ * operation, body, handler) and the shape of answers; knows no operation. Never logs bodies or
+ * credentials. Nothing is shared between workers but http_server's atomics.
+ *
+ * Invariant: every answer but /healthz's is behind a checked signature; every answer carries
+ * x-amzn-RequestId. */
+#include "http.h"
+
+#include <civetweb.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+#include "keys.h"
+#include "ob/clock.h"
+#include "ob/id.h"
+#include "ob/json_fields.h"
+#include "ob/log.h"
+#include "ob/service.h"
+#include "sigv4.h"
+
+#define BODY_MAX (256 * 1024)
+#define HANDLER_TRIES 3
+#define DB_RETRY_MS                                                                                \
+    250 /* after a failed connect, how long all workers answer 503 without trying                  \
+         */
+#define CONN_TURN_MS                                                                               \
+    500 /* when every thread has a connection: how long one may keep its thread                    \
+         */
+
+struct http_server {
+    api_ctx *ctx;
+    struct mg_context *mg;
+    char *conninfo;
+    atomic_int connections;         /* that have a thread */
+    _Atomic int64_t db_retry_at_ms; /* no connect before */
+};
+
+typedef struct worker {
+    http_server *server;
+    ob_db *db;
+    sigv4_ctx *sigv4;
+    char *body; /* BODY_MAX + 1 */
+} worker;
+
+/* One request on its way. */
+typedef struct exchange {
+    struct mg_connection *conn;
+    const struct mg_request_info *info;
+    worker *w;
+    api_protocol protocol;
+    char request_id[OB_UUID_TEXT];
+    size_t body_len;
+    bool close; /* the connection cannot be used again */
+} exchange;
+
+static const char *status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = { { 200, "OK" },
+                  { 400, "Bad Request" },
+                  { 403, "Forbidden" },
+                  { 404, "Not Found" },
+                  { 409, "Conflict" },
+                  { 413, "Content Too Large" },
+                  { 429, "Too Many Requests" },
+                  { 500, "Internal Server Error" },
+                  { 503, "Service Unavailable" } };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].status == status)
+            return texts[i].text;
+    return "Error";
+}
+
+/* ---- the database of a worker ---------------------------------------------------------------- */
+
+/* A server that went away while we were idle has closed its end: seen here rather than by the
+ * request. */
+static bool still_there(ob_db *db)
+{
+    struct pollfd fd = { .fd = PQsocket(ob_db_raw(db)), .events = POLLIN };
+    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0)
+        (void)PQconsumeInput(ob_db_raw(db));
+    return ob_db_ok(db);
+}
+
+static int worker_connect(worker *w, ob_error *err)
+{
+    int r;
+    if (w->db)
+        return ob_db_reconnect(w->db, err);
+    r = ob_db_connect(w->server->conninfo, "openbatch-api", &w->db, err);
+    for (size_t i = 0; r == 0 && api_stmt_tables[i]; i++)
+        r = ob_db_prepare(w->db, api_stmt_tables[i], err);
+    if (r < 0) {
+        ob_db_free(w->db);
+        w->db = NULL;
+    }
+    return r;
+}
+
+/* Makes w->db usable, or fails at once while PostgreSQL is known to be away. */
+static int worker_db(worker *w, ob_error *err)
+{
+    if (w->db && still_there(w->db))
+        return 0;
+    if (ob_mono_ms() < atomic_load(&w->server->db_retry_at_ms))
+        return ob_fail_retry(err, EIO, "PostgreSQL is away");
+    int r = worker_connect(w, err);
+    if (r < 0) {
+        atomic_store(&w->server->db_retry_at_ms, ob_mono_ms() + DB_RETRY_MS);
+        ob_warn("db.away", "{s:s}", "error", err->text);
+    }
+    return r;
+}
+
+/* ---- answers --------------------------------------------------------------------------------- */
+
+static void http_date(char out[40])
+{
+    struct tm tm;
+    time_t now = time(NULL);
+    (void)gmtime_r(&now, &tm);
+    (void)strftime(out, 40, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+static void send_answer(exchange *x, int status, const char *code, const char *text, size_t len)
+{
+    http_server *server = x->w->server;
+    /* More clients than threads: let the waiting ones have a turn. */
+    int64_t *since = x->info->conn_data;
+    if (since && atomic_load(&server->connections) >= (int)server->ctx->config->threads &&
+        ob_mono_ms() - *since > CONN_TURN_MS)
+        x->close = true;
+
+    char date[40];
+    http_date(date);
+    bool logs = x->protocol == API_LOGS;
+    char *out = ob_calloc(1, len + 512);
+    int n = snprintf(out, 512,
+                     "HTTP/1.1 %d %s\r\n"
+                     "Date: %s\r\n"
+                     "Content-Type: %s\r\n"
+                     "Content-Length: %zu\r\n"
+                     "x-amzn-RequestId: %s\r\n"
+                     "%s%s%s"
+                     "Connection: %s\r\n\r\n",
+                     status, status_text(status), date,
+                     logs ? "application/x-amz-json-1.1" : "application/json", len, x->request_id,
+                     code ? "x-amzn-ErrorType: " : "", code ? code : "", code ? "\r\n" : "",
+                     x->close ? "close" : "keep-alive");
+    memcpy(out + n, text, len);
+    if (x->close)
+        mg_disable_connection_keep_alive(x->conn);
+    (void)mg_write(x->conn, out, (size_t)n + len);
+    free(out);
+}
+
+/* CloudWatch Logs has its own names for the same things. */
+static const char *logs_code(const char *code)
+{
+    if (strcmp(code, "ClientException") == 0)
+        return "InvalidParameterException";
+    if (strcmp(code, "ServerException") == 0)
+        return "ServiceUnavailableException";
+    return code;
+}
+
+static int answer(exchange *x, api_reply *rep)
+{
+    bool logs = x->protocol == API_LOGS;
+    int status = rep->status ? rep->status : 200;
+    if (logs && rep->code) {
+        rep->code = logs_code(rep->code);
+        if (status == 403) /* JSON protocols answer 400 for what is wrong with a signature */
+            status = 400;
+    }
+    ob_cleanup(ob_freep) char *text = NULL;
+    size_t len = 0;
+    if (rep->code) {
+        json_auto_t *body = api_error_body(rep, logs);
+        text = json_dumps(body, JSON_COMPACT);
+        len = text ? strlen(text) : 0;
+    } else if (rep->raw) {
+        text = ob_take(rep->raw);
+        len = rep->raw_len;
+    } else if (rep->body) {
+        text = json_dumps(rep->body, JSON_COMPACT);
+        len = text ? strlen(text) : 0;
+    }
+    if (!text) {
+        text = ob_strdup("{}");
+        len = 2;
+    }
+    send_answer(x, status, rep->code, text, len);
+    return status;
+}
+
+/* ---- requests -------------------------------------------------------------------------------- */
+
+static int healthz(exchange *x)
+{
+    ob_error err = { 0 };
+    int r = worker_db(x->w, &err);
+    if (r == 0)
+        r = ob_db_sql(x->w->db, "SELECT 1", NULL, NULL, &err);
+    bool ready = atomic_load(&x->w->server->ctx->ready);
+    if (r == 0 && !ready)
+        r = ob_fail(&err, EAGAIN, "the schema is not ready yet");
+    ob_health_set("postgresql", true, r == 0, r == 0 ? "answers" : err.text);
+    json_auto_t *health = ob_health_object();
+    ob_cleanup(ob_freep) char *text = json_dumps(health, JSON_COMPACT);
+    int status = json_is_true(json_object_get(health, "ok")) ? 200 : 503;
+    send_answer(x, status, NULL, text, strlen(text));
+    return status;
+}
+
+static int read_body(exchange *x, api_reply *rep)
+{
+    const char *expect = mg_get_header(x->conn, "Expect");
+    long long announced = x->info->content_length;
+    if (announced > BODY_MAX) {
+        x->close = true;
+        return api_error(rep, 413, "RequestEntityTooLargeException",
+                         "The request is larger than %d bytes.", BODY_MAX);
+    }
+    if (expect && strcasecmp(expect, "100-continue") == 0) {
+        static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
+        (void)mg_write(x->conn, go_on, sizeof go_on - 1);
+    }
+    size_t len = 0;
+    while (announced < 0 || len < (size_t)announced) {
+        int n = mg_read(x->conn, x->w->body + len, BODY_MAX + 1 - len);
+        if (n <= 0)
+            break;
+        len += (size_t)n;
+        if (len > BODY_MAX) {
+            x->close = true;
+            return api_error(rep, 413, "RequestEntityTooLargeException",
+                             "The request is larger than %d bytes.", BODY_MAX);
+        }
+    }
+    if (announced >= 0 && len < (size_t)announced) {
+        x->close = true;
+        return api_error(rep, 400, "SerializationException", "The request's body ended early.");
+    }
+    x->w->body[len] = '\0';
+    x->body_len = len;
+    return 0;
+}
+
+static int refused(api_reply *rep, const sigv4_refusal *refusal)
+{
+    return api_error(rep, 403, refusal->code, "%s", refusal->message);
+}
+
+/* Who is it? Fills 'auth' and 'key'. */
+static int authenticate(exchange *x, sigv4_auth *auth, api_key *key, api_reply *rep)
+{
+    const struct mg_request_info *info = x->info;
+    sigv4_header headers[MG_MAX_HEADERS];
+    for (int i = 0; i < info->num_headers; i++)
+        headers[i] = (sigv4_header){ info->http_headers[i].name, info->http_headers[i].value };
+    const sigv4_request signed_request = {
+        .method = info->request_method,
+        .path = info->request_uri,
+        .query = info->query_string,
+        .headers = headers,
+        .n_headers = (size_t)info->num_headers,
+        .body = x->w->body,
+        .body_len = x->body_len,
+    };
+    sigv4_refusal refusal = { 0 };
+    if (sigv4_read(&signed_request, auth, &refusal) < 0)
+        return refused(rep, &refusal);
+    int r = worker_db(x->w, &rep->err);
+    if (r < 0)
+        return r;
+    r = keys_find(x->w->server->ctx->keys, x->w->db, auth->key_id, key, &rep->err);
+    if (r == -ENOENT)
+        return api_error(rep, 403, "UnrecognizedClientException",
+                         "The security token included in the request is invalid.");
+    if (r < 0)
+        return r;
+    const char *service = x->protocol == API_LOGS ? "logs" : "batch";
+    if (sigv4_verify(x->w->sigv4, &signed_request, auth, service, key->secret, time(NULL),
+                     &refusal) < 0)
+        return refused(rep, &refusal);
+    return 0;
+}
+
+static int parse_body(exchange *x, json_t **ret, api_reply *rep)
+{
+    if (x->body_len == 0) {
+        *ret = json_object();
+        return 0;
+    }
+    ob_error err = { 0 };
+    if (ob_json_parse(x->w->body, x->body_len, ret, &err) < 0 || !json_is_object(*ret))
+        return api_error(rep, 400, "SerializationException",
+                         "The request's body is no JSON object: %.200s", err.text);
+    return 0;
+}
+
+static int call(const api_operation *op, api_request *req, api_reply *rep)
+{
+    for (int i = 0;; i++) {
+        int r = op->handler(req, rep);
+        if (r != -EAGAIN || rep->code || i + 1 == HANDLER_TRIES)
+            return r;
+        api_reply_done(rep);
+    }
+}
+
+static const api_operation *find_operation(const exchange *x)
+{
+    if (strcmp(x->info->request_method, "POST") != 0)
+        return NULL;
+    if (x->protocol == API_BATCH)
+        return api_operation_find(API_BATCH, x->info->request_uri);
+    const char *target = mg_get_header(x->conn, "X-Amz-Target");
+    return target ? api_operation_find(API_LOGS, target) : NULL;
+}
+
+static int serve(exchange *x, api_reply *rep, const char **ret_operation)
+{
+    api_ctx *ctx = x->w->server->ctx;
+    sigv4_auth auth;
+    api_key key;
+    int r = read_body(x, rep);
+    if (r < 0)
+        return r;
+    if (!atomic_load(&ctx->ready))
+        return ob_fail_retry(&rep->err, EAGAIN, "starting");
+    r = authenticate(x, &auth, &key, rep);
+    if (r < 0)
+        return r;
+    const api_operation *op = find_operation(x);
+    if (!op)
+        return api_error(rep, x->protocol == API_LOGS ? 400 : 404, "UnknownOperationException",
+                         "Unknown operation");
+    *ret_operation = op->name;
+    json_auto_t *body = NULL;
+    r = parse_body(x, &body, rep);
+    if (r == 0 && op->fields)
+        r = fields_check(op->fields, body, op->plain ? NULL : x->request_id, rep);
+    if (r < 0)
+        return r;
+    api_request req = {
+        .op = op,
+        .operation = op->name,
+        .account = key.account,
+        .region = auth.region,
+        .key_id = auth.key_id,
+        .invocation_id = mg_get_header(x->conn, "amz-sdk-invocation-id"),
+        .request_id = x->request_id,
+        .body = body,
+        .body_text = x->w->body,
+        .body_len = x->body_len,
+        .ctx = ctx,
+        .db = x->w->db,
+    };
+    return call(op, &req, rep);
+}
+
+static int on_request(struct mg_connection *conn)
+{
+    int64_t began_us = ob_mono_us();
+    worker *w = mg_get_thread_pointer(conn);
+    exchange x = { .conn = conn, .info = mg_get_request_info(conn), .w = w };
+    ob_uuid id = ob_uuid_new();
+    ob_uuid_format(&id, x.request_id);
+    const char *path = x.info->request_uri ? x.info->request_uri : "";
+    if (strcmp(path, "/healthz") == 0 && strcmp(x.info->request_method, "GET") == 0)
+        return healthz(&x);
+    x.protocol = strcmp(path, "/") == 0 ? API_LOGS : API_BATCH;
+
+    api_reply rep = { 0 };
+    const char *operation = "-";
+    int r = serve(&x, &rep, &operation);
+    if (r < 0 && !rep.code) {
+        ob_warn("request.failed", "{s:s, s:s, s:s}", "requestId", x.request_id, "operation",
+                operation, "error", rep.err.text);
+        api_error_from(&rep, r);
+    }
+    int status = answer(&x, &rep);
+    ob_debug("request.done", "{s:s, s:s, s:i, s:s*, s:I}", "requestId", x.request_id, "operation",
+             operation, "status", status, "code", rep.code, "us",
+             (json_int_t)(ob_mono_us() - began_us));
+    api_reply_done(&rep);
+    return status;
+}
+
+/* ---- threads and connections ----------------------------------------------------------------- */
+
+static void *on_thread(const struct mg_context *mg, int type)
+{
+    if (type != 1) /* not a worker */
+        return NULL;
+    worker *w = ob_calloc(1, sizeof *w);
+    w->server = mg_get_user_data(mg);
+    w->sigv4 = sigv4_new();
+    w->body = ob_calloc(1, BODY_MAX + 1);
+    return w;
+}
+
+static void on_thread_end(const struct mg_context *mg, int type, void *thread)
+{
+    worker *w = thread;
+    if (!w)
+        return;
+    ob_db_free(w->db);
+    sigv4_free(w->sigv4);
+    free(w->body);
+    free(w);
+}
+
+static int on_connection(const struct mg_connection *conn, void **data)
+{
+    http_server *server = mg_get_user_data(mg_get_context(conn));
+    int64_t *since = ob_calloc(1, sizeof *since);
+    *since = ob_mono_ms();
+    *data = since;
+    (void)atomic_fetch_add(&server->connections, 1);
+    return 0;
+}
+
+static void on_connection_end(const struct mg_connection *conn)
+{
+    http_server *server = mg_get_user_data(mg_get_context(conn));
+    int64_t *since = mg_get_user_connection_data(conn);
+    if (!since)
+        return;
+    free(since);
+    mg_set_user_connection_data(conn, NULL);
+    (void)atomic_fetch_sub(&server->connections, 1);
+}
+
+static int on_log(const struct mg_connection *conn, const char *message)
+{
+    ob_debug("http.note", "{s:s}", "text", message);
+    return 1;
+}
+
+int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
+{
+    http_server *server = ob_calloc(1, sizeof *server);
+    server->ctx = ctx;
+    /* Away means 503 within 2 s; what the administrator set stands. */
+    server->conninfo = strstr(ctx->config->pg, "connect_timeout")
+                           ? ob_strdup(ctx->config->pg)
+                           : ob_strf("%s connect_timeout=2", ctx->config->pg);
+    ob_cleanup(ob_freep) char *ports =
+        ob_strf("%s:%lld", ctx->config->listen, (long long)ctx->config->port);
+    ob_cleanup(ob_freep) char *n_threads = ob_strf("%lld", (long long)ctx->config->threads);
+    const char *options[] = { "listening_ports",
+                              ports,
+                              "num_threads",
+                              n_threads,
+                              "enable_keep_alive",
+                              "yes",
+                              "keep_alive_timeout_ms",
+                              "2000",
+                              "request_timeout_ms",
+                              "10000",
+                              "tcp_nodelay",
+                              "1",
+                              "listen_backlog",
+                              "512",
+                              "connection_queue",
+                              "256",
+                              "decode_url",
+                              "no",
+                              NULL };
+    const struct mg_callbacks callbacks = { .begin_request = on_request,
+                                            .log_message = on_log,
+                                            .init_thread = on_thread,
+                                            .exit_thread = on_thread_end,
+                                            .init_connection = on_connection,
+                                            .connection_closed = on_connection_end };
+    (void)mg_init_library(0);
+    char text[256] = "";
+    struct mg_error_data why = { .text = text, .text_buffer_size = sizeof text };
+    struct mg_init_data init = { .callbacks = &callbacks,
+                                 .user_data = server,
+                                 .configuration_options = options };
+    server->mg = mg_start2(&init, &why);
+    if (!server->mg) {
+        http_stop(server);
+        return ob_fail(err, EADDRINUSE, "cannot listen on %s: %s", ports, text);
+    }
+    *ret = server;
+    return 0;
+}
+
+void http_stop(http_server *server)
+{
+    if (!server)
+        return;
+    if (server->mg)
+        mg_stop(server->mg);
+    (void)mg_exit_library();
+    free(server->conninfo);
+    free(server);
+}

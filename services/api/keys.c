@@ -1,0 +1,286 @@
+/* Access keys. Owns the master key and the memory of keys lately used; secrets leave only to the
+ * signature check. Never logs a secret. Invariant: a sealed secret opens only under its own key id
+ * and account, so that rows cannot be exchanged. One lock over the memory; the database is asked
+ * outside of it. */
+#include "keys.h"
+
+#include <openssl/crypto.h>
+#include <openssl/evp.h>
+#include <openssl/hmac.h>
+#include <openssl/rand.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "ob/clock.h"
+
+#define NONCE_LEN 12
+#define TAG_LEN 16
+#define KEEP_MS 5000
+#define KEEP_MAX 4096
+
+typedef struct kept {
+    api_key key;
+    int64_t loaded_ms;
+    UT_hash_handle hh;
+} kept;
+
+struct api_keys {
+    uint8_t master[32];
+    pthread_mutex_t lock; /* over 'kept' */
+    kept *kept;
+};
+
+const ob_db_stmt keys_stmts[] = {
+    { "key_find", "SELECT account, secret FROM access_key WHERE key_id = $1" },
+    { "key_put",
+      "INSERT INTO access_key (key_id, account, secret, created_at_ms) VALUES ($1, $2, $3, $4)"
+      " ON CONFLICT (key_id) DO UPDATE SET account = excluded.account, secret = excluded.secret" },
+    { 0 },
+};
+
+static int hex_digit(char c)
+{
+    if (c >= '0' && c <= '9')
+        return c - '0';
+    if (c >= 'a' && c <= 'f')
+        return c - 'a' + 10;
+    if (c >= 'A' && c <= 'F')
+        return c - 'A' + 10;
+    return -1;
+}
+
+int keys_new(const char *master_key_file, api_keys **ret, ob_error *err)
+{
+    char *hex = NULL;
+    int r = ob_config_read_secret(master_key_file, &hex, err);
+    if (r < 0)
+        return r;
+    api_keys *keys = ob_calloc(1, sizeof *keys);
+    (void)pthread_mutex_init(&keys->lock, NULL);
+    r = strlen(hex) == 64 ? 0 : -EINVAL;
+    for (size_t i = 0; r == 0 && i < 32; i++) {
+        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+        if (high < 0 || low < 0)
+            r = -EINVAL;
+        keys->master[i] = (uint8_t)(high << 4 | (low & 15));
+    }
+    OPENSSL_cleanse(hex, strlen(hex));
+    free(hex);
+    if (r < 0) {
+        keys_free(keys);
+        return ob_fail(err, EINVAL, "%s must hold 64 hexadecimal digits", master_key_file);
+    }
+    *ret = keys;
+    return 0;
+}
+
+void keys_free(api_keys *keys)
+{
+    if (!keys)
+        return;
+    kept *k, *next;
+    HASH_ITER(hh, keys->kept, k, next)
+    {
+        HASH_DEL(keys->kept, k);
+        OPENSSL_cleanse(k, sizeof *k);
+        free(k);
+    }
+    (void)pthread_mutex_destroy(&keys->lock);
+    OPENSSL_cleanse(keys->master, sizeof keys->master);
+    free(keys);
+}
+
+void keys_derive(const api_keys *keys, const char *purpose, uint8_t ret[32])
+{
+    unsigned len = 32;
+    if (!HMAC(EVP_sha256(), keys->master, sizeof keys->master, (const uint8_t *)purpose,
+              strlen(purpose), ret, &len))
+        abort();
+}
+
+static void bound_to(const char *key_id, const char *account, char out[192])
+{
+    (void)snprintf(out, 192, "%s/%s", account, key_id);
+}
+
+int keys_seal(const api_keys *keys,
+              const char *key_id,
+              const char *account,
+              const char *secret,
+              uint8_t *ret,
+              size_t size,
+              size_t *ret_len,
+              ob_error *err)
+{
+    size_t n = strlen(secret);
+    char aad[192];
+    bound_to(key_id, account, aad);
+    if (size < NONCE_LEN + n + TAG_LEN)
+        return ob_fail(err, EINVAL, "the secret of %s is too long", key_id);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int len = 0, rest = 0;
+    bool ok = ctx && RAND_bytes(ret, NONCE_LEN) == 1 &&
+              EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, keys->master, ret) &&
+              EVP_EncryptUpdate(ctx, NULL, &len, (const uint8_t *)aad, (int)strlen(aad)) &&
+              EVP_EncryptUpdate(ctx, ret + NONCE_LEN, &len, (const uint8_t *)secret, (int)n) &&
+              EVP_EncryptFinal_ex(ctx, ret + NONCE_LEN + len, &rest) &&
+              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, ret + NONCE_LEN + n);
+    EVP_CIPHER_CTX_free(ctx);
+    if (!ok)
+        return ob_fail(err, EIO, "cannot encrypt the secret of %s", key_id);
+    *ret_len = NONCE_LEN + n + TAG_LEN;
+    return 0;
+}
+
+int keys_open(const api_keys *keys,
+              const char *key_id,
+              const char *account,
+              const uint8_t *sealed,
+              size_t len,
+              char *ret,
+              size_t size,
+              ob_error *err)
+{
+    if (len < NONCE_LEN + TAG_LEN + 1 || len - NONCE_LEN - TAG_LEN >= size)
+        return ob_fail(err, EBADMSG, "the stored secret of %s is damaged", key_id);
+    size_t n = len - NONCE_LEN - TAG_LEN;
+    char aad[192];
+    bound_to(key_id, account, aad);
+    EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
+    int out = 0, rest = 0;
+    bool ok = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, keys->master, sealed) &&
+              EVP_DecryptUpdate(ctx, NULL, &out, (const uint8_t *)aad, (int)strlen(aad)) &&
+              EVP_DecryptUpdate(ctx, (uint8_t *)ret, &out, sealed + NONCE_LEN, (int)n) &&
+              EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN,
+                                  (void *)(uintptr_t)(sealed + NONCE_LEN + n)) &&
+              EVP_DecryptFinal_ex(ctx, (uint8_t *)ret + out, &rest) == 1;
+    EVP_CIPHER_CTX_free(ctx);
+    if (!ok) {
+        OPENSSL_cleanse(ret, size);
+        return ob_fail(err, EBADMSG, "the stored secret of %s does not open with this master key",
+                       key_id);
+    }
+    ret[n] = '\0';
+    return 0;
+}
+
+static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err)
+{
+    ob_params p = { 0 };
+    ob_param_text(&p, key_id);
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = ob_db_exec(db, "key_find", &p, &res, err);
+    ob_params_done(&p);
+    if (r < 0)
+        return r;
+    if (PQntuples(res) == 0)
+        return ob_fail(err, ENOENT, "no access key %s", key_id);
+    ob_cleanup(ob_freep) void *sealed = NULL;
+    size_t len = 0;
+    r = ob_col_bytes(res, 0, 1, &sealed, &len);
+    if (r < 0)
+        return ob_fail(err, EBADMSG, "the stored secret of %s is damaged", key_id);
+    (void)snprintf(ret->key_id, sizeof ret->key_id, "%s", key_id);
+    (void)snprintf(ret->account, sizeof ret->account, "%s", ob_col(res, 0, 0));
+    return keys_open(keys, key_id, ret->account, sealed, len, ret->secret, sizeof ret->secret, err);
+}
+
+static bool remembered(api_keys *keys, const char *key_id, api_key *ret)
+{
+    kept *k = NULL;
+    (void)pthread_mutex_lock(&keys->lock);
+    HASH_FIND_STR(keys->kept, key_id, k);
+    bool fresh = k && ob_mono_ms() - k->loaded_ms < KEEP_MS;
+    if (fresh)
+        *ret = k->key;
+    (void)pthread_mutex_unlock(&keys->lock);
+    return fresh;
+}
+
+static void remember(api_keys *keys, const api_key *key)
+{
+    kept *k = NULL;
+    (void)pthread_mutex_lock(&keys->lock);
+    HASH_FIND_STR(keys->kept, key->key_id, k);
+    if (!k && HASH_COUNT(keys->kept) < KEEP_MAX) {
+        k = ob_calloc(1, sizeof *k);
+        k->key = *key;
+        HASH_ADD_STR(keys->kept, key.key_id, k);
+    }
+    if (k) {
+        k->key = *key;
+        k->loaded_ms = ob_mono_ms();
+    }
+    (void)pthread_mutex_unlock(&keys->lock);
+}
+
+static void forget(api_keys *keys, const char *key_id)
+{
+    kept *k = NULL;
+    (void)pthread_mutex_lock(&keys->lock);
+    HASH_FIND_STR(keys->kept, key_id, k);
+    if (k) {
+        HASH_DEL(keys->kept, k);
+        OPENSSL_cleanse(k, sizeof *k);
+        free(k);
+    }
+    (void)pthread_mutex_unlock(&keys->lock);
+}
+
+int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err)
+{
+    if (remembered(keys, key_id, ret))
+        return 0;
+    int r = load(keys, db, key_id, ret, err);
+    if (r == 0)
+        remember(keys, ret);
+    else if (r == -ENOENT || r == -EBADMSG)
+        forget(keys, key_id);
+    return r;
+}
+
+int keys_import(api_keys *keys,
+                ob_db *db,
+                const char *path,
+                const char *account,
+                bool *ret_changed,
+                ob_error *err)
+{
+    *ret_changed = false;
+    char *text = NULL;
+    int r = ob_config_read_secret(path, &text, err);
+    if (r < 0)
+        return r;
+    char id[129] = "", secret[129] = "", more[2] = "";
+    int fields = sscanf(text, "%128s %128s %1s", id, secret, more);
+    OPENSSL_cleanse(text, strlen(text));
+    free(text);
+    if (fields != 2)
+        return ob_fail(err, EINVAL, "%s must hold two lines: access key id and secret", path);
+
+    api_key known = { 0 };
+    r = load(keys, db, id, &known, err);
+    bool same = r == 0 && strcmp(known.account, account) == 0 && strcmp(known.secret, secret) == 0;
+    OPENSSL_cleanse(&known, sizeof known);
+    if (same || (r < 0 && r != -ENOENT && r != -EBADMSG)) {
+        OPENSSL_cleanse(secret, sizeof secret);
+        return same ? 0 : r;
+    }
+    uint8_t sealed[NONCE_LEN + sizeof secret + TAG_LEN];
+    size_t len = 0;
+    r = keys_seal(keys, id, account, secret, sealed, sizeof sealed, &len, err);
+    OPENSSL_cleanse(secret, sizeof secret);
+    if (r < 0)
+        return r;
+    ob_params p = { 0 };
+    ob_param_text(&p, id);
+    ob_param_text(&p, account);
+    ob_param_bytes(&p, sealed, len);
+    ob_param_int(&p, ob_wall_ms());
+    r = ob_db_exec(db, "key_put", &p, NULL, err);
+    ob_params_done(&p);
+    *ret_changed = r == 0;
+    return r;
+}

@@ -1,0 +1,91 @@
+/* Applies the numbered migrations of sql/, forward only. Owns table schema_migration. Invariant:
+ * what was applied once never changes; its checksum is compared at each start. Start-up code, one
+ * thread. */
+#include "migrate.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#define LOCK_KEY "7309453"
+
+static void checksum(const char *text, char out[65])
+{
+    uint8_t hash[32];
+    if (!EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL))
+        abort();
+    for (int i = 0; i < 32; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
+}
+
+static int apply(ob_db *db, const migration *m, const char *sum, ob_error *err)
+{
+    int r = ob_db_sql(db, "BEGIN", NULL, NULL, err);
+    if (r == 0)
+        r = ob_db_sql(db, m->sql, NULL, NULL, err);
+    if (r == 0) {
+        ob_params p = { 0 };
+        ob_param_int(&p, m->version);
+        ob_param_text(&p, m->name);
+        ob_param_text(&p, sum);
+        r = ob_db_sql(db,
+                      "INSERT INTO schema_migration (version, name, checksum) VALUES ($1, $2, $3)",
+                      &p, NULL, err);
+        ob_params_done(&p);
+    }
+    if (r == 0)
+        r = ob_db_sql(db, "COMMIT", NULL, NULL, err);
+    if (r < 0) {
+        (void)ob_db_sql(db, "ROLLBACK", NULL, NULL, NULL);
+        ob_error_context(err, "migration %04d_%s", m->version, m->name);
+    }
+    return r;
+}
+
+static int apply_missing(ob_db *db, const migration *all, int *ret_applied, ob_error *err)
+{
+    int r = ob_db_sql(
+        db,
+        "CREATE TABLE IF NOT EXISTS schema_migration (version int PRIMARY KEY, name text NOT NULL,"
+        " checksum text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
+        NULL, NULL, err);
+    if (r < 0)
+        return r;
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    r = ob_db_sql(db, "SELECT version, name, checksum FROM schema_migration ORDER BY version", NULL,
+                  &res, err);
+    if (r < 0)
+        return r;
+    int done = PQntuples(res);
+    for (int i = 0; all[i].version || i < done; i++) {
+        if (!all[i].version)
+            return ob_fail(err, EINVAL,
+                           "the database was made by a newer version: it has migration %s",
+                           ob_col(res, i, 1));
+        char sum[65];
+        checksum(all[i].sql, sum);
+        if (i < done) {
+            if (ob_col_int(res, i, 0, 0) != all[i].version || strcmp(ob_col(res, i, 2), sum) != 0)
+                return ob_fail(err, EINVAL,
+                               "migration %04d_%s in the database differs from this version's",
+                               all[i].version, all[i].name);
+            continue;
+        }
+        r = apply(db, &all[i], sum, err);
+        if (r < 0)
+            return r;
+        (*ret_applied)++;
+    }
+    return 0;
+}
+
+int migrate(ob_db *db, const migration *all, int *ret_applied, ob_error *err)
+{
+    *ret_applied = 0;
+    int r = ob_db_sql(db, "SELECT pg_advisory_lock(" LOCK_KEY ")", NULL, NULL, err);
+    if (r < 0)
+        return r;
+    r = apply_missing(db, all, ret_applied, err);
+    (void)ob_db_sql(db, "SELECT pg_advisory_unlock(" LOCK_KEY ")", NULL, NULL, NULL);
+    return r;
+}

@@ -1,0 +1,40 @@
+/* UpdateJobQueue: only members that are present change; an order is replaced whole. Thread: an HTTP
+ * worker. */
+#include <string.h>
+
+#include "ob/message.h"
+#include "queue.h"
+
+static int update(api_request *req, api_reply *rep, void *arg)
+{
+    api_wanted_queue *q = arg;
+    int r = queue_by_text(req, ob_json_str(req->body, "jobQueue", ""), true, q, rep);
+    if (r < 0)
+        return r;
+    if (q->deleting || !q->has_status || !q->current)
+        return api_client_error(rep, "Cannot update, resource is being modified");
+    const char *state = ob_json_str(req->body, "state", "");
+    if (*state)
+        q->enabled = strcmp(state, "ENABLED") == 0;
+    q->priority = (int)ob_json_int(req->body, "priority", q->priority);
+    const json_t *order = json_object_get(req->body, "computeEnvironmentOrder");
+    if (order) {
+        r = queue_take_order(req, order, q, rep);
+        if (r < 0)
+            return r;
+    }
+    return queue_update(req, q, &rep->err);
+}
+
+int op_update_job_queue(api_request *req, api_reply *rep)
+{
+    ob_cleanup(api_wanted_queue_done) api_wanted_queue q = { 0 };
+    int r = store_tx(req, rep, update, &q);
+    if (r < 0)
+        return r;
+    api_ring_command(req->ctx);
+    char arn[API_ARN_MAX];
+    arn_job_queue(arn, req->region, req->account, q.name);
+    rep->body = json_pack("{s:s, s:s}", "jobQueueName", q.name, "jobQueueArn", arn);
+    return 0;
+}

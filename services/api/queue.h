@@ -1,0 +1,19 @@
+/* Job queues: what their operations have in common. */
+#pragma once
+
+#include "api_store.h"
+
+/* By name or ARN. Errors: -ENOENT, the reply is "<ARN> does not exist". lock: inside store_tx. */
+int queue_by_text(
+    api_request *req, const char *text, bool lock, api_wanted_queue *ret, api_reply *rep);
+
+/* CREATING, UPDATING, VALID, INVALID or DELETING. */
+const char *queue_status_text(const api_wanted_queue *q);
+
+/* Reads a computeEnvironmentOrder into q->ce_ids (in the order in which they are tried) and q->body
+ * (as given, with full ARNs). Locks the environments until the transaction ends, so that none is
+ * deleted meanwhile. Errors: -EINVAL with the reply. Inside store_tx. */
+int queue_take_order(api_request *req, const json_t *order, api_wanted_queue *q, api_reply *rep);
+
+/* JobQueueDetail. *ret is new. */
+json_t *queue_json(const api_request *req, const api_wanted_queue *q);
