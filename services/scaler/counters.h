@@ -1,0 +1,36 @@
+/* Capacity counters and heartbeats in Redis: a view for operators and tools. They carry the
+ * scaler's epoch and a version; absent, older or foreign ones are rebuilt before they are used.
+ * Nothing is decided from them. Loop thread. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ob/error.h"
+
+typedef struct counters counters;
+
+counters *counters_new(const char *address, const char *password);
+void counters_free(counters *c);
+
+/* Leading has begun with this epoch: what is in Redis is older. */
+void counters_begin(counters *c, int64_t epoch);
+/* Must they be written anew, from PostgreSQL? */
+bool counters_lost(const counters *c);
+
+/* Makes the counters equal to 'all': {"ce:<id>": {field: integer or string, ...}, "instance:<id>":
+ * {...}}, in one atomic step; only what changed is sent. rebuild: replaces whatever is there,
+ * unless a later leader wrote it. Errors: -ESTALE (they are not ours any more: counters_lost),
+ * -EPERM (a later leader's), -EIO (away). */
+int counters_write(counters *c, json_t *all, bool rebuild, ob_error *err);
+
+/* Notes that these instances are alive, for ttl_ms. */
+int counters_beat(counters *c, const char *const *ids, size_t n, int64_t ttl_ms, ob_error *err);
+
+typedef struct counters_totals {
+    int64_t provisioned_vcpus, allocated_mcpu, runs;
+    int64_t heartbeats; /* instances heard within their ttl */
+} counters_totals;
+/* Sums over all environments. Errors as counters_write. */
+int counters_sum(counters *c, counters_totals *ret, ob_error *err);

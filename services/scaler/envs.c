@@ -1,0 +1,271 @@
+/* Environments and instances in memory, as PostgreSQL has them. Owns their memory. Never writes to
+ * the database. Loop thread. */
+#include "envs.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/json_fields.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "scaler_store.h"
+
+env *scaler_env(const scaler *s, int64_t id)
+{
+    env *e;
+    HASH_FIND(hh, s->envs, &id, sizeof(id), e);
+    return e;
+}
+
+inst *scaler_inst(const scaler *s, const char *id)
+{
+    inst *in;
+    HASH_FIND_STR(s->insts, id, in);
+    return in;
+}
+
+static void drop_env(scaler *s, env *e)
+{
+    HASH_DEL(s->envs, e);
+    free(e->name);
+    free(e->types);
+    free(e->refused_until_ms);
+    free(e->shapes_json);
+    free(e->shapes);
+    free(e->written_lacking);
+    free(e->written_shapes);
+    free(e);
+}
+
+void envs_drop_inst(scaler *s, inst *in)
+{
+    HASH_DEL(s->insts, in);
+    free(in->type);
+    free(in);
+}
+
+void scaler_forget(scaler *s)
+{
+    env *e, *next_env;
+    inst *in, *next_inst;
+    HASH_ITER(hh, s->envs, e, next_env)
+    drop_env(s, e);
+    HASH_ITER(hh, s->insts, in, next_inst)
+    envs_drop_inst(s, in);
+}
+
+/* ---- What an environment may launch ---- */
+
+static bool allowed(const json_t *entries, const ob_instance_type *type)
+{
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(entries, i,
+                       entry) if (json_is_string(entry) &&
+                                  ob_catalog_entry_has(json_string_value(entry), type)) return true;
+    return false;
+}
+
+/* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus, or of all when none is; each once. */
+static char *shapes_of(const env *e)
+{
+    json_auto_t *shapes = json_array();
+    for (int pass = 0; pass < 2 && json_array_size(shapes) == 0; pass++)
+        for (size_t i = 0; i < e->n_types; i++) {
+            const decide_type *t = &e->types[i];
+            if (pass == 0 && t->vcpus > e->max_vcpus)
+                continue;
+            json_auto_t *shape =
+                json_pack("[i, i, i]", t->usable.mcpu, t->usable.mem_mib, t->usable.gpus);
+            size_t at;
+            const json_t *other;
+            bool known = false;
+            json_array_foreach(shapes, at, other) known = known || json_equal(other, shape);
+            if (!known)
+                (void)json_array_append(shapes, shape);
+        }
+    return json_dumps(shapes, JSON_COMPACT);
+}
+
+static void set_types(scaler *s, env *e, const char *body)
+{
+    json_auto_t *parsed = NULL;
+    ob_error err = { 0 };
+    if (ob_json_parse(body, strlen(body), &parsed, &err) < 0)
+        ob_warn("environment.body", "{s:s, s:s}", "ce", e->name, "text", err.text);
+    const json_t *resources = json_object_get(parsed, "computeResources");
+    const char *strategy = ob_json_str(resources, "allocationStrategy", "BEST_FIT");
+    const json_t *entries = json_object_get(resources, "instanceTypes");
+    size_t n;
+    const ob_instance_type *types = ob_catalog_types(&n);
+    e->may_exceed = strcmp(strategy, "BEST_FIT") != 0;
+    free(e->types);
+    free(e->refused_until_ms);
+    free(e->shapes_json);
+    e->types = ob_calloc(n + 1, sizeof(*e->types));
+    e->refused_until_ms = ob_calloc(n + 1, sizeof(*e->refused_until_ms));
+    e->n_types = 0;
+    e->any_offered = false;
+    for (size_t i = 0; i < n; i++) {
+        if (!allowed(entries, &types[i]))
+            continue;
+        bool offered = s->provider->ops->offers(s->provider, &types[i]);
+        e->any_offered = e->any_offered || offered;
+        e->refused_until_ms[e->n_types] = offered ? 0 : INT64_MAX;
+        e->types[e->n_types++] =
+            (decide_type){ .name = types[i].name,
+                           .vcpus = types[i].vcpus,
+                           .mem_mib = types[i].mem_mib,
+                           .usable = ob_catalog_usable(&types[i]),
+                           .price = e->spot ? types[i].spot : types[i].on_demand };
+    }
+    e->shapes_json = shapes_of(e);
+}
+
+static char *dup_or_null(const char *text)
+{
+    return text ? ob_strdup(text) : NULL;
+}
+
+static void load_env(scaler *s, const PGresult *res, int row)
+{
+    int64_t id = ob_col_int(res, row, ENV_ID, 0), version = ob_col_int(res, row, ENV_VERSION, 0);
+    env *e = scaler_env(s, id);
+    if (!e) {
+        e = ob_calloc(1, sizeof(*e));
+        e->id = id;
+        e->version = -1;
+        HASH_ADD(hh, s->envs, id, sizeof(e->id), e);
+    }
+    e->seen = true;
+    e->deleting = ob_col_bool(res, row, ENV_DELETING);
+    e->enabled = ob_col_bool(res, row, ENV_ENABLED);
+    e->written_version = ob_col_int(res, row, ENV_STATUS_VERSION, -1);
+    e->written_desired = (int32_t)ob_col_int(res, row, ENV_STATUS_DESIRED, 0);
+    free(e->written_lacking);
+    free(e->written_shapes);
+    e->written_lacking = dup_or_null(ob_col(res, row, ENV_STATUS_LACKING));
+    e->written_shapes = dup_or_null(ob_col(res, row, ENV_STATUS_SHAPES));
+    e->written_healthy = ob_col_bool(res, row, ENV_STATUS_HEALTHY);
+    if (e->version == version)
+        return;
+    e->version = version;
+    free(e->name);
+    e->name = ob_strdup(ob_col(res, row, ENV_NAME));
+    e->spot = !strcmp(ob_col(res, row, ENV_RESOURCE_TYPE), "SPOT");
+    e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN, 0);
+    e->max_vcpus = (int32_t)ob_col_int(res, row, ENV_MAX, 0);
+    /* A desiredvCpus that its user has just set is reached once; demand rules from then on. */
+    if (e->written_version != version)
+        e->wanted_vcpus = (int32_t)ob_col_int(res, row, ENV_DESIRED, 0);
+    set_types(s, e, ob_col(res, row, ENV_BODY));
+}
+
+/* ---- Instances ---- */
+
+inst *envs_add_inst(scaler *s,
+                    const char *id,
+                    const env *e,
+                    const ob_instance_type *type,
+                    const char *token_hash,
+                    int64_t now_ms)
+{
+    inst *in = ob_calloc(1, sizeof(*in));
+    (void)snprintf(in->id, sizeof(in->id), "%s", id);
+    (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
+    in->ce_id = e->id;
+    in->type = ob_strdup(type->name);
+    in->vcpus = type->vcpus;
+    in->mem_mib = type->mem_mib;
+    in->size = ob_catalog_usable(type);
+    in->spot = e->spot;
+    in->state = OB_INSTANCE_LAUNCHING;
+    in->since_ms = in->idle_since_ms = now_ms;
+    in->held = -1;
+    HASH_ADD_STR(s->insts, id, in);
+    return in;
+}
+
+static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
+{
+    const char *id = ob_col(res, row, INST_ID);
+    ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INST_STATE, 0);
+    inst *in = scaler_inst(s, id);
+    if (!in) {
+        in = ob_calloc(1, sizeof(*in));
+        (void)snprintf(in->id, sizeof(in->id), "%s", id);
+        in->since_ms = in->idle_since_ms = now_ms;
+        in->held = -1;
+        in->type = ob_strdup(ob_col(res, row, INST_TYPE));
+        in->state = state;
+        HASH_ADD_STR(s->insts, id, in);
+    }
+    if (in->state != state)
+        in->since_ms = now_ms;
+    in->seen = true;
+    in->state = state;
+    in->ce_id = ob_col_int(res, row, INST_CE, 0);
+    in->spot = ob_col_bool(res, row, INST_SPOT);
+    in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INST_MCPU, 0),
+                               .mem_mib = (int32_t)ob_col_int(res, row, INST_MEM, 0),
+                               .gpus = (int32_t)ob_col_int(res, row, INST_GPUS, 0) };
+    in->vcpus = (int32_t)ob_col_int(res, row, INST_VCPUS, 0);
+    const ob_instance_type *type = ob_catalog_find(in->type);
+    in->mem_mib = type ? type->mem_mib : in->size.mem_mib;
+    (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", ob_col(res, row, INST_TOKEN_HASH));
+}
+
+/* At first, use is what PostgreSQL says; later the scheduler tells it, nearer to now. */
+static void load_use(scaler *s, const PGresult *res, int row)
+{
+    inst *in = scaler_inst(s, ob_col(res, row, 0));
+    if (!in)
+        return;
+    in->runs = (int32_t)ob_col_int(res, row, 1, 0);
+    in->used = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, 2, 0),
+                               .mem_mib = (int32_t)ob_col_int(res, row, 3, 0),
+                               .gpus = (int32_t)ob_col_int(res, row, 4, 0) };
+    in->idle_since_ms = 0;
+}
+
+static void forget_unseen(scaler *s)
+{
+    env *e, *next_env;
+    inst *in, *next_inst;
+    HASH_ITER(hh, s->envs, e, next_env)
+    if (!e->seen)
+        drop_env(s, e);
+    HASH_ITER(hh, s->insts, in, next_inst)
+    if (!in->seen)
+        envs_drop_inst(s, in);
+}
+
+int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *envs = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *insts = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *use = NULL;
+    ob_db *db = ob_leader_db(s->leader);
+    int r = store_envs(db, &envs, err);
+    if (r == 0)
+        r = store_instances(db, &insts, err);
+    if (r == 0 && first)
+        r = store_use(db, &use, err);
+    if (r < 0)
+        return r;
+
+    for (env *e = s->envs; e; e = e->hh.next)
+        e->seen = false;
+    for (inst *in = s->insts; in; in = in->hh.next)
+        in->seen = false;
+    for (int i = 0; i < PQntuples(envs); i++)
+        load_env(s, envs, i);
+    for (int i = 0; i < PQntuples(insts); i++)
+        load_inst(s, insts, i, now_ms);
+    for (int i = 0; first && i < PQntuples(use); i++)
+        load_use(s, use, i);
+    forget_unseen(s);
+    s->dirty = true;
+    return 0;
+}

@@ -1,0 +1,17 @@
+/* Environments and instances in memory: loaded from PostgreSQL. */
+#pragma once
+
+#include "scaler.h"
+
+/* Loads all environments, instances and what is placed on them; forgets what is gone. Safe to
+ * repeat at any time. first: leading begins, nothing is known of demand and use yet. */
+int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err);
+
+/* An instance just inserted. Returns it. */
+inst *envs_add_inst(scaler *s,
+                    const char *id,
+                    const env *e,
+                    const ob_instance_type *type,
+                    const char *token_hash,
+                    int64_t now_ms);
+void envs_drop_inst(scaler *s, inst *in);

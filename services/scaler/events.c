@@ -1,0 +1,171 @@
+/* Messages into memory. Owns nothing, commits nothing: handlers note what was said, the loop acts
+ * on it. Every message is a doorbell or a level, so reading one twice changes nothing. Executors'
+ * messages count only with their instance's token. Loop thread. */
+#include "events.h"
+
+#include <string.h>
+
+#include "insts.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+
+static void ignore(scaler *s, const ob_bus_msg *msg, const char *why)
+{
+    if (s->ignored_messages++ == 0)
+        ob_warn("message.ignored", "{s:s, s:s, s:I}", "topic", msg->topic, "text", why, "offset",
+                (json_int_t)msg->offset);
+}
+
+/* ---- batch.executions ---- */
+
+static inst *authentic_inst(scaler *s, const json_t *msg)
+{
+    const char *id = ob_json_str(msg, "instance", "");
+    const char *token = ob_json_str(msg, "token", "");
+    inst *in = scaler_inst(s, id);
+    char hash[65];
+    if (!in || !*token)
+        return NULL;
+    insts_hash_token(token, hash);
+    return strcmp(hash, in->token_hash) ? NULL : in;
+}
+
+static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, const json_t *body)
+{
+    if (!strcmp(type, "probe")) {
+        if (!strcmp(ob_json_str(body, "from", ""), SCALER_NAME))
+            link_seen(&s->link, msg->partition, ob_json_str(body, "nonce", ""), ob_mono_ms());
+        return;
+    }
+    inst *in = authentic_inst(s, body);
+    if (!in) {
+        /* Often one that has just ended. */
+        ob_debug("execution.unknown", "{s:s}", "type", type);
+        return;
+    }
+    in->silent_ms = 0;
+    in->beat = true;
+    if (!strcmp(type, "registered")) {
+        in->registered = true;
+        in->held = (int64_t)json_array_size(json_object_get(body, "held"));
+    } else if (!strcmp(type, "heartbeat")) {
+        in->held = ob_json_int(body, "count", -1);
+    } else if (!strcmp(type, "interrupted")) {
+        in->interrupted = true;
+    } else if (!strcmp(type, "leaving")) {
+        in->ask_now = true;
+    }
+}
+
+/* ---- batch.instances: the scheduler's part ---- */
+
+static void on_drained(scaler *s, const json_t *body)
+{
+    size_t i;
+    const json_t *id;
+    json_array_foreach(json_object_get(body, "instances"), i, id)
+    {
+        inst *in = json_is_string(id) ? scaler_inst(s, json_string_value(id)) : NULL;
+        if (in)
+            in->ask_now = true;
+    }
+}
+
+/* ---- batch.demand ---- */
+
+static ob_resources resources_of(const json_t *obj)
+{
+    return (ob_resources){ .mcpu = (int32_t)ob_json_int(obj, "mcpu", 0),
+                           .mem_mib = (int32_t)ob_json_int(obj, "mem", 0),
+                           .gpus = (int32_t)ob_json_int(obj, "gpus", 0) };
+}
+
+static void take_shapes(env *e, const json_t *shapes)
+{
+    size_t i;
+    const json_t *shape;
+    free(e->shapes);
+    e->shapes = ob_calloc(json_array_size(shapes) + 1, sizeof(*e->shapes));
+    e->n_shapes = 0;
+    json_array_foreach(shapes, i, shape)
+    {
+        decide_shape one = { .need = resources_of(shape), .count = ob_json_int(shape, "count", 1) };
+        /* decide divides by these. */
+        if (one.count > 0 && one.need.mcpu >= 0 && one.need.mem_mib >= 0 && one.need.gpus >= 0)
+            e->shapes[e->n_shapes++] = one;
+    }
+}
+
+static void take_use(scaler *s, const env *e, const json_t *use, int64_t now_ms)
+{
+    inst *in = scaler_inst(s, ob_json_str(use, "id", ""));
+    if (!in || in->ce_id != e->id)
+        return;
+    int32_t runs = (int32_t)ob_json_int(use, "runs", 0);
+    in->used = resources_of(use);
+    if (runs > 0)
+        in->idle_since_ms = 0;
+    else if (in->idle_since_ms == 0)
+        in->idle_since_ms = now_ms;
+    if (runs > 0 || in->runs > 0)
+        in->held = -1; /* until its executor has told again */
+    in->runs = runs;
+}
+
+static void on_demand(scaler *s, int64_t epoch, const json_t *body)
+{
+    env *e = scaler_env(s, ob_json_int(body, "ce", 0));
+    if (epoch < s->scheduler_epoch)
+        return; /* of a scheduler that leads no more */
+    s->scheduler_epoch = epoch;
+    if (!e) {
+        s->inbox_rung = true; /* new, perhaps: look */
+        return;
+    }
+    int64_t now_ms = ob_mono_ms();
+    size_t i;
+    const json_t *use;
+    take_shapes(e, json_object_get(body, "shapes"));
+    json_array_foreach(json_object_get(body, "instances"), i, use) take_use(s, e, use, now_ms);
+    e->demand_at_ms = now_ms;
+    s->dirty = true;
+}
+
+/* ---- All ---- */
+
+void events_on_msg(const ob_bus_msg *msg, void *arg)
+{
+    scaler *s = arg;
+    json_auto_t *body = NULL;
+    const char *type = NULL;
+    int64_t epoch = 0;
+    ob_error err = { 0 };
+    if (ob_message_parse(msg->data, msg->len, &body, &type, &epoch, &err) < 0) {
+        ignore(s, msg, err.text);
+        return;
+    }
+    if (!strcmp(msg->topic, OB_TOPIC_EXECUTIONS))
+        on_execution(s, msg, type, body);
+    else if (!strcmp(msg->topic, OB_TOPIC_DEMAND) && !strcmp(type, "demand"))
+        on_demand(s, epoch, body);
+    else if (!strcmp(msg->topic, OB_TOPIC_COMMANDS) && !strcmp(type, "command"))
+        s->inbox_rung = true;
+    else if (!strcmp(msg->topic, OB_TOPIC_INSTANCES) && !strcmp(type, "drained"))
+        on_drained(s, body);
+    else if (strcmp(msg->topic, OB_TOPIC_INSTANCES) != 0) /* the others there are our own */
+        ignore(s, msg, type);
+}
+
+void events_on_bus(ob_bus_event event, void *arg)
+{
+    scaler *s = arg;
+    /* Without an assignment (standing by) a loss of positions means nothing. */
+    if (event == OB_BUS_REASSIGNED)
+        s->reload_owed = true;
+    ob_info("bus.event", "{s:s}", "event",
+            event == OB_BUS_REASSIGNED ? "reassigned"
+            : event == OB_BUS_DOWN     ? "down"
+                                       : "up");
+}

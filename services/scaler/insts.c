@@ -1,0 +1,378 @@
+/* The life of instances: LAUNCHING, ACTIVE, DRAINING or LOST, TERMINATED. Owns no memory.
+ * Invariants: the row is committed before the provider is asked to launch and before anybody is
+ * told; no provider call inside a transaction; an instance ends only DRAINING or LOST, and with
+ * nothing placed on it. Loop thread. */
+#include "insts.h"
+
+#include <openssl/evp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "envs.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "scaler_store.h"
+
+#define RETRY_MS 1000
+#define REGISTER_MS 60000 /* a LAUNCHING instance that says nothing for so long is given up */
+#define FLUSH_MS 5000     /* a drained instance may still be sending logs for so long */
+#define TOKEN_BYTES 32
+
+#define BIT(state) (1u << (state))
+
+typedef struct id_list {
+    const char **ids;
+    size_t n;
+} id_list;
+
+static void id_list_done(id_list *list)
+{
+    free(list->ids);
+}
+
+static void id_list_add(id_list *list, const char *id)
+{
+    list->ids = ob_realloc(list->ids, (list->n + 1) * sizeof(*list->ids));
+    list->ids[list->n++] = id;
+}
+
+void insts_hash_token(const char *token, char out[65])
+{
+    unsigned char digest[EVP_MAX_MD_SIZE];
+    unsigned int len = 0;
+    if (!EVP_Digest(token, strlen(token), digest, &len, EVP_sha256(), NULL))
+        abort();
+    for (unsigned int i = 0; i < len && i < 32; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
+}
+
+/* The one place where an instance's state changes in memory: after the commit. */
+static void moved(scaler *s, inst *in, ob_instance_state to, const char *reason, int64_t now_ms)
+{
+    ob_info("instance.transition", "{s:s, s:I, s:s, s:s, s:s, s:s*}", "instance", in->id, "ce",
+            (json_int_t)in->ce_id, "type", in->type, "from", ob_instance_state_name(in->state),
+            "to", ob_instance_state_name(to), "reason", reason);
+    in->state = to;
+    in->since_ms = now_ms;
+    in->asked_at_ms = in->drained_at_ms = 0;
+    s->dirty = true;
+}
+
+/* Moves instances, tells the scheduler. What ended is passed to the provider and forgotten. */
+static int advance(scaler *s,
+                   const id_list *list,
+                   unsigned from,
+                   ob_instance_state to,
+                   const char *reason,
+                   ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    if (list->n == 0)
+        return 0;
+    int r = store_advance(s->leader, list->ids, list->n, from, to, reason, &res, err);
+    if (r < 0)
+        return r;
+    int64_t now_ms = ob_mono_ms();
+    ob_cleanup(id_list_done) id_list changed = { 0 };
+    for (int i = 0; i < PQntuples(res); i++) {
+        inst *in = scaler_inst(s, PQgetvalue(res, i, 0));
+        if (!in)
+            continue;
+        moved(s, in, to, reason, now_ms);
+        id_list_add(&changed, PQgetvalue(res, i, 0));
+    }
+    scaler_ring_instances(s, changed.ids, changed.n);
+    for (size_t i = 0; i < changed.n; i++) {
+        inst *in = scaler_inst(s, changed.ids[i]);
+        if (to == OB_INSTANCE_ACTIVE)
+            in->idle_since_ms = in->runs > 0 ? 0 : now_ms;
+        if (to == OB_INSTANCE_LOST || to == OB_INSTANCE_TERMINATED)
+            s->provider->ops->terminate(s->provider, in->id, to == OB_INSTANCE_TERMINATED);
+        if (to == OB_INSTANCE_TERMINATED)
+            envs_drop_inst(s, in);
+    }
+    return 0;
+}
+
+/* ---- Launching ---- */
+
+static void refuse_type(scaler *s, const inst *in, int64_t now_ms)
+{
+    env *e = scaler_env(s, in->ce_id);
+    for (size_t i = 0; e && i < e->n_types; i++)
+        if (!strcmp(e->types[i].name, in->type) && e->refused_until_ms[i] != INT64_MAX)
+            e->refused_until_ms[i] = now_ms + RETRY_MS;
+}
+
+/* Asks the provider. token NULL: the instance has its own. A refusal for lack of room ends the row.
+ */
+static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_error *err)
+{
+    const env *e = scaler_env(s, in->ce_id);
+    const ob_instance_type *type = ob_catalog_find(in->type);
+    ob_error said = { 0 };
+    provider_launch_spec spec = { .id = in->id, .token = token, .type = type, .spot = in->spot };
+    spec.ce_name = e ? e->name : "";
+    int r = type ? s->provider->ops->launch(s->provider, &spec, &said)
+                 : ob_fail(&said, EINVAL, "instance type %s is not in the catalogue", in->type);
+    if (r == 0) {
+        in->launched = true;
+        return 0;
+    }
+    in->retry_at_ms = now_ms + RETRY_MS;
+    ob_warn("instance.launch", "{s:s, s:s, s:s}", "instance", in->id, "type", in->type, "text",
+            said.text);
+    if (r != -ENOSPC || in->state != OB_INSTANCE_LAUNCHING)
+        return 0;
+    refuse_type(s, in, now_ms);
+    return advance(s, &(id_list){ .ids = (const char *[]){ in->id }, .n = 1 },
+                   BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, said.text, err);
+}
+
+int insts_launch(scaler *s,
+                 const decide_launch *launches,
+                 env *const *envs,
+                 size_t n,
+                 int64_t now_ms,
+                 ob_error *err)
+{
+    if (n == 0)
+        return 0;
+    ob_cleanup(ob_freep) store_instance *rows = ob_calloc(n, sizeof(*rows));
+    char(*ids)[OB_INSTANCE_TEXT] = ob_calloc(n, sizeof(*ids));
+    char(*tokens)[2 * TOKEN_BYTES + 1] = ob_calloc(n, sizeof(*tokens));
+    char(*hashes)[65] = ob_calloc(n, sizeof(*hashes));
+    for (size_t i = 0; i < n; i++) {
+        const env *e = envs[launches[i].env];
+        const decide_type *type = launches[i].type;
+        ob_instance_id_new(ids[i]);
+        ob_token_new(tokens[i], TOKEN_BYTES);
+        insts_hash_token(tokens[i], hashes[i]);
+        rows[i] = (store_instance){ .id = ids[i],
+                                    .type = type->name,
+                                    .token_hash = hashes[i],
+                                    .ce_id = e->id,
+                                    .spot = e->spot,
+                                    .size = type->usable,
+                                    .vcpus = type->vcpus };
+    }
+    int r = store_insert(s->leader, rows, n, err);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        inst *in = envs_add_inst(s, ids[i], envs[launches[i].env],
+                                 ob_catalog_find(launches[i].type->name), hashes[i], now_ms);
+        ob_info("instance.transition", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
+                (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
+    }
+    /* Those whose turn does not come, for an error, are retried as any launch without an answer. */
+    for (size_t i = 0; r == 0 && i < n; i++)
+        r = provide(s, scaler_inst(s, ids[i]), tokens[i], now_ms, err);
+    explicit_bzero(tokens, n * sizeof(*tokens));
+    free(ids);
+    free(tokens);
+    free(hashes);
+    return r;
+}
+
+/* A launch without an answer, a directory that is gone: once more, by the same id. What the
+ * provider does not have any more gets a new token. */
+static int relaunch(scaler *s, inst *in, int64_t now_ms, ob_error *err)
+{
+    if (s->provider->ops->has(s->provider, in->id))
+        return provide(s, in, NULL, now_ms, err);
+    char token[2 * TOKEN_BYTES + 1], hash[65];
+    ob_token_new(token, TOKEN_BYTES);
+    insts_hash_token(token, hash);
+    int r = store_retoken(s->leader, in->id, hash, err);
+    if (r == 0) {
+        (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", hash);
+        r = provide(s, in, token, now_ms, err);
+    }
+    explicit_bzero(token, sizeof(token));
+    return r;
+}
+
+static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)
+{
+    inst *in, *next;
+    int r = 0;
+    HASH_ITER(hh, s->insts, in, next)
+    {
+        if (r == 0 && !in->launched && in->state != OB_INSTANCE_LOST && now_ms >= in->retry_at_ms)
+            r = relaunch(s, in, now_ms, err);
+    }
+    return r;
+}
+
+typedef struct unknown_arg {
+    scaler *s;
+    id_list ids;
+} unknown_arg;
+
+static void note_unknown(const char *id, void *arg)
+{
+    unknown_arg *u = arg;
+    const inst *in = scaler_inst(u->s, id);
+    if (!in || in->state == OB_INSTANCE_LOST)
+        id_list_add(&u->ids, ob_strdup(id));
+}
+
+int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err)
+{
+    unknown_arg u = { .s = s };
+    s->provider->ops->list(s->provider, note_unknown, &u);
+    for (size_t i = 0; i < u.ids.n; i++) {
+        ob_info("instance.unknown", "{s:s}", "instance", u.ids.ids[i]);
+        s->provider->ops->terminate(s->provider, u.ids.ids[i], false);
+        free((char *)u.ids.ids[i]);
+    }
+    id_list_done(&u.ids);
+    return relaunch_due(s, now_ms, err);
+}
+
+/* ---- What is due ---- */
+
+static int take_registrations(scaler *s, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    for (inst *in = s->insts; in; in = in->hh.next) {
+        if (in->registered && in->state == OB_INSTANCE_LAUNCHING)
+            id_list_add(&list, in->id);
+        in->registered = false;
+    }
+    int r = advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_ACTIVE, NULL, err);
+    for (size_t i = 0; r < 0 && i < list.n; i++)
+        scaler_inst(s, list.ids[i])->registered = true;
+    return r;
+}
+
+static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    for (inst *in = s->insts; in; in = in->hh.next)
+        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > REGISTER_MS)
+            id_list_add(&list, in->id);
+    return advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
+                   "its executor did not register in time", err);
+}
+
+static int find_lost(scaler *s, int64_t heard_ms, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    for (inst *in = s->insts; in; in = in->hh.next) {
+        if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
+            continue;
+        in->silent_ms += heard_ms;
+        if (in->silent_ms > s->config.lost_after_ms)
+            id_list_add(&list, in->id);
+    }
+    char reason[64];
+    (void)snprintf(reason, sizeof(reason), "silent for %lld ms",
+                   (long long)s->config.lost_after_ms);
+    return advance(s, &list, BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING), OB_INSTANCE_LOST,
+                   reason, err);
+}
+
+static int drain_interrupted(scaler *s, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    for (inst *in = s->insts; in; in = in->hh.next)
+        if (in->interrupted && in->state == OB_INSTANCE_ACTIVE)
+            id_list_add(&list, in->id);
+    return advance(s, &list, BIT(OB_INSTANCE_ACTIVE), OB_INSTANCE_DRAINING,
+                   "Spot interruption notice", err);
+}
+
+int insts_drain(scaler *s, inst *const *which, size_t n, const char *reason, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list active = { 0 };
+    ob_cleanup(id_list_done) id_list launching = { 0 };
+    for (size_t i = 0; i < n; i++)
+        id_list_add(which[i]->state == OB_INSTANCE_ACTIVE ? &active : &launching, which[i]->id);
+    int r = advance(s, &active, BIT(OB_INSTANCE_ACTIVE), OB_INSTANCE_DRAINING, reason, err);
+    if (r == 0)
+        r = advance(s, &launching, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, reason, err);
+    return r;
+}
+
+/* Asks for the end of what is DRAINING or LOST: at once when the scheduler says so, otherwise every
+ * second, until nothing is placed on it. */
+static void ask_ends(scaler *s, id_list *list, int64_t now_ms)
+{
+    ob_cleanup(id_list_done) id_list again = { 0 };
+    for (inst *in = s->insts; in; in = in->hh.next) {
+        if (in->state != OB_INSTANCE_DRAINING && in->state != OB_INSTANCE_LOST)
+            continue;
+        bool due = now_ms - in->asked_at_ms >= RETRY_MS;
+        if (!due && !in->ask_now && !(in->drained_at_ms && in->held == 0))
+            continue;
+        id_list_add(list, in->id);
+        if (due && in->asked_at_ms)
+            id_list_add(&again, in->id);
+        if (due)
+            in->asked_at_ms = now_ms;
+        in->ask_now = false;
+    }
+    scaler_ring_instances(s, again.ids, again.n);
+}
+
+/* Of the empty ones, those whose executor has nothing left to send. */
+static void choose_ends(scaler *s, const PGresult *empty, id_list *list, int64_t now_ms)
+{
+    for (int i = 0; i < PQntuples(empty); i++) {
+        inst *in = scaler_inst(s, PQgetvalue(empty, i, 0));
+        if (!in)
+            continue;
+        if (in->drained_at_ms == 0)
+            in->drained_at_ms = now_ms;
+        if (in->state == OB_INSTANCE_LOST || in->held == 0 || now_ms - in->drained_at_ms > FLUSH_MS)
+            id_list_add(list, in->id);
+    }
+}
+
+static int end_empty(scaler *s, int64_t now_ms, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list asked = { 0 };
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *empty = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
+    ask_ends(s, &asked, now_ms);
+    if (asked.n == 0)
+        return 0;
+    int r = store_empty(ob_leader_db(s->leader), asked.ids, asked.n, &empty, err);
+    if (r < 0)
+        return r;
+    choose_ends(s, empty, &list, now_ms);
+    if (list.n == 0)
+        return 0;
+    r = store_end_empty(s->leader, list.ids, list.n, &ended, err);
+    ob_cleanup(id_list_done) id_list changed = { 0 };
+    for (int i = 0; r == 0 && i < PQntuples(ended); i++)
+        id_list_add(&changed, PQgetvalue(ended, i, 0));
+    scaler_ring_instances(s, changed.ids, changed.n);
+    for (size_t i = 0; i < changed.n; i++) {
+        inst *in = scaler_inst(s, changed.ids[i]);
+        if (!in)
+            continue;
+        bool lost = in->state == OB_INSTANCE_LOST;
+        moved(s, in, OB_INSTANCE_TERMINATED, NULL, now_ms);
+        s->provider->ops->terminate(s->provider, in->id, !lost);
+        envs_drop_inst(s, in);
+    }
+    return r;
+}
+
+int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
+{
+    int r = take_registrations(s, err);
+    if (r == 0)
+        r = drain_interrupted(s, err);
+    if (r == 0)
+        r = find_lost(s, heard_ms, err);
+    if (r == 0)
+        r = give_up_launches(s, now_ms, err);
+    if (r == 0)
+        r = relaunch_due(s, now_ms, err);
+    if (r == 0)
+        r = end_empty(s, now_ms, err);
+    return r;
+}

@@ -1,0 +1,26 @@
+/* The life of instances: each step is a committed row first, then what follows from it. Every step
+ * may be repeated. Functions return 0 or an error of the database; what went wrong is tried again
+ * at the next turn. */
+#pragma once
+
+#include "scaler.h"
+
+/* When leading begins, after envs_load: compares with what the provider has. */
+int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err);
+
+/* Commits and starts what decide asked for. */
+int insts_launch(scaler *s,
+                 const decide_launch *launches,
+                 env *const *envs,
+                 size_t n,
+                 int64_t now_ms,
+                 ob_error *err);
+/* Drains ACTIVE instances; LAUNCHING ones end at once. */
+int insts_drain(scaler *s, inst *const *which, size_t n, const char *reason, ob_error *err);
+
+/* Everything that is due: launches not answered, registrations, silence, ends. 'heard_ms': how much
+ * time has passed in which silence counts. */
+int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err);
+
+/* SHA-256 as hex. */
+void insts_hash_token(const char *token, char out[65]);

@@ -1,0 +1,378 @@
+/* The scaler's loop: tries for leadership; leading, it takes what has arrived, decides, commits,
+ * asks the provider and tells. Invariants: positions in Kafka are resolved before PostgreSQL is
+ * read; the leading connection hears of us every 250 ms; what is lost is made good by sweeps. One
+ * thread. */
+#include "loop.h"
+
+#include <poll.h>
+#include <string.h>
+
+#include "decide.h"
+#include "envs.h"
+#include "events.h"
+#include "insts.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/service.h"
+#include "ob/topics.h"
+#include "scaler_store.h"
+#include "status.h"
+
+#define POLL_MS 200
+#define POLL_MAX 500    /* messages a turn */
+#define SWEEP_MS 1000   /* inbox */
+#define RELOAD_MS 30000 /* everything */
+#define DECIDE_MS 1000  /* at least so often: time makes instances idle */
+#define HEAL_MS 100     /* the provider's own work */
+#define HEALTH_MS 1000
+#define TICK_MAX_MS 500 /* of silence, for one turn: a loop that was stopped has not listened */
+#define PROBE_SILENT_MS 10000
+#define GRACE_MS 5000 /* after the link has come back, silence does not count yet */
+#define DEMAND_OLD_MS 30000
+#define STARVED_MS 2000
+#define MAX_LAUNCHES 64
+
+static const char *const topics[] = { OB_TOPIC_COMMANDS, OB_TOPIC_EXECUTIONS, OB_TOPIC_INSTANCES,
+                                      OB_TOPIC_DEMAND, NULL };
+
+bool scaler_lost_leadership(const scaler *s, int r)
+{
+    return r == LEAD_DEPOSED || r == LEAD_GIVEN_UP ||
+           (r < 0 && (!ob_leader_db(s->leader) || !ob_db_ok(ob_leader_db(s->leader))));
+}
+
+/* ---- Telling ---- */
+
+static void ring(scaler *s, const char *type, json_t *changed)
+{
+    json_auto_t *msg = ob_message_new(type, ob_leader_epoch(s->leader));
+    (void)json_object_set_new(msg, "changed", changed);
+    ob_cleanup(ob_freep) char *text = NULL;
+    size_t len = ob_message_dump(msg, &text);
+    ob_error err = { 0 };
+    if (ob_bus_send(s->bus, OB_TOPIC_INSTANCES, -1, NULL, 0, text, len, NULL, &err) < 0)
+        ob_warn("bus.send", "{s:s, s:s}", "topic", OB_TOPIC_INSTANCES, "text", err.text);
+}
+
+void scaler_ring_instances(scaler *s, const char *const *ids, size_t n)
+{
+    if (n == 0)
+        return;
+    json_t *changed = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(changed, json_string(ids[i]));
+    ring(s, "instances", changed);
+}
+
+void scaler_ring_ces(scaler *s, const int64_t *ids, size_t n)
+{
+    if (n == 0)
+        return;
+    json_t *changed = json_array();
+    for (size_t i = 0; i < n; i++)
+        (void)json_array_append_new(changed, json_integer(ids[i]));
+    ring(s, "ce", changed);
+}
+
+/* ---- Deciding ---- */
+
+static void view_inst(decide_instance *out, const inst *in, int64_t now_ms)
+{
+    *out = (decide_instance){ .vcpus = in->vcpus,
+                              .mem_mib = in->mem_mib,
+                              .size = in->size,
+                              .used = in->used,
+                              .runs = in->runs,
+                              .state = in->state };
+    if (in->state == OB_INSTANCE_ACTIVE && in->idle_since_ms)
+        out->idle_ms = now_ms - in->idle_since_ms;
+}
+
+/* Fills decide's view of an environment. insts: room for its instances; which: those behind the
+ * view. */
+static void view_env(
+    const scaler *s, env *e, decide_env *out, decide_instance *insts, inst **which, int64_t now_ms)
+{
+    int32_t floor = e->min_vcpus;
+    size_t n = 0;
+    for (inst *in = s->insts; in; in = in->hh.next)
+        if (in->ce_id == e->id) {
+            which[n] = in;
+            view_inst(&insts[n++], in, now_ms);
+        }
+    if (e->wanted_vcpus > floor && e->wanted_vcpus <= e->max_vcpus)
+        floor = e->wanted_vcpus;
+    for (size_t i = 0; i < e->n_types; i++)
+        e->types[i].unavailable = e->refused_until_ms[i] > now_ms;
+    /* A scheduler that is away for long says nothing of use: what is idle by then may go. */
+    bool known = e->demand_at_ms > 0 || now_ms - s->led_since_ms > DEMAND_OLD_MS;
+    *out = (decide_env){ .id = e->id,
+                         .enabled = e->enabled,
+                         .deleting = e->deleting,
+                         .may_exceed = e->may_exceed,
+                         .demand_known = known,
+                         .floor_vcpus = floor,
+                         .max_vcpus = e->max_vcpus,
+                         .starved_ms = e->short_since_ms ? now_ms - e->short_since_ms : 0,
+                         .types = e->types,
+                         .n_types = e->n_types,
+                         .shapes = e->shapes,
+                         .n_shapes = e->n_shapes,
+                         .instances = insts,
+                         .n_instances = n };
+}
+
+/* desiredvCpus of a new version counts until it is reached, or cannot be. */
+static void settle_wanted(env *e, const decide_env *view, bool launches)
+{
+    int32_t have = 0;
+    for (size_t i = 0; i < view->n_instances; i++)
+        if (view->instances[i].state <= OB_INSTANCE_ACTIVE)
+            have += view->instances[i].vcpus;
+    if (have >= e->wanted_vcpus || (!launches && !view->lacks_room) || !e->enabled)
+        e->wanted_vcpus = 0;
+}
+
+static void after_decision(env *e, const decide_env *view, bool launches, int64_t now_ms)
+{
+    if (!view->lacks_room)
+        e->short_since_ms = 0;
+    else if (e->short_since_ms == 0)
+        e->short_since_ms = now_ms;
+    if (e->wanted_vcpus > 0)
+        settle_wanted(e, view, launches);
+}
+
+static int drain_decided(scaler *s, const decide_env *view, inst *const *which, ob_error *err)
+{
+    ob_cleanup(ob_freep) inst **drains = ob_calloc(view->n_instances + 1, sizeof(*drains));
+    size_t n = 0;
+    for (size_t i = 0; i < view->n_instances; i++)
+        if (view->instances[i].drain)
+            drains[n++] = which[i];
+    return insts_drain(s, drains, n,
+                       view->deleting ? "its compute environment is deleted" : "not needed", err);
+}
+
+/* Instances whose environment is gone from the table go too. */
+static int drain_orphans(scaler *s, ob_error *err)
+{
+    ob_cleanup(ob_freep) inst **drains = ob_calloc(HASH_COUNT(s->insts) + 1, sizeof(*drains));
+    size_t n = 0;
+    for (inst *in = s->insts; in; in = in->hh.next)
+        if (!scaler_env(s, in->ce_id) && in->state <= OB_INSTANCE_ACTIVE)
+            drains[n++] = in;
+    return insts_drain(s, drains, n, "its compute environment is gone", err);
+}
+
+static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
+{
+    size_t n = HASH_COUNT(s->envs), total = HASH_COUNT(s->insts), at = 0, i = 0;
+    ob_cleanup(ob_freep) decide_env *views = ob_calloc(n + 1, sizeof(*views));
+    ob_cleanup(ob_freep) env **envs = ob_calloc(n + 1, sizeof(env *));
+    ob_cleanup(ob_freep) decide_instance *insts = ob_calloc(total + 1, sizeof(*insts));
+    ob_cleanup(ob_freep) inst **which = ob_calloc(total + 1, sizeof(inst *));
+    decide_launch launches[MAX_LAUNCHES];
+    ob_cleanup(ob_freep) bool *launched = ob_calloc(n + 1, sizeof(*launched));
+
+    s->dirty = false;
+    s->decided_at_ms = now_ms;
+    for (env *e = s->envs; e; e = e->hh.next) {
+        view_env(s, e, &views[i], insts + at, which + at, now_ms);
+        at += views[i].n_instances;
+        envs[i++] = e;
+    }
+    provider_room room = { 0 };
+    s->provider->ops->room(s->provider, &room);
+    decide_host host = { .limited = room.limited,
+                         .vcpus = room.vcpus,
+                         .vcpus_left = room.vcpus_left,
+                         .vcpus_ending = room.vcpus_ending,
+                         .mem_left = room.mem_left,
+                         .mem_ending = room.mem_ending };
+    for (const inst *in = s->insts; in; in = in->hh.next)
+        if (in->state == OB_INSTANCE_DRAINING) {
+            host.vcpus_ending += in->vcpus;
+            host.mem_ending += in->mem_mib;
+        }
+    decide_limits limits = { .idle_ms = s->config.scale_in_idle_ms,
+                             .starved_ms = STARVED_MS,
+                             .max_launches = MAX_LAUNCHES };
+    size_t n_launches = decide(views, n, &host, &limits, launches);
+    for (i = 0; i < n_launches; i++)
+        launched[launches[i].env] = true;
+    for (i = 0; i < n; i++)
+        after_decision(envs[i], &views[i], launched[i], now_ms);
+
+    int r = insts_launch(s, launches, envs, n_launches, now_ms, err);
+    for (i = 0, at = 0; r == 0 && i < n; at += views[i].n_instances, i++)
+        r = drain_decided(s, &views[i], which + at, err);
+    return r < 0 ? r : drain_orphans(s, err);
+}
+
+/* ---- Leading ---- */
+
+/* Time in which silence of executors counts: only while our own probe comes back, and never more
+ * than a turn's worth. */
+static int64_t heard_ms(scaler *s, int64_t now_ms)
+{
+    int64_t passed = now_ms - s->ticked_at_ms, grace = s->config.lost_after_ms / 2;
+    s->ticked_at_ms = now_ms;
+    link_send(&s->link, s->bus, now_ms, s->config.heartbeat_ms);
+    link_update(&s->link, now_ms, 3 * s->config.heartbeat_ms);
+    if (grace > GRACE_MS)
+        grace = GRACE_MS;
+    if (link_good_ms(&s->link, now_ms) <= grace)
+        return 0;
+    return passed < TICK_MAX_MS ? passed : TICK_MAX_MS;
+}
+
+/* A leader that hears nothing lets another try. */
+static int check_rival(scaler *s, int64_t now_ms, ob_error *err)
+{
+    if (link_silent_ms(&s->link, now_ms) < PROBE_SILENT_MS ||
+        now_ms - s->rival_checked_at_ms < 1000)
+        return 0;
+    bool other = false;
+    s->rival_checked_at_ms = now_ms;
+    int r = ob_leader_has_standby(s->leader, &other, err);
+    if (r == 0 && other) {
+        ob_warn("leader.given_up", "{s:s}", "text", "no answer through Kafka for 10 s");
+        return LEAD_GIVEN_UP;
+    }
+    return r;
+}
+
+/* Positions first, then what PostgreSQL says: nothing falls between. */
+static int resolve_positions(scaler *s, ob_error *err)
+{
+    int32_t partitions = 0;
+    int r = ob_bus_make_topics(s->bus, 500, err);
+    if (r == 0)
+        r = ob_bus_assign_end(s->bus, topics, NULL, 500, err);
+    if (r == 0)
+        r = ob_bus_partitions(s->bus, OB_TOPIC_EXECUTIONS, 500, &partitions, err);
+    if (r == 0)
+        link_init(&s->link, ob_mono_ms(), partitions);
+    return r;
+}
+
+static int begin(scaler *s, ob_error *err)
+{
+    int r = store_setup(ob_leader_db(s->leader), err);
+    while (r == 0 && !ob_service_stopping) {
+        ob_error bus_err = { 0 };
+        int b = resolve_positions(s, &bus_err);
+        ob_health_beat();
+        ob_health_set("kafka", true, b == 0, b == 0 ? NULL : bus_err.text);
+        r = ob_leader_keep(s->leader, err);
+        if (b == 0)
+            break;
+        (void)s->provider->ops->tick(s->provider);
+        (void)poll(&(struct pollfd){ .fd = ob_service_stop_fd(), .events = POLLIN }, 1, POLL_MS);
+    }
+    int64_t now_ms = ob_mono_ms();
+    s->led_since_ms = s->ticked_at_ms = s->reloaded_at_ms = now_ms;
+    s->scheduler_epoch = 0;
+    s->inbox_rung = true;
+    s->reload_owed = s->counters_reloaded = false;
+    counters_begin(s->counters, ob_leader_epoch(s->leader));
+    if (r == 0)
+        r = envs_load(s, true, now_ms, err);
+    return r < 0 ? r : insts_reconcile(s, now_ms, err);
+}
+
+/* What is due by now, in the order in which it must happen. */
+static int act(scaler *s, int64_t now_ms, ob_error *err)
+{
+    int r = ob_leader_keep(s->leader, err);
+    if (r == 0)
+        r = check_rival(s, now_ms, err);
+    if (r == 0 && (s->reload_owed || now_ms - s->reloaded_at_ms >= RELOAD_MS)) {
+        r = envs_load(s, false, now_ms, err);
+        s->reload_owed = r < 0;
+        s->reloaded_at_ms = now_ms;
+    }
+    if (r == 0 && (s->inbox_rung || now_ms - s->swept_at_ms >= SWEEP_MS))
+        r = status_sweep_inbox(s, now_ms, err);
+    if (r == 0)
+        r = insts_turn(s, heard_ms(s, now_ms), now_ms, err);
+    if (now_ms - s->healed_at_ms >= HEAL_MS) {
+        s->healed_at_ms = now_ms;
+        s->dirty = s->provider->ops->tick(s->provider) || s->dirty;
+    }
+    s->dirty_counters = s->dirty_counters || s->dirty;
+    if (r == 0 && (s->dirty || now_ms - s->decided_at_ms >= DECIDE_MS))
+        r = decide_now(s, now_ms, err);
+    if (r == 0)
+        r = status_write(s, now_ms, err);
+    status_count(s, now_ms);
+    return r;
+}
+
+static void tell_health(scaler *s, int64_t now_ms)
+{
+    ob_health_beat();
+    if (now_ms - s->health_at_ms < HEALTH_MS)
+        return;
+    s->health_at_ms = now_ms;
+    bool up = ob_bus_is_up(s->bus) && link_silent_ms(&s->link, now_ms) < PROBE_SILENT_MS;
+    ob_health_set("kafka", true, up, up ? NULL : "the scaler's probe does not come back");
+    status_health(s);
+}
+
+/* Leads until leadership ends. Returns why. */
+static int lead(scaler *s)
+{
+    ob_error err = { 0 };
+    int r = begin(s, &err);
+    while (!ob_service_stopping) {
+        if (scaler_lost_leadership(s, r))
+            break;
+        if (r < 0) {
+            /* The round was undone; memory may be ahead of it. */
+            ob_warn("round.failed", "{s:s}", "text", err.text);
+            s->reload_owed = s->inbox_rung = true;
+        }
+        ob_health_set("postgresql", true, r == 0, r == 0 ? NULL : err.text);
+        int wait_ms = s->dirty && r == 0 ? 0 : POLL_MS;
+        (void)ob_bus_poll(s->bus, s->provider->ops->busy(s->provider) ? POLL_MS / 4 : wait_ms,
+                          POLL_MAX);
+        int64_t now_ms = ob_mono_ms();
+        r = act(s, now_ms, &err);
+        tell_health(s, now_ms);
+    }
+    if (r < 0)
+        ob_warn("leader.lost", "{s:I, s:s}", "epoch", (json_int_t)ob_leader_epoch(s->leader),
+                "text", err.text);
+    return r;
+}
+
+int loop_run(scaler *s)
+{
+    int r = 0;
+    while (!ob_service_stopping && r != LEAD_DEPOSED) {
+        ob_error err = { 0 };
+        r = ob_leader_try(s->leader, &err);
+        ob_health_beat();
+        ob_health_leader(r == 1);
+        ob_health_set("postgresql", true, r >= 0, r >= 0 ? NULL : err.text);
+        if (r == 1) {
+            ob_info("leader.elected", "{s:I}", "epoch", (json_int_t)ob_leader_epoch(s->leader));
+            r = lead(s);
+            ob_bus_unassign(s->bus);
+            ob_leader_drop(s->leader);
+            ob_health_leader(false);
+            scaler_forget(s);
+        } else {
+            (void)ob_bus_poll(s->bus, 0, POLL_MAX);
+            ob_health_set("kafka", true, ob_bus_is_up(s->bus), NULL);
+        }
+        int pause_ms = r == LEAD_GIVEN_UP ? 10 * OB_LEADER_TRY_MS : OB_LEADER_TRY_MS;
+        if (!ob_service_stopping && r != LEAD_DEPOSED)
+            (void)poll(&(struct pollfd){ .fd = ob_service_stop_fd(), .events = POLLIN }, 1,
+                       pause_ms);
+    }
+    return r == LEAD_DEPOSED ? r : 0;
+}

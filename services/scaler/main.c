@@ -1,0 +1,144 @@
+/* openbatch-scaler: makes its parts, runs the loop, takes them apart. Owns all of them. Main
+ * thread. */
+#include <libgen.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "events.h"
+#include "loop.h"
+#include "ob/log.h"
+#include "ob/service.h"
+#include "scaler_store.h"
+
+#define FIELD(member) offsetof(scaler_config, member)
+static const ob_config_field fields[] = {
+    { "OPENBATCH_PG", OB_CONFIG_STRING, FIELD(pg), OB_CONFIG_PG_DEFAULT,
+      "PostgreSQL, as libpq's connection string" },
+    { "OPENBATCH_REDIS", OB_CONFIG_STRING, FIELD(redis), "${OPENBATCH_RUN_DIR}/redis.sock",
+      "Redis: path of a unix socket, or host:port" },
+    { "OPENBATCH_REDIS_PASSWORD_FILE", OB_CONFIG_PATH, FIELD(redis_password_file), "",
+      "file with Redis's password; empty: none" },
+    { "OPENBATCH_PROVIDER", OB_CONFIG_STRING, FIELD(provider), "local",
+      "where instances come from: local (executors on this host)" },
+    { "OPENBATCH_LOCAL_VCPUS", OB_CONFIG_INT, FIELD(local_vcpus), "0",
+      "nominal vCPUs of the local provider; 0: four times the host's cores", 0, 1000000 },
+    { "OPENBATCH_LOCAL_MEMORY_MIB", OB_CONFIG_INT, FIELD(local_memory_mib), "0",
+      "nominal memory of the local provider; 0: twice the host's, at least 16 GiB", 0, 1 << 30 },
+    { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
+      "path of openbatch-executor; empty: next to openbatch-scaler" },
+    { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "",
+      "another catalogue of instance types; empty: the one compiled in" },
+    { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
+      "an instance idle for so long is given back", 0, 86400000 },
+    { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000", "executors' heartbeat",
+      50, 60000 },
+    { "OPENBATCH_LOST_AFTER_MS", OB_CONFIG_INT, FIELD(lost_after_ms), "30000",
+      "silence after which an instance is lost", 500, 86400000 },
+    { 0 },
+};
+
+/* In the scaler's own directory, or where a build directory has it. */
+static char *default_executor(void)
+{
+    char self[PATH_MAX], path[2 * PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    const char *dir = dirname(self);
+    (void)snprintf(path, sizeof(path), "%s/openbatch-executor", dir);
+    if (access(path, X_OK) < 0)
+        (void)snprintf(path, sizeof(path), "%s/../executor/openbatch-executor", dir);
+    char *real = realpath(path, NULL);
+    return real ? real : ob_strdup(path);
+}
+
+static int make_provider(scaler *s, ob_error *err)
+{
+    const scaler_config *c = &s->config;
+    if (strcmp(c->provider, "local") != 0)
+        return ob_fail(err, EINVAL, "OPENBATCH_PROVIDER must be local, not \"%s\"", c->provider);
+    ob_cleanup(ob_freep) char *executor =
+        *c->executor ? ob_strdup(c->executor) : default_executor();
+    ob_cleanup(ob_freep) char *password =
+        ob_strf("%s/secrets/kafka-executor.password", c->common.home);
+    provider_local_config local = { .home = c->common.home,
+                                    .run_dir = c->common.run_dir,
+                                    .executor = executor,
+                                    .vcpus = (int32_t)c->local_vcpus,
+                                    .mem_mib = c->local_memory_mib };
+    if (*c->common.kafka_user)
+        local.kafka_password_file = password;
+    return provider_local_new(&local, &s->provider, err);
+}
+
+static int read_secret(const char *path, char **ret, ob_error *err)
+{
+    return *path ? ob_config_read_secret(path, ret, err) : 0;
+}
+
+static int start(scaler *s, ob_error *err)
+{
+    const scaler_config *c = &s->config;
+    ob_cleanup(ob_freep) char *kafka_password = NULL;
+    ob_cleanup(ob_freep) char *redis_password = NULL;
+    int r = ob_service_init(SCALER_NAME, c->common.log_level, err);
+    if (r == 0 && *c->instance_types)
+        r = ob_catalog_load(c->instance_types, err);
+    if (r == 0)
+        r = read_secret(c->common.kafka_password_file, &kafka_password, err);
+    if (r == 0)
+        r = read_secret(c->redis_password_file, &redis_password, err);
+    if (r == 0)
+        r = make_provider(s, err);
+    ob_bus_config bus = { .servers = c->common.kafka,
+                          .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
+                          .password = kafka_password,
+                          .client_id = "openbatch-scaler",
+                          .partitions = (int32_t)c->common.kafka_partitions,
+                          .on_msg = events_on_msg,
+                          .on_event = events_on_bus,
+                          .arg = s };
+    if (r == 0)
+        r = ob_bus_new(&bus, &s->bus, err);
+    if (r < 0)
+        return r;
+    s->counters = counters_new(c->redis, redis_password);
+    s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_statements);
+    return ob_health_start(c->common.run_dir, SCALER_NAME, err);
+}
+
+static void stop(scaler *s)
+{
+    ob_health_stop();
+    scaler_forget(s);
+    ob_leader_free(s->leader);
+    ob_bus_free(s->bus);
+    counters_free(s->counters);
+    if (s->provider)
+        s->provider->ops->free(s->provider);
+    free(s->inbox);
+    ob_config_done(&s->config, fields, true);
+}
+
+int main(int argc, char **argv)
+{
+    static scaler s;
+    ob_error err = { 0 };
+    int code = 0;
+    if (ob_config_cli(argc, argv, "openbatch-scaler", &s.config, fields, true, &code))
+        return code;
+    int r = ob_config_load(&s.config, fields, true, &err);
+    if (r == 0)
+        r = start(&s, &err);
+    if (r == 0) {
+        ob_info("service.started", NULL);
+        r = loop_run(&s);
+        ob_info("service.stopped", NULL);
+    } else {
+        ob_log_init(SCALER_NAME, OB_LOG_INFO);
+        ob_errlog("service.failed", "{s:s}", "text", err.text);
+    }
+    stop(&s);
+    return r == 0 ? 0 : 1;
+}

@@ -1,0 +1,350 @@
+/* The local provider: each instance is an executor on this host under a runsv of its own, posing as
+ * an instance of its type. Owns the list of what it has; the directories are the truth, so another
+ * process finds them again. Invariants: nominal sizes stay within the configured capacity; what
+ * ends leaves no process and no container, and only then its directory goes. Loop thread. */
+#include <dirent.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <sys/utsname.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include <uthash.h>
+
+#include "local_dir.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+
+#define HEAL_MS 2000
+#define GRACE_MS 10000 /* for an executor to leave by itself */
+#define KILL_MS 2000
+#define PURGE_MS 30000
+#define PURGE_AGAIN_MS 2000
+#define PRUNE_EVERY 20
+#define MEMORY_MIN_MIB (16 * 1024)
+
+typedef enum phase {
+    PHASE_RUNNING,
+    PHASE_STOPPING, /* the executor is to go */
+    PHASE_PURGING,  /* its containers are to go; it takes no room any more */
+} phase;
+
+typedef struct local_inst {
+    char id[OB_INSTANCE_TEXT];
+    int32_t vcpus, mem_mib;
+    phase phase;
+    bool killed;
+    int64_t checked_at_ms, deadline_ms;
+    pid_t purge; /* 0: none runs */
+    UT_hash_handle hh;
+} local_inst;
+
+typedef struct local {
+    provider base; /* first */
+    provider_local_config config;
+    char *home, *run_dir, *executor, *kafka_password_file;
+    ob_arch arch;
+    local_inst *insts;
+    int removed;
+} local;
+
+static local_inst *find(const local *l, const char *id)
+{
+    local_inst *in;
+    HASH_FIND_STR(l->insts, id, in);
+    return in;
+}
+
+static local_inst *add(local *l, const char *id, const ob_instance_type *type)
+{
+    local_inst *in = ob_calloc(1, sizeof(*in));
+    (void)snprintf(in->id, sizeof(in->id), "%s", id);
+    in->vcpus = type ? type->vcpus : 0;
+    in->mem_mib = type ? type->mem_mib : 0;
+    HASH_ADD_STR(l->insts, id, in);
+    return in;
+}
+
+static void local_room(provider *p, provider_room *ret)
+{
+    const local *l = (const local *)p;
+    *ret = (provider_room){ .limited = true,
+                            .vcpus = l->config.vcpus,
+                            .vcpus_left = l->config.vcpus,
+                            .mem_mib = l->config.mem_mib,
+                            .mem_left = l->config.mem_mib };
+    for (const local_inst *in = l->insts; in; in = in->hh.next) {
+        if (in->phase == PHASE_PURGING)
+            continue;
+        ret->vcpus_left -= in->vcpus;
+        ret->mem_left -= in->mem_mib;
+        if (in->phase == PHASE_STOPPING) {
+            ret->vcpus_ending += in->vcpus;
+            ret->mem_ending += in->mem_mib;
+        }
+    }
+}
+
+static void local_lacking(provider *p, char *out, size_t size)
+{
+    provider_room room;
+    local_room(p, &room);
+    (void)snprintf(out, size,
+                   "InsufficientInstanceCapacity: the local provider has %d of %d vCPUs and %lld "
+                   "of %lld MiB left",
+                   room.vcpus_left > 0 ? room.vcpus_left : 0, room.vcpus,
+                   room.mem_left > 0 ? (long long)room.mem_left : 0LL, (long long)room.mem_mib);
+}
+
+static bool local_offers(provider *p, const ob_instance_type *type)
+{
+    return type->arch == ((const local *)p)->arch;
+}
+
+/* Sees to it that a runsv watches over a running instance. An executor that lost its own keeps the
+ * directory's lock; it is asked to go, the next one adopts its containers. */
+static int supervise(local *l, local_inst *in, int64_t now_ms, ob_error *err)
+{
+    in->checked_at_ms = now_ms;
+    if (local_dir_supervised(l->home, in->id))
+        return 0;
+    (void)local_dir_signal_strays(l->home, in->id, SIGTERM);
+    return local_dir_supervise(l->home, in->id, err);
+}
+
+static int local_launch(provider *p, const provider_launch_spec *spec, ob_error *err)
+{
+    local *l = (local *)p;
+    local_inst *in = find(l, spec->id);
+    if (in && in->phase != PHASE_RUNNING)
+        return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
+    if (!local_offers(p, spec->type))
+        return ob_fail(err, ENOSPC,
+                       "InsufficientInstanceCapacity: the local provider has no host of the "
+                       "architecture of %s",
+                       spec->type->name);
+    if (access(l->executor, X_OK) < 0)
+        return ob_fail_retry(err, ENOENT, "%s: %s", l->executor, strerror(errno));
+    if (!in) {
+        provider_room room;
+        local_room(p, &room);
+        if (room.vcpus_left < spec->type->vcpus || room.mem_left < spec->type->mem_mib) {
+            char text[256];
+            local_lacking(p, text, sizeof(text));
+            return ob_fail(err, ENOSPC, "%s", text);
+        }
+        in = add(l, spec->id, spec->type);
+    }
+    int r = local_dir_write(&l->config, spec, err);
+    return r < 0 ? r : supervise(l, in, ob_mono_ms(), err);
+}
+
+static void local_terminate(provider *p, const char *id, bool graceful)
+{
+    local *l = (local *)p;
+    int64_t now_ms = ob_mono_ms();
+    local_inst *in = find(l, id);
+    if (!in && !local_dir_alive(l->home, id))
+        return;
+    if (!in)
+        in = add(l, id, NULL);
+    if (in->phase == PHASE_RUNNING) {
+        in->phase = PHASE_STOPPING;
+        in->deadline_ms = now_ms + (graceful ? GRACE_MS : KILL_MS);
+        in->killed = !graceful;
+        local_dir_control(l->home, id, graceful ? "x" : "xk");
+        ob_info("provider.stop", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
+    } else if (in->phase == PHASE_STOPPING && !graceful && !in->killed) {
+        in->deadline_ms = now_ms; /* the next tick kills */
+    }
+}
+
+static bool local_has(provider *p, const char *id)
+{
+    const local *l = (const local *)p;
+    return find(l, id) && local_dir_complete(l->home, id);
+}
+
+static void local_list(provider *p, void (*fn)(const char *id, void *arg), void *arg)
+{
+    local *l = (local *)p;
+    for (const local_inst *in = l->insts; in; in = in->hh.next)
+        if (in->phase == PHASE_RUNNING)
+            fn(in->id, arg);
+}
+
+/* ---- Ending ---- */
+
+/* Returns true when nothing of it runs any more. */
+static bool stopped(local *l, local_inst *in, int64_t now_ms)
+{
+    if (local_dir_supervised(l->home, in->id)) {
+        if (now_ms < in->deadline_ms)
+            return false;
+        /* Late: killed, again and again, until its runsv has gone. */
+        in->killed = true;
+        in->deadline_ms = now_ms + KILL_MS;
+        local_dir_control(l->home, in->id, "xk");
+        return false;
+    }
+    return local_dir_signal_strays(l->home, in->id, SIGKILL) == 0;
+}
+
+/* Runs purges until one succeeds. Returns true then. */
+static bool purged(local *l, local_inst *in, int64_t now_ms)
+{
+    ob_error err = { 0 };
+    int status = 0;
+    if (in->purge == 0) {
+        if (now_ms < in->deadline_ms)
+            return false;
+        pid_t pid = local_dir_purge(&l->config, in->id, &err);
+        if (pid == 0)
+            return true;
+        in->purge = pid > 0 ? pid : 0;
+        in->deadline_ms = now_ms + (pid > 0 ? PURGE_MS : PURGE_AGAIN_MS);
+        if (pid < 0)
+            ob_warn("provider.purge", "{s:s, s:s}", "instance", in->id, "text", err.text);
+        return false;
+    }
+    pid_t ended = waitpid(in->purge, &status, WNOHANG);
+    if (ended == 0) {
+        if (now_ms > in->deadline_ms)
+            (void)kill(in->purge, SIGKILL);
+        return false;
+    }
+    in->purge = 0;
+    if (ended > 0 && status == 0)
+        return true;
+    ob_warn("provider.purge", "{s:s, s:i}", "instance", in->id, "status", status);
+    in->deadline_ms = now_ms + PURGE_AGAIN_MS;
+    return false;
+}
+
+static bool tick_one(local *l, local_inst *in, int64_t now_ms)
+{
+    ob_error err = { 0 };
+    switch (in->phase) {
+    case PHASE_RUNNING:
+        if (now_ms - in->checked_at_ms >= HEAL_MS && local_dir_complete(l->home, in->id) &&
+            supervise(l, in, now_ms, &err) < 0)
+            ob_warn("provider.heal", "{s:s, s:s}", "instance", in->id, "text", err.text);
+        return false;
+    case PHASE_STOPPING:
+        if (!stopped(l, in, now_ms))
+            return false;
+        in->phase = PHASE_PURGING;
+        in->deadline_ms = 0;
+        (void)purged(l, in, now_ms);
+        return true;
+    case PHASE_PURGING:
+        if (!purged(l, in, now_ms))
+            return false;
+        local_dir_remove(l->home, in->id);
+        ob_info("provider.removed", "{s:s}", "instance", in->id);
+        HASH_DEL(l->insts, in);
+        free(in);
+        if (l->removed++ % PRUNE_EVERY == 0)
+            local_dir_prune(l->home);
+        return false;
+    }
+    return false;
+}
+
+static bool local_tick(provider *p)
+{
+    local *l = (local *)p;
+    local_inst *in, *next;
+    int64_t now_ms = ob_mono_ms();
+    bool freed = false;
+    HASH_ITER(hh, l->insts, in, next)
+    freed = tick_one(l, in, now_ms) || freed;
+    return freed;
+}
+
+static bool local_busy(const provider *p)
+{
+    const local *l = (const local *)p;
+    for (const local_inst *in = l->insts; in; in = in->hh.next)
+        if (in->phase != PHASE_RUNNING)
+            return true;
+    return false;
+}
+
+static void local_free(provider *p)
+{
+    local *l = (local *)p;
+    local_inst *in, *next;
+    HASH_ITER(hh, l->insts, in, next)
+    {
+        HASH_DEL(l->insts, in);
+        free(in);
+    }
+    free(l->home);
+    free(l->run_dir);
+    free(l->executor);
+    free(l->kafka_password_file);
+    free(l);
+}
+
+static const provider_ops local_ops = { .launch = local_launch,
+                                        .terminate = local_terminate,
+                                        .has = local_has,
+                                        .list = local_list,
+                                        .tick = local_tick,
+                                        .busy = local_busy,
+                                        .room = local_room,
+                                        .offers = local_offers,
+                                        .lacking = local_lacking,
+                                        .free = local_free };
+
+/* Finds what an earlier process left. */
+static void scan(local *l)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/instances", l->home);
+    DIR *dir = opendir(path);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        char type[64] = "";
+        if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
+            !local_dir_alive(l->home, e->d_name))
+            continue;
+        (void)local_dir_type(l->home, e->d_name, type, sizeof(type));
+        (void)add(l, e->d_name, ob_catalog_find(type));
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
+int provider_local_new(const provider_local_config *config, provider **ret, ob_error *err)
+{
+    struct sysinfo info;
+    struct utsname host;
+    if (sysinfo(&info) < 0 || uname(&host) < 0)
+        return ob_fail(err, errno, "sysinfo: %s", strerror(errno));
+    local *l = ob_calloc(1, sizeof(*l));
+    l->base.ops = &local_ops;
+    l->home = ob_strdup(config->home);
+    l->run_dir = ob_strdup(config->run_dir);
+    l->executor = ob_strdup(config->executor);
+    if (config->kafka_password_file)
+        l->kafka_password_file = ob_strdup(config->kafka_password_file);
+    l->config = (provider_local_config){ .home = l->home,
+                                         .run_dir = l->run_dir,
+                                         .executor = l->executor,
+                                         .vcpus = config->vcpus,
+                                         .mem_mib = config->mem_mib,
+                                         .kafka_password_file = l->kafka_password_file };
+    if (l->config.vcpus == 0)
+        l->config.vcpus = (int32_t)(4 * sysconf(_SC_NPROCESSORS_ONLN));
+    if (l->config.mem_mib == 0) {
+        l->config.mem_mib = (int64_t)(2 * (info.totalram / 1024 * info.mem_unit / 1024));
+        if (l->config.mem_mib < MEMORY_MIN_MIB)
+            l->config.mem_mib = MEMORY_MIN_MIB;
+    }
+    bool arm = !strcmp(host.machine, "aarch64") || !strcmp(host.machine, "arm64");
+    l->arch = arm ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
+    scan(l);
+    *ret = &l->base;
+    return 0;
+}

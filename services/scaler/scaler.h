@@ -1,0 +1,136 @@
+/* What the scaler's files share: configuration and the state in memory. All of it belongs to the
+ * loop thread. The truth is PostgreSQL; this is what is known of it, loaded when leading begins. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "counters.h"
+#include "decide.h"
+#include "link.h"
+#include "ob/bus.h"
+#include "ob/catalog.h"
+#include "ob/config.h"
+#include "ob/id.h"
+#include "ob/leader.h"
+#include "provider.h"
+
+#define SCALER_NAME "scaler"
+
+typedef struct scaler_config {
+    ob_config_common common;
+    char *pg;
+    char *redis;
+    char *redis_password_file;
+    char *provider;
+    int64_t local_vcpus, local_memory_mib; /* 0: by this host's size */
+    char *executor;
+    char *instance_types;
+    int64_t scale_in_idle_ms, heartbeat_ms, lost_after_ms;
+} scaler_config;
+
+/* A compute environment: what its user wants, and its last demand. */
+typedef struct env {
+    int64_t id;
+    char *name;
+    int64_t version;
+    bool enabled, deleting, spot, may_exceed;
+    int32_t min_vcpus, max_vcpus;
+    int32_t wanted_vcpus; /* desiredvCpus of a new version until reached once, else 0 */
+    decide_type *types;   /* allowed, sorted by name; from decide's view */
+    size_t n_types;
+    int64_t *refused_until_ms; /* of each type: the provider had none; INT64_MAX: never has */
+    bool any_offered;          /* the provider could launch at least one of them */
+    char *shapes_json;         /* for ce_status */
+
+    decide_shape *shapes; /* work that waits: the last demand */
+    size_t n_shapes;
+    int64_t demand_at_ms;   /* 0: none was read since leading began */
+    int64_t short_since_ms; /* lacks the provider's room since; 0: it does not */
+
+    /* ce_status as last written; version -1: no row. */
+    int64_t written_version;
+    int32_t written_desired;
+    char *written_lacking, *written_shapes;
+    bool written_healthy;
+
+    bool seen; /* by the reload under way */
+    UT_hash_handle hh;
+} env;
+
+/* An instance that has not ended. */
+typedef struct inst {
+    char id[OB_INSTANCE_TEXT];
+    int64_t ce_id;
+    char *type;
+    int32_t vcpus, mem_mib; /* nominal */
+    ob_resources size;
+    bool spot;
+    ob_instance_state state;
+    char token_hash[65];
+    int64_t since_ms; /* in this state, as far as this process knows */
+
+    bool launched;       /* the provider has answered the launch */
+    int64_t retry_at_ms; /* the provider is asked again not before */
+
+    /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */
+    ob_resources used;
+    int32_t runs;
+    int64_t idle_since_ms; /* 0: it has runs */
+
+    int64_t silent_ms;     /* heard nothing for so long while the link was good */
+    int64_t held;          /* runs that its executor holds, by its last heartbeat; -1: unknown */
+    int64_t drained_at_ms; /* DRAINING: no placement was left then; 0: not yet */
+    int64_t asked_at_ms;   /* DRAINING, LOST: when the end was tried last */
+    bool registered;       /* to become ACTIVE in the next transaction */
+    bool ask_now;          /* the scheduler says it is drained */
+    bool interrupted;      /* a Spot notice came */
+    bool beat;             /* heard since heartbeats were last noted in Redis */
+
+    bool seen; /* by the reload under way */
+    UT_hash_handle hh;
+} inst;
+
+typedef struct scaler {
+    scaler_config config;
+    ob_bus *bus;
+    ob_leader *leader;
+    provider *provider;
+    counters *counters;
+    probe_link link;
+
+    env *envs;
+    inst *insts;
+    int64_t scheduler_epoch; /* the highest seen */
+    bool inbox_rung;         /* look into the inbox now */
+    bool reload_owed;        /* positions were lost: look at everything */
+    bool dirty;              /* something decide looks at has changed */
+    bool dirty_counters;     /* Redis is behind memory */
+    bool counters_reloaded;  /* a reload for lost counters was asked for */
+    int64_t *inbox;          /* rows acted on, to be deleted with the next status */
+    size_t n_inbox;
+    uint64_t ignored_messages;
+
+    /* Monotonic times of what is periodic. */
+    int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms, health_at_ms, ticked_at_ms;
+    int64_t counted_at_ms, led_since_ms;
+    int64_t rival_checked_at_ms;
+} scaler;
+
+/* Why leading ends, beside errors of the database: */
+#define LEAD_DEPOSED (-ESTALE)     /* another has led since: exit */
+#define LEAD_GIVEN_UP (-ECANCELED) /* given up by itself: let another have it */
+
+/* An error after which the connection, and with it leadership, is gone. */
+bool scaler_lost_leadership(const scaler *s, int r);
+
+env *scaler_env(const scaler *s, int64_t id);
+inst *scaler_inst(const scaler *s, const char *id);
+void scaler_forget(scaler *s); /* all that was loaded */
+
+/* Tells who listens on batch.instances: kind "instances" or "ce". Lost messages are made good by
+ * their readers' sweeps. */
+void scaler_ring_instances(scaler *s, const char *const *ids, size_t n);
+void scaler_ring_ces(scaler *s, const int64_t *ids, size_t n);

@@ -1,0 +1,229 @@
+/* Every SQL statement of the scaler. Holds no state. Invariant: writes go behind the leader's
+ * fence, one short transaction each, instance rows in id order. Loop thread. */
+#include "scaler_store.h"
+
+#include <string.h>
+
+#define COMMIT_TIMEOUT_MS 5000
+#define HEALTHY "ComputeEnvironment Healthy"
+
+/* The rows of an UPDATE are locked in id order first: the scheduler locks them in that order too.
+ */
+#define ADVANCE(which)                                                                             \
+    "UPDATE instance i SET state = $2::int, reason = coalesce($3, i.reason),"                      \
+    " active_at = CASE WHEN $2::int = 1 THEN now() ELSE i.active_at END,"                          \
+    " ended_at = CASE WHEN $2::int = 4 THEN now() ELSE i.ended_at END"                             \
+    " FROM (SELECT id FROM instance WHERE id = ANY ($1::text[]) AND " which                        \
+    " ORDER BY id FOR UPDATE) l WHERE i.id = l.id RETURNING i.id"
+
+const ob_db_stmt scaler_statements[] = {
+    { "envs",
+      "SELECT e.id, e.name, e.version, e.enabled, e.deleting, e.resource_type, e.min_vcpus,"
+      " e.max_vcpus, e.desired_vcpus, e.body, s.version, s.desired_vcpus, s.lacking, s.shapes,"
+      " s.valid AND s.reason = '" HEALTHY "'"
+      " FROM compute_environment e LEFT JOIN ce_status s ON s.ce_id = e.id"
+      " WHERE upper(e.type) = 'MANAGED' AND (NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS"
+      " (SELECT 1 FROM instance i WHERE i.ce_id = e.id AND i.state < 4)) ORDER BY e.id" },
+    { "insts", "SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash"
+               " FROM instance WHERE state < 4 ORDER BY id" },
+    { "use",
+      "SELECT p.instance_id, count(*), sum(j.mcpu), sum(j.mem_mib), sum(j.gpus) FROM placement p"
+      " JOIN job j ON j.id = p.job_id GROUP BY p.instance_id" },
+    { "inbox", "SELECT seq, ref FROM inbox WHERE consumer = 2 ORDER BY seq LIMIT 1000" },
+    { "empty", "SELECT id FROM unnest($1::text[]) AS m(id)"
+               " WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.instance_id = m.id)" },
+
+    { "status_put",
+      "INSERT INTO ce_status (ce_id, version, valid, reason, desired_vcpus, shapes, lacking)"
+      " SELECT ce_id, version, true, '" HEALTHY "', desired, shapes, lacking"
+      " FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::text[])"
+      " AS m(ce_id, version, desired, shapes, lacking)"
+      " ON CONFLICT (ce_id) DO UPDATE SET version = excluded.version, valid = true,"
+      " reason = excluded.reason, desired_vcpus = excluded.desired_vcpus,"
+      " shapes = excluded.shapes, lacking = excluded.lacking" },
+    { "status_delete",
+      "DELETE FROM ce_status s WHERE ce_id = ANY ($1::bigint[])"
+      " AND NOT EXISTS (SELECT 1 FROM instance i WHERE i.ce_id = s.ce_id AND i.state < 4)" },
+    { "inbox_delete", "DELETE FROM inbox WHERE consumer = 2 AND seq = ANY ($1::bigint[])" },
+    { "insert",
+      "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash)"
+      " SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, 0, token_hash"
+      " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::int[], $6::int[],"
+      " $7::int[], $8::int[], $9::text[]) AS m(id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus,"
+      " token_hash)" },
+    { "retoken", "UPDATE instance SET token_hash = $2 WHERE id = $1 AND state < 4" },
+    { "advance", ADVANCE("(1 << state) & $4::int <> 0") },
+    /* DRAINING and LOST are committed before: nothing can be placed on these any more, so what is
+     * not there now never will be. */
+    { "end_empty",
+      ADVANCE("state IN (2, 3)"
+              " AND NOT EXISTS (SELECT 1 FROM placement p WHERE p.instance_id = instance.id)") },
+    { 0 },
+};
+
+int store_setup(ob_db *db, ob_error *err)
+{
+    return ob_db_sql(db, "SET lock_timeout = '2s'", NULL, NULL, err);
+}
+
+int store_envs(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "envs", NULL, ret, err);
+}
+
+int store_instances(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "insts", NULL, ret, err);
+}
+
+int store_use(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "use", NULL, ret, err);
+}
+
+int store_inbox(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "inbox", NULL, ret, err);
+}
+
+int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text_array(&p, ids, n);
+    return ob_db_exec(db, "empty", &p, ret, err);
+}
+
+static int add_ids(ob_leader *leader, const char *stmt, const int64_t *ids, size_t n, ob_error *err)
+{
+    if (n == 0)
+        return 0;
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int64_array(&p, ids, n);
+    return ob_db_pipe_add(ob_leader_db(leader), stmt, &p, err);
+}
+
+static int add_status(ob_leader *leader, const store_status *status, size_t n, ob_error *err)
+{
+    if (n == 0)
+        return 0;
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_freep) int64_t *ids = ob_calloc(n, sizeof(*ids));
+    ob_cleanup(ob_freep) int64_t *versions = ob_calloc(n, sizeof(*versions));
+    ob_cleanup(ob_freep) int32_t *desired = ob_calloc(n, sizeof(*desired));
+    ob_cleanup(ob_freep) const char **shapes = ob_calloc(n, sizeof(*shapes));
+    ob_cleanup(ob_freep) const char **lacking = ob_calloc(n, sizeof(*lacking));
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = status[i].ce_id;
+        versions[i] = status[i].version;
+        desired[i] = status[i].desired_vcpus;
+        shapes[i] = status[i].shapes;
+        lacking[i] = status[i].lacking;
+    }
+    ob_param_int64_array(&p, ids, n);
+    ob_param_int64_array(&p, versions, n);
+    ob_param_int32_array(&p, desired, n);
+    ob_param_text_array(&p, shapes, n);
+    ob_param_text_array(&p, lacking, n);
+    return ob_db_pipe_add(ob_leader_db(leader), "status_put", &p, err);
+}
+
+int store_put_status(ob_leader *leader,
+                     const store_status *status,
+                     size_t n,
+                     const int64_t *gone,
+                     size_t n_gone,
+                     const int64_t *inbox,
+                     size_t n_inbox,
+                     ob_error *err)
+{
+    int r = ob_leader_begin(leader, err);
+    if (r == 0)
+        r = add_status(leader, status, n, err);
+    if (r == 0)
+        r = add_ids(leader, "status_delete", gone, n_gone, err);
+    if (r == 0)
+        r = add_ids(leader, "inbox_delete", inbox, n_inbox, err);
+    /* What could not be added makes the commit fail. */
+    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
+    return r < 0 ? r : c;
+}
+
+int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_freep) const char **text = ob_calloc(3 * n, sizeof(*text));
+    ob_cleanup(ob_freep) int64_t *ces = ob_calloc(n, sizeof(*ces));
+    ob_cleanup(ob_freep) int32_t *number = ob_calloc(5 * n, sizeof(*number));
+    for (size_t i = 0; i < n; i++) {
+        text[i] = rows[i].id;
+        text[n + i] = rows[i].type;
+        text[2 * n + i] = rows[i].token_hash;
+        ces[i] = rows[i].ce_id;
+        number[i] = rows[i].spot;
+        number[n + i] = rows[i].size.mcpu;
+        number[2 * n + i] = rows[i].size.mem_mib;
+        number[3 * n + i] = rows[i].size.gpus;
+        number[4 * n + i] = rows[i].vcpus;
+    }
+    ob_param_text_array(&p, text, n);
+    ob_param_int64_array(&p, ces, n);
+    ob_param_text_array(&p, text + n, n);
+    for (size_t i = 0; i < 5; i++)
+        ob_param_int32_array(&p, number + i * n, n);
+    ob_param_text_array(&p, text + 2 * n, n);
+    int r = ob_leader_begin(leader, err);
+    if (r == 0)
+        r = ob_db_pipe_add(ob_leader_db(leader), "insert", &p, err);
+    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
+    return r < 0 ? r : c;
+}
+
+int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, id);
+    ob_param_text(&p, token_hash);
+    int r = ob_leader_begin(leader, err);
+    if (r == 0)
+        r = ob_db_pipe_add(ob_leader_db(leader), "retoken", &p, err);
+    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
+    return r < 0 ? r : c;
+}
+
+/* A round of one statement that returns ids. */
+static int
+move(ob_leader *leader, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
+{
+    int r = ob_leader_begin(leader, err);
+    if (r == 0)
+        r = ob_db_pipe_add(ob_leader_db(leader), stmt, p, err);
+    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, ret, 1, r < 0 ? NULL : err);
+    return r < 0 ? r : c;
+}
+
+int store_advance(ob_leader *leader,
+                  const char *const *ids,
+                  size_t n,
+                  unsigned from,
+                  ob_instance_state to,
+                  const char *reason,
+                  PGresult **ret,
+                  ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text_array(&p, ids, n);
+    ob_param_int(&p, to);
+    ob_param_text(&p, reason);
+    ob_param_int(&p, from);
+    return move(leader, "advance", &p, ret, err);
+}
+
+int store_end_empty(
+    ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text_array(&p, ids, n);
+    ob_param_int(&p, OB_INSTANCE_TERMINATED);
+    ob_param_text(&p, NULL);
+    return move(leader, "end_empty", &p, ret, err);
+}

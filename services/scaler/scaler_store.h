@@ -1,0 +1,99 @@
+/* Every SQL statement of the scaler. Reads come first; writes are fenced rounds of the leader.
+ * Errors of writes are those of ob_leader_commit. */
+#pragma once
+
+#include <stdint.h>
+
+#include "ob/db.h"
+#include "ob/job.h"
+#include "ob/leader.h"
+
+extern const ob_db_stmt scaler_statements[];
+
+/* Called once when leading begins: a statement must not wait long for another's lock. */
+int store_setup(ob_db *db, ob_error *err);
+
+/* ---- Reading; each *ret is new, PQclear it ---- */
+
+/* Environments that exist, or have something left to be removed. */
+int store_envs(ob_db *db, PGresult **ret, ob_error *err);
+enum {
+    ENV_ID,
+    ENV_NAME,
+    ENV_VERSION,
+    ENV_ENABLED,
+    ENV_DELETING,
+    ENV_RESOURCE_TYPE,
+    ENV_MIN,
+    ENV_MAX,
+    ENV_DESIRED,
+    ENV_BODY,
+    ENV_STATUS_VERSION, /* NULL: no ce_status row */
+    ENV_STATUS_DESIRED,
+    ENV_STATUS_LACKING,
+    ENV_STATUS_SHAPES,
+    ENV_STATUS_HEALTHY, /* valid and with the reason we give */
+};
+/* Instances that have not ended, in id order. */
+int store_instances(ob_db *db, PGresult **ret, ob_error *err);
+enum {
+    INST_ID,
+    INST_CE,
+    INST_TYPE,
+    INST_SPOT,
+    INST_MCPU,
+    INST_MEM,
+    INST_GPUS,
+    INST_VCPUS,
+    INST_STATE,
+    INST_TOKEN_HASH,
+};
+/* What is placed on them: id, runs, mcpu, mem, gpus. */
+int store_use(ob_db *db, PGresult **ret, ob_error *err);
+/* Inbox rows for the scaler: seq, ref. */
+int store_inbox(ob_db *db, PGresult **ret, ob_error *err);
+/* Those of 'ids' on which nothing is placed. *ret: id. */
+int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
+
+/* ---- Writing ---- */
+
+typedef struct store_status {
+    int64_t ce_id, version;
+    int32_t desired_vcpus;
+    const char *shapes, *lacking; /* lacking: may be NULL */
+} store_status;
+/* Writes ce_status rows, removes those of environments that are gone, and the inbox rows acted on.
+ */
+int store_put_status(ob_leader *leader,
+                     const store_status *status,
+                     size_t n,
+                     const int64_t *gone,
+                     size_t n_gone,
+                     const int64_t *inbox,
+                     size_t n_inbox,
+                     ob_error *err);
+
+typedef struct store_instance {
+    const char *id, *type, *token_hash;
+    int64_t ce_id;
+    bool spot;
+    ob_resources size;
+    int32_t vcpus;
+} store_instance;
+/* New instances, LAUNCHING. */
+int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err);
+int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
+
+/* Moves those of 'ids' that are in one of the states 'from' (a bit each: 1 << state). *ret: the ids
+ * that were moved. */
+int store_advance(ob_leader *leader,
+                  const char *const *ids,
+                  size_t n,
+                  unsigned from,
+                  ob_instance_state to,
+                  const char *reason,
+                  PGresult **ret,
+                  ob_error *err);
+/* Terminates those of 'ids' that are DRAINING or LOST and have no run. *ret: the ids. */
+int store_end_empty(
+    ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);

@@ -1,0 +1,235 @@
+/* What the scaler tells of environments. Owns the list of inbox rows acted on but not deleted yet
+ * (in 'scaler'). Invariant: an inbox row is deleted in the transaction that writes the ce_status of
+ * the version it announced. Loop thread. */
+#include "status.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "envs.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/service.h"
+#include "scaler_store.h"
+
+#define LACKING_AFTER_MS 500 /* a shortage that passes sooner is not told */
+
+int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = store_inbox(ob_leader_db(s->leader), &res, err);
+    if (r < 0)
+        return r;
+    s->inbox_rung = false;
+    s->swept_at_ms = now_ms;
+    s->n_inbox = 0;
+    int n = PQntuples(res);
+    if (n == 0)
+        return 0;
+    /* What the rows name is read after them: it is at least as new. */
+    r = envs_load(s, false, now_ms, err);
+    if (r < 0)
+        return r;
+    s->inbox = ob_realloc(s->inbox, (size_t)n * sizeof(*s->inbox));
+    for (int i = 0; i < n; i++)
+        s->inbox[s->n_inbox++] = ob_col_int(res, i, 0, 0);
+    return 0;
+}
+
+/* vCPUs of its instances; 'all': also those that no longer work. */
+static int32_t desired_vcpus(const scaler *s, const env *e, size_t *ret_alive)
+{
+    int32_t sum = 0;
+    *ret_alive = 0;
+    for (const inst *in = s->insts; in; in = in->hh.next) {
+        if (in->ce_id != e->id)
+            continue;
+        (*ret_alive)++;
+        if (in->state != OB_INSTANCE_LOST)
+            sum += in->vcpus;
+    }
+    return sum;
+}
+
+/* The reason for which no instance can be had, or NULL. */
+static const char *lacking(scaler *s, const env *e, int64_t now_ms, char *out, size_t size)
+{
+    if (e->short_since_ms == 0 || now_ms - e->short_since_ms < LACKING_AFTER_MS)
+        return NULL;
+    if (!e->any_offered)
+        (void)snprintf(out, size,
+                       "InsufficientInstanceCapacity: the provider offers none of the instance "
+                       "types of this compute environment");
+    else
+        s->provider->ops->lacking(s->provider, out, size);
+    return out;
+}
+
+static bool same_text(const char *a, const char *b)
+{
+    return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool is_written(const env *e, const store_status *now)
+{
+    return e->written_version == now->version && e->written_healthy &&
+           e->written_desired == now->desired_vcpus &&
+           same_text(e->written_lacking, now->lacking) && same_text(e->written_shapes, now->shapes);
+}
+
+static void note_written(env *e, const store_status *now)
+{
+    char *old_lacking = e->written_lacking, *old_shapes = e->written_shapes;
+    e->written_version = now->version;
+    e->written_healthy = true;
+    e->written_desired = now->desired_vcpus;
+    e->written_lacking = now->lacking ? ob_strdup(now->lacking) : NULL;
+    e->written_shapes = ob_strdup(now->shapes);
+    free(old_lacking);
+    free(old_shapes);
+}
+
+int status_write(scaler *s, int64_t now_ms, ob_error *err)
+{
+    size_t n_envs = HASH_COUNT(s->envs), n = 0, n_gone = 0, n_changed = 0;
+    ob_cleanup(ob_freep) store_status *status = ob_calloc(n_envs + 1, sizeof(*status));
+    ob_cleanup(ob_freep) int64_t *gone = ob_calloc(n_envs + 1, sizeof(*gone));
+    ob_cleanup(ob_freep) int64_t *changed = ob_calloc(n_envs + 1, sizeof(*changed));
+    char(*texts)[256] = ob_calloc(n_envs + 1, sizeof(*texts));
+    for (env *e = s->envs; e; e = e->hh.next) {
+        size_t alive;
+        store_status now = { .ce_id = e->id, .version = e->version, .shapes = e->shapes_json };
+        now.desired_vcpus = desired_vcpus(s, e, &alive);
+        now.lacking = lacking(s, e, now_ms, texts[n], sizeof(texts[n]));
+        if (e->deleting && alive == 0) {
+            gone[n_gone++] = e->id;
+        } else if (!is_written(e, &now) && !(e->deleting && e->written_version < 0)) {
+            status[n++] = now;
+        } else {
+            continue;
+        }
+        changed[n_changed++] = e->id;
+    }
+    int r = 0;
+    if (n + n_gone + s->n_inbox > 0)
+        r = store_put_status(s->leader, status, n, gone, n_gone, s->inbox, s->n_inbox, err);
+    if (r == 0) {
+        s->n_inbox = 0;
+        for (size_t i = 0; i < n; i++)
+            note_written(scaler_env(s, status[i].ce_id), &status[i]);
+        scaler_ring_ces(s, changed, n_changed);
+        if (n_gone > 0)
+            s->reload_owed = true; /* which forgets them */
+    }
+    free(texts);
+    return r;
+}
+
+/* ---- Counters ---- */
+
+static json_t *count_all(const scaler *s)
+{
+    json_t *all = json_object();
+    char key[64];
+    for (const env *e = s->envs; e; e = e->hh.next) {
+        ob_resources used = { 0 };
+        int64_t provisioned = 0, runs = 0, n = 0;
+        for (const inst *in = s->insts; in; in = in->hh.next) {
+            if (in->ce_id != e->id)
+                continue;
+            n++;
+            runs += in->runs;
+            provisioned += in->vcpus;
+            ob_resources_add(&used, &in->used);
+        }
+        (void)snprintf(key, sizeof(key), "ce:%lld", (long long)e->id);
+        (void)json_object_set_new(
+            all, key,
+            json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I}", "name", e->name,
+                      "minVcpus", e->min_vcpus, "maxVcpus", e->max_vcpus, "desiredVcpus",
+                      e->written_desired, "provisionedVcpus", (json_int_t)provisioned,
+                      "allocatedMcpu", used.mcpu, "allocatedMemMib", used.mem_mib, "allocatedGpus",
+                      used.gpus, "runs", (json_int_t)runs, "instances", (json_int_t)n));
+    }
+    for (const inst *in = s->insts; in; in = in->hh.next) {
+        (void)snprintf(key, sizeof(key), "instance:%s", in->id);
+        (void)json_object_set_new(
+            all, key,
+            json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id,
+                      "type", in->type, "state", ob_instance_state_name(in->state), "vcpus",
+                      in->vcpus, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
+                      in->used.mem_mib, "allocatedGpus", in->used.gpus, "runs", in->runs));
+    }
+    return all;
+}
+
+static void beat(scaler *s)
+{
+    const char **ids = ob_calloc(HASH_COUNT(s->insts) + 1, sizeof(*ids));
+    size_t n = 0;
+    for (inst *in = s->insts; in; in = in->hh.next) {
+        if (in->beat)
+            ids[n++] = in->id;
+        in->beat = false;
+    }
+    (void)counters_beat(s->counters, ids, n, s->config.lost_after_ms, NULL);
+    free(ids);
+}
+
+static void tell_totals(const counters_totals *totals)
+{
+    ob_health_info("counters",
+                   json_pack("{s:I, s:I, s:I, s:I}", "provisionedVcpus",
+                             (json_int_t)totals->provisioned_vcpus, "allocatedMcpu",
+                             (json_int_t)totals->allocated_mcpu, "runs", (json_int_t)totals->runs,
+                             "heartbeats", (json_int_t)totals->heartbeats));
+}
+
+void status_count(scaler *s, int64_t now_ms)
+{
+    ob_error err = { 0 };
+    counters_totals totals = { 0 };
+    int r = 0;
+    bool rebuild = counters_lost(s->counters);
+    if (rebuild && !s->counters_reloaded) {
+        s->reload_owed = s->counters_reloaded = true; /* from PostgreSQL, then once more here */
+        return;
+    }
+    if (!rebuild && !s->dirty_counters && now_ms - s->counted_at_ms < s->config.heartbeat_ms)
+        return;
+    json_auto_t *all = count_all(s);
+    r = counters_write(s->counters, all, rebuild, &err);
+    if (r == 0 && now_ms - s->counted_at_ms >= s->config.heartbeat_ms) {
+        s->counted_at_ms = now_ms;
+        beat(s);
+        r = counters_sum(s->counters, &totals, &err);
+        if (r == 0)
+            tell_totals(&totals);
+    }
+    if (r == 0) {
+        if (rebuild)
+            ob_info("counters.rebuilt", "{s:I}", "epoch", (json_int_t)ob_leader_epoch(s->leader));
+        s->counters_reloaded = false;
+        s->dirty_counters = false;
+    } else if (r == -ESTALE) {
+        ob_info("counters.lost", "{s:s}", "text", err.text);
+        s->counters_reloaded = false;
+    }
+    bool away = r < 0 && r != -ESTALE;
+    ob_health_set("redis", true, !away, away ? err.text : NULL);
+}
+
+void status_health(scaler *s)
+{
+    int64_t by_state[OB_INSTANCE_TERMINATED + 1] = { 0 };
+    for (const inst *in = s->insts; in; in = in->hh.next)
+        by_state[in->state]++;
+    json_t *instances = json_object();
+    for (int i = 0; i < OB_INSTANCE_TERMINATED; i++)
+        (void)json_object_set_new(instances, ob_instance_state_name((ob_instance_state)i),
+                                  json_integer(by_state[i]));
+    ob_health_info("instances", instances);
+    ob_health_info("environments", json_integer((json_int_t)HASH_COUNT(s->envs)));
+    ob_health_info("epoch", json_integer((json_int_t)ob_leader_epoch(s->leader)));
+    ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));
+}
