@@ -36,7 +36,7 @@ class Stack:
         self.endpoint = self.env["AWS_ENDPOINT_URL_BATCH"]
         self.run_dir = Path(self._home_env()["OPENBATCH_RUN_DIR"])
         builds = [self.home / name for name in ("build-asan", "build")]
-        self.build = next(path for path in builds if path.exists())
+        self.build = next((path for path in builds if path.exists()), None)
 
     def _exports(self):
         text = subprocess.run(
