@@ -1,0 +1,233 @@
+/* One run's life: placed, starting, running, exited, confirmed, removed. Owns the table of runs and
+ * what the spool says of each; never talks to the engine or the bus. Invariants: a run is begun at
+ * most once; an end, once reached, never changes; a run is forgotten only after the scheduler has
+ * confirmed its end, its output is with the broker, and its container is gone; its tombstone stays.
+ * In the spool each run has: "log" (where its output goes), "running" (when), "end", "logged" and,
+ * after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
+#include "attempt.h"
+
+#include <string.h>
+
+#include "log_text.h"
+#include "ob/log.h"
+#include "ob/message.h"
+
+static const char *const state_names[] = { "starting", "running", "exited", "confirmed" };
+
+attempt *attempts_find(const attempts *a, const char *run)
+{
+    attempt *at = NULL;
+    HASH_FIND_STR(a->table, run, at);
+    return at;
+}
+
+bool attempt_is_held(const attempt *at)
+{
+    return at->state != ATTEMPT_CONFIRMED;
+}
+
+void attempt_touch(attempt *at)
+{
+    at->dirty = true;
+    at->all->dirty = true;
+}
+
+attempt *attempts_add(attempts *a, const char *run, attempt_state state)
+{
+    attempt *at = ob_calloc(1, sizeof(*at));
+    at->all = a;
+    at->state = state;
+    at->exit_code = -1;
+    (void)snprintf(at->run, sizeof(at->run), "%s", run);
+    HASH_ADD_STR(a->table, run, at);
+    a->changed = true;
+    return at;
+}
+
+static void attempt_free(attempt *at)
+{
+    HASH_DEL(at->all->table, at);
+    free(at->reason);
+    free(at);
+}
+
+void attempts_done(attempts *a)
+{
+    attempt *at, *next;
+    HASH_ITER(hh, a->table, at, next)
+    attempt_free(at);
+}
+
+/* The one place where a state is written. */
+static void set_state(attempt *at, attempt_state state)
+{
+    ob_info("run.state", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
+            state_names[at->state], "to", state_names[state], "exitCode", at->exit_code, "reason",
+            at->reason ? at->reason : "");
+    at->state = state;
+    at->all->changed = true;
+}
+
+static void remember_end(attempt *at, bool durable)
+{
+    json_t *end =
+        json_pack("{s:b, s:i, s:b, s:I, s:I, s:s*}", "started", at->started, "exitCode",
+                  at->exit_code, "oom", at->oom, "startedAt", (json_int_t)at->started_at_ms,
+                  "stoppedAt", (json_int_t)at->stopped_at_ms, "reason", at->reason);
+    spool_set(at->all->spool, at->run, "end", end, durable);
+}
+
+void attempt_end(attempt *at, const runtime_end *end, bool durable)
+{
+    at->started = end->started;
+    at->exit_code = end->exit_code;
+    at->oom = end->oom;
+    /* What was told once stays: shown times never go backwards. */
+    if (!at->started_at_ms || (!at->reported_at_ms && end->started_at_ms))
+        at->started_at_ms = end->started_at_ms;
+    at->stopped_at_ms = end->stopped_at_ms;
+    if (at->stopped_at_ms && at->stopped_at_ms < at->started_at_ms)
+        at->stopped_at_ms = at->started_at_ms;
+    free(at->reason);
+    at->reason = end->reason ? ob_strdup(end->reason) : NULL;
+    remember_end(at, durable);
+    set_state(at, ATTEMPT_EXITED);
+    attempt_touch(at);
+}
+
+static void refuse(attempts *a, const char *run, const char *reason)
+{
+    attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
+    at->log_out = true;
+    attempt_end(at, &(runtime_end){ .exit_code = -1, .reason = reason }, true);
+}
+
+void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec)
+{
+    ob_run_ref ref;
+    attempt *at = attempts_find(a, run);
+    if (at) { /* the scheduler does not know yet */
+        if (attempt_is_held(at))
+            attempt_touch(at);
+        return;
+    }
+    if (placement_is_buried(a->placement, run) || !ob_run_ref_parse(run, &ref) || !spec) {
+        ob_warn("run.refused", "{s:s, s:b}", "run", run, "spec", spec != NULL);
+        return;
+    }
+    ob_error err = { 0 };
+    json_auto_t *target = log_target(spec, &ref);
+    int r = a->runtime->ops->start(a->runtime, &ref, attempt_no, spec, target != NULL, &err);
+    if (r < 0) {
+        ob_cleanup(ob_freep) char *reason = ob_strf("CannotCreateContainerError: %s", err.text);
+        refuse(a, run, reason);
+        return;
+    }
+    at = attempts_add(a, run, ATTEMPT_STARTING);
+    at->log_out = !target;
+    spool_set(a->spool, run, "log", target ? json_incref(target) : json_null(), true);
+    if (target)
+        logs_open(a->logs, run, target);
+}
+
+void attempts_stop(attempts *a, const char *run, int grace_s)
+{
+    attempt *at = attempts_find(a, run);
+    ob_run_ref ref;
+    if (!at) {
+        if (!placement_is_buried(a->placement, run) && ob_run_ref_parse(run, &ref))
+            refuse(a, run, NULL); /* remembered: a late RUN finds it ended */
+        return;
+    }
+    ob_info("run.stop", "{s:s, s:s, s:i}", "run", run, "state", state_names[at->state], "grace",
+            grace_s);
+    if (at->state == ATTEMPT_EXITED)
+        attempt_touch(at);
+    else if (at->state != ATTEMPT_CONFIRMED)
+        a->runtime->ops->stop(a->runtime, run, grace_s);
+}
+
+/* Removes what is left as soon as nothing is needed of it. */
+static void let_go(attempt *at)
+{
+    if (at->state != ATTEMPT_CONFIRMED || !at->log_out || at->removing)
+        return;
+    at->removing = true;
+    at->all->runtime->ops->remove(at->all->runtime, at->run);
+}
+
+static void forget(const char *run, void *arg)
+{
+    attempts *a = arg;
+    attempt *at = attempts_find(a, run);
+    if (!at)
+        spool_drop(a->spool, run);
+}
+
+void attempts_confirm(attempts *a, const char *run)
+{
+    attempt *at = attempts_find(a, run);
+    if (!at || at->state == ATTEMPT_CONFIRMED)
+        return;
+    if (at->state != ATTEMPT_EXITED) {
+        ob_warn("run.confirm_ignored", "{s:s, s:s}", "run", run, "state", state_names[at->state]);
+        return;
+    }
+    placement_position last = placement_last(a->placement);
+    spool_set(a->spool, run, "gone",
+              json_pack("[I, I]", (json_int_t)last.epoch, (json_int_t)last.seq), true);
+    placement_bury(a->placement, run, last, forget, a);
+    set_state(at, ATTEMPT_CONFIRMED);
+    let_go(at);
+}
+
+void attempts_running(attempts *a, const char *run, int64_t started_at_ms)
+{
+    attempt *at = attempts_find(a, run);
+    if (!at || at->state >= ATTEMPT_EXITED)
+        return;
+    bool is_news = at->state != ATTEMPT_RUNNING;
+    at->started = true;
+    if (!at->started_at_ms)
+        at->started_at_ms = started_at_ms;
+    spool_set(a->spool, run, "running", json_integer(at->started_at_ms), false);
+    if (!is_news)
+        return;
+    set_state(at, ATTEMPT_RUNNING);
+    attempt_touch(at);
+}
+
+void attempts_exited(attempts *a, const char *run, const runtime_end *end)
+{
+    attempt *at = attempts_find(a, run);
+    if (!at || at->state >= ATTEMPT_EXITED)
+        return;
+    if (!end->started) {
+        at->log_out = true; /* there is no output; its stream never begins */
+        logs_drop(a->logs, run);
+    }
+    /* A container that ran is the record of its end. */
+    attempt_end(at, end, !end->started);
+}
+
+void attempts_log_out(attempts *a, const char *run)
+{
+    attempt *at = attempts_find(a, run);
+    if (!at || at->log_out)
+        return;
+    at->log_out = true;
+    spool_set(a->spool, run, "logged", json_true(), false);
+    let_go(at);
+}
+
+void attempts_removed(attempts *a, const char *run)
+{
+    attempt *at = attempts_find(a, run);
+    if (at)
+        attempt_free(at);
+    /* Of a buried run the spool keeps only that it is. */
+    json_auto_t *gone = json_incref(json_object_get(spool_get(a->spool, run), "gone"));
+    spool_drop(a->spool, run);
+    if (gone && placement_is_buried(a->placement, run))
+        spool_set(a->spool, run, "gone", json_incref(gone), false);
+}

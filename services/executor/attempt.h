@@ -1,0 +1,70 @@
+/* The runs that this instance holds, each from its placement to its confirmation. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "logs.h"
+#include "placement.h"
+#include "runtime.h"
+#include "spool.h"
+
+typedef enum attempt_state {
+    ATTEMPT_STARTING,
+    ATTEMPT_RUNNING,
+    ATTEMPT_EXITED,    /* until it is confirmed */
+    ATTEMPT_CONFIRMED, /* no longer held; its log may be on the way, its container goes */
+} attempt_state;
+
+typedef struct attempt {
+    struct attempts *all;
+    char run[OB_RUN_TEXT];
+    attempt_state state;
+    bool started;
+    int exit_code; /* -1: unknown */
+    bool oom;
+    int64_t started_at_ms, stopped_at_ms; /* 0: unknown */
+    char *reason;
+    bool adopting; /* known from the spool; the runtime was not asked yet */
+    bool log_out;  /* nothing of its output is still to be sent */
+    bool removing;
+    bool dirty;             /* to be reported */
+    int64_t reported_at_ms; /* boot clock */
+    UT_hash_handle hh;
+} attempt;
+
+typedef struct attempts {
+    spool *spool;
+    runtime *runtime;
+    logs *logs;
+    placement *placement;
+    attempt *table;
+    bool dirty;   /* some attempt is to be reported */
+    bool changed; /* what is held is another set than before */
+} attempts;
+
+/* In place; the members above are set by the caller. */
+void attempts_done(attempts *a);
+attempt *attempts_find(const attempts *a, const char *run);
+/* Still held: not confirmed yet. */
+bool attempt_is_held(const attempt *at);
+
+/* What the scheduler asks for (placement_sink). Asking twice is harmless. */
+void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec);
+void attempts_stop(attempts *a, const char *run, int grace_s);
+void attempts_confirm(attempts *a, const char *run);
+
+/* What happens (runtime_callbacks, logs_config). */
+void attempts_running(attempts *a, const char *run, int64_t started_at_ms);
+void attempts_exited(attempts *a, const char *run, const runtime_end *end);
+void attempts_log_out(attempts *a, const char *run);
+void attempts_removed(attempts *a, const char *run);
+
+/* For adopt.c: takes a run into the table without telling the runtime. */
+attempt *attempts_add(attempts *a, const char *run, attempt_state state);
+/* An end that was decided before a restart, or without a container. */
+void attempt_end(attempt *at, const runtime_end *end, bool durable);
+/* To be reported with the next message. */
+void attempt_touch(attempt *at);

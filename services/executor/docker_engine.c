@@ -1,0 +1,286 @@
+/* The connection to the engine: version, the stream of events, listings. Owns 'up': requests go
+ * out only while it is true. The events come first, then a listing, so nothing falls between; a
+ * listing every 10 s is the net under the events. Silence of the engine ends nothing. Thread: the
+ * loop's. */
+#include <string.h>
+
+#include "docker_internal.h"
+#include "docker_spec.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+
+#define API_WANTED 41 /* 1.41: docker.io 20.10 */
+#define BACKOFF_MIN_MS 100
+#define BACKOFF_MAX_MS 1000
+#define LIST_EVERY_MS 10000
+#define HELLO_TIMEOUT_S 10
+#define LIST_TIMEOUT_S 60
+
+static void drop_calls(docker *d)
+{
+    http_drop(d->hello);
+    http_drop(d->events);
+    http_drop(d->listing);
+    d->hello = d->events = d->listing = NULL;
+    d->event_len = 0;
+}
+
+void docker_down(docker *d, const char *why)
+{
+    if (!d->up && d->connect_timer.armed)
+        return;
+    if (!d->down_logged) {
+        ob_warn("engine.away", "{s:s}", "text", why);
+        ON(d)->engine(false, why, ON(d)->arg);
+    }
+    d->down_logged = true;
+    d->up = false;
+    drop_calls(d);
+    d->backoff_ms = d->backoff_ms ? d->backoff_ms * 2 : BACKOFF_MIN_MS;
+    if (d->backoff_ms > BACKOFF_MAX_MS)
+        d->backoff_ms = BACKOFF_MAX_MS;
+    loop_timer_set(d->base.config.loop, &d->connect_timer, d->backoff_ms);
+}
+
+static char *filter_query(const docker *d)
+{
+    json_auto_t *filters = json_object();
+    ob_cleanup(ob_freep) char *label = ob_strf("openbatch.instance=%s", d->base.config.instance);
+    (void)json_object_set_new(filters, "label", json_pack("[s]", label));
+    ob_cleanup(ob_freep) char *text = json_dumps(filters, JSON_COMPACT);
+    return docker_url_encode(text);
+}
+
+/* Volumes of a container found in a listing that are to go with it. */
+static json_t *own_volumes(const container *c, const json_t *entry)
+{
+    json_t *names = json_array();
+    size_t i;
+    const json_t *mount;
+    json_array_foreach(json_object_get(entry, "Mounts"), i, mount)
+    {
+        const char *name = ob_json_str(mount, "Name", "");
+        if (strcmp(ob_json_str(mount, "Type", ""), "volume") == 0 &&
+            strncmp(name, c->name, strlen(c->name)) == 0)
+            (void)json_array_append_new(names, json_string(name));
+    }
+    return names;
+}
+
+static void reconcile_one(docker *d, const json_t *entry)
+{
+    const char *run = ob_json_str(json_object_get(entry, "Labels"), "openbatch.run", NULL);
+    ob_run_ref ref;
+    if (!run || !ob_run_ref_parse(run, &ref))
+        return;
+    const char *state = ob_json_str(entry, "State", "");
+    bool is_over = strcmp(state, "exited") == 0 || strcmp(state, "dead") == 0;
+    container *c = docker_find(d, run);
+    if (!c) {
+        c = docker_add(d, run, STEP_FOUND);
+        c->volumes = own_volumes(c, entry);
+        c->exists = c->seen = true;
+        if (d->purging) {
+            c->step = STEP_REMOVE;
+            c->force = true;
+        } else {
+            ON(d)->found(run, ON(d)->arg);
+        }
+        return;
+    }
+    c->seen = true;
+    if (is_over && c->step == STEP_RUN)
+        container_died(c);
+}
+
+static void reconcile(docker *d, const json_t *list)
+{
+    container *c, *next;
+    HASH_ITER(hh, d->containers, c, next)
+    c->seen = false;
+    size_t i;
+    const json_t *entry;
+    json_array_foreach(list, i, entry) reconcile_one(d, entry);
+    /* One that runs and was not listed was removed by somebody, or began after the listing: an
+     * inspection knows. */
+    HASH_ITER(hh, d->containers, c, next)
+    if (c->step == STEP_RUN && !c->seen)
+        container_died(c);
+}
+
+static void on_list(const http_reply *reply, void *arg)
+{
+    docker *d = arg;
+    char text[512];
+    d->listing = NULL;
+    json_auto_t *list = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
+    if (!json_is_array(list)) {
+        docker_down(d, docker_error_text(reply, text, sizeof(text)));
+        return;
+    }
+    d->next_list_ms = ob_boot_ms() + LIST_EVERY_MS;
+    bool was_up = d->up;
+    d->up = true;
+    d->down_logged = false;
+    d->backoff_ms = 0;
+    reconcile(d, list);
+    docker_dirty(d);
+    if (was_up)
+        return;
+    ob_info("engine.up", "{s:s, s:i}", "api", d->api, "containers", (int)json_array_size(list));
+    ON(d)->engine(true, d->api, ON(d)->arg);
+    if (!d->purging)
+        ON(d)->listed(ON(d)->arg);
+    else if (!d->containers)
+        ON(d)->purged(ON(d)->arg);
+}
+
+static void send_list(docker *d)
+{
+    if (d->listing)
+        return;
+    ob_cleanup(ob_freep) char *filters = filter_query(d);
+    ob_cleanup(ob_freep) char *path =
+        ob_strf("%s/containers/json?all=1&filters=%s", d->api, filters);
+    d->listing = http_send(d->http, &(http_request){ .method = "GET",
+                                                     .path = path,
+                                                     .timeout_s = LIST_TIMEOUT_S,
+                                                     .on_reply = on_list,
+                                                     .arg = d });
+}
+
+static void take_event(docker *d, const char *text, size_t len)
+{
+    json_auto_t *event = json_loadb(text, len, 0, NULL);
+    const char *action = ob_json_str(event, "Action", "");
+    const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
+    const char *run = ob_json_str(attributes, "openbatch.run", NULL);
+    container *c = run ? docker_find(d, run) : NULL;
+    if (!c)
+        return;
+    if (strcmp(action, "start") == 0)
+        c->started_at_ms = ob_json_int(event, "timeNano", 0) / 1000000;
+    else if (strcmp(action, "oom") == 0)
+        c->oom_seen = true;
+    else if (strcmp(action, "die") == 0 || (strcmp(action, "destroy") == 0 && c->step == STEP_RUN))
+        container_died(c);
+}
+
+static bool on_event_data(const char *data, size_t len, void *arg)
+{
+    docker *d = arg;
+    while (len > 0) {
+        const char *end = memchr(data, '\n', len);
+        size_t part = end ? (size_t)(end - data) + 1 : len;
+        if (d->event_len + part > d->event_cap) {
+            d->event_cap = (d->event_len + part) * 2;
+            d->event_buf = ob_realloc(d->event_buf, d->event_cap);
+        }
+        memcpy(d->event_buf + d->event_len, data, part);
+        d->event_len += part;
+        data += part;
+        len -= part;
+        if (end) {
+            take_event(d, d->event_buf, d->event_len);
+            d->event_len = 0;
+        }
+    }
+    return true;
+}
+
+static void on_events_end(const http_reply *reply, void *arg)
+{
+    docker *d = arg;
+    char text[512];
+    d->events = NULL;
+    docker_down(d, docker_error_text(reply, text, sizeof(text)));
+}
+
+static void on_events_open(void *arg)
+{
+    send_list(arg);
+}
+
+/* The engine's version decides the API that we speak: ours, or the nearest that it has. */
+static void choose_api(docker *d, const json_t *version)
+{
+    int newest = API_WANTED, oldest = 0;
+    (void)sscanf(ob_json_str(version, "ApiVersion", "1.41"), "1.%d", &newest);
+    (void)sscanf(ob_json_str(version, "MinAPIVersion", "1.12"), "1.%d", &oldest);
+    int use = API_WANTED > newest ? newest : API_WANTED < oldest ? oldest : API_WANTED;
+    (void)snprintf(d->api, sizeof(d->api), "/v1.%d", use);
+}
+
+static void on_hello(const http_reply *reply, void *arg)
+{
+    docker *d = arg;
+    char text[512];
+    d->hello = NULL;
+    json_auto_t *version =
+        reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
+    if (!version) {
+        docker_down(d, docker_error_text(reply, text, sizeof(text)));
+        return;
+    }
+    choose_api(d, version);
+    ob_cleanup(ob_freep) char *filters = filter_query(d);
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/events?filters=%s", d->api, filters);
+    d->events = http_send(d->http, &(http_request){ .method = "GET",
+                                                    .path = path,
+                                                    .on_data = on_event_data,
+                                                    .on_open = on_events_open,
+                                                    .on_reply = on_events_end,
+                                                    .arg = d });
+}
+
+static void on_connect_time(void *arg)
+{
+    docker *d = arg;
+    drop_calls(d);
+    d->hello = http_send(d->http, &(http_request){ .method = "GET",
+                                                   .path = "/version",
+                                                   .timeout_s = HELLO_TIMEOUT_S,
+                                                   .on_reply = on_hello,
+                                                   .arg = d });
+}
+
+static void on_tick(void *arg)
+{
+    docker *d = arg;
+    loop_timer_set(d->base.config.loop, &d->tick_timer, 1000);
+    if (!d->containers)
+        return;
+    docker_dirty(d);
+    if (d->up && ob_boot_ms() >= d->next_list_ms)
+        send_list(d);
+}
+
+static void on_later(void *arg)
+{
+    docker_dirty(arg);
+}
+
+void docker_later(docker *d, int64_t delay_ms)
+{
+    if (!d->later_timer.armed || d->later_timer.at_ms > ob_boot_ms() + delay_ms)
+        loop_timer_set(d->base.config.loop, &d->later_timer, delay_ms);
+}
+
+void docker_connect(docker *d)
+{
+    d->later_timer = (loop_timer){ .fn = on_later, .arg = d };
+    d->connect_timer = (loop_timer){ .fn = on_connect_time, .arg = d };
+    d->tick_timer = (loop_timer){ .fn = on_tick, .arg = d };
+    loop_timer_set(d->base.config.loop, &d->connect_timer, 0);
+    loop_timer_set(d->base.config.loop, &d->tick_timer, 1000);
+}
+
+void docker_engine_done(docker *d)
+{
+    loop_timer_stop(d->base.config.loop, &d->connect_timer);
+    loop_timer_stop(d->base.config.loop, &d->tick_timer);
+    loop_timer_stop(d->base.config.loop, &d->later_timer);
+    drop_calls(d);
+    free(d->event_buf);
+}

@@ -1,0 +1,126 @@
+/* What the files of the Docker runtime share: the engine's connection and the table of containers.
+ * Everything is level-triggered: an event changes a container's step and sets 'dirty';
+ * docker_flush brings each container on (container_go) and then the requests out. */
+#pragma once
+
+#include <uthash.h>
+
+#include "docker_frames.h"
+#include "docker_http.h"
+#include "runtime.h"
+
+typedef struct docker docker;
+typedef struct container container;
+typedef struct pull pull;
+
+typedef enum container_step {
+    STEP_FOUND,  /* nobody has said yet what becomes of it */
+    STEP_QUEUED, /* waits for a slot */
+    STEP_CREATE, /* holds a slot */
+    STEP_PULL,   /* waits for its image */
+    STEP_START,  /* holds a slot */
+    STEP_RUN,
+    STEP_INSPECT, /* how does it stand? */
+    STEP_ENDED,   /* the end was told */
+    STEP_REMOVE,  /* the container, then its volumes */
+} container_step;
+
+typedef struct container_output {
+    bool wanted;
+    bool over;       /* output_end was told */
+    bool full;       /* the reader wants no more for now */
+    bool at_end;     /* the reading under way began after the end: it is complete */
+    bool need_check; /* a following reading has ended: is its last line the container's last? */
+    int failures;
+    int64_t retry_at_ms;
+    int64_t since_ns;
+    http_call *call;
+    docker_frames frames;
+    bool any;        /* a line was read */
+    int64_t last_ns; /* the last line's time and length */
+    size_t last_len;
+    bool check_any; /* the same of the check */
+    int64_t check_ns;
+    size_t check_len;
+} container_output;
+
+struct container {
+    docker *d;
+    char run[OB_RUN_TEXT];
+    char name[OB_RUN_TEXT];
+    container_step step;
+    bool has_slot;
+    bool exists;     /* the engine has it, or may */
+    bool start_sent; /* it runs, or ran, or may have */
+    bool pulled;
+    bool told_running;
+    bool died; /* the engine said so */
+    bool oom_seen;
+    bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */
+    bool force;       /* remove also while it runs */
+    bool seen;        /* by the listing under way */
+    bool stop_wanted;
+    bool stop_sent;
+    int grace_s;
+    int removals;          /* tries */
+    int64_t not_before_ms; /* of the step's next request */
+    int64_t started_at_ms;
+    json_t *body;    /* of create, until it was created */
+    json_t *volumes; /* names */
+    http_call *op;   /* the step's request */
+    http_call *stop_call;
+    pull *pull;
+    container_output out;
+    UT_hash_handle hh;
+};
+
+struct docker {
+    runtime base;
+    http *http;
+    char api[24]; /* "/v1.41" */
+    bool up;
+    bool dirty;
+    bool opened, purging, listed_once;
+    bool down_logged;
+    int backoff_ms;
+    loop_timer connect_timer, tick_timer, later_timer;
+    int64_t next_list_ms;
+    http_call *hello, *events, *listing;
+    char *event_buf;
+    size_t event_len, event_cap;
+    container *containers; /* uthash, in the order in which they came: the queue */
+    pull *pulls;
+    int slots_used;
+    int removing;
+};
+
+#define ON(d) (&(d)->base.config.on)
+
+/* runtime_docker.c */
+container *docker_find(docker *d, const char *run);
+container *docker_add(docker *d, const char *run, container_step step);
+void docker_dirty(docker *d);
+/* Brings the containers on after a while. */
+void docker_later(docker *d, int64_t delay_ms);
+/* The engine says that the container runs no more. */
+void container_died(container *c);
+/* Ends a run that did not start. reason: NULL or text (copied). */
+void container_end_unstarted(container *c, const char *reason);
+/* An engine's error text ({"message": …}) or the transport's. */
+const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
+
+/* docker_engine.c: connection, events, listing */
+void docker_connect(docker *d);
+/* A request got no answer: the engine is away until it is connected again. */
+void docker_down(docker *d, const char *why);
+void docker_engine_done(docker *d);
+
+/* docker_output.c */
+void output_go(container *c);
+void output_drop(container *c);
+void output_lost(container *c); /* no more will come: the container is gone */
+
+/* docker_pull.c */
+void pull_join(container *c);
+void pull_leave(container *c);
+void pull_free_all(docker *d);

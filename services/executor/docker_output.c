@@ -1,0 +1,173 @@
+/* Reads containers' output from the engine. Owns each container's reading. A running container is
+ * followed; when that reading ends with the container, its last line is compared with the
+ * container's own last line (a following reader may miss what was written just before the end) and
+ * everything is read again when they differ: the receiver skips what it has. A container that has
+ * ended is read without following, which is complete. Thread: the loop's. */
+#include <string.h>
+
+#include "docker_internal.h"
+#include "docker_spec.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+
+#define RETRY_MS 1000
+#define FAILURES_MAX 5
+
+static void finish(container *c)
+{
+    container_output *out = &c->out;
+    docker_frames_reset(&out->frames);
+    if (out->over)
+        return;
+    out->over = true;
+    if (out->wanted)
+        ON(c->d)->output_end(c->run, ON(c->d)->arg);
+}
+
+void output_drop(container *c)
+{
+    http_drop(c->out.call);
+    c->out.call = NULL;
+    docker_frames_reset(&c->out.frames);
+}
+
+void output_lost(container *c)
+{
+    output_drop(c);
+    finish(c);
+}
+
+static void retry_later(container *c)
+{
+    c->out.retry_at_ms = ob_boot_ms() + RETRY_MS;
+    docker_later(c->d, RETRY_MS);
+}
+
+static void on_line(int64_t at_ns, const char *text, size_t len, void *arg)
+{
+    container *c = arg;
+    c->out.any = true;
+    c->out.last_ns = at_ns;
+    c->out.last_len = len;
+    if (!ON(c->d)->line(c->run, at_ns, text, len, ON(c->d)->arg))
+        c->out.full = true;
+}
+
+static bool on_data(const char *data, size_t len, void *arg)
+{
+    container *c = arg;
+    if (c->out.full)
+        return false;
+    if (docker_frames_feed(&c->out.frames, data, len, on_line, c) < 0) {
+        ob_warn("output.unreadable", "{s:s}", "run", c->run);
+        http_drop(c->out.call);
+        c->out.call = NULL;
+        c->out.failures++;
+        retry_later(c);
+    }
+    return true;
+}
+
+static void failed(container *c, const http_reply *reply)
+{
+    char text[512];
+    const char *why = docker_error_text(reply, text, sizeof(text));
+    if (reply->status == 0) {
+        docker_down(c->d, why);
+        return;
+    }
+    if (reply->status == 404 || ++c->out.failures >= FAILURES_MAX) {
+        ob_warn("output.lost", "{s:s, s:s}", "run", c->run, "text", why);
+        finish(c);
+    }
+    retry_later(c);
+}
+
+static void on_reply(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->out.call = NULL;
+    docker_frames_reset(&c->out.frames);
+    docker_dirty(c->d);
+    if (reply->status != 200) {
+        failed(c, reply);
+    } else if (c->out.at_end) {
+        finish(c);
+    } else {
+        c->out.need_check = true;
+        retry_later(c); /* if the container goes on */
+    }
+}
+
+static void send(container *c, const char *query, http_on_data data, http_on_reply reply)
+{
+    char since[48] = "";
+    if (c->out.since_ns > 0)
+        (void)snprintf(since, sizeof(since), "&since=%lld.%09lld",
+                       (long long)(c->out.since_ns / 1000000000),
+                       (long long)(c->out.since_ns % 1000000000));
+    ob_cleanup(ob_freep) char *path =
+        ob_strf("%s/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s%s", c->d->api, c->name,
+                query, since);
+    docker_frames_reset(&c->out.frames);
+    c->out.call = http_send(
+        c->d->http,
+        &(http_request){
+            .method = "GET", .path = path, .on_data = data, .on_reply = reply, .arg = c });
+}
+
+static void on_check_line(int64_t at_ns, const char *text, size_t len, void *arg)
+{
+    container *c = arg;
+    c->out.check_any = true;
+    c->out.check_ns = at_ns;
+    c->out.check_len = len;
+}
+
+static bool on_check_data(const char *data, size_t len, void *arg)
+{
+    container *c = arg;
+    (void)docker_frames_feed(&c->out.frames, data, len, on_check_line, c);
+    return true;
+}
+
+static void on_check_reply(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    container_output *out = &c->out;
+    out->call = NULL;
+    docker_dirty(c->d);
+    if (reply->status != 200) {
+        failed(c, reply);
+        return;
+    }
+    bool same = out->any == out->check_any &&
+                (!out->any || (out->last_ns == out->check_ns && out->last_len == out->check_len));
+    if (same)
+        finish(c);
+    else
+        out->need_check = false, out->retry_at_ms = 0; /* read all again */
+}
+
+void output_go(container *c)
+{
+    container_output *out = &c->out;
+    if (!out->wanted || out->over || out->call || !c->d->up)
+        return;
+    bool ended = c->step == STEP_ENDED;
+    if (!c->exists) {
+        finish(c);
+        return;
+    }
+    if (ended && out->need_check) {
+        out->check_any = false;
+        send(c, "&tail=1", on_check_data, on_check_reply);
+        return;
+    }
+    if (ob_boot_ms() < out->retry_at_ms)
+        return;
+    out->at_end = ended;
+    out->need_check = out->any = out->full = false;
+    ON(c->d)->output_begin(c->run, ON(c->d)->arg);
+    send(c, ended ? "" : "&follow=1", on_data, on_reply);
+}

@@ -1,0 +1,34 @@
+/* From a job's spec (docs/messages.md, `place`) to the body of the Docker Engine's
+ * POST /containers/create. Pure. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "ob/error.h"
+#include "ob/id.h"
+
+typedef struct docker_spec {
+    const ob_run_ref *ref;
+    int attempt;
+    const json_t *spec;
+    const char *home, *instance, *ce; /* for labels; ce also when the spec names none */
+} docker_spec;
+
+/* *ret_body is new; *ret_volumes is a new array of the names of volumes that go with the
+ * container. Errors: -EINVAL, the text is fit for a user. */
+int docker_spec_body(const docker_spec *in, json_t **ret_body, json_t **ret_volumes, ob_error *err);
+
+/* The image that a spec names; borrowed; NULL: none. */
+const char *docker_spec_image(const json_t *spec);
+
+/* The query of POST /images/create for an image: an image without tag or digest means :latest (the
+ * engine would pull all its tags). New, free(). */
+char *docker_spec_pull_query(const char *image);
+
+/* Percent-encodes all but letters, digits and -._~ . New, free(). */
+char *docker_url_encode(const char *text);
+
+/* The engine's RFC 3339 time as ns since the epoch; 0 for its zero time and for what is no time.
+ * *ret_end, if not NULL, is what follows. */
+int64_t docker_time_ns(const char *text, size_t len, const char **ret_end);

@@ -1,0 +1,286 @@
+/* Registration, heartbeats and reports. Owns the session. Ends are reported until they are
+ * confirmed, every 5 s; the broker's acknowledgement confirms nothing. Invariants: nothing is said
+ * before the first registration, nor under a session whose partition was not assigned first.
+ * Thread: the loop's; registering waits for the broker for a bounded time. */
+#include "heartbeat.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/id.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+
+#define REPEAT_MS 5000
+#define REGISTER_RETRY_MS 300
+#define BROKER_WAIT_MS 3000
+#define REPORT_RUNS 500 /* well under OB_MESSAGE_MAX */
+
+struct heartbeat {
+    heartbeat_config config;
+    char session[17];
+    bool registered;
+    bool due; /* to register */
+    loop_timer beat_timer, register_timer;
+    char digest[17];
+    int count;
+};
+
+static const char *state_name(attempt_state state)
+{
+    return state == ATTEMPT_STARTING ? "starting" : state == ATTEMPT_RUNNING ? "running" : "exited";
+}
+
+json_t *heartbeat_run_state(const attempt *at)
+{
+    json_t *state = json_pack("{s:s, s:s}", "run", at->run, "state", state_name(at->state));
+    if (at->started_at_ms)
+        (void)json_object_set_new(state, "startedAt", json_integer(at->started_at_ms));
+    if (at->state != ATTEMPT_EXITED)
+        return state;
+    (void)json_object_set_new(state, "started", json_boolean(at->started));
+    if (at->stopped_at_ms)
+        (void)json_object_set_new(state, "stoppedAt", json_integer(at->stopped_at_ms));
+    if (at->exit_code >= 0)
+        (void)json_object_set_new(state, "exitCode", json_integer(at->exit_code));
+    if (at->oom)
+        (void)json_object_set_new(state, "oom", json_true());
+    if (at->reason)
+        (void)json_object_set_new(state, "reason", json_string(at->reason));
+    return state;
+}
+
+static int by_run(const void *a, const void *b)
+{
+    return strcmp((*(attempt *const *)a)->run, (*(attempt *const *)b)->run);
+}
+
+static uint64_t fnv1a(uint64_t hash, const char *text)
+{
+    for (; *text; text++) {
+        hash ^= (uint8_t)*text;
+        hash *= 1099511628211u;
+    }
+    return hash;
+}
+
+void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
+{
+    ob_cleanup(ob_freep) attempt **held = ob_calloc(HASH_COUNT(a->table) + 1, sizeof(*held));
+    size_t n = 0;
+    attempt *at, *next;
+    HASH_ITER(hh, a->table, at, next)
+    if (attempt_is_held(at))
+        held[n++] = at;
+    qsort(held, n, sizeof(*held), by_run);
+    uint64_t hash = 14695981039346656037u;
+    for (size_t i = 0; i < n; i++) {
+        hash = fnv1a(hash, held[i]->run);
+        hash = fnv1a(hash, " ");
+        hash = fnv1a(hash, state_name(held[i]->state));
+        hash = fnv1a(hash, "\n");
+    }
+    (void)snprintf(out, 17, "%016llx", (unsigned long long)hash);
+    *ret_count = (int)n;
+}
+
+static json_t *message(const heartbeat *h, const char *type)
+{
+    json_t *msg = ob_message_new(type, 0);
+    (void)json_object_set_new(msg, "instance", json_string(h->config.instance));
+    (void)json_object_set_new(msg, "token", json_string(h->config.token));
+    (void)json_object_set_new(msg, "session", json_string(h->session));
+    return msg;
+}
+
+static int send(heartbeat *h, const json_t *msg, void *ref)
+{
+    ob_error err = { 0 };
+    ob_cleanup(ob_freep) char *text = NULL;
+    size_t len = ob_message_dump(msg, &text);
+    const char *instance = h->config.instance;
+    int r = ob_bus_send(h->config.bus, OB_TOPIC_EXECUTIONS, -1, instance, strlen(instance), text,
+                        len, ref, &err);
+    if (r < 0)
+        ob_warn("message.not_sent", "{s:s, s:s}", "type", ob_json_str(msg, "type", ""), "text",
+                err.text);
+    return r;
+}
+
+static json_t *position(const heartbeat *h)
+{
+    placement_position last = placement_last(h->config.placement);
+    return json_pack("{s:I, s:I}", "epoch", (json_int_t)last.epoch, "seq", (json_int_t)last.seq);
+}
+
+static void beat(heartbeat *h)
+{
+    attempts *a = h->config.attempts;
+    if (a->changed)
+        heartbeat_digest(a, h->digest, &h->count);
+    a->changed = false;
+    json_auto_t *msg = message(h, "heartbeat");
+    (void)json_object_set_new(msg, "last", position(h));
+    (void)json_object_set_new(msg, "count", json_integer(h->count));
+    (void)json_object_set_new(msg, "digest", json_string(h->digest));
+    (void)send(h, msg, NULL);
+}
+
+/* Ends that nobody has confirmed for a while are said again. */
+static void repeat_ends(heartbeat *h)
+{
+    int64_t now = ob_boot_ms();
+    attempt *at, *next;
+    HASH_ITER(hh, h->config.attempts->table, at, next)
+    if (at->state == ATTEMPT_EXITED && now - at->reported_at_ms >= REPEAT_MS)
+        attempt_touch(at);
+}
+
+static void on_beat(void *arg)
+{
+    heartbeat *h = arg;
+    loop_timer_set(h->config.loop, &h->beat_timer, h->config.every_ms);
+    if (!h->registered)
+        return;
+    beat(h);
+    repeat_ends(h);
+}
+
+static int assign(heartbeat *h, ob_error *err)
+{
+    static const char *const topics[] = { OB_TOPIC_PLACEMENTS, NULL };
+    int32_t partitions = 0;
+    int r = ob_bus_partitions(h->config.bus, OB_TOPIC_PLACEMENTS, BROKER_WAIT_MS, &partitions, err);
+    if (r < 0)
+        return r;
+    int32_t mine = ob_instance_partition(h->config.instance, partitions);
+    return ob_bus_assign_end(h->config.bus, topics, &mine, BROKER_WAIT_MS, err);
+}
+
+static int say_registered(heartbeat *h)
+{
+    json_auto_t *msg = message(h, "registered");
+    json_t *held = json_array();
+    attempt *at, *next;
+    HASH_ITER(hh, h->config.attempts->table, at, next)
+    if (attempt_is_held(at))
+        (void)json_array_append_new(held, heartbeat_run_state(at));
+    (void)json_object_set_new(msg, "ce", json_string(h->config.ce));
+    (void)json_object_set_new(msg, "host", json_string(h->config.host));
+    (void)json_object_set_new(msg, "last", position(h));
+    (void)json_object_set_new(msg, "held", held);
+    return send(h, msg, h);
+}
+
+static void do_register(heartbeat *h)
+{
+    ob_error err = { 0 };
+    int r = assign(h, &err);
+    if (r == 0) {
+        ob_token_new(h->session, 8);
+        placement_set_session(h->config.placement, h->session);
+        r = say_registered(h);
+    }
+    if (r < 0) {
+        ob_warn("register.failed", "{s:s}", "text", err.text);
+        loop_timer_set(h->config.loop, &h->register_timer, REGISTER_RETRY_MS);
+        return;
+    }
+    if (!h->registered)
+        loop_timer_set(h->config.loop, &h->beat_timer, h->config.every_ms);
+    h->registered = true;
+    ob_info("executor.registered", "{s:s, s:i}", "session", h->session, "held",
+            (int)HASH_COUNT(h->config.attempts->table));
+}
+
+static void on_register(void *arg)
+{
+    ((heartbeat *)arg)->due = true; /* in heartbeat_flush, when the spool is on the disk */
+}
+
+heartbeat *heartbeat_new(const heartbeat_config *config)
+{
+    heartbeat *h = ob_calloc(1, sizeof(*h));
+    h->config = *config;
+    h->beat_timer = (loop_timer){ .fn = on_beat, .arg = h };
+    h->register_timer = (loop_timer){ .fn = on_register, .arg = h };
+    config->attempts->changed = true;
+    return h;
+}
+
+void heartbeat_free(heartbeat *h)
+{
+    if (!h)
+        return;
+    loop_timer_stop(h->config.loop, &h->beat_timer);
+    loop_timer_stop(h->config.loop, &h->register_timer);
+    free(h);
+}
+
+void heartbeat_register(heartbeat *h)
+{
+    if (!h->register_timer.armed)
+        loop_timer_set(h->config.loop, &h->register_timer, 0);
+}
+
+bool heartbeat_is_registered(const heartbeat *h)
+{
+    return h->registered;
+}
+
+void *heartbeat_ref(heartbeat *h)
+{
+    return h;
+}
+
+void heartbeat_delivered(heartbeat *h, bool ok)
+{
+    if (ok)
+        return;
+    /* Which of them is not known any more: all is said again. */
+    heartbeat_register(h);
+}
+
+void heartbeat_flush(heartbeat *h)
+{
+    attempts *a = h->config.attempts;
+    if (h->due) {
+        h->due = false;
+        do_register(h);
+    }
+    if (!a->dirty || !h->registered)
+        return;
+    a->dirty = false;
+    json_auto_t *runs = json_array();
+    attempt *at, *next;
+    HASH_ITER(hh, a->table, at, next)
+    {
+        if (!at->dirty || !attempt_is_held(at)) {
+            at->dirty = false;
+            continue;
+        }
+        if (json_array_size(runs) == REPORT_RUNS) {
+            a->dirty = true;
+            break;
+        }
+        (void)json_array_append_new(runs, heartbeat_run_state(at));
+    }
+    if (json_array_size(runs) == 0)
+        return;
+    json_auto_t *msg = message(h, "report");
+    (void)json_object_set(msg, "runs", runs);
+    if (send(h, msg, h) < 0) { /* the producer's queue is full: with the next heartbeat */
+        a->dirty = true;
+        return;
+    }
+    size_t i;
+    const json_t *state;
+    json_array_foreach(runs, i, state)
+    {
+        at = attempts_find(a, ob_json_str(state, "run", ""));
+        at->dirty = false;
+        at->reported_at_ms = ob_boot_ms();
+    }
+}

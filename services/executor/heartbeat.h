@@ -1,0 +1,36 @@
+/* What the executor says on batch.executions: registered, heartbeat, report. */
+#pragma once
+
+#include <jansson.h>
+
+#include "attempt.h"
+#include "ob/bus.h"
+
+typedef struct heartbeat heartbeat;
+
+typedef struct heartbeat_config {
+    loop *loop;
+    ob_bus *bus;
+    attempts *attempts;
+    placement *placement;
+    const char *instance, *ce, *token, *host; /* borrowed */
+    int64_t every_ms;
+    int32_t partitions; /* when the broker does not say */
+} heartbeat_config;
+
+heartbeat *heartbeat_new(const heartbeat_config *config);
+void heartbeat_free(heartbeat *h);
+
+/* Registers (anew) as soon as it can: assigns the instance's partition at its end, draws a session,
+ * says what is held; retried until it is sent. */
+void heartbeat_register(heartbeat *h);
+/* Sends what has changed; called at the end of each turn, after the spool is on the disk. */
+void heartbeat_flush(heartbeat *h);
+/* The fate of a message that was sent with heartbeat_ref's value. */
+void heartbeat_delivered(heartbeat *h, bool ok);
+void *heartbeat_ref(heartbeat *h);
+bool heartbeat_is_registered(const heartbeat *h);
+
+/* Pure: a run's state as docs/messages.md writes it (new); the digest of what is held. */
+json_t *heartbeat_run_state(const attempt *at);
+void heartbeat_digest(const attempts *a, char out[17], int *ret_count);

@@ -1,0 +1,135 @@
+/* Writes chunks' JSON by hand: a line of output costs a copy instead of a tree of objects. Owns
+ * nothing. Any thread. */
+#include "log_text.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/message.h"
+
+#define STREAM_NAME_MAX 200
+
+static void reserve(log_text *t, size_t more)
+{
+    if (t->len + more <= t->cap)
+        return;
+    t->cap = (t->len + more) * 2;
+    t->text = ob_realloc(t->text, t->cap);
+}
+
+void log_text_add(log_text *t, const char *data, size_t len)
+{
+    reserve(t, len);
+    memcpy(t->text + t->len, data, len);
+    t->len += len;
+}
+
+/* Length of the UTF-8 sequence at p, 0 when there is none (RFC 3629). */
+static size_t sequence(const uint8_t *p, size_t left)
+{
+    if (p[0] < 0x80)
+        return p[0] ? 1 : 0;
+    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
+    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if ((p[i] & 0xc0) != 0x80)
+            return 0;
+    bool is_bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
+                  (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
+    return is_bad ? 0 : n;
+}
+
+bool log_text_is_utf8(const char *data, size_t len)
+{
+    const uint8_t *p = (const uint8_t *)data;
+    while (len > 0) {
+        size_t n = sequence(p, len);
+        if (n == 0)
+            return false;
+        p += n;
+        len -= n;
+    }
+    return true;
+}
+
+static void add_escaped(log_text *t, const char *line, size_t len)
+{
+    reserve(t, len * 6 + 2);
+    char *out = t->text + t->len;
+    *out++ = '"';
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)line[i];
+        if (c == '"' || c == '\\') {
+            *out++ = '\\';
+            *out++ = (char)c;
+        } else if (c >= 0x20) {
+            *out++ = (char)c;
+        } else if (c == '\t') {
+            *out++ = '\\';
+            *out++ = 't';
+        } else {
+            out += sprintf(out, "\\u%04x", c);
+        }
+    }
+    *out++ = '"';
+    t->len = (size_t)(out - t->text);
+}
+
+static void add_base64(log_text *t, const char *line, size_t len)
+{
+    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    reserve(t, len * 4 / 3 + 16);
+    char *out = t->text + t->len;
+    *out++ = '"';
+    for (size_t i = 0; i < len; i += 3) {
+        uint32_t b = (uint32_t)(uint8_t)line[i] << 16;
+        b |= i + 1 < len ? (uint32_t)(uint8_t)line[i + 1] << 8 : 0;
+        b |= i + 2 < len ? (uint32_t)(uint8_t)line[i + 2] : 0;
+        *out++ = digits[b >> 18];
+        *out++ = digits[b >> 12 & 63];
+        *out++ = i + 1 < len ? digits[b >> 6 & 63] : '=';
+        *out++ = i + 2 < len ? digits[b & 63] : '=';
+    }
+    *out++ = '"';
+    t->len = (size_t)(out - t->text);
+}
+
+void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len)
+{
+    char head[32];
+    int n = snprintf(head, sizeof(head), "[%lld,", (long long)at_ms);
+    log_text_add(t, head, (size_t)n);
+    if (log_text_is_utf8(line, len)) {
+        add_escaped(t, line, len);
+    } else {
+        log_text_add(t, "null,", 5);
+        add_base64(t, line, len);
+    }
+    log_text_add(t, "]", 1);
+}
+
+/* AWS Batch user guide, "Use the awslogs log driver": group /aws/batch/job, stream
+ * <first 200 characters of the definition's name>/default/<task id>. */
+json_t *log_target(const json_t *spec, const ob_run_ref *ref)
+{
+    const json_t *config = json_object_get(json_object_get(spec, "container"), "logConfiguration");
+    const json_t *options = json_object_get(config, "options");
+    if (strcmp(ob_json_str(config, "logDriver", "awslogs"), "awslogs") != 0)
+        return NULL;
+    const char *name = ob_json_str(spec, "definition", ob_json_str(spec, "name", "job"));
+    const char *slash = strrchr(name, '/'); /* an ARN */
+    name = slash ? slash + 1 : name;
+    size_t len = strcspn(name, ":"); /* the revision */
+    len = len > STREAM_NAME_MAX ? STREAM_NAME_MAX : len;
+    ob_cleanup(ob_freep) char *prefix = ob_strf("%.*s", (int)len, name);
+
+    char task[OB_TASK_TEXT];
+    ob_run_task_id(ref, task);
+    ob_cleanup(ob_freep) char *stream =
+        ob_strf("%s/default/%s", ob_json_str(options, "awslogs-stream-prefix", prefix), task);
+    return json_pack("{s:s, s:s, s:s, s:s}", "account", ob_json_str(spec, "account", ""), "region",
+                     ob_json_str(options, "awslogs-region", ob_json_str(spec, "region", "")),
+                     "group", ob_json_str(options, "awslogs-group", "/aws/batch/job"), "stream",
+                     stream);
+}

@@ -1,0 +1,303 @@
+/* Streams of output: lines are grouped into chunks, and a chunk is kept until the broker has it.
+ * Owns the chunks. Never counts on the wall clock; never drops a line. Invariants: a line's offset
+ * is the sum of the lengths + 1 of all lines before it, so reading a container's output anew gives
+ * the same offsets; the first line after a pause goes out in the same turn, later ones at least
+ * every 100 ms; chunks of a run are sent in order, and after one was lost it and all behind it are
+ * sent again. What is in memory is bounded: a stream that has too much on its way is not read, nor
+ * is any when all together have. Thread: the loop's. */
+#include "logs.h"
+
+#include <string.h>
+#include <uthash.h>
+#include <utlist.h>
+
+#include "log_text.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+
+#define GROUP_MS 100
+#define RETRY_MS 200
+#define CHUNK_TEXT (200u * 1024) /* one line of 16 KiB fits behind it, escaped */
+#define STREAM_BYTES (1u << 20)
+#define ALL_BYTES (6u << 20)
+
+typedef enum chunk_state { CHUNK_QUEUED, CHUNK_SENT, CHUNK_DONE } chunk_state;
+
+typedef struct chunk {
+    struct stream *stream;
+    chunk_state state;
+    char *text;
+    size_t len;
+    struct chunk *prev, *next;
+} chunk;
+
+typedef struct stream {
+    logs *l;
+    char run[OB_RUN_TEXT];
+    char *name;
+    char *head;     /* the message up to "offset": */
+    int64_t next;   /* offset behind the last line taken */
+    int64_t read;   /* offset of the reading under way */
+    log_text lines; /* not in a chunk yet */
+    int64_t first;  /* their offset */
+    chunk *chunks;
+    size_t bytes; /* of chunks */
+    int sent;     /* chunks whose fate is open */
+    bool lost;    /* one of them was not delivered */
+    bool full;    /* its reader waits */
+    bool ended, end_made;
+    int64_t last_ms; /* when lines were put into a chunk */
+    UT_hash_handle hh;
+} stream;
+
+struct logs {
+    logs_config config;
+    stream *streams;
+    size_t bytes;
+    bool dirty;
+    loop_timer timer;
+};
+
+static void on_time(void *arg)
+{
+    ((logs *)arg)->dirty = true;
+}
+
+logs *logs_new(const logs_config *config)
+{
+    logs *l = ob_calloc(1, sizeof(*l));
+    l->config = *config;
+    l->timer = (loop_timer){ .fn = on_time, .arg = l };
+    return l;
+}
+
+static void flush_later(logs *l, int64_t delay_ms)
+{
+    if (!l->timer.armed || l->timer.at_ms > ob_boot_ms() + delay_ms)
+        loop_timer_set(l->config.loop, &l->timer, delay_ms);
+}
+
+static stream *find(const logs *l, const char *run)
+{
+    stream *s = NULL;
+    HASH_FIND_STR(l->streams, run, s);
+    return s;
+}
+
+static void chunk_free(chunk *c)
+{
+    stream *s = c->stream;
+    DL_DELETE(s->chunks, c);
+    s->bytes -= c->len;
+    s->l->bytes -= c->len;
+    free(c->text);
+    free(c);
+}
+
+static void stream_free(stream *s)
+{
+    chunk *c, *next;
+    DL_FOREACH_SAFE(s->chunks, c, next)
+    chunk_free(c);
+    HASH_DEL(s->l->streams, s);
+    free(s->name);
+    free(s->head);
+    free(s->lines.text);
+    free(s);
+}
+
+void logs_free(logs *l)
+{
+    if (!l)
+        return;
+    stream *s, *next;
+    HASH_ITER(hh, l->streams, s, next)
+    stream_free(s);
+    loop_timer_stop(l->config.loop, &l->timer);
+    free(l);
+}
+
+static char *make_head(const logs *l, const char *run, const json_t *target)
+{
+    json_auto_t *msg = ob_message_new("log", 0);
+    (void)json_object_set_new(msg, "instance", json_string(l->config.instance));
+    (void)json_object_set_new(msg, "token", json_string(l->config.token));
+    (void)json_object_set_new(msg, "run", json_string(run));
+    (void)json_object_update(msg, (json_t *)target);
+    char *text = NULL;
+    size_t len = ob_message_dump(msg, &text);
+    text[len - 1] = '\0'; /* the object stays open */
+    return text;
+}
+
+void logs_open(logs *l, const char *run, const json_t *target)
+{
+    if (find(l, run))
+        return;
+    stream *s = ob_calloc(1, sizeof(*s));
+    s->l = l;
+    (void)snprintf(s->run, sizeof(s->run), "%s", run);
+    s->name = ob_strdup(ob_json_str(target, "stream", ""));
+    s->head = make_head(l, run, target);
+    HASH_ADD_STR(l->streams, run, s);
+}
+
+void logs_begin(logs *l, const char *run)
+{
+    stream *s = find(l, run);
+    if (s) {
+        s->read = 0;
+        s->full = false;
+    }
+}
+
+/* Closes the lines at hand into a chunk. */
+static void seal(stream *s)
+{
+    bool end = s->ended;
+    log_text t = { 0 };
+    char middle[64];
+    int n = snprintf(middle, sizeof(middle), ",\"offset\":%lld,\"lines\":[", (long long)s->first);
+    log_text_add(&t, s->head, strlen(s->head));
+    log_text_add(&t, middle, (size_t)n);
+    if (s->lines.len > 0)
+        log_text_add(&t, s->lines.text, s->lines.len);
+    const char *tail = end ? "],\"end\":true}" : "],\"end\":false}";
+    log_text_add(&t, tail, strlen(tail));
+
+    chunk *c = ob_calloc(1, sizeof(*c));
+    c->stream = s;
+    c->text = t.text;
+    c->len = t.len;
+    DL_APPEND(s->chunks, c);
+    s->bytes += c->len;
+    s->l->bytes += c->len;
+    s->first = s->next;
+    free(s->lines.text);
+    s->lines = (log_text){ 0 };
+    s->last_ms = ob_boot_ms();
+    s->end_made = end;
+}
+
+bool logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len)
+{
+    stream *s = find(l, run);
+    if (!s || s->ended)
+        return true;
+    int64_t at = s->read;
+    s->read += (int64_t)len + 1;
+    if (at < s->next)
+        return true; /* taken in an earlier reading */
+    if (s->lines.len > 0)
+        log_text_add(&s->lines, ",", 1);
+    log_text_add_line(&s->lines, at_ns / 1000000, text, len);
+    s->next = s->read;
+    l->dirty = true;
+    if (s->lines.len >= CHUNK_TEXT)
+        seal(s);
+    s->full = s->bytes >= STREAM_BYTES || l->bytes >= ALL_BYTES;
+    return !s->full;
+}
+
+void logs_end(logs *l, const char *run)
+{
+    stream *s = find(l, run);
+    if (!s) {
+        l->config.out(run, l->config.arg);
+        return;
+    }
+    s->ended = true;
+    l->dirty = true;
+}
+
+void logs_drop(logs *l, const char *run)
+{
+    stream *s = find(l, run);
+    if (s && s->sent == 0)
+        stream_free(s);
+    else if (s)
+        logs_end(l, run);
+}
+
+/* Sends the queued chunks in order. */
+static void send_chunks(stream *s)
+{
+    chunk *c;
+    DL_FOREACH(s->chunks, c)
+    {
+        if (c->state != CHUNK_QUEUED)
+            continue;
+        if (ob_bus_send(s->l->config.bus, OB_TOPIC_LOGS, -1, s->name, strlen(s->name), c->text,
+                        c->len, c, NULL) < 0) {
+            flush_later(s->l, RETRY_MS); /* the producer's queue is full */
+            return;
+        }
+        c->state = CHUNK_SENT;
+        s->sent++;
+    }
+}
+
+static void flush_stream(stream *s)
+{
+    if (s->lines.len > 0 || (s->ended && !s->end_made)) {
+        int64_t due = s->last_ms + GROUP_MS - ob_boot_ms();
+        if (s->ended || due <= 0)
+            seal(s);
+        else
+            flush_later(s->l, due);
+    }
+    if (s->chunks && !s->lost)
+        send_chunks(s);
+}
+
+void logs_flush(logs *l)
+{
+    if (!l->dirty)
+        return;
+    l->dirty = false;
+    stream *s, *next;
+    HASH_ITER(hh, l->streams, s, next)
+    flush_stream(s);
+}
+
+/* Readers that waited for room. */
+static void resume_readers(logs *l)
+{
+    stream *s, *next;
+    HASH_ITER(hh, l->streams, s, next)
+    {
+        if (!s->full || s->bytes > STREAM_BYTES / 2 || l->bytes > ALL_BYTES / 2)
+            continue;
+        s->full = false;
+        l->config.resume(s->run, l->config.arg);
+    }
+}
+
+void logs_delivered(logs *l, void *ref, bool ok)
+{
+    chunk *c = ref;
+    stream *s = c->stream;
+    s->sent--;
+    c->state = ok ? CHUNK_DONE : CHUNK_QUEUED;
+    if (!ok && !s->lost)
+        ob_warn("logs.not_delivered", "{s:s}", "run", s->run);
+    s->lost |= !ok;
+    while (s->chunks && s->chunks->state == CHUNK_DONE)
+        chunk_free(s->chunks);
+    if (s->lost && s->sent == 0) {
+        /* What went after the lost one came too early for a reader that wants no gap. */
+        DL_FOREACH(s->chunks, c)
+        c->state = CHUNK_QUEUED;
+        s->lost = false;
+        flush_later(l, RETRY_MS);
+    }
+    if (s->end_made && !s->chunks) {
+        char run[OB_RUN_TEXT];
+        memcpy(run, s->run, sizeof(run));
+        stream_free(s);
+        l->config.out(run, l->config.arg);
+    }
+    resume_readers(l);
+}

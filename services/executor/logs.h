@@ -1,0 +1,42 @@
+/* Containers' output on its way to batch.logs. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "ob/bus.h"
+
+typedef struct logs logs;
+
+typedef struct logs_config {
+    loop *loop;
+    ob_bus *bus;
+    const char *instance, *token; /* borrowed */
+    /* Reading may go on. */
+    void (*resume)(const char *run, void *arg);
+    /* All output of the run is with the broker; the stream is gone. */
+    void (*out)(const char *run, void *arg);
+    void *arg;
+} logs_config;
+
+logs *logs_new(const logs_config *config);
+void logs_free(logs *l);
+
+/* Opens a run's stream. target: see log_target. */
+void logs_open(logs *l, const char *run, const json_t *target);
+/* Reading begins, again or for the first time, at the output's beginning. */
+void logs_begin(logs *l, const char *run);
+/* Takes one line; what was taken before is skipped. false: enough for now, 'resume' tells. */
+bool logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len);
+/* No more lines come. 'out' follows once all is delivered; at once when there is no stream. */
+void logs_end(logs *l, const char *run);
+/* Forgets a stream to which nothing was written. */
+void logs_drop(logs *l, const char *run);
+
+/* Sends what is due; called at the end of each turn. */
+void logs_flush(logs *l);
+/* The fate of a message that was sent with a reference of ours. */
+void logs_delivered(logs *l, void *ref, bool ok);

@@ -1,0 +1,93 @@
+/* Where containers run, behind a small table of functions. All is asynchronous: functions return
+ * at once and never call back; what happens is told by the callbacks, from the loop. A runtime
+ * keeps trying while its engine is away: silence ends nothing. Runs are named by their text,
+ * <jobId>[:<index>]/<run>. */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "loop.h"
+#include "ob/error.h"
+#include "ob/id.h"
+#include "spool.h"
+
+typedef struct runtime runtime;
+
+/* How a run ended, or why it did not begin. */
+typedef struct runtime_end {
+    bool started;          /* it ran, or may have */
+    int exit_code;         /* -1: unknown */
+    bool oom;              /* ended for lack of memory */
+    int64_t started_at_ms; /* 0: unknown */
+    int64_t stopped_at_ms; /* 0: unknown */
+    const char *reason;    /* as ECS words it; NULL: none */
+} runtime_end;
+
+typedef struct runtime_callbacks {
+    void (*running)(const char *run, int64_t started_at_ms, void *arg);
+    void (*exited)(const char *run, const runtime_end *end, void *arg);
+    /* Reading output begins, at the first byte whose line has a time not below since_ns (0: at the
+     * beginning); also again, after the engine was away. */
+    void (*output_begin)(const char *run, void *arg);
+    /* One line, without its end. false: no more for now; runtime.resume goes on. The line itself
+     * is taken either way. */
+    bool (*line)(const char *run, int64_t at_ns, const char *text, size_t len, void *arg);
+    void (*output_end)(const char *run, void *arg); /* all was given */
+    void (*removed)(const char *run, void *arg);
+    /* A container of this instance that the runtime was not told of: answer with adopt or remove,
+     * from here or later. */
+    void (*found)(const char *run, void *arg);
+    /* A listing is complete: all that exists was found. Called after each connection to the
+     * engine. */
+    void (*listed)(void *arg);
+    void (*engine)(bool up, const char *text, void *arg);
+    void (*purged)(void *arg);
+    void *arg;
+} runtime_callbacks;
+
+typedef struct runtime_config {
+    loop *loop;
+    spool *spool;
+    const char *home, *instance, *ce; /* borrowed */
+    const char *engine;               /* DOCKER_HOST */
+    runtime_callbacks on;
+} runtime_config;
+
+typedef struct runtime_ops {
+    const char *name;
+    int (*make)(const runtime_config *config, runtime **ret, ob_error *err);
+    void (*free)(runtime *rt);
+    /* Connects and lists. */
+    void (*open)(runtime *rt);
+    /* Creates and starts. follow: whether output is wanted. -EINVAL: the spec cannot be run, err
+     * says why. */
+    int (*start)(runtime *rt,
+                 const ob_run_ref *ref,
+                 int attempt,
+                 const json_t *spec,
+                 bool follow,
+                 ob_error *err);
+    /* Goes on with a run that was begun before a restart of the executor. since_ns: see
+     * output_begin. */
+    void (*adopt)(runtime *rt, const char *run, bool follow, int64_t since_ns);
+    /* SIGTERM, SIGKILL grace_s later; a run that has not begun ends without a start. */
+    void (*stop)(runtime *rt, const char *run, int grace_s);
+    void (*resume)(runtime *rt, const char *run);
+    /* Removes what is left of a run that has ended; 'removed' tells. */
+    void (*remove)(runtime *rt, const char *run);
+    /* Ends and removes everything of this instance; 'purged' tells. */
+    void (*purge)(runtime *rt);
+    /* What a turn asked for goes out. */
+    void (*flush)(runtime *rt);
+} runtime_ops;
+
+struct runtime {
+    const runtime_ops *ops;
+    runtime_config config;
+};
+
+extern const runtime_ops runtime_docker;
+extern const runtime_ops runtime_null;

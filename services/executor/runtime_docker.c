@@ -1,0 +1,581 @@
+/* Containers of the Docker Engine. Owns the table of containers and brings each from step to step;
+ * at most 4 are created or started at a time, removal goes behind. Never begins a container twice:
+ * it is created by name (a second create is a conflict, and then the one that exists counts), and a
+ * start of which no answer came is followed by an inspection, never by another start. A container
+ * that ended is the record of its end and stays until it is removed by order. Thread: the loop's.
+ */
+#include <string.h>
+
+#include "docker_internal.h"
+#include "docker_spec.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+
+#define SLOTS 4
+#define REMOVALS 2
+#define CALL_TIMEOUT_S 120
+#define RETRY_MS 500
+#define OOM_WAIT_MS 100
+#define DIED_WAIT_MS 20
+#define REMOVALS_TRIED 20
+#define REASON_MAX 1024
+#define EXIT_SIGKILL 137
+
+void docker_dirty(docker *d)
+{
+    d->dirty = true;
+}
+
+container *docker_find(docker *d, const char *run)
+{
+    container *c = NULL;
+    HASH_FIND_STR(d->containers, run, c);
+    return c;
+}
+
+container *docker_add(docker *d, const char *run, container_step step)
+{
+    container *c = ob_calloc(1, sizeof(*c));
+    ob_run_ref ref;
+    c->d = d;
+    c->step = step;
+    (void)snprintf(c->run, sizeof(c->run), "%s", run);
+    if (ob_run_ref_parse(run, &ref))
+        ob_run_container_name(&ref, c->name);
+    HASH_ADD_STR(d->containers, run, c);
+    d->dirty = true;
+    return c;
+}
+
+/* The step's next request waits for a while. */
+static void wait_ms(container *c, int64_t delay_ms)
+{
+    c->not_before_ms = ob_boot_ms() + delay_ms;
+    docker_later(c->d, delay_ms);
+}
+
+static void release_slot(container *c)
+{
+    if (c->has_slot)
+        c->d->slots_used--;
+    c->has_slot = false;
+}
+
+static void container_free(container *c)
+{
+    release_slot(c);
+    output_drop(c);
+    http_drop(c->op);
+    http_drop(c->stop_call);
+    json_decref(c->body);
+    json_decref(c->volumes);
+    HASH_DEL(c->d->containers, c);
+    free(c);
+}
+
+const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
+{
+    if (reply->status == 0) {
+        (void)snprintf(buf, size, "%s", reply->error);
+        return buf;
+    }
+    json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+    const char *message = ob_json_str(body, "message", NULL);
+    if (message)
+        (void)snprintf(buf, size, "%s", message);
+    else
+        (void)snprintf(buf, size, "the container engine answered %d", reply->status);
+    return buf;
+}
+
+/* One request of the container's step. */
+static void request(
+    container *c, const char *method, const char *path, const json_t *body, http_on_reply on_reply)
+{
+    c->op = http_send(c->d->http, &(http_request){ .method = method,
+                                                   .path = path,
+                                                   .body = body,
+                                                   .timeout_s = CALL_TIMEOUT_S,
+                                                   .on_reply = on_reply,
+                                                   .arg = c });
+}
+
+/* Common to all replies: the step's request is over. Returns false when there was no answer; the
+ * step is tried again when the engine is back. */
+static bool answered(container *c, const http_reply *reply)
+{
+    c->op = NULL;
+    c->d->dirty = true;
+    if (reply->status != 0)
+        return true;
+    docker_down(c->d, reply->error);
+    return false;
+}
+
+static void tell_end(container *c, const runtime_end *end)
+{
+    release_slot(c);
+    c->step = STEP_ENDED;
+    c->d->dirty = true;
+    ON(c->d)->exited(c->run, end, ON(c->d)->arg);
+}
+
+void container_end_unstarted(container *c, const char *reason)
+{
+    tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
+}
+
+static void end_unstarted(container *c, const char *kind, const http_reply *reply)
+{
+    char text[REASON_MAX], reason[REASON_MAX + 64];
+    (void)snprintf(reason, sizeof(reason), "%s: %s", kind,
+                   docker_error_text(reply, text, sizeof(text)));
+    container_end_unstarted(c, reason);
+}
+
+void container_died(container *c)
+{
+    c->died = true;
+    c->d->dirty = true;
+    if (c->step == STEP_RUN)
+        c->step = STEP_INSPECT;
+}
+
+static void tell_running(container *c, int64_t started_at_ms)
+{
+    if (!c->told_running)
+        ON(c->d)->running(c->run, started_at_ms, ON(c->d)->arg);
+    c->told_running = true;
+}
+
+/* ---- inspect ---- */
+
+static int64_t time_ms(const json_t *state, const char *name)
+{
+    const char *text = ob_json_str(state, name, "");
+    return docker_time_ns(text, strlen(text), NULL) / 1000000;
+}
+
+static void take_end(container *c, const json_t *state)
+{
+    int code = (int)ob_json_int(state, "ExitCode", -1);
+    bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
+    /* The kernel's notice of a lack of memory and the end come by different ways (cgroup v1). */
+    if (code == EXIT_SIGKILL && !oom && !c->stop_wanted && !c->end_awaited) {
+        c->end_awaited = true;
+        wait_ms(c, OOM_WAIT_MS);
+        return;
+    }
+    const char *error = ob_json_str(state, "Error", "");
+    runtime_end end = { .started = true,
+                        .exit_code = code,
+                        .oom = oom && code != 0,
+                        .started_at_ms = time_ms(state, "StartedAt"),
+                        .stopped_at_ms = time_ms(state, "FinishedAt"),
+                        .reason = *error ? error : NULL };
+    if (end.oom)
+        end.reason = "OutOfMemoryError: Container killed due to memory usage";
+    tell_end(c, &end);
+}
+
+static void take_lost(container *c, const http_reply *reply)
+{
+    char text[512], reason[640];
+    c->exists = false;
+    if (!c->start_sent && !c->told_running) {
+        end_unstarted(c, "CannotCreateContainerError", reply);
+        return;
+    }
+    (void)snprintf(reason, sizeof(reason), "CannotInspectContainerError: %s",
+                   docker_error_text(reply, text, sizeof(text)));
+    tell_end(c, &(runtime_end){ .started = true, .exit_code = -1, .reason = reason });
+    output_lost(c);
+}
+
+static void on_inspect(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    if (!answered(c, reply))
+        return;
+    json_auto_t *body = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
+    const json_t *state = json_object_get(body, "State");
+    if (reply->status == 404) {
+        take_lost(c, reply);
+    } else if (!state) {
+        wait_ms(c, RETRY_MS);
+    } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
+        c->start_sent = false;
+        c->step = STEP_START;
+    } else if (ob_json_bool(state, "Running", false)) {
+        c->start_sent = true;
+        tell_running(c, time_ms(state, "StartedAt"));
+        release_slot(c);
+        c->step = STEP_RUN;
+        if (c->died) { /* while the answer was on its way */
+            container_died(c);
+            wait_ms(c, DIED_WAIT_MS);
+        }
+    } else {
+        c->start_sent = true;
+        take_end(c, state);
+    }
+}
+
+static void send_inspect(container *c)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/json", c->d->api, c->name);
+    c->died = false;
+    request(c, "GET", path, NULL, on_inspect);
+}
+
+/* ---- create and start ---- */
+
+static void on_create(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    if (!answered(c, reply))
+        return;
+    if (reply->status == 201) {
+        c->step = STEP_START;
+    } else if (reply->status == 409) {
+        c->start_sent = true; /* it may have been started by whoever made it */
+        c->step = STEP_INSPECT;
+    } else if (reply->status == 404 && strstr(reply->body, "No such image")) {
+        c->exists = false;
+        release_slot(c);
+        if (c->pulled)
+            end_unstarted(c, "CannotPullContainerError", reply);
+        else
+            pull_join(c);
+    } else {
+        c->exists = false;
+        end_unstarted(c, "CannotCreateContainerError", reply);
+    }
+}
+
+static void send_create(container *c)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/create?name=%s", c->d->api, c->name);
+    c->exists = true;
+    request(c, "POST", path, c->body, on_create);
+}
+
+static void on_start(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    if (!answered(c, reply))
+        return;
+    if (reply->status != 204 && reply->status != 304) {
+        end_unstarted(c, "CannotStartContainerError", reply);
+        return;
+    }
+    release_slot(c);
+    tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
+    c->step = c->died ? STEP_INSPECT : STEP_RUN;
+    c->out.retry_at_ms = 0;
+}
+
+static void go_start(container *c)
+{
+    if (c->start_sent) { /* no answer came: it runs, or has run, or not */
+        c->step = STEP_INSPECT;
+        send_inspect(c);
+        return;
+    }
+    if (c->stop_wanted) {
+        container_end_unstarted(c, NULL);
+        return;
+    }
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
+    c->start_sent = true;
+    c->op = http_send(c->d->http, &(http_request){ .method = "POST",
+                                                   .path = path,
+                                                   .timeout_s = CALL_TIMEOUT_S,
+                                                   .only_once = true,
+                                                   .on_reply = on_start,
+                                                   .arg = c });
+}
+
+/* ---- stop ---- */
+
+static void on_stopped(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->stop_call = NULL;
+    c->d->dirty = true;
+    /* 204, 304, 404: the end is told by the events. Otherwise once more. */
+    if (reply->status == 0)
+        docker_down(c->d, reply->error);
+    if (reply->status == 0 || reply->status >= 500)
+        c->stop_sent = false;
+}
+
+static void go_run(container *c)
+{
+    if (c->stop_wanted && !c->stop_sent) {
+        http_drop(c->stop_call);
+        ob_cleanup(ob_freep) char *path =
+            ob_strf("%s/containers/%s/stop?t=%d", c->d->api, c->name, c->grace_s);
+        c->stop_sent = true;
+        c->stop_call = http_send(
+            c->d->http,
+            &(http_request){ .method = "POST", .path = path, .on_reply = on_stopped, .arg = c });
+    }
+}
+
+/* ---- remove ---- */
+
+static void finish_removal(container *c)
+{
+    docker *d = c->d;
+    char run[OB_RUN_TEXT];
+    memcpy(run, c->run, sizeof(run));
+    container_free(c);
+    if (!d->purging)
+        ON(d)->removed(run, ON(d)->arg);
+    else if (!d->containers)
+        ON(d)->purged(ON(d)->arg);
+}
+
+static void on_volume_removed(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->d->removing--;
+    if (answered(c, reply))
+        (void)json_array_remove(c->volumes, 0);
+}
+
+static void on_removed(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->d->removing--;
+    if (!answered(c, reply))
+        return;
+    if (reply->status == 204 || reply->status == 404) {
+        c->exists = false;
+        return;
+    }
+    char text[512];
+    wait_ms(c, RETRY_MS);
+    if (++c->removals < REMOVALS_TRIED)
+        return;
+    ob_warn("container.left", "{s:s, s:s}", "run", c->run, "text",
+            docker_error_text(reply, text, sizeof(text)));
+    c->exists = false;
+}
+
+static void go_remove(container *c)
+{
+    if (c->removals == 0 && c->d->slots_used > 0 && c->d->removing > 0)
+        return; /* starting goes first */
+    if (c->d->removing >= REMOVALS)
+        return;
+    if (c->exists) {
+        ob_cleanup(ob_freep) char *path =
+            ob_strf("%s/containers/%s?v=1%s", c->d->api, c->name, c->force ? "&force=1" : "");
+        c->d->removing++;
+        request(c, "DELETE", path, NULL, on_removed);
+    } else if (json_array_size(c->volumes) > 0) {
+        const char *name = json_string_value(json_array_get(c->volumes, 0));
+        ob_cleanup(ob_freep) char *path = ob_strf("%s/volumes/%s", c->d->api, name);
+        c->d->removing++;
+        request(c, "DELETE", path, NULL, on_volume_removed);
+    } else {
+        finish_removal(c);
+    }
+}
+
+/* ---- steps ---- */
+
+static void container_go(container *c)
+{
+    docker *d = c->d;
+    bool is_free = d->up && !c->op && ob_boot_ms() >= c->not_before_ms;
+    switch (c->step) {
+    case STEP_QUEUED:
+        if (c->stop_wanted) {
+            container_end_unstarted(c, NULL);
+        } else if (d->up && d->slots_used < SLOTS) {
+            c->has_slot = true;
+            d->slots_used++;
+            c->step = STEP_CREATE;
+            send_create(c);
+        }
+        break;
+    case STEP_PULL:
+        if (c->stop_wanted) {
+            pull_leave(c);
+            container_end_unstarted(c, NULL);
+        }
+        break;
+    case STEP_CREATE:
+        if (is_free)
+            send_create(c);
+        break;
+    case STEP_START:
+        if (is_free)
+            go_start(c);
+        break;
+    case STEP_INSPECT:
+        if (is_free)
+            send_inspect(c);
+        break;
+    case STEP_RUN:
+        if (d->up)
+            go_run(c);
+        output_go(c);
+        break;
+    case STEP_ENDED:
+        output_go(c);
+        break;
+    case STEP_REMOVE:
+        if (is_free || (!c->op && !c->exists && json_array_size(c->volumes) == 0))
+            go_remove(c);
+        break;
+    case STEP_FOUND:
+        break;
+    }
+}
+
+static void docker_flush(runtime *rt)
+{
+    docker *d = (docker *)rt;
+    /* Starting and stopping one may give room to another. */
+    for (int i = 0; d->dirty && i < 4; i++) {
+        d->dirty = false;
+        container *c, *next;
+        HASH_ITER(hh, d->containers, c, next)
+        container_go(c);
+    }
+    http_flush(d->http);
+}
+
+/* ---- the table of functions ---- */
+
+static int docker_make(const runtime_config *config, runtime **ret, ob_error *err)
+{
+    docker *d = ob_calloc(1, sizeof(*d));
+    d->base = (runtime){ .ops = &runtime_docker, .config = *config };
+    int r = http_new(config->loop, config->engine, &d->http, err);
+    if (r < 0) {
+        free(d);
+        return r;
+    }
+    *ret = &d->base;
+    return 0;
+}
+
+static void docker_free(runtime *rt)
+{
+    docker *d = (docker *)rt;
+    if (!d)
+        return;
+    container *c, *next;
+    HASH_ITER(hh, d->containers, c, next)
+    container_free(c);
+    pull_free_all(d);
+    docker_engine_done(d);
+    http_free(d->http);
+    free(d);
+}
+
+static void docker_open(runtime *rt)
+{
+    docker_connect((docker *)rt);
+}
+
+static int docker_start(
+    runtime *rt, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err)
+{
+    docker *d = (docker *)rt;
+    const runtime_config *config = &rt->config;
+    docker_spec in = { .ref = ref,
+                       .attempt = attempt,
+                       .spec = spec,
+                       .home = config->home,
+                       .instance = config->instance,
+                       .ce = config->ce };
+    json_t *body = NULL, *volumes = NULL;
+    int r = docker_spec_body(&in, &body, &volumes, err);
+    if (r < 0)
+        return r;
+    char run[OB_RUN_TEXT];
+    ob_run_ref_format(ref, run);
+    container *c = docker_add(d, run, STEP_QUEUED);
+    c->body = body;
+    c->volumes = volumes;
+    c->out.wanted = follow;
+    return 0;
+}
+
+static void docker_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)
+{
+    docker *d = (docker *)rt;
+    container *c = docker_find(d, run);
+    if (!c)
+        c = docker_add(d, run, STEP_FOUND);
+    c->step = STEP_INSPECT;
+    c->exists = c->start_sent = true;
+    c->out.wanted = follow;
+    c->out.since_ns = since_ns;
+    d->dirty = true;
+}
+
+static void docker_stop(runtime *rt, const char *run, int grace_s)
+{
+    docker *d = (docker *)rt;
+    container *c = docker_find(d, run);
+    if (!c || (c->stop_wanted && grace_s >= c->grace_s))
+        return;
+    c->stop_wanted = true;
+    c->stop_sent = false; /* a shorter grace is sent once more */
+    c->grace_s = grace_s;
+    d->dirty = true;
+}
+
+static void docker_resume(runtime *rt, const char *run)
+{
+    container *c = docker_find((docker *)rt, run);
+    if (!c || !c->out.full)
+        return;
+    c->out.full = false;
+    if (c->out.call)
+        http_resume(c->out.call);
+}
+
+static void docker_remove(runtime *rt, const char *run)
+{
+    docker *d = (docker *)rt;
+    container *c = docker_find(d, run);
+    if (!c)
+        c = docker_add(d, run, STEP_ENDED);
+    if (c->step == STEP_REMOVE)
+        return;
+    output_drop(c);
+    http_drop(c->op);
+    c->op = NULL;
+    c->step = STEP_REMOVE;
+    d->dirty = true;
+}
+
+static void docker_purge(runtime *rt)
+{
+    docker *d = (docker *)rt;
+    d->purging = true;
+    docker_connect(d);
+}
+
+const runtime_ops runtime_docker = {
+    .name = "docker",
+    .make = docker_make,
+    .free = docker_free,
+    .open = docker_open,
+    .start = docker_start,
+    .adopt = docker_adopt,
+    .stop = docker_stop,
+    .resume = docker_resume,
+    .remove = docker_remove,
+    .purge = docker_purge,
+    .flush = docker_flush,
+};

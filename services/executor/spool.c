@@ -1,0 +1,235 @@
+/* The spool: an append-only file of JSON lines {"k": key, "n": name, "v": value} or {"k": key,
+ * "drop": true}, rewritten when most of it is history. Owns the file and the directory's lock;
+ * knows nothing of what it keeps. Invariants: the file always begins with whole lines (a line cut
+ * by a crash is ignored, one cut by a full disk is truncated away); a rewrite is renamed into
+ * place after it is on the disk. Thread: the loop's. */
+#include "spool.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ob/clock.h"
+
+#define COMPACT_BYTES (1 << 20)
+#define LOCK_RETRY_MS 50
+
+struct spool {
+    int dir_fd;
+    int lock_fd;
+    int fd;
+    off_t size;      /* whole lines in the file */
+    off_t live_size; /* after the last rewrite */
+    json_t *all;
+    char *pending;
+    size_t pending_len, pending_cap;
+    bool want_sync;
+};
+
+static void apply(json_t *all, const char *key, const char *name, json_t *value)
+{
+    json_t *members = json_object_get(all, key);
+    if (!members) {
+        members = json_object();
+        (void)json_object_set_new(all, key, members);
+    }
+    (void)json_object_set_new(members, name, value);
+}
+
+static void load_line(spool *s, const char *line, size_t len)
+{
+    json_auto_t *entry = json_loadb(line, len, 0, NULL);
+    const char *key = json_string_value(json_object_get(entry, "k"));
+    const char *name = json_string_value(json_object_get(entry, "n"));
+    json_t *value = json_object_get(entry, "v");
+    if (!key)
+        return; /* cut by a crash */
+    if (json_is_true(json_object_get(entry, "drop")))
+        (void)json_object_del(s->all, key);
+    else if (name && value)
+        apply(s->all, key, name, json_incref(value));
+}
+
+static int load(spool *s, ob_error *err)
+{
+    int fd = openat(s->dir_fd, "spool", O_RDONLY | O_CLOEXEC);
+    if (fd < 0)
+        return errno == ENOENT ? 0 : ob_fail(err, errno, "spool: %s", strerror(errno));
+    FILE *file = fdopen(fd, "r");
+    if (!file) {
+        (void)close(fd);
+        return ob_fail(err, errno, "spool: %s", strerror(errno));
+    }
+    char *line = NULL;
+    size_t cap = 0;
+    ssize_t len;
+    while ((len = getline(&line, &cap, file)) > 0)
+        if (line[len - 1] == '\n')
+            load_line(s, line, (size_t)len);
+    free(line);
+    bool bad = ferror(file);
+    (void)fclose(file);
+    return bad ? ob_fail(err, EIO, "spool cannot be read") : 0;
+}
+
+static void append(spool *s, json_t *entry)
+{
+    char *text = json_dumps(entry, JSON_COMPACT);
+    json_decref(entry);
+    if (!text)
+        abort(); /* out of memory */
+    size_t len = strlen(text);
+    if (s->pending_len + len + 1 > s->pending_cap) {
+        s->pending_cap = (s->pending_len + len + 1) * 2;
+        s->pending = ob_realloc(s->pending, s->pending_cap);
+    }
+    memcpy(s->pending + s->pending_len, text, len);
+    s->pending[s->pending_len + len] = '\n';
+    s->pending_len += len + 1;
+    free(text);
+}
+
+static int write_all(int fd, const char *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = write(fd, data, len);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0)
+            return -errno;
+        data += n;
+        len -= (size_t)n;
+    }
+    return 0;
+}
+
+/* Writes all that is kept to a new file and puts it in the old one's place. */
+static int compact(spool *s, ob_error *err)
+{
+    int fd = openat(s->dir_fd, "spool.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ob_fail(err, errno, "spool.new: %s", strerror(errno));
+    free(s->pending); /* 'all' holds what was pending */
+    s->pending = NULL;
+    s->pending_len = s->pending_cap = 0;
+    const char *key, *name;
+    json_t *members, *value;
+    json_object_foreach(s->all, key, members) json_object_foreach(members, name, value)
+        append(s, json_pack("{s:s, s:s, s:O}", "k", key, "n", name, "v", value));
+    int r = write_all(fd, s->pending ? s->pending : "", s->pending_len);
+    if (r == 0 && (fsync(fd) < 0 || renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 ||
+                   fsync(s->dir_fd) < 0))
+        r = -errno;
+    if (r < 0) {
+        /* The pending text is a superset of what the old file lacks: it is appended later. */
+        s->want_sync = true;
+        (void)close(fd);
+        return ob_fail(err, -r, "spool: %s", strerror(-r));
+    }
+    if (s->fd >= 0)
+        (void)close(s->fd);
+    s->fd = fd;
+    s->size = s->live_size = (off_t)s->pending_len;
+    s->pending_len = 0;
+    s->want_sync = false;
+    return 0;
+}
+
+static int take_lock(spool *s, const char *dir, int wait_ms, ob_error *err)
+{
+    s->lock_fd = openat(s->dir_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (s->lock_fd < 0)
+        return ob_fail(err, errno, "%s/lock: %s", dir, strerror(errno));
+    int64_t until = ob_mono_ms() + wait_ms;
+    while (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
+        if (errno != EWOULDBLOCK && errno != EINTR)
+            return ob_fail(err, errno, "%s/lock: %s", dir, strerror(errno));
+        if (ob_mono_ms() >= until)
+            return ob_fail(err, EBUSY, "%s is held by another executor", dir);
+        (void)usleep(LOCK_RETRY_MS * 1000);
+    }
+    return 0;
+}
+
+int spool_open(const char *dir, int wait_ms, spool **ret, ob_error *err)
+{
+    if (mkdir(dir, 0700) < 0 && errno != EEXIST)
+        return ob_fail(err, errno, "%s: %s", dir, strerror(errno));
+    spool *s = ob_calloc(1, sizeof(*s));
+    s->fd = s->lock_fd = -1;
+    s->all = json_object();
+    s->dir_fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = s->dir_fd < 0 ? ob_fail(err, errno, "%s: %s", dir, strerror(errno)) : 0;
+    if (r == 0)
+        r = take_lock(s, dir, wait_ms, err);
+    if (r == 0)
+        r = load(s, err);
+    if (r == 0)
+        r = compact(s, err);
+    if (r < 0) {
+        spool_free(s);
+        return r;
+    }
+    *ret = s;
+    return 0;
+}
+
+void spool_free(spool *s)
+{
+    if (!s)
+        return;
+    if (s->fd >= 0)
+        (void)close(s->fd);
+    if (s->dir_fd >= 0)
+        (void)close(s->dir_fd);
+    if (s->lock_fd >= 0)
+        (void)close(s->lock_fd);
+    json_decref(s->all);
+    free(s->pending);
+    free(s);
+}
+
+const json_t *spool_get(const spool *s, const char *key)
+{
+    return json_object_get(s->all, key);
+}
+
+const json_t *spool_all(const spool *s)
+{
+    return s->all;
+}
+
+void spool_set(spool *s, const char *key, const char *name, json_t *value, bool durable)
+{
+    append(s, json_pack("{s:s, s:s, s:O}", "k", key, "n", name, "v", value));
+    apply(s->all, key, name, value);
+    s->want_sync |= durable;
+}
+
+void spool_drop(spool *s, const char *key)
+{
+    if (json_object_del(s->all, key) == 0)
+        append(s, json_pack("{s:s, s:b}", "k", key, "drop", 1));
+}
+
+int spool_sync(spool *s, ob_error *err)
+{
+    if (s->pending_len > 0) {
+        int r = write_all(s->fd, s->pending, s->pending_len);
+        if (r < 0) {
+            if (ftruncate(s->fd, s->size) == 0)
+                (void)lseek(s->fd, s->size, SEEK_SET);
+            return ob_fail(err, -r, "spool: %s", strerror(-r));
+        }
+        s->size += (off_t)s->pending_len;
+        s->pending_len = 0;
+    }
+    /* After a failed flush the kernel calls the pages clean: only new ones can be trusted. */
+    if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && fdatasync(s->fd) < 0))
+        return compact(s, err);
+    s->want_sync = false;
+    return 0;
+}

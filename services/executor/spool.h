@@ -1,0 +1,33 @@
+/* What must outlive this process, in OPENBATCH_INSTANCE_DIR: a small durable map of JSON members
+ * by key. Keys are runs, and "last" for the highest (epoch, seq). */
+#pragma once
+
+#include <jansson.h>
+#include <stdbool.h>
+
+#include "ob/error.h"
+
+typedef struct spool spool;
+
+/* Waits up to wait_ms for the lock of the directory (one executor an instance), makes the
+ * directory if missing, loads and compacts the spool. Errors: -EBUSY (another executor holds the
+ * lock), -errno. */
+int spool_open(const char *dir, int wait_ms, spool **ret, ob_error *err);
+/* Closes without writing what is pending. */
+void spool_free(spool *s);
+
+/* The members of 'key', borrowed, or NULL. */
+const json_t *spool_get(const spool *s, const char *key);
+/* All keys: {key: {name: value}}, borrowed. Changed by spool_set and spool_drop: iterate over a
+ * copy when those are called. */
+const json_t *spool_all(const spool *s);
+
+/* Sets a member; takes 'value'. durable: the next spool_sync flushes it to the disk; otherwise it
+ * is only written (it outlives the process, not the machine). */
+void spool_set(spool *s, const char *key, const char *name, json_t *value, bool durable);
+/* Forgets a key. */
+void spool_drop(spool *s, const char *key);
+
+/* Writes what is pending; returns when what is durable is on the disk. Cheap when nothing is.
+ * Errors: -errno (disk full ...): all stays pending, call again. */
+int spool_sync(spool *s, ob_error *err);
