@@ -64,7 +64,8 @@ int keys_new(const char *master_key_file, api_keys **ret, ob_error *err)
         int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
         if (high < 0 || low < 0)
             r = -EINVAL;
-        keys->master[i] = (uint8_t)(high << 4 | (low & 15));
+        else
+            keys->master[i] = (uint8_t)(high << 4 | low);
     }
     OPENSSL_cleanse(hex, strlen(hex));
     free(hex);

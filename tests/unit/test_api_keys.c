@@ -1,0 +1,101 @@
+/* Secrets at rest: what is sealed opens only under its own name and master key. */
+#include "unit.h"
+
+#include <unistd.h>
+
+#include "keys.h"
+
+static api_keys *keys_of(const char *hex)
+{
+    char path[] = "/tmp/ob-master-XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, hex, strlen(hex)), (ssize_t)strlen(hex));
+    close(fd);
+    api_keys *keys = NULL;
+    ob_error err = { 0 };
+    int r = keys_new(path, &keys, &err);
+    unlink(path);
+    if (r < 0) {
+        assert_int_equal(r, -EINVAL);
+        assert_non_null(strstr(err.text, path));
+    }
+    return keys;
+}
+
+#define MASTER "000102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F\n"
+
+static void sealed_secrets_open(void **state)
+{
+    api_keys *keys = keys_of(MASTER);
+    uint8_t sealed[256], again[256];
+    size_t len = 0, again_len = 0;
+    char secret[129];
+    assert_int_equal(
+        keys_seal(keys, "AKIA1", "123456789012", "a secret", sealed, sizeof sealed, &len, NULL), 0);
+    assert_int_equal(len, 12 + 8 + 16);
+    assert_int_equal(
+        keys_open(keys, "AKIA1", "123456789012", sealed, len, secret, sizeof secret, NULL), 0);
+    assert_string_equal(secret, "a secret");
+    /* A nonce is never used twice. */
+    assert_int_equal(
+        keys_seal(keys, "AKIA1", "123456789012", "a secret", again, sizeof again, &again_len, NULL),
+        0);
+    assert_memory_not_equal(sealed, again, 12);
+    keys_free(keys);
+}
+
+static void nothing_else_opens_them(void **state)
+{
+    api_keys *keys = keys_of(MASTER);
+    api_keys *other = keys_of("ff0102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F");
+    uint8_t sealed[256];
+    size_t len = 0;
+    char out[129];
+    assert_int_equal(keys_seal(keys, "AKIA1", "1", "a secret", sealed, sizeof sealed, &len, NULL),
+                     0);
+    assert_int_equal(keys_open(other, "AKIA1", "1", sealed, len, out, sizeof out, NULL), -EBADMSG);
+    assert_int_equal(keys_open(keys, "AKIA2", "1", sealed, len, out, sizeof out, NULL), -EBADMSG);
+    assert_int_equal(keys_open(keys, "AKIA1", "2", sealed, len, out, sizeof out, NULL), -EBADMSG);
+    for (size_t i = 0; i < len; i++) {
+        sealed[i] ^= 1;
+        assert_int_equal(keys_open(keys, "AKIA1", "1", sealed, len, out, sizeof out, NULL),
+                         -EBADMSG);
+        sealed[i] ^= 1;
+    }
+    for (size_t n = 0; n < len; n++)
+        assert_int_equal(keys_open(keys, "AKIA1", "1", sealed, n, out, sizeof out, NULL), -EBADMSG);
+    assert_int_equal(keys_open(keys, "AKIA1", "1", sealed, len, out, 8, NULL), -EBADMSG);
+    keys_free(keys);
+    keys_free(other);
+}
+
+static void a_master_key_is_64_digits(void **state)
+{
+    assert_null(keys_of("00"));
+    assert_null(keys_of("zz0102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F"));
+    assert_null(keys_of(MASTER "00"));
+}
+
+static void derived_keys_differ_by_purpose(void **state)
+{
+    api_keys *keys = keys_of(MASTER);
+    uint8_t a[32], b[32], c[32];
+    keys_derive(keys, "a", a);
+    keys_derive(keys, "b", b);
+    keys_derive(keys, "a", c);
+    assert_memory_not_equal(a, b, 32);
+    assert_memory_equal(a, c, 32);
+    keys_free(keys);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(sealed_secrets_open),
+        cmocka_unit_test(nothing_else_opens_them),
+        cmocka_unit_test(a_master_key_is_64_digits),
+        cmocka_unit_test(derived_keys_differ_by_purpose),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
