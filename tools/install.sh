@@ -108,7 +108,7 @@ build() {
         say "building"
         rm -rf "$OB_BUILD"
         meson setup "${args[@]}" "$OB_BUILD" "$OB_ROOT" >"$log" 2>&1 </dev/null || {
-            tail -n 15 "$log" | sed 's/^/    /' >&2
+            grep -E 'ERROR|not found' "$log" | sed 's/^/    /' >&2
             die "the build could not be set up; meson's words are in $log"
         }
     }

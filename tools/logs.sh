@@ -24,15 +24,15 @@ fi
 files=()
 for name in "${names[@]}"; do
     found=()
-    for file in "$OPENBATCH_HOME/log/$name/current" "$OPENBATCH_HOME/instances/$name"/log/current; do
+    for file in "$OPENBATCH_HOME/log/$name/current" "$OPENBATCH_HOME/log/executor-$name/current"; do
         [[ -f $file ]] && found+=("$file")
     done
     ((${#found[@]})) || die "there is no log of '$name'; there are: $(cd "$OPENBATCH_HOME" &&
-        printf '%s\n' log/*/current instances/*/log/current | sed -n 's#^[a-z]*/\([^*/]*\)/.*#\1#p' | sort -u | paste -sd ' ')"
+        printf '%s\n' log/*/current | sed -n 's#^log/\([^*/]*\)/.*#\1#p' | paste -sd ' ')"
     files+=("${found[@]}")
 done
 if ((${#files[@]} == 0)); then
-    for file in "$OPENBATCH_HOME"/log/*/current "$OPENBATCH_HOME"/instances/*/log/current; do
+    for file in "$OPENBATCH_HOME"/log/*/current; do
         [[ -f $file ]] && files+=("$file")
     done
 fi

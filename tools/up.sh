@@ -23,8 +23,8 @@ hello_image() {
     if ! docker image inspect "$image" >/dev/null 2>&1; then
         dir=$(mktemp -d)
         (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
-            mkdir -p root/bin root/tmp && cp deb/bin/busybox root/bin/ &&
-            for name in $(deb/bin/busybox --list); do ln -sf busybox "root/bin/$name"; done &&
+            mkdir -p root/bin root/tmp && for name in $(deb/bin/busybox --list); do ln -s busybox "root/bin/$name"; done &&
+            cp --remove-destination deb/bin/busybox root/bin/ &&
             tar -C root -c . | docker import - "$image") >"$OPENBATCH_HOME/log/image.log" 2>&1 </dev/null || image=busybox
         rm -rf "$dir"
     fi
@@ -39,9 +39,8 @@ default_queue() {
 }
 
 first_steps() {
-    local aws=aws image
+    local aws=$OPENBATCH_HOME/venv/bin/aws image
     image=$(hello_image)
-    have aws || aws=$OPENBATCH_HOME/venv/bin/aws
     say "OpenBatch is up: http://127.0.0.1:$OPENBATCH_PORT"
     say "  state   $OPENBATCH_HOME"
     [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
