@@ -1,6 +1,7 @@
-"""Writes docs/configuration.md from the tables in code: usage: configuration.py BUILD_DIR [--check].
+"""Writes docs/configuration.md from the tables in code.
 
-With --check nothing is written; exits 1 when the document differs from the tables."""
+usage: configuration.py BUILD_DIR [--check]: with --check nothing is written; exits 1 when the
+document differs from the tables."""
 
 import subprocess
 import sys
@@ -9,24 +10,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs/configuration.md"
 SERVICES = ("api", "scheduler", "scaler", "executor")
-HEAD = """# Configuration
-
-Everything is configured by environment variables. `./openbatch up` sets those that a copy needs in
-`$OPENBATCH_HOME/env`; variables that begin with `OPENBATCH_` and are exported when `up` runs are kept there too.
-An unknown or invalid value stops a service with a message that names the variable. `openbatch-<service> --check-config`
-prints the effective values, secrets masked.
-
-This page is made from the tables in code by `tools/configuration.py`; the tests compare the two.
-
-## The command
-
-| variable | default | meaning |
-| --- | --- | --- |
-| `OPENBATCH_HOME` | `.openbatch` beside `./openbatch` | all state of a copy |
-| `OPENBATCH_PORT` | `8080` | first of the twenty ports of a copy: the api; Kafka +1 and +2. Remembered by `up` |
-| `OPENBATCH_SANITIZE` | | `1`: build the services with the address and undefined behaviour sanitizers |
-| `DOCKER_HOST` | `unix:///var/run/docker.sock` | engine to use if it answers; else `up` starts its own |
-"""
+HEAD = (ROOT / "tools/configuration.head.md").read_text()
 
 
 def table(build, service):
