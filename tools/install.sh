@@ -45,7 +45,7 @@ install_packages() {
     fi
     mkdir -p "$OPENBATCH_HOME/log"
     if ! "${sudo[@]}" /bin/bash "$OB_ROOT/tools/apt.sh" "${missing[@]}" >"$log" 2>&1 </dev/null; then
-        grep -E '^(E|W|Err|dpkg):?' "$log" | tail -n 8 | sed 's/^/    /' >&2
+        grep -E '^(E|W|Err|dpkg):?' "$log" | tail -n 8 | sed 's/^/    /' >&2 || :
         die "a package could not be installed; all of apt's words are in $log"
     fi
     hash -r
@@ -62,7 +62,7 @@ install_kafka() {
     find "$libs/" -maxdepth 1 -name '*.jar' -delete
     mvn -B -f "$OB_ROOT/tools/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs/" \
         -Dmaven.repo.local="$OPENBATCH_HOME/m2" >"$log" 2>&1 </dev/null || {
-        grep -E '^\[ERROR\]' "$log" | head -n 4 >&2
+        grep -E '^\[ERROR\]' "$log" | head -n 4 >&2 || :
         die "Kafka's jars could not be fetched from Maven Central; Maven's words are in $log"
     }
     if ! (cd "$libs" && sha256sum --quiet --strict -c "$sums" >&2) ||
@@ -108,12 +108,12 @@ build() {
         say "building"
         rm -rf "$OB_BUILD"
         meson setup "${args[@]}" "$OB_BUILD" "$OB_ROOT" >"$log" 2>&1 </dev/null || {
-            grep -E 'ERROR|not found' "$log" | sed 's/^/    /' >&2
+            grep -E 'ERROR|not found' "$log" | sed 's/^/    /' >&2 || :
             die "the build could not be set up; meson's words are in $log"
         }
     }
     ninja -C "$OB_BUILD" >"$log" 2>&1 </dev/null || {
-        grep -E -A6 'error|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2
+        grep -E -A6 'error|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2 || :
         die "the build failed; the compiler's words are in $log"
     }
 }

@@ -146,7 +146,7 @@ check_ports() {
         while read -r line; do
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
-                our_pids java openbatch-api | grep -qx "$pid" && continue
+                grep -qx "$pid" <<<"$(our_pids java openbatch-api)" && continue
                 who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-80) (pid $pid)"
             else
                 who="somebody else's process"
