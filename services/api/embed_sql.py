@@ -7,13 +7,17 @@ import sys
 
 def quoted(line):
     plain = "".join(
-        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}" for byte in line
+        chr(byte) if 32 <= byte < 127 and chr(byte) not in '"\\?' else f"\\{byte:03o}"
+        for byte in line
     )
     return f'"{plain}"'
 
 
 def main():
-    out, files = pathlib.Path(sys.argv[1]), [pathlib.Path(name) for name in sys.argv[2:] if name.endswith(".sql")]
+    out, files = (
+        pathlib.Path(sys.argv[1]),
+        [pathlib.Path(name) for name in sys.argv[2:] if name.endswith(".sql")],
+    )
     rows, seen = [], set()
     for path in sorted(files, key=lambda p: p.name):
         match = re.fullmatch(r"(\d{4})_([a-z0-9_]+)\.sql", path.name)

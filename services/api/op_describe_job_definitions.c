@@ -24,6 +24,16 @@ static json_t *definition_json(const api_request *req, const PGresult *rows, int
     return out;
 }
 
+static bool is_in(const json_t *list, const json_t *definition)
+{
+    const json_t *arn = json_object_get(definition, "jobDefinitionArn");
+    for (size_t i = 0; i < json_array_size(list); i++)
+        if (json_equal(json_object_get(json_array_get(list, i), "jobDefinitionArn"), arn))
+            return true;
+    return false;
+}
+
+/* Each once, also when the same one is asked for twice. */
 static int
 describe_listed(api_request *req, const char **names, size_t n, json_t *list, api_reply *rep)
 {
@@ -36,8 +46,9 @@ describe_listed(api_request *req, const char **names, size_t n, json_t *list, ap
         int r = definition_find(req, name, revision, false, &rows, &rep->err);
         if (r < 0)
             return r;
-        if (PQntuples(rows) > 0)
-            (void)json_array_append_new(list, definition_json(req, rows, 0));
+        json_auto_t *one = PQntuples(rows) > 0 ? definition_json(req, rows, 0) : NULL;
+        if (one && !is_in(list, one))
+            (void)json_array_append(list, one);
     }
     return 0;
 }
