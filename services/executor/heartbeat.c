@@ -156,6 +156,9 @@ static int assign(heartbeat *h, ob_error *err)
     if (r < 0)
         return r;
     int32_t mine = ob_instance_partition(h->config.instance, partitions);
+    /* Lets the producer know the topic: its first message would wait a second for that. */
+    int32_t ignored;
+    (void)ob_bus_partitions(h->config.bus, OB_TOPIC_EXECUTIONS, BROKER_WAIT_MS, &ignored, NULL);
     return ob_bus_assign_end(h->config.bus, topics, &mine, BROKER_WAIT_MS, err);
 }
 
