@@ -164,7 +164,7 @@ void events_on_bus(ob_bus_event event, void *arg)
     /* Without an assignment (standing by) a loss of positions means nothing. */
     if (event == OB_BUS_REASSIGNED)
         s->reload_owed = true;
-    ob_info("bus.event", "{s:s}", "event",
+    ob_info("bus.event", "{s:s}", "change",
             event == OB_BUS_REASSIGNED ? "reassigned"
             : event == OB_BUS_DOWN     ? "down"
                                        : "up");

@@ -247,12 +247,15 @@ static int check_rival(scaler *s, int64_t now_ms, ob_error *err)
 /* Positions first, then what PostgreSQL says: nothing falls between. */
 static int resolve_positions(scaler *s, ob_error *err)
 {
-    int32_t partitions = 0;
+    int32_t partitions = 0, ignored;
     int r = ob_bus_make_topics(s->bus, 500, err);
     if (r == 0)
         r = ob_bus_assign_end(s->bus, topics, NULL, 500, err);
     if (r == 0)
         r = ob_bus_partitions(s->bus, OB_TOPIC_EXECUTIONS, 500, &partitions, err);
+    /* Lets the producer know the topic: its first message would wait a second for that. */
+    if (r == 0)
+        r = ob_bus_partitions(s->bus, OB_TOPIC_INSTANCES, 500, &ignored, err);
     if (r == 0)
         link_init(&s->link, ob_mono_ms(), partitions);
     return r;

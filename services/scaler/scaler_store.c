@@ -35,9 +35,10 @@ const ob_db_stmt scaler_statements[] = {
 
     { "status_put",
       "INSERT INTO ce_status (ce_id, version, valid, reason, desired_vcpus, shapes, lacking)"
-      " SELECT ce_id, version, true, '" HEALTHY "', desired, shapes, lacking"
+      " SELECT m.ce_id, m.version, true, '" HEALTHY "', m.desired, m.shapes, m.lacking"
       " FROM unnest($1::bigint[], $2::bigint[], $3::int[], $4::text[], $5::text[])"
       " AS m(ce_id, version, desired, shapes, lacking)"
+      " JOIN compute_environment e ON e.id = m.ce_id"
       " ON CONFLICT (ce_id) DO UPDATE SET version = excluded.version, valid = true,"
       " reason = excluded.reason, desired_vcpus = excluded.desired_vcpus,"
       " shapes = excluded.shapes, lacking = excluded.lacking" },
