@@ -342,5 +342,5 @@ int64_t docker_time_ns(const char *text, size_t len, const char **ret_end)
     if (ret_end)
         *ret_end = p;
     int64_t s = timegm(&tm) - shift_s;
-    return s <= 0 ? 0 : s * 1000000000 + ns;
+    return s < 0 ? 0 : s * 1000000000 + ns;
 }

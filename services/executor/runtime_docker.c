@@ -18,6 +18,7 @@
 #define RETRY_MS 500
 #define OOM_WAIT_MS 100
 #define DIED_WAIT_MS 20
+#define FOLLOW_AFTER_MS 30
 #define REMOVALS_TRIED 20
 #define REASON_MAX 1024
 #define EXIT_SIGKILL 137
@@ -117,6 +118,7 @@ static void tell_end(container *c, const runtime_end *end)
 {
     release_slot(c);
     c->step = STEP_ENDED;
+    c->out.retry_at_ms = 0;
     c->d->dirty = true;
     ON(c->d)->exited(c->run, end, ON(c->d)->arg);
 }
@@ -273,7 +275,9 @@ static void on_start(const http_reply *reply, void *arg)
     release_slot(c);
     tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
     c->step = c->died ? STEP_INSPECT : STEP_RUN;
-    c->out.retry_at_ms = 0;
+    /* Most short containers have ended by then, and are read once instead of being followed. */
+    c->out.retry_at_ms = ob_boot_ms() + FOLLOW_AFTER_MS;
+    docker_later(c->d, FOLLOW_AFTER_MS);
 }
 
 static void go_start(container *c)

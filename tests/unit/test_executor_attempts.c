@@ -1,0 +1,365 @@
+/* Runs from placement to confirmation, the spool, the digest, and what a restarted executor makes
+ * of them. The runtime is a fake that notes what it was asked for; the tests play the engine. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include "adopt.h"
+#include "heartbeat.h"
+#include "ob/message.h"
+
+#define JOB "018f0000-0000-7000-8000-000000000001"
+#define RUN JOB "/1"
+#define DIR_MAX 128
+
+/* ---- the fake runtime ---- */
+
+static char asked[4096];
+static int start_result;
+
+static void note(const char *what, const char *run)
+{
+    size_t len = strlen(asked);
+    (void)snprintf(asked + len, sizeof(asked) - len, "%s %s; ", what, run);
+}
+
+static int fake_start(runtime *rt,
+                      const ob_run_ref *ref,
+                      int attempt_no,
+                      const json_t *spec,
+                      bool follow,
+                      ob_error *err)
+{
+    char run[OB_RUN_TEXT];
+    ob_run_ref_format(ref, run);
+    note("start", run);
+    return start_result < 0 ? ob_fail(err, -start_result, "bad spec") : 0;
+}
+
+static void fake_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)
+{
+    note(follow ? "adopt+log" : "adopt", run);
+}
+
+static void fake_stop(runtime *rt, const char *run, int grace_s)
+{
+    note("stop", run);
+}
+
+static void fake_remove(runtime *rt, const char *run)
+{
+    note("remove", run);
+}
+
+static const runtime_ops fake_ops = { .name = "fake",
+                                      .start = fake_start,
+                                      .adopt = fake_adopt,
+                                      .stop = fake_stop,
+                                      .remove = fake_remove };
+
+/* ---- an executor without its loop ---- */
+
+typedef struct world {
+    char dir[DIR_MAX];
+    loop *loop;
+    spool *spool;
+    runtime runtime;
+    logs *logs;
+    placement *placement;
+    attempts a;
+} world;
+
+static void on_out(const char *run, void *arg)
+{
+    attempts_log_out(&((world *)arg)->a, run);
+}
+
+static void on_advance(placement_position last, void *arg)
+{
+}
+
+static void begin(world *w)
+{
+    assert_int_equal(loop_new(&w->loop, NULL), 0);
+    assert_int_equal(spool_open(w->dir, 0, &w->spool, NULL), 0);
+    w->runtime.ops = &fake_ops;
+    w->logs = logs_new(
+        &(logs_config){ .loop = w->loop, .instance = "i", .token = "t", .out = on_out, .arg = w });
+    w->placement =
+        placement_new("i", (placement_position){ 1, 1 }, (placement_sink){ .advance = on_advance });
+    w->a = (attempts){
+        .spool = w->spool, .runtime = &w->runtime, .logs = w->logs, .placement = w->placement
+    };
+    asked[0] = '\0';
+    start_result = 0;
+    adopt_load(&w->a);
+}
+
+static void end(world *w)
+{
+    attempts_done(&w->a);
+    placement_free(w->placement);
+    logs_free(w->logs);
+    spool_free(w->spool);
+    loop_free(w->loop);
+}
+
+/* kill -9 and start again: only what the spool has written stays. */
+static void restart(world *w)
+{
+    assert_int_equal(spool_sync(w->spool, NULL), 0);
+    end(w);
+    begin(w);
+}
+
+static int setup(void **state)
+{
+    world *w = ob_calloc(1, sizeof(*w));
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/ob-executor-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    begin(w);
+    *state = w;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    world *w = *state;
+    end(w);
+    char path[DIR_MAX + 16];
+    static const char *const names[] = { "spool", "lock" };
+    for (int i = 0; i < 2; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s", w->dir, names[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(w->dir);
+    free(w);
+    return 0;
+}
+
+/* A run whose output goes nowhere, unless logged. */
+static void place(world *w, const char *run, bool logged)
+{
+    json_auto_t *spec =
+        json_pack("{s:s, s:{s:s, s:{s:s}}}", "definition", "d", "container", "image", "i",
+                  "logConfiguration", "logDriver", logged ? "awslogs" : "syslog");
+    attempts_run(&w->a, run, 1, spec);
+}
+
+static const runtime_end exit_3 = {
+    .started = true, .exit_code = 3, .started_at_ms = 1000, .stopped_at_ms = 2000
+};
+
+static attempt_state state_of(world *w, const char *run)
+{
+    attempt *at = attempts_find(&w->a, run);
+    assert_non_null(at);
+    return at->state;
+}
+
+static void a_run_goes_from_placement_to_its_tombstone(void **state)
+{
+    world *w = *state;
+    place(w, RUN, false);
+    place(w, RUN, false); /* said again */
+    assert_string_equal(asked, "start " RUN "; ");
+    attempts_running(&w->a, RUN, 1000);
+    assert_int_equal(state_of(w, RUN), ATTEMPT_RUNNING);
+    attempts_exited(&w->a, RUN, &exit_3);
+    attempts_confirm(&w->a, RUN);
+    attempts_removed(&w->a, RUN);
+    assert_null(attempts_find(&w->a, RUN));
+    place(w, RUN, false);
+    attempts_stop(&w->a, RUN, 1);
+    assert_null(attempts_find(&w->a, RUN));
+    assert_string_equal(asked, "start " RUN "; remove " RUN "; ");
+}
+
+static void an_end_never_changes(void **state)
+{
+    world *w = *state;
+    place(w, RUN, false);
+    attempts_exited(&w->a, RUN, &exit_3);
+    attempts_exited(&w->a, RUN, &(runtime_end){ .started = true, .exit_code = 0 });
+    attempts_running(&w->a, RUN, 5000);
+    attempt *at = attempts_find(&w->a, RUN);
+    assert_int_equal(at->exit_code, 3);
+    assert_int_equal(at->state, ATTEMPT_EXITED);
+    json_auto_t *said = heartbeat_run_state(at);
+    assert_int_equal(ob_json_int(said, "exitCode", -1), 3);
+    assert_int_equal(ob_json_int(said, "startedAt", 0), 1000);
+    assert_int_equal(ob_json_int(said, "stoppedAt", 0), 2000);
+    assert_true(ob_json_bool(said, "started", false));
+}
+
+static void a_stop_of_an_unknown_run_is_remembered_also_after_a_restart(void **state)
+{
+    world *w = *state;
+    attempts_stop(&w->a, RUN, 30);
+    for (int i = 0; i < 2; i++) {
+        assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
+        assert_false(attempts_find(&w->a, RUN)->started);
+        assert_null(attempts_find(&w->a, RUN)->reason);
+        place(w, RUN, false); /* the late RUN */
+        assert_string_equal(asked, "");
+        restart(w);
+        adopt_listed(&w->a);
+    }
+}
+
+static void a_spec_that_cannot_run_ends_without_a_start(void **state)
+{
+    world *w = *state;
+    start_result = -EINVAL;
+    place(w, RUN, true);
+    assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
+    assert_string_equal(attempts_find(&w->a, RUN)->reason, "CannotCreateContainerError: bad spec");
+    attempts_confirm(&w->a, RUN);
+    assert_non_null(strstr(asked, "remove " RUN));
+}
+
+static void a_container_stays_until_it_is_confirmed_and_its_output_is_out(void **state)
+{
+    world *w = *state;
+    place(w, RUN, true);
+    attempts_exited(&w->a, RUN, &exit_3);
+    attempts_confirm(&w->a, RUN);
+    assert_null(strstr(asked, "remove"));
+    attempts_log_out(&w->a, RUN);
+    assert_non_null(strstr(asked, "remove " RUN));
+}
+
+static void a_restart_goes_on_with_containers_and_gives_back_what_never_began(void **state)
+{
+    world *w = *state;
+    place(w, JOB ":0/1", true);  /* runs */
+    place(w, JOB ":1/1", true);  /* was created */
+    place(w, JOB ":2/1", true);  /* nothing was done yet */
+    place(w, JOB ":3/1", true);  /* ran; somebody removed the container */
+    place(w, JOB ":4/1", true);  /* has ended, its output is not out */
+    place(w, JOB ":5/1", false); /* has ended */
+    attempts_running(&w->a, JOB ":0/1", 1000);
+    attempts_running(&w->a, JOB ":3/1", 1000);
+    attempts_exited(&w->a, JOB ":4/1", &exit_3);
+    attempts_exited(&w->a, JOB ":5/1", &exit_3);
+    restart(w);
+    adopt_found(&w->a, JOB ":0/1");
+    adopt_found(&w->a, JOB ":1/1");
+    adopt_found(&w->a, JOB ":4/1");
+    adopt_found(&w->a, JOB ":5/1");
+    adopt_found(&w->a, JOB ":9/1"); /* nobody knows it: held, so that it can be stopped */
+    adopt_listed(&w->a);
+    assert_string_equal(asked, "adopt+log " JOB ":0/1; adopt+log " JOB ":1/1; adopt+log " JOB
+                               ":4/1; adopt " JOB ":9/1; ");
+    assert_int_equal(state_of(w, JOB ":0/1"), ATTEMPT_RUNNING);
+    assert_int_equal(state_of(w, JOB ":1/1"), ATTEMPT_STARTING);
+    attempt *given_back = attempts_find(&w->a, JOB ":2/1");
+    assert_int_equal(given_back->state, ATTEMPT_EXITED);
+    assert_false(given_back->started);
+    assert_null(given_back->reason);
+    attempt *lost = attempts_find(&w->a, JOB ":3/1");
+    assert_int_equal(lost->state, ATTEMPT_EXITED);
+    assert_true(lost->started);
+    assert_non_null(strstr(lost->reason, "CannotInspectContainerError"));
+    assert_int_equal(attempts_find(&w->a, JOB ":4/1")->exit_code, 3);
+    assert_int_equal(state_of(w, JOB ":5/1"), ATTEMPT_EXITED);
+    assert_int_equal(state_of(w, JOB ":9/1"), ATTEMPT_STARTING);
+}
+
+static void a_restart_between_confirmation_and_removal_removes(void **state)
+{
+    world *w = *state;
+    place(w, JOB ":0/1", false);
+    place(w, JOB ":1/1", true); /* its output is not out yet */
+    for (int i = 0; i < 2; i++) {
+        const char *run = i ? JOB ":1/1" : JOB ":0/1";
+        attempts_exited(&w->a, run, &exit_3);
+        attempts_confirm(&w->a, run);
+    }
+    restart(w);
+    assert_null(attempts_find(&w->a, JOB ":0/1"));
+    adopt_found(&w->a, JOB ":0/1");
+    adopt_found(&w->a, JOB ":1/1");
+    assert_string_equal(asked, "remove " JOB ":0/1; adopt+log " JOB ":1/1; ");
+    attempts_log_out(&w->a, JOB ":1/1");
+    assert_non_null(strstr(asked, "remove " JOB ":1/1; "));
+    attempts_removed(&w->a, JOB ":0/1");
+    attempts_removed(&w->a, JOB ":1/1");
+    restart(w);
+    asked[0] = '\0';
+    place(w, JOB ":0/1", false); /* still buried */
+    assert_string_equal(asked, "");
+}
+
+static void the_digest_is_the_documented_one(void **state)
+{
+    world *w = *state;
+    char digest[17];
+    int count = -1;
+    heartbeat_digest(&w->a, digest, &count);
+    assert_string_equal(digest, "cbf29ce484222325");
+    assert_int_equal(count, 0);
+    place(w, JOB ":9/1", false);
+    place(w, JOB "/2", false);
+    place(w, JOB ":10/1", false);
+    place(w, JOB "/1", false);
+    attempts_running(&w->a, JOB "/2", 1);
+    attempts_exited(&w->a, JOB "/1", &exit_3);
+    heartbeat_digest(&w->a, digest, &count);
+    assert_string_equal(digest, "487cb64e0f75b20c");
+    assert_int_equal(count, 4);
+    attempts_confirm(&w->a, JOB "/1");
+    heartbeat_digest(&w->a, digest, &count);
+    assert_int_equal(count, 3);
+}
+
+static void the_spool_survives_a_cut_line_and_keeps_only_what_lives(void **state)
+{
+    world *w = *state;
+    char path[DIR_MAX + 16], value[64];
+    for (int i = 0; i < 20000; i++) {
+        (void)snprintf(value, sizeof(value), "value %d", i);
+        spool_set(w->spool, "a", "n", json_string(value), i % 1000 == 0);
+        if (i % 100 == 0)
+            assert_int_equal(spool_sync(w->spool, NULL), 0);
+    }
+    spool_set(w->spool, "b", "n", json_integer(1), false);
+    spool_drop(w->spool, "b");
+    assert_int_equal(spool_sync(w->spool, NULL), 0);
+    (void)snprintf(path, sizeof(path), "%s/spool", w->dir);
+    int fd = open(path, O_WRONLY | O_APPEND);
+    assert_true(fd >= 0);
+    assert_true(lseek(fd, 0, SEEK_END) < 2000000);
+    assert_int_equal(write(fd, "{\"k\":\"a\",\"n\":\"n\",\"v\":\"cu", 22), 22);
+    (void)close(fd);
+    restart(w);
+    assert_string_equal(ob_json_str(spool_get(w->spool, "a"), "n", ""), "value 19999");
+    assert_null(spool_get(w->spool, "b"));
+}
+
+static void one_executor_holds_the_directory(void **state)
+{
+    world *w = *state;
+    spool *second = NULL;
+    assert_int_equal(spool_open(w->dir, 120, &second, NULL), -EBUSY);
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(a_run_goes_from_placement_to_its_tombstone),
+        IN_WORLD(an_end_never_changes),
+        IN_WORLD(a_stop_of_an_unknown_run_is_remembered_also_after_a_restart),
+        IN_WORLD(a_spec_that_cannot_run_ends_without_a_start),
+        IN_WORLD(a_container_stays_until_it_is_confirmed_and_its_output_is_out),
+        IN_WORLD(a_restart_goes_on_with_containers_and_gives_back_what_never_began),
+        IN_WORLD(a_restart_between_confirmation_and_removal_removes),
+        IN_WORLD(the_digest_is_the_documented_one),
+        IN_WORLD(the_spool_survives_a_cut_line_and_keeps_only_what_lives),
+        IN_WORLD(one_executor_holds_the_directory),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,325 @@
+/* Output from the engine's frames to chunks: splitting, offsets, order, what is sent again. The bus
+ * is a fake: ob_bus_send below is linked instead of the library's. */
+#include "unit.h"
+
+#include <time.h>
+
+#include "docker_frames.h"
+#include "log_text.h"
+#include "logs.h"
+#include "ob/message.h"
+
+#define RUN "018f0000-0000-7000-8000-00000000000a/1"
+
+/* ---- the fake bus ---- */
+
+typedef struct sent {
+    json_t *msg;
+    void *ref;
+    size_t len;
+} sent;
+
+static sent sent_messages[4096];
+static size_t sent_count;
+static bool bus_is_full;
+
+int ob_bus_send(ob_bus *bus,
+                const char *topic,
+                int32_t partition,
+                const char *key,
+                size_t key_len,
+                const char *data,
+                size_t len,
+                void *ref,
+                ob_error *err)
+{
+    if (bus_is_full)
+        return -EAGAIN;
+    const char *type = NULL;
+    int64_t epoch = 0;
+    sent *s = &sent_messages[sent_count++];
+    assert_int_equal(ob_message_parse(data, len, &s->msg, &type, &epoch, err), 0);
+    assert_string_equal(topic, "batch.logs");
+    s->ref = ref;
+    s->len = len;
+    return 0;
+}
+
+static char resumed[128], outs[128];
+
+static void on_resume(const char *run, void *arg)
+{
+    (void)snprintf(resumed, sizeof(resumed), "%s", run);
+}
+
+static void on_out(const char *run, void *arg)
+{
+    (void)snprintf(outs, sizeof(outs), "%s", run);
+}
+
+static loop *test_loop;
+static logs *test_logs;
+
+static int setup(void **state)
+{
+    assert_int_equal(loop_new(&test_loop, NULL), 0);
+    test_logs = logs_new(&(logs_config){
+        .loop = test_loop, .instance = "i-1", .token = "t", .resume = on_resume, .out = on_out });
+    json_auto_t *target = json_pack("{s:s, s:s, s:s, s:s}", "account", "1", "region", "r", "group",
+                                    "g", "stream", "s");
+    logs_open(test_logs, RUN, target);
+    logs_begin(test_logs, RUN);
+    resumed[0] = outs[0] = '\0';
+    bus_is_full = false;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    logs_free(test_logs);
+    loop_free(test_loop);
+    for (size_t i = 0; i < sent_count; i++)
+        json_decref(sent_messages[i].msg);
+    sent_count = 0;
+    return 0;
+}
+
+static bool say(const char *text)
+{
+    return logs_line(test_logs, RUN, 5000000, text, strlen(text));
+}
+
+static int64_t offset_of(size_t i)
+{
+    return ob_json_int(sent_messages[i].msg, "offset", -1);
+}
+
+static size_t lines_of(size_t i)
+{
+    return json_array_size(json_object_get(sent_messages[i].msg, "lines"));
+}
+
+/* ---- frames ---- */
+
+static char got[4096];
+
+static void on_frame_line(int64_t at_ns, const char *text, size_t len, void *arg)
+{
+    size_t have = strlen(got);
+    (void)snprintf(got + have, sizeof(got) - have, "%lld:%.*s|", (long long)at_ns, (int)len, text);
+}
+
+static size_t frame(char *out, int stream, const char *payload)
+{
+    size_t len = strlen(payload);
+    memset(out, 0, 8);
+    out[0] = (char)stream;
+    out[6] = (char)(len >> 8);
+    out[7] = (char)len;
+    memcpy(out + 8, payload, len);
+    return len + 8;
+}
+
+static void frames_are_whole_however_they_are_cut(void **state)
+{
+    char data[1024];
+    size_t len = frame(data, 1, "1970-01-01T00:00:00.000000007Z one\n");
+    len += frame(data + len, 2, "1970-01-01T00:00:01.000000000Z \n");
+    len += frame(data + len, 1, "1970-01-01T00:00:01.000000001Z part");
+    len += frame(data + len, 1, "1970-01-01T00:00:01.000000001Z ial\r\n");
+    for (size_t piece = 1; piece <= len; piece++) {
+        docker_frames f = { 0 };
+        got[0] = '\0';
+        for (size_t at = 0; at < len; at += piece) {
+            size_t n = len - at < piece ? len - at : piece;
+            assert_int_equal(docker_frames_feed(&f, data + at, n, on_frame_line, NULL), 0);
+        }
+        assert_string_equal(got, "7:one|1000000000:|1000000001:part|1000000001:ial\r|");
+        docker_frames_reset(&f);
+    }
+}
+
+static void what_is_no_frame_is_refused(void **state)
+{
+    docker_frames f = { 0 };
+    assert_int_equal(docker_frames_feed(&f, "HTTP/1.1 500", 12, on_frame_line, NULL), -EBADMSG);
+    docker_frames_reset(&f);
+    assert_int_equal(docker_frames_feed(&f, "\1\0\0\0\x7f\xff\xff\xff", 8, on_frame_line, NULL),
+                     -EBADMSG);
+    docker_frames_reset(&f);
+}
+
+/* ---- text ---- */
+
+static void text_is_json_and_other_bytes_are_base64(void **state)
+{
+    static const struct {
+        const char *bytes;
+        size_t len;
+        const char *base64; /* NULL: text */
+    } cases[] = {
+        { "plain", 5, NULL },
+        { "", 0, NULL },
+        { "\"\\\b\t\r\x1f/\x7f", 8, NULL },
+        { "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, NULL },
+        { "a\0b", 3, "YQBi" },
+        { "\xff", 1, "/w==" },
+        { "\xc0\x80", 2, "wIA=" },     /* overlong */
+        { "\xed\xa0\x80", 3, "7aCA" }, /* a surrogate */
+        { "\xf4\x90\x80\x80", 4, "9JCAgA==" },
+        { "cut \xe2\x82", 6, "Y3V0IOKC" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        log_text t = { 0 };
+        log_text_add_line(&t, 42, cases[i].bytes, cases[i].len);
+        json_auto_t *line = json_loadb(t.text, t.len, 0, NULL);
+        assert_non_null(line);
+        assert_int_equal(json_integer_value(json_array_get(line, 0)), 42);
+        const json_t *text = json_array_get(line, 1);
+        if (cases[i].base64) {
+            assert_true(json_is_null(text));
+            assert_string_equal(json_string_value(json_array_get(line, 2)), cases[i].base64);
+        } else {
+            assert_int_equal(json_string_length(text), cases[i].len);
+            assert_memory_equal(json_string_value(text), cases[i].bytes, cases[i].len);
+        }
+        free(t.text);
+    }
+}
+
+/* ---- chunks ---- */
+
+static void the_first_line_goes_at_once_and_offsets_count_line_ends(void **state)
+{
+    say("hello");
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(offset_of(0), 0);
+    assert_string_equal(ob_json_str(sent_messages[0].msg, "stream", ""), "s");
+    assert_string_equal(ob_json_str(sent_messages[0].msg, "token", ""), "t");
+    say("");
+    say("x");
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 1); /* grouped */
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 2);
+    assert_int_equal(offset_of(1), 6);
+    assert_int_equal(lines_of(1), 2);
+    assert_true(ob_json_bool(sent_messages[1].msg, "end", false));
+    assert_string_equal(outs, "");
+    logs_delivered(test_logs, sent_messages[0].ref, true);
+    assert_string_equal(outs, "");
+    logs_delivered(test_logs, sent_messages[1].ref, true);
+    assert_string_equal(outs, RUN);
+}
+
+static void reading_again_sends_only_what_is_new(void **state)
+{
+    say("one");
+    say("two");
+    logs_flush(test_logs);
+    logs_begin(test_logs, RUN);
+    say("one");
+    say("two");
+    say("three");
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 2);
+    assert_int_equal(offset_of(1), 8);
+    assert_int_equal(lines_of(1), 1);
+}
+
+static void an_end_without_lines_is_said_too(void **state)
+{
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(lines_of(0), 0);
+    assert_true(ob_json_bool(sent_messages[0].msg, "end", false));
+    logs_delivered(test_logs, sent_messages[0].ref, true);
+    assert_string_equal(outs, RUN);
+    outs[0] = '\0';
+    logs_end(test_logs, RUN); /* there is no stream any more */
+    assert_string_equal(outs, RUN);
+}
+
+/* Lines of 16 KiB until the reader is told to wait. */
+static size_t fill(void)
+{
+    static char line[16384];
+    memset(line, 7, sizeof(line)); /* escaped: six bytes each */
+    size_t n = 0;
+    while (n < 1000) {
+        n++;
+        if (!logs_line(test_logs, RUN, 0, line, sizeof(line)))
+            break;
+    }
+    return n;
+}
+
+static void a_reader_waits_while_much_is_on_its_way(void **state)
+{
+    size_t n = fill();
+    assert_in_range(n, 2, 30); /* about 1 MiB of escaped text */
+    logs_flush(test_logs);
+    size_t total = 0;
+    for (size_t i = 0; i < sent_count; i++) {
+        assert_true(sent_messages[i].len < OB_MESSAGE_MAX);
+        total += lines_of(i);
+    }
+    assert_in_range(total, n - 3, n);
+    assert_string_equal(resumed, "");
+    size_t count = sent_count;
+    for (size_t i = 0; i < count; i++)
+        logs_delivered(test_logs, sent_messages[i].ref, true);
+    assert_string_equal(resumed, RUN);
+}
+
+static void what_was_not_delivered_goes_again_with_all_behind_it(void **state)
+{
+    (void)fill();
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    size_t count = sent_count;
+    assert_true(count >= 3);
+    logs_delivered(test_logs, sent_messages[0].ref, true);
+    logs_delivered(test_logs, sent_messages[1].ref, false);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, count); /* not before the fate of the others is known */
+    for (size_t i = 2; i < count; i++)
+        logs_delivered(test_logs, sent_messages[i].ref, true);
+    assert_string_equal(outs, "");
+    /* The retry waits a little; a line of time later: */
+    for (int i = 0; i < 100 && sent_count < 2 * count - 1; i++) {
+        struct timespec nap = { .tv_nsec = 20000000 };
+        (void)nanosleep(&nap, NULL);
+        loop_timer stop = { .fn = (loop_on_timer)loop_stop, .arg = test_loop };
+        loop_timer_set(test_loop, &stop, 0);
+        assert_int_equal(loop_run(test_loop, NULL), 0);
+        logs_flush(test_logs);
+    }
+    assert_int_equal(sent_count, 2 * count - 1);
+    for (size_t i = 1; i < count; i++)
+        assert_int_equal(offset_of(count + i - 1), offset_of(i));
+    for (size_t i = count; i < 2 * count - 1; i++)
+        logs_delivered(test_logs, sent_messages[i].ref, true);
+    assert_string_equal(outs, RUN);
+}
+
+#define WITH_LOGS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(frames_are_whole_however_they_are_cut),
+        cmocka_unit_test(what_is_no_frame_is_refused),
+        cmocka_unit_test(text_is_json_and_other_bytes_are_base64),
+        WITH_LOGS(the_first_line_goes_at_once_and_offsets_count_line_ends),
+        WITH_LOGS(reading_again_sends_only_what_is_new),
+        WITH_LOGS(an_end_without_lines_is_said_too),
+        WITH_LOGS(a_reader_waits_while_much_is_on_its_way),
+        WITH_LOGS(what_was_not_delivered_goes_again_with_all_behind_it),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

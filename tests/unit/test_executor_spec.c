@@ -1,0 +1,297 @@
+/* From specs to the engine's containers, log streams and the null runtime's plans. */
+#include "unit.h"
+
+#include "docker_spec.h"
+#include "log_text.h"
+#include "null_plan.h"
+
+#define JOB "018f0000-0000-7000-8000-00000000000a"
+
+static json_t *parse(const char *text)
+{
+    json_error_t err;
+    json_t *value = json_loads(text, 0, &err);
+    if (!value)
+        fail_msg("%s: %s", err.text, text);
+    return value;
+}
+
+/* A spec with these members in its container, written with ' for ". */
+static json_t *spec_of(const char *members)
+{
+    char text[4096];
+    (void)snprintf(text, sizeof(text),
+                   "{'name':'n','definition':'def:7','queue':'q','ce':'c','account':'1',"
+                   "'region':'r','container':{'image':'img'%s%s}}",
+                   *members ? "," : "", members);
+    for (char *p = text; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    return parse(text);
+}
+
+static const char *const limits = "'resourceRequirements':[{'type':'VCPU','value':'2'},"
+                                  "{'type':'MEMORY','value':'128'}]";
+
+static int
+make_ref(const char *members, const char *run, json_t **body, json_t **volumes, ob_error *err)
+{
+    json_auto_t *spec = spec_of(members);
+    ob_run_ref ref;
+    assert_true(ob_run_ref_parse(run, &ref));
+    docker_spec in = {
+        .ref = &ref, .attempt = 3, .spec = spec, .home = "/h", .instance = "i-1", .ce = "own"
+    };
+    return docker_spec_body(&in, body, volumes, err);
+}
+
+static json_t *make(const char *more)
+{
+    char members[2048];
+    json_t *body = NULL;
+    json_auto_t *volumes = NULL;
+    (void)snprintf(members, sizeof(members), "%s%s%s", limits, *more ? "," : "", more);
+    assert_int_equal(make_ref(members, JOB "/1", &body, &volumes, NULL), 0);
+    return body;
+}
+
+static void assert_json(const json_t *value, const char *expected_text)
+{
+    json_auto_t *expected = json_loads(expected_text, JSON_DECODE_ANY, NULL);
+    if (!json_equal(value, expected)) {
+        char *text = json_dumps(value, JSON_ENCODE_ANY | JSON_SORT_KEYS);
+        fail_msg("is %s, not %s", text ? text : "absent", expected_text);
+    }
+}
+
+static const json_t *host(const json_t *body, const char *name)
+{
+    return json_object_get(json_object_get(body, "HostConfig"), name);
+}
+
+static void limits_become_shares_and_a_hard_limit_with_swap_of_the_same(void **state)
+{
+    json_auto_t *body = make("");
+    assert_json(host(body, "CpuShares"), "2048");
+    assert_json(host(body, "Memory"), "134217728");
+    assert_json(host(body, "MemorySwap"), "268435456");
+    assert_json(host(body, "NetworkMode"), "\"host\"");
+    assert_json(json_object_get(host(body, "LogConfig"), "Type"), "\"json-file\"");
+    assert_json(json_object_get(body, "Labels"),
+                "{\"openbatch.home\":\"/h\",\"openbatch.instance\":\"i-1\",\"openbatch.run\":\"" JOB
+                "/1\",\"openbatch.ce\":\"own\"}");
+    assert_null(json_object_get(body, "Cmd"));
+    assert_null(json_object_get(body, "User"));
+    assert_null(host(body, "Privileged"));
+    assert_null(host(body, "Binds"));
+}
+
+static void old_members_count_when_there_are_no_requirements(void **state)
+{
+    json_t *body = NULL;
+    json_auto_t *volumes = NULL;
+    assert_int_equal(make_ref("'vcpus':1,'memory':4", JOB "/1", &body, &volumes, NULL), 0);
+    assert_json(host(body, "CpuShares"), "1024");
+    assert_json(host(body, "Memory"), "6291456"); /* the engine takes no less than 6 MiB */
+    json_decref(body);
+}
+
+static void the_service_s_variables_come_last(void **state)
+{
+    json_t *body = NULL;
+    json_auto_t *volumes = NULL;
+    char members[1024];
+    (void)snprintf(members, sizeof(members),
+                   "%s,'environment':[{'name':'A','value':'x=y'},{'name':'B'}]", limits);
+    assert_int_equal(make_ref(members, JOB ":12/4", &body, &volumes, NULL), 0);
+    assert_json(json_object_get(body, "Env"),
+                "[\"A=x=y\",\"B=\",\"AWS_BATCH_JOB_ID=" JOB ":12\",\"AWS_BATCH_JOB_ATTEMPT=3\","
+                "\"AWS_BATCH_CE_NAME=c\",\"AWS_BATCH_JQ_NAME=q\",\"AWS_BATCH_JOB_ARRAY_INDEX=12\","
+                "\"AWS_EXECUTION_ENV=AWS_ECS_EC2\"]");
+    json_decref(body);
+}
+
+static void command_user_and_flags_are_passed_on(void **state)
+{
+    json_auto_t *body = make("'command':['sh','-c','x y'],'user':'1:2','privileged':true,"
+                             "'readonlyRootFilesystem':true,"
+                             "'ulimits':[{'name':'nofile','softLimit':5,'hardLimit':6}]");
+    assert_json(json_object_get(body, "Cmd"), "[\"sh\",\"-c\",\"x y\"]");
+    assert_json(json_object_get(body, "User"), "\"1:2\"");
+    assert_json(host(body, "Privileged"), "true");
+    assert_json(host(body, "ReadonlyRootfs"), "true");
+    assert_json(host(body, "Ulimits"), "[{\"Name\":\"nofile\",\"Soft\":5,\"Hard\":6}]");
+    json_auto_t *empty = make("'command':[],'user':''");
+    assert_null(json_object_get(empty, "Cmd"));
+    assert_null(json_object_get(empty, "User"));
+}
+
+static void volumes_are_bound_or_made_for_the_run(void **state)
+{
+    json_t *body = NULL, *volumes = NULL;
+    char members[1024];
+    (void)snprintf(members, sizeof(members),
+                   "%s,'volumes':[{'name':'src','host':{'sourcePath':'/data'}},{'name':'tmp'}],"
+                   "'mountPoints':[{'sourceVolume':'src','containerPath':'/in','readOnly':true},"
+                   "{'sourceVolume':'src','containerPath':'/out'},"
+                   "{'sourceVolume':'tmp','containerPath':'/t'}]",
+                   limits);
+    assert_int_equal(make_ref(members, JOB ":3/1", &body, &volumes, NULL), 0);
+    assert_json(host(body, "Binds"), "[\"/data:/in:ro\",\"/data:/out\",\"ob-" JOB "-3-1-tmp:/t\"]");
+    assert_json(volumes, "[\"ob-" JOB "-3-1-tmp\"]");
+    json_decref(body);
+    json_decref(volumes);
+}
+
+static void linux_parameters_become_host_settings(void **state)
+{
+    json_auto_t *body = make(
+        "'linuxParameters':{'initProcessEnabled':true,'sharedMemorySize':64,'maxSwap':0,"
+        "'swappiness':10,'tmpfs':[{'containerPath':'/t','size':8,'mountOptions':['noexec']}],"
+        "'devices':[{'hostPath':'/dev/fuse','permissions':['READ','MKNOD']},{'hostPath':'/dev/x',"
+        "'containerPath':'/dev/y'}]}");
+    assert_json(host(body, "Init"), "true");
+    assert_json(host(body, "ShmSize"), "67108864");
+    assert_json(host(body, "MemorySwap"), "134217728"); /* none */
+    assert_json(host(body, "MemorySwappiness"), "10");
+    assert_json(host(body, "Tmpfs"), "{\"/t\":\"size=8m,noexec\"}");
+    assert_json(host(body, "Devices"),
+                "[{\"PathOnHost\":\"/dev/fuse\",\"PathInContainer\":\"/dev/fuse\","
+                "\"CgroupPermissions\":\"rm\"},{\"PathOnHost\":\"/dev/x\",\"PathInContainer\":"
+                "\"/dev/y\",\"CgroupPermissions\":\"rwm\"}]");
+}
+
+static void what_cannot_be_served_is_refused_with_its_name(void **state)
+{
+    static const struct {
+        const char *members, *text;
+    } cases[] = {
+        { "'vcpus':1", "memory" },
+        { "'memory':64,'resourceRequirements':[{'type':'GPU','value':'1'}]", "GPU" },
+        { "'memory':64,'mountPoints':[{'sourceVolume':'x','containerPath':'/x'}]", "volume x" },
+        { "'memory':64,'volumes':[{'name':'e','efsVolumeConfiguration':{'fileSystemId':'f'}}],"
+          "'mountPoints':[{'sourceVolume':'e','containerPath':'/x'}]",
+          "EFS" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_t *body = NULL, *volumes = NULL;
+        ob_error err = { 0 };
+        assert_int_equal(make_ref(cases[i].members, JOB "/1", &body, &volumes, &err), -EINVAL);
+        assert_non_null(strstr(err.text, cases[i].text));
+    }
+}
+
+static void another_log_driver_is_the_engine_s_own(void **state)
+{
+    json_auto_t *body = make("'logConfiguration':{'logDriver':'syslog','options':{'tag':'x'}}");
+    assert_json(host(body, "LogConfig"), "{\"Type\":\"syslog\",\"Config\":{\"tag\":\"x\"}}");
+    json_auto_t *spec = spec_of("'logConfiguration':{'logDriver':'syslog'}");
+    ob_run_ref ref;
+    assert_true(ob_run_ref_parse(JOB "/1", &ref));
+    assert_null(log_target(spec, &ref));
+}
+
+static void a_stream_is_named_by_definition_and_task(void **state)
+{
+    ob_run_ref ref;
+    char task[OB_TASK_TEXT], expected[512];
+    assert_true(ob_run_ref_parse(JOB "/1", &ref));
+    ob_run_task_id(&ref, task);
+    json_auto_t *spec = spec_of("");
+    json_auto_t *target = log_target(spec, &ref);
+    (void)snprintf(expected, sizeof(expected),
+                   "{\"account\":\"1\",\"region\":\"r\",\"group\":\"/aws/batch/job\",\"stream\":"
+                   "\"def/default/%s\"}",
+                   task);
+    assert_json(target, expected);
+
+    (void)json_object_set_new(spec, "definition",
+                              json_string("arn:aws:batch:r:1:job-definition/by-arn:12"));
+    json_auto_t *by_arn = log_target(spec, &ref);
+    (void)snprintf(expected, sizeof(expected), "by-arn/default/%s", task);
+    assert_string_equal(json_string_value(json_object_get(by_arn, "stream")), expected);
+
+    json_auto_t *chosen = spec_of("'logConfiguration':{'logDriver':'awslogs','options':"
+                                  "{'awslogs-group':'g','awslogs-stream-prefix':'p'}}");
+    json_auto_t *other = log_target(chosen, &ref);
+    (void)snprintf(expected, sizeof(expected), "p/default/%s", task);
+    assert_string_equal(json_string_value(json_object_get(other, "stream")), expected);
+    assert_string_equal(json_string_value(json_object_get(other, "group")), "g");
+}
+
+static void pulls_name_one_tag(void **state)
+{
+    static const struct {
+        const char *image, *query;
+    } cases[] = {
+        { "busybox", "fromImage=busybox&tag=latest" },
+        { "busybox:1.2", "fromImage=busybox%3A1.2" },
+        { "host:5000/a/b", "fromImage=host%3A5000%2Fa%2Fb&tag=latest" },
+        { "host:5000/a/b:t", "fromImage=host%3A5000%2Fa%2Fb%3At" },
+        { "a@sha256:00", "fromImage=a%40sha256%3A00" },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        char *query = docker_spec_pull_query(cases[i].image);
+        assert_string_equal(query, cases[i].query);
+        free(query);
+    }
+}
+
+static int64_t time_ns(const char *text)
+{
+    return docker_time_ns(text, strlen(text), NULL);
+}
+
+static void times_are_read_to_the_nanosecond(void **state)
+{
+    assert_int_equal(time_ns("1970-01-01T00:00:01Z"), 1000000000);
+    assert_int_equal(time_ns("2024-02-29T12:34:56.000000007Z"), 1709210096000000007);
+    assert_int_equal(time_ns("2024-02-29T12:34:56.5+01:30"), 1709204696500000000);
+    assert_int_equal(time_ns("0001-01-01T00:00:00Z"), 0);
+    assert_int_equal(time_ns("2024-02-29T12:34:56"), 0);
+    assert_int_equal(time_ns("yesterday at around noon Z"), 0);
+    assert_int_equal(time_ns(""), 0);
+}
+
+static void the_null_runtime_reads_the_command(void **state)
+{
+    static const struct {
+        const char *members;
+        int64_t ms;
+        int code;
+    } cases[] = {
+        { "'command':['sleep','2.5']", 2500, 0 },
+        { "'command':['exit','7']", 0, 7 },
+        { "'command':['sh','-c','exit 3']", 0, 3 },
+        { "'command':['sh','-c','sleep 1']", 1000, 0 },
+        { "'command':['sleep']", 0, 0 },
+        { "'command':['sleep','-1']", 0, 0 },
+        { "'command':['echo','sleep','9']", 0, 0 },
+        { "", 0, 0 },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_auto_t *spec = spec_of(cases[i].members);
+        null_plan plan = null_plan_of(spec);
+        assert_int_equal(plan.duration_ms, cases[i].ms);
+        assert_int_equal(plan.exit_code, cases[i].code);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(limits_become_shares_and_a_hard_limit_with_swap_of_the_same),
+        cmocka_unit_test(old_members_count_when_there_are_no_requirements),
+        cmocka_unit_test(the_service_s_variables_come_last),
+        cmocka_unit_test(command_user_and_flags_are_passed_on),
+        cmocka_unit_test(volumes_are_bound_or_made_for_the_run),
+        cmocka_unit_test(linux_parameters_become_host_settings),
+        cmocka_unit_test(what_cannot_be_served_is_refused_with_its_name),
+        cmocka_unit_test(another_log_driver_is_the_engine_s_own),
+        cmocka_unit_test(a_stream_is_named_by_definition_and_task),
+        cmocka_unit_test(pulls_name_one_tag),
+        cmocka_unit_test(times_are_read_to_the_nanosecond),
+        cmocka_unit_test(the_null_runtime_reads_the_command),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
