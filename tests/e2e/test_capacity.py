@@ -29,7 +29,8 @@ def test_an_environment_grows_with_demand_and_shrinks_to_its_minimum(work, stack
     states = stack.sql(f"SELECT DISTINCT state FROM instance WHERE id IN ({ids})")
     assert states == [["4"]]
     for host in hosts:
-        assert not (stack.home / "instances" / host / "supervise").exists()
+        folder = stack.home / "instances" / host / "supervise"
+        wait_for(f"{host} gone", lambda f=folder: not f.exists(), 10)
 
 
 def test_min_vcpus_are_kept_running(work):
