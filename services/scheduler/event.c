@@ -96,12 +96,24 @@ static run_view attempt_run(const PGresult *attempts, int row)
     };
 }
 
-/* Is this an attempt of the subject that had ended by the event? */
-static bool is_attempt(const subject *s, const PGresult *attempts, int row, int64_t ended)
+/* Orders an attempt's row against the subject's job. */
+static int cmp_job(const subject *s, const PGresult *attempts, int row)
 {
-    return strncmp(ob_col(attempts, row, ATTEMPT_JOB), s->id, OB_UUID_TEXT - 1) == 0 &&
-           ob_col_int(attempts, row, ATTEMPT_IDX, -1) == s->ref.index &&
-           ob_col_int(attempts, row, ATTEMPT_NUMBER, 0) <= ended;
+    return strncmp(ob_col(attempts, row, ATTEMPT_JOB), s->id, OB_UUID_TEXT - 1);
+}
+
+/* The first attempt of the subject's job; they are ordered by it. */
+static int first_attempt(const subject *s, const PGresult *attempts)
+{
+    int low = 0, high = attempts ? PQntuples(attempts) : 0;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (cmp_job(s, attempts, middle) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
 }
 
 static void add_time(text *t, const char *name, const char *at_ms)
@@ -123,8 +135,12 @@ static int add_attempts(text *t, const subject *s, const PGresult *attempts, int
 {
     int last = -1;
     text_str(t, ",\"attempts\":[");
-    for (int i = 0; ended > 0 && i < PQntuples(attempts); i++) {
-        if (!is_attempt(s, attempts, i, ended))
+    int rows = attempts && ended > 0 ? PQntuples(attempts) : 0;
+    for (int i = rows ? first_attempt(s, attempts) : 0; i < rows && cmp_job(s, attempts, i) == 0;
+         i++) {
+        /* Of this child, and ended by the event. */
+        if (ob_col_int(attempts, i, ATTEMPT_IDX, -1) != s->ref.index ||
+            ob_col_int(attempts, i, ATTEMPT_NUMBER, 0) > ended)
             continue;
         run_view run = attempt_run(attempts, i);
         text_addf(t, "%s{\"container\":{\"networkInterfaces\":[]", last >= 0 ? "," : "");

@@ -334,15 +334,22 @@ static void add_span(text *t, const char *name, detail_span span)
     text_str(t, "\"");
 }
 
-/* Specs of the round: columns id, name, definition, detail. Sorted by nothing: few rows, looked up
- * once an order. */
+/* The row of a job among the specs of the round (columns id, name, definition, detail; ordered by
+ * id), -1 without one. */
 static int spec_row(const PGresult *specs, const ob_uuid *id)
 {
     char want[OB_UUID_TEXT];
     ob_uuid_format(id, want);
-    for (int i = 0; specs && i < PQntuples(specs); i++) {
-        if (strcmp(PQgetvalue(specs, i, 0), want) == 0)
-            return i;
+    int low = 0, high = specs ? PQntuples(specs) : 0;
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        int order = strcmp(PQgetvalue(specs, middle, 0), want);
+        if (order == 0)
+            return middle;
+        if (order < 0)
+            low = middle + 1;
+        else
+            high = middle;
     }
     return -1;
 }

@@ -531,8 +531,10 @@ void topology_committed(scheduler *s, const topology_owed *owed, const PGresult 
             continue;
         /* Without a status row of its own (a scheduler that died between) nothing is returned; it
          * is as gone as it was. */
-        if ((gone && has_row(gone, q->id)) || q->known_version < 0) {
+        bool removed = gone && has_row(gone, q->id);
+        if (removed)
             ob_info("queue.gone", "{s:I}", "queue", (json_int_t)q->id);
+        if (removed || q->known_version < 0) {
             engine_drop_queue(s->engine, q->id);
             forget_queue(t, q);
         } else {

@@ -13,6 +13,7 @@ void topology_clear(topology *t);
  * until topology_loaded tells it the truth (their runs end then). Without it, what is no longer in
  * the tables is dropped. */
 int topology_read_all(scheduler *s, bool loading, ob_error *err);
+/* After all jobs were loaded: LOST and TERMINATED instances are put as what they are. */
 int topology_loaded(scheduler *s, ob_error *err);
 
 /* Notes what is to be read again. */
@@ -25,8 +26,8 @@ void topology_want_queue(topology *t, int64_t id);
 int topology_refresh(scheduler *s, ob_error *err);
 
 /* Statuses that are behind the queues' versions, and deleted queues that hold no job any more; into
- * arrays that live until the next call. due: try deleted queues again that were not gone the last
- * time. */
+ * arrays that live until the next call. A deleted queue that could not go yet (a submission of it
+ * is still in the inbox) is owed again after topology_retry_gone. */
 typedef struct topology_owed {
     const int64_t *queues, *versions, *gone;
     size_t n_queues, n_gone;

@@ -1,0 +1,228 @@
+/* Events as the publisher renders them, and the reading of stored details. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <jansson.h>
+
+#include "detail.h"
+#include "event.h"
+#include "ob/error.h"
+#include "scheduler_store.h"
+#include "text.h"
+
+#define JOB "0192aaaa-0000-7000-8000-000000000001"
+#define DETAIL                                                                                     \
+    "{\"jobArn\":\"arn:aws:batch:eu-west-1:111122223333:job/" JOB "\",\"jobId\":\"" JOB "\","      \
+    "\"jobName\":\"a \\\"quoted}\\\" name\",\"jobQueue\":"                                         \
+    "\"arn:aws:batch:eu-west-1:111122223333:job-queue/q\",\"createdAt\":12,\"dependsOn\":[],"      \
+    "\"tags\":{\"team\":\"x\"},\"container\":{\"image\":\"i\",\"command\":[\"}\",\"\\\\\"]}}"
+
+/* A result of one row with the given columns set; the others are NULL. */
+static PGresult *make_row(int columns, const int *at, const char *const *values, int n)
+{
+    PGresult *res = PQmakeEmptyPGresult(NULL, PGRES_TUPLES_OK);
+    PGresAttDesc *attributes = ob_calloc((size_t)columns, sizeof(*attributes));
+    for (int i = 0; i < columns; i++)
+        attributes[i].name = (char *)(uintptr_t) "c";
+    assert_true(PQsetResultAttrs(res, columns, attributes));
+    for (int i = 0; i < columns; i++)
+        assert_true(PQsetvalue(res, 0, i, NULL, -1));
+    for (int i = 0; i < n; i++)
+        assert_true(
+            PQsetvalue(res, 0, at[i], (char *)(uintptr_t)values[i], (int)strlen(values[i])));
+    free(attributes);
+    return res;
+}
+
+static PGresult *make_event(const char *state, const char *attempt, const char *array_size)
+{
+    const int at[] = { EVENT_ROUND,   EVENT_N,        EVENT_AT,         EVENT_JOB,
+                       EVENT_IDX_LO,  EVENT_IDX_HI,   EVENT_STATE,      EVENT_ATTEMPT,
+                       EVENT_RUN,     EVENT_INSTANCE, EVENT_CLUSTER,    EVENT_STARTED,
+                       EVENT_STOPPED, EVENT_REASON,   EVENT_DEFINITION, EVENT_ARRAY_SIZE,
+                       EVENT_DETAIL,  EVENT_COUNTS,   EVENT_EXIT_CODE,  EVENT_FLAGS };
+    const char *const values[] = { "7",
+                                   "3",
+                                   "1700000000999",
+                                   JOB,
+                                   "-1",
+                                   "-1",
+                                   state,
+                                   attempt,
+                                   "2",
+                                   "i-1",
+                                   "ce_Batch_u",
+                                   "1699999999000",
+                                   "1700000000998",
+                                   "why \"so\"",
+                                   "def",
+                                   array_size,
+                                   DETAIL,
+                                   "{0,1,2,3,4,5,6}",
+                                   "9",
+                                   "2" };
+    return make_row(EVENT_DETAIL + 1, at, values, (int)(sizeof(at) / sizeof(*at)));
+}
+
+static json_t *render(const PGresult *event, int32_t index, const PGresult *attempts)
+{
+    text t = { 0 };
+    event_render(&t, event, 0, index, attempts);
+    json_error_t err;
+    json_t *json = json_loads(t.at, JSON_REJECT_DUPLICATES, &err);
+    if (!json)
+        fail_msg("%s: %s", err.text, t.at);
+    text_done(&t);
+    return json;
+}
+
+static const char *str(const json_t *object, const char *name)
+{
+    return json_string_value(json_object_get(object, name));
+}
+
+static void an_ended_job_is_told_whole(void **state)
+{
+    (void)state;
+    PGresult *event = make_event("6", "1", "0");
+    const int at[] = { ATTEMPT_JOB,      ATTEMPT_IDX,     ATTEMPT_NUMBER, ATTEMPT_RUN,
+                       ATTEMPT_INSTANCE, ATTEMPT_CLUSTER, ATTEMPT_REASON, ATTEMPT_STOPPED };
+    const char *const values[] = { JOB, "-1", "1", "2", "i-1", "ce_Batch_u", "gone", "5" };
+    PGresult *attempts = make_row(ATTEMPT_STOPPED + 1, at, values, 8);
+    json_t *json = render(event, -1, attempts);
+    assert_string_equal(str(json, "detail-type"), "Batch Job State Change");
+    assert_string_equal(str(json, "time"), "2023-11-14T22:13:20Z");
+    assert_string_equal(str(json, "account"), "111122223333");
+    assert_string_equal(str(json, "region"), "eu-west-1");
+    const json_t *detail = json_object_get(json, "detail");
+    assert_string_equal(str(detail, "status"), "FAILED");
+    assert_string_equal(str(detail, "statusReason"), "why \"so\"");
+    assert_string_equal(str(detail, "jobName"), "a \"quoted}\" name");
+    assert_int_equal(json_integer_value(json_object_get(detail, "startedAt")), 1699999999000);
+    assert_true(json_is_true(json_object_get(detail, "isTerminated")));
+    assert_null(json_object_get(detail, "isCancelled"));
+    const json_t *container = json_object_get(detail, "container");
+    assert_int_equal(json_array_size(json_object_get(container, "command")), 2);
+    assert_int_equal(json_integer_value(json_object_get(container, "exitCode")), 9);
+    assert_non_null(strstr(str(container, "logStreamName"), "def/default/"));
+    assert_int_equal(json_array_size(json_object_get(detail, "attempts")), 1);
+    const json_t *tags = json_object_get(detail, "tags");
+    assert_string_equal(str(tags, "team"), "x");
+    assert_string_equal(str(tags, "resourceArn"), str(detail, "jobArn"));
+    json_decref(json);
+    PQclear(event);
+    PQclear(attempts);
+}
+
+static void a_child_has_its_own_id_and_index(void **state)
+{
+    (void)state;
+    PGresult *event = make_event("2", "0", "10");
+    json_t *json = render(event, 4, NULL), *again = render(event, 4, NULL);
+    json_t *other = render(event, 5, NULL);
+    const json_t *detail = json_object_get(json, "detail");
+    assert_string_equal(str(detail, "jobId"), JOB ":4");
+    assert_non_null(strstr(str(detail, "jobArn"), ":job/" JOB ":4"));
+    const json_t *array = json_object_get(detail, "arrayProperties");
+    assert_int_equal(json_integer_value(json_object_get(array, "index")), 4);
+    assert_string_equal(str(json, "id"), str(again, "id"));
+    assert_string_not_equal(str(json, "id"), str(other, "id"));
+    json_decref(json);
+    json_decref(again);
+    json_decref(other);
+    PQclear(event);
+}
+
+static void a_parent_sums_its_children_up(void **state)
+{
+    (void)state;
+    PGresult *event = make_event("1", "0", "21");
+    json_t *json = render(event, -1, NULL);
+    const json_t *array = json_object_get(json_object_get(json, "detail"), "arrayProperties");
+    const json_t *summary = json_object_get(array, "statusSummary");
+    assert_int_equal(json_integer_value(json_object_get(array, "size")), 21);
+    assert_int_equal(json_object_size(summary), 7);
+    assert_int_equal(json_integer_value(json_object_get(summary, "SUBMITTED")), 0);
+    assert_int_equal(json_integer_value(json_object_get(summary, "FAILED")), 6);
+    json_decref(json);
+    PQclear(event);
+}
+
+static void a_starting_job_has_no_log_yet(void **state)
+{
+    (void)state;
+    PGresult *event = make_event("3", "0", "0");
+    json_t *json = render(event, -1, NULL);
+    const json_t *container = json_object_get(json_object_get(json, "detail"), "container");
+    assert_non_null(json_object_get(container, "taskArn"));
+    assert_null(json_object_get(container, "logStreamName"));
+    json_decref(json);
+    PQclear(event);
+}
+
+static void details_are_walked_without_being_built(void **state)
+{
+    (void)state;
+    detail_span value;
+    assert_true(detail_get(DETAIL, "container", &value));
+    assert_int_equal(value.len, strlen("{\"image\":\"i\",\"command\":[\"}\",\"\\\\\"]}"));
+    assert_true(detail_get(DETAIL, "createdAt", &value));
+    assert_true(detail_is(&value, "12"));
+    assert_false(detail_get(DETAIL, "image", &value));
+    detail_arn arn = detail_arn_of(DETAIL, "jobQueue");
+    assert_true(detail_is(&arn.region, "eu-west-1"));
+    assert_true(detail_is(&arn.account, "111122223333"));
+    assert_true(detail_is(&arn.name, "q"));
+    arn = detail_arn_of(DETAIL, "nothing");
+    assert_int_equal(arn.name.len, 0);
+}
+
+static void broken_details_end_the_walk(void **state)
+{
+    (void)state;
+    static const char whole[] = DETAIL;
+    char part[sizeof(whole)];
+    for (size_t len = 0; len < sizeof(whole) - 1; len++) {
+        memcpy(part, whole, len);
+        part[len] = '\0';
+        const char *pos = part;
+        detail_span key, value;
+        int members = 0;
+        while (detail_next(&pos, &key, &value))
+            assert_true(++members < 20 && value.at + value.len <= part + len);
+    }
+}
+
+static void texts_are_escaped(void **state)
+{
+    (void)state;
+    text t = { 0 };
+    text_json(&t, "a\"b\\c\n\x01 \xc3\xa9");
+    assert_string_equal(t.at, "\"a\\\"b\\\\c\\u000a\\u0001 \xc3\xa9\"");
+    text_clear(&t);
+    text_json(&t, NULL);
+    assert_string_equal(t.at, "null");
+    text_clear(&t);
+    for (int i = 0; i < 1000; i++)
+        text_addf(&t, "%s%d,", "a rather long piece of text that makes it grow ", i);
+    assert_int_equal(t.len, strlen(t.at));
+    assert_non_null(strstr(t.at, " 999,"));
+    text_done(&t);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_ended_job_is_told_whole),
+        cmocka_unit_test(a_child_has_its_own_id_and_index),
+        cmocka_unit_test(a_parent_sums_its_children_up),
+        cmocka_unit_test(a_starting_job_has_no_log_yet),
+        cmocka_unit_test(details_are_walked_without_being_built),
+        cmocka_unit_test(broken_details_end_the_walk),
+        cmocka_unit_test(texts_are_escaped),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
