@@ -80,13 +80,14 @@ static const char *status_text(int status)
 
 /* ---- the database of a worker ---------------------------------------------------------------- */
 
-/* A server that went away while we were idle has closed its end: seen here rather than by the
- * request. */
+/* A server that went away while we were idle has said so and closed its end: seen here rather than
+ * by the request. Its last words come first, then the end. */
 static bool still_there(ob_db *db)
 {
     struct pollfd fd = { .fd = PQsocket(ob_db_raw(db)), .events = POLLIN };
-    if (fd.fd >= 0 && poll(&fd, 1, 0) > 0)
-        (void)PQconsumeInput(ob_db_raw(db));
+    for (int i = 0; i < 8 && ob_db_ok(db) && fd.fd >= 0 && poll(&fd, 1, 0) > 0; i++)
+        if (!PQconsumeInput(ob_db_raw(db)))
+            return false;
     return ob_db_ok(db);
 }
 
