@@ -384,21 +384,39 @@ static size_t read_proc(const char *pid, const char *name, char *out, size_t siz
     return (size_t)n;
 }
 
-int local_dir_signal_strays(const char *home, const char *id, int signal_number)
+/* Is it an executor of this instance? */
+static bool is_executor(const char *pid, const char *home, const char *id)
 {
     static char env[256 * 1024];
-    char comm[32];
+    size_t len = read_proc(pid, "environ", env, sizeof(env));
+    return has_setting(env, len, "OPENBATCH_INSTANCE_ID", id) &&
+           has_setting(env, len, "OPENBATCH_HOME", home);
+}
+
+/* Is it `runsv <directory of this instance>`? */
+static bool is_runsv(const char *pid, const char *home, const char *id)
+{
+    char line[PATH_MAX + 16], dir[PATH_MAX];
+    size_t len = read_proc(pid, "cmdline", line, sizeof(line));
+    size_t name = strlen(line) + 1;
+    return name < len && !strcmp(line + name, path_of(dir, home, id, "%s", ""));
+}
+
+static int signal_matching(const char *comm,
+                           bool (*is_it)(const char *pid, const char *home, const char *id),
+                           const char *home,
+                           const char *id,
+                           int signal_number)
+{
+    char name[32];
     int found = 0;
     DIR *proc = opendir("/proc");
     for (const struct dirent *e; proc && (e = readdir(proc));) {
         if (e->d_name[0] < '1' || e->d_name[0] > '9')
             continue;
-        (void)read_proc(e->d_name, "comm", comm, sizeof(comm));
-        if (strncmp(comm, EXECUTOR_COMM "\n", sizeof(EXECUTOR_COMM)) != 0)
-            continue;
-        size_t len = read_proc(e->d_name, "environ", env, sizeof(env));
-        if (!has_setting(env, len, "OPENBATCH_INSTANCE_ID", id) ||
-            !has_setting(env, len, "OPENBATCH_HOME", home))
+        (void)read_proc(e->d_name, "comm", name, sizeof(name));
+        name[strcspn(name, "\n")] = '\0';
+        if (strcmp(name, comm) != 0 || !is_it(e->d_name, home, id))
             continue;
         found++;
         (void)kill((pid_t)atoi(e->d_name), signal_number);
@@ -406,6 +424,18 @@ int local_dir_signal_strays(const char *home, const char *id, int signal_number)
     if (proc)
         (void)closedir(proc);
     return found;
+}
+
+int local_dir_signal_strays(const char *home, const char *id, int signal_number)
+{
+    return signal_matching(EXECUTOR_COMM, is_executor, home, id, signal_number);
+}
+
+void local_dir_kill(const char *home, const char *id)
+{
+    /* Its runsv first, which would start another executor. */
+    (void)signal_matching("runsv", is_runsv, home, id, SIGKILL);
+    (void)signal_matching(EXECUTOR_COMM, is_executor, home, id, SIGKILL);
 }
 
 pid_t local_dir_purge(const provider_local_config *config, const char *id, ob_error *err)

@@ -30,6 +30,8 @@ int local_dir_supervise(const char *home, const char *id, ob_error *err);
 void local_dir_control(const char *home, const char *id, const char *letters);
 /* Signals executors of the instance that run outside of a runsv. Returns how many there are. */
 int local_dir_signal_strays(const char *home, const char *id, int signal_number);
+/* Kills runsv and executors: for those that do not answer, frozen ones too. */
+void local_dir_kill(const char *home, const char *id);
 /* Starts `openbatch-executor --purge`, which removes the instance's containers. Returns the child,
  * 0 when there is nothing to do, or -errno. */
 pid_t local_dir_purge(const provider_local_config *config, const char *id, ob_error *err);

@@ -182,10 +182,13 @@ static bool stopped(local *l, local_inst *in, int64_t now_ms)
     if (local_dir_supervised(l->home, in->id)) {
         if (now_ms < in->deadline_ms)
             return false;
-        /* Late: killed, again and again, until its runsv has gone. */
+        /* Late: its runsv is to kill it; a runsv that does not answer is killed too. */
+        if (in->killed)
+            local_dir_kill(l->home, in->id);
+        else
+            local_dir_control(l->home, in->id, "xk");
         in->killed = true;
         in->deadline_ms = now_ms + KILL_MS;
-        local_dir_control(l->home, in->id, "xk");
         return false;
     }
     return local_dir_signal_strays(l->home, in->id, SIGKILL) == 0;
