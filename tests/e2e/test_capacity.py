@@ -65,10 +65,9 @@ def test_a_queue_takes_its_environments_in_order(work):
     small = work.environment(max_vcpus=2, types=("m5.large",))
     large = work.environment(max_vcpus=4, types=("m5.xlarge",))
     queue = work.queue(small, large)
-    little = work.submit(queue, work.definition(["env"], vcpus=1))
-    big = work.submit(queue, work.definition(["env"], vcpus=3))
-    assert f"AWS_BATCH_CE_NAME={small}" in work.log(work.wait(little))
-    assert f"AWS_BATCH_CE_NAME={large}" in work.log(work.wait(big))
+    for vcpu_count, environment in ((1, small), (3, large)):
+        job = work.wait(work.submit(queue, work.definition(["env"], vcpus=vcpu_count)))
+        assert f"AWS_BATCH_CE_NAME={environment}" in work.log(job)
 
 
 def test_a_disabled_environment_takes_nothing(work):
