@@ -148,7 +148,7 @@ def test_every_listening_port_of_a_copy_asks_who_is_there(stack):
 
 def test_an_executor_can_act_as_itself_only(stack):
     """The executors' Kafka user can neither read reports of others nor command anybody."""
-    from confluent_kafka import Consumer, KafkaError, Producer, TopicPartition
+    from confluent_kafka import Producer
 
     password = (stack.home / "secrets/kafka-executor.password").read_text().strip()
     settings = {
@@ -164,10 +164,22 @@ def test_an_executor_can_act_as_itself_only(stack):
         producer.produce(topic, b"{}", on_delivery=lambda e, m, f=failed: f.append(e))
         producer.flush(10)
         assert failed and failed[0] is not None, topic
+    admin = {
+        "sasl.username": "admin",
+        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
+        "auto.offset.reset": "earliest",
+    }
     for topic in ("batch.executions", "batch.logs", "batch.demand"):
-        reader = Consumer(settings | {"group.id": "openbatch-executor-x"})
-        reader.assign([TopicPartition(topic, 0, 0)])
-        message = wait_for(f"an answer about {topic}", lambda r=reader: r.poll(1), 15)
-        assert message.error() is not None
-        assert message.error().code() == KafkaError.TOPIC_AUTHORIZATION_FAILED
-        reader.close()
+        assert reads_something(settings | admin, topic), topic
+        assert not reads_something(settings, topic), topic
+
+
+def reads_something(settings, topic):
+    """Does a consumer with these settings get a message of the topic's partition?"""
+    from confluent_kafka import Consumer, TopicPartition
+
+    reader = Consumer(settings | {"group.id": "openbatch-executor-x"})
+    reader.assign([TopicPartition(topic, 0, 0)])
+    messages = [reader.poll(1) for _ in range(4)]
+    reader.close()
+    return any(m is not None and m.error() is None for m in messages)
