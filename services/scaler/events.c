@@ -51,6 +51,7 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
         in->registered = true;
         in->held = (int64_t)json_array_size(json_object_get(body, "held"));
     } else if (!strcmp(type, "heartbeat")) {
+        in->registered = true; /* it did, when nobody listened: a heartbeat comes after that */
         in->held = ob_json_int(body, "count", -1);
     } else if (!strcmp(type, "interrupted")) {
         in->interrupted = true;
