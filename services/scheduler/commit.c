@@ -3,6 +3,7 @@
  * rows than it must raises, so that COMMIT behind it commits nothing. Thread: the loop's. */
 #include "commit.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -40,19 +41,44 @@ static void *scratch(size_t size)
 #define NO_LONG INT64_MIN
 #define OR_NULL(value) ((value) ? (value) : NO_LONG)
 
-typedef struct pipe {
-    ob_db *db;
+/* The statements of a round. All parameters are made before the first is sent: a backend that waits
+ * for the rest of its pipeline for over a second looks frozen to a standby. */
+typedef struct batch {
+    ob_leader *leader;
     ob_error *err;
     int error; /* the first one */
-    size_t n;  /* statements queued */
-} pipe_;
+    struct {
+        const char *stmt;
+        ob_params params;
+    } at[STATEMENTS_MAX];
+    size_t n;
+} batch;
 
-static size_t add(pipe_ *pipe, const char *stmt, ob_params *p)
+/* Takes the parameters. Returns the index of the statement's result. */
+static size_t add(batch *b, const char *stmt, ob_params *p)
 {
-    if (pipe->error == 0)
-        pipe->error = ob_db_pipe_add(pipe->db, stmt, p, pipe->err);
-    ob_params_done(p);
-    return pipe->n++;
+    assert(b->n < STATEMENTS_MAX);
+    b->at[b->n].stmt = stmt;
+    b->at[b->n].params = *p;
+    *p = (ob_params){ 0 };
+    /* The arrays of a large round take their time. */
+    if (b->error == 0)
+        b->error = ob_leader_keep(b->leader, b->err);
+    return b->n++;
+}
+
+static int send_batch(const batch *b, ob_error *err)
+{
+    int r = ob_leader_begin(b->leader, err);
+    for (size_t i = 0; i < b->n && r == 0; i++)
+        r = ob_db_pipe_add(ob_leader_db(b->leader), b->at[i].stmt, &b->at[i].params, err);
+    return r;
+}
+
+static void batch_done(batch *b)
+{
+    for (size_t i = 0; i < b->n; i++)
+        ob_params_done(&b->at[i].params);
 }
 
 /* Array literals of an array parent's counts; NULL for others. */
@@ -91,7 +117,7 @@ static int cmp_text(const void *a, const void *b)
 
 /* Locks the instances that get a run in this round: ob_lock_instances raises unless all are ACTIVE.
  */
-static void add_instances(pipe_ *pipe, const engine_effects *fx)
+static void add_instances(batch *b, const engine_effects *fx)
 {
     size_t n = 0;
     const char **ids = ob_calloc(fx->n_placement_insert, sizeof(*ids));
@@ -104,11 +130,11 @@ static void add_instances(pipe_ *pipe, const engine_effects *fx)
     }
     ob_params p = { 0 };
     ob_param_text_array(&p, ids, n);
-    add(pipe, "lock_instances", &p);
+    add(b, "lock_instances", &p);
     free(ids);
 }
 
-static void add_live(pipe_ *pipe, const char *stmt, const effect_live *rows, size_t n)
+static void add_live(batch *b, const char *stmt, const effect_live *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -128,20 +154,20 @@ static void add_live(pipe_ *pipe, const char *stmt, const effect_live *rows, siz
     INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
     TEXTS(&p, rows, n, row->bulk_reason);
     COUNTS(&p, rows, n);
-    add(pipe, stmt, &p);
+    add(b, stmt, &p);
 }
 
-static void add_live_delete(pipe_ *pipe, const effect_key *rows, size_t n)
+static void add_live_delete(batch *b, const effect_key *rows, size_t n)
 {
     if (n == 0)
         return;
     ob_params p = { 0 };
     UUIDS(&p, rows, n, row->id);
     INTS(&p, rows, n, row->index);
-    add(pipe, "live_delete", &p);
+    add(b, "live_delete", &p);
 }
 
-static void add_placements(pipe_ *pipe, const char *stmt, const effect_placement *rows, size_t n)
+static void add_placements(batch *b, const char *stmt, const effect_placement *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -150,10 +176,10 @@ static void add_placements(pipe_ *pipe, const char *stmt, const effect_placement
     UUIDS(&p, rows, n, row->run.id);
     INTS(&p, rows, n, row->run.index);
     INTS(&p, rows, n, row->run.run);
-    add(pipe, stmt, &p);
+    add(b, stmt, &p);
 }
 
-static void add_done(pipe_ *pipe, const effect_done *rows, size_t n)
+static void add_done(batch *b, const effect_done *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -169,10 +195,10 @@ static void add_done(pipe_ *pipe, const effect_done *rows, size_t n)
     INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
     TEXTS(&p, rows, n, row->bulk_reason);
     COUNTS(&p, rows, n);
-    add(pipe, "done_insert", &p);
+    add(b, "done_insert", &p);
 }
 
-static void add_attempts(pipe_ *pipe, const effect_attempt *rows, size_t n)
+static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -188,10 +214,10 @@ static void add_attempts(pipe_ *pipe, const effect_attempt *rows, size_t n)
     TEXTS(&p, rows, n, row->reason ? row->reason : "");
     LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
     LONGS(&p, rows, n, row->stopped_at_ms);
-    add(pipe, "attempt_insert", &p);
+    add(b, "attempt_insert", &p);
 }
 
-static void add_events(pipe_ *pipe, int64_t round, const effect_event *rows, size_t n)
+static void add_events(batch *b, int64_t round, const effect_event *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -213,10 +239,10 @@ static void add_events(pipe_ *pipe, int64_t round, const effect_event *rows, siz
     TEXTS(&p, rows, n, row->reason);
     INTS(&p, rows, n, row->flags);
     COUNTS(&p, rows, n);
-    add(pipe, "event_insert", &p);
+    add(b, "event_insert", &p);
 }
 
-static void add_reasons(pipe_ *pipe, const engine_effects *fx)
+static void add_reasons(batch *b, const engine_effects *fx)
 {
     /* One class may appear once only in an upsert; the engine coalesces, so it does. */
     effect_reason *put = ob_calloc(fx->n_reasons + 1, sizeof(*put));
@@ -240,14 +266,14 @@ static void add_reasons(pipe_ *pipe, const engine_effects *fx)
         INTS(&p, rows, n, row->need.gpus);
         if (!deleting)
             TEXTS(&p, rows, n, row->reason);
-        add(pipe, deleting ? "reason_delete" : "reason_put", &p);
+        add(b, deleting ? "reason_delete" : "reason_put", &p);
     }
     free(put);
     free(gone);
 }
 
 /* Returns the index of the statement's result, or SIZE_MAX when nothing was asked. */
-static size_t add_specs(pipe_ *pipe, const engine_effects *fx)
+static size_t add_specs(batch *b, const engine_effects *fx)
 {
     size_t n = 0;
     ob_uuid *ids = ob_calloc(fx->n_orders + 1, sizeof(*ids));
@@ -261,28 +287,28 @@ static size_t add_specs(pipe_ *pipe, const engine_effects *fx)
     if (n > 0) {
         ob_params p = { 0 };
         ob_param_uuid_array(&p, ids, n);
-        index = add(pipe, "specs", &p);
+        index = add(b, "specs", &p);
     }
     free(ids);
     return index;
 }
 
-static size_t add_queues(pipe_ *pipe, const commit_input *in)
+static size_t add_queues(batch *b, const commit_input *in)
 {
     if (in->n_queues > 0) {
         ob_params p = { 0 };
         ob_param_int64_array(&p, in->queues, in->n_queues);
         ob_param_int64_array(&p, in->queue_versions, in->n_queues);
-        add(pipe, "queue_status_put", &p);
+        add(b, "queue_status_put", &p);
     }
     if (in->n_gone == 0)
         return SIZE_MAX;
     ob_params p = { 0 };
     ob_param_int64_array(&p, in->gone, in->n_gone);
-    size_t index = add(pipe, "queue_status_delete", &p);
+    size_t index = add(b, "queue_status_delete", &p);
     p = (ob_params){ 0 };
     ob_param_int64_array(&p, in->gone, in->n_gone);
-    add(pipe, "queue_reasons_delete", &p);
+    add(b, "queue_reasons_delete", &p);
     return index;
 }
 
@@ -293,38 +319,47 @@ void commit_output_done(commit_output *out)
     *out = (commit_output){ 0 };
 }
 
-int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err)
+static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *ret_specs)
 {
     const engine_effects *fx = in->effects;
-    pipe_ pipe = { .db = ob_leader_db(leader), .err = err };
-
-    pipe.error = ob_leader_begin(leader, err);
     if (fx->n_placement_insert > 0)
-        add_instances(&pipe, fx);
+        add_instances(b, fx);
     if (in->n_inbox > 0) {
         ob_params p = { 0 };
         ob_param_int64_array(&p, in->inbox, in->n_inbox);
-        add(&pipe, "inbox_delete", &p);
+        add(b, "inbox_delete", &p);
     }
-    add_live(&pipe, "live_insert", fx->live_insert, fx->n_live_insert);
-    add_live(&pipe, "live_update", fx->live_update, fx->n_live_update);
-    add_live_delete(&pipe, fx->live_delete, fx->n_live_delete);
-    add_placements(&pipe, "placement_delete", fx->placement_delete, fx->n_placement_delete);
-    add_placements(&pipe, "placement_insert", fx->placement_insert, fx->n_placement_insert);
-    add_done(&pipe, fx->done, fx->n_done);
-    add_attempts(&pipe, fx->attempts, fx->n_attempts);
-    add_events(&pipe, ob_leader_round(leader) + 1, fx->events, fx->n_events);
+    add_live(b, "live_insert", fx->live_insert, fx->n_live_insert);
+    add_live(b, "live_update", fx->live_update, fx->n_live_update);
+    add_live_delete(b, fx->live_delete, fx->n_live_delete);
+    add_placements(b, "placement_delete", fx->placement_delete, fx->n_placement_delete);
+    add_placements(b, "placement_insert", fx->placement_insert, fx->n_placement_insert);
+    add_done(b, fx->done, fx->n_done);
+    add_attempts(b, fx->attempts, fx->n_attempts);
+    add_events(b, ob_leader_round(b->leader) + 1, fx->events, fx->n_events);
     if (fx->n_reasons > 0)
-        add_reasons(&pipe, fx);
-    size_t gone = add_queues(&pipe, in);
-    size_t specs = add_specs(&pipe, fx);
+        add_reasons(b, fx);
+    *ret_gone = add_queues(b, in);
+    *ret_specs = add_specs(b, fx);
+}
 
-    /* A statement that could not be queued makes the commit fail (ob_db_pipe_sql). */
+int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err)
+{
+    batch b = { .leader = leader, .err = err };
+    size_t gone, specs;
+    add_all(&b, in, &gone, &specs);
+
     PGresult *results[STATEMENTS_MAX] = { 0 };
-    int r = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, results, pipe.n, err);
+    int r = b.error;
+    if (r == 0) {
+        /* A statement that could not be queued makes the commit fail, too (ob_db_pipe_sql). */
+        (void)send_batch(&b, err);
+        r = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, results, b.n, err);
+    }
+    batch_done(&b);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < pipe.n; i++) {
+    for (size_t i = 0; i < b.n; i++) {
         if (i == gone)
             out->gone = results[i];
         else if (i == specs)

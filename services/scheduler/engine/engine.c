@@ -102,8 +102,9 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
 {
     e->now_ms = now_ms;
     e->fx = out;
+    e->dirty = false;
     read_inputs(e);
-    eng_queues_sweep(e);
+    eng_queues_sweep(e); /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
     eng_returned(e);
     eng_place(e);
@@ -112,7 +113,6 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     eng_demand(e);
     eng_reasons(e);
     e->fx = NULL;
-    e->dirty = false;
 }
 
 bool engine_dirty(const engine *e)

@@ -76,7 +76,7 @@ void eng_place(engine *e)
     eng_queues_sort(e);
     for (size_t i = 0; i < e->n_by_priority; i++) {
         queue *q = e->by_priority[i];
-        if (!q->known)
+        if (!q->known || q->deleting)
             continue;
         eng_work(e, q);
         class **work = e->work;

@@ -72,18 +72,30 @@ void eng_queues_sort(engine *e)
         qsort(e->by_priority, e->n_by_priority, sizeof(queue *), higher_first);
 }
 
-static void end_all(engine *e, queue *q)
+/* Ends what a deleted queue has, so many jobs a round: the transaction of a round must stay short.
+ * Returns false when some are left; none of them is placed (place.c). */
+#define ENDS_A_ROUND 2000
+static bool end_all(engine *e, queue *q)
 {
     static const char reason[] = "JobQueue deleted";
-    while (q->held)
+    int left = ENDS_A_ROUND;
+    for (; q->held && left > 0; left--)
         eng_stop(e, q->held, true, reason);
     array *a, *atmp;
     DL_FOREACH_SAFE2(q->arrays, a, atmp, anext)
-    eng_stop(e, &a->base, true, reason);
+    {
+        if (left-- <= 0)
+            return false;
+        eng_stop(e, &a->base, true, reason);
+    }
     class *cls, *ctmp;
     HASH_ITER(hh, q->classes, cls, ctmp)
-    while (cls->waiting)
-        eng_stop(e, cls->waiting, true, reason);
+    {
+        for (; cls->waiting && left > 0; left--)
+            eng_stop(e, cls->waiting, true, reason);
+    }
+    if (left <= 0)
+        return false;
     instance *i, *itmp;
     HASH_ITER(hh, e->instances, i, itmp)
     {
@@ -92,6 +104,7 @@ static void end_all(engine *e, queue *q)
         if (r->job->cls->queue == q)
             eng_stop(e, r->job, true, reason);
     }
+    return true;
 }
 
 static void admit_held(engine *e, queue *q)
@@ -109,11 +122,13 @@ void eng_queues_sweep(engine *e)
     queue *q, *tmp;
     HASH_ITER(hh, e->queues, q, tmp)
     {
+        bool swept = true;
         if (q->sweep && q->deleting)
-            end_all(e, q);
+            swept = end_all(e, q);
         else if (q->sweep && q->known)
             admit_held(e, q);
-        q->sweep = false;
+        q->sweep = !swept;
+        e->dirty = e->dirty || q->sweep;
         if (!q->known && q->n_jobs == 0 && !q->classes) {
             HASH_DEL(e->queues, q);
             free(q->name);
