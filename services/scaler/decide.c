@@ -15,6 +15,8 @@
  * of the same price. */
 #define INSTANCE_OVERHEAD 10000
 
+#define MAKES_ROOM "makes room for another compute environment"
+
 typedef struct work_env {
     decide_env *env;
     decide_shape *rest; /* what is not packed yet, largest need first */
@@ -116,7 +118,7 @@ static void env_init(work_env *w, decide_env *env)
     for (size_t i = 0; i < env->n_instances; i++) {
         decide_instance *in = &env->instances[i];
         bool stays = in->state == OB_INSTANCE_LAUNCHING || in->state == OB_INSTANCE_ACTIVE;
-        in->drain = env->deleting && stays;
+        in->drain = env->deleting && stays ? "its compute environment is deleted" : NULL;
         w->alive += in->vcpus;
         if (stays && !in->drain)
             w->kept += in->vcpus;
@@ -291,9 +293,9 @@ static bool is_idle(const work_env *w, size_t i)
            w->env->demand_known && w->kept - in->vcpus >= w->env->floor_vcpus;
 }
 
-static void drain(work *k, work_env *w, decide_instance *in)
+static void drain(work *k, work_env *w, decide_instance *in, const char *why)
 {
-    in->drain = true;
+    in->drain = why;
     w->kept -= in->vcpus;
     k->host.vcpus_ending += in->vcpus;
     k->host.mem_ending += in->mem_mib;
@@ -312,7 +314,7 @@ static void drain_idle(work *k, work_env *w)
         }
         if (!pick)
             return;
-        drain(k, w, pick);
+        drain(k, w, pick, "idle");
     }
 }
 
@@ -347,7 +349,7 @@ static void make_room_by_idle(work *k, const decide_type *type)
             if (enough_comes(k, type))
                 return;
             if (is_idle(&k->envs[e], i))
-                drain(k, &k->envs[e], &k->envs[e].env->instances[i]);
+                drain(k, &k->envs[e], &k->envs[e].env->instances[i], MAKES_ROOM);
         }
 }
 
@@ -374,7 +376,7 @@ static void make_room_by_share(work *k, const work_env *starved)
             pick = in;
     }
     if (pick)
-        drain(k, most, pick);
+        drain(k, most, pick, MAKES_ROOM);
 }
 
 static void make_room(work *k)

@@ -28,7 +28,7 @@ typedef struct decide_instance {
     int32_t runs;
     ob_instance_state state; /* not TERMINATED */
     int64_t idle_ms;         /* ACTIVE without a run: for how long */
-    bool drain;              /* out: is to go; a LAUNCHING one can go at once */
+    const char *drain;       /* out: why it is to go, or NULL; a LAUNCHING one can go at once */
 } decide_instance;
 
 typedef struct decide_env {

@@ -147,12 +147,19 @@ static void after_decision(env *e, const decide_env *view, bool launches, int64_
 static int drain_decided(scaler *s, const decide_env *view, inst *const *which, ob_error *err)
 {
     ob_cleanup(ob_freep) inst **drains = ob_calloc(view->n_instances + 1, sizeof(*drains));
-    size_t n = 0;
-    for (size_t i = 0; i < view->n_instances; i++)
-        if (view->instances[i].drain)
-            drains[n++] = which[i];
-    return insts_drain(s, drains, n,
-                       view->deleting ? "its compute environment is deleted" : "not needed", err);
+    int r = 0;
+    /* Those of one reason together: a transaction each. */
+    for (size_t i = 0; r == 0 && i < view->n_instances; i++) {
+        const char *why = view->instances[i].drain;
+        size_t n = 0;
+        for (size_t k = i; why && k < view->n_instances; k++)
+            if (view->instances[k].drain && !strcmp(view->instances[k].drain, why)) {
+                drains[n++] = which[k];
+                view->instances[k].drain = NULL;
+            }
+        r = insts_drain(s, drains, n, why, err);
+    }
+    return r;
 }
 
 /* Instances whose environment is gone from the table go too. */

@@ -216,9 +216,9 @@ static void a_floor_is_kept_running(void **state)
                                instance("m5.large", OB_INSTANCE_ACTIVE, 0) };
     has(&env, idle, 3);
     assert_int_equal(decide(&env, 1, &unlimited, &limits, launches), 0);
-    assert_false(idle[0].drain);
-    assert_false(idle[1].drain);
-    assert_true(idle[2].drain);
+    assert_null(idle[0].drain);
+    assert_null(idle[1].drain);
+    assert_non_null(idle[2].drain);
 }
 
 static void a_disabled_environment_only_shrinks(void **state)
@@ -230,7 +230,7 @@ static void a_disabled_environment_only_shrinks(void **state)
     env.enabled = false;
     has(&env, instances, 2);
     assert_int_equal(decide(&env, 1, &unlimited, &limits, launches), 0);
-    assert_int_equal(instances[0].drain + instances[1].drain, 1);
+    assert_int_equal(!!instances[0].drain + !!instances[1].drain, 1);
 
     wants(&env, &(decide_shape){ .need = { 1000, 512, 0 }, .count = 100 }, 1);
     env.n_instances = 0;
@@ -250,10 +250,10 @@ static void a_deleted_environment_gives_back_everything(void **state)
     has(&env, instances, 4);
     wants(&env, &(decide_shape){ .need = { 1000, 512, 0 }, .count = 10 }, 1);
     assert_int_equal(decide(&env, 1, &unlimited, &limits, launches), 0);
-    assert_true(instances[0].drain);
-    assert_true(instances[1].drain);
-    assert_false(instances[2].drain);
-    assert_false(instances[3].drain);
+    assert_non_null(instances[0].drain);
+    assert_non_null(instances[1].drain);
+    assert_null(instances[2].drain);
+    assert_null(instances[3].drain);
 }
 
 /* ---- Idle ---- */
@@ -284,20 +284,20 @@ static void only_idle_instances_nobody_waits_for_go(void **state)
     decide_env env = make_env(0, TYPES("m5"), 0, 64);
     has(&env, instances, 4);
     (void)decide(&env, 1, &unlimited, &limits, launches);
-    assert_true(instances[0].drain);
+    assert_non_null(instances[0].drain);
     for (int i = 1; i < 4; i++)
-        assert_false(instances[i].drain);
+        assert_null(instances[i].drain);
 
     /* Work for the idle one: it stays. */
     wants(&env, &(decide_shape){ .need = { 1000, 512, 0 }, .count = 1 }, 1);
     assert_int_equal(decide(&env, 1, &unlimited, &limits, launches), 0);
-    assert_false(instances[0].drain);
+    assert_null(instances[0].drain);
 
     /* Nothing is known of demand: it stays too. */
     wants(&env, NULL, 0);
     env.demand_known = false;
     (void)decide(&env, 1, &unlimited, &limits, launches);
-    assert_false(instances[0].drain);
+    assert_null(instances[0].drain);
 }
 
 /* ---- A host with an end ---- */
@@ -379,19 +379,19 @@ static void idle_instances_make_room_for_others_at_once(void **state)
     has(&envs[0], instances, 2);
     wants(&envs[1], &(decide_shape){ .need = { 1000, 512, 0 }, .count = 1 }, 1);
     assert_int_equal(decide(envs, 2, &host, &limits, launches), 0);
-    assert_int_equal(instances[0].drain + instances[1].drain, 1);
+    assert_int_equal(!!instances[0].drain + !!instances[1].drain, 1);
 
     /* What is ending already is waited for. */
     host.vcpus_ending = 4;
     host.mem_ending = 8192;
     (void)decide(envs, 2, &host, &limits, launches);
-    assert_int_equal(instances[0].drain + instances[1].drain, 0);
+    assert_int_equal(!!instances[0].drain + !!instances[1].drain, 0);
 
     /* A floor stays. */
     host = host_of(8, 0);
     envs[0].floor_vcpus = 8;
     (void)decide(envs, 2, &host, &limits, launches);
-    assert_int_equal(instances[0].drain + instances[1].drain, 0);
+    assert_int_equal(!!instances[0].drain + !!instances[1].drain, 0);
 }
 
 /* Another environment's long work does not keep a whole host for ever. */
@@ -405,11 +405,11 @@ static void a_starved_environment_gets_its_share(void **state)
     has(&envs[0], instances, 2);
     wants(&envs[1], &(decide_shape){ .need = { 1000, 512, 0 }, .count = 1 }, 1);
     (void)decide(envs, 2, &host, &limits, launches);
-    assert_int_equal(instances[0].drain + instances[1].drain, 0); /* not starved yet */
+    assert_int_equal(!!instances[0].drain + !!instances[1].drain, 0); /* not starved yet */
     envs[1].starved_ms = 2000;
     (void)decide(envs, 2, &host, &limits, launches);
-    assert_false(instances[0].drain);
-    assert_true(instances[1].drain);
+    assert_null(instances[0].drain);
+    assert_non_null(instances[1].drain);
 }
 
 static void nobody_is_starved_who_has_something(void **state)
@@ -425,8 +425,8 @@ static void nobody_is_starved_who_has_something(void **state)
     envs[1].starved_ms = VERY_IDLE;
     wants(&envs[1], &(decide_shape){ .need = { 1000, 512, 0 }, .count = 100 }, 1);
     (void)decide(envs, 2, &host, &limits, launches);
-    assert_false(rich[0].drain);
-    assert_false(rich[1].drain);
+    assert_null(rich[0].drain);
+    assert_null(rich[1].drain);
 }
 
 static void launches_come_in_bounded_portions(void **state)
