@@ -112,7 +112,8 @@ static int worker_db(worker *w, ob_error *err)
     if (w->db && still_there(w->db))
         return 0;
     if (ob_mono_ms() < atomic_load(&w->server->db_retry_at_ms))
-        return ob_fail_retry(err, EIO, "PostgreSQL is away");
+        return ob_fail_retry(err, ENOTCONN,
+                             "PostgreSQL is away"); /* said once by the one that tried */
     int r = worker_connect(w, err);
     if (r < 0) {
         atomic_store(&w->server->db_retry_at_ms, ob_mono_ms() + DB_RETRY_MS);
@@ -208,13 +209,12 @@ static int answer(exchange *x, api_reply *rep)
 static int healthz(exchange *x)
 {
     ob_error err = { 0 };
-    int r = worker_db(x->w, &err);
-    if (r == 0)
-        r = ob_db_sql(x->w->db, "SELECT 1", NULL, NULL, &err);
-    bool ready = atomic_load(&x->w->server->ctx->ready);
-    if (r == 0 && !ready)
-        r = ob_fail(&err, EAGAIN, "the schema is not ready yet");
-    ob_health_set("postgresql", true, r == 0, r == 0 ? "answers" : err.text);
+    if (atomic_load(&x->w->server->ctx->ready)) { /* before, main.c tells how far it is */
+        int r = worker_db(x->w, &err);
+        if (r == 0)
+            r = ob_db_sql(x->w->db, "SELECT 1", NULL, NULL, &err);
+        ob_health_set("postgresql", true, r == 0, r == 0 ? "answers" : err.text);
+    }
     json_auto_t *health = ob_health_object();
     ob_cleanup(ob_freep) char *text = json_dumps(health, JSON_COMPACT);
     int status = json_is_true(json_object_get(health, "ok")) ? 200 : 503;
@@ -338,7 +338,7 @@ static int serve(exchange *x, api_reply *rep, const char **ret_operation)
     if (r < 0)
         return r;
     if (!atomic_load(&ctx->ready))
-        return ob_fail_retry(&rep->err, EAGAIN, "starting");
+        return ob_fail_retry(&rep->err, ENOTCONN, "starting");
     r = authenticate(x, &auth, &key, rep);
     if (r < 0)
         return r;
@@ -386,8 +386,8 @@ static int on_request(struct mg_connection *conn)
     const char *operation = "-";
     int r = serve(&x, &rep, &operation);
     if (r < 0 && !rep.code) {
-        ob_warn("request.failed", "{s:s, s:s, s:s}", "requestId", x.request_id, "operation",
-                operation, "error", rep.err.text);
+        ob_log(r == -ENOTCONN ? OB_LOG_DEBUG : OB_LOG_WARN, "request.failed", "{s:s, s:s, s:s}",
+               "requestId", x.request_id, "operation", operation, "error", rep.err.text);
         api_error_from(&rep, r);
     }
     int status = answer(&x, &rep);
@@ -469,7 +469,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                               "keep_alive_timeout_ms",
                               "2000",
                               "request_timeout_ms",
-                              "10000",
+                              "5000",
                               "tcp_nodelay",
                               "1",
                               "listen_backlog",

@@ -102,6 +102,7 @@ static int run(const api_config *config, ob_error *err)
         r = bell_start(config, &b, err);
         ctx.bus = bell_bus(b);
     }
+    ob_health_set("postgresql", true, false, "not reached yet");
     if (r == 0)
         r = http_start(&ctx, &http, err);
     if (r == 0)
