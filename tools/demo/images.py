@@ -21,7 +21,7 @@ from problems import DemoError
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
 VIDEO = f"{REGISTRY}/video-processor:latest"
 THUMBNAILS = f"{REGISTRY}/thumbnailer:latest"
-BUSYBOX = "openbatch/busybox:latest"
+BUSYBOX = "openbatch/queue-demo:latest"
 
 PYTHON_PACKAGES = ["python3-minimal", "libpython3-stdlib", "busybox-static"]
 PILLOW = "pillow==13.0.0"

@@ -1,6 +1,8 @@
 """The end of the demo: what ran where, what it would cost relatively, and where to go on."""
 
 import json
+import shutil
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,7 @@ import queues
 from problems import DemoError
 from stage import Part, Stage
 
+OPENBATCH = Path(__file__).resolve().parents[2] / "openbatch"
 SHRINK_DEADLINE_S = 60
 # Price of a vCPU-hour on demand, compared with the c5 family. Approximate: good for seeing which
 # choice is cheaper and by about how much, not for a bill.
@@ -99,24 +102,25 @@ def _part_lines(parts: list[Part]) -> list[str]:
 
 
 def _next_lines(parts: list[Part]) -> list[str]:
-    lines = ['eval "$(./openbatch env)"']
-    lines.append(f"aws batch list-jobs --job-queue {queues.HIGH} --job-status SUCCEEDED")
+    aws = "aws" if shutil.which("aws") else str(Path(sys.executable).parent / "aws")
+    lines = [f'eval "$({OPENBATCH} env)"']
+    lines.append(f"{aws} batch list-jobs --job-queue {queues.HIGH} --job-status SUCCEEDED")
     for part in parts:
         if part.name == "video":
             stream = part.jobs[0]["container"].get("logStreamName", "")
-            lines.append(f"aws batch describe-jobs --jobs {part.jobs[0]['jobId']}")
+            lines.append(f"{aws} batch describe-jobs --jobs {part.jobs[0]['jobId']}")
             lines.append(
-                "aws logs get-log-events --log-group-name /aws/batch/job "
+                f"{aws} logs get-log-events --log-group-name /aws/batch/job "
                 f"--log-stream-name {stream} --query 'events[].message'"
             )
             lines.append(
-                f"aws batch submit-job --job-name again --job-queue {queues.LOW} "
+                f"{aws} batch submit-job --job-name again --job-queue {queues.LOW} "
                 "--job-definition video-processor --parameters "
                 "inputFile=/data/bigbuckbunny.mp4,outputFile=/data/again.mp4"
             )
         if part.name == "thumbnails":
             array = part.jobs[0]["jobId"].partition(":")[0]
-            lines.append(f"aws batch list-jobs --array-job-id {array} --job-status SUCCEEDED")
+            lines.append(f"{aws} batch list-jobs --array-job-id {array} --job-status SUCCEEDED")
     return lines
 
 

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 
-PLAIN_EVERY_S = 5
+PLAIN_EVERY_S = 10
 SAMPLE_EVERY_S = 0.5
 
 
@@ -40,7 +40,7 @@ class Screen:
         now_s = time.monotonic()
         if (key is not None and key != last_key) or now_s - last_s >= PLAIN_EVERY_S:
             self._plain_last = (key or "", now_s)
-            print(text, file=self._stream, flush=True)
+            print(text.rstrip(), file=self._stream, flush=True)
 
     def _clear(self) -> None:
         if self._line_shown:

@@ -28,7 +28,7 @@ def transcode(source: str, target: str, seconds: float, width: int) -> None:
     command += ["-y", "-i", source, "-vf", f"scale={width}:-2", "-c:v", "libx264", "-crf", "23"]
     command += ["-preset", "slow", "-threads", "2", "-c:a", "aac", "-ac", "2", "-b:a", "128k"]
     command += ["-movflags", "+faststart", "-f", "mp4", target]
-    said = -1
+    said = 0
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as ffmpeg:
         for line in ffmpeg.stdout:
             key, _, value = line.strip().partition("=")
