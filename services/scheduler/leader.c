@@ -79,6 +79,9 @@ static int resolve_positions(scheduler *s, ob_error *err)
     while (!atomic_load(&ob_service_stopping)) {
         ob_error kafka = { 0 };
         int r = ob_bus_make_topics(s->bus, KAFKA_STEP_MS, &kafka);
+        if (r == 0)
+            r = ob_bus_partitions(s->bus, OB_TOPIC_PLACEMENTS, KAFKA_STEP_MS, &s->partitions,
+                                  &kafka);
         if (r == 0 && ob_leader_keep(s->leader, err) < 0)
             return LEAD_LOST;
         if (r == 0)

@@ -232,19 +232,15 @@ static void send(scheduler *s, const char *topic, int32_t partition, const char 
 
 static void send_placement(scheduler *s, const char *instance, const text *t)
 {
-    int32_t partitions = (int32_t)s->config.common.kafka_partitions;
-    (void)ob_bus_partitions(s->bus, OB_TOPIC_PLACEMENTS, 0, &partitions, NULL);
-    send(s, OB_TOPIC_PLACEMENTS, ob_instance_partition(instance, partitions), instance, t);
+    send(s, OB_TOPIC_PLACEMENTS, ob_instance_partition(instance, s->partitions), instance, t);
 }
 
 static void send_fence(scheduler *s)
 {
-    int32_t partitions = (int32_t)s->config.common.kafka_partitions;
-    (void)ob_bus_partitions(s->bus, OB_TOPIC_PLACEMENTS, 0, &partitions, NULL);
     text t = { 0 };
     text_addf(&t, "{\"v\":%d,\"type\":\"fence\",\"epoch\":%" PRId64 "}", OB_MESSAGE_VERSION,
               s->epoch);
-    for (int32_t i = 0; i < partitions; i++)
+    for (int32_t i = 0; i < s->partitions; i++)
         send(s, OB_TOPIC_PLACEMENTS, i, NULL, &t);
     text_done(&t);
 }

@@ -50,6 +50,7 @@ typedef struct scheduler {
     engine *engine; /* NULL while not leading */
     engine_effects effects;
     int64_t epoch;
+    int32_t partitions; /* of batch.placements, as the broker said last */
     peers *peers;
     topology *topology;
     publisher *publisher;

@@ -5,6 +5,7 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/topics.h"
 #include "placements.h"
 #include "scheduler_store.h"
 #include "topology.h"
@@ -12,6 +13,7 @@
 #define INBOX_EVERY_MS 1000
 #define INBOX_MAX 2000 /* rows a round; a round of that size takes some 100 ms */
 #define RECONCILE_EVERY_MS 30000
+#define KAFKA_STEP_MS 200
 
 void sweep_tick(scheduler *s, int64_t now_ms)
 {
@@ -117,6 +119,8 @@ int sweep_reconcile(scheduler *s, ob_error *err)
     int r = topology_read_all(s, false, err);
     if (r < 0)
         return r;
+    /* Made anew, the topic may have another number; away, the old one stays. */
+    (void)ob_bus_partitions(s->bus, OB_TOPIC_PLACEMENTS, KAFKA_STEP_MS, &s->partitions, NULL);
     s->reconcile_owed = false;
     s->reconciled_at_ms = ob_mono_ms();
     s->inbox.rung = true;
