@@ -1,0 +1,291 @@
+/* The local provider: real runsv processes around an executor that is a shell script. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "provider.h"
+
+#define WAIT_MS 20000
+
+static char home[64], executor[128];
+static provider *local;
+
+/* Notes its environment and its number, and goes when it is told to. */
+static const char script[] = "#!/bin/sh\n"
+                             "if [ \"$1\" = --purge ]; then\n"
+                             "    echo \"$OPENBATCH_INSTANCE_ID\" >>\"$OPENBATCH_HOME/purged\"\n"
+                             "    exit 0\n"
+                             "fi\n"
+                             "env >\"$OPENBATCH_HOME/seen\"\n"
+                             "echo $$ >\"$OPENBATCH_HOME/pid.new\"\n"
+                             "mv \"$OPENBATCH_HOME/pid.new\" \"$OPENBATCH_HOME/pid\"\n"
+                             "trap 'exit 0' TERM\n"
+                             "while :; do sleep 0.1; done\n";
+
+static char *slurp(const char *name)
+{
+    static char text[16384];
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/%s", home, name);
+    int fd = open(path, O_RDONLY);
+    ssize_t n = fd >= 0 ? read(fd, text, sizeof(text) - 1) : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    text[n > 0 ? n : 0] = '\0';
+    return text;
+}
+
+static bool there(const char *name)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/%s", home, name);
+    return access(path, F_OK) == 0;
+}
+
+static pid_t executor_pid(void)
+{
+    return (pid_t)atoi(slurp("pid"));
+}
+
+/* The state letter of /proc/<pid>/stat and the parent; false when there is no such process. */
+static bool look_at(pid_t pid, char *ret_state, pid_t *ret_parent)
+{
+    char path[64], line[512] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
+    FILE *file = fopen(path, "r");
+    if (!file)
+        return false;
+    bool good = fgets(line, sizeof(line), file) && strrchr(line, ')') &&
+                sscanf(strrchr(line, ')'), ") %c %d", ret_state, ret_parent) == 2;
+    (void)fclose(file);
+    return good;
+}
+
+/* A process that nobody has reaped yet is dead. */
+static bool alive(pid_t pid)
+{
+    char what = 'Z';
+    pid_t parent;
+    return look_at(pid, &what, &parent) && what != 'Z' && what != 'X';
+}
+
+#define eventually(condition)                                                                      \
+    do {                                                                                           \
+        int64_t until_ms = ob_mono_ms() + WAIT_MS;                                                 \
+        while (!(condition)) {                                                                     \
+            if (ob_mono_ms() > until_ms)                                                           \
+                fail_msg("not in time: %s", #condition);                                           \
+            (void)local->ops->tick(local);                                                         \
+            (void)usleep(20000);                                                                   \
+        }                                                                                          \
+    } while (0)
+
+static provider *make_provider(void)
+{
+    provider *p = NULL;
+    ob_error err = { 0 };
+    provider_local_config config = {
+        .home = home, .run_dir = home, .executor = executor, .vcpus = 4, .mem_mib = 16384
+    };
+    if (provider_local_new(&config, &p, &err) < 0)
+        fail_msg("%s", err.text);
+    return p;
+}
+
+static int launch(const char *id, const char *type, const char *token, ob_error *err)
+{
+    provider_launch_spec spec = {
+        .id = id, .token = token, .ce_name = "it's mine", .type = ob_catalog_find(type)
+    };
+    return local->ops->launch(local, &spec, err);
+}
+
+static void start(const char *id)
+{
+    char pid_file[160];
+    ob_error err = { 0 };
+    (void)snprintf(pid_file, sizeof(pid_file), "%s/pid", home);
+    (void)unlink(pid_file);
+    if (launch(id, "m5.large", "secret", &err) < 0)
+        fail_msg("%s", err.text);
+    eventually(there("pid"));
+}
+
+static void end(const char *id)
+{
+    char note[64], env[64];
+    (void)snprintf(note, sizeof(note), "instances/%s/type", id);
+    (void)snprintf(env, sizeof(env), "instances/%s/env", id);
+    local->ops->terminate(local, id, false);
+    eventually(!there(env) && !local->ops->busy(local));
+    assert_true(there(note));
+}
+
+static char listed[OB_INSTANCE_TEXT];
+static int n_listed;
+static void note_listed(const char *id, void *arg)
+{
+    (void)snprintf(listed, sizeof(listed), "%s", id);
+    n_listed++;
+}
+
+static void an_executor_gets_what_it_needs_and_no_more(void **state)
+{
+    start("i-00000000000000001");
+    const char *seen = slurp("seen");
+    assert_non_null(strstr(seen, "OPENBATCH_INSTANCE_ID=i-00000000000000001\n"));
+    assert_non_null(strstr(seen, "OPENBATCH_INSTANCE_TYPE=m5.large\n"));
+    assert_non_null(strstr(seen, "OPENBATCH_CE_NAME=it's mine\n"));
+    assert_non_null(strstr(seen, "OPENBATCH_KAFKA=broker:1\n"));
+    assert_null(strstr(seen, "OPENBATCH_PG="));
+    assert_null(strstr(seen, "OPENBATCH_REDIS="));
+    assert_null(strstr(seen, "OPENBATCH_KAFKA_USER=scaler"));
+    assert_null(strstr(seen, "MASTER_KEY"));
+    assert_null(strstr(seen, "secret"));
+    assert_string_equal(slurp("instances/i-00000000000000001/token"), "secret");
+    struct stat st;
+    char path[160];
+    (void)snprintf(path, sizeof(path), "%s/instances/i-00000000000000001/token", home);
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 077, 0);
+    end("i-00000000000000001");
+    assert_string_equal(slurp("instances/i-00000000000000001/type"), "m5.large\n");
+    assert_string_equal(slurp("purged"), "i-00000000000000001\n");
+}
+
+static void a_repeated_launch_changes_nothing(void **state)
+{
+    ob_error err = { 0 };
+    provider_room room;
+    start("i-00000000000000002");
+    pid_t pid = executor_pid();
+    assert_int_equal(launch("i-00000000000000002", "m5.large", NULL, &err), 0);
+    (void)usleep(200000);
+    assert_int_equal(executor_pid(), pid);
+    assert_true(alive(pid));
+    assert_string_equal(slurp("instances/i-00000000000000002/token"), "secret");
+    local->ops->room(local, &room);
+    assert_int_equal(room.vcpus_left, 2);
+    end("i-00000000000000002");
+}
+
+static void capacity_has_an_end(void **state)
+{
+    ob_error err = { 0 };
+    provider_room room;
+    char text[256];
+    start("i-00000000000000003");
+    assert_int_equal(launch("i-00000000000000004", "m5.xlarge", "t", &err), -ENOSPC);
+    assert_non_null(strstr(err.text, "InsufficientInstanceCapacity"));
+    assert_false(there("instances/i-00000000000000004"));
+    local->ops->lacking(local, text, sizeof(text));
+    assert_string_equal(text, "InsufficientInstanceCapacity: the local provider has 2 of 4 vCPUs "
+                              "and 8192 of 16384 MiB left");
+    assert_int_equal(launch("i-00000000000000004", "r5.large", "t", &err), -ENOSPC); /* memory */
+    end("i-00000000000000003");
+    local->ops->room(local, &room);
+    assert_int_equal(room.vcpus_left, 4);
+    assert_int_equal(room.mem_left, 16384);
+}
+
+static void another_process_finds_what_runs(void **state)
+{
+    start("i-00000000000000005");
+    pid_t pid = executor_pid();
+    provider_room room;
+    local->ops->free(local);
+    local = make_provider();
+    n_listed = 0;
+    local->ops->list(local, note_listed, NULL);
+    assert_int_equal(n_listed, 1);
+    assert_string_equal(listed, "i-00000000000000005");
+    assert_true(local->ops->has(local, "i-00000000000000005"));
+    local->ops->room(local, &room);
+    assert_int_equal(room.vcpus_left, 2);
+    assert_true(alive(pid));
+    end("i-00000000000000005");
+    assert_false(alive(pid));
+}
+
+/* An executor's runsv. */
+static pid_t parent_of(pid_t pid)
+{
+    char what;
+    pid_t parent = 0;
+    assert_true(look_at(pid, &what, &parent));
+    assert_true(parent > 1);
+    return parent;
+}
+
+static void dead_executors_and_supervisors_come_back(void **state)
+{
+    start("i-00000000000000006");
+    pid_t first = executor_pid();
+    (void)kill(first, SIGKILL);
+    eventually(executor_pid() != first && alive(executor_pid()));
+
+    pid_t second = executor_pid(), runsv = parent_of(second);
+    (void)kill(runsv, SIGKILL);
+    eventually(executor_pid() != second && alive(executor_pid()) && !alive(second));
+    end("i-00000000000000006");
+}
+
+/* Neither a stopped executor nor its stopped supervisor keeps an instance alive. */
+static void what_is_frozen_is_killed(void **state)
+{
+    start("i-00000000000000007");
+    pid_t pid = executor_pid();
+    (void)kill(parent_of(pid), SIGSTOP);
+    (void)kill(pid, SIGSTOP);
+    end("i-00000000000000007");
+    assert_false(alive(pid));
+}
+
+static int set_up(void **state)
+{
+    ob_log_init("test", OB_LOG_ERROR);
+    (void)snprintf(home, sizeof(home), "/tmp/ob-provider-XXXXXX");
+    if (!mkdtemp(home))
+        return -1;
+    (void)snprintf(executor, sizeof(executor), "%s/openbatch-executor", home);
+    int fd = open(executor, O_WRONLY | O_CREAT, 0755);
+    if (fd < 0 || write(fd, script, sizeof(script) - 1) < 0 || close(fd) < 0)
+        return -1;
+    (void)setenv("OPENBATCH_PG", "host=nowhere", 1);
+    (void)setenv("OPENBATCH_REDIS", "/nowhere", 1);
+    (void)setenv("OPENBATCH_MASTER_KEY_FILE", "/nowhere", 1);
+    (void)setenv("OPENBATCH_KAFKA", "broker:1", 1);
+    (void)setenv("OPENBATCH_KAFKA_USER", "scaler", 1);
+    local = make_provider();
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    char command[128];
+    local->ops->free(local);
+    (void)snprintf(command, sizeof(command), "rm -rf '%.60s'", home);
+    return system(command);
+}
+
+int main(void)
+{
+    if (system("command -v runsv >/dev/null") != 0) {
+        print_message("runsv is not installed\n");
+        return 77;
+    }
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_executor_gets_what_it_needs_and_no_more),
+        cmocka_unit_test(a_repeated_launch_changes_nothing),
+        cmocka_unit_test(capacity_has_an_end),
+        cmocka_unit_test(another_process_finds_what_runs),
+        cmocka_unit_test(dead_executors_and_supervisors_come_back),
+        cmocka_unit_test(what_is_frozen_is_killed),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
