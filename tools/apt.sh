@@ -29,9 +29,9 @@ before=$(dpkg-query -W -f '${Package}\n')
 apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
     install "$@" 9>&-
 
-# Otherwise the next boot would start what nobody asked for.
+# Otherwise the next boot would start what nobody asked for. This is what `systemctl disable` does, without systemd too.
 for unit in docker.service docker.socket containerd.service; do
     package=${unit%.*}
     [[ $package == docker ]] && package=docker.io
-    grep -qx "$package" <<<"$before" || deb-systemd-helper disable "$unit" >/dev/null || :
+    grep -qx "$package" <<<"$before" || find /etc/systemd/system -path "*.wants/$unit" -type l -delete
 done

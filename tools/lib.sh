@@ -140,7 +140,7 @@ engine_answers() {
 client() {
     local script=$1
     shift
-    [[ -x $OPENBATCH_HOME/venv/bin/python ]] || die "'./openbatch up' has not come to its end here yet"
+    [[ -f $OPENBATCH_HOME/venv/.installed-tools-requirements.txt ]] || die "'./openbatch up' has not come to its end here yet"
     eval "$(print_env)"
     "$OPENBATCH_HOME/venv/bin/python" "$OB_ROOT/tools/$script" "$@"
 }

@@ -36,6 +36,7 @@ say
 say "endpoint    http://127.0.0.1:$OPENBATCH_PORT (Kafka 127.0.0.1:$OB_KAFKA_PORT)"
 say "engine      $(engine_host)$(engine_is_ours && echo ' (its own)')"
 say "state       $OPENBATCH_HOME ($(du -shx "$OPENBATCH_HOME" 2>/dev/null | cut -f1))"
-[[ $(config_get pgdata) == "$OPENBATCH_HOME"/* ]] || say "            $(config_get pgdata) (PostgreSQL)"
+pgdata=$(config_get pgdata)
+[[ -z $pgdata || $pgdata == "$OPENBATCH_HOME"/* ]] || say "            $pgdata (PostgreSQL)"
 say "sockets     $OPENBATCH_RUN_DIR"
 exit $((bad ? 3 : 0))
