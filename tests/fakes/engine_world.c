@@ -66,9 +66,8 @@ void world_queue(world *w, int64_t id, int32_t priority, int64_t ce1, int64_t ce
 void world_instance(world *w, const char *id, int64_t ce, ob_resources size, ob_instance_state s)
 {
     engine_put_instance(
-        w->e,
-        &(engine_instance){
-            .id = id, .ce_id = ce, .size = size, .vcpus = size.mcpu / 1000, .state = s });
+        w->e, &(engine_instance){
+                  .id = id, .ce_id = ce, .size = size, .vcpus = size.mcpu / 1000, .state = s });
 }
 
 ob_uuid world_submit(world *w, int64_t queue, int32_t array_size, ob_resources need)

@@ -12,12 +12,14 @@ void eng_submit(engine *e, const engine_submission *s)
                                : eng_single_new(e, &s->id, cls);
     j->at_ms = s->created_at_ms;
     j->order = e->next_order++;
-    if (q->deleting)
-        eng_stop(e, j, true, "JobQueue deleted");
-    else if (!q->known)
-        DL_APPEND(q->held, j);
-    else
+    if (q->deleting) {
+        eng_stop(e, j, true, QUEUE_DELETED);
+    } else if (q->known) {
         eng_admit(e, j);
+    } else {
+        DL_APPEND(q->held, j);
+        eng_touch(e, j); /* a row, so that it is not forgotten */
+    }
 }
 
 void eng_admit(engine *e, job *j)
@@ -29,5 +31,5 @@ void eng_admit(engine *e, job *j)
     if (j->is_array)
         eng_bulk_move(e, eng_as_array(j), OB_EV_ADMIT, NULL);
     if (!j->is_array || eng_as_array(j)->bulk > 0)
-        eng_class_append(e, j);
+        eng_class_insert(e, j, true);
 }

@@ -66,7 +66,8 @@ void eng_array_check(engine *e, array *a)
     if (failed + a->counts[OB_JOB_SUCCEEDED] < a->size ||
         ob_job_is_final((ob_job_state)a->base.state))
         return;
-    ending x = { 0 };
+    int64_t at = eng_at(e, &a->base);
+    ending x = { .stopped_at_ms = at > a->last_ms ? at : a->last_ms };
     ob_job_event ev = OB_EV_EXIT_OK;
     if (failed > 0) {
         ev = a->base.flags || a->base.state == OB_JOB_SUBMITTED ? OB_EV_STOP : OB_EV_EXIT_FAIL;

@@ -32,24 +32,12 @@ static size_t units(job *j)
     return j->is_array ? (size_t)eng_as_array(j)->bulk : 1;
 }
 
-static void count(engine *e, job *j)
-{
-    j->cls->n_waiting += units(j);
-    e->n_waiting += units(j);
-}
-
 static bool before(const job *a, const job *b)
 {
     if (a->order != b->order)
         return a->order < b->order;
     int d = ob_uuid_cmp(&a->id, &b->id);
     return d ? d < 0 : a->index < b->index;
-}
-
-void eng_class_append(engine *e, job *j)
-{
-    DL_APPEND(j->cls->waiting, j);
-    count(e, j);
 }
 
 void eng_class_insert(engine *e, job *j, bool back)
@@ -67,7 +55,8 @@ void eng_class_insert(engine *e, job *j, bool back)
         DL_PREPEND_ELEM(j->cls->waiting, next, j);
     else
         DL_APPEND(j->cls->waiting, j);
-    count(e, j);
+    j->cls->n_waiting += units(j);
+    e->n_waiting += units(j);
 }
 
 void eng_class_remove(engine *e, job *j)
@@ -106,8 +95,14 @@ void eng_returned(engine *e)
 {
     if (e->n_returned > 0)
         qsort(e->returned, e->n_returned, sizeof(job *), latest_first);
-    for (size_t i = 0; i < e->n_returned; i++)
-        if (e->returned[i]->state == OB_JOB_RUNNABLE) /* else stopped meanwhile */
-            eng_class_insert(e, e->returned[i], e->returned[i]->ended > 0);
+    for (size_t i = 0; i < e->n_returned; i++) {
+        job *j = e->returned[i];
+        if (j->state != OB_JOB_RUNNABLE) /* stopped meanwhile */
+            continue;
+        if (j->cls->queue->deleting)
+            eng_stop(e, j, true, QUEUE_DELETED);
+        else
+            eng_class_insert(e, j, j->ended > 0);
+    }
     e->n_returned = 0;
 }

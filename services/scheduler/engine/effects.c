@@ -15,7 +15,7 @@ static int64_t later(int64_t a, int64_t b)
 int64_t eng_at(const engine *e, const job *j)
 {
     int64_t at = later(e->now_ms, j->at_ms);
-    return eng_placed(j) ? later(at, j->placed->started_at_ms) : at;
+    return eng_placed(j) ? later(at, later(j->placed->started_at_ms, j->placed->told_at_ms)) : at;
 }
 
 void eng_touch(engine *e, job *j)
@@ -57,16 +57,18 @@ static effect_event *event(engine *e, const job *j, const ending *x)
     if (x) {
         if (x->on) {
             ev->instance_id = text(e, x->on->id);
-            ev->cluster = text(e, x->on->ce->cluster);
+            ev->cluster = text(e, x->on->ce->cluster ? x->on->ce->cluster : "");
         }
         ev->started_at_ms = x->started_at_ms;
         ev->stopped_at_ms = x->stopped_at_ms;
-        ev->at_ms = later(ev->at_ms, x->stopped_at_ms);
+        ev->at_ms = later(ev->at_ms, later(x->stopped_at_ms, x->after_ms));
         ev->has_exit_code = x->has_exit_code;
         ev->exit_code = x->exit_code;
         ev->container_reason = text(e, x->container_reason);
         ev->reason = text(e, x->reason);
     }
+    if (eng_placed(j) && !j->is_array)
+        j->placed->told_at_ms = ev->at_ms;
     return ev;
 }
 
@@ -153,7 +155,7 @@ void eng_end(engine *e, job *j, ob_job_event ev, ending *x)
     eng_forget(e, j);
     if (j->index != NO_INDEX) {
         array *a = eng_as_child(j)->parent;
-        a->base.at_ms = later(a->base.at_ms, x->stopped_at_ms);
+        a->last_ms = later(a->last_ms, x->stopped_at_ms);
         eng_array_check(e, a);
     }
 }
@@ -165,7 +167,7 @@ static void live_row(engine *e, const job *j, effect_live *l)
     l->state = (ob_job_state)j->state;
     l->run = j->last_run;
     l->attempt = j->ended;
-    l->runnable_at_ms = j->at_ms;
+    l->runnable_at_ms = j->state == OB_JOB_SUBMITTED ? 0 : j->at_ms;
     l->flags = j->flags;
     if (j->is_array) {
         const array *a = (const array *)(const void *)j;
@@ -188,8 +190,7 @@ void eng_flush(engine *e)
     for (size_t i = 0; i < e->n_touched; i++) {
         job *j = e->touched[i];
         j->touched = 0;
-        /* What is held until its queue is known has no row. */
-        if (ob_job_is_final((ob_job_state)j->state) || j->state == OB_JOB_SUBMITTED)
+        if (ob_job_is_final((ob_job_state)j->state))
             continue;
         live_row(e, j, j->stored ? LIST_ADD(e->fx, live_update) : LIST_ADD(e->fx, live_insert));
         j->stored = 1;

@@ -14,6 +14,7 @@
 
 #define FLAG_CANCELLED 1
 #define FLAG_TERMINATED 2
+#define QUEUE_DELETED "JobQueue deleted"
 #define NO_INDEX UINT16_MAX /* of a job that is no array child; the largest array has 10,000 */
 
 typedef struct job job;
@@ -57,6 +58,7 @@ struct array {
     ob_job_state bulk_state;
     char *bulk_reason, *stop_reason;
     int32_t counts[OB_JOB_STATE_COUNT];
+    int64_t last_ms;      /* when a child ended last */
     array *aprev, *anext; /* queue->arrays */
     child *kids;          /* living children that have left the bulk */
 };
@@ -70,10 +72,10 @@ struct child {
 struct run {
     job *job;
     instance *on;
-    run *rprev, *rnext; /* instance->runs */
-    int64_t started_at_ms;
-    char *stop_reason; /* terminated (job.flags) */
-    uint32_t mark;     /* of the registration that named it */
+    run *rprev, *rnext;                /* instance->runs */
+    int64_t started_at_ms, told_at_ms; /* told_at_ms: time of its last event */
+    char *stop_reason;                 /* terminated (job.flags) */
+    uint32_t mark;                     /* of the registration that named it */
     bool reported;
 };
 
@@ -207,7 +209,7 @@ job *eng_find(const engine *e, const ob_uuid *id, int32_t index);
 job *eng_single_new(engine *e, const ob_uuid *id, class *cls);
 array *eng_array_new(engine *e, const ob_uuid *id, class *cls, int32_t size);
 child *eng_child_new(engine *e, array *parent, int32_t index);
-void eng_forget(engine *e, job *j); /* out of the table; freed by eng_bury */
+void eng_forget(engine *e, job *j); /* it has ended; eng_bury frees it */
 void eng_bury(engine *e);
 void eng_table_free(engine *e);
 size_t eng_table_bytes(const engine *e);
@@ -236,7 +238,6 @@ void eng_queues_free(engine *e);
 
 /* class.c */
 class *eng_class(engine *e, queue *q, const ob_resources *need);
-void eng_class_append(engine *e, job *j); /* at the back */
 void eng_class_insert(engine *e,
                       job *j,
                       bool back); /* by its order, looking from the back or front */
@@ -290,6 +291,7 @@ typedef struct ending { /* what an event, a done row, an attempt say of a job's 
     const char *reason, *container_reason;
     const instance *on;
     int64_t started_at_ms, stopped_at_ms;
+    int64_t after_ms; /* the event is not told as earlier than this */
     bool has_exit_code;
     int32_t exit_code;
 } ending;

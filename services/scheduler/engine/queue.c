@@ -77,22 +77,21 @@ void eng_queues_sort(engine *e)
 #define ENDS_A_ROUND 2000
 static bool end_all(engine *e, queue *q)
 {
-    static const char reason[] = "JobQueue deleted";
     int left = ENDS_A_ROUND;
     for (; q->held && left > 0; left--)
-        eng_stop(e, q->held, true, reason);
+        eng_stop(e, q->held, true, QUEUE_DELETED);
     array *a, *atmp;
     DL_FOREACH_SAFE2(q->arrays, a, atmp, anext)
     {
         if (left-- <= 0)
             return false;
-        eng_stop(e, &a->base, true, reason);
+        eng_stop(e, &a->base, true, QUEUE_DELETED);
     }
     class *cls, *ctmp;
     HASH_ITER(hh, q->classes, cls, ctmp)
     {
         for (; cls->waiting && left > 0; left--)
-            eng_stop(e, cls->waiting, true, reason);
+            eng_stop(e, cls->waiting, true, QUEUE_DELETED);
     }
     if (left <= 0)
         return false;
@@ -102,7 +101,7 @@ static bool end_all(engine *e, queue *q)
         run *r;
         DL_FOREACH2(i->runs, r, rnext)
         if (r->job->cls->queue == q)
-            eng_stop(e, r->job, true, reason);
+            eng_stop(e, r->job, true, QUEUE_DELETED);
     }
     return true;
 }

@@ -26,8 +26,8 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     char *stop_reason = NULL;
     x->on = r->on;
     x->started_at_ms = r->started_at_ms;
-    if (attempt)
-        x->stopped_at_ms = later(x->stopped_at_ms, later(r->started_at_ms, j->at_ms));
+    x->after_ms = r->told_at_ms;
+    x->stopped_at_ms = later(x->stopped_at_ms, later(r->started_at_ms, j->at_ms));
     if (j->flags & FLAG_TERMINATED) {
         ev = OB_EV_STOP;
         stop_reason = ob_strdup(r->stop_reason ? r->stop_reason : "");
@@ -51,7 +51,7 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     eng_run_remove(e, r);
 
     if (ev == OB_EV_UNPLACE || ev == OB_EV_RETRY) {
-        j->at_ms = later(later(e->now_ms, j->at_ms), x->stopped_at_ms);
+        j->at_ms = later(later(e->now_ms, x->after_ms), later(x->stopped_at_ms, j->at_ms));
         eng_move(e, j, ev);
         ending again = { .reason = ev == OB_EV_RETRY ? x->reason : NULL };
         eng_event(e, j, &again);

@@ -91,7 +91,6 @@ child *eng_child_new(engine *e, array *parent, int32_t index)
 
 void eng_forget(engine *e, job *j)
 {
-    tdelete(j, &e->jobs, compare);
     e->n_jobs--;
     j->cls->n_jobs--;
     if (j->index != NO_INDEX) {
@@ -107,6 +106,7 @@ void eng_forget(engine *e, job *j)
 
 static void release(engine *e, job *j)
 {
+    tdelete(j, &e->jobs, compare);
     if (j->is_array) {
         array *a = eng_as_array(j);
         free(a->left);

@@ -1,0 +1,309 @@
+/* What executors say: late, twice, of old runs; registrations; instances that are lost. */
+#include "engine_world.h"
+
+#include <stdio.h>
+
+#define BIG NEED(4, 16000)
+#define NEED1 NEED(1, 100)
+
+static void start(world *w)
+{
+    world_ce(w, 1, 1000, BIG);
+    world_queue(w, 1, 1, 1, 0);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_ACTIVE);
+}
+
+static void reports_out_of_order_and_twice_change_nothing(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report starting = world_run(w, id, -1, RUN_STARTING);
+    engine_run_report running = world_run(w, id, -1, RUN_RUNNING);
+    engine_report(w->e, "i-1", &running);
+    engine_report(w->e, "i-1", &starting);
+    engine_report(w->e, "i-1", &running);
+    world_round(w);
+    assert_story(w, id, -1, "Rsr");
+    engine_stats s;
+    engine_stats_get(w->e, &s);
+    assert_int_equal(s.ignored, 0);
+    world_exit(w, id, -1, 0);
+    world_exit(w, id, -1, 1); /* the first one counts */
+    engine_report(w->e, "i-1", &running);
+    world_round(w);
+    assert_story(w, id, -1, "Rsr+");
+    assert_int_equal(w->fx.n_done, 1);
+    assert_int_equal(world_orders(w, ORDER_CONFIRM), 2);
+    assert_int_equal(world_orders(w, ORDER_STOP), 1);
+}
+
+static void a_refused_run_uses_up_no_attempt(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    for (int i = 2; i < 10; i++) {
+        engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+        engine_report(w->e, "i-1", &r);
+        world_round(w);
+        const effect_order *o = world_order(w, ORDER_RUN, id, -1);
+        assert_non_null(o);
+        assert_int_equal(o->run.run, i);
+        assert_int_equal(o->attempt, 1);
+        assert_int_equal(o->queue_id, 1);
+        assert_int_equal(w->fx.n_placement_delete, 1);
+        assert_int_equal(w->fx.n_placement_insert, 1);
+        assert_int_equal(w->fx.n_live_update, 1);
+    }
+    assert_null(engine_db_attempt(w->db, &id, -1, 1));
+    world_exit(w, id, -1, 0);
+    world_round(w);
+    assert_int_equal(engine_db_attempt(w->db, &id, -1, 1)->run, 9);
+}
+
+static void a_refused_job_goes_to_the_front_of_its_class(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid ids[8];
+    for (int i = 0; i < 8; i++)
+        ids[i] = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_DRAINING);
+    static const int order[] = { 2, 0, 3, 1 };
+    for (int i = 0; i < 4; i++) {
+        engine_run_report r = world_run(w, ids[order[i]], -1, RUN_EXITED);
+        engine_report(w->e, "i-1", &r);
+    }
+    world_round(w);
+    world_instance(w, "i-2", 1, NEED(5, 100000), OB_INSTANCE_ACTIVE);
+    world_round(w);
+    assert_int_equal(world_orders(w, ORDER_RUN), 5);
+    for (int i = 0, n = 0; i < (int)w->fx.n_orders; i++)
+        if (w->fx.orders[i].kind == ORDER_RUN)
+            assert_int_equal(ob_uuid_cmp(&w->fx.orders[i].run.id, &ids[n++]), 0);
+}
+
+static void a_refused_and_stopped_job_of_one_batch_ends(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1), other = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &r);
+    world_stop(w, id, -1, false, "cancelled while it waited again");
+    r = world_run(w, other, -1, RUN_EXITED);
+    world_stop(w, other, -1, true, "terminated before");
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    assert_story(w, id, -1, "RsR-");
+    assert_int_equal(engine_db_row(w->db, &id, -1).flags, 1);
+    assert_story(w, other, -1, "Rs-");
+    assert_int_equal(world_orders(w, ORDER_RUN), 0);
+}
+
+static void a_lost_instance_ends_what_may_have_run_and_gives_back_the_rest(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid running = world_submit(w, 1, 0, NEED1), starting = world_submit(w, 1, 0, NEED1);
+    ob_uuid silent = world_submit(w, 1, 0, NEED1), ended = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    world_running(w, running, -1);
+    engine_run_report r = world_run(w, starting, -1, RUN_STARTING);
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_LOST);
+    world_exit(w, ended, -1, 0); /* its end arrives in the same batch: it counts */
+    world_round(w);
+    assert_story(w, running, -1, "Rsr-");
+    assert_story(w, starting, -1, "Rs-");
+    assert_story(w, silent, -1, "RsR");
+    assert_story(w, ended, -1, "Rsr+");
+    assert_string_equal(engine_db_row(w->db, &running, -1).reason,
+                        "Host EC2 (instance i-1) terminated.");
+    assert_false(engine_db_attempt(w->db, &running, -1, 1)->has_exit_code);
+    assert_non_null(engine_db_attempt(w->db, &starting, -1, 1));
+    assert_null(engine_db_attempt(w->db, &silent, -1, 1));
+    /* It comes back: what it still runs is not wanted. */
+    world_exit(w, running, -1, 0); /* (no instance in the row any more) */
+    engine_run_report back[] = {
+        { .run = { .id = running, .index = -1, .run = 1 }, .state = RUN_RUNNING },
+        { .run = { .id = silent, .index = -1, .run = 1 }, .state = RUN_EXITED, .started = true }
+    };
+    engine_registered(w->e, "i-1", back, 2);
+    world_round(w);
+    assert_non_null(world_order(w, ORDER_STOP, running, -1));
+    assert_non_null(world_order(w, ORDER_CONFIRM, silent, -1));
+    assert_state(w, silent, -1, OB_JOB_RUNNABLE);
+    world_instance(w, "i-2", 1, BIG, OB_INSTANCE_ACTIVE);
+    world_round(w);
+    assert_string_equal(world_where(w, silent, -1), "i-2");
+    engine_stats s;
+    engine_stats_get(w->e, &s);
+    assert_int_equal(s.ignored, 0);
+}
+
+static void an_instance_that_is_gone_is_as_one_that_is_lost(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    world_running(w, id, -1);
+    world_round(w);
+    engine_drop_instance(w->e, "i-1");
+    world_round(w);
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason,
+                        "Host EC2 (instance i-1) terminated.");
+    engine_stats s;
+    engine_stats_get(w->e, &s);
+    assert_int_equal(s.instances, 0);
+    assert_int_equal(world_demand(w, 1)->n_shapes, 0);
+}
+
+static void registration_orders_again_what_was_never_told_of(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid never = world_submit(w, 1, 0, NEED1), gone = world_submit(w, 1, 0, NEED1);
+    ob_uuid there = world_submit(w, 1, 0, NEED1), stopped = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report r = world_run(w, gone, -1, RUN_STARTING);
+    engine_report(w->e, "i-1", &r);
+    world_stop(w, stopped, -1, true, "stop");
+    world_round(w);
+    engine_run_report held[] = {
+        world_run(w, there, -1, RUN_RUNNING),
+        { .run = { .id = world_id(999), .index = 4, .run = 1 }, .state = RUN_RUNNING },
+        { .run = { .id = world_id(999), .index = 5, .run = 1 }, .state = RUN_EXITED }
+    };
+    engine_registered(w->e, "i-1", held, 3);
+    world_round(w);
+    assert_state(w, never, -1, OB_JOB_STARTING);
+    const effect_order *again = world_order(w, ORDER_RUN, never, -1);
+    assert_non_null(again);
+    assert_int_equal(again->run.run, 1); /* the same run */
+    assert_int_equal(again->attempt, 1);
+    assert_state(w, there, -1, OB_JOB_RUNNING);
+    assert_state(w, gone, -1, OB_JOB_FAILED);
+    assert_string_equal(engine_db_row(w->db, &gone, -1).reason,
+                        "Essential container in task exited");
+    assert_string_equal(engine_db_attempt(w->db, &gone, -1, 1)->container_reason,
+                        "CannotInspectContainerError: the container is gone");
+    assert_non_null(world_order(w, ORDER_STOP, stopped, -1));
+    assert_non_null(world_order(w, ORDER_STOP, world_id(999), 4));
+    assert_non_null(world_order(w, ORDER_CONFIRM, world_id(999), 5));
+    assert_int_equal(w->fx.n_orders, 4);
+    /* A run that is being stopped is told so again when it registers with it. */
+    engine_run_report s = world_run(w, stopped, -1, RUN_RUNNING);
+    engine_report(w->e, "i-1", &s);
+    world_round(w);
+    engine_run_report both[] = { world_run(w, there, -1, RUN_RUNNING), s };
+    engine_registered(w->e, "i-1", both, 2);
+    world_round(w);
+    assert_non_null(world_order(w, ORDER_STOP, stopped, -1));
+}
+
+static void count(const engine_wanted *run, void *arg)
+{
+    int *n = arg;
+    n[0]++;
+    n[1] += run->reported;
+    n[2] += run->stopping;
+    n[3] += run->state == RUN_RUNNING;
+}
+
+static void wanted_runs_can_be_seen(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 3, NEED1);
+    world_round(w);
+    world_running(w, id, 0);
+    engine_run_report r = world_run(w, id, 1, RUN_STARTING);
+    engine_report(w->e, "i-1", &r);
+    world_stop(w, id, 2, true, "x");
+    world_round(w);
+    int n[4] = { 0 };
+    engine_instance_runs(w->e, "i-1", count, n);
+    assert_int_equal(n[0], 3);
+    assert_int_equal(n[1], 2);
+    assert_int_equal(n[2], 1);
+    assert_int_equal(n[3], 1);
+    engine_instance_runs(w->e, "i-none", count, n);
+    assert_int_equal(n[0], 3);
+}
+
+/* A new leader sees what the old one saw. */
+static void loading_restores_what_matters(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid running = world_submit(w, 1, 0, NEED1), stopping = world_submit(w, 1, 0, NEED1);
+    ob_uuid many = world_submit(w, 1, 100, NEED1), waits = world_submit(w, 1, 0, NEED(2, 100));
+    world_round(w);
+    world_running(w, running, -1);
+    world_stop(w, stopping, -1, true, "enough");
+    world_stop(w, many, 50, false, "no");
+    world_exit(w, many, 0, 0);
+    world_round(w);
+    world_reload(w);
+    start(w);
+    world_round(w);
+    /* Nothing new: no rows, no events, no orders; and no reason is told again. */
+    assert_int_equal(w->fx.n_live_insert + w->fx.n_live_update + w->fx.n_live_delete, 0);
+    assert_int_equal(w->fx.n_events + w->fx.n_orders + w->fx.n_done + w->fx.n_reasons, 0);
+    engine_stats s;
+    engine_stats_get(w->e, &s);
+    assert_int_equal(s.placed, 4);
+    assert_int_equal(s.waiting, 97);
+    int n[4] = { 0 };
+    engine_instance_runs(w->e, "i-1", count, n);
+    assert_int_equal(n[0], 4);
+    assert_int_equal(n[1], 1);
+    assert_int_equal(n[2], 1);
+    world_exit(w, stopping, -1, 0);
+    world_exit(w, running, -1, 0);
+    world_round(w);
+    assert_string_equal(engine_db_row(w->db, &stopping, -1).reason, "enough");
+    assert_state(w, running, -1, OB_JOB_SUCCEEDED);
+    assert_state(w, many, 3, OB_JOB_STARTING);
+    assert_state(w, many, 4, OB_JOB_STARTING);
+    assert_state(w, waits, -1, OB_JOB_RUNNABLE);
+    /* Loaded onto an instance that is not there any more. */
+    world_reload(w);
+    world_ce(w, 1, 1000, BIG);
+    world_queue(w, 1, 1, 1, 0);
+    world_round(w);
+    assert_state(w, many, 1, OB_JOB_RUNNABLE);
+    assert_int_equal(engine_db_row(w->db, &many, -1).counts[OB_JOB_RUNNABLE], 98);
+    world_instance(w, "i-2", 1, NEED(1000, 1000000), OB_INSTANCE_ACTIVE);
+    world_round(w);
+    for (int i = 0; i < 100; i++)
+        if (i != 50 && i != 0)
+            world_exit(w, many, i, 0);
+    world_round(w);
+    assert_state(w, many, -1, OB_JOB_FAILED);
+}
+
+int main(void)
+{
+#define T(fn) cmocka_unit_test_setup_teardown(fn, world_new, world_free)
+    const struct CMUnitTest tests[] = {
+        T(reports_out_of_order_and_twice_change_nothing),
+        T(a_refused_run_uses_up_no_attempt),
+        T(a_refused_job_goes_to_the_front_of_its_class),
+        T(a_refused_and_stopped_job_of_one_batch_ends),
+        T(a_lost_instance_ends_what_may_have_run_and_gives_back_the_rest),
+        T(an_instance_that_is_gone_is_as_one_that_is_lost),
+        T(registration_orders_again_what_was_never_told_of),
+        T(wanted_runs_can_be_seen),
+        T(loading_restores_what_matters),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
