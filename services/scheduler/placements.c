@@ -174,8 +174,10 @@ void peers_registered(peers *p, const char *id, const char *session)
     peer *it = find(p, id);
     if (!it)
         return;
+    /* Each SYNC brings a new session: only the first one is news. */
     if (strcmp(it->session, session) != 0)
-        ob_info("executor.registered", "{s:s, s:s}", "instance", id, "session", session);
+        ob_log(it->session[0] ? OB_LOG_DEBUG : OB_LOG_INFO, "executor.registered", "{s:s, s:s}",
+               "instance", id, "session", session);
     (void)snprintf(it->session, sizeof(it->session), "%s", session);
     it->mismatches = 0;
     it->heard = false;
