@@ -164,8 +164,11 @@ int insts_launch(scaler *s,
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
     /* Those whose turn does not come, for an error, are retried as any launch without an answer. */
-    for (size_t i = 0; r == 0 && i < n; i++)
+    for (size_t i = 0; r == 0 && i < n; i++) {
         r = provide(s, scaler_inst(s, ids[i]), tokens[i], now_ms, err);
+        if (r == 0)
+            r = ob_leader_keep(s->leader, err);
+    }
     explicit_bzero(tokens, n * sizeof(*tokens));
     free(ids);
     free(tokens);
@@ -197,8 +200,11 @@ static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)
     int r = 0;
     HASH_ITER(hh, s->insts, in, next)
     {
-        if (r == 0 && !in->launched && in->state != OB_INSTANCE_LOST && now_ms >= in->retry_at_ms)
-            r = relaunch(s, in, now_ms, err);
+        if (r < 0 || in->launched || in->state == OB_INSTANCE_LOST || now_ms < in->retry_at_ms)
+            continue;
+        r = relaunch(s, in, now_ms, err);
+        if (r == 0)
+            r = ob_leader_keep(s->leader, err);
     }
     return r;
 }

@@ -257,12 +257,16 @@ static int resolve_positions(scaler *s, ob_error *err)
     int32_t partitions = 0, ignored;
     int r = ob_bus_make_topics(s->bus, 500, err);
     if (r == 0)
+        r = ob_leader_keep(s->leader, err);
+    if (r == 0)
         r = ob_bus_assign_end(s->bus, topics, NULL, 500, err);
     if (r == 0)
-        r = ob_bus_partitions(s->bus, OB_TOPIC_EXECUTIONS, 500, &partitions, err);
+        r = ob_leader_keep(s->leader, err);
+    if (r == 0)
+        r = ob_bus_partitions(s->bus, OB_TOPIC_EXECUTIONS, 300, &partitions, err);
     /* Lets the producer know the topic: its first message would wait a second for that. */
     if (r == 0)
-        r = ob_bus_partitions(s->bus, OB_TOPIC_INSTANCES, 500, &ignored, err);
+        r = ob_bus_partitions(s->bus, OB_TOPIC_INSTANCES, 300, &ignored, err);
     if (r == 0)
         link_init(&s->link, ob_mono_ms(), partitions);
     return r;

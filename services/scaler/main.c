@@ -28,8 +28,6 @@ static const ob_config_field fields[] = {
       "nominal memory of the local provider; 0: twice the host's, at least 16 GiB", 0, 1 << 30 },
     { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
       "path of openbatch-executor; empty: next to openbatch-scaler" },
-    { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "",
-      "another catalogue of instance types; empty: the one compiled in" },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "an instance idle for so long is given back", 0, 86400000 },
     { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000", "executors' heartbeat",
@@ -83,8 +81,6 @@ static int start(scaler *s, ob_error *err)
     ob_cleanup(ob_freep) char *kafka_password = NULL;
     ob_cleanup(ob_freep) char *redis_password = NULL;
     int r = ob_service_init(SCALER_NAME, c->common.log_level, err);
-    if (r == 0 && *c->instance_types)
-        r = ob_catalog_load(c->instance_types, err);
     if (r == 0)
         r = read_secret(c->common.kafka_password_file, &kafka_password, err);
     if (r == 0)

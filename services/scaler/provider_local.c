@@ -22,6 +22,7 @@
 #define PURGE_MS 30000
 #define PURGE_AGAIN_MS 2000
 #define PRUNE_EVERY 20
+#define TICK_MAX_MS 100
 #define MEMORY_MIN_MIB (16 * 1024)
 
 typedef enum phase {

@@ -3,10 +3,11 @@
  * after the first look-up. Any thread. */
 #include "ob/catalog.h"
 
-#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "ob/error.h"
 
 static const char compiled_in[] =
 #include "instance_types.inc"
@@ -19,7 +20,6 @@ typedef struct bundle {
 } bundle;
 
 static pthread_once_t parsed_once = PTHREAD_ONCE_INIT;
-static char *text; /* what names below point into; never freed */
 static ob_instance_type *types;
 static bundle *bundles;
 static const char **entries;
@@ -113,10 +113,10 @@ static void entries_make(void)
     qsort(entries, n_entries, sizeof(*entries), by_text);
 }
 
-/* Takes 'data' over. Returns 0, or the number of the first line that is wrong. */
+/* Takes 'data' over: names point into it. Returns 0, or the number of the first line that is wrong.
+ */
 static int parse(char *data)
 {
-    text = data;
     int line_no = 0;
     for (char *rest = data, *line; (line = strsep(&rest, "\n"));) {
         line_no++;
@@ -139,48 +139,15 @@ static int parse(char *data)
     return 0;
 }
 
-/* Undoes a parse that failed. */
-static void forget(void)
-{
-    for (size_t i = 0; i < n_bundles; i++)
-        free((char *)bundles[i].families);
-    free(bundles);
-    free(types);
-    free(text);
-    text = NULL;
-    types = NULL;
-    bundles = NULL;
-    n_types = n_bundles = 0;
-}
-
 static void parse_compiled_in(void)
 {
-    if (n_types == 0 && parse(ob_strdup(compiled_in)) != 0)
+    if (parse(ob_strdup(compiled_in)) != 0)
         abort(); /* the build's own data is wrong */
 }
 
 static void need_tables(void)
 {
     (void)pthread_once(&parsed_once, parse_compiled_in);
-}
-
-int ob_catalog_load(const char *path, ob_error *err)
-{
-    FILE *file = fopen(path, "re");
-    if (!file)
-        return ob_fail(err, errno, "%s: %s", path, strerror(errno));
-    char *data = ob_calloc(1, 1024 * 1024);
-    size_t len = fread(data, 1, 1024 * 1024 - 1, file);
-    bool bad = ferror(file) || !feof(file);
-    (void)fclose(file);
-    if (bad || memchr(data, 0, len)) {
-        free(data);
-        return ob_fail(err, EINVAL, "%s cannot be read as a catalogue of under 1 MB", path);
-    }
-    int line = parse(data);
-    if (line)
-        forget();
-    return line ? ob_fail(err, EINVAL, "%s, line %d: no instance type", path, line) : 0;
 }
 
 const ob_instance_type *ob_catalog_types(size_t *ret_n)

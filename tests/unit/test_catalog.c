@@ -3,9 +3,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -81,26 +79,9 @@ static void every_entry_is_listed_once_in_order_and_means_something(void **state
     }
 }
 
-/* Runs first: it must come before any look-up. */
-static void a_wrong_catalogue_is_refused_with_its_line(void **state)
-{
-    (void)state;
-    char path[] = "/tmp/ob-catalog-XXXXXX";
-    int fd = mkstemp(path);
-    const char text[] = "# one\nx1.big\tx86_64\tmany\t1024\t0\t0.1\t0.05\n";
-    assert_int_equal(write(fd, text, sizeof(text) - 1), sizeof(text) - 1);
-    close(fd);
-    ob_error err = { 0 };
-    assert_int_equal(ob_catalog_load(path, &err), -EINVAL);
-    assert_non_null(strstr(err.text, "line 2"));
-    unlink(path);
-    assert_int_equal(ob_catalog_load(path, &err), -ENOENT);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(a_wrong_catalogue_is_refused_with_its_line),
         cmocka_unit_test(types_are_found_by_their_exact_name),
         cmocka_unit_test(usable_memory_is_less_than_nominal),
         cmocka_unit_test(entries_are_types_families_or_bundles),

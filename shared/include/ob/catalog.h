@@ -6,7 +6,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ob/error.h"
 #include "ob/job.h"
 
 typedef enum ob_arch { OB_ARCH_NONE, OB_ARCH_X86_64, OB_ARCH_ARM64 } ob_arch;
@@ -38,7 +37,3 @@ ob_arch ob_catalog_entry_arch(const char *entry);
 bool ob_catalog_entry_has(const char *entry, const ob_instance_type *type);
 /* Every entry there is, sorted, for messages ("Instance type can only be one of [...]"). */
 const char *const *ob_catalog_entries(size_t *ret_n);
-
-/* Reads another catalogue in place of the one compiled in, before any other call, from one thread.
- * The format is that of data/instance_types.tsv. Errors: -EINVAL (text names the line), -errno. */
-int ob_catalog_load(const char *path, ob_error *err);
