@@ -87,7 +87,10 @@ struct ob_bus {
 
 /* bus_kafka_client.c */
 int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err);
-void bus_sender_free(bus_sender *sender);
+/* Destroys clients in a thread of their own and waits a while. False: librdkafka does not come
+ * back; whatever the client may still refer to has to stay. */
+bool bus_sender_free(bus_sender *sender);
+bool bus_consumer_free(rd_kafka_t *consumer);
 int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err);
 
 /* The producer of now; the owner and the keeper may use it without the lock. */
@@ -103,7 +106,7 @@ void bus_want_repair(ob_bus *bus, const char *why);
 
 /* bus_kafka_admin.c */
 int bus_fail_kafka(ob_error *err, rd_kafka_resp_err_t e, const char *what);
-int bus_resolve(rd_kafka_t *consumer,
+int bus_resolve(rd_kafka_t *rk,
                 const bus_wanted *wanted,
                 size_t n,
                 int timeout_ms,

@@ -89,12 +89,8 @@ void ob_bus_free(ob_bus *bus)
     stop_reading(bus);
     if (bus->queue)
         rd_kafka_queue_destroy(bus->queue);
-    if (bus->consumer)
-        rd_kafka_destroy(bus->consumer);
-    if (bus->group_member) {
-        (void)rd_kafka_consumer_close(bus->group_member);
-        rd_kafka_destroy(bus->group_member);
-    }
+    bool gone = bus_consumer_free(bus->consumer);
+    gone = bus_consumer_free(bus->group_member) && gone;
     bus_sender *const senders[] = { bus->sender, bus->retired, bus->dead };
     for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
         if (!senders[i])
@@ -102,10 +98,12 @@ void ob_bus_free(ob_bus *bus)
         /* What did not go out is reported as such before the handle goes. */
         (void)rd_kafka_purge(senders[i]->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_flush(senders[i]->rk, 100);
-        bus_sender_free(senders[i]);
+        gone = bus_sender_free(senders[i]) && gone;
     }
     forget_wanted(bus);
     bus_forget_counts(bus);
+    if (!gone) /* the process is about to end; a client that lives on must not meet freed memory */
+        return;
     if (bus->wake_fd >= 0)
         (void)close(bus->wake_fd);
     (void)pthread_cond_destroy(&bus->changed);
@@ -176,7 +174,7 @@ int ob_bus_assign_end(ob_bus *bus,
         wanted[i] = (bus_wanted){ ob_strdup(topics[i]), partitions_only ? partitions_only[i] : -1 };
 
     bus_positions positions = { 0 };
-    r = bus_resolve(bus->consumer, wanted, n, timeout_ms, &positions, err);
+    r = bus_resolve(bus_producer(bus), wanted, n, timeout_ms, &positions, err);
     if (r == 0)
         r = start_reading(bus, &positions, err);
     if (r < 0) {

@@ -12,6 +12,9 @@ int bus_fail_kafka(ob_error *err, rd_kafka_resp_err_t e, const char *what)
     return ob_fail_retry(err, code, "Kafka: %s: %s", what, rd_kafka_err2str(e));
 }
 
+#define MAX_TOPICS 16
+#define RETRY_PAUSE_MS 20
+
 static int left_ms(int64_t deadline_ms)
 {
     int64_t left = deadline_ms - ob_mono_ms();
@@ -113,8 +116,6 @@ list_topics(rd_kafka_t *rk, int64_t deadline_ms, const rd_kafka_metadata_t **ret
     return e ? bus_fail_kafka(err, e, "topics") : 0;
 }
 
-#define MAX_TOPICS 16
-
 int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err)
 {
     rd_kafka_t *rk = bus_producer(bus);
@@ -153,7 +154,7 @@ int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err)
             break;
         if (ob_mono_ms() >= deadline_ms)
             return ob_fail_retry(err, ETIMEDOUT, "Kafka: new topics are not ready in time");
-        (void)poll(NULL, 0, 20);
+        (void)poll(NULL, 0, RETRY_PAUSE_MS);
     }
     return r;
 }
@@ -222,6 +223,33 @@ int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *r
     return 0;
 }
 
+/* A topic that was just made is known before its partitions have their leader. */
+static bool passes_soon(rd_kafka_resp_err_t e)
+{
+    return e == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||
+           e == RD_KAFKA_RESP_ERR_LEADER_NOT_AVAILABLE ||
+           e == RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART;
+}
+
+static int query_watermarks(rd_kafka_t *rk,
+                            const char *topic,
+                            int32_t partition,
+                            int64_t deadline_ms,
+                            int64_t *ret_low,
+                            int64_t *ret_high,
+                            ob_error *err)
+{
+    for (;;) {
+        rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(rk, topic, partition, ret_low,
+                                                                 ret_high, left_ms(deadline_ms));
+        if (!e)
+            return 0;
+        if (!passes_soon(e) || ob_mono_ms() + RETRY_PAUSE_MS >= deadline_ms)
+            return bus_fail_kafka(err, e, topic);
+        (void)poll(NULL, 0, RETRY_PAUSE_MS);
+    }
+}
+
 int ob_bus_watermarks(ob_bus *bus,
                       const char *topic,
                       int32_t partition,
@@ -231,10 +259,10 @@ int ob_bus_watermarks(ob_bus *bus,
                       ob_error *err)
 {
     int64_t low = 0, high = 0;
-    rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(bus_producer(bus), topic, partition,
-                                                             &low, &high, timeout_ms);
-    if (e)
-        return bus_fail_kafka(err, e, topic);
+    int r = query_watermarks(bus_producer(bus), topic, partition, ob_mono_ms() + timeout_ms, &low,
+                             &high, err);
+    if (r < 0)
+        return r;
     if (ret_low)
         *ret_low = low;
     if (ret_high)
@@ -260,14 +288,11 @@ void bus_wanted_free(bus_wanted *wanted, size_t n)
     free(wanted);
 }
 
-static int resolve_one(rd_kafka_t *consumer,
-                       const bus_wanted *wanted,
-                       int64_t deadline_ms,
-                       bus_positions *to,
-                       ob_error *err)
+static int resolve_one(
+    rd_kafka_t *rk, const bus_wanted *wanted, int64_t deadline_ms, bus_positions *to, ob_error *err)
 {
     int32_t count = 0;
-    int r = count_partitions(consumer, wanted->topic, left_ms(deadline_ms), &count, err);
+    int r = count_partitions(rk, wanted->topic, left_ms(deadline_ms), &count, err);
     if (r < 0)
         return r;
     if (wanted->partition >= count)
@@ -277,17 +302,16 @@ static int resolve_one(rd_kafka_t *consumer,
     int32_t end = wanted->partition >= 0 ? first + 1 : count;
     for (int32_t p = first; p < end; p++) {
         int64_t low = 0, high = 0;
-        rd_kafka_resp_err_t e = rd_kafka_query_watermark_offsets(consumer, wanted->topic, p, &low,
-                                                                 &high, left_ms(deadline_ms));
-        if (e)
-            return bus_fail_kafka(err, e, wanted->topic);
+        r = query_watermarks(rk, wanted->topic, p, deadline_ms, &low, &high, err);
+        if (r < 0)
+            return r;
         to->at = ob_realloc(to->at, (to->n + 1) * sizeof(*to->at));
         to->at[to->n++] = (bus_position){ ob_strdup(wanted->topic), p, high, NULL };
     }
     return 0;
 }
 
-int bus_resolve(rd_kafka_t *consumer,
+int bus_resolve(rd_kafka_t *rk,
                 const bus_wanted *wanted,
                 size_t n,
                 int timeout_ms,
@@ -298,7 +322,7 @@ int bus_resolve(rd_kafka_t *consumer,
     bus_positions positions = { 0 };
     int r = 0;
     for (size_t i = 0; i < n && r == 0; i++)
-        r = resolve_one(consumer, &wanted[i], deadline_ms, &positions, err);
+        r = resolve_one(rk, &wanted[i], deadline_ms, &positions, err);
     if (r < 0) {
         bus_positions_done(&positions);
         return r;

@@ -3,10 +3,13 @@
  * librdkafka's threads. */
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "bus_internal.h"
 #include "ob/log.h"
+
+#define DESTROY_SECONDS 3
 
 typedef struct setting {
     const char *name;
@@ -235,7 +238,7 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
     if (r == 0)
         r = open_public_topic(sender, err);
     if (r < 0) {
-        bus_sender_free(sender);
+        (void)bus_sender_free(sender);
         return r;
     }
     wake_on(bus, rd_kafka_queue_get_main(sender->rk));
@@ -243,15 +246,84 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
     return 0;
 }
 
-void bus_sender_free(bus_sender *sender)
+/* What is destroyed, and whether that is done; shared by both threads, freed by the last. */
+typedef struct ending {
+    pthread_mutex_t lock;
+    pthread_cond_t done;
+    rd_kafka_t *rk;
+    bool is_consumer, finished, abandoned;
+} ending;
+
+static void ending_free(ending *e)
+{
+    (void)pthread_cond_destroy(&e->done);
+    (void)pthread_mutex_destroy(&e->lock);
+    free(e);
+}
+
+static void *end_client(void *arg)
+{
+    ending *e = arg;
+    if (e->is_consumer)
+        (void)rd_kafka_consumer_close(e->rk);
+    rd_kafka_destroy(e->rk);
+    (void)pthread_mutex_lock(&e->lock);
+    e->finished = true;
+    bool last = e->abandoned;
+    (void)pthread_cond_signal(&e->done);
+    (void)pthread_mutex_unlock(&e->lock);
+    if (last)
+        ending_free(e);
+    return NULL;
+}
+
+/* librdkafka 2.0 may wait for ever in rd_kafka_destroy (seen: a group's topic was deleted while a
+ * commit was on its way), and a service that was told to stop must stop. */
+static bool destroy_bounded(rd_kafka_t *rk, bool is_consumer)
+{
+    ending *e = ob_calloc(1, sizeof(*e));
+    (void)pthread_mutex_init(&e->lock, NULL);
+    (void)pthread_cond_init(&e->done, NULL);
+    e->rk = rk;
+    e->is_consumer = is_consumer;
+    pthread_t thread;
+    if (pthread_create(&thread, NULL, end_client, e) != 0) {
+        ending_free(e);
+        rd_kafka_destroy(rk);
+        return true;
+    }
+    (void)pthread_detach(thread);
+
+    struct timespec until = { 0 };
+    (void)clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_sec += DESTROY_SECONDS;
+    (void)pthread_mutex_lock(&e->lock);
+    while (!e->finished && pthread_cond_timedwait(&e->done, &e->lock, &until) == 0)
+        ;
+    bool finished = e->finished;
+    e->abandoned = !finished;
+    (void)pthread_mutex_unlock(&e->lock);
+    if (finished)
+        ending_free(e);
+    else
+        ob_debug("bus.client_abandoned", NULL);
+    return finished;
+}
+
+bool bus_sender_free(bus_sender *sender)
 {
     if (!sender)
-        return;
+        return true;
     if (sender->public_topic)
         rd_kafka_topic_destroy(sender->public_topic);
-    if (sender->rk)
-        rd_kafka_destroy(sender->rk);
+    bool gone = !sender->rk || destroy_bounded(sender->rk, false);
     free(sender);
+    return gone;
+}
+
+bool bus_consumer_free(rd_kafka_t *consumer)
+{
+    return !consumer || destroy_bounded(consumer, true);
 }
 
 int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err)

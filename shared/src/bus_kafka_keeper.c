@@ -78,10 +78,9 @@ static int resolve_wanted(ob_bus *bus, bus_positions *ret, unsigned *ret_generat
     bus_wanted *wanted = ob_calloc(n, sizeof(*wanted));
     for (size_t i = 0; i < n; i++)
         wanted[i] = (bus_wanted){ ob_strdup(bus->wanted[i].topic), bus->wanted[i].partition };
-    rd_kafka_t *consumer = bus->consumer;
     (void)pthread_mutex_unlock(&bus->lock);
 
-    int r = n ? bus_resolve(consumer, wanted, n, STEP_TIMEOUT_MS, ret, err) : 0;
+    int r = n ? bus_resolve(bus_producer(bus), wanted, n, STEP_TIMEOUT_MS, ret, err) : 0;
     bus_wanted_free(wanted, n);
     return r;
 }
@@ -96,6 +95,13 @@ static void repair(ob_bus *bus)
         r = bus_refresh(bus_producer(bus), STEP_TIMEOUT_MS, &err);
     if (r == 0)
         r = resolve_wanted(bus, &positions, &generation, &err);
+
+    (void)pthread_mutex_lock(&bus->lock);
+    rd_kafka_t *consumer = bus->consumer;
+    (void)pthread_mutex_unlock(&bus->lock);
+    /* So that reading need not wait until the consumer learns by itself that the topic is back. */
+    if (r == 0 && consumer)
+        (void)bus_refresh(consumer, STEP_TIMEOUT_MS, NULL);
 
     (void)pthread_mutex_lock(&bus->lock);
     if (r == 0 && generation == bus->wanted_generation) {
@@ -123,7 +129,7 @@ static void *keep(void *arg)
         if (bus->dead) {
             bus_sender *dead = ob_take(bus->dead);
             (void)pthread_mutex_unlock(&bus->lock);
-            bus_sender_free(dead);
+            (void)bus_sender_free(dead);
             (void)pthread_mutex_lock(&bus->lock);
         } else if (bus->sender_failed && !bus->retired) {
             (void)pthread_mutex_unlock(&bus->lock);
