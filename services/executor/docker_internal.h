@@ -52,6 +52,7 @@ struct container {
     bool has_slot;
     bool exists;     /* the engine has it, or may */
     bool start_sent; /* it runs, or ran, or may have */
+    bool start_lost; /* the engine ended before it answered a start */
     bool pulled;
     bool told_running;
     bool died; /* the engine said so */
@@ -62,6 +63,8 @@ struct container {
     bool stop_wanted;
     bool stop_sent;
     int grace_s;
+    char *id;              /* the engine's, when known */
+    int starts;            /* tries after a killed engine left something behind */
     int removals;          /* tries */
     int64_t not_before_ms; /* of the step's next request */
     int64_t started_at_ms;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "docker_internal.h"
+#include "docker_leftover.h"
 #include "docker_spec.h"
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -20,6 +21,7 @@
 #define DIED_WAIT_MS 20
 #define FOLLOW_AFTER_MS 30
 #define REMOVALS_TRIED 20
+#define STARTS_TRIED 5
 #define REASON_MAX 1024
 #define EXIT_SIGKILL 137
 
@@ -71,6 +73,7 @@ static void container_free(container *c)
     http_drop(c->stop_call);
     json_decref(c->body);
     json_decref(c->volumes);
+    free(c->id);
     HASH_DEL(c->d->containers, c);
     free(c);
 }
@@ -153,6 +156,15 @@ static void tell_running(container *c, int64_t started_at_ms)
 
 /* ---- inspect ---- */
 
+static void take_id(container *c, const json_t *body)
+{
+    const char *id = ob_json_str(body, "Id", NULL);
+    if (!id)
+        return;
+    free(c->id);
+    c->id = ob_strdup(id);
+}
+
 static int64_t time_ms(const json_t *state, const char *name)
 {
     const char *text = ob_json_str(state, name, "");
@@ -195,6 +207,29 @@ static void take_lost(container *c, const http_reply *reply)
     output_lost(c);
 }
 
+static void start_again(container *c, int64_t delay_ms)
+{
+    c->start_sent = c->start_lost = false;
+    c->step = STEP_START;
+    wait_ms(c, delay_ms);
+}
+
+/* The engine was killed while it started the container, and says that it never did. */
+static void start_after_crash(container *c)
+{
+    leftover found = docker_leftover_end(c->id ? c->id : "");
+    ob_warn("container.leftover", "{s:s, s:i}", "run", c->run, "found", (int)found);
+    if (found == LEFTOVER_STARTED)
+        tell_end(c, &(runtime_end){ .started = true,
+                                    .exit_code = -1,
+                                    .reason = "CannotStartContainerError: the container engine "
+                                              "ended during the start" });
+    else if (++c->starts >= STARTS_TRIED)
+        container_end_unstarted(c, NULL); /* not the job's fault: it is placed again */
+    else
+        start_again(c, found == LEFTOVER_NONE ? 0 : RETRY_MS);
+}
+
 static void on_inspect(const http_reply *reply, void *arg)
 {
     container *c = arg;
@@ -202,13 +237,16 @@ static void on_inspect(const http_reply *reply, void *arg)
         return;
     json_auto_t *body = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
     const json_t *state = json_object_get(body, "State");
+    take_id(c, body);
     if (reply->status == 404) {
         take_lost(c, reply);
     } else if (!state) {
         wait_ms(c, RETRY_MS);
     } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
-        c->start_sent = false;
-        c->step = STEP_START;
+        if (c->start_lost)
+            start_after_crash(c);
+        else
+            start_again(c, 0);
     } else if (ob_json_bool(state, "Running", false)) {
         c->start_sent = true;
         tell_running(c, time_ms(state, "StartedAt"));
@@ -239,6 +277,8 @@ static void on_create(const http_reply *reply, void *arg)
     if (!answered(c, reply))
         return;
     if (reply->status == 201) {
+        json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+        take_id(c, body);
         c->step = STEP_START;
     } else if (reply->status == 409) {
         c->start_sent = true; /* it may have been started by whoever made it */
@@ -263,11 +303,22 @@ static void send_create(container *c)
     request(c, "POST", path, c->body, on_create);
 }
 
+static bool speaks_of_leftover(const char *text)
+{
+    return strstr(text, "already exists") || strstr(text, "already in use") ||
+           strstr(text, "file exists");
+}
+
 static void on_start(const http_reply *reply, void *arg)
 {
     container *c = arg;
+    c->start_lost = reply->status == 0;
     if (!answered(c, reply))
         return;
+    if (reply->status >= 400 && speaks_of_leftover(reply->body)) {
+        start_after_crash(c); /* also one that happened before this executor was here */
+        return;
+    }
     if (reply->status != 204 && reply->status != 304) {
         end_unstarted(c, "CannotStartContainerError", reply);
         return;
@@ -293,12 +344,10 @@ static void go_start(container *c)
     }
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
     c->start_sent = true;
-    c->op = http_send(c->d->http, &(http_request){ .method = "POST",
-                                                   .path = path,
-                                                   .timeout_s = CALL_TIMEOUT_S,
-                                                   .only_once = true,
-                                                   .on_reply = on_start,
-                                                   .arg = c });
+    c->op = http_send(
+        c->d->http,
+        &(http_request){
+            .method = "POST", .path = path, .only_once = true, .on_reply = on_start, .arg = c });
 }
 
 /* ---- stop ---- */
