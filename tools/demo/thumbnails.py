@@ -16,7 +16,8 @@ DEFINITION = "thumbnailer"
 SIDE = 48
 STALLED_S = 180
 SHEET_COLUMNS, SHEET_GAP = 40, 4
-UNDER_WAY = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING")
+STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED")
+SHORT = dict(zip(STATES, ("subm", "pend", "wait", "start", "run", "ok", "bad"), strict=True))
 
 
 def run(stage: Stage, queue: str, names: list[str]) -> Part:
@@ -79,7 +80,7 @@ def _follow(stage: Stage, array_id: str, size: int) -> dict:
         counts = array["arrayProperties"].get("statusSummary", {})
         ended = counts.get("SUCCEEDED", 0) + counts.get("FAILED", 0)
         if array["status"] in ENDED:
-            stage.screen.say(_line(counts, ended, size, "done"))
+            stage.screen.say(_line(stage.screen.columns, counts, ended, size, "done"))
             return array
         now_s = time.monotonic()
         if ended != ended_before:
@@ -88,13 +89,21 @@ def _follow(stage: Stage, array_id: str, size: int) -> dict:
             waiting = stage.batch.children(array_id, "RUNNABLE")[:1]
             told = [line for job in stage.batch.describe(waiting) for line in stage.why(job)]
             raise DemoError(f"the array has stood still for {STALLED_S} s at {counts}", *told)
-        stage.tick(_line(counts, ended, size, rate.left(ended)), f"{ended * 10 // size}")
+        line = _line(stage.screen.columns, counts, ended, size, rate.left(ended))
+        stage.tick(line, f"{ended * 10 // size}")
 
 
-def _line(counts: dict, ended: int, size: int, left: str) -> str:
-    told = [f"{state.lower()} {counts[state]}" for state in UNDER_WAY if counts.get(state)]
-    told += [f"succeeded {counts.get('SUCCEEDED', 0)}", f"failed {counts.get('FAILED', 0)}"]
-    return f"  {bar(ended, size)} {ended:4d}/{size}  {left}  {' '.join(told)}"
+def _line(columns: int, counts: dict, ended: int, size: int, left: str) -> str:
+    """Progress in one line: all of it, or on a narrow terminal with shorter words."""
+    names, width = {state: state.lower() for state in STATES}, 24
+    if columns < 110:
+        names, width = SHORT, 12
+    told = [
+        f"{names[state]} {counts.get(state, 0)}"
+        for state in STATES
+        if counts.get(state) or state in ENDED
+    ]
+    return f"  {bar(ended, size, width)} {ended:4d}/{size}  {left}  {' '.join(told)}"
 
 
 def _check_children(children: list[dict]) -> None:

@@ -8,7 +8,7 @@ import shutil
 import sys
 import time
 
-PLAIN_EVERY_S = 10
+PLAIN_EVERY_S, PLAIN_COLUMNS = 10, 160
 SAMPLE_EVERY_S = 0.5
 
 
@@ -18,6 +18,10 @@ class Screen:
         self._terminal = stream.isatty()
         self._line_shown = False
         self._plain_last = ("", -PLAIN_EVERY_S)
+
+    @property
+    def columns(self) -> int:
+        return shutil.get_terminal_size().columns if self._terminal else PLAIN_COLUMNS
 
     def say(self, *lines: str) -> None:
         self._clear()
@@ -31,8 +35,7 @@ class Screen:
     def progress(self, text: str, key: str | None = None) -> None:
         """Shows how far something is; without a terminal now and then, and when 'key' changes."""
         if self._terminal:
-            columns = shutil.get_terminal_size().columns
-            self._stream.write("\r" + text[: columns - 1] + "\x1b[K")
+            self._stream.write("\r" + text[: self.columns - 1] + "\x1b[K")
             self._stream.flush()
             self._line_shown = True
             return
@@ -86,7 +89,7 @@ class Rate:
         if done >= self._total:
             return "done"
         if done == began or now_s - began_s < 1:
-            return "time left unknown yet"
+            return "-:-- left"
         return f"{clock((self._total - done) * (now_s - began_s) / (done - began))} left"
 
 
