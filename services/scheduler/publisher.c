@@ -141,6 +141,7 @@ static int begin(publisher *p, int64_t epoch, ob_error *err)
     if (r == 0)
         r = ob_bus_make_topics(p->bus, KAFKA_STEP_MS, err);
     p->partitions = 0;
+    p->wiped = false;
     if (r == 0)
         r = read_ends(p, &shorter, err);
     if (r == 0)
@@ -257,10 +258,26 @@ static int publish_batch(publisher *p, ob_error *err)
     return r < 0 ? r : rows;
 }
 
+/* Waits for what an earlier, abandoned batch still has under way: its late deliveries would look
+ * like those of a topic that began anew. */
+static int settle(publisher *p)
+{
+    bool stopping = false;
+    while (p->in_flight > 0 && !stopping) {
+        (void)ob_bus_poll(p->bus, 100, 1000);
+        pthread_mutex_lock(&p->lock);
+        stopping = p->stopping;
+        pthread_mutex_unlock(&p->lock);
+    }
+    return stopping ? -ECANCELED : 0;
+}
+
 static int work(publisher *p, int64_t epoch, ob_error *err)
 {
     bool shorter = false;
-    int r = 0;
+    int r = settle(p);
+    if (r < 0)
+        return r;
     if (p->epoch != epoch)
         r = begin(p, epoch, err);
     else if (ob_mono_ms() - p->checked_at_ms >= LOOK_EVERY_MS)
