@@ -18,9 +18,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 NAME = "default"
 LOG_GROUP = "/aws/batch/job"
 POLL_S = 0.2
-# A job's end is known before the last of its log has come; after this long without a line it is
-# all there.
+# A job's end is known before the last of its log has come. After this long without a line it is all
+# there; a log that has not begun yet gets more time.
 LOG_QUIET_S = 1.0
+LOG_BEGIN_S = 3.0
 READY_DEADLINE_S = 60
 ENDED = ("SUCCEEDED", "FAILED")
 
@@ -36,10 +37,11 @@ class Follower:
         self.logs = logs
         self.stream = None
         self.token = None
+        self.begun = False
 
     def follow(self, stream):
         if stream != self.stream:  # The next attempt writes to a stream of its own.
-            self.stream, self.token = stream, None
+            self.stream, self.token, self.begun = stream, None, False
 
     def print_new(self):
         """Prints the lines that are there now; True if there was one."""
@@ -55,6 +57,7 @@ class Follower:
             for event in page["events"]:
                 print(event["message"], flush=True)
             printed = printed or bool(page["events"])
+            self.begun = self.begun or printed
             if page["nextForwardToken"] == self.token:
                 break
             self.token = page["nextForwardToken"]
@@ -165,7 +168,9 @@ def follow(batch, logs, job_id):
         now = time.monotonic()
         if job["status"] not in ENDED or printed or quiet_since is None:
             quiet_since = now
-        elif follower.stream is None or now - quiet_since > LOG_QUIET_S:
+        elif follower.stream is None or now - quiet_since > (
+            LOG_QUIET_S if follower.begun else LOG_BEGIN_S
+        ):
             return job
         time.sleep(POLL_S)
 
