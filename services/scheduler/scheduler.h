@@ -22,7 +22,7 @@ typedef struct topology topology;   /* topology.h */
 typedef struct publisher publisher; /* publisher.h */
 
 /* Times of the last rounds that did something. */
-#define ROUND_WINDOW 1000
+#define ROUND_WINDOW 200
 typedef struct round_times {
     uint64_t count;                  /* rounds that did something, since the start of the process */
     uint32_t whole_us[ROUND_WINDOW]; /* from the decision to the acknowledged commit */
