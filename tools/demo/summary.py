@@ -130,7 +130,7 @@ def tell(stage: Stage, home: Path, parts: list[Part], took_s: float, shrink_s: f
     lines = [*_part_lines(parts), "", *_usage_lines(usage), ""]
     for name, most in stage.growth.most.items():
         lines.append(f"{name}: grew to {most} vCPUs, now {stage.growth.now[name]}")
-    lines.append(f"all environments were back at zero {shrink_s:.0f} s after the last job")
+    lines.append(f"all environments are back at zero, {shrink_s:.0f} s after the last check")
     lines += ["", *(f"checked: {line}" for part in parts for line in part.checked), ""]
     lines += [f"result: {part.result}" for part in parts if part.result]
     lines.append(f"everything: {stage.folder}")
