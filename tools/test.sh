@@ -82,7 +82,7 @@ suite_e2e() {
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
         status=0
-        "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider || status=1
+        "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider --timeout=600 --durations=8 || status=1
         # A service that died of a sanitizer's finding was restarted; its words are in its log.
         if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
             "$OPENBATCH_HOME"/log/*/*.s 2>/dev/null; then
