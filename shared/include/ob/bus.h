@@ -1,5 +1,5 @@
-/* Kafka behind a vtable, so that tests plug a fake. One ob_bus a process; calls come from its
- * owner's thread unless said.
+/* Kafka. These functions are the seam: tests link their own in place of the library's. One ob_bus a
+ * process; calls come from its owner's thread unless said.
  *
  * Internal topics are assigned from their end, without groups or committed offsets
  * (docs/architecture.md); batch.logs alone has a group. A lost or repeated message changes nothing:
@@ -53,13 +53,15 @@ typedef struct ob_bus_config {
 int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err);
 void ob_bus_free(ob_bus *bus); /* flushes for at most 2 s */
 
-/* Makes the topics of ob_topics that are missing, but for those this user may not make. Errors: retriable while the broker is away. */
+/* Makes the topics of ob_topics that are missing, but for those this user may not make. Errors:
+ * retriable while the broker is away. */
 int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err);
 
 /* Assigns all partitions of 'topics' (NULL-terminated) at end offsets resolved now; replaces an
  * earlier assignment. Returns after the offsets are known: what is produced afterwards is seen.
  * partitions_only: NULL, or for each topic the one partition wanted, -1 = all.
- * Errors: -ENOENT (no such topic or partition), -EIO; both retriable, an earlier assignment stays. */
+ * Errors: -ENOENT (no such topic or partition), -EIO; both retriable, an earlier assignment stays.
+ */
 int ob_bus_assign_end(ob_bus *bus,
                       const char *const *topics,
                       const int32_t *partitions_only,
@@ -85,7 +87,8 @@ int ob_bus_watermarks(ob_bus *bus,
                       ob_error *err);
 
 /* Queues one message (copied). partition -1: by key. ref: handed to on_delivery (NULL: nobody
- * asks). Never blocks. A full queue is -EAGAIN. Any thread. */
+ * asks). Never blocks. Errors: -EAGAIN (the queue is full), -ENOENT (unknown topic: it is being
+ * made), -EIO; all retriable; -EMSGSIZE. Any thread. */
 int ob_bus_send(ob_bus *bus,
                 const char *topic,
                 int32_t partition,
@@ -97,7 +100,9 @@ int ob_bus_send(ob_bus *bus,
                 ob_error *err);
 
 /* Handles what has arrived, calling the handlers from the caller's thread: waits up to timeout_ms
- * for the first message, takes at most 'max' messages. Returns the number of messages. */
+ * for the first message, takes at most 'max' messages. Returns the number of messages; comes back
+ * early, with 0, after delivery reports, an event or a signal. Asks the cluster nothing: repairs
+ * are prepared by a thread of the bus. */
 int ob_bus_poll(ob_bus *bus, int timeout_ms, int max);
 
 /* A file descriptor that becomes readable when ob_bus_poll has something to do (for epoll; drain it

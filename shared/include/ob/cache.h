@@ -9,7 +9,7 @@
 typedef struct ob_cache ob_cache;
 
 /* address: a unix socket's path (begins with /) or host:port. password: NULL or text. Does not
- * connect yet. */
+ * connect yet. The process must ignore SIGPIPE (ob_service_init does). */
 ob_cache *ob_cache_new(const char *address, const char *password, int timeout_ms);
 void ob_cache_free(ob_cache *cache);
 

@@ -37,18 +37,21 @@ typedef struct ob_config_common {
 } ob_config_common;
 extern const ob_config_field ob_config_common_fields[];
 
-/* Default of OPENBATCH_PG, for the tables of the services that reach PostgreSQL. A macro: tables are constants. */
+/* Default of OPENBATCH_PG, for the tables of the services that reach PostgreSQL. A macro: tables
+ * are constants. */
 #define OB_CONFIG_PG_DEFAULT "host=${OPENBATCH_RUN_DIR} user=openbatch dbname=openbatch"
 extern const char ob_config_pg_default[];
 
 /* Fills 'out' from the environment by 'fields' (and, when common is true, ob_config_common_fields;
- * the struct must begin with ob_config_common then). Errors: -EINVAL with a text that names the
- * variable. */
+ * the struct must begin with ob_config_common then). 'out' is zeroed by the caller, and empty again
+ * after a failure. A variable that is set but empty counts as not set; an empty default is an
+ * allowed value. Errors: -EINVAL with a text that names the variable. */
 int ob_config_load(void *out, const ob_config_field *fields, bool common, ob_error *err);
 
 /* Handles --help, --version, --check-config (prints the effective values, secrets masked) and
  * --config-table (one TSV row a variable: name, default, help; docs/configuration.md is checked
- * against it). Returns true when the program should exit with *ret_code. */
+ * against it). Call it before or after ob_config_load: --check-config loads by itself. Returns true
+ * when the program should exit with *ret_code (2: unknown argument). */
 bool ob_config_cli(int argc,
                    char **argv,
                    const char *program,

@@ -53,10 +53,12 @@ void ob_param_int64_array(ob_params *p, const int64_t *v, size_t n);
 void ob_param_text_array(ob_params *p, const char *const *v, size_t n);
 void ob_param_bytes_array(ob_params *p, const void *const *v, const int *len, size_t n);
 
-/* Runs a prepared statement (or, with a leading blank or upper-case SQL verb, plain SQL by
- * ob_db_sql) and waits. p may be NULL. *ret (may be NULL) is new: PQclear it. SQLSTATE 40001/40P01
+/* Runs a prepared statement (or plain SQL as ob_db_sql does: what holds a blank, BEGIN, COMMIT,
+ * ROLLBACK) and waits. p may be NULL. *ret (may be NULL) is new: PQclear it. SQLSTATE 40001/40P01
  * give -EAGAIN, a lost connection -EIO (retriable), a unique violation -EEXIST, other errors
- * -EPROTO; err has the server's message. ob_db_sqlstate tells the code. */
+ * -EPROTO; err has the server's message. ob_db_sqlstate tells the code. An error inside
+ * BEGIN..COMMIT leaves the transaction open: send ROLLBACK. ob_db_sql without parameters takes
+ * several commands. */
 int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err);
 const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" when none */
@@ -65,13 +67,17 @@ const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" when none 
  * statement's (may be NULL: not wanted). The first error ends it: the rest is aborted, the
  * transaction with it; the connection is usable again afterwards (ROLLBACK was sent if needed).
  * ob_db_pipe_sync blocks at most timeout_ms (0: for ever) and gives -ETIMEDOUT with an unknown
- * outcome. */
+ * outcome; so is the outcome of -EIO when COMMIT was queued. The connection is broken after both
+ * (ob_db_ok), until ob_db_reconnect. On failure no results are given and an open transaction is
+ * rolled back. A statement that cannot be queued makes the following ones and the sync fail with
+ * its error. */
 int ob_db_pipe_begin(ob_db *db, ob_error *err);
 int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err); /* BEGIN, COMMIT */
 int ob_db_pipe_add(ob_db *db, const char *stmt, const ob_params *p, ob_error *err);
 int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
 
-/* Gives up a pipeline that was begun: what is queued is rolled back, except what an already queued COMMIT commits. */
+/* Gives up a pipeline that was begun: what is queued is rolled back, except what an already queued
+ * COMMIT commits. */
 void ob_db_pipe_abandon(ob_db *db);
 /* After ob_db_pipe_sync failed: the index of the statement that did. */
 size_t ob_db_pipe_failed_at(const ob_db *db);
@@ -81,7 +87,8 @@ const char *ob_col(const PGresult *res, int row, int col); /* NULL for SQL NULL;
 int64_t ob_col_int(const PGresult *res, int row, int col, int64_t if_null);
 bool ob_col_bool(const PGresult *res, int row, int col);
 bool ob_col_uuid(const PGresult *res, int row, int col, ob_uuid *ret);
-/* Decodes a text-format bytea. *ret is new, with a NUL behind it. Errors: -ENODATA (SQL NULL), -EINVAL. */
+/* Decodes a text-format bytea. *ret is new, with a NUL behind it. Errors: -ENODATA (SQL NULL),
+ * -EINVAL. */
 int ob_col_bytes(const PGresult *res, int row, int col, void **ret, size_t *ret_len);
 
 static inline void ob_pq_clearp(PGresult **res)

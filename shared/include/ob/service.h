@@ -20,7 +20,8 @@ int ob_service_stop_fd(void);
  * any thread. The object answered:
  * {"service":..., "ok": bool (all 'required' dependencies answer), "leader": bool if set,
  * "depends": {"postgresql": {"ok":true,"text":"..."}, ...}, "info": {...}}. A loop that has not
- * called ob_health_beat for 10 s makes ok false ("loop": silent). */
+ * called ob_health_beat for 10 s after its last beat makes ok false ("loop": silent); before
+ * anything was posted ok is false too ("starting": true). */
 int ob_health_start(const char *run_dir, const char *name, ob_error *err);
 void ob_health_stop(void);
 void ob_health_beat(void);
