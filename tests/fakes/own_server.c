@@ -108,6 +108,24 @@ static void make_dir(own_server *server, const struct passwd *user)
         die(server->dir);
 }
 
+/* PostgreSQL's socket is there before it takes sessions. */
+static void wait_until_ready(own_server *server)
+{
+    char program[512], log[128];
+    if (!find_program("/usr/lib/postgresql", "pg_isready", program, sizeof(program)))
+        die("pg_isready");
+    (void)snprintf(log, sizeof(log), "%s/ready.log", server->dir);
+    const char *const argv[] = { program, "-q", "-h", server->dir, NULL };
+    for (int i = 0; i < 600; i++) {
+        int status = -1;
+        (void)waitpid(spawn(program, argv, log, other_user()), &status, 0);
+        if (status == 0)
+            return;
+        (void)nanosleep(&(struct timespec){ .tv_nsec = 50000000 }, NULL);
+    }
+    die("the server does not get ready");
+}
+
 static void start_postgres(own_server *server)
 {
     char program[512], data[128], log[128];
@@ -131,6 +149,7 @@ static void start_postgres(own_server *server)
                                  NULL };
     server->pid = spawn(program, argv, log, other_user());
     wait_for(server, ".s.PGSQL.5432");
+    wait_until_ready(server);
 }
 
 bool own_postgres_start(own_server *server)
