@@ -9,7 +9,6 @@ from collections.abc import Iterable
 
 import boto3
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError, ClientError
 
 from problems import DemoError
 
@@ -192,22 +191,23 @@ class Batch:
             told += self.explain(child)
         return told
 
-    def terminate_all(self, reason: str, deadline_s: float) -> list[str]:
-        """Ends every job of this run that has not ended; returns those that live on after that."""
-        try:
-            alive = [job["jobId"] for job in self._submitted() if job["status"] not in ENDED]
-            for job in alive:
-                self.client.terminate_job(jobId=job, reason=reason)
-            deadline = time.monotonic() + deadline_s
-            while alive and time.monotonic() < deadline:
-                time.sleep(0.3)
-                alive = [job["jobId"] for job in self.describe(alive) if job["status"] not in ENDED]
-            return alive
-        except (BotoCoreError, ClientError) as error:
-            raise DemoError("the demo's jobs could not be ended:", str(error)) from error
+    def alive(self) -> list[str]:
+        """The jobs of this run that have not ended."""
+        return self._alive(self.submitted)
 
-    def _submitted(self) -> list[dict]:
-        return self.describe(self.submitted)
+    def terminate(self, jobs: list[str], reason: str, deadline_s: float) -> list[str]:
+        """Ends these jobs; returns those that live on after the deadline."""
+        for job in jobs:
+            self.client.terminate_job(jobId=job, reason=reason)
+        deadline = time.monotonic() + deadline_s
+        while jobs := self._alive(jobs):
+            if time.monotonic() > deadline:
+                break
+            time.sleep(0.3)
+        return jobs
+
+    def _alive(self, jobs: list[str]) -> list[str]:
+        return [job["jobId"] for job in self.describe(jobs) if job["status"] not in ENDED]
 
 
 def _holds(has, wanted) -> bool:

@@ -94,14 +94,15 @@ def run(screen: Screen, home: Path, chosen: list[str]) -> None:
 
 def end_jobs(stage: Stage) -> None:
     """Ends what this run submitted; a second interrupt stops waiting for that."""
-    if not stage.batch.submitted:
-        return
-    stage.screen.say("ending the demo's jobs ...")
     try:
-        alive = stage.batch.terminate_all("the demo was stopped", END_DEADLINE_S)
+        alive = stage.batch.alive()
+        if not alive:
+            return
+        stage.screen.say(f"ending {len(alive)} jobs of the demo ...")
+        alive = stage.batch.terminate(alive, "the demo was stopped", END_DEADLINE_S)
         stage.screen.say(f"still there: {' '.join(alive)}" if alive else "they have ended")
-    except DemoError as error:
-        stage.screen.say(str(error))
+    except (BotoCoreError, ClientError, DemoError) as error:
+        stage.screen.say(f"jobs of the demo could not be ended: {error}")
 
 
 def interrupt(_number, _frame) -> None:
