@@ -350,6 +350,28 @@ static void demand_overflows_to_the_next_environment(void **state)
     assert_null(world_demand(w, 2));          /* as before */
 }
 
+/* A part of maxvCpus that is too small for any instance is no room. */
+static void demand_goes_on_when_no_whole_instance_fits_below_the_maximum(void **state)
+{
+    world *w = *state;
+    world_ce(w, 1, 6, BIG);
+    world_ce(w, 2, 100, BIG);
+    world_queue(w, 1, 1, 1, 2);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_ACTIVE);
+    world_submit(w, 1, 6, NEED(1, 1000));
+    world_round(w);
+    assert_int_equal(world_orders(w, ORDER_RUN), 4);
+    assert_int_equal(world_demand(w, 1)->n_shapes, 0);
+    assert_demand(w, 2, 0, NEED(1, 1000), 2);
+    assert_string_equal(reason(w, 1, NEED(1, 1000)),
+                        "Waiting for 1 vCPU and 1000 MiB: compute environment \"ce1\" is at its "
+                        "maximum of 6 vCPUs; compute environment \"ce2\" has no instance yet");
+    /* What starts there is too small for others. */
+    world_instance(w, "i-2", 2, NEED(1, 100), OB_INSTANCE_LAUNCHING);
+    world_round(w);
+    assert_non_null(strstr(reason(w, 1, NEED(1, 1000)), "\"ce2\" has no instance yet"));
+}
+
 static void work_beyond_all_maxima_stays_with_the_first_within_bounds(void **state)
 {
     world *w = *state;
@@ -383,6 +405,7 @@ static void use_and_runs_of_instances_can_be_seen(void **state)
     world_submit(w, 1, 3, NEED(1, 1000));
     world_round(w);
     assert_non_null(world_demand(w, 1)); /* i-1 is busy now */
+    assert_false(engine_dirty(w->e));
     ob_resources sum = { 0 };
     engine_ce_use(w->e, 1, count_use, &sum);
     assert_int_equal(sum.mcpu, 3000);
@@ -411,6 +434,7 @@ int main(void)
         T(a_waiting_class_says_what_is_lacking),
         T(a_job_that_can_never_run_gets_the_text_of_aws),
         T(demand_overflows_to_the_next_environment),
+        T(demand_goes_on_when_no_whole_instance_fits_below_the_maximum),
         T(work_beyond_all_maxima_stays_with_the_first_within_bounds),
         T(use_and_runs_of_instances_can_be_seen),
     };

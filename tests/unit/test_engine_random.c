@@ -20,7 +20,7 @@
 #if defined(__SANITIZE_ADDRESS__)
 #define HISTORIES 400
 #else
-#define HISTORIES 4000
+#define HISTORIES 2000
 #endif
 
 typedef struct place { /* an instance and its executor */

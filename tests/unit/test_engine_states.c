@@ -474,6 +474,33 @@ static void a_deleted_queue_ends_its_jobs_and_is_empty_then(void **state)
     assert_true(engine_queue_empty(w->e, 1));
 }
 
+/* The transaction of a round stays short. */
+static void a_deleted_queue_ends_many_jobs_in_several_rounds(void **state)
+{
+    world *w = *state;
+    world_ce(w, 1, 64, BIG);
+    world_queue(w, 1, 1, 1, 0);
+    world_instance(w, "i-1", 1, NEED(8, 100000), OB_INSTANCE_ACTIVE);
+    for (int i = 0; i < 5000; i++)
+        (void)world_submit(w, 1, i < 4 ? 2 : 0, i < 4 ? NEED1 : NEED(9 + i % 2, 100));
+    world_round(w);
+    engine_put_queue(w->e, &(engine_queue){ .id = 1, .name = "q", .deleting = true });
+    int rounds = 0;
+    for (; rounds < 20 && engine_dirty(w->e); rounds++) {
+        world_round(w);
+        assert_true(w->fx.n_done < 3000);
+        assert_int_equal(world_orders(w, ORDER_RUN), 0);
+    }
+    assert_in_range(rounds, 2, 5);
+    assert_int_equal(engine_db_unended(w->db), 4); /* whose children are being stopped */
+    for (uint64_t i = 1; i <= 4; i++) {
+        world_exit(w, world_id(i), 0, 143);
+        world_exit(w, world_id(i), 1, 143);
+    }
+    world_round(w);
+    assert_true(engine_queue_empty(w->e, 1));
+}
+
 static void times_never_go_backwards_within_a_job(void **state)
 {
     world *w = *state;
@@ -503,6 +530,7 @@ int main(void)
         T(terminated_runs_fail_with_the_callers_words_whatever_they_say),
         T(cancelled_jobs_carry_reason_and_flag),
         T(a_deleted_queue_ends_its_jobs_and_is_empty_then),
+        T(a_deleted_queue_ends_many_jobs_in_several_rounds),
         T(times_never_go_backwards_within_a_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,7 +1,7 @@
 /* Environments, their instances, and the room on them. Invariants: slots holds the ACTIVE instances
  * of its environment, sorted by (GPUs, vCPUs, memory, id) of their room, so that the first slot
  * that has room is the best fit; instance.used is the sum of its runs' needs; ce.vcpus and
- * n_launching follow the states of its instances. A record that is named before it is known is kept
+ * launches follow the states of its instances. A record that is named before it is known is kept
  * as unknown and not used. */
 #include "internal.h"
 
@@ -179,7 +179,7 @@ static void count(instance *i, int sign)
         i->state == OB_INSTANCE_DRAINING)
         i->ce->vcpus += sign * i->vcpus;
     if (i->state == OB_INSTANCE_LAUNCHING)
-        i->ce->n_launching += (size_t)sign;
+        i->ce->launches += (size_t)sign;
     i->ce->use_changed = true;
 }
 
@@ -275,6 +275,7 @@ void eng_ces_free(engine *e)
         free(c->slots);
         free(c->demand);
         free(c->next);
+        free(c->launching);
         free(c->coming);
         free(c);
     }

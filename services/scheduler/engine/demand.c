@@ -13,13 +13,13 @@ static int64_t least(int64_t a, int64_t b)
 static void begin(ce *c)
 {
     c->n_next = 0;
-    c->n_coming = 0;
-    const instance *i;
-    if (c->n_launching > 0)
-        DL_FOREACH2(c->instances, i, inext)
-    if (i->known && !i->lost && i->state == OB_INSTANCE_LAUNCHING)
-        *LIST_ADD(c, coming) = i->size;
+    c->n_coming = c->n_launching = 0;
     c->headroom_mcpu = (int64_t)(c->max_vcpus - c->vcpus) * 1000;
+    if (c->launches == 0)
+        return;
+    for (const instance *i = c->instances; i; i = i->inext)
+        if (i->known && !i->lost && i->state == OB_INSTANCE_LAUNCHING)
+            *LIST_ADD(c, coming) = *LIST_ADD(c, launching) = i->size;
 }
 
 static void ask(ce *c, const ob_resources *need, int64_t n)
@@ -29,8 +29,9 @@ static void ask(ce *c, const ob_resources *need, int64_t n)
     s->count = (int32_t)least(n, INT32_MAX);
 }
 
-/* How many of 'n' the environment has room for; takes the room. */
-static int64_t take(ce *c, const ob_resources *need, int64_t cost_mcpu, int64_t n)
+/* How many of 'n' the environment has room for; takes the room. cost_mcpu: of a new instance, each.
+ */
+static int64_t take(ce *c, const ob_resources *need, bool new_ones, int64_t cost_mcpu, int64_t n)
 {
     int64_t taken = 0;
     for (size_t i = 0; i < c->n_coming && taken < n; i++) {
@@ -40,7 +41,7 @@ static int64_t take(ce *c, const ob_resources *need, int64_t cost_mcpu, int64_t 
         c->coming[i].gpus -= (int32_t)(need->gpus * units);
         taken += units;
     }
-    if (c->headroom_mcpu > 0 && taken < n) {
+    if (new_ones && c->headroom_mcpu > 0 && taken < n) {
         int64_t units = least(n - taken, c->headroom_mcpu / cost_mcpu);
         c->headroom_mcpu -= units * cost_mcpu;
         taken += units;
@@ -58,7 +59,8 @@ static void give_out(engine *e, class *cls)
         int64_t max_mcpu = (int64_t)c->max_vcpus * 1000, cost = cls->fit[i].cost_mcpu;
         if (!eng_usable(c) || !cls->fit[i].launch || cls->need.mcpu > max_mcpu)
             continue;
-        int64_t n = take(c, &cls->need, cost, rest);
+        bool new_ones = eng_below_max(c, cls->fit[i].least_mcpu);
+        int64_t n = take(c, &cls->need, new_ones, cost, rest);
         rest -= n;
         if (n > 0)
             ask(c, &cls->need, n);
@@ -120,17 +122,21 @@ void eng_demand(engine *e)
 {
     ce *c, *tmp;
     HASH_ITER(hh, e->ces, c, tmp)
-    begin(c);
+    {
+        begin(c);
+    }
     for (size_t i = 0; i < e->n_by_priority; i++) {
-        if (!e->by_priority[i]->known)
+        if (!e->by_priority[i]->known || e->by_priority[i]->deleting)
             continue;
         eng_work(e, e->by_priority[i]);
         for (size_t w = 0; w < e->n_work; w++)
             give_out(e, e->work[w]);
     }
     HASH_ITER(hh, e->ces, c, tmp)
-    if (c->known)
-        tell(e, c);
+    {
+        if (c->known)
+            tell(e, c);
+    }
 }
 
 size_t engine_ce_demand(const engine *e, int64_t ce_id, effect_shape *out, size_t max)

@@ -104,7 +104,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->fx = out;
     e->dirty = false;
     read_inputs(e);
-    eng_queues_sweep(e); /* what it leaves for the next round makes the engine dirty */
+    eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
     eng_returned(e);
     eng_place(e);
@@ -131,9 +131,7 @@ void engine_instance_runs(const engine *e,
     HASH_FIND_STR(e->instances, instance_id, i);
     if (!i)
         return;
-    const run *r;
-    DL_FOREACH2(i->runs, r, rnext)
-    {
+    for (const run *r = i->runs; r; r = r->rnext) {
         const job *j = r->job;
         fn(&(engine_wanted){ .run = eng_run_ref(j),
                              .attempt = j->ended + 1,
@@ -152,14 +150,14 @@ void engine_ce_use(const engine *e,
 {
     const ce *c = NULL;
     HASH_FIND(hh, e->ces, &ce_id, sizeof(ce_id), c);
-    const instance *i;
-    if (c)
-        DL_FOREACH2(c->instances, i, inext)
-    if (i->known)
+    for (const instance *i = c ? c->instances : NULL; i; i = i->inext) {
+        if (!i->known)
+            continue;
         fn(
             &(engine_use){
                 .instance_id = i->id, .used = i->used, .runs = i->n_runs, .state = i->state },
             arg);
+    }
 }
 
 void engine_stats_get(const engine *e, engine_stats *out)

@@ -128,7 +128,8 @@ typedef struct effect_live { /* a live row as it is after the round */
     ob_uuid id;
     int32_t index;
     ob_job_state state;
-    int32_t run, attempt;
+    int32_t run;
+    int32_t attempt;                       /* the current one; while it waits: attempts ended */
     const char *instance_id;               /* NULL = none */
     int64_t ce_id;                         /* 0 = none */
     int64_t started_at_ms, runnable_at_ms; /* 0 = NULL */

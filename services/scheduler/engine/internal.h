@@ -92,6 +92,7 @@ struct class
     struct {
         bool launch, there; /* some shape, some instance that is there is large enough */
         int32_t cost_mcpu;  /* of the environment's maxvCpus for each job, well packed */
+        int32_t least_mcpu; /* of the smallest shape that is large enough */
     } fit[ENGINE_MAX_CES];
     UT_hash_handle hh; /* queue->classes */
 };
@@ -124,13 +125,14 @@ struct ce {
     ob_resources *shapes;
     size_t n_shapes;
     instance *instances;
-    int32_t vcpus; /* of its instances that are or come */
-    size_t n_launching;
+    int32_t vcpus;   /* of its instances that are or come */
+    size_t launches; /* instances that are LAUNCHING */
     ENGINE_LIST(slot, slots);
-    ENGINE_LIST(effect_shape, demand); /* as told last */
-    ENGINE_LIST(effect_shape, next);   /* being computed */
-    ENGINE_LIST(ob_resources, coming); /* likewise: room on LAUNCHING instances */
-    int64_t headroom_mcpu;
+    ENGINE_LIST(effect_shape, demand);    /* as told last */
+    ENGINE_LIST(effect_shape, next);      /* being computed */
+    ENGINE_LIST(ob_resources, launching); /* likewise: sizes of LAUNCHING instances ... */
+    ENGINE_LIST(ob_resources, coming);    /* ... and what is left of them */
+    int64_t headroom_mcpu;                /* below max_vcpus, not given out yet */
     UT_hash_handle hh;
 };
 
@@ -254,6 +256,12 @@ instance *eng_instance_get(engine *e, const char *id); /* made when unknown */
 run *eng_run_add(engine *e, job *j, instance *on);     /* takes room; j becomes placed */
 void eng_run_remove(engine *e, run *r);                /* gives it back */
 instance *eng_best_fit(const ce *c, const ob_resources *need);
+/* Is there room below maxvCpus for an instance of that many? The first one is always allowed: some
+ * allocation strategies may exceed maxvCpus by one instance. */
+static inline bool eng_below_max(const ce *c, int32_t mcpu)
+{
+    return c->vcpus == 0 || (int64_t)c->vcpus * 1000 + mcpu <= (int64_t)c->max_vcpus * 1000;
+}
 static inline bool eng_usable(const ce *c)
 {
     return c->known && c->enabled && c->valid;

@@ -20,8 +20,10 @@ void eng_work(engine *e, queue *q)
     e->n_work = 0;
     class *cls, *tmp;
     HASH_ITER(hh, q->classes, cls, tmp)
-    if (cls->waiting)
-        *LIST_ADD(e, work) = cls;
+    {
+        if (cls->waiting)
+            *LIST_ADD(e, work) = cls;
+    }
     if (e->n_work > 1)
         qsort(e->work, e->n_work, sizeof(class *), oldest_first);
 }
@@ -118,6 +120,7 @@ void eng_fit(const engine *e, class *cls)
         const ce *c = cls->queue->ces[i];
         bool launch = false, there = false;
         int64_t cost = INT32_MAX;
+        int32_t least = INT32_MAX;
         for (size_t s = 0; s < c->n_shapes; s++) {
             int64_t units = eng_units(&cls->need, &c->shapes[s]);
             if (units == 0)
@@ -125,14 +128,14 @@ void eng_fit(const engine *e, class *cls)
             launch = true;
             int64_t each = (c->shapes[s].mcpu + units - 1) / units;
             cost = each < cost ? each : cost;
+            least = c->shapes[s].mcpu < least ? c->shapes[s].mcpu : least;
         }
-        const instance *on;
-        if (!launch)
-            DL_FOREACH2(c->instances, on, inext)
-        there = there || (on->known && on->state <= OB_INSTANCE_ACTIVE &&
-                          ob_resources_fit(&cls->need, &on->size));
+        for (const instance *on = launch ? NULL : c->instances; on && !there; on = on->inext)
+            there = on->known && on->state <= OB_INSTANCE_ACTIVE &&
+                    ob_resources_fit(&cls->need, &on->size);
         cls->fit[i].launch = launch;
         cls->fit[i].there = launch || there;
+        cls->fit[i].least_mcpu = least;
         cls->fit[i].cost_mcpu = cost > 0 ? (int32_t)cost : 1;
     }
 }

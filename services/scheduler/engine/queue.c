@@ -67,7 +67,9 @@ void eng_queues_sort(engine *e)
         return;
     queue *q, *tmp;
     HASH_ITER(hh, e->queues, q, tmp)
-    *LIST_ADD(e, by_priority) = q;
+    {
+        *LIST_ADD(e, by_priority) = q;
+    }
     if (e->n_by_priority > 0)
         qsort(e->by_priority, e->n_by_priority, sizeof(queue *), higher_first);
 }
@@ -83,6 +85,8 @@ static bool end_all(engine *e, queue *q)
     array *a, *atmp;
     DL_FOREACH_SAFE2(q->arrays, a, atmp, anext)
     {
+        if (a->base.flags & FLAG_TERMINATED)
+            continue; /* children run still */
         if (left-- <= 0)
             return false;
         eng_stop(e, &a->base, true, QUEUE_DELETED);
@@ -98,10 +102,9 @@ static bool end_all(engine *e, queue *q)
     instance *i, *itmp;
     HASH_ITER(hh, e->instances, i, itmp)
     {
-        run *r;
-        DL_FOREACH2(i->runs, r, rnext)
-        if (r->job->cls->queue == q)
-            eng_stop(e, r->job, true, QUEUE_DELETED);
+        for (run *r = i->runs; r; r = r->rnext)
+            if (r->job->cls->queue == q)
+                eng_stop(e, r->job, true, QUEUE_DELETED);
     }
     return true;
 }

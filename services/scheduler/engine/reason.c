@@ -57,9 +57,10 @@ static why look(const class *cls, size_t i)
         return WHY_TOO_LARGE;
     if (!c->enabled)
         return WHY_DISABLED;
-    if (c->n_launching > 0)
-        return WHY_STARTING;
-    if ((int64_t)c->vcpus * 1000 + cls->fit[i].cost_mcpu > (int64_t)c->max_vcpus * 1000)
+    for (size_t k = 0; k < c->n_launching; k++) /* as demand has just found them */
+        if (ob_resources_fit(&cls->need, &c->launching[k]))
+            return WHY_STARTING;
+    if (cls->fit[i].launch && !eng_below_max(c, cls->fit[i].least_mcpu))
         return WHY_AT_MAX;
     if (c->lacking)
         return WHY_LACKING;
@@ -210,7 +211,7 @@ void eng_reasons(engine *e)
         class *cls, *tmp;
         HASH_ITER(hh, q->classes, cls, tmp)
         {
-            if (cls->waiting && q->known)
+            if (cls->waiting && q->known && !q->deleting)
                 reason_of(e, cls);
             else if (!cls->waiting && cls->reason)
                 tell(e, cls, NULL);

@@ -19,7 +19,9 @@ static void stop_array(engine *e, array *a, bool terminate, const char *reason)
     eng_bulk_move(e, a, OB_EV_STOP, reason);
     child *c, *tmp;
     DL_FOREACH_SAFE2(a->kids, c, tmp, knext)
-    eng_stop(e, &c->base, terminate, reason);
+    {
+        eng_stop(e, &c->base, terminate, reason);
+    }
     eng_array_check(e, a);
 }
 

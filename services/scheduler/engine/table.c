@@ -6,6 +6,7 @@
  * may still name it. */
 #include "internal.h"
 
+#include <assert.h>
 #include <search.h>
 
 #define BLOCK_JOBS 1024
@@ -66,6 +67,7 @@ job *eng_single_new(engine *e, const ob_uuid *id, class *cls)
 
 array *eng_array_new(engine *e, const ob_uuid *id, class *cls, int32_t size)
 {
+    assert(size < NO_INDEX);
     array *a = ob_calloc(1, sizeof(*a));
     a->base.is_array = 1;
     a->size = a->bulk = size;
