@@ -105,6 +105,15 @@ container *docker_add(docker *d, const char *run, container_step step);
 void docker_dirty(docker *d);
 /* Brings the containers on after a while. */
 void docker_later(docker *d, int64_t delay_ms);
+/* One request of the container's step. */
+void container_request(
+    container *c, const char *method, const char *path, const json_t *body, http_on_reply on_reply);
+/* First in each reply: the request is over. false: there was no answer; the step is tried again
+ * when the engine is back. */
+bool container_answered(container *c, const http_reply *reply);
+/* The step's next request waits for a while. */
+void container_wait(container *c, int64_t delay_ms);
+void container_free(container *c);
 /* The engine says that the container runs no more. */
 void container_died(container *c);
 /* Ends a run that did not start. reason: NULL or text (copied). */
@@ -122,6 +131,9 @@ void docker_engine_done(docker *d);
 void output_go(container *c);
 void output_drop(container *c);
 void output_lost(container *c); /* no more will come: the container is gone */
+
+/* docker_remove.c */
+void remove_go(container *c);
 
 /* docker_pull.c */
 void pull_join(container *c);

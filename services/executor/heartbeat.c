@@ -22,7 +22,8 @@ struct heartbeat {
     heartbeat_config config;
     char session[17];
     bool registered;
-    bool due; /* to register */
+    bool due;          /* to register */
+    char failure[512]; /* said once */
     loop_timer beat_timer, register_timer;
     char digest[17];
     int count;
@@ -180,20 +181,24 @@ static int say_registered(heartbeat *h)
 static void do_register(heartbeat *h)
 {
     ob_error err = { 0 };
-    int r = assign(h, &err);
+    /* Not while the broker is away: the wait would hold up the containers. */
+    int r = ob_bus_is_up(h->config.bus) ? assign(h, &err) : ob_fail(&err, EIO, "Kafka is away");
     if (r == 0) {
         ob_token_new(h->session, 8);
         placement_set_session(h->config.placement, h->session);
         r = say_registered(h);
     }
     if (r < 0) {
-        ob_warn("register.failed", "{s:s}", "text", err.text);
+        if (strcmp(err.text, h->failure) != 0)
+            ob_warn("register.failed", "{s:s}", "text", err.text);
+        (void)snprintf(h->failure, sizeof(h->failure), "%s", err.text);
         loop_timer_set(h->config.loop, &h->register_timer, REGISTER_RETRY_MS);
         return;
     }
     if (!h->registered)
         loop_timer_set(h->config.loop, &h->beat_timer, h->config.every_ms);
     h->registered = true;
+    h->failure[0] = '\0';
     ob_info("executor.registered", "{s:s, s:i}", "session", h->session, "held",
             (int)HASH_COUNT(h->config.attempts->table));
 }

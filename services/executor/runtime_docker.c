@@ -14,13 +14,11 @@
 #include "ob/message.h"
 
 #define SLOTS 4
-#define REMOVALS 2
 #define CALL_TIMEOUT_S 120
 #define RETRY_MS 500
 #define OOM_WAIT_MS 100
 #define DIED_WAIT_MS 20
 #define FOLLOW_AFTER_MS 30
-#define REMOVALS_TRIED 20
 #define STARTS_TRIED 5
 #define REASON_MAX 1024
 #define EXIT_SIGKILL 137
@@ -51,8 +49,7 @@ container *docker_add(docker *d, const char *run, container_step step)
     return c;
 }
 
-/* The step's next request waits for a while. */
-static void wait_ms(container *c, int64_t delay_ms)
+void container_wait(container *c, int64_t delay_ms)
 {
     c->not_before_ms = ob_boot_ms() + delay_ms;
     docker_later(c->d, delay_ms);
@@ -65,7 +62,7 @@ static void release_slot(container *c)
     c->has_slot = false;
 }
 
-static void container_free(container *c)
+void container_free(container *c)
 {
     release_slot(c);
     output_drop(c);
@@ -93,8 +90,7 @@ const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
     return buf;
 }
 
-/* One request of the container's step. */
-static void request(
+void container_request(
     container *c, const char *method, const char *path, const json_t *body, http_on_reply on_reply)
 {
     c->op = http_send(c->d->http, &(http_request){ .method = method,
@@ -105,9 +101,7 @@ static void request(
                                                    .arg = c });
 }
 
-/* Common to all replies: the step's request is over. Returns false when there was no answer; the
- * step is tried again when the engine is back. */
-static bool answered(container *c, const http_reply *reply)
+bool container_answered(container *c, const http_reply *reply)
 {
     c->op = NULL;
     c->d->dirty = true;
@@ -178,7 +172,7 @@ static void take_end(container *c, const json_t *state)
     /* The kernel's notice of a lack of memory and the end come by different ways (cgroup v1). */
     if (code == EXIT_SIGKILL && !oom && !c->stop_wanted && !c->end_awaited) {
         c->end_awaited = true;
-        wait_ms(c, OOM_WAIT_MS);
+        container_wait(c, OOM_WAIT_MS);
         return;
     }
     const char *error = ob_json_str(state, "Error", "");
@@ -211,7 +205,7 @@ static void start_again(container *c, int64_t delay_ms)
 {
     c->start_sent = c->start_lost = false;
     c->step = STEP_START;
-    wait_ms(c, delay_ms);
+    container_wait(c, delay_ms);
 }
 
 /* The engine was killed while it started the container, and says that it never did. */
@@ -233,7 +227,7 @@ static void start_after_crash(container *c)
 static void on_inspect(const http_reply *reply, void *arg)
 {
     container *c = arg;
-    if (!answered(c, reply))
+    if (!container_answered(c, reply))
         return;
     json_auto_t *body = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
     const json_t *state = json_object_get(body, "State");
@@ -241,7 +235,7 @@ static void on_inspect(const http_reply *reply, void *arg)
     if (reply->status == 404) {
         take_lost(c, reply);
     } else if (!state) {
-        wait_ms(c, RETRY_MS);
+        container_wait(c, RETRY_MS);
     } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
         if (c->start_lost)
             start_after_crash(c);
@@ -254,7 +248,7 @@ static void on_inspect(const http_reply *reply, void *arg)
         c->step = STEP_RUN;
         if (c->died) { /* while the answer was on its way */
             container_died(c);
-            wait_ms(c, DIED_WAIT_MS);
+            container_wait(c, DIED_WAIT_MS);
         }
     } else {
         c->start_sent = true;
@@ -266,7 +260,7 @@ static void send_inspect(container *c)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/json", c->d->api, c->name);
     c->died = false;
-    request(c, "GET", path, NULL, on_inspect);
+    container_request(c, "GET", path, NULL, on_inspect);
 }
 
 /* ---- create and start ---- */
@@ -274,12 +268,13 @@ static void send_inspect(container *c)
 static void on_create(const http_reply *reply, void *arg)
 {
     container *c = arg;
-    if (!answered(c, reply))
+    if (!container_answered(c, reply))
         return;
     if (reply->status == 201) {
         json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
         take_id(c, body);
         c->step = STEP_START;
+        json_decref(ob_take(c->body));
     } else if (reply->status == 409) {
         c->start_sent = true; /* it may have been started by whoever made it */
         c->step = STEP_INSPECT;
@@ -300,7 +295,7 @@ static void send_create(container *c)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/create?name=%s", c->d->api, c->name);
     c->exists = true;
-    request(c, "POST", path, c->body, on_create);
+    container_request(c, "POST", path, c->body, on_create);
 }
 
 static bool speaks_of_leftover(const char *text)
@@ -313,7 +308,7 @@ static void on_start(const http_reply *reply, void *arg)
 {
     container *c = arg;
     c->start_lost = reply->status == 0;
-    if (!answered(c, reply))
+    if (!container_answered(c, reply))
         return;
     if (reply->status >= 400 && speaks_of_leftover(reply->body)) {
         start_after_crash(c); /* also one that happened before this executor was here */
@@ -377,68 +372,6 @@ static void go_run(container *c)
     }
 }
 
-/* ---- remove ---- */
-
-static void finish_removal(container *c)
-{
-    docker *d = c->d;
-    char run[OB_RUN_TEXT];
-    memcpy(run, c->run, sizeof(run));
-    container_free(c);
-    if (!d->purging)
-        ON(d)->removed(run, ON(d)->arg);
-    else if (!d->containers)
-        ON(d)->purged(ON(d)->arg);
-}
-
-static void on_volume_removed(const http_reply *reply, void *arg)
-{
-    container *c = arg;
-    c->d->removing--;
-    if (answered(c, reply))
-        (void)json_array_remove(c->volumes, 0);
-}
-
-static void on_removed(const http_reply *reply, void *arg)
-{
-    container *c = arg;
-    c->d->removing--;
-    if (!answered(c, reply))
-        return;
-    if (reply->status == 204 || reply->status == 404) {
-        c->exists = false;
-        return;
-    }
-    char text[512];
-    wait_ms(c, RETRY_MS);
-    if (++c->removals < REMOVALS_TRIED)
-        return;
-    ob_warn("container.left", "{s:s, s:s}", "run", c->run, "text",
-            docker_error_text(reply, text, sizeof(text)));
-    c->exists = false;
-}
-
-static void go_remove(container *c)
-{
-    if (c->removals == 0 && c->d->slots_used > 0 && c->d->removing > 0)
-        return; /* starting goes first */
-    if (c->d->removing >= REMOVALS)
-        return;
-    if (c->exists) {
-        ob_cleanup(ob_freep) char *path =
-            ob_strf("%s/containers/%s?v=1%s", c->d->api, c->name, c->force ? "&force=1" : "");
-        c->d->removing++;
-        request(c, "DELETE", path, NULL, on_removed);
-    } else if (json_array_size(c->volumes) > 0) {
-        const char *name = json_string_value(json_array_get(c->volumes, 0));
-        ob_cleanup(ob_freep) char *path = ob_strf("%s/volumes/%s", c->d->api, name);
-        c->d->removing++;
-        request(c, "DELETE", path, NULL, on_volume_removed);
-    } else {
-        finish_removal(c);
-    }
-}
-
 /* ---- steps ---- */
 
 static void container_go(container *c)
@@ -484,7 +417,7 @@ static void container_go(container *c)
         break;
     case STEP_REMOVE:
         if (is_free || (!c->op && !c->exists && json_array_size(c->volumes) == 0))
-            go_remove(c);
+            remove_go(c);
         break;
     case STEP_FOUND:
         break;
