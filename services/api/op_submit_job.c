@@ -10,6 +10,9 @@
 #include "submit.h"
 
 #define SUBMIT_BODY_MAX (30 * 1024) /* AWS quota: SubmitJob request */
+/* Ref:: may stand for a long parameter many times; a resolved job must fit into one message to an
+ * executor, and into one event. */
+#define DETAIL_MAX (60 * 1024)
 
 static int check_environment(const json_t *body, api_reply *rep)
 {
@@ -89,6 +92,11 @@ int op_submit_job(api_request *req, api_reply *rep)
                        job.created_at_ms, &detail, &job.need, rep);
     if (r < 0)
         return r;
+    if (strlen(detail) > DETAIL_MAX)
+        return api_client_error_long(
+            rep, req->request_id,
+            "Job size must be less than %d KiB with its parameters in place, got %zu KiB",
+            DETAIL_MAX / 1024, (strlen(detail) + 1023) / 1024);
     job.detail = detail;
     SHA256((const unsigned char *)req->body_text, req->body_len, job.body_hash);
     ob_uuid id;
