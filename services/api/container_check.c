@@ -92,6 +92,12 @@ int check_user(json_t *user, const api_field_where *where)
     return field_refuse(where, "User '%.100s' does not match regex", text);
 }
 
+static bool is_region(const char *text)
+{
+    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    return n >= 1 && n <= 64 && text[n] == '\0';
+}
+
 /* Output always goes to /aws/batch/job, so an option that says just that is no contradiction. */
 int check_log_configuration(json_t *configuration, const api_field_where *where)
 {
@@ -100,7 +106,7 @@ int check_log_configuration(json_t *configuration, const api_field_where *where)
     json_object_foreach(json_object_get(configuration, "options"), name, value)
     {
         const char *text = json_string_value(value);
-        if (strcmp(name, "awslogs-region") == 0 ||
+        if ((strcmp(name, "awslogs-region") == 0 && is_region(text)) ||
             (strcmp(name, "awslogs-group") == 0 && strcmp(text, "/aws/batch/job") == 0))
             continue;
         return field_refuse(where, "%s.options.%.100s is not supported by OpenBatch yet.",

@@ -27,6 +27,7 @@
 #define POLL_MAX 200
 #define RETRY_MS 500
 #define TOKENS_MAX 10000
+#define NAME_BYTES 512 /* longer names do not fit into the index of log_stream */
 #define HASH_TEXT (2 * SHA256_DIGEST_LENGTH + 1)
 
 typedef struct chunk {
@@ -92,7 +93,8 @@ static void forget_tokens(intake *in)
     }
 }
 
-/* Does the chunk come from the instance it names? */
+/* Does the chunk come from the instance it names? A hash that differs is read again: an instance
+ * that is launched once more gets a new token. */
 static int check_token(intake *in, const json_t *msg, bool *ret_ok, ob_error *err)
 {
     const char *instance = ob_json_str(msg, "instance", "");
@@ -101,24 +103,36 @@ static int check_token(intake *in, const json_t *msg, bool *ret_ok, ob_error *er
     *ret_ok = false;
     if (strlen(instance) >= OB_INSTANCE_TEXT)
         return 0;
+    hash_token(ob_json_str(msg, "token", ""), hash);
     HASH_FIND_STR(in->tokens, instance, t);
+    if (t != NULL && strcmp(hash, t->hash) == 0) {
+        *ret_ok = true;
+        return 0;
+    }
+    ob_cleanup(ob_freep) char *known = NULL;
+    int r = log_store_token_hash(in->db, instance, &known, err);
+    if (r < 0)
+        return r;
+    if (known == NULL)
+        return 0;
     if (t == NULL) {
-        ob_cleanup(ob_freep) char *known = NULL;
-        int r = log_store_token_hash(in->db, instance, &known, err);
-        if (r < 0)
-            return r;
-        if (known == NULL)
-            return 0;
         if (HASH_COUNT(in->tokens) >= TOKENS_MAX)
             forget_tokens(in);
         t = ob_calloc(1, sizeof(*t));
         snprintf(t->instance, sizeof(t->instance), "%s", instance);
-        snprintf(t->hash, sizeof(t->hash), "%s", known);
         HASH_ADD_STR(in->tokens, instance, t);
     }
-    hash_token(ob_json_str(msg, "token", ""), hash);
+    snprintf(t->hash, sizeof(t->hash), "%s", known);
     *ret_ok = strcmp(hash, t->hash) == 0;
     return 0;
+}
+
+/* A name that PostgreSQL refuses would hold up all that comes behind it. */
+static bool key_is_usable(const log_key *key)
+{
+    return key->stream[0] != '\0' && strlen(key->account) <= NAME_BYTES &&
+           strlen(key->region) <= NAME_BYTES && strlen(key->group) <= NAME_BYTES &&
+           strlen(key->stream) <= NAME_BYTES;
 }
 
 /* One line of a chunk: [at, text] or [at, null, base64]. Returns its bytes (*ret_owned is to be
@@ -224,7 +238,7 @@ static int store_chunk(intake *in, const chunk *c, bool *ret_waits, ob_error *er
     int r = check_token(in, c->msg, &ok, err);
     if (r < 0)
         return r;
-    if (!ok || key.stream[0] == '\0') {
+    if (!ok || !key_is_usable(&key)) {
         ob_warn("log.chunk_refused", "{s:s}", "instance", ob_json_str(c->msg, "instance", ""));
         return 0;
     }

@@ -202,6 +202,13 @@ static void containers_are_held_to_their_rules(void **state)
                    "group\":\"mine\"}}",
               "containerProperties.logConfiguration.options.awslogs-group is not supported by "
               "OpenBatch yet.");
+    container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-"
+                   "region\":\"eu-west-1\"}}",
+              NULL);
+    container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-"
+                   "region\":\"no region\"}}",
+              "containerProperties.logConfiguration.options.awslogs-region is not supported by "
+              "OpenBatch yet.");
     container(
         SIZE ",\"logConfiguration\":{\"logDriver\":\"splunk\"}",
         "containerProperties.logConfiguration.logDriver splunk is not supported by OpenBatch yet.");
