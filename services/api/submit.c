@@ -125,21 +125,20 @@ static void ring(submitter *s, waiter **batch, size_t n)
 }
 
 /* The outcome of a statement on a lost connection is not known: a repeated insert of the same job
- * ids then meets its own rows. */
+ * ids meets its own rows then, in submit_once or, for a call without an invocation id, in job. */
 static int commit_one_known(submitter *s, waiter *w)
 {
     ob_error err = { 0 };
     int r = commit_batch(s, &w, 1, &err);
-    if (r == -EIO && connect_if_needed(s, &err) == 0) {
+    if (r == -EIO)
+        r = commit_batch(s, &w, 1, &err);
+    if (r == -EEXIST) {
         bool exists = false;
-        r = job_store_exists(s->db, &w->job->id, &exists, &err);
-        if (r == 0 && exists) {
+        ob_error other = { 0 };
+        if (job_store_exists(s->db, &w->job->id, &exists, &other) == 0 && exists) {
             w->result_id = w->job->id;
-            w->result = 0;
-            return 0;
+            w->result = r = 0;
         }
-        if (r == 0)
-            r = commit_batch(s, &w, 1, &err);
     }
     if (r < 0) {
         w->result = r;
