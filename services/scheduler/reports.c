@@ -154,8 +154,9 @@ void reports_again(scheduler *s)
 static void on_execution(scheduler *s, json_t *msg, const char *type)
 {
     if (strcmp(type, "probe") == 0) {
+        /* Of this epoch, and so of this process; one that comes late has come through, too. */
         if (strcmp(ob_json_str(msg, "from", ""), SCHEDULER_NAME) == 0 &&
-            (uint64_t)ob_json_int(msg, "nonce", 0) == s->probe.nonce)
+            ob_json_int(msg, "epoch", 0) == s->epoch)
             s->probe.seen_at_ms = ob_mono_ms();
         json_decref(msg);
         return;
