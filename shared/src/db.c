@@ -145,6 +145,11 @@ PGconn *ob_db_raw(ob_db *db)
     return db->conn;
 }
 
+void ob_db_set_timeout(ob_db *db, int timeout_ms)
+{
+    db->timeout_ms = timeout_ms;
+}
+
 bool ob_db_ok(ob_db *db)
 {
     return !db->broken && PQstatus(db->conn) == CONNECTION_OK;
@@ -177,7 +182,7 @@ static int prepare_from(ob_db *db, size_t from, ob_error *err)
     int r = ob_db_pipe_begin(db, err);
     for (size_t i = from; i < db->n_stmts && r == 0; i++)
         r = db_pipe_prepare(db, &db->stmts[i], err);
-    return r < 0 ? r : ob_db_pipe_sync(db, 0, NULL, 0, err);
+    return r < 0 ? r : ob_db_pipe_sync(db, db->timeout_ms, NULL, 0, err);
 }
 
 int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err)
@@ -270,6 +275,11 @@ exec(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, PGresult **re
     if (r < 0)
         return r;
     set_sqlstate(db, NULL);
+    int64_t deadline_ms = db->timeout_ms ? ob_mono_ms() + db->timeout_ms : 0;
+    /* A long statement does not fit the socket's buffer: sent by db_wait, which looks at the clock.
+     */
+    if (deadline_ms && PQsetnonblocking(db->conn, 1) < 0)
+        return db_fail(db, NULL, "send", err);
     /* Plain SQL without parameters may hold several commands (migrations): the simple protocol. */
     if (is_sql && (!p || p->n == 0)) {
         if (!PQsendQuery(db->conn, stmt))
@@ -282,7 +292,7 @@ exec(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, PGresult **re
 
     ob_cleanup(ob_pq_clearp) PGresult *last = NULL;
     for (;;) {
-        int w = db_wait(db, 0, r < 0 ? NULL : err);
+        int w = db_wait(db, deadline_ms, r < 0 ? NULL : err);
         if (w < 0)
             return r < 0 ? r : w;
         PGresult *res = PQgetResult(db->conn);

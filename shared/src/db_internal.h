@@ -9,6 +9,7 @@ struct ob_db {
     char *application;
     char sqlstate[6]; /* of the last error */
     bool broken;      /* of no further use although libpq may not know it yet */
+    int timeout_ms;   /* of one statement; 0: none */
 
     ob_db_stmt *stmts; /* copies, prepared again by ob_db_reconnect */
     size_t n_stmts;

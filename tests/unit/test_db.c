@@ -346,6 +346,32 @@ static void a_late_answer_is_a_timeout_and_breaks_the_connection(void **state)
     assert_int_equal(add_item(db, 1, "x", &err), 0);
 }
 
+static void a_frozen_server_is_a_timeout_however_long_the_statement(void **state)
+{
+    DB *db = open_db();
+    ob_error err = { 0 };
+    ob_db_set_timeout(db, 300);
+    assert_int_equal(add_item(db, 1, "x", &err), 0);
+    int64_t start = ob_mono_ms();
+    assert_int_equal(ob_db_sql(db, "SELECT pg_sleep(3)", NULL, NULL, &err), -ETIMEDOUT);
+    assert_true(err.retriable);
+    assert_false(ob_db_ok(db));
+    assert_int_equal(ob_db_reconnect(db, &err), 0);
+
+    enum { LONG = 4 * 1024 * 1024 };
+    ob_cleanup(ob_freep) char *text = ob_calloc(LONG + 1, 1);
+    memset(text, 'x', LONG);
+    pid_t backend = (pid_t)PQbackendPID(ob_db_raw(db));
+    assert_int_equal(kill(backend, SIGSTOP), 0);
+    int r = add_item(db, 2, text, &err);
+    assert_int_equal(kill(backend, SIGCONT), 0);
+    assert_int_equal(r, -ETIMEDOUT);
+    assert_true(ob_mono_ms() - start < 10000);
+    ob_db_set_timeout(db, 0);
+    assert_int_equal(ob_db_reconnect(db, &err), 0);
+    assert_int_equal(add_item(db, 3, text, &err), 0);
+}
+
 static void terminate(ob_db *by, ob_db *victim)
 {
     PARAMS p = { 0 };
@@ -453,6 +479,7 @@ int main(void)
         cmocka_unit_test(a_pipeline_given_up_half_way_is_undone),
         cmocka_unit_test(large_pipelines_do_not_deadlock),
         cmocka_unit_test(a_late_answer_is_a_timeout_and_breaks_the_connection),
+        cmocka_unit_test(a_frozen_server_is_a_timeout_however_long_the_statement),
         cmocka_unit_test(a_terminated_session_is_lost_and_statements_come_back),
         cmocka_unit_test(an_idle_session_that_timed_out_is_lost),
         cmocka_unit_test(a_wrong_statement_is_named_at_prepare),

@@ -26,6 +26,9 @@ void ob_db_freep(ob_db **db);
 PGconn *ob_db_raw(ob_db *db);
 bool ob_db_ok(ob_db *db);
 int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err);
+/* From now on each statement, and a reconnect's preparations, wait at most so long for the server (0, as at first: for
+ * ever), then give -ETIMEDOUT, retriable: the outcome is unknown, the connection broken. */
+void ob_db_set_timeout(ob_db *db, int timeout_ms);
 /* Drops a broken connection and makes it anew, statements prepared again. */
 int ob_db_reconnect(ob_db *db, ob_error *err);
 
