@@ -1,6 +1,6 @@
 /* Every SQL statement of the resource operations. Owns the tables compute_environment, job_queue
  * and job_definition (what users want) and adds to inbox; reads the status tables of the scaler and
- * the scheduler, never writes them. Thread: the owner of req->db.
+ * the scheduler, never writes them. Thread: the request's.
  *
  * Invariants: a change is one transaction of the wanted row and its inbox rows; locks are taken
  * queue first, then environments in id order; a row that is deleting and without status is gone,
@@ -111,14 +111,14 @@ int store_tx(api_request *req,
              int (*body)(api_request *, api_reply *, void *),
              void *arg)
 {
-    int r = ob_db_sql(req->db, "BEGIN", NULL, NULL, &rep->err);
+    int r = req_sql(req, "BEGIN", &rep->err);
     if (r < 0)
         return r;
     r = body(req, rep, arg);
     if (r == 0)
-        r = ob_db_sql(req->db, "COMMIT", NULL, NULL, &rep->err);
+        r = req_sql(req, "COMMIT", &rep->err);
     if (r < 0)
-        (void)ob_db_sql(req->db, "ROLLBACK", NULL, NULL, NULL);
+        (void)req_sql(req, "ROLLBACK", NULL);
     return r;
 }
 
@@ -167,7 +167,7 @@ int environment_find(
     SCOPED(p, req);
     ob_param_text(&p, name);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(req->db, lock ? "ce_lock" : "ce_find", &p, &res, err);
+    int r = req_exec(req, lock ? "ce_lock" : "ce_find", &p, &res, err);
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
@@ -192,7 +192,7 @@ static int list(api_request *req,
         ob_param_int(&p, after);
         ob_param_int(&p, limit);
     }
-    return ob_db_exec(req->db, names ? named : page, &p, ret, err);
+    return req_exec(req, names ? named : page, &p, ret, err);
 }
 
 int environment_list(api_request *req,
@@ -217,13 +217,13 @@ static int make_way(api_request *req, const char *stmt, const char *name, ob_err
 {
     SCOPED(p, req);
     ob_param_text(&p, name);
-    return ob_db_exec(req->db, stmt, &p, NULL, err);
+    return req_exec(req, stmt, &p, NULL, err);
 }
 
 static int insert(api_request *req, const char *stmt, const ob_params *p, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(req->db, stmt, p, &res, err);
+    int r = req_exec(req, stmt, p, &res, err);
     if (r == 0 && PQntuples(res) == 0)
         r = ob_fail(err, EEXIST, "Object already exists");
     return r;
@@ -269,7 +269,7 @@ int environment_update(api_request *req, const api_environment *e, ob_error *err
         &p, json_object_get(json_object_get(e->body, "computeResources"), "desiredvCpus"));
     ob_param_text(&p, body);
     param_bool(&p, e->deleting);
-    return ob_db_exec(req->db, "ce_update", &p, NULL, err);
+    return req_exec(req, "ce_update", &p, NULL, err);
 }
 
 int environment_in_use(api_request *req, int64_t id, bool *ret, ob_error *err)
@@ -277,7 +277,7 @@ int environment_in_use(api_request *req, int64_t id, bool *ret, ob_error *err)
     SCOPED(p, req);
     ob_param_int(&p, id);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(req->db, "ce_in_use", &p, &res, err);
+    int r = req_exec(req, "ce_in_use", &p, &res, err);
     if (r == 0)
         *ret = ob_col_bool(res, 0, 0);
     return r;
@@ -320,7 +320,7 @@ int queue_find(api_request *req, const char *name, bool lock, api_wanted_queue *
     SCOPED(p, req);
     ob_param_text(&p, name);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(req->db, lock ? "jq_lock" : "jq_find", &p, &res, err);
+    int r = req_exec(req, lock ? "jq_lock" : "jq_find", &p, &res, err);
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
@@ -364,7 +364,7 @@ int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err)
     ob_param_int64_array(&p, q->ce_ids, q->n_ces);
     ob_param_text(&p, body);
     param_bool(&p, q->deleting);
-    return ob_db_exec(req->db, "jq_update", &p, NULL, err);
+    return req_exec(req, "jq_update", &p, NULL, err);
 }
 
 /* ---- job definitions ------------------------------------------------------------------------- */
@@ -374,13 +374,13 @@ int definition_insert(
 {
     SCOPED(p, req);
     ob_param_text(&p, name);
-    int r = ob_db_exec(req->db, "def_serial", &p, NULL, err);
+    int r = req_exec(req, "def_serial", &p, NULL, err);
     if (r < 0)
         return r;
     ob_param_text(&p, body);
     ob_param_int(&p, ob_wall_ms());
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    r = ob_db_exec(req->db, "def_insert", &p, &res, err);
+    r = req_exec(req, "def_insert", &p, &res, err);
     if (r == 0)
         *ret_revision = (int)ob_col_int(res, 0, 0, 0);
     return r;
@@ -399,7 +399,7 @@ int definition_find(api_request *req,
         ob_param_int(&p, revision);
     else
         param_bool(&p, active_only);
-    return ob_db_exec(req->db, revision ? "def_exact" : "def_latest", &p, ret, err);
+    return req_exec(req, revision ? "def_exact" : "def_latest", &p, ret, err);
 }
 
 int definition_list(api_request *req,
@@ -415,7 +415,7 @@ int definition_list(api_request *req,
     ob_param_int(&p, active);
     ob_param_int(&p, before);
     ob_param_int(&p, limit);
-    return ob_db_exec(req->db, "def_page", &p, ret, err);
+    return req_exec(req, "def_page", &p, ret, err);
 }
 
 int definition_deactivate(api_request *req, const char *name, int revision, ob_error *err)
@@ -424,7 +424,7 @@ int definition_deactivate(api_request *req, const char *name, int revision, ob_e
     ob_param_text(&p, name);
     ob_param_int(&p, revision);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(req->db, "def_off", &p, &res, err);
+    int r = req_exec(req, "def_off", &p, &res, err);
     if (r == 0 && PQntuples(res) == 0)
         r = ob_fail(err, ENOENT, "no job definition %s:%d", name, revision);
     return r;

@@ -1,7 +1,8 @@
 /* Serves HTTP with civetweb: one worker thread a connection, a fixed number of them, each with a
- * database connection and a signature context of its own. Owns the order of checks (signature,
- * operation, body, handler) and the shape of answers; knows no operation. Never logs bodies or
- * credentials. Nothing is shared between workers but http_server's atomics.
+ * signature context of its own; database connections are lent by the pool. Owns the order of checks
+ * (signature, operation, body, handler) and the shape of answers; knows no operation. Never logs
+ * bodies or credentials. Shared between workers: http_server's atomics, and its health connection
+ * under a lock that nobody waits for.
  *
  * Invariant: every answer but /healthz's is behind a checked signature; every answer carries
  * x-amzn-RequestId. */
@@ -9,7 +10,7 @@
 
 #include <civetweb.h>
 #include <limits.h>
-#include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -25,9 +26,7 @@
 
 #define BODY_MAX (256 * 1024)
 #define HANDLER_TRIES 3
-#define DB_RETRY_MS                                                                                \
-    250 /* after a failed connect, how long all workers answer 503 without trying                  \
-         */
+#define HEALTH_MS 1000 /* how long /healthz waits for PostgreSQL */
 #define CONN_TURN_MS                                                                               \
     500 /* when every thread has a connection: how long one may keep its thread                    \
          */
@@ -35,14 +34,13 @@
 struct http_server {
     api_ctx *ctx;
     struct mg_context *mg;
-    char *conninfo;
-    atomic_int connections;         /* that have a thread */
-    _Atomic int64_t db_retry_at_ms; /* no connect before */
+    atomic_int connections; /* that have a thread */
+    pthread_mutex_t health_lock;
+    ob_db *health_db; /* not of the pool, which may be empty */
 };
 
 typedef struct worker {
     http_server *server;
-    ob_db *db;
     sigv4_ctx *sigv4;
     char *body; /* BODY_MAX + 1 */
 } worker;
@@ -76,50 +74,6 @@ static const char *status_text(int status)
         if (texts[i].status == status)
             return texts[i].text;
     return "Error";
-}
-
-/* ---- the database of a worker ---------------------------------------------------------------- */
-
-/* A server that went away while we were idle has said so and closed its end: seen here rather than
- * by the request. Its last words come first, then the end. */
-static bool still_there(ob_db *db)
-{
-    struct pollfd fd = { .fd = PQsocket(ob_db_raw(db)), .events = POLLIN };
-    for (int i = 0; i < 8 && ob_db_ok(db) && fd.fd >= 0 && poll(&fd, 1, 0) > 0; i++)
-        if (!PQconsumeInput(ob_db_raw(db)))
-            return false;
-    return ob_db_ok(db);
-}
-
-static int worker_connect(worker *w, ob_error *err)
-{
-    int r;
-    if (w->db)
-        return ob_db_reconnect(w->db, err);
-    r = ob_db_connect(w->server->conninfo, "openbatch-api", &w->db, err);
-    for (size_t i = 0; r == 0 && api_stmt_tables[i]; i++)
-        r = ob_db_prepare(w->db, api_stmt_tables[i], err);
-    if (r < 0) {
-        ob_db_free(w->db);
-        w->db = NULL;
-    }
-    return r;
-}
-
-/* Makes w->db usable, or fails at once while PostgreSQL is known to be away. */
-static int worker_db(worker *w, ob_error *err)
-{
-    if (w->db && still_there(w->db))
-        return 0;
-    if (ob_mono_ms() < atomic_load(&w->server->db_retry_at_ms))
-        return ob_fail_retry(err, ENOTCONN,
-                             "PostgreSQL is away"); /* said once by the one that tried */
-    int r = worker_connect(w, err);
-    if (r < 0) {
-        atomic_store(&w->server->db_retry_at_ms, ob_mono_ms() + DB_RETRY_MS);
-        ob_warn("db.away", "{s:s}", "error", err->text);
-    }
-    return r;
 }
 
 /* ---- answers --------------------------------------------------------------------------------- */
@@ -206,15 +160,29 @@ static int answer(exchange *x, api_reply *rep)
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
+/* Does PostgreSQL answer? While another thread asks, what is known stands. */
+static void check_database(http_server *server)
+{
+    if (pthread_mutex_trylock(&server->health_lock) != 0)
+        return;
+    ob_error err = { 0 };
+    int r = 0;
+    if (!server->health_db || !db_usable(server->health_db)) {
+        ob_db_free(server->health_db);
+        server->health_db = NULL;
+        r = db_open(server->ctx->config->pg, "openbatch-api health", NULL, HEALTH_MS,
+                    &server->health_db, &err);
+    }
+    if (r == 0)
+        r = ob_db_sql(server->health_db, "SELECT 1", NULL, NULL, &err);
+    ob_health_set("postgresql", true, r == 0, r == 0 ? "answers" : err.text);
+    (void)pthread_mutex_unlock(&server->health_lock);
+}
+
 static int healthz(exchange *x)
 {
-    ob_error err = { 0 };
-    if (atomic_load(&x->w->server->ctx->ready)) { /* before, main.c tells how far it is */
-        int r = worker_db(x->w, &err);
-        if (r == 0)
-            r = ob_db_sql(x->w->db, "SELECT 1", NULL, NULL, &err);
-        ob_health_set("postgresql", true, r == 0, r == 0 ? "answers" : err.text);
-    }
+    if (atomic_load(&x->w->server->ctx->ready)) /* before, main.c tells how far it is */
+        check_database(x->w->server);
     json_auto_t *health = ob_health_object();
     ob_cleanup(ob_freep) char *text = json_dumps(health, JSON_COMPACT);
     int status = json_is_true(json_object_get(health, "ok")) ? 200 : 503;
@@ -261,6 +229,20 @@ static int refused(api_reply *rep, const sigv4_refusal *refusal)
     return api_error(rep, 403, refusal->code, "%s", refusal->message);
 }
 
+static int find_key(const exchange *x, const char *key_id, api_key *ret, ob_error *err)
+{
+    api_ctx *ctx = x->w->server->ctx;
+    if (keys_recall(ctx->keys, key_id, ret))
+        return 0;
+    ob_db *db = NULL;
+    int r = db_pool_take(ctx->pool, &db, err);
+    if (r < 0)
+        return r;
+    r = keys_find(ctx->keys, db, key_id, ret, err);
+    db_pool_give(ctx->pool, db);
+    return r;
+}
+
 /* Who is it? Fills 'auth' and 'key'. */
 static int authenticate(exchange *x, sigv4_auth *auth, api_key *key, api_reply *rep)
 {
@@ -280,10 +262,7 @@ static int authenticate(exchange *x, sigv4_auth *auth, api_key *key, api_reply *
     sigv4_refusal refusal = { 0 };
     if (sigv4_read(&signed_request, auth, &refusal) < 0)
         return refused(rep, &refusal);
-    int r = worker_db(x->w, &rep->err);
-    if (r < 0)
-        return r;
-    r = keys_find(x->w->server->ctx->keys, x->w->db, auth->key_id, key, &rep->err);
+    int r = find_key(x, auth->key_id, key, &rep->err);
     if (r == -ENOENT)
         return api_error(rep, 403, "UnrecognizedClientException",
                          "The security token included in the request is invalid.");
@@ -365,9 +344,10 @@ static int serve(exchange *x, api_reply *rep, const char **ret_operation)
         .body_text = x->w->body,
         .body_len = x->body_len,
         .ctx = ctx,
-        .db = x->w->db,
     };
-    return call(op, &req, rep);
+    r = call(op, &req, rep);
+    req_db_release(&req);
+    return r;
 }
 
 static int on_request(struct mg_connection *conn)
@@ -416,7 +396,6 @@ static void on_thread_end(const struct mg_context *mg, int type, void *thread)
     worker *w = thread;
     if (!w)
         return;
-    ob_db_free(w->db);
     sigv4_free(w->sigv4);
     free(w->body);
     free(w);
@@ -453,10 +432,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
 {
     http_server *server = ob_calloc(1, sizeof *server);
     server->ctx = ctx;
-    /* Away means 503 within 2 s; what the administrator set stands. */
-    server->conninfo = strstr(ctx->config->pg, "connect_timeout")
-                           ? ob_strdup(ctx->config->pg)
-                           : ob_strf("%s connect_timeout=2", ctx->config->pg);
+    (void)pthread_mutex_init(&server->health_lock, NULL);
     ob_cleanup(ob_freep) char *ports =
         ob_strf("%s:%lld", ctx->config->listen, (long long)ctx->config->port);
     ob_cleanup(ob_freep) char *n_threads = ob_strf("%lld", (long long)ctx->config->threads);
@@ -507,6 +483,7 @@ void http_stop(http_server *server)
     if (server->mg)
         mg_stop(server->mg);
     (void)mg_exit_library();
-    free(server->conninfo);
+    ob_db_free(server->health_db);
+    (void)pthread_mutex_destroy(&server->health_lock);
     free(server);
 }

@@ -9,21 +9,30 @@
 
 /* One statement, so that a job, its inbox row and its submit_once row are one commit. Rows of the
  * same call meet in submit_once, sorted by key so that two processes lock in the same order; only
- * those it returned are inserted. The queue is locked so that its deletion cannot slip between. */
+ * those it returned are inserted. The queue is locked so that its deletion cannot slip between.
+ * Queue and definition may come from the api's memory (known.c): what has changed since is left
+ * out. */
 #define SQL_SUBMIT                                                                                 \
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[],"        \
     " $5::int[], $6::int[], $7::int[], $8::int[], $9::bigint[], $10::text[], $11::text[],"         \
-    " $12::text[], $13::bytea[]) AS i(id, queue_id, definition, name, array_size, mcpu, mem_mib,"  \
-    " gpus, created_at_ms, detail, key_id, invocation_id, body_hash)),"                            \
+    " $12::text[], $13::bytea[], $14::bigint[], $15::smallint[]) AS i(id, queue_id,"               \
+    " definition, name, array_size, mcpu, mem_mib, gpus, created_at_ms, detail, key_id,"           \
+    " invocation_id, body_hash, definition_id, latest)),"                                          \
     " q AS (SELECT id FROM job_queue WHERE id = ANY ($2::bigint[]) AND enabled AND NOT deleting"   \
     " ORDER BY id FOR SHARE),"                                                                     \
+    " d AS MATERIALIZED (SELECT d.id, EXISTS (SELECT FROM job_definition n"                        \
+    " WHERE n.account = d.account AND n.region = d.region AND n.name = d.name"                     \
+    " AND n.revision > d.revision AND n.active) AS outdated"                                       \
+    " FROM job_definition d WHERE d.id = ANY ($14::bigint[]) AND d.active),"                       \
+    " ok AS (SELECT i.* FROM input i JOIN q ON q.id = i.queue_id JOIN d ON d.id = i.definition_id" \
+    " WHERE i.latest = 0 OR NOT d.outdated),"                                                      \
     " once AS (INSERT INTO submit_once (key_id, invocation_id, body_hash, job_id, created_at_ms)"  \
-    " SELECT i.key_id, i.invocation_id, i.body_hash, i.id, i.created_at_ms FROM input i"           \
-    " JOIN q ON q.id = i.queue_id WHERE i.invocation_id IS NOT NULL"                               \
+    " SELECT i.key_id, i.invocation_id, i.body_hash, i.id, i.created_at_ms FROM ok i"              \
+    " WHERE i.invocation_id IS NOT NULL"                                                           \
     " ORDER BY i.key_id, i.invocation_id ON CONFLICT DO NOTHING RETURNING job_id),"                \
     " made AS (INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib, gpus,"  \
     " created_at_ms, detail) SELECT i.id, i.queue_id, i.definition, i.name, i.array_size, i.mcpu," \
-    " i.mem_mib, i.gpus, i.created_at_ms, i.detail FROM input i JOIN q ON q.id = i.queue_id"       \
+    " i.mem_mib, i.gpus, i.created_at_ms, i.detail FROM ok i"                                      \
     " WHERE i.invocation_id IS NULL OR i.id IN (SELECT job_id FROM once) RETURNING id),"           \
     " boxed AS (INSERT INTO inbox (consumer, kind, job_id) SELECT 1, 1, id FROM made ORDER BY id)" \
     " SELECT id FROM made"
@@ -135,7 +144,8 @@ const ob_db_stmt job_store_stmts[] = {
 /* Columns of a batch, as unnest takes them. */
 typedef struct batch_columns {
     ob_uuid *ids;
-    int64_t *queues, *created;
+    int64_t *queues, *created, *definition_ids;
+    int16_t *latest;
     int32_t *sizes, *mcpu, *mem, *gpus;
     const char **definitions, **names, **details, **keys, **invocations;
     const void **hashes;
@@ -147,6 +157,8 @@ static void columns_done(batch_columns *c)
     free(c->ids);
     free(c->queues);
     free(c->created);
+    free(c->definition_ids);
+    free(c->latest);
     free(c->sizes);
     free(c->mcpu);
     free(c->mem);
@@ -165,6 +177,8 @@ static void columns_fill(batch_columns *c, const submission *const *jobs, size_t
     c->ids = ob_calloc(n, sizeof(*c->ids));
     c->queues = ob_calloc(n, sizeof(*c->queues));
     c->created = ob_calloc(n, sizeof(*c->created));
+    c->definition_ids = ob_calloc(n, sizeof(*c->definition_ids));
+    c->latest = ob_calloc(n, sizeof(*c->latest));
     c->sizes = ob_calloc(n, sizeof(*c->sizes));
     c->mcpu = ob_calloc(n, sizeof(*c->mcpu));
     c->mem = ob_calloc(n, sizeof(*c->mem));
@@ -181,6 +195,8 @@ static void columns_fill(batch_columns *c, const submission *const *jobs, size_t
         c->ids[i] = j->id;
         c->queues[i] = j->queue_id;
         c->created[i] = j->created_at_ms;
+        c->definition_ids[i] = j->definition_id;
+        c->latest[i] = j->latest;
         c->sizes[i] = j->array_size;
         c->mcpu[i] = j->need.mcpu;
         c->mem[i] = j->need.mem_mib;
@@ -215,16 +231,24 @@ int job_store_submit(
     ob_param_text_array(&p, c.keys, n);
     ob_param_text_array(&p, c.invocations, n);
     ob_param_bytes_array(&p, c.hashes, c.hash_lens, n);
+    ob_param_int64_array(&p, c.definition_ids, n);
+    ob_param_int16_array(&p, c.latest, n);
     int r = ob_db_exec(db, "submit", &p, &res, err);
     if (r < 0)
         return r;
+    size_t at = 0; /* rows mostly come in the order of the jobs */
     for (int row = 0; row < PQntuples(res); row++) {
         ob_uuid id;
         if (!ob_col_uuid(res, row, 0, &id))
             return ob_fail(err, EPROTO, "submit returned no id");
-        for (size_t i = 0; i < n; i++)
-            if (ob_uuid_cmp(&jobs[i]->id, &id) == 0)
-                inserted[i] = true;
+        for (size_t i = 0; i < n; i++, at++) {
+            if (at == n)
+                at = 0;
+            if (ob_uuid_cmp(&jobs[at]->id, &id) != 0)
+                continue;
+            inserted[at++] = true;
+            break;
+        }
     }
     return 0;
 }

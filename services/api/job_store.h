@@ -9,7 +9,8 @@ extern const ob_db_stmt job_store_submit_stmts[];
 extern const ob_db_stmt job_store_stmts[];
 
 /* Inserts 'n' submissions with their inbox rows in one statement. inserted[i]: whether it was; not
- * so when its queue takes no jobs or its invocation id is known. */
+ * so when its queue takes no jobs, its definition is not active or, if so wanted, not the latest,
+ * or its invocation id is known. */
 int job_store_submit(
     ob_db *db, const submission *const *jobs, size_t n, bool *inserted, ob_error *err);
 /* The job an invocation id made within the window. Errors: -ENOENT. */

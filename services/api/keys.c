@@ -188,7 +188,7 @@ static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_
     return keys_open(keys, key_id, ret->account, sealed, len, ret->secret, sizeof ret->secret, err);
 }
 
-static bool remembered(api_keys *keys, const char *key_id, api_key *ret)
+bool keys_recall(api_keys *keys, const char *key_id, api_key *ret)
 {
     kept *k = NULL;
     (void)pthread_mutex_lock(&keys->lock);
@@ -232,7 +232,7 @@ static void forget(api_keys *keys, const char *key_id)
 
 int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err)
 {
-    if (remembered(keys, key_id, ret))
+    if (keys_recall(keys, key_id, ret))
         return 0;
     int r = load(keys, db, key_id, ret, err);
     if (r == 0)

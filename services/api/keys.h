@@ -33,6 +33,9 @@ int keys_import(api_keys *keys,
  * seconds old. */
 int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err);
 
+/* What keys_find would answer without a database call; false: it would make one. Any thread. */
+bool keys_recall(api_keys *keys, const char *key_id, api_key *ret);
+
 /* The parts, for tests. A sealed secret is nonce (12), ciphertext, tag (16), bound to the key id
  * and the account. */
 int keys_seal(const api_keys *keys,

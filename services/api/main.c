@@ -8,6 +8,7 @@
 #include "http.h"
 #include "jobs.h"
 #include "keys.h"
+#include "known.h"
 #include "logs.h"
 #include "migrate.h"
 #include "ob/log.h"
@@ -18,8 +19,10 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_LISTEN", OB_CONFIG_STRING, AT(listen), "127.0.0.1",
       "address that the api listens on" },
     { "OPENBATCH_PORT", OB_CONFIG_INT, AT(port), "8080", "port of the api", 1, 65535 },
-    { "OPENBATCH_API_THREADS", OB_CONFIG_INT, AT(threads), "32",
-      "threads of the api, each with a database connection", 2, 1024 },
+    { "OPENBATCH_API_THREADS", OB_CONFIG_INT, AT(threads), "256",
+      "threads of the api: how many connections of clients are served at the same time", 2, 1024 },
+    { "OPENBATCH_API_DB_CONNECTIONS", OB_CONFIG_INT, AT(db_connections), "16",
+      "database connections that the api's threads share", 1, 256 },
     { "OPENBATCH_PG", OB_CONFIG_STRING, AT(pg), OB_CONFIG_PG_DEFAULT,
       "libpq connection string of the database" },
     { "OPENBATCH_MASTER_KEY_FILE", OB_CONFIG_PATH, AT(master_key_file),
@@ -103,6 +106,8 @@ static int run(const api_config *config, ob_error *err)
         ctx.bus = bell_bus(b);
     }
     ob_health_set("postgresql", true, false, "not reached yet");
+    ctx.pool = db_pool_new(config->pg, api_stmt_tables, (size_t)config->db_connections);
+    ctx.known = known_new();
     if (r == 0)
         r = http_start(&ctx, &http, err);
     if (r == 0)
@@ -112,6 +117,8 @@ static int run(const api_config *config, ob_error *err)
     logs_stop(&ctx);
     jobs_stop(&ctx);
     bell_stop(b);
+    known_free(ctx.known);
+    db_pool_free(ctx.pool);
     keys_free(ctx.keys);
     return r;
 }

@@ -23,9 +23,12 @@ int op_describe_jobs(api_request *req, api_reply *rep)
             n++;
     }
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-    int r = job_store_describe(req->db, refs, n, &rows, &rep->err);
+    int r = req_db(req, &rep->err);
+    if (r == 0)
+        r = job_store_describe(req->db, refs, n, &rows, &rep->err);
     if (r < 0)
         return r;
+    req_db_release(req); /* what follows is long text */
     FILE *out = open_memstream(&rep->raw, &rep->raw_len);
     if (out == NULL)
         return ob_fail(&rep->err, ENOMEM, "out of memory");

@@ -152,6 +152,9 @@ int op_get_log_events(api_request *req, api_reply *rep)
 
     int64_t stream_id = 0;
     bool group_exists = false;
+    r = req_db(req, &rep->err);
+    if (r < 0)
+        return r;
     r = log_store_find(req->db, &key, &stream_id, &group_exists, &rep->err);
     if (r == -ENOENT)
         return api_error(
@@ -163,6 +166,7 @@ int op_get_log_events(api_request *req, api_reply *rep)
     r = log_store_read(
         req->db, stream_id, w.from, w.to, ob_json_int(req->body, "startTime", INT64_MIN),
         ob_json_int(req->body, "endTime", INT64_MAX), w.last, (int)limit, &rows, &rep->err);
+    req_db_release(req); /* what follows is long text */
     if (r < 0)
         return r;
     return build_page(rows, &w, rep);

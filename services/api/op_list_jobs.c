@@ -99,8 +99,12 @@ int op_list_jobs(api_request *req, api_reply *rep)
     int r = page_read(req, LIST_PAGE_MAX, &limit, &position, rep);
     if (r < 0)
         return r;
+    r = req_db(req, &rep->err);
+    if (r < 0)
+        return r;
     r = by_queue ? list_queue(req, (ob_job_state)state, position, limit, &rows, rep)
                  : list_children(req, (ob_job_state)state, position, limit, &rows, rep);
+    req_db_release(req);
     if (r < 0)
         return r;
     return build_page(req, rows, limit, by_array, rep);

@@ -15,7 +15,9 @@ static int stop_job(api_request *req, bool terminate, api_reply *rep)
     if (!ob_job_ref_parse(json_string_value(json_object_get(req->body, "jobId")), &job))
         return 0;
     job_detail_scope(scope, req->region, req->account);
-    int r = job_store_stop(req->db, &job, scope, terminate,
+    int r = req_db(req, &rep->err);
+    if (r == 0)
+        r = job_store_stop(req->db, &job, scope, terminate,
                            json_string_value(json_object_get(req->body, "reason")), &written,
                            &rep->err);
     if (r < 0)

@@ -4,6 +4,7 @@
 
 #include "job_detail.h"
 #include "jobs.h"
+#include "known.h"
 #include "ob/clock.h"
 #include "ops.h"
 #include "resolve.h"
@@ -29,10 +30,11 @@ static int check_environment(const json_t *body, api_reply *rep)
     return 0;
 }
 
-static int usable_queue(api_request *req, api_queue *queue, api_reply *rep)
+static int usable_queue(api_request *req, const char *text, api_queue *queue, api_reply *rep)
 {
-    int r =
-        resolve_queue(req, json_string_value(json_object_get(req->body, "jobQueue")), queue, rep);
+    if (known_queue(req->ctx->known, req, text, queue))
+        return 0;
+    int r = resolve_queue(req, text, queue, rep);
     if (r < 0)
         return r;
     if (queue->deleting)
@@ -40,15 +42,36 @@ static int usable_queue(api_request *req, api_queue *queue, api_reply *rep)
     if (!queue->enabled)
         return api_client_error(rep, "JobQueue %s is disabled and cannot accept jobs.",
                                 queue->name);
+    known_queue_put(req->ctx->known, req, text, queue);
     return 0;
+}
+
+static int
+usable_definition(api_request *req, const char *text, api_definition *definition, api_reply *rep)
+{
+    if (known_definition(req->ctx->known, req, text, definition))
+        return 0;
+    int r = resolve_active_definition(req, text, definition, rep);
+    if (r == 0)
+        known_definition_put(req->ctx->known, req, text, definition);
+    return r;
+}
+
+/* The commit found the queue or the definition changed: the handler is called again, and asks the
+ * database. */
+static int resolve_again(api_request *req, api_reply *rep)
+{
+    known_forget(req->ctx->known, req, json_string_value(json_object_get(req->body, "jobQueue")),
+                 json_string_value(json_object_get(req->body, "jobDefinition")));
+    return ob_fail_retry(&rep->err, EAGAIN, "the job queue or the job definition keeps changing");
 }
 
 static int persist(api_request *req, const submission *job, ob_uuid *ret_id, api_reply *rep)
 {
+    req_db_release(req); /* the commit waits for others */
     int r = submit_wait(jobs_submitter(), job, ret_id, &rep->err);
     if (r == -ENOENT)
-        return api_client_error(rep, "JobQueue %s not found.",
-                                json_string_value(json_object_get(req->body, "jobQueue")));
+        return resolve_again(req, rep);
     if (r == -EEXIST)
         return api_client_error(rep, "%s", rep->err.text);
     return r;
@@ -64,15 +87,16 @@ int op_submit_job(api_request *req, api_reply *rep)
                                      "Job size must be less than 30 KiB, got %zu KiB",
                                      (req->body_len + 1023) / 1024);
     api_queue queue;
-    int r = usable_queue(req, &queue, rep);
+    int r =
+        usable_queue(req, json_string_value(json_object_get(req->body, "jobQueue")), &queue, rep);
     if (r < 0)
         return r;
     r = check_environment(req->body, rep);
     if (r < 0)
         return r;
     ob_cleanup(api_definition_done) api_definition definition = { 0 };
-    r = resolve_active_definition(
-        req, json_string_value(json_object_get(req->body, "jobDefinition")), &definition, rep);
+    r = usable_definition(req, json_string_value(json_object_get(req->body, "jobDefinition")),
+                          &definition, rep);
     if (r < 0)
         return r;
 
@@ -81,6 +105,8 @@ int op_submit_job(api_request *req, api_reply *rep)
     submission job = {
         .id = ob_uuid_new(),
         .queue_id = queue.id,
+        .definition_id = definition.id,
+        .latest = definition.latest,
         .definition = definition.name,
         .name = name,
         .array_size = (int32_t)json_integer_value(json_object_get(array, "size")),

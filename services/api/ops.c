@@ -397,3 +397,26 @@ const api_operation *api_operation_find(api_protocol protocol, const char *key)
 
 const ob_db_stmt *const api_stmt_tables[] = { keys_stmts, api_store_stmts, job_store_stmts,
                                               log_store_stmts, NULL };
+
+int req_db(api_request *req, ob_error *err)
+{
+    return req->db ? 0 : db_pool_take(req->ctx->pool, &req->db, err);
+}
+
+void req_db_release(api_request *req)
+{
+    db_pool_give(req->ctx->pool, req->db);
+    req->db = NULL;
+}
+
+int req_exec(api_request *req, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
+{
+    int r = req_db(req, err);
+    return r < 0 ? r : ob_db_exec(req->db, stmt, p, ret, err);
+}
+
+int req_sql(api_request *req, const char *sql, ob_error *err)
+{
+    int r = req_db(req, err);
+    return r < 0 ? r : ob_db_sql(req->db, sql, NULL, NULL, err);
+}

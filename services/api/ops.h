@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 
 #include "api_error.h"
+#include "db_pool.h"
 #include "fields.h"
 #include "ob/bus.h"
 #include "ob/config.h"
@@ -17,12 +18,14 @@ typedef struct api_config {
     char *listen;
     int64_t port;
     int64_t threads;
+    int64_t db_connections;
     char *pg;
     char *master_key_file;
     char *root_key_file;
 } api_config;
 
 typedef struct api_keys api_keys;
+struct known;
 
 /* Process-wide; made by main.c, read by all threads. */
 typedef struct api_ctx {
@@ -30,6 +33,8 @@ typedef struct api_ctx {
     ob_bus *bus; /* producer of doorbells; main.c's bell thread polls it. Consumers make their own
                     ob_bus */
     api_keys *keys;        /* access keys, decrypted on demand; has its own lock */
+    db_pool *pool;         /* the connections of requests; has its own lock */
+    struct known *known;   /* what submissions lately named; has its own lock */
     uint8_t token_key[32]; /* authenticates paging tokens; derived from the master key */
     atomic_bool ready;     /* the schema is there; until then every operation is answered 503 */
 } api_ctx;
@@ -48,12 +53,22 @@ typedef struct api_request {
     const char *body_text; /* as sent (not NUL-terminated at body_len; it is followed by one NUL) */
     size_t body_len;
     api_ctx *ctx;
-    ob_db *db; /* this worker's connection, statements of api_stmt_tables prepared */
+    ob_db *db; /* NULL until req_db */
 } api_request;
+
+/* Threads are many, connections few: a request takes one when it first needs it, and has it in
+ * req->db, with the statements of api_stmt_tables prepared, until req_db_release, at the latest the
+ * answer. A handler that waits for anything but the database gives it back before. Errors: as
+ * db_pool_take. */
+int req_db(api_request *req, ob_error *err);
+void req_db_release(api_request *req);
+/* ob_db_exec and ob_db_sql with the request's connection, taken when it has none. */
+int req_exec(api_request *req, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
+int req_sql(api_request *req, const char *sql, ob_error *err);
 
 /* Returns 0 with rep->body or rep->raw filled (both absent: {} is answered), or a negative errno:
  * then the reply is rep->code (see api_error.h) or, with no code, what rep->err says: retriable =
- * 503, else 500 ServerException. So `r = ob_db_exec(req->db, ..., &rep->err); if (r < 0) return r;`
+ * 503, else 500 ServerException. So `r = req_exec(req, ..., &rep->err); if (r < 0) return r;`
  * is all a handler does about a broken database. -EAGAIN without a code (a transaction that
  * PostgreSQL gave up for another) calls the handler again, three times in all: a handler has no
  * effect outside its transaction before the commit. Thread: an HTTP worker. */
@@ -78,7 +93,7 @@ extern const api_operation api_operations[]; /* ends with key == NULL */
 /* NULL: no such operation. */
 const api_operation *api_operation_find(api_protocol protocol, const char *key);
 
-/* Statements prepared on each worker's connection; ends with NULL. */
+/* Statements prepared on each connection of the pool; ends with NULL. */
 extern const ob_db_stmt *const api_stmt_tables[];
 
 /* Rings a doorbell: never waits, never fails (the inbox is swept anyway). Any thread. */

@@ -1,6 +1,6 @@
 /* Finds the queue or definition that a request names, by name or ARN, in the caller's account and
  * region. Owns the texts that clients compare ("JobQueue x not found."). Reads only. Thread: the
- * owner of req->db. */
+ * request's. */
 #include "resolve.h"
 
 #include <string.h>
@@ -73,8 +73,10 @@ int resolve_definition(api_request *req, const char *text, api_definition *ret, 
     ret->id = ob_col_int(res, 0, DEF_COL_ID, 0);
     ret->revision = (int)ob_col_int(res, 0, DEF_COL_REVISION, 0);
     ret->active = ob_col_bool(res, 0, DEF_COL_ACTIVE);
+    ret->latest = revision == 0;
     memcpy(ret->name, name, sizeof ret->name);
     arn_job_definition(ret->arn, req->region, req->account, name, ret->revision);
+    ret->body_len = (size_t)PQgetlength(res, 0, DEF_COL_BODY);
     ret->body = json_loads(ob_col(res, 0, DEF_COL_BODY), 0, NULL);
     return ret->body ? 0 : ob_fail(&rep->err, EIO, "the stored body of %s is damaged", ret->arn);
 }

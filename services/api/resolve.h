@@ -26,11 +26,13 @@ typedef struct api_definition {
     int revision;
     char arn[API_ARN_MAX];
     bool active;
-    json_t *body; /* the JobDefinition object of Describe without jobDefinitionName,
-                     jobDefinitionArn, revision, status:
-                     {"type":"container","parameters":{},"containerProperties":{...},"tags":{},...},
-                     normalised: the empty collections are there; vcpus/memory in the form in which
-                     they were sent. Owned */
+    bool latest;     /* found without a revision: the latest active one */
+    size_t body_len; /* of the stored text */
+    json_t *body;    /* the JobDefinition object of Describe without jobDefinitionName,
+                        jobDefinitionArn, revision, status:
+                        {"type":"container","parameters":{},"containerProperties":{...},"tags":{},...},
+                        normalised: the empty collections are there; vcpus/memory in the form in which
+                        they were sent. Owned */
 } api_definition;
 void api_definition_done(api_definition *definition);
 

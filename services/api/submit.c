@@ -13,6 +13,7 @@
 
 #include <utlist.h>
 
+#include "db_pool.h"
 #include "job_store.h"
 #include "ob/clock.h"
 #include "ob/db.h"
@@ -21,9 +22,10 @@
 #include "ob/topics.h"
 
 #define BATCH_MAX 256
+#define STATEMENT_MS 10000
 #define ONCE_WINDOW_MS (10 * 60 * 1000)
 #define ONCE_SWEEP_MS (60 * 1000)
-#define RING_IDS_MAX 1000
+#define RING_EVERY_MS 10
 
 typedef struct waiter {
     const submission *job;
@@ -45,29 +47,28 @@ struct submitter {
     ob_bus *bus;
     ob_db *db;
     int64_t swept_at_ms;
+    int64_t rung_at_ms;
+    bool unrung; /* committed since then; the submitting thread's own */
 };
 
 static int connect_if_needed(submitter *s, ob_error *err)
 {
+    static const ob_db_stmt *const tables[] = { job_store_submit_stmts, NULL };
     if (s->db != NULL && ob_db_ok(s->db))
         return 0;
-    if (s->db != NULL)
-        return ob_db_reconnect(s->db, err);
-    ob_db *db = NULL;
-    int r = ob_db_connect(s->conninfo, "openbatch-api submit", &db, err);
-    if (r < 0)
-        return r;
-    r = ob_db_prepare(db, job_store_submit_stmts, err);
-    if (r < 0) {
-        ob_db_free(db);
-        return r;
-    }
-    s->db = db;
-    return 0;
+    ob_db_free(s->db);
+    s->db = NULL;
+    int r = db_open(s->conninfo, "openbatch-api submit", tables, STATEMENT_MS, &s->db, err);
+    /* All statements here find rows by a unique key. So told, one plan stays good however the
+     * tables grow, and planning is a third of a small batch. */
+    if (r == 0)
+        r = ob_db_sql(s->db, "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off",
+                      NULL, NULL, err);
+    return r;
 }
 
 /* The answer of a submission that the insert left out: an earlier try of the same call, or its
- * queue takes no jobs any more. */
+ * queue takes no jobs any more, or its definition is not active or not the latest any more. */
 static int settle_left_out(submitter *s, waiter *w)
 {
     if (w->job->invocation_id != NULL) {
@@ -82,7 +83,7 @@ static int settle_left_out(submitter *s, waiter *w)
         if (r != -ENOENT)
             return r;
     }
-    return ob_fail(&w->error, ENOENT, "the job queue takes no jobs");
+    return ob_fail(&w->error, ENOENT, "the job queue or the job definition has changed");
 }
 
 /* Commits 'n' submissions at once. Returns 0 when the outcome of each is in its waiter. */
@@ -105,21 +106,18 @@ static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
     return 0;
 }
 
-static void ring(submitter *s, waiter **batch, size_t n)
+/* In a flood one doorbell stands for many commits: more than a broker keeps up with would only make
+ * both sides busy. */
+static void ring_if_due(submitter *s)
 {
-    json_t *ids = json_array();
-    for (size_t i = 0; i < n && json_array_size(ids) < RING_IDS_MAX; i++) {
-        if (batch[i]->result != 0)
-            continue;
-        char text[OB_UUID_TEXT];
-        ob_uuid_format(&batch[i]->result_id, text);
-        json_array_append_new(ids, json_string(text));
-    }
-    json_t *msg = ob_message_new("submitted", 0);
-    json_object_set_new(msg, "jobs", ids);
+    int64_t now_ms = ob_mono_ms();
+    if (!s->unrung || now_ms - s->rung_at_ms < RING_EVERY_MS)
+        return;
+    s->unrung = false;
+    s->rung_at_ms = now_ms;
+    json_auto_t *msg = ob_message_new("submitted", 0);
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
-    json_decref(msg);
     /* A lost doorbell is made good by the scheduler's sweep of the inbox. */
     (void)ob_bus_send(s->bus, OB_TOPIC_SUBMISSIONS, 0, NULL, 0, text, len, NULL, NULL);
 }
@@ -132,7 +130,8 @@ static int commit_one_known(submitter *s, waiter *w)
     int r = commit_batch(s, &w, 1, &err);
     if (r == -EIO)
         r = commit_batch(s, &w, 1, &err);
-    if (r == -EEXIST) {
+    bool left_out = r == 0 && w->result == -ENOENT; /* now; the first time, perhaps not */
+    if (r == -EEXIST || left_out) {
         bool exists = false;
         ob_error other = { 0 };
         if (job_store_exists(s->db, &w->job->id, &exists, &other) == 0 && exists) {
@@ -147,16 +146,35 @@ static int commit_one_known(submitter *s, waiter *w)
     return r;
 }
 
+/* After a batch that failed. Whoever comes behind a server that does not answer is not made to wait
+ * for it once more: a repeated call gets the first answer, if there was one. */
+static void commit_singly(submitter *s, waiter **batch, size_t n, int r, const ob_error *why)
+{
+    ob_error err = *why;
+    for (size_t i = 0; i < n; i++) {
+        bool away = r == -ETIMEDOUT || s->db == NULL; /* no answer; or none to a connect */
+        if (!away)
+            r = connect_if_needed(s, &err);
+        if (!away && r == 0) {
+            r = commit_one_known(s, batch[i]);
+            err = batch[i]->error;
+            continue;
+        }
+        batch[i]->result = r;
+        batch[i]->error = err;
+    }
+}
+
 static void commit_and_answer(submitter *s, waiter **batch, size_t n)
 {
     ob_error err = { 0 };
     int r = commit_batch(s, batch, n, &err);
     if (r < 0) {
         ob_warn("submit.batch_failed", "{s:i, s:s}", "jobs", (int)n, "error", err.text);
-        for (size_t i = 0; i < n; i++)
-            (void)commit_one_known(s, batch[i]);
+        commit_singly(s, batch, n, r, &err);
     }
-    ring(s, batch, n);
+    s->unrung = true;
+    ring_if_due(s);
     pthread_mutex_lock(&s->lock);
     for (size_t i = 0; i < n; i++) {
         batch[i]->finished = true;
@@ -176,18 +194,31 @@ static void sweep_once(submitter *s)
         ob_warn("submit.sweep_failed", "{s:s}", "error", err.text);
 }
 
+/* With the lock held: until a submission, a stop, or the next thing to do. */
+static void wait_for_work(submitter *s)
+{
+    int64_t ms = s->unrung ? RING_EVERY_MS - (ob_mono_ms() - s->rung_at_ms) : ONCE_SWEEP_MS;
+    if (ms <= 0)
+        return;
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += ms % 1000 * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    (void)pthread_cond_timedwait(&s->arrived, &s->lock, &until);
+}
+
 static void *submitter_run(void *arg)
 {
     submitter *s = arg;
     waiter *batch[BATCH_MAX];
     pthread_mutex_lock(&s->lock);
     while (!s->stopping || s->waiting != NULL) {
-        if (s->waiting == NULL) {
-            struct timespec until;
-            clock_gettime(CLOCK_MONOTONIC, &until);
-            until.tv_sec += ONCE_SWEEP_MS / 1000;
-            (void)pthread_cond_timedwait(&s->arrived, &s->lock, &until);
-        }
+        if (s->waiting == NULL)
+            wait_for_work(s);
         size_t n = 0;
         while (s->waiting != NULL && n < BATCH_MAX) {
             batch[n] = s->waiting;
@@ -197,6 +228,7 @@ static void *submitter_run(void *arg)
         pthread_mutex_unlock(&s->lock);
         if (n > 0)
             commit_and_answer(s, batch, n);
+        ring_if_due(s);
         sweep_once(s);
         pthread_mutex_lock(&s->lock);
     }

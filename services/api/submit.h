@@ -14,6 +14,8 @@ typedef struct submitter submitter;
 typedef struct submission {
     ob_uuid id;
     int64_t queue_id;
+    int64_t definition_id;
+    bool latest; /* the definition was named without a revision: it must still be the latest */
     const char *definition; /* name, without revision */
     const char *name;
     int32_t array_size; /* 0: a single job */
@@ -34,6 +36,6 @@ void submitter_stop(submitter *s);
 /* Makes 'job' durable: the row, its inbox row and submit_once in one transaction shared with what
  * else arrived meanwhile (docs/architecture.md, "Requests"). Blocks until that commit is known.
  * *ret_id: the job's id; an earlier one when this is an SDK's repeated try. Errors: -ENOENT (the
- * queue is gone or disabled), -EEXIST (the same invocation id with another body), -EIO retriable
- * (PostgreSQL is away). Any thread. */
+ * queue takes no jobs or the definition is not the one any more), -EEXIST (the same invocation id
+ * with another body), -EIO retriable (PostgreSQL is away). Any thread. */
 int submit_wait(submitter *s, const submission *job, ob_uuid *ret_id, ob_error *err);

@@ -699,7 +699,7 @@ def test_what_is_no_request_is_answered_as_aws_does(raw):
 def test_more_connections_than_threads_are_all_served(stack, endpoint):
     """Idle connections that are kept open do not keep the others out."""
     address = urllib.parse.urlsplit(endpoint).netloc
-    held = [http.client.HTTPConnection(address, timeout=20) for _ in range(80)]
+    held = [http.client.HTTPConnection(address, timeout=20) for _ in range(300)]
     for connection in held:
         connection.request("GET", "/healthz")
     for connection in held:

@@ -1,0 +1,186 @@
+/* Connections shared by threads. Owns the idle ones; those taken belong to their takers. Never runs
+ * a request's statement. One lock, held for list work only: connecting happens outside of it.
+ *
+ * Invariants: free + taken = size; nobody waits while a place is free; who waits longest is served
+ * first, so that a flood keeps nobody out. */
+#include "db_pool.h"
+
+#include <poll.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <string.h>
+#include <time.h>
+
+#include <utlist.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+
+#define WAIT_MS 2000
+#define STATEMENT_MS 5000 /* a frozen server must not hold a thread for ever */
+#define CONNECT_S 2       /* away means 503 soon; what the administrator set stands */
+#define RETRY_MS 250      /* after a failed connect, how long all answer without trying */
+
+typedef struct waiter {
+    ob_db *db; /* what it was given: NULL when the place has no connection yet */
+    bool granted;
+    pthread_cond_t woken;
+    struct waiter *prev, *next;
+} waiter;
+
+struct db_pool {
+    char *conninfo;
+    const ob_db_stmt *const *tables;
+    _Atomic int64_t retry_at_ms; /* no connect before */
+
+    pthread_mutex_t lock; /* guards what follows */
+    size_t free;          /* places that nobody has */
+    size_t n_idle;
+    waiter *waiting;
+    ob_db *idle[]; /* connections of free places, last used last */
+};
+
+db_pool *db_pool_new(const char *conninfo, const ob_db_stmt *const *tables, size_t n)
+{
+    db_pool *pool = ob_calloc(1, sizeof(*pool) + n * sizeof(pool->idle[0]));
+    pool->conninfo = ob_strdup(conninfo);
+    pool->tables = tables;
+    pool->free = n;
+    (void)pthread_mutex_init(&pool->lock, NULL);
+    return pool;
+}
+
+void db_pool_free(db_pool *pool)
+{
+    if (!pool)
+        return;
+    for (size_t i = 0; i < pool->n_idle; i++)
+        ob_db_free(pool->idle[i]);
+    (void)pthread_mutex_destroy(&pool->lock);
+    free(pool->conninfo);
+    free(pool);
+}
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+/* The server's last words come first, then the end. */
+bool db_usable(ob_db *db)
+{
+    struct pollfd fd = { .fd = PQsocket(ob_db_raw(db)), .events = POLLIN };
+    for (int i = 0; i < 8 && ob_db_ok(db) && fd.fd >= 0 && poll(&fd, 1, 0) > 0; i++)
+        if (!PQconsumeInput(ob_db_raw(db)))
+            return false;
+    return ob_db_ok(db);
+}
+
+int db_open(const char *conninfo,
+            const char *application,
+            const ob_db_stmt *const *tables,
+            int timeout_ms,
+            ob_db **ret,
+            ob_error *err)
+{
+    bool as_it_is = strstr(conninfo, "connect_timeout") || strstr(conninfo, "://");
+    ob_cleanup(ob_freep) char *soon =
+        as_it_is ? ob_strdup(conninfo) : ob_strf("%s connect_timeout=%d", conninfo, CONNECT_S);
+    ob_cleanup(ob_db_freep) ob_db *db = NULL;
+    int r = ob_db_connect(soon, application, &db, err);
+    if (r < 0)
+        return r;
+    ob_db_set_timeout(db, timeout_ms);
+    for (size_t i = 0; r == 0 && tables && tables[i]; i++)
+        r = ob_db_prepare(db, tables[i], err);
+    if (r == 0)
+        *ret = ob_take(db);
+    return r;
+}
+
+/* Makes *db usable: checks the one it has, or connects, or fails at once while PostgreSQL is known
+ * to be away. */
+static int freshen(db_pool *pool, ob_db **db, ob_error *err)
+{
+    if (*db && db_usable(*db))
+        return 0;
+    ob_db_free(*db);
+    *db = NULL;
+    if (ob_mono_ms() < atomic_load(&pool->retry_at_ms)) /* said once by the one that tried */
+        return ob_fail_retry(err, ENOTCONN, "PostgreSQL is away");
+    int r = db_open(pool->conninfo, "openbatch-api", pool->tables, STATEMENT_MS, db, err);
+    if (r < 0) {
+        atomic_store(&pool->retry_at_ms, ob_mono_ms() + RETRY_MS);
+        ob_warn("db.away", "{s:s}", "error", err->text);
+    }
+    return r;
+}
+
+/* ---- places ---------------------------------------------------------------------------------- */
+
+static void wait_for_place(db_pool *pool, waiter *w)
+{
+    struct timespec until;
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_cond_init(&w->woken, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    (void)clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += WAIT_MS / 1000;
+    DL_APPEND(pool->waiting, w);
+    while (!w->granted && pthread_cond_timedwait(&w->woken, &pool->lock, &until) != ETIMEDOUT)
+        ;
+    if (!w->granted)
+        DL_DELETE(pool->waiting, w);
+    (void)pthread_cond_destroy(&w->woken);
+}
+
+/* A place is free again, with an open connection or without (NULL). */
+static void leave(db_pool *pool, ob_db *db)
+{
+    (void)pthread_mutex_lock(&pool->lock);
+    waiter *first = pool->waiting;
+    if (first) {
+        DL_DELETE(pool->waiting, first);
+        first->db = db;
+        first->granted = true;
+        (void)pthread_cond_signal(&first->woken);
+    } else {
+        pool->free++;
+        if (db)
+            pool->idle[pool->n_idle++] = db;
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+}
+
+int db_pool_take(db_pool *pool, ob_db **ret, ob_error *err)
+{
+    waiter w = { 0 };
+    (void)pthread_mutex_lock(&pool->lock);
+    if (pool->free > 0) {
+        pool->free--;
+        w.db = pool->n_idle > 0 ? pool->idle[--pool->n_idle] : NULL;
+        w.granted = true;
+    } else {
+        wait_for_place(pool, &w);
+    }
+    (void)pthread_mutex_unlock(&pool->lock);
+    if (!w.granted)
+        return ob_fail_retry(err, EBUSY, "no database connection became free in %d ms", WAIT_MS);
+    int r = freshen(pool, &w.db, err);
+    if (r < 0) {
+        leave(pool, NULL);
+        return r;
+    }
+    *ret = w.db;
+    return 0;
+}
+
+void db_pool_give(db_pool *pool, ob_db *db)
+{
+    if (!db)
+        return;
+    if (!ob_db_ok(db) || PQtransactionStatus(ob_db_raw(db)) != PQTRANS_IDLE) {
+        ob_db_free(db);
+        db = NULL;
+    }
+    leave(pool, db);
+}
