@@ -36,6 +36,7 @@ void docker_down(docker *d, const char *why)
     }
     d->down_logged = true;
     d->up = false;
+    d->refused_ms = ob_wall_ms();
     drop_calls(d);
     d->backoff_ms = d->backoff_ms ? d->backoff_ms * 2 : BACKOFF_MIN_MS;
     if (d->backoff_ms > BACKOFF_MAX_MS)
@@ -121,6 +122,10 @@ static void on_list(const http_reply *reply, void *arg)
     }
     d->next_list_ms = ob_boot_ms() + LIST_EVERY_MS;
     bool was_up = d->up;
+    if (!was_up && d->refused_ms) {
+        d->engine_from_ms = d->refused_ms;
+        d->engine_to_ms = ob_wall_ms();
+    }
     d->up = true;
     d->down_logged = false;
     d->backoff_ms = 0;
@@ -163,7 +168,10 @@ static void take_event(docker *d, const char *text, size_t len)
         c->started_at_ms = ob_json_int(event, "timeNano", 0) / 1000000;
     else if (strcmp(action, "oom") == 0)
         c->oom_seen = true;
-    else if (strcmp(action, "die") == 0 || (strcmp(action, "destroy") == 0 && c->step == STEP_RUN))
+    else if (strcmp(action, "die") == 0) {
+        c->die_seen = true;
+        container_died(c);
+    } else if (strcmp(action, "destroy") == 0 && c->step == STEP_RUN)
         container_died(c);
 }
 

@@ -55,7 +55,8 @@ struct container {
     bool start_lost; /* the engine ended before it answered a start */
     bool pulled;
     bool told_running;
-    bool died; /* the engine said so */
+    bool died;     /* the engine said so */
+    bool die_seen; /* an event told of the end */
     bool oom_seen;
     bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */
     bool force;       /* remove also while it runs */
@@ -88,6 +89,8 @@ struct docker {
     int backoff_ms;
     loop_timer connect_timer, tick_timer, later_timer;
     int64_t next_list_ms;
+    /* Wall clock: from the engine's last refusal to its first answer; it began in between. */
+    int64_t refused_ms, engine_from_ms, engine_to_ms;
     http_call *hello, *events, *listing;
     char *event_buf;
     size_t event_len, event_cap;

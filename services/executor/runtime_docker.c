@@ -21,6 +21,7 @@
 #define FOLLOW_AFTER_MS 30
 #define STARTS_TRIED 5
 #define REASON_MAX 1024
+#define BOOT_SLACK_MS 5000
 #define EXIT_SIGKILL 137
 
 void docker_dirty(docker *d)
@@ -165,6 +166,19 @@ static int64_t time_ms(const json_t *state, const char *name)
     return docker_time_ns(text, strlen(text), NULL) / 1000000;
 }
 
+/* An engine that begins anew and finds that it missed a container's end makes one up: then, and
+ * with code 0 or 255 (docker.io 20.10, tried). What has ended while it began, or was started before
+ * the host booted, is not believed: a failure that was none can be repeated, a success that was
+ * none cannot. */
+static bool is_made_up(const container *c, int code, int64_t started_ms, int64_t stopped_ms)
+{
+    if (c->die_seen || (code != 0 && code != 255))
+        return false;
+    int64_t booted_ms = ob_wall_ms() - ob_boot_ms();
+    return started_ms < booted_ms - BOOT_SLACK_MS ||
+           (stopped_ms >= c->d->engine_from_ms && stopped_ms <= c->d->engine_to_ms);
+}
+
 static void take_end(container *c, const json_t *state)
 {
     int code = (int)ob_json_int(state, "ExitCode", -1);
@@ -182,6 +196,12 @@ static void take_end(container *c, const json_t *state)
                         .started_at_ms = time_ms(state, "StartedAt"),
                         .stopped_at_ms = time_ms(state, "FinishedAt"),
                         .reason = *error ? error : NULL };
+    if (is_made_up(c, code, end.started_at_ms, end.stopped_at_ms)) {
+        end.exit_code = -1;
+        end.reason =
+            "CannotInspectContainerError: the container engine ended and does not know how "
+            "the container did";
+    }
     if (end.oom)
         end.reason = "OutOfMemoryError: Container killed due to memory usage";
     tell_end(c, &end);
