@@ -112,7 +112,7 @@ build() {
             die "the build could not be set up; meson's words are in $log"
         }
     }
-    ninja -C "$OB_BUILD" >"$log" 2>&1 </dev/null || {
+    ninja -C "$OB_BUILD" "$@" >"$log" 2>&1 </dev/null || {
         grep -E -A6 'error|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2 || :
         die "the build failed; the compiler's words are in $log"
     }

@@ -34,6 +34,10 @@ OB_PG_SOCKETS=$OPENBATCH_RUN_DIR.pg
 
 BACKING=(postgres redis kafka)
 SERVICES=(api scheduler scaler)
+# What a user's copy needs of the build.
+# shellcheck disable=SC2034
+PROGRAMS=(services/api/openbatch-api services/scheduler/openbatch-scheduler
+    services/scaler/openbatch-scaler services/executor/openbatch-executor)
 
 # Settings that later verbs must find again: KEY=VALUE lines of $OPENBATCH_HOME/config.
 config_get() {

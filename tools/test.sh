@@ -53,7 +53,12 @@ suite_unit() {
     (build) || return 1
     # Without a test meson would be content.
     [[ $(meson introspect --tests "$OB_BUILD") != '[]' ]] || die "there are no unit tests"
-    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs
+    local status=0
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
+        status=1
+    # That the demo's checks can fail.
+    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
+    return $status
 }
 
 # The first of twenty ports that nobody listens on.

@@ -72,7 +72,7 @@ venv_job=$!
 install_kafka 9>&- &
 kafka_job=$!
 trap 'kill "$venv_job" "$kafka_job" 2>/dev/null || :' EXIT
-[[ -n $backing_only ]] || (build) 9>&- || exit 1
+[[ -n $backing_only ]] || (build "${PROGRAMS[@]}") 9>&- || exit 1
 wait "$kafka_job" || exit 1
 
 pg_locate
