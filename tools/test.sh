@@ -50,7 +50,7 @@ suite_format() {
 }
 
 suite_unit() {
-    (build) || return 1
+    (build all) || return 1
     # Without a test meson would be content.
     [[ $(meson introspect --tests "$OB_BUILD") != '[]' ]] || die "there are no unit tests"
     local status=0
@@ -71,7 +71,7 @@ free_ports() {
 }
 
 suite_e2e() {
-    (build) || return 1
+    (build all) || return 1
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
     chmod 711 "$test_home"
     mkdir -p "$test_home/home/kafka"
