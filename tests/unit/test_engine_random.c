@@ -53,6 +53,8 @@ typedef struct history {
     pending rows[INPUTS];
     size_t n_rows;
     unsigned loss;
+    bool jumps; /* its clock is set back now and then, and there is one leader: the next one does
+                   not know what time was told last */
     bool healed;
 } history;
 
@@ -294,11 +296,13 @@ static void send_orders(history *h)
 
 static void one_round(history *h)
 {
-    if (chance(h, h->healed ? 0 : 5)) { /* decided, not committed */
+    if (!h->jumps && chance(h, h->healed ? 0 : 5)) { /* decided, not committed */
         engine_effects_clear(&h->w.fx);
         engine_round(h->w.e, h->w.now_ms + 500, &h->w.fx);
         new_leader(h);
     }
+    if (h->jumps && chance(h, 10))
+        h->w.now_ms -= 4000; /* the clock was set back */
     world_round(&h->w);
     h->n_rows = 0;
     check_placements(h);
@@ -357,7 +361,7 @@ static void happen(history *h)
                                         .gpus = (int32_t)below(h, 2) });
     if (h->n_places > 0 && chance(h, 50))
         change_place(h, &h->places[below(h, (unsigned)h->n_places)]);
-    if (chance(h, 4))
+    if (!h->jumps && chance(h, 4))
         new_leader(h);
 }
 
@@ -535,6 +539,7 @@ static size_t run_history(uint64_t seed)
     for (int i = 0; i < 8; i++)
         (void)below(h, 2);
     h->loss = (unsigned[]){ 0, 5, 20, 50 }[below(h, 4)];
+    h->jumps = chance(h, 20);
     for (int i = 0; i < CES; i++) {
         h->shapes[i][0] = (ob_resources){ .mcpu = 8000, .mem_mib = 8000, .gpus = 1 };
         h->shapes[i][1] = NEED(2, 2000);
@@ -555,7 +560,7 @@ static size_t run_history(uint64_t seed)
         deliver(h);
         one_round(h);
         executors(h);
-        if (!compared && i > 10 && chance(h, 5)) {
+        if (!h->jumps && !compared && i > 10 && chance(h, 5)) {
             compared = true;
             compare_with_loaded(h);
         }

@@ -93,11 +93,41 @@ static void an_array_costs_what_a_few_jobs_cost(void **state)
     engine_free(e);
 }
 
+static void ended_jobs_cost_nothing(void **state)
+{
+    (void)state;
+    engine *e = engine_new();
+    engine_effects fx = { 0 };
+    engine_put_queue(e, &(engine_queue){ .id = 1, .name = "q" });
+    size_t before = 0;
+    for (uint64_t i = 1; i <= 100000; i++) {
+        ob_uuid id = world_id(i);
+        engine_submit(e, &(engine_submission){ .id = id,
+                                               .queue_id = 1,
+                                               .array_size = i % 10 ? 0 : 100,
+                                               .need = NEED(1, 100 + (int)(i % 7)) });
+        engine_stop(e, &(ob_job_ref){ .id = id, .index = i % 20 ? -1 : 50 }, true, "stop");
+        engine_stop(e, &(ob_job_ref){ .id = id, .index = -1 }, true, "stop");
+        if (i % 100 == 0)
+            drop_effects(e, &fx);
+        if (i == 1000)
+            before = allocated();
+    }
+    engine_stats s;
+    engine_stats_get(e, &s);
+    assert_int_equal(s.jobs, 0);
+    assert_int_equal(s.classes, 0);
+    if (MEASURABLE)
+        assert_true(allocated() <= before + 100000);
+    engine_free(e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_waiting_job_costs_at_most_100_bytes),
         cmocka_unit_test(an_array_costs_what_a_few_jobs_cost),
+        cmocka_unit_test(ended_jobs_cost_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -484,7 +484,9 @@ static void a_deleted_queue_ends_many_jobs_in_several_rounds(void **state)
     for (int i = 0; i < 5000; i++)
         (void)world_submit(w, 1, i < 4 ? 2 : 0, i < 4 ? NEED1 : NEED(9 + i % 2, 100));
     world_round(w);
-    engine_put_queue(w->e, &(engine_queue){ .id = 1, .name = "q", .deleting = true });
+    engine_put_queue(
+        w->e, &(engine_queue){ .id = 1, .name = "q", .deleting = true, .ces = { 1 }, .n_ces = 1 });
+    world_instance(w, "i-2", 1, NEED(64, 100000), OB_INSTANCE_ACTIVE); /* room, too late */
     int rounds = 0;
     for (; rounds < 20 && engine_dirty(w->e); rounds++) {
         world_round(w);
@@ -499,6 +501,18 @@ static void a_deleted_queue_ends_many_jobs_in_several_rounds(void **state)
     }
     world_round(w);
     assert_true(engine_queue_empty(w->e, 1));
+}
+
+static void a_job_refused_as_its_queue_is_deleted_ends(void **state)
+{
+    world *w = *state;
+    ob_uuid id = bring(w, OB_JOB_STARTING);
+    engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &r);
+    engine_put_queue(w->e, &(engine_queue){ .id = 1, .name = "q", .deleting = true });
+    world_round(w);
+    assert_state(w, id, -1, OB_JOB_FAILED);
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, "JobQueue deleted");
 }
 
 static void times_never_go_backwards_within_a_job(void **state)
@@ -531,6 +545,7 @@ int main(void)
         T(cancelled_jobs_carry_reason_and_flag),
         T(a_deleted_queue_ends_its_jobs_and_is_empty_then),
         T(a_deleted_queue_ends_many_jobs_in_several_rounds),
+        T(a_job_refused_as_its_queue_is_deleted_ends),
         T(times_never_go_backwards_within_a_job),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
