@@ -460,7 +460,8 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                                             .init_thread = on_thread,
                                             .exit_thread = on_thread_end,
                                             .init_connection = on_connection,
-                                            .connection_closed = on_connection_end };
+                                            /* connection_closed finds no data any more */
+                                            .connection_close = on_connection_end };
     (void)mg_init_library(0);
     char text[256] = "";
     struct mg_error_data why = { .text = text, .text_buffer_size = sizeof text };

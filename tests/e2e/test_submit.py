@@ -54,18 +54,19 @@ def test_a_submission_uses_what_was_registered_before_it(batch, work, queue):
 def test_a_disabled_queue_refuses_at_once_and_takes_jobs_again(batch, work, queue):
     definition = work.definition()
 
-    def turn(state):
+    def settled():
         wait_for("the queue is VALID", lambda: work.jq(queue)["status"] == "VALID")
-        batch.update_job_queue(jobQueue=queue, state=state)
 
     for _ in range(3):
         work.submit(queue, definition)
-        turn("DISABLED")
+        batch.update_job_queue(jobQueue=queue, state="DISABLED")
         assert "disabled" in refused(
             batch.submit_job, jobName="j", jobQueue=queue, jobDefinition=definition
         )
-        turn("ENABLED")
+        settled()
+        batch.update_job_queue(jobQueue=queue, state="ENABLED")
         work.submit(queue, definition)
+        settled()
 
 
 def test_idle_connections_keep_nobody_waiting(batch, work, queue, endpoint):
@@ -85,3 +86,20 @@ def test_idle_connections_keep_nobody_waiting(batch, work, queue, endpoint):
     for connection in held:
         connection.close()
     assert sorted(took)[5] < 0.5, took
+
+
+def test_connections_that_are_gone_are_not_counted(endpoint):
+    """A client may keep its connection, however many others came and went before."""
+    address = urllib.parse.urlsplit(endpoint).netloc
+    for _ in range(300):
+        once = http.client.HTTPConnection(address, timeout=20)
+        once.request("GET", "/healthz", headers={"Connection": "close"})
+        assert once.getresponse().read()
+        once.close()
+    kept = http.client.HTTPConnection(address, timeout=20)
+    for _ in range(3):
+        kept.request("GET", "/healthz")
+        answer = kept.getresponse()
+        assert answer.read() and answer.headers["Connection"] == "keep-alive"
+        time.sleep(0.6)
+    kept.close()
