@@ -170,6 +170,8 @@ static void take_event(docker *d, const char *text, size_t len)
         c->oom_seen = true;
     else if (strcmp(action, "die") == 0) {
         c->die_seen = true;
+        c->die_code = atoi(ob_json_str(attributes, "exitCode", "-1"));
+        c->die_ms = ob_json_int(event, "timeNano", 0) / 1000000;
         container_died(c);
     } else if (strcmp(action, "destroy") == 0 && c->step == STEP_RUN)
         container_died(c);

@@ -56,7 +56,9 @@ struct container {
     bool pulled;
     bool told_running;
     bool died;     /* the engine said so */
-    bool die_seen; /* an event told of the end */
+    bool die_seen; /* an event told of the end: */
+    int die_code;
+    int64_t die_ms;
     bool oom_seen;
     bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */
     bool force;       /* remove also while it runs */

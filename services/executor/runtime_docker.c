@@ -181,7 +181,12 @@ static bool is_made_up(const container *c, int code, int64_t started_ms, int64_t
 
 static void take_end(container *c, const json_t *state)
 {
+    int64_t stopped_at_ms = time_ms(state, "FinishedAt");
     int code = (int)ob_json_int(state, "ExitCode", -1);
+    if (c->die_seen) { /* what the event said was not made up later */
+        code = c->die_code;
+        stopped_at_ms = stopped_at_ms > c->die_ms ? c->die_ms : stopped_at_ms;
+    }
     bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
     /* The kernel's notice of a lack of memory and the end come by different ways (cgroup v1). */
     if (code == EXIT_SIGKILL && !oom && !c->stop_wanted && !c->end_awaited) {
@@ -194,7 +199,7 @@ static void take_end(container *c, const json_t *state)
                         .exit_code = code,
                         .oom = oom && code != 0,
                         .started_at_ms = time_ms(state, "StartedAt"),
-                        .stopped_at_ms = time_ms(state, "FinishedAt"),
+                        .stopped_at_ms = stopped_at_ms,
                         .reason = *error ? error : NULL };
     if (is_made_up(c, code, end.started_at_ms, end.stopped_at_ms)) {
         end.exit_code = -1;
