@@ -67,13 +67,14 @@ int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err)
         db_break(db);
         return ob_fail_retry(err, EIO, "PostgreSQL: %s: %s", what, text);
     }
-    if (strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0)
+    /* Met another transaction: a conflict, a deadlock, a lock that stayed taken. */
+    if (strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0 ||
+        strcmp(db->sqlstate, "55P03") == 0)
         return ob_fail_retry(err, EAGAIN, "PostgreSQL: %s: %s", what, text);
     if (strcmp(db->sqlstate, "23505") == 0)
         return ob_fail(err, EEXIST, "PostgreSQL: %s: %s", what, text);
-    /* Out of resources, a lock that was not free, a statement that was cancelled. */
-    if (starts_with(db->sqlstate, "53") || strcmp(db->sqlstate, "55P03") == 0 ||
-        strcmp(db->sqlstate, "57014") == 0)
+    /* Out of resources, a statement that was cancelled. */
+    if (starts_with(db->sqlstate, "53") || strcmp(db->sqlstate, "57014") == 0)
         return ob_fail_retry(err, EPROTO, "PostgreSQL: %s: %s", what, text);
     return ob_fail(err, EPROTO, "PostgreSQL: %s: %s", what, text);
 }

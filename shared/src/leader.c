@@ -89,7 +89,9 @@ static int connect_now(ob_leader *leader, ob_error *err)
     if (r == 0)
         r = ob_db_sql(db,
                       "SET idle_session_timeout = '1s';"
-                      "SET idle_in_transaction_session_timeout = '1s'",
+                      "SET idle_in_transaction_session_timeout = '1s';"
+                      /* The other role's leader may be frozen with rows of ours locked. */
+                      "SET lock_timeout = '2s'",
                       NULL, NULL, err);
     if (r == 0)
         r = ob_db_prepare(db, leader_stmts, err);

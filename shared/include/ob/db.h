@@ -26,8 +26,9 @@ void ob_db_freep(ob_db **db);
 PGconn *ob_db_raw(ob_db *db);
 bool ob_db_ok(ob_db *db);
 int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err);
-/* From now on each statement, and a reconnect's preparations, wait at most so long for the server (0, as at first: for
- * ever), then give -ETIMEDOUT, retriable: the outcome is unknown, the connection broken. */
+/* From now on each statement, and a reconnect's preparations, wait at most so long for the server
+ * (0, as at first: for ever), then give -ETIMEDOUT, retriable: the outcome is unknown, the
+ * connection broken. */
 void ob_db_set_timeout(ob_db *db, int timeout_ms);
 /* Drops a broken connection and makes it anew, statements prepared again. */
 int ob_db_reconnect(ob_db *db, ob_error *err);
@@ -57,11 +58,11 @@ void ob_param_text_array(ob_params *p, const char *const *v, size_t n);
 void ob_param_bytes_array(ob_params *p, const void *const *v, const int *len, size_t n);
 
 /* Runs a prepared statement (or plain SQL as ob_db_sql does: what holds a blank, BEGIN, COMMIT,
- * ROLLBACK) and waits. p may be NULL. *ret (may be NULL) is new: PQclear it. SQLSTATE 40001/40P01
- * give -EAGAIN, a lost connection -EIO (retriable), a unique violation -EEXIST, other errors
- * -EPROTO; err has the server's message. ob_db_sqlstate tells the code. An error inside
- * BEGIN..COMMIT leaves the transaction open: send ROLLBACK. ob_db_sql without parameters takes
- * several commands. */
+ * ROLLBACK) and waits. p may be NULL. *ret (may be NULL) is new: PQclear it. SQLSTATE
+ * 40001/40P01/55P03 give -EAGAIN, a lost connection -EIO (retriable), a unique violation -EEXIST,
+ * other errors -EPROTO; err has the server's message. ob_db_sqlstate tells the code. An error
+ * inside BEGIN..COMMIT leaves the transaction open: send ROLLBACK. ob_db_sql without parameters
+ * takes several commands. */
 int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err);
 const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" when none */
