@@ -167,9 +167,27 @@ static bool local_has(provider *p, const char *id)
     return find(l, id) && local_dir_complete(l->home, id);
 }
 
+/* Finds what other processes have launched. */
+static void scan(local *l)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/instances", l->home);
+    DIR *dir = opendir(path);
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        char type[64] = "";
+        if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
+            find(l, e->d_name) || !local_dir_alive(l->home, e->d_name))
+            continue;
+        (void)local_dir_type(l->home, e->d_name, type, sizeof(type));
+        (void)add(l, e->d_name, ob_catalog_find(type));
+    }
+    if (dir)
+        (void)closedir(dir);
+}
+
 static void local_list(provider *p, void (*fn)(const char *id, void *arg), void *arg)
 {
     local *l = (local *)p;
+    scan(l); /* while this process stood by, another has led */
     for (const local_inst *in = l->insts; in; in = in->hh.next)
         if (in->phase == PHASE_RUNNING)
             fn(in->id, arg);
@@ -302,23 +320,6 @@ static const provider_ops local_ops = { .launch = local_launch,
                                         .offers = local_offers,
                                         .lacking = local_lacking,
                                         .free = local_free };
-
-/* Finds what an earlier process left. */
-static void scan(local *l)
-{
-    ob_cleanup(ob_freep) char *path = ob_strf("%s/instances", l->home);
-    DIR *dir = opendir(path);
-    for (const struct dirent *e; dir && (e = readdir(dir));) {
-        char type[64] = "";
-        if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
-            !local_dir_alive(l->home, e->d_name))
-            continue;
-        (void)local_dir_type(l->home, e->d_name, type, sizeof(type));
-        (void)add(l, e->d_name, ob_catalog_find(type));
-    }
-    if (dir)
-        (void)closedir(dir);
-}
 
 int provider_local_new(const provider_local_config *config, provider **ret, ob_error *err)
 {

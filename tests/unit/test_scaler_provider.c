@@ -212,6 +212,26 @@ static void another_process_finds_what_runs(void **state)
     assert_false(alive(pid));
 }
 
+/* A standby that takes over was there before the instance was. */
+static void an_older_process_finds_what_was_launched_since(void **state)
+{
+    provider_room room;
+    provider *standby = make_provider();
+    start("i-00000000000000008");
+    assert_false(standby->ops->has(standby, "i-00000000000000008"));
+    for (int i = 0; i < 2; i++) { /* looking again adds nothing */
+        n_listed = 0;
+        standby->ops->list(standby, note_listed, NULL);
+        assert_int_equal(n_listed, 1);
+        assert_string_equal(listed, "i-00000000000000008");
+    }
+    assert_true(standby->ops->has(standby, "i-00000000000000008"));
+    standby->ops->room(standby, &room);
+    assert_int_equal(room.vcpus_left, 2);
+    standby->ops->free(standby);
+    end("i-00000000000000008");
+}
+
 /* An executor's runsv. */
 static pid_t parent_of(pid_t pid)
 {
@@ -284,6 +304,7 @@ int main(void)
         cmocka_unit_test(a_repeated_launch_changes_nothing),
         cmocka_unit_test(capacity_has_an_end),
         cmocka_unit_test(another_process_finds_what_runs),
+        cmocka_unit_test(an_older_process_finds_what_was_launched_since),
         cmocka_unit_test(dead_executors_and_supervisors_come_back),
         cmocka_unit_test(what_is_frozen_is_killed),
     };
