@@ -97,6 +97,8 @@ void adopt_found(attempts *a, const char *run)
     at->adopting = false;
     if (at->state != ATTEMPT_EXITED || !at->log_out)
         a->runtime->ops->adopt(a->runtime, run, !at->log_out, 0);
+    if (at->stop_wanted && at->state != ATTEMPT_EXITED)
+        a->runtime->ops->stop(a->runtime, run, at->stop_grace_s);
 }
 
 static void end_missing(attempts *a, attempt *at)

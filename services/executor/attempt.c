@@ -143,8 +143,12 @@ void attempts_stop(attempts *a, const char *run, int grace_s)
             grace_s);
     if (at->state == ATTEMPT_EXITED)
         attempt_touch(at);
-    else if (at->state != ATTEMPT_CONFIRMED)
+    else if (at->state != ATTEMPT_CONFIRMED) {
+        if (!at->stop_wanted || grace_s < at->stop_grace_s)
+            at->stop_grace_s = grace_s;
+        at->stop_wanted = true;
         a->runtime->ops->stop(a->runtime, run, grace_s);
+    }
 }
 
 /* Removes what is left as soon as nothing is needed of it. */

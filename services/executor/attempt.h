@@ -28,7 +28,10 @@ typedef struct attempt {
     int64_t started_at_ms, stopped_at_ms; /* 0: unknown */
     char *reason;
     bool adopting; /* known from the spool; the runtime was not asked yet */
-    bool log_out;  /* nothing of its output is still to be sent */
+    /* Asked for; until its container is found the runtime does not know of the run. */
+    bool stop_wanted;
+    int stop_grace_s;
+    bool log_out; /* nothing of its output is still to be sent */
     bool removing;
     bool dirty;             /* to be reported */
     int64_t reported_at_ms; /* boot clock */
