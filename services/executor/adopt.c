@@ -126,4 +126,5 @@ void adopt_listed(attempts *a)
     HASH_ITER(hh, a->table, at, next)
     if (at->adopting)
         end_missing(a, at);
+    a->listed = true;
 }

@@ -47,6 +47,7 @@ attempt *attempts_add(attempts *a, const char *run, attempt_state state)
 static void attempt_free(attempt *at)
 {
     HASH_DEL(at->all->table, at);
+    at->all->changed = true;
     free(at->reason);
     free(at);
 }

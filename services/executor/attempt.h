@@ -45,7 +45,8 @@ typedef struct attempts {
     placement *placement;
     attempt *table;
     bool dirty;   /* some attempt is to be reported */
-    bool changed; /* what is held is another set than before */
+    bool changed; /* the table, or what is held of it, is another set than before */
+    bool listed;  /* the runtime has told what exists: the table lacks nothing */
 } attempts;
 
 /* In place; the members above are set by the caller. */

@@ -84,7 +84,7 @@ void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
         hash = fnv1a(hash, "\n");
     }
     (void)snprintf(out, 17, "%016llx", (unsigned long long)hash);
-    *ret_count = (int)n;
+    *ret_count = (int)HASH_COUNT(a->table);
 }
 
 static json_t *message(const heartbeat *h, const char *type)
@@ -124,7 +124,8 @@ static void beat(heartbeat *h)
     a->changed = false;
     json_auto_t *msg = message(h, "heartbeat");
     (void)json_object_set_new(msg, "last", position(h));
-    (void)json_object_set_new(msg, "count", json_integer(h->count));
+    if (a->listed)
+        (void)json_object_set_new(msg, "count", json_integer(h->count));
     (void)json_object_set_new(msg, "digest", json_string(h->digest));
     (void)send(h, msg, NULL);
 }

@@ -31,6 +31,8 @@ void heartbeat_delivered(heartbeat *h, bool ok);
 void *heartbeat_ref(heartbeat *h);
 bool heartbeat_is_registered(const heartbeat *h);
 
-/* Pure: a run's state as docs/messages.md writes it (new); the digest of what is held. */
+/* Pure: a run's state as docs/messages.md writes it (new); the digest of what is held and the count
+ * of all that is not out of the way: also confirmed runs whose output or container is still here.
+ */
 json_t *heartbeat_run_state(const attempt *at);
 void heartbeat_digest(const attempts *a, char out[17], int *ret_count);

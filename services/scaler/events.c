@@ -49,14 +49,12 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
     in->beat = true;
     if (!strcmp(type, "registered")) {
         in->registered = true;
-        in->held = (int64_t)json_array_size(json_object_get(body, "held"));
+        in->held = -1; /* what is confirmed is not in its list; heartbeats count it */
     } else if (!strcmp(type, "heartbeat")) {
         in->registered = true; /* it did, when nobody listened: a heartbeat comes after that */
         in->held = ob_json_int(body, "count", -1);
     } else if (!strcmp(type, "interrupted")) {
         in->interrupted = true;
-    } else if (!strcmp(type, "leaving")) {
-        in->ask_now = true;
     }
 }
 

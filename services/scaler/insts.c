@@ -15,7 +15,7 @@
 
 #define RETRY_MS 1000
 #define REGISTER_MS 60000 /* a LAUNCHING instance that says nothing for so long is given up */
-#define FLUSH_MS 5000     /* a drained instance may still be sending logs for so long */
+#define FLUSH_MS 60000    /* a drained instance may still be sending logs for so long */
 #define TOKEN_BYTES 32
 
 #define BIT(state) (1u << (state))
@@ -54,7 +54,8 @@ static void moved(scaler *s, inst *in, ob_instance_state to, const char *reason,
             "to", ob_instance_state_name(to), "reason", reason);
     in->state = to;
     in->since_ms = now_ms;
-    in->asked_at_ms = in->drained_at_ms = 0;
+    in->asked_at_ms = in->flush_ms = 0;
+    in->drained = false;
     s->dirty = true;
 }
 
@@ -188,6 +189,7 @@ static int relaunch(scaler *s, inst *in, int64_t now_ms, ob_error *err)
     int r = store_retoken(s->leader, in->id, hash, err);
     if (r == 0) {
         (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", hash);
+        scaler_ring_instances(s, &(const char *){ in->id }, 1); /* who knows the old hash reads */
         r = provide(s, in, token, now_ms, err);
     }
     explicit_bzero(token, sizeof(token));
@@ -302,14 +304,16 @@ int insts_drain(scaler *s, inst *const *which, size_t n, const char *reason, ob_
 
 /* Asks for the end of what is DRAINING or LOST: at once when the scheduler says so, otherwise every
  * second, until nothing is placed on it. */
-static void ask_ends(scaler *s, id_list *list, int64_t now_ms)
+static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
 {
     ob_cleanup(id_list_done) id_list again = { 0 };
     for (inst *in = s->insts; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_DRAINING && in->state != OB_INSTANCE_LOST)
             continue;
+        if (in->drained)
+            in->flush_ms += heard_ms;
         bool due = now_ms - in->asked_at_ms >= RETRY_MS;
-        if (!due && !in->ask_now && !(in->drained_at_ms && in->held == 0))
+        if (!due && !in->ask_now && !(in->drained && in->held == 0))
             continue;
         id_list_add(list, in->id);
         if (due && in->asked_at_ms)
@@ -322,32 +326,31 @@ static void ask_ends(scaler *s, id_list *list, int64_t now_ms)
 }
 
 /* Of the empty ones, those whose executor has nothing left to send. */
-static void choose_ends(scaler *s, const PGresult *empty, id_list *list, int64_t now_ms)
+static void choose_ends(scaler *s, const PGresult *empty, id_list *list)
 {
     for (int i = 0; i < PQntuples(empty); i++) {
         inst *in = scaler_inst(s, PQgetvalue(empty, i, 0));
         if (!in)
             continue;
-        if (in->drained_at_ms == 0)
-            in->drained_at_ms = now_ms;
-        if (in->state == OB_INSTANCE_LOST || in->held == 0 || now_ms - in->drained_at_ms > FLUSH_MS)
+        in->drained = true;
+        if (in->state == OB_INSTANCE_LOST || in->held == 0 || in->flush_ms > FLUSH_MS)
             id_list_add(list, in->id);
     }
 }
 
-static int end_empty(scaler *s, int64_t now_ms, ob_error *err)
+static int end_empty(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list asked = { 0 };
     ob_cleanup(id_list_done) id_list list = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *empty = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
-    ask_ends(s, &asked, now_ms);
+    ask_ends(s, &asked, heard_ms, now_ms);
     if (asked.n == 0)
         return 0;
     int r = store_empty(ob_leader_db(s->leader), asked.ids, asked.n, &empty, err);
     if (r < 0)
         return r;
-    choose_ends(s, empty, &list, now_ms);
+    choose_ends(s, empty, &list);
     if (list.n == 0)
         return 0;
     r = store_end_empty(s->leader, list.ids, list.n, &ended, err);
@@ -379,6 +382,6 @@ int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
     if (r == 0)
         r = relaunch_due(s, now_ms, err);
     if (r == 0)
-        r = end_empty(s, now_ms, err);
+        r = end_empty(s, heard_ms, now_ms, err);
     return r;
 }

@@ -79,14 +79,15 @@ typedef struct inst {
     int32_t runs;
     int64_t idle_since_ms; /* 0: it has runs */
 
-    int64_t silent_ms;     /* heard nothing for so long while the link was good */
-    int64_t held;          /* runs that its executor holds, by its last heartbeat; -1: unknown */
-    int64_t drained_at_ms; /* DRAINING: no placement was left then; 0: not yet */
-    int64_t asked_at_ms;   /* DRAINING, LOST: when the end was tried last */
-    bool registered;       /* to become ACTIVE in the next transaction */
-    bool ask_now;          /* the scheduler says it is drained */
-    bool interrupted;      /* a Spot notice came */
-    bool beat;             /* heard since heartbeats were last noted in Redis */
+    int64_t silent_ms;   /* heard nothing for so long while the link was good */
+    int64_t held;        /* runs that its executor still has, by its last heartbeat; -1: unknown */
+    bool drained;        /* DRAINING: no placement is left */
+    int64_t flush_ms;    /* drained for so long while the link was good */
+    int64_t asked_at_ms; /* DRAINING, LOST: when the end was tried last */
+    bool registered;     /* to become ACTIVE in the next transaction */
+    bool ask_now;        /* the scheduler says it is drained */
+    bool interrupted;    /* a Spot notice came */
+    bool beat;           /* heard since heartbeats were last noted in Redis */
 
     bool seen; /* by the reload under way */
     UT_hash_handle hh;

@@ -309,9 +309,46 @@ static void the_digest_is_the_documented_one(void **state)
     heartbeat_digest(&w->a, digest, &count);
     assert_string_equal(digest, "487cb64e0f75b20c");
     assert_int_equal(count, 4);
-    attempts_confirm(&w->a, JOB "/1");
+}
+
+static void the_count_has_also_what_is_confirmed_and_still_here(void **state)
+{
+    world *w = *state;
+    char digest[17], empty[17];
+    int count = -1;
+    heartbeat_digest(&w->a, empty, &count);
+    place(w, RUN, true);
+    attempts_exited(&w->a, RUN, &exit_3);
+    attempts_confirm(&w->a, RUN); /* its output is not out yet */
     heartbeat_digest(&w->a, digest, &count);
-    assert_int_equal(count, 3);
+    assert_string_equal(digest, empty);
+    assert_int_equal(count, 1);
+    attempts_log_out(&w->a, RUN);
+    heartbeat_digest(&w->a, digest, &count);
+    assert_int_equal(count, 1);
+    w->a.changed = false;
+    attempts_removed(&w->a, RUN);
+    assert_true(w->a.changed);
+    heartbeat_digest(&w->a, digest, &count);
+    assert_int_equal(count, 0);
+}
+
+static void a_stop_before_the_container_is_found_is_repeated_then(void **state)
+{
+    world *w = *state;
+    place(w, JOB ":0/1", false);
+    place(w, JOB ":1/1", false);
+    attempts_running(&w->a, JOB ":0/1", 1000);
+    attempts_running(&w->a, JOB ":1/1", 1000);
+    restart(w);
+    attempts_stop(&w->a, JOB ":0/1", 30);
+    attempts_stop(&w->a, JOB ":0/1", 5);
+    attempts_stop(&w->a, JOB ":0/1", 60);
+    assert_int_equal(attempts_find(&w->a, JOB ":0/1")->stop_grace_s, 5);
+    asked[0] = '\0';
+    adopt_found(&w->a, JOB ":0/1");
+    adopt_found(&w->a, JOB ":1/1");
+    assert_string_equal(asked, "adopt " JOB ":0/1; stop " JOB ":0/1; adopt " JOB ":1/1; ");
 }
 
 static void the_spool_survives_a_cut_line_and_keeps_only_what_lives(void **state)
@@ -358,6 +395,8 @@ int main(void)
         IN_WORLD(a_restart_goes_on_with_containers_and_gives_back_what_never_began),
         IN_WORLD(a_restart_between_confirmation_and_removal_removes),
         IN_WORLD(the_digest_is_the_documented_one),
+        IN_WORLD(the_count_has_also_what_is_confirmed_and_still_here),
+        IN_WORLD(a_stop_before_the_container_is_found_is_repeated_then),
         IN_WORLD(the_spool_survives_a_cut_line_and_keeps_only_what_lives),
         IN_WORLD(one_executor_holds_the_directory),
     };
