@@ -82,7 +82,7 @@ static void on_heartbeat(scheduler *s, const char *instance, const json_t *msg)
                 ob_json_str(msg, "digest", ""));
 }
 
-/* The scaler acts on these: it drains the instance, or ends it. */
+/* The scaler acts on it: it drains the instance. */
 static void on_scalers(scheduler *s, const char *instance, const json_t *msg)
 {
     (void)s;
@@ -97,7 +97,6 @@ static const struct {
 } executor_messages[] = {
     { "registered", true, on_registered }, { "report", false, on_report },
     { "heartbeat", false, on_heartbeat },  { "interrupted", true, on_scalers },
-    { "leaving", true, on_scalers },
 };
 
 /* Counts what nobody understands or may say; the first of its kind in a minute is logged. */
