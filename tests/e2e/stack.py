@@ -13,6 +13,8 @@ import boto3
 import botocore.config
 
 ROOT = Path(__file__).resolve().parents[2]
+# A command that lasts until it is stopped, and ends at once then.
+HOLD = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]
 
 
 def wait_for(what, condition, timeout=30.0, every=0.05):

@@ -1,7 +1,7 @@
 """Array jobs: one submission, many children."""
 
 import pytest
-from stack import wait_for
+from stack import HOLD, wait_for
 
 STATES = ["SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED", "FAILED"]
 
@@ -58,7 +58,7 @@ def test_a_waiting_array_of_10000_pages_and_stops(work):
     """10,000 waiting children are listed page by page; one is cancelled, then the rest is
     terminated."""
     queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
-    holder = work.submit(queue, work.definition(["sleep", "120"], vcpus=2))
+    holder = work.submit(queue, work.definition(HOLD, vcpus=2))
     work.wait(holder, "RUNNING")
     parent = work.submit(queue, work.definition(), arrayProperties={"size": 10000})
     wait_for(

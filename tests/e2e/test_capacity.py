@@ -1,7 +1,7 @@
 """Queues by priority over shared environments; instances that come because of demand and go
 again."""
 
-from stack import wait_for
+from stack import HOLD, wait_for
 
 
 def vcpus(work, environment):
@@ -89,8 +89,8 @@ def test_a_spot_environment_works_alike(work):
 
 def test_deleting_a_queue_ends_its_jobs(work):
     queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
-    running = work.submit(queue, work.definition(["sleep", "60"], vcpus=2))
-    waiting = work.submit(queue, work.definition(["sleep", "60"], vcpus=2))
+    running = work.submit(queue, work.definition(HOLD, vcpus=2))
+    waiting = work.submit(queue, work.definition(HOLD, vcpus=2))
     work.wait(running, "RUNNING")
     work.batch.update_job_queue(jobQueue=queue, state="DISABLED")
     wait_for("VALID", lambda: work.jq(queue)["status"] == "VALID")

@@ -7,7 +7,7 @@ import sys
 import time
 
 import pytest
-from stack import wait_for
+from stack import HOLD, wait_for
 
 
 def test_a_job_runs_and_its_log_is_readable(shared_work, queue):
@@ -179,7 +179,7 @@ def test_a_job_that_waits_says_why_and_can_be_cancelled(work):
     job = wait_for("a reason", lambda: (j := work.job(never)).get("statusReason") and j, timeout=10)
     assert job["status"] == "RUNNABLE"
     assert job["statusReason"].startswith("MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT")
-    holder = work.submit(queue, work.definition(["sleep", "60"], vcpus=2))
+    holder = work.submit(queue, work.definition(HOLD, vcpus=2))
     work.wait(holder, "RUNNING")
     waiting = work.submit(queue, work.definition(vcpus=1))
     reason = wait_for("a reason", lambda: work.job(waiting).get("statusReason"), timeout=10)

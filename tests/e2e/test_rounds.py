@@ -6,7 +6,7 @@ import subprocess
 import time
 
 import pytest
-from stack import wait_for
+from stack import HOLD, wait_for
 
 FEW, MANY = 1_000, 100_000
 WANTED = 1.3  # on a quiet machine; the figure is printed
@@ -43,7 +43,7 @@ def test_rounds_cost_the_same_with_100000_waiting_jobs(work, stack, capsys):
     """Median round at 1,000 and at 100,000 waiting jobs of one shape, from the real service."""
     busy = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
     free = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
-    holder = work.submit(busy, work.definition(["sleep", "1000"], vcpus=2))
+    holder = work.submit(busy, work.definition(HOLD, vcpus=2))
     work.wait(holder, "RUNNING")
     waiting = work.definition(vcpus=2)
     definition = work.definition()
