@@ -95,8 +95,10 @@ static const struct {
     bool any_session;
     void (*handle)(scheduler *s, const char *instance, const json_t *msg);
 } executor_messages[] = {
-    { "registered", true, on_registered }, { "report", false, on_report },
-    { "heartbeat", false, on_heartbeat },  { "interrupted", true, on_scalers },
+    { "registered", true, on_registered },
+    { "report", false, on_report },
+    { "heartbeat", false, on_heartbeat },
+    { "interrupted", true, on_scalers },
 };
 
 /* Counts what nobody understands or may say; the first of its kind in a minute is logged. */
