@@ -9,7 +9,6 @@
 #include "logs.h"
 
 #include <openssl/evp.h>
-#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,7 +27,6 @@
 #define RETRY_MS 500
 #define TOKENS_MAX 10000
 #define NAME_BYTES 512 /* longer names do not fit into the index of log_stream */
-#define HASH_TEXT (2 * SHA256_DIGEST_LENGTH + 1)
 
 typedef struct chunk {
     json_t *msg;
@@ -38,7 +36,7 @@ typedef struct chunk {
 
 typedef struct known_token {
     char instance[OB_INSTANCE_TEXT];
-    char hash[HASH_TEXT];
+    char hash[OB_TOKEN_HASH_TEXT];
     UT_hash_handle hh;
 } known_token;
 
@@ -75,14 +73,6 @@ static void on_msg(const ob_bus_msg *msg, void *arg)
     DL_APPEND(in->pending, c);
 }
 
-static void hash_token(const char *token, char out[HASH_TEXT])
-{
-    unsigned char digest[SHA256_DIGEST_LENGTH];
-    SHA256((const unsigned char *)token, strlen(token), digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        snprintf(out + 2 * i, 3, "%02x", digest[i]);
-}
-
 static void forget_tokens(intake *in)
 {
     known_token *t, *next;
@@ -98,12 +88,12 @@ static void forget_tokens(intake *in)
 static int check_token(intake *in, const json_t *msg, bool *ret_ok, ob_error *err)
 {
     const char *instance = ob_json_str(msg, "instance", "");
-    char hash[HASH_TEXT];
+    char hash[OB_TOKEN_HASH_TEXT];
     known_token *t;
     *ret_ok = false;
     if (strlen(instance) >= OB_INSTANCE_TEXT)
         return 0;
-    hash_token(ob_json_str(msg, "token", ""), hash);
+    ob_token_hash(ob_json_str(msg, "token", ""), hash);
     HASH_FIND_STR(in->tokens, instance, t);
     if (t != NULL && strcmp(hash, t->hash) == 0) {
         *ret_ok = true;

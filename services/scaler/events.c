@@ -28,7 +28,7 @@ static inst *authentic_inst(scaler *s, const json_t *msg)
     char hash[65];
     if (!in || !*token)
         return NULL;
-    insts_hash_token(token, hash);
+    ob_token_hash(token, hash);
     return strcmp(hash, in->token_hash) ? NULL : in;
 }
 

@@ -4,7 +4,6 @@
  * nothing placed on it. Loop thread. */
 #include "insts.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,16 +33,6 @@ static void id_list_add(id_list *list, const char *id)
 {
     list->ids = ob_realloc(list->ids, (list->n + 1) * sizeof(*list->ids));
     list->ids[list->n++] = id;
-}
-
-void insts_hash_token(const char *token, char out[65])
-{
-    unsigned char digest[EVP_MAX_MD_SIZE];
-    unsigned int len = 0;
-    if (!EVP_Digest(token, strlen(token), digest, &len, EVP_sha256(), NULL))
-        abort();
-    for (unsigned int i = 0; i < len && i < 32; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", digest[i]);
 }
 
 /* The one place where an instance's state changes in memory: after the commit. */
@@ -148,7 +137,7 @@ int insts_launch(scaler *s,
         const decide_type *type = launches[i].type;
         ob_instance_id_new(ids[i]);
         ob_token_new(tokens[i], TOKEN_BYTES);
-        insts_hash_token(tokens[i], hashes[i]);
+        ob_token_hash(tokens[i], hashes[i]);
         rows[i] = (store_instance){ .id = ids[i],
                                     .type = type->name,
                                     .token_hash = hashes[i],
@@ -185,7 +174,7 @@ static int relaunch(scaler *s, inst *in, int64_t now_ms, ob_error *err)
         return provide(s, in, NULL, now_ms, err);
     char token[2 * TOKEN_BYTES + 1], hash[65];
     ob_token_new(token, TOKEN_BYTES);
-    insts_hash_token(token, hash);
+    ob_token_hash(token, hash);
     int r = store_retoken(s->leader, in->id, hash, err);
     if (r == 0) {
         (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", hash);

@@ -21,6 +21,3 @@ int insts_drain(scaler *s, inst *const *which, size_t n, const char *reason, ob_
 /* Everything that is due: launches not answered, registrations, silence, ends. 'heard_ms': how much
  * time has passed in which silence counts. */
 int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err);
-
-/* SHA-256 as hex. */
-void insts_hash_token(const char *token, char out[65]);

@@ -6,7 +6,6 @@
 #include "placements.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -33,7 +32,7 @@ typedef struct peer {
     char id[ID_TEXT];
     int64_t ce_id;
     ob_instance_state state;
-    char token_hash[65];
+    char token_hash[OB_TOKEN_HASH_TEXT];
     char session[SESSION_TEXT]; /* "" = it has not registered since this leader began */
     int64_t seq, sent_at_ms;    /* the last message to it */
     bool heard;                 /* a heartbeat waits to be compared */
@@ -159,14 +158,9 @@ bool peers_known(const peers *p, const char *id)
 bool peers_token_ok(const peers *p, const char *id, const char *token)
 {
     const peer *it = find(p, id);
-    unsigned char hash[EVP_MAX_MD_SIZE];
-    unsigned int len = 0;
-    if (!it || !EVP_Digest(token, strlen(token), hash, &len, EVP_sha256(), NULL))
-        return false;
-    char hex[65];
-    for (unsigned int i = 0; i < 32; i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", hash[i]);
-    return strcmp(hex, it->token_hash) == 0;
+    char hash[OB_TOKEN_HASH_TEXT];
+    ob_token_hash(token, hash);
+    return it && strcmp(hash, it->token_hash) == 0;
 }
 
 void peers_registered(peers *p, const char *id, const char *session)

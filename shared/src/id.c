@@ -225,6 +225,13 @@ void ob_run_container_name(const ob_run_ref *ref, char out[OB_RUN_TEXT])
         (void)snprintf(out, OB_RUN_TEXT, "ob-%s-%d", id, ref->run);
 }
 
+void ob_token_hash(const char *token, char out[OB_TOKEN_HASH_TEXT])
+{
+    uint8_t digest[SHA256_DIGEST_LENGTH];
+    (void)SHA256((const unsigned char *)token, strlen(token), digest);
+    hex_encode(digest, sizeof(digest), out);
+}
+
 void ob_run_task_id(const ob_run_ref *ref, char out[OB_TASK_TEXT])
 {
     char text[OB_RUN_TEXT];

@@ -140,6 +140,13 @@ static void the_longest_references_fit(void **state)
     assert_string_equal(out, "ob-00000000-0000-0000-0000-000000000000-2147483647-2147483647");
 }
 
+static void a_token_is_stored_as_its_sha256(void **state)
+{
+    char hash[OB_TOKEN_HASH_TEXT];
+    ob_token_hash("abc", hash); /* FIPS 180-2, example B.1 */
+    assert_string_equal(hash, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
+}
+
 static void a_task_id_is_the_hash_of_the_run(void **state)
 {
     ob_run_ref ref;
@@ -175,6 +182,7 @@ int main(void)
         cmocka_unit_test(job_references_go_round),
         cmocka_unit_test(run_references_go_round),
         cmocka_unit_test(the_longest_references_fit),
+        cmocka_unit_test(a_token_is_stored_as_its_sha256),
         cmocka_unit_test(a_task_id_is_the_hash_of_the_run),
         cmocka_unit_test(instance_ids_and_tokens_are_hexadecimal),
     };

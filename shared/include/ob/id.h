@@ -26,6 +26,9 @@ int ob_uuid_cmp(const ob_uuid *a, const ob_uuid *b);
 void ob_instance_id_new(char out[OB_INSTANCE_TEXT]);
 /* 'bytes' random bytes as lower-case hex, with NUL (2 * bytes + 1 characters). */
 void ob_token_new(char *out, size_t bytes);
+/* What is stored of a token: its SHA-256 as lower-case hex. */
+#define OB_TOKEN_HASH_TEXT 65 /* with NUL */
+void ob_token_hash(const char *token, char out[OB_TOKEN_HASH_TEXT]);
 
 /* A job reference as the API writes it: <uuid> or <uuid>:<index>. index -1 = the job itself. */
 typedef struct ob_job_ref {
