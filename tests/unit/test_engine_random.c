@@ -266,9 +266,30 @@ static bool is_lost(const place *p)
     return !p->known || p->state == OB_INSTANCE_LOST;
 }
 
+/* What was placed on an instance that is lost has ended as an attempt, unless its executor told the
+ * end just before. */
+static void check_lost(history *h, const effect_placement *gone)
+{
+    const engine_effects *fx = &h->w.fx;
+    if (!is_lost(find_place(h, gone->instance_id)))
+        return;
+    for (size_t i = 0; i < fx->n_attempts; i++)
+        if (ob_uuid_cmp(&fx->attempts[i].id, &gone->run.id) == 0 &&
+            fx->attempts[i].index == gone->run.index && fx->attempts[i].run == gone->run.run)
+            return;
+    for (size_t i = 0; i < fx->n_orders; i++)
+        if (fx->orders[i].kind == ORDER_CONFIRM &&
+            strcmp(fx->orders[i].instance_id, gone->instance_id) == 0 &&
+            memcmp(&fx->orders[i].run, &gone->run, sizeof(gone->run)) == 0)
+            return;
+    fail_msg("a run on lost %s was given up without an attempt", gone->instance_id);
+}
+
 static void check_placements(history *h)
 {
     const engine_effects *fx = &h->w.fx;
+    for (size_t i = 0; i < fx->n_placement_delete; i++)
+        check_lost(h, &fx->placement_delete[i]);
     for (size_t i = 0; i < fx->n_placement_insert; i++) {
         const place *p = find_place(h, fx->placement_insert[i].instance_id);
         assert_non_null(p);

@@ -106,12 +106,13 @@ static void a_refused_and_stopped_job_of_one_batch_ends(void **state)
     assert_int_equal(world_orders(w, ORDER_RUN), 0);
 }
 
-static void a_lost_instance_ends_what_may_have_run_and_gives_back_the_rest(void **state)
+static void a_lost_instance_ends_all_that_may_have_run(void **state)
 {
     world *w = *state;
     start(w);
     ob_uuid running = world_submit(w, 1, 0, NEED1), starting = world_submit(w, 1, 0, NEED1);
     ob_uuid silent = world_submit(w, 1, 0, NEED1), ended = world_submit(w, 1, 0, NEED1);
+    ob_uuid refused = world_submit(w, 1, 0, NEED(0, 100));
     world_round(w);
     world_running(w, running, -1);
     engine_run_report r = world_run(w, starting, -1, RUN_STARTING);
@@ -119,16 +120,23 @@ static void a_lost_instance_ends_what_may_have_run_and_gives_back_the_rest(void 
     world_round(w);
     world_instance(w, "i-1", 1, BIG, OB_INSTANCE_LOST);
     world_exit(w, ended, -1, 0); /* its end arrives in the same batch: it counts */
+    r = world_run(w, refused, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &r); /* as does this: it never ran */
     world_round(w);
     assert_story(w, running, -1, "Rsr-");
     assert_story(w, starting, -1, "Rs-");
-    assert_story(w, silent, -1, "RsR");
+    assert_story(w, silent, -1, "Rs-"); /* its reports may be lost as well */
     assert_story(w, ended, -1, "Rsr+");
+    assert_story(w, refused, -1, "RsR");
     assert_string_equal(engine_db_row(w->db, &running, -1).reason,
                         "Host EC2 (instance i-1) terminated.");
     assert_false(engine_db_attempt(w->db, &running, -1, 1)->has_exit_code);
     assert_non_null(engine_db_attempt(w->db, &starting, -1, 1));
-    assert_null(engine_db_attempt(w->db, &silent, -1, 1));
+    assert_string_equal(engine_db_row(w->db, &silent, -1).reason,
+                        "Host EC2 (instance i-1) terminated.");
+    assert_string_equal(engine_db_attempt(w->db, &silent, -1, 1)->reason,
+                        "Host EC2 (instance i-1) terminated.");
+    assert_null(engine_db_attempt(w->db, &refused, -1, 1));
     /* It comes back: what it still runs is not wanted. */
     world_exit(w, running, -1, 0); /* (no instance in the row any more) */
     engine_run_report back[] = {
@@ -139,13 +147,34 @@ static void a_lost_instance_ends_what_may_have_run_and_gives_back_the_rest(void 
     world_round(w);
     assert_non_null(world_order(w, ORDER_STOP, running, -1));
     assert_non_null(world_order(w, ORDER_CONFIRM, silent, -1));
-    assert_state(w, silent, -1, OB_JOB_RUNNABLE);
+    assert_state(w, silent, -1, OB_JOB_FAILED);
     world_instance(w, "i-2", 1, BIG, OB_INSTANCE_ACTIVE);
     world_round(w);
-    assert_string_equal(world_where(w, silent, -1), "i-2");
+    assert_string_equal(world_where(w, refused, -1), "i-2");
     engine_stats s;
     engine_stats_get(w->e, &s);
     assert_int_equal(s.ignored, 0);
+}
+
+/* A new leader knows it as STARTING only: what was told of it went to the old one. */
+static void a_loaded_run_may_have_run_too(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1), many = world_submit(w, 1, 3, NEED1);
+    world_round(w);
+    world_stop(w, many, -1, false, "no more"); /* what is placed goes on */
+    world_round(w);
+    world_reload(w);
+    start(w);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_LOST);
+    world_round(w);
+    assert_story(w, id, -1, "Rs-");
+    assert_int_equal(engine_db_attempt(w->db, &id, -1, 1)->run, 1);
+    assert_story(w, many, 2, "Rs-");
+    assert_string_equal(engine_db_attempt(w->db, &many, 2, 1)->reason,
+                        "Host EC2 (instance i-1) terminated.");
+    assert_state(w, many, -1, OB_JOB_FAILED);
 }
 
 static void an_instance_that_is_gone_is_as_one_that_is_lost(void **state)
@@ -280,12 +309,15 @@ static void loading_restores_what_matters(void **state)
     world_ce(w, 1, 1000, BIG);
     world_queue(w, 1, 1, 1, 0);
     world_round(w);
-    assert_state(w, many, 1, OB_JOB_RUNNABLE);
-    assert_int_equal(engine_db_row(w->db, &many, -1).counts[OB_JOB_RUNNABLE], 98);
+    int32_t lost = engine_db_row(w->db, &many, -1).counts[OB_JOB_FAILED] - 1; /* but the 50th */
+    assert_true(lost > 0);
+    for (int i = 1; i <= lost; i++)
+        assert_non_null(engine_db_attempt(w->db, &many, i, 1));
+    assert_int_equal(engine_db_row(w->db, &many, -1).counts[OB_JOB_RUNNABLE], 98 - lost);
     world_instance(w, "i-2", 1, NEED(1000, 1000000), OB_INSTANCE_ACTIVE);
     world_round(w);
     for (int i = 0; i < 100; i++)
-        if (i != 50 && i != 0)
+        if (i != 50 && i > lost)
             world_exit(w, many, i, 0);
     world_round(w);
     assert_state(w, many, -1, OB_JOB_FAILED);
@@ -299,7 +331,8 @@ int main(void)
         T(a_refused_run_uses_up_no_attempt),
         T(a_refused_job_goes_to_the_front_of_its_class),
         T(a_refused_and_stopped_job_of_one_batch_ends),
-        T(a_lost_instance_ends_what_may_have_run_and_gives_back_the_rest),
+        T(a_lost_instance_ends_all_that_may_have_run),
+        T(a_loaded_run_may_have_run_too),
         T(an_instance_that_is_gone_is_as_one_that_is_lost),
         T(registration_orders_again_what_was_never_told_of),
         T(wanted_runs_can_be_seen),

@@ -53,7 +53,8 @@ typedef struct engine_instance {
     ob_resources size;
     int32_t vcpus;
     ob_instance_state
-        state; /* only ACTIVE takes runs; LAUNCHING counts in reasons; LOST ends its runs */
+        state; /* only ACTIVE takes runs; LAUNCHING counts in reasons; LOST ends its runs, each as
+                  an attempt, reported or not: what was ordered may have run */
 } engine_instance;
 void engine_put_instance(engine *e, const engine_instance *i);
 /* TERMINATED: forgotten; runs still on it are ended as with LOST. */

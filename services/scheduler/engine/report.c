@@ -1,6 +1,7 @@
 /* What executors say of runs, and the end of runs whose instance is lost. A report counts only for
  * the current run of a job on the instance it was placed on; all else is answered by an order to
- * stop it, or by a confirmation when it has ended. Reading a report twice changes nothing. */
+ * stop it, or by a confirmation when it has ended. Reading a report twice changes nothing. A run
+ * that was ordered and did not end as its executor told counts as an attempt: it may have run. */
 #include "internal.h"
 
 #include <stdio.h>
@@ -156,7 +157,9 @@ void eng_lost(engine *e, instance *i)
     run *r, *tmp;
     DL_FOREACH_SAFE2(i->runs, r, tmp, rnext)
     {
+        /* Each was ordered, so each may have run, told of or not: the report may be lost as well.
+         */
         ending x = { .reason = reason, .stopped_at_ms = e->now_ms };
-        finish(e, r->job, r->reported ? OB_EV_EXIT_FAIL : OB_EV_UNPLACE, r->reported, &x);
+        finish(e, r->job, OB_EV_EXIT_FAIL, true, &x);
     }
 }
