@@ -101,8 +101,8 @@ static int run(scheduler *s, ob_error *err)
 static bool is_due(scheduler *s)
 {
     topology_owed owed;
-    if (engine_dirty(s->engine) || s->inbox.n > 0 || placements_owe(s) ||
-        demand_due(s, ob_mono_ms()))
+    if (engine_dirty(s->engine) || engine_next_due(s->engine) <= ob_wall_ms() || s->inbox.n > 0 ||
+        placements_owe(s) || demand_due(s, ob_mono_ms()))
         return true;
     topology_owes(s, &owed);
     return owed.n_queues > 0 || owed.n_gone > 0;

@@ -39,6 +39,108 @@ static void reports_out_of_order_and_twice_change_nothing(void **state)
     assert_int_equal(world_orders(w, ORDER_STOP), 1);
 }
 
+/* An executor that refuses all does not get its runs back as fast as messages travel. */
+static void an_instance_that_refuses_is_left_alone_for_a_while(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1), other = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    assert_true(engine_next_due(w->e) == INT64_MAX);
+    engine_run_report r = world_run(w, other, -1, RUN_EXITED);
+    static const int64_t holds[] = { 1000, 2000, 4000, 8000, 16000, 30000, 30000 };
+    for (int i = 0; i < 7; i++) {
+        if (i < 1) /* two of one batch are one refusal */
+            engine_report(w->e, "i-1", &r);
+        r = world_run(w, id, -1, RUN_EXITED);
+        engine_report(w->e, "i-1", &r);
+        engine_report(w->e, "i-1", &r);
+        world_round(w);
+        assert_state(w, id, -1, OB_JOB_RUNNABLE);
+        assert_false(engine_dirty(w->e)); /* nothing spins */
+        assert_int_equal(engine_next_due(w->e), w->now_ms + holds[i]);
+        /* Whatever else makes rounds, even of the instance itself. */
+        int64_t until = w->now_ms + holds[i];
+        w->now_ms = until - 1001;
+        world_instance(w, "i-1", 1, BIG, OB_INSTANCE_ACTIVE);
+        world_round(w);
+        assert_int_equal(w->now_ms, until - 1);
+        assert_int_equal(world_orders(w, ORDER_RUN), 0);
+        w->now_ms = until - 1000;
+        world_round(w);
+        assert_int_equal(world_orders(w, ORDER_RUN), i < 1 ? 2 : 1);
+        assert_state(w, id, -1, OB_JOB_STARTING);
+        assert_true(engine_next_due(w->e) == INT64_MAX);
+        if (i < 1)
+            world_stop(w, other, -1, true, "only one goes on");
+    }
+    /* A run that starts: from the first again. */
+    world_running(w, id, -1);
+    world_round(w);
+    ob_uuid next = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    r = world_run(w, next, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    assert_int_equal(engine_next_due(w->e), w->now_ms + 1000);
+}
+
+static void a_clock_set_back_makes_no_refusal_last(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    w->now_ms -= 500000;
+    world_round(w);
+    assert_state(w, id, -1, OB_JOB_RUNNABLE);
+    assert_int_equal(engine_next_due(w->e), w->now_ms + 30000);
+    w->now_ms += 29000;
+    world_round(w);
+    assert_state(w, id, -1, OB_JOB_STARTING);
+}
+
+static void what_an_instance_refuses_goes_elsewhere_and_is_asked_for_late(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_resources need = NEED1;
+    ob_uuid id = world_submit(w, 1, 0, need);
+    for (int i = 1; i <= 6; i++) {
+        w->now_ms += ENGINE_HOLD_MAX_MS;
+        world_round(w);
+        assert_state(w, id, -1, OB_JOB_STARTING);
+        engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+        engine_report(w->e, "i-1", &r);
+        world_round(w);
+        const effect_demand *d = world_demand(w, 1);
+        assert_non_null(d); /* it is idle again; its room will do, until it has refused for long */
+        assert_int_equal(d->n_shapes, i < 6 ? 0 : 1);
+        assert_string_equal(engine_db_class_reason(w->db, 1, &need),
+                            "Waiting for 1 vCPU and 100 MiB: an instance of compute environment "
+                            "\"ce1\" refused a job and is tried again soon");
+    }
+    world_instance(w, "i-2", 1, BIG, OB_INSTANCE_ACTIVE);
+    world_round(w);
+    assert_string_equal(world_where(w, id, -1), "i-2");
+    /* One that is told to stop before it starts was not refused. */
+    world_stop(w, id, -1, true, "enough");
+    world_round(w);
+    engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+    engine_report(w->e, "i-2", &r);
+    ob_uuid next = world_submit(w, 1, 0, need);
+    world_round(w);
+    assert_string_equal(world_where(w, next, -1), "i-2");
+    engine_drop_instance(w->e, "i-1"); /* while it is held */
+    world_round(w);
+    w->now_ms += ENGINE_HOLD_MAX_MS;
+    world_round(w);
+    assert_true(engine_next_due(w->e) == INT64_MAX);
+}
+
 static void a_refused_run_uses_up_no_attempt(void **state)
 {
     world *w = *state;
@@ -49,12 +151,16 @@ static void a_refused_run_uses_up_no_attempt(void **state)
         engine_run_report r = world_run(w, id, -1, RUN_EXITED);
         engine_report(w->e, "i-1", &r);
         world_round(w);
+        assert_state(w, id, -1, OB_JOB_RUNNABLE);
+        assert_int_equal(w->fx.n_placement_delete, 1);
+        assert_int_equal(w->fx.n_live_update, 1);
+        w->now_ms += ENGINE_HOLD_MAX_MS;
+        world_round(w);
         const effect_order *o = world_order(w, ORDER_RUN, id, -1);
         assert_non_null(o);
         assert_int_equal(o->run.run, i);
         assert_int_equal(o->attempt, 1);
         assert_int_equal(o->queue_id, 1);
-        assert_int_equal(w->fx.n_placement_delete, 1);
         assert_int_equal(w->fx.n_placement_insert, 1);
         assert_int_equal(w->fx.n_live_update, 1);
     }
@@ -328,6 +434,9 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, world_new, world_free)
     const struct CMUnitTest tests[] = {
         T(reports_out_of_order_and_twice_change_nothing),
+        T(an_instance_that_refuses_is_left_alone_for_a_while),
+        T(a_clock_set_back_makes_no_refusal_last),
+        T(what_an_instance_refuses_goes_elsewhere_and_is_asked_for_late),
         T(a_refused_run_uses_up_no_attempt),
         T(a_refused_job_goes_to_the_front_of_its_class),
         T(a_refused_and_stopped_job_of_one_batch_ends),

@@ -66,17 +66,28 @@ static const ob_job_state want[OB_JOB_STATE_COUNT][HAPPENINGS] = {
                           OB_JOB_FAILED, SAME, SAME,
                           SAME,          SAME, SAME,
                           OB_JOB_FAILED },
-    [OB_JOB_STARTING] = { SAME,           SAME,
-                          SAME,           SAME,
-                          OB_JOB_RUNNING, OB_JOB_SUCCEEDED,
-                          OB_JOB_FAILED,  OB_JOB_FAILED,
-                          OB_JOB_FAILED,  SAME /* placed again */,
-                          SAME,           SAME,
-                          SAME,           SAME,
-                          SAME,           SAME,
-                          SAME,           OB_JOB_FAILED,
-                          OB_JOB_FAILED,  SAME,
-                          SAME,           SAME },
+    [OB_JOB_STARTING] = { SAME,
+                          SAME,
+                          SAME,
+                          SAME,
+                          OB_JOB_RUNNING,
+                          OB_JOB_SUCCEEDED,
+                          OB_JOB_FAILED,
+                          OB_JOB_FAILED,
+                          OB_JOB_FAILED,
+                          OB_JOB_RUNNABLE /* placed again when its instance is held no more */,
+                          SAME,
+                          SAME,
+                          SAME,
+                          SAME,
+                          SAME,
+                          SAME,
+                          SAME,
+                          OB_JOB_FAILED,
+                          OB_JOB_FAILED,
+                          SAME,
+                          SAME,
+                          SAME },
     [OB_JOB_RUNNING] = { SAME,          SAME,          SAME,
                          SAME,          SAME,          OB_JOB_SUCCEEDED,
                          OB_JOB_FAILED, OB_JOB_FAILED, OB_JOB_FAILED,
@@ -105,9 +116,8 @@ static const char *orders_wanted(ob_job_state s, happening h)
     case EXIT_1:
     case EXIT_WITHOUT_CODE:
     case FAILED_TO_START:
-        return "C";
     case REFUSED:
-        return s == OB_JOB_STARTING ? "CR" : "C";
+        return "C";
     case OLD_RUN_RUNNING:
     case OTHER_INSTANCE_RUNNING:
         return "S";
@@ -145,7 +155,9 @@ static ob_uuid bring(world *w, ob_job_state s)
     world_round(w);
     for (int i = 0; s > OB_JOB_RUNNABLE && i < 2; i++) {
         engine_run_report r = world_run(w, id, -1, RUN_EXITED);
-        engine_report(w->e, "i-1", &r); /* refused: placed again */
+        engine_report(w->e, "i-1", &r); /* refused: placed again after a while */
+        world_round(w);
+        w->now_ms += ENGINE_HOLD_MAX_MS;
         world_round(w);
     }
     if (s == OB_JOB_RUNNING) {

@@ -1,8 +1,8 @@
 /* Environments, their instances, and the room on them. Invariants: slots holds the ACTIVE instances
- * of its environment, sorted by (GPUs, vCPUs, memory, id) of their room, so that the first slot
- * that has room is the best fit; instance.used is the sum of its runs' needs; ce.vcpus and
- * launches follow the states of its instances. A record that is named before it is known is kept
- * as unknown and not used. */
+ * of its environment that are not held, sorted by (GPUs, vCPUs, memory, id) of their room, so that
+ * the first slot that has room is the best fit; instance.used is the sum of its runs' needs;
+ * ce.vcpus and launches follow the states of its instances. A record that is named before it is
+ * known is kept as unknown and not used. */
 #include "internal.h"
 
 ce *eng_ce(engine *e, int64_t id)
@@ -76,7 +76,7 @@ static size_t slot_find(const ce *c, const ob_resources *room, const char *id)
     return lo;
 }
 
-static ob_resources room_of(const instance *i)
+ob_resources eng_room(const instance *i)
 {
     ob_resources room = i->size;
     ob_resources_sub(&room, &i->used);
@@ -88,7 +88,7 @@ static void slot_remove(instance *i)
     if (!i->in_slots)
         return;
     ce *c = i->ce;
-    ob_resources room = room_of(i);
+    ob_resources room = eng_room(i);
     size_t at = slot_find(c, &room, i->id);
     memmove(&c->slots[at], &c->slots[at + 1], (c->n_slots - at - 1) * sizeof(slot));
     c->n_slots--;
@@ -97,10 +97,10 @@ static void slot_remove(instance *i)
 
 static void slot_insert(instance *i)
 {
-    if (i->in_slots || !i->known || i->lost || i->state != OB_INSTANCE_ACTIVE)
+    if (i->in_slots || !i->known || i->lost || i->held_until_ms || i->state != OB_INSTANCE_ACTIVE)
         return;
     ce *c = i->ce;
-    ob_resources room = room_of(i);
+    ob_resources room = eng_room(i);
     size_t at = slot_find(c, &room, i->id);
     LIST_ADD(c, slots);
     memmove(&c->slots[at + 1], &c->slots[at], (c->n_slots - at - 1) * sizeof(slot));
@@ -223,6 +223,53 @@ void engine_drop_instance(engine *e, const char *id)
     e->dirty = true;
 }
 
+/* ---- Refusals ---- */
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t hold_ms(int refusals)
+{
+    int64_t ms = ENGINE_HOLD_MIN_MS;
+    for (int n = 1; n < refusals && ms < ENGINE_HOLD_MAX_MS; n++)
+        ms *= 2;
+    return earlier(ms, ENGINE_HOLD_MAX_MS);
+}
+
+void eng_hold(engine *e, instance *i)
+{
+    if (i->held_until_ms)
+        return;
+    slot_remove(i);
+    i->held_until_ms = e->now_ms + hold_ms(++i->refusals);
+    e->next_due_ms = earlier(e->next_due_ms, i->held_until_ms);
+}
+
+void eng_hold_ends(engine *e)
+{
+    if (e->next_due_ms == INT64_MAX)
+        return;
+    e->next_due_ms = INT64_MAX;
+    for (instance *i = e->instances; i; i = i->hh.next) {
+        if (!i->held_until_ms)
+            continue;
+        i->held_until_ms = earlier(i->held_until_ms, e->now_ms + ENGINE_HOLD_MAX_MS);
+        if (i->held_until_ms > e->now_ms) {
+            e->next_due_ms = earlier(e->next_due_ms, i->held_until_ms);
+        } else {
+            i->held_until_ms = 0;
+            slot_insert(i);
+        }
+    }
+}
+
+bool eng_held_long(const instance *i)
+{
+    return hold_ms(i->refusals) == ENGINE_HOLD_MAX_MS;
+}
+
 void eng_instances_sweep(engine *e)
 {
     if (!e->instances_gone)
@@ -277,6 +324,8 @@ void eng_ces_free(engine *e)
         free(c->next);
         free(c->launching);
         free(c->coming);
+        free(c->held);
+        free(c->soon);
         free(c);
     }
 }

@@ -1,8 +1,10 @@
 /* Demand: which environment is to take which waiting work. Work is given out by queue priority and
  * age, to the first usable environment of the queue that can launch something large enough and has
  * room below maxvCpus: on instances that are coming first, then as new ones. (What waits fits on no
- * ACTIVE instance: placement has just tried.) Work beyond all maxima stays with the first
- * environment that could take it, up to what that could hold as a whole. */
+ * ACTIVE instance: placement has just tried. Those that are held after a refusal will be tried
+ * again soon: nothing is asked for in their place, unless they have refused for long.) Work beyond
+ * all maxima stays with the first environment that could take it, up to what that could hold as a
+ * whole. */
 #include "internal.h"
 
 static int64_t least(int64_t a, int64_t b)
@@ -10,16 +12,23 @@ static int64_t least(int64_t a, int64_t b)
     return a < b ? a : b;
 }
 
-static void begin(ce *c)
+static void begin(const engine *e, ce *c)
 {
     c->n_next = 0;
-    c->n_coming = c->n_launching = 0;
+    c->n_coming = c->n_launching = c->n_held = c->n_soon = 0;
     c->headroom_mcpu = (int64_t)(c->max_vcpus - c->vcpus) * 1000;
-    if (c->launches == 0)
+    if (c->launches == 0 && e->next_due_ms == INT64_MAX)
         return;
-    for (const instance *i = c->instances; i; i = i->inext)
-        if (i->known && !i->lost && i->state == OB_INSTANCE_LAUNCHING)
+    for (const instance *i = c->instances; i; i = i->inext) {
+        if (!i->known || i->lost)
+            continue;
+        if (i->state == OB_INSTANCE_LAUNCHING)
             *LIST_ADD(c, coming) = *LIST_ADD(c, launching) = i->size;
+        if (i->state == OB_INSTANCE_ACTIVE && i->held_until_ms)
+            *LIST_ADD(c, held) = eng_room(i);
+        if (i->state == OB_INSTANCE_ACTIVE && i->held_until_ms && !eng_held_long(i))
+            *LIST_ADD(c, soon) = eng_room(i);
+    }
 }
 
 static void ask(ce *c, const ob_resources *need, int64_t n)
@@ -29,18 +38,25 @@ static void ask(ce *c, const ob_resources *need, int64_t n)
     s->count = (int32_t)least(n, INT32_MAX);
 }
 
+/* How many of 'n' fit into the rooms; takes what they need of them. */
+static int64_t pack(ob_resources *rooms, size_t n_rooms, const ob_resources *need, int64_t n)
+{
+    int64_t taken = 0;
+    for (size_t i = 0; i < n_rooms && taken < n; i++) {
+        int64_t units = least(n - taken, eng_units(need, &rooms[i]));
+        rooms[i].mcpu -= (int32_t)(need->mcpu * units);
+        rooms[i].mem_mib -= (int32_t)(need->mem_mib * units);
+        rooms[i].gpus -= (int32_t)(need->gpus * units);
+        taken += units;
+    }
+    return taken;
+}
+
 /* How many of 'n' the environment has room for; takes the room. cost_mcpu: of a new instance, each.
  */
 static int64_t take(ce *c, const ob_resources *need, bool new_ones, int64_t cost_mcpu, int64_t n)
 {
-    int64_t taken = 0;
-    for (size_t i = 0; i < c->n_coming && taken < n; i++) {
-        int64_t units = least(n - taken, eng_units(need, &c->coming[i]));
-        c->coming[i].mcpu -= (int32_t)(need->mcpu * units);
-        c->coming[i].mem_mib -= (int32_t)(need->mem_mib * units);
-        c->coming[i].gpus -= (int32_t)(need->gpus * units);
-        taken += units;
-    }
+    int64_t taken = pack(c->coming, c->n_coming, need, n);
     if (new_ones && c->headroom_mcpu > 0 && taken < n) {
         int64_t units = least(n - taken, c->headroom_mcpu / cost_mcpu);
         c->headroom_mcpu -= units * cost_mcpu;
@@ -54,6 +70,9 @@ static void give_out(engine *e, class *cls)
     eng_fit(e, cls);
     int64_t rest = (int64_t)cls->n_waiting, most = 0;
     ce *first = NULL;
+    for (size_t i = 0; i < cls->queue->n_ces; i++) /* is placed there soon: asks for nothing */
+        if (eng_usable(cls->queue->ces[i]))
+            rest -= pack(cls->queue->ces[i]->soon, cls->queue->ces[i]->n_soon, &cls->need, rest);
     for (size_t i = 0; i < cls->queue->n_ces && rest > 0; i++) {
         ce *c = cls->queue->ces[i];
         int64_t max_mcpu = (int64_t)c->max_vcpus * 1000, cost = cls->fit[i].cost_mcpu;
@@ -123,7 +142,7 @@ void eng_demand(engine *e)
     ce *c, *tmp;
     HASH_ITER(hh, e->ces, c, tmp)
     {
-        begin(c);
+        begin(e, c);
     }
     for (size_t i = 0; i < e->n_by_priority; i++) {
         if (!e->by_priority[i]->known || e->by_priority[i]->deleting)

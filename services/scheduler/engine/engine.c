@@ -8,6 +8,7 @@ engine *engine_new(void)
     engine *e = ob_calloc(1, sizeof(*e));
     e->topology = 1;
     e->next_order = 1;
+    e->next_due_ms = INT64_MAX;
     return e;
 }
 
@@ -103,6 +104,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->now_ms = now_ms;
     e->fx = out;
     e->dirty = false;
+    eng_hold_ends(e);
     read_inputs(e);
     eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
@@ -118,6 +120,11 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
 bool engine_dirty(const engine *e)
 {
     return e->dirty;
+}
+
+int64_t engine_next_due(const engine *e)
+{
+    return e->next_due_ms;
 }
 
 /* ---- Looking ---- */

@@ -242,6 +242,18 @@ typedef struct engine_effects {
 void engine_round(engine *e, int64_t now_ms, engine_effects *out);
 /* Is there anything for a round to do? */
 bool engine_dirty(const engine *e);
+
+/* Refusals. An instance whose executor refuses a run (EXITED, not started, no reason) gets no new
+ * ones for a while, so that runs do not go to and fro as fast as messages travel: 1 s, twice as
+ * long with each refusal that follows, at most 30 s; 1 s again once a run of it has started. What
+ * it refuses meanwhile (ordered before) does not count. Measured by the now_ms of rounds: a clock
+ * set forward shortens it, after one set back it lasts 30 s more at most. A new engine knows of
+ * none. Until the longest is reached, no demand is told for what has room there. */
+#define ENGINE_HOLD_MIN_MS 1000
+#define ENGINE_HOLD_MAX_MS 30000
+/* When a round is due though the engine is not dirty, as the first such instance may be tried
+ * again: to be compared with the now_ms of rounds. INT64_MAX: there is none. */
+int64_t engine_next_due(const engine *e);
 void engine_effects_clear(engine_effects *out); /* keeps the memory */
 void engine_effects_done(engine_effects *out);
 

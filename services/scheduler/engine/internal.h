@@ -132,6 +132,8 @@ struct ce {
     ENGINE_LIST(effect_shape, next);      /* being computed */
     ENGINE_LIST(ob_resources, launching); /* likewise: sizes of LAUNCHING instances ... */
     ENGINE_LIST(ob_resources, coming);    /* ... and what is left of them */
+    ENGINE_LIST(ob_resources, held);      /* likewise: room on instances that refuse ... */
+    ENGINE_LIST(ob_resources, soon);      /* ... and what is left of it that is used again soon */
     int64_t headroom_mcpu;                /* below max_vcpus, not given out yet */
     UT_hash_handle hh;
 };
@@ -145,6 +147,8 @@ struct instance {
     bool known; /* false: gone, or named by a row that was loaded only */
     bool lost;  /* its runs are to be ended in the next round */
     bool in_slots;
+    int64_t held_until_ms; /* it refused a run: none is placed before; 0 = not held */
+    int refusals;          /* that followed one another */
     int32_t n_runs;
     run *runs;
     instance *iprev, *inext; /* ce->instances */
@@ -176,6 +180,7 @@ struct engine {
     int64_t next_order;
     uint32_t mark;
     bool dirty, instances_gone;
+    int64_t next_due_ms; /* the first instance's held_until_ms; INT64_MAX = none is held */
 
     struct job_block *blocks; /* memory of single jobs */
     job *free_jobs;
@@ -250,6 +255,7 @@ void eng_return(engine *e, job *j); /* to its class, when all inputs of the roun
 void eng_returned(engine *e);
 
 /* ce.c: environments, instances and the room on them */
+ob_resources eng_room(const instance *i);
 ce *eng_ce(engine *e, int64_t id);                     /* made when unknown */
 instance *eng_instance(engine *e, const char *id);     /* NULL when unknown */
 instance *eng_instance_get(engine *e, const char *id); /* made when unknown */
@@ -266,6 +272,9 @@ static inline bool eng_usable(const ce *c)
 {
     return c->known && c->enabled && c->valid;
 }
+void eng_hold(engine *e, instance *i); /* it refused a run */
+void eng_hold_ends(engine *e);         /* of those whose time has come */
+bool eng_held_long(const instance *i); /* as long as can be */
 void eng_instances_sweep(
     engine *e); /* ends the runs of lost instances, forgets those that are gone */
 void eng_ces_free(engine *e);

@@ -13,6 +13,7 @@ typedef enum why {
     WHY_INVALID,
     WHY_DISABLED,
     WHY_STARTING,
+    WHY_HELD,
     WHY_AT_MAX,
     WHY_LACKING,
     WHY_NONE_YET,
@@ -60,6 +61,9 @@ static why look(const class *cls, size_t i)
     for (size_t k = 0; k < c->n_launching; k++) /* as demand has just found them */
         if (ob_resources_fit(&cls->need, &c->launching[k]))
             return WHY_STARTING;
+    for (size_t k = 0; k < c->n_held; k++)
+        if (ob_resources_fit(&cls->need, &c->held[k]))
+            return WHY_HELD;
     if (cls->fit[i].launch && !eng_below_max(c, cls->fit[i].least_mcpu))
         return WHY_AT_MAX;
     if (c->lacking)
@@ -117,6 +121,10 @@ static void say_ce(line *l, const ce *c, why w)
         break;
     case WHY_STARTING:
         say(l, "an instance is starting in compute environment \"%s\"", name);
+        break;
+    case WHY_HELD:
+        say(l, "an instance of compute environment \"%s\" refused a job and is tried again soon",
+            name);
         break;
     case WHY_AT_MAX:
         say(l, "compute environment \"%s\" is at its maximum of %d vCPUs", name, c->max_vcpus);
