@@ -36,7 +36,8 @@ class Stack:
         self.home = Path(home)
         self.env = self._exports()
         self.endpoint = self.env["AWS_ENDPOINT_URL_BATCH"]
-        self.run_dir = Path(self._home_env()["OPENBATCH_RUN_DIR"])
+        self.settings = self._home_env()
+        self.run_dir = Path(self.settings["OPENBATCH_RUN_DIR"])
         builds = [self.home / name for name in ("build-asan", "build")]
         self.build = next((path for path in builds if path.exists()), None)
 
