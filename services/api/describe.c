@@ -1,8 +1,13 @@
-/* Names or pages: the way in of DescribeComputeEnvironments, DescribeJobQueues and
- * DescribeJobDefinitions. Pure. */
+/* What DescribeComputeEnvironments, DescribeJobQueues and DescribeJobDefinitions have in common:
+ * names, or pages of all. Owns nothing. Thread: an HTTP worker. */
 #include "describe.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "page.h"
+
+#define PAGE_MAX 100
 
 int describe_names(api_request *req,
                    const char *member,
@@ -28,6 +33,47 @@ int describe_names(api_request *req,
         if (arn_or_name(json_string_value(json_array_get(list, i)), kind, req->region, req->account,
                         &name))
             (*ret)[(*ret_n)++] = name;
+    }
+    return 0;
+}
+
+static void set_next(api_request *req, int64_t last, api_reply *rep)
+{
+    char at[24];
+    (void)snprintf(at, sizeof at, "%lld", (long long)last);
+    ob_cleanup(ob_freep) char *token = page_token_new(req, at);
+    (void)json_object_set_new(rep->body, "nextToken", json_string(token));
+}
+
+int describe(api_request *req, const describe_kind *kind, api_reply *rep)
+{
+    ob_cleanup(ob_freep) const char **names = NULL;
+    ob_cleanup(ob_freep) char *position = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
+    size_t n_names = 0;
+    int limit = 0;
+    int r = describe_names(req, kind->member, kind->what, kind->arn_kind, &names, &n_names, rep);
+    if (r == 0)
+        r = page_read(req, PAGE_MAX, &limit, &position, rep);
+    if (r == 0)
+        r = kind->list(req, names, n_names, position ? atoll(position) : 0, limit + 1, &rows,
+                       &rep->err);
+    if (r < 0)
+        return r;
+
+    json_t *list = json_array();
+    rep->body = json_pack("{s:o}", kind->member, list);
+    int64_t last = 0;
+    for (int i = 0; i < PQntuples(rows); i++) {
+        if (!names && i == limit) {
+            set_next(req, last, rep);
+            break;
+        }
+        json_t *one = NULL;
+        r = kind->view(req, rows, i, &one, &last, &rep->err);
+        if (r < 0)
+            return r;
+        (void)json_array_append_new(list, one);
     }
     return 0;
 }

@@ -14,3 +14,27 @@ int describe_names(api_request *req,
                    const char ***ret,
                    size_t *ret_n,
                    api_reply *rep);
+
+/* A kind of resource that is described by names or page by page. */
+typedef struct describe_kind {
+    const char *member;   /* of request and answer: "jobQueues" */
+    const char *what;     /* in AWS's texts: "JobQueues" */
+    const char *arn_kind; /* "job-queue" */
+    int (*list)(api_request *req,
+                const char *const *names,
+                size_t n,
+                int64_t after,
+                int limit,
+                PGresult **ret,
+                ob_error *err);
+    /* *ret is new. */
+    int (*view)(const api_request *req,
+                const PGresult *rows,
+                int row,
+                json_t **ret,
+                int64_t *ret_id,
+                ob_error *err);
+} describe_kind;
+
+/* The whole of such an operation: what is named (unknown names are left out), or a page of all. */
+int describe(api_request *req, const describe_kind *kind, api_reply *rep);
