@@ -1,5 +1,6 @@
 # shellcheck shell=bash
 # bench: every benchmark of tests/bench, in the environment that `env` prints.
+. "$OB_ROOT/tools/install.sh"
 shopt -s nullglob
 benches=("$OB_ROOT"/tests/bench/*)
 programs=()
@@ -8,9 +9,10 @@ for file in "${benches[@]}"; do [[ -f $file && -x $file ]] && programs+=("$file"
 "$OB_ROOT/openbatch" up
 eval "$(print_env)"
 PATH=$OPENBATCH_HOME/venv/bin:$PATH
-# Their C programs are built with the rest, into $OB_BUILD/tests/bench.
 OB_BUILD=$(config_get build)
 export OB_BUILD
+# Their C programs, which a user's copy has no other need of.
+build tests/bench/load tests/bench/bench_engine
 for file in "${programs[@]}"; do
     say "== ${file##*/}"
     "$file" "$@"
