@@ -63,15 +63,6 @@ int api_conflict(api_reply *rep)
     return -EEXIST;
 }
 
-int api_server_error(api_reply *rep, const char *fmt, ...)
-{
-    va_list args;
-    va_start(args, fmt);
-    fill(rep, 500, "ServerException", fmt, args);
-    va_end(args);
-    return -EIO;
-}
-
 int api_error(api_reply *rep, int status, const char *code, const char *fmt, ...)
 {
     va_list args;

@@ -29,8 +29,6 @@ __attribute__((format(printf, 3, 4))) int
 api_client_error_long(api_reply *rep, const char *request_id, const char *fmt, ...);
 /* 409 ClientException: "Object already exists". */
 int api_conflict(api_reply *rep);
-/* 500 ServerException; callers retry. */
-__attribute__((format(printf, 2, 3))) int api_server_error(api_reply *rep, const char *fmt, ...);
 /* Any other: status and a literal code. */
 __attribute__((format(printf, 4, 5))) int
 api_error(api_reply *rep, int status, const char *code, const char *fmt, ...);

@@ -19,7 +19,7 @@
 #include "keys.h"
 #include "ob/clock.h"
 #include "ob/id.h"
-#include "ob/json_fields.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
 #include "sigv4.h"

@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
-#include "ob/json_fields.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "scaler_store.h"

@@ -8,7 +8,7 @@
 
 #include <uthash.h>
 
-#include "ob/json_fields.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "placements.h"
 #include "scheduler_store.h"

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "ob/json_fields.h"
+#include "ob/json.h"
 
 json_t *ob_message_new(const char *type, int64_t epoch)
 {
