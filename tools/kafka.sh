@@ -2,7 +2,7 @@
 # Sets Kafka up: users, configuration, storage, access rules. Jobs share the host's network, so both listeners ask for
 # a password, and a user may do what his service needs and nothing else.
 
-KAFKA_USERS=(admin api scheduler scaler executor reader)
+. "$OB_ROOT/tools/secrets.sh"
 
 kafka_password() { cat "$OPENBATCH_HOME/secrets/kafka-$1.password"; }
 
@@ -16,17 +16,15 @@ kafka_jaas() { # USER...: what a listener knows; the broker itself is admin
     printf ';\n'
 }
 
-kafka_configure() {
-    local dir=$OPENBATCH_HOME/kafka
-    mkdir -p "$dir/data"
-    (
-        umask 077
-        cat >"$dir/server.properties" <<EOF
+# Prints the broker's configuration. Addresses are host:port; clients come to 'listen' and are told 'advertised'.
+kafka_properties() { # LISTEN ADVERTISED CONTROLLER_PORT DATA_DIRECTORY
+    local listen=$1 advertised=$2 controller=$3 data=$4
+    cat <<EOF
 process.roles=broker,controller
 node.id=1
-controller.quorum.voters=1@127.0.0.1:$OB_CONTROLLER_PORT
-listeners=CLIENT://127.0.0.1:$OB_KAFKA_PORT,CONTROLLER://127.0.0.1:$OB_CONTROLLER_PORT
-advertised.listeners=CLIENT://127.0.0.1:$OB_KAFKA_PORT
+controller.quorum.voters=1@127.0.0.1:$controller
+listeners=CLIENT://$listen,CONTROLLER://127.0.0.1:$controller
+advertised.listeners=CLIENT://$advertised
 listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
@@ -38,7 +36,7 @@ listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin)
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:admin
-log.dirs=$dir/data
+log.dirs=$data
 auto.create.topics.enable=false
 num.partitions=1
 num.network.threads=2
@@ -61,6 +59,15 @@ log.segment.bytes=67108864
 log.cleaner.dedupe.buffer.size=16777216
 metadata.log.segment.bytes=67108864
 EOF
+}
+
+kafka_configure() {
+    local dir=$OPENBATCH_HOME/kafka
+    mkdir -p "$dir/data"
+    (
+        umask 077
+        kafka_properties "127.0.0.1:$OB_KAFKA_PORT" "127.0.0.1:$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$dir/data" \
+            >"$dir/server.properties"
     )
     cp "$OB_ROOT/tools/kafka/log4j2.properties" "$dir/"
     [[ -f $dir/data/meta.properties ]] || kafka_format

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Makes a copy's files (secrets, directories, service directories) and starts and stops its supervised processes.
+# Makes a copy's files (directories, service directories) and starts and stops its supervised processes.
 
 make_run_dir() {
     local parent=${OPENBATCH_RUN_DIR%/*} dir
@@ -16,22 +16,6 @@ make_run_dir() {
 
 pg_uid() { if ((EUID == 0)); then id -u postgres; else echo "$EUID"; fi; }
 
-make_secret() { # NAME COMMAND...: made once, readable by its owner only
-    local file=$OPENBATCH_HOME/secrets/$1
-    shift
-    [[ -s $file ]] && return 0
-    (umask 077 && "$@" >"$file.new" && mv "$file.new" "$file")
-}
-
-random_of() { # CHARACTERS COUNT
-    LC_ALL=C tr -dc "$1" < <(head -c 4096 /dev/urandom) | cut -c "1-$2"
-}
-
-root_key() {
-    say "AKIA$(random_of 'A-Z2-7' 16)"
-    random_of 'A-Za-z0-9+/' 40
-}
-
 make_home() {
     local other
     # `down --wipe` deletes all that is in a home, so nobody else's things may be in it.
@@ -45,15 +29,6 @@ make_home() {
     chmod 711 "$OPENBATCH_HOME"
     (umask 077 && cd "$OPENBATCH_HOME" && mkdir -p secrets log sv kafka instances)
     echo '{}' >"$OPENBATCH_HOME/docker.json"
-}
-
-make_secrets() {
-    local user
-    for user in "${KAFKA_USERS[@]}"; do
-        make_secret "kafka-$user.password" random_of 'A-Za-z0-9' 32
-    done
-    make_secret master.key openssl rand -hex 32
-    make_secret root.key root_key
 }
 
 # --- PostgreSQL -----------------------------------------------------------------------------------
