@@ -32,6 +32,7 @@ static void drop_env(scaler *s, env *e)
     free(e->types);
     free(e->refused_until_ms);
     free(e->shapes_json);
+    json_decref(e->resources);
     free(e->shapes);
     free(e->written_lacking);
     free(e->written_shapes);
@@ -42,6 +43,7 @@ void envs_drop_inst(scaler *s, inst *in)
 {
     HASH_DEL(s->insts, in);
     free(in->type);
+    free(in->said);
     free(in);
 }
 
@@ -95,6 +97,8 @@ static void set_types(scaler *s, env *e, const char *body)
     if (ob_json_parse(body, strlen(body), &parsed, &err) < 0)
         ob_warn("environment.body", "{s:s, s:s}", "ce", e->name, "text", err.text);
     const json_t *resources = json_object_get(parsed, "computeResources");
+    json_decref(e->resources);
+    e->resources = json_incref((json_t *)resources);
     const char *strategy = ob_json_str(resources, "allocationStrategy", "BEST_FIT");
     const json_t *entries = json_object_get(resources, "instanceTypes");
     size_t n;
@@ -110,7 +114,7 @@ static void set_types(scaler *s, env *e, const char *body)
     for (size_t i = 0; i < n; i++) {
         if (!allowed(entries, &types[i]))
             continue;
-        bool offered = s->provider->ops->offers(s->provider, &types[i]);
+        bool offered = !s->provider->ops->refuses(s->provider, types[i].arch);
         e->any_offered = e->any_offered || offered;
         e->refused_until_ms[e->n_types] = offered ? 0 : INT64_MAX;
         e->types[e->n_types++] =
@@ -176,8 +180,7 @@ inst *envs_add_inst(scaler *s,
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
     in->ce_id = e->id;
     in->type = ob_strdup(type->name);
-    in->vcpus = type->vcpus;
-    in->mem_mib = type->mem_mib;
+    in->nominal = ob_catalog_nominal(type);
     in->size = ob_catalog_usable(type);
     in->spot = e->spot;
     in->state = OB_INSTANCE_LAUNCHING;
@@ -210,9 +213,8 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
     in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INST_MCPU, 0),
                                .mem_mib = (int32_t)ob_col_int(res, row, INST_MEM, 0),
                                .gpus = (int32_t)ob_col_int(res, row, INST_GPUS, 0) };
-    in->vcpus = (int32_t)ob_col_int(res, row, INST_VCPUS, 0);
     const ob_instance_type *type = ob_catalog_find(in->type);
-    in->mem_mib = type ? type->mem_mib : in->size.mem_mib;
+    in->nominal = type ? ob_catalog_nominal(type) : in->size;
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", ob_col(res, row, INST_TOKEN_HASH));
 }
 

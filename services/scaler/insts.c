@@ -94,6 +94,15 @@ static void refuse_type(scaler *s, const inst *in, int64_t now_ms)
             e->refused_until_ms[i] = now_ms + RETRY_MS;
 }
 
+/* A launch came to nothing. */
+static int end_launch(scaler *s, inst *in, int why, const char *text, int64_t now_ms, ob_error *err)
+{
+    if (why == -ENOSPC || why == -EINVAL)
+        refuse_type(s, in, now_ms);
+    return advance(s, &(id_list){ .ids = (const char *[]){ in->id }, .n = 1 },
+                   BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, text, err);
+}
+
 /* Asks the provider. token NULL: the instance has its own. A refusal for lack of room ends the row.
  */
 static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_error *err)
@@ -101,8 +110,14 @@ static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_er
     const env *e = scaler_env(s, in->ce_id);
     const ob_instance_type *type = ob_catalog_find(in->type);
     ob_error said = { 0 };
-    provider_launch_spec spec = { .id = in->id, .token = token, .type = type, .spot = in->spot };
-    spec.ce_name = e ? e->name : "";
+    provider_launch_spec spec = { .id = in->id,
+                                  .token = token,
+                                  .ce_name = e ? e->name : "",
+                                  .type = in->type,
+                                  .arch = type ? type->arch : OB_ARCH_NONE,
+                                  .size = in->nominal,
+                                  .spot = in->spot,
+                                  .resources = e ? e->resources : NULL };
     int r = type ? s->provider->ops->launch(s->provider, &spec, &said)
                  : ob_fail(&said, EINVAL, "instance type %s is not in the catalogue", in->type);
     if (r == 0) {
@@ -112,11 +127,9 @@ static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_er
     in->retry_at_ms = now_ms + RETRY_MS;
     ob_warn("instance.launch", "{s:s, s:s, s:s}", "instance", in->id, "type", in->type, "text",
             said.text);
-    if (r != -ENOSPC || in->state != OB_INSTANCE_LAUNCHING)
+    if ((r != -ENOSPC && r != -EINVAL) || in->state != OB_INSTANCE_LAUNCHING)
         return 0;
-    refuse_type(s, in, now_ms);
-    return advance(s, &(id_list){ .ids = (const char *[]){ in->id }, .n = 1 },
-                   BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, said.text, err);
+    return end_launch(s, in, r, said.text, now_ms, err);
 }
 
 int insts_launch(scaler *s,
@@ -170,7 +183,12 @@ int insts_launch(scaler *s,
  * provider does not have any more gets a new token. */
 static int relaunch(scaler *s, inst *in, int64_t now_ms, ob_error *err)
 {
-    if (s->provider->ops->has(s->provider, in->id))
+    int has = s->provider->ops->has(s->provider, in->id);
+    if (has < 0) {
+        in->retry_at_ms = now_ms + RETRY_MS;
+        return 0;
+    }
+    if (has)
         return provide(s, in, NULL, now_ms, err);
     char token[2 * TOKEN_BYTES + 1], hash[65];
     ob_token_new(token, TOKEN_BYTES);
@@ -200,30 +218,89 @@ static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)
     return r;
 }
 
-typedef struct unknown_arg {
-    scaler *s;
-    id_list ids;
-} unknown_arg;
-
-static void note_unknown(const char *id, void *arg)
-{
-    unknown_arg *u = arg;
-    const inst *in = scaler_inst(u->s, id);
-    if (!in || in->state == OB_INSTANCE_LOST)
-        id_list_add(&u->ids, ob_strdup(id));
-}
-
 int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 {
-    unknown_arg u = { .s = s };
-    s->provider->ops->list(s->provider, note_unknown, &u);
-    for (size_t i = 0; i < u.ids.n; i++) {
-        ob_info("instance.unknown", "{s:s}", "instance", u.ids.ids[i]);
-        s->provider->ops->terminate(s->provider, u.ids.ids[i], false);
-        free((char *)u.ids.ids[i]);
-    }
-    id_list_done(&u.ids);
+    s->provider->ops->list(s->provider);
     return relaunch_due(s, now_ms, err);
+}
+
+/* ---- What the provider says ---- */
+
+/* An instance without a row, or given up, is ended. Its row would have been committed before it was
+ * launched, and is known here by then. */
+static void on_found(const char *id, void *arg)
+{
+    scaler *s = arg;
+    const inst *in = scaler_inst(s, id);
+    if (in && in->state != OB_INSTANCE_LOST)
+        return;
+    s->unknown = ob_realloc(s->unknown, (s->n_unknown + 1) * sizeof(*s->unknown));
+    s->unknown[s->n_unknown++] = ob_strdup(id);
+}
+
+static void on_failed(const char *id, int r, const char *text, void *arg)
+{
+    inst *in = scaler_inst(arg, id);
+    if (!in)
+        return;
+    free(in->said);
+    in->said = ob_strdup(text);
+    in->failed = r;
+}
+
+static void on_gone(const char *id, const char *text, void *arg)
+{
+    inst *in = scaler_inst(arg, id);
+    if (!in)
+        return;
+    free(in->said);
+    in->said = ob_strdup(text);
+    in->gone = true;
+}
+
+void insts_listen(scaler *s)
+{
+    s->provider->on =
+        (provider_sink){ .found = on_found, .failed = on_failed, .gone = on_gone, .arg = s };
+}
+
+static void end_unknown(scaler *s)
+{
+    for (size_t i = 0; i < s->n_unknown; i++) {
+        /* Known by now: another leader's, read since. */
+        const inst *in = scaler_inst(s, s->unknown[i]);
+        if (!in || in->state == OB_INSTANCE_LOST) {
+            ob_info("instance.unknown", "{s:s}", "instance", s->unknown[i]);
+            s->provider->ops->terminate(s->provider, s->unknown[i], false);
+        }
+        free(s->unknown[i]);
+    }
+    s->n_unknown = 0;
+}
+
+/* What failed later, or ended by itself. */
+static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
+{
+    inst *in, *next;
+    int r = 0;
+    HASH_ITER(hh, s->insts, in, next)
+    {
+        bool launching = in->state == OB_INSTANCE_LAUNCHING;
+        id_list one = { .ids = (const char *[]){ in->id }, .n = 1 };
+        if (r < 0 || (!in->failed && !in->gone))
+            continue;
+        int failed = in->failed;
+        ob_cleanup(ob_freep) char *said = in->said;
+        in->said = NULL;
+        in->failed = 0;
+        in->gone = false;
+        if (launching)
+            r = end_launch(s, in, failed, said, now_ms, err);
+        else if (in->state == OB_INSTANCE_ACTIVE || in->state == OB_INSTANCE_DRAINING)
+            r = advance(s, &one, BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
+                        OB_INSTANCE_LOST, said, err);
+    }
+    return r;
 }
 
 /* ---- What is due ---- */
@@ -361,7 +438,10 @@ static int end_empty(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
 
 int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
 {
+    end_unknown(s);
     int r = take_registrations(s, err);
+    if (r == 0)
+        r = take_failures(s, now_ms, err);
     if (r == 0)
         r = drain_interrupted(s, err);
     if (r == 0)

@@ -5,6 +5,8 @@
 
 #include "scaler.h"
 
+/* Makes the provider tell this scaler. Once. */
+void insts_listen(scaler *s);
 /* When leading begins, after envs_load: compares with what the provider has. */
 int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 

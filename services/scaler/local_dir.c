@@ -115,7 +115,7 @@ static char *settings(const provider_local_config *config, const provider_launch
     add_setting(out, "OPENBATCH_INSTANCE_DIR", path_of(path, config->home, spec->id, "%s", ""));
     add_setting(out, "OPENBATCH_INSTANCE_TOKEN_FILE",
                 path_of(path, config->home, spec->id, "/token"));
-    add_setting(out, "OPENBATCH_INSTANCE_TYPE", spec->type->name);
+    add_setting(out, "OPENBATCH_INSTANCE_TYPE", spec->type);
     add_setting(out, "OPENBATCH_CE_NAME", spec->ce_name);
     (void)fclose(out);
     return text;
@@ -129,7 +129,8 @@ int local_dir_write(const provider_local_config *config,
     (void)snprintf(log, sizeof(log), "%s/log/executor-%s", config->home, spec->id);
     (void)snprintf(path, sizeof(path), "%s/instances", config->home);
     ob_cleanup(ob_freep) char *env = settings(config, spec);
-    ob_cleanup(ob_freep) char *type = ob_strf("%s\n", spec->type->name);
+    ob_cleanup(ob_freep) char *type =
+        ob_strf("%s %d %d\n", spec->type, (int)spec->size.mcpu, (int)spec->size.mem_mib);
     ob_cleanup(ob_freep) char *run =
         ob_strf("#!/bin/sh\n"
                 "# The executor of one instance. Made by openbatch-scaler.\n"
@@ -170,15 +171,13 @@ bool local_dir_complete(const char *home, const char *id)
     return exists(home, id, "env") && exists(home, id, "token") && exists(home, id, "run");
 }
 
-bool local_dir_type(const char *home, const char *id, char *out, size_t size)
+bool local_dir_size(const char *home, const char *id, ob_resources *ret)
 {
     char path[PATH_MAX];
     FILE *file = fopen(path_of(path, home, id, "/type"), "re");
-    bool good = file && fgets(out, (int)size, file);
+    bool good = file && fscanf(file, "%*s %d %d", &ret->mcpu, &ret->mem_mib) == 2;
     if (file)
         (void)fclose(file);
-    if (good)
-        out[strcspn(out, "\n")] = '\0';
     return good;
 }
 

@@ -13,11 +13,11 @@ int local_dir_write(const provider_local_config *config,
                     ob_error *err);
 /* Are env, token and run there? */
 bool local_dir_complete(const char *home, const char *id);
-/* Is there more than the note of an ended instance's type? */
+/* Is there more than the note of an ended instance's type and size? */
 bool local_dir_alive(const char *home, const char *id);
-/* Reads the type's name. */
-bool local_dir_type(const char *home, const char *id, char *out, size_t size);
-/* Removes all but the type's name. */
+/* Reads its nominal size. */
+bool local_dir_size(const char *home, const char *id, ob_resources *ret);
+/* Removes all but that note. */
 void local_dir_remove(const char *home, const char *id);
 /* Of ended instances, the oldest notes and logs beyond a number go. */
 void local_dir_prune(const char *home);

@@ -79,8 +79,8 @@ void scaler_ring_ces(scaler *s, const int64_t *ids, size_t n)
 
 static void view_inst(decide_instance *out, const inst *in, int64_t now_ms)
 {
-    *out = (decide_instance){ .vcpus = in->vcpus,
-                              .mem_mib = in->mem_mib,
+    *out = (decide_instance){ .vcpus = in->nominal.mcpu / 1000,
+                              .mem_mib = in->nominal.mem_mib,
                               .size = in->size,
                               .used = in->used,
                               .runs = in->runs,
@@ -193,15 +193,15 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
     provider_room room = { 0 };
     s->provider->ops->room(s->provider, &room);
     decide_host host = { .limited = room.limited,
-                         .vcpus = room.vcpus,
-                         .vcpus_left = room.vcpus_left,
-                         .vcpus_ending = room.vcpus_ending,
+                         .vcpus = (int32_t)(room.mcpu / 1000),
+                         .vcpus_left = (int32_t)(room.mcpu_left / 1000),
+                         .vcpus_ending = (int32_t)(room.mcpu_ending / 1000),
                          .mem_left = room.mem_left,
                          .mem_ending = room.mem_ending };
     for (const inst *in = s->insts; in; in = in->hh.next)
         if (in->state == OB_INSTANCE_DRAINING) {
-            host.vcpus_ending += in->vcpus;
-            host.mem_ending += in->mem_mib;
+            host.vcpus_ending += in->nominal.mcpu / 1000;
+            host.mem_ending += in->nominal.mem_mib;
         }
     decide_limits limits = { .idle_ms = s->config.scale_in_idle_ms,
                              .starved_ms = STARVED_MS,

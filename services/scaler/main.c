@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "events.h"
+#include "insts.h"
 #include "loop.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -67,7 +68,10 @@ static int make_provider(scaler *s, ob_error *err)
                                     .mem_mib = c->local_memory_mib };
     if (*c->common.kafka_user)
         local.kafka_password_file = password;
-    return provider_local_new(&local, &s->provider, err);
+    int r = provider_local_new(&local, &s->provider, err);
+    if (r == 0)
+        insts_listen(s);
+    return r;
 }
 
 static int read_secret(const char *path, char **ret, ob_error *err)
@@ -114,6 +118,7 @@ static void stop(scaler *s)
     if (s->provider)
         s->provider->ops->free(s->provider);
     free(s->inbox);
+    free(s->unknown);
     ob_config_done(&s->config, fields, true);
 }
 

@@ -1,8 +1,11 @@
 /* Where instances come from: a small table of functions, so that other providers can follow. An
- * instance's id is the client token: a launch of a known id repeats nothing. Calls return soon;
- * what takes longer goes on in tick. Called from the loop thread, never inside a transaction. */
+ * instance's id is the client token: a launch of a known id repeats nothing; whatever a provider
+ * makes carries the id (directory, container name, tag), so that list finds it again. Calls return
+ * soon, whatever an API behind them takes: what lasts longer, minutes even, goes on in tick and is
+ * told through 'on'. Called from the loop thread, never inside a transaction. */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -13,39 +16,65 @@
 
 typedef struct provider provider;
 
+#define PROVIDER_FARGATE "fargate" /* type of an instance that has exactly the size of its job */
+
 typedef struct provider_launch_spec {
     const char *id;
     const char *token; /* its executor's; NULL: keep what the instance has */
     const char *ce_name;
-    const ob_instance_type *type;
+    const char *type; /* m5.large, or PROVIDER_FARGATE */
+    ob_arch arch;
+    ob_resources size; /* nominal */
     bool spot;
+    const json_t *resources; /* computeResources of its environment (subnets, tags, launchTemplate,
+                                ...), borrowed; NULL: the environment is gone */
 } provider_launch_spec;
 
+/* Nominal, in thousandths of a vCPU and MiB. */
 typedef struct provider_room {
     bool limited; /* false: its end is not known */
-    int32_t vcpus, vcpus_left, vcpus_ending;
+    int64_t mcpu, mcpu_left, mcpu_ending;
     int64_t mem_mib, mem_left, mem_ending;
 } provider_room;
 
+/* What is learned later. Called from within the provider's functions; these only note it. */
+typedef struct provider_sink {
+    /* It has this instance, which is not ending. */
+    void (*found)(const char *id, void *arg);
+    /* A launch that was taken on came to nothing and left nothing behind; r as launch returns it.
+     */
+    void (*failed)(const char *id, int r, const char *text, void *arg);
+    /* An instance is gone that nobody asked to end. */
+    void (*gone)(const char *id, const char *text, void *arg);
+    void *arg;
+} provider_sink;
+
 typedef struct provider_ops {
-    /* Starts an instance, or makes sure that it runs. Errors: -ENOSPC (no capacity; nothing is
-     * left behind), others: ask again. */
+    /* Starts an instance, or makes sure that it runs or is on its way. Errors: -ENOSPC (no capacity
+     * for this type now), -EINVAL (this environment can never have it; the text says why); both
+     * leave nothing behind. Others: ask again. */
     int (*launch)(provider *p, const provider_launch_spec *spec, ob_error *err);
     /* Begins to end an instance; unknown ids are fine. graceful: its executor may finish; otherwise
      * it is killed. Either way no container of it stays. */
     void (*terminate)(provider *p, const char *id, bool graceful);
-    /* Does it have the instance, complete, so that a launch needs no new token? */
-    bool (*has)(provider *p, const char *id);
-    /* Calls fn for each instance that is not ending. */
-    void (*list)(provider *p, void (*fn)(const char *id, void *arg), void *arg);
-    /* Makes sure that what should run does; goes on with what is ending. Every some 100 ms.
+    /* Gives an instance its Spot notice: its executor says so on batch.executions. Errors: -ENOENT.
+     */
+    int (*interrupt)(provider *p, const char *id, ob_error *err);
+    /* Does it have the instance, complete, so that a launch needs no new token? 1, 0, or -EAGAIN:
+     * not known yet. */
+    int (*has)(provider *p, const char *id);
+    /* Looks for all instances that it has, also those that another process launched: on.found, now
+     * or later. */
+    void (*list)(provider *p);
+    /* Makes sure that what should run does; goes on with what is under way. Every some 100 ms.
      * Returns true when room has come free. */
     bool (*tick)(provider *p);
-    /* Is something ending that wants a tick soon? */
+    /* Is something under way that wants a tick soon? */
     bool (*busy)(const provider *p);
     void (*room)(provider *p, provider_room *ret);
-    /* Could it ever launch this type? */
-    bool (*offers)(provider *p, const ob_instance_type *type);
+    /* Why it could never launch instances of this architecture, as a clause ("this host is
+     * x86_64"); NULL: it could. */
+    const char *(*refuses)(provider *p, ob_arch arch);
     /* Why no more can be had, as a reason for people. */
     void (*lacking)(provider *p, char *out, size_t size);
     void (*free)(provider *p);
@@ -53,6 +82,7 @@ typedef struct provider_ops {
 
 struct provider {
     const provider_ops *ops;
+    provider_sink on; /* set by its user before the first call */
 };
 
 typedef struct provider_local_config {

@@ -33,7 +33,7 @@ typedef enum phase {
 
 typedef struct local_inst {
     char id[OB_INSTANCE_TEXT];
-    int32_t vcpus, mem_mib;
+    int32_t mcpu, mem_mib; /* nominal */
     phase phase;
     bool killed;
     int64_t checked_at_ms, deadline_ms;
@@ -57,12 +57,12 @@ static local_inst *find(const local *l, const char *id)
     return in;
 }
 
-static local_inst *add(local *l, const char *id, const ob_instance_type *type)
+static local_inst *add(local *l, const char *id, const ob_resources *size)
 {
     local_inst *in = ob_calloc(1, sizeof(*in));
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
-    in->vcpus = type ? type->vcpus : 0;
-    in->mem_mib = type ? type->mem_mib : 0;
+    in->mcpu = size->mcpu;
+    in->mem_mib = size->mem_mib;
     HASH_ADD_STR(l->insts, id, in);
     return in;
 }
@@ -70,18 +70,19 @@ static local_inst *add(local *l, const char *id, const ob_instance_type *type)
 static void local_room(provider *p, provider_room *ret)
 {
     const local *l = (const local *)p;
+    int64_t mcpu = (int64_t)l->config.vcpus * 1000;
     *ret = (provider_room){ .limited = true,
-                            .vcpus = l->config.vcpus,
-                            .vcpus_left = l->config.vcpus,
+                            .mcpu = mcpu,
+                            .mcpu_left = mcpu,
                             .mem_mib = l->config.mem_mib,
                             .mem_left = l->config.mem_mib };
     for (const local_inst *in = l->insts; in; in = in->hh.next) {
         if (in->phase == PHASE_PURGING)
             continue;
-        ret->vcpus_left -= in->vcpus;
+        ret->mcpu_left -= in->mcpu;
         ret->mem_left -= in->mem_mib;
         if (in->phase == PHASE_STOPPING) {
-            ret->vcpus_ending += in->vcpus;
+            ret->mcpu_ending += in->mcpu;
             ret->mem_ending += in->mem_mib;
         }
     }
@@ -92,15 +93,19 @@ static void local_lacking(provider *p, char *out, size_t size)
     provider_room room;
     local_room(p, &room);
     (void)snprintf(out, size,
-                   "InsufficientInstanceCapacity: the local provider has %d of %d vCPUs and %lld "
+                   "InsufficientInstanceCapacity: the local provider has %g of %g vCPUs and %lld "
                    "of %lld MiB left",
-                   room.vcpus_left > 0 ? room.vcpus_left : 0, room.vcpus,
-                   room.mem_left > 0 ? (long long)room.mem_left : 0LL, (long long)room.mem_mib);
+                   room.mcpu_left > 0 ? (double)room.mcpu_left / 1000 : 0.0,
+                   (double)room.mcpu / 1000, room.mem_left > 0 ? (long long)room.mem_left : 0LL,
+                   (long long)room.mem_mib);
 }
 
-static bool local_offers(provider *p, const ob_instance_type *type)
+static const char *local_refuses(provider *p, ob_arch arch)
 {
-    return type->arch == ((const local *)p)->arch;
+    ob_arch own = ((const local *)p)->arch;
+    if (arch == own)
+        return NULL;
+    return own == OB_ARCH_ARM64 ? "this host is arm64" : "this host is x86_64";
 }
 
 /* Sees to it that a runsv watches over a running instance. An executor that lost its own keeps the
@@ -120,22 +125,20 @@ static int local_launch(provider *p, const provider_launch_spec *spec, ob_error 
     local_inst *in = find(l, spec->id);
     if (in && in->phase != PHASE_RUNNING)
         return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
-    if (!local_offers(p, spec->type))
-        return ob_fail(err, ENOSPC,
-                       "InsufficientInstanceCapacity: the local provider has no host of the "
-                       "architecture of %s",
-                       spec->type->name);
+    if (local_refuses(p, spec->arch))
+        return ob_fail(err, EINVAL, "%s cannot run here: %s", spec->type,
+                       local_refuses(p, spec->arch));
     if (access(l->executor, X_OK) < 0)
         return ob_fail_retry(err, ENOENT, "%s: %s", l->executor, strerror(errno));
     if (!in) {
         provider_room room;
         local_room(p, &room);
-        if (room.vcpus_left < spec->type->vcpus || room.mem_left < spec->type->mem_mib) {
+        if (room.mcpu_left < spec->size.mcpu || room.mem_left < spec->size.mem_mib) {
             char text[256];
             local_lacking(p, text, sizeof(text));
             return ob_fail(err, ENOSPC, "%s", text);
         }
-        in = add(l, spec->id, spec->type);
+        in = add(l, spec->id, &spec->size);
     }
     int r = local_dir_write(&l->config, spec, err);
     return r < 0 ? r : supervise(l, in, ob_mono_ms(), err);
@@ -149,7 +152,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
     if (!in && !local_dir_alive(l->home, id))
         return;
     if (!in)
-        in = add(l, id, NULL);
+        in = add(l, id, &(ob_resources){ 0 });
     if (in->phase == PHASE_RUNNING) {
         in->phase = PHASE_STOPPING;
         in->deadline_ms = now_ms + (graceful ? GRACE_MS : KILL_MS);
@@ -161,7 +164,17 @@ static void local_terminate(provider *p, const char *id, bool graceful)
     }
 }
 
-static bool local_has(provider *p, const char *id)
+static int local_interrupt(provider *p, const char *id, ob_error *err)
+{
+    const local *l = (const local *)p;
+    const local_inst *in = find(l, id);
+    if (!in || in->phase != PHASE_RUNNING || !local_dir_supervised(l->home, id))
+        return ob_fail(err, ENOENT, "instance %s does not run", id);
+    local_dir_control(l->home, id, "1"); /* SIGUSR1 */
+    return 0;
+}
+
+static int local_has(provider *p, const char *id)
 {
     const local *l = (const local *)p;
     return find(l, id) && local_dir_complete(l->home, id);
@@ -173,24 +186,24 @@ static void scan(local *l)
     ob_cleanup(ob_freep) char *path = ob_strf("%s/instances", l->home);
     DIR *dir = opendir(path);
     for (const struct dirent *e; dir && (e = readdir(dir));) {
-        char type[64] = "";
+        ob_resources size = { 0 };
         if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
             find(l, e->d_name) || !local_dir_alive(l->home, e->d_name))
             continue;
-        (void)local_dir_type(l->home, e->d_name, type, sizeof(type));
-        (void)add(l, e->d_name, ob_catalog_find(type));
+        (void)local_dir_size(l->home, e->d_name, &size);
+        (void)add(l, e->d_name, &size);
     }
     if (dir)
         (void)closedir(dir);
 }
 
-static void local_list(provider *p, void (*fn)(const char *id, void *arg), void *arg)
+static void local_list(provider *p)
 {
     local *l = (local *)p;
     scan(l); /* while this process stood by, another has led */
     for (const local_inst *in = l->insts; in; in = in->hh.next)
         if (in->phase == PHASE_RUNNING)
-            fn(in->id, arg);
+            p->on.found(in->id, p->on.arg);
 }
 
 /* ---- Ending ---- */
@@ -312,12 +325,13 @@ static void local_free(provider *p)
 
 static const provider_ops local_ops = { .launch = local_launch,
                                         .terminate = local_terminate,
+                                        .interrupt = local_interrupt,
                                         .has = local_has,
                                         .list = local_list,
                                         .tick = local_tick,
                                         .busy = local_busy,
                                         .room = local_room,
-                                        .offers = local_offers,
+                                        .refuses = local_refuses,
                                         .lacking = local_lacking,
                                         .free = local_free };
 

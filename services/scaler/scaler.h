@@ -43,6 +43,7 @@ typedef struct env {
     int64_t *refused_until_ms; /* of each type: the provider had none; INT64_MAX: never has */
     bool any_offered;          /* the provider could launch at least one of them */
     char *shapes_json;         /* for ce_status */
+    json_t *resources;         /* computeResources of its body */
 
     decide_shape *shapes; /* work that waits: the last demand */
     size_t n_shapes;
@@ -64,8 +65,8 @@ typedef struct inst {
     char id[OB_INSTANCE_TEXT];
     int64_t ce_id;
     char *type;
-    int32_t vcpus, mem_mib; /* nominal */
-    ob_resources size;
+    ob_resources nominal; /* counts against maxvCpus and the provider's room */
+    ob_resources size;    /* what jobs can use of it */
     bool spot;
     ob_instance_state state;
     char token_hash[65];
@@ -85,6 +86,9 @@ typedef struct inst {
     int64_t flush_ms;    /* drained for so long while the link was good */
     int64_t asked_at_ms; /* DRAINING, LOST: when the end was tried last */
     bool registered;     /* to become ACTIVE in the next transaction */
+    int failed;          /* what its launch came to later: -errno; 0: nothing was said */
+    bool gone;           /* it ended by itself */
+    char *said;          /* why, of the two above; owned */
     bool ask_now;        /* the scheduler says it is drained */
     bool interrupted;    /* a Spot notice came */
     bool beat;           /* heard since heartbeats were last noted in Redis */
@@ -111,6 +115,8 @@ typedef struct scaler {
     bool counters_reloaded;  /* a reload for lost counters was asked for */
     int64_t *inbox;          /* rows acted on, to be deleted with the next status */
     size_t n_inbox;
+    char **unknown; /* instances that the provider has and no row: to be ended */
+    size_t n_unknown;
     uint64_t ignored_messages;
 
     /* Monotonic times of what is periodic. */

@@ -46,7 +46,7 @@ static int32_t desired_vcpus(const scaler *s, const env *e, size_t *ret_alive)
             continue;
         (*ret_alive)++;
         if (in->state != OB_INSTANCE_LOST)
-            sum += in->vcpus;
+            sum += in->nominal.mcpu / 1000;
     }
     return sum;
 }
@@ -139,7 +139,7 @@ static json_t *count_all(const scaler *s)
                 continue;
             n++;
             runs += in->runs;
-            provisioned += in->vcpus;
+            provisioned += in->nominal.mcpu / 1000;
             ob_resources_add(&used, &in->used);
         }
         (void)snprintf(key, sizeof(key), "ce:%lld", (long long)e->id);
@@ -157,7 +157,7 @@ static json_t *count_all(const scaler *s)
             all, key,
             json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id,
                       "type", in->type, "state", ob_instance_state_name(in->state), "vcpus",
-                      in->vcpus, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
+                      in->nominal.mcpu / 1000, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
                       in->used.mem_mib, "allocatedGpus", in->used.gpus, "runs", in->runs));
     }
     return all;

@@ -164,6 +164,12 @@ const ob_instance_type *ob_catalog_find(const char *name)
     return bsearch(&key, types, n_types, sizeof(*types), by_type_name);
 }
 
+ob_resources ob_catalog_nominal(const ob_instance_type *type)
+{
+    return (
+        ob_resources){ .mcpu = type->vcpus * 1000, .mem_mib = type->mem_mib, .gpus = type->gpus };
+}
+
 ob_resources ob_catalog_usable(const ob_instance_type *type)
 {
     return (ob_resources){ .mcpu = type->vcpus * 1000,

@@ -25,6 +25,7 @@ static const char script[] = "#!/bin/sh\n"
                              "echo $$ >\"$OPENBATCH_HOME/pid.new\"\n"
                              "mv \"$OPENBATCH_HOME/pid.new\" \"$OPENBATCH_HOME/pid\"\n"
                              "trap 'exit 0' TERM\n"
+                             "trap 'touch \"$OPENBATCH_HOME/noticed\"' USR1\n"
                              "while :; do sleep 0.1; done\n";
 
 static char *slurp(const char *name)
@@ -99,9 +100,13 @@ static provider *make_provider(void)
 
 static int launch(const char *id, const char *type, const char *token, ob_error *err)
 {
-    provider_launch_spec spec = {
-        .id = id, .token = token, .ce_name = "it's mine", .type = ob_catalog_find(type)
-    };
+    const ob_instance_type *known = ob_catalog_find(type);
+    provider_launch_spec spec = { .id = id,
+                                  .token = token,
+                                  .ce_name = "it's mine",
+                                  .type = type,
+                                  .arch = known->arch,
+                                  .size = ob_catalog_nominal(known) };
     return local->ops->launch(local, &spec, err);
 }
 
@@ -154,7 +159,7 @@ static void an_executor_gets_what_it_needs_and_no_more(void **state)
     assert_int_equal(stat(path, &st), 0);
     assert_int_equal(st.st_mode & 077, 0);
     end("i-00000000000000001");
-    assert_string_equal(slurp("instances/i-00000000000000001/type"), "m5.large\n");
+    assert_string_equal(slurp("instances/i-00000000000000001/type"), "m5.large 2000 8192\n");
     assert_string_equal(slurp("purged"), "i-00000000000000001\n");
 }
 
@@ -170,7 +175,7 @@ static void a_repeated_launch_changes_nothing(void **state)
     assert_true(alive(pid));
     assert_string_equal(slurp("instances/i-00000000000000002/token"), "secret");
     local->ops->room(local, &room);
-    assert_int_equal(room.vcpus_left, 2);
+    assert_int_equal(room.mcpu_left, 2000);
     end("i-00000000000000002");
 }
 
@@ -189,7 +194,7 @@ static void capacity_has_an_end(void **state)
     assert_int_equal(launch("i-00000000000000004", "r5.large", "t", &err), -ENOSPC); /* memory */
     end("i-00000000000000003");
     local->ops->room(local, &room);
-    assert_int_equal(room.vcpus_left, 4);
+    assert_int_equal(room.mcpu_left, 4000);
     assert_int_equal(room.mem_left, 16384);
 }
 
@@ -201,15 +206,37 @@ static void another_process_finds_what_runs(void **state)
     local->ops->free(local);
     local = make_provider();
     n_listed = 0;
-    local->ops->list(local, note_listed, NULL);
+    local->on.found = note_listed;
+    local->ops->list(local);
     assert_int_equal(n_listed, 1);
     assert_string_equal(listed, "i-00000000000000005");
     assert_true(local->ops->has(local, "i-00000000000000005"));
     local->ops->room(local, &room);
-    assert_int_equal(room.vcpus_left, 2);
+    assert_int_equal(room.mcpu_left, 2000);
     assert_true(alive(pid));
     end("i-00000000000000005");
     assert_false(alive(pid));
+}
+
+static void an_interruption_reaches_the_executor(void **state)
+{
+    ob_error err = { 0 };
+    assert_int_equal(local->ops->interrupt(local, "i-00000000000000009", &err), -ENOENT);
+    start("i-00000000000000009");
+    assert_int_equal(local->ops->interrupt(local, "i-00000000000000009", &err), 0);
+    eventually(there("noticed"));
+    assert_true(alive(executor_pid()));
+    end("i-00000000000000009");
+}
+
+static void another_architecture_is_refused(void **state)
+{
+    ob_error err = { 0 };
+    bool arm = !local->ops->refuses(local, OB_ARCH_ARM64);
+    assert_int_equal(launch("i-0000000000000000a", arm ? "m5.large" : "m6g.large", "t", &err),
+                     -EINVAL);
+    assert_non_null(strstr(err.text, arm ? "this host is arm64" : "this host is x86_64"));
+    assert_false(there("instances/i-0000000000000000a"));
 }
 
 /* A standby that takes over was there before the instance was. */
@@ -221,13 +248,14 @@ static void an_older_process_finds_what_was_launched_since(void **state)
     assert_false(standby->ops->has(standby, "i-00000000000000008"));
     for (int i = 0; i < 2; i++) { /* looking again adds nothing */
         n_listed = 0;
-        standby->ops->list(standby, note_listed, NULL);
+        standby->on.found = note_listed;
+        standby->ops->list(standby);
         assert_int_equal(n_listed, 1);
         assert_string_equal(listed, "i-00000000000000008");
     }
     assert_true(standby->ops->has(standby, "i-00000000000000008"));
     standby->ops->room(standby, &room);
-    assert_int_equal(room.vcpus_left, 2);
+    assert_int_equal(room.mcpu_left, 2000);
     standby->ops->free(standby);
     end("i-00000000000000008");
 }
@@ -307,6 +335,8 @@ int main(void)
         cmocka_unit_test(an_older_process_finds_what_was_launched_since),
         cmocka_unit_test(dead_executors_and_supervisors_come_back),
         cmocka_unit_test(what_is_frozen_is_killed),
+        cmocka_unit_test(an_interruption_reaches_the_executor),
+        cmocka_unit_test(another_architecture_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

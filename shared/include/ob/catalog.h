@@ -24,6 +24,8 @@ typedef struct ob_instance_type {
 const ob_instance_type *ob_catalog_types(size_t *ret_n);
 /* The type of exactly this name (m5.large), or NULL. */
 const ob_instance_type *ob_catalog_find(const char *name);
+/* What counts against limits. */
+ob_resources ob_catalog_nominal(const ob_instance_type *type);
 /* What jobs can use of an instance: all its vCPUs; memory less what kernel and agent take
  * (nominal * 0.975 - 32 MiB). */
 ob_resources ob_catalog_usable(const ob_instance_type *type);
