@@ -80,7 +80,8 @@
     " LEFT JOIN done pd ON pd.job_id = j.id AND pd.idx = -1 AND r.idx >= 0"                        \
     " LEFT JOIN compute_environment ce ON ce.id = l.ce_id"                                         \
     " LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu"                  \
-    " AND cr.mem_mib = j.mem_mib AND cr.gpus = j.gpus"
+    " AND cr.mem_mib = j.mem_mib AND cr.gpus = j.gpus AND cr.share = coalesce(j.share, '')"        \
+    " AND cr.priority = j.priority"
 
 #define SQL_DESCRIBE                                                                               \
     "SELECT " JOB_COLUMNS " FROM unnest($1::uuid[], $2::int[]) WITH ORDINALITY AS r(id, idx, ord)" \

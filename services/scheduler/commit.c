@@ -264,6 +264,8 @@ static void add_reasons(batch *b, const engine_effects *fx)
         INTS(&p, rows, n, row->need.mcpu);
         INTS(&p, rows, n, row->need.mem_mib);
         INTS(&p, rows, n, row->need.gpus);
+        TEXTS(&p, rows, n, row->share);
+        INTS(&p, rows, n, row->priority);
         if (!deleting)
             TEXTS(&p, rows, n, row->reason);
         add(b, deleting ? "reason_delete" : "reason_put", &p);

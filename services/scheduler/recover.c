@@ -42,6 +42,8 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
             .mem_mib = (int32_t)ob_col_int(res, i, LIVE_MEM, 0),
             .gpus = (int32_t)ob_col_int(res, i, LIVE_GPUS, 0),
         },
+        .share = ob_col(res, i, LIVE_SHARE),
+        .priority = (int32_t)ob_col_int(res, i, LIVE_PRIORITY, 0),
         .state = (ob_job_state)ob_col_int(res, i, LIVE_STATE, 0),
         .run = (int32_t)ob_col_int(res, i, LIVE_RUN, 0),
         .attempt = (int32_t)ob_col_int(res, i, LIVE_ATTEMPT, 0),
@@ -113,12 +115,16 @@ static int load_reasons(scheduler *s, ob_error *err)
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = store_class_reasons(s->db, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
-        ob_resources need = {
-            .mcpu = (int32_t)ob_col_int(res, i, 1, 0),
-            .mem_mib = (int32_t)ob_col_int(res, i, 2, 0),
-            .gpus = (int32_t)ob_col_int(res, i, 3, 0),
+        effect_reason row = {
+            .queue_id = ob_col_int(res, i, 0, 0),
+            .need = { .mcpu = (int32_t)ob_col_int(res, i, 1, 0),
+                      .mem_mib = (int32_t)ob_col_int(res, i, 2, 0),
+                      .gpus = (int32_t)ob_col_int(res, i, 3, 0) },
+            .share = ob_col(res, i, 4),
+            .priority = (int32_t)ob_col_int(res, i, 5, 0),
+            .reason = ob_col(res, i, 6),
         };
-        engine_load_class_reason(s->engine, ob_col_int(res, i, 0, 0), &need, ob_col(res, i, 4));
+        engine_load_class_reason(s->engine, &row);
     }
     return r;
 }

@@ -20,7 +20,7 @@
 #define LIVE_PAGE                                                                                  \
     "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \
     " l.runnable_at_ms, l.flags, l.stop_reason, l.bulk_state, l.bulk_reason,"                      \
-    " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms"                        \
+    " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms, j.share, j.priority"   \
     " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
     " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
 
@@ -33,7 +33,8 @@
 
 const ob_db_stmt scheduler_statements[] = {
     { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
-               " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms"
+               " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms, j.share,"
+               " j.priority"
                " FROM (SELECT * FROM inbox WHERE consumer = 1 ORDER BY seq LIMIT $1) i"
                " LEFT JOIN job j ON j.id = i.job_id ORDER BY i.seq" },
     { "queues", QUEUE_COLUMNS },
@@ -47,7 +48,8 @@ const ob_db_stmt scheduler_statements[] = {
     { "live_page", LIVE_PAGE },
     { "done_children", "SELECT d.job_id, d.idx, d.state FROM unnest($1::uuid[]) AS p(id)"
                        " JOIN done d ON d.job_id = p.id AND d.idx >= 0" },
-    { "class_reasons", "SELECT queue_id, mcpu, mem_mib, gpus, reason FROM class_reason" },
+    { "class_reasons",
+      "SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason FROM class_reason" },
 
     /* The round's transaction (commit.c) behind its fence, in its order. */
     { "lock_instances", "SELECT ob_lock_instances($1)" },
@@ -101,13 +103,15 @@ const ob_db_stmt scheduler_statements[] = {
       " job_id, idx_lo, idx_hi, state, attempt, run, instance_id, cluster, started_at_ms,"
       " stopped_at_ms, exit_code, container_reason, reason, flags, counts, n)" },
     { "reason_put",
-      "INSERT INTO class_reason (queue_id, mcpu, mem_mib, gpus, reason) SELECT * FROM"
-      " unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[])"
-      " ON CONFLICT (queue_id, mcpu, mem_mib, gpus) DO UPDATE SET reason = excluded.reason" },
+      "INSERT INTO class_reason (queue_id, mcpu, mem_mib, gpus, share, priority, reason)"
+      " SELECT * FROM unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[], $6::int[],"
+      " $7::text[]) ON CONFLICT (queue_id, mcpu, mem_mib, gpus, share, priority)"
+      " DO UPDATE SET reason = excluded.reason" },
     { "reason_delete",
-      "DELETE FROM class_reason c USING unnest($1::bigint[], $2::int[], $3::int[], $4::int[])"
-      " AS m(queue_id, mcpu, mem_mib, gpus) WHERE c.queue_id = m.queue_id AND c.mcpu = m.mcpu"
-      " AND c.mem_mib = m.mem_mib AND c.gpus = m.gpus" },
+      "DELETE FROM class_reason c USING unnest($1::bigint[], $2::int[], $3::int[], $4::int[],"
+      " $5::text[], $6::int[]) AS m(queue_id, mcpu, mem_mib, gpus, share, priority)"
+      " WHERE c.queue_id = m.queue_id AND c.mcpu = m.mcpu AND c.mem_mib = m.mem_mib"
+      " AND c.gpus = m.gpus AND c.share = m.share AND c.priority = m.priority" },
     { "queue_status_put",
       "INSERT INTO queue_status (queue_id, version, valid, reason)"
       " SELECT id, version, true, 'JobQueue Healthy' FROM unnest($1::bigint[], $2::bigint[])"

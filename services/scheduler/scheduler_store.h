@@ -24,6 +24,8 @@ enum {
     INBOX_MEM,
     INBOX_GPUS,
     INBOX_CREATED,
+    INBOX_SHARE,
+    INBOX_PRIORITY,
 };
 #define INBOX_KIND_SUBMIT 1
 #define INBOX_KIND_CANCEL 2
@@ -85,6 +87,8 @@ enum {
     LIVE_MEM,
     LIVE_GPUS,
     LIVE_CREATED,
+    LIVE_SHARE,
+    LIVE_PRIORITY,
 };
 /* Children of these parents that have ended: job, idx, state. */
 int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);

@@ -50,6 +50,8 @@ static void feed_submission(scheduler *s, const PGresult *res, int row, const ob
             .mem_mib = (int32_t)ob_col_int(res, row, INBOX_MEM, 0),
             .gpus = (int32_t)ob_col_int(res, row, INBOX_GPUS, 0),
         },
+        .share = ob_col(res, row, INBOX_SHARE),
+        .priority = (int32_t)ob_col_int(res, row, INBOX_PRIORITY, 0),
         .created_at_ms = ob_col_int(res, row, INBOX_CREATED, 0),
     };
     engine_submit(s->engine, &submission);

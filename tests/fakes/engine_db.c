@@ -46,7 +46,8 @@ typedef struct reason {
     struct {
         int64_t queue_id;
         ob_resources need;
-        int32_t pad;
+        int32_t priority;
+        char share[32];
     } key;
     char *text;
     UT_hash_handle hh;
@@ -244,9 +245,17 @@ static void put_event(engine_db *db, const effect_event *ev, int32_t index)
     db->n_events++;
 }
 
+static reason
+reason_key(int64_t queue_id, const ob_resources *need, const char *share, int32_t priority)
+{
+    reason k = { .key = { .queue_id = queue_id, .need = *need, .priority = priority } };
+    copy(k.key.share, sizeof(k.key.share), share);
+    return k;
+}
+
 static void put_reason(engine_db *db, const effect_reason *e)
 {
-    reason k = { .key = { .queue_id = e->queue_id, .need = e->need } }, *w = NULL;
+    reason k = reason_key(e->queue_id, &e->need, e->share, e->priority), *w = NULL;
     HASH_FIND(hh, db->reasons, &k.key, sizeof(k.key), w);
     if (!e->reason) {
         if (!w)
@@ -326,7 +335,16 @@ db_row engine_db_row(const engine_db *db, const ob_uuid *id, int32_t index)
 
 const char *engine_db_class_reason(const engine_db *db, int64_t queue_id, const ob_resources *need)
 {
-    reason k = { .key = { .queue_id = queue_id, .need = *need } }, *w = NULL;
+    return engine_db_share_reason(db, queue_id, need, "", 0);
+}
+
+const char *engine_db_share_reason(const engine_db *db,
+                                   int64_t queue_id,
+                                   const ob_resources *need,
+                                   const char *share,
+                                   int32_t priority)
+{
+    reason k = reason_key(queue_id, need, share, priority), *w = NULL;
     HASH_FIND(hh, db->reasons, &k.key, sizeof(k.key), w);
     return w ? w->text : NULL;
 }
@@ -439,6 +457,8 @@ void engine_db_load(const engine_db *db, engine *e)
                            .queue_id = s->queue_id,
                            .array_size = s->array_size,
                            .need = s->need,
+                           .share = s->share,
+                           .priority = s->priority,
                            .state = r->row.state,
                            .run = r->row.run,
                            .attempt = r->row.attempt,
@@ -460,5 +480,9 @@ void engine_db_load(const engine_db *db, engine *e)
             engine_load_done_child(e, &r->key.id, r->key.index, r->row.state);
     }
     for (const reason *w = db->reasons; w; w = w->hh.next)
-        engine_load_class_reason(e, w->key.queue_id, &w->key.need, w->text);
+        engine_load_class_reason(e, &(effect_reason){ .queue_id = w->key.queue_id,
+                                                      .need = w->key.need,
+                                                      .share = w->key.share,
+                                                      .priority = w->key.priority,
+                                                      .reason = w->text });
 }

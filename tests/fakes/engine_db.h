@@ -35,6 +35,11 @@ void engine_db_load(const engine_db *db, engine *e);
 /* What a job, parent or child is, synthesised as the API does it. */
 db_row engine_db_row(const engine_db *db, const ob_uuid *id, int32_t index);
 const char *engine_db_class_reason(const engine_db *db, int64_t queue_id, const ob_resources *need);
+const char *engine_db_share_reason(const engine_db *db,
+                                   int64_t queue_id,
+                                   const ob_resources *need,
+                                   const char *share,
+                                   int32_t priority);
 /* Sum of the needs of what is placed on the instance. */
 ob_resources engine_db_used(const engine_db *db, const char *instance_id);
 /* The attempt's row, or NULL. */

@@ -7,7 +7,7 @@ void eng_submit(engine *e, const engine_submission *s)
     if (eng_find(e, &s->id, -1))
         return;
     queue *q = eng_queue(e, s->queue_id);
-    class *cls = eng_class(e, q, &s->need);
+    class *cls = eng_class(e, q, &s->need, s->share, s->priority);
     job *j = s->array_size > 0 ? &eng_array_new(e, &s->id, cls, s->array_size)->base
                                : eng_single_new(e, &s->id, cls);
     j->at_ms = s->created_at_ms;

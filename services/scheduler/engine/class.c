@@ -1,18 +1,24 @@
-/* Classes: jobs of one queue with one shape, waiting in order of admission. What fits one of them
- * fits all, so a round looks at classes and never at waiting jobs. Invariants: n_waiting is the
- * number of jobs and bulk children in the list; the list is sorted by (order, index), an array
- * after its children. A class lives while a job points to it or a reason of it is stored. */
+/* Classes: jobs of one queue with one shape, share and priority, waiting in order of admission.
+ * What fits one of them fits all, so a round looks at classes and never at waiting jobs.
+ * Invariants: n_waiting is the number of jobs and bulk children in the list; the list is sorted by
+ * (order, index), an array after its children. A class lives while a job points to it or a reason
+ * of it is stored. */
 #include "internal.h"
 
-class *eng_class(engine *e, queue *q, const ob_resources *need)
+class *
+eng_class(engine *e, queue *q, const ob_resources *need, const char *share_name, int32_t priority)
 {
+    struct class_key key = { .need = *need,
+                             .priority = priority,
+                             .share = eng_share(q, share_name) };
     class *cls = NULL;
-    HASH_FIND(hh, q->classes, need, sizeof(*need), cls);
+    HASH_FIND(hh, q->classes, &key, sizeof(key), cls);
     if (!cls) {
         cls = ob_calloc(1, sizeof(*cls));
         cls->queue = q;
-        cls->need = *need;
-        HASH_ADD(hh, q->classes, need, sizeof(*need), cls);
+        cls->key = key;
+        HASH_ADD(hh, q->classes, key, sizeof(cls->key), cls);
+        cls->share->n_classes++;
         e->n_classes++;
     }
     return cls;
@@ -23,6 +29,8 @@ void eng_class_free_if_unused(engine *e, class *cls)
     if (cls->n_jobs > 0 || cls->reason)
         return;
     HASH_DEL(cls->queue->classes, cls);
+    cls->share->n_classes--;
+    eng_share_free_if_unused(cls->share);
     e->n_classes--;
     free(cls);
 }

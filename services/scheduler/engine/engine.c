@@ -34,6 +34,7 @@ void engine_submit(engine *e, const engine_submission *s)
     input *in = LIST_ADD(e, inputs);
     in->kind = IN_SUBMIT;
     in->submission = *s;
+    in->submission.share = eng_text(&e->input_text, s->share);
     e->dirty = true;
 }
 

@@ -68,6 +68,8 @@ typedef struct engine_job_row { /* one live row with its job */
     int64_t queue_id;
     int32_t array_size; /* of the job; 0 = single */
     ob_resources need;
+    const char *share; /* shareIdentifier, or NULL */
+    int32_t priority;  /* scheduling priority */
     ob_job_state state;
     int32_t run, attempt;
     const char *instance_id;                              /* STARTING, RUNNING */
@@ -81,11 +83,17 @@ typedef struct engine_job_row { /* one live row with its job */
 void engine_load(engine *e, const engine_job_row *row); /* parents before their children */
 /* A child of a loaded parent that ended (a done row). */
 void engine_load_done_child(engine *e, const ob_uuid *id, int32_t index, ob_job_state state);
+/* Why the jobs of a class wait: those of a queue that ask the same, in one share, with one
+ * priority. */
+typedef struct effect_reason {
+    int64_t queue_id;
+    ob_resources need;
+    const char *share; /* "": none */
+    int32_t priority;
+    const char *reason; /* NULL: the class waits no longer (delete) */
+} effect_reason;
 /* Reasons already stored in class_reason. */
-void engine_load_class_reason(engine *e,
-                              int64_t queue_id,
-                              const ob_resources *need,
-                              const char *reason);
+void engine_load_class_reason(engine *e, const effect_reason *row);
 
 /* ---- Events ---- */
 
@@ -94,6 +102,8 @@ typedef struct engine_submission {
     int64_t queue_id;
     int32_t array_size;
     ob_resources need;
+    const char *share; /* shareIdentifier, or NULL */
+    int32_t priority;  /* scheduling priority */
     int64_t created_at_ms;
 } engine_submission;
 void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */
@@ -199,12 +209,6 @@ typedef struct effect_order { /* to an instance's executor */
     int32_t attempt; /* ORDER_RUN */
     int64_t queue_id;
 } effect_order;
-
-typedef struct effect_reason {
-    int64_t queue_id;
-    ob_resources need;
-    const char *reason; /* NULL: the class waits no longer (delete) */
-} effect_reason;
 
 typedef struct effect_shape {
     ob_resources need;

@@ -23,6 +23,7 @@ typedef struct child child;
 typedef struct run run;
 typedef struct class class;
 typedef struct queue queue;
+typedef struct share share;
 typedef struct ce ce;
 typedef struct instance instance;
 
@@ -79,15 +80,35 @@ struct run {
     bool reported;
 };
 
-/* Jobs of one queue with one shape: what fits one fits all. */
+/* Whose jobs of a queue they are. */
+struct share {
+    char *name; /* key; "": of jobs without a share */
+    queue *queue;
+    size_t n_classes;
+    UT_hash_handle hh; /* queue->shares */
+};
+
+/* Jobs of one queue with one shape, share and priority: what fits one fits all. */
+struct class_key {
+    ob_resources need;
+    int32_t priority;
+    share *share;
+};
 struct class
 {
     queue *queue;
-    ob_resources need; /* key */
-    job *waiting;      /* by order; an array stands here while it has children to place */
-    size_t n_waiting;  /* children counted */
-    size_t n_jobs;     /* records that point here */
-    char *reason;      /* as stored */
+    union {
+        struct class_key key;
+        struct {
+            ob_resources need;
+            int32_t priority;
+            share *share;
+        };
+    };
+    job *waiting;     /* by order; an array stands here while it has children to place */
+    size_t n_waiting; /* children counted */
+    size_t n_jobs;    /* records that point here */
+    char *reason;     /* as stored */
     uint64_t reason_sign, fit_topology;
     struct {
         bool launch, there; /* some shape, some instance that is there is large enough */
@@ -104,6 +125,7 @@ struct queue {
     bool known, deleting, sweep; /* sweep: its jobs are to be ended in the next round */
     ce *ces[ENGINE_MAX_CES];
     size_t n_ces;
+    share *shares;
     class *classes;
     job *held; /* SUBMITTED: came before the queue was known */
     array *arrays;
@@ -244,7 +266,8 @@ void eng_queues_sweep(engine *e); /* admits what was held, ends what a deleted q
 void eng_queues_free(engine *e);
 
 /* class.c */
-class *eng_class(engine *e, queue *q, const ob_resources *need);
+class *
+eng_class(engine *e, queue *q, const ob_resources *need, const char *share_name, int32_t priority);
 void eng_class_insert(engine *e,
                       job *j,
                       bool back); /* by its order, looking from the back or front */
@@ -253,6 +276,10 @@ void eng_class_take(engine *e, array *a); /* one child has left the bulk */
 void eng_class_free_if_unused(engine *e, class *cls);
 void eng_return(engine *e, job *j); /* to its class, when all inputs of the round are read */
 void eng_returned(engine *e);
+
+/* share.c */
+share *eng_share(queue *q, const char *name); /* made when unknown; NULL: "" */
+void eng_share_free_if_unused(share *s);
 
 /* ce.c: environments, instances and the room on them */
 ob_resources eng_room(const instance *i);

@@ -50,7 +50,7 @@ void engine_load(engine *e, const engine_job_row *row)
         /* Its parent's place in the queue, unless it was retried. */
         j->order = row->state == OB_JOB_RUNNABLE && row->attempt > 0 ? row->order : parent->order;
     } else {
-        class *cls = eng_class(e, q, &row->need);
+        class *cls = eng_class(e, q, &row->need, row->share, row->priority);
         j = row->array_size > 0 ? load_array(e, row, cls) : eng_single_new(e, &row->id, cls);
         j->order = row->order;
     }
@@ -81,12 +81,9 @@ void engine_load_done_child(engine *e, const ob_uuid *id, int32_t index, ob_job_
         (void)leave(e, eng_as_array(parent), index, (int)state);
 }
 
-void engine_load_class_reason(engine *e,
-                              int64_t queue_id,
-                              const ob_resources *need,
-                              const char *reason)
+void engine_load_class_reason(engine *e, const effect_reason *row)
 {
-    class *cls = eng_class(e, eng_queue(e, queue_id), need);
-    eng_set(&cls->reason, reason);
+    class *cls = eng_class(e, eng_queue(e, row->queue_id), &row->need, row->share, row->priority);
+    eng_set(&cls->reason, row->reason);
     e->dirty = true;
 }

@@ -153,6 +153,13 @@ void eng_queues_free(engine *e)
             free(cls->reason);
             free(cls);
         }
+        share *s, *stmp;
+        HASH_ITER(hh, q->shares, s, stmp)
+        {
+            HASH_DEL(q->shares, s);
+            free(s->name);
+            free(s);
+        }
         HASH_DEL(e->queues, q);
         free(q->name);
         free(q);

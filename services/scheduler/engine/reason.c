@@ -190,6 +190,8 @@ static void tell(engine *e, class *cls, const char *reason)
     effect_reason *r = LIST_ADD(e->fx, reasons);
     r->queue_id = cls->queue->id;
     r->need = cls->need;
+    r->share = eng_text(&e->fx->text, cls->share->name);
+    r->priority = cls->priority;
     r->reason = eng_text(&e->fx->text, reason);
 }
 
