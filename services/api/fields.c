@@ -111,8 +111,8 @@ static int check_choice(const check *c, const api_field *f, json_t *value, const
             (void)json_string_set(value, spelling);
         return 0;
     }
-    if (f->later_choice &&
-        among(f->later_choice, text, f->flags & FIELD_ANY_CASE, spelling, sizeof spelling))
+    if (f->refused_choice &&
+        among(f->refused_choice, text, f->flags & FIELD_ANY_CASE, spelling, sizeof spelling))
         return REFUSE(c, "%s %s is not supported by OpenBatch yet.", path, spelling);
     with_commas(f->choice, list, sizeof list);
     return REFUSE(c, "%s %.100s is not valid. It must be one of [%s].", path, text, list);
@@ -144,9 +144,9 @@ static int check_number(const check *c, const api_field *f, const json_t *value,
     double number = json_number_value(value);
     if (number < (double)min || number > (double)max)
         return REFUSE(c, "%s must be between %lld and %lld.", path, (long long)min, (long long)max);
-    if (f->later_above && number > (double)f->later_above)
+    if (f->refused_above && number > (double)f->refused_above)
         return REFUSE(c, "%s greater than %lld is not supported by OpenBatch yet.", path,
-                      (long long)f->later_above);
+                      (long long)f->refused_above);
     return 0;
 }
 
@@ -194,7 +194,7 @@ check_list(const check *c, const api_field *f, json_t *value, const char *path, 
                              .kind = f->item,
                              .flags = f->flags & FIELD_ANY_CASE,
                              .choice = f->choice,
-                             .later_choice = f->later_choice,
+                             .refused_choice = f->refused_choice,
                              .of = f->of };
     for (size_t i = 0; i < n; i++) {
         char entry_path[PATH_SIZE];
@@ -248,7 +248,7 @@ check_object(const check *c, const api_field *fields, json_t *object, const char
             if (!value || !f->min)
                 continue;
         }
-        if (f->flags & FIELD_LATER) {
+        if (f->support == REFUSED) {
             if (!json_is_nothing(value))
                 return f->text ? REFUSE(c, "%s", f->text)
                                : REFUSE(c, "%s is not supported by OpenBatch yet.", member);
@@ -274,7 +274,7 @@ json_t *fields_copy(const api_field *fields, const json_t *object)
     json_t *out = json_object();
     for (const api_field *f = fields; f->name; f++) {
         const json_t *value = json_object_get(object, f->name);
-        if (!value || f->flags & FIELD_LATER)
+        if (!value || f->support == REFUSED)
             continue;
         json_t *copy;
         if (f->kind == KIND_OBJECT && f->of) {

@@ -20,12 +20,18 @@ typedef enum api_kind {
 
 typedef enum api_field_flags {
     FIELD_REQUIRED = 1, /* absent: "<path> is required.", or 'text' */
-    FIELD_LATER = 2,    /* not effective yet: all but an empty value (null, {}, [], "", false, 0) is
-                           refused: "<path> is not supported by OpenBatch yet.", or 'text' */
     FIELD_ANY_CASE =
-        4,          /* choice is compared without case; the value becomes the choice's spelling */
-    FIELD_TAGS = 8, /* KIND_MAP: the rules of tags */
+        2,          /* choice is compared without case; the value becomes the choice's spelling */
+    FIELD_TAGS = 4, /* KIND_MAP: the rules of tags */
 } api_field_flags;
+
+/* What OpenBatch does with a member; what docs/compatibility.md says of it. */
+typedef enum api_support {
+    WORKS,   /* it has its effect */
+    STORED,  /* checked, kept and shown again; it has no effect here */
+    REFUSED, /* all but an empty value (null, {}, [], "", false, 0) is refused: "<path> is not
+                supported by OpenBatch yet.", or 'text' */
+} api_support;
 
 typedef struct api_field_where {
     const char *path;       /* "containerProperties.resourceRequirements" */
@@ -40,14 +46,16 @@ field_refuse(const api_field_where *where, const char *fmt, ...);
 typedef struct api_field {
     const char *name; /* NULL ends the table */
     api_kind kind;
+    api_support support;
     unsigned flags;
-    int64_t min, max;         /* both 0: no limit */
-    int64_t later_above;      /* KIND_INT, not 0: greater values are not effective yet */
-    const char *choice;       /* "EC2|SPOT" */
-    const char *later_choice; /* values of AWS's that OpenBatch does not act on yet */
+    int64_t min, max;           /* both 0: no limit */
+    int64_t refused_above;      /* KIND_INT, not 0: greater values are REFUSED */
+    const char *choice;         /* "EC2|SPOT" */
+    const char *refused_choice; /* values of AWS's that are REFUSED */
     const struct api_field *of;
     api_kind item;
     const char *text;
+    const char *why; /* a note for docs/compatibility.md */
     /* What a table cannot say; called last, with a value of the right type. */
     int (*check)(json_t *value, const api_field_where *where);
 } api_field;

@@ -11,23 +11,23 @@ static const api_field inner[] = {
       .kind = KIND_STRING,
       .flags = FIELD_REQUIRED | FIELD_ANY_CASE,
       .choice = "EC2|SPOT",
-      .later_choice = "FARGATE" },
-    { .name = "later", .flags = FIELD_LATER },
+      .refused_choice = "FARGATE" },
+    { .name = "later", .support = REFUSED },
     { 0 },
 };
 static const api_field fields[] = {
     { .name = "name", .kind = KIND_STRING, .flags = FIELD_REQUIRED },
     { .name = "said", .kind = KIND_STRING, .flags = FIELD_REQUIRED, .text = "It must be said." },
     { .name = "short", .kind = KIND_STRING, .min = 1, .max = 3 },
-    { .name = "count", .kind = KIND_INT, .min = 1, .max = 10, .later_above = 2 },
+    { .name = "count", .kind = KIND_INT, .min = 1, .max = 10, .refused_above = 2 },
     { .name = "any", .kind = KIND_INT },
     { .name = "flag", .kind = KIND_BOOL },
     { .name = "inner", .kind = KIND_OBJECT, .of = inner },
     { .name = "list", .kind = KIND_LIST, .item = KIND_OBJECT, .of = inner, .max = 2 },
     { .name = "words", .kind = KIND_LIST, .item = KIND_STRING },
     { .name = "tags", .kind = KIND_MAP, .flags = FIELD_TAGS },
-    { .name = "soon", .flags = FIELD_LATER },
-    { .name = "never", .flags = FIELD_LATER, .text = "never not applicable for EC2." },
+    { .name = "soon", .support = REFUSED },
+    { .name = "never", .support = REFUSED, .text = "never not applicable for EC2." },
     { 0 },
 };
 
@@ -220,7 +220,7 @@ static void check_table(const char *operation, const api_field *table)
         for (const api_field *other = table; other != f; other++)
             if (strcmp(other->name, f->name) == 0)
                 fail_msg("%s has %s twice", operation, f->name);
-        if (f->kind == KIND_OBJECT && !f->of && !(f->flags & FIELD_LATER))
+        if (f->kind == KIND_OBJECT && !f->of && !(f->support == REFUSED))
             fail_msg("%s: %s says nothing of its members", operation, f->name);
         if (f->of)
             check_table(operation, f->of);

@@ -1,0 +1,80 @@
+/* How the tables of members are written (ops_*.c), and the tables themselves, which ops.c binds to
+ * operations. A member is, unless it says otherwise, one that works: KEPT makes it one that is
+ * stored and shown again only, REFUSE one that is not supported. .why goes to
+ * docs/compatibility.md. */
+#pragma once
+
+#include "fields.h"
+
+#define STRING(n, ...)                                                                             \
+    {                                                                                              \
+        .name = n, .kind = KIND_STRING, ##__VA_ARGS__                                              \
+    }
+#define INT(n, ...)                                                                                \
+    {                                                                                              \
+        .name = n, .kind = KIND_INT, ##__VA_ARGS__                                                 \
+    }
+#define BOOL(n, ...)                                                                               \
+    {                                                                                              \
+        .name = n, .kind = KIND_BOOL, ##__VA_ARGS__                                                \
+    }
+#define MAP(n, ...)                                                                                \
+    {                                                                                              \
+        .name = n, .kind = KIND_MAP, ##__VA_ARGS__                                                 \
+    }
+#define OBJECT(n, members, ...)                                                                    \
+    {                                                                                              \
+        .name = n, .kind = KIND_OBJECT, .of = members, ##__VA_ARGS__                               \
+    }
+#define STRINGS(n, ...)                                                                            \
+    {                                                                                              \
+        .name = n, .kind = KIND_LIST, .item = KIND_STRING, ##__VA_ARGS__                           \
+    }
+#define OBJECTS(n, members, ...)                                                                   \
+    {                                                                                              \
+        .name = n, .kind = KIND_LIST, .item = KIND_OBJECT, .of = members, ##__VA_ARGS__            \
+    }
+#define REFUSE(n, ...)                                                                             \
+    {                                                                                              \
+        .name = n, .support = REFUSED, ##__VA_ARGS__                                               \
+    }
+#define TAGS(n)                                                                                    \
+    {                                                                                              \
+        .name = n, .kind = KIND_MAP, .flags = FIELD_TAGS                                           \
+    }
+#define REQUIRED .flags = FIELD_REQUIRED
+#define KEPT .support = STORED
+#define STATE STRING("state", .choice = "ENABLED|DISABLED", .flags = FIELD_ANY_CASE)
+#define PAGE INT("maxResults"), STRING("nextToken")
+#define END                                                                                        \
+    {                                                                                              \
+        0                                                                                          \
+    }
+
+/* Parts that several tables use (ops_definitions.c). */
+extern const api_field fields_environment[];
+extern const api_field fields_requirements[];
+extern const api_field fields_retry_strategy[];
+extern const api_field fields_timeout[];
+
+/* ops_environments.c */
+extern const api_field fields_create_compute_environment[];
+extern const api_field fields_update_compute_environment[];
+extern const api_field fields_describe_compute_environments[];
+extern const api_field fields_delete_compute_environment[];
+/* ops_queues.c */
+extern const api_field fields_create_job_queue[];
+extern const api_field fields_update_job_queue[];
+extern const api_field fields_describe_job_queues[];
+extern const api_field fields_delete_job_queue[];
+/* ops_definitions.c */
+extern const api_field fields_register_job_definition[];
+extern const api_field fields_describe_job_definitions[];
+extern const api_field fields_deregister_job_definition[];
+/* ops_jobs.c */
+extern const api_field fields_submit_job[];
+extern const api_field fields_describe_jobs[];
+extern const api_field fields_list_jobs[];
+extern const api_field fields_stop_job[];
+/* ops_logs.c */
+extern const api_field fields_get_log_events[];
