@@ -29,6 +29,7 @@ static const ob_config_field fields[] = {
       "nominal memory of the local provider; 0: twice the host's, at least 16 GiB", 0, 1 << 30 },
     { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
       "path of openbatch-executor; empty: next to openbatch-scaler" },
+    { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "", OB_CATALOG_HELP },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "an instance idle for so long is given back", 0, 86400000 },
     { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000", "executors' heartbeat",
@@ -89,6 +90,8 @@ static int start(scaler *s, ob_error *err)
         r = read_secret(c->common.kafka_password_file, &kafka_password, err);
     if (r == 0)
         r = read_secret(c->redis_password_file, &redis_password, err);
+    if (r == 0)
+        r = ob_catalog_load(c->instance_types, err);
     if (r == 0)
         r = make_provider(s, err);
     ob_bus_config bus = { .servers = c->common.kafka,

@@ -1,8 +1,9 @@
 /* The catalogue of instance types: parses data/instance_types.tsv (compiled in as
- * instance_types.inc) once. Owns the tables; they live until the process ends and never change
- * after the first look-up. Any thread. */
+ * instance_types.inc), and an operator's file on top of it, once. Owns the tables; they live until
+ * the process ends and never change after the first look-up. Any thread. */
 #include "ob/catalog.h"
 
+#include <errno.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +13,9 @@
 static const char compiled_in[] =
 #include "instance_types.inc"
     ;
+
+#define ONLY "@only"
+#define FILE_MAX (1 << 20)
 
 typedef struct bundle {
     const char *name;
@@ -24,6 +28,8 @@ static ob_instance_type *types;
 static bundle *bundles;
 static const char **entries;
 static size_t n_types, n_bundles, n_entries;
+static char *own_text; /* the operator's file; names point into it */
+static int own_wrong_line;
 
 static size_t family_len(const char *type)
 {
@@ -58,10 +64,21 @@ static bool count_parse(const char *field, long min, int32_t *ret)
     return true;
 }
 
+static bundle *bundle_find(const char *name)
+{
+    for (size_t i = 0; i < n_bundles; i++)
+        if (!strcmp(bundles[i].name, name))
+            return &bundles[i];
+    return NULL;
+}
+
+/* Of bundles and types, the first line of a name counts: the operator's come first. */
 static bool bundle_add(char *const *field, size_t n)
 {
     if (n != 3 || !field[0][1] || arch_parse(field[1]) == OB_ARCH_NONE)
         return false;
+    if (bundle_find(field[0] + 1))
+        return true;
     bundles = ob_realloc(bundles, (n_bundles + 1) * sizeof(*bundles));
     bundles[n_bundles++] = (bundle){ .name = field[0] + 1,
                                      .arch = arch_parse(field[1]),
@@ -71,7 +88,7 @@ static bool bundle_add(char *const *field, size_t n)
 
 static bool type_add(char *const *field, size_t n)
 {
-    if (n != 7)
+    if (n != 8)
         return false;
     ob_instance_type type = { .name = field[0],
                               .arch = arch_parse(field[1]),
@@ -79,8 +96,12 @@ static bool type_add(char *const *field, size_t n)
                               .spot = price_parse(field[6]) };
     if (!strchr(type.name, '.') || type.arch == OB_ARCH_NONE || type.on_demand <= 0 ||
         type.spot <= 0 || !count_parse(field[2], 1, &type.vcpus) ||
-        !count_parse(field[3], 64, &type.mem_mib) || !count_parse(field[4], 0, &type.gpus))
+        !count_parse(field[3], 64, &type.mem_mib) || !count_parse(field[4], 0, &type.gpus) ||
+        !count_parse(field[7], 0, &type.interruptions))
         return false;
+    for (size_t i = 0; i < n_types; i++)
+        if (!strcmp(types[i].name, type.name))
+            return true;
     types = ob_realloc(types, (n_types + 1) * sizeof(*types));
     types[n_types++] = type;
     return true;
@@ -113,41 +134,68 @@ static void entries_make(void)
     qsort(entries, n_entries, sizeof(*entries), by_text);
 }
 
-/* Takes 'data' over: names point into it. Returns 0, or the number of the first line that is wrong.
- */
-static int parse(char *data)
+/* Takes 'data' over: names point into it. *ret_only: it has the line that leaves out ours. Returns
+ * 0, or the number of the first line that is wrong. */
+static int parse(char *data, bool *ret_only)
 {
     int line_no = 0;
     for (char *rest = data, *line; (line = strsep(&rest, "\n"));) {
         line_no++;
         if (!*line || *line == '#')
             continue;
-        char *field[8], *part;
+        if (!strcmp(line, ONLY)) {
+            *ret_only = true;
+            continue;
+        }
+        char *field[9], *part;
         size_t n = 0;
-        for (char *in = line; n < 8 && (part = strsep(&in, "\t"));)
+        for (char *in = line; n < 9 && (part = strsep(&in, "\t"));)
             field[n++] = part;
         if (!(*line == '@' ? bundle_add(field, n) : type_add(field, n)))
             return line_no;
     }
-    if (n_types == 0)
-        return line_no;
-    qsort(types, n_types, sizeof(*types), by_type_name);
-    for (size_t i = 1; i < n_types; i++)
-        if (!strcmp(types[i - 1].name, types[i].name))
-            return line_no;
-    entries_make();
     return 0;
 }
 
-static void parse_compiled_in(void)
+static void parse_all(void)
 {
-    if (parse(ob_strdup(compiled_in)) != 0)
+    bool only = false, ignored;
+    if (own_text)
+        own_wrong_line = parse(own_text, &only);
+    if (!only && parse(ob_strdup(compiled_in), &ignored) != 0)
         abort(); /* the build's own data is wrong */
+    if (n_types > 0)
+        qsort(types, n_types, sizeof(*types), by_type_name);
+    entries_make();
 }
 
 static void need_tables(void)
 {
-    (void)pthread_once(&parsed_once, parse_compiled_in);
+    (void)pthread_once(&parsed_once, parse_all);
+}
+
+int ob_catalog_load(const char *path, ob_error *err)
+{
+    if (!*path)
+        return 0;
+    ob_cleanup(ob_freep) char *text = ob_calloc(1, FILE_MAX + 1);
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(text, 1, FILE_MAX + 1, file) : 0;
+    int failed = !file || ferror(file) ? (errno ? errno : EIO) : 0;
+    if (file)
+        (void)fclose(file);
+    if (failed)
+        return ob_fail(err, failed, "%s: %s", path, strerror(failed));
+    if (n > FILE_MAX)
+        return ob_fail(err, EINVAL, "%s is larger than %d bytes", path, FILE_MAX);
+    own_text = ob_strdup(text);
+    need_tables();
+    if (own_wrong_line)
+        return ob_fail(err, EINVAL,
+                       "%s, line %d: neither a type (name, architecture, vCPUs, MiB, GPUs, "
+                       "on-demand and Spot price, interruptions in %%) nor a bundle",
+                       path, own_wrong_line);
+    return n_types > 0 ? 0 : ob_fail(err, EINVAL, "%s names no instance type", path);
 }
 
 const ob_instance_type *ob_catalog_types(size_t *ret_n)
@@ -175,14 +223,6 @@ ob_resources ob_catalog_usable(const ob_instance_type *type)
     return (ob_resources){ .mcpu = type->vcpus * 1000,
                            .mem_mib = (int32_t)((int64_t)type->mem_mib * 975 / 1000 - 32),
                            .gpus = type->gpus };
-}
-
-static const bundle *bundle_find(const char *name)
-{
-    for (size_t i = 0; i < n_bundles; i++)
-        if (!strcmp(bundles[i].name, name))
-            return &bundles[i];
-    return NULL;
 }
 
 bool ob_catalog_entry_has(const char *entry, const ob_instance_type *type)

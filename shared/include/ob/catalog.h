@@ -1,11 +1,13 @@
 /* The catalogue of EC2 instance types that environments may name: data/instance_types.tsv, compiled
- * in. Read-only after the first call; any thread. Names are case-sensitive. */
+ * in, and an operator's file. Read-only after the first look-up; any thread. Names are
+ * case-sensitive. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ob/error.h"
 #include "ob/job.h"
 
 typedef enum ob_arch { OB_ARCH_NONE, OB_ARCH_X86_64, OB_ARCH_ARM64 } ob_arch;
@@ -18,7 +20,16 @@ typedef struct ob_instance_type {
     int32_t gpus;
     /* Approximate prices in millionths of a dollar an hour: for ranking only. */
     int64_t on_demand, spot;
+    int32_t interruptions; /* how often Spot instances are interrupted, in %: for ranking only */
 } ob_instance_type;
+
+/* Extends the catalogue with a file of the same form, before any look-up: its types and bundles take
+ * the place of those of the same name. A line "@only" leaves out what is compiled in. path "": does
+ * nothing. Errors: -EINVAL names the line; those of reading a file. */
+int ob_catalog_load(const char *path, ob_error *err);
+#define OB_CATALOG_HELP                                                                            \
+    "file that extends the instance types of shared/data/instance_types.tsv, in the same form; a " \
+    "line \"@only\" replaces them; empty: none. The api and the scaler need the same"
 
 /* All types, sorted by name. */
 const ob_instance_type *ob_catalog_types(size_t *ret_n);
