@@ -47,7 +47,7 @@ int api_client_error(api_reply *rep, const char *fmt, ...)
 
 int api_client_error_long(api_reply *rep, const char *request_id, const char *fmt, ...)
 {
-    char text[3900];
+    char text[sizeof rep->message - 128];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);

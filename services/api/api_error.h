@@ -12,7 +12,7 @@ typedef struct api_reply {
     char *raw;    /* instead of body: ready JSON text, malloc'ed, owned by the reply */
     size_t raw_len;
     const char *code;   /* exception name: an error. A literal */
-    char message[4096]; /* long: AWS lists every instance type in one */
+    char message[8192]; /* long: AWS lists every instance type in one */
     ob_error err;       /* of a failed call below, when code is NULL */
 } api_reply;
 

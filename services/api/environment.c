@@ -47,7 +47,7 @@ bool environment_is_arm(const json_t *resources)
 
 static int unknown_type(const api_request *req, api_reply *rep)
 {
-    char list[3500];
+    char list[7500];
     size_t n = 0, len = 0;
     const char *const *entries = ob_catalog_entries(&n);
     list[0] = '\0';

@@ -11,6 +11,7 @@
 #include "known.h"
 #include "logs.h"
 #include "migrate.h"
+#include "ob/catalog.h"
 #include "ob/log.h"
 #include "ob/service.h"
 
@@ -31,6 +32,7 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_ROOT_KEY_FILE", OB_CONFIG_PATH, AT(root_key_file),
       "${OPENBATCH_HOME}/secrets/root.key",
       "file with two lines, access key id and secret, imported at start" },
+    { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, AT(instance_types), "", OB_CATALOG_HELP },
     { 0 },
 };
 
@@ -135,6 +137,8 @@ int main(int argc, char **argv)
     int r = ob_config_load(&config, fields, true, &err);
     if (r == 0)
         r = ob_service_init("openbatch-api", config.common.log_level, &err);
+    if (r == 0)
+        r = ob_catalog_load(config.instance_types, &err);
     if (r == 0)
         r = run(&config, &err);
     if (r < 0)

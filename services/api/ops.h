@@ -22,6 +22,7 @@ typedef struct api_config {
     char *pg;
     char *master_key_file;
     char *root_key_file;
+    char *instance_types;
 } api_config;
 
 typedef struct api_keys api_keys;

@@ -1,9 +1,12 @@
 /* The catalogue of instance types: names, families, bundles, usable sizes. */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -79,9 +82,80 @@ static void every_entry_is_listed_once_in_order_and_means_something(void **state
     }
 }
 
+/* A catalogue is loaded once in a process: each case in one of its own. */
+static int in_child(const char *text, int (*check)(const ob_error *err, int r))
+{
+    char path[] = "/tmp/ob-types-XXXXXX";
+    int fd = mkstemp(path), status = 0;
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    (void)close(fd);
+    pid_t child = fork();
+    if (child == 0) {
+        ob_error err = { 0 };
+        int r = ob_catalog_load(path, &err);
+        _exit(check(&err, r));
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    (void)unlink(path);
+    return status;
+}
+
+static int extended(const ob_error *err, int r)
+{
+    size_t n;
+    (void)ob_catalog_types(&n);
+    const ob_instance_type *mine = ob_catalog_find("lab1.big");
+    return !(r == 0 && !err->text[0] && n > 400 && mine && mine->vcpus == 12 && mine->gpus == 2 &&
+             mine->on_demand == 1500000 && mine->interruptions == 7 &&
+             ob_catalog_find("m5.large")->on_demand == 1000 && /* ours is replaced */
+             ob_catalog_entry_has("optimal", mine) && ob_catalog_entry_has("lab1", mine) &&
+             !ob_catalog_entry_has("optimal", ob_catalog_find("m6i.large")) &&
+             ob_catalog_entry_has("default_x86_64", ob_catalog_find("m6i.large")));
+}
+
+static int replaced(const ob_error *err, int r)
+{
+    size_t n, n_entries;
+    (void)err;
+    (void)ob_catalog_types(&n);
+    (void)ob_catalog_entries(&n_entries);
+    return !(r == 0 && n == 1 && n_entries == 2 && !ob_catalog_find("m5.large") &&
+             ob_catalog_entry_arch("optimal") == OB_ARCH_NONE);
+}
+
+static int refused_in_line_2(const ob_error *err, int r)
+{
+    return !(r == -EINVAL && strstr(err->text, "line 2"));
+}
+
+static int refused(const ob_error *err, int r)
+{
+    return !(r < 0 && err->text[0]);
+}
+
+static void an_operator_extends_or_replaces_it(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child("# mine\n@optimal\tx86_64\tlab1 c5\n"
+                              "lab1.big\tx86_64\t12\t24576\t2\t1.5\t0.5\t7\n"
+                              "m5.large\tx86_64\t2\t8192\t0\t0.001\t0.0005\t5\n",
+                              extended),
+                     0);
+    assert_int_equal(in_child("@only\nlab1.big\tarm64\t12\t24576\t2\t1.5\t0.5\t7", replaced), 0);
+    assert_int_equal(
+        in_child("# mine\nlab1.big\tx86\t12\t24576\t2\t1.5\t0.5\t7\n", refused_in_line_2), 0);
+    assert_int_equal(in_child("# mine\nlab1.big x86_64 12 24576\n", refused_in_line_2), 0);
+    assert_int_equal(in_child("@only\n", refused), 0);
+    ob_error err = { 0 };
+    assert_int_equal(ob_catalog_load("/nowhere/at/all", &err), -ENOENT);
+    assert_int_equal(ob_catalog_load("", &err), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        /* First: nothing has been looked up yet. */
+        cmocka_unit_test(an_operator_extends_or_replaces_it),
         cmocka_unit_test(types_are_found_by_their_exact_name),
         cmocka_unit_test(usable_memory_is_less_than_nominal),
         cmocka_unit_test(entries_are_types_families_or_bundles),

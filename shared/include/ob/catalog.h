@@ -23,9 +23,9 @@ typedef struct ob_instance_type {
     int32_t interruptions; /* how often Spot instances are interrupted, in %: for ranking only */
 } ob_instance_type;
 
-/* Extends the catalogue with a file of the same form, before any look-up: its types and bundles take
- * the place of those of the same name. A line "@only" leaves out what is compiled in. path "": does
- * nothing. Errors: -EINVAL names the line; those of reading a file. */
+/* Extends the catalogue with a file of the same form, before any look-up: its types and bundles
+ * take the place of those of the same name. A line "@only" leaves out what is compiled in. path "":
+ * does nothing. Errors: -EINVAL names the line; those of reading a file. */
 int ob_catalog_load(const char *path, ob_error *err);
 #define OB_CATALOG_HELP                                                                            \
     "file that extends the instance types of shared/data/instance_types.tsv, in the same form; a " \
