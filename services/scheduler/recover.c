@@ -55,7 +55,12 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
         .stop_reason = ob_col(res, i, LIVE_STOP_REASON),
         .bulk_state = (ob_job_state)ob_col_int(res, i, LIVE_BULK_STATE, 0),
         .bulk_reason = ob_col(res, i, LIVE_BULK_REASON),
-        .order = order,
+        .order = ob_col_int(res, i, LIVE_ORDER, order),
+        .terms = {
+            .attempts = (int32_t)ob_col_int(res, i, LIVE_ATTEMPTS, 1),
+            .timeout_s = (int32_t)ob_col_int(res, i, LIVE_TIMEOUT, 0),
+            .on_exit = ob_col(res, i, LIVE_ON_EXIT),
+        },
     };
     (void)ob_col_uuid(res, i, LIVE_JOB, &row.id);
     engine_load(s->engine, &row);

@@ -20,7 +20,8 @@
 #define LIVE_PAGE                                                                                  \
     "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \
     " l.runnable_at_ms, l.flags, l.stop_reason, l.bulk_state, l.bulk_reason,"                      \
-    " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms, j.share, j.priority"   \
+    " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"                       \
+    " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord"                              \
     " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
     " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
 
@@ -33,8 +34,8 @@
 
 const ob_db_stmt scheduler_statements[] = {
     { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
-               " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms, j.share,"
-               " j.priority"
+               " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"
+               " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority"
                " FROM (SELECT * FROM inbox WHERE consumer = 1 ORDER BY seq LIMIT $1) i"
                " LEFT JOIN job j ON j.id = i.job_id ORDER BY i.seq" },
     { "queues", QUEUE_COLUMNS },

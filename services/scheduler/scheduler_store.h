@@ -24,6 +24,9 @@ enum {
     INBOX_MEM,
     INBOX_GPUS,
     INBOX_CREATED,
+    INBOX_ATTEMPTS,
+    INBOX_ON_EXIT,
+    INBOX_TIMEOUT,
     INBOX_SHARE,
     INBOX_PRIORITY,
 };
@@ -87,8 +90,12 @@ enum {
     LIVE_MEM,
     LIVE_GPUS,
     LIVE_CREATED,
+    LIVE_ATTEMPTS,
+    LIVE_ON_EXIT,
+    LIVE_TIMEOUT,
     LIVE_SHARE,
     LIVE_PRIORITY,
+    LIVE_ORDER,
 };
 /* Children of these parents that have ended: job, idx, state. */
 int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);

@@ -53,6 +53,11 @@ static void feed_submission(scheduler *s, const PGresult *res, int row, const ob
         .share = ob_col(res, row, INBOX_SHARE),
         .priority = (int32_t)ob_col_int(res, row, INBOX_PRIORITY, 0),
         .created_at_ms = ob_col_int(res, row, INBOX_CREATED, 0),
+        .terms = {
+            .attempts = (int32_t)ob_col_int(res, row, INBOX_ATTEMPTS, 1),
+            .timeout_s = (int32_t)ob_col_int(res, row, INBOX_TIMEOUT, 0),
+            .on_exit = ob_col(res, row, INBOX_ON_EXIT),
+        },
     };
     engine_submit(s->engine, &submission);
 }

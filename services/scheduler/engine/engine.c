@@ -35,6 +35,7 @@ void engine_submit(engine *e, const engine_submission *s)
     in->kind = IN_SUBMIT;
     in->submission = *s;
     in->submission.share = eng_text(&e->input_text, s->share);
+    in->submission.terms.on_exit = eng_text(&e->input_text, s->terms.on_exit);
     e->dirty = true;
 }
 

@@ -60,6 +60,13 @@ void engine_put_instance(engine *e, const engine_instance *i);
 /* TERMINATED: forgotten; runs still on it are ended as with LOST. */
 void engine_drop_instance(engine *e, const char *id);
 
+/* What becomes of an attempt that fails or lasts. */
+typedef struct engine_terms {
+    int32_t attempts;    /* in all; 0 counts as 1 */
+    int32_t timeout_s;   /* of each attempt, from its start; 0: none */
+    const char *on_exit; /* JSON: evaluateOnExit as the user sent it; NULL: none */
+} engine_terms;
+
 /* ---- Loading what PostgreSQL says (a new leader; no effects come of it) ---- */
 
 typedef struct engine_job_row { /* one live row with its job */
@@ -78,7 +85,8 @@ typedef struct engine_job_row { /* one live row with its job */
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
     const char *bulk_reason;
-    int64_t order; /* position in its queue: parents and singles in id order unless retried */
+    int64_t order; /* position in its queue: by admission, a new one with each retry */
+    engine_terms terms;
 } engine_job_row;
 void engine_load(engine *e, const engine_job_row *row); /* parents before their children */
 /* A child of a loaded parent that ended (a done row). */
@@ -105,6 +113,7 @@ typedef struct engine_submission {
     const char *share; /* shareIdentifier, or NULL */
     int32_t priority;  /* scheduling priority */
     int64_t created_at_ms;
+    engine_terms terms;
 } engine_submission;
 void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */
 
