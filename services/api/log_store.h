@@ -1,4 +1,4 @@
-/* Every SQL statement of the log streams. */
+/* Every SQL statement of the log groups, streams and events. */
 #pragma once
 
 #include "ob/db.h"
@@ -10,42 +10,136 @@ typedef struct log_key {
     const char *account, *region, *group, *stream;
 } log_key;
 
-/* Where a stream stands; its row is made when missing and stays locked until the transaction ends.
- */
-typedef struct log_position {
-    int64_t stream_id;
-    int64_t end_offset;
-    int64_t lines;
-} log_position;
-int log_store_open(ob_db *db, const log_key *key, int64_t now_ms, log_position *ret, ob_error *err);
+/* ---- the ingesting thread -------------------------------------------------------------------- */
 
-/* Appends 'n' lines behind 'at' and moves it. */
-int log_store_append(ob_db *db,
-                     log_position *at,
-                     const int64_t *times,
-                     const void *const *texts,
-                     const int *lens,
-                     size_t n,
-                     int64_t end_offset,
-                     int64_t now_ms,
-                     ob_error *err);
+/* A stream and where it stands. 'id' is 0 until it is opened. */
+typedef struct log_position {
+    log_key key;        /* borrowed */
+    const char *job_id; /* borrowed; NULL: not known */
+    int32_t index;      /* of an array's child; -1: none */
+    int64_t id;
+    int64_t end_offset; /* bytes of output stored, line ends counted */
+    int64_t lines;
+    int64_t first_ms, last_ms; /* 0: no line yet */
+} log_position;
+
+/* Fills the positions of 'n' different streams, making those that are missing, and locks them until
+ * the transaction ends. Two processes lock in the same order. */
+int log_store_open(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err);
+/* Writes the positions back. */
+int log_store_move(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err);
+
+/* Lines of any streams, as columns; texts are borrowed. */
+typedef struct log_lines {
+    int64_t *streams, *times, *numbers;
+    const void **texts;
+    int *lens;
+    size_t n;
+} log_lines;
+int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error *err);
 
 /* The hash of an instance's token: *ret is new, NULL when there is no such instance. */
 int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *err);
 
-/* A stream by name. Errors: -ENOENT; *ret_group_exists tells whether its group has any stream. */
-int log_store_find(
-    ob_db *db, const log_key *key, int64_t *ret_id, bool *ret_group_exists, ob_error *err);
+/* ---- reading --------------------------------------------------------------------------------- */
 
-/* Events (n, at_ms, ingested_at_ms, message) of a stream: n in [from, to), at_ms in [start_ms,
- * end_ms), the first or the last 'limit' of them, ascending. */
+#define LOG_GROUP_DEFAULT "/aws/batch/job" /* there without a row */
+#define LOG_PAGE_BYTES (1024 * 1024)
+#define LOG_PAGE_EVENTS 10000
+
+/* A stream by name. Errors: -ENOENT. */
+int log_store_find(ob_db *db, const log_key *key, int64_t *ret_id, ob_error *err);
+int log_store_group_exists(ob_db *db,
+                           const char *account,
+                           const char *region,
+                           const char *group,
+                           bool *ret,
+                           ob_error *err);
+/* A job definition has named it. */
+int log_store_group_make(
+    ob_db *db, const char *account, const char *region, const char *group, ob_error *err);
+
+/* A place between two events of a stream: before the event with this time and number. */
+typedef struct log_place {
+    int64_t at_ms, n;
+} log_place;
+
+/* Events of a stream in [from, to) with at_ms in [start_ms, end_ms): the first or the last, at most
+ * 'limit' and LOG_PAGE_BYTES, ascending. Columns: n, at_ms, ingested_at_ms, message. */
+enum { LOG_N, LOG_AT, LOG_INGESTED, LOG_MESSAGE, LOG_STREAM, LOG_STREAM_ID, LOG_FOUND };
 int log_store_read(ob_db *db,
                    int64_t stream_id,
-                   int64_t from,
-                   int64_t to,
+                   log_place from,
+                   log_place to,
                    int64_t start_ms,
                    int64_t end_ms,
                    bool last,
                    int limit,
                    PGresult **ret,
                    ob_error *err);
+
+/* Where a search through many streams stands: behind this event. */
+typedef struct log_search_place {
+    int64_t at_ms, stream_id, n;
+} log_search_place;
+
+typedef struct log_search {
+    const char *account, *region, *group;
+    const int64_t *streams; /* NULL: all of the group whose name begins with 'prefix' */
+    size_t n_streams;
+    const char *prefix;
+    int64_t start_ms, end_ms;  /* both included */
+    int64_t ingested_until_ms; /* what was stored later is left out */
+    bool backward;
+    log_search_place behind; /* for a first page: see log_search_begin */
+} log_search;
+log_search_place log_search_begin(bool backward);
+
+/* Streams with events in a span of time; columns id, name. By names (NULL: by prefix, "" = all). */
+int log_store_candidates(ob_db *db,
+                         const log_search *search,
+                         const char *const *names,
+                         size_t n_names,
+                         int limit,
+                         PGresult **ret,
+                         ob_error *err);
+/* Events in the order of time, at most 'limit' and LOG_PAGE_BYTES. Columns as the enum above;
+ * LOG_FOUND: how many there were before the bytes were counted. */
+int log_store_search(ob_db *db, const log_search *search, int limit, PGresult **ret, ob_error *err);
+
+/* A page of groups: name, created_at_ms, stored bytes. 'match': NULL, or a part of the name. */
+int log_store_groups(ob_db *db,
+                     const char *account,
+                     const char *region,
+                     const char *prefix,
+                     const char *match,
+                     const char *after,
+                     int limit,
+                     PGresult **ret,
+                     ob_error *err);
+int log_store_groups_named(ob_db *db,
+                           const char *account,
+                           const char *region,
+                           const char *const *names,
+                           size_t n,
+                           PGresult **ret,
+                           ob_error *err);
+
+/* A page of streams: name, created_at_ms, first_at_ms, last_at_ms, last_ingested_at_ms, id.
+ * after_name / (after_ms, after_id): the last row of the page before; NULL / 0: none. */
+int log_store_streams_by_name(ob_db *db,
+                              const log_key *group,
+                              const char *prefix,
+                              bool descending,
+                              const char *after_name,
+                              int limit,
+                              PGresult **ret,
+                              ob_error *err);
+int log_store_streams_by_time(ob_db *db,
+                              const log_key *group,
+                              bool descending,
+                              int64_t after_ms,
+                              int64_t after_id,
+                              int limit,
+                              PGresult **ret,
+                              ob_error *err);

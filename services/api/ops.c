@@ -40,6 +40,12 @@ const api_operation api_operations[] = {
     { API_BATCH, "/v1/terminatejob", "TerminateJob", op_terminate_job, fields_stop_job },
     { API_LOGS, "Logs_20140328.GetLogEvents", "GetLogEvents", op_get_log_events,
       fields_get_log_events, .plain = true },
+    { API_LOGS, "Logs_20140328.FilterLogEvents", "FilterLogEvents", op_filter_log_events,
+      fields_filter_log_events, .plain = true },
+    { API_LOGS, "Logs_20140328.DescribeLogGroups", "DescribeLogGroups", op_describe_log_groups,
+      fields_describe_log_groups, .plain = true },
+    { API_LOGS, "Logs_20140328.DescribeLogStreams", "DescribeLogStreams", op_describe_log_streams,
+      fields_describe_log_streams, .plain = true },
     { 0 },
 };
 

@@ -22,7 +22,12 @@ typedef struct api_config {
     char *pg;
     char *master_key_file;
     char *root_key_file;
+<<<<<<< HEAD
     char *instance_types;
+=======
+    int64_t log_retention_s; /* 0: for ever */
+    int64_t job_retention_s;
+>>>>>>> d928173 (api, executor: search and list logs by time, take output in by the batch, limit what a job may say)
 } api_config;
 
 typedef struct api_keys api_keys;
@@ -120,3 +125,6 @@ int op_list_jobs(api_request *req, api_reply *rep);
 int op_cancel_job(api_request *req, api_reply *rep);
 int op_terminate_job(api_request *req, api_reply *rep);
 int op_get_log_events(api_request *req, api_reply *rep);
+int op_filter_log_events(api_request *req, api_reply *rep);
+int op_describe_log_groups(api_request *req, api_reply *rep);
+int op_describe_log_streams(api_request *req, api_reply *rep);

@@ -78,3 +78,6 @@ extern const api_field fields_list_jobs[];
 extern const api_field fields_stop_job[];
 /* ops_logs.c */
 extern const api_field fields_get_log_events[];
+extern const api_field fields_filter_log_events[];
+extern const api_field fields_describe_log_groups[];
+extern const api_field fields_describe_log_streams[];

@@ -2,15 +2,59 @@
  * the CloudWatch Logs API reference. */
 #include "ops_fields.h"
 
+#define GROUP                                                                                      \
+    STRING("logGroupName", .min = 1, .max = 512),                                                  \
+        STRING("logGroupIdentifier", .min = 1, .max = 2048)
+#define TIME(n) INT(n, .min = 0, .max = INT64_MAX / 1024)
+#define TOKEN STRING("nextToken", .min = 1, .max = 2048)
+
 const api_field fields_get_log_events[] = {
-    STRING("logGroupName"),
-    STRING("logGroupIdentifier"),
-    STRING("logStreamName", REQUIRED),
-    INT("startTime", .min = 0, .max = INT64_MAX / 1024),
-    INT("endTime", .min = 0, .max = INT64_MAX / 1024),
-    STRING("nextToken"),
-    INT("limit"),
+    GROUP,
+    STRING("logStreamName", .min = 1, .max = 512, REQUIRED),
+    TIME("startTime"),
+    TIME("endTime"),
+    TOKEN,
+    INT("limit", .min = 1, .max = 10000),
     BOOL("startFromHead"),
-    BOOL("unmask"),
+    BOOL("unmask", .why = "nothing is masked"),
+    END,
+};
+const api_field fields_filter_log_events[] = {
+    GROUP,
+    STRINGS("logStreamNames", .min = 1, .max = 100),
+    STRING("logStreamNamePrefix", .min = 1, .max = 512),
+    TIME("startTime"),
+    TIME("endTime"),
+    STRING("filterPattern",
+           .max = 1024,
+           .why = "terms, phrases, ? and -; JSON and space-delimited patterns and regular "
+                  "expressions are refused"),
+    TOKEN,
+    INT("limit", .min = 1, .max = 10000),
+    BOOL("startFromHead"),
+    BOOL("interleaved", .why = "always so, as at AWS"),
+    BOOL("unmask", .why = "nothing is masked"),
+    END,
+};
+const api_field fields_describe_log_groups[] = {
+    STRINGS("accountIdentifiers", .max = 20, .why = "there are no linked accounts"),
+    STRING("logGroupNamePrefix", .min = 1, .max = 512),
+    STRING("logGroupNamePattern", .max = 512),
+    TOKEN,
+    INT("limit", .min = 1, .max = 50),
+    BOOL("includeLinkedAccounts", .why = "there are no linked accounts"),
+    STRING("logGroupClass",
+           .choice = "STANDARD|INFREQUENT_ACCESS|DELIVERY|ESSENTIALS",
+           .why = "all groups are STANDARD"),
+    STRINGS("logGroupIdentifiers", .min = 1, .max = 50),
+    END,
+};
+const api_field fields_describe_log_streams[] = {
+    GROUP,
+    STRING("logStreamNamePrefix", .min = 1, .max = 512),
+    STRING("orderBy", .choice = "LogStreamName|LastEventTime"),
+    BOOL("descending"),
+    TOKEN,
+    INT("limit", .min = 1, .max = 50),
     END,
 };

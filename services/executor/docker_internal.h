@@ -27,10 +27,10 @@ typedef enum container_step {
 
 typedef struct container_output {
     bool wanted;
-    bool over;       /* output_end was told */
-    bool full;       /* the reader wants no more for now */
-    bool at_end;     /* the reading under way began after the end: it is complete */
-    bool need_check; /* a following reading has ended: is its last line the container's last? */
+    bool over;         /* output_end was told */
+    runtime_more more; /* what the reader wants */
+    bool at_end;       /* the reading under way began after the end: it is complete */
+    bool need_check;   /* a following reading has ended: is its last line the container's last? */
     int failures;
     int64_t retry_at_ms;
     int64_t since_ns;

@@ -49,14 +49,15 @@ static void on_line(int64_t at_ns, const char *text, size_t len, void *arg)
     c->out.any = true;
     c->out.last_ns = at_ns;
     c->out.last_len = len;
-    if (!ON(c->d)->line(c->run, at_ns, text, len, ON(c->d)->arg))
-        c->out.full = true;
+    runtime_more more = ON(c->d)->line(c->run, at_ns, text, len, ON(c->d)->arg);
+    if (more > c->out.more)
+        c->out.more = more;
 }
 
 static bool on_data(const char *data, size_t len, void *arg)
 {
     container *c = arg;
-    if (c->out.full)
+    if (c->out.more == RUNTIME_WAIT)
         return false;
     if (docker_frames_feed(&c->out.frames, data, len, on_line, c) < 0) {
         ob_warn("output.unreadable", "{s:s}", "run", c->run);
@@ -64,6 +65,9 @@ static bool on_data(const char *data, size_t len, void *arg)
         c->out.call = NULL;
         c->out.failures++;
         retry_later(c);
+    } else if (c->out.more == RUNTIME_ENOUGH) {
+        output_drop(c);
+        finish(c);
     }
     return true;
 }
@@ -167,7 +171,8 @@ void output_go(container *c)
     if (ob_boot_ms() < out->retry_at_ms)
         return;
     out->at_end = ended;
-    out->need_check = out->any = out->full = false;
+    out->need_check = out->any = false;
+    out->more = RUNTIME_GO_ON;
     ON(c->d)->output_begin(c->run, ON(c->d)->arg);
     send(c, ended ? "" : "&follow=1", on_data, on_reply);
 }

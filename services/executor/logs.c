@@ -4,7 +4,8 @@
  * the same offsets; the first line after a pause goes out in the same turn, later ones at least
  * every 100 ms; chunks of a run are sent in order, and after one was lost it and all behind it are
  * sent again. What is in memory is bounded: a stream that has too much on its way is not read, nor
- * is any when all together have. Thread: the loop's. */
+ * is any when all together have. A run whose output would pass the limit gets one marked line
+ * instead, always at the same offset, and nothing behind it. Thread: the loop's. */
 #include "logs.h"
 
 #include <string.h>
@@ -181,24 +182,41 @@ static void seal(stream *s)
     s->end_made = end;
 }
 
-bool logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len)
+static void take_line(stream *s, int64_t at_ns, const char *text, size_t len)
 {
-    stream *s = find(l, run);
-    if (!s || s->ended)
-        return true;
-    int64_t at = s->read;
-    s->read += (int64_t)len + 1;
-    if (at < s->next)
-        return true; /* taken in an earlier reading */
     if (s->lines.len > 0)
         log_text_add(&s->lines, ",", 1);
     log_text_add_line(&s->lines, at_ns / 1000000, text, len);
-    s->next = s->read;
-    l->dirty = true;
+    s->next += (int64_t)len + 1;
+    s->l->dirty = true;
     if (s->lines.len >= CHUNK_TEXT)
         seal(s);
+}
+
+runtime_more logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len)
+{
+    stream *s = find(l, run);
+    if (!s || s->ended)
+        return RUNTIME_ENOUGH;
+    int64_t at = s->read;
+    s->read += (int64_t)len + 1;
+    if (l->config.limit > 0 && s->read > l->config.limit) {
+        char mark[128];
+        int n = snprintf(mark, sizeof(mark),
+                         "[OpenBatch: the limit of %lld bytes of output is reached; what follows "
+                         "is not kept]",
+                         (long long)l->config.limit);
+        if (at >= s->next)
+            take_line(s, at_ns, mark, (size_t)n);
+        s->ended = true;
+        l->dirty = true;
+        return RUNTIME_ENOUGH;
+    }
+    if (at < s->next)
+        return RUNTIME_GO_ON; /* taken in an earlier reading */
+    take_line(s, at_ns, text, len);
     s->full = s->bytes >= STREAM_BYTES || l->bytes >= ALL_BYTES;
-    return !s->full;
+    return s->full ? RUNTIME_WAIT : RUNTIME_GO_ON;
 }
 
 void logs_end(logs *l, const char *run)

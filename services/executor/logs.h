@@ -8,6 +8,7 @@
 
 #include "loop.h"
 #include "ob/bus.h"
+#include "runtime.h"
 
 typedef struct logs logs;
 
@@ -15,6 +16,7 @@ typedef struct logs_config {
     loop *loop;
     ob_bus *bus;
     const char *instance, *token; /* borrowed */
+    int64_t limit;                /* bytes of a run's output, 0: none */
     /* Reading may go on. */
     void (*resume)(const char *run, void *arg);
     /* All output of the run is with the broker; the stream is gone. */
@@ -29,8 +31,9 @@ void logs_free(logs *l);
 void logs_open(logs *l, const char *run, const json_t *target);
 /* Reading begins, again or for the first time, at the output's beginning. */
 void logs_begin(logs *l, const char *run);
-/* Takes one line; what was taken before is skipped. false: enough for now, 'resume' tells. */
-bool logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len);
+/* Takes one line; what was taken before is skipped. RUNTIME_WAIT: enough for now, 'resume' tells.
+ */
+runtime_more logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len);
 /* No more lines come. 'out' follows once all is delivered; at once when there is no stream. */
 void logs_end(logs *l, const char *run);
 /* Forgets a stream to which nothing was written. */

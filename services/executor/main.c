@@ -27,7 +27,7 @@ typedef struct config {
     ob_config_common common; /* first */
     char *instance, *dir, *token_file, *ce, *type;
     char *runtime, *engine;
-    int64_t heartbeat_ms;
+    int64_t heartbeat_ms, log_limit;
 } config;
 
 static const ob_config_field fields[] = {
@@ -49,6 +49,8 @@ static const ob_config_field fields[] = {
       "the container engine", 0, 0 },
     { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, offsetof(config, heartbeat_ms), "1000",
       "time between heartbeats", 50, 60000 },
+    { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, offsetof(config, log_limit), "1073741824",
+      "bytes of output kept of each attempt of a job; 0: all", 0, INT64_MAX },
     { NULL, OB_CONFIG_STRING, 0, NULL, NULL, 0, 0 },
 };
 
@@ -88,7 +90,7 @@ static void on_output_begin(const char *run, void *arg)
     logs_begin(((executor *)arg)->logs, run);
 }
 
-static bool on_line(const char *run, int64_t at_ns, const char *text, size_t len, void *arg)
+static runtime_more on_line(const char *run, int64_t at_ns, const char *text, size_t len, void *arg)
 {
     return logs_line(((executor *)arg)->logs, run, at_ns, text, len);
 }
@@ -371,6 +373,7 @@ static void make_modules(executor *x)
                                        .bus = x->bus,
                                        .instance = c->instance,
                                        .token = x->token,
+                                       .limit = c->log_limit,
                                        .resume = on_resume,
                                        .out = on_log_out,
                                        .arg = x });

@@ -26,15 +26,21 @@ typedef struct runtime_end {
     const char *reason;    /* as ECS words it; NULL: none */
 } runtime_end;
 
+/* How a reader of output goes on. */
+typedef enum runtime_more {
+    RUNTIME_GO_ON,
+    RUNTIME_WAIT,   /* runtime.resume goes on */
+    RUNTIME_ENOUGH, /* no more is wanted, ever: output_end follows */
+} runtime_more;
+
 typedef struct runtime_callbacks {
     void (*running)(const char *run, int64_t started_at_ms, void *arg);
     void (*exited)(const char *run, const runtime_end *end, void *arg);
     /* Reading output begins, at the first byte whose line has a time not below since_ns (0: at the
      * beginning); also again, after the engine was away. */
     void (*output_begin)(const char *run, void *arg);
-    /* One line, without its end. false: no more for now; runtime.resume goes on. The line itself
-     * is taken either way. */
-    bool (*line)(const char *run, int64_t at_ns, const char *text, size_t len, void *arg);
+    /* One line, without its end. The line itself is taken, whatever the answer. */
+    runtime_more (*line)(const char *run, int64_t at_ns, const char *text, size_t len, void *arg);
     void (*output_end)(const char *run, void *arg); /* all was given */
     void (*removed)(const char *run, void *arg);
     /* A container of this instance that the runtime was not told of: answer with adopt or remove,

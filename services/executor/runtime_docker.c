@@ -548,9 +548,9 @@ static void docker_stop(runtime *rt, const char *run, int grace_s)
 static void docker_resume(runtime *rt, const char *run)
 {
     container *c = docker_find((docker *)rt, run);
-    if (!c || !c->out.full)
+    if (!c || c->out.more != RUNTIME_WAIT)
         return;
-    c->out.full = false;
+    c->out.more = RUNTIME_GO_ON;
     if (c->out.call)
         http_resume(c->out.call);
 }

@@ -37,6 +37,7 @@ static const char *const passed_on[] = { "PATH",
                                          "OPENBATCH_LOG_LEVEL",
                                          "OPENBATCH_RUNTIME",
                                          "OPENBATCH_HEARTBEAT_MS",
+                                         "OPENBATCH_LOG_LIMIT_BYTES",
                                          NULL };
 #define PASSED_ON_PREFIX "OPENBATCH_NULL_" /* settings of the null runtime */
 

@@ -84,7 +84,7 @@ static int teardown(void **state)
     return 0;
 }
 
-static bool say(const char *text)
+static runtime_more say(const char *text)
 {
     return logs_line(test_logs, RUN, 5000000, text, strlen(text));
 }
@@ -252,7 +252,7 @@ static size_t fill(void)
     size_t n = 0;
     while (n < 1000) {
         n++;
-        if (!logs_line(test_logs, RUN, 0, line, sizeof(line)))
+        if (logs_line(test_logs, RUN, 0, line, sizeof(line)) == RUNTIME_WAIT)
             break;
     }
     return n;
@@ -307,6 +307,33 @@ static void what_was_not_delivered_goes_again_with_all_behind_it(void **state)
     assert_string_equal(outs, RUN);
 }
 
+static void at_the_limit_one_marked_line_ends_the_output(void **state)
+{
+    logs_free(test_logs);
+    test_logs = logs_new(&(logs_config){ .loop = test_loop,
+                                         .instance = "i-1",
+                                         .token = "t",
+                                         .limit = 8,
+                                         .resume = on_resume,
+                                         .out = on_out });
+    json_auto_t *target = json_pack("{s:s, s:s, s:s, s:s}", "account", "1", "region", "r", "group",
+                                    "g", "stream", "s");
+    logs_open(test_logs, RUN, target);
+    logs_begin(test_logs, RUN);
+    assert_int_equal(say("one"), RUNTIME_GO_ON);
+    assert_int_equal(say("two"), RUNTIME_GO_ON); /* eight bytes with their ends */
+    assert_int_equal(say(""), RUNTIME_ENOUGH);
+    assert_int_equal(say("more"), RUNTIME_ENOUGH);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 1);
+    assert_int_equal(lines_of(0), 3);
+    const json_t *last = json_array_get(json_object_get(sent_messages[0].msg, "lines"), 2);
+    assert_non_null(strstr(json_string_value(json_array_get(last, 1)), "limit of 8 bytes"));
+    assert_true(ob_json_bool(sent_messages[0].msg, "end", false));
+    logs_delivered(test_logs, sent_messages[0].ref, true);
+    assert_string_equal(outs, RUN);
+}
+
 #define WITH_LOGS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -319,6 +346,7 @@ int main(void)
         WITH_LOGS(reading_again_sends_only_what_is_new),
         WITH_LOGS(an_end_without_lines_is_said_too),
         WITH_LOGS(a_reader_waits_while_much_is_on_its_way),
+        WITH_LOGS(at_the_limit_one_marked_line_ends_the_output),
         WITH_LOGS(what_was_not_delivered_goes_again_with_all_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

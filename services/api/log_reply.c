@@ -1,0 +1,120 @@
+/* Names, errors and texts as CloudWatch Logs has them (CloudWatch Logs API reference). Owns
+ * nothing. Thread: an HTTP worker. */
+#include "log_reply.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/message.h"
+
+int log_invalid(api_reply *rep, const char *fmt, ...)
+{
+    char text[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(text, sizeof(text), fmt, args);
+    va_end(args);
+    return api_error(rep, 400, "InvalidParameterException", "%s", text);
+}
+
+int log_bad_token(api_reply *rep)
+{
+    return log_invalid(rep, "The specified nextToken is invalid.");
+}
+
+int log_missing(api_reply *rep, const char *what)
+{
+    return api_error(rep, 400, "ResourceNotFoundException", "The specified log %s does not exist.",
+                     what);
+}
+
+bool log_group_named(const api_request *req, const char *identifier, char out[LOG_NAME_MAX])
+{
+    size_t len = strlen(identifier);
+    if (strncmp(identifier, "arn:", 4) == 0) {
+        ob_cleanup(ob_freep) char *head =
+            ob_strf(":logs:%s:%s:log-group:", req->region, req->account);
+        const char *partition_end = strchr(identifier + 4, ':');
+        if (!partition_end || strncmp(partition_end, head, strlen(head)) != 0)
+            return false;
+        identifier = partition_end + strlen(head);
+        len = strlen(identifier);
+        if (len >= 2 && strcmp(identifier + len - 2, ":*") == 0)
+            len -= 2;
+    }
+    if (len == 0 || len >= LOG_NAME_MAX)
+        return false;
+    memcpy(out, identifier, len);
+    out[len] = '\0';
+    return true;
+}
+
+int log_group_of(const api_request *req, char out[LOG_NAME_MAX], api_reply *rep)
+{
+    const char *name = ob_json_str(req->body, "logGroupName", NULL);
+    const char *identifier = ob_json_str(req->body, "logGroupIdentifier", NULL);
+    if (!name && !identifier)
+        return log_invalid(rep, "logGroupName or logGroupIdentifier is required.");
+    if (name && identifier)
+        return log_invalid(rep, "Only one of logGroupName and logGroupIdentifier may be given.");
+    if (name)
+        (void)snprintf(out, LOG_NAME_MAX, "%s", name);
+    else if (!log_group_named(req, identifier, out))
+        return log_missing(rep, "group");
+    return 0;
+}
+
+int log_group_check(api_request *req, const char *group, api_reply *rep)
+{
+    bool exists;
+    int r = req_db(req, &rep->err);
+    if (r == 0)
+        r = log_store_group_exists(req->db, req->account, req->region, group, &exists, &rep->err);
+    return r < 0 ? r : exists ? 0 : log_missing(rep, "group");
+}
+
+void log_group_arn(const api_request *req, const char *group, char out[LOG_ARN_MAX])
+{
+    (void)snprintf(out, LOG_ARN_MAX, "arn:aws:logs:%s:%s:log-group:%s", req->region, req->account,
+                   group);
+}
+
+/* Length of the valid UTF-8 sequence at 's', or 0. */
+static size_t utf8_sequence(const unsigned char *s, size_t n)
+{
+    static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
+    if (len <= 1)
+        return len;
+    if (len > n || s[0] > 0xf4)
+        return 0;
+    unsigned code = s[0] & (0xffu >> (len + 1));
+    for (size_t i = 1; i < len; i++) {
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+        code = code << 6 | (s[i] & 0x3fu);
+    }
+    bool legal = code >= least[len] && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
+    return legal ? len : 0;
+}
+
+json_t *log_text(const void *data, size_t len)
+{
+    const unsigned char *bytes = data;
+    json_t *plain = json_stringn((const char *)bytes, len);
+    if (plain != NULL)
+        return plain;
+    ob_cleanup(ob_freep) char *out = ob_calloc(3 * len + 1, 1);
+    size_t n = 0;
+    for (size_t i = 0; i < len;) {
+        size_t step = utf8_sequence(bytes + i, len - i);
+        if (step > 0)
+            memcpy(out + n, bytes + i, step);
+        else
+            memcpy(out + n, "\xef\xbf\xbd", 3);
+        n += step > 0 ? step : 3;
+        i += step > 0 ? step : 1;
+    }
+    return json_stringn_nocheck(out, n);
+}

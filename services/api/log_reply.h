@@ -1,0 +1,26 @@
+/* What the operations of CloudWatch Logs have in common. */
+#pragma once
+
+#include "log_store.h"
+#include "ops.h"
+
+#define LOG_NAME_MAX 513 /* 512 and NUL */
+#define LOG_ARN_MAX 1200
+
+/* 400 InvalidParameterException. Returns -EINVAL. */
+__attribute__((format(printf, 2, 3))) int log_invalid(api_reply *rep, const char *fmt, ...);
+int log_bad_token(api_reply *rep);
+/* 400 ResourceNotFoundException; what: "group" or "stream". Returns -EINVAL. */
+int log_missing(api_reply *rep, const char *what);
+
+/* The group that the request names, by logGroupName or logGroupIdentifier (a name or an ARN). */
+int log_group_of(const api_request *req, char out[LOG_NAME_MAX], api_reply *rep);
+/* The name in a logGroupIdentifier. False: an ARN of something else, or of another account. */
+bool log_group_named(const api_request *req, const char *identifier, char out[LOG_NAME_MAX]);
+/* Refuses a group that does not exist. */
+int log_group_check(api_request *req, const char *group, api_reply *rep);
+
+void log_group_arn(const api_request *req, const char *group, char out[LOG_ARN_MAX]);
+
+/* How a message is shown: what is no UTF-8 becomes U+FFFD, NUL and control characters stay. */
+json_t *log_text(const void *bytes, size_t len);
