@@ -1,0 +1,76 @@
+# One image for each service, and `setup`, which makes a composed copy's secrets. docker-compose.yml builds them all;
+# docs/compose.md says what each is.
+
+FROM debian:bookworm-slim AS build
+RUN apt-get update && apt-get install -y --no-install-recommends \
+        gcc libc6-dev meson ninja-build pkg-config \
+        libcivetweb-dev libcurl4-openssl-dev libhiredis-dev libjansson-dev libpq-dev librdkafka-dev libssl-dev uthash-dev
+COPY . /src
+RUN meson setup /build /src --buildtype=release -Dwerror=false -Dtests=false \
+    && ninja -C /build \
+    && mkdir /programs \
+    && for name in api scheduler scaler executor; do \
+        strip -o "/programs/openbatch-$name" "/build/services/$name/openbatch-$name" || exit 1; \
+    done
+
+# What all services share: libraries, a user without rights, a place for the health socket.
+FROM debian:bookworm-slim AS base
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates libjansson4 librdkafka1 libssl3 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
+    && useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/openbatch openbatch \
+    && install -d -o openbatch -g openbatch /run/openbatch /var/lib/openbatch
+ENV OPENBATCH_HOME=/var/lib/openbatch OPENBATCH_RUN_DIR=/run/openbatch
+COPY tools/compose/healthy /usr/local/bin/
+USER openbatch
+
+FROM base AS api
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libcivetweb1 libpq5 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+COPY --from=build /programs/openbatch-api /usr/local/bin/
+USER openbatch
+EXPOSE 8080
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "api"]
+CMD ["openbatch-api"]
+
+FROM base AS scheduler
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libpq5 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+COPY --from=build /programs/openbatch-scheduler /usr/local/bin/
+USER openbatch
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "scheduler"]
+CMD ["openbatch-scheduler"]
+
+# The scaler and the executors use the engine's socket, which is root's.
+FROM base AS scaler
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libcurl4 libhiredis0.14 libpq5 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+COPY --from=build /programs/openbatch-scaler /usr/local/bin/
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "scaler"]
+CMD ["openbatch-scaler"]
+
+FROM base AS executor
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libcurl4 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+COPY --from=build /programs/openbatch-executor /usr/local/bin/
+CMD ["openbatch-executor"]
+
+FROM debian:bookworm-slim AS setup
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends ca-certificates openssl python3 python3-venv \
+    && rm -rf /var/lib/apt/lists/*
+COPY tools/requirements.txt /opt/openbatch/tools/
+RUN python3 -m venv /opt/openbatch/venv \
+    && /opt/openbatch/venv/bin/pip install --no-cache-dir "$(grep '^confluent-kafka==' /opt/openbatch/tools/requirements.txt)"
+COPY tools/secrets.sh tools/kafka.sh /opt/openbatch/tools/
+COPY tools/kafka /opt/openbatch/tools/kafka
+COPY tools/compose /opt/openbatch/tools/compose
+ENTRYPOINT ["/bin/bash", "/opt/openbatch/tools/compose/setup"]

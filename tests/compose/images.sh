@@ -1,0 +1,54 @@
+#!/bin/bash
+# Makes stand-ins for the base images that docker-compose.yml and the Dockerfile name, from packages, in the engine of
+# DOCKER_HOST, where they cannot be pulled. What they share with the originals is what the compose file relies on: the
+# programs' places and the users' numbers. Existing images are kept.
+#
+# usage: images.sh WORK_DIRECTORY KAFKA_JARS_DIRECTORY
+set -euo pipefail
+work=$1 jars=$2
+
+have() { docker image inspect "$1" >/dev/null 2>&1; }
+
+# debian:bookworm-slim, with this machine's package sources, certificates and settings of pip.
+debian() {
+    local root=$work/debian
+    have debian:bookworm-slim && return 0
+    debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >"$work/debootstrap.log" 2>&1 ||
+        { tail -n 5 "$work/debootstrap.log" >&2; return 1; }
+    if [[ -d /etc/apt/sources.list.d ]]; then
+        rm -f "$root/etc/apt/sources.list"
+        cp -a /etc/apt/sources.list /etc/apt/sources.list.d "$root/etc/apt/" 2>/dev/null || cp -a /etc/apt/sources.list.d "$root/etc/apt/"
+    fi
+    cp -a /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/" 2>/dev/null || :
+    if [[ -f /etc/pip.conf ]]; then cp /etc/pip.conf "$root/etc/"; fi
+    chroot "$root" update-ca-certificates >/dev/null 2>&1
+    rm -rf "$root"/var/cache/apt/archives/*.deb "$root"/var/lib/apt/lists/* "$root"/usr/share/{doc,man,locale}/*
+    tar -C "$root" --numeric-owner -c . | docker import --change 'CMD ["bash"]' - debian:bookworm-slim >/dev/null
+    rm -rf "$root"
+}
+
+build() { # NAME CONTEXT: the Dockerfile comes from stdin
+    have "$1" && return 0
+    docker build -q -t "$1" -f - "$2" >"$work/build.log" 2>&1 || { tail -n 20 "$work/build.log" >&2; return 1; }
+}
+
+debian
+mkdir -p "$work/empty"
+build postgres:15-bookworm "$work/empty" <<'END'
+FROM debian:bookworm-slim
+RUN groupadd -g 999 postgres && useradd -u 999 -g 999 -d /var/lib/postgresql postgres \
+    && apt-get update && apt-get install -y --no-install-recommends postgresql-common \
+    && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf \
+    && apt-get install -y --no-install-recommends postgresql-15
+END
+build redis:7-bookworm "$work/empty" <<'END'
+FROM debian:bookworm-slim
+RUN groupadd -g 999 redis && useradd -u 999 -g 999 redis \
+    && apt-get update && apt-get install -y --no-install-recommends redis-server
+END
+build apache/kafka:4.1.0 "$jars" <<'END'
+FROM debian:bookworm-slim
+RUN mkdir -p /usr/share/man/man1 && groupadd -g 1000 appuser && useradd -u 1000 -g 1000 appuser \
+    && apt-get update && apt-get install -y --no-install-recommends default-jre-headless
+COPY *.jar /opt/kafka/libs/
+END
