@@ -32,14 +32,11 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_ROOT_KEY_FILE", OB_CONFIG_PATH, AT(root_key_file),
       "${OPENBATCH_HOME}/secrets/root.key",
       "file with two lines, access key id and secret, imported at start" },
-<<<<<<< HEAD
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, AT(instance_types), "", OB_CATALOG_HELP },
-=======
     { "OPENBATCH_LOG_RETENTION_S", OB_CONFIG_INT, AT(log_retention_s), "604800",
       "seconds that lines of output are kept; 0: for ever", 0, INT32_MAX },
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, AT(job_retention_s), "604800",
       "seconds that jobs are kept after their end; 0: for ever", 0, INT32_MAX },
->>>>>>> d928173 (api, executor: search and list logs by time, take output in by the batch, limit what a job may say)
     { 0 },
 };
 

@@ -22,12 +22,9 @@ typedef struct api_config {
     char *pg;
     char *master_key_file;
     char *root_key_file;
-<<<<<<< HEAD
     char *instance_types;
-=======
     int64_t log_retention_s; /* 0: for ever */
     int64_t job_retention_s;
->>>>>>> d928173 (api, executor: search and list logs by time, take output in by the batch, limit what a job may say)
 } api_config;
 
 typedef struct api_keys api_keys;
