@@ -22,11 +22,18 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_REDIS_PASSWORD_FILE", OB_CONFIG_PATH, FIELD(redis_password_file), "",
       "file with Redis's password; empty: none" },
     { "OPENBATCH_PROVIDER", OB_CONFIG_STRING, FIELD(provider), "local",
-      "where instances come from: local (executors on this host)" },
+      "where instances come from: local (executors on this host), docker (executors in "
+      "containers)" },
     { "OPENBATCH_LOCAL_VCPUS", OB_CONFIG_INT, FIELD(local_vcpus), "0",
-      "nominal vCPUs of the local provider; 0: four times the host's cores", 0, 1000000 },
+      "nominal vCPUs of the local and docker providers; 0: four times the host's cores", 0,
+      1000000 },
     { "OPENBATCH_LOCAL_MEMORY_MIB", OB_CONFIG_INT, FIELD(local_memory_mib), "0",
-      "nominal memory of the local provider; 0: twice the host's, at least 16 GiB", 0, 1 << 30 },
+      "nominal memory of the local and docker providers; 0: twice the host's, at least 16 GiB", 0,
+      1 << 30 },
+    { "DOCKER_HOST", OB_CONFIG_STRING, FIELD(engine), "unix:///var/run/docker.sock",
+      "the container engine of the docker provider" },
+    { "OPENBATCH_DOCKER_IMAGE", OB_CONFIG_STRING, FIELD(docker_image), "openbatch/executor",
+      "image of the docker provider's executors" },
     { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
       "path of openbatch-executor; empty: next to openbatch-scaler" },
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "", OB_CATALOG_HELP },
@@ -53,23 +60,45 @@ static char *default_executor(void)
     return real ? real : ob_strdup(path);
 }
 
+static int make_local(scaler *s, const char *password, ob_error *err)
+{
+    const scaler_config *c = &s->config;
+    ob_cleanup(ob_freep) char *executor =
+        *c->executor ? ob_strdup(c->executor) : default_executor();
+    return provider_local_new(&(provider_local_config){ .home = c->common.home,
+                                                        .run_dir = c->common.run_dir,
+                                                        .executor = executor,
+                                                        .vcpus = (int32_t)c->local_vcpus,
+                                                        .mem_mib = c->local_memory_mib,
+                                                        .kafka_password_file = password },
+                              &s->provider, err);
+}
+
+static int make_docker(scaler *s, const char *password, ob_error *err)
+{
+    const scaler_config *c = &s->config;
+    return provider_docker_new(&(provider_docker_config){ .home = c->common.home,
+                                                          .run_dir = c->common.run_dir,
+                                                          .engine = c->engine,
+                                                          .image = c->docker_image,
+                                                          .vcpus = (int32_t)c->local_vcpus,
+                                                          .mem_mib = c->local_memory_mib,
+                                                          .kafka_password_file = password },
+                               &s->provider, err);
+}
+
 static int make_provider(scaler *s, ob_error *err)
 {
     const scaler_config *c = &s->config;
-    if (strcmp(c->provider, "local") != 0)
-        return ob_fail(err, EINVAL, "OPENBATCH_PROVIDER must be local, not \"%s\"", c->provider);
-    ob_cleanup(ob_freep) char *executor =
-        *c->executor ? ob_strdup(c->executor) : default_executor();
-    ob_cleanup(ob_freep) char *password =
+    ob_cleanup(ob_freep) char *executors =
         ob_strf("%s/secrets/kafka-executor.password", c->common.home);
-    provider_local_config local = { .home = c->common.home,
-                                    .run_dir = c->common.run_dir,
-                                    .executor = executor,
-                                    .vcpus = (int32_t)c->local_vcpus,
-                                    .mem_mib = c->local_memory_mib };
-    if (*c->common.kafka_user)
-        local.kafka_password_file = password;
-    int r = provider_local_new(&local, &s->provider, err);
+    const char *password = *c->common.kafka_user ? executors : NULL;
+    int r = strcmp(c->provider, "local") == 0    ? make_local(s, password, err)
+            : strcmp(c->provider, "docker") == 0 ? make_docker(s, password, err)
+                                                 : ob_fail(err, EINVAL,
+                                                           "OPENBATCH_PROVIDER must be local or "
+                                                           "docker, not \"%s\"",
+                                                           c->provider);
     if (r == 0)
         insts_listen(s);
     return r;

@@ -96,3 +96,16 @@ typedef struct provider_local_config {
 
 /* Executors on this host, each under a runsv of its own, posing as instances. */
 int provider_local_new(const provider_local_config *config, provider **ret, ob_error *err);
+
+typedef struct provider_docker_config {
+    const char *home; /* <home>/instances: in a volume that executors get too */
+    const char *run_dir;
+    const char *engine; /* unix://path */
+    const char *image;  /* executors' */
+    int32_t vcpus;      /* capacity; 0: by this host's size */
+    int64_t mem_mib;
+    const char *kafka_password_file; /* executors' own; NULL: no SASL */
+} provider_docker_config;
+
+/* Executors in containers of the engine that this process reaches, which may itself be in one. */
+int provider_docker_new(const provider_docker_config *config, provider **ret, ob_error *err);

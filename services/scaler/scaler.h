@@ -26,7 +26,7 @@ typedef struct scaler_config {
     char *redis_password_file;
     char *provider;
     int64_t local_vcpus, local_memory_mib; /* 0: by this host's size */
-    char *executor;
+    char *executor, *engine, *docker_image;
     char *instance_types;
     int64_t scale_in_idle_ms, heartbeat_ms, lost_after_ms;
 } scaler_config;
