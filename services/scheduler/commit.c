@@ -154,6 +154,7 @@ static void add_live(batch *b, const char *stmt, const effect_live *rows, size_t
     INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
     TEXTS(&p, rows, n, row->bulk_reason);
     COUNTS(&p, rows, n);
+    LONGS(&p, rows, n, row->order);
     add(b, stmt, &p);
 }
 

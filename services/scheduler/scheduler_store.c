@@ -29,8 +29,9 @@
 #define LIVE_ROWS                                                                                  \
     "unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[], $7::bigint[],"     \
     " $8::bigint[], $9::bigint[], $10::text[], $11::int[], $12::text[], $13::int[], $14::text[],"  \
-    " $15::text[]) AS m(job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"      \
-    " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts)"
+    " $15::text[], $16::bigint[]) AS m(job_id, idx, state, run, attempt, instance_id, ce_id,"      \
+    " started_at_ms, runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts," \
+    " ord)"
 
 const ob_db_stmt scheduler_statements[] = {
     { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
@@ -57,17 +58,17 @@ const ob_db_stmt scheduler_statements[] = {
     { "inbox_delete", "DELETE FROM inbox WHERE consumer = 1 AND seq = ANY ($1::bigint[])" },
     { "live_insert",
       "INSERT INTO live (job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
-      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts)"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts, ord)"
       " SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
-      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts::int[]"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord"
       " FROM " LIVE_ROWS },
     { "live_update",
       EXPECT_ROWS("UPDATE live SET state = m.state, run = m.run, attempt = m.attempt,"
                   " instance_id = m.instance_id, ce_id = m.ce_id, started_at_ms = m.started_at_ms,"
                   " runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,"
                   " stop_reason = m.stop_reason, bulk_state = m.bulk_state,"
-                  " bulk_reason = m.bulk_reason, counts = m.counts::int[] FROM " LIVE_ROWS
-                  " WHERE live.job_id = m.job_id AND live.idx = m.idx",
+                  " bulk_reason = m.bulk_reason, counts = m.counts::int[], ord = m.ord"
+                  " FROM " LIVE_ROWS " WHERE live.job_id = m.job_id AND live.idx = m.idx",
                   "cardinality($1::uuid[])") },
     { "live_delete",
       EXPECT_ROWS("DELETE FROM live USING unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"

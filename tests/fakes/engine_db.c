@@ -30,7 +30,7 @@ typedef struct record { /* one job, parent or child of which anything was told *
     char story[STORY];
     size_t story_n;
     int starts;
-    effect_attempt attempts[8];
+    effect_attempt attempts[10];
     size_t n_attempts;
     UT_hash_handle hh;
 } record;
@@ -157,6 +157,7 @@ static void put_live(engine_db *db, const effect_live *l, bool insert)
                        .started_at_ms = l->started_at_ms,
                        .runnable_at_ms = l->runnable_at_ms,
                        .flags = l->flags,
+                       .order = l->order,
                        .bulk_state = l->bulk_state };
     copy(r->row.instance_id, sizeof(r->row.instance_id), l->instance_id);
     copy(r->row.stop_reason, sizeof(r->row.stop_reason), l->stop_reason);
@@ -470,7 +471,8 @@ void engine_db_load(const engine_db *db, engine *e)
                            .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,
                            .bulk_state = r->row.bulk_state,
                            .bulk_reason = r->row.bulk_reason[0] ? r->row.bulk_reason : NULL,
-                           .order = (int64_t)i + 1,
+                           .order = r->row.order,
+                           .terms = s->terms,
                        });
     }
     free(rows);

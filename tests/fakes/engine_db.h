@@ -15,6 +15,7 @@ typedef struct db_row { /* what has become of a job, as the API would see it */
     int64_t started_at_ms, stopped_at_ms, runnable_at_ms;
     char reason[256], stop_reason[64];
     int flags;
+    int64_t order;
     int32_t counts[OB_JOB_STATE_COUNT];
     ob_job_state bulk_state;
     char bulk_reason[64];

@@ -70,16 +70,25 @@ void world_instance(world *w, const char *id, int64_t ce, ob_resources size, ob_
                   .id = id, .ce_id = ce, .size = size, .vcpus = size.mcpu / 1000, .state = s });
 }
 
-ob_uuid world_submit(world *w, int64_t queue, int32_t array_size, ob_resources need)
+static ob_uuid submit(world *w, engine_submission s)
 {
-    engine_submission s = { .id = world_id(w->next_id++),
-                            .queue_id = queue,
-                            .array_size = array_size,
-                            .need = need,
-                            .created_at_ms = w->now_ms };
+    s.id = world_id(w->next_id++);
+    s.created_at_ms = w->now_ms;
     engine_db_accept(w->db, &s);
     engine_submit(w->e, &s);
     return s.id;
+}
+
+ob_uuid world_submit(world *w, int64_t queue, int32_t array_size, ob_resources need)
+{
+    return submit(w,
+                  (engine_submission){ .queue_id = queue, .array_size = array_size, .need = need });
+}
+
+ob_uuid world_submit_terms(world *w, int32_t array_size, ob_resources need, engine_terms terms)
+{
+    return submit(w, (engine_submission){
+                         .queue_id = 1, .array_size = array_size, .need = need, .terms = terms });
 }
 
 void world_round(world *w)

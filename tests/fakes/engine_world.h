@@ -33,6 +33,8 @@ void world_queue(world *w, int64_t id, int32_t priority, int64_t ce1, int64_t ce
 void world_instance(world *w, const char *id, int64_t ce, ob_resources size, ob_instance_state s);
 /* Accepts and submits; array_size 0: a single job. */
 ob_uuid world_submit(world *w, int64_t queue, int32_t array_size, ob_resources need);
+/* Into queue 1. terms.on_exit must live as long as the world. */
+ob_uuid world_submit_terms(world *w, int32_t array_size, ob_resources need, engine_terms terms);
 /* One round, 1 s after the last: applied and checked. */
 void world_round(world *w);
 void world_stop(world *w, ob_uuid id, int32_t index, bool terminate, const char *reason);

@@ -178,6 +178,18 @@ static ob_resources random_need(history *h)
                            .gpus = chance(h, 10) };
 }
 
+static engine_terms random_terms(history *h)
+{
+    static const char *const rules[] = {
+        NULL,
+        "[{\"action\": \"RETRY\", \"onStatusReason\": \"Host EC2*\"},"
+        " {\"action\": \"EXIT\", \"onReason\": \"*\"}]",
+        "[{\"action\": \"exit\", \"onExitCode\": \"1\"}]",
+    };
+    return (engine_terms){ .attempts = chance(h, 50) ? 1 : (int32_t)(1 + below(h, 5)),
+                           .on_exit = rules[below(h, 3)] };
+}
+
 static void submit(history *h)
 {
     if (h->n_jobs == JOBS || h->n_rows == INPUTS)
@@ -188,6 +200,7 @@ static void submit(history *h)
                                     .queue_id = 1 + below(h, QUEUES),
                                     .array_size = size,
                                     .need = random_need(h),
+                                    .terms = random_terms(h),
                                     .created_at_ms = h->w.now_ms - below(h, 3000) } };
     h->jobs[h->n_jobs] = row.submission.id;
     h->sizes[h->n_jobs++] = size;
@@ -289,9 +302,13 @@ static void check_lost(history *h, const effect_placement *gone)
     fail_msg("a run on lost %s was given up without an attempt", gone->instance_id);
 }
 
-/* Was given up and goes on as RUNNABLE: refused. (No job has a second attempt yet.) */
+/* Was given up and goes on as RUNNABLE without having used up an attempt: refused. */
 static bool is_refused(const engine_effects *fx, const ob_run_ref *run)
 {
+    for (size_t i = 0; i < fx->n_attempts; i++)
+        if (fx->attempts[i].run == run->run && fx->attempts[i].index == run->index &&
+            ob_uuid_cmp(&fx->attempts[i].id, &run->id) == 0)
+            return false;
     for (size_t i = 0; i < fx->n_events; i++)
         if (fx->events[i].state == OB_JOB_RUNNABLE && fx->events[i].idx_lo == run->index &&
             ob_uuid_cmp(&fx->events[i].id, &run->id) == 0)

@@ -11,7 +11,8 @@ void eng_submit(engine *e, const engine_submission *s)
     job *j = s->array_size > 0 ? &eng_array_new(e, &s->id, cls, s->array_size)->base
                                : eng_single_new(e, &s->id, cls);
     j->at_ms = s->created_at_ms;
-    j->order = e->next_order++;
+    j->order = ORDER(e->next_order++);
+    j->terms = eng_terms_get(e, &s->terms);
     if (q->deleting) {
         eng_stop(e, j, true, QUEUE_DELETED);
     } else if (q->known) {
@@ -31,5 +32,5 @@ void eng_admit(engine *e, job *j)
     if (j->is_array)
         eng_bulk_move(e, eng_as_array(j), OB_EV_ADMIT, NULL);
     if (!j->is_array || eng_as_array(j)->bulk > 0)
-        eng_class_insert(e, j, true);
+        eng_class_insert(e, j);
 }

@@ -48,23 +48,23 @@ static bool before(const job *a, const job *b)
     return d ? d < 0 : a->index < b->index;
 }
 
-void eng_class_insert(engine *e, job *j, bool back)
+static void insert(engine *e, job *j, job *next)
 {
-    job *head = j->cls->waiting, *next = head;
-    if (back) {
-        job *last = head ? head->prev : NULL; /* utlist: the head's prev is the tail */
-        for (next = NULL; last && before(j, last); last = last == head ? NULL : last->prev)
-            next = last;
-    } else {
-        while (next && before(next, j))
-            next = next->next;
-    }
     if (next)
         DL_PREPEND_ELEM(j->cls->waiting, next, j);
     else
         DL_APPEND(j->cls->waiting, j);
     j->cls->n_waiting += units(j);
     e->n_waiting += units(j);
+}
+
+void eng_class_insert(engine *e, job *j)
+{
+    job *head = j->cls->waiting, *next = NULL;
+    job *last = head ? head->prev : NULL; /* utlist: the head's prev is the tail */
+    for (; last && before(j, last); last = last == head ? NULL : last->prev)
+        next = last;
+    insert(e, j, next);
 }
 
 void eng_class_remove(engine *e, job *j)
@@ -92,25 +92,37 @@ void eng_return(engine *e, job *j)
     *LIST_ADD(e, returned) = j;
 }
 
-static int latest_first(const void *a, const void *b)
+static int by_class(const void *a, const void *b)
 {
     const job *x = *(job *const *)a, *y = *(job *const *)b;
-    return before(x, y) ? 1 : before(y, x) ? -1 : 0;
+    if (x->cls != y->cls)
+        return x->cls < y->cls ? -1 : 1;
+    return before(x, y) ? -1 : before(y, x) ? 1 : 0;
 }
 
-/* Latest first: each is looked for from the front, and walks over older waiting jobs only. */
+/* In order, so that each class is walked over once at most. */
 void eng_returned(engine *e)
 {
     if (e->n_returned > 0)
-        qsort(e->returned, e->n_returned, sizeof(job *), latest_first);
+        qsort(e->returned, e->n_returned, sizeof(job *), by_class);
+    const class *cls = NULL;
+    job *next = NULL; /* in cls, behind what was inserted last */
     for (size_t i = 0; i < e->n_returned; i++) {
         job *j = e->returned[i];
         if (j->state != OB_JOB_RUNNABLE) /* stopped meanwhile */
             continue;
-        if (j->cls->queue->deleting)
+        if (j->cls->queue->deleting) {
             eng_stop(e, j, true, QUEUE_DELETED);
-        else
-            eng_class_insert(e, j, j->ended > 0);
+            continue;
+        }
+        if (j->cls != cls)
+            next = j->cls->waiting;
+        cls = j->cls;
+        if (next && before(cls->waiting->prev, j)) /* the tail */
+            next = NULL;
+        while (next && before(next, j))
+            next = next->next;
+        insert(e, j, next);
     }
     e->n_returned = 0;
 }

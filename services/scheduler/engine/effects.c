@@ -169,6 +169,7 @@ static void live_row(engine *e, const job *j, effect_live *l)
     l->attempt = j->ended;
     l->runnable_at_ms = j->state == OB_JOB_SUBMITTED ? 0 : j->at_ms;
     l->flags = j->flags;
+    l->order = (int64_t)j->order;
     if (j->is_array) {
         const array *a = (const array *)(const void *)j;
         l->is_parent = true;

@@ -18,6 +18,7 @@ void engine_free(engine *e)
         return;
     eng_ces_free(e);
     eng_table_free(e);
+    eng_terms_free(e);
     eng_queues_free(e);
     free(e->inputs);
     free(e->touched);

@@ -155,6 +155,7 @@ typedef struct effect_live { /* a live row as it is after the round */
     int64_t started_at_ms, runnable_at_ms; /* 0 = NULL */
     const char *reason;
     int flags;
+    int64_t order;
     const char *stop_reason;
     bool is_parent;
     ob_job_state bulk_state;

@@ -11,6 +11,7 @@
 #include <utlist.h>
 
 #include "ob/error.h"
+#include "retry.h"
 
 #define FLAG_CANCELLED 1
 #define FLAG_TERMINATED 2
@@ -39,16 +40,29 @@ struct job {
         };
         struct run *placed; /* STARTING, RUNNING */
     };
-    int64_t order; /* of admission; a child has its parent's until it is retried */
-    int64_t at_ms; /* createdAt while SUBMITTED, else when it became RUNNABLE */
+    uint64_t order : 40; /* of admission; a child has its parent's; a new one with each retry */
+    uint64_t terms : 24; /* number of its terms */
+    int64_t at_ms;       /* createdAt while SUBMITTED, else when it became PENDING or RUNNABLE */
     int32_t last_run;
     uint16_t index;
-    uint8_t ended; /* attempts */
-    uint8_t state : 3, flags : 2;
+    uint8_t state : 3, flags : 3;
     uint8_t stored : 1;  /* the database has a live row of it */
     uint8_t touched : 1; /* stands in engine.touched */
+    uint8_t ended : 4;   /* attempts */
     uint8_t is_array : 1;
+    uint8_t waits : 1; /* for others: has a waiter */
 };
+#define ORDER(n) ((uint64_t)(n) & (((uint64_t)1 << 40) - 1))
+#define ENDED(n) ((unsigned)(n)&15)
+
+typedef struct terms {
+    char *key;
+    uint32_t number;
+    int32_t attempts, timeout_s;
+    retry_rules *rules;
+    size_t n_jobs;
+    UT_hash_handle hh; /* engine.terms_by_key */
+} terms;
 
 struct array {
     job base;
@@ -204,6 +218,10 @@ struct engine {
     bool dirty, instances_gone;
     int64_t next_due_ms; /* the first instance's held_until_ms; INT64_MAX = none is held */
 
+    ENGINE_LIST(terms *, terms); /* by number; 0 is not used */
+    uint32_t terms_free;         /* no lower number is free */
+    terms *terms_by_key;
+
     struct job_block *blocks; /* memory of single jobs */
     job *free_jobs;
 
@@ -265,12 +283,16 @@ void eng_queues_sort(engine *e);
 void eng_queues_sweep(engine *e); /* admits what was held, ends what a deleted queue has */
 void eng_queues_free(engine *e);
 
+/* terms.c */
+const terms *eng_terms(const engine *e, const job *j);
+uint32_t eng_terms_get(engine *e, const engine_terms *given); /* drop it when the job is freed */
+void eng_terms_drop(engine *e, uint32_t number);
+void eng_terms_free(engine *e);
+
 /* class.c */
 class *
 eng_class(engine *e, queue *q, const ob_resources *need, const char *share_name, int32_t priority);
-void eng_class_insert(engine *e,
-                      job *j,
-                      bool back); /* by its order, looking from the back or front */
+void eng_class_insert(engine *e, job *j); /* by its order, looking from the back */
 void eng_class_remove(engine *e, job *j);
 void eng_class_take(engine *e, array *a); /* one child has left the bulk */
 void eng_class_free_if_unused(engine *e, class *cls);

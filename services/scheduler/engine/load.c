@@ -32,7 +32,7 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
     r->started_at_ms = row->started_at_ms;
     r->reported = row->state == OB_JOB_RUNNING;
     eng_set(&r->stop_reason, row->stop_reason);
-    j->ended = (uint8_t)(row->attempt > 0 ? row->attempt - 1 : 0);
+    j->ended = ENDED(row->attempt > 0 ? row->attempt - 1 : 0);
 }
 
 void engine_load(engine *e, const engine_job_row *row)
@@ -47,18 +47,17 @@ void engine_load(engine *e, const engine_job_row *row)
             !leave(e, eng_as_array(parent), row->index, row->state))
             return;
         j = &eng_child_new(e, eng_as_array(parent), row->index)->base;
-        /* Its parent's place in the queue, unless it was retried. */
-        j->order = row->state == OB_JOB_RUNNABLE && row->attempt > 0 ? row->order : parent->order;
     } else {
         class *cls = eng_class(e, q, &row->need, row->share, row->priority);
         j = row->array_size > 0 ? load_array(e, row, cls) : eng_single_new(e, &row->id, cls);
-        j->order = row->order;
+        j->terms = eng_terms_get(e, &row->terms);
     }
+    j->order = ORDER(row->order);
     j->stored = 1;
     j->state = (uint8_t)row->state & 7;
-    j->flags = (uint8_t)row->flags & 3;
+    j->flags = (uint8_t)row->flags & 7;
     j->last_run = row->run;
-    j->ended = (uint8_t)row->attempt;
+    j->ended = ENDED(row->attempt);
     j->at_ms = row->runnable_at_ms > row->created_at_ms ? row->runnable_at_ms : row->created_at_ms;
     if (row->order >= e->next_order)
         e->next_order = row->order + 1;
@@ -67,9 +66,11 @@ void engine_load(engine *e, const engine_job_row *row)
     } else if (j->state == OB_JOB_SUBMITTED) {
         DL_APPEND(q->held, j);
         q->sweep = true;
+    } else if (j->state == OB_JOB_RUNNABLE && j->ended > 0) {
+        eng_return(e, j); /* far from where its id would put it */
     } else if (j->state == OB_JOB_RUNNABLE || (j->is_array && eng_as_array(j)->bulk > 0 &&
                                                eng_as_array(j)->bulk_state == OB_JOB_RUNNABLE)) {
-        eng_class_insert(e, j, true);
+        eng_class_insert(e, j);
     }
     e->dirty = true;
 }

@@ -6,18 +6,22 @@
 
 #include <stdio.h>
 
-#define ATTEMPTS 1 /* no retry strategies yet */
-
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
 }
 
-/* Decides what follows the end of a run, by the event that says how it ended: the same event, or
- * another attempt. */
-static ob_job_event retry_or_end(const job *j, ob_job_event ev)
+/* What follows the end of an attempt: what 'ev' says, or another attempt. */
+static ob_job_event retry_or_end(const engine *e, const job *j, ob_job_event ev, const ending *x)
 {
-    return ev == OB_EV_EXIT_FAIL && j->ended < ATTEMPTS ? OB_EV_RETRY : ev;
+    const terms *t = eng_terms(e, j);
+    retry_end end = { .status_reason = x->reason,
+                      .reason = x->container_reason,
+                      .has_exit_code = x->has_exit_code,
+                      .exit_code = x->exit_code };
+    return ev == OB_EV_EXIT_FAIL && j->ended < t->attempts && retry_allows(t->rules, &end)
+               ? OB_EV_RETRY
+               : ev;
 }
 
 /* Ends the current run of 'j': ev says how. attempt: it counts as one. */
@@ -34,9 +38,9 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
         stop_reason = ob_strdup(r->stop_reason ? r->stop_reason : "");
         x->reason = stop_reason;
     }
-    j->ended = (uint8_t)(j->ended + attempt);
+    j->ended = ENDED(j->ended + attempt);
     if (attempt)
-        ev = retry_or_end(j, ev);
+        ev = retry_or_end(e, j, ev, x);
     /* What was cancelled or terminated as a whole is not placed again. */
     array *a = j->index != NO_INDEX ? eng_as_child(j)->parent : NULL;
     if ((ev == OB_EV_UNPLACE || ev == OB_EV_RETRY) && a && a->base.flags) {
@@ -57,7 +61,7 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
         ending again = { .reason = ev == OB_EV_RETRY ? x->reason : NULL };
         eng_event(e, j, &again);
         if (ev == OB_EV_RETRY)
-            j->order = e->next_order++;
+            j->order = ORDER(e->next_order++);
         eng_return(e, j);
     } else {
         eng_end(e, j, ev, x);

@@ -32,7 +32,7 @@ void eng_stop(engine *e, job *j, bool terminate, const char *reason)
         return;
     if (j->is_array) {
         if (!(j->flags & flag)) {
-            j->flags = (uint8_t)(j->flags | flag) & 3;
+            j->flags = (uint8_t)(j->flags | flag) & 7;
             stop_array(e, eng_as_array(j), terminate, reason);
         }
         return;
@@ -55,7 +55,7 @@ void eng_stop(engine *e, job *j, bool terminate, const char *reason)
             eng_class_remove(e, j);
         }
     }
-    j->flags = (uint8_t)(j->flags | flag) & 3;
+    j->flags = (uint8_t)(j->flags | flag) & 7;
     ending x = { .reason = reason };
     eng_end(e, j, OB_EV_STOP, &x);
 }

@@ -85,6 +85,7 @@ child *eng_child_new(engine *e, array *parent, int32_t index)
     c->parent = parent;
     add(e, &c->base, &parent->base.id, (uint16_t)index, parent->base.cls);
     c->base.order = parent->base.order;
+    c->base.terms = parent->base.terms;
     c->base.at_ms = parent->base.at_ms;
     c->base.state = parent->bulk_state;
     DL_APPEND2(parent->kids, c, kprev, knext);
@@ -109,6 +110,8 @@ void eng_forget(engine *e, job *j)
 static void release(engine *e, job *j)
 {
     tdelete(j, &e->jobs, compare);
+    if (j->index == NO_INDEX)
+        eng_terms_drop(e, j->terms);
     if (j->is_array) {
         array *a = eng_as_array(j);
         free(a->left);

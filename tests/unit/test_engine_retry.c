@@ -1,0 +1,357 @@
+/* Retry strategies: the table of rules, and what the engine makes of them. */
+#include "engine_world.h"
+
+#include <stdio.h>
+
+#include "retry.h"
+
+#define BIG NEED(4, 16000)
+#define NEED1 NEED(1, 100)
+#define NONE (-1000) /* no exit code */
+
+#define HOST "Host EC2 (instance i-0123456789abcdef0) terminated."
+#define ESSENTIAL "Essential container in task exited"
+#define OOM "OutOfMemoryError: Container killed due to memory usage"
+#define NEXTFLOW                                                                                   \
+    "[{\"action\": \"RETRY\", \"onStatusReason\": \"Host EC2*\"},"                                 \
+    " {\"action\": \"EXIT\", \"onReason\": \"*\"}]"
+
+static const struct {
+    const char *name, *rules, *status_reason, *reason;
+    int32_t code;
+    bool again;
+} cases[] = {
+    { "no rules", NULL, ESSENTIAL, NULL, 1, true },
+    { "an empty list", "[]", ESSENTIAL, NULL, 1, true },
+    { "what is no list", "{\"action\": \"EXIT\"}", ESSENTIAL, NULL, 1, true },
+    { "what is no JSON", "[{", ESSENTIAL, NULL, 1, true },
+    { "an exit code", "[{\"action\": \"EXIT\", \"onExitCode\": \"3\"}]", ESSENTIAL, NULL, 3,
+      false },
+    { "another exit code: no match, retried", "[{\"action\": \"EXIT\", \"onExitCode\": \"3\"}]",
+      ESSENTIAL, NULL, 33, true },
+    { "a code's prefix", "[{\"action\": \"EXIT\", \"onExitCode\": \"3*\"}]", ESSENTIAL, NULL, 33,
+      false },
+    { "no code", "[{\"action\": \"EXIT\", \"onExitCode\": \"0\"}]", HOST, NULL, NONE, true },
+    { "no code, any", "[{\"action\": \"EXIT\", \"onExitCode\": \"*\"}]", HOST, NULL, NONE, false },
+    { "no code, a prefix", "[{\"action\": \"EXIT\", \"onExitCode\": \"1*\"}]", HOST, NULL, NONE,
+      true },
+    { "the whole reason", "[{\"action\": \"EXIT\", \"onStatusReason\": \"" ESSENTIAL "\"}]",
+      ESSENTIAL, NULL, 1, false },
+    { "not its beginning", "[{\"action\": \"EXIT\", \"onStatusReason\": \"Essential\"}]", ESSENTIAL,
+      NULL, 1, true },
+    { "its beginning with a star", "[{\"action\": \"EXIT\", \"onStatusReason\": \"Essential*\"}]",
+      ESSENTIAL, NULL, 1, false },
+    { "case counts in patterns", "[{\"action\": \"EXIT\", \"onStatusReason\": \"essential*\"}]",
+      ESSENTIAL, NULL, 1, true },
+    { "a star inside is a literal", "[{\"action\": \"EXIT\", \"onReason\": \"Out*Error\"}]",
+      ESSENTIAL, "OutOfMemoryError", 137, true },
+    { "the container's reason", "[{\"action\": \"EXIT\", \"onReason\": \"OutOfMemory*\"}]",
+      ESSENTIAL, OOM, 137, false },
+    { "the container has no reason", "[{\"action\": \"EXIT\", \"onReason\": \"OutOf*\"}]",
+      ESSENTIAL, NULL, 137, true },
+    { "a star alone matches what is absent", "[{\"action\": \"EXIT\", \"onReason\": \"*\"}]",
+      ESSENTIAL, NULL, 1, false },
+    { "all conditions match",
+      "[{\"action\": \"EXIT\", \"onReason\": \"Out*\", \"onExitCode\": \"137\"}]", ESSENTIAL, OOM,
+      137, false },
+    { "one of them does not",
+      "[{\"action\": \"EXIT\", \"onReason\": \"Out*\", \"onExitCode\": \"138\"}]", ESSENTIAL, OOM,
+      137, true },
+    { "the first match decides",
+      "[{\"action\": \"RETRY\", \"onExitCode\": \"1\"}, {\"action\": \"EXIT\", \"onExitCode\":"
+      " \"*\"}]",
+      ESSENTIAL, NULL, 1, true },
+    { "and not the second",
+      "[{\"action\": \"RETRY\", \"onExitCode\": \"1\"}, {\"action\": \"EXIT\", \"onExitCode\":"
+      " \"*\"}]",
+      ESSENTIAL, NULL, 2, false },
+    { "the action in any case", "[{\"action\": \"exit\", \"onExitCode\": \"1\"}]", ESSENTIAL, NULL,
+      1, false },
+    { "the fifth entry counts",
+      "[{\"action\": \"retry\", \"onExitCode\": \"1\"}, {\"action\": \"retry\", \"onExitCode\":"
+      " \"2\"}, {\"action\": \"retry\", \"onExitCode\": \"3\"}, {\"action\": \"retry\","
+      " \"onExitCode\": \"4\"}, {\"action\": \"exit\", \"onExitCode\": \"5\"}]",
+      ESSENTIAL, NULL, 5, false },
+    { "Nextflow: Spot", NEXTFLOW, HOST, NULL, NONE, true },
+    { "Nextflow: exit code", NEXTFLOW, ESSENTIAL, NULL, 1, false },
+    { "Nextflow: memory", NEXTFLOW, ESSENTIAL, OOM, 137, false },
+    { "Nextflow: image", NEXTFLOW, "Task failed to start", "CannotPullContainerError: no", NONE,
+      false },
+};
+
+static void evaluate_on_exit_5_1(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        retry_rules *rules = retry_parse(cases[i].rules);
+        retry_end end = { .status_reason = cases[i].status_reason,
+                          .reason = cases[i].reason,
+                          .has_exit_code = cases[i].code != NONE,
+                          .exit_code = cases[i].code };
+        if (retry_allows(rules, &end) != cases[i].again)
+            fail_msg("%s: %s", cases[i].name, cases[i].again ? "not retried" : "retried");
+        retry_free(rules);
+    }
+}
+
+/* ---- In the engine ---- */
+
+static void start(world *w)
+{
+    world_ce(w, 1, 1000, BIG);
+    world_queue(w, 1, 1, 1, 0);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_ACTIVE);
+}
+
+static void fail_once(world *w, ob_uuid id, int32_t index, int32_t code)
+{
+    world_exit(w, id, index, code);
+    world_round(w);
+}
+
+static void default_is_one_attempt_5_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    fail_once(w, id, -1, 1);
+    assert_story(w, id, -1, "Rsr-");
+}
+
+static void attempts_are_counted_in_all_5_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    for (int32_t attempts = 2; attempts <= 10; attempts += 4) {
+        ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = attempts });
+        world_round(w);
+        for (int32_t i = 1; i < attempts; i++) {
+            fail_once(w, id, -1, 1);
+            assert_state(w, id, -1, OB_JOB_STARTING);
+            assert_int_equal(world_order(w, ORDER_RUN, id, -1)->attempt, i + 1);
+        }
+        fail_once(w, id, -1, 7);
+        assert_state(w, id, -1, OB_JOB_FAILED);
+        assert_non_null(engine_db_attempt(w->db, &id, -1, attempts));
+        assert_null(engine_db_attempt(w->db, &id, -1, attempts + 1));
+        assert_string_equal(engine_db_row(w->db, &id, -1).reason, ESSENTIAL);
+    }
+}
+
+static void success_ends_the_retries(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 3 });
+    world_round(w);
+    fail_once(w, id, -1, 1);
+    fail_once(w, id, -1, 0);
+    assert_story(w, id, -1, "RsrRsr+");
+}
+
+static void exit_action_ends_the_job_5_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    engine_terms terms = { .attempts = 5,
+                           .on_exit = "[{\"action\": \"exit\", \"onExitCode\": \"42\"}]" };
+    ob_uuid id = world_submit_terms(w, 0, NEED1, terms);
+    world_round(w);
+    fail_once(w, id, -1, 1);
+    assert_state(w, id, -1, OB_JOB_STARTING);
+    fail_once(w, id, -1, 42);
+    assert_story(w, id, -1, "RsrRsr-");
+}
+
+static void a_failure_to_start_goes_through_the_rules_5_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    engine_terms terms = { .attempts = 3,
+                           .on_exit = "[{\"action\": \"EXIT\", \"onReason\": \"CannotStart*\"}]" };
+    ob_uuid id = world_submit_terms(w, 0, NEED1, terms);
+    world_round(w);
+    engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+    r.reason = "CannotPullContainerError: no such image";
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    assert_story(w, id, -1, "RsRs");
+    r = world_run(w, id, -1, RUN_EXITED);
+    r.reason = "CannotStartContainerError: no such file";
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    assert_story(w, id, -1, "RsRs-");
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, "Task failed to start");
+    assert_string_equal(engine_db_attempt(w->db, &id, -1, 2)->container_reason, r.reason);
+}
+
+static void a_lost_host_goes_through_the_rules_5_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    world_instance(w, "i-2", 1, NEED(1, 16000), OB_INSTANCE_ACTIVE); /* the best fit */
+    ob_uuid id =
+        world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 2, .on_exit = NEXTFLOW });
+    world_round(w);
+    assert_string_equal(world_where(w, id, -1), "i-2");
+    world_instance(w, "i-2", 1, NEED(1, 16000), OB_INSTANCE_LOST);
+    world_round(w);
+    assert_story(w, id, -1, "RsRs");
+    assert_string_equal(world_where(w, id, -1), "i-1");
+    assert_string_equal(engine_db_attempt(w->db, &id, -1, 1)->reason,
+                        "Host EC2 (instance i-2) terminated.");
+    fail_once(w, id, -1, 1);
+    assert_state(w, id, -1, OB_JOB_FAILED);
+}
+
+static void a_refused_run_uses_up_no_attempt(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 2 });
+    world_round(w);
+    for (int i = 0; i < 5; i++) {
+        engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+        engine_report(w->e, "i-1", &r);
+        world_round(w);
+        w->now_ms += ENGINE_HOLD_MAX_MS;
+        world_round(w);
+    }
+    assert_int_equal(world_order(w, ORDER_RUN, id, -1)->attempt, 1);
+    fail_once(w, id, -1, 1);
+    assert_int_equal(world_order(w, ORDER_RUN, id, -1)->attempt, 2);
+}
+
+static void a_terminated_job_is_not_retried_5_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 5 });
+    world_round(w);
+    world_running(w, id, -1);
+    world_round(w);
+    world_stop(w, id, -1, true, "no more");
+    world_round(w);
+    assert_int_equal(world_orders(w, ORDER_STOP), 1);
+    fail_once(w, id, -1, 143);
+    assert_story(w, id, -1, "Rsr-");
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, "no more");
+}
+
+static void a_running_job_that_was_cancelled_goes_on_5_3(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 2 });
+    world_round(w);
+    world_running(w, id, -1);
+    world_stop(w, id, -1, false, "never mind");
+    fail_once(w, id, -1, 1);
+    assert_state(w, id, -1, OB_JOB_STARTING);
+    assert_int_equal(engine_db_row(w->db, &id, -1).flags, 0);
+}
+
+static void a_job_that_waits_for_its_next_attempt_can_be_cancelled_5_3(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 2 });
+    world_round(w);
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_DRAINING);
+    fail_once(w, id, -1, 1);
+    assert_state(w, id, -1, OB_JOB_RUNNABLE);
+    world_stop(w, id, -1, false, "enough");
+    world_round(w);
+    assert_story(w, id, -1, "RsrR-");
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, "enough");
+}
+
+static void children_have_attempts_of_their_own_6_1(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 3, NEED1, (engine_terms){ .attempts = 2 });
+    world_round(w);
+    fail_once(w, id, 0, 1);
+    fail_once(w, id, 1, 0);
+    fail_once(w, id, 2, 1);
+    fail_once(w, id, 0, 1);
+    fail_once(w, id, 2, 0);
+    assert_story(w, id, 0, "RsrRsr-");
+    assert_story(w, id, 1, "Rsr+");
+    assert_story(w, id, 2, "RsrRsr+");
+    assert_state(w, id, -1, OB_JOB_FAILED);
+}
+
+/* A retried job goes behind what waits, and stays there when another leader loads. */
+static void a_retried_job_keeps_its_new_place(void **state)
+{
+    world *w = *state;
+    start(w);
+    world_instance(w, "i-1", 1, NEED(1, 1000), OB_INSTANCE_ACTIVE);
+    ob_uuid first = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 3 });
+    ob_uuid second = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 3 });
+    ob_uuid third = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    assert_state(w, first, -1, OB_JOB_STARTING);
+    fail_once(w, first, -1, 1); /* second, third, first */
+    assert_state(w, second, -1, OB_JOB_STARTING);
+    world_instance(w, "i-1", 1, NEED(1, 1000), OB_INSTANCE_DRAINING);
+    fail_once(w, second, -1, 1); /* third, first, second */
+    ob_uuid fourth = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    world_reload(w);
+    start(w);
+    world_instance(w, "i-1", 1, NEED(1, 1000), OB_INSTANCE_ACTIVE);
+    ob_uuid fifth = world_submit(w, 1, 0, NEED1);
+    const ob_uuid expected[] = { third, first, second, fourth, fifth };
+    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+        world_round(w);
+        assert_state(w, expected[i], -1, OB_JOB_STARTING);
+        world_exit(w, expected[i], -1, 0);
+    }
+}
+
+static void terms_are_kept_once_and_forgotten(void **state)
+{
+    world *w = *state;
+    start(w);
+    for (int32_t round = 0; round < 3; round++) {
+        ob_uuid ids[40];
+        for (int32_t i = 0; i < 40; i++)
+            ids[i] = world_submit_terms(w, i % 2 ? 2 : 0, NEED(100, 100),
+                                        (engine_terms){ .attempts = 2, .timeout_s = 60 + i % 5 });
+        world_round(w);
+        world_reload(w);
+        start(w);
+        world_round(w);
+        for (int32_t i = 0; i < 40; i++)
+            world_stop(w, ids[i], -1, true, "enough");
+        world_round(w);
+        for (int32_t i = 0; i < 40; i++)
+            assert_state(w, ids[i], -1, OB_JOB_FAILED);
+    }
+}
+
+int main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_new, world_free)
+    const struct CMUnitTest tests[] = {
+        TEST(evaluate_on_exit_5_1),
+        TEST(default_is_one_attempt_5_1),
+        TEST(attempts_are_counted_in_all_5_1),
+        TEST(success_ends_the_retries),
+        TEST(exit_action_ends_the_job_5_1),
+        TEST(a_failure_to_start_goes_through_the_rules_5_1),
+        TEST(a_lost_host_goes_through_the_rules_5_1),
+        TEST(a_refused_run_uses_up_no_attempt),
+        TEST(a_terminated_job_is_not_retried_5_1),
+        TEST(a_running_job_that_was_cancelled_goes_on_5_3),
+        TEST(a_job_that_waits_for_its_next_attempt_can_be_cancelled_5_3),
+        TEST(children_have_attempts_of_their_own_6_1),
+        TEST(a_retried_job_keeps_its_new_place),
+        TEST(terms_are_kept_once_and_forgotten),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
