@@ -1,10 +1,14 @@
 /* What containerProperties must hold beside types and limits (AWS Batch API reference,
  * "ContainerProperties"): resources given once, volumes and mount points that fit each other,
- * names. Changes nothing. Pure: any thread. */
+ * names, and what each platform has. Changes nothing. Pure: any thread. */
 #include "container_check.h"
 
 #include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+
+#include "fargate.h"
 
 #define VOLUME_NAME_MAX 255
 
@@ -14,13 +18,27 @@ static const char *text_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* A whole number without sign or leading zero. */
-static bool is_whole(const char *text)
+/* A number without sign or leading zero, with a fraction ("0.25") when that may be. */
+static bool is_amount(const char *text, bool fraction)
 {
     size_t n = strspn(text, "0123456789");
-    return n >= 1 && n <= 9 && text[n] == '\0' && text[0] != '0';
+    if (n < 1 || n > 9 || (text[0] == '0' && (!fraction || n > 1 || text[n] != '.')))
+        return false;
+    if (!fraction || text[n] != '.')
+        return text[n] == '\0';
+    size_t digits = strspn(text + n + 1, "0123456789");
+    return digits >= 1 && digits <= 3 && text[n + 1 + digits] == '\0' && strtod(text, NULL) > 0;
 }
 
+static int not_numeric(const char *value, const char *type, const api_field_where *where)
+{
+    return field_refuse(where,
+                        "Value %.60s for type %s in resourceRequirement is not valid. Please "
+                        "provide a numeric value.",
+                        value, type);
+}
+
+/* Parts of a vCPU are Fargate's: container_check_platform knows which it is. */
 int check_requirements(json_t *list, const api_field_where *where)
 {
     static const char *const types[] = { "VCPU", "MEMORY", "GPU" };
@@ -37,12 +55,8 @@ int check_requirements(json_t *list, const api_field_where *where)
                 return field_refuse(where, "%s has type %s more than once.", where->path, type);
             seen |= 1u << k;
         }
-        if (!is_whole(value))
-            return field_refuse(
-                where,
-                "Value %.60s for type %s in resourceRequirement is not valid. Please provide a "
-                "numeric value.",
-                value, type);
+        if (!is_amount(value, strcmp(type, "VCPU") == 0))
+            return not_numeric(value, type, where);
         if (strcmp(type, "MEMORY") == 0 && atoi(value) < 4)
             return field_refuse(where,
                                 "Value %.60s for type MEMORY in resourceRequirement is not valid. "
@@ -92,25 +106,108 @@ int check_user(json_t *user, const api_field_where *where)
     return field_refuse(where, "User '%.100s' does not match regex", text);
 }
 
-static bool is_region(const char *text)
+static bool is_among(const char *text, size_t len, const char *const *list)
 {
-    size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789-");
-    return n >= 1 && n <= 64 && text[n] == '\0';
+    while (*list && (strlen(*list) != len || strncmp(text, *list, len) != 0))
+        list++;
+    return *list;
 }
 
-/* Output always goes to /aws/batch/job, so an option that says just that is no contradiction. */
+static bool is_option(const char *name, const char *text)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    size_t n = strlen(text), good = 0;
+    const char *more = strcmp(name, "awslogs-group") == 0    ? "-_/.#"
+                       : strcmp(name, "awslogs-region") == 0 ? "-"
+                                                             : NULL;
+    while (more && good < n && (strchr(letters, text[good]) || strchr(more, text[good])))
+        good++;
+    return n >= 1 && n <= 512 && (!more || good == n);
+}
+
+/* Options of other drivers are the Docker Engine's to judge. */
 int check_log_configuration(json_t *configuration, const api_field_where *where)
 {
+    static const char *const known[] = { "awslogs-group",
+                                         "awslogs-region",
+                                         "awslogs-stream-prefix",
+                                         "awslogs-create-group",
+                                         "awslogs-datetime-format",
+                                         "awslogs-multiline-pattern",
+                                         "mode",
+                                         "max-buffer-size",
+                                         NULL };
     const char *name;
     json_t *value;
+    if (strcmp(text_of(configuration, "logDriver"), "awslogs") != 0)
+        return 0;
     json_object_foreach(json_object_get(configuration, "options"), name, value)
     {
-        const char *text = json_string_value(value);
-        if ((strcmp(name, "awslogs-region") == 0 && is_region(text)) ||
-            (strcmp(name, "awslogs-group") == 0 && strcmp(text, "/aws/batch/job") == 0))
-            continue;
-        return field_refuse(where, "%s.options.%.100s is not supported by OpenBatch yet.",
-                            where->path, name);
+        if (!is_among(name, strlen(name), known))
+            return field_refuse(where, "Log driver awslogs disallows options: %.100s", name);
+        if (!is_option(name, json_string_value(value)))
+            return field_refuse(where, "%s.options.%s %.200s is not valid.", where->path, name,
+                                json_string_value(value));
+    }
+    return 0;
+}
+
+int check_secrets(json_t *list, const api_field_where *where)
+{
+    size_t i;
+    json_t *secret;
+    json_array_foreach(list, i, secret)
+    {
+        const char *name = text_of(secret, "name");
+        if (strncmp(name, "AWS_BATCH", 9) == 0 || strchr(name, '='))
+            return field_refuse(where, "%s[%zu].name %.200s is not valid.", where->path, i, name);
+    }
+    return 0;
+}
+
+int check_ulimits(json_t *list, const api_field_where *where)
+{
+    size_t i;
+    json_t *limit;
+    json_array_foreach(list, i, limit)
+    {
+        json_int_t soft = json_integer_value(json_object_get(limit, "softLimit")),
+                   hard = json_integer_value(json_object_get(limit, "hardLimit"));
+        const char *name = text_of(limit, "name");
+        if (hard >= 0 && (soft < 0 || soft > hard))
+            return field_refuse(where, "%s[%zu]: softLimit must not be greater than hardLimit.",
+                                where->path, i);
+        for (size_t k = 0; k < i; k++)
+            if (strcmp(text_of(json_array_get(list, k), "name"), name) == 0)
+                return field_refuse(where, "%s has %s more than once.", where->path, name);
+    }
+    return 0;
+}
+
+/* AWS Batch API reference, "Tmpfs". */
+int check_mount_options(json_t *list, const api_field_where *where)
+{
+    static const char *const flags[] = {
+        "defaults",      "ro",         "rw",          "suid",
+        "nosuid",        "dev",        "nodev",       "exec",
+        "noexec",        "sync",       "async",       "dirsync",
+        "remount",       "mand",       "nomand",      "atime",
+        "noatime",       "diratime",   "nodiratime",  "bind",
+        "rbind",         "unbindable", "runbindable", "private",
+        "rprivate",      "shared",     "rshared",     "slave",
+        "rslave",        "relatime",   "norelatime",  "strictatime",
+        "nostrictatime", NULL
+    };
+    static const char *const with_value[] = { "mode",      "uid",  "gid", "nr_inodes",
+                                              "nr_blocks", "mpol", NULL };
+    size_t i;
+    json_t *option;
+    json_array_foreach(list, i, option)
+    {
+        const char *text = json_string_value(option);
+        size_t len = strcspn(text, "=");
+        if (strchr(text, ',') || !is_among(text, len, text[len] ? with_value : flags))
+            return field_refuse(where, "%s[%zu] %.100s is not valid.", where->path, i, text);
     }
     return 0;
 }
@@ -124,16 +221,16 @@ int check_image(json_t *image, const api_field_where *where)
     return 0;
 }
 
-static bool has_requirement(const json_t *container, const char *type)
+static const char *requirement(const json_t *container, const char *type)
 {
     size_t i;
     json_t *entry;
     json_array_foreach(json_object_get(container, "resourceRequirements"), i, entry)
     {
         if (strcmp(text_of(entry, "type"), type) == 0)
-            return true;
+            return text_of(entry, "value");
     }
-    return false;
+    return NULL;
 }
 
 static int check_resources(const json_t *container, const api_field_where *where)
@@ -144,7 +241,7 @@ static int check_resources(const json_t *container, const api_field_where *where
                   { "memory", "MEMORY", "Memory is not provided." } };
     for (size_t i = 0; i < 2; i++) {
         bool older = json_object_get(container, kinds[i].older),
-             newer = has_requirement(container, kinds[i].type);
+             newer = requirement(container, kinds[i].type);
         if (older && newer)
             return field_refuse(where,
                                 "%s.%s and resourceRequirements of type %s cannot both be set.",
@@ -163,7 +260,7 @@ static const json_t *find_volume(const json_t *volumes, const char *name, size_t
     return NULL;
 }
 
-static int check_volumes(const json_t *volumes, const api_field_where *where)
+int check_volumes(const json_t *volumes, const api_field_where *where)
 {
     size_t i;
     json_t *volume;
@@ -177,20 +274,15 @@ static int check_volumes(const json_t *volumes, const api_field_where *where)
             return field_refuse(where, "Volume name %.255s is not valid.", name);
         if (find_volume(volumes, name, i))
             return field_refuse(where, "Volume name %.255s is used more than once.", name);
-        if (!*source)
-            return field_refuse(
-                where, "%s.volumes[%zu] without host.sourcePath is not supported by OpenBatch yet.",
-                where->path, i);
-        if (*source != '/')
+        if (*source && *source != '/')
             return field_refuse(where, "%s.volumes[%zu].host.sourcePath must be an absolute path.",
                                 where->path, i);
     }
     return 0;
 }
 
-static int check_mounts(const json_t *container, const api_field_where *where)
+int check_mounts(const json_t *container, const json_t *volumes, const api_field_where *where)
 {
-    const json_t *volumes = json_object_get(container, "volumes");
     size_t i;
     json_t *mount;
     json_array_foreach(json_object_get(container, "mountPoints"), i, mount)
@@ -212,6 +304,77 @@ int check_container(json_t *container, const api_field_where *where)
     if (r == 0)
         r = check_volumes(json_object_get(container, "volumes"), where);
     if (r == 0)
-        r = check_mounts(container, where);
+        r = check_mounts(container, json_object_get(container, "volumes"), where);
     return r;
+}
+
+/* ---- what depends on the platform ------------------------------------------------------------ */
+
+static int check_ec2(const json_t *container, const api_field_where *where)
+{
+    static const char *const fargate_only[] = { "networkConfiguration",
+                                                "fargatePlatformConfiguration", "ephemeralStorage",
+                                                "runtimePlatform" };
+    for (size_t i = 0; i < sizeof fargate_only / sizeof fargate_only[0]; i++)
+        if (!json_is_nothing(json_object_get(container, fargate_only[i])))
+            return field_refuse(where, "%s not applicable for EC2.", fargate_only[i]);
+    const char *vcpus = requirement(container, "VCPU");
+    return vcpus && !is_amount(vcpus, false) ? not_numeric(vcpus, "VCPU", where) : 0;
+}
+
+static int not_on_fargate(const char *what, const api_field_where *where)
+{
+    return field_refuse(where, "%s is not applicable for Fargate.", what);
+}
+
+static int check_fargate_size(const json_t *container, const api_field_where *where)
+{
+    const char *vcpus = requirement(container, "VCPU"), *memory = requirement(container, "MEMORY");
+    ob_resources size = { .mcpu = (int32_t)(strtod(vcpus ? vcpus : "0", NULL) * 1000 + 0.5),
+                          .mem_mib = atoi(memory ? memory : "0") };
+    if (requirement(container, "GPU"))
+        return not_on_fargate("GPU", where);
+    if (!fargate_size_is_legal(&size))
+        return field_refuse(where,
+                            "Fargate resource requirements (%d.%02d vCPU, %d MiB) not valid.",
+                            (int)size.mcpu / 1000, (int)size.mcpu % 1000 / 10, (int)size.mem_mib);
+    return 0;
+}
+
+static int check_fargate(const json_t *container, const api_field_where *where)
+{
+    static const char *const older[] = { "vcpus", "memory" };
+    static const char *const others[] = { "ulimits", "privileged", "instanceType" };
+    static const char *const linux_others[] = { "devices", "maxSwap", "sharedMemorySize",
+                                                "swappiness", "tmpfs" };
+    const json_t *linux_parameters = json_object_get(container, "linuxParameters");
+    for (size_t i = 0; i < 2; i++)
+        if (json_object_get(container, older[i]))
+            return field_refuse(
+                where, "%s is not applicable for Fargate. Use resource requirements instead.",
+                older[i]);
+    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+        if (!json_is_nothing(json_object_get(container, others[i])))
+            return not_on_fargate(others[i], where);
+    for (size_t i = 0; i < sizeof linux_others / sizeof linux_others[0]; i++)
+        if (!json_is_nothing(json_object_get(linux_parameters, linux_others[i])))
+            return not_on_fargate(linux_others[i], where);
+    size_t i;
+    json_t *volume;
+    json_array_foreach(json_object_get(container, "volumes"), i, volume)
+    {
+        if (!json_is_nothing(json_object_get(volume, "host")))
+            return not_on_fargate("host", where);
+    }
+    const char *driver = text_of(json_object_get(container, "logConfiguration"), "logDriver");
+    if (*driver && strcmp(driver, "awslogs") != 0 && strcmp(driver, "splunk") != 0)
+        return field_refuse(where, "logDriver %s is not applicable for Fargate.", driver);
+    if (!*text_of(container, "executionRoleArn"))
+        return field_refuse(where, "executionRoleArn is required for Fargate.");
+    return check_fargate_size(container, where);
+}
+
+int container_check_platform(const json_t *container, bool fargate, const api_field_where *where)
+{
+    return fargate ? check_fargate(container, where) : check_ec2(container, where);
 }

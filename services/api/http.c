@@ -328,8 +328,8 @@ static int serve(exchange *x, api_reply *rep, const char **ret_operation)
     *ret_operation = op->name;
     json_auto_t *body = NULL;
     r = parse_body(x, &body, rep);
-    if (r == 0 && op->fields)
-        r = fields_check(op->fields, body, op->plain ? NULL : x->request_id, rep);
+    if (r == 0)
+        r = api_operation_check(op, body, x->request_id, rep);
     if (r < 0)
         return r;
     api_request req = {

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "api_store.h"
+#include "definition_check.h"
 #include "ob/message.h"
 
 #define REQUEST_MAX (24 * 1024) /* AWS quota */
@@ -29,16 +30,17 @@ static void drop_empty_values(json_t *environment)
             (void)json_array_remove(environment, i - 1);
 }
 
-/* The empty collections that a real answer shows. */
-static void add_defaults(json_t *body)
+static void default_lists(json_t *object, const char *const *names)
 {
-    static const char *const lists[] = {
-        "command", "volumes", "environment", "mountPoints", "resourceRequirements",
-        "ulimits", "secrets"
-    };
-    json_t *container = json_object_get(body, "containerProperties");
-    for (size_t i = 0; i < sizeof lists / sizeof lists[0]; i++)
-        default_to(container, lists[i], json_array());
+    for (; *names; names++)
+        default_to(object, *names, json_array());
+}
+
+static void add_to_container(json_t *container)
+{
+    default_lists(container,
+                  (const char *const[]){ "command", "environment", "mountPoints",
+                                         "resourceRequirements", "ulimits", "secrets", NULL });
     drop_empty_values(json_object_get(container, "environment"));
     json_t *log = json_object_get(container, "logConfiguration");
     if (log) {
@@ -46,18 +48,87 @@ static void add_defaults(json_t *body)
         default_to(log, "secretOptions", json_array());
     }
     json_t *linux_parameters = json_object_get(container, "linuxParameters");
-    if (linux_parameters) {
-        default_to(linux_parameters, "devices", json_array());
-        default_to(linux_parameters, "tmpfs", json_array());
+    if (linux_parameters)
+        default_lists(linux_parameters, (const char *const[]){ "devices", "tmpfs", NULL });
+    size_t i;
+    json_t *device;
+    json_array_foreach(json_object_get(linux_parameters, "devices"), i, device)
+    {
+        default_to(device, "permissions", json_array());
+    }
+}
+
+static void add_to_tasks(json_t *ecs)
+{
+    size_t i, k;
+    json_t *task, *container;
+    json_array_foreach(json_object_get(ecs, "taskProperties"), i, task)
+    {
+        default_to(task, "volumes", json_array());
+        json_array_foreach(json_object_get(task, "containers"), k, container)
+        {
+            add_to_container(container);
+            default_to(container, "dependsOn", json_array());
+            default_to(container, "essential", json_true());
+        }
+    }
+}
+
+static void add_to_pod(json_t *pod)
+{
+    static const char *const kinds[] = { "containers", "initContainers" };
+    if (!pod)
+        return;
+    default_lists(pod, (const char *const[]){ "imagePullSecrets", "volumes", NULL });
+    default_to(pod, "hostNetwork", json_true());
+    default_to(pod, "dnsPolicy", json_string("ClusterFirst"));
+    for (size_t kind = 0; kind < 2; kind++) {
+        size_t i;
+        json_t *container;
+        json_array_foreach(json_object_get(pod, kinds[kind]), i, container)
+        {
+            default_lists(container,
+                          (const char *const[]){ "args", "command", "env", "volumeMounts", NULL });
+        }
+    }
+}
+
+/* The properties of a whole definition, or of a range of nodes. */
+static void add_to_properties(json_t *object, const char *container_name)
+{
+    json_t *container = json_object_get(object, container_name);
+    if (container) {
+        add_to_container(container);
+        default_to(container, "volumes", json_array());
+    }
+    add_to_tasks(json_object_get(object, "ecsProperties"));
+    add_to_pod(json_object_get(json_object_get(object, "eksProperties"), "podProperties"));
+}
+
+/* The empty collections and defaults that a real answer shows. */
+static void add_defaults(json_t *body)
+{
+    json_t *container = json_object_get(body, "containerProperties");
+    add_to_properties(body, "containerProperties");
+    if (container && definition_is_fargate(body))
+        default_to(container, "fargatePlatformConfiguration",
+                   json_pack("{s:s}", "platformVersion", "LATEST"));
+    size_t i;
+    json_t *range;
+    json_array_foreach(
+        json_object_get(json_object_get(body, "nodeProperties"), "nodeRangeProperties"), i, range)
+    {
+        add_to_properties(range, "container");
     }
     if (json_object_size(json_object_get(body, "timeout")) == 0)
         (void)json_object_del(body, "timeout");
     default_to(body, "parameters", json_object());
-    default_to(body, "tags", json_object());
     default_to(body, "platformCapabilities", json_array());
+    default_to(body, "tags", json_object());
     default_to(body, "propagateTags", json_false());
     default_to(body, "schedulingPriority", json_integer(0));
-    default_to(body, "containerOrchestrationType", json_string("ECS"));
+    default_to(body, "containerOrchestrationType",
+               json_string(json_object_get(body, "eksProperties") ? "EKS" : "ECS"));
 }
 
 static int insert(api_request *req, api_reply *rep, void *arg)

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "api_store.h"
+#include "definition_check.h"
 #include "job_store.h"
 #include "keys.h"
 #include "log_store.h"
@@ -28,7 +29,7 @@ const api_operation api_operations[] = {
     { API_BATCH, "/v1/deletejobqueue", "DeleteJobQueue", op_delete_job_queue,
       fields_delete_job_queue },
     { API_BATCH, "/v1/registerjobdefinition", "RegisterJobDefinition", op_register_job_definition,
-      fields_register_job_definition },
+      fields_register_job_definition, .check = definition_check },
     { API_BATCH, "/v1/describejobdefinitions", "DescribeJobDefinitions",
       op_describe_job_definitions, fields_describe_job_definitions },
     { API_BATCH, "/v1/deregisterjobdefinition", "DeregisterJobDefinition",
@@ -55,6 +56,17 @@ const api_operation *api_operation_find(api_protocol protocol, const char *key)
         if (op->protocol == protocol && strcmp(op->key, key) == 0)
             return op;
     return NULL;
+}
+
+int api_operation_check(const api_operation *op,
+                        json_t *body,
+                        const char *request_id,
+                        api_reply *rep)
+{
+    const char *long_form = op->plain ? NULL : request_id;
+    int r = op->fields ? fields_check(op->fields, body, long_form, rep) : 0;
+    return r == 0 && op->check ? op->check(body, &(const api_field_where){ "", long_form, rep })
+                               : r;
 }
 
 const ob_db_stmt *const api_stmt_tables[] = { keys_stmts, api_store_stmts, job_store_stmts,

@@ -88,6 +88,8 @@ typedef struct api_operation {
     const char *name; /* "SubmitJob" */
     api_handler handler;
     const api_field *fields; /* members of the request; NULL: the handler checks all itself */
+    /* What members must be to each other; called with members that passed 'fields'. May be NULL. */
+    int (*check)(const json_t *body, const api_field_where *where);
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */
 } api_operation;
@@ -95,6 +97,12 @@ extern const api_operation api_operations[]; /* ends with key == NULL */
 
 /* NULL: no such operation. */
 const api_operation *api_operation_find(api_protocol protocol, const char *key);
+
+/* Holds a request's body against the operation's members and its check. Errors: as fields_check. */
+int api_operation_check(const api_operation *op,
+                        json_t *body,
+                        const char *request_id,
+                        api_reply *rep);
 
 /* Statements prepared on each connection of the pool; ends with NULL. */
 extern const ob_db_stmt *const api_stmt_tables[];

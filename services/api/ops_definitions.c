@@ -3,105 +3,51 @@
 #include "ops_fields.h"
 
 #include "container_check.h"
+#include "definition_check.h"
 
-const api_field fields_environment[] = { STRING("name"), STRING("value"), END };
-const api_field fields_requirements[] = {
-    STRING("type", .choice = "VCPU|MEMORY", .refused_choice = "GPU", REQUIRED),
-    STRING("value", REQUIRED),
-    END,
-};
-static const api_field host[] = { STRING("sourcePath"), END };
-static const api_field volumes[] = {
-    STRING("name", REQUIRED),
-    OBJECT("host", host),
-    REFUSE("efsVolumeConfiguration"),
-    REFUSE("s3filesVolumeConfiguration"),
-    END,
-};
-static const api_field mount_points[] = {
-    STRING("sourceVolume", REQUIRED),
-    STRING("containerPath", REQUIRED),
-    BOOL("readOnly"),
-    END,
-};
-static const api_field linux_parameters[] = {
-    REFUSE("devices"),
-    REFUSE("initProcessEnabled"),
-    REFUSE("sharedMemorySize"),
-    REFUSE("tmpfs"),
-    REFUSE("maxSwap"),
-    REFUSE("swappiness"),
-    END,
-};
-static const api_field log_configuration[] = {
-    STRING("logDriver",
-           .choice = "awslogs",
-           .refused_choice = "json-file|syslog|journald|gelf|fluentd|splunk|awsfirelens",
-           REQUIRED),
-    MAP("options"),
-    REFUSE("secretOptions"),
-    END,
-};
-static const api_field container_properties[] = {
-    STRING("image", .min = 1, .max = 255, REQUIRED, .check = check_image),
-    INT("vcpus", .min = 1, .max = INT32_MAX / 1000),
-    INT("memory", .min = 4, .max = INT32_MAX),
-    OBJECTS("resourceRequirements", fields_requirements, .check = check_requirements),
-    STRINGS("command"),
-    OBJECTS("environment", fields_environment, .check = check_environment_names),
-    STRING("jobRoleArn"),
-    STRING("executionRoleArn"),
-    OBJECTS("volumes", volumes),
-    OBJECTS("mountPoints", mount_points),
-    BOOL("readonlyRootFilesystem"),
-    BOOL("privileged"),
-    STRING("user", .check = check_user),
-    REFUSE("ulimits"),
-    REFUSE("instanceType"),
-    OBJECT("linuxParameters", linux_parameters),
-    OBJECT("logConfiguration", log_configuration, .check = check_log_configuration),
-    REFUSE("secrets"),
-    REFUSE("networkConfiguration",
-           .text = "networkConfiguration"
-                   " not applicable for EC2."),
-    REFUSE("fargatePlatformConfiguration",
-           .text = "fargatePlatformConfiguration"
-                   " not applicable for EC2."),
-    REFUSE("ephemeralStorage",
-           .text = "ephemeralStorage"
-                   " not applicable for EC2."),
-    REFUSE("runtimePlatform"),
-    REFUSE("repositoryCredentials"),
-    REFUSE("enableExecuteCommand"),
+static const api_field evaluate_on_exit[] = {
+    STRING("action",
+           .choice = "retry|exit",
+           .flags = FIELD_REQUIRED | FIELD_ANY_CASE,
+           .why = "shown in lower case, as AWS does"),
+    STRING("onStatusReason", .max = 512),
+    STRING("onReason", .max = 512),
+    STRING("onExitCode", .max = 512, .check = check_exit_code_pattern),
     END,
 };
 const api_field fields_retry_strategy[] = {
     INT("attempts",
         .min = 1,
         .max = 10,
-        .refused_above = 1,
         REQUIRED,
         .text = "RetryAttempts must be provided with retry strategy"),
-    REFUSE("evaluateOnExit"),
+    OBJECTS("evaluateOnExit", evaluate_on_exit, .max = 5),
     END,
 };
-const api_field fields_timeout[] = { REFUSE("attemptDurationSeconds"), END };
+const api_field fields_timeout[] = {
+    INT("attemptDurationSeconds", .min = 60, .max = INT32_MAX),
+    END,
+};
 
 const api_field fields_register_job_definition[] = {
     STRING("jobDefinitionName", REQUIRED),
-    STRING("type", .choice = "container", .refused_choice = "multinode", REQUIRED),
+    STRING("type", .choice = "container|multinode", REQUIRED),
     MAP("parameters"),
     INT("schedulingPriority", .max = 9999),
-    REFUSE("nodeProperties"),
-    REFUSE("ecsProperties"),
-    REFUSE("eksProperties"),
-    OBJECT("containerProperties", container_properties, REQUIRED, .check = check_container),
+    OBJECT("containerProperties", fields_container, .check = check_container),
+    OBJECT("nodeProperties", fields_node_properties, .check = check_nodes, KEPT, .why = WHY_PARTS),
+    OBJECT("ecsProperties", fields_ecs_properties, KEPT, .why = WHY_PARTS),
+    OBJECT("eksProperties", fields_eks_properties, KEPT, .why = WHY_PARTS),
     OBJECT("retryStrategy", fields_retry_strategy),
     OBJECT("timeout", fields_timeout),
     BOOL("propagateTags"),
     TAGS("tags"),
-    STRINGS("platformCapabilities", .choice = "EC2", .refused_choice = "FARGATE|MANAGED_INSTANCES"),
-    REFUSE("consumableResourceProperties"),
+    STRINGS("platformCapabilities",
+
+            .choice = "EC2|FARGATE",
+            .refused_choice = "MANAGED_INSTANCES",
+            .why = "MANAGED_INSTANCES is refused"),
+    OBJECT("consumableResourceProperties", fields_consumable_resources, KEPT, .why = WHY_PARTS),
     END,
 };
 const api_field fields_describe_job_definitions[] = {

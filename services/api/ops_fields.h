@@ -14,6 +14,10 @@
     {                                                                                              \
         .name = n, .kind = KIND_INT, ##__VA_ARGS__                                                 \
     }
+#define LONG(n, ...)                                                                               \
+    {                                                                                              \
+        .name = n, .kind = KIND_INT, .min = 0, .max = INT64_MAX / 1024, ##__VA_ARGS__              \
+    }
 #define BOOL(n, ...)                                                                               \
     {                                                                                              \
         .name = n, .kind = KIND_BOOL, ##__VA_ARGS__                                                \
@@ -51,9 +55,31 @@
         0                                                                                          \
     }
 
-/* Parts that several tables use (ops_definitions.c). */
+/* Notes that several members share. */
+#define WHY_ROLES "jobs have what the machine has; there are no roles to take on"
+#define WHY_CREDENTIALS "credentials of registries are Docker's own (~/.docker/config.json)"
+#define WHY_PARTS "such definitions are kept and shown; SubmitJob refuses them"
+
+/* Parts that several tables use: ops_containers.c, */
+extern const api_field fields_container[];
 extern const api_field fields_environment[];
 extern const api_field fields_requirements[];
+extern const api_field fields_volumes[];
+extern const api_field fields_mount_points[];
+extern const api_field fields_linux_parameters[];
+extern const api_field fields_ulimits[];
+extern const api_field fields_secrets[];
+extern const api_field fields_log_configuration[];
+extern const api_field fields_network[];
+extern const api_field fields_ephemeral_storage[];
+extern const api_field fields_runtime_platform[];
+extern const api_field fields_credentials[];
+/* ops_parts.c, */
+extern const api_field fields_ecs_properties[];
+extern const api_field fields_eks_properties[];
+extern const api_field fields_node_properties[];
+extern const api_field fields_consumable_resources[];
+/* ops_definitions.c. */
 extern const api_field fields_retry_strategy[];
 extern const api_field fields_timeout[];
 

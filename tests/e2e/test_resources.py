@@ -530,19 +530,16 @@ def test_a_definition_comes_back_as_it_was_sent(batch):
     [
         ({"type": None}, "type is required."),
         ({"containerProperties": None}, "containerProperties is required."),
-        ({"type": "multinode"}, "type multinode is not supported by OpenBatch yet."),
+        ({"type": "multinode"}, "nodeProperties is required."),
         ({"retryStrategy": {}}, "RetryAttempts must be provided with retry strategy"),
         ({"retryStrategy": {"attempts": 11}}, "retryStrategy.attempts must be between 1 and 10."),
         (
-            {"retryStrategy": {"attempts": 3}},
-            "retryStrategy.attempts greater than 1 is not supported",
+            {"timeout": {"attemptDurationSeconds": 59}},
+            "timeout.attemptDurationSeconds must be between 60",
         ),
-        (
-            {"timeout": {"attemptDurationSeconds": 60}},
-            "timeout.attemptDurationSeconds is not supported",
-        ),
-        ({"platformCapabilities": ["FARGATE"]}, "platformCapabilities[0] FARGATE is not supported"),
-        ({"ecsProperties": {"taskProperties": []}}, "ecsProperties is not supported"),
+        ({"platformCapabilities": ["FARGATE"]}, "vcpus is not applicable for Fargate."),
+        ({"platformCapabilities": ["MANAGED_INSTANCES"]}, "MANAGED_INSTANCES is not supported"),
+        ({"ecsProperties": {"taskProperties": []}}, "taskProperties must have at least 1 entries."),
         (
             {"tags": {str(n): "" for n in range(51)}},
             "Member must have length less than or equal to 50",
@@ -563,17 +560,14 @@ def test_a_definition_comes_back_as_it_was_sent(batch):
             {"networkConfiguration": {"assignPublicIp": "ENABLED"}},
             "networkConfiguration not applicable for EC2.",
         ),
+        ({"secrets": [{"name": "A"}]}, "containerProperties.secrets[0].valueFrom is required."),
         (
-            {"secrets": [{"name": "A", "valueFrom": "x"}]},
-            "containerProperties.secrets is not supported",
-        ),
-        (
-            {"linuxParameters": {"maxSwap": 1}},
-            "containerProperties.linuxParameters.maxSwap is not supported",
+            {"linuxParameters": {"swappiness": 101}},
+            "containerProperties.linuxParameters.swappiness must be between 0 and 100.",
         ),
         ({"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}, "may not start with AWS_BATCH"),
         ({"mountPoints": [{"sourceVolume": "x", "containerPath": "/x"}]}, "Unknown volume 'x'."),
-        ({"resourceRequirements": [{"type": "GPU", "value": "1"}]}, "type GPU is not supported"),
+        ({"resourceRequirements": [{"type": "GPU", "value": "x"}]}, "Value x for type GPU in"),
         (
             {"vcpus": None, "resourceRequirements": [{"type": "VCPU", "value": "1.0"}]},
             "Value 1.0 for type VCPU in resourceRequirement is not valid. Please provide a numeric",

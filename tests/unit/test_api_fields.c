@@ -154,13 +154,36 @@ static void copies_hold_only_what_is_effective(void **state)
     json_decref(body);
 }
 
-#define CONTAINER "{\"jobDefinitionName\":\"d\",\"type\":\"container\"}"
+static void register_definition(const char *members, const char *message)
+{
+    const api_operation *op = api_operation_find(API_BATCH, "/v1/registerjobdefinition");
+    ob_cleanup(ob_freep) char *text = ob_strf("{\"jobDefinitionName\":\"d\",%s}", members);
+    json_t *body = json_loads(text, 0, NULL);
+    api_reply rep = { 0 };
+    assert_non_null(body);
+    int r = api_operation_check(op, body, NULL, &rep);
+    if (message) {
+        assert_string_equal(rep.message, message);
+        assert_int_equal(r, -EINVAL);
+    } else if (r < 0) {
+        fail_msg("%s: %s", members, rep.message);
+    }
+    json_decref(body);
+    api_reply_done(&rep);
+}
+
+static void container_on(const char *platform, const char *members, const char *message)
+{
+    ob_cleanup(ob_freep) char *text =
+        ob_strf("\"type\":\"container\",\"platformCapabilities\":[%s],\"containerProperties\":"
+                "{\"image\":\"a\"%s}",
+                platform, members);
+    register_definition(text, message);
+}
+
 static void container(const char *members, const char *message)
 {
-    char extra[600];
-    const api_operation *op = api_operation_find(API_BATCH, "/v1/registerjobdefinition");
-    (void)snprintf(extra, sizeof extra, "{\"containerProperties\":{\"image\":\"a\"%s}}", members);
-    expect_with(op->fields, CONTAINER, extra, message);
+    container_on("\"EC2\"", members, message);
 }
 #define SIZE ",\"vcpus\":1,\"memory\":4"
 
@@ -185,33 +208,86 @@ static void containers_are_held_to_their_rules(void **state)
               "Unknown volume 'v'.");
     container(
         SIZE
-        ",\"volumes\":[{\"name\":\"v\",\"host\":{\"sourcePath\":\"/x\"}}],"
+        ",\"volumes\":[{\"name\":\"v\",\"host\":{\"sourcePath\":\"/x\"}},{\"name\":\"w\"}],"
         "\"mountPoints\":[{\"sourceVolume\":\"v\",\"containerPath\":\"/x\",\"readOnly\":true}]",
         NULL);
-    container(SIZE ",\"volumes\":[{\"name\":\"v\"}]",
-              "containerProperties.volumes[0] without host.sourcePath is not supported by "
+    container(SIZE ",\"volumes\":[{\"name\":\"v\",\"efsVolumeConfiguration\":{\"fileSystemId\":"
+                   "\"fs-1\"}}]",
+              "containerProperties.volumes[0].efsVolumeConfiguration is not supported by "
               "OpenBatch yet.");
     container(SIZE ",\"linuxParameters\":{},\"secrets\":[],\"ulimits\":[]", NULL);
-    container(
-        SIZE ",\"linuxParameters\":{\"sharedMemorySize\":64}",
-        "containerProperties.linuxParameters.sharedMemorySize is not supported by OpenBatch yet.");
+    container(SIZE ",\"ulimits\":[{\"name\":\"nofile\",\"softLimit\":2,\"hardLimit\":1}]",
+              "containerProperties.ulimits[0]: softLimit must not be greater than hardLimit.");
     container(SIZE ",\"networkConfiguration\":{\"assignPublicIp\":\"ENABLED\"}",
               "networkConfiguration not applicable for EC2.");
-    container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\"}", NULL);
     container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-"
                    "group\":\"mine\"}}",
-              "containerProperties.logConfiguration.options.awslogs-group is not supported by "
-              "OpenBatch yet.");
-    container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-"
-                   "region\":\"eu-west-1\"}}",
               NULL);
     container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-"
                    "region\":\"no region\"}}",
-              "containerProperties.logConfiguration.options.awslogs-region is not supported by "
-              "OpenBatch yet.");
-    container(
-        SIZE ",\"logConfiguration\":{\"logDriver\":\"splunk\"}",
-        "containerProperties.logConfiguration.logDriver splunk is not supported by OpenBatch yet.");
+              "containerProperties.logConfiguration.options.awslogs-region no region is not "
+              "valid.");
+    container(SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"tag\":\"x\"}}",
+              "Log driver awslogs disallows options: tag");
+    container(SIZE ",\"logConfiguration\":{\"logDriver\":\"splunk\",\"options\":{\"tag\":\"x\"}}",
+              NULL);
+}
+
+#define FARGATE(vcpus, memory)                                                                     \
+    ",\"executionRoleArn\":\"r\",\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"" vcpus  \
+    "\"},{\"type\":\"MEMORY\",\"value\":\"" memory "\"}]"
+
+static void fargate_has_sizes_and_members_of_its_own(void **state)
+{
+    static const char on[] = "\"FARGATE\"";
+    container_on(on, FARGATE("0.25", "512"), NULL);
+    container_on(on, FARGATE("1", "1024"),
+                 "Fargate resource requirements (1.00 vCPU, 1024 MiB) not valid.");
+    container_on(on, SIZE,
+                 "vcpus is not applicable for Fargate. Use resource requirements instead.");
+    container_on(on, FARGATE("1", "2048") ",\"privileged\":true",
+                 "privileged is not applicable for Fargate.");
+    container_on(on, FARGATE("1", "2048") ",\"linuxParameters\":{\"maxSwap\":1}",
+                 "maxSwap is not applicable for Fargate.");
+    container_on(on,
+                 FARGATE("1", "2048") ",\"networkConfiguration\":{\"assignPublicIp\":\"ENABLED\"}",
+                 NULL);
+    container(FARGATE("0.25", "512"),
+              "Value 0.25 for type VCPU in resourceRequirement is not valid. Please provide a "
+              "numeric value.");
+}
+
+#define IMAGE "{\"image\":\"a\",\"vcpus\":1,\"memory\":4}"
+#define NODES(n, main, ranges)                                                                     \
+    "\"type\":\"multinode\",\"nodeProperties\":{\"numNodes\":" n ",\"mainNode\":" main             \
+    ",\"nodeRangeProperties\":[" ranges "]}"
+#define TASK(containers)                                                                           \
+    "\"type\":\"container\",\"ecsProperties\":{\"taskProperties\":[{\"containers\":[" containers   \
+    "]}]}"
+
+static void parts_that_are_only_kept_make_sense(void **state)
+{
+    register_definition("\"type\":\"container\"", "containerProperties is required.");
+    register_definition("\"type\":\"multinode\"", "nodeProperties is required.");
+    register_definition(NODES("4", "0", "{\"targetNodes\":\"0:\",\"container\":" IMAGE "}"), NULL);
+    register_definition(NODES("4", "4", "{\"targetNodes\":\"0:\",\"container\":" IMAGE "}"),
+                        "nodeProperties.mainNode must be less than numNodes.");
+    register_definition(NODES("4", "0", "{\"targetNodes\":\"1:\",\"container\":" IMAGE "}"),
+                        "nodeProperties.nodeRangeProperties: no range has node 0.");
+    register_definition(NODES("4", "0", "{\"targetNodes\":\"0:9\",\"container\":" IMAGE "}"),
+                        "nodeProperties.nodeRangeProperties[0].targetNodes 0:9 is not valid.");
+    register_definition(TASK("{\"name\":\"a\",\"image\":\"i\"}"), NULL);
+    register_definition(TASK("{\"name\":\"a\",\"image\":\"i\",\"essential\":false}"),
+                        "ecsProperties.taskProperties: at least one container must be essential.");
+    register_definition(
+        TASK("{\"name\":\"a\",\"image\":\"i\"},{\"name\":\"b\",\"image\":\"i\",\"dependsOn\":"
+             "[{\"containerName\":\"a\",\"condition\":\"COMPLETE\"}]}"),
+        "dependsOn: the condition for the essential container a must be START.");
+    register_definition(
+        "\"type\":\"container\",\"eksProperties\":{\"podProperties\":{\"containers\":"
+        "[{\"image\":\"i\",\"resources\":{\"limits\":{\"memory\":\"1Gi\"}}}]}}",
+        "eksProperties.podProperties.containers[0].resources.limits.memory 1Gi is "
+        "not valid.");
 }
 
 static void check_table(const char *operation, const api_field *table)
@@ -250,6 +326,8 @@ int main(void)
         cmocka_unit_test(the_long_form_carries_the_request_id),
         cmocka_unit_test(copies_hold_only_what_is_effective),
         cmocka_unit_test(containers_are_held_to_their_rules),
+        cmocka_unit_test(fargate_has_sizes_and_members_of_its_own),
+        cmocka_unit_test(parts_that_are_only_kept_make_sense),
         cmocka_unit_test(every_operation_declares_its_members),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

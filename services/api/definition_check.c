@@ -1,0 +1,246 @@
+/* What the members of a job definition must be to each other (AWS Batch API reference,
+ * "RegisterJobDefinition"): the properties of its type and platform; and what makes sense of the
+ * parts that are kept only: tasks, pods, nodes. Changes nothing. Pure: any thread. */
+#include "definition_check.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "container_check.h"
+#include "ob/message.h"
+
+int check_exit_code_pattern(json_t *pattern, const api_field_where *where)
+{
+    const char *text = json_string_value(pattern);
+    size_t n = strspn(text, "0123456789");
+    if (strcmp(text + n, "") == 0 || strcmp(text + n, "*") == 0)
+        return 0;
+    return field_refuse(where, "%s %.100s must be digits, with an asterisk behind or not.",
+                        where->path, text);
+}
+
+/* ---- ECS tasks ------------------------------------------------------------------------------- */
+
+static bool is_essential(const json_t *container)
+{
+    const json_t *value = json_object_get(container, "essential");
+    return !value || json_is_true(value);
+}
+
+static const json_t *container_named(const json_t *containers, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach((json_t *)containers, i, one)
+    {
+        if (strcmp(ob_json_str(one, "name", ""), name) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static int
+check_depends_on(const json_t *containers, const json_t *container, const api_field_where *where)
+{
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(container, "dependsOn"), i, entry)
+    {
+        const char *name = ob_json_str(entry, "containerName", "");
+        const json_t *other = container_named(containers, name);
+        if (!other || other == container)
+            return field_refuse(where, "dependsOn: there is no other container %.255s.", name);
+        if (is_essential(other) && strcmp(ob_json_str(entry, "condition", ""), "START") != 0)
+            return field_refuse(where,
+                                "dependsOn: the condition for the essential container %.255s must "
+                                "be START.",
+                                name);
+    }
+    return 0;
+}
+
+static int check_task(const json_t *task, const api_field_where *where)
+{
+    const json_t *containers = json_object_get(task, "containers"),
+                 *volumes = json_object_get(task, "volumes");
+    size_t i, n_essential = 0;
+    json_t *one;
+    int r = check_volumes(volumes, where);
+    json_array_foreach((json_t *)containers, i, one)
+    {
+        const char *name = ob_json_str(one, "name", "");
+        if (r < 0)
+            return r;
+        if (!*name && json_array_size(containers) > 1)
+            return field_refuse(where, "%s[0].containers[%zu].name is required.", where->path, i);
+        if (*name && container_named(containers, name) != one)
+            return field_refuse(where, "Container name %.255s is used more than once.", name);
+        n_essential += is_essential(one);
+        r = check_mounts(one, volumes, where);
+        if (r == 0)
+            r = check_depends_on(containers, one, where);
+    }
+    if (r == 0 && n_essential == 0)
+        return field_refuse(where, "%s: at least one container must be essential.", where->path);
+    return r;
+}
+
+int check_tasks(json_t *list, const api_field_where *where)
+{
+    return check_task(json_array_get(list, 0), where);
+}
+
+/* ---- Kubernetes pods ------------------------------------------------------------------------- */
+
+static bool is_pod_amount(const char *name, const char *text)
+{
+    char *end = NULL;
+    double value = strtod(text, &end);
+    if (end == text || value <= 0)
+        return false;
+    if (strcmp(name, "memory") == 0)
+        return strcmp(end, "Mi") == 0 && value >= 4 && text[strspn(text, "0123456789")] == 'M';
+    if (*end)
+        return false;
+    if (strcmp(name, "cpu") == 0)
+        return value * 4 - (double)(long)(value * 4) < 1e-9;
+    return text[strspn(text, "0123456789")] == '\0';
+}
+
+int check_pod_resources(json_t *resources, const api_field_where *where)
+{
+    static const char *const kinds[] = { "limits", "requests" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *name;
+        json_t *value;
+        const json_t *other = json_object_get(resources, kinds[1 - i]);
+        json_object_foreach(json_object_get(resources, kinds[i]), name, value)
+        {
+            if (strcmp(name, "cpu") != 0 && strcmp(name, "memory") != 0 &&
+                strcmp(name, "nvidia.com/gpu") != 0)
+                return field_refuse(where, "%s.%s.%.100s is no resource.", where->path, kinds[i],
+                                    name);
+            if (!is_pod_amount(name, json_string_value(value)))
+                return field_refuse(where, "%s.%s.%s %.60s is not valid.", where->path, kinds[i],
+                                    name, json_string_value(value));
+            const json_t *same = json_object_get(other, name);
+            if (same && strcmp(name, "cpu") != 0 && !json_equal(same, value))
+                return field_refuse(where, "%s: limits and requests of %s must be equal.",
+                                    where->path, name);
+        }
+    }
+    return 0;
+}
+
+/* ---- multi-node parallel jobs ---------------------------------------------------------------- */
+
+/* "a:b", ":b", "a:" or "a". */
+static bool read_range(const char *text, long last, long *ret_from, long *ret_to)
+{
+    size_t n = strspn(text, "0123456789");
+    *ret_from = n ? atol(text) : 0;
+    *ret_to = last;
+    if (n > 4 || (n == 0 && text[0] != ':'))
+        return false;
+    if (text[n] == '\0') {
+        *ret_to = *ret_from;
+    } else {
+        const char *rest = text + n + 1;
+        size_t m = strspn(rest, "0123456789");
+        if (text[n] != ':' || rest[m] || m > 4)
+            return false;
+        if (m)
+            *ret_to = atol(rest);
+    }
+    return *ret_from <= *ret_to && *ret_to <= last;
+}
+
+int check_nodes(json_t *nodes, const api_field_where *where)
+{
+    static const char *const kinds[] = { "container", "ecsProperties", "eksProperties" };
+    bool covered[1000] = { false };
+    long n = (long)ob_json_int(nodes, "numNodes", 1);
+    if (ob_json_int(nodes, "mainNode", 0) >= n)
+        return field_refuse(where, "%s.mainNode must be less than numNodes.", where->path);
+    size_t i;
+    json_t *range;
+    json_array_foreach(json_object_get(nodes, "nodeRangeProperties"), i, range)
+    {
+        const char *text = ob_json_str(range, "targetNodes", "");
+        long from, to;
+        if (!read_range(text, n - 1, &from, &to))
+            return field_refuse(where,
+                                "%s.nodeRangeProperties[%zu].targetNodes %.60s is not valid.",
+                                where->path, i, text);
+        for (long k = from; k <= to; k++)
+            covered[k] = true;
+        size_t n_kinds = 0;
+        for (size_t k = 0; k < 3; k++)
+            n_kinds += json_object_get(range, kinds[k]) != NULL;
+        if (n_kinds != 1)
+            return field_refuse(where,
+                                "%s.nodeRangeProperties[%zu] must have one of [container, "
+                                "ecsProperties, eksProperties].",
+                                where->path, i);
+    }
+    for (long k = 0; k < n; k++)
+        if (!covered[k])
+            return field_refuse(where, "%s.nodeRangeProperties: no range has node %ld.",
+                                where->path, k);
+    return 0;
+}
+
+/* ---- the whole ------------------------------------------------------------------------------- */
+
+bool definition_is_fargate(const json_t *body)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(body, "platformCapabilities"), i, one)
+    {
+        if (strcmp(json_string_value(one), "FARGATE") == 0)
+            return true;
+    }
+    return false;
+}
+
+static int check_type(const json_t *body, bool multinode, const api_field_where *where)
+{
+    static const char *const kinds[] = { "containerProperties", "ecsProperties", "eksProperties" };
+    size_t n = 0;
+    for (size_t i = 0; i < 3; i++)
+        n += json_object_get(body, kinds[i]) != NULL;
+    bool nodes = json_object_get(body, "nodeProperties");
+    if (multinode && !nodes)
+        return field_refuse(where, "nodeProperties is required.");
+    if (!multinode && nodes)
+        return field_refuse(where, "nodeProperties can only be set for the type multinode.");
+    if (multinode && n > 0)
+        return field_refuse(where, "Only nodeProperties can be set for the type multinode.");
+    if (!multinode && n == 0)
+        return field_refuse(where, "containerProperties is required.");
+    if (n > 1)
+        return field_refuse(
+            where, "Only one of [containerProperties, ecsProperties, eksProperties] can be set.");
+    return 0;
+}
+
+int definition_check(const json_t *body, const api_field_where *where)
+{
+    bool multinode = strcmp(ob_json_str(body, "type", ""), "multinode") == 0,
+         fargate = definition_is_fargate(body);
+    const json_t *container = json_object_get(body, "containerProperties");
+    int r = check_type(body, multinode, where);
+    if (r < 0)
+        return r;
+    if (multinode && fargate)
+        return field_refuse(where, "The type multinode is not applicable for Fargate.");
+    if (json_is_true(json_object_get(body, "propagateTags")) &&
+        json_object_get(body, "eksProperties"))
+        return field_refuse(where, "propagateTags is not applicable for EKS.");
+    if (container && *ob_json_str(container, "instanceType", "") && !fargate)
+        return field_refuse(
+            where,
+            "containerProperties.instanceType can only be set for multi-node parallel jobs.");
+    return container ? container_check_platform(container, fargate, where) : 0;
+}

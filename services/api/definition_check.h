@@ -1,0 +1,16 @@
+/* Rules for job definitions that a table of fields cannot say. The check_* are hooks of api_field.
+ */
+#pragma once
+
+#include "fields.h"
+
+int check_exit_code_pattern(json_t *pattern, const api_field_where *where);
+int check_tasks(json_t *list, const api_field_where *where);              /* taskProperties */
+int check_pod_resources(json_t *resources, const api_field_where *where); /* of a container */
+int check_nodes(json_t *nodes, const api_field_where *where);             /* nodeProperties */
+
+/* What the members of a RegisterJobDefinition request must be to each other: the properties of its
+ * type, and of its platform. Errors: -EINVAL with the reply. */
+int definition_check(const json_t *body, const api_field_where *where);
+/* Does it ask for Fargate? */
+bool definition_is_fargate(const json_t *body);
