@@ -1,12 +1,16 @@
-/* Owns the resolution of a submission: container overrides, resource members, parameters and Ref::
- * substitution (AWS Batch user guide, "Parameters" and "Container overrides"). Never touches the
- * database. Pure: any thread. */
+/* Owns what a submission resolves to: the members of JobDetail that never change, and what of them
+ * the scheduler needs. Never touches the database. Pure: any thread. */
 #include "job_detail.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "container_resolve.h"
 #include "ob/message.h"
+#include "submit_check.h"
+
+#define OVERRIDES_MAX 8192 /* ECS: all overrides of a task together, as JSON */
+#define TAGS_MAX 50
 
 void job_detail_scope(char out[JOB_DETAIL_PREFIX_MAX], const char *region, const char *account)
 {
@@ -23,249 +27,145 @@ void job_detail_prefix(char out[JOB_DETAIL_PREFIX_MAX],
              ref);
 }
 
-static json_t *requirement(const json_t *container, const char *type)
-{
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(container, "resourceRequirements"), i, item)
-    {
-        if (strcmp(ob_json_str(item, "type", ""), type) == 0)
-            return item;
-    }
-    return NULL;
-}
-
-ob_resources container_need(const json_t *container)
-{
-    ob_resources need = { 0 };
-    json_t *r = requirement(container, "VCPU");
-    need.mcpu = r != NULL ? (int32_t)(atof(ob_json_str(r, "value", "0")) * 1000 + 0.5)
-                          : (int32_t)ob_json_int(container, "vcpus", 0) * 1000;
-    r = requirement(container, "MEMORY");
-    need.mem_mib = r != NULL ? (int32_t)atoll(ob_json_str(r, "value", "0"))
-                             : (int32_t)ob_json_int(container, "memory", 0);
-    r = requirement(container, "GPU");
-    need.gpus = r != NULL ? (int32_t)atoll(ob_json_str(r, "value", "0")) : 0;
-    return need;
-}
-
-/* Override by type; the older member of the same meaning goes. */
-static void merge_requirements(json_t *container, const json_t *overrides)
-{
-    size_t i;
-    json_t *item;
-    json_t *list = json_object_get(container, "resourceRequirements");
-    json_array_foreach(json_object_get(overrides, "resourceRequirements"), i, item)
-    {
-        const char *type = ob_json_str(item, "type", "");
-        json_t *mine = requirement(container, type);
-        if (mine != NULL)
-            json_object_set(mine, "value", json_object_get(item, "value"));
-        else
-            json_array_append_new(list, json_deep_copy(item));
-        if (strcmp(type, "VCPU") == 0)
-            json_object_del(container, "vcpus");
-        if (strcmp(type, "MEMORY") == 0)
-            json_object_del(container, "memory");
-    }
-}
-
-/* The older members count only where the definition itself uses them; AWS leaves them out without a
- * word otherwise. */
-static void merge_older_members(json_t *container, const json_t *overrides)
-{
-    static const char *const names[] = { "vcpus", "memory" };
-    for (size_t i = 0; i < 2; i++) {
-        json_t *value = json_object_get(overrides, names[i]);
-        if (value != NULL && json_object_get(container, names[i]) != NULL)
-            json_object_set(container, names[i], value);
-    }
-}
-
-static void merge_environment(json_t *container, const json_t *overrides)
-{
-    size_t i, k;
-    json_t *pair, *old;
-    json_t *list = json_object_get(container, "environment");
-    json_array_foreach(json_object_get(overrides, "environment"), i, pair)
-    {
-        const char *name = ob_json_str(pair, "name", "");
-        json_array_foreach(list, k, old)
-        {
-            if (strcmp(ob_json_str(old, "name", ""), name) == 0)
-                break;
-        }
-        if (k < json_array_size(list))
-            json_array_remove(list, k);
-        /* AWS drops pairs with an empty value. */
-        if (ob_json_str(pair, "value", "")[0] != '\0')
-            json_array_append_new(list, json_deep_copy(pair));
-    }
-}
-
-static bool is_name_char(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_' ||
-           c == '-' || c == '.';
-}
-
-/* The value that "name..." begins with: the longest parameter name, cut only at '.' and '-'
- * ("Ref::sample.bam" is parameter "sample.bam" or, without one, "sample" with ".bam" behind).
- * *ret_len: how much of 'name' it took; the whole reference when there is none. */
-static const char *find_parameter(const char *name, const json_t *parameters, size_t *ret_len)
-{
-    size_t whole = 0;
-    while (is_name_char(name[whole]))
-        whole++;
-    for (size_t n = whole; n > 0;) {
-        const char *value = json_string_value(json_object_getn(parameters, name, n));
-        if (value != NULL) {
-            *ret_len = n;
-            return value;
-        }
-        do
-            n--;
-        while (n > 0 && name[n] != '.' && name[n] != '-');
-    }
-    *ret_len = whole;
-    return NULL;
-}
-
-/* Replaces each Ref::name of 'text'; a value is not scanned again. *ret is new. */
-static int substitute(const char *text, const json_t *parameters, char **ret, api_reply *rep)
-{
-    ob_cleanup(ob_freep) char *out = NULL;
-    size_t len = 0;
-    FILE *f = open_memstream(&out, &len);
-    if (f == NULL)
-        return ob_fail(&rep->err, ENOMEM, "out of memory");
-    const char *at = text;
-    for (const char *ref; (ref = strstr(at, "Ref::")) != NULL;) {
-        fwrite(at, 1, (size_t)(ref - at), f);
-        const char *name = ref + strlen("Ref::");
-        size_t n;
-        const char *value = find_parameter(name, parameters, &n);
-        if (value == NULL) {
-            fclose(f);
-            return api_client_error(
-                rep, "Unable to substitute value. No parameter found for reference %.*s",
-                n > 255 ? 255 : (int)n, name);
-        }
-        fputs(value, f);
-        at = name + n;
-    }
-    fputs(at, f);
-    fclose(f);
-    *ret = ob_take(out);
-    return 0;
-}
-
-static int substitute_command(json_t *container, const json_t *parameters, api_reply *rep)
-{
-    size_t i;
-    json_t *word;
-    json_t *command = json_object_get(container, "command");
-    json_array_foreach(command, i, word)
-    {
-        const char *text = json_string_value(word);
-        if (text == NULL || strstr(text, "Ref::") == NULL)
-            continue;
-        ob_cleanup(ob_freep) char *resolved = NULL;
-        int r = substitute(text, parameters, &resolved, rep);
-        if (r < 0)
-            return r;
-        json_array_set_new(command, i, json_string(resolved));
-    }
-    return 0;
-}
-
-static void ensure_list(json_t *object, const char *name)
-{
-    if (!json_is_array(json_object_get(object, name)))
-        json_object_set_new(object, name, json_array());
-}
-
-static int resolve_container(
-    const json_t *body, const json_t *definition, json_t *parameters, json_t **ret, api_reply *rep)
-{
-    static const char *const lists[] = {
-        "command", "volumes",           "environment",          "mountPoints",
-        "ulimits", "networkInterfaces", "resourceRequirements", "secrets"
-    };
-    json_auto_t *container = json_deep_copy(json_object_get(definition, "containerProperties"));
-    const json_t *overrides = json_object_get(body, "containerOverrides");
-    if (container == NULL)
-        return api_client_error(rep, "The job definition has no containerProperties.");
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
-        ensure_list(container, lists[i]);
-    json_t *command = json_object_get(overrides, "command");
-    if (json_array_size(command) > 0)
-        json_object_set_new(container, "command", json_deep_copy(command));
-    merge_older_members(container, overrides);
-    merge_requirements(container, overrides);
-    merge_environment(container, overrides);
-    int r = substitute_command(container, parameters, rep);
-    if (r == 0)
-        *ret = json_incref(container);
-    return r;
-}
-
-static void echo(json_t *to, const char *name, const json_t *body, const json_t *definition)
+/* The body's member, else the definition's, which it replaces as a whole; an empty object is none.
+ */
+static json_t *either(const json_t *body, const json_t *definition, const char *name)
 {
     json_t *value = json_object_get(body, name);
-    if (value == NULL)
+    if (value == NULL || (json_is_object(value) && json_object_size(value) == 0))
         value = json_object_get(definition, name);
-    if (value != NULL)
-        json_object_set(to, name, value);
+    return value;
 }
 
-int job_detail_new(const json_t *body,
-                   const api_definition *definition,
-                   const api_queue *queue,
-                   const char *region,
-                   const char *account,
-                   const ob_uuid *id,
-                   int64_t created_at_ms,
-                   char **ret_detail,
-                   ob_resources *ret_need,
-                   api_reply *rep)
+static json_t *copy_or(const json_t *value, json_t *if_missing)
 {
-    json_auto_t *parameters = json_object();
+    if (value == NULL)
+        return if_missing;
+    json_decref(if_missing);
+    return json_deep_copy(value);
+}
+
+static void set_retry(json_t *detail, const json_t *body, const json_t *definition, submission *job)
+{
+    json_t *strategy =
+        copy_or(either(body, definition, "retryStrategy"), json_pack("{s:i}", "attempts", 1));
+    const json_t *on_exit = json_object_get(strategy, "evaluateOnExit");
+    job->attempts = (int)ob_json_int(strategy, "attempts", 1);
+    if (json_array_size(on_exit) > 0)
+        job->on_exit = json_dumps(on_exit, JSON_COMPACT);
+    json_object_set_new(detail, "retryStrategy", strategy);
+}
+
+static void
+set_timeout(json_t *detail, const json_t *body, const json_t *definition, submission *job)
+{
+    json_t *timeout = either(body, definition, "timeout");
+    job->timeout_s = (int)ob_json_int(timeout, "attemptDurationSeconds", 0);
+    if (job->timeout_s > 0)
+        json_object_set(detail, "timeout", timeout);
+}
+
+/* A priority of the definition means nothing but in a fair share. */
+static void set_share(json_t *detail,
+                      const json_t *body,
+                      const json_t *definition,
+                      const api_queue *queue,
+                      submission *job)
+{
+    if (!queue->fair_share)
+        return;
+    job->share = ob_json_str(body, "shareIdentifier", NULL);
+    job->priority = (int)ob_json_int(body, "schedulingPriorityOverride",
+                                     ob_json_int(definition, "schedulingPriority", 0));
+    json_object_set_new(detail, "shareIdentifier", json_string(job->share));
+    json_object_set_new(detail, "schedulingPriority", json_integer(job->priority));
+}
+
+/* The job's tags win over the definition's (AWS: "Tag your AWS Batch resources", propagation). */
+static void set_tags(json_t *detail, const json_t *body, const json_t *definition, submission *job)
+{
+    json_t *tags = json_object_get(body, "tags");
+    bool propagate = json_is_true(either(body, definition, "propagateTags"));
+    json_object_set_new(detail, "tags", copy_or(tags, json_object()));
+    json_object_set_new(detail, "propagateTags", json_boolean(propagate));
+    if (!propagate)
+        return;
+    json_auto_t *all = copy_or(json_object_get(definition, "tags"), json_object());
+    json_object_update(all, tags);
+    if (json_object_size(all) > TAGS_MAX)
+        job->failure = "The tags of the job and its job definition together must be at most 50";
+    else if (json_object_size(all) > 0)
+        job->task_tags = json_dumps(all, JSON_COMPACT);
+}
+
+/* AWS accepts them, and fails the job when it hands the task to ECS. */
+static void check_overrides_size(const json_t *body, submission *job)
+{
+    const json_t *overrides = json_object_get(body, "containerOverrides");
+    if (overrides != NULL && json_dumpb(overrides, NULL, 0, JSON_COMPACT) > OVERRIDES_MAX)
+        job->failure = "Container Overrides length must be at most 8192";
+}
+
+static json_t *depends_on(const json_t *body)
+{
+    static const char *const names[] = { "jobId", "type" };
+    json_t *out = json_array();
+    size_t i;
+    json_t *entry;
+    json_array_foreach(json_object_get(body, "dependsOn"), i, entry)
+    {
+        json_t *one = json_object();
+        for (size_t k = 0; k < 2; k++)
+            if (json_object_get(entry, names[k]) != NULL)
+                json_object_set(one, names[k], json_object_get(entry, names[k]));
+        json_array_append_new(out, one);
+    }
+    return out;
+}
+
+int job_detail_resolve(const api_request *req,
+                       const api_queue *queue,
+                       const api_definition *definition,
+                       submission *job,
+                       api_reply *rep)
+{
+    const json_t *body = req->body;
+    const json_t *base = definition->body;
+    json_auto_t *parameters = copy_or(json_object_get(base, "parameters"), json_object());
     json_auto_t *container = NULL;
     json_auto_t *detail = json_object();
-    json_object_update(parameters, json_object_get(definition->body, "parameters"));
     json_object_update(parameters, json_object_get(body, "parameters"));
-    int r = resolve_container(body, definition->body, parameters, &container, rep);
+    int r =
+        container_resolve(json_object_get(base, "containerProperties"),
+                          json_object_get(body, "containerOverrides"), parameters, &container, rep);
+    if (r == 0)
+        r = submit_check_container(req, queue, container, rep);
     if (r < 0)
         return r;
-    *ret_need = container_need(container);
-    if (ret_need->mcpu <= 0)
-        return api_client_error(rep, "vCPU is not provided.");
-    if (ret_need->mem_mib <= 0)
-        return api_client_error(rep, "Memory is not provided.");
+    job->need = container_need(container);
 
     json_object_set(detail, "jobName", json_object_get(body, "jobName"));
     json_object_set_new(detail, "jobQueue", json_string(queue->arn));
     json_object_set_new(detail, "jobDefinition", json_string(definition->arn));
-    json_object_set_new(detail, "createdAt", json_integer(created_at_ms));
-    json_object_set_new(detail, "dependsOn", json_array());
+    json_object_set_new(detail, "createdAt", json_integer(job->created_at_ms));
+    json_object_set_new(detail, "dependsOn", depends_on(body));
     json_object_set(detail, "parameters", parameters);
-    json_t *tags = json_object_get(body, "tags");
-    json_object_set_new(detail, "tags", tags != NULL ? json_incref(tags) : json_object());
-    json_object_set_new(detail, "propagateTags", json_false());
-    echo(detail, "propagateTags", body, definition->body);
-    echo(detail, "retryStrategy", body, definition->body);
-    json_object_set_new(detail, "platformCapabilities", json_array());
-    echo(detail, "platformCapabilities", NULL, definition->body);
+    set_retry(detail, body, base, job);
+    set_timeout(detail, body, base, job);
+    set_share(detail, body, base, queue, job);
+    set_tags(detail, body, base, job);
+    check_overrides_size(body, job);
+    json_object_set_new(detail, "platformCapabilities",
+                        copy_or(json_object_get(base, "platformCapabilities"), json_array()));
     json_object_set(detail, "container", container); /* last: see job_detail.h */
 
     char text_id[OB_UUID_TEXT];
     char prefix[JOB_DETAIL_PREFIX_MAX];
-    ob_uuid_format(id, text_id);
-    job_detail_prefix(prefix, region, account, text_id);
+    ob_uuid_format(&job->id, text_id);
+    job_detail_prefix(prefix, req->region, req->account, text_id);
     ob_cleanup(ob_freep) char *members = json_dumps(detail, JSON_COMPACT);
     if (members == NULL)
         return ob_fail(&rep->err, ENOMEM, "cannot render the job");
-    *ret_detail = ob_strf("%s%s", prefix, members + 1);
+    job->detail = ob_strf("%s%s", prefix, members + 1);
     return 0;
 }

@@ -2,12 +2,9 @@
  * unchanging members of JobDetail. Pure. */
 #pragma once
 
-#include <jansson.h>
-
-#include "api_error.h"
-#include "ob/id.h"
-#include "ob/job.h"
+#include "ops.h"
 #include "resolve.h"
+#include "submit.h"
 
 #define JOB_DETAIL_PREFIX_MAX 512
 
@@ -24,19 +21,11 @@ void job_detail_prefix(char out[JOB_DETAIL_PREFIX_MAX],
                        const char *ref);
 
 /* Resolves a checked SubmitJob body against its definition (AWS: "SubmitJob", parameter merging,
- * container overrides). *ret_detail is new; *ret_need is what the job asks of an instance, of each
- * child for an array. Errors: -EINVAL with the reply filled. */
-int job_detail_new(const json_t *body,
-                   const api_definition *definition,
-                   const api_queue *queue,
-                   const char *region,
-                   const char *account,
-                   const ob_uuid *id,
-                   int64_t created_at_ms,
-                   char **ret_detail,
-                   ob_resources *ret_need,
-                   api_reply *rep);
-
-/* vCPUs, memory and GPUs of a container object: resourceRequirements, else the older vcpus and
- * memory. Missing ones are 0. */
-ob_resources container_need(const json_t *container);
+ * container overrides): detail, need (of each child for an array), attempts, on_exit, timeout_s,
+ * share, priority, task_tags and failure of 'job', whose other members are set. Errors: -EINVAL
+ * with the reply filled. */
+int job_detail_resolve(const api_request *req,
+                       const api_queue *queue,
+                       const api_definition *definition,
+                       submission *job,
+                       api_reply *rep);

@@ -3,54 +3,24 @@
  * the connection. */
 #include "job_store.h"
 
-#include <string.h>
+#define SQL_FIND_QUEUE                                                                             \
+    "SELECT q.id, q.version, q.enabled, q.deleting, q.policy_id IS NOT NULL,"                      \
+    " coalesce((SELECT c.resource_type LIKE 'FARGATE%' FROM compute_environment c"                 \
+    " WHERE c.id = q.ce_ids[1]), false)"                                                           \
+    " FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id WHERE q.account = $1"         \
+    " AND q.region = $2 AND q.name = $3 AND NOT (q.deleting AND s.queue_id IS NULL)"
 
-#include "ob/clock.h"
-
-/* One statement, so that a job, its inbox row and its submit_once row are one commit. Rows of the
- * same call meet in submit_once, sorted by key so that two processes lock in the same order; only
- * those it returned are inserted. The queue is locked so that its deletion cannot slip between.
- * Queue and definition may come from the api's memory (known.c): what has changed since is left
- * out. */
-#define SQL_SUBMIT                                                                                 \
-    "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::text[], $4::text[],"        \
-    " $5::int[], $6::int[], $7::int[], $8::int[], $9::bigint[], $10::text[], $11::text[],"         \
-    " $12::text[], $13::bytea[], $14::bigint[], $15::smallint[]) AS i(id, queue_id,"               \
-    " definition, name, array_size, mcpu, mem_mib, gpus, created_at_ms, detail, key_id,"           \
-    " invocation_id, body_hash, definition_id, latest)),"                                          \
-    " q AS (SELECT id FROM job_queue WHERE id = ANY ($2::bigint[]) AND enabled AND NOT deleting"   \
-    " ORDER BY id FOR SHARE),"                                                                     \
-    " d AS MATERIALIZED (SELECT d.id, EXISTS (SELECT FROM job_definition n"                        \
-    " WHERE n.account = d.account AND n.region = d.region AND n.name = d.name"                     \
-    " AND n.revision > d.revision AND n.active) AS outdated"                                       \
-    " FROM job_definition d WHERE d.id = ANY ($14::bigint[]) AND d.active),"                       \
-    " ok AS (SELECT i.* FROM input i JOIN q ON q.id = i.queue_id JOIN d ON d.id = i.definition_id" \
-    " WHERE i.latest = 0 OR NOT d.outdated),"                                                      \
-    " once AS (INSERT INTO submit_once (key_id, invocation_id, body_hash, job_id, created_at_ms)"  \
-    " SELECT i.key_id, i.invocation_id, i.body_hash, i.id, i.created_at_ms FROM ok i"              \
-    " WHERE i.invocation_id IS NOT NULL"                                                           \
-    " ORDER BY i.key_id, i.invocation_id ON CONFLICT DO NOTHING RETURNING job_id),"                \
-    " made AS (INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib, gpus,"  \
-    " created_at_ms, detail) SELECT i.id, i.queue_id, i.definition, i.name, i.array_size, i.mcpu," \
-    " i.mem_mib, i.gpus, i.created_at_ms, i.detail FROM ok i"                                      \
-    " WHERE i.invocation_id IS NULL OR i.id IN (SELECT job_id FROM once) RETURNING id),"           \
-    " boxed AS (INSERT INTO inbox (consumer, kind, job_id) SELECT 1, 1, id FROM made ORDER BY id)" \
-    " SELECT id FROM made"
-
-#define SQL_FIND_ONCE                                                                              \
-    "SELECT job_id, body_hash = $3::bytea FROM submit_once"                                        \
-    " WHERE key_id = $1 AND invocation_id = $2 AND created_at_ms > $4"
-
-#define SQL_FORGET_ONCE "DELETE FROM submit_once WHERE created_at_ms < $1"
-
-#define SQL_EXISTS "SELECT 1 FROM job WHERE id = $1"
+#define SQL_SIZES                                                                                  \
+    "SELECT id, array_size FROM job WHERE id = ANY ($1::uuid[]) AND starts_with(detail, $2)"
 
 #define SQL_STOP                                                                                   \
-    "INSERT INTO inbox (consumer, kind, job_id, idx, reason) SELECT 1, $1::smallint, j.id, $3, $4" \
-    " FROM job j WHERE j.id = $2 AND starts_with(j.detail, $5)"                                    \
-    " AND (($3::int = -1) OR ($3::int >= 0 AND $3::int < j.array_size))"                           \
-    " AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, $3::int))"        \
-    " RETURNING seq"
+    "INSERT INTO inbox (consumer, kind, job_id, idx, reason)"                                      \
+    " SELECT 1, $1::smallint, j.id, r.idx, $4"                                                     \
+    " FROM unnest($2::uuid[], $3::int[]) WITH ORDINALITY AS r(id, idx, ord)"                       \
+    " JOIN job j ON j.id = r.id WHERE starts_with(j.detail, $5)"                                   \
+    " AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))"                                   \
+    " AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, r.idx))"          \
+    " ORDER BY r.ord RETURNING seq"
 
 /* How a job stands. r: the reference asked (id, idx, ord); children without a row of their own are
  * what their parent's bulk state says. */
@@ -89,29 +59,45 @@
     " WHERE r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size) ORDER BY r.ord"
 
 /* Where jobs of a state are found: those being placed by their placements, the ended by done's
- * index, the others newest first along the queue. */
+ * index, the others newest first along the queue. Parameters that are NULL fold away, for each
+ * execution is planned with its own. */
 #define LIST_SELECT(source)                                                                        \
-    "SELECT " JOB_COLUMNS " FROM (SELECT job_id AS id, -1 AS idx FROM " source                     \
+    "SELECT " JOB_COLUMNS " FROM (SELECT id, -1 AS idx FROM " source                               \
     " ORDER BY 1 DESC LIMIT $4) AS r JOIN job j ON j.id = r.id" JOB_JOINS " ORDER BY j.id DESC"
-#define LIST_BEFORE(column) " AND ($3::uuid IS NULL OR " column " < $3::uuid)"
+#define LIST_WHERE                                                                                 \
+    " AND w.queue_id = $1 AND ($3::uuid IS NULL OR w.id < $3::uuid)"                               \
+    " AND ($5::text IS NULL OR w.share = $5::text)"
+#define LIST_LIVE                                                                                  \
+    "(SELECT w.id FROM job w JOIN live wl ON wl.job_id = w.id AND wl.idx = -1"                     \
+    " WHERE wl.state = $2::int" LIST_WHERE " ORDER BY w.id DESC LIMIT $4) AS s"
 
 #define SQL_LIST_SUBMITTED                                                                         \
-    LIST_SELECT(                                                                                   \
-        "(SELECT i.job_id FROM inbox i JOIN job ij ON ij.id = i.job_id"                            \
-        " WHERE i.consumer = 1 AND i.kind = 1 AND ij.queue_id = $1 AND $2::int = 0" LIST_BEFORE(   \
-            "i.job_id") ") AS s")
-#define SQL_LIST_WAITING                                                                           \
-    LIST_SELECT("(SELECT w.id AS job_id FROM job w JOIN live wl ON wl.job_id = w.id"               \
-                " AND wl.idx = -1 WHERE w.queue_id = $1 AND wl.state = $2::int" LIST_BEFORE(       \
-                    "w.id") " ORDER BY w.id DESC LIMIT $4) AS s")
+    LIST_SELECT("(SELECT w.id FROM inbox i JOIN job w ON w.id = i.job_id"                          \
+                " WHERE i.consumer = 1 AND i.kind = 1 AND $2::int = 0" LIST_WHERE ") AS s")
+#define SQL_LIST_WAITING LIST_SELECT(LIST_LIVE)
 #define SQL_LIST_PLACED                                                                            \
-    LIST_SELECT("(SELECT p.job_id FROM placement p JOIN live wl ON wl.job_id = p.job_id"           \
-                " AND wl.idx = p.idx JOIN job w ON w.id = p.job_id WHERE p.idx = -1"               \
-                " AND w.queue_id = $1 AND wl.state = $2::int" LIST_BEFORE("p.job_id") ") AS s")
-#define SQL_LIST_DONE                                                                              \
     LIST_SELECT(                                                                                   \
-        "(SELECT w.job_id FROM done w WHERE w.idx = -1 AND w.queue_id = $1"                        \
-        " AND w.state = $2::int" LIST_BEFORE("w.job_id") " ORDER BY w.job_id DESC LIMIT $4) AS s")
+        "(SELECT w.id FROM placement p JOIN live wl ON wl.job_id = p.job_id AND wl.idx = p.idx"    \
+        " JOIN job w ON w.id = p.job_id WHERE p.idx = -1 AND wl.state = $2::int" LIST_WHERE        \
+        ") AS s")
+#define SQL_LIST_DONE                                                                              \
+    LIST_SELECT("(SELECT d.job_id AS id FROM done d WHERE d.idx = -1 AND d.queue_id = $1"          \
+                " AND d.state = $2::int AND ($3::uuid IS NULL OR d.job_id < $3::uuid)"             \
+                " AND ($5::text IS NULL OR EXISTS (SELECT FROM job w WHERE w.id = d.job_id"        \
+                " AND w.share = $5::text)) ORDER BY d.job_id DESC LIMIT $4) AS s")
+
+#define SQL_LIST_FILTERED                                                                          \
+    "SELECT " JOB_COLUMNS " FROM (SELECT w.id, -1 AS idx FROM job w WHERE w.queue_id = $1"         \
+    " AND ($2::uuid IS NULL OR w.id < $2::uuid) AND w.id >= $4::uuid"                              \
+    " AND ($5::text IS NULL OR lower(w.name) COLLATE \"C\" = $5::text)"                            \
+    " AND ($6::text IS NULL OR (lower(w.name) COLLATE \"C\" >= $6::text"                           \
+    " AND lower(w.name) COLLATE \"C\" < $7::text))"                                                \
+    " AND ($8::text IS NULL OR w.definition COLLATE \"C\" = $8::text)"                             \
+    " AND ($9::text IS NULL OR (w.definition COLLATE \"C\" >= $9::text"                            \
+    " AND w.definition COLLATE \"C\" < $10::text))"                                                \
+    " AND ($11::int = 0 OR w.revision = $11::int)"                                                 \
+    " AND ($12::text IS NULL OR w.share = $12::text)"                                              \
+    " ORDER BY w.id DESC LIMIT $3) AS r JOIN job j ON j.id = r.id" JOB_JOINS " ORDER BY j.id DESC"
 
 #define SQL_LIST_CHILDREN                                                                          \
     "SELECT " JOB_COLUMNS " FROM job j CROSS JOIN LATERAL generate_series(0, j.array_size - 1)"    \
@@ -122,182 +108,62 @@
 #define SQL_ARRAY_EXISTS                                                                           \
     "SELECT 1 FROM job WHERE id = $1 AND starts_with(detail, $2) AND array_size > 0"
 
-const ob_db_stmt job_store_submit_stmts[] = {
-    { "submit", SQL_SUBMIT },
-    { "find_once", SQL_FIND_ONCE },
-    { "forget_once", SQL_FORGET_ONCE },
-    { "job_exists", SQL_EXISTS },
-    { 0 },
-};
+#define SQL_SNAPSHOT "SELECT body, updated_at_ms FROM queue_snapshot WHERE queue_id = $1"
 
 const ob_db_stmt job_store_stmts[] = {
+    { "find_queue", SQL_FIND_QUEUE },
+    { "job_sizes", SQL_SIZES },
     { "stop", SQL_STOP },
     { "describe", SQL_DESCRIBE },
     { "list_submitted", SQL_LIST_SUBMITTED },
     { "list_waiting", SQL_LIST_WAITING },
     { "list_placed", SQL_LIST_PLACED },
     { "list_done", SQL_LIST_DONE },
+    { "list_filtered", SQL_LIST_FILTERED },
     { "list_children", SQL_LIST_CHILDREN },
     { "array_exists", SQL_ARRAY_EXISTS },
+    { "snapshot", SQL_SNAPSHOT },
     { 0 },
 };
 
-/* Columns of a batch, as unnest takes them. */
-typedef struct batch_columns {
-    ob_uuid *ids;
-    int64_t *queues, *created, *definition_ids;
-    int16_t *latest;
-    int32_t *sizes, *mcpu, *mem, *gpus;
-    const char **definitions, **names, **details, **keys, **invocations;
-    const void **hashes;
-    int *hash_lens;
-} batch_columns;
-
-static void columns_done(batch_columns *c)
+int job_store_find_queue(ob_db *db,
+                         const char *account,
+                         const char *region,
+                         const char *name,
+                         PGresult **ret,
+                         ob_error *err)
 {
-    free(c->ids);
-    free(c->queues);
-    free(c->created);
-    free(c->definition_ids);
-    free(c->latest);
-    free(c->sizes);
-    free(c->mcpu);
-    free(c->mem);
-    free(c->gpus);
-    free(c->definitions);
-    free(c->names);
-    free(c->details);
-    free(c->keys);
-    free(c->invocations);
-    free(c->hashes);
-    free(c->hash_lens);
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, account);
+    ob_param_text(&p, region);
+    ob_param_text(&p, name);
+    return ob_db_exec(db, "find_queue", &p, ret, err);
 }
 
-static void columns_fill(batch_columns *c, const submission *const *jobs, size_t n)
+int job_store_sizes(
+    ob_db *db, const ob_uuid *ids, size_t n, const char *scope, PGresult **ret, ob_error *err)
 {
-    c->ids = ob_calloc(n, sizeof(*c->ids));
-    c->queues = ob_calloc(n, sizeof(*c->queues));
-    c->created = ob_calloc(n, sizeof(*c->created));
-    c->definition_ids = ob_calloc(n, sizeof(*c->definition_ids));
-    c->latest = ob_calloc(n, sizeof(*c->latest));
-    c->sizes = ob_calloc(n, sizeof(*c->sizes));
-    c->mcpu = ob_calloc(n, sizeof(*c->mcpu));
-    c->mem = ob_calloc(n, sizeof(*c->mem));
-    c->gpus = ob_calloc(n, sizeof(*c->gpus));
-    c->definitions = ob_calloc(n, sizeof(*c->definitions));
-    c->names = ob_calloc(n, sizeof(*c->names));
-    c->details = ob_calloc(n, sizeof(*c->details));
-    c->keys = ob_calloc(n, sizeof(*c->keys));
-    c->invocations = ob_calloc(n, sizeof(*c->invocations));
-    c->hashes = ob_calloc(n, sizeof(*c->hashes));
-    c->hash_lens = ob_calloc(n, sizeof(*c->hash_lens));
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    ob_param_text(&p, scope);
+    return ob_db_exec(db, "job_sizes", &p, ret, err);
+}
+
+static void add_refs(ob_params *p, const ob_job_ref *refs, size_t n)
+{
+    ob_cleanup(ob_freep) ob_uuid *ids = ob_calloc(n + 1, sizeof(*ids));
+    ob_cleanup(ob_freep) int32_t *idx = ob_calloc(n + 1, sizeof(*idx));
     for (size_t i = 0; i < n; i++) {
-        const submission *j = jobs[i];
-        c->ids[i] = j->id;
-        c->queues[i] = j->queue_id;
-        c->created[i] = j->created_at_ms;
-        c->definition_ids[i] = j->definition_id;
-        c->latest[i] = j->latest;
-        c->sizes[i] = j->array_size;
-        c->mcpu[i] = j->need.mcpu;
-        c->mem[i] = j->need.mem_mib;
-        c->gpus[i] = j->need.gpus;
-        c->definitions[i] = j->definition;
-        c->names[i] = j->name;
-        c->details[i] = j->detail;
-        c->keys[i] = j->key_id;
-        c->invocations[i] = j->invocation_id;
-        c->hashes[i] = j->body_hash;
-        c->hash_lens[i] = (int)sizeof(j->body_hash);
+        ids[i] = refs[i].id;
+        idx[i] = refs[i].index;
     }
-}
-
-int job_store_submit(
-    ob_db *db, const submission *const *jobs, size_t n, bool *inserted, ob_error *err)
-{
-    ob_cleanup(columns_done) batch_columns c = { 0 };
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    columns_fill(&c, jobs, n);
-    ob_param_uuid_array(&p, c.ids, n);
-    ob_param_int64_array(&p, c.queues, n);
-    ob_param_text_array(&p, c.definitions, n);
-    ob_param_text_array(&p, c.names, n);
-    ob_param_int32_array(&p, c.sizes, n);
-    ob_param_int32_array(&p, c.mcpu, n);
-    ob_param_int32_array(&p, c.mem, n);
-    ob_param_int32_array(&p, c.gpus, n);
-    ob_param_int64_array(&p, c.created, n);
-    ob_param_text_array(&p, c.details, n);
-    ob_param_text_array(&p, c.keys, n);
-    ob_param_text_array(&p, c.invocations, n);
-    ob_param_bytes_array(&p, c.hashes, c.hash_lens, n);
-    ob_param_int64_array(&p, c.definition_ids, n);
-    ob_param_int16_array(&p, c.latest, n);
-    int r = ob_db_exec(db, "submit", &p, &res, err);
-    if (r < 0)
-        return r;
-    size_t at = 0; /* rows mostly come in the order of the jobs */
-    for (int row = 0; row < PQntuples(res); row++) {
-        ob_uuid id;
-        if (!ob_col_uuid(res, row, 0, &id))
-            return ob_fail(err, EPROTO, "submit returned no id");
-        for (size_t i = 0; i < n; i++, at++) {
-            if (at == n)
-                at = 0;
-            if (ob_uuid_cmp(&jobs[at]->id, &id) != 0)
-                continue;
-            inserted[at++] = true;
-            break;
-        }
-    }
-    return 0;
-}
-
-int job_store_find_once(ob_db *db,
-                        const submission *job,
-                        int64_t window_ms,
-                        ob_uuid *ret_id,
-                        bool *ret_same_body,
-                        ob_error *err)
-{
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_param_text(&p, job->key_id);
-    ob_param_text(&p, job->invocation_id);
-    ob_param_bytes(&p, job->body_hash, sizeof(job->body_hash));
-    ob_param_int(&p, ob_wall_ms() - window_ms);
-    int r = ob_db_exec(db, "find_once", &p, &res, err);
-    if (r < 0)
-        return r;
-    if (PQntuples(res) == 0)
-        return ob_fail(err, ENOENT, "no earlier try");
-    if (!ob_col_uuid(res, 0, 0, ret_id))
-        return ob_fail(err, EPROTO, "submit_once has no job id");
-    *ret_same_body = ob_col_bool(res, 0, 1);
-    return 0;
-}
-
-int job_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err)
-{
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_param_int(&p, before_ms);
-    return ob_db_exec(db, "forget_once", &p, NULL, err);
-}
-
-int job_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err)
-{
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_param_uuid(&p, id);
-    int r = ob_db_exec(db, "job_exists", &p, &res, err);
-    if (r == 0)
-        *ret = PQntuples(res) > 0;
-    return r;
+    ob_param_uuid_array(p, ids, n);
+    ob_param_int32_array(p, idx, n);
 }
 
 int job_store_stop(ob_db *db,
-                   const ob_job_ref *job,
+                   const ob_job_ref *jobs,
+                   size_t n,
                    const char *scope,
                    bool terminate,
                    const char *reason,
@@ -307,8 +173,7 @@ int job_store_stop(ob_db *db,
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     ob_param_int(&p, terminate ? 3 : 2);
-    ob_param_uuid(&p, &job->id);
-    ob_param_int(&p, job->index);
+    add_refs(&p, jobs, n);
     ob_param_text(&p, reason);
     ob_param_text(&p, scope);
     int r = ob_db_exec(db, "stop", &p, &res, err);
@@ -320,14 +185,7 @@ int job_store_stop(ob_db *db,
 int job_store_describe(ob_db *db, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_cleanup(ob_freep) ob_uuid *ids = ob_calloc(n + 1, sizeof(*ids));
-    ob_cleanup(ob_freep) int32_t *idx = ob_calloc(n + 1, sizeof(*idx));
-    for (size_t i = 0; i < n; i++) {
-        ids[i] = refs[i].id;
-        idx[i] = refs[i].index;
-    }
-    ob_param_uuid_array(&p, ids, n);
-    ob_param_int32_array(&p, idx, n);
+    add_refs(&p, refs, n);
     return ob_db_exec(db, "describe", &p, ret, err);
 }
 
@@ -349,9 +207,18 @@ static const char *list_stmt(ob_job_state state)
     return "list_done";
 }
 
-int job_store_list_queue(ob_db *db,
+static void add_uuid(ob_params *p, const ob_uuid *id)
+{
+    if (id != NULL)
+        ob_param_uuid(p, id);
+    else
+        ob_param_text(p, NULL);
+}
+
+int job_store_list_state(ob_db *db,
                          int64_t queue_id,
                          ob_job_state state,
+                         const char *share,
                          const ob_uuid *before,
                          int limit,
                          PGresult **ret,
@@ -360,12 +227,34 @@ int job_store_list_queue(ob_db *db,
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, queue_id);
     ob_param_int(&p, state);
-    if (before != NULL)
-        ob_param_uuid(&p, before);
-    else
-        ob_param_text(&p, NULL);
+    add_uuid(&p, before);
     ob_param_int(&p, limit);
+    ob_param_text(&p, share);
     return ob_db_exec(db, list_stmt(state), &p, ret, err);
+}
+
+int job_store_list_filtered(ob_db *db,
+                            int64_t queue_id,
+                            const job_filter *filter,
+                            const ob_uuid *before,
+                            int limit,
+                            PGresult **ret,
+                            ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, queue_id);
+    add_uuid(&p, before);
+    ob_param_int(&p, limit);
+    ob_param_uuid(&p, &filter->from);
+    ob_param_text(&p, filter->name);
+    ob_param_text(&p, filter->name_from);
+    ob_param_text(&p, filter->name_below);
+    ob_param_text(&p, filter->definition);
+    ob_param_text(&p, filter->definition_from);
+    ob_param_text(&p, filter->definition_below);
+    ob_param_int(&p, filter->revision);
+    ob_param_text(&p, filter->share);
+    return ob_db_exec(db, "list_filtered", &p, ret, err);
 }
 
 int job_store_list_children(ob_db *db,
@@ -397,4 +286,11 @@ int job_store_array_exists(
     if (r == 0)
         *ret = PQntuples(res) > 0;
     return r;
+}
+
+int job_store_snapshot(ob_db *db, int64_t queue_id, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, queue_id);
+    return ob_db_exec(db, "snapshot", &p, ret, err);
 }

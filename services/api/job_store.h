@@ -2,32 +2,38 @@
 #pragma once
 
 #include "ob/db.h"
-#include "submit.h"
+#include "ob/job.h"
 
-/* Statements of the submitting thread's connection, and of the workers'. */
-extern const ob_db_stmt job_store_submit_stmts[];
 extern const ob_db_stmt job_store_stmts[];
 
-/* Inserts 'n' submissions with their inbox rows in one statement. inserted[i]: whether it was; not
- * so when its queue takes no jobs, its definition is not active or, if so wanted, not the latest,
- * or its invocation id is known. */
-int job_store_submit(
-    ob_db *db, const submission *const *jobs, size_t n, bool *inserted, ob_error *err);
-/* The job an invocation id made within the window. Errors: -ENOENT. */
-int job_store_find_once(ob_db *db,
-                        const submission *job,
-                        int64_t window_ms,
-                        ob_uuid *ret_id,
-                        bool *ret_same_body,
-                        ob_error *err);
-int job_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err);
-int job_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err);
+/* The queue of that name, one row or none; a deleted one while it is DELETING. *ret is new. */
+enum {
+    QUEUE_COL_ID,
+    QUEUE_COL_VERSION,
+    QUEUE_COL_ENABLED,
+    QUEUE_COL_DELETING,
+    QUEUE_COL_FAIR_SHARE,
+    QUEUE_COL_FARGATE,
+};
+int job_store_find_queue(ob_db *db,
+                         const char *account,
+                         const char *region,
+                         const char *name,
+                         PGresult **ret,
+                         ob_error *err);
 
-/* A request to cancel (terminate false) or terminate, durable in the inbox; jobs that are unknown
- * in this scope or ended are left alone. scope: the beginning of job.detail that jobs of this
- * account and region have (job_detail_scope). *ret_written: whether there is something to do. */
+/* In what follows, scope is the beginning of job.detail that jobs of an account and region have
+ * (job_detail_scope); others are not seen. */
+
+/* Rows (id, array size; 0: a single job) of those of the ids that there are. *ret is new. */
+int job_store_sizes(
+    ob_db *db, const ob_uuid *ids, size_t n, const char *scope, PGresult **ret, ob_error *err);
+
+/* Requests to cancel (terminate false) or terminate, durable in the inbox; jobs that are unknown or
+ * ended are left alone. *ret_written: whether there is something to do. */
 int job_store_stop(ob_db *db,
-                   const ob_job_ref *job,
+                   const ob_job_ref *jobs,
+                   size_t n,
                    const char *scope,
                    bool terminate,
                    const char *reason,
@@ -38,15 +44,37 @@ int job_store_stop(ob_db *db,
  * is new. */
 int job_store_describe(ob_db *db, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
 
-/* Pages of ListJobs: jobs of a queue in a state, newest first, ids below 'before' (NULL: all);
- * children of an array in a state, from index 'from'. */
-int job_store_list_queue(ob_db *db,
+/* Pages of ListJobs, newest first, with ids below 'before' (NULL: all). *ret is new. */
+
+/* Jobs of a queue in a state; share NULL: of whatever shareIdentifier. */
+int job_store_list_state(ob_db *db,
                          int64_t queue_id,
                          ob_job_state state,
+                         const char *share,
                          const ob_uuid *before,
                          int limit,
                          PGresult **ret,
                          ob_error *err);
+
+/* Jobs of a queue in whatever state that pass a filter: members that are NULL or 0 let all pass. */
+typedef struct job_filter {
+    const char *name;                   /* in lower case, as what follows about names */
+    const char *name_from, *name_below; /* a prefix, as a range */
+    const char *definition;
+    const char *definition_from, *definition_below;
+    int revision;
+    const char *share;
+    ob_uuid from; /* least id */
+} job_filter;
+int job_store_list_filtered(ob_db *db,
+                            int64_t queue_id,
+                            const job_filter *filter,
+                            const ob_uuid *before,
+                            int limit,
+                            PGresult **ret,
+                            ob_error *err);
+
+/* Children of an array in a state, from index 'from' on, in their order. */
 int job_store_list_children(ob_db *db,
                             const ob_uuid *array,
                             const char *scope,
@@ -60,7 +88,11 @@ int job_store_list_children(ob_db *db,
 int job_store_array_exists(
     ob_db *db, const ob_uuid *array, const char *scope, bool *ret, ob_error *err);
 
-/* Columns of the job rows that the three return. */
+/* What the scheduler wrote of the front of a queue: one row (body, updated_at_ms) or none. *ret is
+ * new. */
+int job_store_snapshot(ob_db *db, int64_t queue_id, PGresult **ret, ob_error *err);
+
+/* Columns of the rows of jobs. */
 enum {
     JOB_COL_ID,
     JOB_COL_INDEX,

@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "container_resolve.h"
 #include "job_detail.h"
 #include "job_store.h"
 #include "ob/job.h"
@@ -29,10 +30,15 @@ enum {
 typedef struct view {
     const api_request *req;
     ob_job_ref ref;
-    const char *definition;
+    char *stream_prefix; /* of the names of its log streams; NULL: its output goes elsewhere */
     ob_job_state state;
     int flags;
 } view;
+
+static void view_done(view *v)
+{
+    free(v->stream_prefix);
+}
 
 static void set_text(json_t *to, const char *name, const char *value)
 {
@@ -60,10 +66,8 @@ static void set_run(
     set_text(container, "containerInstanceArn", arn);
     arn_ecs_task(arn, v->req->region, v->req->account, cluster, task);
     set_text(container, "taskArn", arn);
-    if (ran) {
-        char stream[DEFINITION_IN_STREAM + 64];
-        snprintf(stream, sizeof(stream), "%.*s/default/%s", DEFINITION_IN_STREAM, v->definition,
-                 task);
+    if (ran && v->stream_prefix != NULL) {
+        ob_cleanup(ob_freep) char *stream = ob_strf("%s/default/%s", v->stream_prefix, task);
         set_text(container, "logStreamName", stream);
     }
 }
@@ -128,6 +132,24 @@ static json_t *array_view(const view *v, const PGresult *rows, int row)
                      summary_view(ob_col(rows, row, JOB_COL_COUNTS), size));
 }
 
+/* AWS Batch user guide, "Use the awslogs log driver": <prefix>/default/<task id>, where the prefix
+ * is the definition's name or what the driver's option says. Other drivers have no stream. Most
+ * jobs have no logConfiguration: those are told without parsing the text. */
+static char *stream_prefix(const char *detail, const char *definition)
+{
+    json_auto_t *job = NULL;
+    const json_t *config = NULL;
+    if (strstr(detail, "\"logConfiguration\":") != NULL) {
+        job = json_loads(detail, 0, NULL);
+        config = json_object_get(json_object_get(job, "container"), "logConfiguration");
+    }
+    if (strcmp(ob_json_str(config, "logDriver", "awslogs"), "awslogs") != 0)
+        return NULL;
+    const char *prefix =
+        ob_json_str(json_object_get(config, "options"), "awslogs-stream-prefix", NULL);
+    return prefix != NULL ? ob_strdup(prefix) : ob_strf("%.*s", DEFINITION_IN_STREAM, definition);
+}
+
 /* False when the row belongs to another account or region. */
 static bool view_open(view *v, const api_request *req, const PGresult *rows, int row)
 {
@@ -139,7 +161,7 @@ static bool view_open(view *v, const api_request *req, const PGresult *rows, int
     *v = (view){
         .req = req,
         .ref.index = (int32_t)ob_col_int(rows, row, JOB_COL_INDEX, -1),
-        .definition = ob_col(rows, row, JOB_COL_DEFINITION),
+        .stream_prefix = stream_prefix(detail, ob_col(rows, row, JOB_COL_DEFINITION)),
         .state = (ob_job_state)ob_col_int(rows, row, JOB_COL_STATE, 0),
         .flags = (int)ob_col_int(rows, row, JOB_COL_FLAGS, 0),
     };
@@ -168,12 +190,22 @@ static json_t *container_view(const view *v, const json_t *attempts, const PGres
     return container;
 }
 
-static void set_status(json_t *to, const view *v, const PGresult *rows, int row)
+/* A job that waits for another attempt still shows the times of the last one. */
+static void
+set_status(json_t *to, const view *v, const json_t *attempts, const PGresult *rows, int row)
 {
+    int64_t started_ms = ob_col_int(rows, row, JOB_COL_STARTED, 0);
+    int64_t stopped_ms = ob_col_int(rows, row, JOB_COL_STOPPED, 0);
+    size_t n = json_array_size(attempts);
+    if (n > 0 && started_ms == 0) {
+        const json_t *last = json_array_get(attempts, n - 1);
+        started_ms = json_integer_value(json_array_get(last, AT_STARTED));
+        stopped_ms = json_integer_value(json_array_get(last, AT_STOPPED));
+    }
     set_text(to, "status", ob_job_state_name(v->state));
     set_text(to, "statusReason", ob_col(rows, row, JOB_COL_REASON));
-    set_time(to, "startedAt", ob_col_int(rows, row, JOB_COL_STARTED, 0));
-    set_time(to, "stoppedAt", ob_col_int(rows, row, JOB_COL_STOPPED, 0));
+    set_time(to, "startedAt", started_ms);
+    set_time(to, "stoppedAt", stopped_ms);
     json_t *array = array_view(v, rows, row);
     if (array != NULL)
         json_object_set_new(to, "arrayProperties", array);
@@ -191,7 +223,7 @@ static void splice(FILE *out, const json_t *object)
 bool job_view_detail(
     FILE *out, const char *separator, const api_request *req, const PGresult *rows, int row)
 {
-    view v;
+    ob_cleanup(view_done) view v = { 0 };
     if (!view_open(&v, req, rows, row))
         return false;
     char parent[OB_UUID_TEXT];
@@ -206,7 +238,7 @@ bool job_view_detail(
     json_auto_t *container = container_view(&v, attempts, rows, row);
     json_auto_t *members = json_object();
     json_object_set_new(members, "attempts", attempts_view(&v, attempts));
-    set_status(members, &v, rows, row);
+    set_status(members, &v, attempts, rows, row);
     json_object_set_new(members, "isCancelled", json_boolean(v.flags & FLAG_CANCELLED));
     json_object_set_new(members, "isTerminated", json_boolean(v.flags & FLAG_TERMINATED));
 
@@ -224,7 +256,9 @@ bool job_view_detail(
 
 json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
 {
-    view v;
+    static const char *const echoed[] = { "jobName", "createdAt", "jobDefinition",
+                                          "shareIdentifier", NULL };
+    ob_cleanup(view_done) view v = { 0 };
     if (!view_open(&v, req, rows, row))
         return NULL;
     char ref[OB_RUN_TEXT];
@@ -233,11 +267,15 @@ json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
     json_auto_t *attempts = attempts_of(rows, row);
     ob_job_ref_format(&v.ref, ref);
     arn_job(arn, req->region, req->account, ref);
-    json_t *out = json_pack("{s:s, s:s, s:O?, s:O?, s:O?}", "jobArn", arn, "jobId", ref, "jobName",
-                            json_object_get(detail, "jobName"), "createdAt",
-                            json_object_get(detail, "createdAt"), "jobDefinition",
-                            json_object_get(detail, "jobDefinition"));
-    set_status(out, &v, rows, row);
+    json_t *out = json_pack("{s:s, s:s}", "jobArn", arn, "jobId", ref);
+    for (const char *const *name = echoed; *name != NULL; name++)
+        if (json_object_get(detail, *name) != NULL)
+            json_object_set(out, *name, json_object_get(detail, *name));
+    ob_resources need = container_need(json_object_get(detail, "container"));
+    json_object_set_new(
+        out, "capacityUsage",
+        json_pack("[{s:s, s:f}]", "capacityUnit", "VCPU", "quantity", (double)need.mcpu / 1000));
+    set_status(out, &v, attempts, rows, row);
     json_t *container = json_object();
     if (json_array_size(attempts) > 0) {
         const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);

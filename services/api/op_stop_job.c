@@ -1,38 +1,72 @@
-/* CancelJob and TerminateJob: a durable request; the scheduler decides what it means for the job.
- * Unknown and ended jobs: success, no effect (AWS: "CancelJob", "TerminateJob"). Thread: an HTTP
- * worker. */
-#include <string.h>
-
+/* CancelJob, TerminateJob, CancelJobs, TerminateJobs: durable requests; the scheduler decides what
+ * they mean for a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob",
+ * "TerminateJob"). Thread: an HTTP worker. */
 #include "job_detail.h"
 #include "job_store.h"
-#include "ops.h"
+#include "ob/message.h"
 
-static int stop_job(api_request *req, bool terminate, api_reply *rep)
+#define BULK_MAX 50 /* as the table of members says */
+
+static int stop(api_request *req, const ob_job_ref *jobs, size_t n, bool terminate, api_reply *rep)
 {
     char scope[JOB_DETAIL_PREFIX_MAX];
-    ob_job_ref job;
     bool written = false;
-    if (!ob_job_ref_parse(json_string_value(json_object_get(req->body, "jobId")), &job))
+    if (n == 0)
         return 0;
     job_detail_scope(scope, req->region, req->account);
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_stop(req->db, &job, scope, terminate,
-                           json_string_value(json_object_get(req->body, "reason")), &written,
-                           &rep->err);
-    if (r < 0)
-        return r;
-    if (written)
+        r = job_store_stop(req->db, jobs, n, scope, terminate, ob_json_str(req->body, "reason", ""),
+                           &written, &rep->err);
+    if (r == 0 && written)
         api_ring_command(req->ctx);
-    return 0;
+    return r;
+}
+
+static int stop_one(api_request *req, bool terminate, api_reply *rep)
+{
+    ob_job_ref job;
+    bool known = ob_job_ref_parse(ob_json_str(req->body, "jobId", ""), &job);
+    return stop(req, &job, known ? 1 : 0, terminate, rep);
+}
+
+static int stop_many(api_request *req, bool terminate, api_reply *rep)
+{
+    ob_job_ref jobs[BULK_MAX];
+    size_t n = 0, i;
+    json_t *item;
+    json_t *successful = json_array(), *errors = json_array();
+    rep->body = json_pack("{s:o, s:o}", "successful", successful, "errors", errors);
+    json_array_foreach(json_object_get(req->body, "jobs"), i, item)
+    {
+        if (i < BULK_MAX && ob_job_ref_parse(json_string_value(item), &jobs[n])) {
+            n++;
+            json_array_append(successful, item);
+        } else {
+            json_array_append_new(errors,
+                                  json_pack("{s:O, s:s, s:s}", "job", item, "code",
+                                            "ValidationException", "message", "Invalid job id."));
+        }
+    }
+    return stop(req, jobs, n, terminate, rep);
 }
 
 int op_cancel_job(api_request *req, api_reply *rep)
 {
-    return stop_job(req, false, rep);
+    return stop_one(req, false, rep);
 }
 
 int op_terminate_job(api_request *req, api_reply *rep)
 {
-    return stop_job(req, true, rep);
+    return stop_one(req, true, rep);
+}
+
+int op_cancel_jobs(api_request *req, api_reply *rep)
+{
+    return stop_many(req, false, rep);
+}
+
+int op_terminate_jobs(api_request *req, api_reply *rep)
+{
+    return stop_many(req, true, rep);
 }

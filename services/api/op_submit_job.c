@@ -2,33 +2,18 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "job_deps.h"
 #include "job_detail.h"
 #include "jobs.h"
 #include "known.h"
-#include "ob/clock.h"
-#include "ops.h"
-#include "resolve.h"
-#include "submit.h"
+#include "ob/message.h"
+#include "submit_check.h"
+#include "submit_store.h"
 
 #define SUBMIT_BODY_MAX (30 * 1024) /* AWS quota: SubmitJob request */
 /* Ref:: may stand for a long parameter many times; a resolved job must fit into one message to an
  * executor, and into one event. */
 #define DETAIL_MAX (60 * 1024)
-
-static int check_environment(const json_t *body, api_reply *rep)
-{
-    size_t i;
-    json_t *pair;
-    const json_t *overrides = json_object_get(body, "containerOverrides");
-    json_array_foreach(json_object_get(overrides, "environment"), i, pair)
-    {
-        const char *name = json_string_value(json_object_get(pair, "name"));
-        if (name != NULL && strncmp(name, "AWS_BATCH", strlen("AWS_BATCH")) == 0)
-            return api_client_error(
-                rep, "Environment variable names may not start with AWS_BATCH: %s", name);
-    }
-    return 0;
-}
 
 static int usable_queue(api_request *req, const char *text, api_queue *queue, api_reply *rep)
 {
@@ -57,12 +42,17 @@ usable_definition(api_request *req, const char *text, api_definition *definition
     return r;
 }
 
+static void forget(api_request *req)
+{
+    known_forget(req->ctx->known, req, ob_json_str(req->body, "jobQueue", ""),
+                 ob_json_str(req->body, "jobDefinition", ""));
+}
+
 /* The commit found the queue or the definition changed: the handler is called again, and asks the
  * database. */
 static int resolve_again(api_request *req, api_reply *rep)
 {
-    known_forget(req->ctx->known, req, json_string_value(json_object_get(req->body, "jobQueue")),
-                 json_string_value(json_object_get(req->body, "jobDefinition")));
+    forget(req);
     return ob_fail_retry(&rep->err, EAGAIN, "the job queue or the job definition keeps changing");
 }
 
@@ -77,63 +67,105 @@ static int persist(api_request *req, const submission *job, ob_uuid *ret_id, api
     return r;
 }
 
-int op_submit_job(api_request *req, api_reply *rep)
+static int answer(const api_request *req, const ob_uuid *id, api_reply *rep)
 {
-    const char *name = json_string_value(json_object_get(req->body, "jobName"));
-    if (!name_is_valid(name))
+    char text_id[OB_UUID_TEXT];
+    char arn[API_ARN_MAX];
+    ob_uuid_format(id, text_id);
+    arn_job(arn, req->region, req->account, text_id);
+    rep->body = json_pack("{s:s, s:O, s:s}", "jobArn", arn, "jobName",
+                          json_object_get(req->body, "jobName"), "jobId", text_id);
+    return 0;
+}
+
+static void hash_body(const api_request *req, uint8_t out[32])
+{
+    SHA256((const unsigned char *)req->body_text, req->body_len, out);
+}
+
+static int check_sizes(const api_request *req, api_reply *rep)
+{
+    if (!name_is_valid(ob_json_str(req->body, "jobName", "")))
         return api_client_error_long(rep, req->request_id, "Job name should match valid pattern");
     if (req->body_len > SUBMIT_BODY_MAX)
         return api_client_error_long(rep, req->request_id,
                                      "Job size must be less than 30 KiB, got %zu KiB",
                                      (req->body_len + 1023) / 1024);
+    return 0;
+}
+
+static int submit(api_request *req, api_reply *rep)
+{
     api_queue queue;
-    int r =
-        usable_queue(req, json_string_value(json_object_get(req->body, "jobQueue")), &queue, rep);
-    if (r < 0)
-        return r;
-    r = check_environment(req->body, rep);
-    if (r < 0)
-        return r;
     ob_cleanup(api_definition_done) api_definition definition = { 0 };
-    r = usable_definition(req, json_string_value(json_object_get(req->body, "jobDefinition")),
-                          &definition, rep);
+    int r = check_sizes(req, rep);
+    if (r == 0)
+        r = usable_queue(req, ob_json_str(req->body, "jobQueue", ""), &queue, rep);
+    if (r == 0)
+        r = usable_definition(req, ob_json_str(req->body, "jobDefinition", ""), &definition, rep);
+    if (r == 0)
+        r = submit_check(req, &queue, &definition, rep);
     if (r < 0)
         return r;
 
-    ob_cleanup(ob_freep) char *detail = NULL;
-    const json_t *array = json_object_get(req->body, "arrayProperties");
-    submission job = {
+    ob_cleanup(submission_done) submission job = {
         .id = ob_uuid_new(),
         .queue_id = queue.id,
+        .queue_version = queue.version,
         .definition_id = definition.id,
         .latest = definition.latest,
         .definition = definition.name,
-        .name = name,
-        .array_size = (int32_t)json_integer_value(json_object_get(array, "size")),
-        .created_at_ms = ob_wall_ms(),
+        .revision = definition.revision,
+        .name = ob_json_str(req->body, "jobName", ""),
+        .array_size =
+            (int32_t)ob_json_int(json_object_get(req->body, "arrayProperties"), "size", 0),
         .key_id = req->key_id,
         .invocation_id = req->invocation_id,
     };
-    r = job_detail_new(req->body, &definition, &queue, req->region, req->account, &job.id,
-                       job.created_at_ms, &detail, &job.need, rep);
+    job.created_at_ms = ob_uuid_ms(&job.id); /* ListJobs finds jobs of a time by their ids */
+    hash_body(req, job.body_hash);
+    r = job_deps_read(req, &job, rep);
+    if (r == 0)
+        r = job_detail_resolve(req, &queue, &definition, &job, rep);
     if (r < 0)
         return r;
-    if (strlen(detail) > DETAIL_MAX)
+    if (strlen(job.detail) > DETAIL_MAX)
         return api_client_error_long(
             rep, req->request_id,
             "Job size must be less than %d KiB with its parameters in place, got %zu KiB",
-            DETAIL_MAX / 1024, (strlen(detail) + 1023) / 1024);
-    job.detail = detail;
-    SHA256((const unsigned char *)req->body_text, req->body_len, job.body_hash);
+            DETAIL_MAX / 1024, (strlen(job.detail) + 1023) / 1024);
     ob_uuid id;
     r = persist(req, &job, &id, rep);
-    if (r < 0)
-        return r;
+    return r < 0 ? r : answer(req, &id, rep);
+}
 
-    char text_id[OB_UUID_TEXT];
-    char arn[API_ARN_MAX];
-    ob_uuid_format(&id, text_id);
-    arn_job(arn, req->region, req->account, text_id);
-    rep->body = json_pack("{s:s, s:s, s:s}", "jobArn", arn, "jobName", name, "jobId", text_id);
-    return 0;
+/* What is refused now may be the repeated try of a call that was accepted before its queue was
+ * disabled or its definition deregistered. */
+static int first_answer(api_request *req, api_reply *rep)
+{
+    uint8_t hash[32];
+    ob_uuid id;
+    bool same_body = false;
+    ob_error err = { 0 };
+    hash_body(req, hash);
+    if (req->invocation_id == NULL || req_db(req, &err) < 0 ||
+        submit_store_find_once(req->db, req->key_id, req->invocation_id, hash, &id, &same_body,
+                               &err) < 0 ||
+        !same_body)
+        return -EINVAL;
+    api_reply_done(rep);
+    return answer(req, &id, rep);
+}
+
+int op_submit_job(api_request *req, api_reply *rep)
+{
+    int r = submit(req, rep);
+    if (r < 0 && rep->code != NULL) { /* perhaps for what a name meant until a moment ago */
+        forget(req);
+        api_reply_done(rep);
+        r = submit(req, rep);
+    }
+    if (r < 0 && rep->code != NULL && first_answer(req, rep) == 0)
+        return 0;
+    return r;
 }

@@ -10,6 +10,7 @@
 #include "keys.h"
 #include "log_store.h"
 #include "ops_fields.h"
+#include "submit_store.h"
 
 const api_operation api_operations[] = {
     { API_BATCH, "/v1/createcomputeenvironment", "CreateComputeEnvironment",
@@ -39,6 +40,10 @@ const api_operation api_operations[] = {
     { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs },
     { API_BATCH, "/v1/canceljob", "CancelJob", op_cancel_job, fields_stop_job },
     { API_BATCH, "/v1/terminatejob", "TerminateJob", op_terminate_job, fields_stop_job },
+    { API_BATCH, "/v1/canceljobs", "CancelJobs", op_cancel_jobs, fields_stop_jobs },
+    { API_BATCH, "/v1/terminatejobs", "TerminateJobs", op_terminate_jobs, fields_stop_jobs },
+    { API_BATCH, "/v1/getjobqueuesnapshot", "GetJobQueueSnapshot", op_get_job_queue_snapshot,
+      fields_get_job_queue_snapshot },
     { API_LOGS, "Logs_20140328.GetLogEvents", "GetLogEvents", op_get_log_events,
       fields_get_log_events, .plain = true },
     { API_LOGS, "Logs_20140328.FilterLogEvents", "FilterLogEvents", op_filter_log_events,
@@ -69,7 +74,8 @@ int api_operation_check(const api_operation *op,
                                : r;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = { keys_stmts, api_store_stmts, job_store_stmts,
+const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,      api_store_stmts,
+                                              job_store_stmts, submit_store_worker_stmts,
                                               log_store_stmts, NULL };
 
 int req_db(api_request *req, ob_error *err)

@@ -102,6 +102,8 @@ extern const api_field fields_submit_job[];
 extern const api_field fields_describe_jobs[];
 extern const api_field fields_list_jobs[];
 extern const api_field fields_stop_job[];
+extern const api_field fields_stop_jobs[];
+extern const api_field fields_get_job_queue_snapshot[];
 /* ops_logs.c */
 extern const api_field fields_get_log_events[];
 extern const api_field fields_filter_log_events[];

@@ -3,18 +3,27 @@
 #include "ops_fields.h"
 
 #include "container_check.h"
+#include "job_check.h"
 
-#define FAIR_SHARE_ONLY(n)                                                                         \
-    {                                                                                              \
-        .name = n, .support = REFUSED,                                                             \
-        .text =                                                                                    \
-            "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue "    \
-            "with fair share scheduling policy."                                                   \
-    } /* the missing blank is AWS's */
+#define BULK_MAX 50 /* AWS quota: jobs of a CancelJobs or TerminateJobs call */
+
 static const api_field array_properties[] = { INT("size", .min = 2, .max = 10000), END };
+static const api_field depends_on[] = {
+    STRING("jobId"),
+    STRING("type",
+           .choice = "N_TO_N|SEQUENTIAL",
+           .why = "SEQUENTIAL with a jobId waits for that job like an entry without type"),
+    END,
+};
 static const api_field container_overrides[] = {
-    INT("vcpus", .min = 1, .max = INT32_MAX / 1000),
-    INT("memory", .min = 4, .max = INT32_MAX),
+    INT("vcpus",
+        .min = 1,
+        .max = INT32_MAX / 1000,
+        .why = "no effect, as on AWS, where the definition has resourceRequirements of that type"),
+    INT("memory",
+        .min = 4,
+        .max = INT32_MAX,
+        .why = "no effect, as on AWS, where the definition has resourceRequirements of that type"),
     STRINGS("command"),
     REFUSE("instanceType"),
     OBJECTS("environment", fields_environment, .check = check_environment_names),
@@ -25,10 +34,10 @@ const api_field fields_submit_job[] = {
     STRING("jobName", REQUIRED),
     STRING("jobQueue", REQUIRED),
     STRING("jobDefinition", REQUIRED),
-    FAIR_SHARE_ONLY("shareIdentifier"),
-    FAIR_SHARE_ONLY("schedulingPriorityOverride"),
+    STRING("shareIdentifier", .max = 255, .check = check_share_identifier),
+    INT("schedulingPriorityOverride", .min = 0, .max = 9999),
     OBJECT("arrayProperties", array_properties),
-    REFUSE("dependsOn"),
+    OBJECTS("dependsOn", depends_on),
     MAP("parameters"),
     OBJECT("containerOverrides", container_overrides),
     REFUSE("nodeOverrides"),
@@ -42,12 +51,20 @@ const api_field fields_submit_job[] = {
     END,
 };
 const api_field fields_describe_jobs[] = { STRINGS("jobs", REQUIRED), END };
+
+static const api_field filters[] = {
+    STRING("name",
+           .choice = "JOB_NAME|JOB_DEFINITION|BEFORE_CREATED_AT|AFTER_CREATED_AT|SHARE_IDENTIFIER",
+           REQUIRED),
+    STRINGS("values", REQUIRED),
+    END,
+};
 const api_field fields_list_jobs[] = {
     STRING("jobQueue"),
     STRING("arrayJobId"),
-    STRING("multiNodeJobId"),
-    STRING("jobStatus"),
-    REFUSE("filters"),
+    STRING("multiNodeJobId", .why = "finds nothing: there are no multi-node parallel jobs"),
+    STRING("jobStatus", .choice = "SUBMITTED|PENDING|RUNNABLE|STARTING|RUNNING|SUCCEEDED|FAILED"),
+    OBJECTS("filters", filters),
     PAGE,
     END,
 };
@@ -56,3 +73,9 @@ const api_field fields_stop_job[] = {
     STRING("reason", .max = 1024, REQUIRED),
     END,
 };
+const api_field fields_stop_jobs[] = {
+    STRINGS("jobs", .max = BULK_MAX, REQUIRED),
+    STRING("reason", .max = 1024, REQUIRED),
+    END,
+};
+const api_field fields_get_job_queue_snapshot[] = { STRING("jobQueue", REQUIRED), END };

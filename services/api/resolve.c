@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "api_store.h"
+#include "job_store.h"
 
 int resolve_queue(api_request *req, const char *text, api_queue *ret, api_reply *rep)
 {
@@ -13,23 +14,24 @@ int resolve_queue(api_request *req, const char *text, api_queue *ret, api_reply 
     if (!text || !arn_or_name(text, "job-queue", req->region, req->account, &name) ||
         !name_is_valid(name))
         return api_client_error(rep, "JobQueue %.300s not found.", text ? text : "");
-    ob_cleanup(api_wanted_queue_done) api_wanted_queue q = { 0 };
-    int r = queue_find(req, name, false, &q, &rep->err);
-    if (r == -ENOENT) {
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = req_db(req, &rep->err);
+    if (r == 0)
+        r = job_store_find_queue(req->db, req->account, req->region, name, &res, &rep->err);
+    if (r < 0)
+        return r;
+    if (PQntuples(res) == 0) {
         (void)api_client_error(rep, "JobQueue %.300s not found.", text);
         return -ENOENT;
     }
-    if (r < 0)
-        return r;
-    *ret = (api_queue){ .id = q.id,
-                        .enabled = q.enabled,
-                        .deleting = q.deleting,
-                        .has_status = q.has_status,
-                        .valid = q.valid,
-                        .current = q.current,
-                        .priority = q.priority };
-    memcpy(ret->name, q.name, sizeof ret->name);
-    arn_job_queue(ret->arn, req->region, req->account, q.name);
+    *ret = (api_queue){ .id = ob_col_int(res, 0, QUEUE_COL_ID, 0),
+                        .version = ob_col_int(res, 0, QUEUE_COL_VERSION, 0),
+                        .enabled = ob_col_bool(res, 0, QUEUE_COL_ENABLED),
+                        .deleting = ob_col_bool(res, 0, QUEUE_COL_DELETING),
+                        .fair_share = ob_col_bool(res, 0, QUEUE_COL_FAIR_SHARE),
+                        .fargate = ob_col_bool(res, 0, QUEUE_COL_FARGATE) };
+    memcpy(ret->name, name, strlen(name) + 1);
+    arn_job_queue(ret->arn, req->region, req->account, name);
     return 0;
 }
 

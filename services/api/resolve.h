@@ -4,16 +4,16 @@
 #include "arn.h"
 #include "ops.h"
 
+/* A queue as jobs see it. */
 typedef struct api_queue {
     int64_t id;
+    int64_t version; /* changes with all that follows */
     char name[API_NAME_MAX];
     char arn[API_ARN_MAX];
     bool enabled;
     bool deleting;
-    bool has_status; /* false: CREATING */
-    bool valid;      /* of the last known status */
-    bool current;    /* the status is that of the wanted version (else UPDATING) */
-    int priority;
+    bool fair_share; /* it has a scheduling policy, of whatever content */
+    bool fargate;    /* its environments are Fargate's */
 } api_queue;
 
 /* By name or ARN, in the caller's account and region. Errors: -ENOENT, the reply is ClientException

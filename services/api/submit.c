@@ -14,12 +14,12 @@
 #include <utlist.h>
 
 #include "db_pool.h"
-#include "job_store.h"
 #include "ob/clock.h"
 #include "ob/db.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
+#include "submit_store.h"
 
 #define BATCH_MAX 256
 #define STATEMENT_MS 10000
@@ -51,9 +51,16 @@ struct submitter {
     bool unrung; /* committed since then; the submitting thread's own */
 };
 
+void submission_done(submission *job)
+{
+    free(job->detail);
+    free(job->on_exit);
+    free(job->task_tags);
+}
+
 static int connect_if_needed(submitter *s, ob_error *err)
 {
-    static const ob_db_stmt *const tables[] = { job_store_submit_stmts, NULL };
+    static const ob_db_stmt *const tables[] = { submit_store_stmts, NULL };
     if (s->db != NULL && ob_db_ok(s->db))
         return 0;
     ob_db_free(s->db);
@@ -68,18 +75,19 @@ static int connect_if_needed(submitter *s, ob_error *err)
 }
 
 /* The answer of a submission that the insert left out: an earlier try of the same call, or its
- * queue takes no jobs any more, or its definition is not active or not the latest any more. */
+ * queue has changed or takes no jobs any more, or its definition is not active or not the latest
+ * any more. */
 static int settle_left_out(submitter *s, waiter *w)
 {
     if (w->job->invocation_id != NULL) {
         bool same_body = false;
-        int r = job_store_find_once(s->db, w->job, ONCE_WINDOW_MS, &w->result_id, &same_body,
-                                    &w->error);
+        int r = submit_store_find_once(s->db, w->job->key_id, w->job->invocation_id,
+                                       w->job->body_hash, &w->result_id, &same_body, &w->error);
         if (r == 0 && same_body)
             return 0;
         if (r == 0)
             return ob_fail(&w->error, EEXIST,
-                           "the same amz-sdk-invocation-id was sent with another body");
+                           "The same amz-sdk-invocation-id was sent with another body.");
         if (r != -ENOENT)
             return r;
     }
@@ -96,7 +104,7 @@ static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
     bool inserted[BATCH_MAX] = { false };
     for (size_t i = 0; i < n; i++)
         jobs[i] = batch[i]->job;
-    r = job_store_submit(s->db, jobs, n, inserted, err);
+    r = submit_store_insert(s->db, jobs, n, inserted, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n; i++) {
@@ -134,7 +142,7 @@ static int commit_one_known(submitter *s, waiter *w)
     if (r == -EEXIST || left_out) {
         bool exists = false;
         ob_error other = { 0 };
-        if (job_store_exists(s->db, &w->job->id, &exists, &other) == 0 && exists) {
+        if (submit_store_exists(s->db, &w->job->id, &exists, &other) == 0 && exists) {
             w->result_id = w->job->id;
             w->result = r = 0;
         }
@@ -190,7 +198,7 @@ static void sweep_once(submitter *s)
     s->swept_at_ms = ob_mono_ms();
     ob_error err = { 0 };
     if (connect_if_needed(s, &err) < 0 ||
-        job_store_forget_once(s->db, ob_wall_ms() - ONCE_WINDOW_MS, &err) < 0)
+        submit_store_forget_once(s->db, ob_wall_ms() - ONCE_WINDOW_MS, &err) < 0)
         ob_warn("submit.sweep_failed", "{s:s}", "error", err.text);
 }
 

@@ -35,6 +35,7 @@ static void random_bytes(void *out, size_t n)
  * rand_b, the rest random. The counter starts at a random place with its top bit clear in each ms;
  * when it runs over, the ms is taken from the future. */
 #define COUNTER_BITS 32
+#define MS_MAX ((INT64_C(1) << 48) - 1)
 
 ob_uuid ob_uuid_new(void)
 {
@@ -69,6 +70,26 @@ ob_uuid ob_uuid_new(void)
     id.b[9] = (uint8_t)(count >> 6);
     id.b[10] = (uint8_t)((count & 0x3f) << 2 | (rnd[5] & 0x03));
     memcpy(id.b + 11, rnd, 5);
+    return id;
+}
+
+int64_t ob_uuid_ms(const ob_uuid *id)
+{
+    int64_t ms = 0;
+    for (int i = 0; i < 6; i++)
+        ms = ms << 8 | id->b[i];
+    return ms;
+}
+
+ob_uuid ob_uuid_from_ms(int64_t ms)
+{
+    ob_uuid id = { 0 };
+    if (ms < 0)
+        ms = 0;
+    if (ms > MS_MAX)
+        ms = MS_MAX;
+    for (int i = 0; i < 6; i++)
+        id.b[i] = (uint8_t)(ms >> (40 - 8 * i));
     return id;
 }
 

@@ -231,9 +231,6 @@ def test_submissions_are_checked(batch, shared_work, queue):
     assert "Job name should match valid pattern" in refused(jobName="no blanks")
     for size in (1, 10001):
         assert "size" in refused(arrayProperties={"size": size})
-    assert "dependsOn" in refused(dependsOn=[{"jobId": "x"}])
-    assert "timeout" in refused(timeout={"attemptDurationSeconds": 60})
-    assert "retryStrategy" in refused(retryStrategy={"attempts": 3})
     assert "AWS_BATCH" in refused(
         containerOverrides={"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}
     )

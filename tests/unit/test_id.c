@@ -171,12 +171,26 @@ static void instance_ids_and_tokens_are_hexadecimal(void **state)
     assert_int_equal(strlen(token), 32);
 }
 
+static void a_uuid_lies_between_those_of_the_milliseconds_around_it(void **state)
+{
+    ob_uuid id = ob_uuid_new();
+    int64_t ms = ob_uuid_ms(&id);
+    ob_uuid low = ob_uuid_from_ms(ms), high = ob_uuid_from_ms(ms + 1);
+    assert_true(ob_uuid_cmp(&low, &id) <= 0);
+    assert_true(ob_uuid_cmp(&id, &high) < 0);
+    assert_int_equal(ob_uuid_ms(&low), ms);
+    ob_uuid least = ob_uuid_from_ms(-5), most = ob_uuid_from_ms(INT64_MAX);
+    assert_int_equal(ob_uuid_ms(&least), 0);
+    assert_true(ob_uuid_cmp(&id, &most) < 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(uuids_strictly_increase),
         cmocka_unit_test(uuids_of_threads_differ),
         cmocka_unit_test(a_uuid_is_version_7_and_tells_its_time),
+        cmocka_unit_test(a_uuid_lies_between_those_of_the_milliseconds_around_it),
         cmocka_unit_test(uuid_text_goes_round),
         cmocka_unit_test(what_is_no_uuid_is_refused),
         cmocka_unit_test(job_references_go_round),

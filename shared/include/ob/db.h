@@ -35,7 +35,7 @@ int ob_db_reconnect(ob_db *db, ob_error *err);
 
 /* Parameters of one statement, text or binary arrays, built in order. Zero-initialise;
  * ob_params_done frees. */
-#define OB_PARAMS_MAX 24
+#define OB_PARAMS_MAX 32
 typedef struct ob_params {
     int n;
     const char *values[OB_PARAMS_MAX];

@@ -21,6 +21,11 @@ void ob_uuid_format(const ob_uuid *id, char out[OB_UUID_TEXT]);
 /* Parses the 36-character form, any case. */
 bool ob_uuid_parse(const char *text, size_t len, ob_uuid *ret);
 int ob_uuid_cmp(const ob_uuid *a, const ob_uuid *b);
+/* When a time-ordered id was made: milliseconds since the epoch. */
+int64_t ob_uuid_ms(const ob_uuid *id);
+/* The least of the ids made in that millisecond or later; ms below 0 or past the format's end are
+ * cut to its bounds. */
+ob_uuid ob_uuid_from_ms(int64_t ms);
 
 /* i- and 17 random hexadecimal digits. */
 void ob_instance_id_new(char out[OB_INSTANCE_TEXT]);

@@ -1,0 +1,22 @@
+/* The filter of ListJobs. */
+#pragma once
+
+#include "job_store.h"
+#include "ops.h"
+
+#define FILTER_TEXT_MAX 256
+
+typedef struct list_filter {
+    job_filter sql; /* its texts are in 'text' */
+    ob_uuid below;  /* with has_below: jobs with lower ids only */
+    bool has_below;
+    bool nothing; /* no job can pass */
+    char text[2][FILTER_TEXT_MAX];
+} list_filter;
+
+/* Reads the one pair of 'filters' (a list that is not empty). Errors: -EINVAL with the reply
+ * filled. */
+int list_filter_read(const api_request *req,
+                     const json_t *filters,
+                     list_filter *ret,
+                     api_reply *rep);

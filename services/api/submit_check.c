@@ -1,0 +1,113 @@
+/* Owns the rules between the parts of a submission: kind of definition, capabilities of the queue,
+ * scheduling policy, overrides. Never touches the database. Pure: any thread. */
+#include "submit_check.h"
+
+#include <string.h>
+
+#include "container_check.h"
+#include "container_resolve.h"
+#include "ob/message.h"
+
+/* What OpenBatch stores as a definition but does not run. */
+static int check_kind(const api_request *req, const json_t *definition, api_reply *rep)
+{
+    static const char *const kinds[] = { "nodeProperties", "ecsProperties", "eksProperties",
+                                         "consumableResourceProperties" };
+    if (!json_is_nothing(json_object_get(definition, "eksProperties")) &&
+        !json_is_nothing(json_object_get(req->body, "containerOverrides")))
+        return api_client_error(
+            rep, "Container overrides or node overrides should not be set for Batch on EKS jobs.");
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        if (!json_is_nothing(json_object_get(definition, kinds[i])))
+            return api_client_error(
+                rep, "Jobs of a job definition with %s are not supported by OpenBatch yet.",
+                kinds[i]);
+    return 0;
+}
+
+/* Without capabilities a definition is for EC2. */
+static bool can_run_on(const json_t *definition, const char *capability)
+{
+    const json_t *list = json_object_get(definition, "platformCapabilities");
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (strcmp(json_string_value(item), capability) == 0)
+            return true;
+    }
+    return json_array_size(list) == 0 && strcmp(capability, "EC2") == 0;
+}
+
+static int check_capability(const api_queue *queue, const json_t *definition, api_reply *rep)
+{
+    const char *wanted = queue->fargate ? "FARGATE" : "EC2";
+    if (can_run_on(definition, wanted))
+        return 0;
+    return api_client_error(rep,
+                            "Job Queue is attached to Compute Environment that can not run Jobs "
+                            "with capability %s.",
+                            queue->fargate ? "EC2" : "FARGATE");
+}
+
+static int check_share(const api_request *req, const api_queue *queue, api_reply *rep)
+{
+    bool share = !json_is_nothing(json_object_get(req->body, "shareIdentifier"));
+    bool priority = json_object_get(req->body, "schedulingPriorityOverride") != NULL;
+    if (!queue->fair_share && (share || priority)) /* the missing blank is AWS's */
+        return api_client_error(
+            rep, "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue "
+                 "with fair share scheduling policy.");
+    if (queue->fair_share && !share)
+        return api_client_error(
+            rep, "Job submitted to a job queue with fair share scheduling policy must have a "
+                 "shareIdentifier.");
+    return 0;
+}
+
+/* The older members have no meaning on Fargate. */
+static int check_overrides(const api_request *req, const api_queue *queue, api_reply *rep)
+{
+    const json_t *overrides = json_object_get(req->body, "containerOverrides");
+    size_t i;
+    json_t *word;
+    for (const char *const *name = (const char *const[]){ "vcpus", "memory", NULL };
+         queue->fargate && *name; name++)
+        if (json_object_get(overrides, *name) != NULL)
+            return api_client_error(
+                rep, "%s is not applicable for Fargate. Use resource requirements instead.", *name);
+    json_array_foreach(json_object_get(overrides, "command"), i, word)
+    {
+        if (json_string_length(word) == 0)
+            return api_client_error(rep, "containerOverrides.command[%zu] must not be empty.", i);
+    }
+    return 0;
+}
+
+int submit_check(const api_request *req,
+                 const api_queue *queue,
+                 const api_definition *definition,
+                 api_reply *rep)
+{
+    int r = check_kind(req, definition->body, rep);
+    if (r == 0)
+        r = check_capability(queue, definition->body, rep);
+    if (r == 0)
+        r = check_share(req, queue, rep);
+    return r < 0 ? r : check_overrides(req, queue, rep);
+}
+
+int submit_check_container(const api_request *req,
+                           const api_queue *queue,
+                           const json_t *container,
+                           api_reply *rep)
+{
+    ob_resources need = container_need(container);
+    if (need.mcpu <= 0)
+        return api_client_error(rep, "vCPU is not provided.");
+    if (need.mem_mib <= 0)
+        return api_client_error(rep, "Memory is not provided.");
+    return container_check_platform(
+        container, queue->fargate,
+        &(const api_field_where){ "containerProperties", req->request_id, rep });
+}

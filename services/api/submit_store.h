@@ -1,0 +1,25 @@
+/* The SQL of making jobs durable. */
+#pragma once
+
+#include "ob/db.h"
+#include "submit.h"
+
+/* Statements of the submitting thread's connection, and of the workers'. */
+extern const ob_db_stmt submit_store_stmts[];
+extern const ob_db_stmt submit_store_worker_stmts[];
+
+/* Inserts 'n' submissions with their inbox rows in one statement. inserted[i]: whether it was; not
+ * so when its queue has changed or takes no jobs, its definition is not active or, if so wanted,
+ * not the latest, or its invocation id is known. */
+int submit_store_insert(
+    ob_db *db, const submission *const *jobs, size_t n, bool *inserted, ob_error *err);
+/* The job that an invocation id has made. Errors: -ENOENT. */
+int submit_store_find_once(ob_db *db,
+                           const char *key_id,
+                           const char *invocation_id,
+                           const uint8_t body_hash[32],
+                           ob_uuid *ret_id,
+                           bool *ret_same_body,
+                           ob_error *err);
+int submit_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err);
+int submit_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err);
