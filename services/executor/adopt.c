@@ -21,10 +21,27 @@ static void load_end(attempt *at, const json_t *end)
     at->started = ob_json_bool(end, "started", true);
     at->exit_code = (int)ob_json_int(end, "exitCode", -1);
     at->oom = ob_json_bool(end, "oom", false);
+    at->timed_out = ob_json_bool(end, "timedOut", false);
     at->started_at_ms = ob_json_int(end, "startedAt", 0);
     at->stopped_at_ms = ob_json_int(end, "stoppedAt", 0);
     const char *reason = ob_json_str(end, "reason", NULL);
     at->reason = reason ? ob_strdup(reason) : NULL;
+}
+
+/* Its time has gone on. */
+static void load_limit(attempt *at, const json_t *members)
+{
+    const char *note = ob_json_str(members, "note", NULL);
+    at->note = note ? ob_strdup(note) : NULL;
+    at->limit_s = ob_json_int(members, "limit", 0);
+    at->began_boot_ms = ob_json_int(members, "began", 0);
+    at->timed_out = ob_json_bool(members, "timedOut", false);
+    if (at->timed_out) {
+        at->stop_wanted = true;
+        at->stop_grace_s = TIMEOUT_GRACE_S;
+    } else if (at->state == ATTEMPT_RUNNING && at->began_boot_ms) {
+        attempt_watch_limit(at);
+    }
 }
 
 static void load_run(attempts *a, const char *run, const json_t *members)
@@ -37,6 +54,7 @@ static void load_run(attempts *a, const char *run, const json_t *members)
         at->state = ATTEMPT_RUNNING;
         at->started = true;
     }
+    load_limit(at, members);
     if (end)
         load_end(at, end);
     at->log_out = !has_log(members) || (end && !at->started);

@@ -2,15 +2,20 @@
  * what the spool says of each; never talks to the engine or the bus. Invariants: a run is begun at
  * most once; an end, once reached, never changes; a run is forgotten only after the scheduler has
  * confirmed its end, its output is with the broker, and its container is gone; its tombstone stays.
- * In the spool each run has: "log" (where its output goes), "running" (when), "end", "logged" and,
+ * A run's time is counted on the boot clock from its start, here, so that a limit needs nobody
+ * else. In the spool each run has: "log" (where its output goes), "limit" (seconds) and "note"
+ * where there are such, "running" (when), "began" (boot clock), "timedOut", "end", "logged" and,
  * after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
 #include "attempt.h"
 
 #include <string.h>
 
 #include "log_text.h"
+#include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
+
+#define REASON_MAX 255 /* of a container's reason in AWS's answers */
 
 static const char *const state_names[] = { "starting", "running", "exited", "confirmed" };
 
@@ -32,12 +37,40 @@ void attempt_touch(attempt *at)
     at->all->dirty = true;
 }
 
+static void stop(attempt *at, int grace_s)
+{
+    if (!at->stop_wanted || grace_s < at->stop_grace_s)
+        at->stop_grace_s = grace_s;
+    at->stop_wanted = true;
+    at->all->runtime->ops->stop(at->all->runtime, at->run, grace_s);
+}
+
+static void on_limit(void *arg)
+{
+    attempt *at = arg;
+    if (at->state != ATTEMPT_RUNNING)
+        return;
+    ob_info("run.timeout", "{s:s, s:I}", "run", at->run, "limit", (json_int_t)at->limit_s);
+    at->timed_out = true;
+    spool_set(at->all->spool, at->run, "timedOut", json_true(), true);
+    stop(at, TIMEOUT_GRACE_S);
+}
+
+void attempt_watch_limit(attempt *at)
+{
+    if (at->limit_s <= 0 || at->timed_out || at->limit_timer.armed)
+        return;
+    int64_t left_ms = at->began_boot_ms + at->limit_s * 1000 - ob_boot_ms();
+    loop_timer_set(at->all->loop, &at->limit_timer, left_ms > 0 ? left_ms : 0);
+}
+
 attempt *attempts_add(attempts *a, const char *run, attempt_state state)
 {
     attempt *at = ob_calloc(1, sizeof(*at));
     at->all = a;
     at->state = state;
     at->exit_code = -1;
+    at->limit_timer = (loop_timer){ .fn = on_limit, .arg = at };
     (void)snprintf(at->run, sizeof(at->run), "%s", run);
     HASH_ADD_STR(a->table, run, at);
     a->changed = true;
@@ -48,7 +81,9 @@ static void attempt_free(attempt *at)
 {
     HASH_DEL(at->all->table, at);
     at->all->changed = true;
+    loop_timer_stop(at->all->loop, &at->limit_timer);
     free(at->reason);
+    free(at->note);
     free(at);
 }
 
@@ -71,11 +106,30 @@ static void set_state(attempt *at, attempt_state state)
 
 static void remember_end(attempt *at, bool durable)
 {
-    json_t *end =
-        json_pack("{s:b, s:i, s:b, s:I, s:I, s:s*}", "started", at->started, "exitCode",
-                  at->exit_code, "oom", at->oom, "startedAt", (json_int_t)at->started_at_ms,
-                  "stoppedAt", (json_int_t)at->stopped_at_ms, "reason", at->reason);
+    json_t *end = json_pack("{s:b, s:i, s:b, s:b, s:I, s:I, s:s*}", "started", at->started,
+                            "exitCode", at->exit_code, "oom", at->oom, "timedOut", at->timed_out,
+                            "startedAt", (json_int_t)at->started_at_ms, "stoppedAt",
+                            (json_int_t)at->stopped_at_ms, "reason", at->reason);
     spool_set(at->all->spool, at->run, "end", end, durable);
+}
+
+/* New, or NULL. What the container went without is said of those that ran; cut to a length that
+ * clients expect, between characters. */
+static char *make_reason(const runtime_end *end, const char *note)
+{
+    const char *said = end->started ? note : NULL;
+    if (!end->reason && !said)
+        return NULL;
+    char *text = ob_strf("%s%s%s", end->reason ? end->reason : "", end->reason && said ? "; " : "",
+                         said ? said : "");
+    size_t len = strlen(text);
+    if (len > REASON_MAX) {
+        len = REASON_MAX;
+        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
+            len--;
+        text[len] = '\0';
+    }
+    return text;
 }
 
 void attempt_end(attempt *at, const runtime_end *end, bool durable)
@@ -89,8 +143,12 @@ void attempt_end(attempt *at, const runtime_end *end, bool durable)
     at->stopped_at_ms = end->stopped_at_ms;
     if (at->stopped_at_ms && at->stopped_at_ms < at->started_at_ms)
         at->stopped_at_ms = at->started_at_ms;
+    /* One that ended while nobody could hear of it may have been in time. */
+    if (at->stopped_at_ms && at->stopped_at_ms - at->started_at_ms < at->limit_s * 1000)
+        at->timed_out = false;
+    loop_timer_stop(at->all->loop, &at->limit_timer);
     free(at->reason);
-    at->reason = end->reason ? ob_strdup(end->reason) : NULL;
+    at->reason = make_reason(end, at->note);
     remember_end(at, durable);
     set_state(at, ATTEMPT_EXITED);
     attempt_touch(at);
@@ -101,6 +159,47 @@ static void refuse(attempts *a, const char *run, const char *reason)
     attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
     at->log_out = true;
     attempt_end(at, &(runtime_end){ .exit_code = -1, .reason = reason }, true);
+}
+
+/* The spec as this instance may run it; *ret_note is what it goes without. */
+static json_t *permitted(const attempts *a, const json_t *spec, char **ret_note)
+{
+    *ret_note = ob_permits_note(&a->permits, json_object_get(spec, "container"));
+    if (!*ret_note)
+        return json_incref((json_t *)spec);
+    json_t *less = json_deep_copy(spec);
+    ob_permits_drop(&a->permits, json_object_get(less, "container"));
+    return less;
+}
+
+static void
+begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const json_t *spec)
+{
+    ob_error err = { 0 };
+    if (ob_permits_check(&a->permits, json_object_get(spec, "container"), &err) < 0) {
+        ob_error_context(&err, "CannotCreateContainerError");
+        refuse(a, run, err.text);
+        return;
+    }
+    ob_cleanup(ob_freep) char *note = NULL;
+    json_auto_t *less = permitted(a, spec, &note);
+    json_auto_t *target = log_target(spec, ref);
+    int r = a->runtime->ops->start(a->runtime, ref, attempt_no, less, target != NULL, &err);
+    if (r < 0) {
+        refuse(a, run, r == -EBUSY ? NULL : err.text);
+        return;
+    }
+    attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
+    at->log_out = !target;
+    at->limit_s = ob_json_int(spec, "timeout", 0);
+    at->note = ob_take(note);
+    spool_set(a->spool, run, "log", target ? json_incref(target) : json_null(), true);
+    if (at->limit_s > 0)
+        spool_set(a->spool, run, "limit", json_integer(at->limit_s), true);
+    if (at->note)
+        spool_set(a->spool, run, "note", json_string(at->note), true);
+    if (target)
+        logs_open(a->logs, run, target);
 }
 
 void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec)
@@ -116,19 +215,7 @@ void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *sp
         ob_warn("run.refused", "{s:s, s:b}", "run", run, "spec", spec != NULL);
         return;
     }
-    ob_error err = { 0 };
-    json_auto_t *target = log_target(spec, &ref);
-    int r = a->runtime->ops->start(a->runtime, &ref, attempt_no, spec, target != NULL, &err);
-    if (r < 0) {
-        ob_cleanup(ob_freep) char *reason = ob_strf("CannotCreateContainerError: %s", err.text);
-        refuse(a, run, reason);
-        return;
-    }
-    at = attempts_add(a, run, ATTEMPT_STARTING);
-    at->log_out = !target;
-    spool_set(a->spool, run, "log", target ? json_incref(target) : json_null(), true);
-    if (target)
-        logs_open(a->logs, run, target);
+    begin(a, &ref, run, attempt_no, spec);
 }
 
 void attempts_stop(attempts *a, const char *run, int grace_s)
@@ -144,12 +231,8 @@ void attempts_stop(attempts *a, const char *run, int grace_s)
             grace_s);
     if (at->state == ATTEMPT_EXITED)
         attempt_touch(at);
-    else if (at->state != ATTEMPT_CONFIRMED) {
-        if (!at->stop_wanted || grace_s < at->stop_grace_s)
-            at->stop_grace_s = grace_s;
-        at->stop_wanted = true;
-        a->runtime->ops->stop(a->runtime, run, grace_s);
-    }
+    else if (at->state != ATTEMPT_CONFIRMED)
+        stop(at, grace_s);
 }
 
 /* Removes what is left as soon as nothing is needed of it. */
@@ -196,6 +279,12 @@ void attempts_running(attempts *a, const char *run, int64_t started_at_ms)
     if (!at->started_at_ms)
         at->started_at_ms = started_at_ms;
     spool_set(a->spool, run, "running", json_integer(at->started_at_ms), false);
+    if (!at->began_boot_ms) { /* it may have begun while no executor was here */
+        int64_t ago_ms = ob_wall_ms() - at->started_at_ms;
+        at->began_boot_ms = ob_boot_ms() - (ago_ms > 0 ? ago_ms : 0);
+        spool_set(a->spool, run, "began", json_integer(at->began_boot_ms), false);
+    }
+    attempt_watch_limit(at);
     if (!is_news)
         return;
     set_state(at, ATTEMPT_RUNNING);

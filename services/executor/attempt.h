@@ -7,9 +7,13 @@
 #include <uthash.h>
 
 #include "logs.h"
+#include "loop.h"
+#include "ob/permit.h"
 #include "placement.h"
 #include "runtime.h"
 #include "spool.h"
+
+#define TIMEOUT_GRACE_S 30 /* between SIGTERM and SIGKILL: AWS Batch user guide, "Job timeouts" */
 
 typedef enum attempt_state {
     ATTEMPT_STARTING,
@@ -27,6 +31,11 @@ typedef struct attempt {
     bool oom;
     int64_t started_at_ms, stopped_at_ms; /* 0: unknown */
     char *reason;
+    char *note;            /* what the run goes without, for its reason; NULL: nothing */
+    int64_t limit_s;       /* how long it may run; 0: no limit */
+    int64_t began_boot_ms; /* boot clock at its start; 0: unknown */
+    bool timed_out;        /* the limit was reached */
+    loop_timer limit_timer;
     bool adopting; /* known from the spool; the runtime was not asked yet */
     /* Asked for; until its container is found the runtime does not know of the run. */
     bool stop_wanted;
@@ -39,10 +48,12 @@ typedef struct attempt {
 } attempt;
 
 typedef struct attempts {
+    loop *loop;
     spool *spool;
     runtime *runtime;
     logs *logs;
     placement *placement;
+    ob_permits permits;
     attempt *table;
     bool dirty;   /* some attempt is to be reported */
     bool changed; /* the table, or what is held of it, is another set than before */
@@ -68,6 +79,8 @@ void attempts_removed(attempts *a, const char *run);
 
 /* For adopt.c: takes a run into the table without telling the runtime. */
 attempt *attempts_add(attempts *a, const char *run, attempt_state state);
+/* Its time runs, from its start: at the limit it is stopped. For a run that runs. */
+void attempt_watch_limit(attempt *at);
 /* An end that was decided before a restart, or without a container. */
 void attempt_end(attempt *at, const runtime_end *end, bool durable);
 /* To be reported with the next message. */

@@ -47,7 +47,8 @@ void docker_down(docker *d, const char *why)
 static char *filter_query(const docker *d)
 {
     json_auto_t *filters = json_object();
-    ob_cleanup(ob_freep) char *label = ob_strf("openbatch.instance=%s", d->base.config.instance);
+    ob_cleanup(ob_freep) char *label =
+        ob_strf(DOCKER_LABEL_INSTANCE "=%s", d->base.config.instance);
     (void)json_object_set_new(filters, "label", json_pack("[s]", label));
     ob_cleanup(ob_freep) char *text = json_dumps(filters, JSON_COMPACT);
     return docker_url_encode(text);
@@ -71,7 +72,7 @@ static json_t *own_volumes(const container *c, const json_t *entry)
 
 static void reconcile_one(docker *d, const json_t *entry)
 {
-    const char *run = ob_json_str(json_object_get(entry, "Labels"), "openbatch.run", NULL);
+    const char *run = ob_json_str(json_object_get(entry, "Labels"), DOCKER_LABEL_RUN, NULL);
     ob_run_ref ref;
     if (!run || !ob_run_ref_parse(run, &ref))
         return;
@@ -81,6 +82,8 @@ static void reconcile_one(docker *d, const json_t *entry)
     if (!c) {
         c = docker_add(d, run, STEP_FOUND);
         c->volumes = own_volumes(c, entry);
+        const char *gpus = ob_json_str(json_object_get(entry, "Labels"), DOCKER_LABEL_GPUS, NULL);
+        c->gpus = gpus ? ob_strdup(gpus) : NULL;
         c->exists = c->seen = true;
         if (d->purging) {
             c->step = STEP_REMOVE;
@@ -160,7 +163,7 @@ static void take_event(docker *d, const char *text, size_t len)
     json_auto_t *event = json_loadb(text, len, 0, NULL);
     const char *action = ob_json_str(event, "Action", "");
     const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
-    const char *run = ob_json_str(attributes, "openbatch.run", NULL);
+    const char *run = ob_json_str(attributes, DOCKER_LABEL_RUN, NULL);
     container *c = run ? docker_find(d, run) : NULL;
     if (!c)
         return;

@@ -213,10 +213,12 @@ void http_free(http *h)
     free(h);
 }
 
-static void set_headers(http_call *call)
+static void set_headers(http_call *call, const char *more)
 {
     call->headers = curl_slist_append(NULL, "Content-Type: application/json");
     call->headers = curl_slist_append(call->headers, "Expect:");
+    if (more)
+        call->headers = curl_slist_append(call->headers, more);
     (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
@@ -244,7 +246,7 @@ http_call *http_send(http *h, const http_request *request)
     }
     /* libcurl repeats what it sent on a kept connection that turns out to be closed. */
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->only_once ? 1L : 0L);
-    set_headers(call);
+    set_headers(call, request->header);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L);
     (void)curl_easy_setopt(easy, CURLOPT_TIMEOUT, (long)request->timeout_s);

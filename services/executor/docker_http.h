@@ -31,6 +31,7 @@ typedef struct http_request {
     const char *method;
     const char *path;     /* copied */
     const json_t *body;   /* NULL: none */
+    const char *header;   /* one more line; copied; NULL: none */
     int timeout_s;        /* 0: none */
     bool only_once;       /* never sent again by itself when the connection breaks */
     http_on_data on_data; /* NULL: the body is collected */

@@ -71,9 +71,13 @@ struct container {
     int removals;          /* tries */
     int64_t not_before_ms; /* of the step's next request */
     int64_t started_at_ms;
-    json_t *body;    /* of create, until it was created */
-    json_t *volumes; /* names */
-    http_call *op;   /* the step's request */
+    json_t *body;         /* of create, until it was created */
+    json_t *volumes;      /* names */
+    char *gpus;           /* indices, "0,3"; NULL: none */
+    char *auth;           /* X-Registry-Auth of its own, or NULL */
+    const char *platform; /* a constant, or NULL */
+    json_t *hidden;       /* secrets, by name: not for any text */
+    http_call *op;        /* the step's request */
     http_call *stop_call;
     pull *pull;
     container_output out;
@@ -123,8 +127,23 @@ void container_free(container *c);
 void container_died(container *c);
 /* Ends a run that did not start. reason: NULL or text (copied). */
 void container_end_unstarted(container *c, const char *reason);
+/* The same, for what the engine answered: "<kind>: <its text>". */
+void container_end_failed(container *c, const char *kind, const http_reply *reply);
+void container_tell_running(container *c, int64_t started_at_ms);
+void container_release_slot(container *c);
+void container_take_id(container *c, const json_t *body);
+void container_inspect(container *c);
+/* The engine was killed while it started the container, and says that it never did. */
+void container_start_after_crash(container *c);
 /* An engine's error text ({"message": …}) or the transport's. */
 const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
+
+/* docker_begin.c */
+/* As runtime_ops.start. */
+int begin_prepare(
+    docker *d, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err);
+void begin_create(container *c);
+void begin_start(container *c);
 
 /* docker_engine.c: connection, events, listing */
 void docker_connect(docker *d);

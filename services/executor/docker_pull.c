@@ -1,14 +1,18 @@
-/* Pulling images: one pull an image, however many containers wait for it. Owns the pulls; a pull
- * that nobody waits for any more goes on (the next job wants it). Thread: the loop's. */
+/* Pulling images: one pull for all containers that wait for the same image, platform and
+ * credentials. Owns the pulls; a pull that nobody waits for any more goes on (the next job wants
+ * it). Credentials are a job's own (repositoryCredentials) or Docker's configuration's; they are
+ * never logged. Thread: the loop's. */
 #include <string.h>
 #include <uthash.h>
 
+#include "docker_auth.h"
 #include "docker_internal.h"
 #include "docker_spec.h"
 #include "ob/log.h"
 
 struct pull {
     docker *d;
+    char *key; /* image, platform, credentials */
     char *image;
     http_call *call;
     char *line; /* the incomplete line of the progress */
@@ -47,6 +51,7 @@ static void pull_free(pull *p)
 {
     HASH_DEL(p->d->pulls, p);
     http_drop(p->call);
+    free(p->key);
     free(p->image);
     free(p->line);
     free(p);
@@ -74,7 +79,9 @@ static void on_reply(const http_reply *reply, void *arg)
             c->pulled = ok;
             c->step = STEP_QUEUED;
         } else {
-            ob_cleanup(ob_freep) char *reason = ob_strf("CannotPullContainerError: %s", why);
+            ob_cleanup(ob_freep) char *reason =
+                ob_strf("CannotPullContainerError: the container engine %s has no image %s: %s",
+                        d->base.config.engine, p->image, why);
             container_end_unstarted(c, reason);
         }
     }
@@ -82,25 +89,39 @@ static void on_reply(const http_reply *reply, void *arg)
     pull_free(p);
 }
 
+static pull *pull_new(docker *d, const char *key, const char *image, const container *c)
+{
+    pull *p = ob_calloc(1, sizeof(*p));
+    p->d = d;
+    p->key = ob_strdup(key);
+    p->image = ob_strdup(image);
+    HASH_ADD_KEYPTR(hh, d->pulls, p->key, strlen(p->key), p);
+    ob_cleanup(ob_freep) char *own = NULL;
+    const char *auth = c->auth;
+    if (!auth)
+        auth = own = docker_auth_from_file(d->base.config.docker_config, image);
+    ob_cleanup(ob_freep) char *header = auth ? ob_strf("X-Registry-Auth: %s", auth) : NULL;
+    ob_cleanup(ob_freep) char *query = docker_spec_pull_query(image, c->platform);
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/images/create?%s", d->api, query);
+    p->call = http_send(d->http, &(http_request){ .method = "POST",
+                                                  .path = path,
+                                                  .header = header,
+                                                  .on_data = on_data,
+                                                  .on_reply = on_reply,
+                                                  .arg = p });
+    return p;
+}
+
 void pull_join(container *c)
 {
     docker *d = c->d;
     const char *image = json_string_value(json_object_get(c->body, "Image"));
+    ob_cleanup(ob_freep) char *key =
+        ob_strf("%s\n%s\n%s", image, c->platform ? c->platform : "", c->auth ? c->auth : "");
     pull *p = NULL;
-    HASH_FIND_STR(d->pulls, image, p);
-    if (!p) {
-        p = ob_calloc(1, sizeof(*p));
-        p->d = d;
-        p->image = ob_strdup(image);
-        HASH_ADD_KEYPTR(hh, d->pulls, p->image, strlen(p->image), p);
-        ob_cleanup(ob_freep) char *query = docker_spec_pull_query(image);
-        ob_cleanup(ob_freep) char *path = ob_strf("%s/images/create?%s", d->api, query);
-        p->call = http_send(d->http, &(http_request){ .method = "POST",
-                                                      .path = path,
-                                                      .on_data = on_data,
-                                                      .on_reply = on_reply,
-                                                      .arg = p });
-    }
+    HASH_FIND_STR(d->pulls, key, p);
+    if (!p)
+        p = pull_new(d, key, image, c);
     c->step = STEP_PULL;
     c->pull = p;
 }

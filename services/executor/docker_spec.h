@@ -13,7 +13,17 @@ typedef struct docker_spec {
     int attempt;
     const json_t *spec;
     const char *home, *instance, *ce; /* for labels; ce also when the spec names none */
+    const json_t *secrets;            /* values by the variable's name; NULL: none */
+    const json_t *log_secrets;        /* values by the log driver's option; NULL: none */
+    const char *gpus;                 /* indices, "0,3"; NULL: none */
 } docker_spec;
+
+/* Labels of each container. */
+#define DOCKER_LABEL_HOME "openbatch.home"
+#define DOCKER_LABEL_INSTANCE "openbatch.instance"
+#define DOCKER_LABEL_RUN "openbatch.run"
+#define DOCKER_LABEL_CE "openbatch.ce"
+#define DOCKER_LABEL_GPUS "openbatch.gpus"
 
 /* *ret_body is new; *ret_volumes is a new array of the names of volumes that go with the
  * container. Errors: -EINVAL, the text is fit for a user. */
@@ -22,9 +32,12 @@ int docker_spec_body(const docker_spec *in, json_t **ret_body, json_t **ret_volu
 /* The image that a spec names; borrowed; NULL: none. */
 const char *docker_spec_image(const json_t *spec);
 
+/* The platform that a spec asks for, as Docker names it; NULL: none. Errors: -EINVAL (no Linux). */
+int docker_spec_platform(const json_t *spec, const char **ret, ob_error *err);
+
 /* The query of POST /images/create for an image: an image without tag or digest means :latest (the
- * engine would pull all its tags). New, free(). */
-char *docker_spec_pull_query(const char *image);
+ * engine would pull all its tags). platform: NULL: the engine's own. New, free(). */
+char *docker_spec_pull_query(const char *image, const char *platform);
 
 /* Percent-encodes all but letters, digits and -._~ . New, free(). */
 char *docker_url_encode(const char *text);

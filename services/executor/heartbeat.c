@@ -34,6 +34,16 @@ static const char *state_name(attempt_state state)
     return state == ATTEMPT_STARTING ? "starting" : state == ATTEMPT_RUNNING ? "running" : "exited";
 }
 
+/* Where the attempt's statusReason is not the usual one: AWS tells of secrets there. */
+static const char *status_reason(const attempt *at)
+{
+    static const char init_error[] = "ResourceInitializationError:";
+    if (at->timed_out)
+        return "Job attempt duration exceeded timeout";
+    bool is_init = at->reason && strncmp(at->reason, init_error, sizeof(init_error) - 1) == 0;
+    return !at->started && is_init ? at->reason : NULL;
+}
+
 json_t *heartbeat_run_state(const attempt *at)
 {
     json_t *state = json_pack("{s:s, s:s}", "run", at->run, "state", state_name(at->state));
@@ -50,6 +60,11 @@ json_t *heartbeat_run_state(const attempt *at)
         (void)json_object_set_new(state, "oom", json_true());
     if (at->reason)
         (void)json_object_set_new(state, "reason", json_string(at->reason));
+    if (at->timed_out)
+        (void)json_object_set_new(state, "timedOut", json_true());
+    const char *status = status_reason(at);
+    if (status)
+        (void)json_object_set_new(state, "statusReason", json_string(status));
     return state;
 }
 

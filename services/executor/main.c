@@ -27,6 +27,9 @@ typedef struct config {
     ob_config_common common; /* first */
     char *instance, *dir, *token_file, *ce, *type;
     char *runtime, *engine;
+    char *secrets_dir, *docker_config;
+    char *privileged, *host_mounts, *devices;
+    int64_t gpus;
     int64_t heartbeat_ms, log_limit;
 } config;
 
@@ -47,6 +50,17 @@ static const ob_config_field fields[] = {
       "docker, or null: runs without containers, for tests of everything else", 0, 0 },
     { "DOCKER_HOST", OB_CONFIG_STRING, offsetof(config, engine), "unix:///var/run/docker.sock",
       "the container engine", 0, 0 },
+    { "OPENBATCH_INSTANCE_GPUS", OB_CONFIG_INT, offsetof(config, gpus), "0",
+      "GPUs of the instance: jobs get them as whole devices, by index", 0, 64 },
+    { "OPENBATCH_SECRETS_DIR", OB_CONFIG_STRING, offsetof(config, secrets_dir), "",
+      "directory with a file for each secret that jobs may name; empty: jobs have no secrets", 0,
+      0 },
+    { "OPENBATCH_DOCKER_CONFIG", OB_CONFIG_STRING, offsetof(config, docker_config), "",
+      "config.json with credentials for registries (auths); empty: ~/.docker/config.json of the "
+      "executor's user",
+      0, 0 },
+    OB_PERMIT_FIELDS(
+        offsetof(config, privileged), offsetof(config, host_mounts), offsetof(config, devices)),
     { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, offsetof(config, heartbeat_ms), "1000",
       "time between heartbeats", 50, 60000 },
     { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, offsetof(config, log_limit), "1073741824",
@@ -300,6 +314,9 @@ static int make_runtime(executor *x, ob_error *err)
                           .instance = c->instance,
                           .ce = c->ce,
                           .engine = c->engine,
+                          .secrets_dir = c->secrets_dir,
+                          .docker_config = c->docker_config,
+                          .gpus = (int)c->gpus,
                           .on = { .running = on_running,
                                   .exited = on_exited,
                                   .output_begin = on_output_begin,
@@ -316,11 +333,14 @@ static int make_runtime(executor *x, ob_error *err)
 
 static int make_base(executor *x, ob_error *err)
 {
-    int r = loop_new(&x->loop, err);
+    const config *c = &x->config;
+    int r = ob_permits_parse(c->privileged, c->host_mounts, c->devices, &x->attempts.permits, err);
+    if (r == 0)
+        r = loop_new(&x->loop, err);
     if (r == 0)
         r = loop_watch(x->loop, ob_service_stop_fd(), EPOLLIN, on_stop, x, err);
     if (r == 0)
-        r = spool_open(x->config.dir, LOCK_WAIT_MS, &x->spool, err);
+        r = spool_open(c->dir, LOCK_WAIT_MS, &x->spool, err);
     if (r == 0)
         r = make_runtime(x, err);
     if (r < 0)
@@ -377,6 +397,7 @@ static void make_modules(executor *x)
                                        .resume = on_resume,
                                        .out = on_log_out,
                                        .arg = x });
+    x->attempts.loop = x->loop;
     x->attempts.spool = x->spool;
     x->attempts.runtime = x->runtime;
     x->attempts.logs = x->logs;

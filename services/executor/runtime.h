@@ -59,6 +59,9 @@ typedef struct runtime_config {
     spool *spool;
     const char *home, *instance, *ce; /* borrowed */
     const char *engine;               /* DOCKER_HOST */
+    const char *secrets_dir;          /* OPENBATCH_SECRETS_DIR; empty: none */
+    const char *docker_config;        /* OPENBATCH_DOCKER_CONFIG; empty: the user's own */
+    int gpus;                         /* of the instance */
     runtime_callbacks on;
 } runtime_config;
 
@@ -68,8 +71,8 @@ typedef struct runtime_ops {
     void (*free)(runtime *rt);
     /* Connects and lists. */
     void (*open)(runtime *rt);
-    /* Creates and starts. follow: whether output is wanted. -EINVAL: the spec cannot be run, err
-     * says why. */
+    /* Creates and starts. follow: whether output is wanted. Errors: -EBUSY, it does not fit now;
+     * otherwise the run cannot be begun and err is its reason, as ECS words it. */
     int (*start)(runtime *rt,
                  const ob_run_ref *ref,
                  int attempt,

@@ -12,13 +12,13 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "secrets.h"
 
 #define SLOTS 4
 #define CALL_TIMEOUT_S 120
 #define RETRY_MS 500
 #define OOM_WAIT_MS 100
 #define DIED_WAIT_MS 20
-#define FOLLOW_AFTER_MS 30
 #define STARTS_TRIED 5
 #define REASON_MAX 1024
 #define BOOT_SLACK_MS 5000
@@ -56,7 +56,7 @@ void container_wait(container *c, int64_t delay_ms)
     docker_later(c->d, delay_ms);
 }
 
-static void release_slot(container *c)
+void container_release_slot(container *c)
 {
     if (c->has_slot)
         c->d->slots_used--;
@@ -65,12 +65,15 @@ static void release_slot(container *c)
 
 void container_free(container *c)
 {
-    release_slot(c);
+    container_release_slot(c);
     output_drop(c);
     http_drop(c->op);
     http_drop(c->stop_call);
     json_decref(c->body);
     json_decref(c->volumes);
+    json_decref(c->hidden);
+    free(c->gpus);
+    free(c->auth);
     free(c->id);
     HASH_DEL(c->d->containers, c);
     free(c);
@@ -114,7 +117,7 @@ bool container_answered(container *c, const http_reply *reply)
 
 static void tell_end(container *c, const runtime_end *end)
 {
-    release_slot(c);
+    container_release_slot(c);
     c->step = STEP_ENDED;
     c->out.retry_at_ms = 0;
     c->d->dirty = true;
@@ -126,11 +129,12 @@ void container_end_unstarted(container *c, const char *reason)
     tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
 }
 
-static void end_unstarted(container *c, const char *kind, const http_reply *reply)
+void container_end_failed(container *c, const char *kind, const http_reply *reply)
 {
     char text[REASON_MAX], reason[REASON_MAX + 64];
     (void)snprintf(reason, sizeof(reason), "%s: %s", kind,
                    docker_error_text(reply, text, sizeof(text)));
+    secrets_hide(c->hidden, reason);
     container_end_unstarted(c, reason);
 }
 
@@ -142,7 +146,7 @@ void container_died(container *c)
         c->step = STEP_INSPECT;
 }
 
-static void tell_running(container *c, int64_t started_at_ms)
+void container_tell_running(container *c, int64_t started_at_ms)
 {
     if (!c->told_running)
         ON(c->d)->running(c->run, started_at_ms, ON(c->d)->arg);
@@ -151,7 +155,7 @@ static void tell_running(container *c, int64_t started_at_ms)
 
 /* ---- inspect ---- */
 
-static void take_id(container *c, const json_t *body)
+void container_take_id(container *c, const json_t *body)
 {
     const char *id = ob_json_str(body, "Id", NULL);
     if (!id)
@@ -217,7 +221,7 @@ static void take_lost(container *c, const http_reply *reply)
     char text[512], reason[640];
     c->exists = false;
     if (!c->start_sent && !c->told_running) {
-        end_unstarted(c, "CannotCreateContainerError", reply);
+        container_end_failed(c, "CannotCreateContainerError", reply);
         return;
     }
     (void)snprintf(reason, sizeof(reason), "CannotInspectContainerError: %s",
@@ -234,7 +238,7 @@ static void start_again(container *c, int64_t delay_ms)
 }
 
 /* The engine was killed while it started the container, and says that it never did. */
-static void start_after_crash(container *c)
+void container_start_after_crash(container *c)
 {
     leftover found = docker_leftover_end(c->id ? c->id : "");
     ob_warn("container.leftover", "{s:s, s:i}", "run", c->run, "found", (int)found);
@@ -256,20 +260,20 @@ static void on_inspect(const http_reply *reply, void *arg)
         return;
     json_auto_t *body = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
     const json_t *state = json_object_get(body, "State");
-    take_id(c, body);
+    container_take_id(c, body);
     if (reply->status == 404) {
         take_lost(c, reply);
     } else if (!state) {
         container_wait(c, RETRY_MS);
     } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
         if (c->start_lost)
-            start_after_crash(c);
+            container_start_after_crash(c);
         else
             start_again(c, 0);
     } else if (ob_json_bool(state, "Running", false)) {
         c->start_sent = true;
-        tell_running(c, time_ms(state, "StartedAt"));
-        release_slot(c);
+        container_tell_running(c, time_ms(state, "StartedAt"));
+        container_release_slot(c);
         c->step = STEP_RUN;
         if (c->died) { /* while the answer was on its way */
             container_died(c);
@@ -281,93 +285,11 @@ static void on_inspect(const http_reply *reply, void *arg)
     }
 }
 
-static void send_inspect(container *c)
+void container_inspect(container *c)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/json", c->d->api, c->name);
     c->died = false;
     container_request(c, "GET", path, NULL, on_inspect);
-}
-
-/* ---- create and start ---- */
-
-static void on_create(const http_reply *reply, void *arg)
-{
-    container *c = arg;
-    if (!container_answered(c, reply))
-        return;
-    if (reply->status == 201) {
-        json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
-        take_id(c, body);
-        c->step = STEP_START;
-        json_decref(ob_take(c->body));
-    } else if (reply->status == 409) {
-        c->start_sent = true; /* it may have been started by whoever made it */
-        c->step = STEP_INSPECT;
-    } else if (reply->status == 404 && strstr(reply->body, "No such image")) {
-        c->exists = false;
-        release_slot(c);
-        if (c->pulled)
-            end_unstarted(c, "CannotPullContainerError", reply);
-        else
-            pull_join(c);
-    } else {
-        c->exists = false;
-        end_unstarted(c, "CannotCreateContainerError", reply);
-    }
-}
-
-static void send_create(container *c)
-{
-    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/create?name=%s", c->d->api, c->name);
-    c->exists = true;
-    container_request(c, "POST", path, c->body, on_create);
-}
-
-static bool speaks_of_leftover(const char *text)
-{
-    return strstr(text, "already exists") || strstr(text, "already in use") ||
-           strstr(text, "file exists");
-}
-
-static void on_start(const http_reply *reply, void *arg)
-{
-    container *c = arg;
-    c->start_lost = reply->status == 0;
-    if (!container_answered(c, reply))
-        return;
-    if (reply->status >= 400 && speaks_of_leftover(reply->body)) {
-        start_after_crash(c); /* also one that happened before this executor was here */
-        return;
-    }
-    if (reply->status != 204 && reply->status != 304) {
-        end_unstarted(c, "CannotStartContainerError", reply);
-        return;
-    }
-    release_slot(c);
-    tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
-    c->step = c->died ? STEP_INSPECT : STEP_RUN;
-    /* Most short containers have ended by then, and are read once instead of being followed. */
-    c->out.retry_at_ms = ob_boot_ms() + FOLLOW_AFTER_MS;
-    docker_later(c->d, FOLLOW_AFTER_MS);
-}
-
-static void go_start(container *c)
-{
-    if (c->start_sent) { /* no answer came: it runs, or has run, or not */
-        c->step = STEP_INSPECT;
-        send_inspect(c);
-        return;
-    }
-    if (c->stop_wanted) {
-        container_end_unstarted(c, NULL);
-        return;
-    }
-    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
-    c->start_sent = true;
-    c->op = http_send(
-        c->d->http,
-        &(http_request){
-            .method = "POST", .path = path, .only_once = true, .on_reply = on_start, .arg = c });
 }
 
 /* ---- stop ---- */
@@ -411,7 +333,7 @@ static void container_go(container *c)
             c->has_slot = true;
             d->slots_used++;
             c->step = STEP_CREATE;
-            send_create(c);
+            begin_create(c);
         }
         break;
     case STEP_PULL:
@@ -422,15 +344,15 @@ static void container_go(container *c)
         break;
     case STEP_CREATE:
         if (is_free)
-            send_create(c);
+            begin_create(c);
         break;
     case STEP_START:
         if (is_free)
-            go_start(c);
+            begin_start(c);
         break;
     case STEP_INSPECT:
         if (is_free)
-            send_inspect(c);
+            container_inspect(c);
         break;
     case STEP_RUN:
         if (d->up)
@@ -499,25 +421,7 @@ static void docker_open(runtime *rt)
 static int docker_start(
     runtime *rt, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err)
 {
-    docker *d = (docker *)rt;
-    const runtime_config *config = &rt->config;
-    docker_spec in = { .ref = ref,
-                       .attempt = attempt,
-                       .spec = spec,
-                       .home = config->home,
-                       .instance = config->instance,
-                       .ce = config->ce };
-    json_t *body = NULL, *volumes = NULL;
-    int r = docker_spec_body(&in, &body, &volumes, err);
-    if (r < 0)
-        return r;
-    char run[OB_RUN_TEXT];
-    ob_run_ref_format(ref, run);
-    container *c = docker_add(d, run, STEP_QUEUED);
-    c->body = body;
-    c->volumes = volumes;
-    c->out.wanted = follow;
-    return 0;
+    return begin_prepare((docker *)rt, ref, attempt, spec, follow, err);
 }
 
 static void docker_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)

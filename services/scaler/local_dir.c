@@ -18,6 +18,7 @@
 
 #define KEEP_TYPES 1000                 /* notes of ended instances */
 #define KEEP_LOGS 50                    /* logs of ended instances */
+#define LOG_CONFIG "s1000000\nn5\n"     /* svlogd(8): size of a file, older files kept */
 #define EXECUTOR_COMM "openbatch-execu" /* as /proc/<pid>/comm cuts it */
 
 /* What an executor gets of this process's environment. */
@@ -38,6 +39,11 @@ static const char *const passed_on[] = { "PATH",
                                          "OPENBATCH_RUNTIME",
                                          "OPENBATCH_HEARTBEAT_MS",
                                          "OPENBATCH_LOG_LIMIT_BYTES",
+                                         "OPENBATCH_SECRETS_DIR",
+                                         "OPENBATCH_DOCKER_CONFIG",
+                                         "OPENBATCH_PRIVILEGED",
+                                         "OPENBATCH_HOST_MOUNTS",
+                                         "OPENBATCH_DEVICES",
                                          NULL };
 #define PASSED_ON_PREFIX "OPENBATCH_NULL_" /* settings of the null runtime */
 
@@ -117,6 +123,8 @@ static char *settings(const provider_local_config *config, const provider_launch
     add_setting(out, "OPENBATCH_INSTANCE_TOKEN_FILE",
                 path_of(path, config->home, spec->id, "/token"));
     add_setting(out, "OPENBATCH_INSTANCE_TYPE", spec->type);
+    ob_cleanup(ob_freep) char *gpus = ob_strf("%d", spec->size.gpus);
+    add_setting(out, "OPENBATCH_INSTANCE_GPUS", gpus);
     add_setting(out, "OPENBATCH_CE_NAME", spec->ce_name);
     (void)fclose(out);
     return text;
@@ -135,12 +143,13 @@ int local_dir_write(const provider_local_config *config,
     ob_cleanup(ob_freep) char *run =
         ob_strf("#!/bin/sh\n"
                 "# The executor of one instance. Made by openbatch-scaler.\n"
-                "exec </dev/null >>'%s/current' 2>&1\n"
+                "exec </dev/null 2>&1\n"
                 "set -a\n"
                 ". ./env\n"
                 "set +a\n"
                 "exec '%s'\n",
-                log, config->executor);
+                config->executor);
+    ob_cleanup(ob_freep) char *log_run = ob_strf("#!/bin/sh\nexec svlogd '%s'\n", log);
     int r = make_dir(path, err);
     if (r == 0)
         r = make_dir(path_of(path, config->home, spec->id, "%s", ""), err);
@@ -150,6 +159,13 @@ int local_dir_write(const provider_local_config *config,
     }
     if (r == 0)
         r = make_dir(log, err);
+    (void)snprintf(path, sizeof(path), "%s/config", log);
+    if (r == 0)
+        r = write_file(path, 0644, LOG_CONFIG, err);
+    if (r == 0)
+        r = make_dir(path_of(path, config->home, spec->id, "/log"), err);
+    if (r == 0)
+        r = write_file(path_of(path, config->home, spec->id, "/log/run"), 0700, log_run, err);
     if (r == 0)
         r = write_file(path_of(path, config->home, spec->id, "/type"), 0644, type, err);
     if (r == 0 && spec->token)

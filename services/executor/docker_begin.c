@@ -1,0 +1,212 @@
+/* How a container begins: a spec becomes the body of its creation, with the secrets and GPUs that
+ * it names; then it is created and started. A body holds secrets' values: it is kept until the
+ * engine has it, is never logged, and the values are hidden in what the engine says about it.
+ * Thread: the loop's. */
+#include <string.h>
+
+#include "docker_auth.h"
+#include "docker_gpus.h"
+#include "docker_internal.h"
+#include "docker_spec.h"
+#include "ob/clock.h"
+#include "ob/message.h"
+#include "secrets.h"
+
+#define FOLLOW_AFTER_MS 30
+
+/* ---- prepare ---- */
+
+/* What a spec asks for, gathered before its container is. */
+typedef struct plan {
+    json_t *secrets, *log_secrets;
+    char *auth, *gpus;
+    const char *platform;
+} plan;
+
+static void plan_done(plan *p)
+{
+    json_decref(p->secrets);
+    json_decref(p->log_secrets);
+    free(p->auth);
+    free(p->gpus);
+}
+
+static int plan_auth(const char *dir, const json_t *job, plan *p, ob_error *err)
+{
+    const char *from =
+        ob_json_str(json_object_get(job, "repositoryCredentials"), "credentialsParameter", NULL);
+    ob_cleanup(ob_freep) char *secret = NULL;
+    int r = from ? secrets_read(dir, from, &secret, err) : 0;
+    if (r == 0 && secret)
+        r = docker_auth_from_secret(secret, ob_json_str(job, "image", ""), &p->auth, err);
+    return r;
+}
+
+/* ECS's words for what fails before a container can be made. */
+static int plan_secrets(const char *dir, const json_t *job, plan *p, ob_error *err)
+{
+    const json_t *log = json_object_get(job, "logConfiguration");
+    int r = secrets_read_all(dir, json_object_get(job, "secrets"), &p->secrets, err);
+    if (r == 0)
+        r = secrets_read_all(dir, json_object_get(log, "secretOptions"), &p->log_secrets, err);
+    if (r == 0)
+        r = plan_auth(dir, job, p, err);
+    if (r < 0)
+        ob_error_context(err, "ResourceInitializationError: unable to pull secrets or registry "
+                              "auth");
+    return r;
+}
+
+/* The values of both, for secrets_hide. */
+static json_t *all_values(const plan *p)
+{
+    json_t *all = json_copy(p->secrets);
+    const char *name;
+    json_t *value;
+    json_object_foreach(p->log_secrets, name, value)
+    {
+        ob_cleanup(ob_freep) char *key = ob_strf("log option %s", name);
+        (void)json_object_set(all, key, value);
+    }
+    return all;
+}
+
+static int plan_body(docker_spec *in, plan *p, json_t **body, json_t **volumes, ob_error *err)
+{
+    int r = docker_spec_platform(in->spec, &p->platform, err);
+    in->secrets = p->secrets;
+    in->log_secrets = p->log_secrets;
+    in->gpus = p->gpus;
+    if (r == 0)
+        r = docker_spec_body(in, body, volumes, err);
+    if (r < 0)
+        ob_error_context(err, "CannotCreateContainerError");
+    return r;
+}
+
+int begin_prepare(
+    docker *d, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err)
+{
+    const runtime_config *config = &d->base.config;
+    const json_t *job = json_object_get(spec, "container");
+    docker_spec in = { .ref = ref,
+                       .attempt = attempt,
+                       .spec = spec,
+                       .home = config->home,
+                       .instance = config->instance,
+                       .ce = config->ce };
+    ob_cleanup(plan_done) plan p = { 0 };
+    json_t *body = NULL, *volumes = NULL;
+    int gpus = docker_gpus_wanted(spec);
+    int r = gpus > 0 ? docker_gpus_take(d, gpus, &p.gpus, err) : 0;
+    if (r < 0 && r != -EBUSY)
+        ob_error_context(err, "CannotCreateContainerError");
+    if (r == 0)
+        r = plan_secrets(config->secrets_dir, job, &p, err);
+    if (r == 0)
+        r = plan_body(&in, &p, &body, &volumes, err);
+    if (r < 0)
+        return r;
+    char run[OB_RUN_TEXT];
+    ob_run_ref_format(ref, run);
+    container *c = docker_add(d, run, STEP_QUEUED);
+    c->body = body;
+    c->volumes = volumes;
+    c->platform = p.platform;
+    c->hidden = all_values(&p);
+    c->auth = ob_take(p.auth);
+    c->gpus = ob_take(p.gpus);
+    c->out.wanted = follow;
+    return 0;
+}
+
+/* ---- create and start ---- */
+
+/* The engine does not have it, or has it for another platform. */
+static bool speaks_of_image(const char *text)
+{
+    return strstr(text, "No such image") || strstr(text, "does not match the specified platform");
+}
+
+static void on_create(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    if (!container_answered(c, reply))
+        return;
+    if (reply->status == 201) {
+        json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+        container_take_id(c, body);
+        c->step = STEP_START;
+        json_decref(ob_take(c->body));
+    } else if (reply->status == 409) {
+        c->start_sent = true; /* it may have been started by whoever made it */
+        c->step = STEP_INSPECT;
+    } else if (reply->status == 404 && speaks_of_image(reply->body)) {
+        c->exists = false;
+        container_release_slot(c);
+        if (c->pulled)
+            container_end_failed(c, "CannotPullContainerError", reply);
+        else
+            pull_join(c);
+    } else {
+        c->exists = false;
+        container_end_failed(c, "CannotCreateContainerError", reply);
+    }
+}
+
+void begin_create(container *c)
+{
+    ob_cleanup(ob_freep) char *path =
+        ob_strf("%s/containers/create?name=%s%s%s", c->d->api, c->name,
+                c->platform ? "&platform=" : "", c->platform ? c->platform : "");
+    c->exists = true;
+    container_request(c, "POST", path, c->body, on_create);
+}
+
+static bool speaks_of_leftover(const char *text)
+{
+    return strstr(text, "already exists") || strstr(text, "already in use") ||
+           strstr(text, "file exists");
+}
+
+static void on_start(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->start_lost = reply->status == 0;
+    if (!container_answered(c, reply))
+        return;
+    if (reply->status >= 400 && speaks_of_leftover(reply->body)) {
+        container_start_after_crash(c); /* also one that happened before this executor was here */
+        return;
+    }
+    if (reply->status != 204 && reply->status != 304) {
+        container_end_failed(c, "CannotStartContainerError", reply);
+        return;
+    }
+    json_decref(ob_take(c->hidden));
+    container_release_slot(c);
+    container_tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
+    c->step = c->died ? STEP_INSPECT : STEP_RUN;
+    /* Most short containers have ended by then, and are read once instead of being followed. */
+    c->out.retry_at_ms = ob_boot_ms() + FOLLOW_AFTER_MS;
+    docker_later(c->d, FOLLOW_AFTER_MS);
+}
+
+void begin_start(container *c)
+{
+    if (c->start_sent) { /* no answer came: it runs, or has run, or not */
+        c->step = STEP_INSPECT;
+        container_inspect(c);
+        return;
+    }
+    if (c->stop_wanted) {
+        container_end_unstarted(c, NULL);
+        return;
+    }
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
+    c->start_sent = true;
+    c->op = http_send(
+        c->d->http,
+        &(http_request){
+            .method = "POST", .path = path, .only_once = true, .on_reply = on_start, .arg = c });
+}

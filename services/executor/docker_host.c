@@ -1,0 +1,249 @@
+/* HostConfig: limits, mounts, devices, GPUs and the log driver of a container (ECS task definition
+ * parameters say how each of Batch's properties becomes Docker's). Owns nothing, does no I/O. What
+ * the engine cannot serve is refused, never dropped. Any thread. */
+#include "docker_host.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/message.h"
+
+#define MIB (1024LL * 1024)
+#define MEMORY_MIN (6 * MIB) /* Docker refuses less */
+#define CPU_SHARES_MIN 2     /* the kernel's bounds (cgroup v1, cpu.shares) */
+#define CPU_SHARES_MAX 262144
+/* Output is kept by the engine until it has been sent on. A file that is full is rotated away, and
+ * a reader that is more than one file behind loses lines; reading is slowed only while Kafka takes
+ * less than the container writes. 4 files of 512 MB bound what a runaway job can fill. */
+#define LOG_FILE_SIZE "512m"
+#define LOG_FILES "4"
+
+static void set(json_t *obj, const char *name, json_t *value)
+{
+    (void)json_object_set_new(obj, name, value);
+}
+
+double docker_resource(const json_t *container, const char *type, const char *old_member)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(container, "resourceRequirements"), i,
+                       item) if (strcmp(ob_json_str(item, "type", ""), type) == 0)
+    {
+        const json_t *value = json_object_get(item, "value");
+        return json_is_string(value) ? atof(json_string_value(value)) : json_number_value(value);
+    }
+    return old_member ? json_number_value(json_object_get(container, old_member)) : 0;
+}
+
+bool docker_is_fargate(const json_t *container)
+{
+    return json_is_object(json_object_get(container, "fargatePlatformConfiguration"));
+}
+
+static const json_t *find_volume(const json_t *container, const char *name)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(container, "volumes"), i,
+                       item) if (strcmp(ob_json_str(item, "name", ""), name) == 0) return item;
+    return NULL;
+}
+
+static int add_mount(const docker_spec *in,
+                     const json_t *container,
+                     const json_t *mount,
+                     json_t *binds,
+                     json_t *volumes,
+                     ob_error *err)
+{
+    const char *source = ob_json_str(mount, "sourceVolume", "");
+    const char *target = ob_json_str(mount, "containerPath", NULL);
+    const json_t *volume = find_volume(container, source);
+    if (!target)
+        return ob_fail(err, EINVAL, "mountPoints has an element without containerPath");
+    if (!volume)
+        return ob_fail(err, EINVAL, "mountPoints names volume %s, which is not in volumes", source);
+    if (json_object_get(volume, "efsVolumeConfiguration"))
+        return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
+    if (strchr(target, ':') || *target != '/')
+        return ob_fail(err, EINVAL, "containerPath %.200s is no absolute path without colons",
+                       target);
+
+    const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", NULL);
+    ob_cleanup(ob_freep) char *made = NULL;
+    if (path && *path && (strchr(path, ':') || *path != '/'))
+        return ob_fail(err, EINVAL, "sourcePath %.200s is no absolute path without colons", path);
+    if (!path || !*path) {
+        char name[OB_RUN_TEXT];
+        ob_run_container_name(in->ref, name);
+        path = made = ob_strf("%s-%s", name, source);
+        (void)json_array_append_new(volumes, json_string(made));
+    }
+    ob_cleanup(ob_freep) char *bind =
+        ob_strf("%s:%s%s", path, target, ob_json_bool(mount, "readOnly", false) ? ":ro" : "");
+    (void)json_array_append_new(binds, json_string(bind));
+    return 0;
+}
+
+static void add_ulimits(const json_t *container, json_t *host)
+{
+    const json_t *ulimits = json_object_get(container, "ulimits");
+    if (json_array_size(ulimits) == 0)
+        return;
+    json_t *out = json_array();
+    size_t i;
+    const json_t *item;
+    json_array_foreach(ulimits, i, item)(void) json_array_append_new(
+        out, json_pack("{s:s, s:I, s:I}", "Name", ob_json_str(item, "name", ""), "Soft",
+                       (json_int_t)ob_json_int(item, "softLimit", 0), "Hard",
+                       (json_int_t)ob_json_int(item, "hardLimit", 0)));
+    set(host, "Ulimits", out);
+}
+
+static json_t *make_device(const json_t *device)
+{
+    const char *path = ob_json_str(device, "hostPath", "");
+    const json_t *permissions = json_object_get(device, "permissions");
+    static const char *const names[] = { "READ", "WRITE", "MKNOD" };
+    char rwm[4] = "";
+    size_t n = 0, i;
+    const json_t *item;
+    for (size_t k = 0; k < 3; k++)
+        json_array_foreach(permissions, i, item) if (json_is_string(item) &&
+                                                     strcmp(json_string_value(item), names[k]) == 0)
+        {
+            rwm[n++] = "rwm"[k];
+            break;
+        }
+    return json_pack("{s:s, s:s, s:s}", "PathOnHost", path, "PathInContainer",
+                     ob_json_str(device, "containerPath", path), "CgroupPermissions",
+                     *rwm ? rwm : "rwm");
+}
+
+static void add_tmpfs(const json_t *list, json_t *host)
+{
+    json_t *out = json_object();
+    size_t i, j;
+    const json_t *item, *option;
+    json_array_foreach(list, i, item)
+    {
+        char *text = ob_strf("size=%lldm", (long long)ob_json_int(item, "size", 0));
+        json_array_foreach(json_object_get(item, "mountOptions"), j, option)
+        {
+            char *longer = ob_strf("%s,%s", text, json_string_value(option));
+            free(text);
+            text = longer;
+        }
+        set(out, ob_json_str(item, "containerPath", ""), json_string(text));
+        free(text);
+    }
+    set(host, "Tmpfs", out);
+}
+
+static void add_linux(const json_t *container, json_t *host, int64_t memory)
+{
+    const json_t *params = json_object_get(container, "linuxParameters");
+    const json_t *devices = json_object_get(params, "devices");
+    int64_t max_swap = ob_json_int(params, "maxSwap", -1);
+    set(host, "MemorySwap", json_integer(max_swap < 0 ? memory * 2 : memory + max_swap * MIB));
+    if (max_swap >= 0 && json_object_get(params, "swappiness"))
+        set(host, "MemorySwappiness", json_integer(ob_json_int(params, "swappiness", 60)));
+    if (ob_json_bool(params, "initProcessEnabled", false))
+        set(host, "Init", json_true());
+    int64_t shm = ob_json_int(params, "sharedMemorySize", 0);
+    if (shm > 0)
+        set(host, "ShmSize", json_integer(shm * MIB));
+    if (json_array_size(json_object_get(params, "tmpfs")) > 0)
+        add_tmpfs(json_object_get(params, "tmpfs"), host);
+    if (json_array_size(devices) > 0) {
+        json_t *out = json_array();
+        size_t i;
+        const json_t *item;
+        json_array_foreach(devices, i, item)(void) json_array_append_new(out, make_device(item));
+        set(host, "Devices", out);
+    }
+}
+
+/* The default driver, and awslogs, mean that we send the output on; the engine keeps it for us. */
+static json_t *make_log_config(const docker_spec *in, const json_t *container)
+{
+    const json_t *config = json_object_get(container, "logConfiguration");
+    const char *driver = ob_json_str(config, "logDriver", "awslogs");
+    if (strcmp(driver, "awslogs") == 0)
+        return json_pack("{s:s, s:{s:s, s:s}}", "Type", "json-file", "Config", "max-size",
+                         LOG_FILE_SIZE, "max-file", LOG_FILES);
+    json_t *options = json_copy(json_object_get(config, "options"));
+    if (!options)
+        options = json_object();
+    (void)json_object_update(options, (json_t *)in->log_secrets);
+    return json_pack("{s:s, s:o}", "Type", driver, "Config", options);
+}
+
+/* EC2: a share of what is there; Fargate: no more than was asked for. */
+static void add_cpu(const json_t *container, json_t *host)
+{
+    double vcpus = docker_resource(container, "VCPU", "vcpus");
+    int64_t shares = (int64_t)(vcpus * 1024);
+    shares = shares < CPU_SHARES_MIN   ? CPU_SHARES_MIN
+             : shares > CPU_SHARES_MAX ? CPU_SHARES_MAX
+                                       : shares;
+    set(host, "CpuShares", json_integer(shares));
+    if (docker_is_fargate(container))
+        set(host, "NanoCpus", json_integer((json_int_t)(vcpus * 1e9)));
+}
+
+static void add_gpus(const docker_spec *in, json_t *host)
+{
+    if (!in->gpus)
+        return;
+    json_t *ids = json_array();
+    ob_cleanup(ob_freep) char *copy = ob_strdup(in->gpus);
+    for (char *rest = copy, *id; (id = strsep(&rest, ","));)
+        (void)json_array_append_new(ids, json_string(id));
+    set(host, "DeviceRequests",
+        json_pack("[{s:s, s:o, s:[[s]]}]", "Driver", "nvidia", "DeviceIDs", ids, "Capabilities",
+                  "gpu"));
+}
+
+static int add_mounts(
+    const docker_spec *in, const json_t *container, json_t *host, json_t *volumes, ob_error *err)
+{
+    json_auto_t *binds = json_array();
+    size_t i;
+    const json_t *mount;
+    json_array_foreach(json_object_get(container, "mountPoints"), i, mount)
+    {
+        int r = add_mount(in, container, mount, binds, volumes, err);
+        if (r < 0)
+            return r;
+    }
+    if (json_array_size(binds) > 0)
+        set(host, "Binds", json_incref(binds));
+    return 0;
+}
+
+int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes, ob_error *err)
+{
+    const json_t *container = json_object_get(in->spec, "container");
+    int64_t memory = (int64_t)(docker_resource(container, "MEMORY", "memory") * (double)MIB);
+    if (memory <= 0)
+        return ob_fail(err, EINVAL, "the job has no memory limit");
+    if (memory < MEMORY_MIN)
+        memory = MEMORY_MIN;
+    json_auto_t *host = json_pack("{s:s, s:I, s:o}", "NetworkMode", "host", "Memory",
+                                  (json_int_t)memory, "LogConfig", make_log_config(in, container));
+    int r = add_mounts(in, container, host, volumes, err);
+    if (r < 0)
+        return r;
+    if (ob_json_bool(container, "privileged", false))
+        set(host, "Privileged", json_true());
+    if (ob_json_bool(container, "readonlyRootFilesystem", false))
+        set(host, "ReadonlyRootfs", json_true());
+    add_cpu(container, host);
+    add_gpus(in, host);
+    add_ulimits(container, host);
+    add_linux(container, host, memory);
+    *ret_host = json_incref(host);
+    return 0;
+}

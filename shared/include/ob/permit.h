@@ -1,0 +1,54 @@
+/* What an operator lets containers have of the host: privileged mode, folders, devices. The api
+ * refuses at submission; executors refuse again (a setting may have changed) or leave out. Pure:
+ * any thread. */
+#pragma once
+
+#include <jansson.h>
+
+#include "ob/error.h"
+
+typedef enum ob_permit { OB_PERMIT_ALLOW, OB_PERMIT_REFUSE, OB_PERMIT_DROP } ob_permit;
+
+typedef struct ob_permits {
+    ob_permit privileged;  /* OPENBATCH_PRIVILEGED */
+    ob_permit host_mounts; /* OPENBATCH_HOST_MOUNTS: volumes with host.sourcePath */
+    ob_permit devices;     /* OPENBATCH_DEVICES: linuxParameters.devices */
+} ob_permits;
+
+/* Their rows of a program's configuration (ob/config.h), given the offsets of three strings. */
+#define OB_PERMIT_FIELDS(at_privileged, at_host_mounts, at_devices)                                \
+    { "OPENBATCH_PRIVILEGED",                                                                      \
+      OB_CONFIG_STRING,                                                                            \
+      at_privileged,                                                                               \
+      "allow",                                                                                     \
+      "privileged containers: allow, refuse (at submission) or drop (they run without)",           \
+      0,                                                                                           \
+      0 },                                                                                         \
+        { "OPENBATCH_HOST_MOUNTS",                                                                 \
+          OB_CONFIG_STRING,                                                                        \
+          at_host_mounts,                                                                          \
+          "allow",                                                                                 \
+          "folders of the host in containers: allow, refuse or drop",                              \
+          0,                                                                                       \
+          0 },                                                                                     \
+    {                                                                                              \
+        "OPENBATCH_DEVICES", OB_CONFIG_STRING, at_devices, "allow",                                \
+            "devices of the host in containers: allow, refuse or drop", 0, 0                       \
+    }
+
+/* From the variables' values: allow, refuse or drop. Errors: -EINVAL, names the variable. */
+int ob_permits_parse(const char *privileged,
+                     const char *host_mounts,
+                     const char *devices,
+                     ob_permits *ret,
+                     ob_error *err);
+
+/* Does a job's container (as in DescribeJobs) ask for something refused? Errors: -EPERM, the text
+ * is fit for a user. */
+int ob_permits_check(const ob_permits *p, const json_t *container, ob_error *err);
+
+/* What of the container is to be left out, for a user ("Ran without ..."); new, or NULL: nothing.
+ */
+char *ob_permits_note(const ob_permits *p, const json_t *container);
+/* Leaves it out. */
+void ob_permits_drop(const ob_permits *p, json_t *container);
