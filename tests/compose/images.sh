@@ -52,3 +52,17 @@ RUN mkdir -p /usr/share/man/man1 && groupadd -g 1000 appuser && useradd -u 1000 
     && apt-get update && apt-get install -y --no-install-recommends default-jre-headless
 COPY *.jar /opt/kafka/libs/
 END
+
+# What the tests' jobs run: Debian's busybox; and Python, which asks servers without a password.
+if ! have openbatch/busybox; then
+    (cd "$work" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb busybox) >/dev/null 2>&1
+    mkdir -p "$work/root/bin" "$work/root/tmp"
+    for name in $("$work/busybox/bin/busybox" --list); do ln -sf busybox "$work/root/bin/$name"; done
+    cp --remove-destination "$work/busybox/bin/busybox" "$work/root/bin/"
+    tar -C "$work/root" -c . | docker import - openbatch/busybox >/dev/null
+fi
+build openbatch/asker "$work/empty" <<'END'
+FROM debian:bookworm-slim
+RUN apt-get update && apt-get install -y --no-install-recommends python3-minimal
+ENTRYPOINT ["/bin/sh"]
+END

@@ -1,0 +1,121 @@
+"""One composed copy on the engine of DOCKER_HOST: the unmodified docker-compose.yml, by the command
+that is there."""
+
+import json
+import os
+import re
+import shutil
+import subprocess
+from pathlib import Path
+
+import boto3
+import botocore.config
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def run(*command, check=True, timeout=300, **more):
+    done = subprocess.run(
+        [str(word) for word in command], capture_output=True, text=True, timeout=timeout, **more
+    )
+    assert not check or done.returncode == 0, (
+        f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
+    )
+    return done
+
+
+def docker(*command, **more):
+    return run("docker", *command, **more).stdout.strip()
+
+
+class Composed:
+    def __init__(self, project, port, files=("docker-compose.yml",)):
+        self.project = project
+        plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
+        command = ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
+        assert shutil.which(command[0]), "neither `docker compose` nor docker-compose is there"
+        self.command = [*command, "-p", project]
+        for name in files:
+            self.command += ["-f", name]
+        socket = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+        self.env = {
+            **os.environ,
+            "OPENBATCH_PORT": str(port),
+            "DOCKER_SOCKET": socket.removeprefix("unix://"),
+        }
+
+    def compose(self, *words, **more):
+        return run(*self.command, *words, cwd=ROOT, env=self.env, **more).stdout
+
+    def up(self):
+        self.compose("up", "-d", timeout=600)
+
+    def exports(self):
+        text = self.compose("logs", "--no-color", "ready")
+        pairs = re.findall(r"export ([A-Z_]+)=(\S+)", text)
+        return dict(pairs)
+
+    def client(self, service):
+        env = self.exports()
+        return boto3.client(
+            service,
+            endpoint_url=env["AWS_ENDPOINT_URL_BATCH"],
+            region_name=env["AWS_REGION"],
+            aws_access_key_id=env["AWS_ACCESS_KEY_ID"],
+            aws_secret_access_key=env["AWS_SECRET_ACCESS_KEY"],
+            config=botocore.config.Config(
+                retries={"max_attempts": 20, "mode": "standard"}, read_timeout=15, connect_timeout=5
+            ),
+        )
+
+    def id(self, service):
+        """The container's id; None while there is none."""
+        ids = docker(
+            "ps", "-aq",
+            "--filter", f"label=com.docker.compose.project={self.project}",
+            "--filter", f"label=com.docker.compose.service={service}",
+        )  # fmt: skip
+        return ids.split()[0] if ids else None
+
+    def inspect(self, service):
+        return json.loads(docker("inspect", self.id(service)))[0]
+
+    def address(self, service):
+        networks = self.inspect(service)["NetworkSettings"]["Networks"]
+        return next(iter(networks.values()))["IPAddress"]
+
+    def executors(self):
+        """Names of executors' containers that run."""
+        return docker(
+            "ps", "--filter", f"label=openbatch.copy={self.project}", "--format", "{{.Names}}"
+        ).split()
+
+    def containers(self):
+        """Names of all containers that are ours and no jobs'."""
+        ours = docker(
+            "ps", "-a", "--filter", f"label=com.docker.compose.project={self.project}",
+            "--format", "{{.Names}}",
+        ).split()  # fmt: skip
+        return (
+            ours
+            + docker(
+                "ps",
+                "-a",
+                "--filter",
+                f"label=openbatch.copy={self.project}",
+                "--format",
+                "{{.Names}}",
+            ).split()
+        )
+
+    def jobs(self):
+        return docker("ps", "--filter", "label=openbatch.run", "--format", "{{.Names}}").split()
+
+    def sql(self, query):
+        out = docker(
+            "exec", self.id("postgres"), "bash", "-c",
+            "PGPASSWORD=$(cat /var/lib/openbatch/secrets/postgres.password) exec "
+            'psql -XAtq -F "\t" -h /tmp -U openbatch -d openbatch -c "$0"',
+            query,
+        )  # fmt: skip
+        return [line.split("\t") for line in out.splitlines()]

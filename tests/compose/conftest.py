@@ -1,0 +1,39 @@
+"""Fixtures of the suite `compose`: `./openbatch test compose` gives it an engine that has the base
+images, or stand-ins made from packages."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
+
+from composed import Composed, docker  # noqa: E402
+from stack import wait_for  # noqa: E402
+from work import Work  # noqa: E402
+
+PROJECT = "openbatch-test"
+
+
+@pytest.fixture(scope="session")
+def composed():
+    copy = Composed(PROJECT, os.environ["OPENBATCH_PORT"])
+    copy.compose("build", timeout=900)
+    copy.up()
+    yield copy
+    if sys.exc_info()[0] is None:
+        copy.compose("down", "-v")
+
+
+@pytest.fixture(scope="session")
+def image():
+    """Made by the suite's script from Debian's busybox."""
+    assert docker("image", "inspect", "openbatch/busybox")
+    return "openbatch/busybox"
+
+
+@pytest.fixture(scope="session")
+def work(composed, image):
+    wait_for("the printed key", lambda: composed.exports().get("AWS_ACCESS_KEY_ID"), 60)
+    return Work(composed.client("batch"), composed.client("logs"), image)

@@ -1,0 +1,206 @@
+"""docker-compose.yml as people use it (docs/compose.md): real servers, each in a container."""
+
+import os
+import signal
+import subprocess
+import time
+
+import pytest
+from composed import ROOT, docker, run
+from stack import HOLD, wait_for
+
+SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler"]
+PROGRAMS = ["api", "scheduler", "scaler", "executor"]
+
+
+@pytest.fixture(scope="module")
+def queues(work):
+    """The demo's: on-demand and Spot, 0 to 256 vCPUs, priorities 10 and 1."""
+    on_demand = work.environment(256, ("m5", "c5"))
+    spot = work.environment(256, ("m5", "c5"), "SPOT")
+    return work.queue(on_demand, priority=10), work.queue(spot, priority=1)
+
+
+def mounted(folder, path="/out"):
+    return {
+        "volumes": [{"name": "out", "host": {"sourcePath": str(folder)}}],
+        "mountPoints": [{"sourceVolume": "out", "containerPath": path}],
+    }
+
+
+def test_services_add_less_than_50_mb_to_their_base(composed):
+    base = int(docker("image", "inspect", "-f", "{{.Size}}", "debian:bookworm-slim"))
+    for name in PROGRAMS:
+        size = int(docker("image", "inspect", "-f", "{{.Size}}", f"openbatch/{name}"))
+        print(f"{name}: {(size - base) / 1e6:.1f} MB above its base")
+        assert size - base < 50_000_000
+        for tool in ("gcc", "ninja", "meson", "make"):
+            found = run(
+                "docker", "run", "--rm", "--entrypoint", "sh", f"openbatch/{name}",
+                "-c", f"command -v {tool}", check=False,
+            )  # fmt: skip
+            assert found.returncode != 0, f"{tool} is in openbatch/{name}"
+
+
+def test_only_the_api_is_published_and_only_here(composed):
+    for service in SERVICES:
+        ports = composed.inspect(service)["NetworkSettings"]["Ports"] or {}
+        published = [p["HostIp"] for bindings in ports.values() for p in bindings or []]
+        assert published == (["127.0.0.1"] if service == "api" else [])
+
+
+def test_services_without_rights_where_they_can(composed):
+    for service in ("api", "scheduler"):
+        assert docker("exec", composed.id(service), "id", "-u") == "10001"
+    for service in ("postgres", "redis", "kafka"):
+        assert docker("exec", composed.id(service), "id", "-u") not in ("0", "")
+
+
+def test_a_job_its_log_and_a_host_folder(work, queues, tmp_path):
+    definition = work.definition(["sh", "-c", "echo said; echo kept > /out/x"], **mounted(tmp_path))
+    job = work.wait(work.submit(queues[0], definition), timeout=90)
+    assert (job["status"], job["container"]["exitCode"]) == ("SUCCEEDED", 0)
+    assert work.log(job) == ["said"]
+    assert (tmp_path / "x").read_text() == "kept\n"
+
+
+def test_executors_pose_as_instances_and_go(composed, work, queues):
+    """Scale to zero: no executor stays when nothing runs."""
+    held = work.submit(queues[1], work.definition(HOLD))
+    work.wait(held, "RUNNING", timeout=90)
+    [name] = composed.executors()
+    env = docker("exec", name, "sh", "-c", "tr '\\0' '\\n' </proc/1/environ; hostname")
+    assert "OPENBATCH_INSTANCE_TYPE=m5" in env or "OPENBATCH_INSTANCE_TYPE=c5" in env
+    assert env.splitlines()[-1].startswith("i-")
+    work.batch.terminate_job(jobId=held, reason="enough")
+    assert work.wait(held)["statusReason"] == "enough"
+    wait_for("no executors", lambda: composed.executors() == [], 60)
+
+
+ASK = """
+import socket, sys
+pg, redis, kafka = sys.argv[1:]
+def asked(host, port, words):
+    with socket.create_connection((host, port), 5) as s:
+        s.settimeout(5)
+        s.sendall(words)
+        try:
+            return s.recv(4096)
+        except (TimeoutError, ConnectionResetError):
+            return b""
+start = b"\\0\\3\\0\\0user\\0openbatch\\0database\\0openbatch\\0\\0"
+answer = asked(pg, 5432, (len(start) + 4).to_bytes(4, "big") + start)
+# Authentication is wanted (R), and it is not the 0 that lets one in.
+print("postgres", "refused" if answer[:1] == b"R" and answer[5:9] != b"\\0\\0\\0\\0" else answer)
+answer = asked(redis, 6379, b"GET x\\r\\n")
+print("redis", "refused" if answer.startswith(b"-NOAUTH") else answer)
+# A Metadata request without a password: the broker hangs up.
+body = b"\\0\\3\\0\\0\\0\\0\\0\\1\\0\\1x" + b"\\0\\0\\0\\0"
+answer = asked(kafka, 9092, len(body).to_bytes(4, "big") + body)
+print("kafka", "refused" if answer == b"" else answer)
+"""
+REFUSED = ["postgres refused", "redis refused", "kafka refused"]
+
+
+def test_who_has_no_password_is_refused_on_the_default_network(composed):
+    out = docker(
+        "run", "--rm", "--network", f"{composed.project}_default", "--entrypoint", "python3",
+        "openbatch/setup", "-c", ASK, "postgres", "redis", "kafka",
+    )  # fmt: skip
+    assert out.splitlines() == REFUSED
+
+
+def test_who_has_no_password_is_refused_from_a_job(composed, work, queues):
+    addresses = [composed.address(name) for name in ("postgres", "redis", "kafka")]
+    definition = work.definition(
+        ["-c", 'exec /usr/bin/python3 -c "$0" "$@"', ASK, *addresses],
+        image="openbatch/asker",
+        memory=128,
+    )
+    job = work.wait(work.submit(queues[0], definition), timeout=90)
+    assert job["status"] == "SUCCEEDED", job["statusReason"]
+    assert work.log(job) == REFUSED
+
+
+@pytest.mark.timeout(400)
+def test_50_children_survive_the_death_of_every_container(composed, work, queues, tmp_path):
+    """Each container of ours is killed once while the array runs; all children SUCCEED, each ran to
+    its end once. Docker leaves what was killed by hand where it is: `up -d` starts it, as a person
+    would. Executors come back by themselves."""
+    definition = work.definition(
+        ["sh", "-c", "sleep 2; echo done >>/out/$AWS_BATCH_JOB_ARRAY_INDEX"],
+        memory=32,
+        **mounted(tmp_path),
+    )
+    job = work.submit(queues[0], definition, arrayProperties={"size": 50})
+    for part in [*SERVICES, "executor"]:
+        wait_for("children that run", lambda: composed.jobs() or work.job(job)["stoppedAt"], 60)
+        if part == "executor":
+            victims = wait_for("an executor", composed.executors, 60)[:1]
+        else:
+            victims = [composed.id(part)]
+        docker("kill", *victims)
+        composed.up()
+    parent = work.wait(job, timeout=240)
+    assert parent["status"] == "SUCCEEDED"
+    assert parent["arrayProperties"]["statusSummary"]["SUCCEEDED"] == 50
+    assert {p.name: p.read_text() for p in tmp_path.iterdir()} == {
+        str(n): "done\n" for n in range(50)
+    }
+    assert composed.sql(
+        f"SELECT count(*), count(DISTINCT idx) FROM attempt WHERE job_id = '{job}' AND exit_code = 0"
+    ) == [["50", "50"]]
+    assert composed.sql("SELECT count(*) FROM inbox") == [["0"]]
+
+
+def test_a_crash_needs_nobody(composed, work, queues):
+    """A program that dies in its container is started again by the engine."""
+    for part in ("api", "scheduler", "scaler"):
+        before = composed.inspect(part)["State"]["Pid"]
+        os.kill(before, signal.SIGKILL)
+        wait_for(
+            f"{part} again",
+            lambda p=part, b=before: composed.inspect(p)["State"]["Pid"] not in (0, b),
+            30,
+        )
+    job = work.wait(work.submit(queues[0], work.definition()), timeout=90)
+    assert job["status"] == "SUCCEEDED"
+
+
+def test_down_ends_cleanly_and_up_goes_on(composed, work, queues, tmp_path):
+    definition = work.definition(
+        ["sh", "-c", "echo begun; while ! [ -e /out/go ]; do sleep 0.2; done; echo ended"],
+        **mounted(tmp_path),
+    )
+    job = work.submit(queues[0], definition)
+    key = composed.exports()["AWS_ACCESS_KEY_ID"]
+    work.wait(job, "RUNNING", timeout=90)
+    running = composed.jobs()
+    begin = time.monotonic()
+    composed.compose("down")
+    print(f"down took {time.monotonic() - begin:.1f} s")
+    assert composed.containers() == []
+    assert composed.jobs() == running
+    (tmp_path / "go").touch()
+    composed.up()
+    ended = work.wait(job, timeout=90)
+    assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 1)
+    assert work.log(ended) == ["begun", "ended"]
+    assert composed.exports()["AWS_ACCESS_KEY_ID"] == key
+
+
+def test_chosen_secrets_come_from_the_environment(composed, tmp_path):
+    chosen = {
+        "OPENBATCH_ACCESS_KEY_ID": "AKIACHOSEN",
+        "OPENBATCH_SECRET_ACCESS_KEY": "chosen/secret",
+    }
+    words = [word for pair in chosen.items() for word in ("-e", "=".join(pair))]
+    for path in ("secrets", "postgres", "kafka"):
+        (tmp_path / path).mkdir()
+    done = subprocess.run(
+        ["docker", "run", "--rm", *words, "-v", f"{tmp_path}/secrets:/var/lib/openbatch/secrets"]
+        + ["-v", f"{tmp_path}:/volumes", "openbatch/setup", "secrets"],
+        capture_output=True, text=True, check=True, cwd=ROOT,
+    )  # fmt: skip
+    assert "AKIACHOSEN" not in done.stdout
+    assert (tmp_path / "secrets/root.key").read_text() == "AKIACHOSEN\nchosen/secret\n"
