@@ -4,7 +4,7 @@
 . "$OB_ROOT/tools/install.sh"
 . "$OB_ROOT/tools/stack.sh"
 
-ALL=(format unit e2e)
+ALL=(format unit e2e compose)
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -13,10 +13,11 @@ done
 
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
-test_home=''
+test_home='' engine_home=''
 
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
+    [[ -z $engine_home ]] || engine_down
     [[ -z $test_home ]] || OPENBATCH_HOME=$test_home/home "$OB_ROOT/openbatch" down --wipe --yes >/dev/null 2>&1 || :
     [[ -z $test_home ]] || rm -rf "$test_home"
 }
@@ -99,6 +100,54 @@ suite_e2e() {
         if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
         exit $status
     )
+}
+
+# An engine of its own with a bridge of its own, for the composed copy: what is made there is nobody else's.
+engine_up() {
+    ((EUID == 0)) || die "the suite compose starts a container engine: that takes root"
+    engine_home=$(mktemp -d /tmp/openbatch-engine.XXXXXX)
+    ip link add obtest0 type bridge
+    ip address add 10.213.0.1/24 dev obtest0
+    ip link set obtest0 up
+    setsid dockerd -H "unix://$engine_home/docker.sock" -p "$engine_home/pid" --data-root "$engine_home/data" \
+        --exec-root "$engine_home/run" --config-file <(echo '{}') -b obtest0 --log-level warn \
+        --default-address-pool base=10.214.0.0/16,size=24 >"$engine_home/log" 2>&1 </dev/null &
+    export DOCKER_HOST=unix://$engine_home/docker.sock
+    local i
+    for ((i = 0; i < 150; i++)); do
+        docker version >/dev/null 2>&1 && return 0
+        sleep 0.2
+    done
+    tail -n 20 "$engine_home/log" >&2
+    die "the container engine of the suite compose did not start"
+}
+
+engine_down() {
+    local ids
+    mapfile -t ids < <(docker ps -aq 2>/dev/null)
+    ((${#ids[@]} == 0)) || docker rm -f "${ids[@]}" >/dev/null 2>&1 || :
+    local pid i
+    pid=$(cat "$engine_home/pid" 2>/dev/null || :)
+    [[ -z $pid ]] || kill "$pid" 2>/dev/null || :
+    for ((i = 0; i < 100; i++)); do [[ -n $pid && -d /proc/$pid ]] && sleep 0.1; done
+    ip link delete obtest0 2>/dev/null || :
+    rm -rf "$engine_home" 2>/dev/null || :
+    engine_home=''
+}
+
+suite_compose() {
+    local status=0
+    engine_up
+    mkdir "$engine_home/images"
+    bash "$OB_ROOT/tests/compose/images.sh" "$engine_home/images" "$OPENBATCH_HOME/kafka/libs" &&
+        (
+            OPENBATCH_PORT=$(free_ports)
+            export OPENBATCH_PORT
+            cd "$OB_ROOT" || exit
+            "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5
+        ) || status=1
+    engine_down
+    return $status
 }
 
 prepare
