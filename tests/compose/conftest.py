@@ -22,8 +22,7 @@ def composed():
     copy.compose("build", timeout=900)
     copy.up()
     yield copy
-    if sys.exc_info()[0] is None:
-        copy.compose("down", "-v")
+    copy.compose("down", "-v")
 
 
 @pytest.fixture(scope="session")
