@@ -32,6 +32,7 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_ROOT_KEY_FILE", OB_CONFIG_PATH, AT(root_key_file),
       "${OPENBATCH_HOME}/secrets/root.key",
       "file with two lines, access key id and secret, imported at start" },
+    OB_PERMIT_FIELDS(AT(privileged), AT(host_mounts), AT(devices)),
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, AT(instance_types), "", OB_CATALOG_HELP },
     { "OPENBATCH_LOG_RETENTION_S", OB_CONFIG_INT, AT(log_retention_s), "604800",
       "seconds that lines of output are kept; 0: for ever", 0, INT32_MAX },
@@ -105,7 +106,10 @@ static int run(const api_config *config, ob_error *err)
     api_ctx ctx = { .config = config };
     bell *b = NULL;
     http_server *http = NULL;
-    int r = keys_new(config->master_key_file, &ctx.keys, err);
+    int r = ob_permits_parse(config->privileged, config->host_mounts, config->devices, &ctx.permits,
+                             err);
+    if (r == 0)
+        r = keys_new(config->master_key_file, &ctx.keys, err);
     if (r == 0) {
         keys_derive(ctx.keys, "paging token", ctx.token_key);
         r = bell_start(config, &b, err);

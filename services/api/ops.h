@@ -12,6 +12,7 @@
 #include "ob/config.h"
 #include "ob/db.h"
 #include "ob/error.h"
+#include "ob/permit.h"
 
 typedef struct api_config {
     ob_config_common common; /* first: see ob/config.h */
@@ -22,6 +23,7 @@ typedef struct api_config {
     char *pg;
     char *master_key_file;
     char *root_key_file;
+    char *privileged, *host_mounts, *devices;
     char *instance_types;
     int64_t log_retention_s; /* 0: for ever */
     int64_t job_retention_s;
@@ -33,6 +35,7 @@ struct known;
 /* Process-wide; made by main.c, read by all threads. */
 typedef struct api_ctx {
     const api_config *config;
+    ob_permits permits; /* what operators let containers have of the host */
     ob_bus *bus; /* producer of doorbells; main.c's bell thread polls it. Consumers make their own
                     ob_bus */
     api_keys *keys;        /* access keys, decrypted on demand; has its own lock */

@@ -102,7 +102,10 @@ int submit_check_container(const api_request *req,
                            const json_t *container,
                            api_reply *rep)
 {
+    ob_error why = { 0 };
     ob_resources need = container_need(container);
+    if (ob_permits_check(&req->ctx->permits, container, &why) < 0)
+        return api_client_error(rep, "%s", why.text);
     if (need.mcpu <= 0)
         return api_client_error(rep, "vCPU is not provided.");
     if (need.mem_mib <= 0)

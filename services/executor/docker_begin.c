@@ -145,12 +145,12 @@ static void on_create(const http_reply *reply, void *arg)
         c->exists = false;
         container_release_slot(c);
         if (c->pulled)
-            container_end_failed(c, "CannotPullContainerError", reply);
+            container_end_failed(c, "CannotPullContainerError", reply, -1);
         else
             pull_join(c);
     } else {
         c->exists = false;
-        container_end_failed(c, "CannotCreateContainerError", reply);
+        container_end_failed(c, "CannotCreateContainerError", reply, -1);
     }
 }
 
@@ -169,6 +169,16 @@ static bool speaks_of_leftover(const char *text)
            strstr(text, "file exists");
 }
 
+/* What a shell says of a command that it cannot run; -1: that is not the cause. */
+static int command_code(const char *text)
+{
+    if (!strstr(text, "exec: \\\"")) /* as JSON has it */
+        return -1;
+    if (strstr(text, "executable file not found") || strstr(text, "no such file or directory"))
+        return 127;
+    return strstr(text, "permission denied") || strstr(text, "is a directory") ? 126 : -1;
+}
+
 static void on_start(const http_reply *reply, void *arg)
 {
     container *c = arg;
@@ -180,7 +190,7 @@ static void on_start(const http_reply *reply, void *arg)
         return;
     }
     if (reply->status != 204 && reply->status != 304) {
-        container_end_failed(c, "CannotStartContainerError", reply);
+        container_end_failed(c, "CannotStartContainerError", reply, command_code(reply->body));
         return;
     }
     json_decref(ob_take(c->hidden));

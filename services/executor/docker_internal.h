@@ -127,8 +127,8 @@ void container_free(container *c);
 void container_died(container *c);
 /* Ends a run that did not start. reason: NULL or text (copied). */
 void container_end_unstarted(container *c, const char *reason);
-/* The same, for what the engine answered: "<kind>: <its text>". */
-void container_end_failed(container *c, const char *kind, const http_reply *reply);
+/* The same, for what the engine answered: "<kind>: <its text>". exit_code: -1: none. */
+void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code);
 void container_tell_running(container *c, int64_t started_at_ms);
 void container_release_slot(container *c);
 void container_take_id(container *c, const json_t *body);

@@ -129,13 +129,13 @@ void container_end_unstarted(container *c, const char *reason)
     tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
 }
 
-void container_end_failed(container *c, const char *kind, const http_reply *reply)
+void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code)
 {
     char text[REASON_MAX], reason[REASON_MAX + 64];
     (void)snprintf(reason, sizeof(reason), "%s: %s", kind,
                    docker_error_text(reply, text, sizeof(text)));
     secrets_hide(c->hidden, reason);
-    container_end_unstarted(c, reason);
+    tell_end(c, &(runtime_end){ .exit_code = exit_code, .reason = reason });
 }
 
 void container_died(container *c)
@@ -221,7 +221,7 @@ static void take_lost(container *c, const http_reply *reply)
     char text[512], reason[640];
     c->exists = false;
     if (!c->start_sent && !c->told_running) {
-        container_end_failed(c, "CannotCreateContainerError", reply);
+        container_end_failed(c, "CannotCreateContainerError", reply, -1);
         return;
     }
     (void)snprintf(reason, sizeof(reason), "CannotInspectContainerError: %s",

@@ -159,9 +159,9 @@ int local_dir_write(const provider_local_config *config,
     }
     if (r == 0)
         r = make_dir(log, err);
-    (void)snprintf(path, sizeof(path), "%s/config", log);
+    ob_cleanup(ob_freep) char *log_config = ob_strf("%s/config", log);
     if (r == 0)
-        r = write_file(path, 0644, LOG_CONFIG, err);
+        r = write_file(log_config, 0644, LOG_CONFIG, err);
     if (r == 0)
         r = make_dir(path_of(path, config->home, spec->id, "/log"), err);
     if (r == 0)

@@ -167,7 +167,12 @@ static void what_cannot_be_served_is_refused_with_its_name(void **state)
         const char *members, *text;
     } cases[] = {
         { "'vcpus':1", "memory" },
-        { "'memory':64,'resourceRequirements':[{'type':'GPU','value':'1'}]", "GPU" },
+        { "'memory':64,'volumes':[{'name':'h','host':{'sourcePath':'/a:b'}}],'mountPoints':"
+          "[{'sourceVolume':'h','containerPath':'/x'}]",
+          "/a:b" },
+        { "'memory':64,'volumes':[{'name':'h'}],'mountPoints':[{'sourceVolume':'h','containerPath':"
+          "'x'}]",
+          "containerPath" },
         { "'memory':64,'mountPoints':[{'sourceVolume':'x','containerPath':'/x'}]", "volume x" },
         { "'memory':64,'volumes':[{'name':'e','efsVolumeConfiguration':{'fileSystemId':'f'}}],"
           "'mountPoints':[{'sourceVolume':'e','containerPath':'/x'}]",
@@ -178,6 +183,123 @@ static void what_cannot_be_served_is_refused_with_its_name(void **state)
         ob_error err = { 0 };
         assert_int_equal(make_ref(cases[i].members, JOB "/1", &body, &volumes, &err), -EINVAL);
         assert_non_null(strstr(err.text, cases[i].text));
+    }
+}
+
+static json_t *make_with(const char *members, docker_spec in)
+{
+    json_t *body = NULL;
+    json_auto_t *volumes = NULL;
+    char all[2048];
+    ob_run_ref ref;
+    assert_true(ob_run_ref_parse(JOB ":4/1", &ref));
+    (void)snprintf(all, sizeof(all), "%s%s%s", limits, *members ? "," : "", members);
+    json_auto_t *spec = spec_of(all);
+    if (in.spec)
+        (void)json_object_update(spec, (json_t *)in.spec);
+    in.ref = &ref;
+    in.attempt = 1;
+    in.spec = spec;
+    in.home = "/h";
+    in.instance = "i-1";
+    in.ce = "own";
+    assert_int_equal(docker_spec_body(&in, &body, &volumes, NULL), 0);
+    return body;
+}
+
+static bool has_env(const json_t *body, const char *pair)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(body, "Env"), i, item)
+    {
+        if (strcmp(json_string_value(item), pair) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void gpus_become_a_device_request_and_a_label(void **state)
+{
+    json_auto_t *body = make_with("", (docker_spec){ .gpus = "0,3" });
+    assert_json(host(body, "DeviceRequests"),
+                "[{\"Driver\":\"nvidia\",\"DeviceIDs\":[\"0\",\"3\"],\"Capabilities\":"
+                "[[\"gpu\"]]}]");
+    assert_json(json_object_get(json_object_get(body, "Labels"), "openbatch.gpus"), "\"0,3\"");
+    json_auto_t *without = make("");
+    assert_null(host(without, "DeviceRequests"));
+}
+
+static void fargate_is_a_hard_limit_of_cpu(void **state)
+{
+    json_auto_t *body = make_with("'fargatePlatformConfiguration':{'platformVersion':'LATEST'}",
+                                  (docker_spec){ 0 });
+    assert_json(host(body, "NanoCpus"), "2000000000");
+    assert_true(has_env(body, "AWS_EXECUTION_ENV=AWS_ECS_FARGATE"));
+    json_auto_t *ec2 = make("");
+    assert_null(host(ec2, "NanoCpus"));
+    assert_true(has_env(ec2, "AWS_EXECUTION_ENV=AWS_ECS_EC2"));
+}
+
+static void secrets_become_environment_before_ours(void **state)
+{
+    json_auto_t *secrets = parse("{\"TOKEN\":\"s3\"}");
+    json_auto_t *body =
+        make_with("'environment':[{'name':'A','value':'1'}]", (docker_spec){ .secrets = secrets });
+    const json_t *env = json_object_get(body, "Env");
+    assert_json(json_array_get(env, 0), "\"A=1\"");
+    assert_json(json_array_get(env, 1), "\"TOKEN=s3\"");
+    assert_json(json_array_get(env, 2), "\"AWS_BATCH_JOB_ID=" JOB ":4\"");
+}
+
+static void children_know_the_size_of_their_array(void **state)
+{
+    json_auto_t *more = parse("{\"arraySize\":7}");
+    json_auto_t *body = make_with("", (docker_spec){ .spec = more });
+    assert_true(has_env(body, "AWS_BATCH_JOB_ARRAY_SIZE=7"));
+    assert_true(has_env(body, "AWS_BATCH_JOB_ARRAY_INDEX=4"));
+}
+
+static void tags_become_labels_but_not_ours(void **state)
+{
+    json_auto_t *more = parse("{\"tags\":{\"team\":\"x\",\"openbatch.run\":\"forged\"}}");
+    json_auto_t *body = make_with("", (docker_spec){ .spec = more });
+    const json_t *labels = json_object_get(body, "Labels");
+    assert_json(json_object_get(labels, "team"), "\"x\"");
+    assert_json(json_object_get(labels, "openbatch.run"), "\"" JOB ":4/1\"");
+}
+
+static void secret_options_join_the_log_driver_s(void **state)
+{
+    json_auto_t *secrets = parse("{\"splunk-token\":\"s3\"}");
+    json_auto_t *body = make_with("'logConfiguration':{'logDriver':'splunk','options':{'tag':'x'}}",
+                                  (docker_spec){ .log_secrets = secrets });
+    assert_json(host(body, "LogConfig"),
+                "{\"Type\":\"splunk\",\"Config\":{\"tag\":\"x\",\"splunk-token\":\"s3\"}}");
+}
+
+static void a_platform_is_named_as_docker_names_it(void **state)
+{
+    static const struct {
+        const char *members, *platform;
+        int result;
+    } cases[] = {
+        { "", NULL, 0 },
+        { "'runtimePlatform':{}", NULL, 0 },
+        { "'runtimePlatform':{'operatingSystemFamily':'LINUX'}", NULL, 0 },
+        { "'runtimePlatform':{'cpuArchitecture':'ARM64'}", "linux/arm64", 0 },
+        { "'runtimePlatform':{'cpuArchitecture':'X86_64'}", "linux/amd64", 0 },
+        { "'runtimePlatform':{'cpuArchitecture':'Z80'}", NULL, -EINVAL },
+        { "'runtimePlatform':{'operatingSystemFamily':'WINDOWS_SERVER_2022_CORE'}", NULL, -EINVAL },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        json_auto_t *spec = spec_of(cases[i].members);
+        const char *platform = "?";
+        assert_int_equal(docker_spec_platform(spec, &platform, NULL), cases[i].result);
+        if (cases[i].platform)
+            assert_string_equal(platform, cases[i].platform);
+        else
+            assert_null(platform);
     }
 }
 
@@ -231,10 +353,13 @@ static void pulls_name_one_tag(void **state)
         { "a@sha256:00", "fromImage=a%40sha256%3A00" },
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-        char *query = docker_spec_pull_query(cases[i].image);
+        char *query = docker_spec_pull_query(cases[i].image, NULL);
         assert_string_equal(query, cases[i].query);
         free(query);
     }
+    char *query = docker_spec_pull_query("a:1", "linux/arm64");
+    assert_string_equal(query, "fromImage=a%3A1&platform=linux/arm64");
+    free(query);
 }
 
 static int64_t time_ns(const char *text)
@@ -292,6 +417,13 @@ int main(void)
         cmocka_unit_test(pulls_name_one_tag),
         cmocka_unit_test(times_are_read_to_the_nanosecond),
         cmocka_unit_test(the_null_runtime_reads_the_command),
+        cmocka_unit_test(gpus_become_a_device_request_and_a_label),
+        cmocka_unit_test(fargate_is_a_hard_limit_of_cpu),
+        cmocka_unit_test(secrets_become_environment_before_ours),
+        cmocka_unit_test(children_know_the_size_of_their_array),
+        cmocka_unit_test(tags_become_labels_but_not_ours),
+        cmocka_unit_test(secret_options_join_the_log_driver_s),
+        cmocka_unit_test(a_platform_is_named_as_docker_names_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
