@@ -16,6 +16,7 @@
 #include <strings.h>
 #include <time.h>
 
+#include "access.h"
 #include "keys.h"
 #include "ob/clock.h"
 #include "ob/id.h"
@@ -268,7 +269,10 @@ static int authenticate(exchange *x, sigv4_auth *auth, api_key *key, api_reply *
                          "The security token included in the request is invalid.");
     if (r < 0)
         return r;
-    const char *service = x->protocol == API_LOGS ? "logs" : "batch";
+    static const char *const services[] = {
+        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch"
+    };
+    const char *service = services[x->protocol];
     if (sigv4_verify(x->w->sigv4, &signed_request, auth, service, key->secret, time(NULL),
                      &refusal) < 0)
         return refused(rep, &refusal);
@@ -288,10 +292,17 @@ static int parse_body(exchange *x, json_t **ret, api_reply *rep)
     return 0;
 }
 
+/* Who may not do it is told so before anything else about the request. */
 static int call(const api_operation *op, api_request *req, api_reply *rep)
 {
     for (int i = 0;; i++) {
-        int r = op->handler(req, rep);
+        int r = access_check(req, rep);
+        if (r == 0 && i == 0)
+            r = api_operation_check(op, req->body, req->request_id, rep);
+        if (r == 0)
+            r = op->handler(req, rep);
+        if (r == 0)
+            r = access_filter(req, rep);
         if (r != -EAGAIN || rep->code || i + 1 == HANDLER_TRIES)
             return r;
         api_reply_done(rep);
@@ -302,51 +313,60 @@ static const api_operation *find_operation(const exchange *x)
 {
     if (strcmp(x->info->request_method, "POST") != 0)
         return NULL;
-    if (x->protocol == API_BATCH)
-        return api_operation_find(API_BATCH, x->info->request_uri);
+    if (x->protocol != API_LOGS)
+        return api_operation_find(x->protocol, x->info->request_uri);
     const char *target = mg_get_header(x->conn, "X-Amz-Target");
     return target ? api_operation_find(API_LOGS, target) : NULL;
 }
 
-static int serve(exchange *x, api_reply *rep, const char **ret_operation)
+/* What an authenticated caller asks for. */
+static int perform(exchange *x,
+                   const sigv4_auth *auth,
+                   const api_key *key,
+                   api_reply *rep,
+                   const char **ret_operation)
 {
-    api_ctx *ctx = x->w->server->ctx;
-    sigv4_auth auth;
-    api_key key;
-    int r = read_body(x, rep);
-    if (r < 0)
-        return r;
-    if (!atomic_load(&ctx->ready))
-        return ob_fail_retry(&rep->err, ENOTCONN, "starting");
-    r = authenticate(x, &auth, &key, rep);
-    if (r < 0)
-        return r;
     const api_operation *op = find_operation(x);
     if (!op)
         return api_error(rep, x->protocol == API_LOGS ? 400 : 404, "UnknownOperationException",
                          "Unknown operation");
     *ret_operation = op->name;
     json_auto_t *body = NULL;
-    r = parse_body(x, &body, rep);
-    if (r == 0)
-        r = api_operation_check(op, body, x->request_id, rep);
+    int r = parse_body(x, &body, rep);
     if (r < 0)
         return r;
     api_request req = {
         .op = op,
         .operation = op->name,
-        .account = key.account,
-        .region = auth.region,
-        .key_id = auth.key_id,
+        .account = key->account,
+        .region = auth->region,
+        .key_id = key->key_id,
+        .key = key,
         .invocation_id = mg_get_header(x->conn, "amz-sdk-invocation-id"),
         .request_id = x->request_id,
         .body = body,
         .body_text = x->w->body,
         .body_len = x->body_len,
-        .ctx = ctx,
+        .ctx = x->w->server->ctx,
     };
     r = call(op, &req, rep);
     req_db_release(&req);
+    return r;
+}
+
+static int serve(exchange *x, api_reply *rep, const char **ret_operation)
+{
+    sigv4_auth auth;
+    api_key key = { 0 };
+    int r = read_body(x, rep);
+    if (r < 0)
+        return r;
+    if (!atomic_load(&x->w->server->ctx->ready))
+        return ob_fail_retry(&rep->err, ENOTCONN, "starting");
+    r = authenticate(x, &auth, &key, rep);
+    if (r == 0)
+        r = perform(x, &auth, &key, rep, ret_operation);
+    api_key_done(&key);
     return r;
 }
 
@@ -360,7 +380,9 @@ static int on_request(struct mg_connection *conn)
     const char *path = x.info->request_uri ? x.info->request_uri : "";
     if (strcmp(path, "/healthz") == 0 && strcmp(x.info->request_method, "GET") == 0)
         return healthz(&x);
-    x.protocol = strcmp(path, "/") == 0 ? API_LOGS : API_BATCH;
+    x.protocol = strcmp(path, "/") == 0                                     ? API_LOGS
+                 : strncmp(path, "/openbatch/", strlen("/openbatch/")) == 0 ? API_ADMIN
+                                                                            : API_BATCH;
 
     api_reply rep = { 0 };
     const char *operation = "-";

@@ -1,6 +1,7 @@
-/* Access keys. Owns the master key and the memory of keys lately used; secrets leave only to the
- * signature check. Never logs a secret. Invariant: a sealed secret opens only under its own key id
- * and account, so that rows cannot be exchanged. One lock over the memory; the database is asked
+/* Access keys. Owns the master key, the table access_key and the memory of keys lately used;
+ * secrets leave only to the signature check, and once to who made a key. Never logs a secret, never
+ * decides what a key may do. Invariant: a sealed secret opens only under its own key id and
+ * account, so that rows cannot be exchanged. One lock over the memory; the database is asked
  * outside of it. */
 #include "keys.h"
 
@@ -17,7 +18,7 @@
 
 #define NONCE_LEN 12
 #define TAG_LEN 16
-#define KEEP_MS 5000
+#define KEEP_MS 800 /* a change is known everywhere within a second */
 #define KEEP_MAX 4096
 
 typedef struct kept {
@@ -33,12 +34,28 @@ struct api_keys {
 };
 
 const ob_db_stmt keys_stmts[] = {
-    { "key_find", "SELECT account, secret FROM access_key WHERE key_id = $1" },
-    { "key_put",
-      "INSERT INTO access_key (key_id, account, secret, created_at_ms) VALUES ($1, $2, $3, $4)"
-      " ON CONFLICT (key_id) DO UPDATE SET account = excluded.account, secret = excluded.secret" },
+    { "key_find", "SELECT account, secret, name, root, policy FROM access_key WHERE key_id = $1" },
+    { "key_put_root",
+      "WITH old AS (DELETE FROM access_key WHERE account = $2 AND root AND key_id <> $1)"
+      " INSERT INTO access_key (key_id, account, secret, created_at_ms, root)"
+      " VALUES ($1, $2, $3, $4, true) ON CONFLICT (key_id) DO UPDATE"
+      " SET account = excluded.account, secret = excluded.secret, root = true, policy = NULL" },
+    { "key_create", "INSERT INTO access_key (key_id, account, secret, created_at_ms, name, policy)"
+                    " VALUES ($1, $2, $3, $4, $5, $6)" },
+    { "key_revoke",
+      "DELETE FROM access_key WHERE account = $1 AND key_id = $2 AND NOT root RETURNING key_id" },
+    { "key_policy", "UPDATE access_key SET policy = $3 WHERE account = $1 AND key_id = $2 AND NOT "
+                    "root RETURNING key_id" },
+    { "key_list", "SELECT key_id, name, root, policy, created_at_ms FROM access_key WHERE account "
+                  "= $1 AND ($2::text IS NULL OR key_id = $2) ORDER BY created_at_ms, key_id" },
     { 0 },
 };
+
+void api_key_done(api_key *key)
+{
+    policy_unref(key->policy);
+    OPENSSL_cleanse(key, sizeof *key);
+}
 
 static int hex_digit(char c)
 {
@@ -85,7 +102,7 @@ void keys_free(api_keys *keys)
     HASH_ITER(hh, keys->kept, k, next)
     {
         HASH_DEL(keys->kept, k);
-        OPENSSL_cleanse(k, sizeof *k);
+        api_key_done(&k->key);
         free(k);
     }
     (void)pthread_mutex_destroy(&keys->lock);
@@ -167,6 +184,20 @@ int keys_open(const api_keys *keys,
     return 0;
 }
 
+/* What is kept of the key, fresh or not: its policy, when the text is the same, need not be read
+ * again. *ret is a reference or NULL. */
+static policy *kept_policy(api_keys *keys, const char *key_id, const char *text)
+{
+    kept *k = NULL;
+    policy *found = NULL;
+    (void)pthread_mutex_lock(&keys->lock);
+    HASH_FIND_STR(keys->kept, key_id, k);
+    if (k && k->key.policy && strcmp(policy_text(k->key.policy), text) == 0)
+        found = policy_ref(k->key.policy);
+    (void)pthread_mutex_unlock(&keys->lock);
+    return found;
+}
+
 static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err)
 {
     ob_params p = { 0 };
@@ -183,9 +214,23 @@ static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_
     r = ob_col_bytes(res, 0, 1, &sealed, &len);
     if (r < 0)
         return ob_fail(err, EBADMSG, "the stored secret of %s is damaged", key_id);
-    (void)snprintf(ret->key_id, sizeof ret->key_id, "%s", key_id);
-    (void)snprintf(ret->account, sizeof ret->account, "%s", ob_col(res, 0, 0));
-    return keys_open(keys, key_id, ret->account, sealed, len, ret->secret, sizeof ret->secret, err);
+    api_key key = { .root = ob_col_bool(res, 0, 3) };
+    (void)snprintf(key.key_id, sizeof key.key_id, "%s", key_id);
+    (void)snprintf(key.account, sizeof key.account, "%s", ob_col(res, 0, 0));
+    (void)snprintf(key.name, sizeof key.name, "%s", ob_col(res, 0, 2));
+    r = keys_open(keys, key_id, key.account, sealed, len, key.secret, sizeof key.secret, err);
+    const char *text = ob_col(res, 0, 4);
+    if (r == 0 && text)
+        key.policy = kept_policy(keys, key_id, text);
+    if (r == 0 && text && !key.policy && policy_parse(text, strlen(text), &key.policy, err) < 0) {
+        ob_error_context(err, "the stored policy of %s", key_id);
+        r = -EBADMSG;
+    }
+    if (r < 0)
+        api_key_done(&key);
+    else
+        *ret = key;
+    return r;
 }
 
 bool keys_recall(api_keys *keys, const char *key_id, api_key *ret)
@@ -194,25 +239,35 @@ bool keys_recall(api_keys *keys, const char *key_id, api_key *ret)
     (void)pthread_mutex_lock(&keys->lock);
     HASH_FIND_STR(keys->kept, key_id, k);
     bool fresh = k && ob_mono_ms() - k->loaded_ms < KEEP_MS;
-    if (fresh)
+    if (fresh) {
         *ret = k->key;
+        (void)policy_ref(ret->policy);
+    }
     (void)pthread_mutex_unlock(&keys->lock);
     return fresh;
 }
 
-static void remember(api_keys *keys, const api_key *key)
+/* asked_ms: when the database was asked, so that what it said does not outlive KEEP_MS. */
+static void remember(api_keys *keys, const api_key *key, int64_t asked_ms)
 {
     kept *k = NULL;
     (void)pthread_mutex_lock(&keys->lock);
     HASH_FIND_STR(keys->kept, key->key_id, k);
-    if (!k && HASH_COUNT(keys->kept) < KEEP_MAX) {
+    if (k && k->loaded_ms > asked_ms) {
+        (void)pthread_mutex_unlock(&keys->lock);
+        return; /* somebody has asked later */
+    }
+    if (k) {
+        api_key_done(&k->key);
+        k->key = *key;
+    } else if (HASH_COUNT(keys->kept) < KEEP_MAX) {
         k = ob_calloc(1, sizeof *k);
         k->key = *key;
         HASH_ADD_STR(keys->kept, key.key_id, k);
     }
     if (k) {
-        k->key = *key;
-        k->loaded_ms = ob_mono_ms();
+        (void)policy_ref(k->key.policy);
+        k->loaded_ms = asked_ms;
     }
     (void)pthread_mutex_unlock(&keys->lock);
 }
@@ -224,7 +279,7 @@ static void forget(api_keys *keys, const char *key_id)
     HASH_FIND_STR(keys->kept, key_id, k);
     if (k) {
         HASH_DEL(keys->kept, k);
-        OPENSSL_cleanse(k, sizeof *k);
+        api_key_done(&k->key);
         free(k);
     }
     (void)pthread_mutex_unlock(&keys->lock);
@@ -234,12 +289,129 @@ int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_er
 {
     if (keys_recall(keys, key_id, ret))
         return 0;
+    int64_t asked_ms = ob_mono_ms();
     int r = load(keys, db, key_id, ret, err);
     if (r == 0)
-        remember(keys, ret);
+        remember(keys, ret, asked_ms);
     else if (r == -ENOENT || r == -EBADMSG)
         forget(keys, key_id);
     return r;
+}
+
+/* ---- changes --------------------------------------------------------------------------------- */
+
+/* Seals the secret and stores the key by one of two statements. */
+static int store(api_keys *keys,
+                 ob_db *db,
+                 const char *statement,
+                 const api_key *key,
+                 const char *policy_json,
+                 ob_error *err)
+{
+    uint8_t sealed[NONCE_LEN + sizeof key->secret + TAG_LEN];
+    size_t len = 0;
+    int r =
+        keys_seal(keys, key->key_id, key->account, key->secret, sealed, sizeof sealed, &len, err);
+    if (r < 0)
+        return r;
+    ob_params p = { 0 };
+    ob_param_text(&p, key->key_id);
+    ob_param_text(&p, key->account);
+    ob_param_bytes(&p, sealed, len);
+    ob_param_int(&p, ob_wall_ms());
+    if (!key->root) {
+        ob_param_text(&p, key->name);
+        ob_param_text(&p, policy_json);
+    }
+    r = ob_db_exec(db, statement, &p, NULL, err);
+    ob_params_done(&p);
+    return r;
+}
+
+/* 'n' characters of an alphabet of 32 or 64. */
+static bool draw(const char *alphabet, size_t n, char *out)
+{
+    uint8_t bytes[64];
+    size_t mask = strlen(alphabet) - 1;
+    if (n > sizeof bytes || RAND_bytes(bytes, (int)n) != 1)
+        return false;
+    for (size_t i = 0; i < n; i++)
+        out[i] = alphabet[bytes[i] & mask];
+    out[n] = '\0';
+    OPENSSL_cleanse(bytes, sizeof bytes);
+    return true;
+}
+
+int keys_create(api_keys *keys,
+                ob_db *db,
+                const char *account,
+                const char *name,
+                const char *policy_json,
+                api_key *ret,
+                ob_error *err)
+{
+    /* The shape of AWS's own: tools look for it. */
+    memset(ret, 0, sizeof *ret);
+    memcpy(ret->key_id, "AKIA", 5);
+    if (!draw("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16, ret->key_id + 4) ||
+        !draw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40, ret->secret))
+        return ob_fail(err, EIO, "no random numbers");
+    (void)snprintf(ret->account, sizeof ret->account, "%s", account);
+    (void)snprintf(ret->name, sizeof ret->name, "%s", name);
+    return store(keys, db, "key_create", ret, policy_json, err);
+}
+
+/* Runs a statement that returns the key's row unless it is the root's. */
+static int change(api_keys *keys,
+                  ob_db *db,
+                  const char *statement,
+                  ob_params *p,
+                  const char *account,
+                  const char *key_id,
+                  ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *changed = NULL, *there = NULL;
+    int r = ob_db_exec(db, statement, p, &changed, err);
+    if (r < 0)
+        return r;
+    forget(keys, key_id);
+    if (PQntuples(changed) > 0)
+        return 0;
+    r = keys_list(db, account, key_id, &there, err);
+    if (r < 0)
+        return r;
+    return PQntuples(there) > 0 ? ob_fail(err, EPERM, "access key %s is the root key", key_id)
+                                : ob_fail(err, ENOENT, "access key %s does not exist", key_id);
+}
+
+int keys_revoke(api_keys *keys, ob_db *db, const char *account, const char *key_id, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, account);
+    ob_param_text(&p, key_id);
+    return change(keys, db, "key_revoke", &p, account, key_id, err);
+}
+
+int keys_set_policy(api_keys *keys,
+                    ob_db *db,
+                    const char *account,
+                    const char *key_id,
+                    const char *policy_json,
+                    ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, account);
+    ob_param_text(&p, key_id);
+    ob_param_text(&p, policy_json);
+    return change(keys, db, "key_policy", &p, account, key_id, err);
+}
+
+int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, account);
+    ob_param_text(&p, key_id);
+    return ob_db_exec(db, "key_list", &p, ret, err);
 }
 
 int keys_import(api_keys *keys,
@@ -254,34 +426,23 @@ int keys_import(api_keys *keys,
     int r = ob_config_read_secret(path, &text, err);
     if (r < 0)
         return r;
-    char id[129] = "", secret[129] = "", more[2] = "";
-    int fields = sscanf(text, "%128s %128s %1s", id, secret, more);
+    api_key key = { .root = true }, known = { 0 };
+    char more[2] = "";
+    int fields = sscanf(text, "%128s %128s %1s", key.key_id, key.secret, more);
     OPENSSL_cleanse(text, strlen(text));
     free(text);
+    (void)snprintf(key.account, sizeof key.account, "%s", account);
     if (fields != 2)
         return ob_fail(err, EINVAL, "%s must hold two lines: access key id and secret", path);
 
-    api_key known = { 0 };
-    r = load(keys, db, id, &known, err);
-    bool same = r == 0 && strcmp(known.account, account) == 0 && strcmp(known.secret, secret) == 0;
-    OPENSSL_cleanse(&known, sizeof known);
-    if (same || (r < 0 && r != -ENOENT && r != -EBADMSG)) {
-        OPENSSL_cleanse(secret, sizeof secret);
-        return same ? 0 : r;
+    r = load(keys, db, key.key_id, &known, err);
+    bool same = r == 0 && known.root && strcmp(known.account, account) == 0 &&
+                strcmp(known.secret, key.secret) == 0;
+    api_key_done(&known);
+    if (!same && (r == 0 || r == -ENOENT || r == -EBADMSG)) {
+        r = store(keys, db, "key_put_root", &key, NULL, err);
+        *ret_changed = r == 0;
     }
-    uint8_t sealed[NONCE_LEN + sizeof secret + TAG_LEN];
-    size_t len = 0;
-    r = keys_seal(keys, id, account, secret, sealed, sizeof sealed, &len, err);
-    OPENSSL_cleanse(secret, sizeof secret);
-    if (r < 0)
-        return r;
-    ob_params p = { 0 };
-    ob_param_text(&p, id);
-    ob_param_text(&p, account);
-    ob_param_bytes(&p, sealed, len);
-    ob_param_int(&p, ob_wall_ms());
-    r = ob_db_exec(db, "key_put", &p, NULL, err);
-    ob_params_done(&p);
-    *ret_changed = r == 0;
+    api_key_done(&key);
     return r;
 }

@@ -1,14 +1,22 @@
 /* Access keys: stored encrypted (AES-256-GCM under the master key), decrypted on demand, kept in
- * memory for seconds. */
+ * memory for less than a second, so that a change is known to all api processes within one. */
 #pragma once
 
 #include "ops.h"
+#include "policy.h"
+
+#define KEY_NAME_MAX 64
 
 typedef struct api_key {
     char key_id[129];
     char account[16];
     char secret[129];
+    char name[KEY_NAME_MAX + 1]; /* may be empty */
+    bool root;                   /* may do everything */
+    policy *policy;              /* a reference of its own; NULL: may do nothing */
 } api_key;
+/* Forgets the secret, drops the policy. */
+void api_key_done(api_key *key);
 
 extern const ob_db_stmt keys_stmts[];
 
@@ -19,8 +27,9 @@ void keys_free(api_keys *keys);
 /* 32 bytes for another purpose, derived from the master key. */
 void keys_derive(const api_keys *keys, const char *purpose, uint8_t ret[32]);
 
-/* Stores the key of a two-line file (id, secret) for 'account', unless the table has it as it is.
- * Errors: -EINVAL, database errors. *ret_changed: it was stored anew. Thread: the owner of 'db'. */
+/* Makes the key of a two-line file (id, secret) the root key of 'account', in the place of an older
+ * one, unless the table has it as it is. Errors: -EINVAL, database errors. *ret_changed: it was
+ * stored anew. Thread: the owner of 'db'. */
 int keys_import(api_keys *keys,
                 ob_db *db,
                 const char *path,
@@ -28,13 +37,35 @@ int keys_import(api_keys *keys,
                 bool *ret_changed,
                 ob_error *err);
 
-/* Errors: -ENOENT (no such key), database errors, -EBADMSG (it was encrypted under another master
- * key). Any thread with its own db; no database call while another look-up of the same key is some
- * seconds old. */
+/* *ret is to be emptied with api_key_done. Errors: -ENOENT (no such key), database errors, -EBADMSG
+ * (it was encrypted under another master key, or its policy cannot be read). Any thread with its
+ * own db; no database call while another look-up of the same key is fresh. */
 int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err);
 
 /* What keys_find would answer without a database call; false: it would make one. Any thread. */
 bool keys_recall(api_keys *keys, const char *key_id, api_key *ret);
+
+/* A new key with a secret of its own: fills 'ret'. name: at most KEY_NAME_MAX bytes; policy: a
+ * document that policy_parse has read, or NULL. Thread: the owner of 'db'. */
+int keys_create(api_keys *keys,
+                ob_db *db,
+                const char *account,
+                const char *name,
+                const char *policy,
+                api_key *ret,
+                ob_error *err);
+/* Errors of both: -ENOENT (no such key in the account), -EPERM (the root key). */
+int keys_revoke(api_keys *keys, ob_db *db, const char *account, const char *key_id, ob_error *err);
+int keys_set_policy(api_keys *keys,
+                    ob_db *db,
+                    const char *account,
+                    const char *key_id,
+                    const char *policy,
+                    ob_error *err);
+
+/* Rows of all keys of an account, the oldest first; or of one (key_id not NULL). */
+enum { KEY_COL_ID, KEY_COL_NAME, KEY_COL_ROOT, KEY_COL_POLICY, KEY_COL_CREATED };
+int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret, ob_error *err);
 
 /* The parts, for tests. A sealed secret is nonce (12), ciphertext, tag (16), bound to the key id
  * and the account. */

@@ -107,6 +107,8 @@ static int submit(api_request *req, api_reply *rep)
         r = submit_check(req, &queue, &definition, rep);
     if (r < 0)
         return r;
+    if (req->definition_revision && definition.revision != req->definition_revision)
+        return resolve_again(req, rep);
 
     ob_cleanup(submission_done) submission job = {
         .id = ob_uuid_new(),

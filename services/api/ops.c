@@ -4,6 +4,7 @@
 
 #include <string.h>
 
+#include "access_store.h"
 #include "api_store.h"
 #include "definition_check.h"
 #include "job_store.h"
@@ -52,6 +53,14 @@ const api_operation api_operations[] = {
       fields_describe_log_groups, .plain = true },
     { API_LOGS, "Logs_20140328.DescribeLogStreams", "DescribeLogStreams", op_describe_log_streams,
       fields_describe_log_streams, .plain = true },
+    { API_ADMIN, "/openbatch/v1/createkey", "CreateKey", op_create_key, fields_create_key,
+      .plain = true },
+    { API_ADMIN, "/openbatch/v1/listkeys", "ListKeys", op_list_keys, fields_list_keys,
+      .plain = true },
+    { API_ADMIN, "/openbatch/v1/revokekey", "RevokeKey", op_revoke_key, fields_revoke_key,
+      .plain = true },
+    { API_ADMIN, "/openbatch/v1/putkeypolicy", "PutKeyPolicy", op_put_key_policy,
+      fields_put_key_policy, .plain = true },
     { 0 },
 };
 
@@ -74,9 +83,13 @@ int api_operation_check(const api_operation *op,
                                : r;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,      api_store_stmts,
-                                              job_store_stmts, submit_store_worker_stmts,
-                                              log_store_stmts, NULL };
+const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
+                                              access_store_stmts,
+                                              api_store_stmts,
+                                              job_store_stmts,
+                                              submit_store_worker_stmts,
+                                              log_store_stmts,
+                                              NULL };
 
 int req_db(api_request *req, ob_error *err)
 {

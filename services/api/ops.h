@@ -30,6 +30,7 @@ typedef struct api_config {
 } api_config;
 
 typedef struct api_keys api_keys;
+struct api_key;
 struct known;
 
 /* Process-wide; made by main.c, read by all threads. */
@@ -53,6 +54,9 @@ typedef struct api_request {
     const char *account;   /* the access key's */
     const char *region;    /* the credential scope's */
     const char *key_id;
+    const struct api_key *key; /* who asks (keys.h) */
+    int definition_revision;   /* of a definition named without one: the only one that the key was
+                                  found to have a right to (-1: none was there); 0: any */
     const char *invocation_id; /* amz-sdk-invocation-id, NULL when absent */
     const char *request_id;    /* x-amzn-RequestId of the answer */
     json_t *body;          /* an object; borrowed. Checked against the operation's fields already */
@@ -83,6 +87,7 @@ typedef int (*api_handler)(api_request *req, api_reply *rep);
 typedef enum api_protocol {
     API_BATCH, /* rest-json: POST <key> */
     API_LOGS,  /* JSON 1.1: POST /, X-Amz-Target: <key> */
+    API_ADMIN, /* as API_BATCH; OpenBatch's own operations, signed for the service "openbatch" */
 } api_protocol;
 
 typedef struct api_operation {
@@ -135,6 +140,10 @@ int op_terminate_job(api_request *req, api_reply *rep);
 int op_cancel_jobs(api_request *req, api_reply *rep);
 int op_terminate_jobs(api_request *req, api_reply *rep);
 int op_get_job_queue_snapshot(api_request *req, api_reply *rep);
+int op_create_key(api_request *req, api_reply *rep);
+int op_list_keys(api_request *req, api_reply *rep);
+int op_revoke_key(api_request *req, api_reply *rep);
+int op_put_key_policy(api_request *req, api_reply *rep);
 int op_get_log_events(api_request *req, api_reply *rep);
 int op_filter_log_events(api_request *req, api_reply *rep);
 int op_describe_log_groups(api_request *req, api_reply *rep);

@@ -109,3 +109,8 @@ extern const api_field fields_get_log_events[];
 extern const api_field fields_filter_log_events[];
 extern const api_field fields_describe_log_groups[];
 extern const api_field fields_describe_log_streams[];
+/* ops_admin.c */
+extern const api_field fields_create_key[];
+extern const api_field fields_list_keys[];
+extern const api_field fields_revoke_key[];
+extern const api_field fields_put_key_policy[];

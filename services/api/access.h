@@ -1,0 +1,11 @@
+/* May this key do this? */
+#pragma once
+
+#include "ops.h"
+
+/* Before each call of a handler. Errors: -EACCES, the reply is AWS's AccessDeniedException;
+ * -ENOENT and others: database errors. Sets req->definition_revision. */
+int access_check(api_request *req, api_reply *rep);
+
+/* After a handler's success: leaves out of the answer what the key may not see. */
+int access_filter(api_request *req, api_reply *rep);

@@ -1,0 +1,49 @@
+/* What each operation touches, as data. */
+#pragma once
+
+#include "ops.h"
+
+typedef enum access_kind {
+    ACCESS_NONE, /* ends a list */
+    ACCESS_ENVIRONMENT,
+    ACCESS_QUEUE,
+    ACCESS_DEFINITION, /* <name>, <name>:<revision> or ARN */
+    ACCESS_NEW_DEFINITION,
+    ACCESS_NEW_SCHEDULING_POLICY,
+    ACCESS_JOB,
+    ACCESS_ARN, /* of anything in Batch */
+    ACCESS_LOG_GROUP,
+    ACCESS_LOG_STREAM,
+    ACCESS_KEY,
+} access_kind;
+
+typedef struct access_use {
+    access_kind kind;
+    const char *member; /* "jobQueue", "jobs[]", "computeEnvironmentOrder[].computeEnvironment".
+                           What the request does not name is not touched */
+    const char *unless; /* not when the request has this member */
+} access_use;
+
+/* What an answer lists: each entry is a resource of its own, and left out when the key may not see
+ * it. */
+typedef struct access_shows {
+    const char *list; /* the answer's member; NULL: it lists nothing */
+    const char *arn;  /* the entry's ARN */
+    const char *also; /* another ARN that it goes by: a job's queue */
+} access_shows;
+
+typedef struct access_rule {
+    const char *operation;
+    access_use uses[4]; /* none found in the request: it touches "*" */
+    access_shows shows;
+} access_rule;
+
+/* NULL: no such operation. */
+const access_rule *access_rule_find(const char *operation);
+extern const access_rule access_rules[]; /* ends with operation == NULL */
+
+/* A condition key of Batch, and the member of the request that it means. */
+typedef struct access_fact {
+    const char *operation, *key, *member;
+} access_fact;
+extern const access_fact access_facts[]; /* ends with operation == NULL */

@@ -1,0 +1,432 @@
+"""Keys may do what their policies say, and nothing else."""
+
+import json
+import os
+import re
+import subprocess
+import time
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.config
+import botocore.credentials
+import botocore.exceptions
+import botocore.httpsession
+import pytest
+from stack import HOLD, ROOT
+
+ARN = "arn:aws:batch:us-east-1:123456789012:"
+
+
+def key_command(stack, *args, text=None):
+    """What `./openbatch key` says; (exit status, output, errors)."""
+    done = subprocess.run(
+        [ROOT / "openbatch", "key", *args],
+        capture_output=True,
+        text=True,
+        input=text,
+        env=os.environ | {"OPENBATCH_HOME": str(stack.home)},
+        timeout=60,
+    )
+    return done.returncode, done.stdout, done.stderr
+
+
+def statement(actions, resources, effect="Allow", **more):
+    return {"Effect": effect, "Action": actions, "Resource": resources} | more
+
+
+def document(*statements):
+    return json.dumps({"Version": "2012-10-17", "Statement": list(statements)})
+
+
+class Key:
+    """An access key with a policy of its own."""
+
+    def __init__(self, stack, name, *statements):
+        self.stack = stack
+        status, out, errors = key_command(
+            stack, "create", "--name", name, "--policy", "-", text=document(*statements)
+        )
+        assert status == 0, errors
+        self.id = re.search("^AWS_ACCESS_KEY_ID=(AKIA[A-Z2-7]{16})$", out, re.M)[1]
+        self.secret = re.search("^AWS_SECRET_ACCESS_KEY=(.{40})$", out, re.M)[1]
+
+    def client(self, service, **more):
+        return self.stack.client(
+            service, aws_access_key_id=self.id, aws_secret_access_key=self.secret, **more
+        )
+
+    def allow(self, *statements):
+        status, _, errors = key_command(
+            self.stack, "policy", self.id, "-", text=document(*statements)
+        )
+        assert status == 0, errors
+
+    def revoke(self):
+        assert key_command(self.stack, "revoke", self.id)[0] == 0
+
+
+@pytest.fixture
+def new_key(stack):
+    keys = []
+
+    def make(name, *statements):
+        keys.append(Key(stack, name, *statements))
+        return keys[-1]
+
+    yield make
+    for key in keys:
+        key_command(stack, "revoke", key.id)
+
+
+def denied(call, **members):
+    """The refusal of a call: its message."""
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        call(**members)
+    error = caught.value.response["Error"]
+    assert error["Code"] == "AccessDeniedException", error
+    return error["Message"]
+
+
+def operations_of_the_api():
+    """[(service, operation)] of the api's own table."""
+    text = (ROOT / "services/api/ops.c").read_text()
+    rows = re.findall(r'\{\s*API_(BATCH|LOGS|ADMIN),[^"{}]*"[^"]*",\s*"(\w+)",', text)
+    assert ("BATCH", "SubmitJob") in rows and ("ADMIN", "CreateKey") in rows
+    return [(protocol.lower(), name) for protocol, name in rows]
+
+
+def raw_call(key, service, operation, members):
+    """(error code or None, message or answer as text); members may be wrong, or too few."""
+    if service == "admin":
+        return admin_call(key, operation, members)
+    config = botocore.config.Config(parameter_validation=False, retries={"max_attempts": 1})
+    client = key.client(service, config=config)
+    try:
+        return None, json.dumps(client._make_api_call(operation, members), default=str)
+    except botocore.exceptions.ClientError as e:
+        return e.response["Error"]["Code"], e.response["Error"]["Message"]
+
+
+def admin_call(key, operation, members):
+    request = botocore.awsrequest.AWSRequest(
+        "POST",
+        f"{key.stack.endpoint}/openbatch/v1/{operation.lower()}",
+        data=json.dumps(members).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    credentials = botocore.credentials.Credentials(key.id, key.secret)
+    botocore.auth.SigV4Auth(credentials, "openbatch", "us-east-1").add_auth(request)
+    answer = botocore.httpsession.URLLib3Session(timeout=20).send(request.prepare())
+    if answer.status_code == 200:
+        return None, answer.text
+    return answer.headers["x-amzn-ErrorType"], json.loads(answer.text)["message"]
+
+
+def state_of(batch, sides):
+    """What somebody without a right must not change."""
+    jobs = [side["jobs"][which] for side in sides for which in ("quick", "lasting")]
+    queues = [side["queue"] for side in sides]
+    return [
+        [(j["jobId"], j["status"]) for j in batch.describe_jobs(jobs=jobs)["jobs"]],
+        [
+            (q["jobQueueName"], q["state"], q["priority"], q["tags"])
+            for q in batch.describe_job_queues(jobQueues=queues)["jobQueues"]
+        ],
+        len(batch.describe_job_definitions(status="ACTIVE")["jobDefinitions"]),
+    ]
+
+
+@pytest.fixture(scope="module")
+def two(shared_work):
+    """Two queues with a job that ended, one that lasts and an array in each."""
+    w = shared_work
+    environment = w.environment(max_vcpus=8)
+    sides = []
+    for _ in range(2):
+        queue = w.queue(environment)
+        quick, lasting = w.definition(["echo", "output"]), w.definition(HOLD)
+        jobs = {
+            "quick": w.submit(queue, quick),
+            "lasting": w.submit(queue, lasting),
+            "array": w.submit(queue, quick, arrayProperties={"size": 2}),
+        }
+        sides.append({"queue": queue, "quick": quick, "lasting": lasting, "jobs": jobs})
+    for side in sides:
+        side["ended"] = w.wait(side["jobs"]["quick"])
+        w.log(side["ended"])
+    sides[0]["environment"] = sides[1]["environment"] = environment
+    yield sides
+    for side in sides:
+        w.batch.terminate_job(jobId=side["jobs"]["lasting"], reason="end of test")
+
+
+def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_key):
+    """Every operation of the api is tried on what is not the key's; the list is the api's own."""
+    mine, other = two
+    key = new_key(
+        "one-queue",
+        statement("*", [f"{ARN}job-queue/{mine['queue']}", f"{ARN}job-definition/{mine['quick']}"]),
+    )
+    b, logs = key.client("batch"), key.client("logs")
+
+    own = b.submit_job(jobName="own", jobQueue=mine["queue"], jobDefinition=mine["quick"])["jobId"]
+    b.submit_job(jobName="own", jobQueue=mine["queue"], jobDefinition=mine["quick"] + ":1")
+    asked = [own, *mine["jobs"].values(), *other["jobs"].values(), other["jobs"]["array"] + ":1"]
+    seen = b.describe_jobs(jobs=asked)["jobs"]
+    assert {j["jobId"] for j in seen} == {own, *mine["jobs"].values()}
+    child = b.describe_jobs(jobs=[mine["jobs"]["array"] + ":0"])["jobs"]
+    assert [j["jobId"] for j in child] == [mine["jobs"]["array"] + ":0"]
+    assert b.list_jobs(jobQueue=mine["queue"], jobStatus="SUCCEEDED")["jobSummaryList"]
+    b.list_jobs(arrayJobId=mine["jobs"]["array"], jobStatus="SUCCEEDED")
+    stream = mine["ended"]["container"]["logStreamName"]
+    events = logs.get_log_events(logGroupName="/aws/batch/job", logStreamName=stream)["events"]
+    assert [e["message"] for e in events] == ["output"]
+    b.cancel_job(jobId=own, reason="not needed")
+
+    for call, member, name in (
+        (b.describe_job_queues, "jobQueues", "jobQueueName"),
+        (b.describe_job_definitions, "jobDefinitions", "jobDefinitionName"),
+        (b.describe_compute_environments, "computeEnvironments", "computeEnvironmentName"),
+    ):
+        shown = {entry[name] for entry in call()[member]}
+        assert shown <= {mine["queue"], mine["quick"]}, shown
+    named = b.describe_job_queues(jobQueues=[mine["queue"], other["queue"]])["jobQueues"]
+    assert [q["jobQueueName"] for q in named] == [mine["queue"]]
+
+    foreign, name = other["jobs"], "access-none"
+    tried = {
+        "CreateComputeEnvironment": [{"computeEnvironmentName": name, "type": "MANAGED"}],
+        "UpdateComputeEnvironment": [
+            {"computeEnvironment": mine["environment"], "state": "DISABLED"}
+        ],
+        "DeleteComputeEnvironment": [{"computeEnvironment": mine["environment"]}],
+        "CreateJobQueue": [
+            {"jobQueueName": name, "priority": 1, "computeEnvironmentOrder": []},
+        ],
+        "UpdateJobQueue": [
+            {"jobQueue": other["queue"], "state": "DISABLED"},
+            {"jobQueue": f"{ARN}job-queue/{other['queue']}", "priority": 7},
+            {
+                "jobQueue": mine["queue"],
+                "computeEnvironmentOrder": [
+                    {"order": 1, "computeEnvironment": mine["environment"]}
+                ],
+            },
+        ],
+        "DeleteJobQueue": [{"jobQueue": other["queue"]}],
+        "GetJobQueueSnapshot": [{"jobQueue": other["queue"]}],
+        "RegisterJobDefinition": [{"jobDefinitionName": name, "type": "container"}],
+        "DeregisterJobDefinition": [{"jobDefinition": other["quick"] + ":1"}],
+        "CreateSchedulingPolicy": [{"name": name}],
+        "UpdateSchedulingPolicy": [{"arn": f"{ARN}scheduling-policy/{name}"}],
+        "DeleteSchedulingPolicy": [{"arn": f"{ARN}scheduling-policy/{name}"}],
+        "SubmitJob": [
+            {"jobName": "j", "jobQueue": other["queue"], "jobDefinition": mine["quick"]},
+            {"jobName": "j", "jobQueue": mine["queue"], "jobDefinition": mine["lasting"]},
+            {"jobName": "j", "jobQueue": "no-such", "jobDefinition": mine["quick"]},
+        ],
+        "CancelJob": [{"jobId": foreign["lasting"], "reason": "r"}],
+        "TerminateJob": [
+            {"jobId": foreign["lasting"], "reason": "r"},
+            {"jobId": foreign["array"] + ":0", "reason": "r"},
+            {"jobId": "no-such", "reason": "r"},
+        ],
+        "CancelJobs": [{"jobs": [own, foreign["lasting"]], "reason": "r"}],
+        "TerminateJobs": [{"jobs": [own, foreign["lasting"]], "reason": "r"}],
+        "ListJobs": [{"jobQueue": other["queue"]}, {"arrayJobId": foreign["array"]}, {}],
+        "TagResource": [
+            {"resourceArn": f"{ARN}job-queue/{other['queue']}", "tags": {"a": "b"}},
+            {"resourceArn": f"{ARN}job/{foreign['quick']}", "tags": {"a": "b"}},
+        ],
+        "UntagResource": [
+            {"resourceArn": f"{ARN}job-queue/{other['queue']}", "tagKeys": ["a"]},
+        ],
+        "ListTagsForResource": [{"resourceArn": f"{ARN}job-queue/{other['queue']}"}],
+        "GetLogEvents": [
+            {
+                "logGroupName": "/aws/batch/job",
+                "logStreamName": other["ended"]["container"]["logStreamName"],
+            },
+            {"logGroupName": "/aws/batch/job", "logStreamName": "no-such"},
+        ],
+        "FilterLogEvents": [
+            {"logGroupName": "/aws/batch/job"},
+            {
+                "logGroupName": "/aws/batch/job",
+                "logStreamNames": [
+                    stream,
+                    other["ended"]["container"]["logStreamName"],
+                ],
+            },
+        ],
+        "DescribeLogStreams": [{"logGroupName": "/aws/batch/job"}],
+        "CreateKey": [{"name": "mine"}],
+        "ListKeys": [{}],
+        "RevokeKey": [{"accessKeyId": stack.env["AWS_ACCESS_KEY_ID"]}],
+        "PutKeyPolicy": [{"accessKeyId": key.id, "policy": document(statement("*", "*"))}],
+    }
+    shown_only = {
+        "DescribeComputeEnvironments",
+        "DescribeJobQueues",
+        "DescribeJobDefinitions",
+        "DescribeSchedulingPolicies",
+        "ListSchedulingPolicies",
+        "DescribeJobs",
+        "DescribeLogGroups",
+    }
+    operations = operations_of_the_api()
+    assert {name for _, name in operations} <= set(tried) | shown_only
+    before = state_of(batch, two)
+    for service, operation in operations:
+        for members in tried.get(operation, []):
+            code, message = raw_call(key, service, operation, members)
+            assert code == "AccessDeniedException", (operation, members, message)
+            assert f":{operation} on resource: " in message
+        if operation in shown_only:
+            code, text = raw_call(key, service, operation, {"jobs": [foreign["quick"]]})
+            assert code is None, (operation, text)
+            for secret in (other["queue"], other["quick"], foreign["quick"], "/aws/batch"):
+                assert secret not in text, operation
+    assert state_of(batch, two) == before
+
+
+def test_a_statement_that_denies_wins_over_the_spelling_of_a_request(two, new_key):
+    """Another spelling of an ARN, the latest revision without its number: the same resource."""
+    mine, other = two
+    key = new_key(
+        "denied",
+        statement("batch:*", "*"),
+        statement("batch:*", f"{ARN}job-queue/{other['queue']}", "Deny"),
+        statement("batch:SubmitJob", f"{ARN}job-definition/{other['quick']}:1", "Deny"),
+    )
+    b = key.client("batch")
+    message = denied(b.update_job_queue, jobQueue=other["queue"], priority=3)
+    assert message == (
+        "User: arn:aws:iam::123456789012:user/denied is not authorized to perform: "
+        f"batch:UpdateJobQueue on resource: {ARN}job-queue/{other['queue']} "
+        "with an explicit deny in an identity-based policy"
+    )
+    spelled = f"arn:aws-cn:batch:us-east-1:123456789012:job-queue/{other['queue']}"
+    denied(b.update_job_queue, jobQueue=spelled, priority=3)
+    denied(b.terminate_job, jobId=other["jobs"]["lasting"], reason="r")
+    for name in (other["quick"], other["quick"] + ":1"):
+        denied(b.submit_job, jobName="j", jobQueue=mine["queue"], jobDefinition=name)
+    job = b.submit_job(jobName="j", jobQueue=mine["queue"], jobDefinition=mine["quick"])["jobId"]
+    found = b.describe_jobs(jobs=[job, other["jobs"]["quick"]])["jobs"]
+    assert [j["jobId"] for j in found] == [job]
+
+
+def test_what_no_statement_allows_is_refused_in_awss_words(two, new_key):
+    key = new_key("nobody", statement("logs:*", "*"))
+    message = denied(key.client("batch").list_jobs, jobQueue=two[0]["queue"])
+    assert message == (
+        "User: arn:aws:iam::123456789012:user/nobody is not authorized to perform: batch:ListJobs "
+        "on resource: * because no identity-based policy allows the batch:ListJobs action"
+    )
+    streams = key.client("logs").describe_log_streams(logGroupName="/aws/batch/job")
+    assert streams["logStreams"]
+
+
+def test_tags_of_requests_and_resources_decide(batch, shared_work, two, new_key):
+    """A team's key makes and uses what has the team's tag."""
+    w, mine = shared_work, two[0]
+    key = new_key(
+        "team",
+        statement(
+            ["batch:RegisterJobDefinition", "batch:TagResource"],
+            "*",
+            Condition={"StringEquals": {"aws:RequestTag/team": "red"}},
+        ),
+        statement("batch:SubmitJob", f"{ARN}job-queue/*"),
+        statement(
+            ["batch:SubmitJob", "batch:Describe*"],
+            "*",
+            Condition={"StringEquals": {"aws:ResourceTag/team": "red"}},
+        ),
+        statement(
+            "batch:TerminateJob",
+            "*",
+            Condition={"StringLike": {"aws:ResourceTag/team": ["gr*", "r?d"]}},
+        ),
+    )
+    b = key.client("batch")
+    container = {
+        "image": w.image,
+        "command": ["true"],
+        "resourceRequirements": [
+            {"type": "VCPU", "value": "1"},
+            {"type": "MEMORY", "value": "32"},
+        ],
+    }
+    definition = {"type": "container", "containerProperties": container}
+    for tags in ({}, {"team": "blue"}):
+        denied(b.register_job_definition, jobDefinitionName="team-red", tags=tags, **definition)
+    b.register_job_definition(jobDefinitionName="team-red", tags={"team": "red"}, **definition)
+    b.submit_job(jobName="j", jobQueue=mine["queue"], jobDefinition="team-red")
+    denied(b.submit_job, jobName="j", jobQueue=mine["queue"], jobDefinition=mine["quick"])
+    shown = b.describe_job_definitions(status="ACTIVE")["jobDefinitions"]
+    assert [d["jobDefinitionName"] for d in shown] == ["team-red"]
+    batch.deregister_job_definition(jobDefinition="team-red:1")
+
+    tagged = batch.submit_job(
+        jobName="j", jobQueue=mine["queue"], jobDefinition=mine["lasting"], tags={"team": "red"}
+    )["jobId"]
+    denied(b.terminate_job, jobId=mine["jobs"]["lasting"], reason="r")
+    b.terminate_job(jobId=tagged, reason="r")
+    assert [j["jobId"] for j in b.describe_jobs(jobs=[tagged, mine["jobs"]["quick"]])["jobs"]] == [
+        tagged
+    ]
+
+
+def test_the_command_makes_shows_changes_and_ends_keys(stack, new_key):
+    key = new_key("someone", statement("batch:List*", "*"))
+    b = key.client("batch")
+    b.list_jobs(jobQueue="default")
+    listed = key_command(stack, "list")[1]
+    assert re.search(rf"^{key.id} +someone .*policy of 1 statement$", listed, re.M)
+    assert key.secret not in listed
+    root = stack.env["AWS_ACCESS_KEY_ID"]
+    assert re.search(rf"^{root} .*root", listed, re.M)
+    assert json.loads(key_command(stack, "policy", key.id)[1])["Statement"][0]["Effect"] == "Allow"
+
+    key.allow(statement("batch:Describe*", "*"))
+    time.sleep(1)  # what is promised: within a second
+    denied(b.list_jobs, jobQueue="default")
+    b.describe_job_queues()
+    for text, why in (
+        ("{", "no JSON"),
+        (document(statement("*", "*", Condition={"ForAllValues:StringLike": {}})), "ForAllValues"),
+    ):
+        status, _, errors = key_command(stack, "policy", key.id, "-", text=text)
+        assert status != 0 and "MalformedPolicyDocumentException" in errors and why in errors
+
+    key.revoke()
+    time.sleep(1)
+    with pytest.raises(botocore.exceptions.ClientError) as caught:
+        b.describe_job_queues()
+    assert caught.value.response["Error"]["Code"] == "UnrecognizedClientException"
+    assert key_command(stack, "revoke", key.id)[2].endswith("does not exist\n")
+    for change in (("revoke", root), ("policy", root, "-")):
+        status, _, errors = key_command(stack, *change, text=document(statement("*", "*", "Deny")))
+        assert status != 0 and "root key" in errors
+    stack.client("batch").describe_job_queues()
+
+
+def test_a_key_without_a_policy_may_do_nothing_and_an_admin_may_make_keys(stack, new_key):
+    admin = new_key("admin", statement("openbatch:*", "*"))
+    code, text = admin_call(admin, "CreateKey", {"name": "made"})
+    assert code is None
+    made = json.loads(text)
+    try:
+        b = stack.client(
+            "batch",
+            aws_access_key_id=made["accessKeyId"],
+            aws_secret_access_key=made["secretAccessKey"],
+        )
+        denied(b.describe_job_queues)
+    finally:
+        assert admin_call(admin, "RevokeKey", {"accessKeyId": made["accessKeyId"]})[0] is None
+    denied(admin.client("batch").describe_job_queues)
+    code, _ = admin_call(admin, "CreateKey", {"name": "no blanks"})
+    assert code == "ClientException"
