@@ -1,28 +1,32 @@
 /* Decides what to launch and what to give back. Pure: no state outlives a call.
  *
  * Work that waits is packed into the free room of instances that run or are on their way; for the
- * rest the type with the least cost for the wanted work, waste included, is launched, one instance
- * at a time, smaller environments first. An idle instance that no work waits for goes after a
- * while, or at once when another environment lacks room on the provider. */
+ * rest one instance at a time is launched, smaller environments first, of the type that the
+ * environment's strategy puts first: mostly that with the least cost for the work it would take,
+ * waste included. An idle instance that no work waits for goes after a while, or at once when
+ * another environment lacks room on the provider. */
 #include "decide.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+#include "decide_fill.h"
 #include "ob/error.h"
 
 /* What one more instance costs beside its price, so that few suitable ones win over many tiny ones
  * of the same price. */
-#define INSTANCE_OVERHEAD 10000
+#define INSTANCE_OVERHEAD 3000
 
 #define MAKES_ROOM "makes room for another compute environment"
 
 typedef struct work_env {
     decide_env *env;
     decide_shape *rest; /* what is not packed yet, largest need first */
+    bool *within;       /* of these shapes: a type within max_mcpu can hold it */
     bool *wanted;       /* instances that work waits for */
-    int32_t alive;      /* vCPUs of all that has not ended: counts against maxvCpus */
-    int32_t kept;       /* of it LAUNCHING and ACTIVE, less drains decided here */
+    int64_t *pattern;   /* what the chosen type would take */
+    int64_t alive;      /* mcpu of all that has not ended: counts against maxvCpus */
+    int64_t kept;       /* of it LAUNCHING and ACTIVE, less drains decided here */
     bool settled;       /* nothing more can be launched for it */
 } work_env;
 
@@ -33,60 +37,23 @@ typedef struct work {
     const decide_limits *limits;
 } work;
 
-/* What resources are worth, in the prices' unit: near the catalogue's price for each kind, so that
- * work of different shapes adds up. */
-static int64_t worth(const ob_resources *r)
-{
-    return 1 + (int64_t)r->mcpu * 35 + (int64_t)r->mem_mib * 7 / 2 + (int64_t)r->gpus * 400000;
-}
-
-static int by_need(const void *a, const void *b)
-{
-    const decide_shape *x = a, *y = b;
-    int64_t left = worth(&x->need), right = worth(&y->need);
-    return left == right ? 0 : left > right ? -1 : 1;
-}
-
-/* How many of 'need' find room. */
-static int64_t fits(const ob_resources *need, const ob_resources *room, int64_t most)
-{
-    if (!ob_resources_fit(need, room))
-        return 0;
-    if (need->mcpu > 0 && room->mcpu / need->mcpu < most)
-        most = room->mcpu / need->mcpu;
-    if (need->mem_mib > 0 && room->mem_mib / need->mem_mib < most)
-        most = room->mem_mib / need->mem_mib;
-    if (need->gpus > 0 && room->gpus / need->gpus < most)
-        most = room->gpus / need->gpus;
-    return most;
-}
-
-static void take(ob_resources *room, const ob_resources *need, int64_t n)
-{
-    room->mcpu -= (int32_t)(need->mcpu * n);
-    room->mem_mib -= (int32_t)(need->mem_mib * n);
-    room->gpus -= (int32_t)(need->gpus * n);
-}
-
-/* Packs waiting work into 'room'. Returns whether anything found room. */
-static bool pack(decide_shape *shapes, size_t n, ob_resources room)
-{
-    bool any = false;
-    for (size_t i = 0; i < n; i++) {
-        int64_t k = fits(&shapes[i].need, &room, shapes[i].count);
-        take(&room, &shapes[i].need, k);
-        shapes[i].count -= k;
-        any = any || k > 0;
-    }
-    return any;
-}
-
 static bool has_rest(const work_env *w)
 {
     for (size_t i = 0; i < w->env->n_shapes; i++)
         if (w->rest[i].count > 0)
             return true;
     return false;
+}
+
+/* Packs work into an instance. Returns whether it is wanted. */
+static bool pack_into(work_env *w, const decide_instance *in)
+{
+    if (w->env->exact)
+        return in->runs == 0 && fill_exact(w->rest, w->env->n_shapes, &in->size);
+    ob_resources room = in->size;
+    ob_resources_sub(&room, &in->used);
+    bool planned = fill_planned(w->rest, w->env->n_shapes, in->plan, in->n_plan, &room);
+    return fill_pack(w->rest, w->env->n_shapes, room) || planned;
 }
 
 /* Busy instances first, so that idle ones stay free to go; then idle, then LAUNCHING. */
@@ -96,137 +63,190 @@ static void pack_into_instances(work_env *w)
         for (size_t i = 0; i < w->env->n_instances; i++) {
             const decide_instance *in = &w->env->instances[i];
             bool active = in->state == OB_INSTANCE_ACTIVE;
-            if (!active && in->state != OB_INSTANCE_LAUNCHING)
+            if ((!active && in->state != OB_INSTANCE_LAUNCHING) || in->drain)
                 continue;
-            if (pass != (!active ? 2 : in->runs > 0 ? 0 : 1))
-                continue;
-            ob_resources room = in->size;
-            ob_resources_sub(&room, &in->used);
-            w->wanted[i] = pack(w->rest, w->env->n_shapes, room);
+            if (pass == (!active ? 2 : in->runs > 0 ? 0 : 1))
+                w->wanted[i] = pack_into(w, in);
         }
+}
+
+/* Which work an instance within maxvCpus could take. */
+static void find_within(work_env *w)
+{
+    const decide_env *env = w->env;
+    for (size_t i = 0; i < env->n_shapes; i++)
+        for (size_t k = 0; k < env->n_types && !w->within[i]; k++)
+            w->within[i] = !env->types[k].barred && env->types[k].nominal.mcpu <= env->max_mcpu &&
+                           ob_resources_fit(&w->rest[i].need, &env->types[k].usable);
 }
 
 static void env_init(work_env *w, decide_env *env)
 {
     *w = (work_env){ .env = env };
     w->rest = ob_calloc(env->n_shapes + 1, sizeof(*w->rest));
+    w->within = ob_calloc(env->n_shapes + 1, sizeof(*w->within));
+    w->pattern = ob_calloc(env->n_shapes + 1, sizeof(*w->pattern));
     w->wanted = ob_calloc(env->n_instances + 1, sizeof(*w->wanted));
     if (env->n_shapes > 0)
         memcpy(w->rest, env->shapes, env->n_shapes * sizeof(*w->rest));
-    qsort(w->rest, env->n_shapes, sizeof(*w->rest), by_need);
+    fill_sort(w->rest, env->n_shapes);
+    find_within(w);
     env->lacks_room = false;
     for (size_t i = 0; i < env->n_instances; i++) {
         decide_instance *in = &env->instances[i];
         bool stays = in->state == OB_INSTANCE_LAUNCHING || in->state == OB_INSTANCE_ACTIVE;
-        in->drain = env->deleting && stays ? "its compute environment is deleted" : NULL;
-        w->alive += in->vcpus;
+        in->drain = stays && env->deleting  ? "its compute environment is deleted"
+                    : stays && in->outdated ? "replaced: its compute environment was updated"
+                                            : NULL;
+        w->alive += in->nominal.mcpu;
         if (stays && !in->drain)
-            w->kept += in->vcpus;
+            w->kept += in->nominal.mcpu;
     }
     if (!env->deleting)
         pack_into_instances(w);
-    w->settled = env->deleting || !env->enabled;
+    w->settled = env->deleting || !env->valid;
+}
+
+static void env_done(work_env *w)
+{
+    free(w->rest);
+    free(w->within);
+    free(w->pattern);
+    free(w->wanted);
 }
 
 /* ---- Launching ---- */
 
-/* The work that at most n_max instances of a type would take, and how many it takes. Equal
- * instances are filled by repeating a pattern, so the cost does not depend on the number of jobs.
- */
-static int64_t cover(const work_env *w, const decide_type *type, int64_t n_max, int64_t *ret_n)
-{
-    size_t n_shapes = w->env->n_shapes;
-    decide_shape *left = ob_calloc(n_shapes + 1, sizeof(*left));
-    int64_t *pattern = ob_calloc(n_shapes + 1, sizeof(*pattern));
-    int64_t value = 0, n = 0;
-    memcpy(left, w->rest, n_shapes * sizeof(*left));
-    while (n < n_max) {
-        ob_resources room = type->usable;
-        int64_t one = 0, times = n_max - n;
-        for (size_t i = 0; i < n_shapes; i++) {
-            pattern[i] = fits(&left[i].need, &room, left[i].count);
-            take(&room, &left[i].need, pattern[i]);
-            one += pattern[i] * worth(&left[i].need);
-            if (pattern[i] > 0 && left[i].count / pattern[i] < times)
-                times = left[i].count / pattern[i];
-        }
-        if (one == 0)
-            break;
-        for (size_t i = 0; i < n_shapes; i++)
-            left[i].count -= times * pattern[i];
-        value += times * one;
-        n += times;
-    }
-    free(left);
-    free(pattern);
-    *ret_n = n;
-    return value;
-}
-
-static bool none_within_max(const decide_env *env)
-{
-    for (size_t i = 0; i < env->n_types; i++)
-        if (env->types[i].vcpus <= env->max_vcpus)
-            return false;
-    return true;
-}
-
 /* How many of a type maxvCpus allows now. */
 static int64_t within_max(const work_env *w, const decide_type *type)
 {
-    if (w->alive + type->vcpus <= w->env->max_vcpus)
-        return (w->env->max_vcpus - w->alive) / type->vcpus;
-    /* An environment that could never have any instance is allowed one. */
-    return w->env->may_exceed && w->env->max_vcpus > 0 && w->alive == 0 && none_within_max(w->env);
+    int64_t max = w->env->max_mcpu, mcpu = type->nominal.mcpu;
+    if (mcpu <= max)
+        return w->alive + mcpu <= max ? (max - w->alive) / mcpu : 0;
+    return w->env->may_exceed && w->alive < max;
 }
 
 /* What the provider's room may be used for one instance. */
 typedef struct bounds {
     bool any; /* whatever the provider has now */
     bool limited;
-    int32_t vcpus;
-    int64_t mem;
+    int64_t mcpu, mem;
 } bounds;
 
-/* The type with the least cost for the work that waits; without such work, for the vCPUs that lack
- * to the floor. Ties: fewer vCPUs, then the name (types come sorted by it). */
+static bool in_bounds(const bounds *b, const ob_resources *nominal)
+{
+    return !b->limited || (nominal->mcpu <= b->mcpu && nominal->mem_mib <= b->mem);
+}
+
+/* A type as it stands before others: 'group' first, then what it costs for what it is worth. */
+typedef struct standing {
+    const decide_type *type;
+    bool works; /* takes work that waits; otherwise: helps to the floor */
+    int64_t group, cost, value;
+} standing;
+
+static int64_t group_of(decide_strategy strategy, const decide_type *type)
+{
+    switch (strategy) {
+    case DECIDE_BEST_FIT:
+    case DECIDE_PROGRESSIVE:
+    case DECIDE_SPOT_PRICE_CAPACITY:
+        return 0;
+    case DECIDE_ORDERED:
+        return type->rank;
+    case DECIDE_SPOT_CAPACITY:
+        return type->interruptions;
+    case DECIDE_SPOT_CAPACITY_PRIORITIZED:
+        return ((int64_t)type->interruptions << 32) + type->rank;
+    }
+    return 0;
+}
+
+/* An interrupted instance's work is done twice. */
+static int64_t cost_of(decide_strategy strategy, const decide_type *type)
+{
+    int64_t cost = type->price + INSTANCE_OVERHEAD;
+    return strategy == DECIDE_SPOT_PRICE_CAPACITY ? cost * (100 + type->interruptions) / 100 : cost;
+}
+
+/* Ties: fewer vCPUs, then the name (types come sorted by it). */
+static bool before(const standing *a, const standing *b)
+{
+    if (!b->type || a->works != b->works)
+        return !b->type || a->works;
+    if (a->group != b->group)
+        return a->group < b->group;
+    __int128 left = (__int128)a->cost * b->value, right = (__int128)b->cost * a->value;
+    return left != right ? left < right : a->type->nominal.mcpu < b->type->nominal.mcpu;
+}
+
+/* How a type stands; value 0: it would not help. Leaves in w->pattern what one would take. */
+static standing stand(const work_env *w, const decide_type *type)
+{
+    const decide_env *env = w->env;
+    bool exceeds = type->nominal.mcpu > env->max_mcpu, floor_only = !env->enabled;
+    int64_t n_max = within_max(w, type), lack = env->floor_mcpu - w->kept;
+    standing s = { .type = type, .group = group_of(env->strategy, type) };
+    s.cost = cost_of(env->strategy, type);
+    if (n_max == 0)
+        return s;
+    if (!floor_only)
+        s.value =
+            fill_one(w->rest, env->n_shapes, exceeds ? w->within : NULL, &type->usable, w->pattern);
+    s.works = s.value > 0;
+    if (!s.works && lack > 0 && !exceeds) {
+        int64_t n = (lack + type->nominal.mcpu - 1) / type->nominal.mcpu;
+        n = n < n_max ? n : n_max;
+        s.value = n * type->nominal.mcpu < lack ? n * type->nominal.mcpu : lack;
+        s.cost *= n;
+    }
+    return s;
+}
+
+/* The type that stands first; NULL: none helps. */
 static const decide_type *choose(const work_env *w, const bounds *within)
 {
-    const decide_type *best = NULL;
-    int64_t best_value = 0, best_cost = 0;
-    bool by_work = false;
+    standing best = { 0 };
     for (size_t i = 0; i < w->env->n_types; i++) {
         const decide_type *type = &w->env->types[i];
-        int64_t n_max = within_max(w, type), n;
-        if ((type->unavailable && !within->any) || n_max == 0 ||
-            (within->limited && (type->vcpus > within->vcpus || type->mem_mib > within->mem)))
+        if (type->barred || (type->unavailable && !within->any) ||
+            !in_bounds(within, &type->nominal))
             continue;
-        int64_t value = cover(w, type, n_max, &n);
-        bool works = value > 0;
-        int64_t lack = w->env->floor_vcpus - w->kept;
-        if (!works && lack > 0) {
-            n = (lack + type->vcpus - 1) / type->vcpus;
-            n = n < n_max ? n : n_max;
-            value = n * type->vcpus < lack ? n * type->vcpus : lack;
-        }
-        if (value == 0 || (by_work && !works))
-            continue;
-        int64_t cost = n * (type->price + INSTANCE_OVERHEAD);
-        __int128 left = (__int128)cost * best_value, right = (__int128)best_cost * value;
-        if (!best || (works && !by_work) || left < right ||
-            (left == right && type->vcpus < best->vcpus)) {
-            best = type;
-            best_value = value;
-            best_cost = cost;
-            by_work = works;
-        }
+        standing s = stand(w, type);
+        if (s.value > 0 && before(&s, &best))
+            best = s;
     }
-    return best;
+    return best.type;
+}
+
+/* Exact: the largest work that waits and that maxvCpus allows. */
+static const decide_shape *choose_exact(const work_env *w, const bounds *within)
+{
+    for (size_t i = 0; w->env->enabled && i < w->env->n_shapes; i++)
+        if (w->rest[i].count > 0 && w->alive + w->rest[i].need.mcpu <= w->env->max_mcpu &&
+            in_bounds(within, &w->rest[i].need))
+            return &w->rest[i];
+    return NULL;
+}
+
+/* What comes next for an environment: a type, or an exact size. */
+static bool choose_launch(const work_env *w, const bounds *within, decide_launch *ret)
+{
+    if (w->env->exact) {
+        const decide_shape *shape = choose_exact(w, within);
+        if (shape)
+            *ret = (decide_launch){ .nominal = shape->need, .size = shape->need };
+        return shape != NULL;
+    }
+    const decide_type *type = choose(w, within);
+    if (type)
+        *ret = (decide_launch){ .type = type, .nominal = type->nominal, .size = type->usable };
+    return type != NULL;
 }
 
 static bool needs_more(const work_env *w)
 {
-    return !w->settled && (w->kept < w->env->floor_vcpus || has_rest(w));
+    return !w->settled && (w->kept < w->env->floor_mcpu || (w->env->enabled && has_rest(w)));
 }
 
 /* The environment to serve next: the one that has least. */
@@ -245,41 +265,85 @@ static work_env *next_needy(work *k, size_t *ret_needy)
     return next;
 }
 
-/* The best type for which there is room: within an equal share of what is left and half of the
- * whole if something helps there, else anything that still fits. */
-static const decide_type *choose_with_room(const work *k, const work_env *w, size_t needy)
+/* Within an equal share of what is left and half of the whole if something helps there, else
+ * anything that still fits. */
+static bool choose_with_room(const work *k, const work_env *w, size_t needy, decide_launch *ret)
 {
-    if (!k->host.limited)
-        return choose(w, &(bounds){ .limited = false });
-    int32_t share = k->host.vcpus_left / (int32_t)needy;
-    if (share > k->host.vcpus / 2)
-        share = k->host.vcpus / 2;
-    bounds within = { .limited = true, .vcpus = share, .mem = k->host.mem_left / (int64_t)needy };
-    const decide_type *type = choose(w, &within);
-    if (!type) {
-        within.vcpus = k->host.vcpus_left;
-        within.mem = k->host.mem_left;
-        type = choose(w, &within);
+    const decide_host *host = &k->host;
+    if (!host->limited)
+        return choose_launch(w, &(bounds){ .limited = false }, ret);
+    int64_t share = host->mcpu_left / (int64_t)needy;
+    bounds within = { .limited = true,
+                      .mcpu = share < host->mcpu / 2 ? share : host->mcpu / 2,
+                      .mem = host->mem_left / (int64_t)needy };
+    if (choose_launch(w, &within, ret))
+        return true;
+    within.mcpu = host->mcpu_left;
+    within.mem = host->mem_left;
+    return choose_launch(w, &within, ret);
+}
+
+/* The type that is best whatever is left now, on a host of this size, or nothing while there is
+ * none of it: BEST_FIT waits. */
+static bool choose_patiently(const work *k, const work_env *w, decide_launch *ret)
+{
+    const decide_host *host = &k->host;
+    bounds whole = { .any = true, .limited = host->limited, .mcpu = host->mcpu, .mem = host->mem };
+    bounds half = whole;
+    half.mcpu /= 2;
+    half.mem /= 2;
+    if (!choose_launch(w, &half, ret) && !choose_launch(w, &whole, ret))
+        return false;
+    bounds left = { .limited = host->limited, .mcpu = host->mcpu_left, .mem = host->mem_left };
+    return !(ret->type && ret->type->unavailable) && in_bounds(&left, &ret->nominal);
+}
+
+/* Notes which work it is for. */
+static void plan_launch(work_env *w, decide_launch *launch)
+{
+    size_t n = w->env->n_shapes;
+    if (w->env->exact) {
+        (void)fill_exact(w->rest, n, &launch->size);
+        return;
     }
-    return type;
+    bool exceeds = launch->nominal.mcpu > w->env->max_mcpu;
+    if (!w->env->enabled ||
+        fill_one(w->rest, n, exceeds ? w->within : NULL, &launch->size, w->pattern) == 0)
+        return;
+    launch->plan = ob_calloc(n, sizeof(*launch->plan));
+    for (size_t i = 0; i < n; i++) {
+        if (w->pattern[i] == 0)
+            continue;
+        w->rest[i].count -= w->pattern[i];
+        launch->plan[launch->n_plan++] =
+            (decide_shape){ .need = w->rest[i].need, .count = w->pattern[i] };
+    }
+}
+
+static void count_launch(work *k, work_env *w, decide_launch *launch)
+{
+    plan_launch(w, launch);
+    w->alive += launch->nominal.mcpu;
+    w->kept += launch->nominal.mcpu;
+    k->host.mcpu_left -= launch->nominal.mcpu;
+    k->host.mem_left -= launch->nominal.mem_mib;
 }
 
 static size_t plan_launches(work *k, decide_launch *out)
 {
     size_t n = 0, needy;
     for (work_env *w; n < k->limits->max_launches && (w = next_needy(k, &needy));) {
-        const decide_type *type = choose_with_room(k, w, needy);
-        if (!type) {
+        bool found = w->env->strategy == DECIDE_BEST_FIT && !w->env->exact
+                         ? choose_patiently(k, w, &out[n])
+                         : choose_with_room(k, w, needy, &out[n]);
+        if (!found) {
+            decide_launch ignored;
             w->settled = true;
-            w->env->lacks_room = choose(w, &(bounds){ .any = true }) != NULL;
+            w->env->lacks_room = choose_launch(w, &(bounds){ .any = true }, &ignored);
             continue;
         }
-        out[n++] = (decide_launch){ .env = (size_t)(w - k->envs), .type = type };
-        w->alive += type->vcpus;
-        w->kept += type->vcpus;
-        (void)pack(w->rest, w->env->n_shapes, type->usable);
-        k->host.vcpus_left -= type->vcpus;
-        k->host.mem_left -= type->mem_mib;
+        out[n].env = (size_t)(w - k->envs);
+        count_launch(k, w, &out[n++]);
     }
     return n;
 }
@@ -290,26 +354,29 @@ static bool is_idle(const work_env *w, size_t i)
 {
     const decide_instance *in = &w->env->instances[i];
     return in->state == OB_INSTANCE_ACTIVE && !in->drain && in->runs == 0 && !w->wanted[i] &&
-           w->env->demand_known && w->kept - in->vcpus >= w->env->floor_vcpus;
+           w->env->demand_known && w->kept - in->nominal.mcpu >= w->env->floor_mcpu &&
+           (!in->ran || in->idle_ms >= w->env->scale_down_ms);
 }
 
 static void drain(work *k, work_env *w, decide_instance *in, const char *why)
 {
     in->drain = why;
-    w->kept -= in->vcpus;
-    k->host.vcpus_ending += in->vcpus;
-    k->host.mem_ending += in->mem_mib;
+    w->kept -= in->nominal.mcpu;
+    k->host.mcpu_ending += in->nominal.mcpu;
+    k->host.mem_ending += in->nominal.mem_mib;
 }
 
-/* The largest first: what stays for the floor is then small. */
+/* The largest first: what stays for the floor is then small. Nothing else can use what has exactly
+ * the size of a job: it goes at once. */
 static void drain_idle(work *k, work_env *w)
 {
+    int64_t idle_ms = w->env->exact ? 0 : k->limits->idle_ms;
     for (;;) {
         decide_instance *pick = NULL;
         for (size_t i = 0; i < w->env->n_instances; i++) {
             decide_instance *in = &w->env->instances[i];
-            if (is_idle(w, i) && in->idle_ms >= k->limits->idle_ms &&
-                (!pick || in->vcpus > pick->vcpus))
+            if (is_idle(w, i) && in->idle_ms >= idle_ms &&
+                (!pick || in->nominal.mcpu > pick->nominal.mcpu))
                 pick = in;
         }
         if (!pick)
@@ -318,35 +385,40 @@ static void drain_idle(work *k, work_env *w)
     }
 }
 
-/* The smallest type that would help an environment, room aside. */
-static const decide_type *smallest_help(const work_env *w)
+/* The smallest instance that would help an environment, room aside. */
+static bool smallest_help(const work_env *w, ob_resources *ret)
 {
-    const decide_type *best = NULL;
+    bool any = false;
+    decide_launch exact;
+    if (w->env->exact) {
+        any = choose_launch(w, &(bounds){ .any = true }, &exact);
+        *ret = any ? exact.nominal : (ob_resources){ 0 };
+        return any;
+    }
     for (size_t i = 0; i < w->env->n_types; i++) {
         const decide_type *type = &w->env->types[i];
-        int64_t n;
-        if (type->unavailable || within_max(w, type) == 0 ||
-            (cover(w, type, 1, &n) == 0 && w->kept >= w->env->floor_vcpus))
+        if (type->unavailable || type->barred || stand(w, type).value == 0)
             continue;
-        if (!best || type->vcpus < best->vcpus ||
-            (type->vcpus == best->vcpus && type->mem_mib < best->mem_mib))
-            best = type;
+        if (!any || type->nominal.mcpu < ret->mcpu ||
+            (type->nominal.mcpu == ret->mcpu && type->nominal.mem_mib < ret->mem_mib))
+            *ret = type->nominal;
+        any = true;
     }
-    return best;
+    return any;
 }
 
-static bool enough_comes(const work *k, const decide_type *type)
+static bool enough_comes(const work *k, const ob_resources *nominal)
 {
-    return k->host.vcpus_left + k->host.vcpus_ending >= type->vcpus &&
-           k->host.mem_left + k->host.mem_ending >= type->mem_mib;
+    return k->host.mcpu_left + k->host.mcpu_ending >= nominal->mcpu &&
+           k->host.mem_left + k->host.mem_ending >= nominal->mem_mib;
 }
 
 /* Idle instances of any environment make room for one that lacks it. */
-static void make_room_by_idle(work *k, const decide_type *type)
+static void make_room_by_idle(work *k, const ob_resources *nominal)
 {
     for (size_t e = 0; e < k->n; e++)
         for (size_t i = 0; i < k->envs[e].env->n_instances; i++) {
-            if (enough_comes(k, type))
+            if (enough_comes(k, nominal))
                 return;
             if (is_idle(&k->envs[e], i))
                 drain(k, &k->envs[e], &k->envs[e].env->instances[i], MAKES_ROOM);
@@ -366,13 +438,14 @@ static void make_room_by_share(work *k, const work_env *starved)
         if (w != starved && w->kept > 0 && (!most || w->kept > most->kept))
             most = w;
     }
-    if (!most || (int64_t)most->kept * (int64_t)active <= k->host.vcpus)
+    if (!most || most->kept * (int64_t)active <= k->host.mcpu)
         return;
     decide_instance *pick = NULL;
     for (size_t i = 0; i < most->env->n_instances; i++) {
         decide_instance *in = &most->env->instances[i];
         if (in->state == OB_INSTANCE_ACTIVE && !in->drain &&
-            most->kept - in->vcpus >= most->env->floor_vcpus && (!pick || in->runs < pick->runs))
+            most->kept - in->nominal.mcpu >= most->env->floor_mcpu &&
+            (!pick || in->runs < pick->runs))
             pick = in;
     }
     if (pick)
@@ -383,11 +456,12 @@ static void make_room(work *k)
 {
     for (size_t e = 0; e < k->n; e++) {
         work_env *w = &k->envs[e];
-        const decide_type *type = w->env->lacks_room ? smallest_help(w) : NULL;
-        if (!type)
+        ob_resources nominal = { 0 };
+        if (!w->env->lacks_room || !smallest_help(w, &nominal))
             continue;
-        make_room_by_idle(k, type);
-        if (!enough_comes(k, type) && w->alive == 0 && w->env->starved_ms >= k->limits->starved_ms)
+        make_room_by_idle(k, &nominal);
+        if (!enough_comes(k, &nominal) && w->alive == 0 &&
+            w->env->starved_ms >= k->limits->starved_ms)
             make_room_by_share(k, w);
     }
 }
@@ -407,10 +481,8 @@ size_t decide(decide_env *envs,
         drain_idle(&k, &k.envs[i]);
     if (k.host.limited)
         make_room(&k);
-    for (size_t i = 0; i < n_envs; i++) {
-        free(k.envs[i].rest);
-        free(k.envs[i].wanted);
-    }
+    for (size_t i = 0; i < n_envs; i++)
+        env_done(&k.envs[i]);
     free(k.envs);
     return n;
 }

@@ -1,5 +1,6 @@
 /* What to launch and what to give back: pure. Environments with their demand and instances in,
- * launches and drains out. No I/O, no clock: times are arguments. */
+ * launches and drains out. No I/O, no clock: times are arguments. Sizes are nominal unless said
+ * otherwise, vCPUs in thousandths. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,6 +8,17 @@
 #include <stdint.h>
 
 #include "ob/job.h"
+
+/* How an environment chooses among its types ("Allocation strategies" of AWS Batch). All but
+ * DECIDE_BEST_FIT go on to other types when the best has none left. */
+typedef enum decide_strategy {
+    DECIDE_BEST_FIT,                  /* the least cost; waits for that type */
+    DECIDE_PROGRESSIVE,               /* the least cost */
+    DECIDE_ORDERED,                   /* the user's order, then cost */
+    DECIDE_SPOT_CAPACITY,             /* the fewest interruptions, then cost */
+    DECIDE_SPOT_PRICE_CAPACITY,       /* the least cost with what interruptions cost */
+    DECIDE_SPOT_CAPACITY_PRIORITIZED, /* the fewest interruptions, the user's order, cost */
+} decide_strategy;
 
 typedef struct decide_shape {
     ob_resources need;
@@ -16,29 +28,38 @@ typedef struct decide_shape {
 /* A type that an environment may launch. */
 typedef struct decide_type {
     const char *name;
-    int32_t vcpus, mem_mib; /* nominal */
-    ob_resources usable;
-    int64_t price;    /* for ranking: millionths of a dollar an hour */
-    bool unavailable; /* the provider has none now, whatever room it has */
+    ob_resources nominal, usable;
+    int64_t price;         /* for ranking: millionths of a dollar an hour */
+    int32_t interruptions; /* for ranking: % */
+    int32_t rank;          /* place in the user's order */
+    bool barred;           /* it can never be had */
+    bool unavailable;      /* the provider has none now, whatever room it has */
 } decide_type;
 
 typedef struct decide_instance {
-    int32_t vcpus, mem_mib; /* nominal */
-    ob_resources size, used;
+    ob_resources nominal, size, used; /* size: what jobs can use */
     int32_t runs;
-    ob_instance_state state; /* not TERMINATED */
-    int64_t idle_ms;         /* ACTIVE without a run: for how long */
-    const char *drain;       /* out: why it is to go, or NULL; a LAUNCHING one can go at once */
+    ob_instance_state state;  /* not TERMINATED */
+    bool ran;                 /* it has had a run */
+    bool outdated;            /* of an older infrastructure: to be replaced */
+    int64_t idle_ms;          /* ACTIVE without a run: for how long */
+    const decide_shape *plan; /* work it was launched for, while the scheduler has not placed it */
+    size_t n_plan;
+    const char *drain; /* out: why it is to go, or NULL; a LAUNCHING one can go at once */
 } decide_instance;
 
 typedef struct decide_env {
     int64_t id;
-    bool enabled;      /* false: no scale-out */
+    decide_strategy strategy;
+    bool enabled;      /* false: nothing is launched for work */
+    bool valid;        /* false: nothing is launched */
     bool deleting;     /* all its instances go */
-    bool may_exceed;   /* may launch one instance beyond max_vcpus when it could have none else */
+    bool exact;        /* Fargate: an instance of its own, of exactly its size, for each job */
+    bool may_exceed;   /* may pass max_mcpu by one instance, for work that fits nothing smaller */
     bool demand_known; /* false: nothing is given back */
-    int32_t floor_vcpus, max_vcpus;
-    int64_t starved_ms; /* it has lacked the provider's room for so long */
+    int64_t floor_mcpu, max_mcpu;
+    int64_t scale_down_ms; /* an instance stays at least so long after its last run */
+    int64_t starved_ms;    /* it has lacked the provider's room for so long */
     const decide_type *types;
     size_t n_types;
     const decide_shape *shapes; /* work that waits */
@@ -51,9 +72,9 @@ typedef struct decide_env {
 /* What the provider has. Environments share it. */
 typedef struct decide_host {
     bool limited; /* false: no known end, the rest means nothing */
-    int32_t vcpus;
-    int32_t vcpus_left, vcpus_ending; /* ending: comes back when instances under way have ended */
-    int64_t mem_left, mem_ending;     /* MiB */
+    int64_t mcpu, mem;
+    int64_t mcpu_left, mcpu_ending; /* ending: comes back when instances under way have ended */
+    int64_t mem_left, mem_ending;   /* MiB */
 } decide_host;
 
 typedef struct decide_limits {
@@ -63,8 +84,11 @@ typedef struct decide_limits {
 } decide_limits;
 
 typedef struct decide_launch {
-    size_t env; /* index */
-    const decide_type *type;
+    size_t env;              /* index */
+    const decide_type *type; /* NULL: exact */
+    ob_resources nominal, size;
+    decide_shape *plan; /* the work it is for; new, the caller's */
+    size_t n_plan;
 } decide_launch;
 
 /* Decides. Writes the 'out' members of envs and their instances, and at most max_launches launches

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "env_types.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -29,12 +30,10 @@ static void drop_env(scaler *s, env *e)
 {
     HASH_DEL(s->envs, e);
     free(e->name);
-    free(e->types);
-    free(e->refused_until_ms);
-    free(e->shapes_json);
-    json_decref(e->resources);
+    env_types_free(e);
     free(e->shapes);
     free(e->written_lacking);
+    free(e->written_reason);
     free(e->written_shapes);
     free(e);
 }
@@ -44,6 +43,8 @@ void envs_drop_inst(scaler *s, inst *in)
     HASH_DEL(s->insts, in);
     free(in->type);
     free(in->said);
+    free(in->plan);
+    free(in->infra);
     free(in);
 }
 
@@ -55,76 +56,6 @@ void scaler_forget(scaler *s)
     drop_env(s, e);
     HASH_ITER(hh, s->insts, in, next_inst)
     envs_drop_inst(s, in);
-}
-
-/* ---- What an environment may launch ---- */
-
-static bool allowed(const json_t *entries, const ob_instance_type *type)
-{
-    size_t i;
-    const json_t *entry;
-    json_array_foreach(entries, i,
-                       entry) if (json_is_string(entry) &&
-                                  ob_catalog_entry_has(json_string_value(entry), type)) return true;
-    return false;
-}
-
-/* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus, or of all when none is; each once. */
-static char *shapes_of(const env *e)
-{
-    json_auto_t *shapes = json_array();
-    for (int pass = 0; pass < 2 && json_array_size(shapes) == 0; pass++)
-        for (size_t i = 0; i < e->n_types; i++) {
-            const decide_type *t = &e->types[i];
-            if (pass == 0 && t->vcpus > e->max_vcpus)
-                continue;
-            json_auto_t *shape =
-                json_pack("[i, i, i]", t->usable.mcpu, t->usable.mem_mib, t->usable.gpus);
-            size_t at;
-            const json_t *other;
-            bool known = false;
-            json_array_foreach(shapes, at, other) known = known || json_equal(other, shape);
-            if (!known)
-                (void)json_array_append(shapes, shape);
-        }
-    return json_dumps(shapes, JSON_COMPACT);
-}
-
-static void set_types(scaler *s, env *e, const char *body)
-{
-    json_auto_t *parsed = NULL;
-    ob_error err = { 0 };
-    if (ob_json_parse(body, strlen(body), &parsed, &err) < 0)
-        ob_warn("environment.body", "{s:s, s:s}", "ce", e->name, "text", err.text);
-    const json_t *resources = json_object_get(parsed, "computeResources");
-    json_decref(e->resources);
-    e->resources = json_incref((json_t *)resources);
-    const char *strategy = ob_json_str(resources, "allocationStrategy", "BEST_FIT");
-    const json_t *entries = json_object_get(resources, "instanceTypes");
-    size_t n;
-    const ob_instance_type *types = ob_catalog_types(&n);
-    e->may_exceed = strcmp(strategy, "BEST_FIT") != 0;
-    free(e->types);
-    free(e->refused_until_ms);
-    free(e->shapes_json);
-    e->types = ob_calloc(n + 1, sizeof(*e->types));
-    e->refused_until_ms = ob_calloc(n + 1, sizeof(*e->refused_until_ms));
-    e->n_types = 0;
-    e->any_offered = false;
-    for (size_t i = 0; i < n; i++) {
-        if (!allowed(entries, &types[i]))
-            continue;
-        bool offered = !s->provider->ops->refuses(s->provider, types[i].arch);
-        e->any_offered = e->any_offered || offered;
-        e->refused_until_ms[e->n_types] = offered ? 0 : INT64_MAX;
-        e->types[e->n_types++] =
-            (decide_type){ .name = types[i].name,
-                           .vcpus = types[i].vcpus,
-                           .mem_mib = types[i].mem_mib,
-                           .usable = ob_catalog_usable(&types[i]),
-                           .price = e->spot ? types[i].spot : types[i].on_demand };
-    }
-    e->shapes_json = shapes_of(e);
 }
 
 static char *dup_or_null(const char *text)
@@ -151,19 +82,23 @@ static void load_env(scaler *s, const PGresult *res, int row)
     free(e->written_shapes);
     e->written_lacking = dup_or_null(ob_col(res, row, ENV_STATUS_LACKING));
     e->written_shapes = dup_or_null(ob_col(res, row, ENV_STATUS_SHAPES));
-    e->written_healthy = ob_col_bool(res, row, ENV_STATUS_HEALTHY);
+    free(e->written_reason);
+    e->written_valid = ob_col_bool(res, row, ENV_STATUS_VALID);
+    e->written_reason = dup_or_null(ob_col(res, row, ENV_STATUS_REASON));
     if (e->version == version)
         return;
     e->version = version;
     free(e->name);
     e->name = ob_strdup(ob_col(res, row, ENV_NAME));
-    e->spot = !strcmp(ob_col(res, row, ENV_RESOURCE_TYPE), "SPOT");
+    const char *kind = ob_col(res, row, ENV_RESOURCE_TYPE);
+    e->exact = !strncmp(kind, "FARGATE", strlen("FARGATE"));
+    e->spot = !strcmp(kind, "SPOT") || !strcmp(kind, "FARGATE_SPOT");
     e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN, 0);
     e->max_vcpus = (int32_t)ob_col_int(res, row, ENV_MAX, 0);
     /* A desiredvCpus that its user has just set is reached once; demand rules from then on. */
     if (e->written_version != version)
         e->wanted_vcpus = (int32_t)ob_col_int(res, row, ENV_DESIRED, 0);
-    set_types(s, e, ob_col(res, row, ENV_BODY));
+    env_types_set(s, e, ob_col(res, row, ENV_BODY));
 }
 
 /* ---- Instances ---- */
@@ -171,7 +106,7 @@ static void load_env(scaler *s, const PGresult *res, int row)
 inst *envs_add_inst(scaler *s,
                     const char *id,
                     const env *e,
-                    const ob_instance_type *type,
+                    decide_launch *launch,
                     const char *token_hash,
                     int64_t now_ms)
 {
@@ -179,10 +114,13 @@ inst *envs_add_inst(scaler *s,
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
     in->ce_id = e->id;
-    in->type = ob_strdup(type->name);
-    in->nominal = ob_catalog_nominal(type);
-    in->size = ob_catalog_usable(type);
+    in->type = ob_strdup(launch->type ? launch->type->name : PROVIDER_FARGATE);
+    in->nominal = launch->nominal;
+    in->size = launch->size;
     in->spot = e->spot;
+    in->infra = ob_strdup(e->infra);
+    in->plan = ob_take(launch->plan);
+    in->n_plan = launch->n_plan;
     in->state = OB_INSTANCE_LAUNCHING;
     in->since_ms = in->idle_since_ms = now_ms;
     in->held = -1;
@@ -200,7 +138,9 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
         (void)snprintf(in->id, sizeof(in->id), "%s", id);
         in->since_ms = in->idle_since_ms = now_ms;
         in->held = -1;
+        in->ran = true; /* it may have */
         in->type = ob_strdup(ob_col(res, row, INST_TYPE));
+        in->infra = ob_strdup(ob_col(res, row, INST_INFRA));
         in->state = state;
         HASH_ADD_STR(s->insts, id, in);
     }
@@ -208,6 +148,7 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
         in->since_ms = now_ms;
     in->seen = true;
     in->state = state;
+    in->ends_at_deadline = ob_col_bool(res, row, INST_DEADLINE);
     in->ce_id = ob_col_int(res, row, INST_CE, 0);
     in->spot = ob_col_bool(res, row, INST_SPOT);
     in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INST_MCPU, 0),

@@ -7,11 +7,11 @@
  * repeat at any time. first: leading begins, nothing is known of demand and use yet. */
 int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err);
 
-/* An instance just inserted. Returns it. */
+/* An instance just inserted; takes the launch's plan. Returns it. */
 inst *envs_add_inst(scaler *s,
                     const char *id,
                     const env *e,
-                    const ob_instance_type *type,
+                    decide_launch *launch,
                     const char *token_hash,
                     int64_t now_ms);
 void envs_drop_inst(scaler *s, inst *in);

@@ -7,14 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "env_types.h"
 #include "envs.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "scaler_store.h"
 
 #define RETRY_MS 1000
-#define REGISTER_MS 60000 /* a LAUNCHING instance that says nothing for so long is given up */
-#define FLUSH_MS 60000    /* a drained instance may still be sending logs for so long */
+#define OVERDUE_MS 250
+#define FLUSH_MS 60000 /* a drained instance may still be sending logs for so long */
 #define TOKEN_BYTES 32
 
 #define BIT(state) (1u << (state))
@@ -48,18 +49,28 @@ static void moved(scaler *s, inst *in, ob_instance_state to, const char *reason,
     s->dirty = true;
 }
 
-/* Moves instances, tells the scheduler. What ended is passed to the provider and forgotten. */
-static int advance(scaler *s,
-                   const id_list *list,
-                   unsigned from,
-                   ob_instance_state to,
-                   const char *reason,
-                   ob_error *err)
+static void became_active(scaler *s, inst *in, int64_t now_ms)
+{
+    env *e = scaler_env(s, in->ce_id);
+    in->idle_since_ms = in->runs > 0 ? 0 : now_ms;
+    if (e)
+        env_types_accept(e, in->type);
+}
+
+/* Moves instances, tells the scheduler. What ended is passed to the provider and forgotten.
+ * deadline_ms: until then, from now, what runs may go on (DRAINING); -1: as long as it likes. */
+static int advance_until(scaler *s,
+                         const id_list *list,
+                         unsigned from,
+                         ob_instance_state to,
+                         const char *reason,
+                         int64_t deadline_ms,
+                         ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     if (list->n == 0)
         return 0;
-    int r = store_advance(s->leader, list->ids, list->n, from, to, reason, &res, err);
+    int r = store_advance(s->leader, list->ids, list->n, from, to, reason, deadline_ms, &res, err);
     if (r < 0)
         return r;
     int64_t now_ms = ob_mono_ms();
@@ -74,8 +85,9 @@ static int advance(scaler *s,
     scaler_ring_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
         inst *in = scaler_inst(s, changed.ids[i]);
+        in->ends_at_deadline = in->ends_at_deadline || deadline_ms >= 0;
         if (to == OB_INSTANCE_ACTIVE)
-            in->idle_since_ms = in->runs > 0 ? 0 : now_ms;
+            became_active(s, in, now_ms);
         if (to == OB_INSTANCE_LOST || to == OB_INSTANCE_TERMINATED)
             s->provider->ops->terminate(s->provider, in->id, to == OB_INSTANCE_TERMINATED);
         if (to == OB_INSTANCE_TERMINATED)
@@ -84,23 +96,42 @@ static int advance(scaler *s,
     return 0;
 }
 
-/* ---- Launching ---- */
-
-static void refuse_type(scaler *s, const inst *in, int64_t now_ms)
+static int advance(scaler *s,
+                   const id_list *list,
+                   unsigned from,
+                   ob_instance_state to,
+                   const char *reason,
+                   ob_error *err)
 {
-    env *e = scaler_env(s, in->ce_id);
-    for (size_t i = 0; e && i < e->n_types; i++)
-        if (!strcmp(e->types[i].name, in->type) && e->refused_until_ms[i] != INT64_MAX)
-            e->refused_until_ms[i] = now_ms + RETRY_MS;
+    return advance_until(s, list, from, to, reason, -1, err);
 }
+
+bool insts_outdated(const env *e, const inst *in)
+{
+    return *in->infra && strcmp(in->infra, e->infra) != 0;
+}
+
+/* ---- Launching ---- */
 
 /* A launch came to nothing. */
 static int end_launch(scaler *s, inst *in, int why, const char *text, int64_t now_ms, ob_error *err)
 {
-    if (why == -ENOSPC || why == -EINVAL)
-        refuse_type(s, in, now_ms);
+    env *e = scaler_env(s, in->ce_id);
+    if (e && why == -ENOSPC)
+        env_types_refuse(e, in->type, now_ms);
+    if (e && why == -EINVAL && !e->invalid)
+        e->invalid = ob_strf("CLIENT_ERROR - %s", text);
     return advance(s, &(id_list){ .ids = (const char *[]){ in->id }, .n = 1 },
                    BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, text, err);
+}
+
+/* Fargate has no types: its instances are what the provider can run. */
+static ob_arch arch_of(scaler *s, const inst *in)
+{
+    const ob_instance_type *type = ob_catalog_find(in->type);
+    if (type)
+        return type->arch;
+    return s->provider->ops->refuses(s->provider, OB_ARCH_X86_64) ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
 }
 
 /* Asks the provider. token NULL: the instance has its own. A refusal for lack of room ends the row.
@@ -108,18 +139,18 @@ static int end_launch(scaler *s, inst *in, int why, const char *text, int64_t no
 static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_error *err)
 {
     const env *e = scaler_env(s, in->ce_id);
-    const ob_instance_type *type = ob_catalog_find(in->type);
+    bool known = ob_catalog_find(in->type) || !strcmp(in->type, PROVIDER_FARGATE);
     ob_error said = { 0 };
     provider_launch_spec spec = { .id = in->id,
                                   .token = token,
                                   .ce_name = e ? e->name : "",
                                   .type = in->type,
-                                  .arch = type ? type->arch : OB_ARCH_NONE,
+                                  .arch = arch_of(s, in),
                                   .size = in->nominal,
                                   .spot = in->spot,
                                   .resources = e ? e->resources : NULL };
-    int r = type ? s->provider->ops->launch(s->provider, &spec, &said)
-                 : ob_fail(&said, EINVAL, "instance type %s is not in the catalogue", in->type);
+    int r = known ? s->provider->ops->launch(s->provider, &spec, &said)
+                  : ob_fail(&said, EINVAL, "instance type %s is not in the catalogue", in->type);
     if (r == 0) {
         in->launched = true;
         return 0;
@@ -132,12 +163,8 @@ static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_er
     return end_launch(s, in, r, said.text, now_ms, err);
 }
 
-int insts_launch(scaler *s,
-                 const decide_launch *launches,
-                 env *const *envs,
-                 size_t n,
-                 int64_t now_ms,
-                 ob_error *err)
+int insts_launch(
+    scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err)
 {
     if (n == 0)
         return 0;
@@ -147,22 +174,22 @@ int insts_launch(scaler *s,
     char(*hashes)[65] = ob_calloc(n, sizeof(*hashes));
     for (size_t i = 0; i < n; i++) {
         const env *e = envs[launches[i].env];
-        const decide_type *type = launches[i].type;
+        const decide_launch *l = &launches[i];
         ob_instance_id_new(ids[i]);
         ob_token_new(tokens[i], TOKEN_BYTES);
         ob_token_hash(tokens[i], hashes[i]);
         rows[i] = (store_instance){ .id = ids[i],
-                                    .type = type->name,
+                                    .type = l->type ? l->type->name : PROVIDER_FARGATE,
                                     .token_hash = hashes[i],
                                     .ce_id = e->id,
                                     .spot = e->spot,
-                                    .size = type->usable,
-                                    .vcpus = type->vcpus };
+                                    .infra = e->infra,
+                                    .size = l->size,
+                                    .vcpus = (l->nominal.mcpu + 999) / 1000 };
     }
     int r = store_insert(s->leader, rows, n, err);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        inst *in = envs_add_inst(s, ids[i], envs[launches[i].env],
-                                 ob_catalog_find(launches[i].type->name), hashes[i], now_ms);
+        inst *in = envs_add_inst(s, ids[i], envs[launches[i].env], &launches[i], hashes[i], now_ms);
         ob_info("instance.transition", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
@@ -323,7 +350,7 @@ static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
     for (inst *in = s->insts; in; in = in->hh.next)
-        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > REGISTER_MS)
+        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > s->config.register_ms)
             id_list_add(&list, in->id);
     return advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
                    "its executor did not register in time", err);
@@ -356,16 +383,40 @@ static int drain_interrupted(scaler *s, ob_error *err)
                    "Spot interruption notice", err);
 }
 
-int insts_drain(scaler *s, inst *const *which, size_t n, const char *reason, ob_error *err)
+int insts_drain(
+    scaler *s, inst *const *which, size_t n, const char *reason, int64_t deadline_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list active = { 0 };
     ob_cleanup(id_list_done) id_list launching = { 0 };
     for (size_t i = 0; i < n; i++)
         id_list_add(which[i]->state == OB_INSTANCE_ACTIVE ? &active : &launching, which[i]->id);
-    int r = advance(s, &active, BIT(OB_INSTANCE_ACTIVE), OB_INSTANCE_DRAINING, reason, err);
+    int r = advance_until(s, &active, BIT(OB_INSTANCE_ACTIVE), OB_INSTANCE_DRAINING, reason,
+                          deadline_ms, err);
     if (r == 0)
         r = advance(s, &launching, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, reason, err);
     return r;
+}
+
+/* What had a deadline and is past it takes its runs with it. */
+static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    ob_cleanup(id_list_done) id_list late = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *overdue = NULL;
+    if (now_ms - s->overdue_at_ms < OVERDUE_MS)
+        return 0;
+    s->overdue_at_ms = now_ms;
+    for (inst *in = s->insts; in; in = in->hh.next)
+        if (in->ends_at_deadline && in->state == OB_INSTANCE_DRAINING)
+            id_list_add(&list, in->id);
+    if (list.n == 0)
+        return 0;
+    int r = store_overdue(ob_leader_db(s->leader), list.ids, list.n, &overdue, err);
+    for (int i = 0; r == 0 && i < PQntuples(overdue); i++)
+        id_list_add(&late, PQgetvalue(overdue, i, 0));
+    return r < 0 ? r
+                 : advance(s, &late, BIT(OB_INSTANCE_DRAINING), OB_INSTANCE_LOST,
+                           "what ran on it had its time", err);
 }
 
 /* Asks for the end of what is DRAINING or LOST: at once when the scheduler says so, otherwise every
@@ -450,6 +501,8 @@ int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
         r = give_up_launches(s, now_ms, err);
     if (r == 0)
         r = relaunch_due(s, now_ms, err);
+    if (r == 0)
+        r = end_overdue(s, now_ms, err);
     if (r == 0)
         r = end_empty(s, heard_ms, now_ms, err);
     return r;

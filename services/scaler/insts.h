@@ -10,15 +10,20 @@ void insts_listen(scaler *s);
 /* When leading begins, after envs_load: compares with what the provider has. */
 int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 
-/* Commits and starts what decide asked for. */
-int insts_launch(scaler *s,
-                 const decide_launch *launches,
-                 env *const *envs,
-                 size_t n,
-                 int64_t now_ms,
-                 ob_error *err);
-/* Drains ACTIVE instances; LAUNCHING ones end at once. */
-int insts_drain(scaler *s, inst *const *which, size_t n, const char *reason, ob_error *err);
+/* Commits and starts what decide asked for; takes the plans. */
+int insts_launch(
+    scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
+/* Drains ACTIVE instances; LAUNCHING ones end at once. deadline_ms: what still runs by then, from
+ * now, ends with its instance; -1: it may finish. */
+int insts_drain(scaler *s,
+                inst *const *which,
+                size_t n,
+                const char *reason,
+                int64_t deadline_ms,
+                ob_error *err);
+
+/* Was it launched by an infrastructure that its environment has no more? */
+bool insts_outdated(const env *e, const inst *in);
 
 /* Everything that is due: launches not answered, registrations, silence, ends. 'heard_ms': how much
  * time has passed in which silence counts. */

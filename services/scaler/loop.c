@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "decide.h"
+#include "env_types.h"
 #include "envs.h"
 #include "events.h"
 #include "insts.h"
@@ -77,13 +78,16 @@ void scaler_ring_ces(scaler *s, const int64_t *ids, size_t n)
 
 /* ---- Deciding ---- */
 
-static void view_inst(decide_instance *out, const inst *in, int64_t now_ms)
+static void view_inst(decide_instance *out, const env *e, const inst *in, int64_t now_ms)
 {
-    *out = (decide_instance){ .vcpus = in->nominal.mcpu / 1000,
-                              .mem_mib = in->nominal.mem_mib,
+    *out = (decide_instance){ .nominal = in->nominal,
                               .size = in->size,
                               .used = in->used,
                               .runs = in->runs,
+                              .ran = in->ran,
+                              .outdated = insts_outdated(e, in),
+                              .plan = in->plan,
+                              .n_plan = in->n_plan,
                               .state = in->state };
     if (in->state == OB_INSTANCE_ACTIVE && in->idle_since_ms)
         out->idle_ms = now_ms - in->idle_since_ms;
@@ -99,21 +103,24 @@ static void view_env(
     for (inst *in = s->insts; in; in = in->hh.next)
         if (in->ce_id == e->id) {
             which[n] = in;
-            view_inst(&insts[n++], in, now_ms);
+            view_inst(&insts[n++], e, in, now_ms);
         }
-    if (e->wanted_vcpus > floor && e->wanted_vcpus <= e->max_vcpus)
+    if (e->enabled && e->wanted_vcpus > floor && e->wanted_vcpus <= e->max_vcpus)
         floor = e->wanted_vcpus;
-    for (size_t i = 0; i < e->n_types; i++)
-        e->types[i].unavailable = e->refused_until_ms[i] > now_ms;
+    env_types_refresh(e, now_ms);
     /* A scheduler that is away for long says nothing of use: what is idle by then may go. */
     bool known = e->demand_at_ms > 0 || now_ms - s->led_since_ms > DEMAND_OLD_MS;
     *out = (decide_env){ .id = e->id,
+                         .strategy = e->strategy,
                          .enabled = e->enabled,
+                         .valid = !e->invalid,
+                         .exact = e->exact,
                          .deleting = e->deleting,
                          .may_exceed = e->may_exceed,
                          .demand_known = known,
-                         .floor_vcpus = floor,
-                         .max_vcpus = e->max_vcpus,
+                         .floor_mcpu = (int64_t)floor * 1000,
+                         .max_mcpu = (int64_t)e->max_vcpus * 1000,
+                         .scale_down_ms = e->scale_down_ms,
                          .starved_ms = e->short_since_ms ? now_ms - e->short_since_ms : 0,
                          .types = e->types,
                          .n_types = e->n_types,
@@ -126,11 +133,11 @@ static void view_env(
 /* desiredvCpus of a new version counts until it is reached, or cannot be. */
 static void settle_wanted(env *e, const decide_env *view, bool launches)
 {
-    int32_t have = 0;
+    int64_t have = 0;
     for (size_t i = 0; i < view->n_instances; i++)
         if (view->instances[i].state <= OB_INSTANCE_ACTIVE)
-            have += view->instances[i].vcpus;
-    if (have >= e->wanted_vcpus || (!launches && !view->lacks_room) || !e->enabled)
+            have += view->instances[i].nominal.mcpu;
+    if (have >= (int64_t)e->wanted_vcpus * 1000 || (!launches && !view->lacks_room) || !e->enabled)
         e->wanted_vcpus = 0;
 }
 
@@ -144,20 +151,22 @@ static void after_decision(env *e, const decide_env *view, bool launches, int64_
         settle_wanted(e, view, launches);
 }
 
-static int drain_decided(scaler *s, const decide_env *view, inst *const *which, ob_error *err)
+static int
+drain_decided(scaler *s, const env *e, const decide_env *view, inst *const *which, ob_error *err)
 {
     ob_cleanup(ob_freep) inst **drains = ob_calloc(view->n_instances + 1, sizeof(*drains));
     int r = 0;
     /* Those of one reason together: a transaction each. */
     for (size_t i = 0; r == 0 && i < view->n_instances; i++) {
         const char *why = view->instances[i].drain;
+        int64_t deadline_ms = e->deleting ? 0 : view->instances[i].outdated ? e->drain_ms : -1;
         size_t n = 0;
         for (size_t k = i; why && k < view->n_instances; k++)
             if (view->instances[k].drain && !strcmp(view->instances[k].drain, why)) {
                 drains[n++] = which[k];
                 view->instances[k].drain = NULL;
             }
-        r = insts_drain(s, drains, n, why, err);
+        r = insts_drain(s, drains, n, why, deadline_ms, err);
     }
     return r;
 }
@@ -170,7 +179,7 @@ static int drain_orphans(scaler *s, ob_error *err)
     for (inst *in = s->insts; in; in = in->hh.next)
         if (!scaler_env(s, in->ce_id) && in->state <= OB_INSTANCE_ACTIVE)
             drains[n++] = in;
-    return insts_drain(s, drains, n, "its compute environment is gone", err);
+    return insts_drain(s, drains, n, "its compute environment is gone", -1, err);
 }
 
 static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
@@ -193,14 +202,15 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
     provider_room room = { 0 };
     s->provider->ops->room(s->provider, &room);
     decide_host host = { .limited = room.limited,
-                         .vcpus = (int32_t)(room.mcpu / 1000),
-                         .vcpus_left = (int32_t)(room.mcpu_left / 1000),
-                         .vcpus_ending = (int32_t)(room.mcpu_ending / 1000),
+                         .mcpu = room.mcpu,
+                         .mem = room.mem_mib,
+                         .mcpu_left = room.mcpu_left,
+                         .mcpu_ending = room.mcpu_ending,
                          .mem_left = room.mem_left,
                          .mem_ending = room.mem_ending };
     for (const inst *in = s->insts; in; in = in->hh.next)
         if (in->state == OB_INSTANCE_DRAINING) {
-            host.vcpus_ending += in->nominal.mcpu / 1000;
+            host.mcpu_ending += in->nominal.mcpu;
             host.mem_ending += in->nominal.mem_mib;
         }
     decide_limits limits = { .idle_ms = s->config.scale_in_idle_ms,
@@ -213,8 +223,11 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
         after_decision(envs[i], &views[i], launched[i], now_ms);
 
     int r = insts_launch(s, launches, envs, n_launches, now_ms, err);
+    for (i = 0; i < n_launches; i++)
+        free(launches[i].plan); /* of those that were not taken on */
+    s->dirty = s->dirty || n_launches == MAX_LAUNCHES;
     for (i = 0, at = 0; r == 0 && i < n; at += views[i].n_instances, i++)
-        r = drain_decided(s, &views[i], which + at, err);
+        r = drain_decided(s, envs[i], &views[i], which + at, err);
     return r < 0 ? r : drain_orphans(s, err);
 }
 

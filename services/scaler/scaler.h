@@ -28,23 +28,34 @@ typedef struct scaler_config {
     int64_t local_vcpus, local_memory_mib; /* 0: by this host's size */
     char *executor, *engine, *docker_image;
     char *instance_types;
-    int64_t scale_in_idle_ms, heartbeat_ms, lost_after_ms;
+    int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
 } scaler_config;
+
+/* The provider had none of a type. */
+typedef struct type_refusals {
+    int64_t until_ms; /* asked again not before */
+    int32_t n;        /* in a row */
+} type_refusals;
 
 /* A compute environment: what its user wants, and its last demand. */
 typedef struct env {
     int64_t id;
     char *name;
     int64_t version;
-    bool enabled, deleting, spot, may_exceed;
+    bool enabled, deleting, spot, exact, may_exceed;
+    decide_strategy strategy;
     int32_t min_vcpus, max_vcpus;
     int32_t wanted_vcpus; /* desiredvCpus of a new version until reached once, else 0 */
     decide_type *types;   /* allowed, sorted by name; from decide's view */
     size_t n_types;
-    int64_t *refused_until_ms; /* of each type: the provider had none; INT64_MAX: never has */
-    bool any_offered;          /* the provider could launch at least one of them */
-    char *shapes_json;         /* for ce_status */
-    json_t *resources;         /* computeResources of its body */
+    type_refusals *refusals; /* of each type */
+    int64_t scale_down_ms;   /* minScaleDownDelayMinutes */
+    char *shapes_json;       /* for ce_status */
+    json_t *resources;       /* computeResources of its body */
+    char *infra;             /* what of it instances are made by: see env_infra.c */
+    int64_t drain_ms;        /* instances that an update replaces: their runs may last so long */
+    char *invalid;           /* why nothing can be launched for it, or NULL */
+    bool priced_out;         /* every type's Spot price is above its bid */
 
     decide_shape *shapes; /* work that waits: the last demand */
     size_t n_shapes;
@@ -55,7 +66,8 @@ typedef struct env {
     int64_t written_version;
     int32_t written_desired;
     char *written_lacking, *written_shapes;
-    bool written_healthy;
+    bool written_valid;
+    char *written_reason;
 
     bool seen; /* by the reload under way */
     UT_hash_handle hh;
@@ -79,20 +91,25 @@ typedef struct inst {
     /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */
     ob_resources used;
     int32_t runs;
+    bool ran;              /* it has had a run, or may have */
     int64_t idle_since_ms; /* 0: it has runs */
+    decide_shape *plan;    /* what it was launched for, until the scheduler counts it */
+    size_t n_plan;
+    char *infra; /* as its environment's when it was launched */
 
-    int64_t silent_ms;   /* heard nothing for so long while the link was good */
-    int64_t held;        /* runs that its executor still has, by its last heartbeat; -1: unknown */
-    bool drained;        /* DRAINING: no placement is left */
-    int64_t flush_ms;    /* drained for so long while the link was good */
-    int64_t asked_at_ms; /* DRAINING, LOST: when the end was tried last */
-    bool registered;     /* to become ACTIVE in the next transaction */
-    int failed;          /* what its launch came to later: -errno; 0: nothing was said */
-    bool gone;           /* it ended by itself */
-    char *said;          /* why, of the two above; owned */
-    bool ask_now;        /* the scheduler says it is drained */
-    bool interrupted;    /* a Spot notice came */
-    bool beat;           /* heard since heartbeats were last noted in Redis */
+    int64_t silent_ms; /* heard nothing for so long while the link was good */
+    int64_t held;      /* runs that its executor still has, by its last heartbeat; -1: unknown */
+    bool drained;      /* DRAINING: no placement is left */
+    bool ends_at_deadline; /* DRAINING: instance.deadline_at is set */
+    int64_t flush_ms;      /* drained for so long while the link was good */
+    int64_t asked_at_ms;   /* DRAINING, LOST: when the end was tried last */
+    bool registered;       /* to become ACTIVE in the next transaction */
+    int failed;            /* what its launch came to later: -errno; 0: nothing was said */
+    bool gone;             /* it ended by itself */
+    char *said;            /* why, of the two above; owned */
+    bool ask_now;          /* the scheduler says it is drained */
+    bool interrupted;      /* a Spot notice came */
+    bool beat;             /* heard since heartbeats were last noted in Redis */
 
     bool seen; /* by the reload under way */
     UT_hash_handle hh;
@@ -123,7 +140,7 @@ typedef struct scaler {
     /* Monotonic times of what is periodic. */
     int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms, health_at_ms, ticked_at_ms;
     int64_t counted_at_ms, led_since_ms;
-    int64_t rival_checked_at_ms;
+    int64_t rival_checked_at_ms, overdue_at_ms;
 } scaler;
 
 /* Why leading ends, beside errors of the database: */

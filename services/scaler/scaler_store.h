@@ -32,7 +32,8 @@ enum {
     ENV_STATUS_DESIRED,
     ENV_STATUS_LACKING,
     ENV_STATUS_SHAPES,
-    ENV_STATUS_HEALTHY, /* valid and with the reason we give */
+    ENV_STATUS_VALID,
+    ENV_STATUS_REASON,
 };
 /* Instances that have not ended, in id order. */
 int store_instances(ob_db *db, PGresult **ret, ob_error *err);
@@ -47,6 +48,8 @@ enum {
     INST_VCPUS,
     INST_STATE,
     INST_TOKEN_HASH,
+    INST_INFRA,
+    INST_DEADLINE, /* has one? */
 };
 /* What is placed on them: id, runs, mcpu, mem, gpus. */
 int store_use(ob_db *db, PGresult **ret, ob_error *err);
@@ -60,7 +63,8 @@ int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_
 typedef struct store_status {
     int64_t ce_id, version;
     int32_t desired_vcpus;
-    const char *shapes, *lacking; /* lacking: may be NULL */
+    bool valid;
+    const char *reason, *shapes, *lacking; /* lacking: may be NULL */
 } store_status;
 /* Writes ce_status rows, removes those of environments that are gone, and the inbox rows acted on.
  */
@@ -74,7 +78,7 @@ int store_put_status(ob_leader *leader,
                      ob_error *err);
 
 typedef struct store_instance {
-    const char *id, *type, *token_hash;
+    const char *id, *type, *token_hash, *infra;
     int64_t ce_id;
     bool spot;
     ob_resources size;
@@ -84,14 +88,18 @@ typedef struct store_instance {
 int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err);
 int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
 
-/* Moves those of 'ids' that are in one of the states 'from' (a bit each: 1 << state). *ret: the ids
- * that were moved. */
+/* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: id. */
+int store_overdue(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
+
+/* Moves those of 'ids' that are in one of the states 'from' (a bit each: 1 << state).
+ * deadline_ms: sets deadline_at, from now; -1: leaves it. *ret: the ids that were moved. */
 int store_advance(ob_leader *leader,
                   const char *const *ids,
                   size_t n,
                   unsigned from,
                   ob_instance_state to,
                   const char *reason,
+                  int64_t deadline_ms,
                   PGresult **ret,
                   ob_error *err);
 /* Terminates those of 'ids' that are DRAINING or LOST and have no run. *ret: the ids. */

@@ -7,11 +7,13 @@
 #include <string.h>
 
 #include "envs.h"
+#include "insts.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
 #include "scaler_store.h"
 
+#define HEALTHY "ComputeEnvironment Healthy"
 #define LACKING_AFTER_MS 500 /* a shortage that passes sooner is not told */
 
 int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
@@ -36,30 +38,39 @@ int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
     return 0;
 }
 
-/* vCPUs of its instances; 'all': also those that no longer work. */
-static int32_t desired_vcpus(const scaler *s, const env *e, size_t *ret_alive)
+/* What its instances come to. */
+typedef struct tally {
+    int32_t desired_vcpus;
+    size_t alive;    /* all */
+    size_t outdated; /* to be replaced */
+} tally;
+
+static tally tally_of(const scaler *s, const env *e)
 {
-    int32_t sum = 0;
-    *ret_alive = 0;
+    tally t = { 0 };
+    int64_t mcpu = 0;
     for (const inst *in = s->insts; in; in = in->hh.next) {
         if (in->ce_id != e->id)
             continue;
-        (*ret_alive)++;
+        t.alive++;
+        t.outdated += insts_outdated(e, in);
         if (in->state != OB_INSTANCE_LOST)
-            sum += in->nominal.mcpu / 1000;
+            mcpu += in->nominal.mcpu;
     }
-    return sum;
+    t.desired_vcpus = (int32_t)((mcpu + 999) / 1000);
+    return t;
 }
 
 /* The reason for which no instance can be had, or NULL. */
 static const char *lacking(scaler *s, const env *e, int64_t now_ms, char *out, size_t size)
 {
-    if (e->short_since_ms == 0 || now_ms - e->short_since_ms < LACKING_AFTER_MS)
+    bool priced_out = e->priced_out && e->n_shapes > 0;
+    if (!priced_out && (e->short_since_ms == 0 || now_ms - e->short_since_ms < LACKING_AFTER_MS))
         return NULL;
-    if (!e->any_offered)
+    if (priced_out)
         (void)snprintf(out, size,
-                       "InsufficientInstanceCapacity: the provider offers none of the instance "
-                       "types of this compute environment");
+                       "SpotMaxPriceTooLow: the Spot price of every instance type of this compute "
+                       "environment is above its bidPercentage");
     else
         s->provider->ops->lacking(s->provider, out, size);
     return out;
@@ -72,21 +83,24 @@ static bool same_text(const char *a, const char *b)
 
 static bool is_written(const env *e, const store_status *now)
 {
-    return e->written_version == now->version && e->written_healthy &&
-           e->written_desired == now->desired_vcpus &&
+    return e->written_version == now->version && e->written_valid == now->valid &&
+           same_text(e->written_reason, now->reason) && e->written_desired == now->desired_vcpus &&
            same_text(e->written_lacking, now->lacking) && same_text(e->written_shapes, now->shapes);
 }
 
 static void note_written(env *e, const store_status *now)
 {
     char *old_lacking = e->written_lacking, *old_shapes = e->written_shapes;
+    char *old_reason = e->written_reason;
     e->written_version = now->version;
-    e->written_healthy = true;
+    e->written_valid = now->valid;
+    e->written_reason = ob_strdup(now->reason);
     e->written_desired = now->desired_vcpus;
     e->written_lacking = now->lacking ? ob_strdup(now->lacking) : NULL;
     e->written_shapes = ob_strdup(now->shapes);
     free(old_lacking);
     free(old_shapes);
+    free(old_reason);
 }
 
 int status_write(scaler *s, int64_t now_ms, ob_error *err)
@@ -97,11 +111,18 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
     ob_cleanup(ob_freep) int64_t *changed = ob_calloc(n_envs + 1, sizeof(*changed));
     char(*texts)[256] = ob_calloc(n_envs + 1, sizeof(*texts));
     for (env *e = s->envs; e; e = e->hh.next) {
-        size_t alive;
-        store_status now = { .ce_id = e->id, .version = e->version, .shapes = e->shapes_json };
-        now.desired_vcpus = desired_vcpus(s, e, &alive);
+        tally t = tally_of(s, e);
+        store_status now = { .ce_id = e->id,
+                             .version = e->version,
+                             .desired_vcpus = t.desired_vcpus,
+                             .valid = !e->invalid,
+                             .reason = e->invalid ? e->invalid : HEALTHY,
+                             .shapes = e->shapes_json };
+        /* UPDATING until nothing of the old infrastructure is left. */
+        if (t.outdated > 0 && e->written_version >= 0)
+            now.version = e->written_version;
         now.lacking = lacking(s, e, now_ms, texts[n], sizeof(texts[n]));
-        if (e->deleting && alive == 0) {
+        if (e->deleting && t.alive == 0) {
             gone[n_gone++] = e->id;
         } else if (!is_written(e, &now) && !(e->deleting && e->written_version < 0)) {
             status[n++] = now;
