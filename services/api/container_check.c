@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "fargate.h"
+#include "ob/fargate.h"
 
 #define VOLUME_NAME_MAX 255
 
@@ -334,7 +334,7 @@ static int check_fargate_size(const json_t *container, const api_field_where *wh
                           .mem_mib = atoi(memory ? memory : "0") };
     if (requirement(container, "GPU"))
         return not_on_fargate("GPU", where);
-    if (!fargate_size_is_legal(&size))
+    if (!ob_fargate_is_legal(&size))
         return field_refuse(where,
                             "Fargate resource requirements (%d.%02d vCPU, %d MiB) not valid.",
                             (int)size.mcpu / 1000, (int)size.mcpu % 1000 / 10, (int)size.mem_mib);
