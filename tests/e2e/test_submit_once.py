@@ -1,0 +1,173 @@
+"""SubmitJob under an SDK's repeated tries: whatever is cut or dies, a call makes one job."""
+
+import json
+import subprocess
+import types
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from http.client import HTTPConnection
+from urllib.parse import urlsplit
+
+import botocore.endpoint
+import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
+from cutter import CUTS, Cutter
+from stack import wait_for
+
+CALLS = 1000
+THREADS = 24
+
+
+@pytest.fixture
+def second_api(stack, tmp_path):
+    """Another api process of the same build and environment, with a port and a health socket of
+    its own."""
+    port = int(stack.settings["OPENBATCH_PORT"]) + 90
+    command = (
+        f"cd '{stack.home}/sv/api' && set -a && . ../../env && OPENBATCH_KAFKA_USER=api"
+        " && OPENBATCH_KAFKA_PASSWORD_FILE=$OPENBATCH_HOME/secrets/kafka-api.password"
+        ' && OPENBATCH_PG="host=$OPENBATCH_RUN_DIR user=openbatch dbname=openbatch"'
+        f" && OPENBATCH_PORT={port} && OPENBATCH_RUN_DIR='{tmp_path}'"
+        ' && exec "$OB_BUILD/services/api/openbatch-api"'
+    )
+    with open(stack.home / "log/second-api", "w") as log:
+        process = subprocess.Popen(["bash", "-c", command], stdout=log, stderr=log)
+
+    def answers():
+        try:
+            once = HTTPConnection("127.0.0.1", port, timeout=5)
+            once.request("GET", "/healthz")
+            return once.getresponse().status == 200
+        except OSError:
+            return False
+
+    wait_for("the second api", answers)
+    yield ("127.0.0.1", port)
+    process.terminate()
+    assert process.wait(30) == 0, "it ends clean"
+
+
+@pytest.fixture
+def quick_retries(monkeypatch):
+    """The SDK's own tries, without its pauses."""
+    monkeypatch.setattr(
+        botocore.endpoint, "time", types.SimpleNamespace(sleep=lambda seconds: None)
+    )
+
+
+def stuck_definition(work):
+    """Of jobs that stay RUNNABLE: no instance is so large."""
+    return work.definition(vcpus=2, memory=900000)
+
+
+def terminate_all(batch, ids):
+    for at in range(0, len(ids), 50):
+        done = batch.terminate_jobs(jobs=ids[at : at + 50], reason="counted")
+        assert len(done["successful"]) == len(ids[at : at + 50]) and done["errors"] == []
+
+
+def listed(batch, queue, name):
+    pages = batch.get_paginator("list_jobs").paginate(
+        jobQueue=queue, filters=[{"name": "JOB_NAME", "values": [name]}]
+    )
+    return [job["jobId"] for page in pages for job in page["jobSummaryList"]]
+
+
+@pytest.mark.timeout(300)
+def test_1000_calls_with_cut_connections_make_1000_jobs(
+    stack, shared_work, queue, second_api, quick_retries
+):
+    """Two api processes behind a proxy that cuts each call at least once; the supervised one is
+    killed -9 meanwhile, twice."""
+    definition = stuck_definition(shared_work)
+    first = urlsplit(stack.endpoint)
+    proxy = Cutter([(first.hostname, first.port), second_api])
+    client = stack.client(
+        "batch",
+        endpoint_url=proxy.url,
+        config=Config(
+            # Many tries: the half of them goes to a process that is dead for a while.
+            retries={"total_max_attempts": 200, "mode": "legacy"},
+            max_pool_connections=THREADS,
+            connect_timeout=5,
+            read_timeout=30,
+        ),
+    )
+
+    def call(n):
+        if n in (CALLS // 4, CALLS // 2):
+            stack.kill("api")
+        return client.submit_job(jobName=f"once-{n}", jobQueue=queue, jobDefinition=definition)[
+            "jobId"
+        ]
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        ids = list(pool.map(call, range(CALLS)))
+    print(proxy.counts)
+    proxy.shutdown()
+    assert all(proxy.counts[cut] > CALLS / 10 for cut in CUTS), proxy.counts
+    assert len(set(ids)) == CALLS
+    assert stack.sql(
+        "SELECT count(*) FROM job j JOIN job_queue q ON q.id = j.queue_id"
+        f" WHERE q.name = '{queue}' AND j.name LIKE 'once-%'"
+    ) == [[str(CALLS)]]
+    assert sorted(listed(shared_work.batch, queue, "once-*")) == sorted(ids)
+    jobs = {job["jobId"]: job["jobName"] for job in shared_work.jobs(ids)}
+    assert [jobs[i] for i in ids] == [f"once-{n}" for n in range(CALLS)]
+    terminate_all(shared_work.batch, ids)
+    shared_work.wait_all(ids)
+
+
+def submit_raw(stack, invocation, body):
+    """One try of a call, signed: (status, answer)."""
+    data = json.dumps(body)
+    request = AWSRequest(
+        "POST",
+        stack.endpoint + "/v1/submitjob",
+        data=data,
+        headers={"Content-Type": "application/json", "amz-sdk-invocation-id": invocation},
+    )
+    keys = Credentials(stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"])
+    SigV4Auth(keys, "batch", stack.env["AWS_REGION"]).add_auth(request)
+    once = HTTPConnection(urlsplit(stack.endpoint).netloc, timeout=20)
+    once.request("POST", "/v1/submitjob", data, dict(request.headers))
+    answer = once.getresponse()
+    return answer.status, json.loads(answer.read())
+
+
+def test_a_repeated_try_gets_the_first_answer(stack, shared_work, queue):
+    """The same id with the same body is one job; with another body it is refused; another id is
+    another job."""
+    body = {
+        "jobName": "again",
+        "jobQueue": queue,
+        "jobDefinition": stuck_definition(shared_work),
+    }
+    invocation = str(uuid.uuid4())
+    first = submit_raw(stack, invocation, body)
+    assert first[0] == 200
+    assert submit_raw(stack, invocation, body) == first
+    status, answer = submit_raw(stack, invocation, body | {"jobName": "changed"})
+    assert status == 400 and "another body" in answer["message"]
+    other = submit_raw(stack, str(uuid.uuid4()), body)
+    assert other[0] == 200 and other[1]["jobId"] != first[1]["jobId"]
+    terminate_all(shared_work.batch, [first[1]["jobId"], other[1]["jobId"]])
+
+
+def test_a_repeated_try_gets_the_first_answer_though_it_would_be_refused_now(
+    stack, batch, shared_work, queue
+):
+    """The definition was deregistered between the two tries."""
+    definition = stuck_definition(shared_work)
+    body = {"jobName": "late", "jobQueue": queue, "jobDefinition": f"{definition}:1"}
+    invocation = str(uuid.uuid4())
+    first = submit_raw(stack, invocation, body)
+    assert first[0] == 200
+    batch.deregister_job_definition(jobDefinition=f"{definition}:1")
+    assert submit_raw(stack, invocation, body) == first
+    status, answer = submit_raw(stack, str(uuid.uuid4()), body)
+    assert status == 400 and "not in ACTIVE status" in answer["message"]
+    terminate_all(batch, [first[1]["jobId"]])
