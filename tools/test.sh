@@ -13,6 +13,7 @@ done
 
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
+OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
 test_home='' engine_home=''
 
 # shellcheck disable=SC2317  # called by trap
@@ -139,12 +140,12 @@ suite_compose() {
     local status=0
     engine_up
     mkdir "$engine_home/images"
-    bash "$OB_ROOT/tests/compose/images.sh" "$engine_home/images" "$OPENBATCH_HOME/kafka/libs" &&
+    bash "$OB_ROOT/tests/compose/images.sh" "$engine_home/images" "$OB_JARS" &&
         (
             OPENBATCH_PORT=$(free_ports)
             export OPENBATCH_PORT
             cd "$OB_ROOT" || exit
-            "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5
+            "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5
         ) || status=1
     engine_down
     return $status
