@@ -92,6 +92,7 @@ int bell_start(const api_config *config, bell **ret, ob_error *err)
             return r;
     }
     const ob_bus_config bus = { .servers = config->common.kafka,
+                                .settings = config->common.kafka_settings,
                                 .user =
                                     *config->common.kafka_user ? config->common.kafka_user : NULL,
                                 .password = password,

@@ -244,6 +244,7 @@ int logs_start(api_ctx *ctx, ob_error *err)
     const ob_bus_config config = {
         .servers = common->kafka,
         .user = common->kafka_user[0] != '\0' ? common->kafka_user : NULL,
+        .settings = common->kafka_settings,
         .password = in->kafka_password,
         .client_id = "openbatch-api-logs",
         .partitions = (int32_t)common->kafka_partitions,

@@ -362,6 +362,7 @@ static int make_bus(executor *x, ob_error *err)
         return r;
     ob_cleanup(ob_freep) char *client = ob_strf("executor-%s", c->instance);
     ob_bus_config bc = { .servers = c->common.kafka,
+                         .settings = c->common.kafka_settings,
                          .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
                          .password = x->password,
                          .client_id = client,

@@ -127,6 +127,7 @@ static int start(scaler *s, ob_error *err)
     if (r == 0)
         r = make_provider(s, err);
     ob_bus_config bus = { .servers = c->common.kafka,
+                          .settings = c->common.kafka_settings,
                           .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
                           .password = kafka_password,
                           .client_id = "openbatch-scaler",

@@ -44,6 +44,7 @@ static int make_bus(scheduler *s, ob_error *err)
     ob_bus_config config = {
         .servers = common->kafka,
         .user = common->kafka_user,
+        .settings = common->kafka_settings,
         .password = password,
         .client_id = "openbatch-scheduler",
         .partitions = (int32_t)common->kafka_partitions,

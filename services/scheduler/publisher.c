@@ -358,6 +358,7 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
     ob_bus_config bus = {
         .servers = config->common.kafka,
         .user = config->common.kafka_user,
+        .settings = config->common.kafka_settings,
         .password = password,
         .client_id = "openbatch-scheduler-publisher",
         .partitions = (int32_t)config->common.kafka_partitions,

@@ -43,7 +43,7 @@ typedef struct bus_count {
 
 struct ob_bus {
     /* Constant after ob_bus_new. */
-    char *servers, *user, *password, *client_id, *group;
+    char *servers, *user, *password, *client_id, *group, *settings;
     int32_t partitions;
     ob_bus_on_msg on_msg;
     ob_bus_on_event on_event;

@@ -28,6 +28,7 @@ int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
     bus->servers = ob_strdup(config->servers);
     bus->user = strdup_or_null(config->user);
     bus->password = strdup_or_null(config->password);
+    bus->settings = config->settings && *config->settings ? ob_strdup(config->settings) : NULL;
     bus->client_id = ob_strdup(config->client_id ? config->client_id : "openbatch");
     bus->group = strdup_or_null(config->group);
     bus->partitions = config->partitions > 0 ? config->partitions : 1;
@@ -114,6 +115,7 @@ void ob_bus_free(ob_bus *bus)
     free(bus->servers);
     free(bus->user);
     free(bus->password);
+    free(bus->settings);
     free(bus->client_id);
     free(bus->group);
     free(bus);

@@ -166,6 +166,31 @@ static int set_all(rd_kafka_conf_t *conf, const setting *settings, ob_error *err
     return r;
 }
 
+/* The operator's own: lines of name=value; empty lines and # comments are skipped. */
+static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
+{
+    FILE *file = fopen(path, "re");
+    char *line = NULL;
+    size_t cap = 0;
+    int r = file ? 0 : ob_fail(err, errno, "%s: %s", path, strerror(errno));
+    for (ssize_t n; r == 0 && (n = getline(&line, &cap, file)) > 0;) {
+        line[strcspn(line, "\r\n")] = '\0';
+        char *equals = strchr(line, '=');
+        if (line[0] == '\0' || line[0] == '#')
+            continue;
+        if (!equals) {
+            r = ob_fail(err, EINVAL, "%s: not name=value: %.40s", path, line);
+        } else {
+            *equals = '\0';
+            r = set(conf, line, equals + 1, err);
+        }
+    }
+    free(line);
+    if (file)
+        (void)fclose(file);
+    return r;
+}
+
 static int set_common(ob_bus *bus, rd_kafka_conf_t *conf, ob_error *err)
 {
     rd_kafka_conf_set_opaque(conf, bus);
@@ -176,14 +201,16 @@ static int set_common(ob_bus *bus, rd_kafka_conf_t *conf, ob_error *err)
         r = set(conf, "bootstrap.servers", bus->servers, err);
     if (r == 0)
         r = set(conf, "client.id", bus->client_id, err);
-    if (r < 0 || !bus->user)
-        return r;
-    r = set(conf, "security.protocol", "SASL_PLAINTEXT", err);
-    if (r == 0)
-        r = set(conf, "sasl.mechanisms", "PLAIN", err);
-    if (r == 0)
-        r = set(conf, "sasl.username", bus->user, err);
-    return r < 0 ? r : set(conf, "sasl.password", bus->password ? bus->password : "", err);
+    if (r == 0 && bus->user) {
+        r = set(conf, "security.protocol", "SASL_PLAINTEXT", err);
+        if (r == 0)
+            r = set(conf, "sasl.mechanisms", "PLAIN", err);
+        if (r == 0)
+            r = set(conf, "sasl.username", bus->user, err);
+        if (r == 0)
+            r = set(conf, "sasl.password", bus->password ? bus->password : "", err);
+    }
+    return r < 0 || !bus->settings ? r : set_from_file(conf, bus->settings, err);
 }
 
 static int make_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t **ret, ob_error *err)

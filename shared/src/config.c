@@ -32,6 +32,9 @@ const ob_config_field ob_config_common_fields[] = {
       "SASL PLAIN user; empty: no SASL" },
     { "OPENBATCH_KAFKA_PASSWORD_FILE", OB_CONFIG_PATH, COMMON(kafka_password_file), "",
       "file with the SASL password" },
+    { "OPENBATCH_KAFKA_SETTINGS", OB_CONFIG_PATH, COMMON(kafka_settings), "",
+      "file with settings of librdkafka, name=value a line, for a Kafka that asks for more (TLS, "
+      "SCRAM); empty: none" },
     { "OPENBATCH_KAFKA_PARTITIONS", OB_CONFIG_INT, COMMON(kafka_partitions), "1",
       "partitions of each internal topic, when it is made", 1, 256 },
     { 0 },

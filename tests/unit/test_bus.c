@@ -561,6 +561,36 @@ static int tear_down(void **state)
     return 0;
 }
 
+static int open_with_settings(const char *text, ob_error *err)
+{
+    char path[] = "/tmp/test_bus.XXXXXX";
+    int fd = mkstemp(path);
+    assert_true(fd >= 0 && write(fd, text, strlen(text)) == (ssize_t)strlen(text));
+    assert_int_equal(close(fd), 0);
+    const ob_bus_config config = {
+        .servers = rd_kafka_mock_cluster_bootstraps(cluster),
+        .client_id = "test",
+        .settings = path,
+        .on_msg = on_msg,
+        .arg = &(seen){ 0 },
+    };
+    ob_bus *bus = NULL;
+    int r = ob_bus_new(&config, &bus, err);
+    ob_bus_free(bus);
+    assert_int_equal(unlink(path), 0);
+    return r;
+}
+
+static void an_operators_settings_are_taken_or_refused_by_name(void **state)
+{
+    ob_error err = { 0 };
+    assert_int_equal(open_with_settings("# ours\n\nlinger.ms=3\n", &err), 0);
+    assert_int_equal(open_with_settings("no.such.setting=1\n", &err), -EINVAL);
+    assert_non_null(strstr(err.text, "no.such.setting"));
+    assert_int_equal(open_with_settings("linger.ms\n", &err), -EINVAL);
+    assert_non_null(strstr(err.text, "name=value"));
+}
+
 int main(void)
 {
     cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
@@ -584,6 +614,7 @@ int main(void)
         cmocka_unit_test(a_topic_that_went_away_is_read_again_when_it_is_back),
         cmocka_unit_test(a_group_goes_on_where_it_committed),
         cmocka_unit_test(freeing_sends_what_is_queued),
+        cmocka_unit_test(an_operators_settings_are_taken_or_refused_by_name),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

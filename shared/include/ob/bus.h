@@ -40,6 +40,8 @@ typedef struct ob_bus_config {
     const char *servers;
     const char *user; /* NULL: no SASL */
     const char *password;
+    const char *settings; /* file of librdkafka settings, name=value a line, which win; NULL or
+                             empty: none */
     const char *client_id;
     int32_t partitions; /* of partitioned topics, when they are made */
     const char *group;  /* NULL, or the group of 'group_topics' (api: batch.logs) */

@@ -33,6 +33,7 @@ typedef struct ob_config_common {
     char *kafka;
     char *kafka_user;
     char *kafka_password_file;
+    char *kafka_settings;
     int64_t kafka_partitions;
 } ob_config_common;
 extern const ob_config_field ob_config_common_fields[];
