@@ -86,7 +86,9 @@ const ob_db_stmt api_store_stmts[] = {
     { "def_page", DEF_SELECT " AND ($3::text IS NULL OR name = $3) AND ($4::int < 0 OR active = "
                              "($4 = 1)) AND ($5::bigint = 0 OR id < $5)"
                              " ORDER BY id DESC LIMIT $6" },
-    { "def_off", "UPDATE job_definition SET active = false WHERE account = $1 AND region = $2 AND "
+    { "def_off", "UPDATE job_definition SET active = false, inactive_since_ms = "
+                 "coalesce(inactive_since_ms, (extract(epoch FROM now()) * 1000)::bigint) WHERE "
+                 "account = $1 AND region = $2 AND "
                  "name = $3 AND revision = $4"
                  " RETURNING id" },
     { 0 },

@@ -14,6 +14,7 @@
 #include "ob/catalog.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "retention.h"
 
 #define AT(member) offsetof(api_config, member)
 static const ob_config_field fields[] = {
@@ -36,8 +37,8 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, AT(instance_types), "", OB_CATALOG_HELP },
     { "OPENBATCH_LOG_RETENTION_S", OB_CONFIG_INT, AT(log_retention_s), "604800",
       "seconds that lines of output are kept; 0: for ever", 0, INT32_MAX },
-    { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, AT(job_retention_s), "604800",
-      "seconds that jobs are kept after their end; 0: for ever", 0, INT32_MAX },
+    { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, AT(job_retention_s),
+      OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { 0 },
 };
 
@@ -90,6 +91,8 @@ static int start_parts(api_ctx *ctx, ob_error *err)
     int r = jobs_start(ctx, err);
     if (r == 0)
         r = logs_start(ctx, err);
+    if (r == 0)
+        r = retention_start(ctx, err);
     if (r < 0)
         return r;
     ob_health_set("postgresql", true, true, "answers");
@@ -124,6 +127,7 @@ static int run(const api_config *config, ob_error *err)
         r = start_parts(&ctx, err);
     atomic_store(&ctx.ready, false);
     http_stop(http);
+    retention_stop(&ctx);
     logs_stop(&ctx);
     jobs_stop(&ctx);
     bell_stop(b);

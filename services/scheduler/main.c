@@ -11,6 +11,7 @@
 #include "placements.h"
 #include "publisher.h"
 #include "reports.h"
+#include "retention.h"
 #include "scheduler_store.h"
 #include "sweep.h"
 #include "topology.h"
@@ -20,6 +21,8 @@
 static const ob_config_field fields[] = {
     { "OPENBATCH_PG", OB_CONFIG_STRING, offsetof(scheduler_config, pg), ob_config_pg_default,
       "PostgreSQL, as a libpq connection string", 0, 0 },
+    { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, offsetof(scheduler_config, job_retention_s),
+      OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { 0 },
 };
 
@@ -64,6 +67,8 @@ static int make(scheduler *s, ob_error *err)
         r = make_bus(s, err);
     if (r == 0)
         r = publisher_new(&s->config, &s->publisher, err);
+    if (r == 0)
+        r = retention_start(&s->config, &s->retention, err);
     if (r < 0)
         return r;
     s->leader = ob_leader_new(s->config.pg, SCHEDULER_NAME, scheduler_statements);
@@ -75,6 +80,7 @@ static int make(scheduler *s, ob_error *err)
 
 static void done(scheduler *s)
 {
+    retention_stop(s->retention);
     publisher_free(s->publisher);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);

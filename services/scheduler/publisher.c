@@ -178,6 +178,8 @@ static int send_one(publisher *p, const char *key)
 
 static int send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts)
 {
+    if (!ob_col(events, row, EVENT_DEFINITION))
+        return 0; /* the job is gone (retention), and nobody to be told of it */
     int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
     int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
     for (int32_t index = lo; index <= hi; index++) {

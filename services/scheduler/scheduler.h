@@ -15,11 +15,13 @@
 typedef struct scheduler_config {
     ob_config_common common;
     char *pg;
+    int64_t job_retention_s; /* 0: for ever */
 } scheduler_config;
 
 typedef struct peers peers;         /* placements.h */
 typedef struct topology topology;   /* topology.h */
 typedef struct publisher publisher; /* publisher.h */
+typedef struct retention retention; /* retention.h */
 
 /* Times of the last rounds that did something. */
 #define ROUND_WINDOW 200
@@ -54,6 +56,7 @@ typedef struct scheduler {
     peers *peers;
     topology *topology;
     publisher *publisher;
+    retention *retention; /* NULL: jobs are kept for ever */
     inbox inbox;
     json_t
         *reports; /* executors' messages since the last commit, to be fed again after a failure */

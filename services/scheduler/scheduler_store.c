@@ -141,7 +141,7 @@ const ob_db_stmt publisher_statements[] = {
       " e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,"
       " e.container_reason, e.reason, e.flags, e.counts, j.definition, j.array_size, j.detail"
       " FROM (SELECT * FROM job_event WHERE (round, n) > ($1, $2) ORDER BY round, n LIMIT $3) e"
-      " JOIN job j ON j.id = e.job_id ORDER BY e.round, e.n" },
+      " LEFT JOIN job j ON j.id = e.job_id ORDER BY e.round, e.n" },
     { "attempts", "SELECT a.job_id, a.idx, a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"
                   " a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms"
                   " FROM unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"

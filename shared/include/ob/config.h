@@ -42,6 +42,9 @@ extern const ob_config_field ob_config_common_fields[];
  * are constants. */
 #define OB_CONFIG_PG_DEFAULT "host=${OPENBATCH_RUN_DIR} user=openbatch dbname=openbatch"
 extern const char ob_config_pg_default[];
+/* OPENBATCH_JOB_RETENTION_S: the api deletes jobs, the scheduler what is left of them. */
+#define OB_CONFIG_JOB_RETENTION_DEFAULT "604800"
+#define OB_CONFIG_JOB_RETENTION_HELP "seconds that jobs are kept after their end; 0: for ever"
 
 /* Fills 'out' from the environment by 'fields' (and, when common is true, ob_config_common_fields;
  * the struct must begin with ob_config_common then). 'out' is zeroed by the caller, and empty again

@@ -1,0 +1,172 @@
+/* Deletes what is older than its retention: rows of log_event and log_stream, of job, of
+ * job_definition. Owns the thread; every statement of retention is here. Never touches what belongs
+ * to the scheduler (services/scheduler/retention.c deletes that when the job is gone).
+ *
+ * Invariants: a job goes before anything else of it, so that nobody sees half of it; a job on which
+ * one that has not ended depends stays, so does a stream whose job has not ended; the last revision
+ * of a definition stays, so that no number is used twice. Steps are short transactions of at most
+ * STEP rows, oldest first, with a rest between (ob/sweeper.h): live work waits for none of them. */
+#include "retention.h"
+
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/sweeper.h"
+
+#define STEP 2000
+#define STEP_TEXT "2000"
+#define INACTIVE_MS (180LL * 24 * 3600 * 1000) /* as AWS Batch keeps INACTIVE definitions */
+
+/* Each looks at the next page of a table in the order of its key and deletes what of it is past;
+ * it says how many rows it looked at, how many it deleted and where the page ends. */
+#define PAGE_RESULT(key)                                                                           \
+    " SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone),"                            \
+    " (SELECT " key " FROM page ORDER BY 1 DESC LIMIT 1)"
+
+static const ob_db_stmt retention_stmts[] = {
+    { "past_events", "WITH page AS (SELECT ctid AS at, at_ms FROM log_event WHERE at_ms < $1"
+                     " ORDER BY at_ms, stream_id, n LIMIT " STEP_TEXT "),"
+                     " gone AS (DELETE FROM log_event WHERE ctid = ANY (ARRAY(SELECT at FROM page))"
+                     " RETURNING 1)" PAGE_RESULT("at_ms") },
+    { "past_streams",
+      "WITH page AS (SELECT id, job_id FROM log_stream WHERE id > $2 AND created_at_ms < $1"
+      " ORDER BY id LIMIT " STEP_TEXT "),"
+      " gone AS (DELETE FROM log_stream s USING page p WHERE s.id = p.id AND s.last_at_ms < $1"
+      " AND NOT EXISTS (SELECT FROM log_event e WHERE e.stream_id = p.id)"
+      " AND NOT EXISTS (SELECT FROM live l WHERE l.job_id = p.job_id) RETURNING 1)" PAGE_RESULT(
+          "id") },
+    { "needed_jobs", "SELECT array_agg(DISTINCT d.id) FROM live l JOIN job j ON j.id = l.job_id"
+                     " CROSS JOIN LATERAL unnest(j.dep_ids) AS d(id)"
+                     " WHERE l.idx = -1 AND j.dep_ids IS NOT NULL AND d.id < $1" },
+    { "past_jobs",
+      "WITH page AS (SELECT job_id, stopped_at_ms FROM done WHERE idx = -1 AND job_id > $2"
+      " AND job_id < $3 ORDER BY job_id LIMIT " STEP_TEXT "),"
+      " gone AS (DELETE FROM job j USING page p WHERE j.id = p.job_id AND p.stopped_at_ms < $1"
+      " AND NOT j.id = ANY (coalesce($4::uuid[], '{}')) RETURNING 1)" PAGE_RESULT("job_id") },
+    { "past_definitions",
+      "DELETE FROM job_definition d WHERE NOT active AND inactive_since_ms < $1 AND EXISTS (SELECT"
+      " FROM job_definition n WHERE n.account = d.account AND n.region = d.region"
+      " AND n.name = d.name AND n.revision > d.revision)" },
+    { 0 },
+};
+
+static ob_sweeper *the_sweeper;
+
+/* Runs one statement page by page, until a page is not full. Its parameters: before_ms; where it
+ * goes on, unless 'begin' is NULL; 'more'. */
+static int run_pages(ob_sweeper *sweeper,
+                     ob_db *db,
+                     const char *stmt,
+                     int64_t before_ms,
+                     const char *begin,
+                     const char *const *more,
+                     size_t n_more,
+                     int64_t *ret_gone,
+                     ob_error *err)
+{
+    ob_cleanup(ob_freep) char *at = begin ? ob_strdup(begin) : NULL;
+    for (int64_t rows = STEP; rows == STEP;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_int(&p, before_ms);
+        if (at)
+            ob_param_text(&p, at);
+        for (size_t i = 0; i < n_more; i++)
+            ob_param_text(&p, more[i]);
+        int r = ob_db_exec(db, stmt, &p, &res, err);
+        if (r < 0)
+            return r;
+        rows = ob_col_int(res, 0, 0, 0);
+        *ret_gone += ob_col_int(res, 0, 1, 0);
+        if (at && rows > 0) {
+            free(at);
+            at = ob_strdup(ob_col(res, 0, 2));
+        }
+        if (!ob_sweeper_rest(sweeper))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    return 0;
+}
+
+static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_error *err)
+{
+    int64_t events = 0, streams = 0;
+    int r = run_pages(sweeper, db, "past_events", before_ms, NULL, NULL, 0, &events, err);
+    if (r == 0)
+        r = run_pages(sweeper, db, "past_streams", before_ms, "0", NULL, 0, &streams, err);
+    if (events + streams > 0)
+        ob_info("retention.logs", "{s:I, s:I}", "events", (json_int_t)events, "streams",
+                (json_int_t)streams);
+    return r;
+}
+
+static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *needed = NULL;
+    int64_t gone = 0;
+    char bound[OB_UUID_TEXT];
+    /* Ids are in the order of time: what was submitted later cannot have ended before. */
+    ob_uuid id = ob_uuid_at(before_ms);
+    ob_uuid_format(&id, bound);
+    ob_param_text(&p, bound);
+    int r = ob_db_exec(db, "needed_jobs", &p, &needed, err);
+    if (r < 0)
+        return r;
+    const char *more[] = { bound, ob_col(needed, 0, 0) };
+    r = run_pages(sweeper, db, "past_jobs", before_ms, "00000000-0000-0000-0000-000000000000", more,
+                  2, &gone, err);
+    if (gone > 0)
+        ob_info("retention.jobs", "{s:I}", "jobs", (json_int_t)gone);
+    return r;
+}
+
+static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+{
+    const api_ctx *ctx = arg;
+    int64_t now_ms = ob_wall_ms();
+    if (!atomic_load(&ctx->ready))
+        return 0;
+    int r = 0;
+    if (ctx->config->log_retention_s > 0)
+        r = sweep_logs(sweeper, db, now_ms - ctx->config->log_retention_s * 1000, err);
+    if (r == 0 && ctx->config->job_retention_s > 0)
+        r = sweep_jobs(sweeper, db, now_ms - ctx->config->job_retention_s * 1000, err);
+    if (r < 0)
+        return r;
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, now_ms - INACTIVE_MS);
+    return ob_db_exec(db, "past_definitions", &p, NULL, err);
+}
+
+static void failed(int r, const ob_error *err, void *arg)
+{
+    const api_ctx *ctx = arg;
+    if (r != -ECANCELED && atomic_load(&ctx->ready))
+        ob_warn("retention.failed", "{s:s}", "error", err->text);
+}
+
+int retention_start(api_ctx *ctx, ob_error *err)
+{
+    const api_config *config = ctx->config;
+    int64_t logs_ms =
+        ob_sweeper_interval(config->log_retention_s > 0 ? config->log_retention_s : INT32_MAX);
+    int64_t jobs_ms =
+        ob_sweeper_interval(config->job_retention_s > 0 ? config->job_retention_s : INT32_MAX);
+    return ob_sweeper_start(&(ob_sweeper_config){ .conninfo = config->pg,
+                                                  .application = "openbatch-api retention",
+                                                  .stmts = retention_stmts,
+                                                  .every_ms = logs_ms < jobs_ms ? logs_ms : jobs_ms,
+                                                  .sweep = sweep,
+                                                  .failed = failed,
+                                                  .arg = ctx },
+                            &the_sweeper, err);
+}
+
+void retention_stop(api_ctx *ctx)
+{
+    (void)ctx;
+    ob_sweeper_stop(the_sweeper);
+    the_sweeper = NULL;
+}

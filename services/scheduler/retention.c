@@ -1,0 +1,143 @@
+/* Deletes what is left of jobs that the api has deleted (done, attempt), and job_event rows that
+ * are older than the retention and have been told. Owns the thread; every statement of it is here.
+ *
+ * Invariants: a row of done or attempt goes only when its job is gone, which nothing brings back:
+ * so this needs no fence and may run in any scheduler, leading or not. Steps are short transactions
+ * of at most STEP rows, oldest first, with a rest between (ob/sweeper.h). */
+#include "retention.h"
+
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/sweeper.h"
+
+#define STEP 2000
+#define STEP_TEXT "2000"
+
+struct retention {
+    ob_sweeper *sweeper;
+    int64_t kept_ms;
+};
+
+/* The rows of the next page whose job is gone; ids are in the order of time, so the pages end
+ * before ids ($4) of jobs that cannot have gone. */
+#define ORPHANS(table, number)                                                                     \
+    "WITH page AS (SELECT job_id, idx, " number " AS number FROM " table                           \
+    " WHERE (job_id, idx, " number ") > ($1::uuid, $2::int, $3::int) AND job_id < $4::uuid"        \
+    " ORDER BY job_id, idx, " number " LIMIT " STEP_TEXT "),"                                      \
+    " gone AS (DELETE FROM " table " t USING page p WHERE t.job_id = p.job_id"                     \
+    " AND t.idx = p.idx AND " number " = p.number"                                                 \
+    " AND NOT EXISTS (SELECT FROM job j WHERE j.id = p.job_id) RETURNING 1)"                       \
+    " SELECT job_id, idx, number, (SELECT count(*) FROM page), (SELECT count(*) FROM gone)"        \
+    " FROM page ORDER BY job_id DESC, idx DESC, number DESC LIMIT 1"
+
+static const ob_db_stmt statements[] = {
+    { "orphaned_attempts", ORPHANS("attempt", "attempt") },
+    { "orphaned_done", ORPHANS("done", "0") },
+    /* at_ms rises with (round, n): the first page that is not all past is the last one. */
+    { "past_job_events",
+      "DELETE FROM job_event WHERE ctid = ANY (ARRAY(SELECT e.ctid FROM (SELECT ctid, round, n,"
+      " at_ms FROM job_event ORDER BY round, n LIMIT " STEP_TEXT ") AS e CROSS JOIN publisher p"
+      " WHERE e.at_ms < $1 AND (e.round, e.n) <= (p.round, p.n)))" },
+    { 0 },
+};
+
+static int
+sweep_orphans(ob_sweeper *sweeper, ob_db *db, const char *stmt, const char *bound, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *id = ob_strdup("00000000-0000-0000-0000-000000000000");
+    int64_t index = -2, number = -1, gone = 0;
+    for (int64_t rows = STEP; rows == STEP;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_text(&p, id);
+        ob_param_int(&p, index);
+        ob_param_int(&p, number);
+        ob_param_text(&p, bound);
+        int r = ob_db_exec(db, stmt, &p, &res, err);
+        if (r < 0)
+            return r;
+        rows = 0;
+        if (PQntuples(res) > 0) {
+            free(id);
+            id = ob_strdup(ob_col(res, 0, 0));
+            index = ob_col_int(res, 0, 1, 0);
+            number = ob_col_int(res, 0, 2, 0);
+            rows = ob_col_int(res, 0, 3, 0);
+            gone += ob_col_int(res, 0, 4, 0);
+        }
+        if (!ob_sweeper_rest(sweeper))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    if (gone > 0)
+        ob_info("retention.rows", "{s:s, s:I}", "what", stmt, "rows", (json_int_t)gone);
+    return 0;
+}
+
+static int sweep_events(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_error *err)
+{
+    for (int64_t rows = STEP; rows == STEP;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_int(&p, before_ms);
+        int r = ob_db_exec(db, "past_job_events", &p, &res, err);
+        if (r < 0)
+            return r;
+        rows = strtoll(PQcmdTuples(res), NULL, 10);
+        if (!ob_sweeper_rest(sweeper))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    return 0;
+}
+
+static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+{
+    const retention *r = arg;
+    int64_t before_ms = ob_wall_ms() - r->kept_ms;
+    ob_uuid id = ob_uuid_at(before_ms);
+    char bound[OB_UUID_TEXT];
+    ob_uuid_format(&id, bound);
+    int result = sweep_orphans(sweeper, db, "orphaned_attempts", bound, err);
+    if (result == 0)
+        result = sweep_orphans(sweeper, db, "orphaned_done", bound, err);
+    return result < 0 ? result : sweep_events(sweeper, db, before_ms, err);
+}
+
+static void failed(int r, const ob_error *err, void *arg)
+{
+    (void)arg;
+    if (r != -ECANCELED)
+        ob_warn("retention.failed", "{s:s}", "error", err->text);
+}
+
+int retention_start(const scheduler_config *config, retention **ret, ob_error *err)
+{
+    if (config->job_retention_s == 0)
+        return 0;
+    retention *r = ob_calloc(1, sizeof(*r));
+    r->kept_ms = config->job_retention_s * 1000;
+    int result = ob_sweeper_start(
+        &(ob_sweeper_config){ .conninfo = config->pg,
+                              .application = "openbatch-scheduler retention",
+                              .stmts = statements,
+                              .every_ms = ob_sweeper_interval(config->job_retention_s),
+                              .sweep = sweep,
+                              .failed = failed,
+                              .arg = r },
+        &r->sweeper, err);
+    if (result < 0) {
+        free(r);
+        return result;
+    }
+    *ret = r;
+    return 0;
+}
+
+void retention_stop(retention *r)
+{
+    if (!r)
+        return;
+    ob_sweeper_stop(r->sweeper);
+    free(r);
+}

@@ -1,0 +1,7 @@
+/* What is left of jobs that are gone. */
+#pragma once
+
+#include "scheduler.h"
+
+int retention_start(const scheduler_config *config, retention **ret, ob_error *err);
+void retention_stop(retention *r);

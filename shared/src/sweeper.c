@@ -1,0 +1,124 @@
+/* Owns the thread and its connection. Commits are asynchronous: what a crash undoes, the next pass
+ * does again. Never logs. */
+#include "ob/sweeper.h"
+
+#include <pthread.h>
+#include <string.h>
+#include <time.h>
+
+#include "ob/clock.h"
+
+#define INTERVAL_MIN_MS 500
+#define INTERVAL_MAX_MS (600 * 1000)
+#define REST_MIN_MS 1
+
+struct ob_sweeper {
+    ob_sweeper_config config;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards stopping */
+    pthread_cond_t changed;
+    bool stopping;
+    ob_db *db;
+    int64_t step_began_us;
+};
+
+/* Waits; false when the thread is to stop. */
+static bool wait_ms(ob_sweeper *s, int64_t ms)
+{
+    struct timespec until;
+    clock_gettime(CLOCK_MONOTONIC, &until);
+    until.tv_sec += ms / 1000;
+    until.tv_nsec += (long)(ms % 1000) * 1000000;
+    if (until.tv_nsec >= 1000000000) {
+        until.tv_sec++;
+        until.tv_nsec -= 1000000000;
+    }
+    pthread_mutex_lock(&s->lock);
+    while (!s->stopping && pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0)
+        ;
+    bool go_on = !s->stopping;
+    pthread_mutex_unlock(&s->lock);
+    return go_on;
+}
+
+bool ob_sweeper_rest(ob_sweeper *s)
+{
+    int64_t took_ms = (ob_mono_us() - s->step_began_us) / 1000;
+    bool go_on = wait_ms(s, took_ms > REST_MIN_MS ? took_ms : REST_MIN_MS);
+    s->step_began_us = ob_mono_us();
+    return go_on && ob_db_ok(s->db);
+}
+
+int64_t ob_sweeper_interval(int64_t retention_s)
+{
+    int64_t ms = retention_s; /* a thousandth of the time */
+    return ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : ms > INTERVAL_MAX_MS ? INTERVAL_MAX_MS : ms;
+}
+
+static int open_db(ob_sweeper *s, ob_error *err)
+{
+    if (s->db && ob_db_ok(s->db))
+        return 0;
+    ob_db_free(s->db);
+    s->db = NULL;
+    ob_cleanup(ob_db_freep) ob_db *db = NULL;
+    int r = ob_db_connect(s->config.conninfo, s->config.application, &db, err);
+    if (r == 0)
+        r = ob_db_sql(db, "SET synchronous_commit = off", NULL, NULL, err);
+    if (r == 0)
+        r = ob_db_prepare(db, s->config.stmts, err);
+    if (r == 0)
+        s->db = ob_take(db);
+    return r;
+}
+
+static void *sweeper_run(void *arg)
+{
+    ob_sweeper *s = arg;
+    while (wait_ms(s, s->config.every_ms)) {
+        ob_error err = { 0 };
+        int r = open_db(s, &err);
+        s->step_began_us = ob_mono_us();
+        if (r == 0)
+            r = s->config.sweep(s, s->db, s->config.arg, &err);
+        if (r < 0)
+            s->config.failed(r, &err, s->config.arg);
+    }
+    return NULL;
+}
+
+int ob_sweeper_start(const ob_sweeper_config *config, ob_sweeper **ret, ob_error *err)
+{
+    ob_sweeper *s = ob_calloc(1, sizeof(*s));
+    pthread_condattr_t attr;
+    s->config = *config;
+    pthread_mutex_init(&s->lock, NULL);
+    pthread_condattr_init(&attr);
+    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    pthread_cond_init(&s->changed, &attr);
+    pthread_condattr_destroy(&attr);
+    int r = pthread_create(&s->thread, NULL, sweeper_run, s);
+    if (r != 0) {
+        pthread_cond_destroy(&s->changed);
+        pthread_mutex_destroy(&s->lock);
+        free(s);
+        return ob_fail(err, r, "cannot start a thread: %s", strerror(r));
+    }
+    *ret = s;
+    return 0;
+}
+
+void ob_sweeper_stop(ob_sweeper *s)
+{
+    if (!s)
+        return;
+    pthread_mutex_lock(&s->lock);
+    s->stopping = true;
+    pthread_cond_signal(&s->changed);
+    pthread_mutex_unlock(&s->lock);
+    pthread_join(s->thread, NULL);
+    ob_db_free(s->db);
+    pthread_cond_destroy(&s->changed);
+    pthread_mutex_destroy(&s->lock);
+    free(s);
+}
