@@ -4,13 +4,15 @@
 
 #include "api_store.h"
 #include "definition_check.h"
+#include "log_store.h"
 #include "ob/message.h"
 
 #define REQUEST_MAX (24 * 1024) /* AWS quota */
 
 typedef struct registration {
     const char *name;
-    const char *body;
+    const json_t *body;
+    const char *text; /* of body */
     int revision;
 } registration;
 
@@ -131,10 +133,25 @@ static void add_defaults(json_t *body)
                json_string(json_object_get(body, "eksProperties") ? "EKS" : "ECS"));
 }
 
+/* The log group that its jobs will write to is there from now on. */
+static int make_log_group(api_request *req, const json_t *container, ob_error *err)
+{
+    const json_t *config = json_object_get(container, "logConfiguration");
+    const json_t *options = json_object_get(config, "options");
+    const char *group = ob_json_str(options, "awslogs-group", NULL);
+    if (!group || strcmp(ob_json_str(config, "logDriver", ""), "awslogs") != 0)
+        return 0;
+    return log_store_group_make(req->db, req->account,
+                                ob_json_str(options, "awslogs-region", req->region), group, err);
+}
+
 static int insert(api_request *req, api_reply *rep, void *arg)
 {
     registration *one = arg;
-    return definition_insert(req, one->name, one->body, &one->revision, &rep->err);
+    int r = definition_insert(req, one->name, one->text, &one->revision, &rep->err);
+    if (r == 0)
+        r = make_log_group(req, json_object_get(one->body, "containerProperties"), &rep->err);
+    return r;
 }
 
 int op_register_job_definition(api_request *req, api_reply *rep)
@@ -151,7 +168,8 @@ int op_register_job_definition(api_request *req, api_reply *rep)
     (void)json_object_del(body, "jobDefinitionName");
     add_defaults(body);
     ob_cleanup(ob_freep) char *text = json_dumps(body, JSON_COMPACT);
-    one.body = text;
+    one.body = body;
+    one.text = text;
     int r = store_tx(req, rep, insert, &one);
     if (r < 0)
         return r;
