@@ -1,7 +1,7 @@
 # shellcheck shell=bash
-# logs: what servers and services say; --job: what a job's container wrote.
+# logs: what servers and services say; --job ID[:INDEX] [--attempt N]: what a job's container wrote.
 need_home
-follow='' job='' names=()
+follow='' job='' attempt='' names=()
 while (($#)); do
     case $1 in
     -f | --follow) follow=1 ;;
@@ -11,13 +11,19 @@ while (($#)); do
         shift
         ;;
     --job=*) job=${1#--job=} ;;
+    --attempt)
+        attempt=${2:-}
+        [[ $attempt =~ ^[1-9][0-9]?$ ]] || die "logs: --attempt takes a number from 1"
+        shift
+        ;;
     -*) die "logs: unknown option '$1'" ;;
     *) names+=("$1") ;;
     esac
     shift
 done
+[[ -z $attempt || -n $job ]] || die "logs: --attempt goes with --job"
 if [[ -n $job ]]; then
-    client run.py --logs "$job" ${follow:+--follow}
+    client run.py --logs "$job" ${follow:+--follow} ${attempt:+--attempt "$attempt"}
     exit
 fi
 

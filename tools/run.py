@@ -1,7 +1,7 @@
 """Runs one container through the whole system and follows it to its end, or prints a job's log.
 
 usage: run.py [--vcpus N] [--memory MIB] IMAGE CMD...
-       run.py --logs JOB_ID [--follow]
+       run.py --logs JOB_ID[:INDEX] [--follow] [--attempt N]
        run.py --prepare
 
 Exits with the job's exit code (1 where it has none, 130 after Ctrl-C, which terminates the job).
@@ -16,7 +16,7 @@ import boto3
 from botocore.exceptions import BotoCoreError, ClientError
 
 NAME = "default"
-LOG_GROUP = "/aws/batch/job"
+LOG_GROUP = "/aws/batch/job"  # unless the job definition names another
 POLL_S = 0.2
 # A job's end is known before the last of its log has come. After this long without a line it is all
 # there; a log that has not begun yet gets more time.
@@ -35,13 +35,14 @@ class Follower:
 
     def __init__(self, logs):
         self.logs = logs
+        self.group = None
         self.stream = None
         self.token = None
         self.begun = False
 
-    def follow(self, stream):
+    def follow(self, group, stream):
         if stream != self.stream:  # The next attempt writes to a stream of its own.
-            self.stream, self.token, self.begun = stream, None, False
+            self.group, self.stream, self.token, self.begun = group, stream, None, False
 
     def print_new(self):
         """Prints the lines that are there now; True if there was one."""
@@ -50,7 +51,7 @@ class Follower:
             position = {"nextToken": self.token} if self.token else {"startFromHead": True}
             try:
                 page = self.logs.get_log_events(
-                    logGroupName=LOG_GROUP, logStreamName=self.stream, **position
+                    logGroupName=self.group, logStreamName=self.stream, **position
                 )
             except self.logs.exceptions.ResourceNotFoundException:
                 break
@@ -154,8 +155,25 @@ def describe(batch, job_id):
     return jobs[0]
 
 
-def follow(batch, logs, job_id):
-    """Prints the job's log until it has ended and all is out; returns the ended job."""
+def log_group(job):
+    options = job.get("container", {}).get("logConfiguration", {}).get("options", {})
+    return options.get("awslogs-group", LOG_GROUP)
+
+
+def log_stream(job, attempt):
+    """The stream of an attempt, counted from 1, or of the latest one (None); None while it has
+    none."""
+    ended = job.get("attempts", [])
+    if attempt is not None and attempt <= len(ended):
+        return ended[attempt - 1].get("container", {}).get("logStreamName")
+    if attempt is not None and (attempt > len(ended) + 1 or job["status"] in ENDED):
+        return None
+    return job.get("container", {}).get("logStreamName")
+
+
+def follow(batch, logs, job_id, attempt=None):
+    """Prints the log of a job, or of one attempt of it, until it has ended and all is out; returns
+    the job."""
     follower = Follower(logs)
     said, quiet_since = None, None
     while True:
@@ -163,10 +181,11 @@ def follow(batch, logs, job_id):
         if job["status"] == "RUNNABLE" and job.get("statusReason") not in (None, said):
             said = job["statusReason"]
             print(f"waiting: {said}", file=sys.stderr, flush=True)
-        follower.follow(job.get("container", {}).get("logStreamName"))
+        follower.follow(log_group(job), log_stream(job, attempt))
         printed = follower.print_new()
         now = time.monotonic()
-        if job["status"] not in ENDED or printed or quiet_since is None:
+        over = job["status"] in ENDED or (attempt and attempt <= len(job.get("attempts", [])))
+        if not over or printed or quiet_since is None:
             quiet_since = now
         elif follower.stream is None or now - quiet_since > (
             LOG_QUIET_S if follower.begun else LOG_BEGIN_S
@@ -197,18 +216,19 @@ def run(batch, logs, args):
 
 
 def show_logs(batch, logs, args):
-    if args.follow:
-        follow(batch, logs, args.logs)
-        return 0
     job = describe(batch, args.logs)
+    if "size" in job.get("arrayProperties", {}):
+        raise RunError(f"{args.logs} is an array; its children have logs: {args.logs}:0 …")
+    if args.follow:
+        follow(batch, logs, args.logs, args.attempt)
+        return 0
     follower = Follower(logs)
-    streams = [attempt.get("container", {}).get("logStreamName") for attempt in job["attempts"]]
-    streams.append(job.get("container", {}).get("logStreamName"))
-    for stream in dict.fromkeys(filter(None, streams)):
-        follower.follow(stream)
-        follower.print_new()
+    follower.follow(log_group(job), log_stream(job, args.attempt))
     if follower.stream is None:
-        print(f"job {args.logs} is {job['status']} and has no log yet", file=sys.stderr)
+        which = f"attempt {args.attempt} of job" if args.attempt else "job"
+        print(f"{which} {args.logs} ({job['status']}) has no log", file=sys.stderr)
+        return 1 if args.attempt else 0
+    follower.print_new()
     return 0
 
 
@@ -219,6 +239,7 @@ def arguments():
     parser.add_argument("--logs", metavar="JOB_ID", help=argparse.SUPPRESS)
     parser.add_argument("--prepare", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--follow", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--attempt", type=int, metavar="N", help=argparse.SUPPRESS)
     parser.add_argument("image", nargs="?", metavar="IMAGE")
     parser.add_argument("command", nargs=argparse.REMAINDER, metavar="CMD")
     args = parser.parse_args()
