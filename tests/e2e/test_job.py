@@ -243,36 +243,6 @@ def test_submissions_are_checked(batch, shared_work, queue):
     )
 
 
-def test_the_log_pages_in_both_directions(shared_work, queue):
-    """GetLogEvents: forward and backward by tokens, each line once; the token at an end comes
-    back."""
-    w = shared_work
-    job = w.wait(w.submit(queue, w.definition(["seq", "1", "2500"])))
-    wait_for("the whole log", lambda: len(w.log(job)) == 2500)
-    stream = {
-        "logGroupName": "/aws/batch/job",
-        "logStreamName": job["container"]["logStreamName"],
-        "limit": 1000,
-    }
-    seen, token = [], None
-    for _ in range(4):
-        more = {"nextToken": token} if token else {}
-        page = w.logs.get_log_events(**stream, startFromHead=True, **more)
-        seen += [int(e["message"]) for e in page["events"]]
-        token = page["nextForwardToken"]
-    assert seen == list(range(1, 2501))
-    assert page["events"] == [] and token == page["nextForwardToken"]
-    seen, token = [], None
-    for _ in range(4):
-        more = {"nextToken": token} if token else {}
-        page = w.logs.get_log_events(**stream, **more)
-        seen = [int(e["message"]) for e in page["events"]] + seen
-        token = page["nextBackwardToken"]
-    assert seen == list(range(1, 2501)) and page["events"] == []
-    with pytest.raises(w.logs.exceptions.ResourceNotFoundException, match="log stream does not"):
-        w.logs.get_log_events(logGroupName="/aws/batch/job", logStreamName="no/such/stream")
-
-
 def test_the_aws_command_line_works_with_the_exports_alone(stack, shared_work, queue):
     """eval "$(./openbatch env)" is all that a stock boto3 script and the AWS CLI need."""
     w = shared_work
