@@ -34,10 +34,11 @@
     " CASE WHEN d.job_id IS NOT NULL THEN d.started_at_ms ELSE l.started_at_ms END,"               \
     " coalesce(d.stopped_at_ms,"                                                                   \
     " CASE WHEN pd.bulk_state IN (5, 6) AND l.job_id IS NULL THEN pd.stopped_at_ms END),"          \
+    " CASE WHEN j.failure IS NOT NULL THEN 0 ELSE"                                                 \
     " coalesce(d.flags, l.flags, pd.flags, pl.flags, 0) |"                                         \
     " CASE WHEN d.job_id IS NULL AND pd.job_id IS NULL"                                            \
     " THEN coalesce((SELECT bit_or(CASE i.kind WHEN 2 THEN 1 ELSE 2 END) FROM inbox i"             \
-    " WHERE i.job_id = j.id AND i.kind IN (2, 3) AND i.idx IN (-1, r.idx)), 0) ELSE 0 END,"        \
+    " WHERE i.job_id = j.id AND i.kind IN (2, 3) AND i.idx IN (-1, r.idx)), 0) ELSE 0 END END,"    \
     " l.run, l.instance_id, ce.name || '_Batch_' || ce.uuid, coalesce(d.counts, l.counts),"        \
     " (SELECT json_agg(json_build_array(a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"  \
     " a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms) ORDER BY a.attempt)"         \

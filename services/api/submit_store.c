@@ -8,7 +8,8 @@
  * same call meet in submit_once, sorted by key so that two processes lock in the same order; only
  * those it returned are inserted. The queue is locked so that its deletion cannot slip between.
  * Queue and definition may come from the api's memory (known.c): what has changed since is left
- * out. Dependencies come as the text of an array each, for unnest takes no arrays of arrays. */
+ * out. A job that is accepted only to fail brings its termination along. Dependencies come as the
+ * text of an array each, for unnest takes no arrays of arrays. */
 #define SQL_INSERT                                                                                 \
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],"    \
     " $5::smallint[], $6::text[], $7::int[], $8::text[], $9::int[], $10::int[], $11::int[],"       \
@@ -36,8 +37,12 @@
     " SELECT i.id, i.queue_id, i.definition, i.revision, i.name, i.array_size, i.mcpu, i.mem_mib," \
     " i.gpus, i.created_at_ms, i.detail, i.attempts, i.on_exit, i.timeout_s, i.share, i.priority," \
     " i.dep_ids::uuid[], i.dep_idxs::int[], i.dep_types::smallint[], i.task_tags, i.failure"       \
-    " FROM ok i WHERE i.invocation_id IS NULL OR i.id IN (SELECT job_id FROM once) RETURNING id)," \
-    " boxed AS (INSERT INTO inbox (consumer, kind, job_id) SELECT 1, 1, id FROM made ORDER BY id)" \
+    " FROM ok i WHERE i.invocation_id IS NULL OR i.id IN (SELECT job_id FROM once)"                \
+    " RETURNING id, failure),"                                                                     \
+    " boxed AS (INSERT INTO inbox (consumer, kind, job_id, reason)"                                \
+    " SELECT 1, k.kind, m.id, CASE k.kind WHEN 3 THEN m.failure END"                               \
+    " FROM made m CROSS JOIN (VALUES (1), (3)) AS k(kind)"                                         \
+    " WHERE k.kind = 1 OR m.failure IS NOT NULL ORDER BY m.id, k.kind)"                            \
     " SELECT id FROM made"
 
 #define SQL_FIND_ONCE                                                                              \

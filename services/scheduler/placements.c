@@ -326,8 +326,8 @@ static void add_span(text *t, const char *name, detail_span span)
     text_str(t, "\"");
 }
 
-/* The row of a job among the specs of the round (columns id, name, definition, detail; ordered by
- * id), -1 without one. */
+/* The row of a job among the specs of the round (columns id, name, definition, detail, tags of
+ * its containers; ordered by id), -1 without one. */
 static int spec_row(const PGresult *specs, const ob_uuid *id)
 {
     char want[OB_UUID_TEXT];
@@ -372,6 +372,11 @@ static void add_spec(scheduler *s, const peer *it, place *m, const PGresult *spe
     add_span(t, "queue", detail_arn_of(detail, "jobQueue").name);
     add_span(t, "account", arn.account);
     add_span(t, "region", arn.region);
+    const char *tags = ob_col(specs, row, 4);
+    if (tags) {
+        text_str(t, ",\"tags\":");
+        text_str(t, tags);
+    }
     detail_span container;
     text_str(t, ",\"container\":");
     if (detail_get(detail, "container", &container))

@@ -125,8 +125,8 @@ const ob_db_stmt scheduler_statements[] = {
       "SELECT FROM inbox i JOIN job j ON j.id = i.job_id WHERE i.consumer = 1 AND i.kind = 1"
       " AND j.queue_id = s.queue_id) RETURNING queue_id" },
     { "queue_reasons_delete", "DELETE FROM class_reason WHERE queue_id = ANY ($1::bigint[])" },
-    { "specs",
-      "SELECT id, name, definition, detail FROM job WHERE id = ANY ($1::uuid[]) ORDER BY id" },
+    { "specs", "SELECT id, name, definition, detail, task_tags FROM job WHERE id = ANY ($1::uuid[])"
+               " ORDER BY id" },
     { 0 },
 };
 
