@@ -10,7 +10,8 @@
 #include "ob/clock.h"
 
 #define TIMEOUT_MS 300
-#define AWAY_MS 500 /* after a failure: not before */
+#define AWAY_MS 500 /* after a failure it is not asked before; twice as long after each */
+#define AWAY_MAX_MS 4000
 #define MARK "openbatch:counters"
 #define KEYS "openbatch:counters:keys"
 
@@ -19,7 +20,7 @@ struct counters {
     int64_t epoch, version; /* version 0: nothing written in this epoch */
     bool lost;
     json_t *written;
-    int64_t away_until_ms;
+    int64_t away_until_ms, away_ms;
 };
 
 /* ARGV: epoch, version expected (0: rebuild), version to be, {"set": {key: {..}}, "del": [key]} */
@@ -56,9 +57,9 @@ static const char sum_script[] =
     "local p, m, r, b = 0, 0, 0, 0\n"
     "for _, k in ipairs(redis.call('SMEMBERS', KEYS[2])) do\n"
     "  if string.sub(k, 1, 13) == 'openbatch:ce:' then\n"
-    "    p = p + tonumber(redis.call('HGET', k, 'provisionedVcpus') or 0)\n"
+    "    p = p + tonumber(redis.call('HGET', k, 'provisionedMcpu') or 0)\n"
     "    m = m + tonumber(redis.call('HGET', k, 'allocatedMcpu') or 0)\n"
-    "    r = r + tonumber(redis.call('HGET', k, 'runs') or 0)\n"
+    "    r = r + tonumber(redis.call('HGET', k, 'attempts') or 0)\n"
     "  else\n"
     "    b = b + redis.call('EXISTS', 'openbatch:heartbeat:' .. string.sub(k, 20))\n"
     "  end\n"
@@ -130,8 +131,13 @@ static int eval(counters *c,
     free(argv);
     free(lens);
     if (r < 0) {
-        c->away_until_ms = ob_mono_ms() + AWAY_MS;
+        c->away_ms = c->away_ms == 0 ? AWAY_MS : 2 * c->away_ms;
+        if (c->away_ms > AWAY_MAX_MS)
+            c->away_ms = AWAY_MAX_MS;
+        c->away_until_ms = ob_mono_ms() + c->away_ms;
         c->lost = true; /* whether a change was applied is not known */
+    } else {
+        c->away_ms = 0;
     }
     return r;
 }
@@ -203,6 +209,22 @@ int counters_beat(counters *c, const char *const *ids, size_t n, int64_t ttl_ms,
     return eval(c, beat_script, args, n + 2, NULL, err);
 }
 
+static counters_totals written_totals(const counters *c)
+{
+    counters_totals t = { 0 };
+    const char *key;
+    json_t *value;
+    json_object_foreach(c->written, key, value)
+    {
+        if (strncmp(key, "ce:", 3) != 0)
+            continue;
+        t.provisioned_mcpu += json_integer_value(json_object_get(value, "provisionedMcpu"));
+        t.allocated_mcpu += json_integer_value(json_object_get(value, "allocatedMcpu"));
+        t.attempts += json_integer_value(json_object_get(value, "attempts"));
+    }
+    return t;
+}
+
 int counters_sum(counters *c, counters_totals *ret, ob_error *err)
 {
     ob_cleanup(freep_reply) redisReply *reply = NULL;
@@ -217,9 +239,14 @@ int counters_sum(counters *c, counters_totals *ret, ob_error *err)
     r = judge(c, reply->element[0]->integer, err);
     if (r < 0 || reply->elements < 5)
         return r;
-    *ret = (counters_totals){ .provisioned_vcpus = reply->element[1]->integer,
+    *ret = (counters_totals){ .provisioned_mcpu = reply->element[1]->integer,
                               .allocated_mcpu = reply->element[2]->integer,
-                              .runs = reply->element[3]->integer,
+                              .attempts = reply->element[3]->integer,
                               .heartbeats = reply->element[4]->integer };
-    return 0;
+    counters_totals written = written_totals(c);
+    if (ret->provisioned_mcpu == written.provisioned_mcpu &&
+        ret->allocated_mcpu == written.allocated_mcpu && ret->attempts == written.attempts)
+        return 0;
+    c->lost = true;
+    return ob_fail(err, ESTALE, "Redis: the counters are not what was written");
 }

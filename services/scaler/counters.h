@@ -1,6 +1,7 @@
 /* Capacity counters and heartbeats in Redis: a view for operators and tools. They carry the
  * scaler's epoch and a version; absent, older or foreign ones are rebuilt before they are used.
- * Nothing is decided from them. Loop thread. */
+ * Each says how it stands, so that writing one twice changes nothing. Nothing is decided from them.
+ * Loop thread. */
 #pragma once
 
 #include <jansson.h>
@@ -29,8 +30,9 @@ int counters_write(counters *c, json_t *all, bool rebuild, ob_error *err);
 int counters_beat(counters *c, const char *const *ids, size_t n, int64_t ttl_ms, ob_error *err);
 
 typedef struct counters_totals {
-    int64_t provisioned_vcpus, allocated_mcpu, runs;
+    int64_t provisioned_mcpu, allocated_mcpu, attempts;
     int64_t heartbeats; /* instances heard within their ttl */
 } counters_totals;
-/* Sums over all environments. Errors as counters_write. */
+/* Sums over all environments, and holds them against what was written last: other sums mean that
+ * somebody else has written. Errors as counters_write. */
 int counters_sum(counters *c, counters_totals *ret, ob_error *err);

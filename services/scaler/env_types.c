@@ -10,8 +10,9 @@
 #include "ob/log.h"
 #include "ob/message.h"
 
-#define REFUSED_MS 1000 /* a type that the provider had none of is asked for again: twice as long  \
-                         */
+#define REFUSED_MS                                                                                 \
+    1000 /* a type that the provider had none of is asked for again: twice as long                 \
+          */
 #define REFUSED_MAX_MS 60000 /* with each time */
 #define REFUSED_MAX 12
 #define RISK_OF_REFUSAL 5 /* what a refusal adds to the interruptions expected, in % */

@@ -160,7 +160,7 @@ static json_t *count_all(const scaler *s)
                 continue;
             n++;
             runs += in->runs;
-            provisioned += in->nominal.mcpu / 1000;
+            provisioned += in->nominal.mcpu;
             ob_resources_add(&used, &in->used);
         }
         (void)snprintf(key, sizeof(key), "ce:%lld", (long long)e->id);
@@ -168,18 +168,18 @@ static json_t *count_all(const scaler *s)
             all, key,
             json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I}", "name", e->name,
                       "minVcpus", e->min_vcpus, "maxVcpus", e->max_vcpus, "desiredVcpus",
-                      e->written_desired, "provisionedVcpus", (json_int_t)provisioned,
+                      e->written_desired, "provisionedMcpu", (json_int_t)provisioned,
                       "allocatedMcpu", used.mcpu, "allocatedMemMib", used.mem_mib, "allocatedGpus",
-                      used.gpus, "runs", (json_int_t)runs, "instances", (json_int_t)n));
+                      used.gpus, "attempts", (json_int_t)runs, "instances", (json_int_t)n));
     }
     for (const inst *in = s->insts; in; in = in->hh.next) {
         (void)snprintf(key, sizeof(key), "instance:%s", in->id);
         (void)json_object_set_new(
             all, key,
             json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id,
-                      "type", in->type, "state", ob_instance_state_name(in->state), "vcpus",
-                      in->nominal.mcpu / 1000, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
-                      in->used.mem_mib, "allocatedGpus", in->used.gpus, "runs", in->runs));
+                      "type", in->type, "state", ob_instance_state_name(in->state), "mcpu",
+                      in->nominal.mcpu, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
+                      in->used.mem_mib, "allocatedGpus", in->used.gpus, "attempts", in->runs));
     }
     return all;
 }
@@ -199,11 +199,11 @@ static void beat(scaler *s)
 
 static void tell_totals(const counters_totals *totals)
 {
-    ob_health_info("counters",
-                   json_pack("{s:I, s:I, s:I, s:I}", "provisionedVcpus",
-                             (json_int_t)totals->provisioned_vcpus, "allocatedMcpu",
-                             (json_int_t)totals->allocated_mcpu, "runs", (json_int_t)totals->runs,
-                             "heartbeats", (json_int_t)totals->heartbeats));
+    ob_health_info("counters", json_pack("{s:I, s:I, s:I, s:I}", "provisionedMcpu",
+                                         (json_int_t)totals->provisioned_mcpu, "allocatedMcpu",
+                                         (json_int_t)totals->allocated_mcpu, "attempts",
+                                         (json_int_t)totals->attempts, "heartbeats",
+                                         (json_int_t)totals->heartbeats));
 }
 
 void status_count(scaler *s, int64_t now_ms)

@@ -177,7 +177,7 @@ void own_postgres_restart(own_server *server)
     start_postgres(server);
 }
 
-bool own_redis_start(own_server *server, const char *password)
+static bool start_redis(own_server *server, const char *password)
 {
     /* One binary with several names: redis-tools carries it without redis-server's system service.
      */
@@ -186,9 +186,11 @@ bool own_redis_start(own_server *server, const char *password)
         program = "/usr/bin/redis-check-rdb";
     if (access(program, X_OK) < 0)
         return false;
-    make_dir(server, NULL);
+    if (!*server->dir)
+        make_dir(server, NULL);
     char path[128], log[128];
     (void)snprintf(path, sizeof(path), "%s/redis.sock", server->dir);
+    (void)unlink(path);
     (void)snprintf(log, sizeof(log), "%s/log", server->dir);
     const char *const argv[] = { "redis-server",
                                  "--port",
@@ -205,6 +207,17 @@ bool own_redis_start(own_server *server, const char *password)
     server->pid = spawn(program, argv, log, NULL);
     wait_for(server, "redis.sock");
     return true;
+}
+
+bool own_redis_start(own_server *server, const char *password)
+{
+    server->dir[0] = '\0';
+    return start_redis(server, password);
+}
+
+void own_redis_restart(own_server *server, const char *password)
+{
+    (void)start_redis(server, password);
 }
 
 void own_server_kill(own_server *server)

@@ -16,6 +16,8 @@ bool own_postgres_start(own_server *server);
 /* Starts redis-server with a socket at <dir>/redis.sock. password: NULL or text. False when it is
  * not installed. */
 bool own_redis_start(own_server *server, const char *password);
+/* Starts a killed Redis again, empty. */
+void own_redis_restart(own_server *server, const char *password);
 /* The server is killed at once; the data stay. */
 void own_server_kill(own_server *server);
 /* Starts a killed PostgreSQL again. */
