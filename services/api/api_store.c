@@ -17,7 +17,7 @@
     " COALESCE(s.desired_vcpus, GREATEST(c.min_vcpus, COALESCE(c.desired_vcpus, 0))), c.body, "    \
     "c.deleting,"                                                                                  \
     " s.ce_id IS NOT NULL, COALESCE(s.valid, false), COALESCE(s.version >= c.version, false), "    \
-    "s.reason"                                                                                     \
+    "s.reason, c.type = 'MANAGED'"                                                                 \
     " FROM compute_environment c LEFT JOIN ce_status s ON s.ce_id = c.id"                          \
     " WHERE c.account = $1 AND c.region = $2 AND NOT (c.deleting AND s.ce_id IS NULL)"
 #define JQ_SELECT                                                                                  \
@@ -42,13 +42,15 @@ const ob_db_stmt api_store_stmts[] = {
     { "ce_insert",
       "WITH c AS (INSERT INTO compute_environment (account, region, name, uuid, type, enabled, "
       "resource_type, min_vcpus,"
-      " max_vcpus, desired_vcpus, body) VALUES ($1, $2, $3, $4, 'MANAGED', $5, $6, $7, $8, $9, $10)"
+      " max_vcpus, desired_vcpus, body, unmanaged_vcpus) VALUES ($1, $2, $3, $4, $11, $5, $6, $7, "
+      "$8, $9, $10, $12)"
       " ON CONFLICT (account, region, name) DO NOTHING RETURNING id)"
       " INSERT INTO inbox (consumer, kind, ref) SELECT consumer, 5, c.id FROM c, (VALUES (1), (2)) "
       "AS v (consumer) RETURNING ref" },
     { "ce_update", "WITH c AS (UPDATE compute_environment SET enabled = $2, resource_type = $3, "
                    "min_vcpus = $4, max_vcpus = $5,"
-                   " desired_vcpus = $6, body = $7, deleting = $8, version = version + 1 WHERE id "
+                   " desired_vcpus = $6, body = $7, deleting = $8, unmanaged_vcpus = $9, version = "
+                   "version + 1 WHERE id "
                    "= $1 RETURNING id)"
                    " INSERT INTO inbox (consumer, kind, ref) SELECT consumer, 5, c.id FROM c, "
                    "(VALUES (1), (2)) AS v (consumer)" },
@@ -155,6 +157,7 @@ int environment_from_row(const PGresult *res, int row, api_environment *ret, ob_
         .has_status = ob_col_bool(res, row, 10),
         .valid = ob_col_bool(res, row, 11),
         .current = ob_col_bool(res, row, 12),
+        .managed = ob_col_bool(res, row, 14),
     };
     copy(ret->name, sizeof ret->name, ob_col(res, row, 1));
     copy(ret->uuid, sizeof ret->uuid, ob_col(res, row, 2));
@@ -255,6 +258,8 @@ int environment_insert(api_request *req, const api_environment *e, ob_error *err
     param_optional_int(
         &p, json_object_get(json_object_get(e->body, "computeResources"), "desiredvCpus"));
     ob_param_text(&p, body);
+    ob_param_text(&p, e->managed ? "MANAGED" : "UNMANAGED");
+    param_optional_int(&p, json_object_get(e->body, "unmanagedvCpus"));
     return insert(req, "ce_insert", &p, err);
 }
 
@@ -271,6 +276,7 @@ int environment_update(api_request *req, const api_environment *e, ob_error *err
         &p, json_object_get(json_object_get(e->body, "computeResources"), "desiredvCpus"));
     ob_param_text(&p, body);
     param_bool(&p, e->deleting);
+    param_optional_int(&p, json_object_get(e->body, "unmanagedvCpus"));
     return req_exec(req, "ce_update", &p, NULL, err);
 }
 

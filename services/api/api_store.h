@@ -18,11 +18,12 @@ typedef struct api_environment {
     int64_t id;
     char name[API_NAME_MAX];
     char uuid[OB_UUID_TEXT];
+    bool managed;
     bool enabled;
-    char resource_type[8];
+    char resource_type[16];
     int min_vcpus, max_vcpus;
     int desired_vcpus; /* as now in effect */
-    json_t *body;      /* {"computeResources":{},"serviceRole":"","tags":{}} */
+    json_t *body;      /* {"computeResources":{},"unmanagedvCpus":1,"serviceRole":"","tags":{}} */
     bool deleting;
     bool has_status, valid, current;
     char reason[512];

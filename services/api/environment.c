@@ -1,11 +1,11 @@
-/* What the operations on compute environments have in common: look-up, the derived status, the
- * rules of computeResources (AWS Batch API reference, "ComputeResource") and the shape of Describe.
- * Owns the texts that clients compare. Reads only. */
+/* What the operations on compute environments have in common: look-up, the derived status and the
+ * shape of Describe. Reads only. Thread: an HTTP worker. */
 #include "environment.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "environment_check.h"
 #include "ob/catalog.h"
 #include "ob/message.h"
 
@@ -45,93 +45,45 @@ bool environment_is_arm(const json_t *resources)
     return first && ob_catalog_entry_arch(first) == OB_ARCH_ARM64;
 }
 
-static int unknown_type(const api_request *req, api_reply *rep)
+void environment_default_resources(json_t *resources)
 {
-    char list[7500];
-    size_t n = 0, len = 0;
-    const char *const *entries = ob_catalog_entries(&n);
-    list[0] = '\0';
-    for (size_t i = 0; i < n; i++) {
-        int more = snprintf(list + len, sizeof list - len, "%s%s", i ? ", " : "", entries[i]);
-        if (more < 0 || len + (size_t)more >= sizeof list)
-            break;
-        len += (size_t)more;
+    if (environment_is_fargate(resources)) {
+        const char *name;
+        json_t *value;
+        void *next;
+        json_object_foreach_safe(resources, next, name, value)
+        {
+            if (json_is_nothing(value) && !json_is_integer(value))
+                (void)json_object_del(resources, name);
+        }
+        return;
     }
-    return api_client_error_long(rep, req->request_id, "Instance type can only be one of [%s]",
-                                 list);
+    if (json_array_size(json_object_get(resources, "ec2Configuration")) == 0)
+        (void)json_object_set_new(resources, "ec2Configuration",
+                                  json_pack("[{s:s}]", "imageType", "ECS_AL2023"));
 }
 
-static int check_types(const api_request *req, const json_t *resources, api_reply *rep)
-{
-    const json_t *types = json_object_get(resources, "instanceTypes");
-    if (json_array_size(types) == 0)
-        return api_client_error_long(rep, req->request_id, "Resource instanceTypes is required.");
-    ob_arch first = OB_ARCH_NONE;
-    for (size_t i = 0; i < json_array_size(types); i++) {
-        ob_arch arch = ob_catalog_entry_arch(json_string_value(json_array_get(types, i)));
-        if (arch == OB_ARCH_NONE)
-            return unknown_type(req, rep);
-        if (i == 0)
-            first = arch;
-        if (arch != first)
-            return api_client_error_long(
-                rep, req->request_id,
-                "arm-based instance type cannot be used with other instance types.");
-    }
-    return 0;
-}
-
-static int check_spot(const api_request *req, const json_t *resources, api_reply *rep)
-{
-    bool spot = strcmp(ob_json_str(resources, "type", ""), "SPOT") == 0;
-    const char *strategy = ob_json_str(resources, "allocationStrategy", "BEST_FIT");
-    if (!spot && strncmp(strategy, "SPOT_", 5) == 0)
-        return api_client_error_long(
-            rep, req->request_id,
-            "Allocation strategy %s can only be used with compute resources of type SPOT.",
-            strategy);
-    if (spot && strcmp(strategy, "BEST_FIT_PROGRESSIVE_ORDERED") == 0)
-        return api_client_error_long(
-            rep, req->request_id,
-            "Allocation strategy %s can only be used with compute resources of type EC2.",
-            strategy);
-    if (spot && strcmp(strategy, "BEST_FIT") == 0 &&
-        !*ob_json_str(resources, "spotIamFleetRole", ""))
-        return api_client_error_long(
-            rep, req->request_id, "ComputeResources.spotIamFleetRole cannot not be null or empty");
-    if (!spot && ob_json_int(resources, "bidPercentage", 0))
-        return api_client_error_long(
-            rep, req->request_id,
-            "bidPercentage can only be used with compute resources of type SPOT.");
-    return 0;
-}
-
-int environment_check(const api_request *req, const json_t *resources, api_reply *rep)
-{
-    int64_t min = ob_json_int(resources, "minvCpus", 0),
-            max = ob_json_int(resources, "maxvCpus", 0);
-    int64_t desired = ob_json_int(resources, "desiredvCpus", min);
-    if (min > max)
-        return api_client_error_long(rep, req->request_id,
-                                     "minvCpus must not be greater than maxvCpus.");
-    if (desired < min || desired > max)
-        return api_client_error_long(rep, req->request_id,
-                                     "desiredvCpus must be between minvCpus and maxvCpus.");
-    if (!*ob_json_str(resources, "instanceRole", ""))
-        return api_client_error_long(rep, req->request_id, "Instance role is required.");
-    if (json_array_size(json_object_get(resources, "subnets")) == 0)
-        return api_client_error_long(rep, req->request_id, "Resource subnets is required.");
-    int r = check_types(req, resources, rep);
-    return r < 0 ? r : check_spot(req, resources, rep);
-}
-
-void environment_take_resources(api_environment *e)
+void environment_take_body(api_environment *e)
 {
     const json_t *resources = json_object_get(e->body, "computeResources");
     e->min_vcpus = (int)ob_json_int(resources, "minvCpus", 0);
     e->max_vcpus = (int)ob_json_int(resources, "maxvCpus", 0);
+    /* An unmanaged one has EC2 instances, whoever starts them. */
     (void)snprintf(e->resource_type, sizeof e->resource_type, "%s",
-                   ob_json_str(resources, "type", ""));
+                   ob_json_str(resources, "type", "EC2"));
+}
+
+/* What AWS adds to the members as they were sent. */
+static void add_to_resources(json_t *resources, const api_environment *e)
+{
+    size_t i;
+    json_t *image;
+    if (!environment_is_fargate(resources))
+        (void)json_object_set_new(resources, "desiredvCpus", json_integer(e->desired_vcpus));
+    json_array_foreach(json_object_get(resources, "ec2Configuration"), i, image)
+    {
+        (void)json_object_set_new(image, "batchImageStatus", json_string("LATEST"));
+    }
 }
 
 json_t *environment_json(const api_request *req, const api_environment *e)
@@ -142,12 +94,13 @@ json_t *environment_json(const api_request *req, const api_environment *e)
     arn_ecs_cluster(cluster_arn, req->region, req->account, cluster);
     json_t *out = json_deep_copy(e->body);
     json_t *resources = json_object_get(out, "computeResources");
-    (void)json_object_set_new(resources, "desiredvCpus", json_integer(e->desired_vcpus));
-    json_auto_t *more =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "computeEnvironmentName", e->name,
-                  "computeEnvironmentArn", arn, "ecsClusterArn", cluster_arn, "type", "MANAGED",
-                  "state", e->enabled ? "ENABLED" : "DISABLED", "status", environment_status(e),
-                  "containerOrchestrationType", "ECS", "uuid", e->uuid);
+    if (resources)
+        add_to_resources(resources, e);
+    json_auto_t *more = json_pack(
+        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "computeEnvironmentName", e->name,
+        "computeEnvironmentArn", arn, "ecsClusterArn", cluster_arn, "type",
+        e->managed ? "MANAGED" : "UNMANAGED", "state", e->enabled ? "ENABLED" : "DISABLED",
+        "status", environment_status(e), "containerOrchestrationType", "ECS", "uuid", e->uuid);
     (void)json_object_update(out, more);
     if (e->has_status)
         (void)json_object_set_new(out, "statusReason", json_string(e->reason));

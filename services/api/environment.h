@@ -10,15 +10,14 @@ int environment_by_text(
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
 const char *environment_status(const api_environment *e);
 
-/* Holds a whole computeResources object (after merging) against the rules. Errors: -EINVAL with the
- * reply. */
-int environment_check(const api_request *req, const json_t *resources, api_reply *rep);
-
 /* OB_ARCH of its instance types: 'x' or 'a'. */
 bool environment_is_arm(const json_t *resources);
 
+/* Completes a computeResources object that passed its checks. */
+void environment_default_resources(json_t *resources);
+
 /* Takes minvCpus, maxvCpus, type of body.computeResources into the struct. */
-void environment_take_resources(api_environment *e);
+void environment_take_body(api_environment *e);
 
 /* ComputeEnvironmentDetail. *ret is new. */
 json_t *environment_json(const api_request *req, const api_environment *e);

@@ -23,7 +23,7 @@ typedef struct check {
 
 int field_refuse(const api_field_where *where, const char *fmt, ...)
 {
-    char text[3900];
+    char text[7900];
     va_list args;
     va_start(args, fmt);
     (void)vsnprintf(text, sizeof text, fmt, args);

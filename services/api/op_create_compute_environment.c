@@ -28,9 +28,8 @@ static json_t *wanted_body(const api_request *req)
         (void)json_object_set_new(body, "serviceRole", json_string(role));
     }
     json_t *resources = json_object_get(body, "computeResources");
-    if (json_array_size(json_object_get(resources, "ec2Configuration")) == 0)
-        (void)json_object_set_new(resources, "ec2Configuration",
-                                  json_pack("[{s:s}]", "imageType", "ECS_AL2023"));
+    if (resources)
+        environment_default_resources(resources);
     return body;
 }
 
@@ -40,18 +39,16 @@ int op_create_compute_environment(api_request *req, api_reply *rep)
     if (!name_is_valid(name))
         return api_client_error_long(
             rep, req->request_id, "computeEnvironmentName %.200s should match valid pattern", name);
-    int r = environment_check(req, json_object_get(req->body, "computeResources"), rep);
-    if (r < 0)
-        return r;
     ob_cleanup(api_environment_done) api_environment e = {
+        .managed = strcmp(ob_json_str(req->body, "type", ""), "MANAGED") == 0,
         .enabled = strcmp(ob_json_str(req->body, "state", "ENABLED"), "ENABLED") == 0,
         .body = wanted_body(req),
     };
     memcpy(e.name, name, strlen(name) + 1);
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, e.uuid);
-    environment_take_resources(&e);
-    r = store_tx(req, rep, insert, &e);
+    environment_take_body(&e);
+    int r = store_tx(req, rep, insert, &e);
     if (r < 0)
         return r;
     api_ring_command(req->ctx);

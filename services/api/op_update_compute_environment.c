@@ -1,62 +1,185 @@
-/* UpdateComputeEnvironment: state, service role, and the scaling members of computeResources.
- * Members whose change would replace instances are accepted as they are and refused when they
- * differ. Thread: an HTTP worker. */
+/* UpdateComputeEnvironment: state, service role, and members of computeResources, merged into what
+ * is there (AWS Batch user guide, "Update compute environments"). Knows which of them are scaling
+ * updates and which replace instances; the scaler sees from the result what to do. Thread: an HTTP
+ * worker. */
 #include <string.h>
 
 #include "environment.h"
+#include "environment_check.h"
 #include "ob/message.h"
+
+static bool is_among(const char *name, const char *const *list)
+{
+    while (*list && strcmp(*list, name) != 0)
+        list++;
+    return *list;
+}
 
 static bool is_scaling(const char *name)
 {
-    return strcmp(name, "minvCpus") == 0 || strcmp(name, "maxvCpus") == 0 ||
-           strcmp(name, "desiredvCpus") == 0;
+    return is_among(name, (const char *const[]){ "minvCpus", "maxvCpus", "desiredvCpus",
+                                                 "scalingPolicy", NULL });
 }
 
-static int
-merge_resources(const api_request *req, const api_environment *e, json_t *resources, api_reply *rep)
+static bool has_service_linked_role(const api_environment *e)
+{
+    const char *role = ob_json_str(e->body, "serviceRole", "");
+    const char *slash = strrchr(role, '/');
+    return strcmp(slash ? slash + 1 : role, "AWSServiceRoleForBatch") == 0;
+}
+
+/* May instances be replaced so that 'name' changes? */
+static int check_infrastructure(const api_request *req,
+                                const api_environment *e,
+                                const json_t *changes,
+                                const char *name,
+                                api_reply *rep)
+{
+    const json_t *resources = json_object_get(e->body, "computeResources");
+    const char *old = ob_json_str(resources, "allocationStrategy", "BEST_FIT"),
+               *new = ob_json_str(changes, "allocationStrategy", old);
+    if (strcmp(old, "BEST_FIT") == 0 || strcmp(new, "BEST_FIT") == 0)
+        return api_client_error_long(rep, req->request_id,
+                                     "computeResources.%s cannot be updated: infrastructure "
+                                     "updates need an allocation strategy other than BEST_FIT, "
+                                     "before and after.",
+                                     name);
+    if (!has_service_linked_role(e))
+        return api_client_error_long(rep, req->request_id,
+                                     "computeResources.%s cannot be updated: infrastructure "
+                                     "updates need the service-linked role "
+                                     "AWSServiceRoleForBatch.",
+                                     name);
+    return 0;
+}
+
+/* Which members an environment of Fargate may change; networks cannot be cleared. */
+static int check_fargate_member(const api_request *req, const char *name, api_reply *rep)
+{
+    if (is_among(name, (const char *const[]){ "maxvCpus", "subnets", "securityGroupIds", NULL }))
+        return 0;
+    return api_client_error_long(rep, req->request_id, "%s is not applicable for Fargate.", name);
+}
+
+static int check_type(const api_request *req, bool fargate, const json_t *type, api_reply *rep)
+{
+    bool to_fargate = strncmp(json_string_value(type), "FARGATE", 7) == 0;
+    if (to_fargate == fargate && !fargate)
+        return 0;
+    return api_client_error_long(rep, req->request_id,
+                                 "computeResources.type cannot be updated to %s.",
+                                 json_string_value(type));
+}
+
+static int merge_member(const api_request *req,
+                        const api_environment *e,
+                        const json_t *changes,
+                        const char *name,
+                        json_t *value,
+                        api_reply *rep)
+{
+    json_t *resources = json_object_get(e->body, "computeResources");
+    const json_t *old = json_object_get(resources, name);
+    bool fargate = environment_is_fargate(resources);
+    bool nothing = json_is_nothing(value) && !json_is_integer(value);
+    if (json_equal(old, value) || (!old && json_is_nothing(value)) || (fargate && nothing))
+        return 0;
+    int r = 0;
+    if (strcmp(name, "type") == 0)
+        r = check_type(req, fargate, value, rep);
+    if (r == 0 && fargate)
+        r = check_fargate_member(req, name, rep);
+    else if (r == 0 && !is_scaling(name))
+        r = check_infrastructure(req, e, changes, name, rep);
+    if (r < 0)
+        return r;
+    /* Empty values clear. */
+    (void)(nothing ? json_object_del(resources, name) : json_object_set(resources, name, value));
+    return 0;
+}
+
+/* A launch template of empty names is none. */
+static void drop_empty_template(json_t *changes)
+{
+    const json_t *template = json_object_get(changes, "launchTemplate");
+    if (template && !*ob_json_str(template, "launchTemplateId", "") &&
+        !*ob_json_str(template, "launchTemplateName", ""))
+        (void)json_object_set_new(changes, "launchTemplate", json_object());
+}
+
+static int merge_resources(const api_request *req, api_environment *e, api_reply *rep)
 {
     json_auto_t *changes = fields_copy(fields_of(req->op->fields, "computeResources"),
                                        json_object_get(req->body, "computeResources"));
-    const char *name;
-    json_t *value;
-    json_object_foreach(changes, name, value)
-    {
-        const json_t *old = json_object_get(resources, name);
-        bool same = json_equal(old, value) || (!old && json_is_nothing(value));
-        if (!same && !is_scaling(name))
-            return api_client_error_long(
-                rep, req->request_id,
-                "A change of computeResources.%s is not supported by OpenBatch yet.", name);
-        if (!same)
-            (void)json_object_set(resources, name, value);
-    }
+    json_t *resources = json_object_get(e->body, "computeResources");
+    (void)json_object_del(changes, "updateToLatestImageVersion");
+    drop_empty_template(changes);
     int64_t desired = ob_json_int(changes, "desiredvCpus", -1);
-    if (desired >= 0 && desired < e->desired_vcpus)
+    if (desired >= 0 && desired < e->desired_vcpus && !environment_is_fargate(resources))
         return api_client_error_long(
             rep, req->request_id,
             "Manually scaling down compute environment is not supported. Disconnecting job "
             "queues from compute environment will cause it to scale-down to minvCpus.");
+    const char *name;
+    json_t *value;
+    json_object_foreach(changes, name, value)
+    {
+        int r = merge_member(req, e, changes, name, value, rep);
+        if (r < 0)
+            return r;
+    }
     /* An older wish is not wished again by every later change. */
     if (desired < 0)
         (void)json_object_del(resources, "desiredvCpus");
+    environment_default_resources(resources);
     return 0;
 }
 
-static int check_members(const api_request *req, api_reply *rep)
+/* Members that go by the type of the environment. */
+static int check_members(const api_request *req, const api_environment *e, api_reply *rep)
 {
-    static const char *const any[] = { "state", "computeResources", "serviceRole", "updatePolicy",
-                                       "ecsSettings" };
-    size_t given = 0;
-    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++)
-        given += json_object_get(req->body, any[i]) != NULL;
-    if (given == 0)
-        return api_client_error(
-            rep,
-            "One of [state | compute-resources | service-role | unmanaged-vcpus] is required.");
-    const json_t *resources = json_object_get(req->body, "computeResources");
-    if (resources && json_object_size(resources) == 0)
-        return api_client_error(rep, "At least one compute-resources attribute must be specified");
+    const json_t *resources = json_object_get(e->body, "computeResources");
+    bool has_instances = e->managed && !environment_is_fargate(resources);
+    if (!e->managed && json_object_get(req->body, "computeResources"))
+        return api_client_error_long(
+            rep, req->request_id,
+            "computeResources cannot be updated for an UNMANAGED compute environment");
+    if (e->managed && json_object_get(req->body, "unmanagedvCpus"))
+        return api_client_error_long(
+            rep, req->request_id,
+            "unmanagedvCpus can only be set for an UNMANAGED compute environment");
+    if (!has_instances && json_object_get(req->body, "updatePolicy")) {
+        (void)json_object_del(req->body, "updatePolicy"); /* there are no instances to replace */
+        return environment_check_update(req->body,
+                                        &(const api_field_where){ "", req->request_id, rep });
+    }
     return 0;
+}
+
+static void take_update_policy(api_environment *e, const json_t *policy)
+{
+    json_t *merged =
+        json_pack("{s:b, s:i}", "terminateJobsOnUpdate", 0, "jobExecutionTimeoutMinutes", 30);
+    (void)json_object_update(merged, json_object_get(e->body, "updatePolicy"));
+    (void)json_object_update(merged, (json_t *)policy);
+    (void)json_object_set_new(e->body, "updatePolicy", merged);
+}
+
+static void take_members(const api_request *req, api_environment *e)
+{
+    static const char *const members[] = { "unmanagedvCpus", "ecsSettings", "context" };
+    json_auto_t *changes = fields_copy(req->op->fields, req->body);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (json_object_get(changes, members[i]))
+            (void)json_object_set(e->body, members[i], json_object_get(changes, members[i]));
+    if (json_object_get(changes, "updatePolicy"))
+        take_update_policy(e, json_object_get(changes, "updatePolicy"));
+    const char *role = ob_json_str(changes, "serviceRole", "");
+    if (*role)
+        (void)json_object_set_new(e->body, "serviceRole", json_string(role));
+    const char *state = ob_json_str(changes, "state", "");
+    if (*state)
+        e->enabled = strcmp(state, "ENABLED") == 0;
 }
 
 static int update(api_request *req, api_reply *rep, void *arg)
@@ -68,35 +191,25 @@ static int update(api_request *req, api_reply *rep, void *arg)
         return r;
     if (e->deleting || !e->has_status || !e->current)
         return api_client_error(rep, "Cannot update, resource is being modified");
-    json_t *resources = json_object_get(e->body, "computeResources");
-    r = merge_resources(req, e, resources, rep);
-    if (r == 0)
-        r = environment_check(req, resources, rep);
+    r = check_members(req, e, rep);
     if (r < 0)
         return r;
-    static const char *const members[] = { "updatePolicy", "ecsSettings" };
-    for (size_t i = 0; i < 2; i++) {
-        const json_t *value = json_object_get(req->body, members[i]);
-        if (value)
-            (void)json_object_set_new(e->body, members[i],
-                                      fields_copy(fields_of(req->op->fields, members[i]), value));
-    }
-    const char *role = ob_json_str(req->body, "serviceRole", "");
-    if (*role)
-        (void)json_object_set_new(e->body, "serviceRole", json_string(role));
-    const char *state = ob_json_str(req->body, "state", "");
-    if (*state)
-        e->enabled = strcmp(state, "ENABLED") == 0;
-    environment_take_resources(e);
+    take_members(req, e);
+    if (e->managed)
+        r = merge_resources(req, e, rep);
+    if (r == 0 && e->managed)
+        r = environment_check_resources(json_object_get(e->body, "computeResources"), true,
+                                        &(const api_field_where){ "", req->request_id, rep });
+    if (r < 0)
+        return r;
+    environment_take_body(e);
     return environment_update(req, e, &rep->err);
 }
 
 int op_update_compute_environment(api_request *req, api_reply *rep)
 {
     ob_cleanup(api_environment_done) api_environment e = { 0 };
-    int r = check_members(req, rep);
-    if (r == 0)
-        r = store_tx(req, rep, update, &e);
+    int r = store_tx(req, rep, update, &e);
     if (r < 0)
         return r;
     api_ring_command(req->ctx);

@@ -7,6 +7,7 @@
 #include "access_store.h"
 #include "api_store.h"
 #include "definition_check.h"
+#include "environment_check.h"
 #include "job_store.h"
 #include "keys.h"
 #include "log_store.h"
@@ -15,9 +16,11 @@
 
 const api_operation api_operations[] = {
     { API_BATCH, "/v1/createcomputeenvironment", "CreateComputeEnvironment",
-      op_create_compute_environment, fields_create_compute_environment },
+      op_create_compute_environment, fields_create_compute_environment,
+      .check = environment_check_new },
     { API_BATCH, "/v1/updatecomputeenvironment", "UpdateComputeEnvironment",
-      op_update_compute_environment, fields_update_compute_environment },
+      op_update_compute_environment, fields_update_compute_environment,
+      .check = environment_check_update },
     { API_BATCH, "/v1/describecomputeenvironments", "DescribeComputeEnvironments",
       op_describe_compute_environments, fields_describe_compute_environments },
     { API_BATCH, "/v1/deletecomputeenvironment", "DeleteComputeEnvironment",

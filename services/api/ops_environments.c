@@ -2,88 +2,103 @@
  * those of the AWS Batch API reference. */
 #include "ops_fields.h"
 
+#define WHY_MACHINE "what EC2's machine is made with; providers other than ec2 have no use for it"
+#define WHY_LATEST "the image that a machine starts with is always its provider's current one"
+
 static const api_field ec2_configuration[] = {
     STRING("imageType", .min = 1, .max = 256, REQUIRED),
-    REFUSE("imageIdOverride"),
-    REFUSE("imageKubernetesVersion"),
+    STRING("imageIdOverride", .max = 256),
+    STRING("batchImageStatus", .why = "set by the service; what is sent is not kept"),
+    REFUSE("imageKubernetesVersion", .why = "no Kubernetes"),
     END,
 };
-static const api_field scaling_policy[] = { REFUSE("minScaleDownDelayMinutes"), END };
+static const api_field scaling_policy[] = {
+    INT("minScaleDownDelayMinutes", .max = 10080),
+    END,
+};
 
+#define LAUNCH_TEMPLATE                                                                            \
+    STRING("launchTemplateId"), STRING("launchTemplateName"), STRING("version"),                   \
+        REFUSE("userdataType", .why = "no Kubernetes")
+static const api_field template_override[] = {
+    LAUNCH_TEMPLATE,
+    STRINGS("targetInstanceTypes", .max = 20),
+    END,
+};
+static const api_field launch_template[] = {
+    LAUNCH_TEMPLATE,
+    OBJECTS("overrides", template_override, .max = 10),
+    END,
+};
+
+#define RESOURCE_TYPE(...)                                                                         \
+    STRING("type", .choice = "EC2|SPOT|FARGATE|FARGATE_SPOT",                                      \
+           .refused_choice = "ECS_MANAGED_INSTANCES", .why = "ECS_MANAGED_INSTANCES is refused",   \
+           .flags = FIELD_ANY_CASE __VA_ARGS__)
 #define ALLOCATION_STRATEGIES                                                                      \
     "BEST_FIT|BEST_FIT_PROGRESSIVE|BEST_FIT_PROGRESSIVE_ORDERED|SPOT_CAPACITY_OPTIMIZED|"          \
     "SPOT_PRICE_CAPACITY_OPTIMIZED|SPOT_CAPACITY_OPTIMIZED_PRIORITIZED"
-/* What describes EC2's machine (image type, key pair, role, network) is stored and shown again;
- * what would make jobs run differently is refused until it does. */
+/* What describes EC2's machine (image, key pair, role, network) is stored and shown again. */
 #define COMPUTE_RESOURCES                                                                          \
     STRING("allocationStrategy", .choice = ALLOCATION_STRATEGIES),                                 \
-        INT("desiredvCpus", .max = INT32_MAX), STRINGS("instanceTypes"),                           \
-        STRINGS("subnets", .max = 16), STRINGS("securityGroupIds"), STRING("ec2KeyPair"),          \
-        STRING("instanceRole"), MAP("tags"), INT("bidPercentage", .max = 100),                     \
-        STRING("spotIamFleetRole"), OBJECTS("ec2Configuration", ec2_configuration, .max = 2),      \
-        OBJECT("scalingPolicy", scaling_policy), REFUSE("imageId"), REFUSE("placementGroup"),      \
-        REFUSE("launchTemplate"), REFUSE("managedInstancesProvider"), REFUSE("capacityTags"),      \
-        REFUSE("updateToLatestImageVersion")
+        INT("minvCpus", .max = INT32_MAX), INT("desiredvCpus", .max = INT32_MAX),                  \
+        STRINGS("instanceTypes"), INT("bidPercentage", .max = 100),                                \
+        STRINGS("subnets", .max = 16, KEPT, .why = WHY_MACHINE),                                   \
+        STRINGS("securityGroupIds", KEPT, .why = WHY_MACHINE),                                     \
+        STRING("instanceRole", KEPT, .why = WHY_MACHINE),                                          \
+        STRING("ec2KeyPair", KEPT, .why = WHY_MACHINE), MAP("tags", KEPT, .why = WHY_MACHINE),     \
+        STRING("imageId", .max = 256, KEPT, .why = WHY_MACHINE),                                   \
+        STRING("placementGroup", KEPT, .why = WHY_MACHINE),                                        \
+        OBJECT("launchTemplate", launch_template, KEPT, .why = WHY_MACHINE),                       \
+        OBJECTS("ec2Configuration", ec2_configuration, .max = 2, KEPT, .why = WHY_MACHINE),        \
+        OBJECT("scalingPolicy", scaling_policy),                                                   \
+        REFUSE("managedInstancesProvider", .why = "for ECS_MANAGED_INSTANCES only"),               \
+        REFUSE("capacityTags", .why = "for ECS_MANAGED_INSTANCES only")
 
 static const api_field create_resources[] = {
-    STRING("type",
-           .choice = "EC2|SPOT",
-           .refused_choice = "FARGATE|FARGATE_SPOT|ECS_MANAGED_INSTANCES",
-           .flags = FIELD_REQUIRED | FIELD_ANY_CASE),
-    INT("minvCpus", .max = INT32_MAX, REQUIRED, .text = "Resource minvCpus is required."),
+    RESOURCE_TYPE(| FIELD_REQUIRED),
     INT("maxvCpus", .max = INT32_MAX, REQUIRED, .text = "Resource maxvCpus is required."),
+    STRING("spotIamFleetRole", KEPT, .why = WHY_MACHINE),
     COMPUTE_RESOURCES,
     END,
 };
 static const api_field update_resources[] = {
-    STRING("type",
-           .choice = "EC2|SPOT",
-           .refused_choice = "FARGATE|FARGATE_SPOT|ECS_MANAGED_INSTANCES",
-           .flags = FIELD_ANY_CASE),
-    INT("minvCpus", .max = INT32_MAX),
+    RESOURCE_TYPE(),
     INT("maxvCpus", .max = INT32_MAX),
+    BOOL("updateToLatestImageVersion", KEPT, .why = WHY_LATEST),
     COMPUTE_RESOURCES,
     END,
 };
 static const api_field update_policy[] = {
-    REFUSE("terminateJobsOnUpdate"),
+    BOOL("terminateJobsOnUpdate"),
     INT("jobExecutionTimeoutMinutes", .min = 1, .max = 7200),
     END,
 };
 static const api_field ecs_settings[] = {
-    STRING("containerInsights", .choice = "DISABLED", .refused_choice = "ENABLED|ENHANCED"),
+    STRING("containerInsights", .choice = "DISABLED|ENABLED|ENHANCED"),
     END,
 };
 
+#define COMMON                                                                                     \
+    STATE, INT("unmanagedvCpus", .max = INT32_MAX),                                                \
+        STRING("serviceRole", KEPT, .why = "there is nothing to call in its name"),                \
+        STRING("context", KEPT, .why = "reserved by AWS"),                                         \
+        OBJECT("ecsSettings", ecs_settings, KEPT, .why = "no CloudWatch Container Insights"),      \
+        REFUSE("eksConfiguration", .why = "no Kubernetes")
+
 const api_field fields_create_compute_environment[] = {
     STRING("computeEnvironmentName", REQUIRED),
-    STRING("type",
-           .choice = "MANAGED",
-           .refused_choice = "UNMANAGED",
-           .flags = FIELD_REQUIRED | FIELD_ANY_CASE),
-    STATE,
-    REFUSE("unmanagedvCpus"),
-    OBJECT("computeResources",
-           create_resources,
-           REQUIRED,
-           .text = "computeResources must be provided for a MANAGED compute environment"),
-    STRING("serviceRole"),
+    STRING("type", .choice = "MANAGED|UNMANAGED", .flags = FIELD_REQUIRED | FIELD_ANY_CASE),
+    OBJECT("computeResources", create_resources),
     TAGS("tags"),
-    REFUSE("eksConfiguration"),
-    REFUSE("context"),
-    OBJECT("ecsSettings", ecs_settings),
+    COMMON,
     END,
 };
 const api_field fields_update_compute_environment[] = {
     STRING("computeEnvironment", REQUIRED),
-    STATE,
-    REFUSE("unmanagedvCpus"),
     OBJECT("computeResources", update_resources),
-    STRING("serviceRole"),
     OBJECT("updatePolicy", update_policy),
-    REFUSE("eksConfiguration"),
-    REFUSE("context"),
-    OBJECT("ecsSettings", ecs_settings),
+    COMMON,
     END,
 };
 const api_field fields_describe_compute_environments[] = {
