@@ -23,7 +23,7 @@
 #define JQ_SELECT                                                                                  \
     "SELECT q.id, q.name, q.enabled, q.priority, q.body, q.deleting, s.queue_id IS NOT NULL,"      \
     " COALESCE(s.valid, false), COALESCE(s.version >= q.version, false), s.reason, "               \
-    "array_to_string(q.ce_ids, ',')"                                                               \
+    "array_to_string(q.ce_ids, ','), q.policy_id"                                                  \
     " FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id"                              \
     " WHERE q.account = $1 AND q.region = $2 AND NOT (q.deleting AND s.queue_id IS NULL)"
 #define DEF_SELECT                                                                                 \
@@ -39,6 +39,7 @@ const ob_db_stmt api_store_stmts[] = {
     { "ce_gone", "DELETE FROM compute_environment c WHERE account = $1 AND region = $2 AND name = "
                  "$3 AND deleting"
                  " AND NOT EXISTS (SELECT FROM ce_status s WHERE s.ce_id = c.id)" },
+    { "ce_count", "SELECT count(*) FROM (" CE_SELECT ") AS c" },
     { "ce_insert",
       "WITH c AS (INSERT INTO compute_environment (account, region, name, uuid, type, enabled, "
       "resource_type, min_vcpus,"
@@ -65,16 +66,19 @@ const ob_db_stmt api_store_stmts[] = {
     { "jq_gone",
       "DELETE FROM job_queue q WHERE account = $1 AND region = $2 AND name = $3 AND deleting"
       " AND NOT EXISTS (SELECT FROM queue_status s WHERE s.queue_id = q.id)" },
+    { "jq_count", "SELECT count(*) FROM (" JQ_SELECT ") AS q" },
     { "jq_insert",
-      "WITH q AS (INSERT INTO job_queue (account, region, name, enabled, priority, ce_ids, body)"
-      " VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT (account, region, name) DO NOTHING "
+      "WITH q AS (INSERT INTO job_queue (account, region, name, enabled, priority, ce_ids, body,"
+      " policy_id, time_limits) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT (account, "
+      "region, name) DO NOTHING "
       "RETURNING id)"
       " INSERT INTO inbox (consumer, kind, ref) SELECT 1, 4, q.id FROM q RETURNING ref" },
     { "jq_update", "WITH q AS (UPDATE job_queue SET enabled = $2, priority = $3, ce_ids = $4, body "
-                   "= $5, deleting = $6,"
+                   "= $5, deleting = $6, policy_id = $7, time_limits = $8,"
                    " version = version + 1 WHERE id = $1 RETURNING id)"
                    " INSERT INTO inbox (consumer, kind, ref) SELECT 1, 4, q.id FROM q" },
 
+    { "serial", "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2, 6))" },
     { "def_serial",
       "SELECT pg_advisory_xact_lock(hashtextextended($1 || ' ' || $2 || ' ' || $3, 5))" },
     { "def_insert", "INSERT INTO job_definition (account, region, name, revision, body, "
@@ -217,6 +221,19 @@ int environment_share(
     return list(req, "ce_share", NULL, names, n, 0, 0, ret, err);
 }
 
+/* Creations wait for each other, so that the count holds. */
+static int check_quota(api_request *req, const char *count, int64_t max, ob_error *err)
+{
+    SCOPED(p, req);
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = req_exec(req, "serial", &p, NULL, err);
+    if (r == 0)
+        r = req_exec(req, count, &p, &res, err);
+    if (r == 0 && ob_col_int(res, 0, 0, 0) >= max)
+        r = ob_fail(err, EDQUOT, "there are %lld already", (long long)max);
+    return r;
+}
+
 /* Removes a row of this name that is gone for everybody already. */
 static int make_way(api_request *req, const char *stmt, const char *name, ob_error *err)
 {
@@ -244,7 +261,9 @@ static void param_optional_int(ob_params *p, const json_t *value)
 
 int environment_insert(api_request *req, const api_environment *e, ob_error *err)
 {
-    int r = make_way(req, "ce_gone", e->name, err);
+    int r = check_quota(req, "ce_count", ENVIRONMENTS_MAX, err);
+    if (r == 0)
+        r = make_way(req, "ce_gone", e->name, err);
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *body = json_dumps(e->body, JSON_COMPACT);
@@ -312,6 +331,7 @@ int queue_from_row(const PGresult *res, int row, api_wanted_queue *ret, ob_error
     };
     copy(ret->name, sizeof ret->name, ob_col(res, row, 1));
     copy(ret->reason, sizeof ret->reason, ob_col(res, row, 9));
+    ret->policy_id = ob_col_int(res, row, 11, 0);
     for (const char *at = ob_col(res, row, 10); at && *at;) {
         char *end = NULL;
         long long id = strtoll(at, &end, 10);
@@ -347,9 +367,26 @@ int queue_list(api_request *req,
     return list(req, "jq_named", "jq_page", names, n, after, limit, ret, err);
 }
 
+static void param_policy(ob_params *p, const api_wanted_queue *q)
+{
+    if (q->policy_id)
+        ob_param_int(p, q->policy_id);
+    else
+        ob_param_text(p, NULL);
+}
+
+static void param_time_limits(ob_params *p, const api_wanted_queue *q)
+{
+    const json_t *list = json_object_get(q->body, "jobStateTimeLimitActions");
+    ob_cleanup(ob_freep) char *text = json_array_size(list) ? json_dumps(list, JSON_COMPACT) : NULL;
+    ob_param_text(p, text);
+}
+
 int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err)
 {
-    int r = make_way(req, "jq_gone", q->name, err);
+    int r = check_quota(req, "jq_count", QUEUES_MAX, err);
+    if (r == 0)
+        r = make_way(req, "jq_gone", q->name, err);
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *body = json_dumps(q->body, JSON_COMPACT);
@@ -359,6 +396,8 @@ int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err)
     ob_param_int(&p, q->priority);
     ob_param_int64_array(&p, q->ce_ids, q->n_ces);
     ob_param_text(&p, body);
+    param_policy(&p, q);
+    param_time_limits(&p, q);
     return insert(req, "jq_insert", &p, err);
 }
 
@@ -372,6 +411,8 @@ int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err)
     ob_param_int64_array(&p, q->ce_ids, q->n_ces);
     ob_param_text(&p, body);
     param_bool(&p, q->deleting);
+    param_policy(&p, q);
+    param_time_limits(&p, q);
     return req_exec(req, "jq_update", &p, NULL, err);
 }
 

@@ -44,7 +44,9 @@ int environment_list(api_request *req,
                      int limit,
                      PGresult **ret,
                      ob_error *err);
-/* New row and inbox rows, inside store_tx. Errors: -EEXIST. */
+#define ENVIRONMENTS_MAX 50 /* AWS quotas, of a region */
+#define QUEUES_MAX 50
+/* New row and inbox rows, inside store_tx. Errors: -EEXIST; -EDQUOT: there are ENVIRONMENTS_MAX. */
 int environment_insert(api_request *req, const api_environment *e, ob_error *err);
 /* The wanted row as e says, version + 1, inbox rows. */
 int environment_update(api_request *req, const api_environment *e, ob_error *err);
@@ -61,7 +63,9 @@ typedef struct api_wanted_queue {
     int priority;
     int64_t ce_ids[8];
     size_t n_ces;
-    json_t *body; /* {"computeEnvironmentOrder":[],"tags":{}} */
+    int64_t policy_id; /* 0: none */
+    json_t *body;      /* {"computeEnvironmentOrder":[],"schedulingPolicyArn":"","jobQueueType":"",
+                          "jobStateTimeLimitActions":[],"tags":{}} */
     bool deleting;
     bool has_status, valid, current;
     char reason[512];
@@ -77,8 +81,8 @@ int queue_list(api_request *req,
                int limit,
                PGresult **ret,
                ob_error *err);
+/* Errors: as environment_insert. */
 int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err);
-/* ces: the order changes too. */
 int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err);
 
 /* Columns of definition rows. */

@@ -30,6 +30,11 @@ void arn_job_queue(char *out, const char *region, const char *account, const cha
     arn_write(out, "batch", region, account, "job-queue/%s", name);
 }
 
+void arn_scheduling_policy(char *out, const char *region, const char *account, const char *name)
+{
+    arn_write(out, "batch", region, account, "scheduling-policy/%s", name);
+}
+
 void arn_job_definition(
     char *out, const char *region, const char *account, const char *name, int revision)
 {

@@ -10,6 +10,7 @@
 /* Each writes at most API_ARN_MAX bytes to 'out'. */
 void arn_compute_environment(char *out, const char *region, const char *account, const char *name);
 void arn_job_queue(char *out, const char *region, const char *account, const char *name);
+void arn_scheduling_policy(char *out, const char *region, const char *account, const char *name);
 void arn_job_definition(
     char *out, const char *region, const char *account, const char *name, int revision);
 /* ref: <jobId> or <jobId>:<index>. */

@@ -158,6 +158,8 @@ static int check_map(const check *c, const api_field *f, json_t *value, const ch
     size_t max = tags ? 50 : (size_t)f->max;
     if (max && json_object_size(value) > max)
         return REFUSE(c, "%s: Member must have length less than or equal to %zu", path, max);
+    if (json_object_size(value) < (size_t)f->min)
+        return REFUSE(c, "%s must have at least %lld entries.", path, (long long)f->min);
     const char *name;
     json_t *entry;
     json_object_foreach(value, name, entry)

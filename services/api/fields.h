@@ -15,7 +15,7 @@ typedef enum api_kind {
     KIND_BOOL,
     KIND_OBJECT, /* of: members */
     KIND_LIST,   /* min, max: entries; item: their kind; choice: of strings; of: of objects */
-    KIND_MAP,    /* string to string. max: entries */
+    KIND_MAP,    /* string to string. min, max: entries */
 } api_kind;
 
 typedef enum api_field_flags {

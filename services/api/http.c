@@ -24,6 +24,7 @@
 #include "ob/log.h"
 #include "ob/service.h"
 #include "sigv4.h"
+#include "uri.h"
 
 #define BODY_MAX (256 * 1024)
 #define HANDLER_TRIES 3
@@ -311,12 +312,11 @@ static int call(const api_operation *op, api_request *req, api_reply *rep)
 
 static const api_operation *find_operation(const exchange *x)
 {
-    if (strcmp(x->info->request_method, "POST") != 0)
-        return NULL;
+    const char *method = x->info->request_method;
     if (x->protocol != API_LOGS)
-        return api_operation_find(x->protocol, x->info->request_uri);
+        return api_operation_find(x->protocol, method, x->info->request_uri);
     const char *target = mg_get_header(x->conn, "X-Amz-Target");
-    return target ? api_operation_find(API_LOGS, target) : NULL;
+    return target ? api_operation_find(API_LOGS, method, target) : NULL;
 }
 
 /* What an authenticated caller asks for. */
@@ -333,6 +333,9 @@ static int perform(exchange *x,
     *ret_operation = op->name;
     json_auto_t *body = NULL;
     int r = parse_body(x, &body, rep);
+    if (r == 0 && op->in_path)
+        r = uri_members(x->info->request_uri, op->key, op->in_path, x->info->query_string, body,
+                        rep);
     if (r < 0)
         return r;
     api_request req = {

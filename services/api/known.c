@@ -158,3 +158,10 @@ void known_forget(known *k, const api_request *req, const char *queue, const cha
     }
     (void)pthread_mutex_unlock(&k->lock);
 }
+
+void known_clear(known *k)
+{
+    (void)pthread_mutex_lock(&k->lock);
+    drop_all(k);
+    (void)pthread_mutex_unlock(&k->lock);
+}

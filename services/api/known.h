@@ -21,3 +21,5 @@ void known_definition_put(known *k,
                           const api_definition *definition);
 /* A commit was refused: what these texts mean has changed. */
 void known_forget(known *k, const api_request *req, const char *queue, const char *definition);
+/* All of it. */
+void known_clear(known *k);

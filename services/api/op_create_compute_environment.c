@@ -9,6 +9,9 @@
 static int insert(api_request *req, api_reply *rep, void *arg)
 {
     int r = environment_insert(req, arg, &rep->err);
+    if (r == -EDQUOT)
+        return api_client_error(rep, "There may be at most %d compute environments in a region.",
+                                ENVIRONMENTS_MAX);
     return r == -EEXIST ? api_conflict(rep) : r;
 }
 

@@ -8,10 +8,16 @@
 static int insert(api_request *req, api_reply *rep, void *arg)
 {
     api_wanted_queue *q = arg;
-    int r = queue_take_order(req, json_object_get(req->body, "computeEnvironmentOrder"), q, rep);
+    const char *policy = ob_json_str(req->body, "schedulingPolicyArn", "");
+    int r = *policy ? queue_take_policy(req, policy, q, rep) : 0;
+    if (r < 0)
+        return r;
+    r = queue_take_order(req, json_object_get(req->body, "computeEnvironmentOrder"), q, rep);
     if (r < 0)
         return r;
     r = queue_insert(req, q, &rep->err);
+    if (r == -EDQUOT)
+        return api_client_error(rep, "There may be at most %d job queues in a region.", QUEUES_MAX);
     return r == -EEXIST ? api_conflict(rep) : r;
 }
 
@@ -27,11 +33,13 @@ int op_create_job_queue(api_request *req, api_reply *rep)
         .body = json_object(),
     };
     memcpy(q.name, name, strlen(name) + 1);
-    const json_t *tags = json_object_get(req->body, "tags");
-    (void)json_object_set_new(q.body, "tags", tags ? json_deep_copy(tags) : json_object());
-    const char *type = ob_json_str(req->body, "jobQueueType", "");
-    if (*type)
-        (void)json_object_set_new(q.body, "jobQueueType", json_string(type));
+    static const char *const members[] = { "tags", "jobQueueType", "jobStateTimeLimitActions" };
+    json_auto_t *sent = fields_copy(req->op->fields, req->body);
+    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+        if (json_object_get(sent, members[i]))
+            (void)json_object_set(q.body, members[i], json_object_get(sent, members[i]));
+    if (!json_object_get(q.body, "tags"))
+        (void)json_object_set_new(q.body, "tags", json_object());
 
     int r = store_tx(req, rep, insert, &q);
     if (r < 0)

@@ -17,6 +17,22 @@ static int update(api_request *req, api_reply *rep, void *arg)
     if (*state)
         q->enabled = strcmp(state, "ENABLED") == 0;
     q->priority = (int)ob_json_int(req->body, "priority", q->priority);
+    const json_t *limits = json_object_get(req->body, "jobStateTimeLimitActions");
+    if (limits) {
+        json_auto_t *sent = fields_copy(req->op->fields, req->body);
+        (void)json_object_set(q->body, "jobStateTimeLimitActions",
+                              json_object_get(sent, "jobStateTimeLimitActions"));
+    }
+    const char *policy = ob_json_str(req->body, "schedulingPolicyArn", "");
+    if (*policy) {
+        if (!q->policy_id)
+            return api_client_error_long(
+                rep, req->request_id,
+                "A scheduling policy cannot be added to a job queue that was created without one.");
+        r = queue_take_policy(req, policy, q, rep);
+        if (r < 0)
+            return r;
+    }
     const json_t *order = json_object_get(req->body, "computeEnvironmentOrder");
     if (order) {
         r = queue_take_order(req, order, q, rep);

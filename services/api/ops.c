@@ -12,7 +12,15 @@
 #include "keys.h"
 #include "log_store.h"
 #include "ops_fields.h"
+#include "sched_policy_check.h"
+#include "sched_policy_store.h"
 #include "submit_store.h"
+#include "tag_store.h"
+
+#define NOT_BUILT(path, n, of)                                                                     \
+    {                                                                                              \
+        API_BATCH, "/v1/" path, n, .why = "OpenBatch has no " of                                   \
+    }
 
 const api_operation api_operations[] = {
     { API_BATCH, "/v1/createcomputeenvironment", "CreateComputeEnvironment",
@@ -33,6 +41,22 @@ const api_operation api_operations[] = {
       fields_describe_job_queues },
     { API_BATCH, "/v1/deletejobqueue", "DeleteJobQueue", op_delete_job_queue,
       fields_delete_job_queue },
+    { API_BATCH, "/v1/createschedulingpolicy", "CreateSchedulingPolicy",
+      op_create_scheduling_policy, fields_create_scheduling_policy, .check = sched_policy_check },
+    { API_BATCH, "/v1/updateschedulingpolicy", "UpdateSchedulingPolicy",
+      op_update_scheduling_policy, fields_update_scheduling_policy, .check = sched_policy_check },
+    { API_BATCH, "/v1/deleteschedulingpolicy", "DeleteSchedulingPolicy",
+      op_delete_scheduling_policy, fields_delete_scheduling_policy },
+    { API_BATCH, "/v1/describeschedulingpolicies", "DescribeSchedulingPolicies",
+      op_describe_scheduling_policies, fields_describe_scheduling_policies },
+    { API_BATCH, "/v1/listschedulingpolicies", "ListSchedulingPolicies",
+      op_list_scheduling_policies, fields_list_scheduling_policies },
+    { API_BATCH, "/v1/tags/", "TagResource", op_change_tags, fields_tag_resource,
+      .in_path = "resourceArn" },
+    { API_BATCH, "/v1/tags/", "UntagResource", op_change_tags, fields_untag_resource,
+      .method = "DELETE", .in_path = "resourceArn" },
+    { API_BATCH, "/v1/tags/", "ListTagsForResource", op_list_tags_for_resource,
+      fields_list_tags_for_resource, .method = "GET", .in_path = "resourceArn" },
     { API_BATCH, "/v1/registerjobdefinition", "RegisterJobDefinition", op_register_job_definition,
       fields_register_job_definition, .check = definition_check },
     { API_BATCH, "/v1/describejobdefinitions", "DescribeJobDefinitions",
@@ -64,13 +88,50 @@ const api_operation api_operations[] = {
       .plain = true },
     { API_ADMIN, "/openbatch/v1/putkeypolicy", "PutKeyPolicy", op_put_key_policy,
       fields_put_key_policy, .plain = true },
+    NOT_BUILT("createconsumableresource", "CreateConsumableResource", "consumable resources"),
+    NOT_BUILT("updateconsumableresource", "UpdateConsumableResource", "consumable resources"),
+    NOT_BUILT("deleteconsumableresource", "DeleteConsumableResource", "consumable resources"),
+    NOT_BUILT("describeconsumableresource", "DescribeConsumableResource", "consumable resources"),
+    NOT_BUILT("listconsumableresources", "ListConsumableResources", "consumable resources"),
+    NOT_BUILT(
+        "listjobsbyconsumableresource", "ListJobsByConsumableResource", "consumable resources"),
+    NOT_BUILT("createserviceenvironment",
+              "CreateServiceEnvironment",
+              "service jobs, which SageMaker runs"),
+    NOT_BUILT("updateserviceenvironment",
+              "UpdateServiceEnvironment",
+              "service jobs, which SageMaker runs"),
+    NOT_BUILT("deleteserviceenvironment",
+              "DeleteServiceEnvironment",
+              "service jobs, which SageMaker runs"),
+    NOT_BUILT("describeserviceenvironments",
+              "DescribeServiceEnvironments",
+              "service jobs, which SageMaker runs"),
+    NOT_BUILT("submitservicejob", "SubmitServiceJob", "service jobs, which SageMaker runs"),
+    NOT_BUILT("describeservicejob", "DescribeServiceJob", "service jobs, which SageMaker runs"),
+    NOT_BUILT("listservicejobs", "ListServiceJobs", "service jobs, which SageMaker runs"),
+    NOT_BUILT("updateservicejob", "UpdateServiceJob", "service jobs, which SageMaker runs"),
+    NOT_BUILT("terminateservicejob", "TerminateServiceJob", "service jobs, which SageMaker runs"),
+    NOT_BUILT("terminateservicejobs", "TerminateServiceJobs", "service jobs, which SageMaker runs"),
+    NOT_BUILT("createquotashare", "CreateQuotaShare", "quota shares, which are of service jobs"),
+    NOT_BUILT("updatequotashare", "UpdateQuotaShare", "quota shares, which are of service jobs"),
+    NOT_BUILT("deletequotashare", "DeleteQuotaShare", "quota shares, which are of service jobs"),
+    NOT_BUILT(
+        "describequotashare", "DescribeQuotaShare", "quota shares, which are of service jobs"),
+    NOT_BUILT("listquotashares", "ListQuotaShares", "quota shares, which are of service jobs"),
     { 0 },
 };
 
-const api_operation *api_operation_find(api_protocol protocol, const char *key)
+static bool is_key(const api_operation *op, const char *key)
+{
+    return op->in_path ? strncmp(op->key, key, strlen(op->key)) == 0 : strcmp(op->key, key) == 0;
+}
+
+const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key)
 {
     for (const api_operation *op = api_operations; op->key; op++)
-        if (op->protocol == protocol && strcmp(op->key, key) == 0)
+        if (op->protocol == protocol && is_key(op, key) &&
+            strcmp(op->method ? op->method : "POST", method) == 0)
             return op;
     return NULL;
 }
@@ -80,19 +141,19 @@ int api_operation_check(const api_operation *op,
                         const char *request_id,
                         api_reply *rep)
 {
+    if (!op->handler)
+        return api_client_error(rep, "%s is not supported by OpenBatch yet.", op->name);
     const char *long_form = op->plain ? NULL : request_id;
     int r = op->fields ? fields_check(op->fields, body, long_form, rep) : 0;
     return r == 0 && op->check ? op->check(body, &(const api_field_where){ "", long_form, rep })
                                : r;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
-                                              access_store_stmts,
-                                              api_store_stmts,
-                                              job_store_stmts,
-                                              submit_store_worker_stmts,
-                                              log_store_stmts,
-                                              NULL };
+const ob_db_stmt *const api_stmt_tables[] = {
+    keys_stmts,      access_store_stmts,        api_store_stmts,
+    job_store_stmts, submit_store_worker_stmts, sched_policy_store_stmts,
+    tag_store_stmts, log_store_stmts,           NULL
+};
 
 int req_db(api_request *req, ob_error *err)
 {

@@ -92,10 +92,14 @@ typedef enum api_protocol {
 
 typedef struct api_operation {
     api_protocol protocol;
-    const char *key;  /* path, or X-Amz-Target */
-    const char *name; /* "SubmitJob" */
-    api_handler handler;
-    const api_field *fields; /* members of the request; NULL: the handler checks all itself */
+    const char *key;         /* path, or X-Amz-Target; "/v1/tags/" is how the path begins */
+    const char *name;        /* "SubmitJob" */
+    api_handler handler;     /* NULL: not built; clients are told so */
+    const api_field *fields; /* members of the request */
+    const char *method;      /* NULL: POST */
+    const char *in_path;     /* the member that stands behind 'key' in the path; with it come the
+                                lists of the query string */
+    const char *why;         /* a note for docs/compatibility.md */
     /* What members must be to each other; called with members that passed 'fields'. May be NULL. */
     int (*check)(const json_t *body, const api_field_where *where);
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
@@ -104,7 +108,7 @@ typedef struct api_operation {
 extern const api_operation api_operations[]; /* ends with key == NULL */
 
 /* NULL: no such operation. */
-const api_operation *api_operation_find(api_protocol protocol, const char *key);
+const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key);
 
 /* Holds a request's body against the operation's members and its check. Errors: as fields_check. */
 int api_operation_check(const api_operation *op,
@@ -129,6 +133,13 @@ int op_create_job_queue(api_request *req, api_reply *rep);
 int op_update_job_queue(api_request *req, api_reply *rep);
 int op_describe_job_queues(api_request *req, api_reply *rep);
 int op_delete_job_queue(api_request *req, api_reply *rep);
+int op_create_scheduling_policy(api_request *req, api_reply *rep);
+int op_update_scheduling_policy(api_request *req, api_reply *rep);
+int op_delete_scheduling_policy(api_request *req, api_reply *rep);
+int op_describe_scheduling_policies(api_request *req, api_reply *rep);
+int op_list_scheduling_policies(api_request *req, api_reply *rep);
+int op_change_tags(api_request *req, api_reply *rep); /* TagResource and UntagResource */
+int op_list_tags_for_resource(api_request *req, api_reply *rep);
 int op_register_job_definition(api_request *req, api_reply *rep);
 int op_describe_job_definitions(api_request *req, api_reply *rep);
 int op_deregister_job_definition(api_request *req, api_reply *rep);

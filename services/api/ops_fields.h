@@ -18,6 +18,10 @@
     {                                                                                              \
         .name = n, .kind = KIND_INT, .min = 0, .max = INT64_MAX / 1024, ##__VA_ARGS__              \
     }
+#define NUMBER(n, ...)                                                                             \
+    {                                                                                              \
+        .name = n, .kind = KIND_NUMBER, ##__VA_ARGS__                                              \
+    }
 #define BOOL(n, ...)                                                                               \
     {                                                                                              \
         .name = n, .kind = KIND_BOOL, ##__VA_ARGS__                                                \
@@ -93,6 +97,16 @@ extern const api_field fields_create_job_queue[];
 extern const api_field fields_update_job_queue[];
 extern const api_field fields_describe_job_queues[];
 extern const api_field fields_delete_job_queue[];
+/* ops_policies.c */
+extern const api_field fields_create_scheduling_policy[];
+extern const api_field fields_update_scheduling_policy[];
+extern const api_field fields_delete_scheduling_policy[];
+extern const api_field fields_describe_scheduling_policies[];
+extern const api_field fields_list_scheduling_policies[];
+/* ops_tags.c */
+extern const api_field fields_tag_resource[];
+extern const api_field fields_untag_resource[];
+extern const api_field fields_list_tags_for_resource[];
 /* ops_definitions.c */
 extern const api_field fields_register_job_definition[];
 extern const api_field fields_describe_job_definitions[];

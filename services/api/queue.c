@@ -6,9 +6,11 @@
 #include <string.h>
 
 #include "environment.h"
+#include "environment_check.h"
 #include "ob/message.h"
+#include "sched_policy_store.h"
 
-#define ENVIRONMENTS_MAX 3
+#define ORDER_MAX 3
 
 int queue_by_text(
     api_request *req, const char *text, bool lock, api_wanted_queue *ret, api_reply *rep)
@@ -55,10 +57,9 @@ static int
 read_entries(api_request *req, const json_t *order, entry *out, size_t *ret_n, api_reply *rep)
 {
     size_t n = json_array_size(order);
-    if (n < 1 || n > ENVIRONMENTS_MAX)
-        return api_client_error_long(rep, req->request_id,
-                                     "computeEnvironmentOrder must have 1 to %d entries.",
-                                     ENVIRONMENTS_MAX);
+    if (n < 1 || n > ORDER_MAX)
+        return api_client_error_long(
+            rep, req->request_id, "computeEnvironmentOrder must have 1 to %d entries.", ORDER_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_array_get(order, i);
         const char *text = ob_json_str(one, "computeEnvironment", "");
@@ -95,43 +96,95 @@ static int check_environment(const api_environment *e, entry *to, api_reply *rep
     return 0;
 }
 
-/* Finds and locks the environments of all entries; one architecture. */
-static int bind_entries(api_request *req, entry *entries, size_t n, api_reply *rep)
+/* What all environments of a queue have in common. */
+typedef struct likeness {
+    int fargate, arm; /* -1: not known yet */
+} likeness;
+
+static int check_alike(api_request *req, const api_environment *e, likeness *all, api_reply *rep)
 {
-    const char *names[ENVIRONMENTS_MAX];
+    const json_t *resources = json_object_get(e->body, "computeResources");
+    int fargate = environment_is_fargate(resources), arm = environment_is_arm(resources);
+    if (all->fargate >= 0 && all->fargate != fargate)
+        return api_client_error_long(rep, req->request_id,
+                                     "Compute environments of EC2 and of Fargate cannot be mixed "
+                                     "in a job queue.");
+    all->fargate = fargate;
+    if (json_array_size(json_object_get(resources, "instanceTypes")) == 0)
+        return 0;
+    if (all->arm >= 0 && all->arm != arm)
+        return api_client_error_long(
+            rep, req->request_id,
+            "All compute environments of a job queue must have the same architecture.");
+    all->arm = arm;
+    return 0;
+}
+
+/* Finds and locks the environments of all entries. */
+static int
+bind_entries(api_request *req, entry *entries, size_t n, bool *ret_fargate, api_reply *rep)
+{
+    const char *names[ORDER_MAX];
     for (size_t i = 0; i < n; i++)
         names[i] = entries[i].name;
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
     int r = environment_share(req, names, n, &rows, &rep->err);
-    int arm = -1;
+    likeness all = { -1, -1 };
     for (int row = 0; r == 0 && row < PQntuples(rows); row++) {
         ob_cleanup(api_environment_done) api_environment e = { 0 };
         r = environment_from_row(rows, row, &e, &rep->err);
         for (size_t i = 0; r == 0 && i < n; i++)
             if (strcmp(entries[i].name, e.name) == 0)
                 r = check_environment(&e, &entries[i], rep);
-        if (r < 0)
-            return r;
-        int is_arm = environment_is_arm(json_object_get(e.body, "computeResources"));
-        if (arm >= 0 && is_arm != arm)
-            return api_client_error_long(
-                rep, req->request_id,
-                "All compute environments of a job queue must have the same architecture.");
-        arm = is_arm;
+        if (r == 0)
+            r = check_alike(req, &e, &all, rep);
     }
     for (size_t i = 0; r == 0 && i < n; i++)
         if (entries[i].ce_id == 0)
             r = api_client_error(rep, "%s does not exist", entries[i].arn);
+    *ret_fargate = all.fargate > 0;
     return r;
+}
+
+/* jobQueueType is what the environments say; one that was given, or was before, must be that. */
+static int take_type(api_request *req, bool fargate, api_wanted_queue *q, api_reply *rep)
+{
+    const char *type = fargate ? "ECS_FARGATE" : "ECS";
+    const char *given = ob_json_str(q->body, "jobQueueType", type);
+    if (strcmp(given, type) != 0)
+        return api_client_error_long(
+            rep, req->request_id,
+            "Compute environments of %s cannot be attached to a job queue of type %s.",
+            fargate ? "Fargate" : "EC2", given);
+    (void)json_object_set_new(q->body, "jobQueueType", json_string(type));
+    return 0;
+}
+
+int queue_take_policy(api_request *req, const char *arn, api_wanted_queue *q, api_reply *rep)
+{
+    ob_cleanup(sched_policy_done) sched_policy policy = { 0 };
+    int r = sched_policy_by_arn(req, arn, SCHED_POLICY_SHARE, &policy, rep);
+    if (r < 0)
+        return r;
+    if (!json_object_get(policy.body, "fairsharePolicy"))
+        return api_client_error_long(
+            rep, req->request_id,
+            "Scheduling policies with a quotaSharePolicy are not supported by OpenBatch yet.");
+    q->policy_id = policy.id;
+    (void)json_object_set_new(q->body, "schedulingPolicyArn", json_string(arn));
+    return 0;
 }
 
 int queue_take_order(api_request *req, const json_t *order, api_wanted_queue *q, api_reply *rep)
 {
-    entry entries[ENVIRONMENTS_MAX] = { 0 };
+    entry entries[ORDER_MAX] = { 0 };
     size_t n = 0;
+    bool fargate = false;
     int r = read_entries(req, order, entries, &n, rep);
     if (r == 0)
-        r = bind_entries(req, entries, n, rep);
+        r = bind_entries(req, entries, n, &fargate, rep);
+    if (r == 0)
+        r = take_type(req, fargate, q, rep);
     if (r < 0)
         return r;
     json_t *list = json_array();

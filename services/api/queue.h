@@ -11,9 +11,13 @@ int queue_by_text(
 const char *queue_status_text(const api_wanted_queue *q);
 
 /* Reads a computeEnvironmentOrder into q->ce_ids (in the order in which they are tried) and q->body
- * (as given, with full ARNs). Locks the environments until the transaction ends, so that none is
- * deleted meanwhile. Errors: -EINVAL with the reply. Inside store_tx. */
+ * (as given, with full ARNs; jobQueueType). Locks the environments until the transaction ends, so
+ * that none is deleted meanwhile. Errors: -EINVAL with the reply. Inside store_tx. */
 int queue_take_order(api_request *req, const json_t *order, api_wanted_queue *q, api_reply *rep);
+
+/* Gives the queue a policy, which stays until the transaction ends. Errors: -ENOENT, -EINVAL with
+ * the reply. Inside store_tx. */
+int queue_take_policy(api_request *req, const char *arn, api_wanted_queue *q, api_reply *rep);
 
 /* JobQueueDetail. *ret is new. */
 json_t *queue_json(const api_request *req, const api_wanted_queue *q);

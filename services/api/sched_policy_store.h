@@ -1,0 +1,43 @@
+/* Every SQL statement on scheduling policies. */
+#pragma once
+
+#include "arn.h"
+#include "ops.h"
+
+extern const ob_db_stmt sched_policy_store_stmts[];
+
+/* 'body' is owned. */
+typedef struct sched_policy {
+    int64_t id;
+    char name[API_NAME_MAX];
+    json_t *body; /* {"fairsharePolicy":{},"tags":{}} */
+} sched_policy;
+void sched_policy_done(sched_policy *p);
+
+typedef enum sched_policy_lock {
+    SCHED_POLICY_READ,
+    SCHED_POLICY_SHARE,  /* it stays until the transaction ends */
+    SCHED_POLICY_CHANGE, /* nobody else changes it or begins to use it meanwhile */
+} sched_policy_lock;
+
+/* By ARN, in the caller's scope. Locks: inside store_tx. Errors: -ENOENT, the reply is "<ARN> does
+ * not exist". */
+int sched_policy_by_arn(
+    api_request *req, const char *arn, sched_policy_lock lock, sched_policy *ret, api_reply *rep);
+/* Errors: -EEXIST. */
+int sched_policy_insert(api_request *req, const sched_policy *p, ob_error *err);
+/* The new body; tells the scheduler of each queue that uses it. Inside store_tx, locked. */
+int sched_policy_update(api_request *req, const sched_policy *p, ob_error *err);
+int sched_policy_in_use(api_request *req, int64_t id, bool *ret, ob_error *err);
+int sched_policy_delete(api_request *req, int64_t id, ob_error *err);
+
+/* Columns of sched_policy_list. */
+enum { SCHED_POLICY_COL_ID, SCHED_POLICY_COL_NAME, SCHED_POLICY_COL_BODY };
+/* *ret rows: names (not NULL) in that order, or a page of all with ids above 'after'. */
+int sched_policy_list(api_request *req,
+                      const char *const *names,
+                      size_t n,
+                      int64_t after,
+                      int limit,
+                      PGresult **ret,
+                      ob_error *err);

@@ -1,0 +1,21 @@
+/* Every SQL statement on the tags of resources. */
+#pragma once
+
+#include "ops.h"
+
+extern const ob_db_stmt tag_store_stmts[];
+
+/* The tags of a resource, held until the transaction ends. */
+typedef struct tagged {
+    const struct tag_kind *kind;
+    int64_t id;
+    char job_id[OB_UUID_TEXT];
+    json_t *body; /* owned: of a resource, with its member "tags"; of a job {"tags": {}} */
+} tagged;
+void tagged_done(tagged *t);
+
+/* Finds what 'arn' names in the caller's scope. lock: for a change. Inside store_tx. Errors:
+ * -ENOENT, -EINVAL with the reply. */
+int tags_find(api_request *req, const char *arn, bool lock, tagged *ret, api_reply *rep);
+/* Writes t->body's tags. */
+int tags_put(api_request *req, const tagged *t, ob_error *err);

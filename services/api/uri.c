@@ -1,0 +1,74 @@
+/* Reads members of a request out of its URI (AWS Batch API reference, "TagResource": the resource's
+ * ARN in the path, percent-encoded or not). Owns nothing. Pure: any thread. */
+#include "uri.h"
+
+#include <string.h>
+
+#include "ob/error.h"
+
+static int hex(char c)
+{
+    const char *digits = "0123456789abcdef0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
+    return at ? (int)((at - digits) % 16) : -1;
+}
+
+/* *ret is new; NULL: no UTF-8, or a NUL in it. plus: '+' is a blank. */
+static json_t *decode(const char *text, size_t len, bool plus)
+{
+    ob_cleanup(ob_freep) char *out = ob_calloc(1, len + 1);
+    size_t n = 0;
+    for (size_t i = 0; i < len; i++) {
+        int high = text[i] == '%' && i + 2 < len ? hex(text[i + 1]) : -1;
+        int low = high >= 0 ? hex(text[i + 2]) : -1;
+        if (low >= 0) {
+            out[n++] = (char)(high * 16 + low);
+            i += 2;
+        } else {
+            out[n++] = plus && text[i] == '+' ? ' ' : text[i];
+        }
+    }
+    return strlen(out) == n ? json_stringn(out, n) : NULL;
+}
+
+static int damaged(api_reply *rep)
+{
+    return api_error(rep, 400, "SerializationException", "The request's URI cannot be decoded.");
+}
+
+static int read_query(const char *query, json_t *body, api_reply *rep)
+{
+    for (const char *at = query; *at;) {
+        size_t len = strcspn(at, "&"), name_len = strcspn(at, "=&");
+        json_auto_t *name = decode(at, name_len, true);
+        json_t *value =
+            decode(at + name_len + (name_len < len), len - name_len - (name_len < len), true);
+        if (!name || !value) {
+            json_decref(value);
+            return damaged(rep);
+        }
+        json_t *list = json_object_get(body, json_string_value(name));
+        if (!json_is_array(list)) {
+            list = json_array();
+            (void)json_object_set_new(body, json_string_value(name), list);
+        }
+        (void)json_array_append_new(list, value);
+        at += len + (at[len] == '&');
+    }
+    return 0;
+}
+
+int uri_members(const char *path,
+                const char *prefix,
+                const char *name,
+                const char *query,
+                json_t *body,
+                api_reply *rep)
+{
+    const char *rest = path + strlen(prefix);
+    json_t *value = decode(rest, strlen(rest), false);
+    int r = value && query ? read_query(query, body, rep) : 0;
+    if (!value)
+        return damaged(rep);
+    (void)json_object_set_new(body, name, value);
+    return r;
+}
