@@ -375,11 +375,11 @@ static void param_policy(ob_params *p, const api_wanted_queue *q)
         ob_param_text(p, NULL);
 }
 
-static void param_time_limits(ob_params *p, const api_wanted_queue *q)
+/* *ret is new; NULL: none. */
+static char *time_limits_text(const api_wanted_queue *q)
 {
     const json_t *list = json_object_get(q->body, "jobStateTimeLimitActions");
-    ob_cleanup(ob_freep) char *text = json_array_size(list) ? json_dumps(list, JSON_COMPACT) : NULL;
-    ob_param_text(p, text);
+    return json_array_size(list) ? json_dumps(list, JSON_COMPACT) : NULL;
 }
 
 int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err)
@@ -390,6 +390,7 @@ int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err)
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *body = json_dumps(q->body, JSON_COMPACT);
+    ob_cleanup(ob_freep) char *limits = time_limits_text(q);
     SCOPED(p, req);
     ob_param_text(&p, q->name);
     param_bool(&p, q->enabled);
@@ -397,13 +398,14 @@ int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err)
     ob_param_int64_array(&p, q->ce_ids, q->n_ces);
     ob_param_text(&p, body);
     param_policy(&p, q);
-    param_time_limits(&p, q);
+    ob_param_text(&p, limits);
     return insert(req, "jq_insert", &p, err);
 }
 
 int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err)
 {
     ob_cleanup(ob_freep) char *body = json_dumps(q->body, JSON_COMPACT);
+    ob_cleanup(ob_freep) char *limits = time_limits_text(q);
     ob_cleanup(params_done) ob_params p = { 0 };
     ob_param_int(&p, q->id);
     param_bool(&p, q->enabled);
@@ -412,7 +414,7 @@ int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err)
     ob_param_text(&p, body);
     param_bool(&p, q->deleting);
     param_policy(&p, q);
-    param_time_limits(&p, q);
+    ob_param_text(&p, limits);
     return req_exec(req, "jq_update", &p, NULL, err);
 }
 

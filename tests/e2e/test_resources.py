@@ -170,7 +170,9 @@ def test_an_environment_lives_from_creating_to_gone(batch, stack):
     assert (seen["type"], seen["state"], seen["tags"]) == ("MANAGED", "ENABLED", {"a": "b"})
     assert seen["serviceRole"] == "batch"
     resources = seen["computeResources"]
-    assert resources["ec2Configuration"] == [{"imageType": "ECS_AL2023"}]
+    assert resources["ec2Configuration"] == [
+        {"imageType": "ECS_AL2023", "batchImageStatus": "LATEST"}
+    ]
     assert {k: resources[k] for k in RESOURCES} == RESOURCES
     assert resources["desiredvCpus"] == 0 and resources["tags"] == {"Name": "x"}
 
@@ -205,10 +207,15 @@ def test_an_environment_lives_from_creating_to_gone(batch, stack):
         ({"instanceTypes": ["z9.mega"]}, "Instance type can only be one of ["),
         ({"instanceTypes": ["m5", "m6g"]}, "arm-based instance type cannot be used"),
         ({"type": "SPOT"}, "ComputeResources.spotIamFleetRole cannot not be null or empty"),
-        ({"type": "FARGATE"}, "computeResources.type FARGATE is not supported by OpenBatch yet."),
-        ({"type": "EC3"}, "must be one of [EC2, SPOT]"),
+        ({"type": "FARGATE"}, "minvCpus is not applicable for Fargate."),
+        ({"type": "ECS_MANAGED_INSTANCES"}, "type ECS_MANAGED_INSTANCES is not supported"),
+        ({"type": "EC3"}, "must be one of [EC2, SPOT, FARGATE, FARGATE_SPOT]"),
         ({"allocationStrategy": "SPOT_CAPACITY_OPTIMIZED"}, "can only be used with compute"),
-        ({"launchTemplate": {"launchTemplateName": "x"}}, "computeResources.launchTemplate is not"),
+        (
+            {"launchTemplate": {}, "scalingPolicy": {"minScaleDownDelayMinutes": 5}},
+            "between 20 and",
+        ),
+        ({"launchTemplate": {"version": "1"}}, "launchTemplate must have either launchTemplateId"),
         ({"minvCpus": "1"}, "computeResources.minvCpus must be a whole number."),
     ],
 )
@@ -234,7 +241,10 @@ def test_environment_preconditions(batch, made):
         computeResources=RESOURCES,
     )
     refused(
-        "UNMANAGED", batch.create_compute_environment, computeEnvironmentName="x", type="UNMANAGED"
+        "ServiceRole is required.",
+        batch.create_compute_environment,
+        computeEnvironmentName="x",
+        type="UNMANAGED",
     )
     refused(
         "pattern",
@@ -252,7 +262,10 @@ def test_environment_preconditions(batch, made):
     )
     refused("One of [state |", update, computeEnvironment=name)
     refused(
-        "instanceTypes", update, computeEnvironment=name, computeResources={"instanceTypes": ["c5"]}
+        "computeResources.instanceTypes cannot be updated: infrastructure updates need",
+        update,
+        computeEnvironment=name,
+        computeResources={"instanceTypes": ["c5"]},
     )
     refused(
         "minvCpus must not be",
@@ -350,7 +363,7 @@ def test_queue_preconditions(batch, made):
         "order 1 more than once", create, **other, computeEnvironmentOrder=order(name) + order(arm)
     )
     refused(
-        "schedulingPolicyArn is not supported",
+        "arn:x does not exist",
         create,
         **other,
         computeEnvironmentOrder=order(name),
@@ -644,6 +657,242 @@ def test_revisions_go_up_and_are_deregistered_one_by_one(batch):
         batch.deregister_job_definition(jobDefinition=f"{name}:{revision}")
 
 
+# --- Fargate, unmanaged, updates ------------------------------------------------------------------
+
+
+def settled(batch, name):
+    wait_for(f"{name} is VALID", lambda: environment(batch, name)["status"] == "VALID")
+    return environment(batch, name)
+
+
+def test_a_fargate_environment_has_members_of_its_own(batch, made):
+    name = new_name()
+    resources = {
+        "type": "FARGATE",
+        "maxvCpus": 16,
+        "subnets": ["subnet-1"],
+        "securityGroupIds": ["sg-1"],
+    }
+    batch.create_compute_environment(
+        computeEnvironmentName=name, type="MANAGED", computeResources=resources
+    )
+    made.environments.append(name)
+    assert settled(batch, name)["computeResources"] == resources
+    update = batch.update_compute_environment
+    refused(
+        "instanceTypes is not applicable for Fargate.",
+        update,
+        computeEnvironment=name,
+        computeResources={"instanceTypes": ["m5"]},
+    )
+    refused(
+        "One of [state | compute-resources",
+        update,
+        computeEnvironment=name,
+        updatePolicy={"terminateJobsOnUpdate": True},
+    )
+    update(
+        computeEnvironment=name,
+        computeResources={"maxvCpus": 8, "subnets": [], "securityGroupIds": ["sg-2"]},
+    )
+    changed = {"maxvCpus": 8, "securityGroupIds": ["sg-2"]}
+    assert settled(batch, name)["computeResources"] == resources | changed
+    q = made.queue(name)
+    assert queue(batch, q)["jobQueueType"] == "ECS_FARGATE"
+    ec2 = made.environment()
+    refused(
+        "cannot be mixed",
+        batch.update_job_queue,
+        jobQueue=q,
+        computeEnvironmentOrder=[
+            {"order": 1, "computeEnvironment": name},
+            {"order": 2, "computeEnvironment": ec2},
+        ],
+    )
+    refused(
+        "EC2 cannot be attached to a job queue of type ECS_FARGATE",
+        batch.update_job_queue,
+        jobQueue=q,
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": ec2}],
+    )
+
+
+def test_infrastructure_updates_are_merged_and_held_to_their_rules(batch, made):
+    name = made.environment(
+        allocationStrategy="BEST_FIT_PROGRESSIVE", ec2KeyPair="k", imageId="ami-1"
+    )
+    update = batch.update_compute_environment
+    update(
+        computeEnvironment=name,
+        computeResources={
+            "instanceTypes": ["c5"],
+            "ec2KeyPair": "",
+            "launchTemplate": {"launchTemplateName": "t", "version": "$Latest"},
+        },
+        updatePolicy={"terminateJobsOnUpdate": True},
+    )
+    seen = settled(batch, name)
+    resources = seen["computeResources"]
+    assert resources["instanceTypes"] == ["c5"] and "ec2KeyPair" not in resources
+    assert resources["launchTemplate"] == {"launchTemplateName": "t", "version": "$Latest"}
+    assert resources["imageId"] == "ami-1" and resources["maxvCpus"] == 4
+    assert seen["updatePolicy"] == {
+        "terminateJobsOnUpdate": True,
+        "jobExecutionTimeoutMinutes": 30,
+    }
+    for wrong, text in (
+        ({"allocationStrategy": "BEST_FIT"}, "other than BEST_FIT"),
+        ({"type": "FARGATE"}, "computeResources.type cannot be updated to FARGATE."),
+        ({"instanceRole": ""}, "Instance role is required."),
+        ({"minvCpus": 5}, "minvCpus must not be greater than maxvCpus."),
+    ):
+        refused(text, update, computeEnvironment=name, computeResources=wrong)
+    update(computeEnvironment=name, computeResources={"launchTemplate": {"launchTemplateName": ""}})
+    assert "launchTemplate" not in settled(batch, name)["computeResources"]
+    update(computeEnvironment=name, serviceRole="mine")
+    settled(batch, name)
+    refused(
+        "need the service-linked role",
+        update,
+        computeEnvironment=name,
+        computeResources={"imageId": "ami-2"},
+    )
+
+
+# --- scheduling policies and tags -----------------------------------------------------------------
+
+
+def test_policies_are_made_changed_used_and_deleted(batch, made):
+    name = new_name("p")
+    fair = {
+        "shareDecaySeconds": 60,
+        "computeReservation": 10,
+        "shareDistribution": [
+            {"shareIdentifier": "a", "weightFactor": 0.5},
+            {"shareIdentifier": "b*"},
+        ],
+    }
+    create, update = batch.create_scheduling_policy, batch.update_scheduling_policy
+    arn = create(name=name, fairsharePolicy=fair, tags={"k": "v"})["arn"]
+    assert arn.endswith(f":scheduling-policy/{name}")
+    refused("Object already exists", create, http_status=409, name=name)
+
+    def seen():
+        [one] = batch.describe_scheduling_policies(arns=[arn, arn + "x"])["schedulingPolicies"]
+        return one
+
+    assert seen() == {"name": name, "arn": arn, "fairsharePolicy": fair, "tags": {"k": "v"}}
+    update(arn=arn, fairsharePolicy={"computeReservation": 1})
+    empty = {"shareDecaySeconds": 0, "computeReservation": 1, "shareDistribution": []}
+    assert seen()["fairsharePolicy"] == empty
+    listed = pages(batch.list_scheduling_policies, "schedulingPolicies", 1)
+    assert {"arn": arn} in listed
+    quota = {"idleResourceAssignmentStrategy": "FIFO"}
+    refused("kind of a scheduling policy", update, arn=arn, quotaSharePolicy=quota)
+    refused("Only one of", create, name="x", fairsharePolicy={}, quotaSharePolicy=quota)
+    overlapping = [{"shareIdentifier": "a1"}, {"shareIdentifier": "a*"}]
+    refused("overlap", create, name="x", fairsharePolicy={"shareDistribution": overlapping})
+
+    ce = made.environment()
+    q = made.queue(ce, schedulingPolicyArn=arn)
+    assert queue(batch, q)["schedulingPolicyArn"] == arn
+    refused("found existing JobQueue relationship", batch.delete_scheduling_policy, arn=arn)
+    other = create(name=name + "-2")["arn"]
+    batch.update_job_queue(jobQueue=q, schedulingPolicyArn=other)
+    wait_for("VALID", lambda: queue(batch, q)["status"] == "VALID")
+    assert queue(batch, q)["schedulingPolicyArn"] == other
+    batch.delete_scheduling_policy(arn=arn)
+    refused(f"{arn} does not exist", batch.delete_scheduling_policy, arn=arn)
+    fifo = made.queue(ce)
+    refused("cannot be added", batch.update_job_queue, jobQueue=fifo, schedulingPolicyArn=other)
+    limits = [
+        {
+            "reason": "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+            "state": "RUNNABLE",
+            "maxTimeSeconds": 600,
+            "action": "CANCEL",
+        }
+    ]
+    batch.update_job_queue(jobQueue=fifo, jobStateTimeLimitActions=limits)
+    wait_for("VALID", lambda: queue(batch, fifo)["status"] == "VALID")
+    assert queue(batch, fifo)["jobStateTimeLimitActions"] == limits
+    made.queues.remove(q)
+    delete_queue(batch, q)
+    batch.delete_scheduling_policy(arn=other)
+
+
+def test_tags_of_every_kind_of_resource(batch, made, raw):
+    ce = made.environment()
+    q = made.queue(ce)
+    name = new_name("d")
+    definition = batch.register_job_definition(
+        jobDefinitionName=name, type="container", containerProperties=CONTAINER
+    )["jobDefinitionArn"]
+    policy = batch.create_scheduling_policy(name=name)["arn"]
+    ce_arn, q_arn = environment(batch, ce)["computeEnvironmentArn"], queue(batch, q)["jobQueueArn"]
+    batch.update_job_queue(jobQueue=q, state="DISABLED")  # a change of tags is no UPDATING
+    wait_for("VALID", lambda: queue(batch, q)["status"] == "VALID")
+
+    def described(arn):
+        if arn == ce_arn:
+            return environment(batch, ce)
+        if arn == q_arn:
+            return queue(batch, q)
+        if arn == policy:
+            return batch.describe_scheduling_policies(arns=[arn])["schedulingPolicies"][0]
+        return batch.describe_job_definitions(jobDefinitions=[arn])["jobDefinitions"][0]
+
+    for arn in (ce_arn, q_arn, definition, policy):
+        batch.tag_resource(resourceArn=arn, tags={"a": "1", "b c": "2", "ü": "ö"})
+        batch.tag_resource(resourceArn=arn, tags={"a": "3"})
+        batch.untag_resource(resourceArn=arn, tagKeys=["b c", "none"])
+        assert batch.list_tags_for_resource(resourceArn=arn)["tags"] == {"a": "3", "ü": "ö"}
+        seen = described(arn)
+        assert seen["tags"] == {"a": "3", "ü": "ö"}
+        assert seen.get("status", "VALID") in ("VALID", "ACTIVE")
+        full = {str(n): "x" for n in range(48)}
+        batch.tag_resource(resourceArn=arn, tags=full)
+        refused("less than or equal to 50", batch.tag_resource, resourceArn=arn, tags={"more": ""})
+    # An ARN may come unencoded, too.
+    status, _, text = raw(f"/v1/tags/{q_arn}", b"", method="GET")
+    assert status == 200 and json.loads(text)["tags"]["a"] == "3"
+    gone = q_arn + "x"
+    refused(f"{gone} does not exist", batch.list_tags_for_resource, resourceArn=gone)
+    refused("Invalid resource ARN", batch.list_tags_for_resource, resourceArn="arn:aws:s3:::x")
+    refused("reserved", batch.tag_resource, resourceArn=q_arn, tags={"aws:x": "1"})
+    batch.delete_scheduling_policy(arn=policy)
+    batch.deregister_job_definition(jobDefinition=definition)
+
+
+def test_fifty_queues_and_environments_in_a_region(stack):
+    """The quotas hold when creations race; the fiftieth is made, the next is not."""
+    other = stack.client("batch", region_name="eu-south-2")
+
+    def create(n):
+        try:
+            other.create_compute_environment(
+                computeEnvironmentName=f"quota-{n}",
+                type="MANAGED",
+                state="DISABLED",
+                computeResources=RESOURCES,
+            )
+        except botocore.exceptions.ClientError as e:
+            assert "at most 50 compute environments" in e.response["Error"]["Message"]
+            return 0
+        return 1
+
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        assert sum(pool.map(create, range(56))) == 50
+
+    def every():
+        return other.describe_compute_environments()["computeEnvironments"]
+
+    wait_for("all are VALID", lambda: all(e["status"] == "VALID" for e in every()), 60)
+    for e in every():
+        other.delete_compute_environment(computeEnvironment=e["computeEnvironmentName"])
+    wait_for("all are gone", lambda: every() == [], 60)
+
+
 # --- scope and wire -------------------------------------------------------------------------------
 
 
@@ -683,11 +932,10 @@ def test_what_is_no_request_is_answered_as_aws_does(raw):
     assert json.loads(text)["__type"] == "UnknownOperationException"
     status, headers, text = raw("/v1/describejobqueues", service="logs")
     assert (status, headers["x-amzn-ErrorType"]) == (403, "InvalidSignatureException")
-    # Encoded parts of a path are signed as they are.
-    status, headers, _ = raw(
-        "/v1/tags/arn%3Aaws%3Abatch%3Ar%3Aa%3Ajob-queue%2Fq?tagKeys=a&tagKeys=b%20c"
-    )
-    assert (status, headers["x-amzn-ErrorType"]) == (404, "UnknownOperationException")
+    # What is known and not built is named.
+    status, headers, text = raw("/v1/createquotashare")
+    assert (status, headers["x-amzn-ErrorType"]) == (400, "ClientException")
+    assert json.loads(text)["message"] == "CreateQuotaShare is not supported by OpenBatch yet."
 
 
 def test_more_connections_than_threads_are_all_served(stack, endpoint):
