@@ -38,6 +38,7 @@ typedef struct record { /* one job, parent or child of which anything was told *
 typedef struct accepted {
     ob_uuid id; /* key */
     engine_submission s;
+    engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
     bool ended;
     UT_hash_handle hh;
 } accepted;
@@ -134,6 +135,10 @@ void engine_db_accept(engine_db *db, const engine_submission *s)
     accepted *a = ob_calloc(1, sizeof(*a));
     a->id = s->id;
     a->s = *s;
+    assert_true(s->n_deps <= ENGINE_MAX_DEPENDENCIES);
+    for (size_t i = 0; i < s->n_deps; i++)
+        a->deps[i] = s->deps[i];
+    a->s.deps = a->deps;
     HASH_ADD(hh, db->accepted, id, sizeof(a->id), a);
     db->n_unended++;
 }
@@ -158,6 +163,7 @@ static void put_live(engine_db *db, const effect_live *l, bool insert)
                        .runnable_at_ms = l->runnable_at_ms,
                        .flags = l->flags,
                        .order = l->order,
+                       .waits = l->waits,
                        .bulk_state = l->bulk_state };
     copy(r->row.instance_id, sizeof(r->row.instance_id), l->instance_id);
     copy(r->row.stop_reason, sizeof(r->row.stop_reason), l->stop_reason);
@@ -410,6 +416,92 @@ static void check_parent(const engine_db *db, const accepted *a)
                          counts[OB_JOB_FAILED] ? OB_JOB_FAILED : OB_JOB_SUCCEEDED);
 }
 
+/* ---- Dependencies ---- */
+
+static bool is_array(const engine_db *db, const ob_uuid *id)
+{
+    return submission(db, id)->s.array_size > 0;
+}
+
+/* The state of what a job (index -1) or child depends on by 'd'. */
+static ob_job_state
+depended_on(const engine_db *db, const accepted *a, const engine_dependency *d, int32_t index)
+{
+    if (d->type == DEP_SEQUENTIAL)
+        return index < 1 ? OB_JOB_SUCCEEDED : engine_db_row(db, &a->id, index - 1).state;
+    if (d->type == DEP_N_TO_N && index >= 0 && is_array(db, &d->id))
+        return engine_db_row(db, &d->id, index).state;
+    return engine_db_row(db, &d->id, d->index).state;
+}
+
+static void check_waiting(const engine_db *db, const accepted *a, int32_t index)
+{
+    db_row row = engine_db_row(db, &a->id, index);
+    size_t failed = 0, unmet = 0;
+    for (size_t i = 0; i < a->s.n_deps; i++) {
+        ob_job_state s = depended_on(db, a, &a->deps[i], index);
+        failed += s == OB_JOB_FAILED;
+        unmet += s != OB_JOB_SUCCEEDED;
+    }
+    bool blamed = strcmp(row.reason, "Dependent Job failed") == 0;
+    switch (row.state) {
+    case OB_JOB_SUBMITTED:
+        if (failed && find(db, &a->id, -1))
+            fail_msg("%d is not failed with what it depends on", index);
+        break;
+    case OB_JOB_PENDING:
+        if (failed || !unmet)
+            fail_msg("%d is PENDING though %s", index, failed ? "one has failed" : "all is met");
+        break;
+    case OB_JOB_RUNNABLE:
+    case OB_JOB_STARTING:
+    case OB_JOB_RUNNING:
+    case OB_JOB_SUCCEEDED:
+        if (unmet)
+            fail_msg("%d is %s before what it depends on has succeeded", index,
+                     ob_job_state_name(row.state));
+        break;
+    case OB_JOB_FAILED:
+        if (blamed && !failed)
+            fail_msg("%d has failed for no dependency", index);
+        break;
+    }
+}
+
+/* Nothing starts before what it depends on has succeeded; what has failed takes along those, and
+ * only those, who depend on it. */
+static void check_dependencies(const engine_db *db, const accepted *a)
+{
+    record *r = find(db, &a->id, -1);
+    if (a->s.n_deps == 0 || !r || !(r->live || r->done))
+        return;
+    if (a->s.array_size == 0)
+        check_waiting(db, a, -1);
+    for (int32_t i = 0; i < a->s.array_size; i++)
+        check_waiting(db, a, i);
+}
+
+void engine_db_ended(const engine_db *db, engine_dependency *d)
+{
+    record *r = find(db, &d->id, -1);
+    free((void *)d->failed);
+    d->failed = NULL;
+    d->n_failed = 0;
+    d->ended = DEP_UNKNOWN;
+    if (!r || !r->done)
+        return;
+    ob_job_state s = engine_db_row(db, &d->id, d->index).state;
+    d->ended = s == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
+    int32_t size = submission(db, &d->id)->s.array_size;
+    if (d->type != DEP_N_TO_N || d->ended != DEP_FAILED || size == 0)
+        return;
+    int32_t *failed = ob_calloc((size_t)size, sizeof(*failed));
+    for (int32_t i = 0; i < size; i++)
+        if (engine_db_row(db, &d->id, i).state == OB_JOB_FAILED)
+            failed[d->n_failed++] = i;
+    d->failed = failed;
+}
+
 void engine_db_check(engine_db *db)
 {
     for (const record *r = db->records; r; r = r->hh.next) {
@@ -430,6 +522,8 @@ void engine_db_check(engine_db *db)
     for (const accepted *a = db->accepted; a; a = a->hh.next)
         if (a->s.array_size > 0)
             check_parent(db, a);
+    for (const accepted *a = db->accepted; a; a = a->hh.next)
+        check_dependencies(db, a);
 }
 
 /* ---- Loading ---- */
@@ -473,6 +567,9 @@ void engine_db_load(const engine_db *db, engine *e)
                            .bulk_reason = r->row.bulk_reason[0] ? r->row.bulk_reason : NULL,
                            .order = r->row.order,
                            .terms = s->terms,
+                           .deps = s->deps,
+                           .n_deps = r->row.waits ? s->n_deps : 0,
+                           .waits = r->row.waits,
                        });
     }
     free(rows);

@@ -16,6 +16,7 @@ typedef struct db_row { /* what has become of a job, as the API would see it */
     char reason[256], stop_reason[64];
     int flags;
     int64_t order;
+    int32_t waits;
     int32_t counts[OB_JOB_STATE_COUNT];
     ob_job_state bulk_state;
     char bulk_reason[64];
@@ -26,6 +27,8 @@ void engine_db_free(engine_db *db);
 
 /* An accepted submission, in order. */
 void engine_db_accept(engine_db *db, const engine_submission *s);
+/* Fills in what is told of a dependency that has ended; frees d->failed, the caller at last. */
+void engine_db_ended(const engine_db *db, engine_dependency *d);
 /* Applies a round; fails the test when it breaks a rule. */
 void engine_db_apply(engine_db *db, const engine_effects *fx);
 /* Checks rules that hold between rounds: rows, placements, counts, events. */

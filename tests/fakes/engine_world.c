@@ -91,6 +91,27 @@ ob_uuid world_submit_terms(world *w, int32_t array_size, ob_resources need, engi
                          .queue_id = 1, .array_size = array_size, .need = need, .terms = terms });
 }
 
+ob_uuid world_submit_after(
+    world *w, int64_t queue, int32_t array_size, const engine_dependency *deps, size_t n)
+{
+    engine_dependency copy[ENGINE_MAX_DEPENDENCIES];
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = deps[i];
+        if (deps[i].type == DEP_SEQUENTIAL)
+            copy[i].id = world_id(w->next_id);
+        else
+            engine_db_ended(w->db, &copy[i]);
+    }
+    ob_uuid id = submit(w, (engine_submission){ .queue_id = queue,
+                                                .array_size = array_size,
+                                                .need = NEED(1, 100),
+                                                .deps = copy,
+                                                .n_deps = n });
+    for (size_t i = 0; i < n; i++)
+        free((void *)copy[i].failed);
+    return id;
+}
+
 void world_round(world *w)
 {
     w->now_ms += 1000;

@@ -35,6 +35,14 @@ void world_instance(world *w, const char *id, int64_t ce, ob_resources size, ob_
 ob_uuid world_submit(world *w, int64_t queue, int32_t array_size, ob_resources need);
 /* Into queue 1. terms.on_exit must live as long as the world. */
 ob_uuid world_submit_terms(world *w, int32_t array_size, ob_resources need, engine_terms terms);
+/* Needs 1 vCPU. Of what has ended the database tells; the id of a SEQUENTIAL one is filled in. */
+ob_uuid world_submit_after(
+    world *w, int64_t queue, int32_t array_size, const engine_dependency *deps, size_t n);
+#define AFTER(...)                                                                                 \
+    (engine_dependency[])                                                                          \
+    {                                                                                              \
+        __VA_ARGS__                                                                                \
+    }
 /* One round, 1 s after the last: applied and checked. */
 void world_round(world *w);
 void world_stop(world *w, ob_uuid id, int32_t index, bool terminate, const char *reason);

@@ -35,6 +35,7 @@ typedef struct place { /* an instance and its executor */
 typedef struct pending { /* an inbox row, fed again when its round was not committed */
     enum { ROW_SUBMIT, ROW_STOP } kind;
     engine_submission submission;
+    engine_dependency deps[3];
     ob_job_ref job;
     bool terminate;
 } pending;
@@ -155,10 +156,25 @@ static void change_place(history *h, place *p)
 
 /* ---- Inputs ---- */
 
+/* As the inbox is read: of what a submission names and the database says has ended, it tells. */
+static void feed_submission(history *h, const pending *row)
+{
+    engine_submission s = row->submission;
+    engine_dependency deps[3];
+    for (size_t i = 0; i < s.n_deps; i++) {
+        deps[i] = row->deps[i];
+        engine_db_ended(h->w.db, &deps[i]);
+    }
+    s.deps = deps;
+    engine_submit(h->w.e, &s);
+    for (size_t i = 0; i < s.n_deps; i++)
+        free((void *)deps[i].failed);
+}
+
 static void feed(history *h, const pending *row)
 {
     if (row->kind == ROW_SUBMIT)
-        engine_submit(h->w.e, &row->submission);
+        feed_submission(h, row);
     else
         engine_stop(h->w.e, &row->job, row->terminate, row->terminate ? "terminated" : "cancelled");
 }
@@ -190,6 +206,30 @@ static engine_terms random_terms(history *h)
                            .on_exit = rules[below(h, 3)] };
 }
 
+/* On jobs accepted before, ended or not, and within an array. */
+static size_t random_dependencies(history *h, engine_submission *s, engine_dependency *deps)
+{
+    size_t n = 0;
+    for (size_t i = below(h, 3); i > 0 && h->n_jobs > 0; i--) {
+        size_t back = below(h, (unsigned)(h->n_jobs < 8 ? h->n_jobs : 8));
+        size_t j = h->n_jobs - 1 - back;
+        engine_dependency *d = &deps[n++];
+        *d = (engine_dependency){ .id = h->jobs[j], .index = -1 };
+        if (h->sizes[j] > 0 && chance(h, 60)) {
+            d->type = DEP_N_TO_N;
+            s->array_size = h->sizes[j];
+            for (size_t k = 0; k + 1 < n; k++) /* all of one size */
+                if (deps[k].type == DEP_N_TO_N && h->sizes[h->n_jobs - 1 - back] > 0)
+                    deps[k].type = DEP_PLAIN;
+        } else if (h->sizes[j] > 0 && chance(h, 50)) {
+            d->index = (int32_t)below(h, (unsigned)h->sizes[j]);
+        }
+    }
+    if (s->array_size > 0 && s->array_size <= 10 && chance(h, 30)) /* a chain takes its time */
+        deps[n++] = (engine_dependency){ .id = s->id, .index = -1, .type = DEP_SEQUENTIAL };
+    return n;
+}
+
 static void submit(history *h)
 {
     if (h->n_jobs == JOBS || h->n_rows == INPUTS)
@@ -202,8 +242,11 @@ static void submit(history *h)
                                     .need = random_need(h),
                                     .terms = random_terms(h),
                                     .created_at_ms = h->w.now_ms - below(h, 3000) } };
+    if (chance(h, 60))
+        row.submission.n_deps = random_dependencies(h, &row.submission, row.deps);
+    row.submission.deps = row.deps;
     h->jobs[h->n_jobs] = row.submission.id;
-    h->sizes[h->n_jobs++] = size;
+    h->sizes[h->n_jobs++] = row.submission.array_size;
     engine_db_accept(h->w.db, &row.submission);
     add_row(h, row);
     if (chance(h, 5))
@@ -582,7 +625,7 @@ static void heal(history *h)
     place *p = add_place(h, 1, (ob_resources){ .mcpu = 300000, .mem_mib = 300000, .gpus = 50 });
     p->state = OB_INSTANCE_ACTIVE;
     put_place(h, p);
-    for (int i = 0; i < 200 && engine_db_unended(h->w.db) > 0; i++) {
+    for (int i = 0; i < 600 && engine_db_unended(h->w.db) > 0; i++) {
         deliver(h);
         one_round(h);
         executors(h);

@@ -1,5 +1,6 @@
 /* Admission: what was accepted becomes RUNNABLE, an array's parent PENDING with its children
- * RUNNABLE in bulk. A job of a queue that is not known yet is held as SUBMITTED. */
+ * RUNNABLE in bulk; what has to wait for others becomes PENDING (depend.c). A job of a queue that
+ * is not known yet is held as SUBMITTED. */
 #include "internal.h"
 
 void eng_submit(engine *e, const engine_submission *s)
@@ -15,7 +16,12 @@ void eng_submit(engine *e, const engine_submission *s)
     j->terms = eng_terms_get(e, &s->terms);
     if (q->deleting) {
         eng_stop(e, j, true, QUEUE_DELETED);
-    } else if (q->known) {
+        return;
+    }
+    eng_wait(e, j, s->deps, s->n_deps);
+    if (ob_job_is_final((ob_job_state)j->state))
+        return; /* what it depends on had failed */
+    if (q->known) {
         eng_admit(e, j);
     } else {
         DL_APPEND(q->held, j);
@@ -25,12 +31,15 @@ void eng_submit(engine *e, const engine_submission *s)
 
 void eng_admit(engine *e, job *j)
 {
-    if (!eng_move(e, j, j->is_array ? OB_EV_HOLD : OB_EV_ADMIT))
+    ob_job_event ev = j->waits ? OB_EV_HOLD : OB_EV_ADMIT;
+    if (!eng_move(e, j, j->is_array ? OB_EV_HOLD : ev))
         return;
     j->at_ms = eng_at(e, j);
     eng_event(e, j, NULL);
     if (j->is_array)
-        eng_bulk_move(e, eng_as_array(j), OB_EV_ADMIT, NULL);
-    if (!j->is_array || eng_as_array(j)->bulk > 0)
+        eng_bulk_move(e, eng_as_array(j), ev, NULL);
+    if (j->waits)
+        eng_wait_begin(e, j);
+    else if (!j->is_array || eng_as_array(j)->bulk > 0)
         eng_class_insert(e, j);
 }

@@ -11,6 +11,31 @@ bool eng_in_bulk(const array *a, int32_t index)
     return !a->left || !(a->left[index / 64] >> (index % 64) & 1);
 }
 
+ob_job_state eng_child_state(const engine *e, const array *a, int32_t index)
+{
+    if (index < 0 || index >= a->size)
+        return OB_JOB_FAILED;
+    if (eng_in_bulk(a, index))
+        return a->bulk_state;
+    const job *c = eng_find(e, &a->base.id, index);
+    if (c)
+        return (ob_job_state)c->state;
+    bool failed = a->failed && (a->failed[index / 64] >> (index % 64) & 1);
+    return failed ? OB_JOB_FAILED : OB_JOB_SUCCEEDED;
+}
+
+static void set_bit(const array *a, uint64_t **bits, int32_t index)
+{
+    if (!*bits)
+        *bits = ob_calloc((size_t)a->size / 64 + 1, sizeof(**bits));
+    (*bits)[index / 64] |= (uint64_t)1 << (index % 64);
+}
+
+void eng_child_failed(array *a, int32_t index)
+{
+    set_bit(a, &a->failed, index);
+}
+
 void eng_leave_bulk(engine *e, array *a, int32_t index)
 {
     if (index == a->low) {
@@ -18,9 +43,7 @@ void eng_leave_bulk(engine *e, array *a, int32_t index)
             a->low++;
         while (a->low < a->size && !eng_in_bulk(a, a->low));
     } else {
-        if (!a->left)
-            a->left = ob_calloc((size_t)a->size / 64 + 1, sizeof(*a->left));
-        a->left[index / 64] |= (uint64_t)1 << (index % 64);
+        set_bit(a, &a->left, index);
     }
     if (a->bulk_state == OB_JOB_RUNNABLE)
         eng_class_take(e, a);
@@ -50,6 +73,8 @@ void eng_bulk_move(engine *e, array *a, ob_job_event ev, const char *reason)
         eng_set(&a->bulk_reason, reason);
     }
     ending x = { .reason = reason, .stopped_at_ms = ends ? eng_at(e, &a->base) : 0 };
+    if (ends)
+        eng_bulk_ended(e, a);
     for (int32_t lo = a->low; lo < a->size;) {
         int32_t hi = lo;
         while (hi + 1 < a->size && eng_in_bulk(a, hi + 1))
@@ -71,7 +96,7 @@ void eng_array_check(engine *e, array *a)
     ob_job_event ev = OB_EV_EXIT_OK;
     if (failed > 0) {
         ev = a->base.flags || a->base.state == OB_JOB_SUBMITTED ? OB_EV_STOP : OB_EV_EXIT_FAIL;
-        x.reason = a->base.flags ? a->stop_reason : "Array Child Job failed";
+        x.reason = a->stop_reason ? a->stop_reason : "Array Child Job failed";
     }
     if (a->base.state == OB_JOB_SUBMITTED && a->base.prev) {
         DL_DELETE(a->base.cls->queue->held, &a->base);

@@ -109,7 +109,10 @@ void eng_returned(engine *e)
     job *next = NULL; /* in cls, behind what was inserted last */
     for (size_t i = 0; i < e->n_returned; i++) {
         job *j = e->returned[i];
-        if (j->state != OB_JOB_RUNNABLE) /* stopped meanwhile */
+        bool waits = j->is_array ? eng_as_array(j)->bulk > 0 &&
+                                       eng_as_array(j)->bulk_state == OB_JOB_RUNNABLE
+                                 : j->state == OB_JOB_RUNNABLE;
+        if (!waits) /* stopped meanwhile */
             continue;
         if (j->cls->queue->deleting) {
             eng_stop(e, j, true, QUEUE_DELETED);

@@ -152,9 +152,12 @@ void eng_end(engine *e, job *j, ob_job_event ev, ending *x)
         k->index = eng_index(j);
     }
     eng_event(e, j, x);
+    eng_ended(e, j);
     eng_forget(e, j);
     if (j->index != NO_INDEX) {
         array *a = eng_as_child(j)->parent;
+        if (j->state == OB_JOB_FAILED)
+            eng_child_failed(a, j->index);
         a->last_ms = later(a->last_ms, x->stopped_at_ms);
         eng_array_check(e, a);
     }
@@ -170,6 +173,7 @@ static void live_row(engine *e, const job *j, effect_live *l)
     l->runnable_at_ms = j->state == OB_JOB_SUBMITTED ? 0 : j->at_ms;
     l->flags = j->flags;
     l->order = (int64_t)j->order;
+    l->waits = eng_waits(e, j);
     if (j->is_array) {
         const array *a = (const array *)(const void *)j;
         l->is_parent = true;

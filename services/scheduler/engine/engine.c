@@ -17,6 +17,7 @@ void engine_free(engine *e)
     if (!e)
         return;
     eng_ces_free(e);
+    eng_depend_free(e);
     eng_table_free(e);
     eng_terms_free(e);
     eng_queues_free(e);
@@ -30,12 +31,27 @@ void engine_free(engine *e)
 
 /* ---- Inputs: copied, read by the next round ---- */
 
+static const engine_dependency *dependencies(engine *e, const engine_dependency *deps, size_t n)
+{
+    if (n == 0)
+        return NULL;
+    engine_dependency *copy = eng_text_memory(&e->input_text, n * sizeof(*copy));
+    for (size_t i = 0; i < n; i++) {
+        copy[i] = deps[i];
+        size_t size = deps[i].n_failed * sizeof(*deps[i].failed);
+        if (size > 0)
+            copy[i].failed = memcpy(eng_text_memory(&e->input_text, size), deps[i].failed, size);
+    }
+    return copy;
+}
+
 void engine_submit(engine *e, const engine_submission *s)
 {
     input *in = LIST_ADD(e, inputs);
     in->kind = IN_SUBMIT;
     in->submission = *s;
     in->submission.share = eng_text(&e->input_text, s->share);
+    in->submission.deps = dependencies(e, s->deps, s->n_deps);
     in->submission.terms.on_exit = eng_text(&e->input_text, s->terms.on_exit);
     e->dirty = true;
 }
@@ -111,7 +127,10 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     read_inputs(e);
     eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
-    eng_returned(e);
+    do {
+        eng_depend(e);
+        eng_returned(e); /* ends what came back to a deleted queue */
+    } while (e->n_notices > 0);
     eng_place(e);
     eng_flush(e);
     eng_bury(e);

@@ -67,6 +67,25 @@ typedef struct engine_terms {
     const char *on_exit; /* JSON: evaluateOnExit as the user sent it; NULL: none */
 } engine_terms;
 
+/* What a job waits for. The numbers are stored in PostgreSQL: never renumber. */
+typedef enum engine_dependency_type {
+    DEP_PLAIN = 0,
+    DEP_N_TO_N = 1,    /* child i waits for child i of the other array */
+    DEP_SEQUENTIAL = 2 /* 'id' is the array itself: child i waits for child i - 1 */
+} engine_dependency_type;
+#define ENGINE_MAX_DEPENDENCIES 20
+typedef struct engine_dependency {
+    ob_uuid id;
+    int32_t index; /* of a child; -1: the whole job */
+    engine_dependency_type type;
+    /* Of a job that the engine does not know (it has ended). DEP_UNKNOWN counts as failed: nothing
+     * says that it succeeded. */
+    enum { DEP_UNKNOWN, DEP_SUCCEEDED, DEP_FAILED } ended;
+    const int32_t
+        *failed; /* N_TO_N on an array that has failed: its children that did, ascending */
+    size_t n_failed;
+} engine_dependency;
+
 /* ---- Loading what PostgreSQL says (a new leader; no effects come of it) ---- */
 
 typedef struct engine_job_row { /* one live row with its job */
@@ -87,6 +106,9 @@ typedef struct engine_job_row { /* one live row with its job */
     const char *bulk_reason;
     int64_t order; /* position in its queue: by admission, a new one with each retry */
     engine_terms terms;
+    const engine_dependency *deps; /* as submitted; looked at when 'waits' is not 0 */
+    size_t n_deps;
+    int32_t waits; /* those that are not over: bit n stands for deps[n] */
 } engine_job_row;
 void engine_load(engine *e, const engine_job_row *row); /* parents before their children */
 /* A child of a loaded parent that ended (a done row). */
@@ -114,6 +136,8 @@ typedef struct engine_submission {
     int32_t priority;  /* scheduling priority */
     int64_t created_at_ms;
     engine_terms terms;
+    const engine_dependency *deps;
+    size_t n_deps;
 } engine_submission;
 void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */
 
@@ -156,6 +180,7 @@ typedef struct effect_live { /* a live row as it is after the round */
     const char *reason;
     int flags;
     int64_t order;
+    int32_t waits; /* engine_job_row's; 0: NULL */
     const char *stop_reason;
     bool is_parent;
     ob_job_state bulk_state;

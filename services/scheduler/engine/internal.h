@@ -72,6 +72,7 @@ struct array {
     uint64_t *left; /* ... those with a bit here; NULL: no other */
     ob_job_state bulk_state;
     char *bulk_reason, *stop_reason;
+    uint64_t *failed; /* children that have failed; NULL: none. The bulk has bulk_state instead */
     int32_t counts[OB_JOB_STATE_COUNT];
     int64_t last_ms;      /* when a child ended last */
     array *aprev, *anext; /* queue->arrays */
@@ -207,6 +208,12 @@ typedef struct input {
     };
 } input;
 
+typedef struct notice { /* of an end, to those who depend on it */
+    job *of;
+    int32_t index;
+    bool bulk; /* of all children in the bulk of an array */
+} notice;
+
 struct engine {
     void *jobs; /* tree (tsearch) of job by id and index */
     queue *queues;
@@ -222,6 +229,10 @@ struct engine {
     uint32_t terms_free;         /* no lower number is free */
     terms *terms_by_key;
 
+    struct target *targets; /* depend.c */
+    struct waiter *waiters;
+    bool waiters_loaded;
+
     struct job_block *blocks; /* memory of single jobs */
     job *free_jobs;
 
@@ -233,7 +244,8 @@ struct engine {
     engine_effects *fx;
     ENGINE_LIST(job *, touched);
     ENGINE_LIST(job *, returned); /* RUNNABLE again, not yet in their class */
-    ENGINE_LIST(job *, dead);     /* ended: freed when the round is over */
+    ENGINE_LIST(notice, notices);
+    ENGINE_LIST(job *, dead); /* ended: freed when the round is over */
     ENGINE_LIST(queue *, by_priority);
     ENGINE_LIST(class *, work);
 
@@ -328,7 +340,20 @@ void eng_instances_sweep(
     engine *e); /* ends the runs of lost instances, forgets those that are gone */
 void eng_ces_free(engine *e);
 
+/* depend.c */
+void eng_wait(engine *e, job *j, const engine_dependency *deps, size_t n); /* may end it */
+void eng_wait_load(engine *e, job *j, const engine_dependency *deps, size_t n, int32_t mask);
+void eng_wait_begin(engine *e, job *j); /* it has become PENDING */
+void eng_ended(engine *e, job *j);      /* of every end, before the record is forgotten */
+void eng_bulk_ended(engine *e, array *a);
+void eng_depend(engine *e); /* what follows from the ends of the round */
+int32_t eng_waits(const engine *e, const job *j);
+void eng_waiters_stop(engine *e, const queue *q, const char *reason, int *left); /* single ones */
+void eng_depend_free(engine *e);
+
 /* array.c */
+ob_job_state eng_child_state(const engine *e, const array *a, int32_t index);
+void eng_child_failed(array *a, int32_t index);
 bool eng_in_bulk(const array *a, int32_t index);
 void eng_leave_bulk(engine *e, array *a, int32_t index); /* the caller makes the record */
 child *eng_next_child(engine *e, array *a);              /* the lowest of the bulk, with a record */

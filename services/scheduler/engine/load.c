@@ -72,14 +72,16 @@ void engine_load(engine *e, const engine_job_row *row)
                                                eng_as_array(j)->bulk_state == OB_JOB_RUNNABLE)) {
         eng_class_insert(e, j);
     }
+    eng_wait_load(e, j, row->deps, row->n_deps, row->waits);
     e->dirty = true;
 }
 
 void engine_load_done_child(engine *e, const ob_uuid *id, int32_t index, ob_job_state state)
 {
     job *parent = eng_find(e, id, -1);
-    if (parent && parent->is_array && !eng_find(e, id, index))
-        (void)leave(e, eng_as_array(parent), index, (int)state);
+    if (parent && parent->is_array && !eng_find(e, id, index) &&
+        leave(e, eng_as_array(parent), index, (int)state) && state == OB_JOB_FAILED)
+        eng_child_failed(eng_as_array(parent), index);
 }
 
 void engine_load_class_reason(engine *e, const effect_reason *row)

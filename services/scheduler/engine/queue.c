@@ -97,6 +97,7 @@ static bool end_all(engine *e, queue *q)
         for (; cls->waiting && left > 0; left--)
             eng_stop(e, cls->waiting, true, QUEUE_DELETED);
     }
+    eng_waiters_stop(e, q, QUEUE_DELETED, &left);
     if (left <= 0)
         return false;
     instance *i, *itmp;

@@ -115,6 +115,7 @@ static void release(engine *e, job *j)
     if (j->is_array) {
         array *a = eng_as_array(j);
         free(a->left);
+        free(a->failed);
         free(a->bulk_reason);
         free(a->stop_reason);
         free(a);
@@ -139,6 +140,7 @@ static void free_if_own(void *node)
     if (j->is_array) {
         array *a = eng_as_array(j);
         free(a->left);
+        free(a->failed);
         free(a->bulk_reason);
         free(a->stop_reason);
     }
