@@ -155,6 +155,7 @@ static void add_live(batch *b, const char *stmt, const effect_live *rows, size_t
     TEXTS(&p, rows, n, row->bulk_reason);
     COUNTS(&p, rows, n);
     LONGS(&p, rows, n, row->order);
+    INTS(&p, rows, n, row->waits ? row->waits : NO_INT);
     add(b, stmt, &p);
 }
 

@@ -3,6 +3,7 @@
  * there to be ended; each step is short, with a sign of life between. Thread: the loop's. */
 #include "recover.h"
 
+#include "named.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -56,12 +57,16 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
         .bulk_state = (ob_job_state)ob_col_int(res, i, LIVE_BULK_STATE, 0),
         .bulk_reason = ob_col(res, i, LIVE_BULK_REASON),
         .order = ob_col_int(res, i, LIVE_ORDER, order),
+        .waits = (int32_t)ob_col_int(res, i, LIVE_WAITS, 0),
         .terms = {
             .attempts = (int32_t)ob_col_int(res, i, LIVE_ATTEMPTS, 1),
             .timeout_s = (int32_t)ob_col_int(res, i, LIVE_TIMEOUT, 0),
             .on_exit = ob_col(res, i, LIVE_ON_EXIT),
         },
     };
+    engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
+    row.deps = deps;
+    row.n_deps = row.waits ? named_columns(res, i, LIVE_DEP_IDS, deps) : 0;
     (void)ob_col_uuid(res, i, LIVE_JOB, &row.id);
     engine_load(s->engine, &row);
     if (row.array_size > 0 && row.index < 0)

@@ -21,7 +21,8 @@
     "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \
     " l.runnable_at_ms, l.flags, l.stop_reason, l.bulk_state, l.bulk_reason,"                      \
     " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"                       \
-    " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord"                              \
+    " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord, l.waits,"                    \
+    " CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END, j.dep_idxs, j.dep_types"                   \
     " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
     " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
 
@@ -29,14 +30,16 @@
 #define LIVE_ROWS                                                                                  \
     "unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[], $7::bigint[],"     \
     " $8::bigint[], $9::bigint[], $10::text[], $11::int[], $12::text[], $13::int[], $14::text[],"  \
-    " $15::text[], $16::bigint[]) AS m(job_id, idx, state, run, attempt, instance_id, ce_id,"      \
+    " $15::text[], $16::bigint[], $17::int[]) AS m(job_id, idx, state, run, attempt, "             \
+    "instance_id, ce_id,"                                                                          \
     " started_at_ms, runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts," \
-    " ord)"
+    " ord, waits)"
 
 const ob_db_stmt scheduler_statements[] = {
     { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
                " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"
-               " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority"
+               " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, j.failure,"
+               " j.dep_ids, j.dep_idxs, j.dep_types"
                " FROM (SELECT * FROM inbox WHERE consumer = 1 ORDER BY seq LIMIT $1) i"
                " LEFT JOIN job j ON j.id = i.job_id ORDER BY i.seq" },
     { "queues", QUEUE_COLUMNS },
@@ -50,6 +53,13 @@ const ob_db_stmt scheduler_statements[] = {
     { "live_page", LIVE_PAGE },
     { "done_children", "SELECT d.job_id, d.idx, d.state FROM unnest($1::uuid[]) AS p(id)"
                        " JOIN done d ON d.job_id = p.id AND d.idx >= 0" },
+    { "ended",
+      "SELECT d.job_id, d.state, d.bulk_state, j.array_size FROM unnest($1::uuid[]) AS p(id)"
+      " JOIN done d ON d.job_id = p.id AND d.idx = -1 JOIN job j ON j.id = d.job_id"
+      " ORDER BY d.job_id" },
+    { "ended_children", "SELECT c.job_id, c.idx, c.state FROM unnest($1::uuid[]) AS p(id)"
+                        " JOIN done d ON d.job_id = p.id AND d.idx = -1"
+                        " JOIN done c ON c.job_id = p.id AND c.idx >= 0 ORDER BY c.job_id, c.idx" },
     { "class_reasons",
       "SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason FROM class_reason" },
 
@@ -58,16 +68,18 @@ const ob_db_stmt scheduler_statements[] = {
     { "inbox_delete", "DELETE FROM inbox WHERE consumer = 1 AND seq = ANY ($1::bigint[])" },
     { "live_insert",
       "INSERT INTO live (job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
-      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts, ord)"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts, ord, waits)"
       " SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
-      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord, "
+      "waits"
       " FROM " LIVE_ROWS },
     { "live_update",
       EXPECT_ROWS("UPDATE live SET state = m.state, run = m.run, attempt = m.attempt,"
                   " instance_id = m.instance_id, ce_id = m.ce_id, started_at_ms = m.started_at_ms,"
                   " runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,"
                   " stop_reason = m.stop_reason, bulk_state = m.bulk_state,"
-                  " bulk_reason = m.bulk_reason, counts = m.counts::int[], ord = m.ord"
+                  " bulk_reason = m.bulk_reason, counts = m.counts::int[], ord = m.ord,"
+                  " waits = m.waits"
                   " FROM " LIVE_ROWS " WHERE live.job_id = m.job_id AND live.idx = m.idx",
                   "cardinality($1::uuid[])") },
     { "live_delete",
@@ -210,6 +222,20 @@ int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid_array(&p, parents, n);
     return ob_db_exec(db, "done_children", &p, ret, err);
+}
+
+int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    return ob_db_exec(db, "ended", &p, ret, err);
+}
+
+int store_ended_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, parents, n);
+    return ob_db_exec(db, "ended_children", &p, ret, err);
 }
 
 int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err)

@@ -29,6 +29,10 @@ enum {
     INBOX_TIMEOUT,
     INBOX_SHARE,
     INBOX_PRIORITY,
+    INBOX_FAILURE,
+    INBOX_DEP_IDS, /* these three: named_columns */
+    INBOX_DEP_IDXS,
+    INBOX_DEP_TYPES,
 };
 #define INBOX_KIND_SUBMIT 1
 #define INBOX_KIND_CANCEL 2
@@ -96,7 +100,18 @@ enum {
     LIVE_SHARE,
     LIVE_PRIORITY,
     LIVE_ORDER,
+    LIVE_WAITS,
+    LIVE_DEP_IDS, /* these three: named_columns; NULL when it waits for nothing */
+    LIVE_DEP_IDXS,
+    LIVE_DEP_TYPES,
 };
+/* Those of these jobs that have ended, by id. */
+int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);
+enum { DONE_JOB, DONE_STATE, DONE_BULK_STATE, DONE_ARRAY_SIZE };
+/* Children, with a row of their own, of those of these parents that have ended: job, idx, state; in
+ * order. */
+int store_ended_children(
+    ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);
 /* Children of these parents that have ended: job, idx, state. */
 int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);
 /* queue, mcpu, mem, gpus, reason. */

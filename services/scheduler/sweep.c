@@ -3,6 +3,7 @@
  * they name is known to the engine before. Thread: the loop's. */
 #include "sweep.h"
 
+#include "named.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/topics.h"
@@ -35,7 +36,8 @@ static void note_row(inbox *box, int64_t seq)
     box->seqs[box->n++] = seq;
 }
 
-static void feed_submission(scheduler *s, const PGresult *res, int row, const ob_uuid *job)
+static void
+feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, const ob_uuid *job)
 {
     if (!ob_col(res, row, INBOX_QUEUE)) {
         ob_errlog("inbox.no_job", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
@@ -58,17 +60,19 @@ static void feed_submission(scheduler *s, const PGresult *res, int row, const ob
             .timeout_s = (int32_t)ob_col_int(res, row, INBOX_TIMEOUT, 0),
             .on_exit = ob_col(res, row, INBOX_ON_EXIT),
         },
+        .failure = ob_col(res, row, INBOX_FAILURE),
     };
+    submission.deps = named_of(deps, row, &submission.n_deps);
     engine_submit(s->engine, &submission);
 }
 
-static void feed_row(scheduler *s, const PGresult *res, int row)
+static void feed_row(scheduler *s, const PGresult *res, int row, const named *deps)
 {
     int64_t kind = ob_col_int(res, row, INBOX_KIND, 0);
     ob_job_ref ref = { .index = (int32_t)ob_col_int(res, row, INBOX_IDX, -1) };
     bool has_job = ob_col_uuid(res, row, INBOX_JOB, &ref.id);
     if (kind == INBOX_KIND_SUBMIT && has_job)
-        feed_submission(s, res, row, &ref.id);
+        feed_submission(s, res, row, deps, &ref.id);
     else if ((kind == INBOX_KIND_CANCEL || kind == INBOX_KIND_TERMINATE) && has_job)
         engine_stop(s->engine, &ref, kind == INBOX_KIND_TERMINATE, ob_col(res, row, INBOX_REASON));
     else if (kind != INBOX_KIND_QUEUE && kind != INBOX_KIND_CE)
@@ -104,12 +108,16 @@ int sweep_inbox(scheduler *s, ob_error *err)
         return r;
     want_named(s, res);
     r = topology_refresh(s, err);
+    named *deps = NULL;
+    if (r == 0)
+        r = named_read(s->db, res, &deps, err);
     if (r < 0)
         return r;
     for (int i = 0; i < PQntuples(res); i++) {
-        feed_row(s, res, i);
+        feed_row(s, res, i, deps);
         note_row(&s->inbox, ob_col_int(res, i, INBOX_SEQ, 0));
     }
+    named_free(deps);
     s->inbox.rung = PQntuples(res) == INBOX_MAX;
     return 0;
 }

@@ -18,9 +18,12 @@ void eng_submit(engine *e, const engine_submission *s)
         eng_stop(e, j, true, QUEUE_DELETED);
         return;
     }
-    eng_wait(e, j, s->deps, s->n_deps);
+    if (s->failure)
+        eng_fail(e, j, s->failure);
+    else
+        eng_wait(e, j, s->deps, s->n_deps);
     if (ob_job_is_final((ob_job_state)j->state))
-        return; /* what it depends on had failed */
+        return; /* so it has, or what it depends on */
     if (q->known) {
         eng_admit(e, j);
     } else {

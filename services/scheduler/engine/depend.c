@@ -155,18 +155,18 @@ static void hold(engine *e, job *j)
         eng_event(e, j, NULL);
 }
 
-static void end_failed(engine *e, job *j)
+static void end_failed(engine *e, job *j, const char *reason)
 {
-    ending x = { .reason = DEPENDENCY_FAILED };
+    ending x = { .reason = reason };
     hold(e, j);
     eng_end(e, j, OB_EV_EXIT_FAIL, &x);
 }
 
-static void fail_bulk(engine *e, array *a)
+static void fail_bulk(engine *e, array *a, const char *reason)
 {
     if (a->bulk_state == OB_JOB_SUBMITTED)
         eng_bulk_move(e, a, OB_EV_HOLD, NULL);
-    eng_bulk_move(e, a, OB_EV_EXIT_FAIL, DEPENDENCY_FAILED);
+    eng_bulk_move(e, a, OB_EV_EXIT_FAIL, reason);
     eng_array_check(e, a);
 }
 
@@ -180,7 +180,7 @@ static void fail_child(engine *e, array *a, int32_t index)
     if (!child_waits(a, index))
         return;
     eng_leave_bulk(e, a, index);
-    end_failed(e, &eng_child_new(e, a, index)->base);
+    end_failed(e, &eng_child_new(e, a, index)->base, DEPENDENCY_FAILED);
 }
 
 typedef bool (*is_doomed)(const engine *e, const void *arg, int32_t index);
@@ -194,7 +194,7 @@ static void fail_children(engine *e, array *a, is_doomed doomed, const void *arg
     if (n == 0)
         return;
     if (n == a->bulk) {
-        fail_bulk(e, a);
+        fail_bulk(e, a, DEPENDENCY_FAILED);
         return;
     }
     for (int32_t i = a->low; i < a->size; i++)
@@ -222,20 +222,20 @@ static bool is_listed(const engine *e, const void *arg, int32_t index)
     return low < d->n_failed && d->failed[low] == index;
 }
 
-static void fail(engine *e, job *j)
+void eng_fail(engine *e, job *j, const char *reason)
 {
     waiter *w = find_waiter(e, j);
     if (w)
         drop(e, w);
     if (!j->is_array) {
-        end_failed(e, j);
+        end_failed(e, j, reason);
         return;
     }
     array *a = eng_as_array(j);
     hold(e, j);
     if (!a->stop_reason)
-        eng_set(&a->stop_reason, DEPENDENCY_FAILED);
-    fail_bulk(e, a);
+        eng_set(&a->stop_reason, reason);
+    fail_bulk(e, a, reason);
 }
 
 /* ---- What waits, goes on ---- */
@@ -335,7 +335,7 @@ static void settle(engine *e, const ob_uuid *id, int32_t index, bool ok)
         if (ok)
             advance(e, w);
         else
-            fail(e, w->job);
+            eng_fail(e, w->job, DEPENDENCY_FAILED);
     }
 }
 
@@ -359,7 +359,7 @@ static void settle_child(engine *e, const array *a, int32_t index, bool ok)
         if (is_released(e, own, index + 1))
             release_child(e, own, index + 1);
     } else if (a->low > index) { /* all that wait come behind it */
-        fail_bulk(e, eng_as_array(own->job));
+        fail_bulk(e, eng_as_array(own->job), DEPENDENCY_FAILED);
     } else {
         fail_child(e, eng_as_array(own->job), index + 1);
     }
@@ -408,7 +408,8 @@ static void check_loaded(engine *e)
     for (size_t i = 0; i < n; i++) {
         settle(e, &gone[i].id, gone[i].index, false);
         while ((t = find_target(e, &gone[i].id, gone[i].index)) && t->n_to_n)
-            fail(e, t->n_to_n->from->job); /* drops the waiter, and its edges */
+            eng_fail(e, t->n_to_n->from->job,
+                     DEPENDENCY_FAILED); /* drops the waiter, and its edges */
     }
     free(gone);
 }
@@ -502,7 +503,7 @@ void eng_wait(engine *e, job *j, const engine_dependency *deps, size_t n)
         if (is_sequential(j, &deps[i]))
             wait_in_sequence(w, i);
         else if (!wait_for(e, w, &deps[i], i))
-            fail(e, j); /* drops the waiter */
+            eng_fail(e, j, DEPENDENCY_FAILED); /* drops the waiter */
     }
     if (j->waits && w->mask == 0)
         drop(e, w);

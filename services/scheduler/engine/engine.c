@@ -51,6 +51,7 @@ void engine_submit(engine *e, const engine_submission *s)
     in->kind = IN_SUBMIT;
     in->submission = *s;
     in->submission.share = eng_text(&e->input_text, s->share);
+    in->submission.failure = eng_text(&e->input_text, s->failure);
     in->submission.deps = dependencies(e, s->deps, s->n_deps);
     in->submission.terms.on_exit = eng_text(&e->input_text, s->terms.on_exit);
     e->dirty = true;

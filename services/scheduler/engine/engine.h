@@ -138,6 +138,7 @@ typedef struct engine_submission {
     engine_terms terms;
     const engine_dependency *deps;
     size_t n_deps;
+    const char *failure; /* it fails at once, with this reason; NULL: it does not */
 } engine_submission;
 void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */
 

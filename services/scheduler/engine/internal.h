@@ -343,8 +343,9 @@ void eng_ces_free(engine *e);
 /* depend.c */
 void eng_wait(engine *e, job *j, const engine_dependency *deps, size_t n); /* may end it */
 void eng_wait_load(engine *e, job *j, const engine_dependency *deps, size_t n, int32_t mask);
-void eng_wait_begin(engine *e, job *j); /* it has become PENDING */
-void eng_ended(engine *e, job *j);      /* of every end, before the record is forgotten */
+void eng_fail(engine *e, job *j, const char *reason); /* before anything of it was placed */
+void eng_wait_begin(engine *e, job *j);               /* it has become PENDING */
+void eng_ended(engine *e, job *j); /* of every end, before the record is forgotten */
 void eng_bulk_ended(engine *e, array *a);
 void eng_depend(engine *e); /* what follows from the ends of the round */
 int32_t eng_waits(const engine *e, const job *j);

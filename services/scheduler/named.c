@@ -1,0 +1,207 @@
+/* What submissions depend on: read from PostgreSQL in the round that admits them, for the engine
+ * knows only what is alive. What is in neither place was removed after its time. Owns what it read
+ * until named_free. Thread: the loop's. */
+#include "named.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "scheduler_store.h"
+
+typedef struct row_deps {
+    engine_dependency *at;
+    size_t n;
+} row_deps;
+
+struct named {
+    row_deps *rows;
+    size_t n_rows;
+};
+
+/* The next element of an array's text ("{a,b}"), without a NUL; false behind the last one. */
+static bool next_element(const char **at, const char **ret, size_t *ret_len)
+{
+    if (!*at || (**at != '{' && **at != ','))
+        return false;
+    *ret = ++*at;
+    *ret_len = strcspn(*ret, ",}");
+    *at += *ret_len;
+    return *ret_len > 0;
+}
+
+size_t
+named_columns(const PGresult *res, int row, int col, engine_dependency ret[ENGINE_MAX_DEPENDENCIES])
+{
+    const char *ids = ob_col(res, row, col), *idxs = ob_col(res, row, col + 1);
+    const char *types = ob_col(res, row, col + 2), *id, *idx, *type;
+    size_t n = 0, id_len, idx_len, type_len;
+    while (n < ENGINE_MAX_DEPENDENCIES && next_element(&ids, &id, &id_len) &&
+           next_element(&idxs, &idx, &idx_len) && next_element(&types, &type, &type_len)) {
+        engine_dependency d = { .index = (int32_t)strtol(idx, NULL, 10),
+                                .type = (engine_dependency_type)strtol(type, NULL, 10) };
+        if (ob_uuid_parse(id, id_len, &d.id))
+            ret[n++] = d;
+    }
+    return n;
+}
+
+/* ---- What has become of them ---- */
+
+typedef struct ids {
+    ob_uuid *at;
+    size_t n, cap;
+} ids;
+
+static int by_id(const void *a, const void *b)
+{
+    return ob_uuid_cmp(a, b);
+}
+
+static void add_id(ids *list, const ob_uuid *id)
+{
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 64;
+        list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
+    }
+    list->at[list->n++] = *id;
+}
+
+static void sort_ids(ids *list)
+{
+    size_t n = 0;
+    if (list->n > 0)
+        qsort(list->at, list->n, sizeof(*list->at), by_id);
+    for (size_t i = 0; i < list->n; i++)
+        if (n == 0 || ob_uuid_cmp(&list->at[n - 1], &list->at[i]) != 0)
+            list->at[n++] = list->at[i];
+    list->n = n;
+}
+
+/* The first row of the job, in rows that are ordered by their first column; -1: there is none. */
+static int first_row(const PGresult *rows, const ob_uuid *id)
+{
+    char want[OB_UUID_TEXT];
+    ob_uuid_format(id, want);
+    int low = 0, high = PQntuples(rows);
+    while (low < high) {
+        int middle = low + (high - low) / 2;
+        if (strcmp(ob_col(rows, middle, 0), want) < 0)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < PQntuples(rows) && strcmp(ob_col(rows, low, 0), want) == 0 ? low : -1;
+}
+
+static ob_job_state
+child_state(const PGresult *children, int first, const ob_uuid *id, int32_t index, int64_t bulk)
+{
+    ob_uuid found;
+    for (int i = first; i >= 0 && i < PQntuples(children); i++) {
+        if (!ob_col_uuid(children, i, 0, &found) || ob_uuid_cmp(&found, id) != 0)
+            break;
+        if (ob_col_int(children, i, 1, -1) == index)
+            return (ob_job_state)ob_col_int(children, i, 2, OB_JOB_FAILED);
+    }
+    return (ob_job_state)bulk;
+}
+
+/* Children have their own row, or are what the bulk was. */
+static void list_failed(engine_dependency *d, const PGresult *children, int64_t size, int64_t bulk)
+{
+    int32_t *failed = ob_calloc((size_t)size + 1, sizeof(*failed));
+    int row = first_row(children, &d->id);
+    ob_uuid found;
+    for (int32_t i = 0; i < size; i++) {
+        int64_t state = bulk;
+        if (row >= 0 && row < PQntuples(children) && ob_col_uuid(children, row, 0, &found) &&
+            ob_uuid_cmp(&found, &d->id) == 0 && ob_col_int(children, row, 1, -1) == i)
+            state = ob_col_int(children, row++, 2, OB_JOB_FAILED);
+        if (state == OB_JOB_FAILED)
+            failed[d->n_failed++] = i;
+    }
+    d->failed = failed;
+}
+
+static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *children)
+{
+    int row = first_row(jobs, &d->id);
+    if (row < 0)
+        return;
+    ob_job_state state = (ob_job_state)ob_col_int(jobs, row, DONE_STATE, OB_JOB_FAILED);
+    int64_t bulk = ob_col_int(jobs, row, DONE_BULK_STATE, OB_JOB_FAILED);
+    int64_t size = ob_col_int(jobs, row, DONE_ARRAY_SIZE, 0);
+    if (d->index >= 0)
+        state = child_state(children, first_row(children, &d->id), &d->id, d->index, bulk);
+    d->ended = state == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
+    if (d->type == DEP_N_TO_N && d->ended == DEP_FAILED && size > 0)
+        list_failed(d, children, size, bulk);
+}
+
+static int look_up(ob_db *db, named *n, ids *jobs, ids *arrays, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *children = NULL;
+    sort_ids(jobs);
+    sort_ids(arrays);
+    int r = store_ended(db, jobs->at, jobs->n, &ended, err);
+    if (r == 0)
+        r = store_ended_children(db, arrays->at, arrays->n, &children, err);
+    if (r < 0)
+        return r;
+    for (size_t i = 0; i < n->n_rows; i++)
+        for (size_t k = 0; k < n->rows[i].n; k++)
+            tell(&n->rows[i].at[k], ended, children);
+    return 0;
+}
+
+int named_read(ob_db *db, const PGresult *inbox, named **ret, ob_error *err)
+{
+    named *n = ob_calloc(1, sizeof(*n));
+    ids jobs = { 0 }, arrays = { 0 };
+    n->n_rows = (size_t)PQntuples(inbox);
+    n->rows = ob_calloc(n->n_rows + 1, sizeof(*n->rows));
+    for (size_t i = 0; i < n->n_rows; i++) {
+        engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
+        row_deps *row = &n->rows[i];
+        if (ob_col_int(inbox, (int)i, INBOX_KIND, 0) != INBOX_KIND_SUBMIT)
+            continue;
+        row->n = named_columns(inbox, (int)i, INBOX_DEP_IDS, deps);
+        if (row->n == 0)
+            continue;
+        row->at = ob_calloc(row->n, sizeof(*row->at));
+        memcpy(row->at, deps, row->n * sizeof(*deps));
+        for (size_t k = 0; k < row->n; k++) {
+            add_id(&jobs, &deps[k].id);
+            if (deps[k].index >= 0 || deps[k].type == DEP_N_TO_N)
+                add_id(&arrays, &deps[k].id);
+        }
+    }
+    int r = jobs.n > 0 ? look_up(db, n, &jobs, &arrays, err) : 0;
+    free(jobs.at);
+    free(arrays.at);
+    if (r < 0)
+        named_free(n);
+    else
+        *ret = n;
+    return r;
+}
+
+void named_free(named *n)
+{
+    if (!n)
+        return;
+    for (size_t i = 0; i < n->n_rows; i++) {
+        for (size_t k = 0; k < n->rows[i].n; k++)
+            free((void *)n->rows[i].at[k].failed);
+        free(n->rows[i].at);
+    }
+    free(n->rows);
+    free(n);
+}
+
+const engine_dependency *named_of(const named *n, int row, size_t *ret_n)
+{
+    *ret_n = n->rows[row].n;
+    return n->rows[row].at;
+}
