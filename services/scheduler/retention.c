@@ -25,7 +25,7 @@ struct retention {
 #define ORPHANS(table, number)                                                                     \
     "WITH page AS (SELECT job_id, idx, " number " AS number FROM " table                           \
     " WHERE (job_id, idx, " number ") > ($1::uuid, $2::int, $3::int) AND job_id < $4::uuid"        \
-    " ORDER BY job_id, idx, " number " LIMIT " STEP_TEXT "),"                                      \
+    " ORDER BY 1, 2, 3 LIMIT " STEP_TEXT "),"                                                      \
     " gone AS (DELETE FROM " table " t USING page p WHERE t.job_id = p.job_id"                     \
     " AND t.idx = p.idx AND " number " = p.number"                                                 \
     " AND NOT EXISTS (SELECT FROM job j WHERE j.id = p.job_id) RETURNING 1)"                       \

@@ -85,7 +85,9 @@ class Reader:
 
 
 def aws_env(stack):
-    return {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "AWS_PAGER": ""} | {
+    """What the command finds; its output comes line by line."""
+    plain = {"PATH": "/usr/bin:/bin", "HOME": "/nonexistent", "PYTHONUNBUFFERED": "1"}
+    return plain | {
         name: value
         for name, value in stack.env.items()
         if name.startswith("AWS_") and not name.startswith("AWS_ENDPOINT")
@@ -114,7 +116,7 @@ def test_output_is_readable_within_a_second(stack, shared_work, queue, tmp_path)
     wait_for("the first line", lambda: "saw begin" in lines(w.logs, stream))
     tail = [AWS, "logs", "tail", GROUP, "--endpoint-url", stack.endpoint, "--follow"]
     tails = [
-        Reader(*tail, "--since", "1h", "--format", "short", env=aws_env(stack)),
+        Reader(*tail, "--since", "1m", "--format", "short", env=aws_env(stack)),
         Reader(*tail, "--log-stream-names", stream, env=aws_env(stack)),
     ]
     try:
@@ -364,7 +366,7 @@ def settings(stack, **changes):
     """Restarts the services with other settings, and back."""
     file = stack.home / "env"
     before = file.read_text()
-    services = ("api", "scheduler", "scaler")
+    services = ("api", "scheduler")
 
     def restart(text):
         file.write_text(text)
@@ -383,14 +385,14 @@ def settings(stack, **changes):
 def test_limit_and_retention(stack, work):
     """A job that says too much is cut off with a word about it. What ended long enough ago is
     gone, all of it, while what lives stays; job definitions stay."""
-    with settings(
-        stack,
-        OPENBATCH_LOG_LIMIT_BYTES=2000,
-        OPENBATCH_LOG_RETENTION_S=4,
-        OPENBATCH_JOB_RETENTION_S=4,
-    ):
-        queue = work.queue()
-        living = work.submit(queue, work.definition(["sh", "-c", "echo alive; sleep 1000"]))
+    queue = work.queue()
+    living = work.submit(queue, work.definition(["sh", "-c", "echo alive; sleep 1000"]))
+    work.wait(living, "RUNNING")
+    instance = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{living}'")[0][0]
+    with (stack.home / "instances" / instance / "env").open("a") as env:
+        env.write("export OPENBATCH_LOG_LIMIT_BYTES=2000\n")
+    stack.kill(instance)
+    with settings(stack, OPENBATCH_LOG_RETENTION_S=4, OPENBATCH_JOB_RETENTION_S=4):
         definition = work.definition(["seq", "1", "100000"])
         job_id = work.submit(queue, definition)
         array = work.submit(queue, work.definition(), arrayProperties={"size": 3})
@@ -402,7 +404,6 @@ def test_limit_and_retention(stack, work):
         assert "limit of 2000 bytes" in said[-1]
         assert said[:-1] == [str(n) for n in range(1, len(said))]
         assert 1990 < sum(len(line) + 1 for line in said[:-1]) <= 2000
-        work.wait(array)
 
         def gone():
             return all(not work.batch.describe_jobs(jobs=[j])["jobs"] for j in (job_id, array))
