@@ -7,8 +7,10 @@
 #include "job_detail.h"
 #include "ob/id.h"
 
-/* What a job will always be: its queue's ARN and its tags. */
-#define JOB_FACTS "SELECT j.detail::json->>'jobQueue', j.detail::json->>'tags' FROM job j"
+/* What a job is: its queue's ARN and its tags. */
+#define JOB_FACTS                                                                                  \
+    "SELECT j.detail::json->>'jobQueue', coalesce((SELECT t.tags FROM job_tag t"                   \
+    " WHERE t.job_id = j.id), j.detail::json->>'tags') FROM job j"
 #define TAGS_OF(table)                                                                             \
     "SELECT body::json->>'tags' FROM " table " WHERE account = $1 AND region = $2"
 

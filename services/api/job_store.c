@@ -42,7 +42,8 @@
     " l.run, l.instance_id, ce.name || '_Batch_' || ce.uuid, coalesce(d.counts, l.counts),"        \
     " (SELECT json_agg(json_build_array(a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"  \
     " a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms) ORDER BY a.attempt)"         \
-    " FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx)"
+    " FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx),"                                    \
+    " (SELECT t.tags FROM job_tag t WHERE t.job_id = j.id)"
 
 #define JOB_JOINS                                                                                  \
     " LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx"                                       \

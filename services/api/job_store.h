@@ -110,4 +110,5 @@ enum {
     JOB_COL_COUNTS,
     JOB_COL_ATTEMPTS, /* JSON [[attempt, run, instance, cluster, exit, container reason, reason,
                          started, stopped], ...] */
+    JOB_COL_TAGS,     /* JSON: all its tags, when they have changed since it was submitted */
 };

@@ -43,7 +43,9 @@ static const ob_db_stmt retention_stmts[] = {
       "WITH page AS (SELECT job_id, stopped_at_ms FROM done WHERE idx = -1 AND job_id > $2"
       " AND job_id < $3 ORDER BY job_id LIMIT " STEP_TEXT "),"
       " gone AS (DELETE FROM job j USING page p WHERE j.id = p.job_id AND p.stopped_at_ms < $1"
-      " AND NOT j.id = ANY (coalesce($4::uuid[], '{}')) RETURNING 1)" PAGE_RESULT("job_id") },
+      " AND NOT j.id = ANY (coalesce($4::uuid[], '{}')) RETURNING j.id),"
+      " untagged AS (DELETE FROM job_tag t USING gone g WHERE t.job_id = g.id)" PAGE_RESULT(
+          "job_id") },
     { "past_definitions",
       "DELETE FROM job_definition d WHERE NOT active AND inactive_since_ms < $1 AND EXISTS (SELECT"
       " FROM job_definition n WHERE n.account = d.account AND n.region = d.region"

@@ -255,7 +255,8 @@ void env_types_set(scaler *s, env *e, const char *body)
     e->strategy = strategy_of(e->resources);
     /* "Never exceeds maxvCpus" holds for BEST_FIT with on-demand instances only. */
     e->may_exceed = e->strategy != DECIDE_BEST_FIT || e->spot;
-    if (!e->exact)
+    /* An UNMANAGED environment has no resources: nothing is launched for it. */
+    if (!e->exact && e->resources)
         add_types(s, e);
     e->shapes_json = shapes_of(e);
     e->infra = infra_of(e);

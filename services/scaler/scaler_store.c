@@ -21,8 +21,8 @@ const ob_db_stmt scaler_statements[] = {
       " e.max_vcpus, e.desired_vcpus, e.body, s.version, s.desired_vcpus, s.lacking, s.shapes,"
       " s.valid, s.reason"
       " FROM compute_environment e LEFT JOIN ce_status s ON s.ce_id = e.id"
-      " WHERE upper(e.type) = 'MANAGED' AND (NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS"
-      " (SELECT 1 FROM instance i WHERE i.ce_id = e.id AND i.state < 4)) ORDER BY e.id" },
+      " WHERE NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS"
+      " (SELECT 1 FROM instance i WHERE i.ce_id = e.id AND i.state < 4) ORDER BY e.id" },
     { "insts", "SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, infra,"
                " deadline_at IS NOT NULL"
                " FROM instance WHERE state < 4 ORDER BY id" },

@@ -67,9 +67,12 @@ def queue(batch, name):
 
 
 def delete_environment(batch, name):
-    wait_for(f"{name} is settled", lambda: environment(batch, name)["status"] == "VALID")
+    def is_settled():
+        return environment(batch, name)["status"] in ("VALID", "INVALID")
+
+    wait_for(f"{name} is settled", is_settled)
     batch.update_compute_environment(computeEnvironment=name, state="DISABLED")
-    wait_for(f"{name} is VALID", lambda: environment(batch, name)["status"] == "VALID")
+    wait_for(f"{name} is settled", is_settled)
     batch.delete_compute_environment(computeEnvironment=name)
     wait_for(f"{name} is gone", lambda: environment(batch, name) is None, 60)
 
@@ -338,7 +341,15 @@ def test_a_queue_lives_from_creating_to_gone(batch, made):
 
 def test_queue_preconditions(batch, made):
     name = made.environment()
-    arm = made.environment(instanceTypes=["m6g"])
+    arm = new_name()  # the provider `local` has machines like its host only
+    batch.create_compute_environment(
+        computeEnvironmentName=arm,
+        type="MANAGED",
+        computeResources=RESOURCES | {"instanceTypes": ["m6g"]},
+    )
+    made.environments.append(arm)
+    wait_for("INVALID", lambda: environment(batch, arm)["status"] == "INVALID")
+    assert environment(batch, arm)["statusReason"].startswith("CLIENT_ERROR - ")
     q = made.queue(name)
     create, update = batch.create_job_queue, batch.update_job_queue
 
@@ -355,7 +366,7 @@ def test_queue_preconditions(batch, made):
         **other,
         computeEnvironmentOrder=order(missing),
     )
-    refused("architecture", create, **other, computeEnvironmentOrder=order(name, arm))
+    refused("must be valid before attaching", create, **other, computeEnvironmentOrder=order(arm))
     refused("more than once", create, **other, computeEnvironmentOrder=order(name, name))
     refused("1 to 3 entries", create, **other, computeEnvironmentOrder=[])
     refused("at most 3", create, **other, computeEnvironmentOrder=order(name, "b", "c", "d"))
@@ -759,6 +770,26 @@ def test_infrastructure_updates_are_merged_and_held_to_their_rules(batch, made):
     )
 
 
+def test_an_unmanaged_environment_has_no_resources_of_its_own(batch, made):
+    name = new_name()
+    create, update = batch.create_compute_environment, batch.update_compute_environment
+    create(computeEnvironmentName=name, type="UNMANAGED", serviceRole="r", unmanagedvCpus=4)
+    made.environments.append(name)
+    seen = settled(batch, name)
+    assert (seen["type"], seen["unmanagedvCpus"]) == ("UNMANAGED", 4)
+    assert "computeResources" not in seen and seen["ecsClusterArn"]
+    update(computeEnvironment=name, unmanagedvCpus=8)
+    assert settled(batch, name)["unmanagedvCpus"] == 8
+    refused("UNMANAGED", update, computeEnvironment=name, computeResources={"maxvCpus": 4})
+    refused(
+        "One of [state",
+        update,
+        computeEnvironment=name,
+        updatePolicy={"terminateJobsOnUpdate": True},
+    )
+    assert queue(batch, made.queue(name))["jobQueueType"] == "ECS"
+
+
 # --- scheduling policies and tags -----------------------------------------------------------------
 
 
@@ -853,6 +884,19 @@ def test_tags_of_every_kind_of_resource(batch, made, raw):
         full = {str(n): "x" for n in range(48)}
         batch.tag_resource(resourceArn=arn, tags=full)
         refused("less than or equal to 50", batch.tag_resource, resourceArn=arn, tags={"more": ""})
+    # Tags of a job show in DescribeJobs; those it was submitted with are the first.
+    batch.update_job_queue(jobQueue=q, state="ENABLED")
+    wait_for("VALID", lambda: queue(batch, q)["status"] == "VALID")
+    job = batch.submit_job(
+        jobName="tagged", jobQueue=q, jobDefinition=definition, tags={"first": "1", "b": "2"}
+    )
+    batch.tag_resource(resourceArn=job["jobArn"], tags={"b": "3"})
+    batch.untag_resource(resourceArn=job["jobArn"], tagKeys=["first"])
+    assert batch.list_tags_for_resource(resourceArn=job["jobArn"])["tags"] == {"b": "3"}
+    [seen] = batch.describe_jobs(jobs=[job["jobId"]])["jobs"]
+    assert seen["tags"] == {"b": "3"} and seen["container"]["image"] == CONTAINER["image"]
+    child = job["jobArn"] + ":1"
+    refused("does not exist", batch.tag_resource, resourceArn=child, tags={"a": "b"})
     # An ARN may come unencoded, too.
     status, _, text = raw(f"/v1/tags/{q_arn}", b"", method="GET")
     assert status == 200 and json.loads(text)["tags"]["a"] == "3"
