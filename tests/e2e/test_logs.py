@@ -10,7 +10,7 @@ import threading
 import time
 
 import pytest
-from stack import ROOT, wait_for
+from stack import HOLD, ROOT, wait_for
 
 GROUP = "/aws/batch/job"
 AWS = "/usr/bin/aws"  # Debian's: version 2
@@ -197,7 +197,7 @@ def test_restarts_lose_and_repeat_nothing(stack, shared_work, queue):
     )
     w.wait(job_id, "RUNNING")
     instance = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{job_id}'")[0][0]
-    for service in ("api", instance, "api", instance):
+    for service in ("api", instance, "api"):
         time.sleep(0.6)
         stack.kill(service)
     job = w.wait(job_id)
@@ -386,7 +386,7 @@ def test_limit_and_retention(stack, work):
     """A job that says too much is cut off with a word about it. What ended long enough ago is
     gone, all of it, while what lives stays; job definitions stay."""
     queue = work.queue()
-    living = work.submit(queue, work.definition(["sh", "-c", "echo alive; sleep 1000"]))
+    living = work.submit(queue, work.definition(["sh", "-c", "echo alive; " + HOLD[2]]))
     work.wait(living, "RUNNING")
     instance = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{living}'")[0][0]
     with (stack.home / "instances" / instance / "env").open("a") as env:
@@ -429,6 +429,5 @@ def test_limit_and_retention(stack, work):
         assert work.job(living)["status"] == "RUNNING"
         assert lines(work.logs, stream_of(work.job(living))) == []
         work.logs.get_log_events(logGroupName=GROUP, logStreamName=stream_of(work.job(living)))
-        work.submit(queue, definition)
         work.batch.terminate_job(jobId=living, reason="done with")
         work.wait(living)
