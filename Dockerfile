@@ -4,7 +4,7 @@
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev meson ninja-build pkg-config \
-        libcivetweb-dev libcurl4-openssl-dev libhiredis-dev libjansson-dev libpq-dev librdkafka-dev libssl-dev uthash-dev
+        libcivetweb-dev libcurl4-openssl-dev libexpat1-dev libhiredis-dev libjansson-dev libpq-dev librdkafka-dev libssl-dev uthash-dev
 COPY . /src
 RUN meson setup /build /src --buildtype=release -Dwerror=false -Dtests=false \
     && ninja -C /build \
@@ -49,7 +49,7 @@ CMD ["openbatch-scheduler"]
 FROM base AS scaler
 USER root
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libcurl4 libhiredis0.14 libpq5 \
+    && apt-get install -y --no-install-recommends libcurl4 libexpat1 libhiredis0.14 libpq5 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=build /programs/openbatch-scaler /usr/local/bin/
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "scaler"]

@@ -23,7 +23,7 @@ static const ob_config_field fields[] = {
       "file with Redis's password; empty: none" },
     { "OPENBATCH_PROVIDER", OB_CONFIG_STRING, FIELD(provider), "local",
       "where instances come from: local (executors on this host), docker (executors in "
-      "containers)" },
+      "containers), ec2 (an EC2-compatible endpoint)" },
     { "OPENBATCH_LOCAL_VCPUS", OB_CONFIG_INT, FIELD(local_vcpus), "0",
       "nominal vCPUs of the local and docker providers; 0: four times the host's cores", 0,
       1000000 },
@@ -34,6 +34,20 @@ static const ob_config_field fields[] = {
       "the container engine of the docker provider" },
     { "OPENBATCH_DOCKER_IMAGE", OB_CONFIG_STRING, FIELD(docker_image), "openbatch/executor",
       "image of the docker provider's executors" },
+    { "OPENBATCH_EC2_REGION", OB_CONFIG_STRING, FIELD(ec2_region), "",
+      "region of the ec2 provider" },
+    { "OPENBATCH_EC2_ENDPOINT", OB_CONFIG_STRING, FIELD(ec2_endpoint), "",
+      "URL of its EC2; empty: AWS's of the region" },
+    { "OPENBATCH_EC2_KEY_FILE", OB_CONFIG_PATH, FIELD(ec2_key_file), "",
+      "file with its access key id, secret and, for temporary keys, session token, a line each" },
+    { "OPENBATCH_EC2_IMAGE", OB_CONFIG_STRING, FIELD(ec2_image), "",
+      "machine image when a compute environment names none" },
+    { "OPENBATCH_EC2_COPY", OB_CONFIG_STRING, FIELD(ec2_copy), "openbatch",
+      "value of the tag openbatch:copy on its instances: another one for each copy of OpenBatch" },
+    { "OPENBATCH_EC2_KAFKA", OB_CONFIG_STRING, FIELD(ec2_kafka), "${OPENBATCH_KAFKA}",
+      "Kafka's bootstrap servers as instances reach them" },
+    { "OPENBATCH_EC2_USER_DATA", OB_CONFIG_PATH, FIELD(ec2_user_data), "",
+      "file with the script that instances start with (docs/ec2.md); empty: the default one" },
     { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
       "path of openbatch-executor; empty: next to openbatch-scaler" },
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "", OB_CATALOG_HELP },
@@ -90,18 +104,52 @@ static int make_docker(scaler *s, const char *password, ob_error *err)
                                &s->provider, err);
 }
 
+static int make_ec2(scaler *s, const char *password_file, ob_error *err)
+{
+    const scaler_config *c = &s->config;
+    ob_cleanup(ob_freep) char *keys = NULL;
+    ob_cleanup(ob_freep) char *script = NULL;
+    ob_cleanup(ob_freep) char *password = NULL;
+    ob_cleanup(ob_freep) char *userpwd = NULL;
+    int r = *c->ec2_key_file ? ob_config_read_secret(c->ec2_key_file, &keys, err) : 0;
+    if (r == 0 && *c->ec2_user_data)
+        r = ob_config_read_secret(c->ec2_user_data, &script, err);
+    if (r == 0 && password_file)
+        r = ob_config_read_secret(password_file, &password, err);
+    if (r < 0)
+        return r;
+    char *rest = keys;
+    const char *id = rest ? strsep(&rest, "\n") : NULL;
+    const char *secret = rest ? strsep(&rest, "\n") : NULL;
+    userpwd = secret ? ob_strf("%s:%s", id, secret) : ob_strdup("");
+    return provider_ec2_new(&(provider_ec2_config){ .endpoint = c->ec2_endpoint,
+                                                    .region = c->ec2_region,
+                                                    .userpwd = userpwd,
+                                                    .session = rest && *rest ? rest : NULL,
+                                                    .image = c->ec2_image,
+                                                    .copy = c->ec2_copy,
+                                                    .kafka = c->ec2_kafka,
+                                                    .kafka_password = password,
+                                                    .user_data = script },
+                            &s->provider, err);
+}
+
 static int make_provider(scaler *s, ob_error *err)
 {
     const scaler_config *c = &s->config;
     ob_cleanup(ob_freep) char *executors =
         ob_strf("%s/secrets/kafka-executor.password", c->common.home);
     const char *password = *c->common.kafka_user ? executors : NULL;
-    int r = strcmp(c->provider, "local") == 0    ? make_local(s, password, err)
-            : strcmp(c->provider, "docker") == 0 ? make_docker(s, password, err)
-                                                 : ob_fail(err, EINVAL,
-                                                           "OPENBATCH_PROVIDER must be local or "
-                                                           "docker, not \"%s\"",
-                                                           c->provider);
+    int r;
+    if (strcmp(c->provider, "local") == 0)
+        r = make_local(s, password, err);
+    else if (strcmp(c->provider, "docker") == 0)
+        r = make_docker(s, password, err);
+    else if (strcmp(c->provider, "ec2") == 0)
+        r = make_ec2(s, password, err);
+    else
+        r = ob_fail(err, EINVAL, "OPENBATCH_PROVIDER must be local, docker or ec2, not \"%s\"",
+                    c->provider);
     if (r == 0)
         insts_listen(s);
     return r;

@@ -109,3 +109,18 @@ typedef struct provider_docker_config {
 
 /* Executors in containers of the engine that this process reaches, which may itself be in one. */
 int provider_docker_new(const provider_docker_config *config, provider **ret, ob_error *err);
+
+typedef struct provider_ec2_config {
+    const char *endpoint; /* URL; empty: AWS's of the region */
+    const char *region;
+    const char *userpwd;        /* "access key id:secret" */
+    const char *session;        /* session token, or NULL */
+    const char *image;          /* machine image when an environment names none; may be empty */
+    const char *copy;           /* tells this copy's instances from others' */
+    const char *kafka;          /* bootstrap servers as instances reach them */
+    const char *kafka_password; /* executors' own; NULL: no SASL */
+    const char *user_data;      /* script that an instance starts with; NULL: the default one */
+} provider_ec2_config;
+
+/* Instances of an EC2-compatible endpoint. */
+int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error *err);

@@ -27,6 +27,8 @@ typedef struct scaler_config {
     char *provider;
     int64_t local_vcpus, local_memory_mib; /* 0: by this host's size */
     char *executor, *engine, *docker_image;
+    char *ec2_endpoint, *ec2_region, *ec2_key_file, *ec2_image, *ec2_copy, *ec2_kafka,
+        *ec2_user_data;
     char *instance_types;
     int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
 } scaler_config;

@@ -1,0 +1,120 @@
+/* Reads the XML of EC2's Query API by expat: instances with the tags of ours, errors. Owns nothing.
+ * Pure: any thread. */
+#include "ec2_xml.h"
+
+#include <expat.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/error.h"
+
+#define DEPTH_MAX 12
+#define NAME_MAX_LEN 32
+
+typedef struct reader {
+    char names[DEPTH_MAX][NAME_MAX_LEN]; /* of the open elements, as deep as is of interest */
+    int depth;
+    char *text;
+    size_t len, cap;
+    ec2_instance now;
+    char key[128], value[128];
+    ec2_answer *out;
+} reader;
+
+/* Do the innermost open elements have these names, "a/b/c"? */
+static bool at(const reader *r, const char *path)
+{
+    int depth = r->depth;
+    size_t end = strlen(path);
+    if (depth > DEPTH_MAX)
+        return false;
+    while (end > 0) {
+        size_t begin = end;
+        while (begin > 0 && path[begin - 1] != '/')
+            begin--;
+        if (depth == 0 || strlen(r->names[depth - 1]) != end - begin ||
+            strncmp(r->names[depth - 1], path + begin, end - begin) != 0)
+            return false;
+        depth--;
+        end = begin > 0 ? begin - 1 : 0;
+    }
+    return true;
+}
+
+static void on_start(void *arg, const char *name, const char **attributes)
+{
+    reader *r = arg;
+    (void)attributes;
+    if (r->depth < DEPTH_MAX)
+        (void)snprintf(r->names[r->depth], NAME_MAX_LEN, "%s", name);
+    r->depth++;
+    r->len = 0;
+    if (at(r, "instancesSet/item"))
+        r->now = (ec2_instance){ 0 };
+}
+
+static void on_text(void *arg, const char *text, int len)
+{
+    reader *r = arg;
+    if (r->len + (size_t)len + 1 > r->cap) {
+        r->cap = (r->len + (size_t)len + 1) * 2;
+        r->text = ob_realloc(r->text, r->cap);
+    }
+    memcpy(r->text + r->len, text, (size_t)len);
+    r->len += (size_t)len;
+}
+
+static void on_end(void *arg, const char *name)
+{
+    reader *r = arg;
+    const char *text = r->len > 0 ? r->text : "";
+    (void)name;
+    if (r->len > 0)
+        r->text[r->len] = '\0';
+    if (at(r, "instancesSet/item/instanceId"))
+        (void)snprintf(r->now.ec2_id, sizeof(r->now.ec2_id), "%s", text);
+    else if (at(r, "instancesSet/item/instanceState/name"))
+        (void)snprintf(r->now.state, sizeof(r->now.state), "%s", text);
+    else if (at(r, "instancesSet/item/tagSet/item/key"))
+        (void)snprintf(r->key, sizeof(r->key), "%s", text);
+    else if (at(r, "instancesSet/item/tagSet/item/value"))
+        (void)snprintf(r->value, sizeof(r->value), "%s", text);
+    else if (at(r, "instancesSet/item/tagSet/item") && strcmp(r->key, EC2_TAG_INSTANCE) == 0)
+        (void)snprintf(r->now.id, sizeof(r->now.id), "%.*s", OB_INSTANCE_TEXT - 1, r->value);
+    else if (at(r, "Error/Code"))
+        (void)snprintf(r->out->code, sizeof(r->out->code), "%s", text);
+    else if (at(r, "Error/Message"))
+        (void)snprintf(r->out->message, sizeof(r->out->message), "%s", text);
+    else if (at(r, "nextToken") && r->depth == 2 && *text) {
+        free(r->out->next_token);
+        r->out->next_token = ob_strdup(text);
+    } else if (at(r, "instancesSet/item")) {
+        r->out->instances =
+            ob_realloc(r->out->instances, (r->out->n + 1) * sizeof(*r->out->instances));
+        r->out->instances[r->out->n++] = r->now;
+    }
+    r->depth--;
+    r->len = 0;
+}
+
+void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret)
+{
+    *ret = (ec2_answer){ 0 };
+    reader r = { .out = ret };
+    XML_Parser parser = XML_ParserCreate(NULL);
+    if (!parser)
+        abort();
+    XML_SetUserData(parser, &r);
+    XML_SetElementHandler(parser, on_start, on_end);
+    XML_SetCharacterDataHandler(parser, on_text);
+    (void)XML_Parse(parser, xml, (int)len, 1);
+    XML_ParserFree(parser);
+    free(r.text);
+}
+
+void ec2_answer_done(ec2_answer *answer)
+{
+    free(answer->instances);
+    free(answer->next_token);
+    *answer = (ec2_answer){ 0 };
+}

@@ -1,0 +1,149 @@
+/* What the ec2 provider says to EC2 and what it reads of its answers. */
+#include "unit.h"
+
+#include <jansson.h>
+
+#include "ec2_request.h"
+#include "ec2_xml.h"
+
+static const char described[] =
+    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
+    "<DescribeInstancesResponse xmlns=\"http://ec2.amazonaws.com/doc/2016-11-15/\">"
+    "<requestId>r</requestId><reservationSet><item><reservationId>r-1</reservationId>"
+    "<instancesSet><item><instanceId>i-0aaa</instanceId>"
+    "<instanceState><code>16</code><name>running</name></instanceState>"
+    "<stateReason><code>x</code><message>y</message></stateReason>"
+    "<tagSet><item><key>Name</key><value>a &amp; b</value></item>"
+    "<item><key>openbatch:instance</key><value>i-0123456789abcdef0</value></item></tagSet>"
+    "<networkInterfaceSet><item><tagSet><item><key>openbatch:instance</key><value>no</value></item>"
+    "</tagSet></item></networkInterfaceSet>"
+    "</item><item><instanceId>i-0bbb</instanceId>"
+    "<instanceState><code>48</code><name>terminated</name></instanceState></item></instancesSet>"
+    "</item></reservationSet><nextToken>more</nextToken></DescribeInstancesResponse>";
+
+static void instances_are_read_with_the_tag_of_ours(void **state)
+{
+    ec2_answer a;
+    ec2_answer_read(described, strlen(described), &a);
+    assert_int_equal(a.n, 2);
+    assert_string_equal(a.instances[0].ec2_id, "i-0aaa");
+    assert_string_equal(a.instances[0].state, "running");
+    assert_string_equal(a.instances[0].id, "i-0123456789abcdef0");
+    assert_string_equal(a.instances[1].ec2_id, "i-0bbb");
+    assert_string_equal(a.instances[1].id, "");
+    assert_string_equal(a.next_token, "more");
+    ec2_answer_done(&a);
+}
+
+static void an_error_is_read_with_code_and_text(void **state)
+{
+    static const char error[] =
+        "<Response><Errors><Error><Code>InsufficientInstanceCapacity</Code>"
+        "<Message>We have none</Message></Error></Errors><RequestID>r</RequestID></Response>";
+    ec2_answer a;
+    ec2_answer_read(error, strlen(error), &a);
+    assert_int_equal(a.n, 0);
+    assert_string_equal(a.code, "InsufficientInstanceCapacity");
+    assert_string_equal(a.message, "We have none");
+    ec2_answer_done(&a);
+}
+
+static void what_is_no_xml_is_nothing(void **state)
+{
+    static const char *const bodies[] = { "", "<", "{}", "<a><b></a>", "<a/>" };
+    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+        ec2_answer a;
+        ec2_answer_read(bodies[i], strlen(bodies[i]), &a);
+        assert_int_equal(a.n, 0);
+        assert_string_equal(a.code, "");
+        ec2_answer_done(&a);
+    }
+    /* Cut anywhere: never more than was there, no sanitizer's finding. */
+    for (size_t len = 0; len < strlen(described); len++) {
+        ec2_answer a;
+        ec2_answer_read(described, len, &a);
+        assert_true(a.n <= 2);
+        ec2_answer_done(&a);
+    }
+}
+
+static const ec2_settings settings = { .image = "",
+                                       .copy = "home 1",
+                                       .kafka = "kafka.example:9092",
+                                       .kafka_password = "p",
+                                       .user_data = "@INSTANCE@ @TYPE@ @UNKNOWN@ @TOKEN@" };
+
+static char *form_of(const char *resources)
+{
+    json_auto_t *r = json_loads(resources, 0, NULL);
+    assert_non_null(r);
+    const provider_launch_spec spec = { .id = "i-00000000000000001",
+                                        .token = "t",
+                                        .ce_name = "spot",
+                                        .type = "m5.large",
+                                        .spot = true,
+                                        .resources = r };
+    char *form = NULL;
+    ob_error err = { 0 };
+    if (ec2_run_instances(&settings, &spec, &form, &err) < 0)
+        assert_non_null(strstr(err.text, "no machine image"));
+    return form;
+}
+
+static void a_launch_says_what_its_environment_asks_for(void **state)
+{
+    ob_cleanup(ob_freep) char *form = form_of(
+        "{\"imageId\": \"ami-1\", \"instanceRole\": \"role\", \"ec2KeyPair\": \"key\","
+        " \"placementGroup\": \"group\", \"subnets\": [\"subnet-1\"],"
+        " \"securityGroupIds\": [\"sg-1\", \"sg-2\"], \"tags\": {\"team\": \"a b\"},"
+        " \"launchTemplate\": {\"launchTemplateName\": \"lt\", \"version\": \"7\"}}");
+    assert_non_null(form);
+    static const char *const parts[] = {
+        "Action=RunInstances",
+        "ClientToken=i-00000000000000001",
+        "ImageId=ami-1",
+        "InstanceType=m5.large",
+        "IamInstanceProfile.Name=role",
+        "KeyName=key",
+        "Placement.GroupName=group",
+        "SubnetId=subnet-1",
+        "SecurityGroupId.1=sg-1",
+        "SecurityGroupId.2=sg-2",
+        "InstanceMarketOptions.MarketType=spot",
+        "LaunchTemplate.LaunchTemplateName=lt",
+        "LaunchTemplate.Version=7",
+        "TagSpecification.1.Tag.1.Key=openbatch%3Ainstance",
+        "TagSpecification.1.Tag.1.Value=i-00000000000000001",
+        "TagSpecification.1.Tag.2.Value=home%201",
+        "Key=team",
+        "Value=a%20b",
+        /* "i-00000000000000001 m5.large @UNKNOWN@ t" */
+        "UserData=aS0wMDAwMDAwMDAwMDAwMDAwMSBtNS5sYXJnZSBAVU5LTk9XTkAgdA%3D%3D",
+    };
+    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+        if (!strstr(form, parts[i]))
+            fail_msg("%s is not in %s", parts[i], form);
+}
+
+static void the_image_comes_from_the_configuration_too_and_must_come_from_somewhere(void **state)
+{
+    ob_cleanup(ob_freep) char *form =
+        form_of("{\"ec2Configuration\": [{\"imageType\": \"x\", \"imageIdOverride\": \"ami-2\"}]}");
+    assert_non_null(strstr(form, "ImageId=ami-2"));
+    ob_cleanup(ob_freep) char *by_template = form_of("{\"launchTemplate\": {\"launchTemplateId\": \"lt-1\"}}");
+    assert_non_null(strstr(by_template, "LaunchTemplate.Version=%24Default"));
+    assert_null(strstr(by_template, "ImageId"));
+    assert_null(form_of("{}"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(instances_are_read_with_the_tag_of_ours),
+        cmocka_unit_test(an_error_is_read_with_code_and_text),
+        cmocka_unit_test(what_is_no_xml_is_nothing),
+        cmocka_unit_test(a_launch_says_what_its_environment_asks_for),
+        cmocka_unit_test(the_image_comes_from_the_configuration_too_and_must_come_from_somewhere),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
