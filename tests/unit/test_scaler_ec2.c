@@ -92,11 +92,11 @@ static char *form_of(const char *resources)
 
 static void a_launch_says_what_its_environment_asks_for(void **state)
 {
-    ob_cleanup(ob_freep) char *form = form_of(
-        "{\"imageId\": \"ami-1\", \"instanceRole\": \"role\", \"ec2KeyPair\": \"key\","
-        " \"placementGroup\": \"group\", \"subnets\": [\"subnet-1\"],"
-        " \"securityGroupIds\": [\"sg-1\", \"sg-2\"], \"tags\": {\"team\": \"a b\"},"
-        " \"launchTemplate\": {\"launchTemplateName\": \"lt\", \"version\": \"7\"}}");
+    ob_cleanup(ob_freep) char *form =
+        form_of("{\"imageId\": \"ami-1\", \"instanceRole\": \"role\", \"ec2KeyPair\": \"key\","
+                " \"placementGroup\": \"group\", \"subnets\": [\"subnet-1\"],"
+                " \"securityGroupIds\": [\"sg-1\", \"sg-2\"], \"tags\": {\"team\": \"a b\"},"
+                " \"launchTemplate\": {\"launchTemplateName\": \"lt\", \"version\": \"7\"}}");
     assert_non_null(form);
     static const char *const parts[] = {
         "Action=RunInstances",
@@ -130,7 +130,8 @@ static void the_image_comes_from_the_configuration_too_and_must_come_from_somewh
     ob_cleanup(ob_freep) char *form =
         form_of("{\"ec2Configuration\": [{\"imageType\": \"x\", \"imageIdOverride\": \"ami-2\"}]}");
     assert_non_null(strstr(form, "ImageId=ami-2"));
-    ob_cleanup(ob_freep) char *by_template = form_of("{\"launchTemplate\": {\"launchTemplateId\": \"lt-1\"}}");
+    ob_cleanup(ob_freep) char *by_template =
+        form_of("{\"launchTemplate\": {\"launchTemplateId\": \"lt-1\"}}");
     assert_non_null(strstr(by_template, "LaunchTemplate.Version=%24Default"));
     assert_null(strstr(by_template, "ImageId"));
     assert_null(form_of("{}"));
