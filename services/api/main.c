@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "bell.h"
+#include "compatibility.h"
 #include "http.h"
 #include "jobs.h"
 #include "keys.h"
@@ -137,8 +138,17 @@ static int run(const api_config *config, ob_error *err)
     return r;
 }
 
+static int print_compatibility(void)
+{
+    json_auto_t *all = compatibility_json();
+    bool written = json_dumpf(all, stdout, JSON_INDENT(1)) == 0 && puts("") >= 0;
+    return written ? 0 : 1;
+}
+
 int main(int argc, char **argv)
 {
+    if (argc == 2 && strcmp(argv[1], "--compatibility") == 0)
+        return print_compatibility();
     api_config config = { 0 };
     ob_error err = { 0 };
     int code = 0;

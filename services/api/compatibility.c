@@ -1,0 +1,42 @@
+/* Tells from the tables of operations and members what of AWS's API works, is stored only, or is
+ * refused. Owns nothing. Pure. Invariant: a member of what is stored only is not said to work. */
+#include "compatibility.h"
+
+#include "ops.h"
+
+static const char *const support_names[] = {
+    [WORKS] = "works", [STORED] = "stored", [REFUSED] = "refused"
+};
+
+static void add_members(json_t *to, const api_field *fields, const char *above, api_support least)
+{
+    for (const api_field *f = fields; f->name; f++) {
+        api_support support = f->support > least ? f->support : least;
+        ob_cleanup(ob_freep) char *path = ob_strf("%s%s%s", above, *above ? "." : "", f->name);
+        ob_cleanup(ob_freep) char *below = ob_strf("%s%s", path, f->kind == KIND_LIST ? "[]" : "");
+        (void)json_array_append_new(
+            to, json_pack("{s:s, s:s, s:b, s:s*, s:s*, s:s*}", "path", path, "support",
+                          support_names[support], "required", (f->flags & FIELD_REQUIRED) != 0,
+                          "why", f->why, "values", f->choice, "refusedValues", f->refused_choice));
+        if (f->of && support != REFUSED)
+            add_members(to, f->of, below, support);
+    }
+}
+
+json_t *compatibility_json(void)
+{
+    json_t *out = json_array();
+    for (const api_operation *op = api_operations; op->key; op++) {
+        if (op->protocol == API_ADMIN)
+            continue;
+        json_t *members = json_array();
+        if (op->fields)
+            add_members(members, op->fields, "", WORKS);
+        (void)json_array_append_new(
+            out, json_pack("{s:s, s:s, s:s, s:b, s:s*, s:o}", "name", op->name, "service",
+                           op->protocol == API_LOGS ? "logs" : "batch", "method",
+                           op->method ? op->method : "POST", "built", op->handler != NULL, "why",
+                           op->why, "members", members));
+    }
+    return out;
+}
