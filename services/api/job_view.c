@@ -220,14 +220,17 @@ static void splice(FILE *out, const json_t *object)
         fprintf(out, ",%.*s", (int)(len - 2), text + 1);
 }
 
-/* The stored text with the tags that the job has got since, or NULL when it has got none. *ret is
- * new. */
-static char *retagged(const PGresult *rows, int row)
+/* The stored text with the tags that the job has got since, or NULL when they are the same.
+ * Children have none (AWS: "Tag your AWS Batch resources"). *ret is new. */
+static char *retagged(const view *v, const PGresult *rows, int row)
 {
+    const char *stored = ob_col(rows, row, JOB_COL_DETAIL);
     const char *tags = ob_col(rows, row, JOB_COL_TAGS);
+    if (v->ref.index >= 0)
+        tags = strstr(stored, "\"tags\":{}") == NULL ? "{}" : NULL;
     if (tags == NULL)
         return NULL;
-    json_auto_t *detail = json_loads(ob_col(rows, row, JOB_COL_DETAIL), 0, NULL);
+    json_auto_t *detail = json_loads(stored, 0, NULL);
     (void)json_object_set_new(detail, "tags", json_loads(tags, 0, NULL));
     return json_dumps(detail, JSON_COMPACT); /* its members stay in their places */
 }
@@ -241,7 +244,7 @@ bool job_view_detail(
     char parent[OB_UUID_TEXT];
     char ref[OB_RUN_TEXT];
     char prefix[JOB_DETAIL_PREFIX_MAX];
-    ob_cleanup(ob_freep) char *changed = retagged(rows, row);
+    ob_cleanup(ob_freep) char *changed = retagged(&v, rows, row);
     const char *detail = changed != NULL ? changed : ob_col(rows, row, JOB_COL_DETAIL);
     ob_uuid_format(&v.ref.id, parent);
     job_detail_prefix(prefix, req->region, req->account, parent);

@@ -240,6 +240,25 @@ def test_a_job_of_another_log_driver_has_no_stream(shared_work, queue):
     assert job["container"]["logConfiguration"]["options"] == {"max-size": "1m"}
 
 
+def test_tags_of_a_job_can_be_changed_and_do_not_reach_children(
+    batch, shared_work, queue, definition
+):
+    w = shared_work
+    array = w.submit(queue, definition, tags={"a": "1"}, arrayProperties={"size": 2})
+    child = w.job(f"{array}:1")
+    assert child["tags"] == {}
+    job = w.job(array)
+    assert job["tags"] == {"a": "1"}
+    batch.tag_resource(resourceArn=job["jobArn"], tags={"b": "2"})
+    assert w.job(array)["tags"] == {"a": "1", "b": "2"}
+    batch.untag_resource(resourceArn=job["jobArn"], tagKeys=["a"])
+    changed = w.job(array)
+    assert changed["tags"] == {"b": "2"}
+    same = ("container", "jobName", "parameters", "createdAt", "jobArn", "jobId")
+    assert all(changed[name] == job[name] for name in same)
+    batch.terminate_job(jobId=array, reason="tested")
+
+
 # ---- stopping ------------------------------------------------------------------------------------
 
 
