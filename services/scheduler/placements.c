@@ -327,7 +327,7 @@ static void add_span(text *t, const char *name, detail_span span)
 }
 
 /* The row of a job among the specs of the round (columns id, name, definition, detail, tags of
- * its containers; ordered by id), -1 without one. */
+ * its containers, timeout_s, array_size; ordered by id), -1 without one. */
 static int spec_row(const PGresult *specs, const ob_uuid *id)
 {
     char want[OB_UUID_TEXT];
@@ -377,6 +377,11 @@ static void add_spec(scheduler *s, const peer *it, place *m, const PGresult *spe
         text_str(t, ",\"tags\":");
         text_str(t, tags);
     }
+    int64_t timeout_s = ob_col_int(specs, row, 5, 0), array_size = ob_col_int(specs, row, 6, 0);
+    if (timeout_s > 0)
+        text_addf(t, ",\"timeout\":%" PRId64, timeout_s);
+    if (array_size > 0)
+        text_addf(t, ",\"arraySize\":%" PRId64, array_size);
     detail_span container;
     text_str(t, ",\"container\":");
     if (detail_get(detail, "container", &container))

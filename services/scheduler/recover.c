@@ -51,6 +51,7 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
         .instance_id = ob_col(res, i, LIVE_INSTANCE),
         .created_at_ms = ob_col_int(res, i, LIVE_CREATED, 0),
         .started_at_ms = ob_col_int(res, i, LIVE_STARTED, 0),
+        .running_for_ms = ob_col_int(res, i, LIVE_RUNNING_FOR, 0),
         .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE, 0),
         .flags = (int)ob_col_int(res, i, LIVE_FLAGS, 0),
         .stop_reason = ob_col(res, i, LIVE_STOP_REASON),
@@ -146,6 +147,7 @@ int recover_load(scheduler *s, ob_error *err)
     parents list = { 0 };
     engine_free(s->engine);
     s->engine = engine_new();
+    engine_clock(s->engine, ob_mono_ms());
     engine_effects_clear(&s->effects);
     topology_clear(s->topology);
     sweep_inbox_forget(s);

@@ -38,6 +38,7 @@ static bool parse_run(const json_t *json, engine_run_report *ret)
     ret->has_exit_code = json_is_integer(json_object_get(json, "exitCode"));
     ret->exit_code = (int32_t)ob_json_int(json, "exitCode", 0);
     ret->oom = ob_json_bool(json, "oom", false);
+    ret->timed_out = ob_json_bool(json, "timedOut", false);
     ret->started = ob_json_bool(json, "started", ret->started_at_ms > 0);
     ret->reason = ob_json_str(json, "reason", NULL);
     ret->status_reason = ob_json_str(json, "statusReason", NULL);

@@ -21,7 +21,8 @@
     "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \
     " l.runnable_at_ms, l.flags, l.stop_reason, l.bulk_state, l.bulk_reason,"                      \
     " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"                       \
-    " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord, l.waits,"                    \
+    " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord,"                             \
+    " (extract(epoch FROM now() - l.running_at) * 1000)::bigint, l.waits,"                         \
     " CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END, j.dep_idxs, j.dep_types"                   \
     " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
     " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
@@ -79,7 +80,9 @@ const ob_db_stmt scheduler_statements[] = {
                   " runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,"
                   " stop_reason = m.stop_reason, bulk_state = m.bulk_state,"
                   " bulk_reason = m.bulk_reason, counts = m.counts::int[], ord = m.ord,"
-                  " waits = m.waits"
+                  " waits = m.waits, running_at = CASE WHEN m.state = 4 THEN"
+                  " CASE WHEN live.state = 4 AND live.run = m.run THEN live.running_at"
+                  " ELSE now() END END"
                   " FROM " LIVE_ROWS " WHERE live.job_id = m.job_id AND live.idx = m.idx",
                   "cardinality($1::uuid[])") },
     { "live_delete",
@@ -137,8 +140,8 @@ const ob_db_stmt scheduler_statements[] = {
       "SELECT FROM inbox i JOIN job j ON j.id = i.job_id WHERE i.consumer = 1 AND i.kind = 1"
       " AND j.queue_id = s.queue_id) RETURNING queue_id" },
     { "queue_reasons_delete", "DELETE FROM class_reason WHERE queue_id = ANY ($1::bigint[])" },
-    { "specs", "SELECT id, name, definition, detail, task_tags FROM job WHERE id = ANY ($1::uuid[])"
-               " ORDER BY id" },
+    { "specs", "SELECT id, name, definition, detail, task_tags, timeout_s, array_size FROM job"
+               " WHERE id = ANY ($1::uuid[]) ORDER BY id" },
     { 0 },
 };
 

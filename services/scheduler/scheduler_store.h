@@ -100,6 +100,7 @@ enum {
     LIVE_SHARE,
     LIVE_PRIORITY,
     LIVE_ORDER,
+    LIVE_RUNNING_FOR, /* ms */
     LIVE_WAITS,
     LIVE_DEP_IDS, /* these three: named_columns; NULL when it waits for nothing */
     LIVE_DEP_IDXS,

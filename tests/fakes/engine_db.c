@@ -25,7 +25,8 @@ typedef struct record { /* one job, parent or child of which anything was told *
     db_row row;
     char placed_on[24]; /* placement row, "" = none */
     int32_t placed_run;
-    ob_job_state told; /* by the last event */
+    int64_t running_at_ms; /* steady */
+    ob_job_state told;     /* by the last event */
     int64_t told_at_ms;
     char story[STORY];
     size_t story_n;
@@ -59,6 +60,7 @@ struct engine_db {
     record *records;
     reason *reasons;
     size_t n_events, n_unended;
+    int64_t steady_ms;
 };
 
 static void copy(char *to, size_t size, const char *s)
@@ -143,6 +145,11 @@ void engine_db_accept(engine_db *db, const engine_submission *s)
     db->n_unended++;
 }
 
+void engine_db_clock(engine_db *db, int64_t steady_ms)
+{
+    db->steady_ms = steady_ms;
+}
+
 /* ---- Applying ---- */
 
 static void put_live(engine_db *db, const effect_live *l, bool insert)
@@ -154,6 +161,8 @@ static void put_live(engine_db *db, const effect_live *l, bool insert)
         fail_msg("live_insert: the row is there already");
     if (!insert && !r->live)
         fail_msg("live_update: no such row");
+    bool runs_on = r->live && r->row.state == OB_JOB_RUNNING && r->row.run == l->run;
+    r->running_at_ms = runs_on ? r->running_at_ms : db->steady_ms;
     r->live = true;
     r->row = (db_row){ .live = true,
                        .state = l->state,
@@ -195,6 +204,10 @@ static void put_done(engine_db *db, const effect_done *d)
     copy(r->row.bulk_reason, sizeof(r->row.bulk_reason), d->bulk_reason);
     memcpy(r->row.counts, d->counts, sizeof(d->counts));
     accepted *a = submission(db, &d->id);
+    if (d->reason && strcmp(d->reason, "Job attempt duration exceeded timeout") == 0) {
+        assert_true(a->s.terms.timeout_s > 0);
+        assert_int_equal(d->state, OB_JOB_FAILED);
+    }
     assert_true(ob_job_is_final(d->state));
     assert_true(d->stopped_at_ms >= a->s.created_at_ms);
     assert_true(d->stopped_at_ms >= d->started_at_ms);
@@ -560,6 +573,7 @@ void engine_db_load(const engine_db *db, engine *e)
                            .instance_id = r->row.instance_id[0] ? r->row.instance_id : NULL,
                            .created_at_ms = s->created_at_ms,
                            .started_at_ms = r->row.started_at_ms,
+                           .running_for_ms = db->steady_ms - r->running_at_ms,
                            .runnable_at_ms = r->row.runnable_at_ms,
                            .flags = r->row.flags,
                            .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,

@@ -29,6 +29,8 @@ void engine_db_free(engine_db *db);
 void engine_db_accept(engine_db *db, const engine_submission *s);
 /* Fills in what is told of a dependency that has ended; frees d->failed, the caller at last. */
 void engine_db_ended(const engine_db *db, engine_dependency *d);
+/* The database's clock. */
+void engine_db_clock(engine_db *db, int64_t steady_ms);
 /* Applies a round; fails the test when it breaks a rule. */
 void engine_db_apply(engine_db *db, const engine_effects *fx);
 /* Checks rules that hold between rounds: rows, placements, counts, events. */

@@ -43,6 +43,7 @@ static engine_run_report report_of(const model_run *r)
                                 .has_exit_code = r->has_exit_code,
                                 .exit_code = r->exit_code,
                                 .oom = r->oom,
+                                .timed_out = r->timed_out,
                                 .started = r->started,
                                 .reason = r->reason };
 }
@@ -102,6 +103,9 @@ static void step(model_run *r, unsigned dice, bool healthy)
             r->state = RUN_RUNNING;
             r->started = true;
         }
+    } else if (r->state == RUN_RUNNING && r->hangs && !r->stop) {
+        r->timed_out = dice < 2;
+        r->stop = r->timed_out;
     } else if (r->state == RUN_RUNNING && (dice < 50 || r->stop)) {
         r->state = RUN_EXITED;
         r->has_exit_code = dice > 2 || healthy;

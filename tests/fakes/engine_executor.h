@@ -9,7 +9,8 @@ typedef struct model_run {
     engine_run_state state;
     bool started; /* a container was begun */
     bool confirmed, stop;
-    bool has_exit_code, oom;
+    bool has_exit_code, oom, timed_out;
+    bool hangs; /* ends only when its time is over, or it is told to stop */
     int32_t exit_code;
     const char *reason;
 } model_run;

@@ -115,6 +115,9 @@ ob_uuid world_submit_after(
 void world_round(world *w)
 {
     w->now_ms += 1000;
+    w->steady_ms += 1000;
+    engine_db_clock(w->db, w->steady_ms);
+    engine_clock(w->e, w->steady_ms);
     engine_effects_clear(&w->fx);
     engine_round(w->e, w->now_ms, &w->fx);
     engine_db_apply(w->db, &w->fx);
@@ -163,6 +166,7 @@ void world_reload(world *w)
 {
     engine_free(w->e);
     w->e = engine_new();
+    engine_clock(w->e, w->steady_ms);
     engine_db_load(w->db, w->e);
 }
 

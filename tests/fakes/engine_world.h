@@ -15,6 +15,7 @@ typedef struct world {
     engine_effects fx; /* of the last round */
     engine_db *db;
     int64_t now_ms;
+    int64_t steady_ms; /* never set back */
     uint64_t next_id;
 } world;
 

@@ -51,6 +51,7 @@ typedef struct history {
     size_t n_places;
     ob_uuid jobs[JOBS];
     int32_t sizes[JOBS];
+    bool limited[JOBS]; /* has a timeout */
     size_t n_jobs;
     pending rows[INPUTS];
     size_t n_rows;
@@ -203,6 +204,7 @@ static engine_terms random_terms(history *h)
         "[{\"action\": \"exit\", \"onExitCode\": \"1\"}]",
     };
     return (engine_terms){ .attempts = chance(h, 50) ? 1 : (int32_t)(1 + below(h, 5)),
+                           .timeout_s = chance(h, 15) ? (int32_t)below(h, 30) : 0,
                            .on_exit = rules[below(h, 3)] };
 }
 
@@ -246,6 +248,7 @@ static void submit(history *h)
         row.submission.n_deps = random_dependencies(h, &row.submission, row.deps);
     row.submission.deps = row.deps;
     h->jobs[h->n_jobs] = row.submission.id;
+    h->limited[h->n_jobs] = row.submission.terms.timeout_s > 0;
     h->sizes[h->n_jobs++] = row.submission.array_size;
     engine_db_accept(h->w.db, &row.submission);
     add_row(h, row);
@@ -304,6 +307,7 @@ static void new_leader(history *h)
 {
     engine_free(h->w.e);
     h->w.e = engine_new();
+    engine_clock(h->w.e, h->w.steady_ms);
     load(h, h->w.e);
     for (size_t i = 0; i < h->n_rows; i++)
         feed(h, &h->rows[i]);
@@ -427,6 +431,9 @@ static void one_round(history *h)
 static void began(void *arg, model_executor *x, model_run *r)
 {
     history *h = arg;
+    for (size_t j = 0; j < h->n_jobs; j++)
+        if (h->limited[j] && ob_uuid_cmp(&h->jobs[j], &r->ref.id) == 0)
+            r->hangs = chance(h, 50);
     for (size_t i = 0; i < h->n_places; i++) {
         const place *p = &h->places[i];
         if (is_lost(p) || is_lost(find_place(h, x->id)))
@@ -488,13 +495,15 @@ static char *text_of(const engine_effects *fx)
     for (int update = 0; update < 2; update++) {
         const effect_live *rows = update ? fx->live_update : fx->live_insert;
         for (size_t i = 0; i < (update ? fx->n_live_update : fx->n_live_insert); i++)
-            fprintf(
-                f, "live%d %d:%d %d run %d attempt %d on %s at %ld %ld flags %d %s bulk %d %s %d\n",
-                update, rows[i].id.b[15], rows[i].index, rows[i].state, rows[i].run,
-                rows[i].attempt, rows[i].instance_id ? rows[i].instance_id : "-",
-                (long)rows[i].started_at_ms, (long)rows[i].runnable_at_ms, rows[i].flags,
-                rows[i].stop_reason ? rows[i].stop_reason : "-", rows[i].bulk_state,
-                rows[i].bulk_reason ? rows[i].bulk_reason : "-", rows[i].counts[OB_JOB_RUNNABLE]);
+            fprintf(f,
+                    "live%d %d:%d %d run %d attempt %d on %s at %ld %ld flags %d %s bulk %d %s %d"
+                    " waits %d\n",
+                    update, rows[i].id.b[15], rows[i].index, rows[i].state, rows[i].run,
+                    rows[i].attempt, rows[i].instance_id ? rows[i].instance_id : "-",
+                    (long)rows[i].started_at_ms, (long)rows[i].runnable_at_ms, rows[i].flags,
+                    rows[i].stop_reason ? rows[i].stop_reason : "-", rows[i].bulk_state,
+                    rows[i].bulk_reason ? rows[i].bulk_reason : "-",
+                    rows[i].counts[OB_JOB_RUNNABLE], rows[i].waits);
     }
     for (size_t i = 0; i < fx->n_live_delete; i++)
         fprintf(f, "delete %d:%d\n", fx->live_delete[i].id.b[15], fx->live_delete[i].index);
@@ -572,6 +581,7 @@ static void compare_with_loaded(history *h)
     while (engine_next_due(h->w.e) != INT64_MAX) /* nor to wait for, which a new leader forgets */
         one_round(h);
     engine *loaded = engine_new(), *live = h->w.e;
+    engine_clock(loaded, h->w.steady_ms);
     load(h, loaded);
     engine_effects a = { 0 }, b = { 0 };
     engine_round(loaded, h->w.now_ms, &b);
@@ -625,7 +635,7 @@ static void heal(history *h)
     place *p = add_place(h, 1, (ob_resources){ .mcpu = 300000, .mem_mib = 300000, .gpus = 50 });
     p->state = OB_INSTANCE_ACTIVE;
     put_place(h, p);
-    for (int i = 0; i < 600 && engine_db_unended(h->w.db) > 0; i++) {
+    for (int i = 0; i < 800 && engine_db_unended(h->w.db) > 0; i++) {
         deliver(h);
         one_round(h);
         executors(h);

@@ -313,6 +313,114 @@ static void a_retried_job_keeps_its_new_place(void **state)
     }
 }
 
+/* ---- Timeouts ---- */
+
+#define TIMED_OUT "Job attempt duration exceeded timeout"
+#define LIMITED ((engine_terms){ .attempts = 3, .timeout_s = 60 })
+
+static void wait_s(world *w, int seconds)
+{
+    for (int i = 0; i < seconds; i++) {
+        world_round(w);
+        if (world_orders(w, ORDER_STOP) > 0)
+            fail_msg("stopped after %d of %d s", i + 1, seconds);
+    }
+}
+
+static ob_uuid running(world *w, engine_terms terms)
+{
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, terms);
+    world_round(w);
+    world_running(w, id, -1);
+    world_round(w);
+    assert_state(w, id, -1, OB_JOB_RUNNING);
+    return id;
+}
+
+static void its_executor_times_it_out_without_another_attempt_5_2(void **state)
+{
+    world *w = *state;
+    ob_uuid id = running(w, LIMITED);
+    engine_run_report r = world_run(w, id, -1, RUN_EXITED);
+    r.started = r.timed_out = r.has_exit_code = true;
+    r.exit_code = 137;
+    engine_report(w->e, "i-1", &r);
+    world_round(w);
+    assert_story(w, id, -1, "Rsr-");
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, TIMED_OUT);
+    assert_string_equal(engine_db_attempt(w->db, &id, -1, 1)->reason, TIMED_OUT);
+    assert_int_equal(engine_db_attempt(w->db, &id, -1, 1)->exit_code, 137);
+}
+
+static void the_scheduler_times_it_out_when_its_executor_does_not_5_2(void **state)
+{
+    for (int32_t code = 0; code < 2; code++) {
+        world *w = *state;
+        ob_uuid id = running(w, LIMITED);
+        assert_true(engine_next_timeout(w->e) == w->steady_ms + 60000 + ENGINE_TIMEOUT_MARGIN_MS);
+        w->now_ms += 3600000; /* a clock that is set changes nothing */
+        wait_s(w, 60 + ENGINE_TIMEOUT_MARGIN_MS / 1000 - 1);
+        world_round(w);
+        assert_non_null(world_order(w, ORDER_STOP, id, -1));
+        assert_state(w, id, -1, OB_JOB_RUNNING);
+        assert_true(engine_next_timeout(w->e) == INT64_MAX);
+        world_exit(w, id, -1, code); /* however it ends */
+        world_round(w);
+        assert_story(w, id, -1, "Rsr-");
+        assert_string_equal(engine_db_row(w->db, &id, -1).reason, TIMED_OUT);
+        world_reload(w);
+    }
+}
+
+static void a_timeout_outlives_the_scheduler_5_2(void **state)
+{
+    world *w = *state;
+    ob_uuid id = running(w, LIMITED);
+    wait_s(w, 100);
+    world_reload(w);
+    start(w);
+    wait_s(w, 19);
+    world_round(w);
+    assert_non_null(world_order(w, ORDER_STOP, id, -1));
+    world_reload(w);
+    start(w);
+    engine_run_report r = world_run(w, id, -1, RUN_RUNNING);
+    engine_registered(w->e, "i-1", &r, 1);
+    world_round(w);
+    assert_non_null(world_order(w, ORDER_STOP, id, -1)); /* it may have been lost */
+    world_instance(w, "i-1", 1, BIG, OB_INSTANCE_LOST);
+    world_round(w);
+    assert_story(w, id, -1, "Rsr-");
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, TIMED_OUT);
+}
+
+static void each_attempt_has_its_whole_time_5_2(void **state)
+{
+    world *w = *state;
+    ob_uuid id = running(w, LIMITED);
+    wait_s(w, 100);
+    fail_once(w, id, -1, 1);
+    wait_s(w, 100); /* STARTING is not counted */
+    world_running(w, id, -1);
+    wait_s(w, 120);
+    world_round(w);
+    assert_non_null(world_order(w, ORDER_STOP, id, -1));
+}
+
+static void terminated_before_its_time_is_over_5_3(void **state)
+{
+    world *w = *state;
+    ob_uuid id = running(w, LIMITED);
+    world_stop(w, id, -1, true, "enough");
+    world_round(w);
+    assert_int_equal(world_orders(w, ORDER_STOP), 1);
+    wait_s(w, 200);
+    world_exit(w, id, -1, 137);
+    world_round(w);
+    assert_string_equal(engine_db_row(w->db, &id, -1).reason, "enough");
+}
+
 static void terms_are_kept_once_and_forgotten(void **state)
 {
     world *w = *state;
@@ -351,6 +459,11 @@ int main(void)
         TEST(a_job_that_waits_for_its_next_attempt_can_be_cancelled_5_3),
         TEST(children_have_attempts_of_their_own_6_1),
         TEST(a_retried_job_keeps_its_new_place),
+        TEST(its_executor_times_it_out_without_another_attempt_5_2),
+        TEST(the_scheduler_times_it_out_when_its_executor_does_not_5_2),
+        TEST(a_timeout_outlives_the_scheduler_5_2),
+        TEST(each_attempt_has_its_whole_time_5_2),
+        TEST(terminated_before_its_time_is_over_5_3),
         TEST(terms_are_kept_once_and_forgotten),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -9,6 +9,7 @@ engine *engine_new(void)
     e->topology = 1;
     e->next_order = 1;
     e->next_due_ms = INT64_MAX;
+    e->next_timeout_ms = INT64_MAX;
     return e;
 }
 
@@ -126,6 +127,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->dirty = false;
     eng_hold_ends(e);
     read_inputs(e);
+    eng_timeouts(e);        /* after the reports: an end that was told counts */
     eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
     do {
@@ -167,7 +169,7 @@ void engine_instance_runs(const engine *e,
                              .attempt = j->ended + 1,
                              .reported = r->reported,
                              .state = j->state == OB_JOB_RUNNING ? RUN_RUNNING : RUN_STARTING,
-                             .stopping = (j->flags & FLAG_TERMINATED) != 0,
+                             .stopping = (j->flags & FLAGS_STOPPING) != 0,
                              .queue_id = j->cls->queue->id },
            arg);
     }

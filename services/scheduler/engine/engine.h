@@ -104,7 +104,8 @@ typedef struct engine_job_row { /* one live row with its job */
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
     const char *bulk_reason;
-    int64_t order; /* position in its queue: by admission, a new one with each retry */
+    int64_t running_for_ms; /* RUNNING: since then, by the database's clock */
+    int64_t order;          /* position in its queue: by admission, a new one with each retry */
     engine_terms terms;
     const engine_dependency *deps; /* as submitted; looked at when 'waits' is not 0 */
     size_t n_deps;
@@ -153,6 +154,7 @@ typedef struct engine_run_report {
     bool has_exit_code;
     int32_t exit_code;
     bool oom;
+    bool timed_out;            /* EXITED: its executor stopped it when its time was over */
     bool started;              /* EXITED: the container ran or may have run */
     const char *reason;        /* container reason, or NULL */
     const char *status_reason; /* or NULL: the default of the case (AWS: "Essential container in
@@ -282,6 +284,15 @@ typedef struct engine_effects {
 void engine_round(engine *e, int64_t now_ms, engine_effects *out);
 /* Is there anything for a round to do? */
 bool engine_dirty(const engine *e);
+
+/* The time by which timeouts are kept: milliseconds of a clock that is never set. To be told before
+ * rows are loaded, and before each round. */
+void engine_clock(engine *e, int64_t steady_ms);
+/* An executor stops its runs when their time is over, and kills them 30 s later. What has not ended
+ * that much after its timeout is stopped by the engine. */
+#define ENGINE_TIMEOUT_MARGIN_MS 60000
+/* When a round is due for that, by engine_clock's time; INT64_MAX: there is none. */
+int64_t engine_next_timeout(const engine *e);
 
 /* Refusals. An instance whose executor refuses a run (EXITED, not started, no reason) gets no new
  * ones for a while, so that runs do not go to and fro as fast as messages travel: 1 s, twice as

@@ -15,6 +15,8 @@
 
 #define FLAG_CANCELLED 1
 #define FLAG_TERMINATED 2
+#define FLAG_TIMED_OUT 4
+#define FLAGS_STOPPING (FLAG_TERMINATED | FLAG_TIMED_OUT)
 #define QUEUE_DELETED "JobQueue deleted"
 #define NO_INDEX UINT16_MAX /* of a job that is no array child; the largest array has 10,000 */
 
@@ -93,6 +95,7 @@ struct run {
     char *stop_reason;                 /* terminated (job.flags) */
     uint32_t mark;                     /* of the registration that named it */
     bool reported;
+    int64_t timeout_at_ms; /* steady time; 0: none */
 };
 
 /* Whose jobs of a queue they are. */
@@ -229,6 +232,9 @@ struct engine {
     uint32_t terms_free;         /* no lower number is free */
     terms *terms_by_key;
 
+    int64_t steady_ms;
+    int64_t next_timeout_ms; /* no run times out before */
+
     struct target *targets; /* depend.c */
     struct waiter *waiters;
     bool waiters_loaded;
@@ -340,6 +346,10 @@ void eng_instances_sweep(
     engine *e); /* ends the runs of lost instances, forgets those that are gone */
 void eng_ces_free(engine *e);
 
+/* timeout.c */
+void eng_timeout_begin(engine *e, run *r, int64_t running_for_ms);
+void eng_timeouts(engine *e); /* marks and stops what is over its time */
+
 /* depend.c */
 void eng_wait(engine *e, job *j, const engine_dependency *deps, size_t n); /* may end it */
 void eng_wait_load(engine *e, job *j, const engine_dependency *deps, size_t n, int32_t mask);
@@ -384,7 +394,7 @@ typedef struct ending { /* what an event, a done row, an attempt say of a job's 
     const instance *on;
     int64_t started_at_ms, stopped_at_ms;
     int64_t after_ms; /* the event is not told as earlier than this */
-    bool has_exit_code;
+    bool has_exit_code, timed_out;
     int32_t exit_code;
 } ending;
 int64_t eng_at(const engine *e, const job *j); /* now, but never before what was shown of the job */

@@ -30,6 +30,8 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
 {
     run *r = eng_run_add(e, j, eng_instance_get(e, row->instance_id ? row->instance_id : ""));
     r->started_at_ms = row->started_at_ms;
+    if (row->state == OB_JOB_RUNNING)
+        eng_timeout_begin(e, r, row->running_for_ms);
     r->reported = row->state == OB_JOB_RUNNING;
     eng_set(&r->stop_reason, row->stop_reason);
     j->ended = ENDED(row->attempt > 0 ? row->attempt - 1 : 0);

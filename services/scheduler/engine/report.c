@@ -6,6 +6,8 @@
 
 #include <stdio.h>
 
+#define TIMED_OUT "Job attempt duration exceeded timeout"
+
 static int64_t later(int64_t a, int64_t b)
 {
     return a > b ? a : b;
@@ -19,7 +21,8 @@ static ob_job_event retry_or_end(const engine *e, const job *j, ob_job_event ev,
                       .reason = x->container_reason,
                       .has_exit_code = x->has_exit_code,
                       .exit_code = x->exit_code };
-    return ev == OB_EV_EXIT_FAIL && j->ended < t->attempts && retry_allows(t->rules, &end)
+    return ev == OB_EV_EXIT_FAIL && !x->timed_out && j->ended < t->attempts &&
+                   retry_allows(t->rules, &end)
                ? OB_EV_RETRY
                : ev;
 }
@@ -37,6 +40,10 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
         ev = OB_EV_STOP;
         stop_reason = ob_strdup(r->stop_reason ? r->stop_reason : "");
         x->reason = stop_reason;
+    } else if (x->timed_out || (j->flags & FLAG_TIMED_OUT)) {
+        x->timed_out = true;
+        x->reason = TIMED_OUT;
+        ev = OB_EV_EXIT_FAIL;
     }
     j->ended = ENDED(j->ended + attempt);
     if (attempt)
@@ -74,6 +81,7 @@ static void begin(engine *e, job *j, int64_t started_at_ms)
     run *r = j->placed;
     r->started_at_ms = later(started_at_ms ? started_at_ms : e->now_ms, j->at_ms);
     r->on->refusals = 0;
+    eng_timeout_begin(e, r, 0);
     if (eng_move(e, j, OB_EV_RUN))
         eng_event(e, j, &(ending){ .on = r->on, .started_at_ms = r->started_at_ms });
 }
@@ -83,7 +91,8 @@ static void exited(engine *e, job *j, const engine_run_report *r)
     ending x = { .container_reason = r->reason,
                  .stopped_at_ms = r->stopped_at_ms ? r->stopped_at_ms : e->now_ms,
                  .has_exit_code = r->has_exit_code,
-                 .exit_code = r->exit_code };
+                 .exit_code = r->exit_code,
+                 .timed_out = r->timed_out };
     if (r->started && j->state == OB_JOB_STARTING)
         begin(e, j, r->started_at_ms);
     if (j->state == OB_JOB_STARTING) { /* it never ran */
@@ -109,7 +118,7 @@ void eng_report(engine *e, const char *instance_id, const engine_run_report *r, 
         eng_order(e, r->state == RUN_EXITED ? ORDER_CONFIRM : ORDER_STOP, instance_id, &r->run);
         return;
     }
-    bool stop = (j->flags & FLAG_TERMINATED) && registering;
+    bool stop = (j->flags & FLAGS_STOPPING) && registering;
     j->placed->reported = true;
     j->placed->mark = e->mark;
     switch (r->state) {
@@ -118,7 +127,7 @@ void eng_report(engine *e, const char *instance_id, const engine_run_report *r, 
     case RUN_RUNNING:
         if (j->state == OB_JOB_STARTING) {
             begin(e, j, r->started_at_ms);
-            stop = j->flags & FLAG_TERMINATED;
+            stop = j->flags & FLAGS_STOPPING;
         }
         break;
     case RUN_EXITED:

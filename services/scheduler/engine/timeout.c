@@ -1,0 +1,56 @@
+/* Timeouts of attempts that their executor does not keep: it is the one to stop a run whose time is
+ * over, and this the backup. Time is the steady one that the service tells. A run that is over its
+ * time is marked (the mark is stored) and ordered to stop; however it ends then, it has timed out.
+ * (AWS Batch user guide, "Job timeouts".) */
+#include "internal.h"
+
+static int64_t earlier(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+void engine_clock(engine *e, int64_t steady_ms)
+{
+    e->steady_ms = steady_ms;
+}
+
+int64_t engine_next_timeout(const engine *e)
+{
+    return e->next_timeout_ms;
+}
+
+void eng_timeout_begin(engine *e, run *r, int64_t running_for_ms)
+{
+    const terms *t = eng_terms(e, r->job);
+    if (t->timeout_s <= 0 || (r->job->flags & FLAG_TIMED_OUT))
+        return;
+    r->timeout_at_ms =
+        e->steady_ms - running_for_ms + (int64_t)t->timeout_s * 1000 + ENGINE_TIMEOUT_MARGIN_MS;
+    e->next_timeout_ms = earlier(e->next_timeout_ms, r->timeout_at_ms);
+}
+
+static void time_out(engine *e, run *r)
+{
+    job *j = r->job;
+    r->timeout_at_ms = 0;
+    if (j->flags & FLAG_TERMINATED)
+        return; /* it is to stop already, for another reason */
+    j->flags |= FLAG_TIMED_OUT;
+    eng_touch(e, j);
+    ob_run_ref ref = eng_run_ref(j);
+    eng_order(e, ORDER_STOP, r->on->id, &ref);
+}
+
+void eng_timeouts(engine *e)
+{
+    if (e->next_timeout_ms > e->steady_ms)
+        return;
+    e->next_timeout_ms = INT64_MAX;
+    for (instance *i = e->instances; i; i = i->hh.next)
+        for (run *r = i->runs; r; r = r->rnext) {
+            if (r->timeout_at_ms && r->timeout_at_ms <= e->steady_ms)
+                time_out(e, r);
+            if (r->timeout_at_ms)
+                e->next_timeout_ms = earlier(e->next_timeout_ms, r->timeout_at_ms);
+        }
+}
