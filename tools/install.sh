@@ -8,7 +8,7 @@ check_platform() {
     fi
 }
 
-# Prints the packages of tools/packages.txt that are missing; $1 = test includes those for the tests.
+# Prints the packages of tools/packages.txt that are missing; arguments: test, tls include what is for those only.
 missing_packages() {
     local name word skip command
     while read -r name word; do
@@ -22,7 +22,7 @@ missing_packages() {
             command=${word#unless=}
             have "$command" && skip=1
             ;;
-        for=test) [[ ${1:-} == test ]] || skip=1 ;;
+        for=*) [[ " $* " == *" ${word#for=} "* ]] || skip=1 ;;
         '') ;;
         *) die "tools/packages.txt: cannot read '$name $word'" ;;
         esac
@@ -33,7 +33,7 @@ missing_packages() {
 
 install_packages() {
     local missing log=$OPENBATCH_HOME/log/apt.log
-    mapfile -t missing < <(missing_packages "${1:-}")
+    mapfile -t missing < <(missing_packages "$@")
     ((${#missing[@]})) || return 0
     say "installing these Debian packages (nothing is removed, no system service is started):"
     printf '%s\n' "${missing[*]}" | fold -s -w 96 | sed 's/^/    /'

@@ -58,6 +58,7 @@ if ! [[ $OPENBATCH_PORT =~ ^[1-9][0-9]{0,4}$ ]] || ((OPENBATCH_PORT > 65516)); t
 fi
 OB_KAFKA_PORT=$((OPENBATCH_PORT + 1))
 OB_CONTROLLER_PORT=$((OPENBATCH_PORT + 2))
+OB_TLS_PORT=$((OPENBATCH_PORT + 3))
 export OPENBATCH_PORT
 
 # The container engine: ours when `up` started one, otherwise the one that answered then.
@@ -68,6 +69,12 @@ engine_host() {
     else
         config_get engine
     fi
+}
+
+# HTTPS in front of the api, once `up --tls` has been told so.
+tls_is_on() { [[ $(config_get tls) == on ]]; }
+endpoint() {
+    if tls_is_on; then say "https://$(config_get tls_host):$OB_TLS_PORT"; else say "http://127.0.0.1:$OPENBATCH_PORT"; fi
 }
 
 initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
@@ -126,6 +133,7 @@ healthy() {
     kafka) timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$OB_KAFKA_PORT" 2>/dev/null ;;
     dockerd) engine_answers "unix://$OPENBATCH_RUN_DIR/docker.sock" ;;
     api | scheduler | scaler) service_health "$1" >/dev/null ;;
+    tls) curl -fsk --noproxy '*' -m 5 "https://$(config_get tls_address):$OB_TLS_PORT/healthz" >/dev/null 2>&1 ;;
     esac
 }
 
@@ -151,13 +159,18 @@ client() {
 
 # `export` lines for people and SDKs. AWS_ENDPOINT_URL would turn every other AWS service to this endpoint too.
 print_env() {
-    local key url=http://127.0.0.1:$OPENBATCH_PORT
+    local key url ca
+    url=$(endpoint)
     mapfile -t key <"$OPENBATCH_HOME/secrets/root.key"
     printf 'export %s=%q\n' \
         AWS_ENDPOINT_URL_BATCH "$url" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS "$url" \
         AWS_ACCESS_KEY_ID "${key[0]}" AWS_SECRET_ACCESS_KEY "${key[1]}" AWS_REGION us-east-1 AWS_DEFAULT_REGION us-east-1 \
         OPENBATCH_KAFKA "127.0.0.1:$OB_KAFKA_PORT" OPENBATCH_KAFKA_USER reader \
         OPENBATCH_KAFKA_PASSWORD "$(<"$OPENBATCH_HOME/secrets/kafka-reader.password")"
+    if tls_is_on; then
+        ca=$(config_get tls_ca)
+        [[ -z $ca ]] || printf 'export AWS_CA_BUNDLE=%q\n' "$ca"
+    fi
     # A token or profile of a real account must not get between.
     printf 'unset AWS_SESSION_TOKEN AWS_PROFILE\n'
     if engine_is_ours; then printf 'export DOCKER_HOST=%q\n' "$(engine_host)"; fi

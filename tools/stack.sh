@@ -117,11 +117,12 @@ engine_choose() {
 
 check_ports() {
     local port line pid who
-    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT"; do
+    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$OB_TLS_PORT"; do
+        [[ $port != "$OB_TLS_PORT" ]] || tls_is_on || continue
         while read -r line; do
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
-                grep -qx "$pid" <<<"$(our_pids java openbatch-api)" && continue
+                grep -qx "$pid" <<<"$(our_pids java openbatch-api haproxy)" && continue
                 who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-80) (pid $pid)"
             else
                 who="somebody else's process"
@@ -163,6 +164,7 @@ write_env() {
 service_stamp() {
     local files=("$OPENBATCH_HOME/env" "$OB_ROOT/tools/sv/$1")
     case $1 in
+    tls) files+=("$OPENBATCH_HOME/tls/env") ;;
     kafka) files+=("$OPENBATCH_HOME/kafka/server.properties" "$OPENBATCH_HOME/kafka/libs/.checked") ;;
     esac
     # Settings of ours are nothing to PostgreSQL, Kafka, Redis and dockerd.
@@ -306,7 +308,7 @@ stop_strays() { # SIGNAL [NAME...]
     local i pids signal=$1
     shift
     (($#)) || set -- runsvdir runsv svlogd openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor \
-        java redis-server postgres dockerd containerd
+        java redis-server postgres dockerd containerd haproxy
     for ((i = 0; i < 50; i++)); do
         mapfile -t pids < <(our_pids "$@")
         ((${#pids[@]})) || return 0

@@ -3,6 +3,7 @@
 need_home
 bad=0
 engine_is_ours && BACKING+=(dockerd)
+tls_is_on && SERVICES+=(tls)
 
 row() { printf '%-12s %-10s %-8s %-8s %s\n' "$@"; }
 
@@ -22,7 +23,7 @@ for name in "${BACKING[@]}" "${SERVICES[@]}"; do
         health=unhealthy
     fi
     [[ $health == healthy ]] || bad=1
-    if [[ -n $pid && " ${SERVICES[*]} " == *" $name "* ]]; then said=$(service_health "$name" || :); fi
+    if [[ -n $pid && " api scheduler scaler " == *" $name "* ]]; then said=$(service_health "$name" || :); fi
     row "$name" "$health" "${pid:--}" "${for_s:--}" "$said"
 done
 while read -r dir; do
@@ -33,7 +34,7 @@ done < <(instance_dirs)
 
 say
 [[ -n $supervisor ]] || say "supervisor  not running: './openbatch up' starts it"
-say "endpoint    http://127.0.0.1:$OPENBATCH_PORT (Kafka 127.0.0.1:$OB_KAFKA_PORT)"
+say "endpoint    $(endpoint) (Kafka 127.0.0.1:$OB_KAFKA_PORT)"
 say "engine      $(engine_host)$(engine_is_ours && echo ' (its own)')"
 say "state       $OPENBATCH_HOME ($(du -shx "$OPENBATCH_HOME" 2>/dev/null | cut -f1))"
 pgdata=$(config_get pgdata)

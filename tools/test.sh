@@ -29,7 +29,7 @@ prepare() {
     check_platform
     take_lock
     mkdir -p "$OPENBATCH_HOME/log"
-    install_packages test
+    install_packages test tls
     install_venv test
     install_kafka
     # The lock is for the home's contents, which the suites only read.

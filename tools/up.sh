@@ -1,14 +1,18 @@
 # shellcheck shell=bash
 # up: installs what is missing, builds, starts everything supervised, returns when all is healthy.
-# --backing-only (for development) stops after PostgreSQL, Redis, Kafka and the container engine.
+# --tls puts HTTPS in front of the api, remembered until --no-tls. --backing-only (for development) stops after PostgreSQL, Redis, Kafka and the container engine.
 . "$OB_ROOT/tools/install.sh"
 . "$OB_ROOT/tools/kafka.sh"
 . "$OB_ROOT/tools/stack.sh"
+. "$OB_ROOT/tools/tls.sh"
 
 backing_only=
+tls=
 for arg in "$@"; do
     case $arg in
     --backing-only) backing_only=1 ;;
+    --tls) tls=on ;;
+    --no-tls) tls=off ;;
     *) die "up: unknown option '$arg'" ;;
     esac
 done
@@ -41,7 +45,7 @@ default_queue() {
 first_steps() {
     local aws=$OPENBATCH_HOME/venv/bin/aws image
     image=$(hello_image)
-    say "OpenBatch is up: http://127.0.0.1:$OPENBATCH_PORT"
+    say "OpenBatch is up: $(endpoint)"
     say "  state   $OPENBATCH_HOME"
     [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
     if engine_is_ours; then say "  engine  its own Docker, $DOCKER_HOST"; else say "  engine  $DOCKER_HOST"; fi
@@ -59,7 +63,8 @@ check_platform
 take_lock
 make_home
 config_set made "$(date -u +%FT%TZ)"
-install_packages up
+[[ -z $tls ]] || config_set tls "$tls"
+if tls_is_on; then install_packages tls; else install_packages; fi
 check_ports
 config_set port "$OPENBATCH_PORT"
 engine_choose
@@ -89,6 +94,12 @@ kafka_acls
 if [[ -n $backing_only ]]; then
     say "PostgreSQL, Redis, Kafka and the container engine are up; sockets in $OPENBATCH_RUN_DIR"
     exit 0
+fi
+if tls_is_on; then
+    tls_prepare
+    SERVICES+=(tls)
+else
+    tls_end
 fi
 for name in "${SERVICES[@]}"; do start_service "$name"; done
 restart_executors

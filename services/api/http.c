@@ -17,6 +17,7 @@
 #include <time.h>
 
 #include "access.h"
+#include "conns.h"
 #include "keys.h"
 #include "ob/clock.h"
 #include "ob/id.h"
@@ -28,15 +29,16 @@
 
 #define BODY_MAX (256 * 1024)
 #define HANDLER_TRIES 3
+/* How long a thread waits for a client (conns.h). */
+#define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
+#define BODY_MS 5000
+#define WRITE_MS 20000
 #define HEALTH_MS 1000 /* how long /healthz waits for PostgreSQL */
-#define CONN_TURN_MS                                                                               \
-    500 /* when every thread has a connection: how long one may keep its thread                    \
-         */
 
 struct http_server {
     api_ctx *ctx;
     struct mg_context *mg;
-    atomic_int connections; /* that have a thread */
+    http_conns *conns;
     pthread_mutex_t health_lock;
     ob_db *health_db; /* not of the pool, which may be empty */
 };
@@ -51,6 +53,7 @@ typedef struct worker {
 typedef struct exchange {
     struct mg_connection *conn;
     const struct mg_request_info *info;
+    http_conn *slot;
     worker *w;
     api_protocol protocol;
     char request_id[OB_UUID_TEXT];
@@ -92,9 +95,7 @@ static void send_answer(exchange *x, int status, const char *code, const char *t
 {
     http_server *server = x->w->server;
     /* More clients than threads: let the waiting ones have a turn. */
-    int64_t *since = x->info->conn_data;
-    if (since && atomic_load(&server->connections) >= (int)server->ctx->config->threads &&
-        ob_mono_ms() - *since > CONN_TURN_MS)
+    if (conn_had_its_turn(server->conns, x->slot))
         x->close = true;
 
     char date[40];
@@ -116,7 +117,9 @@ static void send_answer(exchange *x, int status, const char *code, const char *t
     memcpy(out + n, text, len);
     if (x->close)
         mg_disable_connection_keep_alive(x->conn);
+    conn_waits(server->conns, x->slot, WRITE_MS);
     (void)mg_write(x->conn, out, (size_t)n + len);
+    conn_waits(server->conns, x->slot, HEADER_MS); /* for the next request */
     free(out);
 }
 
@@ -192,15 +195,34 @@ static int healthz(exchange *x)
     return status;
 }
 
+static int too_long(exchange *x, api_reply *rep)
+{
+    x->close = true;
+    return api_error(rep, 413, "RequestEntityTooLargeException",
+                     "The request is larger than %d bytes.", BODY_MAX);
+}
+
+/* One way to tell where the body ends: of two, a proxy in front might believe the other. */
+static bool framed_once(const struct mg_request_info *info)
+{
+    int n = 0;
+    for (int i = 0; i < info->num_headers; i++)
+        n += strcasecmp(info->http_headers[i].name, "Content-Length") == 0 ||
+             strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0;
+    return n <= 1;
+}
+
 static int read_body(exchange *x, api_reply *rep)
 {
     const char *expect = mg_get_header(x->conn, "Expect");
     long long announced = x->info->content_length;
-    if (announced > BODY_MAX) {
+    if (!framed_once(x->info)) {
         x->close = true;
-        return api_error(rep, 413, "RequestEntityTooLargeException",
-                         "The request is larger than %d bytes.", BODY_MAX);
+        return api_error(rep, 400, "SerializationException",
+                         "The request's length is given more than once.");
     }
+    if (announced > BODY_MAX)
+        return too_long(x, rep);
     if (expect && strcasecmp(expect, "100-continue") == 0) {
         static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
         (void)mg_write(x->conn, go_on, sizeof go_on - 1);
@@ -211,11 +233,8 @@ static int read_body(exchange *x, api_reply *rep)
         if (n <= 0)
             break;
         len += (size_t)n;
-        if (len > BODY_MAX) {
-            x->close = true;
-            return api_error(rep, 413, "RequestEntityTooLargeException",
-                             "The request is larger than %d bytes.", BODY_MAX);
-        }
+        if (len > BODY_MAX)
+            return too_long(x, rep);
     }
     if (announced >= 0 && len < (size_t)announced) {
         x->close = true;
@@ -361,7 +380,10 @@ static int serve(exchange *x, api_reply *rep, const char **ret_operation)
 {
     sigv4_auth auth;
     api_key key = { 0 };
+    http_conns *conns = x->w->server->conns;
+    conn_waits(conns, x->slot, BODY_MS);
     int r = read_body(x, rep);
+    conn_works(conns, x->slot);
     if (r < 0)
         return r;
     if (!atomic_load(&x->w->server->ctx->ready))
@@ -378,6 +400,8 @@ static int on_request(struct mg_connection *conn)
     int64_t began_us = ob_mono_us();
     worker *w = mg_get_thread_pointer(conn);
     exchange x = { .conn = conn, .info = mg_get_request_info(conn), .w = w };
+    x.slot = x.info->conn_data;
+    conn_works(w->server->conns, x.slot);
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, x.request_id);
     const char *path = x.info->request_uri ? x.info->request_uri : "";
@@ -429,22 +453,21 @@ static void on_thread_end(const struct mg_context *mg, int type, void *thread)
 static int on_connection(const struct mg_connection *conn, void **data)
 {
     http_server *server = mg_get_user_data(mg_get_context(conn));
-    int64_t *since = ob_calloc(1, sizeof *since);
-    *since = ob_mono_ms();
-    *data = since;
-    (void)atomic_fetch_add(&server->connections, 1);
+    const struct mg_request_info *info = mg_get_request_info(conn);
+    http_conn *slot = conns_add(server->conns, info->remote_addr, info->remote_port);
+    conn_waits(server->conns, slot, HEADER_MS);
+    *data = slot;
     return 0;
 }
 
 static void on_connection_end(const struct mg_connection *conn)
 {
     http_server *server = mg_get_user_data(mg_get_context(conn));
-    int64_t *since = mg_get_user_connection_data(conn);
-    if (!since)
+    http_conn *slot = mg_get_user_connection_data(conn);
+    if (!slot)
         return;
-    free(since);
     mg_set_user_connection_data(conn, NULL);
-    (void)atomic_fetch_sub(&server->connections, 1);
+    conns_remove(server->conns, slot);
 }
 
 static int on_log(const struct mg_connection *conn, const char *message)
@@ -470,7 +493,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                               "keep_alive_timeout_ms",
                               "2000",
                               "request_timeout_ms",
-                              "5000",
+                              "3000", /* the headers; each read and write */
                               "tcp_nodelay",
                               "1",
                               "listen_backlog",
@@ -487,6 +510,11 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                                             .init_connection = on_connection,
                                             /* connection_closed finds no data any more */
                                             .connection_close = on_connection_end };
+    int r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
+    if (r < 0) {
+        http_stop(server);
+        return r;
+    }
     (void)mg_init_library(0);
     char text[256] = "";
     struct mg_error_data why = { .text = text, .text_buffer_size = sizeof text };
@@ -509,6 +537,7 @@ void http_stop(http_server *server)
     if (server->mg)
         mg_stop(server->mg);
     (void)mg_exit_library();
+    conns_free(server->conns);
     ob_db_free(server->health_db);
     (void)pthread_mutex_destroy(&server->health_lock);
     free(server);

@@ -1,0 +1,212 @@
+/* Keeps clients from holding threads. The server gives each connection a thread and bounds single
+ * reads and writes only: who sends or takes a byte now and then could hold one for ever. Here each
+ * wait for a client has an end, and when threads are scarce those that wait longest are cut first.
+ * Owns the list of connections; never reads, writes or closes one: it shuts it down, and the thread
+ * that waits finds that it has ended. One lock over the list, held for list work and shutdown only;
+ * a thread of its own looks around every PERIOD_MS.
+ *
+ * Invariant: a connection leaves the list before its socket is closed, so that no other can have
+ * the same number meanwhile. */
+#include "conns.h"
+
+#include <arpa/inet.h>
+#include <netinet/in.h>
+#include <pthread.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include <utlist.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+
+#define PERIOD_MS 100
+#define SCARCE_MS 250 /* when threads are scarce: how long anybody may wait */
+#define TURN_MS 500   /* when every thread has a connection: how long one may keep its thread */
+#define FD_GAP 256    /* so many numbers without a socket: there are no more */
+
+struct http_conn {
+    int fd; /* -1: not found, and never cut */
+    int64_t since_ms;
+    int64_t waits_since_ms; /* 0: its thread works */
+    int limit_ms;
+    bool cut;
+    http_conn *prev, *next;
+};
+
+struct http_conns {
+    int port, threads;
+    pthread_t thread;
+    pthread_mutex_t lock; /* guards what follows, and the members of all in 'all' */
+    pthread_cond_t wake;
+    bool stop;
+    http_conn *all; /* those that wait, longest first; those that work stand anywhere */
+    int n;
+};
+
+/* ---- sockets --------------------------------------------------------------------------------- */
+
+static bool has_end(const struct sockaddr_storage *a, const char *addr, int port)
+{
+    char text[INET6_ADDRSTRLEN] = "";
+    const struct sockaddr_in *v4 = (const void *)a;
+    const struct sockaddr_in6 *v6 = (const void *)a;
+    if (a->ss_family == AF_INET)
+        (void)inet_ntop(AF_INET, &v4->sin_addr, text, sizeof text);
+    else if (a->ss_family == AF_INET6)
+        (void)inet_ntop(AF_INET6, &v6->sin6_addr, text, sizeof text);
+    else
+        return false;
+    int has = ntohs(a->ss_family == AF_INET ? v4->sin_port : v6->sin6_port);
+    return has == port && (!addr || strcmp(text, addr) == 0);
+}
+
+/* The server does not tell a connection's socket: it is the one with these two ends. */
+static int find_socket(int port, const char *remote_addr, int remote_port)
+{
+    struct sockaddr_storage a;
+    for (int fd = 3, gap = 0; gap < FD_GAP; fd++) {
+        socklen_t len = sizeof a;
+        if (getpeername(fd, (struct sockaddr *)&a, &len) < 0) {
+            gap = errno == EBADF ? gap + 1 : 0;
+            continue;
+        }
+        gap = 0;
+        if (!has_end(&a, remote_addr, remote_port))
+            continue;
+        len = sizeof a;
+        if (getsockname(fd, (struct sockaddr *)&a, &len) == 0 && has_end(&a, NULL, port))
+            return fd;
+    }
+    return -1;
+}
+
+/* ---- the thread ------------------------------------------------------------------------------ */
+
+/* With the lock held. */
+static void look_around(http_conns *c)
+{
+    int64_t now_ms = ob_mono_ms();
+    int spare = c->threads - c->n, wanted = c->threads / 4, cut = 0;
+    http_conn *one;
+    DL_FOREACH(c->all, one)
+    {
+        if (!one->waits_since_ms || one->cut || one->fd < 0)
+            continue;
+        int64_t waited_ms = now_ms - one->waits_since_ms;
+        bool scarce = spare + cut < wanted && waited_ms > SCARCE_MS;
+        if (!scarce && waited_ms <= one->limit_ms)
+            continue;
+        (void)shutdown(one->fd, SHUT_RDWR);
+        one->cut = true;
+        cut++;
+    }
+    if (cut)
+        ob_debug("http.cut", "{s:i, s:i}", "connections", cut, "of", c->n);
+}
+
+static void *keep(void *arg)
+{
+    http_conns *c = arg;
+    (void)pthread_mutex_lock(&c->lock);
+    while (!c->stop) {
+        struct timespec until;
+        (void)clock_gettime(CLOCK_MONOTONIC, &until);
+        until.tv_nsec += PERIOD_MS * 1000000L;
+        until.tv_sec += until.tv_nsec / 1000000000L;
+        until.tv_nsec %= 1000000000L;
+        /* Without a connection there is nothing to look at. */
+        if (c->n == 0)
+            (void)pthread_cond_wait(&c->wake, &c->lock);
+        else
+            (void)pthread_cond_timedwait(&c->wake, &c->lock, &until);
+        look_around(c);
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    return NULL;
+}
+
+int conns_new(int port, int threads, http_conns **ret, ob_error *err)
+{
+    http_conns *c = ob_calloc(1, sizeof *c);
+    c->port = port;
+    c->threads = threads;
+    pthread_condattr_t attr;
+    (void)pthread_condattr_init(&attr);
+    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
+    (void)pthread_mutex_init(&c->lock, NULL);
+    (void)pthread_cond_init(&c->wake, &attr);
+    (void)pthread_condattr_destroy(&attr);
+    int r = pthread_create(&c->thread, NULL, keep, c);
+    if (r != 0) {
+        free(c);
+        return ob_fail(err, r, "cannot start a thread: %s", strerror(r));
+    }
+    *ret = c;
+    return 0;
+}
+
+void conns_free(http_conns *c)
+{
+    if (!c)
+        return;
+    (void)pthread_mutex_lock(&c->lock);
+    c->stop = true;
+    (void)pthread_cond_signal(&c->wake);
+    (void)pthread_mutex_unlock(&c->lock);
+    (void)pthread_join(c->thread, NULL);
+    (void)pthread_cond_destroy(&c->wake);
+    (void)pthread_mutex_destroy(&c->lock);
+    free(c);
+}
+
+/* ---- connections ----------------------------------------------------------------------------- */
+
+http_conn *conns_add(http_conns *c, const char *remote_addr, int remote_port)
+{
+    http_conn *one = ob_calloc(1, sizeof *one);
+    one->fd = find_socket(c->port, remote_addr, remote_port);
+    one->since_ms = ob_mono_ms();
+    (void)pthread_mutex_lock(&c->lock);
+    DL_APPEND(c->all, one);
+    if (c->n++ == 0)
+        (void)pthread_cond_signal(&c->wake);
+    (void)pthread_mutex_unlock(&c->lock);
+    return one;
+}
+
+void conns_remove(http_conns *c, http_conn *one)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    DL_DELETE(c->all, one);
+    c->n--;
+    (void)pthread_mutex_unlock(&c->lock);
+    free(one);
+}
+
+void conn_waits(http_conns *c, http_conn *one, int limit_ms)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    one->waits_since_ms = ob_mono_ms();
+    one->limit_ms = limit_ms;
+    DL_DELETE(c->all, one);
+    DL_APPEND(c->all, one);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+void conn_works(http_conns *c, http_conn *one)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    one->waits_since_ms = 0;
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+bool conn_had_its_turn(http_conns *c, const http_conn *one)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    bool had = c->n >= c->threads && ob_mono_ms() - one->since_ms > TURN_MS;
+    (void)pthread_mutex_unlock(&c->lock);
+    return had;
+}

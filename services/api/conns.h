@@ -1,0 +1,29 @@
+/* The connections of clients, and how long each may make its thread wait. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "ob/error.h"
+
+typedef struct http_conns http_conns;
+typedef struct http_conn http_conn;
+
+/* port: where the server listens; threads: how many connections it can serve at a time. */
+int conns_new(int port, int threads, http_conns **ret, ob_error *err);
+/* All connections must have been removed. */
+void conns_free(http_conns *c);
+
+/* A connection has got a thread. *ret is to be removed before its socket is closed. Any thread, as
+ * all that follow. */
+http_conn *conns_add(http_conns *c, const char *remote_addr, int remote_port);
+void conns_remove(http_conns *c, http_conn *one);
+
+/* From now on its thread waits for the client, at most limit_ms: then the connection is cut; sooner
+ * when threads are scarce. */
+void conn_waits(http_conns *c, http_conn *one, int limit_ms);
+/* From now on its thread works. */
+void conn_works(http_conns *c, http_conn *one);
+
+/* Every thread has a connection: has this one had its turn? */
+bool conn_had_its_turn(http_conns *c, const http_conn *one);

@@ -1,0 +1,201 @@
+"""The front of the api: who is slow holds nobody up, what is not well formed does nothing."""
+
+import contextlib
+import socket
+import threading
+import time
+
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import pytest
+
+SLOW = 300
+
+
+@pytest.fixture(scope="module")
+def address(stack):
+    return "127.0.0.1", int(stack.endpoint.rsplit(":", 1)[1])
+
+
+def signed(
+    stack,
+    body=b"{}",
+    path="/v1/describejobqueues",
+    service="batch",
+    region="us-east-1",
+    secret=None,
+):
+    """A request as botocore signs it: (its headers as lines, its body)."""
+    request = botocore.awsrequest.AWSRequest(
+        "POST", stack.endpoint + path, data=body, headers={"Content-Type": "application/json"}
+    )
+    credentials = botocore.credentials.Credentials(
+        stack.env["AWS_ACCESS_KEY_ID"], secret or stack.env["AWS_SECRET_ACCESS_KEY"]
+    )
+    botocore.auth.SigV4Auth(credentials, service, region).add_auth(request)
+    host = stack.endpoint.removeprefix("http://")
+    return [f"POST {path} HTTP/1.1", f"Host: {host}"] + [
+        f"{name}: {value}" for name, value in request.headers.items()
+    ]
+
+
+def exchange(address, lines, body=b"", timeout=15):
+    """(status, head of the answer) of raw lines; (None, b"") when the connection is just closed."""
+    with socket.create_connection(address, timeout) as s:
+        with contextlib.suppress(ConnectionError):
+            s.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+        answer = b""
+        with contextlib.suppress(ConnectionError):
+            while b"\r\n\r\n" not in answer and (part := s.recv(65536)):
+                answer += part
+    return (int(answer.split()[1]) if answer else None), answer
+
+
+def length(body):
+    return [f"Content-Length: {len(body)}"]
+
+
+class SlowClients(threading.Thread):
+    """Connections that each send one byte now and then: a third of them headers, a third a body, a
+    third ask and do not read. One that is cut is made anew."""
+
+    def __init__(self, address, asking):
+        super().__init__()
+        self.address, self.asking = address, asking
+        self.ended = threading.Event()
+        self.cut, self.open, self.longest = 0, {}, 0.0
+
+    def connect(self, n):
+        try:
+            s = socket.create_connection(self.address, 5)
+        except OSError:
+            return
+        s.setblocking(False)
+        with contextlib.suppress(OSError):
+            s.send(
+                (
+                    b"POST /v1/describejobs HTTP/1.1\r\nX-Slow: ",
+                    b"POST /v1/describejobs HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
+                    self.asking,
+                )[n % 3]
+            )
+        self.open[n] = (s, time.monotonic())
+
+    def is_cut(self, s):
+        with contextlib.suppress(BlockingIOError):
+            try:
+                return s.recv(1, socket.MSG_PEEK) == b"" or s.send(b"x") == 0
+            except ConnectionError:
+                return True
+        return False
+
+    def run(self):
+        while not self.ended.is_set():
+            for n in range(SLOW):
+                if n not in self.open:
+                    self.connect(n)
+                    continue
+                s, since = self.open[n]
+                if self.is_cut(s):
+                    self.longest = max(self.longest, time.monotonic() - since)
+                    self.cut += 1
+                    s.close()
+                    del self.open[n]
+            self.ended.wait(0.2)
+        for s, _ in self.open.values():
+            s.close()
+
+
+def test_300_slow_clients_do_not_hold_normal_calls_up(stack, address):
+    body = b"{}"
+    asking = ("\r\n".join(signed(stack) + length(body)) + "\r\n\r\n").encode() + body
+    slow = SlowClients(address, asking)
+    slow.start()
+    took = []
+    try:
+        time.sleep(3)  # all are connected, and hold what they can hold
+        end = time.monotonic() + 8
+        while time.monotonic() < end:
+            began = time.monotonic()
+            status, _ = exchange(address, signed(stack) + length(body), body)
+            assert status == 200
+            took.append(time.monotonic() - began)
+    finally:
+        slow.ended.set()
+        slow.join()
+    took.sort()
+    middle, worst = took[len(took) // 2], took[-1]
+    print(
+        f"{len(took)} calls, median {middle:.3f} s, worst {worst:.3f} s; {slow.cut} cut, "
+        f"the longest lived {slow.longest:.1f} s"
+    )
+    assert slow.cut > 0
+    assert len(took) > 20 and middle < 0.5 and worst < 5
+    assert slow.longest < 8
+
+
+def test_a_body_that_trickles_in_is_given_up(stack, address):
+    """Although each byte comes in time."""
+    with socket.create_connection(address, 15) as s:
+        s.sendall(("\r\n".join(signed(stack) + ["Content-Length: 1000"]) + "\r\n\r\n").encode())
+        began = time.monotonic()
+        s.settimeout(0.3)
+        with contextlib.suppress(ConnectionError):
+            while time.monotonic() - began < 15:
+                s.sendall(b" ")
+                try:
+                    if not s.recv(1000):
+                        break
+                except TimeoutError:
+                    continue
+        assert 4 < time.monotonic() - began < 10
+
+
+def test_what_is_too_long_is_refused(stack, address):
+    assert exchange(address, [*signed(stack), "Content-Length: 300000"])[0] == 413
+    chunk = b"10000\r\n" + b"x" * 0x10000 + b"\r\n"
+    chunked = [*signed(stack), "Transfer-Encoding: chunked"]
+    assert exchange(address, chunked, chunk * 5 + b"0\r\n\r\n")[0] == 413
+    many = [f"X-{n}: {n}" for n in range(500)]
+    for more in ([f"X-Long: {'x' * 40000}"], many):
+        status, _ = exchange(address, signed(stack) + more + length(b"{}"), b"{}")
+        assert status in (None, 400, 413, 431), status
+
+
+def test_a_body_in_chunks_is_read(stack, address):
+    chunked = [*signed(stack), "Transfer-Encoding: chunked"]
+    assert exchange(address, chunked, b"1\r\n{\r\n1\r\n}\r\n0\r\n\r\n")[0] == 200
+    assert exchange(address, chunked, b"2\r\n[]\r\n0\r\n\r\n")[0] == 403
+
+
+def test_what_is_not_signed_as_it_stands_does_nothing(stack, address):
+    """Wrong scope, a signature in the query, headers changed, doubled or added."""
+    body = b"{}"
+
+    def refused(lines, code="", status=403):
+        got, answer = exchange(address, lines + length(body), body)
+        assert got == status and code.encode() in answer, answer
+
+    refused(signed(stack, service="s3"), "InvalidSignatureException")
+    refused(signed(stack, service="logs"), "InvalidSignatureException")
+    refused(signed(stack, service="openbatch"), "InvalidSignatureException")
+    refused(signed(stack, path="/openbatch/v1/createkey"), "InvalidSignatureException")
+    refused(signed(stack, secret="x" * 40), "InvalidSignatureException")
+    lines = signed(stack)
+    # The region belongs to the signature, and to the names of all resources.
+    refused([line.replace("/us-east-1/", "/eu-west-1/") for line in lines])
+    refused([line.replace("describejobqueues", "deletejobqueue") for line in lines])
+    refused([line for line in lines if not line.startswith("Authorization")], "MissingAuth")
+    presigned = [f"POST /v1/describejobqueues?X-Amz-Signature={'0' * 64} HTTP/1.1", *lines[1:]]
+    refused(presigned, "InvalidSignatureException")
+    refused([line for line in presigned if not line.startswith("Authorization")], "MissingAuth")
+    refused([*lines, "X-Amz-Target: Logs_20140328.GetLogEvents"], "InvalidSignatureException")
+    refused([lines[0], "Host: elsewhere", *lines[2:]], "InvalidSignatureException")
+    refused([lines[0], "Host: elsewhere", *lines[1:]])
+    authorization = next(line for line in lines if line.startswith("Authorization"))
+    refused([lines[0], authorization.replace("Signature=", "Signature=0"), *lines[1:]])
+    for doubled in ("Content-Length: 2", "Content-Length: 3", "Transfer-Encoding: chunked"):
+        got, _ = exchange(address, [*lines, doubled, *length(body)], body)
+        assert got in (400, None), doubled
+    assert exchange(address, lines + length(body), body)[0] == 200

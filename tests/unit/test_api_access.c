@@ -1,0 +1,72 @@
+/* What operations touch: no operation is without its row, and no row without its operation. */
+#include "unit.h"
+
+#include "access_table.h"
+
+static const api_operation *operation_named(const char *name)
+{
+    for (const api_operation *op = api_operations; op->key; op++)
+        if (strcmp(op->name, name) == 0)
+            return op;
+    return NULL;
+}
+
+static const api_field *member_of(const api_field *fields, const char *name)
+{
+    for (; fields && fields->name; fields++)
+        if (strcmp(fields->name, name) == 0)
+            return fields;
+    return NULL;
+}
+
+static void every_operation_says_what_it_touches(void **state)
+{
+    (void)state;
+    for (const api_operation *op = api_operations; op->key; op++)
+        if (!access_rule_find(op->name))
+            fail_msg("%s has no row in access_rules", op->name);
+}
+
+/* A misspelled member would be one that no request names. */
+static void what_is_touched_are_members_of_the_request(void **state)
+{
+    (void)state;
+    for (const access_rule *rule = access_rules; rule->operation; rule++) {
+        const api_operation *op = operation_named(rule->operation);
+        if (!op) /* not built yet */
+            continue;
+        for (const access_use *use = rule->uses; use->kind != ACCESS_NONE; use++) {
+            ob_cleanup(ob_freep) char *first =
+                ob_strf("%.*s", (int)strcspn(use->member, ".["), use->member);
+            if (op->fields && strcmp(first, "resourceArn") != 0 && !member_of(op->fields, first))
+                fail_msg("%s has no member %s", rule->operation, first);
+        }
+    }
+    for (const access_fact *fact = access_facts; fact->operation; fact++) {
+        const api_operation *op = operation_named(fact->operation);
+        ob_cleanup(ob_freep) char *first =
+            ob_strf("%.*s", (int)strcspn(fact->member, "."), fact->member);
+        assert_non_null(op);
+        assert_non_null(member_of(op->fields, first));
+    }
+}
+
+static void operations_that_list_touch_nothing_before(void **state)
+{
+    (void)state;
+    for (const access_rule *rule = access_rules; rule->operation; rule++)
+        if (rule->shows.list) {
+            assert_int_equal(rule->uses[0].kind, ACCESS_NONE);
+            assert_non_null(rule->shows.arn);
+        }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_operation_says_what_it_touches),
+        cmocka_unit_test(what_is_touched_are_members_of_the_request),
+        cmocka_unit_test(operations_that_list_touch_nothing_before),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
