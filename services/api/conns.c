@@ -1,6 +1,8 @@
 /* Keeps clients from holding threads. The server gives each connection a thread and bounds single
  * reads and writes only: who sends or takes a byte now and then could hold one for ever. Here each
- * wait for a client has an end, and when threads are scarce those that wait longest are cut first.
+ * wait for a body, or for an answer to be taken, has an end, and when threads are scarce those that
+ * wait longest are cut first. (The headers of a connection's first request are the server's to
+ * bound: request_timeout_ms, and no longer.)
  * Owns the list of connections; never reads, writes or closes one: it shuts it down, and the thread
  * that waits finds that it has ended. One lock over the list, held for list work and shutdown only;
  * a thread of its own looks around every PERIOD_MS.
@@ -28,7 +30,7 @@
 #define FD_GAP 256    /* so many numbers without a socket: there are no more */
 
 struct http_conn {
-    int fd; /* -1: not found, and never cut */
+    int fd; /* -1: not known, and not cut */
     int64_t since_ms;
     int64_t waits_since_ms; /* 0: its thread works */
     int limit_ms;
@@ -164,10 +166,10 @@ void conns_free(http_conns *c)
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-http_conn *conns_add(http_conns *c, const char *remote_addr, int remote_port)
+http_conn *conns_add(http_conns *c)
 {
     http_conn *one = ob_calloc(1, sizeof *one);
-    one->fd = find_socket(c->port, remote_addr, remote_port);
+    one->fd = -1;
     one->since_ms = ob_mono_ms();
     (void)pthread_mutex_lock(&c->lock);
     DL_APPEND(c->all, one);
@@ -175,6 +177,16 @@ http_conn *conns_add(http_conns *c, const char *remote_addr, int remote_port)
         (void)pthread_cond_signal(&c->wake);
     (void)pthread_mutex_unlock(&c->lock);
     return one;
+}
+
+void conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remote_port)
+{
+    if (one->fd >= 0) /* written by this thread only */
+        return;
+    int fd = find_socket(c->port, remote_addr, remote_port);
+    (void)pthread_mutex_lock(&c->lock);
+    one->fd = fd;
+    (void)pthread_mutex_unlock(&c->lock);
 }
 
 void conns_remove(http_conns *c, http_conn *one)

@@ -16,7 +16,9 @@ void conns_free(http_conns *c);
 
 /* A connection has got a thread. *ret is to be removed before its socket is closed. Any thread, as
  * all that follow. */
-http_conn *conns_add(http_conns *c, const char *remote_addr, int remote_port);
+http_conn *conns_add(http_conns *c);
+/* Its first request tells where it comes from; before, it cannot be cut. */
+void conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remote_port);
 void conns_remove(http_conns *c, http_conn *one);
 
 /* From now on its thread waits for the client, at most limit_ms: then the connection is cut; sooner

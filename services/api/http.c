@@ -401,6 +401,7 @@ static int on_request(struct mg_connection *conn)
     worker *w = mg_get_thread_pointer(conn);
     exchange x = { .conn = conn, .info = mg_get_request_info(conn), .w = w };
     x.slot = x.info->conn_data;
+    conn_from(w->server->conns, x.slot, x.info->remote_addr, x.info->remote_port);
     conn_works(w->server->conns, x.slot);
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, x.request_id);
@@ -453,8 +454,7 @@ static void on_thread_end(const struct mg_context *mg, int type, void *thread)
 static int on_connection(const struct mg_connection *conn, void **data)
 {
     http_server *server = mg_get_user_data(mg_get_context(conn));
-    const struct mg_request_info *info = mg_get_request_info(conn);
-    http_conn *slot = conns_add(server->conns, info->remote_addr, info->remote_port);
+    http_conn *slot = conns_add(server->conns);
     conn_waits(server->conns, slot, HEADER_MS);
     *data = slot;
     return 0;
@@ -493,7 +493,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                               "keep_alive_timeout_ms",
                               "2000",
                               "request_timeout_ms",
-                              "3000", /* the headers; each read and write */
+                              "2000", /* all headers; each read and write */
                               "tcp_nodelay",
                               "1",
                               "listen_backlog",

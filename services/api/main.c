@@ -22,7 +22,7 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_LISTEN", OB_CONFIG_STRING, AT(listen), "127.0.0.1",
       "address that the api listens on" },
     { "OPENBATCH_PORT", OB_CONFIG_INT, AT(port), "8080", "port of the api", 1, 65535 },
-    { "OPENBATCH_API_THREADS", OB_CONFIG_INT, AT(threads), "256",
+    { "OPENBATCH_API_THREADS", OB_CONFIG_INT, AT(threads), "512",
       "threads of the api: how many connections of clients are served at the same time", 2, 1024 },
     { "OPENBATCH_API_DB_CONNECTIONS", OB_CONFIG_INT, AT(db_connections), "16",
       "database connections that the api's threads share", 1, 256 },

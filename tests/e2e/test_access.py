@@ -89,10 +89,11 @@ def denied(call, **members):
 
 
 def operations_of_the_api():
-    """[(service, operation)] of the api's own table."""
+    """[(service, operation)] of the api's own table, those not built included."""
     text = (ROOT / "services/api/ops.c").read_text()
     rows = re.findall(r'\{\s*API_(BATCH|LOGS|ADMIN),[^"{}]*"[^"]*",\s*"(\w+)",', text)
     assert ("BATCH", "SubmitJob") in rows and ("ADMIN", "CreateKey") in rows
+    rows += [("BATCH", name) for name in re.findall(r'NOT_BUILT\(\s*"\w+",\s*"(\w+)",', text)]
     return [(protocol.lower(), name) for protocol, name in rows]
 
 
@@ -276,7 +277,10 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeLogGroups",
     }
     operations = operations_of_the_api()
-    assert {name for _, name in operations} <= set(tried) | shown_only
+    not_built = re.compile("Consumable|Service(Job|Environment)|QuotaShare")
+    for operation in {name for _, name in operations} - set(tried) - shown_only:
+        assert not_built.search(operation), f"{operation} is not tried"
+        tried[operation] = [{}]
     before = state_of(batch, two)
     for service, operation in operations:
         for members in tried.get(operation, []):

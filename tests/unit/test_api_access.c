@@ -23,7 +23,7 @@ static void every_operation_says_what_it_touches(void **state)
 {
     (void)state;
     for (const api_operation *op = api_operations; op->key; op++)
-        if (!access_rule_find(op->name))
+        if (op->handler && !access_rule_find(op->name))
             fail_msg("%s has no row in access_rules", op->name);
 }
 
