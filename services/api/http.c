@@ -216,6 +216,11 @@ static int read_body(exchange *x, api_reply *rep)
 {
     const char *expect = mg_get_header(x->conn, "Expect");
     long long announced = x->info->content_length;
+    if (x->info->num_headers >= MG_MAX_HEADERS) { /* the server leaves out what is more */
+        x->close = true;
+        return api_error(rep, 400, "SerializationException", "The request has %d headers or more.",
+                         MG_MAX_HEADERS);
+    }
     if (!framed_once(x->info)) {
         x->close = true;
         return api_error(rep, 400, "SerializationException",
