@@ -110,7 +110,7 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     int64_t gone = 0;
     char bound[OB_UUID_TEXT];
     /* Ids are in the order of time: what was submitted later cannot have ended before. */
-    ob_uuid id = ob_uuid_at(before_ms);
+    ob_uuid id = ob_uuid_from_ms(before_ms);
     ob_uuid_format(&id, bound);
     ob_param_text(&p, bound);
     int r = ob_db_exec(db, "needed_jobs", &p, &needed, err);

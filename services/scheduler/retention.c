@@ -95,7 +95,7 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
 {
     const retention *r = arg;
     int64_t before_ms = ob_wall_ms() - r->kept_ms;
-    ob_uuid id = ob_uuid_at(before_ms);
+    ob_uuid id = ob_uuid_from_ms(before_ms);
     char bound[OB_UUID_TEXT];
     ob_uuid_format(&id, bound);
     int result = sweep_orphans(sweeper, db, "orphaned_attempts", bound, err);

@@ -113,14 +113,6 @@ static int hex_value(char c)
     return -1;
 }
 
-ob_uuid ob_uuid_at(int64_t at_ms)
-{
-    ob_uuid id = { 0 };
-    for (int i = 0; i < 6 && at_ms > 0; i++)
-        id.b[i] = (uint8_t)((uint64_t)at_ms >> (40 - 8 * i));
-    return id;
-}
-
 void ob_uuid_format(const ob_uuid *id, char out[OB_UUID_TEXT])
 {
     char *p = out;

@@ -17,8 +17,6 @@ typedef struct ob_uuid {
 
 /* A new time-ordered UUID; within a process strictly increasing. Any thread. */
 ob_uuid ob_uuid_new(void);
-/* The lowest id that could be made at a time: ids below it are older. */
-ob_uuid ob_uuid_at(int64_t at_ms);
 void ob_uuid_format(const ob_uuid *id, char out[OB_UUID_TEXT]);
 /* Parses the 36-character form, any case. */
 bool ob_uuid_parse(const char *text, size_t len, ob_uuid *ret);
