@@ -218,7 +218,7 @@ static const char *const infra_members[] = {
 static char *infra_of(const env *e)
 {
     char hash[65];
-    if (e->exact)
+    if (e->exact || !e->managed)
         return ob_strdup("-");
     json_auto_t *picked = json_object();
     for (size_t i = 0; i < sizeof(infra_members) / sizeof(infra_members[0]); i++)
@@ -255,8 +255,7 @@ void env_types_set(scaler *s, env *e, const char *body)
     e->strategy = strategy_of(e->resources);
     /* "Never exceeds maxvCpus" holds for BEST_FIT with on-demand instances only. */
     e->may_exceed = e->strategy != DECIDE_BEST_FIT || e->spot;
-    /* An UNMANAGED environment has no resources: nothing is launched for it. */
-    if (!e->exact && e->resources)
+    if (e->managed && !e->exact)
         add_types(s, e);
     e->shapes_json = shapes_of(e);
     e->infra = infra_of(e);

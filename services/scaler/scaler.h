@@ -44,6 +44,7 @@ typedef struct env {
     int64_t id;
     char *name;
     int64_t version;
+    bool managed; /* false: others start its instances; nothing is decided for it */
     bool enabled, deleting, spot, exact, may_exceed;
     decide_strategy strategy;
     int32_t min_vcpus, max_vcpus;

@@ -19,7 +19,7 @@ const ob_db_stmt scaler_statements[] = {
     { "envs",
       "SELECT e.id, e.name, e.version, e.enabled, e.deleting, e.resource_type, e.min_vcpus,"
       " e.max_vcpus, e.desired_vcpus, e.body, s.version, s.desired_vcpus, s.lacking, s.shapes,"
-      " s.valid, s.reason"
+      " s.valid, s.reason, upper(e.type) = 'MANAGED'"
       " FROM compute_environment e LEFT JOIN ce_status s ON s.ce_id = e.id"
       " WHERE NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS"
       " (SELECT 1 FROM instance i WHERE i.ce_id = e.id AND i.state < 4) ORDER BY e.id" },

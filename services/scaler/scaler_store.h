@@ -34,6 +34,7 @@ enum {
     ENV_STATUS_SHAPES,
     ENV_STATUS_VALID,
     ENV_STATUS_REASON,
+    ENV_MANAGED,
 };
 /* Instances that have not ended, in id order. */
 int store_instances(ob_db *db, PGresult **ret, ob_error *err);

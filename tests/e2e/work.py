@@ -16,8 +16,7 @@ class Work:
         self.batch, self.logs, self.image = batch, logs, image
         self.queues, self.environments = [], []
 
-    def environment(self, max_vcpus=4, types=("m5",), kind="EC2", **more):
-        name = next(NAMES)
+    def environment(self, max_vcpus=4, types=("m5",), kind="EC2", status="VALID", **more):
         resources = {
             "type": kind,
             "minvCpus": 0,
@@ -30,11 +29,25 @@ class Work:
             if kind == "EC2"
             else "SPOT_CAPACITY_OPTIMIZED",
         } | more
+        return self._environment(resources, status)
+
+    def fargate(self, max_vcpus=4, kind="FARGATE"):
+        return self._environment(
+            {
+                "type": kind,
+                "maxvCpus": max_vcpus,
+                "subnets": ["subnet-1"],
+                "securityGroupIds": ["sg-1"],
+            }
+        )
+
+    def _environment(self, resources, status="VALID"):
+        name = next(NAMES)
         self.batch.create_compute_environment(
             computeEnvironmentName=name, type="MANAGED", computeResources=resources
         )
         self.environments.append(name)
-        wait_for(f"environment {name} VALID", lambda: self.ce(name)["status"] == "VALID")
+        wait_for(f"environment {name} {status}", lambda: self.ce(name)["status"] == status)
         return name
 
     def ce(self, name):
@@ -74,6 +87,24 @@ class Work:
                 ],
             }
             | more,
+        )
+        return name
+
+    def fargate_definition(self, command, vcpus, memory):
+        name = next(NAMES)
+        self.batch.register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            platformCapabilities=["FARGATE"],
+            containerProperties={
+                "image": self.image,
+                "command": list(command),
+                "executionRoleArn": "arn:aws:iam::123456789012:role/ecsTaskExecutionRole",
+                "resourceRequirements": [
+                    {"type": "VCPU", "value": str(vcpus)},
+                    {"type": "MEMORY", "value": str(memory)},
+                ],
+            },
         )
         return name
 

@@ -1,0 +1,300 @@
+"""Environments that grow by hundreds of vCPUs, are updated, and have no capacity. Instances are
+executors of the null runtime, so that their size is no burden to the host: the scaler is told so
+for this file."""
+
+import os
+import platform
+import signal
+import subprocess
+import time
+
+import pytest
+from stack import wait_for
+
+WIDE = {
+    "OPENBATCH_RUNTIME": "null",
+    "OPENBATCH_LOCAL_VCPUS": "256",
+    "OPENBATCH_LOCAL_MEMORY_MIB": str(2 << 20),
+    "OPENBATCH_SCALE_IN_IDLE_MS": "1000",
+}
+# Types of this host's architecture, and of the other one.
+NATIVE, FOREIGN = ("m6g", "m5") if platform.machine() == "aarch64" else ("m5", "m6g")
+
+
+class Settings:
+    """The scaler's own settings, changed while it runs."""
+
+    def __init__(self, stack):
+        self.stack, self.file = stack, stack.home / "env"
+        self.before = self.file.read_text()
+
+    def set(self, settings):
+        """Starts the scaler again with these."""
+        lines = "".join(f"{name}='{value}'\n" for name, value in settings.items())
+        self.file.write_text(self.before + lines)
+        old = self.stack.kill("scaler", signal.SIGTERM)
+
+        def leads_again():
+            health = self.stack.health("scaler")
+            return self.stack.pid("scaler") != old and health and health.get("leader")
+
+        wait_for("the scaler leads again", leads_again, 30)
+
+
+@pytest.fixture(scope="module")
+def settings(stack):
+    s = Settings(stack)
+    s.set(WIDE)
+    yield s
+    s.set({})
+
+
+@pytest.fixture
+def wide(settings, work):
+    return work
+
+
+def vcpus(work, environment):
+    return work.ce(environment)["computeResources"]["desiredvCpus"]
+
+
+def ce_id(stack, environment):
+    return stack.sql(f"SELECT id FROM compute_environment WHERE name = '{environment}'")[0][0]
+
+
+def launched(stack, environment):
+    """Types and purchase options of all instances that an environment ever had."""
+    ce = ce_id(stack, environment)
+    return stack.sql(f"SELECT type, spot FROM instance WHERE ce_id = {ce} ORDER BY launched_at")
+
+
+def sleeps(work, seconds, **more):
+    return work.definition(["sleep", str(seconds)], **more)
+
+
+def executors(stack, instances):
+    """Those of these instances whose executor, or its supervisor, still runs."""
+    left = []
+    for pid in os.listdir("/proc"):
+        try:
+            with open(f"/proc/{pid}/environ", "rb") as file:
+                env = file.read().split(b"\0")
+        except (OSError, ValueError):
+            continue
+        left += [i for i in instances if f"OPENBATCH_INSTANCE_ID={i}".encode() in env]
+    return left
+
+
+def test_the_queues_of_the_demo(wide, stack):
+    """Spot with two families grows from 0 to 256 vCPUs and back; priorities 10 and 1 on on-demand
+    and Spot."""
+    spot = wide.environment(max_vcpus=256, types=("m5", "c5"), kind="SPOT")
+    on_demand = wide.environment(max_vcpus=256, types=("m5", "c5"))
+    high = wide.queue(on_demand, spot, priority=10)
+    low = wide.queue(spot, on_demand, priority=1)
+    assert vcpus(wide, spot) == 0
+    job = wide.submit(low, sleeps(wide, 4), arrayProperties={"size": 256})
+    most = 0
+
+    def ended():
+        nonlocal most
+        most = max(most, vcpus(wide, spot))
+        return wide.job(job)["status"] in ("SUCCEEDED", "FAILED")
+
+    wait_for("the end of 256 children", ended, 90)
+    assert wide.job(job)["status"] == "SUCCEEDED"
+    assert most == 256
+    wait_for("no vCPUs left", lambda: vcpus(wide, spot) == 0, 30)
+    types = launched(stack, spot)
+    assert {t.split(".")[0] for t, _ in types} <= {"m5", "c5"}
+    assert {s for _, s in types} == {"t"}
+    assert vcpus(wide, on_demand) == 0
+
+    urgent = wide.wait(wide.submit(high, sleeps(wide, 0)))
+    assert urgent["status"] == "SUCCEEDED"
+    assert [s for _, s in launched(stack, on_demand)] == ["f"]
+
+
+def test_mixed_work_brings_types_of_its_proportions(wide, stack):
+    environment = wide.environment(
+        max_vcpus=128, types=("optimal",), allocationStrategy="BEST_FIT_PROGRESSIVE"
+    )
+    queue = wide.queue(environment)
+    ids = [
+        wide.submit(
+            queue,
+            sleeps(wide, 1, vcpus=4, memory=memory),
+            arrayProperties={"size": 8},
+        )
+        for memory in (7200, 15000, 30000)
+    ]
+    assert {j["status"] for j in wide.wait_all(ids)} == {"SUCCEEDED"}
+    assert {t[0] for t, _ in launched(stack, environment)} == {"c", "m", "r"}
+
+
+def test_work_goes_to_the_next_environment_while_the_first_has_no_capacity(wide, stack):
+    """The provider has room for one of the first environment's instances only."""
+    first = wide.environment(max_vcpus=384, types=("m7i.48xlarge",))
+    second = wide.environment(max_vcpus=64, types=("m5.16xlarge",))
+    queue = wide.queue(first, second)
+    definition = sleeps(wide, 8, vcpus=60)
+    jobs = wide.wait_all([wide.submit(queue, definition) for _ in range(4)])
+    assert {j["status"] for j in jobs} == {"SUCCEEDED"}
+    assert [t for t, _ in launched(stack, second)] == ["m5.16xlarge"]
+    ran = max(j["startedAt"] for j in jobs) - min(j["startedAt"] for j in jobs)
+    assert ran < 8000  # side by side
+
+
+def test_disabled_and_invalid_environments_are_passed_over(wide, stack):
+    """Invalid, with a reason that says why, until an update repairs it."""
+
+    def change_types(name, types, status):
+        wide.batch.update_compute_environment(
+            computeEnvironment=name, computeResources={"instanceTypes": [types]}
+        )
+        wait_for(status, lambda: wide.ce(name)["status"] == status)
+        return wide.ce(name)["statusReason"]
+
+    off, invalid, on = (wide.environment(types=(NATIVE,)) for _ in range(3))
+    queue, broken = wide.queue(off, invalid, on), wide.queue(invalid)
+    wide.batch.update_compute_environment(computeEnvironment=off, state="DISABLED")
+    reason = change_types(invalid, FOREIGN, "INVALID")
+    assert reason.startswith(f"CLIENT_ERROR - The instance types [{FOREIGN}] cannot be launched")
+    wait_for("VALID", lambda: wide.ce(off)["status"] == "VALID")
+    waiting = wide.submit(broken, sleeps(wide, 0))
+    job = wide.wait(wide.submit(queue, sleeps(wide, 0)))
+    assert job["status"] == "SUCCEEDED"
+    assert [len(launched(stack, name)) for name in (off, invalid, on)] == [0, 0, 1]
+    assert wide.job(waiting)["status"] == "RUNNABLE"
+    assert change_types(invalid, NATIVE, "VALID") == "ComputeEnvironment Healthy"
+    assert wide.wait(waiting)["status"] == "SUCCEEDED"
+
+
+def test_an_infrastructure_update_replaces_instances(wide, stack):
+    """What runs may finish, or ends with its instance when the policy says so and is tried again;
+    UPDATING until the last old instance is gone."""
+    gentle = wide.environment(types=("m5.large",))
+    firm = wide.environment(types=("m5.large",))
+    jobs = {
+        gentle: wide.submit(wide.queue(gentle), sleeps(wide, 5)),
+        firm: wide.submit(wide.queue(firm), sleeps(wide, 5), retryStrategy={"attempts": 2}),
+    }
+    for job in jobs.values():
+        wide.wait(job, "RUNNING")
+    for name, kill in ((gentle, False), (firm, True)):
+        wide.batch.update_compute_environment(
+            computeEnvironment=name,
+            computeResources={"instanceTypes": ["c5.large"]},
+            updatePolicy={"terminateJobsOnUpdate": kill, "jobExecutionTimeoutMinutes": 1},
+        )
+        assert wide.ce(name)["status"] == "UPDATING"
+    for name, job in jobs.items():
+        ended = wide.wait(job)
+        assert ended["status"] == "SUCCEEDED"
+        attempts = ended["attempts"]
+        assert len(attempts) == (1 if name == gentle else 2)
+        if name == firm:
+            assert attempts[0]["statusReason"].startswith("Host EC2 (instance i-")
+            assert attempts[0]["statusReason"].endswith(") terminated.")
+            assert [t for t, _ in launched(stack, firm)] == ["m5.large", "c5.large"]
+        wait_for("VALID", lambda n=name: wide.ce(n)["status"] == "VALID")
+
+
+def test_a_deleted_environment_leaves_nothing(wide, stack):
+    """Its minimum is kept while it is DISABLED; a job that still runs ends with it."""
+    environment = wide.environment(types=("m5.large",), minvCpus=4)
+    wait_for("the minimum", lambda: vcpus(wide, environment) == 4)
+    other = wide.environment(types=("m5.large",))
+    queue = wide.queue(environment)
+    job = wide.submit(queue, sleeps(wide, 1000))
+    wide.wait(job, "RUNNING")
+    wide.batch.update_job_queue(
+        jobQueue=queue, computeEnvironmentOrder=[{"order": 1, "computeEnvironment": other}]
+    )
+    wide.batch.update_compute_environment(computeEnvironment=environment, state="DISABLED")
+    wait_for("VALID", lambda: wide.ce(environment)["status"] == "VALID")
+    time.sleep(1.5)  # longer than idle instances stay
+    assert vcpus(wide, environment) == 4
+    ce = ce_id(stack, environment)
+    ids = [row[0] for row in stack.sql(f"SELECT id FROM instance WHERE ce_id = {ce}")]
+    assert len(ids) == 2
+    wait_for("VALID", lambda: wide.jq(queue)["status"] == "VALID")
+    wide.batch.delete_compute_environment(computeEnvironment=environment)
+    wait_for("gone", lambda: wide.ce(environment) is None)
+    wide.environments.remove(environment)
+    assert wide.wait(job)["statusReason"].startswith("Host EC2 (instance i-")
+    wait_for("no executor left", lambda: executors(stack, ids) == [])
+    for one in ids:
+        wait_for(f"{one} gone", lambda i=one: not (stack.home / "instances" / i / "env").exists())
+
+
+def test_fargate_gives_each_job_its_size(wide, stack):
+    environment = wide.fargate(max_vcpus=2)
+    queue = wide.queue(environment)
+    definitions = [
+        wide.fargate_definition(["sleep", "2"], vcpus, memory)
+        for vcpus, memory in (("0.25", 512), ("1", 2048))
+    ]
+    ids = [wide.submit(queue, d) for d in definitions for _ in range(2)]
+    jobs = wide.wait_all(ids)
+    assert {j["status"] for j in jobs} == {"SUCCEEDED"}
+    ce = ce_id(stack, environment)
+    sizes = stack.sql(f"SELECT type, mcpu, mem_mib FROM instance WHERE ce_id = {ce}")
+    assert {tuple(s) for s in sizes} == {
+        ("fargate", "250", "512"),
+        ("fargate", "1000", "2048"),
+    }
+    alive = f"SELECT count(*) FROM instance WHERE ce_id = {ce} AND state < 4"
+    wait_for("nothing left", lambda: stack.sql(alive) == [["0"]], 10)
+
+
+def test_a_stale_or_silent_redis_changes_nothing(wide, stack):
+    """A copy of old is found foreign; while Redis does not answer, jobs and instances go on."""
+
+    def redis(*args):
+        return subprocess.run(
+            ["redis-cli", "-s", stack.run_dir / "redis.sock", *args],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout.strip()
+
+    environment = wide.environment(types=("m5.large",))
+    queue = wide.queue(environment)
+    key = f"openbatch:ce:{ce_id(stack, environment)}"
+    wait_for("counters", lambda: redis("HGET", key, "provisionedMcpu") == "0")
+    redis("COPY", "openbatch:counters", "old:mark", "REPLACE")
+    redis("COPY", key, "old:ce", "REPLACE")
+    job = wide.submit(queue, sleeps(wide, 6))
+    wide.wait(job, "RUNNING")
+    wait_for("the job counted", lambda: redis("HGET", key, "attempts") == "1")
+    redis("COPY", "old:mark", "openbatch:counters", "REPLACE")
+    redis("COPY", "old:ce", key, "REPLACE")
+    wait_for("the job counted again", lambda: redis("HGET", key, "attempts") == "1", 10)
+    pid = stack.pid("redis")
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        others = [wide.submit(queue, sleeps(wide, 0)) for _ in range(3)]
+        done = wide.wait_all([job, *others], timeout=40)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert {j["status"] for j in done} == {"SUCCEEDED"}
+    assert {len(j["attempts"]) for j in done} == {1}
+    wait_for("nothing counted", lambda: redis("HGET", key, "attempts") == "0", 20)
+
+
+def test_instances_that_never_register_are_replaced(settings, work, stack):
+    """An executor that says nothing is given up; another instance is launched in its place."""
+    script = stack.home / "mute-executor"
+    script.write_text("#!/bin/sh\nexec sleep 1000\n")
+    script.chmod(0o755)
+    settings.set(WIDE | {"OPENBATCH_EXECUTOR": str(script), "OPENBATCH_REGISTER_MS": "1000"})
+    environment = work.environment(types=("m5.large",))
+    job = work.submit(work.queue(environment), sleeps(work, 0))
+    wait_for("a second instance", lambda: len(launched(stack, environment)) > 1)
+    settings.set(WIDE | {"OPENBATCH_REGISTER_MS": "8000"})
+    assert work.wait(job)["status"] == "SUCCEEDED"
+    ce = ce_id(stack, environment)
+    reasons = {r[0] for r in stack.sql(f"SELECT reason FROM instance WHERE ce_id = {ce}")}
+    assert "its executor did not register in time" in reasons
+    settings.set(WIDE)
