@@ -288,7 +288,10 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
             assert code == "AccessDeniedException", (operation, members, message)
             assert f":{operation} on resource: " in message
         if operation in shown_only:
-            members = {"jobs": [foreign["quick"]]} if operation == "DescribeJobs" else {}
+            members = {
+                "DescribeJobs": {"jobs": [foreign["quick"]]},
+                "DescribeSchedulingPolicies": {"arns": [f"{ARN}scheduling-policy/{name}"]},
+            }.get(operation, {})
             code, text = raw_call(key, service, operation, members)
             assert code is None, (operation, text)
             for secret in (other["queue"], other["quick"], foreign["quick"], "/aws/batch"):
