@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import shlex
 import signal
 import socket
 import subprocess
 import time
+import urllib.request
 from pathlib import Path
 
 import boto3
@@ -116,6 +118,33 @@ class Stack:
         pid = wait_for(f"a process of {service}", lambda: self.pid(service))
         os.kill(pid, sig)
         return pid
+
+    def change_settings(self, changes):
+        """Sets variables of the home's env file (None: forgets one) and starts again what reads
+        them; executors have what was set when their instance was launched. Returns what undoes
+        it."""
+        file = self.home / "env"
+        lines = file.read_text().splitlines()
+        before = {name: self._home_env().get(name) for name in changes}
+        lines = [line for line in lines if line.partition("=")[0] not in changes]
+        lines += [f"{k}={shlex.quote(str(v))}" for k, v in changes.items() if v is not None]
+        file.write_text("\n".join(lines) + "\n")
+        for service in ("api", "scaler"):
+            self.restart(service)
+        return before
+
+    def restart(self, service):
+        old = self.kill(service, signal.SIGTERM)
+        wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old))
+        wait_for(f"{service} to be well", lambda: self._is_well(service))
+
+    def _is_well(self, service):
+        if service != "api":
+            return (self.health(service) or {}).get("ok")
+        try:
+            return urllib.request.urlopen(f"{self.endpoint}/healthz", timeout=5).status == 200
+        except OSError:
+            return False
 
     def instances(self):
         return [row[0] for row in self.sql("SELECT id FROM instance WHERE state IN (1, 2)")]
