@@ -30,7 +30,7 @@ apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 -o 
     install "$@" 9>&-
 
 # Otherwise the next boot would start what nobody asked for. This is what `systemctl disable` does, without systemd too.
-for unit in docker.service docker.socket containerd.service; do
+for unit in docker.service docker.socket containerd.service docker-registry.service; do
     package=${unit%.*}
     [[ $package == docker ]] && package=docker.io
     grep -qx "$package" <<<"$before" || find /etc/systemd/system -path "*.wants/$unit" -type l -delete

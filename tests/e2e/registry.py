@@ -52,11 +52,10 @@ class Registry:
             return False
         return True
 
-    def pulls(self, name):
-        """How often the manifest of an image was fetched."""
-        self.log.flush()
+    def asked_for(self, name, tag):
+        """How often an image was asked for by its tag: once a pull, whatever is cached."""
         text = (self.folder / "log").read_text()
-        return text.count(f'"GET /v2/{name}/manifests/')
+        return text.count(f'"HEAD /v2/{name}/manifests/{tag} ')
 
     def stop(self):
         self.process.terminate()

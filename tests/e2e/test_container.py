@@ -14,7 +14,7 @@ from stack import wait_for
 
 SECRET = "hunter2-" + os.urandom(8).hex()
 SM = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
-TRAP = "trap 'date +%s.%N; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
+TRAP = "trap 'cat /proc/uptime; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
 
 
 def sh(script):
@@ -322,11 +322,11 @@ def test_limits_and_tags_reach_the_engine(place, stack, batch):
 def test_terminate_reaches_the_container_within_a_second(place, batch):
     job = place.work.wait(place.ids["terminate"], "RUNNING")
     wait_for("its first line", lambda: "ready" in place.work.log(job))
-    before = time.time()
+    before = time.clock_gettime(time.CLOCK_BOOTTIME)
     batch.terminate_job(jobId=place.ids["terminate"], reason="enough")
     job = place.failed("terminate")
     told = wait_for("its last line", lambda: place.work.log(job)[1:])
-    assert 0 <= float(told[0]) - before < 1
+    assert float(told[0].split()[0]) - before < 1
     assert job["statusReason"] == "enough"
     assert job["container"]["exitCode"] == 7
 
@@ -426,8 +426,8 @@ def test_images_are_pulled(place):
 def test_an_image_is_pulled_once_for_all_who_wait(place, registries):
     for n in range(4):
         assert place.ended(f"many{n}")["status"] == "SUCCEEDED"
-    # By tag and by digest.
-    assert 1 <= registries[0].pulls("many") <= 2
+    asked = registries[0].asked_for("many", "1")
+    assert asked == 1, asked
 
 
 def test_credentials_of_docker_s_configuration(place):
