@@ -4,7 +4,7 @@ stay RUNNABLE, for no instance is so large; what they lead to is tested elsewher
 import json
 
 import pytest
-from stack import wait_for
+from stack import HOLD, wait_for
 
 RUNNABLE_FOR_EVER = {"vcpus": 2, "memory": 900000}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
@@ -392,6 +392,22 @@ def test_tags_of_the_definition_are_propagated_not_merged(batch, stack, submit, 
     assert json.loads(tags) == {"a": "job", "b": "definition"}
     job = shared_work.job(submit(jobDefinition=base, tags={"a": "job"}))
     assert job["propagateTags"] is False
+
+
+def test_propagated_tags_are_labels_of_the_container(stack, batch, shared_work, queue):
+    base = register(
+        batch,
+        shared_work,
+        {"command": HOLD, "resourceRequirements": [], "vcpus": 1, "memory": 64},
+        tags={"a": "definition", "team.name": "x y"},
+        propagateTags=True,
+    )
+    job_id = shared_work.submit(queue, base, tags={"a": "job"})
+    shared_work.wait(job_id, "RUNNING")
+    name = stack.docker("ps", "--filter", f"name=ob-{job_id}", "--format", "{{.Names}}").strip()
+    labels = json.loads(stack.docker("inspect", name))[0]["Config"]["Labels"]
+    assert (labels["a"], labels["team.name"]) == ("job", "x y")
+    batch.terminate_job(jobId=job_id, reason="tested")
 
 
 def test_more_than_50_propagated_tags_fail_the_job(batch, submit, shared_work):
