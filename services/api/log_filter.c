@@ -103,6 +103,11 @@ int log_filter_new(const char *pattern, log_filter **ret, ob_error *err)
     return 0;
 }
 
+bool log_filter_is_empty(const log_filter *filter)
+{
+    return filter->n == 0;
+}
+
 bool log_filter_takes(const log_filter *filter, const void *text, size_t len)
 {
     bool wants_one = false, has_one = false;

@@ -19,4 +19,6 @@ int log_filter_new(const char *pattern, log_filter **ret, ob_error *err);
 void log_filter_free(log_filter *filter);
 void log_filter_freep(log_filter **filter);
 
+/* Does it take everything? */
+bool log_filter_is_empty(const log_filter *filter);
 bool log_filter_takes(const log_filter *filter, const void *text, size_t len);

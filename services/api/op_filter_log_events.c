@@ -121,14 +121,15 @@ static int fill_page(api_request *req,
                      api_reply *rep)
 {
     int64_t until_ms = ob_mono_ms() + SCAN_MS;
+    int step = log_filter_is_empty(filter) ? p->limit : LOG_PAGE_EVENTS;
     for (*ret_more = true; *ret_more && !p->full && ob_mono_ms() < until_ms;) {
         ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-        int r = log_store_search(req->db, s, LOG_PAGE_EVENTS, &rows, &rep->err);
+        int r = log_store_search(req->db, s, step, &rows, &rep->err);
         if (r < 0)
             return r;
         int n = PQntuples(rows);
         int64_t found = n > 0 ? ob_col_int(rows, 0, LOG_FOUND, 0) : 0;
-        *ret_more = found == LOG_PAGE_EVENTS || n < found;
+        *ret_more = found == step || n < found;
         for (int row = 0; row < n; row++) {
             r = add_event(p, rows, row, filter);
             if (r < 0)
