@@ -1,0 +1,167 @@
+/* What submissions come to and what filters of ListJobs mean, without a database. */
+#include "unit.h"
+
+#include <jansson.h>
+
+#include "container_resolve.h"
+#include "job_filter.h"
+
+static const api_request me = { .account = "123456789012", .region = "us-east-1" };
+
+/* The command that 'command' (JSON) comes to with 'parameters', as JSON; NULL: refused. */
+static char *command_of(const char *command, const char *parameters, api_reply *rep)
+{
+    json_auto_t *base = json_pack("{s:o}", "command", json_loads(command, 0, NULL));
+    json_auto_t *given = json_loads(parameters, 0, NULL);
+    json_auto_t *out = NULL;
+    if (container_resolve(base, NULL, given, &out, rep) < 0)
+        return NULL;
+    return json_dumps(json_object_get(out, "command"), JSON_COMPACT);
+}
+
+static void assert_command(const char *command, const char *parameters, const char *want)
+{
+    api_reply rep = { 0 };
+    ob_cleanup(ob_freep) char *got = command_of(command, parameters, &rep);
+    assert_non_null(got);
+    assert_string_equal(got, want);
+}
+
+static void references_are_replaced_anywhere_and_once(void **state)
+{
+    assert_command("[\"Ref::a\"]", "{\"a\":\"x\"}", "[\"x\"]");
+    assert_command("[\"--in=Ref::a,Ref::b\"]", "{\"a\":\"1\",\"b\":\"2\"}", "[\"--in=1,2\"]");
+    assert_command("[\"Ref::a\"]", "{\"a\":\"Ref::b\",\"b\":\"2\"}", "[\"Ref::b\"]");
+    assert_command("[\"Ref::a\"]", "{\"a\":\"\"}", "[\"\"]");
+    assert_command("[\"no reference\"]", "{}", "[\"no reference\"]");
+}
+
+static void the_longest_parameter_name_wins(void **state)
+{
+    assert_command("[\"Ref::sample.bam\"]", "{\"sample\":\"s\"}", "[\"s.bam\"]");
+    assert_command("[\"Ref::sample.bam\"]", "{\"sample\":\"s\",\"sample.bam\":\"t\"}", "[\"t\"]");
+    assert_command("[\"Ref::a-b-c\"]", "{\"a-b\":\"1\",\"a\":\"2\"}", "[\"1-c\"]");
+}
+
+static void a_reference_without_a_value_is_named(void **state)
+{
+    static const struct {
+        const char *command, *name;
+    } cases[] = { { "[\"Ref::ab\"]", "ab" }, { "[\"x\", \"Ref::\"]", "" } };
+    for (size_t i = 0; i < 2; i++) {
+        api_reply rep = { 0 };
+        assert_null(command_of(cases[i].command, "{\"a\":\"1\"}", &rep));
+        assert_string_equal(rep.code, "ClientException");
+        const char *text = "Unable to substitute value. No parameter found for reference ";
+        assert_memory_equal(rep.message, text, strlen(text));
+        assert_string_equal(rep.message + strlen(text), cases[i].name);
+        api_reply_done(&rep);
+    }
+}
+
+static void requirements_win_over_older_members(void **state)
+{
+    json_auto_t *base = json_pack("{s:i, s:i}", "vcpus", 1, "memory", 64);
+    json_auto_t *overrides =
+        json_loads("{\"memory\":128,\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"3\"},"
+                   "{\"type\":\"GPU\",\"value\":\"2\"}]}",
+                   0, NULL);
+    json_auto_t *out = NULL;
+    api_reply rep = { 0 };
+    assert_int_equal(container_resolve(base, overrides, NULL, &out, &rep), 0);
+    ob_resources need = container_need(out);
+    assert_int_equal(need.mcpu, 3000);
+    assert_int_equal(need.mem_mib, 128);
+    assert_int_equal(need.gpus, 2);
+    assert_null(json_object_get(out, "vcpus"));
+    assert_int_equal(json_integer_value(json_object_get(base, "vcpus")), 1); /* not changed */
+}
+
+static int read_filter(const char *name, const char *value, list_filter *ret)
+{
+    json_auto_t *filters = json_pack("[{s:s, s:[s]}]", "name", name, "values", value);
+    api_reply rep = { 0 };
+    int r = list_filter_read(&me, filters, ret, &rep);
+    api_reply_done(&rep);
+    return r;
+}
+
+static void names_are_exact_or_a_range(void **state)
+{
+    list_filter f;
+    assert_int_equal(read_filter("JOB_NAME", "My-Job", &f), 0);
+    assert_string_equal(f.sql.name, "my-job");
+    assert_null(f.sql.name_from);
+    assert_int_equal(read_filter("JOB_NAME", "My_*", &f), 0);
+    assert_null(f.sql.name);
+    assert_string_equal(f.sql.name_from, "my_");
+    assert_true(strcmp(f.sql.name_below, "my_zzz") > 0);
+    assert_true(strcmp(f.sql.name_below, "my`") < 0);
+    assert_int_equal(read_filter("JOB_DEFINITION", "My*", &f), 0);
+    assert_string_equal(f.sql.definition_from, "My");
+    assert_int_equal(read_filter("JOB_NAME", "*", &f), 0);
+    assert_false(f.nothing || f.sql.name || f.sql.name_from);
+}
+
+static void what_no_name_can_be_finds_nothing(void **state)
+{
+    static const char *const values[] = { "", "a*b", "a%", "\xc3\xa4*", "a b" };
+    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+        list_filter f;
+        assert_int_equal(read_filter("JOB_NAME", values[i], &f), 0);
+        assert_true(f.nothing);
+    }
+    char longest[400];
+    memset(longest, 'a', sizeof longest - 1);
+    longest[sizeof longest - 1] = '\0';
+    list_filter f;
+    assert_int_equal(read_filter("JOB_DEFINITION", longest, &f), 0);
+    assert_true(f.nothing);
+}
+
+static void a_definition_may_be_an_arn_of_the_callers(void **state)
+{
+#define ARN "arn:aws:batch:us-east-1:123456789012:job-definition/"
+    list_filter f;
+    assert_int_equal(read_filter("JOB_DEFINITION", ARN "d:7", &f), 0);
+    assert_false(f.nothing);
+    assert_string_equal(f.sql.definition, "d");
+    assert_int_equal(f.sql.revision, 7);
+    static const char *const others[] = { ARN "d*", ARN "d:x", "arn:aws:batch:eu-west-1:1:x/d:7" };
+    for (size_t i = 0; i < 3; i++) {
+        assert_int_equal(read_filter("JOB_DEFINITION", others[i], &f), 0);
+        assert_true(f.nothing);
+    }
+}
+
+static void times_leave_out_their_own_millisecond(void **state)
+{
+    list_filter f;
+    ob_uuid id = ob_uuid_new();
+    char ms[24];
+    (void)snprintf(ms, sizeof ms, "%lld", (long long)ob_uuid_ms(&id));
+    assert_int_equal(read_filter("AFTER_CREATED_AT", ms, &f), 0);
+    assert_true(ob_uuid_cmp(&id, &f.sql.from) < 0);
+    assert_int_equal(read_filter("BEFORE_CREATED_AT", ms, &f), 0);
+    assert_true(f.has_below && ob_uuid_cmp(&id, &f.below) >= 0);
+    assert_int_equal(read_filter("BEFORE_CREATED_AT", "999999999999999", &f), 0);
+    assert_true(ob_uuid_cmp(&id, &f.below) < 0);
+    static const char *const wrong[] = { "", "-1", "1.5", "now", "9999999999999999" };
+    for (size_t i = 0; i < 5; i++)
+        assert_true(read_filter("AFTER_CREATED_AT", wrong[i], &f) < 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(references_are_replaced_anywhere_and_once),
+        cmocka_unit_test(the_longest_parameter_name_wins),
+        cmocka_unit_test(a_reference_without_a_value_is_named),
+        cmocka_unit_test(requirements_win_over_older_members),
+        cmocka_unit_test(names_are_exact_or_a_range),
+        cmocka_unit_test(what_no_name_can_be_finds_nothing),
+        cmocka_unit_test(a_definition_may_be_an_arn_of_the_callers),
+        cmocka_unit_test(times_leave_out_their_own_millisecond),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
