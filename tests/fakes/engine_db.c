@@ -36,6 +36,22 @@ typedef struct record { /* one job, parent or child of which anything was told *
     UT_hash_handle hh;
 } record;
 
+typedef struct share_row {
+    struct {
+        int64_t queue_id;
+        char share[32];
+    } key;
+    effect_share row;
+    UT_hash_handle hh;
+} share_row;
+
+typedef struct front_row {
+    int64_t queue_id; /* key */
+    engine_front *front;
+    size_t n;
+    UT_hash_handle hh;
+} front_row;
+
 typedef struct accepted {
     ob_uuid id; /* key */
     engine_submission s;
@@ -52,6 +68,7 @@ typedef struct reason {
         char share[32];
     } key;
     char *text;
+    int64_t since_ms;
     UT_hash_handle hh;
 } reason;
 
@@ -59,6 +76,8 @@ struct engine_db {
     accepted *accepted;
     record *records;
     reason *reasons;
+    share_row *shares;
+    front_row *fronts;
     size_t n_events, n_unended;
     int64_t steady_ms;
 };
@@ -128,6 +147,19 @@ void engine_db_free(engine_db *db)
         HASH_DEL(db->reasons, w);
         free(w->text);
         free(w);
+    }
+    share_row *s, *stmp;
+    HASH_ITER(hh, db->shares, s, stmp)
+    {
+        HASH_DEL(db->shares, s);
+        free(s);
+    }
+    front_row *f, *ftmp;
+    HASH_ITER(hh, db->fronts, f, ftmp)
+    {
+        HASH_DEL(db->fronts, f);
+        free(f->front);
+        free(f);
     }
     free(db);
 }
@@ -294,6 +326,53 @@ static void put_reason(engine_db *db, const effect_reason *e)
     }
     free(w->text);
     w->text = ob_strdup(e->reason);
+    w->since_ms = e->since_ms;
+}
+
+static void put_share(engine_db *db, const effect_share *e)
+{
+    share_row k = { .key.queue_id = e->queue_id }, *s = NULL;
+    copy(k.key.share, sizeof(k.key.share), e->share);
+    HASH_FIND(hh, db->shares, &k.key, sizeof(k.key), s);
+    if (e->gone) {
+        assert_non_null(s);
+        HASH_DEL(db->shares, s);
+        free(s);
+        return;
+    }
+    if (!s) {
+        s = ob_calloc(1, sizeof(*s));
+        s->key = k.key;
+        HASH_ADD(hh, db->shares, key, sizeof(s->key), s);
+    }
+    s->row = *e;
+    s->row.share = s->key.share;
+}
+
+static void put_front(engine_db *db, const effect_front *e)
+{
+    front_row *f = NULL;
+    HASH_FIND(hh, db->fronts, &e->queue_id, sizeof(e->queue_id), f);
+    if (!f) {
+        f = ob_calloc(1, sizeof(*f));
+        f->queue_id = e->queue_id;
+        HASH_ADD(hh, db->fronts, queue_id, sizeof(f->queue_id), f);
+    }
+    free(f->front);
+    f->n = e->n_front;
+    f->front = ob_calloc(f->n + 1, sizeof(*f->front));
+    for (size_t i = 0; i < f->n; i++) {
+        f->front[i] = e->front[i];
+        db_row row = engine_db_row(db, &f->front[i].id, f->front[i].index);
+        if (row.state != OB_JOB_RUNNABLE)
+            fail_msg("the front of a queue has a job that is %s", ob_job_state_name(row.state));
+    }
+}
+
+static void check_blocked(const engine_db *db, const effect_event *e)
+{
+    assert_int_equal(engine_db_row(db, &e->id, e->idx_lo).state, OB_JOB_RUNNABLE);
+    assert_non_null(strstr(e->reason, " - "));
 }
 
 void engine_db_apply(engine_db *db, const engine_effects *fx)
@@ -329,11 +408,20 @@ void engine_db_apply(engine_db *db, const engine_effects *fx)
         put_done(db, &fx->done[i]);
     for (size_t i = 0; i < fx->n_attempts; i++)
         put_attempt(db, &fx->attempts[i]);
-    for (size_t i = 0; i < fx->n_events; i++)
+    for (size_t i = 0; i < fx->n_events; i++) {
+        if (fx->events[i].blocked) { /* no move */
+            check_blocked(db, &fx->events[i]);
+            continue;
+        }
         for (int32_t x = fx->events[i].idx_lo; x <= fx->events[i].idx_hi; x++)
             put_event(db, &fx->events[i], x);
+    }
     for (size_t i = 0; i < fx->n_reasons; i++)
         put_reason(db, &fx->reasons[i]);
+    for (size_t i = 0; i < fx->n_shares; i++)
+        put_share(db, &fx->shares[i]);
+    for (size_t i = 0; i < fx->n_fronts; i++)
+        put_front(db, &fx->fronts[i]);
 }
 
 /* ---- Looking ---- */
@@ -597,5 +685,10 @@ void engine_db_load(const engine_db *db, engine *e)
                                                       .need = w->key.need,
                                                       .share = w->key.share,
                                                       .priority = w->key.priority,
-                                                      .reason = w->text });
+                                                      .reason = w->text,
+                                                      .since_ms = w->since_ms });
+    for (const share_row *s = db->shares; s; s = s->hh.next)
+        engine_load_share(e, &s->row);
+    for (const front_row *f = db->fronts; f; f = f->hh.next)
+        engine_load_front(e, f->queue_id, f->front, f->n);
 }

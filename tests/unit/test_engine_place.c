@@ -295,6 +295,10 @@ static void a_job_that_can_never_run_gets_the_text_of_aws(void **state)
     assert_null(strstr(reason(w, 1, much_memory), "MISCONFIGURATION"));
     ce.n_shapes = 1;
     engine_put_ce(w->e, &ce);
+    world_round(w); /* and not at once */
+    assert_null(strstr(reason(w, 1, much_memory), "MISCONFIGURATION"));
+    assert_true(engine_next_due(w->e) <= w->now_ms + ENGINE_LASTS_MISFIT_MS);
+    w->now_ms += ENGINE_LASTS_MISFIT_MS;
     world_round(w);
     assert_string_equal(
         reason(w, 1, much_memory),

@@ -1,8 +1,8 @@
 /* Environments, their instances, and the room on them. Invariants: slots holds the ACTIVE instances
- * of its environment that are not held, sorted by (GPUs, vCPUs, memory, id) of their room, so that
- * the first slot that has room is the best fit; instance.used is the sum of its runs' needs;
- * ce.vcpus and launches follow the states of its instances. A record that is named before it is
- * known is kept as unknown and not used. */
+ * of its environment that are neither held nor kept, sorted by (GPUs, vCPUs, memory, id) of their
+ * room, so that the first slot that has room is the best fit; instance.used is the sum of its runs'
+ * needs; ce.vcpus and launches follow the states of its instances. A record that is named before it
+ * is known is kept as unknown and not used. */
 #include "internal.h"
 
 ce *eng_ce(engine *e, int64_t id)
@@ -24,7 +24,10 @@ void engine_put_ce(engine *e, const engine_ce *put)
     c->known = true;
     c->enabled = put->enabled;
     c->valid = put->valid;
+    c->exact = put->exact;
+    c->unmanaged = put->unmanaged;
     c->max_vcpus = put->max_vcpus;
+    c->share_vcpus = put->share_vcpus;
     eng_set(&c->name, put->name);
     eng_set(&c->cluster, put->cluster);
     eng_set(&c->lacking, put->lacking);
@@ -97,7 +100,8 @@ static void slot_remove(instance *i)
 
 static void slot_insert(instance *i)
 {
-    if (i->in_slots || !i->known || i->lost || i->held_until_ms || i->state != OB_INSTANCE_ACTIVE)
+    if (i->in_slots || !i->known || i->lost || i->held_until_ms || i->kept_for ||
+        i->state != OB_INSTANCE_ACTIVE)
         return;
     ce *c = i->ce;
     ob_resources room = eng_room(i);
@@ -110,9 +114,12 @@ static void slot_insert(instance *i)
 
 instance *eng_best_fit(const ce *c, const ob_resources *need)
 {
-    for (size_t at = slot_find(c, need, NULL); at < c->n_slots; at++)
-        if (ob_resources_fit(need, &c->slots[at].room))
+    for (size_t at = slot_find(c, need, NULL); at < c->n_slots; at++) {
+        if (eng_fits(c, need, &c->slots[at].room))
             return c->slots[at].on;
+        if (c->exact)
+            break;
+    }
     return NULL;
 }
 
@@ -128,6 +135,7 @@ run *eng_run_add(engine *e, job *j, instance *on)
     if (on->n_runs++ == 0)
         on->ce->use_changed = true;
     j->placed = r;
+    eng_share_use(e, j->cls, 1);
     e->n_placed++;
     return r;
 }
@@ -142,6 +150,7 @@ void eng_run_remove(engine *e, run *r)
     if (--on->n_runs == 0)
         on->ce->use_changed = true;
     r->job->prev = r->job->next = NULL;
+    eng_share_use(e, r->job->cls, -1);
     e->n_placed--;
     free(r->stop_reason);
     free(r);
@@ -176,8 +185,10 @@ static void count(instance *i, int sign)
     if (!i->known || i->lost)
         return;
     if (i->state == OB_INSTANCE_LAUNCHING || i->state == OB_INSTANCE_ACTIVE ||
-        i->state == OB_INSTANCE_DRAINING)
+        i->state == OB_INSTANCE_DRAINING) {
         i->ce->vcpus += sign * i->vcpus;
+        i->ce->mcpu += sign * (int64_t)i->size.mcpu;
+    }
     if (i->state == OB_INSTANCE_LAUNCHING)
         i->ce->launches += (size_t)sign;
     i->ce->use_changed = true;
@@ -238,6 +249,26 @@ static int64_t hold_ms(int refusals)
     return earlier(ms, ENGINE_HOLD_MAX_MS);
 }
 
+void eng_keep_instance(engine *e, instance *i, queue *q)
+{
+    slot_remove(i);
+    i->kept_for = q;
+    i->ce->use_changed = true;
+    *LIST_ADD(e, kept) = i;
+}
+
+void eng_keep_release(engine *e, instance *i)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < e->n_kept; k++)
+        if (e->kept[k] != i)
+            e->kept[n++] = e->kept[k];
+    e->n_kept = n;
+    i->kept_for = NULL;
+    i->ce->use_changed = true;
+    slot_insert(i);
+}
+
 void eng_hold(engine *e, instance *i)
 {
     if (i->held_until_ms)
@@ -282,6 +313,8 @@ void eng_instances_sweep(engine *e)
             continue;
         eng_lost(e, i);
         if (!i->known) {
+            if (i->kept_for)
+                eng_keep_release(e, i);
             DL_DELETE2(i->ce->instances, i, iprev, inext);
             HASH_DEL(e->instances, i);
             e->n_instances--;

@@ -28,6 +28,8 @@ void eng_class_free_if_unused(engine *e, class *cls)
 {
     if (cls->n_jobs > 0 || cls->reason)
         return;
+    if (cls->queue->keeper == cls)
+        eng_keep_end(e, cls->queue);
     HASH_DEL(cls->queue->classes, cls);
     cls->share->n_classes--;
     eng_share_free_if_unused(cls->share);
@@ -40,14 +42,6 @@ static size_t units(job *j)
     return j->is_array ? (size_t)eng_as_array(j)->bulk : 1;
 }
 
-static bool before(const job *a, const job *b)
-{
-    if (a->order != b->order)
-        return a->order < b->order;
-    int d = ob_uuid_cmp(&a->id, &b->id);
-    return d ? d < 0 : a->index < b->index;
-}
-
 static void insert(engine *e, job *j, job *next)
 {
     if (next)
@@ -56,13 +50,14 @@ static void insert(engine *e, job *j, job *next)
         DL_APPEND(j->cls->waiting, j);
     j->cls->n_waiting += units(j);
     e->n_waiting += units(j);
+    j->cls->queue->changes++;
 }
 
 void eng_class_insert(engine *e, job *j)
 {
     job *head = j->cls->waiting, *next = NULL;
     job *last = head ? head->prev : NULL; /* utlist: the head's prev is the tail */
-    for (; last && before(j, last); last = last == head ? NULL : last->prev)
+    for (; last && eng_before(j, last); last = last == head ? NULL : last->prev)
         next = last;
     insert(e, j, next);
 }
@@ -71,6 +66,7 @@ void eng_class_remove(engine *e, job *j)
 {
     j->cls->n_waiting -= units(j);
     e->n_waiting -= units(j);
+    j->cls->queue->changes++;
     DL_DELETE(j->cls->waiting, j);
     j->prev = j->next = NULL;
 }
@@ -80,6 +76,7 @@ void eng_class_take(engine *e, array *a)
     class *cls = a->base.cls;
     cls->n_waiting--;
     e->n_waiting--;
+    cls->queue->changes++;
     if (--a->bulk == 0) {
         DL_DELETE(cls->waiting, &a->base);
         a->base.prev = a->base.next = NULL;
@@ -97,7 +94,7 @@ static int by_class(const void *a, const void *b)
     const job *x = *(job *const *)a, *y = *(job *const *)b;
     if (x->cls != y->cls)
         return x->cls < y->cls ? -1 : 1;
-    return before(x, y) ? -1 : before(y, x) ? 1 : 0;
+    return eng_before(x, y) ? -1 : eng_before(y, x) ? 1 : 0;
 }
 
 /* In order, so that each class is walked over once at most. */
@@ -121,9 +118,9 @@ void eng_returned(engine *e)
         if (j->cls != cls)
             next = j->cls->waiting;
         cls = j->cls;
-        if (next && before(cls->waiting->prev, j)) /* the tail */
+        if (next && eng_before(cls->waiting->prev, j)) /* the tail */
             next = NULL;
-        while (next && before(next, j))
+        while (next && eng_before(next, j))
             next = next->next;
         insert(e, j, next);
     }

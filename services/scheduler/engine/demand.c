@@ -4,7 +4,9 @@
  * ACTIVE instance: placement has just tried. Those that are held after a refusal will be tried
  * again soon: nothing is asked for in their place, unless they have refused for long.) Work beyond
  * all maxima stays with the first environment that could take it, up to what that could hold as a
- * whole. */
+ * whole. In a fair-share queue each share's first class gets one job's worth before all else. A
+ * launch that is kept for a large job (keep.c) is not taken by those behind, and no more is asked
+ * than a queue's reservation for other shares leaves. */
 #include "internal.h"
 
 static int64_t least(int64_t a, int64_t b)
@@ -16,7 +18,7 @@ static void begin(const engine *e, ce *c)
 {
     c->n_next = 0;
     c->n_coming = c->n_launching = c->n_held = c->n_soon = 0;
-    c->headroom_mcpu = (int64_t)(c->max_vcpus - c->vcpus) * 1000;
+    c->headroom_mcpu = (int64_t)c->max_vcpus * 1000 - eng_provisioned(c);
     if (c->launches == 0 && e->next_due_ms == INT64_MAX)
         return;
     for (const instance *i = c->instances; i; i = i->inext) {
@@ -39,11 +41,12 @@ static void ask(ce *c, const ob_resources *need, int64_t n)
 }
 
 /* How many of 'n' fit into the rooms; takes what they need of them. */
-static int64_t pack(ob_resources *rooms, size_t n_rooms, const ob_resources *need, int64_t n)
+static int64_t
+pack(const ce *c, ob_resources *rooms, size_t n_rooms, const ob_resources *need, int64_t n)
 {
     int64_t taken = 0;
     for (size_t i = 0; i < n_rooms && taken < n; i++) {
-        int64_t units = least(n - taken, eng_units(need, &rooms[i]));
+        int64_t units = least(n - taken, eng_units(c, need, &rooms[i]));
         rooms[i].mcpu -= (int32_t)(need->mcpu * units);
         rooms[i].mem_mib -= (int32_t)(need->mem_mib * units);
         rooms[i].gpus -= (int32_t)(need->gpus * units);
@@ -56,7 +59,7 @@ static int64_t pack(ob_resources *rooms, size_t n_rooms, const ob_resources *nee
  */
 static int64_t take(ce *c, const ob_resources *need, bool new_ones, int64_t cost_mcpu, int64_t n)
 {
-    int64_t taken = pack(c->coming, c->n_coming, need, n);
+    int64_t taken = pack(c, c->coming, c->n_coming, need, n);
     if (new_ones && c->headroom_mcpu > 0 && taken < n) {
         int64_t units = least(n - taken, c->headroom_mcpu / cost_mcpu);
         c->headroom_mcpu -= units * cost_mcpu;
@@ -65,31 +68,74 @@ static int64_t take(ce *c, const ob_resources *need, bool new_ones, int64_t cost
     return taken;
 }
 
-static void give_out(engine *e, class *cls)
+/* Is what can be launched there kept for a job that goes first? */
+static bool is_kept(const ce *c, const class *cls)
 {
+    const queue *q = c->headroom_for;
+    return q && q->keeper != cls && q->priority >= cls->queue->priority;
+}
+
+/* How many of 'n' the queue may use, as far as its reservation goes; takes them of *cap_mcpu. One
+ * is always allowed. */
+static int64_t within_cap(const class *cls, int64_t n, int64_t *cap_mcpu)
+{
+    const queue *q = cls->queue;
+    if (*cap_mcpu == INT64_MAX || cls->need.mcpu == 0)
+        return n;
+    int64_t units = *cap_mcpu > 0 ? *cap_mcpu / cls->need.mcpu : 0;
+    bool first = q->mcpu == 0 && *cap_mcpu == q->cap_mcpu;
+    n = least(n, units == 0 && first ? 1 : units);
+    *cap_mcpu -= n * cls->need.mcpu;
+    return n;
+}
+
+/* Gives out the work of up to 'n' jobs of the class; *cap_mcpu: what its queue may yet use. */
+static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
+{
+    const queue *q = cls->queue;
     eng_fit(e, cls);
-    int64_t rest = (int64_t)cls->n_waiting, most = 0;
+    int64_t rest = within_cap(cls, least((int64_t)cls->n_waiting - cls->given, n), cap_mcpu);
+    int64_t most = 0;
     ce *first = NULL;
-    for (size_t i = 0; i < cls->queue->n_ces; i++) /* is placed there soon: asks for nothing */
-        if (eng_usable(cls->queue->ces[i]))
-            rest -= pack(cls->queue->ces[i]->soon, cls->queue->ces[i]->n_soon, &cls->need, rest);
-    for (size_t i = 0; i < cls->queue->n_ces && rest > 0; i++) {
-        ce *c = cls->queue->ces[i];
+    cls->given += rest;
+    for (size_t i = 0; i < q->n_ces; i++) /* is placed there soon: asks for nothing */
+        if (eng_usable(q->ces[i]))
+            rest -= pack(q->ces[i], q->ces[i]->soon, q->ces[i]->n_soon, &cls->need, rest);
+    for (size_t i = 0; i < q->n_ces && rest > 0; i++) {
+        ce *c = q->ces[i];
         int64_t max_mcpu = (int64_t)c->max_vcpus * 1000, cost = cls->fit[i].cost_mcpu;
-        if (!eng_usable(c) || !cls->fit[i].launch || cls->need.mcpu > max_mcpu)
+        if (!eng_usable(c) || !cls->fit[i].launch || eng_above_max(c, &cls->need) ||
+            is_kept(c, cls))
             continue;
         bool new_ones = eng_below_max(c, cls->fit[i].least_mcpu);
-        int64_t n = take(c, &cls->need, new_ones, cost, rest);
-        rest -= n;
-        if (n > 0)
-            ask(c, &cls->need, n);
+        int64_t taken = take(c, &cls->need, new_ones, cost, rest);
+        rest -= taken;
+        if (taken > 0)
+            ask(c, &cls->need, taken);
+        cls->coming = cls->coming || (taken > 0 && !c->lacking);
         if (!first) {
             first = c;
-            most = (max_mcpu > cost ? max_mcpu / cost : 1) - n;
+            most = (max_mcpu > cost ? max_mcpu / cost : 1) - taken;
         }
     }
     if (first && rest > 0 && most > 0)
         ask(first, &cls->need, least(rest, most));
+}
+
+static void give_out_queue(engine *e, queue *q)
+{
+    int64_t cap_mcpu = q->cap_mcpu == INT64_MAX ? INT64_MAX : q->cap_mcpu - q->mcpu;
+    class *cls;
+    eng_line(e, q);
+    for (size_t i = 0; i < e->n_line; i++)
+        for (size_t k = 0; k < e->line[i]->n_work; k++) {
+            e->line[i]->work[k]->given = 0;
+            e->line[i]->work[k]->coming = false;
+        }
+    for (size_t i = 0; i < e->n_line && q->policy.fair; i++)
+        give_out(e, e->line[i]->work[0], 1, &cap_mcpu);
+    for (; (cls = eng_line_first(e)); eng_line_skip(e))
+        give_out(e, cls, INT64_MAX, &cap_mcpu);
 }
 
 static int by_shape(const void *a, const void *b)
@@ -147,9 +193,7 @@ void eng_demand(engine *e)
     for (size_t i = 0; i < e->n_by_priority; i++) {
         if (!e->by_priority[i]->known || e->by_priority[i]->deleting)
             continue;
-        eng_work(e, e->by_priority[i]);
-        for (size_t w = 0; w < e->n_work; w++)
-            give_out(e, e->work[w]);
+        give_out_queue(e, e->by_priority[i]);
     }
     HASH_ITER(hh, e->ces, c, tmp)
     {

@@ -209,6 +209,7 @@ void engine_effects_clear(engine_effects *out)
     out->n_done = out->n_attempts = out->n_events = 0;
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
+    out->n_shares = out->n_fronts = 0;
     eng_text_clear(out->text);
 }
 
@@ -224,6 +225,8 @@ void engine_effects_done(engine_effects *out)
     free(out->placement_delete);
     free(out->orders);
     free(out->reasons);
+    free(out->shares);
+    free(out->fronts);
     free(out->demand);
     eng_text_free(out->text);
     memset(out, 0, sizeof(*out));

@@ -8,7 +8,7 @@ engine *engine_new(void)
     engine *e = ob_calloc(1, sizeof(*e));
     e->topology = 1;
     e->next_order = 1;
-    e->next_due_ms = INT64_MAX;
+    e->next_due_ms = e->wait_due_ms = INT64_MAX;
     e->next_timeout_ms = INT64_MAX;
     return e;
 }
@@ -25,7 +25,9 @@ void engine_free(engine *e)
     free(e->inputs);
     free(e->touched);
     free(e->returned);
-    free(e->work);
+    free(e->line);
+    free(e->failed);
+    free(e->kept);
     eng_text_free(e->input_text);
     free(e);
 }
@@ -125,20 +127,29 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->now_ms = now_ms;
     e->fx = out;
     e->dirty = false;
+    e->wait_due_ms = INT64_MAX;
+    e->rounds++;
     eng_hold_ends(e);
     read_inputs(e);
     eng_timeouts(e);        /* after the reports: an end that was told counts */
+    eng_limits(e);
     eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
     do {
         eng_depend(e);
         eng_returned(e); /* ends what came back to a deleted queue */
     } while (e->n_notices > 0);
+    eng_shares(e);
     eng_place(e);
+    eng_heads(e);
+    eng_keep(e);
     eng_flush(e);
     eng_bury(e);
     eng_demand(e);
+    eng_fronts(e);
     eng_reasons(e);
+    eng_blocked(e);
+    eng_shares_tell(e);
     e->fx = NULL;
 }
 
@@ -149,7 +160,7 @@ bool engine_dirty(const engine *e)
 
 int64_t engine_next_due(const engine *e)
 {
-    return e->next_due_ms;
+    return e->next_due_ms < e->wait_due_ms ? e->next_due_ms : e->wait_due_ms;
 }
 
 /* ---- Looking ---- */
@@ -185,10 +196,11 @@ void engine_ce_use(const engine *e,
     for (const instance *i = c ? c->instances : NULL; i; i = i->inext) {
         if (!i->known)
             continue;
-        fn(
-            &(engine_use){
-                .instance_id = i->id, .used = i->used, .runs = i->n_runs, .state = i->state },
-            arg);
+        fn(&(engine_use){ .instance_id = i->id,
+                          .used = i->kept_for ? i->size : i->used,
+                          .runs = i->n_runs,
+                          .state = i->state },
+           arg);
     }
 }
 
@@ -201,4 +213,7 @@ void engine_stats_get(const engine *e, engine_stats *out)
                            .instances = e->n_instances,
                            .bytes = eng_table_bytes(e),
                            .ignored = e->ignored };
+    for (const queue *q = e->queues; q; q = q->hh.next)
+        for (const class *cls = q->classes; cls; cls = cls->hh.next)
+            out->passed_over += cls->passed_ms != 0;
 }

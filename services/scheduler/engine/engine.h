@@ -25,13 +25,36 @@ typedef struct engine_ce {
     const char *name;
     const char *cluster; /* <name>_Batch_<uuid> */
     bool enabled, valid;
+    bool exact;     /* FARGATE: an instance takes the one job that it was made for: its size equals
+                       what the job asks, and so does a shape */
+    bool unmanaged; /* nothing is launched for it, and it has no maximum */
     int32_t max_vcpus;
+    int32_t share_vcpus;        /* of which a fair share's reservation is a part; 0: max_vcpus */
     const ob_resources *shapes; /* usable sizes it could ever launch */
     size_t n_shapes;
     const char *lacking; /* what the scaler says it cannot get now, or NULL */
 } engine_ce;
 void engine_put_ce(engine *e, const engine_ce *ce);
 void engine_drop_ce(engine *e, int64_t id);
+
+/* A fair-share policy. Weights: lower gets more; "A*" stands for all shares that begin with A, each
+ * with factor times their number; shares without one have 1. */
+#define ENGINE_MAX_SHARES 500 /* active shares of a queue (AWS Batch quota); kept by the api */
+typedef struct engine_weight {
+    const char *share;
+    double factor;
+} engine_weight;
+typedef struct engine_policy {
+    int32_t decay_s;     /* shareDecaySeconds; 0: 600 */
+    int32_t reservation; /* computeReservation, percent */
+    const engine_weight *weights;
+    size_t n_weights;
+} engine_policy;
+
+typedef struct engine_time_limit { /* jobStateTimeLimitActions: RUNNABLE, CANCEL */
+    const char *code;              /* the beginning of a reason, up to " - " */
+    int32_t seconds;
+} engine_time_limit;
 
 typedef struct engine_queue {
     int64_t id;
@@ -42,6 +65,9 @@ typedef struct engine_queue {
                       left */
     int64_t ces[ENGINE_MAX_CES];
     size_t n_ces;
+    const engine_policy *policy; /* NULL: first in, first out; priorities of jobs are ignored */
+    const engine_time_limit *limits;
+    size_t n_limits;
 } engine_queue;
 void engine_put_queue(engine *e, const engine_queue *q);
 void engine_drop_queue(engine *e, int64_t id);
@@ -122,9 +148,35 @@ typedef struct effect_reason {
     const char *share; /* "": none */
     int32_t priority;
     const char *reason; /* NULL: the class waits no longer (delete) */
+    int64_t since_ms;   /* when it began to wait for this code ("MISCONFIGURATION:..."), or 0 */
 } effect_reason;
 /* Reasons already stored in class_reason. */
 void engine_load_class_reason(engine *e, const effect_reason *row);
+
+/* What a share has used of a fair-share queue: vCPU seconds, those of a while ago counting less, as
+ * of at_ms. The row is written when the share becomes active or ceases to be, and otherwise with a
+ * round that changed its use, ENGINE_SHARE_EVERY_MS apart. */
+#define ENGINE_SHARE_EVERY_MS 10000
+typedef struct effect_share {
+    int64_t queue_id;
+    const char *share;
+    double usage;
+    int64_t at_ms;
+    bool active; /* has jobs that have not ended, or had some within the decay time */
+    bool gone;   /* delete the row: it has used nothing that counts */
+} effect_share;
+void engine_load_share(engine *e, const effect_share *row);
+
+/* The front of a queue: its RUNNABLE jobs in the order in which they will be served. */
+#define ENGINE_FRONT_MAX 100
+#define ENGINE_FRONT_EVERY_MS 1000
+typedef struct engine_front {
+    ob_uuid id;
+    int32_t index;
+    int64_t since_ms; /* at this position */
+} engine_front;
+/* As stored: the times are kept for jobs that are where they were. */
+void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, size_t n);
 
 /* ---- Events ---- */
 
@@ -232,6 +284,7 @@ typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or
     const char *container_reason, *reason;
     int flags;
     bool is_parent;
+    bool blocked; /* no move: the job is at the head of its queue and blocked, for this reason */
     int32_t counts[OB_JOB_STATE_COUNT];
 } effect_event;
 
@@ -247,6 +300,20 @@ typedef struct effect_order { /* to an instance's executor */
     int32_t attempt; /* ORDER_RUN */
     int64_t queue_id;
 } effect_order;
+
+#define ENGINE_FRONT_SHARES 20
+typedef struct effect_front { /* told when it has changed, ENGINE_FRONT_EVERY_MS apart */
+    int64_t queue_id;
+    const engine_front *front;
+    size_t n_front;
+    int64_t mcpu; /* in use by the queue's jobs */
+    struct {
+        const char *share;
+        int64_t mcpu;
+    } shares[ENGINE_FRONT_SHARES]; /* largest first */
+    size_t n_shares;
+    size_t active_shares;
+} effect_front;
 
 typedef struct effect_shape {
     ob_resources need;
@@ -274,6 +341,8 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_placement, placement_delete);
     ENGINE_LIST(effect_order, orders);
     ENGINE_LIST(effect_reason, reasons);
+    ENGINE_LIST(effect_share, shares);
+    ENGINE_LIST(effect_front, fronts);
     ENGINE_LIST(effect_demand, demand);
     struct engine_text *text; /* the engine's: memory of the strings and shapes above */
 } engine_effects;
@@ -302,8 +371,21 @@ int64_t engine_next_timeout(const engine *e);
  * none. Until the longest is reached, no demand is told for what has room there. */
 #define ENGINE_HOLD_MIN_MS 1000
 #define ENGINE_HOLD_MAX_MS 30000
-/* When a round is due though the engine is not dirty, as the first such instance may be tried
- * again: to be compared with the now_ms of rounds. INT64_MAX: there is none. */
+
+/* Reservation for large jobs. A job that could be served, and has been passed over by another of
+ * its own queue or of one with the same or a lower priority, gets room kept for it after this time:
+ * an instance that is large enough takes no other job of those queues, or, where there is none, so
+ * many as stand in the way of a launch below maxvCpus. One class of a queue at a time, the first in
+ * its order. */
+#define ENGINE_KEEP_AFTER_MS 30000
+/* Reasons of AWS Batch that programs act on are given only for what has lasted: what no environment
+ * could ever serve; what needs an operator, or capacity; an instance that does not come. */
+#define ENGINE_LASTS_MISFIT_MS 5000
+#define ENGINE_LASTS_BLOCKED_MS 60000
+#define ENGINE_LASTS_UNKNOWN_MS 600000
+
+/* When a round is due though the engine is not dirty, as time itself has something to change: to be
+ * compared with the now_ms of rounds. INT64_MAX: nothing. */
 int64_t engine_next_due(const engine *e);
 void engine_effects_clear(engine_effects *out); /* keeps the memory */
 void engine_effects_done(engine_effects *out);
@@ -339,7 +421,8 @@ size_t engine_ce_demand(const engine *e, int64_t ce_id, effect_shape *out, size_
 
 typedef struct engine_stats {
     size_t waiting, placed, jobs, classes, instances;
-    size_t bytes;   /* memory of waiting jobs, for the bound of 100 bytes each */
-    size_t ignored; /* moves that the state table does not have, since the start */
+    size_t bytes;       /* memory of waiting jobs, for the bound of 100 bytes each */
+    size_t passed_over; /* classes, since a job of them was placed last */
+    size_t ignored;     /* moves that the state table does not have, since the start */
 } engine_stats;
 void engine_stats_get(const engine *e, engine_stats *out);

@@ -103,6 +103,18 @@ struct share {
     char *name; /* key; "": of jobs without a share */
     queue *queue;
     size_t n_classes;
+    int64_t mcpu;                 /* in use */
+    double usage;                 /* of a fair share, vCPU seconds as of at_ms */
+    int64_t at_ms, seen_ms;       /* seen_ms: when it had jobs last */
+    double weight;                /* lower gets more */
+    bool active, stored, changed; /* changed: since the row was told */
+    int64_t told_ms;
+    struct { /* in a line (line.c) */
+        ENGINE_LIST(class *, work);
+        size_t first;
+        double load; /* who has least goes first */
+        int64_t line_mcpu;
+    };
     UT_hash_handle hh; /* queue->shares */
 };
 
@@ -127,7 +139,17 @@ struct class
     size_t n_waiting; /* children counted */
     size_t n_jobs;    /* records that point here */
     char *reason;     /* as stored */
-    uint64_t reason_sign, fit_topology;
+    int64_t code_since_ms, told_ms; /* of the stored reason */
+    uint64_t reason_sign, soft_sign, fit_topology;
+    int cond; /* what might become a code, and ... */
+    int64_t cond_since_ms;
+    int64_t passed_ms; /* a job behind was served first since then; 0: none was */
+    bool capped;       /* only the queue's reservation for other shares stood in the way */
+    bool coming;       /* demand has found room that is on its way */
+    int32_t ahead;     /* jobs before its first one, up to ENGINE_FRONT_MAX */
+    job *at;           /* its first job in a line, and, of an array, the child */
+    int32_t at_index;
+    int64_t given; /* jobs of it that demand has been told of */
     struct {
         bool launch, there; /* some shape, some instance that is there is large enough */
         int32_t cost_mcpu;  /* of the environment's maxvCpus for each job, well packed */
@@ -144,6 +166,39 @@ struct queue {
     ce *ces[ENGINE_MAX_CES];
     size_t n_ces;
     share *shares;
+    struct {
+        bool fair;
+        double decay_s;
+        int32_t reservation;
+        struct weight {
+            char *share;
+            double factor;
+        } * weights;
+        size_t n_weights;
+    } policy;
+    struct time_limit {
+        char *code;
+        int64_t ms;
+    } * limits;
+    size_t n_limits;
+    share all;        /* a line of all classes: first in, first out */
+    int64_t mcpu;     /* in use */
+    int64_t cap_mcpu; /* the rest of what it could use is kept for shares that are not active */
+    size_t n_active;
+    bool shares_changed;             /* who is active, or the weights */
+    class *keeper;                   /* room is kept for it; NULL: for none */
+    ce *keeps_in;                    /* launches there, below maxvCpus; NULL: an instance is kept */
+    uint64_t changes, front_changes; /* of what the front shows; as of the front */
+    ENGINE_LIST(engine_front, front);
+    int64_t front_ms, front_mcpu;
+    bool front_owed; /* the row is not known to say the same */
+    struct {         /* the first job that waits, as the last round left it */
+        class *cls;  /* NULL: none; valid within the round */
+        ob_uuid id;
+        int32_t index;
+        int64_t since_ms;
+    } head;
+    int64_t blocked_told_ms;
     class *classes;
     job *held; /* SUBMITTED: came before the queue was known */
     array *arrays;
@@ -160,12 +215,13 @@ typedef struct slot {
 struct ce {
     int64_t id; /* key */
     char *name, *cluster, *lacking;
-    bool known, enabled, valid, use_changed;
-    int32_t max_vcpus;
+    bool known, enabled, valid, exact, unmanaged, use_changed;
+    int32_t max_vcpus, share_vcpus;
     ob_resources *shapes;
     size_t n_shapes;
     instance *instances;
-    int32_t vcpus;   /* of its instances that are or come */
+    int32_t vcpus;   /* of its instances that are or come ... */
+    int64_t mcpu;    /* ... and their usable size */
     size_t launches; /* instances that are LAUNCHING */
     ENGINE_LIST(slot, slots);
     ENGINE_LIST(effect_shape, demand);    /* as told last */
@@ -175,6 +231,12 @@ struct ce {
     ENGINE_LIST(ob_resources, held);      /* likewise: room on instances that refuse ... */
     ENGINE_LIST(ob_resources, soon);      /* ... and what is left of it that is used again soon */
     int64_t headroom_mcpu;                /* below max_vcpus, not given out yet */
+    queue *headroom_for;                  /* its keeper is to get what is below max_vcpus */
+    int32_t placed_priority; /* the lowest of the queues that placed here in this round, ... */
+    const queue *placed_by;  /* ... and which; NULL: several */
+    uint64_t placed_round;
+    ob_resources free; /* the most that is free of each kind, as of free_round */
+    uint64_t free_round;
     UT_hash_handle hh;
 };
 
@@ -187,6 +249,7 @@ struct instance {
     bool known; /* false: gone, or named by a row that was loaded only */
     bool lost;  /* its runs are to be ended in the next round */
     bool in_slots;
+    queue *kept_for;       /* for its keeper alone, as far as queues of its priority or less go */
     int64_t held_until_ms; /* it refused a run: none is placed before; 0 = not held */
     int refusals;          /* that followed one another */
     int32_t n_runs;
@@ -227,6 +290,8 @@ struct engine {
     uint32_t mark;
     bool dirty, instances_gone;
     int64_t next_due_ms; /* the first instance's held_until_ms; INT64_MAX = none is held */
+    int64_t wait_due_ms; /* likewise of what waits: reasons, fronts, reservations, time limits */
+    uint64_t rounds;
 
     ENGINE_LIST(terms *, terms); /* by number; 0 is not used */
     uint32_t terms_free;         /* no lower number is free */
@@ -253,7 +318,10 @@ struct engine {
     ENGINE_LIST(notice, notices);
     ENGINE_LIST(job *, dead); /* ended: freed when the round is over */
     ENGINE_LIST(queue *, by_priority);
-    ENGINE_LIST(class *, work);
+    ENGINE_LIST(share *, line); /* of one queue, whose turn it is first; from first_share on */
+    size_t first_share;
+    ENGINE_LIST(class *, failed); /* fit nowhere, by queue and in their order */
+    ENGINE_LIST(instance *, kept);
 
     size_t n_waiting, n_placed, n_jobs, n_classes, n_instances, ignored;
 };
@@ -317,9 +385,38 @@ void eng_class_free_if_unused(engine *e, class *cls);
 void eng_return(engine *e, job *j); /* to its class, when all inputs of the round are read */
 void eng_returned(engine *e);
 
-/* share.c */
+/* share.c: who has used what */
 share *eng_share(queue *q, const char *name); /* made when unknown; NULL: "" */
 void eng_share_free_if_unused(share *s);
+void eng_share_free(share *s);
+void eng_share_use(engine *e, const class *cls, int sign); /* a job of it is placed, or ends */
+void eng_policy_put(queue *q, const engine_policy *policy);
+void eng_shares(engine *e);      /* usage, weights and reservations as of now */
+void eng_shares_tell(engine *e); /* rows */
+
+/* line.c: the order in which a queue's classes are served. One line at a time. */
+void eng_line(engine *e, queue *q);
+class *eng_line_first(const engine *e); /* NULL: nobody is left */
+/* The first class has one job less; its next one is 'at' (NULL: none). */
+void eng_line_served(engine *e, job *at);
+void eng_line_skip(engine *e); /* the first class leaves the line */
+
+/* keep.c: room kept for a large job */
+void eng_passed(engine *e, const class *cls, ce *c);
+void eng_keep(engine *e);               /* after placement */
+void eng_keep_end(engine *e, queue *q); /* it has been served, or is no longer there */
+instance *eng_kept_room(const engine *e, const class *cls, const ce *c);
+
+/* front.c: the front of a queue, its head, and how long that may wait */
+void eng_limits(engine *e); /* ends jobs that have waited at the head for too long */
+void eng_heads(engine *e);
+void eng_fronts(engine *e);
+void eng_blocked(engine *e);
+static inline void eng_due(engine *e, int64_t at_ms)
+{
+    if (at_ms < e->wait_due_ms)
+        e->wait_due_ms = at_ms;
+}
 
 /* ce.c: environments, instances and the room on them */
 ob_resources eng_room(const instance *i);
@@ -329,16 +426,34 @@ instance *eng_instance_get(engine *e, const char *id); /* made when unknown */
 run *eng_run_add(engine *e, job *j, instance *on);     /* takes room; j becomes placed */
 void eng_run_remove(engine *e, run *r);                /* gives it back */
 instance *eng_best_fit(const ce *c, const ob_resources *need);
+/* What its instances count against maxvCpus. */
+static inline int64_t eng_provisioned(const ce *c)
+{
+    return c->exact ? c->mcpu : (int64_t)c->vcpus * 1000;
+}
 /* Is there room below maxvCpus for an instance of that many? The first one is always allowed: some
  * allocation strategies may exceed maxvCpus by one instance. */
 static inline bool eng_below_max(const ce *c, int32_t mcpu)
 {
-    return c->vcpus == 0 || (int64_t)c->vcpus * 1000 + mcpu <= (int64_t)c->max_vcpus * 1000;
+    return (c->vcpus == 0 && !c->exact) ||
+           eng_provisioned(c) + mcpu <= (int64_t)c->max_vcpus * 1000;
+}
+/* Is it more than the environment could ever run? */
+static inline bool eng_above_max(const ce *c, const ob_resources *need)
+{
+    return !c->unmanaged && need->mcpu > (int64_t)c->max_vcpus * 1000;
+}
+/* Does it fit an instance, or a launch, with that room? */
+static inline bool eng_fits(const ce *c, const ob_resources *need, const ob_resources *room)
+{
+    return c->exact ? memcmp(need, room, sizeof(*need)) == 0 : ob_resources_fit(need, room);
 }
 static inline bool eng_usable(const ce *c)
 {
     return c->known && c->enabled && c->valid;
 }
+void eng_keep_instance(engine *e, instance *i, queue *q); /* for the queue's keeper */
+void eng_keep_release(engine *e, instance *i);
 void eng_hold(engine *e, instance *i); /* it refused a run */
 void eng_hold_ends(engine *e);         /* of those whose time has come */
 bool eng_held_long(const instance *i); /* as long as can be */
@@ -380,11 +495,18 @@ void eng_report(engine *e, const char *instance_id, const engine_run_report *r, 
 void eng_registered(engine *e, const char *instance_id, const engine_run_report *held, size_t n);
 void eng_lost(engine *e, instance *i); /* ends its runs */
 
-/* place.c, demand.c, reason.c: the second half of a round */
-void eng_work(engine *e, queue *q); /* fills e->work: its classes that wait, oldest head first */
+/* place.c, demand.c, reason.c: most of the second half of a round */
 void eng_place(engine *e);
 void eng_fit(const engine *e, class *cls); /* brings cls->fit up to date with the topology */
-int64_t eng_units(const ob_resources *need, const ob_resources *room); /* how many fit */
+int64_t eng_units(const ce *c, const ob_resources *need, const ob_resources *room); /* that fit */
+/* The order of jobs within a class, and of heads when first in is first out. */
+static inline bool eng_before(const job *a, const job *b)
+{
+    if (a->order != b->order)
+        return a->order < b->order;
+    int d = ob_uuid_cmp(&a->id, &b->id);
+    return d ? d < 0 : a->index < b->index;
+}
 void eng_demand(engine *e);
 void eng_reasons(engine *e);
 

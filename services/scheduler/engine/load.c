@@ -90,5 +90,8 @@ void engine_load_class_reason(engine *e, const effect_reason *row)
 {
     class *cls = eng_class(e, eng_queue(e, row->queue_id), &row->need, row->share, row->priority);
     eng_set(&cls->reason, row->reason);
+    cls->code_since_ms = row->since_ms;
+    if (cls->queue->blocked_told_ms < row->since_ms) /* told when it was written */
+        cls->queue->blocked_told_ms = row->since_ms;
     e->dirty = true;
 }

@@ -1,38 +1,29 @@
-/* Placement: queues by priority, in a queue the class whose head is oldest, environments in the
- * queue's order, the instance with the least room left. A class that fits nowhere is passed over
- * for this round. Costs by classes and by what is placed. Also: what of a class fits where. */
+/* Placement: queues by priority, in a queue the classes by their line, environments in the queue's
+ * order, the instance with the least room left. A class that fits nowhere is passed over for this
+ * round, so that it does not hold up those behind it; for how long: keep.c. Costs by classes and by
+ * what is placed. Also: what of a class fits where. */
 #include "internal.h"
 
-static bool older(const class *a, const class *b)
+/* Does the queue's reservation for shares that are not active yet leave it that much? One job is
+ * always allowed. */
+static bool within_cap(const queue *q, const class *cls)
 {
-    const job *x = a->waiting, *y = b->waiting;
-    return x->order != y->order ? x->order < y->order : ob_uuid_cmp(&x->id, &y->id) < 0;
+    return q->mcpu == 0 || q->mcpu + cls->need.mcpu <= q->cap_mcpu;
 }
 
-static int oldest_first(const void *a, const void *b)
-{
-    const class *x = *(class *const *)a, *y = *(class *const *)b;
-    return older(x, y) ? -1 : older(y, x) ? 1 : 0;
-}
-
-void eng_work(engine *e, queue *q)
-{
-    e->n_work = 0;
-    class *cls, *tmp;
-    HASH_ITER(hh, q->classes, cls, tmp)
-    {
-        if (cls->waiting)
-            *LIST_ADD(e, work) = cls;
-    }
-    if (e->n_work > 1)
-        qsort(e->work, e->n_work, sizeof(class *), oldest_first);
-}
-
-static instance *choose(const class *cls)
+static instance *choose(const engine *e, class *cls)
 {
     const queue *q = cls->queue;
+    cls->capped = !within_cap(q, cls);
+    if (cls->capped || (q->keeper && q->keeper != cls && q->keeper->capped))
+        return NULL;
     for (size_t i = 0; i < q->n_ces; i++) {
         instance *on = eng_usable(q->ces[i]) ? eng_best_fit(q->ces[i], &cls->need) : NULL;
+        if (on)
+            return on;
+    }
+    for (size_t i = 0; i < q->n_ces && e->n_kept > 0; i++) {
+        instance *on = eng_usable(q->ces[i]) ? eng_kept_room(e, cls, q->ces[i]) : NULL;
         if (on)
             return on;
     }
@@ -55,52 +46,50 @@ static void place(engine *e, class *cls, instance *on)
     p->instance_id = eng_text(&e->fx->text, on->id);
     p->run = ref;
     eng_order(e, ORDER_RUN, on->id, &ref);
+    cls->passed_ms = 0;
+    eng_passed(e, cls, on->ce);
+    if (cls->queue->keeper == cls)
+        eng_keep_end(e, cls->queue);
 }
 
-/* The first class of 'work' has a new head: moves it behind the older ones. */
-static void resort(class **work, size_t n)
+static void place_queue(engine *e, queue *q)
 {
-    class *first = work[0];
-    size_t lo = 1, hi = n;
-    while (lo < hi) {
-        size_t mid = lo + (hi - lo) / 2;
-        if (older(work[mid], first))
-            lo = mid + 1;
-        else
-            hi = mid;
+    size_t from = e->n_failed, passed = from;
+    class *cls;
+    eng_line(e, q);
+    while ((cls = eng_line_first(e))) {
+        instance *on = choose(e, cls);
+        if (on) {
+            passed = e->n_failed;
+            place(e, cls, on);
+            eng_line_served(e, cls->waiting);
+        } else {
+            *LIST_ADD(e, failed) = cls;
+            eng_line_skip(e);
+        }
     }
-    memmove(work, work + 1, (lo - 1) * sizeof(*work));
-    work[lo - 1] = first;
+    for (size_t i = from; i < passed; i++)
+        if (!e->failed[i]->passed_ms)
+            e->failed[i]->passed_ms = e->now_ms;
 }
 
 void eng_place(engine *e)
 {
     eng_queues_sort(e);
+    e->n_failed = 0;
     for (size_t i = 0; i < e->n_by_priority; i++) {
         queue *q = e->by_priority[i];
-        if (!q->known || q->deleting)
-            continue;
-        eng_work(e, q);
-        class **work = e->work;
-        size_t n = e->n_work;
-        while (n > 0) {
-            instance *on = choose(work[0]);
-            if (on)
-                place(e, work[0], on);
-            if (on && work[0]->waiting) {
-                resort(work, n);
-            } else {
-                work++;
-                n--;
-            }
-        }
+        if (q->known && !q->deleting)
+            place_queue(e, q);
     }
 }
 
-int64_t eng_units(const ob_resources *need, const ob_resources *room)
+int64_t eng_units(const ce *c, const ob_resources *need, const ob_resources *room)
 {
-    if (!ob_resources_fit(need, room))
+    if (!eng_fits(c, need, room))
         return 0;
+    if (c->exact)
+        return 1;
     int64_t n = INT32_MAX;
     if (need->mcpu > 0 && room->mcpu / need->mcpu < n)
         n = room->mcpu / need->mcpu;
@@ -122,7 +111,7 @@ void eng_fit(const engine *e, class *cls)
         int64_t cost = INT32_MAX;
         int32_t least = INT32_MAX;
         for (size_t s = 0; s < c->n_shapes; s++) {
-            int64_t units = eng_units(&cls->need, &c->shapes[s]);
+            int64_t units = eng_units(c, &cls->need, &c->shapes[s]);
             if (units == 0)
                 continue;
             launch = true;
@@ -131,8 +120,8 @@ void eng_fit(const engine *e, class *cls)
             least = c->shapes[s].mcpu < least ? c->shapes[s].mcpu : least;
         }
         for (const instance *on = launch ? NULL : c->instances; on && !there; on = on->inext)
-            there = on->known && on->state <= OB_INSTANCE_ACTIVE &&
-                    ob_resources_fit(&cls->need, &on->size);
+            there =
+                on->known && on->state <= OB_INSTANCE_ACTIVE && eng_fits(c, &cls->need, &on->size);
         cls->fit[i].launch = launch;
         cls->fit[i].there = launch || there;
         cls->fit[i].least_mcpu = least;

@@ -9,11 +9,47 @@ queue *eng_queue(engine *e, int64_t id)
     if (!q) {
         q = ob_calloc(1, sizeof(*q));
         q->id = id;
+        q->all.queue = q;
+        q->cap_mcpu = INT64_MAX;
         HASH_ADD(hh, e->queues, id, sizeof(q->id), q);
         e->topology++;
         e->n_by_priority = 0;
     }
     return q;
+}
+
+static void free_limits(queue *q)
+{
+    for (size_t i = 0; i < q->n_limits; i++)
+        free(q->limits[i].code);
+    free(q->limits);
+    q->limits = NULL;
+    q->n_limits = 0;
+}
+
+static void put_limits(queue *q, const engine_queue *put)
+{
+    free_limits(q);
+    q->limits = ob_calloc(put->n_limits + 1, sizeof(*q->limits));
+    for (; q->n_limits < put->n_limits; q->n_limits++) {
+        q->limits[q->n_limits].code = ob_strdup(put->limits[q->n_limits].code);
+        q->limits[q->n_limits].ms = (int64_t)put->limits[q->n_limits].seconds * 1000;
+    }
+}
+
+static void free_queue(queue *q)
+{
+    share *s, *tmp;
+    HASH_ITER(hh, q->shares, s, tmp)
+    {
+        eng_share_free(s);
+    }
+    eng_policy_put(q, NULL);
+    free_limits(q);
+    free(q->all.work);
+    free(q->front);
+    free(q->name);
+    free(q);
 }
 
 void engine_put_queue(engine *e, const engine_queue *put)
@@ -26,8 +62,15 @@ void engine_put_queue(engine *e, const engine_queue *put)
     q->sweep = q->sweep || q->held || (put->deleting && !q->deleting);
     q->deleting = put->deleting;
     q->n_ces = put->n_ces < ENGINE_MAX_CES ? put->n_ces : ENGINE_MAX_CES;
-    for (size_t i = 0; i < q->n_ces; i++)
+    bool same_ces = true;
+    for (size_t i = 0; i < q->n_ces; i++) {
+        same_ces = same_ces && q->ces[i] && q->ces[i]->id == put->ces[i];
         q->ces[i] = eng_ce(e, put->ces[i]);
+    }
+    if (q->keeper && !same_ces)
+        eng_keep_end(e, q);
+    eng_policy_put(q, put->policy);
+    put_limits(q, put);
     e->topology++;
     e->n_by_priority = 0;
     e->dirty = true;
@@ -134,8 +177,7 @@ void eng_queues_sweep(engine *e)
         e->dirty = e->dirty || q->sweep;
         if (!q->known && q->n_jobs == 0 && !q->classes) {
             HASH_DEL(e->queues, q);
-            free(q->name);
-            free(q);
+            free_queue(q);
             e->n_by_priority = 0;
             e->topology++;
         }
@@ -154,16 +196,8 @@ void eng_queues_free(engine *e)
             free(cls->reason);
             free(cls);
         }
-        share *s, *stmp;
-        HASH_ITER(hh, q->shares, s, stmp)
-        {
-            HASH_DEL(q->shares, s);
-            free(s->name);
-            free(s);
-        }
         HASH_DEL(e->queues, q);
-        free(q->name);
-        free(q);
+        free_queue(q);
     }
     free(e->by_priority);
 }

@@ -1,24 +1,82 @@
-/* Why a class waits, for people. AWS's own texts only for what lasts: programs give a job up when
- * they see them. A text is made when something it depends on has changed, and told when it differs.
- */
+/* Why a class waits, for people. AWS's own texts (AWS Batch user guide, "Jobs stuck in a RUNNABLE
+ * status") only for what lasts: programs give a job up when they see them. A text is made when
+ * something it depends on has changed, and told when it differs; what changes with every job
+ * (numbers, whose turn it is) is told once in SOFT_MS. */
 #include "internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#define SOFT_MS 1000
+
 typedef enum why {
     WHY_UNKNOWN,
-    WHY_TOO_LARGE, /* no shape can hold it: lasts */
-    WHY_ABOVE_MAX, /* more than maxvCpus: lasts */
+    WHY_TOO_LARGE,   /* no shape can hold it */
+    WHY_ABOVE_MAX,   /* more than maxvCpus */
+    WHY_UNSUPPORTED, /* nothing can be launched at all */
     WHY_INVALID,
     WHY_DISABLED,
+    WHY_NO_INSTANCE, /* unmanaged: none has joined, */
+    WHY_TOO_SMALL,   /* or none that is large enough */
+    WHY_KEEPING,
     WHY_STARTING,
     WHY_HELD,
+    WHY_KEPT,
     WHY_AT_MAX,
     WHY_LACKING,
     WHY_NONE_YET,
     WHY_FULL,
 } why;
+#define NEVER (1u << WHY_TOO_LARGE | 1u << WHY_ABOVE_MAX)
+
+/* What of a need no instance has free. */
+#define LACKS_CPU 1
+#define LACKS_MEM 2
+#define LACKS_GPU 4
+
+typedef struct view {
+    size_t n;
+    why why[ENGINE_MAX_CES];
+    unsigned lacks[ENGINE_MAX_CES];
+    int32_t ahead; /* at least so many */
+    bool turn;     /* another share goes first */
+} view;
+
+/* Codes of AWS: what might become one, after how long, and for which jobs. */
+typedef enum cond {
+    COND_NONE,
+    COND_MAX_RESOURCE,
+    COND_REQUIREMENT,
+    COND_UNSUPPORTED,
+    COND_INVALID,
+    COND_CAPACITY,
+    COND_UNDETERMINED,
+} cond;
+static const struct {
+    const char *code, *text;
+    int64_t lasts_ms;
+    bool head; /* of the job at the head of the queue only */
+} conds[] = {
+    [COND_MAX_RESOURCE] = { "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
+                            "CE(s) associated with the job queue cannot meet the CPU requirement "
+                            "of the job.",
+                            ENGINE_LASTS_MISFIT_MS, false },
+    [COND_REQUIREMENT] = { "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT",
+                           "The job resource requirement (vCPU/memory/GPU) is higher than that can "
+                           "be met by the CE(s) attached to the job queue.",
+                           ENGINE_LASTS_MISFIT_MS, false },
+    [COND_UNSUPPORTED] = { "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED",
+                           "Your compute environment associated with this job queue has an "
+                           "unsupported instance type configuration.",
+                           ENGINE_LASTS_BLOCKED_MS, true },
+    [COND_INVALID] = { "ACTION_REQUIRED", "CE(s) associated with the job queue are invalid.",
+                       ENGINE_LASTS_BLOCKED_MS, true },
+    [COND_CAPACITY] = { "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY",
+                        "Service cannot fulfill the capacity requested for instance type",
+                        ENGINE_LASTS_BLOCKED_MS, true },
+    [COND_UNDETERMINED] = { "UNDETERMINED", "Batch job is blocked, root cause is undetermined.",
+                            ENGINE_LASTS_UNKNOWN_MS, true },
+};
 
 typedef struct line {
     char text[2048];
@@ -45,31 +103,167 @@ static void say_resources(line *l, const ob_resources *r)
         say(l, " and %d %s", r->gpus, r->gpus == 1 ? "GPU" : "GPUs");
 }
 
-static why look(const class *cls, size_t i)
+/* ---- Looking ---- */
+
+static bool any_active(const ce *c)
+{
+    if (c->n_slots > 0)
+        return true;
+    for (const instance *i = c->instances; i; i = i->inext)
+        if (i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE)
+            return true;
+    return false;
+}
+
+static bool has_kept(const engine *e, const ce *c, const queue *q)
+{
+    for (size_t k = 0; k < e->n_kept; k++)
+        if (e->kept[k]->ce == c && e->kept[k]->kept_for == q)
+            return true;
+    return c->headroom_for == q;
+}
+
+/* Would it be served there, were nothing kept for another job? */
+static bool kept_from(const engine *e, const class *cls, const ce *c)
+{
+    for (size_t k = 0; k < e->n_kept; k++) {
+        ob_resources room = eng_room(e->kept[k]);
+        if (e->kept[k]->ce == c && eng_fits(c, &cls->need, &room))
+            return true;
+    }
+    return c->headroom_for && c->headroom_mcpu >= cls->need.mcpu;
+}
+
+static why look(const engine *e, const class *cls, size_t i)
 {
     const ce *c = cls->queue->ces[i];
     if (!c->known)
         return WHY_UNKNOWN;
     if (!c->valid)
         return WHY_INVALID;
-    if (cls->need.mcpu > (int64_t)c->max_vcpus * 1000)
+    if (eng_above_max(c, &cls->need))
         return WHY_ABOVE_MAX;
     if (c->n_shapes > 0 && !cls->fit[i].there)
         return WHY_TOO_LARGE;
     if (!c->enabled)
         return WHY_DISABLED;
+    if (c->unmanaged && !cls->fit[i].there)
+        return any_active(c) ? WHY_TOO_SMALL : WHY_NO_INSTANCE;
+    if (cls->queue->keeper == cls && has_kept(e, c, cls->queue))
+        return WHY_KEEPING;
     for (size_t k = 0; k < c->n_launching; k++) /* as demand has just found them */
-        if (ob_resources_fit(&cls->need, &c->launching[k]))
+        if (eng_fits(c, &cls->need, &c->launching[k]))
             return WHY_STARTING;
     for (size_t k = 0; k < c->n_held; k++)
-        if (ob_resources_fit(&cls->need, &c->held[k]))
+        if (eng_fits(c, &cls->need, &c->held[k]))
             return WHY_HELD;
+    if (kept_from(e, cls, c))
+        return WHY_KEPT;
     if (cls->fit[i].launch && !eng_below_max(c, cls->fit[i].least_mcpu))
         return WHY_AT_MAX;
     if (c->lacking)
         return WHY_LACKING;
-    return c->n_slots == 0 ? WHY_NONE_YET : WHY_FULL;
+    if (any_active(c))
+        return WHY_FULL;
+    return c->n_shapes == 0 && !c->unmanaged ? WHY_UNSUPPORTED : WHY_NONE_YET;
 }
+
+static unsigned lacks(const engine *e, const class *cls, ce *c)
+{
+    if (c->free_round != e->rounds) {
+        c->free_round = e->rounds;
+        c->free = (ob_resources){ 0 };
+        for (size_t i = 0; i < c->n_slots; i++) {
+            const ob_resources *room = &c->slots[i].room;
+            c->free.mcpu = room->mcpu > c->free.mcpu ? room->mcpu : c->free.mcpu;
+            c->free.mem_mib = room->mem_mib > c->free.mem_mib ? room->mem_mib : c->free.mem_mib;
+            c->free.gpus = room->gpus > c->free.gpus ? room->gpus : c->free.gpus;
+        }
+    }
+    return (cls->need.mcpu > c->free.mcpu ? LACKS_CPU : 0u) |
+           (cls->need.mem_mib > c->free.mem_mib ? LACKS_MEM : 0u) |
+           (cls->need.gpus > c->free.gpus ? LACKS_GPU : 0u);
+}
+
+/* Rounded down, so that it holds for all jobs of the class, and does not change with each. */
+static int32_t at_least(int32_t ahead)
+{
+    static const int32_t steps[] = { 100, 50, 20, 10, 5, 4, 3, 2, 1 };
+    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+        if (ahead >= steps[i])
+            return steps[i];
+    return 0;
+}
+
+static void see(engine *e, class *cls, view *v)
+{
+    const queue *q = cls->queue;
+    eng_fit(e, cls);
+    v->n = q->n_ces;
+    for (size_t i = 0; i < q->n_ces; i++) {
+        v->why[i] = look(e, cls, i);
+        v->lacks[i] = v->why[i] == WHY_FULL ? lacks(e, cls, q->ces[i]) : 0;
+    }
+    v->ahead = at_least(cls->ahead);
+    v->turn = q->policy.fair && v->ahead > 0 && q->head.cls && q->head.cls->share != cls->share;
+}
+
+/* ---- Codes ---- */
+
+static cond cond_of(const view *v)
+{
+    unsigned all = 0;
+    for (size_t i = 0; i < v->n; i++)
+        all |= 1u << v->why[i];
+    if (v->n == 0)
+        return COND_NONE;
+    if (all == 1u << WHY_ABOVE_MAX)
+        return COND_MAX_RESOURCE;
+    if (!(all & ~NEVER))
+        return COND_REQUIREMENT;
+    unsigned dead = NEVER | 1u << WHY_UNSUPPORTED;
+    if (!(all & ~dead))
+        return COND_UNSUPPORTED;
+    dead |= 1u << WHY_INVALID;
+    if (!(all & ~dead))
+        return COND_INVALID;
+    dead |= 1u << WHY_LACKING | 1u << WHY_DISABLED;
+    if (!(all & ~dead) && all & 1u << WHY_LACKING)
+        return COND_CAPACITY;
+    dead |= 1u << WHY_NONE_YET;
+    return !(all & ~dead) && all & 1u << WHY_NONE_YET ? COND_UNDETERMINED : COND_NONE;
+}
+
+static bool says(const char *reason, cond c)
+{
+    size_t n = c ? strlen(conds[c].code) : 0;
+    return c && reason && strncmp(reason, conds[c].code, n) == 0 && reason[n] == ' ';
+}
+
+/* The code that the class has earned. */
+static cond earned(engine *e, class *cls, const view *v)
+{
+    cond now = cond_of(v);
+    if (cls->cond != (int)now) {
+        /* As stored by another leader: it had lasted then. */
+        bool loaded = cls->cond == COND_NONE && says(cls->reason, now);
+        cls->cond_since_ms = loaded ? INT64_MIN / 2 : e->now_ms;
+        cls->cond = (int)now;
+    }
+    if (now == COND_NONE || (conds[now].head && cls->queue->head.cls != cls))
+        return COND_NONE;
+    if (cls->cond_since_ms > e->now_ms) /* a clock set back */
+        cls->cond_since_ms = e->now_ms;
+    int64_t since = cls->cond_since_ms, head_since = cls->queue->head.since_ms;
+    if (conds[now].head && since < head_since && !says(cls->reason, now))
+        since = head_since;
+    if (e->now_ms - since >= conds[now].lasts_ms)
+        return now;
+    eng_due(e, since + conds[now].lasts_ms);
+    return COND_NONE;
+}
+
+/* ---- Words ---- */
 
 /* The shape that comes closest: most of what is lacking. */
 static const ob_resources *largest(const class *cls)
@@ -100,7 +294,20 @@ static const ob_resources *largest(const class *cls)
     return best;
 }
 
-static void say_ce(line *l, const ce *c, why w)
+static void say_lacks(line *l, unsigned what)
+{
+    static const char *const words[] = { "vCPUs", "memory", "GPUs" };
+    bool any = false;
+    for (unsigned i = 0; i < 3; i++) {
+        if (what & 1u << i)
+            say(l, "%s%s", any ? " and " : "not enough free ", words[i]);
+        any = any || what & 1u << i;
+    }
+    if (!any)
+        say(l, "not enough of all on one of them");
+}
+
+static void say_ce(line *l, const ce *c, why w, unsigned what)
 {
     const char *name = c->name ? c->name : "?";
     switch (w) {
@@ -108,10 +315,16 @@ static void say_ce(line *l, const ce *c, why w)
         say(l, "a compute environment of the job queue is not known yet");
         break;
     case WHY_TOO_LARGE:
-        say(l, "compute environment \"%s\" has no instance type that is large enough", name);
+        say(l,
+            c->exact ? "compute environment \"%s\" has no task size of just that"
+                     : "compute environment \"%s\" has no instance type that is large enough",
+            name);
         break;
     case WHY_ABOVE_MAX:
         say(l, "compute environment \"%s\" is limited to %d vCPUs", name, c->max_vcpus);
+        break;
+    case WHY_UNSUPPORTED:
+        say(l, "compute environment \"%s\" has no instance type that can be launched", name);
         break;
     case WHY_INVALID:
         say(l, "compute environment \"%s\" is not VALID", name);
@@ -119,11 +332,26 @@ static void say_ce(line *l, const ce *c, why w)
     case WHY_DISABLED:
         say(l, "compute environment \"%s\" is DISABLED", name);
         break;
+    case WHY_NO_INSTANCE:
+        say(l, "no instance has joined the unmanaged compute environment \"%s\"", name);
+        break;
+    case WHY_TOO_SMALL:
+        say(l, "no instance of the unmanaged compute environment \"%s\" is large enough", name);
+        break;
+    case WHY_KEEPING:
+        say(l, "room in compute environment \"%s\" is kept for it until it is large enough", name);
+        break;
     case WHY_STARTING:
         say(l, "an instance is starting in compute environment \"%s\"", name);
         break;
     case WHY_HELD:
         say(l, "an instance of compute environment \"%s\" refused a job and is tried again soon",
+            name);
+        break;
+    case WHY_KEPT:
+        say(l,
+            "room in compute environment \"%s\" is kept for a larger job that has waited for "
+            "long",
             name);
         break;
     case WHY_AT_MAX:
@@ -136,81 +364,127 @@ static void say_ce(line *l, const ce *c, why w)
         say(l, "compute environment \"%s\" has no instance yet", name);
         break;
     case WHY_FULL:
-        say(l, "the instances of compute environment \"%s\" are full", name);
+        say(l, "the instances of compute environment \"%s\" have ", name);
+        say_lacks(l, what);
         break;
     }
 }
 
-static void write_reason(const class *cls, const why *w, line *l)
+static const char *lacking(const queue *q)
+{
+    for (size_t i = 0; i < q->n_ces; i++)
+        if (q->ces[i]->lacking)
+            return q->ces[i]->lacking;
+    return "";
+}
+
+static void write_code(const class *cls, cond c, line *l)
 {
     const queue *q = cls->queue;
-    size_t above = 0, never = 0;
-    for (size_t i = 0; i < q->n_ces; i++) {
-        above += w[i] == WHY_ABOVE_MAX;
-        never += w[i] == WHY_ABOVE_MAX || w[i] == WHY_TOO_LARGE;
-    }
-    if (q->n_ces > 0 && above == q->n_ces) {
-        int32_t most = 0;
-        for (size_t i = 0; i < q->n_ces; i++)
-            most = q->ces[i]->max_vcpus > most ? q->ces[i]->max_vcpus : most;
-        say(l, "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job "
-               "queue cannot meet the CPU requirement of the job. Asked for: ");
-        say_resources(l, &cls->need);
-        say(l, "; largest maxvCpus: %d.", most);
+    const ob_resources *best = largest(cls);
+    int32_t most = 0;
+    say(l, "%s - %s", conds[c].code, conds[c].text);
+    if (c == COND_CAPACITY)
+        say(l, " [%s]", lacking(q));
+    if (c != COND_MAX_RESOURCE && c != COND_REQUIREMENT)
         return;
+    for (size_t i = 0; i < q->n_ces; i++)
+        most = q->ces[i]->max_vcpus > most ? q->ces[i]->max_vcpus : most;
+    say(l, " Asked for: ");
+    say_resources(l, &cls->need);
+    if (c == COND_MAX_RESOURCE) {
+        say(l, "; largest maxvCpus: %d", most);
+    } else if (best) {
+        say(l, "; largest instance: ");
+        say_resources(l, best);
     }
-    if (q->n_ces > 0 && never == q->n_ces) {
-        say(l, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement "
-               "(vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job "
-               "queue. Asked for: ");
-        say_resources(l, &cls->need);
-        const ob_resources *best = largest(cls);
-        if (best) {
-            say(l, "; largest instance: ");
-            say_resources(l, best);
-        }
-        say(l, ".");
-        return;
-    }
+    say(l, ".");
+}
+
+static void write_waiting(const class *cls, const view *v, line *l)
+{
+    const queue *q = cls->queue;
     say(l, "Waiting for ");
     say_resources(l, &cls->need);
+    if (v->ahead > 0)
+        say(l, ", at least %d %s ahead", v->ahead, v->ahead == 1 ? "job" : "jobs");
+    if (v->turn)
+        say(l, ", share \"%s\" after others that have used less", cls->share->name);
     say(l, ": ");
-    if (q->n_ces == 0)
+    if (cls->capped)
+        say(l, "the rest of the vCPUs is reserved for share identifiers that are not active yet");
+    else if (q->keeper && q->keeper != cls && q->keeper->capped)
+        say(l,
+            "the next vCPUs of the job queue are kept for a larger job that has waited for long");
+    else if (q->n_ces == 0)
         say(l, "the job queue has no compute environment");
-    for (size_t i = 0; i < q->n_ces; i++) {
-        if (i > 0)
-            say(l, "; ");
-        say_ce(l, q->ces[i], w[i]);
-    }
+    else
+        for (size_t i = 0; i < q->n_ces; i++) {
+            say(l, "%s", i > 0 ? "; " : "");
+            say_ce(l, q->ces[i], v->why[i], v->lacks[i]);
+        }
 }
+
+/* ---- Telling ---- */
 
 static void tell(engine *e, class *cls, const char *reason)
 {
     eng_set(&cls->reason, reason);
+    cls->told_ms = e->now_ms;
     effect_reason *r = LIST_ADD(e->fx, reasons);
     r->queue_id = cls->queue->id;
     r->need = cls->need;
     r->share = eng_text(&e->fx->text, cls->share->name);
     r->priority = cls->priority;
     r->reason = eng_text(&e->fx->text, reason);
+    r->since_ms = cls->code_since_ms;
+}
+
+static uint64_t mix(uint64_t sign, uint64_t more)
+{
+    return (sign ^ more) * 1099511628211u;
 }
 
 static void reason_of(engine *e, class *cls)
 {
-    why w[ENGINE_MAX_CES];
-    uint64_t sign = e->topology;
-    eng_fit(e, cls);
-    for (size_t i = 0; i < cls->queue->n_ces; i++) {
-        w[i] = look(cls, i);
-        sign = sign << 4 | w[i];
+    view v;
+    see(e, cls, &v);
+    cond code = earned(e, cls, &v);
+    const class *keeper = cls->queue->keeper;
+    uint64_t hard = mix(mix(e->topology, code), cls->capped), soft = 0;
+    hard = mix(hard, keeper && keeper != cls && keeper->capped);
+    for (size_t i = 0; i < v.n; i++) {
+        hard = mix(hard, v.why[i]);
+        soft = mix(soft, v.lacks[i]);
     }
-    if (cls->reason && sign == cls->reason_sign)
-        return;
-    cls->reason_sign = sign;
+    soft = mix(mix(soft, (uint64_t)v.ahead), v.turn);
+    if (cls->reason && hard == cls->reason_sign) {
+        if (soft == cls->soft_sign)
+            return;
+        if (e->now_ms >= cls->told_ms && e->now_ms - cls->told_ms < SOFT_MS) {
+            eng_due(e, cls->told_ms + SOFT_MS);
+            return;
+        }
+    }
+    cls->reason_sign = hard;
+    cls->soft_sign = soft;
+    if (!says(cls->reason, code))
+        cls->code_since_ms = code ? e->now_ms : 0;
     line l = { .used = 0 };
-    write_reason(cls, w, &l);
+    if (code)
+        write_code(cls, code, &l);
+    else
+        write_waiting(cls, &v, &l);
     if (!cls->reason || strcmp(cls->reason, l.text) != 0)
         tell(e, cls, l.text);
+}
+
+static void forget(engine *e, class *cls)
+{
+    cls->cond = COND_NONE;
+    cls->code_since_ms = cls->passed_ms = 0;
+    if (cls->reason)
+        tell(e, cls, NULL);
 }
 
 void eng_reasons(engine *e)
@@ -223,8 +497,8 @@ void eng_reasons(engine *e)
         {
             if (cls->waiting && q->known && !q->deleting)
                 reason_of(e, cls);
-            else if (!cls->waiting && cls->reason)
-                tell(e, cls, NULL);
+            else if (!cls->waiting)
+                forget(e, cls);
             eng_class_free_if_unused(e, cls);
         }
     }
