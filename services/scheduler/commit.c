@@ -3,12 +3,14 @@
  * rows than it must raises, so that COMMIT behind it commits nothing. Thread: the loop's. */
 #include "commit.h"
 
+#include "snapshot.h"
+
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
 #define COMMIT_TIMEOUT_MS 30000
-#define STATEMENTS_MAX 24
+#define STATEMENTS_MAX 32
 
 /* One column of 'rows' as an array parameter; the expression sees the row as 'row'. The parameter
  * copies, so all columns share one scratch memory. */
@@ -241,6 +243,7 @@ static void add_events(batch *b, int64_t round, const effect_event *rows, size_t
     TEXTS(&p, rows, n, row->reason);
     INTS(&p, rows, n, row->flags);
     COUNTS(&p, rows, n);
+    INTS(&p, rows, n, row->blocked);
     add(b, "event_insert", &p);
 }
 
@@ -268,12 +271,64 @@ static void add_reasons(batch *b, const engine_effects *fx)
         INTS(&p, rows, n, row->need.gpus);
         TEXTS(&p, rows, n, row->share);
         INTS(&p, rows, n, row->priority);
-        if (!deleting)
+        if (!deleting) {
             TEXTS(&p, rows, n, row->reason);
+            LONGS(&p, rows, n, row->since_ms);
+        }
         add(b, deleting ? "reason_delete" : "reason_put", &p);
     }
     free(put);
     free(gone);
+}
+
+static void add_shares(batch *b, const engine_effects *fx)
+{
+    effect_share *put = ob_calloc(fx->n_shares + 1, sizeof(*put));
+    effect_share *gone = ob_calloc(fx->n_shares + 1, sizeof(*gone));
+    size_t n_put = 0, n_gone = 0;
+    for (size_t i = 0; i < fx->n_shares; i++) {
+        if (fx->shares[i].gone)
+            gone[n_gone++] = fx->shares[i];
+        else
+            put[n_put++] = fx->shares[i];
+    }
+    if (n_gone > 0) {
+        ob_params p = { 0 };
+        LONGS(&p, gone, n_gone, row->queue_id);
+        TEXTS(&p, gone, n_gone, row->share);
+        add(b, "share_delete", &p);
+    }
+    if (n_put > 0) {
+        ob_params p = { 0 };
+        LONGS(&p, put, n_put, row->queue_id);
+        TEXTS(&p, put, n_put, row->share);
+        LONGS(&p, put, n_put, (int64_t)(row->usage * 1000));
+        LONGS(&p, put, n_put, row->at_ms);
+        INTS(&p, put, n_put, row->active);
+        add(b, "share_put", &p);
+    }
+    free(put);
+    free(gone);
+}
+
+static void add_snapshots(batch *b, const engine_effects *fx)
+{
+    size_t n = fx->n_fronts;
+    text *texts = ob_calloc(n + 1, sizeof(*texts));
+    const char **bodies = ob_calloc(n + 1, sizeof(*bodies));
+    for (size_t i = 0; i < n; i++) {
+        snapshot_render(&texts[i], &fx->fronts[i]);
+        bodies[i] = texts[i].at;
+    }
+    ob_params p = { 0 };
+    LONGS(&p, fx->fronts, n, row->queue_id);
+    ob_param_text_array(&p, bodies, n);
+    LONGS(&p, fx->fronts, n, row->at_ms);
+    add(b, "snapshot_put", &p);
+    for (size_t i = 0; i < n; i++)
+        text_done(&texts[i]);
+    free(bodies);
+    free(texts);
 }
 
 /* Returns the index of the statement's result, or SIZE_MAX when nothing was asked. */
@@ -312,7 +367,7 @@ static size_t add_queues(batch *b, const commit_input *in)
     size_t index = add(b, "queue_status_delete", &p);
     p = (ob_params){ 0 };
     ob_param_int64_array(&p, in->gone, in->n_gone);
-    add(b, "queue_reasons_delete", &p);
+    add(b, "queue_rest_delete", &p);
     return index;
 }
 
@@ -343,6 +398,10 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     add_events(b, ob_leader_round(b->leader) + 1, fx->events, fx->n_events);
     if (fx->n_reasons > 0)
         add_reasons(b, fx);
+    if (fx->n_shares > 0)
+        add_shares(b, fx);
+    if (fx->n_fronts > 0)
+        add_snapshots(b, fx);
     *ret_gone = add_queues(b, in);
     *ret_specs = add_specs(b, fx);
 }

@@ -267,15 +267,21 @@ static void add_envelope(text *t, const PGresult *events, int row, const subject
     event_id(id, events, row, s);
     (void)gmtime_r(&at, &utc);
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
+    bool blocked = ob_col_bool(events, row, EVENT_BLOCKED);
     text_addf(t,
-              "{\"version\":\"0\",\"id\":\"%s\",\"detail-type\":\"Batch Job State Change\","
+              "{\"version\":\"0\",\"id\":\"%s\",\"detail-type\":\"%s\","
               "\"source\":\"aws.batch\",\"account\":\"",
-              id);
+              id, blocked ? "Batch Job Queue Blocked" : "Batch Job State Change");
     add_span(t, s->arn.account);
     text_addf(t, "\",\"time\":\"%s\",\"region\":\"", when);
     add_span(t, s->arn.region);
     text_str(t, "\",\"resources\":[");
     add_job_arn(t, s);
+    if (blocked) {
+        text_str(t, ",\"");
+        add_span(t, detail_string(s->detail, "jobQueue"));
+        text_str(t, "\"");
+    }
     text_str(t, "],\"detail\":{\"jobArn\":");
     add_job_arn(t, s);
     text_addf(t, ",\"jobId\":\"%s\"", s->id);

@@ -9,6 +9,7 @@
 #include "ob/service.h"
 #include "reports.h"
 #include "scheduler_store.h"
+#include "snapshot.h"
 #include "sweep.h"
 #include "topology.h"
 
@@ -134,8 +135,38 @@ static int load_reasons(scheduler *s, ob_error *err)
             .share = ob_col(res, i, 4),
             .priority = (int32_t)ob_col_int(res, i, 5, 0),
             .reason = ob_col(res, i, 6),
+            .since_ms = ob_col_int(res, i, 7, 0),
         };
         engine_load_class_reason(s->engine, &row);
+    }
+    return r;
+}
+
+static int load_shares(scheduler *s, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = store_share_usages(s->db, &res, err);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+        effect_share row = {
+            .queue_id = ob_col_int(res, i, 0, 0),
+            .share = ob_col(res, i, 1),
+            .usage = (double)ob_col_int(res, i, 2, 0) / 1000,
+            .at_ms = ob_col_int(res, i, 3, 0),
+            .active = ob_col_bool(res, i, 4),
+        };
+        engine_load_share(s->engine, &row);
+    }
+    return r;
+}
+
+static int load_fronts(scheduler *s, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = store_snapshots(s->db, &res, err);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+        engine_front front[ENGINE_FRONT_MAX];
+        size_t n = snapshot_parse(ob_col(res, i, 1), front, ENGINE_FRONT_MAX);
+        engine_load_front(s->engine, ob_col_int(res, i, 0, 0), front, n);
     }
     return r;
 }
@@ -160,6 +191,10 @@ int recover_load(scheduler *s, ob_error *err)
         r = load_ended_children(s, &list, err);
     if (r == 0)
         r = load_reasons(s, err);
+    if (r == 0)
+        r = load_shares(s, err);
+    if (r == 0)
+        r = load_fronts(s, err);
     if (r == 0)
         r = topology_loaded(s, err);
     free(list.ids);

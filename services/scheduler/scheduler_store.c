@@ -8,11 +8,14 @@
     "WITH changed AS (" change " RETURNING 1) SELECT 1 / (count(*) = " n ")::int FROM changed"
 
 #define QUEUE_COLUMNS                                                                              \
-    "SELECT q.id, q.name, q.priority, q.enabled, q.deleting, q.ce_ids, q.version, s.version"       \
-    " FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id"
+    "SELECT q.id, q.name, q.priority, q.enabled, q.deleting, q.ce_ids, q.version, s.version,"      \
+    " q.policy_id IS NOT NULL, p.body, q.time_limits"                                              \
+    " FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id"                              \
+    " LEFT JOIN scheduling_policy p ON p.id = q.policy_id"
 #define CE_COLUMNS                                                                                 \
     "SELECT c.id, c.name, c.name || '_Batch_' || c.uuid, c.enabled AND NOT c.deleting,"            \
-    " coalesce(s.valid, false), c.max_vcpus, s.shapes, s.lacking"                                  \
+    " coalesce(s.valid, false), c.max_vcpus, s.shapes, s.lacking,"                                 \
+    " c.resource_type LIKE 'FARGATE%', c.type = 'UNMANAGED', c.unmanaged_vcpus"                    \
     " FROM compute_environment c LEFT JOIN ce_status s ON s.ce_id = c.id"
 #define INSTANCE_COLUMNS                                                                           \
     "SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash FROM instance"
@@ -62,7 +65,9 @@ const ob_db_stmt scheduler_statements[] = {
                         " JOIN done d ON d.job_id = p.id AND d.idx = -1"
                         " JOIN done c ON c.job_id = p.id AND c.idx >= 0 ORDER BY c.job_id, c.idx" },
     { "class_reasons",
-      "SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason FROM class_reason" },
+      "SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason, since_ms FROM class_reason" },
+    { "share_usages", "SELECT queue_id, share, usage_ms, at_ms, active FROM share_usage" },
+    { "snapshots", "SELECT queue_id, body FROM queue_snapshot" },
 
     /* The round's transaction (commit.c) behind its fence, in its order. */
     { "lock_instances", "SELECT ob_lock_instances($1)" },
@@ -112,23 +117,40 @@ const ob_db_stmt scheduler_statements[] = {
     { "event_insert",
       "INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run,"
       " instance_id, cluster, started_at_ms, stopped_at_ms, exit_code, container_reason, reason,"
-      " flags, counts) SELECT $1::bigint, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run,"
+      " flags, counts, blocked) SELECT $1::bigint, n, at_ms, job_id, idx_lo, idx_hi, state, "
+      "attempt, run,"
       " instance_id, cluster, started_at_ms, stopped_at_ms, exit_code, container_reason, reason,"
-      " flags, counts::int[] FROM unnest($2::bigint[], $3::uuid[], $4::int[], $5::int[],"
+      " flags, counts::int[], blocked <> 0 FROM unnest($2::bigint[], $3::uuid[], $4::int[], "
+      "$5::int[],"
       " $6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::bigint[], $12::bigint[],"
-      " $13::int[], $14::text[], $15::text[], $16::int[], $17::text[]) WITH ORDINALITY AS m(at_ms,"
+      " $13::int[], $14::text[], $15::text[], $16::int[], $17::text[], $18::int[])"
+      " WITH ORDINALITY AS m(at_ms,"
       " job_id, idx_lo, idx_hi, state, attempt, run, instance_id, cluster, started_at_ms,"
-      " stopped_at_ms, exit_code, container_reason, reason, flags, counts, n)" },
+      " stopped_at_ms, exit_code, container_reason, reason, flags, counts, blocked, n)" },
     { "reason_put",
-      "INSERT INTO class_reason (queue_id, mcpu, mem_mib, gpus, share, priority, reason)"
-      " SELECT * FROM unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[], $6::int[],"
-      " $7::text[]) ON CONFLICT (queue_id, mcpu, mem_mib, gpus, share, priority)"
-      " DO UPDATE SET reason = excluded.reason" },
+      "INSERT INTO class_reason (queue_id, mcpu, mem_mib, gpus, share, priority, reason,"
+      " since_ms) SELECT * FROM unnest($1::bigint[], $2::int[], $3::int[], $4::int[], $5::text[],"
+      " $6::int[], $7::text[], $8::bigint[])"
+      " ON CONFLICT (queue_id, mcpu, mem_mib, gpus, share, priority)"
+      " DO UPDATE SET reason = excluded.reason, since_ms = excluded.since_ms" },
     { "reason_delete",
       "DELETE FROM class_reason c USING unnest($1::bigint[], $2::int[], $3::int[], $4::int[],"
       " $5::text[], $6::int[]) AS m(queue_id, mcpu, mem_mib, gpus, share, priority)"
       " WHERE c.queue_id = m.queue_id AND c.mcpu = m.mcpu AND c.mem_mib = m.mem_mib"
       " AND c.gpus = m.gpus AND c.share = m.share AND c.priority = m.priority" },
+    { "share_put",
+      "INSERT INTO share_usage (queue_id, share, usage_ms, at_ms, active)"
+      " SELECT queue_id, share, usage_ms, at_ms, active <> 0 FROM unnest($1::bigint[], $2::text[],"
+      " $3::bigint[], $4::bigint[], $5::int[]) AS m(queue_id, share, usage_ms, at_ms, active)"
+      " ON CONFLICT (queue_id, share) DO UPDATE SET usage_ms = excluded.usage_ms,"
+      " at_ms = excluded.at_ms, active = excluded.active" },
+    { "share_delete", "DELETE FROM share_usage u USING unnest($1::bigint[], $2::text[])"
+                      " AS m(queue_id, share)"
+                      " WHERE u.queue_id = m.queue_id AND u.share = m.share" },
+    { "snapshot_put", "INSERT INTO queue_snapshot (queue_id, body, updated_at_ms)"
+                      " SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[])"
+                      " ON CONFLICT (queue_id) DO UPDATE SET body = excluded.body,"
+                      " updated_at_ms = excluded.updated_at_ms" },
     { "queue_status_put",
       "INSERT INTO queue_status (queue_id, version, valid, reason)"
       " SELECT id, version, true, 'JobQueue Healthy' FROM unnest($1::bigint[], $2::bigint[])"
@@ -139,7 +161,10 @@ const ob_db_stmt scheduler_statements[] = {
       "DELETE FROM queue_status s WHERE queue_id = ANY ($1::bigint[]) AND NOT EXISTS ("
       "SELECT FROM inbox i JOIN job j ON j.id = i.job_id WHERE i.consumer = 1 AND i.kind = 1"
       " AND j.queue_id = s.queue_id) RETURNING queue_id" },
-    { "queue_reasons_delete", "DELETE FROM class_reason WHERE queue_id = ANY ($1::bigint[])" },
+    { "queue_rest_delete",
+      "WITH r AS (DELETE FROM class_reason WHERE queue_id = ANY ($1::bigint[])),"
+      " u AS (DELETE FROM share_usage WHERE queue_id = ANY ($1::bigint[]))"
+      " DELETE FROM queue_snapshot WHERE queue_id = ANY ($1::bigint[])" },
     { "specs", "SELECT id, name, definition, detail, task_tags, timeout_s, array_size FROM job"
                " WHERE id = ANY ($1::uuid[]) ORDER BY id" },
     { 0 },
@@ -154,7 +179,8 @@ const ob_db_stmt publisher_statements[] = {
     { "events",
       "SELECT e.round, e.n, e.at_ms, e.job_id, e.idx_lo, e.idx_hi, e.state, e.attempt, e.run,"
       " e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,"
-      " e.container_reason, e.reason, e.flags, e.counts, j.definition, j.array_size, j.detail"
+      " e.container_reason, e.reason, e.flags, e.counts, e.blocked, j.definition, j.array_size,"
+      " j.detail"
       " FROM (SELECT * FROM job_event WHERE (round, n) > ($1, $2) ORDER BY round, n LIMIT $3) e"
       " LEFT JOIN job j ON j.id = e.job_id ORDER BY e.round, e.n" },
     { "attempts", "SELECT a.job_id, a.idx, a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"
@@ -244,6 +270,16 @@ int store_ended_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult *
 int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, "class_reasons", NULL, ret, err);
+}
+
+int store_share_usages(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "share_usages", NULL, ret, err);
+}
+
+int store_snapshots(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, "snapshots", NULL, ret, err);
 }
 
 /* ---- Publishing ---- */

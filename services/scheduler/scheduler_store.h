@@ -51,9 +51,24 @@ enum {
     QUEUE_CES,
     QUEUE_VERSION,
     QUEUE_KNOWN_VERSION,
+    QUEUE_FAIR,
+    QUEUE_POLICY,
+    QUEUE_TIME_LIMITS,
 };
 int store_ces(ob_db *db, const int64_t *ids, size_t n, PGresult **ret, ob_error *err);
-enum { CE_ID, CE_NAME, CE_CLUSTER, CE_ENABLED, CE_VALID, CE_MAX_VCPUS, CE_SHAPES, CE_LACKING };
+enum {
+    CE_ID,
+    CE_NAME,
+    CE_CLUSTER,
+    CE_ENABLED,
+    CE_VALID,
+    CE_MAX_VCPUS,
+    CE_SHAPES,
+    CE_LACKING,
+    CE_EXACT,
+    CE_UNMANAGED,
+    CE_SHARE_VCPUS,
+};
 /* ids NULL: all that are not TERMINATED, and what has runs on it. */
 int store_instances(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 enum {
@@ -115,8 +130,12 @@ int store_ended_children(
     ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);
 /* Children of these parents that have ended: job, idx, state. */
 int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);
-/* queue, mcpu, mem, gpus, reason. */
+/* queue, mcpu, mem, gpus, share, priority, reason, since. */
 int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err);
+/* queue, share, usage, at, active. */
+int store_share_usages(ob_db *db, PGresult **ret, ob_error *err);
+/* queue, body. */
+int store_snapshots(ob_db *db, PGresult **ret, ob_error *err);
 
 /* ---- Publishing ---- */
 
@@ -146,6 +165,7 @@ enum {
     EVENT_REASON,
     EVENT_FLAGS,
     EVENT_COUNTS,
+    EVENT_BLOCKED,
     EVENT_DEFINITION,
     EVENT_ARRAY_SIZE,
     EVENT_DETAIL,

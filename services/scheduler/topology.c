@@ -11,6 +11,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "placements.h"
+#include "policy.h"
 #include "scheduler_store.h"
 
 #define SHAPES_MAX 1024
@@ -218,6 +219,9 @@ static void put_ce(scheduler *s, const PGresult *res, int row)
         .shapes = shapes,
         .n_shapes = parse_shapes(ob_col(res, row, CE_SHAPES), shapes, SHAPES_MAX),
         .lacking = ob_col(res, row, CE_LACKING),
+        .exact = ob_col_bool(res, row, CE_EXACT),
+        .unmanaged = ob_col_bool(res, row, CE_UNMANAGED),
+        .share_vcpus = (int32_t)ob_col_int(res, row, CE_SHARE_VCPUS, 0),
     };
     engine_put_ce(s->engine, &put);
 }
@@ -257,6 +261,11 @@ static void put_queue(scheduler *s, const PGresult *res, int row)
         .deleting = ob_col_bool(res, row, QUEUE_DELETING),
     };
     put.n_ces = parse_ids(ob_col(res, row, QUEUE_CES), put.ces, ENGINE_MAX_CES);
+    queue_policy policy;
+    policy_parse(ob_col(res, row, QUEUE_POLICY), ob_col(res, row, QUEUE_TIME_LIMITS), &policy);
+    put.policy = ob_col_bool(res, row, QUEUE_FAIR) ? &policy.policy : NULL;
+    put.limits = policy.limits;
+    put.n_limits = policy.n_limits;
     known_queue *q = find_queue(t, put.id);
     if (!q) {
         q = ob_calloc(1, sizeof(*q));
@@ -269,6 +278,7 @@ static void put_queue(scheduler *s, const PGresult *res, int row)
     q->version = ob_col_int(res, row, QUEUE_VERSION, 0);
     q->known_version = ob_col_int(res, row, QUEUE_KNOWN_VERSION, -1);
     engine_put_queue(s->engine, &put);
+    policy_done(&policy);
 }
 
 /* A job was accepted for a queue that is gone: it ends as those of a queue that is being deleted.

@@ -303,7 +303,7 @@ typedef struct effect_order { /* to an instance's executor */
 
 #define ENGINE_FRONT_SHARES 20
 typedef struct effect_front { /* told when it has changed, ENGINE_FRONT_EVERY_MS apart */
-    int64_t queue_id;
+    int64_t queue_id, at_ms;
     const engine_front *front;
     size_t n_front;
     int64_t mcpu; /* in use by the queue's jobs */

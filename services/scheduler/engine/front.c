@@ -159,6 +159,7 @@ static void tell(engine *e, queue *q)
     if (q->n_front > 0)
         memcpy(copy, q->front, q->n_front * sizeof(*copy));
     f->queue_id = q->id;
+    f->at_ms = e->now_ms;
     f->front = copy;
     f->n_front = q->n_front;
     f->mcpu = q->mcpu;

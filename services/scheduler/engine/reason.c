@@ -451,7 +451,7 @@ static void reason_of(engine *e, class *cls)
     see(e, cls, &v);
     cond code = earned(e, cls, &v);
     const class *keeper = cls->queue->keeper;
-    uint64_t hard = mix(mix(e->topology, code), cls->capped), soft = 0;
+    uint64_t hard = mix(mix(mix(0, e->topology), code), cls->capped), soft = 0;
     hard = mix(hard, keeper && keeper != cls && keeper->capped);
     for (size_t i = 0; i < v.n; i++) {
         hard = mix(hard, v.why[i]);

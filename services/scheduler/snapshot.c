@@ -1,0 +1,47 @@
+/* Queue snapshots to and from JSON. Owns nothing. Any thread. */
+#include "snapshot.h"
+
+#include <inttypes.h>
+#include <string.h>
+
+#include "ob/id.h"
+#include "ob/json.h"
+
+void snapshot_render(text *out, const effect_front *front)
+{
+    text_clear(out);
+    text_str(out, "{\"front\":[");
+    for (size_t i = 0; i < front->n_front; i++) {
+        char id[OB_RUN_TEXT];
+        ob_job_ref_format(&(ob_job_ref){ .id = front->front[i].id, .index = front->front[i].index },
+                          id);
+        text_addf(out, "%s[\"%s\",%" PRId64 "]", i ? "," : "", id, front->front[i].since_ms);
+    }
+    text_addf(out, "],\"mcpu\":%" PRId64 ",\"shares\":[", front->mcpu);
+    for (size_t i = 0; i < front->n_shares; i++) {
+        text_str(out, i ? ",[" : "[");
+        text_json(out, front->shares[i].share);
+        text_addf(out, ",%" PRId64 "]", front->shares[i].mcpu);
+    }
+    text_addf(out, "],\"activeShares\":%zu}", front->active_shares);
+}
+
+size_t snapshot_parse(const char *body, engine_front *out, size_t max)
+{
+    json_auto_t *snapshot = NULL;
+    size_t n = 0, i;
+    const json_t *entry;
+    if (!body || ob_json_parse(body, strlen(body), &snapshot, NULL) < 0)
+        return 0;
+    json_array_foreach(json_object_get(snapshot, "front"), i, entry)
+    {
+        const char *id = json_string_value(json_array_get(entry, 0));
+        ob_job_ref ref;
+        if (!id || n == max || !ob_job_ref_parse(id, &ref))
+            break;
+        out[n++] = (engine_front){ .id = ref.id,
+                                   .index = ref.index,
+                                   .since_ms = json_integer_value(json_array_get(entry, 1)) };
+    }
+    return n;
+}
