@@ -344,7 +344,7 @@ static int check_fargate_size(const json_t *container, const api_field_where *wh
 static int check_fargate(const json_t *container, const api_field_where *where)
 {
     static const char *const older[] = { "vcpus", "memory" };
-    static const char *const others[] = { "ulimits", "privileged", "instanceType" };
+    static const char *const others[] = { "ulimits", "privileged" };
     static const char *const linux_others[] = { "devices", "maxSwap", "sharedMemorySize",
                                                 "swappiness", "tmpfs" };
     const json_t *linux_parameters = json_object_get(container, "linuxParameters");

@@ -238,9 +238,5 @@ int definition_check(const json_t *body, const api_field_where *where)
     if (json_is_true(json_object_get(body, "propagateTags")) &&
         json_object_get(body, "eksProperties"))
         return field_refuse(where, "propagateTags is not applicable for EKS.");
-    if (container && *ob_json_str(container, "instanceType", "") && !fargate)
-        return field_refuse(
-            where,
-            "containerProperties.instanceType can only be set for multi-node parallel jobs.");
     return container ? container_check_platform(container, fargate, where) : 0;
 }

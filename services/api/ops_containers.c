@@ -95,30 +95,34 @@ static const api_field fargate_platform[] = { STRING("platformVersion"), END };
 
 #define WHY_FARGATE .why = "Fargate's network, disk and platform are those of the executor"
 
+/* All but instanceType. */
+#define CONTAINER                                                                                  \
+    STRING("image", .min = 1, .max = 255, REQUIRED, .check = check_image),                         \
+        INT("vcpus", .min = 1, .max = INT32_MAX / 1000),                                           \
+        INT("memory", .min = 4, .max = INT32_MAX),                                                 \
+        OBJECTS("resourceRequirements", fields_requirements, .check = check_requirements),         \
+        STRINGS("command"),                                                                        \
+        OBJECTS("environment", fields_environment, .check = check_environment_names),              \
+        STRING("jobRoleArn", KEPT, .why = WHY_ROLES),                                              \
+        STRING("executionRoleArn", KEPT, .why = WHY_ROLES), OBJECTS("volumes", fields_volumes),    \
+        OBJECTS("mountPoints", fields_mount_points), BOOL("readonlyRootFilesystem"),               \
+        BOOL("privileged"), STRING("user", .check = check_user),                                   \
+        OBJECTS("ulimits", fields_ulimits, .check = check_ulimits),                                \
+        OBJECT("linuxParameters", fields_linux_parameters),                                        \
+        OBJECT("logConfiguration", fields_log_configuration, .check = check_log_configuration),    \
+        OBJECTS("secrets", fields_secrets, .check = check_secrets),                                \
+        OBJECT("networkConfiguration", fields_network, KEPT, WHY_FARGATE),                         \
+        OBJECT("fargatePlatformConfiguration", fargate_platform, KEPT, WHY_FARGATE),               \
+        OBJECT("ephemeralStorage", fields_ephemeral_storage, KEPT, WHY_FARGATE),                   \
+        OBJECT("runtimePlatform", fields_runtime_platform, KEPT, WHY_FARGATE),                     \
+        OBJECT("repositoryCredentials", fields_credentials, KEPT, .why = WHY_CREDENTIALS),         \
+        BOOL("enableExecuteCommand", KEPT, .why = "there is no Systems Manager to enter by")
+
 const api_field fields_container[] = {
-    STRING("image", .min = 1, .max = 255, REQUIRED, .check = check_image),
-    INT("vcpus", .min = 1, .max = INT32_MAX / 1000),
-    INT("memory", .min = 4, .max = INT32_MAX),
-    OBJECTS("resourceRequirements", fields_requirements, .check = check_requirements),
-    STRINGS("command"),
-    OBJECTS("environment", fields_environment, .check = check_environment_names),
-    STRING("jobRoleArn", KEPT, .why = WHY_ROLES),
-    STRING("executionRoleArn", KEPT, .why = WHY_ROLES),
-    OBJECTS("volumes", fields_volumes),
-    OBJECTS("mountPoints", fields_mount_points),
-    BOOL("readonlyRootFilesystem"),
-    BOOL("privileged"),
-    STRING("user", .check = check_user),
-    OBJECTS("ulimits", fields_ulimits, .check = check_ulimits),
-    STRING("instanceType", KEPT, .why = "for multi-node parallel jobs only"),
-    OBJECT("linuxParameters", fields_linux_parameters),
-    OBJECT("logConfiguration", fields_log_configuration, .check = check_log_configuration),
-    OBJECTS("secrets", fields_secrets, .check = check_secrets),
-    OBJECT("networkConfiguration", fields_network, KEPT, WHY_FARGATE),
-    OBJECT("fargatePlatformConfiguration", fargate_platform, KEPT, WHY_FARGATE),
-    OBJECT("ephemeralStorage", fields_ephemeral_storage, KEPT, WHY_FARGATE),
-    OBJECT("runtimePlatform", fields_runtime_platform, KEPT, WHY_FARGATE),
-    OBJECT("repositoryCredentials", fields_credentials, KEPT, .why = WHY_CREDENTIALS),
-    BOOL("enableExecuteCommand", KEPT, .why = "there is no Systems Manager to enter by"),
+    CONTAINER,
+    REFUSE("instanceType",
+           .text = "containerProperties.instanceType can only be set for multi-node parallel jobs.",
+           .why = "for multi-node parallel jobs only"),
     END,
 };
+const api_field fields_node_container[] = { CONTAINER, STRING("instanceType"), END };

@@ -66,6 +66,7 @@
 
 /* Parts that several tables use: ops_containers.c, */
 extern const api_field fields_container[];
+extern const api_field fields_node_container[]; /* of a node of a multi-node job */
 extern const api_field fields_environment[];
 extern const api_field fields_requirements[];
 extern const api_field fields_volumes[];

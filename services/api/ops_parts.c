@@ -152,7 +152,7 @@ const api_field fields_consumable_resources[] = {
 };
 static const api_field node_range[] = {
     STRING("targetNodes", REQUIRED),
-    OBJECT("container", fields_container, .check = check_container),
+    OBJECT("container", fields_node_container, .check = check_container),
     OBJECT("ecsProperties", fields_ecs_properties),
     OBJECT("eksProperties", fields_eks_properties),
     STRINGS("instanceTypes", .max = 1),

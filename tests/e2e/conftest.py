@@ -2,8 +2,13 @@
 OPENBATCH_HOME of a running copy it
 can be run by hand: OPENBATCH_HOME=... $OPENBATCH_HOME/venv/bin/python -m pytest tests/e2e"""
 
+import http.client
 import os
+import urllib.parse
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
 import pytest
 from stack import Stack
 from work import Work
@@ -27,6 +32,30 @@ def logs(stack):
 @pytest.fixture(scope="session")
 def endpoint(stack):
     return stack.endpoint
+
+
+@pytest.fixture(scope="session")
+def raw(stack):
+    """Sends a signed request as it is: raw(path, body) gives (status, headers, text)."""
+
+    def send(path, body=b"{}", method="POST", service="batch", headers=None, region=None):
+        credentials = botocore.credentials.Credentials(
+            stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"]
+        )
+        request = botocore.awsrequest.AWSRequest(
+            method, stack.endpoint + path, data=body, headers=headers or {}
+        )
+        botocore.auth.SigV4Auth(credentials, service, region or stack.env["AWS_REGION"]).add_auth(
+            request
+        )
+        connection = http.client.HTTPConnection(urllib.parse.urlsplit(stack.endpoint).netloc)
+        connection.request(method, path, body, dict(request.headers))
+        answer = connection.getresponse()
+        text = answer.read().decode()
+        connection.close()
+        return answer.status, answer.headers, text
+
+    return send
 
 
 @pytest.fixture(scope="session")
