@@ -163,6 +163,7 @@ class World:
             "$queueArn": work.jq(queue)["jobQueueArn"],
             "$definition": definition,
             "$definitionArn": f"{definition}:1",
+            "$oldDefinition": f"{work.definition()}:1",
             "$policy": policy,
             "$quotaPolicy": quota,
             "$job": array,
