@@ -94,3 +94,46 @@ def test_an_event_looks_like_eventbridge(stack, shared_work, queue):
     assert detail["container"]["exitCode"] == 3
     assert detail["container"]["logStreamName"] == job["container"]["logStreamName"]
     assert len(detail["attempts"]) == 1
+
+
+def test_events_tell_of_waiting_and_of_attempts(stack, shared_work, queue):
+    """An event's detail is the job as DescribeJobs shows it: dependencies, retry strategy and
+    timeout in each, attempts once they have ended."""
+    w = shared_work
+    command = ["sh", "-c", "test $AWS_BATCH_JOB_ATTEMPT = 2"]
+    more = {"retryStrategy": {"attempts": 2}, "timeout": {"attemptDurationSeconds": 90}}
+    first = w.submit(queue, w.definition(command), **more)
+    second = w.submit(queue, w.definition(), dependsOn=[{"jobId": first}])
+    broken = w.submit(queue, w.definition(["false"]))
+    array = w.submit(
+        queue, w.definition(), dependsOn=[{"jobId": broken}], arrayProperties={"size": 3}
+    )
+    w.wait_all([first, second, array])
+    c, events = consumer(stack), []
+
+    def details(key):
+        return [e["detail"] for e in events if e["detail"]["jobId"] == key]
+
+    def told(key):
+        return [d["status"] for d in details(key)][-1:] in (["SUCCEEDED"], ["FAILED"])
+
+    wait_for(
+        "the last events",
+        lambda: read(c, events) and all(told(k) for k in (first, second, array, f"{array}:2")),
+    )
+    c.close()
+    states = [d["status"] for d in details(first)]
+    assert states == [*LIFE[:3], *LIFE]
+    assert [len(d["attempts"]) for d in details(first)] == [0, 0, 0, 1, 1, 1, 2]
+    job = w.job(first)
+    for detail in details(first):
+        for name in ("retryStrategy", "timeout", "dependsOn"):
+            assert detail[name] == job[name], name
+    assert details(first)[-1]["attempts"] == job["attempts"]
+    assert details(first)[3]["attempts"] == job["attempts"][:1]
+    assert [d["status"] for d in details(second)] == ["PENDING", *LIFE]
+    assert all(d["dependsOn"] == w.job(second)["dependsOn"] for d in details(second))
+    assert [d["status"] for d in details(array)] == ["PENDING", "FAILED"]
+    assert [d["status"] for d in details(f"{array}:2")] == ["PENDING", "FAILED"]
+    assert details(f"{array}:2")[-1]["statusReason"] == "Dependent Job failed"
+    assert details(array)[-1]["arrayProperties"]["statusSummary"]["FAILED"] == 3
