@@ -1,0 +1,300 @@
+/* Fair share: who is served next, what is kept for shares that are not there yet, and what of it
+ * outlives the scheduler. */
+#include "engine_world.h"
+
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "ob/error.h"
+
+#define ONE NEED(1, 100)
+
+static ob_uuid submit(world *w, const char *share, int32_t priority, ob_resources need)
+{
+    engine_submission s = { .id = world_id(w->next_id++),
+                            .queue_id = 1,
+                            .need = need,
+                            .share = share,
+                            .priority = priority,
+                            .created_at_ms = w->now_ms };
+    engine_db_accept(w->db, &s);
+    engine_submit(w->e, &s);
+    return s.id;
+}
+
+static void put_fair(world *w, const engine_policy *policy)
+{
+    engine_put_queue(w->e, &(engine_queue){ .id = 1,
+                                            .name = "queue",
+                                            .priority = 1,
+                                            .enabled = true,
+                                            .ces = { 1 },
+                                            .n_ces = 1,
+                                            .policy = policy });
+}
+
+static void put_world(world *w, int32_t vcpus, const engine_policy *policy)
+{
+    world_ce(w, 1, vcpus, NEED(vcpus, 100000));
+    put_fair(w, policy);
+    world_instance(w, "i-1", 1, NEED(vcpus, 100000), OB_INSTANCE_ACTIVE);
+}
+
+/* How many of 'n' jobs that follow one another from 'first' on, 'step' apart, are placed. */
+static int placed(const world *w, uint64_t first, uint64_t step, int n)
+{
+    int count = 0;
+    for (int i = 0; i < n; i++) {
+        ob_job_state state = world_state(w, world_id(first + (uint64_t)i * step), -1);
+        count += state == OB_JOB_STARTING || state == OB_JOB_RUNNING;
+    }
+    return count;
+}
+
+static void room_is_divided_by_weight(void **state)
+{
+    world *w = *state;
+    engine_weight weights[] = { { "a", 1 }, { "b", 0.5 } };
+    put_world(w, 9, &(engine_policy){ .weights = weights, .n_weights = 2 });
+    for (int i = 0; i < 9; i++) {
+        submit(w, "a", 0, ONE);
+        submit(w, "b", 0, ONE);
+    }
+    world_round(w);
+    assert_int_equal(placed(w, 1, 2, 9), 3);
+    assert_int_equal(placed(w, 2, 2, 9), 6); /* half the weight, twice as much */
+}
+
+static void a_prefix_is_shared_by_its_shares(void **state)
+{
+    world *w = *state;
+    engine_weight weights[] = { { "user*", 1 }, { "other", 1 } };
+    put_world(w, 8, &(engine_policy){ .weights = weights, .n_weights = 2 });
+    for (int i = 0; i < 8; i++) {
+        submit(w, "userA", 0, ONE);
+        submit(w, "userB", 0, ONE);
+        submit(w, "other", 0, ONE);
+    }
+    world_round(w); /* weights 2, 2 and 1: a quarter each for the users */
+    assert_int_equal(placed(w, 1, 3, 8), 2);
+    assert_int_equal(placed(w, 2, 3, 8), 2);
+    assert_int_equal(placed(w, 3, 3, 8), 4);
+}
+
+static void what_was_used_counts_and_is_forgotten(void **state)
+{
+    world *w = *state;
+    put_world(w, 2, &(engine_policy){ .decay_s = 600 });
+    ob_uuid a = submit(w, "a", 0, NEED(2, 100));
+    world_round(w);
+    w->now_ms += 300000;
+    world_exit(w, a, -1, 0);
+    ob_uuid late_a = submit(w, "a", 0, NEED(2, 100)), b = submit(w, "b", 0, NEED(2, 100));
+    world_round(w);
+    assert_state(w, b, -1, OB_JOB_STARTING); /* though it is younger */
+    assert_state(w, late_a, -1, OB_JOB_RUNNABLE);
+    /* 2 vCPUs for 300 s: 2 * 600 * (1 - exp(-301/600)) vCPU seconds */
+    double usage = 0;
+    for (size_t i = 0; i < w->fx.n_shares; i++)
+        if (strcmp(w->fx.shares[i].share, "a") == 0)
+            usage = w->fx.shares[i].usage;
+    assert_true(fabs(usage - 1200 * (1 - exp(-302.0 / 600))) < 5);
+    world_exit(w, b, -1, 0);
+    world_stop(w, late_a, -1, false, "enough");
+    world_round(w);
+    w->now_ms += 20000000; /* hours later nothing of it counts: the rows go */
+    world_round(w);
+    assert_int_equal(w->fx.n_shares, 2);
+    assert_true(w->fx.shares[0].gone && w->fx.shares[1].gone);
+}
+
+static void usage_outlives_the_scheduler(void **state)
+{
+    world *w = *state;
+    engine_policy policy = { .decay_s = 3600 };
+    put_world(w, 2, &policy);
+    ob_uuid a = submit(w, "a", 0, NEED(2, 100));
+    world_round(w);
+    w->now_ms += 600000;
+    world_round(w);
+    world_exit(w, a, -1, 0);
+    world_round(w);
+    world_reload(w);
+    put_world(w, 2, &policy);
+    ob_uuid again = submit(w, "a", 0, NEED(2, 100)), b = submit(w, "b", 0, NEED(2, 100));
+    world_round(w);
+    assert_state(w, b, -1, OB_JOB_STARTING);
+    assert_state(w, again, -1, OB_JOB_RUNNABLE);
+}
+
+static void rows_of_shares_are_not_written_each_round(void **state)
+{
+    world *w = *state;
+    put_world(w, 2, &(engine_policy){ 0 });
+    size_t written = 0;
+    ob_uuid last = submit(w, "a", 0, ONE);
+    for (int i = 0; i < 60; i++) { /* a minute of jobs of a second */
+        world_round(w);
+        written += w->fx.n_shares;
+        world_exit(w, last, -1, 0);
+        last = submit(w, "a", 0, ONE);
+    }
+    assert_in_range(written, 2, 8);
+}
+
+static void priority_orders_within_a_share_only(void **state)
+{
+    world *w = *state;
+    put_world(w, 2, &(engine_policy){ 0 });
+    ob_uuid low = submit(w, "a", 1, ONE), high = submit(w, "a", 9, ONE);
+    ob_uuid other = submit(w, "b", 0, ONE);
+    world_round(w);
+    assert_state(w, low, -1, OB_JOB_RUNNABLE);
+    assert_state(w, high, -1, OB_JOB_STARTING);
+    assert_state(w, other, -1, OB_JOB_STARTING);
+}
+
+static void without_a_policy_priority_is_ignored(void **state)
+{
+    world *w = *state;
+    put_world(w, 1, NULL);
+    ob_uuid first = submit(w, NULL, 1, ONE), second = submit(w, NULL, 9, ONE);
+    world_round(w);
+    assert_state(w, first, -1, OB_JOB_STARTING);
+    assert_state(w, second, -1, OB_JOB_RUNNABLE);
+}
+
+static void a_reservation_waits_for_other_shares(void **state)
+{
+    world *w = *state;
+    put_world(w, 8, &(engine_policy){ .reservation = 50 });
+    for (int i = 0; i < 8; i++)
+        submit(w, "a", 0, ONE);
+    world_round(w);
+    assert_int_equal(placed(w, 1, 1, 8), 4); /* 8 * (1 - 0.5) */
+    ob_resources one = ONE;
+    assert_non_null(strstr(engine_db_share_reason(w->db, 1, &one, "a", 0),
+                           "reserved for share identifiers that are not active yet"));
+    submit(w, "b", 0, ONE);
+    submit(w, "b", 0, ONE);
+    submit(w, "b", 0, ONE);
+    world_round(w); /* two active shares: 8 * (1 - 0.25), the new one first */
+    assert_int_equal(placed(w, 9, 1, 3), 2);
+    assert_int_equal(placed(w, 1, 1, 8), 4);
+}
+
+static void a_reservation_leaves_one_job(void **state)
+{
+    world *w = *state;
+    put_world(w, 4, &(engine_policy){ .reservation = 99 });
+    ob_uuid a = submit(w, "a", 0, NEED(4, 100)), b = submit(w, "a", 0, NEED(4, 100));
+    world_round(w);
+    assert_state(w, a, -1, OB_JOB_STARTING);
+    assert_state(w, b, -1, OB_JOB_RUNNABLE);
+}
+
+static const engine_front *front_of(const world *w, size_t *ret_n)
+{
+    for (size_t i = 0; i < w->fx.n_fronts; i++)
+        if (w->fx.fronts[i].queue_id == 1) {
+            *ret_n = w->fx.fronts[i].n_front;
+            return w->fx.fronts[i].front;
+        }
+    *ret_n = 0;
+    return NULL;
+}
+
+static void the_front_is_the_order_of_service(void **state)
+{
+    world *w = *state;
+    put_world(w, 1, &(engine_policy){ 0 });
+    submit(w, "a", 0, ONE);
+    world_round(w);
+    for (uint64_t i = 0; i < 3; i++) {
+        submit(w, "a", 0, ONE);
+        submit(w, "b", (int32_t)i, ONE);
+    }
+    world_round(w);
+    size_t n;
+    const engine_front *front = front_of(w, &n);
+    assert_int_equal(n, 6);
+    ob_uuid told[6];
+    for (size_t i = 0; i < n; i++)
+        told[i] = front[i].id;
+    int64_t since = front[0].since_ms;
+    assert_int_equal(since, w->now_ms);
+    world_round(w);
+    assert_int_equal(w->fx.n_fronts, 0); /* told once */
+    /* They are served in just that order, one after the other. */
+    for (size_t i = 0; i < 6; i++) {
+        ob_uuid running = i == 0 ? world_id(1) : told[i - 1];
+        world_exit(w, running, -1, 0);
+        world_round(w);
+        if (i == 0) { /* after the first the usage has changed, and with it what follows */
+            assert_state(w, told[0], -1, OB_JOB_STARTING);
+            break;
+        }
+    }
+}
+
+static void the_front_shows_children_and_times(void **state)
+{
+    world *w = *state;
+    put_world(w, 1, NULL);
+    ob_uuid array = world_submit(w, 1, 300, ONE);
+    world_round(w);
+    size_t n;
+    const engine_front *front = front_of(w, &n);
+    assert_int_equal(n, ENGINE_FRONT_MAX);
+    for (size_t i = 0; i < n; i++) {
+        assert_int_equal(front[i].index, i + 1);
+        assert_int_equal(ob_uuid_cmp(&front[i].id, &array), 0);
+    }
+    world_reload(w);
+    put_world(w, 1, NULL);
+    w->now_ms += 5000;
+    world_round(w); /* where it was, since when it was */
+    front = front_of(w, &n);
+    assert_int_equal(n, ENGINE_FRONT_MAX);
+    assert_int_equal(front[0].since_ms, w->now_ms - 6000);
+}
+
+static void a_front_is_told_once_a_second_at_most(void **state)
+{
+    world *w = *state;
+    put_world(w, 1, NULL);
+    size_t told = 0;
+    for (int i = 0; i < 50; i++) { /* rounds 100 ms apart */
+        world_submit(w, 1, 0, ONE);
+        w->now_ms -= 900;
+        world_round(w);
+        told += w->fx.n_fronts;
+    }
+    assert_in_range(told, 4, 6);
+    assert_true(engine_next_due(w->e) <= w->now_ms + ENGINE_FRONT_EVERY_MS);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(room_is_divided_by_weight, world_new, world_free),
+        cmocka_unit_test_setup_teardown(a_prefix_is_shared_by_its_shares, world_new, world_free),
+        cmocka_unit_test_setup_teardown(what_was_used_counts_and_is_forgotten, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(usage_outlives_the_scheduler, world_new, world_free),
+        cmocka_unit_test_setup_teardown(rows_of_shares_are_not_written_each_round, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(priority_orders_within_a_share_only, world_new, world_free),
+        cmocka_unit_test_setup_teardown(without_a_policy_priority_is_ignored, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(a_reservation_waits_for_other_shares, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(a_reservation_leaves_one_job, world_new, world_free),
+        cmocka_unit_test_setup_teardown(the_front_is_the_order_of_service, world_new, world_free),
+        cmocka_unit_test_setup_teardown(the_front_shows_children_and_times, world_new, world_free),
+        cmocka_unit_test_setup_teardown(a_front_is_told_once_a_second_at_most, world_new,
+                                        world_free),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
