@@ -354,6 +354,52 @@ static void demand_overflows_to_the_next_environment(void **state)
     assert_null(world_demand(w, 2));          /* as before */
 }
 
+/* How many jobs' worth an environment is asked for. */
+static int32_t asked(const world *w, int64_t ce)
+{
+    effect_shape shapes[8];
+    int32_t sum = 0;
+    size_t n = engine_ce_demand(w->e, ce, shapes, 8);
+    for (size_t i = 0; i < n; i++)
+        sum += shapes[i].count;
+    return sum;
+}
+
+static void work_goes_to_the_next_environment_where_the_first_lacks_capacity(void **state)
+{
+    world *w = *state;
+    ob_resources shape = NEED(4, 16000);
+    engine_ce ce = { .id = 1, .name = "one", .cluster = "one_Batch_x", .enabled = true };
+    ce.valid = true;
+    ce.max_vcpus = 8;
+    ce.shapes = &shape;
+    ce.n_shapes = 1;
+    engine_put_ce(w->e, &ce);
+    world_ce(w, 2, 8, shape);
+    world_queue(w, 1, 1, 1, 2);
+    world_submit(w, 1, 2, NEED(4, 100));
+    world_round(w);
+    assert_int_equal(asked(w, 1), 2);
+    assert_int_equal(asked(w, 2), 0);
+
+    /* It is asked on, so that its scaler notices when there is some again. */
+    ce.lacking = "InsufficientInstanceCapacity: none";
+    engine_put_ce(w->e, &ce);
+    world_round(w);
+    assert_int_equal(asked(w, 1), 2);
+    assert_int_equal(asked(w, 2), 2);
+
+    /* What is on its way is counted as ever. */
+    world_instance(w, "i-1", 1, shape, OB_INSTANCE_LAUNCHING);
+    world_round(w);
+    assert_int_equal(asked(w, 1), 2);
+    assert_int_equal(asked(w, 2), 1);
+    ce.lacking = NULL;
+    engine_put_ce(w->e, &ce);
+    world_round(w);
+    assert_int_equal(asked(w, 2), 0);
+}
+
 /* A part of maxvCpus that is too small for any instance is no room. */
 static void demand_goes_on_when_no_whole_instance_fits_below_the_maximum(void **state)
 {
@@ -438,6 +484,7 @@ int main(void)
         T(a_waiting_class_says_what_is_lacking),
         T(a_job_that_can_never_run_gets_the_text_of_aws),
         T(demand_overflows_to_the_next_environment),
+        T(work_goes_to_the_next_environment_where_the_first_lacks_capacity),
         T(demand_goes_on_when_no_whole_instance_fits_below_the_maximum),
         T(work_beyond_all_maxima_stays_with_the_first_within_bounds),
         T(use_and_runs_of_instances_can_be_seen),

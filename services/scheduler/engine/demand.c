@@ -2,7 +2,8 @@
  * age, to the first usable environment of the queue that can launch something large enough and has
  * room below maxvCpus: on instances that are coming first, then as new ones. (What waits fits on no
  * ACTIVE instance: placement has just tried. Those that are held after a refusal will be tried
- * again soon: nothing is asked for in their place, unless they have refused for long.) Work beyond
+ * again soon: nothing is asked for in their place, unless they have refused for long.) Where the
+ * provider has none left, the work is given to the next environment as well. Work beyond
  * all maxima stays with the first environment that could take it, up to what that could hold as a
  * whole. In a fair-share queue each share's first class gets one job's worth before all else. A
  * launch that is kept for a large job (keep.c) is not taken by those behind, and no more is asked
@@ -63,7 +64,11 @@ static int64_t take(ce *c, const ob_resources *need, bool new_ones, int64_t cost
     if (new_ones && c->headroom_mcpu > 0 && taken < n) {
         int64_t units = least(n - taken, c->headroom_mcpu / cost_mcpu);
         c->headroom_mcpu -= units * cost_mcpu;
-        taken += units;
+        /* Asked on, so that it is noticed when some come; the next environment is asked, too. */
+        if (c->lacking)
+            ask(c, need, units);
+        else
+            taken += units;
     }
     return taken;
 }
@@ -118,7 +123,7 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
             most = (max_mcpu > cost ? max_mcpu / cost : 1) - taken;
         }
     }
-    if (first && rest > 0 && most > 0)
+    if (first && !first->lacking && rest > 0 && most > 0)
         ask(first, &cls->need, least(rest, most));
 }
 
