@@ -187,7 +187,7 @@ def place(configured, batch, logs, image, folder, registries, syslog):
     p.submit("no_device", sh("true") | {"linuxParameters": {"devices": [{"hostPath": "/dev/no"}]}})
     p.submit("no_command", {"command": ["/no/such/program"]})
     p.submit("no_permission", {"command": ["/etc"]})
-    p.submit("bad_ulimit", sh("true") | {"user": "nobody-here"})
+    p.submit("no_user", sh("true") | {"user": "nobody-here"})
     p.submit("oom", {"command": ["tail", "/dev/zero"], "memory": 8})
     p.submit("privileged", sh("grep CapEff /proc/self/status") | {"privileged": True})
     p.submit(
@@ -337,7 +337,7 @@ def test_terminate_reaches_the_container_within_a_second(place, batch):
         ("no_device", "CannotStartContainerError", "/dev/no", None),
         ("no_command", "CannotStartContainerError", "/no/such/program", 127),
         ("no_permission", "CannotStartContainerError", "permission denied", 126),
-        ("bad_ulimit", "CannotStartContainerError", "nobody-here", None),
+        ("no_user", "CannotStartContainerError", "nobody-here", None),
         ("no_image", "CannotPullContainerError", "/none:1", None),
         ("pull_denied", "CannotPullContainerError", "no basic auth", None),
     ],
