@@ -5,6 +5,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 void api_reply_done(api_reply *rep)
@@ -47,13 +48,15 @@ int api_client_error(api_reply *rep, const char *fmt, ...)
 
 int api_client_error_long(api_reply *rep, const char *request_id, const char *fmt, ...)
 {
-    char text[sizeof rep->message - 128];
+    ob_cleanup(ob_freep) char *text = NULL; /* not on the stack: it is long, and called deep */
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
+    int n = vasprintf(&text, fmt, args);
     va_end(args);
-    return api_client_error(rep, "Error executing request, Exception : %s, RequestId: %s", text,
-                            request_id);
+    if (n < 0)
+        abort();
+    return api_client_error(rep, "Error executing request, Exception : %.*s, RequestId: %s",
+                            (int)sizeof rep->message - 128, text, request_id);
 }
 
 int api_conflict(api_reply *rep)

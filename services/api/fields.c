@@ -7,33 +7,56 @@
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-#define PATH_SIZE 200
+#define PATH_SIZE 256
 #define DEPTH_MAX 8
 
+/* One path for all depths: workers' stacks are small. */
 typedef struct check {
     const char *request_id;
     api_reply *rep;
+    char path[PATH_SIZE]; /* "containerProperties.resourceRequirements[0]"; cut when too long */
+    size_t len;
 } check;
+
+/* Appends to the path. Returns its length before, for path_pop. */
+__attribute__((format(printf, 2, 3))) static size_t path_push(check *c, const char *fmt, ...)
+{
+    size_t before = c->len;
+    va_list args;
+    va_start(args, fmt);
+    int n = vsnprintf(c->path + before, PATH_SIZE - before, fmt, args);
+    va_end(args);
+    c->len = n < 0 ? before : before + (size_t)n < PATH_SIZE ? before + (size_t)n : PATH_SIZE - 1;
+    return before;
+}
+
+static void path_pop(check *c, size_t before)
+{
+    c->len = before;
+    c->path[before] = '\0';
+}
 
 #define REFUSE(c, ...)                                                                             \
     field_refuse(&(const api_field_where){ NULL, (c)->request_id, (c)->rep }, __VA_ARGS__)
 
 int field_refuse(const api_field_where *where, const char *fmt, ...)
 {
-    char text[7900];
+    ob_cleanup(ob_freep) char *text = NULL;
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(text, sizeof text, fmt, args);
+    int n = vasprintf(&text, fmt, args);
     va_end(args);
+    if (n < 0)
+        abort();
     return where->request_id ? api_client_error_long(where->rep, where->request_id, "%s", text)
                              : api_client_error(where->rep, "%s", text);
 }
 
-static int
-check_object(const check *c, const api_field *fields, json_t *object, const char *path, int depth);
+static int check_object(check *c, const api_field *fields, json_t *object, int depth);
 
 bool json_is_nothing(const json_t *value)
 {
@@ -102,7 +125,7 @@ static void with_commas(const char *choices, char *out, size_t size)
     out[n] = '\0';
 }
 
-static int check_choice(const check *c, const api_field *f, json_t *value, const char *path)
+static int check_choice(check *c, const api_field *f, json_t *value)
 {
     char spelling[80], list[400];
     const char *text = json_string_value(value);
@@ -113,85 +136,85 @@ static int check_choice(const check *c, const api_field *f, json_t *value, const
     }
     if (f->refused_choice &&
         among(f->refused_choice, text, f->flags & FIELD_ANY_CASE, spelling, sizeof spelling))
-        return REFUSE(c, "%s %s is not supported by OpenBatch yet.", path, spelling);
+        return REFUSE(c, "%s %s is not supported by OpenBatch yet.", c->path, spelling);
     with_commas(f->choice, list, sizeof list);
-    return REFUSE(c, "%s %.100s is not valid. It must be one of [%s].", path, text, list);
+    return REFUSE(c, "%s %.100s is not valid. It must be one of [%s].", c->path, text, list);
 }
 
-static int check_string(const check *c, const api_field *f, json_t *value, const char *path)
+static int check_string(check *c, const api_field *f, json_t *value)
 {
     if (!json_is_string(value))
-        return REFUSE(c, "%s must be a string.", path);
+        return REFUSE(c, "%s must be a string.", c->path);
     if (f->choice)
-        return check_choice(c, f, value, path);
+        return check_choice(c, f, value);
     size_t n = characters(value);
     if (f->max && n > (size_t)f->max)
-        return REFUSE(c, "%s must have length less than or equal to %lld.", path,
+        return REFUSE(c, "%s must have length less than or equal to %lld.", c->path,
                       (long long)f->max);
     if (n < (size_t)f->min)
-        return REFUSE(c, "%s must have length greater than or equal to %lld.", path,
+        return REFUSE(c, "%s must have length greater than or equal to %lld.", c->path,
                       (long long)f->min);
     return 0;
 }
 
-static int check_number(const check *c, const api_field *f, const json_t *value, const char *path)
+static int check_number(check *c, const api_field *f, const json_t *value)
 {
     if (f->kind == KIND_INT && !json_is_integer(value))
-        return REFUSE(c, "%s must be a whole number.", path);
+        return REFUSE(c, "%s must be a whole number.", c->path);
     if (!json_is_number(value))
-        return REFUSE(c, "%s must be a number.", path);
+        return REFUSE(c, "%s must be a number.", c->path);
     int64_t min = has_limits(f) ? f->min : INT32_MIN, max = has_limits(f) ? f->max : INT32_MAX;
     double number = json_number_value(value);
     if (number < (double)min || number > (double)max)
-        return REFUSE(c, "%s must be between %lld and %lld.", path, (long long)min, (long long)max);
+        return REFUSE(c, "%s must be between %lld and %lld.", c->path, (long long)min,
+                      (long long)max);
     if (f->refused_above && number > (double)f->refused_above)
-        return REFUSE(c, "%s greater than %lld is not supported by OpenBatch yet.", path,
+        return REFUSE(c, "%s greater than %lld is not supported by OpenBatch yet.", c->path,
                       (long long)f->refused_above);
     return 0;
 }
 
-static int check_map(const check *c, const api_field *f, json_t *value, const char *path)
+static int check_map(check *c, const api_field *f, json_t *value)
 {
     bool tags = f->flags & FIELD_TAGS;
     if (!json_is_object(value))
-        return REFUSE(c, "%s must be a map of strings.", path);
+        return REFUSE(c, "%s must be a map of strings.", c->path);
     size_t max = tags ? 50 : (size_t)f->max;
     if (max && json_object_size(value) > max)
-        return REFUSE(c, "%s: Member must have length less than or equal to %zu", path, max);
+        return REFUSE(c, "%s: Member must have length less than or equal to %zu", c->path, max);
     if (json_object_size(value) < (size_t)f->min)
-        return REFUSE(c, "%s must have at least %lld entries.", path, (long long)f->min);
+        return REFUSE(c, "%s must have at least %lld entries.", c->path, (long long)f->min);
     const char *name;
     json_t *entry;
     json_object_foreach(value, name, entry)
     {
         if (!json_is_string(entry))
-            return REFUSE(c, "%s.%.100s must be a string.", path, name);
+            return REFUSE(c, "%s.%.100s must be a string.", c->path, name);
         if (!tags)
             continue;
         json_auto_t *key = json_string(name);
         if (characters(key) < 1 || characters(key) > 128)
-            return REFUSE(c, "%s: a key must have 1 to 128 characters.", path);
+            return REFUSE(c, "%s: a key must have 1 to 128 characters.", c->path);
         if (characters(entry) > 256)
-            return REFUSE(c, "%s.%.100s must have length less than or equal to 256.", path, name);
+            return REFUSE(c, "%s.%.100s must have length less than or equal to 256.", c->path,
+                          name);
         if (strncasecmp(name, "aws:", 4) == 0)
-            return REFUSE(c, "%s.%.100s: keys that begin with aws: are reserved.", path, name);
+            return REFUSE(c, "%s.%.100s: keys that begin with aws: are reserved.", c->path, name);
     }
     return 0;
 }
 
-static int
-check_value(const check *c, const api_field *f, json_t *value, const char *path, int depth);
+static int check_value(check *c, const api_field *f, json_t *value, int depth);
 
-static int
-check_list(const check *c, const api_field *f, json_t *value, const char *path, int depth)
+static int check_list(check *c, const api_field *f, json_t *value, int depth)
 {
     if (!json_is_array(value))
-        return REFUSE(c, "%s must be a list.", path);
+        return REFUSE(c, "%s must be a list.", c->path);
     size_t n = json_array_size(value);
     if (f->max && n > (size_t)f->max)
-        return REFUSE(c, "%s may have at most %lld entries.", path, (long long)f->max);
+        return REFUSE(c, "%s may have at most %lld entries.", c->path, (long long)f->max);
     if (n < (size_t)f->min)
-        return REFUSE(c, "%s must have at least %lld entries.", path, (long long)f->min);
+        return REFUSE(c, "%s must have at least %lld entries.", c->path, (long long)f->min);
     const api_field item = { .name = f->name,
                              .kind = f->item,
                              .flags = f->flags & FIELD_ANY_CASE,
@@ -199,66 +222,72 @@ check_list(const check *c, const api_field *f, json_t *value, const char *path, 
                              .refused_choice = f->refused_choice,
                              .of = f->of };
     for (size_t i = 0; i < n; i++) {
-        char entry_path[PATH_SIZE];
-        (void)snprintf(entry_path, sizeof entry_path, "%s[%zu]", path, i);
-        int r = check_value(c, &item, json_array_get(value, i), entry_path, depth);
+        size_t before = path_push(c, "[%zu]", i);
+        int r = check_value(c, &item, json_array_get(value, i), depth);
+        path_pop(c, before);
         if (r < 0)
             return r;
     }
     return 0;
 }
 
-static int
-check_value(const check *c, const api_field *f, json_t *value, const char *path, int depth)
+static int check_value(check *c, const api_field *f, json_t *value, int depth)
 {
     switch (f->kind) {
     case KIND_STRING:
-        return check_string(c, f, value, path);
+        return check_string(c, f, value);
     case KIND_INT:
     case KIND_NUMBER:
-        return check_number(c, f, value, path);
+        return check_number(c, f, value);
     case KIND_BOOL:
-        return json_is_boolean(value) ? 0 : REFUSE(c, "%s must be true or false.", path);
+        return json_is_boolean(value) ? 0 : REFUSE(c, "%s must be true or false.", c->path);
     case KIND_MAP:
-        return check_map(c, f, value, path);
+        return check_map(c, f, value);
     case KIND_LIST:
-        return check_list(c, f, value, path, depth);
+        return check_list(c, f, value, depth);
     case KIND_OBJECT:
         if (!json_is_object(value))
-            return REFUSE(c, "%s must be an object.", path);
-        return f->of ? check_object(c, f->of, value, path, depth + 1) : 0;
+            return REFUSE(c, "%s must be an object.", c->path);
+        return f->of ? check_object(c, f->of, value, depth + 1) : 0;
     }
     return 0;
 }
 
-static int
-check_object(const check *c, const api_field *fields, json_t *object, const char *path, int depth)
+/* value: NULL when it is absent. */
+static int check_member(check *c, const api_field *f, json_t *value, int depth)
+{
+    bool empty = json_is_string(value) && json_string_length(value) == 0;
+    if ((!value || empty) && f->flags & FIELD_REQUIRED)
+        return f->text ? REFUSE(c, "%s", f->text) : REFUSE(c, "%s is required.", c->path);
+    if (empty && !f->min)
+        return 0;
+    if (f->support == REFUSED) {
+        if (json_is_nothing(value))
+            return 0;
+        return f->text ? REFUSE(c, "%s", f->text)
+                       : REFUSE(c, "%s is not supported by OpenBatch yet.", c->path);
+    }
+    int r = check_value(c, f, value, depth);
+    if (r == 0 && f->check)
+        r = f->check(value, &(const api_field_where){ c->path, c->request_id, c->rep });
+    return r;
+}
+
+static int check_object(check *c, const api_field *fields, json_t *object, int depth)
 {
     if (depth > DEPTH_MAX)
-        return REFUSE(c, "%s is nested too deeply.", path);
+        return REFUSE(c, "%s is nested too deeply.", c->path);
     for (const api_field *f = fields; f->name; f++) {
-        char member[PATH_SIZE];
-        (void)snprintf(member, sizeof member, "%s%s%s", path, *path ? "." : "", f->name);
         json_t *value = json_object_get(object, f->name);
         if (json_is_null(value)) {
             (void)json_object_del(object, f->name);
             value = NULL;
         }
-        if (!value || (json_is_string(value) && json_string_length(value) == 0)) {
-            if (f->flags & FIELD_REQUIRED)
-                return f->text ? REFUSE(c, "%s", f->text) : REFUSE(c, "%s is required.", member);
-            if (!value || !f->min)
-                continue;
-        }
-        if (f->support == REFUSED) {
-            if (!json_is_nothing(value))
-                return f->text ? REFUSE(c, "%s", f->text)
-                               : REFUSE(c, "%s is not supported by OpenBatch yet.", member);
+        if (!value && !(f->flags & FIELD_REQUIRED))
             continue;
-        }
-        int r = check_value(c, f, value, member, depth);
-        if (r == 0 && f->check)
-            r = f->check(value, &(const api_field_where){ member, c->request_id, c->rep });
+        size_t before = path_push(c, "%s%s", c->len ? "." : "", f->name);
+        int r = check_member(c, f, value, depth);
+        path_pop(c, before);
         if (r < 0)
             return r;
     }
@@ -267,8 +296,8 @@ check_object(const check *c, const api_field *fields, json_t *object, const char
 
 int fields_check(const api_field *fields, json_t *body, const char *request_id, api_reply *rep)
 {
-    const check c = { request_id, rep };
-    return check_object(&c, fields, body, "", 0);
+    check c = { .request_id = request_id, .rep = rep };
+    return check_object(&c, fields, body, 0);
 }
 
 json_t *fields_copy(const api_field *fields, const json_t *object)

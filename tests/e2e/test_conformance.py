@@ -7,6 +7,7 @@ The report, conformance.txt in the copy's home, has three columns: works, stored
 import copy
 import itertools
 import json
+import random
 import subprocess
 import time
 
@@ -425,3 +426,76 @@ def expanded(value):
     if "$key" in value:
         return {"k" * value["$key"]: "x"}
     return {name: expanded(one) for name, one in value.items()}
+
+
+ODD = [
+    *(
+        None,
+        True,
+        False,
+        0,
+        1,
+        -1,
+        2**31,
+        2**63,
+        -(2**63),
+        1.5,
+        1e308,
+        "",
+        "x",
+        "x" * 300,
+        "é\u0001",
+    ),
+    *("Ref::x", "arn:aws:batch:::job/x", "a:b", "\ud83d\ude00", "%00", "$Latest", "*"),
+    *([], {}, [None], [[]], [{}], {"": ""}, {"x": None}, ["x"] * 60, {"a": {"b": {"c": [1]}}}),
+]
+
+
+def places(value):
+    """(container, key) of everything inside a value."""
+    for key, inner in list(value.items() if isinstance(value, dict) else enumerate(value)):
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from places(inner)
+
+
+@pytest.fixture
+def elsewhere(stack):
+    """A region of its own; what is made there is deleted."""
+    client = stack.client("batch", region_name="ap-south-2")
+    yield "ap-south-2"
+
+    def environments():
+        return client.describe_compute_environments()["computeEnvironments"]
+
+    wait_for("all is settled", lambda: all("ING" not in e["status"] for e in environments()))
+    for one in environments():
+        name = one["computeEnvironmentArn"]
+        if one["state"] == "ENABLED":
+            client.update_compute_environment(computeEnvironment=name, state="DISABLED")
+    wait_for("all is settled", lambda: all("ING" not in e["status"] for e in environments()))
+    for one in environments():
+        client.delete_compute_environment(computeEnvironment=one["computeEnvironmentArn"])
+    wait_for("all is gone", lambda: environments() == [], 60)
+
+
+def test_odd_bodies_are_never_the_services_fault(operations, world, raw, elsewhere):
+    """Requests in order with one to three values replaced by odd ones: no 5xx, no crash."""
+    dice, wrong = random.Random(20161008), []
+    for op in operations.values():
+        if op.service != "batch":
+            continue
+        for case, _ in itertools.product(op.cases, range(max(4, 40 // len(op.cases)))):
+            body = world.filled(op.body(case))
+            for _ in range(dice.randint(1, 3)):
+                spots = list(places(body))
+                if spots:
+                    container, key = dice.choice(spots)
+                    container[key] = copy.deepcopy(dice.choice(ODD))
+            text = json.dumps(body).encode()
+            path = op.model.http["requestUri"].replace("{resourceArn}", "arn%3aaws%3abatch")
+            status, _, answer = raw(path, text, method=op.model.http["method"], region="ap-south-2")
+            if status >= 500:
+                wrong.append(f"{op.name} {status} {text.decode()[:600]}")
+    assert not wrong, "\n".join(wrong)
+    assert raw("/v1/describejobqueues", b"{}")[0] == 200
