@@ -12,7 +12,7 @@ PATH=$OPENBATCH_HOME/venv/bin:$PATH
 OB_BUILD=$(config_get build)
 export OB_BUILD
 # Their C programs, which a user's copy has no other need of.
-build tests/bench/load tests/bench/bench_engine tests/bench/bench_decide
+build tests/bench/load tests/bench/bench_engine tests/bench/bench_decide tests/bench/sim
 for file in "${programs[@]}"; do
     say "== ${file##*/}"
     "$file" "$@"

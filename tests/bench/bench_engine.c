@@ -141,11 +141,44 @@ static void run(const char *what, size_t waiting, int shapes)
     engine_effects_done(&b.fx);
 }
 
+/* One round for all: so much work waits in so many shapes, and every instance becomes free. */
+static void whole(size_t waiting, int shapes)
+{
+    bench b = { .e = engine_new(), .next = 1, .shapes = shapes };
+    ob_resources shape = { .mcpu = 4000, .mem_mib = 16000 };
+    engine_put_ce(b.e, &(engine_ce){ .id = 1,
+                                     .name = "ce",
+                                     .cluster = "cluster",
+                                     .enabled = true,
+                                     .valid = true,
+                                     .max_vcpus = 4 * INSTANCES,
+                                     .shapes = &shape,
+                                     .n_shapes = 1 });
+    engine_put_queue(b.e, &(engine_queue){ .id = 1, .name = "queue", .ces = { 1 }, .n_ces = 1 });
+    submit(&b, waiting);
+    round_(&b);
+    for (int i = 0; i < INSTANCES; i++) {
+        char id[16];
+        (void)snprintf(id, sizeof(id), "i-%04d", i);
+        engine_put_instance(
+            b.e,
+            &(engine_instance){
+                .id = id, .ce_id = 1, .size = shape, .vcpus = 4, .state = OB_INSTANCE_ACTIVE });
+    }
+    int64_t from = now_ns();
+    round_(&b);
+    printf("one round    %zu waiting, %d shapes, %d free instances: %.1f ms, %zu placed\n", waiting,
+           shapes, INSTANCES, (double)(now_ns() - from) / 1000000, b.fx.n_placement_insert);
+    engine_free(b.e);
+    engine_effects_done(&b.fx);
+}
+
 int main(void)
 {
     run("warm-up", 1000, 1);
     run("one shape", 1000, 1);
     run("one shape", 100000, 1);
     run("50 shapes", 100000, 50);
+    whole(100000, 50);
     return 0;
 }

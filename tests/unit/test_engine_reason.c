@@ -1,0 +1,295 @@
+/* Reasons: each text has a test that causes it; the codes that programs act on only for what lasts.
+ * Also what hangs on them: time limits, events of blocked queues. */
+#include "engine_world.h"
+
+#include <stdio.h>
+
+#define ONE NEED(1, 100)
+#define SIZE NEED(4, 16000)
+
+static const char *reason(const world *w, ob_resources need)
+{
+    const char *text = engine_db_class_reason(w->db, 1, &need);
+    return text ? text : "";
+}
+
+static engine_ce the_ce(const ob_resources *shape)
+{
+    return (engine_ce){ .id = 1,
+                        .name = "one",
+                        .cluster = "c",
+                        .enabled = true,
+                        .valid = true,
+                        .max_vcpus = 16,
+                        .shapes = shape,
+                        .n_shapes = 1 };
+}
+
+static void later(world *w, int64_t ms)
+{
+    w->now_ms += ms - 1000;
+    world_round(w);
+}
+
+/* One job at the head, and one environment as given. */
+static void put(world *w, const engine_ce *ce)
+{
+    engine_put_ce(w->e, ce);
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, ONE);
+    world_round(w);
+}
+
+static size_t blocked(const world *w)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < w->fx.n_events; i++)
+        n += w->fx.events[i].blocked;
+    return n;
+}
+
+#define assert_says(w, need, text) assert_non_null(strstr(reason((w), (need)), (text)))
+#define assert_silent(w, need, text) assert_null(strstr(reason((w), (need)), (text)))
+
+static void invalid_environments_ask_for_action(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.valid = false;
+    put(w, &ce);
+    assert_says(w, ONE, "compute environment \"one\" is not VALID");
+    later(w, ENGINE_LASTS_BLOCKED_MS - 1);
+    assert_silent(w, ONE, "ACTION_REQUIRED");
+    assert_int_equal(engine_next_due(w->e), w->now_ms + 1);
+    later(w, 1);
+    assert_string_equal(reason(w, ONE),
+                        "ACTION_REQUIRED - CE(s) associated with the job queue are invalid.");
+    assert_int_equal(blocked(w), 1);
+    later(w, 1000);
+    assert_int_equal(blocked(w), 0); /* told once */
+    ce.valid = true;
+    engine_put_ce(w->e, &ce);
+    world_round(w); /* cleared at once */
+    assert_says(w, ONE, "has no instance yet");
+}
+
+static void lacking_capacity_is_told_when_it_lasts(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.lacking = "InsufficientInstanceCapacity: no m5.large";
+    put(w, &ce);
+    ob_resources behind = NEED(2, 100);
+    world_submit(w, 1, 0, behind);
+    later(w, ENGINE_LASTS_BLOCKED_MS / 2);
+    world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_LAUNCHING);
+    later(w, ENGINE_LASTS_BLOCKED_MS); /* never while an instance boots */
+    assert_says(w, ONE, "an instance is starting");
+    world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_TERMINATED);
+    world_round(w);
+    assert_silent(w, ONE, "CAPACITY");
+    later(w, ENGINE_LASTS_BLOCKED_MS);
+    assert_string_equal(reason(w, ONE),
+                        "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY - Service cannot fulfill the "
+                        "capacity requested for instance type [InsufficientInstanceCapacity: no "
+                        "m5.large]");
+    assert_says(w, behind, "Waiting for 2 vCPUs and 100 MiB, at least 1 job ahead"); /* head only */
+}
+
+static void nothing_to_launch_is_a_misconfiguration(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.n_shapes = 0;
+    put(w, &ce);
+    assert_says(w, ONE, "has no instance type that can be launched");
+    later(w, ENGINE_LASTS_BLOCKED_MS);
+    assert_says(w, ONE, "MISCONFIGURATION:EC2_INSTANCE_CONFIGURATION_UNSUPPORTED - Your compute ");
+}
+
+static void an_instance_that_never_comes_is_undetermined(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    put(w, &ce);
+    later(w, ENGINE_LASTS_UNKNOWN_MS - 1000);
+    assert_says(w, ONE, "has no instance yet");
+    later(w, 1000);
+    assert_string_equal(reason(w, ONE),
+                        "UNDETERMINED - Batch job is blocked, root cause is undetermined.");
+}
+
+static void waiting_behind_running_jobs_is_never_a_code(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.max_vcpus = 4;
+    engine_put_ce(w->e, &ce);
+    world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_ACTIVE);
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, NEED(4, 100));
+    world_submit(w, 1, 0, ONE);
+    world_round(w);
+    later(w, 100 * ENGINE_LASTS_UNKNOWN_MS);
+    assert_string_equal(reason(w, ONE),
+                        "Waiting for 1 vCPU and 100 MiB: compute environment \"one\" is at its "
+                        "maximum of 4 vCPUs");
+}
+
+static void what_is_lacking_is_named(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.max_vcpus = 100;
+    engine_put_ce(w->e, &ce);
+    world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_ACTIVE);
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, NEED(1, 15900));
+    world_round(w);
+    world_submit(w, 1, 0, NEED(1, 200));
+    world_submit(w, 1, 0, NEED(4, 50));
+    world_round(w);
+    assert_says(w, NEED(1, 200),
+                "instances of compute environment \"one\" have not enough free "
+                "memory");
+    assert_says(w, NEED(4, 50), "have not enough free vCPUs");
+}
+
+static void unmanaged_environments_say_who_must_act(void **state)
+{
+    world *w = *state;
+    engine_put_ce(w->e, &(engine_ce){ .id = 1,
+                                      .name = "own",
+                                      .cluster = "c",
+                                      .enabled = true,
+                                      .valid = true,
+                                      .unmanaged = true });
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, ONE);
+    world_round(w);
+    assert_says(w, ONE, "no instance has joined the unmanaged compute environment \"own\"");
+    world_instance(w, "i-1", 1, NEED(1, 50), OB_INSTANCE_ACTIVE);
+    world_round(w);
+    assert_says(w, ONE, "no instance of the unmanaged compute environment \"own\" is large enough");
+    world_instance(w, "i-2", 1, SIZE, OB_INSTANCE_ACTIVE);
+    world_round(w);
+    assert_string_equal(reason(w, ONE), "");
+}
+
+static void numbers_of_jobs_ahead_are_told_coarsely(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.enabled = false;
+    engine_put_ce(w->e, &ce);
+    world_queue(w, 1, 1, 1, 0);
+    for (int i = 0; i < 37; i++)
+        world_submit(w, 1, 0, ONE);
+    world_submit(w, 1, 0, NEED(2, 100));
+    world_round(w);
+    assert_says(w, NEED(2, 100), "at least 20 jobs ahead");
+    for (uint64_t n = 1; n <= 10; n++) {
+        world_stop(w, world_id(n), -1, false, "no");
+        world_round(w);
+        assert_int_equal(w->fx.n_reasons, 0);
+    }
+    world_submit(w, 1, 500, NEED(3, 100));
+    world_submit(w, 1, 0, NEED(4, 100));
+    world_round(w);
+    assert_says(w, NEED(4, 100), "at least 100 jobs ahead");
+}
+
+/* ---- Time limits ---- */
+
+static void put_limited(world *w, int32_t seconds)
+{
+    static const engine_time_limit wrong = { "CAPACITY:INSUFFICIENT_INSTANCE_CAPACITY", 600 };
+    engine_time_limit limits[2] = { wrong,
+                                    { "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT", seconds } };
+    engine_put_queue(w->e, &(engine_queue){ .id = 1,
+                                            .name = "queue",
+                                            .enabled = true,
+                                            .ces = { 1 },
+                                            .n_ces = 1,
+                                            .limits = limits,
+                                            .n_limits = 2 });
+}
+
+static void a_blocked_head_is_cancelled_in_time(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE, never = NEED(1, 99999);
+    engine_ce ce = the_ce(&shape);
+    engine_put_ce(w->e, &ce);
+    put_limited(w, 600);
+    ob_uuid first = world_submit(w, 1, 0, never), array = world_submit(w, 1, 3, never);
+    world_round(w);
+    later(w, ENGINE_LASTS_MISFIT_MS);
+    assert_int_equal(blocked(w), 1);
+    assert_int_equal(engine_next_due(w->e), w->now_ms + 600000);
+    int64_t due = w->now_ms + 600000;
+    /* The limit outlives the scheduler. */
+    world_reload(w);
+    engine_put_ce(w->e, &ce);
+    put_limited(w, 600);
+    later(w, 300000);
+    assert_int_equal(blocked(w), 0);
+    assert_int_equal(engine_next_due(w->e), due);
+    later(w, due - w->now_ms);
+    assert_state(w, first, -1, OB_JOB_FAILED);
+    assert_string_equal(engine_db_row(w->db, &first, -1).reason,
+                        "Canceled by JobStateTimeLimit action due to reason: "
+                        "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT");
+    assert_state(w, array, -1, OB_JOB_PENDING); /* at the head from now on */
+    assert_int_equal(blocked(w), 1);
+    later(w, 599000);
+    assert_state(w, array, -1, OB_JOB_PENDING);
+    later(w, 1000);
+    assert_state(w, array, -1, OB_JOB_FAILED);
+    assert_state(w, array, 2, OB_JOB_FAILED);
+}
+
+static void other_reasons_are_not_limited(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.enabled = false;
+    engine_put_ce(w->e, &ce);
+    put_limited(w, 600);
+    ob_uuid job = world_submit(w, 1, 0, ONE);
+    world_round(w);
+    later(w, 10000000);
+    assert_state(w, job, -1, OB_JOB_RUNNABLE);
+    assert_int_equal(blocked(w), 0);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(invalid_environments_ask_for_action, world_new, world_free),
+        cmocka_unit_test_setup_teardown(lacking_capacity_is_told_when_it_lasts, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(nothing_to_launch_is_a_misconfiguration, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(an_instance_that_never_comes_is_undetermined, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(waiting_behind_running_jobs_is_never_a_code, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(what_is_lacking_is_named, world_new, world_free),
+        cmocka_unit_test_setup_teardown(unmanaged_environments_say_who_must_act, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(numbers_of_jobs_ahead_are_told_coarsely, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(a_blocked_head_is_cancelled_in_time, world_new, world_free),
+        cmocka_unit_test_setup_teardown(other_reasons_are_not_limited, world_new, world_free),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
