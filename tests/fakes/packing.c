@@ -66,10 +66,26 @@ static bool feasible(const packing *p, double cpu, double mem)
     return true;
 }
 
+/* Of jobs that are all alike, an instance takes a whole number: each costs its part at the least.
+ */
+static double bound_of_equals(const packing *p)
+{
+    const ob_resources *need = &p->shapes[0].need;
+    double least = 0;
+    for (size_t i = 0; i < p->n_types; i++) {
+        const ob_resources *has = &p->types[i].usable;
+        int32_t by_cpu = has->mcpu / need->mcpu, by_mem = has->mem_mib / need->mem_mib;
+        int32_t n = by_cpu < by_mem ? by_cpu : by_mem;
+        if (n > 0 && (least == 0 || (double)p->types[i].price / n < least))
+            least = (double)p->types[i].price / n;
+    }
+    return least * (double)p->shapes[0].count;
+}
+
 /* The best point is where two of the limits meet, or a limit and an axis. */
 double packing_bound(const packing *p)
 {
-    double best = 0;
+    double best = p->n_shapes == 1 ? bound_of_equals(p) : 0;
     for (size_t i = 0; i < p->n_types; i++) {
         const decide_type *a = &p->types[i];
         double points[2][2] = { { (double)a->price / a->usable.mcpu, 0 },

@@ -22,7 +22,8 @@ void packing_random(packing *p, unsigned seed, size_t n_shapes, int64_t vcpus);
 
 /* No set of instances that holds the work at once costs less, in millionths of a dollar an hour:
  * the largest value of the work under prices for vCPUs and memory at which no type is worth more
- * than it costs (linear programming's duality). GPUs are not counted. */
+ * than it costs (linear programming's duality); of work that is all alike, its parts of the
+ * best-filled instances. GPUs are not counted. */
 double packing_bound(const packing *p);
 
 typedef struct packing_result {
