@@ -78,7 +78,7 @@ kafka_format() {
     # Fresh storage knows no access rules yet.
     rm -f "$OPENBATCH_HOME/kafka/acls.applied"
     java -XX:-UsePerfData -Xmx256m -XX:TieredStopAtLevel=1 -Dlog4j2.disableJmx=true -cp "$OB_KAFKA_LIBS/*" kafka.tools.StorageTool \
-        format -t "$(openssl rand 16 | base64 | tr '+/' '-_' | tr -d =)" -c "$OPENBATCH_HOME/kafka/server.properties" \
+        format --cluster-id="$(openssl rand 16 | base64 | tr "+/" "-_" | tr -d =)" -c "$OPENBATCH_HOME/kafka/server.properties" \
         >"$log" 2>&1 </dev/null || {
         tail -n 10 "$log" | sed 's/^/    /' >&2
         die "Kafka's storage could not be made"
