@@ -271,9 +271,13 @@ static void on_look(const calls_reply *reply, void *arg)
     ec2 *e = ((asked *)arg)->e;
     ec2_answer a;
     ec2_answer_read(reply->body, reply->len, &a);
-    for (size_t i = 0; i < a.n; i++)
+    for (size_t i = 0; i < a.n; i++) {
+        ec2_inst *in = find(e, a.instances[i].id);
         if (a.instances[i].id[0] && is_alive(&a.instances[i]))
             found_one(e, &a.instances[i]);
+        else if (in && strcmp(in->ec2_id, a.instances[i].ec2_id) == 0)
+            in->seen = true; /* it was there, so it is not only late */
+    }
     e->looking = false;
     e->look_at_ms = ob_mono_ms() + LOOK_MS;
     if (reply->status != 200)
