@@ -306,8 +306,6 @@ static int ec2_launch(provider *p, const provider_launch_spec *spec, ob_error *e
         return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
     if (in)
         return 0;
-    if (!e->listed)
-        return ob_fail_retry(err, EAGAIN, "EC2 has not told yet what it has");
     if (!spec->token)
         return ob_fail_retry(err, EAGAIN, "instance %s has no token yet", spec->id);
     if (strcmp(spec->type, PROVIDER_FARGATE) == 0)
@@ -364,7 +362,7 @@ static void tick_one(ec2 *e, ec2_inst *in, int64_t now_ms)
 {
     if (in->asked || now_ms < in->next_ms)
         return;
-    if (in->phase == PHASE_LAUNCHING && in->run) {
+    if (in->phase == PHASE_LAUNCHING && in->run && e->listed) {
         in->asked = true;
         in->next_ms = now_ms;
         ask(e, in->id, in->run, on_launched);
