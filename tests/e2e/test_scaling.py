@@ -172,7 +172,7 @@ def test_disabled_and_invalid_environments_are_passed_over(wide, stack):
 
 def test_an_infrastructure_update_replaces_instances(wide, stack):
     """What runs may finish, or ends with its instance when the policy says so and is tried again;
-    UPDATING until the last old instance is gone."""
+    UPDATING until the last old instance is gone, whoever leads."""
     gentle = wide.environment(types=("m5.large",))
     firm = wide.environment(types=("m5.large",))
     jobs = {
@@ -188,6 +188,7 @@ def test_an_infrastructure_update_replaces_instances(wide, stack):
             updatePolicy={"terminateJobsOnUpdate": kill, "jobExecutionTimeoutMinutes": 1},
         )
         assert wide.ce(name)["status"] == "UPDATING"
+    stack.kill("scaler")  # what is to be done stands in PostgreSQL
     for name, job in jobs.items():
         ended = wide.wait(job)
         assert ended["status"] == "SUCCEEDED"
@@ -198,6 +199,13 @@ def test_an_infrastructure_update_replaces_instances(wide, stack):
             assert attempts[0]["statusReason"].endswith(") terminated.")
             assert [t for t, _ in launched(stack, firm)] == ["m5.large", "c5.large"]
         wait_for("VALID", lambda n=name: wide.ce(n)["status"] == "VALID")
+
+
+def test_a_desired_size_is_reached_once(wide):
+    """Then demand rules: without work the instances go again."""
+    environment = wide.environment(types=("m5.large",), desiredvCpus=4)
+    wait_for("what is desired", lambda: vcpus(wide, environment) == 4)
+    wait_for("nothing", lambda: vcpus(wide, environment) == 0)
 
 
 def test_a_deleted_environment_leaves_nothing(wide, stack):
