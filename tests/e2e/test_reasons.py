@@ -1,0 +1,68 @@
+"""Why a job waits, as DescribeJobs says it, and who is told when a queue is blocked."""
+
+from stack import wait_for
+from test_events import consumer, read
+
+
+def reason(work, job, *parts, timeout=40):
+    """Waits for a statusReason that has all of the parts."""
+    return wait_for(
+        f"a reason with {parts}",
+        lambda: all(p in (r := work.job(job).get("statusReason", "")) for p in parts) and r,
+        timeout,
+    )
+
+
+def test_each_environment_says_why_it_refuses(work):
+    """One is DISABLED, one too small for the job, one is at its maximum; jobs ahead are counted."""
+    off = work.environment(max_vcpus=2, types=("m5.large",))
+    small = work.environment(max_vcpus=4, types=("c5.large",))
+    full = work.environment(max_vcpus=2, types=("m5.large",))
+    work.batch.update_compute_environment(computeEnvironment=off, state="DISABLED")
+    wait_for("DISABLED", lambda: work.ce(off)["state"] == "DISABLED")
+    queue = work.queue(off, small, full)
+    holder = work.submit(queue, work.definition(("sleep", "300"), vcpus=2, memory=6000))
+    work.wait(holder, "RUNNING")
+    waiting = [work.submit(queue, work.definition(vcpus=2, memory=6000 + n)) for n in range(3)]
+    reason(
+        work,
+        waiting[0],
+        "Waiting for 2 vCPUs and 6000 MiB: ",
+        f'"{off}" is DISABLED',
+        f'"{small}" has no instance type that is large enough',
+        f'"{full}" is at its maximum of 2 vCPUs',
+    )
+    reason(work, waiting[2], "at least 2 jobs ahead")
+    work.batch.terminate_job(jobId=holder, reason="seen")
+    work.wait_all(waiting)
+
+
+def test_a_blocked_queue_is_told(stack, work):
+    """The head of a queue that can never be served: its code, and one event for it; those behind it
+    run meanwhile."""
+    queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
+    never = work.submit(queue, work.definition(vcpus=4))
+    work.wait(work.submit(queue, work.definition()), "SUCCEEDED")
+    text = reason(work, never, "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) ")
+    assert "Asked for: 4 vCPUs and 64 MiB; largest maxvCpus: 2." in text
+    c, events = consumer(stack), []
+
+    def blocked():
+        read(c, events)
+        return [
+            e
+            for e in events
+            if e["detail-type"] == "Batch Job Queue Blocked" and e["detail"]["jobId"] == never
+        ]
+
+    event = wait_for("the event", blocked, 20)
+    c.close()
+    assert len(event) == 1
+    job = work.job(never)
+    assert event[0]["resources"] == [job["jobArn"], job["jobQueue"]]
+    assert event[0]["detail"]["status"] == "RUNNABLE"
+    assert event[0]["detail"]["statusReason"] == text
+    snapshot = work.batch.get_job_queue_snapshot(jobQueue=queue)["frontOfQueue"]["jobs"]
+    assert [j["jobArn"] for j in snapshot] == [job["jobArn"]]
+    work.batch.cancel_job(jobId=never, reason="seen")
+    work.wait(never)
