@@ -212,7 +212,12 @@ static void on_a_child_waits_for_that_child_6_2(void **state)
     exits(w, a, 0, 1);
     assert_state(w, b, -1, OB_JOB_PENDING);
     again(w);
+    ob_uuid e = world_submit_after(w, 1, 0, AFTER(ON_CHILD(a, 0)), 1); /* of a living array */
+    ob_uuid f = world_submit_after(w, 1, 3, AFTER(N_TO_N(a)), 1);
     exits(w, a, 1, 0);
+    assert_reason(w, e, -1, REASON);
+    assert_reason(w, f, 0, REASON);
+    assert_state(w, f, 2, OB_JOB_PENDING);
     assert_story(w, b, -1, "PRs");
     world_stop(w, a, 2, true, "stop");
     exits(w, a, 2, 143);
