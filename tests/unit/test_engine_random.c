@@ -12,9 +12,9 @@
 
 #define ROUNDS 40
 #if defined(__SANITIZE_ADDRESS__)
-#define HISTORIES 400
+#define HISTORIES 250
 #else
-#define HISTORIES 2000
+#define HISTORIES 1200
 #endif
 
 /* ---- One history ---- */
