@@ -95,7 +95,7 @@ static void assert_same(char *live, char *loaded)
 /* The decision is then thrown away: a new leader takes over. */
 void history_compare_with_loaded(history *h)
 {
-    history_one_round(h);                        /* nothing is left to read */
+    history_one_round(h); /* nothing is left to read */
     for (int64_t due; (due = engine_next_due(h->w.e)) != INT64_MAX;) {
         if (due > h->w.now_ms + 1000) /* nor to wait for, which a new leader forgets */
             h->w.now_ms = due - 1000;

@@ -131,7 +131,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->rounds++;
     eng_hold_ends(e);
     read_inputs(e);
-    eng_timeouts(e);        /* after the reports: an end that was told counts */
+    eng_timeouts(e); /* after the reports: an end that was told counts */
     eng_limits(e);
     eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
     eng_instances_sweep(e); /* after the reports: an end that was told counts */
