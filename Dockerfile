@@ -70,7 +70,8 @@ RUN apt-get update \
 COPY tools/requirements.txt /opt/openbatch/tools/
 RUN python3 -m venv /opt/openbatch/venv \
     && /opt/openbatch/venv/bin/pip install --no-cache-dir "$(grep '^confluent-kafka==' /opt/openbatch/tools/requirements.txt)"
-COPY tools/secrets.sh tools/kafka.sh /opt/openbatch/tools/
+COPY tools/secrets.sh tools/kafka.sh tools/tls.sh /opt/openbatch/tools/
+COPY tools/tls /opt/openbatch/tools/tls
 COPY tools/kafka /opt/openbatch/tools/kafka
 COPY tools/compose /opt/openbatch/tools/compose
 ENTRYPOINT ["/bin/bash", "/opt/openbatch/tools/compose/setup"]

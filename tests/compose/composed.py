@@ -30,7 +30,7 @@ def docker(*command, **more):
 
 class Composed:
     def __init__(self, project, port, files=("docker-compose.yml",)):
-        self.project = project
+        self.project, self.port = project, int(port)
         plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
         command = ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
         assert shutil.which(command[0]), "neither `docker compose` nor docker-compose is there"
@@ -41,6 +41,7 @@ class Composed:
         self.env = {
             **os.environ,
             "OPENBATCH_PORT": str(port),
+            "OPENBATCH_TLS_PORT": str(int(port) + 3),
             "DOCKER_SOCKET": socket.removeprefix("unix://"),
         }
 
@@ -55,7 +56,7 @@ class Composed:
         pairs = re.findall(r"export ([A-Z_]+)=(\S+)", text)
         return dict(pairs)
 
-    def client(self, service):
+    def client(self, service, **more):
         env = self.exports()
         return boto3.client(
             service,
@@ -66,6 +67,7 @@ class Composed:
             config=botocore.config.Config(
                 retries={"max_attempts": 20, "mode": "standard"}, read_timeout=15, connect_timeout=5
             ),
+            **more,
         )
 
     def id(self, service):

@@ -46,6 +46,11 @@ FROM debian:bookworm-slim
 RUN groupadd -g 999 redis && useradd -u 999 -g 999 redis \
     && apt-get update && apt-get install -y --no-install-recommends redis-server
 END
+build haproxy:2.6-bookworm "$work/empty" <<'END'
+FROM debian:bookworm-slim
+RUN groupadd -g 99 haproxy && useradd -u 99 -g 99 haproxy \
+    && apt-get update && apt-get install -y --no-install-recommends haproxy
+END
 build apache/kafka:4.1.0 "$jars" <<'END'
 FROM debian:bookworm-slim
 RUN mkdir -p /usr/share/man/man1 && groupadd -g 1000 appuser && useradd -u 1000 -g 1000 appuser \

@@ -7,7 +7,7 @@ import subprocess
 import time
 
 import pytest
-from composed import ROOT, docker
+from composed import ROOT, Composed, docker
 from stack import HOLD, wait_for
 
 SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler"]
@@ -187,6 +187,33 @@ def test_down_ends_cleanly_and_up_goes_on(composed, work, queues, tmp_path):
     assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 1)
     assert work.log(ended) == ["begun", "ended"]
     assert composed.exports()["AWS_ACCESS_KEY_ID"] == key
+
+
+def test_https_and_a_second_scheduler_by_the_override(composed, work, queues, tmp_path):
+    """The proxy's certificate is of the printed authority; when the leading scheduler is killed the
+    other one leads."""
+    both = Composed(
+        composed.project, composed.port, ("docker-compose.yml", "docker-compose.tls.yml")
+    )
+    both.up()
+    ca = tmp_path / "ca.pem"
+    ca.write_text(both.compose("exec", "-T", "api", "cat", "/var/lib/openbatch/secrets/tls/ca.pem"))
+    https = f"https://localhost:{composed.port + 3}"
+    wait_for("the https URL", lambda: both.exports().get("AWS_ENDPOINT_URL_BATCH") == https, 60)
+    batch = both.client("batch", verify=str(ca))
+    held = batch.submit_job(
+        jobName="held", jobQueue=queues[0], jobDefinition=work.definition(HOLD)
+    )["jobId"]
+    work.wait(held, "RUNNING", timeout=90)
+    docker("kill", both.id("scheduler"))
+    begin = time.monotonic()
+    after = batch.submit_job(jobName="after", jobQueue=queues[0], jobDefinition=work.definition())
+    assert work.wait(after["jobId"], timeout=60)["status"] == "SUCCEEDED"
+    print(f"a job went through {time.monotonic() - begin:.1f} s after the kill")
+    batch.terminate_job(jobId=held, reason="enough")
+    assert len(work.wait(held, timeout=60)["attempts"]) == 1
+    docker("start", both.id("scheduler"))
+    docker("rm", "-f", both.id("standby"), both.id("tls"), both.id("certificate"))
 
 
 def test_chosen_secrets_come_from_the_environment(composed, tmp_path):
