@@ -48,7 +48,7 @@ RUN groupadd -g 999 redis && useradd -u 999 -g 999 redis \
 END
 build haproxy:2.6-bookworm "$work/empty" <<'END'
 FROM debian:bookworm-slim
-RUN groupadd -g 99 haproxy && useradd -u 99 -g 99 haproxy \
+RUN groupadd -r -g 99 haproxy && useradd -r -u 99 -g 99 haproxy \
     && apt-get update && apt-get install -y --no-install-recommends haproxy
 END
 build apache/kafka:4.1.0 "$jars" <<'END'
