@@ -8,44 +8,14 @@ usage: openbatch key create [--name NAME] [--policy FILE]
 
 import argparse
 import datetime
+import functools
 import json
-import os
 import sys
 from pathlib import Path
 
-import botocore.auth
-import botocore.awsrequest
-import botocore.httpsession
-import botocore.session
+import own
 
-
-def call(operation, **members):
-    """One of OpenBatch's own operations; a refusal ends the program with its words."""
-    session = botocore.session.get_session()
-    request = botocore.awsrequest.AWSRequest(
-        "POST",
-        f"{os.environ['AWS_ENDPOINT_URL_BATCH']}/openbatch/v1/{operation.lower()}",
-        data=json.dumps({k: v for k, v in members.items() if v is not None}).encode(),
-        headers={"Content-Type": "application/json"},
-    )
-    credentials = session.get_credentials().get_frozen_credentials()
-    region = session.get_config_variable("region") or "us-east-1"
-    botocore.auth.SigV4Auth(credentials, "openbatch", region).add_auth(request)
-    http = botocore.httpsession.URLLib3Session(
-        verify=os.environ.get("AWS_CA_BUNDLE") or True, timeout=20
-    )
-    try:
-        answer = http.send(request.prepare())
-    except botocore.exceptions.HTTPClientError as e:
-        sys.exit(f"openbatch: key: {e}")
-    if answer.status_code != 200:
-        code = answer.headers.get("x-amzn-ErrorType", answer.status_code)
-        try:
-            message = json.loads(answer.text)["message"]
-        except (ValueError, KeyError):
-            message = answer.text
-        sys.exit(f"openbatch: key: {code}: {message}")
-    return json.loads(answer.text)
+call = functools.partial(own.call, "key")
 
 
 def policy_of(file):

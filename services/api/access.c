@@ -350,6 +350,10 @@ static int check_text(check *c, access_kind kind, const char *text)
         add_name(&res,
                  ob_strf("arn:aws:openbatch:%s:%s:key/%s", c->req->region, c->req->account, text));
         break;
+    case ACCESS_INSTANCE:
+        add_name(&res, ob_strf("arn:aws:openbatch:%s:%s:instance/%s", c->req->region,
+                               c->req->account, text));
+        break;
     }
     return r < 0 ? r : judge(c, &res);
 }

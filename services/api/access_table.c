@@ -61,6 +61,8 @@ const access_rule access_rules[] = {
     { "ListKeys" },
     { "RevokeKey", { { ACCESS_KEY, "accessKeyId" } } },
     { "PutKeyPolicy", { { ACCESS_KEY, "accessKeyId" } } },
+    { "InterruptInstance", { { ACCESS_INSTANCE, "instanceId" } } },
+    { "CreateJoinToken", { { ACCESS_ENVIRONMENT, "computeEnvironment" } } },
     { 0 },
 };
 

@@ -15,6 +15,7 @@ typedef enum access_kind {
     ACCESS_LOG_GROUP,
     ACCESS_LOG_STREAM,
     ACCESS_KEY,
+    ACCESS_INSTANCE,
 } access_kind;
 
 typedef struct access_use {

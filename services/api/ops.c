@@ -6,6 +6,7 @@
 
 #include "access_store.h"
 #include "api_store.h"
+#include "capacity_store.h"
 #include "definition_check.h"
 #include "environment_check.h"
 #include "job_store.h"
@@ -88,6 +89,10 @@ const api_operation api_operations[] = {
       .plain = true },
     { API_ADMIN, "/openbatch/v1/putkeypolicy", "PutKeyPolicy", op_put_key_policy,
       fields_put_key_policy, .plain = true },
+    { API_ADMIN, "/openbatch/v1/interruptinstance", "InterruptInstance", op_interrupt_instance,
+      fields_interrupt_instance, .plain = true },
+    { API_ADMIN, "/openbatch/v1/createjointoken", "CreateJoinToken", op_create_join_token,
+      fields_create_join_token, .plain = true },
     NOT_BUILT("createconsumableresource", "CreateConsumableResource", "consumable resources"),
     NOT_BUILT("updateconsumableresource", "UpdateConsumableResource", "consumable resources"),
     NOT_BUILT("deleteconsumableresource", "DeleteConsumableResource", "consumable resources"),
@@ -149,11 +154,16 @@ int api_operation_check(const api_operation *op,
                                : r;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = {
-    keys_stmts,      access_store_stmts,        api_store_stmts,
-    job_store_stmts, submit_store_worker_stmts, sched_policy_store_stmts,
-    tag_store_stmts, log_store_stmts,           NULL
-};
+const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
+                                              access_store_stmts,
+                                              api_store_stmts,
+                                              job_store_stmts,
+                                              submit_store_worker_stmts,
+                                              sched_policy_store_stmts,
+                                              tag_store_stmts,
+                                              log_store_stmts,
+                                              capacity_store_stmts,
+                                              NULL };
 
 int req_db(api_request *req, ob_error *err)
 {

@@ -155,6 +155,8 @@ int op_create_key(api_request *req, api_reply *rep);
 int op_list_keys(api_request *req, api_reply *rep);
 int op_revoke_key(api_request *req, api_reply *rep);
 int op_put_key_policy(api_request *req, api_reply *rep);
+int op_interrupt_instance(api_request *req, api_reply *rep);
+int op_create_join_token(api_request *req, api_reply *rep);
 int op_get_log_events(api_request *req, api_reply *rep);
 int op_filter_log_events(api_request *req, api_reply *rep);
 int op_describe_log_groups(api_request *req, api_reply *rep);

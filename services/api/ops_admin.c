@@ -1,4 +1,5 @@
-/* Members of OpenBatch's own operations (docs/access.md). Data only; read-only after the start. */
+/* Members of OpenBatch's own operations (docs/access.md, docs/capacity.md). Data only; read-only
+ * after the start. */
 #include <string.h>
 
 #include "keys.h"
@@ -23,3 +24,11 @@ const api_field fields_create_key[] = {
 const api_field fields_list_keys[] = { STRING("accessKeyId"), END };
 const api_field fields_revoke_key[] = { KEY_ID, END };
 const api_field fields_put_key_policy[] = { KEY_ID, STRING("policy", .min = 1, REQUIRED), END };
+const api_field fields_interrupt_instance[] = {
+    STRING("instanceId", .min = 1, .max = 64, REQUIRED),
+    END,
+};
+const api_field fields_create_join_token[] = {
+    STRING("computeEnvironment", .min = 1, REQUIRED),
+    END,
+};

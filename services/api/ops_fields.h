@@ -129,3 +129,5 @@ extern const api_field fields_create_key[];
 extern const api_field fields_list_keys[];
 extern const api_field fields_revoke_key[];
 extern const api_field fields_put_key_policy[];
+extern const api_field fields_interrupt_instance[];
+extern const api_field fields_create_join_token[];

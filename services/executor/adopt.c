@@ -36,6 +36,7 @@ static void load_limit(attempt *at, const json_t *members)
     at->limit_s = ob_json_int(members, "limit", 0);
     at->began_boot_ms = ob_json_int(members, "began", 0);
     at->timed_out = ob_json_bool(members, "timedOut", false);
+    at->host_ended = ob_json_bool(members, "hostEnded", false);
     if (at->timed_out) {
         at->stop_wanted = true;
         at->stop_grace_s = TIMEOUT_GRACE_S;

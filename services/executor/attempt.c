@@ -4,8 +4,8 @@
  * confirmed its end, its output is with the broker, and its container is gone; its tombstone stays.
  * A run's time is counted on the boot clock from its start, here, so that a limit needs nobody
  * else. In the spool each run has: "log" (where its output goes), "limit" (seconds) and "note"
- * where there are such, "running" (when), "began" (boot clock), "timedOut", "end", "logged" and,
- * after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
+ * where there are such, "running" (when), "began" (boot clock), "timedOut", "hostEnded", "end",
+ * "logged" and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
 #include "attempt.h"
 
 #include <string.h>
@@ -176,6 +176,10 @@ static void
 begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const json_t *spec)
 {
     ob_error err = { 0 };
+    if (a->closing) {
+        refuse(a, run, NULL);
+        return;
+    }
     if (ob_permits_check(&a->permits, json_object_get(spec, "container"), &err) < 0) {
         ob_error_context(&err, "CannotCreateContainerError");
         refuse(a, run, err.text);
@@ -233,6 +237,20 @@ void attempts_stop(attempts *a, const char *run, int grace_s)
         attempt_touch(at);
     else if (at->state != ATTEMPT_CONFIRMED)
         stop(at, grace_s);
+}
+
+void attempts_close(attempts *a, int grace_s)
+{
+    attempt *at, *next;
+    a->closing = true;
+    HASH_ITER(hh, a->table, at, next)
+    {
+        if (at->state >= ATTEMPT_EXITED || at->host_ended)
+            continue;
+        at->host_ended = true;
+        spool_set(a->spool, at->run, "hostEnded", json_true(), true);
+        stop(at, grace_s);
+    }
 }
 
 /* Removes what is left as soon as nothing is needed of it. */

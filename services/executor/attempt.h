@@ -36,7 +36,8 @@ typedef struct attempt {
     int64_t began_boot_ms; /* boot clock at its start; 0: unknown */
     bool timed_out;        /* the limit was reached */
     loop_timer limit_timer;
-    bool adopting; /* known from the spool; the runtime was not asked yet */
+    bool host_ended; /* it was stopped because the instance goes */
+    bool adopting;   /* known from the spool; the runtime was not asked yet */
     /* Asked for; until its container is found the runtime does not know of the run. */
     bool stop_wanted;
     int stop_grace_s;
@@ -55,9 +56,11 @@ typedef struct attempts {
     placement *placement;
     ob_permits permits;
     attempt *table;
-    bool dirty;   /* some attempt is to be reported */
-    bool changed; /* the table, or what is held of it, is another set than before */
-    bool listed;  /* the runtime has told what exists: the table lacks nothing */
+    bool dirty;           /* some attempt is to be reported */
+    bool changed;         /* the table, or what is held of it, is another set than before */
+    bool listed;          /* the runtime has told what exists: the table lacks nothing */
+    bool closing;         /* the instance goes: nothing begins any more */
+    char host_reason[64]; /* statusReason of what ended with the instance */
 } attempts;
 
 /* In place; the members above are set by the caller. */
@@ -70,6 +73,9 @@ bool attempt_is_held(const attempt *at);
 void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec);
 void attempts_stop(attempts *a, const char *run, int grace_s);
 void attempts_confirm(attempts *a, const char *run);
+/* The instance goes: what runs is stopped and ends for that reason; what comes now is given back.
+ * Asking twice is harmless. */
+void attempts_close(attempts *a, int grace_s);
 
 /* What happens (runtime_callbacks, logs_config). */
 void attempts_running(attempts *a, const char *run, int64_t started_at_ms);

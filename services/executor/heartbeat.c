@@ -40,6 +40,8 @@ static const char *status_reason(const attempt *at)
     static const char init_error[] = "ResourceInitializationError:";
     if (at->timed_out)
         return "Job attempt duration exceeded timeout";
+    if (at->host_ended && at->started && at->exit_code != 0)
+        return at->all->host_reason;
     bool is_init = at->reason && strncmp(at->reason, init_error, sizeof(init_error) - 1) == 0;
     return !at->started && is_init ? at->reason : NULL;
 }
@@ -145,6 +147,17 @@ static void beat(heartbeat *h)
     (void)send(h, msg, NULL);
 }
 
+/* Said again and again: whoever did not listen hears it then. */
+static void say_notice(heartbeat *h)
+{
+    int64_t left_ms = notice_left_ms(h->config.notice);
+    if (left_ms < 0)
+        return;
+    json_auto_t *msg = message(h, "interrupted");
+    (void)json_object_set_new(msg, "in", json_integer(left_ms));
+    (void)send(h, msg, NULL);
+}
+
 /* Ends that nobody has confirmed for a while are said again. */
 static void repeat_ends(heartbeat *h)
 {
@@ -162,7 +175,14 @@ static void on_beat(void *arg)
     if (!h->registered)
         return;
     beat(h);
+    say_notice(h);
     repeat_ends(h);
+}
+
+void heartbeat_notice(heartbeat *h)
+{
+    if (h->registered)
+        say_notice(h);
 }
 
 static int assign(heartbeat *h, ob_error *err)

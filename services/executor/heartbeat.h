@@ -1,9 +1,10 @@
-/* What the executor says on batch.executions: registered, heartbeat, report. */
+/* What the executor says on batch.executions: registered, heartbeat, interrupted, report. */
 #pragma once
 
 #include <jansson.h>
 
 #include "attempt.h"
+#include "notice.h"
 #include "ob/bus.h"
 
 typedef struct heartbeat heartbeat;
@@ -13,6 +14,7 @@ typedef struct heartbeat_config {
     ob_bus *bus;
     attempts *attempts;
     placement *placement;
+    const notice *notice;
     const char *instance, *ce, *token, *host; /* borrowed */
     int64_t every_ms;
     int32_t partitions; /* when the broker does not say */
@@ -29,6 +31,8 @@ void heartbeat_flush(heartbeat *h);
 /* The fate of a message that was sent with heartbeat_ref's value. */
 void heartbeat_delivered(heartbeat *h, bool ok);
 void *heartbeat_ref(heartbeat *h);
+/* Says at once what the notice is; every heartbeat says it again. */
+void heartbeat_notice(heartbeat *h);
 bool heartbeat_is_registered(const heartbeat *h);
 
 /* Pure: a run's state as docs/messages.md writes it (new); the digest of what is held and the count

@@ -2,13 +2,17 @@
  * event loop. It reaches Kafka and its container engine, nothing else. What a turn of the loop has
  * changed goes out in one order: the spool to the disk, requests to the engine, the spool again
  * (for what the runtime has done at once), then reports and output. */
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "adopt.h"
 #include "heartbeat.h"
+#include "imds.h"
+#include "notice.h"
 #include "ob/bus.h"
 #include "ob/clock.h"
 #include "ob/config.h"
@@ -22,6 +26,7 @@
 #define PURGE_WAIT_MS 30000
 #define POLL_MESSAGES 500
 #define FOREIGN_WARN_MS 60000
+#define IMDS_EVERY_MS 5000
 
 typedef struct config {
     ob_config_common common; /* first */
@@ -31,6 +36,8 @@ typedef struct config {
     char *privileged, *host_mounts, *devices;
     int64_t gpus;
     int64_t heartbeat_ms, log_limit;
+    char *imds;
+    int64_t notice_ms, term_ms;
 } config;
 
 static const ob_config_field fields[] = {
@@ -65,6 +72,13 @@ static const ob_config_field fields[] = {
       "time between heartbeats", 50, 60000 },
     { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, offsetof(config, log_limit), "1073741824",
       "bytes of output kept of each attempt of a job; 0: all", 0, INT64_MAX },
+    { "OPENBATCH_INTERRUPT_NOTICE_MS", OB_CONFIG_INT, offsetof(config, notice_ms), "120000",
+      "Spot: time from an interruption's notice to the end of the instance", 0, 86400000 },
+    { "OPENBATCH_INTERRUPT_TERM_MS", OB_CONFIG_INT, offsetof(config, term_ms), "10000",
+      "so long before the end of the instance what still runs gets SIGTERM", 0, 86400000 },
+    { "OPENBATCH_IMDS", OB_CONFIG_STRING, offsetof(config, imds), "",
+      "metadata service that tells of interruptions, http://169.254.169.254 on EC2; empty: none", 0,
+      0 },
     { NULL, OB_CONFIG_STRING, 0, NULL, NULL, 0, 0 },
 };
 
@@ -78,6 +92,9 @@ typedef struct executor {
     runtime *runtime;
     logs *logs;
     placement *placement;
+    notice *notice;
+    imds *imds;
+    int signal_fd;
     heartbeat *heartbeat;
     attempts attempts;
     loop_timer second_timer, start_timer;
@@ -182,6 +199,40 @@ static void on_sync(void *arg)
     executor *x = arg;
     ob_info("executor.sync", NULL);
     heartbeat_register(x->heartbeat);
+}
+
+/* ---- the instance's end ---- */
+
+static void on_notice(int64_t in_ms, void *arg)
+{
+    notice_give(((executor *)arg)->notice, in_ms);
+}
+
+static void on_notice_tell(void *arg)
+{
+    heartbeat_notice(((executor *)arg)->heartbeat);
+}
+
+static void on_notice_term(int64_t left_ms, void *arg)
+{
+    attempts_close(&((executor *)arg)->attempts, (int)(left_ms / 1000));
+}
+
+static sigset_t notice_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGUSR1);
+    return set;
+}
+
+/* SIGUSR1: how providers give a notice. */
+static void on_signal(int fd, uint32_t events, void *arg)
+{
+    executor *x = arg;
+    struct signalfd_siginfo info;
+    if (read(fd, &info, sizeof(info)) == sizeof(info) && x->notice)
+        notice_give(x->notice, x->config.notice_ms);
 }
 
 /* ---- the bus ---- */
@@ -339,6 +390,12 @@ static int make_base(executor *x, ob_error *err)
         r = loop_new(&x->loop, err);
     if (r == 0)
         r = loop_watch(x->loop, ob_service_stop_fd(), EPOLLIN, on_stop, x, err);
+    sigset_t signals = notice_signals();
+    x->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
+    if (r == 0 && x->signal_fd < 0)
+        r = ob_fail(err, errno, "signalfd: %s", strerror(errno));
+    if (r == 0)
+        r = loop_watch(x->loop, x->signal_fd, EPOLLIN, on_signal, x, err);
     if (r == 0)
         r = spool_open(c->dir, LOCK_WAIT_MS, &x->spool, err);
     if (r == 0)
@@ -403,11 +460,20 @@ static void make_modules(executor *x)
     x->attempts.runtime = x->runtime;
     x->attempts.logs = x->logs;
     x->attempts.placement = x->placement;
+    (void)snprintf(x->attempts.host_reason, sizeof(x->attempts.host_reason),
+                   "Host EC2 (instance %s) terminated.", c->instance);
+    x->notice = notice_new(&(notice_config){ .loop = x->loop,
+                                             .spool = x->spool,
+                                             .term_ms = c->term_ms,
+                                             .tell = on_notice_tell,
+                                             .term = on_notice_term,
+                                             .arg = x });
     (void)gethostname(x->host, sizeof(x->host) - 1);
     x->heartbeat = heartbeat_new(&(heartbeat_config){ .loop = x->loop,
                                                       .bus = x->bus,
                                                       .attempts = &x->attempts,
                                                       .placement = x->placement,
+                                                      .notice = x->notice,
                                                       .instance = c->instance,
                                                       .ce = c->ce,
                                                       .token = x->token,
@@ -421,6 +487,16 @@ static int work(executor *x, ob_error *err)
     if (r < 0)
         return r;
     make_modules(x);
+    if (*x->config.imds)
+        r = imds_new(&(imds_config){ .loop = x->loop,
+                                     .url = x->config.imds,
+                                     .every_ms = IMDS_EVERY_MS,
+                                     .notice_ms = x->config.notice_ms,
+                                     .notice = on_notice,
+                                     .arg = x },
+                     &x->imds, err);
+    if (r < 0)
+        return r;
     adopt_load(&x->attempts);
     x->runtime->ops->open(x->runtime);
     loop_timer_set(x->loop, &x->start_timer, ENGINE_WAIT_MS);
@@ -451,6 +527,8 @@ static void executor_done(executor *x)
     /* First: it may still tell deliveries. Containers stay. */
     ob_bus_free(x->bus);
     heartbeat_free(x->heartbeat);
+    imds_free(x->imds);
+    notice_free(x->notice);
     if (x->runtime)
         x->runtime->ops->free(x->runtime);
     logs_free(x->logs);
@@ -459,6 +537,8 @@ static void executor_done(executor *x)
     if (x->spool)
         (void)spool_sync(x->spool, NULL);
     spool_free(x->spool);
+    if (x->signal_fd >= 0)
+        (void)close(x->signal_fd);
     loop_free(x->loop);
     free(x->token);
     free(x->password);
@@ -467,7 +547,9 @@ static void executor_done(executor *x)
 
 int main(int argc, char **argv)
 {
-    executor x = { 0 };
+    executor x = { .signal_fd = -1 };
+    sigset_t signals = notice_signals();
+    (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* first: an early notice waits for its reader */
     ob_error err = { 0 };
     int code = 0;
     bool is_purge = argc == 2 && strcmp(argv[1], "--purge") == 0;

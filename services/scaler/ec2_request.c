@@ -104,6 +104,7 @@ static const char default_user_data[] =
     "OPENBATCH_INSTANCE_DIR=/var/lib/openbatch/instance\n"
     "OPENBATCH_INSTANCE_TYPE=@TYPE@\n"
     "OPENBATCH_CE_NAME=@ENVIRONMENT@\n"
+    "OPENBATCH_IMDS=http://169.254.169.254\n"
     "OPENBATCH_KAFKA=@KAFKA@\n"
     "OPENBATCH_KAFKA_USER=executor\n"
     "OPENBATCH_KAFKA_PASSWORD_FILE=/var/lib/openbatch/instance/kafka.password\n"

@@ -54,7 +54,9 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
         in->registered = true; /* it did, when nobody listened: a heartbeat comes after that */
         in->held = ob_json_int(body, "count", -1);
     } else if (!strcmp(type, "interrupted")) {
+        int64_t in_ms = ob_json_int(body, "in", 0);
         in->interrupted = true;
+        in->interrupted_in_ms = in_ms > 0 ? in_ms : 0;
     }
 }
 

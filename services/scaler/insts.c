@@ -373,25 +373,15 @@ static int find_lost(scaler *s, int64_t heard_ms, ob_error *err)
                    reason, err);
 }
 
-static int drain_interrupted(scaler *s, ob_error *err)
-{
-    ob_cleanup(id_list_done) id_list list = { 0 };
-    for (inst *in = s->insts; in; in = in->hh.next)
-        if (in->interrupted && in->state == OB_INSTANCE_ACTIVE)
-            id_list_add(&list, in->id);
-    return advance(s, &list, BIT(OB_INSTANCE_ACTIVE), OB_INSTANCE_DRAINING,
-                   "Spot interruption notice", err);
-}
-
 int insts_drain(
     scaler *s, inst *const *which, size_t n, const char *reason, int64_t deadline_ms, ob_error *err)
 {
-    ob_cleanup(id_list_done) id_list active = { 0 };
+    ob_cleanup(id_list_done) id_list alive = { 0 };
     ob_cleanup(id_list_done) id_list launching = { 0 };
     for (size_t i = 0; i < n; i++)
-        id_list_add(which[i]->state == OB_INSTANCE_ACTIVE ? &active : &launching, which[i]->id);
-    int r = advance_until(s, &active, BIT(OB_INSTANCE_ACTIVE), OB_INSTANCE_DRAINING, reason,
-                          deadline_ms, err);
+        id_list_add(which[i]->state == OB_INSTANCE_LAUNCHING ? &launching : &alive, which[i]->id);
+    int r = advance_until(s, &alive, BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
+                          OB_INSTANCE_DRAINING, reason, deadline_ms, err);
     if (r == 0)
         r = advance(s, &launching, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, reason, err);
     return r;
@@ -493,8 +483,6 @@ int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
     int r = take_registrations(s, err);
     if (r == 0)
         r = take_failures(s, now_ms, err);
-    if (r == 0)
-        r = drain_interrupted(s, err);
     if (r == 0)
         r = find_lost(s, heard_ms, err);
     if (r == 0)

@@ -14,7 +14,7 @@ int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 int insts_launch(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
 /* Drains ACTIVE instances; LAUNCHING ones end at once. deadline_ms: what still runs by then, from
- * now, ends with its instance; -1: it may finish. */
+ * now, ends with its instance; -1: it may finish. A DRAINING one keeps the earlier deadline. */
 int insts_drain(scaler *s,
                 inst *const *which,
                 size_t n,

@@ -51,6 +51,10 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
       "path of openbatch-executor; empty: next to openbatch-scaler" },
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "", OB_CATALOG_HELP },
+    { "OPENBATCH_SPOT_INTERRUPT_MEAN_S", OB_CONFIG_INT, FIELD(interrupt_mean_s), "0",
+      "local and docker providers: each Spot instance is interrupted at random, on average so many "
+      "seconds after it came; 0: never",
+      0, 31536000 },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "an instance idle for so long is given back", 0, 86400000 },
     { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "60000",

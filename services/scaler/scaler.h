@@ -30,6 +30,7 @@ typedef struct scaler_config {
     char *ec2_endpoint, *ec2_region, *ec2_key_file, *ec2_image, *ec2_copy, *ec2_kafka,
         *ec2_user_data;
     char *instance_types;
+    int64_t interrupt_mean_s; /* 0: never */
     int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
 } scaler_config;
 
@@ -103,16 +104,22 @@ typedef struct inst {
     int64_t silent_ms; /* heard nothing for so long while the link was good */
     int64_t held;      /* runs that its executor still has, by its last heartbeat; -1: unknown */
     bool drained;      /* DRAINING: no placement is left */
-    bool ends_at_deadline; /* DRAINING: instance.deadline_at is set */
-    int64_t flush_ms;      /* drained for so long while the link was good */
-    int64_t asked_at_ms;   /* DRAINING, LOST: when the end was tried last */
-    bool registered;       /* to become ACTIVE in the next transaction */
-    int failed;            /* what its launch came to later: -errno; 0: nothing was said */
-    bool gone;             /* it ended by itself */
-    char *said;            /* why, of the two above; owned */
-    bool ask_now;          /* the scheduler says it is drained */
-    bool interrupted;      /* a Spot notice came */
-    bool beat;             /* heard since heartbeats were last noted in Redis */
+    bool ends_at_deadline;     /* DRAINING: instance.deadline_at is set */
+    int64_t flush_ms;          /* drained for so long while the link was good */
+    int64_t asked_at_ms;       /* DRAINING, LOST: when the end was tried last */
+    bool registered;           /* to become ACTIVE in the next transaction */
+    int failed;                /* what its launch came to later: -errno; 0: nothing was said */
+    bool gone;                 /* it ended by itself */
+    char *said;                /* why, of the two above; owned */
+    bool ask_now;              /* the scheduler says it is drained */
+    bool interrupted;          /* its executor tells of a notice: */
+    int64_t interrupted_in_ms; /* the instance goes then, from when it was told last */
+    bool notice_taken;         /* and it drains */
+    bool notice_wanted;        /* the provider is to give it one */
+    bool notice_refused;       /* which it cannot */
+    int64_t notice_at_ms;      /* not asked before */
+    int64_t drawn_ms;          /* by lot, then; 0: not drawn yet */
+    bool beat;                 /* heard since heartbeats were last noted in Redis */
 
     bool seen; /* by the reload under way */
     UT_hash_handle hh;

@@ -29,7 +29,7 @@ const ob_db_stmt scaler_statements[] = {
     { "use",
       "SELECT p.instance_id, count(*), sum(j.mcpu), sum(j.mem_mib), sum(j.gpus) FROM placement p"
       " JOIN job j ON j.id = p.job_id GROUP BY p.instance_id" },
-    { "inbox", "SELECT seq, ref FROM inbox WHERE consumer = 2 ORDER BY seq LIMIT 1000" },
+    { "inbox", "SELECT seq, instance_id FROM inbox WHERE consumer = 2 ORDER BY seq LIMIT 1000" },
     { "empty", "SELECT id FROM unnest($1::text[]) AS m(id)"
                " WHERE NOT EXISTS (SELECT 1 FROM placement p WHERE p.instance_id = m.id)" },
 
@@ -53,9 +53,11 @@ const ob_db_stmt scaler_statements[] = {
       " $7::int[], $8::int[], $9::text[], $10::text[]) AS m(id, ce_id, type, spot, mcpu, mem_mib,"
       " gpus, vcpus, token_hash, infra)" },
     { "retoken", "UPDATE instance SET token_hash = $2 WHERE id = $1 AND state < 4" },
-    { "advance", ADVANCE("(1 << state) & $4::int <> 0",
-                         ", deadline_at = CASE WHEN $5::bigint < 0"
-                         " THEN i.deadline_at ELSE now() + $5::bigint * interval '1 ms' END") },
+    { "advance",
+      ADVANCE("(1 << state) & $4::int <> 0",
+              ", deadline_at = CASE WHEN $5::bigint < 0"
+              " THEN i.deadline_at ELSE least(i.deadline_at, now() + $5::bigint * interval '1 ms')"
+              " END") },
     { "overdue", "SELECT id FROM instance WHERE id = ANY ($1::text[]) AND state = 2"
                  " AND deadline_at <= now() AND EXISTS"
                  " (SELECT 1 FROM placement p WHERE p.instance_id = instance.id)" },

@@ -54,8 +54,12 @@ enum {
 };
 /* What is placed on them: id, runs, mcpu, mem, gpus. */
 int store_use(ob_db *db, PGresult **ret, ob_error *err);
-/* Inbox rows for the scaler: seq, ref. */
+/* Inbox rows for the scaler. */
 int store_inbox(ob_db *db, PGresult **ret, ob_error *err);
+enum {
+    INBOX_SEQ,
+    INBOX_INSTANCE, /* to be interrupted; NULL: it announces an environment */
+};
 /* Those of 'ids' on which nothing is placed. *ret: id. */
 int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 
@@ -93,7 +97,8 @@ int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_
 int store_overdue(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 
 /* Moves those of 'ids' that are in one of the states 'from' (a bit each: 1 << state).
- * deadline_ms: sets deadline_at, from now; -1: leaves it. *ret: the ids that were moved. */
+ * deadline_ms: sets deadline_at, from now, unless it is earlier; -1: leaves it. *ret: the ids that
+ * were moved. */
 int store_advance(ob_leader *leader,
                   const char *const *ids,
                   size_t n,

@@ -1,6 +1,7 @@
 /* What the scaler tells of environments. Owns the list of inbox rows acted on but not deleted yet
  * (in 'scaler'). Invariant: an inbox row is deleted in the transaction that writes the ce_status of
- * the version it announced. Loop thread. */
+ * the version it announced; one that asks for an interruption when nothing is left to be done. Loop
+ * thread. */
 #include "status.h"
 
 #include <stdio.h>
@@ -8,6 +9,7 @@
 
 #include "envs.h"
 #include "insts.h"
+#include "interrupt.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -33,8 +35,11 @@ int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
     if (r < 0)
         return r;
     s->inbox = ob_realloc(s->inbox, (size_t)n * sizeof(*s->inbox));
-    for (int i = 0; i < n; i++)
-        s->inbox[s->n_inbox++] = ob_col_int(res, i, 0, 0);
+    for (int i = 0; i < n; i++) {
+        const char *interrupt = ob_col(res, i, INBOX_INSTANCE);
+        if (!interrupt || interrupt_ask(s, interrupt))
+            s->inbox[s->n_inbox++] = ob_col_int(res, i, INBOX_SEQ, 0);
+    }
     return 0;
 }
 

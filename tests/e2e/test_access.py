@@ -266,6 +266,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "ListKeys": [{}],
         "RevokeKey": [{"accessKeyId": stack.env["AWS_ACCESS_KEY_ID"]}],
         "PutKeyPolicy": [{"accessKeyId": key.id, "policy": document(statement("*", "*"))}],
+        "InterruptInstance": [{"instanceId": "i-0123456789abcdef0"}],
+        "CreateJoinToken": [{"computeEnvironment": other["environment"]}],
     }
     shown_only = {
         "DescribeComputeEnvironments",

@@ -1,0 +1,63 @@
+/* InterruptInstance and CreateJoinToken (OpenBatch's own: docs/capacity.md). The first asks the
+ * scaler, by an inbox row; the second shows what lets an executor join an unmanaged environment,
+ * once. Thread: an HTTP worker. */
+#include <string.h>
+
+#include "capacity_store.h"
+#include "environment.h"
+#include "ob/id.h"
+#include "ob/job.h"
+#include "ob/message.h"
+
+#define TOKEN_BYTES 32
+
+int op_interrupt_instance(api_request *req, api_reply *rep)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    const char *id = ob_json_str(req->body, "instanceId", "");
+    const char *region = req->region;
+    int r = req_db(req, &rep->err);
+    if (r == 0)
+        r = capacity_interrupt(req->db, req->account, region, id, &res, &rep->err);
+    if (r < 0)
+        return r;
+    if (PQntuples(res) == 0)
+        return api_error(rep, 400, "NoSuchEntityException", "instance %s does not exist", id);
+    ob_instance_state state = (ob_instance_state)ob_col_int(res, 0, 0, 0);
+    if (!ob_col_bool(res, 0, 1))
+        return api_client_error(rep, "instance %s is not a Spot instance", id);
+    if (state != OB_INSTANCE_ACTIVE && state != OB_INSTANCE_DRAINING)
+        return api_client_error(rep, "instance %s is %s: only one that is ACTIVE is interrupted",
+                                id, ob_instance_state_name(state));
+    api_ring_command(req->ctx);
+    return 0;
+}
+
+static int make_token(api_request *req, api_reply *rep, void *arg)
+{
+    ob_cleanup(api_environment_done) api_environment e = { 0 };
+    char hash[OB_TOKEN_HASH_TEXT];
+    const char *name = ob_json_str(req->body, "computeEnvironment", "");
+    int r = environment_by_text(req, name, true, &e, rep);
+    if (r < 0)
+        return r;
+    if (e.managed || e.deleting)
+        return api_client_error(rep,
+                                e.managed ? "%s is MANAGED: its instances are launched for it"
+                                          : "%s is being deleted",
+                                e.name);
+    ob_token_hash(arg, hash);
+    r = capacity_add_token(req->db, e.id, hash, &rep->err);
+    if (r == 0)
+        rep->body = json_pack("{s:s, s:s}", "computeEnvironmentName", e.name, "joinToken", arg);
+    return r;
+}
+
+int op_create_join_token(api_request *req, api_reply *rep)
+{
+    char token[2 * TOKEN_BYTES + 1];
+    ob_token_new(token, TOKEN_BYTES);
+    int r = store_tx(req, rep, make_token, token);
+    explicit_bzero(token, sizeof(token));
+    return r;
+}

@@ -1,0 +1,72 @@
+/* Spot interruptions. The provider gives the notice, the executor tells of it, the instance drains
+ * until the end that the executor named; its runs end there (executor) or with it (insts.c). Owns
+ * the members of 'inst' that say how far that is. Invariants: only Spot instances are drawn; a
+ * notice is asked for again until the instance drains, so that a restart of anybody loses none.
+ * Loop thread. */
+#include "interrupt.h"
+
+#include <math.h>
+#include <stdlib.h>
+
+#include "insts.h"
+#include "ob/log.h"
+
+#define AGAIN_MS 1000
+#define REASON "Spot interruption notice"
+
+bool interrupt_ask(scaler *s, const char *instance)
+{
+    inst *in = scaler_inst(s, instance);
+    if (!in || in->state != OB_INSTANCE_ACTIVE || in->notice_refused)
+        return true;
+    in->notice_wanted = true;
+    return false;
+}
+
+/* Interruptions have no memory: the time to the next is drawn from an exponential distribution,
+ * anew by each leader. */
+static void draw(const scaler *s, inst *in, int64_t now_ms)
+{
+    if (s->config.interrupt_mean_s == 0 || !in->spot || in->notice_wanted)
+        return;
+    if (in->drawn_ms == 0) {
+        double u = ((double)random() + 1) / ((double)RAND_MAX + 2);
+        in->drawn_ms = now_ms + (int64_t)(-log(u) * (double)s->config.interrupt_mean_s * 1000);
+    }
+    in->notice_wanted = now_ms >= in->drawn_ms;
+}
+
+static void give(scaler *s, inst *in, int64_t now_ms)
+{
+    ob_error said = { 0 };
+    in->notice_at_ms = now_ms + AGAIN_MS;
+    int r = s->provider->ops->interrupt(s->provider, in->id, &said);
+    if (r == 0)
+        ob_info("instance.interrupt", "{s:s}", "instance", in->id);
+    else
+        ob_warn("instance.interrupt", "{s:s, s:s}", "instance", in->id, "text", said.text);
+    in->notice_refused = r == -ENOTSUP;
+}
+
+int interrupt_turn(scaler *s, int64_t now_ms, ob_error *err)
+{
+    inst *in, *next;
+    int r = 0;
+    HASH_ITER(hh, s->insts, in, next)
+    {
+        if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
+            continue;
+        if (in->interrupted && !in->notice_taken) {
+            r = insts_drain(s, &in, 1, REASON, in->interrupted_in_ms, err);
+            if (r < 0)
+                return r;
+            in->notice_taken = true;
+        }
+        if (in->state != OB_INSTANCE_ACTIVE)
+            continue;
+        draw(s, in, now_ms);
+        if (in->notice_wanted && !in->notice_refused && now_ms >= in->notice_at_ms)
+            give(s, in, now_ms);
+    }
+    return 0;
+}
