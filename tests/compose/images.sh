@@ -48,8 +48,8 @@ RUN groupadd -g 999 redis && useradd -u 999 -g 999 redis \
 END
 build haproxy:2.6-bookworm "$work/empty" <<'END'
 FROM debian:bookworm-slim
-RUN groupadd -r -g 99 haproxy && useradd -r -u 99 -g 99 haproxy \
-    && apt-get update && apt-get install -y --no-install-recommends haproxy
+RUN apt-get update && apt-get install -y --no-install-recommends haproxy \
+    && usermod -u 99 haproxy && groupmod -g 99 haproxy
 END
 build apache/kafka:4.1.0 "$jars" <<'END'
 FROM debian:bookworm-slim
