@@ -10,22 +10,23 @@ check_platform() {
 
 # Prints the packages of tools/packages.txt that are missing; arguments: test, tls include what is for those only.
 missing_packages() {
-    local name word skip command
-    while read -r name word; do
+    local name words word skip command
+    while read -r name words; do
         [[ -z $name || $name == \#* ]] && continue
         skip=
-        case $word in
-        unless=docker*)
-            if have dockerd || engine_found >/dev/null; then skip=1; fi
-            ;;
-        unless=*)
-            command=${word#unless=}
-            have "$command" && skip=1
-            ;;
-        for=*) [[ " $* " == *" ${word#for=} "* ]] || skip=1 ;;
-        '') ;;
-        *) die "tools/packages.txt: cannot read '$name $word'" ;;
-        esac
+        for word in $words; do
+            case $word in
+            unless=docker*)
+                if have dockerd || engine_found >/dev/null; then skip=1; fi
+                ;;
+            unless=*)
+                command=${word#unless=}
+                have "$command" && skip=1
+                ;;
+            for=*) [[ " $* " == *" ${word#for=} "* ]] || skip=1 ;;
+            *) die "tools/packages.txt: cannot read '$name $word'" ;;
+            esac
+        done
         [[ -n $skip ]] && continue
         [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || say "$name"
     done <"$OB_ROOT/tools/packages.txt"
@@ -95,6 +96,21 @@ install_venv() {
     for f in "${files[@]}"; do
         cp "$f" "$venv/.installed-$(basename "$(dirname "$f")")-$(basename "$f")"
     done
+}
+
+# The SDK for JavaScript from npm, for the tests, each package checked against the lock file.
+install_node() {
+    local lock=$OB_ROOT/tests/clients/package-lock.json log=$OPENBATCH_HOME/log/npm.log
+    cmp -s "$lock" "$OPENBATCH_HOME/node_modules/.installed" && return 0
+    mkdir -p "$OPENBATCH_HOME/log"
+    say "installing the SDK for JavaScript from npm"
+    cp "${lock%/*}"/package*.json "$OPENBATCH_HOME/"
+    (cd "$OPENBATCH_HOME" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 </dev/null || {
+        grep 'npm error' "$log" | head -n 4 >&2 || :
+        die "the SDK for JavaScript could not be installed; npm's words are in $log"
+    }
+    rm -f "$OPENBATCH_HOME"/package*.json
+    cp "$lock" "$OPENBATCH_HOME/node_modules/.installed"
 }
 
 # Builds into $OB_BUILD. Warnings stop the sanitized build, which is for tests; an unforeseen compiler must not stop

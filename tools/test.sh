@@ -31,6 +31,7 @@ prepare() {
     mkdir -p "$OPENBATCH_HOME/log"
     install_packages test tls
     install_venv test
+    install_node
     install_kafka
     # The lock is for the home's contents, which the suites only read.
     exec 9>&-
@@ -39,12 +40,12 @@ prepare() {
 suite_format() {
     local c_files py_dirs=()
     mapfile -t c_files < <(cd "$OB_ROOT" && find shared services tests -name '*.[ch]' | LC_ALL=C sort)
-    [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests")
+    [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests" "$OB_ROOT/examples")
     (
         status=0
         cd "$OB_ROOT" || exit
         ((${#c_files[@]} == 0)) || clang-format --dry-run -Werror "${c_files[@]}" || status=1
-        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin .ci/run || status=1
+        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tests/clients/*.sh .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
         exit $status
@@ -77,7 +78,7 @@ suite_e2e() {
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
     chmod 711 "$test_home"
     mkdir -p "$test_home/home/kafka"
-    ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/build-asan" "$test_home/home/"
+    ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OPENBATCH_HOME/build-asan" "$test_home/home/"
     ln -s "$OPENBATCH_HOME/kafka/libs" "$test_home/home/kafka/"
     (
         OPENBATCH_HOME=$test_home/home
