@@ -23,23 +23,12 @@ submit() { # NAME DEFINITION [more options]
     call batch submit-job --job-name "$1" --job-queue "$queue" --job-definition "$2" "${@:3}" --query jobId
 }
 
-get() { call batch describe-jobs --jobs "$1" --query "jobs[0].$2"; }
-
-wait_for() { # JOB STATE
-    local state=
-    until [[ $state == "$2" || $state == FAILED || $state == SUCCEEDED ]]; do state=$(get "$1" status); done
-}
-
-# The first line of a job's output, as JSON.
-line() {
-    local stream text=None i
-    stream=$(get "$1" container.logStreamName)
-    for ((i = 0; i < 10; i++)); do
-        text=$(call logs get-log-events --log-group-name /aws/batch/job --log-stream-name "$stream" --start-from-head \
-            --query 'events[].message' || :)
-        [[ -z $text || $text == None ]] || break
+# Until all of JOBS are in one of the states, such as 'RUNNING|FAILED'.
+wait_for() { # STATES JOBS...
+    local found
+    until found=$(call batch describe-jobs --jobs "${@:2}" --query 'jobs[].[status]') && ! grep -Evqx "$1" <<<"$found"; do
+        sleep 0.5
     done
-    printf '["%s"]' "$text"
 }
 
 # shellcheck disable=SC2016  # the job's shell expands it
@@ -48,17 +37,28 @@ lasts=$(define -lasts "trap 'exit 143' TERM; sleep 1000 & wait")
 first=$(submit first "$says")
 array=$(submit array "$says" --depends-on "jobId=$first" --array-properties size=3)
 long=$(submit long "$lasts")
-wait_for "$long" RUNNING
+wait_for 'RUNNING|SUCCEEDED|FAILED' "$long"
 call batch terminate-job --job-id "$long" --reason 'long enough'
-wait_for "$array" SUCCEEDED
-wait_for "$long" SUCCEEDED
-in_order=false
-(($(get "$first" stoppedAt) <= $(get "$array:0" startedAt))) && in_order=true
+wait_for 'SUCCEEDED|FAILED' "$array" "$long"
+of() { printf "(jobs[?jobId=='%s'] | [0].%s)" "$1" "$2"; }
+# One line each: [status, succeeded, in order], [status, reason, code], the four streams.
+told=$(call batch describe-jobs --jobs "$first" "$array" "$array:0" "$array:1" "$array:2" "$long" --query "[
+    [$(of "$array" status), $(of "$array" arrayProperties.statusSummary.SUCCEEDED),
+        $(of "$first" stoppedAt) <= $(of "$array:0" startedAt)],
+    [$(of "$long" status), $(of "$long" statusReason), $(of "$long" container.exitCode)],
+    [$(of "$first" container.logStreamName)], [$(of "$array:0" container.logStreamName)],
+    [$(of "$array:1" container.logStreamName)], [$(of "$array:2" container.logStreamName)]]")
+mapfile -t told <<<"$told"
+IFS=$'\t' read -r status succeeded in_order <<<"${told[0]}"
+IFS=$'\t' read -r long_status reason code <<<"${told[1]}"
+lines=()
+for stream in "${told[@]:2}"; do
+    lines+=("[\"$(call logs get-log-events --log-group-name /aws/batch/job --log-stream-name "$stream" --start-from-head \
+        --query 'events[].message')\"]")
+done
 cat <<JSON
-{"array": "$(get "$array" status)", "succeeded": $(get "$array" arrayProperties.statusSummary.SUCCEEDED),
- "first": $(line "$first"), "children": [$(line "$array:0"), $(line "$array:1"), $(line "$array:2")],
- "in order": $in_order,
- "long": ["$(get "$long" status)", "$(get "$long" statusReason)", $(get "$long" container.exitCode)]}
+{"array": "$status", "succeeded": $succeeded, "in order": ${in_order,,}, "first": ${lines[0]},
+ "children": [${lines[1]}, ${lines[2]}, ${lines[3]}], "long": ["$long_status", "$reason", $code]}
 JSON
 call batch deregister-job-definition --job-definition "$says"
 call batch deregister-job-definition --job-definition "$lasts"
