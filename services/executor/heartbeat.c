@@ -113,6 +113,12 @@ static json_t *message(const heartbeat *h, const char *type)
     return msg;
 }
 
+static void add_join(const heartbeat *h, json_t *msg)
+{
+    if (h->config.join)
+        (void)json_object_set(msg, "join", h->config.join);
+}
+
 static int send(heartbeat *h, const json_t *msg, void *ref)
 {
     ob_error err = { 0 };
@@ -143,6 +149,10 @@ static void beat(heartbeat *h)
     (void)json_object_set_new(msg, "last", position(h));
     if (a->listed)
         (void)json_object_set_new(msg, "count", json_integer(h->count));
+    if (h->config.join) {
+        (void)json_object_set_new(msg, "ce", json_string(h->config.ce));
+        add_join(h, msg);
+    }
     (void)json_object_set_new(msg, "digest", json_string(h->digest));
     (void)send(h, msg, NULL);
 }
@@ -211,6 +221,7 @@ static int say_registered(heartbeat *h)
     (void)json_object_set_new(msg, "host", json_string(h->config.host));
     (void)json_object_set_new(msg, "last", position(h));
     (void)json_object_set_new(msg, "held", held);
+    add_join(h, msg);
     return send(h, msg, h);
 }
 
@@ -242,6 +253,13 @@ static void do_register(heartbeat *h)
 static void on_register(void *arg)
 {
     ((heartbeat *)arg)->due = true; /* in heartbeat_flush, when the spool is on the disk */
+}
+
+void heartbeat_left(heartbeat *h)
+{
+    json_auto_t *msg = message(h, "left");
+    if (h->registered)
+        (void)send(h, msg, NULL);
 }
 
 heartbeat *heartbeat_new(const heartbeat_config *config)

@@ -1,4 +1,4 @@
-/* What the executor says on batch.executions: registered, heartbeat, interrupted, report. */
+/* What the executor says on batch.executions: registered, heartbeat, interrupted, left, report. */
 #pragma once
 
 #include <jansson.h>
@@ -15,6 +15,7 @@ typedef struct heartbeat_config {
     attempts *attempts;
     placement *placement;
     const notice *notice;
+    json_t *join; /* borrowed: what an unmanaged executor joins with; NULL: it was launched */
     const char *instance, *ce, *token, *host; /* borrowed */
     int64_t every_ms;
     int32_t partitions; /* when the broker does not say */
@@ -33,6 +34,8 @@ void heartbeat_delivered(heartbeat *h, bool ok);
 void *heartbeat_ref(heartbeat *h);
 /* Says at once what the notice is; every heartbeat says it again. */
 void heartbeat_notice(heartbeat *h);
+/* The last word: nothing of this instance is left, and nothing will begin on it. */
+void heartbeat_left(heartbeat *h);
 bool heartbeat_is_registered(const heartbeat *h);
 
 /* Pure: a run's state as docs/messages.md writes it (new); the digest of what is held and the count

@@ -12,6 +12,7 @@
 #include "adopt.h"
 #include "heartbeat.h"
 #include "imds.h"
+#include "join.h"
 #include "notice.h"
 #include "ob/bus.h"
 #include "ob/clock.h"
@@ -27,6 +28,8 @@
 #define POLL_MESSAGES 500
 #define FOREIGN_WARN_MS 60000
 #define IMDS_EVERY_MS 5000
+#define LEAVE_MIN_MS 1500  /* what was placed before the scheduler heard of it arrives by then */
+#define LEAVE_LATE_MS 5000 /* past its time an executor goes, whoever has not answered */
 
 typedef struct config {
     ob_config_common common; /* first */
@@ -38,6 +41,8 @@ typedef struct config {
     int64_t heartbeat_ms, log_limit;
     char *imds;
     int64_t notice_ms, term_ms;
+    char *join_token;
+    int64_t join_vcpus, join_memory_mib, leave_ms;
 } config;
 
 static const ob_config_field fields[] = {
@@ -79,6 +84,15 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_IMDS", OB_CONFIG_STRING, offsetof(config, imds), "",
       "metadata service that tells of interruptions, http://169.254.169.254 on EC2; empty: none", 0,
       0 },
+    { "OPENBATCH_JOIN_TOKEN", OB_CONFIG_SECRET, offsetof(config, join_token), "",
+      "started by hand: what lets it join the unmanaged compute environment OPENBATCH_CE_NAME", 0,
+      0 },
+    { "OPENBATCH_JOIN_VCPUS", OB_CONFIG_INT, offsetof(config, join_vcpus), "0",
+      "started by hand: vCPUs that jobs may have; 0: the host's", 0, 100000 },
+    { "OPENBATCH_JOIN_MEMORY_MIB", OB_CONFIG_INT, offsetof(config, join_memory_mib), "0",
+      "started by hand: memory that jobs may have; 0: the host's", 0, 1 << 30 },
+    { "OPENBATCH_LEAVE_MS", OB_CONFIG_INT, offsetof(config, leave_ms), "30000",
+      "started by hand: after SIGTERM what runs may go on for so long", 0, 86400000 },
     { NULL, OB_CONFIG_STRING, 0, NULL, NULL, 0, 0 },
 };
 
@@ -100,6 +114,9 @@ typedef struct executor {
     loop_timer second_timer, start_timer;
     bool spool_failed;
     bool purging, purged;
+    json_t *join; /* what it joins with; NULL: it was launched */
+    bool leaving, gone;
+    int64_t leaving_at_ms;
     int64_t foreign_warned_ms;
     int64_t bad_messages;
 } executor;
@@ -235,6 +252,39 @@ static void on_signal(int fd, uint32_t events, void *arg)
         notice_give(x->notice, x->config.notice_ms);
 }
 
+/* SIGTERM of one that was started by hand: nothing begins, what runs has its time. */
+static void leave(executor *x)
+{
+    ob_info("executor.leaving", "{s:I}", "grace", (json_int_t)x->config.leave_ms);
+    x->leaving = true;
+    x->leaving_at_ms = ob_boot_ms();
+    x->attempts.closing = true;
+    notice_give(x->notice, x->config.leave_ms);
+}
+
+static void check_left(executor *x)
+{
+    int64_t now_ms = ob_boot_ms();
+    bool empty = HASH_COUNT(x->attempts.table) == 0 && now_ms - x->leaving_at_ms >= LEAVE_MIN_MS;
+    bool late = now_ms - x->leaving_at_ms >= x->config.leave_ms + LEAVE_LATE_MS;
+    if (!x->leaving || (!empty && !late))
+        return;
+    heartbeat_left(x->heartbeat);
+    x->gone = true;
+    loop_stop(x->loop);
+}
+
+/* The scheduler says that the instance has ended: its runs are others' by now. */
+static void on_leave(void *arg)
+{
+    executor *x = arg;
+    ob_log(x->leaving ? OB_LOG_INFO : OB_LOG_WARN, "executor.ended", "{s:s}", "instance",
+           x->config.instance);
+    x->gone = x->join != NULL;
+    if (x->gone)
+        loop_stop(x->loop);
+}
+
 /* ---- the bus ---- */
 
 /* Reading a message twice is safe: see placement.c. */
@@ -328,6 +378,7 @@ static void on_second(void *arg)
     ob_health_beat();
     if (!x->bus)
         return;
+    check_left(x);
     ob_health_info("runs", json_integer(HASH_COUNT(x->attempts.table)));
     ob_health_set("kafka", true, ob_bus_is_up(x->bus), "");
     while (ob_bus_poll(x->bus, 0, POLL_MESSAGES) == POLL_MESSAGES)
@@ -346,7 +397,13 @@ static void on_start_time(void *arg)
 
 static void on_stop(int fd, uint32_t events, void *arg)
 {
-    loop_stop(((executor *)arg)->loop);
+    executor *x = arg;
+    uint64_t count;
+    (void)!read(fd, &count, sizeof(count));
+    if (x->join && x->heartbeat && !x->leaving)
+        leave(x);
+    else
+        loop_stop(x->loop); /* containers go on; the next executor adopts them */
 }
 
 /* ---- making and ending ---- */
@@ -446,6 +503,7 @@ static void make_modules(executor *x)
                                                    .stop = on_place_stop,
                                                    .run = on_place_run,
                                                    .sync = on_sync,
+                                                   .leave = on_leave,
                                                    .arg = x });
     x->logs = logs_new(&(logs_config){ .loop = x->loop,
                                        .bus = x->bus,
@@ -460,6 +518,8 @@ static void make_modules(executor *x)
     x->attempts.runtime = x->runtime;
     x->attempts.logs = x->logs;
     x->attempts.placement = x->placement;
+    if (*c->join_token)
+        x->join = join_offer(c->join_token, c->join_vcpus, c->join_memory_mib, c->gpus);
     (void)snprintf(x->attempts.host_reason, sizeof(x->attempts.host_reason),
                    "Host EC2 (instance %s) terminated.", c->instance);
     x->notice = notice_new(&(notice_config){ .loop = x->loop,
@@ -474,6 +534,7 @@ static void make_modules(executor *x)
                                                       .attempts = &x->attempts,
                                                       .placement = x->placement,
                                                       .notice = x->notice,
+                                                      .join = x->join,
                                                       .instance = c->instance,
                                                       .ce = c->ce,
                                                       .token = x->token,
@@ -518,7 +579,11 @@ static int purge(executor *x, ob_error *err)
     const char *key;
     json_t *members;
     json_object_foreach(all, key, members) spool_drop(x->spool, key);
-    return r < 0 ? r : spool_sync(x->spool, err);
+    if (r == 0)
+        r = spool_sync(x->spool, err);
+    if (r == 0 && *x->config.join_token)
+        join_forget(x->config.dir);
+    return r;
 }
 
 static void executor_done(executor *x)
@@ -540,6 +605,7 @@ static void executor_done(executor *x)
     if (x->signal_fd >= 0)
         (void)close(x->signal_fd);
     loop_free(x->loop);
+    json_decref(x->join);
     free(x->token);
     free(x->password);
     ob_config_done(&x->config, fields, true);
@@ -552,6 +618,11 @@ int main(int argc, char **argv)
     (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* first: an early notice waits for its reader */
     ob_error err = { 0 };
     int code = 0;
+    argc = join_prepare(argc, argv, &err);
+    if (argc < 0) {
+        (void)fprintf(stderr, "openbatch-executor: %s\n", err.text);
+        return 2;
+    }
     bool is_purge = argc == 2 && strcmp(argv[1], "--purge") == 0;
     if (ob_config_cli(is_purge ? 1 : argc, argv, "openbatch-executor", &x.config, fields, true,
                       &code))
@@ -571,5 +642,10 @@ int main(int argc, char **argv)
     if (r < 0)
         ob_errlog("executor.failed", "{s:s}", "text", err.text);
     executor_done(&x);
+    if (r == 0 && x.gone) {
+        /* What it had is removed by a process that begins with what the engine has. */
+        (void)execl("/proc/self/exe", "openbatch-executor", "--purge", (char *)NULL);
+        return 1;
+    }
     return r < 0 ? 1 : 0;
 }

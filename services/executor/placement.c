@@ -136,7 +136,8 @@ placement_result placement_take(placement *p, const char *data, size_t len, ob_e
         return PLACEMENT_TAKEN;
     }
     bool is_place = strcmp(type, "place") == 0;
-    if (!is_place && strcmp(type, "sync") != 0) {
+    bool is_leave = strcmp(type, "leave") == 0;
+    if (!is_place && !is_leave && strcmp(type, "sync") != 0) {
         (void)ob_fail(err, EINVAL, "message of unknown type %s", type);
         return PLACEMENT_BAD;
     }
@@ -146,7 +147,7 @@ placement_result placement_take(placement *p, const char *data, size_t len, ob_e
         return take_place(p, msg, epoch);
     if (epoch < p->last.epoch)
         return PLACEMENT_STALE;
-    p->sink.sync(p->sink.arg);
+    (is_leave ? p->sink.leave : p->sink.sync)(p->sink.arg);
     return PLACEMENT_TAKEN;
 }
 

@@ -22,6 +22,7 @@ typedef struct placement_sink {
     void (*stop)(const char *run, int grace_s, void *arg);
     void (*run)(const char *run, int attempt, json_t *spec, void *arg); /* spec: borrowed */
     void (*sync)(void *arg);
+    void (*leave)(void *arg); /* the instance has ended */
     void *arg;
 } placement_sink;
 

@@ -107,6 +107,7 @@ static void load_env(scaler *s, const PGresult *res, int row)
 inst *envs_add_inst(scaler *s,
                     const char *id,
                     const env *e,
+                    const char *type,
                     decide_launch *launch,
                     const char *token_hash,
                     int64_t now_ms)
@@ -115,7 +116,8 @@ inst *envs_add_inst(scaler *s,
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
     in->ce_id = e->id;
-    in->type = ob_strdup(launch->type ? launch->type->name : PROVIDER_FARGATE);
+    in->type = ob_strdup(type);
+    in->joined = !strcmp(type, PROVIDER_JOINED);
     in->nominal = launch->nominal;
     in->size = launch->size;
     in->spot = e->spot;
@@ -156,7 +158,11 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
                                .mem_mib = (int32_t)ob_col_int(res, row, INST_MEM, 0),
                                .gpus = (int32_t)ob_col_int(res, row, INST_GPUS, 0) };
     const ob_instance_type *type = ob_catalog_find(in->type);
+    in->joined = !strcmp(in->type, PROVIDER_JOINED);
+    in->launched = in->launched || in->joined;
     in->nominal = type ? ob_catalog_nominal(type) : in->size;
+    if (in->joined || !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL))
+        in->nominal = (ob_resources){ 0 };
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", ob_col(res, row, INST_TOKEN_HASH));
 }
 

@@ -7,10 +7,11 @@
  * repeat at any time. first: leading begins, nothing is known of demand and use yet. */
 int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err);
 
-/* An instance just inserted; takes the launch's plan. Returns it. */
+/* An instance of this type just inserted; takes the launch's plan. Returns it. */
 inst *envs_add_inst(scaler *s,
                     const char *id,
                     const env *e,
+                    const char *type,
                     decide_launch *launch,
                     const char *token_hash,
                     int64_t now_ms);

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "insts.h"
+#include "join.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -41,6 +42,8 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
     }
     inst *in = authentic_inst(s, body);
     if (!in) {
+        if (!scaler_inst(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
+            join_note(s, body);
         /* Often one that has just ended. */
         ob_debug("execution.unknown", "{s:s}", "type", type);
         return;
@@ -57,6 +60,10 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
         int64_t in_ms = ob_json_int(body, "in", 0);
         in->interrupted = true;
         in->interrupted_in_ms = in_ms > 0 ? in_ms : 0;
+    } else if (!strcmp(type, "left")) {
+        in->interrupted = in->left = in->ask_now = true;
+        in->interrupted_in_ms = 0;
+        in->notice_taken = false; /* sooner than it said first */
     }
 }
 

@@ -57,6 +57,12 @@ static void became_active(scaler *s, inst *in, int64_t now_ms)
         env_types_accept(e, in->type);
 }
 
+static void end_at_provider(scaler *s, const inst *in, bool graceful)
+{
+    if (!in->joined) /* the scheduler tells such an executor */
+        s->provider->ops->terminate(s->provider, in->id, graceful);
+}
+
 /* Moves instances, tells the scheduler. What ended is passed to the provider and forgotten.
  * deadline_ms: until then, from now, what runs may go on (DRAINING); -1: as long as it likes. */
 static int advance_until(scaler *s,
@@ -89,7 +95,7 @@ static int advance_until(scaler *s,
         if (to == OB_INSTANCE_ACTIVE)
             became_active(s, in, now_ms);
         if (to == OB_INSTANCE_LOST || to == OB_INSTANCE_TERMINATED)
-            s->provider->ops->terminate(s->provider, in->id, to == OB_INSTANCE_TERMINATED);
+            end_at_provider(s, in, to == OB_INSTANCE_TERMINATED);
         if (to == OB_INSTANCE_TERMINATED)
             envs_drop_inst(s, in);
     }
@@ -139,7 +145,8 @@ static ob_arch arch_of(scaler *s, const inst *in)
 static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_error *err)
 {
     const env *e = scaler_env(s, in->ce_id);
-    bool known = ob_catalog_find(in->type) || !strcmp(in->type, PROVIDER_FARGATE);
+    bool known = ob_catalog_find(in->type) || !strcmp(in->type, PROVIDER_FARGATE) ||
+                 !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL);
     ob_error said = { 0 };
     provider_launch_spec spec = { .id = in->id,
                                   .token = token,
@@ -163,6 +170,11 @@ static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_er
     return end_launch(s, in, r, said.text, now_ms, err);
 }
 
+static const char *type_of(const env *e, const decide_launch *l)
+{
+    return l->type ? l->type->name : e->managed ? PROVIDER_FARGATE : PROVIDER_UNMANAGED_LOCAL;
+}
+
 int insts_launch(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err)
 {
@@ -179,7 +191,7 @@ int insts_launch(
         ob_token_new(tokens[i], TOKEN_BYTES);
         ob_token_hash(tokens[i], hashes[i]);
         rows[i] = (store_instance){ .id = ids[i],
-                                    .type = l->type ? l->type->name : PROVIDER_FARGATE,
+                                    .type = type_of(e, l),
                                     .token_hash = hashes[i],
                                     .ce_id = e->id,
                                     .spot = e->spot,
@@ -189,7 +201,9 @@ int insts_launch(
     }
     int r = store_insert(s->leader, rows, n, err);
     for (size_t i = 0; r == 0 && i < n; i++) {
-        inst *in = envs_add_inst(s, ids[i], envs[launches[i].env], &launches[i], hashes[i], now_ms);
+        const env *e = envs[launches[i].env];
+        inst *in =
+            envs_add_inst(s, ids[i], e, type_of(e, &launches[i]), &launches[i], hashes[i], now_ms);
         ob_info("instance.transition", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
@@ -420,7 +434,7 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
         if (in->drained)
             in->flush_ms += heard_ms;
         bool due = now_ms - in->asked_at_ms >= RETRY_MS;
-        if (!due && !in->ask_now && !(in->drained && in->held == 0))
+        if (!due && !in->ask_now && !(in->drained && (in->held == 0 || in->left)))
             continue;
         id_list_add(list, in->id);
         if (due && in->asked_at_ms)
@@ -440,7 +454,7 @@ static void choose_ends(scaler *s, const PGresult *empty, id_list *list)
         if (!in)
             continue;
         in->drained = true;
-        if (in->state == OB_INSTANCE_LOST || in->held == 0 || in->flush_ms > FLUSH_MS)
+        if (in->state == OB_INSTANCE_LOST || in->held == 0 || in->left || in->flush_ms > FLUSH_MS)
             id_list_add(list, in->id);
     }
 }
@@ -471,7 +485,7 @@ static int end_empty(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
             continue;
         bool lost = in->state == OB_INSTANCE_LOST;
         moved(s, in, OB_INSTANCE_TERMINATED, NULL, now_ms);
-        s->provider->ops->terminate(s->provider, in->id, !lost);
+        end_at_provider(s, in, !lost);
         envs_drop_inst(s, in);
     }
     return r;

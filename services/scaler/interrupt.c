@@ -13,6 +13,7 @@
 
 #define AGAIN_MS 1000
 #define REASON "Spot interruption notice"
+#define LEAVES "its executor leaves"
 
 bool interrupt_ask(scaler *s, const char *instance)
 {
@@ -57,7 +58,7 @@ int interrupt_turn(scaler *s, int64_t now_ms, ob_error *err)
         if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
             continue;
         if (in->interrupted && !in->notice_taken) {
-            r = insts_drain(s, &in, 1, REASON, in->interrupted_in_ms, err);
+            r = insts_drain(s, &in, 1, in->joined ? LEAVES : REASON, in->interrupted_in_ms, err);
             if (r < 0)
                 return r;
             in->notice_taken = true;

@@ -13,6 +13,7 @@
 #include "events.h"
 #include "insts.h"
 #include "interrupt.h"
+#include "join.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -328,6 +329,8 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
         r = insts_turn(s, heard_ms(s, now_ms), now_ms, err);
     if (r == 0)
         r = interrupt_turn(s, now_ms, err);
+    if (r == 0)
+        r = join_turn(s, now_ms, err);
     if (now_ms - s->healed_at_ms >= HEAL_MS) {
         s->healed_at_ms = now_ms;
         s->dirty = s->provider->ops->tick(s->provider) || s->dirty;

@@ -8,6 +8,7 @@
 
 #include "events.h"
 #include "insts.h"
+#include "join.h"
 #include "loop.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -55,6 +56,10 @@ static const ob_config_field fields[] = {
       "local and docker providers: each Spot instance is interrupted at random, on average so many "
       "seconds after it came; 0: never",
       0, 31536000 },
+    { "OPENBATCH_UNMANAGED_LOCAL", OB_CONFIG_INT, FIELD(unmanaged_local), "0",
+      "1: each unmanaged compute environment gets an executor of this host by itself (local and "
+      "docker providers)",
+      0, 1 },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "an instance idle for so long is given back", 0, 86400000 },
     { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "60000",
@@ -154,6 +159,8 @@ static int make_provider(scaler *s, ob_error *err)
     else
         r = ob_fail(err, EINVAL, "OPENBATCH_PROVIDER must be local, docker or ec2, not \"%s\"",
                     c->provider);
+    if (r == 0 && c->unmanaged_local && !strcmp(c->provider, "ec2"))
+        r = ob_fail(err, EINVAL, "OPENBATCH_UNMANAGED_LOCAL needs the local or docker provider");
     if (r == 0)
         insts_listen(s);
     return r;
@@ -207,6 +214,7 @@ static void stop(scaler *s)
         s->provider->ops->free(s->provider);
     free(s->inbox);
     free(s->unknown);
+    join_forget(s);
     ob_config_done(&s->config, fields, true);
 }
 

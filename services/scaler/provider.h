@@ -17,6 +17,9 @@
 typedef struct provider provider;
 
 #define PROVIDER_FARGATE "fargate" /* type of an instance that has exactly the size of its job */
+/* Of unmanaged environments: they take none of a provider's room. */
+#define PROVIDER_UNMANAGED_LOCAL "unmanaged.local" /* an executor of this host, launched */
+#define PROVIDER_JOINED "unmanaged"                /* started by hand: no provider has it */
 
 typedef struct provider_launch_spec {
     const char *id;

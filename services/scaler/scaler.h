@@ -31,6 +31,7 @@ typedef struct scaler_config {
         *ec2_user_data;
     char *instance_types;
     int64_t interrupt_mean_s; /* 0: never */
+    int64_t unmanaged_local;
     int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
 } scaler_config;
 
@@ -112,6 +113,8 @@ typedef struct inst {
     bool gone;                 /* it ended by itself */
     char *said;                /* why, of the two above; owned */
     bool ask_now;              /* the scheduler says it is drained */
+    bool joined;               /* started by hand: the provider does not know it */
+    bool left;                 /* its executor has gone, with nothing left to do */
     bool interrupted;          /* its executor tells of a notice: */
     int64_t interrupted_in_ms; /* the instance goes then, from when it was told last */
     bool notice_taken;         /* and it drains */
@@ -124,6 +127,8 @@ typedef struct inst {
     bool seen; /* by the reload under way */
     UT_hash_handle hh;
 } inst;
+
+typedef struct join_offer join_offer;
 
 typedef struct scaler {
     scaler_config config;
@@ -145,12 +150,14 @@ typedef struct scaler {
     size_t n_inbox;
     char **unknown; /* instances that the provider has and no row: to be ended */
     size_t n_unknown;
+    join_offer *offers; /* of executors started by hand, to be looked at */
+    size_t n_offers;
     uint64_t ignored_messages;
 
     /* Monotonic times of what is periodic. */
     int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms, health_at_ms, ticked_at_ms;
     int64_t counted_at_ms, led_since_ms;
-    int64_t rival_checked_at_ms, overdue_at_ms;
+    int64_t rival_checked_at_ms, overdue_at_ms, join_refused_at_ms;
 } scaler;
 
 /* Why leading ends, beside errors of the database: */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "provider.h"
+
 #define COMMIT_TIMEOUT_MS 5000
 
 /* The rows of an UPDATE are locked in id order first: the scheduler locks them in that order too.
@@ -52,6 +54,12 @@ const ob_db_stmt scaler_statements[] = {
       " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::int[], $6::int[],"
       " $7::int[], $8::int[], $9::text[], $10::text[]) AS m(id, ce_id, type, spot, mcpu, mem_mib,"
       " gpus, vcpus, token_hash, infra)" },
+    { "join",
+      "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash,"
+      " infra) SELECT $1, c.id, $2, false, $3::int, $4::int, $5::int, 0, 0, $6, ''"
+      " FROM join_token t JOIN compute_environment c ON c.id = t.ce_id"
+      " WHERE t.hash = $7 AND c.name = $8 AND upper(c.type) = 'UNMANAGED' AND NOT c.deleting"
+      " ON CONFLICT (id) DO NOTHING RETURNING ce_id" },
     { "retoken", "UPDATE instance SET token_hash = $2 WHERE id = $1 AND state < 4" },
     { "advance",
       ADVANCE("(1 << state) & $4::int <> 0",
@@ -223,6 +231,24 @@ move(ob_leader *leader, const char *stmt, const ob_params *p, PGresult **ret, ob
         r = ob_db_pipe_add(ob_leader_db(leader), stmt, p, err);
     int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, ret, 1, r < 0 ? NULL : err);
     return r < 0 ? r : c;
+}
+
+int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    ob_param_text(&p, row->id);
+    ob_param_text(&p, PROVIDER_JOINED);
+    ob_param_int(&p, row->size.mcpu);
+    ob_param_int(&p, row->size.mem_mib);
+    ob_param_int(&p, row->size.gpus);
+    ob_param_text(&p, row->token_hash);
+    ob_param_text(&p, row->join_hash);
+    ob_param_text(&p, row->ce);
+    int r = move(leader, "join", &p, &res, err);
+    if (r == 0)
+        *ret_ce = PQntuples(res) > 0 ? ob_col_int(res, 0, 0, 0) : 0;
+    return r;
 }
 
 int store_advance(ob_leader *leader,

@@ -91,6 +91,14 @@ typedef struct store_instance {
 } store_instance;
 /* New instances, LAUNCHING. */
 int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err);
+typedef struct store_joining {
+    const char *id, *ce; /* the environment's name */
+    const char *join_hash, *token_hash;
+    ob_resources size;
+} store_joining;
+/* An instance that nobody launched, LAUNCHING, if its join token is one of that environment and
+ * its id is new. *ret_ce: the environment, 0: refused. */
+int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err);
 int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
 
 /* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: id. */

@@ -241,18 +241,28 @@ static void send_fence(scheduler *s)
     text_done(&t);
 }
 
-static void send_sync(scheduler *s, peer *it)
+static void send_bare(scheduler *s, const char *type, const char *instance)
 {
     text t = { 0 };
     text_addf(&t,
-              "{\"v\":%d,\"type\":\"sync\",\"epoch\":%" PRId64 ",\"instance\":", OB_MESSAGE_VERSION,
-              s->epoch);
-    text_json(&t, it->id);
+              "{\"v\":%d,\"type\":\"%s\",\"epoch\":%" PRId64 ",\"instance\":", OB_MESSAGE_VERSION,
+              type, s->epoch);
+    text_json(&t, instance);
     text_str(&t, "}");
-    send_placement(s, it->id, &t);
+    send_placement(s, instance, &t);
     text_done(&t);
+}
+
+static void send_sync(scheduler *s, peer *it)
+{
+    send_bare(s, "sync", it->id);
     it->sync_owed = false;
     it->synced_at_ms = ob_mono_ms();
+}
+
+void placements_leave(scheduler *s, const char *instance)
+{
+    send_bare(s, "leave", instance);
 }
 
 /* One "place" message under way. */

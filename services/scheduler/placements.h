@@ -36,6 +36,8 @@ void peers_ask_drained(peers *p, const char *id);
 /* After a commit: sends the orders of the round (specs: rows of the statement "specs", or NULL),
  * the FENCE and SYNCs owed, and what is drained. */
 void placements_send(scheduler *s, const PGresult *specs);
+/* Tells the executor of an instance whose row has ended: what it still has is nobody's. */
+void placements_leave(scheduler *s, const char *instance);
 /* Is anything owed that a fenced commit must go before? */
 bool placements_owe(const scheduler *s);
 /* Compares what was heard with what the engine wants; those that differ twice are asked to

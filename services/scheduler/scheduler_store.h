@@ -80,6 +80,7 @@ enum {
     INSTANCE_VCPUS,
     INSTANCE_STATE,
     INSTANCE_TOKEN_HASH,
+    INSTANCE_JOINED, /* nobody launched it, so nobody but its executor can end it */
 };
 
 /* ---- Loading: pages behind a key ---- */

@@ -2,7 +2,11 @@
 short here."""
 
 import collections
+import datetime
+import http.server
+import json
 import subprocess
+import threading
 import time
 
 import pytest
@@ -157,3 +161,56 @@ def test_many_jobs_on_spot_with_an_interruption_every_few_seconds(work, stack):
     assert int(interrupted[0][0]) >= 5
     assert reasons["lost"] > 0
     assert stack.sql("SELECT count(*) FROM inbox WHERE instance_id IS NOT NULL") == [["0"]]
+
+
+class Metadata(http.server.BaseHTTPRequestHandler):
+    """IMDSv2 of an instance: answers behind a token only; the first token expires at once."""
+
+    tokens, ends_at = 0, None
+
+    def answer(self, status, text=""):
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(text)))
+        self.end_headers()
+        self.wfile.write(text.encode())
+
+    def do_PUT(self):
+        asked = int(self.headers.get("X-aws-ec2-metadata-token-ttl-seconds", "0"))
+        good = self.path == "/latest/api/token" and 1 <= asked <= 21600
+        type(self).tokens += good
+        self.answer(200 if good else 400, f"token-{self.tokens}==")
+
+    def do_GET(self):
+        if (
+            self.tokens < 2
+            or self.headers.get("X-aws-ec2-metadata-token") != f"token-{self.tokens}=="
+        ):
+            self.answer(401)
+        elif self.path != "/latest/meta-data/spot/instance-action" or not self.ends_at:
+            self.answer(404)
+        else:
+            self.answer(200, json.dumps({"action": "terminate", "time": self.ends_at}))
+
+    def log_message(self, *args):
+        pass
+
+
+def test_the_metadata_service_of_a_host_tells_of_its_interruption(short_notices, work, stack):
+    server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Metadata)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    url = f"http://127.0.0.1:{server.server_port}"
+    before = stack.change_settings({"OPENBATCH_IMDS": url})
+    try:
+        queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",), kind="SPOT"))
+        job = work.submit(queue, work.definition(HOLD))
+        host = instance_of(work.wait(job, "RUNNING"))
+        wait_for("a second token", lambda: Metadata.tokens == 2)
+        end = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=3)
+        Metadata.ends_at = end.strftime("%Y-%m-%dT%H:%M:%SZ")
+        job = work.wait(job)
+        assert (job["status"], job["statusReason"]) == ("FAILED", HOST.format(host))
+        assert row(stack, host)[1] == "Spot interruption notice"
+    finally:
+        stack.change_settings(before)
+        server.shutdown()
+        server.server_close()

@@ -46,9 +46,14 @@ static void on_sync(void *arg)
     note("sync; ");
 }
 
+static void on_leave(void *arg)
+{
+    note("leave; ");
+}
+
 static placement *make(int64_t epoch, int64_t seq)
 {
-    placement_sink sink = { on_advance, on_confirm, on_stop, on_run, on_sync, NULL };
+    placement_sink sink = { on_advance, on_confirm, on_stop, on_run, on_sync, on_leave, NULL };
     placement *p = placement_new(ME, (placement_position){ epoch, seq }, sink);
     placement_set_session(p, "s1");
     asked[0] = '\0';

@@ -1,0 +1,143 @@
+/* Who an executor is that nobody launched. Owns the files <dir>/instance and <dir>/token; the
+ * process's environment while there is one thread. Never speaks to anybody. Invariant: an identity
+ * lasts until join_forget, so that a restarted executor is the same instance and finds its runs. */
+#include "join.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/sysinfo.h>
+#include <unistd.h>
+
+#include "ob/config.h"
+#include "ob/id.h"
+
+#define HOME_DEFAULT "/var/lib/openbatch"
+#define TOKEN_BYTES 32
+#define NAME_MAX_LEN 128
+
+static int make_dirs(const char *path, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *copy = ob_strdup(path);
+    for (char *at = copy + 1;; at++) {
+        bool last = *at == '\0';
+        if (*at != '/' && !last)
+            continue;
+        *at = '\0';
+        if (mkdir(copy, 0700) < 0 && errno != EEXIST)
+            return ob_fail(err, errno, "%s: %s", copy, strerror(errno));
+        if (last)
+            return 0;
+        *at = '/';
+    }
+}
+
+static int write_file(const char *path, const char *text, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *new = ob_strf("%s.new", path);
+    int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    if (fd < 0)
+        return ob_fail(err, errno, "%s: %s", new, strerror(errno));
+    bool good = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
+    good = close(fd) == 0 && good && rename(new, path) == 0;
+    return good ? 0 : ob_fail(err, EIO, "%s cannot be written", path);
+}
+
+/* The id that the directory has, or a new one with its token. *ret is new. */
+static int identity(const char *dir, char **ret, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *id_file = ob_strf("%s/instance", dir);
+    ob_cleanup(ob_freep) char *token_file = ob_strf("%s/token", dir);
+    char id[OB_INSTANCE_TEXT], token[2 * TOKEN_BYTES + 1];
+    if (access(id_file, F_OK) == 0)
+        return ob_config_read_secret(id_file, ret, err);
+    ob_instance_id_new(id);
+    ob_token_new(token, TOKEN_BYTES);
+    int r = write_file(token_file, token, err);
+    if (r == 0)
+        r = write_file(id_file, id, err); /* last: it says that the token is there */
+    explicit_bzero(token, sizeof(token));
+    if (r == 0)
+        *ret = ob_strdup(id);
+    return r;
+}
+
+static const char *setting(const char *name, const char *otherwise)
+{
+    const char *value = getenv(name);
+    return value && *value ? value : otherwise;
+}
+
+static int become(ob_error *err)
+{
+    const char *ce = setting("OPENBATCH_CE_NAME", ""),
+               *home = setting("OPENBATCH_HOME", HOME_DEFAULT);
+    ob_cleanup(ob_freep) char *own_run_dir = ob_strf("%s/run", home);
+    const char *run_dir = setting("OPENBATCH_RUN_DIR", own_run_dir);
+    if (!*ce || strlen(ce) > NAME_MAX_LEN || strchr(ce, '/'))
+        return ob_fail(err, EINVAL, "--compute-environment must name the environment to join");
+    ob_cleanup(ob_freep) char *own = ob_strf("%s/unmanaged/%s", home, ce);
+    ob_cleanup(ob_freep) char *dir = ob_strdup(setting("OPENBATCH_INSTANCE_DIR", own));
+    ob_cleanup(ob_freep) char *id = NULL;
+    if (*dir != '/' || *run_dir != '/')
+        return ob_fail(err, EINVAL, "OPENBATCH_HOME and OPENBATCH_RUN_DIR must be absolute paths");
+    int r = make_dirs(dir, err);
+    if (r == 0)
+        r = make_dirs(run_dir, err);
+    if (r == 0)
+        r = identity(dir, &id, err);
+    if (r < 0)
+        return r;
+    (void)setenv("OPENBATCH_HOME", home, 1);
+    (void)setenv("OPENBATCH_RUN_DIR", run_dir, 1);
+    (void)setenv("OPENBATCH_INSTANCE_DIR", dir, 1);
+    (void)setenv("OPENBATCH_INSTANCE_ID", id, 1);
+    return 0;
+}
+
+int join_prepare(int argc, char **argv, ob_error *err)
+{
+    static const char *const options[][2] = {
+        { "--compute-environment", "OPENBATCH_CE_NAME" },
+        { "--vcpus", "OPENBATCH_JOIN_VCPUS" },
+        { "--memory", "OPENBATCH_JOIN_MEMORY_MIB" },
+    };
+    int left = 1;
+    for (int i = 1; i < argc; i++) {
+        const char *variable = NULL;
+        for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++)
+            if (!strcmp(argv[i], options[k][0]))
+                variable = options[k][1];
+        if (!variable) {
+            argv[left++] = argv[i];
+            continue;
+        }
+        if (i + 1 == argc)
+            return ob_fail(err, EINVAL, "%s needs a value", argv[i]);
+        (void)setenv(variable, argv[++i], 1);
+    }
+    argv[left] = NULL;
+    bool joins = *setting("OPENBATCH_JOIN_TOKEN", "") && left == 1;
+    int r = joins ? become(err) : 0;
+    return r < 0 ? r : left;
+}
+
+void join_forget(const char *dir)
+{
+    ob_cleanup(ob_freep) char *id_file = ob_strf("%s/instance", dir);
+    (void)unlink(id_file);
+}
+
+json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, int64_t gpus)
+{
+    struct sysinfo info = { 0 };
+    (void)sysinfo(&info);
+    if (vcpus == 0)
+        vcpus = sysconf(_SC_NPROCESSORS_ONLN);
+    if (memory_mib == 0)
+        memory_mib = (int64_t)(info.totalram / 1024 * info.mem_unit / 1024);
+    return json_pack("{s:s, s:I, s:I, s:I}", "token", join_token, "mcpu", (json_int_t)vcpus * 1000,
+                     "mem", (json_int_t)memory_mib, "gpus", (json_int_t)gpus);
+}

@@ -1,0 +1,138 @@
+/* Instances of unmanaged environments. Owns the offers that wait for the next turn. Never launches
+ * for a managed environment. Invariants: a row is made only behind a join token of that very
+ * environment, checked in the statement that makes it; an id that has ended is not let in again; an
+ * offer is repeated by its executor, so none needs to be kept. Loop thread. */
+#include "join.h"
+
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "envs.h"
+#include "insts.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "scaler_store.h"
+
+#define OFFERS_MAX 32 /* a turn */
+#define REFUSED_EVERY_MS 60000
+
+struct join_offer {
+    char id[OB_INSTANCE_TEXT];
+    char *ce;
+    char join_hash[OB_TOKEN_HASH_TEXT], token_hash[OB_TOKEN_HASH_TEXT];
+    ob_resources size;
+};
+
+static bool is_instance_id(const char *id)
+{
+    return strlen(id) == OB_INSTANCE_TEXT - 1 && !strncmp(id, "i-", 2) &&
+           strspn(id + 2, "0123456789abcdef") == OB_INSTANCE_TEXT - 3;
+}
+
+static bool take_size(const json_t *join, ob_resources *ret)
+{
+    int64_t mcpu = ob_json_int(join, "mcpu", 0), mem = ob_json_int(join, "mem", 0);
+    int64_t gpus = ob_json_int(join, "gpus", 0);
+    *ret = (ob_resources){ .mcpu = (int32_t)mcpu, .mem_mib = (int32_t)mem, .gpus = (int32_t)gpus };
+    return mcpu > 0 && mcpu <= INT32_MAX && mem > 0 && mem <= INT32_MAX && gpus >= 0 &&
+           gpus <= INT16_MAX;
+}
+
+void join_note(scaler *s, const json_t *msg)
+{
+    const json_t *join = json_object_get(msg, "join");
+    const char *id = ob_json_str(msg, "instance", ""), *ce = ob_json_str(msg, "ce", "");
+    const char *token = ob_json_str(msg, "token", ""), *secret = ob_json_str(join, "token", "");
+    join_offer offer = { 0 };
+    if (!is_instance_id(id) || !*ce || !*token || !*secret || !take_size(join, &offer.size) ||
+        s->n_offers == OFFERS_MAX)
+        return;
+    for (size_t i = 0; i < s->n_offers; i++)
+        if (!strcmp(s->offers[i].id, id))
+            return;
+    memcpy(offer.id, id, sizeof(offer.id));
+    ob_token_hash(secret, offer.join_hash);
+    ob_token_hash(token, offer.token_hash);
+    offer.ce = ob_strdup(ce);
+    s->offers = ob_realloc(s->offers, (s->n_offers + 1) * sizeof(*s->offers));
+    s->offers[s->n_offers++] = offer;
+}
+
+static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *err)
+{
+    int64_t ce_id = 0;
+    int r = store_join(s->leader,
+                       &(store_joining){ .id = offer->id,
+                                         .ce = offer->ce,
+                                         .join_hash = offer->join_hash,
+                                         .token_hash = offer->token_hash,
+                                         .size = offer->size },
+                       &ce_id, err);
+    if (r < 0)
+        return r;
+    env *e = ce_id ? scaler_env(s, ce_id) : NULL;
+    if (ce_id && !e) { /* as new as its environment: read with it */
+        s->reload_owed = true;
+        return 0;
+    }
+    if (!e) {
+        if (s->join_refused_at_ms == 0 || now_ms - s->join_refused_at_ms > REFUSED_EVERY_MS)
+            ob_warn("join.refused", "{s:s, s:s}", "instance", offer->id, "ce", offer->ce);
+        s->join_refused_at_ms = now_ms;
+        return 0;
+    }
+    decide_launch as = { .size = offer->size };
+    inst *in = envs_add_inst(s, offer->id, e, PROVIDER_JOINED, &as, offer->token_hash, now_ms);
+    in->launched = in->registered = true;
+    ob_info("instance.joined", "{s:s, s:s, s:i, s:i}", "instance", in->id, "ce", e->name, "mcpu",
+            in->size.mcpu, "mem", in->size.mem_mib);
+    s->dirty = true;
+    return 0;
+}
+
+static bool has_instance(const scaler *s, const env *e)
+{
+    for (const inst *in = s->insts; in; in = in->hh.next)
+        if (in->ce_id == e->id && !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL))
+            return true;
+    return false;
+}
+
+/* An executor of this host for an environment that has none: all of what the provider has. */
+static int launch_local(scaler *s, env *e, int64_t now_ms, ob_error *err)
+{
+    provider_room room;
+    s->provider->ops->room(s->provider, &room);
+    decide_launch one = { .size = { .mcpu = (int32_t)room.mcpu,
+                                    .mem_mib = (int32_t)room.mem_mib } };
+    return insts_launch(s, &one, &e, 1, now_ms, err);
+}
+
+int join_turn(scaler *s, int64_t now_ms, ob_error *err)
+{
+    int r = 0;
+    for (size_t i = 0; i < s->n_offers; i++) {
+        if (r == 0 && !scaler_inst(s, s->offers[i].id))
+            r = let_in(s, &s->offers[i], now_ms, err);
+        free(s->offers[i].ce);
+    }
+    s->n_offers = 0;
+    env *e, *next;
+    HASH_ITER(hh, s->envs, e, next)
+    {
+        if (r == 0 && s->config.unmanaged_local && !e->managed && e->enabled && !e->deleting &&
+            !has_instance(s, e))
+            r = launch_local(s, e, now_ms, err);
+    }
+    return r;
+}
+
+void join_forget(scaler *s)
+{
+    for (size_t i = 0; i < s->n_offers; i++)
+        free(s->offers[i].ce);
+    free(s->offers);
+    s->offers = NULL;
+    s->n_offers = 0;
+}

@@ -1,0 +1,166 @@
+"""Unmanaged environments: executors that are started by hand, in a network of their own, and those
+that come by themselves."""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from stack import HOLD, ROOT, wait_for
+from work import NAMES
+
+HERE = Path(__file__).parent
+
+
+def unmanaged(work):
+    name = next(NAMES)
+    work.batch.create_compute_environment(
+        computeEnvironmentName=name,
+        type="UNMANAGED",
+        serviceRole="arn:aws:iam::123456789012:role/AWSBatchServiceRole",
+    )
+    work.environments.append(name)
+    wait_for("VALID", lambda: work.ce(name)["status"] == "VALID")
+    return name
+
+
+def instances(stack, environment):
+    return stack.sql(
+        "SELECT i.id, i.state, i.mcpu, i.mem_mib, i.type FROM instance i JOIN compute_environment c"
+        f" ON c.id = i.ce_id WHERE c.name = '{environment}' ORDER BY i.launched_at"
+    )
+
+
+class Host:
+    """Another host: a network namespace with nothing but a way to Kafka."""
+
+    def __init__(self, stack, folder):
+        self.stack, self.folder, self.processes = stack, folder, []
+        self.kafka = stack.settings["OPENBATCH_KAFKA"]
+        self.door = folder / "kafka.sock"
+        self.run(sys.executable, HERE / "forward.py", f"unix:{self.door}", f"tcp:{self.kafka}")
+
+    def run(self, *command, **more):
+        self.processes.append(
+            subprocess.Popen([str(c) for c in command], start_new_session=True, **more)
+        )
+        return self.processes[-1]
+
+    def join(self, environment, more="", args="", token=None):
+        """Runs what `./openbatch join` prints."""
+        made = subprocess.run(
+            [ROOT / "openbatch", "join", environment, "--dir", self.folder / "state"],
+            capture_output=True,
+            text=True,
+        )
+        assert made.returncode == 0, made.stderr
+        script = (
+            re.sub(r"JOIN_TOKEN=\w+", f"JOIN_TOKEN={token}", made.stdout) if token else made.stdout
+        )
+        script = f"""
+            ip link set lo up && ip addr add 10.255.0.1/32 dev lo
+            {sys.executable} {HERE}/forward.py tcp:{self.kafka} unix:{self.door} &
+            export DOCKER_HOST={self.stack.settings["DOCKER_HOST"]} {more}
+            {script.rstrip()} {args}"""
+        log = (self.folder / "executor.log").open("a")
+        return self.run("unshare", "-n", "sh", "-c", script, stdout=log, stderr=log)
+
+    def end(self):
+        for process in self.processes:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+
+
+@pytest.fixture
+def host(stack, tmp_path):
+    h = Host(stack, tmp_path)
+    yield h
+    h.end()
+
+
+def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
+    """It has the size that it says, runs a job, adopts its containers after a crash; on SIGTERM
+    nothing new begins, what ends in time succeeds, what does not ends with its host."""
+    environment = unmanaged(work)
+    queue = work.queue(environment)
+    waits = work.submit(queue, work.definition(["echo", "hello"]))
+    wait_for(
+        "a reason", lambda: "no instance has joined" in work.job(waits).get("statusReason", "")
+    )
+
+    stranger = host.join(environment, more="OPENBATCH_RUNTIME=null", token="0" * 64)
+    said = stack.home / "log/scaler/current"
+    wait_for(
+        "the refusal of a wrong token",
+        lambda: any("join.refused" in li and environment in li for li in said.open()),
+    )
+    assert instances(stack, environment) == []
+    stranger.kill()
+    stranger.wait()
+
+    short = "OPENBATCH_LEAVE_MS=5000 OPENBATCH_INTERRUPT_TERM_MS=2000"
+    executor = host.join(environment, more=short, args="--vcpus 3 --memory 700")
+    job = work.wait(waits)
+    assert job["status"] == "SUCCEEDED"
+    assert work.log(job) == ["hello"]
+    [[instance, state, *size]] = instances(stack, environment)
+    assert (state, size) == ("1", ["3000", "700", "unmanaged"])
+    assert job["container"]["containerInstanceArn"].endswith(instance)
+    too_large = work.submit(queue, work.definition(["true"], vcpus=4))
+    wait_for("a reason", lambda: "large enough" in work.job(too_large).get("statusReason", ""))
+
+    lasts = work.submit(queue, work.definition(HOLD))
+    work.wait(lasts, "RUNNING")
+    executor.kill()
+    executor.wait()
+    executor = host.join(environment, more=short, args="--vcpus 3 --memory 700")
+    ends = work.submit(queue, work.definition(["sleep", "2"]))
+    work.wait(ends, "RUNNING")
+    assert [i[:2] for i in instances(stack, environment)] == [[instance, "1"]]
+    assert work.job(lasts)["status"] == "RUNNING"
+
+    executor.send_signal(signal.SIGTERM)
+    wait_for("DRAINING", lambda: instances(stack, environment)[0][1] == "2", 5)
+    later = work.submit(queue, work.definition(["true"]))
+    assert executor.wait(timeout=20) == 0
+    assert work.wait(ends)["status"] == "SUCCEEDED"
+    lost = work.wait(lasts)
+    assert lost["status"] == "FAILED"
+    assert lost["statusReason"] == f"Host EC2 (instance {instance}) terminated."
+    wait_for("its end", lambda: instances(stack, environment)[0][1] == "4", 10)
+    assert work.job(later)["status"] == "RUNNABLE"
+    for run in (waits, lasts, ends):
+        assert stack.docker("ps", "-aq", "--filter", f"name=ob-{run}") == ""
+
+    # It comes again as another instance, and goes when its environment is deleted.
+    executor = host.join(environment, more=short)
+    assert work.wait(later)["status"] == "SUCCEEDED"
+    assert len(instances(stack, environment)) == 2
+    work.batch.terminate_job(jobId=too_large, reason="enough")
+    work.forget()
+    work.queues.clear()
+    work.environments.clear()
+    assert executor.wait(timeout=20) == 0
+
+
+def test_an_executor_of_this_host_comes_by_itself(work, stack):
+    before = stack.change_settings({"OPENBATCH_UNMANAGED_LOCAL": "1"})
+    try:
+        environment = unmanaged(work)
+        job = work.wait(work.submit(work.queue(environment), work.definition(["echo", "here"])))
+        assert job["status"] == "SUCCEEDED"
+        [[instance, _, _, _, kind]] = instances(stack, environment)
+        assert kind == "unmanaged.local"
+        work.forget()
+        work.queues.clear()
+        work.environments.clear()
+        wait_for(
+            "no executor", lambda: not (stack.home / "instances" / instance / "supervise").exists()
+        )
+    finally:
+        stack.change_settings(before)
