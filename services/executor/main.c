@@ -16,11 +16,11 @@
 #include "notice.h"
 #include "ob/bus.h"
 #include "ob/clock.h"
-#include "ob/config.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/service.h"
 #include "ob/topics.h"
+#include "settings.h"
 
 #define LOCK_WAIT_MS 10000
 #define ENGINE_WAIT_MS 5000
@@ -31,73 +31,8 @@
 #define LEAVE_MIN_MS 1500  /* what was placed before the scheduler heard of it arrives by then */
 #define LEAVE_LATE_MS 5000 /* past its time an executor goes, whoever has not answered */
 
-typedef struct config {
-    ob_config_common common; /* first */
-    char *instance, *dir, *token_file, *ce, *type;
-    char *runtime, *engine;
-    char *secrets_dir, *docker_config;
-    char *privileged, *host_mounts, *devices;
-    int64_t gpus;
-    int64_t heartbeat_ms, log_limit;
-    char *imds;
-    int64_t notice_ms, term_ms;
-    char *join_token;
-    int64_t join_vcpus, join_memory_mib, leave_ms;
-} config;
-
-static const ob_config_field fields[] = {
-    { "OPENBATCH_INSTANCE_ID", OB_CONFIG_STRING, offsetof(config, instance), NULL,
-      "id of the instance that this executor is", 0, 0 },
-    { "OPENBATCH_INSTANCE_DIR", OB_CONFIG_PATH, offsetof(config, dir),
-      "${OPENBATCH_HOME}/instances/${OPENBATCH_INSTANCE_ID}",
-      "the instance's directory: lock and spool", 0, 0 },
-    { "OPENBATCH_INSTANCE_TOKEN_FILE", OB_CONFIG_PATH, offsetof(config, token_file),
-      "${OPENBATCH_INSTANCE_DIR}/token",
-      "file with the token that the instance signs its messages with", 0, 0 },
-    { "OPENBATCH_CE_NAME", OB_CONFIG_STRING, offsetof(config, ce), NULL,
-      "name of the instance's compute environment", 0, 0 },
-    { "OPENBATCH_INSTANCE_TYPE", OB_CONFIG_STRING, offsetof(config, type), "",
-      "the instance's type, for people", 0, 0 },
-    { "OPENBATCH_RUNTIME", OB_CONFIG_STRING, offsetof(config, runtime), "docker",
-      "docker, or null: runs without containers, for tests of everything else", 0, 0 },
-    { "DOCKER_HOST", OB_CONFIG_STRING, offsetof(config, engine), "unix:///var/run/docker.sock",
-      "the container engine", 0, 0 },
-    { "OPENBATCH_INSTANCE_GPUS", OB_CONFIG_INT, offsetof(config, gpus), "0",
-      "GPUs of the instance: jobs get them as whole devices, by index", 0, 64 },
-    { "OPENBATCH_SECRETS_DIR", OB_CONFIG_STRING, offsetof(config, secrets_dir), "",
-      "directory with a file for each secret that jobs may name; empty: jobs have no secrets", 0,
-      0 },
-    { "OPENBATCH_DOCKER_CONFIG", OB_CONFIG_STRING, offsetof(config, docker_config), "",
-      "config.json with credentials for registries (auths); empty: ~/.docker/config.json of the "
-      "executor's user",
-      0, 0 },
-    OB_PERMIT_FIELDS(
-        offsetof(config, privileged), offsetof(config, host_mounts), offsetof(config, devices)),
-    { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, offsetof(config, heartbeat_ms), "1000",
-      "time between heartbeats", 50, 60000 },
-    { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, offsetof(config, log_limit), "1073741824",
-      "bytes of output kept of each attempt of a job; 0: all", 0, INT64_MAX },
-    { "OPENBATCH_INTERRUPT_NOTICE_MS", OB_CONFIG_INT, offsetof(config, notice_ms), "120000",
-      "Spot: time from an interruption's notice to the end of the instance", 0, 86400000 },
-    { "OPENBATCH_INTERRUPT_TERM_MS", OB_CONFIG_INT, offsetof(config, term_ms), "10000",
-      "so long before the end of the instance what still runs gets SIGTERM", 0, 86400000 },
-    { "OPENBATCH_IMDS", OB_CONFIG_STRING, offsetof(config, imds), "",
-      "metadata service that tells of interruptions, http://169.254.169.254 on EC2; empty: none", 0,
-      0 },
-    { "OPENBATCH_JOIN_TOKEN", OB_CONFIG_SECRET, offsetof(config, join_token), "",
-      "started by hand: what lets it join the unmanaged compute environment OPENBATCH_CE_NAME", 0,
-      0 },
-    { "OPENBATCH_JOIN_VCPUS", OB_CONFIG_INT, offsetof(config, join_vcpus), "0",
-      "started by hand: vCPUs that jobs may have; 0: the host's", 0, 100000 },
-    { "OPENBATCH_JOIN_MEMORY_MIB", OB_CONFIG_INT, offsetof(config, join_memory_mib), "0",
-      "started by hand: memory that jobs may have; 0: the host's", 0, 1 << 30 },
-    { "OPENBATCH_LEAVE_MS", OB_CONFIG_INT, offsetof(config, leave_ms), "30000",
-      "started by hand: after SIGTERM what runs may go on for so long", 0, 86400000 },
-    { NULL, OB_CONFIG_STRING, 0, NULL, NULL, 0, 0 },
-};
-
 typedef struct executor {
-    config config;
+    settings config;
     char *token, *password;
     char host[256];
     loop *loop;
@@ -410,7 +345,7 @@ static void on_stop(int fd, uint32_t events, void *arg)
 
 static int make_runtime(executor *x, ob_error *err)
 {
-    const config *c = &x->config;
+    const settings *c = &x->config;
     const runtime_ops *ops = strcmp(c->runtime, "null") == 0     ? &runtime_null
                              : strcmp(c->runtime, "docker") == 0 ? &runtime_docker
                                                                  : NULL;
@@ -441,7 +376,7 @@ static int make_runtime(executor *x, ob_error *err)
 
 static int make_base(executor *x, ob_error *err)
 {
-    const config *c = &x->config;
+    const settings *c = &x->config;
     int r = ob_permits_parse(c->privileged, c->host_mounts, c->devices, &x->attempts.permits, err);
     if (r == 0)
         r = loop_new(&x->loop, err);
@@ -468,7 +403,7 @@ static int make_base(executor *x, ob_error *err)
 
 static int make_bus(executor *x, ob_error *err)
 {
-    const config *c = &x->config;
+    const settings *c = &x->config;
     int r = ob_config_read_secret(c->token_file, &x->token, err);
     if (r == 0 && *c->common.kafka_password_file)
         r = ob_config_read_secret(c->common.kafka_password_file, &x->password, err);
@@ -493,7 +428,7 @@ static int make_bus(executor *x, ob_error *err)
 
 static void make_modules(executor *x)
 {
-    const config *c = &x->config;
+    const settings *c = &x->config;
     const json_t *last = json_object_get(spool_get(x->spool, "last"), "at");
     placement_position position = { .epoch = json_integer_value(json_array_get(last, 0)),
                                     .seq = json_integer_value(json_array_get(last, 1)) };
@@ -608,7 +543,7 @@ static void executor_done(executor *x)
     json_decref(x->join);
     free(x->token);
     free(x->password);
-    ob_config_done(&x->config, fields, true);
+    ob_config_done(&x->config, settings_fields, true);
 }
 
 int main(int argc, char **argv)
@@ -624,10 +559,10 @@ int main(int argc, char **argv)
         return 2;
     }
     bool is_purge = argc == 2 && strcmp(argv[1], "--purge") == 0;
-    if (ob_config_cli(is_purge ? 1 : argc, argv, "openbatch-executor", &x.config, fields, true,
-                      &code))
+    if (ob_config_cli(is_purge ? 1 : argc, argv, "openbatch-executor", &x.config, settings_fields,
+                      true, &code))
         return code;
-    if (ob_config_load(&x.config, fields, true, &err) < 0) {
+    if (ob_config_load(&x.config, settings_fields, true, &err) < 0) {
         (void)fprintf(stderr, "openbatch-executor: %s\n", err.text);
         return 2;
     }
