@@ -156,7 +156,7 @@ write_env() {
                 ;;
             esac
         done
-    } >"$OPENBATCH_HOME/env.new"
+    } | (umask 077 && cat >"$OPENBATCH_HOME/env.new") # a proxy's address may hold a password
     mv "$OPENBATCH_HOME/env.new" "$OPENBATCH_HOME/env"
 }
 
