@@ -8,7 +8,9 @@
 
 #include "job_detail.h"
 #include "job_store.h"
+#include "ob/clock.h"
 #include "ob/message.h"
+#include "retention.h"
 
 /* How each entry was written, for messages: deps[i] of the submission came from texts[i]. */
 typedef struct reading {
@@ -122,7 +124,8 @@ int job_deps_read(api_request *req, submission *job, api_reply *rep)
     job_detail_scope(scope, req->region, req->account);
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_sizes(req->db, ids, job->n_deps, scope, &rows, &rep->err);
+        r = job_store_sizes(req->db, ids, job->n_deps, scope,
+                            retention_jobs_ms(req->ctx->config, ob_wall_ms()), &rows, &rep->err);
     for (i = 0; i < job->n_deps && r == 0; i++)
         r = check_entry(&rd, rows, i);
     return r;

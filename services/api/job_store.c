@@ -1,6 +1,6 @@
 /* Owns every SQL statement of the job operations; knows no JSON of the API. Rows of live, done,
- * attempt and class_reason are only read here: they belong to the scheduler. Thread: the owner of
- * the connection. */
+ * attempt, class_reason and share_usage are only read here: they belong to the scheduler. Thread:
+ * the owner of the connection. */
 #include "job_store.h"
 
 #define SQL_FIND_QUEUE                                                                             \
@@ -11,7 +11,9 @@
     " AND q.region = $2 AND q.name = $3 AND NOT (q.deleting AND s.queue_id IS NULL)"
 
 #define SQL_SIZES                                                                                  \
-    "SELECT id, array_size FROM job WHERE id = ANY ($1::uuid[]) AND starts_with(detail, $2)"
+    "SELECT id, array_size FROM job j WHERE id = ANY ($1::uuid[]) AND starts_with(detail, $2)"     \
+    " AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx = -1"                     \
+    " AND d.stopped_at_ms < $3)"
 
 #define SQL_STOP                                                                                   \
     "INSERT INTO inbox (consumer, kind, job_id, idx, reason)"                                      \
@@ -110,6 +112,11 @@
 #define SQL_ARRAY_EXISTS                                                                           \
     "SELECT 1 FROM job WHERE id = $1 AND starts_with(detail, $2) AND array_size > 0"
 
+/* $3 shares may be active at a time. */
+#define SQL_SHARE_FITS                                                                             \
+    "SELECT EXISTS (SELECT FROM share_usage WHERE queue_id = $1 AND share = $2 AND active)"        \
+    " OR (SELECT count(*) FROM share_usage WHERE queue_id = $1 AND active) < $3"
+
 #define SQL_SNAPSHOT "SELECT body, updated_at_ms FROM queue_snapshot WHERE queue_id = $1"
 
 const ob_db_stmt job_store_stmts[] = {
@@ -124,6 +131,7 @@ const ob_db_stmt job_store_stmts[] = {
     { "list_filtered", SQL_LIST_FILTERED },
     { "list_children", SQL_LIST_CHILDREN },
     { "array_exists", SQL_ARRAY_EXISTS },
+    { "share_fits", SQL_SHARE_FITS },
     { "snapshot", SQL_SNAPSHOT },
     { 0 },
 };
@@ -142,12 +150,18 @@ int job_store_find_queue(ob_db *db,
     return ob_db_exec(db, "find_queue", &p, ret, err);
 }
 
-int job_store_sizes(
-    ob_db *db, const ob_uuid *ids, size_t n, const char *scope, PGresult **ret, ob_error *err)
+int job_store_sizes(ob_db *db,
+                    const ob_uuid *ids,
+                    size_t n,
+                    const char *scope,
+                    int64_t gone_ms,
+                    PGresult **ret,
+                    ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid_array(&p, ids, n);
     ob_param_text(&p, scope);
+    ob_param_int(&p, gone_ms);
     return ob_db_exec(db, "job_sizes", &p, ret, err);
 }
 
@@ -287,6 +301,20 @@ int job_store_array_exists(
     int r = ob_db_exec(db, "array_exists", &p, &res, err);
     if (r == 0)
         *ret = PQntuples(res) > 0;
+    return r;
+}
+
+int job_store_share_fits(
+    ob_db *db, int64_t queue_id, const char *share, int max, bool *ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    ob_param_int(&p, queue_id);
+    ob_param_text(&p, share);
+    ob_param_int(&p, max);
+    int r = ob_db_exec(db, "share_fits", &p, &res, err);
+    if (r == 0)
+        *ret = ob_col_bool(res, 0, 0);
     return r;
 }
 

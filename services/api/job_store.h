@@ -25,9 +25,15 @@ int job_store_find_queue(ob_db *db,
 /* In what follows, scope is the beginning of job.detail that jobs of an account and region have
  * (job_detail_scope); others are not seen. */
 
-/* Rows (id, array size; 0: a single job) of those of the ids that there are. *ret is new. */
-int job_store_sizes(
-    ob_db *db, const ob_uuid *ids, size_t n, const char *scope, PGresult **ret, ob_error *err);
+/* Rows (id, array size; 0: a single job) of those of the ids that there are, but for jobs that
+ * ended before 'gone_ms'. *ret is new. */
+int job_store_sizes(ob_db *db,
+                    const ob_uuid *ids,
+                    size_t n,
+                    const char *scope,
+                    int64_t gone_ms,
+                    PGresult **ret,
+                    ob_error *err);
 
 /* Requests to cancel (terminate false) or terminate, durable in the inbox; jobs that are unknown or
  * ended are left alone. *ret_written: whether there is something to do. */
@@ -87,6 +93,11 @@ int job_store_list_children(ob_db *db,
 /* Is this an array job of the scope? */
 int job_store_array_exists(
     ob_db *db, const ob_uuid *array, const char *scope, bool *ret, ob_error *err);
+
+/* May a job of this share come into a fair-share queue, of which 'max' shares may be active? Shares
+ * that the scheduler has not seen yet are not counted. */
+int job_store_share_fits(
+    ob_db *db, int64_t queue_id, const char *share, int max, bool *ret, ob_error *err);
 
 /* What the scheduler wrote of the front of a queue: one row (body, updated_at_ms) or none. *ret is
  * new. */

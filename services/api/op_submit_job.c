@@ -4,6 +4,7 @@
 
 #include "job_deps.h"
 #include "job_detail.h"
+#include "job_store.h"
 #include "jobs.h"
 #include "known.h"
 #include "ob/message.h"
@@ -11,6 +12,7 @@
 #include "submit_store.h"
 
 #define SUBMIT_BODY_MAX (30 * 1024) /* AWS quota: SubmitJob request */
+#define SHARES_MAX 500              /* AWS quota: active share identifiers of a job queue */
 /* Ref:: may stand for a long parameter many times; a resolved job must fit into one message to an
  * executor, and into one event. */
 #define DETAIL_MAX (60 * 1024)
@@ -94,6 +96,22 @@ static int check_sizes(const api_request *req, api_reply *rep)
     return 0;
 }
 
+static int check_shares(api_request *req, const api_queue *queue, api_reply *rep)
+{
+    bool fits = true;
+    if (!queue->fair_share)
+        return 0;
+    int r = req_db(req, &rep->err);
+    if (r == 0)
+        r = job_store_share_fits(req->db, queue->id, ob_json_str(req->body, "shareIdentifier", ""),
+                                 SHARES_MAX, &fits, &rep->err);
+    if (r < 0 || fits)
+        return r;
+    return api_client_error(rep,
+                            "JobQueue %s has %d active share identifiers, and cannot have more.",
+                            queue->name, SHARES_MAX);
+}
+
 static int submit(api_request *req, api_reply *rep)
 {
     api_queue queue;
@@ -105,6 +123,8 @@ static int submit(api_request *req, api_reply *rep)
         r = usable_definition(req, ob_json_str(req->body, "jobDefinition", ""), &definition, rep);
     if (r == 0)
         r = submit_check(req, &queue, &definition, rep);
+    if (r == 0)
+        r = check_shares(req, &queue, rep);
     if (r < 0)
         return r;
     if (req->definition_revision && definition.revision != req->definition_revision)

@@ -3,9 +3,11 @@
  * to the scheduler (services/scheduler/retention.c deletes that when the job is gone).
  *
  * Invariants: a job goes before anything else of it, so that nobody sees half of it; a job on which
- * one that has not ended depends stays, so does a stream whose job has not ended; the last revision
- * of a definition stays, so that no number is used twice. Steps are short transactions of at most
- * STEP rows, oldest first, with a rest between (ob/sweeper.h): live work waits for none of them. */
+ * one that has not ended depends stays, also when that one is being submitted: what is past its
+ * time cannot be depended on any more, and goes a while later; a stream whose job has not ended
+ * stays, so does the last revision of a definition, so that no number is used twice. Steps are
+ * short transactions of at most STEP rows, oldest first, with a rest between (ob/sweeper.h): live
+ * work waits for none of them. */
 #include "retention.h"
 
 #include <string.h>
@@ -16,6 +18,7 @@
 
 #define STEP 2000
 #define STEP_TEXT "2000"
+#define SLACK_MAX_MS (60 * 1000) /* more than a submission takes from its checks to its commit */
 #define INACTIVE_MS (180LL * 24 * 3600 * 1000) /* as AWS Batch keeps INACTIVE definitions */
 
 /* Each looks at the next page of a table in the order of its key and deletes what of it is past;
@@ -36,9 +39,10 @@ static const ob_db_stmt retention_stmts[] = {
       " AND NOT EXISTS (SELECT FROM log_event e WHERE e.stream_id = p.id)"
       " AND NOT EXISTS (SELECT FROM live l WHERE l.job_id = p.job_id) RETURNING 1)" PAGE_RESULT(
           "id") },
-    { "needed_jobs", "SELECT array_agg(DISTINCT d.id) FROM live l JOIN job j ON j.id = l.job_id"
-                     " CROSS JOIN LATERAL unnest(j.dep_ids) AS d(id)"
-                     " WHERE l.idx = -1 AND j.dep_ids IS NOT NULL AND d.id < $1" },
+    { "needed_jobs", "SELECT array_agg(DISTINCT d.id) FROM (SELECT job_id FROM live WHERE idx = -1"
+                     " UNION ALL SELECT job_id FROM inbox WHERE consumer = 1 AND kind = 1) AS l"
+                     " JOIN job j ON j.id = l.job_id CROSS JOIN LATERAL unnest(j.dep_ids) AS d(id)"
+                     " WHERE j.dep_ids IS NOT NULL AND d.id < $1" },
     { "past_jobs",
       "WITH page AS (SELECT job_id, stopped_at_ms FROM done WHERE idx = -1 AND job_id > $2"
       " AND job_id < $3 ORDER BY job_id LIMIT " STEP_TEXT "),"
@@ -124,6 +128,17 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     return r;
 }
 
+int64_t retention_jobs_ms(const api_config *config, int64_t now_ms)
+{
+    return config->job_retention_s > 0 ? now_ms - config->job_retention_s * 1000 : 0;
+}
+
+static int64_t slack_ms(int64_t retention_s)
+{
+    int64_t ms = retention_s * 100; /* a tenth */
+    return ms < SLACK_MAX_MS ? ms : SLACK_MAX_MS;
+}
+
 static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
 {
     const api_ctx *ctx = arg;
@@ -134,7 +149,9 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
     if (ctx->config->log_retention_s > 0)
         r = sweep_logs(sweeper, db, now_ms - ctx->config->log_retention_s * 1000, err);
     if (r == 0 && ctx->config->job_retention_s > 0)
-        r = sweep_jobs(sweeper, db, now_ms - ctx->config->job_retention_s * 1000, err);
+        r = sweep_jobs(
+            sweeper, db,
+            retention_jobs_ms(ctx->config, now_ms) - slack_ms(ctx->config->job_retention_s), err);
     if (r < 0)
         return r;
     ob_cleanup(ob_params_done) ob_params p = { 0 };

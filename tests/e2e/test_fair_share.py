@@ -62,3 +62,26 @@ def test_shares_are_served_by_weight(shared_work, batch, stack, fair):
     rows = dict(stack.sql("SELECT share, usage_ms FROM share_usage WHERE share <> ''"))
     assert int(rows["plainA"]) > 0, rows
     assert "gold" in rows, rows
+
+
+def test_a_share_above_the_quota_is_refused(shared_work, batch, stack, fair):
+    """500 shares of a queue may be active: one that is goes on, another one is refused."""
+    job = shared_work.definition()
+    one = shared_work.submit(fair, job, shareIdentifier="one")
+    count = (
+        "SELECT q.id, count(u.share) FROM job_queue q JOIN share_usage u ON u.queue_id = q.id"
+        f" WHERE q.name = '{fair}' AND u.active AND EXISTS (SELECT FROM share_usage s"
+        " WHERE s.queue_id = q.id AND s.share = 'one') GROUP BY q.id"
+    )
+    queue, n = wait_for("the share to be known", lambda: stack.sql(count), 15)[0]
+    stack.sql(
+        f"INSERT INTO share_usage SELECT {queue}, 'other' || i, 1, 1, true"
+        f" FROM generate_series(1, {499 - int(n)}) AS i"
+    )
+    last = shared_work.submit(fair, job, shareIdentifier="last")
+    wait_for("500 active shares", lambda: stack.sql(count)[0][1] == "500", 15)
+    with pytest.raises(batch.exceptions.ClientException) as refused:
+        shared_work.submit(fair, job, shareIdentifier="more")
+    assert f"JobQueue {fair} has 500 active share identifiers" in str(refused.value)
+    again = shared_work.submit(fair, job, shareIdentifier="one")
+    shared_work.wait_all([one, last, again])

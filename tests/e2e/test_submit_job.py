@@ -431,6 +431,16 @@ def test_dependency_on_an_unknown_job(refused, job):
     assert f"Job {job} in dependsOn does not exist" in refused(dependsOn=[{"jobId": job}])
 
 
+def test_dependency_on_a_job_that_may_go_at_any_moment(stack, submit, refused, shared_work):
+    """What ended longer ago than finished jobs are kept is as good as gone."""
+    ended = submit()
+    shared_work.batch.terminate_job(jobId=ended, reason="soon past")
+    shared_work.wait(ended)
+    stack.sql(f"UPDATE done SET stopped_at_ms = 1 WHERE job_id = '{ended}'")
+    text = refused(dependsOn=[{"jobId": ended}])
+    assert f"Job {ended} in dependsOn does not exist." in text
+
+
 def test_dependency_on_a_job_of_another_region(stack, submit, refused, shared_work):
     there = stack.client("batch", region_name="eu-west-1")
     known = submit()
