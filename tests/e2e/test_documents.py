@@ -1,5 +1,6 @@
 """What the documents say is what the code has."""
 
+import re
 import subprocess
 import sys
 
@@ -16,3 +17,34 @@ def test_every_member_is_in_the_compatibility_document(stack):
     """docs/compatibility.md is what the table of operations says."""
     program = [sys.executable, ROOT / "tools/compatibility.py", stack.build, "--check"]
     assert subprocess.run(program, capture_output=True, text=True).stderr == ""
+
+
+def test_every_rule_of_aws_batch_has_a_test():
+    """Each row of a table with a column `tests` in docs/aws-batch.md names some that are there."""
+    sources = {
+        path.name: path.read_text()
+        for folder in ("e2e", "unit")
+        for path in (ROOT / "tests" / folder).glob("test_*.*")
+    }
+    rules, sections, inside, section = 0, set(), False, ""
+    for line in (ROOT / "docs/aws-batch.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if line.startswith("#"):
+            section = line.lstrip("# ").split()[0]
+        if not line.startswith("|"):
+            inside = False
+        elif cells[-1] == "tests":
+            inside = True
+            sections.add(section)
+        elif inside and not line.startswith("| ---"):
+            rules += 1
+            named = re.findall(r"`(test_\w+\.(?:py|c))::(\w+)`", cells[-1])
+            assert named and len(named) == cells[-1].count("`") / 2, line
+            for file, test in named:
+                # A static function that is not used would not compile.
+                form = "static void %s\\(void" if file.endswith(".c") else "def %s\\("
+                assert re.search("^" + form % test, sources[file], re.M), (
+                    f"{file} has no test {test}"
+                )
+    assert sections == {"1.4", "4.1", "5.1", "5.2", "5.3", "6.1", "6.2"}
+    assert rules > 80
