@@ -245,7 +245,7 @@ void attempts_close(attempts *a, int grace_s)
     a->closing = true;
     HASH_ITER(hh, a->table, at, next)
     {
-        if (at->state >= ATTEMPT_EXITED || at->host_ended)
+        if (at->state >= ATTEMPT_EXITED)
             continue;
         at->host_ended = true;
         spool_set(a->spool, at->run, "hostEnded", json_true(), true);

@@ -579,6 +579,51 @@ static void trouble_with_secrets_is_the_attempt_s_reason_too(void **state)
     assert_string_equal(ob_json_str(said, "reason", ""), text);
 }
 
+static const char *said_of(world *w, const char *run, const char *member)
+{
+    static char text[128];
+    json_auto_t *said = heartbeat_run_state(attempts_find(&w->a, run));
+    (void)snprintf(text, sizeof(text), "%s", ob_json_str(said, member, "-"));
+    return text;
+}
+
+#define HOST "Host EC2 (instance i) terminated."
+#define OTHER JOB "/2"
+#define THIRD JOB "/3"
+
+static void what_ends_with_the_instance_says_so_also_after_a_restart(void **state)
+{
+    world *w = *state;
+    place(w, RUN, false);
+    place(w, OTHER, false);
+    place(w, THIRD, false);
+    attempts_running(&w->a, RUN, 1000);
+    attempts_running(&w->a, OTHER, 1000);
+    attempts_exited(&w->a, THIRD, &exit_3);
+    asked[0] = '\0';
+    attempts_close(&w->a, 1);
+    assert_string_equal(asked, "stop " RUN "; stop " OTHER "; ");
+    restart(w);
+    (void)snprintf(w->a.host_reason, sizeof(w->a.host_reason), HOST);
+    attempts_exited(&w->a, RUN, &exit_3);
+    attempts_exited(&w->a, OTHER, &(runtime_end){ .started = true, .exit_code = 0 });
+    assert_string_equal(said_of(w, RUN, "statusReason"), HOST);
+    assert_string_equal(said_of(w, OTHER, "statusReason"), "-"); /* it has done its work */
+    assert_string_equal(said_of(w, THIRD, "statusReason"), "-"); /* before the end */
+}
+
+static void nothing_begins_on_an_instance_that_goes(void **state)
+{
+    world *w = *state;
+    attempts_close(&w->a, 1);
+    place(w, RUN, false);
+    assert_string_equal(asked, "");
+    assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
+    assert_false(attempts_find(&w->a, RUN)->started);
+    assert_string_equal(said_of(w, RUN, "reason"), "-"); /* given back: no attempt is used up */
+    assert_string_equal(said_of(w, RUN, "statusReason"), "-");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -594,6 +639,8 @@ int main(void)
         IN_WORLD(a_stop_before_the_container_is_found_is_repeated_then),
         IN_WORLD(the_spool_survives_a_cut_line_and_keeps_only_what_lives),
         IN_WORLD(one_executor_holds_the_directory),
+        IN_WORLD(what_ends_with_the_instance_says_so_also_after_a_restart),
+        IN_WORLD(nothing_begins_on_an_instance_that_goes),
         cmocka_unit_test_setup_teardown(a_run_is_stopped_when_its_time_is_over, setup, teardown),
         cmocka_unit_test_setup_teardown(time_goes_on_while_no_executor_is_there, setup, teardown),
         cmocka_unit_test_setup_teardown(a_start_that_no_executor_saw_counts_from_the_engine_s_time,
