@@ -137,6 +137,9 @@ def test_many_jobs_on_spot_with_an_interruption_every_few_seconds(work, stack):
             arrayProperties={"size": MANY},
             retryStrategy={"attempts": 10},
         )
+        for _ in range(2):  # nor does it matter who dies meanwhile
+            time.sleep(4)
+            stack.kill("scaler")
         parent = work.wait(array, timeout=180)
         assert parent["status"] == "SUCCEEDED", parent["arrayProperties"]
         jobs = work.jobs([f"{array}:{n}" for n in range(MANY)])

@@ -148,6 +148,27 @@ def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
     assert executor.wait(timeout=20) == 0
 
 
+def test_an_executor_that_was_given_up_removes_what_it_has(work, stack, host):
+    """Silent for too long, it is lost, and so are its runs; when it comes back it ends them."""
+    before = stack.change_settings({"OPENBATCH_LOST_AFTER_MS": "3000"})
+    try:
+        environment = unmanaged(work)
+        executor = host.join(environment)
+        job = work.submit(work.queue(environment), work.definition(HOLD))
+        work.wait(job, "RUNNING")
+        [[instance, *_]] = instances(stack, environment)
+        executor.kill()
+        executor.wait()
+        ended = work.wait(job)
+        assert ended["statusReason"] == f"Host EC2 (instance {instance}) terminated."
+        wait_for("its end", lambda: instances(stack, environment)[0][1] == "4", 10)
+        assert stack.docker("ps", "-q", "--filter", f"name=ob-{job}") != ""
+        assert host.join(environment).wait(timeout=20) == 0
+        assert stack.docker("ps", "-aq", "--filter", f"name=ob-{job}") == ""
+    finally:
+        stack.change_settings(before)
+
+
 def test_an_executor_of_this_host_comes_by_itself(work, stack):
     before = stack.change_settings({"OPENBATCH_UNMANAGED_LOCAL": "1"})
     try:
