@@ -16,7 +16,7 @@
 #include "known.h"
 #include "resolve.h"
 
-#define NAMES_MAX 3
+#define NAMES_MAX 4
 
 typedef struct facts {
     policy_fact *list;
@@ -441,10 +441,49 @@ static int visible(check *c, const access_shows *shows, const json_t *entry, boo
     return 0;
 }
 
+/* May the key, which may see the group, see this stream of it? */
+static int stream_visible(check *c, const char *group, const char *stream, bool *ret)
+{
+    ob_cleanup(resource_done) resource res = { 0 };
+    int r = name_stream(c->req, group, stream, &res, &c->rep->err);
+    if (r < 0)
+        return r;
+    name_group(c->req, group, &res);
+    *ret = weigh(c->req, c->action, &res) == POLICY_ALLOWED;
+    return 0;
+}
+
+/* Keeps of a list what is in streams that the key may see; each stream is looked up once. */
+static int filter_streams(check *c, const char *list_name)
+{
+    const json_t *body = c->req->body, *list = json_object_get(c->rep->body, list_name);
+    const char *name = json_string_value(json_object_get(body, "logGroupName"));
+    const char *group =
+        name ? name : json_string_value(json_object_get(body, "logGroupIdentifier"));
+    json_auto_t *asked = json_object(), *kept = json_array();
+    size_t i;
+    json_t *entry;
+    json_array_foreach(list, i, entry)
+    {
+        const char *stream = json_string_value(json_object_get(entry, "logStreamName"));
+        const json_t *seen = json_object_get(asked, stream);
+        bool visible = json_is_true(seen);
+        int r = seen ? 0 : stream_visible(c, group, stream, &visible);
+        if (r < 0)
+            return r;
+        if (!seen)
+            (void)json_object_set_new(asked, stream, json_boolean(visible));
+        if (visible)
+            (void)json_array_append(kept, entry);
+    }
+    (void)json_object_set(c->rep->body, list_name, kept);
+    return 0;
+}
+
 int access_filter(api_request *req, api_reply *rep)
 {
     const access_rule *rule = req->key->root ? NULL : access_rule_find(req->operation);
-    if (!rule || !rule->shows.list)
+    if (!rule || (!rule->shows.list && !rule->in_streams))
         return 0;
     if (rep->raw) {
         rep->body = json_loadb(rep->raw, rep->raw_len, JSON_ALLOW_NUL, NULL);
@@ -455,6 +494,9 @@ int access_filter(api_request *req, api_reply *rep)
     }
     ob_cleanup(ob_freep) char *action = action_of(req);
     check c = { .req = req, .rep = rep, .action = action };
+    if (rule->in_streams)
+        return policy_only_adds(req->key->policy, action) ? 0
+                                                          : filter_streams(&c, rule->in_streams);
     json_t *list = json_object_get(rep->body, rule->shows.list);
     for (size_t i = 0; i < json_array_size(list);) {
         bool seen = false;

@@ -53,8 +53,11 @@ const access_rule access_rules[] = {
     { "FilterLogEvents",
       { { ACCESS_LOG_STREAM, "logStreamNames[]" },
         { ACCESS_LOG_GROUP, GROUP, .unless = "logStreamNames" },
-        { ACCESS_LOG_GROUP, GROUP_ID, .unless = "logStreamNames" } } },
-    { "DescribeLogStreams", { { ACCESS_LOG_GROUP, GROUP }, { ACCESS_LOG_GROUP, GROUP_ID } } },
+        { ACCESS_LOG_GROUP, GROUP_ID, .unless = "logStreamNames" } },
+      .in_streams = "events" },
+    { "DescribeLogStreams",
+      { { ACCESS_LOG_GROUP, GROUP }, { ACCESS_LOG_GROUP, GROUP_ID } },
+      .in_streams = "logStreams" },
     { "DescribeLogGroups", .shows = { "logGroups", "arn" } },
 
     { "CreateKey" },

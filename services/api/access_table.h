@@ -37,6 +37,8 @@ typedef struct access_rule {
     const char *operation;
     access_use uses[4]; /* none found in the request: it touches "*" */
     access_shows shows;
+    const char *in_streams; /* the answer's list of what is in log streams of the group that it
+                               touches: left out when the key may not see the stream */
 } access_rule;
 
 /* NULL: no such operation. */

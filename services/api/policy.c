@@ -479,3 +479,13 @@ policy_answer policy_outlook(const policy *p, const char *action)
         }
     return allowed ? POLICY_ALLOWED : POLICY_NOT_ALLOWED;
 }
+
+bool policy_only_adds(const policy *p, const char *action)
+{
+    for (size_t i = 0; p && i < p->n; i++) {
+        const statement *s = &p->statements[i];
+        if (about_action(s, action) && (!s->allow || s->not_resources || s->n_conditions > 0))
+            return false;
+    }
+    return true;
+}

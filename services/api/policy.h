@@ -50,5 +50,9 @@ policy_answer policy_decide(const policy *p, const policy_question *question);
  * NOT_ALLOWED: no statement allows it on anything; FORBIDDEN: it is denied on everything. */
 policy_answer policy_outlook(const policy *p, const char *action);
 
+/* Can no name of a resource take away what its other names give: does no statement on the action
+ * deny, have conditions or NotResource? */
+bool policy_only_adds(const policy *p, const char *action);
+
 /* Does a condition ask for tags of resources? Else nobody needs to look them up. */
 bool policy_asks_resource_tags(const policy *p);

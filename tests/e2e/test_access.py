@@ -327,6 +327,30 @@ def test_a_statement_that_denies_wins_over_the_spelling_of_a_request(two, new_ke
     assert [j["jobId"] for j in found] == [job]
 
 
+@pytest.mark.parametrize("how", ["Deny", "NotResource"])
+def test_a_group_shows_no_streams_of_a_queue_that_is_taken_out(two, new_key, how):
+    mine, other = [side["ended"]["container"]["logStreamName"] for side in two]
+    out = f"{ARN}job-queue/{two[1]['queue']}"
+    statements = {
+        "Deny": [statement("logs:*", "*"), statement("*", out, "Deny")],
+        "NotResource": [{"Effect": "Allow", "Action": "logs:*", "NotResource": out}],
+    }
+    logs = new_key("taken-out", *statements[how]).client("logs")
+    group = {"logGroupName": "/aws/batch/job"}
+    streams = set()
+    for page in logs.get_paginator("describe_log_streams").paginate(**group):
+        streams |= {stream["logStreamName"] for stream in page["logStreams"]}
+    assert mine in streams and other not in streams
+    streams = set()
+    for page in logs.get_paginator("filter_log_events").paginate(**group):
+        streams |= {event["logStreamName"] for event in page["events"]}
+    assert mine in streams and other not in streams
+    denied(logs.get_log_events, **group, logStreamName=other)
+    denied(logs.filter_log_events, **group, logStreamNames=[mine, other])
+    found = logs.filter_log_events(**group, logStreamNames=[mine])["events"]
+    assert [event["message"] for event in found] == ["output"]
+
+
 def test_what_no_statement_allows_is_refused_in_awss_words(two, new_key):
     key = new_key("nobody", statement("logs:*", "*"))
     message = denied(key.client("batch").list_jobs, jobQueue=two[0]["queue"])

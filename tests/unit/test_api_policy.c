@@ -239,6 +239,22 @@ static void a_conditional_deny_leaves_the_outlook_open(void **state)
     policy_unref(p);
 }
 
+static void some_statements_take_away(void **state)
+{
+    (void)state;
+    policy *p =
+        read_policy("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"},"
+                    "{\"Effect\":\"Deny\",\"Action\":\"a:Deny\",\"Resource\":\"*\"},"
+                    "{\"Effect\":\"Allow\",\"Action\":\"a:Not\",\"NotResource\":\"*\"},"
+                    "{\"Effect\":\"Allow\",\"Action\":\"a:If\",\"Resource\":\"*\",\"Condition\""
+                    ":{\"Null\":{\"batch:User\":\"true\"}}}");
+    assert_true(policy_only_adds(p, "a:Other"));
+    assert_false(policy_only_adds(p, "a:Deny"));
+    assert_false(policy_only_adds(p, "a:Not"));
+    assert_false(policy_only_adds(p, "a:If"));
+    policy_unref(p);
+}
+
 static void what_cannot_be_weighed_is_refused(void **state)
 {
     (void)state;
@@ -294,6 +310,7 @@ int main(void)
         cmocka_unit_test(a_resource_goes_by_each_of_its_names),
         cmocka_unit_test(conditions_compare_what_the_request_brings),
         cmocka_unit_test(a_conditional_deny_leaves_the_outlook_open),
+        cmocka_unit_test(some_statements_take_away),
         cmocka_unit_test(what_cannot_be_weighed_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
