@@ -42,7 +42,7 @@ typedef struct api_ctx {
     api_keys *keys;        /* access keys, decrypted on demand; has its own lock */
     db_pool *pool;         /* the connections of requests; has its own lock */
     struct known *known;   /* what submissions lately named; has its own lock */
-    uint8_t token_key[32]; /* authenticates paging tokens; derived from the master key */
+    uint8_t token_key[32]; /* seals paging tokens; derived from the master key */
     atomic_bool ready;     /* the schema is there; until then every operation is answered 503 */
 } api_ctx;
 

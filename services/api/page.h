@@ -1,4 +1,4 @@
-/* Paging tokens: opaque to clients, authenticated, bound to operation, account and region. */
+/* Paging tokens: sealed, bound to operation, account and region. */
 #pragma once
 
 #include "ops.h"

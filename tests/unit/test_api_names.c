@@ -113,6 +113,24 @@ static void tokens_come_back_where_they_were_made(void **state)
     }
 }
 
+/* Else one name would make two tokens that look much alike. */
+static void a_token_does_not_show_its_position(void **state)
+{
+    (void)state;
+    api_request req = request("ListJobs", "a", "r");
+    char name[49] = "", *tokens[2];
+    memset(name, 'n', sizeof name - 1);
+    for (int i = 0; i < 2; i++)
+        tokens[i] = page_token_new(&req, name);
+    size_t n = strlen(tokens[0]), same = 0;
+    assert_int_equal(n, strlen(tokens[1]));
+    for (size_t i = 0; i < n; i++)
+        same += tokens[0][i] == tokens[1][i];
+    assert_true(same < n / 2);
+    free(tokens[0]);
+    free(tokens[1]);
+}
+
 static void refused(const api_request *req, const char *token)
 {
     api_reply rep = { 0 };
@@ -158,6 +176,7 @@ int main(void)
         cmocka_unit_test(names_follow_the_pattern),
         cmocka_unit_test(definitions_split_into_name_and_revision),
         cmocka_unit_test(tokens_come_back_where_they_were_made),
+        cmocka_unit_test(a_token_does_not_show_its_position),
         cmocka_unit_test(other_tokens_are_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
