@@ -17,7 +17,7 @@
 #define SLOTS 4
 #define CALL_TIMEOUT_S 120
 #define RETRY_MS 500
-#define OOM_WAIT_MS 100
+#define OOM_WAIT_MS 1000
 #define DIED_WAIT_MS 20
 #define STARTS_TRIED 5
 #define REASON_MAX 1024

