@@ -5,6 +5,7 @@ import contextlib
 import os
 import queue as queues
 import re
+import signal
 import subprocess
 import threading
 import time
@@ -384,7 +385,8 @@ def settings(stack, **changes):
 
 def test_limit_and_retention(stack, work):
     """A job that says too much is cut off with a word about it. What ended long enough ago is
-    gone, all of it, while what lives stays; job definitions stay."""
+    gone, all of it, while what lives stays, and what a job depends on that the scheduler has not
+    seen yet; job definitions stay."""
     queue = work.queue()
     living = work.submit(queue, work.definition(["sh", "-c", "echo alive; " + HOLD[2]]))
     work.wait(living, "RUNNING")
@@ -404,11 +406,21 @@ def test_limit_and_retention(stack, work):
         assert "limit of 2000 bytes" in said[-1]
         assert said[:-1] == [str(n) for n in range(1, len(said))]
         assert 1990 < sum(len(line) + 1 for line in said[:-1]) <= 2000
+        wait_for("the array's end", lambda: all("stoppedAt" in job for job in work.jobs([array])))
+        needed = work.submit(queue, definition)
+        work.wait(needed)
+        scheduler = stack.kill("scheduler", signal.SIGSTOP)
+        waiting = work.submit(queue, definition, dependsOn=[{"jobId": needed}])
+        unneeded_at = work.job(needed)["stoppedAt"] + 6000
 
         def gone():
             return all(not work.batch.describe_jobs(jobs=[j])["jobs"] for j in (job_id, array))
 
         wait_for("the jobs to be gone", gone, 20)
+        wait_for("the time of the other", lambda: time.time() * 1000 > unneeded_at)
+        assert work.job(needed)["status"] == "SUCCEEDED"
+        os.kill(scheduler, signal.SIGCONT)
+        assert work.wait(waiting)["status"] == "SUCCEEDED"
         assert work.batch.describe_jobs(jobs=[f"{array}:1"])["jobs"] == []
         for status in ("SUCCEEDED", "FAILED"):
             listed = work.batch.list_jobs(jobQueue=queue, jobStatus=status)["jobSummaryList"]
