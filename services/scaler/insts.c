@@ -363,8 +363,10 @@ static int take_registrations(scaler *s, ob_error *err)
 static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
+    int64_t set_ms = s->config.register_ms;
+    int64_t limit_ms = set_ms > 0 ? set_ms : s->provider->ops->register_ms;
     for (inst *in = s->insts; in; in = in->hh.next)
-        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > s->config.register_ms)
+        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > limit_ms)
             id_list_add(&list, in->id);
     return advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
                    "its executor did not register in time", err);

@@ -12,6 +12,7 @@
 #include "loop.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "retention.h"
 #include "scaler_store.h"
 
 #define FIELD(member) offsetof(scaler_config, member)
@@ -62,9 +63,13 @@ static const ob_config_field fields[] = {
       0, 1 },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "an instance idle for so long is given back", 0, 86400000 },
-    { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "60000",
-      "an instance whose executor has not registered for so long is given up and replaced", 1000,
-      86400000 },
+    { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "0",
+      "an instance whose executor has not registered for so long is given up and replaced; 0: "
+      "60000 "
+      "with the local and docker providers, 600000 with ec2",
+      0, 86400000 },
+    { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, FIELD(job_retention_s),
+      OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000", "executors' heartbeat",
       50, 60000 },
     { "OPENBATCH_LOST_AFTER_MS", OB_CONFIG_INT, FIELD(lost_after_ms), "30000",
@@ -199,6 +204,9 @@ static int start(scaler *s, ob_error *err)
     if (r < 0)
         return r;
     s->counters = counters_new(c->redis, redis_password);
+    r = retention_start(c, err);
+    if (r < 0)
+        return r;
     s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_statements);
     return ob_health_start(c->common.run_dir, SCALER_NAME, err);
 }
@@ -206,6 +214,7 @@ static int start(scaler *s, ob_error *err)
 static void stop(scaler *s)
 {
     ob_health_stop();
+    retention_stop();
     scaler_forget(s);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);

@@ -80,6 +80,7 @@ typedef struct provider_ops {
     const char *(*refuses)(provider *p, ob_arch arch);
     /* Why no more can be had, as a reason for people. */
     void (*lacking)(provider *p, char *out, size_t size);
+    int64_t register_ms; /* its instances have registered after so long, unless set otherwise */
     void (*free)(provider *p);
 } provider_ops;
 

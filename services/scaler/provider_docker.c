@@ -622,6 +622,7 @@ static const provider_ops docker_ops = { .launch = docker_launch,
                                          .room = docker_room,
                                          .refuses = docker_refuses,
                                          .lacking = docker_lacking,
+                                         .register_ms = 60000,
                                          .free = docker_free };
 
 /* Executors have the volume of the instances, and not that of the secrets. */

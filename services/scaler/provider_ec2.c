@@ -445,6 +445,7 @@ static const provider_ops ec2_ops = { .launch = ec2_launch,
                                       .room = ec2_room,
                                       .refuses = ec2_refuses,
                                       .lacking = ec2_lacking,
+                                      .register_ms = 600000,
                                       .free = ec2_free };
 
 int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error *err)

@@ -333,6 +333,7 @@ static const provider_ops local_ops = { .launch = local_launch,
                                         .room = local_room,
                                         .refuses = local_refuses,
                                         .lacking = local_lacking,
+                                        .register_ms = 60000,
                                         .free = local_free };
 
 int provider_local_new(const provider_local_config *config, provider **ret, ob_error *err)

@@ -161,6 +161,81 @@ static void what_is_lacking_is_named(void **state)
     assert_says(w, NEED(4, 50), "have not enough free vCPUs");
 }
 
+static void no_single_instance_has_enough_of_all(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    ce.max_vcpus = 8;
+    engine_put_ce(w->e, &ce);
+    world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_ACTIVE);
+    world_instance(w, "i-2", 1, SIZE, OB_INSTANCE_ACTIVE);
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, NEED(3, 1000));
+    world_round(w);
+    world_submit(w, 1, 0, NEED(2, 15500));
+    world_round(w);
+    ce.max_vcpus = 100; /* not at its maximum */
+    engine_put_ce(w->e, &ce);
+    world_submit(w, 1, 0, NEED(2, 10000));
+    world_round(w);
+    assert_says(w, NEED(2, 10000),
+                "the instances of compute environment \"one\" have not enough of all on one of "
+                "them");
+}
+
+static void missing_gpus_are_named(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE, need = ONE;
+    shape.gpus = need.gpus = 1;
+    engine_ce ce = the_ce(&shape);
+    ce.max_vcpus = 100;
+    engine_put_ce(w->e, &ce);
+    world_instance(w, "i-1", 1, shape, OB_INSTANCE_ACTIVE);
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, need);
+    world_round(w);
+    world_submit(w, 1, 0, need);
+    world_round(w);
+    assert_says(w, need,
+                "Waiting for 1 vCPU, 100 MiB and 1 GPU: the instances of compute environment "
+                "\"one\" have not enough free GPUs");
+}
+
+static void each_environment_says_why_it_never_can(void **state)
+{
+    world *w = *state;
+    ob_resources small = NEED(2, 1000), large = SIZE, need = NEED(4, 2000);
+    engine_ce ce = the_ce(&small), other = the_ce(&large);
+    other.id = 2;
+    other.name = "two";
+    other.max_vcpus = 3;
+    engine_put_ce(w->e, &ce);
+    engine_put_ce(w->e, &other);
+    world_queue(w, 1, 1, 1, 2);
+    world_submit(w, 1, 0, need);
+    world_round(w);
+    assert_string_equal(reason(w, need),
+                        "Waiting for 4 vCPUs and 2000 MiB: compute environment \"one\" has no "
+                        "instance type that is large enough; compute environment \"two\" is "
+                        "limited to 3 vCPUs");
+    later(w, ENGINE_LASTS_MISFIT_MS);
+    assert_says(w, need, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ");
+}
+
+static void a_queue_without_a_known_environment_says_so(void **state)
+{
+    world *w = *state;
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, ONE);
+    world_round(w);
+    assert_says(w, ONE, "a compute environment of the job queue is not known yet");
+    engine_put_queue(w->e, &(engine_queue){ .id = 1, .name = "queue", .enabled = true });
+    world_round(w);
+    assert_says(w, ONE, "the job queue has no compute environment");
+}
+
 static void unmanaged_environments_say_who_must_act(void **state)
 {
     world *w = *state;
@@ -284,6 +359,13 @@ int main(void)
         cmocka_unit_test_setup_teardown(waiting_behind_running_jobs_is_never_a_code, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(what_is_lacking_is_named, world_new, world_free),
+        cmocka_unit_test_setup_teardown(no_single_instance_has_enough_of_all, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(missing_gpus_are_named, world_new, world_free),
+        cmocka_unit_test_setup_teardown(each_environment_says_why_it_never_can, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(a_queue_without_a_known_environment_says_so, world_new,
+                                        world_free),
         cmocka_unit_test_setup_teardown(unmanaged_environments_say_who_must_act, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(numbers_of_jobs_ahead_are_told_coarsely, world_new,

@@ -194,6 +194,50 @@ static void a_reservation_leaves_one_job(void **state)
     assert_state(w, b, -1, OB_JOB_RUNNABLE);
 }
 
+static const char *why(const world *w, ob_resources need, const char *share)
+{
+    const char *text = engine_db_share_reason(w->db, 1, &need, share, 0);
+    return text ? text : "";
+}
+
+static void a_share_whose_turn_it_is_not_says_so(void **state)
+{
+    world *w = *state;
+    put_world(w, 1, &(engine_policy){ 0 });
+    submit(w, "a", 0, ONE); /* runs */
+    world_round(w);
+    submit(w, "a", 0, ONE);
+    submit(w, "b", 0, ONE);
+    world_round(w);
+    assert_non_null(strstr(why(w, ONE, "a"), ", share \"a\" after others that have used less: "));
+    assert_null(strstr(why(w, ONE, "b"), "share"));
+}
+
+/* One is larger than what the reservation leaves beside those that run: passed over, it gets the
+ * next vCPUs. */
+static void vcpus_kept_from_those_behind_are_told(void **state)
+{
+    world *w = *state;
+    ob_resources large = NEED(4, 100);
+    put_world(w, 8, &(engine_policy){ .reservation = 50 });
+    submit(w, "a", 5, ONE);
+    world_round(w);
+    submit(w, "a", 5, large);
+    world_round(w);
+    ob_uuid last = submit(w, "a", 0, ONE);
+    world_round(w);
+    int rounds = 0; /* small ones pass it by, for longer than it is to wait */
+    for (; rounds < 60 && world_state(w, last, -1) == OB_JOB_STARTING; rounds++) {
+        world_exit(w, last, -1, 0);
+        last = submit(w, "a", 0, ONE);
+        world_round(w);
+    }
+    assert_in_range(rounds, ENGINE_KEEP_AFTER_MS / 1000 - 1, ENGINE_KEEP_AFTER_MS / 1000 + 2);
+    assert_non_null(strstr(why(w, ONE, "a"),
+                           "the next vCPUs of the job queue are kept for a larger "
+                           "job that has waited for long"));
+}
+
 static const engine_front *front_of(const world *w, size_t *ret_n)
 {
     for (size_t i = 0; i < w->fx.n_fronts; i++)
@@ -291,6 +335,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_reservation_waits_for_other_shares, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(a_reservation_leaves_one_job, world_new, world_free),
+        cmocka_unit_test_setup_teardown(a_share_whose_turn_it_is_not_says_so, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(vcpus_kept_from_those_behind_are_told, world_new,
+                                        world_free),
         cmocka_unit_test_setup_teardown(the_front_is_the_order_of_service, world_new, world_free),
         cmocka_unit_test_setup_teardown(the_front_shows_children_and_times, world_new, world_free),
         cmocka_unit_test_setup_teardown(a_front_is_told_once_a_second_at_most, world_new,

@@ -80,6 +80,29 @@ static void each_strategy_is_known_and_best_fit_is_the_default(void **state)
     }
 }
 
+static void best_fit_has_no_shape_above_the_maximum(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *strategy, *shapes;
+        bool spot;
+    } cases[] = {
+        { "BEST_FIT", "[]", false },
+        { "BEST_FIT", "[[64000,", true },
+        { "BEST_FIT_PROGRESSIVE", "[[64000,", false },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        ob_cleanup(ob_freep) char *body =
+            ob_strf("{\"computeResources\": {\"allocationStrategy\": \"%s\","
+                    " \"instanceTypes\": [\"m5.16xlarge\"]}}",
+                    cases[i].strategy);
+        env e = make(cases[i].spot, body);
+        assert_null(e.invalid);
+        assert_memory_equal(e.shapes_json, cases[i].shapes, strlen(cases[i].shapes));
+        env_types_free(&e);
+    }
+}
+
 static void a_low_bid_bars_types(void **state)
 {
     (void)state;
@@ -202,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(entries_become_types_in_the_users_order),
         cmocka_unit_test(each_strategy_is_known_and_best_fit_is_the_default),
+        cmocka_unit_test(best_fit_has_no_shape_above_the_maximum),
         cmocka_unit_test(a_low_bid_bars_types),
         cmocka_unit_test(what_can_never_be_had_is_invalid),
         cmocka_unit_test(only_what_makes_instances_replaces_them),

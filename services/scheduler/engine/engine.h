@@ -30,7 +30,8 @@ typedef struct engine_ce {
     bool unmanaged; /* nothing is launched for it, and it has no maximum */
     int32_t max_vcpus;
     int32_t share_vcpus;        /* of which a fair share's reservation is a part; 0: max_vcpus */
-    const ob_resources *shapes; /* usable sizes it could ever launch */
+    const ob_resources *shapes; /* usable sizes it could ever launch; above max_vcpus only
+                                   when it may pass that by one instance */
     size_t n_shapes;
     const char *lacking; /* what the scaler says it cannot get now, or NULL */
 } engine_ce;

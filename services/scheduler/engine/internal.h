@@ -431,8 +431,8 @@ static inline int64_t eng_provisioned(const ce *c)
 {
     return c->exact ? c->mcpu : (int64_t)c->vcpus * 1000;
 }
-/* Is there room below maxvCpus for an instance of that many? The first one is always allowed: some
- * allocation strategies may exceed maxvCpus by one instance. */
+/* Is there room below maxvCpus for an instance of that many? The first one is always allowed: an
+ * environment has a shape above maxvCpus only when its allocation strategy may exceed it. */
 static inline bool eng_below_max(const ce *c, int32_t mcpu)
 {
     return (c->vcpus == 0 && !c->exact) ||

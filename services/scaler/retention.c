@@ -1,0 +1,72 @@
+/* Deletes rows of instances that ended longer ago than jobs are kept. Owns the thread; every
+ * statement of it is here. Never touches what runs.
+ *
+ * Invariants: a TERMINATED instance never changes, and jobs' records name instances without
+ * reading their rows: so this needs no fence and may run in any scaler, leading or not. Steps are
+ * short transactions of at most STEP rows with a rest between (ob/sweeper.h). */
+#include "retention.h"
+
+#include "ob/log.h"
+#include "ob/sweeper.h"
+
+#define STEP 1000
+#define STEP_TEXT "1000"
+
+static const ob_db_stmt statements[] = {
+    { "past_instances",
+      "DELETE FROM instance WHERE id = ANY (ARRAY(SELECT i.id FROM instance i WHERE i.state = 4"
+      " AND i.ended_at < now() - $1::bigint * interval '1 s' AND NOT EXISTS"
+      " (SELECT 1 FROM placement p WHERE p.instance_id = i.id) LIMIT " STEP_TEXT ")) RETURNING 1" },
+    { 0 },
+};
+
+static ob_sweeper *the_sweeper;
+static int64_t kept_s; /* set before the thread starts */
+
+static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+{
+    (void)arg;
+    int64_t gone = 0;
+    for (int rows = STEP; rows == STEP;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_int(&p, kept_s);
+        int r = ob_db_exec(db, "past_instances", &p, &res, err);
+        if (r < 0)
+            return r;
+        rows = PQntuples(res);
+        gone += rows;
+        if (!ob_sweeper_rest(sweeper))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    if (gone > 0)
+        ob_info("retention.instances", "{s:I}", "rows", (json_int_t)gone);
+    return 0;
+}
+
+static void failed(int r, const ob_error *err, void *arg)
+{
+    (void)arg;
+    if (r != -ECANCELED)
+        ob_warn("retention.failed", "{s:s}", "text", err->text);
+}
+
+int retention_start(const scaler_config *config, ob_error *err)
+{
+    kept_s = config->job_retention_s;
+    if (kept_s == 0)
+        return 0;
+    ob_sweeper_config sweeper = { .conninfo = config->pg,
+                                  .application = "openbatch-scaler retention",
+                                  .stmts = statements,
+                                  .every_ms = ob_sweeper_interval(kept_s),
+                                  .sweep = sweep,
+                                  .failed = failed };
+    return ob_sweeper_start(&sweeper, &the_sweeper, err);
+}
+
+void retention_stop(void)
+{
+    ob_sweeper_stop(the_sweeper);
+    the_sweeper = NULL;
+}
