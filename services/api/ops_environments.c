@@ -2,13 +2,15 @@
  * those of the AWS Batch API reference. */
 #include "ops_fields.h"
 
-#define WHY_MACHINE "what EC2's machine is made with; providers other than ec2 have no use for it"
+#define WHY_EC2 "with the ec2 provider; stored only with others"
+#define WHY_IMAGE "the image is what imageIdOverride or imageId names, or the provider's own"
+#define WHY_FLEET "no fleets: each Spot instance is asked for by itself"
 #define WHY_LATEST "the image that a machine starts with is always its provider's current one"
 
 static const api_field ec2_configuration[] = {
-    STRING("imageType", .min = 1, .max = 256, REQUIRED),
-    STRING("imageIdOverride", .max = 256),
-    STRING("batchImageStatus", .why = "set by the service; what is sent is not kept"),
+    STRING("imageType", .min = 1, .max = 256, REQUIRED, KEPT, .why = WHY_IMAGE),
+    STRING("imageIdOverride", .max = 256, .why = WHY_EC2),
+    STRING("batchImageStatus", KEPT, .why = "set by the service; what is sent is not kept"),
     REFUSE("imageKubernetesVersion", .why = "no Kubernetes"),
     END,
 };
@@ -27,7 +29,11 @@ static const api_field template_override[] = {
 };
 static const api_field launch_template[] = {
     LAUNCH_TEMPLATE,
-    OBJECTS("overrides", template_override, .max = 10),
+    OBJECTS("overrides",
+            template_override,
+            .max = 10,
+            KEPT,
+            .why = "all instance types get the environment's template"),
     END,
 };
 
@@ -38,19 +44,17 @@ static const api_field launch_template[] = {
 #define ALLOCATION_STRATEGIES                                                                      \
     "BEST_FIT|BEST_FIT_PROGRESSIVE|BEST_FIT_PROGRESSIVE_ORDERED|SPOT_CAPACITY_OPTIMIZED|"          \
     "SPOT_PRICE_CAPACITY_OPTIMIZED|SPOT_CAPACITY_OPTIMIZED_PRIORITIZED"
-/* What describes EC2's machine (image, key pair, role, network) is stored and shown again. */
+/* What describes EC2's machine (image, key pair, role, network) has its effect there only. */
 #define COMPUTE_RESOURCES                                                                          \
     STRING("allocationStrategy", .choice = ALLOCATION_STRATEGIES),                                 \
         INT("minvCpus", .max = INT32_MAX), INT("desiredvCpus", .max = INT32_MAX),                  \
         STRINGS("instanceTypes"), INT("bidPercentage", .max = 100),                                \
-        STRINGS("subnets", .max = 16, KEPT, .why = WHY_MACHINE),                                   \
-        STRINGS("securityGroupIds", KEPT, .why = WHY_MACHINE),                                     \
-        STRING("instanceRole", KEPT, .why = WHY_MACHINE),                                          \
-        STRING("ec2KeyPair", KEPT, .why = WHY_MACHINE), MAP("tags", KEPT, .why = WHY_MACHINE),     \
-        STRING("imageId", .max = 256, KEPT, .why = WHY_MACHINE),                                   \
-        STRING("placementGroup", KEPT, .why = WHY_MACHINE),                                        \
-        OBJECT("launchTemplate", launch_template, KEPT, .why = WHY_MACHINE),                       \
-        OBJECTS("ec2Configuration", ec2_configuration, .max = 2, KEPT, .why = WHY_MACHINE),        \
+        STRINGS("subnets", .max = 16, .why = WHY_EC2),                                             \
+        STRINGS("securityGroupIds", .why = WHY_EC2), STRING("instanceRole", .why = WHY_EC2),       \
+        STRING("ec2KeyPair", .why = WHY_EC2), MAP("tags", .why = WHY_EC2),                         \
+        STRING("imageId", .max = 256, .why = WHY_EC2), STRING("placementGroup", .why = WHY_EC2),   \
+        OBJECT("launchTemplate", launch_template, .why = WHY_EC2),                                 \
+        OBJECTS("ec2Configuration", ec2_configuration, .max = 2, .why = WHY_EC2),                  \
         OBJECT("scalingPolicy", scaling_policy),                                                   \
         REFUSE("managedInstancesProvider", .why = "for ECS_MANAGED_INSTANCES only"),               \
         REFUSE("capacityTags", .why = "for ECS_MANAGED_INSTANCES only")
@@ -58,7 +62,7 @@ static const api_field launch_template[] = {
 static const api_field create_resources[] = {
     RESOURCE_TYPE(| FIELD_REQUIRED),
     INT("maxvCpus", .max = INT32_MAX, REQUIRED, .text = "Resource maxvCpus is required."),
-    STRING("spotIamFleetRole", KEPT, .why = WHY_MACHINE),
+    STRING("spotIamFleetRole", KEPT, .why = WHY_FLEET),
     COMPUTE_RESOURCES,
     END,
 };
