@@ -59,6 +59,14 @@ first_steps() {
     say "  $OB_ROOT/openbatch logs --job \"\$job\" --follow"
 }
 
+# JOB COMMAND…: waits for a job of this shell that runs the command. Of one that ended before another process got its
+# number bash knows nothing (127): the command, which does nothing twice, tells again.
+finish() {
+    local job=$1 rc=0
+    wait "$job" 2>/dev/null || rc=$?
+    if ((rc == 127)); then "${@:2}"; else return "$rc"; fi
+}
+
 check_platform
 take_lock
 make_home
@@ -78,7 +86,7 @@ install_kafka 9>&- &
 kafka_job=$!
 trap 'kill "$venv_job" "$kafka_job" 2>/dev/null || :' EXIT
 [[ -n $backing_only ]] || (build "${PROGRAMS[@]}") 9>&- || exit 1
-wait "$kafka_job" || exit 1
+finish "$kafka_job" install_kafka || exit 1
 
 pg_locate
 make_run_dir
@@ -87,7 +95,8 @@ write_env
 kafka_configure
 start_supervisor "${BACKING[@]}" "${SERVICES[@]}"
 for name in "${BACKING[@]}"; do start_service "$name"; done
-wait "$venv_job" || exit 1
+finish "$venv_job" install_venv up || exit 1
+trap - EXIT
 wait_healthy 60 "${BACKING[@]}"
 pg_database
 kafka_acls
