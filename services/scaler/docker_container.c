@@ -1,0 +1,296 @@
+/* The calls that make, stop and remove executors' containers (docker_container.h). Never decides
+ * which instances there are: provider_docker.c does. Invariants: one call for an instance is under
+ * way at a time ('asked'); a reply finds its instance by id, for it may be gone by then; the
+ * directory goes last. Loop thread. */
+#include "docker_container.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+
+#define BASE "http://engine/v1.40"
+#define CALL_S 60
+#define GRACE_S 10
+#define PRUNE_EVERY 20
+
+dock_inst *docker_find(const docker *d, const char *id)
+{
+    dock_inst *in;
+    HASH_FIND_STR(d->insts, id, in);
+    return in;
+}
+
+void docker_forget(docker *d, dock_inst *in)
+{
+    HASH_DEL(d->insts, in);
+    free(in);
+}
+
+__attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
+                                                      const char *id,
+                                                      const char *method,
+                                                      const json_t *body,
+                                                      calls_on_reply on_reply,
+                                                      const char *fmt,
+                                                      ...)
+{
+    char path[1024];
+    va_list args;
+    va_start(args, fmt);
+    (void)vsnprintf(path, sizeof(path), fmt, args);
+    va_end(args);
+    ob_cleanup(ob_freep) char *url = ob_strf(BASE "%s", path);
+    ob_cleanup(ob_freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    docker_asked *arg = ob_calloc(1, sizeof(*arg));
+    arg->d = d;
+    (void)snprintf(arg->id, sizeof(arg->id), "%s", id);
+    calls_send(d->calls, &(calls_request){ .method = method,
+                                           .url = url,
+                                           .body = text,
+                                           .type = "application/json",
+                                           .timeout_s = CALL_S,
+                                           .on_reply = on_reply,
+                                           .arg = arg,
+                                           .free_arg = free });
+}
+
+/* All of its characters but these need no escape. */
+void docker_label_filter(char *out, size_t size, const char *label, const char *value)
+{
+    (void)snprintf(out, size, "%%7B%%22label%%22%%3A%%5B%%22%s%%3D%s%%22%%5D%%7D", label, value);
+}
+
+bool docker_good(const calls_reply *reply, const char *what, const char *id)
+{
+    if (reply->status >= 200 && reply->status < 300)
+        return true;
+    json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+    const char *said = json_string_value(json_object_get(body, "message"));
+    ob_warn("provider.engine", "{s:s, s:s, s:i, s:s}", "what", what, "instance", id, "status",
+            reply->status, "text",
+            reply->error ? reply->error
+            : said       ? said
+                         : "");
+    return false;
+}
+
+/* ---- Where this process is ---- */
+
+static void
+placed(docker *d, const char *network, const char *mount, const char *socket, const char *copy)
+{
+    d->network = ob_strdup(network);
+    d->mount = ob_strdup(mount);
+    d->socket = ob_strdup(socket);
+    d->copy = ob_strdup(copy);
+    d->placed = true;
+    ob_info("provider.placed", "{s:s, s:s, s:s}", "network", network, "instances", mount, "copy",
+            copy);
+}
+
+/* The volume, or the host's path, that a container has at 'path'. */
+static const char *mounted(const json_t *container, const char *path)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(container, "Mounts"), i, one)
+    {
+        const char *to = json_string_value(json_object_get(one, "Destination"));
+        const char *name = json_string_value(json_object_get(one, "Name"));
+        if (to && strcmp(to, path) == 0)
+            return name ? name : json_string_value(json_object_get(one, "Source"));
+    }
+    return NULL;
+}
+
+static void on_self(const calls_reply *reply, void *arg)
+{
+    docker *d = ((docker_asked *)arg)->d;
+    ob_cleanup(ob_freep) char *dir = ob_strf("%s/instances", d->home);
+    d->placing = false;
+    if (reply->status == 404) { /* in no container */
+        placed(d, "host", dir, d->engine, "openbatch");
+        return;
+    }
+    if (!docker_good(reply, "self", ""))
+        return;
+    json_auto_t *self = json_loadb(reply->body, reply->len, 0, NULL);
+    json_t *networks = json_object_get(json_object_get(self, "NetworkSettings"), "Networks");
+    json_t *labels = json_object_get(json_object_get(self, "Config"), "Labels");
+    const char *network = json_object_iter_key(json_object_iter(networks));
+    const char *copy = json_string_value(json_object_get(labels, "com.docker.compose.project"));
+    const char *mount = mounted(self, dir), *socket = mounted(self, d->engine);
+    if (!network || !mount || !socket)
+        ob_warn(
+            "provider.self", "{s:s}", "text",
+            "this container lacks a network, a volume at its instances, or the engine's socket");
+    else
+        placed(d, network, mount, socket, copy ? copy : d->self);
+}
+
+void docker_place(docker *d)
+{
+    d->placing = true;
+    docker_ask(d, "", "GET", NULL, on_self, "/containers/%s/json", d->self);
+}
+
+/* ---- Starting ---- */
+
+static json_t *container_of(const docker *d, const dock_inst *in)
+{
+    /* The directory's env has all that the executor is to know. */
+    ob_cleanup(ob_freep) char *command =
+        ob_strf("cd '%s/instances/%s' && set -a && . ./env && set +a && exec openbatch-executor",
+                d->home, in->id);
+    ob_cleanup(ob_freep) char *bind = ob_strf("%s:%s/instances", d->mount, d->home);
+    ob_cleanup(ob_freep) char *socket = ob_strf("%s:/var/run/docker.sock", d->socket);
+    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:{s:s, s:s}, s:{s:[s,s], s:s, s:s, s:{s:s},"
+                     " s:{s:s, s:{s:s, s:s}}}}",
+                     "Image", d->image, "Entrypoint", "/bin/sh", "-c", command, "Cmd", "User",
+                     "0:0", "Hostname", in->id, "Labels", "openbatch.copy", d->copy,
+                     "openbatch.executor", in->id, "HostConfig", "Binds", bind, socket,
+                     "NetworkMode", d->network, "PidMode", "host", "RestartPolicy", "Name",
+                     "unless-stopped", "LogConfig", "Type", "json-file", "Config", "max-size",
+                     "10m", "max-file", "3");
+}
+
+static void on_started(const calls_reply *reply, void *arg)
+{
+    const docker_asked *a = arg;
+    dock_inst *in = docker_find(a->d, a->id);
+    if (!in)
+        return;
+    in->asked = false;
+    in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
+    if (in->phase != PHASE_STARTING)
+        return;
+    if (reply->status == 404) { /* no such container */
+        in->next_ms = 0;
+        return;
+    }
+    if (reply->status != 304 && !docker_good(reply, "start", a->id))
+        return;
+    in->phase = PHASE_RUNNING;
+    ob_info("provider.started", "{s:s}", "instance", a->id);
+}
+
+static void start_it(docker *d, dock_inst *in)
+{
+    in->asked = true;
+    docker_ask(d, in->id, "POST", NULL, on_started, "/containers/%s-%s/start", d->copy, in->id);
+}
+
+static void on_made(const calls_reply *reply, void *arg)
+{
+    const docker_asked *a = arg;
+    dock_inst *in = docker_find(a->d, a->id);
+    if (!in)
+        return;
+    in->asked = false;
+    if (in->phase != PHASE_STARTING)
+        return;
+    /* 409: it is there. */
+    if (reply->status == 409 || docker_good(reply, "create", a->id))
+        start_it(a->d, in);
+    else
+        in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
+}
+
+void docker_make(docker *d, dock_inst *in)
+{
+    json_auto_t *body = container_of(d, in);
+    in->asked = true;
+    docker_ask(d, in->id, "POST", body, on_made, "/containers/create?name=%s-%s", d->copy, in->id);
+}
+
+/* ---- Ending ---- */
+
+static void on_gone(const calls_reply *reply, void *arg)
+{
+    const docker_asked *a = arg;
+    docker *d = a->d;
+    dock_inst *in = docker_find(d, a->id);
+    if (!in)
+        return;
+    in->asked = false;
+    in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
+    if (reply->status != 404 && !docker_good(reply, "remove", a->id))
+        return;
+    local_dir_remove(d->home, in->id);
+    ob_info("provider.removed", "{s:s}", "instance", in->id);
+    docker_forget(d, in);
+    if (d->removed++ % PRUNE_EVERY == 0)
+        local_dir_prune(d->home);
+}
+
+static void on_job_removed(const calls_reply *reply, void *arg)
+{
+    const docker_asked *a = arg;
+    if (reply->status != 404 && reply->status != 409)
+        (void)docker_good(reply, "remove a job's container", a->id);
+}
+
+static void on_jobs(const calls_reply *reply, void *arg)
+{
+    const docker_asked *a = arg;
+    dock_inst *in = docker_find(a->d, a->id);
+    if (!in)
+        return;
+    in->asked = false;
+    in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
+    if (!docker_good(reply, "list", a->id))
+        return;
+    json_auto_t *list = json_loadb(reply->body, reply->len, 0, NULL);
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        const char *id = json_string_value(json_object_get(one, "Id"));
+        docker_ask(a->d, a->id, "DELETE", NULL, on_job_removed, "/containers/%s?force=1&v=1",
+                   id ? id : "");
+    }
+    if (json_array_size(list) > 0)
+        return; /* looked at once more */
+    in->asked = true;
+    docker_ask(a->d, a->id, "DELETE", NULL, on_gone, "/containers/%s-%s?force=1&v=1", a->d->copy,
+               a->id);
+}
+
+void docker_purge(docker *d, dock_inst *in)
+{
+    char filter[256];
+    docker_label_filter(filter, sizeof(filter), "openbatch.instance", in->id);
+    in->asked = true;
+    docker_ask(d, in->id, "GET", NULL, on_jobs, "/containers/json?all=1&filters=%s", filter);
+}
+
+static void on_stopped(const calls_reply *reply, void *arg)
+{
+    const docker_asked *a = arg;
+    dock_inst *in = docker_find(a->d, a->id);
+    if (!in)
+        return;
+    in->asked = false;
+    /* 304: not running; 409: not running, asked to be killed; 404: not there. */
+    if (reply->status == 304 || reply->status == 404 || reply->status == 409 ||
+        docker_good(reply, "stop", a->id)) {
+        in->phase = PHASE_PURGING;
+        in->next_ms = 0;
+        a->d->freed = true;
+    } else {
+        in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
+    }
+}
+
+void docker_stop(docker *d, dock_inst *in)
+{
+    in->asked = true;
+    if (in->kill)
+        docker_ask(d, in->id, "POST", NULL, on_stopped, "/containers/%s-%s/kill", d->copy, in->id);
+    else
+        docker_ask(d, in->id, "POST", NULL, on_stopped, "/containers/%s-%s/stop?t=%d", d->copy,
+                   in->id, GRACE_S);
+}

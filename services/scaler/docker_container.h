@@ -1,0 +1,78 @@
+/* Executors' containers on an engine: what the docker provider asks of it, one call after the other
+ * for each instance, none waited for. Loop thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "calls.h"
+#include "local_dir.h"
+
+#define DOCKER_AGAIN_MS 1000 /* after a call that failed */
+
+typedef enum phase {
+    PHASE_STARTING, /* its container is to be made, or started */
+    PHASE_RUNNING,
+    PHASE_STOPPING,
+    PHASE_PURGING, /* its jobs' containers are to go; it takes no room any more */
+} phase;
+
+typedef struct dock_inst {
+    char id[OB_INSTANCE_TEXT];
+    ob_resources size; /* nominal */
+    phase phase;
+    bool asked; /* a call for it is under way */
+    bool kill;  /* no grace */
+    int64_t next_ms;
+    UT_hash_handle hh;
+} dock_inst;
+
+typedef struct docker {
+    provider base;              /* first */
+    provider_local_config dirs; /* for the directories */
+    calls *calls;
+    char *home, *run_dir, *password_file, *image;
+    char *engine;                          /* path of its socket, here */
+    char *network, *mount, *socket, *copy; /* for executors; by the engine's names */
+    char self[256];                        /* host name: of a container, its id */
+    bool placed;                           /* network, mount and copy are known */
+    bool looking, placing;
+    int64_t look_at_ms, place_at_ms;
+    dock_inst *insts;
+    int removed;
+    bool freed; /* room has come free since the last tick */
+} docker;
+
+/* What a reply needs to know; the instance may be gone by then. */
+typedef struct docker_asked {
+    docker *d;
+    char id[OB_INSTANCE_TEXT];
+} docker_asked;
+
+dock_inst *docker_find(const docker *d, const char *id);
+void docker_forget(docker *d, dock_inst *in);
+
+/* Sends a call for an instance ("": for none); its reply's arg is a docker_asked. 'body' may be
+ * NULL. */
+__attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
+                                                      const char *id,
+                                                      const char *method,
+                                                      const json_t *body,
+                                                      calls_on_reply on_reply,
+                                                      const char *fmt,
+                                                      ...);
+/* The filter of a listing, ready for a URL. */
+void docker_label_filter(char *out, size_t size, const char *label, const char *value);
+/* Has it succeeded? Logs why not. */
+bool docker_good(const calls_reply *reply, const char *what, const char *id);
+
+/* Finds out on which network and with which volumes executors are to be. d->placed says when. */
+void docker_place(docker *d);
+
+/* Makes its container, or takes the one that is there, and starts it: PHASE_RUNNING. */
+void docker_make(docker *d, dock_inst *in);
+/* Stops its container: PHASE_PURGING. */
+void docker_stop(docker *d, dock_inst *in);
+/* Removes the containers of its jobs, its own, its directory; forgets it. */
+void docker_purge(docker *d, dock_inst *in);
