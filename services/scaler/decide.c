@@ -95,9 +95,11 @@ static void env_init(work_env *w, decide_env *env)
     for (size_t i = 0; i < env->n_instances; i++) {
         decide_instance *in = &env->instances[i];
         bool stays = in->state == OB_INSTANCE_LAUNCHING || in->state == OB_INSTANCE_ACTIVE;
-        in->drain = stays && env->deleting  ? "its compute environment is deleted"
-                    : stays && in->outdated ? "replaced: its compute environment was updated"
-                                            : NULL;
+        /* What drains for another reason may have runs that last: no update waits for these. */
+        bool goes = stays || (in->state == OB_INSTANCE_DRAINING && !in->bounded);
+        in->drain = goes && env->deleting  ? "its compute environment is deleted"
+                    : goes && in->outdated ? "replaced: its compute environment was updated"
+                                           : NULL;
         w->alive += in->nominal.mcpu;
         if (stays && !in->drain)
             w->kept += in->nominal.mcpu;

@@ -42,10 +42,12 @@ typedef struct decide_instance {
     ob_instance_state state;  /* not TERMINATED */
     bool ran;                 /* it has had a run */
     bool outdated;            /* of an older infrastructure: to be replaced */
+    bool bounded;             /* DRAINING: its runs have a deadline */
     int64_t idle_ms;          /* ACTIVE without a run: for how long */
     const decide_shape *plan; /* work it was launched for, while the scheduler has not placed it */
     size_t n_plan;
-    const char *drain; /* out: why it is to go, or NULL; a LAUNCHING one can go at once */
+    const char *drain; /* out: why it is to go, or NULL; a LAUNCHING one can go at once, a DRAINING
+                          one gets a deadline */
 } decide_instance;
 
 typedef struct decide_env {

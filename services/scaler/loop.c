@@ -88,6 +88,7 @@ static void view_inst(decide_instance *out, const env *e, const inst *in, int64_
                               .runs = in->runs,
                               .ran = in->ran,
                               .outdated = insts_outdated(e, in),
+                              .bounded = in->ends_at_deadline,
                               .plan = in->plan,
                               .n_plan = in->n_plan,
                               .state = in->state };

@@ -282,6 +282,7 @@ static void a_deleted_environment_gives_back_everything(void **state)
                                     instance("m5.large", OB_INSTANCE_DRAINING, 0),
                                     instance("m5.large", OB_INSTANCE_LOST, 0) };
     decide_env env = make_env(0, TYPES("m5"), 4, 64);
+    instances[2].bounded = true;
     env.deleting = true;
     env.demand_known = false;
     has(&env, instances, 4);
@@ -683,6 +684,30 @@ static void instances_of_an_older_infrastructure_are_replaced(void **state)
     assert_int_equal(run(&env, 1, &unlimited, &limits, launches), 0);
 }
 
+/* Else an update, or a deletion, would wait for a job that runs on what was draining before. */
+static void what_drains_already_gets_a_deadline_once(void **state)
+{
+    (void)state;
+    decide_instance there[] = { instance("m5.large", OB_INSTANCE_DRAINING, 2),
+                                instance("m5.large", OB_INSTANCE_DRAINING, 2),
+                                instance("m5.large", OB_INSTANCE_LOST, 2) };
+    decide_env env = make_env(0, TYPES("m5"), 0, 16);
+    has(&env, there, 3);
+    (void)run(&env, 1, &unlimited, &limits, launches);
+    assert_null(there[0].drain);
+    there[0].outdated = there[1].outdated = there[2].outdated = true;
+    there[1].bounded = true;
+    (void)run(&env, 1, &unlimited, &limits, launches);
+    assert_non_null(there[0].drain);
+    assert_null(there[1].drain);
+    assert_null(there[2].drain);
+    there[0].outdated = there[1].outdated = there[2].outdated = false;
+    env.deleting = true;
+    (void)run(&env, 1, &unlimited, &limits, launches);
+    assert_non_null(there[0].drain);
+    assert_null(there[1].drain);
+}
+
 static void an_instance_stays_for_a_while_after_its_last_run(void **state)
 {
     (void)state;
@@ -745,6 +770,7 @@ int main(void)
         cmocka_unit_test(each_job_gets_an_instance_of_its_size),
         cmocka_unit_test(max_vcpus_limit_what_runs_on_fargate),
         cmocka_unit_test(instances_of_an_older_infrastructure_are_replaced),
+        cmocka_unit_test(what_drains_already_gets_a_deadline_once),
         cmocka_unit_test(an_instance_stays_for_a_while_after_its_last_run),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
