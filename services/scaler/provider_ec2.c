@@ -132,12 +132,17 @@ static int meaning(int status, const char *code)
                                         "MaxSpotInstanceCountExceeded",
                                         "SpotMaxPriceTooLow",
                                         "InsufficientFreeAddressesInSubnet",
+                                        "InsufficientCapacity",
+                                        "ReservationCapacityExceeded",
+                                        "Unsupported", /* of a type, in this zone */
                                         NULL };
     static const char *const later[] = { "RequestLimitExceeded",  "Throttling",
                                          "ThrottlingException",   "Unavailable",
                                          "ServerInternal",        "InternalError",
                                          "RequestExpired",        "AuthFailure",
-                                         "UnauthorizedOperation", NULL };
+                                         "UnauthorizedOperation", "ExpiredToken",
+                                         "InvalidClientTokenId",  "SignatureDoesNotMatch",
+                                         "PendingVerification",   NULL };
     if (among(code, none))
         return -ENOSPC;
     return status == 0 || status >= 500 || among(code, later) ? -EAGAIN : -EINVAL;
