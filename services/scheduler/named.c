@@ -77,40 +77,38 @@ static void sort_ids(ids *list)
     list->n = n;
 }
 
-/* The first row of the job, in rows that are ordered by their first column; -1: there is none. */
-static int first_row(const PGresult *rows, const ob_uuid *id)
+/* Compares a row, by its first column, and by its second when 'index' is not NULL. */
+static int compare_row(const PGresult *rows, int row, const char *want, const int32_t *index)
+{
+    int d = strcmp(ob_col(rows, row, 0), want);
+    if (d || !index)
+        return d;
+    int64_t at = ob_col_int(rows, row, 1, -1);
+    return at < *index ? -1 : at > *index;
+}
+
+/* The first row of the job (index NULL) or of its child, in rows that are ordered by these columns;
+ * -1: there is none. */
+static int first_row(const PGresult *rows, const ob_uuid *id, const int32_t *index)
 {
     char want[OB_UUID_TEXT];
     ob_uuid_format(id, want);
     int low = 0, high = PQntuples(rows);
     while (low < high) {
         int middle = low + (high - low) / 2;
-        if (strcmp(ob_col(rows, middle, 0), want) < 0)
+        if (compare_row(rows, middle, want, index) < 0)
             low = middle + 1;
         else
             high = middle;
     }
-    return low < PQntuples(rows) && strcmp(ob_col(rows, low, 0), want) == 0 ? low : -1;
-}
-
-static ob_job_state
-child_state(const PGresult *children, int first, const ob_uuid *id, int32_t index, int64_t bulk)
-{
-    ob_uuid found;
-    for (int i = first; i >= 0 && i < PQntuples(children); i++) {
-        if (!ob_col_uuid(children, i, 0, &found) || ob_uuid_cmp(&found, id) != 0)
-            break;
-        if (ob_col_int(children, i, 1, -1) == index)
-            return (ob_job_state)ob_col_int(children, i, 2, OB_JOB_FAILED);
-    }
-    return (ob_job_state)bulk;
+    return low < PQntuples(rows) && compare_row(rows, low, want, index) == 0 ? low : -1;
 }
 
 /* Children have their own row, or are what the bulk was. */
 static void list_failed(engine_dependency *d, const PGresult *children, int64_t size, int64_t bulk)
 {
     int32_t *failed = ob_calloc((size_t)size + 1, sizeof(*failed));
-    int row = first_row(children, &d->id);
+    int row = first_row(children, &d->id, NULL);
     ob_uuid found;
     for (int32_t i = 0; i < size; i++) {
         int64_t state = bulk;
@@ -125,21 +123,25 @@ static void list_failed(engine_dependency *d, const PGresult *children, int64_t 
 
 static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *children)
 {
-    int row = first_row(jobs, &d->id);
+    int row = first_row(jobs, &d->id, NULL);
     if (row < 0)
         return;
     ob_job_state state = (ob_job_state)ob_col_int(jobs, row, DONE_STATE, OB_JOB_FAILED);
     int64_t bulk = ob_col_int(jobs, row, DONE_BULK_STATE, OB_JOB_FAILED);
     int64_t size = ob_col_int(jobs, row, DONE_ARRAY_SIZE, 0);
-    if (d->index >= 0)
-        state = child_state(children, first_row(children, &d->id), &d->id, d->index, bulk);
+    if (d->index >= 0) {
+        int child = first_row(children, &d->id, &d->index);
+        state = (ob_job_state)(child < 0 ? bulk : ob_col_int(children, child, 2, OB_JOB_FAILED));
+    }
     d->ended = state == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
     if (d->type == DEP_N_TO_N && d->ended == DEP_FAILED && size > 0)
         list_failed(d, children, size, bulk);
 }
 
-static int look_up(ob_db *db, named *n, ids *jobs, ids *arrays, ob_error *err)
+/* A large array's children take their time: with a sign of life between. */
+static int look_up(ob_leader *leader, named *n, ids *jobs, ids *arrays, ob_error *err)
 {
+    ob_db *db = ob_leader_db(leader);
     ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *children = NULL;
     sort_ids(jobs);
@@ -149,13 +151,15 @@ static int look_up(ob_db *db, named *n, ids *jobs, ids *arrays, ob_error *err)
         r = store_ended_children(db, arrays->at, arrays->n, &children, err);
     if (r < 0)
         return r;
-    for (size_t i = 0; i < n->n_rows; i++)
+    for (size_t i = 0; i < n->n_rows && r == 0; i++) {
         for (size_t k = 0; k < n->rows[i].n; k++)
             tell(&n->rows[i].at[k], ended, children);
-    return 0;
+        r = ob_leader_keep(leader, err);
+    }
+    return r;
 }
 
-int named_read(ob_db *db, const PGresult *inbox, named **ret, ob_error *err)
+int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *err)
 {
     named *n = ob_calloc(1, sizeof(*n));
     ids jobs = { 0 }, arrays = { 0 };
@@ -177,7 +181,7 @@ int named_read(ob_db *db, const PGresult *inbox, named **ret, ob_error *err)
                 add_id(&arrays, &deps[k].id);
         }
     }
-    int r = jobs.n > 0 ? look_up(db, n, &jobs, &arrays, err) : 0;
+    int r = jobs.n > 0 ? look_up(leader, n, &jobs, &arrays, err) : 0;
     free(jobs.at);
     free(arrays.at);
     if (r < 0)

@@ -3,6 +3,7 @@
 
 #include "engine/engine.h"
 #include "ob/db.h"
+#include "ob/leader.h"
 
 /* Reads the three columns of job (dep_ids, dep_idxs, dep_types) that begin at 'col'. Returns how
  * many there are; what has become of them is DEP_UNKNOWN. */
@@ -14,7 +15,7 @@ size_t named_columns(const PGresult *res,
 typedef struct named named;
 /* Looks up what the submissions among these inbox rows depend on and has ended. *ret is new,
  * named_free it. */
-int named_read(ob_db *db, const PGresult *inbox, named **ret, ob_error *err);
+int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *err);
 void named_free(named *n);
 /* The dependencies of one row, and what has become of them; borrowed. */
 const engine_dependency *named_of(const named *n, int row, size_t *ret_n);

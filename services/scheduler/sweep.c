@@ -110,7 +110,7 @@ int sweep_inbox(scheduler *s, ob_error *err)
     r = topology_refresh(s, err);
     named *deps = NULL;
     if (r == 0)
-        r = named_read(s->db, res, &deps, err);
+        r = named_read(s->leader, res, &deps, err);
     if (r < 0)
         return r;
     for (int i = 0; i < PQntuples(res); i++) {
