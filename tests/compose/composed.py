@@ -42,6 +42,9 @@ class Composed:
             **os.environ,
             "OPENBATCH_PORT": str(port),
             "OPENBATCH_TLS_PORT": str(int(port) + 3),
+            # Spot interruptions that a test can wait for.
+            "OPENBATCH_INTERRUPT_NOTICE_MS": "4000",
+            "OPENBATCH_INTERRUPT_TERM_MS": "2000",
             "DOCKER_SOCKET": socket.removeprefix("unix://"),
         }
 

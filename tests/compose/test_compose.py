@@ -4,6 +4,7 @@ import os
 import re
 import signal
 import subprocess
+import sys
 import time
 
 import pytest
@@ -77,6 +78,36 @@ def test_executors_pose_as_instances_and_go(composed, work, queues):
     work.batch.terminate_job(jobId=held, reason="enough")
     assert work.wait(held)["statusReason"] == "enough"
     wait_for("no executors", lambda: composed.executors() == [], 60)
+
+
+def test_a_spot_interruption(composed, work, queues):
+    """The job runs again elsewhere, with AWS's reason."""
+    job = work.submit(
+        queues[1],
+        work.definition(
+            ["sh", "-c", "[ $AWS_BATCH_JOB_ATTEMPT = 2 ] || exec sleep 1000"],
+        ),
+        retryStrategy={"attempts": 2},
+    )
+    first = work.wait(job, "RUNNING", timeout=90)
+    instance = first["container"]["containerInstanceArn"].split("/")[-1]
+    subprocess.run(
+        [sys.executable, ROOT / "tools/interrupt.py", instance],
+        check=True, env=os.environ | composed.exports(),
+    )  # fmt: skip
+    ended = work.wait(job, timeout=90)
+    assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 2)
+    assert ended["attempts"][0]["statusReason"] == f"Host EC2 (instance {instance}) terminated."
+
+
+@pytest.mark.parametrize("name", ["genomics", "monte-carlo"])
+def test_an_example_runs_unchanged(composed, image, queues, name):
+    words = ["--queue", queues[0], "--image", image]
+    done = subprocess.run(
+        [sys.executable, ROOT / f"examples/{name}/run.py", *words],
+        check=False, env=os.environ | composed.exports(), capture_output=True, text=True,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
 
 
 ASK = """
