@@ -1,5 +1,5 @@
-/* The sizes that AWS Fargate runs tasks with ("ResourceRequirement" of the AWS Batch API reference).
- * Read-only; any thread. */
+/* The sizes that AWS Fargate runs tasks with ("ResourceRequirement" of the AWS Batch API
+ * reference). Read-only; any thread. */
 #pragma once
 
 #include <stdbool.h>
