@@ -50,6 +50,7 @@ struct peers {
     peer *all;
     size_t n_sync_owed; /* may be more than there are */
     bool any_heard;
+    json_t *leaving; /* ids of instances that have ended: their executors are to be told */
 };
 
 /* ---- Instances ---- */
@@ -70,7 +71,9 @@ static void forget(peers *p, peer *it)
 
 peers *peers_new(void)
 {
-    return ob_calloc(1, sizeof(peers));
+    peers *p = ob_calloc(1, sizeof(*p));
+    p->leaving = json_object();
+    return p;
 }
 
 void peers_free(peers *p)
@@ -82,6 +85,7 @@ void peers_free(peers *p)
     {
         forget(p, it);
     }
+    json_decref(p->leaving);
     free(p);
 }
 
@@ -99,6 +103,7 @@ void peers_restart(peers *p)
         forget(p, it);
     }
     p->n_sync_owed = 0;
+    (void)json_object_clear(p->leaving);
     p->any_heard = false;
 }
 
@@ -209,6 +214,11 @@ void peers_sync_all(peers *p)
     }
 }
 
+void peers_leave(peers *p, const char *id)
+{
+    (void)json_object_set_new(p->leaving, id, json_true());
+}
+
 void peers_ask_drained(peers *p, const char *id)
 {
     peer *it = find(p, id);
@@ -260,9 +270,12 @@ static void send_sync(scheduler *s, peer *it)
     it->synced_at_ms = ob_mono_ms();
 }
 
-void placements_leave(scheduler *s, const char *instance)
+static void send_leaves(scheduler *s)
 {
-    send_bare(s, "leave", instance);
+    const char *id;
+    json_t *ignored;
+    json_object_foreach(s->peers->leaving, id, ignored) send_bare(s, "leave", id);
+    (void)json_object_clear(s->peers->leaving);
 }
 
 /* One "place" message under way. */
@@ -492,7 +505,7 @@ static void send_drained(scheduler *s)
 
 bool placements_owe(const scheduler *s)
 {
-    if (s->fence_owed || s->peers->n_sync_owed > 0)
+    if (s->fence_owed || s->peers->n_sync_owed > 0 || json_object_size(s->peers->leaving) > 0)
         return true;
     for (const peer *it = s->peers->all; it; it = it->hh.next) {
         if (it->drained_owed && it->state == OB_INSTANCE_DRAINING) {
@@ -512,6 +525,7 @@ void placements_send(scheduler *s, const PGresult *specs)
         s->fence_owed = false;
     }
     send_orders(s, specs);
+    send_leaves(s);
     if (s->peers->n_sync_owed > 0) {
         for (peer *it = s->peers->all; it; it = it->hh.next) {
             if (it->sync_owed)

@@ -32,12 +32,12 @@ void peers_heard(peers *p, const char *id, int64_t epoch, int64_t seq, const cha
 void peers_sync_all(peers *p);
 /* A doorbell named this instance: if it is draining and empty, 'drained' is said again. */
 void peers_ask_drained(peers *p, const char *id);
+/* To be told that its row has ended: what its executor still has is nobody's. */
+void peers_leave(peers *p, const char *id);
 
 /* After a commit: sends the orders of the round (specs: rows of the statement "specs", or NULL),
  * the FENCE and SYNCs owed, and what is drained. */
 void placements_send(scheduler *s, const PGresult *specs);
-/* Tells the executor of an instance whose row has ended: what it still has is nobody's. */
-void placements_leave(scheduler *s, const char *instance);
 /* Is anything owed that a fenced commit must go before? */
 bool placements_owe(const scheduler *s);
 /* Compares what was heard with what the engine wants; those that differ twice are asked to

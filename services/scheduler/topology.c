@@ -296,7 +296,7 @@ static void put_instance(scheduler *s, const PGresult *res, int row, bool loadin
     const char *id = ob_col(res, row, INSTANCE_ID);
     ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INSTANCE_STATE, 0);
     if (!loading && state >= OB_INSTANCE_LOST && ob_col_bool(res, row, INSTANCE_JOINED))
-        placements_leave(s, id);
+        peers_leave(s->peers, id);
     if (!loading && state == OB_INSTANCE_TERMINATED) {
         engine_drop_instance(s->engine, id);
         peers_drop(s->peers, id);
