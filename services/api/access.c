@@ -17,6 +17,7 @@
 #include "resolve.h"
 
 #define NAMES_MAX 4
+#define ENTRIES_MAX 100 /* AWS quota: ids in a DescribeJobs call; the largest of any list */
 
 typedef struct facts {
     policy_fact *list;
@@ -365,8 +366,11 @@ static int check_path(check *c, access_kind kind, const json_t *at, const char *
         size_t i;
         json_t *entry;
         int r = 0;
+        /* What is beyond is not looked up: no operation takes so many. */
         json_array_foreach(at, i, entry)
         {
+            if (i == ENTRIES_MAX)
+                break;
             r = r == 0 ? check_path(c, kind, entry, path) : r;
         }
         return r;
