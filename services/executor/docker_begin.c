@@ -163,10 +163,12 @@ void begin_create(container *c)
     container_request(c, "POST", path, c->body, on_create);
 }
 
-static bool speaks_of_leftover(const char *text)
+/* Of what a start before it has left behind, or of a shim that ended before it had made the
+ * container's process (it happens on hosts under load): no fault of the job's. */
+static bool speaks_of_crash(const char *text)
 {
     return strstr(text, "already exists") || strstr(text, "already in use") ||
-           strstr(text, "file exists");
+           strstr(text, "file exists") || strstr(text, "create shim task: ttrpc: closed");
 }
 
 /* What a shell says of a command that it cannot run; -1: that is not the cause. */
@@ -185,7 +187,7 @@ static void on_start(const http_reply *reply, void *arg)
     c->start_lost = reply->status == 0;
     if (!container_answered(c, reply))
         return;
-    if (reply->status >= 400 && speaks_of_leftover(reply->body)) {
+    if (reply->status >= 400 && speaks_of_crash(reply->body)) {
         container_start_after_crash(c); /* also one that happened before this executor was here */
         return;
     }

@@ -237,7 +237,7 @@ static void start_again(container *c, int64_t delay_ms)
     container_wait(c, delay_ms);
 }
 
-/* The engine was killed while it started the container, and says that it never did. */
+/* The engine, or the container's shim, ended during the start; it says that it never began. */
 void container_start_after_crash(container *c)
 {
     leftover found = docker_leftover_end(c->id ? c->id : "");

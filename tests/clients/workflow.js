@@ -43,7 +43,7 @@ async function waitFor(id, ...states) {
 
 async function lines(id) {
   const logStreamName = (await job(id)).container.logStreamName;
-  for (let i = 0; i < 50; i++) {
+  for (let i = 0; i < 50 && logStreamName; i++) {
     try {
       const page = await logs.getLogEvents({
         logGroupName: "/aws/batch/job",

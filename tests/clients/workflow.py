@@ -40,11 +40,12 @@ def wait(job_id, *states):
 
 
 def lines(found):
-    for _ in range(50):
+    stream = found["container"].get("logStreamName")
+    for _ in range(50 if stream else 0):
         try:
             page = logs.get_log_events(
                 logGroupName="/aws/batch/job",
-                logStreamName=found["container"]["logStreamName"],
+                logStreamName=stream,
                 startFromHead=True,
             )
             if page["events"]:
