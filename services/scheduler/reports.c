@@ -100,6 +100,7 @@ static const struct {
     { "report", false, on_report },
     { "heartbeat", false, on_heartbeat },
     { "interrupted", true, on_scalers },
+    { "left", true, on_scalers },
 };
 
 /* Counts what nobody understands or may say; the first of its kind in a minute is logged. */
