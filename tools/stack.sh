@@ -20,7 +20,7 @@ make_home() {
     local other
     # `down --wipe` deletes all that is in a home, so nobody else's things may be in it.
     if [[ -z $(config_get made) && -d $OPENBATCH_HOME ]]; then
-        other=$(find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 \
+        other=$(find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 ! -name node_modules ! -name 'package*.json' \
             ! -name 'build*' -print -quit)
         [[ -z $other ]] || die "OPENBATCH_HOME=$OPENBATCH_HOME holds other things ($other); choose an empty directory"
     fi
