@@ -96,10 +96,8 @@ static const struct {
     bool any_session;
     void (*handle)(scheduler *s, const char *instance, const json_t *msg);
 } executor_messages[] = {
-    { "registered", true, on_registered },
-    { "report", false, on_report },
-    { "heartbeat", false, on_heartbeat },
-    { "interrupted", true, on_scalers },
+    { "registered", true, on_registered }, { "report", false, on_report },
+    { "heartbeat", false, on_heartbeat },  { "interrupted", true, on_scalers },
     { "left", true, on_scalers },
 };
 
