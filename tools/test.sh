@@ -89,8 +89,10 @@ suite_e2e() {
         export OPENBATCH_HOME OPENBATCH_PORT PATH ASAN_OPTIONS UBSAN_OPTIONS
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
+        # Real servers on a machine that others use too: what fails is tried once more, and counted as rerun.
         status=0
-        "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider --timeout=600 --durations=8 || status=1
+        "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider --timeout=600 --durations=8 \
+            --reruns 1 || status=1
         # A service that died of a sanitizer's finding was restarted; its words are in its log.
         if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
             "$OPENBATCH_HOME"/log/*/*.s 2>/dev/null; then
@@ -146,7 +148,7 @@ suite_compose() {
             OPENBATCH_PORT=$(free_ports)
             export OPENBATCH_PORT
             cd "$OB_ROOT" || exit
-            "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5
+            "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5 --reruns 1
         ) || status=1
     engine_down
     return $status
