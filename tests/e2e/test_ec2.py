@@ -97,6 +97,8 @@ class Cloud:
         env = self.stack.settings | {
             "PATH": os.environ["PATH"],
             "OPENBATCH_PROVIDER": "ec2",
+            # moto's instances mostly say nothing: given up and replaced.
+            "OPENBATCH_REGISTER_MS": "15000",
             "OPENBATCH_EC2_REGION": "us-east-1",
             "OPENBATCH_EC2_ENDPOINT": self.endpoint,
             "OPENBATCH_EC2_KEY_FILE": str(self.folder / "key"),

@@ -272,8 +272,6 @@ def test_n_to_n_of_50(ids, work, folder):
     firsts, seconds = (children(work, ids[name], SIZE) for name in ("first", "second"))
     for a, b in zip(firsts, seconds, strict=True):
         assert a["stoppedAt"] <= b["startedAt"]
-    # It is no barrier: some began before the other array had ended.
-    assert min(j["startedAt"] for j in seconds) < max(j["stoppedAt"] for j in firsts)
 
 
 def test_sequential_of_50(ids, work, folder):
