@@ -110,6 +110,7 @@ suite_e2e() {
 engine_up() {
     ((EUID == 0)) || die "the suite compose starts a container engine: that takes root"
     engine_home=$(mktemp -d /tmp/openbatch-engine.XXXXXX)
+    ip link delete obtest0 2>/dev/null || : # of a run that was killed
     ip link add obtest0 type bridge
     ip address add 10.213.0.1/24 dev obtest0
     ip link set obtest0 up

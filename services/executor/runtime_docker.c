@@ -9,6 +9,7 @@
 #include "docker_internal.h"
 #include "docker_leftover.h"
 #include "docker_spec.h"
+#include "kernel_oom.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -192,11 +193,14 @@ static void take_end(container *c, const json_t *state)
         stopped_at_ms = stopped_at_ms > c->die_ms ? c->die_ms : stopped_at_ms;
     }
     bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
-    /* The kernel's notice of a lack of memory and the end come by different ways (cgroup v1). */
-    if (code == EXIT_SIGKILL && !oom && !c->stop_wanted && !c->end_awaited) {
-        c->end_awaited = true;
-        container_wait(c, OOM_WAIT_MS);
-        return;
+    /* The engine's notice of a lack of memory and the end come by different ways. */
+    if (code == EXIT_SIGKILL && !oom && !c->stop_wanted) {
+        oom = c->id && kernel_oom_killed(KERNEL_LOG, c->id);
+        if (!oom && !c->end_awaited) {
+            c->end_awaited = true;
+            container_wait(c, OOM_WAIT_MS);
+            return;
+        }
     }
     const char *error = ob_json_str(state, "Error", "");
     runtime_end end = { .started = true,

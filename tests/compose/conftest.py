@@ -10,6 +10,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 from composed import Composed, docker  # noqa: E402
+from reruns import pytest_runtest_logreport  # noqa: E402, F401  (a hook)
 from stack import wait_for  # noqa: E402
 from work import Work  # noqa: E402
 

@@ -10,6 +10,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
+from reruns import pytest_runtest_logreport  # noqa: F401  (a hook)
 from stack import Stack
 from work import Work
 

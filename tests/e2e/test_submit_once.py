@@ -83,6 +83,7 @@ def test_1000_calls_with_cut_connections_make_1000_jobs(
     """Two api processes behind a proxy that cuts each call at least once; the supervised one is
     killed -9 meanwhile, twice."""
     definition = stuck_definition(shared_work)
+    prefix = f"once-{uuid.uuid4().hex[:8]}"
     first = urlsplit(stack.endpoint)
     proxy = Cutter([(first.hostname, first.port), second_api])
     client = stack.client(
@@ -100,7 +101,7 @@ def test_1000_calls_with_cut_connections_make_1000_jobs(
     def call(n):
         if n in (CALLS // 4, CALLS // 2):
             stack.kill("api")
-        return client.submit_job(jobName=f"once-{n}", jobQueue=queue, jobDefinition=definition)[
+        return client.submit_job(jobName=f"{prefix}-{n}", jobQueue=queue, jobDefinition=definition)[
             "jobId"
         ]
 
@@ -112,11 +113,11 @@ def test_1000_calls_with_cut_connections_make_1000_jobs(
     assert len(set(ids)) == CALLS
     assert stack.sql(
         "SELECT count(*) FROM job j JOIN job_queue q ON q.id = j.queue_id"
-        f" WHERE q.name = '{queue}' AND j.name LIKE 'once-%'"
+        f" WHERE q.name = '{queue}' AND j.name LIKE '{prefix}-%'"
     ) == [[str(CALLS)]]
-    assert sorted(listed(shared_work.batch, queue, "once-*")) == sorted(ids)
+    assert sorted(listed(shared_work.batch, queue, f"{prefix}-*")) == sorted(ids)
     jobs = {job["jobId"]: job["jobName"] for job in shared_work.jobs(ids)}
-    assert [jobs[i] for i in ids] == [f"once-{n}" for n in range(CALLS)]
+    assert [jobs[i] for i in ids] == [f"{prefix}-{n}" for n in range(CALLS)]
     terminate_all(shared_work.batch, ids)
     shared_work.wait_all(ids)
 
