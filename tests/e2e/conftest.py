@@ -11,7 +11,9 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from reruns import pytest_runtest_logreport  # noqa: F401  (a hook)
+from resources import Made
 from stack import Stack
+from submitting import RUNNABLE_FOR_EVER
 from work import Work
 
 
@@ -86,3 +88,48 @@ def shared_work(batch, logs, image):
 @pytest.fixture(scope="module")
 def queue(shared_work):
     return shared_work.queue(shared_work.environment(max_vcpus=4))
+
+
+@pytest.fixture
+def made(batch):
+    """For tests of the operations on environments and queues."""
+    made = Made(batch)
+    yield made
+    made.forget()
+
+
+@pytest.fixture(scope="module")
+def definition(shared_work):
+    """Of jobs that stay RUNNABLE."""
+    return shared_work.definition(["sleep", "1"], **RUNNABLE_FOR_EVER)
+
+
+@pytest.fixture(scope="module")
+def submit(shared_work, queue, definition):
+    """Submits such a job with changes; what was submitted is terminated in the end."""
+    made = []
+
+    def one(**changes):
+        made.append(
+            shared_work.batch.submit_job(
+                **({"jobName": "j", "jobQueue": queue, "jobDefinition": definition} | changes)
+            )["jobId"]
+        )
+        return made[-1]
+
+    yield one
+    for at in range(0, len(made), 50):
+        shared_work.batch.terminate_jobs(jobs=made[at : at + 50], reason="tested")
+
+
+@pytest.fixture(scope="module")
+def refused(batch, submit):
+    """The text with which a submission with these changes is refused."""
+
+    def text(**changes):
+        with pytest.raises(batch.exceptions.ClientException) as caught:
+            submit(**changes)
+        assert caught.value.response["ResponseMetadata"]["HTTPStatusCode"] == 400
+        return caught.value.response["Error"]["Message"]
+
+    return text
