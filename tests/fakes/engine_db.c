@@ -8,86 +8,16 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <uthash.h>
 
+#include "engine_db_rows.h"
 #include "ob/error.h"
-
-#define STORY 64
-
-typedef struct key {
-    ob_uuid id;
-    int32_t index;
-} key;
-
-typedef struct record { /* one job, parent or child of which anything was told */
-    key key;
-    bool live, done;
-    db_row row;
-    char placed_on[24]; /* placement row, "" = none */
-    int32_t placed_run;
-    int64_t running_at_ms; /* steady */
-    ob_job_state told;     /* by the last event */
-    int64_t told_at_ms;
-    char story[STORY];
-    size_t story_n;
-    int starts;
-    effect_attempt attempts[10];
-    size_t n_attempts;
-    UT_hash_handle hh;
-} record;
-
-typedef struct share_row {
-    struct {
-        int64_t queue_id;
-        char share[32];
-    } key;
-    effect_share row;
-    UT_hash_handle hh;
-} share_row;
-
-typedef struct front_row {
-    int64_t queue_id; /* key */
-    engine_front *front;
-    size_t n;
-    UT_hash_handle hh;
-} front_row;
-
-typedef struct accepted {
-    ob_uuid id; /* key */
-    engine_submission s;
-    engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
-    bool ended;
-    UT_hash_handle hh;
-} accepted;
-
-typedef struct reason {
-    struct {
-        int64_t queue_id;
-        ob_resources need;
-        int32_t priority;
-        char share[32];
-    } key;
-    char *text;
-    int64_t since_ms;
-    UT_hash_handle hh;
-} reason;
-
-struct engine_db {
-    accepted *accepted;
-    record *records;
-    reason *reasons;
-    share_row *shares;
-    front_row *fronts;
-    size_t n_events, n_unended;
-    int64_t steady_ms;
-};
 
 static void copy(char *to, size_t size, const char *s)
 {
     (void)snprintf(to, size, "%s", s ? s : "");
 }
 
-static record *find(const engine_db *db, const ob_uuid *id, int32_t index)
+record *engine_db_find(const engine_db *db, const ob_uuid *id, int32_t index)
 {
     key k = { .id = *id, .index = index };
     record *r = NULL;
@@ -95,7 +25,7 @@ static record *find(const engine_db *db, const ob_uuid *id, int32_t index)
     return r;
 }
 
-static accepted *submission(const engine_db *db, const ob_uuid *id)
+accepted *engine_db_submission(const engine_db *db, const ob_uuid *id)
 {
     accepted *a = NULL;
     HASH_FIND(hh, db->accepted, id, sizeof(*id), a);
@@ -106,9 +36,9 @@ static accepted *submission(const engine_db *db, const ob_uuid *id)
 
 static record *get(engine_db *db, const ob_uuid *id, int32_t index)
 {
-    record *r = find(db, id, index);
+    record *r = engine_db_find(db, id, index);
     if (!r) {
-        (void)submission(db, id);
+        (void)engine_db_submission(db, id);
         r = ob_calloc(1, sizeof(*r));
         r->key = (key){ .id = *id, .index = index };
         HASH_ADD(hh, db->records, key, sizeof(r->key), r);
@@ -215,7 +145,8 @@ static void put_live(engine_db *db, const effect_live *l, bool insert)
     assert_int_equal(placed, l->ce_id != 0);
     assert_int_equal(l->state == OB_JOB_RUNNING, l->started_at_ms != 0);
     assert_false(ob_job_is_final(l->state));
-    assert_int_equal(l->is_parent, submission(db, &l->id)->s.array_size > 0 && l->index < 0);
+    assert_int_equal(l->is_parent,
+                     engine_db_submission(db, &l->id)->s.array_size > 0 && l->index < 0);
 }
 
 static void put_done(engine_db *db, const effect_done *d)
@@ -235,7 +166,7 @@ static void put_done(engine_db *db, const effect_done *d)
     copy(r->row.reason, sizeof(r->row.reason), d->reason);
     copy(r->row.bulk_reason, sizeof(r->row.bulk_reason), d->bulk_reason);
     memcpy(r->row.counts, d->counts, sizeof(d->counts));
-    accepted *a = submission(db, &d->id);
+    accepted *a = engine_db_submission(db, &d->id);
     if (d->reason && strcmp(d->reason, "Job attempt duration exceeded timeout") == 0) {
         assert_true(a->s.terms.timeout_s > 0);
         assert_int_equal(d->state, OB_JOB_FAILED);
@@ -428,10 +359,10 @@ void engine_db_apply(engine_db *db, const engine_effects *fx)
 
 db_row engine_db_row(const engine_db *db, const ob_uuid *id, int32_t index)
 {
-    record *r = find(db, id, index);
+    record *r = engine_db_find(db, id, index);
     if (r && (r->live || r->done))
         return r->row;
-    record *parent = index >= 0 ? find(db, id, -1) : NULL;
+    record *parent = index >= 0 ? engine_db_find(db, id, -1) : NULL;
     db_row row = { .state = OB_JOB_SUBMITTED };
     if (parent && (parent->live || parent->done)) {
         row.state = parent->row.bulk_state;
@@ -462,14 +393,14 @@ ob_resources engine_db_used(const engine_db *db, const char *instance_id)
     ob_resources used = { 0 };
     for (const record *r = db->records; r; r = r->hh.next)
         if (strcmp(r->placed_on, instance_id) == 0)
-            ob_resources_add(&used, &submission(db, &r->key.id)->s.need);
+            ob_resources_add(&used, &engine_db_submission(db, &r->key.id)->s.need);
     return used;
 }
 
 const effect_attempt *
 engine_db_attempt(const engine_db *db, const ob_uuid *id, int32_t index, int32_t attempt)
 {
-    record *r = find(db, id, index);
+    record *r = engine_db_find(db, id, index);
     return r && attempt >= 1 && (size_t)attempt <= r->n_attempts ? &r->attempts[attempt - 1] : NULL;
 }
 
@@ -485,106 +416,19 @@ size_t engine_db_events(const engine_db *db)
 
 const char *engine_db_story(const engine_db *db, const ob_uuid *id, int32_t index)
 {
-    record *r = find(db, id, index);
+    record *r = engine_db_find(db, id, index);
     return r ? r->story : "";
 }
 
 int engine_db_starts(const engine_db *db, const ob_uuid *id, int32_t index)
 {
-    record *r = find(db, id, index);
+    record *r = engine_db_find(db, id, index);
     return r ? r->starts : 0;
-}
-
-/* ---- Checking ---- */
-
-static void check_parent(const engine_db *db, const accepted *a)
-{
-    record *parent = find(db, &a->id, -1);
-    if (!parent || !(parent->live || parent->done))
-        return;
-    int32_t counts[OB_JOB_STATE_COUNT] = { 0 }, sum = 0;
-    for (int32_t x = 0; x < a->s.array_size; x++)
-        counts[engine_db_row(db, &a->id, x).state]++;
-    for (int s = 0; s < OB_JOB_STATE_COUNT; s++) {
-        assert_int_equal(counts[s], parent->row.counts[s]);
-        sum += parent->row.counts[s];
-    }
-    assert_int_equal(sum, a->s.array_size);
-    int32_t ended = counts[OB_JOB_SUCCEEDED] + counts[OB_JOB_FAILED];
-    assert_int_equal(parent->done, ended == a->s.array_size);
-    if (parent->done)
-        assert_int_equal(parent->row.state,
-                         counts[OB_JOB_FAILED] ? OB_JOB_FAILED : OB_JOB_SUCCEEDED);
-}
-
-/* ---- Dependencies ---- */
-
-static bool is_array(const engine_db *db, const ob_uuid *id)
-{
-    return submission(db, id)->s.array_size > 0;
-}
-
-/* The state of what a job (index -1) or child depends on by 'd'. */
-static ob_job_state
-depended_on(const engine_db *db, const accepted *a, const engine_dependency *d, int32_t index)
-{
-    if (d->type == DEP_SEQUENTIAL)
-        return index < 1 ? OB_JOB_SUCCEEDED : engine_db_row(db, &a->id, index - 1).state;
-    if (d->type == DEP_N_TO_N && index >= 0 && is_array(db, &d->id))
-        return engine_db_row(db, &d->id, index).state;
-    return engine_db_row(db, &d->id, d->index).state;
-}
-
-static void check_waiting(const engine_db *db, const accepted *a, int32_t index)
-{
-    db_row row = engine_db_row(db, &a->id, index);
-    size_t failed = 0, unmet = 0;
-    for (size_t i = 0; i < a->s.n_deps; i++) {
-        ob_job_state s = depended_on(db, a, &a->deps[i], index);
-        failed += s == OB_JOB_FAILED;
-        unmet += s != OB_JOB_SUCCEEDED;
-    }
-    bool blamed = strcmp(row.reason, "Dependent Job failed") == 0;
-    switch (row.state) {
-    case OB_JOB_SUBMITTED:
-        if (failed && find(db, &a->id, -1))
-            fail_msg("%d is not failed with what it depends on", index);
-        break;
-    case OB_JOB_PENDING:
-        if (failed || !unmet)
-            fail_msg("%d is PENDING though %s", index, failed ? "one has failed" : "all is met");
-        break;
-    case OB_JOB_RUNNABLE:
-    case OB_JOB_STARTING:
-    case OB_JOB_RUNNING:
-    case OB_JOB_SUCCEEDED:
-        if (unmet)
-            fail_msg("%d is %s before what it depends on has succeeded", index,
-                     ob_job_state_name(row.state));
-        break;
-    case OB_JOB_FAILED:
-        if (blamed && !failed)
-            fail_msg("%d has failed for no dependency", index);
-        break;
-    }
-}
-
-/* Nothing starts before what it depends on has succeeded; what has failed takes along those, and
- * only those, who depend on it. */
-static void check_dependencies(const engine_db *db, const accepted *a)
-{
-    record *r = find(db, &a->id, -1);
-    if (a->s.n_deps == 0 || !r || !(r->live || r->done))
-        return;
-    if (a->s.array_size == 0)
-        check_waiting(db, a, -1);
-    for (int32_t i = 0; i < a->s.array_size; i++)
-        check_waiting(db, a, i);
 }
 
 void engine_db_ended(const engine_db *db, engine_dependency *d)
 {
-    record *r = find(db, &d->id, -1);
+    record *r = engine_db_find(db, &d->id, -1);
     free((void *)d->failed);
     d->failed = NULL;
     d->n_failed = 0;
@@ -593,7 +437,7 @@ void engine_db_ended(const engine_db *db, engine_dependency *d)
         return;
     ob_job_state s = engine_db_row(db, &d->id, d->index).state;
     d->ended = s == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
-    int32_t size = submission(db, &d->id)->s.array_size;
+    int32_t size = engine_db_submission(db, &d->id)->s.array_size;
     if (d->type != DEP_N_TO_N || d->ended != DEP_FAILED || size == 0)
         return;
     int32_t *failed = ob_calloc((size_t)size, sizeof(*failed));
@@ -601,30 +445,6 @@ void engine_db_ended(const engine_db *db, engine_dependency *d)
         if (engine_db_row(db, &d->id, i).state == OB_JOB_FAILED)
             failed[d->n_failed++] = i;
     d->failed = failed;
-}
-
-void engine_db_check(engine_db *db)
-{
-    for (const record *r = db->records; r; r = r->hh.next) {
-        assert_false(r->live && r->done);
-        bool placed =
-            r->live && (r->row.state == OB_JOB_STARTING || r->row.state == OB_JOB_RUNNING);
-        assert_int_equal(placed, r->placed_on[0] != '\0');
-        if (placed) {
-            assert_string_equal(r->placed_on, r->row.instance_id);
-            assert_int_equal(r->placed_run, r->row.run);
-            assert_int_equal(r->row.attempt, r->n_attempts + 1);
-        }
-        if (engine_db_row(db, &r->key.id, r->key.index).state != r->told)
-            fail_msg("the row says %s, the last event %s",
-                     ob_job_state_name(engine_db_row(db, &r->key.id, r->key.index).state),
-                     ob_job_state_name(r->told));
-    }
-    for (const accepted *a = db->accepted; a; a = a->hh.next)
-        if (a->s.array_size > 0)
-            check_parent(db, a);
-    for (const accepted *a = db->accepted; a; a = a->hh.next)
-        check_dependencies(db, a);
 }
 
 /* ---- Loading ---- */
@@ -646,7 +466,7 @@ void engine_db_load(const engine_db *db, engine *e)
     qsort(rows, n, sizeof(*rows), by_key);
     for (size_t i = 0; i < n; i++) {
         const record *r = rows[i];
-        const engine_submission *s = &submission(db, &r->key.id)->s;
+        const engine_submission *s = &engine_db_submission(db, &r->key.id)->s;
         engine_load(e, &(engine_job_row){
                            .id = r->key.id,
                            .index = r->key.index,
@@ -676,7 +496,7 @@ void engine_db_load(const engine_db *db, engine *e)
     }
     free(rows);
     for (const record *r = db->records; r; r = r->hh.next) {
-        const record *parent = find(db, &r->key.id, -1);
+        const record *parent = engine_db_find(db, &r->key.id, -1);
         if (r->done && r->key.index >= 0 && parent && parent->live)
             engine_load_done_child(e, &r->key.id, r->key.index, r->row.state);
     }

@@ -1,124 +1,12 @@
-/* The bus on librdkafka's mock cluster: positions, keys, reports, brokers that go and come,
- * producers that fail. */
-#include "unit.h"
+/* The bus on librdkafka's mock cluster: positions, keys, reports, groups, settings. */
+#include "bus_mock.h"
 
-#include <librdkafka/rdkafka.h>
-#include <librdkafka/rdkafka_mock.h>
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
 
-#include "../../shared/src/bus_internal.h"
-#include "ob/bus.h"
 #include "ob/clock.h"
 #include "ob/log.h"
-#include "ob/topics.h"
-
-static rd_kafka_t *host; /* carries the mock cluster */
-static rd_kafka_mock_cluster_t *cluster;
-
-#define MAX_SEEN 20000
-typedef struct seen {
-    ob_bus *bus;
-    int n;
-    char text[64]; /* of the last message */
-    char key[64];
-    char topic[64];
-    int32_t partition;
-    int64_t offset;
-    bool got[MAX_SEEN]; /* messages whose text is a number */
-    int delivered, failed, reassigned, up, down;
-    void *last_ref;
-    void (*in_handler)(struct seen *seen);
-} seen;
-
-static void on_msg(const ob_bus_msg *msg, void *arg)
-{
-    seen *s = arg;
-    s->n++;
-    (void)snprintf(s->text, sizeof(s->text), "%.*s", (int)msg->len, msg->data);
-    (void)snprintf(s->key, sizeof(s->key), "%.*s", (int)msg->key_len, msg->key ? msg->key : "");
-    (void)snprintf(s->topic, sizeof(s->topic), "%s", msg->topic);
-    s->partition = msg->partition;
-    s->offset = msg->offset;
-    int number = atoi(s->text);
-    if (number > 0 && number < MAX_SEEN)
-        s->got[number] = true;
-    if (s->in_handler)
-        s->in_handler(s);
-}
-
-static void on_event(ob_bus_event event, void *arg)
-{
-    seen *s = arg;
-    s->reassigned += event == OB_BUS_REASSIGNED;
-    s->up += event == OB_BUS_UP;
-    s->down += event == OB_BUS_DOWN;
-}
-
-static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
-{
-    seen *s = arg;
-    s->last_ref = ref;
-    s->delivered += ok;
-    s->failed += !ok;
-}
-
-static ob_bus *open_bus(seen *s, const char *group)
-{
-    ob_error err = { 0 };
-    const ob_bus_config config = {
-        .servers = rd_kafka_mock_cluster_bootstraps(cluster),
-        .client_id = "test",
-        .group = group,
-        .partitions = 3,
-        .on_msg = on_msg,
-        .on_event = on_event,
-        .on_delivery = on_delivery,
-        .arg = s,
-    };
-    memset(s, 0, sizeof(*s));
-    if (ob_bus_new(&config, &s->bus, &err) < 0)
-        fail_msg("%s", err.text);
-    return s->bus;
-}
-
-static void say(ob_bus *bus, const char *topic, const char *key, const char *text, void *ref)
-{
-    ob_error err = { 0 };
-    if (ob_bus_send(bus, topic, -1, key, key ? strlen(key) : 0, text, strlen(text), ref, &err) < 0)
-        fail_msg("%s", err.text);
-}
-
-/* Polls until *count reaches 'want'; fails after 20 s. */
-static void poll_until(ob_bus *bus, const int *count, int want)
-{
-    int64_t end = ob_mono_ms() + 20000;
-    while (*count < want) {
-        if (ob_mono_ms() > end)
-            fail_msg("%d instead of %d", *count, want);
-        (void)ob_bus_poll(bus, 100, 1000);
-    }
-}
-
-static void poll_for(ob_bus *bus, int64_t ms)
-{
-    for (int64_t end = ob_mono_ms() + ms; ob_mono_ms() < end;)
-        (void)ob_bus_poll(bus, 50, 1000);
-}
-
-static void assign(ob_bus *bus, const char *topic)
-{
-    ob_error err = { 0 };
-    const char *const topics[] = { topic, NULL };
-    if (ob_bus_assign_end(bus, topics, NULL, 10000, &err) < 0)
-        fail_msg("%s", err.text);
-}
-
-static void make_topic(const char *topic, int partitions)
-{
-    assert_int_equal(rd_kafka_mock_topic_create(cluster, topic, partitions, 1), 0);
-}
 
 static void only_what_comes_after_the_assignment_is_seen(void **state)
 {
@@ -349,156 +237,6 @@ static void any_thread_may_send(void **state)
     ob_bus_free(bus);
 }
 
-static void a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost(void **state)
-{
-    static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
-    make_topic("outage", 1);
-    assign(bus, "outage");
-    say(bus, "outage", NULL, "1", NULL);
-    poll_until(bus, &s.n, 1);
-    assert_int_equal(s.up, 1);
-    assert_int_equal(rd_kafka_mock_broker_set_down(cluster, 1), 0);
-    poll_until(bus, &s.down, 1);
-    assert_false(ob_bus_is_up(bus));
-    say(bus, "outage", NULL, "2", NULL); /* waits in the queue */
-    poll_for(bus, 500);
-    assert_int_equal(rd_kafka_mock_broker_set_up(cluster, 1), 0);
-    poll_until(bus, &s.up, 2);
-    assert_true(ob_bus_is_up(bus));
-    say(bus, "outage", NULL, "3", NULL);
-    poll_until(bus, &s.n, 3);
-    assert_true(s.got[2] && s.got[3]);
-    ob_bus_free(bus);
-}
-
-static void without_traffic_the_return_is_noticed_too(void **state)
-{
-    static seen s;
-    assert_int_equal(rd_kafka_mock_broker_set_down(cluster, 1), 0);
-    ob_bus *bus = open_bus(&s, NULL);
-    poll_for(bus, 1000);
-    assert_int_equal(s.up, 0);
-    assert_false(ob_bus_is_up(bus));
-    ob_error err = { 0 };
-    const char *const topics[] = { "outage", NULL };
-    assert_int_equal(ob_bus_assign_end(bus, topics, NULL, 500, &err), -EIO);
-    assert_true(err.retriable);
-    assert_int_equal(ob_bus_make_topics(bus, 500, &err), -EIO);
-    assert_true(err.retriable);
-    char text[256];
-    ob_bus_last_error(bus, text, sizeof(text));
-    assert_true(strlen(text) > 0);
-    assert_int_equal(rd_kafka_mock_broker_set_up(cluster, 1), 0);
-    poll_until(bus, &s.up, 1);
-    ob_bus_free(bus);
-}
-
-static void a_producer_that_failed_for_good_is_replaced(void **state)
-{
-    static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
-    make_topic("fatal", 1);
-    assign(bus, "fatal");
-    say(bus, "fatal", NULL, "1", &s);
-    poll_until(bus, &s.delivered, 1);
-    for (int round = 0; round < 3; round++) {
-        rd_kafka_t *old = bus_producer(bus);
-        (void)rd_kafka_test_fatal_error(old, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
-                                        "test");
-        ob_error err = { 0 };
-        assert_int_equal(ob_bus_send(bus, "fatal", -1, NULL, 0, "x", 1, &s, &err), -EIO);
-        assert_true(err.retriable);
-        int64_t end = ob_mono_ms() + 20000;
-        while (bus_producer(bus) == old) {
-            assert_true(ob_mono_ms() < end);
-            (void)ob_bus_poll(bus, 50, 10);
-        }
-        say(bus, "fatal", NULL, "2", &s);
-        poll_until(bus, &s.delivered, 2 + round);
-        poll_until(bus, &s.n, 2 + round);
-    }
-    ob_bus_free(bus);
-}
-
-static void what_a_failed_producer_held_is_reported_as_failed(void **state)
-{
-    static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
-    make_topic("held", 1);
-    say(bus, "held", NULL, "1", &s);
-    poll_until(bus, &s.delivered, 1);
-    assert_int_equal(rd_kafka_mock_broker_set_down(cluster, 1), 0);
-    poll_until(bus, &s.down, 1);
-    for (int i = 0; i < 10; i++)
-        say(bus, "held", NULL, "2", &s);
-    (void)rd_kafka_test_fatal_error(bus_producer(bus),
-                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "test");
-    poll_until(bus, &s.failed, 10);
-    assert_int_equal(s.delivered, 1);
-    assert_int_equal(rd_kafka_mock_broker_set_up(cluster, 1), 0);
-    poll_until(bus, &s.up, 2);
-    ob_bus_free(bus);
-}
-
-/* A position that is not there any more: read on from the end, and say so. */
-static void a_lost_position_is_resolved_anew(void **state)
-{
-    static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
-    /* The mock cluster makes no topics on request; some it made by itself. */
-    for (const ob_topic *t = ob_topics; t->name; t++)
-        (void)rd_kafka_mock_topic_create(cluster, t->name, 1, 1);
-    assign(bus, OB_TOPIC_DEMAND);
-    say(bus, OB_TOPIC_DEMAND, NULL, "1", NULL);
-    poll_until(bus, &s.n, 1);
-    /* As after a wipe: the position lies behind the end of what is there. */
-    assert_int_equal(rd_kafka_seek(bus->reading.at[0].rkt, 0, 1000, 5000), 0);
-    poll_until(bus, &s.reassigned, 1);
-    say(bus, OB_TOPIC_DEMAND, NULL, "2", NULL);
-    poll_until(bus, &s.n, 2);
-    assert_true(s.got[2]);
-    poll_for(bus, 1500);
-    assert_int_equal(s.reassigned, 1); /* once, not for ever */
-    ob_bus_free(bus);
-}
-
-static bool repairing(ob_bus *bus)
-{
-    (void)pthread_mutex_lock(&bus->lock);
-    bool wanted = bus->repair_wanted;
-    (void)pthread_mutex_unlock(&bus->lock);
-    return wanted;
-}
-
-static void a_topic_that_went_away_is_read_again_when_it_is_back(void **state)
-{
-    static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
-    for (const ob_topic *t = ob_topics; t->name; t++)
-        (void)rd_kafka_mock_topic_create(cluster, t->name, 1, 1);
-    assign(bus, OB_TOPIC_COMMANDS);
-    say(bus, OB_TOPIC_COMMANDS, NULL, "1", NULL);
-    poll_until(bus, &s.n, 1);
-    rd_kafka_mock_topic_set_error(cluster, OB_TOPIC_COMMANDS,
-                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
-    /* The client looks at its topics every 5 s; then it is known that there is something to repair.
-     */
-    for (int64_t end = ob_mono_ms() + 20000; !repairing(bus);) {
-        assert_true(ob_mono_ms() < end);
-        (void)ob_bus_poll(bus, 50, 10);
-    }
-    poll_for(bus, 2000);
-    assert_int_equal(s.reassigned, 0); /* not before it is back */
-    rd_kafka_mock_topic_set_error(cluster, OB_TOPIC_COMMANDS, RD_KAFKA_RESP_ERR_NO_ERROR);
-    poll_until(bus, &s.reassigned, 1);
-    int before = s.n;
-    say(bus, OB_TOPIC_COMMANDS, NULL, "2", NULL);
-    poll_until(bus, &s.n, before + 1);
-    assert_true(s.got[2]);
-    ob_bus_free(bus);
-}
-
 static void a_group_goes_on_where_it_committed(void **state)
 {
     static seen s;
@@ -546,21 +284,6 @@ static void freeing_sends_what_is_queued(void **state)
     ob_bus_free(NULL);
 }
 
-static int set_up(void **state)
-{
-    char text[256];
-    host = rd_kafka_new(RD_KAFKA_PRODUCER, rd_kafka_conf_new(), text, sizeof(text));
-    cluster = host ? rd_kafka_mock_cluster_new(host, 1) : NULL;
-    return cluster ? 0 : -1;
-}
-
-static int tear_down(void **state)
-{
-    rd_kafka_mock_cluster_destroy(cluster);
-    rd_kafka_destroy(host);
-    return 0;
-}
-
 static int open_with_settings(const char *text, ob_error *err)
 {
     char path[] = "/tmp/test_bus.XXXXXX";
@@ -606,12 +329,6 @@ int main(void)
         cmocka_unit_test(a_report_brings_its_reference_and_ends_a_wait),
         cmocka_unit_test(too_large_a_message_is_refused),
         cmocka_unit_test(any_thread_may_send),
-        cmocka_unit_test(a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost),
-        cmocka_unit_test(without_traffic_the_return_is_noticed_too),
-        cmocka_unit_test(a_producer_that_failed_for_good_is_replaced),
-        cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),
-        cmocka_unit_test(a_lost_position_is_resolved_anew),
-        cmocka_unit_test(a_topic_that_went_away_is_read_again_when_it_is_back),
         cmocka_unit_test(a_group_goes_on_where_it_committed),
         cmocka_unit_test(freeing_sends_what_is_queued),
         cmocka_unit_test(an_operators_settings_are_taken_or_refused_by_name),

@@ -1,0 +1,173 @@
+/* The bus when something is gone: brokers that go and come, producers that fail, lost positions and
+ * topics. */
+#include "bus_mock.h"
+
+#include "../../shared/src/bus_internal.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/topics.h"
+
+static void a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus(&s, NULL);
+    make_topic("outage", 1);
+    assign(bus, "outage");
+    say(bus, "outage", NULL, "1", NULL);
+    poll_until(bus, &s.n, 1);
+    assert_int_equal(s.up, 1);
+    assert_int_equal(rd_kafka_mock_broker_set_down(cluster, 1), 0);
+    poll_until(bus, &s.down, 1);
+    assert_false(ob_bus_is_up(bus));
+    say(bus, "outage", NULL, "2", NULL); /* waits in the queue */
+    poll_for(bus, 500);
+    assert_int_equal(rd_kafka_mock_broker_set_up(cluster, 1), 0);
+    poll_until(bus, &s.up, 2);
+    assert_true(ob_bus_is_up(bus));
+    say(bus, "outage", NULL, "3", NULL);
+    poll_until(bus, &s.n, 3);
+    assert_true(s.got[2] && s.got[3]);
+    ob_bus_free(bus);
+}
+
+static void without_traffic_the_return_is_noticed_too(void **state)
+{
+    static seen s;
+    assert_int_equal(rd_kafka_mock_broker_set_down(cluster, 1), 0);
+    ob_bus *bus = open_bus(&s, NULL);
+    poll_for(bus, 1000);
+    assert_int_equal(s.up, 0);
+    assert_false(ob_bus_is_up(bus));
+    ob_error err = { 0 };
+    const char *const topics[] = { "outage", NULL };
+    assert_int_equal(ob_bus_assign_end(bus, topics, NULL, 500, &err), -EIO);
+    assert_true(err.retriable);
+    assert_int_equal(ob_bus_make_topics(bus, 500, &err), -EIO);
+    assert_true(err.retriable);
+    char text[256];
+    ob_bus_last_error(bus, text, sizeof(text));
+    assert_true(strlen(text) > 0);
+    assert_int_equal(rd_kafka_mock_broker_set_up(cluster, 1), 0);
+    poll_until(bus, &s.up, 1);
+    ob_bus_free(bus);
+}
+
+static void a_producer_that_failed_for_good_is_replaced(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus(&s, NULL);
+    make_topic("fatal", 1);
+    assign(bus, "fatal");
+    say(bus, "fatal", NULL, "1", &s);
+    poll_until(bus, &s.delivered, 1);
+    for (int round = 0; round < 3; round++) {
+        rd_kafka_t *old = bus_producer(bus);
+        (void)rd_kafka_test_fatal_error(old, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
+                                        "test");
+        ob_error err = { 0 };
+        assert_int_equal(ob_bus_send(bus, "fatal", -1, NULL, 0, "x", 1, &s, &err), -EIO);
+        assert_true(err.retriable);
+        int64_t end = ob_mono_ms() + 20000;
+        while (bus_producer(bus) == old) {
+            assert_true(ob_mono_ms() < end);
+            (void)ob_bus_poll(bus, 50, 10);
+        }
+        say(bus, "fatal", NULL, "2", &s);
+        poll_until(bus, &s.delivered, 2 + round);
+        poll_until(bus, &s.n, 2 + round);
+    }
+    ob_bus_free(bus);
+}
+
+static void what_a_failed_producer_held_is_reported_as_failed(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus(&s, NULL);
+    make_topic("held", 1);
+    say(bus, "held", NULL, "1", &s);
+    poll_until(bus, &s.delivered, 1);
+    assert_int_equal(rd_kafka_mock_broker_set_down(cluster, 1), 0);
+    poll_until(bus, &s.down, 1);
+    for (int i = 0; i < 10; i++)
+        say(bus, "held", NULL, "2", &s);
+    (void)rd_kafka_test_fatal_error(bus_producer(bus),
+                                    RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER, "test");
+    poll_until(bus, &s.failed, 10);
+    assert_int_equal(s.delivered, 1);
+    assert_int_equal(rd_kafka_mock_broker_set_up(cluster, 1), 0);
+    poll_until(bus, &s.up, 2);
+    ob_bus_free(bus);
+}
+
+/* A position that is not there any more: read on from the end, and say so. */
+static void a_lost_position_is_resolved_anew(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus(&s, NULL);
+    /* The mock cluster makes no topics on request; some it made by itself. */
+    for (const ob_topic *t = ob_topics; t->name; t++)
+        (void)rd_kafka_mock_topic_create(cluster, t->name, 1, 1);
+    assign(bus, OB_TOPIC_DEMAND);
+    say(bus, OB_TOPIC_DEMAND, NULL, "1", NULL);
+    poll_until(bus, &s.n, 1);
+    /* As after a wipe: the position lies behind the end of what is there. */
+    assert_int_equal(rd_kafka_seek(bus->reading.at[0].rkt, 0, 1000, 5000), 0);
+    poll_until(bus, &s.reassigned, 1);
+    say(bus, OB_TOPIC_DEMAND, NULL, "2", NULL);
+    poll_until(bus, &s.n, 2);
+    assert_true(s.got[2]);
+    poll_for(bus, 1500);
+    assert_int_equal(s.reassigned, 1); /* once, not for ever */
+    ob_bus_free(bus);
+}
+
+static bool repairing(ob_bus *bus)
+{
+    (void)pthread_mutex_lock(&bus->lock);
+    bool wanted = bus->repair_wanted;
+    (void)pthread_mutex_unlock(&bus->lock);
+    return wanted;
+}
+
+static void a_topic_that_went_away_is_read_again_when_it_is_back(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus(&s, NULL);
+    for (const ob_topic *t = ob_topics; t->name; t++)
+        (void)rd_kafka_mock_topic_create(cluster, t->name, 1, 1);
+    assign(bus, OB_TOPIC_COMMANDS);
+    say(bus, OB_TOPIC_COMMANDS, NULL, "1", NULL);
+    poll_until(bus, &s.n, 1);
+    rd_kafka_mock_topic_set_error(cluster, OB_TOPIC_COMMANDS,
+                                  RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART);
+    /* The client looks at its topics every 5 s; then it is known that there is something to repair.
+     */
+    for (int64_t end = ob_mono_ms() + 20000; !repairing(bus);) {
+        assert_true(ob_mono_ms() < end);
+        (void)ob_bus_poll(bus, 50, 10);
+    }
+    poll_for(bus, 2000);
+    assert_int_equal(s.reassigned, 0); /* not before it is back */
+    rd_kafka_mock_topic_set_error(cluster, OB_TOPIC_COMMANDS, RD_KAFKA_RESP_ERR_NO_ERROR);
+    poll_until(bus, &s.reassigned, 1);
+    int before = s.n;
+    say(bus, OB_TOPIC_COMMANDS, NULL, "2", NULL);
+    poll_until(bus, &s.n, before + 1);
+    assert_true(s.got[2]);
+    ob_bus_free(bus);
+}
+
+int main(void)
+{
+    cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
+    ob_log_init("test_bus_outage", getenv("OB_TEST_DEBUG") ? OB_LOG_DEBUG : OB_LOG_ERROR);
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost),
+        cmocka_unit_test(without_traffic_the_return_is_noticed_too),
+        cmocka_unit_test(a_producer_that_failed_for_good_is_replaced),
+        cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),
+        cmocka_unit_test(a_lost_position_is_resolved_anew),
+        cmocka_unit_test(a_topic_that_went_away_is_read_again_when_it_is_back),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
