@@ -1,7 +1,9 @@
 /* Pulling images: one pull for all containers that wait for the same image, platform and
  * credentials. Owns the pulls; a pull that nobody waits for any more goes on (the next job wants
- * it). Credentials are a job's own (repositoryCredentials) or Docker's configuration's; they are
- * never logged. Thread: the loop's. */
+ * it), but none outlives the engine's silence: one of which it says nothing for long is given up,
+ * and the engine, whose client is gone, gives it up too. Credentials are a job's own
+ * (repositoryCredentials) or Docker's configuration's; they are never logged. Thread: the loop's.
+ */
 #include <string.h>
 #include <uthash.h>
 
@@ -9,17 +11,32 @@
 #include "docker_internal.h"
 #include "docker_spec.h"
 #include "ob/log.h"
+#include "ob/message.h"
+
+typedef enum pull_result {
+    PULL_OK,
+    PULL_CUT, /* the engine is away */
+    PULL_REFUSED,
+} pull_result;
 
 struct pull {
     docker *d;
     char *key; /* image, platform, credentials */
     char *image;
     http_call *call;
-    char *line; /* the incomplete line of the progress */
+    loop_timer stall_timer; /* from the last sign of progress */
+    char *line;             /* the incomplete line of the progress */
     size_t len, cap;
+    bool waits; /* by its last line it waits for its turn */
     char error[1024];
     UT_hash_handle hh;
 };
+
+static void expect_progress(pull *p)
+{
+    const runtime_config *config = &p->d->base.config;
+    loop_timer_set(config->loop, &p->stall_timer, config->pull_stall_ms);
+}
 
 static void take_progress(pull *p, const char *line, size_t len)
 {
@@ -27,11 +44,23 @@ static void take_progress(pull *p, const char *line, size_t len)
     const char *error = json_string_value(json_object_get(entry, "error"));
     if (error)
         (void)snprintf(p->error, sizeof(p->error), "%s", error);
+    p->waits = strcmp(ob_json_str(entry, "status", ""), "Waiting") == 0;
+}
+
+/* Engines download a few layers at a time: a pull that waits for its turn goes on as the others do.
+ * One that stands still in its turn keeps the others from theirs. */
+static void note_progress(pull *p)
+{
+    expect_progress(p);
+    for (pull *other = p->d->pulls; other; other = other->hh.next)
+        if (other->waits)
+            expect_progress(other);
 }
 
 static bool on_data(const char *data, size_t len, void *arg)
 {
     pull *p = arg;
+    note_progress(p);
     for (size_t i = 0; i < len; i++) {
         if (p->len + 1 > p->cap) {
             p->cap = p->cap ? p->cap * 2 : 512;
@@ -50,6 +79,7 @@ static bool on_data(const char *data, size_t len, void *arg)
 static void pull_free(pull *p)
 {
     HASH_DEL(p->d->pulls, p);
+    loop_timer_stop(p->d->base.config.loop, &p->stall_timer);
     http_drop(p->call);
     free(p->key);
     free(p->image);
@@ -57,17 +87,11 @@ static void pull_free(pull *p)
     free(p);
 }
 
-static void on_reply(const http_reply *reply, void *arg)
+/* Who waits for it goes on (PULL_OK), tries again (PULL_CUT) or ends. */
+static void pull_end(pull *p, pull_result result, const char *why)
 {
-    pull *p = arg;
     docker *d = p->d;
-    char text[1024];
-    p->call = NULL;
-    take_progress(p, p->line ? p->line : "", p->len);
-    bool ok = reply->status == 200 && !p->error[0];
-    const char *why = p->error[0] ? p->error : docker_error_text(reply, text, sizeof(text));
-    if (reply->status == 0)
-        docker_down(d, why);
+    bool ok = result == PULL_OK;
     ob_info("image.pulled", "{s:s, s:b, s:s}", "image", p->image, "ok", ok, "text", ok ? "" : why);
     container *c, *next;
     HASH_ITER(hh, d->containers, c, next)
@@ -75,7 +99,7 @@ static void on_reply(const http_reply *reply, void *arg)
         if (c->pull != p)
             continue;
         c->pull = NULL;
-        if (ok || reply->status == 0) {
+        if (result != PULL_REFUSED) {
             c->pulled = ok;
             c->step = STEP_QUEUED;
         } else {
@@ -89,12 +113,39 @@ static void on_reply(const http_reply *reply, void *arg)
     pull_free(p);
 }
 
+static void on_reply(const http_reply *reply, void *arg)
+{
+    pull *p = arg;
+    char text[1024];
+    p->call = NULL;
+    take_progress(p, p->line ? p->line : "", p->len);
+    const char *why = p->error[0] ? p->error : docker_error_text(reply, text, sizeof(text));
+    if (reply->status == 0)
+        docker_down(p->d, why);
+    pull_end(p,
+             reply->status == 0                     ? PULL_CUT
+             : reply->status == 200 && !p->error[0] ? PULL_OK
+                                                    : PULL_REFUSED,
+             why);
+}
+
+static void on_stall(void *arg)
+{
+    pull *p = arg;
+    char why[128];
+    (void)snprintf(why, sizeof(why),
+                   "inactivity time exceeded timeout while pulling image: no progress for %lld ms",
+                   (long long)p->d->base.config.pull_stall_ms);
+    pull_end(p, PULL_REFUSED, why);
+}
+
 static pull *pull_new(docker *d, const char *key, const char *image, const container *c)
 {
     pull *p = ob_calloc(1, sizeof(*p));
     p->d = d;
     p->key = ob_strdup(key);
     p->image = ob_strdup(image);
+    p->stall_timer = (loop_timer){ .fn = on_stall, .arg = p };
     HASH_ADD_KEYPTR(hh, d->pulls, p->key, strlen(p->key), p);
     ob_cleanup(ob_freep) char *own = NULL;
     const char *auth = c->auth;
@@ -109,6 +160,7 @@ static pull *pull_new(docker *d, const char *key, const char *image, const conta
                                                   .on_data = on_data,
                                                   .on_reply = on_reply,
                                                   .arg = p });
+    expect_progress(p);
     return p;
 }
 

@@ -360,6 +360,7 @@ static int make_runtime(executor *x, ob_error *err)
                           .secrets_dir = c->secrets_dir,
                           .docker_config = c->docker_config,
                           .gpus = (int)c->gpus,
+                          .pull_stall_ms = c->pull_stall_ms,
                           .on = { .running = on_running,
                                   .exited = on_exited,
                                   .output_begin = on_output_begin,

@@ -62,6 +62,7 @@ typedef struct runtime_config {
     const char *secrets_dir;          /* OPENBATCH_SECRETS_DIR; empty: none */
     const char *docker_config;        /* OPENBATCH_DOCKER_CONFIG; empty: the user's own */
     int gpus;                         /* of the instance */
+    int64_t pull_stall_ms;            /* a pull without progress for so long has failed */
     runtime_callbacks on;
 } runtime_config;
 

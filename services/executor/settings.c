@@ -34,6 +34,8 @@ const ob_config_field settings_fields[] = {
       "time between heartbeats", 50, 60000 },
     { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, offsetof(settings, log_limit), "1073741824",
       "bytes of output kept of each attempt of a job; 0: all", 0, INT64_MAX },
+    { "OPENBATCH_PULL_STALL_MS", OB_CONFIG_INT, offsetof(settings, pull_stall_ms), "300000",
+      "a pull of an image without progress for so long has failed", 1, 86400000 },
     { "OPENBATCH_INTERRUPT_NOTICE_MS", OB_CONFIG_INT, offsetof(settings, notice_ms), "120000",
       "Spot: time from an interruption's notice to the end of the instance", 0, 86400000 },
     { "OPENBATCH_INTERRUPT_TERM_MS", OB_CONFIG_INT, offsetof(settings, term_ms), "10000",

@@ -11,7 +11,7 @@ typedef struct settings {
     char *secrets_dir, *docker_config;
     char *privileged, *host_mounts, *devices;
     int64_t gpus;
-    int64_t heartbeat_ms, log_limit;
+    int64_t heartbeat_ms, log_limit, pull_stall_ms;
     char *imds;
     int64_t notice_ms, term_ms;
     char *join_token;

@@ -1,10 +1,12 @@
-"""Registries of this test's own: Debian's docker-registry, with and without a password."""
+"""Registries of this test's own: Debian's docker-registry, with and without a password, and one
+that says nothing."""
 
 import base64
 import json
 import os
 import socket
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -61,6 +63,29 @@ class Registry:
         self.process.terminate()
         self.process.wait(10)
         self.log.close()
+
+
+class MuteRegistry:
+    """Takes connections of image pulls and never answers: attempts stay STARTING for long."""
+
+    def __init__(self):
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        self.taken = []
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self):
+        while True:
+            try:
+                self.taken.append(self.server.accept()[0])
+            except OSError:
+                return
+
+    def close(self):
+        self.server.shutdown(socket.SHUT_RDWR)
+        self.server.close()
+        for connection in self.taken:
+            connection.close()
 
 
 def write_docker_config(path, hosts):

@@ -1,12 +1,11 @@
 """Work as people put it together, in real containers. All of it is submitted at once and shares a
 queue; each test then looks at its own part. What these rules are: docs/aws-batch.md."""
 
-import socket
-import threading
 import time
 
 import pytest
 from conftest import Work
+from registry import MuteRegistry
 from stack import HOLD, wait_for
 
 ESSENTIAL = "Essential container in task exited"
@@ -58,29 +57,6 @@ RETRIES = {
         [11, 12],
     ),
 }
-
-
-class MuteRegistry:
-    """Takes connections of image pulls and never answers: attempts stay STARTING."""
-
-    def __init__(self):
-        self.server = socket.create_server(("127.0.0.1", 0))
-        self.port = self.server.getsockname()[1]
-        self.taken = []
-        threading.Thread(target=self._take, daemon=True).start()
-
-    def _take(self):
-        while True:
-            try:
-                self.taken.append(self.server.accept()[0])
-            except OSError:
-                return
-
-    def close(self):
-        self.server.shutdown(socket.SHUT_RDWR)
-        self.server.close()
-        for connection in self.taken:
-            connection.close()
 
 
 @pytest.fixture(scope="module")

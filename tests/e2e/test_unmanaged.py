@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from registry import MuteRegistry
 from stack import HOLD, ROOT, wait_for
 from work import NAMES
 
@@ -146,6 +147,23 @@ def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
     work.queues.clear()
     work.environments.clear()
     assert executor.wait(timeout=20) == 0
+
+
+def test_a_pull_that_stalls_fails(work, host):
+    """A registry that does not answer keeps no job in STARTING."""
+    registry = MuteRegistry()
+    try:
+        environment = unmanaged(work)
+        host.join(environment, more="OPENBATCH_PULL_STALL_MS=1500")
+        image = f"127.0.0.1:{registry.port}/never:1"
+        job = work.submit(work.queue(environment), work.definition(image=image))
+        ended = work.wait(job)
+        assert ended["status"] == "FAILED" and "startedAt" not in ended
+        reason = ended["container"]["reason"]
+        assert reason.startswith("CannotPullContainerError: ") and image in reason
+        assert "inactivity time exceeded timeout while pulling image" in reason
+    finally:
+        registry.close()
 
 
 def test_an_executor_that_was_given_up_removes_what_it_has(work, stack, host):
