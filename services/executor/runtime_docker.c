@@ -304,10 +304,13 @@ static void on_stopped(const http_reply *reply, void *arg)
     c->stop_call = NULL;
     c->d->dirty = true;
     /* 204, 304, 404: the end is told by the events. Otherwise once more. */
+    if (reply->status != 0 && reply->status < 500)
+        return;
+    c->stop_sent = false;
     if (reply->status == 0)
         docker_down(c->d, reply->error);
-    if (reply->status == 0 || reply->status >= 500)
-        c->stop_sent = false;
+    else if (c->step == STEP_RUN)
+        container_wait(c, RETRY_MS);
 }
 
 static void go_run(container *c)
@@ -359,7 +362,7 @@ static void container_go(container *c)
             container_inspect(c);
         break;
     case STEP_RUN:
-        if (d->up)
+        if (is_free)
             go_run(c);
         output_go(c);
         break;

@@ -230,11 +230,40 @@ static void a_pull_without_progress_is_given_up(void **state)
     run_until(w, is_pulled_again);
 }
 
+/* ---- stops ---- */
+
+static bool runs(world *w)
+{
+    return w->runs[0].running;
+}
+
+static bool stops_are_over(world *w)
+{
+    return w->stops > w->stop_refusals && ob_boot_ms() - w->stopped_at_ms > 700;
+}
+
+static void a_stop_that_the_engine_refuses_is_asked_for_again_after_a_pause(void **state)
+{
+    world *w = *state;
+    w->has_image = true;
+    w->stop_refusals = 2;
+    start(w, 0, "x");
+    run_until(w, runs);
+    int64_t begin_ms = ob_boot_ms();
+    w->rt->ops->stop(w->rt, w->runs[0].run, 30);
+    run_until(w, stops_are_over);
+    assert_int_equal(w->stops, 3);
+    assert_true(w->stopped_at_ms - begin_ms >= 990);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(a_pull_without_progress_is_given_up, world_init,
                                         world_done),
+        cmocka_unit_test_setup_teardown(
+            a_stop_that_the_engine_refuses_is_asked_for_again_after_a_pause, world_init,
+            world_done),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
