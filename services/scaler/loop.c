@@ -356,12 +356,14 @@ static void tell_health(scaler *s, int64_t now_ms)
     status_health(s);
 }
 
-/* Leads until leadership ends. Returns why. */
+/* Leads until leadership ends. Returns why. Whoever cannot begin does not lead: what is looked at
+ * only then (use, instances that nobody knows) is looked at by the next who begins. */
 static int lead(scaler *s)
 {
     ob_error err = { 0 };
     int r = begin(s, &err);
-    while (!ob_service_stopping) {
+    bool begun = r == 0;
+    while (begun && !ob_service_stopping) {
         if (scaler_lost_leadership(s, r))
             break;
         if (r < 0) {

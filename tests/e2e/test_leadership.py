@@ -1,8 +1,10 @@
-"""One scheduler leads, others stand by; a frozen one loses its place and does no harm."""
+"""One scheduler leads, others stand by; a frozen one loses its place and does no harm. A scaler
+leads when it has read all there is, or not at all."""
 
 import os
 import signal
 import subprocess
+import threading
 
 import pytest
 from stack import wait_for
@@ -39,8 +41,39 @@ def holders(stack):
     )
 
 
-def epoch(stack):
-    return int(stack.sql("SELECT epoch FROM leader WHERE role = 'scheduler'")[0][0])
+def epoch(stack, role="scheduler"):
+    return int(stack.sql(f"SELECT epoch FROM leader WHERE role = '{role}'")[0][0])
+
+
+# Takes the scaler's lock from it, and gives it back when the next scaler has come but cannot read
+# the status of environments: its statement fails after 2 s, its connection lives.
+NO_FIRST_LOAD = """DO $$
+BEGIN
+    PERFORM pg_advisory_lock(28514, 2);
+    WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'openbatch-scaler'
+                      AND state = 'idle' AND query LIKE '%pg_terminate_backend%') LOOP
+        PERFORM pg_sleep(0.02), pg_stat_clear_snapshot();
+    END LOOP;
+    LOCK TABLE ce_status;
+    PERFORM pg_advisory_unlock(28514, 2);
+    PERFORM pg_sleep(2.5);
+END $$"""
+
+
+def test_a_scaler_that_cannot_load_begins_anew(stack):
+    """What the provider has and nobody knows is found by the leader that could read its tables."""
+    unknown = stack.home / "instances/i-00000000000000bad"
+    saboteur = threading.Thread(target=stack.sql, args=(NO_FIRST_LOAD,))
+    saboteur.start()
+    waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+    wait_for("its turn to take the lock", lambda: stack.sql(waits))
+    before = epoch(stack, "scaler")
+    unknown.mkdir()
+    (unknown / "token").write_text("x")
+    stack.kill("scaler")
+    saboteur.join()
+    wait_for("the unknown instance's end", lambda: not (unknown / "token").exists(), 10)
+    assert epoch(stack, "scaler") > before + 1
 
 
 def test_a_standby_takes_over_from_a_frozen_leader(stack, standby, shared_work, queue):
