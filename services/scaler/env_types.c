@@ -177,8 +177,8 @@ static void add_shape(json_t *shapes, const ob_resources *r)
     (void)json_array_append(shapes, shape);
 }
 
-/* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus; of all when none is and it may be
- * exceeded. Each once. */
+/* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus; of all when it may be exceeded. Each
+ * once. */
 static char *shapes_of(const env *e)
 {
     json_auto_t *shapes = json_array();
@@ -188,11 +188,9 @@ static char *shapes_of(const env *e)
         for (size_t i = 0; i < n; i++)
             add_shape(shapes, &sizes[i]);
     }
-    int passes = e->may_exceed ? 2 : 1;
-    for (int pass = 0; pass < passes && json_array_size(shapes) == 0; pass++)
-        for (size_t i = 0; i < e->n_types; i++)
-            if (pass == 1 || e->types[i].nominal.mcpu <= (int64_t)e->max_vcpus * 1000)
-                add_shape(shapes, &e->types[i].usable);
+    for (size_t i = 0; i < e->n_types; i++)
+        if (e->may_exceed || e->types[i].nominal.mcpu <= (int64_t)e->max_vcpus * 1000)
+            add_shape(shapes, &e->types[i].usable);
     return json_dumps(shapes, JSON_COMPACT);
 }
 

@@ -123,12 +123,17 @@ def test_nothing_is_left_of_a_deleted_environment(work, stack):
 
 def test_best_fit_never_exceeds_its_maximum(work, stack):
     """Where no type is small enough nothing comes, and the job says why; the other strategies pass
-    the maximum by one instance."""
+    the maximum by one instance, for what fits no smaller one."""
     strict = work.environment(max_vcpus=2, types=("m5.xlarge",), allocationStrategy="BEST_FIT")
-    queue, loose = work.queue(strict), work.environment(max_vcpus=2, types=("m5.xlarge",))
+    queue, loose = work.queue(strict), work.environment(max_vcpus=2, types=("m5",))
     waits = work.submit(queue, work.definition())
-    ran = work.wait(work.submit(work.queue(loose), work.definition()))
-    assert ran["status"] == "SUCCEEDED"
+    large = work.submit(work.queue(loose), work.definition(memory=9000))
+    assert work.wait(large)["status"] == "SUCCEEDED"
+    kinds = stack.sql(
+        "SELECT DISTINCT i.type FROM instance i JOIN compute_environment c ON c.id = i.ce_id"
+        f" WHERE c.name = '{loose}'"
+    )
+    assert kinds == [["m5.xlarge"]]
     text = reason(work, waits, "Waiting for 1 vCPU and 64 MiB: ")
     assert re.search(f'"{strict}" has no instance type that can be launched$', text)
     assert instances(stack, strict) == []

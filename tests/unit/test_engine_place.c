@@ -468,6 +468,54 @@ static void use_and_runs_of_instances_can_be_seen(void **state)
     assert_int_equal(s.ignored, 0);
 }
 
+/* A shape beyond maxvCpus is for what fits no smaller one. It counts for nothing else, and one may
+ * come while there is any room left. */
+static void what_fits_nothing_smaller_may_exceed_the_maximum(void **state)
+{
+    world *w = *state;
+    ob_resources shapes[] = { NEED(2, 2000), NEED(8, 32000) };
+    ob_resources plain = NEED(1, 1500), large = NEED(1, 8000);
+    engine_ce ce = { .id = 1,
+                     .name = "one",
+                     .cluster = "c",
+                     .enabled = true,
+                     .valid = true,
+                     .max_vcpus = 4,
+                     .shapes = shapes,
+                     .n_shapes = 2 };
+    engine_put_ce(w->e, &ce);
+    ce.id = 2;
+    engine_put_ce(w->e, &ce);
+    world_queue(w, 1, 1, 1, 2);
+    for (int i = 0; i < 10; i++)
+        world_submit(w, 1, 0, plain);
+    world_round(w);
+    /* Of small ones each takes two vCPUs: two fit below each maximum. */
+    assert_int_equal(world_demand(w, 1)->n_shapes, 1);
+    assert_int_equal(world_demand(w, 1)->shapes[0].count, 2);
+    assert_int_equal(world_demand(w, 2)->shapes[0].count, 2);
+    world_instance(w, "i-1", 1, NEED(2, 2000), OB_INSTANCE_ACTIVE);
+    world_instance(w, "i-2", 1, NEED(2, 2000), OB_INSTANCE_ACTIVE);
+    world_instance(w, "i-3", 2, NEED(2, 2000), OB_INSTANCE_ACTIVE);
+    world_queue(w, 2, 9, 1, 2);
+    ob_uuid first = world_submit(w, 2, 0, large);
+    world_round(w);
+    assert_state(w, first, -1, OB_JOB_RUNNABLE);
+    const effect_demand *d = world_demand(w, 2);
+    assert_int_equal(d->n_shapes, 1);
+    assert_int_equal(d->shapes[0].need.mem_mib, 8000);
+    assert_int_equal(d->shapes[0].count, 1);
+    /* It is there, or on its way: nothing more until it has gone. */
+    world_instance(w, "i-4", 2, NEED(8, 32000), OB_INSTANCE_LAUNCHING);
+    for (int i = 0; i < 4; i++)
+        world_submit(w, 2, 0, large);
+    world_round(w);
+    assert_string_equal(reason(w, 2, large),
+                        "Waiting for 1 vCPU and 8000 MiB: compute environment \"one\" is at its "
+                        "maximum of 4 vCPUs; an instance is starting in compute environment "
+                        "\"one\"");
+}
+
 int main(void)
 {
 #define T(fn) cmocka_unit_test_setup_teardown(fn, world_new, world_free)
@@ -488,6 +536,7 @@ int main(void)
         T(demand_goes_on_when_no_whole_instance_fits_below_the_maximum),
         T(work_beyond_all_maxima_stays_with_the_first_within_bounds),
         T(use_and_runs_of_instances_can_be_seen),
+        T(what_fits_nothing_smaller_may_exceed_the_maximum),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

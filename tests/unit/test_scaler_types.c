@@ -47,9 +47,9 @@ static void entries_become_types_in_the_users_order(void **state)
     assert_int_equal(find(&e, "m5.xlarge")->rank, 2); /* named itself: not at its family's place */
     assert_null(find(&e, "c5.xlarge"));
     assert_null(e.invalid);
-    /* Shapes: within maxvCpus only. */
+    /* Shapes: also beyond maxvCpus, for work that fits nothing smaller. */
     assert_non_null(strstr(e.shapes_json, "[16000,"));
-    assert_null(strstr(e.shapes_json, "[32000,"));
+    assert_non_null(strstr(e.shapes_json, "[32000,"));
     env_types_free(&e);
 }
 
@@ -83,6 +83,10 @@ static void each_strategy_is_known_and_best_fit_is_the_default(void **state)
 static void best_fit_has_no_shape_above_the_maximum(void **state)
 {
     (void)state;
+    env small = make(false, BODY(""));
+    assert_non_null(strstr(small.shapes_json, "[16000,"));
+    assert_null(strstr(small.shapes_json, "[32000,"));
+    env_types_free(&small);
     static const struct {
         const char *strategy, *shapes;
         bool spot;

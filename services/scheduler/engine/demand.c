@@ -56,14 +56,23 @@ pack(const ce *c, ob_resources *rooms, size_t n_rooms, const ob_resources *need,
     return taken;
 }
 
-/* How many of 'n' the environment has room for; takes the room. cost_mcpu: of a new instance, each.
- */
-static int64_t take(ce *c, const ob_resources *need, bool new_ones, int64_t cost_mcpu, int64_t n)
+/* How many new instances' worth of work there is room for below maxvCpus. One that exceeds them may
+ * come while there is any. */
+static int64_t launchable(const ce *c, const class_fit *fit)
+{
+    if (!eng_below_max(c, fit->least_mcpu) || c->headroom_mcpu <= 0)
+        return 0;
+    int64_t units = c->headroom_mcpu / fit->cost_mcpu;
+    return units == 0 && eng_exceeds(c, fit->least_mcpu) ? 1 : units;
+}
+
+/* How many of 'n' the environment has room for; takes the room. */
+static int64_t take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n)
 {
     int64_t taken = pack(c, c->coming, c->n_coming, need, n);
-    if (new_ones && c->headroom_mcpu > 0 && taken < n) {
-        int64_t units = least(n - taken, c->headroom_mcpu / cost_mcpu);
-        c->headroom_mcpu -= units * cost_mcpu;
+    int64_t units = least(n - taken, launchable(c, fit));
+    if (units > 0) {
+        c->headroom_mcpu -= units * fit->cost_mcpu;
         /* Asked on, so that it is noticed when some come; the next environment is asked, too. */
         if (c->lacking)
             ask(c, need, units);
@@ -112,8 +121,7 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
         if (!eng_usable(c) || !cls->fit[i].launch || eng_above_max(c, &cls->need) ||
             is_kept(c, cls))
             continue;
-        bool new_ones = eng_below_max(c, cls->fit[i].least_mcpu);
-        int64_t taken = take(c, &cls->need, new_ones, cost, rest);
+        int64_t taken = take(c, &cls->need, &cls->fit[i], rest);
         rest -= taken;
         if (taken > 0)
             ask(c, &cls->need, taken);

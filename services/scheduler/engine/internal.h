@@ -118,6 +118,13 @@ struct share {
     UT_hash_handle hh; /* queue->shares */
 };
 
+/* What an environment could launch for a class: within maxvCpus, or else beyond them. */
+typedef struct class_fit {
+    bool launch, there; /* some shape, some instance that is there is large enough */
+    int32_t cost_mcpu;  /* of the environment's maxvCpus for each job, well packed */
+    int32_t least_mcpu; /* of the smallest shape that is large enough */
+} class_fit;
+
 /* Jobs of one queue with one shape, share and priority: what fits one fits all. */
 struct class_key {
     ob_resources need;
@@ -150,11 +157,7 @@ struct class
     job *at;           /* its first job in a line, and, of an array, the child */
     int32_t at_index;
     int64_t given; /* jobs of it that demand has been told of */
-    struct {
-        bool launch, there; /* some shape, some instance that is there is large enough */
-        int32_t cost_mcpu;  /* of the environment's maxvCpus for each job, well packed */
-        int32_t least_mcpu; /* of the smallest shape that is large enough */
-    } fit[ENGINE_MAX_CES];
+    class_fit fit[ENGINE_MAX_CES];
     UT_hash_handle hh; /* queue->classes */
 };
 
@@ -431,12 +434,21 @@ static inline int64_t eng_provisioned(const ce *c)
 {
     return c->exact ? c->mcpu : (int64_t)c->vcpus * 1000;
 }
-/* Is there room below maxvCpus for an instance of that many? The first one is always allowed: an
- * environment has a shape above maxvCpus only when its allocation strategy may exceed it. */
+/* Can no instance of that many be within maxvCpus? An environment has such a shape only when its
+ * allocation strategy may exceed them: by one instance. */
+static inline bool eng_exceeds(const ce *c, int32_t mcpu)
+{
+    return !c->exact && mcpu > (int64_t)c->max_vcpus * 1000;
+}
+/* How much has to go before an instance of that many may come; 0 or less: it may. */
+static inline int64_t eng_lack(const ce *c, int32_t mcpu)
+{
+    int64_t over = eng_provisioned(c) - (int64_t)c->max_vcpus * 1000;
+    return eng_exceeds(c, mcpu) ? over + 1 : over + mcpu;
+}
 static inline bool eng_below_max(const ce *c, int32_t mcpu)
 {
-    return (c->vcpus == 0 && !c->exact) ||
-           eng_provisioned(c) + mcpu <= (int64_t)c->max_vcpus * 1000;
+    return eng_lack(c, mcpu) <= 0;
 }
 /* Is it more than the environment could ever run? */
 static inline bool eng_above_max(const ce *c, const ob_resources *need)

@@ -148,7 +148,7 @@ static int64_t counts(const instance *i)
 /* Keeps what has to end before the launch is below maxvCpus. */
 static void keep_launch(engine *e, queue *q, ce *c, int32_t least_mcpu)
 {
-    int64_t lack = least_mcpu - ((int64_t)c->max_vcpus * 1000 - eng_provisioned(c));
+    int64_t lack = eng_lack(c, least_mcpu);
     for (size_t k = 0; k < e->n_kept; k++)
         if (e->kept[k]->kept_for == q)
             lack -= counts(e->kept[k]);

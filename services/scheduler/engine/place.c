@@ -100,6 +100,22 @@ int64_t eng_units(const ce *c, const ob_resources *need, const ob_resources *roo
     return n;
 }
 
+/* Takes up the shapes that are within maxvCpus, or those that exceed them. */
+static void fit_shapes(const ce *c, const ob_resources *need, bool exceed, class_fit *fit)
+{
+    for (size_t s = 0; s < c->n_shapes; s++) {
+        int32_t mcpu = c->shapes[s].mcpu;
+        int64_t units = eng_units(c, need, &c->shapes[s]);
+        if (units == 0 || eng_exceeds(c, mcpu) != exceed)
+            continue;
+        int64_t each = (mcpu + units - 1) / units;
+        fit->launch = true;
+        fit->cost_mcpu = each < fit->cost_mcpu ? (int32_t)each : fit->cost_mcpu;
+        fit->cost_mcpu = fit->cost_mcpu > 0 ? fit->cost_mcpu : 1;
+        fit->least_mcpu = mcpu < fit->least_mcpu ? mcpu : fit->least_mcpu;
+    }
+}
+
 void eng_fit(const engine *e, class *cls)
 {
     if (cls->fit_topology == e->topology)
@@ -107,24 +123,14 @@ void eng_fit(const engine *e, class *cls)
     cls->fit_topology = e->topology;
     for (size_t i = 0; i < cls->queue->n_ces; i++) {
         const ce *c = cls->queue->ces[i];
-        bool launch = false, there = false;
-        int64_t cost = INT32_MAX;
-        int32_t least = INT32_MAX;
-        for (size_t s = 0; s < c->n_shapes; s++) {
-            int64_t units = eng_units(c, &cls->need, &c->shapes[s]);
-            if (units == 0)
-                continue;
-            launch = true;
-            int64_t each = (c->shapes[s].mcpu + units - 1) / units;
-            cost = each < cost ? each : cost;
-            least = c->shapes[s].mcpu < least ? c->shapes[s].mcpu : least;
-        }
-        for (const instance *on = launch ? NULL : c->instances; on && !there; on = on->inext)
-            there =
+        class_fit *fit = &cls->fit[i];
+        *fit = (class_fit){ .cost_mcpu = INT32_MAX, .least_mcpu = INT32_MAX };
+        fit_shapes(c, &cls->need, false, fit);
+        if (!fit->launch)
+            fit_shapes(c, &cls->need, true, fit);
+        fit->there = fit->launch;
+        for (const instance *on = c->instances; on && !fit->there; on = on->inext)
+            fit->there =
                 on->known && on->state <= OB_INSTANCE_ACTIVE && eng_fits(c, &cls->need, &on->size);
-        cls->fit[i].launch = launch;
-        cls->fit[i].there = launch || there;
-        cls->fit[i].least_mcpu = least;
-        cls->fit[i].cost_mcpu = cost > 0 ? (int32_t)cost : 1;
     }
 }
