@@ -347,6 +347,8 @@ static size_t plan_launches(work *k, decide_launch *out)
         out[n].env = (size_t)(w - k->envs);
         count_launch(k, w, &out[n++]);
     }
+    for (size_t i = 0; i < k->n; i++)
+        k->envs[i].env->passed = needs_more(&k->envs[i]);
     return n;
 }
 

@@ -69,6 +69,7 @@ typedef struct decide_env {
     decide_instance *instances;
     size_t n_instances;
     bool lacks_room; /* out: wants more than the provider has now */
+    bool passed;     /* out: its turn did not come, or not to its end: there are max_launches */
 } decide_env;
 
 /* What the provider has. Environments share it. */

@@ -146,6 +146,8 @@ static void settle_wanted(env *e, const decide_env *view, bool launches)
 
 static void after_decision(env *e, const decide_env *view, bool launches, int64_t now_ms)
 {
+    if (view->passed)
+        return; /* nothing is known of what it lacks or cannot reach: decided at once again */
     if (!view->lacks_room)
         e->short_since_ms = 0;
     else if (e->short_since_ms == 0)

@@ -388,6 +388,27 @@ static void nobody_is_starved_who_has_something(void **state)
     assert_null(rich[1].drain);
 }
 
+/* What one lacks is not known while another takes all launches of a turn. */
+static void who_is_passed_is_said(void **state)
+{
+    (void)state;
+    decide_instance rich[] = { instance("m5.24xlarge", OB_INSTANCE_ACTIVE, 1),
+                               instance("m5.24xlarge", OB_INSTANCE_ACTIVE, 1) };
+    decide_env envs[] = { make_env(0, TYPES("m5.24xlarge"), 0, 1000),
+                          make_env(1, TYPES("c5.large"), 0, 1000) };
+    types_of[0][0].unavailable = true;
+    has(&envs[0], rich, 2);
+    wants(&envs[0], &(decide_shape){ .need = { 1000, 512, 0 }, .count = 1 }, 1);
+    wants(&envs[1], &(decide_shape){ .need = { 2000, 512, 0 }, .count = 70 }, 1);
+    assert_int_equal(run(envs, 2, &unlimited, &limits, launches), MAX_LAUNCHES);
+    assert_true(envs[0].passed && envs[1].passed);
+    assert_false(envs[0].lacks_room);
+    envs[1].shapes = &(decide_shape){ .need = { 2000, 512, 0 }, .count = 6 };
+    assert_int_equal(run(envs, 2, &unlimited, &limits, launches), 6);
+    assert_false(envs[0].passed || envs[1].passed);
+    assert_true(envs[0].lacks_room);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -414,6 +435,7 @@ int main(void)
         cmocka_unit_test(idle_instances_make_room_for_others_at_once),
         cmocka_unit_test(a_starved_environment_gets_its_share),
         cmocka_unit_test(nobody_is_starved_who_has_something),
+        cmocka_unit_test(who_is_passed_is_said),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     forget_plans();
