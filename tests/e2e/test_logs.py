@@ -367,7 +367,7 @@ def settings(stack, **changes):
     """Restarts the services with other settings, and back."""
     file = stack.home / "env"
     before = file.read_text()
-    services = ("api", "scheduler")
+    services = ("api", "scheduler", "scaler")
 
     def restart(text):
         file.write_text(text)
@@ -383,10 +383,33 @@ def settings(stack, **changes):
         restart(before)
 
 
+def ended_instances(stack):
+    """Rows of instances that ended: a day ago, a day ago with a run that is not known to have
+    ended, and in an hour. Their ids."""
+    names = ("long-ago", "used", "later")
+    ids = [f"i-{name}" for name in names]
+    ends = ("now() - interval '1 day'",) * 2 + ("now() + interval '1 hour'",)
+    rows = ", ".join(
+        f"('{id}', 0, 'm5.large', false, 2000, 7955, 2, 4, '', {end})"
+        for id, end in zip(ids, ends, strict=True)
+    )
+    stack.sql(f"""BEGIN;
+        INSERT INTO placement VALUES ('{ids[1]}', gen_random_uuid(), -1, 1);
+        INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, vcpus, state, token_hash,
+                              ended_at) VALUES {rows};
+        COMMIT""")
+    return ids
+
+
+def known(stack, ids):
+    quoted = ", ".join(f"'{id}'" for id in ids)
+    return {row[0] for row in stack.sql(f"SELECT id FROM instance WHERE id IN ({quoted})")}
+
+
 def test_limit_and_retention(stack, work):
     """A job that says too much is cut off with a word about it. What ended long enough ago is
-    gone, all of it, while what lives stays, and what a job depends on that the scheduler has not
-    seen yet; job definitions stay."""
+    gone, all of it, instances too, while what lives stays, and what a job depends on that the
+    scheduler has not seen yet; job definitions stay."""
     queue = work.queue()
     living = work.submit(queue, work.definition(["sh", "-c", "echo alive; " + HOLD[2]]))
     work.wait(living, "RUNNING")
@@ -395,6 +418,7 @@ def test_limit_and_retention(stack, work):
         env.write("export OPENBATCH_LOG_LIMIT_BYTES=2000\n")
     stack.kill(instance)
     with settings(stack, OPENBATCH_LOG_RETENTION_S=4, OPENBATCH_JOB_RETENTION_S=4):
+        old, used, later = ended_instances(stack)
         definition = work.definition(["seq", "1", "100000"])
         job_id = work.submit(queue, definition)
         array = work.submit(queue, work.definition(), arrayProperties={"size": 3})
@@ -437,6 +461,11 @@ def test_limit_and_retention(stack, work):
         wait_for("nothing to be left of them", lambda: rows() == ["0"] * 4, 20)
         with pytest.raises(work.logs.exceptions.ResourceNotFoundException):
             work.logs.get_log_events(logGroupName=GROUP, logStreamName=stream)
+        wait_for("the instance to be forgotten", lambda: old not in known(stack, [old]), 20)
+        assert known(stack, [used, later, instance]) == {used, later, instance}
+        stack.sql(f"DELETE FROM placement WHERE instance_id = '{used}'")
+        wait_for("the other", lambda: used not in known(stack, [used]), 10)
+        stack.sql(f"DELETE FROM instance WHERE id = '{later}'")
         # The stream of what lives stays, though its line is past; what it says next is kept.
         assert work.job(living)["status"] == "RUNNING"
         assert lines(work.logs, stream_of(work.job(living))) == []
