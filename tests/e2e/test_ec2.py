@@ -93,12 +93,12 @@ class Cloud:
                     | {k: v for k, v in self.stack.settings.items() if k == "DOCKER_HOST"},
                 )  # fmt: skip
 
-    def start_scaler(self):
+    def start_scaler(self, register_ms=15000):
         env = self.stack.settings | {
             "PATH": os.environ["PATH"],
             "OPENBATCH_PROVIDER": "ec2",
             # moto's instances mostly say nothing: given up and replaced.
-            "OPENBATCH_REGISTER_MS": "15000",
+            "OPENBATCH_REGISTER_MS": str(register_ms),
             "OPENBATCH_EC2_REGION": "us-east-1",
             "OPENBATCH_EC2_ENDPOINT": self.endpoint,
             "OPENBATCH_EC2_KEY_FILE": str(self.folder / "key"),
@@ -174,13 +174,26 @@ def test_an_instance_of_ec2_runs_a_job_and_goes(cloud, work, resources):
     wait_for("EC2 has ended it", lambda: cloud.alive() == {}, 60)
 
 
-def test_what_ec2_ends_is_noticed(cloud, stack, work, resources):
+def test_what_ec2_ends_or_says_nothing_is_replaced(cloud, stack, work, resources):
+    """Also by another scaler than the one that launched it."""
     environment = work.environment(2, ("m5.large",), **resources, minvCpus=2)
     before = wait_for("a launch", cloud.alive, 30)
     [[one]] = before.values()
     cloud.ec2.terminate_instances(InstanceIds=[one["InstanceId"]])
     after = wait_for("another", lambda: {k: v for k, v in cloud.alive().items() if k not in before})
-    assert len(after) == 1
+    [mute] = after
+    cloud.kill_scaler()
+    cloud.start_scaler(register_ms=2000)
+    try:
+        seen = before.keys() | {mute}
+        wait_for("one in its place", lambda: cloud.alive().keys() - seen, 20)
+        assert stack.sql(f"SELECT state, reason FROM instance WHERE id = '{mute}'") == [
+            ["4", "its executor did not register in time"]
+        ]
+        wait_for("its end", lambda: mute not in cloud.alive(), 10)
+    finally:
+        cloud.kill_scaler()
+        cloud.start_scaler()
     assert work.ce(environment)["status"] == "VALID"
 
 
