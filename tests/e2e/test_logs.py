@@ -9,6 +9,7 @@ import signal
 import subprocess
 import threading
 import time
+import uuid
 
 import pytest
 from stack import HOLD, ROOT, wait_for
@@ -386,8 +387,7 @@ def settings(stack, **changes):
 def ended_instances(stack):
     """Rows of instances that ended: a day ago, a day ago with a run that is not known to have
     ended, and in an hour. Their ids."""
-    names = ("long-ago", "used", "later")
-    ids = [f"i-{name}" for name in names]
+    ids = [f"i-{uuid.uuid4().hex[:17]}" for _ in range(3)]
     ends = ("now() - interval '1 day'",) * 2 + ("now() + interval '1 hour'",)
     rows = ", ".join(
         f"('{id}', 0, 'm5.large', false, 2000, 7955, 2, 4, '', {end})"
@@ -416,7 +416,11 @@ def test_limit_and_retention(stack, work):
     instance = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{living}'")[0][0]
     with (stack.home / "instances" / instance / "env").open("a") as env:
         env.write("export OPENBATCH_LOG_LIMIT_BYTES=2000\n")
-    stack.kill(instance)
+    old = stack.kill(instance)
+    wait_for(
+        "its executor again, which has read that",
+        lambda: stack.pid(instance) != old and stack.health(f"executor-{instance}"),
+    )
     with settings(stack, OPENBATCH_LOG_RETENTION_S=4, OPENBATCH_JOB_RETENTION_S=4):
         old, used, later = ended_instances(stack)
         definition = work.definition(["seq", "1", "100000"])

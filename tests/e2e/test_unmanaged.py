@@ -162,6 +162,9 @@ def test_a_pull_that_stalls_fails(work, host):
         reason = ended["container"]["reason"]
         assert reason.startswith("CannotPullContainerError: ") and image in reason
         assert "inactivity time exceeded timeout while pulling image" in reason
+        work.forget()
+        work.queues.clear()
+        work.environments.clear()
     finally:
         registry.close()
 
