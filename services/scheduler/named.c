@@ -52,6 +52,13 @@ typedef struct ids {
     size_t n, cap;
 } ids;
 
+/* Children of arrays: one, or all of them. */
+typedef struct ranges {
+    ob_uuid *arrays;
+    int32_t *from, *to;
+    size_t n, cap;
+} ranges;
+
 static int by_id(const void *a, const void *b)
 {
     return ob_uuid_cmp(a, b);
@@ -64,6 +71,26 @@ static void add_id(ids *list, const ob_uuid *id)
         list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
     }
     list->at[list->n++] = *id;
+}
+
+static void add_range(ranges *list, const engine_dependency *d)
+{
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 64;
+        list->arrays = ob_realloc(list->arrays, list->cap * sizeof(*list->arrays));
+        list->from = ob_realloc(list->from, list->cap * sizeof(*list->from));
+        list->to = ob_realloc(list->to, list->cap * sizeof(*list->to));
+    }
+    list->arrays[list->n] = d->id;
+    list->from[list->n] = d->index < 0 ? 0 : d->index;
+    list->to[list->n++] = d->index < 0 ? INT32_MAX : d->index;
+}
+
+static void ranges_done(ranges *list)
+{
+    free(list->arrays);
+    free(list->from);
+    free(list->to);
 }
 
 static void sort_ids(ids *list)
@@ -104,7 +131,7 @@ static int first_row(const PGresult *rows, const ob_uuid *id, const int32_t *ind
     return low < PQntuples(rows) && compare_row(rows, low, want, index) == 0 ? low : -1;
 }
 
-/* Children have their own row, or are what the bulk was. */
+/* Children have their own row, or are what the bulk was. All rows of the array are there. */
 static void list_failed(engine_dependency *d, const PGresult *children, int64_t size, int64_t bulk)
 {
     int32_t *failed = ob_calloc((size_t)size + 1, sizeof(*failed));
@@ -129,26 +156,25 @@ static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *chi
     ob_job_state state = (ob_job_state)ob_col_int(jobs, row, DONE_STATE, OB_JOB_FAILED);
     int64_t bulk = ob_col_int(jobs, row, DONE_BULK_STATE, OB_JOB_FAILED);
     int64_t size = ob_col_int(jobs, row, DONE_ARRAY_SIZE, 0);
-    if (d->index >= 0) {
+    if (d->index >= 0 && state != OB_JOB_SUCCEEDED) { /* else all of its children did */
         int child = first_row(children, &d->id, &d->index);
         state = (ob_job_state)(child < 0 ? bulk : ob_col_int(children, child, 2, OB_JOB_FAILED));
     }
     d->ended = state == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
-    if (d->type == DEP_N_TO_N && d->ended == DEP_FAILED && size > 0)
+    if (d->type == DEP_N_TO_N && d->index < 0 && d->ended == DEP_FAILED && size > 0)
         list_failed(d, children, size, bulk);
 }
 
 /* A large array's children take their time: with a sign of life between. */
-static int look_up(ob_leader *leader, named *n, ids *jobs, ids *arrays, ob_error *err)
+static int look_up(ob_leader *leader, named *n, ids *jobs, const ranges *list, ob_error *err)
 {
     ob_db *db = ob_leader_db(leader);
     ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *children = NULL;
     sort_ids(jobs);
-    sort_ids(arrays);
     int r = store_ended(db, jobs->at, jobs->n, &ended, err);
     if (r == 0)
-        r = store_ended_children(db, arrays->at, arrays->n, &children, err);
+        r = store_ended_children(db, list->arrays, list->from, list->to, list->n, &children, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n->n_rows && r == 0; i++) {
@@ -162,7 +188,8 @@ static int look_up(ob_leader *leader, named *n, ids *jobs, ids *arrays, ob_error
 int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *err)
 {
     named *n = ob_calloc(1, sizeof(*n));
-    ids jobs = { 0 }, arrays = { 0 };
+    ids jobs = { 0 };
+    ob_cleanup(ranges_done) ranges children = { 0 };
     n->n_rows = (size_t)PQntuples(inbox);
     n->rows = ob_calloc(n->n_rows + 1, sizeof(*n->rows));
     for (size_t i = 0; i < n->n_rows; i++) {
@@ -178,12 +205,11 @@ int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *
         for (size_t k = 0; k < row->n; k++) {
             add_id(&jobs, &deps[k].id);
             if (deps[k].index >= 0 || deps[k].type == DEP_N_TO_N)
-                add_id(&arrays, &deps[k].id);
+                add_range(&children, &deps[k]);
         }
     }
-    int r = jobs.n > 0 ? look_up(leader, n, &jobs, &arrays, err) : 0;
+    int r = jobs.n > 0 ? look_up(leader, n, &jobs, &children, err) : 0;
     free(jobs.at);
-    free(arrays.at);
     if (r < 0)
         named_free(n);
     else

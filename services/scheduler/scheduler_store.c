@@ -62,9 +62,12 @@ const ob_db_stmt scheduler_statements[] = {
       "SELECT d.job_id, d.state, d.bulk_state, j.array_size FROM unnest($1::uuid[]) AS p(id)"
       " JOIN done d ON d.job_id = p.id AND d.idx = -1 JOIN job j ON j.id = d.job_id"
       " ORDER BY d.job_id" },
-    { "ended_children", "SELECT c.job_id, c.idx, c.state FROM unnest($1::uuid[]) AS p(id)"
-                        " JOIN done d ON d.job_id = p.id AND d.idx = -1"
-                        " JOIN done c ON c.job_id = p.id AND c.idx >= 0 ORDER BY c.job_id, c.idx" },
+    /* Of an array that succeeded there is nothing to know. */
+    { "ended_children",
+      "SELECT DISTINCT c.job_id, c.idx, c.state"
+      " FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::int[], $3::int[])) AS w(id, lo, hi)"
+      " JOIN done d ON d.job_id = w.id AND d.idx = -1 AND d.state = 6"
+      " JOIN done c ON c.job_id = w.id AND c.idx BETWEEN w.lo AND w.hi ORDER BY c.job_id, c.idx" },
     { "class_reasons",
       "SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason, since_ms FROM class_reason" },
     { "share_usages", "SELECT queue_id, share, usage_ms, at_ms, active FROM share_usage" },
@@ -261,10 +264,18 @@ int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_erro
     return ob_db_exec(db, "ended", &p, ret, err);
 }
 
-int store_ended_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err)
+int store_ended_children(ob_db *db,
+                         const ob_uuid *arrays,
+                         const int32_t *from,
+                         const int32_t *to,
+                         size_t n,
+                         PGresult **ret,
+                         ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_param_uuid_array(&p, parents, n);
+    ob_param_uuid_array(&p, arrays, n);
+    ob_param_int32_array(&p, from, n);
+    ob_param_int32_array(&p, to, n);
     return ob_db_exec(db, "ended_children", &p, ret, err);
 }
 
