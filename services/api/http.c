@@ -9,6 +9,7 @@
 #include "http.h"
 
 #include <civetweb.h>
+#include <ctype.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
@@ -343,6 +344,15 @@ static const api_operation *find_operation(const exchange *x)
     return target ? api_operation_find(API_LOGS, method, target) : NULL;
 }
 
+/* "attempt=1; max=3": SDKs count their tries. */
+static bool is_first_try(const exchange *x)
+{
+    static const char first[] = "attempt=1";
+    const char *text = mg_get_header(x->conn, "amz-sdk-request");
+    const char *at = text ? strstr(text, first) : NULL;
+    return at && !isdigit((unsigned char)at[sizeof first - 1]);
+}
+
 /* What an authenticated caller asks for. */
 static int perform(exchange *x,
                    const sigv4_auth *auth,
@@ -370,6 +380,7 @@ static int perform(exchange *x,
         .key_id = key->key_id,
         .key = key,
         .invocation_id = mg_get_header(x->conn, "amz-sdk-invocation-id"),
+        .first_try = is_first_try(x),
         .request_id = x->request_id,
         .body = body,
         .body_text = x->w->body,

@@ -7,6 +7,7 @@
 #include "job_store.h"
 #include "jobs.h"
 #include "known.h"
+#include "ob/clock.h"
 #include "ob/message.h"
 #include "submit_check.h"
 #include "submit_store.h"
@@ -162,21 +163,30 @@ static int submit(api_request *req, api_reply *rep)
 }
 
 /* What is refused now may be the repeated try of a call that was accepted before its queue was
- * disabled or its definition deregistered. */
-static int first_answer(api_request *req, api_reply *rep)
+ * disabled or its definition deregistered, or whose first try is being written at this moment. One
+ * answer holds for all tries: the first job, or, from now on, the refusal, which 'r' and the reply
+ * are. */
+static int settle_refused(api_request *req, int r, api_reply *rep)
 {
     uint8_t hash[32];
     ob_uuid id;
     bool same_body = false;
     ob_error err = { 0 };
+    if (req->invocation_id == NULL || req->first_try)
+        return r;
     hash_body(req, hash);
-    if (req->invocation_id == NULL || req_db(req, &err) < 0 ||
-        submit_store_find_once(req->db, req->key_id, req->invocation_id, hash, &id, &same_body,
-                               &err) < 0 ||
-        !same_body)
-        return -EINVAL;
+    int found = req_db(req, &err);
+    if (found == 0)
+        found = submit_store_refuse_once(req->db, req->key_id, req->invocation_id, hash,
+                                         ob_wall_ms(), &err);
+    if (found == 0)
+        found = submit_store_find_once(req->db, req->key_id, req->invocation_id, hash, &id,
+                                       &same_body, &err);
+    if (found == -ECANCELED || (found == 0 && !same_body))
+        return r;
     api_reply_done(rep);
-    return answer(req, &id, rep);
+    rep->err = err;
+    return found < 0 ? found : answer(req, &id, rep);
 }
 
 int op_submit_job(api_request *req, api_reply *rep)
@@ -187,7 +197,5 @@ int op_submit_job(api_request *req, api_reply *rep)
         api_reply_done(rep);
         r = submit(req, rep);
     }
-    if (r < 0 && rep->code != NULL && first_answer(req, rep) == 0)
-        return 0;
-    return r;
+    return r < 0 && rep->code != NULL ? settle_refused(req, r, rep) : r;
 }

@@ -58,6 +58,7 @@ typedef struct api_request {
     int definition_revision;   /* of a definition named without one: the only one that the key was
                                   found to have a right to (-1: none was there); 0: any */
     const char *invocation_id; /* amz-sdk-invocation-id, NULL when absent */
+    bool first_try;            /* amz-sdk-request says so: there can be no earlier one */
     const char *request_id;    /* x-amzn-RequestId of the answer */
     json_t *body;          /* an object; borrowed. Checked against the operation's fields already */
     const char *body_text; /* as sent (not NUL-terminated at body_len; it is followed by one NUL) */

@@ -88,6 +88,8 @@ static int settle_left_out(submitter *s, waiter *w)
         if (r == 0)
             return ob_fail(&w->error, EEXIST,
                            "The same amz-sdk-invocation-id was sent with another body.");
+        if (r == -ECANCELED)
+            return -EEXIST;
         if (r != -ENOENT)
             return r;
     }

@@ -63,5 +63,6 @@ void submitter_stop(submitter *s);
  * else arrived meanwhile (docs/architecture.md, "Requests"). Blocks until that commit is known.
  * *ret_id: the job's id; an earlier one when this is an SDK's repeated try. Errors: -ENOENT (the
  * queue has changed or takes no jobs, or the definition is not the one any more), -EEXIST (the same
- * invocation id with another body), -EIO retriable (PostgreSQL is away). Any thread. */
+ * invocation id with another body, or of a call that was refused), -EIO retriable (PostgreSQL is
+ * away). Any thread. */
 int submit_wait(submitter *s, const submission *job, ob_uuid *ret_id, ob_error *err);

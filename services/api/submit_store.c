@@ -49,6 +49,11 @@
     "SELECT job_id, body_hash = $3::bytea FROM submit_once"                                        \
     " WHERE key_id = $1 AND invocation_id = $2"
 
+/* Waits for whoever is writing this call, in any process. */
+#define SQL_REFUSE_ONCE                                                                            \
+    "INSERT INTO submit_once (key_id, invocation_id, body_hash, job_id, created_at_ms)"            \
+    " VALUES ($1, $2, $3, $4, $5) ON CONFLICT DO NOTHING"
+
 #define SQL_FORGET_ONCE "DELETE FROM submit_once WHERE created_at_ms < $1"
 
 #define SQL_EXISTS "SELECT 1 FROM job WHERE id = $1"
@@ -61,7 +66,11 @@ const ob_db_stmt submit_store_stmts[] = {
     { "submit", SQL_INSERT },        FIND_ONCE, { "forget_once", SQL_FORGET_ONCE },
     { "submit_exists", SQL_EXISTS }, { 0 },
 };
-const ob_db_stmt submit_store_worker_stmts[] = { FIND_ONCE, { 0 } };
+const ob_db_stmt submit_store_worker_stmts[] = { FIND_ONCE,
+                                                 { "refuse_once", SQL_REFUSE_ONCE },
+                                                 { 0 } };
+
+static const ob_uuid no_job; /* of a call that was refused */
 
 /* "{...}", or NULL without dependencies, of one column of them. */
 typedef enum dep_column { DEP_ID, DEP_INDEX, DEP_TYPE } dep_column;
@@ -198,8 +207,26 @@ int submit_store_find_once(ob_db *db,
         return ob_fail(err, ENOENT, "no earlier try");
     if (!ob_col_uuid(res, 0, 0, ret_id))
         return ob_fail(err, EPROTO, "submit_once has no job id");
+    if (ob_uuid_cmp(ret_id, &no_job) == 0)
+        return ob_fail(err, ECANCELED, "This call was refused before.");
     *ret_same_body = ob_col_bool(res, 0, 1);
     return 0;
+}
+
+int submit_store_refuse_once(ob_db *db,
+                             const char *key_id,
+                             const char *invocation_id,
+                             const uint8_t body_hash[32],
+                             int64_t now_ms,
+                             ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, key_id);
+    ob_param_text(&p, invocation_id);
+    ob_param_bytes(&p, body_hash, 32);
+    ob_param_uuid(&p, &no_job);
+    ob_param_int(&p, now_ms);
+    return ob_db_exec(db, "refuse_once", &p, NULL, err);
 }
 
 int submit_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err)

@@ -13,7 +13,7 @@ extern const ob_db_stmt submit_store_worker_stmts[];
  * not the latest, or its invocation id is known. */
 int submit_store_insert(
     ob_db *db, const submission *const *jobs, size_t n, bool *inserted, ob_error *err);
-/* The job that an invocation id has made. Errors: -ENOENT. */
+/* The job that an invocation id has made. Errors: -ENOENT; -ECANCELED: the call was refused. */
 int submit_store_find_once(ob_db *db,
                            const char *key_id,
                            const char *invocation_id,
@@ -21,5 +21,13 @@ int submit_store_find_once(ob_db *db,
                            ob_uuid *ret_id,
                            bool *ret_same_body,
                            ob_error *err);
+/* Unless a try of this call has been accepted, none will be from now on. Waits for one that is just
+ * being written; submit_store_find_once tells which it was. */
+int submit_store_refuse_once(ob_db *db,
+                             const char *key_id,
+                             const char *invocation_id,
+                             const uint8_t body_hash[32],
+                             int64_t now_ms,
+                             ob_error *err);
 int submit_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err);
 int submit_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err);

@@ -1,5 +1,6 @@
 """The running copy that the tests drive: its endpoint, its servers, its processes."""
 
+import contextlib
 import json
 import os
 import re
@@ -73,16 +74,41 @@ class Stack:
         }
         return boto3.client(service, **(settings | changes))
 
+    def _psql(self, *more):
+        return ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.run_dir] + [
+            *("-U", "openbatch", "-d", "openbatch", *more)
+        ]
+
     def sql(self, query):
         """Rows of a query, as lists of texts."""
         out = subprocess.run(
-            ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.run_dir]
-            + ["-U", "openbatch", "-d", "openbatch", "-c", query],
-            check=True,
-            capture_output=True,
-            text=True,
+            self._psql("-c", query), check=True, capture_output=True, text=True
         ).stdout
         return [line.split("\t") for line in out.splitlines()]
+
+    @contextlib.contextmanager
+    def transaction(self, statements, end="COMMIT"):
+        """Holds a transaction open that has run these statements."""
+        psql = subprocess.Popen(
+            self._psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        try:
+            psql.stdin.write(f"BEGIN;\n{statements};\nSELECT 'held';\n")
+            psql.stdin.flush()
+            assert psql.stdout.readline() == "held\n"
+            yield
+        finally:
+            psql.communicate(f"{end};\n", timeout=30)
+        assert psql.returncode == 0
+
+    def waits_for_a_lock(self, application):
+        """How many connections of this name wait for a transaction of somebody else's."""
+        return int(
+            self.sql(
+                "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+                f" AND application_name = '{application}'"
+            )[0][0]
+        )
 
     def health(self, service):
         """What a service says of itself on its socket; None while it is not there."""

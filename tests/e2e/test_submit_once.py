@@ -122,14 +122,14 @@ def test_1000_calls_with_cut_connections_make_1000_jobs(
     shared_work.wait_all(ids)
 
 
-def submit_raw(stack, invocation, body):
+def submit_raw(stack, invocation, body, **headers):
     """One try of a call, signed: (status, answer)."""
     data = json.dumps(body)
     request = AWSRequest(
         "POST",
         stack.endpoint + "/v1/submitjob",
         data=data,
-        headers={"Content-Type": "application/json", "amz-sdk-invocation-id": invocation},
+        headers={"Content-Type": "application/json", "amz-sdk-invocation-id": invocation} | headers,
     )
     keys = Credentials(stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"])
     SigV4Auth(keys, "batch", stack.env["AWS_REGION"]).add_auth(request)
@@ -172,3 +172,61 @@ def test_a_repeated_try_gets_the_first_answer_though_it_would_be_refused_now(
     status, answer = submit_raw(stack, str(uuid.uuid4()), body)
     assert status == 400 and "not in ACTIVE status" in answer["message"]
     terminate_all(batch, [first[1]["jobId"]])
+
+
+def test_a_repeated_try_waits_for_the_first_that_is_being_written(stack, batch, shared_work, queue):
+    """The definition is deregistered meanwhile: all tries have one answer, and it is true."""
+    definition = stuck_definition(shared_work)
+    name = f"meanwhile-{uuid.uuid4().hex[:8]}"
+    body = {"jobName": name, "jobQueue": queue, "jobDefinition": f"{definition}:1"}
+    scope = shared_work.jq(queue)["jobQueueArn"].partition("job-queue/")[0]
+    arn = f"{scope}job-definition/{definition}:1"
+    invocation = str(uuid.uuid4())
+    key = stack.env["AWS_ACCESS_KEY_ID"]
+    row = f"INSERT INTO submit_once VALUES ('{key}', '{invocation}', '', '{uuid.uuid4()}', 0)"
+    with ThreadPoolExecutor(2) as pool:
+        with stack.transaction(row, end="ROLLBACK"):
+            first = pool.submit(submit_raw, stack, invocation, body)
+            wait_for("the first to wait", lambda: stack.waits_for_a_lock("openbatch-api submit"))
+            batch.deregister_job_definition(jobDefinition=f"{definition}:1")
+            # As in a process of which nobody has named the definition lately.
+            batch.tag_resource(resourceArn=arn, tags={"what": "names meant is forgotten"})
+            second = pool.submit(submit_raw, stack, invocation, body)
+            wait_for(
+                "the second to wait, or be answered",
+                lambda: stack.waits_for_a_lock("openbatch-api") or second.done(),
+            )
+        tries = [first.result(), second.result(), submit_raw(stack, invocation, body)]
+    made = stack.sql(f"SELECT id FROM job WHERE name = '{name}'")
+    if made:
+        assert [status for status, _ in tries] == [200] * 3, tries
+        assert {answer["jobId"] for _, answer in tries} == {made[0][0]}
+        terminate_all(batch, [made[0][0]])
+    else:
+        assert [status for status, _ in tries] == [400] * 3, tries
+
+
+def test_a_call_that_was_refused_stays_so(stack, shared_work, queue):
+    """Unless the refused one was its first try, for then nobody else can have had an answer."""
+    name = f"later-{uuid.uuid4().hex[:8]}"
+    body = {"jobName": "late", "jobQueue": queue, "jobDefinition": name}
+    known_first, unknown = str(uuid.uuid4()), str(uuid.uuid4())
+    first_try = {"amz-sdk-request": "attempt=1; max=3"}
+    assert submit_raw(stack, known_first, body, **first_try)[0] == 400
+    assert submit_raw(stack, unknown, body)[0] == 400
+    shared_work.batch.register_job_definition(
+        jobDefinitionName=name,
+        type="container",
+        containerProperties={
+            "image": shared_work.image,
+            "resourceRequirements": [
+                {"type": "VCPU", "value": "2"},
+                {"type": "MEMORY", "value": "900000"},
+            ],
+        },
+    )
+    status, answer = submit_raw(stack, unknown, body, **{"amz-sdk-request": "attempt=2; max=3"})
+    assert status == 400 and "refused before" in answer["message"]
+    status, answer = submit_raw(stack, known_first, body)
+    assert status == 200
+    terminate_all(shared_work.batch, [answer["jobId"]])
