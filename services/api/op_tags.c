@@ -20,7 +20,8 @@ static json_t *tags_of(const tagged *t)
 static int change(api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(tagged_done) tagged t = { 0 };
-    int r = tags_find(req, ob_json_str(req->body, "resourceArn", ""), true, &t, rep);
+    const char *arn = ob_json_str(req->body, "resourceArn", "");
+    int r = tags_find(req, arn, true, &t, rep);
     if (r < 0)
         return r;
     json_t *tags = tags_of(&t);
@@ -35,7 +36,7 @@ static int change(api_request *req, api_reply *rep, void *arg)
         return api_client_error_long(rep, req->request_id,
                                      "tags: Member must have length less than or equal to %d",
                                      TAGS_MAX);
-    return tags_put(req, &t, &rep->err);
+    return tags_put(req, arn, &t, rep);
 }
 
 int op_change_tags(api_request *req, api_reply *rep)

@@ -1,6 +1,6 @@
-/* Deletes what is older than its retention: rows of log_event and log_stream, of job, of
- * job_definition. Owns the thread; every statement of retention is here. Never touches what belongs
- * to the scheduler (services/scheduler/retention.c deletes that when the job is gone).
+/* Deletes what is older than its retention: rows of log_event and log_stream, of job and job_tag,
+ * of job_definition. Owns the thread; every statement of retention is here. Never touches what
+ * belongs to the scheduler (services/scheduler/retention.c deletes that when the job is gone).
  *
  * Invariants: a job goes before anything else of it, so that nobody sees half of it; a job on which
  * one that has not ended depends stays, also when that one is being submitted: what is past its
@@ -44,11 +44,16 @@ static const ob_db_stmt retention_stmts[] = {
                      " JOIN job j ON j.id = l.job_id CROSS JOIN LATERAL unnest(j.dep_ids) AS d(id)"
                      " WHERE j.dep_ids IS NOT NULL AND d.id < $1" },
     { "past_jobs",
-      "WITH page AS (SELECT job_id, stopped_at_ms FROM done WHERE idx = -1 AND job_id > $2"
-      " AND job_id < $3 ORDER BY job_id LIMIT " STEP_TEXT "),"
+      "WITH page AS (SELECT job_id, stopped_at_ms FROM done WHERE idx = -1 AND job_id < $2"
+      " AND job_id > $4 ORDER BY job_id LIMIT " STEP_TEXT "),"
       " gone AS (DELETE FROM job j USING page p WHERE j.id = p.job_id AND p.stopped_at_ms < $1"
-      " AND NOT j.id = ANY (coalesce($4::uuid[], '{}')) RETURNING j.id),"
-      " untagged AS (DELETE FROM job_tag t USING gone g WHERE t.job_id = g.id)" PAGE_RESULT(
+      " AND NOT j.id = ANY (coalesce($3::uuid[], '{}')) RETURNING 1)" PAGE_RESULT("job_id") },
+    /* A statement of its own: the one before does not see what was tagged while it began. */
+    { "past_tags",
+      "WITH page AS (SELECT job_id FROM job_tag WHERE job_id < $1 AND job_id > $2"
+      " ORDER BY job_id LIMIT " STEP_TEXT "),"
+      " gone AS (DELETE FROM job_tag t USING page p WHERE t.job_id = p.job_id"
+      " AND NOT EXISTS (SELECT FROM job j WHERE j.id = p.job_id) RETURNING 1)" PAGE_RESULT(
           "job_id") },
     { "past_definitions",
       "DELETE FROM job_definition d WHERE NOT active AND inactive_since_ms < $1 AND EXISTS (SELECT"
@@ -59,15 +64,14 @@ static const ob_db_stmt retention_stmts[] = {
 
 static ob_sweeper *the_sweeper;
 
-/* Runs one statement page by page, until a page is not full. Its parameters: before_ms; where it
- * goes on, unless 'begin' is NULL; 'more'. */
+/* Runs one statement page by page, until a page is not full. Its parameters: 'params' and, unless
+ * 'begin' is NULL, where it goes on. */
 static int run_pages(ob_sweeper *sweeper,
                      ob_db *db,
                      const char *stmt,
-                     int64_t before_ms,
+                     const char *const *params,
+                     size_t n_params,
                      const char *begin,
-                     const char *const *more,
-                     size_t n_more,
                      int64_t *ret_gone,
                      ob_error *err)
 {
@@ -75,11 +79,10 @@ static int run_pages(ob_sweeper *sweeper,
     for (int64_t rows = STEP; rows == STEP;) {
         ob_cleanup(ob_params_done) ob_params p = { 0 };
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-        ob_param_int(&p, before_ms);
+        for (size_t i = 0; i < n_params; i++)
+            ob_param_text(&p, params[i]);
         if (at)
             ob_param_text(&p, at);
-        for (size_t i = 0; i < n_more; i++)
-            ob_param_text(&p, more[i]);
         int r = ob_db_exec(db, stmt, &p, &res, err);
         if (r < 0)
             return r;
@@ -98,9 +101,11 @@ static int run_pages(ob_sweeper *sweeper,
 static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_error *err)
 {
     int64_t events = 0, streams = 0;
-    int r = run_pages(sweeper, db, "past_events", before_ms, NULL, NULL, 0, &events, err);
+    ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
+    const char *params[] = { before };
+    int r = run_pages(sweeper, db, "past_events", params, 1, NULL, &events, err);
     if (r == 0)
-        r = run_pages(sweeper, db, "past_streams", before_ms, "0", NULL, 0, &streams, err);
+        r = run_pages(sweeper, db, "past_streams", params, 1, "0", &streams, err);
     if (events + streams > 0)
         ob_info("retention.logs", "{s:I, s:I}", "events", (json_int_t)events, "streams",
                 (json_int_t)streams);
@@ -109,9 +114,10 @@ static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
 
 static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_error *err)
 {
+    static const char first[] = "00000000-0000-0000-0000-000000000000";
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *needed = NULL;
-    int64_t gone = 0;
+    int64_t jobs = 0, tags = 0;
     char bound[OB_UUID_TEXT];
     /* Ids are in the order of time: what was submitted later cannot have ended before. */
     ob_uuid id = ob_uuid_from_ms(before_ms);
@@ -120,11 +126,13 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     int r = ob_db_exec(db, "needed_jobs", &p, &needed, err);
     if (r < 0)
         return r;
-    const char *more[] = { bound, ob_col(needed, 0, 0) };
-    r = run_pages(sweeper, db, "past_jobs", before_ms, "00000000-0000-0000-0000-000000000000", more,
-                  2, &gone, err);
-    if (gone > 0)
-        ob_info("retention.jobs", "{s:I}", "jobs", (json_int_t)gone);
+    ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
+    const char *params[] = { before, bound, ob_col(needed, 0, 0) };
+    r = run_pages(sweeper, db, "past_jobs", params, 3, first, &jobs, err);
+    if (r == 0)
+        r = run_pages(sweeper, db, "past_tags", params + 1, 1, first, &tags, err);
+    if (jobs > 0)
+        ob_info("retention.jobs", "{s:I}", "jobs", (json_int_t)jobs);
     return r;
 }
 

@@ -54,8 +54,10 @@ const ob_db_stmt tag_store_stmts[] = {
                       " FROM job j LEFT JOIN job_tag t ON t.job_id = j.id"
                       " WHERE j.id = $1 AND starts_with(j.detail, $2)" },
     { "tag_job_lock", "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 8))" },
-    { "tag_job_put", "INSERT INTO job_tag (job_id, tags) VALUES ($1, $2)"
-                     " ON CONFLICT (job_id) DO UPDATE SET tags = excluded.tags" },
+    /* Not for a job that has gone meanwhile; retention finds what is written for one that goes. */
+    { "tag_job_put", "INSERT INTO job_tag (job_id, tags) SELECT id, $2::text FROM job WHERE id = $1"
+                     " FOR KEY SHARE ON CONFLICT (job_id) DO UPDATE SET tags = excluded.tags"
+                     " RETURNING 1" },
     { 0 },
 };
 
@@ -141,15 +143,19 @@ int tags_find(api_request *req, const char *arn, bool lock, tagged *ret, api_rep
                            : find_job(req, arn, parts.rest, lock, ret, rep);
 }
 
-int tags_put(api_request *req, const tagged *t, ob_error *err)
+int tags_put(api_request *req, const char *arn, const tagged *t, api_reply *rep)
 {
     const json_t *value = t->kind->put ? t->body : json_object_get(t->body, "tags");
     ob_cleanup(ob_freep) char *text = json_dumps(value, JSON_COMPACT);
     ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     if (t->kind->put)
         ob_param_int(&p, t->id);
     else
         ob_param_text(&p, t->job_id);
     ob_param_text(&p, text);
-    return req_exec(req, t->kind->put ? t->kind->put : "tag_job_put", &p, NULL, err);
+    int r = req_exec(req, t->kind->put ? t->kind->put : "tag_job_put", &p, &res, &rep->err);
+    if (r == 0 && !t->kind->put && PQntuples(res) == 0)
+        return missing(arn, rep);
+    return r;
 }

@@ -17,5 +17,5 @@ void tagged_done(tagged *t);
 /* Finds what 'arn' names in the caller's scope. lock: for a change. Inside store_tx. Errors:
  * -ENOENT, -EINVAL with the reply. */
 int tags_find(api_request *req, const char *arn, bool lock, tagged *ret, api_reply *rep);
-/* Writes t->body's tags. */
-int tags_put(api_request *req, const tagged *t, ob_error *err);
+/* Writes t->body's tags. Errors: -ENOENT with the reply, when the job is gone. */
+int tags_put(api_request *req, const char *arn, const tagged *t, api_reply *rep);

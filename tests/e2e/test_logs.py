@@ -10,6 +10,7 @@ import subprocess
 import threading
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from stack import HOLD, ROOT, wait_for
@@ -406,6 +407,20 @@ def known(stack, ids):
     return {row[0] for row in stack.sql(f"SELECT id FROM instance WHERE id IN ({quoted})")}
 
 
+def tags_of_a_job_that_goes_meanwhile(stack, work, queue):
+    """Who tags a job that is deleted just now is told that it is not there, and no tag is."""
+    job_id = work.submit(queue, work.definition())
+    arn = work.wait(job_id)["jobArn"]
+    gone = f"LOCK TABLE job_tag IN SHARE ROW EXCLUSIVE MODE; DELETE FROM job WHERE id = '{job_id}'"
+    with ThreadPoolExecutor(1) as pool:
+        with stack.transaction(gone):
+            tagging = pool.submit(work.batch.tag_resource, resourceArn=arn, tags={"a": "b"})
+            wait_for("the call to wait", lambda: stack.waits_for_a_lock("openbatch-api"))
+        with pytest.raises(work.batch.exceptions.ClientError, match="does not exist"):
+            tagging.result()
+    assert stack.sql(f"SELECT count(*) FROM job_tag WHERE job_id = '{job_id}'") == [["0"]]
+
+
 def test_limit_and_retention(stack, work):
     """A job that says too much is cut off with a word about it. What ended long enough ago is
     gone, all of it, instances too, while what lives stays, and what a job depends on that the
@@ -421,11 +436,11 @@ def test_limit_and_retention(stack, work):
         "its executor again, which has read that",
         lambda: stack.pid(instance) != old and stack.health(f"executor-{instance}"),
     )
+    tags_of_a_job_that_goes_meanwhile(stack, work, queue)
     with settings(stack, OPENBATCH_LOG_RETENTION_S=4, OPENBATCH_JOB_RETENTION_S=4):
         old, used, later = ended_instances(stack)
         definition = work.definition(["seq", "1", "100000"])
         job_id = work.submit(queue, definition)
-        array = work.submit(queue, work.definition(), arrayProperties={"size": 3})
         stream = stream_of(work.wait(job_id))
         said = wait_for(
             "the last line",
@@ -434,7 +449,14 @@ def test_limit_and_retention(stack, work):
         assert "limit of 2000 bytes" in said[-1]
         assert said[:-1] == [str(n) for n in range(1, len(said))]
         assert 1990 < sum(len(line) + 1 for line in said[:-1]) <= 2000
-        wait_for("the array's end", lambda: all("stoppedAt" in job for job in work.jobs([array])))
+        array = work.submit(queue, work.definition(), arrayProperties={"size": 3})
+        # It is being tagged when its time is over.
+        tagging = (
+            f"INSERT INTO job_tag SELECT id, '{{}}' FROM job WHERE id = '{array}' FOR KEY SHARE"
+        )
+        with stack.transaction(tagging):
+            wait_for("the array's end", lambda: "stoppedAt" in work.job(array))
+            wait_for("retention", lambda: stack.waits_for_a_lock("openbatch-api retention"), 20)
         needed = work.submit(queue, definition)
         work.wait(needed)
         scheduler = stack.kill("scheduler", signal.SIGSTOP)
@@ -456,13 +478,13 @@ def test_limit_and_retention(stack, work):
 
         def rows():
             ids = f"('{job_id}', '{array}')"
-            tables = ("done", "attempt", "job_event", "log_stream")
+            tables = ("done", "attempt", "job_event", "log_stream", "job_tag")
             return [
                 stack.sql(f"SELECT count(*) FROM {table} WHERE job_id IN {ids}")[0][0]
                 for table in tables
             ]
 
-        wait_for("nothing to be left of them", lambda: rows() == ["0"] * 4, 20)
+        wait_for("nothing to be left of them", lambda: rows() == ["0"] * 5, 20)
         with pytest.raises(work.logs.exceptions.ResourceNotFoundException):
             work.logs.get_log_events(logGroupName=GROUP, logStreamName=stream)
         wait_for("the instance to be forgotten", lambda: old not in known(stack, [old]), 20)
