@@ -4,7 +4,8 @@
  * Thread: an HTTP worker.
  *
  * Invariants: a key that is not the root key can do nothing that its policy does not allow;
- * a refusal does not tell whether the resource is there. */
+ * a refusal does not tell whether the resource is there; the output of a job that is gone is shown
+ * to those only whom no queue could keep from it. */
 #include "access.h"
 
 #include <stdio.h>
@@ -29,6 +30,7 @@ typedef struct resource {
     char *names[NAMES_MAX]; /* owned; the first is the one that a refusal tells */
     size_t n_names;
     json_t *tags; /* owned, or NULL */
+    bool orphan;  /* names and tags that it should have are not known any more */
 } resource;
 
 static void resource_done(resource *r)
@@ -144,6 +146,9 @@ static policy_answer weigh(const api_request *req, const char *action, const res
     };
     policy_answer answer = policy_decide(req->key->policy, &question);
     facts_done(&f);
+    /* What is not known might take away what the rest gives. */
+    if (answer == POLICY_ALLOWED && r->orphan && !policy_only_adds(req->key->policy, action))
+        answer = POLICY_NOT_ALLOWED;
     return answer;
 }
 
@@ -260,6 +265,7 @@ static void name_group(const api_request *req, const char *text, resource *ret)
     add_name(ret, group_arn(req, group, ":*"));
 }
 
+/* -ENOENT: there is no such stream. */
 static int name_stream(
     api_request *req, const char *group_text, const char *stream, resource *ret, ob_error *err)
 {
@@ -270,7 +276,8 @@ static int name_stream(
     int r = access_store_stream(req, group, stream, &queue, &ret->tags, err);
     if (r == 0)
         add_name(ret, queue);
-    return r == -ENOENT ? 0 : r;
+    ret->orphan = r == -ENODATA;
+    return r == -ENODATA ? 0 : r;
 }
 
 /* ---- a request ------------------------------------------------------------------------------- */
@@ -307,7 +314,7 @@ static int check_stream(check *c, const char *stream)
             continue;
         ob_cleanup(resource_done) resource res = { 0 };
         r = name_stream(c->req, group, stream, &res, &c->rep->err);
-        if (r == 0)
+        if (r == 0 || r == -ENOENT)
             r = judge(c, &res);
     }
     return r;
@@ -450,8 +457,9 @@ static int stream_visible(check *c, const char *group, const char *stream, bool 
 {
     ob_cleanup(resource_done) resource res = { 0 };
     int r = name_stream(c->req, group, stream, &res, &c->rep->err);
-    if (r < 0)
+    if (r < 0 && r != -ENOENT)
         return r;
+    res.orphan |= r == -ENOENT; /* gone since it was read */
     name_group(c->req, group, &res);
     *ret = weigh(c->req, c->action, &res) == POLICY_ALLOWED;
     return 0;
@@ -487,8 +495,12 @@ static int filter_streams(check *c, const char *list_name)
 int access_filter(api_request *req, api_reply *rep)
 {
     const access_rule *rule = req->key->root ? NULL : access_rule_find(req->operation);
-    if (!rule || (!rule->shows.list && !rule->in_streams))
+    if (!rule || (!rule->shows.list && !rule->in_streams && !rule->of_stream))
         return 0;
+    ob_cleanup(ob_freep) char *action = action_of(req);
+    check c = { .req = req, .rep = rep, .action = action };
+    if (rule->of_stream) /* it may have been made since it was asked for */
+        return policy_only_adds(req->key->policy, action) ? 0 : check_uses(&c, rule);
     if (rep->raw) {
         rep->body = json_loadb(rep->raw, rep->raw_len, JSON_ALLOW_NUL, NULL);
         free(rep->raw);
@@ -496,8 +508,6 @@ int access_filter(api_request *req, api_reply *rep)
         if (!rep->body)
             return ob_fail(&rep->err, EIO, "the answer of %s is no JSON", req->operation);
     }
-    ob_cleanup(ob_freep) char *action = action_of(req);
-    check c = { .req = req, .rep = rep, .action = action };
     if (rule->in_streams)
         return policy_only_adds(req->key->policy, action) ? 0
                                                           : filter_streams(&c, rule->in_streams);

@@ -10,14 +10,15 @@
 /* What a job is: its queue's ARN and its tags. */
 #define JOB_FACTS                                                                                  \
     "SELECT j.detail::json->>'jobQueue', coalesce((SELECT t.tags FROM job_tag t"                   \
-    " WHERE t.job_id = j.id), j.detail::json->>'tags') FROM job j"
+    " WHERE t.job_id = j.id), j.detail::json->>'tags') FROM "
 #define TAGS_OF(table)                                                                             \
     "SELECT body::json->>'tags' FROM " table " WHERE account = $1 AND region = $2"
 
 const ob_db_stmt access_store_stmts[] = {
-    { "access_job", JOB_FACTS " WHERE j.id = $1 AND starts_with(j.detail, $2)" },
-    { "access_stream", JOB_FACTS " JOIN log_stream s ON s.job_id = j.id WHERE s.account = $1 AND "
-                                 "s.region = $2 AND s.log_group = $3 AND s.name = $4" },
+    { "access_job", JOB_FACTS "job j WHERE j.id = $1 AND starts_with(j.detail, $2)" },
+    { "access_stream", JOB_FACTS "log_stream s LEFT JOIN job j ON j.id = s.job_id"
+                                 " WHERE s.account = $1 AND s.region = $2 AND s.log_group = $3"
+                                 " AND s.name = $4" },
     { "access_tags_ce", TAGS_OF("compute_environment") " AND name = $3" },
     { "access_tags_jq", TAGS_OF("job_queue") " AND name = $3" },
     { "access_tags_sp", TAGS_OF("scheduling_policy") " AND name = $3" },
@@ -45,7 +46,9 @@ static int job_facts(api_request *req,
     if (PQntuples(res) == 0)
         return -ENOENT;
     const char *queue = ob_col(res, 0, 0);
-    *ret_queue = ob_strdup(queue ? queue : "");
+    if (!queue)
+        return -ENODATA;
+    *ret_queue = ob_strdup(queue);
     *ret_tags = tags_in(res, 1);
     return 0;
 }

@@ -11,7 +11,8 @@ extern const ob_db_stmt access_store_stmts[];
  * -ENOENT; database errors. */
 int access_store_job(
     api_request *req, const ob_uuid *id, char **ret_queue, json_t **ret_tags, ob_error *err);
-/* The same of the job that wrote a log stream. */
+/* The same of the job that wrote a log stream. Errors: -ENOENT (no such stream), -ENODATA (which
+ * job that was is not known any more). */
 int access_store_stream(api_request *req,
                         const char *group,
                         const char *stream,

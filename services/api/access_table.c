@@ -49,7 +49,7 @@ const access_rule access_rules[] = {
     { "UntagResource", { { ACCESS_ARN, "resourceArn" } } },
     { "ListTagsForResource", { { ACCESS_ARN, "resourceArn" } } },
 
-    { "GetLogEvents", { { ACCESS_LOG_STREAM, "logStreamName" } } },
+    { "GetLogEvents", { { ACCESS_LOG_STREAM, "logStreamName" } }, .of_stream = true },
     { "FilterLogEvents",
       { { ACCESS_LOG_STREAM, "logStreamNames[]" },
         { ACCESS_LOG_GROUP, GROUP, .unless = "logStreamNames" },

@@ -39,6 +39,8 @@ typedef struct access_rule {
     access_shows shows;
     const char *in_streams; /* the answer's list of what is in log streams of the group that it
                                touches: left out when the key may not see the stream */
+    bool of_stream; /* it answers with what is in a stream, which may not have been there when it
+                       was checked: it is checked once more */
 } access_rule;
 
 /* NULL: no such operation. */

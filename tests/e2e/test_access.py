@@ -351,6 +351,42 @@ def test_a_group_shows_no_streams_of_a_queue_that_is_taken_out(two, new_key, how
     assert [event["message"] for event in found] == ["output"]
 
 
+def test_the_output_of_a_job_that_is_gone_is_not_for_keys_limited_by_queue(
+    stack, shared_work, two, new_key
+):
+    """Retention has deleted the job, and with it what queue its stream was of."""
+    w, side = shared_work, two[1]
+    job = w.wait(w.submit(side["queue"], side["quick"]))
+    stream = job["container"]["logStreamName"]
+    w.log(job)
+    out = f"{ARN}job-queue/{side['queue']}"
+    team = {"StringNotEqualsIfExists": {"aws:ResourceTag/team": "other"}}
+    limited = {
+        "denied": [statement("logs:*", "*"), statement("logs:*", out, "Deny")],
+        "not-resource": [{"Effect": "Allow", "Action": "logs:*", "NotResource": out}],
+        "queue": [statement("logs:*", out)],
+        "tags": [statement("logs:*", "*", Condition=team)],
+    }
+    keys = {name: new_key(name, *rules).client("logs") for name, rules in limited.items()}
+    all_logs = [statement("logs:*", "*"), statement("batch:*", out, "Deny")]
+    logs = new_key("all-logs", *all_logs).client("logs")
+    group = {"logGroupName": "/aws/batch/job"}
+    named = group | {"logStreamName": stream}
+    assert keys["queue"].get_log_events(**named)["events"]
+    stack.sql(f"DELETE FROM job WHERE id = '{job['jobId']}'")
+    for client in keys.values():
+        denied(client.get_log_events, **named)
+        denied(client.filter_log_events, **group, logStreamNames=[stream])
+    for name in ("denied", "not-resource", "tags"):
+        events = keys[name].get_paginator("filter_log_events").paginate(**group)
+        assert stream not in [e["logStreamName"] for page in events for e in page["events"]]
+        pages = keys[name].get_paginator("describe_log_streams").paginate(**group)
+        assert stream not in [s["logStreamName"] for page in pages for s in page["logStreams"]]
+    assert logs.get_log_events(**named)["events"][0]["message"] == "output"
+    with pytest.raises(logs.exceptions.ResourceNotFoundException):
+        keys["denied"].get_log_events(**group, logStreamName="no-such")
+
+
 def test_what_no_statement_allows_is_refused_in_awss_words(two, new_key):
     key = new_key("nobody", statement("logs:*", "*"))
     message = denied(key.client("batch").list_jobs, jobQueue=two[0]["queue"])
