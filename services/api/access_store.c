@@ -6,6 +6,7 @@
 #include "arn.h"
 #include "job_detail.h"
 #include "ob/id.h"
+#include "scoped.h"
 
 /* What a job is: its queue's ARN and its tags. */
 #define JOB_FACTS                                                                                  \
@@ -71,9 +72,7 @@ int access_store_stream(api_request *req,
                         json_t **ret_tags,
                         ob_error *err)
 {
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_param_text(&p, req->account);
-    ob_param_text(&p, req->region);
+    SCOPED(p, req);
     ob_param_text(&p, group);
     ob_param_text(&p, stream);
     return job_facts(req, "access_stream", &p, ret_queue, ret_tags, err);
@@ -109,10 +108,8 @@ int access_store_tags(api_request *req, const char *arn, json_t **ret, ob_error 
     bool definition = strcmp(parts.kind, "job-definition") == 0;
     if (i == n || (definition && !definition_name_split(parts.rest, name, &revision)))
         return -ENOENT;
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    SCOPED(p, req);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_param_text(&p, req->account);
-    ob_param_text(&p, req->region);
     ob_param_text(&p, definition ? name : parts.rest);
     if (definition)
         ob_param_int(&p, revision);

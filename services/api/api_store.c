@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "scoped.h"
 
 #define CE_SELECT                                                                                  \
     "SELECT c.id, c.name, c.uuid, c.enabled, c.resource_type, c.min_vcpus, c.max_vcpus,"           \
@@ -100,15 +101,6 @@ const ob_db_stmt api_store_stmts[] = {
     { 0 },
 };
 
-static void params_done(ob_params *p)
-{
-    ob_params_done(p);
-}
-#define SCOPED(p, req)                                                                             \
-    ob_cleanup(params_done) ob_params p = { 0 };                                                   \
-    ob_param_text(&p, (req)->account);                                                             \
-    ob_param_text(&p, (req)->region)
-
 static void param_bool(ob_params *p, bool value)
 {
     ob_param_text(p, value ? "t" : "f");
@@ -184,26 +176,6 @@ int environment_find(
     return environment_from_row(res, 0, ret, err);
 }
 
-static int list(api_request *req,
-                const char *named,
-                const char *page,
-                const char *const *names,
-                size_t n,
-                int64_t after,
-                int limit,
-                PGresult **ret,
-                ob_error *err)
-{
-    SCOPED(p, req);
-    if (names) {
-        ob_param_text_array(&p, names, n);
-    } else {
-        ob_param_int(&p, after);
-        ob_param_int(&p, limit);
-    }
-    return req_exec(req, names ? named : page, &p, ret, err);
-}
-
 int environment_list(api_request *req,
                      const char *const *names,
                      size_t n,
@@ -212,13 +184,13 @@ int environment_list(api_request *req,
                      PGresult **ret,
                      ob_error *err)
 {
-    return list(req, "ce_named", "ce_page", names, n, after, limit, ret, err);
+    return scoped_list(req, "ce_named", "ce_page", names, n, after, limit, ret, err);
 }
 
 int environment_share(
     api_request *req, const char *const *names, size_t n, PGresult **ret, ob_error *err)
 {
-    return list(req, "ce_share", NULL, names, n, 0, 0, ret, err);
+    return scoped_list(req, "ce_share", NULL, names, n, 0, 0, ret, err);
 }
 
 /* Creations wait for each other, so that the count holds. */
@@ -285,7 +257,7 @@ int environment_insert(api_request *req, const api_environment *e, ob_error *err
 int environment_update(api_request *req, const api_environment *e, ob_error *err)
 {
     ob_cleanup(ob_freep) char *body = json_dumps(e->body, JSON_COMPACT);
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, e->id);
     param_bool(&p, e->enabled);
     ob_param_text(&p, e->resource_type);
@@ -364,7 +336,7 @@ int queue_list(api_request *req,
                PGresult **ret,
                ob_error *err)
 {
-    return list(req, "jq_named", "jq_page", names, n, after, limit, ret, err);
+    return scoped_list(req, "jq_named", "jq_page", names, n, after, limit, ret, err);
 }
 
 static void param_policy(ob_params *p, const api_wanted_queue *q)
@@ -406,7 +378,7 @@ int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err)
 {
     ob_cleanup(ob_freep) char *body = json_dumps(q->body, JSON_COMPACT);
     ob_cleanup(ob_freep) char *limits = time_limits_text(q);
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, q->id);
     param_bool(&p, q->enabled);
     ob_param_int(&p, q->priority);

@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "scoped.h"
+
 #define POLICY_SELECT                                                                              \
     "SELECT id, name, body FROM scheduling_policy WHERE account = $1 AND region = $2"
 
@@ -27,15 +29,6 @@ const ob_db_stmt sched_policy_store_stmts[] = {
     { "sched_policy_delete", "DELETE FROM scheduling_policy WHERE id = $1" },
     { 0 },
 };
-
-static void params_done(ob_params *p)
-{
-    ob_params_done(p);
-}
-#define SCOPED(p, req)                                                                             \
-    ob_cleanup(params_done) ob_params p = { 0 };                                                   \
-    ob_param_text(&p, (req)->account);                                                             \
-    ob_param_text(&p, (req)->region)
 
 void sched_policy_done(sched_policy *p)
 {
@@ -84,7 +77,7 @@ int sched_policy_insert(api_request *req, const sched_policy *policy, ob_error *
 int sched_policy_update(api_request *req, const sched_policy *policy, ob_error *err)
 {
     ob_cleanup(ob_freep) char *body = json_dumps(policy->body, JSON_COMPACT);
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, policy->id);
     ob_param_text(&p, body);
     return req_exec(req, "sched_policy_update", &p, NULL, err);
@@ -92,7 +85,7 @@ int sched_policy_update(api_request *req, const sched_policy *policy, ob_error *
 
 int sched_policy_in_use(api_request *req, int64_t id, bool *ret, ob_error *err)
 {
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, id);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = req_exec(req, "sched_policy_in_use", &p, &res, err);
@@ -103,7 +96,7 @@ int sched_policy_in_use(api_request *req, int64_t id, bool *ret, ob_error *err)
 
 int sched_policy_delete(api_request *req, int64_t id, ob_error *err)
 {
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, id);
     return req_exec(req, "sched_policy_delete", &p, NULL, err);
 }
@@ -116,12 +109,5 @@ int sched_policy_list(api_request *req,
                       PGresult **ret,
                       ob_error *err)
 {
-    SCOPED(p, req);
-    if (names) {
-        ob_param_text_array(&p, names, n);
-    } else {
-        ob_param_int(&p, after);
-        ob_param_int(&p, limit);
-    }
-    return req_exec(req, names ? "policy_named" : "policy_page", &p, ret, err);
+    return scoped_list(req, "policy_named", "policy_page", names, n, after, limit, ret, err);
 }

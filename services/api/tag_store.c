@@ -8,8 +8,10 @@
 #include <string.h>
 
 #include "arn.h"
+#include "job_detail.h"
 #include "ob/id.h"
 #include "ob/job.h"
+#include "scoped.h"
 
 struct tag_kind {
     const char *arn_kind;
@@ -61,11 +63,6 @@ const ob_db_stmt tag_store_stmts[] = {
     { 0 },
 };
 
-static void params_done(ob_params *p)
-{
-    ob_params_done(p);
-}
-
 void tagged_done(tagged *t)
 {
     json_decref(t->body);
@@ -82,10 +79,10 @@ static int
 find_job(api_request *req, const char *arn, const char *id, bool lock, tagged *ret, api_reply *rep)
 {
     ob_uuid uuid;
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_cleanup(ob_freep) char *scope =
-        ob_strf("{\"jobArn\":\"arn:aws:batch:%s:%s:job/", req->region, req->account);
+    char scope[JOB_DETAIL_PREFIX_MAX];
+    job_detail_scope(scope, req->region, req->account);
     if (!ob_uuid_parse(id, strlen(id), &uuid))
         return missing(arn, rep);
     ob_uuid_format(&uuid, ret->job_id);
@@ -110,10 +107,8 @@ static int find_resource(
     int revision = 0;
     if (!definition_name_split(rest, name, &revision) || (revision > 0) != ret->kind->revision)
         return missing(arn, rep);
-    ob_cleanup(params_done) ob_params p = { 0 };
+    SCOPED(p, req);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_param_text(&p, req->account);
-    ob_param_text(&p, req->region);
     ob_param_text(&p, name);
     if (revision)
         ob_param_int(&p, revision);
@@ -147,7 +142,7 @@ int tags_put(api_request *req, const char *arn, const tagged *t, api_reply *rep)
 {
     const json_t *value = t->kind->put ? t->body : json_object_get(t->body, "tags");
     ob_cleanup(ob_freep) char *text = json_dumps(value, JSON_COMPACT);
-    ob_cleanup(params_done) ob_params p = { 0 };
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     if (t->kind->put)
         ob_param_int(&p, t->id);
