@@ -17,11 +17,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include <utlist.h>
 
 #include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/log.h"
 
 #define PERIOD_MS 100
@@ -114,16 +114,11 @@ static void *keep(void *arg)
     http_conns *c = arg;
     (void)pthread_mutex_lock(&c->lock);
     while (!c->stop) {
-        struct timespec until;
-        (void)clock_gettime(CLOCK_MONOTONIC, &until);
-        until.tv_nsec += PERIOD_MS * 1000000L;
-        until.tv_sec += until.tv_nsec / 1000000000L;
-        until.tv_nsec %= 1000000000L;
         /* Without a connection there is nothing to look at. */
         if (c->n == 0)
             (void)pthread_cond_wait(&c->wake, &c->lock);
         else
-            (void)pthread_cond_timedwait(&c->wake, &c->lock, &until);
+            (void)ob_cond_wait_until(&c->wake, &c->lock, ob_mono_ms() + PERIOD_MS);
         look_around(c);
     }
     (void)pthread_mutex_unlock(&c->lock);
@@ -135,12 +130,8 @@ int conns_new(int port, int threads, http_conns **ret, ob_error *err)
     http_conns *c = ob_calloc(1, sizeof *c);
     c->port = port;
     c->threads = threads;
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_mutex_init(&c->lock, NULL);
-    (void)pthread_cond_init(&c->wake, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ob_cond_init(&c->wake);
     int r = pthread_create(&c->thread, NULL, keep, c);
     if (r != 0) {
         free(c);

@@ -9,11 +9,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include <utlist.h>
 
 #include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/log.h"
 
 #define WAIT_MS 2000
@@ -117,16 +117,10 @@ static int freshen(db_pool *pool, ob_db **db, ob_error *err)
 
 static void wait_for_place(db_pool *pool, waiter *w)
 {
-    struct timespec until;
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&w->woken, &attr);
-    (void)pthread_condattr_destroy(&attr);
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += WAIT_MS / 1000;
+    int64_t until_ms = ob_mono_ms() + WAIT_MS;
+    ob_cond_init(&w->woken);
     DL_APPEND(pool->waiting, w);
-    while (!w->granted && pthread_cond_timedwait(&w->woken, &pool->lock, &until) != ETIMEDOUT)
+    while (!w->granted && ob_cond_wait_until(&w->woken, &pool->lock, until_ms))
         ;
     if (!w->granted)
         DL_DELETE(pool->waiting, w);

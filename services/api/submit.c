@@ -15,6 +15,7 @@
 
 #include "db_pool.h"
 #include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/db.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -210,15 +211,7 @@ static void wait_for_work(submitter *s)
     int64_t ms = s->unrung ? RING_EVERY_MS - (ob_mono_ms() - s->rung_at_ms) : ONCE_SWEEP_MS;
     if (ms <= 0)
         return;
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += ms % 1000 * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&s->arrived, &s->lock, &until);
+    (void)ob_cond_wait_until(&s->arrived, &s->lock, ob_mono_ms() + ms);
 }
 
 static void *submitter_run(void *arg)
@@ -253,11 +246,7 @@ int submitter_start(const char *conninfo, ob_bus *bus, submitter **ret, ob_error
     s->bus = bus;
     s->swept_at_ms = ob_mono_ms();
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->arrived, &attr);
-    pthread_condattr_destroy(&attr);
+    ob_cond_init(&s->arrived);
     int r = pthread_create(&s->thread, NULL, submitter_run, s);
     if (r != 0) {
         free(s->conninfo);

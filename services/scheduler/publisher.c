@@ -12,6 +12,7 @@
 
 #include "event.h"
 #include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/log.h"
 #include "ob/topics.h"
 #include "scheduler_store.h"
@@ -295,19 +296,6 @@ static int work(publisher *p, int64_t epoch, ob_error *err)
 
 /* ---- The thread ---- */
 
-static void wait_ms(publisher *p, int ms)
-{
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&p->changed, &p->lock, &until);
-}
-
 static void pause_ms(publisher *p, int ms)
 {
     struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
@@ -322,7 +310,7 @@ static void *publisher_run(void *arg)
     pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
         if (p->wanted_epoch == 0 || (!p->kicked && p->wanted_epoch == p->epoch))
-            wait_ms(p, LOOK_EVERY_MS);
+            (void)ob_cond_wait_until(&p->changed, &p->lock, ob_mono_ms() + LOOK_EVERY_MS);
         int64_t epoch = p->wanted_epoch;
         p->kicked = false;
         if (epoch == 0) {
@@ -371,11 +359,7 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
     if (r < 0)
         goto undo;
     pthread_mutex_init(&p->lock, NULL);
-    pthread_condattr_t attr;
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&p->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    ob_cond_init(&p->changed);
     r = pthread_create(&p->thread, NULL, publisher_run, p);
     if (r != 0) {
         r = ob_fail(err, r, "publisher thread: %s", strerror(r));

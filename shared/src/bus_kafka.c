@@ -11,6 +11,7 @@
 
 #include "bus_internal.h"
 #include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/log.h"
 
 #define FLUSH_MS 2000
@@ -38,11 +39,7 @@ int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
     bus->arg = config->arg;
     (void)pthread_rwlock_init(&bus->sender_lock, NULL);
     (void)pthread_mutex_init(&bus->lock, NULL);
-    pthread_condattr_t attr;
-    (void)pthread_condattr_init(&attr);
-    (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    (void)pthread_cond_init(&bus->changed, &attr);
-    (void)pthread_condattr_destroy(&attr);
+    ob_cond_init(&bus->changed);
 
     int r = 0;
     bus->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

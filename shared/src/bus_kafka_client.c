@@ -3,13 +3,14 @@
  * librdkafka's threads. */
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "bus_internal.h"
+#include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/log.h"
 
-#define DESTROY_SECONDS 3
+#define DESTROY_MS 3000
 
 typedef struct setting {
     const char *name;
@@ -310,7 +311,7 @@ static bool destroy_bounded(rd_kafka_t *rk, bool is_consumer)
 {
     ending *e = ob_calloc(1, sizeof(*e));
     (void)pthread_mutex_init(&e->lock, NULL);
-    (void)pthread_cond_init(&e->done, NULL);
+    ob_cond_init(&e->done);
     e->rk = rk;
     e->is_consumer = is_consumer;
     pthread_t thread;
@@ -321,11 +322,9 @@ static bool destroy_bounded(rd_kafka_t *rk, bool is_consumer)
     }
     (void)pthread_detach(thread);
 
-    struct timespec until = { 0 };
-    (void)clock_gettime(CLOCK_REALTIME, &until);
-    until.tv_sec += DESTROY_SECONDS;
+    int64_t until_ms = ob_mono_ms() + DESTROY_MS;
     (void)pthread_mutex_lock(&e->lock);
-    while (!e->finished && pthread_cond_timedwait(&e->done, &e->lock, &until) == 0)
+    while (!e->finished && ob_cond_wait_until(&e->done, &e->lock, until_ms))
         ;
     bool finished = e->finished;
     e->abandoned = !finished;

@@ -3,10 +3,10 @@
  * for good and destroys the old one. It never calls the service's handlers and never starts or
  * stops reading: it leaves results for ob_bus_poll and wakes it. */
 #include <string.h>
-#include <time.h>
 
 #include "bus_internal.h"
 #include "ob/clock.h"
+#include "ob/cond.h"
 #include "ob/log.h"
 
 #define STEP_TIMEOUT_MS 2000
@@ -16,15 +16,7 @@
 /* Waits for a change, at most 'ms'. With the lock. */
 static void wait_ms(ob_bus *bus, int64_t ms)
 {
-    struct timespec until = { 0 };
-    (void)clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += (time_t)(ms / 1000);
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
-    (void)pthread_cond_timedwait(&bus->changed, &bus->lock, &until);
+    (void)ob_cond_wait_until(&bus->changed, &bus->lock, ob_mono_ms() + ms);
 }
 
 /* Sleeps through signals of other news. With the lock. */

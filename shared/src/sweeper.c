@@ -4,9 +4,9 @@
 
 #include <pthread.h>
 #include <string.h>
-#include <time.h>
 
 #include "ob/clock.h"
+#include "ob/cond.h"
 
 #define INTERVAL_MIN_MS 500
 #define INTERVAL_MAX_MS (600 * 1000)
@@ -25,16 +25,9 @@ struct ob_sweeper {
 /* Waits; false when the thread is to stop. */
 static bool wait_ms(ob_sweeper *s, int64_t ms)
 {
-    struct timespec until;
-    clock_gettime(CLOCK_MONOTONIC, &until);
-    until.tv_sec += ms / 1000;
-    until.tv_nsec += (long)(ms % 1000) * 1000000;
-    if (until.tv_nsec >= 1000000000) {
-        until.tv_sec++;
-        until.tv_nsec -= 1000000000;
-    }
+    int64_t until_ms = ob_mono_ms() + ms;
     pthread_mutex_lock(&s->lock);
-    while (!s->stopping && pthread_cond_timedwait(&s->changed, &s->lock, &until) == 0)
+    while (!s->stopping && ob_cond_wait_until(&s->changed, &s->lock, until_ms))
         ;
     bool go_on = !s->stopping;
     pthread_mutex_unlock(&s->lock);
@@ -90,13 +83,9 @@ static void *sweeper_run(void *arg)
 int ob_sweeper_start(const ob_sweeper_config *config, ob_sweeper **ret, ob_error *err)
 {
     ob_sweeper *s = ob_calloc(1, sizeof(*s));
-    pthread_condattr_t attr;
     s->config = *config;
     pthread_mutex_init(&s->lock, NULL);
-    pthread_condattr_init(&attr);
-    pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-    pthread_cond_init(&s->changed, &attr);
-    pthread_condattr_destroy(&attr);
+    ob_cond_init(&s->changed);
     int r = pthread_create(&s->thread, NULL, sweeper_run, s);
     if (r != 0) {
         pthread_cond_destroy(&s->changed);
