@@ -10,7 +10,6 @@
 #include "ob/log.h"
 #include "ob/message.h"
 
-#define API_WANTED 41 /* 1.41: docker.io 20.10 */
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 1000
 #define LIST_EVERY_MS 10000
@@ -215,16 +214,6 @@ static void on_events_open(void *arg)
     send_list(arg);
 }
 
-/* The engine's version decides the API that we speak: ours, or the nearest that it has. */
-static void choose_api(docker *d, const json_t *version)
-{
-    int newest = API_WANTED, oldest = 0;
-    (void)sscanf(ob_json_str(version, "ApiVersion", "1.41"), "1.%d", &newest);
-    (void)sscanf(ob_json_str(version, "MinAPIVersion", "1.12"), "1.%d", &oldest);
-    int use = API_WANTED > newest ? newest : API_WANTED < oldest ? oldest : API_WANTED;
-    (void)snprintf(d->api, sizeof(d->api), "/v1.%d", use);
-}
-
 static void on_hello(const http_reply *reply, void *arg)
 {
     docker *d = arg;
@@ -236,7 +225,7 @@ static void on_hello(const http_reply *reply, void *arg)
         docker_down(d, docker_error_text(reply, text, sizeof(text)));
         return;
     }
-    choose_api(d, version);
+    ob_docker_api(version, d->api);
     ob_cleanup(ob_freep) char *filters = filter_query(d);
     ob_cleanup(ob_freep) char *path = ob_strf("%s/events?filters=%s", d->api, filters);
     d->events = http_send(d->http, &(http_request){ .method = "GET",

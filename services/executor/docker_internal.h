@@ -7,6 +7,7 @@
 
 #include "docker_frames.h"
 #include "docker_http.h"
+#include "ob/docker.h"
 #include "runtime.h"
 
 typedef struct docker docker;
@@ -87,7 +88,7 @@ struct container {
 struct docker {
     runtime base;
     http *http;
-    char api[24]; /* "/v1.41" */
+    char api[OB_DOCKER_API_TEXT];
     bool up;
     bool dirty;
     bool opened, purging, listed_once;

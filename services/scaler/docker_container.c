@@ -11,7 +11,6 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 
-#define BASE "http://engine/v1.40"
 #define CALL_S 60
 #define GRACE_S 10
 #define PRUNE_EVERY 20
@@ -42,7 +41,7 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
     va_start(args, fmt);
     (void)vsnprintf(path, sizeof(path), fmt, args);
     va_end(args);
-    ob_cleanup(ob_freep) char *url = ob_strf(BASE "%s", path);
+    ob_cleanup(ob_freep) char *url = ob_strf("http://engine%s%s", d->api, path);
     ob_cleanup(ob_freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     docker_asked *arg = ob_calloc(1, sizeof(*arg));
     arg->d = d;
@@ -77,7 +76,7 @@ bool docker_good(const calls_reply *reply, const char *what, const char *id)
     return false;
 }
 
-/* ---- Where this process is ---- */
+/* ---- Which engine it is, and where this process is ---- */
 
 static void
 placed(docker *d, const char *network, const char *mount, const char *socket, const char *copy)
@@ -131,10 +130,22 @@ static void on_self(const calls_reply *reply, void *arg)
         placed(d, network, mount, socket, copy ? copy : d->self);
 }
 
+static void on_version(const calls_reply *reply, void *arg)
+{
+    docker *d = ((docker_asked *)arg)->d;
+    if (!docker_good(reply, "version", "")) {
+        d->placing = false;
+        return;
+    }
+    json_auto_t *version = json_loadb(reply->body, reply->len, 0, NULL);
+    ob_docker_api(version, d->api);
+    docker_ask(d, "", "GET", NULL, on_self, "/containers/%s/json", d->self);
+}
+
 void docker_place(docker *d)
 {
     d->placing = true;
-    docker_ask(d, "", "GET", NULL, on_self, "/containers/%s/json", d->self);
+    docker_ask(d, "", "GET", NULL, on_version, "/version");
 }
 
 /* ---- Starting ---- */

@@ -8,6 +8,7 @@
 
 #include "calls.h"
 #include "local_dir.h"
+#include "ob/docker.h"
 
 #define DOCKER_AGAIN_MS 1000 /* after a call that failed */
 
@@ -35,6 +36,7 @@ typedef struct docker {
     char *home, *run_dir, *password_file, *image;
     char *engine;                          /* path of its socket, here */
     char *network, *mount, *socket, *copy; /* for executors; by the engine's names */
+    char api[OB_DOCKER_API_TEXT];          /* that the engine speaks; empty: not asked yet */
     char self[256];                        /* host name: of a container, its id */
     bool placed;                           /* network, mount and copy are known */
     bool looking, placing;
@@ -67,7 +69,8 @@ void docker_label_filter(char *out, size_t size, const char *label, const char *
 /* Has it succeeded? Logs why not. */
 bool docker_good(const calls_reply *reply, const char *what, const char *id);
 
-/* Finds out on which network and with which volumes executors are to be. d->placed says when. */
+/* Finds out which API the engine speaks, on which network and with which volumes executors are to
+ * be. d->placed says when. */
 void docker_place(docker *d);
 
 /* Makes its container, or takes the one that is there, and starts it: PHASE_RUNNING. */
