@@ -8,7 +8,7 @@ import sys
 import time
 
 import pytest
-from composed import ROOT, Composed, docker
+from composed import ROOT, Composed, docker, run
 from stack import HOLD, wait_for
 
 SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler"]
@@ -247,18 +247,36 @@ def test_https_and_a_second_scheduler_by_the_override(composed, work, queues, tm
     docker("rm", "-f", both.id("standby"), both.id("tls"), both.id("certificate"))
 
 
-def test_chosen_secrets_come_from_the_environment(composed, tmp_path):
-    chosen = {
-        "OPENBATCH_ACCESS_KEY_ID": "AKIACHOSEN",
-        "OPENBATCH_SECRET_ACCESS_KEY": "chosen/secret",
-    }
+def made_secrets(folder, **chosen):
+    """What the container `secrets` says, and the files that it makes in `folder`."""
     words = [word for pair in chosen.items() for word in ("-e", "=".join(pair))]
     for path in ("secrets", "postgres", "kafka"):
-        (tmp_path / path).mkdir()
-    done = subprocess.run(
-        ["docker", "run", "--rm", *words, "-v", f"{tmp_path}/secrets:/var/lib/openbatch/secrets"]
-        + ["-v", f"{tmp_path}:/volumes", "openbatch/setup", "secrets"],
-        capture_output=True, text=True, check=True, cwd=ROOT,
+        (folder / path).mkdir(parents=True)
+    done = run(
+        "docker", "run", "--rm", *words, "-v", f"{folder}/secrets:/var/lib/openbatch/secrets",
+        "-v", f"{folder}:/volumes", "openbatch/setup", "secrets",
+        check=False,
     )  # fmt: skip
-    assert "AKIACHOSEN" not in done.stdout
-    assert (tmp_path / "secrets/root.key").read_text() == "AKIACHOSEN\nchosen/secret\n"
+    return done, {p.name: p.read_text() for p in (folder / "secrets").iterdir() if p.is_file()}
+
+
+def test_chosen_secrets_come_from_the_environment(composed, tmp_path):
+    done, made = made_secrets(
+        tmp_path / "both",
+        OPENBATCH_ACCESS_KEY_ID="AKIACHOSEN",
+        OPENBATCH_SECRET_ACCESS_KEY="chosen/secret",
+        POSTGRES_PASSWORD='of:any \\ "kind',
+        REDIS_PASSWORD='a \\ and "b"',
+    )
+    assert done.returncode == 0, done.stderr
+    assert "AKIACHOSEN" not in done.stdout + done.stderr
+    assert made["root.key"] == "AKIACHOSEN\nchosen/secret\n"
+    assert made["postgres.password"] == 'of:any \\ "kind\n'
+    assert made["pgpass"] == '*:*:*:openbatch:of\\:any \\\\ "kind\n'
+    assert made["redis.password"] == 'a \\ and "b"\n'
+    assert 'requirepass "a \\\\ and \\"b\\""\n' in made["redis.conf"]
+
+    done, made = made_secrets(tmp_path / "half", OPENBATCH_ACCESS_KEY_ID="AKIACHOSEN")
+    assert done.returncode == 1
+    assert "are to be set together" in done.stderr
+    assert "root.key" not in made
