@@ -1,5 +1,5 @@
 """One composed copy on the engine of DOCKER_HOST: the unmodified docker-compose.yml, by the command
-that is there."""
+that is there, or by that of OPENBATCH_TEST_COMPOSE."""
 
 import json
 import os
@@ -24,6 +24,15 @@ def run(*command, check=True, timeout=300, **more):
     return done
 
 
+def compose_command():
+    """`docker compose` where it is installed, else Debian's docker-compose."""
+    chosen = os.environ.get("OPENBATCH_TEST_COMPOSE", "").split()
+    for command in [chosen] if chosen else (["docker", "compose"], ["docker-compose"]):
+        if shutil.which(command[0]) and run(*command, "version", check=False).returncode == 0:
+            return command
+    raise AssertionError(f"not there: {' '.join(chosen) or '`docker compose`, docker-compose'}")
+
+
 def docker(*command, **more):
     return run("docker", *command, **more).stdout.strip()
 
@@ -31,10 +40,7 @@ def docker(*command, **more):
 class Composed:
     def __init__(self, project, port, files=("docker-compose.yml",)):
         self.project, self.port = project, int(port)
-        plugin = subprocess.run(["docker", "compose", "version"], capture_output=True, check=False)
-        command = ["docker", "compose"] if plugin.returncode == 0 else ["docker-compose"]
-        assert shutil.which(command[0]), "neither `docker compose` nor docker-compose is there"
-        self.command = [*command, "-p", project]
+        self.command = [*compose_command(), "-p", project]
         for name in files:
             self.command += ["-f", name]
         socket = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
@@ -52,7 +58,7 @@ class Composed:
         return run(*self.command, *words, cwd=ROOT, env=self.env, **more).stdout
 
     def up(self):
-        self.compose("up", "-d", timeout=600)
+        self.compose("up", "-d", timeout=900)
 
     def exports(self):
         text = self.compose("logs", "--no-color", "ready")
