@@ -1,22 +1,33 @@
 /* Keeps clients from holding threads. The server gives each connection a thread and bounds single
  * reads and writes only: who sends or takes a byte now and then could hold one for ever. Here each
  * wait for a body, or for an answer to be taken, has an end, and when threads are scarce those that
- * wait longest are cut first. (The headers of a connection's first request are the server's to
- * bound: request_timeout_ms, and no longer.)
+ * wait longest are cut first.
+ *
+ * The headers of a connection's first request are the server's to bound (request_timeout_ms), for
+ * it tells nobody which connection they are to come from. When threads are scarce, all of this
+ * process's sockets are looked at: a client of which no request is known, and whose whole headers
+ * do not wait to be read, is a stranger. Strangers are cut, whether they have a thread already or
+ * are queued for one, so that who waits behind them waits not much longer than they may.
+ *
  * Owns the list of connections; never reads, writes or closes one: it shuts it down, and the thread
  * that waits finds that it has ended. One lock over the list, held for list work and shutdown only;
  * a thread of its own looks around every PERIOD_MS.
  *
- * Invariant: a connection leaves the list before its socket is closed, so that no other can have
- * the same number meanwhile. */
+ * Invariants: a connection leaves the list before its socket is closed, so that no other can have
+ * the same number meanwhile; a stranger's socket, which may be closed at any moment, is known by
+ * its inode. */
 #include "conns.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <utlist.h>
 
@@ -27,7 +38,8 @@
 #define PERIOD_MS 100
 #define SCARCE_MS 250 /* when threads are scarce: how long anybody may wait */
 #define TURN_MS 500   /* when every thread has a connection: how long one may keep its thread */
-#define FD_GAP 256    /* so many numbers without a socket: there are no more */
+#define HEAD_MAX (16 * 1024) /* the server's own limit of a request's headers */
+#define FD_GAP 256           /* so many numbers without a socket: there are no more */
 
 struct http_conn {
     int fd; /* -1: not known, and not cut */
@@ -38,9 +50,18 @@ struct http_conn {
     http_conn *prev, *next;
 };
 
+/* Of a socket by its number: since when its client has been a stranger. */
+typedef struct stranger {
+    ino_t inode;
+    int64_t since_ms;
+} stranger;
+
 struct http_conns {
     int port, threads;
     pthread_t thread;
+    stranger *strangers; /* the thread's own, as the next two */
+    bool *known;         /* sockets of which a request is known */
+    int n_fds;
     pthread_mutex_t lock; /* guards what follows, and the members of all in 'all' */
     pthread_cond_t wake;
     bool stop;
@@ -65,6 +86,15 @@ static bool has_end(const struct sockaddr_storage *a, const char *addr, int port
     return has == port && (!addr || strcmp(text, addr) == 0);
 }
 
+/* Is it a client's connection to our port? */
+static bool is_client(int port, int fd)
+{
+    struct sockaddr_storage a;
+    socklen_t len = sizeof a;
+    return getsockname(fd, (struct sockaddr *)&a, &len) == 0 && has_end(&a, NULL, port) &&
+           (len = sizeof a, getpeername(fd, (struct sockaddr *)&a, &len) == 0);
+}
+
 /* The server does not tell a connection's socket: it is the one with these two ends. */
 static int find_socket(int port, const char *remote_addr, int remote_port)
 {
@@ -76,10 +106,7 @@ static int find_socket(int port, const char *remote_addr, int remote_port)
             continue;
         }
         gap = 0;
-        if (!has_end(&a, remote_addr, remote_port))
-            continue;
-        len = sizeof a;
-        if (getsockname(fd, (struct sockaddr *)&a, &len) == 0 && has_end(&a, NULL, port))
+        if (has_end(&a, remote_addr, remote_port) && is_client(port, fd))
             return fd;
     }
     return -1;
@@ -87,8 +114,76 @@ static int find_socket(int port, const char *remote_addr, int remote_port)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
+/* Has the client sent headers that nobody has read yet? */
+static bool headers_wait(int fd)
+{
+    char head[HEAD_MAX];
+    ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 && memmem(head, (size_t)n, "\r\n\r\n", 4);
+}
+
+/* Its number may be another's by now. */
+static void cut_stranger(int fd, ino_t inode)
+{
+    struct stat st;
+    int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (same < 0)
+        return;
+    if (fstat(same, &st) == 0 && st.st_ino == inode)
+        (void)shutdown(same, SHUT_RDWR);
+    (void)close(same);
+}
+
+static void make_room(http_conns *c, int fd)
+{
+    if (fd < c->n_fds)
+        return;
+    int n = fd + FD_GAP;
+    c->strangers = ob_realloc(c->strangers, (size_t)n * sizeof *c->strangers);
+    c->known = ob_realloc(c->known, (size_t)n * sizeof *c->known);
+    memset(c->strangers + c->n_fds, 0, (size_t)(n - c->n_fds) * sizeof *c->strangers);
+    memset(c->known + c->n_fds, 0, (size_t)(n - c->n_fds) * sizeof *c->known);
+    c->n_fds = n;
+}
+
 /* With the lock held. */
-static void look_around(http_conns *c)
+static void note_known(http_conns *c)
+{
+    const http_conn *one;
+    memset(c->known, 0, (size_t)c->n_fds * sizeof *c->known);
+    DL_FOREACH(c->all, one)
+    {
+        if (one->fd >= 0 && one->fd < c->n_fds)
+            c->known[one->fd] = true;
+    }
+}
+
+/* Without the lock. One whose headers were there at the last look has its request known soon. */
+static void look_at_strangers(http_conns *c)
+{
+    int64_t now_ms = ob_mono_ms();
+    int cut = 0;
+    for (int fd = 3, gap = 0; gap < FD_GAP; fd++) {
+        struct stat st;
+        make_room(c, fd);
+        stranger *s = &c->strangers[fd];
+        gap = fstat(fd, &st) < 0 ? gap + 1 : 0;
+        if (gap || c->known[fd] || !S_ISSOCK(st.st_mode) || !is_client(c->port, fd) ||
+            headers_wait(fd))
+            *s = (stranger){ 0 };
+        else if (s->inode != st.st_ino)
+            *s = (stranger){ st.st_ino, now_ms };
+        else if (now_ms - s->since_ms > SCARCE_MS) {
+            cut_stranger(fd, s->inode);
+            cut++;
+        }
+    }
+    if (cut)
+        ob_debug("http.cut", "{s:i}", "strangers", cut);
+}
+
+/* With the lock held. Are threads scarce? */
+static bool look_around(http_conns *c)
 {
     int64_t now_ms = ob_mono_ms();
     int spare = c->threads - c->n, wanted = c->threads / 4, cut = 0;
@@ -107,6 +202,7 @@ static void look_around(http_conns *c)
     }
     if (cut)
         ob_debug("http.cut", "{s:i, s:i}", "connections", cut, "of", c->n);
+    return spare < wanted;
 }
 
 static void *keep(void *arg)
@@ -119,7 +215,12 @@ static void *keep(void *arg)
             (void)pthread_cond_wait(&c->wake, &c->lock);
         else
             (void)ob_cond_wait_until(&c->wake, &c->lock, ob_mono_ms() + PERIOD_MS);
-        look_around(c);
+        if (!look_around(c))
+            continue;
+        note_known(c);
+        (void)pthread_mutex_unlock(&c->lock);
+        look_at_strangers(c);
+        (void)pthread_mutex_lock(&c->lock);
     }
     (void)pthread_mutex_unlock(&c->lock);
     return NULL;
@@ -130,10 +231,13 @@ int conns_new(int port, int threads, http_conns **ret, ob_error *err)
     http_conns *c = ob_calloc(1, sizeof *c);
     c->port = port;
     c->threads = threads;
+    make_room(c, 0);
     (void)pthread_mutex_init(&c->lock, NULL);
     ob_cond_init(&c->wake);
     int r = pthread_create(&c->thread, NULL, keep, c);
     if (r != 0) {
+        free(c->strangers);
+        free(c->known);
         free(c);
         return ob_fail(err, r, "cannot start a thread: %s", strerror(r));
     }
@@ -152,6 +256,8 @@ void conns_free(http_conns *c)
     (void)pthread_join(c->thread, NULL);
     (void)pthread_cond_destroy(&c->wake);
     (void)pthread_mutex_destroy(&c->lock);
+    free(c->strangers);
+    free(c->known);
     free(c);
 }
 

@@ -10,7 +10,8 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 
-SLOW = 300
+HEADERS = b"POST /v1/describejobs HTTP/1.1\r\nX-Slow: "
+BODY = b"POST /v1/describejobs HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n"
 
 
 @pytest.fixture(scope="module")
@@ -57,12 +58,12 @@ def length(body):
 
 
 class SlowClients(threading.Thread):
-    """Connections that each send one byte now and then: a third of them headers, a third a body, a
-    third ask and do not read. One that is cut is made anew."""
+    """So many connections, each begun with one of these texts, that send one byte now and then and
+    read nothing. One that is cut is made anew."""
 
-    def __init__(self, address, asking):
+    def __init__(self, address, many, *begun):
         super().__init__()
-        self.address, self.asking = address, asking
+        self.address, self.many, self.begun = address, many, begun
         self.ended = threading.Event()
         self.cut, self.open, self.longest = 0, {}, 0.0
 
@@ -73,13 +74,7 @@ class SlowClients(threading.Thread):
             return
         s.setblocking(False)
         with contextlib.suppress(OSError):
-            s.send(
-                (
-                    b"POST /v1/describejobs HTTP/1.1\r\nX-Slow: ",
-                    b"POST /v1/describejobs HTTP/1.1\r\nHost: x\r\nContent-Length: 9999\r\n\r\n",
-                    self.asking,
-                )[n % 3]
-            )
+            s.send(self.begun[n % len(self.begun)])
         self.open[n] = (s, time.monotonic())
 
     def is_cut(self, s):
@@ -92,7 +87,7 @@ class SlowClients(threading.Thread):
 
     def run(self):
         while not self.ended.is_set():
-            for n in range(SLOW):
+            for n in range(self.many):
                 if n not in self.open:
                     self.connect(n)
                     continue
@@ -107,15 +102,14 @@ class SlowClients(threading.Thread):
             s.close()
 
 
-def test_300_slow_clients_do_not_hold_normal_calls_up(stack, address):
+def calls_beside(slow, stack, address, seconds):
+    """How long normal calls take meanwhile, ascending."""
     body = b"{}"
-    asking = ("\r\n".join(signed(stack) + length(body)) + "\r\n\r\n").encode() + body
-    slow = SlowClients(address, asking)
     slow.start()
     took = []
     try:
         time.sleep(3)  # all are connected, and hold what they can hold
-        end = time.monotonic() + 8
+        end = time.monotonic() + seconds
         while time.monotonic() < end:
             began = time.monotonic()
             status, _ = exchange(address, signed(stack) + length(body), body)
@@ -125,14 +119,28 @@ def test_300_slow_clients_do_not_hold_normal_calls_up(stack, address):
         slow.ended.set()
         slow.join()
     took.sort()
-    middle, worst = took[len(took) // 2], took[-1]
     print(
-        f"{len(took)} calls, median {middle:.3f} s, worst {worst:.3f} s; {slow.cut} cut, "
-        f"the longest lived {slow.longest:.1f} s"
+        f"{len(took)} calls, median {took[len(took) // 2]:.3f} s, worst {took[-1]:.3f} s;"
+        f" {slow.cut} cut, the longest lived {slow.longest:.1f} s"
     )
     assert slow.cut > 0
-    assert len(took) > 20 and middle < 0.5 and worst < 5
+    return took
+
+
+def test_300_slow_clients_do_not_hold_normal_calls_up(stack, address):
+    """A third send headers, a third a body, a third ask and do not read."""
+    asking = ("\r\n".join(signed(stack) + length(b"{}")) + "\r\n\r\n").encode() + b"{}"
+    slow = SlowClients(address, 300, HEADERS, BODY, asking)
+    took = calls_beside(slow, stack, address, 8)
+    assert len(took) > 20 and took[len(took) // 2] < 0.5 and took[-1] < 5
     assert slow.longest < 8
+
+
+def test_more_slow_clients_than_threads_do_not_either(stack, address):
+    """Each sends its first headers byte by byte."""
+    threads = int(stack.settings.get("OPENBATCH_API_THREADS", 512))
+    took = calls_beside(SlowClients(address, threads * 3, HEADERS), stack, address, 6)
+    assert len(took) > 12 and took[len(took) // 2] < 0.7
 
 
 def test_a_body_that_trickles_in_is_given_up(stack, address):
