@@ -10,7 +10,12 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
-from reruns import pytest_runtest_logreport  # noqa: F401  (a hook)
+from reruns import (  # noqa: F401  (hooks)
+    pytest_exception_interact,
+    pytest_runtest_logreport,
+    pytest_runtest_setup,
+    pytest_runtest_teardown,
+)
 from resources import Made
 from stack import Stack
 from submitting import RUNNABLE_FOR_EVER

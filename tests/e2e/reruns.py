@@ -1,6 +1,33 @@
-"""What made a test be tried once more: said at once, or a rerun would hide it."""
+"""A test that fails is tried once more (--reruns 1). What made it fail is said at once, or a rerun
+would hide it; and it begins with nothing of the first try: what it shares with the others of its
+file (queues, jobs submitted together) goes with it and is made again, for that may be what failed."""
 
 import sys
+
+import pytest
+
+FAILED = pytest.StashKey()
+
+
+def pytest_exception_interact(node):
+    node.stash[FAILED] = True
+
+
+def give_up_shared(item):
+    if item.stash.get(FAILED, False):
+        item.stash[FAILED] = False
+        item.session._setupstate.teardown_exact(None)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_teardown(item):
+    give_up_shared(item)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """It failed in its teardown."""
+    give_up_shared(item)
 
 
 def pytest_runtest_logreport(report):

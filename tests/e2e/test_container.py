@@ -61,8 +61,10 @@ class Place:
 @contextlib.contextmanager
 def settings(stack, **changes):
     before = stack.change_settings(changes)
-    yield
-    stack.change_settings(before)
+    try:
+        yield
+    finally:
+        stack.change_settings(before)
 
 
 @pytest.fixture(scope="module")

@@ -160,11 +160,17 @@ def test_sigterm_comes_within_a_second_and_no_other_attempt(ids, work, batch):
     assert job["attempts"][0]["statusReason"] == "Enough: it's over."
 
 
+def stop_deaf(ids, work, batch):
+    """Unless it was done before."""
+    job = work.wait(ids["deaf"], "RUNNING", "FAILED", timeout=90)
+    if not job["isTerminated"]:
+        wait_for("its trap", lambda: "deaf" in work.log(job))
+        batch.terminate_job(jobId=ids["deaf"], reason="stop")
+
+
 def test_a_container_deaf_to_sigterm_is_killed_after_30_s(ids, work, batch):
     """Begun here; test_a_deaf_container_was_killed sees the end."""
-    job = work.wait(ids["deaf"], "RUNNING", timeout=90)
-    wait_for("its trap", lambda: "deaf" in work.log(job))
-    batch.terminate_job(jobId=ids["deaf"], reason="stop")
+    stop_deaf(ids, work, batch)
     time.sleep(0.3)
     job = work.job(ids["deaf"])
     assert (job["status"], job["isTerminated"]) == ("RUNNING", True)
@@ -266,7 +272,8 @@ def test_a_chain_of_20(ids, work):
         assert before["stoppedAt"] <= after["startedAt"]
 
 
-def test_a_deaf_container_was_killed(ids, work):
+def test_a_deaf_container_was_killed(ids, work, batch):
+    stop_deaf(ids, work, batch)
     job = work.wait(ids["deaf"], timeout=90)
     assert (job["status"], job["statusReason"], codes(job)) == ("FAILED", "stop", [137])
 
