@@ -33,7 +33,8 @@ def second_api(stack, tmp_path):
         f" && OPENBATCH_PORT={port} && OPENBATCH_RUN_DIR='{tmp_path}'"
         ' && exec "$OB_BUILD/services/api/openbatch-api"'
     )
-    with open(stack.home / "log/second-api", "w") as log:
+    log_file = tmp_path / "log"
+    with open(log_file, "w") as log:
         process = subprocess.Popen(["bash", "-c", command], stdout=log, stderr=log)
 
     def answers():
@@ -47,7 +48,8 @@ def second_api(stack, tmp_path):
     wait_for("the second api", answers)
     yield ("127.0.0.1", port)
     process.terminate()
-    assert process.wait(30) == 0, "it ends clean"
+    code = process.wait(30)
+    assert code == 0, f"it ends clean, not {code}:\n" + log_file.read_text()[-8000:]
 
 
 @pytest.fixture
