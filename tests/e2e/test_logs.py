@@ -13,7 +13,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stack import HOLD, ROOT, wait_for
+from stack import HOLD, ROOT, assert_promised, wait_for
 
 GROUP = "/aws/batch/job"
 AWS = "/usr/bin/aws"  # Debian's: version 2
@@ -125,13 +125,15 @@ def test_output_is_readable_within_a_second(stack, shared_work, queue, tmp_path)
     try:
         for tailing in tails:
             tailing.until("saw begin")
+        took = []
         for n in range(5):
             begin = time.monotonic()
             (tmp_path / f"signal{n}").touch()
             wait_for(
                 "the line", lambda n=n: f"saw signal{n}" in lines(w.logs, stream), 10, every=0.02
             )
-            assert time.monotonic() - begin < 1
+            took.append(time.monotonic() - begin)
+        assert_promised(took, 1)
         assert w.job(job_id)["status"] == "RUNNING"
         for tailing in tails:
             seen = [line[-11:] for line in tailing.until("saw signal4") if "saw signal" in line]

@@ -6,7 +6,7 @@ import time
 import pytest
 from conftest import Work
 from registry import MuteRegistry
-from stack import HOLD, wait_for
+from stack import HOLD, assert_promised, wait_for
 
 ESSENTIAL = "Essential container in task exited"
 DEPENDENT = "Dependent Job failed"
@@ -18,6 +18,7 @@ HEARS = [
     "-c",
     "trap 'cat /proc/uptime; exit 0' TERM; echo ready; while :; do sleep 0.02; done",
 ]
+HEARING = [f"hears {n}" for n in range(3)]
 # Exits with 10 + its attempt.
 COUNTS = ["sh", "-c", "exit $((10 + AWS_BATCH_JOB_ATTEMPT))"]
 
@@ -121,7 +122,9 @@ def ids(batch, logs, image, folder, mute):
     pulls = w.definition(image=f"127.0.0.1:{mute.port}/never:1", **small)
     for name in ("starting, cancelled", "starting, terminated"):
         submit(name, pulls, retryStrategy={"attempts": 2})
-    submit("hears", w.definition(HEARS, **small), retryStrategy={"attempts": 2})
+    hears = w.definition(HEARS, **small)
+    for name in HEARING:
+        submit(name, hears, retryStrategy={"attempts": 2})
     submit("removed", w.definition(HOLD, **small))
     yield made
     for job in [j for name, j in made.items() if name not in ("work", "queue")]:
@@ -146,18 +149,19 @@ def codes(job):
 
 def test_sigterm_comes_within_a_second_and_no_other_attempt(ids, work, batch):
     """A container says when, by the clock of its host, its SIGTERM came."""
-    job = work.wait(ids["hears"], "RUNNING", timeout=90)
-    wait_for("its trap", lambda: "ready" in work.log(job))
-    asked = time.clock_gettime(time.CLOCK_BOOTTIME)
-    batch.terminate_job(jobId=ids["hears"], reason="Enough: it's over.")
-    job = work.wait(ids["hears"])
-    told = wait_for("the last line", lambda: work.log(job)[1:])
-    took = float(told[0].split()[0]) - asked
-    print(f"SIGTERM after {took:.2f} s")
-    assert took < 1
-    assert (job["status"], job["statusReason"]) == ("FAILED", "Enough: it's over.")
-    assert codes(job) == [0] and job["isTerminated"] and not job["isCancelled"]
-    assert job["attempts"][0]["statusReason"] == "Enough: it's over."
+    took = []
+    for name in HEARING:
+        job = work.wait(ids[name], "RUNNING", timeout=90)
+        wait_for("its trap", lambda j=job: "ready" in work.log(j))
+        asked = time.clock_gettime(time.CLOCK_BOOTTIME)
+        batch.terminate_job(jobId=ids[name], reason="Enough: it's over.")
+        job = work.wait(ids[name])
+        told = wait_for("the last line", lambda j=job: work.log(j)[1:])
+        took.append(float(told[0].split()[0]) - asked)
+        assert (job["status"], job["statusReason"]) == ("FAILED", "Enough: it's over.")
+        assert codes(job) == [0] and job["isTerminated"] and not job["isCancelled"]
+        assert job["attempts"][0]["statusReason"] == "Enough: it's over."
+    assert_promised(took, 1)
 
 
 def stop_deaf(ids, work, batch):
