@@ -165,18 +165,32 @@ static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *chi
         list_failed(d, children, size, bulk);
 }
 
+/* Of an array that succeeded there is nothing more to know. */
+static void list_ranges(const named *n, const PGresult *ended, ranges *ret)
+{
+    for (size_t i = 0; i < n->n_rows; i++)
+        for (size_t k = 0; k < n->rows[i].n; k++) {
+            const engine_dependency *d = &n->rows[i].at[k];
+            int row = d->index >= 0 || d->type == DEP_N_TO_N ? first_row(ended, &d->id, NULL) : -1;
+            if (row >= 0 && ob_col_int(ended, row, DONE_STATE, 0) == OB_JOB_FAILED)
+                add_range(ret, d);
+        }
+}
+
 /* A large array's children take their time: with a sign of life between. */
-static int look_up(ob_leader *leader, named *n, ids *jobs, const ranges *list, ob_error *err)
+static int look_up(ob_leader *leader, named *n, ids *jobs, ob_error *err)
 {
     ob_db *db = ob_leader_db(leader);
     ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *children = NULL;
+    ob_cleanup(ranges_done) ranges list = { 0 };
     sort_ids(jobs);
     int r = store_ended(db, jobs->at, jobs->n, &ended, err);
-    if (r == 0)
-        r = store_ended_children(db, list->arrays, list->from, list->to, list->n, &children, err);
     if (r < 0)
         return r;
+    list_ranges(n, ended, &list);
+    if (list.n > 0)
+        r = store_children(db, list.arrays, list.from, list.to, list.n, &children, err);
     for (size_t i = 0; i < n->n_rows && r == 0; i++) {
         for (size_t k = 0; k < n->rows[i].n; k++)
             tell(&n->rows[i].at[k], ended, children);
@@ -189,7 +203,6 @@ int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *
 {
     named *n = ob_calloc(1, sizeof(*n));
     ids jobs = { 0 };
-    ob_cleanup(ranges_done) ranges children = { 0 };
     n->n_rows = (size_t)PQntuples(inbox);
     n->rows = ob_calloc(n->n_rows + 1, sizeof(*n->rows));
     for (size_t i = 0; i < n->n_rows; i++) {
@@ -202,13 +215,10 @@ int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *
             continue;
         row->at = ob_calloc(row->n, sizeof(*row->at));
         memcpy(row->at, deps, row->n * sizeof(*deps));
-        for (size_t k = 0; k < row->n; k++) {
+        for (size_t k = 0; k < row->n; k++)
             add_id(&jobs, &deps[k].id);
-            if (deps[k].index >= 0 || deps[k].type == DEP_N_TO_N)
-                add_range(&children, &deps[k]);
-        }
     }
-    int r = jobs.n > 0 ? look_up(leader, n, &jobs, &children, err) : 0;
+    int r = jobs.n > 0 ? look_up(leader, n, &jobs, err) : 0;
     free(jobs.at);
     if (r < 0)
         named_free(n);

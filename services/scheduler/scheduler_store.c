@@ -62,11 +62,9 @@ const ob_db_stmt scheduler_statements[] = {
       "SELECT d.job_id, d.state, d.bulk_state, j.array_size FROM unnest($1::uuid[]) AS p(id)"
       " JOIN done d ON d.job_id = p.id AND d.idx = -1 JOIN job j ON j.id = d.job_id"
       " ORDER BY d.job_id" },
-    /* Of an array that succeeded there is nothing to know. */
-    { "ended_children",
+    { "children_of",
       "SELECT DISTINCT c.job_id, c.idx, c.state"
       " FROM (SELECT DISTINCT * FROM unnest($1::uuid[], $2::int[], $3::int[])) AS w(id, lo, hi)"
-      " JOIN done d ON d.job_id = w.id AND d.idx = -1 AND d.state = 6"
       " JOIN done c ON c.job_id = w.id AND c.idx BETWEEN w.lo AND w.hi ORDER BY c.job_id, c.idx" },
     { "class_reasons",
       "SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason, since_ms FROM class_reason" },
@@ -264,19 +262,19 @@ int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_erro
     return ob_db_exec(db, "ended", &p, ret, err);
 }
 
-int store_ended_children(ob_db *db,
-                         const ob_uuid *arrays,
-                         const int32_t *from,
-                         const int32_t *to,
-                         size_t n,
-                         PGresult **ret,
-                         ob_error *err)
+int store_children(ob_db *db,
+                   const ob_uuid *arrays,
+                   const int32_t *from,
+                   const int32_t *to,
+                   size_t n,
+                   PGresult **ret,
+                   ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid_array(&p, arrays, n);
     ob_param_int32_array(&p, from, n);
     ob_param_int32_array(&p, to, n);
-    return ob_db_exec(db, "ended_children", &p, ret, err);
+    return ob_db_exec(db, "children_of", &p, ret, err);
 }
 
 int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err)

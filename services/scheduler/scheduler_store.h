@@ -125,15 +125,15 @@ enum {
 /* Those of these jobs that have ended, by id. */
 int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);
 enum { DONE_JOB, DONE_STATE, DONE_BULK_STATE, DONE_ARRAY_SIZE };
-/* Children, with a row of their own, of those of these arrays that have failed: from[i] to to[i]
- * (included) of arrays[i]. job, idx, state; each once, in order. */
-int store_ended_children(ob_db *db,
-                         const ob_uuid *arrays,
-                         const int32_t *from,
-                         const int32_t *to,
-                         size_t n,
-                         PGresult **ret,
-                         ob_error *err);
+/* Children from[i] to to[i] (included) of arrays[i] that have ended and a row of their own: job,
+ * idx, state; each once, in order. */
+int store_children(ob_db *db,
+                   const ob_uuid *arrays,
+                   const int32_t *from,
+                   const int32_t *to,
+                   size_t n,
+                   PGresult **ret,
+                   ob_error *err);
 /* Children of these parents that have ended: job, idx, state. */
 int store_done_children(ob_db *db, const ob_uuid *parents, size_t n, PGresult **ret, ob_error *err);
 /* queue, mcpu, mem, gpus, share, priority, reason, since. */

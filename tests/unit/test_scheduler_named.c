@@ -168,11 +168,10 @@ static void only_the_children_that_are_named_are_read(void **state)
     (void)state;
     if (!leader)
         skip();
-    ob_uuid arrays[] = { job(1), job(3), job(1), job(2), job(5), job(1) };
-    static const int32_t from[] = { 100, 7, 99, 5, 0, 100 }, to[] = { 100, 7, 99, 5, 19, 100 };
+    ob_uuid arrays[] = { job(1), job(3), job(1), job(3), job(5), job(1) };
+    static const int32_t from[] = { 100, 7, 99, 7, 0, 100 }, to[] = { 100, 7, 99, 7, 19, 100 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    assert_int_equal(store_ended_children(ob_leader_db(leader), arrays, from, to, 6, &res, NULL),
-                     0);
+    assert_int_equal(store_children(ob_leader_db(leader), arrays, from, to, 6, &res, NULL), 0);
     assert_int_equal(PQntuples(res), 2 + 1 + 20);
     assert_int_equal(ob_col_int(res, 0, 1, -1), 99);
     assert_int_equal(ob_col_int(res, 1, 1, -1), 100);
@@ -190,7 +189,7 @@ static void few_pages_are_looked_at(void **state)
     assert_int_equal(
         ob_db_sql(ob_leader_db(leader),
                   "EXPLAIN (ANALYZE, BUFFERS, COSTS OFF, TIMING OFF, FORMAT JSON) EXECUTE"
-                  " ended_children('{01900000-0000-7000-8000-000000000001,"
+                  " children_of('{01900000-0000-7000-8000-000000000001,"
                   "01900000-0000-7000-8000-000000000003}', '{100,7}', '{100,7}')",
                   NULL, &res, NULL),
         0);
