@@ -32,6 +32,8 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
     r->started_at_ms = row->started_at_ms;
     if (row->state == OB_JOB_RUNNING)
         eng_timeout_begin(e, r, row->running_for_ms);
+    /* Of one that is STARTING nobody stored whether it was: ordered again, its executor, which
+     * forgets nothing that it took before its end is committed, begins it only if it never did. */
     r->reported = row->state == OB_JOB_RUNNING;
     eng_set(&r->stop_reason, row->stop_reason);
     j->ended = ENDED(row->attempt > 0 ? row->attempt - 1 : 0);
