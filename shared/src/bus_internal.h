@@ -42,6 +42,8 @@ typedef struct bus_count {
 } bus_count;
 
 struct ob_bus {
+    atomic_int users; /* the owner, and clients that are being destroyed; the last frees it */
+
     /* Constant after ob_bus_new. */
     char *servers, *user, *password, *client_id, *group, *settings;
     int32_t partitions;
@@ -85,12 +87,15 @@ struct ob_bus {
     atomic_bool up;
 };
 
+/* bus_kafka.c: one user less. */
+void bus_unref(ob_bus *bus);
+
 /* bus_kafka_client.c */
 int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err);
-/* Destroys clients in a thread of their own and waits a while. False: librdkafka does not come
- * back; whatever the client may still refer to has to stay. */
-bool bus_sender_free(bus_sender *sender);
-bool bus_consumer_free(rd_kafka_t *consumer);
+/* Destroy clients in a thread of their own and wait a while. Should librdkafka not come back in
+ * time, the client goes on to refer to the bus, and is one of its users until it has ended. */
+void bus_sender_free(ob_bus *bus, bus_sender *sender);
+void bus_consumer_free(ob_bus *bus, rd_kafka_t *consumer);
 int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err);
 
 /* The producer of now; the owner and the keeper may use it without the lock. */

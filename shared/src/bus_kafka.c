@@ -26,6 +26,7 @@ static char *strdup_or_null(const char *s)
 int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
 {
     ob_bus *bus = ob_calloc(1, sizeof(*bus));
+    atomic_init(&bus->users, 1);
     bus->servers = ob_strdup(config->servers);
     bus->user = strdup_or_null(config->user);
     bus->password = strdup_or_null(config->password);
@@ -76,31 +77,9 @@ static void forget_wanted(ob_bus *bus)
     bus->repair_done = false;
 }
 
-void ob_bus_free(ob_bus *bus)
+void bus_unref(ob_bus *bus)
 {
-    if (!bus)
-        return;
-    if (!bus->stopping)
-        bus_keeper_stop(bus);
-    if (bus->sender && rd_kafka_outq_len(bus->sender->rk) > 0)
-        (void)rd_kafka_flush(bus->sender->rk, FLUSH_MS);
-    stop_reading(bus);
-    if (bus->queue)
-        rd_kafka_queue_destroy(bus->queue);
-    bool gone = bus_consumer_free(bus->consumer);
-    gone = bus_consumer_free(bus->group_member) && gone;
-    bus_sender *const senders[] = { bus->sender, bus->retired, bus->dead };
-    for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
-        if (!senders[i])
-            continue;
-        /* What did not go out is reported as such before the handle goes. */
-        (void)rd_kafka_purge(senders[i]->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
-        (void)rd_kafka_flush(senders[i]->rk, 100);
-        gone = bus_sender_free(senders[i]) && gone;
-    }
-    forget_wanted(bus);
-    bus_forget_counts(bus);
-    if (!gone) /* the process is about to end; a client that lives on must not meet freed memory */
+    if (atomic_fetch_sub(&bus->users, 1) > 1)
         return;
     if (bus->wake_fd >= 0)
         (void)close(bus->wake_fd);
@@ -116,6 +95,33 @@ void ob_bus_free(ob_bus *bus)
     free(bus->client_id);
     free(bus->group);
     free(bus);
+}
+
+void ob_bus_free(ob_bus *bus)
+{
+    if (!bus)
+        return;
+    if (!bus->stopping)
+        bus_keeper_stop(bus);
+    if (bus->sender && rd_kafka_outq_len(bus->sender->rk) > 0)
+        (void)rd_kafka_flush(bus->sender->rk, FLUSH_MS);
+    stop_reading(bus);
+    if (bus->queue)
+        rd_kafka_queue_destroy(bus->queue);
+    bus_consumer_free(bus, bus->consumer);
+    bus_consumer_free(bus, bus->group_member);
+    bus_sender *const senders[] = { bus->sender, bus->retired, bus->dead };
+    for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+        if (!senders[i])
+            continue;
+        /* What did not go out is reported as such before the handle goes. */
+        (void)rd_kafka_purge(senders[i]->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
+        (void)rd_kafka_flush(senders[i]->rk, 100);
+        bus_sender_free(bus, senders[i]);
+    }
+    forget_wanted(bus);
+    bus_forget_counts(bus);
+    bus_unref(bus);
 }
 
 /* Begins to read at resolved positions, which it takes. */

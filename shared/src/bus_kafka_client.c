@@ -266,7 +266,7 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
     if (r == 0)
         r = open_public_topic(sender, err);
     if (r < 0) {
-        (void)bus_sender_free(sender);
+        bus_sender_free(bus, sender);
         return r;
     }
     wake_on(bus, rd_kafka_queue_get_main(sender->rk));
@@ -278,12 +278,14 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
 typedef struct ending {
     pthread_mutex_t lock;
     pthread_cond_t done;
+    ob_bus *bus; /* a reference */
     rd_kafka_t *rk;
     bool is_consumer, finished, abandoned;
 } ending;
 
 static void ending_free(ending *e)
 {
+    bus_unref(e->bus);
     (void)pthread_cond_destroy(&e->done);
     (void)pthread_mutex_destroy(&e->lock);
     free(e);
@@ -307,18 +309,20 @@ static void *end_client(void *arg)
 
 /* librdkafka 2.0 may wait for ever in rd_kafka_destroy (seen: a group's topic was deleted while a
  * commit was on its way), and a service that was told to stop must stop. */
-static bool destroy_bounded(rd_kafka_t *rk, bool is_consumer)
+static void destroy_bounded(ob_bus *bus, rd_kafka_t *rk, bool is_consumer)
 {
     ending *e = ob_calloc(1, sizeof(*e));
+    (void)atomic_fetch_add(&bus->users, 1);
+    e->bus = bus;
     (void)pthread_mutex_init(&e->lock, NULL);
     ob_cond_init(&e->done);
     e->rk = rk;
     e->is_consumer = is_consumer;
     pthread_t thread;
     if (pthread_create(&thread, NULL, end_client, e) != 0) {
-        ending_free(e);
         rd_kafka_destroy(rk);
-        return true;
+        ending_free(e);
+        return;
     }
     (void)pthread_detach(thread);
 
@@ -333,23 +337,23 @@ static bool destroy_bounded(rd_kafka_t *rk, bool is_consumer)
         ending_free(e);
     else
         ob_debug("bus.client_abandoned", NULL);
-    return finished;
 }
 
-bool bus_sender_free(bus_sender *sender)
+void bus_sender_free(ob_bus *bus, bus_sender *sender)
 {
     if (!sender)
-        return true;
+        return;
     if (sender->public_topic)
         rd_kafka_topic_destroy(sender->public_topic);
-    bool gone = !sender->rk || destroy_bounded(sender->rk, false);
+    if (sender->rk)
+        destroy_bounded(bus, sender->rk, false);
     free(sender);
-    return gone;
 }
 
-bool bus_consumer_free(rd_kafka_t *consumer)
+void bus_consumer_free(ob_bus *bus, rd_kafka_t *consumer)
 {
-    return !consumer || destroy_bounded(consumer, true);
+    if (consumer)
+        destroy_bounded(bus, consumer, true);
 }
 
 int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err)

@@ -121,7 +121,7 @@ static void *keep(void *arg)
         if (bus->dead) {
             bus_sender *dead = ob_take(bus->dead);
             (void)pthread_mutex_unlock(&bus->lock);
-            (void)bus_sender_free(dead);
+            bus_sender_free(bus, dead);
             (void)pthread_mutex_lock(&bus->lock);
         } else if (bus->sender_failed && !bus->retired) {
             (void)pthread_mutex_unlock(&bus->lock);

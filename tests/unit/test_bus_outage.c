@@ -2,6 +2,8 @@
  * topics. */
 #include "bus_mock.h"
 
+#include <poll.h>
+
 #include "../../shared/src/bus_internal.h"
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -157,6 +159,32 @@ static void a_topic_that_went_away_is_read_again_when_it_is_back(void **state)
     ob_bus_free(bus);
 }
 
+/* Nothing of it is left then; the sanitizer looks. */
+static void a_client_that_ends_late_is_not_waited_for(void **state)
+{
+    static seen s;
+    ob_error err = { 0 };
+    const char *const topics[] = { "late", NULL };
+    make_topic("late", 1);
+    int threads = rd_kafka_thread_cnt();
+    ob_bus *bus = open_bus(&s, "openbatch-late");
+    assert_int_equal(ob_bus_subscribe(bus, topics, &err), 0);
+    say(bus, "late", NULL, "1", NULL);
+    poll_until(bus, &s.n, 1);
+    /* The group hears late that its member leaves. */
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, -1, 6000), 0);
+    int64_t began_ms = ob_mono_ms();
+    ob_bus_free(bus);
+    bus = s.bus = NULL;
+    assert_true(ob_mono_ms() - began_ms < 5500);
+    assert_true(rd_kafka_thread_cnt() > threads);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, -1, 0), 0);
+    for (int64_t end = ob_mono_ms() + 20000; rd_kafka_thread_cnt() > threads;) {
+        assert_true(ob_mono_ms() < end);
+        (void)poll(NULL, 0, 50);
+    }
+}
+
 int main(void)
 {
     cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
@@ -168,6 +196,7 @@ int main(void)
         cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),
         cmocka_unit_test(a_lost_position_is_resolved_anew),
         cmocka_unit_test(a_topic_that_went_away_is_read_again_when_it_is_back),
+        cmocka_unit_test(a_client_that_ends_late_is_not_waited_for),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }
