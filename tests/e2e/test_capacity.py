@@ -1,8 +1,6 @@
 """Queues by priority over shared environments; instances that come because of demand and go
 again."""
 
-import subprocess
-
 from stack import HOLD, wait_for
 
 
@@ -105,24 +103,3 @@ def test_deleting_a_queue_ends_its_jobs(work):
         assert (job["status"], job["statusReason"]) == ("FAILED", "JobQueue deleted")
     wait_for("the queue gone", lambda: work.jq(queue) is None)
     work.queues.remove(queue)
-
-
-def test_redis_is_rebuilt_when_it_comes_back_empty(work, stack):
-    """Counters and heartbeats are a view: after FLUSHALL they are there again, and jobs go on."""
-
-    def redis(*args):
-        return subprocess.run(
-            ["redis-cli", "-s", stack.run_dir / "redis.sock", *args],
-            check=True,
-            capture_output=True,
-            text=True,
-        ).stdout.strip()
-
-    queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
-    job = work.submit(queue, work.definition(["sleep", "6"]))
-    work.wait(job, "RUNNING")
-    wait_for("counters", lambda: int(redis("DBSIZE")) > 0)
-    redis("FLUSHALL")
-    wait_for("counters again", lambda: int(redis("DBSIZE")) > 0, 10)
-    assert work.wait(job)["status"] == "SUCCEEDED"
-    assert work.wait(work.submit(queue, work.definition()))["status"] == "SUCCEEDED"

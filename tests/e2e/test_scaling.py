@@ -256,39 +256,90 @@ def test_fargate_gives_each_job_its_size(wide, stack):
     wait_for("nothing left", lambda: stack.sql(alive) == [["0"]], 10)
 
 
-def test_a_stale_or_silent_redis_changes_nothing(wide, stack):
-    """A copy of old is found foreign; while Redis does not answer, jobs and instances go on."""
+class Redis:
+    def __init__(self, stack):
+        self.stack, self.service = stack, stack.home / "sv/redis"
+        self.dump = stack.run_dir / "dump.rdb"
 
-    def redis(*args):
+    def ask(self, *args):
         return subprocess.run(
-            ["redis-cli", "-s", stack.run_dir / "redis.sock", *args],
+            ["redis-cli", "-s", self.stack.run_dir / "redis.sock", *args],
             check=True,
             capture_output=True,
             text=True,
         ).stdout.strip()
 
-    environment = wide.environment(types=("m5.large",))
-    queue = wide.queue(environment)
-    key = f"openbatch:ce:{ce_id(stack, environment)}"
-    wait_for("counters", lambda: redis("HGET", key, "provisionedMcpu") == "0")
-    redis("COPY", "openbatch:counters", "old:mark", "REPLACE")
-    redis("COPY", key, "old:ce", "REPLACE")
-    job = wide.submit(queue, sleeps(wide, 6))
-    wide.wait(job, "RUNNING")
-    wait_for("the job counted", lambda: redis("HGET", key, "attempts") == "1")
-    redis("COPY", "old:mark", "openbatch:counters", "REPLACE")
-    redis("COPY", "old:ce", key, "REPLACE")
-    wait_for("the job counted again", lambda: redis("HGET", key, "attempts") == "1", 10)
+    def turn(self, what):
+        subprocess.run(["sv", "-w", "20", what, self.service], check=True)
+
+    def counts(self, environment):
+        """Provisioned, allocated mcpu, attempts."""
+        key = f"openbatch:ce:{ce_id(self.stack, environment)}"
+        return self.ask("HMGET", key, "provisionedMcpu", "allocatedMcpu", "attempts").split("\n")
+
+
+def counted(stack, environment):
+    """The same by PostgreSQL."""
+    [row] = stack.sql(
+        "SELECT (SELECT coalesce(sum(vcpus), 0) * 1000 FROM instance i WHERE i.ce_id = c.id"
+        " AND i.state < 4), coalesce(sum(j.mcpu), 0), count(j.id) FROM compute_environment c"
+        " LEFT JOIN instance i ON i.ce_id = c.id LEFT JOIN placement p ON p.instance_id = i.id"
+        f" LEFT JOIN job j ON j.id = p.job_id WHERE c.name = '{environment}' GROUP BY c.id"
+    )
+    return row
+
+
+OVERSUBSCRIBED = """SELECT i.id FROM instance i JOIN placement p ON p.instance_id = i.id
+    JOIN job j ON j.id = p.job_id GROUP BY i.id
+    HAVING sum(j.mcpu) > i.mcpu OR sum(j.mem_mib) > i.mem_mib"""
+
+
+def test_redis_away_old_empty_or_silent_changes_nothing(settings, wide, stack):
+    """Away for longer than the silence that makes an instance lost: none is, none takes more than
+    it holds, and work goes on, also on new instances. Back with a copy of old, or emptied, its
+    counters are PostgreSQL's again."""
+    settings.set(WIDE | {"OPENBATCH_LOST_AFTER_MS": "5000"})
+    redis = Redis(stack)
+    environment, other = (wide.environment(8, ("m5.large",)) for _ in range(2))
+    queue, definition = wide.queue(environment), sleeps(wide, 4)
+    both = (environment, other)
+
+    def equal():
+        return all(redis.counts(e) == counted(stack, e) for e in both)
+
+    try:
+        wait_for("counters", equal)
+        redis.ask("--rdb", redis.dump)
+        jobs = [wide.submit(queue, definition) for _ in range(20)]
+        wide.wait(jobs[0], "RUNNING")
+        wait_for("8 jobs counted", lambda: redis.counts(environment)[2] == "8")
+        redis.turn("down")
+        back = time.monotonic() + 6.5
+        later = wide.submit(wide.queue(other), sleeps(wide, 12))
+        wide.wait(later, "RUNNING", timeout=6)
+        while time.monotonic() < back:
+            assert stack.sql(OVERSUBSCRIBED) == []
+            time.sleep(0.2)
+        redis.turn("up")
+        wait_for("counters after a copy of old", equal, 10)
+        assert redis.counts(other)[2] == "1"
+        redis.ask("FLUSHALL")
+        wait_for("counters after none", equal, 10)
+    finally:
+        redis.turn("up")
+        redis.dump.unlink(missing_ok=True)
     pid = stack.pid("redis")
     os.kill(pid, signal.SIGSTOP)
     try:
-        others = [wide.submit(queue, sleeps(wide, 0)) for _ in range(3)]
-        done = wide.wait_all([job, *others], timeout=40)
+        done = wide.wait_all([*jobs, later], timeout=40)
     finally:
         os.kill(pid, signal.SIGCONT)
     assert {j["status"] for j in done} == {"SUCCEEDED"}
     assert {len(j["attempts"]) for j in done} == {1}
-    wait_for("nothing counted", lambda: redis("HGET", key, "attempts") == "0", 20)
+    lost = "SELECT 1 FROM instance WHERE ce_id = {} AND (state = 3 OR reason LIKE 'silent%')"
+    assert [stack.sql(lost.format(ce_id(stack, e))) for e in both] == [[], []]
+    wait_for("nothing counted", lambda: redis.counts(environment)[2] == "0" and equal(), 20)
+    settings.set(WIDE)
 
 
 def test_instances_that_never_register_are_replaced(settings, work, stack):
