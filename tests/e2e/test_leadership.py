@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import threading
+import uuid
 
 import pytest
 from stack import wait_for
@@ -47,7 +48,8 @@ def epoch(stack, role="scheduler"):
 
 # Takes the scaler's lock from it, and gives it back when the next scaler has come but cannot read
 # the status of environments: its statement fails after 2 s, its connection lives.
-NO_FIRST_LOAD = """DO $$
+NO_FIRST_LOAD = """SET lock_timeout = '20s'; SET statement_timeout = '30s';
+DO $$
 BEGIN
     PERFORM pg_advisory_lock(28514, 2);
     WHILE NOT EXISTS (SELECT FROM pg_stat_activity WHERE application_name = 'openbatch-scaler'
@@ -62,13 +64,13 @@ END $$"""
 
 def test_a_scaler_that_cannot_load_begins_anew(stack):
     """What the provider has and nobody knows is found by the leader that could read its tables."""
-    unknown = stack.home / "instances/i-00000000000000bad"
+    unknown = stack.home / f"instances/i-{uuid.uuid4().hex[:17]}"
+    unknown.mkdir()
     saboteur = threading.Thread(target=stack.sql, args=(NO_FIRST_LOAD,))
     saboteur.start()
     waits = "SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
     wait_for("its turn to take the lock", lambda: stack.sql(waits))
     before = epoch(stack, "scaler")
-    unknown.mkdir()
     (unknown / "token").write_text("x")
     stack.kill("scaler")
     saboteur.join()
