@@ -19,18 +19,25 @@ def main():
     )
     parser.add_argument(
         "--kafka",
-        default=os.environ["OPENBATCH_KAFKA"],
-        help="as that host reaches it (%(default)s)",
+        help="as that host reaches it another way, such as a tunnel to "
+        + os.environ["OPENBATCH_KAFKA"],
     )
     args = parser.parse_args()
     made = own.call("join", "CreateJoinToken", computeEnvironment=args.environment)
-    secrets = Path(os.environ["OPENBATCH_HOME"]) / "secrets"
-    password = (secrets / "kafka-executor.password").read_text().strip()
-    folder, file = shlex.quote(args.dir), shlex.quote(f"{args.dir}/kafka.password")
+    home = Path(os.environ["OPENBATCH_HOME"])
+    password = (home / "secrets/kafka-executor.password").read_text().strip()
+    remote = os.environ["OPENBATCH_KAFKA_REMOTE"]
+    kafka = args.kafka or remote or os.environ["OPENBATCH_KAFKA"]
+    folder = shlex.quote(args.dir)
+    file, settings = (shlex.quote(f"{args.dir}/kafka.{name}") for name in ("password", "settings"))
     print("# As a user of the container engine, where Kafka is reached: docs/capacity.md")
     print(f"(umask 077 && mkdir -p {folder} && printf %s {shlex.quote(password)} >{file})")
-    print(f"export OPENBATCH_HOME={folder} OPENBATCH_KAFKA={shlex.quote(args.kafka)}")
+    print(f"export OPENBATCH_HOME={folder} OPENBATCH_KAFKA={shlex.quote(kafka)}")
     print(f"export OPENBATCH_KAFKA_USER=executor OPENBATCH_KAFKA_PASSWORD_FILE={file}")
+    if remote and not args.kafka:
+        text = (home / "tls/kafka.settings").read_text()
+        print(f"printf %s {shlex.quote(text)} >{settings}")
+        print(f"export OPENBATCH_KAFKA_SETTINGS={settings}")
     print(f"export OPENBATCH_JOIN_TOKEN={made['joinToken']}")
     program = shlex.quote(os.environ["OPENBATCH_EXECUTOR"])
     print(f"exec {program} --compute-environment {made['computeEnvironmentName']}")

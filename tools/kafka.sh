@@ -1,38 +1,38 @@
 # shellcheck shell=bash
-# Sets Kafka up: users, configuration, storage, access rules. Jobs share the host's network, so both listeners ask for
+# Sets Kafka up: users, configuration, storage, access rules. Jobs share the host's network, so every listener asks for
 # a password, and a user may do what his service needs and nothing else.
 
 . "$OB_ROOT/tools/secrets.sh"
 
 kafka_password() { cat "$OPENBATCH_HOME/secrets/kafka-$1.password"; }
 
-kafka_jaas() { # USER...: what a listener knows; the broker itself is admin
+kafka_jaas() { # BROKER USER...: what a listener knows; BROKER: as whom the broker itself uses it, '' if it does not
     local user
-    printf 'org.apache.kafka.common.security.plain.PlainLoginModule required username="admin" password="%s"' \
-        "$(kafka_password admin)"
-    for user in "$@"; do
+    printf 'org.apache.kafka.common.security.plain.PlainLoginModule required'
+    [[ -z $1 ]] || printf ' username="%s" password="%s"' "$1" "$(kafka_password "$1")"
+    for user in "${@:2}"; do
         printf ' user_%s="%s"' "$user" "$(kafka_password "$user")"
     done
     printf ';\n'
 }
 
 # Prints the broker's configuration. Addresses are host:port; clients come to 'listen' and are told 'advertised'.
-kafka_properties() { # LISTEN ADVERTISED CONTROLLER_PORT DATA_DIRECTORY
+kafka_properties() { # LISTEN ADVERTISED CONTROLLER_PORT DATA_DIRECTORY [REMOTE_LISTEN REMOTE_ADVERTISED]
     local listen=$1 advertised=$2 controller=$3 data=$4
     cat <<EOF
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:$controller
-listeners=CLIENT://$listen,CONTROLLER://127.0.0.1:$controller
-advertised.listeners=CLIENT://$advertised
-listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT
+listeners=CLIENT://$listen,CONTROLLER://127.0.0.1:$controller${5:+,REMOTE://$5}
+advertised.listeners=CLIENT://$advertised${6:+,REMOTE://$6}
+listener.security.protocol.map=CLIENT:SASL_PLAINTEXT,CONTROLLER:SASL_PLAINTEXT${5:+,REMOTE:SASL_SSL}
 controller.listener.names=CONTROLLER
 inter.broker.listener.name=CLIENT
 sasl.enabled.mechanisms=PLAIN
 sasl.mechanism.inter.broker.protocol=PLAIN
 sasl.mechanism.controller.protocol=PLAIN
-listener.name.client.plain.sasl.jaas.config=$(kafka_jaas "${KAFKA_USERS[@]}")
-listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin)
+listener.name.client.plain.sasl.jaas.config=$(kafka_jaas admin "${KAFKA_USERS[@]}")
+listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin admin)
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:admin
@@ -62,12 +62,16 @@ EOF
 }
 
 kafka_configure() {
-    local dir=$OPENBATCH_HOME/kafka
+    local dir=$OPENBATCH_HOME/kafka here=127.0.0.1:$OB_KAFKA_PORT
     mkdir -p "$dir/data"
     (
         umask 077
-        kafka_properties "127.0.0.1:$OB_KAFKA_PORT" "127.0.0.1:$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$dir/data" \
-            >"$dir/server.properties"
+        if [[ -z $(kafka_remote) ]]; then
+            kafka_properties "$here" "$here" "$OB_CONTROLLER_PORT" "$dir/data"
+        else
+            kafka_properties "$here" "$here" "$OB_CONTROLLER_PORT" "$dir/data" "$OB_REMOTE_BIND" "$(kafka_remote)"
+            remote_properties
+        fi >"$dir/server.properties"
     )
     cp "$OB_ROOT/tools/kafka/log4j2.properties" "$dir/"
     [[ -f $dir/data/meta.properties ]] || kafka_format

@@ -59,6 +59,7 @@ fi
 OB_KAFKA_PORT=$((OPENBATCH_PORT + 1))
 OB_CONTROLLER_PORT=$((OPENBATCH_PORT + 2))
 OB_TLS_PORT=$((OPENBATCH_PORT + 3))
+OB_KAFKA_REMOTE_PORT=$((OPENBATCH_PORT + 4))
 export OPENBATCH_PORT
 
 # The container engine: ours when `up` started one, otherwise the one that answered then.
@@ -76,6 +77,9 @@ tls_is_on() { [[ $(config_get tls) == on ]]; }
 endpoint() {
     if tls_is_on; then say "https://$(config_get tls_host):$OB_TLS_PORT"; else say "http://127.0.0.1:$OPENBATCH_PORT"; fi
 }
+
+# Where executors on other hosts find Kafka, once `up` has been told to listen for them; else empty.
+kafka_remote() { config_get kafka_remote; }
 
 initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
 need_home() {

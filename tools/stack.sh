@@ -117,8 +117,9 @@ engine_choose() {
 
 check_ports() {
     local port line pid who
-    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$OB_TLS_PORT"; do
+    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$OB_TLS_PORT" "$OB_KAFKA_REMOTE_PORT"; do
         [[ $port != "$OB_TLS_PORT" ]] || tls_is_on || continue
+        [[ $port != "$OB_KAFKA_REMOTE_PORT" || -n $OB_REMOTE_HOST ]] || continue
         while read -r line; do
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
@@ -156,6 +157,7 @@ write_env() {
                 ;;
             esac
         done
+        remote_env
     } | (umask 077 && cat >"$OPENBATCH_HOME/env.new") # a proxy's address may hold a password
     mv "$OPENBATCH_HOME/env.new" "$OPENBATCH_HOME/env"
 }
@@ -169,7 +171,7 @@ service_stamp() {
     esac
     # Settings of ours are nothing to PostgreSQL, Kafka, Redis and dockerd.
     case $1 in
-    postgres | redis | kafka | dockerd) grep -vhE '^(OPENBATCH_[A-Z_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
+    postgres | redis | kafka | dockerd) grep -vhE '^(OPENBATCH_[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
     *) cat "${files[@]}" ;;
     esac | sha256sum
 }

@@ -1,5 +1,6 @@
 # shellcheck shell=bash
-# HTTPS: the certificate and the settings of the proxy in front of the api (tools/tls/haproxy.cfg, tools/sv/tls).
+# TLS: the authority of a copy and its certificates; the settings of the proxy in front of the api (tools/tls/haproxy.cfg,
+# tools/sv/tls).
 
 OB_TLS=$OPENBATCH_HOME/tls
 OB_TLS_DAYS=397   # how long a certificate of ours lasts
@@ -9,6 +10,7 @@ OB_TLS_RENEW_S=$((30 * 86400))
 tls_authority() {
     local key=$OPENBATCH_HOME/secrets/tls-ca.key
     [[ -s $key && -s $OB_TLS/ca.pem ]] && return 0
+    install -d -m 755 "$OB_TLS"
     make_secret tls-ca.key openssl ecparam -name prime256v1 -genkey -noout
     openssl req -x509 -new -key "$key" -days 3650 -subj "/CN=OpenBatch $OB_HASH" \
         -addext basicConstraints=critical,CA:TRUE,pathlen:0 -addext keyUsage=critical,keyCertSign,cRLSign \
@@ -16,23 +18,24 @@ tls_authority() {
     mv "$OB_TLS/ca.pem.new" "$OB_TLS/ca.pem"
 }
 
-# The names that a certificate of ours is for.
+# The names that the proxy's certificate is for.
 tls_names() {
     local name names=DNS:localhost,IP:127.0.0.1,IP:::1
     for name in "$(hostname)" "$(hostname -f 2>/dev/null || :)"; do
         [[ -z $name || $name == localhost || ,$names, == *",DNS:$name,"* ]] || names+=,DNS:$name
     done
-    for name in ${OPENBATCH_TLS_NAMES:-}; do
-        if [[ $name =~ ^[0-9.]+$ || $name == *:* ]]; then names+=,IP:$name; else names+=,DNS:$name; fi
-    done
+    for name in ${OPENBATCH_TLS_NAMES:-}; do names+=,$(tls_name "$name"); done
     say "$names"
 }
 
-# Made anew when its names have changed or its end is near.
-tls_certificate() {
-    local pem=$OPENBATCH_HOME/secrets/tls.pem names dir
-    names=$(tls_names)
-    if [[ -s $pem && $names == "$(cat "$OB_TLS/names" 2>/dev/null)" ]] &&
+tls_name() { # ADDRESS|NAME: as a certificate has it
+    if [[ $1 =~ ^[0-9.]+$ || $1 == *:* ]]; then say "IP:$1"; else say "DNS:$1"; fi
+}
+
+# A certificate with its chain and key in secrets/NAME.pem; made anew when its names have changed or its end is near.
+tls_certificate() { # NAME NAMES
+    local pem=$OPENBATCH_HOME/secrets/$1.pem names=$2 dir
+    if [[ -s $pem && $names == "$(cat "$OB_TLS/$1.names" 2>/dev/null)" ]] &&
         openssl x509 -in "$pem" -noout -checkend "$OB_TLS_RENEW_S" >/dev/null; then
         return 0
     fi
@@ -40,7 +43,8 @@ tls_certificate() {
     (
         cd "$dir"
         umask 077
-        openssl ecparam -name prime256v1 -genkey -noout -out key
+        # In PKCS#8: Kafka takes no other.
+        openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key
         openssl req -new -key key -subj /CN=OpenBatch -out request
         printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
             extendedKeyUsage=serverAuth "subjectAltName=$names" subjectKeyIdentifier=hash \
@@ -51,7 +55,7 @@ tls_certificate() {
         mv pem "$pem"
     ) 2>"$OPENBATCH_HOME/log/tls.log" || die "a certificate could not be made; see $OPENBATCH_HOME/log/tls.log"
     rm -rf "$dir"
-    say "$names" >"$OB_TLS/names"
+    say "$names" >"$OB_TLS/$1.names"
 }
 
 # All that the proxy needs; OPENBATCH_TLS_PEM and OPENBATCH_TLS_CA are the operator's own.
@@ -64,7 +68,7 @@ tls_prepare() {
         [[ -z $ca || -r $ca ]] || die "OPENBATCH_TLS_CA=$ca cannot be read"
     else
         tls_authority
-        tls_certificate
+        tls_certificate tls "$(tls_names)"
         pem=$OPENBATCH_HOME/secrets/tls.pem
         ca=$OB_TLS/ca.pem
     fi

@@ -5,6 +5,7 @@
 . "$OB_ROOT/tools/kafka.sh"
 . "$OB_ROOT/tools/stack.sh"
 . "$OB_ROOT/tools/tls.sh"
+. "$OB_ROOT/tools/remote.sh"
 
 backing_only=
 tls=
@@ -49,6 +50,7 @@ first_steps() {
     say "  state   $OPENBATCH_HOME"
     [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
     if engine_is_ours; then say "  engine  its own Docker, $DOCKER_HOST"; else say "  engine  $DOCKER_HOST"; fi
+    if [[ -n $(kafka_remote) ]]; then say "  hosts   others find Kafka at $(kafka_remote) (./openbatch join)"; fi
     say "  stop    $OB_ROOT/openbatch down          (containers go on; down --wipe ends them and deletes all state)"
     say
     say "A first job (./openbatch run IMAGE CMD... does the same in one):"
@@ -73,10 +75,12 @@ make_home
 config_set made "$(date -u +%FT%TZ)"
 [[ -z $tls ]] || config_set tls "$tls"
 if tls_is_on; then install_packages tls; else install_packages; fi
+remote_choose
 check_ports
 config_set port "$OPENBATCH_PORT"
 engine_choose
 make_secrets
+remote_prepare
 config_set build "$OB_BUILD"
 
 # Three things that do not need each other.

@@ -97,6 +97,9 @@ static const char default_user_data[] =
     "cd /var/lib/openbatch/instance\n"
     "printf %s '@TOKEN@' >token\n"
     "printf %s '@KAFKA_PASSWORD@' >kafka.password\n"
+    "cat >kafka.settings <<'END'\n"
+    "@KAFKA_SETTINGS@\n"
+    "END\n"
     "cat >env <<'END'\n"
     "OPENBATCH_HOME=/var/lib/openbatch\n"
     "OPENBATCH_RUN_DIR=/run/openbatch\n"
@@ -108,6 +111,7 @@ static const char default_user_data[] =
     "OPENBATCH_KAFKA=@KAFKA@\n"
     "OPENBATCH_KAFKA_USER=executor\n"
     "OPENBATCH_KAFKA_PASSWORD_FILE=/var/lib/openbatch/instance/kafka.password\n"
+    "OPENBATCH_KAFKA_SETTINGS=/var/lib/openbatch/instance/kafka.settings\n"
     "END\n"
     "if command -v openbatch-executor >/dev/null; then\n"
     "    set -a; . ./env; set +a\n"
@@ -127,6 +131,7 @@ static char *user_data_of(const ec2_settings *e, const provider_launch_spec *spe
         { "@TYPE@", spec->type },
         { "@ENVIRONMENT@", spec->ce_name },
         { "@KAFKA@", e->kafka },
+        { "@KAFKA_SETTINGS@", e->kafka_settings ? e->kafka_settings : "" },
         { "@KAFKA_PASSWORD@", e->kafka_password ? e->kafka_password : "" },
     };
     return filled(e->user_data ? e->user_data : default_user_data, values,

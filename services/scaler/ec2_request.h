@@ -7,6 +7,7 @@ typedef struct ec2_settings {
     const char *image;          /* machine image when an environment names none; may be empty */
     const char *copy;           /* value of the tag that tells this copy's instances */
     const char *kafka;          /* where instances find Kafka */
+    const char *kafka_settings; /* a file of librdkafka's settings; NULL: an empty one */
     const char *kafka_password; /* of executors; NULL: no SASL */
     const char *user_data;      /* script with @NAME@s instead of the default one; NULL: that */
 } ec2_settings;

@@ -48,6 +48,8 @@ static const ob_config_field fields[] = {
       "value of the tag openbatch:copy on its instances: another one for each copy of OpenBatch" },
     { "OPENBATCH_EC2_KAFKA", OB_CONFIG_STRING, FIELD(ec2_kafka), "${OPENBATCH_KAFKA}",
       "Kafka's bootstrap servers as instances reach them" },
+    { "OPENBATCH_EC2_KAFKA_SETTINGS", OB_CONFIG_PATH, FIELD(ec2_kafka_settings), "",
+      "file whose text instances get as their OPENBATCH_KAFKA_SETTINGS; empty: none" },
     { "OPENBATCH_EC2_USER_DATA", OB_CONFIG_PATH, FIELD(ec2_user_data), "",
       "file with the script that instances start with (docs/ec2.md); empty: the default one" },
     { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, FIELD(executor), "",
@@ -123,11 +125,14 @@ static int make_ec2(scaler *s, const char *password_file, ob_error *err)
     const scaler_config *c = &s->config;
     ob_cleanup(ob_freep) char *keys = NULL;
     ob_cleanup(ob_freep) char *script = NULL;
+    ob_cleanup(ob_freep) char *settings = NULL;
     ob_cleanup(ob_freep) char *password = NULL;
     ob_cleanup(ob_freep) char *userpwd = NULL;
     int r = *c->ec2_key_file ? ob_config_read_secret(c->ec2_key_file, &keys, err) : 0;
     if (r == 0 && *c->ec2_user_data)
         r = ob_config_read_secret(c->ec2_user_data, &script, err);
+    if (r == 0 && *c->ec2_kafka_settings)
+        r = ob_config_read_secret(c->ec2_kafka_settings, &settings, err);
     if (r == 0 && password_file)
         r = ob_config_read_secret(password_file, &password, err);
     if (r < 0)
@@ -143,6 +148,7 @@ static int make_ec2(scaler *s, const char *password_file, ob_error *err)
                                                     .image = c->ec2_image,
                                                     .copy = c->ec2_copy,
                                                     .kafka = c->ec2_kafka,
+                                                    .kafka_settings = settings,
                                                     .kafka_password = password,
                                                     .user_data = script },
                             &s->provider, err);

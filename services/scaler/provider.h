@@ -122,6 +122,7 @@ typedef struct provider_ec2_config {
     const char *image;          /* machine image when an environment names none; may be empty */
     const char *copy;           /* tells this copy's instances from others' */
     const char *kafka;          /* bootstrap servers as instances reach them */
+    const char *kafka_settings; /* more settings of librdkafka, as a file has them; NULL: none */
     const char *kafka_password; /* executors' own; NULL: no SASL */
     const char *user_data;      /* script that an instance starts with; NULL: the default one */
 } provider_ec2_config;

@@ -43,7 +43,8 @@ typedef struct ec2_inst {
 typedef struct ec2 {
     provider base; /* first */
     calls *calls;
-    char *endpoint, *image, *copy, *userpwd, *session, *kafka, *password, *user_data;
+    char *endpoint, *image, *copy, *userpwd, *session, *kafka, *kafka_settings, *password,
+        *user_data;
     char *sign;
     ec2_inst *insts;
     bool looking, listed; /* listed: once, wholly */
@@ -319,6 +320,7 @@ static int ec2_launch(provider *p, const provider_launch_spec *spec, ob_error *e
     const ec2_settings settings = { .image = e->image,
                                     .copy = e->copy,
                                     .kafka = e->kafka,
+                                    .kafka_settings = e->kafka_settings,
                                     .kafka_password = e->password,
                                     .user_data = e->user_data };
     int r = ec2_run_instances(&settings, spec, &run, err);
@@ -434,6 +436,7 @@ static void ec2_free(provider *p)
     free(e->userpwd);
     free(e->session);
     free(e->kafka);
+    free(e->kafka_settings);
     free(e->password);
     free(e->user_data);
     free(e->sign);
@@ -469,6 +472,7 @@ int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error
     e->image = ob_strdup(config->image);
     e->copy = ob_strdup(config->copy);
     e->kafka = ob_strdup(config->kafka);
+    e->kafka_settings = config->kafka_settings ? ob_strdup(config->kafka_settings) : NULL;
     e->password = config->kafka_password ? ob_strdup(config->kafka_password) : NULL;
     e->user_data = config->user_data ? ob_strdup(config->user_data) : NULL;
     *ret = &e->base;

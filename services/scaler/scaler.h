@@ -28,7 +28,7 @@ typedef struct scaler_config {
     int64_t local_vcpus, local_memory_mib; /* 0: by this host's size */
     char *executor, *engine, *docker_image;
     char *ec2_endpoint, *ec2_region, *ec2_key_file, *ec2_image, *ec2_copy, *ec2_kafka,
-        *ec2_user_data;
+        *ec2_kafka_settings, *ec2_user_data;
     char *instance_types;
     int64_t interrupt_mean_s; /* 0: never */
     int64_t unmanaged_local;

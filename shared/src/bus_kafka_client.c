@@ -167,7 +167,20 @@ static int set_all(rd_kafka_conf_t *conf, const setting *settings, ob_error *err
     return r;
 }
 
-/* The operator's own: lines of name=value; empty lines and # comments are skipped. */
+/* In place: "\n" becomes the end of a line. */
+static void unfold(char *text)
+{
+    char *out = text;
+    for (const char *in = text; *in; out++) {
+        bool end = in[0] == '\\' && in[1] == 'n';
+        *out = end ? '\n' : *in;
+        in += end ? 2 : 1;
+    }
+    *out = '\0';
+}
+
+/* The operator's own: lines of name=value; empty lines and # comments are skipped. A PEM, which has
+ * lines of its own, is one line with "\n" in it. */
 static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
 {
     FILE *file = fopen(path, "re");
@@ -183,6 +196,8 @@ static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
             r = ob_fail(err, EINVAL, "%s: not name=value: %.40s", path, line);
         } else {
             *equals = '\0';
+            if (equals - line > 4 && strcmp(equals - 4, ".pem") == 0)
+                unfold(equals + 1);
             r = set(conf, line, equals + 1, err);
         }
     }

@@ -314,6 +314,28 @@ static void an_operators_settings_are_taken_or_refused_by_name(void **state)
     assert_non_null(strstr(err.text, "name=value"));
 }
 
+static void a_pem_takes_one_line_of_the_settings(void **state)
+{
+    static const char settings[] =
+        "security.protocol=SSL\n"
+        "ssl.ca.pem="
+        "-----BEGIN CERTIFICATE-----\\n"
+        "MIIBdjCCARugAwIBAgIUFeQK+8DtLwMKTZ6NAugKk2HEuuowCgYIKoZIzj0EAwIw\\n"
+        "DzENMAsGA1UEAwwEdGVzdDAgFw0yNjExMjQwMDM2NDNaGA8yMTI2MTAzMTAwMzY0\\n"
+        "M1owDzENMAsGA1UEAwwEdGVzdDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABJJo\\n"
+        "fzcq3FeXbx1fgvhlVXkOPiFu3GazDIOpLN+L3GsmX8dVAN8TJEYjr9qc+bI+s7qa\\n"
+        "U70T48RPi2oUMpZ5nBejUzBRMB0GA1UdDgQWBBTd9CkWftnIn/l+LPKNXa4f+nIx\\n"
+        "KDAfBgNVHSMEGDAWgBTd9CkWftnIn/l+LPKNXa4f+nIxKDAPBgNVHRMBAf8EBTAD\\n"
+        "AQH/MAoGCCqGSM49BAMCA0kAMEYCIQCJTiQ0svTITchWjhPiTAbwMa75ydJwcgKc\\n"
+        "skmDfHVXDwIhAIkjJRv1mIuULYJ0ZchwqcrTIQiz6OcgsBajoOW/Y7K0\\n"
+        "-----END CERTIFICATE-----\\n";
+    ob_error err = { 0 };
+    assert_int_equal(open_with_settings(settings, &err), 0);
+    assert_int_equal(
+        open_with_settings("security.protocol=SSL\nssl.ca.pem=-----BEGIN CERTIFICATE\n", &err),
+        -EINVAL);
+}
+
 int main(void)
 {
     cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
@@ -332,6 +354,7 @@ int main(void)
         cmocka_unit_test(a_group_goes_on_where_it_committed),
         cmocka_unit_test(freeing_sends_what_is_queued),
         cmocka_unit_test(an_operators_settings_are_taken_or_refused_by_name),
+        cmocka_unit_test(a_pem_takes_one_line_of_the_settings),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -70,8 +70,10 @@ static void what_is_no_xml_is_nothing(void **state)
 static const ec2_settings settings = { .image = "",
                                        .copy = "home 1",
                                        .kafka = "kafka.example:9092",
+                                       .kafka_settings = "a=b\\n",
                                        .kafka_password = "p",
-                                       .user_data = "@INSTANCE@ @TYPE@ @UNKNOWN@ @TOKEN@" };
+                                       .user_data = "@INSTANCE@ @TYPE@ @UNKNOWN@ @TOKEN@ "
+                                                    "@KAFKA@ @KAFKA_SETTINGS@" };
 
 static char *form_of(const char *resources)
 {
@@ -117,8 +119,10 @@ static void a_launch_says_what_its_environment_asks_for(void **state)
         "TagSpecification.1.Tag.2.Value=home%201",
         "Key=team",
         "Value=a%20b",
-        /* "i-00000000000000001 m5.large @UNKNOWN@ t" */
-        "UserData=aS0wMDAwMDAwMDAwMDAwMDAwMSBtNS5sYXJnZSBAVU5LTk9XTkAgdA%3D%3D",
+        /* "i-00000000000000001 m5.large @UNKNOWN@ t kafka.example:9092 a=b\n", as it stands */
+        "UserData="
+        "aS0wMDAwMDAwMDAwMDAwMDAwMSBtNS5sYXJnZSBAVU5LTk9XTkAgdCBrYWZrYS5leGFtcGxlOjkwOTIgYT1iXG4%"
+        "3D",
     };
     for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
         if (!strstr(form, parts[i]))
