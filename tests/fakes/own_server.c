@@ -220,12 +220,30 @@ void own_redis_restart(own_server *server, const char *password)
     (void)start_redis(server, password);
 }
 
+/* PostgreSQL's sessions are processes that outlive it for a moment, and still answer. */
+static size_t children_of(pid_t pid, pid_t *ret, size_t max)
+{
+    char path[64];
+    size_t n = 0;
+    (void)snprintf(path, sizeof(path), "/proc/%d/task/%d/children", (int)pid, (int)pid);
+    FILE *file = fopen(path, "re");
+    while (file && n < max && fscanf(file, "%d", &ret[n]) == 1)
+        n++;
+    if (file)
+        (void)fclose(file);
+    return n;
+}
+
 void own_server_kill(own_server *server)
 {
+    pid_t sessions[64];
+    size_t n = server->pid > 0 ? children_of(server->pid, sessions, 64) : 0;
     if (server->pid > 0) {
         (void)kill(server->pid, SIGKILL);
         (void)waitpid(server->pid, NULL, 0);
     }
+    for (size_t i = 0; i < n; i++)
+        (void)kill(sessions[i], SIGKILL);
     server->pid = 0;
 }
 
