@@ -104,8 +104,9 @@ static int open_connection(ob_db *db, ob_error *err)
     }
     (void)PQsetNoticeReceiver(db->conn, on_notice, NULL);
     (void)PQsetClientEncoding(db->conn, "UTF8");
-    /* A generic plan made while the tables were empty would stay for ever. */
-    return ob_db_sql(db, "SET plan_cache_mode = force_custom_plan", NULL, NULL, err);
+    /* A generic plan made while the tables were empty would stay for ever; statements are short
+     * and planned each time, so compiling one costs more than it gives. */
+    return ob_db_sql(db, "SET plan_cache_mode = force_custom_plan; SET jit = off", NULL, NULL, err);
 }
 
 int ob_db_connect(const char *conninfo, const char *application, ob_db **ret, ob_error *err)
