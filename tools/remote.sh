@@ -4,8 +4,9 @@
 # authority, and knows the user of executors and no other.
 
 OB_REMOTE_SETTINGS=$OPENBATCH_HOME/tls/kafka.settings
-# Handshakes take memory before anybody has shown a password: more connections wait. An executor has three or so.
-OB_REMOTE_CONNECTIONS=3000
+# Handshakes take memory (some 0.1 MB of Kafka's 512) before anybody has shown a password: more connections wait. An
+# executor has two.
+OB_REMOTE_CONNECTIONS=1500
 
 is_ipv4() {
     local part parts
