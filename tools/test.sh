@@ -93,7 +93,8 @@ suite_e2e() {
         status=0
         "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider --timeout=600 --durations=8 \
             --reruns 1 || status=1
-        # A service that died of a sanitizer's finding was restarted; its words are in its log.
+        # A service that died of a sanitizer's finding was restarted, a leak is found at the end; the words are in its log.
+        "$OB_ROOT/openbatch" down >/dev/null || status=1
         if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
             "$OPENBATCH_HOME"/log/*/*.s 2>/dev/null; then
             note "a sanitizer found something:"
