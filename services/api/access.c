@@ -114,7 +114,8 @@ static const char *service_of(const api_request *req)
 
 static char *action_of(const api_request *req)
 {
-    return ob_strf("%s:%s", service_of(req), req->operation);
+    const access_rule *rule = access_rule_find(req->operation);
+    return ob_strf("%s:%s", service_of(req), rule && rule->action ? rule->action : req->operation);
 }
 
 static int refuse(const api_request *req, policy_answer answer, const char *name, api_reply *rep)

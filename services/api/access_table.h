@@ -41,6 +41,7 @@ typedef struct access_rule {
                                touches: left out when the key may not see the stream */
     bool of_stream; /* it answers with what is in a stream, which may not have been there when it
                        was checked: it is checked once more */
+    const char *action; /* the operation whose right it asks for; NULL: its own */
 } access_rule;
 
 /* NULL: no such operation. */

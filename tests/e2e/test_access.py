@@ -288,7 +288,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         for members in tried.get(operation, []):
             code, message = raw_call(key, service, operation, members)
             assert code == "AccessDeniedException", (operation, members, message)
-            assert f":{operation} on resource: " in message
+            action = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
+            assert f":{action.get(operation, operation)} on resource: " in message
         if operation in shown_only:
             members = {
                 "DescribeJobs": {"jobs": [foreign["quick"]]},
@@ -325,6 +326,23 @@ def test_a_statement_that_denies_wins_over_the_spelling_of_a_request(two, new_ke
     job = b.submit_job(jobName="j", jobQueue=mine["queue"], jobDefinition=mine["quick"])["jobId"]
     found = b.describe_jobs(jobs=[job, other["jobs"]["quick"]])["jobs"]
     assert [j["jobId"] for j in found] == [job]
+
+
+def test_calls_for_many_jobs_ask_for_the_right_to_one(two, new_key):
+    """They have no actions of their own."""
+    mine = two[0]["jobs"]["quick"]
+    both = {"cancel_jobs": "CancelJob", "terminate_jobs": "TerminateJob"}
+    for call, action in both.items():
+        without = new_key(
+            "without", statement("batch:*", "*"), statement(f"batch:{action}", "*", "Deny")
+        )
+        text = denied(getattr(without.client("batch"), call), jobs=[mine], reason="r")
+        assert f"batch:{action} on resource" in text and "explicit deny" in text
+        only = new_key("only", statement(f"batch:{action}", f"{ARN}job-queue/{two[0]['queue']}"))
+        answer = getattr(only.client("batch"), call)(jobs=[mine], reason="r")
+        assert (answer["successful"], answer["errors"]) == ([mine], [])
+        named = new_key("named", statement(f"batch:{action}s", "*"))
+        denied(getattr(named.client("batch"), call), jobs=[mine], reason="r")
 
 
 @pytest.mark.parametrize("how", ["Deny", "NotResource"])

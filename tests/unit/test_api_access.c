@@ -61,12 +61,22 @@ static void operations_that_list_touch_nothing_before(void **state)
         }
 }
 
+/* A misspelled action would be one that no policy names. */
+static void actions_are_operations(void **state)
+{
+    (void)state;
+    for (const access_rule *rule = access_rules; rule->operation; rule++)
+        if (rule->action && !operation_named(rule->action))
+            fail_msg("%s asks for the action %s", rule->operation, rule->action);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_operation_says_what_it_touches),
         cmocka_unit_test(what_is_touched_are_members_of_the_request),
         cmocka_unit_test(operations_that_list_touch_nothing_before),
+        cmocka_unit_test(actions_are_operations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
