@@ -405,6 +405,8 @@ int access_check(api_request *req, api_reply *rep)
     if (req->key->root)
         return 0;
     const access_rule *rule = access_rule_find(req->operation);
+    if (rule && rule->one_by_one)
+        return 0;
     ob_cleanup(ob_freep) char *action = action_of(req);
     policy_answer outlook = rule ? policy_outlook(req->key->policy, action) : POLICY_NOT_ALLOWED;
     if (outlook != POLICY_ALLOWED)
@@ -419,6 +421,15 @@ int access_check(api_request *req, api_reply *rep)
     r = judge(&c, &everything);
     resource_done(&everything);
     return r;
+}
+
+int access_check_job(api_request *req, const char *job, api_reply *rep)
+{
+    if (req->key->root)
+        return 0;
+    ob_cleanup(ob_freep) char *action = action_of(req);
+    check c = { .req = req, .rep = rep, .action = action };
+    return check_text(&c, ACCESS_JOB, job);
 }
 
 /* ---- an answer ------------------------------------------------------------------------------- */

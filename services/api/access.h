@@ -7,5 +7,9 @@
  * -ENOENT and others: database errors. Sets req->definition_revision. */
 int access_check(api_request *req, api_reply *rep);
 
+/* The same of one of the jobs that a request names, for operations that are .one_by_one
+ * (access_table.h). */
+int access_check_job(api_request *req, const char *job, api_reply *rep);
+
 /* After a handler's success: leaves out of the answer what the key may not see. */
 int access_filter(api_request *req, api_reply *rep);

@@ -42,6 +42,7 @@ typedef struct access_rule {
     bool of_stream; /* it answers with what is in a stream, which may not have been there when it
                        was checked: it is checked once more */
     const char *action; /* the operation whose right it asks for; NULL: its own */
+    bool one_by_one;    /* its handler asks access_check_job() for each job, and answers for each */
 } access_rule;
 
 /* NULL: no such operation. */

@@ -1,6 +1,7 @@
 /* CancelJob, TerminateJob, CancelJobs, TerminateJobs: durable requests; the scheduler decides what
  * they mean for a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob",
  * "TerminateJob"). Thread: an HTTP worker. */
+#include "access.h"
 #include "job_detail.h"
 #include "job_store.h"
 #include "ob/message.h"
@@ -30,6 +31,14 @@ static int stop_one(api_request *req, bool terminate, api_reply *rep)
     return stop(req, &job, known ? 1 : 0, terminate, rep);
 }
 
+static void add_error(json_t *errors, json_t *job, const char *code, const char *message)
+{
+    json_array_append_new(
+        errors, json_pack("{s:O, s:s, s:s}", "job", job, "code", code, "message", message));
+}
+
+/* AWS answers for each job by itself; a right that is missing to one stops the others all the same.
+ */
 static int stop_many(api_request *req, bool terminate, api_reply *rep)
 {
     ob_job_ref jobs[BULK_MAX];
@@ -39,14 +48,22 @@ static int stop_many(api_request *req, bool terminate, api_reply *rep)
     rep->body = json_pack("{s:o, s:o}", "successful", successful, "errors", errors);
     json_array_foreach(json_object_get(req->body, "jobs"), i, item)
     {
-        if (i < BULK_MAX && ob_job_ref_parse(json_string_value(item), &jobs[n])) {
-            n++;
-            json_array_append(successful, item);
-        } else {
-            json_array_append_new(errors,
-                                  json_pack("{s:O, s:s, s:s}", "job", item, "code",
-                                            "ValidationException", "message", "Invalid job id."));
+        if (i >= BULK_MAX || !ob_job_ref_parse(json_string_value(item), &jobs[n])) {
+            add_error(errors, item, "ValidationException", "Invalid job id.");
+            continue;
         }
+        api_reply verdict = { 0 };
+        int r = access_check_job(req, json_string_value(item), &verdict);
+        if (r < 0 && !verdict.code) {
+            rep->err = verdict.err;
+            return r;
+        }
+        if (r < 0) {
+            add_error(errors, item, "AccessDenied", verdict.message);
+            continue;
+        }
+        n++;
+        json_array_append(successful, item);
     }
     return stop(req, jobs, n, terminate, rep);
 }

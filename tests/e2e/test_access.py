@@ -233,8 +233,6 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
             {"jobId": foreign["array"] + ":0", "reason": "r"},
             {"jobId": "no-such", "reason": "r"},
         ],
-        "CancelJobs": [{"jobs": [own, foreign["lasting"]], "reason": "r"}],
-        "TerminateJobs": [{"jobs": [own, foreign["lasting"]], "reason": "r"}],
         "ListJobs": [{"jobQueue": other["queue"]}, {"arrayJobId": foreign["array"]}, {}],
         "TagResource": [
             {"resourceArn": f"{ARN}job-queue/{other['queue']}", "tags": {"a": "b"}},
@@ -269,6 +267,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "InterruptInstance": [{"instanceId": "i-0123456789abcdef0"}],
         "CreateJoinToken": [{"computeEnvironment": other["environment"]}],
     }
+    job_by_job = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
     shown_only = {
         "DescribeComputeEnvironments",
         "DescribeJobQueues",
@@ -280,7 +279,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
     }
     operations = operations_of_the_api()
     not_built = re.compile("Consumable|Service(Job|Environment)|QuotaShare")
-    for operation in {name for _, name in operations} - set(tried) - shown_only:
+    for operation in {name for _, name in operations} - {*tried, *shown_only, *job_by_job}:
         assert not_built.search(operation), f"{operation} is not tried"
         tried[operation] = [{}]
     before = state_of(batch, two)
@@ -288,8 +287,17 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         for members in tried.get(operation, []):
             code, message = raw_call(key, service, operation, members)
             assert code == "AccessDeniedException", (operation, members, message)
-            action = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
-            assert f":{action.get(operation, operation)} on resource: " in message
+            assert f":{operation} on resource: " in message
+        if operation in job_by_job:
+            jobs = [own, foreign["lasting"], foreign["array"] + ":0"]
+            members = {"jobs": jobs, "reason": "r"}
+            answer = json.loads(raw_call(key, service, operation, members)[1])
+            assert answer["successful"] == [own]
+            refusals = [(e["job"], e["code"]) for e in answer["errors"]]
+            assert refusals == [(job, "AccessDenied") for job in jobs[1:]]
+            for error in answer["errors"]:
+                action = job_by_job[operation]
+                assert f"batch:{action} on resource: {ARN}job/{error['job']}" in error["message"]
         if operation in shown_only:
             members = {
                 "DescribeJobs": {"jobs": [foreign["quick"]]},
@@ -329,20 +337,29 @@ def test_a_statement_that_denies_wins_over_the_spelling_of_a_request(two, new_ke
 
 
 def test_calls_for_many_jobs_ask_for_the_right_to_one(two, new_key):
-    """They have no actions of their own."""
-    mine = two[0]["jobs"]["quick"]
-    both = {"cancel_jobs": "CancelJob", "terminate_jobs": "TerminateJob"}
-    for call, action in both.items():
-        without = new_key(
-            "without", statement("batch:*", "*"), statement(f"batch:{action}", "*", "Deny")
-        )
-        text = denied(getattr(without.client("batch"), call), jobs=[mine], reason="r")
-        assert f"batch:{action} on resource" in text and "explicit deny" in text
-        only = new_key("only", statement(f"batch:{action}", f"{ARN}job-queue/{two[0]['queue']}"))
-        answer = getattr(only.client("batch"), call)(jobs=[mine], reason="r")
-        assert (answer["successful"], answer["errors"]) == ([mine], [])
-        named = new_key("named", statement(f"batch:{action}s", "*"))
-        denied(getattr(named.client("batch"), call), jobs=[mine], reason="r")
+    """They have no actions of their own, and answer for each job by itself."""
+    mine, other = [side["jobs"]["quick"] for side in two]
+    own_queue = f"{ARN}job-queue/{two[0]['queue']}"
+    named = ["batch:CancelJobs", "batch:TerminateJobs"]
+    cases = [  # what is stopped by CancelJobs, by TerminateJobs
+        ([statement("*", "*"), statement("batch:TerminateJob", "*", "Deny")], [mine, other], []),
+        ([statement("batch:CancelJob", own_queue)], [mine], []),
+        ([statement("batch:TerminateJob", own_queue)], [], [mine]),
+        ([statement(named, "*")], [], []),
+    ]
+    for n, (statements, *stopped) in enumerate(cases):
+        b = new_key(f"many-{n}", *statements).client("batch")
+        calls = (b.cancel_jobs, "CancelJob"), (b.terminate_jobs, "TerminateJob")
+        for (call, action), expected in zip(calls, stopped, strict=True):
+            answer = call(jobs=[mine, "x", other], reason="r")
+            assert answer["successful"] == expected, (n, action)
+            refused = {error["job"]: error for error in answer["errors"]}
+            assert set(refused) == {mine, "x", other} - set(expected), (n, action)
+            assert refused.pop("x")["code"] == "ValidationException"
+            for job, error in refused.items():
+                assert error["code"] == "AccessDenied"
+                assert f"batch:{action} on resource: {ARN}job/{job} " in error["message"]
+                assert ("explicit deny" in error["message"]) == (n == 0)
 
 
 @pytest.mark.parametrize("how", ["Deny", "NotResource"])
