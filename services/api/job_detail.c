@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "container_resolve.h"
+#include "definition_check.h"
 #include "ob/message.h"
 #include "submit_check.h"
 
@@ -138,6 +139,9 @@ int job_detail_resolve(const api_request *req,
     int r =
         container_resolve(json_object_get(base, "containerProperties"),
                           json_object_get(body, "containerOverrides"), parameters, &container, rep);
+    /* Of a definition for both platforms; its registration has set it. */
+    if (r == 0 && !queue->fargate && definition_is_fargate(base))
+        (void)json_object_del(container, "fargatePlatformConfiguration");
     if (r == 0)
         r = submit_check_container(req, queue, container, rep);
     if (r < 0)

@@ -116,6 +116,25 @@ def fargate(batch, shared_work):
     return {"jobQueue": queue, "jobDefinition": definition}
 
 
+def test_a_definition_for_ec2_and_fargate_goes_to_both(batch, submit, shared_work, fargate):
+    """Jobs that fit nowhere: what the definition gets for Fargate only is not in the other."""
+    container = {
+        "resourceRequirements": [
+            {"type": "VCPU", "value": "16"},
+            {"type": "MEMORY", "value": "122880"},
+        ],
+        "executionRoleArn": "arn:aws:iam::123456789012:role/r",
+    }
+    both = ["EC2", "FARGATE"]
+    name = register(batch, shared_work, container, platformCapabilities=both)
+    on_ec2 = shared_work.job(submit(jobDefinition=name))
+    on_fargate = shared_work.job(submit(jobDefinition=name, jobQueue=fargate["jobQueue"]))
+    assert on_ec2["platformCapabilities"] == on_fargate["platformCapabilities"] == both
+    assert "fargatePlatformConfiguration" not in on_ec2["container"]
+    latest = {"platformVersion": "LATEST"}
+    assert on_fargate["container"]["fargatePlatformConfiguration"] == latest
+
+
 def asks(**values):
     """Overrides of requirements."""
     return {
