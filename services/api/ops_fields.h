@@ -53,7 +53,8 @@
 #define REQUIRED .flags = FIELD_REQUIRED
 #define KEPT .support = STORED
 #define STATE STRING("state", .choice = "ENABLED|DISABLED", .flags = FIELD_ANY_CASE)
-#define PAGE INT("maxResults"), STRING("nextToken")
+/* page_read knows how many are most: more are wished for without harm. */
+#define PAGE INT("maxResults", .min = 1, .max = INT32_MAX), STRING("nextToken")
 #define END                                                                                        \
     {                                                                                              \
         0                                                                                          \

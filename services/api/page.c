@@ -7,6 +7,8 @@
 #include <openssl/rand.h>
 #include <string.h>
 
+#include "ob/message.h"
+
 #define NONCE_LEN 12
 #define TAG_LEN 16
 #define SEAL_LEN (NONCE_LEN + TAG_LEN) /* before the text */
@@ -92,8 +94,8 @@ int page_token_read(const api_request *req, const char *token, char **ret, api_r
 int page_read(api_request *req, int limit, int *ret_max, char **ret_position, api_reply *rep)
 {
     *ret_position = NULL;
-    json_int_t max = json_integer_value(json_object_get(req->body, "maxResults"));
-    *ret_max = max < 1 || max > limit ? limit : (int)max;
+    int64_t max = ob_json_int(req->body, "maxResults", limit);
+    *ret_max = max > limit ? limit : (int)max;
     const char *token = json_string_value(json_object_get(req->body, "nextToken"));
     return token && *token ? page_token_read(req, token, ret_position, rep) : 0;
 }

@@ -11,5 +11,5 @@ char *page_token_new(const api_request *req, const char *position);
 int page_token_read(const api_request *req, const char *token, char **ret, api_reply *rep);
 
 /* maxResults and nextToken of a request: *ret_position is new, NULL on the first page (also for an
- * empty token); *ret_max is maxResults, clamped to [1, limit], or 'limit' when absent or 0. */
+ * empty token); *ret_max is maxResults, at most 'limit', which it is when absent, too. */
 int page_read(api_request *req, int limit, int *ret_max, char **ret_position, api_reply *rep);

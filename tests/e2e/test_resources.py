@@ -150,6 +150,8 @@ def test_environments_and_queues_come_in_pages(batch, made):
     every = pages(batch.describe_job_queues, "jobQueues", 1)
     seen = [q["jobQueueName"] for q in every]
     assert len(seen) == len(set(seen)) and set(queues) <= set(seen)
+    most = batch.describe_job_queues(maxResults=101)["jobQueues"]
+    assert set(queues) <= {q["jobQueueName"] for q in most}
 
     # By names and ARNs, unknown ones left out.
     arn = environment(batch, names[2])["computeEnvironmentArn"]
