@@ -315,29 +315,52 @@ def test_fifty_queues_and_environments_in_a_region(stack):
     """The quotas hold when creations race; the fiftieth is made, the next is not."""
     other = stack.client("batch", region_name="eu-south-2")
 
-    def create(n):
-        try:
-            other.create_compute_environment(
-                computeEnvironmentName=f"quota-{n}",
-                type="MANAGED",
-                state="DISABLED",
-                computeResources=RESOURCES,
-            )
-        except botocore.exceptions.ClientError as e:
-            assert "at most 50 compute environments" in e.response["Error"]["Message"]
-            return 0
-        return 1
+    def create_environment(n):
+        other.create_compute_environment(
+            computeEnvironmentName=f"quota-{n}",
+            type="MANAGED",
+            state="DISABLED",
+            computeResources=RESOURCES,
+        )
 
-    with concurrent.futures.ThreadPoolExecutor(8) as pool:
-        assert sum(pool.map(create, range(56))) == 50
-
-    def every():
+    def environments():
         return other.describe_compute_environments()["computeEnvironments"]
 
-    wait_for("all are VALID", lambda: all(e["status"] == "VALID" for e in every()), 60)
-    for e in every():
-        other.delete_compute_environment(computeEnvironment=e["computeEnvironmentName"])
-    wait_for("all are gone", lambda: every() == [], 60)
+    def queues():
+        return other.describe_job_queues()["jobQueues"]
+
+    def name_of(one):
+        return one.get("jobQueueName") or one["computeEnvironmentName"]
+
+    def fifty(what, create, every):
+        def is_made(n):
+            try:
+                create(n)
+            except botocore.exceptions.ClientError as e:
+                text = e.response["Error"]["Message"]
+                assert text == f"There may be at most 50 {what} in a region."
+                return 0
+            return 1
+
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            assert sum(pool.map(is_made, range(56))) == 50
+        wait_for("all are VALID", lambda: all(e["status"] == "VALID" for e in every()), 60)
+
+    fifty("compute environments", create_environment, environments)
+    order = [{"order": 1, "computeEnvironment": name_of(environments()[0])}]
+
+    def create_queue(n):
+        other.create_job_queue(
+            jobQueueName=f"quota-{n}", priority=1, state="DISABLED", computeEnvironmentOrder=order
+        )
+
+    fifty("job queues", create_queue, queues)
+    for one in queues():
+        other.delete_job_queue(jobQueue=name_of(one))
+    wait_for("all queues are gone", lambda: queues() == [], 60)
+    for one in environments():
+        other.delete_compute_environment(computeEnvironment=name_of(one))
+    wait_for("all environments are gone", lambda: environments() == [], 60)
 
 
 # --- scope and wire -------------------------------------------------------------------------------

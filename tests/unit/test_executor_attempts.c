@@ -70,6 +70,18 @@ static void a_spec_that_cannot_run_ends_without_a_start(void **state)
     assert_non_null(strstr(asked, "remove " RUN));
 }
 
+static void a_reason_is_cut_between_characters(void **state)
+{
+    world *w = *state;
+    char reason[400];
+    memset(reason, 'x', 254);
+    (void)snprintf(reason + 254, sizeof(reason) - 254, "\xc3\xa9 and more");
+    place(w, RUN, false);
+    attempts_exited(&w->a, RUN, &(runtime_end){ .started = true, .reason = reason });
+    reason[254] = '\0';
+    assert_string_equal(attempts_find(&w->a, RUN)->reason, reason);
+}
+
 static void a_container_stays_until_it_is_confirmed_and_its_output_is_out(void **state)
 {
     world *w = *state;
@@ -287,6 +299,7 @@ int main(void)
         IN_WORLD(an_end_never_changes),
         IN_WORLD(a_stop_of_an_unknown_run_is_remembered_also_after_a_restart),
         IN_WORLD(a_spec_that_cannot_run_ends_without_a_start),
+        IN_WORLD(a_reason_is_cut_between_characters),
         IN_WORLD(a_container_stays_until_it_is_confirmed_and_its_output_is_out),
         IN_WORLD(a_restart_goes_on_with_containers_and_gives_back_what_never_began),
         IN_WORLD(a_restart_between_confirmation_and_removal_removes),
