@@ -30,6 +30,7 @@
 
 #define BODY_MAX (256 * 1024)
 #define HANDLER_TRIES 3
+#define INVOCATION_ID_MAX 128
 /* How long a thread waits for a client (conns.h). */
 #define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
 #define BODY_MS 5000
@@ -353,6 +354,17 @@ static bool is_first_try(const exchange *x)
     return at && !isdigit((unsigned char)at[sizeof first - 1]);
 }
 
+/* An SDK's is a UUID; NULL: none, or nothing that an SDK makes. */
+static const char *invocation_id(const exchange *x)
+{
+    const char *text = mg_get_header(x->conn, "amz-sdk-invocation-id");
+    size_t n = text ? strlen(text) : 0;
+    bool usable = n >= 1 && n <= INVOCATION_ID_MAX;
+    for (size_t i = 0; usable && i < n; i++)
+        usable = text[i] >= ' ' && text[i] <= '~';
+    return usable ? text : NULL;
+}
+
 /* What an authenticated caller asks for. */
 static int perform(exchange *x,
                    const sigv4_auth *auth,
@@ -379,7 +391,7 @@ static int perform(exchange *x,
         .region = auth->region,
         .key_id = key->key_id,
         .key = key,
-        .invocation_id = mg_get_header(x->conn, "amz-sdk-invocation-id"),
+        .invocation_id = invocation_id(x),
         .first_try = is_first_try(x),
         .request_id = x->request_id,
         .body = body,

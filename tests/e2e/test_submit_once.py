@@ -125,18 +125,19 @@ def test_1000_calls_with_cut_connections_make_1000_jobs(
 
 
 def submit_raw(stack, invocation, body, **headers):
-    """One try of a call, signed: (status, answer)."""
+    """One try of a call, signed but for its id, which may be bytes: (status, answer)."""
     data = json.dumps(body)
     request = AWSRequest(
         "POST",
         stack.endpoint + "/v1/submitjob",
         data=data,
-        headers={"Content-Type": "application/json", "amz-sdk-invocation-id": invocation} | headers,
+        headers={"Content-Type": "application/json"} | headers,
     )
     keys = Credentials(stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"])
     SigV4Auth(keys, "batch", stack.env["AWS_REGION"]).add_auth(request)
     once = HTTPConnection(urlsplit(stack.endpoint).netloc, timeout=20)
-    once.request("POST", "/v1/submitjob", data, dict(request.headers))
+    of_try = {"amz-sdk-invocation-id": invocation}
+    once.request("POST", "/v1/submitjob", data, dict(request.headers) | of_try)
     answer = once.getresponse()
     return answer.status, json.loads(answer.read())
 
@@ -158,6 +159,21 @@ def test_a_repeated_try_gets_the_first_answer(stack, shared_work, queue):
     other = submit_raw(stack, str(uuid.uuid4()), body)
     assert other[0] == 200 and other[1]["jobId"] != first[1]["jobId"]
     terminate_all(shared_work.batch, [first[1]["jobId"], other[1]["jobId"]])
+
+
+@pytest.mark.parametrize("id_of_try", [b"", b"x" * 129, b"a\xff", "é".encode(), "long"])
+def test_what_is_no_id_of_an_sdk_is_none(stack, shared_work, queue, id_of_try):
+    """Two calls with it are two jobs; one with the longest that counts is one."""
+    body = {"jobName": "odd", "jobQueue": queue, "jobDefinition": stuck_definition(shared_work)}
+    if id_of_try == "long":  # for an index, too
+        id_of_try = "".join(uuid.uuid4().hex for _ in range(250))
+    tries = [submit_raw(stack, id_of_try, body) for _ in range(2)]
+    longest = "".join(uuid.uuid4().hex for _ in range(4))
+    good = [submit_raw(stack, longest, body) for _ in range(2)]
+    assert [status for status, _ in tries + good] == [200] * 4, tries
+    ids = [answer["jobId"] for _, answer in tries + good]
+    terminate_all(shared_work.batch, ids)
+    assert ids[0] != ids[1] and ids[2] == ids[3]
 
 
 def test_a_repeated_try_gets_the_first_answer_though_it_would_be_refused_now(
