@@ -9,8 +9,12 @@
 #include <string.h>
 
 #include "ob/fargate.h"
+#include "ob/id.h"
 
 #define VOLUME_NAME_MAX 255
+#define LOG_OPTION_MAX 512
+/* The stream is <prefix>/default/<task id>, and 512 bytes at most, as on AWS. */
+#define STREAM_PREFIX_MAX (LOG_OPTION_MAX - strlen("/default/") - (OB_TASK_TEXT - 1))
 
 static const char *text_of(const json_t *object, const char *name)
 {
@@ -122,7 +126,7 @@ static bool is_option(const char *name, const char *text)
                                                              : NULL;
     while (more && good < n && (strchr(letters, text[good]) || strchr(more, text[good])))
         good++;
-    return n >= 1 && n <= 512 && (!more || good == n);
+    return n >= 1 && (!more || good == n);
 }
 
 /* Options of other drivers are the Docker Engine's to judge. */
@@ -145,6 +149,11 @@ int check_log_configuration(json_t *configuration, const api_field_where *where)
     {
         if (!is_among(name, strlen(name), known))
             return field_refuse(where, "Log driver awslogs disallows options: %.100s", name);
+        size_t max =
+            strcmp(name, "awslogs-stream-prefix") == 0 ? STREAM_PREFIX_MAX : LOG_OPTION_MAX;
+        if (json_string_length(value) > max)
+            return field_refuse(where, "%s.options.%s must have length less than or equal to %zu.",
+                                where->path, name, max);
         if (!is_option(name, json_string_value(value)))
             return field_refuse(where, "%s.options.%s %.200s is not valid.", where->path, name,
                                 json_string_value(value));

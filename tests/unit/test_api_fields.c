@@ -233,6 +233,19 @@ static void containers_are_held_to_their_rules(void **state)
               NULL);
 }
 
+static void a_stream_prefix_leaves_room_for_the_rest_of_the_name(void **state)
+{
+#define WITH_PREFIX                                                                                \
+    SIZE ",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":"                           \
+         "{\"awslogs-stream-prefix\":\"%0*d\"}}"
+    (void)state;
+    ob_cleanup(ob_freep) char *longest = ob_strf(WITH_PREFIX, 471, 0);
+    ob_cleanup(ob_freep) char *longer = ob_strf(WITH_PREFIX, 472, 0);
+    container(longest, NULL);
+    container(longer, "containerProperties.logConfiguration.options.awslogs-stream-prefix must "
+                      "have length less than or equal to 471.");
+}
+
 #define FARGATE(vcpus, memory)                                                                     \
     ",\"executionRoleArn\":\"r\",\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"" vcpus  \
     "\"},{\"type\":\"MEMORY\",\"value\":\"" memory "\"}]"
@@ -328,6 +341,7 @@ int main(void)
         cmocka_unit_test(the_long_form_carries_the_request_id),
         cmocka_unit_test(copies_hold_only_what_is_effective),
         cmocka_unit_test(containers_are_held_to_their_rules),
+        cmocka_unit_test(a_stream_prefix_leaves_room_for_the_rest_of_the_name),
         cmocka_unit_test(fargate_has_sizes_and_members_of_its_own),
         cmocka_unit_test(parts_that_are_only_kept_make_sense),
         cmocka_unit_test(every_operation_declares_its_members),
