@@ -3,17 +3,38 @@
  * parts that are kept only: tasks, pods, nodes. Changes nothing. Pure: any thread. */
 #include "definition_check.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "container_check.h"
 #include "ob/message.h"
 
+/* Patterns of conditions: AWS Batch API reference, "EvaluateOnExit". */
+static bool is_end(const char *text)
+{
+    return strcmp(text, "") == 0 || strcmp(text, "*") == 0;
+}
+
+int check_reason_pattern(json_t *pattern, const api_field_where *where)
+{
+    const char *text = json_string_value(pattern);
+    size_t n = 0;
+    while (isalnum((unsigned char)text[n]) || isspace((unsigned char)text[n]) || text[n] == '.' ||
+           text[n] == ':')
+        n++;
+    if (is_end(text + n))
+        return 0;
+    return field_refuse(where,
+                        "%s %.100s must be letters, numbers, periods, colons and white space, with "
+                        "an asterisk behind or not.",
+                        where->path, text);
+}
+
 int check_exit_code_pattern(json_t *pattern, const api_field_where *where)
 {
     const char *text = json_string_value(pattern);
-    size_t n = strspn(text, "0123456789");
-    if (strcmp(text + n, "") == 0 || strcmp(text + n, "*") == 0)
+    if (is_end(text + strspn(text, "0123456789")))
         return 0;
     return field_refuse(where, "%s %.100s must be digits, with an asterisk behind or not.",
                         where->path, text);

@@ -4,6 +4,7 @@
 
 #include "fields.h"
 
+int check_reason_pattern(json_t *pattern, const api_field_where *where);
 int check_exit_code_pattern(json_t *pattern, const api_field_where *where);
 int check_tasks(json_t *list, const api_field_where *where);              /* taskProperties */
 int check_pod_resources(json_t *resources, const api_field_where *where); /* of a container */

@@ -10,8 +10,8 @@ static const api_field evaluate_on_exit[] = {
            .choice = "retry|exit",
            .flags = FIELD_REQUIRED | FIELD_ANY_CASE,
            .why = "shown in lower case, as AWS does"),
-    STRING("onStatusReason", .max = 512),
-    STRING("onReason", .max = 512),
+    STRING("onStatusReason", .max = 512, .check = check_reason_pattern),
+    STRING("onReason", .max = 512, .check = check_reason_pattern),
     STRING("onExitCode", .max = 512, .check = check_exit_code_pattern),
     END,
 };

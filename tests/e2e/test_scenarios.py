@@ -53,6 +53,7 @@ RETRIES = {
         ),
         [11],
     ),
+    "an entry without conditions": (rules({"action": "EXIT"}), [11]),
     "no entry matches": (
         rules({"onStatusReason": "Host EC2*", "action": "EXIT"}, attempts=2),
         [11, 12],

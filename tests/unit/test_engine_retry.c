@@ -24,6 +24,7 @@ static const struct {
 } cases[] = {
     { "no rules", NULL, ESSENTIAL, NULL, 1, true },
     { "an empty list", "[]", ESSENTIAL, NULL, 1, true },
+    { "no condition: any end", "[{\"action\": \"EXIT\"}]", ESSENTIAL, NULL, 1, false },
     { "what is no list", "{\"action\": \"EXIT\"}", ESSENTIAL, NULL, 1, true },
     { "what is no JSON", "[{", ESSENTIAL, NULL, 1, true },
     { "an exit code", "[{\"action\": \"EXIT\", \"onExitCode\": \"3\"}]", ESSENTIAL, NULL, 3,
