@@ -190,7 +190,8 @@ static json_t *container_view(const view *v, const json_t *attempts, const PGres
     return container;
 }
 
-/* A job that waits for another attempt still shows the times of the last one. */
+/* A job that waits for another attempt shows when the last one began, and no stoppedAt: for clients
+ * that means that it is over. */
 static void
 set_status(json_t *to, const view *v, const json_t *attempts, const PGresult *rows, int row)
 {
@@ -200,7 +201,6 @@ set_status(json_t *to, const view *v, const json_t *attempts, const PGresult *ro
     if (n > 0 && started_ms == 0) {
         const json_t *last = json_array_get(attempts, n - 1);
         started_ms = json_integer_value(json_array_get(last, AT_STARTED));
-        stopped_ms = json_integer_value(json_array_get(last, AT_STOPPED));
     }
     set_text(to, "status", ob_job_state_name(v->state));
     set_text(to, "statusReason", ob_col(rows, row, JOB_COL_REASON));

@@ -160,7 +160,7 @@ static int add_attempts(text *t, const subject *s, const PGresult *attempts, int
 static run_view
 latest_run(const subject *s, const PGresult *events, int row, const PGresult *attempts, int last)
 {
-    if (s->state == OB_JOB_RUNNABLE && last >= 0)
+    if (last >= 0 && !ob_col(events, row, EVENT_INSTANCE))
         return attempt_run(attempts, last);
     return (run_view){
         .run = (int32_t)ob_col_int(events, row, EVENT_RUN, 0),
@@ -311,7 +311,10 @@ void event_render(
     add_stored(out, &s, &run_text);
     text_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
     add_reason(out, "statusReason", ob_col(events, row, EVENT_REASON));
-    add_time(out, "startedAt", ob_col(events, row, EVENT_STARTED));
+    const char *started = ob_col(events, row, EVENT_STARTED);
+    if (!started && last >= 0)
+        started = ob_col(attempts, last, ATTEMPT_STARTED);
+    add_time(out, "startedAt", started);
     add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED));
     text_add(out, attempts_text.at, attempts_text.len);
     add_array(out, &s, events, row);

@@ -131,6 +131,9 @@ def test_events_tell_of_waiting_and_of_attempts(stack, shared_work, queue):
             assert detail[name] == job[name], name
     assert details(first)[-1]["attempts"] == job["attempts"]
     assert details(first)[3]["attempts"] == job["attempts"][:1]
+    one, two = (attempt["startedAt"] for attempt in job["attempts"])
+    assert [d.get("startedAt") for d in details(first)] == [None, None, *[one] * 3, two, two]
+    assert ["stoppedAt" in d for d in details(first)] == [False] * 6 + [True]
     assert [d["status"] for d in details(second)] == ["PENDING", *LIFE]
     assert all(d["dependsOn"] == w.job(second)["dependsOn"] for d in details(second))
     assert [d["status"] for d in details(array)] == ["PENDING", "FAILED"]

@@ -56,6 +56,33 @@ def test_attempts_and_rules(shared_work, queue, counting):
     assert three["startedAt"] == three["attempts"][-1]["startedAt"]
 
 
+def test_a_job_between_attempts_has_not_stopped(work):
+    """Clients take stoppedAt for the end: while the next attempt is waited for there is startedAt
+    only. Terminated meanwhile, the job stopped then, not with its last attempt."""
+    w = work
+    queue = w.queue(w.environment(max_vcpus=2))
+    fails = w.definition(["sh", "-c", "sleep 1; exit 3"], vcpus=2)
+    job_id = w.submit(queue, fails, retryStrategy={"attempts": 3})
+    w.wait(job_id, "RUNNING")
+    other = w.submit(queue, w.definition(HOLD, vcpus=2))  # a retried job goes behind it
+    w.wait(other, "RUNNING")
+    job = w.job(job_id)
+    (attempt,) = job["attempts"]
+    listed = w.batch.list_jobs(jobQueue=queue, jobStatus="RUNNABLE")["jobSummaryList"]
+    (summary,) = [one for one in listed if one["jobId"] == job_id]
+    for shown in (job, summary):
+        assert shown["status"] == "RUNNABLE" and "stoppedAt" not in shown
+        assert shown["startedAt"] == attempt["startedAt"]
+    assert job["container"]["exitCode"] == 3
+    asked_ms = time.time() * 1000
+    w.batch.terminate_job(jobId=job_id, reason="enough")
+    ended = w.wait(job_id)
+    assert (ended["status"], ended["attempts"]) == ("FAILED", [attempt])
+    assert ended["startedAt"] == attempt["startedAt"]
+    assert attempt["stoppedAt"] < asked_ms <= ended["stoppedAt"] + 1
+    w.batch.terminate_job(jobId=other, reason="done")
+
+
 def test_children_are_retried_each_by_itself(shared_work, queue):
     """Each child has attempts of its own; the parent has none."""
     w = shared_work

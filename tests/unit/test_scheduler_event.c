@@ -117,6 +117,37 @@ static void an_ended_job_is_told_whole(void **state)
     PQclear(attempts);
 }
 
+/* Whether it waits for the next attempt or is stopped meanwhile. */
+static void between_attempts_the_last_one_is_shown(void **state)
+{
+    (void)state;
+    for (int stopped = 0; stopped <= 1; stopped++) {
+        const int at[] = { EVENT_ROUND,  EVENT_N,          EVENT_AT,     EVENT_JOB,
+                           EVENT_STATE,  EVENT_ATTEMPT,    EVENT_RUN,    EVENT_FLAGS,
+                           EVENT_IDX_LO, EVENT_DEFINITION, EVENT_DETAIL, EVENT_ARRAY_SIZE,
+                           EVENT_STOPPED };
+        const char *const values[] = { "7",    "3", "9", JOB,  stopped ? "6" : "2",
+                                       "1",    "2", "0", "-1", "def",
+                                       DETAIL, "0", "9" };
+        PGresult *event = make_row(EVENT_DETAIL + 1, at, values, stopped ? 13 : 12);
+        const int a[] = { ATTEMPT_JOB,     ATTEMPT_IDX,       ATTEMPT_NUMBER,
+                          ATTEMPT_RUN,     ATTEMPT_INSTANCE,  ATTEMPT_CLUSTER,
+                          ATTEMPT_STARTED, ATTEMPT_EXIT_CODE, ATTEMPT_STOPPED };
+        const char *const ended[] = { JOB, "-1", "1", "2", "i-1", "ce_Batch_u", "4", "3", "5" };
+        PGresult *attempts = make_row(ATTEMPT_STOPPED + 1, a, ended, 9);
+        json_t *json = render(event, -1, attempts);
+        const json_t *detail = json_object_get(json, "detail");
+        assert_int_equal(json_integer_value(json_object_get(detail, "startedAt")), 4);
+        assert_int_equal(json_integer_value(json_object_get(detail, "stoppedAt")), stopped ? 9 : 0);
+        const json_t *container = json_object_get(detail, "container");
+        assert_int_equal(json_integer_value(json_object_get(container, "exitCode")), 3);
+        assert_non_null(strstr(str(container, "logStreamName"), "def/default/"));
+        json_decref(json);
+        PQclear(event);
+        PQclear(attempts);
+    }
+}
+
 static void a_child_has_its_own_id_and_index(void **state)
 {
     (void)state;
@@ -217,6 +248,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(an_ended_job_is_told_whole),
+        cmocka_unit_test(between_attempts_the_last_one_is_shown),
         cmocka_unit_test(a_child_has_its_own_id_and_index),
         cmocka_unit_test(a_parent_sums_its_children_up),
         cmocka_unit_test(a_starting_job_has_no_log_yet),
