@@ -68,7 +68,9 @@ const api_field fields_log_configuration[] = {
     STRING("logDriver",
            .choice = "json-file|syslog|journald|gelf|fluentd|awslogs|splunk|awsfirelens",
            REQUIRED),
-    MAP("options"),
+    MAP("options",
+        .why = "of the driver awslogs only awslogs-group, awslogs-region and awslogs-stream-prefix "
+               "have an effect"),
     OBJECTS("secretOptions", fields_secrets),
     END,
 };

@@ -213,10 +213,19 @@ def test_integers_are_integers_and_times_are_milliseconds(shared_work, queue):
 
 
 def test_the_log_stream_has_the_prefix_of_its_options(shared_work, queue):
+    """Options that have no effect are kept: each line is an event of its own."""
     w = shared_work
-    options = {"awslogs-group": "/mine", "awslogs-stream-prefix": "tasks"}
+    options = {"awslogs-group": "/mine", "awslogs-stream-prefix": "tasks"} | {
+        "awslogs-create-group": "false",
+        "awslogs-datetime-format": "%Y",
+        "awslogs-multiline-pattern": "^there",
+        "mode": "non-blocking",
+        "max-buffer-size": "1m",
+    }
     log = {"logDriver": "awslogs", "options": options}
-    job = w.wait(w.submit(queue, w.definition(["echo", "there"], logConfiguration=log)))
+    command = ["printf", "there\\nand here\\n"]
+    job = w.wait(w.submit(queue, w.definition(command, logConfiguration=log)))
+    assert job["container"]["logConfiguration"]["options"] == options
     task = job["container"]["taskArn"].rsplit("/", 1)[1]
     assert job["container"]["logStreamName"] == f"tasks/default/{task}"
     stream = {"logGroupName": "/mine", "logStreamName": f"tasks/default/{task}"}
@@ -227,7 +236,7 @@ def test_the_log_stream_has_the_prefix_of_its_options(shared_work, queue):
         except w.logs.exceptions.ResourceNotFoundException:
             return None
 
-    assert wait_for("the line", lines) == ["there"]
+    wait_for("the lines", lambda: lines() == ["there", "and here"])
 
 
 def test_a_job_of_another_log_driver_has_no_stream(shared_work, queue):
