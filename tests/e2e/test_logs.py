@@ -13,7 +13,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stack import HOLD, ROOT, assert_promised, wait_for
+from stack import HOLD, ROOT, wait_for
 
 GROUP = "/aws/batch/job"
 AWS = "/usr/bin/aws"  # Debian's: version 2
@@ -125,19 +125,19 @@ def test_output_is_readable_within_a_second(stack, shared_work, queue, tmp_path)
     try:
         for tailing in tails:
             tailing.until("saw begin")
-        took = []
-        for n in range(5):
+        took, names = [], [f"signal{n:02}" for n in range(20)]
+        for name in names:
             begin = time.monotonic()
-            (tmp_path / f"signal{n}").touch()
-            wait_for(
-                "the line", lambda n=n: f"saw signal{n}" in lines(w.logs, stream), 10, every=0.02
-            )
+            (tmp_path / name).touch()
+            wait_for(name, lambda n=name: f"saw {n}" in lines(w.logs, stream), 10, every=0.02)
             took.append(time.monotonic() - begin)
-        assert_promised(took, 1)
+        print("took " + ", ".join(f"{one:.3f}" for one in took))
+        # A machine that others use as well may hold two of the twenty up.
+        assert sorted(took)[-3] < 1, took
         assert w.job(job_id)["status"] == "RUNNING"
         for tailing in tails:
-            seen = [line[-11:] for line in tailing.until("saw signal4") if "saw signal" in line]
-            assert seen == [f"saw signal{n}" for n in range(5)]
+            seen = [line[-8:] for line in tailing.until(names[-1]) if "saw signal" in line]
+            assert seen == names
     finally:
         (tmp_path / "end").touch()
         for tailing in tails:
