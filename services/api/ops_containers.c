@@ -95,7 +95,7 @@ const api_field fields_runtime_platform[] = {
 const api_field fields_credentials[] = { STRING("credentialsParameter", REQUIRED), END };
 static const api_field fargate_platform[] = { STRING("platformVersion"), END };
 
-#define WHY_FARGATE .why = "Fargate's network, disk and platform are those of the executor"
+#define WHY_FARGATE .why = "Fargate's network and disk are those of the executor"
 
 /* All but instanceType. */
 #define CONTAINER                                                                                  \
@@ -116,8 +116,8 @@ static const api_field fargate_platform[] = { STRING("platformVersion"), END };
         OBJECT("networkConfiguration", fields_network, KEPT, WHY_FARGATE),                         \
         OBJECT("fargatePlatformConfiguration", fargate_platform, KEPT, WHY_FARGATE),               \
         OBJECT("ephemeralStorage", fields_ephemeral_storage, KEPT, WHY_FARGATE),                   \
-        OBJECT("runtimePlatform", fields_runtime_platform, KEPT, WHY_FARGATE),                     \
-        OBJECT("repositoryCredentials", fields_credentials, KEPT, .why = WHY_CREDENTIALS),         \
+        OBJECT("runtimePlatform", fields_runtime_platform),                                        \
+        OBJECT("repositoryCredentials", fields_credentials),                                       \
         BOOL("enableExecuteCommand", KEPT, .why = "there is no Systems Manager to enter by")
 
 const api_field fields_container[] = {

@@ -62,7 +62,6 @@
 
 /* Notes that several members share. */
 #define WHY_ROLES "jobs have what the machine has; there are no roles to take on"
-#define WHY_CREDENTIALS "credentials of registries are Docker's own (~/.docker/config.json)"
 #define WHY_PARTS "such definitions are kept and shown; SubmitJob refuses them"
 
 /* Parts that several tables use: ops_containers.c, */
