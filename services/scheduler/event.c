@@ -62,6 +62,23 @@ static void add_ecs_arn(text *t,
     text_addf(t, ":%s/%s/%s\"", kind, cluster, id);
 }
 
+/* What the name of its log streams begins with, as it is written in the detail or the definition's
+ * name. False: its output goes elsewhere. */
+static bool stream_prefix(const subject *s, detail_span *ret)
+{
+    detail_span container, config, options;
+    *ret = (detail_span){ s->definition, strnlen(s->definition, DEFINITION_IN_STREAM) };
+    if (!detail_get(s->detail, "container", &container) ||
+        !detail_get(container.at, "logConfiguration", &config))
+        return true;
+    detail_span driver = detail_string(config.at, "logDriver"), prefix = { 0 };
+    if (detail_get(config.at, "options", &options))
+        prefix = detail_string(options.at, "awslogs-stream-prefix");
+    if (prefix.len)
+        *ret = prefix;
+    return driver.len == 0 || detail_is(&driver, "awslogs");
+}
+
 /* Members of a container that are known at run time; each begins with a comma. */
 static void add_run(text *t, const subject *s, const run_view *run)
 {
@@ -72,9 +89,12 @@ static void add_run(text *t, const subject *s, const run_view *run)
         add_ecs_arn(t, "containerInstanceArn", s, "container-instance", run->cluster,
                     run->instance);
         add_ecs_arn(t, "taskArn", s, "task", run->cluster, task);
-        if (run->started)
-            text_addf(t, ",\"logStreamName\":\"%.*s/default/%s\"", DEFINITION_IN_STREAM,
-                      s->definition, task);
+        detail_span prefix;
+        if (run->started && stream_prefix(s, &prefix)) {
+            text_str(t, ",\"logStreamName\":\"");
+            add_span(t, prefix);
+            text_addf(t, "/default/%s\"", task);
+        }
     }
     if (run->exit_code)
         text_addf(t, ",\"exitCode\":%s", run->exit_code);

@@ -37,7 +37,8 @@ static PGresult *make_row(int columns, const int *at, const char *const *values,
     return res;
 }
 
-static PGresult *make_event(const char *state, const char *attempt, const char *array_size)
+static PGresult *
+make_event_of(const char *detail, const char *state, const char *attempt, const char *array_size)
 {
     const int at[] = { EVENT_ROUND,   EVENT_N,        EVENT_AT,         EVENT_JOB,
                        EVENT_IDX_LO,  EVENT_IDX_HI,   EVENT_STATE,      EVENT_ATTEMPT,
@@ -60,11 +61,16 @@ static PGresult *make_event(const char *state, const char *attempt, const char *
                                    "why \"so\"",
                                    "def",
                                    array_size,
-                                   DETAIL,
+                                   detail,
                                    "{0,1,2,3,4,5,6}",
                                    "9",
                                    "2" };
     return make_row(EVENT_DETAIL + 1, at, values, (int)(sizeof(at) / sizeof(*at)));
+}
+
+static PGresult *make_event(const char *state, const char *attempt, const char *array_size)
+{
+    return make_event_of(DETAIL, state, attempt, array_size);
 }
 
 static json_t *render(const PGresult *event, int32_t index, const PGresult *attempts)
@@ -194,6 +200,34 @@ static void a_starting_job_has_no_log_yet(void **state)
     PQclear(event);
 }
 
+static void a_log_is_where_the_definition_sends_it(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *config, *begins;
+    } cases[] = {
+        { "{\"options\":{},\"logDriver\":\"awslogs\",\"secretOptions\":[]}", "def/default/" },
+        { "{\"options\":{\"awslogs-stream-prefix\":\"a\\\"b\"},\"logDriver\":\"awslogs\"}",
+          "a\"b/default/" },
+        { "{\"options\":{\"awslogs-stream-prefix\":\"x\"},\"logDriver\":\"json-file\"}", NULL },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        ob_cleanup(ob_freep) char *job = ob_strf("{\"jobArn\":\"arn:aws:batch:r:1:job/" JOB
+                                                 "\",\"container\":{\"logConfiguration\":%s}}",
+                                                 cases[i].config);
+        PGresult *event = make_event_of(job, "4", "0", "0");
+        json_t *json = render(event, -1, NULL);
+        const json_t *container = json_object_get(json_object_get(json, "detail"), "container");
+        const char *stream = str(container, "logStreamName");
+        if (cases[i].begins)
+            assert_ptr_equal(strstr(stream, cases[i].begins), stream);
+        else
+            assert_null(stream);
+        json_decref(json);
+        PQclear(event);
+    }
+}
+
 static void details_are_walked_without_being_built(void **state)
 {
     (void)state;
@@ -252,6 +286,7 @@ int main(void)
         cmocka_unit_test(a_child_has_its_own_id_and_index),
         cmocka_unit_test(a_parent_sums_its_children_up),
         cmocka_unit_test(a_starting_job_has_no_log_yet),
+        cmocka_unit_test(a_log_is_where_the_definition_sends_it),
         cmocka_unit_test(details_are_walked_without_being_built),
         cmocka_unit_test(broken_details_end_the_walk),
         cmocka_unit_test(texts_are_escaped),
