@@ -14,7 +14,7 @@ done
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
-test_home='' engine_home=''
+test_home='' engine_home='' engine_net=''
 
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
@@ -107,17 +107,36 @@ suite_e2e() {
     )
 }
 
-# An engine of its own with a bridge of its own, for the composed copy: what is made there is nobody else's.
+# A bridge of its own, by the first number that no other run has: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's
+# networks. A bridge's alias is its run's process; that of a killed run is deleted.
+engine_bridge() {
+    local n run
+    exec 8>/run/lock/openbatch-test
+    flock 8
+    for ((n = 0; n < 64; n++)); do
+        if [[ -d /sys/class/net/obtest$n ]]; then
+            run=$(<"/sys/class/net/obtest$n/ifalias")
+            [[ -n $run && ! -d /proc/$run ]] || continue
+            ip link delete "obtest$n"
+        fi
+        ip link add "obtest$n" type bridge
+        engine_net=$n
+        ip link set "obtest$n" alias $$ up
+        ip address add "10.213.$n.1/24" dev "obtest$n"
+        exec 8>&-
+        return 0
+    done
+    die "there is no free number for a bridge obtestN"
+}
+
+# An engine of its own, for the composed copy: what is made there is nobody else's.
 engine_up() {
     ((EUID == 0)) || die "the suite compose starts a container engine: that takes root"
     engine_home=$(mktemp -d /tmp/openbatch-engine.XXXXXX)
-    ip link delete obtest0 2>/dev/null || : # of a run that was killed
-    ip link add obtest0 type bridge
-    ip address add 10.213.0.1/24 dev obtest0
-    ip link set obtest0 up
+    engine_bridge
     setsid dockerd -H "unix://$engine_home/docker.sock" -p "$engine_home/pid" --data-root "$engine_home/data" \
-        --exec-root "$engine_home/run" --config-file <(echo '{}') -b obtest0 --log-level warn \
-        --default-address-pool base=10.214.0.0/16,size=24 >"$engine_home/log" 2>&1 </dev/null &
+        --exec-root "$engine_home/run" --config-file <(echo '{}') -b "obtest$engine_net" --log-level warn \
+        --default-address-pool "base=10.214.$((4 * engine_net)).0/22,size=24" >"$engine_home/log" 2>&1 </dev/null &
     export DOCKER_HOST=unix://$engine_home/docker.sock
     local i
     for ((i = 0; i < 150; i++)); do
@@ -136,9 +155,10 @@ engine_down() {
     pid=$(cat "$engine_home/pid" 2>/dev/null || :)
     [[ -z $pid ]] || kill "$pid" 2>/dev/null || :
     for ((i = 0; i < 100; i++)); do [[ -n $pid && -d /proc/$pid ]] && sleep 0.1; done
-    ip link delete obtest0 2>/dev/null || :
+    [[ -z $engine_net ]] || ip link delete "obtest$engine_net" 2>/dev/null || :
+    umount "$engine_home"/run/netns/* 2>/dev/null || :
     rm -rf "$engine_home" 2>/dev/null || :
-    engine_home=''
+    engine_home='' engine_net=''
 }
 
 suite_compose() {
