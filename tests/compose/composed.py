@@ -3,7 +3,6 @@ that is there, or by that of OPENBATCH_TEST_COMPOSE."""
 
 import json
 import os
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -16,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def run(*command, check=True, timeout=300, **more):
     done = subprocess.run(
-        [str(word) for word in command], capture_output=True, text=True, timeout=timeout, **more
-    )
+        [str(word) for word in command],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, **more,
+    )  # fmt: skip
     assert not check or done.returncode == 0, (
         f"{command}: {done.stdout[-2000:]}{done.stderr[-2000:]}"
     )
@@ -35,6 +35,13 @@ def compose_command():
 
 def docker(*command, **more):
     return run("docker", *command, **more).stdout.strip()
+
+
+def evaluated(text):
+    """The variables of AWS that a shell has which evaluates what `ready` prints."""
+    out = run("env", "-i", "/bin/bash", "-euc", 'eval "$0"; /usr/bin/env -0', text).stdout
+    pairs = [pair.split("=", 1) for pair in out.split("\0") if pair.startswith("AWS_")]
+    return dict(pairs)
 
 
 class Composed:
@@ -61,9 +68,7 @@ class Composed:
         self.compose("up", "-d", timeout=900)
 
     def exports(self):
-        text = self.compose("logs", "--no-color", "ready")
-        pairs = re.findall(r"export ([A-Z_]+)=(\S+)", text)
-        return dict(pairs)
+        return evaluated(self.compose("run", "--rm", "-T", "--no-deps", "ready"))
 
     def client(self, service, **more):
         env = self.exports()
@@ -85,6 +90,7 @@ class Composed:
             "ps", "-aq",
             "--filter", f"label=com.docker.compose.project={self.project}",
             "--filter", f"label=com.docker.compose.service={service}",
+            "--filter", "label=com.docker.compose.oneoff=False",
         )  # fmt: skip
         return ids.split()[0] if ids else None
 

@@ -12,7 +12,6 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "e2e"))
 
 from composed import Composed, docker  # noqa: E402
 from reruns import pytest_runtest_logreport  # noqa: E402, F401  (a hook)
-from stack import wait_for  # noqa: E402
 from work import Work  # noqa: E402
 
 PROJECT = "openbatch-test"
@@ -37,5 +36,4 @@ def image():
 
 @pytest.fixture(scope="session")
 def work(composed, image):
-    wait_for("the printed key", lambda: composed.exports().get("AWS_ACCESS_KEY_ID"), 60)
     return Work(composed.client("batch"), composed.client("logs"), image)

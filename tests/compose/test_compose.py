@@ -6,9 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from composed import ROOT, Composed, docker, run
+from composed import ROOT, Composed, compose_command, docker, evaluated, run
 from stack import HOLD, wait_for
 
 SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler"]
@@ -55,6 +56,40 @@ def test_services_without_rights_where_they_can(composed):
         assert docker("exec", composed.id(service), "id", "-u") == "10001"
     for service in ("postgres", "redis", "kafka"):
         assert docker("exec", composed.id(service), "id", "-u") not in ("0", "")
+
+
+def first_steps():
+    """What the README says of containers, but for its last block: what looks and stops."""
+    section = (ROOT / "README.md").read_text().split("\n## In containers\n")[1].split("\n## ")[0]
+    return "\n".join(re.findall(r"```sh\n(.*?)```", section, re.S)[:-1])
+
+
+# The README's command, by that of these tests.
+COMPOSE = """
+docker() { if [ "$1" = compose ]; then shift; command %s "$@"; else command docker "$@"; fi; }
+"""
+
+
+def test_the_first_steps_of_the_readme(composed, work, image):
+    """As they are written, in one go; `busybox` is in the engine already, for it cannot be pulled
+    where there is no registry."""
+    docker("tag", image, "busybox")
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    script = COMPOSE % " ".join(compose_command()) + first_steps() + 'echo "job=$job"\n'
+    env = composed.env | {"PATH": path, "COMPOSE_PROJECT_NAME": composed.project}
+    done = run("/bin/bash", "-euc", script, cwd=ROOT, env=env)
+    job = work.wait(done.stdout.split("job=")[-1].strip(), timeout=90)
+    assert job["status"] == "SUCCEEDED", job["statusReason"]
+    assert work.log(job) == ["hello"]
+
+
+def test_the_default_queue_stays_away_when_deleted(composed, work):
+    work.batch.update_job_queue(jobQueue="default", state="DISABLED")
+    wait_for("queue default VALID", lambda: work.jq("default")["status"] == "VALID")
+    work.batch.delete_job_queue(jobQueue="default")
+    wait_for("queue default gone", lambda: work.jq("default") is None, 60)
+    assert composed.exports()["AWS_ACCESS_KEY_ID"]
+    assert work.jq("default") is None
 
 
 def test_a_job_its_log_and_a_host_folder(work, queues, tmp_path):
@@ -230,7 +265,7 @@ def test_https_and_a_second_scheduler_by_the_override(composed, work, queues, tm
     ca = tmp_path / "ca.pem"
     ca.write_text(both.compose("exec", "-T", "api", "cat", "/var/lib/openbatch/secrets/tls/ca.pem"))
     https = f"https://localhost:{composed.port + 3}"
-    wait_for("the https URL", lambda: both.exports().get("AWS_ENDPOINT_URL_BATCH") == https, 60)
+    assert both.exports()["AWS_ENDPOINT_URL_BATCH"] == https
     batch = both.client("batch", verify=str(ca))
     held = batch.submit_job(
         jobName="held", jobQueue=queues[0], jobDefinition=work.definition(HOLD)
@@ -280,3 +315,18 @@ def test_chosen_secrets_come_from_the_environment(composed, tmp_path):
     assert done.returncode == 1
     assert "are to be set together" in done.stderr
     assert "root.key" not in made
+
+
+ODD = "a $HOME; & 'b' \"c\" `d` \\ #"
+
+
+def test_what_ready_prints_is_quoted(composed, tmp_path):
+    made_secrets(tmp_path, OPENBATCH_ACCESS_KEY_ID="AKIAODD", OPENBATCH_SECRET_ACCESS_KEY=ODD)
+    (tmp_path / "secrets/default_queue").touch()  # there is no api here that could make it
+    printed = docker(
+        "run", "--rm", "-v", f"{tmp_path}/secrets:/var/lib/openbatch/secrets",
+        "-e", "OPENBATCH_URL=http://127.0.0.1:1", "openbatch/setup", "ready",
+    )  # fmt: skip
+    variables = evaluated(printed)
+    assert variables["AWS_SECRET_ACCESS_KEY"] == ODD
+    assert variables["AWS_ENDPOINT_URL_BATCH"] == "http://127.0.0.1:1"
