@@ -3,6 +3,8 @@
 import os
 import re
 import signal
+import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -255,9 +257,29 @@ def test_down_ends_cleanly_and_up_goes_on(composed, work, queues, tmp_path):
     assert composed.exports()["AWS_ACCESS_KEY_ID"] == key
 
 
+def served_certificate(composed, ca, unlike=None):
+    """The proxy's, when a client trusts it: serial number and names; None while it is `unlike`."""
+    trusting = ssl.create_default_context(cafile=ca)
+    with (
+        socket.create_connection(("127.0.0.1", composed.port + 3), 5) as plain,
+        trusting.wrap_socket(plain, server_hostname="localhost") as tls,
+    ):
+        found = tls.getpeercert()
+    if found["serialNumber"] == unlike:
+        return None
+    return found["serialNumber"], {name for _, name in found["subjectAltName"]}
+
+
+def end_sleep(container):
+    """The program in a container that sleeps until tomorrow is woken."""
+    for line in docker("top", container, "-eo", "pid,comm").splitlines():
+        if line.split()[1] == "sleep":
+            os.kill(int(line.split()[0]), signal.SIGKILL)
+
+
 def test_https_and_a_second_scheduler_by_the_override(composed, work, queues, tmp_path):
-    """The proxy's certificate is of the printed authority; when the leading scheduler is killed the
-    other one leads."""
+    """The proxy's certificate is of the printed authority, also when it is a new one; when the
+    leading scheduler is killed the other one leads."""
     both = Composed(
         composed.project, composed.port, ("docker-compose.yml", "docker-compose.tls.yml")
     )
@@ -266,6 +288,16 @@ def test_https_and_a_second_scheduler_by_the_override(composed, work, queues, tm
     ca.write_text(both.compose("exec", "-T", "api", "cat", "/var/lib/openbatch/secrets/tls/ca.pem"))
     https = f"https://localhost:{composed.port + 3}"
     assert both.exports()["AWS_ENDPOINT_URL_BATCH"] == https
+    first, names = served_certificate(both, ca)
+    assert "batch.example.org" not in names
+    both.env["OPENBATCH_TLS_NAMES"] = "batch.example.org"
+    both.up()
+    second, names = wait_for("another name", lambda: served_certificate(both, ca, unlike=first))
+    assert "batch.example.org" in names
+    # It is looked at once a day; without its names it is made anew as one that ends soon would be.
+    docker("exec", both.id("certificate"), "rm", "/var/lib/openbatch/secrets/tls/tls.names")
+    end_sleep(both.id("certificate"))
+    wait_for("a renewed one", lambda: served_certificate(both, ca, unlike=second))
     batch = both.client("batch", verify=str(ca))
     held = batch.submit_job(
         jobName="held", jobQueue=queues[0], jobDefinition=work.definition(HOLD)
