@@ -14,6 +14,7 @@
 #define CALL_S 60
 #define GRACE_S 10
 #define PRUNE_EVERY 20
+#define COMPOSE_LABEL "com.docker.compose."
 
 dock_inst *docker_find(const docker *d, const char *id)
 {
@@ -120,14 +121,16 @@ static void on_self(const calls_reply *reply, void *arg)
     json_t *networks = json_object_get(json_object_get(self, "NetworkSettings"), "Networks");
     json_t *labels = json_object_get(json_object_get(self, "Config"), "Labels");
     const char *network = json_object_iter_key(json_object_iter(networks));
-    const char *copy = json_string_value(json_object_get(labels, "com.docker.compose.project"));
+    const char *project = json_string_value(json_object_get(labels, COMPOSE_LABEL "project"));
     const char *mount = mounted(self, dir), *socket = mounted(self, d->engine);
     if (!network || !mount || !socket)
         ob_warn(
             "provider.self", "{s:s}", "text",
             "this container lacks a network, a volume at its instances, or the engine's socket");
     else
-        placed(d, network, mount, socket, copy ? copy : d->self);
+        placed(d, network, mount, socket, project ? project : d->self);
+    if (d->placed && project)
+        d->project = ob_strdup(project);
 }
 
 static void on_version(const calls_reply *reply, void *arg)
@@ -150,6 +153,19 @@ void docker_place(docker *d)
 
 /* ---- Starting ---- */
 
+/* As `docker compose run executor` would have made it: then `up` leaves it alone, and `down` takes
+ * it away that found the scaler dead. */
+static void add_compose_labels(json_t *labels, const char *project)
+{
+    static const char *const set[][2] = { { COMPOSE_LABEL "service", "executor" },
+                                          { COMPOSE_LABEL "oneoff", "True" },
+                                          { COMPOSE_LABEL "container-number", "1" },
+                                          { COMPOSE_LABEL "config-hash", "none" } };
+    (void)json_object_set_new(labels, COMPOSE_LABEL "project", json_string(project));
+    for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+        (void)json_object_set_new(labels, set[i][0], json_string(set[i][1]));
+}
+
 static json_t *container_of(const docker *d, const dock_inst *in)
 {
     /* The directory's env has all that the executor is to know. */
@@ -158,12 +174,15 @@ static json_t *container_of(const docker *d, const dock_inst *in)
                 d->home, in->id);
     ob_cleanup(ob_freep) char *bind = ob_strf("%s:%s/instances", d->mount, d->home);
     ob_cleanup(ob_freep) char *socket = ob_strf("%s:/var/run/docker.sock", d->socket);
-    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:{s:s, s:s}, s:{s:[s,s], s:s, s:s, s:{s:s},"
+    json_t *labels =
+        json_pack("{s:s, s:s}", "openbatch.copy", d->copy, "openbatch.executor", in->id);
+    if (d->project)
+        add_compose_labels(labels, d->project);
+    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:o, s:{s:[s,s], s:s, s:s, s:{s:s},"
                      " s:{s:s, s:{s:s, s:s}}}}",
                      "Image", d->image, "Entrypoint", "/bin/sh", "-c", command, "Cmd", "User",
-                     "0:0", "Hostname", in->id, "Labels", "openbatch.copy", d->copy,
-                     "openbatch.executor", in->id, "HostConfig", "Binds", bind, socket,
-                     "NetworkMode", d->network, "PidMode", "host", "RestartPolicy", "Name",
+                     "0:0", "Hostname", in->id, "Labels", labels, "HostConfig", "Binds", bind,
+                     socket, "NetworkMode", d->network, "PidMode", "host", "RestartPolicy", "Name",
                      "unless-stopped", "LogConfig", "Type", "json-file", "Config", "max-size",
                      "10m", "max-file", "3");
 }

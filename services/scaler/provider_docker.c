@@ -291,6 +291,7 @@ static void docker_free(provider *p)
     free(d->mount);
     free(d->socket);
     free(d->copy);
+    free(d->project);
     free(d);
 }
 

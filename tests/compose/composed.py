@@ -103,26 +103,22 @@ class Composed:
 
     def executors(self):
         """Names of executors' containers that run."""
-        return docker(
-            "ps", "--filter", f"label=openbatch.copy={self.project}", "--format", "{{.Names}}"
-        ).split()
+        return docker("ps", *self.labelled("openbatch.executor")).split()
+
+    def labelled(self, label):
+        return (
+            "--filter", f"label=openbatch.copy={self.project}", "--filter", f"label={label}",
+            "--format", "{{.Names}}",
+        )  # fmt: skip
 
     def containers(self):
         """Names of all containers that are ours and no jobs'."""
         ours = docker(
             "ps", "-a", "--filter", f"label=com.docker.compose.project={self.project}",
             "--format", "{{.Names}}",
-        ).split()  # fmt: skip
-        return (
-            ours
-            + docker(
-                "ps",
-                "-a",
-                "--filter",
-                f"label=openbatch.copy={self.project}",
-                "--format",
-                "{{.Names}}",
-            ).split()
+        )  # fmt: skip
+        return sorted(
+            {*ours.split(), *docker("ps", "-a", *self.labelled("openbatch.executor")).split()}
         )
 
     def jobs(self):

@@ -245,7 +245,8 @@ def test_down_ends_cleanly_and_up_goes_on(composed, work, queues, tmp_path):
     work.wait(job, "RUNNING", timeout=90)
     running = composed.jobs()
     begin = time.monotonic()
-    composed.compose("down")
+    said = run(*composed.command, "down", cwd=ROOT, env=composed.env).stderr
+    assert "ERROR" not in said, said
     print(f"down took {time.monotonic() - begin:.1f} s")
     assert composed.containers() == []
     assert composed.jobs() == running
@@ -255,6 +256,22 @@ def test_down_ends_cleanly_and_up_goes_on(composed, work, queues, tmp_path):
     assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 1)
     assert work.log(ended) == ["begun", "ended"]
     assert composed.exports()["AWS_ACCESS_KEY_ID"] == key
+
+
+def test_down_ends_cleanly_also_when_the_scaler_is_dead(composed, work, queues):
+    """Then nobody but compose takes the executors away, and their network is free."""
+    job = work.submit(queues[0], work.definition(HOLD))
+    work.wait(job, "RUNNING", timeout=90)
+    running = composed.jobs()
+    docker("kill", composed.id("scaler"))
+    assert composed.executors() != []
+    composed.compose("down", "--remove-orphans")
+    assert composed.containers() == []
+    assert docker("network", "ls", "-q", "--filter", f"name={composed.project}_") == ""
+    assert composed.jobs() == running
+    composed.up()
+    work.batch.terminate_job(jobId=job, reason="enough")
+    assert len(work.wait(job, timeout=60)["attempts"]) == 1
 
 
 def served_certificate(composed, ca, unlike=None):
