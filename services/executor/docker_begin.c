@@ -93,6 +93,7 @@ int begin_prepare(
                        .attempt = attempt,
                        .spec = spec,
                        .home = config->home,
+                       .copy = config->copy,
                        .instance = config->instance,
                        .ce = config->ce };
     ob_cleanup(plan_done) plan p = { 0 };

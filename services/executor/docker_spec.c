@@ -79,6 +79,10 @@ static json_t *make_labels(const docker_spec *in)
     char run[OB_RUN_TEXT];
     ob_run_ref_format(in->ref, run);
     set(labels, DOCKER_LABEL_HOME, json_string(in->home));
+    if (in->copy && *in->copy)
+        set(labels, DOCKER_LABEL_COPY, json_string(in->copy));
+    else
+        (void)json_object_del(labels, DOCKER_LABEL_COPY);
     set(labels, DOCKER_LABEL_INSTANCE, json_string(in->instance));
     set(labels, DOCKER_LABEL_RUN, json_string(run));
     set(labels, DOCKER_LABEL_CE, json_string(in->ce));

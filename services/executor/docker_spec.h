@@ -13,6 +13,7 @@ typedef struct docker_spec {
     int attempt;
     const json_t *spec;
     const char *home, *instance, *ce; /* for labels; ce also when the spec names none */
+    const char *copy;                 /* for a label; NULL or empty: none */
     const json_t *secrets;            /* values by the variable's name; NULL: none */
     const json_t *log_secrets;        /* values by the log driver's option; NULL: none */
     const char *gpus;                 /* indices, "0,3"; NULL: none */
@@ -20,6 +21,7 @@ typedef struct docker_spec {
 
 /* Labels of each container. */
 #define DOCKER_LABEL_HOME "openbatch.home"
+#define DOCKER_LABEL_COPY "openbatch.copy"
 #define DOCKER_LABEL_INSTANCE "openbatch.instance"
 #define DOCKER_LABEL_RUN "openbatch.run"
 #define DOCKER_LABEL_CE "openbatch.ce"

@@ -354,6 +354,7 @@ static int make_runtime(executor *x, ob_error *err)
     runtime_config rc = { .loop = x->loop,
                           .spool = x->spool,
                           .home = c->common.home,
+                          .copy = c->copy,
                           .instance = c->instance,
                           .ce = c->ce,
                           .engine = c->engine,

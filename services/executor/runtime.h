@@ -58,6 +58,7 @@ typedef struct runtime_config {
     loop *loop;
     spool *spool;
     const char *home, *instance, *ce; /* borrowed */
+    const char *copy;                 /* OPENBATCH_COPY; empty: none */
     const char *engine;               /* DOCKER_HOST */
     const char *secrets_dir;          /* OPENBATCH_SECRETS_DIR; empty: none */
     const char *docker_config;        /* OPENBATCH_DOCKER_CONFIG; empty: the user's own */

@@ -14,6 +14,10 @@ const ob_config_field settings_fields[] = {
       "name of the instance's compute environment", 0, 0 },
     { "OPENBATCH_INSTANCE_TYPE", OB_CONFIG_STRING, offsetof(settings, type), "",
       "the instance's type, for people", 0, 0 },
+    { "OPENBATCH_COPY", OB_CONFIG_STRING, offsetof(settings, copy), "",
+      "value of the label openbatch.copy on jobs' containers; empty: none. The provider docker "
+      "sets the name of its compose project",
+      0, 0 },
     { "OPENBATCH_RUNTIME", OB_CONFIG_STRING, offsetof(settings, runtime), "docker",
       "docker, or null: runs without containers, for tests of everything else", 0, 0 },
     { "DOCKER_HOST", OB_CONFIG_STRING, offsetof(settings, engine), "unix:///var/run/docker.sock",

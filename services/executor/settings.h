@@ -6,7 +6,7 @@
 
 typedef struct settings {
     ob_config_common common; /* first */
-    char *instance, *dir, *token_file, *ce, *type;
+    char *instance, *dir, *token_file, *ce, *type, *copy;
     char *runtime, *engine;
     char *secrets_dir, *docker_config;
     char *privileged, *host_mounts, *devices;

@@ -174,17 +174,18 @@ static json_t *container_of(const docker *d, const dock_inst *in)
                 d->home, in->id);
     ob_cleanup(ob_freep) char *bind = ob_strf("%s:%s/instances", d->mount, d->home);
     ob_cleanup(ob_freep) char *socket = ob_strf("%s:/var/run/docker.sock", d->socket);
+    ob_cleanup(ob_freep) char *copy = ob_strf("OPENBATCH_COPY=%s", d->project ? d->project : "");
     json_t *labels =
         json_pack("{s:s, s:s}", "openbatch.copy", d->copy, "openbatch.executor", in->id);
     if (d->project)
         add_compose_labels(labels, d->project);
-    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:o, s:{s:[s,s], s:s, s:s, s:{s:s},"
+    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:[s], s:o, s:{s:[s,s], s:s, s:s, s:{s:s},"
                      " s:{s:s, s:{s:s, s:s}}}}",
                      "Image", d->image, "Entrypoint", "/bin/sh", "-c", command, "Cmd", "User",
-                     "0:0", "Hostname", in->id, "Labels", labels, "HostConfig", "Binds", bind,
-                     socket, "NetworkMode", d->network, "PidMode", "host", "RestartPolicy", "Name",
-                     "unless-stopped", "LogConfig", "Type", "json-file", "Config", "max-size",
-                     "10m", "max-file", "3");
+                     "0:0", "Hostname", in->id, "Env", copy, "Labels", labels, "HostConfig",
+                     "Binds", bind, socket, "NetworkMode", d->network, "PidMode", "host",
+                     "RestartPolicy", "Name", "unless-stopped", "LogConfig", "Type", "json-file",
+                     "Config", "max-size", "10m", "max-file", "3");
 }
 
 static void on_started(const calls_reply *reply, void *arg)
@@ -263,6 +264,12 @@ static void on_job_removed(const calls_reply *reply, void *arg)
         (void)docker_good(reply, "remove a job's container", a->id);
 }
 
+void docker_remove_job(docker *d, const char *container, const char *instance)
+{
+    docker_ask(d, instance, "DELETE", NULL, on_job_removed, "/containers/%s?force=1&v=1",
+               container);
+}
+
 static void on_jobs(const calls_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
@@ -279,8 +286,7 @@ static void on_jobs(const calls_reply *reply, void *arg)
     json_array_foreach(list, i, one)
     {
         const char *id = json_string_value(json_object_get(one, "Id"));
-        docker_ask(a->d, a->id, "DELETE", NULL, on_job_removed, "/containers/%s?force=1&v=1",
-                   id ? id : "");
+        docker_remove_job(a->d, id ? id : "", a->id);
     }
     if (json_array_size(list) > 0)
         return; /* looked at once more */

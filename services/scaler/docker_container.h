@@ -41,6 +41,7 @@ typedef struct docker {
     char self[256];                        /* host name: of a container, its id */
     bool placed;                           /* network, mount and copy are known */
     bool looking, placing;
+    bool looked; /* once since it is placed */
     int64_t look_at_ms, place_at_ms;
     dock_inst *insts;
     int removed;
@@ -69,6 +70,9 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
 void docker_label_filter(char *out, size_t size, const char *label, const char *value);
 /* Has it succeeded? Logs why not. */
 bool docker_good(const calls_reply *reply, const char *what, const char *id);
+
+/* Removes the container of a job of an instance. */
+void docker_remove_job(docker *d, const char *container, const char *instance);
 
 /* Finds out which API the engine speaks, on which network and with which volumes executors are to
  * be. d->placed says when. */

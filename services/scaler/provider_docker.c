@@ -36,6 +36,25 @@ static dock_inst *add(docker *d, const char *id, const ob_resources *size)
 
 /* ---- Looking ---- */
 
+/* Jobs' containers whose instance has no directory: of a copy with this name that was forgotten
+ * while they ran (`down -v`). An instance that goes takes its own before its directory. */
+static void remove_strays(docker *d, const json_t *list)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(list, i, one)
+    {
+        const json_t *labels = json_object_get(one, "Labels");
+        const char *run = json_string_value(json_object_get(labels, "openbatch.run"));
+        const char *instance = json_string_value(json_object_get(labels, "openbatch.instance"));
+        const char *id = json_string_value(json_object_get(one, "Id"));
+        if (!run || !instance || !id || local_dir_alive(d->home, instance))
+            continue;
+        ob_info("provider.stray", "{s:s, s:s}", "instance", instance, "run", run);
+        docker_remove_job(d, id, instance);
+    }
+}
+
 /* What is not running is started again. */
 static void on_look(const calls_reply *reply, void *arg)
 {
@@ -44,6 +63,9 @@ static void on_look(const calls_reply *reply, void *arg)
     if (!docker_good(reply, "list", ""))
         return;
     json_auto_t *list = json_loadb(reply->body, reply->len, 0, NULL);
+    if (!d->looked && d->project)
+        remove_strays(d, list);
+    d->looked = true;
     json_auto_t *running = json_object();
     size_t i;
     json_t *one;
@@ -230,7 +252,7 @@ static bool docker_tick(provider *p)
     dock_inst *in, *next;
     HASH_ITER(hh, d->insts, in, next)
     tick_one(d, in, now_ms);
-    if (d->insts && !d->looking && now_ms >= d->look_at_ms) {
+    if ((d->insts || !d->looked) && !d->looking && now_ms >= d->look_at_ms) {
         char filter[256];
         docker_label_filter(filter, sizeof(filter), "openbatch.copy", d->copy);
         d->looking = true;

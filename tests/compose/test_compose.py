@@ -379,3 +379,16 @@ def test_what_ready_prints_is_quoted(composed, tmp_path):
     variables = evaluated(printed)
     assert variables["AWS_SECRET_ACCESS_KEY"] == ODD
     assert variables["AWS_ENDPOINT_URL_BATCH"] == "http://127.0.0.1:1"
+
+
+def test_jobs_of_a_forgotten_copy_are_ended_by_the_next(composed, work, queues):
+    """The last test: after it nothing is there of what the others made."""
+    work.wait(work.submit(queues[0], work.definition(HOLD)), "RUNNING", timeout=90)
+    running = docker("ps", *composed.labelled("openbatch.run"))
+    assert len(running.split()) == 1
+    composed.compose("down", "-v")
+    volumes = f"label=com.docker.compose.project={composed.project}"
+    assert docker("volume", "ls", "-q", "--filter", volumes) == ""
+    assert docker("ps", *composed.labelled("openbatch.run")) == running
+    composed.up()
+    wait_for("no job", lambda: not docker("ps", "-a", *composed.labelled("openbatch.run")), 30)

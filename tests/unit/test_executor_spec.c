@@ -262,11 +262,15 @@ static void children_know_the_size_of_their_array(void **state)
 
 static void tags_become_labels_but_not_ours(void **state)
 {
-    json_auto_t *more = parse("{\"tags\":{\"team\":\"x\",\"openbatch.run\":\"forged\"}}");
+    json_auto_t *more = parse("{\"tags\":{\"team\":\"x\",\"openbatch.run\":\"forged\","
+                              "\"openbatch.copy\":\"forged\"}}");
     json_auto_t *body = make_with("", (docker_spec){ .spec = more });
     const json_t *labels = json_object_get(body, "Labels");
     assert_json(json_object_get(labels, "team"), "\"x\"");
     assert_json(json_object_get(labels, "openbatch.run"), "\"" JOB ":4/1\"");
+    assert_null(json_object_get(labels, "openbatch.copy"));
+    json_auto_t *composed = make_with("", (docker_spec){ .spec = more, .copy = "c" });
+    assert_json(json_object_get(json_object_get(composed, "Labels"), "openbatch.copy"), "\"c\"");
 }
 
 static void secret_options_join_the_log_driver_s(void **state)
