@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from composed import ROOT, Composed, compose_command, docker, evaluated, run
-from stack import HOLD, wait_for
+from stack import HOLD, RUNNABLE, STARTING, rounds, wait_for
 
 SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler"]
 PROGRAMS = ["api", "scheduler", "scaler", "executor"]
@@ -135,6 +135,22 @@ def test_a_spot_interruption(composed, work, queues):
     ended = work.wait(job, timeout=90)
     assert (ended["status"], len(ended["attempts"])) == ("SUCCEEDED", 2)
     assert ended["attempts"][0]["statusReason"] == f"Host EC2 (instance {instance}) terminated."
+
+
+def test_the_higher_priority_goes_first(composed, work):
+    """Low jobs fill the environment and wait; urgent ones are submitted: no low job is placed
+    between them."""
+    environment = work.environment(2, ("m5.large",))
+    low, high = work.queue(environment, priority=1), work.queue(environment, priority=10)
+    definition = work.definition(["sleep", "1"])
+    lows = [work.submit(low, definition) for _ in range(8)]
+    wait_for("a low job RUNNING", lambda: any(j["status"] == "RUNNING" for j in work.jobs(lows)))
+    highs = [work.submit(high, definition) for _ in range(3)]
+    assert {j["status"] for j in work.wait_all(highs + lows)} == {"SUCCEEDED"}
+    known = max(rounds(composed, highs, RUNNABLE))
+    last = max(rounds(composed, highs, STARTING))
+    assert [r for r in rounds(composed, lows, STARTING) if known < r < last] == []
+    assert max(rounds(composed, lows, STARTING)) > last
 
 
 @pytest.mark.parametrize("name", ["genomics", "monte-carlo"])

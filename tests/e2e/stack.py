@@ -39,6 +39,19 @@ def assert_promised(took, seconds):
     assert sorted(took)[len(took) // 2] < seconds, took
 
 
+RUNNABLE, STARTING = 2, 3
+
+
+def rounds(copy, ids, state):
+    """Of the scheduler, in which these jobs came into this state."""
+    quoted = ", ".join(f"'{i}'" for i in ids)
+    rows = copy.sql(
+        f"SELECT round FROM job_event WHERE state = {state} AND NOT blocked"
+        f" AND job_id IN ({quoted})"
+    )
+    return [int(row[0]) for row in rows]
+
+
 class Stack:
     """One copy of OpenBatch, found by OPENBATCH_HOME."""
 

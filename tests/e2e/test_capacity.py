@@ -1,7 +1,7 @@
 """Queues by priority over shared environments; instances that come because of demand and go
 again."""
 
-from stack import HOLD, wait_for
+from stack import HOLD, RUNNABLE, STARTING, rounds, wait_for
 
 
 def vcpus(work, environment):
@@ -42,19 +42,6 @@ def test_min_vcpus_are_kept_running(work):
         computeEnvironment=environment, computeResources={"minvCpus": 0}
     )
     wait_for("nothing", lambda: vcpus(work, environment) == 0, 30)
-
-
-RUNNABLE, STARTING = 2, 3
-
-
-def rounds(stack, ids, state):
-    """Of the scheduler, in which these jobs came into this state."""
-    quoted = ", ".join(f"'{i}'" for i in ids)
-    rows = stack.sql(
-        f"SELECT round FROM job_event WHERE state = {state} AND NOT blocked"
-        f" AND job_id IN ({quoted})"
-    )
-    return [int(row[0]) for row in rows]
 
 
 def test_the_higher_priority_goes_first(work, stack):
