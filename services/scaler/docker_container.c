@@ -106,6 +106,50 @@ static const char *mounted(const json_t *container, const char *path)
     return NULL;
 }
 
+/* The mount of a container that a path is in; NULL: none. */
+static const json_t *mount_of(const json_t *container, const char *path)
+{
+    size_t i, best = 0;
+    json_t *one, *found = NULL;
+    json_array_foreach(json_object_get(container, "Mounts"), i, one)
+    {
+        const char *to = json_string_value(json_object_get(one, "Destination"));
+        size_t len = to ? strlen(to) : 0;
+        if (len > best && strncmp(path, to, len) == 0 && (path[len] == '/' || !path[len])) {
+            best = len;
+            found = one;
+        }
+    }
+    return found;
+}
+
+/* Files and folders that settings of executors name are mounted for them as they are here. What
+ * this copy keeps below its home is not: they have the instances, and are not to have the secrets.
+ */
+static void share(docker *d, const json_t *self)
+{
+    static const char *const settings[] = { "OPENBATCH_SECRETS_DIR", "OPENBATCH_DOCKER_CONFIG",
+                                            "OPENBATCH_KAFKA_SETTINGS" };
+    size_t home = strlen(d->home), i, at;
+    json_t *one;
+    d->shared = json_array();
+    for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+        const char *path = getenv(settings[i]);
+        const json_t *mount = path ? mount_of(self, path) : NULL;
+        const char *to = json_string_value(json_object_get(mount, "Destination"));
+        const char *name = json_string_value(json_object_get(mount, "Name"));
+        const char *from = name ? name : json_string_value(json_object_get(mount, "Source"));
+        if (!to || !from || (strncmp(to, d->home, home) == 0 && to[home] == '/'))
+            continue;
+        ob_cleanup(ob_freep) char *bind = ob_strf("%s:%s:ro", from, to);
+        bool there = false;
+        json_array_foreach(d->shared, at, one) there =
+            there || strcmp(json_string_value(one), bind) == 0;
+        if (!there)
+            (void)json_array_append_new(d->shared, json_string(bind));
+    }
+}
+
 static void on_self(const calls_reply *reply, void *arg)
 {
     docker *d = ((docker_asked *)arg)->d;
@@ -129,6 +173,8 @@ static void on_self(const calls_reply *reply, void *arg)
             "this container lacks a network, a volume at its instances, or the engine's socket");
     else
         placed(d, network, mount, socket, project ? project : d->self);
+    if (d->placed)
+        share(d, self);
     if (d->placed && project)
         d->project = ob_strdup(project);
 }
@@ -175,17 +221,19 @@ static json_t *container_of(const docker *d, const dock_inst *in)
     ob_cleanup(ob_freep) char *bind = ob_strf("%s:%s/instances", d->mount, d->home);
     ob_cleanup(ob_freep) char *socket = ob_strf("%s:/var/run/docker.sock", d->socket);
     ob_cleanup(ob_freep) char *copy = ob_strf("OPENBATCH_COPY=%s", d->project ? d->project : "");
+    json_t *binds = json_pack("[s,s]", bind, socket);
+    (void)json_array_extend(binds, d->shared);
     json_t *labels =
         json_pack("{s:s, s:s}", "openbatch.copy", d->copy, "openbatch.executor", in->id);
     if (d->project)
         add_compose_labels(labels, d->project);
-    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:[s], s:o, s:{s:[s,s], s:s, s:s, s:{s:s},"
+    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:[s], s:o, s:{s:o, s:s, s:s, s:{s:s},"
                      " s:{s:s, s:{s:s, s:s}}}}",
                      "Image", d->image, "Entrypoint", "/bin/sh", "-c", command, "Cmd", "User",
                      "0:0", "Hostname", in->id, "Env", copy, "Labels", labels, "HostConfig",
-                     "Binds", bind, socket, "NetworkMode", d->network, "PidMode", "host",
-                     "RestartPolicy", "Name", "unless-stopped", "LogConfig", "Type", "json-file",
-                     "Config", "max-size", "10m", "max-file", "3");
+                     "Binds", binds, "NetworkMode", d->network, "PidMode", "host", "RestartPolicy",
+                     "Name", "unless-stopped", "LogConfig", "Type", "json-file", "Config",
+                     "max-size", "10m", "max-file", "3");
 }
 
 static void on_started(const calls_reply *reply, void *arg)

@@ -36,6 +36,7 @@ typedef struct docker {
     char *home, *run_dir, *password_file, *image;
     char *engine;                          /* path of its socket, here */
     char *network, *mount, *socket, *copy; /* for executors; by the engine's names */
+    json_t *shared;                        /* binds of what executors read, too */
     char *project;                         /* of compose, that has made this one; NULL: none */
     char api[OB_DOCKER_API_TEXT];          /* that the engine speaks; empty: not asked yet */
     char self[256];                        /* host name: of a container, its id */

@@ -314,6 +314,7 @@ static void docker_free(provider *p)
     free(d->socket);
     free(d->copy);
     free(d->project);
+    json_decref(d->shared);
     free(d);
 }
 

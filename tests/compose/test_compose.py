@@ -353,6 +353,34 @@ def test_https_and_a_second_scheduler_by_the_override(composed, work, queues, tm
     docker("rm", "-f", both.id("standby"), both.id("tls"), both.id("certificate"))
 
 
+DOCUMENTED = re.compile(r"`docker-compose.secrets.yml`.*?```yaml\n(.*?)```", re.S)
+
+
+def test_a_secret_of_a_job_by_the_documented_override(composed, work, queues, tmp_path):
+    """With the folders of the document's example below another one."""
+    text = DOCUMENTED.search((ROOT / "docs/compose.md").read_text())[1]
+    override = tmp_path / "docker-compose.secrets.yml"
+    override.write_text(text.replace("./secrets", f"{tmp_path}/s").replace("~/.d", f"{tmp_path}/d"))
+    (tmp_path / "s").mkdir()
+    (tmp_path / "s/token").write_text("of a job\n")
+    (tmp_path / "docker").mkdir()
+    (tmp_path / "docker/config.json").write_text("{}")
+    wait_for("no executors of before", lambda: composed.executors() == [], 60)
+    Composed(composed.project, composed.port, ("docker-compose.yml", override)).up()
+    definition = work.definition(
+        ["sh", "-c", 'echo "$TOKEN" >/out/x'],
+        secrets=[{"name": "TOKEN", "valueFrom": "token"}],
+        **mounted(tmp_path),
+    )
+    job = work.wait(work.submit(queues[0], definition), timeout=90)
+    assert job["status"] == "SUCCEEDED", job["statusReason"]
+    assert (tmp_path / "x").read_text() == "of a job\n"
+    # The registries' credentials as well; not the copy's own secrets.
+    executor = composed.executors()[0]
+    assert docker("exec", executor, "cat", "/etc/openbatch/docker/config.json") == "{}"
+    assert docker("exec", executor, "ls", "/var/lib/openbatch") == "instances"
+
+
 def made_secrets(folder, **chosen):
     """What the container `secrets` says, and the files that it makes in `folder`."""
     words = [word for pair in chosen.items() for word in ("-e", "=".join(pair))]
