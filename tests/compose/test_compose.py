@@ -280,22 +280,6 @@ def test_down_ends_cleanly_and_up_goes_on(composed, work, queues, tmp_path):
     assert composed.exports()["AWS_ACCESS_KEY_ID"] == key
 
 
-def test_down_ends_cleanly_also_when_the_scaler_is_dead(composed, work, queues):
-    """Then nobody but compose takes the executors away, and their network is free."""
-    job = work.submit(queues[0], work.definition(HOLD))
-    work.wait(job, "RUNNING", timeout=90)
-    running = composed.jobs()
-    docker("kill", composed.id("scaler"))
-    assert composed.executors() != []
-    composed.compose("down", "--remove-orphans")
-    assert composed.containers() == []
-    assert docker("network", "ls", "-q", "--filter", f"name={composed.project}_") == ""
-    assert composed.jobs() == running
-    composed.up()
-    work.batch.terminate_job(jobId=job, reason="enough")
-    assert len(work.wait(job, timeout=60)["attempts"]) == 1
-
-
 def served_certificate(composed, ca, unlike=None):
     """The proxy's, when a client trusts it: serial number and names; None while it is `unlike`."""
     trusting = ssl.create_default_context(cafile=ca)
@@ -431,14 +415,19 @@ def test_what_ready_prints_is_quoted(composed, tmp_path):
     assert variables["AWS_ENDPOINT_URL_BATCH"] == "http://127.0.0.1:1"
 
 
-def test_jobs_of_a_forgotten_copy_are_ended_by_the_next(composed, work, queues):
-    """The last test: after it nothing is there of what the others made."""
+def test_a_copy_is_forgotten_also_when_the_scaler_is_dead(composed, work, queues):
+    """Then nobody but compose takes the executors away, and their network and volume are free; the
+    next copy of the name ends the jobs. The last test: nothing is left of what the others made."""
     work.wait(work.submit(queues[0], work.definition(HOLD)), "RUNNING", timeout=90)
     running = docker("ps", *composed.labelled("openbatch.run"))
     assert len(running.split()) == 1
-    composed.compose("down", "-v")
-    volumes = f"label=com.docker.compose.project={composed.project}"
-    assert docker("volume", "ls", "-q", "--filter", volumes) == ""
+    docker("kill", composed.id("scaler"))
+    assert composed.executors() != []
+    composed.compose("down", "-v", "--remove-orphans")
+    assert composed.containers() == []
+    of_project = f"label=com.docker.compose.project={composed.project}"
+    assert docker("network", "ls", "-q", "--filter", of_project) == ""
+    assert docker("volume", "ls", "-q", "--filter", of_project) == ""
     assert docker("ps", *composed.labelled("openbatch.run")) == running
     composed.up()
     wait_for("no job", lambda: not docker("ps", "-a", *composed.labelled("openbatch.run")), 30)
