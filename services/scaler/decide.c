@@ -23,6 +23,8 @@ typedef struct work_env {
     decide_env *env;
     decide_shape *rest; /* what is not packed yet, largest need first */
     bool *within;       /* of these shapes: a type within max_mcpu can hold it */
+    bool *aside;        /* of these shapes: they wait for a type that there is none of now */
+    bool *tried;        /* of these shapes: some wait for launches that are in doubt */
     bool *wanted;       /* instances that work waits for */
     int64_t *pattern;   /* what the chosen type would take */
     int64_t alive;      /* mcpu of all that has not ended: counts against maxvCpus */
@@ -48,24 +50,31 @@ static bool has_rest(const work_env *w)
 /* Packs work into an instance. Returns whether it is wanted. */
 static bool pack_into(work_env *w, const decide_instance *in)
 {
+    size_t n = w->env->n_shapes;
     if (w->env->exact)
-        return in->runs == 0 && fill_exact(w->rest, w->env->n_shapes, &in->size);
+        return in->runs == 0 && fill_exact(w->rest, n, &in->size);
+    for (size_t i = 0; in->doubtful && i < n; i++)
+        w->pattern[i] = w->rest[i].count;
     ob_resources room = in->size;
     ob_resources_sub(&room, &in->used);
-    bool planned = fill_planned(w->rest, w->env->n_shapes, in->plan, in->n_plan, &room);
-    return fill_pack(w->rest, w->env->n_shapes, room) || planned;
+    bool planned = fill_planned(w->rest, n, in->plan, in->n_plan, &room);
+    bool any = fill_pack(w->rest, n, room) || planned;
+    for (size_t i = 0; in->doubtful && i < n; i++)
+        w->tried[i] = w->tried[i] || w->rest[i].count < w->pattern[i];
+    return any;
 }
 
-/* Busy instances first, so that idle ones stay free to go; then idle, then LAUNCHING. */
+/* Busy instances first, so that idle ones stay free to go; then idle, then LAUNCHING, at last those
+ * that may never come. */
 static void pack_into_instances(work_env *w)
 {
-    for (int pass = 0; pass < 3; pass++)
+    for (int pass = 0; pass < 4; pass++)
         for (size_t i = 0; i < w->env->n_instances; i++) {
             const decide_instance *in = &w->env->instances[i];
             bool active = in->state == OB_INSTANCE_ACTIVE;
             if ((!active && in->state != OB_INSTANCE_LAUNCHING) || in->drain)
                 continue;
-            if (pass == (!active ? 2 : in->runs > 0 ? 0 : 1))
+            if (pass == (in->doubtful ? 3 : !active ? 2 : in->runs > 0 ? 0 : 1))
                 w->wanted[i] = pack_into(w, in);
         }
 }
@@ -86,12 +95,15 @@ static void env_init(work_env *w, decide_env *env)
     w->rest = ob_calloc(env->n_shapes + 1, sizeof(*w->rest));
     w->within = ob_calloc(env->n_shapes + 1, sizeof(*w->within));
     w->pattern = ob_calloc(env->n_shapes + 1, sizeof(*w->pattern));
+    w->aside = ob_calloc(env->n_shapes + 1, sizeof(*w->aside));
+    w->tried = ob_calloc(env->n_shapes + 1, sizeof(*w->tried));
     w->wanted = ob_calloc(env->n_instances + 1, sizeof(*w->wanted));
     if (env->n_shapes > 0)
         memcpy(w->rest, env->shapes, env->n_shapes * sizeof(*w->rest));
     fill_sort(w->rest, env->n_shapes);
     find_within(w);
     env->lacks_room = false;
+    env->n_lacks = 0;
     for (size_t i = 0; i < env->n_instances; i++) {
         decide_instance *in = &env->instances[i];
         bool stays = in->state == OB_INSTANCE_LAUNCHING || in->state == OB_INSTANCE_ACTIVE;
@@ -114,6 +126,8 @@ static void env_done(work_env *w)
     free(w->rest);
     free(w->within);
     free(w->pattern);
+    free(w->aside);
+    free(w->tried);
     free(w->wanted);
 }
 
@@ -317,6 +331,7 @@ static void plan_launch(work_env *w, decide_launch *launch)
         if (w->pattern[i] == 0)
             continue;
         w->rest[i].count -= w->pattern[i];
+        w->tried[i] = w->tried[i] || launch->type->doubtful;
         launch->plan[launch->n_plan++] =
             (decide_shape){ .need = w->rest[i].need, .count = w->pattern[i] };
     }
@@ -331,17 +346,42 @@ static void count_launch(work *k, work_env *w, decide_launch *launch)
     k->host.mem_left -= launch->nominal.mem_mib;
 }
 
+/* Can an instance of that type hold it, by the rules of maxvCpus? */
+static bool holds(const work_env *w, const decide_type *type, size_t shape)
+{
+    return (type->nominal.mcpu <= w->env->max_mcpu || !w->within[shape]) &&
+           ob_resources_fit(&w->rest[shape].need, &type->usable);
+}
+
+/* There is none of the type that work waits for (BEST_FIT): what it could hold waits, the rest goes
+ * on. Returns whether it could hold any. */
+static bool set_aside(work_env *w, const decide_type *type)
+{
+    bool any = false;
+    for (size_t i = 0; type && type->unavailable && w->env->enabled && i < w->env->n_shapes; i++)
+        if (w->rest[i].count > 0 && holds(w, type, i)) {
+            w->rest[i].count = 0;
+            any = w->aside[i] = true;
+        }
+    w->env->lacks_room = w->env->lacks_room || any;
+    return any;
+}
+
 static size_t plan_launches(work *k, decide_launch *out)
 {
     size_t n = 0, needy;
     for (work_env *w; n < k->limits->max_launches && (w = next_needy(k, &needy));) {
+        out[n] = (decide_launch){ 0 };
         bool found = w->env->strategy == DECIDE_BEST_FIT && !w->env->exact
                          ? choose_patiently(k, w, &out[n])
                          : choose_with_room(k, w, needy, &out[n]);
+        if (!found && set_aside(w, out[n].type))
+            continue;
         if (!found) {
             decide_launch ignored;
             w->settled = true;
-            w->env->lacks_room = choose_launch(w, &(bounds){ .any = true }, &ignored);
+            w->env->lacks_room =
+                choose_launch(w, &(bounds){ .any = true }, &ignored) || w->env->lacks_room;
             continue;
         }
         out[n].env = (size_t)(w - k->envs);
@@ -350,6 +390,45 @@ static size_t plan_launches(work *k, decide_launch *out)
     for (size_t i = 0; i < k->n; i++)
         k->envs[i].env->passed = needs_more(&k->envs[i]);
     return n;
+}
+
+/* ---- What cannot be had ---- */
+
+/* Why work that was left over gets no instance; false: nothing is lacking, it has to wait for those
+ * that are there. */
+static bool why_left(const work_env *w, size_t shape, decide_why *ret)
+{
+    const decide_env *env = w->env;
+    bool dear = false, fits = false;
+    *ret = DECIDE_CAPACITY;
+    if (env->exact)
+        return w->alive + w->rest[shape].need.mcpu <= env->max_mcpu;
+    for (size_t k = 0; k < env->n_types; k++) {
+        const decide_type *type = &env->types[k];
+        if (type->barred) {
+            dear = dear || (type->dear && ob_resources_fit(&w->rest[shape].need, &type->usable));
+        } else if (holds(w, type, shape)) {
+            fits = true;
+            if (within_max(w, type) > 0)
+                return true;
+        }
+    }
+    *ret = DECIDE_PRICE;
+    return dear && !fits;
+}
+
+static void find_lacks(work_env *w)
+{
+    decide_env *env = w->env;
+    if (!env->lacks || !env->enabled || !env->valid || env->deleting || env->passed)
+        return;
+    for (size_t i = 0; i < env->n_shapes; i++) {
+        decide_why why;
+        bool left = (w->aside[i] || w->rest[i].count > 0) && why_left(w, i, &why);
+        if (left || w->tried[i])
+            env->lacks[env->n_lacks++] =
+                (decide_lack){ .need = w->rest[i].need, .why = left ? why : DECIDE_TRIED };
+    }
 }
 
 /* ---- Giving back ---- */
@@ -481,6 +560,8 @@ size_t decide(decide_env *envs,
     for (size_t i = 0; i < n_envs; i++)
         env_init(&k.envs[i], &envs[i]);
     size_t n = plan_launches(&k, out);
+    for (size_t i = 0; i < n_envs; i++)
+        find_lacks(&k.envs[i]);
     for (size_t i = 0; i < n_envs; i++)
         drain_idle(&k, &k.envs[i]);
     if (k.host.limited)

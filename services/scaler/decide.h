@@ -32,9 +32,23 @@ typedef struct decide_type {
     int64_t price;         /* for ranking: millionths of a dollar an hour */
     int32_t interruptions; /* for ranking: % */
     int32_t rank;          /* place in the user's order */
-    bool barred;           /* it can never be had */
-    bool unavailable;      /* the provider has none now, whatever room it has */
+    bool barred;           /* it is never launched, */
+    bool dear;             /* for its price */
+    bool doubtful;         /* the provider had none of it when it was asked last, and ... */
+    bool unavailable;      /* ... is not asked again yet, whatever room it has */
 } decide_type;
+
+/* Why work cannot have an instance. */
+typedef enum decide_why {
+    DECIDE_CAPACITY, /* the provider has none for it now */
+    DECIDE_PRICE,    /* only types that are too dear could hold it */
+    DECIDE_TRIED,    /* it waits for launches that are in doubt */
+} decide_why;
+
+typedef struct decide_lack {
+    ob_resources need;
+    decide_why why;
+} decide_lack;
 
 typedef struct decide_instance {
     ob_resources nominal, size, used; /* size: what jobs can use */
@@ -43,6 +57,7 @@ typedef struct decide_instance {
     bool ran;                 /* it has had a run */
     bool outdated;            /* of an older infrastructure: to be replaced */
     bool bounded;             /* DRAINING: its runs have a deadline */
+    bool doubtful;            /* LAUNCHING, of a type that was doubtful then: no answer yet */
     int64_t idle_ms;          /* ACTIVE without a run: for how long */
     const decide_shape *plan; /* work it was launched for, while the scheduler has not placed it */
     size_t n_plan;
@@ -68,8 +83,11 @@ typedef struct decide_env {
     size_t n_shapes;
     decide_instance *instances;
     size_t n_instances;
-    bool lacks_room; /* out: wants more than the provider has now */
-    bool passed;     /* out: its turn did not come, or not to its end: there are max_launches */
+    bool lacks_room;    /* out: wants more than the provider has now */
+    decide_lack *lacks; /* room for n_shapes, or NULL; out: which work that is, each shape once */
+    size_t n_lacks;     /* out */
+    bool passed;        /* out: its turn did not come, or not to its end: there are max_launches;
+                           what it lacks is not known */
 } decide_env;
 
 /* What the provider has. Environments share it. */

@@ -94,7 +94,7 @@ static void list_entries(const json_t *entries, char *out, size_t size)
 
 static void add_types(scaler *s, env *e)
 {
-    size_t n, n_refused = 0, n_priced_out = 0;
+    size_t n, n_refused = 0;
     const char *refusal = NULL;
     char list[LIST_MAX];
     const json_t *entries = json_object_get(e->resources, "instanceTypes");
@@ -109,7 +109,6 @@ static void add_types(scaler *s, env *e)
         bool dear = is_priced_out(e, &types[i]);
         refusal = why ? why : refusal;
         n_refused += why != NULL;
-        n_priced_out += dear;
         e->types[e->n_types++] =
             (decide_type){ .name = ob_strdup(types[i].name),
                            .nominal = ob_catalog_nominal(&types[i]),
@@ -117,9 +116,9 @@ static void add_types(scaler *s, env *e)
                            .price = e->spot ? types[i].spot : types[i].on_demand,
                            .interruptions = types[i].interruptions,
                            .rank = rank,
-                           .barred = why || dear };
+                           .barred = why || dear,
+                           .dear = dear };
     }
-    e->priced_out = n_priced_out > 0 && n_priced_out == e->n_types;
     list_entries(entries, list, sizeof(list));
     if (e->n_types == 0)
         e->invalid =
@@ -155,6 +154,7 @@ void env_types_refresh(env *e, int64_t now_ms)
 {
     for (size_t i = 0; i < e->n_types; i++) {
         const ob_instance_type *type = ob_catalog_find(e->types[i].name);
+        e->types[i].doubtful = e->refusals[i].n > 0;
         e->types[i].unavailable = e->refusals[i].until_ms > now_ms;
         e->types[i].interruptions =
             type->interruptions +
@@ -178,7 +178,7 @@ static void add_shape(json_t *shapes, const ob_resources *r)
 }
 
 /* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus; of all when it may be exceeded. Each
- * once. */
+ * once. Those that are too dear, too: prices change. */
 static char *shapes_of(const env *e)
 {
     json_auto_t *shapes = json_array();
@@ -250,7 +250,6 @@ void env_types_set(scaler *s, env *e, const char *body)
     e->types = NULL;
     e->refusals = NULL;
     e->invalid = NULL;
-    e->priced_out = false;
     e->resources = json_incref(json_object_get(parsed, "computeResources"));
     e->strategy = strategy_of(e->resources);
     /* "Never exceeds maxvCpus" holds for BEST_FIT with on-demand instances only. */

@@ -10,7 +10,7 @@ void env_types_free(env *e);
 
 /* The provider had none of a type: it is asked for again later. */
 void env_types_refuse(env *e, const char *type, int64_t now_ms);
-/* It had one. */
+/* It has one again: of that type nothing is in doubt any more. */
 void env_types_accept(env *e, const char *type);
 /* Brings decide's view of the types up to now. */
 void env_types_refresh(env *e, int64_t now_ms);

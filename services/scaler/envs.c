@@ -32,6 +32,7 @@ static void drop_env(scaler *s, env *e)
     free(e->name);
     env_types_free(e);
     free(e->shapes);
+    free(e->lacks);
     free(e->written_lacking);
     free(e->written_reason);
     free(e->written_shapes);
@@ -127,6 +128,7 @@ inst *envs_add_inst(scaler *s,
     in->state = OB_INSTANCE_LAUNCHING;
     in->since_ms = in->idle_since_ms = now_ms;
     in->held = -1;
+    in->doubtful = launch->type && launch->type->doubtful;
     HASH_ADD_STR(s->insts, id, in);
     return in;
 }
@@ -152,6 +154,7 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
     in->seen = true;
     in->state = state;
     in->ends_at_deadline = ob_col_bool(res, row, INST_DEADLINE);
+    in->doubtful = ob_col_bool(res, row, INST_DOUBTFUL);
     in->ce_id = ob_col_int(res, row, INST_CE, 0);
     in->spot = ob_col_bool(res, row, INST_SPOT);
     in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INST_MCPU, 0),

@@ -53,8 +53,9 @@ static void became_active(scaler *s, inst *in, int64_t now_ms)
 {
     env *e = scaler_env(s, in->ce_id);
     in->idle_since_ms = in->runs > 0 ? 0 : now_ms;
-    if (e)
+    if (e && in->doubtful)
         env_types_accept(e, in->type);
+    in->doubtful = false;
 }
 
 static void end_at_provider(scaler *s, const inst *in, bool graceful)
@@ -195,6 +196,7 @@ int insts_launch(
                                     .token_hash = hashes[i],
                                     .ce_id = e->id,
                                     .spot = e->spot,
+                                    .doubtful = l->type && l->type->doubtful,
                                     .infra = e->infra,
                                     .size = l->size,
                                     .vcpus = (l->nominal.mcpu + 999) / 1000 };
@@ -272,9 +274,11 @@ int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 static void on_found(const char *id, void *arg)
 {
     scaler *s = arg;
-    const inst *in = scaler_inst(s, id);
-    if (in && in->state != OB_INSTANCE_LOST)
+    inst *in = scaler_inst(s, id);
+    if (in && in->state != OB_INSTANCE_LOST) {
+        in->found = true;
         return;
+    }
     s->unknown = ob_realloc(s->unknown, (s->n_unknown + 1) * sizeof(*s->unknown));
     s->unknown[s->n_unknown++] = ob_strdup(id);
 }
@@ -317,6 +321,32 @@ static void end_unknown(scaler *s)
         free(s->unknown[i]);
     }
     s->n_unknown = 0;
+}
+
+/* What was in doubt and has come: counted on from now on, and its type is had again. */
+static int take_found(scaler *s, ob_error *err)
+{
+    ob_cleanup(id_list_done) id_list list = { 0 };
+    ob_cleanup(id_list_done) id_list changed = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    for (const inst *in = s->insts; in; in = in->hh.next)
+        if (in->found && in->doubtful && in->state == OB_INSTANCE_LAUNCHING)
+            id_list_add(&list, in->id);
+    if (list.n == 0)
+        return 0;
+    int r = store_found(s->leader, list.ids, list.n, &res, err);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+        inst *in = scaler_inst(s, PQgetvalue(res, i, 0));
+        env *e = in ? scaler_env(s, in->ce_id) : NULL;
+        id_list_add(&changed, PQgetvalue(res, i, 0));
+        if (in)
+            in->doubtful = false;
+        if (e)
+            env_types_accept(e, in->type);
+        s->dirty = true;
+    }
+    scaler_ring_instances(s, changed.ids, changed.n);
+    return r;
 }
 
 /* What failed later, or ended by itself. */
@@ -497,6 +527,8 @@ int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
 {
     end_unknown(s);
     int r = take_registrations(s, err);
+    if (r == 0)
+        r = take_found(s, err);
     if (r == 0)
         r = take_failures(s, now_ms, err);
     if (r == 0)

@@ -14,6 +14,7 @@
 #include "insts.h"
 #include "interrupt.h"
 #include "join.h"
+#include "lacks.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -89,6 +90,7 @@ static void view_inst(decide_instance *out, const env *e, const inst *in, int64_
                               .ran = in->ran,
                               .outdated = insts_outdated(e, in),
                               .bounded = in->ends_at_deadline,
+                              .doubtful = in->doubtful && in->state == OB_INSTANCE_LAUNCHING,
                               .plan = in->plan,
                               .n_plan = in->n_plan,
                               .state = in->state };
@@ -97,7 +99,7 @@ static void view_inst(decide_instance *out, const env *e, const inst *in, int64_
 }
 
 /* Fills decide's view of an environment. insts: room for its instances; which: those behind the
- * view. */
+ * view. Its 'lacks' is new. */
 static void view_env(
     const scaler *s, env *e, decide_env *out, decide_instance *insts, inst **which, int64_t now_ms)
 {
@@ -129,6 +131,7 @@ static void view_env(
                          .n_types = e->n_types,
                          .shapes = e->shapes,
                          .n_shapes = e->n_shapes,
+                         .lacks = ob_calloc(e->n_shapes + 1, sizeof(*out->lacks)),
                          .instances = insts,
                          .n_instances = n };
 }
@@ -152,6 +155,7 @@ static void after_decision(env *e, const decide_env *view, bool launches, int64_
         e->short_since_ms = 0;
     else if (e->short_since_ms == 0)
         e->short_since_ms = now_ms;
+    lacks_take(e, view->lacks, view->n_lacks, now_ms);
     if (e->wanted_vcpus > 0)
         settle_wanted(e, view, launches);
 }
@@ -224,8 +228,10 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
     size_t n_launches = decide(views, n, &host, &limits, launches);
     for (i = 0; i < n_launches; i++)
         launched[launches[i].env] = true;
-    for (i = 0; i < n; i++)
+    for (i = 0; i < n; i++) {
         after_decision(envs[i], &views[i], launched[i], now_ms);
+        free(views[i].lacks);
+    }
 
     int r = insts_launch(s, launches, envs, n_launches, now_ms, err);
     for (i = 0; i < n_launches; i++)

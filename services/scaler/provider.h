@@ -42,7 +42,8 @@ typedef struct provider_room {
 
 /* What is learned later. Called from within the provider's functions; these only note it. */
 typedef struct provider_sink {
-    /* It has this instance, which is not ending. */
+    /* It has this instance, which is not ending. Told when a launch that was only taken on has come
+     * to one, and of all by list. */
     void (*found)(const char *id, void *arg);
     /* A launch that was taken on came to nothing and left nothing behind; r as launch returns it.
      */

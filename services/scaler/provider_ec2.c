@@ -20,7 +20,7 @@
 #define LOOK_MS 5000
 /* EC2 lists what it has launched only after a while. */
 #define APPEARS_MS 60000
-#define LACKING_MS 60000
+#define LACKING_MS 120000 /* a refused type is asked for again before that */
 
 typedef enum phase {
     PHASE_LAUNCHING, /* RunInstances is to be sent, or has no answer yet */
@@ -177,6 +177,8 @@ static void on_launched(const calls_reply *reply, void *arg)
         in->since_ms = ob_mono_ms();
         if (in->phase == PHASE_LAUNCHING)
             in->phase = PHASE_RUNNING;
+        if (in->phase == PHASE_RUNNING)
+            e->base.on.found(in->id, e->base.on.arg);
         ob_info("provider.launched", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
     } else if (strcmp(a.code, "IdempotentParameterMismatch") == 0) {
         /* It was launched before, with a token that counts no more: it ends, another one comes. */

@@ -61,12 +61,13 @@ typedef struct env {
     char *infra;             /* what of it instances are made by: see env_infra.c */
     int64_t drain_ms;        /* instances that an update replaces: their runs may last so long */
     char *invalid;           /* why nothing can be launched for it, or NULL */
-    bool priced_out;         /* every type's Spot price is above its bid */
 
     decide_shape *shapes; /* work that waits: the last demand */
     size_t n_shapes;
     int64_t demand_at_ms;   /* 0: none was read since leading began */
     int64_t short_since_ms; /* lacks the provider's room since; 0: it does not */
+    struct env_lack *lacks; /* which work that is: see lacks.h; sorted by need */
+    size_t n_lacks;
 
     /* ce_status as last written; version -1: no row. */
     int64_t written_version;
@@ -91,7 +92,9 @@ typedef struct inst {
     char token_hash[65];
     int64_t since_ms; /* in this state, as far as this process knows */
 
-    bool launched;       /* the provider has answered the launch */
+    bool launched;       /* the provider has taken the launch on */
+    bool doubtful;       /* LAUNCHING, of a type that it had none of last: it may never come */
+    bool found;          /* the provider says that it has it */
     int64_t retry_at_ms; /* the provider is asked again not before */
 
     /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */

@@ -26,7 +26,7 @@ const ob_db_stmt scaler_statements[] = {
       " WHERE NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS"
       " (SELECT 1 FROM instance i WHERE i.ce_id = e.id AND i.state < 4) ORDER BY e.id" },
     { "insts", "SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, infra,"
-               " deadline_at IS NOT NULL"
+               " deadline_at IS NOT NULL, doubtful AND state = 0"
                " FROM instance WHERE state < 4 ORDER BY id" },
     { "use",
       "SELECT p.instance_id, count(*), sum(j.mcpu), sum(j.mem_mib), sum(j.gpus) FROM placement p"
@@ -50,16 +50,20 @@ const ob_db_stmt scaler_statements[] = {
     { "inbox_delete", "DELETE FROM inbox WHERE consumer = 2 AND seq = ANY ($1::bigint[])" },
     { "insert",
       "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash,"
-      " infra) SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, 0, token_hash, infra"
+      " infra, doubtful) SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, 0,"
+      " token_hash, infra, doubtful = 1"
       " FROM unnest($1::text[], $2::bigint[], $3::text[], $4::int[], $5::int[], $6::int[],"
-      " $7::int[], $8::int[], $9::text[], $10::text[]) AS m(id, ce_id, type, spot, mcpu, mem_mib,"
-      " gpus, vcpus, token_hash, infra)" },
+      " $7::int[], $8::int[], $9::int[], $10::text[], $11::text[]) AS m(id, ce_id, type, spot,"
+      " mcpu, mem_mib, gpus, vcpus, doubtful, token_hash, infra)" },
     { "join",
       "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash,"
       " infra) SELECT $1, c.id, $2, false, $3::int, $4::int, $5::int, 0, 0, $6, ''"
       " FROM join_token t JOIN compute_environment c ON c.id = t.ce_id"
       " WHERE t.hash = $7 AND c.name = $8 AND upper(c.type) = 'UNMANAGED' AND NOT c.deleting"
       " ON CONFLICT (id) DO NOTHING RETURNING ce_id" },
+    { "found", "UPDATE instance i SET doubtful = false"
+               " FROM (SELECT id FROM instance WHERE id = ANY ($1::text[]) AND doubtful"
+               " ORDER BY id FOR UPDATE) l WHERE i.id = l.id RETURNING i.id" },
     { "retoken", "UPDATE instance SET token_hash = $2 WHERE id = $1 AND state < 4" },
     { "advance",
       ADVANCE("(1 << state) & $4::int <> 0",
@@ -183,7 +187,7 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_freep) const char **text = ob_calloc(4 * n, sizeof(*text));
     ob_cleanup(ob_freep) int64_t *ces = ob_calloc(n, sizeof(*ces));
-    ob_cleanup(ob_freep) int32_t *number = ob_calloc(5 * n, sizeof(*number));
+    ob_cleanup(ob_freep) int32_t *number = ob_calloc(6 * n, sizeof(*number));
     for (size_t i = 0; i < n; i++) {
         text[i] = rows[i].id;
         text[n + i] = rows[i].type;
@@ -195,11 +199,12 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
         number[2 * n + i] = rows[i].size.mem_mib;
         number[3 * n + i] = rows[i].size.gpus;
         number[4 * n + i] = rows[i].vcpus;
+        number[5 * n + i] = rows[i].doubtful;
     }
     ob_param_text_array(&p, text, n);
     ob_param_int64_array(&p, ces, n);
     ob_param_text_array(&p, text + n, n);
-    for (size_t i = 0; i < 5; i++)
+    for (size_t i = 0; i < 6; i++)
         ob_param_int32_array(&p, number + i * n, n);
     ob_param_text_array(&p, text + 2 * n, n);
     ob_param_text_array(&p, text + 3 * n, n);
@@ -231,6 +236,13 @@ move(ob_leader *leader, const char *stmt, const ob_params *p, PGresult **ret, ob
         r = ob_db_pipe_add(ob_leader_db(leader), stmt, p, err);
     int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, ret, 1, r < 0 ? NULL : err);
     return r < 0 ? r : c;
+}
+
+int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text_array(&p, ids, n);
+    return move(leader, "found", &p, ret, err);
 }
 
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)

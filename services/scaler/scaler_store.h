@@ -51,6 +51,7 @@ enum {
     INST_TOKEN_HASH,
     INST_INFRA,
     INST_DEADLINE, /* has one? */
+    INST_DOUBTFUL,
 };
 /* What is placed on them: id, runs, mcpu, mem, gpus. */
 int store_use(ob_db *db, PGresult **ret, ob_error *err);
@@ -85,7 +86,7 @@ int store_put_status(ob_leader *leader,
 typedef struct store_instance {
     const char *id, *type, *token_hash, *infra;
     int64_t ce_id;
-    bool spot;
+    bool spot, doubtful;
     ob_resources size;
     int32_t vcpus;
 } store_instance;
@@ -99,6 +100,8 @@ typedef struct store_joining {
 /* An instance that nobody launched, LAUNCHING, if its join token is one of that environment and
  * its id is new. *ret_ce: the environment, 0: refused. */
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err);
+/* Those of 'ids' that were in doubt are not any more. *ret: the ids. */
+int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
 
 /* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: id. */

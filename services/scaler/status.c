@@ -10,13 +10,13 @@
 #include "envs.h"
 #include "insts.h"
 #include "interrupt.h"
+#include "lacks.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
 #include "scaler_store.h"
 
 #define HEALTHY "ComputeEnvironment Healthy"
-#define LACKING_AFTER_MS 500 /* a shortage that passes sooner is not told */
 
 int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
 {
@@ -66,21 +66,6 @@ static tally tally_of(const scaler *s, const env *e)
     return t;
 }
 
-/* The reason for which no instance can be had, or NULL. */
-static const char *lacking(scaler *s, const env *e, int64_t now_ms, char *out, size_t size)
-{
-    bool priced_out = e->priced_out && e->n_shapes > 0;
-    if (!priced_out && (e->short_since_ms == 0 || now_ms - e->short_since_ms < LACKING_AFTER_MS))
-        return NULL;
-    if (priced_out)
-        (void)snprintf(out, size,
-                       "SpotMaxPriceTooLow: the Spot price of every instance type of this compute "
-                       "environment is above its bidPercentage");
-    else
-        s->provider->ops->lacking(s->provider, out, size);
-    return out;
-}
-
 static bool same_text(const char *a, const char *b)
 {
     return a && b ? !strcmp(a, b) : a == b;
@@ -114,7 +99,8 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
     ob_cleanup(ob_freep) store_status *status = ob_calloc(n_envs + 1, sizeof(*status));
     ob_cleanup(ob_freep) int64_t *gone = ob_calloc(n_envs + 1, sizeof(*gone));
     ob_cleanup(ob_freep) int64_t *changed = ob_calloc(n_envs + 1, sizeof(*changed));
-    char(*texts)[256] = ob_calloc(n_envs + 1, sizeof(*texts));
+    char **texts = ob_calloc(n_envs + 1, sizeof(*texts));
+    size_t n_texts = 0;
     for (env *e = s->envs; e; e = e->hh.next) {
         tally t = tally_of(s, e);
         store_status now = { .ce_id = e->id,
@@ -126,7 +112,7 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         /* UPDATING until nothing of the old infrastructure is left. */
         if (t.outdated > 0 && e->written_version >= 0)
             now.version = e->written_version;
-        now.lacking = lacking(s, e, now_ms, texts[n], sizeof(texts[n]));
+        now.lacking = texts[n_texts++] = lacks_text(s, e, now_ms);
         if (e->deleting && t.alive == 0) {
             gone[n_gone++] = e->id;
         } else if (!is_written(e, &now) && !(e->deleting && e->written_version < 0)) {
@@ -147,6 +133,8 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         if (n_gone > 0)
             s->reload_owed = true; /* which forgets them */
     }
+    for (size_t i = 0; i < n_texts; i++)
+        free(texts[i]);
     free(texts);
     return r;
 }

@@ -18,8 +18,8 @@
     " c.resource_type LIKE 'FARGATE%', c.type = 'UNMANAGED', c.unmanaged_vcpus"                    \
     " FROM compute_environment c LEFT JOIN ce_status s ON s.ce_id = c.id"
 #define INSTANCE_COLUMNS                                                                           \
-    "SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash, type = 'unmanaged' FROM "    \
-    "instance"
+    "SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash, type = 'unmanaged',"         \
+    " doubtful AND state = 0 FROM instance"
 /* The inner LIMIT keeps the join a nested loop over the page, whatever the size of the tables. */
 #define LIVE_PAGE                                                                                  \
     "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \

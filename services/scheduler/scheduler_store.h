@@ -80,7 +80,8 @@ enum {
     INSTANCE_VCPUS,
     INSTANCE_STATE,
     INSTANCE_TOKEN_HASH,
-    INSTANCE_JOINED, /* nobody launched it, so nobody but its executor can end it */
+    INSTANCE_JOINED,   /* nobody launched it, so nobody but its executor can end it */
+    INSTANCE_DOUBTFUL, /* LAUNCHING, and may never come */
 };
 
 /* ---- Loading: pages behind a key ---- */

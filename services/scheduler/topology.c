@@ -15,6 +15,7 @@
 #include "scheduler_store.h"
 
 #define SHAPES_MAX 1024
+#define LACKS_MAX 4096
 
 typedef struct known_queue {
     int64_t id;
@@ -178,20 +179,43 @@ void topology_each_ce(const topology *t, void (*fn)(int64_t ce_id, void *arg), v
 
 /* ---- Environments ---- */
 
-/* [[mcpu, memMiB, gpus], ...] */
-static size_t parse_shapes(const char *json, ob_resources *out, size_t max)
+/* [mcpu, memMiB, gpus] */
+static ob_resources resources_of(const json_t *triple)
 {
-    json_auto_t *array = NULL;
+    return (ob_resources){
+        .mcpu = (int32_t)json_integer_value(json_array_get(triple, 0)),
+        .mem_mib = (int32_t)json_integer_value(json_array_get(triple, 1)),
+        .gpus = (int32_t)json_integer_value(json_array_get(triple, 2)),
+    };
+}
+
+static json_t *parse(const char *json)
+{
+    json_t *value = NULL;
+    if (json)
+        (void)ob_json_parse(json, strlen(json), &value, NULL);
+    return value;
+}
+
+static size_t read_shapes(const json_t *array, ob_resources *out)
+{
     size_t n = 0;
-    if (!json || ob_json_parse(json, strlen(json), &array, NULL) < 0)
-        return 0;
-    for (size_t i = 0; i < json_array_size(array) && n < max; i++) {
-        const json_t *shape = json_array_get(array, i);
-        out[n++] = (ob_resources){
-            .mcpu = (int32_t)json_integer_value(json_array_get(shape, 0)),
-            .mem_mib = (int32_t)json_integer_value(json_array_get(shape, 1)),
-            .gpus = (int32_t)json_integer_value(json_array_get(shape, 2)),
-        };
+    for (; n < json_array_size(array) && n < SHAPES_MAX; n++)
+        out[n] = resources_of(json_array_get(array, n));
+    return n;
+}
+
+/* {"<why>": [need, ...], ...}; the reasons are borrowed. */
+static size_t read_lacks(json_t *object, engine_lack *out)
+{
+    const char *why;
+    json_t *needs;
+    size_t n = 0;
+    json_object_foreach(object, why, needs)
+    {
+        for (size_t i = 0; i < json_array_size(needs) && n < LACKS_MAX; i++)
+            out[n++] =
+                (engine_lack){ .need = resources_of(json_array_get(needs, i)), .reason = why };
     }
     return n;
 }
@@ -199,6 +223,9 @@ static size_t parse_shapes(const char *json, ob_resources *out, size_t max)
 static void put_ce(scheduler *s, const PGresult *res, int row)
 {
     static ob_resources shapes[SHAPES_MAX];
+    static engine_lack lacks[LACKS_MAX];
+    json_auto_t *shapes_json = parse(ob_col(res, row, CE_SHAPES));
+    json_auto_t *lacking_json = parse(ob_col(res, row, CE_LACKING));
     topology *t = s->topology;
     int64_t id = ob_col_int(res, row, CE_ID, 0);
     known_ce *ce = find_ce(t, id);
@@ -217,8 +244,9 @@ static void put_ce(scheduler *s, const PGresult *res, int row)
         .valid = ob_col_bool(res, row, CE_VALID),
         .max_vcpus = (int32_t)ob_col_int(res, row, CE_MAX_VCPUS, 0),
         .shapes = shapes,
-        .n_shapes = parse_shapes(ob_col(res, row, CE_SHAPES), shapes, SHAPES_MAX),
-        .lacking = ob_col(res, row, CE_LACKING),
+        .n_shapes = read_shapes(shapes_json, shapes),
+        .lacks = lacks,
+        .n_lacks = read_lacks(lacking_json, lacks),
         .exact = ob_col_bool(res, row, CE_EXACT),
         .unmanaged = ob_col_bool(res, row, CE_UNMANAGED),
         .share_vcpus = (int32_t)ob_col_int(res, row, CE_SHARE_VCPUS, 0),
@@ -318,7 +346,11 @@ static void put_instance(scheduler *s, const PGresult *res, int row, bool loadin
         .vcpus = (int32_t)ob_col_int(res, row, INSTANCE_VCPUS, 0),
         .state = state,
     };
-    engine_put_instance(s->engine, &put);
+    /* What may never come counts for nothing; should its executor speak, it is known. */
+    if (ob_col_bool(res, row, INSTANCE_DOUBTFUL))
+        engine_drop_instance(s->engine, id);
+    else
+        engine_put_instance(s->engine, &put);
     peers_put(s->peers, id, put.ce_id, state, ob_col(res, row, INSTANCE_TOKEN_HASH));
 }
 

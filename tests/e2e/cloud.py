@@ -3,15 +3,66 @@ nothing, so what an instance would start is started here: the script it was give
 
 import base64
 import contextlib
+import http.server
 import os
 import signal
 import subprocess
 import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
 
 import boto3
 from stack import wait_for
 
 KEY = ("AKIAEC2EC2EC2EC2EC2", "secret")
+
+
+NONE_LEFT = """<Response><Errors><Error><Code>InsufficientInstanceCapacity</Code>
+<Message>There is no {type} left.</Message></Error></Errors><RequestID>r</RequestID></Response>"""
+
+
+class Gate(http.server.ThreadingHTTPServer):
+    """Between a scaler and moto, which has all types always: refuses to launch those in none_of."""
+
+    daemon_threads = True
+
+    def __init__(self, target):
+        super().__init__(("127.0.0.1", 0), Passing)
+        self.target, self.none_of = target, set()
+        self.endpoint = f"http://127.0.0.1:{self.server_port}"
+        threading.Thread(target=self.serve_forever, daemon=True).start()
+
+
+class Passing(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        form = dict(urllib.parse.parse_qsl(body.decode()))
+        if form["Action"] == "RunInstances" and form["InstanceType"] in self.server.none_of:
+            time.sleep(0.3)  # as EC2 thinks, too
+            self.reply(400, NONE_LEFT.format(type=form["InstanceType"]).encode())
+            return
+        headers = {k: v for k, v in self.headers.items() if k not in ("Host", "Expect")}
+        request = urllib.request.Request(self.server.target, body, headers)
+        try:
+            with urllib.request.urlopen(request) as answer:
+                self.reply(answer.status, answer.read())
+        except urllib.error.HTTPError as err:
+            self.reply(err.code, err.read())
+        except OSError:
+            self.close_connection = True
+
+    def reply(self, status, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
 
 
 class Cloud:
@@ -39,6 +90,7 @@ class Cloud:
             )
             for name in ("ec2", "iam")
         )  # fmt: skip
+        self.gate = Gate(self.endpoint)
         self.scaler = None
         self.booted = {}
 
@@ -89,7 +141,7 @@ class Cloud:
                 # moto's instances mostly say nothing: given up and replaced.
                 "OPENBATCH_REGISTER_MS": str(register_ms),
                 "OPENBATCH_EC2_REGION": "us-east-1",
-                "OPENBATCH_EC2_ENDPOINT": self.endpoint,
+                "OPENBATCH_EC2_ENDPOINT": self.gate.endpoint,
                 "OPENBATCH_EC2_KEY_FILE": str(self.folder / "key"),
                 "OPENBATCH_KAFKA_USER": "scaler",
                 "OPENBATCH_KAFKA_PASSWORD_FILE": f"{self.stack.home}/secrets/kafka-scaler.password",
@@ -112,6 +164,8 @@ class Cloud:
         for process in [self.scaler, self.server, *self.booted.values()]:
             if process:
                 process.wait(30)
+        self.gate.shutdown()
+        self.gate.server_close()
         self.log.close()
 
 

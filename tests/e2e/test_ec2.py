@@ -106,6 +106,70 @@ def test_a_refused_launch_is_told_in_ec2s_words(cloud, stack, work, resources):
     wait_for("nothing left", lambda: cloud.alive() == {}, 30)
 
 
+NO_M5 = "InsufficientInstanceCapacity: There is no m5.large left."
+
+
+@pytest.fixture
+def no_m5(cloud):
+    cloud.gate.none_of.add("m5.large")
+    yield cloud.gate.none_of
+    cloud.gate.none_of.clear()
+
+
+def test_what_ec2_has_none_of_lacks_until_there_is_some(cloud, stack, work, resources, no_m5):
+    """Asked for again and again: all that time the job waits for the same, or no time limit for a
+    lack of capacity could ever end it. It runs when EC2 has some again."""
+    environment = work.environment(8, ("m5.large",), **resources)
+    job = work.submit(work.queue(environment), work.definition(["true"]))
+    refusals = (
+        "SELECT doubtful FROM instance JOIN compute_environment c ON c.id = ce_id"
+        f" WHERE c.name = '{environment}' AND state = 4"
+    )
+
+    def reason():
+        return work.job(job).get("statusReason", "")
+
+    wait_for("the reason", lambda: NO_M5 in reason(), 30)
+    asked = len(stack.sql(refusals))
+    seen = set()
+    while len(stack.sql(refusals)) < asked + 3:  # after 1 s, 2 s, 4 s ...
+        seen.add(reason())
+        time.sleep(0.05)
+    assert all(NO_M5 in text for text in seen), seen
+    assert stack.sql(refusals).count(["f"]) == 1  # nobody counted on the others
+    no_m5.clear()
+    [ours] = wait_for("a launch", cloud.alive, 30)
+    wait_for("no lack", lambda: NO_M5 not in reason(), 5)
+    assert stack.sql(f"SELECT doubtful FROM instance WHERE id = '{ours}'") == [["f"]]
+    cloud.boot()
+    assert work.wait(job, timeout=60)["status"] == "SUCCEEDED"
+
+
+def test_only_what_lacks_goes_to_the_next_environment(cloud, stack, work, resources, no_m5):
+    """One of two types is lacking: what needs it is launched elsewhere, once, the rest is not."""
+    first = work.environment(8, ("c5.large", "m5.large"), **resources)
+    second = work.environment(8, ("c5.large", "r5.large"), **resources)
+    queue = work.queue(first, second)
+    jobs = [work.submit(queue, work.definition(["true"], memory=6000))]
+    types = (
+        "SELECT DISTINCT c.name, i.type FROM instance i JOIN compute_environment c ON c.id = ce_id"
+        f" WHERE c.name IN ('{first}', '{second}')"
+    )
+    wait_for("a launch elsewhere", lambda: [second, "r5.large"] in stack.sql(types), 30)
+    small = work.definition(["true"], memory=100)
+    jobs += [work.submit(queue, small) for _ in range(6)]
+    wait_for("a launch here", lambda: [first, "c5.large"] in stack.sql(types), 30)
+
+    def ended():
+        cloud.boot()
+        return all(job["status"] == "SUCCEEDED" for job in work.jobs(jobs))
+
+    wait_for("their ends", ended, 60)
+    assert sorted(stack.sql(types)) == sorted(
+        [[first, "c5.large"], [first, "m5.large"], [second, "r5.large"]]
+    )
+
+
 @pytest.mark.timeout(400)
 def test_100_crashes_leave_nothing_behind(cloud, stack, work, resources):
     """kill -9 of the scaler at random points while capacity grows, shrinks and is replaced: each

@@ -22,7 +22,14 @@ bool history_chance(history *h, unsigned percent)
 
 /* ---- Topology ---- */
 
-static const char *const lackings[] = { NULL, NULL, "InsufficientInstanceCapacity: none" };
+/* Some of what jobs ask for. */
+#define LACKINGS 4
+static const engine_lack lackings[LACKINGS] = {
+    { { 1000, 500, 0 }, "InsufficientInstanceCapacity: none" },
+    { { 2000, 1000, 0 }, "InsufficientInstanceCapacity: none" },
+    { { 1000, 1000, 0 }, "SpotMaxPriceTooLow: all" },
+    { { 3000, 1500, 1 }, "SpotMaxPriceTooLow: all" },
+};
 
 static void put_ce(history *h, int i)
 {
@@ -36,7 +43,8 @@ void history_change_ce(history *h, int i)
     c->valid = h->healed || history_chance(h, 85);
     c->max_vcpus = (int32_t)(h->healed ? 1000 : history_below(h, 20));
     c->n_shapes = history_below(h, 3);
-    c->lacking = lackings[history_below(h, 3)];
+    c->lacks = lackings;
+    c->n_lacks = history_below(h, LACKINGS + 1);
     put_ce(h, i);
 }
 

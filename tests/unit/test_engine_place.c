@@ -253,7 +253,8 @@ static void a_waiting_class_says_what_is_lacking(void **state)
                         "Waiting for 2 vCPUs and 4096 MiB: compute environment \"one\" is at its "
                         "maximum of 4 vCPUs; compute environment \"two\" is not VALID");
     ce.max_vcpus = 100;
-    ce.lacking = "InsufficientInstanceCapacity: no m5.large";
+    ce.lacks = &(engine_lack){ need, "InsufficientInstanceCapacity: no m5.large" };
+    ce.n_lacks = 1;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_string_equal(reason(w, 1, need),
@@ -383,7 +384,8 @@ static void work_goes_to_the_next_environment_where_the_first_lacks_capacity(voi
     assert_int_equal(asked(w, 2), 0);
 
     /* It is asked on, so that its scaler notices when there is some again. */
-    ce.lacking = "InsufficientInstanceCapacity: none";
+    ce.lacks = &(engine_lack){ NEED(4, 100), "InsufficientInstanceCapacity: none" };
+    ce.n_lacks = 1;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_int_equal(asked(w, 1), 2);
@@ -394,10 +396,46 @@ static void work_goes_to_the_next_environment_where_the_first_lacks_capacity(voi
     world_round(w);
     assert_int_equal(asked(w, 1), 2);
     assert_int_equal(asked(w, 2), 1);
-    ce.lacking = NULL;
+    ce.n_lacks = 0;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_int_equal(asked(w, 2), 0);
+}
+
+/* A shortage of one instance type is nothing to those who do not need it. */
+static void only_work_that_lacks_capacity_goes_to_the_next_environment(void **state)
+{
+    world *w = *state;
+    ob_resources shapes[] = { NEED(4, 8000), { 4000, 16000, 1 } };
+    ob_resources with_gpu = { 1000, 100, 1 };
+    const engine_lack lacks[] = { { { 2000, 100, 1 }, "InsufficientInstanceCapacity: other" },
+                                  { with_gpu, "InsufficientInstanceCapacity: no g5.xlarge" } };
+    engine_ce ce = { .id = 1, .name = "one", .cluster = "one_Batch_x", .enabled = true };
+    ce.valid = true;
+    ce.max_vcpus = 256;
+    ce.shapes = shapes;
+    ce.n_shapes = 2;
+    ce.lacks = lacks;
+    ce.n_lacks = 2;
+    engine_put_ce(w->e, &ce);
+    ce.id = 2;
+    ce.name = "two";
+    ce.n_lacks = 0;
+    engine_put_ce(w->e, &ce);
+    world_queue(w, 1, 1, 1, 2);
+    world_submit(w, 1, 0, with_gpu);
+    world_submit(w, 1, 200, NEED(1, 100));
+    world_round(w);
+    assert_int_equal(asked(w, 1), 201);
+    assert_int_equal(asked(w, 2), 1);
+    assert_string_equal(reason(w, 1, with_gpu),
+                        "Waiting for 1 vCPU, 100 MiB and 1 GPU: compute environment \"one\": "
+                        "InsufficientInstanceCapacity: no g5.xlarge; compute environment \"two\" "
+                        "has no instance yet");
+    assert_string_equal(reason(w, 1, NEED(1, 100)),
+                        "Waiting for 1 vCPU and 100 MiB, at least 1 job ahead: compute "
+                        "environment \"one\" has no instance yet; compute environment \"two\" "
+                        "has no instance yet");
 }
 
 /* A part of maxvCpus that is too small for any instance is no room. */
@@ -533,6 +571,7 @@ int main(void)
         T(a_job_that_can_never_run_gets_the_text_of_aws),
         T(demand_overflows_to_the_next_environment),
         T(work_goes_to_the_next_environment_where_the_first_lacks_capacity),
+        T(only_work_that_lacks_capacity_goes_to_the_next_environment),
         T(demand_goes_on_when_no_whole_instance_fits_below_the_maximum),
         T(work_beyond_all_maxima_stays_with_the_first_within_bounds),
         T(use_and_runs_of_instances_can_be_seen),

@@ -79,9 +79,12 @@ static void lacking_capacity_is_told_when_it_lasts(void **state)
     world *w = *state;
     ob_resources shape = SIZE;
     engine_ce ce = the_ce(&shape);
-    ce.lacking = "InsufficientInstanceCapacity: no m5.large";
-    put(w, &ce);
     ob_resources behind = NEED(2, 100);
+    const char *why = "InsufficientInstanceCapacity: no m5.large";
+    const engine_lack lacks[] = { { behind, why }, { ONE, why } };
+    ce.lacks = lacks;
+    ce.n_lacks = 2;
+    put(w, &ce);
     world_submit(w, 1, 0, behind);
     later(w, ENGINE_LASTS_BLOCKED_MS / 2);
     world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_LAUNCHING);

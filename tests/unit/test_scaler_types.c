@@ -111,17 +111,17 @@ static void a_low_bid_bars_types(void **state)
 {
     (void)state;
     env e = make(true, BODY(", \"bidPercentage\": 39"));
-    assert_true(e.priced_out); /* Spot is at 40 % of on-demand for both families */
-    assert_true(find(&e, "m5.large")->barred);
+    for (size_t i = 0; i < e.n_types; i++) /* Spot is at 40 % of on-demand for both families */
+        assert_true(e.types[i].barred && e.types[i].dear);
     assert_null(e.invalid); /* no error: prices change */
     env_types_free(&e);
     e = make(true, BODY(", \"bidPercentage\": 60"));
-    assert_false(e.priced_out);
     assert_false(find(&e, "m5.large")->barred);
+    assert_false(find(&e, "m5.large")->dear);
     assert_int_equal(find(&e, "m5.large")->price, ob_catalog_find("m5.large")->spot);
     env_types_free(&e);
     e = make(false, BODY(", \"bidPercentage\": 1")); /* means nothing on demand */
-    assert_false(e.priced_out);
+    assert_false(find(&e, "m5.large")->barred);
     env_types_free(&e);
 }
 
@@ -187,6 +187,7 @@ static void a_refused_type_is_asked_for_later_and_later(void **state)
         assert_false(find(&e, "c5.large")->unavailable);
         env_types_refresh(&e, now_ms + wait_ms);
         assert_false(type->unavailable);
+        assert_true(type->doubtful);
     }
     for (int i = 0; i < 100; i++)
         env_types_refuse(&e, "m5.large", now_ms);
@@ -198,6 +199,7 @@ static void a_refused_type_is_asked_for_later_and_later(void **state)
     env_types_accept(&e, "m5.large");
     env_types_refresh(&e, now_ms);
     assert_false(type->unavailable);
+    assert_false(type->doubtful);
     assert_int_equal(type->interruptions, before);
     env_types_free(&e);
 }

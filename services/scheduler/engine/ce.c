@@ -18,6 +18,42 @@ ce *eng_ce(engine *e, int64_t id)
     return c;
 }
 
+static int compare_room(const ob_resources *a, const ob_resources *b)
+{
+    if (a->gpus != b->gpus)
+        return a->gpus < b->gpus ? -1 : 1;
+    if (a->mcpu != b->mcpu)
+        return a->mcpu < b->mcpu ? -1 : 1;
+    return a->mem_mib < b->mem_mib ? -1 : a->mem_mib > b->mem_mib;
+}
+
+static int by_need(const void *a, const void *b)
+{
+    return compare_room(&((const engine_lack *)a)->need, &((const engine_lack *)b)->need);
+}
+
+static void set_lacks(ce *c, const engine_lack *lacks, size_t n)
+{
+    const char *text = NULL;
+    c->n_lacks = 0;
+    eng_text_clear(c->lacks_text);
+    for (size_t i = 0; i < n; i++) {
+        if (i == 0 || lacks[i].reason != lacks[i - 1].reason)
+            text = eng_text(&c->lacks_text, lacks[i].reason);
+        *LIST_ADD(c, lacks) = (engine_lack){ .need = lacks[i].need, .reason = text };
+    }
+    if (n > 1)
+        qsort(c->lacks, n, sizeof(*c->lacks), by_need);
+}
+
+const char *eng_lacking(const ce *c, const ob_resources *need)
+{
+    const engine_lack key = { .need = *need };
+    const engine_lack *found =
+        c->n_lacks > 0 ? bsearch(&key, c->lacks, c->n_lacks, sizeof(key), by_need) : NULL;
+    return found ? found->reason : NULL;
+}
+
 void engine_put_ce(engine *e, const engine_ce *put)
 {
     ce *c = eng_ce(e, put->id);
@@ -30,7 +66,7 @@ void engine_put_ce(engine *e, const engine_ce *put)
     c->share_vcpus = put->share_vcpus;
     eng_set(&c->name, put->name);
     eng_set(&c->cluster, put->cluster);
-    eng_set(&c->lacking, put->lacking);
+    set_lacks(c, put->lacks, put->n_lacks);
     free(c->shapes);
     c->shapes = ob_calloc(put->n_shapes + 1, sizeof(*c->shapes));
     if (put->n_shapes > 0)
@@ -51,15 +87,6 @@ void engine_drop_ce(engine *e, int64_t id)
     c->n_demand = 0;
     e->topology++;
     e->dirty = true;
-}
-
-static int compare_room(const ob_resources *a, const ob_resources *b)
-{
-    if (a->gpus != b->gpus)
-        return a->gpus < b->gpus ? -1 : 1;
-    if (a->mcpu != b->mcpu)
-        return a->mcpu < b->mcpu ? -1 : 1;
-    return a->mem_mib < b->mem_mib ? -1 : a->mem_mib > b->mem_mib;
 }
 
 /* The first slot not before (room, id); id NULL: the first with this room. */
@@ -350,7 +377,8 @@ void eng_ces_free(engine *e)
         HASH_DEL(e->ces, c);
         free(c->name);
         free(c->cluster);
-        free(c->lacking);
+        free(c->lacks);
+        eng_text_free(c->lacks_text);
         free(c->shapes);
         free(c->slots);
         free(c->demand);

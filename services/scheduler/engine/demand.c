@@ -2,12 +2,12 @@
  * age, to the first usable environment of the queue that can launch something large enough and has
  * room below maxvCpus: on instances that are coming first, then as new ones. (What waits fits on no
  * ACTIVE instance: placement has just tried. Those that are held after a refusal will be tried
- * again soon: nothing is asked for in their place, unless they have refused for long.) Where the
- * provider has none left, the work is given to the next environment as well. Work beyond
- * all maxima stays with the first environment that could take it, up to what that could hold as a
- * whole. In a fair-share queue each share's first class gets one job's worth before all else. A
- * launch that is kept for a large job (keep.c) is not taken by those behind, and no more is asked
- * than a queue's reservation for other shares leaves. */
+ * again soon: nothing is asked for in their place, unless they have refused for long.) Work for
+ * which an environment can get nothing now is given to the next one as well; other work of the same
+ * environment is not. Work beyond all maxima stays with the first environment that could take it,
+ * up to what that could hold as a whole. In a fair-share queue each share's first class gets one
+ * job's worth before all else. A launch that is kept for a large job (keep.c) is not taken by those
+ * behind, and no more is asked than a queue's reservation for other shares leaves. */
 #include "internal.h"
 
 static int64_t least(int64_t a, int64_t b)
@@ -74,7 +74,7 @@ static int64_t take(ce *c, const ob_resources *need, const class_fit *fit, int64
     if (units > 0) {
         c->headroom_mcpu -= units * fit->cost_mcpu;
         /* Asked on, so that it is noticed when some come; the next environment is asked, too. */
-        if (c->lacking)
+        if (fit->lacking)
             ask(c, need, units);
         else
             taken += units;
@@ -110,6 +110,7 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
     eng_fit(e, cls);
     int64_t rest = within_cap(cls, least((int64_t)cls->n_waiting - cls->given, n), cap_mcpu);
     int64_t most = 0;
+    const char *lacking = NULL;
     ce *first = NULL;
     cls->given += rest;
     for (size_t i = 0; i < q->n_ces; i++) /* is placed there soon: asks for nothing */
@@ -125,13 +126,14 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
         rest -= taken;
         if (taken > 0)
             ask(c, &cls->need, taken);
-        cls->coming = cls->coming || (taken > 0 && !c->lacking);
+        cls->coming = cls->coming || taken > 0;
         if (!first) {
             first = c;
+            lacking = cls->fit[i].lacking;
             most = (max_mcpu > cost ? max_mcpu / cost : 1) - taken;
         }
     }
-    if (first && !first->lacking && rest > 0 && most > 0)
+    if (first && !lacking && rest > 0 && most > 0)
         ask(first, &cls->need, least(rest, most));
 }
 

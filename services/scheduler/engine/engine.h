@@ -20,6 +20,11 @@ void engine_free(engine *e);
 
 #define ENGINE_MAX_CES 3 /* environments of a queue (AWS Batch quota) */
 
+typedef struct engine_lack {
+    ob_resources need;
+    const char *reason;
+} engine_lack;
+
 typedef struct engine_ce {
     int64_t id;
     const char *name;
@@ -33,7 +38,8 @@ typedef struct engine_ce {
     const ob_resources *shapes; /* usable sizes it could ever launch; above max_vcpus only
                                    when it may pass that by one instance */
     size_t n_shapes;
-    const char *lacking; /* what the scaler says it cannot get now, or NULL */
+    const engine_lack *lacks; /* needs for which the scaler says that it can get nothing now */
+    size_t n_lacks;
 } engine_ce;
 void engine_put_ce(engine *e, const engine_ce *ce);
 void engine_drop_ce(engine *e, int64_t id);
@@ -80,7 +86,8 @@ typedef struct engine_instance {
     ob_resources size;
     int32_t vcpus;
     ob_instance_state
-        state; /* only ACTIVE takes runs; LAUNCHING counts in reasons; LOST ends its runs, each as
+        state; /* only ACTIVE takes runs; LAUNCHING counts in reasons (one that may never come is
+                  not put); LOST ends its runs, each as
                   an attempt, reported or not: what was ordered may have run */
 } engine_instance;
 void engine_put_instance(engine *e, const engine_instance *i);

@@ -120,9 +120,10 @@ struct share {
 
 /* What an environment could launch for a class: within maxvCpus, or else beyond them. */
 typedef struct class_fit {
-    bool launch, there; /* some shape, some instance that is there is large enough */
-    int32_t cost_mcpu;  /* of the environment's maxvCpus for each job, well packed */
-    int32_t least_mcpu; /* of the smallest shape that is large enough */
+    bool launch, there;  /* some shape, some instance that is there is large enough */
+    int32_t cost_mcpu;   /* of the environment's maxvCpus for each job, well packed */
+    int32_t least_mcpu;  /* of the smallest shape that is large enough */
+    const char *lacking; /* why nothing can be had for it now, or NULL */
 } class_fit;
 
 /* Jobs of one queue with one shape, share and priority: what fits one fits all. */
@@ -217,7 +218,9 @@ typedef struct slot {
 
 struct ce {
     int64_t id; /* key */
-    char *name, *cluster, *lacking;
+    char *name, *cluster;
+    ENGINE_LIST(engine_lack, lacks); /* by need */
+    struct engine_text *lacks_text;
     bool known, enabled, valid, exact, unmanaged, use_changed;
     int32_t max_vcpus, share_vcpus;
     ob_resources *shapes;
@@ -423,11 +426,12 @@ static inline void eng_due(engine *e, int64_t at_ms)
 
 /* ce.c: environments, instances and the room on them */
 ob_resources eng_room(const instance *i);
-ce *eng_ce(engine *e, int64_t id);                     /* made when unknown */
-instance *eng_instance(engine *e, const char *id);     /* NULL when unknown */
-instance *eng_instance_get(engine *e, const char *id); /* made when unknown */
-run *eng_run_add(engine *e, job *j, instance *on);     /* takes room; j becomes placed */
-void eng_run_remove(engine *e, run *r);                /* gives it back */
+ce *eng_ce(engine *e, int64_t id);                              /* made when unknown */
+instance *eng_instance(engine *e, const char *id);              /* NULL when unknown */
+instance *eng_instance_get(engine *e, const char *id);          /* made when unknown */
+run *eng_run_add(engine *e, job *j, instance *on);              /* takes room; j becomes placed */
+void eng_run_remove(engine *e, run *r);                         /* gives it back */
+const char *eng_lacking(const ce *c, const ob_resources *need); /* NULL: nothing is */
 instance *eng_best_fit(const ce *c, const ob_resources *need);
 /* What its instances count against maxvCpus. */
 static inline int64_t eng_provisioned(const ce *c)

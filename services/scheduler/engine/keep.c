@@ -169,7 +169,7 @@ static ce *launches_in(const engine *e, const queue *q, int32_t *ret_least_mcpu)
     for (size_t n = 0; n < q->n_ces; n++) {
         ce *c = q->ces[n];
         if (!eng_usable(c) || !q->keeper->fit[n].launch || eng_above_max(c, &q->keeper->need) ||
-            c->lacking || (c->headroom_for && c->headroom_for != q))
+            q->keeper->fit[n].lacking || (c->headroom_for && c->headroom_for != q))
             continue;
         *ret_least_mcpu = q->keeper->fit[n].least_mcpu;
         return c;

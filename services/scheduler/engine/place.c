@@ -124,7 +124,9 @@ void eng_fit(const engine *e, class *cls)
     for (size_t i = 0; i < cls->queue->n_ces; i++) {
         const ce *c = cls->queue->ces[i];
         class_fit *fit = &cls->fit[i];
-        *fit = (class_fit){ .cost_mcpu = INT32_MAX, .least_mcpu = INT32_MAX };
+        *fit = (class_fit){ .cost_mcpu = INT32_MAX,
+                            .least_mcpu = INT32_MAX,
+                            .lacking = eng_lacking(c, &cls->need) };
         fit_shapes(c, &cls->need, false, fit);
         if (!fit->launch)
             fit_shapes(c, &cls->need, true, fit);

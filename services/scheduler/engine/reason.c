@@ -161,7 +161,7 @@ static why look(const engine *e, const class *cls, size_t i)
         return WHY_KEPT;
     if (cls->fit[i].launch && !eng_below_max(c, cls->fit[i].least_mcpu))
         return WHY_AT_MAX;
-    if (c->lacking)
+    if (cls->fit[i].lacking)
         return WHY_LACKING;
     if (any_active(c))
         return WHY_FULL;
@@ -307,8 +307,9 @@ static void say_lacks(line *l, unsigned what)
         say(l, "not enough of all on one of them");
 }
 
-static void say_ce(line *l, const ce *c, why w, unsigned what)
+static void say_ce(line *l, const class *cls, size_t i, why w, unsigned what)
 {
+    const ce *c = cls->queue->ces[i];
     const char *name = c->name ? c->name : "?";
     switch (w) {
     case WHY_UNKNOWN:
@@ -358,7 +359,7 @@ static void say_ce(line *l, const ce *c, why w, unsigned what)
         say(l, "compute environment \"%s\" is at its maximum of %d vCPUs", name, c->max_vcpus);
         break;
     case WHY_LACKING:
-        say(l, "compute environment \"%s\": %s", name, c->lacking);
+        say(l, "compute environment \"%s\": %s", name, cls->fit[i].lacking);
         break;
     case WHY_NONE_YET:
         say(l, "compute environment \"%s\" has no instance yet", name);
@@ -370,11 +371,11 @@ static void say_ce(line *l, const ce *c, why w, unsigned what)
     }
 }
 
-static const char *lacking(const queue *q)
+static const char *lacking(const class *cls)
 {
-    for (size_t i = 0; i < q->n_ces; i++)
-        if (q->ces[i]->lacking)
-            return q->ces[i]->lacking;
+    for (size_t i = 0; i < cls->queue->n_ces; i++)
+        if (cls->fit[i].lacking)
+            return cls->fit[i].lacking;
     return "";
 }
 
@@ -385,7 +386,7 @@ static void write_code(const class *cls, cond c, line *l)
     int32_t most = 0;
     say(l, "%s - %s", conds[c].code, conds[c].text);
     if (c == COND_CAPACITY)
-        say(l, " [%s]", lacking(q));
+        say(l, " [%s]", lacking(cls));
     if (c != COND_MAX_RESOURCE && c != COND_REQUIREMENT)
         return;
     for (size_t i = 0; i < q->n_ces; i++)
@@ -421,7 +422,7 @@ static void write_waiting(const class *cls, const view *v, line *l)
     else
         for (size_t i = 0; i < q->n_ces; i++) {
             say(l, "%s", i > 0 ? "; " : "");
-            say_ce(l, q->ces[i], v->why[i], v->lacks[i]);
+            say_ce(l, cls, i, v->why[i], v->lacks[i]);
         }
 }
 

@@ -1,0 +1,77 @@
+/* See lacks.h. Owns env.lacks. Invariants: sorted by need; a need is there as long as it has
+ * lacked, so that who waits for a shortage to last sees one shortage and not each of its retries.
+ */
+#include "lacks.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ob/error.h"
+
+#define LACKING_AFTER_MS 500 /* a shortage that passes sooner is not told */
+#define PRICED_OUT                                                                                 \
+    "SpotMaxPriceTooLow: the Spot price of every instance type of this compute environment that "  \
+    "is large enough is above its bidPercentage"
+
+static int compare(const ob_resources *x, const ob_resources *y)
+{
+    if (x->mcpu != y->mcpu)
+        return x->mcpu < y->mcpu ? -1 : 1;
+    if (x->mem_mib != y->mem_mib)
+        return x->mem_mib < y->mem_mib ? -1 : 1;
+    return x->gpus < y->gpus ? -1 : x->gpus > y->gpus;
+}
+
+static int by_need(const void *a, const void *b)
+{
+    return compare(&((const decide_lack *)a)->need, &((const decide_lack *)b)->need);
+}
+
+void lacks_take(env *e, decide_lack *found, size_t n, int64_t now_ms)
+{
+    env_lack *now = ob_calloc(n + 1, sizeof(*now));
+    size_t n_now = 0, at = 0;
+    if (n > 1)
+        qsort(found, n, sizeof(*found), by_need);
+    for (size_t i = 0; i < n; i++) {
+        while (at < e->n_lacks && compare(&e->lacks[at].need, &found[i].need) < 0)
+            at++;
+        const env_lack *before = at < e->n_lacks && compare(&e->lacks[at].need, &found[i].need) == 0
+                                     ? &e->lacks[at]
+                                     : NULL;
+        if (!before && found[i].why == DECIDE_TRIED)
+            continue;
+        now[n_now++] = (env_lack){ .need = found[i].need,
+                                   .dear = found[i].why == DECIDE_PRICE,
+                                   .since_ms = before ? before->since_ms : now_ms };
+    }
+    free(e->lacks);
+    e->lacks = now;
+    e->n_lacks = n_now;
+}
+
+static void add_reason(const env *e, bool dear, const char *why, int64_t now_ms, json_t *out)
+{
+    json_t *needs = json_array();
+    for (size_t i = 0; i < e->n_lacks; i++) {
+        const env_lack *l = &e->lacks[i];
+        if (l->dear == dear && now_ms - l->since_ms >= LACKING_AFTER_MS)
+            (void)json_array_append_new(
+                needs, json_pack("[i, i, i]", l->need.mcpu, l->need.mem_mib, l->need.gpus));
+    }
+    if (json_array_size(needs) > 0 && json_object_set(out, why, needs) < 0)
+        (void)json_object_set(out, "InsufficientInstanceCapacity", needs); /* no UTF-8 */
+    json_decref(needs);
+}
+
+char *lacks_text(scaler *s, const env *e, int64_t now_ms)
+{
+    char why[256];
+    if (e->n_lacks == 0)
+        return NULL;
+    json_auto_t *out = json_object();
+    s->provider->ops->lacking(s->provider, why, sizeof(why));
+    add_reason(e, false, why, now_ms, out);
+    add_reason(e, true, PRICED_OUT, now_ms, out);
+    return json_object_size(out) > 0 ? json_dumps(out, JSON_COMPACT) : NULL;
+}
