@@ -186,15 +186,17 @@ static void add_tags(form *f, const ec2_settings *e, const provider_launch_spec 
 #undef TAG
 }
 
-/* The image of the environment (by its own member, or the one of ec2Configuration), or the
- * operator's; a launch template may name one too. */
+/* The image of the environment (by its own member, or the one of ec2Configuration), else that of
+ * its launch template, for which "" stands, else the operator's. */
 static const char *image_of(const ec2_settings *e, const json_t *resources)
 {
     const char *image = text_of(resources, "imageId");
     if (!image || !*image)
         image = text_of(json_array_get(json_object_get(resources, "ec2Configuration"), 0),
                         "imageIdOverride");
-    return image && *image ? image : e->image;
+    if (image && *image)
+        return image;
+    return json_object_size(json_object_get(resources, "launchTemplate")) > 0 ? "" : e->image;
 }
 
 int ec2_run_instances(const ec2_settings *e,

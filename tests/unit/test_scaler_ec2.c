@@ -75,7 +75,7 @@ static const ec2_settings settings = { .image = "",
                                        .user_data = "@INSTANCE@ @TYPE@ @UNKNOWN@ @TOKEN@ "
                                                     "@KAFKA@ @KAFKA_SETTINGS@" };
 
-static char *form_of(const char *resources)
+static char *form_with(const ec2_settings *of, const char *resources)
 {
     json_auto_t *r = json_loads(resources, 0, NULL);
     assert_non_null(r);
@@ -87,9 +87,14 @@ static char *form_of(const char *resources)
                                         .resources = r };
     char *form = NULL;
     ob_error err = { 0 };
-    if (ec2_run_instances(&settings, &spec, &form, &err) < 0)
+    if (ec2_run_instances(of, &spec, &form, &err) < 0)
         assert_non_null(strstr(err.text, "no machine image"));
     return form;
+}
+
+static char *form_of(const char *resources)
+{
+    return form_with(&settings, resources);
 }
 
 static void a_launch_says_what_its_environment_asks_for(void **state)
@@ -141,6 +146,24 @@ static void the_image_comes_from_the_configuration_too_and_must_come_from_somewh
     assert_null(form_of("{}"));
 }
 
+/* The operator's is for environments that name none, by a launch template neither. */
+static void the_operators_image_goes_behind_a_launch_templates(void **state)
+{
+    (void)state;
+    ec2_settings with_image = settings;
+    with_image.image = "ami-operator";
+    ob_cleanup(ob_freep) char *plain = form_with(&with_image, "{}");
+    assert_non_null(strstr(plain, "ImageId=ami-operator"));
+    ob_cleanup(ob_freep) char *by_template =
+        form_with(&with_image, "{\"launchTemplate\": {\"launchTemplateName\": \"lt\"}}");
+    assert_non_null(strstr(by_template, "LaunchTemplate.LaunchTemplateName=lt"));
+    assert_null(strstr(by_template, "ImageId"));
+    ob_cleanup(ob_freep) char *both =
+        form_with(&with_image,
+                  "{\"imageId\": \"ami-1\", \"launchTemplate\": {\"launchTemplateName\": \"lt\"}}");
+    assert_non_null(strstr(both, "ImageId=ami-1"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -149,6 +172,7 @@ int main(void)
         cmocka_unit_test(what_is_no_xml_is_nothing),
         cmocka_unit_test(a_launch_says_what_its_environment_asks_for),
         cmocka_unit_test(the_image_comes_from_the_configuration_too_and_must_come_from_somewhere),
+        cmocka_unit_test(the_operators_image_goes_behind_a_launch_templates),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
