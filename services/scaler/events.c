@@ -113,6 +113,7 @@ static void take_use(scaler *s, const env *e, const json_t *use, int64_t now_ms)
         return;
     int32_t runs = (int32_t)ob_json_int(use, "runs", 0);
     in->used = resources_of(use);
+    in->kept = json_is_true(json_object_get(use, "kept"));
     in->ran = in->ran || runs > 0;
     if (in->state == OB_INSTANCE_ACTIVE) { /* counted: placed on as its scheduler likes */
         free(in->plan);

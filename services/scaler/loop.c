@@ -85,7 +85,7 @@ static void view_inst(decide_instance *out, const env *e, const inst *in, int64_
 {
     *out = (decide_instance){ .nominal = in->nominal,
                               .size = in->size,
-                              .used = in->used,
+                              .used = in->kept ? in->size : in->used,
                               .runs = in->runs,
                               .ran = in->ran,
                               .outdated = insts_outdated(e, in),

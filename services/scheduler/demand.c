@@ -26,8 +26,8 @@ static void add_use(const engine_use *use, void *arg)
     text *t = arg;
     text_str(t, t->at[t->len - 1] == '[' ? "{\"id\":" : ",{\"id\":");
     text_json(t, use->instance_id);
-    text_addf(t, ",\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"runs\":%d}", use->used.mcpu,
-              use->used.mem_mib, use->used.gpus, use->runs);
+    text_addf(t, ",\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"runs\":%d%s}", use->used.mcpu,
+              use->used.mem_mib, use->used.gpus, use->runs, use->kept ? ",\"kept\":true" : "");
 }
 
 static void send_ce(scheduler *s, int64_t ce_id, const effect_shape *shapes, size_t n)

@@ -95,10 +95,9 @@ static void a_higher_queue_takes_what_is_kept(void **state)
     assert_int_equal(crowd(w, 2, large, 120000), 120000);
 }
 
-static void is_full(const engine_use *use, void *arg)
+static void note_use(const engine_use *use, void *arg)
 {
-    ob_resources size = SIZE;
-    *(bool *)arg = memcmp(&use->used, &size, sizeof(size)) == 0;
+    *(engine_use *)arg = *use;
 }
 
 static void what_is_kept_is_said(void **state)
@@ -128,16 +127,20 @@ static void what_is_kept_is_said(void **state)
                            "enough"));
     assert_non_null(strstr(reason(w, 1, SMALL), "at least 1 job ahead"));
     assert_non_null(strstr(reason(w, 1, SMALL), "is kept for a larger job that has waited"));
-    /* To the scaler what is kept is full, so that nothing is packed into it. */
-    bool full = false;
-    engine_ce_use(w->e, 1, is_full, &full);
-    assert_true(full);
+    /* To the scaler, so that nothing is packed into it; used is what runs there. */
+    engine_use use = { .kept = false };
+    engine_ce_use(w->e, 1, note_use, &use);
+    assert_true(use.kept);
+    assert_int_equal(use.used.mcpu, 3000);
+    assert_int_equal(use.used.mem_mib, 100);
     world_exit(w, b, -1, 0);
     world_round(w);
     assert_state(w, large, -1, OB_JOB_STARTING);
     world_exit(w, large, -1, 0);
     world_round(w);
     assert_state(w, late, -1, OB_JOB_STARTING); /* nothing is kept any longer */
+    engine_ce_use(w->e, 1, note_use, &use);
+    assert_false(use.kept);
 }
 
 static void a_stopped_job_keeps_nothing(void **state)

@@ -197,8 +197,9 @@ void engine_ce_use(const engine *e,
         if (!i->known)
             continue;
         fn(&(engine_use){ .instance_id = i->id,
-                          .used = i->kept_for ? i->size : i->used,
+                          .used = i->used,
                           .runs = i->n_runs,
+                          .kept = i->kept_for != NULL,
                           .state = i->state },
            arg);
     }

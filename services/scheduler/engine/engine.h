@@ -419,6 +419,7 @@ typedef struct engine_use {
     const char *instance_id;
     ob_resources used;
     int32_t runs;
+    bool kept; /* for a large job: its room is for nobody else */
     ob_instance_state state;
 } engine_use;
 void engine_ce_use(const engine *e,
