@@ -33,6 +33,6 @@ typedef struct counters_totals {
     int64_t provisioned_mcpu, allocated_mcpu, attempts;
     int64_t heartbeats; /* instances heard within their ttl */
 } counters_totals;
-/* Sums over all environments, and holds them against what was written last: other sums mean that
- * somebody else has written. Errors as counters_write. */
+/* Sums over all environments, after holding every counter against what was written last: -ESTALE
+ * when others have changed or removed any. Errors as counters_write. */
 int counters_sum(counters *c, counters_totals *ret, ob_error *err);

@@ -128,11 +128,26 @@ static void what_somebody_else_has_written_is_found_out(void **state)
     json_auto_t *first = all_with(2);
     counters_begin(c, 22);
     assert_int_equal(counters_write(c, first, true, &err), 0);
-    redis("HINCRBY openbatch:ce:7 allocatedMcpu 1000");
-    assert_int_equal(counters_sum(c, &sum, &err), -ESTALE);
-    assert_true(counters_lost(c));
-    assert_int_equal(counters_write(c, first, true, &err), 0);
     assert_int_equal(counters_sum(c, &sum, &err), 0);
+    static const char *const meddling[] = {
+        "HINCRBY openbatch:ce:7 allocatedMcpu 1000",
+        "HSET openbatch:ce:7 name green",
+        "HDEL openbatch:ce:7 name",
+        "HSET openbatch:instance:i-1 type c5.large",
+        "HSET openbatch:instance:i-1 other 1",
+        "DEL openbatch:instance:i-1",
+        "DEL openbatch:counters:keys",
+        "SADD openbatch:counters:keys openbatch:instance:i-9",
+        "HDEL openbatch:counters openbatch:ce:7",
+    };
+    for (size_t i = 0; i < sizeof(meddling) / sizeof(meddling[0]); i++) {
+        redis(meddling[i]);
+        if (counters_sum(c, &sum, &err) != -ESTALE)
+            fail_msg("not found out: %s", meddling[i]);
+        assert_true(counters_lost(c));
+        assert_int_equal(counters_write(c, first, true, &err), 0);
+        assert_int_equal(counters_sum(c, &sum, &err), 0);
+    }
     counters_free(c);
 }
 
@@ -201,7 +216,7 @@ static redisReply *ask(const char *fmt, const char *arg)
 static json_t *redis_counters(void)
 {
     json_t *all = json_object();
-    redisReply *keys = ask("SMEMBERS %s", "openbatch:counters:keys");
+    redisReply *keys = ask("KEYS %s", "openbatch:[ci][en]*:*[0-9]"); /* ce:, instance: */
     for (size_t i = 0; i < keys->elements; i++) {
         redisReply *hash = ask("HGETALL %s", keys->element[i]->str);
         json_t *fields = json_object();
@@ -213,6 +228,28 @@ static json_t *redis_counters(void)
     }
     freeReplyObject(keys);
     return all;
+}
+
+/* Somebody removes any of the keys, or changes, removes or adds a part of it. */
+static void meddle(world *w)
+{
+    static const char script[] =
+        "local keys = redis.call('KEYS', 'openbatch:*') table.sort(keys) "
+        "if #keys == 0 then return 0 end "
+        "local k = keys[ARGV[1] % #keys + 1] "
+        "if ARGV[3] == '0' then return redis.call('DEL', k) end "
+        "if redis.call('TYPE', k).ok == 'set' then "
+        "  return ARGV[3] == '1' and redis.call('SPOP', k) or redis.call('SADD', k, ARGV[2]) end "
+        "local fields = redis.call('HKEYS', k) table.sort(fields) "
+        "local f = fields[ARGV[2] % #fields + 1] "
+        "if ARGV[3] == '1' then return redis.call('HDEL', k, f) end "
+        "return redis.call('HSET', k, ARGV[3] == '2' and f or 'more', ARGV[2]) ";
+    ob_cache *cache = ob_cache_new(address, NULL, 2000);
+    ob_error err = { 0 };
+    if (ob_cache_cmd(cache, NULL, &err, "EVAL %s 0 %d %d %d", script, pick(w, 1000), pick(w, 50),
+                     pick(w, 4)) < 0)
+        fail_msg("%s", err.text);
+    ob_cache_free(cache);
 }
 
 /* A copy of everything in Redis, made and brought back by Redis itself. */
@@ -307,10 +344,8 @@ static void counters_always_come_back_to_the_truth(void **state)
             break;
         case 6:
         case 7:
-            redis("HINCRBY openbatch:ce:1 attempts 1");
-            break;
         case 8:
-            redis("DEL openbatch:counters");
+            meddle(&w);
             break;
         case 9:
             if (pick(&w, 10) == 0) {
