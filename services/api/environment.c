@@ -73,11 +73,12 @@ void environment_take_body(api_environment *e)
                    ob_json_str(resources, "type", "EC2"));
 }
 
-/* What AWS adds to the members as they were sent. */
+/* What AWS adds to the members as they were sent, less what it does not show. */
 static void add_to_resources(json_t *resources, const api_environment *e)
 {
     size_t i;
     json_t *image;
+    (void)json_object_del(resources, "updateToLatestImageVersion"); /* how often it was asked for */
     if (!environment_is_fargate(resources))
         (void)json_object_set_new(resources, "desiredvCpus", json_integer(e->desired_vcpus));
     json_array_foreach(json_object_get(resources, "ec2Configuration"), i, image)

@@ -107,12 +107,22 @@ static void drop_empty_template(json_t *changes)
         (void)json_object_set_new(changes, "launchTemplate", json_object());
 }
 
+/* A wish, not a value: each one is a change. How many there were is kept, and shown to nobody. */
+static void count_image_updates(json_t *changes, const json_t *resources)
+{
+    static const char name[] = "updateToLatestImageVersion";
+    if (json_is_true(json_object_get(changes, name)))
+        (void)json_object_set_new(changes, name, json_integer(ob_json_int(resources, name, 0) + 1));
+    else
+        (void)json_object_del(changes, name);
+}
+
 static int merge_resources(const api_request *req, api_environment *e, api_reply *rep)
 {
     json_auto_t *changes = fields_copy(fields_of(req->op->fields, "computeResources"),
                                        json_object_get(req->body, "computeResources"));
     json_t *resources = json_object_get(e->body, "computeResources");
-    (void)json_object_del(changes, "updateToLatestImageVersion");
+    count_image_updates(changes, resources);
     drop_empty_template(changes);
     int64_t desired = ob_json_int(changes, "desiredvCpus", -1);
     if (desired >= 0 && desired < e->desired_vcpus && !environment_is_fargate(resources))

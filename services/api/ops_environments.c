@@ -5,7 +5,8 @@
 #define WHY_EC2 "with the ec2 provider; stored only with others"
 #define WHY_IMAGE "the image is what imageIdOverride or imageId names, or the provider's own"
 #define WHY_FLEET "no fleets: each Spot instance is asked for by itself"
-#define WHY_LATEST "the image that a machine starts with is always its provider's current one"
+#define WHY_LATEST                                                                                 \
+    "true replaces the instances; new ones start with what is the latest image by then"
 
 static const api_field ec2_configuration[] = {
     STRING("imageType", .min = 1, .max = 256, REQUIRED, KEPT, .why = WHY_IMAGE),
@@ -69,7 +70,7 @@ static const api_field create_resources[] = {
 static const api_field update_resources[] = {
     RESOURCE_TYPE(),
     INT("maxvCpus", .max = INT32_MAX),
-    BOOL("updateToLatestImageVersion", KEPT, .why = WHY_LATEST),
+    BOOL("updateToLatestImageVersion", .why = WHY_LATEST),
     COMPUTE_RESOURCES,
     END,
 };

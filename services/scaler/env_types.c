@@ -213,6 +213,7 @@ static const char *const infra_members[] = {
     "subnets",
     "tags",
     "type",
+    "updateToLatestImageVersion",
 };
 
 static char *infra_of(const env *e)

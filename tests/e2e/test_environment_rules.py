@@ -130,12 +130,13 @@ def test_environment_preconditions(batch, made):
         computeResources={},
     )
     refused("One of [state |", update, computeEnvironment=name)
-    refused(
-        "computeResources.instanceTypes cannot be updated: infrastructure updates need",
-        update,
-        computeEnvironment=name,
-        computeResources={"instanceTypes": ["c5"]},
-    )
+    for member, value in (("instanceTypes", ["c5"]), ("updateToLatestImageVersion", True)):
+        refused(
+            f"computeResources.{member} cannot be updated: infrastructure updates need",
+            update,
+            computeEnvironment=name,
+            computeResources={member: value},
+        )
     refused(
         "minvCpus must not be",
         update,
@@ -251,14 +252,19 @@ def test_infrastructure_updates_are_merged_and_held_to_their_rules(batch, made):
         refused(text, update, computeEnvironment=name, computeResources=wrong)
     update(computeEnvironment=name, computeResources={"launchTemplate": {"launchTemplateName": ""}})
     assert "launchTemplate" not in settled(batch, name)["computeResources"]
+    latest = {"updateToLatestImageVersion": True}
+    update(computeEnvironment=name, computeResources=latest)
+    assert "updateToLatestImageVersion" not in settled(batch, name)["computeResources"]
     update(computeEnvironment=name, serviceRole="mine")
     settled(batch, name)
-    refused(
-        "need the service-linked role",
-        update,
-        computeEnvironment=name,
-        computeResources={"imageId": "ami-2"},
-    )
+    for infrastructure in ({"imageId": "ami-2"}, latest):
+        refused(
+            "need the service-linked role",
+            update,
+            computeEnvironment=name,
+            computeResources=infrastructure,
+        )
+    update(computeEnvironment=name, computeResources={"updateToLatestImageVersion": False})
 
 
 def test_an_unmanaged_environment_has_no_resources_of_its_own(batch, made):

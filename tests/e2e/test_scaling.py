@@ -172,7 +172,8 @@ def test_disabled_and_invalid_environments_are_passed_over(wide, stack):
 
 def test_an_infrastructure_update_replaces_instances(wide, stack):
     """What runs may finish, or ends with its instance when the policy says so and is tried again;
-    UPDATING until the last old instance is gone, whoever leads."""
+    UPDATING until the last old instance is gone, whoever leads. A wish for the latest image is one,
+    too."""
     gentle = wide.environment(types=("m5.large",))
     firm = wide.environment(types=("m5.large",))
     jobs = {
@@ -181,10 +182,13 @@ def test_an_infrastructure_update_replaces_instances(wide, stack):
     }
     for job in jobs.values():
         wide.wait(job, "RUNNING")
-    for name, kill in ((gentle, False), (firm, True)):
+    for name, kill, change in (
+        (gentle, False, {"instanceTypes": ["c5.large"]}),
+        (firm, True, {"updateToLatestImageVersion": True}),
+    ):
         wide.batch.update_compute_environment(
             computeEnvironment=name,
-            computeResources={"instanceTypes": ["c5.large"]},
+            computeResources=change,
             updatePolicy={"terminateJobsOnUpdate": kill, "jobExecutionTimeoutMinutes": 1},
         )
         assert wide.ce(name)["status"] == "UPDATING"
@@ -197,7 +201,7 @@ def test_an_infrastructure_update_replaces_instances(wide, stack):
         if name == firm:
             assert attempts[0]["statusReason"].startswith("Host EC2 (instance i-")
             assert attempts[0]["statusReason"].endswith(") terminated.")
-            assert [t for t, _ in launched(stack, firm)] == ["m5.large", "c5.large"]
+            assert [t for t, _ in launched(stack, firm)] == ["m5.large", "m5.large"]
         wait_for("VALID", lambda n=name: wide.ce(n)["status"] == "VALID")
 
 

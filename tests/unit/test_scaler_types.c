@@ -150,7 +150,8 @@ static void only_what_makes_instances_replaces_them(void **state)
                                              " {\"minScaleDownDelayMinutes\": 20}") };
     static const char *const other[] = { BODY(", \"imageId\": \"ami-1\""),
                                          BODY(", \"subnets\": [\"subnet-2\"]"),
-                                         BODY(", \"type\": \"SPOT\"") };
+                                         BODY(", \"type\": \"SPOT\""),
+                                         BODY(", \"updateToLatestImageVersion\": 1") };
     env first = make(false, BODY(""));
     for (size_t i = 0; i < 2; i++) {
         env e = make(false, same[i]);
@@ -158,7 +159,7 @@ static void only_what_makes_instances_replaces_them(void **state)
         assert_int_equal(e.scale_down_ms, i == 1 ? 20 * 60000 : 0);
         env_types_free(&e);
     }
-    for (size_t i = 0; i < 3; i++) {
+    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
         env e = make(false, other[i]);
         assert_string_not_equal(e.infra, first.infra);
         env_types_free(&e);
