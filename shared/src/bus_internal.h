@@ -82,7 +82,6 @@ struct ob_bus {
     bus_positions resolved;
     bus_count *counts;
     size_t n_counts;
-    char last_error[256];
 
     atomic_bool up;
 };
@@ -103,7 +102,6 @@ rd_kafka_t *bus_producer(ob_bus *bus);
 /* Makes poll come back. Any thread. */
 void bus_wake(ob_bus *bus);
 void bus_set_up(ob_bus *bus, bool up);
-void bus_note_error(ob_bus *bus, const char *text);
 /* Does the error mean that a topic, a partition or a position is not what we thought? */
 bool bus_is_lost_position(rd_kafka_resp_err_t e);
 /* Asks the keeper to make topics and resolve positions anew. Any thread. */

@@ -282,7 +282,7 @@ static void handle(ob_bus *bus, const rd_kafka_message_t *m)
         if (bus_is_lost_position(m->err))
             bus_want_repair(bus, rd_kafka_message_errstr(m));
         else
-            bus_note_error(bus, rd_kafka_message_errstr(m));
+            ob_debug("bus.error", "{s:s}", "reason", rd_kafka_message_errstr(m));
         return;
     }
     bus_set_up(bus, true);
@@ -438,11 +438,4 @@ int ob_bus_fd(ob_bus *bus)
 int ob_bus_is_up(const ob_bus *bus)
 {
     return atomic_load(&bus->up);
-}
-
-void ob_bus_last_error(ob_bus *bus, char *out, size_t size)
-{
-    (void)pthread_mutex_lock(&bus->lock);
-    (void)snprintf(out, size, "%s", bus->last_error);
-    (void)pthread_mutex_unlock(&bus->lock);
 }

@@ -78,13 +78,6 @@ void bus_set_up(ob_bus *bus, bool up)
     bus_wake(bus);
 }
 
-void bus_note_error(ob_bus *bus, const char *text)
-{
-    (void)pthread_mutex_lock(&bus->lock);
-    (void)snprintf(bus->last_error, sizeof(bus->last_error), "%s", text);
-    (void)pthread_mutex_unlock(&bus->lock);
-}
-
 rd_kafka_t *bus_producer(ob_bus *bus)
 {
     (void)pthread_rwlock_rdlock(&bus->sender_lock);
@@ -119,7 +112,6 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     rd_kafka_resp_err_t e = (rd_kafka_resp_err_t)code;
     ob_debug("bus.error", "{s:s, s:s, s:s}", "client", rd_kafka_name(rk), "error",
              rd_kafka_err2name(e), "reason", reason);
-    bus_note_error(bus, reason);
     if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         bus_set_up(bus, false);
     } else if (e == RD_KAFKA_RESP_ERR__FATAL) {

@@ -29,11 +29,8 @@ static void pause_ms(ob_bus *bus, int64_t ms)
 
 static bool probe(ob_bus *bus)
 {
-    ob_error err = { 0 };
-    if (bus_refresh(bus_producer(bus), STEP_TIMEOUT_MS, &err) < 0) {
-        bus_note_error(bus, err.text);
+    if (bus_refresh(bus_producer(bus), STEP_TIMEOUT_MS, NULL) < 0)
         return false;
-    }
     bus_set_up(bus, true);
     return true;
 }
@@ -43,7 +40,7 @@ static void replace_sender(ob_bus *bus)
     ob_error err = { 0 };
     bus_sender *fresh = NULL;
     if (bus_sender_new(bus, &fresh, &err) < 0) {
-        bus_note_error(bus, err.text);
+        ob_debug("bus.no_producer", "{s:s}", "error", err.text);
         return;
     }
     (void)pthread_rwlock_wrlock(&bus->sender_lock);
@@ -107,10 +104,8 @@ static void repair(ob_bus *bus)
         bus_positions_done(&positions);
     }
     (void)pthread_mutex_unlock(&bus->lock);
-    if (r < 0) {
+    if (r < 0)
         ob_debug("bus.repair_failed", "{s:s}", "error", err.text);
-        bus_note_error(bus, err.text);
-    }
 }
 
 static void *keep(void *arg)

@@ -4,7 +4,6 @@
 #include "ob/cache.h"
 
 #include <fcntl.h>
-#include <stdarg.h>
 #include <string.h>
 #include <sys/time.h>
 
@@ -96,18 +95,6 @@ static int connect_once(ob_cache *cache, ob_error *err)
     if (r < 0)
         disconnect(cache);
     return r;
-}
-
-int ob_cache_cmd(ob_cache *cache, redisReply **ret, ob_error *err, const char *fmt, ...)
-{
-    int r = connect_once(cache, err);
-    if (r < 0)
-        return r;
-    va_list args;
-    va_start(args, fmt);
-    redisReply *reply = redisvCommand(cache->ctx, fmt, args);
-    va_end(args);
-    return take_reply(cache, reply, ret, err);
 }
 
 int ob_cache_argv(ob_cache *cache,

@@ -18,7 +18,6 @@ struct ob_db {
     size_t n_queued;
     const char **queued; /* names for errors; borrowed from stmts or literal */
     size_t queued_room;
-    size_t pipe_failed_at;
     int pipe_result; /* of the first statement that could not be queued */
     ob_error pipe_error;
 };

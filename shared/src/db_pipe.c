@@ -134,10 +134,8 @@ static int collect(ob_db *db, int64_t deadline_ms, PGresult **results, size_t n,
             return r;
         }
         bool good = status == PGRES_COMMAND_OK || status == PGRES_TUPLES_OK;
-        if (!good && r == 0) {
+        if (!good && r == 0)
             r = db_fail(db, res, at < db->n_queued ? db->queued[at] : "pipeline", err);
-            db->pipe_failed_at = at;
-        }
         if (good && at < n && !results[at])
             results[at] = res;
         else
@@ -200,9 +198,4 @@ void ob_db_pipe_abandon(ob_db *db)
     if (db->pipe_result == 0)
         db->pipe_result = ob_fail(&db->pipe_error, ECANCELED, "PostgreSQL: pipeline abandoned");
     (void)ob_db_pipe_sync(db, ABANDON_TIMEOUT_MS, NULL, 0, NULL);
-}
-
-size_t ob_db_pipe_failed_at(const ob_db *db)
-{
-    return db->pipe_failed_at;
 }

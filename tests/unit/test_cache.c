@@ -10,16 +10,28 @@
 static own_server server;
 static char address[128];
 
+/* A command of words. */
+static int command(ob_cache *cache, const char *text, redisReply **ret, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *copy = ob_strdup(text);
+    const char *argv[8];
+    char *rest = NULL;
+    int argc = 0;
+    for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
+        argv[argc++] = word;
+    return ob_cache_argv(cache, argc, argv, NULL, ret, err);
+}
+
 static void commands_go_round_with_binary_values(void **state)
 {
     ob_cache *cache = ob_cache_new(address, "secret", 2000);
     ob_error err = { 0 };
     redisReply *reply = NULL;
-    if (ob_cache_cmd(cache, NULL, &err, "SET %s %b", "k", "a\0b", (size_t)3) < 0)
+    const char *argv[] = { "SET", "k", "a\0b" };
+    const size_t lens[] = { 3, 1, 3 };
+    if (ob_cache_argv(cache, 3, argv, lens, NULL, &err) < 0)
         fail_msg("%s", err.text);
-    const char *argv[] = { "GET", "k" };
-    const size_t lens[] = { 3, 1 };
-    assert_int_equal(ob_cache_argv(cache, 2, argv, lens, &reply, &err), 0);
+    assert_int_equal(command(cache, "GET k", &reply, &err), 0);
     assert_int_equal(reply->len, 3);
     assert_memory_equal(reply->str, "a\0b", 3);
     freeReplyObject(reply);
@@ -31,10 +43,10 @@ static void an_error_answer_keeps_the_connection(void **state)
 {
     ob_cache *cache = ob_cache_new(address, "secret", 2000);
     ob_error err = { 0 };
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "SET n text"), 0);
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "INCR n"), -EPROTO);
+    assert_int_equal(command(cache, "SET n text", NULL, &err), 0);
+    assert_int_equal(command(cache, "INCR n", NULL, &err), -EPROTO);
     assert_false(err.retriable);
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), 0);
+    assert_int_equal(command(cache, "PING", NULL, &err), 0);
     ob_cache_free(cache);
 }
 
@@ -44,8 +56,8 @@ static void a_wrong_password_is_refused(void **state)
     for (int i = 0; i < 2; i++) {
         ob_cache *cache = ob_cache_new(address, passwords[i], 2000);
         ob_error err = { 0 };
-        assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EPROTO);
-        assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EPROTO);
+        assert_int_equal(command(cache, "PING", NULL, &err), -EPROTO);
+        assert_int_equal(command(cache, "PING", NULL, &err), -EPROTO);
         ob_cache_free(cache);
     }
 }
@@ -54,15 +66,15 @@ static void a_silent_server_costs_the_timeout_and_no_more(void **state)
 {
     ob_cache *cache = ob_cache_new(address, "secret", 200);
     ob_error err = { 0 };
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), 0);
+    assert_int_equal(command(cache, "PING", NULL, &err), 0);
     (void)kill(server.pid, SIGSTOP);
     int64_t start = ob_mono_ms();
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EIO);
+    assert_int_equal(command(cache, "PING", NULL, &err), -EIO);
     assert_true(err.retriable);
     assert_true(ob_mono_ms() - start < 2000);
     (void)kill(server.pid, SIGCONT);
     redisReply *reply = NULL; /* the late answer to the first PING is not taken for this one's */
-    assert_int_equal(ob_cache_cmd(cache, &reply, &err, "ECHO new"), 0);
+    assert_int_equal(command(cache, "ECHO new", &reply, &err), 0);
     assert_string_equal(reply->str, "new");
     freeReplyObject(reply);
     ob_cache_free(cache);
@@ -72,16 +84,16 @@ static void a_server_that_went_is_away(void **state)
 {
     ob_cache *cache = ob_cache_new(address, "secret", 500);
     ob_error err = { 0 };
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), 0);
+    assert_int_equal(command(cache, "PING", NULL, &err), 0);
     own_server_kill(&server);
     for (int i = 0; i < 2; i++) {
         err = (ob_error){ 0 };
-        assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EIO);
+        assert_int_equal(command(cache, "PING", NULL, &err), -EIO);
         assert_true(err.retriable);
     }
     ob_cache_free(cache);
     cache = ob_cache_new("127.0.0.1:1", NULL, 500);
-    assert_int_equal(ob_cache_cmd(cache, NULL, &err, "PING"), -EIO);
+    assert_int_equal(command(cache, "PING", NULL, &err), -EIO);
     ob_cache_free(cache);
 }
 

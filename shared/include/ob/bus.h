@@ -113,6 +113,3 @@ int ob_bus_fd(ob_bus *bus);
 
 /* Is a broker reachable, as far as is known now? */
 int ob_bus_is_up(const ob_bus *bus);
-
-/* What went wrong last, for health texts; "" when nothing did. Any thread. */
-void ob_bus_last_error(ob_bus *bus, char *out, size_t size);

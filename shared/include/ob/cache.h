@@ -13,10 +13,9 @@ typedef struct ob_cache ob_cache;
 ob_cache *ob_cache_new(const char *address, const char *password, int timeout_ms);
 void ob_cache_free(ob_cache *cache);
 
-/* Runs one command (printf-like as redisCommand), connecting or reconnecting first. *ret (may be
- * NULL) is new: freeReplyObject it. Errors: -EIO (away; retriable), -EPROTO (Redis answered an
- * error: text). Bounded by timeout_ms. */
-int ob_cache_cmd(ob_cache *cache, redisReply **ret, ob_error *err, const char *fmt, ...);
+/* Runs one command, connecting or reconnecting first. lens: of each of argv, which may hold any
+ * bytes; NULL: they are texts. *ret (may be NULL) is new: freeReplyObject it. Errors: -EIO (away;
+ * retriable), -EPROTO (Redis answered an error: text). Bounded by timeout_ms. */
 int ob_cache_argv(ob_cache *cache,
                   int argc,
                   const char **argv,

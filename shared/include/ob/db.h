@@ -83,8 +83,6 @@ int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n,
 /* Gives up a pipeline that was begun: what is queued is rolled back, except what an already queued
  * COMMIT commits. */
 void ob_db_pipe_abandon(ob_db *db);
-/* After ob_db_pipe_sync failed: the index of the statement that did. */
-size_t ob_db_pipe_failed_at(const ob_db *db);
 
 /* Columns of a result (text format). */
 const char *ob_col(const PGresult *res, int row, int col); /* NULL for SQL NULL; borrowed */
