@@ -14,7 +14,7 @@
 #include "ob/message.h"
 #include "ob/service.h"
 #include "ob/topics.h"
-#include "placements.h"
+#include "peers.h"
 #include "publisher.h"
 #include "recover.h"
 #include "reports.h"

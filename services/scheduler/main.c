@@ -8,7 +8,7 @@
 #include "leader.h"
 #include "ob/log.h"
 #include "ob/service.h"
-#include "placements.h"
+#include "peers.h"
 #include "publisher.h"
 #include "reports.h"
 #include "retention.h"

@@ -1,232 +1,25 @@
-/* Messages to executors. Owns, for each instance, the session, the sequence number and what is
- * owed; never decides which runs are wanted (the engine) and never sends but behind a fenced
- * commit. Invariants: a sequence number is used once within an epoch; nothing is sent to an
- * instance whose session this leader has not seen, for the engine orders again what a registration
- * shows to be missing. A lost message is found by the heartbeats. Thread: the loop's. */
+/* Messages to executors: what the engine orders, in as many as it takes, and FENCE, SYNC, leave and
+ * "drained". Never decides which runs are wanted and never sends but behind a fenced commit.
+ * Invariants: a sequence number is used once within an epoch; nothing is sent to an instance whose
+ * session this leader has not seen, for the engine orders again what a registration shows to be
+ * missing. A lost message is found by the heartbeats (peers.c). Thread: the loop's. */
 #include "placements.h"
 
 #include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
-
-#include <uthash.h>
 
 #include "detail.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
+#include "peers_internal.h"
 #include "text.h"
 #include "topology.h"
 
-#define MESSAGE_ROOM                                                                               \
-    (OB_MESSAGE_MAX - 64 * 1024) /* what parts may fill, so that the whole stays below the limit   \
-                                  */
-#define STOP_GRACE_S 30          /* ECS's stopTimeout */
-#define ARRIVES_MS 1500          /* a message that a heartbeat does not show by then is lost */
-#define SYNC_EVERY_MS 2000       /* an instance is not asked more often */
-#define ID_TEXT 40
-#define SESSION_TEXT 72
-
-typedef struct peer {
-    char id[ID_TEXT];
-    int64_t ce_id;
-    ob_instance_state state;
-    char token_hash[OB_TOKEN_HASH_TEXT];
-    char session[SESSION_TEXT]; /* "" = it has not registered since this leader began */
-    int64_t seq, sent_at_ms;    /* the last message to it */
-    bool heard;                 /* a heartbeat waits to be compared */
-    int64_t heard_epoch, heard_seq;
-    char heard_digest[17];
-    int mismatches; /* heartbeats in a row that differ */
-    bool sync_owed, drained_owed, seen;
-    int64_t synced_at_ms;
-    size_t *orders; /* of this round, as indices into the effects */
-    size_t n_orders, cap_orders;
-    UT_hash_handle hh;
-} peer;
-
-struct peers {
-    peer *all;
-    size_t n_sync_owed; /* may be more than there are */
-    bool any_heard;
-    json_t *leaving; /* ids of instances that have ended: their executors are to be told */
-};
-
-/* ---- Instances ---- */
-
-static peer *find(const peers *p, const char *id)
-{
-    peer *it;
-    HASH_FIND_STR(p->all, id, it);
-    return it;
-}
-
-static void forget(peers *p, peer *it)
-{
-    HASH_DEL(p->all, it);
-    free(it->orders);
-    free(it);
-}
-
-peers *peers_new(void)
-{
-    peers *p = ob_calloc(1, sizeof(*p));
-    p->leaving = json_object();
-    return p;
-}
-
-void peers_free(peers *p)
-{
-    if (!p)
-        return;
-    peer *it, *next;
-    HASH_ITER(hh, p->all, it, next)
-    {
-        forget(p, it);
-    }
-    json_decref(p->leaving);
-    free(p);
-}
-
-static void owe_sync(peers *p, peer *it)
-{
-    it->sync_owed = true;
-    p->n_sync_owed++;
-}
-
-void peers_restart(peers *p)
-{
-    peer *it, *next;
-    HASH_ITER(hh, p->all, it, next)
-    {
-        forget(p, it);
-    }
-    p->n_sync_owed = 0;
-    (void)json_object_clear(p->leaving);
-    p->any_heard = false;
-}
-
-void peers_put(
-    peers *p, const char *id, int64_t ce_id, ob_instance_state state, const char *token_hash)
-{
-    peer *it = find(p, id);
-    if (!it) {
-        if (strlen(id) >= ID_TEXT)
-            return;
-        it = ob_calloc(1, sizeof(*it));
-        (void)snprintf(it->id, sizeof(it->id), "%s", id);
-        HASH_ADD_STR(p->all, id, it);
-        if (state != OB_INSTANCE_LAUNCHING)
-            owe_sync(p, it);
-    }
-    if (state == OB_INSTANCE_DRAINING && it->state != state)
-        it->drained_owed = true;
-    it->seen = true;
-    it->ce_id = ce_id;
-    it->state = state;
-    (void)snprintf(it->token_hash, sizeof(it->token_hash), "%s", token_hash);
-}
-
-void peers_drop(peers *p, const char *id)
-{
-    peer *it = find(p, id);
-    if (it)
-        forget(p, it);
-}
-
-void peers_unsee(peers *p)
-{
-    for (peer *it = p->all; it; it = it->hh.next)
-        it->seen = false;
-}
-
-void peers_drop_unseen(peers *p, void (*fn)(const char *id, void *arg), void *arg)
-{
-    peer *it, *next;
-    HASH_ITER(hh, p->all, it, next)
-    {
-        if (it->seen)
-            continue;
-        fn(it->id, arg);
-        forget(p, it);
-    }
-}
-
-bool peers_known(const peers *p, const char *id)
-{
-    return find(p, id) != NULL;
-}
-
-/* ---- Sessions ---- */
-
-bool peers_token_ok(const peers *p, const char *id, const char *token)
-{
-    const peer *it = find(p, id);
-    char hash[OB_TOKEN_HASH_TEXT];
-    ob_token_hash(token, hash);
-    return it && strcmp(hash, it->token_hash) == 0;
-}
-
-void peers_registered(peers *p, const char *id, const char *session)
-{
-    peer *it = find(p, id);
-    if (!it)
-        return;
-    /* Each SYNC brings a new session: only the first one is news. */
-    if (strcmp(it->session, session) != 0)
-        ob_log(it->session[0] ? OB_LOG_DEBUG : OB_LOG_INFO, "executor.registered", "{s:s, s:s}",
-               "instance", id, "session", session);
-    (void)snprintf(it->session, sizeof(it->session), "%s", session);
-    it->mismatches = 0;
-    it->heard = false;
-    it->sync_owed = false;
-}
-
-bool peers_current(peers *p, const char *id, const char *session)
-{
-    peer *it = find(p, id);
-    if (!it)
-        return false;
-    if (it->session[0] && strcmp(it->session, session) == 0)
-        return true;
-    if (!it->sync_owed && ob_mono_ms() - it->synced_at_ms >= SYNC_EVERY_MS)
-        owe_sync(p, it);
-    return false;
-}
-
-void peers_heard(peers *p, const char *id, int64_t epoch, int64_t seq, const char *digest)
-{
-    peer *it = find(p, id);
-    if (!it)
-        return;
-    it->heard = p->any_heard = true;
-    it->heard_epoch = epoch;
-    it->heard_seq = seq;
-    (void)snprintf(it->heard_digest, sizeof(it->heard_digest), "%s", digest);
-}
-
-void peers_sync_all(peers *p)
-{
-    for (peer *it = p->all; it; it = it->hh.next) {
-        if (it->state != OB_INSTANCE_LAUNCHING && it->state < OB_INSTANCE_TERMINATED)
-            owe_sync(p, it);
-    }
-}
-
-void peers_leave(peers *p, const char *id)
-{
-    (void)json_object_set_new(p->leaving, id, json_true());
-}
-
-void peers_ask_drained(peers *p, const char *id)
-{
-    peer *it = find(p, id);
-    if (it && it->state == OB_INSTANCE_DRAINING)
-        it->drained_owed = true;
-}
-
-/* ---- Messages ---- */
+/* What parts may fill, so that the whole stays below the limit. */
+#define MESSAGE_ROOM (OB_MESSAGE_MAX - 64 * 1024)
+#define STOP_GRACE_S 30 /* ECS's stopTimeout */
 
 static void send(scheduler *s, const char *topic, int32_t partition, const char *key, const text *t)
 {
@@ -452,14 +245,14 @@ static void send_orders(scheduler *s, const PGresult *specs)
     const engine_effects *fx = &s->effects;
     peers *p = s->peers;
     for (size_t i = 0; i < fx->n_orders; i++) {
-        peer *it = find(p, fx->orders[i].instance_id);
+        peer *it = peers_find(p, fx->orders[i].instance_id);
         /* Without a session: the registration will show what is missing. */
         if (it && it->session[0])
             note_order(it, i);
     }
     place m = { 0 };
     for (size_t i = 0; i < fx->n_orders; i++) {
-        peer *it = find(p, fx->orders[i].instance_id);
+        peer *it = peers_find(p, fx->orders[i].instance_id);
         if (!it || it->n_orders == 0)
             continue;
         for (size_t k = 0; k < it->n_orders; k++) {
@@ -534,75 +327,4 @@ void placements_send(scheduler *s, const PGresult *specs)
         s->peers->n_sync_owed = 0;
     }
     send_drained(s);
-}
-
-/* ---- Digests ---- */
-
-#define LINE_TEXT (OB_RUN_TEXT + 16)
-typedef struct lines {
-    char (*at)[LINE_TEXT];
-    size_t n, cap;
-} lines;
-
-static void add_line(const engine_wanted *run, void *arg)
-{
-    lines *l = arg;
-    static const char *const names[] = { "starting", "running", "exited" };
-    if (l->n == l->cap) {
-        l->cap = l->cap ? l->cap * 2 : 64;
-        l->at = ob_realloc(l->at, l->cap * sizeof(*l->at));
-    }
-    char ref[OB_RUN_TEXT];
-    ob_run_ref_format(&run->run, ref);
-    (void)snprintf(l->at[l->n++], LINE_TEXT, "%s %s\n", ref, names[run->state]);
-}
-
-static int cmp_line(const void *a, const void *b)
-{
-    return strcmp(a, b);
-}
-
-/* What the executor of 'id' should hold, as docs/messages.md words it. */
-static void digest(const scheduler *s, const char *id, char out[17])
-{
-    lines l = { 0 };
-    engine_instance_runs(s->engine, id, add_line, &l);
-    if (l.n)
-        qsort(l.at, l.n, sizeof(*l.at), cmp_line);
-    uint64_t hash = 14695981039346656037u; /* FNV-1a, 64 bits */
-    for (size_t i = 0; i < l.n; i++) {
-        for (const char *c = l.at[i]; *c; c++)
-            hash = (hash ^ (uint8_t)*c) * 1099511628211u;
-    }
-    free(l.at);
-    (void)snprintf(out, 17, "%016" PRIx64, hash);
-}
-
-static bool differs(const scheduler *s, const peer *it)
-{
-    if (it->seq > 0 && (it->heard_epoch != s->epoch || it->heard_seq != it->seq))
-        return ob_mono_ms() - it->sent_at_ms > ARRIVES_MS;
-    char want[17];
-    digest(s, it->id, want);
-    return strcmp(want, it->heard_digest) != 0;
-}
-
-void placements_compare(scheduler *s)
-{
-    if (!s->peers->any_heard)
-        return;
-    s->peers->any_heard = false;
-    for (peer *it = s->peers->all; it; it = it->hh.next) {
-        if (!it->heard)
-            continue;
-        it->heard = false;
-        if (!differs(s, it)) {
-            it->mismatches = 0;
-        } else if (++it->mismatches >= 2) {
-            ob_info("executor.differs", "{s:s, s:I, s:I}", "instance", it->id, "seq",
-                    (json_int_t)it->seq, "last", (json_int_t)it->heard_seq);
-            it->mismatches = 0;
-            owe_sync(s->peers, it);
-        }
-    }
 }

@@ -10,7 +10,7 @@
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
-#include "placements.h"
+#include "peers.h"
 #include "topology.h"
 
 #define HELD_MAX 65536

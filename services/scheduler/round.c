@@ -10,6 +10,7 @@
 #include "demand.h"
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "peers.h"
 #include "placements.h"
 #include "publisher.h"
 #include "recover.h"
@@ -150,6 +151,6 @@ int round_turn(scheduler *s, ob_error *err)
             r = turn(s, err);
     }
     s->failures = 0;
-    placements_compare(s);
+    peers_compare(s);
     return 0;
 }

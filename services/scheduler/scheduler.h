@@ -18,7 +18,7 @@ typedef struct scheduler_config {
     int64_t job_retention_s; /* 0: for ever */
 } scheduler_config;
 
-typedef struct peers peers;         /* placements.h */
+typedef struct peers peers;         /* peers.h */
 typedef struct topology topology;   /* topology.h */
 typedef struct publisher publisher; /* publisher.h */
 typedef struct retention retention; /* retention.h */

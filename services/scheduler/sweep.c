@@ -7,7 +7,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/topics.h"
-#include "placements.h"
+#include "peers.h"
 #include "scheduler_store.h"
 #include "topology.h"
 

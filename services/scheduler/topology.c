@@ -10,7 +10,7 @@
 
 #include "ob/json.h"
 #include "ob/log.h"
-#include "placements.h"
+#include "peers.h"
 #include "policy.h"
 #include "scheduler_store.h"
 

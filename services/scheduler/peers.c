@@ -1,0 +1,261 @@
+/* The executors as the leader knows them. Owns, for each instance, the session, what was sent to it
+ * last and what is owed; compares heartbeats with what the engine wants, so a lost message is
+ * found. Never decides which runs are wanted (the engine) and sends nothing (placements.c). Thread:
+ * the loop's. */
+#include "peers.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "peers_internal.h"
+
+#define ARRIVES_MS 1500    /* a message that a heartbeat does not show by then is lost */
+#define SYNC_EVERY_MS 2000 /* an instance is not asked more often */
+
+/* ---- Instances ---- */
+
+peer *peers_find(const peers *p, const char *id)
+{
+    peer *it;
+    HASH_FIND_STR(p->all, id, it);
+    return it;
+}
+
+static void forget(peers *p, peer *it)
+{
+    HASH_DEL(p->all, it);
+    free(it->orders);
+    free(it);
+}
+
+peers *peers_new(void)
+{
+    peers *p = ob_calloc(1, sizeof(*p));
+    p->leaving = json_object();
+    return p;
+}
+
+void peers_free(peers *p)
+{
+    if (!p)
+        return;
+    peer *it, *next;
+    HASH_ITER(hh, p->all, it, next)
+    {
+        forget(p, it);
+    }
+    json_decref(p->leaving);
+    free(p);
+}
+
+static void owe_sync(peers *p, peer *it)
+{
+    it->sync_owed = true;
+    p->n_sync_owed++;
+}
+
+void peers_restart(peers *p)
+{
+    peer *it, *next;
+    HASH_ITER(hh, p->all, it, next)
+    {
+        forget(p, it);
+    }
+    p->n_sync_owed = 0;
+    (void)json_object_clear(p->leaving);
+    p->any_heard = false;
+}
+
+void peers_put(
+    peers *p, const char *id, int64_t ce_id, ob_instance_state state, const char *token_hash)
+{
+    peer *it = peers_find(p, id);
+    if (!it) {
+        if (strlen(id) >= ID_TEXT)
+            return;
+        it = ob_calloc(1, sizeof(*it));
+        (void)snprintf(it->id, sizeof(it->id), "%s", id);
+        HASH_ADD_STR(p->all, id, it);
+        if (state != OB_INSTANCE_LAUNCHING)
+            owe_sync(p, it);
+    }
+    if (state == OB_INSTANCE_DRAINING && it->state != state)
+        it->drained_owed = true;
+    it->seen = true;
+    it->ce_id = ce_id;
+    it->state = state;
+    (void)snprintf(it->token_hash, sizeof(it->token_hash), "%s", token_hash);
+}
+
+void peers_drop(peers *p, const char *id)
+{
+    peer *it = peers_find(p, id);
+    if (it)
+        forget(p, it);
+}
+
+void peers_unsee(peers *p)
+{
+    for (peer *it = p->all; it; it = it->hh.next)
+        it->seen = false;
+}
+
+void peers_drop_unseen(peers *p, void (*fn)(const char *id, void *arg), void *arg)
+{
+    peer *it, *next;
+    HASH_ITER(hh, p->all, it, next)
+    {
+        if (it->seen)
+            continue;
+        fn(it->id, arg);
+        forget(p, it);
+    }
+}
+
+bool peers_known(const peers *p, const char *id)
+{
+    return peers_find(p, id) != NULL;
+}
+
+/* ---- Sessions ---- */
+
+bool peers_token_ok(const peers *p, const char *id, const char *token)
+{
+    const peer *it = peers_find(p, id);
+    char hash[OB_TOKEN_HASH_TEXT];
+    ob_token_hash(token, hash);
+    return it && strcmp(hash, it->token_hash) == 0;
+}
+
+void peers_registered(peers *p, const char *id, const char *session)
+{
+    peer *it = peers_find(p, id);
+    if (!it)
+        return;
+    /* Each SYNC brings a new session: only the first one is news. */
+    if (strcmp(it->session, session) != 0)
+        ob_log(it->session[0] ? OB_LOG_DEBUG : OB_LOG_INFO, "executor.registered", "{s:s, s:s}",
+               "instance", id, "session", session);
+    (void)snprintf(it->session, sizeof(it->session), "%s", session);
+    it->mismatches = 0;
+    it->heard = false;
+    it->sync_owed = false;
+}
+
+bool peers_current(peers *p, const char *id, const char *session)
+{
+    peer *it = peers_find(p, id);
+    if (!it)
+        return false;
+    if (it->session[0] && strcmp(it->session, session) == 0)
+        return true;
+    if (!it->sync_owed && ob_mono_ms() - it->synced_at_ms >= SYNC_EVERY_MS)
+        owe_sync(p, it);
+    return false;
+}
+
+void peers_heard(peers *p, const char *id, int64_t epoch, int64_t seq, const char *digest)
+{
+    peer *it = peers_find(p, id);
+    if (!it)
+        return;
+    it->heard = p->any_heard = true;
+    it->heard_epoch = epoch;
+    it->heard_seq = seq;
+    (void)snprintf(it->heard_digest, sizeof(it->heard_digest), "%s", digest);
+}
+
+void peers_sync_all(peers *p)
+{
+    for (peer *it = p->all; it; it = it->hh.next) {
+        if (it->state != OB_INSTANCE_LAUNCHING && it->state < OB_INSTANCE_TERMINATED)
+            owe_sync(p, it);
+    }
+}
+
+void peers_leave(peers *p, const char *id)
+{
+    (void)json_object_set_new(p->leaving, id, json_true());
+}
+
+void peers_ask_drained(peers *p, const char *id)
+{
+    peer *it = peers_find(p, id);
+    if (it && it->state == OB_INSTANCE_DRAINING)
+        it->drained_owed = true;
+}
+
+/* ---- Heartbeats ---- */
+
+#define LINE_TEXT (OB_RUN_TEXT + 16)
+typedef struct lines {
+    char (*at)[LINE_TEXT];
+    size_t n, cap;
+} lines;
+
+static void add_line(const engine_wanted *run, void *arg)
+{
+    lines *l = arg;
+    static const char *const names[] = { "starting", "running", "exited" };
+    if (l->n == l->cap) {
+        l->cap = l->cap ? l->cap * 2 : 64;
+        l->at = ob_realloc(l->at, l->cap * sizeof(*l->at));
+    }
+    char ref[OB_RUN_TEXT];
+    ob_run_ref_format(&run->run, ref);
+    (void)snprintf(l->at[l->n++], LINE_TEXT, "%s %s\n", ref, names[run->state]);
+}
+
+static int cmp_line(const void *a, const void *b)
+{
+    return strcmp(a, b);
+}
+
+/* What the executor of 'id' should hold, as docs/messages.md words it. */
+static void digest(const scheduler *s, const char *id, char out[17])
+{
+    lines l = { 0 };
+    engine_instance_runs(s->engine, id, add_line, &l);
+    if (l.n)
+        qsort(l.at, l.n, sizeof(*l.at), cmp_line);
+    uint64_t hash = 14695981039346656037u; /* FNV-1a, 64 bits */
+    for (size_t i = 0; i < l.n; i++) {
+        for (const char *c = l.at[i]; *c; c++)
+            hash = (hash ^ (uint8_t)*c) * 1099511628211u;
+    }
+    free(l.at);
+    (void)snprintf(out, 17, "%016" PRIx64, hash);
+}
+
+static bool differs(const scheduler *s, const peer *it)
+{
+    if (it->seq > 0 && (it->heard_epoch != s->epoch || it->heard_seq != it->seq))
+        return ob_mono_ms() - it->sent_at_ms > ARRIVES_MS;
+    char want[17];
+    digest(s, it->id, want);
+    return strcmp(want, it->heard_digest) != 0;
+}
+
+void peers_compare(scheduler *s)
+{
+    if (!s->peers->any_heard)
+        return;
+    s->peers->any_heard = false;
+    for (peer *it = s->peers->all; it; it = it->hh.next) {
+        if (!it->heard)
+            continue;
+        it->heard = false;
+        if (!differs(s, it)) {
+            it->mismatches = 0;
+        } else if (++it->mismatches >= 2) {
+            ob_info("executor.differs", "{s:s, s:I, s:I}", "instance", it->id, "seq",
+                    (json_int_t)it->seq, "last", (json_int_t)it->heard_seq);
+            it->mismatches = 0;
+            owe_sync(s->peers, it);
+        }
+    }
+}

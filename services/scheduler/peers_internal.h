@@ -1,0 +1,36 @@
+/* What peers.c and placements.c share: an instance as its executor was told. */
+#pragma once
+
+#include <uthash.h>
+
+#include "peers.h"
+
+#define ID_TEXT 40
+#define SESSION_TEXT 72
+
+typedef struct peer {
+    char id[ID_TEXT];
+    int64_t ce_id;
+    ob_instance_state state;
+    char token_hash[OB_TOKEN_HASH_TEXT];
+    char session[SESSION_TEXT]; /* "" = it has not registered since this leader began */
+    int64_t seq, sent_at_ms;    /* the last message to it */
+    bool heard;                 /* a heartbeat waits to be compared */
+    int64_t heard_epoch, heard_seq;
+    char heard_digest[17];
+    int mismatches; /* heartbeats in a row that differ */
+    bool sync_owed, drained_owed, seen;
+    int64_t synced_at_ms;
+    size_t *orders; /* of this round, as indices into the effects */
+    size_t n_orders, cap_orders;
+    UT_hash_handle hh;
+} peer;
+
+struct peers {
+    peer *all;
+    size_t n_sync_owed; /* may be more than there are */
+    bool any_heard;
+    json_t *leaving; /* ids of instances that have ended: their executors are to be told */
+};
+
+peer *peers_find(const peers *p, const char *id);
