@@ -15,6 +15,7 @@
 #include <uthash.h>
 
 #include "ob/clock.h"
+#include "ob/hex.h"
 
 #define NONCE_LEN 12
 #define TAG_LEN 16
@@ -57,17 +58,6 @@ void api_key_done(api_key *key)
     OPENSSL_cleanse(key, sizeof *key);
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 int keys_new(const char *master_key_file, api_keys **ret, ob_error *err)
 {
     char *hex = NULL;
@@ -78,7 +68,7 @@ int keys_new(const char *master_key_file, api_keys **ret, ob_error *err)
     (void)pthread_mutex_init(&keys->lock, NULL);
     r = strlen(hex) == 64 ? 0 : -EINVAL;
     for (size_t i = 0; r == 0 && i < 32; i++) {
-        int high = hex_digit(hex[2 * i]), low = hex_digit(hex[2 * i + 1]);
+        int high = ob_hex_value(hex[2 * i]), low = ob_hex_value(hex[2 * i + 1]);
         if (high < 0 || low < 0)
             r = -EINVAL;
         else

@@ -5,12 +5,7 @@
 #include <string.h>
 
 #include "ob/error.h"
-
-static int hex(char c)
-{
-    const char *digits = "0123456789abcdef0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
-    return at ? (int)((at - digits) % 16) : -1;
-}
+#include "ob/hex.h"
 
 /* *ret is new; NULL: no UTF-8, or a NUL in it. plus: '+' is a blank. */
 static json_t *decode(const char *text, size_t len, bool plus)
@@ -18,8 +13,8 @@ static json_t *decode(const char *text, size_t len, bool plus)
     ob_cleanup(ob_freep) char *out = ob_calloc(1, len + 1);
     size_t n = 0;
     for (size_t i = 0; i < len; i++) {
-        int high = text[i] == '%' && i + 2 < len ? hex(text[i + 1]) : -1;
-        int low = high >= 0 ? hex(text[i + 2]) : -1;
+        int high = text[i] == '%' && i + 2 < len ? ob_hex_value(text[i + 1]) : -1;
+        int low = high >= 0 ? ob_hex_value(text[i + 2]) : -1;
         if (low >= 0) {
             out[n++] = (char)(high * 16 + low);
             i += 2;

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ob/db.h"
+#include "ob/hex.h"
 
 /* Type OIDs are fixed in PostgreSQL's catalogue (pg_type.dat). */
 #define OID_BYTEA 17
@@ -217,15 +218,6 @@ bool ob_col_uuid(const PGresult *res, int row, int col, ob_uuid *ret)
     return text && ob_uuid_parse(text, strlen(text), ret);
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    return -1;
-}
-
 int ob_col_bytes(const PGresult *res, int row, int col, void **ret, size_t *ret_len)
 {
     const char *text = ob_col(res, row, col);
@@ -237,8 +229,8 @@ int ob_col_bytes(const PGresult *res, int row, int col, void **ret, size_t *ret_
     size_t n = len / 2 - 1;
     ob_cleanup(ob_freep) uint8_t *bytes = ob_calloc(1, n + 1);
     for (size_t i = 0; i < n; i++) {
-        int high = hex_value(text[2 + 2 * i]);
-        int low = hex_value(text[3 + 2 * i]);
+        int high = ob_hex_value(text[2 + 2 * i]);
+        int low = ob_hex_value(text[3 + 2 * i]);
         if (high < 0 || low < 0)
             return -EINVAL;
         bytes[i] = (uint8_t)(high << 4 | low);

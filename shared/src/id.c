@@ -13,6 +13,7 @@
 #include <sys/random.h>
 
 #include "ob/clock.h"
+#include "ob/hex.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -102,17 +103,6 @@ static void hex_encode(const uint8_t *in, size_t n, char *out)
     out[2 * n] = '\0';
 }
 
-static int hex_value(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 void ob_uuid_format(const ob_uuid *id, char out[OB_UUID_TEXT])
 {
     char *p = out;
@@ -134,8 +124,8 @@ bool ob_uuid_parse(const char *text, size_t len, ob_uuid *ret)
     for (int i = 0; i < 16; i++) {
         if ((i == 4 || i == 6 || i == 8 || i == 10) && text[at++] != '-')
             return false;
-        int high = hex_value(text[at++]);
-        int low = hex_value(text[at++]);
+        int high = ob_hex_value(text[at++]);
+        int low = ob_hex_value(text[at++]);
         if (high < 0 || low < 0)
             return false;
         id.b[i] = (uint8_t)(high << 4 | low);
