@@ -40,12 +40,13 @@ prepare() {
 suite_format() {
     local c_files py_dirs=()
     mapfile -t c_files < <(cd "$OB_ROOT" && find shared services tests -name '*.[ch]' | LC_ALL=C sort)
-    [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests" "$OB_ROOT/examples")
+    [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests" "$OB_ROOT/tests/bench/submit" "$OB_ROOT/examples")
     (
         status=0
         cd "$OB_ROOT" || exit
         ((${#c_files[@]} == 0)) || clang-format --dry-run -Werror "${c_files[@]}" || status=1
-        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tests/clients/*.sh .ci/run || status=1
+        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh \
+            tests/bench/{decide,engine,simulation} .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
         exit $status
