@@ -62,7 +62,7 @@ static int read_place(api_request *req, log_search *s, api_reply *rep)
 static int choose_streams(api_request *req, log_search *s, int64_t **ret_ids, api_reply *rep)
 {
     const char *names[STREAMS_MAX];
-    size_t n_names;
+    size_t n_names = 0;
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = read_names(req->body, names, &n_names, rep);
     if (r < 0)
