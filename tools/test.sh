@@ -90,7 +90,7 @@ suite_e2e() {
         export OPENBATCH_HOME OPENBATCH_PORT PATH ASAN_OPTIONS UBSAN_OPTIONS
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
-        # Real servers on a machine that others use too: what fails is tried once more, and counted as rerun.
+        # Real servers on what may be a busy machine: what fails is tried once more, and counted as rerun.
         status=0
         "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider --timeout=600 --durations=8 \
             --reruns 1 || status=1

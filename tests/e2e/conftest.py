@@ -68,7 +68,7 @@ def raw(stack):
 
 @pytest.fixture(scope="session")
 def image(stack):
-    """Debian's static busybox; `up` makes it in an engine of its own."""
+    """Debian's static busybox, as `up` makes it."""
     assert stack.docker("image", "inspect", "openbatch/busybox")
     return "openbatch/busybox"
 

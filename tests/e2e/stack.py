@@ -33,8 +33,8 @@ def wait_for(what, condition, timeout=30.0, every=0.05):
 
 
 def assert_promised(took, seconds):
-    """A time that is promised holds for most of several tries: a machine that others use as well
-    may hold one of them up."""
+    """A time that is promised holds for most of several tries: a busy machine may hold one of them
+    up."""
     print(f"took {', '.join(f'{one:.3f}' for one in took)} s; promised: {seconds} s")
     assert sorted(took)[len(took) // 2] < seconds, took
 
