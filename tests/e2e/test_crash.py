@@ -1,15 +1,27 @@
-"""kill -9 in the middle of work: nothing is lost, nothing runs twice to success, nobody types
-anything."""
+"""kill -9 in the middle of work, or Kafka emptied: nothing is lost, nothing runs twice to success,
+nobody types anything."""
 
 import json
 import threading
 import time
 
 import pytest
+from confluent_kafka import Consumer, Producer, TopicPartition
+from confluent_kafka.admin import AdminClient
 from stack import wait_for
 
 JOBS = 200
 PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres"]
+
+
+def kafka_admin(stack):
+    return {
+        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "admin",
+        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
+    }
 
 
 def check_once(stack, w, ids):
@@ -30,15 +42,12 @@ def check_once(stack, w, ids):
     assert ended_twice == []
 
 
-@pytest.mark.timeout(420)
-@pytest.mark.parametrize("part", PARTS)
-def test_200_jobs_survive_the_death_of(part, stack, shared_work, queue, tmp_path):
-    """While 200 jobs are submitted and run, one part is killed: all 200 SUCCEED, each ran to
-    its end once."""
-    w = shared_work
+def all_survive(harm, stack, w, queue, folder):
+    """While 200 jobs are submitted and run, harm is done: all 200 SUCCEED, each ran to its end
+    once."""
     definition = w.definition(
         ["sh", "-c", "echo $AWS_BATCH_JOB_ID >> /out/$AWS_BATCH_JOB_ID"],
-        volumes=[{"name": "out", "host": {"sourcePath": str(tmp_path)}}],
+        volumes=[{"name": "out", "host": {"sourcePath": str(folder)}}],
         mountPoints=[{"sourceVolume": "out", "containerPath": "/out"}],
         memory=32,
     )
@@ -46,41 +55,54 @@ def test_200_jobs_survive_the_death_of(part, stack, shared_work, queue, tmp_path
 
     def submit():
         for n in range(JOBS):
-            ids.append(w.submit(queue, definition, jobName=f"{part}-{n}"))
+            ids.append(w.submit(queue, definition, jobName=f"survivor-{n}"))
 
     submitting = threading.Thread(target=submit)
     submitting.start()
-    wait_for("the first ends", lambda: len(list(tmp_path.iterdir())) >= 10, 90)
-    names = stack.instances()[:1] if part == "executor" else [part]
-    killed = {name: stack.kill(name) for name in names}
-    assert killed
-    begin = time.monotonic()
-    for name, pid in killed.items():
-        wait_for(f"{name} back", lambda n=name, p=pid: stack.pid(n) not in (None, p), 15)
-    assert time.monotonic() - begin < 15
+    wait_for("the first ends", lambda: len(list(folder.iterdir())) >= 10, 90)
+    harm()
     submitting.join(120)
     assert len(ids) == JOBS
     check_once(stack, w, ids)
     for job_id in ids:
-        assert (tmp_path / job_id).read_text() == f"{job_id}\n"
+        assert (folder / job_id).read_text() == f"{job_id}\n"
     assert stack.sql("SELECT count(*) FROM inbox") == [["0"]]
+
+
+@pytest.mark.timeout(420)
+@pytest.mark.parametrize("part", PARTS)
+def test_200_jobs_survive_the_death_of(part, stack, shared_work, queue, tmp_path):
+    def kill():
+        names = stack.instances()[:1] if part == "executor" else [part]
+        killed = {name: stack.kill(name) for name in names}
+        assert killed
+        begin = time.monotonic()
+        for name, pid in killed.items():
+            wait_for(f"{name} back", lambda n=name, p=pid: stack.pid(n) not in (None, p), 15)
+        assert time.monotonic() - begin < 15
+
+    all_survive(kill, stack, shared_work, queue, tmp_path)
+
+
+@pytest.mark.timeout(420)
+def test_200_jobs_survive_the_loss_of_all_topics(stack, shared_work, queue, tmp_path):
+    def delete_topics():
+        admin = AdminClient(kafka_admin(stack))
+        topics = [name for name in admin.list_topics(timeout=10).topics if name[:6] == "batch."]
+        assert "batch.executions" in topics
+        for deleted in admin.delete_topics(topics).values():
+            deleted.result(timeout=30)
+
+    all_survive(delete_topics, stack, shared_work, queue, tmp_path)
 
 
 def test_messages_read_twice_change_nothing(stack, shared_work, queue):
     """Replay: every message of the internal topics is written again; jobs and attempts stay as
     they are."""
-    from confluent_kafka import Consumer, Producer, TopicPartition
-
     w = shared_work
     ids = [w.submit(queue, w.definition(["sh", "-c", f"exit {n % 2}"])) for n in range(10)]
     w.wait_all(ids)
-    settings = {
-        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "admin",
-        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
-    }
+    settings = kafka_admin(stack)
 
     def picture():
         return [
