@@ -249,37 +249,88 @@ static const engine_front *front_of(const world *w, size_t *ret_n)
     return NULL;
 }
 
+/* Is the n-th placement of the last round the job that stood there? */
+static void assert_served(const world *w, size_t n, const engine_front *stood)
+{
+    assert_true(n < w->fx.n_placement_insert);
+    const ob_run_ref *run = &w->fx.placement_insert[n].run;
+    assert_int_equal(ob_uuid_cmp(&run->id, &stood->id), 0);
+    assert_int_equal(run->index, stood->index);
+}
+
+/* First in, first out, to the end of it: classes in turns, an array in their midst, one that is
+ * tried again behind all. */
 static void the_front_is_the_order_of_service(void **state)
 {
     world *w = *state;
-    put_world(w, 1, &(engine_policy){ 0 });
-    submit(w, "a", 0, ONE);
+    put_world(w, 1, NULL);
+    ob_uuid running = world_submit_terms(w, 0, ONE, (engine_terms){ .attempts = 2 });
     world_round(w);
-    for (uint64_t i = 0; i < 3; i++) {
-        submit(w, "a", 0, ONE);
-        submit(w, "b", (int32_t)i, ONE);
-    }
+    for (int i = 0; i < 12; i++)
+        world_submit(w, 1, i == 5 ? 4 : 0, NEED(1, 100 + i % 3));
+    world_exit(w, running, -1, 1); /* goes to the end */
+    engine_drop_instance(w->e, "i-1");
     world_round(w);
+    engine_front told[ENGINE_FRONT_MAX];
     size_t n;
     const engine_front *front = front_of(w, &n);
-    assert_int_equal(n, 6);
-    ob_uuid told[6];
-    for (size_t i = 0; i < n; i++)
-        told[i] = front[i].id;
-    int64_t since = front[0].since_ms;
-    assert_int_equal(since, w->now_ms);
+    assert_int_equal(n, 11 + 4 + 1);
+    memcpy(told, front, n * sizeof(*told));
+    assert_int_equal(told[0].since_ms, w->now_ms);
+    assert_int_equal(ob_uuid_cmp(&told[n - 1].id, &running), 0);
     world_round(w);
     assert_int_equal(w->fx.n_fronts, 0); /* told once */
-    /* They are served in just that order, one after the other. */
-    for (size_t i = 0; i < 6; i++) {
-        ob_uuid running = i == 0 ? world_id(1) : told[i - 1];
-        world_exit(w, running, -1, 0);
+    world_instance(w, "i-2", 1, NEED(1, 100000), OB_INSTANCE_ACTIVE);
+    for (size_t i = 0; i < n; i++) { /* one after the other, as they end */
+        if (i > 0)
+            world_exit(w, told[i - 1].id, told[i - 1].index, 0);
         world_round(w);
-        if (i == 0) { /* after the first the usage has changed, and with it what follows */
-            assert_state(w, told[0], -1, OB_JOB_STARTING);
-            break;
-        }
+        assert_int_equal(w->fx.n_placement_insert, 1);
+        assert_served(w, 0, &told[i]);
     }
+}
+
+/* Of shares: each time room comes up, whoever stands first gets it; and what is left then is served
+ * in that order when there is room for all of it. What one share uses more puts it behind: the
+ * order is not that of the submissions. */
+static void the_front_of_shares_is_the_order_of_service(void **state)
+{
+    world *w = *state;
+    engine_weight weights[] = { { "a", 1 }, { "b", 0.25 }, { "c*", 0.5 } };
+    static const char *const names[] = { "a", "b", "c1", "c2" };
+    char id[16];
+    size_t n, of_b = 0;
+    world_ce(w, 1, 100, NEED(1, 1000));
+    put_fair(w, &(engine_policy){ .weights = weights, .n_weights = 3 });
+    for (int i = 0; i < 40; i++)
+        submit(w, names[i % 4], i % 3, NEED(1, 100 + i % 2));
+    world_round(w);
+    for (int i = 0; i < 20; i++) {
+        const engine_front *front = front_of(w, &n);
+        assert_int_equal(n, 40 - i);
+        engine_front first = front[0];
+        (void)snprintf(id, sizeof(id), "i-%d", i);
+        world_instance(w, id, 1, NEED(1, 1000), OB_INSTANCE_ACTIVE);
+        w->now_ms -= 1000; /* at once: nobody has used anything meanwhile */
+        world_round(w);
+        assert_int_equal(w->fx.n_placement_insert, 1);
+        assert_served(w, 0, &first);
+        world_round(w);
+        of_b += first.id.b[15] % 4 == 2; /* ids are counted from 1 */
+    }
+    assert_int_equal(of_b, 10); /* of all its jobs: 4 parts of 7 would be 11 */
+    engine_front told[20];
+    memcpy(told, front_of(w, &n), sizeof(told));
+    assert_int_equal(n, 20);
+    for (int i = 20; i < 40; i++) {
+        (void)snprintf(id, sizeof(id), "i-%d", i);
+        world_instance(w, id, 1, NEED(1, 1000), OB_INSTANCE_ACTIVE);
+    }
+    w->now_ms -= 1000;
+    world_round(w);
+    assert_int_equal(w->fx.n_placement_insert, 20);
+    for (size_t i = 0; i < 20; i++)
+        assert_served(w, i, &told[i]);
 }
 
 static void the_front_shows_children_and_times(void **state)
@@ -340,6 +391,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(vcpus_kept_from_those_behind_are_told, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(the_front_is_the_order_of_service, world_new, world_free),
+        cmocka_unit_test_setup_teardown(the_front_of_shares_is_the_order_of_service, world_new,
+                                        world_free),
         cmocka_unit_test_setup_teardown(the_front_shows_children_and_times, world_new, world_free),
         cmocka_unit_test_setup_teardown(a_front_is_told_once_a_second_at_most, world_new,
                                         world_free),
