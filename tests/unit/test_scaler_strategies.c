@@ -1,6 +1,7 @@
 /* How the scaler chooses types: allocation strategies, what the choice costs, Fargate; and what it
  * replaces after updates. */
 #include "deciding.h"
+#include "ob/catalog.h"
 #include "packing.h"
 
 /* ---- Allocation strategies ---- */
@@ -105,28 +106,35 @@ static void max_vcpus_may_be_passed_by_one_instance(void **state)
     assert_int_equal(launched_vcpus(run(&env, 1, &unlimited, &limits, launches)), 2);
 }
 
+/* With each strategy, those of Spot at Spot's prices. */
 static void mixed_work_gets_types_of_its_proportions(void **state)
 {
     (void)state;
     static packing p;
-    bool c = false, m = false, r = false;
-    packing_types(&p, TYPES("optimal"));
     const decide_shape mixed[] = { { .need = { 4000, 7200, 0 }, .count = 40 },
                                    { .need = { 4000, 15000, 0 }, .count = 40 },
                                    { .need = { 4000, 30000, 0 }, .count = 40 } };
-    memcpy(p.shapes, mixed, sizeof(mixed));
-    p.n_shapes = 3;
-    decide_env env = make_env(0, TYPES("optimal"), 0, 1024);
-    wants(&env, mixed, 3);
-    size_t n = run(&env, 1, &unlimited, &limits, launches);
-    for (size_t i = 0; i < n; i++) {
-        c = c || launches[i].type->name[0] == 'c';
-        m = m || launches[i].type->name[0] == 'm';
-        r = r || launches[i].type->name[0] == 'r';
+    for (int s = DECIDE_BEST_FIT; s <= DECIDE_SPOT_CAPACITY_PRIORITIZED; s++) {
+        decide_strategy strategy = (decide_strategy)s;
+        bool c = false, m = false, r = false;
+        packing_types(&p, TYPES("optimal"));
+        decide_env env = make_env(0, TYPES("optimal"), 0, 1024);
+        env.strategy = strategy;
+        for (size_t i = 0; i < p.n_types && s >= DECIDE_SPOT_CAPACITY; i++)
+            p.types[i].price = types_of[0][i].price = ob_catalog_find(p.types[i].name)->spot;
+        memcpy(p.shapes, mixed, sizeof(mixed));
+        p.n_shapes = 3;
+        wants(&env, mixed, 3);
+        size_t n = run(&env, 1, &unlimited, &limits, launches);
+        for (size_t i = 0; i < n; i++) {
+            c = c || launches[i].type->name[0] == 'c';
+            m = m || launches[i].type->name[0] == 'm';
+            r = r || launches[i].type->name[0] == 'r';
+        }
+        assert_true(c && m && r);
+        packing_result res = packing_launch(&p, strategy, NULL, NULL);
+        assert_true(res.complete && res.cost < 1.05 * packing_bound(&p));
     }
-    assert_true(c && m && r);
-    packing_result res = packing_launch(&p, DECIDE_PROGRESSIVE, NULL, NULL);
-    assert_true(res.complete && res.cost < 1.05 * packing_bound(&p));
 }
 
 /* The benchmark's small form: against the lower bound of what any set of instances costs. */
