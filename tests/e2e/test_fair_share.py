@@ -5,17 +5,26 @@ import uuid
 import pytest
 from stack import wait_for
 
+WEIGHTS = {"gold": 0.25, "plainA": 0.75}
+JOBS = 40
+
 
 @pytest.fixture(scope="module")
-def fair(shared_work, batch):
-    """A queue of one vCPU for two shares; "gold" is to get three times what "plain" gets."""
+def environment(shared_work):
+    return shared_work.environment(max_vcpus=2)
+
+
+@pytest.fixture(scope="module")
+def fair(shared_work, batch, environment):
+    """A queue with room for one job of two vCPUs; "gold" is to get three times what "plain"
+    gets."""
     policy = batch.create_scheduling_policy(
         name=f"fair-{uuid.uuid4()}",
         fairsharePolicy={
             "shareDecaySeconds": 3600,
             "shareDistribution": [
-                {"shareIdentifier": "gold", "weightFactor": 0.25},
-                {"shareIdentifier": "plain*", "weightFactor": 0.75},
+                {"shareIdentifier": "gold", "weightFactor": WEIGHTS["gold"]},
+                {"shareIdentifier": "plain*", "weightFactor": WEIGHTS["plainA"]},
             ],
         },
     )["arn"]
@@ -24,44 +33,69 @@ def fair(shared_work, batch):
         jobQueueName=name,
         priority=1,
         schedulingPolicyArn=policy,
-        computeEnvironmentOrder=[
-            {"order": 1, "computeEnvironment": shared_work.environment(max_vcpus=2)}
-        ],
+        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": environment}],
     )
     shared_work.queues.append(name)
     wait_for("the queue", lambda: shared_work.jq(name)["status"] == "VALID")
     return name
 
 
-def test_shares_are_served_by_weight(shared_work, batch, stack, fair):
-    """With both shares waiting, jobs start in the order of the shares' weighted usage; a higher
-    scheduling priority goes first in its own share."""
+def turn(work, environment, state):
+    work.batch.update_compute_environment(computeEnvironment=environment, state=state)
+    wait_for("VALID", lambda: work.ce(environment)["status"] == "VALID")
+
+
+def placed(stack, ids):
+    """Jobs that were placed, in that order, each with how long, in ms; None: it has not ended."""
+    rows = stack.sql(
+        "SELECT job_id, max(at_ms) FILTER (WHERE state > 4) - min(at_ms) FILTER (WHERE state = 3)"
+        f" FROM job_event WHERE job_id = ANY ('{{{','.join(ids)}}}') GROUP BY job_id"
+        " HAVING bool_or(state = 3) ORDER BY min(ARRAY[round, n]) FILTER (WHERE state = 3)"
+    )
+    return {job: int(ms) if ms else None for job, ms in rows}
+
+
+def test_shares_are_served_by_weight(shared_work, batch, stack, environment, fair):
+    """While both shares have work, what they have used is as their weights want it, to within one
+    job; a higher scheduling priority goes first in its own share. The front of the queue foretells
+    it."""
     w = shared_work
-    job = w.definition(("sleep", "0.4"), vcpus=2)
-    holder = w.submit(fair, w.definition(("sleep", "6"), vcpus=2), shareIdentifier="plainA")
-    w.wait(holder, "RUNNING")
+    job = w.definition(vcpus=2)
+    turn(w, environment, "DISABLED")
     shares = {}
-    for n in range(8):
-        for share in ("plainA", "gold"):
-            more = {"schedulingPriorityOverride": 5} if share == "gold" and n == 7 else {}
-            shares[w.submit(fair, job, shareIdentifier=share, **more)] = share
-    first = list(shares)[-1]
+    for n in range(60):
+        share = "plainA" if n % 4 == 0 else "gold"
+        more = {"schedulingPriorityOverride": 5} if n == 59 else {}
+        shares[w.submit(fair, job, shareIdentifier=share, **more)] = share
+    ids = list(shares)
 
     def front():
         found = batch.get_job_queue_snapshot(jobQueue=fair)["frontOfQueue"]["jobs"]
         return [j["jobArn"].rsplit("/", 1)[1] for j in found]
 
-    order = wait_for("the front", lambda: len(f := front()) == 16 and f, timeout=10)
-    assert order[0] == first
-    plain = next(j for j in order if shares[j] == "plainA")
-    wait_for("a reason", lambda: " ahead" in w.job(plain).get("statusReason", ""), 5)
-    jobs = w.wait_all([*shares], timeout=120)
-    started = [shares[j["jobId"]] for j in sorted(jobs, key=lambda j: j["startedAt"])]
-    # "plain" has used 6 s of 2 vCPUs before: gold's eight come in the first ten.
-    assert started[:10].count("gold") >= 7, started
+    order = wait_for("the front", lambda: len(f := front()) == len(ids) and f, timeout=10)
+    assert order[:2] == [ids[0], ids[59]]  # the oldest of all, then gold's most urgent one
+    assert [shares[j] for j in order[:JOBS]].count("gold") in (JOBS * 3 // 4, JOBS * 3 // 4 + 1)
+    wait_for("a reason", lambda: " 2 jobs ahead" in w.job(ids[1]).get("statusReason", ""), 5)
+    turn(w, environment, "ENABLED")
+
+    def ended():
+        first = dict(list(placed(stack, ids).items())[:JOBS])
+        return len(first) == JOBS and None not in first.values() and first
+
+    first = wait_for(f"the end of {JOBS} jobs", ended, 60, every=0.3)
+    for left in batch.list_jobs(jobQueue=fair, jobStatus="RUNNABLE")["jobSummaryList"]:
+        batch.cancel_job(jobId=left["jobId"], reason="seen")
+    assert list(first)[:2] == order[:2]
+    used = {
+        share: [WEIGHTS[share] * ms for job, ms in first.items() if shares[job] == share]
+        for share in WEIGHTS
+    }
+    print(*(f"{share}: {len(ms)} jobs, weighted {sum(ms):.0f}" for share, ms in used.items()))
+    assert abs(sum(used["gold"]) - sum(used["plainA"])) <= max(map(max, used.values()))
+    w.wait_all(ids)
     rows = dict(stack.sql("SELECT share, usage_ms FROM share_usage WHERE share <> ''"))
-    assert int(rows["plainA"]) > 0, rows
-    assert "gold" in rows, rows
+    assert int(rows["plainA"]) > 0 and "gold" in rows, rows
 
 
 def test_a_share_above_the_quota_is_refused(shared_work, batch, stack, fair):
