@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from stack import wait_for
+from stack import assert_promised, wait_for
 
 WIDE = {
     "OPENBATCH_RUNTIME": "null",
@@ -113,6 +113,27 @@ def test_the_queues_of_the_demo(wide, stack):
     urgent = wide.wait(wide.submit(high, sleeps(wide, 0)))
     assert urgent["status"] == "SUCCEEDED"
     assert [s for _, s in launched(stack, on_demand)] == ["f"]
+
+
+def test_demand_brings_an_instance_within_a_second(wide, stack):
+    """From the acceptance of a job to the row of the instance that is launched for it, by the
+    clock of this host."""
+    environment = wide.environment(max_vcpus=20, types=("m5.large",))
+    queue, definition = wide.queue(environment), sleeps(wide, 1000, vcpus=2)
+    took, jobs = [], []
+    for n in range(1, 8):
+        jobs.append(wide.submit(queue, definition))
+        wait_for("its instance", lambda n=n: len(launched(stack, environment)) == n)
+        [[seconds]] = stack.sql(
+            "SELECT extract(epoch FROM max(launched_at)) -"
+            f" (SELECT created_at_ms FROM job WHERE id = '{jobs[-1]}') / 1000.0"
+            f" FROM instance WHERE ce_id = {ce_id(stack, environment)}"
+        )
+        took.append(float(seconds))
+    for job in jobs:
+        wide.batch.terminate_job(jobId=job, reason="seen")
+    wide.wait_all(jobs)
+    assert_promised(took, 1)
 
 
 def test_mixed_work_brings_types_of_its_proportions(wide, stack):
