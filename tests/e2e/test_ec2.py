@@ -170,6 +170,23 @@ def test_only_what_lacks_goes_to_the_next_environment(cloud, stack, work, resour
     )
 
 
+def test_fargate_is_not_for_ec2(cloud, work):
+    """The environment is INVALID and says why, the job says so too."""
+    environment = work.fargate()
+    job = work.submit(
+        work.queue(environment), work.fargate_definition(["true"], vcpus="0.25", memory=512)
+    )
+    wait_for("INVALID", lambda: work.ce(environment)["status"] == "INVALID")
+    assert work.ce(environment)["statusReason"] == (
+        "CLIENT_ERROR - Fargate environments are not for the ec2 provider"
+    )
+    wait_for(
+        "a reason",
+        lambda: f'"{environment}" is not VALID' in work.job(job).get("statusReason", ""),
+    )
+    work.batch.cancel_job(jobId=job, reason="seen")
+
+
 @pytest.mark.timeout(400)
 def test_100_crashes_leave_nothing_behind(cloud, stack, work, resources):
     """kill -9 of the scaler at random points while capacity grows, shrinks and is replaced: each
