@@ -8,7 +8,6 @@
 #include "decide.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "decide_fill.h"
 #include "ob/error.h"
@@ -21,15 +20,14 @@
 
 typedef struct work_env {
     decide_env *env;
-    decide_shape *rest; /* what is not packed yet, largest need first */
-    bool *within;       /* of these shapes: a type within max_mcpu can hold it */
-    bool *aside;        /* of these shapes: they wait for a type that there is none of now */
-    bool *tried;        /* of these shapes: some wait for launches that are in doubt */
-    bool *wanted;       /* instances that work waits for */
-    int64_t *pattern;   /* what the chosen type would take */
-    int64_t alive;      /* mcpu of all that has not ended: counts against maxvCpus */
-    int64_t kept;       /* of it LAUNCHING and ACTIVE, less drains decided here */
-    bool settled;       /* nothing more can be launched for it */
+    fill *waiting; /* work that is not packed yet */
+    bool *within;  /* of its shapes: a type within max_mcpu can hold it */
+    bool *aside;   /* of its shapes: they wait for a type that there is none of now */
+    bool *tried;   /* of its shapes: some wait for launches that are in doubt */
+    bool *wanted;  /* instances that work waits for */
+    int64_t alive; /* mcpu of all that has not ended: counts against maxvCpus */
+    int64_t kept;  /* of it LAUNCHING and ACTIVE, less drains decided here */
+    bool settled;  /* nothing more can be launched for it */
 } work_env;
 
 typedef struct work {
@@ -42,7 +40,7 @@ typedef struct work {
 static bool has_rest(const work_env *w)
 {
     for (size_t i = 0; i < w->env->n_shapes; i++)
-        if (w->rest[i].count > 0)
+        if (w->waiting->rest[i].count > 0)
             return true;
     return false;
 }
@@ -50,17 +48,17 @@ static bool has_rest(const work_env *w)
 /* Packs work into an instance. Returns whether it is wanted. */
 static bool pack_into(work_env *w, const decide_instance *in)
 {
-    size_t n = w->env->n_shapes;
+    fill *f = w->waiting;
     if (w->env->exact)
-        return in->runs == 0 && fill_exact(w->rest, n, &in->size);
-    for (size_t i = 0; in->doubtful && i < n; i++)
-        w->pattern[i] = w->rest[i].count;
+        return in->runs == 0 && fill_exact(f, &in->size);
+    for (size_t i = 0; in->doubtful && i < f->n; i++)
+        f->pattern[i] = f->rest[i].count;
     ob_resources room = in->size;
     ob_resources_sub(&room, &in->used);
-    bool planned = fill_planned(w->rest, n, in->plan, in->n_plan, &room);
-    bool any = fill_pack(w->rest, n, room) || planned;
-    for (size_t i = 0; in->doubtful && i < n; i++)
-        w->tried[i] = w->tried[i] || w->rest[i].count < w->pattern[i];
+    bool planned = fill_planned(f, in->plan, in->n_plan, &room);
+    bool any = fill_pack(f, room) || planned;
+    for (size_t i = 0; in->doubtful && i < f->n; i++)
+        w->tried[i] = w->tried[i] || f->rest[i].count < f->pattern[i];
     return any;
 }
 
@@ -86,21 +84,18 @@ static void find_within(work_env *w)
     for (size_t i = 0; i < env->n_shapes; i++)
         for (size_t k = 0; k < env->n_types && !w->within[i]; k++)
             w->within[i] = !env->types[k].barred && env->types[k].nominal.mcpu <= env->max_mcpu &&
-                           ob_resources_fit(&w->rest[i].need, &env->types[k].usable);
+                           ob_resources_fit(&w->waiting->rest[i].need, &env->types[k].usable);
 }
 
 static void env_init(work_env *w, decide_env *env)
 {
     *w = (work_env){ .env = env };
-    w->rest = ob_calloc(env->n_shapes + 1, sizeof(*w->rest));
+    w->waiting = ob_calloc(1, sizeof(*w->waiting));
+    fill_init(w->waiting, env->shapes, env->n_shapes);
     w->within = ob_calloc(env->n_shapes + 1, sizeof(*w->within));
-    w->pattern = ob_calloc(env->n_shapes + 1, sizeof(*w->pattern));
     w->aside = ob_calloc(env->n_shapes + 1, sizeof(*w->aside));
     w->tried = ob_calloc(env->n_shapes + 1, sizeof(*w->tried));
     w->wanted = ob_calloc(env->n_instances + 1, sizeof(*w->wanted));
-    if (env->n_shapes > 0)
-        memcpy(w->rest, env->shapes, env->n_shapes * sizeof(*w->rest));
-    fill_sort(w->rest, env->n_shapes);
     find_within(w);
     env->lacks_room = false;
     env->n_lacks = 0;
@@ -123,9 +118,9 @@ static void env_init(work_env *w, decide_env *env)
 
 static void env_done(work_env *w)
 {
-    free(w->rest);
+    fill_done(w->waiting);
+    free(w->waiting);
     free(w->within);
-    free(w->pattern);
     free(w->aside);
     free(w->tried);
     free(w->wanted);
@@ -196,7 +191,7 @@ static bool before(const standing *a, const standing *b)
     return left != right ? left < right : a->type->nominal.mcpu < b->type->nominal.mcpu;
 }
 
-/* How a type stands; value 0: it would not help. Leaves in w->pattern what one would take. */
+/* How a type stands; value 0: it would not help. Leaves in w->waiting what one would take. */
 static standing stand(const work_env *w, const decide_type *type)
 {
     const decide_env *env = w->env;
@@ -207,8 +202,7 @@ static standing stand(const work_env *w, const decide_type *type)
     if (n_max == 0)
         return s;
     if (!floor_only)
-        s.value =
-            fill_one(w->rest, env->n_shapes, exceeds ? w->within : NULL, &type->usable, w->pattern);
+        s.value = fill_one(w->waiting, exceeds ? w->within : NULL, &type->usable);
     s.works = s.value > 0;
     if (!s.works && lack > 0 && !exceeds) {
         int64_t n = (lack + type->nominal.mcpu - 1) / type->nominal.mcpu;
@@ -238,10 +232,11 @@ static const decide_type *choose(const work_env *w, const bounds *within)
 /* Exact: the largest work that waits and that maxvCpus allows. */
 static const decide_shape *choose_exact(const work_env *w, const bounds *within)
 {
+    const decide_shape *rest = w->waiting->rest;
     for (size_t i = 0; w->env->enabled && i < w->env->n_shapes; i++)
-        if (w->rest[i].count > 0 && w->alive + w->rest[i].need.mcpu <= w->env->max_mcpu &&
-            in_bounds(within, &w->rest[i].need))
-            return &w->rest[i];
+        if (rest[i].count > 0 && w->alive + rest[i].need.mcpu <= w->env->max_mcpu &&
+            in_bounds(within, &rest[i].need))
+            return &rest[i];
     return NULL;
 }
 
@@ -317,24 +312,24 @@ static bool choose_patiently(const work *k, const work_env *w, decide_launch *re
 /* Notes which work it is for. */
 static void plan_launch(work_env *w, decide_launch *launch)
 {
-    size_t n = w->env->n_shapes;
+    fill *f = w->waiting;
     if (w->env->exact) {
-        (void)fill_exact(w->rest, n, &launch->size);
+        (void)fill_exact(f, &launch->size);
         return;
     }
     bool exceeds = launch->nominal.mcpu > w->env->max_mcpu;
-    if (!w->env->enabled ||
-        fill_one(w->rest, n, exceeds ? w->within : NULL, &launch->size, w->pattern) == 0)
+    if (!w->env->enabled || fill_one(f, exceeds ? w->within : NULL, &launch->size) == 0)
         return;
-    launch->plan = ob_calloc(n, sizeof(*launch->plan));
-    for (size_t i = 0; i < n; i++) {
-        if (w->pattern[i] == 0)
+    launch->plan = ob_calloc(f->n, sizeof(*launch->plan));
+    for (size_t i = 0; i < f->n; i++) {
+        if (f->pattern[i] == 0)
             continue;
-        w->rest[i].count -= w->pattern[i];
+        f->rest[i].count -= f->pattern[i];
         w->tried[i] = w->tried[i] || launch->type->doubtful;
         launch->plan[launch->n_plan++] =
-            (decide_shape){ .need = w->rest[i].need, .count = w->pattern[i] };
+            (decide_shape){ .need = f->rest[i].need, .count = f->pattern[i] };
     }
+    launch->plan = ob_realloc(launch->plan, launch->n_plan * sizeof(*launch->plan));
 }
 
 static void count_launch(work *k, work_env *w, decide_launch *launch)
@@ -350,7 +345,7 @@ static void count_launch(work *k, work_env *w, decide_launch *launch)
 static bool holds(const work_env *w, const decide_type *type, size_t shape)
 {
     return (type->nominal.mcpu <= w->env->max_mcpu || !w->within[shape]) &&
-           ob_resources_fit(&w->rest[shape].need, &type->usable);
+           ob_resources_fit(&w->waiting->rest[shape].need, &type->usable);
 }
 
 /* There is none of the type that work waits for (BEST_FIT): what it could hold waits, the rest goes
@@ -359,18 +354,28 @@ static bool set_aside(work_env *w, const decide_type *type)
 {
     bool any = false;
     for (size_t i = 0; type && type->unavailable && w->env->enabled && i < w->env->n_shapes; i++)
-        if (w->rest[i].count > 0 && holds(w, type, i)) {
-            w->rest[i].count = 0;
+        if (w->waiting->rest[i].count > 0 && holds(w, type, i)) {
+            w->waiting->rest[i].count = 0;
             any = w->aside[i] = true;
         }
     w->env->lacks_room = w->env->lacks_room || any;
     return any;
 }
 
+/* Has so much been looked at that the next call is to go on? */
+static bool is_long(const work *k)
+{
+    size_t steps = 0;
+    for (size_t i = 0; i < k->n; i++)
+        steps += k->envs[i].waiting->steps;
+    return k->limits->max_steps > 0 && steps >= k->limits->max_steps;
+}
+
 static size_t plan_launches(work *k, decide_launch *out)
 {
     size_t n = 0, needy;
-    for (work_env *w; n < k->limits->max_launches && (w = next_needy(k, &needy));) {
+    for (work_env *w;
+         n < k->limits->max_launches && !(n > 0 && is_long(k)) && (w = next_needy(k, &needy));) {
         out[n] = (decide_launch){ 0 };
         bool found = w->env->strategy == DECIDE_BEST_FIT && !w->env->exact
                          ? choose_patiently(k, w, &out[n])
@@ -402,11 +407,12 @@ static bool why_left(const work_env *w, size_t shape, decide_why *ret)
     bool dear = false, fits = false;
     *ret = DECIDE_CAPACITY;
     if (env->exact)
-        return w->alive + w->rest[shape].need.mcpu <= env->max_mcpu;
+        return w->alive + w->waiting->rest[shape].need.mcpu <= env->max_mcpu;
     for (size_t k = 0; k < env->n_types; k++) {
         const decide_type *type = &env->types[k];
         if (type->barred) {
-            dear = dear || (type->dear && ob_resources_fit(&w->rest[shape].need, &type->usable));
+            dear = dear ||
+                   (type->dear && ob_resources_fit(&w->waiting->rest[shape].need, &type->usable));
         } else if (holds(w, type, shape)) {
             fits = true;
             if (within_max(w, type) > 0)
@@ -424,10 +430,10 @@ static void find_lacks(work_env *w)
         return;
     for (size_t i = 0; i < env->n_shapes; i++) {
         decide_why why;
-        bool left = (w->aside[i] || w->rest[i].count > 0) && why_left(w, i, &why);
+        bool left = (w->aside[i] || w->waiting->rest[i].count > 0) && why_left(w, i, &why);
         if (left || w->tried[i])
             env->lacks[env->n_lacks++] =
-                (decide_lack){ .need = w->rest[i].need, .why = left ? why : DECIDE_TRIED };
+                (decide_lack){ .need = w->waiting->rest[i].need, .why = left ? why : DECIDE_TRIED };
     }
 }
 

@@ -86,7 +86,7 @@ typedef struct decide_env {
     bool lacks_room;    /* out: wants more than the provider has now */
     decide_lack *lacks; /* room for n_shapes, or NULL; out: which work that is, each shape once */
     size_t n_lacks;     /* out */
-    bool passed;        /* out: its turn did not come, or not to its end: there are max_launches;
+    bool passed;        /* out: its turn did not come, or not to its end: it is to be decided again;
                            what it lacks is not known */
 } decide_env;
 
@@ -102,6 +102,7 @@ typedef struct decide_limits {
     int64_t idle_ms;    /* idle for so long: given back */
     int64_t starved_ms; /* without an instance for so long: another environment gives one up */
     size_t max_launches;
+    size_t max_steps; /* no further launch behind one that comes to so much work; 0: no end */
 } decide_limits;
 
 typedef struct decide_launch {

@@ -1,8 +1,9 @@
-/* Fills instances with waiting work. Pure: no state outlives a call.
+/* Fills instances with waiting work. Pure: owns the memory of a 'fill', nothing else.
  *
  * Two ways are tried for one instance, and the more valuable one counts: the largest work first,
  * and the work whose proportions are nearest to those of the room that is left. The first wastes
- * little where one resource is scarce, the second where work of many proportions is mixed. */
+ * little where one resource is scarce, the second where work of many proportions is mixed. Either
+ * looks at each shape a few times, however many find room. */
 #include "decide_fill.h"
 
 #include <stdlib.h>
@@ -15,17 +16,73 @@ int64_t fill_worth(const ob_resources *r)
     return 1 + (int64_t)r->mcpu * 35 + (int64_t)r->mem_mib * 7 / 2 + (int64_t)r->gpus * 400000;
 }
 
+/* A total order: what is equal is the same. */
 static int by_need(const void *a, const void *b)
 {
-    const decide_shape *x = a, *y = b;
-    int64_t left = fill_worth(&x->need), right = fill_worth(&y->need);
-    return left == right ? 0 : left > right ? -1 : 1;
+    const ob_resources *x = &((const decide_shape *)a)->need, *y = &((const decide_shape *)b)->need;
+    int64_t left = fill_worth(x), right = fill_worth(y);
+    if (left != right)
+        return left > right ? -1 : 1;
+    if (x->mcpu != y->mcpu)
+        return x->mcpu < y->mcpu ? -1 : 1;
+    return x->mem_mib == y->mem_mib ? 0 : x->mem_mib < y->mem_mib ? -1 : 1;
 }
 
-void fill_sort(decide_shape *shapes, size_t n)
+static double proportion(const ob_resources *r)
 {
-    if (n > 1)
-        qsort(shapes, n, sizeof(*shapes), by_need);
+    return (double)r->mcpu / (r->mem_mib > 0 ? r->mem_mib : 1);
+}
+
+static int by_proportion(const void *a, const void *b, void *arg)
+{
+    size_t i = *(const size_t *)a, k = *(const size_t *)b;
+    const decide_shape *shapes = arg;
+    double x = proportion(&shapes[i].need), y = proportion(&shapes[k].need);
+    if (x != y)
+        return x < y ? -1 : 1;
+    return i < k ? -1 : i > k;
+}
+
+static void make_groups(fill *f)
+{
+    for (size_t i = 0; i < f->n; i++)
+        f->order[i] = i;
+    qsort_r(f->order, f->n, sizeof(*f->order), by_proportion, f->rest);
+    for (size_t i = 0; i < f->n; i++) {
+        double p = proportion(&f->rest[f->order[i]].need);
+        if (f->n_groups == 0 || f->groups[f->n_groups].proportion != p)
+            f->groups[++f->n_groups] = (fill_group){ .proportion = p, .first = i };
+        f->groups[f->n_groups].end = i + 1;
+    }
+}
+
+void fill_init(fill *f, const decide_shape *shapes, size_t n)
+{
+    *f = (fill){ .n = n, .least = { .mcpu = INT32_MAX, .mem_mib = INT32_MAX } };
+    f->rest = ob_calloc(n + 1, sizeof(*f->rest));
+    f->pattern = ob_calloc(n + 1, sizeof(*f->pattern));
+    f->other = ob_calloc(n + 1, sizeof(*f->other));
+    f->order = ob_calloc(n + 1, sizeof(*f->order));
+    f->groups = ob_calloc(n + 2, sizeof(*f->groups));
+    if (n == 0)
+        return;
+    memcpy(f->rest, shapes, n * sizeof(*f->rest));
+    qsort(f->rest, n, sizeof(*f->rest), by_need);
+    for (size_t i = 0; i < n; i++) {
+        const ob_resources *need = &f->rest[i].need;
+        f->least.mcpu = need->mcpu < f->least.mcpu ? need->mcpu : f->least.mcpu;
+        f->least.mem_mib = need->mem_mib < f->least.mem_mib ? need->mem_mib : f->least.mem_mib;
+    }
+    make_groups(f);
+}
+
+void fill_done(fill *f)
+{
+    free(f->rest);
+    free(f->pattern);
+    free(f->other);
+    free(f->order);
+    free(f->groups);
 }
 
 /* How many of 'need' find room. */
@@ -49,13 +106,19 @@ static void take(ob_resources *room, const ob_resources *need, int64_t n)
     room->gpus -= (int32_t)(need->gpus * n);
 }
 
-bool fill_pack(decide_shape *shapes, size_t n, ob_resources room)
+/* Nothing fits there, whatever waits: most instances are full while work waits. */
+static bool is_full(const fill *f, const ob_resources *room)
+{
+    return room->mcpu < f->least.mcpu || room->mem_mib < f->least.mem_mib;
+}
+
+bool fill_pack(fill *f, ob_resources room)
 {
     bool any = false;
-    for (size_t i = 0; i < n; i++) {
-        int64_t k = fits(&shapes[i].need, &room, shapes[i].count);
-        take(&room, &shapes[i].need, k);
-        shapes[i].count -= k;
+    for (size_t i = 0; i < f->n && !is_full(f, &room); i++) {
+        int64_t k = fits(&f->rest[i].need, &room, f->rest[i].count);
+        take(&room, &f->rest[i].need, k);
+        f->rest[i].count -= k;
         any = any || k > 0;
     }
     return any;
@@ -66,44 +129,61 @@ static bool same_size(const ob_resources *a, const ob_resources *b)
     return ob_resources_fit(a, b) && ob_resources_fit(b, a);
 }
 
-bool fill_planned(
-    decide_shape *shapes, size_t n, const decide_shape *plan, size_t n_plan, ob_resources *room)
+/* The first shape that does not stand before this one. */
+static size_t find_shape(const fill *f, const decide_shape *shape)
+{
+    size_t from = 0, to = f->n;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (by_need(&f->rest[mid], shape) < 0)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from;
+}
+
+bool fill_planned(fill *f, const decide_shape *plan, size_t n_plan, ob_resources *room)
 {
     bool any = false;
     for (size_t p = 0; p < n_plan; p++)
-        for (size_t i = 0; i < n; i++) {
-            if (!same_size(&shapes[i].need, &plan[p].need))
-                continue;
-            int64_t most = plan[p].count < shapes[i].count ? plan[p].count : shapes[i].count;
+        for (size_t i = find_shape(f, &plan[p]);
+             i < f->n && same_size(&f->rest[i].need, &plan[p].need); i++) {
+            int64_t most = plan[p].count < f->rest[i].count ? plan[p].count : f->rest[i].count;
             int64_t k = fits(&plan[p].need, room, most);
             take(room, &plan[p].need, k);
-            shapes[i].count -= k;
+            f->rest[i].count -= k;
             any = any || k > 0;
         }
     return any;
 }
 
-bool fill_exact(decide_shape *shapes, size_t n, const ob_resources *size)
+bool fill_exact(fill *f, const ob_resources *size)
 {
-    for (size_t i = 0; i < n; i++)
-        if (shapes[i].count > 0 && same_size(&shapes[i].need, size)) {
-            shapes[i].count--;
+    for (size_t i = 0; i < f->n; i++)
+        if (f->rest[i].count > 0 && same_size(&f->rest[i].need, size)) {
+            f->rest[i].count--;
             return true;
         }
     return false;
 }
 
-static int64_t largest_first(
-    const decide_shape *shapes, size_t n, const bool *skip, ob_resources room, int64_t *pattern)
+static int64_t largest_first(fill *f, const bool *skip, ob_resources room, int64_t *pattern)
 {
     int64_t worth = 0;
-    for (size_t i = 0; i < n; i++) {
-        pattern[i] = skip && skip[i] ? 0 : fits(&shapes[i].need, &room, shapes[i].count);
-        take(&room, &shapes[i].need, pattern[i]);
-        worth += pattern[i] * fill_worth(&shapes[i].need);
+    f->steps += f->n;
+    for (size_t i = 0; i < f->n; i++) {
+        const decide_shape *s = &f->rest[i];
+        pattern[i] = (skip && skip[i]) || s->count == 0 ? 0 : fits(&s->need, &room, s->count);
+        if (pattern[i] == 0)
+            continue;
+        take(&room, &s->need, pattern[i]);
+        worth += pattern[i] * fill_worth(&s->need);
     }
     return worth;
 }
+
+/* ---- By proportions ---- */
 
 /* How far a need's proportion of vCPUs to memory is from the room's: the cosine of the angle
  * between them, in the room's own units, squared; larger is nearer. */
@@ -115,47 +195,107 @@ static double nearness(const ob_resources *need, const ob_resources *room)
     return length > 0 ? sum * sum / length : 0;
 }
 
-static int64_t nearest_first(
-    const decide_shape *shapes, size_t n, const bool *skip, ob_resources room, int64_t *pattern)
+/* The group's largest work that fits, or f->n. What does not is not looked at again: the room only
+ * shrinks. */
+static size_t group_head(
+    fill *f, fill_group *g, const bool *skip, const int64_t *pattern, const ob_resources *room)
 {
-    int64_t worth = 0;
-    memset(pattern, 0, n * sizeof(*pattern));
-    for (;;) {
-        size_t best = n;
-        double nearest = -1;
-        for (size_t i = 0; i < n; i++) {
-            if ((skip && skip[i]) || pattern[i] >= shapes[i].count ||
-                !ob_resources_fit(&shapes[i].need, &room))
-                continue;
-            double near = nearness(&shapes[i].need, &room);
-            if (near > nearest + 1e-9) {
-                nearest = near;
-                best = i;
-            }
-        }
-        if (best == n)
-            return worth;
-        /* A quarter of what fits at a time: the room's proportions change as it fills. */
-        int64_t k = (fits(&shapes[best].need, &room, shapes[best].count - pattern[best]) + 3) / 4;
-        take(&room, &shapes[best].need, k);
-        pattern[best] += k;
-        worth += k * fill_worth(&shapes[best].need);
+    for (; g->at < g->end; g->at++, f->steps++) {
+        size_t i = f->order[g->at];
+        if (!(skip && skip[i]) && pattern[i] < f->rest[i].count &&
+            ob_resources_fit(&f->rest[i].need, room))
+            return i;
     }
+    return f->n;
 }
 
-int64_t fill_one(const decide_shape *shapes,
-                 size_t n,
-                 const bool *skip,
-                 const ob_resources *room,
-                 int64_t *pattern)
+static void use_up(fill_group *groups, size_t g)
 {
-    int64_t first = largest_first(shapes, n, skip, *room, pattern);
-    if (first == 0 || n < 2)
+    groups[g].below = g - 1;
+    groups[g].above = g + 1;
+}
+
+/* The group itself, or the next one below that is not used up; 0: none. */
+static size_t next_below(fill_group *groups, size_t g)
+{
+    while (groups[g].below != g)
+        g = groups[g].below = groups[groups[g].below].below;
+    return g;
+}
+
+static size_t next_above(fill_group *groups, size_t g)
+{
+    while (groups[g].above != g)
+        g = groups[g].above = groups[groups[g].above].above;
+    return g;
+}
+
+/* The last group that needs no more vCPUs for its memory than this; 0: none. */
+static size_t find_group(const fill *f, double at_most)
+{
+    size_t from = 1, to = f->n_groups + 1;
+    while (from < to) {
+        size_t mid = from + (to - from) / 2;
+        if (f->groups[mid].proportion <= at_most)
+            from = mid + 1;
+        else
+            to = mid;
+    }
+    return from - 1;
+}
+
+/* The work nearest to the proportions of the room, that is, of one of the two groups around them;
+ * f->n: nothing fits. Of equally near work the largest. */
+static size_t nearest(fill *f, const bool *skip, const int64_t *pattern, const ob_resources *room)
+{
+    size_t at = find_group(f, proportion(room)), low = f->n, high = f->n, g;
+    for (g = next_below(f->groups, at); g > 0 && low == f->n; g = next_below(f->groups, g)) {
+        low = group_head(f, &f->groups[g], skip, pattern, room);
+        if (low == f->n)
+            use_up(f->groups, g);
+    }
+    for (g = next_above(f->groups, at + 1); g <= f->n_groups && high == f->n;
+         g = next_above(f->groups, g)) {
+        high = group_head(f, &f->groups[g], skip, pattern, room);
+        if (high == f->n)
+            use_up(f->groups, g);
+    }
+    if (low == f->n || high == f->n)
+        return low == f->n ? high : low;
+    double more = nearness(&f->rest[high].need, room) - nearness(&f->rest[low].need, room);
+    return more > 1e-9 || (more > -1e-9 && high < low) ? high : low;
+}
+
+static int64_t nearest_first(fill *f, const bool *skip, ob_resources room, int64_t *pattern)
+{
+    int64_t worth = 0;
+    memset(pattern, 0, f->n * sizeof(*pattern));
+    for (size_t g = 0; g <= f->n_groups + 1; g++) {
+        f->groups[g].at = f->groups[g].first;
+        f->groups[g].below = f->groups[g].above = g;
+    }
+    f->steps += f->n_groups;
+    for (size_t i; (i = nearest(f, skip, pattern, &room)) < f->n; f->steps++) {
+        const decide_shape *s = &f->rest[i];
+        /* A quarter of what fits at a time: the room's proportions change as it fills. */
+        int64_t k = (fits(&s->need, &room, s->count - pattern[i]) + 3) / 4;
+        take(&room, &s->need, k);
+        pattern[i] += k;
+        worth += k * fill_worth(&s->need);
+    }
+    return worth;
+}
+
+int64_t fill_one(fill *f, const bool *skip, const ob_resources *room)
+{
+    int64_t first = largest_first(f, skip, *room, f->pattern);
+    if (first == 0 || f->n < 2)
         return first;
-    ob_cleanup(ob_freep) int64_t *other = ob_calloc(n, sizeof(*other));
-    int64_t second = nearest_first(shapes, n, skip, *room, other);
+    int64_t second = nearest_first(f, skip, *room, f->other);
     if (second <= first)
         return first;
-    memcpy(pattern, other, n * sizeof(*pattern));
+    int64_t *found = f->other;
+    f->other = f->pattern;
+    f->pattern = found;
     return second;
 }

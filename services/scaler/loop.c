@@ -36,6 +36,7 @@
 #define DEMAND_OLD_MS 30000
 #define STARVED_MS 2000
 #define MAX_LAUNCHES 64
+#define MAX_STEPS 10000000 /* of decide: some 50 ms */
 
 static const char *const topics[] = { OB_TOPIC_COMMANDS, OB_TOPIC_EXECUTIONS, OB_TOPIC_INSTANCES,
                                       OB_TOPIC_DEMAND, NULL };
@@ -224,19 +225,20 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
         }
     decide_limits limits = { .idle_ms = s->config.scale_in_idle_ms,
                              .starved_ms = STARVED_MS,
-                             .max_launches = MAX_LAUNCHES };
+                             .max_launches = MAX_LAUNCHES,
+                             .max_steps = MAX_STEPS };
     size_t n_launches = decide(views, n, &host, &limits, launches);
     for (i = 0; i < n_launches; i++)
         launched[launches[i].env] = true;
     for (i = 0; i < n; i++) {
         after_decision(envs[i], &views[i], launched[i], now_ms);
+        s->dirty = s->dirty || views[i].passed;
         free(views[i].lacks);
     }
 
     int r = insts_launch(s, launches, envs, n_launches, now_ms, err);
     for (i = 0; i < n_launches; i++)
         free(launches[i].plan); /* of those that were not taken on */
-    s->dirty = s->dirty || n_launches == MAX_LAUNCHES;
     for (i = 0, at = 0; r == 0 && i < n; at += views[i].n_instances, i++)
         r = drain_decided(s, envs[i], &views[i], which + at, err);
     return r < 0 ? r : drain_orphans(s, err);

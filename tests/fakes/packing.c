@@ -3,11 +3,13 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "ob/catalog.h"
 #include "ob/error.h"
 
-#define LAUNCHES 64
+#define LAUNCHES 64 /* as the scaler */
+#define STEPS 10000000
 #define ROUNDS_MAX 200
 
 void packing_types(packing *p, const char *const *entries)
@@ -43,6 +45,24 @@ void packing_random(packing *p, unsigned seed, size_t n_shapes, int64_t vcpus)
             .count = share / cpu > 0 ? share / cpu : 1,
         };
     }
+}
+
+void packing_distinct(packing *p, unsigned seed, size_t n)
+{
+    static const int32_t mcpu[] = { 1000, 1000, 2000, 2000, 4000, 8000, 16000 };
+    p->n_shapes = n;
+    for (size_t i = 0; i < n; i++) {
+        int32_t cpu = mcpu[(size_t)rand_r(&seed) % (sizeof(mcpu) / sizeof(mcpu[0]))];
+        int32_t mem = 500 * cpu / 1000 + rand_r(&seed) % (7000 * (cpu / 1000));
+        p->shapes[i] = (decide_shape){ .need = { .mcpu = cpu, .mem_mib = mem }, .count = 1 };
+    }
+}
+
+static double cpu_ms(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+    return (double)t.tv_sec * 1e3 + (double)t.tv_nsec / 1e6;
 }
 
 static double value_of(const packing *p, double cpu, double mem)
@@ -128,10 +148,14 @@ packing_result packing_launch(packing *p,
                        .n_types = p->n_types,
                        .shapes = p->shapes,
                        .n_shapes = p->n_shapes };
-    decide_limits limits = { .max_launches = LAUNCHES };
+    decide_limits limits = { .max_launches = LAUNCHES, .max_steps = STEPS };
     packing_result res = { 0 };
     for (size_t n = LAUNCHES; n > 0 && res.rounds < ROUNDS_MAX; res.rounds++) {
+        double begin = cpu_ms();
         n = decide(&env, 1, &(decide_host){ .limited = false }, &limits, out);
+        double took = cpu_ms() - begin;
+        res.ms += took;
+        res.longest_ms = took > res.longest_ms ? took : res.longest_ms;
         instances = ob_realloc(instances, (env.n_instances + n + 1) * sizeof(*instances));
         for (size_t i = 0; i < n; i++) {
             instances[env.n_instances++] = (decide_instance){ .nominal = out[i].nominal,

@@ -3,6 +3,7 @@
 #include "deciding.h"
 
 #include "ob/error.h"
+#include "packing.h"
 
 /* ---- Types ---- */
 
@@ -259,6 +260,44 @@ static void launches_come_in_bounded_portions(void **state)
     assert_int_equal(run(&env, 1, &unlimited, &few, launches), 3);
 }
 
+/* Thousands of shapes: one call does a bounded part of it, the next go on to the end. */
+static void a_call_looks_at_so_much_and_the_next_goes_on(void **state)
+{
+    (void)state;
+    static packing p;
+    enum { SHAPES = 4000, STEPS = 1000000 };
+    packing_distinct(&p, 1, SHAPES);
+    decide_env env = make_env(0, TYPES("m5", "c5", "r5"), 0, 1000000);
+    decide_limits few = limits;
+    few.max_steps = STEPS;
+    wants(&env, p.shapes, p.n_shapes);
+    decide_instance *there = NULL;
+    size_t n = 1, calls = 0;
+    for (; n > 0; calls++) {
+        n = run(&env, 1, &unlimited, &few, launches);
+        /* A launch has each type looked at with each shape; one may begin below the limit. */
+        assert_true(n * env.n_types * SHAPES < STEPS + env.n_types * SHAPES);
+        assert_true(n > 0 || !env.passed);
+        there = ob_realloc(there, (env.n_instances + n + 1) * sizeof(*there));
+        for (size_t i = 0; i < n; i++) {
+            there[env.n_instances] = instance(launches[i].type->name, OB_INSTANCE_LAUNCHING, 0);
+            there[env.n_instances].plan = ob_take(launches[i].plan);
+            there[env.n_instances++].n_plan = launches[i].n_plan;
+        }
+        has(&env, there, env.n_instances);
+    }
+    assert_true(calls > 10);
+    assert_false(env.lacks_room);
+    int64_t planned = 0;
+    for (size_t i = 0; i < env.n_instances; i++) {
+        for (size_t k = 0; k < there[i].n_plan; k++)
+            planned += there[i].plan[k].count;
+        free((void *)there[i].plan);
+    }
+    assert_true(planned >= SHAPES); /* some are planned again where others took their place */
+    free(there);
+}
+
 /* ---- A host with an end ---- */
 
 static void short_of_room_a_smaller_type_helps(void **state)
@@ -428,6 +467,7 @@ int main(void)
         cmocka_unit_test(only_idle_instances_nobody_waits_for_go),
         cmocka_unit_test(an_instance_stays_for_a_while_after_its_last_run),
         cmocka_unit_test(launches_come_in_bounded_portions),
+        cmocka_unit_test(a_call_looks_at_so_much_and_the_next_goes_on),
         cmocka_unit_test(short_of_room_a_smaller_type_helps),
         cmocka_unit_test(the_whole_host_is_used),
         cmocka_unit_test(unavailable_types_are_passed_over),
