@@ -106,12 +106,18 @@ void bus_want_repair(ob_bus *bus, const char *why)
         ob_debug("bus.repair", "{s:s}", "why", why);
 }
 
+/* Not cured by waiting: a wrong password, user or certificate. */
+static bool is_refusal(rd_kafka_resp_err_t e)
+{
+    return e == RD_KAFKA_RESP_ERR__AUTHENTICATION || e == RD_KAFKA_RESP_ERR__SSL;
+}
+
 static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     ob_bus *bus = opaque;
     rd_kafka_resp_err_t e = (rd_kafka_resp_err_t)code;
-    ob_debug("bus.error", "{s:s, s:s, s:s}", "client", rd_kafka_name(rk), "error",
-             rd_kafka_err2name(e), "reason", reason);
+    ob_log(is_refusal(e) ? OB_LOG_WARN : OB_LOG_DEBUG, "bus.error", "{s:s, s:s, s:s}", "client",
+           rd_kafka_name(rk), "error", rd_kafka_err2name(e), "reason", reason);
     if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         bus_set_up(bus, false);
     } else if (e == RD_KAFKA_RESP_ERR__FATAL) {

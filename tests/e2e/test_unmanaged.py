@@ -51,7 +51,7 @@ class Host:
         )
         return self.processes[-1]
 
-    def join(self, environment, more="", args="", token=None):
+    def join(self, environment, more="", args="", token=None, password=None):
         """Runs what `./openbatch join` prints."""
         made = subprocess.run(
             [ROOT / "openbatch", "join", environment, "--dir", self.folder / "state"],
@@ -59,9 +59,11 @@ class Host:
             text=True,
         )
         assert made.returncode == 0, made.stderr
-        script = (
-            re.sub(r"JOIN_TOKEN=\w+", f"JOIN_TOKEN={token}", made.stdout) if token else made.stdout
-        )
+        script = made.stdout
+        for before, other in (("JOIN_TOKEN=", token), ("mkdir.* printf %s ", password)):
+            if other:
+                script, n = re.subn(rf"({before})\w+", rf"\g<1>{other}", script)
+                assert n == 1
         script = f"""
             ip link set lo up && ip addr add 10.255.0.1/32 dev lo
             {sys.executable} {HERE}/forward.py tcp:{self.kafka} unix:{self.door} &
@@ -101,6 +103,14 @@ def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
         lambda: any("join.refused" in li and environment in li for li in said.open()),
     )
     assert instances(stack, environment) == []
+    stranger.kill()
+    stranger.wait()
+    stranger = host.join(environment, more="OPENBATCH_RUNTIME=null", password="wrong")
+    said = host.folder / "executor.log"
+    wait_for(
+        "the refusal of a wrong password",
+        lambda: any('"warn"' in li and "AUTHENTICATION" in li for li in said.open()),
+    )
     stranger.kill()
     stranger.wait()
 
