@@ -15,6 +15,7 @@
 #include "access_table.h"
 #include "keys.h"
 #include "known.h"
+#include "ob/json.h"
 #include "resolve.h"
 
 #define NAMES_MAX 4
@@ -514,11 +515,11 @@ int access_filter(api_request *req, api_reply *rep)
     if (rule->of_stream) /* it may have been made since it was asked for */
         return policy_only_adds(req->key->policy, action) ? 0 : check_uses(&c, rule);
     if (rep->raw) {
-        rep->body = json_loadb(rep->raw, rep->raw_len, JSON_ALLOW_NUL, NULL);
+        int r = ob_json_parse_as(rep->raw, rep->raw_len, OB_JSON_NUL, &rep->body, &rep->err);
         free(rep->raw);
         rep->raw = NULL;
-        if (!rep->body)
-            return ob_fail(&rep->err, EIO, "the answer of %s is no JSON", req->operation);
+        if (r < 0)
+            return r;
     }
     if (rule->in_streams)
         return policy_only_adds(req->key->policy, action) ? 0

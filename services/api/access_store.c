@@ -6,6 +6,7 @@
 #include "arn.h"
 #include "job_detail.h"
 #include "ob/id.h"
+#include "ob/json.h"
 #include "scoped.h"
 
 /* What a job is: its queue's ARN and its tags. */
@@ -30,7 +31,7 @@ const ob_db_stmt access_store_stmts[] = {
 static json_t *tags_in(const PGresult *res, int col)
 {
     const char *text = ob_col(res, 0, col);
-    return text ? json_loads(text, 0, NULL) : NULL;
+    return ob_json_read_text(text);
 }
 
 static int job_facts(api_request *req,

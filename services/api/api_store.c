@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "scoped.h"
 
 #define CE_SELECT                                                                                  \
@@ -124,7 +125,7 @@ int store_tx(api_request *req,
 
 static int read_body(const char *text, json_t **ret, ob_error *err)
 {
-    *ret = json_loads(text, 0, NULL);
+    *ret = ob_json_read_text(text);
     return *ret ? 0 : ob_fail(err, EIO, "a stored body is damaged");
 }
 

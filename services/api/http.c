@@ -313,7 +313,8 @@ static int parse_body(exchange *x, json_t **ret, api_reply *rep)
         return 0;
     }
     ob_error err = { 0 };
-    if (ob_json_parse(x->w->body, x->body_len, ret, &err) < 0 || !json_is_object(*ret))
+    if (ob_json_parse_as(x->w->body, x->body_len, OB_JSON_BRIEF, ret, &err) < 0 ||
+        !json_is_object(*ret))
         return api_error(rep, 400, "SerializationException",
                          "The request's body is no JSON object: %.200s", err.text);
     return 0;

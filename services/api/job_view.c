@@ -8,6 +8,7 @@
 #include "job_detail.h"
 #include "job_store.h"
 #include "ob/job.h"
+#include "ob/json.h"
 #include "ob/message.h"
 
 #define FLAG_CANCELLED 1
@@ -140,7 +141,7 @@ static char *stream_prefix(const char *detail, const char *definition)
     json_auto_t *job = NULL;
     const json_t *config = NULL;
     if (strstr(detail, "\"logConfiguration\":") != NULL) {
-        job = json_loads(detail, 0, NULL);
+        job = ob_json_read_text(detail);
         config = json_object_get(json_object_get(job, "container"), "logConfiguration");
     }
     if (strcmp(ob_json_str(config, "logDriver", "awslogs"), "awslogs") != 0)
@@ -174,7 +175,7 @@ static bool view_open(view *v, const api_request *req, const PGresult *rows, int
 static json_t *attempts_of(const PGresult *rows, int row)
 {
     const char *text = ob_col(rows, row, JOB_COL_ATTEMPTS);
-    return text != NULL ? json_loads(text, 0, NULL) : json_array();
+    return text != NULL ? ob_json_read_text(text) : json_array();
 }
 
 /* The run-time members of the container: of the current run, else of the last attempt. */
@@ -230,8 +231,8 @@ static char *retagged(const view *v, const PGresult *rows, int row)
         tags = strstr(stored, "\"tags\":{}") == NULL ? "{}" : NULL;
     if (tags == NULL)
         return NULL;
-    json_auto_t *detail = json_loads(stored, 0, NULL);
-    (void)json_object_set_new(detail, "tags", json_loads(tags, 0, NULL));
+    json_auto_t *detail = ob_json_read_text(stored);
+    (void)json_object_set_new(detail, "tags", ob_json_read_text(tags));
     return json_dumps(detail, JSON_COMPACT); /* its members stay in their places */
 }
 
@@ -279,7 +280,7 @@ json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
         return NULL;
     char ref[OB_RUN_TEXT];
     char arn[API_ARN_MAX];
-    json_auto_t *detail = json_loads(ob_col(rows, row, JOB_COL_DETAIL), 0, NULL);
+    json_auto_t *detail = ob_json_read_text(ob_col(rows, row, JOB_COL_DETAIL));
     json_auto_t *attempts = attempts_of(rows, row);
     ob_job_ref_format(&v.ref, ref);
     arn_job(arn, req->region, req->account, ref);

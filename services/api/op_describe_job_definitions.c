@@ -5,6 +5,7 @@
 
 #include "api_store.h"
 #include "describe.h"
+#include "ob/json.h"
 #include "page.h"
 
 #define PAGE_MAX 100
@@ -15,7 +16,7 @@ static json_t *definition_json(const api_request *req, const PGresult *rows, int
     int revision = (int)ob_col_int(rows, row, DEF_COL_REVISION, 0);
     char arn[API_ARN_MAX];
     arn_job_definition(arn, req->region, req->account, name, revision);
-    json_t *out = json_loads(ob_col(rows, row, DEF_COL_BODY), 0, NULL);
+    json_t *out = ob_json_read_text(ob_col(rows, row, DEF_COL_BODY));
     json_auto_t *more = json_pack("{s:s, s:s, s:i, s:s}", "jobDefinitionName", name,
                                   "jobDefinitionArn", arn, "revision", revision, "status",
                                   ob_col_bool(rows, row, DEF_COL_ACTIVE) ? "ACTIVE" : "INACTIVE");

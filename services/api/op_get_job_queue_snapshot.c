@@ -2,6 +2,7 @@
  * Without a snapshot nothing has ever waited. Thread: an HTTP worker. */
 #include "job_store.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/message.h"
 #include "resolve.h"
 
@@ -58,7 +59,7 @@ int op_get_job_queue_snapshot(api_request *req, api_reply *rep)
     if (r < 0)
         return r;
     bool found = PQntuples(rows) > 0;
-    json_auto_t *snapshot = found ? json_loads(ob_col(rows, 0, 0), 0, NULL) : json_object();
+    json_auto_t *snapshot = found ? ob_json_read_text(ob_col(rows, 0, 0)) : json_object();
     json_int_t at_ms = found ? ob_col_int(rows, 0, 1, 0) : ob_wall_ms();
     json_t *used = json_pack("{s:o, s:I}", "totalCapacityUsage",
                              usage_json(ob_json_int(snapshot, "mcpu", 0)), "lastUpdatedAt", at_ms);

@@ -1,6 +1,7 @@
 /* DescribeSchedulingPolicies, by ARNs (unknown ones are left out), and ListSchedulingPolicies, page
  * by page. Thread: an HTTP worker. */
 #include "describe.h"
+#include "ob/json.h"
 #include "page.h"
 #include "sched_policy_store.h"
 
@@ -22,7 +23,7 @@ int op_describe_scheduling_policies(api_request *req, api_reply *rep)
         char arn[API_ARN_MAX];
         const char *name = ob_col(rows, i, SCHED_POLICY_COL_NAME);
         arn_scheduling_policy(arn, req->region, req->account, name);
-        json_t *one = json_loads(ob_col(rows, i, SCHED_POLICY_COL_BODY), 0, NULL);
+        json_t *one = ob_json_read_text(ob_col(rows, i, SCHED_POLICY_COL_BODY));
         if (!one)
             return ob_fail(&rep->err, EIO, "the stored body of %s is damaged", arn);
         (void)json_object_set_new(one, "name", json_string(name));

@@ -11,6 +11,8 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ob/json.h"
+
 typedef struct texts {
     const char **list; /* into the policy's JSON */
     size_t n;
@@ -297,10 +299,10 @@ int policy_parse(const char *text, size_t len, policy **ret, ob_error *err)
     if (len > POLICY_TEXT_MAX)
         return ob_fail(err, EINVAL, "the policy is longer than %d bytes", POLICY_TEXT_MAX);
     /* Of two members of one name, one would say what the other hides. */
-    json_error_t why;
-    json_t *document = json_loadb(text, len, JSON_REJECT_DUPLICATES, &why);
-    if (!document)
-        return ob_fail(err, EINVAL, "the policy is no JSON: line %d: %s", why.line, why.text);
+    json_t *document = NULL;
+    ob_error why = { 0 };
+    if (ob_json_parse_as(text, len, OB_JSON_UNIQUE, &document, &why) < 0)
+        return ob_fail(err, EINVAL, "the policy cannot be read: %s", why.text);
     policy *p = ob_calloc(1, sizeof *p);
     atomic_init(&p->refs, 1);
     p->document = document;

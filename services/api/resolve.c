@@ -7,6 +7,7 @@
 
 #include "api_store.h"
 #include "job_store.h"
+#include "ob/json.h"
 
 int resolve_queue(api_request *req, const char *text, api_queue *ret, api_reply *rep)
 {
@@ -79,7 +80,7 @@ int resolve_definition(api_request *req, const char *text, api_definition *ret, 
     memcpy(ret->name, name, sizeof ret->name);
     arn_job_definition(ret->arn, req->region, req->account, name, ret->revision);
     ret->body_len = (size_t)PQgetlength(res, 0, DEF_COL_BODY);
-    ret->body = json_loads(ob_col(res, 0, DEF_COL_BODY), 0, NULL);
+    ret->body = ob_json_read_text(ob_col(res, 0, DEF_COL_BODY));
     return ret->body ? 0 : ob_fail(&rep->err, EIO, "the stored body of %s is damaged", ret->arn);
 }
 

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/json.h"
 #include "scoped.h"
 
 #define POLICY_SELECT                                                                              \
@@ -57,7 +58,7 @@ int sched_policy_by_arn(
     }
     ret->id = ob_col_int(res, 0, SCHED_POLICY_COL_ID, 0);
     (void)snprintf(ret->name, sizeof ret->name, "%s", ob_col(res, 0, SCHED_POLICY_COL_NAME));
-    ret->body = json_loads(ob_col(res, 0, SCHED_POLICY_COL_BODY), 0, NULL);
+    ret->body = ob_json_read_text(ob_col(res, 0, SCHED_POLICY_COL_BODY));
     return ret->body ? 0 : ob_fail(&rep->err, EIO, "the stored body of %s is damaged", arn);
 }
 

@@ -11,6 +11,7 @@
 #include "job_detail.h"
 #include "ob/id.h"
 #include "ob/job.h"
+#include "ob/json.h"
 #include "scoped.h"
 
 struct tag_kind {
@@ -95,7 +96,7 @@ find_job(api_request *req, const char *arn, const char *id, bool lock, tagged *r
         return r;
     if (PQntuples(res) == 0)
         return missing(arn, rep);
-    json_t *tags = json_loads(ob_col(res, 0, 0), 0, NULL);
+    json_t *tags = ob_json_read_text(ob_col(res, 0, 0));
     ret->body = json_pack("{s:o}", "tags", tags ? tags : json_object());
     return 0;
 }
@@ -118,7 +119,7 @@ static int find_resource(
     if (PQntuples(res) == 0)
         return missing(arn, rep);
     ret->id = ob_col_int(res, 0, 0, 0);
-    ret->body = json_loads(ob_col(res, 0, 1), 0, NULL);
+    ret->body = ob_json_read_text(ob_col(res, 0, 1));
     return ret->body ? 0 : ob_fail(&rep->err, EIO, "the stored body of %s is damaged", arn);
 }
 

@@ -6,12 +6,15 @@
 
 #include <openssl/evp.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "ob/json.h"
 #include "ob/message.h"
 
 #define HUB "docker.io"
+#define CONFIG_MAX (256 * 1024) /* of a longer file the end is missing, and nothing is taken */
 
 char *docker_auth_registry(const char *image)
 {
@@ -88,6 +91,17 @@ char *docker_auth_from_config(const json_t *config, const char *image)
     return NULL;
 }
 
+/* NULL: there is none, or it is no JSON. */
+static json_t *read_config(const char *path)
+{
+    ob_cleanup(ob_freep) char *text = ob_calloc(1, CONFIG_MAX);
+    FILE *file = fopen(path, "re");
+    size_t n = file ? fread(text, 1, CONFIG_MAX, file) : 0;
+    if (file)
+        (void)fclose(file);
+    return ob_json_read(text, n);
+}
+
 char *docker_auth_from_file(const char *path, const char *image)
 {
     ob_cleanup(ob_freep) char *own = NULL;
@@ -95,14 +109,14 @@ char *docker_auth_from_file(const char *path, const char *image)
         const struct passwd *user = getpwuid(geteuid());
         path = own = ob_strf("%s/.docker/config.json", user ? user->pw_dir : "/root");
     }
-    json_auto_t *config = json_load_file(path, 0, NULL);
+    json_auto_t *config = read_config(path);
     return docker_auth_from_config(config, image);
 }
 
 int docker_auth_from_secret(const char *secret, const char *image, char **ret, ob_error *err)
 {
     ob_cleanup(ob_freep) char *registry = docker_auth_registry(image);
-    json_auto_t *pair = json_loads(secret, 0, NULL);
+    json_auto_t *pair = ob_json_read_text(secret);
     if (!json_is_string(json_object_get(pair, "username")) ||
         !json_is_string(json_object_get(pair, "password")))
         return ob_fail(err, EINVAL,

@@ -9,6 +9,7 @@
 #include "docker_internal.h"
 #include "docker_spec.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/message.h"
 #include "secrets.h"
 
@@ -135,7 +136,7 @@ static void on_create(const http_reply *reply, void *arg)
     if (!container_answered(c, reply))
         return;
     if (reply->status == 201) {
-        json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+        json_auto_t *body = ob_json_read(reply->body, reply->len);
         container_take_id(c, body);
         c->step = STEP_START;
         json_decref(ob_take(c->body));

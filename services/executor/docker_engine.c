@@ -7,6 +7,7 @@
 #include "docker_internal.h"
 #include "docker_spec.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 
@@ -117,7 +118,7 @@ static void on_list(const http_reply *reply, void *arg)
     docker *d = arg;
     char text[512];
     d->listing = NULL;
-    json_auto_t *list = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
+    json_auto_t *list = reply->status == 200 ? ob_json_read(reply->body, reply->len) : NULL;
     if (!json_is_array(list)) {
         docker_down(d, docker_error_text(reply, text, sizeof(text)));
         return;
@@ -159,7 +160,7 @@ static void send_list(docker *d)
 
 static void take_event(docker *d, const char *text, size_t len)
 {
-    json_auto_t *event = json_loadb(text, len, 0, NULL);
+    json_auto_t *event = ob_json_read(text, len);
     const char *action = ob_json_str(event, "Action", "");
     const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
     const char *run = ob_json_str(attributes, DOCKER_LABEL_RUN, NULL);
@@ -219,8 +220,7 @@ static void on_hello(const http_reply *reply, void *arg)
     docker *d = arg;
     char text[512];
     d->hello = NULL;
-    json_auto_t *version =
-        reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
+    json_auto_t *version = reply->status == 200 ? ob_json_read(reply->body, reply->len) : NULL;
     if (!version) {
         docker_down(d, docker_error_text(reply, text, sizeof(text)));
         return;

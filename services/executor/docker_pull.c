@@ -10,6 +10,7 @@
 #include "docker_auth.h"
 #include "docker_internal.h"
 #include "docker_spec.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 
@@ -40,7 +41,7 @@ static void expect_progress(pull *p)
 
 static void take_progress(pull *p, const char *line, size_t len)
 {
-    json_auto_t *entry = json_loadb(line, len, 0, NULL);
+    json_auto_t *entry = ob_json_read(line, len);
     const char *error = json_string_value(json_object_get(entry, "error"));
     if (error)
         (void)snprintf(p->error, sizeof(p->error), "%s", error);

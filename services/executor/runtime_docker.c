@@ -11,6 +11,7 @@
 #include "docker_spec.h"
 #include "kernel_oom.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "secrets.h"
@@ -86,7 +87,7 @@ const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
         (void)snprintf(buf, size, "%s", reply->error);
         return buf;
     }
-    json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+    json_auto_t *body = ob_json_read(reply->body, reply->len);
     const char *message = ob_json_str(body, "message", NULL);
     if (message)
         (void)snprintf(buf, size, "%s", message);
@@ -262,7 +263,7 @@ static void on_inspect(const http_reply *reply, void *arg)
     container *c = arg;
     if (!container_answered(c, reply))
         return;
-    json_auto_t *body = reply->status == 200 ? json_loadb(reply->body, reply->len, 0, NULL) : NULL;
+    json_auto_t *body = reply->status == 200 ? ob_json_read(reply->body, reply->len) : NULL;
     const json_t *state = json_object_get(body, "State");
     container_take_id(c, body);
     if (reply->status == 404) {

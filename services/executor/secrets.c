@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob/json.h"
 #include "ob/message.h"
 
 #define SECRET_MAX (64 * 1024) /* Secrets Manager's limit */
@@ -108,7 +109,7 @@ static int read_file(const char *dir, const char *path, char **ret)
 
 static int pick_member(const char *value_from, const char *key, char **value, ob_error *err)
 {
-    json_auto_t *object = json_loads(*value, 0, NULL);
+    json_auto_t *object = ob_json_read_text(*value);
     const json_t *member = json_object_get(object, key);
     if (!member)
         return ob_fail(err, ENOENT, "secret %.300s has no member %.100s", value_from, key);

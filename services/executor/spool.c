@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "ob/clock.h"
+#include "ob/json.h"
 
 #define COMPACT_BYTES (1 << 20)
 #define LOCK_RETRY_MS 50
@@ -41,7 +42,7 @@ static void apply(json_t *all, const char *key, const char *name, json_t *value)
 
 static void load_line(spool *s, const char *line, size_t len)
 {
-    json_auto_t *entry = json_loadb(line, len, 0, NULL);
+    json_auto_t *entry = ob_json_read(line, len);
     const char *key = json_string_value(json_object_get(entry, "k"));
     const char *name = json_string_value(json_object_get(entry, "n"));
     json_t *value = json_object_get(entry, "v");

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 
 #define CALL_S 60
@@ -67,7 +68,7 @@ bool docker_good(const calls_reply *reply, const char *what, const char *id)
 {
     if (reply->status >= 200 && reply->status < 300)
         return true;
-    json_auto_t *body = json_loadb(reply->body, reply->len, 0, NULL);
+    json_auto_t *body = ob_json_read(reply->body, reply->len);
     const char *said = json_string_value(json_object_get(body, "message"));
     ob_warn("provider.engine", "{s:s, s:s, s:i, s:s}", "what", what, "instance", id, "status",
             reply->status, "text",
@@ -161,7 +162,7 @@ static void on_self(const calls_reply *reply, void *arg)
     }
     if (!docker_good(reply, "self", ""))
         return;
-    json_auto_t *self = json_loadb(reply->body, reply->len, 0, NULL);
+    json_auto_t *self = ob_json_read(reply->body, reply->len);
     json_t *networks = json_object_get(json_object_get(self, "NetworkSettings"), "Networks");
     json_t *labels = json_object_get(json_object_get(self, "Config"), "Labels");
     const char *network = json_object_iter_key(json_object_iter(networks));
@@ -186,7 +187,7 @@ static void on_version(const calls_reply *reply, void *arg)
         d->placing = false;
         return;
     }
-    json_auto_t *version = json_loadb(reply->body, reply->len, 0, NULL);
+    json_auto_t *version = ob_json_read(reply->body, reply->len);
     ob_docker_api(version, d->api);
     docker_ask(d, "", "GET", NULL, on_self, "/containers/%s/json", d->self);
 }
@@ -328,7 +329,7 @@ static void on_jobs(const calls_reply *reply, void *arg)
     in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
     if (!docker_good(reply, "list", a->id))
         return;
-    json_auto_t *list = json_loadb(reply->body, reply->len, 0, NULL);
+    json_auto_t *list = ob_json_read(reply->body, reply->len);
     size_t i;
     json_t *one;
     json_array_foreach(list, i, one)

@@ -18,6 +18,7 @@
 #include "docker_container.h"
 #include "ob/clock.h"
 #include "ob/config.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
 
@@ -62,7 +63,7 @@ static void on_look(const calls_reply *reply, void *arg)
     d->looking = false;
     if (!docker_good(reply, "list", ""))
         return;
-    json_auto_t *list = json_loadb(reply->body, reply->len, 0, NULL);
+    json_auto_t *list = ob_json_read(reply->body, reply->len);
     if (!d->looked && d->project)
         remove_strays(d, list);
     d->looked = true;

@@ -1,19 +1,26 @@
-/* Parses JSON from outside, with limits. Any thread. */
+/* Parses JSON, with limits. Any thread. */
 #include "ob/json.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
 
-/* jansson's own limit is 2048 levels; nothing we exchange is nearly as deep, and its dump and free
- * recurse. */
+/* jansson's own limit is 2048 levels, more than the stacks of our threads hold: it parses, dumps
+ * and frees by recursion. Nothing we exchange is nearly as deep. */
 #define MAX_DEPTH 64
 
-/* Is the text nested deeper than MAX_DEPTH? Brackets inside strings do not count. */
-static bool too_deep(const char *data, size_t len)
+typedef struct extent {
+    int depth;
+    size_t values; /* entries of lists and members of objects, or a few more */
+} extent;
+
+/* What parsing would build, by the text's punctuation. Brackets inside strings do not count. */
+static extent measure(const char *data, size_t len)
 {
+    extent e = { 0 };
     int depth = 0;
     bool in_string = false;
-    for (size_t i = 0; i < len; i++) {
+    for (size_t i = 0; i < len && e.depth <= MAX_DEPTH; i++) {
         char c = data[i];
         if (in_string) {
             if (c == '\\')
@@ -23,25 +30,58 @@ static bool too_deep(const char *data, size_t len)
         } else if (c == '"') {
             in_string = true;
         } else if (c == '{' || c == '[') {
-            if (++depth > MAX_DEPTH)
-                return true;
+            e.values++;
+            if (++depth > e.depth)
+                e.depth = depth;
+        } else if (c == ',') {
+            e.values++;
         } else if (c == '}' || c == ']') {
             depth--;
         }
     }
-    return false;
+    return e;
+}
+
+/* jansson's own words, but for those that speak to its caller. */
+static const char *reason(const json_error_t *jerr)
+{
+    enum json_error_code code = json_error_code(jerr);
+    return code == json_error_null_character || code == json_error_null_byte_in_key
+               ? "a text must not hold the character \\u0000"
+               : jerr->text;
+}
+
+int ob_json_parse_as(const char *data, size_t len, unsigned flags, json_t **ret, ob_error *err)
+{
+    /* Before jansson: what is refused is not built. */
+    extent e = measure(data, len);
+    if (e.depth > MAX_DEPTH)
+        return ob_fail(err, EINVAL, "JSON is nested deeper than %d levels", MAX_DEPTH);
+    if (flags & OB_JSON_BRIEF && e.values > OB_JSON_FEW)
+        return ob_fail(err, EINVAL, "JSON of more than %d values", OB_JSON_FEW);
+    json_error_t jerr;
+    size_t how = (flags & OB_JSON_UNIQUE ? JSON_REJECT_DUPLICATES : 0) |
+                 (flags & OB_JSON_NUL ? JSON_ALLOW_NUL : 0);
+    json_t *value = json_loadb(data, len, how, &jerr);
+    if (!value)
+        return ob_fail(err, EINVAL, "no JSON: %s (line %d, column %d)", reason(&jerr), jerr.line,
+                       jerr.column);
+    *ret = value;
+    return 0;
 }
 
 int ob_json_parse(const char *data, size_t len, json_t **ret, ob_error *err)
 {
-    /* Before jansson: a deep text is refused without building it. */
-    if (too_deep(data, len))
-        return ob_fail(err, EINVAL, "JSON is nested deeper than %d levels", MAX_DEPTH);
-    json_error_t jerr;
-    json_t *value = json_loadb(data, len, 0, &jerr);
-    if (!value)
-        return ob_fail(err, EINVAL, "not JSON: %s (line %d, column %d)", jerr.text, jerr.line,
-                       jerr.column);
-    *ret = value;
-    return 0;
+    return ob_json_parse_as(data, len, 0, ret, err);
+}
+
+json_t *ob_json_read(const char *data, size_t len)
+{
+    json_t *value = NULL;
+    return data && ob_json_parse(data, len, &value, NULL) == 0 ? value : NULL;
+}
+
+json_t *ob_json_read_text(const char *text)
+{
+    return text ? ob_json_read(text, strlen(text)) : NULL;
 }

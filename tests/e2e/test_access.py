@@ -535,3 +535,20 @@ def test_a_key_without_a_policy_may_do_nothing_and_an_admin_may_make_keys(stack,
     denied(admin.client("batch").describe_job_queues)
     code, _ = admin_call(admin, "CreateKey", {"name": "no blanks"})
     assert code == "ClientException"
+
+
+@pytest.mark.parametrize("depth", (65, 1000, 2000, 5000))
+def test_a_nested_policy_is_refused_by_a_living_api(stack, new_key, depth):
+    """A policy is JSON within JSON: neither may be deeper than the api's threads can read."""
+    admin = new_key("nester", statement("openbatch:*", "*"))
+    target = new_key("target", statement("batch:List*", "*"))
+    before = stack.pid("api")
+    for nested in ("[" * depth + "]" * depth, '{"a":' * depth + "1" + "}" * depth):
+        text = f'{{"Version":"2012-10-17","Statement":{nested}}}'
+        for operation, members in (
+            ("CreateKey", {"name": "nested", "policy": text}),
+            ("PutKeyPolicy", {"accessKeyId": target.id, "policy": text}),
+        ):
+            code, message = admin_call(admin, operation, members)
+            assert code == "MalformedPolicyDocumentException", (operation, code, message)
+    assert stack.pid("api") == before

@@ -294,6 +294,10 @@ static void what_cannot_be_weighed_is_refused(void **state)
     refused(IF("{\"StringEquals\":{\"aws:RequestTag/\":\"a\"}}"), "'aws:RequestTag/'");
     refused(IF("{\"StringEquals\":{\"aws:RequestTag/a\":[]}}"), "must not be empty");
     refused(IF("{\"Null\":{\"aws:RequestTag/a\":\"maybe\"}}"), "true or false");
+    /* Read by recursion, on the small stack of a thread. */
+    ob_cleanup(ob_freep) char *deep = ob_strf("{" VERSION ",\"Statement\":%0*d}", 2000, 0);
+    memset(strchr(deep, ':') + strlen(":\"2012-10-17\",\"Statement\":"), '[', 1000);
+    refused(deep, "nested deeper");
     ob_cleanup(ob_freep) char *long_text = ob_calloc(1, POLICY_TEXT_MAX + 2);
     memset(long_text, ' ', POLICY_TEXT_MAX + 1);
     refused(long_text, "longer than");
