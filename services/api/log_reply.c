@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ob/message.h"
+#include "ob/text.h"
 
 int log_invalid(api_reply *rep, const char *fmt, ...)
 {
@@ -80,35 +81,16 @@ void log_group_arn(const api_request *req, const char *group, char out[LOG_ARN_M
                    group);
 }
 
-/* Length of the valid UTF-8 sequence at 's', or 0. */
-static size_t utf8_sequence(const unsigned char *s, size_t n)
-{
-    static const unsigned least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-    size_t len = s[0] < 0x80 ? 1 : s[0] >= 0xf0 ? 4 : s[0] >= 0xe0 ? 3 : s[0] >= 0xc2 ? 2 : 0;
-    if (len <= 1)
-        return len;
-    if (len > n || s[0] > 0xf4)
-        return 0;
-    unsigned code = s[0] & (0xffu >> (len + 1));
-    for (size_t i = 1; i < len; i++) {
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-        code = code << 6 | (s[i] & 0x3fu);
-    }
-    bool legal = code >= least[len] && code <= 0x10ffff && !(code >= 0xd800 && code <= 0xdfff);
-    return legal ? len : 0;
-}
-
 json_t *log_text(const void *data, size_t len)
 {
-    const unsigned char *bytes = data;
-    json_t *plain = json_stringn((const char *)bytes, len);
+    const char *bytes = data;
+    json_t *plain = json_stringn(bytes, len);
     if (plain != NULL)
         return plain;
     ob_cleanup(ob_freep) char *out = ob_calloc(3 * len + 1, 1);
     size_t n = 0;
     for (size_t i = 0; i < len;) {
-        size_t step = utf8_sequence(bytes + i, len - i);
+        size_t step = bytes[i] ? ob_utf8_sequence(bytes + i, len - i) : 1; /* NUL stays */
         if (step > 0)
             memcpy(out + n, bytes + i, step);
         else

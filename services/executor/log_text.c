@@ -5,7 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/json.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define STREAM_NAME_MAX 200
 
@@ -22,35 +24,6 @@ void log_text_add(log_text *t, const char *data, size_t len)
     reserve(t, len);
     memcpy(t->text + t->len, data, len);
     t->len += len;
-}
-
-/* Length of the UTF-8 sequence at p, 0 when there is none (RFC 3629). */
-static size_t sequence(const uint8_t *p, size_t left)
-{
-    if (p[0] < 0x80)
-        return p[0] ? 1 : 0;
-    size_t n = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || left < n)
-        return 0;
-    for (size_t i = 1; i < n; i++)
-        if ((p[i] & 0xc0) != 0x80)
-            return 0;
-    bool is_bad = (p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f) ||
-                  (p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f);
-    return is_bad ? 0 : n;
-}
-
-bool log_text_is_utf8(const char *data, size_t len)
-{
-    const uint8_t *p = (const uint8_t *)data;
-    while (len > 0) {
-        size_t n = sequence(p, len);
-        if (n == 0)
-            return false;
-        p += n;
-        len -= n;
-    }
-    return true;
 }
 
 static void add_escaped(log_text *t, const char *line, size_t len)
@@ -100,7 +73,7 @@ void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len)
     char head[32];
     int n = snprintf(head, sizeof(head), "[%lld,", (long long)at_ms);
     log_text_add(t, head, (size_t)n);
-    if (log_text_is_utf8(line, len)) {
+    if (ob_text_is_utf8(line, len)) {
         add_escaped(t, line, len);
     } else {
         log_text_add(t, "null,", 5);
@@ -121,15 +94,16 @@ json_t *log_target(const json_t *spec, const ob_run_ref *ref)
     const char *slash = strrchr(name, '/'); /* an ARN */
     name = slash ? slash + 1 : name;
     size_t len = strcspn(name, ":"); /* the revision */
-    len = len > STREAM_NAME_MAX ? STREAM_NAME_MAX : len;
-    ob_cleanup(ob_freep) char *prefix = ob_strf("%.*s", (int)len, name);
+    ob_cleanup(ob_freep) char *prefix =
+        ob_text_dup(name, len > STREAM_NAME_MAX ? STREAM_NAME_MAX : len);
 
     char task[OB_TASK_TEXT];
     ob_run_task_id(ref, task);
     ob_cleanup(ob_freep) char *stream =
         ob_strf("%s/default/%s", ob_json_str(options, "awslogs-stream-prefix", prefix), task);
-    return json_pack("{s:s, s:s, s:s, s:s}", "account", ob_json_str(spec, "account", ""), "region",
-                     ob_json_str(options, "awslogs-region", ob_json_str(spec, "region", "")),
-                     "group", ob_json_str(options, "awslogs-group", "/aws/batch/job"), "stream",
-                     stream);
+    return json_pack(
+        "{s:o, s:o, s:o, s:o}", "account", ob_json_text(ob_json_str(spec, "account", "")), "region",
+        ob_json_text(ob_json_str(options, "awslogs-region", ob_json_str(spec, "region", ""))),
+        "group", ob_json_text(ob_json_str(options, "awslogs-group", "/aws/batch/job")), "stream",
+        ob_json_text(stream));
 }

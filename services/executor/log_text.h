@@ -2,7 +2,6 @@
 #pragma once
 
 #include <jansson.h>
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -18,9 +17,6 @@ typedef struct log_text {
 /* Appends [at,"text"], or [at,null,"base64"] when the bytes are no UTF-8 text or hold NUL. */
 void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len);
 void log_text_add(log_text *t, const char *data, size_t len);
-
-/* Valid UTF-8 without NUL? */
-bool log_text_is_utf8(const char *data, size_t len);
 
 /* Where a run's output goes: a new {"account", "region", "group", "stream"}; NULL when the job
  * names a log driver whose output is not ours to send. */

@@ -10,6 +10,7 @@
 
 #include "ob/db.h"
 #include "ob/hex.h"
+#include "ob/text.h"
 
 /* Type OIDs are fixed in PostgreSQL's catalogue (pg_type.dat). */
 #define OID_BYTEA 17
@@ -38,7 +39,14 @@ void ob_params_done(ob_params *p)
 
 void ob_param_text(ob_params *p, const char *text)
 {
-    add(p, text, 0, 0, NULL);
+    if (!text || ob_text_is_utf8(text, strlen(text))) {
+        add(p, text, 0, 0, NULL);
+        return;
+    }
+    size_t len = strlen(text);
+    char *copy = ob_calloc(3, len + 1); /* U+FFFD has three bytes */
+    (void)ob_text_copy(copy, 3 * (len + 1), text, len);
+    add(p, copy, 0, 0, copy);
 }
 
 void ob_param_int(ob_params *p, int64_t value)
@@ -159,18 +167,39 @@ void ob_param_int64_array(ob_params *p, const int64_t *v, size_t n)
     array_end(p, &a);
 }
 
+/* Bytes that put_text may need besides the length. */
+static size_t text_room(const char *text)
+{
+    size_t len = strlen(text);
+    return ob_text_is_utf8(text, len) ? len : 3 * len + 1; /* U+FFFD has three bytes */
+}
+
+/* One text that is no UTF-8 would make the server refuse the whole statement, at each try. */
+static void put_text(array *a, const char *text)
+{
+    size_t len = strlen(text);
+    if (ob_text_is_utf8(text, len)) {
+        put(a, text, len);
+        return;
+    }
+    char *at = (char *)a->at + sizeof(uint32_t);
+    size_t copied = ob_text_copy(at, 3 * len + 1, text, len);
+    put32(a, (uint32_t)copied);
+    a->at += copied;
+}
+
 void ob_param_text_array(ob_params *p, const char *const *v, size_t n)
 {
     bool has_null = false;
     size_t bytes = 0;
     for (size_t i = 0; i < n; i++) {
         has_null |= !v[i];
-        bytes += v[i] ? strlen(v[i]) : 0;
+        bytes += v[i] ? text_room(v[i]) : 0;
     }
     array a = array_begin(OID_TEXT, n, bytes, has_null);
     for (size_t i = 0; i < n; i++) {
         if (v[i])
-            put(&a, v[i], strlen(v[i]));
+            put_text(&a, v[i]);
         else
             put_null(&a);
     }

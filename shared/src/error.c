@@ -6,15 +6,14 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/text.h"
+
 __attribute__((format(printf, 4, 0))) static int
 fail_with(ob_error *err, int code, bool retriable, const char *fmt, va_list args)
 {
     assert(code > 0);
     if (err) {
-        /* Through a copy: an argument may be err->text itself. */
-        char text[sizeof(err->text)];
-        (void)vsnprintf(text, sizeof(text), fmt, args);
-        memcpy(err->text, text, sizeof(text));
+        ob_text_vformat(err->text, sizeof(err->text), fmt, args);
         err->retriable = retriable;
     }
     return -code;
@@ -45,13 +44,9 @@ void ob_error_context(ob_error *err, const char *fmt, ...)
     char context[sizeof(err->text)];
     va_list args;
     va_start(args, fmt);
-    (void)vsnprintf(context, sizeof(context), fmt, args);
+    ob_text_vformat(context, sizeof(context), fmt, args);
     va_end(args);
-
-    char text[2 * sizeof(err->text) + 3];
-    (void)snprintf(text, sizeof(text), "%s: %s", context, err->text);
-    memcpy(err->text, text, sizeof(err->text) - 1);
-    err->text[sizeof(err->text) - 1] = '\0';
+    ob_text_format(err->text, sizeof(err->text), "%s: %s", context, err->text);
 }
 
 static void *or_abort(void *p)

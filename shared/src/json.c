@@ -1,9 +1,11 @@
-/* Parses JSON, with limits. Any thread. */
+/* Parses JSON, with limits, and makes strings of what came from outside. Any thread. */
 #include "ob/json.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <string.h>
+
+#include "ob/text.h"
 
 /* jansson's own limit is 2048 levels, more than the stacks of our threads hold: it parses, dumps
  * and frees by recursion. Nothing we exchange is nearly as deep. */
@@ -84,4 +86,24 @@ json_t *ob_json_read(const char *data, size_t len)
 json_t *ob_json_read_text(const char *text)
 {
     return text ? ob_json_read(text, strlen(text)) : NULL;
+}
+
+json_t *ob_json_textn(const char *data, size_t len)
+{
+    json_t *string = NULL;
+    if (ob_text_is_utf8(data, len)) {
+        string = json_stringn_nocheck(data, len);
+    } else {
+        ob_cleanup(ob_freep) char *text = ob_calloc(3, len + 1); /* U+FFFD has three bytes */
+        size_t n = ob_text_copy(text, 3 * (len + 1), data, len);
+        string = json_stringn_nocheck(text, n);
+    }
+    if (!string)
+        abort(); /* out of memory */
+    return string;
+}
+
+json_t *ob_json_text(const char *text)
+{
+    return text ? ob_json_textn(text, strlen(text)) : json_null();
 }

@@ -6,7 +6,9 @@
 
 #include "ob/clock.h"
 #include "ob/db.h"
+#include "ob/text.h"
 #include "own_server.h"
+#include "random_bytes.h"
 
 static own_server server;
 static char conninfo[128];
@@ -133,6 +135,32 @@ static void empty_arrays_are_arrays(void **state)
     ob_error err = { 0 };
     assert_int_equal(ob_db_exec(db, "echo_arrays", &p, &res, &err), 0);
     assert_int_equal(PQntuples(res), 0);
+}
+
+/* Whatever bytes a text has, the statement is carried out, and good texts beside it are as given.
+ */
+static void texts_that_are_no_utf8_do_not_stop_a_statement(void **state)
+{
+    DB *db = open_db();
+    uint64_t seed = 3;
+    for (int i = 0; i < 500; i++) {
+        char a[101], b[101];
+        random_string(&seed, a, sizeof(a) - 1);
+        random_string(&seed, b, sizeof(b) - 1);
+        PARAMS p = { 0 };
+        ob_param_text(&p, a);
+        ob_param_text_array(&p, (const char *const[]){ b, "gut: é", a, NULL }, 4);
+        RESULT *res = NULL;
+        ob_error err = { 0 };
+        if (ob_db_sql(db, "SELECT $1::text, t.* FROM unnest($2::text[]) AS t", &p, &res, &err) < 0)
+            fail_msg("%s", err.text);
+        assert_int_equal(PQntuples(res), 4);
+        assert_string_equal(ob_col(res, 1, 1), "gut: é");
+        assert_string_equal(ob_col(res, 0, 0), ob_col(res, 2, 1));
+        if (ob_text_is_utf8(a, strlen(a)))
+            assert_string_equal(ob_col(res, 0, 0), a);
+        assert_null(ob_col(res, 3, 1));
+    }
 }
 
 static void scalars_and_plain_sql_go_round(void **state)
@@ -467,6 +495,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(binary_arrays_arrive_as_they_were),
         cmocka_unit_test(empty_arrays_are_arrays),
+        cmocka_unit_test(texts_that_are_no_utf8_do_not_stop_a_statement),
         cmocka_unit_test(scalars_and_plain_sql_go_round),
         cmocka_unit_test(errors_are_told_apart),
         cmocka_unit_test(a_serialization_failure_asks_for_a_retry),

@@ -44,6 +44,7 @@ typedef struct ob_params {
     void *owned[OB_PARAMS_MAX];
 } ob_params;
 void ob_params_done(ob_params *p);
+/* Here and in arrays: what is no UTF-8 in a text is replaced (ob/text.h). */
 void ob_param_text(ob_params *p, const char *text); /* borrowed; NULL = SQL NULL */
 void ob_param_int(ob_params *p, int64_t value);     /* as text: fits any integer type */
 void ob_param_uuid(ob_params *p, const ob_uuid *id);

@@ -13,7 +13,7 @@ typedef struct ob_error {
 } ob_error;
 
 /* Fills 'err' (may be NULL) and returns -code: `return ob_fail(err, EINVAL, "queue %s ...", name);`
- */
+ * The outcome is text (ob/text.h), whatever the arguments are. */
 __attribute__((format(printf, 3, 4))) int ob_fail(ob_error *err, int code, const char *fmt, ...);
 
 /* As ob_fail, and marks the error as retriable. */

@@ -27,3 +27,8 @@ int ob_json_parse_as(const char *data, size_t len, unsigned flags, json_t **ret,
 json_t *ob_json_read(const char *data, size_t len);
 /* Of a string; NULL gives NULL. */
 json_t *ob_json_read_text(const char *text);
+
+/* A string of any bytes, as text (ob/text.h). New, and never NULL (no text: null): what is packed
+ * or set with it cannot fail for what came from outside. */
+json_t *ob_json_text(const char *text);
+json_t *ob_json_textn(const char *data, size_t len);
