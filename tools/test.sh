@@ -1,14 +1,15 @@
 # shellcheck shell=bash
-# test: the suites named, or all. What they need (packages, jars, virtual environment, sanitized build) is kept in this
+# test: the suites named, or all but faults and long. What they need (packages, jars, virtual environment, sanitized build) is kept in this
 # copy's home; the servers of the end-to-end tests have a home and ports of their own, and leave nothing behind.
 . "$OB_ROOT/tools/install.sh"
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
+MORE=(faults long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
-    [[ " ${ALL[*]} " == *" $suite "* ]] || die "there is no suite '$suite'; there are: ${ALL[*]}"
+    [[ " ${ALL[*]} ${MORE[*]} " == *" $suite "* ]] || die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}"
 done
 
 export OPENBATCH_SANITIZE=1
@@ -19,8 +20,7 @@ test_home='' engine_home='' engine_net=''
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
     [[ -z $engine_home ]] || engine_down
-    [[ -z $test_home ]] || OPENBATCH_HOME=$test_home/home "$OB_ROOT/openbatch" down --wipe --yes >/dev/null 2>&1 || :
-    [[ -z $test_home ]] || rm -rf "$test_home"
+    drop_test_home
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
@@ -66,8 +66,9 @@ suite_unit() {
     local status=0
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
-    # That the demo's checks can fail.
+    # That the demo's checks, and the checker of the fault tests, can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
+    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/faults/test_checker.py" -q -p no:cacheprovider || status=1
     return $status
 }
 
@@ -80,13 +81,24 @@ free_ports() {
     die "there are no twenty free ports in a row between 20000 and 32000"
 }
 
-suite_e2e() {
-    (build all) || return 1
+# A copy of its own for a suite, in test_home; its engine is its own too when one is asked for ("ours"), whichever answers.
+make_test_home() { # [ours]
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
     chmod 711 "$test_home"
     mkdir -p "$test_home/home/kafka"
     ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OPENBATCH_HOME/build-asan" "$test_home/home/"
     ln -s "$OPENBATCH_HOME/kafka/libs" "$test_home/home/kafka/"
+    [[ -z ${1:-} ]] || printf 'made=for the tests\nengine=%s\n' "$1" >"$test_home/home/config"
+}
+
+drop_test_home() {
+    [[ -z $test_home ]] || OPENBATCH_HOME=$test_home/home "$OB_ROOT/openbatch" down --wipe --yes >/dev/null 2>&1 || :
+    [[ -z $test_home ]] || rm -rf "$test_home"
+    test_home=''
+}
+
+on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pytest against it
+    local result=0
     (
         OPENBATCH_HOME=$test_home/home
         OPENBATCH_PORT=$(free_ports)
@@ -96,10 +108,8 @@ suite_e2e() {
         export OPENBATCH_HOME OPENBATCH_PORT PATH ASAN_OPTIONS UBSAN_OPTIONS
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
-        # Real servers on what may be a busy machine: what fails is tried once more, and counted as rerun.
         status=0
-        "$OPENBATCH_HOME/venv/bin/python" -m pytest tests/e2e -q -p no:cacheprovider --timeout=600 --durations=8 \
-            --reruns 1 || status=1
+        "$OPENBATCH_HOME/venv/bin/python" -m pytest -q -p no:cacheprovider "$@" || status=1
         # A service that died of a sanitizer's finding was restarted, a leak is found at the end; the words are in its log.
         "$OB_ROOT/openbatch" down >/dev/null || status=1
         if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
@@ -111,7 +121,32 @@ suite_e2e() {
         fi
         if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
         exit $status
-    )
+    ) || result=1
+    drop_test_home
+    return $result
+}
+
+suite_e2e() {
+    (build all) || return 1
+    make_test_home
+    # Real servers on what may be a busy machine: what fails is tried once more, and counted as rerun.
+    on_test_home tests/e2e --timeout=600 --durations=8 --reruns 1
+}
+
+# Faults are done to servers and to the container engine: that must be this copy's own. Nothing is tried again.
+suite_faults() {
+    ((EUID == 0)) || die "the suite faults starts a container engine: that takes root"
+    (build all) || return 1
+    make_test_home ours
+    on_test_home tests/faults -m 'not long' --timeout=900 --durations=0 --durations-min=1
+}
+
+# What is long and rarely fails.
+suite_long() {
+    ((EUID == 0)) || die "the suite long starts a container engine: that takes root"
+    (build all) || return 1
+    make_test_home ours
+    on_test_home tests/faults -m long --timeout=3600 --durations=0
 }
 
 # A bridge of its own, by the first number that no other run has: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's

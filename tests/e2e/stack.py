@@ -65,8 +65,14 @@ class Stack:
         self.build = next((path for path in builds if path.exists()), None)
 
     def _exports(self):
+        # The port is what the copy remembers: there may be several.
+        env = {k: v for k, v in os.environ.items() if k != "OPENBATCH_PORT"}
         text = subprocess.run(
-            [ROOT / "openbatch", "env"], check=True, capture_output=True, text=True
+            [ROOT / "openbatch", "env"],
+            check=True,
+            capture_output=True,
+            text=True,
+            env=env | {"OPENBATCH_HOME": str(self.home)},
         ).stdout
         pairs = re.findall(r"^export ([A-Z_0-9]+)=(.*)$", text, re.M)
         return {name: value.strip("'\"") for name, value in pairs}
@@ -94,7 +100,7 @@ class Stack:
         }
         return boto3.client(service, **(settings | changes))
 
-    def _psql(self, *more):
+    def psql(self, *more):
         return ["psql", "-XAtq", "-F", "\t", "-v", "ON_ERROR_STOP=1", "-h", self.run_dir] + [
             *("-U", "openbatch", "-d", "openbatch", *more)
         ]
@@ -102,7 +108,7 @@ class Stack:
     def sql(self, query):
         """Rows of a query, as lists of texts."""
         out = subprocess.run(
-            self._psql("-c", query), check=True, capture_output=True, text=True
+            self.psql("-c", query), check=True, capture_output=True, text=True
         ).stdout
         return [line.split("\t") for line in out.splitlines()]
 
@@ -110,7 +116,7 @@ class Stack:
     def transaction(self, statements, end="COMMIT"):
         """Holds a transaction open that has run these statements."""
         psql = subprocess.Popen(
-            self._psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            self.psql(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         try:
             psql.stdin.write(f"BEGIN;\n{statements};\nSELECT 'held';\n")
@@ -182,9 +188,9 @@ class Stack:
     def restart(self, service):
         old = self.kill(service, signal.SIGTERM)
         wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old))
-        wait_for(f"{service} to be well", lambda: self._is_well(service))
+        wait_for(f"{service} to be well", lambda: self.is_well(service))
 
-    def _is_well(self, service):
+    def is_well(self, service):
         if service != "api":
             return (self.health(service) or {}).get("ok")
         try:

@@ -1,0 +1,205 @@
+"""What a fault test does to a copy, by name. It ends and stops processes of this copy only; what
+was done, and when, goes into the history. Everything that lasts ends with its `with` block."""
+
+import contextlib
+import os
+import random
+import shutil
+import signal
+import subprocess
+import threading
+import time
+from pathlib import Path
+
+from confluent_kafka.admin import AdminClient
+from stack import wait_for
+
+PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres", "dockerd"]
+
+
+def kafka_admin(stack):
+    """Settings of an administrator's client."""
+    return {
+        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
+        "security.protocol": "SASL_PLAINTEXT",
+        "sasl.mechanism": "PLAIN",
+        "sasl.username": "admin",
+        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
+    }
+
+
+class Harm:
+    """Faults of one copy. 'note' is told of each: note(what, details)."""
+
+    def __init__(self, stack, note=lambda what, **more: None):
+        self.stack, self.note = stack, note
+
+    # --- processes ---
+
+    def pids(self, part):
+        """The processes of a part: 'executor' is all executors, 'containerd' that of our engine."""
+        if part == "executor":
+            found = [self.stack.pid(name) for name in self.stack.instances()]
+        elif part == "containerd":
+            file = self.stack.run_dir / "docker/containerd/containerd.pid"
+            found = [int(file.read_text())] if file.exists() else []
+        else:
+            found = [self.stack.pid(part)]
+        return [pid for pid in found if pid and Path(f"/proc/{pid}").exists()]
+
+    def kill(self, part, sig=signal.SIGKILL):
+        """A signal to all processes of a part; returns their numbers, none when it is not there."""
+        pids = self.pids(part)
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, sig)
+        self.note("kill", part=part, signal=int(sig), pids=pids)
+        return pids
+
+    def wait_back(self, part, old, timeout=60):
+        """Until the supervisor has started other processes in place of 'old'."""
+        wait_for(f"{part} back", lambda: set(self.pids(part)) - set(old), timeout)
+
+    @contextlib.contextmanager
+    def stopped(self, part):
+        """SIGSTOP, as a host that stands still; SIGCONT at the end."""
+        pids = self.kill(part, signal.SIGSTOP)
+        try:
+            yield pids
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+            self.note("continue", part=part, pids=pids)
+
+    @contextlib.contextmanager
+    def all_stopped(self):
+        """All processes of the copy stand still: the host stalls. Containers' own go on."""
+        pids = [pid for part in [*PARTS, "containerd"] for pid in self.pids(part)]
+        for pid in pids:
+            os.kill(pid, signal.SIGSTOP)
+        self.note("stall", pids=pids)
+        try:
+            yield
+        finally:
+            for pid in pids:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+            self.note("stall.end")
+
+    @contextlib.contextmanager
+    def repeated(self, harm, every, first=None):
+        """Calls harm() again and again beside the block, 'every' (least, most) seconds."""
+        ending, failed = threading.Event(), []
+
+        def loop():
+            pause = every[0] if first is None else first
+            while not ending.wait(pause):
+                try:
+                    harm()
+                except Exception as err:
+                    failed.append(err)
+                    return
+                pause = random.uniform(*every)
+
+        thread = threading.Thread(target=loop, daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            ending.set()
+            thread.join(60)
+        if failed:
+            raise failed[0]
+
+    def random_kills(self, parts, every):
+        """kill -9 of a random one of the parts, again and again beside the block."""
+        return self.repeated(lambda: self.kill(random.choice(parts)), every)
+
+    # --- the host ---
+
+    @contextlib.contextmanager
+    def busy(self, loops):
+        """So many busy loops beside the copy; they end with the block, or with this process."""
+        count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
+        loop = f"while kill -0 {os.getpid()} 2>/dev/null; do {count}; done"
+        running = [
+            subprocess.Popen(["sh", "-c", loop], stdin=subprocess.DEVNULL) for _ in range(loops)
+        ]
+        self.note("busy", loops=loops)
+        try:
+            yield
+        finally:
+            for process in running:
+                process.kill()
+            for process in running:
+                process.wait()
+            self.note("busy.end")
+
+    # --- data ---
+
+    def wipe_kafka(self):
+        """All that Kafka has on its disk goes, and then Kafka: a new disk."""
+        data = self.stack.home / "kafka/data"
+        with self.stopped("kafka") as pids:
+            for path in data.iterdir():
+                shutil.rmtree(path) if path.is_dir() else path.unlink()
+            for pid in pids:
+                os.kill(pid, signal.SIGKILL)
+        self.note("kafka.wipe")
+
+    def delete_topics(self):
+        """All topics go while Kafka runs on."""
+        admin = AdminClient(kafka_admin(self.stack))
+        topics = [name for name in admin.list_topics(timeout=10).topics if name[:6] == "batch."]
+        for deleted in admin.delete_topics(topics).values():
+            deleted.result(timeout=30)
+        self.note("topics.delete", topics=topics)
+
+    def empty_redis(self):
+        subprocess.run(
+            ["redis-cli", "-s", self.stack.run_dir / "redis.sock", "flushall"],
+            check=True,
+            capture_output=True,
+        )
+        self.note("redis.empty")
+
+    @contextlib.contextmanager
+    def full_disk(self, leave=0):
+        """Fills the file system of the copy's home but for 'leave' bytes; only for a home on a
+        small file system of its own (small_copy). Gives a function that empties it again."""
+        at = self.stack.home / "filler"
+        assert os.statvfs(self.stack.home).f_blocks * os.statvfs(self.stack.home).f_frsize < 4 << 30
+
+        def empty():
+            at.unlink(missing_ok=True)
+            self.note("disk.empty")
+
+        with at.open("wb", buffering=0) as file:
+            block = b"\1" * (1 << 20)
+            while block:
+                space = os.statvfs(self.stack.home)
+                block = block[: max(0, space.f_bavail * space.f_frsize - leave)]
+                try:
+                    file.write(block)
+                except OSError:
+                    block = block[: len(block) // 2]
+        self.note("disk.full", leave=leave)
+        try:
+            yield empty
+        finally:
+            empty()
+
+
+def settle(stack, timeout=120):
+    """Until every server and service says that it is well."""
+    for service in ("scheduler", "scaler"):
+        wait_for(
+            f"{service} to be well", lambda s=service: (stack.health(s) or {}).get("ok"), timeout
+        )
+    wait_for("the api to be well", lambda: stack.is_well("api"), timeout)
+
+
+def monotonic():
+    """Seconds on the clock that containers write, /proc/uptime."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -1,0 +1,176 @@
+"""One fault test: a queue of its own, what is recorded from the first submission on, and the
+verdict of the checker at the end."""
+
+import itertools
+import json
+import threading
+import time
+from pathlib import Path
+
+import checker
+from harm import Harm, monotonic, settle
+from record import Calls, Events, Lines, Names, collect, rows
+from stack import wait_for
+from word import FOLDER, lasting
+from work import ENDED, Work
+
+
+def until_answered(call, timeout=180):
+    """What the call answers, tried again while it fails: a client that does not give up."""
+    end = time.monotonic() + timeout
+    while True:
+        try:
+            return call()
+        except Exception:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.2)
+
+
+class Trial:
+    """Makes jobs that say their own word, does harm (trial.harm), and proves the promise with
+    check(). Its folder is a history that `python tests/faults/checker.py FOLDER` reads."""
+
+    def __init__(self, stack, folder, image="openbatch/busybox", max_vcpus=8):
+        self.stack, self.folder = stack, Path(folder)
+        (self.folder / "word").mkdir()
+        (self.folder / "word/word").touch()
+        self.batch = stack.client("batch")
+        self.calls = Calls(stack.client("batch"), Lines(self.folder / "calls.jsonl"))
+        self.work = Work(self.calls, stack.client("logs"), image)
+        faults = Lines(self.folder / "faults.jsonl")
+        self.harm = Harm(stack, lambda what, **more: faults.add(at=monotonic(), what=what, **more))
+        self.boot_ms = round((time.time() - monotonic()) * 1000)
+        self.events = Events(stack, Lines(self.folder / "events.jsonl"))
+        self.names = Names(stack, Lines(self.folder / "names.jsonl"))
+        self.ids, self.numbers = [], itertools.count()
+        self.checked = False
+        self.queue = self.work.queue(self.work.environment(max_vcpus=max_vcpus))
+
+    # --- jobs ---
+
+    def definition(self, command=None, vcpus=1, memory=16, **more):
+        """Of containers that say their own word (word.lasting, word.script); without a command one
+        that lasts 50 ms."""
+        return self.work.definition(
+            command or lasting(0.05),
+            vcpus=vcpus,
+            memory=memory,
+            volumes=[{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}],
+            mountPoints=[{"sourceVolume": "word", "containerPath": FOLDER}],
+            **more,
+        )
+
+    def submit(self, definition, **more):
+        """SubmitJob under a name that no other call has, until one is answered: a call that stays
+        without an answer may have made a job, too. Returns the id that was answered."""
+
+        def call():
+            name = f"j{next(self.numbers)}"
+            return self.work.submit(self.queue, definition, **({"jobName": name} | more))
+
+        self.ids.append(until_answered(call))
+        return self.ids[-1]
+
+    def terminate(self, job_id, reason="stopped by the test"):
+        until_answered(lambda: self.calls.terminate_job(jobId=job_id, reason=reason))
+
+    def submitting(self, jobs):
+        """Submits in a thread: 'jobs' is an iterable of (definition, arguments). Join it."""
+
+        def run():
+            for definition, more in jobs:
+                self.submit(definition, **more)
+
+        thread = threading.Thread(target=run, daemon=True)
+        thread.start()
+        return thread
+
+    def word(self):
+        """The lines of the containers' own word so far, as text."""
+        return (self.folder / "word/word").read_text().splitlines()
+
+    def wait_word(self, lines, timeout=120):
+        """Until the containers have written so many lines."""
+        wait_for(f"{lines} lines", lambda: len(self.word()) >= lines, timeout, every=0.01)
+
+    def wait_next_start(self, timeout=60):
+        """Until another container says that it has started, to the millisecond."""
+        path = self.folder / "word/word"
+        size = path.stat().st_size
+        wait_for("another start", lambda: path.stat().st_size > size, timeout, every=0.0005)
+
+    def accepted(self):
+        """Ids of all jobs that are this trial's: also of submissions that had no answer."""
+        made = rows(
+            self.stack,
+            "SELECT j.id FROM job j JOIN job_queue q ON q.id = j.queue_id"
+            f" WHERE q.name = '{self.queue}'",
+        )
+        return sorted({*self.ids, *(row["id"] for row in made)})
+
+    def wait_all(self, timeout=300):
+        """Until all accepted jobs have ended; returns them as DescribeJobs shows them."""
+        settle(self.stack)
+        ids = self.accepted()
+
+        def ended():
+            found = []
+            for at in range(0, len(ids), 100):
+                found += self.batch.describe_jobs(jobs=ids[at : at + 100])["jobs"]
+            return found if all(j["status"] in ENDED for j in found) else None
+
+        return wait_for(f"the end of {len(ids)} jobs", ended, timeout, every=0.5)
+
+    # --- the end ---
+
+    def _is_quiet(self, ids):
+        quoted = ", ".join(f"'{i}'" for i in ids) or "NULL"
+        left = self.stack.sql(
+            f"SELECT (SELECT count(*) FROM live WHERE job_id IN ({quoted}))"
+            f" + (SELECT count(*) FROM placement WHERE job_id IN ({quoted}))"
+            f" + (SELECT count(*) FROM inbox WHERE job_id IN ({quoted}))"
+        )
+        told = self.stack.sql(
+            "SELECT NOT EXISTS (SELECT FROM job_event e, publisher p"
+            " WHERE (e.round, e.n) > (p.round, p.n))"
+        )
+        names = self.stack.docker("ps", "-a", "--format", "{{.Names}}").splitlines()
+        mine = [name for name in names if any(i in name for i in ids)]
+        ends = all(self.events.seen.get(i, [None])[-1] in ENDED for i in ids)
+        return left == [["0"]] and told == [["t"]] and not mine and ends
+
+    def wait_quiet(self, timeout=90):
+        """Until nothing of this trial moves any more; what is left by then the checker names."""
+        ids = self.accepted()
+        end = time.monotonic() + timeout
+        while not self._is_quiet(ids) and time.monotonic() < end:
+            time.sleep(0.5)
+
+    def check(self, may_be_empty=(), every_attempt_ran=False):
+        """Ends the recording and proves each line of the promise. may_be_empty: properties that
+        this trial has nothing for; any other that checks nothing is a failure.
+        every_attempt_ran: no attempt may have been used where no container ran."""
+        self.wait_quiet()
+        self.events.end()
+        self.names.end()
+        meta = {
+            "boot_ms": self.boot_ms,
+            "may_be_empty": sorted(may_be_empty),
+            "every_attempt_ran": every_attempt_ran,
+        }
+        (self.folder / "meta.json").write_text(json.dumps(meta))
+        collect(self.stack, self.folder, self.batch, self.accepted())
+        self.checked = True
+        report = checker.check(checker.load(self.folder))
+        print(report.text())
+        assert report.ok, f"{report.text()}\nthe history: {self.folder}"
+        return report
+
+    def forget(self):
+        self.events.end()
+        self.names.end()
+        settle(self.stack)
+        for job_id in self.accepted() if not self.checked else ():
+            self.batch.terminate_job(jobId=job_id, reason="the test is over")
+        self.work.forget()
