@@ -12,8 +12,10 @@
 
 #include "log_text.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define REASON_MAX 255 /* of a container's reason in AWS's answers */
 
@@ -106,30 +108,24 @@ static void set_state(attempt *at, attempt_state state)
 
 static void remember_end(attempt *at, bool durable)
 {
-    json_t *end = json_pack("{s:b, s:i, s:b, s:b, s:I, s:I, s:s*}", "started", at->started,
-                            "exitCode", at->exit_code, "oom", at->oom, "timedOut", at->timed_out,
-                            "startedAt", (json_int_t)at->started_at_ms, "stoppedAt",
-                            (json_int_t)at->stopped_at_ms, "reason", at->reason);
+    json_t *end =
+        json_pack("{s:b, s:i, s:b, s:b, s:I, s:I, s:o*}", "started", at->started, "exitCode",
+                  at->exit_code, "oom", at->oom, "timedOut", at->timed_out, "startedAt",
+                  (json_int_t)at->started_at_ms, "stoppedAt", (json_int_t)at->stopped_at_ms,
+                  "reason", at->reason ? ob_json_text(at->reason) : NULL);
     spool_set(at->all->spool, at->run, "end", end, durable);
 }
 
 /* New, or NULL. What the container went without is said of those that ran; cut to a length that
- * clients expect, between characters. */
+ * clients expect. */
 static char *make_reason(const runtime_end *end, const char *note)
 {
     const char *said = end->started ? note : NULL;
     if (!end->reason && !said)
         return NULL;
-    char *text = ob_strf("%s%s%s", end->reason ? end->reason : "", end->reason && said ? "; " : "",
-                         said ? said : "");
-    size_t len = strlen(text);
-    if (len > REASON_MAX) {
-        len = REASON_MAX;
-        while (len > 0 && ((unsigned char)text[len] & 0xc0) == 0x80)
-            len--;
-        text[len] = '\0';
-    }
-    return text;
+    ob_cleanup(ob_freep) char *text = ob_strf("%s%s%s", end->reason ? end->reason : "",
+                                              end->reason && said ? "; " : "", said ? said : "");
+    return ob_text_dup(text, REASON_MAX);
 }
 
 void attempt_end(attempt *at, const runtime_end *end, bool durable)
@@ -201,7 +197,7 @@ begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const
     if (at->limit_s > 0)
         spool_set(a->spool, run, "limit", json_integer(at->limit_s), true);
     if (at->note)
-        spool_set(a->spool, run, "note", json_string(at->note), true);
+        spool_set(a->spool, run, "note", ob_json_text(at->note), true);
     if (target)
         logs_open(a->logs, run, target);
 }

@@ -12,6 +12,7 @@
 
 #include "ob/json.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define HUB "docker.io"
 #define CONFIG_MAX (256 * 1024) /* of a longer file the end is missing, and nothing is taken */
@@ -22,7 +23,7 @@ char *docker_auth_registry(const char *image)
     size_t len = slash ? (size_t)(slash - image) : 0;
     bool is_host = len > 0 && (memchr(image, '.', len) || memchr(image, ':', len) ||
                                (len == 9 && strncmp(image, "localhost", len) == 0));
-    return is_host ? ob_strf("%.*s", (int)len, image) : ob_strdup(HUB);
+    return is_host ? ob_text_dup(image, len) : ob_strdup(HUB);
 }
 
 /* A key of auths: a host, or a URL as docker login wrote it ("https://index.docker.io/v1/"). */
@@ -57,7 +58,9 @@ static json_t *decode_pair(const char *auth)
         return NULL;
     char *password = text;
     const char *user = strsep(&password, ":");
-    return password ? json_pack("{s:s, s:s}", "username", user, "password", password) : NULL;
+    return password ? json_pack("{s:o, s:o}", "username", ob_json_text(user), "password",
+                                ob_json_text(password))
+                    : NULL;
 }
 
 static char *from_entry(const json_t *entry, const char *registry)
@@ -66,15 +69,15 @@ static char *from_entry(const json_t *entry, const char *registry)
     const char *user = ob_json_str(entry, "username", NULL);
     json_auto_t *out = NULL;
     if (*token)
-        out = json_pack("{s:s}", "identitytoken", token);
+        out = json_pack("{s:o}", "identitytoken", ob_json_text(token));
     else if (user)
-        out = json_pack("{s:s, s:s}", "username", user, "password",
-                        ob_json_str(entry, "password", ""));
+        out = json_pack("{s:o, s:o}", "username", ob_json_text(user), "password",
+                        ob_json_text(ob_json_str(entry, "password", "")));
     else
         out = decode_pair(ob_json_str(entry, "auth", ""));
     if (!out)
         return NULL;
-    (void)json_object_set_new(out, "serveraddress", json_string(registry));
+    (void)json_object_set_new(out, "serveraddress", ob_json_text(registry));
     return encode(out);
 }
 

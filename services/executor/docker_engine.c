@@ -49,7 +49,7 @@ static char *filter_query(const docker *d)
     json_auto_t *filters = json_object();
     ob_cleanup(ob_freep) char *label =
         ob_strf(DOCKER_LABEL_INSTANCE "=%s", d->base.config.instance);
-    (void)json_object_set_new(filters, "label", json_pack("[s]", label));
+    (void)json_object_set_new(filters, "label", json_pack("[o]", ob_json_text(label)));
     ob_cleanup(ob_freep) char *text = json_dumps(filters, JSON_COMPACT);
     return docker_url_encode(text);
 }
@@ -65,7 +65,7 @@ static json_t *own_volumes(const container *c, const json_t *entry)
         const char *name = ob_json_str(mount, "Name", "");
         if (strcmp(ob_json_str(mount, "Type", ""), "volume") == 0 &&
             strncmp(name, c->name, strlen(c->name)) == 0)
-            (void)json_array_append_new(names, json_string(name));
+            (void)json_array_append_new(names, ob_json_text(name));
     }
     return names;
 }

@@ -6,7 +6,9 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/json.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define MIB (1024LL * 1024)
 #define MEMORY_MIN (6 * MIB) /* Docker refuses less */
@@ -67,22 +69,23 @@ static int add_mount(const docker_spec *in,
     if (json_object_get(volume, "efsVolumeConfiguration"))
         return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
     if (strchr(target, ':') || *target != '/')
-        return ob_fail(err, EINVAL, "containerPath %.200s is no absolute path without colons",
-                       target);
+        return ob_fail(err, EINVAL, "containerPath %s is no absolute path without colons",
+                       ob_cut(target, 200));
 
     const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", NULL);
     ob_cleanup(ob_freep) char *made = NULL;
     if (path && *path && (strchr(path, ':') || *path != '/'))
-        return ob_fail(err, EINVAL, "sourcePath %.200s is no absolute path without colons", path);
+        return ob_fail(err, EINVAL, "sourcePath %s is no absolute path without colons",
+                       ob_cut(path, 200));
     if (!path || !*path) {
         char name[OB_RUN_TEXT];
         ob_run_container_name(in->ref, name);
         path = made = ob_strf("%s-%s", name, source);
-        (void)json_array_append_new(volumes, json_string(made));
+        (void)json_array_append_new(volumes, ob_json_text(made));
     }
     ob_cleanup(ob_freep) char *bind =
         ob_strf("%s:%s%s", path, target, ob_json_bool(mount, "readOnly", false) ? ":ro" : "");
-    (void)json_array_append_new(binds, json_string(bind));
+    (void)json_array_append_new(binds, ob_json_text(bind));
     return 0;
 }
 
@@ -95,8 +98,8 @@ static void add_ulimits(const json_t *container, json_t *host)
     size_t i;
     const json_t *item;
     json_array_foreach(ulimits, i, item)(void) json_array_append_new(
-        out, json_pack("{s:s, s:I, s:I}", "Name", ob_json_str(item, "name", ""), "Soft",
-                       (json_int_t)ob_json_int(item, "softLimit", 0), "Hard",
+        out, json_pack("{s:o, s:I, s:I}", "Name", ob_json_text(ob_json_str(item, "name", "")),
+                       "Soft", (json_int_t)ob_json_int(item, "softLimit", 0), "Hard",
                        (json_int_t)ob_json_int(item, "hardLimit", 0)));
     set(host, "Ulimits", out);
 }
@@ -116,9 +119,9 @@ static json_t *make_device(const json_t *device)
             rwm[n++] = "rwm"[k];
             break;
         }
-    return json_pack("{s:s, s:s, s:s}", "PathOnHost", path, "PathInContainer",
-                     ob_json_str(device, "containerPath", path), "CgroupPermissions",
-                     *rwm ? rwm : "rwm");
+    return json_pack("{s:o, s:o, s:o}", "PathOnHost", ob_json_text(path), "PathInContainer",
+                     ob_json_text(ob_json_str(device, "containerPath", path)), "CgroupPermissions",
+                     ob_json_text(*rwm ? rwm : "rwm"));
 }
 
 static void add_tmpfs(const json_t *list, json_t *host)
@@ -135,7 +138,7 @@ static void add_tmpfs(const json_t *list, json_t *host)
             free(text);
             text = longer;
         }
-        set(out, ob_json_str(item, "containerPath", ""), json_string(text));
+        set(out, ob_json_str(item, "containerPath", ""), ob_json_text(text));
         free(text);
     }
     set(host, "Tmpfs", out);
@@ -171,13 +174,14 @@ static json_t *make_log_config(const docker_spec *in, const json_t *container)
     const json_t *config = json_object_get(container, "logConfiguration");
     const char *driver = ob_json_str(config, "logDriver", "awslogs");
     if (strcmp(driver, "awslogs") == 0)
-        return json_pack("{s:s, s:{s:s, s:s}}", "Type", "json-file", "Config", "max-size",
-                         LOG_FILE_SIZE, "max-file", LOG_FILES);
+        return json_pack("{s:o, s:{s:o, s:o}}", "Type", ob_json_text("json-file"), "Config",
+                         "max-size", ob_json_text(LOG_FILE_SIZE), "max-file",
+                         ob_json_text(LOG_FILES));
     json_t *options = json_copy(json_object_get(config, "options"));
     if (!options)
         options = json_object();
     (void)json_object_update(options, (json_t *)in->log_secrets);
-    return json_pack("{s:s, s:o}", "Type", driver, "Config", options);
+    return json_pack("{s:o, s:o}", "Type", ob_json_text(driver), "Config", options);
 }
 
 /* EC2: a share of what is there; Fargate: no more than was asked for. */
@@ -200,10 +204,10 @@ static void add_gpus(const docker_spec *in, json_t *host)
     json_t *ids = json_array();
     ob_cleanup(ob_freep) char *copy = ob_strdup(in->gpus);
     for (char *rest = copy, *id; (id = strsep(&rest, ","));)
-        (void)json_array_append_new(ids, json_string(id));
+        (void)json_array_append_new(ids, ob_json_text(id));
     set(host, "DeviceRequests",
-        json_pack("[{s:s, s:o, s:[[s]]}]", "Driver", "nvidia", "DeviceIDs", ids, "Capabilities",
-                  "gpu"));
+        json_pack("[{s:o, s:o, s:[[o]]}]", "Driver", ob_json_text("nvidia"), "DeviceIDs", ids,
+                  "Capabilities", ob_json_text("gpu")));
 }
 
 static int add_mounts(
@@ -231,7 +235,7 @@ int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes
         return ob_fail(err, EINVAL, "the job has no memory limit");
     if (memory < MEMORY_MIN)
         memory = MEMORY_MIN;
-    json_auto_t *host = json_pack("{s:s, s:I, s:o}", "NetworkMode", "host", "Memory",
+    json_auto_t *host = json_pack("{s:o, s:I, s:o}", "NetworkMode", ob_json_text("host"), "Memory",
                                   (json_int_t)memory, "LogConfig", make_log_config(in, container));
     int r = add_mounts(in, container, host, volumes, err);
     if (r < 0)

@@ -13,6 +13,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 typedef enum pull_result {
     PULL_OK,
@@ -44,7 +45,7 @@ static void take_progress(pull *p, const char *line, size_t len)
     json_auto_t *entry = ob_json_read(line, len);
     const char *error = json_string_value(json_object_get(entry, "error"));
     if (error)
-        (void)snprintf(p->error, sizeof(p->error), "%s", error);
+        ob_text_format(p->error, sizeof(p->error), "%s", error);
     p->waits = strcmp(ob_json_str(entry, "status", ""), "Waiting") == 0;
 }
 

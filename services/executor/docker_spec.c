@@ -10,7 +10,9 @@
 #include <time.h>
 
 #include "docker_host.h"
+#include "ob/json.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 const char *docker_spec_image(const json_t *spec)
 {
@@ -25,7 +27,7 @@ static void set(json_t *obj, const char *name, json_t *value)
 static void add_env(json_t *env, const char *name, const char *value)
 {
     ob_cleanup(ob_freep) char *text = ob_strf("%s=%s", name, value);
-    (void)json_array_append_new(env, json_string(text));
+    (void)json_array_append_new(env, ob_json_text(text));
 }
 
 static const char *after_last(const char *text, char c)
@@ -78,16 +80,16 @@ static json_t *make_labels(const docker_spec *in)
     json_t *labels = json_is_object(tags) ? json_deep_copy(tags) : json_object();
     char run[OB_RUN_TEXT];
     ob_run_ref_format(in->ref, run);
-    set(labels, DOCKER_LABEL_HOME, json_string(in->home));
+    set(labels, DOCKER_LABEL_HOME, ob_json_text(in->home));
     if (in->copy && *in->copy)
-        set(labels, DOCKER_LABEL_COPY, json_string(in->copy));
+        set(labels, DOCKER_LABEL_COPY, ob_json_text(in->copy));
     else
         (void)json_object_del(labels, DOCKER_LABEL_COPY);
-    set(labels, DOCKER_LABEL_INSTANCE, json_string(in->instance));
-    set(labels, DOCKER_LABEL_RUN, json_string(run));
-    set(labels, DOCKER_LABEL_CE, json_string(in->ce));
+    set(labels, DOCKER_LABEL_INSTANCE, ob_json_text(in->instance));
+    set(labels, DOCKER_LABEL_RUN, ob_json_text(run));
+    set(labels, DOCKER_LABEL_CE, ob_json_text(in->ce));
     if (in->gpus)
-        set(labels, DOCKER_LABEL_GPUS, json_string(in->gpus));
+        set(labels, DOCKER_LABEL_GPUS, ob_json_text(in->gpus));
     return labels;
 }
 
@@ -103,16 +105,15 @@ int docker_spec_body(const docker_spec *in, json_t **ret_body, json_t **ret_volu
     int r = docker_host_config(in, &host, volumes, err);
     if (r < 0)
         return r;
-    json_t *body = json_pack("{s:s, s:o, s:O, s:o}", "Image", image, "Env", make_env(in, container),
-                             "HostConfig", host, "Labels", make_labels(in));
-    if (!body)
-        return ob_fail(err, EINVAL, "the job's properties are no valid text");
+    json_t *body =
+        json_pack("{s:o, s:o, s:O, s:o}", "Image", ob_json_text(image), "Env",
+                  make_env(in, container), "HostConfig", host, "Labels", make_labels(in));
     json_t *command = json_object_get(container, "command");
     if (json_array_size(command) > 0)
         set(body, "Cmd", json_incref(command));
     const char *user = ob_json_str(container, "user", NULL);
     if (user && *user)
-        set(body, "User", json_string(user));
+        set(body, "User", ob_json_text(user));
     *ret_body = body;
     *ret_volumes = ob_take(volumes);
     return 0;
@@ -125,14 +126,15 @@ int docker_spec_platform(const json_t *spec, const char **ret, ob_error *err)
     const char *cpu = ob_json_str(platform, "cpuArchitecture", NULL);
     *ret = NULL;
     if (strcmp(system, "LINUX") != 0)
-        return ob_fail(err, EINVAL, "operatingSystemFamily %.100s is not supported", system);
+        return ob_fail(err, EINVAL, "operatingSystemFamily %s is not supported",
+                       ob_cut(system, 100));
     if (!cpu)
         return 0;
     if (strcmp(cpu, "X86_64") == 0)
         *ret = "linux/amd64";
     else if (strcmp(cpu, "ARM64") == 0)
         *ret = "linux/arm64";
-    return *ret ? 0 : ob_fail(err, EINVAL, "cpuArchitecture %.100s is not supported", cpu);
+    return *ret ? 0 : ob_fail(err, EINVAL, "cpuArchitecture %s is not supported", ob_cut(cpu, 100));
 }
 
 char *docker_url_encode(const char *text)

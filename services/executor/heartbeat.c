@@ -9,6 +9,7 @@
 
 #include "ob/clock.h"
 #include "ob/id.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
@@ -48,7 +49,8 @@ static const char *status_reason(const attempt *at)
 
 json_t *heartbeat_run_state(const attempt *at)
 {
-    json_t *state = json_pack("{s:s, s:s}", "run", at->run, "state", state_name(at->state));
+    json_t *state = json_pack("{s:o, s:o}", "run", ob_json_text(at->run), "state",
+                              ob_json_text(state_name(at->state)));
     if (at->started_at_ms)
         (void)json_object_set_new(state, "startedAt", json_integer(at->started_at_ms));
     if (at->state != ATTEMPT_EXITED)
@@ -61,12 +63,12 @@ json_t *heartbeat_run_state(const attempt *at)
     if (at->oom)
         (void)json_object_set_new(state, "oom", json_true());
     if (at->reason)
-        (void)json_object_set_new(state, "reason", json_string(at->reason));
+        (void)json_object_set_new(state, "reason", ob_json_text(at->reason));
     if (at->timed_out)
         (void)json_object_set_new(state, "timedOut", json_true());
     const char *status = status_reason(at);
     if (status)
-        (void)json_object_set_new(state, "statusReason", json_string(status));
+        (void)json_object_set_new(state, "statusReason", ob_json_text(status));
     return state;
 }
 
@@ -107,9 +109,9 @@ void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
 static json_t *message(const heartbeat *h, const char *type)
 {
     json_t *msg = ob_message_new(type, 0);
-    (void)json_object_set_new(msg, "instance", json_string(h->config.instance));
-    (void)json_object_set_new(msg, "token", json_string(h->config.token));
-    (void)json_object_set_new(msg, "session", json_string(h->session));
+    (void)json_object_set_new(msg, "instance", ob_json_text(h->config.instance));
+    (void)json_object_set_new(msg, "token", ob_json_text(h->config.token));
+    (void)json_object_set_new(msg, "session", ob_json_text(h->session));
     return msg;
 }
 
@@ -150,10 +152,10 @@ static void beat(heartbeat *h)
     if (a->listed)
         (void)json_object_set_new(msg, "count", json_integer(h->count));
     if (h->config.join) {
-        (void)json_object_set_new(msg, "ce", json_string(h->config.ce));
+        (void)json_object_set_new(msg, "ce", ob_json_text(h->config.ce));
         add_join(h, msg);
     }
-    (void)json_object_set_new(msg, "digest", json_string(h->digest));
+    (void)json_object_set_new(msg, "digest", ob_json_text(h->digest));
     (void)send(h, msg, NULL);
 }
 
@@ -217,8 +219,8 @@ static int say_registered(heartbeat *h)
     HASH_ITER(hh, h->config.attempts->table, at, next)
     if (attempt_is_held(at))
         (void)json_array_append_new(held, heartbeat_run_state(at));
-    (void)json_object_set_new(msg, "ce", json_string(h->config.ce));
-    (void)json_object_set_new(msg, "host", json_string(h->config.host));
+    (void)json_object_set_new(msg, "ce", ob_json_text(h->config.ce));
+    (void)json_object_set_new(msg, "host", ob_json_text(h->config.host));
     (void)json_object_set_new(msg, "last", position(h));
     (void)json_object_set_new(msg, "held", held);
     add_join(h, msg);

@@ -13,6 +13,7 @@
 
 #include "ob/config.h"
 #include "ob/id.h"
+#include "ob/json.h"
 
 #define HOME_DEFAULT "/var/lib/openbatch"
 #define TOKEN_BYTES 32
@@ -138,6 +139,7 @@ json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, in
         vcpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (memory_mib == 0)
         memory_mib = (int64_t)(info.totalram / 1024 * info.mem_unit / 1024);
-    return json_pack("{s:s, s:I, s:I, s:I}", "token", join_token, "mcpu", (json_int_t)vcpus * 1000,
-                     "mem", (json_int_t)memory_mib, "gpus", (json_int_t)gpus);
+    return json_pack("{s:o, s:I, s:I, s:I}", "token", ob_json_text(join_token), "mcpu",
+                     (json_int_t)vcpus * 1000, "mem", (json_int_t)memory_mib, "gpus",
+                     (json_int_t)gpus);
 }

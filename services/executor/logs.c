@@ -14,6 +14,7 @@
 
 #include "log_text.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
@@ -123,9 +124,9 @@ void logs_free(logs *l)
 static char *make_head(const logs *l, const char *run, const json_t *target)
 {
     json_auto_t *msg = ob_message_new("log", 0);
-    (void)json_object_set_new(msg, "instance", json_string(l->config.instance));
-    (void)json_object_set_new(msg, "token", json_string(l->config.token));
-    (void)json_object_set_new(msg, "run", json_string(run));
+    (void)json_object_set_new(msg, "instance", ob_json_text(l->config.instance));
+    (void)json_object_set_new(msg, "token", ob_json_text(l->config.token));
+    (void)json_object_set_new(msg, "run", ob_json_text(run));
     (void)json_object_update(msg, (json_t *)target);
     char *text = NULL;
     size_t len = ob_message_dump(msg, &text);

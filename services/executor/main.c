@@ -19,6 +19,7 @@
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/service.h"
+#include "ob/text.h"
 #include "ob/topics.h"
 #include "settings.h"
 
@@ -457,7 +458,7 @@ static void make_modules(executor *x)
     x->attempts.placement = x->placement;
     if (*c->join_token)
         x->join = join_offer(c->join_token, c->join_vcpus, c->join_memory_mib, c->gpus);
-    (void)snprintf(x->attempts.host_reason, sizeof(x->attempts.host_reason),
+    ob_text_format(x->attempts.host_reason, sizeof(x->attempts.host_reason),
                    "Host EC2 (instance %s) terminated.", c->instance);
     x->notice = notice_new(&(notice_config){ .loop = x->loop,
                                              .spool = x->spool,

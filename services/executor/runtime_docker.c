@@ -14,6 +14,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 #include "secrets.h"
 
 #define SLOTS 4
@@ -84,15 +85,15 @@ void container_free(container *c)
 const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
 {
     if (reply->status == 0) {
-        (void)snprintf(buf, size, "%s", reply->error);
+        ob_text_format(buf, size, "%s", reply->error);
         return buf;
     }
     json_auto_t *body = ob_json_read(reply->body, reply->len);
     const char *message = ob_json_str(body, "message", NULL);
     if (message)
-        (void)snprintf(buf, size, "%s", message);
+        ob_text_format(buf, size, "%s", message);
     else
-        (void)snprintf(buf, size, "the container engine answered %d", reply->status);
+        ob_text_format(buf, size, "the container engine answered %d", reply->status);
     return buf;
 }
 
@@ -134,7 +135,7 @@ void container_end_unstarted(container *c, const char *reason)
 void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code)
 {
     char text[REASON_MAX], reason[REASON_MAX + 64];
-    (void)snprintf(reason, sizeof(reason), "%s: %s", kind,
+    ob_text_format(reason, sizeof(reason), "%s: %s", kind,
                    docker_error_text(reply, text, sizeof(text)));
     secrets_hide(c->hidden, reason);
     tell_end(c, &(runtime_end){ .exit_code = exit_code, .reason = reason });
@@ -229,7 +230,7 @@ static void take_lost(container *c, const http_reply *reply)
         container_end_failed(c, "CannotCreateContainerError", reply, -1);
         return;
     }
-    (void)snprintf(reason, sizeof(reason), "CannotInspectContainerError: %s",
+    ob_text_format(reason, sizeof(reason), "CannotInspectContainerError: %s",
                    docker_error_text(reply, text, sizeof(text)));
     tell_end(c, &(runtime_end){ .started = true, .exit_code = -1, .reason = reason });
     output_lost(c);

@@ -9,6 +9,7 @@
 
 #include "null_plan.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/message.h"
 #include "runtime.h"
 
@@ -154,7 +155,7 @@ static int null_start(
     r->exit_code = plan.exit_code;
     r->started_at_ms = ob_wall_ms();
     r->ends_boot_ms = ob_boot_ms() + plan.duration_ms;
-    json_t *record = json_pack("{s:s, s:I, s:I, s:I, s:i}", "boot", n->boot, "at",
+    json_t *record = json_pack("{s:o, s:I, s:I, s:I, s:i}", "boot", ob_json_text(n->boot), "at",
                                (json_int_t)r->started_at_ms, "began", (json_int_t)ob_boot_ms(),
                                "ms", (json_int_t)plan.duration_ms, "code", plan.exit_code);
     spool_set(rt->config.spool, run, "null", record, true);

@@ -13,6 +13,7 @@
 
 #include "ob/json.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define SECRET_MAX (64 * 1024) /* Secrets Manager's limit */
 #define RANDOM_TAIL 7          /* "-AbCdEf" */
@@ -112,7 +113,8 @@ static int pick_member(const char *value_from, const char *key, char **value, ob
     json_auto_t *object = ob_json_read_text(*value);
     const json_t *member = json_object_get(object, key);
     if (!member)
-        return ob_fail(err, ENOENT, "secret %.300s has no member %.100s", value_from, key);
+        return ob_fail(err, ENOENT, "secret %s has no member %s", ob_cut(value_from, 300),
+                       ob_cut(key, 100));
     char *text = json_is_string(member) ? ob_strdup(json_string_value(member))
                                         : json_dumps(member, JSON_COMPACT | JSON_ENCODE_ANY);
     free(*value);
@@ -123,13 +125,13 @@ static int pick_member(const char *value_from, const char *key, char **value, ob
 int secrets_read(const char *dir, const char *value_from, char **ret, ob_error *err)
 {
     secret_name name;
+    const char *from = ob_cut(value_from, 300); /* for people */
     if (!dir || !*dir)
-        return ob_fail(err, ENOENT,
-                       "secret %.300s: no secrets are configured (OPENBATCH_SECRETS_DIR)",
-                       value_from);
+        return ob_fail(err, ENOENT, "secret %s: no secrets are configured (OPENBATCH_SECRETS_DIR)",
+                       from);
     if (!parse_name(value_from, &name))
-        return ob_fail(err, EINVAL, "%.300s names no parameter and no current version of a secret",
-                       value_from);
+        return ob_fail(err, EINVAL, "%s names no parameter and no current version of a secret",
+                       from);
     ob_cleanup(ob_freep) char *value = NULL;
     int r = read_file(dir, name.path, &value);
     size_t len = strlen(name.path);
@@ -139,11 +141,11 @@ int secrets_read(const char *dir, const char *value_from, char **ret, ob_error *
         r = read_file(dir, name.path, &value);
     }
     if (r == -ENOENT || r == -ENOTDIR)
-        return ob_fail(err, ENOENT, "secret %.300s does not exist", value_from);
+        return ob_fail(err, ENOENT, "secret %s does not exist", from);
     if (r == -EINVAL)
-        return ob_fail(err, EINVAL, "secret %.300s is no text of at most 64 KiB", value_from);
+        return ob_fail(err, EINVAL, "secret %s is no text of at most 64 KiB", from);
     if (r < 0)
-        return ob_fail(err, -r, "secret %.300s: %s", value_from, strerror(-r));
+        return ob_fail(err, -r, "secret %s: %s", from, strerror(-r));
     if (name.key[0])
         r = pick_member(value_from, name.key, &value, err);
     if (r == 0)
@@ -163,8 +165,9 @@ int secrets_read_all(const char *dir, const json_t *list, json_t **ret, ob_error
         int r = secrets_read(dir, from, &value, err);
         if (r < 0)
             return r;
-        if (json_object_set_new(values, ob_json_str(item, "name", ""), json_string(value)) < 0)
-            return ob_fail(err, EINVAL, "secret %.300s is no UTF-8 text", from);
+        if (!ob_text_is_utf8(value, strlen(value)))
+            return ob_fail(err, EINVAL, "secret %s is no UTF-8 text", ob_cut(from, 300));
+        (void)json_object_set_new(values, ob_json_str(item, "name", ""), ob_json_text(value));
     }
     *ret = ob_take(values);
     return 0;

@@ -119,7 +119,8 @@ static int compact(spool *s, ob_error *err)
     const char *key, *name;
     json_t *members, *value;
     json_object_foreach(s->all, key, members) json_object_foreach(members, name, value)
-        append(s, json_pack("{s:s, s:s, s:O}", "k", key, "n", name, "v", value));
+        append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
+                            value));
     int r = write_all(fd, s->pending ? s->pending : "", s->pending_len);
     if (r == 0 && (fsync(fd) < 0 || renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 ||
                    fsync(s->dir_fd) < 0))
@@ -205,7 +206,10 @@ const json_t *spool_all(const spool *s)
 
 void spool_set(spool *s, const char *key, const char *name, json_t *value, bool durable)
 {
-    append(s, json_pack("{s:s, s:s, s:O}", "k", key, "n", name, "v", value));
+    if (!value) /* what cannot be written down is as good as nothing; the run goes on */
+        value = json_null();
+    append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
+                        value));
     apply(s->all, key, name, value);
     s->want_sync |= durable;
 }
@@ -213,7 +217,7 @@ void spool_set(spool *s, const char *key, const char *name, json_t *value, bool 
 void spool_drop(spool *s, const char *key)
 {
     if (json_object_del(s->all, key) == 0)
-        append(s, json_pack("{s:s, s:b}", "k", key, "drop", 1));
+        append(s, json_pack("{s:o, s:b}", "k", ob_json_text(key), "drop", 1));
 }
 
 int spool_sync(spool *s, ob_error *err)

@@ -22,8 +22,8 @@ const json_t *spool_get(const spool *s, const char *key);
  * copy when those are called. */
 const json_t *spool_all(const spool *s);
 
-/* Sets a member; takes 'value'. durable: the next spool_sync flushes it to the disk; otherwise it
- * is only written (it outlives the process, not the machine). */
+/* Sets a member; takes 'value' (NULL: null). durable: the next spool_sync flushes it to the disk;
+ * otherwise it is only written (it outlives the process, not the machine). */
 void spool_set(spool *s, const char *key, const char *name, json_t *value, bool durable);
 /* Forgets a key. */
 void spool_drop(spool *s, const char *key);

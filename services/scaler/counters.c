@@ -9,6 +9,7 @@
 
 #include "ob/cache.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 
 #define TIMEOUT_MS 300
 #define AWAY_MS 500 /* after a failure it is not asked before; twice as long after each */
@@ -180,7 +181,7 @@ static json_t *difference(const counters *c, json_t *all, bool rebuild)
         all, key, value) if (rebuild || !json_equal(value, json_object_get(c->written, key)))(void)
         json_object_set(set, key, value);
     json_object_foreach(c->written, key, value) if (!rebuild && !json_object_get(all, key))(void)
-        json_array_append_new(del, json_string(key));
+        json_array_append_new(del, ob_json_text(key));
     if (!rebuild && json_object_size(set) == 0 && json_array_size(del) == 0) {
         json_decref(set);
         json_decref(del);

@@ -147,7 +147,7 @@ static void share(docker *d, const json_t *self)
         json_array_foreach(d->shared, at, one) there =
             there || strcmp(json_string_value(one), bind) == 0;
         if (!there)
-            (void)json_array_append_new(d->shared, json_string(bind));
+            (void)json_array_append_new(d->shared, ob_json_text(bind));
     }
 }
 
@@ -208,9 +208,9 @@ static void add_compose_labels(json_t *labels, const char *project)
                                           { COMPOSE_LABEL "oneoff", "True" },
                                           { COMPOSE_LABEL "container-number", "1" },
                                           { COMPOSE_LABEL "config-hash", "none" } };
-    (void)json_object_set_new(labels, COMPOSE_LABEL "project", json_string(project));
+    (void)json_object_set_new(labels, COMPOSE_LABEL "project", ob_json_text(project));
     for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
-        (void)json_object_set_new(labels, set[i][0], json_string(set[i][1]));
+        (void)json_object_set_new(labels, set[i][0], ob_json_text(set[i][1]));
 }
 
 static json_t *container_of(const docker *d, const dock_inst *in)
@@ -222,19 +222,22 @@ static json_t *container_of(const docker *d, const dock_inst *in)
     ob_cleanup(ob_freep) char *bind = ob_strf("%s:%s/instances", d->mount, d->home);
     ob_cleanup(ob_freep) char *socket = ob_strf("%s:/var/run/docker.sock", d->socket);
     ob_cleanup(ob_freep) char *copy = ob_strf("OPENBATCH_COPY=%s", d->project ? d->project : "");
-    json_t *binds = json_pack("[s,s]", bind, socket);
+    json_t *binds = json_pack("[o,o]", ob_json_text(bind), ob_json_text(socket));
     (void)json_array_extend(binds, d->shared);
-    json_t *labels =
-        json_pack("{s:s, s:s}", "openbatch.copy", d->copy, "openbatch.executor", in->id);
+    json_t *labels = json_pack("{s:o, s:o}", "openbatch.copy", ob_json_text(d->copy),
+                               "openbatch.executor", ob_json_text(in->id));
     if (d->project)
         add_compose_labels(labels, d->project);
-    return json_pack("{s:s, s:[s,s,s], s:[], s:s, s:s, s:[s], s:o, s:{s:o, s:s, s:s, s:{s:s},"
-                     " s:{s:s, s:{s:s, s:s}}}}",
-                     "Image", d->image, "Entrypoint", "/bin/sh", "-c", command, "Cmd", "User",
-                     "0:0", "Hostname", in->id, "Env", copy, "Labels", labels, "HostConfig",
-                     "Binds", binds, "NetworkMode", d->network, "PidMode", "host", "RestartPolicy",
-                     "Name", "unless-stopped", "LogConfig", "Type", "json-file", "Config",
-                     "max-size", "10m", "max-file", "3");
+    json_t *host = json_pack(
+        "{s:o, s:o, s:o, s:{s:o}, s:{s:o, s:{s:o, s:o}}}", "Binds", binds, "NetworkMode",
+        ob_json_text(d->network), "PidMode", ob_json_text("host"), "RestartPolicy", "Name",
+        ob_json_text("unless-stopped"), "LogConfig", "Type", ob_json_text("json-file"), "Config",
+        "max-size", ob_json_text("10m"), "max-file", ob_json_text("3"));
+    return json_pack("{s:o, s:[o,o,o], s:[], s:o, s:o, s:[o], s:o, s:o}", "Image",
+                     ob_json_text(d->image), "Entrypoint", ob_json_text("/bin/sh"),
+                     ob_json_text("-c"), ob_json_text(command), "Cmd", "User", ob_json_text("0:0"),
+                     "Hostname", ob_json_text(in->id), "Env", ob_json_text(copy), "Labels", labels,
+                     "HostConfig", host);
 }
 
 static void on_started(const calls_reply *reply, void *arg)

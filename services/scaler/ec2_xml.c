@@ -3,10 +3,10 @@
 #include "ec2_xml.h"
 
 #include <expat.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "ob/error.h"
+#include "ob/text.h"
 
 #define DEPTH_MAX 12
 #define NAME_MAX_LEN 32
@@ -46,7 +46,7 @@ static void on_start(void *arg, const char *name, const char **attributes)
     reader *r = arg;
     (void)attributes;
     if (r->depth < DEPTH_MAX)
-        (void)snprintf(r->names[r->depth], NAME_MAX_LEN, "%s", name);
+        (void)ob_text_into(r->names[r->depth], NAME_MAX_LEN, name);
     r->depth++;
     r->len = 0;
     if (at(r, "instancesSet/item"))
@@ -72,19 +72,19 @@ static void on_end(void *arg, const char *name)
     if (r->len > 0)
         r->text[r->len] = '\0';
     if (at(r, "instancesSet/item/instanceId"))
-        (void)snprintf(r->now.ec2_id, sizeof(r->now.ec2_id), "%s", text);
+        (void)ob_text_into(r->now.ec2_id, sizeof(r->now.ec2_id), text);
     else if (at(r, "instancesSet/item/instanceState/name"))
-        (void)snprintf(r->now.state, sizeof(r->now.state), "%s", text);
+        (void)ob_text_into(r->now.state, sizeof(r->now.state), text);
     else if (at(r, "instancesSet/item/tagSet/item/key"))
-        (void)snprintf(r->key, sizeof(r->key), "%s", text);
+        (void)ob_text_into(r->key, sizeof(r->key), text);
     else if (at(r, "instancesSet/item/tagSet/item/value"))
-        (void)snprintf(r->value, sizeof(r->value), "%s", text);
+        (void)ob_text_into(r->value, sizeof(r->value), text);
     else if (at(r, "instancesSet/item/tagSet/item") && strcmp(r->key, EC2_TAG_INSTANCE) == 0)
-        (void)snprintf(r->now.id, sizeof(r->now.id), "%.*s", OB_INSTANCE_TEXT - 1, r->value);
+        (void)ob_text_into(r->now.id, sizeof(r->now.id), r->value);
     else if (at(r, "Error/Code"))
-        (void)snprintf(r->out->code, sizeof(r->out->code), "%s", text);
+        (void)ob_text_into(r->out->code, sizeof(r->out->code), text);
     else if (at(r, "Error/Message"))
-        (void)snprintf(r->out->message, sizeof(r->out->message), "%s", text);
+        (void)ob_text_into(r->out->message, sizeof(r->out->message), text);
     else if (at(r, "nextToken") && r->depth == 2 && *text) {
         free(r->out->next_token);
         r->out->next_token = ob_strdup(text);

@@ -9,6 +9,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define REFUSED_MS                                                                                 \
     1000 /* a type that the provider had none of is asked for again: twice as long                 \
@@ -80,16 +81,11 @@ static bool is_priced_out(const env *e, const ob_instance_type *type)
 
 static void list_entries(const json_t *entries, char *out, size_t size)
 {
-    size_t i, used = 0;
+    size_t i;
     const json_t *entry;
     out[0] = '\0';
     json_array_foreach(entries, i, entry)
-    {
-        int n = snprintf(out + used, size - used, "%s%s", i ? ", " : "", json_string_value(entry));
-        if (n < 0 || (size_t)n >= size - used)
-            return;
-        used += (size_t)n;
-    }
+        ob_text_format(out, size, "%s%s%s", out, i ? ", " : "", json_string_value(entry));
 }
 
 static void add_types(scaler *s, env *e)

@@ -59,8 +59,8 @@ static void add_reason(const env *e, bool dear, const char *why, int64_t now_ms,
             (void)json_array_append_new(
                 needs, json_pack("[i, i, i]", l->need.mcpu, l->need.mem_mib, l->need.gpus));
     }
-    if (json_array_size(needs) > 0 && json_object_set(out, why, needs) < 0)
-        (void)json_object_set(out, "InsufficientInstanceCapacity", needs); /* no UTF-8 */
+    if (json_array_size(needs) > 0)
+        (void)json_object_set(out, why, needs);
     json_decref(needs);
 }
 

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/random.h>
 
+#include "ob/json.h"
 #include "ob/message.h"
 #include "ob/topics.h"
 
@@ -30,8 +31,8 @@ void link_send(probe_link *link, ob_bus *bus, int64_t now_ms, int64_t every_ms)
     (void)snprintf(nonce, sizeof(nonce), "%016llx-%lld", (unsigned long long)link->session,
                    (long long)++link->nonce);
     json_auto_t *msg = ob_message_new("probe", 0);
-    (void)json_object_set_new(msg, "from", json_string("scaler"));
-    (void)json_object_set_new(msg, "nonce", json_string(nonce));
+    (void)json_object_set_new(msg, "from", ob_json_text("scaler"));
+    (void)json_object_set_new(msg, "nonce", ob_json_text(nonce));
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     /* One that is not sent does not come back: that is what it is for. */

@@ -3,6 +3,7 @@
  * no way to PostgreSQL or Redis and no key but its own. Loop thread; children are made with
  * async-signal-safe calls only, for librdkafka has threads. */
 #include "local_dir.h"
+#include "ob/text.h"
 
 #include <dirent.h>
 #include <fcntl.h>
@@ -114,7 +115,7 @@ static char *settings(const provider_local_config *config, const provider_launch
         const char *equals = strchr(*e, '=');
         if (strncmp(*e, PASSED_ON_PREFIX, strlen(PASSED_ON_PREFIX)) != 0 || !equals)
             continue;
-        ob_cleanup(ob_freep) char *name = ob_strf("%.*s", (int)(equals - *e), *e);
+        ob_cleanup(ob_freep) char *name = ob_text_dup(*e, (size_t)(equals - *e));
         add_setting(out, name, equals + 1);
     }
     add_setting(out, "OPENBATCH_HOME", config->home);
@@ -395,7 +396,7 @@ static bool has_setting(const char *env, size_t len, const char *name, const cha
 static size_t read_proc(const char *pid, const char *name, char *out, size_t size)
 {
     char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
+    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name); /* ASCII */
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, out, size - 1) : 0;
     if (fd >= 0)

@@ -16,6 +16,7 @@
 #include "join.h"
 #include "lacks.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/service.h"
@@ -66,7 +67,7 @@ void scaler_ring_instances(scaler *s, const char *const *ids, size_t n)
         return;
     json_t *changed = json_array();
     for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(changed, json_string(ids[i]));
+        (void)json_array_append_new(changed, ob_json_text(ids[i]));
     ring(s, "instances", changed);
 }
 

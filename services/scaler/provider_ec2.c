@@ -13,6 +13,7 @@
 #include "ec2_xml.h"
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/text.h"
 #include "provider.h"
 
 #define CALL_S 30
@@ -152,9 +153,9 @@ static int meaning(int status, const char *code)
 static void launch_failed(ec2 *e, ec2_inst *in, int r, const ec2_answer *a)
 {
     char text[500];
-    (void)snprintf(text, sizeof(text), "%s: %s", a->code, a->message);
+    ob_text_format(text, sizeof(text), "%s: %s", a->code, a->message);
     if (r == -ENOSPC) {
-        (void)snprintf(e->lacking, sizeof(e->lacking), "%.290s", text);
+        ob_text_format(e->lacking, sizeof(e->lacking), "%s", text);
         e->lacking_until_ms = ob_mono_ms() + LACKING_MS;
     }
     e->base.on.failed(in->id, r, text, e->base.on.arg);
@@ -415,7 +416,7 @@ static const char *ec2_refuses(provider *p, ob_arch arch)
 static void ec2_lacking(provider *p, char *out, size_t size)
 {
     const ec2 *e = (const ec2 *)p;
-    (void)snprintf(out, size, "%s",
+    ob_text_format(out, size, "%s",
                    e->lacking[0] && ob_mono_ms() < e->lacking_until_ms
                        ? e->lacking
                        : "InsufficientInstanceCapacity: EC2 has no capacity now");

@@ -12,6 +12,7 @@
 #include "interrupt.h"
 #include "lacks.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
 #include "scaler_store.h"
@@ -159,20 +160,22 @@ static json_t *count_all(const scaler *s)
         (void)snprintf(key, sizeof(key), "ce:%lld", (long long)e->id);
         (void)json_object_set_new(
             all, key,
-            json_pack("{s:s, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I}", "name", e->name,
-                      "minVcpus", e->min_vcpus, "maxVcpus", e->max_vcpus, "desiredVcpus",
-                      e->written_desired, "provisionedMcpu", (json_int_t)provisioned,
-                      "allocatedMcpu", used.mcpu, "allocatedMemMib", used.mem_mib, "allocatedGpus",
-                      used.gpus, "attempts", (json_int_t)runs, "instances", (json_int_t)n));
+            json_pack("{s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I}", "name",
+                      ob_json_text(e->name), "minVcpus", e->min_vcpus, "maxVcpus", e->max_vcpus,
+                      "desiredVcpus", e->written_desired, "provisionedMcpu",
+                      (json_int_t)provisioned, "allocatedMcpu", used.mcpu, "allocatedMemMib",
+                      used.mem_mib, "allocatedGpus", used.gpus, "attempts", (json_int_t)runs,
+                      "instances", (json_int_t)n));
     }
     for (const inst *in = s->insts; in; in = in->hh.next) {
         (void)snprintf(key, sizeof(key), "instance:%s", in->id);
         (void)json_object_set_new(
             all, key,
-            json_pack("{s:I, s:s, s:s, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id,
-                      "type", in->type, "state", ob_instance_state_name(in->state), "mcpu",
-                      in->nominal.mcpu, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
-                      in->used.mem_mib, "allocatedGpus", in->used.gpus, "attempts", in->runs));
+            json_pack("{s:I, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id,
+                      "type", ob_json_text(in->type), "state",
+                      ob_json_text(ob_instance_state_name(in->state)), "mcpu", in->nominal.mcpu,
+                      "allocatedMcpu", in->used.mcpu, "allocatedMemMib", in->used.mem_mib,
+                      "allocatedGpus", in->used.gpus, "attempts", in->runs));
     }
     return all;
 }

@@ -9,6 +9,7 @@
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"
+#include "ob/text.h"
 
 #define DESTROY_MS 3000
 
@@ -191,7 +192,7 @@ static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
         if (line[0] == '\0' || line[0] == '#')
             continue;
         if (!equals) {
-            r = ob_fail(err, EINVAL, "%s: not name=value: %.40s", path, line);
+            r = ob_fail(err, EINVAL, "%s: not name=value: %s", path, ob_cut(line, 40));
         } else {
             *equals = '\0';
             if (equals - line > 4 && strcmp(equals - 4, ".pem") == 0)

@@ -2,6 +2,7 @@
  * nothing: a command whose answer was lost may have run, the caller knows whether to repeat it. One
  * owner thread. */
 #include "ob/cache.h"
+#include "ob/text.h"
 
 #include <fcntl.h>
 #include <string.h>
@@ -76,8 +77,8 @@ static redisContext *open_context(const ob_cache *cache)
     if (*cache->address == '/')
         return redisConnectUnixWithTimeout(cache->address, cache->timeout);
     const char *colon = strrchr(cache->address, ':');
-    int host_len = colon ? (int)(colon - cache->address) : (int)strlen(cache->address);
-    ob_cleanup(ob_freep) char *host = ob_strf("%.*s", host_len, cache->address);
+    size_t host_len = colon ? (size_t)(colon - cache->address) : strlen(cache->address);
+    ob_cleanup(ob_freep) char *host = ob_text_dup(cache->address, host_len);
     return redisConnectWithTimeout(host, colon ? atoi(colon + 1) : 6379, cache->timeout);
 }
 

@@ -12,6 +12,7 @@
 
 static const char compiled_in[] =
 #include "instance_types.inc"
+#include "ob/text.h"
     ;
 
 #define ONLY "@only"
@@ -129,7 +130,7 @@ static void entries_make(void)
         size_t len = family_len(types[i].name);
         if (i == 0 || family_len(types[i - 1].name) != len ||
             strncmp(types[i - 1].name, types[i].name, len))
-            entries[n_entries++] = ob_strf("%.*s", (int)len, types[i].name);
+            entries[n_entries++] = ob_text_dup(types[i].name, len);
     }
     qsort(entries, n_entries, sizeof(*entries), by_text);
 }
@@ -235,7 +236,7 @@ bool ob_catalog_entry_has(const char *entry, const ob_instance_type *type)
     if (!b)
         return strlen(entry) == len && !strncmp(entry, type->name, len);
     char family[64];
-    (void)snprintf(family, sizeof(family), " %.*s ", (int)len, type->name);
+    (void)snprintf(family, sizeof(family), " %.*s ", (int)len, type->name); /* ASCII */
     return strstr(b->families, family) != NULL;
 }
 

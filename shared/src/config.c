@@ -11,6 +11,7 @@
 
 #include "config_internal.h"
 #include "ob/log.h"
+#include "ob/text.h"
 
 #define MAX_SECRET_SIZE 65536
 #define MAX_NESTING 4 /* of ${NAME} in defaults */
@@ -88,12 +89,13 @@ static int expand(const tables *t, const char *text, int nesting, char **ret, ob
         const char *close = open ? strchr(open, '}') : NULL;
         if (!close)
             break;
-        ob_cleanup(ob_freep) char *name = ob_strf("%.*s", (int)(close - open - 2), open + 2);
+        ob_cleanup(ob_freep) char *name = ob_text_dup(open + 2, (size_t)(close - open - 2));
         ob_cleanup(ob_freep) char *value = NULL;
         int r = effective(t, name, nesting + 1, &value, err);
         if (r < 0)
             return r;
-        char *longer = ob_strf("%s%.*s%s", out, (int)(open - text), text, value);
+        ob_cleanup(ob_freep) char *before = ob_text_dup(text, (size_t)(open - text));
+        char *longer = ob_strf("%s%s%s", out, before, value);
         free(out);
         out = longer;
         text = close + 1;

@@ -12,6 +12,7 @@
 #include "db_internal.h"
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/text.h"
 
 #define ROLLBACK_TIMEOUT_MS 5000
 
@@ -38,7 +39,7 @@ void db_break(ob_db *db)
 /* One line of text: libpq's messages hold newlines. */
 static void flatten(const char *text, char *out, size_t size)
 {
-    (void)snprintf(out, size, "%s", text ? text : "");
+    ob_text_format(out, size, "%s", text ? text : "");
     size_t len = strlen(out);
     while (len > 0 && (out[len - 1] == '\n' || out[len - 1] == ' '))
         out[--len] = '\0';

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/service.h"
 #include "service_internal.h"
 
@@ -43,8 +44,8 @@ void ob_health_beat(void)
 void ob_health_set(const char *dependency, bool required, bool ok, const char *text)
 {
     json_t *value = json_pack("{s:b, s:b}", "ok", (int)ok, "required", (int)required);
-    if (text) /* set apart: a text that is no UTF-8 is left out */
-        (void)json_object_set_new(value, "text", json_string(text));
+    if (text)
+        (void)json_object_set_new(value, "text", ob_json_text(text));
     (void)pthread_mutex_lock(&health.lock);
     if (!health.depends)
         health.depends = json_object();
@@ -87,12 +88,12 @@ json_t *ob_health_object(void)
     if (silent)
         ok = false;
 
-    json_t *out = json_pack("{s:s, s:i, s:b}", "service", service_name_get(), "pid", (int)getpid(),
-                            "ok", (int)ok);
+    json_t *out = json_pack("{s:o, s:i, s:b}", "service", ob_json_text(service_name_get()), "pid",
+                            (int)getpid(), "ok", (int)ok);
     if (starting)
         (void)json_object_set_new(out, "starting", json_true());
     if (silent)
-        (void)json_object_set_new(out, "loop", json_string("silent"));
+        (void)json_object_set_new(out, "loop", ob_json_text("silent"));
     if (health.has_leader)
         (void)json_object_set_new(out, "leader", json_boolean(health.leader));
     /* Copies: the values may be replaced while the caller reads. */

@@ -145,7 +145,7 @@ void ob_instance_id_new(char out[OB_INSTANCE_TEXT])
     char hex[19];
     random_bytes(rnd, sizeof(rnd));
     hex_encode(rnd, sizeof(rnd), hex);
-    (void)snprintf(out, OB_INSTANCE_TEXT, "i-%.17s", hex);
+    (void)snprintf(out, OB_INSTANCE_TEXT, "i-%.17s", hex); /* ASCII */
 }
 
 void ob_token_new(char *out, size_t bytes)

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "ob/json.h"
+
 static char service_name[64] = "openbatch";
 static atomic_int lowest_level = OB_LOG_INFO;
 
@@ -76,7 +78,7 @@ void ob_log(ob_log_level level, const char *event, const char *fmt, ...)
     format_now(ts, sizeof(ts));
 
     json_auto_t *line = json_pack("{s:s, s:s, s:s, s:s}", "ts", ts, "level", level_names[level],
-                                  "service", service_name, "event", event);
+                                  "service", service_name, "event", event); /* ours */
     if (fmt) {
         json_error_t jerr;
         va_list args;
@@ -87,7 +89,7 @@ void ob_log(ob_log_level level, const char *event, const char *fmt, ...)
         if (fields)
             (void)json_object_update_missing(line, fields);
         else
-            (void)json_object_set_new(line, "log_error", json_string(jerr.text));
+            (void)json_object_set_new(line, "log_error", ob_json_text(jerr.text));
     }
     char *text = json_dumps(line, JSON_COMPACT);
     if (text) {

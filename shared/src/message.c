@@ -9,10 +9,10 @@
 
 json_t *ob_message_new(const char *type, int64_t epoch)
 {
-    json_t *msg = json_pack("{s:i, s:s, s:I}", "v", OB_MESSAGE_VERSION, "type", type, "epoch",
-                            (json_int_t)epoch);
+    json_t *msg = json_pack("{s:i, s:o, s:I}", "v", OB_MESSAGE_VERSION, "type", ob_json_text(type),
+                            "epoch", (json_int_t)epoch);
     if (!msg)
-        abort(); /* out of memory, or a type that is no UTF-8: ours */
+        abort(); /* out of memory */
     return msg;
 }
 

@@ -71,8 +71,8 @@ void eng_limits(engine *e)
         size_t code = strcspn(j->cls->reason, " ");
         char text[256];
         (void)snprintf(text, sizeof(text),
-                       "Canceled by JobStateTimeLimit action due to reason: %.*s", (int)code,
-                       j->cls->reason);
+                       "Canceled by JobStateTimeLimit action due to reason: %.*s", /* ASCII */
+                       (int)code, j->cls->reason);
         eng_stop(e, j, false, text);
     }
 }
