@@ -269,6 +269,12 @@ static const json_t *find_volume(const json_t *volumes, const char *name, size_t
     return NULL;
 }
 
+/* Docker's "source:target:ro" has no way to write a colon. */
+static bool is_mountable(const char *path)
+{
+    return *path == '/' && !strchr(path, ':');
+}
+
 int check_volumes(const json_t *volumes, const api_field_where *where)
 {
     size_t i;
@@ -283,9 +289,10 @@ int check_volumes(const json_t *volumes, const api_field_where *where)
             return field_refuse(where, "Volume name %.255s is not valid.", name);
         if (find_volume(volumes, name, i))
             return field_refuse(where, "Volume name %.255s is used more than once.", name);
-        if (*source && *source != '/')
-            return field_refuse(where, "%s.volumes[%zu].host.sourcePath must be an absolute path.",
-                                where->path, i);
+        if (*source && !is_mountable(source))
+            return field_refuse(
+                where, "%s.volumes[%zu].host.sourcePath must be an absolute path without colons.",
+                where->path, i);
     }
     return 0;
 }
@@ -299,10 +306,10 @@ int check_mounts(const json_t *container, const json_t *volumes, const api_field
         const char *volume = text_of(mount, "sourceVolume");
         if (!find_volume(volumes, volume, SIZE_MAX))
             return field_refuse(where, "Unknown volume '%.255s'.", volume);
-        if (*text_of(mount, "containerPath") != '/')
-            return field_refuse(where,
-                                "%s.mountPoints[%zu].containerPath must be an absolute path.",
-                                where->path, i);
+        if (!is_mountable(text_of(mount, "containerPath")))
+            return field_refuse(
+                where, "%s.mountPoints[%zu].containerPath must be an absolute path without colons.",
+                where->path, i);
     }
     return 0;
 }

@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "ob/error.h"
+#include "ob/text.h"
 
 static const char compiled_in[] =
 #include "instance_types.inc"
-#include "ob/text.h"
     ;
 
 #define ONLY "@only"

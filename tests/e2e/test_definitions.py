@@ -126,6 +126,17 @@ def test_a_definition_comes_back_as_it_was_sent(batch):
         ),
         ({"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}, "may not start with AWS_BATCH"),
         ({"mountPoints": [{"sourceVolume": "x", "containerPath": "/x"}]}, "Unknown volume 'x'."),
+        (
+            {
+                "volumes": [{"name": "v"}],
+                "mountPoints": [{"sourceVolume": "v", "containerPath": "/:a" + 150 * "é"}],
+            },
+            "mountPoints[0].containerPath must be an absolute path without colons.",
+        ),
+        (
+            {"volumes": [{"name": "v", "host": {"sourcePath": "/a:b"}}]},
+            "volumes[0].host.sourcePath must be an absolute path without colons.",
+        ),
         ({"resourceRequirements": [{"type": "GPU", "value": "x"}]}, "Value x for type GPU in"),
         (
             {"vcpus": None, "resourceRequirements": [{"type": "VCPU", "value": "1.0"}]},

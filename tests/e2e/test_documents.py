@@ -19,6 +19,35 @@ def test_every_member_is_in_the_compatibility_document(stack):
     assert subprocess.run(program, capture_output=True, text=True).stderr == ""
 
 
+def test_a_line_that_cuts_or_packs_raw_text_is_found(tmp_path, monkeypatch):
+    """tools/text_rules.py, a part of the suite `format`, can fail: each of its rules is broken."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import text_rules
+
+    good = """
+        ob_fail(err, EIO, "%s of %d", ob_cut(name, 100), 7);
+        json_pack("{s:o, s:i, s:[o]}", "a", ob_json_text(a), "b", 1, "c", ob_json_text(c));
+        snprintf(path, sizeof(path), "/proc/%.16s", pid); /* ASCII */
+        ob_info("run.state", "{s:s}", "run", run);
+    """
+    bad = [
+        'ob_fail(err, EIO, "%.100s is wrong", name);',
+        'name = ob_strf("%.*s", (int)len, at);',
+        'json_object_set_new(o, "a", json_string(a));',
+        'json_pack("{s:i, s:s}", "a", 1, "b", b);',
+        'json_pack("{s:i,"\n "s:[o, s?]}", "a", 1, "b", o, b);',
+        'json_pack("[s]", label);',
+        "strncpy(to, from, 10);",
+    ]
+    source = tmp_path / "file.c"
+    source.write_text(good)
+    assert list(text_rules.findings(source)) == []
+    for line in bad:
+        source.write_text(f"{good}\n{line}\n")
+        assert [number for number, _ in text_rules.findings(source)] == [7], line
+    assert text_rules.main() == 0
+
+
 def test_every_rule_of_aws_batch_has_a_test():
     """Each row of a table with a column `tests` in docs/aws-batch.md names some that are there."""
     sources = {

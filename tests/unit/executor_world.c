@@ -9,6 +9,7 @@
 
 char asked[ASKED_MAX];
 int start_result;
+const char *start_text = "Bad: spec";
 
 static void note(const char *what, const char *run)
 {
@@ -26,7 +27,7 @@ static int fake_start(runtime *rt,
     char run[OB_RUN_TEXT];
     ob_run_ref_format(ref, run);
     note("start", run);
-    return start_result < 0 ? ob_fail(err, -start_result, "Bad: spec") : 0;
+    return start_result < 0 ? ob_fail(err, -start_result, "%s", start_text) : 0;
 }
 
 static void fake_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)
@@ -78,6 +79,7 @@ static void begin(world *w)
                        .placement = w->placement };
     asked[0] = '\0';
     start_result = 0;
+    start_text = "Bad: spec";
     adopt_load(&w->a);
 }
 

@@ -25,6 +25,7 @@ typedef struct world {
 extern char
     asked[ASKED_MAX];    /* of the runtime, since the executor began: "start RUN; stop RUN; " */
 extern int start_result; /* of the next starts */
+extern const char *start_text;
 extern const runtime_end exit_3;
 
 int setup(void **state);

@@ -211,6 +211,13 @@ static void containers_are_held_to_their_rules(void **state)
         ",\"volumes\":[{\"name\":\"v\",\"host\":{\"sourcePath\":\"/x\"}},{\"name\":\"w\"}],"
         "\"mountPoints\":[{\"sourceVolume\":\"v\",\"containerPath\":\"/x\",\"readOnly\":true}]",
         NULL);
+    container(SIZE ",\"volumes\":[{\"name\":\"v\"}],\"mountPoints\":[{\"sourceVolume\":\"v\","
+                   "\"containerPath\":\"/:a\"}]",
+              "containerProperties.mountPoints[0].containerPath must be an absolute path without "
+              "colons.");
+    container(SIZE ",\"volumes\":[{\"name\":\"v\",\"host\":{\"sourcePath\":\"/a:b\"}}]",
+              "containerProperties.volumes[0].host.sourcePath must be an absolute path without "
+              "colons.");
     container(SIZE ",\"volumes\":[{\"name\":\"v\",\"efsVolumeConfiguration\":{\"fileSystemId\":"
                    "\"fs-1\"}}]",
               "containerProperties.volumes[0].efsVolumeConfiguration is not supported by "

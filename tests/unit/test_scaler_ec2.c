@@ -5,6 +5,9 @@
 
 #include "ec2_request.h"
 #include "ec2_xml.h"
+#include "ob/error.h"
+#include "ob/text.h"
+#include "random_bytes.h"
 
 static const char described[] =
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"
@@ -63,6 +66,33 @@ static void what_is_no_xml_is_nothing(void **state)
         ec2_answer a;
         ec2_answer_read(described, len, &a);
         assert_true(a.n <= 2);
+        ec2_answer_done(&a);
+    }
+}
+
+/* Any text at any length: cut between characters, for it goes to PostgreSQL. */
+static void long_texts_are_cut_between_characters(void **state)
+{
+    uint64_t seed = 3;
+    for (int i = 0; i < 500; i++) {
+        char raw[1001];
+        random_string(&seed, raw, sizeof(raw) - 1);
+        for (char *c = raw; *c; c++)
+            *c = strchr("<&\n", *c) || ((unsigned char)*c < 0x20) ? '.' : *c;
+        ob_cleanup(ob_freep) char *text = ob_text_dup(raw, sizeof(raw));
+        ob_cleanup(ob_freep) char *xml =
+            ob_strf("<Response><Errors><Error><Code>%s</Code><Message>%s</Message></Error></Errors>"
+                    "<instancesSet><item><instanceId>%s</instanceId></item></instancesSet>"
+                    "</Response>",
+                    text, text, text);
+        ec2_answer a;
+        ec2_answer_read(xml, strlen(xml), &a);
+        assert_true(ob_text_is_utf8(a.code, strlen(a.code)));
+        assert_true(ob_text_is_utf8(a.message, strlen(a.message)));
+        assert_memory_equal(a.message, text, strlen(a.message));
+        assert_true(strlen(a.message) + 4 >= (strlen(text) < 399 ? strlen(text) : 399));
+        assert_int_equal(a.n, 1);
+        assert_true(ob_text_is_utf8(a.instances[0].ec2_id, strlen(a.instances[0].ec2_id)));
         ec2_answer_done(&a);
     }
 }
@@ -170,6 +200,7 @@ int main(void)
         cmocka_unit_test(instances_are_read_with_the_tag_of_ours),
         cmocka_unit_test(an_error_is_read_with_code_and_text),
         cmocka_unit_test(what_is_no_xml_is_nothing),
+        cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(a_launch_says_what_its_environment_asks_for),
         cmocka_unit_test(the_image_comes_from_the_configuration_too_and_must_come_from_somewhere),
         cmocka_unit_test(the_operators_image_goes_behind_a_launch_templates),
