@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Sets Kafka up: users, configuration, storage, access rules. Jobs share the host's network, so every listener asks for
+# Sets Kafka up: users, configuration, access rules (its storage makes tools/kafka/run). Jobs share the host's network, so every listener asks for
 # a password, and a user may do what his service needs and nothing else.
 
 . "$OB_ROOT/tools/secrets.sh"
@@ -50,9 +50,10 @@ transaction.state.log.min.isr=1
 share.coordinator.state.topic.num.partitions=1
 share.coordinator.state.topic.replication.factor=1
 share.coordinator.state.topic.min.isr=1
-# A killed broker comes back as soon as its controller, this same process, has given the old one up.
-broker.session.timeout.ms=1500
-broker.heartbeat.interval.ms=300
+# A host that stalls must not cost the only broker its partitions; tools/kafka/run lets a killed one back at once.
+broker.session.timeout.ms=120000
+broker.heartbeat.interval.ms=1000
+initial.broker.registration.timeout.ms=600000
 group.initial.rebalance.delay.ms=0
 log.retention.hours=24
 log.segment.bytes=67108864
@@ -73,25 +74,13 @@ kafka_configure() {
             remote_properties
         fi >"$dir/server.properties"
     )
-    cp "$OB_ROOT/tools/kafka/log4j2.properties" "$dir/"
-    [[ -f $dir/data/meta.properties ]] || kafka_format
-}
-
-kafka_format() {
-    local log=$OPENBATCH_HOME/log/kafka-format.log
-    # Fresh storage knows no access rules yet.
-    rm -f "$OPENBATCH_HOME/kafka/acls.applied"
-    java -XX:-UsePerfData -Xmx256m -XX:TieredStopAtLevel=1 -Dlog4j2.disableJmx=true -cp "$OB_KAFKA_LIBS/*" kafka.tools.StorageTool \
-        format --cluster-id="$(openssl rand 16 | base64 | tr "+/" "-_" | tr -d =)" -c "$OPENBATCH_HOME/kafka/server.properties" \
-        >"$log" 2>&1 </dev/null || {
-        tail -n 10 "$log" | sed 's/^/    /' >&2
-        die "Kafka's storage could not be made"
-    }
+    cp "$OB_ROOT"/tools/kafka/{log4j2.properties,acls.py} "$dir/"
+    install -m 755 "$OB_ROOT/tools/kafka/run" "$dir/"
 }
 
 # Applies tools/kafka/acls.py unless Kafka's storage has seen this very version of it.
 kafka_acls() {
-    local done=$OPENBATCH_HOME/kafka/acls.applied script=$OB_ROOT/tools/kafka/acls.py
+    local done=$OPENBATCH_HOME/kafka/data/acls.applied script=$OB_ROOT/tools/kafka/acls.py
     cmp -s "$script" "$done" && return 0
     "$OPENBATCH_HOME/venv/bin/python" "$script" "127.0.0.1:$OB_KAFKA_PORT" \
         "$OPENBATCH_HOME/secrets/kafka-admin.password" || die "Kafka's access rules could not be set"

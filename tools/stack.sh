@@ -167,7 +167,7 @@ service_stamp() {
     local files=("$OPENBATCH_HOME/env" "$OB_ROOT/tools/sv/$1")
     case $1 in
     tls) files+=("$OPENBATCH_HOME/tls/env") ;;
-    kafka) files+=("$OPENBATCH_HOME/kafka/server.properties" "$OPENBATCH_HOME/kafka/libs/.checked") ;;
+    kafka) files+=("$OPENBATCH_HOME"/kafka/{server.properties,log4j2.properties,run,acls.py,libs/.checked}) ;;
     esac
     # Settings of ours are nothing to PostgreSQL, Kafka, Redis and dockerd.
     case $1 in

@@ -4,11 +4,15 @@ What no rule allows is refused; `admin` stands above the rules. Each service may
 the table of topics asks for. Executors run beside users' jobs and can write reports and logs and
 nothing else; `reader` is for people and programs that follow batch.job-state.
 
-usage: acls.py BOOTSTRAP ADMIN_PASSWORD_FILE
+usage: acls.py [--keep] BOOTSTRAP ADMIN_PASSWORD_FILE
+--keep: stays, and looks again every few seconds: Kafka may lose its data.
 """
 
-import sys
+import argparse
+import contextlib
+import time
 
+from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
     AclBinding,
     AclBindingFilter,
@@ -19,6 +23,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 
+KEEP_S = 5
 READS = {
     "api": ["logs"],
     "scheduler": ["submissions", "commands", "executions", "instances", "job-state"],
@@ -76,19 +81,8 @@ def wait(futures):
         future.result(timeout=30)
 
 
-def main():
-    bootstrap, password_file = sys.argv[1:]
-    with open(password_file, encoding="ascii") as file:
-        password = file.read().strip()
-    admin = AdminClient(
-        {
-            "bootstrap.servers": bootstrap,
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": "admin",
-            "sasl.password": password,
-        }
-    )
+def apply(admin):
+    """Says what it has changed; nothing where nothing was to be done."""
     everything = AclBindingFilter(
         ResourceType.ANY,
         None,
@@ -115,7 +109,36 @@ def main():
         for acl in there - wanted
     ]:
         wait(admin.delete_acls(extra))
-    print(f"Kafka's access rules: {len(wanted)}, of which {len(missing)} new; {len(extra)} removed")
+    if missing or extra:
+        print(
+            f"Kafka's access rules: {len(wanted)}, of which {len(missing)} new;"
+            f" {len(extra)} removed",
+            flush=True,
+        )
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--keep", action="store_true")
+    parser.add_argument("bootstrap")
+    parser.add_argument("password_file", type=argparse.FileType(encoding="ascii"))
+    args = parser.parse_args()
+    admin = AdminClient(
+        {
+            "bootstrap.servers": args.bootstrap,
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": "admin",
+            "sasl.password": args.password_file.read().strip(),
+            "log_level": 2,  # what fails is raised
+        }
+    )
+    while args.keep:
+        # Kafka may be away: whoever needs it says so.
+        with contextlib.suppress(KafkaException, TimeoutError):
+            apply(admin)
+        time.sleep(KEEP_S)
+    apply(admin)
 
 
 if __name__ == "__main__":
