@@ -64,15 +64,18 @@ class Stack:
         builds = [self.home / name for name in ("build-asan", "build")]
         self.build = next((path for path in builds if path.exists()), None)
 
-    def _exports(self):
-        # The port is what the copy remembers: there may be several.
+    def own_env(self):
+        """For ./openbatch to speak of this copy; the port is what the copy remembers."""
         env = {k: v for k, v in os.environ.items() if k != "OPENBATCH_PORT"}
+        return env | {"OPENBATCH_HOME": str(self.home)}
+
+    def _exports(self):
         text = subprocess.run(
             [ROOT / "openbatch", "env"],
             check=True,
             capture_output=True,
             text=True,
-            env=env | {"OPENBATCH_HOME": str(self.home)},
+            env=self.own_env(),
         ).stdout
         pairs = re.findall(r"^export ([A-Z_0-9]+)=(.*)$", text, re.M)
         return {name: value.strip("'\"") for name, value in pairs}

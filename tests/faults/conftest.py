@@ -48,12 +48,18 @@ def trial(stack, tmp_path, request):
         yield one
 
 
+def mount(at, options):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", at], check=True)
+
+
 @pytest.fixture(scope="session")
 def small_copy():
-    """Another copy, whose home is a file system of 2 GiB that can be full: its Stack."""
+    """Another copy, whose home and whose logs have small file systems of their own that can be
+    full: its Stack."""
     home = Path(tempfile.mkdtemp(prefix="openbatch-small.", dir="/tmp"))
-    home.chmod(0o711)
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=2g,mode=711", "tmpfs", home], check=True)
+    mount(home, "size=1500m,mode=711")
+    (home / "log").mkdir(mode=0o700)
+    mount(home / "log", "size=24m,mode=700")
     of_main = Path(os.environ["OPENBATCH_HOME"])
     env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")} | {
         "OPENBATCH_HOME": str(home),
@@ -71,7 +77,7 @@ def small_copy():
         subprocess.run([ROOT / "openbatch", "up"], check=True, env=env, timeout=600)
         yield Stack(home)
     finally:
-        (home / "filler").unlink(missing_ok=True)
+        subprocess.run(["umount", "-l", home / "log"], check=False)
         subprocess.run([ROOT / "openbatch", "down", "--wipe", "--yes"], env=env, check=False)
         subprocess.run(["umount", "-l", home], check=False)
         with contextlib.suppress(OSError):

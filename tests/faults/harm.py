@@ -165,26 +165,27 @@ class Harm:
         self.note("redis.empty")
 
     @contextlib.contextmanager
-    def full_disk(self, leave=0):
-        """Fills the file system of the copy's home but for 'leave' bytes; only for a home on a
-        small file system of its own (small_copy). Gives a function that empties it again."""
-        at = self.stack.home / "filler"
-        assert os.statvfs(self.stack.home).f_blocks * os.statvfs(self.stack.home).f_frsize < 4 << 30
+    def full_disk(self, at=None, leave=0):
+        """Fills the file system of a folder (the copy's home) but for 'leave' bytes; only for one
+        that is small and of its own (small_copy). Gives a function that empties it again."""
+        at = at or self.stack.home
+        space, filler = os.statvfs(at), at / "filler"
+        assert space.f_blocks * space.f_frsize < 4 << 30, f"{at} is on no small file system"
 
         def empty():
-            at.unlink(missing_ok=True)
-            self.note("disk.empty")
+            filler.unlink(missing_ok=True)
+            self.note("disk.empty", at=at)
 
-        with at.open("wb", buffering=0) as file:
-            block = b"\1" * (1 << 20)
-            while block:
-                space = os.statvfs(self.stack.home)
-                block = block[: max(0, space.f_bavail * space.f_frsize - leave)]
+        with filler.open("wb", buffering=0) as file:
+            size = 1 << 20
+            while size:
+                space = os.statvfs(at)
+                size = min(size, max(0, space.f_bavail * space.f_frsize - leave))
                 try:
-                    file.write(block)
+                    file.write(b"\1" * size)
                 except OSError:
-                    block = block[: len(block) // 2]
-        self.note("disk.full", leave=leave)
+                    size //= 2
+        self.note("disk.full", at=at, leave=leave)
         try:
             yield empty
         finally:

@@ -109,6 +109,11 @@ class Trial:
         )
         return sorted({*self.ids, *(row["id"] for row in made)})
 
+    def recorded(self, columns):
+        """These columns of the rows of attempt that are this trial's."""
+        quoted = ", ".join(f"'{i}'" for i in self.accepted()) or "NULL"
+        return rows(self.stack, f"SELECT {columns} FROM attempt WHERE job_id IN ({quoted})")
+
     def wait_all(self, timeout=300):
         """Until all accepted jobs have ended; returns them as DescribeJobs shows them."""
         settle(self.stack)
