@@ -4,7 +4,9 @@ can be run by hand: OPENBATCH_HOME=... $OPENBATCH_HOME/venv/bin/python -m pytest
 
 import http.client
 import os
+import sys
 import urllib.parse
+from pathlib import Path
 
 import botocore.auth
 import botocore.awsrequest
@@ -20,6 +22,10 @@ from resources import Made
 from stack import Stack
 from submitting import RUNNABLE_FOR_EVER
 from work import Work
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
+
+from fixtures import small_copy, small_trial, trial  # noqa: E402, F401
 
 
 @pytest.fixture(scope="session")

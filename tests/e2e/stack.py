@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import time
+import urllib.error
 import urllib.request
 from pathlib import Path
 
@@ -69,14 +70,18 @@ class Stack:
         env = {k: v for k, v in os.environ.items() if k != "OPENBATCH_PORT"}
         return env | {"OPENBATCH_HOME": str(self.home)}
 
-    def _exports(self):
-        text = subprocess.run(
-            [ROOT / "openbatch", "env"],
-            check=True,
+    def openbatch(self, *args, timeout=600):
+        """Runs ./openbatch for this copy: the ended process, with its stdout and stderr."""
+        return subprocess.run(
+            [ROOT / "openbatch", *args],
+            env=self.own_env(),
             capture_output=True,
             text=True,
-            env=self.own_env(),
-        ).stdout
+            timeout=timeout,
+        )
+
+    def _exports(self):
+        text = self.openbatch("env").stdout
         pairs = re.findall(r"^export ([A-Z_0-9]+)=(.*)$", text, re.M)
         return {name: value.strip("'\"") for name, value in pairs}
 
@@ -193,13 +198,20 @@ class Stack:
         wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old))
         wait_for(f"{service} to be well", lambda: self.is_well(service))
 
+    def healthz(self):
+        """(status, text) of GET /healthz; (None, why) without an answer."""
+        try:
+            with urllib.request.urlopen(f"{self.endpoint}/healthz", timeout=5) as answer:
+                return answer.status, answer.read().decode()
+        except urllib.error.HTTPError as err:
+            return err.code, err.read().decode()
+        except OSError as err:
+            return None, str(err)
+
     def is_well(self, service):
         if service != "api":
             return (self.health(service) or {}).get("ok")
-        try:
-            return urllib.request.urlopen(f"{self.endpoint}/healthz", timeout=5).status == 200
-        except OSError:
-            return False
+        return self.healthz()[0] == 200
 
     def instances(self):
         return [row[0] for row in self.sql("SELECT id FROM instance WHERE state IN (1, 2)")]

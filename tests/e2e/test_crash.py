@@ -8,20 +8,11 @@ import time
 import pytest
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
+from harm import kafka_admin
 from stack import wait_for
 
 JOBS = 200
 PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres"]
-
-
-def kafka_admin(stack):
-    return {
-        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "admin",
-        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
-    }
 
 
 def check_once(stack, w, ids):

@@ -459,13 +459,16 @@ class Report:
     def ok(self):
         return not self.violations and not self.empty
 
-    def text(self, most=40):
+    def text(self, most=10):
+        """For people; of each property so many violations."""
         lines = [f"{count:7} {name}" for name, count in self.counts.items()]
         lines += [f"checked nothing: {name}" for name, count in self.counts.items() if count == 0]
         lines += [f"MUST NOT be empty: {name}" for name in self.empty]
-        lines += [f"VIOLATED {name}: {job}: {what}" for name, job, what in self.violations[:most]]
-        if len(self.violations) > most:
-            lines.append(f"and {len(self.violations) - most} more violations")
+        for property in self.counts:
+            mine = [(job, what) for name, job, what in self.violations if name == property]
+            lines += [f"VIOLATED {property}: {job}: {what}" for job, what in mine[:most]]
+            if len(mine) > most:
+                lines.append(f"VIOLATED {property}: and {len(mine) - most} more")
         return "\n".join(lines)
 
 

@@ -24,7 +24,6 @@ import uuid
 from confluent_kafka import Consumer, TopicCollection
 from confluent_kafka.admin import AdminClient
 from harm import kafka_admin, monotonic
-from word import parse
 
 TABLES = {
     "job": "id",
@@ -234,9 +233,16 @@ def of_jobs(table, ids):
 
 
 def collect(stack, folder, batch, ids):
-    """Writes what PostgreSQL, Redis, Docker and DescribeJobs say of these jobs now."""
+    """Writes what PostgreSQL, Docker and DescribeJobs say of these jobs now."""
     for table in TABLES:
         write(folder / f"{table}.jsonl", rows(stack, of_jobs(table, ids)))
+    listed = stack.docker("ps", "-a", "--no-trunc", "--format", "{{json .}}").splitlines()
+    write(folder / "containers.jsonl", [json.loads(line) for line in listed])
+    write(folder / "jobs.jsonl", described(batch, folder))
+
+
+def collect_counters(stack, folder):
+    """Redis, and what it is a view of."""
     write(folder / "instance.jsonl", rows(stack, "SELECT * FROM instance WHERE state < 4"))
     write(folder / "compute_environment.jsonl", rows(stack, "SELECT * FROM compute_environment"))
     write(
@@ -246,9 +252,6 @@ def collect(stack, folder, batch, ids):
     write(
         folder / "redis.jsonl", [{"key": key, "fields": hash} for key, hash in redis(stack).items()]
     )
-    listed = stack.docker("ps", "-a", "--no-trunc", "--format", "{{json .}}").splitlines()
-    write(folder / "containers.jsonl", [json.loads(line) for line in listed])
-    write(folder / "jobs.jsonl", described(batch, folder))
 
 
 def described(batch, folder):
@@ -261,8 +264,3 @@ def described(batch, folder):
     for at in range(0, len(keys), 100):
         found += batch.describe_jobs(jobs=keys[at : at + 100])["jobs"]
     return found
-
-
-def read_word(folder):
-    path = folder / "word" / "word"
-    return parse(path.read_text()) if path.exists() else []

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import checker
 from harm import Harm, monotonic, settle
-from record import Calls, Events, Lines, Names, collect, rows
+from record import Calls, Events, Lines, Names, collect, collect_counters, rows
 from stack import wait_for
 from word import FOLDER, lasting
 from work import ENDED, Work
@@ -152,6 +152,16 @@ class Trial:
         while not self._is_quiet(ids) and time.monotonic() < end:
             time.sleep(0.5)
 
+    def _collect_counters(self, timeout=30):
+        """Two servers are not asked at one moment: again while they differ and may come to rest."""
+        end = time.monotonic() + timeout
+        while True:
+            collect_counters(self.stack, self.folder)
+            differ = checker.redis_counts_what_postgresql_has(checker.load(self.folder))
+            if not any(differ) or time.monotonic() > end:
+                return
+            time.sleep(0.5)
+
     def check(self, may_be_empty=(), every_attempt_ran=False):
         """Ends the recording and proves each line of the promise. may_be_empty: properties that
         this trial has nothing for; any other that checks nothing is a failure.
@@ -166,6 +176,7 @@ class Trial:
         }
         (self.folder / "meta.json").write_text(json.dumps(meta))
         collect(self.stack, self.folder, self.batch, self.accepted())
+        self._collect_counters()
         self.checked = True
         report = checker.check(checker.load(self.folder))
         print(report.text())

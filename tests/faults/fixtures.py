@@ -1,0 +1,90 @@
+"""The fixtures of fault tests, for tests/faults and for the short ones in tests/e2e."""
+
+import contextlib
+import os
+import subprocess
+import tempfile
+from pathlib import Path
+
+import pytest
+from harm import settle
+from stack import ROOT, Stack
+from trial import Trial
+
+
+@contextlib.contextmanager
+def on(stack, folder, session):
+    if not stack.pid("dockerd"):
+        pytest.skip("faults are done to a copy with a container engine of its own only")
+    settle(stack)
+    one, failed = Trial(stack, folder), session.testsfailed
+    try:
+        yield one
+    finally:
+        one.forget()
+    assert one.checked or session.testsfailed > failed, "the test did not prove the promise"
+
+
+@pytest.fixture
+def trial(stack, tmp_path, request):
+    """A queue, what is recorded, the faults; check() proves the promise. A test that does not come
+    to check() has failed."""
+    with on(stack, tmp_path, request.session) as one:
+        yield one
+
+
+def mount(at, options):
+    subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", at], check=True)
+
+
+@pytest.fixture(scope="session")
+def small_copy():
+    """Another copy, whose home and whose logs have small file systems of their own that can be
+    full: its Stack."""
+    home = Path(tempfile.mkdtemp(prefix="openbatch-small.", dir="/tmp"))
+    mount(home, "size=1500m,mode=711")
+    (home / "log").mkdir(mode=0o700)
+    mount(home / "log", "size=24m,mode=700")
+    of_main = Path(os.environ["OPENBATCH_HOME"])
+    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")} | {
+        "OPENBATCH_HOME": str(home),
+        "OPENBATCH_PORT": str(free_ports()),
+    }
+    if (of_main / "build-asan").exists():
+        env["OPENBATCH_SANITIZE"] = "1"
+    (home / "kafka").mkdir()
+    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
+        if (of_main / name).exists():
+            (home / name).symlink_to((of_main / name).resolve())
+    # A container engine of its own, whichever else answers.
+    (home / "config").write_text("made=for the fault tests\nengine=ours\n")
+    try:
+        subprocess.run([ROOT / "openbatch", "up"], check=True, env=env, timeout=600)
+        yield Stack(home)
+    finally:
+        subprocess.run(["umount", "-l", home / "log"], check=False)
+        subprocess.run([ROOT / "openbatch", "down", "--wipe", "--yes"], env=env, check=False)
+        subprocess.run(["umount", "-l", home], check=False)
+        with contextlib.suppress(OSError):
+            home.rmdir()
+
+
+@pytest.fixture
+def small_trial(small_copy, tmp_path, request):
+    """A trial on the small copy."""
+    with on(small_copy, tmp_path, request.session) as one:
+        yield one
+
+
+def free_ports():
+    """The first of twenty ports that nobody listens on."""
+    for port in range(24000, 32000, 20):
+        listening = subprocess.run(
+            ["ss", "-Hltn", f"sport >= :{port} and sport < :{port + 20}"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        if not listening.strip():
+            return port
+    raise AssertionError("there are no twenty free ports in a row between 24000 and 32000")
