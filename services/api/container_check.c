@@ -12,6 +12,7 @@
 #include "ob/id.h"
 
 #define VOLUME_NAME_MAX 255
+#define VCPUS_MAX (INT32_MAX / 1000) /* counted in thousandths, as vcpus is */
 #define LOG_OPTION_MAX 512
 /* The stream is <prefix>/default/<task id>, and 512 bytes at most, as on AWS. */
 #define STREAM_PREFIX_MAX (LOG_OPTION_MAX - strlen("/default/") - (OB_TASK_TEXT - 1))
@@ -61,6 +62,11 @@ int check_requirements(json_t *list, const api_field_where *where)
         }
         if (!is_amount(value, strcmp(type, "VCPU") == 0))
             return not_numeric(value, type, where);
+        if (strcmp(type, "VCPU") == 0 && atoi(value) > VCPUS_MAX)
+            return field_refuse(where,
+                                "Value %.60s for type VCPU in resourceRequirement is not valid. It "
+                                "must be at most %d.",
+                                value, VCPUS_MAX);
         if (strcmp(type, "MEMORY") == 0 && atoi(value) < 4)
             return field_refuse(where,
                                 "Value %.60s for type MEMORY in resourceRequirement is not valid. "
@@ -261,14 +267,6 @@ static int check_resources(const json_t *container, const api_field_where *where
     return 0;
 }
 
-static const json_t *find_volume(const json_t *volumes, const char *name, size_t before)
-{
-    for (size_t i = 0; i < before && i < json_array_size(volumes); i++)
-        if (strcmp(text_of(json_array_get(volumes, i), "name"), name) == 0)
-            return json_array_get(volumes, i);
-    return NULL;
-}
-
 /* Docker's "source:target:ro" has no way to write a colon. */
 static bool is_mountable(const char *path)
 {
@@ -279,6 +277,7 @@ int check_volumes(const json_t *volumes, const api_field_where *where)
 {
     size_t i;
     json_t *volume;
+    json_auto_t *names = json_object();
     json_array_foreach(volumes, i, volume)
     {
         const char *name = text_of(volume, "name");
@@ -287,8 +286,9 @@ int check_volumes(const json_t *volumes, const api_field_where *where)
             strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-") !=
                 strlen(name))
             return field_refuse(where, "Volume name %.255s is not valid.", name);
-        if (find_volume(volumes, name, i))
+        if (json_object_get(names, name))
             return field_refuse(where, "Volume name %.255s is used more than once.", name);
+        (void)json_object_set(names, name, volume);
         if (*source && !is_mountable(source))
             return field_refuse(
                 where, "%s.volumes[%zu].host.sourcePath must be an absolute path without colons.",
@@ -300,13 +300,18 @@ int check_volumes(const json_t *volumes, const api_field_where *where)
 int check_mounts(const json_t *container, const json_t *volumes, const api_field_where *where)
 {
     size_t i;
-    json_t *mount;
-    json_array_foreach(json_object_get(container, "mountPoints"), i, mount)
+    json_t *entry;
+    json_auto_t *names = json_object();
+    json_array_foreach(volumes, i, entry)
     {
-        const char *volume = text_of(mount, "sourceVolume");
-        if (!find_volume(volumes, volume, SIZE_MAX))
+        (void)json_object_set(names, text_of(entry, "name"), entry);
+    }
+    json_array_foreach(json_object_get(container, "mountPoints"), i, entry)
+    {
+        const char *volume = text_of(entry, "sourceVolume");
+        if (!json_object_get(names, volume))
             return field_refuse(where, "Unknown volume '%.255s'.", volume);
-        if (!is_mountable(text_of(mount, "containerPath")))
+        if (!is_mountable(text_of(entry, "containerPath")))
             return field_refuse(
                 where, "%s.mountPoints[%zu].containerPath must be an absolute path without colons.",
                 where->path, i);

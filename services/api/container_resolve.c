@@ -3,10 +3,12 @@
  * Pure: any thread. */
 #include "container_resolve.h"
 
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ob/message.h"
+
+#define OVERRIDES_MAX 8192 /* ECS: all overrides of a task together, as JSON */
 
 static json_t *requirement(const json_t *container, const char *type)
 {
@@ -67,25 +69,60 @@ static void merge_older_members(json_t *container, const json_t *overrides)
     }
 }
 
+/* Of pairs with one name the last counts, and stands where it was given. */
 static void merge_environment(json_t *container, const json_t *overrides)
 {
-    size_t i, k;
-    json_t *pair, *old;
-    json_t *list = json_object_get(container, "environment");
-    json_array_foreach(json_object_get(overrides, "environment"), i, pair)
+    const json_t *given = json_object_get(overrides, "environment");
+    if (json_array_size(given) == 0)
+        return;
+    size_t i;
+    json_t *pair;
+    json_auto_t *last = json_object();
+    json_array_foreach(given, i, pair) json_object_set(last, ob_json_str(pair, "name", ""), pair);
+    json_t *merged = json_array();
+    json_array_foreach(json_object_get(container, "environment"), i, pair)
     {
-        const char *name = ob_json_str(pair, "name", "");
-        json_array_foreach(list, k, old)
-        {
-            if (strcmp(ob_json_str(old, "name", ""), name) == 0)
-                break;
-        }
-        if (k < json_array_size(list))
-            json_array_remove(list, k);
-        /* AWS drops pairs with an empty value. */
-        if (ob_json_str(pair, "value", "")[0] != '\0')
-            json_array_append_new(list, json_deep_copy(pair));
+        if (json_object_get(last, ob_json_str(pair, "name", "")) == NULL)
+            json_array_append(merged, pair);
     }
+    json_array_foreach(given, i, pair)
+    {
+        /* AWS drops pairs with an empty value. */
+        if (json_object_get(last, ob_json_str(pair, "name", "")) == pair &&
+            ob_json_str(pair, "value", "")[0] != '\0')
+            json_array_append_new(merged, json_deep_copy(pair));
+    }
+    json_object_set_new(container, "environment", merged);
+}
+
+/* ---- references ------------------------------------------------------------------------------ */
+
+#define REF "Ref::"
+
+/* Parameters, with what makes looking for them cheap. */
+typedef struct param_set {
+    const json_t *values;
+    bool *has_length; /* is there a name of this length? */
+    size_t longest;
+} param_set;
+
+static void param_set_done(param_set *p)
+{
+    free(p->has_length);
+}
+
+static void param_set_init(param_set *p, const json_t *values)
+{
+    const char *name;
+    json_t *value;
+    *p = (param_set){ .values = values };
+    json_object_foreach((json_t *)values, name, value)
+    {
+        size_t len = strlen(name);
+        p->longest = len > p->longest ? len : p->longest;
+    }
+    p->has_length = ob_calloc(p->longest + 1, sizeof *p->has_length);
+    json_object_foreach((json_t *)values, name, value) p->has_length[strlen(name)] = true;
 }
 
 static bool is_name_char(char c)
@@ -97,71 +134,123 @@ static bool is_name_char(char c)
 /* The value that "name..." begins with: the longest parameter name, cut only at '.' and '-'
  * ("Ref::sample.bam" is parameter "sample.bam" or, without one, "sample" with ".bam" behind).
  * *ret_len: how much of 'name' it took; the whole reference when there is none. */
-static const char *find_parameter(const char *name, const json_t *parameters, size_t *ret_len)
+static const char *find_parameter(const param_set *p, const char *name, size_t *ret_len)
 {
     size_t whole = 0;
     while (is_name_char(name[whole]))
         whole++;
-    for (size_t n = whole; n > 0;) {
-        const char *value = json_string_value(json_object_getn(parameters, name, n));
+    *ret_len = whole;
+    for (size_t n = whole < p->longest ? whole : p->longest; n > 0; n--) {
+        if (!p->has_length[n] || (n < whole && name[n] != '.' && name[n] != '-'))
+            continue;
+        const char *value = json_string_value(json_object_getn(p->values, name, n));
         if (value != NULL) {
             *ret_len = n;
             return value;
         }
-        do
-            n--;
-        while (n > 0 && name[n] != '.' && name[n] != '-');
     }
-    *ret_len = whole;
     return NULL;
 }
 
-/* Replaces each Ref::name of 'text'; a value is not scanned again. *ret is new. */
-static int substitute(const char *text, const json_t *parameters, char **ret, api_reply *rep)
+/* What substitution makes of a text, in bytes. */
+typedef struct extent {
+    size_t all;        /* as it comes out */
+    size_t values;     /* of it: values */
+    size_t references; /* what they stand in place of */
+} extent;
+
+/* Replaces each Ref::name of 'text'; a value is not scanned again, and Ref:: without a name is no
+ * reference. out: takes the text with its NUL; NULL: it is only measured. */
+static int substitute(const char *text, const param_set *p, char *out, extent *ret, api_reply *rep)
 {
-    ob_cleanup(ob_freep) char *out = NULL;
-    size_t len = 0;
-    FILE *f = open_memstream(&out, &len);
-    if (f == NULL)
-        return ob_fail(&rep->err, ENOMEM, "out of memory");
-    const char *at = text;
-    for (const char *ref; (ref = strstr(at, "Ref::")) != NULL;) {
-        fwrite(at, 1, (size_t)(ref - at), f);
-        const char *name = ref + strlen("Ref::");
-        size_t n;
-        const char *value = find_parameter(name, parameters, &n);
-        if (value == NULL) {
-            fclose(f);
-            return api_client_error(
-                rep, "Unable to substitute value. No parameter found for reference %.*s",
-                n > 255 ? 255 : (int)n, name);
+    extent e = { 0 };
+    for (const char *at = text; at != NULL;) {
+        const char *ref = strstr(at, REF), *name = ref != NULL ? ref + strlen(REF) : NULL;
+        const char *value = NULL;
+        size_t n = 0, before = ref != NULL ? (size_t)(ref - at) : strlen(at);
+        if (ref != NULL) {
+            value = find_parameter(p, name, &n);
+            if (n == 0)
+                before += strlen(REF);
+            else if (value == NULL)
+                return api_client_error(
+                    rep, "Unable to substitute value. No parameter found for reference %.*s",
+                    n > 255 ? 255 : (int)n, name);
         }
-        fputs(value, f);
-        at = name + n;
+        size_t value_len = value != NULL ? strlen(value) : 0;
+        if (out != NULL) {
+            memcpy(out + e.all, at, before);
+            memcpy(out + e.all + before, value != NULL ? value : "", value_len);
+        }
+        e.all += before + value_len;
+        e.values += value_len;
+        e.references += value != NULL ? strlen(REF) + n : 0;
+        at = ref != NULL ? name + n : NULL;
     }
-    fputs(at, f);
-    fclose(f);
-    *ret = ob_take(out);
+    if (out != NULL)
+        out[e.all] = '\0';
+    *ret = e;
     return 0;
 }
 
-static int substitute_command(json_t *container, const json_t *parameters, api_reply *rep)
+static const char *word_text(const json_t *word)
+{
+    const char *text = json_string_value(word);
+    return text != NULL ? text : "";
+}
+
+static int measure(const json_t *command, const param_set *p, extent *ret, api_reply *rep)
 {
     size_t i;
     json_t *word;
-    json_t *command = json_object_get(container, "command");
-    json_array_foreach(command, i, word)
+    json_array_foreach((json_t *)command, i, word)
     {
-        const char *text = json_string_value(word);
-        if (text == NULL || strstr(text, "Ref::") == NULL)
-            continue;
-        ob_cleanup(ob_freep) char *resolved = NULL;
-        int r = substitute(text, parameters, &resolved, rep);
+        extent e;
+        int r = substitute(word_text(word), p, NULL, &e, rep);
         if (r < 0)
             return r;
+        ret->values += e.values;
+        ret->references += e.references;
+    }
+    return 0;
+}
+
+static int substitute_all(json_t *command, const param_set *p, api_reply *rep)
+{
+    size_t i;
+    json_t *word;
+    json_array_foreach(command, i, word)
+    {
+        extent e;
+        int r = substitute(word_text(word), p, NULL, &e, rep);
+        if (r < 0)
+            return r;
+        if (e.references == 0)
+            continue;
+        ob_cleanup(ob_freep) char *resolved = ob_calloc(1, e.all + 1);
+        (void)substitute(word_text(word), p, resolved, &e, rep);
         json_array_set_new(command, i, json_string(resolved));
     }
     return 0;
+}
+
+/* Is measured before it is built: a short reference may stand for a long value many times. */
+static int resolve_command(json_t *container,
+                           const json_t *overrides,
+                           const json_t *values,
+                           bool *ret_too_long,
+                           api_reply *rep)
+{
+    json_t *command = json_object_get(container, "command");
+    size_t len = overrides != NULL ? json_dumpb(overrides, NULL, 0, JSON_COMPACT) : 0;
+    extent e = { 0 };
+    ob_cleanup(param_set_done) param_set p = { 0 };
+    param_set_init(&p, values);
+    int r = measure(command, &p, &e, rep);
+    if (json_array_size(json_object_get(overrides, "command")) > 0)
+        len -= e.references;
+    *ret_too_long = len + e.values > OVERRIDES_MAX;
+    return r < 0 || *ret_too_long ? r : substitute_all(command, &p, rep);
 }
 
 static void ensure_list(json_t *object, const char *name)
@@ -174,6 +263,7 @@ int container_resolve(const json_t *definition,
                       const json_t *overrides,
                       const json_t *parameters,
                       json_t **ret,
+                      bool *ret_too_long,
                       api_reply *rep)
 {
     static const char *const lists[] = {
@@ -189,7 +279,7 @@ int container_resolve(const json_t *definition,
     merge_older_members(container, overrides);
     merge_requirements(container, overrides);
     merge_environment(container, overrides);
-    int r = substitute_command(container, parameters, rep);
+    int r = resolve_command(container, overrides, parameters, ret_too_long, rep);
     if (r == 0)
         *ret = json_incref(container);
     return r;

@@ -7,12 +7,14 @@
 #include "ob/job.h"
 
 /* containerProperties with containerOverrides (NULL: none) merged in and Ref:: in the command
- * replaced; the empty lists that JobDetail shows are there. *ret is new. Errors: -EINVAL with the
- * reply filled. */
+ * replaced; the empty lists that JobDetail shows are there. *ret is new. *ret_too_long: the
+ * overrides with the values of parameters are longer than ECS takes them; the command then stays as
+ * it was sent. Errors: -EINVAL with the reply filled. */
 int container_resolve(const json_t *definition,
                       const json_t *overrides,
                       const json_t *parameters,
                       json_t **ret,
+                      bool *ret_too_long,
                       api_reply *rep);
 
 /* vCPUs, memory and GPUs of a container object: resourceRequirements, else the older vcpus and

@@ -63,9 +63,6 @@ static int check_spot(const json_t *resources, const api_field_where *where)
     if (spot && strcmp(strategy, "BEST_FIT") == 0 &&
         !*ob_json_str(resources, "spotIamFleetRole", ""))
         return field_refuse(where, "ComputeResources.spotIamFleetRole cannot not be null or empty");
-    if (!spot && ob_json_int(resources, "bidPercentage", 0))
-        return field_refuse(where,
-                            "bidPercentage can only be used with compute resources of type SPOT.");
     return 0;
 }
 
@@ -114,6 +111,8 @@ static int check_machine(const json_t *resources, const api_field_where *where)
 
 static int check_ec2(const json_t *resources, bool changed, const api_field_where *where)
 {
+    if (!*ob_json_str(resources, "instanceRole", ""))
+        return field_refuse(where, "Instance role is required.");
     if (!json_object_get(resources, "minvCpus"))
         return field_refuse(where, "Resource minvCpus is required.");
     int64_t min = ob_json_int(resources, "minvCpus", 0),
@@ -123,8 +122,6 @@ static int check_ec2(const json_t *resources, bool changed, const api_field_wher
         return field_refuse(where, "minvCpus must not be greater than maxvCpus.");
     if (desired < min || desired > max)
         return field_refuse(where, "desiredvCpus must be between minvCpus and maxvCpus.");
-    if (!*ob_json_str(resources, "instanceRole", ""))
-        return field_refuse(where, "Instance role is required.");
     if (!changed && json_array_size(json_object_get(resources, "subnets")) == 0)
         return field_refuse(where, "Resource subnets is required.");
     int r = check_types(resources, where);

@@ -4,12 +4,17 @@
  * table. */
 #include "fields.h"
 
+#include <limits.h>
+#include <locale.h>
 #include <math.h>
+#include <pthread.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <wchar.h>
+#include <wctype.h>
 
 #define PATH_SIZE 256
 #define DEPTH_MAX 8
@@ -174,6 +179,50 @@ static int check_number(check *c, const api_field *f, const json_t *value)
     return 0;
 }
 
+static locale_t unicode; /* (locale_t)0: this host has none */
+
+static void load_unicode(void)
+{
+    unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
+}
+
+/* AWS: letters, digits and blanks of any script, and some signs. Which those are, the C library
+ * says. */
+static bool is_tag_text(const char *text)
+{
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, load_unicode);
+    if (!unicode)
+        return true;
+    locale_t before = uselocale(unicode);
+    mbstate_t state = { 0 };
+    bool good = true;
+    while (good && *text) {
+        wchar_t c = L'\0';
+        size_t n = mbrtowc(&c, text, MB_LEN_MAX, &state);
+        good = n <= MB_LEN_MAX && (iswalnum((wint_t)c) || wcschr(L" _.:/=+-@", c) ||
+                                   (c >= 0x80 && iswspace((wint_t)c)));
+        text += good ? n : 0;
+    }
+    (void)uselocale(before);
+    return good;
+}
+
+static int check_tag(check *c, const char *name, const json_t *value)
+{
+    json_auto_t *key = json_string(name);
+    if (characters(key) < 1 || characters(key) > 128)
+        return REFUSE(c, "%s: a key must have 1 to 128 characters.", c->path);
+    if (characters(value) > 256)
+        return REFUSE(c, "%s.%.100s must have length less than or equal to 256.", c->path, name);
+    if (strncasecmp(name, "aws:", 4) == 0)
+        return REFUSE(c, "%s.%.100s: keys that begin with aws: are reserved.", c->path, name);
+    if (!is_tag_text(name) || !is_tag_text(json_string_value(value)))
+        return REFUSE(c, "%s.%.100s: tags may have letters, digits, blanks and _.:/=+-@ only.",
+                      c->path, name);
+    return 0;
+}
+
 static int check_map(check *c, const api_field *f, json_t *value)
 {
     bool tags = f->flags & FIELD_TAGS;
@@ -190,16 +239,9 @@ static int check_map(check *c, const api_field *f, json_t *value)
     {
         if (!json_is_string(entry))
             return REFUSE(c, "%s.%.100s must be a string.", c->path, name);
-        if (!tags)
-            continue;
-        json_auto_t *key = json_string(name);
-        if (characters(key) < 1 || characters(key) > 128)
-            return REFUSE(c, "%s: a key must have 1 to 128 characters.", c->path);
-        if (characters(entry) > 256)
-            return REFUSE(c, "%s.%.100s must have length less than or equal to 256.", c->path,
-                          name);
-        if (strncasecmp(name, "aws:", 4) == 0)
-            return REFUSE(c, "%s.%.100s: keys that begin with aws: are reserved.", c->path, name);
+        int r = tags ? check_tag(c, name, entry) : 0;
+        if (r < 0)
+            return r;
     }
     return 0;
 }
@@ -273,8 +315,25 @@ static int check_member(check *c, const api_field *f, json_t *value, int depth)
     return r;
 }
 
+/* So that nobody keeps what nobody has checked. */
+static void drop_unknown(const api_field *fields, json_t *object)
+{
+    const char *name;
+    json_t *value;
+    void *next;
+    json_object_foreach_safe(object, next, name, value)
+    {
+        const api_field *f = fields;
+        while (f->name && strcmp(f->name, name) != 0)
+            f++;
+        if (!f->name)
+            (void)json_object_del(object, name);
+    }
+}
+
 static int check_object(check *c, const api_field *fields, json_t *object, int depth)
 {
+    size_t known = 0;
     if (depth > DEPTH_MAX)
         return REFUSE(c, "%s is nested too deeply.", c->path);
     for (const api_field *f = fields; f->name; f++) {
@@ -283,6 +342,7 @@ static int check_object(check *c, const api_field *fields, json_t *object, int d
             (void)json_object_del(object, f->name);
             value = NULL;
         }
+        known += value != NULL;
         if (!value && !(f->flags & FIELD_REQUIRED))
             continue;
         size_t before = path_push(c, "%s%s", c->len ? "." : "", f->name);
@@ -291,6 +351,8 @@ static int check_object(check *c, const api_field *fields, json_t *object, int d
         if (r < 0)
             return r;
     }
+    if (json_object_size(object) > known)
+        drop_unknown(fields, object);
     return 0;
 }
 

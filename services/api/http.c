@@ -60,6 +60,7 @@ typedef struct exchange {
     api_protocol protocol;
     char request_id[OB_UUID_TEXT];
     size_t body_len;
+    bool head;  /* is answered without a body */
     bool close; /* the connection cannot be used again */
 } exchange;
 
@@ -116,11 +117,12 @@ static void send_answer(exchange *x, int status, const char *code, const char *t
                      logs ? "application/x-amz-json-1.1" : "application/json", len, x->request_id,
                      code ? "x-amzn-ErrorType: " : "", code ? code : "", code ? "\r\n" : "",
                      x->close ? "close" : "keep-alive");
-    memcpy(out + n, text, len);
+    size_t sent = x->head ? 0 : len;
+    memcpy(out + n, text, sent);
     if (x->close)
         mg_disable_connection_keep_alive(x->conn);
     conn_waits(server->conns, x->slot, WRITE_MS);
-    (void)mg_write(x->conn, out, (size_t)n + len);
+    (void)mg_write(x->conn, out, (size_t)n + sent);
     conn_waits(server->conns, x->slot, HEADER_MS); /* for the next request */
     free(out);
 }
@@ -204,14 +206,36 @@ static int too_long(exchange *x, api_reply *rep)
                      "The request is larger than %d bytes.", BODY_MAX);
 }
 
-/* One way to tell where the body ends: of two, a proxy in front might believe the other. */
-static bool framed_once(const struct mg_request_info *info)
+/* "12"; the server takes "+12" and "12abc" for it. */
+static bool is_length(const char *text)
+{
+    size_t n = strspn(text, "0123456789");
+    return n > 0 && text[n + strspn(text + n, " \t")] == '\0';
+}
+
+/* The server cuts its headers into names and values where they lie, and takes blanks in front of
+ * the colon for part of neither: then the name ends before the colon did. */
+static bool ends_at_its_colon(const struct mg_header *h)
+{
+    const char *end = h->name + strlen(h->name);
+    return h->value == end + 1 || end[1] != '\0';
+}
+
+/* One way to tell where the body ends: of two, or of one that may be read in two ways, a proxy in
+ * front might believe the other. */
+static const char *misframed(const struct mg_request_info *info)
 {
     int n = 0;
-    for (int i = 0; i < info->num_headers; i++)
-        n += strcasecmp(info->http_headers[i].name, "Content-Length") == 0 ||
-             strcasecmp(info->http_headers[i].name, "Transfer-Encoding") == 0;
-    return n <= 1;
+    for (int i = 0; i < info->num_headers; i++) {
+        const struct mg_header *h = &info->http_headers[i];
+        bool length = strcasecmp(h->name, "Content-Length") == 0;
+        if (!ends_at_its_colon(h))
+            return "There is a blank before the colon of a header.";
+        if (length && !is_length(h->value))
+            return "The request's length is no number.";
+        n += length || strcasecmp(h->name, "Transfer-Encoding") == 0;
+    }
+    return n > 1 ? "The request's length is given more than once." : NULL;
 }
 
 static int read_body(exchange *x, api_reply *rep)
@@ -223,10 +247,10 @@ static int read_body(exchange *x, api_reply *rep)
         return api_error(rep, 400, "SerializationException", "The request has %d headers or more.",
                          MG_MAX_HEADERS);
     }
-    if (!framed_once(x->info)) {
+    const char *why = misframed(x->info);
+    if (why) {
         x->close = true;
-        return api_error(rep, 400, "SerializationException",
-                         "The request's length is given more than once.");
+        return api_error(rep, 400, "SerializationException", "%s", why);
     }
     if (announced > BODY_MAX)
         return too_long(x, rep);
@@ -379,7 +403,9 @@ static int perform(exchange *x,
                          "Unknown operation");
     *ret_operation = op->name;
     json_auto_t *body = NULL;
-    int r = parse_body(x, &body, rep);
+    int r = api_operation_check_size(op, x->body_len, x->request_id, rep);
+    if (r == 0)
+        r = parse_body(x, &body, rep);
     if (r == 0 && op->in_path)
         r = uri_members(x->info->request_uri, op->key, op->in_path, x->info->query_string, body,
                         rep);
@@ -435,7 +461,8 @@ static int on_request(struct mg_connection *conn)
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, x.request_id);
     const char *path = x.info->request_uri ? x.info->request_uri : "";
-    if (strcmp(path, "/healthz") == 0 && strcmp(x.info->request_method, "GET") == 0)
+    x.head = strcmp(x.info->request_method, "HEAD") == 0;
+    if (strcmp(path, "/healthz") == 0 && (x.head || strcmp(x.info->request_method, "GET") == 0))
         return healthz(&x);
     x.protocol = strcmp(path, "/") == 0                                     ? API_LOGS
                  : strncmp(path, "/openbatch/", strlen("/openbatch/")) == 0 ? API_ADMIN

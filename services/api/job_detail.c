@@ -10,7 +10,6 @@
 #include "ob/message.h"
 #include "submit_check.h"
 
-#define OVERRIDES_MAX 8192 /* ECS: all overrides of a task together, as JSON */
 #define TAGS_MAX 50
 
 void job_detail_scope(char out[JOB_DETAIL_PREFIX_MAX], const char *region, const char *account)
@@ -99,14 +98,6 @@ static void set_tags(json_t *detail, const json_t *body, const json_t *definitio
         job->task_tags = json_dumps(all, JSON_COMPACT);
 }
 
-/* AWS accepts them, and fails the job when it hands the task to ECS. */
-static void check_overrides_size(const json_t *body, submission *job)
-{
-    const json_t *overrides = json_object_get(body, "containerOverrides");
-    if (overrides != NULL && json_dumpb(overrides, NULL, 0, JSON_COMPACT) > OVERRIDES_MAX)
-        job->failure = "Container Overrides length must be at most 8192";
-}
-
 static json_t *depends_on(const json_t *body)
 {
     static const char *const names[] = { "jobId", "type" };
@@ -136,9 +127,10 @@ int job_detail_resolve(const api_request *req,
     json_auto_t *container = NULL;
     json_auto_t *detail = json_object();
     json_object_update(parameters, json_object_get(body, "parameters"));
-    int r =
-        container_resolve(json_object_get(base, "containerProperties"),
-                          json_object_get(body, "containerOverrides"), parameters, &container, rep);
+    bool too_long = false;
+    int r = container_resolve(json_object_get(base, "containerProperties"),
+                              json_object_get(body, "containerOverrides"), parameters, &container,
+                              &too_long, rep);
     /* Of a definition for both platforms; its registration has set it. */
     if (r == 0 && !queue->fargate && definition_is_fargate(base))
         (void)json_object_del(container, "fargatePlatformConfiguration");
@@ -158,7 +150,8 @@ int job_detail_resolve(const api_request *req,
     set_timeout(detail, body, base, job);
     set_share(detail, body, base, queue, job);
     set_tags(detail, body, base, job);
-    check_overrides_size(body, job);
+    if (too_long) /* AWS accepts them, and fails the job when it hands the task to ECS */
+        job->failure = "Container Overrides length must be at most 8192";
     json_object_set_new(detail, "platformCapabilities",
                         copy_or(json_object_get(base, "platformCapabilities"), json_array()));
     json_object_set(detail, "container", container); /* last: see job_detail.h */

@@ -7,8 +7,6 @@
 #include "log_store.h"
 #include "ob/message.h"
 
-#define REQUEST_MAX (24 * 1024) /* AWS quota */
-
 typedef struct registration {
     const char *name;
     const json_t *body;
@@ -160,10 +158,6 @@ int op_register_job_definition(api_request *req, api_reply *rep)
     if (!name_is_valid(one.name))
         return api_client_error_long(
             rep, req->request_id, "jobDefinitionName %.200s should match valid pattern", one.name);
-    if (req->body_len > REQUEST_MAX)
-        return api_client_error_long(rep, req->request_id,
-                                     "Job definition size must be less than 24 KiB, got %zu KiB",
-                                     (req->body_len + 1023) / 1024);
     json_auto_t *body = fields_copy(req->op->fields, req->body);
     (void)json_object_del(body, "jobDefinitionName");
     add_defaults(body);

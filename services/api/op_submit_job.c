@@ -12,8 +12,7 @@
 #include "submit_check.h"
 #include "submit_store.h"
 
-#define SUBMIT_BODY_MAX (30 * 1024) /* AWS quota: SubmitJob request */
-#define SHARES_MAX 500              /* AWS quota: active share identifiers of a job queue */
+#define SHARES_MAX 500 /* AWS quota: active share identifiers of a job queue */
 /* Ref:: may stand for a long parameter many times; a resolved job must fit into one message to an
  * executor, and into one event. */
 #define DETAIL_MAX (60 * 1024)
@@ -86,15 +85,11 @@ static void hash_body(const api_request *req, uint8_t out[32])
     SHA256((const unsigned char *)req->body_text, req->body_len, out);
 }
 
-static int check_sizes(const api_request *req, api_reply *rep)
+static int check_name(const api_request *req, api_reply *rep)
 {
-    if (!name_is_valid(ob_json_str(req->body, "jobName", "")))
-        return api_client_error_long(rep, req->request_id, "Job name should match valid pattern");
-    if (req->body_len > SUBMIT_BODY_MAX)
-        return api_client_error_long(rep, req->request_id,
-                                     "Job size must be less than 30 KiB, got %zu KiB",
-                                     (req->body_len + 1023) / 1024);
-    return 0;
+    if (name_is_valid(ob_json_str(req->body, "jobName", "")))
+        return 0;
+    return api_client_error_long(rep, req->request_id, "Job name should match valid pattern");
 }
 
 static int check_shares(api_request *req, const api_queue *queue, api_reply *rep)
@@ -117,7 +112,7 @@ static int submit(api_request *req, api_reply *rep)
 {
     api_queue queue;
     ob_cleanup(api_definition_done) api_definition definition = { 0 };
-    int r = check_sizes(req, rep);
+    int r = check_name(req, rep);
     if (r == 0)
         r = usable_queue(req, ob_json_str(req->body, "jobQueue", ""), &queue, rep);
     if (r == 0)

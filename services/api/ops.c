@@ -23,6 +23,7 @@
         API_BATCH, "/v1/" path, n, .why = "OpenBatch has no " of                                   \
     }
 
+/* body_max: quotas of AWS's. */
 const api_operation api_operations[] = {
     { API_BATCH, "/v1/createcomputeenvironment", "CreateComputeEnvironment",
       op_create_compute_environment, fields_create_compute_environment,
@@ -64,7 +65,8 @@ const api_operation api_operations[] = {
       op_describe_job_definitions, fields_describe_job_definitions },
     { API_BATCH, "/v1/deregisterjobdefinition", "DeregisterJobDefinition",
       op_deregister_job_definition, fields_deregister_job_definition },
-    { API_BATCH, "/v1/submitjob", "SubmitJob", op_submit_job, fields_submit_job },
+    { API_BATCH, "/v1/submitjob", "SubmitJob", op_submit_job, fields_submit_job,
+      .body_max = 30 * 1024, .body_name = "Job" },
     { API_BATCH, "/v1/describejobs", "DescribeJobs", op_describe_jobs, fields_describe_jobs },
     { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs },
     { API_BATCH, "/v1/canceljob", "CancelJob", op_cancel_job, fields_stop_job },
@@ -139,6 +141,17 @@ const api_operation *api_operation_find(api_protocol protocol, const char *metho
             strcmp(op->method ? op->method : "POST", method) == 0)
             return op;
     return NULL;
+}
+
+int api_operation_check_size(const api_operation *op,
+                             size_t body_len,
+                             const char *request_id,
+                             api_reply *rep)
+{
+    if (op->body_max == 0 || body_len <= op->body_max)
+        return 0;
+    return api_client_error_long(rep, request_id, "%s size must be less than %zu KiB, got %zu KiB",
+                                 op->body_name, op->body_max / 1024, (body_len + 1023) / 1024);
 }
 
 int api_operation_check(const api_operation *op,

@@ -103,6 +103,9 @@ typedef struct api_operation {
     const char *why;         /* a note for docs/compatibility.md */
     /* What members must be to each other; called with members that passed 'fields'. May be NULL. */
     int (*check)(const json_t *body, const api_field_where *where);
+    /* A request of more bytes is refused before it is read; 0: the server's own limit. */
+    size_t body_max;
+    const char *body_name;
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */
 } api_operation;
@@ -110,6 +113,12 @@ extern const api_operation api_operations[]; /* ends with key == NULL */
 
 /* NULL: no such operation. */
 const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key);
+
+/* Refuses a body that is too large for the operation. */
+int api_operation_check_size(const api_operation *op,
+                             size_t body_len,
+                             const char *request_id,
+                             api_reply *rep);
 
 /* Holds a request's body against the operation's members and its check. Errors: as fields_check. */
 int api_operation_check(const api_operation *op,

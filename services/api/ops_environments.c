@@ -49,7 +49,8 @@ static const api_field launch_template[] = {
 #define COMPUTE_RESOURCES                                                                          \
     STRING("allocationStrategy", .choice = ALLOCATION_STRATEGIES),                                 \
         INT("minvCpus", .max = INT32_MAX), INT("desiredvCpus", .max = INT32_MAX),                  \
-        STRINGS("instanceTypes"), INT("bidPercentage", .max = 100),                                \
+        STRINGS("instanceTypes"),                                                                  \
+        INT("bidPercentage", .max = 100, .why = "no effect with type EC2, as on AWS"),             \
         STRINGS("subnets", .max = 16, .why = WHY_EC2),                                             \
         STRINGS("securityGroupIds", .why = WHY_EC2), STRING("instanceRole", .why = WHY_EC2),       \
         STRING("ec2KeyPair", .why = WHY_EC2), MAP("tags", .why = WHY_EC2),                         \

@@ -15,6 +15,7 @@
 
 #define MAX_SKEW_S 300
 #define KEY_SLOTS 64
+#define SIGNED_HEADERS_MAX 64
 
 typedef struct signing_key {
     char scope[300]; /* key id, date, region, service */
@@ -242,6 +243,30 @@ static bool read_credential(const char *value, size_t len, sigv4_auth *ret)
     return strlen(ret->date) == 8;
 }
 
+/* Whoever has no key may send this: a header named many times would be written as often. */
+static bool are_few_and_once(const sigv4_auth *auth)
+{
+    struct {
+        const char *at;
+        size_t len;
+    } names[SIGNED_HEADERS_MAX];
+    size_t n = 0;
+    const char *at = auth->signed_headers, *end = at + auth->signed_headers_len;
+    while (at < end) {
+        const char *stop = memchr(at, ';', (size_t)(end - at));
+        size_t len = (size_t)((stop ? stop : end) - at);
+        if (n == SIGNED_HEADERS_MAX)
+            return false;
+        for (size_t i = 0; i < n; i++)
+            if (names[i].len == len && strncasecmp(names[i].at, at, len) == 0)
+                return false;
+        names[n].at = at;
+        names[n++].len = len;
+        at += len + 1;
+    }
+    return true;
+}
+
 int sigv4_read(const sigv4_request *req, sigv4_auth *ret, sigv4_refusal *refusal)
 {
     static const char incomplete[] = "IncompleteSignatureException";
@@ -279,6 +304,10 @@ int sigv4_read(const sigv4_request *req, sigv4_auth *ret, sigv4_refusal *refusal
     if (signature_len != 64)
         return refuse(refusal, "InvalidSignatureException",
                       "The signature must be 64 hexadecimal digits.");
+    if (!are_few_and_once(ret))
+        return refuse(refusal, incomplete,
+                      "'SignedHeaders' must name each header once, and at most %d of them.",
+                      SIGNED_HEADERS_MAX);
     memcpy(ret->signature, signature, 64);
     ret->signature[64] = '\0';
     return 0;

@@ -79,7 +79,7 @@ static int check_overrides(const api_request *req, const api_queue *queue, api_r
     json_array_foreach(json_object_get(overrides, "command"), i, word)
     {
         if (json_string_length(word) == 0)
-            return api_client_error(rep, "containerOverrides.command[%zu] must not be empty.", i);
+            return api_client_error(rep, "Command cannot be empty");
     }
     return 0;
 }

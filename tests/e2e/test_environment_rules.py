@@ -73,6 +73,7 @@ def test_an_environment_lives_from_creating_to_gone(batch, stack):
         ({"minvCpus": 5}, "minvCpus must not be greater than maxvCpus."),
         ({"desiredvCpus": 5}, "desiredvCpus must be between minvCpus and maxvCpus."),
         ({"instanceRole": None}, "Instance role is required."),
+        ({"instanceRole": None, "minvCpus": None}, "Instance role is required."),
         ({"instanceTypes": ["z9.mega"]}, "Instance type can only be one of ["),
         ({"instanceTypes": ["m5", "m6g"]}, "arm-based instance type cannot be used"),
         ({"type": "SPOT"}, "ComputeResources.spotIamFleetRole cannot not be null or empty"),

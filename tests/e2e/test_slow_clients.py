@@ -207,3 +207,49 @@ def test_what_is_not_signed_as_it_stands_does_nothing(stack, address):
         got, _ = exchange(address, [*lines, doubled, *length(body)], body)
         assert got in (400, None), doubled
     assert exchange(address, lines + length(body), body)[0] == 200
+
+
+@pytest.mark.parametrize("said", ("2abc", "+2", "-0", "0x2", "2 2", "", "2,2", "9" * 40))
+def test_a_length_is_a_number(stack, address, said):
+    """Nothing that a proxy in front might read in another way."""
+    status, answer = exchange(address, [*signed(stack), f"Content-Length: {said}"], b"{}")
+    assert status in (400, 411, 413), answer
+    assert b"keep-alive" not in answer.lower()
+
+
+def test_a_header_ends_at_its_colon(stack, address):
+    lines, body = signed(stack), b"{}"
+    for blank in ("Content-Length : 2", "Content-Length\t: 2", "X-Some : thing", "X-Some : "):
+        status, answer = exchange(address, [*lines, blank, *length(body)], body)
+        assert status == 400, (blank, answer)
+    for more in ("X-Some:thing", "X-Some:", "X-Some:   ", "X-Some:  t h "):
+        assert exchange(address, [*lines, more, *length(body)], body)[0] == 200, more
+    assert exchange(address, [*lines, "Content-Length:2  "], body)[0] == 200
+
+
+def test_head_is_answered_without_a_body(stack, address):
+    """Else what follows on the connection is read out of step."""
+    host = stack.endpoint.removeprefix("http://")
+    with socket.create_connection(address, 15) as s:
+        for path, status in (("/healthz", b"200"), ("/v1/describejobqueues", b"403")):
+            s.sendall(f"HEAD {path} HTTP/1.1\r\nHost: {host}\r\n\r\n".encode())
+            head = b""
+            while not head.endswith(b"\r\n\r\n") and (part := s.recv(1)):
+                head += part
+            assert head.split()[1] == status and b"Content-Length: 0" not in head
+        body = b"{}"
+        s.sendall(("\r\n".join(signed(stack) + length(body)) + "\r\n\r\n").encode() + body)
+        assert s.recv(12) == b"HTTP/1.1 200"
+
+
+def test_a_header_signed_many_times_costs_nothing(stack, address):
+    """Without a key: 8 KB of header, named as often as the head of a request can hold."""
+    lines = [line for line in signed(stack) if not line.startswith("Authorization")]
+    named = ";".join(["x-long"] * 900)
+    lines += [
+        f"X-Long: {'x' * 8000}",
+        "Authorization: AWS4-HMAC-SHA256 Credential=AKIAAAAAAAAAAAAAAAAA/20260101/us-east-1/batch/"
+        f"aws4_request, SignedHeaders={named}, Signature={'0' * 64}",
+    ]
+    status, answer = exchange(address, lines + length(b"{}"), b"{}")
+    assert status == 403 and b"IncompleteSignatureException" in answer

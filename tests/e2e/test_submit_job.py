@@ -160,6 +160,14 @@ def test_overrides_of_more_than_8192_characters_fail_the_job_later(submit, share
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Container Overrides length must be at most 8192"
     assert not job["isTerminated"] and not job["isCancelled"] and job["attempts"] == []
+    # What parameters put in place counts, and is not built: here 9 MB.
+    words = {"parameters": {"p": "x" * 4000}, "containerOverrides": {"command": ["Ref::p"] * 2}}
+    assert shared_work.job(submit(**words))["status"] != "FAILED"
+    words = {"parameters": {"p": "x" * 3000}, "containerOverrides": {"command": ["Ref::p" * 3000]}}
+    job = shared_work.wait(submit(**words), timeout=10)
+    assert job["status"] == "FAILED"
+    assert job["statusReason"] == "Container Overrides length must be at most 8192"
+    assert job["container"]["command"] == words["containerOverrides"]["command"]
 
 
 # ---- members -------------------------------------------------------------------------------------
@@ -266,7 +274,7 @@ def test_the_scheduler_is_told_of_what_the_job_model_needs(stack, submit):
         ({"timeout": {"attemptDurationSeconds": 59}}, "attemptDurationSeconds"),
         ({"arrayProperties": {"size": 1}}, "arrayProperties.size"),
         ({"arrayProperties": {"size": 10001}}, "arrayProperties.size"),
-        ({"containerOverrides": {"command": ["a", ""]}}, "command[1] must not be empty"),
+        ({"containerOverrides": {"command": ["a", ""]}}, "Command cannot be empty"),
         (
             {"containerOverrides": {"environment": [{"name": "AWS_BATCH_X", "value": "1"}]}},
             "AWS_BATCH",

@@ -98,6 +98,40 @@ static void limits_are_checked(void **state)
     expect("{\"tags\":{\"\":\"y\"}}", "tags: a key must have 1 to 128 characters.");
 }
 
+static void tags_have_awss_characters(void **state)
+{
+    static const char *const good[] = { "a_b.c:d/e=f+g-h@i 9", "\xc3\xa9\xc3\x9f",
+                                        "\xe6\x97\xa5\xe6\x9c\xac", "\xd9\xa3", "a\xe3\x80\x80z" };
+    static const char *const bad[] = {
+        "a!", "#", "a\\tb", "a\\nb", "\xf0\x9f\x98\x80", "a,b", "$"
+    };
+    char extra[100];
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        (void)snprintf(extra, sizeof extra, "{\"tags\":{\"%s\":\"%s\"}}", good[i], good[i]);
+        expect(extra, NULL);
+    }
+    expect("{\"tags\":{\"a\":\"\"}}", NULL);
+    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+        (void)snprintf(extra, sizeof extra, "{\"tags\":{\"x\":\"%s\"}}", bad[i]);
+        expect(extra, "tags.x: tags may have letters, digits, blanks and _.:/=+-@ only.");
+    }
+    expect("{\"tags\":{\"a*\":\"\"}}",
+           "tags.a*: tags may have letters, digits, blanks and _.:/=+-@ only.");
+}
+
+/* What no table knows is not kept: it would be stored unchecked, and as deep as was sent. */
+static void unknown_members_go(void **state)
+{
+    json_auto_t *body = json_loads("{\"name\":\"n\",\"said\":\"s\",\"x\":[[1]],\"inner\":{\"type\":"
+                                   "\"EC2\",\"y\":{}},\"list\":[{\"z\":1,\"type\":\"EC2\"}]}",
+                                   0, NULL);
+    api_reply rep = { 0 };
+    assert_int_equal(fields_check(fields, body, NULL, &rep), 0);
+    ob_cleanup(ob_freep) char *left = json_dumps(body, JSON_COMPACT);
+    assert_string_equal(left, "{\"name\":\"n\",\"said\":\"s\",\"inner\":{\"type\":\"EC2\"},"
+                              "\"list\":[{\"type\":\"EC2\"}]}");
+}
+
 static void choices_take_the_tables_spelling(void **state)
 {
     json_t *body = json_loads("{\"type\":\"spot\"}", 0, NULL);
@@ -343,6 +377,8 @@ int main(void)
         cmocka_unit_test(required_members_are_named),
         cmocka_unit_test(types_are_checked),
         cmocka_unit_test(limits_are_checked),
+        cmocka_unit_test(tags_have_awss_characters),
+        cmocka_unit_test(unknown_members_go),
         cmocka_unit_test(choices_take_the_tables_spelling),
         cmocka_unit_test(what_is_not_effective_is_refused_by_name),
         cmocka_unit_test(the_long_form_carries_the_request_id),

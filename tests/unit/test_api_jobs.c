@@ -14,8 +14,10 @@ static char *command_of(const char *command, const char *parameters, api_reply *
     json_auto_t *base = json_pack("{s:o}", "command", json_loads(command, 0, NULL));
     json_auto_t *given = json_loads(parameters, 0, NULL);
     json_auto_t *out = NULL;
-    if (container_resolve(base, NULL, given, &out, rep) < 0)
+    bool too_long = false;
+    if (container_resolve(base, NULL, given, &out, &too_long, rep) < 0)
         return NULL;
+    assert_false(too_long);
     return json_dumps(json_object_get(out, "command"), JSON_COMPACT);
 }
 
@@ -36,6 +38,64 @@ static void references_are_replaced_anywhere_and_once(void **state)
     assert_command("[\"no reference\"]", "{}", "[\"no reference\"]");
 }
 
+static void without_a_name_it_is_no_reference(void **state)
+{
+    assert_command("[\"Ref::\",\"Ref:: Ref::a Ref::\",\"Ref::$a\"]", "{\"a\":\"1\"}",
+                   "[\"Ref::\",\"Ref:: 1 Ref::\",\"Ref::$a\"]");
+    assert_command("[\"Ref::Ref::a\"]", "{\"Ref\":\"r\",\"a\":\"1\"}", "[\"r::a\"]");
+}
+
+/* How many characters overrides have: the command as it was sent, with values for references. */
+static bool is_too_long(const char *command, size_t n, bool overridden, size_t value_len)
+{
+    json_auto_t *words = json_array();
+    for (size_t i = 0; i < n; i++)
+        json_array_append_new(words, json_string(command));
+    json_auto_t *base = json_pack("{s:O}", "command", words);
+    json_auto_t *overrides = overridden ? json_pack("{s:O}", "command", words) : NULL;
+    ob_cleanup(ob_freep) char *value = ob_calloc(1, value_len + 1);
+    memset(value, 'v', value_len);
+    json_auto_t *given = json_pack("{s:s}", "p", value);
+    json_auto_t *out = NULL;
+    bool too_long = false;
+    api_reply rep = { 0 };
+    assert_int_equal(container_resolve(base, overrides, given, &out, &too_long, &rep), 0);
+    const char *first = json_string_value(json_array_get(json_object_get(out, "command"), 0));
+    assert_string_equal(first, too_long ? command : value);
+    return too_long;
+}
+
+static void values_count_as_what_the_caller_overrides(void **state)
+{
+    assert_false(is_too_long("Ref::p", 1, false, 8192));
+    assert_true(is_too_long("Ref::p", 1, false, 8193));
+    assert_false(is_too_long("Ref::p", 64, false, 128));
+    assert_true(is_too_long("Ref::p", 64, false, 129));
+    size_t around = strlen("{\"command\":[\"\"]}");
+    assert_false(is_too_long("Ref::p", 1, true, 8192 - around));
+    assert_true(is_too_long("Ref::p", 1, true, 8193 - around));
+    assert_true(is_too_long("Ref::p", 3000, true, 28000));
+}
+
+static void overrides_of_the_environment_replace_by_name(void **state)
+{
+    json_auto_t *base = json_loads("{\"environment\":[{\"name\":\"A\",\"value\":\"1\"},{\"name\":"
+                                   "\"B\",\"value\":\"2\"},{\"name\":\"C\",\"value\":\"3\"}]}",
+                                   0, NULL);
+    json_auto_t *overrides =
+        json_loads("{\"environment\":[{\"name\":\"B\",\"value\":\"x\"},{\"name\":\"D\",\"value\":"
+                   "\"4\"},{\"name\":\"C\",\"value\":\"\"},{\"name\":\"B\",\"value\":\"5\"}]}",
+                   0, NULL);
+    json_auto_t *out = NULL;
+    bool too_long = false;
+    api_reply rep = { 0 };
+    assert_int_equal(container_resolve(base, overrides, NULL, &out, &too_long, &rep), 0);
+    ob_cleanup(ob_freep) char *got = json_dumps(json_object_get(out, "environment"), JSON_COMPACT);
+    assert_string_equal(got, "[{\"name\":\"A\",\"value\":\"1\"},{\"name\":\"D\",\"value\":\"4\"},"
+                             "{\"name\":\"B\",\"value\":\"5\"}]");
+    assert_int_equal(json_array_size(json_object_get(base, "environment")), 3); /* not changed */
+}
+
 static void the_longest_parameter_name_wins(void **state)
 {
     assert_command("[\"Ref::sample.bam\"]", "{\"sample\":\"s\"}", "[\"s.bam\"]");
@@ -47,7 +107,7 @@ static void a_reference_without_a_value_is_named(void **state)
 {
     static const struct {
         const char *command, *name;
-    } cases[] = { { "[\"Ref::ab\"]", "ab" }, { "[\"x\", \"Ref::\"]", "" } };
+    } cases[] = { { "[\"Ref::ab\"]", "ab" }, { "[\"x\", \"Ref::b.c\"]", "b.c" } };
     for (size_t i = 0; i < 2; i++) {
         api_reply rep = { 0 };
         assert_null(command_of(cases[i].command, "{\"a\":\"1\"}", &rep));
@@ -68,7 +128,8 @@ static void requirements_win_over_older_members(void **state)
                    0, NULL);
     json_auto_t *out = NULL;
     api_reply rep = { 0 };
-    assert_int_equal(container_resolve(base, overrides, NULL, &out, &rep), 0);
+    bool too_long = false;
+    assert_int_equal(container_resolve(base, overrides, NULL, &out, &too_long, &rep), 0);
     ob_resources need = container_need(out);
     assert_int_equal(need.mcpu, 3000);
     assert_int_equal(need.mem_mib, 128);
@@ -155,6 +216,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(references_are_replaced_anywhere_and_once),
+        cmocka_unit_test(without_a_name_it_is_no_reference),
+        cmocka_unit_test(values_count_as_what_the_caller_overrides),
+        cmocka_unit_test(overrides_of_the_environment_replace_by_name),
         cmocka_unit_test(the_longest_parameter_name_wins),
         cmocka_unit_test(a_reference_without_a_value_is_named),
         cmocka_unit_test(requirements_win_over_older_members),
