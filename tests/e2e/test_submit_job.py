@@ -163,7 +163,7 @@ def test_overrides_of_more_than_8192_characters_fail_the_job_later(submit, share
     # What parameters put in place counts, and is not built: here 9 MB.
     words = {"parameters": {"p": "x" * 4000}, "containerOverrides": {"command": ["Ref::p"] * 2}}
     assert shared_work.job(submit(**words))["status"] != "FAILED"
-    words = {"parameters": {"p": "x" * 3000}, "containerOverrides": {"command": ["Ref::p" * 3000]}}
+    words = {"parameters": {"p": "x" * 3000}, "containerOverrides": {"command": ["Ref::p," * 3000]}}
     job = shared_work.wait(submit(**words), timeout=10)
     assert job["status"] == "FAILED"
     assert job["statusReason"] == "Container Overrides length must be at most 8192"
