@@ -33,6 +33,8 @@ static void post(const scheduler *s)
     ob_health_info("epoch", json_integer(s->epoch));
     ob_health_info("round", json_integer(ob_leader_round(s->leader)));
     ob_health_info("rounds", json_integer((json_int_t)s->times.count));
+    ob_health_info("withdrawnRounds", json_integer((json_int_t)s->withdrawn));
+    ob_health_info("reloads", json_integer((json_int_t)s->reloads));
     ob_health_info("roundWindow", json_integer((json_int_t)window));
     ob_health_info("roundUs", times_object(s->times.whole_us, s->times.count));
     ob_health_info("engineUs", times_object(s->times.engine_us, s->times.count));

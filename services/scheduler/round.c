@@ -1,7 +1,9 @@
 /* Rounds: poll -> engine -> one fenced transaction -> send. Owns the window of round times.
  * Invariants: nothing is sent but behind a fenced commit; what was fed is kept until it is
- * committed, and a round that fails on a living connection is decided again from PostgreSQL with
- * the same input. Work grows with what has changed, not with what waits. Thread: the loop's. */
+ * committed. A round that is refused for the sake of instances that are not ACTIVE any more goes
+ * without what it placed there; one that fails otherwise on a living connection is decided again
+ * from PostgreSQL with the same input. Work grows with what has changed, not with what waits.
+ * Thread: the loop's. */
 #include "round.h"
 
 #include <string.h>
@@ -19,7 +21,8 @@
 #include "topology.h"
 
 #define FAILURES_MAX 10
-#define RETRIES_MAX 3 /* of one transaction that met another's lock */
+#define RETRIES_MAX 3         /* of one transaction that met another's lock */
+#define INSTANCE_GONE "OB002" /* what ob_lock_instances raises */
 
 static bool any_rows(const engine_effects *fx)
 {
@@ -52,6 +55,28 @@ uint32_t round_time(const uint32_t *times, uint64_t count, int permille)
     return sorted[(n - 1) * (size_t)permille / 1000];
 }
 
+/* After a commit that failed: was it refused as instances that the round placed on are not ACTIVE
+ * any more, and is what was placed there taken back, so that the rest can be committed? Ends, as
+ * each time fewer placements are left. */
+static bool withdraw(scheduler *s)
+{
+    const engine_effects *fx = &s->effects;
+    ob_error err = { 0 };
+    if (!ob_db_ok(s->db) || strcmp(ob_db_sqlstate(s->db), INSTANCE_GONE) != 0)
+        return false;
+    for (size_t i = 0; i < fx->n_placement_insert; i++)
+        topology_instance_changed(s->topology, fx->placement_insert[i].instance_id);
+    if (topology_refresh(s, &err) < 0)
+        return false;
+    size_t n = engine_withdraw(s->engine, &s->effects);
+    if (n == 0)
+        return false;
+    s->withdrawn++;
+    ob_info("round.withdrawn", "{s:I, s:I}", "placements", (json_int_t)n, "left",
+            (json_int_t)fx->n_placement_insert);
+    return true;
+}
+
 static int commit(scheduler *s, const topology_owed *owed, commit_output *out, ob_error *err)
 {
     commit_input in = {
@@ -66,7 +91,7 @@ static int commit(scheduler *s, const topology_owed *owed, commit_output *out, o
     };
     int r = commit_round(s->leader, &in, out, err);
     /* A deadlock or the like: nothing was committed, and the same may go through now. */
-    for (int i = 0; i < RETRIES_MAX && r == -EAGAIN; i++)
+    for (int tries = 0; (r == -EAGAIN && tries++ < RETRIES_MAX) || (r < 0 && withdraw(s));)
         r = commit_round(s->leader, &in, out, err);
     return r;
 }
@@ -142,10 +167,10 @@ int round_turn(scheduler *s, ob_error *err)
             ob_errlog("round.hopeless", "{s:s}", "error", err->text);
             return LEAD_LOST;
         }
-        /* An instance is no longer ACTIVE (OB002), or memory and tables differ: what PostgreSQL
-         * says is right. */
+        /* Memory and tables differ: what PostgreSQL says is right. */
         ob_warn("round.again", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
                 ob_db_sqlstate(s->db), "failures", s->failures);
+        s->reloads++;
         r = recover_load(s, err);
         if (r == 0)
             r = turn(s, err);

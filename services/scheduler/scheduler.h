@@ -67,6 +67,9 @@ typedef struct scheduler {
     bool reconcile_owed; /* positions were lost: reconcile now */
     int64_t reconciled_at_ms, demand_at_ms, health_at_ms; /* monotonic */
     int failures;                                         /* rounds that failed in a row */
+    uint64_t withdrawn,
+        reloads;               /* since the start: rounds that lost a placement to an instance that
+                                  was not ACTIVE any more; that failed and made all be loaded */
     int64_t hold_off_until_ms; /* leadership was given up: others first */
     uint64_t ignored_messages;
 } scheduler;

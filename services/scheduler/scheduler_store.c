@@ -27,7 +27,7 @@
     " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"                       \
     " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord,"                             \
     " (extract(epoch FROM now() - l.running_at) * 1000)::bigint, l.waits,"                         \
-    " CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END, j.dep_idxs, j.dep_types"                   \
+    " CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END, j.dep_idxs, j.dep_types, l.told_at_ms"     \
     " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
     " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
 
@@ -35,10 +35,11 @@
 #define LIVE_ROWS                                                                                  \
     "unnest($1::uuid[], $2::int[], $3::int[], $4::int[], $5::int[], $6::text[], $7::bigint[],"     \
     " $8::bigint[], $9::bigint[], $10::text[], $11::int[], $12::text[], $13::int[], $14::text[],"  \
-    " $15::text[], $16::bigint[], $17::int[]) AS m(job_id, idx, state, run, attempt, "             \
+    " $15::text[], $16::bigint[], $17::int[], $18::bigint[]) AS m(job_id, idx, state, run, "       \
+    "attempt, "                                                                                    \
     "instance_id, ce_id,"                                                                          \
     " started_at_ms, runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts," \
-    " ord, waits)"
+    " ord, waits, told_at_ms)"
 
 const ob_db_stmt scheduler_statements[] = {
     { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
@@ -76,22 +77,23 @@ const ob_db_stmt scheduler_statements[] = {
     { "inbox_delete", "DELETE FROM inbox WHERE consumer = 1 AND seq = ANY ($1::bigint[])" },
     { "live_insert",
       "INSERT INTO live (job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
-      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts, ord, waits)"
-      " SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
+      " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts, ord, waits,"
+      " told_at_ms) SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms,"
       " runnable_at_ms, reason, flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord, "
-      "waits"
+      "waits, told_at_ms"
       " FROM " LIVE_ROWS },
     { "live_update",
-      EXPECT_ROWS("UPDATE live SET state = m.state, run = m.run, attempt = m.attempt,"
-                  " instance_id = m.instance_id, ce_id = m.ce_id, started_at_ms = m.started_at_ms,"
-                  " runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,"
-                  " stop_reason = m.stop_reason, bulk_state = m.bulk_state,"
-                  " bulk_reason = m.bulk_reason, counts = m.counts::int[], ord = m.ord,"
-                  " waits = m.waits, running_at = CASE WHEN m.state = 4 THEN"
-                  " CASE WHEN live.state = 4 AND live.run = m.run THEN live.running_at"
-                  " ELSE now() END END"
-                  " FROM " LIVE_ROWS " WHERE live.job_id = m.job_id AND live.idx = m.idx",
-                  "cardinality($1::uuid[])") },
+      EXPECT_ROWS(
+          "UPDATE live SET state = m.state, run = m.run, attempt = m.attempt,"
+          " instance_id = m.instance_id, ce_id = m.ce_id, started_at_ms = m.started_at_ms,"
+          " runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,"
+          " stop_reason = m.stop_reason, bulk_state = m.bulk_state,"
+          " bulk_reason = m.bulk_reason, counts = m.counts::int[], ord = m.ord,"
+          " waits = m.waits, told_at_ms = m.told_at_ms, running_at = CASE WHEN m.state = 4 THEN"
+          " CASE WHEN live.state = 4 AND live.run = m.run THEN live.running_at"
+          " ELSE now() END END"
+          " FROM " LIVE_ROWS " WHERE live.job_id = m.job_id AND live.idx = m.idx",
+          "cardinality($1::uuid[])") },
     { "live_delete",
       EXPECT_ROWS("DELETE FROM live USING unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
                   " WHERE live.job_id = m.job_id AND live.idx = m.idx",

@@ -122,6 +122,7 @@ enum {
     LIVE_DEP_IDS, /* these three: named_columns; NULL when it waits for nothing */
     LIVE_DEP_IDXS,
     LIVE_DEP_TYPES,
+    LIVE_TOLD,
 };
 /* Those of these jobs that have ended, by id. */
 int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);

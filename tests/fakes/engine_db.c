@@ -132,6 +132,7 @@ static void put_live(engine_db *db, const effect_live *l, bool insert)
                        .attempt = l->attempt,
                        .started_at_ms = l->started_at_ms,
                        .runnable_at_ms = l->runnable_at_ms,
+                       .told_at_ms = l->told_at_ms,
                        .flags = l->flags,
                        .order = l->order,
                        .waits = l->waits,
@@ -175,6 +176,11 @@ static void put_done(engine_db *db, const effect_done *d)
     assert_true(d->stopped_at_ms >= a->s.created_at_ms);
     assert_true(d->stopped_at_ms >= d->started_at_ms);
     assert_true(d->started_at_ms == 0 || d->started_at_ms >= a->s.created_at_ms);
+    record *parent = d->index >= 0 ? engine_db_find(db, &d->id, -1) : r;
+    if (d->index < 0)
+        assert_true(d->stopped_at_ms >= r->child_stopped_at_ms);
+    else if (parent && parent->child_stopped_at_ms < d->stopped_at_ms)
+        parent->child_stopped_at_ms = d->stopped_at_ms;
     assert_int_equal(d->queue_id, a->s.queue_id);
     if (d->index < 0) {
         assert_false(a->ended);
@@ -192,6 +198,9 @@ static void put_attempt(engine_db *db, const effect_attempt *t)
     assert_non_null(t->instance_id);
     assert_non_null(t->cluster);
     assert_true(t->stopped_at_ms >= t->started_at_ms);
+    int64_t before = r->n_attempts > 0 ? r->attempts[r->n_attempts - 1].stopped_at_ms : 0;
+    assert_true(t->stopped_at_ms >= before);
+    assert_true(t->started_at_ms == 0 || t->started_at_ms >= before);
     effect_attempt *to = &r->attempts[r->n_attempts++];
     *to = *t;
     to->reason = ob_strdup(t->reason);
@@ -304,6 +313,8 @@ static void check_blocked(const engine_db *db, const effect_event *e)
 {
     assert_int_equal(engine_db_row(db, &e->id, e->idx_lo).state, OB_JOB_RUNNABLE);
     assert_non_null(strstr(e->reason, " - "));
+    const record *r = engine_db_find(db, &e->id, e->idx_lo);
+    assert_true(!r || e->at_ms >= r->told_at_ms);
 }
 
 void engine_db_apply(engine_db *db, const engine_effects *fx)
@@ -483,6 +494,7 @@ void engine_db_load(const engine_db *db, engine *e)
                            .started_at_ms = r->row.started_at_ms,
                            .running_for_ms = db->steady_ms - r->running_at_ms,
                            .runnable_at_ms = r->row.runnable_at_ms,
+                           .told_at_ms = r->row.told_at_ms,
                            .flags = r->row.flags,
                            .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,
                            .bulk_state = r->row.bulk_state,

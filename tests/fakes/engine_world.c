@@ -112,7 +112,7 @@ ob_uuid world_submit_after(
     return id;
 }
 
-void world_round(world *w)
+void world_decide(world *w)
 {
     w->now_ms += 1000;
     w->steady_ms += 1000;
@@ -120,8 +120,18 @@ void world_round(world *w)
     engine_clock(w->e, w->steady_ms);
     engine_effects_clear(&w->fx);
     engine_round(w->e, w->now_ms, &w->fx);
+}
+
+void world_apply(world *w)
+{
     engine_db_apply(w->db, &w->fx);
     engine_db_check(w->db);
+}
+
+void world_round(world *w)
+{
+    world_decide(w);
+    world_apply(w);
 }
 
 void world_stop(world *w, ob_uuid id, int32_t index, bool terminate, const char *reason)

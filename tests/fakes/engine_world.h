@@ -46,6 +46,9 @@ ob_uuid world_submit_after(
     }
 /* One round, 1 s after the last: applied and checked. */
 void world_round(world *w);
+/* Its two halves: the effects, and their transaction. */
+void world_decide(world *w);
+void world_apply(world *w);
 void world_stop(world *w, ob_uuid id, int32_t index, bool terminate, const char *reason);
 
 /* Reports of the run that is current by the database. */

@@ -96,8 +96,9 @@ static void assert_same(char *live, char *loaded)
 void history_compare_with_loaded(history *h)
 {
     history_one_round(h); /* nothing is left to read */
-    for (int64_t due; (due = engine_next_due(h->w.e)) != INT64_MAX;) {
-        if (due > h->w.now_ms + 1000) /* nor to wait for, which a new leader forgets */
+    for (int64_t due; (due = engine_next_due(h->w.e)) != INT64_MAX || engine_dirty(h->w.e);) {
+        /* nor to wait for, which a new leader forgets */
+        if (due != INT64_MAX && due > h->w.now_ms + 1000)
             h->w.now_ms = due - 1000;
         history_one_round(h);
     }

@@ -384,16 +384,31 @@ static void send_orders(history *h)
     }
 }
 
+/* Instances that drain, are lost or go between the decision and its transaction, which refuses
+ * them. Empty ones: what ran there is looked at by the next round. */
+static void drain_meanwhile(history *h)
+{
+    for (unsigned i = 0; i < 3; i++) {
+        place *p = &h->places[history_below(h, (unsigned)h->n_places)];
+        if (engine_db_used(h->w.db, p->x.id).mcpu == 0)
+            change_place(h, p);
+    }
+    h->n_withdrawn += engine_withdraw(h->w.e, &h->w.fx);
+}
+
 void history_one_round(history *h)
 {
-    if (!h->jumps && history_chance(h, h->healed ? 0 : 5)) { /* decided, not committed */
+    if (history_chance(h, h->healed ? 0 : 5)) { /* decided, not committed */
         engine_effects_clear(&h->w.fx);
         engine_round(h->w.e, h->w.now_ms + 500, &h->w.fx);
         history_new_leader(h);
     }
     if (h->jumps && history_chance(h, 10))
         h->w.now_ms -= 4000; /* the clock was set back */
-    world_round(&h->w);
+    world_decide(&h->w);
+    if (!h->healed && h->n_places > 0 && history_chance(h, 10))
+        drain_meanwhile(h);
+    world_apply(&h->w);
     h->n_rows = 0;
     check_placements(h);
     send_orders(h);
@@ -455,6 +470,6 @@ void history_happen(history *h)
                             .gpus = (int32_t)history_below(h, 2) });
     if (h->n_places > 0 && history_chance(h, 50))
         change_place(h, &h->places[history_below(h, (unsigned)h->n_places)]);
-    if (!h->jumps && history_chance(h, 4))
+    if (history_chance(h, 4))
         history_new_leader(h);
 }

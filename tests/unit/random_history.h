@@ -45,9 +45,8 @@ typedef struct history {
     pending rows[INPUTS];
     size_t n_rows;
     unsigned loss;
-    size_t n_refusals, n_waits, n_dependents_failed, n_retries, n_timed_out;
-    bool jumps; /* its clock is set back now and then, and there is one leader: the next one does
-                   not know what time was told last */
+    size_t n_refusals, n_withdrawn, n_waits, n_dependents_failed, n_retries, n_timed_out;
+    bool jumps; /* its clock is set back now and then */
     bool healed;
 } history;
 

@@ -1,12 +1,11 @@
 /* What submissions depend on, in a database of the test's own with large arrays that have ended. */
 #include "unit.h"
 
-#include <dirent.h>
 #include <jansson.h>
 
+#include "migrated.h"
 #include "named.h"
 #include "ob/error.h"
-#include "own_server.h"
 #include "scheduler_store.h"
 
 #define SIZE 10000
@@ -50,46 +49,13 @@ static void make_jobs(void)
     sql("VACUUM ANALYZE done");
 }
 
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static int is_sql(const struct dirent *e)
-{
-    return e->d_name[0] != '.';
-}
-
-static void migrate(void)
-{
-    ob_cleanup(ob_db_freep) ob_db *db = NULL;
-    struct dirent **list;
-    assert_int_equal(ob_db_connect(conninfo, "test", &db, NULL), 0);
-    int n = scandir(SQL_DIR, &list, is_sql, by_name);
-    assert_true(n > 10);
-    for (int i = 0; i < n; i++) {
-        char path[512];
-        ob_error err = { 0 };
-        (void)snprintf(path, sizeof(path), "%s/%s", SQL_DIR, list[i]->d_name);
-        FILE *f = fopen(path, "r");
-        assert_non_null(f);
-        ob_cleanup(ob_freep) char *text = ob_calloc(1, 256 * 1024);
-        assert_true(fread(text, 1, 256 * 1024 - 1, f) > 0);
-        (void)fclose(f);
-        if (ob_db_sql(db, text, NULL, NULL, &err) < 0)
-            fail_msg("%s: %s", path, err.text);
-        free(list[i]);
-    }
-    free(list);
-}
-
 static int start(void **state)
 {
     (void)state;
     if (!own_postgres_start(&server))
         return 0;
     (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
-    migrate();
+    migrate(conninfo, SQL_DIR);
     leader = ob_leader_new(conninfo, "scheduler", scheduler_statements);
     assert_int_equal(ob_leader_try(leader, NULL), 1);
     sql("SET idle_session_timeout = 0"); /* nobody keeps it alive here */

@@ -163,8 +163,9 @@ void eng_end(engine *e, job *j, ob_job_event ev, ending *x)
     }
 }
 
-static void live_row(engine *e, const job *j, effect_live *l)
+void eng_live_row(engine *e, const job *j, effect_live *l)
 {
+    *l = (effect_live){ 0 };
     l->id = j->id;
     l->index = eng_index(j);
     l->state = (ob_job_state)j->state;
@@ -178,6 +179,7 @@ static void live_row(engine *e, const job *j, effect_live *l)
         const array *a = (const array *)(const void *)j;
         l->is_parent = true;
         l->stop_reason = text(e, a->stop_reason);
+        l->told_at_ms = a->last_ms;
         l->bulk_state = a->bulk_state;
         l->bulk_reason = text(e, a->bulk_reason);
         memcpy(l->counts, a->counts, sizeof(l->counts));
@@ -186,6 +188,7 @@ static void live_row(engine *e, const job *j, effect_live *l)
         l->instance_id = text(e, j->placed->on->id);
         l->ce_id = j->placed->on->ce->id;
         l->started_at_ms = j->placed->started_at_ms;
+        l->told_at_ms = j->placed->told_at_ms;
         l->stop_reason = text(e, j->placed->stop_reason);
     }
 }
@@ -197,7 +200,7 @@ void eng_flush(engine *e)
         j->touched = 0;
         if (ob_job_is_final((ob_job_state)j->state))
             continue;
-        live_row(e, j, j->stored ? LIST_ADD(e->fx, live_update) : LIST_ADD(e->fx, live_insert));
+        eng_live_row(e, j, j->stored ? LIST_ADD(e->fx, live_update) : LIST_ADD(e->fx, live_insert));
         j->stored = 1;
     }
     e->n_touched = 0;

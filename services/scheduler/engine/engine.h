@@ -2,9 +2,10 @@
  * argument.
  *
  * A round: feed what has arrived (put, submit, stop, report ...), call engine_round, write the
- * effects in one transaction, send the orders. When the transaction fails the service throws the
- * engine away, loads a new one from PostgreSQL and feeds the same input again: every input is safe
- * to feed twice. Strings given to the engine are copied; strings in effects live until the next
+ * effects in one transaction, send the orders. When the transaction is refused for the sake of
+ * instances, engine_withdraw; when it fails otherwise, the service throws the engine away, loads a
+ * new one from PostgreSQL and feeds the same input again: every input is safe to feed twice.
+ * Strings given to the engine are copied; strings in effects live until the next
  * engine_effects_clear. */
 #pragma once
 
@@ -138,6 +139,7 @@ typedef struct engine_job_row { /* one live row with its job */
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
     const char *bulk_reason;
+    int64_t told_at_ms;     /* as effect_live's */
     int64_t running_for_ms; /* RUNNING: since then, by the database's clock */
     int64_t order;          /* position in its queue: by admission, a new one with each retry */
     engine_terms terms;
@@ -240,6 +242,9 @@ typedef struct effect_live { /* a live row as it is after the round */
     const char *instance_id;               /* NULL = none */
     int64_t ce_id;                         /* 0 = none */
     int64_t started_at_ms, runnable_at_ms; /* 0 = NULL */
+    int64_t told_at_ms; /* STARTING, RUNNING: of its last event; of an array: when a child stopped
+                           last; 0 = NULL. Nothing is shown as earlier, whoever leads and whatever
+                           his clock says; of what waits runnable_at_ms is that time */
     const char *reason;
     int flags;
     int64_t order;
@@ -359,6 +364,11 @@ typedef struct engine_effects {
  * one job coalesced into one row change (its events stay one by one). now_ms: wall clock, for shown
  * times; they never go backwards within a job. */
 void engine_round(engine *e, int64_t now_ms, engine_effects *out);
+/* The last round's transaction was refused, as instances that it placed on are not ACTIVE any more;
+ * they have been put (or dropped) as they are now. Takes back what the round placed there, in
+ * memory and in its effects 'out', as if it had not been placed: the rest can be committed, and the
+ * next round places the jobs anew. Returns how many; 0: 'out' is as it was. */
+size_t engine_withdraw(engine *e, engine_effects *out);
 /* Is there anything for a round to do? */
 bool engine_dirty(const engine *e);
 

@@ -95,7 +95,7 @@ void eng_blocked(engine *e)
         ev->state = OB_JOB_RUNNABLE;
         ev->attempt = cls->waiting->ended;
         ev->run = cls->waiting->last_run;
-        ev->at_ms = e->now_ms;
+        ev->at_ms = eng_at(e, cls->waiting);
         ev->blocked = true;
         ev->reason = eng_text(&e->fx->text, cls->reason);
     }

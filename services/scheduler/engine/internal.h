@@ -546,7 +546,8 @@ void eng_event_range(engine *e, const array *a, int32_t lo, int32_t hi, const en
 void eng_end(engine *e, job *j, ob_job_event ev, ending *x);
 void eng_attempt(engine *e, const job *j, const ending *x);
 void eng_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref);
-void eng_flush(engine *e); /* rows of what was touched */
+void eng_live_row(engine *e, const job *j, effect_live *l); /* as it is now */
+void eng_flush(engine *e);                                  /* rows of what was touched */
 static inline ob_run_ref eng_run_ref(const job *j)
 {
     return (ob_run_ref){ .id = j->id, .index = eng_index(j), .run = j->last_run };

@@ -23,6 +23,7 @@ static job *load_array(engine *e, const engine_job_row *row, class *cls)
         a->bulk = 0;
     eng_set(&a->bulk_reason, row->bulk_reason);
     eng_set(&a->stop_reason, row->stop_reason);
+    a->last_ms = row->told_at_ms;
     return &a->base;
 }
 
@@ -30,6 +31,7 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
 {
     run *r = eng_run_add(e, j, eng_instance_get(e, row->instance_id ? row->instance_id : ""));
     r->started_at_ms = row->started_at_ms;
+    r->told_at_ms = row->told_at_ms;
     if (row->state == OB_JOB_RUNNING)
         eng_timeout_begin(e, r, row->running_for_ms);
     /* Of one that is STARTING nobody stored whether it was: ordered again, its executor, which

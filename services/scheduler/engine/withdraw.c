@@ -1,0 +1,91 @@
+/* Taking back what a round has placed on instances that are gone before it was committed: nobody
+ * was told of these runs, so their numbers are given again. Rows of jobs and parents that this
+ * concerns are made anew where they stand in the effects; what was told of the placements is taken
+ * out. Costs a look at each effect of the round, not at what waits. */
+#include "internal.h"
+
+static bool is_gone(engine *e, const char *instance_id)
+{
+    const instance *on = eng_instance(e, instance_id);
+    return !on || !on->known || on->lost || on->state != OB_INSTANCE_ACTIVE;
+}
+
+/* The job of a run that was placed in the round, while it is placed. */
+static job *placed(const engine *e, const ob_run_ref *ref)
+{
+    job *j = eng_find(e, &ref->id, ref->index);
+    return j && !j->is_array && j->state == OB_JOB_STARTING && j->last_run == ref->run ? j : NULL;
+}
+
+/* Back to where it was. A child of an array stays out of the bulk: it differs from its siblings by
+ * nothing, which is allowed. */
+static void unplace(engine *e, job *j)
+{
+    eng_run_remove(e, j->placed);
+    (void)eng_move(e, j, OB_EV_UNPLACE);
+    j->last_run--;
+    eng_class_insert(e, j);
+}
+
+/* Was the placement of this run taken back? Those are RUNNABLE, with the number before. */
+static bool taken_back(const engine *e, const ob_run_ref *ref)
+{
+    const job *j = eng_find(e, &ref->id, ref->index);
+    return j && j->touched && j->state == OB_JOB_RUNNABLE && j->last_run + 1 == ref->run;
+}
+
+static void drop_told(const engine *e, engine_effects *fx)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < fx->n_placement_insert; i++)
+        if (!taken_back(e, &fx->placement_insert[i].run))
+            fx->placement_insert[n++] = fx->placement_insert[i];
+    fx->n_placement_insert = n;
+    n = 0;
+    for (size_t i = 0; i < fx->n_orders; i++)
+        if (fx->orders[i].kind != ORDER_RUN || !taken_back(e, &fx->orders[i].run))
+            fx->orders[n++] = fx->orders[i];
+    fx->n_orders = n;
+    n = 0;
+    for (size_t i = 0; i < fx->n_events; i++) {
+        const effect_event *ev = &fx->events[i];
+        ob_run_ref ref = { .id = ev->id, .index = ev->idx_lo, .run = ev->run };
+        if (ev->state != OB_JOB_STARTING || !taken_back(e, &ref))
+            fx->events[n++] = *ev;
+    }
+    fx->n_events = n;
+}
+
+static void write_again(engine *e, effect_live *rows, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        const job *j = eng_find(e, &rows[i].id, rows[i].index);
+        if (j && j->touched)
+            eng_live_row(e, j, &rows[i]);
+    }
+}
+
+size_t engine_withdraw(engine *e, engine_effects *out)
+{
+    size_t n = 0;
+    e->fx = out;
+    for (size_t i = 0; i < out->n_placement_insert; i++) {
+        const effect_placement *p = &out->placement_insert[i];
+        job *j = is_gone(e, p->instance_id) ? placed(e, &p->run) : NULL;
+        if (!j)
+            continue;
+        unplace(e, j);
+        n++;
+    }
+    if (n > 0) {
+        drop_told(e, out);
+        write_again(e, out->live_insert, out->n_live_insert);
+        write_again(e, out->live_update, out->n_live_update);
+        for (size_t i = 0; i < e->n_touched; i++)
+            e->touched[i]->touched = 0;
+        e->n_touched = 0;
+        e->dirty = true;
+    }
+    e->fx = NULL;
+    return n;
+}
