@@ -49,12 +49,12 @@ static bool has_rest(const work_env *w)
 static bool pack_into(work_env *w, const decide_instance *in)
 {
     fill *f = w->waiting;
-    if (w->env->exact)
-        return in->runs == 0 && fill_exact(f, &in->size);
-    for (size_t i = 0; in->doubtful && i < f->n; i++)
-        f->pattern[i] = f->rest[i].count;
     ob_resources room = in->size;
     ob_resources_sub(&room, &in->used);
+    if (w->env->exact)
+        return in->runs == 0 && fill_exact(f, &room);
+    for (size_t i = 0; in->doubtful && i < f->n; i++)
+        f->pattern[i] = f->rest[i].count;
     bool planned = fill_planned(f, in->plan, in->n_plan, &room);
     bool any = fill_pack(f, room) || planned;
     for (size_t i = 0; in->doubtful && i < f->n; i++)

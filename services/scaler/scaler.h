@@ -100,8 +100,8 @@ typedef struct inst {
     /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */
     ob_resources used;
     int32_t runs;
-    bool kept;             /* its room is for one large job: nothing else is packed into it */
-    bool ran;              /* it has had a run, or may have */
+    bool kept; /* its room is for one large job, or not used: nothing is packed into it */
+    bool ran;  /* it has had a run, or may have */
     int64_t idle_since_ms; /* 0: it has runs */
     decide_shape *plan;    /* what it was launched for, until the scheduler counts it */
     size_t n_plan;

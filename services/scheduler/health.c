@@ -4,6 +4,7 @@
 
 #include "ob/clock.h"
 #include "ob/service.h"
+#include "ob/text.h"
 #include "publisher.h"
 #include "round.h"
 
@@ -20,6 +21,16 @@ static json_t *times_object(const uint32_t *times, uint64_t count)
 {
     return json_pack("{s:I, s:I}", "median", (json_int_t)round_time(times, count, 500), "p99",
                      (json_int_t)round_time(times, count, 990));
+}
+
+/* Nothing depends on any one instance: said, but no reason to be called unhealthy. */
+static void post_unwell(const engine_stats *stats)
+{
+    char text[ENGINE_UNWELL_TEXT + 100];
+    if (stats->unwell > 0)
+        ob_text_format(text, sizeof(text), "%zu unwell: the container engine of %s: %s",
+                       stats->unwell, stats->unwell_id, stats->unwell_text);
+    ob_health_set("instances", false, stats->unwell == 0, stats->unwell > 0 ? text : NULL);
 }
 
 static void post(const scheduler *s)
@@ -43,6 +54,9 @@ static void post(const scheduler *s)
     ob_health_info("placed", json_integer((json_int_t)stats.placed));
     ob_health_info("classes", json_integer((json_int_t)stats.classes));
     ob_health_info("instances", json_integer((json_int_t)stats.instances));
+    ob_health_info("instancesUnwell", json_integer((json_int_t)stats.unwell));
+    ob_health_info("instancesHeld", json_integer((json_int_t)stats.held));
+    post_unwell(&stats);
     ob_health_info("waitingBytes", json_integer((json_int_t)stats.bytes));
     ob_health_info("published", json_integer((json_int_t)publisher_count(s->publisher)));
     ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));

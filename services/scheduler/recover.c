@@ -65,6 +65,7 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
             .attempts = (int32_t)ob_col_int(res, i, LIVE_ATTEMPTS, 1),
             .timeout_s = (int32_t)ob_col_int(res, i, LIVE_TIMEOUT, 0),
             .on_exit = ob_col(res, i, LIVE_ON_EXIT),
+            .kind = ob_col_int(res, i, LIVE_JOB_KIND, 0),
         },
     };
     engine_dependency deps[ENGINE_MAX_DEPENDENCIES];

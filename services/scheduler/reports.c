@@ -45,6 +45,12 @@ static bool parse_run(const json_t *json, engine_run_report *ret)
     return true;
 }
 
+/* A level: absent when it is well. */
+static void take_unwell(scheduler *s, const char *instance, const json_t *msg)
+{
+    engine_unwell(s->engine, instance, ob_json_str(msg, "unwell", NULL));
+}
+
 /* Safe twice: the same session and the same runs. */
 static void on_registered(scheduler *s, const char *instance, const json_t *msg)
 {
@@ -59,6 +65,7 @@ static void on_registered(scheduler *s, const char *instance, const json_t *msg)
     }
     peers_registered(s->peers, instance, ob_json_str(msg, "session", ""));
     engine_registered(s->engine, instance, runs, n);
+    take_unwell(s, instance, msg);
     free(runs);
 }
 
@@ -81,6 +88,7 @@ static void on_heartbeat(scheduler *s, const char *instance, const json_t *msg)
     const json_t *last = json_object_get(msg, "last");
     peers_heard(s->peers, instance, ob_json_int(last, "epoch", 0), ob_json_int(last, "seq", 0),
                 ob_json_str(msg, "digest", ""));
+    take_unwell(s, instance, msg);
 }
 
 /* The scaler acts on it: it drains the instance. */

@@ -20,6 +20,8 @@
 #define INSTANCE_COLUMNS                                                                           \
     "SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash, type = 'unmanaged',"         \
     " doubtful AND state = 0 FROM instance"
+/* What it runs, as far as starts fail alike: see engine_terms. */
+#define JOB_KIND "hashtextextended(j.definition, j.revision)"
 /* The inner LIMIT keeps the join a nested loop over the page, whatever the size of the tables. */
 #define LIVE_PAGE                                                                                  \
     "SELECT l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms,"           \
@@ -27,7 +29,8 @@
     " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"                       \
     " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, l.ord,"                             \
     " (extract(epoch FROM now() - l.running_at) * 1000)::bigint, l.waits,"                         \
-    " CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END, j.dep_idxs, j.dep_types, l.told_at_ms"     \
+    " CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END, j.dep_idxs, j.dep_types, l.told_at_ms,"    \
+    " " JOB_KIND                                                                                   \
     " FROM (SELECT * FROM live WHERE (job_id, idx) > ($1, $2) ORDER BY job_id, idx LIMIT $3) l"    \
     " JOIN job j ON j.id = l.job_id ORDER BY l.job_id, l.idx"
 
@@ -45,7 +48,7 @@ const ob_db_stmt scheduler_statements[] = {
     { "inbox", "SELECT i.seq, i.kind, i.job_id, i.idx, i.ref, i.reason,"
                " j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms,"
                " j.attempts, j.on_exit, j.timeout_s, j.share, j.priority, j.failure,"
-               " j.dep_ids, j.dep_idxs, j.dep_types"
+               " j.dep_ids, j.dep_idxs, j.dep_types, " JOB_KIND
                " FROM (SELECT * FROM inbox WHERE consumer = 1 ORDER BY seq LIMIT $1) i"
                " LEFT JOIN job j ON j.id = i.job_id ORDER BY i.seq" },
     { "queues", QUEUE_COLUMNS },

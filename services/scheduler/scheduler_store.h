@@ -33,6 +33,7 @@ enum {
     INBOX_DEP_IDS, /* these three: named_columns */
     INBOX_DEP_IDXS,
     INBOX_DEP_TYPES,
+    INBOX_JOB_KIND,
 };
 #define INBOX_KIND_SUBMIT 1
 #define INBOX_KIND_CANCEL 2
@@ -123,6 +124,7 @@ enum {
     LIVE_DEP_IDXS,
     LIVE_DEP_TYPES,
     LIVE_TOLD,
+    LIVE_JOB_KIND,
 };
 /* Those of these jobs that have ended, by id. */
 int store_ended(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);

@@ -59,6 +59,7 @@ feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, c
             .attempts = (int32_t)ob_col_int(res, row, INBOX_ATTEMPTS, 1),
             .timeout_s = (int32_t)ob_col_int(res, row, INBOX_TIMEOUT, 0),
             .on_exit = ob_col(res, row, INBOX_ON_EXIT),
+            .kind = ob_col_int(res, row, INBOX_JOB_KIND, 0),
         },
         .failure = ob_col(res, row, INBOX_FAILURE),
     };

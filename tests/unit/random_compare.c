@@ -95,6 +95,8 @@ static void assert_same(char *live, char *loaded)
 /* The decision is then thrown away: a new leader takes over. */
 void history_compare_with_loaded(history *h)
 {
+    for (size_t i = 0; i < h->n_places; i++) /* a new leader has not heard of it */
+        history_set_unwell(h, &h->places[i], false);
     history_one_round(h); /* nothing is left to read */
     for (int64_t due; (due = engine_next_due(h->w.e)) != INT64_MAX || engine_dirty(h->w.e);) {
         /* nor to wait for, which a new leader forgets */

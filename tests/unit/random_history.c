@@ -73,6 +73,14 @@ void history_put_place(history *h, const place *p)
                                                         .size = p->size,
                                                         .vcpus = p->size.mcpu / 1000,
                                                         .state = p->state });
+    if (p->known)
+        engine_unwell(h->w.e, p->x.id, p->unwell ? "its engine is away" : NULL);
+}
+
+void history_set_unwell(history *h, place *p, bool unwell)
+{
+    p->unwell = unwell;
+    history_put_place(h, p);
 }
 
 place *history_add_place(history *h, int64_t ce, ob_resources size)
@@ -159,7 +167,8 @@ static engine_terms random_terms(history *h)
     return (engine_terms){ .attempts =
                                history_chance(h, 50) ? 1 : (int32_t)(1 + history_below(h, 5)),
                            .timeout_s = history_chance(h, 15) ? (int32_t)history_below(h, 30) : 0,
-                           .on_exit = rules[history_below(h, 3)] };
+                           .on_exit = rules[history_below(h, 3)],
+                           .kind = history_below(h, 4) };
 }
 
 /* On jobs accepted before, ended or not, and within an array. */
@@ -363,6 +372,8 @@ static void check_placements(history *h)
         assert_true(p->known && p->state == OB_INSTANCE_ACTIVE);
         if (p->held_until_ms > h->w.now_ms)
             fail_msg("%s has just refused a run and gets another", p->x.id);
+        if (p->unwell)
+            fail_msg("%s is unwell and gets a run", p->x.id);
         const engine_ce *c = &h->ces[p->ce - 1];
         assert_true(c->enabled && c->valid);
     }
@@ -470,6 +481,9 @@ void history_happen(history *h)
                             .gpus = (int32_t)history_below(h, 2) });
     if (h->n_places > 0 && history_chance(h, 50))
         change_place(h, &h->places[history_below(h, (unsigned)h->n_places)]);
+    if (h->n_places > 0 && history_chance(h, 10))
+        history_set_unwell(h, &h->places[history_below(h, (unsigned)h->n_places)],
+                           history_chance(h, 50));
     if (history_chance(h, 4))
         history_new_leader(h);
 }

@@ -19,6 +19,7 @@ typedef struct place { /* an instance and its executor */
     int64_t ce;
     ob_resources size;
     int64_t held_until_ms; /* it refused a run: nothing is placed there before */
+    bool unwell;           /* nor there */
 } place;
 
 typedef struct pending { /* an inbox row, fed again when its round was not committed */
@@ -58,6 +59,7 @@ void history_change_ce(history *h, int i);
 void history_change_queue(history *h, int i);
 place *history_add_place(history *h, int64_t ce, ob_resources size);
 void history_put_place(history *h, const place *p);
+void history_set_unwell(history *h, place *p, bool unwell);
 
 void history_happen(history *h);    /* submissions, stops, changes of capacity, a new leader */
 void history_deliver(history *h);   /* what executors have sent, but for what gets lost */

@@ -23,6 +23,8 @@ static void heal(history *h)
 {
     h->healed = true;
     h->loss = 0;
+    for (size_t i = 0; i < h->n_places; i++)
+        history_set_unwell(h, &h->places[i], false);
     for (int i = 0; i < CES; i++)
         history_change_ce(h, i);
     for (int i = 0; i < QUEUES; i++)

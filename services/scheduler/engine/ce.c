@@ -1,8 +1,8 @@
 /* Environments, their instances, and the room on them. Invariants: slots holds the ACTIVE instances
- * of its environment that are neither held nor kept, sorted by (GPUs, vCPUs, memory, id) of their
- * room, so that the first slot that has room is the best fit; instance.used is the sum of its runs'
- * needs; ce.vcpus and launches follow the states of its instances. A record that is named before it
- * is known is kept as unknown and not used. */
+ * of its environment that are neither held, unwell nor kept, sorted by (GPUs, vCPUs, memory, id) of
+ * their room, so that the first slot that has room is the best fit; instance.used is the sum of its
+ * runs' needs; ce.vcpus and launches follow the states of its instances. A record that is named
+ * before it is known is kept as unknown and not used. */
 #include "internal.h"
 
 ce *eng_ce(engine *e, int64_t id)
@@ -113,7 +113,7 @@ ob_resources eng_room(const instance *i)
     return room;
 }
 
-static void slot_remove(instance *i)
+void eng_slot_remove(instance *i)
 {
     if (!i->in_slots)
         return;
@@ -125,9 +125,9 @@ static void slot_remove(instance *i)
     i->in_slots = false;
 }
 
-static void slot_insert(instance *i)
+void eng_slot_insert(instance *i)
 {
-    if (i->in_slots || !i->known || i->lost || i->held_until_ms || i->kept_for ||
+    if (i->in_slots || !i->known || i->lost || i->hold.until_ms || i->hold.unwell || i->kept_for ||
         i->state != OB_INSTANCE_ACTIVE)
         return;
     ce *c = i->ce;
@@ -155,9 +155,9 @@ run *eng_run_add(engine *e, job *j, instance *on)
     run *r = ob_calloc(1, sizeof(*r));
     r->job = j;
     r->on = on;
-    slot_remove(on);
+    eng_slot_remove(on);
     ob_resources_add(&on->used, &j->cls->need);
-    slot_insert(on);
+    eng_slot_insert(on);
     DL_APPEND2(on->runs, r, rprev, rnext);
     if (on->n_runs++ == 0)
         on->ce->use_changed = true;
@@ -170,9 +170,9 @@ run *eng_run_add(engine *e, job *j, instance *on)
 void eng_run_remove(engine *e, run *r)
 {
     instance *on = r->on;
-    slot_remove(on);
+    eng_slot_remove(on);
     ob_resources_sub(&on->used, &r->job->cls->need);
-    slot_insert(on);
+    eng_slot_insert(on);
     DL_DELETE2(on->runs, r, rprev, rnext);
     if (--on->n_runs == 0)
         on->ce->use_changed = true;
@@ -196,6 +196,7 @@ instance *eng_instance_get(engine *e, const char *id)
     if (!i) {
         i = ob_calloc(1, sizeof(*i));
         i->id = ob_strdup(id);
+        i->serial = ++e->last_serial;
         i->state = OB_INSTANCE_LAUNCHING;
         i->ce = eng_ce(e, 0);
         DL_APPEND2(i->ce->instances, i, iprev, inext);
@@ -229,7 +230,7 @@ void engine_put_instance(engine *e, const engine_instance *put)
     }
     instance *i = eng_instance_get(e, put->id);
     ce *c = eng_ce(e, put->ce_id);
-    slot_remove(i);
+    eng_slot_remove(i);
     count(i, -1);
     if (i->ce != c) {
         DL_DELETE2(i->ce->instances, i, iprev, inext);
@@ -243,7 +244,7 @@ void engine_put_instance(engine *e, const engine_instance *put)
     i->lost = i->lost || put->state == OB_INSTANCE_LOST;
     e->instances_gone = e->instances_gone || i->lost;
     count(i, 1);
-    slot_insert(i);
+    eng_slot_insert(i);
     e->topology++;
     e->dirty = true;
 }
@@ -253,7 +254,7 @@ void engine_drop_instance(engine *e, const char *id)
     instance *i = eng_instance(e, id);
     if (!i)
         return;
-    slot_remove(i);
+    eng_slot_remove(i);
     count(i, -1);
     i->known = false;
     e->instances_gone = true;
@@ -261,24 +262,9 @@ void engine_drop_instance(engine *e, const char *id)
     e->dirty = true;
 }
 
-/* ---- Refusals ---- */
-
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
-static int64_t hold_ms(int refusals)
-{
-    int64_t ms = ENGINE_HOLD_MIN_MS;
-    for (int n = 1; n < refusals && ms < ENGINE_HOLD_MAX_MS; n++)
-        ms *= 2;
-    return earlier(ms, ENGINE_HOLD_MAX_MS);
-}
-
 void eng_keep_instance(engine *e, instance *i, queue *q)
 {
-    slot_remove(i);
+    eng_slot_remove(i);
     i->kept_for = q;
     i->ce->use_changed = true;
     *LIST_ADD(e, kept) = i;
@@ -293,39 +279,7 @@ void eng_keep_release(engine *e, instance *i)
     e->n_kept = n;
     i->kept_for = NULL;
     i->ce->use_changed = true;
-    slot_insert(i);
-}
-
-void eng_hold(engine *e, instance *i)
-{
-    if (i->held_until_ms)
-        return;
-    slot_remove(i);
-    i->held_until_ms = e->now_ms + hold_ms(++i->refusals);
-    e->next_due_ms = earlier(e->next_due_ms, i->held_until_ms);
-}
-
-void eng_hold_ends(engine *e)
-{
-    if (e->next_due_ms == INT64_MAX)
-        return;
-    e->next_due_ms = INT64_MAX;
-    for (instance *i = e->instances; i; i = i->hh.next) {
-        if (!i->held_until_ms)
-            continue;
-        i->held_until_ms = earlier(i->held_until_ms, e->now_ms + ENGINE_HOLD_MAX_MS);
-        if (i->held_until_ms > e->now_ms) {
-            e->next_due_ms = earlier(e->next_due_ms, i->held_until_ms);
-        } else {
-            i->held_until_ms = 0;
-            slot_insert(i);
-        }
-    }
-}
-
-bool eng_held_long(const instance *i)
-{
-    return hold_ms(i->refusals) == ENGINE_HOLD_MAX_MS;
+    eng_slot_insert(i);
 }
 
 void eng_instances_sweep(engine *e)
@@ -345,13 +299,14 @@ void eng_instances_sweep(engine *e)
             DL_DELETE2(i->ce->instances, i, iprev, inext);
             HASH_DEL(e->instances, i);
             e->n_instances--;
+            eng_hold_forget(e, i);
             free(i->id);
             free(i);
         } else {
             /* Its runs have ended. Should it have come back since, it is used again. */
             i->lost = false;
             count(i, 1);
-            slot_insert(i);
+            eng_slot_insert(i);
         }
     }
 }
@@ -368,6 +323,7 @@ void eng_ces_free(engine *e)
             free(r);
         }
         HASH_DEL(e->instances, i);
+        eng_hold_forget(e, i);
         free(i->id);
         free(i);
     }

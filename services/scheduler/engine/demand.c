@@ -1,8 +1,8 @@
 /* Demand: which environment is to take which waiting work. Work is given out by queue priority and
  * age, to the first usable environment of the queue that can launch something large enough and has
  * room below maxvCpus: on instances that are coming first, then as new ones. (What waits fits on no
- * ACTIVE instance: placement has just tried. Those that are held after a refusal will be tried
- * again soon: nothing is asked for in their place, unless they have refused for long.) Work for
+ * ACTIVE instance: placement has just tried. Those that are held (hold.c) will be tried again soon:
+ * nothing is asked for in their place, unless they are held for long.) Work for
  * which an environment can get nothing now is given to the next one as well; other work of the same
  * environment is not. Work beyond all maxima stays with the first environment that could take it,
  * up to what that could hold as a whole. In a fair-share queue each share's first class gets one
@@ -20,16 +20,17 @@ static void begin(const engine *e, ce *c)
     c->n_next = 0;
     c->n_coming = c->n_launching = c->n_held = c->n_soon = 0;
     c->headroom_mcpu = (int64_t)c->max_vcpus * 1000 - eng_provisioned(c);
-    if (c->launches == 0 && e->next_due_ms == INT64_MAX)
+    if (c->launches == 0 && e->next_due_ms == INT64_MAX && e->n_unwell == 0)
         return;
-    for (const instance *i = c->instances; i; i = i->inext) {
+    for (instance *i = c->instances; i; i = i->inext) {
         if (!i->known || i->lost)
             continue;
         if (i->state == OB_INSTANCE_LAUNCHING)
             *LIST_ADD(c, coming) = *LIST_ADD(c, launching) = i->size;
-        if (i->state == OB_INSTANCE_ACTIVE && i->held_until_ms)
-            *LIST_ADD(c, held) = eng_room(i);
-        if (i->state == OB_INSTANCE_ACTIVE && i->held_until_ms && !eng_held_long(i))
+        if (i->state != OB_INSTANCE_ACTIVE || !eng_held(i))
+            continue;
+        *LIST_ADD(c, held) = (slot){ .room = eng_room(i), .on = i };
+        if (!eng_held_long(e, i))
             *LIST_ADD(c, soon) = eng_room(i);
     }
 }

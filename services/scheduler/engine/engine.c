@@ -18,6 +18,7 @@ void engine_free(engine *e)
     if (!e)
         return;
     eng_ces_free(e);
+    eng_kinds_free(e);
     eng_depend_free(e);
     eng_table_free(e);
     eng_terms_free(e);
@@ -199,7 +200,7 @@ void engine_ce_use(const engine *e,
         fn(&(engine_use){ .instance_id = i->id,
                           .used = i->used,
                           .runs = i->n_runs,
-                          .kept = i->kept_for != NULL,
+                          .kept = i->kept_for != NULL || (eng_held(i) && eng_held_long(e, i)),
                           .state = i->state },
            arg);
     }
@@ -214,6 +215,16 @@ void engine_stats_get(const engine *e, engine_stats *out)
                            .instances = e->n_instances,
                            .bytes = eng_table_bytes(e),
                            .ignored = e->ignored };
+    for (const instance *i = e->instances; i; i = i->hh.next) {
+        if (!i->known || i->state != OB_INSTANCE_ACTIVE || !eng_held(i))
+            continue;
+        out->unwell += i->hold.unwell != NULL;
+        out->held += !i->hold.unwell;
+        if (i->hold.unwell && !out->unwell_text) {
+            out->unwell_text = i->hold.unwell;
+            out->unwell_id = i->id;
+        }
+    }
     for (const queue *q = e->queues; q; q = q->hh.next)
         for (const class *cls = q->classes; cls; cls = cls->hh.next)
             out->passed_over += cls->passed_ms != 0;

@@ -95,10 +95,12 @@ void engine_put_instance(engine *e, const engine_instance *i);
 /* TERMINATED: forgotten; runs still on it are ended as with LOST. */
 void engine_drop_instance(engine *e, const char *id);
 
-/* What becomes of an attempt that fails or lasts. */
+/* What becomes of an attempt that fails or lasts, and what it is an attempt at. */
 typedef struct engine_terms {
-    int32_t attempts;    /* in all; 0 counts as 1 */
-    int32_t timeout_s;   /* of each attempt, from its start; 0: none */
+    int32_t attempts;  /* in all; 0 counts as 1 */
+    int32_t timeout_s; /* of each attempt, from its start; 0: none */
+    int64_t kind;      /* what it runs, as a number: jobs of one kind start or fail alike; 0: of no
+                          other job's */
     const char *on_exit; /* JSON: evaluateOnExit as the user sent it; NULL: none */
 } engine_terms;
 
@@ -381,14 +383,34 @@ void engine_clock(engine *e, int64_t steady_ms);
 /* When a round is due for that, by engine_clock's time; INT64_MAX: there is none. */
 int64_t engine_next_timeout(const engine *e);
 
-/* Refusals. An instance whose executor refuses a run (EXITED, not started, no reason) gets no new
- * ones for a while, so that runs do not go to and fro as fast as messages travel: 1 s, twice as
- * long with each refusal that follows, at most 30 s; 1 s again once a run of it has started. What
- * it refuses meanwhile (ordered before) does not count. Measured by the now_ms of rounds: a clock
- * set forward shortens it, after one set back it lasts 30 s more at most. A new engine knows of
- * none. Until the longest is reached, no demand is told for what has room there. */
+/* Holds: an instance gets no new runs for a while, all measured by the now_ms of rounds: a clock
+ * set forward shortens one; after one set back it lasts its whole length more at most. A new engine
+ * knows of none.
+ *
+ * Refusals. An instance whose executor gives a run back (EXITED, not started, no reason) is held,
+ * so that runs do not go to and fro as fast as messages travel: 1 s, twice as long with each
+ * refusal that follows, at most 30 s; 1 s again once a run of it has started. What it refuses
+ * meanwhile (ordered before) does not count. */
 #define ENGINE_HOLD_MIN_MS 1000
 #define ENGINE_HOLD_MAX_MS 30000
+/* Starts that fail. An instance on which the starts of three different jobs in a row have failed is
+ * held: 5 s, twice as long with each time that follows, at most 5 minutes. Behind that it gets one
+ * run; the next ones when that has started, or after ENGINE_TRIAL_MS. A start that works ends all
+ * of it. A failure counts only while others succeed: work of the same kind has started elsewhere
+ * lately, on no fewer instances than it has failed on. So a job whose own image or command is bad
+ * holds off nobody. */
+#define ENGINE_SUSPECT_MIN_MS 5000
+#define ENGINE_SUSPECT_MAX_MS 300000
+#define ENGINE_TRIAL_MS 20000
+#define ENGINE_KIND_MS 600000 /* "lately" */
+/* An instance whose executor says that its container engine does not work gets nothing until it
+ * says otherwise. why: as it says it, at most ENGINE_UNWELL_TEXT bytes; NULL: it is well. */
+#define ENGINE_UNWELL_TEXT 200
+void engine_unwell(engine *e, const char *instance_id, const char *why);
+/* What has room on an instance that is held is not asked for elsewhere, unless it is held for so
+ * long, or has been unwell for so long. */
+#define ENGINE_HELD_LONG_MS 30000
+#define ENGINE_UNWELL_LONG_MS 60000
 
 /* Reservation for large jobs. A job that could be served, and has been passed over by another of
  * its own queue or of one with the same or a lower priority, gets room kept for it after this time:
@@ -429,7 +451,7 @@ typedef struct engine_use {
     const char *instance_id;
     ob_resources used;
     int32_t runs;
-    bool kept; /* for a large job: its room is for nobody else */
+    bool kept; /* for a large job, or held for long: its room is for nobody else */
     ob_instance_state state;
 } engine_use;
 void engine_ce_use(const engine *e,
@@ -440,8 +462,10 @@ size_t engine_ce_demand(const engine *e, int64_t ce_id, effect_shape *out, size_
 
 typedef struct engine_stats {
     size_t waiting, placed, jobs, classes, instances;
-    size_t bytes;       /* memory of waiting jobs, for the bound of 100 bytes each */
-    size_t passed_over; /* classes, since a job of them was placed last */
-    size_t ignored;     /* moves that the state table does not have, since the start */
+    size_t bytes;        /* memory of waiting jobs, for the bound of 100 bytes each */
+    size_t unwell, held; /* instances that are ACTIVE and get nothing: unwell; for a while */
+    const char *unwell_text, *unwell_id; /* of one of them, or NULL; valid until the next call */
+    size_t passed_over;                  /* classes, since a job of them was placed last */
+    size_t ignored; /* moves that the state table does not have, since the start */
 } engine_stats;
 void engine_stats_get(const engine *e, engine_stats *out);

@@ -29,6 +29,7 @@ typedef struct queue queue;
 typedef struct share share;
 typedef struct ce ce;
 typedef struct instance instance;
+typedef struct work_kind work_kind;
 
 /* A single job, an array's parent (array.base) or a child that differs from its siblings
  * (child.base). There can be a million of them: 64 bytes, and 32 for the node of the tree. */
@@ -61,6 +62,7 @@ typedef struct terms {
     char *key;
     uint32_t number;
     int32_t attempts, timeout_s;
+    int64_t kind;
     retry_rules *rules;
     size_t n_jobs;
     UT_hash_handle hh; /* engine.terms_by_key */
@@ -234,8 +236,8 @@ struct ce {
     ENGINE_LIST(effect_shape, next);      /* being computed */
     ENGINE_LIST(ob_resources, launching); /* likewise: sizes of LAUNCHING instances ... */
     ENGINE_LIST(ob_resources, coming);    /* ... and what is left of them */
-    ENGINE_LIST(ob_resources, held);      /* likewise: room on instances that refuse ... */
-    ENGINE_LIST(ob_resources, soon);      /* ... and what is left of it that is used again soon */
+    ENGINE_LIST(slot, held);              /* likewise: instances that get nothing now, ... */
+    ENGINE_LIST(ob_resources, soon);      /* ... and what is left of those that soon will */
     int64_t headroom_mcpu;                /* below max_vcpus, not given out yet */
     queue *headroom_for;                  /* its keeper is to get what is below max_vcpus */
     int32_t placed_priority; /* the lowest of the queues that placed here in this round, ... */
@@ -246,8 +248,29 @@ struct ce {
     UT_hash_handle hh;
 };
 
+/* Why an instance gets nothing new for a while, or until it is well. */
+#define SUSPECT_AFTER 3
+struct hold {
+    int64_t until_ms; /* none is placed before; 0 = not held */
+    int64_t for_ms;   /* its length */
+    int refusals;     /* that followed one another */
+    int failures;     /* holds for starts that failed, that followed one another */
+    int64_t kind;     /* of the work for which it is */
+    bool trial;       /* held while one run shows whether starts work again */
+    struct {
+        ob_uuid id;
+        int32_t index;
+    } failed[SUSPECT_AFTER]; /* jobs whose start failed since one worked */
+    int n_failed;
+    char *failure;    /* of the last hold for that: a container's reason */
+    char *unwell;     /* its executor's word; NULL: it is well */
+    int64_t since_ms; /* that it is unwell; 0: no round has seen it yet */
+    uint64_t changes; /* of the two texts */
+};
+
 struct instance {
-    char *id; /* key */
+    char *id;        /* key */
+    uint32_t serial; /* of no other, also after it */
     ce *ce;
     ob_resources size, used;
     int32_t vcpus;
@@ -255,9 +278,8 @@ struct instance {
     bool known; /* false: gone, or named by a row that was loaded only */
     bool lost;  /* its runs are to be ended in the next round */
     bool in_slots;
-    queue *kept_for;       /* for its keeper alone, as far as queues of its priority or less go */
-    int64_t held_until_ms; /* it refused a run: none is placed before; 0 = not held */
-    int refusals;          /* that followed one another */
+    queue *kept_for;  /* for its keeper alone, as far as queues of its priority or less go */
+    struct hold hold; /* hold.c */
     int32_t n_runs;
     run *runs;
     instance *iprev, *inext; /* ce->instances */
@@ -295,7 +317,10 @@ struct engine {
     int64_t next_order;
     uint32_t mark;
     bool dirty, instances_gone;
-    int64_t next_due_ms; /* the first instance's held_until_ms; INT64_MAX = none is held */
+    int64_t next_due_ms; /* when the hold of the first instance ends; INT64_MAX = none is held */
+    size_t n_unwell;     /* instances */
+    work_kind *kinds;    /* hold.c */
+    uint32_t last_serial;
     int64_t wait_due_ms; /* likewise of what waits: reasons, fronts, reservations, time limits */
     uint64_t rounds;
 
@@ -470,12 +495,26 @@ static inline bool eng_usable(const ce *c)
 }
 void eng_keep_instance(engine *e, instance *i, queue *q); /* for the queue's keeper */
 void eng_keep_release(engine *e, instance *i);
-void eng_hold(engine *e, instance *i); /* it refused a run */
-void eng_hold_ends(engine *e);         /* of those whose time has come */
-bool eng_held_long(const instance *i); /* as long as can be */
+void eng_slot_remove(instance *i);
+void eng_slot_insert(instance *i); /* unless it takes nothing */
 void eng_instances_sweep(
     engine *e); /* ends the runs of lost instances, forgets those that are gone */
 void eng_ces_free(engine *e);
+
+/* hold.c: instances that get nothing new for a while */
+void eng_refused(engine *e, instance *i); /* it gave a run back */
+void eng_start_worked(engine *e, const job *j, instance *i);
+void eng_start_failed(engine *e, const job *j, instance *i, const char *reason);
+void eng_tried(engine *e, instance *i); /* a run is placed on it */
+void eng_hold_ends(engine *e);          /* of those whose time has come */
+static inline bool eng_held(const instance *i)
+{
+    return i->hold.until_ms || i->hold.unwell;
+}
+/* For so long that nobody counts on its room. */
+bool eng_held_long(const engine *e, const instance *i);
+void eng_hold_forget(engine *e, instance *i); /* it is freed */
+void eng_kinds_free(engine *e);
 
 /* timeout.c */
 void eng_timeout_begin(engine *e, run *r, int64_t running_for_ms);

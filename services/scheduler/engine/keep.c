@@ -53,7 +53,7 @@ instance *eng_kept_room(const engine *e, const class *cls, const ce *c)
         bool ours = i->kept_for == q && q->keeper == cls;
         ob_resources room = eng_room(i);
         if (i->ce == c && (ours || q->priority > i->kept_for->priority) && i->known && !i->lost &&
-            i->state == OB_INSTANCE_ACTIVE && !i->held_until_ms && eng_fits(c, &cls->need, &room))
+            i->state == OB_INSTANCE_ACTIVE && !eng_held(i) && eng_fits(c, &cls->need, &room))
             return i;
     }
     return NULL;
@@ -79,7 +79,7 @@ void eng_keep_end(engine *e, queue *q)
 
 static bool is_there(const instance *i)
 {
-    return i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE && !i->held_until_ms;
+    return i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE && !eng_held(i);
 }
 
 /* How much of the need is lacking there, in thousandths of it. */

@@ -46,6 +46,7 @@ static void place(engine *e, class *cls, instance *on)
     p->instance_id = eng_text(&e->fx->text, on->id);
     p->run = ref;
     eng_order(e, ORDER_RUN, on->id, &ref);
+    eng_tried(e, on);
     cls->passed_ms = 0;
     eng_passed(e, cls, on->ce);
     if (cls->queue->keeper == cls)

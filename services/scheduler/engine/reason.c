@@ -20,6 +20,7 @@ typedef enum why {
     WHY_TOO_SMALL,   /* or none that is large enough */
     WHY_KEEPING,
     WHY_STARTING,
+    WHY_UNWELL,
     WHY_HELD,
     WHY_KEPT,
     WHY_AT_MAX,
@@ -38,8 +39,9 @@ typedef struct view {
     size_t n;
     why why[ENGINE_MAX_CES];
     unsigned lacks[ENGINE_MAX_CES];
-    int32_t ahead; /* at least so many */
-    bool turn;     /* another share goes first */
+    const instance *held[ENGINE_MAX_CES]; /* UNWELL, HELD: the first that has room */
+    int32_t ahead;                        /* at least so many */
+    bool turn;                            /* another share goes first */
 } view;
 
 /* Codes of AWS: what might become one, after how long, and for which jobs. */
@@ -134,6 +136,15 @@ static bool kept_from(const engine *e, const class *cls, const ce *c)
     return c->headroom_for && c->headroom_mcpu >= cls->need.mcpu;
 }
 
+/* The first instance that would take it, were it not held. */
+static const instance *held(const class *cls, const ce *c)
+{
+    for (size_t k = 0; k < c->n_held; k++)
+        if (eng_fits(c, &cls->need, &c->held[k].room))
+            return c->held[k].on;
+    return NULL;
+}
+
 static why look(const engine *e, const class *cls, size_t i)
 {
     const ce *c = cls->queue->ces[i];
@@ -154,9 +165,8 @@ static why look(const engine *e, const class *cls, size_t i)
     for (size_t k = 0; k < c->n_launching; k++) /* as demand has just found them */
         if (eng_fits(c, &cls->need, &c->launching[k]))
             return WHY_STARTING;
-    for (size_t k = 0; k < c->n_held; k++)
-        if (eng_fits(c, &cls->need, &c->held[k]))
-            return WHY_HELD;
+    if (held(cls, c))
+        return held(cls, c)->hold.unwell ? WHY_UNWELL : WHY_HELD;
     if (kept_from(e, cls, c))
         return WHY_KEPT;
     if (cls->fit[i].launch && !eng_below_max(c, cls->fit[i].least_mcpu))
@@ -203,6 +213,7 @@ static void see(engine *e, class *cls, view *v)
     for (size_t i = 0; i < q->n_ces; i++) {
         v->why[i] = look(e, cls, i);
         v->lacks[i] = v->why[i] == WHY_FULL ? lacks(e, cls, q->ces[i]) : 0;
+        v->held[i] = v->why[i] == WHY_UNWELL || v->why[i] == WHY_HELD ? held(cls, q->ces[i]) : NULL;
     }
     v->ahead = at_least(cls->ahead);
     v->turn = q->policy.fair && v->ahead > 0 && q->head.cls && q->head.cls->share != cls->share;
@@ -307,8 +318,25 @@ static void say_lacks(line *l, unsigned what)
         say(l, "not enough of all on one of them");
 }
 
-static void say_ce(line *l, const class *cls, size_t i, why w, unsigned what)
+static void say_held(line *l, const char *name, const struct hold *h, const char *id)
 {
+    if (h->unwell)
+        say(l,
+            "the container engine of instance %s of compute environment \"%s\" does not work (%s)",
+            id, name, h->unwell);
+    else if (h->failures)
+        say(l,
+            "jobs do not start on instance %s of compute environment \"%s\" (%s); it is tried "
+            "again soon",
+            id, name, h->failure);
+    else
+        say(l, "an instance of compute environment \"%s\" refused a job and is tried again soon",
+            name);
+}
+
+static void say_ce(line *l, const class *cls, size_t i, const view *v)
+{
+    why w = v->why[i];
     const ce *c = cls->queue->ces[i];
     const char *name = c->name ? c->name : "?";
     switch (w) {
@@ -345,9 +373,9 @@ static void say_ce(line *l, const class *cls, size_t i, why w, unsigned what)
     case WHY_STARTING:
         say(l, "an instance is starting in compute environment \"%s\"", name);
         break;
+    case WHY_UNWELL:
     case WHY_HELD:
-        say(l, "an instance of compute environment \"%s\" refused a job and is tried again soon",
-            name);
+        say_held(l, name, &v->held[i]->hold, v->held[i]->id);
         break;
     case WHY_KEPT:
         say(l,
@@ -366,7 +394,7 @@ static void say_ce(line *l, const class *cls, size_t i, why w, unsigned what)
         break;
     case WHY_FULL:
         say(l, "the instances of compute environment \"%s\" have ", name);
-        say_lacks(l, what);
+        say_lacks(l, v->lacks[i]);
         break;
     }
 }
@@ -422,7 +450,7 @@ static void write_waiting(const class *cls, const view *v, line *l)
     else
         for (size_t i = 0; i < q->n_ces; i++) {
             say(l, "%s", i > 0 ? "; " : "");
-            say_ce(l, cls, i, v->why[i], v->lacks[i]);
+            say_ce(l, cls, i, v);
         }
 }
 
@@ -456,6 +484,8 @@ static void reason_of(engine *e, class *cls)
     hard = mix(hard, keeper && keeper != cls && keeper->capped);
     for (size_t i = 0; i < v.n; i++) {
         hard = mix(hard, v.why[i]);
+        if (v.held[i])
+            hard = mix(mix(hard, v.held[i]->serial), v.held[i]->hold.changes);
         soft = mix(soft, v.lacks[i]);
     }
     soft = mix(mix(soft, (uint64_t)v.ahead), v.turn);

@@ -80,7 +80,7 @@ static void begin(engine *e, job *j, int64_t started_at_ms)
 {
     run *r = j->placed;
     r->started_at_ms = later(started_at_ms ? started_at_ms : e->now_ms, j->at_ms);
-    r->on->refusals = 0;
+    eng_start_worked(e, j, r->on);
     eng_timeout_begin(e, r, 0);
     if (eng_move(e, j, OB_EV_RUN))
         eng_event(e, j, &(ending){ .on = r->on, .started_at_ms = r->started_at_ms });
@@ -97,8 +97,12 @@ static void exited(engine *e, job *j, const engine_run_report *r)
         begin(e, j, r->started_at_ms);
     if (j->state == OB_JOB_STARTING) { /* it never ran */
         bool refused = !r->reason && !r->status_reason;
-        if (refused && !(j->flags & FLAG_TERMINATED)) /* a stop that came first is no refusal */
-            eng_hold(e, j->placed->on);
+        if (j->flags & FLAG_TERMINATED) /* a stop that came first says nothing of the instance */
+            ;
+        else if (refused)
+            eng_refused(e, j->placed->on);
+        else
+            eng_start_failed(e, j, j->placed->on, r->reason ? r->reason : r->status_reason);
         x.reason = r->status_reason ? r->status_reason : "Task failed to start";
         finish(e, j, refused ? OB_EV_UNPLACE : OB_EV_EXIT_FAIL, !refused, &x);
         return;

@@ -1,5 +1,5 @@
-/* Terms of jobs: retry strategy and timeout, kept once however many jobs have the same. A job holds
- * a number; 0 is what most jobs have: one attempt, no timeout. Children have their parent's. */
+/* Terms of jobs: retry strategy, timeout and kind, kept once however many jobs have the same. A job
+ * holds a number; 0 is one attempt, no timeout, no kind. Children have their parent's. */
 #include "internal.h"
 
 #include <assert.h>
@@ -32,11 +32,12 @@ uint32_t eng_terms_get(engine *e, const engine_terms *given)
     int32_t attempts = given->attempts < 1 ? 1 : given->attempts;
     if (attempts > ATTEMPTS_MAX)
         attempts = ATTEMPTS_MAX;
-    if (attempts == 1 && given->timeout_s <= 0)
+    if (attempts == 1 && given->timeout_s <= 0 && given->kind == 0)
         return 0; /* with one attempt rules decide nothing */
     const char *on_exit = attempts > 1 && given->on_exit ? given->on_exit : "";
     char *key = NULL;
-    if (asprintf(&key, "%d %d %s", attempts, given->timeout_s, on_exit) < 0)
+    if (asprintf(&key, "%d %d %lld %s", attempts, given->timeout_s, (long long)given->kind,
+                 on_exit) < 0)
         abort();
     terms *t = NULL;
     HASH_FIND_STR(e->terms_by_key, key, t);
@@ -47,6 +48,7 @@ uint32_t eng_terms_get(engine *e, const engine_terms *given)
         t->key = key;
         t->attempts = attempts;
         t->timeout_s = given->timeout_s;
+        t->kind = given->kind;
         t->rules = retry_parse(on_exit);
         t->number = number(e);
         e->terms[t->number] = t;

@@ -1,0 +1,274 @@
+/* Instances that get nothing new for a while: those that give runs back, those on which starts fail
+ * while others succeed, those whose executor says that they are unwell. Owns instance.hold and the
+ * table of kinds: where work of one kind has started and failed lately, which tells a bad instance
+ * from a bad image. Invariant: an instance that is held or unwell is in no slot. Bounded: kinds
+ * that were not heard of for ENGINE_KIND_MS are forgotten. */
+#include "internal.h"
+
+#include "ob/text.h"
+
+#define KINDS_MAX 4096
+#define SEEN_MAX 16
+
+/* Instances, by serial; the newest last. */
+typedef struct seen {
+    uint32_t on[SEEN_MAX];
+    size_t n;
+} seen;
+
+struct work_kind {
+    int64_t id; /* key */
+    int64_t at_ms;
+    seen good, bad; /* its last start there worked, failed */
+    UT_hash_handle hh;
+};
+
+/* ---- Kinds ---- */
+
+static void seen_remove(seen *s, uint32_t serial)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < s->n; i++)
+        if (s->on[i] != serial)
+            s->on[n++] = s->on[i];
+    s->n = n;
+}
+
+static void seen_add(seen *s, uint32_t serial)
+{
+    seen_remove(s, serial);
+    if (s->n == SEEN_MAX)
+        seen_remove(s, s->on[0]);
+    s->on[s->n++] = serial;
+}
+
+static void kind_free(engine *e, work_kind *k)
+{
+    HASH_DEL(e->kinds, k);
+    free(k);
+}
+
+static void forget_old(engine *e)
+{
+    work_kind *k, *tmp;
+    HASH_ITER(hh, e->kinds, k, tmp)
+    {
+        if (e->now_ms < k->at_ms || e->now_ms - k->at_ms > ENGINE_KIND_MS)
+            kind_free(e, k);
+    }
+}
+
+/* Notes how a start went. NULL: nothing is known of that kind. */
+static const work_kind *note(engine *e, const job *j, const instance *i, bool good)
+{
+    work_kind *k = NULL;
+    int64_t id = eng_terms(e, j)->kind;
+    HASH_FIND(hh, e->kinds, &id, sizeof(id), k);
+    if (k && (e->now_ms < k->at_ms || e->now_ms - k->at_ms > ENGINE_KIND_MS))
+        k->good.n = k->bad.n = 0;
+    if (!k && id != 0 && HASH_COUNT(e->kinds) >= KINDS_MAX)
+        forget_old(e);
+    if (!k && (id == 0 || HASH_COUNT(e->kinds) >= KINDS_MAX))
+        return NULL;
+    if (!k) {
+        k = ob_calloc(1, sizeof(*k));
+        k->id = id;
+        HASH_ADD(hh, e->kinds, id, sizeof(k->id), k);
+    }
+    k->at_ms = e->now_ms;
+    seen_remove(good ? &k->bad : &k->good, i->serial);
+    seen_add(good ? &k->good : &k->bad, i->serial);
+    return k;
+}
+
+void eng_kinds_free(engine *e)
+{
+    work_kind *k, *tmp;
+    HASH_ITER(hh, e->kinds, k, tmp)
+    {
+        kind_free(e, k);
+    }
+}
+
+/* ---- Holds ---- */
+
+static int64_t least(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static int64_t grown(int64_t min_ms, int64_t max_ms, int times)
+{
+    int64_t ms = min_ms;
+    for (int n = 1; n < times && ms < max_ms; n++)
+        ms *= 2;
+    return least(ms, max_ms);
+}
+
+static void hold(engine *e, instance *i, int64_t ms)
+{
+    eng_slot_remove(i);
+    i->hold.for_ms = ms;
+    i->hold.until_ms = e->now_ms + ms;
+    i->ce->use_changed = true;
+    e->next_due_ms = least(e->next_due_ms, i->hold.until_ms);
+}
+
+static void release(instance *i)
+{
+    i->hold.until_ms = 0;
+    i->hold.trial = false;
+    i->ce->use_changed = true;
+    eng_slot_insert(i);
+}
+
+void eng_refused(engine *e, instance *i)
+{
+    if (!i->hold.until_ms)
+        hold(e, i, grown(ENGINE_HOLD_MIN_MS, ENGINE_HOLD_MAX_MS, ++i->hold.refusals));
+}
+
+static void clear(instance *i)
+{
+    i->hold.failures = i->hold.n_failed = 0;
+    release(i);
+}
+
+void eng_start_worked(engine *e, const job *j, instance *i)
+{
+    struct hold *h = &i->hold;
+    (void)note(e, j, i, true);
+    h->refusals = h->n_failed = 0;
+    if (h->failures > 0)
+        clear(i);
+}
+
+/* Is it one more that failed? Some jobs are tried again and again. */
+static bool another(struct hold *h, const job *j)
+{
+    for (int n = 0; n < h->n_failed; n++)
+        if (h->failed[n].index == eng_index(j) && ob_uuid_cmp(&h->failed[n].id, &j->id) == 0)
+            return false;
+    if (h->n_failed < SUSPECT_AFTER) {
+        h->failed[h->n_failed].id = j->id;
+        h->failed[h->n_failed++].index = eng_index(j);
+    }
+    return true;
+}
+
+/* This kind fails on more instances than it starts on: none of them is to blame. */
+static void absolve(engine *e, const work_kind *k)
+{
+    for (instance *i = e->instances; i && e->next_due_ms != INT64_MAX; i = i->hh.next)
+        if (i->hold.failures > 0 && i->hold.kind == k->id)
+            clear(i);
+}
+
+void eng_start_failed(engine *e, const job *j, instance *i, const char *reason)
+{
+    struct hold *h = &i->hold;
+    const work_kind *k = note(e, j, i, false);
+    if (!k || k->good.n + k->bad.n < 2) /* heard of nowhere else */
+        return;
+    if (k->good.n < k->bad.n) {
+        absolve(e, k);
+        h->n_failed = 0;
+        if (h->trial)
+            clear(i);
+        return;
+    }
+    if (h->until_ms && !h->trial) /* placed before */
+        return;
+    if (!another(h, j) || (h->n_failed < SUSPECT_AFTER && !h->trial))
+        return;
+    free(h->failure);
+    h->failure = ob_text_dup(reason, ENGINE_UNWELL_TEXT);
+    h->kind = k->id;
+    h->changes++;
+    h->trial = false;
+    hold(e, i, grown(ENGINE_SUSPECT_MIN_MS, ENGINE_SUSPECT_MAX_MS, ++h->failures));
+}
+
+void eng_tried(engine *e, instance *i)
+{
+    if (i->hold.failures == 0)
+        return;
+    i->hold.trial = true;
+    hold(e, i, ENGINE_TRIAL_MS);
+}
+
+void engine_unwell(engine *e, const char *instance_id, const char *why)
+{
+    instance *i = eng_instance(e, instance_id);
+    if (!i || (why ? i->hold.unwell && strcmp(i->hold.unwell, why) == 0 : !i->hold.unwell))
+        return;
+    struct hold *h = &i->hold;
+    if (!h->unwell) {
+        e->n_unwell++;
+        h->since_ms = 0;
+    }
+    free(h->unwell);
+    h->unwell = why ? ob_text_dup(why, ENGINE_UNWELL_TEXT) : NULL;
+    h->changes++;
+    if (why) {
+        eng_slot_remove(i);
+        e->next_due_ms = 0; /* the next round sees since when */
+    } else {
+        e->n_unwell--;
+        eng_slot_insert(i);
+    }
+    i->ce->use_changed = true;
+    e->dirty = true;
+}
+
+/* Since when it is unwell, and when that becomes long. */
+static void look_unwell(engine *e, instance *i)
+{
+    struct hold *h = &i->hold;
+    if (h->since_ms == 0 || h->since_ms > e->now_ms)
+        h->since_ms = e->now_ms;
+    if (e->now_ms < h->since_ms + ENGINE_UNWELL_LONG_MS)
+        e->next_due_ms = least(e->next_due_ms, h->since_ms + ENGINE_UNWELL_LONG_MS);
+    else
+        i->ce->use_changed = true;
+}
+
+void eng_hold_ends(engine *e)
+{
+    if (e->next_due_ms == INT64_MAX)
+        return;
+    e->next_due_ms = INT64_MAX;
+    for (instance *i = e->instances; i; i = i->hh.next) {
+        struct hold *h = &i->hold;
+        if (h->unwell)
+            look_unwell(e, i);
+        if (!h->until_ms)
+            continue;
+        int64_t most = h->for_ms > ENGINE_HOLD_MAX_MS ? h->for_ms : ENGINE_HOLD_MAX_MS;
+        h->until_ms = least(h->until_ms, e->now_ms + most);
+        if (h->until_ms > e->now_ms)
+            e->next_due_ms = least(e->next_due_ms, h->until_ms);
+        else
+            release(i);
+    }
+}
+
+bool eng_held_long(const engine *e, const instance *i)
+{
+    const struct hold *h = &i->hold;
+    return (h->unwell && h->since_ms > 0 && e->now_ms - h->since_ms >= ENGINE_UNWELL_LONG_MS) ||
+           grown(ENGINE_HOLD_MIN_MS, ENGINE_HOLD_MAX_MS, h->refusals) >= ENGINE_HELD_LONG_MS ||
+           grown(ENGINE_SUSPECT_MIN_MS, ENGINE_SUSPECT_MAX_MS, h->failures) >= ENGINE_HELD_LONG_MS;
+}
+
+void eng_hold_forget(engine *e, instance *i)
+{
+    if (i->hold.unwell)
+        e->n_unwell--;
+    free(i->hold.unwell);
+    free(i->hold.failure);
+    for (work_kind *k = e->kinds; k; k = k->hh.next) {
+        seen_remove(&k->good, i->serial);
+        seen_remove(&k->bad, i->serial);
+    }
+}
