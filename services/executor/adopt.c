@@ -1,8 +1,8 @@
 /* Taking runs over from an executor that was here before. Owns nothing: it fills attempt.c's table.
  * What counts, in this order: an end in the spool; the container; else the run is over: without a
- * start, unless the spool says that it ran. A container that was created and not started goes on
- * (it is started); a run without a container is given back instead of being begun late. Thread: the
- * loop's. */
+ * start, unless the spool says that it ran. A container that was created and was not to be started
+ * yet goes on (it is started); a run without a container is given back instead of being begun late.
+ * Thread: the loop's. */
 #include "adopt.h"
 
 #include <string.h>
@@ -74,8 +74,11 @@ void adopt_load(attempts *a)
         ob_run_ref ref;
         if (!ob_run_ref_parse(run, &ref))
             continue; /* "last" */
+        /* Nothing but "begins": its executor ended before it had taken it on. */
+        bool is_taken = json_object_size(members) > (json_object_get(members, "begins") ? 1 : 0);
         if (!gone) {
-            load_run(a, run, members);
+            if (is_taken)
+                load_run(a, run, members);
             continue;
         }
         placement_position at = { .epoch = json_integer_value(json_array_get(gone, 0)),

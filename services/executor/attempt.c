@@ -3,9 +3,10 @@
  * most once; an end, once reached, never changes; a run is forgotten only after the scheduler has
  * confirmed its end, its output is with the broker, and its container is gone; its tombstone stays.
  * A run's time is counted on the boot clock from its start, here, so that a limit needs nobody
- * else. In the spool each run has: "log" (where its output goes), "limit" (seconds) and "note"
- * where there are such, "running" (when), "began" (boot clock), "timedOut", "hostEnded", "end",
- * "logged" and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
+ * else. In the spool each run has: "begins" (how often it was taken on), "intent" (the runtime's:
+ * the boot in which it was to be started), "log" (where its output goes), "limit" (seconds) and
+ * "note" where there are such, "running" (when), "began" (boot clock), "timedOut", "hostEnded",
+ * "end", "logged" and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
 #include "attempt.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "ob/text.h"
 
 #define REASON_MAX 255 /* of a container's reason in AWS's answers */
+#define BEGINS_MAX 2   /* a run that has ended its executor so often is not taken on again */
 
 static const char *const state_names[] = { "starting", "running", "exited", "confirmed" };
 
@@ -202,6 +204,19 @@ begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const
         logs_open(a->logs, run, target);
 }
 
+/* Written before anything is done with the run: what ends this process in the middle of that is
+ * counted. A run that was taken on has more members, and is never begun here again. Returns whether
+ * it may be tried. */
+static bool count_begin(attempts *a, const char *run)
+{
+    int64_t begins = ob_json_int(spool_get(a->spool, run), "begins", 0);
+    if (begins >= BEGINS_MAX)
+        return false;
+    spool_set(a->spool, run, "begins", json_integer(begins + 1), false);
+    (void)spool_write(a->spool, NULL); /* a full disk: the loop says so */
+    return true;
+}
+
 void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec)
 {
     ob_run_ref ref;
@@ -215,7 +230,12 @@ void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *sp
         ob_warn("run.refused", "{s:s, s:b}", "run", run, "spec", spec != NULL);
         return;
     }
-    begin(a, &ref, run, attempt_no, spec);
+    if (count_begin(a, run))
+        begin(a, &ref, run, attempt_no, spec);
+    else
+        refuse(a, run,
+               "CannotCreateContainerError: the executor has ended twice while it took "
+               "this job on");
 }
 
 void attempts_stop(attempts *a, const char *run, int grace_s)

@@ -8,6 +8,7 @@
 #include "docker_gpus.h"
 #include "docker_internal.h"
 #include "docker_spec.h"
+#include "docker_unwell.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
@@ -133,6 +134,7 @@ static bool speaks_of_image(const char *text)
 static void on_create(const http_reply *reply, void *arg)
 {
     container *c = arg;
+    c->create_lost |= reply->status == 0;
     if (!container_answered(c, reply))
         return;
     if (reply->status == 201) {
@@ -141,7 +143,7 @@ static void on_create(const http_reply *reply, void *arg)
         c->step = STEP_START;
         json_decref(ob_take(c->body));
     } else if (reply->status == 409) {
-        c->start_sent = true; /* it may have been started by whoever made it */
+        c->unknown = !c->create_lost; /* somebody else made it, and may have started it */
         c->step = STEP_INSPECT;
     } else if (reply->status == 404 && speaks_of_image(reply->body)) {
         c->exists = false;
@@ -151,8 +153,12 @@ static void on_create(const http_reply *reply, void *arg)
         else
             pull_join(c);
     } else {
+        char text[512];
         c->exists = false;
-        container_end_failed(c, "CannotCreateContainerError", reply, -1);
+        if (reply->status >= 500)
+            docker_doubt(c, docker_error_text(reply, text, sizeof(text)));
+        else
+            container_end_failed(c, "CannotCreateContainerError", reply, -1);
     }
 }
 
@@ -162,15 +168,8 @@ void begin_create(container *c)
         ob_strf("%s/containers/create?name=%s%s%s", c->d->api, c->name,
                 c->platform ? "&platform=" : "", c->platform ? c->platform : "");
     c->exists = true;
+    docker_probe_image(c->d, ob_json_str(c->body, "Image", NULL));
     container_request(c, "POST", path, c->body, on_create);
-}
-
-/* Of what a start before it has left behind, or of a shim that ended before it had made the
- * container's process (it happens on hosts under load): no fault of the job's. */
-static bool speaks_of_crash(const char *text)
-{
-    return strstr(text, "already exists") || strstr(text, "already in use") ||
-           strstr(text, "file exists") || strstr(text, "create shim task: ttrpc: closed");
 }
 
 /* What a shell says of a command that it cannot run; -1: that is not the cause. */
@@ -183,20 +182,8 @@ static int command_code(const char *text)
     return strstr(text, "permission denied") || strstr(text, "is a directory") ? 126 : -1;
 }
 
-static void on_start(const http_reply *reply, void *arg)
+static void take_started(container *c)
 {
-    container *c = arg;
-    c->start_lost = reply->status == 0;
-    if (!container_answered(c, reply))
-        return;
-    if (reply->status >= 400 && speaks_of_crash(reply->body)) {
-        container_start_after_crash(c); /* also one that happened before this executor was here */
-        return;
-    }
-    if (reply->status != 204 && reply->status != 304) {
-        container_end_failed(c, "CannotStartContainerError", reply, command_code(reply->body));
-        return;
-    }
     json_decref(ob_take(c->hidden));
     container_release_slot(c);
     container_tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
@@ -206,19 +193,50 @@ static void on_start(const http_reply *reply, void *arg)
     docker_later(c->d, FOLLOW_AFTER_MS);
 }
 
+static void take_refusal(container *c, const http_reply *reply)
+{
+    char text[512];
+    switch (docker_refusal_of(docker_error_text(reply, text, sizeof(text)))) {
+    case REFUSAL_OF_THE_JOB:
+        container_end_failed(c, "CannotStartContainerError", reply, command_code(reply->body));
+        break;
+    case REFUSAL_NOT_BEGUN:
+        c->force = true; /* should it be there in part */
+        docker_set_unwell(c->d, text);
+        container_end_unstarted(c, NULL);
+        break;
+    case REFUSAL_UNCLEAR:
+        docker_set_unwell(c->d, text);
+        container_end_doubtful(c, text, true);
+        break;
+    }
+}
+
+static void on_start(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->step = reply->unsent ? STEP_INTENT : STEP_INSPECT;
+    c->d->intents |= reply->unsent;
+    if (!container_answered(c, reply))
+        return; /* unless nothing went out: it runs, or has run, or not */
+    if (reply->status == 204 || reply->status == 304)
+        take_started(c);
+    else
+        take_refusal(c, reply);
+}
+
 void begin_start(container *c)
 {
-    if (c->start_sent) { /* no answer came: it runs, or has run, or not */
-        c->step = STEP_INSPECT;
-        container_inspect(c);
-        return;
-    }
-    if (c->stop_wanted) {
-        container_end_unstarted(c, NULL);
-        return;
-    }
+    spool_set(c->d->base.config.spool, c->run, "intent", ob_json_text(c->d->boot), true);
+    c->step = STEP_INTENT;
+    c->d->intents = true;
+}
+
+void begin_start_intended(container *c)
+{
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
-    c->start_sent = true;
+    c->intended = true;
+    c->step = STEP_STARTING;
     c->op = http_send(
         c->d->http,
         &(http_request){

@@ -36,7 +36,7 @@ void docker_down(docker *d, const char *why)
     }
     d->down_logged = true;
     d->up = false;
-    d->refused_ms = ob_wall_ms();
+    d->away_ms = ob_wall_ms();
     drop_calls(d);
     d->backoff_ms = d->backoff_ms ? d->backoff_ms * 2 : BACKOFF_MIN_MS;
     if (d->backoff_ms > BACKOFF_MAX_MS)
@@ -70,11 +70,20 @@ static json_t *own_volumes(const container *c, const json_t *entry)
     return names;
 }
 
+/* Somebody else may have made a container of an image with labels like ours. */
+static bool has_its_name(const json_t *entry, const ob_run_ref *ref)
+{
+    char name[OB_RUN_TEXT];
+    ob_run_container_name(ref, name);
+    const char *its = json_string_value(json_array_get(json_object_get(entry, "Names"), 0));
+    return its && strcmp(its + (*its == '/'), name) == 0;
+}
+
 static void reconcile_one(docker *d, const json_t *entry)
 {
     const char *run = ob_json_str(json_object_get(entry, "Labels"), DOCKER_LABEL_RUN, NULL);
     ob_run_ref ref;
-    if (!run || !ob_run_ref_parse(run, &ref))
+    if (!run || !ob_run_ref_parse(run, &ref) || !has_its_name(entry, &ref))
         return;
     const char *state = ob_json_str(entry, "State", "");
     bool is_over = strcmp(state, "exited") == 0 || strcmp(state, "dead") == 0;
@@ -83,7 +92,7 @@ static void reconcile_one(docker *d, const json_t *entry)
         c = docker_add(d, run, STEP_FOUND);
         c->volumes = own_volumes(c, entry);
         const char *gpus = ob_json_str(json_object_get(entry, "Labels"), DOCKER_LABEL_GPUS, NULL);
-        c->gpus = gpus ? ob_strdup(gpus) : NULL;
+        c->gpus = gpus && *gpus ? ob_strdup(gpus) : NULL;
         c->exists = c->seen = true;
         if (d->purging) {
             c->step = STEP_REMOVE;
@@ -125,10 +134,8 @@ static void on_list(const http_reply *reply, void *arg)
     }
     d->next_list_ms = ob_boot_ms() + LIST_EVERY_MS;
     bool was_up = d->up;
-    if (!was_up && d->refused_ms) {
-        d->engine_from_ms = d->refused_ms;
-        d->engine_to_ms = ob_wall_ms();
-    }
+    if (!was_up)
+        d->back_ms = ob_wall_ms();
     d->up = true;
     d->down_logged = false;
     d->backoff_ms = 0;
@@ -162,21 +169,17 @@ static void take_event(docker *d, const char *text, size_t len)
 {
     json_auto_t *event = ob_json_read(text, len);
     const char *action = ob_json_str(event, "Action", "");
-    const json_t *attributes = json_object_get(json_object_get(event, "Actor"), "Attributes");
-    const char *run = ob_json_str(attributes, DOCKER_LABEL_RUN, NULL);
+    /* Of the attributes, into which labels are merged, only ours count; the id is the engine's. */
+    const json_t *actor = json_object_get(event, "Actor");
+    const char *run = ob_json_str(json_object_get(actor, "Attributes"), DOCKER_LABEL_RUN, NULL);
     container *c = run ? docker_find(d, run) : NULL;
-    if (!c)
+    if (!c || (c->id && strcmp(c->id, ob_json_str(actor, "ID", "")) != 0))
         return;
     if (strcmp(action, "start") == 0)
         c->started_at_ms = ob_json_int(event, "timeNano", 0) / 1000000;
     else if (strcmp(action, "oom") == 0)
         c->oom_seen = true;
-    else if (strcmp(action, "die") == 0) {
-        c->die_seen = true;
-        c->die_code = atoi(ob_json_str(attributes, "exitCode", "-1"));
-        c->die_ms = ob_json_int(event, "timeNano", 0) / 1000000;
-        container_died(c);
-    } else if (strcmp(action, "destroy") == 0 && c->step == STEP_RUN)
+    else if (strcmp(action, "die") == 0 || (strcmp(action, "destroy") == 0 && c->step == STEP_RUN))
         container_died(c);
 }
 

@@ -107,6 +107,7 @@ static void finish(http_call *call, CURLcode code)
         reply.status = (int)call_status(call);
     else
         reply.error = call->error[0] ? call->error : curl_easy_strerror(code);
+    reply.unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     bool dropped = call->state == CALL_DROPPED;
     /* on_reply may drop the call that it is told of; the list must not hold it any more. */
     call->state = CALL_DROPPED;

@@ -17,6 +17,7 @@ typedef struct http_reply {
     const char *body; /* NUL-terminated; empty when the call has on_data */
     size_t len;
     const char *error; /* text for a person, when status is 0 */
+    bool unsent;       /* nobody was there to take it: nothing of the request went out */
 } http_reply;
 
 /* The call has ended and is gone. */

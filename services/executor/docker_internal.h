@@ -7,6 +7,7 @@
 
 #include "docker_frames.h"
 #include "docker_http.h"
+#include "ob/clock.h"
 #include "ob/docker.h"
 #include "runtime.h"
 
@@ -14,12 +15,17 @@ typedef struct docker docker;
 typedef struct container container;
 typedef struct pull pull;
 
+#define UNWELL_MAX 200 /* docs/messages.md */
+
 typedef enum container_step {
     STEP_FOUND,  /* nobody has said yet what becomes of it */
     STEP_QUEUED, /* waits for a slot */
     STEP_CREATE, /* holds a slot */
     STEP_PULL,   /* waits for its image */
+    STEP_DOUBT,  /* holds a slot: the engine could not make it; is it well? */
     STEP_START,  /* holds a slot */
+    STEP_INTENT, /* the same; it is to be started as soon as the disk has that */
+    STEP_STARTING,
     STEP_RUN,
     STEP_INSPECT, /* how does it stand? */
     STEP_ENDED,   /* the end was told */
@@ -51,15 +57,16 @@ struct container {
     char name[OB_RUN_TEXT];
     container_step step;
     bool has_slot;
-    bool exists;     /* the engine has it, or may */
-    bool start_sent; /* it runs, or ran, or may have */
-    bool start_lost; /* the engine ended before it answered a start */
+    bool exists;      /* the engine has it, or may */
+    bool intended;    /* it runs, or ran, or may have: its start was intended, durably */
+    bool unknown;     /* nobody can say whether it was */
+    bool adopted;     /* made before this process was */
+    bool rebooted;    /* the host has, since then */
+    bool create_lost; /* a create got no answer */
+    bool start_awaited;
     bool pulled;
     bool told_running;
-    bool died;     /* the engine said so */
-    bool die_seen; /* an event told of the end: */
-    int die_code;
-    int64_t die_ms;
+    bool died; /* the engine said so */
     bool oom_seen;
     bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */
     bool force;       /* remove also while it runs */
@@ -68,13 +75,13 @@ struct container {
     bool stop_sent;
     int grace_s;
     char *id;              /* the engine's, when known */
-    int starts;            /* tries after a killed engine left something behind */
     int removals;          /* tries */
     int64_t not_before_ms; /* of the step's next request */
     int64_t started_at_ms;
     json_t *body;         /* of create, until it was created */
     json_t *volumes;      /* names */
     char *gpus;           /* indices, "0,3"; NULL: none */
+    char *doubt;          /* why it could not be made */
     char *auth;           /* X-Registry-Auth of its own, or NULL */
     const char *platform; /* a constant, or NULL */
     json_t *hidden;       /* secrets, by name: not for any text */
@@ -96,8 +103,9 @@ struct docker {
     int backoff_ms;
     loop_timer connect_timer, tick_timer, later_timer;
     int64_t next_list_ms;
-    /* Wall clock: from the engine's last refusal to its first answer; it began in between. */
-    int64_t refused_ms, engine_from_ms, engine_to_ms;
+    bool intents; /* some container is in STEP_INTENT */
+    /* Wall clock: when the engine was last found away, and when it first answered after that. */
+    int64_t away_ms, back_ms;
     http_call *hello, *events, *listing;
     char *event_buf;
     size_t event_len, event_cap;
@@ -105,6 +113,13 @@ struct docker {
     pull *pulls;
     int slots_used;
     int removing;
+    char boot[OB_BOOT_ID_TEXT];
+    /* docker_unwell.c */
+    char unwell[UNWELL_MAX + 1]; /* empty: it is well */
+    loop_timer probe_timer;
+    http_call *probe_call;
+    char probe_image[512], probe_id[72];
+    bool probe_works;
 };
 
 #define ON(d) (&(d)->base.config.on)
@@ -132,10 +147,17 @@ void container_end_unstarted(container *c, const char *reason);
 void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code);
 void container_tell_running(container *c, int64_t started_at_ms);
 void container_release_slot(container *c);
+void container_tell_end(container *c, const runtime_end *end);
+
+/* docker_inspect.c */
 void container_take_id(container *c, const json_t *body);
 void container_inspect(container *c);
-/* The engine was killed while it started the container, and says that it never did. */
-void container_start_after_crash(container *c);
+/* What is on record of a container that was made before this process was. */
+void container_recall(container *c);
+/* It was to be started, and whether it began is not known. why: the reason's first part. stayed:
+ * the engine answered, and has lived since it was asked. Ends the run: as not started if that can
+ * be proven, else as one that may have run. */
+void container_end_doubtful(container *c, const char *why, bool stayed);
 /* An engine's error text ({"message": …}) or the transport's. */
 const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
 
@@ -145,6 +167,7 @@ int begin_prepare(
     docker *d, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err);
 void begin_create(container *c);
 void begin_start(container *c);
+void begin_start_intended(container *c);
 
 /* docker_engine.c: connection, events, listing */
 void docker_connect(docker *d);

@@ -1,12 +1,15 @@
-/* An engine that is killed between beginning a container's process and noting that leaves the
- * process and its keeper (containerd-shim) behind, unknown to the engine that follows: it says that
- * the container was created and never started, may refuse to start it ("already exists"), and
- * nobody ends the process. Processes tell what happened: they are found by their control group and
- * the keeper by its command line, which carry the container's id. The keeper stays until the engine
- * has noted the end, so without one the start had not begun; nor had it with one that has no
- * control group yet. Where no engine is to be seen among the processes (another pid namespace)
- * nothing can be ruled out. Owns nothing. Thread: the loop's (reads /proc once, in this rare case).
- */
+/* A start that ends in the middle of the engine leaves processes behind, unknown to the engine: the
+ * container's own, found by their control group, and its keeper (containerd-shim), found by its
+ * command line. They tell what happened:
+ *  - runc makes the container's first process, which then waits, as runc's own program, until it is
+ *    told to become the job's command. It is stopped before it is looked at, and killed while
+ *    stopped: one that is still runc's program then has never been the command.
+ *  - the keeper's working directory is the bundle, in which runc, when that process is ready,
+ * writes init.pid. The command is begun after that: without init.pid it was not.
+ *  - nothing at all, no control group either, while dockerd is the one that was asked and its
+ *    containerd is dead: who could have thrown anything away is dead, so there was nothing.
+ * Nothing else is proof: a later dockerd, or containerd, deletes what it finds. Owns nothing.
+ * Thread: the loop's (reads /proc once, in this rare case; waits a moment for what it stops). */
 #include "docker_leftover.h"
 
 #include <dirent.h>
@@ -18,17 +21,25 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/pidfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include "docker_born.h"
+
+#define ID_MIN 32 /* shorter: no id to search for */
+#define STOP_TRIES 100
+#define STOP_TRY_US 1000
 
 typedef struct search {
     const char *id;
-    bool engine, keeper, init, job; /* what was seen */
+    bool keeper, init, job; /* what was seen */
+    bool prepared;          /* runc had made the first process */
 } search;
 
 static bool read_file(const char *pid, const char *name, char *out, size_t size)
 {
     char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name); /* ASCII */
+    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;
@@ -40,21 +51,49 @@ static bool read_file(const char *pid, const char *name, char *out, size_t size)
     return n > 0;
 }
 
+static bool is_runc(const char *name)
+{
+    return strncmp(name, "runc:[", 6) == 0;
+}
+
+/* True: it does nothing any more, stopped or dead. */
+static bool hold(const char *pid, int fd)
+{
+    char text[512];
+    (void)pidfd_send_signal(fd, SIGSTOP, NULL, 0);
+    for (int i = 0; i < STOP_TRIES && read_file(pid, "stat", text, sizeof(text)); i++) {
+        const char *end = strrchr(text, ')');
+        if (end && strlen(end) > 2 && strchr("TtZX", end[2]))
+            return true;
+        (void)usleep(STOP_TRY_US);
+    }
+    return false;
+}
+
+static void look_keeper(search *s, const char *pid)
+{
+    char text[64];
+    s->keeper = true;
+    bool is_bundle = read_file(pid, "cwd/config.json", text, sizeof(text));
+    s->prepared |= !is_bundle || read_file(pid, "cwd/init.pid", text, sizeof(text));
+}
+
 /* Looks at one process; true: it belongs to the container. */
-static bool look(search *s, const char *pid)
+static bool look(search *s, const char *pid, int fd)
 {
     char name[64], text[4096];
     if (!read_file(pid, "comm", name, sizeof(name)))
         return false;
-    s->engine |= strcmp(name, "dockerd\n") == 0;
-    if (strncmp(name, "containerd-shim", 15) == 0) {
-        bool is_its = read_file(pid, "cmdline", text, sizeof(text)) && strstr(text, s->id);
-        s->keeper |= is_its;
-        return is_its;
+    if (strncmp(name, "containerd-shim", 15) == 0 || strcmp(name, "runc\n") == 0) {
+        if (!read_file(pid, "cmdline", text, sizeof(text)) || !strstr(text, s->id))
+            return false;
+        if (name[0] == 'c')
+            look_keeper(s, pid);
+        return true;
     }
     if (!read_file(pid, "cgroup", text, sizeof(text)) || !strstr(text, s->id))
         return false;
-    if (strncmp(name, "runc:[", 6) == 0)
+    if (hold(pid, fd) && read_file(pid, "comm", name, sizeof(name)) && is_runc(name))
         s->init = true;
     else
         s->job = true;
@@ -76,11 +115,17 @@ static bool has_control_group(const char *id)
     return nftw("/sys/fs/cgroup", is_its_group, 32, FTW_PHYS) != 0; /* also when unreadable */
 }
 
-leftover docker_leftover_end(const char *id)
+static bool is_nothing_thrown_away(const char *id, const char *stayed)
+{
+    docker_birth birth = docker_born(stayed);
+    return birth.dockerd_ms && !birth.containerd_ms && !has_control_group(id);
+}
+
+leftover docker_leftover_end(const char *id, const char *stayed)
 {
     search s = { .id = id };
-    if (strlen(id) < 32)
-        return LEFTOVER_STARTED; /* no id to search for */
+    if (strlen(id) < ID_MIN)
+        return LEFTOVER_MAY_HAVE_BEGUN;
     DIR *dir = opendir("/proc");
     const struct dirent *entry;
     while (dir && (entry = readdir(dir))) {
@@ -90,17 +135,16 @@ leftover docker_leftover_end(const char *id)
         int fd = pidfd_open((pid_t)atoi(entry->d_name), 0);
         if (fd < 0)
             continue;
-        if (look(&s, entry->d_name))
+        if (look(&s, entry->d_name, fd))
             (void)pidfd_send_signal(fd, SIGKILL, NULL, 0);
         (void)close(fd);
     }
     if (dir)
         (void)closedir(dir);
-    if (s.job || !s.engine)
-        return LEFTOVER_STARTED;
-    if (s.init)
-        return LEFTOVER_INIT;
-    if (!s.keeper)
-        return LEFTOVER_NONE;
-    return has_control_group(id) ? LEFTOVER_STARTED : LEFTOVER_INIT;
+    if (s.job)
+        return LEFTOVER_MAY_HAVE_BEGUN;
+    if (s.init || (s.keeper && !s.prepared))
+        return LEFTOVER_NOT_BEGUN;
+    bool is_proven = !s.keeper && stayed && is_nothing_thrown_away(id, stayed);
+    return is_proven ? LEFTOVER_NOT_BEGUN : LEFTOVER_MAY_HAVE_BEGUN;
 }

@@ -1,11 +1,13 @@
-/* What an engine that was killed in the middle of a start leaves behind. */
+/* What a start that was not answered, or not answered clearly, has left behind. */
 #pragma once
 
 typedef enum leftover {
-    LEFTOVER_NONE,    /* nothing: the start had not begun */
-    LEFTOVER_INIT,    /* it was prepared; the job's command did not begin */
-    LEFTOVER_STARTED, /* the job's command runs, or may have run */
+    LEFTOVER_MAY_HAVE_BEGUN,
+    LEFTOVER_NOT_BEGUN, /* proven: the job's command did not begin, and will not */
 } leftover;
 
-/* Ends all processes of a container (by its full id) that the engine does not know to run. */
-leftover docker_leftover_end(const char *id);
+/* Ends all processes of a container (by its full id) that the engine does not know to run, and says
+ * whether they prove that the job's command did not begin. The container was asked to be started
+ * once at most. stayed: DOCKER_HOST of an engine whose dockerd has lived since it was asked and has
+ * answered with an error just now; else NULL. */
+leftover docker_leftover_end(const char *id, const char *stayed);

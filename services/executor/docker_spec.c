@@ -73,23 +73,28 @@ static json_t *make_env(const docker_spec *in, const json_t *container)
     return env;
 }
 
-/* Ours last: a tag cannot take one of their names. */
+/* A container's labels win over its image's. So each of ours is always set, also where it says
+ * nothing, and so are those by which other programs would take the container for one of theirs. */
 static json_t *make_labels(const docker_spec *in)
 {
-    json_t *tags = json_object_get(in->spec, "tags");
-    json_t *labels = json_is_object(tags) ? json_deep_copy(tags) : json_object();
+    json_t *labels = json_object();
+    const char *name;
+    json_t *value;
+    json_object_foreach(json_object_get(in->spec, "tags"), name, value)
+    {
+        ob_cleanup(ob_freep) char *label = ob_strf(DOCKER_LABEL_TAG "%s", name);
+        set(labels, label, json_incref(value));
+    }
     char run[OB_RUN_TEXT];
     ob_run_ref_format(in->ref, run);
     set(labels, DOCKER_LABEL_HOME, ob_json_text(in->home));
-    if (in->copy && *in->copy)
-        set(labels, DOCKER_LABEL_COPY, ob_json_text(in->copy));
-    else
-        (void)json_object_del(labels, DOCKER_LABEL_COPY);
+    set(labels, DOCKER_LABEL_COPY, ob_json_text(in->copy ? in->copy : ""));
     set(labels, DOCKER_LABEL_INSTANCE, ob_json_text(in->instance));
     set(labels, DOCKER_LABEL_RUN, ob_json_text(run));
     set(labels, DOCKER_LABEL_CE, ob_json_text(in->ce));
-    if (in->gpus)
-        set(labels, DOCKER_LABEL_GPUS, ob_json_text(in->gpus));
+    set(labels, DOCKER_LABEL_GPUS, ob_json_text(in->gpus ? in->gpus : ""));
+    set(labels, DOCKER_LABEL_EXECUTOR, json_string(""));
+    set(labels, DOCKER_LABEL_COMPOSE, json_string(""));
     return labels;
 }
 

@@ -26,6 +26,9 @@ typedef struct docker_spec {
 #define DOCKER_LABEL_RUN "openbatch.run"
 #define DOCKER_LABEL_CE "openbatch.ce"
 #define DOCKER_LABEL_GPUS "openbatch.gpus"
+#define DOCKER_LABEL_TAG "openbatch.tag."          /* and a tag's name */
+#define DOCKER_LABEL_EXECUTOR "openbatch.executor" /* the docker provider's; empty on jobs */
+#define DOCKER_LABEL_COMPOSE "com.docker.compose.project"
 
 /* *ret_body is new; *ret_volumes is a new array of the names of volumes that go with the
  * container. Errors: -EINVAL, the text is fit for a user. */

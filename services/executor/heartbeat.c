@@ -28,6 +28,7 @@ struct heartbeat {
     loop_timer beat_timer, register_timer;
     char digest[17];
     int count;
+    char *unwell; /* NULL: it is well */
 };
 
 static const char *state_name(attempt_state state)
@@ -141,6 +142,12 @@ static json_t *position(const heartbeat *h)
     return json_pack("{s:I, s:I}", "epoch", (json_int_t)last.epoch, "seq", (json_int_t)last.seq);
 }
 
+static void add_unwell(const heartbeat *h, json_t *msg)
+{
+    if (h->unwell)
+        (void)json_object_set_new(msg, "unwell", ob_json_text(h->unwell));
+}
+
 static void beat(heartbeat *h)
 {
     attempts *a = h->config.attempts;
@@ -156,6 +163,7 @@ static void beat(heartbeat *h)
         add_join(h, msg);
     }
     (void)json_object_set_new(msg, "digest", ob_json_text(h->digest));
+    add_unwell(h, msg);
     (void)send(h, msg, NULL);
 }
 
@@ -191,6 +199,14 @@ static void on_beat(void *arg)
     repeat_ends(h);
 }
 
+void heartbeat_unwell(heartbeat *h, const char *why)
+{
+    free(h->unwell);
+    h->unwell = why ? ob_strdup(why) : NULL;
+    if (h->registered)
+        beat(h);
+}
+
 void heartbeat_notice(heartbeat *h)
 {
     if (h->registered)
@@ -223,6 +239,7 @@ static int say_registered(heartbeat *h)
     (void)json_object_set_new(msg, "host", ob_json_text(h->config.host));
     (void)json_object_set_new(msg, "last", position(h));
     (void)json_object_set_new(msg, "held", held);
+    add_unwell(h, msg);
     add_join(h, msg);
     return send(h, msg, h);
 }
@@ -280,6 +297,7 @@ void heartbeat_free(heartbeat *h)
         return;
     loop_timer_stop(h->config.loop, &h->beat_timer);
     loop_timer_stop(h->config.loop, &h->register_timer);
+    free(h->unwell);
     free(h);
 }
 

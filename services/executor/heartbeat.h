@@ -34,6 +34,9 @@ void heartbeat_delivered(heartbeat *h, bool ok);
 void *heartbeat_ref(heartbeat *h);
 /* Says at once what the notice is; every heartbeat says it again. */
 void heartbeat_notice(heartbeat *h);
+/* The engine can start nothing (why, at most 200 bytes) or can again (NULL): says so at once, and
+ * with every heartbeat and registration while it lasts. */
+void heartbeat_unwell(heartbeat *h, const char *why);
 /* The last word: nothing of this instance is left, and nothing will begin on it. */
 void heartbeat_left(heartbeat *h);
 bool heartbeat_is_registered(const heartbeat *h);

@@ -107,6 +107,14 @@ static void on_engine(bool up, const char *text, void *arg)
     ob_health_set("engine", true, up, text);
 }
 
+static void on_unwell(const char *why, void *arg)
+{
+    executor *x = arg;
+    ob_health_set("starts", true, !why, why);
+    if (x->heartbeat)
+        heartbeat_unwell(x->heartbeat, why);
+}
+
 static void on_purged(void *arg)
 {
     executor *x = arg;
@@ -372,6 +380,7 @@ static int make_runtime(executor *x, ob_error *err)
                                   .found = on_found,
                                   .listed = on_listed,
                                   .engine = on_engine,
+                                  .unwell = on_unwell,
                                   .purged = on_purged,
                                   .arg = x } };
     return ops->make(&rc, &x->runtime, err);

@@ -50,6 +50,9 @@ typedef struct runtime_callbacks {
      * engine. */
     void (*listed)(void *arg);
     void (*engine)(bool up, const char *text, void *arg);
+    /* The engine answers and can start nothing: why, in at most 200 bytes; NULL: it can again.
+     * Meanwhile runs that have not begun are given back. */
+    void (*unwell)(const char *why, void *arg);
     void (*purged)(void *arg);
     void *arg;
 } runtime_callbacks;

@@ -1,15 +1,15 @@
 /* Containers of the Docker Engine. Owns the table of containers and brings each from step to step;
  * at most 4 are created or started at a time, removal goes behind. Never begins a container twice:
- * it is created by name (a second create is a conflict, and then the one that exists counts), and a
- * start of which no answer came is followed by an inspection, never by another start. A container
- * that ended is the record of its end and stays until it is removed by order. Thread: the loop's.
- */
+ * it is created by name (a second create is a conflict, and then the one that exists counts), and
+ * that it is to be started is on the disk before the engine hears of it; from then on it is never
+ * started again, whatever becomes of the request, the engine or this process (docker_inspect.c). A
+ * container that ended is the record of its end and stays until it is removed by order. Thread: the
+ * loop's. */
 #include <string.h>
 
 #include "docker_internal.h"
-#include "docker_leftover.h"
 #include "docker_spec.h"
-#include "kernel_oom.h"
+#include "docker_unwell.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -20,12 +20,7 @@
 #define SLOTS 4
 #define CALL_TIMEOUT_S 120
 #define RETRY_MS 500
-#define OOM_WAIT_MS 1000
-#define DIED_WAIT_MS 20
-#define STARTS_TRIED 5
 #define REASON_MAX 1024
-#define BOOT_SLACK_MS 5000
-#define EXIT_SIGKILL 137
 
 void docker_dirty(docker *d)
 {
@@ -77,6 +72,7 @@ void container_free(container *c)
     json_decref(c->hidden);
     free(c->gpus);
     free(c->auth);
+    free(c->doubt);
     free(c->id);
     HASH_DEL(c->d->containers, c);
     free(c);
@@ -118,7 +114,7 @@ bool container_answered(container *c, const http_reply *reply)
     return false;
 }
 
-static void tell_end(container *c, const runtime_end *end)
+void container_tell_end(container *c, const runtime_end *end)
 {
     container_release_slot(c);
     c->step = STEP_ENDED;
@@ -129,7 +125,7 @@ static void tell_end(container *c, const runtime_end *end)
 
 void container_end_unstarted(container *c, const char *reason)
 {
-    tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
+    container_tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
 }
 
 void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code)
@@ -138,7 +134,7 @@ void container_end_failed(container *c, const char *kind, const http_reply *repl
     ob_text_format(reason, sizeof(reason), "%s: %s", kind,
                    docker_error_text(reply, text, sizeof(text)));
     secrets_hide(c->hidden, reason);
-    tell_end(c, &(runtime_end){ .exit_code = exit_code, .reason = reason });
+    container_tell_end(c, &(runtime_end){ .exit_code = exit_code, .reason = reason });
 }
 
 void container_died(container *c)
@@ -154,148 +150,6 @@ void container_tell_running(container *c, int64_t started_at_ms)
     if (!c->told_running)
         ON(c->d)->running(c->run, started_at_ms, ON(c->d)->arg);
     c->told_running = true;
-}
-
-/* ---- inspect ---- */
-
-void container_take_id(container *c, const json_t *body)
-{
-    const char *id = ob_json_str(body, "Id", NULL);
-    if (!id)
-        return;
-    free(c->id);
-    c->id = ob_strdup(id);
-}
-
-static int64_t time_ms(const json_t *state, const char *name)
-{
-    const char *text = ob_json_str(state, name, "");
-    return docker_time_ns(text, strlen(text), NULL) / 1000000;
-}
-
-/* An engine that begins anew and finds that it missed a container's end makes one up: then, and
- * with code 0 or 255 (docker.io 20.10, tried). What has ended while it began, or was started before
- * the host booted, is not believed: a failure that was none can be repeated, a success that was
- * none cannot. */
-static bool is_made_up(const container *c, int code, int64_t started_ms, int64_t stopped_ms)
-{
-    if (c->die_seen || (code != 0 && code != 255))
-        return false;
-    int64_t booted_ms = ob_wall_ms() - ob_boot_ms();
-    return started_ms < booted_ms - BOOT_SLACK_MS ||
-           (stopped_ms >= c->d->engine_from_ms && stopped_ms <= c->d->engine_to_ms);
-}
-
-static void take_end(container *c, const json_t *state)
-{
-    int64_t stopped_at_ms = time_ms(state, "FinishedAt");
-    int code = (int)ob_json_int(state, "ExitCode", -1);
-    if (c->die_seen) { /* what the event said was not made up later */
-        code = c->die_code;
-        stopped_at_ms = stopped_at_ms > c->die_ms ? c->die_ms : stopped_at_ms;
-    }
-    bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
-    /* The engine's notice of a lack of memory and the end come by different ways. */
-    if (code == EXIT_SIGKILL && !oom && !c->stop_wanted) {
-        oom = c->id && kernel_oom_killed(KERNEL_LOG, c->id);
-        if (!oom && !c->end_awaited) {
-            c->end_awaited = true;
-            container_wait(c, OOM_WAIT_MS);
-            return;
-        }
-    }
-    const char *error = ob_json_str(state, "Error", "");
-    runtime_end end = { .started = true,
-                        .exit_code = code,
-                        .oom = oom && code != 0,
-                        .started_at_ms = time_ms(state, "StartedAt"),
-                        .stopped_at_ms = stopped_at_ms,
-                        .reason = *error ? error : NULL };
-    if (is_made_up(c, code, end.started_at_ms, end.stopped_at_ms)) {
-        end.exit_code = -1;
-        end.reason =
-            "CannotInspectContainerError: the container engine ended and does not know how "
-            "the container did";
-    }
-    if (end.oom)
-        end.reason = "OutOfMemoryError: Container killed due to memory usage";
-    tell_end(c, &end);
-}
-
-static void take_lost(container *c, const http_reply *reply)
-{
-    char text[512], reason[640];
-    c->exists = false;
-    if (!c->start_sent && !c->told_running) {
-        container_end_failed(c, "CannotCreateContainerError", reply, -1);
-        return;
-    }
-    ob_text_format(reason, sizeof(reason), "CannotInspectContainerError: %s",
-                   docker_error_text(reply, text, sizeof(text)));
-    tell_end(c, &(runtime_end){ .started = true, .exit_code = -1, .reason = reason });
-    output_lost(c);
-}
-
-static void start_again(container *c, int64_t delay_ms)
-{
-    c->start_sent = c->start_lost = false;
-    c->step = STEP_START;
-    container_wait(c, delay_ms);
-}
-
-/* The engine, or the container's shim, ended during the start; it says that it never began. */
-void container_start_after_crash(container *c)
-{
-    leftover found = docker_leftover_end(c->id ? c->id : "");
-    ob_warn("container.leftover", "{s:s, s:i}", "run", c->run, "found", (int)found);
-    if (found == LEFTOVER_STARTED)
-        tell_end(c, &(runtime_end){ .started = true,
-                                    .exit_code = -1,
-                                    .reason = "CannotStartContainerError: the container engine "
-                                              "ended during the start" });
-    else if (++c->starts >= STARTS_TRIED)
-        container_end_unstarted(c, NULL); /* not the job's fault: it is placed again */
-    else
-        start_again(c, found == LEFTOVER_NONE ? 0 : RETRY_MS);
-}
-
-static void on_inspect(const http_reply *reply, void *arg)
-{
-    container *c = arg;
-    if (!container_answered(c, reply))
-        return;
-    json_auto_t *body = reply->status == 200 ? ob_json_read(reply->body, reply->len) : NULL;
-    const json_t *state = json_object_get(body, "State");
-    container_take_id(c, body);
-    if (reply->status == 404) {
-        take_lost(c, reply);
-    } else if (!state) {
-        container_wait(c, RETRY_MS);
-    } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
-        if (c->start_lost)
-            container_start_after_crash(c);
-        else
-            start_again(c, 0);
-    } else if (ob_json_bool(state, "Running", false)) {
-        c->start_sent = true;
-        container_tell_running(c, time_ms(state, "StartedAt"));
-        container_release_slot(c);
-        c->step = STEP_RUN;
-        if (c->died) { /* while the answer was on its way */
-            container_died(c);
-            container_wait(c, DIED_WAIT_MS);
-        }
-    } else {
-        c->start_sent = true;
-        take_end(c, state);
-    }
-}
-
-void container_inspect(container *c)
-{
-    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/json", c->d->api, c->name);
-    c->died = false;
-    container_request(c, "GET", path, NULL, on_inspect);
 }
 
 /* ---- stop ---- */
@@ -334,9 +188,10 @@ static void container_go(container *c)
 {
     docker *d = c->d;
     bool is_free = d->up && !c->op && ob_boot_ms() >= c->not_before_ms;
+    bool is_given_back = c->stop_wanted || *d->unwell;
     switch (c->step) {
     case STEP_QUEUED:
-        if (c->stop_wanted) {
+        if (is_given_back) {
             container_end_unstarted(c, NULL);
         } else if (d->up && d->slots_used < SLOTS) {
             c->has_slot = true;
@@ -352,12 +207,26 @@ static void container_go(container *c)
         }
         break;
     case STEP_CREATE:
-        if (is_free)
+        if (is_given_back && is_free)
+            container_end_unstarted(c, NULL);
+        else if (is_free)
             begin_create(c);
         break;
+    case STEP_DOUBT:
+        if (c->stop_wanted)
+            container_end_unstarted(c, NULL);
+        break;
     case STEP_START:
-        if (is_free)
+        if (is_given_back && is_free)
+            container_end_unstarted(c, NULL);
+        else if (is_free)
             begin_start(c);
+        break;
+    case STEP_INTENT: /* docker_flush goes on, when the intent is on the disk */
+        if (is_given_back)
+            container_end_unstarted(c, NULL);
+        break;
+    case STEP_STARTING:
         break;
     case STEP_INSPECT:
         if (is_free)
@@ -380,6 +249,23 @@ static void container_go(container *c)
     }
 }
 
+/* One flush of the disk for all that are to be started in this turn. */
+static void start_intended(docker *d)
+{
+    ob_error err = { 0 };
+    if (!d->intents || !d->up)
+        return;
+    if (spool_sync(d->base.config.spool, &err) < 0) {
+        docker_later(d, RETRY_MS); /* the spool's owner says so */
+        return;
+    }
+    d->intents = false;
+    container *c, *next;
+    HASH_ITER(hh, d->containers, c, next)
+    if (c->step == STEP_INTENT)
+        begin_start_intended(c);
+}
+
 static void docker_flush(runtime *rt)
 {
     docker *d = (docker *)rt;
@@ -390,6 +276,7 @@ static void docker_flush(runtime *rt)
         HASH_ITER(hh, d->containers, c, next)
         container_go(c);
     }
+    start_intended(d);
     http_flush(d->http);
 }
 
@@ -399,6 +286,8 @@ static int docker_make(const runtime_config *config, runtime **ret, ob_error *er
 {
     docker *d = ob_calloc(1, sizeof(*d));
     d->base = (runtime){ .ops = &runtime_docker, .config = *config };
+    ob_boot_id(d->boot);
+    docker_unwell_init(d);
     int r = http_new(config->loop, config->engine, &d->http, err);
     if (r < 0) {
         free(d);
@@ -418,6 +307,7 @@ static void docker_free(runtime *rt)
     container_free(c);
     pull_free_all(d);
     docker_engine_done(d);
+    docker_unwell_done(d);
     http_free(d->http);
     free(d);
 }
@@ -430,7 +320,10 @@ static void docker_open(runtime *rt)
 static int docker_start(
     runtime *rt, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err)
 {
-    return begin_prepare((docker *)rt, ref, attempt, spec, follow, err);
+    docker *d = (docker *)rt;
+    if (*d->unwell)
+        return ob_fail_retry(err, EBUSY, "%s", d->unwell);
+    return begin_prepare(d, ref, attempt, spec, follow, err);
 }
 
 static void docker_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)
@@ -440,7 +333,8 @@ static void docker_adopt(runtime *rt, const char *run, bool follow, int64_t sinc
     if (!c)
         c = docker_add(d, run, STEP_FOUND);
     c->step = STEP_INSPECT;
-    c->exists = c->start_sent = true;
+    c->exists = c->adopted = true;
+    container_recall(c);
     c->out.wanted = follow;
     c->out.since_ns = since_ns;
     d->dirty = true;

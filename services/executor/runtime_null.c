@@ -32,23 +32,13 @@ typedef struct null_run {
 
 typedef struct null {
     runtime base;
-    char boot[40];
+    char boot[OB_BOOT_ID_TEXT];
     bool opened, purging;
     bool dirty;
     null_run *runs;
 } null;
 
 #define ON(n) (&(n)->base.config.on)
-
-static void read_boot_id(char *out, size_t size)
-{
-    FILE *file = fopen("/proc/sys/kernel/random/boot_id", "re");
-    if (!file || !fgets(out, (int)size, file))
-        out[0] = '\0';
-    out[strcspn(out, "\n")] = '\0';
-    if (file)
-        (void)fclose(file);
-}
 
 static double parse_number(const char *text)
 {
@@ -120,7 +110,7 @@ static int null_make(const runtime_config *config, runtime **ret, ob_error *err)
 {
     null *n = ob_calloc(1, sizeof(*n));
     n->base = (runtime){ .ops = &runtime_null, .config = *config };
-    read_boot_id(n->boot, sizeof(n->boot));
+    ob_boot_id(n->boot);
     *ret = &n->base;
     return 0;
 }

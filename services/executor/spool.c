@@ -220,18 +220,26 @@ void spool_drop(spool *s, const char *key)
         append(s, json_pack("{s:o, s:b}", "k", ob_json_text(key), "drop", 1));
 }
 
+int spool_write(spool *s, ob_error *err)
+{
+    if (s->pending_len == 0)
+        return 0;
+    int r = write_all(s->fd, s->pending, s->pending_len);
+    if (r < 0) {
+        if (ftruncate(s->fd, s->size) == 0)
+            (void)lseek(s->fd, s->size, SEEK_SET);
+        return ob_fail(err, -r, "spool: %s", strerror(-r));
+    }
+    s->size += (off_t)s->pending_len;
+    s->pending_len = 0;
+    return 0;
+}
+
 int spool_sync(spool *s, ob_error *err)
 {
-    if (s->pending_len > 0) {
-        int r = write_all(s->fd, s->pending, s->pending_len);
-        if (r < 0) {
-            if (ftruncate(s->fd, s->size) == 0)
-                (void)lseek(s->fd, s->size, SEEK_SET);
-            return ob_fail(err, -r, "spool: %s", strerror(-r));
-        }
-        s->size += (off_t)s->pending_len;
-        s->pending_len = 0;
-    }
+    int r = spool_write(s, err);
+    if (r < 0)
+        return r;
     /* After a failed flush the kernel calls the pages clean: only new ones can be trusted. */
     if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && fdatasync(s->fd) < 0))
         return compact(s, err);

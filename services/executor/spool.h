@@ -28,6 +28,8 @@ void spool_set(spool *s, const char *key, const char *name, json_t *value, bool 
 /* Forgets a key. */
 void spool_drop(spool *s, const char *key);
 
+/* Writes what is pending, without a flush: it outlives the process. Errors: as spool_sync. */
+int spool_write(spool *s, ob_error *err);
 /* Writes what is pending; returns when what is durable is on the disk. Cheap when nothing is.
  * Errors: -errno (disk full ...): all stays pending, call again. */
 int spool_sync(spool *s, ob_error *err);

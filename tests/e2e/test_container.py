@@ -313,7 +313,7 @@ def test_limits_and_tags_reach_the_engine(place, stack, batch):
         "inspect",
         "-f",
         "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuShares}} "
-        '{{index .Config.Labels "team"}}',
+        '{{index .Config.Labels "openbatch.tag.team"}}',
         name,
     )
     assert shown.split() == [str(32 << 20), str(40 << 20), "1024", "blue"]

@@ -348,7 +348,8 @@ def test_propagated_tags_are_labels_of_the_container(stack, batch, shared_work, 
     shared_work.wait(job_id, "RUNNING")
     name = stack.docker("ps", "--filter", f"name=ob-{job_id}", "--format", "{{.Names}}").strip()
     labels = json.loads(stack.docker("inspect", name))[0]["Config"]["Labels"]
-    assert (labels["a"], labels["team.name"]) == ("job", "x y")
+    assert (labels["openbatch.tag.a"], labels["openbatch.tag.team.name"]) == ("job", "x y")
+    assert "a" not in labels
     batch.terminate_job(jobId=job_id, reason="tested")
 
 

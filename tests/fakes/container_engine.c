@@ -17,6 +17,7 @@ typedef struct client {
     int fd;
     char in[65536];
     size_t len;
+    bool hung_up;
     char path[512]; /* of the request that has no whole answer */
     bool open;      /* its answer has begun */
     struct client *prev, *next;
@@ -58,7 +59,8 @@ static void answer(client *c, const char *method, const char *path)
     (void)snprintf(c->path, sizeof(c->path), "%s", version ? version : path);
     engine_answer a = c->engine->fn(method, c->path, c->engine->arg);
     char head[256];
-    if (a.status == 0)
+    c->hung_up = a.hang_up;
+    if (a.status == 0 || a.hang_up)
         return;
     int n = snprintf(head, sizeof(head), "HTTP/1.1 %d Said\r\n", a.status);
     if (a.open) {
@@ -104,8 +106,10 @@ static void on_client(int fd, uint32_t events, void *arg)
         return;
     }
     c->len += (size_t)n;
-    while (take_request(c))
+    while (!c->hung_up && take_request(c))
         ;
+    if (c->hung_up)
+        client_free(c);
 }
 
 static void on_connect(int fd, uint32_t events, void *arg)
@@ -170,4 +174,14 @@ int engine_waiting(const container_engine *e, const char *path)
     for (const client *c = e->clients; c; c = c->next)
         n += c->path[0] && strncmp(c->path, path, strlen(path)) == 0;
     return n;
+}
+
+void engine_hang_up(container_engine *e, const char *path)
+{
+    client *c, *next;
+    DL_FOREACH_SAFE(e->clients, c, next)
+    {
+        if (c->open && strncmp(c->path, path, strlen(path)) == 0)
+            client_free(c);
+    }
 }

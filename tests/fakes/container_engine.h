@@ -10,6 +10,7 @@ typedef struct container_engine container_engine;
 
 typedef struct engine_answer {
     int status;       /* 0: none, ever */
+    bool hang_up;     /* instead of an answer the connection is closed */
     const char *body; /* JSON, or lines of it */
     bool open;        /* the body has no end: engine_say goes on with it */
 } engine_answer;
@@ -25,3 +26,5 @@ const char *engine_host(const container_engine *e);
 void engine_say(container_engine *e, const char *path, const char *text);
 /* How many requests whose path begins so have no whole answer, and a client that waits for it. */
 int engine_waiting(const container_engine *e, const char *path);
+/* Closes the connections of the open answers to requests whose path begins so. */
+void engine_hang_up(container_engine *e, const char *path);

@@ -20,6 +20,8 @@ typedef struct run_seen {
 
 typedef struct world {
     loop *loop;
+    char dir[32];
+    spool *spool;
     container_engine *engine;
     runtime *rt;
     bool listed;
@@ -136,7 +138,11 @@ static int world_init(void **state)
     w->step = (loop_timer){ .fn = on_step, .arg = w };
     w->limit = (loop_timer){ .fn = on_limit, .arg = w };
     w->engine = engine_new(w->loop, on_request, w);
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/ob-spool-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    assert_int_equal(spool_open(w->dir, 0, &w->spool, NULL), 0);
     runtime_config config = { .loop = w->loop,
+                              .spool = w->spool,
                               .home = "/tmp",
                               .instance = "i-1",
                               .ce = "own",
@@ -163,6 +169,9 @@ static int world_done(void **state)
     w->rt->ops->free(w->rt);
     engine_free(w->engine);
     loop_free(w->loop);
+    spool_free(w->spool);
+    ob_cleanup(ob_freep) char *remove_dir = ob_strf("rm -r %s", w->dir);
+    assert_int_equal(system(remove_dir), 0);
     free(w);
     return 0;
 }

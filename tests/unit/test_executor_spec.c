@@ -79,7 +79,8 @@ static void limits_become_shares_and_a_hard_limit_with_swap_of_the_same(void **s
     assert_json(json_object_get(host(body, "LogConfig"), "Type"), "\"json-file\"");
     assert_json(json_object_get(body, "Labels"),
                 "{\"openbatch.home\":\"/h\",\"openbatch.instance\":\"i-1\",\"openbatch.run\":\"" JOB
-                "/1\",\"openbatch.ce\":\"own\"}");
+                "/1\",\"openbatch.ce\":\"own\",\"openbatch.copy\":\"\",\"openbatch.gpus\":\"\","
+                "\"openbatch.executor\":\"\",\"com.docker.compose.project\":\"\"}");
     assert_null(json_object_get(body, "Cmd"));
     assert_null(json_object_get(body, "User"));
     assert_null(host(body, "Privileged"));
@@ -260,15 +261,22 @@ static void children_know_the_size_of_their_array(void **state)
     assert_true(has_env(body, "AWS_BATCH_JOB_ARRAY_INDEX=4"));
 }
 
-static void tags_become_labels_but_not_ours(void **state)
+static void tags_become_labels_with_a_prefix_and_ours_are_always_set(void **state)
 {
     json_auto_t *more = parse("{\"tags\":{\"team\":\"x\",\"openbatch.run\":\"forged\","
-                              "\"openbatch.copy\":\"forged\"}}");
+                              "\"exitCode\":\"0\",\"com.docker.compose.project\":\"p\"}}");
     json_auto_t *body = make_with("", (docker_spec){ .spec = more });
     const json_t *labels = json_object_get(body, "Labels");
-    assert_json(json_object_get(labels, "team"), "\"x\"");
+    assert_json(json_object_get(labels, "openbatch.tag.team"), "\"x\"");
+    assert_json(json_object_get(labels, "openbatch.tag.openbatch.run"), "\"forged\"");
+    assert_null(json_object_get(labels, "team"));
+    assert_null(json_object_get(labels, "exitCode")); /* the engine merges labels into events */
+    /* An image may have labels with these names: the container's win, also empty ones. */
+    assert_json(json_object_get(labels, "openbatch.copy"), "\"\"");
+    assert_json(json_object_get(labels, "openbatch.gpus"), "\"\"");
+    assert_json(json_object_get(labels, "openbatch.executor"), "\"\"");
+    assert_json(json_object_get(labels, "com.docker.compose.project"), "\"\"");
     assert_json(json_object_get(labels, "openbatch.run"), "\"" JOB ":4/1\"");
-    assert_null(json_object_get(labels, "openbatch.copy"));
     json_auto_t *composed = make_with("", (docker_spec){ .spec = more, .copy = "c" });
     assert_json(json_object_get(json_object_get(composed, "Labels"), "openbatch.copy"), "\"c\"");
 }
@@ -425,7 +433,7 @@ int main(void)
         cmocka_unit_test(fargate_is_a_hard_limit_of_cpu),
         cmocka_unit_test(secrets_become_environment_before_ours),
         cmocka_unit_test(children_know_the_size_of_their_array),
-        cmocka_unit_test(tags_become_labels_but_not_ours),
+        cmocka_unit_test(tags_become_labels_with_a_prefix_and_ours_are_always_set),
         cmocka_unit_test(secret_options_join_the_log_driver_s),
         cmocka_unit_test(a_platform_is_named_as_docker_names_it),
     };

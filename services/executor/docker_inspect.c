@@ -1,0 +1,223 @@
+/* How a container stands, and what of it is believed. An exit code is taken from the engine's own
+ * inspection, never from its events (labels of the container are merged into those), and not when
+ * the engine made it up: a failure that was none can be repeated, a success that was none cannot. A
+ * container that was to be started and is said not to have been may have run: the engine may have
+ * ended between beginning it and noting that, and a later one may have thrown the rest away. Owns
+ * nothing. Thread: the loop's. */
+#include <string.h>
+
+#include "docker_born.h"
+#include "docker_internal.h"
+#include "docker_leftover.h"
+#include "docker_spec.h"
+#include "docker_unwell.h"
+#include "kernel_oom.h"
+#include "ob/clock.h"
+#include "ob/json.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/text.h"
+
+#define RETRY_MS 500
+#define OOM_WAIT_MS 1000
+#define DIED_WAIT_MS 20
+#define START_WAIT_MS                                                                              \
+    2000 /* a start that was asked for by a process that is gone arrives by then */
+#define BOOT_SLACK_MS 5000
+#define BORN_SLACK_MS 100 /* of clocks and their steps */
+#define RESTORE_MS 120000 /* dockerd looks after its containers when it begins, at most so long */
+#define CLEANUP_MS 10000  /* containerd looks after what it finds when it begins */
+#define EXIT_SIGKILL 137
+#define EXIT_UNKNOWN 255 /* what engines make up */
+
+void container_take_id(container *c, const json_t *body)
+{
+    const char *id = ob_json_str(body, "Id", NULL);
+    if (!id)
+        return;
+    free(c->id);
+    c->id = ob_strdup(id);
+}
+
+static int64_t time_ms(const json_t *state, const char *name)
+{
+    const char *text = ob_json_str(state, name, "");
+    return docker_time_ns(text, strlen(text), NULL) / 1000000;
+}
+
+/* ---- ends ---- */
+
+/* dockerd, when it begins and finds that it missed a container's end, makes one up: then, and with
+ * code 0 or 255 (docker.io 20.10, tried). Where it cannot be seen among the processes, the time in
+ * which it did not answer stands for its beginning. */
+static bool is_dockerd_s(const docker *d, int code, int64_t started_ms, int64_t stopped_ms)
+{
+    if (code != 0 && code != EXIT_UNKNOWN)
+        return false;
+    int64_t born_ms = docker_born(d->base.config.engine).dockerd_ms;
+    int64_t from_ms = born_ms ? born_ms - BORN_SLACK_MS : d->away_ms;
+    int64_t to_ms =
+        born_ms && d->back_ms > born_ms + RESTORE_MS ? born_ms + RESTORE_MS : d->back_ms;
+    return from_ms && started_ms < to_ms && stopped_ms >= from_ms && stopped_ms <= to_ms &&
+           (!born_ms || started_ms < born_ms);
+}
+
+/* containerd, when it begins and cannot get a task's end, says 255, or 137 because it kills what it
+ * finds. */
+static bool
+is_containerd_s(const container *c, int code, bool oom, int64_t started_ms, int64_t stopped_ms)
+{
+    bool killed = code == EXIT_SIGKILL && !oom && !c->stop_wanted;
+    if (!killed && code != EXIT_UNKNOWN)
+        return false;
+    int64_t born_ms = docker_born(c->d->base.config.engine).containerd_ms;
+    return started_ms < born_ms && stopped_ms >= born_ms - BORN_SLACK_MS &&
+           stopped_ms <= born_ms + CLEANUP_MS;
+}
+
+static bool
+is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t stopped_ms)
+{
+    int64_t booted_ms = ob_wall_ms() - ob_boot_ms();
+    bool is_usual = code == 0 || code == EXIT_UNKNOWN;
+    return (is_usual && started_ms < booted_ms - BOOT_SLACK_MS) ||
+           is_dockerd_s(c->d, code, started_ms, stopped_ms) ||
+           is_containerd_s(c, code, oom, started_ms, stopped_ms);
+}
+
+static void take_end(container *c, const json_t *state)
+{
+    int code = (int)ob_json_int(state, "ExitCode", -1);
+    bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
+    /* The engine's notice of a lack of memory and the end come by different ways. */
+    if (code == EXIT_SIGKILL && !oom && !c->stop_wanted) {
+        oom = c->id && kernel_oom_killed(KERNEL_LOG, c->id);
+        if (!oom && !c->end_awaited) {
+            c->end_awaited = true;
+            container_wait(c, OOM_WAIT_MS);
+            return;
+        }
+    }
+    const char *error = ob_json_str(state, "Error", "");
+    runtime_end end = { .started = true,
+                        .exit_code = code,
+                        .oom = oom && code != 0,
+                        .started_at_ms = time_ms(state, "StartedAt"),
+                        .stopped_at_ms = time_ms(state, "FinishedAt"),
+                        .reason = *error ? error : NULL };
+    if (is_made_up(c, code, end.oom, end.started_at_ms, end.stopped_at_ms)) {
+        end.exit_code = -1;
+        end.reason = "CannotInspectContainerError: the container engine ended and does not know "
+                     "the container's exit code";
+    }
+    if (end.oom)
+        end.reason = "OutOfMemoryError: Container killed due to memory usage";
+    container_tell_end(c, &end);
+}
+
+static void take_lost(container *c, const http_reply *reply)
+{
+    char text[512], reason[640];
+    c->exists = false;
+    if (!c->intended && !c->unknown && !c->told_running) {
+        container_end_failed(c, "CannotCreateContainerError", reply, -1);
+        return;
+    }
+    ob_text_format(reason, sizeof(reason), "CannotInspectContainerError: %s",
+                   docker_error_text(reply, text, sizeof(text)));
+    container_tell_end(c, &(runtime_end){ .started = true, .exit_code = -1, .reason = reason });
+    output_lost(c);
+}
+
+/* ---- did it begin? ---- */
+
+void container_recall(container *c)
+{
+    const json_t *members = spool_get(c->d->base.config.spool, c->run);
+    const char *boot = ob_json_str(members, "intent", NULL);
+    c->intended = boot != NULL;
+    c->rebooted = boot && strcmp(boot, c->d->boot) != 0;
+    /* Without "begins" it is of a version that noted no intents, or the spool was lost. */
+    c->unknown = !json_object_get(members, "begins");
+}
+
+void container_end_doubtful(container *c, const char *why, bool stayed)
+{
+    /* What was started by whom is unknown: then what is left now proves nothing. */
+    bool unbegun = docker_leftover_end(c->id ? c->id : "", stayed ? c->d->base.config.engine
+                                                                  : NULL) == LEFTOVER_NOT_BEGUN &&
+                   !c->unknown;
+    ob_warn("container.doubtful", "{s:s, s:b, s:s}", "run", c->run, "begun", !unbegun, "text", why);
+    c->force = true; /* nothing of it goes on behind its end */
+    if (unbegun) {
+        container_end_unstarted(c, NULL); /* not the job's fault: it is placed again */
+        return;
+    }
+    char reason[256];
+    ob_text_format(reason, sizeof(reason), "CannotStartContainerError: %s; it may have run",
+                   ob_cut(why, 180));
+    container_tell_end(c, &(runtime_end){ .started = true, .exit_code = -1, .reason = reason });
+}
+
+/* It exists, and the engine says that it has not been started. */
+static void take_created(container *c)
+{
+    if (!c->intended && !c->unknown) {
+        c->step = STEP_START;
+        return;
+    }
+    if (c->adopted && !c->start_awaited) {
+        c->start_awaited = true;
+        container_wait(c, START_WAIT_MS);
+        return;
+    }
+    const char *why = c->unknown    ? "nobody knows whether the container was started"
+                      : c->rebooted ? "the host restarted while the container was being started"
+                      : c->adopted  ? "the executor ended while the container was being started"
+                                    : "the container engine ended while it started the container";
+    container_end_doubtful(c, why, false);
+}
+
+/* ---- inspect ---- */
+
+static void take_running(container *c, const json_t *state)
+{
+    c->intended = true;
+    container_tell_running(c, time_ms(state, "StartedAt"));
+    container_release_slot(c);
+    c->step = STEP_RUN;
+    if (c->died) { /* while the answer was on its way */
+        container_died(c);
+        container_wait(c, DIED_WAIT_MS);
+    }
+}
+
+static void on_inspect(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    if (!container_answered(c, reply))
+        return;
+    json_auto_t *body = reply->status == 200 ? ob_json_read(reply->body, reply->len) : NULL;
+    const json_t *state = json_object_get(body, "State");
+    container_take_id(c, body);
+    docker_probe_image(c->d, ob_json_str(json_object_get(body, "Config"), "Image", NULL));
+    if (reply->status == 404) {
+        take_lost(c, reply);
+    } else if (!state) {
+        container_wait(c, RETRY_MS);
+    } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
+        take_created(c);
+    } else if (ob_json_bool(state, "Running", false)) {
+        take_running(c, state);
+    } else {
+        c->intended = true;
+        take_end(c, state);
+    }
+}
+
+void container_inspect(container *c)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/json", c->d->api, c->name);
+    c->died = false;
+    container_request(c, "GET", path, NULL, on_inspect);
+}

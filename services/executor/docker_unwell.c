@@ -1,0 +1,238 @@
+/* An engine that answers, and cannot start anything: its containerd is away, its disk is full. What
+ * it says then is no fault of a job's, and every job that came would be told the same: this
+ * instance takes nothing until a start works again. A probe finds out: a container of an image that
+ * is here, whose command does not exist, is made, started and removed, under one name. An engine
+ * that is well goes all the way to the image's files and says that the command is not there. So
+ * nothing of anybody's runs, and nothing is left. Owns the state of being unwell and the probe.
+ * Thread: the loop's. */
+#include "docker_unwell.h"
+
+#include <string.h>
+
+#include "docker_leftover.h"
+#include "docker_spec.h"
+#include "ob/clock.h"
+#include "ob/json.h"
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/text.h"
+
+#define PROBE_MS 1000
+#define PROBE_TIMEOUT_S 60
+#define NO_COMMAND "/.openbatch-probe"
+
+/* ---- what a refused start means ---- */
+
+static bool has_one_of(const char *text, const char *const *parts)
+{
+    for (; *parts; parts++)
+        if (strstr(text, *parts))
+            return true;
+    return false;
+}
+
+/* dockerd asks containerd for one thing after another, and gives up at the first error: that to
+ * begin the container is the last. gRPC says "connection error" (with "error while dialing", or
+ * "connection closed") of a request that it never sent. containerd says "create shim task", or
+ * "start shim", of what comes before the beginning; then "OCI runtime" is runc's word on what the
+ * job asks for. Tried with docker.io 20.10, containerd 1.6. */
+docker_refusal docker_refusal_of(const char *text)
+{
+    static const char *const create[] = { "OCI runtime create failed", NULL };
+    static const char *const not_begun[] = { "connection error: desc",  "rror while dialing",
+                                             "connection closed: unav", "create shim task:",
+                                             "failed to start shim",    "failed to create shim",
+                                             "no space left on device", NULL };
+    static const char *const unclear[] = { "transport is closing",
+                                           "navailable",
+                                           "EOF",
+                                           "ttrpc: closed",
+                                           "context canceled",
+                                           "deadline exceeded",
+                                           "already exists",
+                                           "already in use",
+                                           "OCI runtime start",
+                                           NULL };
+    if (has_one_of(text, create))
+        return REFUSAL_OF_THE_JOB;
+    if (has_one_of(text, not_begun))
+        return REFUSAL_NOT_BEGUN;
+    return has_one_of(text, unclear) ? REFUSAL_UNCLEAR : REFUSAL_OF_THE_JOB;
+}
+
+/* ---- the state ---- */
+
+static void probe_later(docker *d, int64_t delay_ms)
+{
+    if (!d->probe_call && !d->probe_timer.armed)
+        loop_timer_set(d->base.config.loop, &d->probe_timer, delay_ms);
+}
+
+void docker_set_unwell(docker *d, const char *why)
+{
+    bool is_news = !*d->unwell;
+    ob_text_format(d->unwell, sizeof(d->unwell), "the container engine starts nothing: %s",
+                   ob_cut(why, UNWELL_MAX));
+    if (is_news) {
+        ob_warn("engine.unwell", "{s:s}", "text", d->unwell);
+        ON(d)->unwell(d->unwell, ON(d)->arg);
+    }
+    docker_dirty(d);
+    probe_later(d, PROBE_MS);
+}
+
+static void set_well(docker *d)
+{
+    if (!*d->unwell)
+        return;
+    d->unwell[0] = '\0';
+    ob_info("engine.well", NULL);
+    ON(d)->unwell(NULL, ON(d)->arg);
+    docker_dirty(d);
+}
+
+void docker_doubt(container *c, const char *why)
+{
+    c->doubt = ob_strdup(why);
+    c->step = STEP_DOUBT;
+    probe_later(c->d, 0);
+}
+
+/* Containers that could not be made: was it the engine's fault, or theirs? */
+static void end_doubts(docker *d, bool works)
+{
+    container *c, *next;
+    HASH_ITER(hh, d->containers, c, next)
+    {
+        if (c->step != STEP_DOUBT)
+            continue;
+        ob_cleanup(ob_freep) char *reason = ob_strf("CannotCreateContainerError: %s", c->doubt);
+        if (!works)
+            docker_set_unwell(d, c->doubt);
+        container_end_unstarted(c, works ? reason : NULL);
+    }
+}
+
+/* ---- the probe: create, start, remove ---- */
+
+static void decide(docker *d, bool works)
+{
+    end_doubts(d, works);
+    if (works)
+        set_well(d);
+    else if (*d->unwell)
+        probe_later(d, PROBE_MS);
+}
+
+static void send(docker *d,
+                 const char *method,
+                 const char *before,
+                 const char *after,
+                 const json_t *body,
+                 http_on_reply on_reply)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%sopenbatch-probe-%s%s", d->api,
+                                              before, d->base.config.instance, after);
+    d->probe_call = http_send(d->http, &(http_request){ .method = method,
+                                                        .path = path,
+                                                        .body = body,
+                                                        .only_once = true,
+                                                        .timeout_s = PROBE_TIMEOUT_S,
+                                                        .on_reply = on_reply,
+                                                        .arg = d });
+}
+
+/* First in each reply. false: there was no answer; it begins anew when the engine is back. */
+static bool answered(docker *d, const http_reply *reply)
+{
+    d->probe_call = NULL;
+    if (reply->status != 0)
+        return true;
+    docker_down(d, reply->error);
+    probe_later(d, PROBE_MS);
+    return false;
+}
+
+static void on_removed(const http_reply *reply, void *arg)
+{
+    docker *d = arg;
+    if (answered(d, reply))
+        decide(d, d->probe_works);
+}
+
+static void remove_probe(docker *d, bool works)
+{
+    d->probe_works = works;
+    send(d, "DELETE", "", "?v=1&force=1", NULL, on_removed);
+}
+
+static void on_started(const http_reply *reply, void *arg)
+{
+    docker *d = arg;
+    char text[UNWELL_MAX + 1] = "";
+    if (!answered(d, reply))
+        return;
+    bool works =
+        reply->status == 204 || reply->status == 304 ||
+        docker_refusal_of(docker_error_text(reply, text, sizeof(text))) == REFUSAL_OF_THE_JOB;
+    if (!works)
+        (void)docker_leftover_end(d->probe_id, NULL);
+    if (!works && *d->unwell)
+        docker_set_unwell(d, text); /* as it is now */
+    remove_probe(d, works);
+}
+
+static void on_created(const http_reply *reply, void *arg)
+{
+    docker *d = arg;
+    if (!answered(d, reply))
+        return;
+    if (reply->status == 201) {
+        json_auto_t *body = ob_json_read(reply->body, reply->len);
+        ob_text_format(d->probe_id, sizeof(d->probe_id), "%s", ob_json_str(body, "Id", ""));
+        send(d, "POST", "", "/start", NULL, on_started);
+    } else if (reply->status == 409) { /* one that was left */
+        remove_probe(d, false);
+    } else {
+        if (reply->status == 404)
+            d->probe_image[0] = '\0';
+        decide(d, false);
+    }
+}
+
+void docker_probe_image(docker *d, const char *image)
+{
+    if (image)
+        (void)ob_text_into(d->probe_image, sizeof(d->probe_image), image);
+}
+
+static void on_probe_time(void *arg)
+{
+    docker *d = arg;
+    if (!d->up) {
+        probe_later(d, PROBE_MS);
+        return;
+    }
+    if (!*d->probe_image) { /* then the next job has to find out */
+        decide(d, true);
+        return;
+    }
+    const runtime_config *config = &d->base.config;
+    json_auto_t *body =
+        json_pack("{s:s, s:[s], s:[], s:{s:s, s:{s:s}}, s:{s:o, s:o}}", "Image", d->probe_image,
+                  "Entrypoint", NO_COMMAND, "Cmd", "HostConfig", "NetworkMode", "host", "LogConfig",
+                  "Type", "none", "Labels", DOCKER_LABEL_HOME, ob_json_text(config->home),
+                  DOCKER_LABEL_COPY, ob_json_text(config->copy ? config->copy : ""));
+    send(d, "POST", "create?name=", "", body, on_created);
+}
+
+void docker_unwell_init(docker *d)
+{
+    d->probe_timer = (loop_timer){ .fn = on_probe_time, .arg = d };
+}
+
+void docker_unwell_done(docker *d)
+{
+    loop_timer_stop(d->base.config.loop, &d->probe_timer);
+    http_drop(d->probe_call);
+}

@@ -1,0 +1,23 @@
+/* An engine that answers, and cannot start anything. */
+#pragma once
+
+#include "docker_internal.h"
+
+/* What an engine that has lived since it was asked means by refusing a start. */
+typedef enum docker_refusal {
+    REFUSAL_OF_THE_JOB, /* it cannot be begun as it is */
+    REFUSAL_NOT_BEGUN,  /* the engine is unwell, and the job's command did not begin */
+    REFUSAL_UNCLEAR,    /* the same, but it may have begun */
+} docker_refusal;
+
+docker_refusal docker_refusal_of(const char *text);
+
+/* Nothing is started until a probe of the engine has worked; runs that wait are given back. */
+void docker_set_unwell(docker *d, const char *why);
+/* The engine failed to make a container, for its own reasons or for the container's: a probe
+ * decides which, and ends the run. */
+void docker_doubt(container *c, const char *why);
+/* An image that the engine has: the probe's. NULL: none. */
+void docker_probe_image(docker *d, const char *image);
+void docker_unwell_init(docker *d);
+void docker_unwell_done(docker *d);

@@ -1,0 +1,549 @@
+/* The Docker runtime and the beginning and end of containers: nothing is started twice, an engine
+ * that can start nothing is nobody's fault, no exit code is believed that may be made up. */
+#include "unit.h"
+
+#include <fcntl.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "container_engine.h"
+#include "docker_unwell.h"
+#include "ob/clock.h"
+#include "ob/message.h"
+#include "runtime.h"
+
+#define JOB "018f0000-0000-7000-8000-000000000001"
+#define RUN JOB "/1"
+#define NAME "ob-" JOB "-1"
+#define OTHER_RUN "018f0000-0000-7000-8000-000000000002/1"
+#define PATIENCE_MS 20000
+#define REFUSED                                                                                    \
+    "{\"message\": \"connection error: desc = \\\"transport: Error while dialing dial unix "       \
+    "/run/containerd.sock: connect: connection refused\\\": unavailable\"}"
+#define NO_COMMAND                                                                                 \
+    "{\"message\": \"failed to create shim task: OCI runtime create failed: runc create failed: "  \
+    "unable to start container process: exec: \\\"/.openbatch-probe\\\": no such file\"}"
+
+typedef struct world {
+    loop *loop;
+    char dir[32];
+    spool *spool;
+    container_engine *engine;
+    runtime *rt;
+    loop_timer limit;
+    /* What the engine does. */
+    int create_status;
+    engine_answer start, probe_start;
+    bool probe_is_made; /* its creation is answered as the others' */
+    const char *listed;
+    bool ends_unseen; /* it ends between the engine's going and its listing */
+    int end_code;
+    char inspected[512];
+    /* What happened. */
+    int starts, probes, probe_removals;
+    bool has_listed, intent_on_disk;
+    bool running, ended;
+    bool started;
+    int exit_code;
+    char reason[512];
+    char unwell[512];
+    int unwell_told;
+} world;
+
+static void on_running(const char *run, int64_t started_at_ms, void *arg)
+{
+    ((world *)arg)->running = true;
+}
+
+static void on_exited(const char *run, const runtime_end *end, void *arg)
+{
+    world *w = arg;
+    assert_false(w->ended);
+    w->ended = true;
+    w->started = end->started;
+    w->exit_code = end->exit_code;
+    (void)snprintf(w->reason, sizeof(w->reason), "%s", end->reason ? end->reason : "");
+}
+
+static void on_found(const char *run, void *arg)
+{
+    world *w = arg;
+    w->rt->ops->adopt(w->rt, run, false, 0);
+}
+
+static void on_listed(void *arg)
+{
+    ((world *)arg)->has_listed = true;
+}
+
+static void on_engine(bool up, const char *text, void *arg)
+{
+}
+
+static void on_unwell(const char *why, void *arg)
+{
+    world *w = arg;
+    w->unwell_told++;
+    (void)snprintf(w->unwell, sizeof(w->unwell), "%s", why ? why : "");
+}
+
+static bool disk_has_intent(world *w)
+{
+    char path[64], text[4096] = "";
+    (void)snprintf(path, sizeof(path), "%s/spool", w->dir);
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    assert_true(read(fd, text, sizeof(text) - 1) > 0);
+    (void)close(fd);
+    return strstr(text, RUN) && strstr(text, "\"intent\"");
+}
+
+static void show_time(char out[48], int64_t at_ms)
+{
+    char text[32];
+    time_t s = at_ms / 1000;
+    (void)strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", gmtime(&s));
+    (void)snprintf(out, 48, "%s.%03dZ", text, (int)(at_ms % 1000));
+}
+
+static void inspect_says(world *w, const char *status, int code, int64_t finished_ms)
+{
+    char began[48], ended[48];
+    show_time(began, ob_wall_ms() - 10000);
+    show_time(ended, finished_ms);
+    (void)snprintf(w->inspected, sizeof(w->inspected),
+                   "{\"Id\": \"1234\", \"Config\": {\"Image\": \"x\"}, \"State\": {\"Status\": "
+                   "\"%s\", \"Running\": %s, \"ExitCode\": %d, \"StartedAt\": \"%s\", "
+                   "\"FinishedAt\": \"%s\"}}",
+                   status, strcmp(status, "running") == 0 ? "true" : "false", code, began, ended);
+}
+
+static engine_answer on_probe(world *w, const char *method, const char *path)
+{
+    if (strcmp(method, "DELETE") == 0) {
+        w->probe_removals++;
+        return (engine_answer){ .status = 204 };
+    }
+    if (!strstr(path, "/start"))
+        return (engine_answer){ .status = w->probe_is_made ? w->create_status : 201,
+                                .body = "{\"Id\": \"p\"}" };
+    w->probes++;
+    return w->probe_start;
+}
+
+static engine_answer on_request(const char *method, const char *path, void *arg)
+{
+    world *w = arg;
+    if (strncmp(path, "/version", 8) == 0)
+        return (engine_answer){ .status = 200, .body = "{\"ApiVersion\": \"1.41\"}" };
+    if (strncmp(path, "/events", 7) == 0)
+        return (engine_answer){ .status = 200, .body = "\n", .open = true };
+    if (strncmp(path, "/containers/json", 16) == 0 && w->ends_unseen)
+        inspect_says(w, "exited", w->end_code, ob_wall_ms());
+    if (strncmp(path, "/containers/json", 16) == 0)
+        return (engine_answer){ .status = 200, .body = w->listed };
+    if (strstr(path, "openbatch-probe"))
+        return on_probe(w, method, path);
+    if (strncmp(path, "/containers/create", 18) == 0)
+        return (engine_answer){ .status = w->create_status,
+                                .body = w->create_status == 201 ? "{\"Id\": \"1234\"}"
+                                                                : "{\"message\": \"broken\"}" };
+    if (strstr(path, "/start")) {
+        w->starts++;
+        w->intent_on_disk = disk_has_intent(w);
+        return w->start;
+    }
+    if (strstr(path, "/json"))
+        return (engine_answer){ .status = 200, .body = w->inspected };
+    return (engine_answer){ .status = 204 };
+}
+
+static void on_turn(void *arg)
+{
+    world *w = arg;
+    w->rt->ops->flush(w->rt);
+}
+
+static void on_limit(void *arg)
+{
+    fail_msg("it takes too long");
+}
+
+/* Runs the loop until *flag. */
+static bool *awaited;
+static loop_timer step;
+
+static void on_step(void *arg)
+{
+    world *w = arg;
+    if (*awaited)
+        loop_stop(w->loop);
+    else
+        loop_timer_set(w->loop, &step, 20);
+}
+
+static void run_until(world *w, bool *flag)
+{
+    awaited = flag;
+    step = (loop_timer){ .fn = on_step, .arg = w };
+    loop_timer_set(w->loop, &step, 0);
+    loop_timer_set(w->loop, &w->limit, PATIENCE_MS);
+    assert_int_equal(loop_run(w->loop, NULL), 0);
+    loop_timer_stop(w->loop, &step);
+    loop_timer_stop(w->loop, &w->limit);
+}
+
+static int world_init(void **state)
+{
+    world *w = ob_calloc(1, sizeof(*w));
+    assert_int_equal(loop_new(&w->loop, NULL), 0);
+    (void)snprintf(w->dir, sizeof(w->dir), "/tmp/ob-spool-XXXXXX");
+    assert_non_null(mkdtemp(w->dir));
+    assert_int_equal(spool_open(w->dir, 0, &w->spool, NULL), 0);
+    w->limit = (loop_timer){ .fn = on_limit, .arg = w };
+    w->engine = engine_new(w->loop, on_request, w);
+    w->create_status = 201;
+    w->start = (engine_answer){ .status = 204 };
+    w->listed = "[]";
+    *state = w;
+    return 0;
+}
+
+static void open_runtime(world *w)
+{
+    runtime_config config = { .loop = w->loop,
+                              .spool = w->spool,
+                              .home = "/tmp",
+                              .instance = "i-1",
+                              .ce = "own",
+                              .engine = engine_host(w->engine),
+                              .secrets_dir = "",
+                              .docker_config = "/nonexistent",
+                              .pull_stall_ms = 1000,
+                              .on = { .running = on_running,
+                                      .exited = on_exited,
+                                      .found = on_found,
+                                      .listed = on_listed,
+                                      .engine = on_engine,
+                                      .unwell = on_unwell,
+                                      .arg = w } };
+    assert_int_equal(runtime_docker.make(&config, &w->rt, NULL), 0);
+    loop_on_turn(w->loop, on_turn, w);
+    w->rt->ops->open(w->rt);
+    run_until(w, &w->has_listed);
+}
+
+static int world_done(void **state)
+{
+    world *w = *state;
+    w->rt->ops->free(w->rt);
+    engine_free(w->engine);
+    loop_free(w->loop);
+    spool_free(w->spool);
+    ob_cleanup(ob_freep) char *remove_dir = ob_strf("rm -r %s", w->dir);
+    assert_int_equal(system(remove_dir), 0);
+    free(w);
+    return 0;
+}
+
+static int start_run(world *w, const char *run)
+{
+    ob_run_ref ref;
+    json_auto_t *spec = json_pack("{s:s, s:{s:s, s:i, s:i}}", "queue", "q", "container", "image",
+                                  "x", "vcpus", 1, "memory", 128);
+    assert_true(ob_run_ref_parse(run, &ref));
+    spool_set(w->spool, run, "begins", json_integer(1), true);
+    return w->rt->ops->start(w->rt, &ref, 1, spec, false, NULL);
+}
+
+static void assert_may_have_run(const world *w)
+{
+    assert_true(w->started);
+    assert_int_equal(w->exit_code, -1);
+    assert_non_null(strstr(w->reason, "CannotStartContainerError: "));
+    assert_non_null(strstr(w->reason, "it may have run"));
+}
+
+static void assert_given_back(const world *w)
+{
+    assert_false(w->started);
+    assert_int_equal(w->exit_code, -1);
+    assert_string_equal(w->reason, "");
+}
+
+/* ---- nothing is started twice ---- */
+
+static void the_intent_is_on_the_disk_before_the_start_is_sent(void **state)
+{
+    world *w = *state;
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    assert_int_equal(w->starts, 1);
+    assert_true(w->intent_on_disk);
+}
+
+static void a_start_that_got_no_answer_is_not_sent_again(void **state)
+{
+    world *w = *state;
+    inspect_says(w, "created", 0, 0);
+    w->start = (engine_answer){ .hang_up = true };
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->ended);
+    assert_int_equal(w->starts, 1);
+    assert_may_have_run(w);
+}
+
+static const char a_listing[] = "[{\"Names\": [\"/" NAME "\"], \"State\": \"created\", "
+                                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+
+static void what_was_made_and_not_intended_is_started_by_the_next_executor(void **state)
+{
+    world *w = *state;
+    inspect_says(w, "created", 0, 0);
+    w->listed = a_listing;
+    spool_set(w->spool, RUN, "begins", json_integer(1), true);
+    open_runtime(w);
+    run_until(w, &w->running);
+    assert_int_equal(w->starts, 1);
+    assert_true(w->intent_on_disk);
+}
+
+static void what_was_intended_is_not_started_by_the_next_executor(void **state)
+{
+    world *w = *state;
+    inspect_says(w, "created", 0, 0);
+    w->listed = a_listing;
+    spool_set(w->spool, RUN, "begins", json_integer(1), true);
+    spool_set(w->spool, RUN, "intent", json_string("another boot"), true);
+    open_runtime(w);
+    run_until(w, &w->ended);
+    assert_int_equal(w->starts, 0);
+    assert_may_have_run(w);
+    assert_non_null(strstr(w->reason, "the host restarted"));
+}
+
+static void what_an_executor_without_intents_made_is_not_started(void **state)
+{
+    world *w = *state;
+    inspect_says(w, "created", 0, 0);
+    w->listed = a_listing;
+    spool_set(w->spool, RUN, "log", json_null(), true);
+    open_runtime(w);
+    run_until(w, &w->ended);
+    assert_int_equal(w->starts, 0);
+    assert_may_have_run(w);
+}
+
+static void what_somebody_else_made_is_not_started(void **state)
+{
+    world *w = *state;
+    inspect_says(w, "created", 0, 0);
+    w->create_status = 409;
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->ended);
+    assert_int_equal(w->starts, 0);
+    assert_may_have_run(w);
+}
+
+static void a_container_with_another_name_is_not_ours_whatever_its_labels(void **state)
+{
+    world *w = *state;
+    w->listed = "[{\"Names\": [\"/forged\"], \"State\": \"exited\", "
+                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    open_runtime(w); /* on_found would have adopted it, and inspected nothing */
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+}
+
+/* ---- an engine that can start nothing ---- */
+
+static void refusals_are_told_apart(void **state)
+{
+    static const struct {
+        const char *text;
+        docker_refusal refusal;
+    } cases[] = {
+        { "connection error: desc = \"transport: Error while dialing dial unix /run/c.sock: "
+          "connect: connection refused\": unavailable",
+          REFUSAL_NOT_BEGUN },
+        { "connection closed: unavailable", REFUSAL_NOT_BEGUN },
+        { "failed to create shim task: ttrpc: closed: unknown", REFUSAL_NOT_BEGUN },
+        { "failed to start shim: start failed: : exit status 1: unknown", REFUSAL_NOT_BEGUN },
+        { "transport is closing: unavailable", REFUSAL_UNCLEAR },
+        { "error reading from server: EOF: unavailable", REFUSAL_UNCLEAR },
+        { "ttrpc: closed: unknown", REFUSAL_UNCLEAR },
+        { "task 12 already exists: unknown", REFUSAL_UNCLEAR },
+        { "failed to create shim task: OCI runtime create failed: runc create failed: unable to "
+          "start container process: exec: \"x\": executable file not found in $PATH: unknown",
+          REFUSAL_OF_THE_JOB },
+        { "OCI runtime create failed: container_linux.go:380: EOF: unknown", REFUSAL_OF_THE_JOB },
+        { "error while creating mount source path '/proc/x': mkdir /proc/x: no such file",
+          REFUSAL_OF_THE_JOB },
+        { "could not select device driver \"nvidia\" with capabilities: [[gpu]]",
+          REFUSAL_OF_THE_JOB },
+    };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+        if (docker_refusal_of(cases[i].text) != cases[i].refusal)
+            fail_msg("%s", cases[i].text);
+}
+
+static bool is_well_again(const world *w)
+{
+    return w->unwell_told > 1 && !*w->unwell;
+}
+
+static void on_well_step(void *arg)
+{
+    world *w = arg;
+    if (is_well_again(w))
+        loop_stop(w->loop);
+    else
+        loop_timer_set(w->loop, &step, 20);
+}
+
+static void run_until_well(world *w)
+{
+    step = (loop_timer){ .fn = on_well_step, .arg = w };
+    loop_timer_set(w->loop, &step, 0);
+    loop_timer_set(w->loop, &w->limit, PATIENCE_MS);
+    assert_int_equal(loop_run(w->loop, NULL), 0);
+    loop_timer_stop(w->loop, &step);
+    loop_timer_stop(w->loop, &w->limit);
+}
+
+static void an_engine_that_starts_nothing_gets_nothing_until_a_probe_works(void **state)
+{
+    world *w = *state;
+    w->start = w->probe_start = (engine_answer){ .status = 500, .body = REFUSED };
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->ended);
+    assert_given_back(w);
+    assert_int_equal(w->unwell_told, 1);
+    assert_non_null(strstr(w->unwell, "connection refused"));
+    assert_true(strlen(w->unwell) <= 200);
+    assert_int_equal(start_run(w, OTHER_RUN), -EBUSY); /* is given back, too */
+
+    w->probe_start = (engine_answer){ .status = 400, .body = NO_COMMAND };
+    run_until_well(w);
+    assert_int_equal(w->probe_removals, w->probes);
+    w->start = (engine_answer){ .status = 204 };
+    assert_int_equal(start_run(w, OTHER_RUN), 0);
+    run_until(w, &w->running);
+    assert_int_equal(w->starts, 2);
+}
+
+static void a_creation_that_fails_is_the_job_s_fault_if_a_probe_works(void **state)
+{
+    world *w = *state;
+    w->create_status = 500;
+    w->probe_start = (engine_answer){ .status = 400, .body = NO_COMMAND };
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->ended);
+    assert_false(w->started);
+    assert_string_equal(w->reason, "CannotCreateContainerError: broken");
+    assert_int_equal(w->unwell_told, 0);
+}
+
+static void a_creation_that_fails_is_the_engine_s_fault_if_a_probe_fails(void **state)
+{
+    world *w = *state;
+    w->create_status = 500;
+    w->probe_is_made = true;
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->ended);
+    assert_given_back(w);
+    assert_int_equal(w->unwell_told, 1);
+    assert_non_null(strstr(w->unwell, "broken"));
+}
+
+/* ---- exit codes ---- */
+
+static void the_exit_code_is_the_inspection_s_whatever_labels_say(void **state)
+{
+    world *w = *state;
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    inspect_says(w, "exited", 5, ob_wall_ms());
+    engine_say(w->engine, "/events",
+               "{\"Action\": \"die\", \"Actor\": {\"ID\": \"1234\", \"Attributes\": "
+               "{\"openbatch.run\": \"" RUN "\", \"exitCode\": \"0\"}}}\n");
+    run_until(w, &w->ended);
+    assert_int_equal(w->exit_code, 5);
+}
+
+/* The engine goes and comes back, and says then that the container ended with this code. */
+static void end_while_away(world *w, int code, int64_t finished_ms)
+{
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
+                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->ends_unseen = finished_ms == 0;
+    w->end_code = code;
+    inspect_says(w, "exited", code, finished_ms);
+    engine_hang_up(w->engine, "/events");
+    run_until(w, &w->ended);
+}
+
+static void assert_unknown(const world *w)
+{
+    assert_true(w->started);
+    assert_int_equal(w->exit_code, -1);
+    assert_non_null(strstr(w->reason, "does not know the container's exit code"));
+}
+
+static void a_failure_that_the_engine_may_have_made_up_is_unknown(void **state)
+{
+    end_while_away(*state, 255, 0);
+    assert_unknown(*state);
+}
+
+static void a_success_that_the_engine_may_have_made_up_is_unknown(void **state)
+{
+    end_while_away(*state, 0, 0);
+    assert_unknown(*state);
+}
+
+static void a_code_that_engines_do_not_make_up_is_believed(void **state)
+{
+    end_while_away(*state, 3, 0);
+    assert_int_equal(((world *)*state)->exit_code, 3);
+}
+
+static void an_end_from_before_the_engine_went_is_believed(void **state)
+{
+    end_while_away(*state, 255, ob_wall_ms() - 5000);
+    assert_int_equal(((world *)*state)->exit_code, 255);
+}
+
+#define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, world_init, world_done)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(the_intent_is_on_the_disk_before_the_start_is_sent),
+        IN_WORLD(a_start_that_got_no_answer_is_not_sent_again),
+        IN_WORLD(what_was_made_and_not_intended_is_started_by_the_next_executor),
+        IN_WORLD(what_was_intended_is_not_started_by_the_next_executor),
+        IN_WORLD(what_an_executor_without_intents_made_is_not_started),
+        IN_WORLD(what_somebody_else_made_is_not_started),
+        IN_WORLD(a_container_with_another_name_is_not_ours_whatever_its_labels),
+        cmocka_unit_test(refusals_are_told_apart),
+        IN_WORLD(an_engine_that_starts_nothing_gets_nothing_until_a_probe_works),
+        IN_WORLD(a_creation_that_fails_is_the_job_s_fault_if_a_probe_works),
+        IN_WORLD(a_creation_that_fails_is_the_engine_s_fault_if_a_probe_fails),
+        IN_WORLD(the_exit_code_is_the_inspection_s_whatever_labels_say),
+        IN_WORLD(a_failure_that_the_engine_may_have_made_up_is_unknown),
+        IN_WORLD(a_success_that_the_engine_may_have_made_up_is_unknown),
+        IN_WORLD(a_code_that_engines_do_not_make_up_is_believed),
+        IN_WORLD(an_end_from_before_the_engine_went_is_believed),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
