@@ -15,6 +15,9 @@
 #include "ob/job.h"
 #include "scheduler_store.h"
 
+#define ARRAY_MAX                                                                                  \
+    (32LL << 20) /* bytes that one transition of all children of an array may take                 \
+                  */
 #define FLAG_CANCELLED 1
 #define FLAG_TERMINATED 2
 #define DEFINITION_IN_STREAM 200 /* characters of the definition's name in a log stream's name */
@@ -215,6 +218,24 @@ static void add_array(text *t, const subject *s, const PGresult *events, int row
     text_str(t, "}}");
 }
 
+/* A member that is longer than this is left out of a lean event, or empty in it. */
+#define LEAN_MAX 256
+
+/* A member as it is stored. */
+static void add_member(text *t, const detail_span *key, const detail_span *value, bool lean)
+{
+    bool empty = lean && value->len > LEAN_MAX;
+    if (empty && value->at[0] != '[' && value->at[0] != '{')
+        return;
+    text_str(t, ",\"");
+    add_span(t, *key);
+    text_str(t, "\":");
+    if (empty)
+        text_str(t, value->at[0] == '[' ? "[]" : "{}");
+    else
+        add_span(t, *value);
+}
+
 /* Members of the stored detail that the event has its own word for. */
 static bool is_ours(const detail_span *key)
 {
@@ -229,36 +250,41 @@ static bool is_ours(const detail_span *key)
     return false;
 }
 
-/* An object's text with more members behind its own. */
-static void add_object(text *t, const detail_span *object, const text *more)
+/* An object with its members and more behind them; each of 'more' begins with a comma. */
+static void
+add_object(text *t, const char *name, const detail_span *object, const text *more, bool lean)
 {
-    bool empty = object->len <= 2;
-    text_add(t, object->at, object->len - 1);
+    text members = { 0 };
+    const char *pos = object->at;
+    detail_span key, value;
+    while (detail_next(&pos, &key, &value))
+        add_member(&members, &key, &value, lean);
     if (more->len)
-        text_add(t, empty ? more->at + 1 : more->at, empty ? more->len - 1 : more->len);
+        text_add(&members, more->at, more->len);
+    text_addf(t, ",\"%s\":{", name);
+    if (members.len)
+        text_add(t, members.at + 1, members.len - 1);
     text_str(t, "}");
+    text_done(&members);
 }
 
-static void add_stored(text *t, const subject *s, const text *run)
+static void add_stored(text *t, const subject *s, const text *run, bool lean)
 {
     const char *pos = s->detail;
     detail_span key, value;
     while (detail_next(&pos, &key, &value)) {
         if (is_ours(&key))
             continue;
-        text_str(t, ",\"");
-        add_span(t, key);
-        text_str(t, "\":");
         if (detail_is(&key, "container") && value.at[0] == '{') {
-            add_object(t, &value, run);
+            add_object(t, "container", &value, run, lean);
         } else if (detail_is(&key, "tags") && value.at[0] == '{') {
             text arn = { 0 };
             text_str(&arn, ",\"resourceArn\":");
             add_job_arn(&arn, s);
-            add_object(t, &value, &arn);
+            add_object(t, "tags", &value, &arn, false);
             text_done(&arn);
         } else {
-            add_span(t, value);
+            add_member(t, &key, &value, lean);
         }
     }
 }
@@ -307,8 +333,14 @@ static void add_envelope(text *t, const PGresult *events, int row, const subject
     text_addf(t, ",\"jobId\":\"%s\"", s->id);
 }
 
+bool event_is_lean(const PGresult *events, int row, int32_t index)
+{
+    int64_t size = ob_col_int(events, row, EVENT_ARRAY_SIZE, 0);
+    return index >= 0 && size * (int64_t)strlen(ob_col(events, row, EVENT_DETAIL)) > ARRAY_MAX;
+}
+
 void event_render(
-    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts)
+    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts, bool lean)
 {
     subject s = {
         .ref.index = index,
@@ -328,7 +360,7 @@ void event_render(
     add_run(&run_text, &s, &run);
 
     add_envelope(out, events, row, &s);
-    add_stored(out, &s, &run_text);
+    add_stored(out, &s, &run_text, lean);
     text_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
     add_reason(out, "statusReason", ob_col(events, row, EVENT_REASON));
     const char *started = ob_col(events, row, EVENT_STARTED);

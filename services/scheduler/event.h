@@ -2,11 +2,17 @@
 #pragma once
 
 #include <libpq-fe.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "text.h"
 
+/* Would the events of all children of this array be too much to repeat all of the job in each? Then
+ * those of its children are lean. */
+bool event_is_lean(const PGresult *events, int row, int32_t index);
+
 /* Appends the event of row 'row' of store_events, for the job itself (index -1) or the child
- * 'index'. attempts: rows of store_attempts that hold this job's, or NULL. */
+ * 'index'. attempts: rows of store_attempts that hold this job's, or NULL. lean: without the
+ * largest parts of what was submitted (docs/messages.md). */
 void event_render(
-    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts);
+    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts, bool lean);

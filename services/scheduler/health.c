@@ -2,6 +2,8 @@
  * loop's. */
 #include "health.h"
 
+#include <stdio.h>
+
 #include "ob/clock.h"
 #include "ob/service.h"
 #include "ob/text.h"
@@ -9,6 +11,7 @@
 #include "round.h"
 
 #define POST_EVERY_MS 1000
+#define STUCK_MS 30000 /* the publisher looks every 5 s */
 
 void health_postgresql(scheduler *s, bool ok, const char *text)
 {
@@ -33,10 +36,24 @@ static void post_unwell(const engine_stats *stats)
     ob_health_set("instances", false, stats->unwell == 0, stats->unwell > 0 ? text : NULL);
 }
 
+/* Whoever listens to events would wait for ever, while all else looks well. */
+static void post_publisher(const scheduler *s)
+{
+    int64_t stuck_ms = publisher_stuck_ms(s->publisher);
+    char text[96];
+    (void)snprintf(text, sizeof(text), "events have not gone on for %lld s",
+                   (long long)stuck_ms / 1000);
+    bool ok = stuck_ms < STUCK_MS;
+    ob_health_set("publisher", true, ok, ok ? NULL : text);
+    ob_health_info("published", json_integer((json_int_t)publisher_count(s->publisher)));
+    ob_health_info("eventsSkipped", json_integer((json_int_t)publisher_skipped(s->publisher)));
+}
+
 static void post(const scheduler *s)
 {
     engine_stats stats = { 0 };
     ob_health_set("kafka", true, ob_bus_is_up(s->bus), NULL);
+    post_publisher(s);
     if (!s->engine)
         return;
     engine_stats_get(s->engine, &stats);
@@ -58,7 +75,6 @@ static void post(const scheduler *s)
     ob_health_info("instancesHeld", json_integer((json_int_t)stats.held));
     post_unwell(&stats);
     ob_health_info("waitingBytes", json_integer((json_int_t)stats.bytes));
-    ob_health_info("published", json_integer((json_int_t)publisher_count(s->publisher)));
     ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));
 }
 

@@ -2,7 +2,8 @@
  * connection, its producer and its position. Never changes anything but the watermark. Invariants:
  * the watermark moves only over what was acknowledged, only forward, and only while its epoch
  * leads; a topic that is shorter than it was has been wiped, and what job_event still has is
- * published again. Thread: its own; lead, kick and count are for any. */
+ * published again; no event keeps those behind it: one that is too large goes without its largest
+ * parts, or is skipped and counted. Thread: its own; lead, kick, count and stuck are for any. */
 #include "publisher.h"
 
 #include <pthread.h>
@@ -24,6 +25,9 @@
 #define KAFKA_STEP_MS 2000
 #define MAX_PARTITIONS 256
 #define IN_FLIGHT_MAX 20000
+#define IN_FLIGHT_BYTES (16u << 20)
+#define SKIPPED_LOGGED 1000     /* one in so many */
+#define EVENT_MAX (256u * 1024) /* EventBridge's limit */
 
 struct publisher {
     pthread_t thread;
@@ -31,7 +35,8 @@ struct publisher {
     pthread_cond_t changed;
     int64_t wanted_epoch;
     bool kicked, stopping;
-    atomic_uint_fast64_t count;
+    atomic_uint_fast64_t count, skipped;
+    atomic_int_fast64_t moved_at_ms; /* since then events wait, if there are any */
 
     /* The thread's own. */
     char *pg;
@@ -42,17 +47,22 @@ struct publisher {
     int32_t n;
     int32_t partitions;
     int64_t ends[MAX_PARTITIONS]; /* each partition's end, as far as is known */
-    size_t in_flight, failed;
+    size_t in_flight, in_flight_bytes, failed;
+    bool failing; /* the last try */
     bool wiped;
     int64_t checked_at_ms;
     text event;
 };
 
+/* A message's reference holds its length and its partition, which begins at 1. */
+#define REF_PARTITIONS (MAX_PARTITIONS + 1)
+
 static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
 {
     publisher *p = arg;
-    int32_t partition = (int32_t)(intptr_t)ref - 1;
+    int32_t partition = (int32_t)((uintptr_t)ref % REF_PARTITIONS) - 1;
     p->in_flight--;
+    p->in_flight_bytes -= (size_t)((uintptr_t)ref / REF_PARTITIONS);
     if (!ok) {
         p->failed++;
         return;
@@ -60,6 +70,8 @@ static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
     if (offset < p->ends[partition])
         p->wiped = true;
     p->ends[partition] = offset + 1;
+    if (!p->failing) /* else the same ones may go again and again */
+        atomic_store(&p->moved_at_ms, ob_mono_ms());
     atomic_fetch_add(&p->count, 1);
 }
 
@@ -157,24 +169,59 @@ static int begin(publisher *p, int64_t epoch, ob_error *err)
 
 /* ---- Publishing ---- */
 
+static bool poll_leading(publisher *p)
+{
+    (void)ob_bus_poll(p->bus, 20, 1000);
+    return still_leading(p);
+}
+
+/* What is on its way is bounded, so that children of a large array go in portions. */
 static int send_one(publisher *p, const char *key)
 {
     /* By our own hash, so that a delivery tells its partition; a job's events stay on one. */
     int32_t partition = ob_instance_partition(key, p->partitions);
+    uintptr_t ref = p->event.len * REF_PARTITIONS + (uintptr_t)partition + 1;
     ob_error err = { 0 };
-    for (;;) {
-        int r = ob_bus_send(p->bus, OB_TOPIC_JOB_STATE, partition, key, strlen(key), p->event.at,
-                            p->event.len, (void *)(intptr_t)(partition + 1), &err);
-        if (r == 0)
-            p->in_flight++;
-        if (r != -EAGAIN && p->in_flight < IN_FLIGHT_MAX)
-            return r;
-        (void)ob_bus_poll(p->bus, 20, 1000);
-        if (r != -EAGAIN)
-            return r;
-        if (!still_leading(p))
+    int r = -EAGAIN;
+    while (r == -EAGAIN) { /* the producer's queue is full */
+        r = ob_bus_send(p->bus, OB_TOPIC_JOB_STATE, partition, key, strlen(key), p->event.at,
+                        p->event.len, (void *)ref, &err);
+        if (r == -EAGAIN && !poll_leading(p))
             return -ECANCELED;
     }
+    if (r < 0)
+        return r;
+    p->in_flight++;
+    p->in_flight_bytes += p->event.len;
+    while (p->in_flight >= IN_FLIGHT_MAX || p->in_flight_bytes >= IN_FLIGHT_BYTES) {
+        if (!poll_leading(p))
+            return -ECANCELED;
+    }
+    return 0;
+}
+
+static int skip(publisher *p, const PGresult *events, int row, int32_t index)
+{
+    if (atomic_fetch_add(&p->skipped, 1) % SKIPPED_LOGGED == 0)
+        ob_errlog("event.skipped", "{s:s, s:i, s:I, s:I}", "job", ob_col(events, row, EVENT_JOB),
+                  "index", (int)index, "bytes", (json_int_t)p->event.len, "skipped",
+                  (json_int_t)atomic_load(&p->skipped));
+    return 0;
+}
+
+/* One that is too large even without its largest parts must not stop the others. */
+static int
+send_event(publisher *p, const PGresult *events, int row, int32_t index, const PGresult *attempts)
+{
+    bool lean = event_is_lean(events, row, index);
+    text_clear(&p->event);
+    event_render(&p->event, events, row, index, attempts, lean);
+    if (p->event.len > EVENT_MAX && !lean) {
+        text_clear(&p->event);
+        event_render(&p->event, events, row, index, attempts, true);
+    }
+    int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB));
+    return r == -EMSGSIZE ? skip(p, events, row, index) : r;
 }
 
 static int send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts)
@@ -184,9 +231,7 @@ static int send_row(publisher *p, const PGresult *events, int row, const PGresul
     int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
     int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
     for (int32_t index = lo; index <= hi; index++) {
-        text_clear(&p->event);
-        event_render(&p->event, events, row, index, attempts);
-        int r = send_one(p, ob_col(events, row, EVENT_JOB));
+        int r = send_event(p, events, row, index, attempts);
         if (r < 0)
             return r;
     }
@@ -256,6 +301,8 @@ static int publish_batch(publisher *p, ob_error *err)
     p->round = ob_col_int(events, rows - 1, EVENT_ROUND, 0);
     p->n = (int32_t)ob_col_int(events, rows - 1, EVENT_N, 0);
     r = store_move_watermark(p->db, p->epoch, p->round, p->n, sum_of_ends(p), err);
+    if (r == 0)
+        atomic_store(&p->moved_at_ms, ob_mono_ms());
     if (r == 0 && p->wiped)
         replay(p, "the topic began anew");
     return r < 0 ? r : rows;
@@ -321,6 +368,9 @@ static void *publisher_run(void *arg)
         ob_error err = { 0 };
         pause_ms(p, GATHER_MS);
         int r = work(p, epoch, &err);
+        p->failing = r < 0;
+        if (r >= 0)
+            atomic_store(&p->moved_at_ms, ob_mono_ms());
         if (r < 0 && r != -ECANCELED) {
             if (!complained)
                 ob_warn("publisher.failed", "{s:s}", "error", err.text);
@@ -396,6 +446,7 @@ void publisher_lead(publisher *p, int64_t epoch)
 {
     pthread_mutex_lock(&p->lock);
     p->wanted_epoch = epoch;
+    atomic_store(&p->moved_at_ms, ob_mono_ms());
     pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->lock);
 }
@@ -411,4 +462,17 @@ void publisher_kick(publisher *p)
 uint64_t publisher_count(publisher *p)
 {
     return atomic_load(&p->count);
+}
+
+uint64_t publisher_skipped(publisher *p)
+{
+    return atomic_load(&p->skipped);
+}
+
+int64_t publisher_stuck_ms(publisher *p)
+{
+    pthread_mutex_lock(&p->lock);
+    bool leads = p->wanted_epoch != 0;
+    pthread_mutex_unlock(&p->lock);
+    return leads ? ob_mono_ms() - atomic_load(&p->moved_at_ms) : 0;
 }

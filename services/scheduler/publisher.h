@@ -14,3 +14,7 @@ void publisher_lead(publisher *p, int64_t epoch);
 void publisher_kick(publisher *p);
 /* Events acknowledged since the start. Any thread. */
 uint64_t publisher_count(publisher *p);
+/* Events that were too large to be sent at all, since the start. Any thread. */
+uint64_t publisher_skipped(publisher *p);
+/* How long it has not moved while it leads: neither on, nor found nothing to tell. Any thread. */
+int64_t publisher_stuck_ms(publisher *p);

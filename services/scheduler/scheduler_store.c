@@ -183,15 +183,18 @@ const ob_db_stmt publisher_statements[] = {
       "UPDATE publisher SET epoch = $1, round = $2, n = $3, topic_end = $4"
       " WHERE (round, n) <= ($2, $3)"
       " AND EXISTS (SELECT FROM leader WHERE role = 'scheduler' AND epoch = $1)" },
+    /* Reasons of rows that were written before they had limits are cut. */
     { "events",
       "SELECT e.round, e.n, e.at_ms, e.job_id, e.idx_lo, e.idx_hi, e.state, e.attempt, e.run,"
       " e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,"
-      " e.container_reason, e.reason, e.flags, e.counts, e.blocked, j.definition, j.array_size,"
+      " left(e.container_reason, 255), left(e.reason, 1024), e.flags, e.counts, e.blocked,"
+      " j.definition, j.array_size,"
       " j.detail"
       " FROM (SELECT * FROM job_event WHERE (round, n) > ($1, $2) ORDER BY round, n LIMIT $3) e"
       " LEFT JOIN job j ON j.id = e.job_id ORDER BY e.round, e.n" },
     { "attempts", "SELECT a.job_id, a.idx, a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"
-                  " a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms"
+                  " left(a.container_reason, 255), left(a.reason, 1024), a.started_at_ms,"
+                  " a.stopped_at_ms"
                   " FROM unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
                   " JOIN attempt a ON a.job_id = m.job_id AND a.idx = m.idx"
                   " ORDER BY a.job_id, a.idx, a.attempt" },

@@ -73,16 +73,21 @@ static PGresult *make_event(const char *state, const char *attempt, const char *
     return make_event_of(DETAIL, state, attempt, array_size);
 }
 
-static json_t *render(const PGresult *event, int32_t index, const PGresult *attempts)
+static json_t *render_as(const PGresult *event, int32_t index, const PGresult *attempts, bool lean)
 {
     text t = { 0 };
-    event_render(&t, event, 0, index, attempts);
+    event_render(&t, event, 0, index, attempts, lean);
     json_error_t err;
     json_t *json = json_loads(t.at, JSON_REJECT_DUPLICATES, &err);
     if (!json)
         fail_msg("%s: %s", err.text, t.at);
     text_done(&t);
     return json;
+}
+
+static json_t *render(const PGresult *event, int32_t index, const PGresult *attempts)
+{
+    return render_as(event, index, attempts, false);
 }
 
 static const char *str(const json_t *object, const char *name)
@@ -278,9 +283,52 @@ static void texts_are_escaped(void **state)
     text_done(&t);
 }
 
+/* A child of 10,000 with an environment of 50 KB: 500 MB for one transition, were it repeated. */
+static void children_of_large_arrays_are_told_without_the_largest_parts(void **state)
+{
+    (void)state;
+    char *filler = ob_calloc(1, 50001);
+    memset(filler, 'e', 50000);
+    ob_cleanup(ob_freep) char *detail =
+        ob_strf("{\"jobArn\":\"arn:aws:batch:eu-west-1:111122223333:job/" JOB "\",\"jobId\":\"" JOB
+                "\",\"jobName\":\"n\",\"parameters\":{\"p\":\"%.300s\"},\"tags\":{\"team\":\"x\"},"
+                "\"container\":{\"image\":\"i\",\"command\":[\"%.300s\"],\"user\":\"%.300s\","
+                "\"environment\":[{\"name\":\"A\",\"value\":\"%s\"}],\"ulimits\":[]}}",
+                filler, filler, filler, filler);
+    free(filler);
+    PGresult *of_many = make_event_of(detail, "4", "0", "10000");
+    PGresult *of_few = make_event_of(detail, "4", "0", "100");
+    PGresult *small = make_event_of(DETAIL, "4", "0", "10000");
+    assert_true(event_is_lean(of_many, 0, 7));
+    assert_false(event_is_lean(of_many, 0, -1)); /* the array itself has all */
+    assert_false(event_is_lean(of_few, 0, 7));
+    assert_false(event_is_lean(small, 0, 7));
+
+    json_t *json = render_as(of_many, 7, NULL, true);
+    const json_t *told = json_object_get(json, "detail");
+    const json_t *container = json_object_get(told, "container");
+    assert_true(json_dumpb(json, NULL, 0, 0) < 2500);
+    assert_string_equal(str(told, "jobName"), "n");
+    assert_string_equal(str(container, "image"), "i");
+    assert_string_equal(str(json_object_get(told, "tags"), "team"), "x");
+    assert_true(json_is_array(json_object_get(container, "environment")));
+    assert_int_equal(json_array_size(json_object_get(container, "environment")), 0);
+    assert_int_equal(json_array_size(json_object_get(container, "command")), 0);
+    assert_int_equal(json_object_size(json_object_get(told, "parameters")), 0);
+    assert_null(json_object_get(container, "user"));
+    assert_int_equal(json_integer_value(json_object_get(container, "exitCode")), 9);
+    assert_int_equal(
+        json_integer_value(json_object_get(json_object_get(told, "arrayProperties"), "index")), 7);
+    json_decref(json);
+    PQclear(of_many);
+    PQclear(of_few);
+    PQclear(small);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(children_of_large_arrays_are_told_without_the_largest_parts),
         cmocka_unit_test(an_ended_job_is_told_whole),
         cmocka_unit_test(between_attempts_the_last_one_is_shown),
         cmocka_unit_test(a_child_has_its_own_id_and_index),
