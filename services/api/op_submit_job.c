@@ -16,6 +16,9 @@
 /* Ref:: may stand for a long parameter many times; a resolved job must fit into one message to an
  * executor, and into one event. */
 #define DETAIL_MAX (60 * 1024)
+/* Propagated tags travel beside it: 50 of 128 + 256 characters, of six bytes at most as JSON. */
+#define TASK_TAGS_MAX (50 * (128 + 256) * 6)
+_Static_assert(DETAIL_MAX + TASK_TAGS_MAX < OB_MESSAGE_ROOM, "each job can be sent to an instance");
 
 static int usable_queue(api_request *req, const char *text, api_queue *queue, api_reply *rep)
 {

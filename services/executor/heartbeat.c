@@ -17,7 +17,7 @@
 #define REPEAT_MS 5000
 #define REGISTER_RETRY_MS 300
 #define BROKER_WAIT_MS 3000
-#define REPORT_RUNS 500 /* well under OB_MESSAGE_MAX */
+#define REPORT_RUNS 500 /* one message is one transaction of the scheduler's */
 
 struct heartbeat {
     heartbeat_config config;
@@ -227,21 +227,35 @@ static int assign(heartbeat *h, ob_error *err)
     return ob_bus_assign_end(h->config.bus, topics, &mine, BROKER_WAIT_MS, err);
 }
 
+/* What is held goes in as many parts as it takes; together they are one registration. */
 static int say_registered(heartbeat *h)
 {
-    json_auto_t *msg = message(h, "registered");
-    json_t *held = json_array();
+    json_auto_t *held = json_array();
     attempt *at, *next;
     HASH_ITER(hh, h->config.attempts->table, at, next)
     if (attempt_is_held(at))
         (void)json_array_append_new(held, heartbeat_run_state(at));
-    (void)json_object_set_new(msg, "ce", ob_json_text(h->config.ce));
-    (void)json_object_set_new(msg, "host", ob_json_text(h->config.host));
-    (void)json_object_set_new(msg, "last", position(h));
-    (void)json_object_set_new(msg, "held", held);
-    add_unwell(h, msg);
-    add_join(h, msg);
-    return send(h, msg, h);
+    json_auto_t *parts = ob_message_split(held);
+    size_t i, n = json_array_size(parts);
+    json_t *part;
+    int r = 0;
+    json_array_foreach(parts, i, part)
+    {
+        json_auto_t *msg = message(h, "registered");
+        (void)json_object_set_new(msg, "ce", ob_json_text(h->config.ce));
+        (void)json_object_set_new(msg, "host", ob_json_text(h->config.host));
+        (void)json_object_set_new(msg, "last", position(h));
+        (void)json_object_set(msg, "held", part);
+        if (n > 1) {
+            (void)json_object_set_new(msg, "part", json_integer((json_int_t)i));
+            (void)json_object_set_new(msg, "parts", json_integer((json_int_t)n));
+        }
+        add_unwell(h, msg);
+        add_join(h, msg);
+        if (r == 0)
+            r = send(h, msg, h);
+    }
+    return r;
 }
 
 static void do_register(heartbeat *h)
@@ -325,15 +339,11 @@ void heartbeat_delivered(heartbeat *h, bool ok)
     heartbeat_register(h);
 }
 
-void heartbeat_flush(heartbeat *h)
+/* One message of what has changed. False: there is no more to say, or not now. */
+static bool report_some(heartbeat *h)
 {
     attempts *a = h->config.attempts;
-    if (h->due) {
-        h->due = false;
-        do_register(h);
-    }
-    if (!a->dirty || !h->registered)
-        return;
+    size_t bytes = 0;
     a->dirty = false;
     json_auto_t *runs = json_array();
     attempt *at, *next;
@@ -343,19 +353,21 @@ void heartbeat_flush(heartbeat *h)
             at->dirty = false;
             continue;
         }
-        if (json_array_size(runs) == REPORT_RUNS) {
+        json_auto_t *state = heartbeat_run_state(at);
+        bytes += ob_json_size(state) + 1;
+        if (json_array_size(runs) == REPORT_RUNS || bytes > OB_MESSAGE_ROOM) {
             a->dirty = true;
             break;
         }
-        (void)json_array_append_new(runs, heartbeat_run_state(at));
+        (void)json_array_append(runs, state);
     }
     if (json_array_size(runs) == 0)
-        return;
+        return false;
     json_auto_t *msg = message(h, "report");
     (void)json_object_set(msg, "runs", runs);
     if (send(h, msg, h) < 0) { /* the producer's queue is full: with the next heartbeat */
         a->dirty = true;
-        return;
+        return false;
     }
     size_t i;
     const json_t *state;
@@ -365,4 +377,15 @@ void heartbeat_flush(heartbeat *h)
         at->dirty = false;
         at->reported_at_ms = ob_boot_ms();
     }
+    return a->dirty;
+}
+
+void heartbeat_flush(heartbeat *h)
+{
+    if (h->due) {
+        h->due = false;
+        do_register(h);
+    }
+    while (h->config.attempts->dirty && h->registered && report_some(h))
+        ;
 }

@@ -10,13 +10,17 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 #include "ob/topics.h"
+
+#define NOTICE_MAX_MS                                                                              \
+    (24 * 3600 * 1000) /* what an executor says is no time for PostgreSQL as it is */
 
 static void ignore(scaler *s, const ob_bus_msg *msg, const char *why)
 {
     if (s->ignored_messages++ == 0)
-        ob_warn("message.ignored", "{s:s, s:s, s:I}", "topic", msg->topic, "text", why, "offset",
-                (json_int_t)msg->offset);
+        ob_warn("message.ignored", "{s:s, s:s, s:I}", "topic", msg->topic, "text", ob_cut(why, 200),
+                "offset", (json_int_t)msg->offset);
 }
 
 /* ---- batch.executions ---- */
@@ -55,11 +59,12 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
         in->held = -1; /* what is confirmed is not in its list; heartbeats count it */
     } else if (!strcmp(type, "heartbeat")) {
         in->registered = true; /* it did, when nobody listened: a heartbeat comes after that */
-        in->held = ob_json_int(body, "count", -1);
+        int64_t count = ob_json_int(body, "count", -1);
+        in->held = count < 0 ? -1 : count;
     } else if (!strcmp(type, "interrupted")) {
         int64_t in_ms = ob_json_int(body, "in", 0);
         in->interrupted = true;
-        in->interrupted_in_ms = in_ms > 0 ? in_ms : 0;
+        in->interrupted_in_ms = in_ms < 0 ? 0 : in_ms > NOTICE_MAX_MS ? NOTICE_MAX_MS : in_ms;
     } else if (!strcmp(type, "left")) {
         in->interrupted = in->left = in->ask_now = true;
         in->interrupted_in_ms = 0;
@@ -142,7 +147,9 @@ static void on_demand(scaler *s, int64_t epoch, const json_t *body)
     int64_t now_ms = ob_mono_ms();
     size_t i;
     const json_t *use;
-    take_shapes(e, json_object_get(body, "shapes"));
+    const json_t *shapes = json_object_get(body, "shapes");
+    if (shapes) /* else a further part of it */
+        take_shapes(e, shapes);
     json_array_foreach(json_object_get(body, "instances"), i, use) take_use(s, e, use, now_ms);
     e->demand_at_ms = now_ms;
     s->dirty = true;

@@ -4,7 +4,6 @@
  * offer is repeated by its executor, so none needs to be kept. Loop thread. */
 #include "join.h"
 
-#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -16,6 +15,11 @@
 
 #define OFFERS_MAX 32 /* a turn */
 #define REFUSED_EVERY_MS 60000
+/* No machine is larger; sums of many still fit. */
+#define MCPU_MAX (4096 * 1000)
+#define MEM_MIB_MAX (64 * 1024 * 1024)
+#define GPUS_MAX 256
+#define CE_MAX 383 /* an ARN */
 
 struct join_offer {
     char id[OB_INSTANCE_TEXT];
@@ -24,19 +28,13 @@ struct join_offer {
     ob_resources size;
 };
 
-static bool is_instance_id(const char *id)
-{
-    return strlen(id) == OB_INSTANCE_TEXT - 1 && !strncmp(id, "i-", 2) &&
-           strspn(id + 2, "0123456789abcdef") == OB_INSTANCE_TEXT - 3;
-}
-
 static bool take_size(const json_t *join, ob_resources *ret)
 {
     int64_t mcpu = ob_json_int(join, "mcpu", 0), mem = ob_json_int(join, "mem", 0);
     int64_t gpus = ob_json_int(join, "gpus", 0);
     *ret = (ob_resources){ .mcpu = (int32_t)mcpu, .mem_mib = (int32_t)mem, .gpus = (int32_t)gpus };
-    return mcpu > 0 && mcpu <= INT32_MAX && mem > 0 && mem <= INT32_MAX && gpus >= 0 &&
-           gpus <= INT16_MAX;
+    return mcpu > 0 && mcpu <= MCPU_MAX && mem > 0 && mem <= MEM_MIB_MAX && gpus >= 0 &&
+           gpus <= GPUS_MAX;
 }
 
 void join_note(scaler *s, const json_t *msg)
@@ -45,8 +43,8 @@ void join_note(scaler *s, const json_t *msg)
     const char *id = ob_json_str(msg, "instance", ""), *ce = ob_json_str(msg, "ce", "");
     const char *token = ob_json_str(msg, "token", ""), *secret = ob_json_str(join, "token", "");
     join_offer offer = { 0 };
-    if (!is_instance_id(id) || !*ce || !*token || !*secret || !take_size(join, &offer.size) ||
-        s->n_offers == OFFERS_MAX)
+    if (!ob_instance_id_is(id) || !*ce || strlen(ce) > CE_MAX || !*token || !*secret ||
+        !take_size(join, &offer.size) || s->n_offers == OFFERS_MAX)
         return;
     for (size_t i = 0; i < s->n_offers; i++)
         if (!strcmp(s->offers[i].id, id))

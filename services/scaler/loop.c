@@ -50,15 +50,25 @@ bool scaler_lost_leadership(const scaler *s, int r)
 
 /* ---- Telling ---- */
 
-static void ring(scaler *s, const char *type, json_t *changed)
+static void ring_part(scaler *s, const char *type, json_t *changed)
 {
     json_auto_t *msg = ob_message_new(type, ob_leader_epoch(s->leader));
-    (void)json_object_set_new(msg, "changed", changed);
+    (void)json_object_set(msg, "changed", changed);
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     ob_error err = { 0 };
     if (ob_bus_send(s->bus, OB_TOPIC_INSTANCES, -1, NULL, 0, text, len, NULL, &err) < 0)
         ob_warn("bus.send", "{s:s, s:s}", "topic", OB_TOPIC_INSTANCES, "text", err.text);
+}
+
+/* Takes 'changed'. */
+static void ring(scaler *s, const char *type, json_t *changed)
+{
+    json_auto_t *parts = ob_message_split(changed);
+    size_t i;
+    json_t *part;
+    json_array_foreach(parts, i, part) ring_part(s, type, part);
+    json_decref(changed);
 }
 
 void scaler_ring_instances(scaler *s, const char *const *ids, size_t n)

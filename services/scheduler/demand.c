@@ -2,6 +2,7 @@
  * behind a fenced commit. Thread: the loop's. */
 #include "demand.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,41 +15,76 @@
 #include "topology.h"
 
 #define EVERY_MS 5000
-#define SHAPES_MAX 4096
+#define SHAPES_MAX 4096 /* of 93 bytes at most: they fit OB_MESSAGE_ROOM */
+#define ENTRY_MAX 256   /* one instance */
 
 bool demand_due(const scheduler *s, int64_t now_ms)
 {
     return now_ms - s->demand_at_ms >= EVERY_MS;
 }
 
+/* A message under way; what an environment's instances hold goes in as many as it takes. */
+typedef struct level {
+    scheduler *s;
+    int64_t ce_id;
+    text t;
+    bool has_use;
+} level;
+
+static void level_begin(level *l)
+{
+    text_clear(&l->t);
+    text_addf(&l->t, "{\"v\":%d,\"type\":\"demand\",\"epoch\":%" PRId64 ",\"ce\":%" PRId64,
+              OB_MESSAGE_VERSION, l->s->epoch, l->ce_id);
+}
+
+static void level_begin_use(level *l)
+{
+    text_str(&l->t, ",\"instances\":[");
+    l->has_use = false;
+}
+
+static void level_send(level *l)
+{
+    char key[24];
+    ob_error err = { 0 };
+    text_str(&l->t, "]}");
+    assert(l->t.len <= OB_MESSAGE_MAX);
+    (void)snprintf(key, sizeof(key), "%" PRId64, l->ce_id);
+    if (ob_bus_send(l->s->bus, OB_TOPIC_DEMAND, -1, key, strlen(key), l->t.at, l->t.len, NULL,
+                    &err) < 0)
+        ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_DEMAND, "error", err.text);
+}
+
 static void add_use(const engine_use *use, void *arg)
 {
-    text *t = arg;
-    text_str(t, t->at[t->len - 1] == '[' ? "{\"id\":" : ",{\"id\":");
-    text_json(t, use->instance_id);
-    text_addf(t, ",\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"runs\":%d%s}", use->used.mcpu,
+    level *l = arg;
+    if (l->t.len + ENTRY_MAX > OB_MESSAGE_ROOM) {
+        level_send(l);
+        level_begin(l);
+        level_begin_use(l);
+    }
+    text_str(&l->t, l->has_use ? ",{\"id\":" : "{\"id\":");
+    text_json(&l->t, use->instance_id);
+    text_addf(&l->t, ",\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"runs\":%d%s}", use->used.mcpu,
               use->used.mem_mib, use->used.gpus, use->runs, use->kept ? ",\"kept\":true" : "");
+    l->has_use = true;
 }
 
 static void send_ce(scheduler *s, int64_t ce_id, const effect_shape *shapes, size_t n)
 {
-    static text t;
-    char key[24];
-    ob_error err = { 0 };
-    text_clear(&t);
-    text_addf(&t,
-              "{\"v\":%d,\"type\":\"demand\",\"epoch\":%" PRId64 ",\"ce\":%" PRId64 ",\"shapes\":[",
-              OB_MESSAGE_VERSION, s->epoch, ce_id);
-    for (size_t i = 0; i < n; i++)
-        text_addf(&t, "%s{\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"count\":%d}", i ? "," : "",
+    level l = { .s = s, .ce_id = ce_id };
+    level_begin(&l);
+    text_str(&l.t, ",\"shapes\":[");
+    for (size_t i = 0; i < n && i < SHAPES_MAX; i++)
+        text_addf(&l.t, "%s{\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"count\":%d}", i ? "," : "",
                   shapes[i].need.mcpu, shapes[i].need.mem_mib, shapes[i].need.gpus,
                   shapes[i].count);
-    text_str(&t, "],\"instances\":[");
-    engine_ce_use(s->engine, ce_id, add_use, &t);
-    text_str(&t, "]}");
-    (void)snprintf(key, sizeof(key), "%" PRId64, ce_id);
-    if (ob_bus_send(s->bus, OB_TOPIC_DEMAND, -1, key, strlen(key), t.at, t.len, NULL, &err) < 0)
-        ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_DEMAND, "error", err.text);
+    text_str(&l.t, "]");
+    level_begin_use(&l);
+    engine_ce_use(s->engine, ce_id, add_use, &l);
+    level_send(&l);
+    text_done(&l.t);
 }
 
 static void send_level(int64_t ce_id, void *arg)

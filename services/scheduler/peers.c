@@ -11,6 +11,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 #include "peers_internal.h"
 
 #define ARRIVES_MS 1500    /* a message that a heartbeat does not show by then is lost */
@@ -28,6 +29,7 @@ peer *peers_find(const peers *p, const char *id)
 static void forget(peers *p, peer *it)
 {
     HASH_DEL(p->all, it);
+    json_decref(it->held);
     free(it->orders);
     free(it);
 }
@@ -49,6 +51,7 @@ void peers_free(peers *p)
         forget(p, it);
     }
     json_decref(p->leaving);
+    free(p->refused);
     free(p);
 }
 
@@ -65,7 +68,7 @@ void peers_restart(peers *p)
     {
         forget(p, it);
     }
-    p->n_sync_owed = 0;
+    p->n_sync_owed = p->n_refused = 0;
     (void)json_object_clear(p->leaving);
     p->any_heard = false;
 }
@@ -140,10 +143,34 @@ void peers_registered(peers *p, const char *id, const char *session)
     if (strcmp(it->session, session) != 0)
         ob_log(it->session[0] ? OB_LOG_DEBUG : OB_LOG_INFO, "executor.registered", "{s:s, s:s}",
                "instance", id, "session", session);
-    (void)snprintf(it->session, sizeof(it->session), "%s", session);
+    (void)ob_text_into(it->session, sizeof(it->session), session);
     it->mismatches = 0;
     it->heard = false;
     it->sync_owed = false;
+}
+
+json_t *peers_gather(
+    peers *p, const char *id, const char *session, json_t *held, int64_t part, int64_t parts)
+{
+    peer *it = peers_find(p, id);
+    if (!it || !json_is_array(held))
+        return NULL;
+    if (parts <= 1)
+        return json_incref(held);
+    if (part == 0) {
+        json_decref(it->held);
+        it->held = json_array();
+        (void)ob_text_into(it->held_session, sizeof(it->held_session), session);
+        it->held_parts = parts;
+        it->held_next = 0;
+    }
+    if (!it->held || part != it->held_next || parts != it->held_parts ||
+        strcmp(session, it->held_session) != 0 ||
+        json_array_size(it->held) + json_array_size(held) > PEERS_HELD_MAX)
+        return NULL;
+    it->synced_at_ms = ob_mono_ms(); /* nobody needs to ask it while it speaks */
+    (void)json_array_extend(it->held, held);
+    return ++it->held_next == parts ? ob_take(it->held) : NULL;
 }
 
 bool peers_current(peers *p, const char *id, const char *session)
@@ -166,7 +193,7 @@ void peers_heard(peers *p, const char *id, int64_t epoch, int64_t seq, const cha
     it->heard = p->any_heard = true;
     it->heard_epoch = epoch;
     it->heard_seq = seq;
-    (void)snprintf(it->heard_digest, sizeof(it->heard_digest), "%s", digest);
+    (void)ob_text_into(it->heard_digest, sizeof(it->heard_digest), digest);
 }
 
 void peers_sync_all(peers *p)
@@ -180,6 +207,17 @@ void peers_sync_all(peers *p)
 void peers_leave(peers *p, const char *id)
 {
     (void)json_object_set_new(p->leaving, id, json_true());
+}
+
+void peers_refuse(peers *p, const char *id, const ob_run_ref *run)
+{
+    if (p->n_refused == p->cap_refused) {
+        p->cap_refused = p->cap_refused ? p->cap_refused * 2 : 16;
+        p->refused = ob_realloc(p->refused, p->cap_refused * sizeof(*p->refused));
+    }
+    refused_run *one = &p->refused[p->n_refused++];
+    (void)snprintf(one->instance, sizeof(one->instance), "%s", id);
+    one->run = *run;
 }
 
 void peers_ask_drained(peers *p, const char *id)

@@ -4,6 +4,8 @@
 
 #include "scheduler.h"
 
+#define PEERS_HELD_MAX 65536 /* runs of an instance */
+
 peers *peers_new(void);
 void peers_free(peers *p);
 /* A new epoch: no session is known, sequences begin at 1, everyone owes a registration. */
@@ -22,6 +24,10 @@ bool peers_known(const peers *p, const char *id);
 bool peers_token_ok(const peers *p, const char *id, const char *token);
 /* An executor registered with this session: it is the current one now. */
 void peers_registered(peers *p, const char *id, const char *session);
+/* Part 'part' of 'parts' of what a registering executor holds. Returns the whole list (new) with
+ * the last part; NULL: some are to come, or do not fit what came before. */
+json_t *peers_gather(
+    peers *p, const char *id, const char *session, json_t *held, int64_t part, int64_t parts);
 /* Is this the instance's current session? If not, it is asked to register (at most once a while).
  */
 bool peers_current(peers *p, const char *id, const char *session);

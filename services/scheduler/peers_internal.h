@@ -21,16 +21,28 @@ typedef struct peer {
     int mismatches; /* heartbeats in a row that differ */
     bool sync_owed, drained_owed, seen;
     int64_t synced_at_ms;
+    json_t *held; /* parts of a registration so far; NULL: none is under way */
+    char held_session[SESSION_TEXT];
+    int64_t held_parts, held_next;
     size_t *orders; /* of this round, as indices into the effects */
     size_t n_orders, cap_orders;
     UT_hash_handle hh;
 } peer;
 
+/* A run whose description cannot be sent: it never began. */
+typedef struct refused_run {
+    char instance[ID_TEXT];
+    ob_run_ref run;
+} refused_run;
+
 struct peers {
     peer *all;
+    refused_run *refused; /* since the last commit */
+    size_t n_refused, cap_refused;
     size_t n_sync_owed; /* may be more than there are */
     bool any_heard;
     json_t *leaving; /* ids of instances that have ended: their executors are to be told */
 };
 
 peer *peers_find(const peers *p, const char *id);
+void peers_refuse(peers *p, const char *id, const ob_run_ref *run);

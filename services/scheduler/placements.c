@@ -2,9 +2,12 @@
  * "drained". Never decides which runs are wanted and never sends but behind a fenced commit.
  * Invariants: a sequence number is used once within an epoch; nothing is sent to an instance whose
  * session this leader has not seen, for the engine orders again what a registration shows to be
- * missing. A lost message is found by the heartbeats (peers.c). Thread: the loop's. */
+ * missing; no message is longer than its reader takes, for it is measured before each part. A run
+ * whose description cannot travel at all is ended. A lost message is found by the heartbeats
+ * (peers.c). Thread: the loop's. */
 #include "placements.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <string.h>
 
@@ -17,13 +20,17 @@
 #include "text.h"
 #include "topology.h"
 
-/* What parts may fill, so that the whole stays below the limit. */
-#define MESSAGE_ROOM (OB_MESSAGE_MAX - 64 * 1024)
+/* The longest entry of a list: a run with what is said of it. */
+#define ENTRY_MAX (OB_RUN_TEXT + 64)
 #define STOP_GRACE_S 30 /* ECS's stopTimeout */
+#define TOO_LARGE                                                                                  \
+    "CannotCreateContainerError: the description of the job is too large to be sent to an "        \
+    "instance"
 
 static void send(scheduler *s, const char *topic, int32_t partition, const char *key, const text *t)
 {
     ob_error err = { 0 };
+    assert(t->len <= OB_MESSAGE_MAX);
     if (ob_bus_send(s->bus, topic, partition, key, key ? strlen(key) : 0, t->at, t->len, NULL,
                     &err) < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", topic, "error", err.text);
@@ -74,6 +81,7 @@ static void send_leaves(scheduler *s)
 /* One "place" message under way. */
 typedef struct place {
     text specs, runs, stops, confirms;
+    text spec;         /* the one that is being added */
     size_t *spec_rows; /* rows of 'specs' already in this message */
     size_t n_spec_rows, cap_spec_rows;
 } place;
@@ -93,6 +101,7 @@ static void place_done(place *m)
     text_done(&m->runs);
     text_done(&m->stops);
     text_done(&m->confirms);
+    text_done(&m->spec);
     free(m->spec_rows);
 }
 
@@ -162,28 +171,34 @@ static int spec_row(const PGresult *specs, const ob_uuid *id)
     return -1;
 }
 
-static void add_spec(scheduler *s, const peer *it, place *m, const PGresult *specs, int row)
+static bool has_spec(const place *m, size_t row)
 {
     for (size_t i = 0; i < m->n_spec_rows; i++) {
-        if (m->spec_rows[i] == (size_t)row)
-            return;
+        if (m->spec_rows[i] == row)
+            return true;
     }
+    return false;
+}
+
+static void note_spec(place *m, size_t row)
+{
     if (m->n_spec_rows == m->cap_spec_rows) {
         m->cap_spec_rows = m->cap_spec_rows ? m->cap_spec_rows * 2 : 64;
         m->spec_rows = ob_realloc(m->spec_rows, m->cap_spec_rows * sizeof(*m->spec_rows));
     }
-    m->spec_rows[m->n_spec_rows++] = (size_t)row;
+    m->spec_rows[m->n_spec_rows++] = row;
+}
 
+static void make_spec(text *t, const PGresult *specs, int row, const char *ce_name)
+{
     const char *detail = ob_col(specs, row, 3);
-    text *t = &m->specs;
-    if (t->len)
-        text_str(t, ",");
+    text_clear(t);
     text_addf(t, "\"%s\":{\"name\":", ob_col(specs, row, 0));
     text_json(t, ob_col(specs, row, 1));
     text_str(t, ",\"definition\":");
     text_json(t, ob_col(specs, row, 2));
     text_str(t, ",\"ce\":");
-    text_json(t, topology_ce_name(s->topology, it->ce_id));
+    text_json(t, ce_name);
     detail_arn arn = detail_arn_of(detail, "jobArn");
     add_span(t, "queue", detail_arn_of(detail, "jobQueue").name);
     add_span(t, "account", arn.account);
@@ -207,28 +222,56 @@ static void add_spec(scheduler *s, const peer *it, place *m, const PGresult *spe
     text_str(t, "}");
 }
 
+/* Sends what is gathered when 'more' bytes do not fit behind it. */
+static void make_room(scheduler *s, peer *it, place *m, size_t more)
+{
+    if (place_size(m) + more > OB_MESSAGE_ROOM)
+        place_send(s, it, m);
+}
+
 static void
-add_order(scheduler *s, const peer *it, place *m, const PGresult *specs, const effect_order *order)
+add_run(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_order *order)
 {
     char run[OB_RUN_TEXT];
     ob_run_ref_format(&order->run, run);
-    if (order->kind == ORDER_CONFIRM) {
-        text_addf(&m->confirms, "%s\"%s\"", m->confirms.len ? "," : "", run);
-        return;
-    }
-    if (order->kind == ORDER_STOP) {
-        text_addf(&m->stops, "%s{\"run\":\"%s\",\"grace\":%d}", m->stops.len ? "," : "", run,
-                  STOP_GRACE_S);
-        return;
-    }
     int row = spec_row(specs, &order->run.id);
     if (row < 0) {
         ob_errlog("run.no_spec", "{s:s}", "run", run);
         return;
     }
-    add_spec(s, it, m, specs, row);
+    make_room(s, it, m, ENTRY_MAX);
+    if (!has_spec(m, (size_t)row)) {
+        make_spec(&m->spec, specs, row, topology_ce_name(s->topology, it->ce_id));
+        size_t bytes = m->spec.len + 1 + ENTRY_MAX;
+        if (bytes > OB_MESSAGE_ROOM) {
+            peers_refuse(s->peers, it->id, &order->run);
+            ob_errlog("run.too_large", "{s:s, s:I}", "run", run, "bytes", (json_int_t)m->spec.len);
+            return;
+        }
+        make_room(s, it, m, bytes);
+        note_spec(m, (size_t)row);
+        text_addf(&m->specs, "%s", m->specs.len ? "," : "");
+        text_add(&m->specs, m->spec.at, m->spec.len);
+    }
     text_addf(&m->runs, "%s{\"run\":\"%s\",\"attempt\":%d}", m->runs.len ? "," : "", run,
               order->attempt);
+}
+
+static void
+add_order(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_order *order)
+{
+    char run[OB_RUN_TEXT];
+    if (order->kind == ORDER_RUN) {
+        add_run(s, it, m, specs, order);
+        return;
+    }
+    ob_run_ref_format(&order->run, run);
+    make_room(s, it, m, ENTRY_MAX);
+    if (order->kind == ORDER_CONFIRM)
+        text_addf(&m->confirms, "%s\"%s\"", m->confirms.len ? "," : "", run);
+    else
+        text_addf(&m->stops, "%s{\"run\":\"%s\",\"grace\":%d}", m->stops.len ? "," : "", run,
+                  STOP_GRACE_S);
 }
 
 static void note_order(peer *it, size_t index)
@@ -255,11 +298,8 @@ static void send_orders(scheduler *s, const PGresult *specs)
         peer *it = peers_find(p, fx->orders[i].instance_id);
         if (!it || it->n_orders == 0)
             continue;
-        for (size_t k = 0; k < it->n_orders; k++) {
+        for (size_t k = 0; k < it->n_orders; k++)
             add_order(s, it, &m, specs, &fx->orders[it->orders[k]]);
-            if (place_size(&m) > MESSAGE_ROOM)
-                place_send(s, it, &m);
-        }
         place_send(s, it, &m);
         it->n_orders = 0;
     }
@@ -272,9 +312,21 @@ static void count_run(const engine_wanted *run, void *arg)
     ++*(size_t *)arg;
 }
 
+static void send_drained_ids(scheduler *s, text *ids)
+{
+    text m = { 0 };
+    if (ids->len == 0)
+        return;
+    text_addf(&m, "{\"v\":%d,\"type\":\"drained\",\"epoch\":%" PRId64 ",\"instances\":[%s]}",
+              OB_MESSAGE_VERSION, s->epoch, ids->at);
+    send(s, OB_TOPIC_INSTANCES, 0, NULL, &m);
+    text_done(&m);
+    text_clear(ids);
+}
+
 static void send_drained(scheduler *s)
 {
-    text t = { 0 };
+    text ids = { 0 };
     for (peer *it = s->peers->all; it; it = it->hh.next) {
         if (!it->drained_owed || it->state != OB_INSTANCE_DRAINING)
             continue;
@@ -283,17 +335,13 @@ static void send_drained(scheduler *s)
         if (runs > 0)
             continue;
         it->drained_owed = false;
-        text_addf(&t, "%s", t.len ? "," : "");
-        text_json(&t, it->id);
+        if (ids.len + ENTRY_MAX > OB_MESSAGE_ROOM)
+            send_drained_ids(s, &ids);
+        text_addf(&ids, "%s", ids.len ? "," : "");
+        text_json(&ids, it->id);
     }
-    if (t.len) {
-        text m = { 0 };
-        text_addf(&m, "{\"v\":%d,\"type\":\"drained\",\"epoch\":%" PRId64 ",\"instances\":[%s]}",
-                  OB_MESSAGE_VERSION, s->epoch, t.at);
-        send(s, OB_TOPIC_INSTANCES, 0, NULL, &m);
-        text_done(&m);
-    }
-    text_done(&t);
+    send_drained_ids(s, &ids);
+    text_done(&ids);
 }
 
 bool placements_owe(const scheduler *s)
@@ -311,8 +359,18 @@ bool placements_owe(const scheduler *s)
     return false;
 }
 
+void placements_refused(scheduler *s)
+{
+    peers *p = s->peers;
+    for (size_t i = 0; i < p->n_refused; i++)
+        engine_report(s->engine, p->refused[i].instance,
+                      &(engine_run_report){
+                          .run = p->refused[i].run, .state = RUN_EXITED, .reason = TOO_LARGE });
+}
+
 void placements_send(scheduler *s, const PGresult *specs)
 {
+    s->peers->n_refused = 0; /* committed with this round */
     if (s->fence_owed) {
         send_fence(s);
         s->fence_owed = false;

@@ -7,21 +7,48 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 #include "ob/topics.h"
 #include "peers.h"
 #include "topology.h"
 
-#define HELD_MAX 65536
+/* What AWS's answers hold at most (docs/aws-batch.md, 3). */
+#define REASON_MAX 255
+#define STATUS_REASON_MAX 1024
+#define EXIT_CODE_MAX 255
 
 /* ---- Executors ---- */
 
-/* A run state as docs/messages.md words it. False: it is none. The strings borrow from 'json'. */
-static bool parse_run(const json_t *json, engine_run_report *ret)
+/* Cuts a text member of a run state. */
+static const char *bounded_text(json_t *json, const char *name, size_t max)
+{
+    const char *text = ob_json_str(json, name, NULL);
+    if (!text || strlen(text) <= max)
+        return text;
+    ob_cleanup(ob_freep) char *cut = ob_text_dup(text, max);
+    (void)json_object_set_new(json, name, ob_json_text(cut));
+    return ob_json_str(json, name, NULL);
+}
+
+/* A time of an executor's clock: what lies ahead of ours has not happened yet. That it is not
+ * before the run was placed is the engine's to see. */
+static int64_t bounded_time(const json_t *json, const char *name, int64_t now_ms)
+{
+    int64_t at_ms = ob_json_int(json, name, 0);
+    return at_ms < 0 ? 0 : at_ms > now_ms ? now_ms : at_ms;
+}
+
+/* A run state as docs/messages.md words it. False: it is none. Nothing in it is believed beyond
+ * its bounds: what executors say is stored, shown and told on. The strings borrow from 'json',
+ * whose texts are cut. */
+static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
 {
     const char *run = ob_json_str(json, "run", "");
     const char *state = ob_json_str(json, "state", "");
+    int64_t exit_code = ob_json_int(json, "exitCode", -1);
     *ret = (engine_run_report){ 0 };
     if (!ob_run_ref_parse(run, &ret->run))
         return false;
@@ -33,15 +60,15 @@ static bool parse_run(const json_t *json, engine_run_report *ret)
         ret->state = RUN_EXITED;
     else
         return false;
-    ret->started_at_ms = ob_json_int(json, "startedAt", 0);
-    ret->stopped_at_ms = ob_json_int(json, "stoppedAt", 0);
-    ret->has_exit_code = json_is_integer(json_object_get(json, "exitCode"));
-    ret->exit_code = (int32_t)ob_json_int(json, "exitCode", 0);
+    ret->started_at_ms = bounded_time(json, "startedAt", now_ms);
+    ret->stopped_at_ms = bounded_time(json, "stoppedAt", now_ms);
+    ret->has_exit_code = exit_code >= 0 && exit_code <= EXIT_CODE_MAX;
+    ret->exit_code = ret->has_exit_code ? (int32_t)exit_code : 0;
     ret->oom = ob_json_bool(json, "oom", false);
     ret->timed_out = ob_json_bool(json, "timedOut", false);
     ret->started = ob_json_bool(json, "started", ret->started_at_ms > 0);
-    ret->reason = ob_json_str(json, "reason", NULL);
-    ret->status_reason = ob_json_str(json, "statusReason", NULL);
+    ret->reason = bounded_text(json, "reason", REASON_MAX);
+    ret->status_reason = bounded_text(json, "statusReason", STATUS_REASON_MAX);
     return true;
 }
 
@@ -54,16 +81,19 @@ static void take_unwell(scheduler *s, const char *instance, const json_t *msg)
 /* Safe twice: the same session and the same runs. */
 static void on_registered(scheduler *s, const char *instance, const json_t *msg)
 {
-    const json_t *held = json_object_get(msg, "held");
+    const char *session = ob_json_str(msg, "session", "");
+    json_auto_t *held = peers_gather(s->peers, instance, session, json_object_get(msg, "held"),
+                                     ob_json_int(msg, "part", 0), ob_json_int(msg, "parts", 1));
     size_t n = 0, size = json_array_size(held);
-    if (size > HELD_MAX)
+    if (!held || size > PEERS_HELD_MAX)
         return;
+    int64_t now_ms = ob_wall_ms();
     engine_run_report *runs = ob_calloc(size + 1, sizeof(*runs));
     for (size_t i = 0; i < size; i++) {
-        if (parse_run(json_array_get(held, i), &runs[n]))
+        if (parse_run(json_array_get(held, i), now_ms, &runs[n]))
             n++;
     }
-    peers_registered(s->peers, instance, ob_json_str(msg, "session", ""));
+    peers_registered(s->peers, instance, session);
     engine_registered(s->engine, instance, runs, n);
     take_unwell(s, instance, msg);
     free(runs);
@@ -77,7 +107,7 @@ static void on_report(scheduler *s, const char *instance, const json_t *msg)
     json_array_foreach(json_object_get(msg, "runs"), i, item)
     {
         engine_run_report run;
-        if (parse_run(item, &run))
+        if (parse_run(item, ob_wall_ms(), &run))
             engine_report(s->engine, instance, &run);
     }
 }
@@ -117,7 +147,7 @@ static void ignore(scheduler *s, const char *why, const char *detail)
     if (logged_at_ms && ob_mono_ms() - logged_at_ms < 60000)
         return;
     logged_at_ms = ob_mono_ms();
-    ob_warn("message.ignored", "{s:s, s:s, s:I}", "why", why, "what", detail, "count",
+    ob_warn("message.ignored", "{s:s, s:s, s:I}", "why", why, "what", ob_cut(detail, 100), "count",
             (json_int_t)s->ignored_messages);
 }
 
@@ -171,7 +201,7 @@ static void on_execution(scheduler *s, json_t *msg, const char *type)
         return;
     }
     const char *instance = ob_json_str(msg, "instance", "");
-    if (instance[0] && !peers_known(s->peers, instance))
+    if (ob_instance_id_is(instance) && !peers_known(s->peers, instance))
         topology_instance_changed(s->topology, instance);
     json_array_append_new(s->reports, msg);
 }

@@ -144,6 +144,7 @@ static int turn(scheduler *s, ob_error *err)
         r = topology_refresh(s, err);
     if (r < 0)
         return r;
+    placements_refused(s);
     reports_feed(s);
     r = sweep_inbox(s, err);
     if (r < 0)

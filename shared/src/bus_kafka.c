@@ -256,6 +256,9 @@ int ob_bus_send(ob_bus *bus,
                 void *ref,
                 ob_error *err)
 {
+    /* Its readers would drop it, and whoever waits for its effect would send it again, for ever. */
+    if (len > ob_topic_max(topic))
+        return ob_fail(err, EMSGSIZE, "a message of %zu bytes for %s is too large", len, topic);
     rd_kafka_vu_t parts[] = {
         { .vtype = RD_KAFKA_VTYPE_TOPIC, .u.cstr = topic },
         { .vtype = RD_KAFKA_VTYPE_PARTITION,

@@ -139,6 +139,12 @@ int ob_uuid_cmp(const ob_uuid *a, const ob_uuid *b)
     return memcmp(a->b, b->b, sizeof(a->b));
 }
 
+bool ob_instance_id_is(const char *text)
+{
+    return strlen(text) == OB_INSTANCE_TEXT - 1 && strncmp(text, "i-", 2) == 0 &&
+           strspn(text + 2, "0123456789abcdef") == OB_INSTANCE_TEXT - 3;
+}
+
 void ob_instance_id_new(char out[OB_INSTANCE_TEXT])
 {
     uint8_t rnd[9];

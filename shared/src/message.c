@@ -51,6 +51,31 @@ int ob_message_parse(const char *data,
     return 0;
 }
 
+size_t ob_json_size(const json_t *value)
+{
+    return json_dumpb(value, NULL, 0, JSON_COMPACT | JSON_ENCODE_ANY);
+}
+
+json_t *ob_message_split(const json_t *items)
+{
+    json_t *parts = json_array(), *part = json_array();
+    size_t i, bytes = 0;
+    json_t *item;
+    json_array_foreach(items, i, item)
+    {
+        size_t size = ob_json_size(item) + 1;
+        if (bytes + size > OB_MESSAGE_ROOM && json_array_size(part) > 0) {
+            (void)json_array_append_new(parts, part);
+            part = json_array();
+            bytes = 0;
+        }
+        (void)json_array_append(part, item);
+        bytes += size;
+    }
+    (void)json_array_append_new(parts, part);
+    return parts;
+}
+
 size_t ob_message_dump(const json_t *msg, char **ret)
 {
     char *text = json_dumps(msg, JSON_COMPACT);

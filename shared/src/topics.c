@@ -3,6 +3,10 @@
  * Owns nothing. */
 #include "ob/topics.h"
 
+#include <string.h>
+
+#include "ob/message.h"
+
 #define HOUR "3600000"
 #define TEN_MINUTES "600000"
 #define DAY "86400000"
@@ -30,9 +34,18 @@ const ob_topic ob_topics[] = {
        (lz4), the broker keeps it so. */
     { OB_TOPIC_JOB_STATE,
       false,
-      { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL } },
+      { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL },
+      .is_public = true },
     { NULL, false, { NULL } },
 };
+
+size_t ob_topic_max(const char *topic)
+{
+    for (const ob_topic *t = ob_topics; t->name; t++)
+        if (strcmp(t->name, topic) == 0)
+            return t->is_public ? SIZE_MAX : OB_MESSAGE_MAX;
+    return SIZE_MAX;
+}
 
 int32_t ob_instance_partition(const char *instance_id, int32_t partitions)
 {

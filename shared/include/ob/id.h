@@ -29,6 +29,7 @@ ob_uuid ob_uuid_from_ms(int64_t ms);
 
 /* i- and 17 random hexadecimal digits. */
 void ob_instance_id_new(char out[OB_INSTANCE_TEXT]);
+bool ob_instance_id_is(const char *text);
 /* 'bytes' random bytes as lower-case hex, with NUL (2 * bytes + 1 characters). */
 void ob_token_new(char *out, size_t bytes);
 /* What is stored of a token: its SHA-256 as lower-case hex. */

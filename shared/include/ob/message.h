@@ -11,6 +11,8 @@
 
 #define OB_MESSAGE_VERSION 1
 #define OB_MESSAGE_MAX (512 * 1024)
+/* What lists in a message may fill, measured before each entry: the rest is for the envelope. */
+#define OB_MESSAGE_ROOM (OB_MESSAGE_MAX - 64 * 1024)
 
 /* A new message object. epoch 0 where no leader speaks. Caller owns it. */
 json_t *ob_message_new(const char *type, int64_t epoch);
@@ -23,6 +25,13 @@ int ob_message_parse(const char *data,
                      const char **ret_type,
                      int64_t *ret_epoch,
                      ob_error *err);
+
+/* Bytes of a value as ob_message_dump would write it. */
+size_t ob_json_size(const json_t *value);
+
+/* Cuts a list into lists that each fit OB_MESSAGE_ROOM, in order: a new list of at least one. What
+ * is too large by itself stands alone, and will not be sent (ob_bus_send). */
+json_t *ob_message_split(const json_t *items);
 
 /* Compact text of a message; *ret is new, free() it. Returns its length. */
 size_t ob_message_dump(const json_t *msg, char **ret);

@@ -18,8 +18,12 @@ typedef struct ob_topic {
     const char *name;
     bool partitioned;       /* OPENBATCH_KAFKA_PARTITIONS partitions, else one */
     const char *configs[8]; /* "key", "value", ..., NULL */
+    bool is_public;         /* its messages are others' to read: no limit of ours */
 } ob_topic;
 extern const ob_topic ob_topics[]; /* ends with name == NULL */
+
+/* The longest message of a topic: OB_MESSAGE_MAX where we are the readers. */
+size_t ob_topic_max(const char *topic);
 
 /* The partition of batch.placements on which an instance's messages are: hash(instance id) mod
  * partitions (FNV-1a 32). */

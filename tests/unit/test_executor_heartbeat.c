@@ -1,0 +1,138 @@
+/* What an executor says of very many runs with long reasons, on a broker in memory: in as many
+ * messages as it takes, none longer than its reader takes. */
+#include "bus_mock.h"
+#include "executor_world.h"
+
+#include "heartbeat.h"
+#include "ob/clock.h"
+#include "ob/json.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+
+#define RUNS 6000
+#define INSTANCE "i-0123456789abcdef0"
+#define LONGEST "\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01\x01" /* as JSON */
+
+typedef struct heard {
+    world *w;
+    heartbeat *h;
+    ob_bus *writer, *reader;
+    loop_timer timer;
+    int64_t until_ms;
+    char session[32];
+    int64_t parts, next_part;
+    size_t held, reported, longest;
+    bool all_reported;
+} heard;
+
+static void on_heard(const ob_bus_msg *msg, void *arg)
+{
+    heard *x = arg;
+    json_auto_t *json = NULL;
+    const char *type;
+    int64_t epoch;
+    ob_error err = { 0 };
+    if (ob_message_parse(msg->data, msg->len, &json, &type, &epoch, &err) < 0)
+        fail_msg("%s", err.text);
+    x->longest = msg->len > x->longest ? msg->len : x->longest;
+    const char *session = ob_json_str(json, "session", "");
+    if (strcmp(type, "registered") == 0) {
+        if (x->next_part == 0)
+            (void)snprintf(x->session, sizeof(x->session), "%s", session);
+        assert_string_equal(session, x->session);
+        assert_int_equal(ob_json_int(json, "part", -1), x->next_part++);
+        x->parts = ob_json_int(json, "parts", 0);
+        x->held += json_array_size(json_object_get(json, "held"));
+    } else if (strcmp(type, "report") == 0) {
+        assert_true(x->parts > 0 && x->next_part == x->parts);
+        x->reported += json_array_size(json_object_get(json, "runs"));
+    }
+}
+
+static void on_turn(void *arg)
+{
+    heartbeat_flush(((heard *)arg)->h);
+}
+
+static void on_time(void *arg)
+{
+    heard *x = arg;
+    (void)ob_bus_poll(x->writer, 0, 10000);
+    (void)ob_bus_poll(x->reader, 0, 10000);
+    loop_timer_set(x->w->loop, &x->timer, 20);
+    if (x->reported >= RUNS || ob_mono_ms() > x->until_ms)
+        loop_stop(x->w->loop);
+}
+
+static ob_bus *bus_of(void (*on)(const ob_bus_msg *msg, void *arg), void *arg)
+{
+    ob_bus *bus = NULL;
+    ob_error err = { 0 };
+    const ob_bus_config config = { .servers = rd_kafka_mock_cluster_bootstraps(cluster),
+                                   .client_id = "test",
+                                   .partitions = 1,
+                                   .on_msg = on,
+                                   .arg = arg };
+    if (ob_bus_new(&config, &bus, &err) < 0)
+        fail_msg("%s", err.text);
+    return bus;
+}
+
+static void very_many_runs_are_told_in_several_messages(void **state)
+{
+    static heard x;
+    static char reason[256];
+    world *w = *state;
+    for (size_t i = 0; i + 16 < sizeof(reason); i += 16)
+        memcpy(reason + i, LONGEST, 16);
+    for (int i = 0; i < RUNS; i++) {
+        char run[OB_RUN_TEXT];
+        (void)snprintf(run, sizeof(run), JOB ":%d/1", i);
+        attempt *at = attempts_add(&w->a, run, ATTEMPT_EXITED);
+        at->reason = ob_strdup(reason);
+        attempt_touch(at);
+    }
+    make_topic(OB_TOPIC_PLACEMENTS, 1);
+    make_topic(OB_TOPIC_EXECUTIONS, 1);
+    x = (heard){ .w = w, .until_ms = ob_mono_ms() + 60000 };
+    x.timer = (loop_timer){ .fn = on_time, .arg = &x };
+    x.writer = bus_of(NULL, NULL);
+    x.reader = bus_of(on_heard, &x);
+    assign(x.reader, OB_TOPIC_EXECUTIONS);
+    notice *none = notice_new(&(notice_config){ .loop = w->loop, .spool = w->spool });
+    x.h = heartbeat_new(&(heartbeat_config){ .loop = w->loop,
+                                             .bus = x.writer,
+                                             .attempts = &w->a,
+                                             .placement = w->placement,
+                                             .notice = none,
+                                             .instance = INSTANCE,
+                                             .token = "t",
+                                             .ce = "ce",
+                                             .host = "h",
+                                             .every_ms = 600000,
+                                             .partitions = 1 });
+    int64_t until_ms = ob_mono_ms() + 20000;
+    while (!ob_bus_is_up(x.writer) && ob_mono_ms() < until_ms)
+        poll_for(x.writer, 50);
+    heartbeat_register(x.h);
+    loop_on_turn(w->loop, on_turn, &x);
+    loop_timer_set(w->loop, &x.timer, 0);
+    assert_int_equal(loop_run(w->loop, NULL), 0);
+
+    assert_true(x.parts > 1);
+    assert_int_equal(x.next_part, x.parts);
+    assert_int_equal(x.held, RUNS);
+    assert_int_equal(x.reported, RUNS);
+    assert_true(x.longest <= OB_MESSAGE_MAX && x.longest > OB_MESSAGE_MAX / 2);
+    loop_timer_stop(w->loop, &x.timer);
+    heartbeat_free(x.h);
+    notice_free(none);
+    ob_bus_free(x.writer);
+    ob_bus_free(x.reader);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = { IN_WORLD(very_many_runs_are_told_in_several_messages) };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
