@@ -70,13 +70,13 @@ static int add_mount(const docker_spec *in,
         return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
     if (strchr(target, ':') || *target != '/')
         return ob_fail(err, EINVAL, "containerPath %s is no absolute path without colons",
-                       ob_cut(target, 200));
+                       ob_cut(target, 100));
 
     const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", NULL);
     ob_cleanup(ob_freep) char *made = NULL;
     if (path && *path && (strchr(path, ':') || *path != '/'))
         return ob_fail(err, EINVAL, "sourcePath %s is no absolute path without colons",
-                       ob_cut(path, 200));
+                       ob_cut(path, 100));
     if (!path || !*path) {
         char name[OB_RUN_TEXT];
         ob_run_container_name(in->ref, name);

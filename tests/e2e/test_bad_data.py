@@ -29,7 +29,8 @@ def frozen(stack, service):
 def one_instance(stack, work, vcpus):
     """A queue whose one instance is there and has room for that many vCPUs, with its executor."""
     before = set(stack.instances())
-    environment = work.environment(max_vcpus=vcpus, minvCpus=vcpus)
+    types = {2: "m5.large", 8: "m5.2xlarge"}
+    environment = work.environment(vcpus, [types[vcpus]], minvCpus=vcpus)
     queue = work.queue(environment)
     work.wait(work.submit(queue, work.definition()), timeout=120)
     (instance,) = set(stack.instances()) - before
