@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "ob/clock.h"
+#include "ob/text.h"
 
 typedef struct process {
     char name[32];
@@ -42,7 +43,7 @@ static bool look(int pid, process *ret)
                "%llu",
                &ret->state, &ret->parent, &ticks) != 3)
         return false;
-    (void)snprintf(ret->name, sizeof(ret->name), "%.*s", (int)(end - name - 1), name + 1);
+    (void)ob_text_copy(ret->name, sizeof(ret->name), name + 1, (size_t)(end - name - 1));
     int64_t since_boot_ms = (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
     ret->born_ms = ob_wall_ms() - ob_boot_ms() + since_boot_ms;
     return true;

@@ -39,7 +39,7 @@ typedef struct search {
 static bool read_file(const char *pid, const char *name, char *out, size_t size)
 {
     char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name);
+    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name); /* ASCII */
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return false;

@@ -93,8 +93,8 @@ static json_t *make_labels(const docker_spec *in)
     set(labels, DOCKER_LABEL_RUN, ob_json_text(run));
     set(labels, DOCKER_LABEL_CE, ob_json_text(in->ce));
     set(labels, DOCKER_LABEL_GPUS, ob_json_text(in->gpus ? in->gpus : ""));
-    set(labels, DOCKER_LABEL_EXECUTOR, json_string(""));
-    set(labels, DOCKER_LABEL_COMPOSE, json_string(""));
+    set(labels, DOCKER_LABEL_EXECUTOR, ob_json_text(""));
+    set(labels, DOCKER_LABEL_COMPOSE, ob_json_text(""));
     return labels;
 }
 
