@@ -8,6 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ob/json.h"
+#include "ob/text.h"
+
 void api_reply_done(api_reply *rep)
 {
     json_decref(rep->body);
@@ -24,17 +27,7 @@ fill(api_reply *rep, int status, const char *code, const char *fmt, va_list args
     rep->raw = NULL;
     rep->status = status;
     rep->code = code;
-    (void)vsnprintf(rep->message, sizeof rep->message, fmt, args);
-    /* A cut in the middle of a character would make the answer invalid UTF-8. */
-    size_t len = strlen(rep->message);
-    if (len == sizeof rep->message - 1) {
-        size_t at = len;
-        while (at > 0 && ((unsigned char)rep->message[at - 1] & 0xC0) == 0x80)
-            at--;
-        if (at > 0 && ((unsigned char)rep->message[at - 1] & 0x80))
-            at--;
-        rep->message[at] = '\0';
-    }
+    ob_text_vformat(rep->message, sizeof rep->message, fmt, args);
 }
 
 int api_client_error(api_reply *rep, const char *fmt, ...)
@@ -90,8 +83,6 @@ json_t *api_error_body(const api_reply *rep, int logs_protocol)
     json_t *body = json_object();
     if (logs_protocol)
         (void)json_object_set_new(body, "__type", json_string(rep->code));
-    json_t *message = json_string(rep->message);
-    /* json_string refuses what is no UTF-8. */
-    (void)json_object_set_new(body, "message", message ? message : json_string("Invalid request"));
+    (void)json_object_set_new(body, "message", ob_json_text(rep->message));
     return body;
 }

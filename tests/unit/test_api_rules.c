@@ -2,7 +2,10 @@
  * members cannot say. */
 #include "unit.h"
 
+#include "api_error.h"
+#include "ob/text.h"
 #include "ops.h"
+#include "random_bytes.h"
 #include "uri.h"
 
 static void expect_uri(const char *path, const char *query, const char *expected)
@@ -100,6 +103,24 @@ static void deep_members_are_named_by_their_path(void **state)
         "[READ, WRITE, MKNOD].");
 }
 
+/* A name that is cut within a character: the rest of the sentence is told all the same. */
+static void refusals_are_text_whatever_they_quote(void **state)
+{
+    uint64_t seed = 9;
+    for (int i = 0; i < 300; i++) {
+        char raw[2001];
+        api_reply rep = { 0 };
+        random_string(&seed, raw, sizeof(raw) - 1);
+        (void)api_client_error(&rep, "Job %.100s does not exist.", raw);
+        json_t *body = api_error_body(&rep, false);
+        const char *message = json_string_value(json_object_get(body, "message"));
+        assert_true(ob_text_is_utf8(message, strlen(message)));
+        assert_non_null(strstr(message, " does not exist."));
+        json_decref(body);
+        api_reply_done(&rep);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -108,6 +129,7 @@ int main(void)
         cmocka_unit_test(shares_do_not_overlap),
         cmocka_unit_test(operations_not_built_are_named),
         cmocka_unit_test(deep_members_are_named_by_their_path),
+        cmocka_unit_test(refusals_are_text_whatever_they_quote),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
