@@ -153,10 +153,10 @@ json_t *peers_gather(
     peers *p, const char *id, const char *session, json_t *held, int64_t part, int64_t parts)
 {
     peer *it = peers_find(p, id);
-    if (!it || !json_is_array(held))
+    if (!it)
         return NULL;
     if (parts <= 1)
-        return json_incref(held);
+        return json_is_array(held) ? json_incref(held) : json_array();
     if (part == 0) {
         json_decref(it->held);
         it->held = json_array();
