@@ -15,6 +15,7 @@
 #include "peers_internal.h"
 
 #define ARRIVES_MS 1500    /* a message that a heartbeat does not show by then is lost */
+#define PARTS_MAX 256      /* of a registration: bounds what one executor has kept for it */
 #define SYNC_EVERY_MS 2000 /* an instance is not asked more often */
 
 /* ---- Instances ---- */
@@ -157,7 +158,7 @@ json_t *peers_gather(
         return NULL;
     if (parts <= 1)
         return json_is_array(held) ? json_incref(held) : json_array();
-    if (part == 0) {
+    if (part == 0 && parts <= PARTS_MAX) {
         json_decref(it->held);
         it->held = json_array();
         (void)ob_text_into(it->held_session, sizeof(it->held_session), session);
