@@ -1,6 +1,7 @@
 /* Authorisation: what a request touches (access_table.c) is held against its key's policy
  * (policy.c). Owns how resources are named to policies, and AWS's words of refusal; decides nothing
- * by itself. A resource is named as OpenBatch writes its ARN, whatever spelling the request used.
+ * by itself. A resource is named as OpenBatch writes its ARN, whatever spelling the request used:
+ * it is what names.c made of that, which is also what the handler gets.
  * Thread: an HTTP worker.
  *
  * Invariants: a key that is not the root key can do nothing that its policy does not allow;
@@ -15,11 +16,11 @@
 #include "access_table.h"
 #include "keys.h"
 #include "known.h"
+#include "names.h"
 #include "ob/json.h"
 #include "resolve.h"
 
-#define NAMES_MAX 4
-#define ENTRIES_MAX 100 /* AWS quota: ids in a DescribeJobs call; the largest of any list */
+#define ALIASES_MAX 5
 
 typedef struct facts {
     policy_fact *list;
@@ -28,7 +29,7 @@ typedef struct facts {
 
 /* One resource that a request touches. */
 typedef struct resource {
-    char *names[NAMES_MAX]; /* owned; the first is the one that a refusal tells */
+    char *names[ALIASES_MAX]; /* owned; the first is the one that a refusal tells */
     size_t n_names;
     json_t *tags; /* owned, or NULL */
     bool orphan;  /* names and tags that it should have are not known any more */
@@ -45,7 +46,7 @@ static void resource_done(resource *r)
 /* Takes 'name' over. */
 static void add_name(resource *r, char *name)
 {
-    if (r->n_names < NAMES_MAX)
+    if (r->n_names < ALIASES_MAX)
         r->names[r->n_names++] = name;
     else
         free(name);
@@ -161,29 +162,29 @@ static char *batch_arn(const api_request *req, const char *kind, const char *nam
     return ob_strf("arn:aws:batch:%s:%s:%s/%s", req->region, req->account, kind, name);
 }
 
-/* A name or an ARN of one kind; the caller's own goes by OpenBatch's spelling. */
-static void name_one(const api_request *req, const char *kind, const char *text, resource *ret)
+/* What is not the caller's goes by what was sent. */
+static void name_one(const api_request *req, const api_name *n, resource *ret)
 {
-    const char *name = NULL;
-    add_name(ret, arn_or_name(text, kind, req->region, req->account, &name)
-                      ? batch_arn(req, kind, name)
-                      : ob_strdup(text));
+    add_name(ret, n->name ? batch_arn(req, n->of, n->name) : ob_strdup(n->text));
 }
 
-static int name_job(api_request *req, const char *text, resource *ret, ob_error *err)
+/* A child goes by its array's ARN too: what holds for the one holds for the other. */
+static void name_ref(const api_request *req, const ob_job_ref *ref, resource *ret)
 {
-    const char *id = text;
-    (void)arn_or_name(text, "job", req->region, req->account, &id);
-    ob_job_ref ref;
-    if (!ob_job_ref_parse(id, &ref)) {
-        name_one(req, "job", text, ret);
-        return 0;
-    }
-    char canonical[OB_RUN_TEXT];
-    ob_job_ref_format(&ref, canonical);
-    add_name(ret, batch_arn(req, "job", canonical));
+    char text[OB_RUN_TEXT];
+    ob_job_ref_format(ref, text);
+    add_name(ret, batch_arn(req, "job", text));
+    if (ref->index < 0)
+        return;
+    ob_job_ref_format(&(ob_job_ref){ .id = ref->id, .index = -1 }, text);
+    add_name(ret, batch_arn(req, "job", text));
+}
+
+static int name_job(api_request *req, const ob_job_ref *ref, resource *ret, ob_error *err)
+{
     char *queue = NULL;
-    int r = access_store_job(req, &ref.id, &queue, &ret->tags, err);
+    name_ref(req, ref, ret);
+    int r = access_store_job(req, &ref->id, &queue, &ret->tags, err);
     if (r == 0)
         add_name(ret, queue);
     return r == -ENOENT ? 0 : r;
@@ -199,21 +200,14 @@ static void name_revision(const api_request *req, const char *name, int revision
 
 /* Without a revision the latest is meant: which one, the handler may do this with is written down,
  * or a newer one would slip through. */
-static int name_definition(api_request *req, const char *text, resource *ret, api_reply *rep)
+static int name_definition(api_request *req, const api_name *n, resource *ret, api_reply *rep)
 {
-    const char *name = NULL;
-    char base[API_NAME_MAX];
-    int revision = 0;
-    if (!arn_or_name(text, "job-definition", req->region, req->account, &name) ||
-        !definition_name_split(name, base, &revision)) {
-        name_one(req, "job-definition", text, ret);
-        return 0;
-    }
+    int revision = n->revision;
     if (revision == 0) {
         ob_cleanup(api_definition_done) api_definition latest = { 0 };
-        int r = known_definition(req->ctx->known, req, text, &latest)
+        int r = known_definition(req->ctx->known, req, n->name, &latest)
                     ? 0
-                    : resolve_definition(req, text, &latest, rep);
+                    : resolve_definition(req, n, &latest, rep);
         if (r < 0 && !rep->code)
             return r;
         api_reply_done(rep); /* the handler says that it is not there, to who may know */
@@ -221,38 +215,21 @@ static int name_definition(api_request *req, const char *text, resource *ret, ap
         req->definition_revision = revision;
     }
     if (revision > 0)
-        name_revision(req, base, revision, ret);
+        name_revision(req, n->base, revision, ret);
     else
-        add_name(ret, batch_arn(req, "job-definition", base));
+        add_name(ret, batch_arn(req, "job-definition", n->base));
     return 0;
 }
 
-/* The ARN of anything in Batch, with the other names of what it is. */
-static int name_arn(api_request *req, const char *text, resource *ret, api_reply *rep)
+/* Anything in Batch, with its other names. */
+static int name_any(api_request *req, const api_name *n, resource *ret, api_reply *rep)
 {
-    arn_parts parts;
-    if (arn_parse(text, &parts)) {
-        if (strcmp(parts.kind, "job") == 0)
-            return name_job(req, text, ret, &rep->err);
-        if (strcmp(parts.kind, "job-definition") == 0)
-            return name_definition(req, text, ret, rep);
-        name_one(req, parts.kind, text, ret);
-        return 0;
-    }
-    add_name(ret, ob_strdup(text));
+    if (n->name && n->valid && strcmp(n->of, "job") == 0)
+        return name_job(req, &n->job, ret, &rep->err);
+    if (n->name && n->valid && strcmp(n->of, "job-definition") == 0)
+        return name_definition(req, n, ret, rep);
+    name_one(req, n, ret);
     return 0;
-}
-
-/* The name in a log group's ARN, or the text itself. *ret is new. */
-static char *group_name(const char *text)
-{
-    static const char mark[] = ":log-group:";
-    const char *at = arn_is(text) ? strstr(text, mark) : NULL;
-    char *name = ob_strdup(at ? at + sizeof mark - 1 : text);
-    size_t n = strlen(name);
-    if (at && n > 2 && strcmp(name + n - 2, ":*") == 0)
-        name[n - 2] = '\0';
-    return name;
 }
 
 static char *group_arn(const api_request *req, const char *group, const char *rest)
@@ -260,22 +237,28 @@ static char *group_arn(const api_request *req, const char *group, const char *re
     return ob_strf("arn:aws:logs:%s:%s:log-group:%s%s", req->region, req->account, group, rest);
 }
 
-static void name_group(const api_request *req, const char *text, resource *ret)
+static void name_group(const api_request *req, const api_name *group, resource *ret)
 {
-    ob_cleanup(ob_freep) char *group = group_name(text);
-    add_name(ret, group_arn(req, group, ""));
-    add_name(ret, group_arn(req, group, ":*"));
+    if (!group->name) {
+        add_name(ret, ob_strdup(group->text));
+        return;
+    }
+    add_name(ret, group_arn(req, group->name, ""));
+    add_name(ret, group_arn(req, group->name, ":*"));
 }
 
 /* -ENOENT: there is no such stream. */
 static int name_stream(
-    api_request *req, const char *group_text, const char *stream, resource *ret, ob_error *err)
+    api_request *req, const api_name *group, const char *stream, resource *ret, ob_error *err)
 {
-    ob_cleanup(ob_freep) char *group = group_name(group_text);
+    if (!group->name) {
+        add_name(ret, ob_strf("%s:log-stream:%s", group->text, stream));
+        return -ENOENT;
+    }
     ob_cleanup(ob_freep) char *rest = ob_strf(":log-stream:%s", stream);
-    add_name(ret, group_arn(req, group, rest));
+    add_name(ret, group_arn(req, group->name, rest));
     char *queue = NULL;
-    int r = access_store_stream(req, group, stream, &queue, &ret->tags, err);
+    int r = access_store_stream(req, group->name, stream, &queue, &ret->tags, err);
     if (r == 0)
         add_name(ret, queue);
     ret->orphan = r == -ENODATA;
@@ -308,10 +291,10 @@ static int judge(check *c, resource *r)
  * strength of one of them. */
 static int check_stream(check *c, const char *stream)
 {
-    static const char *const members[] = { "logGroupName", "logGroupIdentifier" };
+    static const char *const members[] = { ACCESS_GROUP, ACCESS_GROUP_ID };
     int r = 0;
     for (size_t i = 0; r == 0 && i < 2; i++) {
-        const char *group = json_string_value(json_object_get(c->req->body, members[i]));
+        const api_name *group = names_of(c->req, members[i]);
         if (!group)
             continue;
         ob_cleanup(resource_done) resource res = { 0 };
@@ -322,81 +305,58 @@ static int check_stream(check *c, const char *stream)
     return r;
 }
 
-static int check_text(check *c, access_kind kind, const char *text)
+static char *own_arn(const api_request *req, const char *kind, const char *id)
+{
+    return ob_strf("arn:aws:openbatch:%s:%s:%s/%s", req->region, req->account, kind, id);
+}
+
+static int check_name(check *c, const api_name *n)
 {
     ob_cleanup(resource_done) resource res = { 0 };
     int r = 0;
-    switch (kind) {
+    switch (n->kind) {
     case ACCESS_NONE:
         return 0;
     case ACCESS_ENVIRONMENT:
-        name_one(c->req, "compute-environment", text, &res);
-        break;
     case ACCESS_QUEUE:
-        name_one(c->req, "job-queue", text, &res);
-        break;
-    case ACCESS_DEFINITION:
-        r = name_definition(c->req, text, &res, c->rep);
+    case ACCESS_NEW_SCHEDULING_POLICY:
+        name_one(c->req, n, &res);
         break;
     case ACCESS_NEW_DEFINITION: /* patterns name revisions too */
-        name_one(c->req, "job-definition", text, &res);
+        name_one(c->req, n, &res);
         add_name(&res, ob_strf("%s:*", res.names[0]));
         break;
-    case ACCESS_NEW_SCHEDULING_POLICY:
-        name_one(c->req, "scheduling-policy", text, &res);
-        break;
+    case ACCESS_DEFINITION:
     case ACCESS_JOB:
-        r = name_job(c->req, text, &res, &c->rep->err);
-        break;
     case ACCESS_ARN:
-        r = name_arn(c->req, text, &res, c->rep);
+        r = name_any(c->req, n, &res, c->rep);
         break;
     case ACCESS_LOG_GROUP:
-        name_group(c->req, text, &res);
+    case ACCESS_LOG_GROUP_ID:
+        name_group(c->req, n, &res);
         break;
     case ACCESS_LOG_STREAM:
-        return check_stream(c, text);
+        return check_stream(c, n->name);
     case ACCESS_KEY:
-        add_name(&res,
-                 ob_strf("arn:aws:openbatch:%s:%s:key/%s", c->req->region, c->req->account, text));
+        add_name(&res, own_arn(c->req, "key", n->name));
         break;
     case ACCESS_INSTANCE:
-        add_name(&res, ob_strf("arn:aws:openbatch:%s:%s:instance/%s", c->req->region,
-                               c->req->account, text));
+        add_name(&res, own_arn(c->req, "instance", n->name));
         break;
     }
     return r < 0 ? r : judge(c, &res);
 }
 
-/* All texts that a path names: objects' members, and each entry of a list. */
-static int check_path(check *c, access_kind kind, const json_t *at, const char *path)
-{
-    if (json_is_array(at)) {
-        size_t i;
-        json_t *entry;
-        int r = 0;
-        /* What is beyond is not looked up: no operation takes so many. */
-        json_array_foreach(at, i, entry)
-        {
-            if (i == ENTRIES_MAX)
-                break;
-            r = r == 0 ? check_path(c, kind, entry, path) : r;
-        }
-        return r;
-    }
-    if (!*path)
-        return json_is_string(at) ? check_text(c, kind, json_string_value(at)) : 0;
-    size_t n = strcspn(path, ".[");
-    ob_cleanup(ob_freep) char *name = ob_strf("%.*s", (int)n, path);
-    return check_path(c, kind, json_object_get(at, name), path + n + strspn(path + n, "[]."));
-}
-
 static int check_uses(check *c, const access_rule *rule)
 {
     int r = 0;
-    for (const access_use *use = rule->uses; r == 0 && use->kind != ACCESS_NONE; use++)
-        if (!use->unless || json_array_size(json_object_get(c->req->body, use->unless)) == 0)
-            r = check_path(c, use->kind, c->req->body, use->member);
+    for (const access_use *use = rule->uses; use->kind != ACCESS_NONE; use++) {
+        if (use->unless && json_array_size(json_object_get(c->req->body, use->unless)) > 0)
+            continue;
+        for (size_t i = 0; r == 0 && i < c->req->n_names; i++)
+            if (strcmp(c->req->names[i].member, use->member) == 0)
+                r = check_name(c, &c->req->names[i]);
+    }
     return r;
 }
 
@@ -424,13 +384,15 @@ int access_check(api_request *req, api_reply *rep)
     return r;
 }
 
-int access_check_job(api_request *req, const char *job, api_reply *rep)
+int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep)
 {
     if (req->key->root)
         return 0;
     ob_cleanup(ob_freep) char *action = action_of(req);
+    ob_cleanup(resource_done) resource res = { 0 };
     check c = { .req = req, .rep = rep, .action = action };
-    return check_text(&c, ACCESS_JOB, job);
+    int r = name_job(req, job, &res, &rep->err);
+    return r < 0 ? r : judge(&c, &res);
 }
 
 /* ---- an answer ------------------------------------------------------------------------------- */
@@ -448,14 +410,19 @@ static int visible(check *c, const access_shows *shows, const json_t *entry, boo
     add_name(&res, ob_strdup(arn));
     if (also)
         add_name(&res, ob_strdup(also));
-    /* As name_definition and name_group. */
+    /* As name_definition, name_group and name_ref. */
     arn_parts parts;
+    ob_job_ref job = { .index = -1 };
     const char *colon = strrchr(arn, ':');
     size_t n = strlen(arn), tail = sizeof any_stream - 1;
     if ((arn_parse(arn, &parts) && strcmp(parts.kind, "job-definition") == 0) ||
         (n > tail && strcmp(arn + n - tail, any_stream) == 0))
         add_name(&res, ob_strf("%.*s", (int)(colon - arn), arn));
-    res.tags = json_incref(json_object_get(entry, "tags"));
+    if (arn_parse(arn, &parts) && strcmp(parts.kind, "job") == 0 &&
+        ob_job_ref_parse(parts.rest, &job) && job.index >= 0)
+        add_name(&res, ob_strf("%.*s", (int)(colon - arn), arn));
+    else /* children are shown without those of their array */
+        res.tags = json_incref(json_object_get(entry, "tags"));
     if (!res.tags && policy_asks_resource_tags(c->req->key->policy)) {
         int r = access_store_tags(c->req, arn, &res.tags, &c->rep->err);
         if (r < 0 && r != -ENOENT)
@@ -466,7 +433,7 @@ static int visible(check *c, const access_shows *shows, const json_t *entry, boo
 }
 
 /* May the key, which may see the group, see this stream of it? */
-static int stream_visible(check *c, const char *group, const char *stream, bool *ret)
+static int stream_visible(check *c, const api_name *group, const char *stream, bool *ret)
 {
     ob_cleanup(resource_done) resource res = { 0 };
     int r = name_stream(c->req, group, stream, &res, &c->rep->err);
@@ -481,10 +448,9 @@ static int stream_visible(check *c, const char *group, const char *stream, bool 
 /* Keeps of a list what is in streams that the key may see; each stream is looked up once. */
 static int filter_streams(check *c, const char *list_name)
 {
-    const json_t *body = c->req->body, *list = json_object_get(c->rep->body, list_name);
-    const char *name = json_string_value(json_object_get(body, "logGroupName"));
-    const char *group =
-        name ? name : json_string_value(json_object_get(body, "logGroupIdentifier"));
+    const json_t *list = json_object_get(c->rep->body, list_name);
+    const api_name *name = names_of(c->req, ACCESS_GROUP);
+    const api_name *group = name ? name : names_of(c->req, ACCESS_GROUP_ID);
     json_auto_t *asked = json_object(), *kept = json_array();
     size_t i;
     json_t *entry;

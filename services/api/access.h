@@ -1,6 +1,7 @@
 /* May this key do this? */
 #pragma once
 
+#include "ob/id.h"
 #include "ops.h"
 
 /* Before each call of a handler. Errors: -EACCES, the reply is AWS's AccessDeniedException;
@@ -9,7 +10,7 @@ int access_check(api_request *req, api_reply *rep);
 
 /* The same of one of the jobs that a request names, for operations that are .one_by_one
  * (access_table.h). */
-int access_check_job(api_request *req, const char *job, api_reply *rep);
+int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep);
 
 /* After a handler's success: leaves out of the answer what the key may not see. */
 int access_filter(api_request *req, api_reply *rep);

@@ -7,8 +7,6 @@
 
 #define ORDER "computeEnvironmentOrder[].computeEnvironment"
 #define POLICY "schedulingPolicyArn"
-#define GROUP "logGroupName"
-#define GROUP_ID "logGroupIdentifier"
 
 const access_rule access_rules[] = {
     { "CreateComputeEnvironment", { { ACCESS_ENVIRONMENT, "computeEnvironmentName" } } },
@@ -52,11 +50,11 @@ const access_rule access_rules[] = {
     { "GetLogEvents", { { ACCESS_LOG_STREAM, "logStreamName" } }, .of_stream = true },
     { "FilterLogEvents",
       { { ACCESS_LOG_STREAM, "logStreamNames[]" },
-        { ACCESS_LOG_GROUP, GROUP, .unless = "logStreamNames" },
-        { ACCESS_LOG_GROUP, GROUP_ID, .unless = "logStreamNames" } },
+        { ACCESS_LOG_GROUP, ACCESS_GROUP, .unless = "logStreamNames" },
+        { ACCESS_LOG_GROUP_ID, ACCESS_GROUP_ID, .unless = "logStreamNames" } },
       .in_streams = "events" },
     { "DescribeLogStreams",
-      { { ACCESS_LOG_GROUP, GROUP }, { ACCESS_LOG_GROUP, GROUP_ID } },
+      { { ACCESS_LOG_GROUP, ACCESS_GROUP }, { ACCESS_LOG_GROUP_ID, ACCESS_GROUP_ID } },
       .in_streams = "logStreams" },
     { "DescribeLogGroups", .shows = { "logGroups", "arn" } },
 

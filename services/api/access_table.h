@@ -11,12 +11,17 @@ typedef enum access_kind {
     ACCESS_NEW_DEFINITION,
     ACCESS_NEW_SCHEDULING_POLICY,
     ACCESS_JOB,
-    ACCESS_ARN, /* of anything in Batch */
-    ACCESS_LOG_GROUP,
-    ACCESS_LOG_STREAM,
+    ACCESS_ARN,          /* of anything in Batch */
+    ACCESS_LOG_GROUP,    /* its name */
+    ACCESS_LOG_GROUP_ID, /* its name or ARN */
+    ACCESS_LOG_STREAM,   /* in the group that the request names */
     ACCESS_KEY,
     ACCESS_INSTANCE,
 } access_kind;
+
+/* The members that name a log group. */
+#define ACCESS_GROUP "logGroupName"
+#define ACCESS_GROUP_ID "logGroupIdentifier"
 
 typedef struct access_use {
     access_kind kind;

@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ob/error.h"
+
 __attribute__((format(printf, 5, 6))) static void arn_write(
     char *out, const char *service, const char *region, const char *account, const char *fmt, ...)
 {
@@ -82,22 +84,57 @@ static bool take(const char **at, char end, char *out, size_t size)
     return true;
 }
 
-bool arn_parse(const char *text, arn_parts *ret)
+/* aws, aws-cn, aws-us-gov ... */
+static bool is_partition(const char *text)
 {
+    return strcmp(text, "aws") == 0 ||
+           (strncmp(text, "aws-", 4) == 0 && text[4] &&
+            text[4 + strspn(text + 4, "abcdefghijklmnopqrstuvwxyz-")] == '\0');
+}
+
+/* What all ARNs begin with; *ret_rest: behind it. */
+static bool parse_head(const char *text, const char *service, arn_parts *ret, const char **ret_rest)
+{
+    char partition[32], of[16];
     if (!arn_is(text))
         return false;
-    char partition[32], service[16];
     const char *at = text + 4;
-    if (!take(&at, ':', partition, sizeof partition) || strncmp(partition, "aws", 3) != 0)
+    if (!take(&at, ':', partition, sizeof partition) || !is_partition(partition) ||
+        !take(&at, ':', of, sizeof of) || strcmp(of, service) != 0 ||
+        !take(&at, ':', ret->region, sizeof ret->region) ||
+        !take(&at, ':', ret->account, sizeof ret->account))
         return false;
-    if (!take(&at, ':', service, sizeof service) || strcmp(service, "batch") != 0)
-        return false;
-    if (!take(&at, ':', ret->region, sizeof ret->region) ||
-        !take(&at, ':', ret->account, sizeof ret->account) ||
-        !take(&at, '/', ret->kind, sizeof ret->kind))
+    *ret_rest = at;
+    return true;
+}
+
+bool arn_parse(const char *text, arn_parts *ret)
+{
+    const char *at;
+    if (!parse_head(text, "batch", ret, &at) || !take(&at, '/', ret->kind, sizeof ret->kind))
         return false;
     ret->rest = at;
     return *at != '\0';
+}
+
+char *arn_log_group(const char *text, bool or_arn, const char *region, const char *account)
+{
+    static const char letters[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789";
+    static const char mark[] = "log-group:";
+    bool is_arn = or_arn && arn_is(text);
+    if (is_arn) {
+        arn_parts parts;
+        if (!parse_head(text, "logs", &parts, &text) || strcmp(parts.region, region) != 0 ||
+            strcmp(parts.account, account) != 0 || strncmp(text, mark, sizeof mark - 1) != 0)
+            return NULL;
+        text += sizeof mark - 1;
+    }
+    size_t n = strlen(text), good = 0;
+    if (is_arn && n > 2 && strcmp(text + n - 2, ":*") == 0)
+        n -= 2;
+    while (good < n && (strchr(letters, text[good]) || strchr(".-_/#", text[good])))
+        good++;
+    return n >= 1 && n < LOG_NAME_MAX && good == n ? ob_strf("%.*s", (int)n, text) : NULL;
 }
 
 bool arn_or_name(

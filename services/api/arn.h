@@ -6,6 +6,8 @@
 
 #define API_NAME_MAX 129 /* 128 and NUL */
 #define API_ARN_MAX 384
+#define ARN_KIND_MAX 40
+#define LOG_NAME_MAX 513 /* 512 and NUL */
 
 /* Each writes at most API_ARN_MAX bytes to 'out'. */
 void arn_compute_environment(char *out, const char *region, const char *account, const char *name);
@@ -27,8 +29,8 @@ void arn_ecs_container_instance(
 typedef struct arn_parts {
     char region[64];
     char account[32];
-    char kind[40];    /* "job-queue" */
-    const char *rest; /* the end of the text */
+    char kind[ARN_KIND_MAX]; /* "job-queue" */
+    const char *rest;        /* the end of the text */
 } arn_parts;
 bool arn_is(const char *text); /* begins with "arn:" */
 bool arn_parse(const char *text, arn_parts *ret);
@@ -37,6 +39,11 @@ bool arn_parse(const char *text, arn_parts *ret);
  * of another kind, account or region (nothing of that caller's can be meant). */
 bool arn_or_name(
     const char *text, const char *kind, const char *region, const char *account, const char **ret);
+
+/* The log group that 'text' names to this caller: a name or, where 'or_arn', an ARN
+ * arn:<partition>:logs:<region>:<account>:log-group:<name>[:*]. New; NULL: no such name (AWS:
+ * [.\-_/#A-Za-z0-9]+, at most 512), or an ARN of something else, or of somebody else. */
+char *arn_log_group(const char *text, bool or_arn, const char *region, const char *account);
 
 /* ^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$: names of environments, queues and definitions; job names too.
  */

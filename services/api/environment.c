@@ -6,24 +6,24 @@
 #include <string.h>
 
 #include "environment_check.h"
+#include "names.h"
 #include "ob/catalog.h"
 #include "ob/message.h"
 
-int environment_by_text(
-    api_request *req, const char *text, bool lock, api_environment *ret, api_reply *rep)
+int environment_named(api_request *req, api_environment *ret, api_reply *rep)
 {
-    const char *name = NULL;
+    const api_name *named = names_of(req, "computeEnvironment");
+    const char *name = named ? named->name : "";
     char arn[API_ARN_MAX];
     int r = -ENOENT;
-    if (arn_or_name(text, "compute-environment", req->region, req->account, &name) &&
-        name_is_valid(name))
-        r = environment_find(req, name, lock, ret, &rep->err);
+    if (name && name_is_valid(name))
+        r = environment_find(req, name, true, ret, &rep->err);
     if (r != -ENOENT)
         return r;
     if (name)
         (void)snprintf(arn, sizeof arn, "arn:aws:batch:%s:%s:compute-environment/%.128s",
                        req->region, req->account, name);
-    (void)api_client_error(rep, "%.383s does not exist", name ? arn : text);
+    (void)api_client_error(rep, "%.383s does not exist", name ? arn : named->text);
     return -ENOENT;
 }
 

@@ -3,9 +3,9 @@
 
 #include "api_store.h"
 
-/* By name or ARN. Errors: -ENOENT, the reply is "<ARN> does not exist". lock: inside store_tx. */
-int environment_by_text(
-    api_request *req, const char *text, bool lock, api_environment *ret, api_reply *rep);
+/* What the request's member computeEnvironment names; none: nothing. Errors: -ENOENT, the reply is
+ * "<ARN> does not exist". Locked: inside store_tx. */
+int environment_named(api_request *req, api_environment *ret, api_reply *rep);
 
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
 const char *environment_status(const api_environment *e);

@@ -20,6 +20,7 @@
 #include "access.h"
 #include "conns.h"
 #include "keys.h"
+#include "names.h"
 #include "ob/clock.h"
 #include "ob/id.h"
 #include "ob/json.h"
@@ -426,7 +427,9 @@ static int perform(exchange *x,
         .body_len = x->body_len,
         .ctx = x->w->server->ctx,
     };
+    names_read(&req);
     r = call(op, &req, rep);
+    names_done(&req);
     req_db_release(&req);
     return r;
 }

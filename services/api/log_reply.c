@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ob/message.h"
+#include "names.h"
 #include "ob/text.h"
 
 int log_invalid(api_reply *rep, const char *fmt, ...)
@@ -30,40 +30,24 @@ int log_missing(api_reply *rep, const char *what)
                      what);
 }
 
-bool log_group_named(const api_request *req, const char *identifier, char out[LOG_NAME_MAX])
+int log_group_of(const api_request *req, const char **ret, api_reply *rep)
 {
-    size_t len = strlen(identifier);
-    if (strncmp(identifier, "arn:", 4) == 0) {
-        ob_cleanup(ob_freep) char *head =
-            ob_strf(":logs:%s:%s:log-group:", req->region, req->account);
-        const char *partition_end = strchr(identifier + 4, ':');
-        if (!partition_end || strncmp(partition_end, head, strlen(head)) != 0)
-            return false;
-        identifier = partition_end + strlen(head);
-        len = strlen(identifier);
-        if (len >= 2 && strcmp(identifier + len - 2, ":*") == 0)
-            len -= 2;
-    }
-    if (len == 0 || len >= LOG_NAME_MAX)
-        return false;
-    memcpy(out, identifier, len);
-    out[len] = '\0';
-    return true;
-}
-
-int log_group_of(const api_request *req, char out[LOG_NAME_MAX], api_reply *rep)
-{
-    const char *name = ob_json_str(req->body, "logGroupName", NULL);
-    const char *identifier = ob_json_str(req->body, "logGroupIdentifier", NULL);
-    if (!name && !identifier)
+    const api_name *name = names_of(req, ACCESS_GROUP), *id = names_of(req, ACCESS_GROUP_ID);
+    if (!name && !id)
         return log_invalid(rep, "logGroupName or logGroupIdentifier is required.");
-    if (name && identifier)
+    if (name && id)
         return log_invalid(rep, "Only one of logGroupName and logGroupIdentifier may be given.");
-    if (name)
-        (void)snprintf(out, LOG_NAME_MAX, "%s", name);
-    else if (!log_group_named(req, identifier, out))
+    const api_name *group = name ? name : id;
+    *ret = group->name;
+    if (group->name)
+        return 0;
+    if (id && arn_is(id->text))
         return log_missing(rep, "group");
-    return 0;
+    return log_invalid(rep,
+                       "1 validation error detected: Value '%.512s' at '%s' failed to satisfy "
+                       "constraint: Member must satisfy regular expression pattern: "
+                       "[\\.\\-_/#A-Za-z0-9]+",
+                       group->text, group->member);
 }
 
 int log_group_check(api_request *req, const char *group, api_reply *rep)

@@ -1,10 +1,10 @@
 /* What the operations of CloudWatch Logs have in common. */
 #pragma once
 
+#include "arn.h"
 #include "log_store.h"
 #include "ops.h"
 
-#define LOG_NAME_MAX 513 /* 512 and NUL */
 #define LOG_ARN_MAX 1200
 
 /* 400 InvalidParameterException. Returns -EINVAL. */
@@ -13,10 +13,9 @@ int log_bad_token(api_reply *rep);
 /* 400 ResourceNotFoundException; what: "group" or "stream". Returns -EINVAL. */
 int log_missing(api_reply *rep, const char *what);
 
-/* The group that the request names, by logGroupName or logGroupIdentifier (a name or an ARN). */
-int log_group_of(const api_request *req, char out[LOG_NAME_MAX], api_reply *rep);
-/* The name in a logGroupIdentifier. False: an ARN of something else, or of another account. */
-bool log_group_named(const api_request *req, const char *identifier, char out[LOG_NAME_MAX]);
+/* The group that the request names, by logGroupName or logGroupIdentifier (a name or an ARN); it
+ * belongs to the request. */
+int log_group_of(const api_request *req, const char **ret, api_reply *rep);
 /* Refuses a group that does not exist. */
 int log_group_check(api_request *req, const char *group, api_reply *rep);
 

@@ -5,6 +5,7 @@
 
 #include "capacity_store.h"
 #include "environment.h"
+#include "names.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/message.h"
@@ -14,7 +15,8 @@
 int op_interrupt_instance(api_request *req, api_reply *rep)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    const char *id = ob_json_str(req->body, "instanceId", "");
+    const api_name *instance = names_of(req, "instanceId");
+    const char *id = instance ? instance->name : "";
     const char *region = req->region;
     int r = req_db(req, &rep->err);
     if (r == 0)
@@ -37,8 +39,7 @@ static int make_token(api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(api_environment_done) api_environment e = { 0 };
     char hash[OB_TOKEN_HASH_TEXT];
-    const char *name = ob_json_str(req->body, "computeEnvironment", "");
-    int r = environment_by_text(req, name, true, &e, rep);
+    int r = environment_named(req, &e, rep);
     if (r < 0)
         return r;
     if (e.managed || e.deleting)

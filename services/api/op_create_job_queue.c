@@ -9,7 +9,7 @@ static int insert(api_request *req, api_reply *rep, void *arg)
 {
     api_wanted_queue *q = arg;
     const char *policy = ob_json_str(req->body, "schedulingPolicyArn", "");
-    int r = *policy ? queue_take_policy(req, policy, q, rep) : 0;
+    int r = *policy ? queue_take_policy(req, q, rep) : 0;
     if (r < 0)
         return r;
     r = queue_take_order(req, json_object_get(req->body, "computeEnvironmentOrder"), q, rep);

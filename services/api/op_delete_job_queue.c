@@ -6,7 +6,7 @@
 static int delete (api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(api_wanted_queue_done) api_wanted_queue q = { 0 };
-    int r = queue_by_text(req, ob_json_str(req->body, "jobQueue", ""), true, &q, rep);
+    int r = queue_named(req, &q, rep);
     if (r < 0)
         return r;
     if (q.deleting)

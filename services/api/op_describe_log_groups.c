@@ -31,8 +31,7 @@ static int named(api_request *req, const json_t *list, PGresult **ret, api_reply
 {
     static const char *const alone[] = { "logGroupNamePrefix", "logGroupNamePattern",
                                          "logGroupClass" };
-    char texts[PAGE_MAX][LOG_NAME_MAX];
-    const char *names[PAGE_MAX];
+    char *names[PAGE_MAX];
     size_t i, n = 0;
     json_t *item;
     for (i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
@@ -41,12 +40,17 @@ static int named(api_request *req, const json_t *list, PGresult **ret, api_reply
                                alone[i]);
     json_array_foreach(list, i, item)
     {
-        if (n < PAGE_MAX && log_group_named(req, json_string_value(item), texts[n])) {
-            names[n] = texts[n];
-            n++;
-        }
+        char *name = n < PAGE_MAX
+                         ? arn_log_group(json_string_value(item), true, req->region, req->account)
+                         : NULL;
+        if (name)
+            names[n++] = name;
     }
-    return log_store_groups_named(req->db, req->account, req->region, names, n, ret, &rep->err);
+    int r = log_store_groups_named(req->db, req->account, req->region, (const char *const *)names,
+                                   n, ret, &rep->err);
+    while (n > 0)
+        free(names[--n]);
+    return r;
 }
 
 static int page_of(api_request *req, int limit, PGresult **ret, api_reply *rep)

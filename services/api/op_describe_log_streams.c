@@ -59,13 +59,14 @@ static char *place_of(const PGresult *rows, int row, bool by_time)
 
 int op_describe_log_streams(api_request *req, api_reply *rep)
 {
-    char group[LOG_NAME_MAX], arn[LOG_ARN_MAX];
+    const char *group = NULL;
+    char arn[LOG_ARN_MAX];
     const char *token = ob_json_str(req->body, "nextToken", NULL);
     bool by_time = strcmp(ob_json_str(req->body, "orderBy", "LogStreamName"), "LastEventTime") == 0;
     int limit = (int)ob_json_int(req->body, "limit", PAGE_MAX);
     ob_cleanup(ob_freep) char *after = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-    int r = log_group_of(req, group, rep);
+    int r = log_group_of(req, &group, rep);
     if (r < 0)
         return r;
     if (by_time && json_object_get(req->body, "logStreamNamePrefix"))

@@ -11,6 +11,7 @@
 
 #include "log_filter.h"
 #include "log_reply.h"
+#include "names.h"
 #include "ob/clock.h"
 #include "ob/message.h"
 #include "page.h"
@@ -26,15 +27,16 @@ typedef struct page {
     bool full;
 } page;
 
-static int read_names(const json_t *body, const char **names, size_t *ret_n, api_reply *rep)
+static int read_names(const api_request *req, const char **names, size_t *ret_n, api_reply *rep)
 {
-    size_t i;
-    json_t *name;
-    const json_t *list = json_object_get(body, "logStreamNames");
+    const json_t *body = req->body, *list = json_object_get(body, "logStreamNames");
+    const api_name *name;
+    size_t n = 0;
     if (list && json_object_get(body, "logStreamNamePrefix"))
         return log_invalid(rep, "logStreamNames and logStreamNamePrefix cannot be given together.");
-    json_array_foreach(list, i, name) names[i] = json_string_value(name);
-    *ret_n = json_array_size(list);
+    for (; n < STREAMS_MAX && (name = names_at(req, "logStreamNames[]", n)); n++)
+        names[n] = name->name;
+    *ret_n = n;
     return 0;
 }
 
@@ -64,7 +66,7 @@ static int choose_streams(api_request *req, log_search *s, int64_t **ret_ids, ap
     const char *names[STREAMS_MAX];
     size_t n_names = 0;
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = read_names(req->body, names, &n_names, rep);
+    int r = read_names(req, names, &n_names, rep);
     if (r < 0)
         return r;
     r = log_store_candidates(req->db, s, n_names ? names : NULL, n_names, STREAMS_MAX + 1, &res,
@@ -175,10 +177,10 @@ static int search(api_request *req, log_search *s, const log_filter *filter, api
 
 int op_filter_log_events(api_request *req, api_reply *rep)
 {
-    char group[LOG_NAME_MAX];
+    const char *group = NULL;
     ob_cleanup(log_filter_freep) log_filter *filter = NULL;
     ob_error err = { 0 };
-    int r = log_group_of(req, group, rep);
+    int r = log_group_of(req, &group, rep);
     if (r < 0)
         return r;
     if (log_filter_new(ob_json_str(req->body, "filterPattern", ""), &filter, &err) < 0)

@@ -53,7 +53,7 @@ int op_get_job_queue_snapshot(api_request *req, api_reply *rep)
 {
     api_queue queue;
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-    int r = resolve_queue(req, ob_json_str(req->body, "jobQueue", ""), &queue, rep);
+    int r = resolve_queue(req, &queue, rep);
     if (r == 0)
         r = job_store_snapshot(req->db, queue.id, &rows, &rep->err);
     if (r < 0)

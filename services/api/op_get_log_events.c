@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "log_reply.h"
+#include "names.h"
 #include "ob/message.h"
 
 typedef struct window {
@@ -70,18 +71,17 @@ static int build_page(const PGresult *rows, const window *w, api_reply *rep)
 
 int op_get_log_events(api_request *req, api_reply *rep)
 {
-    char group[LOG_NAME_MAX];
+    const char *group = NULL;
     window w;
     int64_t stream_id = 0;
-    int r = log_group_of(req, group, rep);
+    int r = log_group_of(req, &group, rep);
     if (r == 0)
         r = read_window(req->body, &w, rep);
     if (r == 0)
         r = log_group_check(req, group, rep);
     if (r < 0)
         return r;
-    const log_key key = { req->account, req->region, group,
-                          ob_json_str(req->body, "logStreamName", "") };
+    const log_key key = { req->account, req->region, group, names_of(req, "logStreamName")->name };
     r = log_store_find(req->db, &key, &stream_id, &rep->err);
     if (r == -ENOENT)
         return log_missing(rep, "stream");

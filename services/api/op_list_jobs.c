@@ -28,7 +28,7 @@ static int list_queue(api_request *req, listing *l, PGresult **ret, api_reply *r
 {
     api_queue queue;
     ob_uuid before, *below = NULL;
-    int r = resolve_queue(req, ob_json_str(req->body, "jobQueue", ""), &queue, rep);
+    int r = resolve_queue(req, &queue, rep);
     if (r < 0)
         return r;
     if (l->position != NULL) {
@@ -47,18 +47,18 @@ static int list_queue(api_request *req, listing *l, PGresult **ret, api_reply *r
 
 static int list_children(api_request *req, const listing *l, PGresult **ret, api_reply *rep)
 {
-    const char *text = ob_json_str(req->body, "arrayJobId", "");
+    const api_name *named = names_of(req, "arrayJobId");
     char scope[JOB_DETAIL_PREFIX_MAX];
-    ob_job_ref array;
+    ob_job_ref array = named->job;
     bool exists = false;
     job_detail_scope(scope, req->region, req->account);
-    if (ob_job_ref_parse(text, &array) && array.index < 0) {
+    if (named->valid && array.index < 0) {
         int r = job_store_array_exists(req->db, &array.id, scope, &exists, &rep->err);
         if (r < 0)
             return r;
     }
     if (!exists)
-        return api_client_error(rep, "Array job %.100s does not exist.", text);
+        return api_client_error(rep, "Array job %.100s does not exist.", named->text);
     int from = l->position != NULL ? atoi(l->position) : 0;
     return job_store_list_children(req->db, &array.id, scope, l->state, from, l->limit + 1, ret,
                                    &rep->err);

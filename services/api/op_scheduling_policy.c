@@ -54,8 +54,7 @@ int op_create_scheduling_policy(api_request *req, api_reply *rep)
 static int update(api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(sched_policy_done) sched_policy policy = { 0 };
-    int r = sched_policy_by_arn(req, ob_json_str(req->body, "arn", ""), SCHED_POLICY_CHANGE,
-                                &policy, rep);
+    int r = sched_policy_named(req, "arn", SCHED_POLICY_CHANGE, &policy, rep);
     if (r < 0)
         return r;
     for (size_t i = 0; i < 2; i++)
@@ -81,8 +80,7 @@ static int delete (api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(sched_policy_done) sched_policy policy = { 0 };
     bool in_use = false;
-    int r = sched_policy_by_arn(req, ob_json_str(req->body, "arn", ""), SCHED_POLICY_CHANGE,
-                                &policy, rep);
+    int r = sched_policy_named(req, "arn", SCHED_POLICY_CHANGE, &policy, rep);
     if (r == 0)
         r = sched_policy_in_use(req, policy.id, &in_use, &rep->err);
     if (r < 0)

@@ -4,6 +4,7 @@
 #include "access.h"
 #include "job_detail.h"
 #include "job_store.h"
+#include "names.h"
 #include "ob/message.h"
 
 #define BULK_MAX 50 /* as the table of members says */
@@ -26,9 +27,8 @@ static int stop(api_request *req, const ob_job_ref *jobs, size_t n, bool termina
 
 static int stop_one(api_request *req, bool terminate, api_reply *rep)
 {
-    ob_job_ref job;
-    bool known = ob_job_ref_parse(ob_json_str(req->body, "jobId", ""), &job);
-    return stop(req, &job, known ? 1 : 0, terminate, rep);
+    const api_name *job = names_of(req, "jobId");
+    return job && job->valid ? stop(req, &job->job, 1, terminate, rep) : 0;
 }
 
 static void add_error(json_t *errors, json_t *job, const char *code, const char *message)
@@ -53,7 +53,7 @@ static int stop_many(api_request *req, bool terminate, api_reply *rep)
             continue;
         }
         api_reply verdict = { 0 };
-        int r = access_check_job(req, json_string_value(item), &verdict);
+        int r = access_check_job(req, &jobs[n], &verdict);
         if (r < 0 && !verdict.code) {
             rep->err = verdict.err;
             return r;

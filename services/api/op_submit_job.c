@@ -20,11 +20,19 @@
 #define TASK_TAGS_MAX (50 * (128 + 256) * 6)
 _Static_assert(DETAIL_MAX + TASK_TAGS_MAX < OB_MESSAGE_ROOM, "each job can be sent to an instance");
 
-static int usable_queue(api_request *req, const char *text, api_queue *queue, api_reply *rep)
+/* What is remembered goes by what a text names, whatever its spelling. */
+static const char *name_in(const api_request *req, const char *member)
 {
-    if (known_queue(req->ctx->known, req, text, queue))
+    const api_name *named = names_of(req, member);
+    return named ? named->name : NULL;
+}
+
+static int usable_queue(api_request *req, api_queue *queue, api_reply *rep)
+{
+    const char *name = name_in(req, "jobQueue");
+    if (known_queue(req->ctx->known, req, name, queue))
         return 0;
-    int r = resolve_queue(req, text, queue, rep);
+    int r = resolve_queue(req, queue, rep);
     if (r < 0)
         return r;
     if (queue->deleting)
@@ -32,25 +40,24 @@ static int usable_queue(api_request *req, const char *text, api_queue *queue, ap
     if (!queue->enabled)
         return api_client_error(rep, "JobQueue %s is disabled and cannot accept jobs.",
                                 queue->name);
-    known_queue_put(req->ctx->known, req, text, queue);
+    known_queue_put(req->ctx->known, req, name, queue);
     return 0;
 }
 
-static int
-usable_definition(api_request *req, const char *text, api_definition *definition, api_reply *rep)
+static int usable_definition(api_request *req, api_definition *definition, api_reply *rep)
 {
-    if (known_definition(req->ctx->known, req, text, definition))
+    const char *name = name_in(req, "jobDefinition");
+    if (known_definition(req->ctx->known, req, name, definition))
         return 0;
-    int r = resolve_active_definition(req, text, definition, rep);
+    int r = resolve_active_definition(req, names_of(req, "jobDefinition"), definition, rep);
     if (r == 0)
-        known_definition_put(req->ctx->known, req, text, definition);
+        known_definition_put(req->ctx->known, req, name, definition);
     return r;
 }
 
 static void forget(api_request *req)
 {
-    known_forget(req->ctx->known, req, ob_json_str(req->body, "jobQueue", ""),
-                 ob_json_str(req->body, "jobDefinition", ""));
+    known_forget(req->ctx->known, req, name_in(req, "jobQueue"), name_in(req, "jobDefinition"));
 }
 
 /* The commit found the queue or the definition changed: the handler is called again, and asks the
@@ -117,9 +124,9 @@ static int submit(api_request *req, api_reply *rep)
     ob_cleanup(api_definition_done) api_definition definition = { 0 };
     int r = check_name(req, rep);
     if (r == 0)
-        r = usable_queue(req, ob_json_str(req->body, "jobQueue", ""), &queue, rep);
+        r = usable_queue(req, &queue, rep);
     if (r == 0)
-        r = usable_definition(req, ob_json_str(req->body, "jobDefinition", ""), &definition, rep);
+        r = usable_definition(req, &definition, rep);
     if (r == 0)
         r = submit_check(req, &queue, &definition, rep);
     if (r == 0)

@@ -20,8 +20,7 @@ static json_t *tags_of(const tagged *t)
 static int change(api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(tagged_done) tagged t = { 0 };
-    const char *arn = ob_json_str(req->body, "resourceArn", "");
-    int r = tags_find(req, arn, true, &t, rep);
+    int r = tags_find(req, true, &t, rep);
     if (r < 0)
         return r;
     json_t *tags = tags_of(&t);
@@ -36,7 +35,7 @@ static int change(api_request *req, api_reply *rep, void *arg)
         return api_client_error_long(rep, req->request_id,
                                      "tags: Member must have length less than or equal to %d",
                                      TAGS_MAX);
-    return tags_put(req, arn, &t, rep);
+    return tags_put(req, &t, rep);
 }
 
 int op_change_tags(api_request *req, api_reply *rep)
@@ -50,7 +49,7 @@ int op_change_tags(api_request *req, api_reply *rep)
 int op_list_tags_for_resource(api_request *req, api_reply *rep)
 {
     ob_cleanup(tagged_done) tagged t = { 0 };
-    int r = tags_find(req, ob_json_str(req->body, "resourceArn", ""), false, &t, rep);
+    int r = tags_find(req, false, &t, rep);
     if (r == 0)
         rep->body = json_pack("{s:O}", "tags", tags_of(&t));
     return r;

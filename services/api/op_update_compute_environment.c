@@ -195,8 +195,7 @@ static void take_members(const api_request *req, api_environment *e)
 static int update(api_request *req, api_reply *rep, void *arg)
 {
     api_environment *e = arg;
-    int r =
-        environment_by_text(req, ob_json_str(req->body, "computeEnvironment", ""), true, e, rep);
+    int r = environment_named(req, e, rep);
     if (r < 0)
         return r;
     if (e->deleting || !e->has_status || !e->current)

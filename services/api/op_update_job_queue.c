@@ -8,7 +8,7 @@
 static int update(api_request *req, api_reply *rep, void *arg)
 {
     api_wanted_queue *q = arg;
-    int r = queue_by_text(req, ob_json_str(req->body, "jobQueue", ""), true, q, rep);
+    int r = queue_named(req, q, rep);
     if (r < 0)
         return r;
     if (q->deleting || !q->has_status || !q->current)
@@ -29,7 +29,7 @@ static int update(api_request *req, api_reply *rep, void *arg)
             return api_client_error_long(
                 rep, req->request_id,
                 "A scheduling policy cannot be added to a job queue that was created without one.");
-        r = queue_take_policy(req, policy, q, rep);
+        r = queue_take_policy(req, q, rep);
         if (r < 0)
             return r;
     }

@@ -64,6 +64,8 @@ typedef struct api_request {
     const char *body_text; /* as sent (not NUL-terminated at body_len; it is followed by one NUL) */
     size_t body_len;
     api_ctx *ctx;
+    struct api_name *names; /* what the body's texts name (names.h); owned */
+    size_t n_names;
     ob_db *db; /* NULL until req_db */
 } api_request;
 

@@ -7,25 +7,26 @@
 
 #include "environment.h"
 #include "environment_check.h"
+#include "names.h"
 #include "ob/message.h"
 #include "sched_policy_store.h"
 
 #define ORDER_MAX 3
 
-int queue_by_text(
-    api_request *req, const char *text, bool lock, api_wanted_queue *ret, api_reply *rep)
+int queue_named(api_request *req, api_wanted_queue *ret, api_reply *rep)
 {
-    const char *name = NULL;
+    const api_name *named = names_of(req, "jobQueue");
+    const char *name = named ? named->name : "";
     char arn[API_ARN_MAX];
     int r = -ENOENT;
-    if (arn_or_name(text, "job-queue", req->region, req->account, &name) && name_is_valid(name))
-        r = queue_find(req, name, lock, ret, &rep->err);
+    if (name && name_is_valid(name))
+        r = queue_find(req, name, true, ret, &rep->err);
     if (r != -ENOENT)
         return r;
     if (name)
         (void)snprintf(arn, sizeof arn, "arn:aws:batch:%s:%s:job-queue/%.128s", req->region,
                        req->account, name);
-    (void)api_client_error(rep, "%.383s does not exist", name ? arn : text);
+    (void)api_client_error(rep, "%.383s does not exist", name ? arn : named->text);
     return -ENOENT;
 }
 
@@ -62,11 +63,11 @@ read_entries(api_request *req, const json_t *order, entry *out, size_t *ret_n, a
             rep, req->request_id, "computeEnvironmentOrder must have 1 to %d entries.", ORDER_MAX);
     for (size_t i = 0; i < n; i++) {
         const json_t *one = json_array_get(order, i);
-        const char *text = ob_json_str(one, "computeEnvironment", "");
+        const api_name *named = names_at(req, "computeEnvironmentOrder[].computeEnvironment", i);
         out[i].order = ob_json_int(one, "order", 0);
-        if (!arn_or_name(text, "compute-environment", req->region, req->account, &out[i].name) ||
-            !name_is_valid(out[i].name))
-            return api_client_error(rep, "%.300s does not exist", text);
+        out[i].name = named ? named->name : NULL;
+        if (!out[i].name || !name_is_valid(out[i].name))
+            return api_client_error(rep, "%.300s does not exist", named ? named->text : "");
         arn_compute_environment(out[i].arn, req->region, req->account, out[i].name);
         for (size_t k = 0; k < i; k++) {
             if (out[k].order == out[i].order)
@@ -160,10 +161,11 @@ static int take_type(api_request *req, bool fargate, api_wanted_queue *q, api_re
     return 0;
 }
 
-int queue_take_policy(api_request *req, const char *arn, api_wanted_queue *q, api_reply *rep)
+int queue_take_policy(api_request *req, api_wanted_queue *q, api_reply *rep)
 {
     ob_cleanup(sched_policy_done) sched_policy policy = { 0 };
-    int r = sched_policy_by_arn(req, arn, SCHED_POLICY_SHARE, &policy, rep);
+    char arn[API_ARN_MAX];
+    int r = sched_policy_named(req, "schedulingPolicyArn", SCHED_POLICY_SHARE, &policy, rep);
     if (r < 0)
         return r;
     if (!json_object_get(policy.body, "fairsharePolicy"))
@@ -171,6 +173,7 @@ int queue_take_policy(api_request *req, const char *arn, api_wanted_queue *q, ap
             rep, req->request_id,
             "Scheduling policies with a quotaSharePolicy are not supported by OpenBatch yet.");
     q->policy_id = policy.id;
+    arn_scheduling_policy(arn, req->region, req->account, policy.name);
     (void)json_object_set_new(q->body, "schedulingPolicyArn", json_string(arn));
     return 0;
 }

@@ -3,9 +3,9 @@
 
 #include "api_store.h"
 
-/* By name or ARN. Errors: -ENOENT, the reply is "<ARN> does not exist". lock: inside store_tx. */
-int queue_by_text(
-    api_request *req, const char *text, bool lock, api_wanted_queue *ret, api_reply *rep);
+/* What the request's member jobQueue names; none: nothing. Errors: -ENOENT, the reply is "<ARN>
+ * does not exist". Locked: inside store_tx. */
+int queue_named(api_request *req, api_wanted_queue *ret, api_reply *rep);
 
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
 const char *queue_status_text(const api_wanted_queue *q);
@@ -15,9 +15,9 @@ const char *queue_status_text(const api_wanted_queue *q);
  * that none is deleted meanwhile. Errors: -EINVAL with the reply. Inside store_tx. */
 int queue_take_order(api_request *req, const json_t *order, api_wanted_queue *q, api_reply *rep);
 
-/* Gives the queue a policy, which stays until the transaction ends. Errors: -ENOENT, -EINVAL with
- * the reply. Inside store_tx. */
-int queue_take_policy(api_request *req, const char *arn, api_wanted_queue *q, api_reply *rep);
+/* Gives the queue the policy of the request's member schedulingPolicyArn, which stays until the
+ * transaction ends. Errors: -ENOENT, -EINVAL with the reply. Inside store_tx. */
+int queue_take_policy(api_request *req, api_wanted_queue *q, api_reply *rep);
 
 /* JobQueueDetail. *ret is new. */
 json_t *queue_json(const api_request *req, const api_wanted_queue *q);

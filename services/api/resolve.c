@@ -9,12 +9,12 @@
 #include "job_store.h"
 #include "ob/json.h"
 
-int resolve_queue(api_request *req, const char *text, api_queue *ret, api_reply *rep)
+int resolve_queue(api_request *req, api_queue *ret, api_reply *rep)
 {
-    const char *name = NULL;
-    if (!text || !arn_or_name(text, "job-queue", req->region, req->account, &name) ||
-        !name_is_valid(name))
-        return api_client_error(rep, "JobQueue %.300s not found.", text ? text : "");
+    const api_name *named = names_of(req, "jobQueue");
+    const char *name = named ? named->name : NULL, *text = named ? named->text : "";
+    if (!name || !name_is_valid(name))
+        return api_client_error(rep, "JobQueue %.300s not found.", text);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = req_db(req, &rep->err);
     if (r == 0)
@@ -52,21 +52,19 @@ static int not_found(const char *text, api_reply *rep)
     return -ENOENT;
 }
 
-int resolve_definition(api_request *req, const char *text, api_definition *ret, api_reply *rep)
+int resolve_definition(api_request *req, const api_name *named, api_definition *ret, api_reply *rep)
 {
-    const char *rest = NULL;
-    char name[API_NAME_MAX];
-    int revision = 0;
-    if (!text)
-        return not_found("", rep);
-    if (!arn_or_name(text, "job-definition", req->region, req->account, &rest))
+    const char *text = named ? named->text : "";
+    if (!named || !named->name)
         return not_found(text, rep);
-    if (!definition_name_split(rest, name, &revision))
+    if (!named->valid)
         return arn_is(text)
                    ? not_found(text, rep)
                    : api_client_error(
                          rep, "Provided name %.300s is not supported pattern[a-zA-Z_0-9-]{1,128}",
                          text);
+    const char *name = named->base;
+    int revision = named->revision;
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = definition_find(req, name, revision, true, &res, &rep->err);
     if (r < 0)
@@ -77,7 +75,7 @@ int resolve_definition(api_request *req, const char *text, api_definition *ret, 
     ret->revision = (int)ob_col_int(res, 0, DEF_COL_REVISION, 0);
     ret->active = ob_col_bool(res, 0, DEF_COL_ACTIVE);
     ret->latest = revision == 0;
-    memcpy(ret->name, name, sizeof ret->name);
+    memcpy(ret->name, named->base, sizeof ret->name);
     arn_job_definition(ret->arn, req->region, req->account, name, ret->revision);
     ret->body_len = (size_t)PQgetlength(res, 0, DEF_COL_BODY);
     ret->body = ob_json_read_text(ob_col(res, 0, DEF_COL_BODY));
@@ -85,14 +83,14 @@ int resolve_definition(api_request *req, const char *text, api_definition *ret, 
 }
 
 int resolve_active_definition(api_request *req,
-                              const char *text,
+                              const api_name *named,
                               api_definition *ret,
                               api_reply *rep)
 {
-    int r = resolve_definition(req, text, ret, rep);
+    int r = resolve_definition(req, named, ret, rep);
     if (r == 0 && !ret->active) {
         api_definition_done(ret);
-        return not_found(text, rep);
+        return not_found(named->text, rep);
     }
     return r;
 }

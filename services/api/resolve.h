@@ -1,7 +1,7 @@
 /* Finds what a request names. */
 #pragma once
 
-#include "arn.h"
+#include "names.h"
 #include "ops.h"
 
 /* A queue as jobs see it. */
@@ -16,9 +16,9 @@ typedef struct api_queue {
     bool fargate;    /* its environments are Fargate's */
 } api_queue;
 
-/* By name or ARN, in the caller's account and region. Errors: -ENOENT, the reply is ClientException
- * "JobQueue <text> not found."; a deleted (DELETING) queue is found. */
-int resolve_queue(api_request *req, const char *text, api_queue *ret, api_reply *rep);
+/* What the request's member jobQueue names. Errors: -ENOENT, the reply is ClientException "JobQueue
+ * <text> not found."; a deleted (DELETING) queue is found. */
+int resolve_queue(api_request *req, api_queue *ret, api_reply *rep);
 
 typedef struct api_definition {
     int64_t id;
@@ -36,12 +36,15 @@ typedef struct api_definition {
 } api_definition;
 void api_definition_done(api_definition *definition);
 
-/* <name> or ARN without revision: the latest ACTIVE one. <name>:<revision> or a full ARN: that one,
- * also when INACTIVE. Errors: -ENOENT or -EINVAL, the reply is the ClientException that SubmitJob
- * gives. */
-int resolve_definition(api_request *req, const char *text, api_definition *ret, api_reply *rep);
+/* Without a revision: the latest ACTIVE one. With one: that one, also
+ * when INACTIVE. named: NULL names nothing. Errors: -ENOENT or -EINVAL, the reply is the
+ * ClientException that SubmitJob gives. */
+int resolve_definition(api_request *req,
+                       const api_name *named,
+                       api_definition *ret,
+                       api_reply *rep);
 /* The same; an INACTIVE revision is refused too. */
 int resolve_active_definition(api_request *req,
-                              const char *text,
+                              const api_name *named,
                               api_definition *ret,
                               api_reply *rep);

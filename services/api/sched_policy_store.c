@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "names.h"
 #include "ob/json.h"
 #include "scoped.h"
 
@@ -37,17 +38,18 @@ void sched_policy_done(sched_policy *p)
     p->body = NULL;
 }
 
-int sched_policy_by_arn(
-    api_request *req, const char *arn, sched_policy_lock lock, sched_policy *ret, api_reply *rep)
+int sched_policy_named(
+    api_request *req, const char *member, sched_policy_lock lock, sched_policy *ret, api_reply *rep)
 {
     static const char *const stmts[] = { "policy_read", "policy_share", "policy_change" };
-    const char *name = NULL;
-    if (!arn_is(arn) || !arn_or_name(arn, "scheduling-policy", req->region, req->account, &name)) {
+    const api_name *named = names_of(req, member);
+    const char *arn = named ? named->text : "";
+    if (!named || !named->name || strcmp(named->of, "scheduling-policy") != 0) {
         (void)api_client_error(rep, "%.383s does not exist", arn);
         return -ENOENT;
     }
     SCOPED(p, req);
-    ob_param_text(&p, name);
+    ob_param_text(&p, named->name);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = req_exec(req, stmts[lock], &p, &res, &rep->err);
     if (r < 0)

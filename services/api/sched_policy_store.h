@@ -20,10 +20,14 @@ typedef enum sched_policy_lock {
     SCHED_POLICY_CHANGE, /* nobody else changes it or begins to use it meanwhile */
 } sched_policy_lock;
 
-/* By ARN, in the caller's scope. Locks: inside store_tx. Errors: -ENOENT, the reply is "<ARN> does
- * not exist". */
-int sched_policy_by_arn(
-    api_request *req, const char *arn, sched_policy_lock lock, sched_policy *ret, api_reply *rep);
+/* What an ARN in the request's 'member' names. Locks: inside store_tx. Errors: -ENOENT, the reply
+ * is
+ * "<ARN> does not exist". */
+int sched_policy_named(api_request *req,
+                       const char *member,
+                       sched_policy_lock lock,
+                       sched_policy *ret,
+                       api_reply *rep);
 /* Errors: -EEXIST. */
 int sched_policy_insert(api_request *req, const sched_policy *p, ob_error *err);
 /* The new body; tells the scheduler of each queue that uses it. Inside store_tx, locked. */

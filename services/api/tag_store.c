@@ -7,8 +7,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arn.h"
 #include "job_detail.h"
+#include "names.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/json.h"
@@ -76,17 +76,16 @@ static int missing(const char *arn, api_reply *rep)
     return -ENOENT;
 }
 
-static int
-find_job(api_request *req, const char *arn, const char *id, bool lock, tagged *ret, api_reply *rep)
+/* Children have no tags of their own. */
+static int find_job(api_request *req, const api_name *named, bool lock, tagged *ret, api_reply *rep)
 {
-    ob_uuid uuid;
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     char scope[JOB_DETAIL_PREFIX_MAX];
     job_detail_scope(scope, req->region, req->account);
-    if (!ob_uuid_parse(id, strlen(id), &uuid))
-        return missing(arn, rep);
-    ob_uuid_format(&uuid, ret->job_id);
+    if (!named->valid || named->job.index >= 0)
+        return missing(named->text, rep);
+    ob_uuid_format(&named->job.id, ret->job_id);
     ob_param_text(&p, ret->job_id);
     int r = lock ? req_exec(req, "tag_job_lock", &p, NULL, &rep->err) : 0;
     ob_param_text(&p, scope);
@@ -95,18 +94,20 @@ find_job(api_request *req, const char *arn, const char *id, bool lock, tagged *r
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
-        return missing(arn, rep);
+        return missing(named->text, rep);
     json_t *tags = ob_json_read_text(ob_col(res, 0, 0));
     ret->body = json_pack("{s:o}", "tags", tags ? tags : json_object());
     return 0;
 }
 
-static int find_resource(
-    api_request *req, const char *arn, const char *rest, bool lock, tagged *ret, api_reply *rep)
+static int
+find_resource(api_request *req, const api_name *named, bool lock, tagged *ret, api_reply *rep)
 {
     char name[API_NAME_MAX] = "";
     int revision = 0;
-    if (!definition_name_split(rest, name, &revision) || (revision > 0) != ret->kind->revision)
+    const char *arn = named->text;
+    if (!definition_name_split(named->name, name, &revision) ||
+        (revision > 0) != ret->kind->revision)
         return missing(arn, rep);
     SCOPED(p, req);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
@@ -123,23 +124,24 @@ static int find_resource(
     return ret->body ? 0 : ob_fail(&rep->err, EIO, "the stored body of %s is damaged", arn);
 }
 
-int tags_find(api_request *req, const char *arn, bool lock, tagged *ret, api_reply *rep)
+int tags_find(api_request *req, bool lock, tagged *ret, api_reply *rep)
 {
-    arn_parts parts;
-    if (!arn_parse(arn, &parts))
-        return api_client_error(rep, "Invalid resource ARN: %.383s", arn);
+    const api_name *named = names_of(req, "resourceArn");
+    ret->arn = named ? named->text : "";
+    if (!named || !named->of[0])
+        return api_client_error(rep, "Invalid resource ARN: %.383s", ret->arn);
     for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        if (strcmp(kinds[i].arn_kind, parts.kind) == 0)
+        if (strcmp(kinds[i].arn_kind, named->of) == 0)
             ret->kind = &kinds[i];
     if (!ret->kind)
-        return api_client_error(rep, "Resources of type %s cannot be tagged.", parts.kind);
-    if (strcmp(parts.region, req->region) != 0 || strcmp(parts.account, req->account) != 0)
-        return missing(arn, rep);
-    return ret->kind->find ? find_resource(req, arn, parts.rest, lock, ret, rep)
-                           : find_job(req, arn, parts.rest, lock, ret, rep);
+        return api_client_error(rep, "Resources of type %s cannot be tagged.", named->of);
+    if (!named->name)
+        return missing(ret->arn, rep);
+    return ret->kind->find ? find_resource(req, named, lock, ret, rep)
+                           : find_job(req, named, lock, ret, rep);
 }
 
-int tags_put(api_request *req, const char *arn, const tagged *t, api_reply *rep)
+int tags_put(api_request *req, const tagged *t, api_reply *rep)
 {
     const json_t *value = t->kind->put ? t->body : json_object_get(t->body, "tags");
     ob_cleanup(ob_freep) char *text = json_dumps(value, JSON_COMPACT);
@@ -152,6 +154,6 @@ int tags_put(api_request *req, const char *arn, const tagged *t, api_reply *rep)
     ob_param_text(&p, text);
     int r = req_exec(req, t->kind->put ? t->kind->put : "tag_job_put", &p, &res, &rep->err);
     if (r == 0 && !t->kind->put && PQntuples(res) == 0)
-        return missing(arn, rep);
+        return missing(t->arn, rep);
     return r;
 }

@@ -12,6 +12,7 @@ import botocore.auth
 import botocore.awsrequest
 import botocore.credentials
 import pytest
+from keys import Key, key_command
 from reruns import (  # noqa: F401  (hooks)
     pytest_exception_interact,
     pytest_runtest_logreport,
@@ -70,6 +71,20 @@ def raw(stack):
         return answer.status, answer.headers, text
 
     return send
+
+
+@pytest.fixture
+def new_key(stack):
+    """new_key(name, *statements): a Key that is revoked after the test."""
+    keys = []
+
+    def make(name, *statements):
+        keys.append(Key(stack, name, *statements))
+        return keys[-1]
+
+    yield make
+    for key in keys:
+        key_command(stack, "revoke", key.id)
 
 
 @pytest.fixture(scope="session")

@@ -155,6 +155,21 @@ class Work:
 
         return wait_for("the log of the job", lines, timeout)
 
+    def log_of(self, group, stream):
+        """Waits for the first line of a stream."""
+        wait_for(
+            f"the stream {stream}",
+            lambda: self.logs.filter_log_events(logGroupName=group, logStreamNames=[stream])[
+                "events"
+            ],
+        )
+
+    def settle(self, queue):
+        wait_for(f"queue {queue} VALID", lambda: self.jq(queue)["status"] == "VALID")
+
+    def settle_environment(self, name):
+        wait_for(f"environment {name} VALID", lambda: self.ce(name)["status"] == "VALID")
+
     def forget(self):
         for queue in self.queues:
             self.batch.update_job_queue(jobQueue=queue, state="DISABLED")
