@@ -9,11 +9,11 @@
 #include "job_store.h"
 #include "ob/job.h"
 #include "ob/json.h"
+#include "ob/log_target.h"
 #include "ob/message.h"
 
 #define FLAG_CANCELLED 1
 #define FLAG_TERMINATED 2
-#define DEFINITION_IN_STREAM 200 /* characters of the definition's name in a log stream's name */
 
 /* Places in an attempt's array (JOB_COL_ATTEMPTS). */
 enum {
@@ -68,7 +68,7 @@ static void set_run(
     arn_ecs_task(arn, v->req->region, v->req->account, cluster, task);
     set_text(container, "taskArn", arn);
     if (ran && v->stream_prefix != NULL) {
-        ob_cleanup(ob_freep) char *stream = ob_strf("%s/default/%s", v->stream_prefix, task);
+        ob_cleanup(ob_freep) char *stream = ob_log_stream(v->stream_prefix, &ref);
         set_text(container, "logStreamName", stream);
     }
 }
@@ -133,22 +133,15 @@ static json_t *array_view(const view *v, const PGresult *rows, int row)
                      summary_view(ob_col(rows, row, JOB_COL_COUNTS), size));
 }
 
-/* AWS Batch user guide, "Use the awslogs log driver": <prefix>/default/<task id>, where the prefix
- * is the definition's name or what the driver's option says. Other drivers have no stream. Most
- * jobs have no logConfiguration: those are told without parsing the text. */
+/* NULL: its output goes elsewhere. Most jobs have no logConfiguration: those are told without
+ * parsing the text. */
 static char *stream_prefix(const char *detail, const char *definition)
 {
     json_auto_t *job = NULL;
-    const json_t *config = NULL;
-    if (strstr(detail, "\"logConfiguration\":") != NULL) {
+    if (strstr(detail, "\"logConfiguration\":") != NULL)
         job = ob_json_read_text(detail);
-        config = json_object_get(json_object_get(job, "container"), "logConfiguration");
-    }
-    if (strcmp(ob_json_str(config, "logDriver", "awslogs"), "awslogs") != 0)
-        return NULL;
-    const char *prefix =
-        ob_json_str(json_object_get(config, "options"), "awslogs-stream-prefix", NULL);
-    return prefix != NULL ? ob_strdup(prefix) : ob_strf("%.*s", DEFINITION_IN_STREAM, definition);
+    const json_t *container = json_object_get(job, "container");
+    return ob_log_prefix(json_object_get(container, "logConfiguration"), definition);
 }
 
 /* False when the row belongs to another account or region. */

@@ -4,7 +4,8 @@
  * Invariants: a chunk carries the byte offset of its first line, and only what lies past the
  * stream's end is appended, so a chunk that comes twice changes nothing; a chunk behind a gap
  * waits, and a gap that lasts GAP_MS is stored as one marked line (docs/architecture.md, "Logs").
- * Times within a stream never fall and are never later than their arrival. Thread: the intake's. */
+ * What waits is bounded, and so is a gap: nobody loses more than GAP_MAX at once. Times within a
+ * stream never fall and are never later than their arrival. Thread: the intake's. */
 #include "log_batch.h"
 
 #include <openssl/evp.h>
@@ -19,13 +20,15 @@
 #include "ob/message.h"
 
 #define GAP_MS (30 * 1000)
+#define GAP_MAX (1LL << 32) /* bytes: some times what is kept of a run (its executor's limit) */
+#define RUN_HELD (4u << 20) /* bytes that wait */
+#define ALL_HELD (64u << 20)
 #define APPEND_BYTES (4u << 20) /* of one statement */
 #define NAME_BYTES 512          /* longer names do not fit into the index of log_stream */
 
 typedef struct stream {
     log_position at;
     char *name; /* the key of the table */
-    char job[OB_UUID_TEXT];
     bool moved;
     UT_hash_handle hh;
 } stream;
@@ -36,6 +39,7 @@ typedef struct batch {
     stream *streams;
     log_lines lines;
     size_t cap, bytes;
+    size_t far;
     void **owned; /* decoded texts; of marked lines too */
 } batch;
 
@@ -48,24 +52,28 @@ log_chunk *log_chunk_new(json_t *msg, size_t bytes)
     return c;
 }
 
+void log_chunk_free(log_chunk *chunk)
+{
+    json_decref(chunk->msg);
+    log_run_unref(chunk->run);
+    free(chunk);
+}
+
 void log_chunks_free(log_chunk **list)
 {
     log_chunk *c, *next;
     DL_FOREACH_SAFE(*list, c, next)
-    {
-        json_decref(c->msg);
-        free(c);
-    }
+    log_chunk_free(c);
     *list = NULL;
 }
 
 static log_key key_of(const log_chunk *c)
 {
     return (log_key){
-        .account = ob_json_str(c->msg, "account", ""),
-        .region = ob_json_str(c->msg, "region", ""),
-        .group = ob_json_str(c->msg, "group", LOG_GROUP_DEFAULT),
-        .stream = ob_json_str(c->msg, "stream", ""),
+        .account = c->run->account,
+        .region = c->run->region,
+        .group = c->run->group,
+        .stream = c->run->stream,
     };
 }
 
@@ -91,13 +99,8 @@ static stream *stream_of(batch *b, const log_chunk *c)
     s = ob_calloc(1, sizeof(*s));
     s->name = ob_take(name);
     s->at.key = key;
-    s->at.index = -1;
-    ob_run_ref run;
-    if (ob_run_ref_parse(ob_json_str(c->msg, "run", ""), &run)) {
-        ob_uuid_format(&run.id, s->job);
-        s->at.job_id = s->job;
-        s->at.index = run.index;
-    }
+    s->at.job_id = c->run->job_id;
+    s->at.index = c->run->index;
     HASH_ADD_KEYPTR(hh, b->streams, s->name, strlen(s->name), s);
     return s;
 }
@@ -214,16 +217,21 @@ static void add_gap(batch *b, stream *s, int64_t offset)
     add_line(b, s, b->now_ms, text, (int)strlen(text), text, offset);
 }
 
-/* Takes what is new of a chunk. *ret_waits: it lies behind a gap that may still close. */
-static int take_chunk(batch *b, const log_chunk *c, bool *ret_waits, ob_error *err)
+/* Takes what is new of a chunk, unless it lies behind a gap that may still close. */
+static int take_chunk(batch *b, log_chunk *c, ob_error *err)
 {
     stream *s = stream_of(b, c);
     int64_t offset = ob_json_int(c->msg, "offset", 0);
     size_t i;
     json_t *line;
+    c->waits = false;
+    if (offset < 0 || offset - s->at.end_offset > GAP_MAX) {
+        b->far++;
+        return 0;
+    }
     if (offset > s->at.end_offset) {
-        *ret_waits = ob_mono_ms() - c->since_ms < GAP_MS;
-        if (*ret_waits)
+        c->waits = !c->hurries && ob_mono_ms() - c->since_ms < GAP_MS;
+        if (c->waits)
             return 0;
         add_gap(b, s, offset);
     }
@@ -264,17 +272,15 @@ static void batch_done(batch *b)
     free(b->owned);
 }
 
-/* Marks the chunks that wait in 'waits', by position. */
-static int store_all(batch *b, log_chunk *list, bool *waits, ob_error *err)
+static int store_all(batch *b, log_chunk *list, ob_error *err)
 {
     log_chunk *c;
-    size_t i = 0;
     int r = open_streams(b, list, err);
     if (r < 0)
         return r;
     DL_FOREACH(list, c)
     {
-        r = take_chunk(b, c, &waits[i++], err);
+        r = take_chunk(b, c, err);
         if (r < 0)
             return r;
     }
@@ -282,18 +288,15 @@ static int store_all(batch *b, log_chunk *list, bool *waits, ob_error *err)
     return r < 0 ? r : move_streams(b, err);
 }
 
-int log_batch_store(ob_db *db, log_chunk **list, ob_error *err)
+int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err)
 {
     ob_cleanup(batch_done) batch b = { .db = db, .now_ms = ob_wall_ms() };
     log_chunk *c, *next;
     log_chunk *waiting = NULL;
-    size_t n = 0, i = 0;
-    DL_COUNT(*list, c, n);
-    ob_cleanup(ob_freep) bool *waits = ob_calloc(n + 1, sizeof(*waits));
     int r = ob_db_sql(db, "BEGIN", NULL, NULL, err);
     if (r < 0)
         return r;
-    r = store_all(&b, *list, waits, err);
+    r = store_all(&b, *list, err);
     if (r == 0)
         r = ob_db_sql(db, "COMMIT", NULL, NULL, err);
     if (r < 0) {
@@ -304,12 +307,36 @@ int log_batch_store(ob_db *db, log_chunk **list, ob_error *err)
     forget_lines(&b); /* before the chunks that they point into */
     DL_FOREACH_SAFE(*list, c, next)
     {
-        if (!waits[i++])
+        if (!c->waits)
             continue;
         DL_DELETE(*list, c);
         DL_APPEND(waiting, c);
     }
     log_chunks_free(list);
     *list = waiting;
+    *ret_far = b.far;
     return 0;
+}
+
+/* The list is in the order of arrival, which is that of a run's offsets: a chunk that goes on
+ * before one in front of it would make that one a repetition. */
+void log_batch_hurry(log_chunk *list, bool all)
+{
+    log_chunk *c;
+    size_t held = 0;
+    DL_FOREACH(list, c)
+    c->run->held = 0;
+    DL_FOREACH(list, c)
+    {
+        held += c->bytes;
+        c->run->held += c->bytes;
+    }
+    DL_FOREACH(list, c)
+    {
+        if (!all && held <= ALL_HELD && c->run->held <= RUN_HELD)
+            continue;
+        c->hurries = true;
+        held -= c->bytes;
+        c->run->held -= c->bytes;
+    }
 }

@@ -43,6 +43,15 @@ const ob_db_stmt log_store_ingest_stmts[] = {
       " first_at_ms = m.first_ms, last_at_ms = m.last_ms, last_ingested_at_ms = $1"
       " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])"
       " AS m(id, end_offset, lines, first_ms, last_ms) WHERE s.id = m.id" },
+    { "log_runs", "SELECT k.ord, j.definition, left(j.detail, 400), CASE"
+                  " WHEN strpos(j.detail, '\"logConfiguration\":') > 0"
+                  " THEN j.detail::json #>> '{container,logConfiguration}' END"
+                  " FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) WITH ORDINALITY"
+                  " AS k(job_id, idx, run, instance_id, ord) JOIN job j ON j.id = k.job_id"
+                  " WHERE EXISTS (SELECT FROM placement p WHERE p.instance_id = k.instance_id"
+                  " AND p.job_id = k.job_id AND p.idx = k.idx AND p.run = k.run)"
+                  " OR EXISTS (SELECT FROM attempt a WHERE a.job_id = k.job_id AND a.idx = k.idx"
+                  " AND a.run = k.run AND a.instance_id = k.instance_id)" },
     { "log_token_hash", "SELECT token_hash FROM instance WHERE id = $1" },
     { 0 },
 };
@@ -250,6 +259,29 @@ int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error
     ob_param_int64_array(&p, lines->numbers, lines->n);
     ob_param_bytes_array(&p, lines->texts, lines->lens, lines->n);
     return ob_db_exec(db, "log_append", &p, NULL, err);
+}
+
+int log_store_runs(ob_db *db,
+                   const ob_run_ref *refs,
+                   const char *const *instances,
+                   size_t n,
+                   PGresult **ret,
+                   ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_freep) ob_uuid *ids = ob_calloc(n, sizeof(*ids));
+    ob_cleanup(ob_freep) int32_t *indexes = ob_calloc(n, sizeof(*indexes));
+    ob_cleanup(ob_freep) int32_t *runs = ob_calloc(n, sizeof(*runs));
+    for (size_t i = 0; i < n; i++) {
+        ids[i] = refs[i].id;
+        indexes[i] = refs[i].index;
+        runs[i] = refs[i].run;
+    }
+    ob_param_uuid_array(&p, ids, n);
+    ob_param_int32_array(&p, indexes, n);
+    ob_param_int32_array(&p, runs, n);
+    ob_param_text_array(&p, instances, n);
+    return ob_db_exec(db, "log_runs", &p, ret, err);
 }
 
 int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *err)

@@ -2,6 +2,8 @@
 #pragma once
 
 #include "ob/db.h"
+#include "ob/id.h"
+#include "ob/log_target.h"
 
 extern const ob_db_stmt log_store_ingest_stmts[]; /* the ingesting thread's connection */
 extern const ob_db_stmt log_store_stmts[];        /* the workers' */
@@ -38,12 +40,22 @@ typedef struct log_lines {
 } log_lines;
 int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error *err);
 
+/* Of those runs that are on their instance or have ended there: LOG_RUN_ORD (which, from 1), the
+ * job's definition, how its detail begins, its logConfiguration. */
+enum { LOG_RUN_ORD, LOG_RUN_DEFINITION, LOG_RUN_DETAIL, LOG_RUN_CONFIGURATION };
+int log_store_runs(ob_db *db,
+                   const ob_run_ref *refs,
+                   const char *const *instances,
+                   size_t n,
+                   PGresult **ret,
+                   ob_error *err);
+
 /* The hash of an instance's token: *ret is new, NULL when there is no such instance. */
 int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *err);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-#define LOG_GROUP_DEFAULT "/aws/batch/job" /* there without a row */
+#define LOG_GROUP_DEFAULT OB_LOG_GROUP /* there without a row */
 #define LOG_PAGE_BYTES (1024 * 1024)
 #define LOG_PAGE_EVENTS 10000
 

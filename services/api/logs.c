@@ -2,9 +2,11 @@
  * without loss or duplicate (log_batch.c says how).
  *
  * Invariants: offsets of the topic are committed after the rows, and never past a chunk that waits
- * for a gap to close, so a restart reads it again. Chunks of executors whose token is wrong are
- * dropped. A turn takes what arrived during the last one, up to TURN_BYTES. Thread: its own, with
- * its own connection and bus. */
+ * for a gap to close, so a restart reads it again; nothing waits so long that they are not
+ * committed for COMMIT_MS. A chunk is taken from the instance that has or had its run, by that
+ * instance's token; where its lines go follows from the run (log_runs.c). All others are dropped. A
+ * turn takes what arrived during the last one, up to TURN_BYTES. Thread: its own, with its own
+ * connection and bus. */
 #include "logs.h"
 
 #include <pthread.h>
@@ -14,8 +16,10 @@
 #include <utlist.h>
 
 #include "log_batch.h"
+#include "log_runs.h"
 #include "log_store.h"
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
@@ -25,6 +29,8 @@
 #define TURN_BYTES (8u << 20)
 #define RETRY_MS 500
 #define TOKENS_MAX 10000
+#define COMMIT_MS (60 * 1000)
+#define SAY_MS 1000
 
 typedef struct known_token {
     char instance[OB_INSTANCE_TEXT];
@@ -42,7 +48,11 @@ typedef struct intake {
     size_t arrived_bytes;
     log_chunk *pending; /* not yet in PostgreSQL; in order of arrival */
     bool uncommitted;   /* rows are stored whose topic offsets are not committed yet */
+    int64_t committed_ms;
     known_token *tokens;
+    log_runs *runs;
+    size_t refused; /* chunks, since it was last said */
+    int64_t said_ms;
     char *kafka_password;
 } intake;
 
@@ -110,8 +120,19 @@ static int check_token(intake *in, const json_t *msg, bool *ret_ok, ob_error *er
     return 0;
 }
 
-/* Moves what arrived to what is to be stored; drops what no instance of ours can have sent. */
-static int check_arrived(intake *in, ob_error *err)
+static void refuse(intake *in, size_t n, const char *instance, const char *why)
+{
+    in->refused += n;
+    if (n == 0 || ob_mono_ms() - in->said_ms < SAY_MS)
+        return;
+    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance", ob_json_text(instance), "why", why,
+            "count", (json_int_t)in->refused);
+    in->said_ms = ob_mono_ms();
+    in->refused = 0;
+}
+
+/* Drops chunks that do not come from who they say. */
+static int check_tokens(intake *in, ob_error *err)
 {
     log_chunk *c, *next;
     DL_FOREACH_SAFE(in->arrived, c, next)
@@ -120,15 +141,61 @@ static int check_arrived(intake *in, ob_error *err)
         int r = check_token(in, c->msg, &ok, err);
         if (r < 0)
             return r;
+        if (ok)
+            continue;
+        refuse(in, 1, ob_json_str(c->msg, "instance", ""), "no instance of ours has that token");
         DL_DELETE(in->arrived, c);
-        if (ok && log_chunk_is_usable(c)) {
+        log_chunk_free(c);
+    }
+    return 0;
+}
+
+/* Finds out whose output the chunks are; NULL stays with those that are nobody's. */
+static int find_runs(intake *in, ob_error *err)
+{
+    log_chunk *c;
+    size_t n = 0, max, i = 0;
+    DL_COUNT(in->arrived, c, max);
+    ob_cleanup(ob_freep) ob_run_ref *refs = ob_calloc(max + 1, sizeof(*refs));
+    ob_cleanup(ob_freep) const char **instances = ob_calloc(max + 1, sizeof(*instances));
+    ob_cleanup(ob_freep) log_run **found = ob_calloc(max + 1, sizeof(log_run *));
+    DL_FOREACH(in->arrived, c)
+    {
+        const char *instance = ob_json_str(c->msg, "instance", "");
+        const char *run = ob_json_str(c->msg, "run", "");
+        if (!c->run)
+            c->run = log_runs_get(in->runs, run, instance);
+        c->asked = !c->run && ob_run_ref_parse(run, &refs[n]);
+        if (c->asked)
+            instances[n++] = instance;
+    }
+    int r = log_runs_find(in->runs, in->db, refs, instances, n, found, err);
+    DL_FOREACH(in->arrived, c)
+    if (c->asked)
+        c->run = found[i++];
+    return r;
+}
+
+/* Moves what arrived to what is to be stored. */
+static int check_arrived(intake *in, ob_error *err)
+{
+    log_chunk *c, *next;
+    int r = check_tokens(in, err);
+    if (r == 0)
+        r = find_runs(in, err);
+    if (r < 0)
+        return r;
+    DL_FOREACH_SAFE(in->arrived, c, next)
+    {
+        DL_DELETE(in->arrived, c);
+        if (c->run && log_chunk_is_usable(c)) {
             DL_APPEND(in->pending, c);
             continue;
         }
-        ob_warn("log.chunk_refused", "{s:s}", "instance", ob_json_str(c->msg, "instance", ""));
-        log_chunk *refused = NULL;
-        DL_APPEND(refused, c);
-        log_chunks_free(&refused);
+        /* What never began, and so was never recorded there, says its end too. */
+        if (json_array_size(json_object_get(c->msg, "lines")) > 0)
+            refuse(in, 1, ob_json_str(c->msg, "instance", ""), "it never had that run");
+        log_chunk_free(c);
     }
     return 0;
 }
@@ -176,12 +243,19 @@ static int intake_turn(intake *in, ob_error *err)
     if (r < 0)
         return r;
     in->arrived_bytes = 0;
+    size_t far = 0;
     if (in->pending != NULL)
-        r = log_batch_store(in->db, &in->pending, err);
+        r = log_batch_store(in->db, &in->pending, &far, err);
+    refuse(in, far, "", "too much is missing before it");
+    if (in->pending == NULL && !in->uncommitted)
+        in->committed_ms = ob_mono_ms();
+    log_batch_hurry(in->pending, ob_mono_ms() - in->committed_ms > COMMIT_MS);
     if (r == 0 && in->uncommitted && in->pending == NULL) {
         r = ob_bus_commit(in->bus, err);
-        if (r == 0)
+        if (r == 0) {
             in->uncommitted = false;
+            in->committed_ms = ob_mono_ms();
+        }
     }
     return r;
 }
@@ -234,9 +308,12 @@ int logs_start(api_ctx *ctx, ob_error *err)
     intake *in = ob_calloc(1, sizeof(*in));
     const ob_config_common *common = &ctx->config->common;
     in->ctx = ctx;
+    in->runs = log_runs_new();
+    in->committed_ms = ob_mono_ms();
     if (common->kafka_password_file[0] != '\0') {
         int r = ob_config_read_secret(common->kafka_password_file, &in->kafka_password, err);
         if (r < 0) {
+            log_runs_free(in->runs);
             free(in);
             return r;
         }
@@ -260,6 +337,7 @@ int logs_start(api_ctx *ctx, ob_error *err)
     }
     if (r < 0) {
         ob_bus_free(in->bus);
+        log_runs_free(in->runs);
         free(in->kafka_password);
         free(in);
         return r;
@@ -280,6 +358,7 @@ void logs_stop(api_ctx *ctx)
     log_chunks_free(&in->arrived);
     log_chunks_free(&in->pending);
     forget_tokens(in);
+    log_runs_free(in->runs);
     ob_bus_free(in->bus);
     ob_db_free(in->db);
     free(in->kafka_password);

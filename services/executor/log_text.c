@@ -6,10 +6,9 @@
 #include <string.h>
 
 #include "ob/json.h"
+#include "ob/log_target.h"
 #include "ob/message.h"
 #include "ob/text.h"
-
-#define STREAM_NAME_MAX 200
 
 static void reserve(log_text *t, size_t more)
 {
@@ -82,28 +81,20 @@ void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len)
     log_text_add(t, "]", 1);
 }
 
-/* AWS Batch user guide, "Use the awslogs log driver": group /aws/batch/job, stream
- * <first 200 characters of the definition's name>/default/<task id>. */
+/* The stream of a run whose spec names no definition has the job's name. */
 json_t *log_target(const json_t *spec, const ob_run_ref *ref)
 {
     const json_t *config = json_object_get(json_object_get(spec, "container"), "logConfiguration");
-    const json_t *options = json_object_get(config, "options");
-    if (strcmp(ob_json_str(config, "logDriver", "awslogs"), "awslogs") != 0)
-        return NULL;
     const char *name = ob_json_str(spec, "definition", ob_json_str(spec, "name", "job"));
     const char *slash = strrchr(name, '/'); /* an ARN */
     name = slash ? slash + 1 : name;
-    size_t len = strcspn(name, ":"); /* the revision */
-    ob_cleanup(ob_freep) char *prefix =
-        ob_text_dup(name, len > STREAM_NAME_MAX ? STREAM_NAME_MAX : len);
-
-    char task[OB_TASK_TEXT];
-    ob_run_task_id(ref, task);
-    ob_cleanup(ob_freep) char *stream =
-        ob_strf("%s/default/%s", ob_json_str(options, "awslogs-stream-prefix", prefix), task);
-    return json_pack(
-        "{s:o, s:o, s:o, s:o}", "account", ob_json_text(ob_json_str(spec, "account", "")), "region",
-        ob_json_text(ob_json_str(options, "awslogs-region", ob_json_str(spec, "region", ""))),
-        "group", ob_json_text(ob_json_str(options, "awslogs-group", "/aws/batch/job")), "stream",
-        ob_json_text(stream));
+    ob_cleanup(ob_freep) char *definition = ob_strf("%.*s", (int)strcspn(name, ":"), name);
+    ob_cleanup(ob_freep) char *prefix = ob_log_prefix(config, definition);
+    if (!prefix)
+        return NULL;
+    ob_cleanup(ob_freep) char *stream = ob_log_stream(prefix, ref);
+    return json_pack("{s:o, s:o, s:o, s:o}", "account",
+                     ob_json_text(ob_json_str(spec, "account", "")), "region",
+                     ob_json_text(ob_log_region(config, ob_json_str(spec, "region", ""))), "group",
+                     ob_json_text(ob_log_group(config)), "stream", ob_json_text(stream));
 }

@@ -1,6 +1,7 @@
 """Who has no key gets nowhere: the api by its signature, the servers by sockets and passwords."""
 
 import datetime
+import hashlib
 import json
 import subprocess
 import urllib.error
@@ -172,6 +173,85 @@ def test_an_executor_can_act_as_itself_only(stack):
     for topic in ("batch.executions", "batch.logs", "batch.demand"):
         assert reads_something(settings | admin, topic), topic
         assert not reads_something(settings, topic), topic
+
+
+def test_an_executor_can_write_the_output_of_its_own_runs_only(stack, shared_work, queue, tmp_path):
+    """With an instance's token: another instance's run, a stream of another name or account, and an
+    offset so far ahead that the job's own lines would count as old."""
+    from confluent_kafka import Producer
+
+    w = shared_work
+    tmp_path.chmod(0o777)
+    definition = w.definition(
+        ["sh", "-c", "echo one; until [ -e /signals/go ]; do usleep 50000; done; echo two"],
+        volumes=[{"name": "s", "host": {"sourcePath": str(tmp_path)}}],
+        mountPoints=[{"sourceVolume": "s", "containerPath": "/signals"}],
+    )
+    job = w.wait(w.submit(queue, definition), "RUNNING")
+    stream = job["container"]["logStreamName"]
+    assert w.log(job) == ["one"]
+    ((instance,),) = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{job['jobId']}'")
+    own = (stack.home / "instances" / instance / "token").read_text().strip()
+    other, token = "i-" + "0" * 17, "t" * 64
+    stack.sql(
+        "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, vcpus, state, token_hash)"
+        f" VALUES ('{other}', 0, 'm5.large', false, 2000, 7955, 2, 4,"
+        f" '{hashlib.sha256(token.encode()).hexdigest()}') ON CONFLICT DO NOTHING"
+    )
+    producer = Producer(
+        {
+            "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": "executor",
+            "sasl.password": (stack.home / "secrets/kafka-executor.password").read_text().strip(),
+        }
+    )
+
+    def say(instance, token, text, **more):
+        message = {
+            "v": 1,
+            "type": "log",
+            "epoch": 0,
+            "instance": instance,
+            "token": token,
+            "run": job["jobId"] + "/1",
+            "account": "123456789012",
+            "region": "us-east-1",
+            "group": "/aws/batch/job",
+            "stream": stream,
+            "offset": 4,
+            "lines": [[1, text]],
+            "end": False,
+        } | more
+        failed = []
+        producer.produce(
+            "batch.logs",
+            json.dumps(message).encode(),
+            key=stream.encode(),
+            on_delivery=lambda e, m: failed.append(e),
+        )
+        producer.flush(20)
+        assert failed == [None]
+
+    say(other, token, "another instance's")
+    say(instance, "t" * 64, "a wrong token's")
+    say(instance, own, "no run's", run="00000000-0000-7000-8000-000000000000/1")
+    say(instance, own, "another run's", run=job["jobId"] + "/2")
+    for offset in (10**15, 2**63 - 1, -1):
+        say(instance, own, "too far", offset=offset)
+    say(instance, own, "its own", account="210987654321", group="/other", stream="forged")
+    wait_for("its own", lambda: w.log(job) == ["one", "its own"])
+    rows = stack.sql(
+        "SELECT count(*) FROM log_stream WHERE account <> '123456789012' OR log_group = '/other'"
+        " OR name = 'forged'"
+    )
+    assert rows == [["0"]]
+    (tmp_path / "go").touch()
+    w.wait(job["jobId"])
+    # It forged that itself: of its own line only what lies behind is new.
+    say(instance, own, "after its end", offset=4 + len("its own") + 1)
+    wait_for("the last line", lambda: w.log(job) == ["one", "its own", "after its end"])
 
 
 def reads_something(settings, topic):

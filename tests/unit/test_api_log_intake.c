@@ -1,0 +1,220 @@
+/* Chunks of output in a database of the test's own: whose they may be, where they go, and what a
+ * gap may cost. */
+#include "unit.h"
+
+#include <utlist.h>
+
+#include "log_batch.h"
+#include "log_runs.h"
+#include "migrated.h"
+#include "ob/clock.h"
+#include "ob/db.h"
+#include "own_server.h"
+
+#define HERE "i-0000000000000000a"
+#define THERE "i-0000000000000000b"
+#define PLAIN "01900000-0000-7000-8000-000000000001"
+#define NAMED "01900000-0000-7000-8000-000000000002"
+#define SYSLOG "01900000-0000-7000-8000-000000000003"
+
+static own_server server;
+static ob_db *db;
+
+static void sql(const char *text)
+{
+    ob_error err = { 0 };
+    if (ob_db_sql(db, text, NULL, NULL, &err) < 0)
+        fail_msg("%s: %s", err.text, text);
+}
+
+static void add_job(const char *id, const char *more)
+{
+    ob_cleanup(ob_freep) char *text =
+        ob_strf("INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib,"
+                " created_at_ms, detail) VALUES ('%s', 1, 'd', 'n', 0, 1000, 64, 0,"
+                " '{\"jobArn\":\"arn:aws:batch:r:1:job/%s\",\"container\":{%s}}')",
+                id, id, more);
+    sql(text);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    char conninfo[128];
+    if (!own_postgres_start(&server))
+        return 0;
+    (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
+    migrate(conninfo, SQL_DIR);
+    assert_int_equal(ob_db_connect(conninfo, "test", &db, NULL), 0);
+    assert_int_equal(ob_db_prepare(db, log_store_ingest_stmts, NULL), 0);
+    add_job(PLAIN, "");
+    add_job(NAMED, "\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-group\":"
+                   "\"g\",\"awslogs-region\":\"s\",\"awslogs-stream-prefix\":\"p\"}}");
+    add_job(SYSLOG, "\"logConfiguration\":{\"logDriver\":\"syslog\"}");
+    sql("INSERT INTO placement VALUES ('" HERE "', '" PLAIN "', -1, 2), ('" HERE "', '" NAMED
+        "', 4, 1), ('" HERE "', '" SYSLOG "', -1, 1)");
+    sql("INSERT INTO attempt (job_id, idx, attempt, run, instance_id, cluster, reason,"
+        " stopped_at_ms) VALUES ('" PLAIN "', -1, 1, 1, '" THERE "', 'c', 'r', 0)");
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    ob_db_free(db);
+    own_server_stop(&server);
+    return 0;
+}
+
+/* A reference to the run, when it is on that instance. */
+static log_run *find(log_runs *runs, const char *text, const char *instance)
+{
+    ob_run_ref ref;
+    log_run *run = NULL;
+    ob_error err = { 0 };
+    assert_true(ob_run_ref_parse(text, &ref));
+    if (log_runs_find(runs, db, &ref, &instance, 1, &run, &err) < 0)
+        fail_msg("%s", err.text);
+    return run;
+}
+
+static void a_run_is_on_its_instance_and_names_its_stream(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *run, *instance;
+        const char *region, *group, *prefix; /* NULL: it is not there */
+    } cases[] = {
+        { PLAIN "/2", HERE, "r", "/aws/batch/job", "d/default/" },
+        { PLAIN "/1", THERE, "r", "/aws/batch/job", "d/default/" }, /* it has ended */
+        { NAMED ":4/1", HERE, "s", "g", "p/default/" },
+        { PLAIN "/2", THERE, NULL, NULL, NULL },
+        { PLAIN "/1", HERE, NULL, NULL, NULL },
+        { PLAIN "/3", HERE, NULL, NULL, NULL },
+        { PLAIN ":0/2", HERE, NULL, NULL, NULL },
+        { NAMED "/1", HERE, NULL, NULL, NULL },
+        { SYSLOG "/1", HERE, NULL, NULL, NULL },
+        { "01900000-0000-7000-8000-000000000009/1", HERE, NULL, NULL, NULL },
+    };
+    if (!db)
+        skip();
+    log_runs *runs = log_runs_new();
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        log_run *run = find(runs, cases[i].run, cases[i].instance);
+        log_run *known = log_runs_get(runs, cases[i].run, cases[i].instance);
+        assert_ptr_equal(run, known);
+        if (!run != !cases[i].region)
+            fail_msg("%s on %s", cases[i].run, cases[i].instance);
+        if (run) {
+            assert_string_equal(run->account, "1");
+            assert_string_equal(run->region, cases[i].region);
+            assert_string_equal(run->group, cases[i].group);
+            assert_int_equal(strncmp(run->stream, cases[i].prefix, strlen(cases[i].prefix)), 0);
+            assert_int_equal(strlen(run->stream), strlen(cases[i].prefix) + OB_TASK_TEXT - 1);
+        }
+        log_run_unref(run);
+        log_run_unref(known);
+    }
+    log_runs_free(runs);
+}
+
+static log_chunk *pending;
+static size_t far;
+
+static log_chunk *
+chunk(log_runs *runs, const char *run, int64_t offset, const char *text, size_t bytes)
+{
+    /* What it says of its stream means nothing. */
+    log_chunk *c = log_chunk_new(json_pack("{s:s, s:s, s:s, s:I, s:[[i,s]]}", "account", "9",
+                                           "group", "forged", "stream", "forged", "offset",
+                                           (json_int_t)offset, "lines", 5, text),
+                                 bytes);
+    c->run = find(runs, run, HERE);
+    assert_non_null(c->run);
+    DL_APPEND(pending, c);
+    return c;
+}
+
+static size_t store(void)
+{
+    ob_error err = { 0 };
+    size_t n;
+    log_chunk *c;
+    if (log_batch_store(db, &pending, &far, &err) < 0)
+        fail_msg("%s", err.text);
+    DL_COUNT(pending, c, n);
+    return n;
+}
+
+/* All lines of the stream of PLAIN's second run. */
+static char *lines(void)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    ob_error err = { 0 };
+    if (ob_db_sql(db,
+                  "SELECT coalesce(string_agg(convert_from(message, 'UTF8'), '|' ORDER BY n), '')"
+                  " FROM log_event WHERE stream_id IN (SELECT id FROM log_stream"
+                  " WHERE account = '1' AND log_group = '/aws/batch/job')",
+                  NULL, &res, &err) < 0)
+        fail_msg("%s", err.text);
+    return ob_strdup(ob_col(res, 0, 0));
+}
+
+static void assert_lines(const char *wanted)
+{
+    ob_cleanup(ob_freep) char *found = lines();
+    assert_string_equal(found, wanted);
+}
+
+static void what_lies_absurdly_far_ahead_silences_nobody(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    log_runs *runs = log_runs_new();
+    chunk(runs, PLAIN "/2", 0, "one", 100);
+    assert_int_equal(store(), 0);
+    static const int64_t offsets[] = { 1000000000000000, INT64_MAX, -1, INT64_MIN };
+    for (size_t i = 0; i < 4; i++) {
+        chunk(runs, PLAIN "/2", offsets[i], "forged", 100);
+        assert_int_equal(store(), 0);
+        assert_int_equal(far, 1);
+    }
+    chunk(runs, PLAIN "/2", 4, "two", 100);
+    assert_int_equal(store(), 0);
+    assert_int_equal(far, 0);
+    assert_lines("one|two");
+    log_runs_free(runs);
+}
+
+static void what_waits_for_a_gap_is_bounded(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    log_runs *runs = log_runs_new();
+    for (int i = 0; i < 5; i++)
+        chunk(runs, PLAIN "/2", 20 + 2 * i, "x", 1u << 20);
+    chunk(runs, NAMED ":4/1", 7, "other", 100);
+    assert_int_equal(store(), 6);
+    assert_lines("one|two");
+    log_batch_hurry(pending, false);
+    /* The oldest goes on; then the others are in their places. */
+    assert_int_equal(store(), 1);
+    assert_lines("one|two|[OpenBatch: 12 bytes of output were lost here]|x|x|x|x|x");
+    log_batch_hurry(pending, false);
+    assert_int_equal(store(), 1);
+    log_batch_hurry(pending, true);
+    assert_int_equal(store(), 0);
+    log_runs_free(runs);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_run_is_on_its_instance_and_names_its_stream),
+        cmocka_unit_test(what_lies_absurdly_far_ahead_silences_nobody),
+        cmocka_unit_test(what_waits_for_a_gap_is_bounded),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
