@@ -20,8 +20,9 @@
 #include "ob/message.h"
 
 #define GAP_MS (30 * 1000)
-#define GAP_MAX (1LL << 32) /* bytes: some times what is kept of a run (its executor's limit) */
-#define RUN_HELD (4u << 20) /* bytes that wait */
+#define GAP_MAX (1LL << 32)    /* bytes: some times what is kept of a run (its executor's limit) */
+#define PART_BYTES (16 * 1024) /* of a line in the Docker Engine */
+#define RUN_HELD (4u << 20)    /* bytes that wait */
 #define ALL_HELD (64u << 20)
 #define APPEND_BYTES (4u << 20) /* of one statement */
 #define NAME_BYTES 512          /* longer names do not fit into the index of log_stream */
@@ -156,6 +157,28 @@ static const void *line_bytes(const json_t *line, int *ret_len, void **ret_owned
     return bytes;
 }
 
+/* How far a line goes in the output: that is said where it is more than its bytes and its end. No
+ * part of a line is empty, but for one at its end. */
+static int64_t line_span(const json_t *line, int len)
+{
+    const json_t *said = json_array_get(line, 3);
+    int64_t span = json_integer_value(said);
+    bool sound = json_is_integer(said) && span >= len && span <= 2 * (int64_t)len + 2;
+    return sound ? span : (int64_t)len + 1;
+}
+
+/* How much of a line is there already when 'done' of the output behind its beginning is; -1: all.
+ * The engine keeps a long line in parts, which executors of a version before sent one by one. */
+static int stored_part(const json_t *line, int len, int64_t done)
+{
+    if (done <= 0)
+        return 0;
+    if (json_array_size(line) <= 3 || done >= line_span(line, len))
+        return -1;
+    int64_t bytes = done - done / (PART_BYTES + 1);
+    return bytes < len ? (int)bytes : len;
+}
+
 static void forget_lines(batch *b)
 {
     for (size_t i = 0; i < b->lines.n; i++)
@@ -222,6 +245,7 @@ static int take_chunk(batch *b, log_chunk *c, ob_error *err)
 {
     stream *s = stream_of(b, c);
     int64_t offset = ob_json_int(c->msg, "offset", 0);
+    int64_t begin = offset;
     size_t i;
     json_t *line;
     c->waits = false;
@@ -242,12 +266,17 @@ static int take_chunk(batch *b, log_chunk *c, ob_error *err)
         const void *bytes = line_bytes(line, &len, &owned);
         if (bytes == NULL)
             continue;
-        bool is_new = offset >= s->at.end_offset;
-        offset += len + 1;
-        if (is_new)
-            add_line(b, s, json_integer_value(json_array_get(line, 0)), bytes, len, owned, offset);
-        else
+        offset += line_span(line, len);
+        int stored = stored_part(line, len, s->at.end_offset - begin);
+        begin = offset;
+        if (stored < 0 || (stored == len && len > 0)) { /* but for its end */
             free(owned);
+            s->moved |= stored > 0;
+            s->at.end_offset = offset > s->at.end_offset ? offset : s->at.end_offset;
+            continue;
+        }
+        add_line(b, s, json_integer_value(json_array_get(line, 0)), (const char *)bytes + stored,
+                 len - stored, owned, offset);
     }
     return b->bytes >= APPEND_BYTES ? append_lines(b, err) : 0;
 }

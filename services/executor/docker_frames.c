@@ -17,18 +17,17 @@ static uint32_t payload_len(const char *head)
     return (uint32_t)b[4] << 24 | (uint32_t)b[5] << 16 | (uint32_t)b[6] << 8 | b[7];
 }
 
-static void hand_on(const char *payload, size_t len, docker_on_line on_line, void *arg)
+static void hand_on(const char *frame, size_t len, docker_on_part on_part, void *arg)
 {
-    const char *text = payload, *end = payload + len;
-    const char *blank = memchr(payload, ' ', len);
-    int64_t at_ns = 0;
-    if (blank) {
-        at_ns = docker_time_ns(payload, (size_t)(blank - payload), NULL);
-        text = blank + 1;
-    }
-    if (end > text && end[-1] == '\n')
-        end--;
-    on_line(at_ns, text, (size_t)(end - text), arg);
+    const char *payload = frame + HEAD, *end = frame + len;
+    const char *blank = memchr(payload, ' ', (size_t)(end - payload));
+    docker_part part = { .stream = frame[0], .text = blank ? blank + 1 : payload };
+    if (blank)
+        part.at_ns = docker_time_ns(payload, (size_t)(blank - payload), NULL);
+    bool newline = end > part.text && end[-1] == '\n';
+    part.len = (size_t)(end - part.text) - newline;
+    part.ends = newline || part.len < DOCKER_PART;
+    on_part(&part, arg);
 }
 
 static void keep(docker_frames *f, const char *data, size_t len)
@@ -42,20 +41,20 @@ static void keep(docker_frames *f, const char *data, size_t len)
 }
 
 int docker_frames_feed(
-    docker_frames *f, const char *data, size_t len, docker_on_line on_line, void *arg)
+    docker_frames *f, const char *data, size_t len, docker_on_part on_part, void *arg)
 {
     while (len > 0) {
         const char *head = f->len > 0 ? f->buf : data;
         size_t have = f->len > 0 ? f->len : len;
         size_t want = HEAD;
         if (have >= HEAD) {
-            if ((uint8_t)head[0] > 3 || head[1] || head[2] || head[3] ||
+            if ((uint8_t)head[0] >= DOCKER_STREAMS || head[1] || head[2] || head[3] ||
                 payload_len(head) > FRAME_MAX)
                 return -EBADMSG;
             want += payload_len(head);
         }
         if (f->len == 0 && len >= want && have >= HEAD) { /* whole, in place */
-            hand_on(data + HEAD, want - HEAD, on_line, arg);
+            hand_on(data, want, on_part, arg);
             data += want;
             len -= want;
             continue;
@@ -67,7 +66,7 @@ int docker_frames_feed(
         len -= part;
         if (f->len >= HEAD && payload_len(f->buf) <= FRAME_MAX &&
             f->len == HEAD + payload_len(f->buf)) {
-            hand_on(f->buf + HEAD, f->len - HEAD, on_line, arg);
+            hand_on(f->buf, f->len, on_part, arg);
             f->len = 0;
         }
     }

@@ -168,15 +168,15 @@ static void add_linux(const json_t *container, json_t *host, int64_t memory)
     }
 }
 
-/* The default driver, and awslogs, mean that we send the output on; the engine keeps it for us. */
+/* The default driver, and awslogs, mean that we send the output on; the engine keeps it for us,
+ * byte for byte: json-file breaks a character at the end of each 16 KiB. */
 static json_t *make_log_config(const docker_spec *in, const json_t *container)
 {
     const json_t *config = json_object_get(container, "logConfiguration");
     const char *driver = ob_json_str(config, "logDriver", "awslogs");
     if (strcmp(driver, "awslogs") == 0)
-        return json_pack("{s:o, s:{s:o, s:o}}", "Type", ob_json_text("json-file"), "Config",
-                         "max-size", ob_json_text(LOG_FILE_SIZE), "max-file",
-                         ob_json_text(LOG_FILES));
+        return json_pack("{s:o, s:{s:o, s:o}}", "Type", ob_json_text("local"), "Config", "max-size",
+                         ob_json_text(LOG_FILE_SIZE), "max-file", ob_json_text(LOG_FILES));
     json_t *options = json_copy(json_object_get(config, "options"));
     if (!options)
         options = json_object();

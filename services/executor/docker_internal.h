@@ -5,8 +5,8 @@
 
 #include <uthash.h>
 
-#include "docker_frames.h"
 #include "docker_http.h"
+#include "docker_lines.h"
 #include "ob/clock.h"
 #include "ob/docker.h"
 #include "runtime.h"
@@ -37,14 +37,15 @@ typedef struct container_output {
     bool over;         /* output_end was told */
     runtime_more more; /* what the reader wants */
     bool at_end;       /* the reading under way began after the end: it is complete */
-    bool need_check;   /* a following reading has ended: is its last line the container's last? */
+    bool need_check;   /* a following reading has ended: is its last part the container's last? */
     int failures;
     int64_t retry_at_ms;
     int64_t since_ns;
     http_call *call;
     docker_frames frames;
-    bool any;        /* a line was read */
-    int64_t last_ns; /* the last line's time and length */
+    docker_lines lines;
+    bool any;        /* a part of a line was read */
+    int64_t last_ns; /* the last one's time and length */
     size_t last_len;
     bool check_any; /* the same of the check */
     int64_t check_ns;

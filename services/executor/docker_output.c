@@ -1,6 +1,6 @@
 /* Reads containers' output from the engine. Owns each container's reading. A running container is
- * followed; when that reading ends with the container, its last line is compared with the
- * container's own last line (a following reader may miss what was written just before the end) and
+ * followed; when that reading ends with the container, its last part of a line is compared with the
+ * container's own last one (a following reader may miss what was written just before the end) and
  * everything is read again when they differ: the receiver skips what it has. A container that has
  * ended is read without following, which is complete. Thread: the loop's. */
 #include <string.h>
@@ -13,10 +13,14 @@
 #define RETRY_MS 1000
 #define FAILURES_MAX 5
 
+/* A last line without an end is one all the same. */
 static void finish(container *c)
 {
     container_output *out = &c->out;
     docker_frames_reset(&out->frames);
+    if (out->wanted && !out->over)
+        docker_lines_end(&out->lines);
+    docker_lines_reset(&out->lines);
     if (out->over)
         return;
     out->over = true;
@@ -29,10 +33,13 @@ void output_drop(container *c)
     http_drop(c->out.call);
     c->out.call = NULL;
     docker_frames_reset(&c->out.frames);
+    docker_lines_reset(&c->out.lines);
 }
 
 void output_lost(container *c)
 {
+    if (c->out.wanted && !c->out.over)
+        docker_lines_end(&c->out.lines);
     output_drop(c);
     finish(c);
 }
@@ -43,15 +50,21 @@ static void retry_later(container *c)
     docker_later(c->d, RETRY_MS);
 }
 
-static void on_line(int64_t at_ns, const char *text, size_t len, void *arg)
+static void on_line(int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
+{
+    container *c = arg;
+    runtime_more more = ON(c->d)->line(c->run, at_ns, text, len, span, ON(c->d)->arg);
+    if (more > c->out.more)
+        c->out.more = more;
+}
+
+static void on_part(const docker_part *part, void *arg)
 {
     container *c = arg;
     c->out.any = true;
-    c->out.last_ns = at_ns;
-    c->out.last_len = len;
-    runtime_more more = ON(c->d)->line(c->run, at_ns, text, len, ON(c->d)->arg);
-    if (more > c->out.more)
-        c->out.more = more;
+    c->out.last_ns = part->at_ns;
+    c->out.last_len = part->len;
+    docker_lines_take(part, &c->out.lines);
 }
 
 static bool on_data(const char *data, size_t len, void *arg)
@@ -59,7 +72,7 @@ static bool on_data(const char *data, size_t len, void *arg)
     container *c = arg;
     if (c->out.more == RUNTIME_WAIT)
         return false;
-    if (docker_frames_feed(&c->out.frames, data, len, on_line, c) < 0) {
+    if (docker_frames_feed(&c->out.frames, data, len, on_part, c) < 0) {
         ob_warn("output.unreadable", "{s:s}", "run", c->run);
         http_drop(c->out.call);
         c->out.call = NULL;
@@ -120,18 +133,18 @@ static void send(container *c, const char *query, http_on_data data, http_on_rep
             .method = "GET", .path = path, .on_data = data, .on_reply = reply, .arg = c });
 }
 
-static void on_check_line(int64_t at_ns, const char *text, size_t len, void *arg)
+static void on_check_part(const docker_part *part, void *arg)
 {
     container *c = arg;
     c->out.check_any = true;
-    c->out.check_ns = at_ns;
-    c->out.check_len = len;
+    c->out.check_ns = part->at_ns;
+    c->out.check_len = part->len;
 }
 
 static bool on_check_data(const char *data, size_t len, void *arg)
 {
     container *c = arg;
-    (void)docker_frames_feed(&c->out.frames, data, len, on_check_line, c);
+    (void)docker_frames_feed(&c->out.frames, data, len, on_check_part, c);
     return true;
 }
 
@@ -173,6 +186,9 @@ void output_go(container *c)
     out->at_end = ended;
     out->need_check = out->any = false;
     out->more = RUNTIME_GO_ON;
+    docker_lines_reset(&out->lines);
+    out->lines.on_line = on_line;
+    out->lines.arg = c;
     ON(c->d)->output_begin(c->run, ON(c->d)->arg);
     send(c, ended ? "" : "&follow=1", on_data, on_reply);
 }

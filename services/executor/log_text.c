@@ -67,16 +67,32 @@ static void add_base64(log_text *t, const char *line, size_t len)
     t->len = (size_t)(out - t->text);
 }
 
-void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len)
+/* Bytes of the text as add_escaped writes it, at most. */
+static size_t escaped_len(const char *line, size_t len)
 {
-    char head[32];
-    int n = snprintf(head, sizeof(head), "[%lld,", (long long)at_ms);
-    log_text_add(t, head, (size_t)n);
-    if (ob_text_is_utf8(line, len)) {
+    size_t n = len;
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)line[i];
+        n += c < 0x20 && c != '\t' ? 5 : c == '"' || c == '\\' || c == '\t';
+    }
+    return n;
+}
+
+void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len, size_t span)
+{
+    char number[32];
+    int n = snprintf(number, sizeof(number), "[%lld,", (long long)at_ms);
+    log_text_add(t, number, (size_t)n);
+    bool is_text = ob_text_is_utf8(line, len) && escaped_len(line, len) <= len / 3 * 4 + 8;
+    if (is_text) {
         add_escaped(t, line, len);
     } else {
         log_text_add(t, "null,", 5);
         add_base64(t, line, len);
+    }
+    if (span != len + 1) {
+        n = snprintf(number, sizeof(number), "%s,%zu", is_text ? ",null" : "", span);
+        log_text_add(t, number, (size_t)n);
     }
     log_text_add(t, "]", 1);
 }

@@ -14,8 +14,9 @@ typedef struct log_text {
     size_t len, cap;
 } log_text;
 
-/* Appends [at,"text"], or [at,null,"base64"] when the bytes are no UTF-8 text or hold NUL. */
-void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len);
+/* Appends [at,"text"], or [at,null,"base64"] when the bytes are no UTF-8 text, hold NUL, or are
+ * shorter so; behind that its span in the output, where that is not len + 1. */
+void log_text_add_line(log_text *t, int64_t at_ms, const char *line, size_t len, size_t span);
 void log_text_add(log_text *t, const char *data, size_t len);
 
 /* Where a run's output goes: a new {"account", "region", "group", "stream"}; NULL when the job

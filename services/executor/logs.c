@@ -1,7 +1,7 @@
 /* Streams of output: lines are grouped into chunks, and a chunk is kept until the broker has it.
  * Owns the chunks. Never counts on the wall clock; never drops a line. Invariants: a line's offset
- * is the sum of the lengths + 1 of all lines before it, so reading a container's output anew gives
- * the same offsets; the first line after a pause goes out in the same turn, later ones at least
+ * is the sum of the spans of all lines before it, so reading a container's output anew gives the
+ * same offsets; the first line after a pause goes out in the same turn, later ones at least
  * every 100 ms; chunks of a run are sent in order, and after one was lost it and all behind it are
  * sent again. What is in memory is bounded: a stream that has too much on its way is not read, nor
  * is any when all together have. A run whose output would pass the limit gets one marked line
@@ -21,7 +21,9 @@
 
 #define GROUP_MS 100
 #define RETRY_MS 200
-#define CHUNK_TEXT (200u * 1024) /* one line of 16 KiB fits behind it, escaped */
+#define CHUNK_TEXT (200u * 1024)
+/* Of lines; the longest one alone is below 350 KB. */
+#define CHUNK_MAX (OB_MESSAGE_MAX - 8u * 1024)
 #define STREAM_BYTES (1u << 20)
 #define ALL_BYTES (6u << 20)
 
@@ -183,24 +185,33 @@ static void seal(stream *s)
     s->end_made = end;
 }
 
-static void take_line(stream *s, int64_t at_ns, const char *text, size_t len)
+static void take_line(stream *s, int64_t at_ns, const char *text, size_t len, size_t span)
 {
-    if (s->lines.len > 0)
+    size_t before = s->lines.len;
+    if (before > 0)
         log_text_add(&s->lines, ",", 1);
-    log_text_add_line(&s->lines, at_ns / 1000000, text, len);
-    s->next += (int64_t)len + 1;
+    log_text_add_line(&s->lines, at_ns / 1000000, text, len, span);
+    if (before > 0 && s->lines.len > CHUNK_MAX) {
+        log_text line = { 0 };
+        log_text_add(&line, s->lines.text + before + 1, s->lines.len - before - 1);
+        s->lines.len = before;
+        seal(s);
+        s->lines = line;
+    }
+    s->next += (int64_t)span;
     s->l->dirty = true;
     if (s->lines.len >= CHUNK_TEXT)
         seal(s);
 }
 
-runtime_more logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len)
+runtime_more
+logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len, size_t span)
 {
     stream *s = find(l, run);
     if (!s || s->ended)
         return RUNTIME_ENOUGH;
     int64_t at = s->read;
-    s->read += (int64_t)len + 1;
+    s->read += (int64_t)span;
     if (l->config.limit > 0 && s->read > l->config.limit) {
         char mark[128];
         int n = snprintf(mark, sizeof(mark),
@@ -208,14 +219,14 @@ runtime_more logs_line(logs *l, const char *run, int64_t at_ns, const char *text
                          "is not kept]",
                          (long long)l->config.limit);
         if (at >= s->next)
-            take_line(s, at_ns, mark, (size_t)n);
+            take_line(s, at_ns, mark, (size_t)n, (size_t)n + 1);
         s->ended = true;
         l->dirty = true;
         return RUNTIME_ENOUGH;
     }
     if (at < s->next)
         return RUNTIME_GO_ON; /* taken in an earlier reading */
-    take_line(s, at_ns, text, len);
+    take_line(s, at_ns, text, len, span);
     s->full = s->bytes >= STREAM_BYTES || l->bytes >= ALL_BYTES;
     return s->full ? RUNTIME_WAIT : RUNTIME_GO_ON;
 }

@@ -31,9 +31,10 @@ void logs_free(logs *l);
 void logs_open(logs *l, const char *run, const json_t *target);
 /* Reading begins, again or for the first time, at the output's beginning. */
 void logs_begin(logs *l, const char *run);
-/* Takes one line; what was taken before is skipped. RUNTIME_WAIT: enough for now, 'resume' tells.
- */
-runtime_more logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len);
+/* Takes one line of at most 256 KiB that goes 'span' far in the output (docs/messages.md); what was
+ * taken before is skipped. RUNTIME_WAIT: enough for now, 'resume' tells. */
+runtime_more
+logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len, size_t span);
 /* No more lines come. 'out' follows once all is delivered; at once when there is no stream. */
 void logs_end(logs *l, const char *run);
 /* Forgets a stream to which nothing was written. */

@@ -74,9 +74,10 @@ static void on_output_begin(const char *run, void *arg)
     logs_begin(((executor *)arg)->logs, run);
 }
 
-static runtime_more on_line(const char *run, int64_t at_ns, const char *text, size_t len, void *arg)
+static runtime_more
+on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
 {
-    return logs_line(((executor *)arg)->logs, run, at_ns, text, len);
+    return logs_line(((executor *)arg)->logs, run, at_ns, text, len, span);
 }
 
 static void on_output_end(const char *run, void *arg)

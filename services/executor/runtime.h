@@ -39,8 +39,10 @@ typedef struct runtime_callbacks {
     /* Reading output begins, at the first byte whose line has a time not below since_ns (0: at the
      * beginning); also again, after the engine was away. */
     void (*output_begin)(const char *run, void *arg);
-    /* One line, without its end. The line itself is taken, whatever the answer. */
-    runtime_more (*line)(const char *run, int64_t at_ns, const char *text, size_t len, void *arg);
+    /* One line, without its end, or a piece of one. span: how far it goes in the output, as offsets
+     * count it: the same at each reading. The line itself is taken, whatever the answer. */
+    runtime_more (*line)(
+        const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg);
     void (*output_end)(const char *run, void *arg); /* all was given */
     void (*removed)(const char *run, void *arg);
     /* A container of this instance that the runtime was not told of: answer with adopt or remove,

@@ -146,18 +146,49 @@ def test_output_is_readable_within_a_second(stack, shared_work, queue, tmp_path)
 
 
 def test_bytes_come_back_as_they_were(shared_work, queue):
-    """UTF-8, NUL and control characters intact, other bytes as U+FFFD, long lines in parts of 16
-    KiB, blank lines and a last line without an end kept."""
+    """UTF-8, NUL and control characters intact, other bytes as U+FFFD, long lines whole, blank
+    lines and a last line without an end kept."""
     w = shared_work
     script = (
         r"printf 'gr\303\274n \342\230\203\n'; printf 'a\000b\001\033[1mc\ttab\n';"
         r" printf '\377\376 x \303\n\n'; head -c 40000 /dev/zero | tr '\0' x; echo; printf 'last'"
     )
     job = w.wait(w.submit(queue, w.definition(["sh", "-c", script])))
-    wanted = ["grün ☃", "a\0b\1\033[1mc\ttab", "�� x �", "", "x" * 16384, "x" * 16384]
-    wanted += ["x" * (40000 - 2 * 16384), "last"]
+    wanted = ["grün ☃", "a\0b\1\033[1mc\ttab", "�� x �", "", "x" * 40000, "last"]
     wait_for("the last line", lambda: "last" in lines(w.logs, stream_of(job)))
     assert lines(w.logs, stream_of(job)) == wanted
+
+
+def test_a_line_is_one_event_up_to_256_kib(stack, shared_work, queue):
+    """Around the 16 KiB at which the engine cuts, and around the 256 KiB of an event; characters of
+    three bytes, control characters, stderr in between, a last line without an end; the same again
+    when its executor is killed in the midst of it. Offsets count what the engine keeps."""
+    w = shared_work
+    lengths = [16383, 16384, 16385, 32768, 262143, 262144, 262145, 600000]
+    script = "euro() { printf '\\342\\202\\254%.0s' $(seq $1); }; "
+    script += "line() { head -c $1 /dev/zero | tr '\\0' $2; }; "
+    script += "".join(f"line {n} x; echo; " for n in lengths)
+    script += "euro 7000; echo; line 20000 y >&2; echo ' err' >&2; line 50000 '\\001'; echo; "
+    script += "euro 90000; echo; sleep 3; line 70000 z"
+    job_id = w.submit(queue, w.definition(["sh", "-c", script], memory=256))
+    w.wait(job_id, "RUNNING")
+    instance = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{job_id}'")[0][0]
+    stream = stream_of(w.job(job_id))
+    wait_for("the first lines", lambda: len(lines(w.logs, stream)) > 3, 40)
+    stack.kill(instance)
+    job = w.wait(job_id, timeout=120)
+    assert job["status"] == "SUCCEEDED"
+    most = 262144
+    wanted = []
+    for n in lengths:
+        wanted += ["x" * min(most, n - at) for at in range(0, n, most)]
+    euros = most // 3
+    wanted += ["€" * 7000, "\1" * 50000, "€" * euros, "€" * (90000 - euros), "z" * 70000]
+    wait_for("the last line", lambda: lines(w.logs, stream)[-1:] == wanted[-1:], 60)
+    found = lines(w.logs, stream)
+    assert [len(line) for line in found if line[0] != "y"] == [len(line) for line in wanted]
+    assert [line for line in found if line[0] != "y"] == wanted
+    assert [line for line in found if line[0] == "y"] == ["y" * 20000 + " err"]
 
 
 def test_much_output_is_whole_and_in_order(stack, shared_work, queue):

@@ -209,12 +209,76 @@ static void what_waits_for_a_gap_is_bounded(void **state)
     log_runs_free(runs);
 }
 
+/* One chunk with lines of these lengths and spans (0: none is said) at 'offset'; what the texts of
+ * all events are afterwards, as lengths. */
+static void append(const char *run, int64_t offset, const int (*lines)[2], size_t n)
+{
+    log_runs *runs = log_runs_new();
+    json_t *list = json_array();
+    for (size_t i = 0; i < n; i++) {
+        ob_cleanup(ob_freep) char *text = ob_calloc((size_t)lines[i][0] + 1, 1);
+        memset(text, 'a' + (int)i, (size_t)lines[i][0]);
+        (void)json_array_append_new(list, lines[i][1] ? json_pack("[i,s,n,i]", 5, text, lines[i][1])
+                                                      : json_pack("[i,s]", 5, text));
+    }
+    log_chunk *c =
+        log_chunk_new(json_pack("{s:I, s:o}", "offset", (json_int_t)offset, "lines", list), 100);
+    c->run = find(runs, run, HERE);
+    DL_APPEND(pending, c);
+    assert_int_equal(store(), 0);
+    log_runs_free(runs);
+}
+
+static void assert_lengths(const char *wanted)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    assert_int_equal(
+        ob_db_sql(db,
+                  "SELECT coalesce(string_agg(octet_length(message)::text, ' ' ORDER BY n), '')"
+                  " FROM log_event WHERE stream_id = (SELECT id FROM log_stream"
+                  " WHERE log_group = 'long')",
+                  NULL, &res, NULL),
+        0);
+    assert_string_equal(ob_col(res, 0, 0), wanted);
+}
+
+/* An executor of a version before has sent a part, or some, of lines that the new one sends whole:
+ * the rest of the line is stored, nothing twice and nothing not at all. */
+static void a_stream_goes_on_after_an_upgrade(void **state)
+{
+    (void)state;
+    enum { PART = 16384 };
+    static const int old_parts[][2] = { { 3, 0 }, { PART, 0 }, { PART, 0 } };
+    static const int whole[][2] = {
+        { 3, 0 }, { 2 * PART + 100, 2 * (PART + 1) + 101 }, { PART, PART + 2 }, { 0, 0 }, { 5, 0 }
+    };
+    if (!db)
+        skip();
+    add_job("01900000-0000-7000-8000-000000000011",
+            "\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":"
+            "{\"awslogs-group\":\"long\"}}");
+    sql("INSERT INTO placement VALUES ('" HERE "', '01900000-0000-7000-8000-000000000011', -1, 1)");
+    for (int again = 0; again < 2; again++) {
+        append("01900000-0000-7000-8000-000000000011/1", 0, old_parts, 3);
+        assert_lengths(again ? "3 16384 16384 100 16384 0 5" : "3 16384 16384");
+        append("01900000-0000-7000-8000-000000000011/1", 0, whole, 5);
+        assert_lengths("3 16384 16384 100 16384 0 5");
+    }
+    /* And between the last part of a line and its end. */
+    static const int part[][2] = { { PART, 0 } }, line[][2] = { { PART, PART + 2 }, { 1, 0 } };
+    int64_t end = 4 + 2 * (PART + 1) + 101 + PART + 2 + 1 + 6;
+    append("01900000-0000-7000-8000-000000000011/1", end, part, 1);
+    append("01900000-0000-7000-8000-000000000011/1", end, line, 2);
+    assert_lengths("3 16384 16384 100 16384 0 5 16384 1");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_on_its_instance_and_names_its_stream),
         cmocka_unit_test(what_lies_absurdly_far_ahead_silences_nobody),
         cmocka_unit_test(what_waits_for_a_gap_is_bounded),
+        cmocka_unit_test(a_stream_goes_on_after_an_upgrade),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -4,7 +4,7 @@
 
 #include <time.h>
 
-#include "docker_frames.h"
+#include "docker_lines.h"
 #include "log_text.h"
 #include "logs.h"
 #include "ob/message.h"
@@ -86,7 +86,7 @@ static int teardown(void **state)
 
 static runtime_more say(const char *text)
 {
-    return logs_line(test_logs, RUN, 5000000, text, strlen(text));
+    return logs_line(test_logs, RUN, 5000000, text, strlen(text), strlen(text) + 1);
 }
 
 static int64_t offset_of(size_t i)
@@ -101,12 +101,13 @@ static size_t lines_of(size_t i)
 
 /* ---- frames ---- */
 
-static char got[4096];
+static char got[20100];
 
-static void on_frame_line(int64_t at_ns, const char *text, size_t len, void *arg)
+static void on_frame_part(const docker_part *part, void *arg)
 {
     size_t have = strlen(got);
-    (void)snprintf(got + have, sizeof(got) - have, "%lld:%.*s|", (long long)at_ns, (int)len, text);
+    (void)snprintf(got + have, sizeof(got) - have, "%d:%lld:%.*s%s", part->stream,
+                   (long long)part->at_ns, (int)part->len, part->text, part->ends ? "|" : "...");
 }
 
 static size_t frame(char *out, int stream, const char *payload)
@@ -132,21 +133,129 @@ static void frames_are_whole_however_they_are_cut(void **state)
         got[0] = '\0';
         for (size_t at = 0; at < len; at += piece) {
             size_t n = len - at < piece ? len - at : piece;
-            assert_int_equal(docker_frames_feed(&f, data + at, n, on_frame_line, NULL), 0);
+            assert_int_equal(docker_frames_feed(&f, data + at, n, on_frame_part, NULL), 0);
         }
-        assert_string_equal(got, "7:one|1000000000:|1000000001:part|1000000001:ial\r|");
+        assert_string_equal(got, "1:7:one|2:1000000000:|1:1000000001:part|1:1000000001:ial\r|");
         docker_frames_reset(&f);
+    }
+}
+
+/* As json-file and the driver local have it. */
+static void a_part_of_16_kib_without_a_newline_goes_on(void **state)
+{
+    static char text[20000], data[20100];
+    static const struct {
+        size_t len;
+        const char *tail;
+        bool ends;
+    } cases[] = { { DOCKER_PART, "", false },
+                  { DOCKER_PART, "\n", true },
+                  { DOCKER_PART - 1, "", true },
+                  { DOCKER_PART + 2, "", false },
+                  { 0, "", true },
+                  { 0, "\n", true } };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        docker_frames f = { 0 };
+        memset(text, 'x', sizeof(text));
+        (void)snprintf(text, sizeof(text), "1970-01-01T00:00:00.000000007Z ");
+        size_t head = strlen(text);
+        text[head] = 'x';
+        (void)snprintf(text + head + cases[i].len, 2, "%s", cases[i].tail);
+        size_t n = frame(data, 1, text);
+        got[0] = '\0';
+        assert_int_equal(docker_frames_feed(&f, data, n, on_frame_part, NULL), 0);
+        docker_frames_reset(&f);
+        size_t shown = strlen(got);
+        assert_int_equal(shown > 3 && strcmp(got + shown - 3, "...") == 0, !cases[i].ends);
     }
 }
 
 static void what_is_no_frame_is_refused(void **state)
 {
     docker_frames f = { 0 };
-    assert_int_equal(docker_frames_feed(&f, "HTTP/1.1 500", 12, on_frame_line, NULL), -EBADMSG);
+    assert_int_equal(docker_frames_feed(&f, "HTTP/1.1 500", 12, on_frame_part, NULL), -EBADMSG);
     docker_frames_reset(&f);
-    assert_int_equal(docker_frames_feed(&f, "\1\0\0\0\x7f\xff\xff\xff", 8, on_frame_line, NULL),
+    assert_int_equal(docker_frames_feed(&f, "\1\0\0\0\x7f\xff\xff\xff", 8, on_frame_part, NULL),
                      -EBADMSG);
     docker_frames_reset(&f);
+}
+
+/* ---- lines ---- */
+
+#define PART DOCKER_PART
+
+static char *joined; /* "<at>/<len>/<span>:<first byte><last byte>|" for each line */
+static size_t joined_bytes;
+
+static void on_joined(int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
+{
+    char *more = ob_strf("%s%lld/%zu/%zu:%.1s%.1s|", joined ? joined : "", (long long)at_ns, len,
+                         span, len ? text : "", len ? text + len - 1 : "");
+    free(joined);
+    joined = more;
+    joined_bytes += len;
+    *(size_t *)arg += span;
+}
+
+/* What lines the parts make: each "<stream><fill><ends>" is a part. Returns the sum of spans. */
+static size_t join(const docker_part *parts, size_t n)
+{
+    size_t spans = 0;
+    docker_lines l = { .on_line = on_joined, .arg = &spans };
+    free(joined);
+    joined = NULL;
+    joined_bytes = 0;
+    for (size_t i = 0; i < n; i++)
+        docker_lines_take(&parts[i], &l);
+    docker_lines_end(&l);
+    docker_lines_reset(&l);
+    return spans;
+}
+
+static void parts_of_a_line_are_one_line(void **state)
+{
+    static char a[PART], b[PART];
+    memset(a, 'a', PART);
+    memset(b, 'b', PART);
+    const docker_part exact[] = { { 1, 5, a, PART, false },
+                                  { 1, 5, a, 0, true },
+                                  { 1, 6, "x", 1, true } };
+    assert_int_equal(join(exact, 3), PART + 1 + 1 + 2);
+    assert_string_equal(joined, "5/16384/16386:aa|6/1/2:xx|");
+    const docker_part mixed[] = { { 1, 5, a, PART, false },
+                                  { 2, 6, b, PART, false },
+                                  { 2, 6, "!", 1, true },
+                                  { 1, 5, "c", 1, true },
+                                  { 1, 7, "end", 3, false } };
+    assert_int_equal(join(mixed, 5), 2 * (PART + 1) + 2 + 2 + 4);
+    assert_string_equal(joined, "6/16385/16387:b!|5/16385/16387:ac|7/3/4:ed|");
+    free(joined);
+    joined = NULL;
+}
+
+/* 17 parts of three-byte characters, which fit neither into a part nor into a piece. */
+static void longer_lines_are_cut_between_characters(void **state)
+{
+    enum { PARTS = 17 };
+    static char text[PARTS * PART + 1];
+    docker_part parts[PARTS];
+    for (size_t i = 0; i < sizeof(text) - 1; i++)
+        text[i] = "\xe2\x82\xac"[i % 3];
+    for (size_t i = 0; i < PARTS; i++)
+        parts[i] = (docker_part){ 1, 5, text + i * PART, PART, i == PARTS - 1 };
+    assert_int_equal(join(parts, PARTS), PARTS * (PART + 1));
+    assert_int_equal(joined_bytes, PARTS * PART);
+    size_t first = DOCKER_LINE_MAX / 3 * 3;
+    ob_cleanup(ob_freep) char *wanted =
+        ob_strf("5/%zu/%zu:\xe2\xac|5/%zu/%zu:\xe2", first, first + PARTS, PARTS * PART - first,
+                PARTS * PART - first);
+    assert_int_equal(strncmp(joined, wanted, strlen(wanted)), 0);
+    /* Bytes that are no characters are cut where they must. */
+    memset(text, 0x80, sizeof(text) - 1);
+    assert_int_equal(join(parts, PARTS), PARTS * (PART + 1));
+    assert_int_equal(strncmp(joined, "5/262144/", 9), 0);
+    free(joined);
+    joined = NULL;
 }
 
 /* ---- text ---- */
@@ -160,7 +269,9 @@ static void text_is_json_and_other_bytes_are_base64(void **state)
     } cases[] = {
         { "plain", 5, NULL },
         { "", 0, NULL },
-        { "\"\\\b\t\r\x1f/\x7f", 8, NULL },
+        { "\"\\/\x7f", 4, NULL },
+        { "\b\t\r\x1f....................", 24, NULL },
+        { "\1\2\3\4\5\6", 6, "AQIDBAUG" }, /* 36 bytes with escapes */
         { "\xc3\xa9\xe2\x82\xac\xf0\x9f\x98\x80", 9, NULL },
         { "a\0b", 3, "YQBi" },
         { "\xff", 1, "/w==" },
@@ -171,7 +282,7 @@ static void text_is_json_and_other_bytes_are_base64(void **state)
     };
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         log_text t = { 0 };
-        log_text_add_line(&t, 42, cases[i].bytes, cases[i].len);
+        log_text_add_line(&t, 42, cases[i].bytes, cases[i].len, cases[i].len + 1);
         json_auto_t *line = json_loadb(t.text, t.len, 0, NULL);
         assert_non_null(line);
         assert_int_equal(json_integer_value(json_array_get(line, 0)), 42);
@@ -183,6 +294,26 @@ static void text_is_json_and_other_bytes_are_base64(void **state)
             assert_int_equal(json_string_length(text), cases[i].len);
             assert_memory_equal(json_string_value(text), cases[i].bytes, cases[i].len);
         }
+        free(t.text);
+    }
+}
+
+static void a_line_of_parts_says_how_far_it_goes(void **state)
+{
+    static const struct {
+        const char *text;
+        size_t span;
+        const char *json;
+    } cases[] = { { "ab", 3, "[7,\"ab\"]" },
+                  { "ab", 5, "[7,\"ab\",null,5]" },
+                  { "ab", 2, "[7,\"ab\",null,2]" },
+                  { "\xff", 2, "[7,null,\"/w==\"]" },
+                  { "\xff", 3, "[7,null,\"/w==\",3]" } };
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        log_text t = { 0 };
+        log_text_add_line(&t, 7, cases[i].text, strlen(cases[i].text), cases[i].span);
+        log_text_add(&t, "", 1);
+        assert_string_equal(t.text, cases[i].json);
         free(t.text);
     }
 }
@@ -244,15 +375,42 @@ static void an_end_without_lines_is_said_too(void **state)
     assert_string_equal(outs, RUN);
 }
 
+/* The longest line there is, of whatever bytes, with short ones between them. */
+static void messages_stay_below_the_limit(void **state)
+{
+    static char line[DOCKER_LINE_MAX];
+    static const char fills[] = { 'x', '"', 7, (char)0xff };
+    for (size_t i = 0; i < 8; i++) {
+        memset(line, fills[i % 4], sizeof(line));
+        (void)logs_line(test_logs, RUN, 0, line, sizeof(line), sizeof(line) + 16);
+        say("short");
+    }
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    size_t lines = 0;
+    int64_t offset = 0;
+    for (size_t i = 0; i < sent_count; i++) {
+        assert_true(sent_messages[i].len < OB_MESSAGE_MAX);
+        assert_int_equal(offset_of(i), offset);
+        lines += lines_of(i);
+        size_t k;
+        json_t *one;
+        json_array_foreach(json_object_get(sent_messages[i].msg, "lines"), k, one) offset +=
+            json_array_size(one) > 3 ? (int64_t)sizeof(line) + 16 : 6;
+    }
+    assert_int_equal(lines, 16);
+    assert_int_equal(offset, 8 * ((int64_t)sizeof(line) + 16 + 6));
+}
+
 /* Lines of 16 KiB until the reader is told to wait. */
 static size_t fill(void)
 {
     static char line[16384];
-    memset(line, 7, sizeof(line)); /* escaped: six bytes each */
+    memset(line, 'x', sizeof(line));
     size_t n = 0;
     while (n < 1000) {
         n++;
-        if (logs_line(test_logs, RUN, 0, line, sizeof(line)) == RUNTIME_WAIT)
+        if (logs_line(test_logs, RUN, 0, line, sizeof(line), sizeof(line) + 1) == RUNTIME_WAIT)
             break;
     }
     return n;
@@ -261,14 +419,14 @@ static size_t fill(void)
 static void a_reader_waits_while_much_is_on_its_way(void **state)
 {
     size_t n = fill();
-    assert_in_range(n, 2, 30); /* about 1 MiB of escaped text */
+    assert_in_range(n, 60, 80); /* about 1 MiB */
     logs_flush(test_logs);
     size_t total = 0;
     for (size_t i = 0; i < sent_count; i++) {
         assert_true(sent_messages[i].len < OB_MESSAGE_MAX);
         total += lines_of(i);
     }
-    assert_in_range(total, n - 3, n);
+    assert_in_range(total, n - 15, n);
     assert_string_equal(resumed, "");
     size_t count = sent_count;
     for (size_t i = 0; i < count; i++)
@@ -340,8 +498,13 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(frames_are_whole_however_they_are_cut),
+        cmocka_unit_test(a_part_of_16_kib_without_a_newline_goes_on),
         cmocka_unit_test(what_is_no_frame_is_refused),
+        cmocka_unit_test(parts_of_a_line_are_one_line),
+        cmocka_unit_test(longer_lines_are_cut_between_characters),
         cmocka_unit_test(text_is_json_and_other_bytes_are_base64),
+        cmocka_unit_test(a_line_of_parts_says_how_far_it_goes),
+        WITH_LOGS(messages_stay_below_the_limit),
         WITH_LOGS(the_first_line_goes_at_once_and_offsets_count_line_ends),
         WITH_LOGS(reading_again_sends_only_what_is_new),
         WITH_LOGS(an_end_without_lines_is_said_too),

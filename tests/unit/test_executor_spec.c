@@ -76,7 +76,7 @@ static void limits_become_shares_and_a_hard_limit_with_swap_of_the_same(void **s
     assert_json(host(body, "Memory"), "134217728");
     assert_json(host(body, "MemorySwap"), "268435456");
     assert_json(host(body, "NetworkMode"), "\"host\"");
-    assert_json(json_object_get(host(body, "LogConfig"), "Type"), "\"json-file\"");
+    assert_json(json_object_get(host(body, "LogConfig"), "Type"), "\"local\"");
     assert_json(json_object_get(body, "Labels"),
                 "{\"openbatch.home\":\"/h\",\"openbatch.instance\":\"i-1\",\"openbatch.run\":\"" JOB
                 "/1\",\"openbatch.ce\":\"own\",\"openbatch.copy\":\"\",\"openbatch.gpus\":\"\","

@@ -268,7 +268,7 @@ static void lines_of_any_bytes_are_json(void **state)
         char raw[LONG_MAX];
         size_t len = random_bytes(&seed, raw, sizeof(raw));
         log_text t = { 0 };
-        log_text_add_line(&t, 5, raw, len);
+        log_text_add_line(&t, 5, raw, len, len + 1);
         json_auto_t *line = json_loadb(t.text, t.len, 0, NULL);
         assert_non_null(line);
         if (json_array_size(line) == 2)

@@ -1,0 +1,86 @@
+/* Joins the parts of lines. Owns the lines that have not ended, DOCKER_LINE_MAX and a part of each
+ * stream at most; what is one part is handed on from where it lies. The same parts always give the
+ * same lines and spans, so that an output that is read anew has the same offsets; a line's span is
+ * that of its parts, each counted as the line that executors made of it before they joined them:
+ * offsets that these have told stay true. Any thread. */
+#include "docker_lines.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ob/error.h"
+#include "ob/text.h"
+
+static void keep(docker_open_line *o, const docker_part *part)
+{
+    if (o->len + part->len > o->cap) {
+        o->cap = (o->len + part->len) * 2;
+        o->text = ob_realloc(o->text, o->cap);
+    }
+    if (o->span == 0)
+        o->at_ns = part->at_ns;
+    memcpy(o->text + o->len, part->text, part->len);
+    o->len += part->len;
+    o->span += part->len + 1;
+}
+
+/* How much of a line that is longer goes into one piece: no character is cut. */
+static size_t piece_len(const char *text, size_t len)
+{
+    for (size_t back = 1; back <= 3; back++) {
+        size_t at = DOCKER_LINE_MAX - back;
+        if (((unsigned char)text[at] & 0xc0) == 0x80)
+            continue;
+        return ob_utf8_sequence(text + at, len - at) > back ? at : DOCKER_LINE_MAX;
+    }
+    return DOCKER_LINE_MAX;
+}
+
+/* Ends of parts so far count in the piece, so the rest spans its bytes alone. */
+static void hand_on_pieces(docker_lines *l, docker_open_line *o)
+{
+    while (o->len > DOCKER_LINE_MAX) {
+        size_t n = piece_len(o->text, o->len), rest = o->len - n;
+        l->on_line(o->at_ns, o->text, n, o->span - rest, l->arg);
+        memmove(o->text, o->text + n, rest);
+        o->len = o->span = rest;
+    }
+}
+
+static void hand_on(docker_lines *l, docker_open_line *o)
+{
+    hand_on_pieces(l, o);
+    l->on_line(o->at_ns, o->text, o->len, o->span, l->arg);
+    free(o->text);
+    *o = (docker_open_line){ 0 };
+}
+
+void docker_lines_take(const docker_part *part, void *arg)
+{
+    docker_lines *l = arg;
+    docker_open_line *o = &l->open[part->stream];
+    if (o->span == 0 && part->ends && part->len <= DOCKER_LINE_MAX) {
+        l->on_line(part->at_ns, part->text, part->len, part->len + 1, l->arg);
+        return;
+    }
+    keep(o, part);
+    if (part->ends)
+        hand_on(l, o);
+    else
+        hand_on_pieces(l, o);
+}
+
+void docker_lines_end(docker_lines *l)
+{
+    for (size_t i = 0; i < DOCKER_STREAMS; i++)
+        if (l->open[i].span > 0)
+            hand_on(l, &l->open[i]);
+}
+
+void docker_lines_reset(docker_lines *l)
+{
+    for (size_t i = 0; i < DOCKER_STREAMS; i++) {
+        free(l->open[i].text);
+        l->open[i] = (docker_open_line){ 0 };
+    }
+}
