@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access_container.h"
 #include "access_store.h"
 #include "access_table.h"
 #include "keys.h"
@@ -21,6 +22,7 @@
 #include "resolve.h"
 
 #define ALIASES_MAX 5
+#define RIGHTS_MAX 8
 
 typedef struct facts {
     policy_fact *list;
@@ -120,9 +122,12 @@ static char *action_of(const api_request *req)
     return ob_strf("%s:%s", service_of(req), rule && rule->action ? rule->action : req->operation);
 }
 
-static int refuse(const api_request *req, policy_answer answer, const char *name, api_reply *rep)
+static int refuse(const api_request *req,
+                  policy_answer answer,
+                  const char *action,
+                  const char *name,
+                  api_reply *rep)
 {
-    ob_cleanup(ob_freep) char *action = action_of(req);
     ob_cleanup(ob_freep) char *why =
         answer == POLICY_FORBIDDEN
             ? ob_strdup("with an explicit deny in an identity-based policy")
@@ -281,7 +286,7 @@ static int judge(check *c, resource *r)
         got = access_store_tags(c->req, r->names[0], &r->tags, &c->rep->err);
     if (got == 0 || got == -ENOENT) {
         policy_answer answer = weigh(c->req, c->action, r);
-        got = answer == POLICY_ALLOWED ? 0 : refuse(c->req, answer, r->names[0], c->rep);
+        got = answer == POLICY_ALLOWED ? 0 : refuse(c->req, answer, c->action, r->names[0], c->rep);
     }
     c->touched++;
     return got;
@@ -371,7 +376,7 @@ int access_check(api_request *req, api_reply *rep)
     ob_cleanup(ob_freep) char *action = action_of(req);
     policy_answer outlook = rule ? policy_outlook(req->key->policy, action) : POLICY_NOT_ALLOWED;
     if (outlook != POLICY_ALLOWED)
-        return refuse(req, outlook, "*", rep);
+        return refuse(req, outlook, action, "*", rep);
     if (rule->shows.list)
         return 0; /* entry by entry, in the answer */
     check c = { .req = req, .rep = rep, .action = action };
@@ -393,6 +398,32 @@ int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep)
     check c = { .req = req, .rep = rep, .action = action };
     int r = name_job(req, job, &res, &rep->err);
     return r < 0 ? r : judge(&c, &res);
+}
+
+int access_check_container(const api_request *req,
+                           const char *definition,
+                           int revision,
+                           const json_t *container,
+                           json_t *tags,
+                           api_reply *rep)
+{
+    const char *actions[RIGHTS_MAX];
+    if (req->key->root)
+        return 0;
+    ob_cleanup(resource_done) resource res = { .tags = json_incref(tags) };
+    if (revision > 0) {
+        name_revision(req, definition, revision, &res);
+    } else { /* as check_name has it */
+        add_name(&res, batch_arn(req, "job-definition", definition));
+        add_name(&res, ob_strf("%s:*", res.names[0]));
+    }
+    size_t n = access_container_actions(container, actions, RIGHTS_MAX);
+    for (size_t i = 0; i < n; i++) {
+        policy_answer answer = weigh(req, actions[i], &res);
+        if (answer != POLICY_ALLOWED)
+            return refuse(req, answer, actions[i], res.names[0], rep);
+    }
+    return 0;
 }
 
 /* ---- an answer ------------------------------------------------------------------------------- */

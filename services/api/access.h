@@ -12,5 +12,15 @@ int access_check(api_request *req, api_reply *rep);
  * (access_table.h). */
 int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep);
 
+/* May the key have containers of this definition ask of their host what this one asks
+ * (access_container.h)? revision 0: a new one; tags: the definition's. Errors: -EACCES with the
+ * reply. */
+int access_check_container(const api_request *req,
+                           const char *definition,
+                           int revision,
+                           const json_t *container,
+                           json_t *tags,
+                           api_reply *rep);
+
 /* After a handler's success: leaves out of the answer what the key may not see. */
 int access_filter(api_request *req, api_reply *rep);

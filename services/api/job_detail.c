@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "access.h"
 #include "container_resolve.h"
 #include "definition_check.h"
 #include "ob/message.h"
@@ -136,6 +137,9 @@ int job_detail_resolve(const api_request *req,
         (void)json_object_del(container, "fargatePlatformConfiguration");
     if (r == 0)
         r = submit_check_container(req, queue, container, rep);
+    if (r == 0)
+        r = access_check_container(req, definition->name, definition->revision, container,
+                                   json_object_get(base, "tags"), rep);
     if (r < 0)
         return r;
     job->need = container_need(container);

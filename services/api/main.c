@@ -122,6 +122,8 @@ static int run(const api_config *config, ob_error *err)
     ob_health_set("postgresql", true, false, "not reached yet");
     ctx.pool = db_pool_new(config->pg, api_stmt_tables, (size_t)config->db_connections);
     ctx.known = known_new();
+    ctx.guard =
+        ob_host_guard_new(config->common.home, config->common.run_dir, getenv("DOCKER_HOST"));
     if (r == 0)
         r = http_start(&ctx, &http, err);
     if (r == 0)
@@ -133,6 +135,7 @@ static int run(const api_config *config, ob_error *err)
     jobs_stop(&ctx);
     bell_stop(b);
     known_free(ctx.known);
+    ob_host_guard_free(ctx.guard);
     db_pool_free(ctx.pool);
     keys_free(ctx.keys);
     return r;

@@ -2,6 +2,7 @@
  * HTTP worker. */
 #include <string.h>
 
+#include "access.h"
 #include "api_store.h"
 #include "definition_check.h"
 #include "log_store.h"
@@ -158,13 +159,21 @@ int op_register_job_definition(api_request *req, api_reply *rep)
     if (!name_is_valid(one.name))
         return api_client_error_long(
             rep, req->request_id, "jobDefinitionName %.200s should match valid pattern", one.name);
+    const json_t *container = json_object_get(req->body, "containerProperties");
+    ob_error why = { 0 };
+    int r = access_check_container(req, one.name, 0, container, json_object_get(req->body, "tags"),
+                                   rep);
+    if (r == 0 && ob_host_guard_check(req->ctx->guard, container, false, &why) < 0)
+        r = api_client_error_long(rep, req->request_id, "%s", why.text);
+    if (r < 0)
+        return r;
     json_auto_t *body = fields_copy(req->op->fields, req->body);
     (void)json_object_del(body, "jobDefinitionName");
     add_defaults(body);
     ob_cleanup(ob_freep) char *text = json_dumps(body, JSON_COMPACT);
     one.body = body;
     one.text = text;
-    int r = store_tx(req, rep, insert, &one);
+    r = store_tx(req, rep, insert, &one);
     if (r < 0)
         return r;
     char arn[API_ARN_MAX];

@@ -12,6 +12,7 @@
 #include "ob/config.h"
 #include "ob/db.h"
 #include "ob/error.h"
+#include "ob/host_path.h"
 #include "ob/permit.h"
 
 typedef struct api_config {
@@ -36,7 +37,8 @@ struct known;
 /* Process-wide; made by main.c, read by all threads. */
 typedef struct api_ctx {
     const api_config *config;
-    ob_permits permits; /* what operators let containers have of the host */
+    ob_permits permits;   /* what operators let containers have of the host */
+    ob_host_guard *guard; /* folders of the host that no container gets */
     ob_bus *bus; /* producer of doorbells; main.c's bell thread polls it. Consumers make their own
                     ob_bus */
     api_keys *keys;        /* access keys, decrypted on demand; has its own lock */

@@ -106,6 +106,8 @@ int submit_check_container(const api_request *req,
     ob_resources need = container_need(container);
     if (ob_permits_check(&req->ctx->permits, container, &why) < 0)
         return api_client_error(rep, "%s", why.text);
+    if (ob_host_guard_check(req->ctx->guard, container, false, &why) < 0)
+        return api_client_error(rep, "%s", why.text);
     if (need.mcpu <= 0)
         return api_client_error(rep, "vCPU is not provided.");
     if (need.mem_mib <= 0)

@@ -73,9 +73,16 @@ static json_t *all_values(const plan *p)
     return all;
 }
 
-static int plan_body(docker_spec *in, plan *p, json_t **body, json_t **volumes, ob_error *err)
+static int plan_body(docker_spec *in,
+                     const ob_host_guard *guard,
+                     plan *p,
+                     json_t **body,
+                     json_t **volumes,
+                     ob_error *err)
 {
     int r = docker_spec_platform(in->spec, &p->platform, err);
+    if (r == 0)
+        r = ob_host_guard_check(guard, json_object_get(in->spec, "container"), true, err);
     in->secrets = p->secrets;
     in->log_secrets = p->log_secrets;
     in->gpus = p->gpus;
@@ -107,7 +114,7 @@ int begin_prepare(
     if (r == 0)
         r = plan_secrets(config->secrets_dir, job, &p, err);
     if (r == 0)
-        r = plan_body(&in, &p, &body, &volumes, err);
+        r = plan_body(&in, d->guard, &p, &body, &volumes, err);
     if (r < 0)
         return r;
     char run[OB_RUN_TEXT];

@@ -9,6 +9,7 @@
 #include "docker_lines.h"
 #include "ob/clock.h"
 #include "ob/docker.h"
+#include "ob/host_path.h"
 #include "runtime.h"
 
 typedef struct docker docker;
@@ -95,6 +96,7 @@ struct container {
 
 struct docker {
     runtime base;
+    ob_host_guard *guard; /* folders that no container gets */
     http *http;
     char api[OB_DOCKER_API_TEXT];
     bool up;

@@ -364,6 +364,7 @@ static int make_runtime(executor *x, ob_error *err)
     runtime_config rc = { .loop = x->loop,
                           .spool = x->spool,
                           .home = c->common.home,
+                          .run_dir = c->common.run_dir,
                           .copy = c->copy,
                           .instance = c->instance,
                           .ce = c->ce,

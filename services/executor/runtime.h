@@ -62,13 +62,13 @@ typedef struct runtime_callbacks {
 typedef struct runtime_config {
     loop *loop;
     spool *spool;
-    const char *home, *instance, *ce; /* borrowed */
-    const char *copy;                 /* OPENBATCH_COPY; empty: none */
-    const char *engine;               /* DOCKER_HOST */
-    const char *secrets_dir;          /* OPENBATCH_SECRETS_DIR; empty: none */
-    const char *docker_config;        /* OPENBATCH_DOCKER_CONFIG; empty: the user's own */
-    int gpus;                         /* of the instance */
-    int64_t pull_stall_ms;            /* a pull without progress for so long has failed */
+    const char *home, *run_dir, *instance, *ce; /* borrowed */
+    const char *copy;                           /* OPENBATCH_COPY; empty: none */
+    const char *engine;                         /* DOCKER_HOST */
+    const char *secrets_dir;                    /* OPENBATCH_SECRETS_DIR; empty: none */
+    const char *docker_config;                  /* OPENBATCH_DOCKER_CONFIG; empty: the user's own */
+    int gpus;                                   /* of the instance */
+    int64_t pull_stall_ms;                      /* a pull without progress for so long has failed */
     runtime_callbacks on;
 } runtime_config;
 

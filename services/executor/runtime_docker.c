@@ -293,6 +293,7 @@ static int docker_make(const runtime_config *config, runtime **ret, ob_error *er
         free(d);
         return r;
     }
+    d->guard = ob_host_guard_new(config->home, config->run_dir, config->engine);
     *ret = &d->base;
     return 0;
 }
@@ -309,6 +310,7 @@ static void docker_free(runtime *rt)
     docker_engine_done(d);
     docker_unwell_done(d);
     http_free(d->http);
+    ob_host_guard_free(d->guard);
     free(d);
 }
 

@@ -72,18 +72,24 @@ static const struct {
     bool (*asks)(const json_t *container);
     void (*drop)(json_t *container);
 } table[] = {
-    { "OPENBATCH_PRIVILEGED", "privileged mode", offsetof(ob_permits, privileged), is_privileged,
-      drop_privileged },
-    { "OPENBATCH_HOST_MOUNTS", "folders of the host", offsetof(ob_permits, host_mounts),
-      has_host_mounts, drop_host_mounts },
-    { "OPENBATCH_DEVICES", "devices of the host", offsetof(ob_permits, devices), has_devices,
-      drop_devices },
+    [OB_PERMIT_PRIVILEGED] = { "OPENBATCH_PRIVILEGED", "privileged mode",
+                               offsetof(ob_permits, privileged), is_privileged, drop_privileged },
+    [OB_PERMIT_HOST_MOUNTS] = { "OPENBATCH_HOST_MOUNTS", "folders of the host",
+                                offsetof(ob_permits, host_mounts), has_host_mounts,
+                                drop_host_mounts },
+    [OB_PERMIT_DEVICES] = { "OPENBATCH_DEVICES", "devices of the host",
+                            offsetof(ob_permits, devices), has_devices, drop_devices },
 };
 #define N (sizeof(table) / sizeof(*table))
 
 static ob_permit permit(const ob_permits *p, size_t i)
 {
     return *(const ob_permit *)(const void *)((const char *)p + table[i].offset);
+}
+
+bool ob_permit_asked(ob_permit_kind kind, const json_t *container)
+{
+    return table[kind].asks(container);
 }
 
 int ob_permits_parse(const char *privileged,

@@ -27,7 +27,7 @@ def test_a_definition_comes_back_as_it_was_sent(batch):
         ],
         "command": ["echo", "Ref::what"],
         "environment": [{"name": "A", "value": "1"}, {"name": "EMPTY", "value": ""}],
-        "volumes": [{"name": "data", "host": {"sourcePath": "/tmp"}}],
+        "volumes": [{"name": "data", "host": {"sourcePath": "/data"}}],
         "mountPoints": [{"sourceVolume": "data", "containerPath": "/data", "readOnly": True}],
         "jobRoleArn": "arn:aws:iam::123456789012:role/job",
         "executionRoleArn": "arn:aws:iam::123456789012:role/execution",

@@ -1,6 +1,7 @@
 /* What operations touch: no operation is without its row, and no row without its operation. */
 #include "unit.h"
 
+#include "access_container.h"
 #include "access_table.h"
 
 static const api_operation *operation_named(const char *name)
@@ -70,6 +71,45 @@ static void actions_are_operations(void **state)
             fail_msg("%s asks for the action %s", rule->operation, rule->action);
 }
 
+/* What a container asks of its host, as rights; an ordinary one asks for none. */
+static void a_container_asks_for_rights_by_what_it_has(void **state)
+{
+    (void)state;
+#define MOUNT(path)                                                                                \
+    "{\"volumes\":[{\"name\":\"v\",\"host\":{\"sourcePath\":\"" path "\"}}],\"mountPoints\":["     \
+    "{\"sourceVolume\":\"v\",\"containerPath\":\"/v\"}]}"
+    static const struct {
+        const char *container, *actions;
+    } cases[] = {
+        { "{}", "" },
+        { "{\"privileged\":false,\"volumes\":[{\"name\":\"v\"}]}", "" },
+        { "{\"privileged\":true}", "RunPrivileged " },
+        { MOUNT("/data"), "MountHost " },
+        { MOUNT("/dev/shm"), "MountHost " },
+        { MOUNT("/dev/vda"), "MountHost UseDevices " },
+        { MOUNT("/x/../dev"), "MountHost UseDevices " },
+        { "{\"linuxParameters\":{\"devices\":[{\"hostPath\":\"/dev/x\"}]}}", "UseDevices " },
+        { "{\"linuxParameters\":{\"devices\":[],\"tmpfs\":[{\"size\":1}]}}", "" },
+        { "{\"logConfiguration\":{\"logDriver\":\"awslogs\"}}", "" },
+        { "{\"logConfiguration\":{\"logDriver\":\"json-file\"}}", "" },
+        { "{\"logConfiguration\":{\"logDriver\":\"journald\"}}", "UseLogDriver " },
+        { "{\"logConfiguration\":{\"logDriver\":\"fluentd\"}}", "UseLogDriver " },
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        const char *actions[8];
+        char found[128] = "";
+        json_auto_t *container = json_loads(cases[i].container, 0, NULL);
+        assert_non_null(container);
+        size_t n = access_container_actions(container, actions, 8);
+        for (size_t k = 0; k < n; k++) {
+            assert_int_equal(strncmp(actions[k], "openbatch:", 10), 0);
+            size_t len = strlen(found);
+            (void)snprintf(found + len, sizeof found - len, "%s ", actions[k] + 10);
+        }
+        assert_string_equal(found, cases[i].actions);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -77,6 +117,7 @@ int main(void)
         cmocka_unit_test(what_is_touched_are_members_of_the_request),
         cmocka_unit_test(operations_that_list_touch_nothing_before),
         cmocka_unit_test(actions_are_operations),
+        cmocka_unit_test(a_container_asks_for_rights_by_what_it_has),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -6,6 +6,7 @@ interrupted are ended.
 """
 
 import argparse
+import hashlib
 import os
 import shutil
 import signal
@@ -58,10 +59,17 @@ def check_host(screen: Screen, folder: Path) -> None:
         screen.say("With fewer CPUs it takes longer.")
 
 
+def own_folder(home: Path) -> Path:
+    """Where jobs find their data: no container may have a folder of the copy's home."""
+    return Path("/var/tmp") / f"openbatch-demo-{hashlib.sha256(bytes(home)).hexdigest()[:8]}"
+
+
 def run(screen: Screen, home: Path, chosen: list[str]) -> None:
     began_s = time.monotonic()
-    folder = home / "demo"
-    folder.mkdir(parents=True, exist_ok=True)
+    folder = own_folder(home)
+    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+    if folder.stat().st_uid != os.geteuid():
+        raise DemoError(f"{folder} is somebody else's")
     check_host(screen, folder)
 
     screen.heading("Images and data")

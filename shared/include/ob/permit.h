@@ -4,6 +4,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "ob/error.h"
 
@@ -42,6 +43,14 @@ int ob_permits_parse(const char *privileged,
                      const char *devices,
                      ob_permits *ret,
                      ob_error *err);
+
+/* What containers may ask for. */
+typedef enum ob_permit_kind {
+    OB_PERMIT_PRIVILEGED,
+    OB_PERMIT_HOST_MOUNTS,
+    OB_PERMIT_DEVICES,
+} ob_permit_kind;
+bool ob_permit_asked(ob_permit_kind kind, const json_t *container);
 
 /* Does a job's container (as in DescribeJobs) ask for something refused? Errors: -EPERM, the text
  * is fit for a user. */
