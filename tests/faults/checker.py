@@ -260,8 +260,10 @@ def exit_codes_are_the_containers_own(h):
                 fine = code in said or (ended_by_us and code in (137, 143))
                 yield None if fine else (key, f"{name} said {said[0]}, recorded {code}")
             elif not lines:
-                # Refused before its command could say anything: no such command, no permission.
-                fine = code in (126, 127) and row["container_reason"]
+                # Before its command could say anything: there is none, or it was stopped.
+                fine = (code in (126, 127) and row["container_reason"]) or (
+                    ended_by_us and code in (137, 143)
+                )
                 yield None if fine else (key, f"{name} never ran, recorded {code}")
             else:
                 fine = 128 < code <= 128 + 64

@@ -39,7 +39,9 @@ class Harm:
     def pids(self, part):
         """The processes of a part: 'executor' is all executors, 'containerd' that of our engine."""
         if part == "executor":
-            found = [self.stack.pid(name) for name in self.stack.instances()]
+            # Not from PostgreSQL, which may be dead as well.
+            names = sorted(path.name for path in (self.stack.home / "instances").glob("*"))
+            found = [self.stack.pid(name) for name in names]
         elif part == "containerd":
             file = self.stack.run_dir / "docker/containerd/containerd.pid"
             found = [int(file.read_text())] if file.exists() else []

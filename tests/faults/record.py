@@ -92,7 +92,7 @@ class Events:
 
     def __init__(self, stack, lines):
         self.stack, self.lines = stack, lines
-        self.ending = threading.Event()
+        self.ending, self.failed = threading.Event(), None
         self.seen = {}  # job: statuses, for those who wait
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.thread.start()
@@ -119,6 +119,12 @@ class Events:
         return None
 
     def _run(self):
+        try:
+            self._read()
+        except Exception as err:
+            self.failed = err
+
+    def _read(self):
         admin, consumer, topic, looked = AdminClient(kafka_admin(self.stack)), None, None, 0
         while not self.ending.is_set():
             if time.monotonic() - looked > 2:
@@ -161,6 +167,8 @@ class Events:
     def end(self):
         self.ending.set()
         self.thread.join(30)
+        if self.failed:
+            raise self.failed
 
 
 class Names:

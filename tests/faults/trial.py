@@ -52,13 +52,15 @@ class Trial:
     def definition(self, command=None, vcpus=1, memory=16, **more):
         """Of containers that say their own word (word.lasting, word.script); without a command one
         that lasts 50 ms."""
-        return self.work.definition(
-            command or lasting(0.05),
-            vcpus=vcpus,
-            memory=memory,
-            volumes=[{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}],
-            mountPoints=[{"sourceVolume": "word", "containerPath": FOLDER}],
-            **more,
+        return until_answered(
+            lambda: self.work.definition(
+                command or lasting(0.05),
+                vcpus=vcpus,
+                memory=memory,
+                volumes=[{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}],
+                mountPoints=[{"sourceVolume": "word", "containerPath": FOLDER}],
+                **more,
+            )
         )
 
     def submit(self, definition, **more):
