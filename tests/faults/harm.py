@@ -176,7 +176,7 @@ class Harm:
 
         def empty():
             filler.unlink(missing_ok=True)
-            self.note("disk.empty", at=at)
+            self.note("disk.empty", folder=at)
 
         with filler.open("wb", buffering=0) as file:
             size = 1 << 20
@@ -187,7 +187,7 @@ class Harm:
                     file.write(b"\1" * size)
                 except OSError:
                     size //= 2
-        self.note("disk.full", at=at, leave=leave)
+        self.note("disk.full", folder=at, leave=leave)
         try:
             yield empty
         finally:
