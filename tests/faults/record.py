@@ -125,7 +125,12 @@ class Events:
             self.failed = err
 
     def _read(self):
-        admin, consumer, topic, looked = AdminClient(kafka_admin(self.stack)), None, None, 0
+        admin, consumer, topic, looked = (
+            AdminClient(kafka_admin(self.stack) | {"log_level": 0}),
+            None,
+            None,
+            0,
+        )
         while not self.ending.is_set():
             if time.monotonic() - looked > 2:
                 looked, now = time.monotonic(), self._topic(admin)
