@@ -140,7 +140,7 @@ suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that takes root"
     (build all) || return 1
     make_test_home ours
-    on_test_home tests/faults -m 'not long' --timeout=900 --durations=0 --durations-min=1
+    on_test_home tests/faults -m 'not long' --timeout=1500 --durations=0 --durations-min=1
 }
 
 # What is long and rarely fails.

@@ -58,7 +58,7 @@ class Harm:
         self.note("kill", part=part, signal=int(sig), pids=pids)
         return pids
 
-    def wait_back(self, part, old, timeout=60):
+    def wait_back(self, part, old, timeout=300):
         """Until the supervisor has started other processes in place of 'old'."""
         wait_for(f"{part} back", lambda: set(self.pids(part)) - set(old), timeout)
 
@@ -194,7 +194,7 @@ class Harm:
             empty()
 
 
-def settle(stack, timeout=120):
+def settle(stack, timeout=300):
     """Until every server and service says that it is well."""
     for service in ("scheduler", "scaler"):
         wait_for(

@@ -126,7 +126,7 @@ def stall_and_kill_kafka(trial, loops, kills, seconds):
         made += [trial.submit(short) for _ in range(4)]
     made += [trial.submit(long) for _ in range(2)]
     made += kill_kafka(trial, kills, short)
-    all_succeeded(trial.wait_all(timeout=400), len(made))
+    all_succeeded(trial.wait_all(), len(made))
     no_instance_was_given_up(trial)
     trial.check(may_be_empty=ONE_TRY, every_attempt_ran=True)
 
@@ -139,7 +139,7 @@ def wipe_kafka(trial, jobs):
     trial.wait_word(6)
     trial.harm.wipe_kafka()
     made += [trial.submit(short) for _ in range(jobs)]
-    all_succeeded(trial.wait_all(timeout=180), len(made))
+    all_succeeded(trial.wait_all(), len(made))
     settle(trial.stack)
     trial.check(may_be_empty=ONE_TRY, every_attempt_ran=True)
 
@@ -193,8 +193,8 @@ def kill_everything(trial, rounds, every):
     parts = ["api", "scheduler", "scaler", "executor", "kafka", "postgres", "redis"]
     with trial.harm.random_kills(parts, every):
         work_of_every_kind(trial, rounds)
-        trial.wait_word(20 * rounds, timeout=600)
-    trial.wait_all(timeout=400)
+        trial.wait_word(20 * rounds)
+    trial.wait_all()
     trial.check()
 
 
@@ -206,7 +206,7 @@ def fill_log_disk(trial, jobs):
     definition = trial.definition(lasting(0.05))
     with trial.harm.full_disk(at=trial.stack.home / "log"):
         made = [trial.submit(definition) for _ in range(jobs)]
-        all_succeeded(trial.wait_all(timeout=240), len(made))
+        all_succeeded(trial.wait_all(), len(made))
     trial.check(may_be_empty=ONE_TRY, every_attempt_ran=True)
 
 
@@ -223,7 +223,7 @@ def fill_disk(trial, jobs):
         return (status, text) if status == 503 and "disk" in text else None
 
     with trial.harm.full_disk() as empty:
-        print(wait_for("healthz to name the disk", names_the_disk, 60))
+        print(wait_for("healthz to name the disk", names_the_disk, 120))
         for _ in range(5):
             begin = time.monotonic()
             answer = refused(impatient, trial.queue, short)

@@ -1,20 +1,16 @@
 """Kafka loses its processor, its life or its data: no living executor's run is given up, no attempt
 is used, nobody types anything."""
 
-import pytest
 import scenarios
 
 
-@pytest.mark.timeout(900)
 def test_stalled_host_down_up_and_kafka_killed_ten_times_cost_no_attempt(trial):
     scenarios.stall_and_kill_kafka(trial, loops=60, kills=10, seconds=45)
 
 
-@pytest.mark.timeout(400)
 def test_kafka_wiped_comes_back_by_itself(trial):
     scenarios.wipe_kafka(trial, jobs=20)
 
 
-@pytest.mark.timeout(400)
 def test_topics_deleted_and_redis_emptied_lose_nothing(trial):
     scenarios.lose_topics_and_redis(trial, times=3)

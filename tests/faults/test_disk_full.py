@@ -1,15 +1,12 @@
 """The disk of a copy, or that of its logs, fills: it is said, nobody hangs, and when there is room
 again all goes on by itself."""
 
-import pytest
 import scenarios
 
 
-@pytest.mark.timeout(600)
 def test_disk_full_is_said_and_submit_answers_503(small_trial):
     scenarios.fill_disk(small_trial, jobs=10)
 
 
-@pytest.mark.timeout(600)
 def test_full_log_disk_blocks_nobody(small_trial):
     scenarios.fill_log_disk(small_trial, jobs=150)

@@ -5,18 +5,15 @@ import pytest
 import scenarios
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("also", [None, "executor"], ids=["alone", "with_the_executor"])
 def test_200_kills_of_dockerd_start_no_run_twice(trial, also):
     """A hundred alone, a hundred with the executor."""
     scenarios.kill_dockerd_at_starts(trial, 100, also)
 
 
-@pytest.mark.timeout(400)
 def test_containerd_killed_every_5s_uses_no_attempt(trial):
     scenarios.kill_containerd(trial, jobs=120, seconds=30, every=5)
 
 
-@pytest.mark.timeout(600)
 def test_recorded_exit_codes_are_the_containers_own(trial):
     scenarios.kill_engine_at_ends(trial, rounds=10)

@@ -15,7 +15,7 @@ from word import FOLDER, lasting
 from work import ENDED, Work
 
 
-def until_answered(call, timeout=180):
+def until_answered(call, timeout=300):
     """What the call answers, tried again while it fails: a client that does not give up."""
     end = time.monotonic() + timeout
     while True:
@@ -92,11 +92,11 @@ class Trial:
         """The lines of the containers' own word so far, as text."""
         return (self.folder / "word/word").read_text().splitlines()
 
-    def wait_word(self, lines, timeout=120):
+    def wait_word(self, lines, timeout=900):
         """Until the containers have written so many lines."""
         wait_for(f"{lines} lines", lambda: len(self.word()) >= lines, timeout, every=0.01)
 
-    def wait_next_start(self, timeout=60):
+    def wait_next_start(self, timeout=300):
         """Until another container says that it has started, to the millisecond."""
         path = self.folder / "word/word"
         size = path.stat().st_size
@@ -116,7 +116,7 @@ class Trial:
         quoted = ", ".join(f"'{i}'" for i in self.accepted()) or "NULL"
         return rows(self.stack, f"SELECT {columns} FROM attempt WHERE job_id IN ({quoted})")
 
-    def wait_all(self, timeout=300):
+    def wait_all(self, timeout=900):
         """Until all accepted jobs have ended; returns them as DescribeJobs shows them."""
         settle(self.stack)
         ids = self.accepted()
@@ -147,14 +147,14 @@ class Trial:
         ends = all(self.events.seen.get(i, [None])[-1] in ENDED for i in ids)
         return left == [["0"]] and told == [["t"]] and not mine and ends
 
-    def wait_quiet(self, timeout=90):
+    def wait_quiet(self, timeout=180):
         """Until nothing of this trial moves any more; what is left by then the checker names."""
         ids = self.accepted()
         end = time.monotonic() + timeout
         while not self._is_quiet(ids) and time.monotonic() < end:
             time.sleep(0.5)
 
-    def _collect_counters(self, timeout=30):
+    def _collect_counters(self, timeout=90):
         """Two servers are not asked at one moment: again while they differ and may come to rest."""
         end = time.monotonic() + timeout
         while True:
