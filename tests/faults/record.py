@@ -235,8 +235,8 @@ def redis(stack):
 
     found = {}
     for key in ask("smembers", "openbatch:counters:keys"):
-        flat = ask("hgetall", key)
-        found[key] = dict(zip(flat[::2], flat[1::2], strict=True))
+        flat = ask("hgetall", key)  # of a key that has just gone: one empty line
+        found[key] = dict(zip(flat[::2], flat[1::2], strict=False))
     return found
 
 
