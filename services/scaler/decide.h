@@ -34,6 +34,7 @@ typedef struct decide_type {
     int32_t rank;          /* place in the user's order */
     bool barred;           /* it is never launched, */
     bool dear;             /* for its price */
+    bool too_large;        /* for all that the provider has */
     bool doubtful;         /* the provider had none of it when it was asked last, and ... */
     bool unavailable;      /* ... is not asked again yet, whatever room it has */
 } decide_type;

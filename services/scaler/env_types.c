@@ -88,10 +88,26 @@ static void list_entries(const json_t *entries, char *out, size_t size)
         ob_text_format(out, size, "%s%s%s", out, i ? ", " : "", json_string_value(entry));
 }
 
+static void say_too_large(scaler *s,
+                          env *e,
+                          const char *list,
+                          const provider_room *room,
+                          const ob_instance_type *smallest)
+{
+    char why[256];
+    ob_resources nominal = ob_catalog_nominal(smallest);
+    provider_room_text(s->provider, room, smallest->name, &nominal, true, why, sizeof(why));
+    e->invalid =
+        ob_strf("CLIENT_ERROR - The instance types [%s] cannot be launched: %s.", list, why);
+}
+
 static void add_types(scaler *s, env *e)
 {
     size_t n, n_refused = 0;
     const char *refusal = NULL;
+    provider_room room = { 0 };
+    const ob_instance_type *large = NULL; /* the smallest one that is too large */
+    s->provider->ops->room(s->provider, &room);
     char list[LIST_MAX];
     const json_t *entries = json_object_get(e->resources, "instanceTypes");
     const ob_instance_type *types = ob_catalog_types(&n);
@@ -103,22 +119,29 @@ static void add_types(scaler *s, env *e)
             continue;
         const char *why = s->provider->ops->refuses(s->provider, types[i].arch);
         bool dear = is_priced_out(e, &types[i]);
+        ob_resources nominal = ob_catalog_nominal(&types[i]);
+        bool too_large = !why && provider_too_small(&room, &nominal);
         refusal = why ? why : refusal;
-        n_refused += why != NULL;
+        n_refused += why != NULL || too_large;
+        if (too_large && (!large || nominal.mcpu < ob_catalog_nominal(large).mcpu))
+            large = &types[i];
         e->types[e->n_types++] =
             (decide_type){ .name = ob_strdup(types[i].name),
-                           .nominal = ob_catalog_nominal(&types[i]),
+                           .nominal = nominal,
                            .usable = ob_catalog_usable(&types[i]),
                            .price = e->spot ? types[i].spot : types[i].on_demand,
                            .interruptions = types[i].interruptions,
                            .rank = rank,
-                           .barred = why || dear,
-                           .dear = dear };
+                           .barred = why || dear || too_large,
+                           .dear = dear && !too_large,
+                           .too_large = too_large };
     }
     list_entries(entries, list, sizeof(list));
     if (e->n_types == 0)
         e->invalid =
             ob_strf("CLIENT_ERROR - None of the instance types [%s] is in the catalogue.", list);
+    else if (n_refused == e->n_types && large)
+        say_too_large(s, e, list, &room, large);
     else if (n_refused == e->n_types)
         e->invalid = ob_strf(
             "CLIENT_ERROR - The instance types [%s] cannot be launched: they are "
@@ -174,18 +197,23 @@ static void add_shape(json_t *shapes, const ob_resources *r)
 }
 
 /* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus; of all when it may be exceeded. Each
- * once. Those that are too dear, too: prices change. */
-static char *shapes_of(const env *e)
+ * once. Those that are too dear, too: prices change. Not those that are larger than all that the
+ * provider has: they never come. */
+static char *shapes_of(scaler *s, const env *e)
 {
     json_auto_t *shapes = json_array();
+    provider_room room = { 0 };
+    s->provider->ops->room(s->provider, &room);
     if (e->exact) {
         ob_resources sizes[OB_FARGATE_SIZES_MAX];
         size_t n = ob_fargate_sizes(sizes);
         for (size_t i = 0; i < n; i++)
-            add_shape(shapes, &sizes[i]);
+            if (!provider_too_small(&room, &sizes[i]))
+                add_shape(shapes, &sizes[i]);
     }
     for (size_t i = 0; i < e->n_types; i++)
-        if (e->may_exceed || e->types[i].nominal.mcpu <= (int64_t)e->max_vcpus * 1000)
+        if (!e->types[i].too_large &&
+            (e->may_exceed || e->types[i].nominal.mcpu <= (int64_t)e->max_vcpus * 1000))
             add_shape(shapes, &e->types[i].usable);
     return json_dumps(shapes, JSON_COMPACT);
 }
@@ -253,7 +281,7 @@ void env_types_set(scaler *s, env *e, const char *body)
     e->may_exceed = e->strategy != DECIDE_BEST_FIT || e->spot;
     if (e->managed && !e->exact)
         add_types(s, e);
-    e->shapes_json = shapes_of(e);
+    e->shapes_json = shapes_of(s, e);
     e->infra = infra_of(e);
     take_policies(e, parsed);
 }

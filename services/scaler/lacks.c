@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ob/error.h"
+#include "ob/text.h"
 
 #define LACKING_AFTER_MS 500 /* a shortage that passes sooner is not told */
 #define PRICED_OUT                                                                                 \
@@ -50,28 +51,52 @@ void lacks_take(env *e, decide_lack *found, size_t n, int64_t now_ms)
     e->n_lacks = n_now;
 }
 
-static void add_reason(const env *e, bool dear, const char *why, int64_t now_ms, json_t *out)
+static bool is_told(const env_lack *l, int64_t now_ms)
 {
-    json_t *needs = json_array();
-    for (size_t i = 0; i < e->n_lacks; i++) {
-        const env_lack *l = &e->lacks[i];
-        if (l->dear == dear && now_ms - l->since_ms >= LACKING_AFTER_MS)
-            (void)json_array_append_new(
-                needs, json_pack("[i, i, i]", l->need.mcpu, l->need.mem_mib, l->need.gpus));
+    return now_ms - l->since_ms >= LACKING_AFTER_MS;
+}
+
+/* The smallest type that could hold it and be launched; NULL: none (Fargate). */
+static const decide_type *smallest(const env *e, const ob_resources *need)
+{
+    const decide_type *best = NULL;
+    for (size_t i = 0; i < e->n_types; i++) {
+        const decide_type *t = &e->types[i];
+        if (!t->barred && ob_resources_fit(need, &t->usable) &&
+            (!best || t->nominal.mcpu < best->nominal.mcpu ||
+             (t->nominal.mcpu == best->nominal.mcpu && t->nominal.mem_mib < best->nominal.mem_mib)))
+            best = t;
     }
-    if (json_array_size(needs) > 0)
-        (void)json_object_set(out, why, needs);
-    json_decref(needs);
+    return best;
+}
+
+/* For each type its own words; many needs share one. */
+static void say_why(scaler *s, const env *e, const env_lack *l, char *out, size_t size)
+{
+    const decide_type *type = smallest(e, &l->need);
+    if (l->dear)
+        ob_text_format(out, size, "%s", PRICED_OUT);
+    else
+        s->provider->ops->lacking(s->provider, type ? type->name : PROVIDER_FARGATE,
+                                  type ? &type->nominal : &l->need, out, size);
 }
 
 char *lacks_text(scaler *s, const env *e, int64_t now_ms)
 {
-    char why[256];
+    char why[300];
     if (e->n_lacks == 0)
         return NULL;
     json_auto_t *out = json_object();
-    s->provider->ops->lacking(s->provider, why, sizeof(why));
-    add_reason(e, false, why, now_ms, out);
-    add_reason(e, true, PRICED_OUT, now_ms, out);
+    for (size_t i = 0; i < e->n_lacks; i++) {
+        const env_lack *l = &e->lacks[i];
+        if (!is_told(l, now_ms))
+            continue;
+        say_why(s, e, l, why, sizeof(why));
+        if (!json_object_get(out, why))
+            (void)json_object_set_new(out, why, json_array());
+        (void)json_array_append_new(
+            json_object_get(out, why),
+            json_pack("[i, i, i]", l->need.mcpu, l->need.mem_mib, l->need.gpus));
+    }
     return json_object_size(out) > 0 ? json_dumps(out, JSON_COMPACT) : NULL;
 }

@@ -79,11 +79,27 @@ typedef struct provider_ops {
     /* Why it could never launch instances of this architecture, as a clause ("this host is
      * x86_64"); NULL: it could. */
     const char *(*refuses)(provider *p, ob_arch arch);
-    /* Why no more can be had, as a reason for people. */
-    void (*lacking)(provider *p, char *out, size_t size);
+    /* Why no instance of this type (nominal size) can be had now, as a reason for people. */
+    void (*lacking)(
+        provider *p, const char *type, const ob_resources *nominal, char *out, size_t size);
+    const char *name;    /* for people: "the local provider" */
     int64_t register_ms; /* its instances have registered after so long, unless set otherwise */
     void (*free)(provider *p);
 } provider_ops;
+
+/* Could an instance of that nominal size never be launched, as the provider as a whole is smaller?
+ */
+bool provider_too_small(const provider_room *room, const ob_resources *nominal);
+/* What a launch needs, what is there, and which of them lacks: "m5.2xlarge needs 8 vCPUs and 32768
+ * MiB; the local provider has 2 of 8 vCPUs and 4096 of 32768 MiB left: not enough vCPUs and
+ * memory". ever: all that the provider has counts, in use or not. */
+void provider_room_text(const provider *p,
+                        const provider_room *room,
+                        const char *type,
+                        const ob_resources *nominal,
+                        bool ever,
+                        char *out,
+                        size_t size);
 
 struct provider {
     const provider_ops *ops;

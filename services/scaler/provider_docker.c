@@ -21,6 +21,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "ob/text.h"
 
 #define LOOK_MS 2000
 #define LEAVE_MS 20000
@@ -125,16 +126,14 @@ static void docker_room(provider *p, provider_room *ret)
     }
 }
 
-static void docker_lacking(provider *p, char *out, size_t size)
+static void
+docker_lacking(provider *p, const char *type, const ob_resources *nominal, char *out, size_t size)
 {
     provider_room room;
+    char text[256];
     docker_room(p, &room);
-    (void)snprintf(out, size,
-                   "InsufficientInstanceCapacity: the engine's host has %g of %g vCPUs and %lld "
-                   "of %lld MiB left",
-                   room.mcpu_left > 0 ? (double)room.mcpu_left / 1000 : 0.0,
-                   (double)room.mcpu / 1000, room.mem_left > 0 ? (long long)room.mem_left : 0LL,
-                   (long long)room.mem_mib);
+    provider_room_text(p, &room, type, nominal, false, text, sizeof(text));
+    ob_text_format(out, size, "InsufficientInstanceCapacity: %s", text);
 }
 
 static const char *docker_refuses(provider *p, ob_arch arch)
@@ -161,8 +160,8 @@ static int docker_launch(provider *p, const provider_launch_spec *spec, ob_error
         provider_room room;
         docker_room(p, &room);
         if (room.mcpu_left < spec->size.mcpu || room.mem_left < spec->size.mem_mib) {
-            char text[256];
-            docker_lacking(p, text, sizeof(text));
+            char text[300];
+            docker_lacking(p, spec->type, &spec->size, text, sizeof(text));
             return ob_fail(err, ENOSPC, "%s", text);
         }
     }
@@ -329,6 +328,7 @@ static const provider_ops docker_ops = { .launch = docker_launch,
                                          .room = docker_room,
                                          .refuses = docker_refuses,
                                          .lacking = docker_lacking,
+                                         .name = "the engine's host",
                                          .register_ms = 60000,
                                          .free = docker_free };
 

@@ -413,9 +413,12 @@ static const char *ec2_refuses(provider *p, ob_arch arch)
     return NULL;
 }
 
-static void ec2_lacking(provider *p, char *out, size_t size)
+static void
+ec2_lacking(provider *p, const char *type, const ob_resources *nominal, char *out, size_t size)
 {
     const ec2 *e = (const ec2 *)p;
+    (void)type;
+    (void)nominal;
     ob_text_format(out, size, "%s",
                    e->lacking[0] && ob_mono_ms() < e->lacking_until_ms
                        ? e->lacking
@@ -456,6 +459,7 @@ static const provider_ops ec2_ops = { .launch = ec2_launch,
                                       .room = ec2_room,
                                       .refuses = ec2_refuses,
                                       .lacking = ec2_lacking,
+                                      .name = "EC2",
                                       .register_ms = 600000,
                                       .free = ec2_free };
 

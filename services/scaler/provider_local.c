@@ -15,6 +15,7 @@
 #include "local_dir.h"
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/text.h"
 
 #define HEAL_MS 2000
 #define GRACE_MS 10000 /* for an executor to leave by itself */
@@ -88,16 +89,14 @@ static void local_room(provider *p, provider_room *ret)
     }
 }
 
-static void local_lacking(provider *p, char *out, size_t size)
+static void
+local_lacking(provider *p, const char *type, const ob_resources *nominal, char *out, size_t size)
 {
     provider_room room;
+    char text[256];
     local_room(p, &room);
-    (void)snprintf(out, size,
-                   "InsufficientInstanceCapacity: the local provider has %g of %g vCPUs and %lld "
-                   "of %lld MiB left",
-                   room.mcpu_left > 0 ? (double)room.mcpu_left / 1000 : 0.0,
-                   (double)room.mcpu / 1000, room.mem_left > 0 ? (long long)room.mem_left : 0LL,
-                   (long long)room.mem_mib);
+    provider_room_text(p, &room, type, nominal, false, text, sizeof(text));
+    ob_text_format(out, size, "InsufficientInstanceCapacity: %s", text);
 }
 
 static const char *local_refuses(provider *p, ob_arch arch)
@@ -134,8 +133,8 @@ static int local_launch(provider *p, const provider_launch_spec *spec, ob_error 
         provider_room room;
         local_room(p, &room);
         if (room.mcpu_left < spec->size.mcpu || room.mem_left < spec->size.mem_mib) {
-            char text[256];
-            local_lacking(p, text, sizeof(text));
+            char text[300];
+            local_lacking(p, spec->type, &spec->size, text, sizeof(text));
             return ob_fail(err, ENOSPC, "%s", text);
         }
         in = add(l, spec->id, &spec->size);
@@ -333,6 +332,7 @@ static const provider_ops local_ops = { .launch = local_launch,
                                         .room = local_room,
                                         .refuses = local_refuses,
                                         .lacking = local_lacking,
+                                        .name = "the local provider",
                                         .register_ms = 60000,
                                         .free = local_free };
 

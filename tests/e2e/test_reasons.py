@@ -1,5 +1,7 @@
 """Why a job waits, as DescribeJobs says it, and who is told when a queue is blocked."""
 
+import re
+
 from stack import wait_for
 from test_events import consumer, read
 
@@ -65,4 +67,38 @@ def test_a_blocked_queue_is_told(stack, work):
     snapshot = work.batch.get_job_queue_snapshot(jobQueue=queue)["frontOfQueue"]["jobs"]
     assert [j["jobArn"] for j in snapshot] == [job["jobArn"]]
     work.batch.cancel_job(jobId=never, reason="seen")
+    work.wait(never)
+
+
+def test_an_array_and_who_depends_on_it_say_why(work):
+    """The children of an array that can never be served, the array and what waits for it."""
+    queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
+    never = work.submit(queue, work.definition(vcpus=4), arrayProperties={"size": 3})
+    after = work.submit(queue, work.definition(), dependsOn=[{"jobId": never}])
+    code = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - "
+    text = reason(work, f"{never}:1", code)
+    assert work.job(never)["statusReason"] == text
+    assert work.job(never)["status"] == "PENDING"
+    waits = work.job(after)["statusReason"]
+    assert waits == f'Waiting for job {never} ("{work.job(never)["jobName"]}"): {text}'
+    work.batch.terminate_job(jobId=never, reason="seen")
+    work.wait_all([never, after])
+
+
+def test_what_can_never_come_is_no_lack_of_capacity(work):
+    """An instance type that is larger than this host: the environment is INVALID and says what it
+    needs and what is there. Among others it is left out, and no job is told to wait for it."""
+    huge = work.environment(max_vcpus=1000, types=("m5.24xlarge",), status="INVALID")
+    text = work.ce(huge)["statusReason"]
+    assert text.startswith(
+        "CLIENT_ERROR - The instance types [m5.24xlarge] cannot be launched: m5.24xlarge needs "
+        "96 vCPUs and 393216 MiB; the local provider has "
+    )
+    assert re.search(r" [0-9.]+ vCPUs and \d+ MiB: not enough vCPUs( and memory)?\.$", text)
+    queue = work.queue(work.environment(max_vcpus=1000, types=("m5.large", "m5.24xlarge")))
+    never = work.submit(queue, work.definition(vcpus=90))
+    reason(
+        work, never, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ", "; largest instance: 2 vCPUs"
+    )
+    work.batch.terminate_job(jobId=never, reason="seen")
     work.wait(never)

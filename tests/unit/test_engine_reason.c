@@ -101,6 +101,40 @@ static void lacking_capacity_is_told_when_it_lasts(void **state)
     assert_says(w, behind, "Waiting for 2 vCPUs and 100 MiB, at least 1 job ahead"); /* head only */
 }
 
+/* An instance that others will fill is none that is starting for those behind them. */
+static void an_instance_that_is_starting_is_said_to_those_it_is_for(void **state)
+{
+    world *w = *state;
+    ob_resources shape = NEED(4, 4000), large = NEED(4, 3000), small = ONE;
+    engine_ce ce = the_ce(&shape);
+    const engine_lack lacks[] = { { ONE, "InsufficientInstanceCapacity: all in use" },
+                                  { NEED(4, 3000), "InsufficientInstanceCapacity: all in use" } };
+    ce.max_vcpus = 100;
+    engine_put_ce(w->e, &ce);
+    world_queue(w, 1, 1, 1, 0);
+    world_submit(w, 1, 0, large);
+    world_submit(w, 1, 0, small);
+    world_instance(w, "i-1", 1, shape, OB_INSTANCE_LAUNCHING);
+    world_round(w);
+    assert_says(w, large, "an instance is starting");
+    assert_says(w, small, "has no instance yet");
+    /* What waits for the provider's total says so, also while it gets one after the other. */
+    ce.lacks = lacks;
+    ce.n_lacks = 1;
+    engine_put_ce(w->e, &ce);
+    world_round(w);
+    assert_says(w, large, "an instance is starting");
+    assert_says(w, small, "InsufficientInstanceCapacity: all in use");
+    world_submit(w, 1, 5, large);
+    ce.n_lacks = 2;
+    engine_put_ce(w->e, &ce);
+    later(w, ENGINE_LASTS_BLOCKED_MS);
+    later(w, ENGINE_LASTS_BLOCKED_MS);
+    assert_says(w, large,
+                "Waiting for 4 vCPUs and 3000 MiB: compute environment \"one\": "
+                "InsufficientInstanceCapacity: all in use");
+}
+
 static void nothing_to_launch_is_a_misconfiguration(void **state)
 {
     world *w = *state;
@@ -362,6 +396,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(waiting_behind_running_jobs_is_never_a_code, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(what_is_lacking_is_named, world_new, world_free),
+        cmocka_unit_test_setup_teardown(an_instance_that_is_starting_is_said_to_those_it_is_for,
+                                        world_new, world_free),
         cmocka_unit_test_setup_teardown(no_single_instance_has_enough_of_all, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(missing_gpus_are_named, world_new, world_free),

@@ -366,6 +366,32 @@ static void environments_share_a_host_evenly(void **state)
     assert_int_equal(launched_vcpus(n), 8);
 }
 
+/* Nothing is placed there (its scheduler says so): work has another instance, and at maxvCpus the
+ * idle one goes for it. On Fargate as well, whatever its size. */
+static void an_instance_whose_room_is_not_used_is_replaced(void **state)
+{
+    (void)state;
+    const decide_shape work = { .need = { 1000, 2048, 0 }, .count = 1 };
+    for (int exact = 0; exact < 2; exact++) {
+        decide_instance here = instance("m5.large", OB_INSTANCE_ACTIVE, 0);
+        decide_env env = make_env(0, TYPES("m5.large"), 0, exact ? 2 : 4);
+        env.exact = exact;
+        if (exact)
+            here.nominal = here.size = work.need;
+        here.used = here.size;
+        has(&env, &here, 1);
+        wants(&env, &work, 1);
+        assert_int_equal(run(&env, 1, &unlimited, &limits, launches), 1);
+        env.max_mcpu = here.nominal.mcpu;
+        here.idle_ms = VERY_IDLE;
+        assert_int_equal(run(&env, 1, &unlimited, &limits, launches), 0);
+        assert_non_null(here.drain);
+        here.used = (ob_resources){ 0 };
+        assert_int_equal(run(&env, 1, &unlimited, &limits, launches), 0);
+        assert_null(here.drain);
+    }
+}
+
 static void idle_instances_make_room_for_others_at_once(void **state)
 {
     (void)state;
@@ -472,6 +498,7 @@ int main(void)
         cmocka_unit_test(the_whole_host_is_used),
         cmocka_unit_test(unavailable_types_are_passed_over),
         cmocka_unit_test(environments_share_a_host_evenly),
+        cmocka_unit_test(an_instance_whose_room_is_not_used_is_replaced),
         cmocka_unit_test(idle_instances_make_room_for_others_at_once),
         cmocka_unit_test(a_starved_environment_gets_its_share),
         cmocka_unit_test(nobody_is_starved_who_has_something),

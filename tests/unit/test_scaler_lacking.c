@@ -31,9 +31,7 @@ static int launch(provider *p, const char *id, const char *type, ob_error *err)
 static void the_engines_host_has_an_end(void **state)
 {
     (void)state;
-    static const char said[] = "InsufficientInstanceCapacity: the engine's host has 2 of 4 vCPUs "
-                               "and 8192 of 16384 MiB left";
-    char home[] = "/tmp/ob-lacking-XXXXXX", text[256];
+    char home[] = "/tmp/ob-lacking-XXXXXX", text[300], said[300];
     assert_non_null(mkdtemp(home));
     provider *p = NULL;
     ob_error err = { 0 };
@@ -46,11 +44,16 @@ static void the_engines_host_has_an_end(void **state)
     if (provider_docker_new(&config, &p, &err) < 0)
         fail_msg("%s", err.text);
     bool arm = p->ops->refuses(p, OB_ARCH_X86_64) != NULL;
+    const char *type = arm ? "c6g.xlarge" : "c5.xlarge";
+    (void)snprintf(said, sizeof(said),
+                   "InsufficientInstanceCapacity: %s needs 4 vCPUs and 8192 MiB; the engine's host "
+                   "has 2 of 4 vCPUs and 8192 of 16384 MiB left: not enough vCPUs",
+                   type);
     assert_int_equal(launch(p, "i-00000000000000001", arm ? "m6g.large" : "m5.large", &err), 0);
-    assert_int_equal(launch(p, "i-00000000000000002", arm ? "c6g.xlarge" : "c5.xlarge", &err),
-                     -ENOSPC);
+    assert_int_equal(launch(p, "i-00000000000000002", type, &err), -ENOSPC);
     assert_string_equal(err.text, said);
-    p->ops->lacking(p, text, sizeof(text));
+    const ob_resources size = { .mcpu = 4000, .mem_mib = 8192 };
+    p->ops->lacking(p, type, &size, text, sizeof(text));
     assert_string_equal(text, said);
     /* Nor memory, where there are vCPUs. */
     assert_int_equal(launch(p, "i-00000000000000003", arm ? "r6g.large" : "r5.large", &err),
@@ -147,7 +150,7 @@ static void ec2_has_none(void **state)
     char text[256];
     ob_error err = { 0 };
     provider *p = ec2_at(ntohs(at.sin_port));
-    p->ops->lacking(p, text, sizeof(text));
+    p->ops->lacking(p, "m5.large", &(ob_resources){ 0 }, text, sizeof(text));
     assert_string_equal(text, "InsufficientInstanceCapacity: EC2 has no capacity now");
     assert_int_equal(launch(p, "i-00000000000000001", "m5.large", &err), 0);
     for (int64_t until_ms = ob_mono_ms() + WAIT_MS; !failed && ob_mono_ms() < until_ms;) {
@@ -156,7 +159,7 @@ static void ec2_has_none(void **state)
     }
     assert_int_equal(failed, -ENOSPC);
     assert_string_equal(failed_text, "InsufficientInstanceCapacity: We have none in this zone");
-    p->ops->lacking(p, text, sizeof(text));
+    p->ops->lacking(p, "m5.large", &(ob_resources){ 0 }, text, sizeof(text));
     assert_string_equal(text, failed_text);
     p->ops->free(p);
     (void)shutdown(fd, SHUT_RDWR);

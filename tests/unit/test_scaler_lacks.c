@@ -19,13 +19,22 @@ static const char *refuses(provider *p, ob_arch arch)
     return NULL;
 }
 
-static void lacking(provider *p, char *out, size_t size)
+static void
+lacking(provider *p, const char *type, const ob_resources *nominal, char *out, size_t size)
 {
     (void)p;
+    (void)type;
+    (void)nominal;
     (void)snprintf(out, size, "InsufficientInstanceCapacity: none");
 }
 
-static const provider_ops ops = { .refuses = refuses, .lacking = lacking };
+static void endless(provider *p, provider_room *ret)
+{
+    (void)p;
+    *ret = (provider_room){ .limited = false };
+}
+
+static const provider_ops ops = { .refuses = refuses, .lacking = lacking, .room = endless };
 static provider fake = { .ops = &ops };
 static scaler s = { .provider = &fake };
 

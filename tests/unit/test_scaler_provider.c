@@ -183,14 +183,16 @@ static void capacity_has_an_end(void **state)
 {
     ob_error err = { 0 };
     provider_room room;
-    char text[256];
+    char text[300];
     start("i-00000000000000003");
     assert_int_equal(launch("i-00000000000000004", "m5.xlarge", "t", &err), -ENOSPC);
     assert_non_null(strstr(err.text, "InsufficientInstanceCapacity"));
     assert_false(there("instances/i-00000000000000004"));
-    local->ops->lacking(local, text, sizeof(text));
-    assert_string_equal(text, "InsufficientInstanceCapacity: the local provider has 2 of 4 vCPUs "
-                              "and 8192 of 16384 MiB left");
+    const ob_resources size = { .mcpu = 4000, .mem_mib = 8192 };
+    local->ops->lacking(local, "c5.xlarge", &size, text, sizeof(text));
+    assert_string_equal(text, "InsufficientInstanceCapacity: c5.xlarge needs 4 vCPUs and 8192 MiB; "
+                              "the local provider has 2 of 4 vCPUs and 8192 of 16384 MiB left: not "
+                              "enough vCPUs");
     assert_int_equal(launch("i-00000000000000004", "r5.large", "t", &err), -ENOSPC); /* memory */
     end("i-00000000000000003");
     local->ops->room(local, &room);

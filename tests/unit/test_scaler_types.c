@@ -13,7 +13,15 @@ static const char *refuses(provider *p, ob_arch arch)
     (void)p;
     return arch == OB_ARCH_X86_64 ? NULL : "this host is x86_64";
 }
-static const provider_ops ops = { .refuses = refuses };
+static provider_room all; /* unlimited, unless a test says otherwise */
+
+static void room(provider *p, provider_room *ret)
+{
+    (void)p;
+    *ret = all;
+}
+
+static const provider_ops ops = { .refuses = refuses, .room = room, .name = "the provider" };
 static provider fake = { .ops = &ops };
 static scaler s = { .provider = &fake };
 
@@ -205,6 +213,37 @@ static void a_refused_type_is_asked_for_later_and_later(void **state)
     env_types_free(&e);
 }
 
+/* Whatever is in use there. */
+static void what_is_larger_than_the_whole_provider_never_comes(void **state)
+{
+    (void)state;
+    all = (provider_room){ .limited = true, .mcpu = 8000, .mem_mib = 24000, .mem_left = 24000 };
+    env e = make(false, "{\"computeResources\": {\"instanceTypes\": [\"m5.24xlarge\"]}}");
+    assert_string_equal(e.invalid,
+                        "CLIENT_ERROR - The instance types [m5.24xlarge] cannot be launched: "
+                        "m5.24xlarge needs 96 vCPUs and 393216 MiB; the provider has 8 vCPUs and "
+                        "24000 MiB: not enough vCPUs and memory.");
+    env_types_free(&e);
+    e = make(false, "{\"computeResources\": {\"instanceTypes\": [\"m5.2xlarge\", \"m6g\"]}}");
+    assert_non_null(strstr(e.invalid, "m5.2xlarge needs 8 vCPUs and 32768 MiB; the provider has 8 "
+                                      "vCPUs and 24000 MiB: not enough memory."));
+    env_types_free(&e);
+    /* Some are: no job is told to wait for those. */
+    e = make(false, "{\"computeResources\": {\"instanceTypes\": [\"m5.large\", \"m5.2xlarge\"]}}");
+    assert_null(e.invalid);
+    assert_true(find(&e, "m5.2xlarge")->barred);
+    assert_false(find(&e, "m5.large")->barred);
+    assert_null(strstr(e.shapes_json, "[8000,"));
+    assert_non_null(strstr(e.shapes_json, "[2000,"));
+    env_types_free(&e);
+    e = (env){ .name = (char *)"blue", .managed = true, .exact = true, .max_vcpus = 1 };
+    env_types_set(&s, &e, "{\"computeResources\": {\"type\": \"FARGATE\"}}");
+    assert_null(strstr(e.shapes_json, "[16000,"));
+    assert_non_null(strstr(e.shapes_json, "[4000,"));
+    env_types_free(&e);
+    all = (provider_room){ .limited = false };
+}
+
 static void fargate_has_sizes_instead_of_types(void **state)
 {
     (void)state;
@@ -235,6 +274,7 @@ int main(void)
         cmocka_unit_test(best_fit_has_no_shape_above_the_maximum),
         cmocka_unit_test(a_low_bid_bars_types),
         cmocka_unit_test(what_can_never_be_had_is_invalid),
+        cmocka_unit_test(what_is_larger_than_the_whole_provider_never_comes),
         cmocka_unit_test(only_what_makes_instances_replaces_them),
         cmocka_unit_test(a_refused_type_is_asked_for_later_and_later),
         cmocka_unit_test(fargate_has_sizes_instead_of_types),

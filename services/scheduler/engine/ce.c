@@ -339,7 +339,6 @@ void eng_ces_free(engine *e)
         free(c->slots);
         free(c->demand);
         free(c->next);
-        free(c->launching);
         free(c->coming);
         free(c->held);
         free(c->soon);

@@ -18,7 +18,7 @@ static int64_t least(int64_t a, int64_t b)
 static void begin(const engine *e, ce *c)
 {
     c->n_next = 0;
-    c->n_coming = c->n_launching = c->n_held = c->n_soon = 0;
+    c->n_coming = c->n_held = c->n_soon = 0;
     c->headroom_mcpu = (int64_t)c->max_vcpus * 1000 - eng_provisioned(c);
     if (c->launches == 0 && e->next_due_ms == INT64_MAX && e->n_unwell == 0)
         return;
@@ -26,7 +26,7 @@ static void begin(const engine *e, ce *c)
         if (!i->known || i->lost)
             continue;
         if (i->state == OB_INSTANCE_LAUNCHING)
-            *LIST_ADD(c, coming) = *LIST_ADD(c, launching) = i->size;
+            *LIST_ADD(c, coming) = i->size;
         if (i->state != OB_INSTANCE_ACTIVE || !eng_held(i))
             continue;
         *LIST_ADD(c, held) = (slot){ .room = eng_room(i), .on = i };
@@ -67,10 +67,13 @@ static int64_t launchable(const ce *c, const class_fit *fit)
     return units == 0 && eng_exceeds(c, fit->least_mcpu) ? 1 : units;
 }
 
-/* How many of 'n' the environment has room for; takes the room. */
-static int64_t take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n)
+/* How many of 'n' the environment has room for; takes the room. starting: there is some on its way.
+ */
+static int64_t
+take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n, bool *starting)
 {
     int64_t taken = pack(c, c->coming, c->n_coming, need, n);
+    *starting = taken > 0;
     int64_t units = least(n - taken, launchable(c, fit));
     if (units > 0) {
         c->headroom_mcpu -= units * fit->cost_mcpu;
@@ -123,7 +126,9 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
         if (!eng_usable(c) || !cls->fit[i].launch || eng_above_max(c, &cls->need) ||
             is_kept(c, cls))
             continue;
-        int64_t taken = take(c, &cls->need, &cls->fit[i], rest);
+        bool starting;
+        int64_t taken = take(c, &cls->need, &cls->fit[i], rest, &starting);
+        cls->starting |= starting ? 1u << i : 0;
         rest -= taken;
         if (taken > 0)
             ask(c, &cls->need, taken);
@@ -134,6 +139,7 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
             most = (max_mcpu > cost ? max_mcpu / cost : 1) - taken;
         }
     }
+    cls->beyond = cls->beyond || rest > 0;
     if (first && !lacking && rest > 0 && most > 0)
         ask(first, &cls->need, least(rest, most));
 }
@@ -146,7 +152,8 @@ static void give_out_queue(engine *e, queue *q)
     for (size_t i = 0; i < e->n_line; i++)
         for (size_t k = 0; k < e->line[i]->n_work; k++) {
             e->line[i]->work[k]->given = 0;
-            e->line[i]->work[k]->coming = false;
+            e->line[i]->work[k]->coming = e->line[i]->work[k]->beyond = false;
+            e->line[i]->work[k]->starting = 0;
         }
     for (size_t i = 0; i < e->n_line && q->policy.fair; i++)
         give_out(e, e->line[i]->work[0], 1, &cap_mcpu);

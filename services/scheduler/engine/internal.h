@@ -155,7 +155,9 @@ struct class
     int64_t cond_since_ms;
     int64_t passed_ms; /* a job behind was served first since then; 0: none was */
     bool capped;       /* only the queue's reservation for other shares stood in the way */
-    bool coming;       /* demand has found room that is on its way */
+    bool coming;       /* demand has found room that is on its way, or is asked for */
+    bool beyond;       /* but not for all its jobs */
+    unsigned starting; /* bits: environments of its queue where some of it is on its way */
     int32_t ahead;     /* jobs before its first one, up to ENGINE_FRONT_MAX */
     job *at;           /* its first job in a line, and, of an array, the child */
     int32_t at_index;
@@ -232,14 +234,13 @@ struct ce {
     int64_t mcpu;    /* ... and their usable size */
     size_t launches; /* instances that are LAUNCHING */
     ENGINE_LIST(slot, slots);
-    ENGINE_LIST(effect_shape, demand);    /* as told last */
-    ENGINE_LIST(effect_shape, next);      /* being computed */
-    ENGINE_LIST(ob_resources, launching); /* likewise: sizes of LAUNCHING instances ... */
-    ENGINE_LIST(ob_resources, coming);    /* ... and what is left of them */
-    ENGINE_LIST(slot, held);              /* likewise: instances that get nothing now, ... */
-    ENGINE_LIST(ob_resources, soon);      /* ... and what is left of those that soon will */
-    int64_t headroom_mcpu;                /* below max_vcpus, not given out yet */
-    queue *headroom_for;                  /* its keeper is to get what is below max_vcpus */
+    ENGINE_LIST(effect_shape, demand); /* as told last */
+    ENGINE_LIST(effect_shape, next);   /* being computed */
+    ENGINE_LIST(ob_resources, coming); /* likewise: what is left of LAUNCHING instances */
+    ENGINE_LIST(slot, held);           /* likewise: instances that get nothing now, ... */
+    ENGINE_LIST(ob_resources, soon);   /* ... and what is left of those that soon will */
+    int64_t headroom_mcpu;             /* below max_vcpus, not given out yet */
+    queue *headroom_for;               /* its keeper is to get what is below max_vcpus */
     int32_t placed_priority; /* the lowest of the queues that placed here in this round, ... */
     const queue *placed_by;  /* ... and which; NULL: several */
     uint64_t placed_round;

@@ -40,6 +40,7 @@ typedef struct view {
     why why[ENGINE_MAX_CES];
     unsigned lacks[ENGINE_MAX_CES];
     const instance *held[ENGINE_MAX_CES]; /* UNWELL, HELD: the first that has room */
+    bool starting;                        /* an instance for the first of it is on its way */
     int32_t ahead;                        /* at least so many */
     bool turn;                            /* another share goes first */
 } view;
@@ -162,9 +163,10 @@ static why look(const engine *e, const class *cls, size_t i)
         return any_active(c) ? WHY_TOO_SMALL : WHY_NO_INSTANCE;
     if (cls->queue->keeper == cls && has_kept(e, c, cls->queue))
         return WHY_KEEPING;
-    for (size_t k = 0; k < c->n_launching; k++) /* as demand has just found them */
-        if (eng_fits(c, &cls->need, &c->launching[k]))
-            return WHY_STARTING;
+    /* As demand has just found. Where the rest of the class gets nothing, that is what most of it
+     * waits for. */
+    if (cls->starting & 1u << i && !(cls->beyond && cls->fit[i].lacking))
+        return WHY_STARTING;
     if (held(cls, c))
         return held(cls, c)->hold.unwell ? WHY_UNWELL : WHY_HELD;
     if (kept_from(e, cls, c))
@@ -215,6 +217,7 @@ static void see(engine *e, class *cls, view *v)
         v->lacks[i] = v->why[i] == WHY_FULL ? lacks(e, cls, q->ces[i]) : 0;
         v->held[i] = v->why[i] == WHY_UNWELL || v->why[i] == WHY_HELD ? held(cls, q->ces[i]) : NULL;
     }
+    v->starting = cls->starting != 0;
     v->ahead = at_least(cls->ahead);
     v->turn = q->policy.fair && v->ahead > 0 && q->head.cls && q->head.cls->share != cls->share;
 }
@@ -226,7 +229,7 @@ static cond cond_of(const view *v)
     unsigned all = 0;
     for (size_t i = 0; i < v->n; i++)
         all |= 1u << v->why[i];
-    if (v->n == 0)
+    if (v->n == 0 || v->starting)
         return COND_NONE;
     if (all == 1u << WHY_ABOVE_MAX)
         return COND_MAX_RESOURCE;
