@@ -25,14 +25,17 @@
     " ORDER BY r.ord RETURNING seq"
 
 /* How a job stands. r: the reference asked (id, idx, ord); children without a row of their own are
- * what their parent's bulk state says. */
+ * what their parent's bulk state says. An array waits for what its RUNNABLE children (the third of
+ * its counts) wait for, else for what it depends on. */
 #define JOB_COLUMNS                                                                                \
     "j.id, r.idx, j.array_size, j.definition, j.detail,"                                           \
     " coalesce(d.state, l.state, pd.bulk_state, pl.bulk_state, 0),"                                \
     " CASE WHEN d.job_id IS NOT NULL THEN d.reason"                                                \
-    " WHEN l.job_id IS NOT NULL THEN CASE WHEN l.state = 2 THEN cr.reason ELSE l.reason END"       \
+    " WHEN l.job_id IS NOT NULL THEN CASE WHEN l.state = 2 OR l.counts[3] > 0 THEN cr.reason"      \
+    " WHEN l.state = 1 THEN ob_waits_for(j.id, r.idx, l.waits) ELSE l.reason END"                  \
     " WHEN pd.job_id IS NOT NULL THEN pd.bulk_reason"                                              \
-    " WHEN pl.bulk_state = 2 THEN cr.reason ELSE pl.bulk_reason END,"                              \
+    " WHEN pl.bulk_state = 2 THEN cr.reason"                                                       \
+    " WHEN pl.bulk_state = 1 THEN ob_waits_for(j.id, r.idx, pl.waits) ELSE pl.bulk_reason END,"    \
     " CASE WHEN d.job_id IS NOT NULL THEN d.started_at_ms ELSE l.started_at_ms END,"               \
     " coalesce(d.stopped_at_ms,"                                                                   \
     " CASE WHEN pd.bulk_state IN (5, 6) AND l.job_id IS NULL THEN pd.stopped_at_ms END),"          \

@@ -64,6 +64,12 @@ def test_waits_until_it_succeeded_across_queues_and_restarts(stack, shared_work,
         assert job["dependsOn"]
     assert w.job(array)["arrayProperties"]["statusSummary"]["PENDING"] == 3
     assert w.job(f"{array}:1")["status"] == "PENDING"
+    one = f'Waiting for job {first} ("{w.job(first)["jobName"]}")'
+    two = f'Waiting for job {second} ("{w.job(second)["jobName"]}"), job {array} ("'
+    assert [w.job(j)["statusReason"] for j in (second, array, f"{array}:1")] == [one] * 3
+    assert w.job(third)["statusReason"].startswith(two)
+    listed = w.batch.list_jobs(jobQueue=queue, jobStatus="PENDING")["jobSummaryList"]
+    assert {j["jobId"]: j["statusReason"] for j in listed}[second] == one
     stack.kill("scheduler")
     time.sleep(0.5)
     assert w.job(second)["status"] == "PENDING"
