@@ -105,6 +105,8 @@ static void reconcile_one(docker *d, const json_t *entry)
     c->seen = true;
     if (is_over && c->step == STEP_RUN)
         container_died(c);
+    else if (c->step == STEP_RUN)
+        container_listed(c);
 }
 
 static void reconcile(docker *d, const json_t *list)

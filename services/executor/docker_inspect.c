@@ -5,6 +5,7 @@
  * ended between beginning it and noting that, and a later one may have thrown the rest away. Owns
  * nothing. Thread: the loop's. */
 #include <string.h>
+#include <unistd.h>
 
 #include "docker_born.h"
 #include "docker_internal.h"
@@ -27,6 +28,7 @@
 #define BORN_SLACK_MS 100 /* of clocks and their steps */
 #define RESTORE_MS 120000 /* dockerd looks after its containers when it begins, at most so long */
 #define CLEANUP_MS 10000  /* containerd looks after what it finds when it begins */
+#define NUDGE_TIMEOUT_S 30
 #define EXIT_SIGKILL 137
 #define EXIT_UNKNOWN 255 /* what engines make up */
 
@@ -80,6 +82,9 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
 {
     int64_t booted_ms = ob_wall_ms() - ob_boot_ms();
     bool is_usual = code == 0 || code == EXIT_UNKNOWN;
+    /* Asked for what it knows nothing of, dockerd says this. */
+    if (c->nudged && code == EXIT_UNKNOWN)
+        return true;
     return (is_usual && started_ms < booted_ms - BOOT_SLACK_MS) ||
            is_dockerd_s(c->d, code, started_ms, stopped_ms) ||
            is_containerd_s(c, code, oom, started_ms, stopped_ms);
@@ -178,11 +183,54 @@ static void take_created(container *c)
     container_end_doubtful(c, why, false);
 }
 
+/* ---- does it run? ---- */
+
+static void on_nudged(const http_reply *reply, void *arg)
+{
+    container *c = arg;
+    c->stop_call = NULL;
+    c->d->dirty = true;
+}
+
+static bool is_gone(const container *c)
+{
+    char path[32];
+    (void)snprintf(path, sizeof(path), "/proc/%d", c->pid);
+    return access(path, F_OK) < 0 && docker_born(c->d->base.config.engine).dockerd_ms;
+}
+
+/* The end of a container that ends while containerd is away may never come to dockerd, which goes
+ * on saying that it runs. A signal makes it look: it finds no process, waits for 10 s for the end,
+ * and then asks for it; containerd has kept the exit code (tried). So one that means nothing goes
+ * to containers whose process has been gone for two listings. */
+void container_listed(container *c)
+{
+    if (++c->listings < 2)
+        return;
+    if (!c->pid) {
+        c->step = STEP_INSPECT;
+    } else if (!is_gone(c)) {
+        c->listings = 0;
+    } else if (c->listings > 2 && !c->stop_call) {
+        ob_warn("container.gone", "{s:s, s:i}", "run", c->run, "pid", c->pid);
+        ob_cleanup(ob_freep) char *path =
+            ob_strf("%s/containers/%s/kill?signal=SIGURG", c->d->api, c->name);
+        c->nudged = true;
+        c->listings = 0;
+        c->stop_call = http_send(c->d->http, &(http_request){ .method = "POST",
+                                                              .path = path,
+                                                              .timeout_s = NUDGE_TIMEOUT_S,
+                                                              .on_reply = on_nudged,
+                                                              .arg = c });
+    }
+}
+
 /* ---- inspect ---- */
 
 static void take_running(container *c, const json_t *state)
 {
     c->intended = true;
+    c->pid = (int)ob_json_int(state, "Pid", 0);
     container_tell_running(c, time_ms(state, "StartedAt"));
     container_release_slot(c);
     c->step = STEP_RUN;

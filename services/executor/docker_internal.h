@@ -68,7 +68,10 @@ struct container {
     bool start_awaited;
     bool pulled;
     bool told_running;
-    bool died; /* the engine said so */
+    bool died;    /* the engine said so */
+    int pid;      /* of its first process, in the engine's eyes; 0: not asked yet */
+    int listings; /* since it was last seen to live, or asked */
+    bool nudged;
     bool oom_seen;
     bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */
     bool force;       /* remove also while it runs */
@@ -155,6 +158,8 @@ void container_tell_end(container *c, const runtime_end *end);
 /* docker_inspect.c */
 void container_take_id(container *c, const json_t *body);
 void container_inspect(container *c);
+/* A listing says that it runs. */
+void container_listed(container *c);
 /* What is on record of a container that was made before this process was. */
 void container_recall(container *c);
 /* It was to be started, and whether it began is not known. why: the reason's first part. stayed:
