@@ -68,11 +68,19 @@ static void probe_later(docker *d, int64_t delay_ms)
         loop_timer_set(d->base.config.loop, &d->probe_timer, delay_ms);
 }
 
+/* For people: what they can look after. */
+static const char *plain(const char *why)
+{
+    static const char *const away[] = { "connection error: desc", "rror while dialing",
+                                        "connection closed: unav", "transport is closing", NULL };
+    return has_one_of(why, away) ? "its containerd does not answer" : why;
+}
+
 void docker_set_unwell(docker *d, const char *why)
 {
     bool is_news = !*d->unwell;
     ob_text_format(d->unwell, sizeof(d->unwell), "the container engine starts nothing: %s",
-                   ob_cut(why, UNWELL_MAX));
+                   ob_cut(plain(why), UNWELL_MAX));
     if (is_news) {
         ob_warn("engine.unwell", "{s:s}", "text", d->unwell);
         ON(d)->unwell(d->unwell, ON(d)->arg);
