@@ -9,6 +9,7 @@
 
 char asked[ASKED_MAX];
 int start_result;
+bool start_crashes;
 const char *start_text = "Bad: spec";
 
 static void note(const char *what, const char *run)
@@ -27,6 +28,8 @@ static int fake_start(runtime *rt,
     char run[OB_RUN_TEXT];
     ob_run_ref_format(ref, run);
     note("start", run);
+    if (start_crashes)
+        _exit(1);
     return start_result < 0 ? ob_fail(err, -start_result, "%s", start_text) : 0;
 }
 
@@ -79,6 +82,7 @@ static void begin(world *w)
                        .placement = w->placement };
     asked[0] = '\0';
     start_result = 0;
+    start_crashes = false;
     start_text = "Bad: spec";
     adopt_load(&w->a);
 }

@@ -23,8 +23,9 @@ typedef struct world {
 } world;
 
 extern char
-    asked[ASKED_MAX];    /* of the runtime, since the executor began: "start RUN; stop RUN; " */
-extern int start_result; /* of the next starts */
+    asked[ASKED_MAX];      /* of the runtime, since the executor began: "start RUN; stop RUN; " */
+extern int start_result;   /* of the next starts */
+extern bool start_crashes; /* a start ends the process */
 extern const char *start_text;
 extern const runtime_end exit_3;
 

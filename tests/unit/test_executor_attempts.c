@@ -3,6 +3,7 @@
 #include "executor_world.h"
 
 #include <fcntl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "adopt.h"
@@ -292,6 +293,41 @@ static void nothing_begins_on_an_instance_that_goes(void **state)
     assert_string_equal(said_of(w, RUN, "statusReason"), "-");
 }
 
+#define BYSTANDER "018f0000-0000-7000-8000-000000000002/1"
+
+/* An executor takes two runs on, and ends in the middle of the second. */
+static void crash(world *w)
+{
+    pid_t pid = fork();
+    if (pid == 0) {
+        place(w, BYSTANDER, false);
+        start_crashes = true;
+        place(w, RUN, false);
+        _exit(0);
+    }
+    int status = 0;
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(WEXITSTATUS(status), 1);
+    restart(w);
+}
+
+static void a_run_that_has_ended_its_executor_twice_is_not_taken_on_again(void **state)
+{
+    world *w = *state;
+    crash(w);
+    assert_null(attempts_find(&w->a, RUN)); /* it comes again */
+    assert_int_equal(state_of(w, BYSTANDER), ATTEMPT_STARTING);
+    crash(w);
+    place(w, RUN, false);
+    assert_null(strstr(asked, "start " RUN));
+    attempt *at = attempts_find(&w->a, RUN);
+    assert_int_equal(at->state, ATTEMPT_EXITED);
+    assert_false(at->started);
+    assert_non_null(strstr(at->reason, "has ended twice"));
+    adopt_listed(&w->a); /* the bystander has no container: it is given back */
+    assert_null(attempts_find(&w->a, BYSTANDER)->reason);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -310,6 +346,7 @@ int main(void)
         IN_WORLD(one_executor_holds_the_directory),
         IN_WORLD(what_ends_with_the_instance_says_so_also_after_a_restart),
         IN_WORLD(nothing_begins_on_an_instance_that_goes),
+        IN_WORLD(a_run_that_has_ended_its_executor_twice_is_not_taken_on_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -523,6 +524,46 @@ static void an_end_from_before_the_engine_went_is_believed(void **state)
     assert_int_equal(((world *)*state)->exit_code, 255);
 }
 
+/* ---- an engine whose processes can be seen ---- */
+
+/* An executor that begins finds a container that ended while nobody was here. This process, which
+ * has the engine's socket, is dockerd. */
+static void find_ended(world *w, int code, int64_t began_ms)
+{
+    char began[48], ended[48];
+    assert_int_equal(prctl(PR_SET_NAME, "dockerd"), 0);
+    show_time(began, began_ms);
+    show_time(ended, ob_wall_ms());
+    (void)snprintf(w->inspected, sizeof(w->inspected),
+                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"exited\", \"ExitCode\": %d, "
+                   "\"StartedAt\": \"%s\", \"FinishedAt\": \"%s\"}}",
+                   code, began, ended);
+    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
+                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    open_runtime(w);
+    run_until(w, &w->ended);
+    assert_int_equal(prctl(PR_SET_NAME, "test"), 0);
+}
+
+static void
+an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here(void **state)
+{
+    find_ended(*state, 255, ob_wall_ms() - 3600000);
+    assert_unknown(*state);
+}
+
+static void a_success_at_dockerd_s_beginning_is_unknown_too(void **state)
+{
+    find_ended(*state, 0, ob_wall_ms() - 3600000);
+    assert_unknown(*state);
+}
+
+static void what_this_dockerd_has_started_is_believed(void **state)
+{
+    find_ended(*state, 0, ob_wall_ms());
+    assert_int_equal(((world *)*state)->exit_code, 0);
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, world_init, world_done)
 
 int main(void)
@@ -544,6 +585,9 @@ int main(void)
         IN_WORLD(a_success_that_the_engine_may_have_made_up_is_unknown),
         IN_WORLD(a_code_that_engines_do_not_make_up_is_believed),
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
+        IN_WORLD(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
+        IN_WORLD(a_success_at_dockerd_s_beginning_is_unknown_too),
+        IN_WORLD(what_this_dockerd_has_started_is_believed),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
