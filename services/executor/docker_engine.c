@@ -10,6 +10,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define BACKOFF_MIN_MS 100
 #define BACKOFF_MAX_MS 1000
@@ -79,10 +80,30 @@ static bool has_its_name(const json_t *entry, const ob_run_ref *ref)
     return its && strcmp(its + (*its == '/'), name) == 0;
 }
 
+/* A probe that an executor left behind when it ended. */
+static bool is_left_probe(const docker *d, const json_t *entry)
+{
+    ob_cleanup(ob_freep) char *probe = ob_strf("/" DOCKER_PROBE "%s", d->base.config.instance);
+    const char *its = json_string_value(json_array_get(json_object_get(entry, "Names"), 0));
+    return its && strcmp(its, probe) == 0 && !d->probe_call && !*d->unwell;
+}
+
+static void remove_left_probe(docker *d)
+{
+    ob_cleanup(ob_freep) char *name = ob_strf(DOCKER_PROBE "%s", d->base.config.instance);
+    if (docker_find(d, name))
+        return;
+    container *c = docker_add(d, name, STEP_REMOVE);
+    (void)ob_text_into(c->name, sizeof(c->name), name);
+    c->exists = c->force = true;
+}
+
 static void reconcile_one(docker *d, const json_t *entry)
 {
     const char *run = ob_json_str(json_object_get(entry, "Labels"), DOCKER_LABEL_RUN, NULL);
     ob_run_ref ref;
+    if (is_left_probe(d, entry))
+        remove_left_probe(d);
     if (!run || !ob_run_ref_parse(run, &ref) || !has_its_name(entry, &ref))
         return;
     const char *state = ob_json_str(entry, "State", "");

@@ -16,6 +16,8 @@ typedef struct docker docker;
 typedef struct container container;
 typedef struct pull pull;
 
+#define DOCKER_PROBE                                                                               \
+    "openbatch-probe-" /* and the instance: the name of docker_unwell.c's container */
 #define UNWELL_MAX 200 /* docs/messages.md */
 
 typedef enum container_step {

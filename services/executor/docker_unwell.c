@@ -139,7 +139,7 @@ static void send(docker *d,
                  const json_t *body,
                  http_on_reply on_reply)
 {
-    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%sopenbatch-probe-%s%s", d->api,
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s" DOCKER_PROBE "%s%s", d->api,
                                               before, d->base.config.instance, after);
     d->probe_call = http_send(d->http, &(http_request){ .method = method,
                                                         .path = path,
@@ -227,10 +227,11 @@ static void on_probe_time(void *arg)
     }
     const runtime_config *config = &d->base.config;
     json_auto_t *body =
-        json_pack("{s:o, s:[o], s:[], s:{s:o, s:{s:o}}, s:{s:o, s:o}}", "Image",
+        json_pack("{s:o, s:[o], s:[], s:{s:o, s:{s:o}}, s:{s:o, s:o, s:o}}", "Image",
                   ob_json_text(d->probe_image), "Entrypoint", ob_json_text(NO_COMMAND), "Cmd",
                   "HostConfig", "NetworkMode", ob_json_text("host"), "LogConfig", "Type",
-                  ob_json_text("none"), "Labels", DOCKER_LABEL_HOME, ob_json_text(config->home),
+                  ob_json_text("none"), "Labels", DOCKER_LABEL_INSTANCE,
+                  ob_json_text(config->instance), DOCKER_LABEL_HOME, ob_json_text(config->home),
                   DOCKER_LABEL_COPY, ob_json_text(config->copy ? config->copy : ""));
     send(d, "POST", "create?name=", "", body, on_created);
 }

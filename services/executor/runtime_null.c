@@ -21,7 +21,8 @@ typedef struct null_run {
     int64_t started_at_ms;
     int64_t ends_boot_ms;
     int exit_code;
-    bool fresh; /* 'running' is to be told */
+    const char *reason; /* a constant, or NULL */
+    bool fresh;         /* 'running' is to be told */
     bool follow;
     bool ended; /* exited is to be told, or was */
     bool told;
@@ -168,7 +169,8 @@ static void null_adopt(runtime *rt, const char *run, bool follow, int64_t since_
     r->fresh = true;
     r->follow = follow;
     r->started_at_ms = ob_json_int(record, "at", 0);
-    r->exit_code = same_boot ? (int)ob_json_int(record, "code", 0) : 255;
+    r->exit_code = same_boot ? (int)ob_json_int(record, "code", 0) : -1;
+    r->reason = same_boot ? NULL : "CannotInspectContainerError: the host restarted";
     r->ends_boot_ms = ob_json_int(record, "began", 0) + ob_json_int(record, "ms", 0);
     int64_t left = r->ends_boot_ms - ob_boot_ms();
     if (same_boot && left > 0)
@@ -233,6 +235,7 @@ static void tell_end(null_run *r)
     ON(n)->exited(r->run,
                   &(runtime_end){ .started = true,
                                   .exit_code = r->exit_code,
+                                  .reason = r->reason,
                                   .started_at_ms = r->started_at_ms,
                                   .stopped_at_ms = stopped_at_ms },
                   ON(n)->arg);
