@@ -202,7 +202,10 @@ static void take_event(docker *d, const char *text, size_t len)
         c->started_at_ms = ob_json_int(event, "timeNano", 0) / 1000000;
     else if (strcmp(action, "oom") == 0)
         c->oom_seen = true;
-    else if (strcmp(action, "die") == 0 || (strcmp(action, "destroy") == 0 && c->step == STEP_RUN))
+    else if (strcmp(action, "die") == 0) {
+        c->die_ms = ob_json_int(event, "timeNano", 0) / 1000000;
+        container_died(c);
+    } else if (strcmp(action, "destroy") == 0 && c->step == STEP_RUN)
         container_died(c);
 }
 

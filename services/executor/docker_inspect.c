@@ -29,6 +29,7 @@
 #define RESTORE_MS 120000 /* dockerd looks after its containers when it begins, at most so long */
 #define CLEANUP_MS 10000  /* containerd looks after what it finds when it begins */
 #define NUDGE_TIMEOUT_S 30
+#define READER_WAIT_MS 10000
 #define EXIT_SIGKILL 137
 #define EXIT_UNKNOWN 255 /* what engines make up */
 
@@ -90,6 +91,16 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
            is_containerd_s(c, code, oom, started_ms, stopped_ms);
 }
 
+/* dockerd gives its reader of a container's output 10 s to come to the end, drops what is left
+ * then, and tells of the container's end after that. Its log says so; its API shows it by these
+ * times only (docker.io 20.10, tried). An end that comes late because containerd was away is
+ * another matter. */
+static bool is_cut_short(const container *c, int64_t stopped_ms)
+{
+    return stopped_ms && c->die_ms - stopped_ms >= READER_WAIT_MS && !c->nudged &&
+           docker_born(c->d->base.config.engine).containerd_ms < stopped_ms;
+}
+
 static void take_end(container *c, const json_t *state)
 {
     int code = (int)ob_json_int(state, "ExitCode", -1);
@@ -115,6 +126,7 @@ static void take_end(container *c, const json_t *state)
         end.reason = "CannotInspectContainerError: the container engine ended and does not know "
                      "the container's exit code";
     }
+    c->cut_short = is_cut_short(c, end.stopped_at_ms);
     if (end.oom)
         end.reason = "OutOfMemoryError: Container killed due to memory usage";
     container_tell_end(c, &end);

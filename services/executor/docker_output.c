@@ -13,6 +13,15 @@
 #define RETRY_MS 1000
 #define FAILURES_MAX 5
 
+static void say_cut_short(container *c)
+{
+    static const char mark[] =
+        "[OpenBatch: the container engine was too slow to take in all of this "
+        "output; its end may be missing]";
+    int64_t at_ns = c->out.any ? c->out.last_ns : c->die_ms * 1000000;
+    (void)ON(c->d)->line(c->run, at_ns, mark, sizeof(mark) - 1, sizeof(mark), ON(c->d)->arg);
+}
+
 /* A last line without an end is one all the same. */
 static void finish(container *c)
 {
@@ -24,6 +33,8 @@ static void finish(container *c)
     if (out->over)
         return;
     out->over = true;
+    if (out->wanted && c->cut_short && out->more != RUNTIME_ENOUGH)
+        say_cut_short(c);
     if (out->wanted)
         ON(c->d)->output_end(c->run, ON(c->d)->arg);
 }

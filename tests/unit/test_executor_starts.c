@@ -47,6 +47,8 @@ typedef struct world {
     bool started;
     int exit_code;
     char reason[512];
+    char last_line[256];
+    bool output_over;
     char unwell[512];
     int unwell_told;
 } world;
@@ -64,6 +66,22 @@ static void on_exited(const char *run, const runtime_end *end, void *arg)
     w->started = end->started;
     w->exit_code = end->exit_code;
     (void)snprintf(w->reason, sizeof(w->reason), "%s", end->reason ? end->reason : "");
+}
+
+static void on_output_begin(const char *run, void *arg)
+{
+}
+
+static runtime_more
+on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
+{
+    (void)snprintf(((world *)arg)->last_line, 256, "%.*s", (int)len, text);
+    return RUNTIME_GO_ON;
+}
+
+static void on_output_end(const char *run, void *arg)
+{
+    ((world *)arg)->output_over = true;
 }
 
 static void on_found(const char *run, void *arg)
@@ -153,6 +171,8 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
         w->intent_on_disk = disk_has_intent(w);
         return w->start;
     }
+    if (strstr(path, "/logs"))
+        return (engine_answer){ .status = 200 };
     if (strstr(path, "/json"))
         return (engine_answer){ .status = 200, .body = w->inspected };
     return (engine_answer){ .status = 204 };
@@ -222,6 +242,9 @@ static void open_runtime(world *w)
                               .pull_stall_ms = 1000,
                               .on = { .running = on_running,
                                       .exited = on_exited,
+                                      .output_begin = on_output_begin,
+                                      .line = on_line,
+                                      .output_end = on_output_end,
                                       .found = on_found,
                                       .listed = on_listed,
                                       .engine = on_engine,
@@ -253,7 +276,7 @@ static int start_run(world *w, const char *run)
                                   "x", "vcpus", 1, "memory", 128);
     assert_true(ob_run_ref_parse(run, &ref));
     spool_set(w->spool, run, "begins", json_integer(1), true);
-    return w->rt->ops->start(w->rt, &ref, 1, spec, false, NULL);
+    return w->rt->ops->start(w->rt, &ref, 1, spec, true, NULL);
 }
 
 static void assert_may_have_run(const world *w)
@@ -524,6 +547,35 @@ static void an_end_from_before_the_engine_went_is_believed(void **state)
     assert_int_equal(((world *)*state)->exit_code, 255);
 }
 
+/* The engine tells of an end that was so long ago. */
+static void end_told_late(world *w, int64_t late_ms)
+{
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    int64_t ended_ms = ob_wall_ms();
+    inspect_says(w, "exited", 0, ended_ms);
+    ob_cleanup(ob_freep) char *event =
+        ob_strf("{\"Action\": \"die\", \"timeNano\": %lld000000, \"Actor\": {\"ID\": \"1234\", "
+                "\"Attributes\": {\"openbatch.run\": \"" RUN "\"}}}\n",
+                (long long)(ended_ms + late_ms));
+    engine_say(w->engine, "/events", event);
+    run_until(w, &w->output_over);
+}
+
+static void output_that_the_engine_may_have_dropped_ends_with_a_marked_line(void **state)
+{
+    end_told_late(*state, 11000);
+    assert_non_null(
+        strstr(((world *)*state)->last_line, "[OpenBatch: the container engine was too slow"));
+}
+
+static void output_that_was_taken_in_at_once_has_no_marked_line(void **state)
+{
+    end_told_late(*state, 2000);
+    assert_string_equal(((world *)*state)->last_line, "");
+}
+
 /* ---- an engine whose processes can be seen ---- */
 
 /* An executor that begins finds a container that ended while nobody was here. This process, which
@@ -585,6 +637,8 @@ int main(void)
         IN_WORLD(a_success_that_the_engine_may_have_made_up_is_unknown),
         IN_WORLD(a_code_that_engines_do_not_make_up_is_believed),
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
+        IN_WORLD(output_that_the_engine_may_have_dropped_ends_with_a_marked_line),
+        IN_WORLD(output_that_was_taken_in_at_once_has_no_marked_line),
         IN_WORLD(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
         IN_WORLD(a_success_at_dockerd_s_beginning_is_unknown_too),
         IN_WORLD(what_this_dockerd_has_started_is_believed),
