@@ -7,6 +7,7 @@
 #include "docker_auth.h"
 #include "docker_gpus.h"
 #include "docker_internal.h"
+#include "docker_leftover.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
 #include "ob/clock.h"
@@ -208,7 +209,8 @@ static void take_refusal(container *c, const http_reply *reply)
         container_end_failed(c, "CannotStartContainerError", reply, command_code(reply->body));
         break;
     case REFUSAL_NOT_BEGUN:
-        c->force = true; /* should it be there in part */
+        c->force = true; /* it may be there in part */
+        (void)docker_leftover_end(c->id ? c->id : "", NULL);
         docker_set_unwell(c->d, text);
         container_end_unstarted(c, NULL);
         break;

@@ -22,8 +22,7 @@
 #define RETRY_MS 500
 #define OOM_WAIT_MS 1000
 #define DIED_WAIT_MS 20
-#define START_WAIT_MS                                                                              \
-    2000 /* a start that was asked for by a process that is gone arrives by then */
+#define START_WAIT_MS 2000 /* what a process that is gone has asked for arrives by then */
 #define BOOT_SLACK_MS 5000
 #define BORN_SLACK_MS 100 /* of clocks and their steps */
 #define RESTORE_MS 120000 /* dockerd looks after its containers when it begins, at most so long */
@@ -55,7 +54,8 @@ static int64_t time_ms(const json_t *state, const char *name)
  * which it did not answer stands for its beginning. */
 static bool is_dockerd_s(const docker *d, int code, int64_t started_ms, int64_t stopped_ms)
 {
-    if (code != 0 && code != EXIT_UNKNOWN)
+    /* Most ends come while the engine answers. */
+    if ((code != 0 && code != EXIT_UNKNOWN) || stopped_ms > d->back_ms)
         return false;
     int64_t born_ms = docker_born(d->base.config.engine).dockerd_ms;
     int64_t from_ms = born_ms ? born_ms - BORN_SLACK_MS : d->away_ms;
