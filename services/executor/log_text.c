@@ -104,7 +104,7 @@ json_t *log_target(const json_t *spec, const ob_run_ref *ref)
     const char *name = ob_json_str(spec, "definition", ob_json_str(spec, "name", "job"));
     const char *slash = strrchr(name, '/'); /* an ARN */
     name = slash ? slash + 1 : name;
-    ob_cleanup(ob_freep) char *definition = ob_strf("%.*s", (int)strcspn(name, ":"), name);
+    ob_cleanup(ob_freep) char *definition = ob_text_dup(name, strcspn(name, ":"));
     ob_cleanup(ob_freep) char *prefix = ob_log_prefix(config, definition);
     if (!prefix)
         return NULL;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ob/message.h"
+#include "ob/text.h"
 
 #define FOLDERS_MAX 40
 
@@ -131,9 +132,9 @@ static int check(const ob_host_guard *g, const char *place, const char *path, ob
     for (size_t i = 0; i < g->n; i++)
         if (is_in(place, g->folders[i]) || is_in(g->folders[i], place))
             return ob_fail(err, EPERM,
-                           "sourcePath %.200s is, holds or lies in a folder that belongs to this "
+                           "sourcePath %s is, holds or lies in a folder that belongs to this "
                            "service or to the container engine, which no container may have.",
-                           path);
+                           ob_cut(path, 200));
     return 0;
 }
 
