@@ -37,7 +37,7 @@ SERVICES=(api scheduler scaler)
 # What a user's copy needs of the build.
 # shellcheck disable=SC2034
 PROGRAMS=(services/api/openbatch-api services/scheduler/openbatch-scheduler
-    services/scaler/openbatch-scaler services/executor/openbatch-executor)
+    services/scaler/openbatch-scaler services/executor/openbatch-executor tools/logger/openbatch-logger)
 
 # Settings that later verbs must find again: KEY=VALUE lines of $OPENBATCH_HOME/config.
 config_get() {

@@ -183,8 +183,11 @@ make_service() { # NAME: its service directory; it does not start before `sv up`
         touch "$dir/down"
     }
     mkdir -p "$dir/log" "$dir/control" "$OPENBATCH_HOME/log/$1"
-    printf 's10000000\nn5\n' >"$OPENBATCH_HOME/log/$1/config"
-    install -m 755 "$source/log" "$dir/log/run"
+    if ! cmp -s "$source/log" "$dir/log/run"; then
+        install -m 755 "$source/log" "$dir/log/run"
+        # The pipe is the supervisor's: nothing in it gets lost.
+        if [[ -p $dir/log/supervise/ok ]]; then sv restart "$dir/log" >/dev/null || :; fi
+    fi
     [[ ! -f $source/$1.stop ]] || install -m 755 "$source/$1.stop" "$dir/control/t"
     install -m 755 "$source/$1" "$dir/run"
 }
@@ -309,7 +312,7 @@ stop_dirs() { # SECONDS DIR...
 stop_strays() { # SIGNAL [NAME...]
     local i pids signal=$1
     shift
-    (($#)) || set -- runsvdir runsv svlogd openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor \
+    (($#)) || set -- runsvdir runsv svlogd openbatch-logger openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor \
         java redis-server postgres dockerd containerd haproxy
     for ((i = 0; i < 50; i++)); do
         mapfile -t pids < <(our_pids "$@")

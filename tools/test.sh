@@ -39,7 +39,7 @@ prepare() {
 
 suite_format() {
     local c_files py_dirs=()
-    mapfile -t c_files < <(cd "$OB_ROOT" && find shared services tests -name '*.[ch]' | LC_ALL=C sort)
+    mapfile -t c_files < <(cd "$OB_ROOT" && find shared services tests tools -name '*.[ch]' | LC_ALL=C sort)
     [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests" "$OB_ROOT/tests/bench/submit" "$OB_ROOT/examples")
     (
         status=0

@@ -89,7 +89,8 @@ venv_job=$!
 install_kafka 9>&- &
 kafka_job=$!
 trap 'kill "$venv_job" "$kafka_job" 2>/dev/null || :' EXIT
-[[ -n $backing_only ]] || (build "${PROGRAMS[@]}") 9>&- || exit 1
+if [[ -n $backing_only ]]; then PROGRAMS=(tools/logger/openbatch-logger); fi
+(build "${PROGRAMS[@]}") 9>&- || exit 1
 finish "$kafka_job" install_kafka || exit 1
 
 pg_locate

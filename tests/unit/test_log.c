@@ -1,4 +1,5 @@
-/* Log lines: valid JSON, one write each, levels, values that cannot be written. */
+/* Log lines: valid JSON, one write each, levels, values that cannot be written, a reader that does
+ * not read. */
 #include "unit.h"
 
 #include <fcntl.h>
@@ -115,6 +116,99 @@ static void lines_of_threads_do_not_mix(void **state)
     assert_int_equal(json_array_size(all), 2000);
 }
 
+/* ---- a reader that does not read ------------------------------------------------------------- */
+
+#define MANY 40000
+
+static int pipe_read, pipe_write;
+
+static int to_pipe(void **state)
+{
+    int fds[2];
+    if (pipe(fds) < 0)
+        return -1;
+    pipe_read = fds[0];
+    pipe_write = fds[1];
+    saved_stderr = dup(STDERR_FILENO);
+    return dup2(pipe_write, STDERR_FILENO) < 0 ? -1 : 0;
+}
+
+static int from_pipe(void **state)
+{
+    (void)alarm(0);
+    (void)dup2(saved_stderr, STDERR_FILENO);
+    (void)close(saved_stderr);
+    (void)close(pipe_write);
+    return close(pipe_read);
+}
+
+/* All that waits in the pipe now. Free it. */
+static char *read_all(void)
+{
+    size_t len = 0, cap = 4u << 20;
+    char *text = calloc(1, cap);
+    (void)fcntl(pipe_read, F_SETFL, O_NONBLOCK);
+    for (ssize_t n; (n = read(pipe_read, text + len, cap - 1 - len)) > 0;)
+        len += (size_t)n;
+    return text;
+}
+
+/* Counts the lines of an event, each of which must be whole. *ret_lines: the sum of "lines". */
+static int count(char *text, const char *event, json_int_t *ret_lines)
+{
+    int n = 0;
+    for (char *end, *at = text; *at; at = end + 1) {
+        end = strchr(at, '\n');
+        assert_non_null(end);
+        json_auto_t *line = json_loadb(at, (size_t)(end - at), 0, NULL);
+        assert_non_null(line);
+        n += strcmp(json_string_value(json_object_get(line, "event")), event) == 0;
+        if (ret_lines)
+            *ret_lines += json_integer_value(json_object_get(line, "lines"));
+    }
+    return n;
+}
+
+static void a_reader_that_does_not_read_stops_nobody(void **state)
+{
+    uint64_t before = ob_log_dropped();
+    (void)alarm(60); /* a write that waits would wait for ever */
+    ob_log_init("tester", OB_LOG_INFO);
+    for (int i = 0; i < MANY; i++)
+        ob_info("pipe.line", "{s:i}", "i", i);
+    uint64_t dropped = ob_log_dropped() - before;
+    assert_true(dropped > 0 && dropped < MANY);
+    /* Whoever shares stderr with us may wait as before. */
+    assert_false(fcntl(STDERR_FILENO, F_GETFL) & O_NONBLOCK);
+
+    ob_cleanup(ob_freep) char *kept = read_all();
+    assert_int_equal(count(kept, "pipe.line", NULL), MANY - (int)dropped);
+    ob_info("pipe.again", NULL);
+    ob_cleanup(ob_freep) char *again = read_all();
+    json_int_t said = 0;
+    assert_int_equal(count(again, "log.dropped", &said), 1);
+    assert_int_equal(said, dropped);
+    assert_int_equal(count(again, "pipe.again", NULL), 1);
+}
+
+static void a_line_longer_than_the_pipe_is_whole_once_it_is_read(void **state)
+{
+    ob_cleanup(ob_freep) char *longer = calloc(1, (3u << 20) + 1);
+    memset(longer, 'x', 3u << 20);
+    (void)alarm(60);
+    ob_log_init("tester", OB_LOG_INFO);
+    ob_info("pipe.long", "{s:s}", "text", longer);
+    ob_cleanup(ob_freep) char *text = calloc(1, (4u << 20) + 1);
+    size_t len = 0;
+    for (int i = 0; i < 100 && !strstr(text, "pipe.short"); i++) {
+        ob_cleanup(ob_freep) char *more = read_all();
+        memcpy(text + len, more, strlen(more));
+        len += strlen(more);
+        ob_info("pipe.short", NULL);
+    }
+    assert_int_equal(count(text, "pipe.long", NULL), 1);
+}
+
 static void levels_are_parsed_exactly(void **state)
 {
     ob_log_level level = OB_LOG_ERROR;
@@ -135,6 +229,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_value_that_is_no_utf8_does_not_lose_the_line, capture,
                                         release),
         cmocka_unit_test_setup_teardown(lines_of_threads_do_not_mix, capture, release),
+        cmocka_unit_test_setup_teardown(a_reader_that_does_not_read_stops_nobody, to_pipe,
+                                        from_pipe),
+        cmocka_unit_test_setup_teardown(a_line_longer_than_the_pipe_is_whole_once_it_is_read,
+                                        to_pipe, from_pipe),
         cmocka_unit_test(levels_are_parsed_exactly),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,18 +3,24 @@
 
 #include <jansson.h>
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef enum ob_log_level { OB_LOG_DEBUG, OB_LOG_INFO, OB_LOG_WARN, OB_LOG_ERROR } ob_log_level;
 
-/* Sets the service's name and the lowest level that is written. Call once at start. */
+/* Sets the service's name and the lowest level that is written, and looks at what stderr is. Call
+ * once at start. */
 void ob_log_init(const char *service, ob_log_level level);
 
 /* Parses debug, info, warn or error. Returns 0 or -EINVAL. */
 int ob_log_level_parse(const char *text, ob_log_level *ret_level);
 
-/* Writes one line. event: a noun.verb constant ("job.transition"). fmt: a json_pack() object format
+/* Writes one line, or drops it when it cannot be written at once: never waits. event: a noun.verb
+ * constant ("job.transition"). fmt: a json_pack() object format
  * ("{s:s, s:I}") or NULL. Never pass bodies, environment values or credentials. Any thread. */
 void ob_log(ob_log_level level, const char *event, const char *fmt, ...);
+
+/* How many lines of this process were dropped. Any thread. */
+uint64_t ob_log_dropped(void);
 
 /* Would a line of this level be written? For what is costly to prepare. */
 bool ob_log_enabled(ob_log_level level);
