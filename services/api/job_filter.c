@@ -84,7 +84,6 @@ int list_filter_read(const api_request *req,
     const json_t *pair = json_array_get(filters, 0);
     const char *name = ob_json_str(pair, "name", "");
     const json_t *values = json_object_get(pair, "values");
-    int64_t at_ms = 0;
     int r = 0;
     *ret = (list_filter){ 0 };
     if (json_array_size(filters) > 1 || json_array_size(values) > 1)
@@ -99,12 +98,10 @@ int list_filter_read(const api_request *req,
     } else if (strcmp(name, "SHARE_IDENTIFIER") == 0) {
         ret->sql.share = value;
     } else if (strcmp(name, "AFTER_CREATED_AT") == 0) {
-        r = read_time(value, &at_ms, name, rep);
-        ret->sql.from = ob_uuid_from_ms(at_ms + 1);
+        r = read_time(value, &ret->sql.after_ms, name, rep);
     } else {
-        r = read_time(value, &at_ms, name, rep);
-        ret->below = ob_uuid_from_ms(at_ms);
-        ret->has_below = true;
+        r = read_time(value, &ret->sql.before_ms, name, rep);
+        ret->nothing = ret->sql.before_ms == 0;
     }
     return r;
 }

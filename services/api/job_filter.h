@@ -8,9 +8,7 @@
 
 typedef struct list_filter {
     job_filter sql; /* its texts are in 'text' */
-    ob_uuid below;  /* with has_below: jobs with lower ids only */
-    bool has_below;
-    bool nothing; /* no job can pass */
+    bool nothing;   /* no job can pass */
     char text[2][FILTER_TEXT_MAX];
 } list_filter;
 

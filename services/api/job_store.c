@@ -96,6 +96,8 @@
 #define SQL_LIST_FILTERED                                                                          \
     "SELECT " JOB_COLUMNS " FROM (SELECT w.id, -1 AS idx FROM job w WHERE w.queue_id = $1"         \
     " AND ($2::uuid IS NULL OR w.id < $2::uuid) AND w.id >= $4::uuid"                              \
+    " AND ($13::bigint = 0 OR w.created_at_ms > $13::bigint)"                                      \
+    " AND ($14::bigint = 0 OR w.created_at_ms < $14::bigint)"                                      \
     " AND ($5::text IS NULL OR lower(w.name) COLLATE \"C\" = $5::text)"                            \
     " AND ($6::text IS NULL OR (lower(w.name) COLLATE \"C\" >= $6::text"                           \
     " AND lower(w.name) COLLATE \"C\" < $7::text))"                                                \
@@ -132,6 +134,7 @@ const ob_db_stmt job_store_stmts[] = {
     { "list_placed", SQL_LIST_PLACED },
     { "list_done", SQL_LIST_DONE },
     { "list_filtered", SQL_LIST_FILTERED },
+    { "id_lead", "SELECT lead_ms FROM id_clock" },
     { "list_children", SQL_LIST_CHILDREN },
     { "array_exists", SQL_ARRAY_EXISTS },
     { "share_fits", SQL_SHARE_FITS },
@@ -264,7 +267,8 @@ int job_store_list_filtered(ob_db *db,
     ob_param_int(&p, queue_id);
     add_uuid(&p, before);
     ob_param_int(&p, limit);
-    ob_param_uuid(&p, &filter->from);
+    ob_uuid from = ob_uuid_from_ms(filter->after_ms);
+    ob_param_uuid(&p, &from); /* no id begins before its job's createdAt */
     ob_param_text(&p, filter->name);
     ob_param_text(&p, filter->name_from);
     ob_param_text(&p, filter->name_below);
@@ -273,7 +277,18 @@ int job_store_list_filtered(ob_db *db,
     ob_param_text(&p, filter->definition_below);
     ob_param_int(&p, filter->revision);
     ob_param_text(&p, filter->share);
+    ob_param_int(&p, filter->after_ms);
+    ob_param_int(&p, filter->before_ms);
     return ob_db_exec(db, "list_filtered", &p, ret, err);
+}
+
+int job_store_id_lead(ob_db *db, int64_t *ret_ms, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = ob_db_exec(db, "id_lead", NULL, &res, err);
+    if (r == 0)
+        *ret_ms = ob_col_int(res, 0, 0, 0);
+    return r;
 }
 
 int job_store_list_children(ob_db *db,

@@ -70,8 +70,12 @@ typedef struct job_filter {
     const char *definition_from, *definition_below;
     int revision;
     const char *share;
-    ob_uuid from; /* least id */
+    int64_t after_ms, before_ms; /* createdAt, both left out; 0: any */
 } job_filter;
+/* Ids of jobs begin with their createdAt or, when the clock was set back, with a time that is at
+ * most so much later. */
+int job_store_id_lead(ob_db *db, int64_t *ret_ms, ob_error *err);
+
 int job_store_list_filtered(ob_db *db,
                             int64_t queue_id,
                             const job_filter *filter,

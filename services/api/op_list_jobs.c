@@ -35,8 +35,13 @@ static int list_queue(api_request *req, listing *l, PGresult **ret, api_reply *r
         if (!ob_uuid_parse(l->position, strlen(l->position), &before))
             return api_client_error(rep, "Invalid nextToken.");
         below = &before;
-    } else if (l->filter.has_below) {
-        below = &l->filter.below;
+    } else if (l->filter.sql.before_ms > 0) {
+        int64_t lead_ms = 0;
+        r = job_store_id_lead(req->db, &lead_ms, &rep->err);
+        if (r < 0)
+            return r;
+        before = ob_uuid_from_ms(l->filter.sql.before_ms + lead_ms);
+        below = &before;
     }
     if (!l->any_state)
         return job_store_list_state(req->db, queue.id, l->state, l->filter.sql.share, below,

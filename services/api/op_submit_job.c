@@ -136,8 +136,10 @@ static int submit(api_request *req, api_reply *rep)
     if (req->definition_revision && definition.revision != req->definition_revision)
         return resolve_again(req, rep);
 
+    int64_t now_ms = ob_wall_ms();
     ob_cleanup(submission_done) submission job = {
-        .id = ob_uuid_new(),
+        .id = ob_uuid_new_at(now_ms),
+        .created_at_ms = now_ms,
         .queue_id = queue.id,
         .queue_version = queue.version,
         .definition_id = definition.id,
@@ -150,7 +152,6 @@ static int submit(api_request *req, api_reply *rep)
         .key_id = req->key_id,
         .invocation_id = req->invocation_id,
     };
-    job.created_at_ms = ob_uuid_ms(&job.id); /* ListJobs finds jobs of a time by their ids */
     hash_body(req, job.body_hash);
     r = job_deps_read(req, &job, rep);
     if (r == 0)

@@ -27,6 +27,7 @@
 #define ONCE_WINDOW_MS (10 * 60 * 1000)
 #define ONCE_SWEEP_MS (60 * 1000)
 #define RING_EVERY_MS 10
+#define LEAD_MS 10000 /* what id_clock has at first: more than threads hold each other up */
 
 typedef struct waiter {
     const submission *job;
@@ -49,7 +50,8 @@ struct submitter {
     ob_db *db;
     int64_t swept_at_ms;
     int64_t rung_at_ms;
-    bool unrung; /* committed since then; the submitting thread's own */
+    bool unrung;     /* committed since then; the submitting thread's own */
+    int64_t lead_ms; /* of ids to createdAt, as far as noted; its own too */
 };
 
 void submission_done(submission *job)
@@ -97,6 +99,21 @@ static int settle_left_out(submitter *s, waiter *w)
     return ob_fail(&w->error, ENOENT, "the job queue or the job definition has changed");
 }
 
+/* ListJobs finds jobs of a time by their ids: how far those run ahead is noted before they are
+ * there. */
+static int note_lead(submitter *s, const submission *const *jobs, size_t n, ob_error *err)
+{
+    int64_t lead_ms = s->lead_ms;
+    for (size_t i = 0; i < n; i++) {
+        int64_t ms = ob_uuid_ms(&jobs[i]->id) - jobs[i]->created_at_ms;
+        lead_ms = ms > lead_ms ? ms : lead_ms;
+    }
+    int r = lead_ms > s->lead_ms ? submit_store_note_lead(s->db, lead_ms, err) : 0;
+    if (r == 0)
+        s->lead_ms = lead_ms;
+    return r;
+}
+
 /* Commits 'n' submissions at once. Returns 0 when the outcome of each is in its waiter. */
 static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
 {
@@ -107,7 +124,9 @@ static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
     bool inserted[BATCH_MAX] = { false };
     for (size_t i = 0; i < n; i++)
         jobs[i] = batch[i]->job;
-    r = submit_store_insert(s->db, jobs, n, inserted, err);
+    r = note_lead(s, jobs, n, err);
+    if (r == 0)
+        r = submit_store_insert(s->db, jobs, n, inserted, err);
     if (r < 0)
         return r;
     for (size_t i = 0; i < n; i++) {
@@ -199,6 +218,9 @@ static void sweep_once(submitter *s)
     if (ob_mono_ms() - s->swept_at_ms < ONCE_SWEEP_MS)
         return;
     s->swept_at_ms = ob_mono_ms();
+    /* A clock that has just jumped ahead makes all of them old. */
+    if (!ob_wall_steady(ONCE_WINDOW_MS))
+        return;
     ob_error err = { 0 };
     if (connect_if_needed(s, &err) < 0 ||
         submit_store_forget_once(s->db, ob_wall_ms() - ONCE_WINDOW_MS, &err) < 0)
@@ -244,6 +266,7 @@ int submitter_start(const char *conninfo, ob_bus *bus, submitter **ret, ob_error
     submitter *s = ob_calloc(1, sizeof(*s));
     s->conninfo = ob_strdup(conninfo);
     s->bus = bus;
+    s->lead_ms = LEAD_MS;
     s->swept_at_ms = ob_mono_ms();
     pthread_mutex_init(&s->lock, NULL);
     ob_cond_init(&s->arrived);

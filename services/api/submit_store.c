@@ -56,6 +56,8 @@
 
 #define SQL_FORGET_ONCE "DELETE FROM submit_once WHERE created_at_ms < $1"
 
+#define SQL_NOTE_LEAD "UPDATE id_clock SET lead_ms = greatest(lead_ms, $1)"
+
 #define SQL_EXISTS "SELECT 1 FROM job WHERE id = $1"
 
 #define FIND_ONCE                                                                                  \
@@ -63,8 +65,9 @@
         "find_once", SQL_FIND_ONCE                                                                 \
     }
 const ob_db_stmt submit_store_stmts[] = {
-    { "submit", SQL_INSERT },        FIND_ONCE, { "forget_once", SQL_FORGET_ONCE },
-    { "submit_exists", SQL_EXISTS }, { 0 },
+    { "submit", SQL_INSERT },           FIND_ONCE,
+    { "forget_once", SQL_FORGET_ONCE }, { "submit_exists", SQL_EXISTS },
+    { "note_lead", SQL_NOTE_LEAD },     { 0 },
 };
 const ob_db_stmt submit_store_worker_stmts[] = { FIND_ONCE,
                                                  { "refuse_once", SQL_REFUSE_ONCE },
@@ -245,4 +248,11 @@ int submit_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err)
     if (r == 0)
         *ret = PQntuples(res) > 0;
     return r;
+}
+
+int submit_store_note_lead(ob_db *db, int64_t lead_ms, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, lead_ms);
+    return ob_db_exec(db, "note_lead", &p, NULL, err);
 }

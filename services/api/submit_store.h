@@ -30,4 +30,6 @@ int submit_store_refuse_once(ob_db *db,
                              int64_t now_ms,
                              ob_error *err);
 int submit_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err);
+/* From now on ids may begin with a time so much later than their job's createdAt. */
+int submit_store_note_lead(ob_db *db, int64_t lead_ms, ob_error *err);
 int submit_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err);

@@ -15,6 +15,7 @@
 
 #include "ob/clock.h"
 #include "ob/json.h"
+#include "ob/log.h"
 #include "ob/service.h"
 #include "service_internal.h"
 
@@ -70,6 +71,19 @@ void ob_health_info(const char *name, json_t *value)
     (void)pthread_mutex_unlock(&health.lock);
 }
 
+/* What is told of the process itself. */
+static void add_own_info(json_t *info)
+{
+    int64_t by_ms, ago_ms;
+    if (ob_log_dropped() > 0)
+        (void)json_object_set_new(info, "logLinesDropped",
+                                  json_integer((json_int_t)ob_log_dropped()));
+    if (ob_wall_jumped(&by_ms, &ago_ms))
+        (void)json_object_set_new(info, "clockJump",
+                                  json_pack("{s:I, s:I}", "byMs", (json_int_t)by_ms, "secondsAgo",
+                                            (json_int_t)(ago_ms / 1000)));
+}
+
 json_t *ob_health_object(void)
 {
     (void)pthread_mutex_lock(&health.lock);
@@ -100,6 +114,7 @@ json_t *ob_health_object(void)
     json_t *depends = health.depends ? json_deep_copy(health.depends) : json_object();
     json_t *info = health.info ? json_deep_copy(health.info) : json_object();
     (void)pthread_mutex_unlock(&health.lock);
+    add_own_info(info);
     (void)json_object_set_new(out, "depends", depends);
     (void)json_object_set_new(out, "info", info);
     return out;

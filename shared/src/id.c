@@ -40,6 +40,11 @@ static void random_bytes(void *out, size_t n)
 
 ob_uuid ob_uuid_new(void)
 {
+    return ob_uuid_new_at(ob_wall_ms());
+}
+
+ob_uuid ob_uuid_new_at(int64_t now_ms)
+{
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
     static int64_t last_ms = 0;
     static uint64_t counter = 0;
@@ -49,10 +54,9 @@ ob_uuid ob_uuid_new(void)
     uint32_t fresh =
         ((uint32_t)rnd[6] << 24 | (uint32_t)rnd[7] << 16 | (uint32_t)rnd[8] << 8 | rnd[9]) >> 1;
 
-    int64_t now = ob_wall_ms();
     (void)pthread_mutex_lock(&lock);
-    if (now > last_ms) {
-        last_ms = now;
+    if (now_ms > last_ms) {
+        last_ms = now_ms;
         counter = fresh;
     } else if (++counter >> COUNTER_BITS) {
         last_ms++;

@@ -1,5 +1,6 @@
-/* Owns the thread and its connection. Commits are asynchronous: what a crash undoes, the next pass
- * does again. Never logs. */
+/* Owns the thread and its connection. Nothing is deleted by its age for a while after the wall
+ * clock was set: one that jumped ahead by mistake makes everything old, and can be set right.
+ * Commits are asynchronous: what a crash undoes, the next pass does again. Never logs. */
 #include "ob/sweeper.h"
 
 #include <pthread.h>
@@ -11,6 +12,7 @@
 #define INTERVAL_MIN_MS 500
 #define INTERVAL_MAX_MS (600 * 1000)
 #define REST_MIN_MS 1
+#define SETTLE_MS (3600 * 1000)
 
 struct ob_sweeper {
     ob_sweeper_config config;
@@ -70,6 +72,8 @@ static void *sweeper_run(void *arg)
     ob_sweeper *s = arg;
     while (wait_ms(s, s->config.every_ms)) {
         ob_error err = { 0 };
+        if (!ob_wall_steady(SETTLE_MS))
+            continue;
         int r = open_db(s, &err);
         s->step_began_us = ob_mono_us();
         if (r == 0)

@@ -16,6 +16,17 @@ static void uuids_strictly_increase(void **state)
     }
 }
 
+static void uuids_increase_when_the_clock_is_set_back(void **state)
+{
+    int64_t now = ob_wall_ms();
+    ob_uuid ahead = ob_uuid_new_at(now + 3600 * 1000);
+    ob_uuid back = ob_uuid_new_at(now);
+    assert_int_equal(ob_uuid_ms(&ahead), now + 3600 * 1000);
+    assert_true(ob_uuid_cmp(&ahead, &back) < 0);
+    /* As far ahead as before, not further. */
+    assert_true(ob_uuid_ms(&back) - ob_uuid_ms(&ahead) <= 1);
+}
+
 #define PER_THREAD 20000
 static ob_uuid made[4][PER_THREAD];
 
@@ -199,6 +210,8 @@ int main(void)
         cmocka_unit_test(a_token_is_stored_as_its_sha256),
         cmocka_unit_test(a_task_id_is_the_hash_of_the_run),
         cmocka_unit_test(instance_ids_and_tokens_are_hexadecimal),
+        /* The last one: from then on ids are an hour ahead. */
+        cmocka_unit_test(uuids_increase_when_the_clock_is_set_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

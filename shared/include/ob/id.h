@@ -15,16 +15,19 @@ typedef struct ob_uuid {
 #define OB_TASK_TEXT 33
 #define OB_RUN_TEXT 64 /* <jobId>[:<index>]/<run> and NUL */
 
-/* A new time-ordered UUID; within a process strictly increasing. Any thread. */
-ob_uuid ob_uuid_new(void);
+/* A new time-ordered UUID; within a process strictly increasing. Its time is now_ms, or later when
+ * the clock was set back since an earlier one was made: it is an order, not a time to show. Any
+ * thread. */
+ob_uuid ob_uuid_new_at(int64_t now_ms);
+ob_uuid ob_uuid_new(void); /* at ob_wall_ms() */
 void ob_uuid_format(const ob_uuid *id, char out[OB_UUID_TEXT]);
 /* Parses the 36-character form, any case. */
 bool ob_uuid_parse(const char *text, size_t len, ob_uuid *ret);
 int ob_uuid_cmp(const ob_uuid *a, const ob_uuid *b);
-/* When a time-ordered id was made: milliseconds since the epoch. */
+/* The time that a time-ordered id begins with: milliseconds since the epoch. */
 int64_t ob_uuid_ms(const ob_uuid *id);
-/* The least of the ids made in that millisecond or later; ms below 0 or past the format's end are
- * cut to its bounds. */
+/* The least of the ids that begin with that millisecond or a later one; ms below 0 or past the
+ * format's end are cut to its bounds. */
 ob_uuid ob_uuid_from_ms(int64_t ms);
 
 /* i- and 17 random hexadecimal digits. */

@@ -19,9 +19,11 @@ int ob_service_stop_fd(void);
  * end of the stream. A small thread serves it; the service posts what it knows with ob_health_set,
  * any thread. The object answered:
  * {"service":..., "ok": bool (all 'required' dependencies answer), "leader": bool if set,
- * "depends": {"postgresql": {"ok":true,"text":"..."}, ...}, "info": {...}}. A loop that has not
- * called ob_health_beat for 10 s after its last beat makes ok false ("loop": silent); before
- * anything was posted ok is false too ("starting": true). */
+ * "depends": {"postgresql": {"ok":true,"text":"..."}, ...}, "info": {...}}; info says how
+ * many lines of the log were dropped (logLinesDropped), and by how much and when the wall clock was
+ * last set (clockJump), if ever. A loop that has not called
+ * ob_health_beat for 10 s after its last beat makes ok false ("loop": silent); before anything was
+ * posted ok is false too ("starting": true). */
 int ob_health_start(const char *run_dir, const char *name, ob_error *err);
 void ob_health_stop(void);
 void ob_health_beat(void);

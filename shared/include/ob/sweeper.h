@@ -18,7 +18,8 @@ typedef struct ob_sweeper_config {
     void *arg;
 } ob_sweeper_config;
 
-/* Starts the thread; the first pass comes after 'every_ms'. Errors: -errno of the thread. */
+/* Starts the thread; the first pass comes after 'every_ms', none within an hour after the wall
+ * clock was set. Errors: -errno of the thread. */
 int ob_sweeper_start(const ob_sweeper_config *config, ob_sweeper **ret, ob_error *err);
 /* Waits for the step under way. NULL: nothing. */
 void ob_sweeper_stop(ob_sweeper *sweeper);
