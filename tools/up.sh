@@ -20,6 +20,7 @@ done
 
 OB_BUILD=$OPENBATCH_HOME/build
 [[ ${OPENBATCH_SANITIZE:-} == 1 ]] && OB_BUILD=$OPENBATCH_HOME/build-asan
+# shellcheck disable=SC2034  # written into the env file by its name
 OB_KAFKA_LIBS=$OPENBATCH_HOME/kafka/libs
 
 # A small image of Debian's busybox, so that a first job (and the tests) needs no registry. Prints its name.
