@@ -100,15 +100,20 @@ const ob_db_stmt log_store_ingest_stmts[] = {
 
 #define IN_GROUP "account = $1 AND region = $2 AND log_group = $3"
 #define BEGINS "name >= $4 AND name < $4 || chr(1114111)"
+/* As the index by time has it. */
+#define IN_GROUP_BY_TIME                                                                           \
+    "account || ' ' || region || ' ' || log_group = $1::text || ' ' || $2::text || ' ' || "        \
+    "$3::text"
 #define STREAM_COLUMNS                                                                             \
     "SELECT name, created_at_ms, first_at_ms, last_at_ms, last_ingested_at_ms, id FROM log_stream" \
-    " WHERE " IN_GROUP
+    " WHERE "
 #define SQL_STREAMS_BY_NAME(cmp, dir)                                                              \
-    STREAM_COLUMNS " AND " BEGINS " AND ($5::text IS NULL OR name " cmp " $5)"                     \
-                   " ORDER BY name " dir " LIMIT $6"
+    STREAM_COLUMNS IN_GROUP " AND " BEGINS " AND ($5::text IS NULL OR name " cmp " $5)"            \
+                            " ORDER BY name " dir " LIMIT $6"
 #define SQL_STREAMS_BY_TIME(cmp, dir)                                                              \
-    STREAM_COLUMNS " AND ($5::bigint = 0 OR (last_at_ms, id) " cmp " ($4::bigint, $5::bigint))"    \
-                   " ORDER BY last_at_ms " dir ", id " dir " LIMIT $6"
+    STREAM_COLUMNS IN_GROUP_BY_TIME " AND ($5::bigint = 0 OR (last_at_ms, id) " cmp                \
+                                    " ($4::bigint, $5::bigint))"                                   \
+                                    " ORDER BY last_at_ms " dir ", id " dir " LIMIT $6"
 #define GROUP_COLUMNS                                                                              \
     "SELECT g.name, g.created_at_ms, (SELECT coalesce(sum(s.end_offset), 0) FROM log_stream s"     \
     " WHERE s.account = $1 AND s.region = $2 AND s.log_group = g.name) FROM"                       \

@@ -208,13 +208,8 @@ static int open_db(intake *in, ob_error *err)
     in->db = NULL;
     ob_cleanup(ob_db_freep) ob_db *db = NULL;
     int r = ob_db_connect(in->ctx->config->pg, "openbatch-api logs", &db, err);
-    /* Every statement joins a few arrays with an index; plans are made while tables may be empty.
-     */
     if (r == 0)
-        r = ob_db_sql(db,
-                      "SET enable_seqscan = off; SET enable_hashjoin = off;"
-                      " SET enable_mergejoin = off",
-                      NULL, NULL, err);
+        r = ob_db_sql(db, OB_DB_BY_KEYS(false), NULL, NULL, err);
     if (r == 0)
         r = ob_db_prepare(db, log_store_ingest_stmts, err);
     if (r == 0)

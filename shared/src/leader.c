@@ -13,6 +13,7 @@
 
 #define LOCK_CLASS "28514" /* 'ob' */
 #define FENCE_STATE "OB001"
+#define BEFORE 3 /* statements before the caller's: BEGIN, how to plan, the fence */
 
 static const struct {
     const char *role;
@@ -43,6 +44,7 @@ static const ob_db_stmt leader_stmts[] = {
       " AND a.state_change < clock_timestamp() - interval '1 second'" },
     { "leader_epoch",
       "UPDATE leader SET epoch = epoch + 1, holder = $2 WHERE role = $1 RETURNING epoch, round" },
+    { "leader_plans", OB_DB_BY_KEYS(true) },
     { "leader_fence", "SELECT ob_fence($1, $2, $3)" },
     { "leader_standby",
       "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
@@ -208,6 +210,8 @@ int ob_leader_begin(ob_leader *leader, ob_error *err)
     if (r == 0)
         r = ob_db_pipe_sql(leader->db, "BEGIN", err);
     if (r == 0)
+        r = ob_db_pipe_add(leader->db, "leader_plans", NULL, err);
+    if (r == 0)
         r = ob_db_pipe_add(leader->db, "leader_fence", &p, err);
     return r;
 }
@@ -215,20 +219,19 @@ int ob_leader_begin(ob_leader *leader, ob_error *err)
 int ob_leader_commit(
     ob_leader *leader, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err)
 {
-    /* BEGIN and the fence come before the caller's statements. */
-    PGresult **all = ob_calloc(n + 2, sizeof(*all));
+    PGresult **all = ob_calloc(n + BEFORE, sizeof(*all));
     int r = ob_db_pipe_sql(leader->db, "COMMIT", err);
     if (r == 0)
-        r = ob_db_pipe_sync(leader->db, timeout_ms, all, n + 2, err);
+        r = ob_db_pipe_sync(leader->db, timeout_ms, all, n + BEFORE, err);
     else
         ob_db_pipe_abandon(leader->db);
     if (r == 0) {
         leader->round++;
         leader->kept_at_ms = ob_mono_ms();
         for (size_t i = 0; i < n; i++)
-            ret_results[i] = ob_take(all[i + 2]);
+            ret_results[i] = ob_take(all[i + BEFORE]);
     }
-    for (size_t i = 0; i < n + 2; i++)
+    for (size_t i = 0; i < n + BEFORE; i++)
         PQclear(all[i]);
     free(all);
     if (r < 0 && !strcmp(ob_db_sqlstate(leader->db), FENCE_STATE))
