@@ -32,6 +32,12 @@ def brief(health):
     for name, state in health.get("depends", {}).items():
         if isinstance(state, dict) and state.get("ok") is not True:
             words.append(f"{name}: {state.get('text', 'does not answer')}")
+    info = health.get("info", {})
+    if "logLinesDropped" in info:
+        words.append(f"{info['logLinesDropped']} lines of its log were dropped")
+    jump = info.get("clockJump")
+    if jump and jump["secondsAgo"] < 24 * 3600:
+        words.append(f"the clock was set by {jump['byMs'] / 1000:+.0f} s, {jump['secondsAgo']} s ago")
     return "; ".join(words)
 
 

@@ -135,6 +135,14 @@ check_ports() {
 
 # --- supervision ----------------------------------------------------------------------------------
 
+# The folders without room in which something stops. A full log folder stops nobody; without room for containers there
+# is one that fails.
+watched_disks() {
+    local list="PostgreSQL=$OB_PGDATA;Kafka=$OPENBATCH_HOME/kafka;executors=$OPENBATCH_HOME/instances;logs~$OPENBATCH_HOME/log"
+    if engine_is_ours; then list+=";containers~$OPENBATCH_HOME/docker"; fi
+    say "$list"
+}
+
 # What every process of this copy finds in its environment; it begins with nothing of the caller's but this.
 write_env() {
     local name
@@ -145,11 +153,12 @@ write_env() {
         done
         printf 'LANG=C.UTF-8\n'
         printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
+        printf 'OPENBATCH_DISKS=%q\n' "$(watched_disks)"
         # The caller's own settings; the engine fetches images through his proxy.
         for name in $(compgen -A export | LC_ALL=C sort); do
             case $name in
             # Made above; and those of `openbatch env`.
-            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
+            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_DISKS | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
                 OPENBATCH_KAFKA_PASSWORD*) ;;
             OPENBATCH_* | http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
                 SSL_CERT_DIR | TZ | ASAN_OPTIONS | LSAN_OPTIONS | UBSAN_OPTIONS | TSAN_OPTIONS)
@@ -206,6 +215,17 @@ start_supervisor() {
     echo $! >"$OPENBATCH_HOME/runsvdir.pid"
 }
 
+# A service that can: its process runs its run script again without giving up its port, so that nobody is refused.
+begin_anew() { # DIR
+    local was i
+    was=$(cat "$1/started" 2>/dev/null) && sv hup "$1" >/dev/null || return 1
+    for ((i = 0; i < 400; i++)); do
+        [[ $(cat "$1/started" 2>/dev/null) == "$was" ]] || return 0
+        sleep 0.05
+    done
+    return 1
+}
+
 start_service() { # NAME: running, with the settings and the program of now
     local dir=$OPENBATCH_HOME/sv/$1 stamp pid i
     make_service "$1"
@@ -220,7 +240,7 @@ start_service() { # NAME: running, with the settings and the program of now
     if [[ -n $pid ]] && { [[ $stamp != "$(cat "$dir/stamp" 2>/dev/null)" ]] ||
         [[ $(readlink "/proc/$pid/exe") == *' (deleted)' ]]; }; then
         say "restarting $1"
-        sv -w 20 restart "$dir" >/dev/null || sv -w 5 force-restart "$dir" >/dev/null || :
+        begin_anew "$dir" || sv -w 20 restart "$dir" >/dev/null || sv -w 5 force-restart "$dir" >/dev/null || :
     fi
     printf '%s\n' "$stamp" >"$dir/stamp"
     sv up "$dir" >/dev/null || die "$1 cannot be started; see $OPENBATCH_HOME/log/runsvdir.log"

@@ -95,6 +95,17 @@ static bool is_client(int port, int fd)
            (len = sizeof a, getpeername(fd, (struct sockaddr *)&a, &len) == 0);
 }
 
+bool conns_are_open(http_conns *c)
+{
+    struct stat st;
+    for (int fd = 3, gap = 0; gap < FD_GAP; fd++) {
+        gap = fstat(fd, &st) < 0 ? gap + 1 : 0;
+        if (gap == 0 && S_ISSOCK(st.st_mode) && is_client(c->port, fd))
+            return true;
+    }
+    return false;
+}
+
 /* The server does not tell a connection's socket: it is the one with these two ends. */
 static int find_socket(int port, const char *remote_addr, int remote_port)
 {

@@ -11,6 +11,8 @@ typedef struct http_conn http_conn;
 
 /* port: where the server listens; threads: how many connections it can serve at a time. */
 int conns_new(int port, int threads, http_conns **ret, ob_error *err);
+/* Has this process a connection of a client, with a thread or waiting for one? */
+bool conns_are_open(http_conns *c);
 /* All connections must have been removed. */
 void conns_free(http_conns *c);
 

@@ -10,16 +10,19 @@
 
 #include <civetweb.h>
 #include <ctype.h>
+#include <fcntl.h>
 #include <limits.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "access.h"
 #include "conns.h"
 #include "keys.h"
+#include "listener.h"
 #include "names.h"
 #include "ob/clock.h"
 #include "ob/id.h"
@@ -36,12 +39,17 @@
 #define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
 #define BODY_MS 5000
 #define WRITE_MS 20000
+#define DRAIN_MS 10000 /* how long those that have a connection are served to its end */
 #define HEALTH_MS 1000 /* how long /healthz waits for PostgreSQL */
 
 struct http_server {
     api_ctx *ctx;
     struct mg_context *mg;
     http_conns *conns;
+    int listen_fd; /* the one that clients connect to; -1: none */
+    int place;     /* where the server has it */
+    bool serves;   /* it has it */
+    atomic_bool draining;
     pthread_mutex_t health_lock;
     ob_db *health_db; /* not of the pool, which may be empty */
 };
@@ -99,7 +107,7 @@ static void send_answer(exchange *x, int status, const char *code, const char *t
 {
     http_server *server = x->w->server;
     /* More clients than threads: let the waiting ones have a turn. */
-    if (conn_had_its_turn(server->conns, x->slot))
+    if (conn_had_its_turn(server->conns, x->slot) || atomic_load(&server->draining))
         x->close = true;
 
     char date[40];
@@ -539,12 +547,11 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
 {
     http_server *server = ob_calloc(1, sizeof *server);
     server->ctx = ctx;
+    server->listen_fd = -1;
     (void)pthread_mutex_init(&server->health_lock, NULL);
-    ob_cleanup(ob_freep) char *ports =
-        ob_strf("%s:%lld", ctx->config->listen, (long long)ctx->config->port);
     ob_cleanup(ob_freep) char *n_threads = ob_strf("%lld", (long long)ctx->config->threads);
     const char *options[] = { "listening_ports",
-                              ports,
+                              LISTENER_PLACE,
                               "num_threads",
                               n_threads,
                               "enable_keep_alive",
@@ -569,7 +576,9 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                                             .init_connection = on_connection,
                                             /* connection_closed finds no data any more */
                                             .connection_close = on_connection_end };
-    int r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
+    int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);
+    if (r == 0)
+        r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
     if (r < 0) {
         http_stop(server);
         return r;
@@ -583,10 +592,31 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
     server->mg = mg_start2(&init, &why);
     if (!server->mg) {
         http_stop(server);
-        return ob_fail(err, EADDRINUSE, "cannot listen on %s: %s", ports, text);
+        return ob_fail(err, EIO, "the HTTP server does not start: %s", text);
     }
     *ret = server;
     return 0;
+}
+
+int http_serve(http_server *server, ob_error *err)
+{
+    if (server->serves)
+        return 0;
+    int r = listener_give(server->mg, server->listen_fd, &server->place, err);
+    server->serves = r == 0;
+    return r;
+}
+
+int http_drain(http_server *server)
+{
+    const struct timespec nap = { .tv_nsec = 10 * 1000000L };
+    int64_t until_ms = ob_mono_ms() + DRAIN_MS;
+    if (server->serves)
+        listener_take_back(server->place);
+    atomic_store(&server->draining, true);
+    while (conns_are_open(server->conns) && ob_mono_ms() < until_ms)
+        (void)nanosleep(&nap, NULL);
+    return fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
 }
 
 void http_stop(http_server *server)
@@ -595,6 +625,8 @@ void http_stop(http_server *server)
         return;
     if (server->mg)
         mg_stop(server->mg);
+    if (server->listen_fd >= 0)
+        (void)close(server->listen_fd);
     (void)mg_exit_library();
     conns_free(server->conns);
     ob_db_free(server->health_db);

@@ -7,6 +7,7 @@
 #include "container_resolve.h"
 #include "job_detail.h"
 #include "job_store.h"
+#include "ob/clock.h"
 #include "ob/job.h"
 #include "ob/json.h"
 #include "ob/log_target.h"
@@ -32,6 +33,8 @@ typedef struct view {
     const api_request *req;
     ob_job_ref ref;
     char *stream_prefix; /* of the names of its log streams; NULL: its output goes elsewhere */
+    char *log_group, *log_region; /* where those are */
+    named_streams *named;         /* where streams that are named are noted; NULL: nowhere */
     ob_job_state state;
     int flags;
 } view;
@@ -39,6 +42,8 @@ typedef struct view {
 static void view_done(view *v)
 {
     free(v->stream_prefix);
+    free(v->log_group);
+    free(v->log_region);
 }
 
 static void set_text(json_t *to, const char *name, const char *value)
@@ -70,6 +75,8 @@ static void set_run(
     if (ran && v->stream_prefix != NULL) {
         ob_cleanup(ob_freep) char *stream = ob_log_stream(v->stream_prefix, &ref);
         set_text(container, "logStreamName", stream);
+        if (v->named)
+            named_streams_add(v->named, v->log_region, v->log_group, stream, v->ref);
     }
 }
 
@@ -133,15 +140,17 @@ static json_t *array_view(const view *v, const PGresult *rows, int row)
                      summary_view(ob_col(rows, row, JOB_COL_COUNTS), size));
 }
 
-/* NULL: its output goes elsewhere. Most jobs have no logConfiguration: those are told without
- * parsing the text. */
-static char *stream_prefix(const char *detail, const char *definition)
+/* Where the job's output goes. Most jobs have no logConfiguration: those are told without parsing
+ * the text. */
+static void note_streams(view *v, const char *detail, const char *definition)
 {
     json_auto_t *job = NULL;
     if (strstr(detail, "\"logConfiguration\":") != NULL)
         job = ob_json_read_text(detail);
-    const json_t *container = json_object_get(job, "container");
-    return ob_log_prefix(json_object_get(container, "logConfiguration"), definition);
+    const json_t *config = json_object_get(json_object_get(job, "container"), "logConfiguration");
+    v->stream_prefix = ob_log_prefix(config, definition);
+    v->log_group = ob_strdup(ob_log_group(config));
+    v->log_region = ob_strdup(ob_log_region(config, v->req->region));
 }
 
 /* False when the row belongs to another account or region. */
@@ -155,10 +164,10 @@ static bool view_open(view *v, const api_request *req, const PGresult *rows, int
     *v = (view){
         .req = req,
         .ref.index = (int32_t)ob_col_int(rows, row, JOB_COL_INDEX, -1),
-        .stream_prefix = stream_prefix(detail, ob_col(rows, row, JOB_COL_DEFINITION)),
         .state = (ob_job_state)ob_col_int(rows, row, JOB_COL_STATE, 0),
         .flags = (int)ob_col_int(rows, row, JOB_COL_FLAGS, 0),
     };
+    note_streams(v, detail, ob_col(rows, row, JOB_COL_DEFINITION));
     /* A cancel leaves STARTING and RUNNING jobs alone (AWS: CancelJob). */
     if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
         v->flags &= ~FLAG_CANCELLED;
@@ -229,12 +238,25 @@ static char *retagged(const view *v, const PGresult *rows, int row)
     return json_dumps(detail, JSON_COMPACT); /* its members stay in their places */
 }
 
-bool job_view_detail(
-    FILE *out, const char *separator, const api_request *req, const PGresult *rows, int row)
+/* Output of a job that ended so long ago is deleted, and its streams with it. */
+static bool output_is_kept(const api_request *req, const PGresult *rows, int row)
+{
+    int64_t kept_ms = req->ctx->config->log_retention_s * 1000;
+    int64_t stopped_ms = ob_col_int(rows, row, JOB_COL_STOPPED, 0);
+    return kept_ms == 0 || stopped_ms == 0 || stopped_ms > ob_wall_ms() - kept_ms;
+}
+
+bool job_view_detail(FILE *out,
+                     const char *separator,
+                     const api_request *req,
+                     const PGresult *rows,
+                     int row,
+                     named_streams *named)
 {
     ob_cleanup(view_done) view v = { 0 };
     if (!view_open(&v, req, rows, row))
         return false;
+    v.named = output_is_kept(req, rows, row) ? named : NULL;
     char parent[OB_UUID_TEXT];
     char ref[OB_RUN_TEXT];
     char prefix[JOB_DETAIL_PREFIX_MAX];

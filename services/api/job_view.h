@@ -5,12 +5,18 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
+#include "named_streams.h"
 #include "ops.h"
 
-/* Appends the JobDetail of one row of job_store_describe to 'out', 'separator' before it. Returns
- * false when the job belongs to another account or region (nothing is written). */
-bool job_view_detail(
-    FILE *out, const char *separator, const api_request *req, const PGresult *rows, int row);
+/* Appends the JobDetail of one row of job_store_describe to 'out', 'separator' before it, and the
+ * log streams it names to 'named'. Returns false when the job belongs to another account or region
+ * (nothing is written). */
+bool job_view_detail(FILE *out,
+                     const char *separator,
+                     const api_request *req,
+                     const PGresult *rows,
+                     int row,
+                     named_streams *named);
 
 /* The JobSummary of one row of job_store_list_*. Caller owns it. NULL: another account or region.
  */

@@ -6,10 +6,12 @@
 
 #include "bell.h"
 #include "compatibility.h"
+#include "disks.h"
 #include "http.h"
 #include "jobs.h"
 #include "keys.h"
 #include "known.h"
+#include "listener.h"
 #include "logs.h"
 #include "migrate.h"
 #include "ob/catalog.h"
@@ -40,6 +42,9 @@ static const ob_config_field fields[] = {
       "seconds that lines of output are kept; 0: for ever", 0, INT32_MAX },
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, AT(job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
+    { "OPENBATCH_DISKS", OB_CONFIG_STRING, AT(disks), "state=${OPENBATCH_HOME}",
+      "folders whose disks the api looks at, NAME=FOLDER separated by semicolons (NAME~FOLDER: "
+      "shown only); while one is full no job is accepted" },
     { 0 },
 };
 
@@ -75,8 +80,9 @@ static bool stopped_within(int ms)
     return atomic_load(&ob_service_stopping);
 }
 
-/* Repeats while PostgreSQL is away; the port answers 503 meanwhile. */
-static int start_parts(api_ctx *ctx, ob_error *err)
+/* Repeats while PostgreSQL is away; the port answers 503 meanwhile. When all goes well nobody sees
+ * that: those who connect wait for their first answer. */
+static int start_parts(api_ctx *ctx, http_server *http, ob_error *err)
 {
     for (;;) {
         int r = prepare_database(ctx, err);
@@ -86,6 +92,9 @@ static int start_parts(api_ctx *ctx, ob_error *err)
             return r;
         ob_warn("start.waiting", "{s:s}", "error", err->text);
         ob_health_set("postgresql", true, false, err->text);
+        r = http_serve(http, err);
+        if (r < 0)
+            return r;
         if (stopped_within(START_RETRY_MS))
             return 0;
     }
@@ -98,6 +107,9 @@ static int start_parts(api_ctx *ctx, ob_error *err)
         return r;
     ob_health_set("postgresql", true, true, "answers");
     atomic_store(&ctx->ready, true);
+    r = http_serve(http, err);
+    if (r < 0)
+        return r;
     ob_info("api.ready", "{s:s, s:I}", "listen", ctx->config->listen, "port",
             (json_int_t)ctx->config->port);
     while (!stopped_within(-1))
@@ -105,7 +117,8 @@ static int start_parts(api_ctx *ctx, ob_error *err)
     return 0;
 }
 
-static int run(const api_config *config, ob_error *err)
+/* *ret_listen: when the program is to begin anew, its listening socket; else -1. */
+static int run(const api_config *config, int *ret_listen, ob_error *err)
 {
     api_ctx ctx = { .config = config };
     bell *b = NULL;
@@ -120,6 +133,8 @@ static int run(const api_config *config, ob_error *err)
         ctx.bus = bell_bus(b);
     }
     ob_health_set("postgresql", true, false, "not reached yet");
+    if (r == 0)
+        r = disks_start(config->disks, &ctx.disks, err);
     ctx.pool = db_pool_new(config->pg, api_stmt_tables, (size_t)config->db_connections);
     ctx.known = known_new();
     ctx.guard =
@@ -127,13 +142,15 @@ static int run(const api_config *config, ob_error *err)
     if (r == 0)
         r = http_start(&ctx, &http, err);
     if (r == 0)
-        r = start_parts(&ctx, err);
+        r = start_parts(&ctx, http, err);
+    *ret_listen = r == 0 && atomic_load(&ob_service_again) ? http_drain(http) : -1;
     atomic_store(&ctx.ready, false);
     http_stop(http);
     retention_stop(&ctx);
     logs_stop(&ctx);
     jobs_stop(&ctx);
     bell_stop(b);
+    disks_stop(ctx.disks);
     known_free(ctx.known);
     ob_host_guard_free(ctx.guard);
     db_pool_free(ctx.pool);
@@ -154,7 +171,7 @@ int main(int argc, char **argv)
         return print_compatibility();
     api_config config = { 0 };
     ob_error err = { 0 };
-    int code = 0;
+    int code = 0, listen_fd = -1;
     if (ob_config_cli(argc, argv, "openbatch-api", &config, fields, true, &code)) {
         ob_config_done(&config, fields, true);
         return code;
@@ -165,9 +182,12 @@ int main(int argc, char **argv)
     if (r == 0)
         r = ob_catalog_load(config.instance_types, &err);
     if (r == 0)
-        r = run(&config, &err);
+        r = run(&config, &listen_fd, &err);
     if (r < 0)
         (void)fprintf(stderr, "openbatch-api: %s\n", err.text);
     ob_config_done(&config, fields, true);
+    if (listen_fd >=
+        0) /* OB_RERUN: what reads the settings and begins the program (tools/sv/api) */
+        listener_exec(listen_fd, getenv("OB_RERUN"), argv);
     return r < 0 ? 1 : 0;
 }

@@ -1,10 +1,26 @@
-/* DescribeJobs: up to 100 references, read in one statement; unknown ones are left out. Thread: an
- * HTTP worker. */
+/* DescribeJobs: up to 100 references, read in one statement; unknown ones are left out. Log streams
+ * that the answer names are made if they are not there yet. Thread: an HTTP worker. */
 #include "job_store.h"
 #include "job_view.h"
+#include "ob/log.h"
 #include "ops.h"
 
 #define DESCRIBE_MAX 100
+
+/* What is told is true without them, and they are made with the first output at the latest: a full
+ * disk must not keep anybody from looking at jobs. */
+static void make_streams(api_request *req, const named_streams *named)
+{
+    ob_error err = { 0 };
+    if (named->n == 0)
+        return;
+    int r = req_db(req, &err);
+    if (r == 0)
+        r = named_streams_make(req->db, req->account, named, &err);
+    req_db_release(req);
+    if (r < 0)
+        ob_warn("log.streams_not_made", "{s:s}", "error", err.text);
+}
 
 int op_describe_jobs(api_request *req, api_reply *rep)
 {
@@ -34,11 +50,13 @@ int op_describe_jobs(api_request *req, api_reply *rep)
         return ob_fail(&rep->err, ENOMEM, "out of memory");
     fputs("{\"jobs\":[", out);
     const char *separator = "";
+    ob_cleanup(named_streams_done) named_streams named = { 0 };
     for (int row = 0; row < PQntuples(rows); row++) {
-        if (job_view_detail(out, separator, req, rows, row))
+        if (job_view_detail(out, separator, req, rows, row, &named))
             separator = ",";
     }
     fputs("]}", out);
     fclose(out);
+    make_streams(req, &named);
     return 0;
 }

@@ -2,6 +2,7 @@
 #include <openssl/sha.h>
 #include <string.h>
 
+#include "disks.h"
 #include "job_deps.h"
 #include "job_detail.h"
 #include "job_store.h"
@@ -197,6 +198,10 @@ static int settle_refused(api_request *req, int r, api_reply *rep)
 
 int op_submit_job(api_request *req, api_reply *rep)
 {
+    /* What was accepted needs the room that is left. */
+    if (disks_are_full(req->ctx->disks))
+        return api_error(rep, 503, "ServerException",
+                         "No job can be accepted now: a disk of the service is full.");
     int r = submit(req, rep);
     if (r < 0 && rep->code != NULL) { /* perhaps for what a name meant until a moment ago */
         forget(req);

@@ -12,6 +12,7 @@
 #include "job_store.h"
 #include "keys.h"
 #include "log_store.h"
+#include "named_streams.h"
 #include "ops_fields.h"
 #include "sched_policy_check.h"
 #include "sched_policy_store.h"
@@ -176,6 +177,7 @@ const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
                                               sched_policy_store_stmts,
                                               tag_store_stmts,
                                               log_store_stmts,
+                                              named_streams_stmts,
                                               capacity_store_stmts,
                                               NULL };
 

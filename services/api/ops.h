@@ -28,11 +28,13 @@ typedef struct api_config {
     char *instance_types;
     int64_t log_retention_s; /* 0: for ever */
     int64_t job_retention_s;
+    char *disks;
 } api_config;
 
 typedef struct api_keys api_keys;
 struct api_key;
 struct known;
+struct disks;
 
 /* Process-wide; made by main.c, read by all threads. */
 typedef struct api_ctx {
@@ -44,6 +46,7 @@ typedef struct api_ctx {
     api_keys *keys;        /* access keys, decrypted on demand; has its own lock */
     db_pool *pool;         /* the connections of requests; has its own lock */
     struct known *known;   /* what submissions lately named; has its own lock */
+    struct disks *disks;   /* those that the copy needs; asked from any thread */
     uint8_t token_key[32]; /* seals paging tokens; derived from the master key */
     atomic_bool ready;     /* the schema is there; until then every operation is answered 503 */
 } api_ctx;

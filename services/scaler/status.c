@@ -233,7 +233,8 @@ void status_count(scaler *s, int64_t now_ms)
         s->counters_reloaded = false;
     }
     bool away = r < 0 && r != -ESTALE;
-    ob_health_set("redis", true, !away, away ? err.text : NULL);
+    /* A view: nothing waits for it (docs/architecture.md). */
+    ob_health_set("redis", false, !away, away ? err.text : NULL);
 }
 
 void status_health(scaler *s)

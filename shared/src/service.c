@@ -13,7 +13,7 @@
 #include "ob/log.h"
 #include "service_internal.h"
 
-atomic_bool ob_service_stopping;
+atomic_bool ob_service_stopping, ob_service_again;
 
 static int stop_fd = -1;
 static char service_name[64] = "openbatch";
@@ -22,6 +22,7 @@ static void on_stop(int signal_number)
 {
     int saved_errno = errno;
     uint64_t one = 1;
+    atomic_store(&ob_service_again, signal_number == SIGHUP);
     atomic_store(&ob_service_stopping, true);
     (void)!write(stop_fd, &one, sizeof(one));
     errno = saved_errno;
@@ -46,7 +47,7 @@ int ob_service_init(const char *name, const char *log_level, ob_error *err)
     (void)sigemptyset(&stop.sa_mask);
     (void)sigemptyset(&ignore.sa_mask);
     if (sigaction(SIGTERM, &stop, NULL) < 0 || sigaction(SIGINT, &stop, NULL) < 0 ||
-        sigaction(SIGPIPE, &ignore, NULL) < 0)
+        sigaction(SIGHUP, &stop, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0)
         return ob_fail(err, errno, "sigaction: %s", strerror(errno));
     return 0;
 }

@@ -7,8 +7,11 @@
 
 #include "ob/error.h"
 
-/* Set by SIGTERM and SIGINT; loops look at it. */
+/* Set by SIGTERM, SIGINT and SIGHUP; loops look at it. */
 extern atomic_bool ob_service_stopping;
+/* The last of them was SIGHUP: whoever can is to begin anew in the same process, with the program
+ * and the settings of now; the others just end, and their supervisor does it. */
+extern atomic_bool ob_service_again;
 
 /* Installs the handlers (SIGPIPE ignored), names the process in logs. stop_fd: an eventfd that
  * becomes readable on a stop. */

@@ -1,0 +1,92 @@
+/* A job's stream is there from the moment somebody is told its name, also when the job has written
+ * nothing, or nothing has arrived yet. Owns a memory of the streams that were made or seen, so that
+ * who asks again and again costs no statement: hashes of names in a table without locks, where a
+ * newer one takes an older one's place. Any thread. */
+#include "named_streams.h"
+
+#include <stdatomic.h>
+#include <string.h>
+
+#include "ob/clock.h"
+
+#define SEEN (1 << 15)
+
+static _Atomic uint64_t seen[SEEN];
+
+const ob_db_stmt named_streams_stmts[] = {
+    { "name_streams",
+      "INSERT INTO log_stream (account, region, log_group, name, job_id, idx, created_at_ms)"
+      " SELECT $1, k.region, k.log_group, k.name, k.job_id, k.idx, $7"
+      " FROM unnest($2::text[], $3::text[], $4::text[], $5::uuid[], $6::int[])"
+      " AS k(region, log_group, name, job_id, idx)"
+      " WHERE NOT EXISTS (SELECT FROM log_stream s WHERE s.account = $1 AND s.region = k.region"
+      " AND s.log_group = k.log_group AND s.name = k.name) ORDER BY 2, 3, 4"
+      " ON CONFLICT DO NOTHING" },
+    { 0 },
+};
+
+/* FNV-1a. The names end with 128 random bits. */
+static uint64_t hash_of(const char *name)
+{
+    uint64_t hash = 14695981039346656037ULL;
+    for (; *name; name++)
+        hash = (hash ^ (unsigned char)*name) * 1099511628211ULL;
+    return hash ? hash : 1;
+}
+
+void named_streams_done(named_streams *list)
+{
+    for (size_t i = 0; i < list->n; i++) {
+        free(list->at[i].region);
+        free(list->at[i].group);
+        free(list->at[i].name);
+    }
+    free(list->at);
+}
+
+void named_streams_add(
+    named_streams *list, const char *region, const char *group, const char *name, ob_job_ref job)
+{
+    uint64_t hash = hash_of(name);
+    if (atomic_load(&seen[hash % SEEN]) == hash)
+        return;
+    if (list->n == list->cap) {
+        list->cap = list->cap ? 2 * list->cap : 16;
+        list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
+    }
+    list->at[list->n++] =
+        (named_stream){ ob_strdup(region), ob_strdup(group), ob_strdup(name), job };
+}
+
+int named_streams_make(ob_db *db, const char *account, const named_streams *list, ob_error *err)
+{
+    size_t n = list->n;
+    if (n == 0)
+        return 0;
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_freep) const char **regions = ob_calloc(n, sizeof(*regions));
+    ob_cleanup(ob_freep) const char **groups = ob_calloc(n, sizeof(*groups));
+    ob_cleanup(ob_freep) const char **names = ob_calloc(n, sizeof(*names));
+    ob_cleanup(ob_freep) ob_uuid *ids = ob_calloc(n, sizeof(*ids));
+    ob_cleanup(ob_freep) int32_t *indexes = ob_calloc(n, sizeof(*indexes));
+    for (size_t i = 0; i < n; i++) {
+        regions[i] = list->at[i].region;
+        groups[i] = list->at[i].group;
+        names[i] = list->at[i].name;
+        ids[i] = list->at[i].job.id;
+        indexes[i] = list->at[i].job.index;
+    }
+    ob_param_text(&p, account);
+    ob_param_text_array(&p, regions, n);
+    ob_param_text_array(&p, groups, n);
+    ob_param_text_array(&p, names, n);
+    ob_param_uuid_array(&p, ids, n);
+    ob_param_int32_array(&p, indexes, n);
+    ob_param_int(&p, ob_wall_ms());
+    int r = ob_db_exec(db, "name_streams", &p, NULL, err);
+    for (size_t i = 0; r == 0 && i < n; i++) {
+        uint64_t hash = hash_of(names[i]);
+        atomic_store(&seen[hash % SEEN], hash);
+    }
+    return r;
+}

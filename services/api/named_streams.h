@@ -1,0 +1,24 @@
+/* Log streams of which DescribeJobs has told: from then on they are there. */
+#pragma once
+
+#include "ob/db.h"
+#include "ob/id.h"
+
+extern const ob_db_stmt named_streams_stmts[]; /* the workers' */
+
+/* The streams that one answer names. Zero-initialise; named_streams_done frees. */
+typedef struct named_stream {
+    char *region, *group, *name;
+    ob_job_ref job;
+} named_stream;
+typedef struct named_streams {
+    named_stream *at;
+    size_t n, cap;
+} named_streams;
+void named_streams_done(named_streams *list);
+
+/* Notes a stream unless this process knows that it is there. */
+void named_streams_add(
+    named_streams *list, const char *region, const char *group, const char *name, ob_job_ref job);
+/* Makes those that are missing, empty. Errors: as ob_db_exec. */
+int named_streams_make(ob_db *db, const char *account, const named_streams *list, ob_error *err);
