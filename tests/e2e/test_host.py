@@ -243,7 +243,7 @@ def test_a_stream_is_there_once_describe_jobs_names_it(batch, logs, work):
     job = wait_for(
         "the name of its stream",
         lambda: (job := work.job(job_id)) and "logStreamName" in job["container"] and job,
-        60,
+        180,
         every=0.01,
     )
     name = job["container"]["logStreamName"]
