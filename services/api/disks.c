@@ -18,8 +18,7 @@
 
 #define LOOK_MS 1000
 #define DISKS_MAX 16
-#define LEAST_BYTES (16LL << 20) /* PostgreSQL ends when it cannot have another such piece of log  \
-                                  */
+#define LEAST_BYTES (16LL << 20) /* one piece of its log, without which PostgreSQL ends */
 #define LEAST_PART 20            /* of a small disk, a twentieth */
 
 typedef struct disk {
