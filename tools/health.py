@@ -37,7 +37,9 @@ def brief(health):
         words.append(f"{info['logLinesDropped']} lines of its log were dropped")
     jump = info.get("clockJump")
     if jump and jump["secondsAgo"] < 24 * 3600:
-        words.append(f"the clock was set by {jump['byMs'] / 1000:+.0f} s, {jump['secondsAgo']} s ago")
+        words.append(
+            f"the clock was set by {jump['byMs'] / 1000:+.0f} s, {jump['secondsAgo']} s ago"
+        )
     return "; ".join(words)
 
 
