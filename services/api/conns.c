@@ -22,6 +22,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -321,6 +322,27 @@ void conn_works(http_conns *c, http_conn *one)
     (void)pthread_mutex_lock(&c->lock);
     one->waits_since_ms = 0;
     (void)pthread_mutex_unlock(&c->lock);
+}
+
+static int tcp_state(int fd)
+{
+    struct tcp_info info = { 0 };
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_state : TCP_CLOSE;
+}
+
+bool conn_is_left(http_conns *c, const http_conn *one)
+{
+    static const char nothing[] = "HTTP/1.1 100 Continue\r\n\r\n";
+    (void)c;
+    if (one->fd < 0)
+        return false;
+    int state = tcp_state(one->fd);
+    if (state == TCP_CLOSE_WAIT) {
+        (void)send(one->fd, nothing, sizeof nothing - 1, MSG_DONTWAIT | MSG_NOSIGNAL);
+        state = tcp_state(one->fd);
+    }
+    return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT;
 }
 
 bool conn_had_its_turn(http_conns *c, const http_conn *one)

@@ -29,5 +29,10 @@ void conn_waits(http_conns *c, http_conn *one, int limit_ms);
 /* From now on its thread works. */
 void conn_works(http_conns *c, http_conn *one);
 
+/* Is nobody there any more to take an answer? Of one who has closed and reads no more this is known
+ * only once something was sent to him: who says that he sends nothing more (that may be all he
+ * means) is sent a "100 Continue", which says nothing. Asked again, for the news travels. */
+bool conn_is_left(http_conns *c, const http_conn *one);
+
 /* Every thread has a connection: has this one had its turn? */
 bool conn_had_its_turn(http_conns *c, const http_conn *one);

@@ -30,6 +30,7 @@
 #include "ob/log.h"
 #include "ob/service.h"
 #include "sigv4.h"
+#include "turns.h"
 #include "uri.h"
 
 #define BODY_MAX (256 * 1024)
@@ -39,17 +40,16 @@
 #define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
 #define BODY_MS 5000
 #define WRITE_MS 20000
-#define DRAIN_MS 10000 /* how long those that have a connection are served to its end */
-#define HEALTH_MS 1000 /* how long /healthz waits for PostgreSQL */
+#define DRAIN_MS 10000  /* how long those that have a connection are served to its end */
+#define STATUS_LEFT 499 /* for the server's own statistics: nothing is sent */
+#define HEALTH_MS 1000  /* how long /healthz waits for PostgreSQL */
 
 struct http_server {
     api_ctx *ctx;
     struct mg_context *mg;
     http_conns *conns;
     int listen_fd; /* the one that clients connect to; -1: none */
-    int place;     /* where the server has it */
-    bool serves;   /* it has it */
-    atomic_bool draining;
+    turns *turns;
     pthread_mutex_t health_lock;
     ob_db *health_db; /* not of the pool, which may be empty */
 };
@@ -70,6 +70,7 @@ typedef struct exchange {
     char request_id[OB_UUID_TEXT];
     size_t body_len;
     bool head;  /* is answered without a body */
+    bool left;  /* nobody is there any more to be answered */
     bool close; /* the connection cannot be used again */
 } exchange;
 
@@ -399,6 +400,30 @@ static const char *invocation_id(const exchange *x)
     return usable ? text : NULL;
 }
 
+/* What is asked for behind others on one connection, or waited for its turn, may be for nobody. */
+static bool is_left(exchange *x)
+{
+    x->left = conn_is_left(x->w->server->conns, x->slot);
+    return x->left;
+}
+
+static int call_in_turn(exchange *x, const api_operation *op, api_request *req, api_reply *rep)
+{
+    turns *t = x->w->server->turns;
+    ob_error err = { 0 };
+    if (!op->heavy)
+        return call(op, req, rep);
+    if (turns_take(t, req->key_id, &err) < 0)
+        return api_error(rep, x->protocol == API_LOGS ? 400 : 429,
+                         x->protocol == API_LOGS ? "ThrottlingException"
+                                                 : "TooManyRequestsException",
+                         "Too many requests of this access key at a time, try again.");
+    int r = is_left(x) ? -EPIPE : call(op, req, rep);
+    req_db_release(req);
+    turns_give(t, req->key_id);
+    return r;
+}
+
 /* What an authenticated caller asks for. */
 static int perform(exchange *x,
                    const sigv4_auth *auth,
@@ -436,7 +461,7 @@ static int perform(exchange *x,
         .ctx = x->w->server->ctx,
     };
     names_read(&req);
-    r = call(op, &req, rep);
+    r = call_in_turn(x, op, &req, rep);
     names_done(&req);
     req_db_release(&req);
     return r;
@@ -452,6 +477,8 @@ static int serve(exchange *x, api_reply *rep, const char **ret_operation)
     conn_works(conns, x->slot);
     if (r < 0)
         return r;
+    if (is_left(x))
+        return -EPIPE;
     if (!atomic_load(&x->w->server->ctx->ready))
         return ob_fail_retry(&rep->err, ENOTCONN, "starting");
     r = authenticate(x, &auth, &key, rep);
@@ -482,6 +509,11 @@ static int on_request(struct mg_connection *conn)
     api_reply rep = { 0 };
     const char *operation = "-";
     int r = serve(&x, &rep, &operation);
+    if (x.left) {
+        mg_disable_connection_keep_alive(conn);
+        api_reply_done(&rep);
+        return STATUS_LEFT;
+    }
     if (r < 0 && !rep.code) {
         ob_log(r == -ENOTCONN ? OB_LOG_DEBUG : OB_LOG_WARN, "request.failed", "{s:s, s:s, s:s}",
                "requestId", x.request_id, "operation", operation, "error", rep.err.text);
@@ -577,8 +609,10 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                                             /* connection_closed finds no data any more */
                                             .connection_close = on_connection_end };
     int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);
-    if (r == 0)
-        r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
+    /* Of the database connections half, so that others find one; of the threads a quarter. */
+    size_t running = (size_t)ctx->config->db_connections / 2;
+    server->turns = turns_new(running > 0 ? running : 1, (size_t)ctx->config->threads / 4);
+    int r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
     if (r < 0) {
         http_stop(server);
         return r;
@@ -629,6 +663,7 @@ void http_stop(http_server *server)
         (void)close(server->listen_fd);
     (void)mg_exit_library();
     conns_free(server->conns);
+    turns_free(server->turns);
     ob_db_free(server->health_db);
     (void)pthread_mutex_destroy(&server->health_lock);
     free(server);

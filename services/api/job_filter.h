@@ -1,7 +1,7 @@
 /* The filter of ListJobs. */
 #pragma once
 
-#include "job_store.h"
+#include "job_list.h"
 #include "ops.h"
 
 #define FILTER_TEXT_MAX 256

@@ -1,4 +1,4 @@
-/* Every SQL statement of the api's job operations. */
+/* The SQL statements of the api's job operations; those of ListJobs: job_list.h. */
 #pragma once
 
 #include "ob/db.h"
@@ -50,50 +50,6 @@ int job_store_stop(ob_db *db,
  * is new. */
 int job_store_describe(ob_db *db, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
 
-/* Pages of ListJobs, newest first, with ids below 'before' (NULL: all). *ret is new. */
-
-/* Jobs of a queue in a state; share NULL: of whatever shareIdentifier. */
-int job_store_list_state(ob_db *db,
-                         int64_t queue_id,
-                         ob_job_state state,
-                         const char *share,
-                         const ob_uuid *before,
-                         int limit,
-                         PGresult **ret,
-                         ob_error *err);
-
-/* Jobs of a queue in whatever state that pass a filter: members that are NULL or 0 let all pass. */
-typedef struct job_filter {
-    const char *name;                   /* in lower case, as what follows about names */
-    const char *name_from, *name_below; /* a prefix, as a range */
-    const char *definition;
-    const char *definition_from, *definition_below;
-    int revision;
-    const char *share;
-    int64_t after_ms, before_ms; /* createdAt, both left out; 0: any */
-} job_filter;
-/* Ids of jobs begin with their createdAt or, when the clock was set back, with a time that is at
- * most so much later. */
-int job_store_id_lead(ob_db *db, int64_t *ret_ms, ob_error *err);
-
-int job_store_list_filtered(ob_db *db,
-                            int64_t queue_id,
-                            const job_filter *filter,
-                            const ob_uuid *before,
-                            int limit,
-                            PGresult **ret,
-                            ob_error *err);
-
-/* Children of an array in a state, from index 'from' on, in their order. */
-int job_store_list_children(ob_db *db,
-                            const ob_uuid *array,
-                            const char *scope,
-                            ob_job_state state,
-                            int32_t from,
-                            int limit,
-                            PGresult **ret,
-                            ob_error *err);
-
 /* Is this an array job of the scope? */
 int job_store_array_exists(
     ob_db *db, const ob_uuid *array, const char *scope, bool *ret, ob_error *err);
@@ -126,4 +82,5 @@ enum {
     JOB_COL_ATTEMPTS, /* JSON [[attempt, run, instance, cluster, exit, container reason, reason,
                          started, stopped], ...] */
     JOB_COL_TAGS,     /* JSON: all its tags, when they have changed since it was submitted */
+    JOB_COL_POSITION, /* job_list.h only: where a page that ends with this row ends */
 };

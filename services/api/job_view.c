@@ -4,7 +4,6 @@
 
 #include <string.h>
 
-#include "container_resolve.h"
 #include "job_detail.h"
 #include "job_store.h"
 #include "ob/clock.h"
@@ -153,14 +152,9 @@ static void note_streams(view *v, const char *detail, const char *definition)
     v->log_region = ob_strdup(ob_log_region(config, v->req->region));
 }
 
-/* False when the row belongs to another account or region. */
-static bool view_open(view *v, const api_request *req, const PGresult *rows, int row)
+/* What all views of a row have in common. */
+static bool view_init(view *v, const api_request *req, const PGresult *rows, int row)
 {
-    char scope[JOB_DETAIL_PREFIX_MAX];
-    job_detail_scope(scope, req->region, req->account);
-    const char *detail = ob_col(rows, row, JOB_COL_DETAIL);
-    if (strncmp(detail, scope, strlen(scope)) != 0)
-        return false;
     *v = (view){
         .req = req,
         .ref.index = (int32_t)ob_col_int(rows, row, JOB_COL_INDEX, -1),
@@ -172,6 +166,18 @@ static bool view_open(view *v, const api_request *req, const PGresult *rows, int
     if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
         v->flags &= ~FLAG_CANCELLED;
     return ob_col_uuid(rows, row, JOB_COL_ID, &v->ref.id);
+}
+
+/* False when the row belongs to another account or region. */
+static bool view_open(view *v, const api_request *req, const PGresult *rows, int row)
+{
+    char scope[JOB_DETAIL_PREFIX_MAX];
+    job_detail_scope(scope, req->region, req->account);
+    const char *detail = ob_col(rows, row, JOB_COL_DETAIL);
+    if (strncmp(detail, scope, strlen(scope)) != 0 || !view_init(v, req, rows, row))
+        return false;
+    v->stream_prefix = stream_prefix(detail, ob_col(rows, row, JOB_COL_DEFINITION));
+    return true;
 }
 
 static json_t *attempts_of(const PGresult *rows, int row)
@@ -286,27 +292,34 @@ bool job_view_detail(FILE *out,
     return true;
 }
 
+/* What never changes: job_list.c's SUMMARY. */
+static void set_summary(json_t *to, const view *v, const PGresult *rows, int row)
+{
+    json_auto_t *summary = ob_json_read_text(ob_col(rows, row, JOB_COL_DETAIL));
+    char arn[API_ARN_MAX];
+    arn_job_definition(arn, v->req->region, v->req->account, ob_col(rows, row, JOB_COL_DEFINITION),
+                       (int)ob_json_int(summary, "revision", 0));
+    json_object_set(to, "jobName", json_object_get(summary, "jobName"));
+    json_object_set(to, "createdAt", json_object_get(summary, "createdAt"));
+    set_text(to, "jobDefinition", ob_json_str(summary, "jobDefinition", arn));
+    set_text(to, "shareIdentifier", ob_json_str(summary, "shareIdentifier", NULL));
+    json_object_set_new(to, "capacityUsage",
+                        json_pack("[{s:s, s:f}]", "capacityUnit", "VCPU", "quantity",
+                                  (double)ob_json_int(summary, "mcpu", 0) / 1000));
+}
+
 json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
 {
-    static const char *const echoed[] = { "jobName", "createdAt", "jobDefinition",
-                                          "shareIdentifier", NULL };
-    ob_cleanup(view_done) view v = { 0 };
-    if (!view_open(&v, req, rows, row))
+    view v;
+    if (!view_init(&v, req, rows, row))
         return NULL;
     char ref[OB_RUN_TEXT];
     char arn[API_ARN_MAX];
-    json_auto_t *detail = ob_json_read_text(ob_col(rows, row, JOB_COL_DETAIL));
     json_auto_t *attempts = attempts_of(rows, row);
     ob_job_ref_format(&v.ref, ref);
     arn_job(arn, req->region, req->account, ref);
     json_t *out = json_pack("{s:s, s:s}", "jobArn", arn, "jobId", ref);
-    for (const char *const *name = echoed; *name != NULL; name++)
-        if (json_object_get(detail, *name) != NULL)
-            json_object_set(out, *name, json_object_get(detail, *name));
-    ob_resources need = container_need(json_object_get(detail, "container"));
-    json_object_set_new(
-        out, "capacityUsage",
-        json_pack("[{s:s, s:f}]", "capacityUnit", "VCPU", "quantity", (double)need.mcpu / 1000));
+    set_summary(out, &v, rows, row);
     set_status(out, &v, attempts, rows, row);
     json_t *container = json_object();
     if (json_array_size(attempts) > 0) {

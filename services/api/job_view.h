@@ -18,6 +18,5 @@ bool job_view_detail(FILE *out,
                      int row,
                      named_streams *named);
 
-/* The JobSummary of one row of job_store_list_*. Caller owns it. NULL: another account or region.
- */
+/* The JobSummary of one row of job_list_*. Caller owns it. NULL: the row is damaged. */
 json_t *job_view_summary(const api_request *req, const PGresult *rows, int row);

@@ -1,10 +1,14 @@
 /* ListJobs: the jobs of a queue in one state or passing a filter, or the children of an array, in
- * pages. A filter does not apply to children. Thread: an HTTP worker. */
+ * pages. A filter does not apply to children. A page may have fewer jobs than it could, or none,
+ * though more follow (job_list.c). A token goes with the question that it was an answer to. Thread:
+ * an HTTP worker. */
+#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "job_detail.h"
 #include "job_filter.h"
+#include "job_list.h"
 #include "job_store.h"
 #include "job_view.h"
 #include "ob/message.h"
@@ -13,6 +17,7 @@
 
 #define STATE_PAGE_MAX 1000 /* AWS: ListJobs by status */
 #define FILTER_PAGE_MAX 100 /* AWS: ListJobs with filters */
+#define HASH_TEXT (2 * 8 + 1)
 
 typedef struct listing {
     ob_job_state state;
@@ -23,34 +28,25 @@ typedef struct listing {
     int limit;
 } listing;
 
-/* One more row than a page tells whether another follows. */
-static int list_queue(api_request *req, listing *l, PGresult **ret, api_reply *rep)
+static void page_done(job_page *page)
 {
-    api_queue queue;
-    ob_uuid before, *below = NULL;
-    int r = resolve_queue(req, &queue, rep);
-    if (r < 0)
-        return r;
-    if (l->position != NULL) {
-        if (!ob_uuid_parse(l->position, strlen(l->position), &before))
-            return api_client_error(rep, "Invalid nextToken.");
-        below = &before;
-    } else if (l->filter.sql.before_ms > 0) {
-        int64_t lead_ms = 0;
-        r = job_store_id_lead(req->db, &lead_ms, &rep->err);
-        if (r < 0)
-            return r;
-        before = ob_uuid_from_ms(l->filter.sql.before_ms + lead_ms);
-        below = &before;
-    }
-    if (!l->any_state)
-        return job_store_list_state(req->db, queue.id, l->state, l->filter.sql.share, below,
-                                    l->limit + 1, ret, &rep->err);
-    int limit = l->filter.nothing ? 0 : l->limit + 1;
-    return job_store_list_filtered(req->db, queue.id, &l->filter.sql, below, limit, ret, &rep->err);
+    PQclear(page->rows);
 }
 
-static int list_children(api_request *req, const listing *l, PGresult **ret, api_reply *rep)
+static int list_queue(api_request *req, listing *l, job_page *ret, api_reply *rep)
+{
+    api_queue queue;
+    const job_filter *filter = &l->filter.sql;
+    int r = resolve_queue(req, &queue, rep);
+    if (r < 0 || l->filter.nothing)
+        return r;
+    return l->any_state
+               ? job_list_filtered(req->db, queue.id, filter, l->position, l->limit, ret, &rep->err)
+               : job_list_state(req->db, queue.id, l->state, filter, l->position, l->limit, ret,
+                                &rep->err);
+}
+
+static int list_children(api_request *req, const listing *l, job_page *ret, api_reply *rep)
 {
     const api_name *named = names_of(req, "arrayJobId");
     char scope[JOB_DETAIL_PREFIX_MAX];
@@ -64,32 +60,53 @@ static int list_children(api_request *req, const listing *l, PGresult **ret, api
     }
     if (!exists)
         return api_client_error(rep, "Array job %.100s does not exist.", named->text);
-    int from = l->position != NULL ? atoi(l->position) : 0;
-    return job_store_list_children(req->db, &array.id, scope, l->state, from, l->limit + 1, ret,
-                                   &rep->err);
+    return job_list_children(req->db, &array.id, scope, l->state, l->position, l->limit, ret,
+                             &rep->err);
 }
 
-static int build_page(api_request *req, PGresult *rows, int limit, bool children, api_reply *rep)
+/* What a token belongs to: all that the request asks for but how much of it. */
+static void hash_question(const api_request *req, char out[HASH_TEXT])
 {
-    int n = PQntuples(rows);
+    uint8_t hash[SHA256_DIGEST_LENGTH];
+    json_auto_t *question = json_copy(req->body);
+    (void)json_object_del(question, "nextToken");
+    (void)json_object_del(question, "maxResults");
+    ob_cleanup(ob_freep) char *text = json_dumps(question, JSON_COMPACT | JSON_SORT_KEYS);
+    SHA256((const unsigned char *)text, strlen(text), hash);
+    for (size_t i = 0; i < HASH_TEXT / 2; i++)
+        (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
+}
+
+/* position: the token's text on entry; what is behind the hash when it is this question's. */
+static int check_token(const api_request *req, const char **position, api_reply *rep)
+{
+    char hash[HASH_TEXT];
+    if (!*position)
+        return 0;
+    hash_question(req, hash);
+    if (strncmp(*position, hash, strlen(hash)) != 0 || (*position)[strlen(hash)] != ' ')
+        return api_client_error(rep, "Invalid nextToken");
+    *position += strlen(hash) + 1;
+    return 0;
+}
+
+static void build_page(api_request *req, const job_page *page, int limit, api_reply *rep)
+{
+    int n = page->rows ? PQntuples(page->rows) : 0;
     json_t *list = json_array();
     rep->body = json_pack("{s:o}", "jobSummaryList", list);
     for (int row = 0; row < n && row < limit; row++) {
-        json_t *one = job_view_summary(req, rows, row);
+        json_t *one = job_view_summary(req, page->rows, row);
         if (one != NULL)
             json_array_append_new(list, one);
     }
-    if (n <= limit)
-        return 0;
-    char position[OB_UUID_TEXT];
-    ob_uuid id;
-    if (children)
-        snprintf(position, sizeof(position), "%d", (int)ob_col_int(rows, limit, JOB_COL_INDEX, 0));
-    else if (ob_col_uuid(rows, limit - 1, JOB_COL_ID, &id))
-        ob_uuid_format(&id, position);
+    if (!*page->next)
+        return;
+    char hash[HASH_TEXT];
+    hash_question(req, hash);
+    ob_cleanup(ob_freep) char *position = ob_strf("%s %s", hash, page->next);
     ob_cleanup(ob_freep) char *token = page_token_new(req, position);
     json_object_set_new(rep->body, "nextToken", json_string(token));
-    return 0;
 }
 
 /* The one of the three that is given; NULL with the reply filled. */
@@ -134,17 +151,21 @@ int op_list_jobs(api_request *req, api_reply *rep)
     if (strcmp(of, "multiNodeJobId") == 0)
         return api_client_error(rep, "Multi-node parallel job %.100s does not exist.",
                                 ob_json_str(req->body, of, ""));
-    ob_cleanup(ob_freep) char *position = NULL;
-    ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
+    ob_cleanup(ob_freep) char *text = NULL;
+    ob_cleanup(page_done) job_page page = { 0 };
     bool children = strcmp(of, "arrayJobId") == 0;
     bool filtered = l.has_filter && !children;
-    r = page_read(req, filtered ? FILTER_PAGE_MAX : STATE_PAGE_MAX, &l.limit, &position, rep);
+    r = page_read(req, filtered ? FILTER_PAGE_MAX : STATE_PAGE_MAX, &l.limit, &text, rep);
+    l.position = text;
+    if (r == 0)
+        r = check_token(req, &l.position, rep);
     if (r == 0)
         r = req_db(req, &rep->err);
     if (r < 0)
         return r;
-    l.position = position;
-    r = children ? list_children(req, &l, &rows, rep) : list_queue(req, &l, &rows, rep);
+    r = children ? list_children(req, &l, &page, rep) : list_queue(req, &l, &page, rep);
     req_db_release(req);
-    return r < 0 ? r : build_page(req, rows, l.limit, children, rep);
+    if (r == 0)
+        build_page(req, &page, l.limit, rep);
+    return r;
 }

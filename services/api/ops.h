@@ -113,6 +113,7 @@ typedef struct api_operation {
     /* A request of more bytes is refused before it is read; 0: the server's own limit. */
     size_t body_max;
     const char *body_name;
+    bool heavy; /* its answer may be long: a key has a few of them at a time (turns.h) */
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */
 } api_operation;

@@ -146,6 +146,31 @@ def test_wrong_listings_are_refused(batch, arguments, text):
     assert text in caught.value.response["Error"]["Message"]
 
 
+def test_jobs_are_described_as_often_as_they_are_named(batch, some):
+    assert batch.describe_jobs(jobs=[])["jobs"] == []
+    one, two = some["beta_one"], some["beta-two"]
+    jobs = batch.describe_jobs(jobs=[one, two, one, UNKNOWN, UNKNOWN])["jobs"]
+    assert [j["jobId"] for j in jobs] == [one, two, one]
+
+
+def test_a_token_goes_with_its_question(batch, queue, some):
+    """Another queue, state, filter or array has other positions."""
+    page = batch.list_jobs(jobQueue=queue, jobStatus="RUNNABLE", maxResults=2)
+    token = page["nextToken"]
+    for other in (
+        {"jobQueue": "default", "jobStatus": "RUNNABLE"},
+        {"jobQueue": queue, "jobStatus": "PENDING"},
+        {"jobQueue": queue, "filters": [{"name": "JOB_NAME", "values": ["*"]}]},
+        {"arrayJobId": some["alpha-two"], "jobStatus": "RUNNABLE"},
+    ):
+        with pytest.raises(batch.exceptions.ClientException) as caught:
+            batch.list_jobs(nextToken=token, **other)
+        assert "Invalid nextToken" in caught.value.response["Error"]["Message"]
+    more = batch.list_jobs(jobQueue=queue, jobStatus="RUNNABLE", maxResults=1000, nextToken=token)
+    ids = [j["jobId"] for j in page["jobSummaryList"] + more["jobSummaryList"]]
+    assert len(ids) == len(set(ids)) >= len(NEWEST_FIRST)
+
+
 def test_summaries_tell_what_aws_tells(batch, shared_work, queue, some):
     page = batch.list_jobs(jobQueue=queue, jobStatus="RUNNABLE", maxResults=1000)
     one = next(j for j in page["jobSummaryList"] if j["jobId"] == some["beta-two"])

@@ -1,0 +1,62 @@
+/* Pages of ListJobs. What a page costs is bounded, whatever there is to look through: one that has
+ * looked at LIST_EXAMINED_MAX jobs ends, also when it has found few or none, and says where it goes
+ * on. */
+#pragma once
+
+#include "job_store.h"
+
+#define LIST_EXAMINED_MAX 10000
+
+extern const ob_db_stmt job_list_stmts[];
+
+/* Members that are NULL or 0 let all pass. */
+typedef struct job_filter {
+    const char *name;                   /* in lower case, as what follows about names */
+    const char *name_from, *name_below; /* a prefix, as a range */
+    const char *definition;
+    const char *definition_from, *definition_below;
+    int revision;
+    const char *share;
+    int64_t after_ms, before_ms; /* createdAt, both left out; 0: any */
+} job_filter;
+
+#define LIST_POSITION_TEXT OB_UUID_TEXT
+
+/* *rows is new: at most as many as asked. 'next': where the page behind it begins; "": there is
+ * none. */
+typedef struct job_page {
+    PGresult *rows;
+    char next[LIST_POSITION_TEXT];
+} job_page;
+
+/* All: position: job_page.next of the page before, NULL: the first page. Newest first, but for
+ * children. Errors: -EINVAL: the position is none. */
+
+/* Jobs of a queue in a state; of the filter only the share counts. */
+int job_list_state(ob_db *db,
+                   int64_t queue_id,
+                   ob_job_state state,
+                   const job_filter *filter,
+                   const char *position,
+                   int limit,
+                   job_page *ret,
+                   ob_error *err);
+
+/* Jobs of a queue in whatever state. */
+int job_list_filtered(ob_db *db,
+                      int64_t queue_id,
+                      const job_filter *filter,
+                      const char *position,
+                      int limit,
+                      job_page *ret,
+                      ob_error *err);
+
+/* Children of an array in a state, in their order. */
+int job_list_children(ob_db *db,
+                      const ob_uuid *array,
+                      const char *scope,
+                      ob_job_state state,
+                      const char *position,
+                      int limit,
+                      job_page *ret,
+                      ob_error *err);
