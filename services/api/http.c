@@ -48,8 +48,11 @@ struct http_server {
     api_ctx *ctx;
     struct mg_context *mg;
     http_conns *conns;
-    int listen_fd; /* the one that clients connect to; -1: none */
     turns *turns;
+    int listen_fd; /* the one that clients connect to; -1: none */
+    int place;     /* where the server has it */
+    bool serves;   /* it has it */
+    atomic_bool draining;
     pthread_mutex_t health_lock;
     ob_db *health_db; /* not of the pool, which may be empty */
 };
@@ -411,12 +414,12 @@ static int call_in_turn(exchange *x, const api_operation *op, api_request *req, 
 {
     turns *t = x->w->server->turns;
     ob_error err = { 0 };
+    bool logs = x->protocol == API_LOGS;
     if (!op->heavy)
         return call(op, req, rep);
     if (turns_take(t, req->key_id, &err) < 0)
-        return api_error(rep, x->protocol == API_LOGS ? 400 : 429,
-                         x->protocol == API_LOGS ? "ThrottlingException"
-                                                 : "TooManyRequestsException",
+        return api_error(rep, logs ? 400 : 429,
+                         logs ? "ThrottlingException" : "TooManyRequestsException",
                          "Too many requests of this access key at a time, try again.");
     int r = is_left(x) ? -EPIPE : call(op, req, rep);
     req_db_release(req);
@@ -608,11 +611,12 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                                             .init_connection = on_connection,
                                             /* connection_closed finds no data any more */
                                             .connection_close = on_connection_end };
-    int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);
     /* Of the database connections half, so that others find one; of the threads a quarter. */
     size_t running = (size_t)ctx->config->db_connections / 2;
     server->turns = turns_new(running > 0 ? running : 1, (size_t)ctx->config->threads / 4);
-    int r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
+    int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);
+    if (r == 0)
+        r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->conns, err);
     if (r < 0) {
         http_stop(server);
         return r;

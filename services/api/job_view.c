@@ -161,7 +161,6 @@ static bool view_init(view *v, const api_request *req, const PGresult *rows, int
         .state = (ob_job_state)ob_col_int(rows, row, JOB_COL_STATE, 0),
         .flags = (int)ob_col_int(rows, row, JOB_COL_FLAGS, 0),
     };
-    note_streams(v, detail, ob_col(rows, row, JOB_COL_DEFINITION));
     /* A cancel leaves STARTING and RUNNING jobs alone (AWS: CancelJob). */
     if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
         v->flags &= ~FLAG_CANCELLED;
@@ -176,7 +175,7 @@ static bool view_open(view *v, const api_request *req, const PGresult *rows, int
     const char *detail = ob_col(rows, row, JOB_COL_DETAIL);
     if (strncmp(detail, scope, strlen(scope)) != 0 || !view_init(v, req, rows, row))
         return false;
-    v->stream_prefix = stream_prefix(detail, ob_col(rows, row, JOB_COL_DEFINITION));
+    note_streams(v, detail, ob_col(rows, row, JOB_COL_DEFINITION));
     return true;
 }
 

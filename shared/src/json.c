@@ -13,7 +13,7 @@
 
 typedef struct extent {
     int depth;
-    size_t values; /* entries of lists and members of objects, or a few more */
+    size_t values; /* entries of lists and members of objects; lists and objects once more */
 } extent;
 
 /* What parsing would build, by the text's punctuation. Brackets inside strings do not count. */
