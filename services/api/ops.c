@@ -171,18 +171,11 @@ int api_operation_check(const api_operation *op,
                                : r;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
-                                              access_store_stmts,
-                                              api_store_stmts,
-                                              job_store_stmts,
-                                              job_list_stmts,
-                                              submit_store_worker_stmts,
-                                              sched_policy_store_stmts,
-                                              tag_store_stmts,
-                                              log_store_stmts,
-                                              named_streams_stmts,
-                                              capacity_store_stmts,
-                                              NULL };
+const ob_db_stmt *const api_stmt_tables[] = {
+    keys_stmts,      access_store_stmts,        api_store_stmts,          job_store_stmts,
+    job_list_stmts,  submit_store_worker_stmts, sched_policy_store_stmts, tag_store_stmts,
+    log_store_stmts, named_streams_stmts,       capacity_store_stmts,     NULL
+};
 
 int req_db(api_request *req, ob_error *err)
 {
