@@ -1,7 +1,7 @@
 /* Registration, heartbeats and reports. Owns the session. Ends are reported until they are
  * confirmed, every 5 s; the broker's acknowledgement confirms nothing. Invariants: nothing is said
  * before the first registration, nor under a session whose partition was not assigned first.
- * Thread: the loop's; registering waits for the broker for a bounded time. */
+ * Thread: the loop's, which never waits for the broker: containers do not. */
 #include "heartbeat.h"
 
 #include <stdlib.h>
@@ -16,12 +16,14 @@
 
 #define REPEAT_MS 5000
 #define REGISTER_RETRY_MS 300
-#define BROKER_WAIT_MS 3000
-#define REPORT_RUNS 500 /* one message is one transaction of the scheduler's */
+#define ASSIGN_SLOW_MS 5000 /* after that it is said that the broker is slow */
+#define REPORT_RUNS 500     /* one message is one transaction of the scheduler's */
 
 struct heartbeat {
     heartbeat_config config;
-    char session[17];
+    char session[17]; /* of the last registration */
+    bool follows;     /* an assignment was asked for: */
+    bool assigned;    /* and is there */
     bool registered;
     bool due;          /* to register */
     char failure[512]; /* said once */
@@ -213,23 +215,12 @@ void heartbeat_notice(heartbeat *h)
         say_notice(h);
 }
 
-static int assign(heartbeat *h, ob_error *err)
-{
-    static const char *const topics[] = { OB_TOPIC_PLACEMENTS, NULL };
-    int32_t partitions = 0;
-    int r = ob_bus_partitions(h->config.bus, OB_TOPIC_PLACEMENTS, BROKER_WAIT_MS, &partitions, err);
-    if (r < 0)
-        return r;
-    int32_t mine = ob_instance_partition(h->config.instance, partitions);
-    /* Lets the producer know the topic: its first message would wait a second for that. */
-    int32_t ignored;
-    (void)ob_bus_partitions(h->config.bus, OB_TOPIC_EXECUTIONS, BROKER_WAIT_MS, &ignored, NULL);
-    return ob_bus_assign_end(h->config.bus, topics, &mine, BROKER_WAIT_MS, err);
-}
-
-/* What is held goes in as many parts as it takes; together they are one registration. */
+/* What is held goes in as many parts as it takes; together they are one registration, which their
+ * session tells from those before. */
 static int say_registered(heartbeat *h)
 {
+    ob_token_new(h->session, 8);
+    placement_set_session(h->config.placement, h->session);
     json_auto_t *held = json_array();
     attempt *at, *next;
     HASH_ITER(hh, h->config.attempts->table, at, next)
@@ -258,21 +249,32 @@ static int say_registered(heartbeat *h)
     return r;
 }
 
+/* Has the bus assign the instance's partition; heartbeat_assigned goes on from there. */
+static int follow(heartbeat *h, ob_error *err)
+{
+    if (h->follows)
+        return ob_fail_retry(err, ETIMEDOUT, "Kafka has not said yet where this instance reads");
+    int r = ob_bus_follow_end(h->config.bus, OB_TOPIC_PLACEMENTS, h->config.instance,
+                              OB_TOPIC_EXECUTIONS, err);
+    h->follows = r == 0;
+    return r;
+}
+
+static void register_later(heartbeat *h, const ob_error *err)
+{
+    if (*err->text && strcmp(err->text, h->failure) != 0)
+        ob_warn("register.failed", "{s:s}", "text", err->text);
+    (void)snprintf(h->failure, sizeof(h->failure), "%s", err->text);
+    loop_timer_set(h->config.loop, &h->register_timer,
+                   h->assigned ? REGISTER_RETRY_MS : ASSIGN_SLOW_MS);
+}
+
 static void do_register(heartbeat *h)
 {
     ob_error err = { 0 };
-    /* Not while the broker is away: the wait would hold up the containers. */
-    int r = ob_bus_is_up(h->config.bus) ? assign(h, &err) : ob_fail(&err, EIO, "Kafka is away");
-    if (r == 0) {
-        ob_token_new(h->session, 8);
-        placement_set_session(h->config.placement, h->session);
-        r = say_registered(h);
-    }
-    if (r < 0) {
-        if (strcmp(err.text, h->failure) != 0)
-            ob_warn("register.failed", "{s:s}", "text", err.text);
-        (void)snprintf(h->failure, sizeof(h->failure), "%s", err.text);
-        loop_timer_set(h->config.loop, &h->register_timer, REGISTER_RETRY_MS);
+    int r = h->assigned ? say_registered(h) : follow(h, &err);
+    if (r < 0 || !h->assigned) {
+        register_later(h, &err);
         return;
     }
     if (!h->registered)
@@ -319,6 +321,14 @@ void heartbeat_register(heartbeat *h)
 {
     if (!h->register_timer.armed)
         loop_timer_set(h->config.loop, &h->register_timer, 0);
+}
+
+void heartbeat_assigned(heartbeat *h)
+{
+    if (!h->follows)
+        return; /* nothing is held yet that could be told of */
+    h->assigned = true;
+    loop_timer_set(h->config.loop, &h->register_timer, 0);
 }
 
 bool heartbeat_is_registered(const heartbeat *h)

@@ -24,9 +24,11 @@ typedef struct heartbeat_config {
 heartbeat *heartbeat_new(const heartbeat_config *config);
 void heartbeat_free(heartbeat *h);
 
-/* Registers (anew) as soon as it can: assigns the instance's partition at its end, draws a session,
- * says what is held; retried until it is sent. */
+/* Registers (anew) as soon as it can: draws a session and says what is held, when the instance's
+ * partition is assigned (the first time has that done); retried until it is sent. */
 void heartbeat_register(heartbeat *h);
+/* The partition was assigned at its end (OB_BUS_REASSIGNED): registers. */
+void heartbeat_assigned(heartbeat *h);
 /* Sends what has changed; called at the end of each turn, after the spool is on the disk. */
 void heartbeat_flush(heartbeat *h);
 /* The fate of a message that was sent with heartbeat_ref's value. */

@@ -261,8 +261,7 @@ static void on_bus_event(ob_bus_event event, void *arg)
     executor *x = arg;
     switch (event) {
     case OB_BUS_REASSIGNED:
-        if (heartbeat_is_registered(x->heartbeat))
-            heartbeat_register(x->heartbeat);
+        heartbeat_assigned(x->heartbeat);
         break;
     case OB_BUS_DOWN:
     case OB_BUS_UP:

@@ -12,6 +12,7 @@
 #include "ob/message.h"
 #include "ob/text.h"
 #include "ob/topics.h"
+#include "silence.h"
 
 #define NOTICE_MAX_MS                                                                              \
     (24 * 3600 * 1000) /* what an executor says is no time for PostgreSQL as it is */
@@ -52,7 +53,7 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
         ob_debug("execution.unknown", "{s:s}", "type", type);
         return;
     }
-    in->silent_ms = 0;
+    silence_end(in);
     in->beat = true;
     if (!strcmp(type, "registered")) {
         in->registered = true;

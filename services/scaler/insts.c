@@ -12,6 +12,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "scaler_store.h"
+#include "silence.h"
 
 #define RETRY_MS 1000
 #define OVERDUE_MS 250
@@ -408,8 +409,7 @@ static int find_lost(scaler *s, int64_t heard_ms, ob_error *err)
     for (inst *in = s->insts; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
             continue;
-        in->silent_ms += heard_ms;
-        if (in->silent_ms > s->config.lost_after_ms)
+        if (silence_turn(s, in, heard_ms))
             id_list_add(&list, in->id);
     }
     char reason[64];
@@ -463,7 +463,7 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
     for (inst *in = s->insts; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_DRAINING && in->state != OB_INSTANCE_LOST)
             continue;
-        if (in->drained)
+        if (in->drained && heard_ms > 0)
             in->flush_ms += heard_ms;
         bool due = now_ms - in->asked_at_ms >= RETRY_MS;
         if (!due && !in->ask_now && !(in->drained && (in->held == 0 || in->left)))

@@ -26,5 +26,5 @@ int insts_drain(scaler *s,
 bool insts_outdated(const env *e, const inst *in);
 
 /* Everything that is due: launches not answered, registrations, silence, ends. 'heard_ms': how much
- * time has passed in which silence counts. */
+ * time has passed in which silence counts, or LINK_BROKEN. */
 int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err);

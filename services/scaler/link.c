@@ -20,6 +20,7 @@ void link_init(probe_link *link, int64_t now_ms, int32_t partitions)
     for (int32_t i = 0; i < link->partitions; i++)
         link->seen_at_ms[i] = now_ms;
     link->sent_at_ms = now_ms - 3600 * 1000;
+    link->turned_at_ms = now_ms;
 }
 
 void link_send(probe_link *link, ob_bus *bus, int64_t now_ms, int64_t every_ms)
@@ -69,4 +70,24 @@ void link_update(probe_link *link, int64_t now_ms, int64_t late_ms)
 int64_t link_good_ms(const probe_link *link, int64_t now_ms)
 {
     return link->good_since_ms ? now_ms - link->good_since_ms : 0;
+}
+
+int64_t link_heard_ms(
+    probe_link *link, int64_t now_ms, int64_t grace_ms, int64_t turn_max_ms, int64_t owed_max_ms)
+{
+    int64_t passed = now_ms - link->turned_at_ms;
+    link->turned_at_ms = now_ms;
+    if (passed > turn_max_ms) {
+        link->owed_ms += passed;
+        if (link->owed_ms > owed_max_ms)
+            link->owed_ms = owed_max_ms;
+        passed = 0;
+    }
+    if (link->good_since_ms == 0)
+        return LINK_BROKEN;
+    if (link_good_ms(link, now_ms) <= grace_ms)
+        return 0;
+    int64_t paid = passed < link->owed_ms ? passed : link->owed_ms;
+    link->owed_ms -= paid;
+    return passed - paid;
 }

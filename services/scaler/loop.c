@@ -31,9 +31,10 @@
 #define DECIDE_MS 1000  /* at least so often: time makes instances idle */
 #define HEAL_MS 100     /* the provider's own work */
 #define HEALTH_MS 1000
-#define TICK_MAX_MS 500 /* of silence, for one turn: a loop that was stopped has not listened */
+#define TURN_MAX_MS 1000 /* a turn that takes longer has not listened */
 #define PROBE_SILENT_MS 10000
 #define GRACE_MS 5000 /* after the link has come back, silence does not count yet */
+#define BUS_STEP_MS 2000
 #define DEMAND_OLD_MS 30000
 #define STARVED_MS 2000
 #define MAX_LAUNCHES 64
@@ -257,19 +258,14 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
 
 /* ---- Leading ---- */
 
-/* Time in which silence of executors counts: only while our own probe comes back, and never more
- * than a turn's worth. */
+/* Time in which silence of executors counts, or LINK_BROKEN. */
 static int64_t heard_ms(scaler *s, int64_t now_ms)
 {
-    int64_t passed = now_ms - s->ticked_at_ms, grace = s->config.lost_after_ms / 2;
-    s->ticked_at_ms = now_ms;
+    int64_t lost_ms = s->config.lost_after_ms;
     link_send(&s->link, s->bus, now_ms, s->config.heartbeat_ms);
     link_update(&s->link, now_ms, 3 * s->config.heartbeat_ms);
-    if (grace > GRACE_MS)
-        grace = GRACE_MS;
-    if (link_good_ms(&s->link, now_ms) <= grace)
-        return 0;
-    return passed < TICK_MAX_MS ? passed : TICK_MAX_MS;
+    return link_heard_ms(&s->link, now_ms, lost_ms / 2 < GRACE_MS ? lost_ms / 2 : GRACE_MS,
+                         TURN_MAX_MS, lost_ms);
 }
 
 /* A leader that hears nothing lets another try. */
@@ -292,18 +288,20 @@ static int check_rival(scaler *s, int64_t now_ms, ob_error *err)
 static int resolve_positions(scaler *s, ob_error *err)
 {
     int32_t partitions = 0, ignored;
-    int r = ob_bus_make_topics(s->bus, 500, err);
+    int r = ob_bus_make_topics(s->bus, BUS_STEP_MS, err);
     if (r == 0)
         r = ob_leader_keep(s->leader, err);
     if (r == 0)
-        r = ob_bus_assign_end(s->bus, topics, NULL, 500, err);
+        r = ob_bus_assign_end(s->bus, topics, NULL, BUS_STEP_MS, err);
     if (r == 0)
         r = ob_leader_keep(s->leader, err);
     if (r == 0)
-        r = ob_bus_partitions(s->bus, OB_TOPIC_EXECUTIONS, 300, &partitions, err);
+        r = ob_bus_partitions(s->bus, OB_TOPIC_EXECUTIONS, BUS_STEP_MS, &partitions, err);
+    if (r == 0)
+        r = ob_bus_partitions(s->bus, OB_TOPIC_PLACEMENTS, BUS_STEP_MS, &s->placements, err);
     /* Lets the producer know the topic: its first message would wait a second for that. */
     if (r == 0)
-        r = ob_bus_partitions(s->bus, OB_TOPIC_INSTANCES, 300, &ignored, err);
+        r = ob_bus_partitions(s->bus, OB_TOPIC_INSTANCES, BUS_STEP_MS, &ignored, err);
     if (r == 0)
         link_init(&s->link, ob_mono_ms(), partitions);
     return r;
@@ -324,7 +322,7 @@ static int begin(scaler *s, ob_error *err)
         (void)poll(&(struct pollfd){ .fd = ob_service_stop_fd(), .events = POLLIN }, 1, POLL_MS);
     }
     int64_t now_ms = ob_mono_ms();
-    s->led_since_ms = s->ticked_at_ms = s->reloaded_at_ms = now_ms;
+    s->led_since_ms = s->reloaded_at_ms = now_ms;
     s->scheduler_epoch = 0;
     s->inbox_rung = true;
     s->reload_owed = s->counters_reloaded = false;
@@ -357,9 +355,13 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
         s->healed_at_ms = now_ms;
         s->dirty = s->provider->ops->tick(s->provider) || s->dirty;
     }
+    if (r == 0)
+        r = ob_leader_keep(s->leader, err);
     s->dirty_counters = s->dirty_counters || s->dirty;
     if (r == 0 && (s->dirty || now_ms - s->decided_at_ms >= DECIDE_MS))
         r = decide_now(s, now_ms, err);
+    if (r == 0)
+        r = ob_leader_keep(s->leader, err);
     if (r == 0)
         r = status_write(s, now_ms, err);
     status_count(s, now_ms);

@@ -11,9 +11,11 @@
 #include "join.h"
 #include "loop.h"
 #include "ob/log.h"
+#include "ob/schema.h"
 #include "ob/service.h"
 #include "retention.h"
 #include "scaler_store.h"
+#include "silence.h"
 
 #define FIELD(member) offsetof(scaler_config, member)
 static const ob_config_field fields[] = {
@@ -204,17 +206,22 @@ static int start(scaler *s, ob_error *err)
                           .partitions = (int32_t)c->common.kafka_partitions,
                           .on_msg = events_on_msg,
                           .on_event = events_on_bus,
+                          .on_delivery = silence_on_delivery,
                           .arg = s };
     if (r == 0)
         r = ob_bus_new(&bus, &s->bus, err);
     if (r < 0)
         return r;
     s->counters = counters_new(c->redis, redis_password);
+    r = ob_health_start(c->common.run_dir, SCALER_NAME, err);
+    if (r < 0)
+        return r;
+    ob_schema_wait(c->pg, "openbatch-scaler-starting", OB_SCHEMA_VERSION);
     r = retention_start(c, err);
     if (r < 0)
         return r;
     s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_statements);
-    return ob_health_start(c->common.run_dir, SCALER_NAME, err);
+    return 0;
 }
 
 static void stop(scaler *s)

@@ -108,8 +108,11 @@ typedef struct inst {
     char *infra; /* as its environment's when it was launched */
 
     int64_t silent_ms; /* heard nothing for so long while the link was good */
-    int64_t held;      /* runs that its executor still has, by its last heartbeat; -1: unknown */
-    bool drained;      /* DRAINING: no placement is left */
+    /* By then it is asked for a sign, through its partition of batch.placements: */
+    uintptr_t sign_no;             /* of the questions of this silence; 0: there was none */
+    int64_t sign_due_ms, asked_ms; /* by silent_ms: the next one; the first that arrived, or 0 */
+    int64_t held; /* runs that its executor still has, by its last heartbeat; -1: unknown */
+    bool drained; /* DRAINING: no placement is left */
     bool ends_at_deadline;     /* DRAINING: instance.deadline_at is set */
     int64_t flush_ms;          /* drained for so long while the link was good */
     int64_t asked_at_ms;       /* DRAINING, LOST: when the end was tried last */
@@ -158,9 +161,11 @@ typedef struct scaler {
     join_offer *offers; /* of executors started by hand, to be looked at */
     size_t n_offers;
     uint64_t ignored_messages;
+    int32_t placements; /* partitions of batch.placements */
+    uintptr_t sign_no;  /* of the last question */
 
     /* Monotonic times of what is periodic. */
-    int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms, health_at_ms, ticked_at_ms;
+    int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms, health_at_ms;
     int64_t counted_at_ms, led_since_ms;
     int64_t rival_checked_at_ms, overdue_at_ms, join_refused_at_ms;
 } scaler;

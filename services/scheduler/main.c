@@ -7,6 +7,7 @@
 #include "health.h"
 #include "leader.h"
 #include "ob/log.h"
+#include "ob/schema.h"
 #include "ob/service.h"
 #include "peers.h"
 #include "publisher.h"
@@ -65,6 +66,8 @@ static int make(scheduler *s, ob_error *err)
         r = ob_health_start(s->config.common.run_dir, SCHEDULER_NAME, err);
     if (r == 0)
         r = make_bus(s, err);
+    if (r == 0)
+        ob_schema_wait(s->config.pg, "openbatch-scheduler-starting", OB_SCHEMA_VERSION);
     if (r == 0)
         r = publisher_new(&s->config, &s->publisher, err);
     if (r == 0)

@@ -21,6 +21,7 @@ typedef struct bus_sender {
 typedef struct bus_wanted {
     char *topic;
     int32_t partition; /* -1: all */
+    char *instance;    /* if set: the partition of this one instead */
 } bus_wanted;
 
 /* A partition and the offset from which it is, or shall be, read. */
@@ -67,6 +68,8 @@ struct ob_bus {
     bool told_up;
     int handled; /* reports and events since poll began */
 
+    int step_ms; /* the keeper's: how long a step of a repair may take */
+
     /* Shared with the keeper, under 'lock'. */
     pthread_mutex_t lock;
     pthread_cond_t changed;
@@ -79,6 +82,7 @@ struct ob_bus {
     unsigned wanted_generation; /* of 'wanted'; the keeper drops its result when it changed */
     bus_wanted *wanted;
     size_t n_wanted;
+    char *sends_to; /* a topic that the producer is to know, too; NULL: none */
     bus_positions resolved;
     bus_count *counts;
     size_t n_counts;

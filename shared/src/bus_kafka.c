@@ -94,6 +94,7 @@ void bus_unref(ob_bus *bus)
     free(bus->settings);
     free(bus->client_id);
     free(bus->group);
+    free(bus->sends_to);
     free(bus);
 }
 
@@ -176,7 +177,8 @@ int ob_bus_assign_end(ob_bus *bus,
         n++;
     bus_wanted *wanted = ob_calloc(n, sizeof(*wanted));
     for (size_t i = 0; i < n; i++)
-        wanted[i] = (bus_wanted){ ob_strdup(topics[i]), partitions_only ? partitions_only[i] : -1 };
+        wanted[i] = (bus_wanted){ .topic = ob_strdup(topics[i]),
+                                  .partition = partitions_only ? partitions_only[i] : -1 };
 
     bus_positions positions = { 0 };
     r = bus_resolve(bus_producer(bus), wanted, n, timeout_ms, &positions, err);
@@ -192,6 +194,25 @@ int ob_bus_assign_end(ob_bus *bus,
     bus->n_wanted = n;
     (void)pthread_mutex_unlock(&bus->lock);
     bus_set_up(bus, true);
+    return 0;
+}
+
+int ob_bus_follow_end(
+    ob_bus *bus, const char *topic, const char *instance, const char *sends_to, ob_error *err)
+{
+    int r = need_consumer(bus, err);
+    if (r < 0)
+        return r;
+    stop_reading(bus);
+    (void)pthread_mutex_lock(&bus->lock);
+    forget_wanted(bus);
+    bus->wanted = ob_calloc(1, sizeof(*bus->wanted));
+    bus->wanted[0] = (bus_wanted){ .topic = ob_strdup(topic), .instance = ob_strdup(instance) };
+    bus->n_wanted = 1;
+    free(bus->sends_to);
+    bus->sends_to = ob_strdup(sends_to);
+    (void)pthread_mutex_unlock(&bus->lock);
+    bus_want_repair(bus, "a new assignment");
     return 0;
 }
 

@@ -5,6 +5,7 @@
 
 #include "bus_internal.h"
 #include "ob/clock.h"
+#include "ob/id.h"
 
 int bus_fail_kafka(ob_error *err, rd_kafka_resp_err_t e, const char *what)
 {
@@ -283,8 +284,10 @@ void bus_positions_done(bus_positions *positions)
 
 void bus_wanted_free(bus_wanted *wanted, size_t n)
 {
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n; i++) {
         free(wanted[i].topic);
+        free(wanted[i].instance);
+    }
     free(wanted);
 }
 
@@ -295,11 +298,13 @@ static int resolve_one(
     int r = count_partitions(rk, wanted->topic, left_ms(deadline_ms), &count, err);
     if (r < 0)
         return r;
-    if (wanted->partition >= count)
+    int32_t one =
+        wanted->instance ? ob_instance_partition(wanted->instance, count) : wanted->partition;
+    if (one >= count)
         return ob_fail_retry(err, ENOENT, "Kafka: %s has %d partitions, wanted is number %d",
-                             wanted->topic, count, wanted->partition);
-    int32_t first = wanted->partition >= 0 ? wanted->partition : 0;
-    int32_t end = wanted->partition >= 0 ? first + 1 : count;
+                             wanted->topic, count, one);
+    int32_t first = one >= 0 ? one : 0;
+    int32_t end = one >= 0 ? first + 1 : count;
     for (int32_t p = first; p < end; p++) {
         int64_t low = 0, high = 0;
         r = query_watermarks(rk, wanted->topic, p, deadline_ms, &low, &high, err);

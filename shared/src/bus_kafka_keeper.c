@@ -10,6 +10,7 @@
 #include "ob/log.h"
 
 #define STEP_TIMEOUT_MS 2000
+#define STEP_TIMEOUT_MAX_MS 16000 /* of a repair's step: a broker may be that slow */
 #define PROBE_PAUSE_MS 300
 #define REPAIR_PAUSE_MS 500 /* between repairs, and after one that failed */
 
@@ -66,12 +67,22 @@ static int resolve_wanted(ob_bus *bus, bus_positions *ret, unsigned *ret_generat
     size_t n = bus->n_wanted;
     bus_wanted *wanted = ob_calloc(n, sizeof(*wanted));
     for (size_t i = 0; i < n; i++)
-        wanted[i] = (bus_wanted){ ob_strdup(bus->wanted[i].topic), bus->wanted[i].partition };
+        wanted[i] =
+            (bus_wanted){ ob_strdup(bus->wanted[i].topic), bus->wanted[i].partition,
+                          bus->wanted[i].instance ? ob_strdup(bus->wanted[i].instance) : NULL };
     (void)pthread_mutex_unlock(&bus->lock);
 
-    int r = n ? bus_resolve(bus_producer(bus), wanted, n, STEP_TIMEOUT_MS, ret, err) : 0;
+    int r = n ? bus_resolve(bus_producer(bus), wanted, n, bus->step_ms, ret, err) : 0;
     bus_wanted_free(wanted, n);
     return r;
+}
+
+static char *copy_sends_to(ob_bus *bus)
+{
+    (void)pthread_mutex_lock(&bus->lock);
+    char *copy = bus->sends_to ? ob_strdup(bus->sends_to) : NULL;
+    (void)pthread_mutex_unlock(&bus->lock);
+    return copy;
 }
 
 static void repair(ob_bus *bus)
@@ -79,9 +90,14 @@ static void repair(ob_bus *bus)
     ob_error err = { 0 };
     bus_positions positions = { 0 };
     unsigned generation = 0;
-    int r = ob_bus_make_topics(bus, STEP_TIMEOUT_MS, &err);
+    int32_t ignored;
+    ob_cleanup(ob_freep) char *sends_to = copy_sends_to(bus);
+    /* Who follows an instance may make none. */
+    int r = sends_to ? 0 : ob_bus_make_topics(bus, bus->step_ms, &err);
     if (r == 0)
-        r = bus_refresh(bus_producer(bus), STEP_TIMEOUT_MS, &err);
+        r = bus_refresh(bus_producer(bus), bus->step_ms, &err);
+    if (r == 0 && sends_to)
+        r = ob_bus_partitions(bus, sends_to, bus->step_ms, &ignored, &err);
     if (r == 0)
         r = resolve_wanted(bus, &positions, &generation, &err);
 
@@ -90,7 +106,7 @@ static void repair(ob_bus *bus)
     (void)pthread_mutex_unlock(&bus->lock);
     /* So that reading need not wait until the consumer learns by itself that the topic is back. */
     if (r == 0 && consumer)
-        (void)bus_refresh(consumer, STEP_TIMEOUT_MS, NULL);
+        (void)bus_refresh(consumer, bus->step_ms, NULL);
 
     (void)pthread_mutex_lock(&bus->lock);
     if (r == 0 && generation == bus->wanted_generation) {
@@ -104,6 +120,10 @@ static void repair(ob_bus *bus)
         bus_positions_done(&positions);
     }
     (void)pthread_mutex_unlock(&bus->lock);
+    /* Patient only with a broker that is slow: who wants to end waits for a step. */
+    bus->step_ms = r == 0                               ? STEP_TIMEOUT_MS
+                   : bus->step_ms < STEP_TIMEOUT_MAX_MS ? 2 * bus->step_ms
+                                                        : bus->step_ms;
     if (r < 0)
         ob_debug("bus.repair_failed", "{s:s}", "error", err.text);
 }
@@ -144,6 +164,7 @@ static void *keep(void *arg)
 
 int bus_keeper_start(ob_bus *bus, ob_error *err)
 {
+    bus->step_ms = STEP_TIMEOUT_MS;
     int e = pthread_create(&bus->keeper, NULL, keep, bus);
     return e ? ob_fail(err, e, "bus thread: %s", strerror(e)) : 0;
 }

@@ -89,12 +89,15 @@ static int connect_now(ob_leader *leader, ob_error *err)
     (void)snprintf(application, sizeof(application), "openbatch-%s", leader->role);
     int r = ob_db_connect(leader->conninfo, application, &db, err);
     if (r == 0)
-        r = ob_db_sql(db,
-                      "SET idle_session_timeout = '1s';"
-                      "SET idle_in_transaction_session_timeout = '1s';"
-                      /* The other role's leader may be frozen with rows of ours locked. */
-                      "SET lock_timeout = '2s'",
-                      NULL, NULL, err);
+        r = ob_db_sql(
+            db,
+            /* A leader that stalls is ended by whoever stands by (leader_end_stalled), after
+             * a second. Where nobody does it may go on: ended, it would begin anew. */
+            "SET idle_session_timeout = '10s';"
+            "SET idle_in_transaction_session_timeout = '1s';"
+            /* The other role's leader may be frozen with rows of ours locked. */
+            "SET lock_timeout = '2s'",
+            NULL, NULL, err);
     if (r == 0)
         r = ob_db_prepare(db, leader_stmts, err);
     if (r == 0)

@@ -32,6 +32,40 @@ static void a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost(voi
     ob_bus_free(bus);
 }
 
+/* As an executor's: the broker answers more slowly than one step of a repair lasts, and the owner
+ * does not wait. */
+static void an_instance_is_followed_without_waiting_for_a_slow_broker(void **state)
+{
+    static seen s;
+    ob_error err = { 0 };
+    make_topic("followed", 4);
+    make_topic("told", 1);
+    ob_bus *bus = open_bus(&s, NULL);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, 1, 2500), 0);
+    int64_t slowest = 0, began = ob_mono_ms();
+    assert_int_equal(ob_bus_follow_end(bus, "followed", "i-7", "told", &err), 0);
+    for (int64_t end = began + 120000; s.reassigned == 0 && ob_mono_ms() < end;) {
+        int64_t at = ob_mono_ms();
+        (void)ob_bus_poll(bus, 0, 100);
+        if (ob_mono_ms() - at > slowest)
+            slowest = ob_mono_ms() - at;
+        (void)poll(NULL, 0, 10);
+    }
+    assert_int_equal(s.reassigned, 1);
+    assert_true(slowest < 1000);
+    assert_int_equal(rd_kafka_mock_broker_set_rtt(cluster, 1, 0), 0);
+
+    int32_t partitions = 0;
+    assert_int_equal(ob_bus_partitions(bus, "followed", 20000, &partitions, &err), 0);
+    int32_t mine = ob_instance_partition("i-7", partitions);
+    assert_int_equal(ob_bus_send(bus, "followed", (mine + 1) % 4, NULL, 0, "1", 1, NULL, &err), 0);
+    assert_int_equal(ob_bus_send(bus, "followed", mine, NULL, 0, "2", 1, NULL, &err), 0);
+    poll_until(bus, &s.n, 1);
+    assert_int_equal(s.partition, mine);
+    assert_true(s.got[2]);
+    ob_bus_free(bus);
+}
+
 static void without_traffic_the_return_is_noticed_too(void **state)
 {
     static seen s;
@@ -188,6 +222,7 @@ int main(void)
     ob_log_init("test_bus_outage", getenv("OB_TEST_DEBUG") ? OB_LOG_DEBUG : OB_LOG_ERROR);
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost),
+        cmocka_unit_test(an_instance_is_followed_without_waiting_for_a_slow_broker),
         cmocka_unit_test(without_traffic_the_return_is_noticed_too),
         cmocka_unit_test(a_producer_that_failed_for_good_is_replaced),
         cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),

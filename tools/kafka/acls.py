@@ -35,7 +35,8 @@ WRITES = {
     "api": ["submissions", "commands"],
     # batch.executions: probes that tell a silent network from silent executors.
     "scheduler": ["placements", "demand", "instances", "executions", "job-state"],
-    "scaler": ["instances", "executions"],
+    # batch.placements: what it asks of an executor that is silent.
+    "scaler": ["instances", "executions", "placements"],
     "executor": ["executions", "logs"],
 }
 # These make the topics that are missing, at start and after a wipe.

@@ -25,8 +25,9 @@ typedef struct ob_bus_msg {
 
 /* What happened to a position or topic; the service reconciles. */
 typedef enum ob_bus_event {
-    OB_BUS_REASSIGNED, /* an unknown topic, partition or offset was met: positions were resolved
-                          anew, messages may be missing */
+    OB_BUS_REASSIGNED, /* what ob_bus_follow_end asked for is read; or an unknown topic, partition
+                          or offset was met: positions were resolved anew, messages may be missing
+                        */
     OB_BUS_DOWN,       /* all brokers are away */
     OB_BUS_UP,
 } ob_bus_event;
@@ -69,6 +70,13 @@ int ob_bus_assign_end(ob_bus *bus,
                       const int32_t *partitions_only,
                       int timeout_ms,
                       ob_error *err);
+/* Assigns an instance's partition of 'topic' at its end, however long the broker takes:
+ * OB_BUS_REASSIGNED says when that is so, and what is produced afterwards is seen. Replaces an
+ * earlier assignment at once. By then the producer knows 'sends_to' (its first message would wait a
+ * second for that). Does not wait. */
+int ob_bus_follow_end(
+    ob_bus *bus, const char *topic, const char *instance, const char *sends_to, ob_error *err);
+
 /* Subscribes to topics with the configured group; offsets are committed by ob_bus_commit after the
  * messages' effects are durable. */
 int ob_bus_subscribe(ob_bus *bus, const char *const *topics, ob_error *err);

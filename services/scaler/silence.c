@@ -1,0 +1,54 @@
+/* Silence of executors, see silence.h. Owns nothing. The question is a `sync` on batch.placements:
+ * what a living executor answers by registering, and a proof that its partition takes messages.
+ * Invariant: without such a proof twice the time must pass. Loop thread. */
+#include "silence.h"
+
+#include "ob/log.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+
+static void ask(scaler *s, inst *in)
+{
+    /* Executors ignore what is older than the scheduler they follow. */
+    json_auto_t *msg = ob_message_new("sync", s->scheduler_epoch);
+    (void)json_object_set_new(msg, "instance", json_string(in->id));
+    ob_cleanup(ob_freep) char *text = NULL;
+    size_t len = ob_message_dump(msg, &text);
+    ob_error err = { 0 };
+    if (in->sign_no == 0)
+        in->sign_no = ++s->sign_no;
+    int32_t partition = ob_instance_partition(in->id, s->placements);
+    if (ob_bus_send(s->bus, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len, (void *)in->sign_no,
+                    &err) < 0)
+        ob_warn("bus.send", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "text", err.text);
+}
+
+void silence_end(inst *in)
+{
+    in->silent_ms = in->sign_due_ms = in->asked_ms = 0;
+    in->sign_no = 0;
+}
+
+bool silence_turn(scaler *s, inst *in, int64_t heard_ms)
+{
+    int64_t limit = s->config.lost_after_ms;
+    if (heard_ms == LINK_BROKEN) {
+        silence_end(in);
+        return false;
+    }
+    in->silent_ms += heard_ms;
+    if (in->silent_ms > limit / 3 && in->silent_ms >= in->sign_due_ms) {
+        in->sign_due_ms = in->silent_ms + limit / 6;
+        ask(s, in);
+    }
+    bool could_answer = in->asked_ms > 0 && in->silent_ms - in->asked_ms >= limit / 3;
+    return in->silent_ms > limit && (could_answer || in->silent_ms > 2 * limit);
+}
+
+void silence_on_delivery(void *ref, int ok, int64_t offset, void *arg)
+{
+    scaler *s = arg;
+    for (inst *in = s->insts; ok && in; in = in->hh.next)
+        if (in->sign_no == (uintptr_t)ref && in->asked_ms == 0)
+            in->asked_ms = in->silent_ms;
+}

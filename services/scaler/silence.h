@@ -1,0 +1,13 @@
+/* When an instance that is silent may be called lost: after enough time in which it could have been
+ * heard (link.h), and in which it was asked and could have answered. Loop thread. */
+#pragma once
+
+#include "scaler.h"
+
+/* A turn of an instance that should be heard of. heard_ms: the time in which silence counts, or
+ * LINK_BROKEN. Asks for a sign of life when it is due. Is it lost? */
+bool silence_turn(scaler *s, inst *in, int64_t heard_ms);
+/* It was heard. */
+void silence_end(inst *in);
+/* Whether a question arrived; ref: its number (ob_bus_on_delivery; arg: scaler). */
+void silence_on_delivery(void *ref, int ok, int64_t offset, void *arg);
