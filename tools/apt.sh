@@ -16,6 +16,15 @@ restore() {
 exec 9>/run/openbatch-apt.lock
 flock 9
 [[ -e $policy.openbatch ]] && restore
+# Whoever had the lock may have installed the same.
+missing=()
+for package in "$@"; do
+    case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :) in
+    installed | triggers-pending | triggers-awaited) ;;
+    *) missing+=("$package") ;;
+    esac
+done
+((${#missing[@]})) || exit 0
 trap restore EXIT
 trap 'exit 1' INT TERM HUP
 if [[ -e $policy ]]; then mv "$policy" "$policy.openbatch"; fi
@@ -24,10 +33,17 @@ chmod 755 "$policy"
 mkdir -p "${cluster%/*}"
 echo 'create_main_cluster = false' >"$cluster"
 
-apt-get -q update 9>&-
+# For the lists apt has no option to wait.
+for ((i = 0; ; i++)); do
+    said=$(LC_ALL=C apt-get -q update 9>&- 2>&1) && break
+    printf '%s\n' "$said"
+    [[ $said == *'Could not get lock'* ]] && ((i < 300)) || exit 1
+    sleep 2
+done
+printf '%s\n' "$said"
 before=$(dpkg-query -W -f '${Package}\n')
-apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=300 -o Dpkg::Options::=--force-confold \
-    install "$@" 9>&-
+apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold \
+    install "${missing[@]}" 9>&-
 
 # Otherwise the next boot would start what nobody asked for. This is what `systemctl disable` does, without systemd too.
 for unit in docker.service docker.socket containerd.service docker-registry.service; do

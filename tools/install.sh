@@ -8,6 +8,39 @@ check_platform() {
     fi
 }
 
+# Also one whose triggers, or those of others, are still to be run: it is there.
+is_installed() {
+    case $(dpkg-query -W -f '${db:Status-Status}' "$1" 2>/dev/null) in
+    installed | triggers-pending | triggers-awaited) ;;
+    *) return 1 ;;
+    esac
+}
+
+# Prints which process holds a lock of dpkg's or apt's, or of another copy's installation; fails when none does.
+apt_holder() {
+    local file inode pid
+    for file in /run/openbatch-apt.lock /var/lib/dpkg/lock-frontend /var/lib/dpkg/lock /var/lib/apt/lists/lock; do
+        inode=$(stat -c %i "$file" 2>/dev/null) || continue
+        pid=$(awk -v inode=":$inode" '$2 != "->" && substr($6, length($6) - length(inode) + 1) == inode { print $5; exit }' \
+            /proc/locks)
+        [[ -z $pid ]] || { say "$pid" && return 0; }
+    done
+    return 1
+}
+
+# Somebody else installs packages, perhaps those that are missing here.
+wait_for_apt() {
+    local pid told=-30
+    while pid=$(apt_holder); do
+        if ((SECONDS - told >= 30)); then
+            note "waiting for another installation of packages to end: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
+                cut -c1-60) (pid $pid)"
+            told=$SECONDS
+        fi
+        sleep 1
+    done
+}
+
 # Prints the packages of tools/packages.txt that are missing; arguments: test, tls include what is for those only.
 missing_packages() {
     local name words word skip command
@@ -28,12 +61,15 @@ missing_packages() {
             esac
         done
         [[ -n $skip ]] && continue
-        [[ $(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) == installed ]] || say "$name"
+        is_installed "$name" || say "$name"
     done <"$OB_ROOT/tools/packages.txt"
 }
 
 install_packages() {
     local missing log=$OPENBATCH_HOME/log/apt.log
+    mapfile -t missing < <(missing_packages "$@")
+    ((${#missing[@]})) || return 0
+    wait_for_apt
     mapfile -t missing < <(missing_packages "$@")
     ((${#missing[@]})) || return 0
     say "installing these Debian packages (nothing is removed, no system service is started):"

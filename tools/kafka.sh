@@ -80,9 +80,16 @@ kafka_configure() {
 
 # Applies tools/kafka/acls.py unless Kafka's storage has seen this very version of it.
 kafka_acls() {
-    local done=$OPENBATCH_HOME/kafka/data/acls.applied script=$OB_ROOT/tools/kafka/acls.py
+    local done=$OPENBATCH_HOME/kafka/data/acls.applied script=$OB_ROOT/tools/kafka/acls.py \
+        log=$OPENBATCH_HOME/log/acls.log i
     cmp -s "$script" "$done" && return 0
-    "$OPENBATCH_HOME/venv/bin/python" "$script" "127.0.0.1:$OB_KAFKA_PORT" \
-        "$OPENBATCH_HOME/secrets/kafka-admin.password" || die "Kafka's access rules could not be set"
+    # Kafka listens before it can do all things, and may be slow.
+    for ((i = 0; ; i++)); do
+        "$OPENBATCH_HOME/venv/bin/python" "$script" "127.0.0.1:$OB_KAFKA_PORT" \
+            "$OPENBATCH_HOME/secrets/kafka-admin.password" 2>"$log" && break
+        ((i < 20)) || die "Kafka's access rules could not be set: $(tail -n 1 "$log"); see $log"
+        note "waiting for Kafka to take its access rules"
+        sleep 1
+    done
     cp "$script" "$done"
 }

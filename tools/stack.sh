@@ -227,11 +227,11 @@ begin_anew() { # DIR
 }
 
 start_service() { # NAME: running, with the settings and the program of now
-    local dir=$OPENBATCH_HOME/sv/$1 stamp pid i
+    local dir=$OPENBATCH_HOME/sv/$1 stamp pid deadline=$((SECONDS + 120))
     make_service "$1"
-    # A new directory is found within five seconds.
-    for ((i = 0; i < 200; i++)); do
-        [[ -p $dir/supervise/ok ]] && sv status "$dir" >/dev/null 2>&1 && break
+    # A new directory is found within five seconds, by a supervisor that is not held up.
+    until [[ -p $dir/supervise/ok ]] && sv status "$dir" >/dev/null 2>&1; do
+        ((SECONDS < deadline)) || break
         sleep 0.05
     done
     rm -f "$dir/down"
@@ -255,20 +255,50 @@ restart_executors() {
     done < <(instance_dirs)
 }
 
-wait_healthy() { # SECONDS NAME...
-    local deadline=$((SECONDS + $1)) name
-    shift
-    for name in "$@"; do
-        until healthy "$name"; do
-            if ((SECONDS >= deadline)); then
-                note "$name is not healthy"
-                case $name in api | scheduler | scaler) service_health "$name" >&2 || : ;; esac
-                log_tail "$name"
-                die "try './openbatch logs $name'; './openbatch up' again goes on from here"
-            fi
-            sleep 0.1
-        done
+# How far a service has come, as words that change while it gets on: its process, the processor time that this and its
+# children took, the size of its log. Nothing where no process runs.
+service_progress() { # NAME
+    local pid line ticks
+    pid=$(cat "$OPENBATCH_HOME/sv/$1/supervise/pid" 2>/dev/null || :)
+    [[ -n $pid ]] || return 0
+    { read -r line <"/proc/$pid/stat"; } 2>/dev/null || return 0
+    read -ra ticks <<<"${line##*) }"
+    say "$pid $((ticks[11] + ticks[12] + ticks[13] + ticks[14]))" \
+        "$(stat -c %s "$OPENBATCH_HOME/log/$1/current" 2>/dev/null || :)"
+}
+
+unhealthy() { # NAME WHY: gives up
+    note "$1 is not healthy: $2"
+    case $1 in api | scheduler | scaler) service_health "$1" >&2 || : ;; esac
+    log_tail "$1"
+    die "try './openbatch logs $1'; './openbatch up' again goes on from here"
+}
+
+# Waits as long as the service gets on, on a host that is busy for minutes, but not for one that ends again and again,
+# does nothing, or (every service does a little all the time) is not well after a quarter of an hour.
+wait_for_service() { # NAME
+    local name=$1 began=$SECONDS moved=$SECONDS told=$SECONDS now last='' pid='' starts=0
+    until healthy "$name"; do
+        now=$(service_progress "$name")
+        if [[ -n $now && ${now%% *} != "$pid" ]]; then
+            pid=${now%% *}
+            ((++starts <= 5)) || unhealthy "$name" "it ends again and again"
+        fi
+        [[ $now == "$last" ]] || moved=$SECONDS
+        last=$now
+        ((SECONDS - moved < 120)) || unhealthy "$name" "it has done nothing for two minutes"
+        ((SECONDS - began < 900)) || unhealthy "$name" "a quarter of an hour was not enough"
+        if ((SECONDS - told >= 10)); then
+            note "waiting for $name, which is starting ($((SECONDS - began)) s)"
+            told=$SECONDS
+        fi
+        sleep 0.1
     done
+}
+
+wait_healthy() { # NAME...
+    local name
+    for name in "$@"; do wait_for_service "$name"; done
 }
 
 # Unmounts what a container engine left below the home or the run directory, so that it can be deleted.

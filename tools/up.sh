@@ -103,7 +103,7 @@ start_supervisor "${BACKING[@]}" "${SERVICES[@]}"
 for name in "${BACKING[@]}"; do start_service "$name"; done
 finish "$venv_job" install_venv up || exit 1
 trap - EXIT
-wait_healthy 60 "${BACKING[@]}"
+wait_healthy "${BACKING[@]}"
 pg_database
 kafka_acls
 if [[ -n $backing_only ]]; then
@@ -118,6 +118,6 @@ else
 fi
 for name in "${SERVICES[@]}"; do start_service "$name"; done
 restart_executors
-wait_healthy 60 "${SERVICES[@]}"
+wait_healthy "${SERVICES[@]}"
 default_queue
 first_steps
