@@ -58,7 +58,7 @@ BEGIN
     END LOOP;
     LOCK TABLE ce_status;
     PERFORM pg_advisory_unlock(28514, 2);
-    PERFORM pg_sleep(2.5);
+    PERFORM pg_sleep(6);
 END $$"""
 
 
@@ -76,6 +76,36 @@ def test_a_scaler_that_cannot_load_begins_anew(stack):
     saboteur.join()
     wait_for("the unknown instance's end", lambda: not (unknown / "token").exists(), 10)
     assert epoch(stack, "scaler") > before + 1
+
+
+@pytest.mark.parametrize("role", ["scaler", "scheduler"])
+def test_a_leader_that_stalls_goes_on_where_nobody_stands_by(stack, role):
+    """A call of its provider, or a host that is busy, holds it up for three seconds: its session
+    lives, and it need not begin anew."""
+    wait_for("it leads", lambda: (stack.health(role) or {}).get("leader"), 60)
+    before, pid = epoch(stack, role), stack.pid(role)
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        assert not wait_or_none(lambda: not leads(stack, role), 3)
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    wait_for("it answers", lambda: (stack.health(role) or {}).get("ok"), 60)
+    assert (epoch(stack, role), stack.pid(role)) == (before, pid)
+
+
+def leads(stack, role):
+    """Does anybody hold the role's lock?"""
+    number = {"scheduler": 1, "scaler": 2}[role]
+    return stack.sql(
+        f"SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND granted AND objid = {number}"
+    )
+
+
+def wait_or_none(condition, seconds):
+    try:
+        return wait_for("", condition, seconds)
+    except AssertionError:
+        return None
 
 
 def test_a_standby_takes_over_from_a_frozen_leader(stack, standby, shared_work, queue):
