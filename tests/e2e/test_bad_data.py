@@ -65,33 +65,31 @@ def test_a_text_that_is_cut_within_a_character_ends_its_job_only(stack, work):
     assert stack.pid(instance) == pid
 
 
-def spec_size(stack, job_id):
-    """What a job takes in a message: nearly all of it is its container and its tags."""
-    detail, tags = stack.sql(f"SELECT detail, task_tags FROM job WHERE id = '{job_id}'")[0]
-    container = json.dumps(
-        json.loads(detail)["container"], ensure_ascii=False, separators=(",", ":")
+def grow(stack, jobs, length):
+    """Makes the value of their variable as long as only an older version would have accepted."""
+    ids = ", ".join(f"'{job}'" for job in jobs)
+    stack.sql(
+        f"UPDATE job SET detail = replace(detail, '\"short\"', '\"' || repeat('x', {length})"
+        f" || '\"') WHERE id IN ({ids})"
     )
-    return len(container.encode()) + len(tags.encode())
+
+
+def spec_size(stack, job_id):
+    """What a job takes in a message: nearly all of it is its container."""
+    ((detail,),) = stack.sql(f"SELECT detail FROM job WHERE id = '{job_id}'")
+    return len(json.dumps(json.loads(detail)["container"], separators=(",", ":")))
 
 
 def test_descriptions_that_do_not_fit_one_message_all_run(stack, work):
     """Six of them fit one message, the seventh would make it longer than executors read. In one
     round with a small one of somebody else's."""
     queue, _ = one_instance(stack, work, 8)
-    definition = work.definition(["true", *5 * ["Ref::p"], "Ref::q"], parameters={"q": "x"})
-    tags = {f"tag{n:03}": 250 * "é" for n in range(48)}
-    large = {"tags": tags, "propagateTags": True}
-
-    def submit(q):
-        return work.submit(queue, definition, parameters={"p": 8000 * "p", "q": q}, **large)
-
-    probe = submit("x")
-    work.wait(probe)
-    submitted = 75600 - spec_size(stack, probe)
+    definition = work.definition(environment=[{"name": "A", "value": "short"}])
     with frozen(stack, "scheduler"):
-        jobs = [submit(submitted * "q") for _ in range(7)]
-        jobs.append(work.submit(queue, work.definition()))
-    size = spec_size(stack, jobs[0])
+        jobs = [work.submit(queue, definition) for _ in range(7)]
+        grow(stack, jobs, 75300)
+        size = spec_size(stack, jobs[0])
+        jobs.append(work.submit(queue, definition))
     assert 6 * size < MESSAGE_ROOM and 7 * size > MESSAGE_MAX, size
     assert {job["status"] for job in work.wait_all(jobs)} == {"SUCCEEDED"}
 
@@ -102,10 +100,7 @@ def test_a_description_that_cannot_be_sent_fails(stack, work):
     definition = work.definition(environment=[{"name": "A", "value": "short"}])
     with frozen(stack, "scheduler"):
         large = work.submit(queue, definition)
-        stack.sql(
-            f"UPDATE job SET detail = replace(detail, '\"short\"', '\"' || repeat('x', 600000)"
-            f" || '\"') WHERE id = '{large}'"
-        )
+        grow(stack, [large], 600000)
         small = work.submit(queue, definition)
     assert work.wait(small)["status"] == "SUCCEEDED"
     job = work.wait(large)
