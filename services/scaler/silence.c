@@ -3,6 +3,7 @@
  * Invariant: without such a proof twice the time must pass. Loop thread. */
 #include "silence.h"
 
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
@@ -11,7 +12,7 @@ static void ask(scaler *s, inst *in)
 {
     /* Executors ignore what is older than the scheduler they follow. */
     json_auto_t *msg = ob_message_new("sync", s->scheduler_epoch);
-    (void)json_object_set_new(msg, "instance", json_string(in->id));
+    (void)json_object_set_new(msg, "instance", ob_json_text(in->id));
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     ob_error err = { 0 };
