@@ -136,6 +136,18 @@ static char *settings(const provider_local_config *config, const provider_launch
     return text;
 }
 
+/* Where svlogd keeps what an executor says. A full disk of logs stops no instance: it goes without
+ * its log. */
+static void prepare_log(const char *home, const char *log)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/log", home);
+    ob_cleanup(ob_freep) char *config = ob_strf("%s/config", log);
+    (void)make_dir(path, NULL);
+    (void)make_dir(log, NULL);
+    (void)write_file(config, 0644, LOG_CONFIG, NULL);
+}
+
 int local_dir_write(const provider_local_config *config,
                     const provider_launch_spec *spec,
                     ob_error *err)
@@ -159,15 +171,7 @@ int local_dir_write(const provider_local_config *config,
     int r = make_dir(path, err);
     if (r == 0)
         r = make_dir(path_of(path, config->home, spec->id, "%s", ""), err);
-    if (r == 0) {
-        (void)snprintf(path, sizeof(path), "%s/log", config->home);
-        r = make_dir(path, err);
-    }
-    if (r == 0)
-        r = make_dir(log, err);
-    ob_cleanup(ob_freep) char *log_config = ob_strf("%s/config", log);
-    if (r == 0)
-        r = write_file(log_config, 0644, LOG_CONFIG, err);
+    prepare_log(config->home, log);
     if (r == 0)
         r = make_dir(path_of(path, config->home, spec->id, "/log"), err);
     if (r == 0)
