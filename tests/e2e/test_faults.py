@@ -14,3 +14,11 @@ def test_an_engine_that_cannot_start_anything_uses_no_attempt(trial):
 
 def test_a_killed_engine_makes_up_no_exit_code(trial):
     scenarios.kill_engine_at_ends(trial, rounds=3)
+
+
+def test_a_host_that_stalls_costs_no_attempt(trial):
+    scenarios.stall_and_kill_kafka(trial, loops=8, kills=1, seconds=20)
+
+
+def test_kafka_comes_back_without_its_data(trial):
+    scenarios.wipe_kafka(trial, jobs=3)
