@@ -179,7 +179,7 @@ class Work:
             wait_for(f"queue {queue} gone", lambda q=queue: self.jq(q) is None, 60)
         for name in self.environments:
             self.batch.update_compute_environment(computeEnvironment=name, state="DISABLED")
-            wait_for(f"{name} VALID", lambda n=name: self.ce(n)["status"] == "VALID")
+            wait_for(f"{name} settled", lambda n=name: self.ce(n)["status"] in ("VALID", "INVALID"))
             self.batch.delete_compute_environment(computeEnvironment=name)
         for name in self.environments:
             wait_for(f"environment {name} gone", lambda n=name: self.ce(n) is None, 60)
