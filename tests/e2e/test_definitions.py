@@ -12,6 +12,7 @@ OF_CONTAINER = (
     "secrets",
     "linuxParameters",
     "environment",
+    "volumes",
     "mountPoints",
     "resourceRequirements",
 )
