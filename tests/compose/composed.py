@@ -103,13 +103,15 @@ class Composed:
 
     def executors(self):
         """Names of executors' containers that run."""
-        return docker("ps", *self.labelled("openbatch.executor")).split()
+        return self.labelled("openbatch.executor")
 
-    def labelled(self, label):
-        return (
-            "--filter", f"label=openbatch.copy={self.project}", "--filter", f"label={label}",
-            "--format", "{{.Names}}",
+    def labelled(self, label, *how):
+        """Names of this copy's containers whose label says something: on jobs all are set."""
+        rows = docker(
+            "ps", *how, "--filter", f"label=openbatch.copy={self.project}",
+            "--format", f'{{{{.Names}}}} {{{{.Label "{label}"}}}}',
         )  # fmt: skip
+        return [row.split()[0] for row in rows.splitlines() if len(row.split()) == 2]
 
     def containers(self):
         """Names of all containers that are ours and no jobs'."""
@@ -117,9 +119,7 @@ class Composed:
             "ps", "-a", "--filter", f"label=com.docker.compose.project={self.project}",
             "--format", "{{.Names}}",
         )  # fmt: skip
-        return sorted(
-            {*ours.split(), *docker("ps", "-a", *self.labelled("openbatch.executor")).split()}
-        )
+        return sorted({*ours.split(), *self.labelled("openbatch.executor", "-a")})
 
     def jobs(self):
         return docker("ps", "--filter", "label=openbatch.run", "--format", "{{.Names}}").split()

@@ -419,8 +419,8 @@ def test_a_copy_is_forgotten_also_when_the_scaler_is_dead(composed, work, queues
     """Then nobody but compose takes the executors away, and their network and volume are free; the
     next copy of the name ends the jobs. The last test: nothing is left of what the others made."""
     work.wait(work.submit(queues[0], work.definition(HOLD)), "RUNNING", timeout=90)
-    running = docker("ps", *composed.labelled("openbatch.run"))
-    assert len(running.split()) == 1
+    running = composed.labelled("openbatch.run")
+    assert len(running) == 1
     docker("kill", composed.id("scaler"))
     assert composed.executors() != []
     composed.compose("down", "-v", "--remove-orphans")
@@ -428,6 +428,6 @@ def test_a_copy_is_forgotten_also_when_the_scaler_is_dead(composed, work, queues
     of_project = f"label=com.docker.compose.project={composed.project}"
     assert docker("network", "ls", "-q", "--filter", of_project) == ""
     assert docker("volume", "ls", "-q", "--filter", of_project) == ""
-    assert docker("ps", *composed.labelled("openbatch.run")) == running
+    assert composed.labelled("openbatch.run") == running
     composed.up()
-    wait_for("no job", lambda: not docker("ps", "-a", *composed.labelled("openbatch.run")), 30)
+    wait_for("no job", lambda: not composed.labelled("openbatch.run", "-a"), 30)
