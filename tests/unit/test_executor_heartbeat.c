@@ -64,14 +64,21 @@ static void on_time(void *arg)
         loop_stop(x->w->loop);
 }
 
-static ob_bus *bus_of(void (*on)(const ob_bus_msg *msg, void *arg), void *arg)
+static void on_assigned(ob_bus_event event, void *arg)
+{
+    if (event == OB_BUS_REASSIGNED)
+        heartbeat_assigned(((heard *)arg)->h);
+}
+
+static ob_bus *bus_of(ob_bus_on_msg hears, ob_bus_on_event sees, void *arg)
 {
     ob_bus *bus = NULL;
     ob_error err = { 0 };
     const ob_bus_config config = { .servers = rd_kafka_mock_cluster_bootstraps(cluster),
                                    .client_id = "test",
                                    .partitions = 1,
-                                   .on_msg = on,
+                                   .on_msg = hears,
+                                   .on_event = sees,
                                    .arg = arg };
     if (ob_bus_new(&config, &bus, &err) < 0)
         fail_msg("%s", err.text);
@@ -96,8 +103,8 @@ static void very_many_runs_are_told_in_several_messages(void **state)
     make_topic(OB_TOPIC_EXECUTIONS, 1);
     x = (heard){ .w = w, .until_ms = ob_mono_ms() + 240000 };
     x.timer = (loop_timer){ .fn = on_time, .arg = &x };
-    x.writer = bus_of(NULL, NULL);
-    x.reader = bus_of(on_heard, &x);
+    x.writer = bus_of(NULL, on_assigned, &x);
+    x.reader = bus_of(on_heard, NULL, &x);
     assign(x.reader, OB_TOPIC_EXECUTIONS);
     notice *none = notice_new(&(notice_config){ .loop = w->loop, .spool = w->spool });
     x.h = heartbeat_new(&(heartbeat_config){ .loop = w->loop,
