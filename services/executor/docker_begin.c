@@ -161,12 +161,13 @@ static void on_create(const http_reply *reply, void *arg)
         else
             pull_join(c);
     } else {
-        char text[512];
         c->exists = false;
-        if (reply->status >= 500)
-            docker_doubt(c, docker_error_text(reply, text, sizeof(text)));
-        else
-            container_end_failed(c, "CannotCreateContainerError", reply, -1);
+        if (reply->status >= 500) {
+            ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
+            docker_doubt(c, text);
+            return;
+        }
+        container_end_failed(c, "CannotCreateContainerError", reply, -1);
     }
 }
 
@@ -203,8 +204,8 @@ static void take_started(container *c)
 
 static void take_refusal(container *c, const http_reply *reply)
 {
-    char text[512];
-    switch (docker_refusal_of(docker_error_text(reply, text, sizeof(text)))) {
+    ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
+    switch (docker_refusal_of(text)) {
     case REFUSAL_OF_THE_JOB:
         container_end_failed(c, "CannotStartContainerError", reply, command_code(reply->body));
         break;

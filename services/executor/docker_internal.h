@@ -170,7 +170,10 @@ void container_recall(container *c);
  * the engine answered, and has lived since it was asked. Ends the run: as not started if that can
  * be proven, else as one that may have run. */
 void container_end_doubtful(container *c, const char *why, bool stayed);
-/* An engine's error text ({"message": …}) or the transport's. */
+/* An engine's error text ({"message": …}) or the transport's, whole, with each value of 'hidden'
+ * (secrets, by name; NULL: none) made unreadable before anybody can cut it. The caller frees it. */
+char *docker_error_dup(const http_reply *reply, const json_t *hidden);
+/* The same, cut to a buffer; for answers to requests that held no secret. Returns buf. */
 const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
 
 /* docker_begin.c */

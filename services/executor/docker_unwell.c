@@ -35,10 +35,14 @@ static bool has_one_of(const char *text, const char *const *parts)
  * begin the container is the last. gRPC says "connection error" (with "error while dialing", or
  * "connection closed") of a request that it never sent. containerd says "create shim task", or
  * "start shim", of what comes before the beginning; then "OCI runtime" is runc's word on what the
- * job asks for. Tried with docker.io 20.10, containerd 1.6. */
+ * job asks for. Texts that hold what a job chose (its user, a path) come first: nobody's job may
+ * pass for an unwell engine. Tried with docker.io 20.10, containerd 1.6. */
 docker_refusal docker_refusal_of(const char *text)
 {
-    static const char *const create[] = { "OCI runtime create failed", NULL };
+    static const char *const of_the_job[] = {
+        "OCI runtime create failed",  "unable to find user",        "unable to find group",
+        "while adding custom device", "creating mount source path", NULL
+    };
     static const char *const not_begun[] = { "connection error: desc",  "rror while dialing",
                                              "connection closed: unav", "create shim task:",
                                              "failed to start shim",    "failed to create shim",
@@ -53,7 +57,7 @@ docker_refusal docker_refusal_of(const char *text)
                                            "already in use",
                                            "OCI runtime start",
                                            NULL };
-    if (has_one_of(text, create))
+    if (has_one_of(text, of_the_job))
         return REFUSAL_OF_THE_JOB;
     if (has_one_of(text, not_begun))
         return REFUSAL_NOT_BEGUN;
@@ -177,12 +181,11 @@ static void remove_probe(docker *d, bool works)
 static void on_started(const http_reply *reply, void *arg)
 {
     docker *d = arg;
-    char text[UNWELL_MAX + 1] = "";
     if (!answered(d, reply))
         return;
-    bool works =
-        reply->status == 204 || reply->status == 304 ||
-        docker_refusal_of(docker_error_text(reply, text, sizeof(text))) == REFUSAL_OF_THE_JOB;
+    ob_cleanup(ob_freep) char *text = docker_error_dup(reply, NULL);
+    bool works = reply->status == 204 || reply->status == 304 ||
+                 docker_refusal_of(text) == REFUSAL_OF_THE_JOB;
     if (!works)
         (void)docker_leftover_end(d->probe_id, NULL);
     if (!works && *d->unwell)

@@ -78,19 +78,23 @@ void container_free(container *c)
     free(c);
 }
 
-const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
+char *docker_error_dup(const http_reply *reply, const json_t *hidden)
 {
-    if (reply->status == 0) {
-        ob_text_format(buf, size, "%s", reply->error);
-        return buf;
-    }
+    if (reply->status == 0)
+        return ob_text_dup(reply->error, REASON_MAX);
     json_auto_t *body = ob_json_read(reply->body, reply->len);
     const char *message = ob_json_str(body, "message", NULL);
-    if (message)
-        ob_text_format(buf, size, "%s", message);
-    else
-        ob_text_format(buf, size, "the container engine answered %d", reply->status);
-    return buf;
+    if (!message)
+        return ob_strf("the container engine answered %d", reply->status);
+    char *text = ob_strdup(message);
+    secrets_hide(hidden, text);
+    return text;
+}
+
+const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
+{
+    ob_cleanup(ob_freep) char *text = docker_error_dup(reply, NULL);
+    return ob_text_into(buf, size, text);
 }
 
 void container_request(
@@ -130,10 +134,9 @@ void container_end_unstarted(container *c, const char *reason)
 
 void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code)
 {
-    char text[REASON_MAX], reason[REASON_MAX + 64];
-    ob_text_format(reason, sizeof(reason), "%s: %s", kind,
-                   docker_error_text(reply, text, sizeof(text)));
-    secrets_hide(c->hidden, reason);
+    char reason[REASON_MAX + 64];
+    ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
+    ob_text_format(reason, sizeof(reason), "%s: %s", kind, text);
     container_tell_end(c, &(runtime_end){ .exit_code = exit_code, .reason = reason });
 }
 

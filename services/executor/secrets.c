@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 #include <limits.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -173,19 +174,35 @@ int secrets_read_all(const char *dir, const json_t *list, json_t **ret, ob_error
     return 0;
 }
 
+static int longest_first(const void *a, const void *b)
+{
+    size_t x = json_string_length(*(const json_t *const *)a);
+    size_t y = json_string_length(*(const json_t *const *)b);
+    return (x < y) - (x > y);
+}
+
+static void hide(const json_t *value, char *text)
+{
+    size_t len = json_string_length(value);
+    if (len < 3)
+        return; /* would only garble */
+    for (char *at = text; (at = strstr(at, json_string_value(value)));) {
+        memmove(at + 3, at + len, strlen(at + len) + 1);
+        memcpy(at, "***", 3);
+        at += 3;
+    }
+}
+
 void secrets_hide(const json_t *values, char *text)
 {
+    size_t n = 0;
+    const json_t **sorted = ob_calloc(json_object_size(values) + 1, sizeof(json_t *));
     const char *name;
     json_t *value;
-    json_object_foreach((json_t *)values, name, value)
-    {
-        size_t len = json_string_length(value);
-        if (len < 3)
-            continue; /* would only garble */
-        for (char *at = text; (at = strstr(at, json_string_value(value)));) {
-            memmove(at + 3, at + len, strlen(at + len) + 1);
-            memcpy(at, "***", 3);
-            at += 3;
-        }
-    }
+    json_object_foreach((json_t *)values, name, value) sorted[n++] = value;
+    /* One may be part of another. */
+    qsort(sorted, n, sizeof(*sorted), longest_first);
+    for (size_t i = 0; i < n; i++)
+        hide(sorted[i], text);
+    free(sorted);
 }

@@ -144,6 +144,11 @@ static void values_are_hidden_in_a_text(void **state)
     secrets_hide(values, text);
     assert_string_equal(text, "***: bad xy, ******");
     secrets_hide(NULL, text);
+
+    json_auto_t *nested = json_pack("{s:s, s:s, s:s}", "a", "key", "b", "key-of-b", "c", "of-b");
+    char longer[] = "key-of-b key";
+    secrets_hide(nested, longer);
+    assert_string_equal(longer, "*** ***");
 }
 
 /* ---- registries ---- */

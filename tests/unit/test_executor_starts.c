@@ -394,6 +394,13 @@ static void refusals_are_told_apart(void **state)
           REFUSAL_NOT_BEGUN },
         { "connection closed: unavailable", REFUSAL_NOT_BEGUN },
         { "failed to create shim task: ttrpc: closed: unknown", REFUSAL_NOT_BEGUN },
+        /* A job's own words in it are nobody's sign. */
+        { "unable to find user connection error: desc: no matching entries in passwd file",
+          REFUSAL_OF_THE_JOB },
+        { "unable to find group EOF: no matching entries in group file", REFUSAL_OF_THE_JOB },
+        { "error gathering device information while adding custom device \"/dev/EOF\": no such "
+          "file",
+          REFUSAL_OF_THE_JOB },
         { "failed to start shim: start failed: : exit status 1: unknown", REFUSAL_NOT_BEGUN },
         { "transport is closing: unavailable", REFUSAL_UNCLEAR },
         { "error reading from server: EOF: unavailable", REFUSAL_UNCLEAR },

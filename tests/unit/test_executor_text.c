@@ -208,6 +208,19 @@ static void what_an_engine_answers_becomes_text(void **state)
     }
 }
 
+/* Half a secret is one, too. */
+static void a_secret_is_hidden_before_the_text_is_cut(void **state)
+{
+    char body[400] = "{\"message\": \"";
+    memset(body + strlen(body), 'x', 190);
+    (void)strcat(body, "hunter2hunter2\"}");
+    http_reply reply = { .status = 500, .error = "", .body = body, .len = strlen(body) };
+    json_auto_t *hidden = json_pack("{s:s}", "a", "hunter2hunter2");
+    ob_cleanup(ob_freep) char *text = docker_error_dup(&reply, hidden);
+    assert_null(strstr(ob_cut(text, 200), "hunt"));
+    assert_string_equal(text + 190, "***");
+}
+
 static void write_file(const char *path, const char *data, size_t len)
 {
     FILE *file = fopen(path, "w");
@@ -285,6 +298,7 @@ int main(void)
         cmocka_unit_test(specs_with_any_text_are_made_or_refused_in_words),
         IN_WORLD(the_path_that_ended_executors_is_refused_in_words),
         cmocka_unit_test(what_an_engine_answers_becomes_text),
+        cmocka_unit_test(a_secret_is_hidden_before_the_text_is_cut),
         IN_WORLD(secrets_with_any_bytes_are_read_or_refused_in_words),
         cmocka_unit_test(credentials_of_any_bytes_are_a_header_or_none),
         cmocka_unit_test(lines_of_any_bytes_are_json),
