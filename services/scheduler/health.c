@@ -49,10 +49,21 @@ static void post_publisher(const scheduler *s)
     ob_health_info("eventsSkipped", json_integer((json_int_t)publisher_skipped(s->publisher)));
 }
 
+/* A leader whose own messages do not come back can give no orders, whatever the connection says. */
+static void post_kafka(const scheduler *s)
+{
+    int64_t silent_ms = s->engine ? ob_mono_ms() - s->probe.seen_at_ms : 0;
+    char text[96];
+    (void)snprintf(text, sizeof(text), "the scheduler's probe has not come back for %lld s",
+                   (long long)silent_ms / 1000);
+    bool silent = silent_ms >= PROBE_SILENCE_MS;
+    ob_health_set("kafka", true, ob_bus_is_up(s->bus) && !silent, silent ? text : NULL);
+}
+
 static void post(const scheduler *s)
 {
     engine_stats stats = { 0 };
-    ob_health_set("kafka", true, ob_bus_is_up(s->bus), NULL);
+    post_kafka(s);
     post_publisher(s);
     if (!s->engine)
         return;

@@ -24,7 +24,6 @@
 
 #define KAFKA_STEP_MS 400 /* below the second after which the session would end */
 #define PROBE_EVERY_MS 1000
-#define PROBE_SILENCE_MS 10000
 #define HOLD_OFF_MS 5000
 #define MESSAGES_A_ROUND 2000
 #define COMPLAIN_EVERY_MS 10000
@@ -55,15 +54,14 @@ static void send_probe(scheduler *s, int64_t now_ms)
 static int check_probe(scheduler *s, int64_t now_ms, ob_error *err)
 {
     bool standby = false;
-    if (now_ms - s->probe.seen_at_ms < PROBE_SILENCE_MS)
+    if (now_ms - s->probe.seen_at_ms < PROBE_SILENCE_MS ||
+        now_ms - s->probe.asked_at_ms < PROBE_EVERY_MS)
         return 0;
+    s->probe.asked_at_ms = now_ms;
     if (ob_leader_has_standby(s->leader, &standby, err) < 0)
         return LEAD_LOST;
-    if (!standby) {
-        s->probe.seen_at_ms =
-            now_ms - PROBE_SILENCE_MS + PROBE_EVERY_MS; /* look again in a second */
+    if (!standby)
         return 0;
-    }
     s->hold_off_until_ms = now_ms + HOLD_OFF_MS;
     (void)ob_fail(err, EAGAIN, "Kafka has been silent for %d s and another scheduler is connected",
                   PROBE_SILENCE_MS / 1000);

@@ -39,9 +39,11 @@ typedef struct inbox {
     size_t n, cap;
 } inbox;
 
+#define PROBE_SILENCE_MS 10000 /* then Kafka is silent for us */
+
 typedef struct probe {
     uint64_t nonce;
-    int64_t sent_at_ms, seen_at_ms; /* monotonic */
+    int64_t sent_at_ms, seen_at_ms, asked_at_ms; /* monotonic; asked: whether another could lead */
 } probe;
 
 typedef struct scheduler {

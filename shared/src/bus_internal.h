@@ -66,7 +66,8 @@ struct ob_bus {
     bus_positions reading;
     unsigned generation; /* of the assignment; raised by each change */
     bool told_up;
-    int handled; /* reports and events since poll began */
+    int handled;             /* reports and events since poll began */
+    int64_t delivered_at_ms; /* monotonic: the last message that went out */
 
     int step_ms; /* the keeper's: how long a step of a repair may take */
 
@@ -101,6 +102,8 @@ void bus_sender_free(ob_bus *bus, bus_sender *sender);
 void bus_consumer_free(ob_bus *bus, rd_kafka_t *consumer);
 int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err);
 
+/* Asks the keeper to replace the producer. Any thread. */
+void bus_sender_fails(ob_bus *bus);
 /* The producer of now; the owner and the keeper may use it without the lock. */
 rd_kafka_t *bus_producer(ob_bus *bus);
 /* Makes poll come back. Any thread. */

@@ -257,10 +257,7 @@ static int send_failed(ob_bus *bus, rd_kafka_resp_err_t e, const char *topic, ob
     if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
         return ob_fail(err, EMSGSIZE, "Kafka: a message for %s is too large", topic);
     if (e == RD_KAFKA_RESP_ERR__FATAL) {
-        (void)pthread_mutex_lock(&bus->lock);
-        bus->sender_failed = true;
-        (void)pthread_cond_signal(&bus->changed);
-        (void)pthread_mutex_unlock(&bus->lock);
+        bus_sender_fails(bus);
     } else if (bus_is_lost_position(e)) {
         bus_want_repair(bus, rd_kafka_err2str(e));
     }

@@ -122,23 +122,40 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         bus_set_up(bus, false);
     } else if (e == RD_KAFKA_RESP_ERR__FATAL) {
-        (void)pthread_mutex_lock(&bus->lock);
-        bus->sender_failed = true;
-        (void)pthread_cond_signal(&bus->changed);
-        (void)pthread_mutex_unlock(&bus->lock);
+        bus_sender_fails(bus);
     } else if (bus_is_lost_position(e)) {
         bus_want_repair(bus, reason);
     }
+}
+
+void bus_sender_fails(ob_bus *bus)
+{
+    (void)pthread_mutex_lock(&bus->lock);
+    bus->sender_failed = true;
+    (void)pthread_cond_signal(&bus->changed);
+    (void)pthread_mutex_unlock(&bus->lock);
+}
+
+/* A producer that sent nothing for as long as one of its messages may wait. If the broker is away,
+ * a new one is as good; if it is there, the producer hangs and would send nothing for ever. */
+static bool is_stuck(const ob_bus *bus, const rd_kafka_message_t *msg)
+{
+    return msg->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT &&
+           ob_mono_ms() - bus->delivered_at_ms >= rd_kafka_message_latency(msg) / 1000;
 }
 
 static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaque)
 {
     ob_bus *bus = opaque;
     bool ok = msg->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-    if (ok)
+    if (ok) {
+        bus->delivered_at_ms = ob_mono_ms();
         bus_set_up(bus, true);
-    else if (bus_is_lost_position(msg->err))
+    } else if (bus_is_lost_position(msg->err)) {
         bus_want_repair(bus, rd_kafka_err2str(msg->err));
+    } else if (rk == bus_producer(bus) && is_stuck(bus, msg)) {
+        bus_sender_fails(bus);
+    }
     bus->handled++;
     if (bus->on_delivery && msg->_private)
         bus->on_delivery(msg->_private, ok, msg->offset, bus->arg);

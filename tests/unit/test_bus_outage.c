@@ -132,6 +132,29 @@ static void what_a_failed_producer_held_is_reported_as_failed(void **state)
     ob_bus_free(bus);
 }
 
+static void a_producer_that_sends_nothing_is_replaced(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus(&s, NULL);
+    make_topic("stuck", 1);
+    say(bus, "stuck", NULL, "1", &s);
+    poll_until(bus, &s.delivered, 1);
+    rd_kafka_t *old = bus_producer(bus);
+    rd_kafka_topic_partition_list_t *all = rd_kafka_topic_partition_list_new(1);
+    (void)rd_kafka_topic_partition_list_add(all, "stuck", 0);
+    assert_int_equal(rd_kafka_pause_partitions(old, all), RD_KAFKA_RESP_ERR_NO_ERROR);
+    rd_kafka_topic_partition_list_destroy(all);
+    say(bus, "stuck", NULL, "2", &s);
+    for (int64_t end = ob_mono_ms() + 90000; bus_producer(bus) == old;) {
+        assert_true(ob_mono_ms() < end);
+        (void)ob_bus_poll(bus, 50, 10);
+    }
+    assert_int_equal(s.failed, 1);
+    say(bus, "stuck", NULL, "3", &s);
+    poll_until(bus, &s.delivered, 2);
+    ob_bus_free(bus);
+}
+
 /* A position that is not there any more: read on from the end, and say so. */
 static void a_lost_position_is_resolved_anew(void **state)
 {
@@ -226,6 +249,7 @@ int main(void)
         cmocka_unit_test(without_traffic_the_return_is_noticed_too),
         cmocka_unit_test(a_producer_that_failed_for_good_is_replaced),
         cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),
+        cmocka_unit_test(a_producer_that_sends_nothing_is_replaced),
         cmocka_unit_test(a_lost_position_is_resolved_anew),
         cmocka_unit_test(a_topic_that_went_away_is_read_again_when_it_is_back),
         cmocka_unit_test(a_client_that_ends_late_is_not_waited_for),
