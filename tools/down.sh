@@ -15,11 +15,13 @@ done
 [[ -z $wipe || -n $(config_get made) ]] || die "$OPENBATCH_HOME is not a home that 'up' made; it stays as it is"
 take_lock
 pgdata=$(config_get pgdata)
+demo=$(config_get demo)
 
 if [[ -n $wipe ]]; then
     say "this ends all jobs and deletes:"
     say "    $OPENBATCH_HOME (jobs, logs, keys, images of its own engine, builds)"
     [[ -z $pgdata || $pgdata == "$OPENBATCH_HOME"/* ]] || say "    $pgdata (PostgreSQL)"
+    [[ -z $demo ]] || say "    $demo (the demo's films and pictures)"
     if [[ -z $yes && -t 0 ]]; then
         read -r -p "type yes to go on: " answer
         [[ $answer == yes ]] || die "nothing was deleted"
@@ -33,6 +35,7 @@ fi
 end_containers
 unmount_all
 [[ -z $pgdata ]] || rm -rf "$pgdata"
+[[ -z $demo ]] || rm -rf "$demo"
 rm -rf "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"
 find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock -exec rm -rf {} +
 rm -f "$OPENBATCH_HOME/lock"

@@ -6,7 +6,6 @@ interrupted are ended.
 """
 
 import argparse
-import hashlib
 import os
 import shutil
 import signal
@@ -29,7 +28,12 @@ from watch import Growth, Screen
 
 # Measured, beside what `up` started: 8 containers at a time, or one that transcodes.
 NEEDS_CPUS, NEEDS_MEMORY_MIB, NEEDS_DISK_MIB = 2, 512, 400
-NEEDED_VARIABLES = ("OPENBATCH_HOME", "AWS_ENDPOINT_URL_BATCH", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS")
+NEEDED_VARIABLES = (
+    "OPENBATCH_HOME",
+    "OPENBATCH_DEMO_DIR",
+    "AWS_ENDPOINT_URL_BATCH",
+    "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS",
+)
 EXAMPLES = ("video", "thumbnails", "queues")
 END_DEADLINE_S = 45  # A stopped container gets 30 s to end by itself.
 
@@ -59,17 +63,8 @@ def check_host(screen: Screen, folder: Path) -> None:
         screen.say("With fewer CPUs it takes longer.")
 
 
-def own_folder(home: Path) -> Path:
-    """Where jobs find their data: no container may have a folder of the copy's home."""
-    return Path("/var/tmp") / f"openbatch-demo-{hashlib.sha256(bytes(home)).hexdigest()[:8]}"
-
-
-def run(screen: Screen, home: Path, chosen: list[str]) -> None:
+def run(screen: Screen, home: Path, folder: Path, chosen: list[str]) -> None:
     began_s = time.monotonic()
-    folder = own_folder(home)
-    folder.mkdir(mode=0o755, parents=True, exist_ok=True)
-    if folder.stat().st_uid != os.geteuid():
-        raise DemoError(f"{folder} is somebody else's")
     check_host(screen, folder)
 
     screen.heading("Images and data")
@@ -128,7 +123,9 @@ def main() -> int:
         return 2
     signal.signal(signal.SIGTERM, interrupt)
     try:
-        run(screen, Path(os.environ["OPENBATCH_HOME"]).resolve(), args.only or list(EXAMPLES))
+        home = Path(os.environ["OPENBATCH_HOME"]).resolve()
+        folder = Path(os.environ["OPENBATCH_DEMO_DIR"])
+        run(screen, home, folder, args.only or list(EXAMPLES))
     except KeyboardInterrupt:
         screen.say("interrupted")
         return 130
