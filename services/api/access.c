@@ -31,8 +31,9 @@ typedef struct facts {
 
 /* One resource that a request touches. */
 typedef struct resource {
-    char *names[ALIASES_MAX]; /* owned; the first is the one that a refusal tells */
+    char *names[ALIASES_MAX]; /* owned */
     size_t n_names;
+    size_t shown; /* of names: the one in a refusal, which tells nothing that the caller did not */
     json_t *tags; /* owned, or NULL */
     bool orphan;  /* names and tags that it should have are not known any more */
 } resource;
@@ -219,9 +220,10 @@ static int name_definition(api_request *req, const api_name *n, resource *ret, a
         revision = r == 0 ? latest.revision : -1;
         req->definition_revision = revision;
     }
-    if (revision > 0)
+    if (revision > 0) {
         name_revision(req, n->base, revision, ret);
-    else
+        ret->shown = n->revision == 0 ? ret->n_names - 1 : 0;
+    } else
         add_name(ret, batch_arn(req, "job-definition", n->base));
     return 0;
 }
@@ -286,7 +288,9 @@ static int judge(check *c, resource *r)
         got = access_store_tags(c->req, r->names[0], &r->tags, &c->rep->err);
     if (got == 0 || got == -ENOENT) {
         policy_answer answer = weigh(c->req, c->action, r);
-        got = answer == POLICY_ALLOWED ? 0 : refuse(c->req, answer, c->action, r->names[0], c->rep);
+        got = answer == POLICY_ALLOWED
+                  ? 0
+                  : refuse(c->req, answer, c->action, r->names[r->shown], c->rep);
     }
     c->touched++;
     return got;

@@ -137,8 +137,8 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
         r = disks_start(config->disks, &ctx.disks, err);
     ctx.pool = db_pool_new(config->pg, api_stmt_tables, (size_t)config->db_connections);
     ctx.known = known_new();
-    ctx.guard =
-        ob_host_guard_new(config->common.home, config->common.run_dir, getenv("DOCKER_HOST"));
+    ctx.guard = ob_host_guard_new(config->common.home, config->common.run_dir,
+                                  getenv("DOCKER_HOST"), config->common.guarded_dirs);
     if (r == 0)
         r = http_start(&ctx, &http, err);
     if (r == 0)

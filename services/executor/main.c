@@ -364,6 +364,7 @@ static int make_runtime(executor *x, ob_error *err)
                           .spool = x->spool,
                           .home = c->common.home,
                           .run_dir = c->common.run_dir,
+                          .guarded_dirs = c->common.guarded_dirs,
                           .copy = c->copy,
                           .instance = c->instance,
                           .ce = c->ce,

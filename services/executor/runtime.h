@@ -63,6 +63,7 @@ typedef struct runtime_config {
     loop *loop;
     spool *spool;
     const char *home, *run_dir, *instance, *ce; /* borrowed */
+    const char *guarded_dirs;                   /* OPENBATCH_GUARDED_DIRS */
     const char *copy;                           /* OPENBATCH_COPY; empty: none */
     const char *engine;                         /* DOCKER_HOST */
     const char *secrets_dir;                    /* OPENBATCH_SECRETS_DIR; empty: none */

@@ -296,7 +296,8 @@ static int docker_make(const runtime_config *config, runtime **ret, ob_error *er
         free(d);
         return r;
     }
-    d->guard = ob_host_guard_new(config->home, config->run_dir, config->engine);
+    d->guard =
+        ob_host_guard_new(config->home, config->run_dir, config->engine, config->guarded_dirs);
     *ret = &d->base;
     return 0;
 }

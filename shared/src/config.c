@@ -23,6 +23,9 @@ const ob_config_field ob_config_common_fields[] = {
     { "OPENBATCH_HOME", OB_CONFIG_PATH, COMMON(home), NULL, "state directory" },
     { "OPENBATCH_RUN_DIR", OB_CONFIG_PATH, COMMON(run_dir), NULL,
       "short directory (0700) for unix sockets" },
+    { "OPENBATCH_GUARDED_DIRS", OB_CONFIG_STRING, COMMON(guarded_dirs), "",
+      "more folders of the host that no container may have, separated by colons: an engine's data "
+      "or socket in an unusual place (access.md)" },
     { "OPENBATCH_LOG_LEVEL", OB_CONFIG_STRING, COMMON(log_level), "info",
       "lowest level that is logged: debug, info, warn or error" },
     { "OPENBATCH_ACCOUNT", OB_CONFIG_STRING, COMMON(account), "123456789012",

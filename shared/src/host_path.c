@@ -14,10 +14,18 @@
 
 /* Of engines as they come; /proc leads to everything by /proc/<pid>/root and fd. */
 static const char *const everywhere[] = {
-    "/proc",           "/run/docker.sock",    "/run/docker",
-    "/run/containerd", "/run/dockerd",        "/run/runc",
-    "/var/lib/docker", "/var/lib/containerd", "/var/run/docker.sock",
-    "/var/run/docker", "/var/run/containerd",
+    "/proc",
+    "/run/docker.sock",
+    "/run/docker",
+    "/run/containerd",
+    "/run/dockerd",
+    "/run/runc",
+    "/var/lib/docker",
+    "/var/lib/containerd",
+    "/var/run/docker.sock",
+    "/var/run/docker",
+    "/var/run/containerd",
+    "/var/lib/openbatch", /* PostgreSQL's data, where its user cannot reach the home (up) */
 };
 
 struct ob_host_guard {
@@ -101,7 +109,18 @@ static void add(ob_host_guard *g, const char *folder)
     add_one(g, led(folder));
 }
 
-ob_host_guard *ob_host_guard_new(const char *home, const char *run_dir, const char *engine)
+static void add_list(ob_host_guard *g, const char *folders)
+{
+    for (const char *at = folders; at && *at; at += *at == ':') {
+        size_t n = strcspn(at, ":");
+        ob_cleanup(ob_freep) char *one = ob_strf("%.*s", (int)n, at);
+        add(g, one);
+        at += n;
+    }
+}
+
+ob_host_guard *
+ob_host_guard_new(const char *home, const char *run_dir, const char *engine, const char *more)
 {
     static const char unix_socket[] = "unix://";
     ob_host_guard *g = ob_calloc(1, sizeof(*g));
@@ -115,6 +134,7 @@ ob_host_guard *ob_host_guard_new(const char *home, const char *run_dir, const ch
     }
     if (engine && strncmp(engine, unix_socket, sizeof(unix_socket) - 1) == 0)
         add(g, engine + sizeof(unix_socket) - 1);
+    add_list(g, more);
     return g;
 }
 

@@ -162,6 +162,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
             {"jobName": "j", "jobQueue": other["queue"], "jobDefinition": mine["quick"]},
             {"jobName": "j", "jobQueue": mine["queue"], "jobDefinition": mine["lasting"]},
             {"jobName": "j", "jobQueue": "no-such", "jobDefinition": mine["quick"]},
+            {"jobName": "j", "jobQueue": mine["queue"], "jobDefinition": "no-such"},
         ],
         "CancelJob": [{"jobId": foreign["lasting"], "reason": "r"}],
         "TerminateJob": [
@@ -224,6 +225,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
             code, message = raw_call(key, service, operation, members)
             assert code == "AccessDeniedException", (operation, members, message)
             assert f":{operation} on resource: " in message
+            # Nothing that would tell whether there is one: the latest revision neither.
+            assert f"job-definition/{mine['lasting']}:" not in message
         if operation in job_by_job:
             jobs = [own, foreign["lasting"], foreign["array"] + ":0"]
             members = {"jobs": jobs, "reason": "r"}

@@ -52,13 +52,18 @@ static void what_holds_is_or_lies_in_a_guarded_folder_is_refused(void **state)
         "/proc",
         "/proc/1/root/data",
         "/proc/self/cwd",
+        "/var/lib/openbatch/0a1b2c3d",
+        "/mnt/docker/volumes",
+        "/mnt",
+        "/srv/d.sock",
     };
     static const char *const good[] = {
         "/data",         "/data/x",   "/home/me/other", "/home/me/ob2", "/home/me/o",
         "/var/lib/data", "/run/mine", "/dev/shm",       "/procs",       "/engine2",
     };
     ob_host_guard *g =
-        ob_host_guard_new("/home/me/ob", "/run/openbatch/1", "unix:///engine/docker.sock");
+        ob_host_guard_new("/home/me/ob", "/run/openbatch/1", "unix:///engine/docker.sock",
+                          "/mnt/docker:relative:/srv/d.sock");
     for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
         if (!refused(g, bad[i], false) || !refused(g, bad[i], true))
             fail_msg("%s is not refused", bad[i]);
@@ -67,7 +72,7 @@ static void what_holds_is_or_lies_in_a_guarded_folder_is_refused(void **state)
             fail_msg("%s is refused", good[i]);
     ob_host_guard_free(g);
     assert_false(refused(NULL, "/", true));
-    g = ob_host_guard_new(NULL, NULL, "tcp://127.0.0.1:2375");
+    g = ob_host_guard_new(NULL, NULL, "tcp://127.0.0.1:2375", "");
     assert_false(refused(g, "/home/me", true));
     assert_true(refused(g, "/", true));
     ob_host_guard_free(g);
@@ -87,7 +92,7 @@ static void links_are_followed_where_they_lead(void **state)
     assert_int_equal(symlink("link", twice), 0);
     assert_int_equal(symlink("..", up), 0);
     assert_int_equal(symlink(data, out), 0);
-    ob_host_guard *g = ob_host_guard_new(home, NULL, NULL);
+    ob_host_guard *g = ob_host_guard_new(home, NULL, NULL, NULL);
     static const char *const bad[] = { "data/link",   "data/link/secrets/new", "data/twice",
                                        "data/up",     "data/up/home/x",        "out/link",
                                        "out/up/home", "data/link/../home" };
@@ -104,7 +109,7 @@ static void links_are_followed_where_they_lead(void **state)
     }
     ob_host_guard_free(g);
     /* A home that is named by a link is guarded where it is, too. */
-    g = ob_host_guard_new(link, NULL, NULL);
+    g = ob_host_guard_new(link, NULL, NULL, NULL);
     assert_true(refused(g, home, false));
     ob_host_guard_free(g);
     ob_cleanup(ob_freep) char *all = ob_strf("rm -rf %s", dir);

@@ -28,6 +28,7 @@ typedef struct ob_config_field {
 typedef struct ob_config_common {
     char *home;
     char *run_dir;
+    char *guarded_dirs;
     char *log_level;
     char *account;
     char *kafka;

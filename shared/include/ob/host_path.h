@@ -9,9 +9,11 @@
 
 typedef struct ob_host_guard ob_host_guard;
 
-/* home, run_dir: the copy's; engine: "unix:///path", NULL or another text: not known. What every
- * engine may have is guarded too. Any thread may use it. */
-ob_host_guard *ob_host_guard_new(const char *home, const char *run_dir, const char *engine);
+/* home, run_dir: the copy's; engine: "unix:///path", NULL or another text: not known; more:
+ * OPENBATCH_GUARDED_DIRS, or NULL. What every engine may have is guarded too. Any thread may use
+ * it. */
+ob_host_guard *
+ob_host_guard_new(const char *home, const char *run_dir, const char *engine, const char *more);
 void ob_host_guard_free(ob_host_guard *g);
 
 /* May a container (as in DescribeJobs) have the folders of the host that its volumes name? here:
