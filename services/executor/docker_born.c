@@ -92,6 +92,15 @@ static int64_t find_containerd(int dockerd)
     return child_ms ? child_ms : other_ms;
 }
 
+/* A container of its own has a view of its own, in which other containers are not. */
+static bool has_our_view(int pid)
+{
+    char path[64], theirs[64] = "", ours[64] = "";
+    (void)snprintf(path, sizeof(path), "/proc/%d/ns/mnt", pid);
+    return readlink(path, theirs, sizeof(theirs) - 1) > 0 &&
+           readlink("/proc/self/ns/mnt", ours, sizeof(ours) - 1) > 0 && strcmp(theirs, ours) == 0;
+}
+
 docker_birth docker_born(const char *host)
 {
     docker_birth birth = { 0 };
@@ -101,5 +110,6 @@ docker_birth docker_born(const char *host)
         return birth;
     birth.dockerd_ms = p.born_ms;
     birth.containerd_ms = find_containerd(pid);
+    birth.same_view = has_our_view(pid);
     return birth;
 }

@@ -8,6 +8,7 @@
 typedef struct docker_birth {
     int64_t dockerd_ms;
     int64_t containerd_ms;
+    bool same_view; /* dockerd sees the files that this process sees, control groups among them */
 } docker_birth;
 
 /* host: as DOCKER_HOST. Reads /proc once. */

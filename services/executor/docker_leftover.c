@@ -7,7 +7,8 @@
  *  - the keeper's working directory is the bundle, in which runc, when that process is ready,
  * writes init.pid. The command is begun after that: without init.pid it was not.
  *  - nothing at all, no control group either, while dockerd is the one that was asked and its
- *    containerd is dead: who could have thrown anything away is dead, so there was nothing.
+ *    containerd is dead: who could have thrown anything away is dead, so there was nothing. That is
+ *    seen only where dockerd's files are ours: a container does not see the others' groups.
  * Nothing else is proof: a later dockerd, or containerd, deletes what it finds. Owns nothing.
  * Thread: the loop's (reads /proc once, in this rare case; waits a moment for what it stops). */
 #include "docker_leftover.h"
@@ -118,7 +119,7 @@ static bool has_control_group(const char *id)
 static bool is_nothing_thrown_away(const char *id, const char *stayed)
 {
     docker_birth birth = docker_born(stayed);
-    return birth.dockerd_ms && !birth.containerd_ms && !has_control_group(id);
+    return birth.dockerd_ms && !birth.containerd_ms && birth.same_view && !has_control_group(id);
 }
 
 leftover docker_leftover_end(const char *id, const char *stayed)
