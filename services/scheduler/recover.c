@@ -173,6 +173,11 @@ static int load_fronts(scheduler *s, ob_error *err)
     return r;
 }
 
+int64_t recover_engine_ms(const scheduler *s)
+{
+    return ob_mono_ms() + s->engine_ahead_ms;
+}
+
 int recover_load(scheduler *s, ob_error *err)
 {
     int64_t begun_ms = ob_mono_ms();
@@ -181,6 +186,7 @@ int recover_load(scheduler *s, ob_error *err)
     engine_free(s->engine);
     s->engine = engine_new();
     engine_clock(s->engine, ob_mono_ms());
+    s->engine_ahead_ms = ob_wall_ms() - ob_mono_ms();
     engine_effects_clear(&s->effects);
     topology_clear(s->topology);
     sweep_inbox_forget(s);

@@ -103,7 +103,8 @@ static int run(scheduler *s, ob_error *err)
     topology_owed owed;
     int64_t begun_us = ob_mono_us();
     engine_clock(s->engine, ob_mono_ms());
-    engine_round(s->engine, ob_wall_ms(), &s->effects);
+    engine_shown(s->engine, ob_wall_ms() - recover_engine_ms(s));
+    engine_round(s->engine, recover_engine_ms(s), &s->effects);
     int64_t decided_us = ob_mono_us();
     topology_owes(s, &owed);
 
@@ -128,7 +129,7 @@ static int run(scheduler *s, ob_error *err)
 static bool is_due(scheduler *s)
 {
     topology_owed owed;
-    if (engine_dirty(s->engine) || engine_next_due(s->engine) <= ob_wall_ms() ||
+    if (engine_dirty(s->engine) || engine_next_due(s->engine) <= recover_engine_ms(s) ||
         engine_next_timeout(s->engine) <= ob_mono_ms() || s->inbox.n > 0 || placements_owe(s) ||
         demand_due(s, ob_mono_ms()))
         return true;

@@ -53,6 +53,7 @@ typedef struct scheduler {
     ob_bus *bus;
     engine *engine; /* NULL while not leading */
     engine_effects effects;
+    int64_t engine_ahead_ms; /* of the engine's time to the steady clock */
     int64_t epoch;
     int32_t partitions; /* of batch.placements, as the broker said last */
     peers *peers;

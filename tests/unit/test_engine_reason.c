@@ -383,6 +383,27 @@ static void other_reasons_are_not_limited(void **state)
     assert_int_equal(blocked(w), 0);
 }
 
+static void a_wall_clock_that_jumps_cancels_nothing_and_shows_its_time(void **state)
+{
+    world *w = *state;
+    ob_resources shape = SIZE;
+    engine_ce ce = the_ce(&shape);
+    engine_put_ce(w->e, &ce);
+    put_limited(w, 600);
+    ob_uuid first = world_submit(w, 1, 0, NEED(1, 99999));
+    world_round(w);
+    later(w, ENGINE_LASTS_MISFIT_MS);
+    int64_t due = engine_next_due(w->e);
+    engine_shown(w->e, 3600000);
+    later(w, 1000);
+    assert_state(w, first, -1, OB_JOB_RUNNABLE);
+    assert_int_equal(engine_next_due(w->e), due);
+    world_stop(w, first, -1, true, "enough");
+    world_round(w);
+    assert_state(w, first, -1, OB_JOB_FAILED);
+    assert_int_equal(engine_db_row(w->db, &first, -1).stopped_at_ms, w->now_ms + 3600000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -410,6 +431,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(numbers_of_jobs_ahead_are_told_coarsely, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(a_blocked_head_is_cancelled_in_time, world_new, world_free),
+        cmocka_unit_test_setup_teardown(a_wall_clock_that_jumps_cancels_nothing_and_shows_its_time,
+                                        world_new, world_free),
         cmocka_unit_test_setup_teardown(other_reasons_are_not_limited, world_new, world_free),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@ static int64_t later(int64_t a, int64_t b)
 
 int64_t eng_at(const engine *e, const job *j)
 {
-    int64_t at = later(e->now_ms, j->at_ms);
+    int64_t at = later(e->shown_ms, j->at_ms);
     return eng_placed(j) ? later(at, later(j->placed->started_at_ms, j->placed->told_at_ms)) : at;
 }
 
@@ -144,7 +144,7 @@ void eng_end(engine *e, job *j, ob_job_event ev, ending *x)
     if (!eng_move(e, j, ev))
         return;
     if (x->stopped_at_ms == 0)
-        x->stopped_at_ms = later(e->now_ms, j->at_ms);
+        x->stopped_at_ms = later(e->shown_ms, j->at_ms);
     done_row(e, j, x);
     if (j->stored) {
         effect_key *k = LIST_ADD(e->fx, live_delete);

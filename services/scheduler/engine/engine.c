@@ -126,6 +126,7 @@ static void read_inputs(engine *e)
 void engine_round(engine *e, int64_t now_ms, engine_effects *out)
 {
     e->now_ms = now_ms;
+    e->shown_ms = now_ms + e->ahead_ms;
     e->fx = out;
     e->dirty = false;
     e->wait_due_ms = INT64_MAX;
@@ -152,6 +153,11 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     eng_blocked(e);
     eng_shares_tell(e);
     e->fx = NULL;
+}
+
+void engine_shown(engine *e, int64_t ahead_ms)
+{
+    e->ahead_ms = ahead_ms;
 }
 
 bool engine_dirty(const engine *e)

@@ -363,9 +363,12 @@ typedef struct engine_effects {
 } engine_effects;
 
 /* Decides: admits, ends, places; fills 'out' with all that changed since the last round, steps of
- * one job coalesced into one row change (its events stay one by one). now_ms: wall clock, for shown
- * times; they never go backwards within a job. */
+ * one job coalesced into one row change (its events stay one by one). now_ms: the time by which all
+ * waits are measured; it goes on from the times that were loaded, and is never set. */
 void engine_round(engine *e, int64_t now_ms, engine_effects *out);
+/* How far the wall clock is ahead of the next rounds' now_ms, for shown times; at first 0. These
+ * never go backwards within a job, wherever the clock goes. */
+void engine_shown(engine *e, int64_t ahead_ms);
 /* The last round's transaction was refused, as instances that it placed on are not ACTIVE any more;
  * they have been put (or dropped) as they are now. Takes back what the round placed there, in
  * memory and in its effects 'out', as if it had not been placed: the rest can be committed, and the
@@ -383,9 +386,8 @@ void engine_clock(engine *e, int64_t steady_ms);
 /* When a round is due for that, by engine_clock's time; INT64_MAX: there is none. */
 int64_t engine_next_timeout(const engine *e);
 
-/* Holds: an instance gets no new runs for a while, all measured by the now_ms of rounds: a clock
- * set forward shortens one; after one set back it lasts its whole length more at most. A new engine
- * knows of none.
+/* Holds: an instance gets no new runs for a while, all measured by the now_ms of rounds. A new
+ * engine knows of none.
  *
  * Refusals. An instance whose executor gives a run back (EXITED, not started, no reason) is held,
  * so that runs do not go to and fro as fast as messages travel: 1 s, twice as long with each

@@ -130,7 +130,7 @@ static size_t walk(engine *e, queue *q, engine_front out[ENGINE_FRONT_MAX])
             cls->at_index = eng_as_array(cls->at)->low;
         out[n] = (engine_front){ .id = cls->at->id,
                                  .index = cls->at->is_array ? cls->at_index : eng_index(cls->at),
-                                 .since_ms = e->now_ms };
+                                 .since_ms = e->shown_ms };
         job *next = next_of(cls);
         if (next != cls->at)
             cls->at_index = -1;
@@ -159,7 +159,7 @@ static void tell(engine *e, queue *q)
     if (q->n_front > 0)
         memcpy(copy, q->front, q->n_front * sizeof(*copy));
     f->queue_id = q->id;
-    f->at_ms = e->now_ms;
+    f->at_ms = e->shown_ms;
     f->front = copy;
     f->n_front = q->n_front;
     f->mcpu = q->mcpu;

@@ -330,6 +330,7 @@ struct engine {
     terms *terms_by_key;
 
     int64_t steady_ms;
+    int64_t ahead_ms;        /* engine_shown */
     int64_t next_timeout_ms; /* no run times out before */
 
     struct target *targets; /* depend.c */
@@ -344,6 +345,7 @@ struct engine {
 
     /* Within a round. */
     int64_t now_ms;
+    int64_t shown_ms; /* as clients see the time */
     engine_effects *fx;
     ENGINE_LIST(job *, touched);
     ENGINE_LIST(job *, returned); /* RUNNABLE again, not yet in their class */

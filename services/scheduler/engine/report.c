@@ -63,7 +63,7 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     eng_run_remove(e, r);
 
     if (ev == OB_EV_UNPLACE || ev == OB_EV_RETRY) {
-        j->at_ms = later(later(e->now_ms, x->after_ms), later(x->stopped_at_ms, j->at_ms));
+        j->at_ms = later(later(e->shown_ms, x->after_ms), later(x->stopped_at_ms, j->at_ms));
         eng_move(e, j, ev);
         ending again = { .reason = ev == OB_EV_RETRY ? x->reason : NULL };
         eng_event(e, j, &again);
@@ -79,7 +79,7 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
 static void begin(engine *e, job *j, int64_t started_at_ms)
 {
     run *r = j->placed;
-    r->started_at_ms = later(started_at_ms ? started_at_ms : e->now_ms, j->at_ms);
+    r->started_at_ms = later(started_at_ms ? started_at_ms : e->shown_ms, j->at_ms);
     eng_start_worked(e, j, r->on);
     eng_timeout_begin(e, r, 0);
     if (eng_move(e, j, OB_EV_RUN))
@@ -89,7 +89,7 @@ static void begin(engine *e, job *j, int64_t started_at_ms)
 static void exited(engine *e, job *j, const engine_run_report *r)
 {
     ending x = { .container_reason = r->reason,
-                 .stopped_at_ms = r->stopped_at_ms ? r->stopped_at_ms : e->now_ms,
+                 .stopped_at_ms = r->stopped_at_ms ? r->stopped_at_ms : e->shown_ms,
                  .has_exit_code = r->has_exit_code,
                  .exit_code = r->exit_code,
                  .timed_out = r->timed_out };
@@ -162,7 +162,7 @@ void eng_registered(engine *e, const char *instance_id, const engine_run_report 
             /* It was there and is gone: never begun again under the same number. */
             ending x = { .reason = "Essential container in task exited",
                          .container_reason = "CannotInspectContainerError: the container is gone",
-                         .stopped_at_ms = e->now_ms };
+                         .stopped_at_ms = e->shown_ms };
             finish(e, j, OB_EV_EXIT_FAIL, true, &x);
         } else {
             eng_order(e, j->flags & FLAG_TERMINATED ? ORDER_STOP : ORDER_RUN, instance_id, &ref);
@@ -179,7 +179,7 @@ void eng_lost(engine *e, instance *i)
     {
         /* Each was ordered, so each may have run, told of or not: the report may be lost as well.
          */
-        ending x = { .reason = reason, .stopped_at_ms = e->now_ms };
+        ending x = { .reason = reason, .stopped_at_ms = e->shown_ms };
         finish(e, r->job, OB_EV_EXIT_FAIL, true, &x);
     }
 }
