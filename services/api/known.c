@@ -1,5 +1,5 @@
 /* Remembers what names meant. Owns the entries; never asks the database, never decides: the
- * statement that commits a job refuses what has changed (job_store.c), so that a client always
+ * statement that commits a job refuses what has changed (submit_store.c), so that a client always
  * reads its own writes. One lock, held for look-ups only. Bodies are shared by reference and never
  * changed. */
 #include "known.h"

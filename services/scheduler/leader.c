@@ -22,7 +22,7 @@
 #include "sweep.h"
 #include "topology.h"
 
-#define KAFKA_STEP_MS 400 /* below the second after which the session would end */
+#define KAFKA_STEP_MS 400 /* below the second after which a standby would end the session */
 #define PROBE_EVERY_MS 1000
 #define HOLD_OFF_MS 5000
 #define MESSAGES_A_ROUND 2000

@@ -2,9 +2,10 @@
  * never waited for; an epoch in the table 'leader' tells leaders apart; each transaction of a
  * leader opens with a fence that raises when another has led since.
  *
- * Lock, epoch and all rounds use one connection whose sessions end after one idle second, so that a
- * frozen leader loses it: call ob_leader_keep at least every 250 ms, between steps of under 100 ms.
- * Losing the connection is losing leadership. One owner thread. */
+ * Lock, epoch and all rounds use one connection. A frozen leader loses it: a standby ends a session
+ * that is idle for a second, and where there is none PostgreSQL does so after ten. So call
+ * ob_leader_keep at least every 250 ms, between steps of under 100 ms. Losing the connection is
+ * losing leadership. One owner thread. */
 #pragma once
 
 #include <stdbool.h>
