@@ -160,13 +160,18 @@ void container_recall(container *c)
 
 void container_end_doubtful(container *c, const char *why, bool stayed)
 {
+    static const char *const words[] = {
+        [LEFTOVER_MAY_HAVE_BEGUN] = "unknown", [LEFTOVER_NOT_BEGUN] = "no", [LEFTOVER_BEGUN] = "yes"
+    };
+    leftover left =
+        docker_leftover_end(c->id ? c->id : "", stayed ? c->d->base.config.engine : NULL);
     /* What was started by whom is unknown: then what is left now proves nothing. */
-    bool unbegun = docker_leftover_end(c->id ? c->id : "", stayed ? c->d->base.config.engine
-                                                                  : NULL) == LEFTOVER_NOT_BEGUN &&
-                   !c->unknown;
-    ob_warn("container.doubtful", "{s:s, s:b, s:s}", "run", c->run, "begun", !unbegun, "text", why);
+    if (c->unknown && left == LEFTOVER_NOT_BEGUN)
+        left = LEFTOVER_MAY_HAVE_BEGUN;
+    ob_warn("container.doubtful", "{s:s, s:s, s:s}", "run", c->run, "begun", words[left], "text",
+            why);
     c->force = true; /* nothing of it goes on behind its end */
-    if (unbegun) {
+    if (left == LEFTOVER_NOT_BEGUN) {
         container_end_unstarted(c, NULL); /* not the job's fault: it is placed again */
         return;
     }

@@ -143,7 +143,7 @@ leftover docker_leftover_end(const char *id, const char *stayed)
     if (dir)
         (void)closedir(dir);
     if (s.job)
-        return LEFTOVER_MAY_HAVE_BEGUN;
+        return LEFTOVER_BEGUN;
     if (s.init || (s.keeper && !s.prepared))
         return LEFTOVER_NOT_BEGUN;
     bool is_proven = !s.keeper && stayed && is_nothing_thrown_away(id, stayed);

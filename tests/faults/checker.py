@@ -343,11 +343,13 @@ def attempts_used_are_those_allowed(h):
 def an_attempt_is_used_by_what_ran(h):
     """A run that was refused before it started uses up no attempt: each row of attempt has its
     start in the containers' word, or says why none is known. Trials in which nothing may cost an
-    attempt (every_attempt_ran) allow no row without."""
-    words = h.words()
+    attempt (every_attempt_ran) allow no row without, unless an executor saw the job's own process
+    and ended it."""
+    words, begun = h.words(), h.seen_begun()
     for key, rows in h.attempts().items():
         for row in rows:
             ran = any(x["attempt"] == row["attempt"] and x["kind"] == "start" for x in words[key])
+            ran |= (key, row["run"]) in begun
             said = row["container_reason"] or row["reason"] != DEFAULT_REASON
             if ran or (said and not h.meta.get("every_attempt_ran")):
                 yield None

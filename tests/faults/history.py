@@ -12,7 +12,7 @@ ENDED = ("SUCCEEDED", "FAILED")
 LISTS = (
     *("calls", "events", "names", "faults", "jobs", "job", "live", "done", "attempt", "placement"),
     *("inbox", "job_event", "instance", "compute_environment", "placements_counted", "redis"),
-    "containers",
+    *("containers", "begun"),
 )
 
 
@@ -39,6 +39,7 @@ class History:
     placements_counted: list = dataclasses.field(default_factory=list)
     redis: list = dataclasses.field(default_factory=list)
     containers: list = dataclasses.field(default_factory=list)
+    begun: list = dataclasses.field(default_factory=list)
 
     # A job or child is named as everywhere: <id> or <id>:<index>.
 
@@ -86,6 +87,11 @@ class History:
         for line in sorted(self.word, key=lambda line: line["order"]):
             found[line["job"]].append(line)
         return found
+
+    def seen_begun(self):
+        """Runs whose process an executor saw as the job's command, though the engine could not
+        say what became of the start: (key, run)."""
+        return {(key, int(run)) for key, _, run in (at["run"].rpartition("/") for at in self.begun)}
 
     def first_events(self):
         """Events by key, repeats left out, in the order of their arrival."""

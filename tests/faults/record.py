@@ -12,6 +12,7 @@ answered), batch.job-state, the containers, and in the end PostgreSQL, Redis and
     TABLE.jsonl     rows of PostgreSQL at the end
     redis.jsonl     the scaler's counters at the end
     containers.jsonl what Docker has at the end
+    begun.jsonl     runs that executors saw to have begun, by /proc, where the engine did not know
 """
 
 import contextlib
@@ -252,6 +253,16 @@ def collect(stack, folder, batch, ids):
     listed = stack.docker("ps", "-a", "--no-trunc", "--format", "{{json .}}").splitlines()
     write(folder / "containers.jsonl", [json.loads(line) for line in listed])
     write(folder / "jobs.jsonl", described(batch, folder))
+    write(folder / "begun.jsonl", begun(stack))
+
+
+def begun(stack):
+    found = []
+    for path in (stack.home / "log").glob("executor-*/*"):
+        for line in path.read_text(errors="replace").splitlines():
+            if '"event":"container.doubtful"' in line:
+                found.append(json.loads(line))
+    return [{"run": at["run"]} for at in found if at["begun"] == "yes"]
 
 
 def collect_counters(stack, folder):

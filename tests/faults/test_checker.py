@@ -365,6 +365,14 @@ def test_a_property_that_looked_at_nothing_is_said_and_fails(name):
     assert excused.ok and f"checked nothing: {name}" in excused.text()
 
 
+def test_a_run_that_was_seen_to_begin_may_use_its_attempt():
+    h = good()
+    an_attempt_was_used_where_none_may_be(h)
+    row = first(h.attempt, job_id=ONE)
+    h.begun.append({"run": f"{ONE}/{row['run']}"})
+    assert not list(filter(None, checker.an_attempt_is_used_by_what_ran(h)))
+
+
 def test_repeated_events_and_lost_instances_are_no_violation():
     """What the promise allows: an event that is told again under the same id; a second attempt
     whose first is recorded with its lost instance, though the container went on."""
