@@ -62,7 +62,7 @@ typedef struct api_request {
     const struct api_key *key; /* who asks (keys.h) */
     int definition_revision;   /* of a definition named without one: the only one that the key was
                                   found to have a right to (-1: none was there); 0: any */
-    const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (http.c) */
+    const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (server.c) */
     bool first_try;            /* amz-sdk-request says so: there can be no earlier one */
     const char *request_id;    /* x-amzn-RequestId of the answer */
     json_t *body;          /* an object; borrowed. Checked against the operation's fields already */
@@ -113,7 +113,7 @@ typedef struct api_operation {
     /* A request of more bytes is refused before it is read; 0: the server's own limit. */
     size_t body_max;
     const char *body_name;
-    bool heavy; /* its answer may be long: a key has a few of them at a time (turns.h) */
+    bool heavy; /* its answer may be long: a key has a few of them at a time (heavy_reads.h) */
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */
 } api_operation;

@@ -6,13 +6,13 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "http/sigv4.h"
 #include "job_detail.h"
 #include "keys.h"
 #include "log_filter.h"
 #include "ob/json.h"
 #include "ops.h"
 #include "policy.h"
-#include "sigv4.h"
 #include "submit_check.h"
 
 #define CPU_MS 50
@@ -113,7 +113,7 @@ static void resolve(api_request *req, api_reply *rep)
         (void)job_detail_resolve(req, &queue, &definition, &job, rep);
 }
 
-/* As http.c and the handlers do it, up to where PostgreSQL is asked. */
+/* As server.c and the handlers do it, up to where PostgreSQL is asked. */
 static cost ask(const api_operation *op, const char *text, size_t len, char *why)
 {
     static api_ctx ctx;

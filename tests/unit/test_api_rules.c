@@ -3,10 +3,10 @@
 #include "unit.h"
 
 #include "api_error.h"
+#include "http/uri.h"
 #include "ob/text.h"
 #include "ops.h"
 #include "random_bytes.h"
-#include "uri.h"
 
 static void expect_uri(const char *path, const char *query, const char *expected)
 {

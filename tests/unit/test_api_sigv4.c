@@ -2,7 +2,7 @@
  * suite, and the ListUsers example of the IAM user guide), and what is refused. */
 #include "unit.h"
 
-#include "sigv4.h"
+#include "http/sigv4.h"
 
 #define KEY_ID "AKIDEXAMPLE"
 #define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"

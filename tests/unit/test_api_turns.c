@@ -4,8 +4,8 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
+#include "http/heavy_reads.h"
 #include "ob/clock.h"
-#include "turns.h"
 
 static void take(turns *t, const char *key)
 {

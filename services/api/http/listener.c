@@ -1,4 +1,4 @@
-/* Owns nothing: the listening socket is http.c's. While the program or its settings change nobody
+/* Owns nothing: the listening socket is server.c's. While the program or its settings change nobody
  * may be refused, so the socket is handed from one program to the next in the same process
  * (exec); connections wait in its queue meanwhile. The server knows no way to be given a socket: it
  * opens one of its own on a free port, and the real one is put under that number. */

@@ -6,7 +6,7 @@
  *
  * Invariant: every answer but /healthz's is behind a checked signature; every answer carries
  * x-amzn-RequestId. */
-#include "http.h"
+#include "server.h"
 
 #include <civetweb.h>
 #include <ctype.h>
@@ -20,7 +20,8 @@
 #include <unistd.h>
 
 #include "access.h"
-#include "conns.h"
+#include "clients.h"
+#include "heavy_reads.h"
 #include "keys.h"
 #include "listener.h"
 #include "names.h"
@@ -30,13 +31,12 @@
 #include "ob/log.h"
 #include "ob/service.h"
 #include "sigv4.h"
-#include "turns.h"
 #include "uri.h"
 
 #define BODY_MAX (256 * 1024)
 #define HANDLER_TRIES 3
 #define INVOCATION_ID_MAX 128
-/* How long a thread waits for a client (conns.h). */
+/* How long a thread waits for a client (clients.h). */
 #define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
 #define BODY_MS 5000
 #define WRITE_MS 20000

@@ -16,7 +16,7 @@
  * Invariants: a connection leaves the list before its socket is closed, so that no other can have
  * the same number meanwhile; a stranger's socket, which may be closed at any moment, is known by
  * its inode. */
-#include "conns.h"
+#include "clients.h"
 
 #include <arpa/inet.h>
 #include <errno.h>

@@ -3,7 +3,7 @@
  *
  * Invariants: a key is known while somebody of it has a turn or waits; nobody waits while fewer
  * than 'running' have a turn; who waits longest is served first. */
-#include "turns.h"
+#include "heavy_reads.h"
 
 #include <pthread.h>
 #include <stdbool.h>
