@@ -2,7 +2,7 @@
 
 json_string() and json_pack()'s "s" give NULL for bytes that are no UTF-8, and "%.100s" cuts within
 a character: each has ended a process or stopped a stream. The api is left out: all that it handles
-was UTF-8 when it came in, and its answers are made text in one place (api_error.c).
+was UTF-8 when it came in, and its answers are made text in one place (errors.c).
 
 A statement with a comment that says "ASCII" or "ours" is about text that cannot be anything else.
 """

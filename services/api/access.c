@@ -16,10 +16,10 @@
 #include "access_store.h"
 #include "access_table.h"
 #include "keys.h"
-#include "known.h"
-#include "names.h"
 #include "ob/json.h"
-#include "resolve.h"
+#include "request/name_cache.h"
+#include "request/names.h"
+#include "request/resolve.h"
 
 #define ALIASES_MAX 5
 #define RIGHTS_MAX 8

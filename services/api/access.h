@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ob/id.h"
-#include "ops.h"
+#include "request/operation.h"
 
 /* Before each call of a handler. Errors: -EACCES, the reply is AWS's AccessDeniedException;
  * -ENOENT and others: database errors. Sets req->definition_revision. */

@@ -2,7 +2,7 @@
  * submits it. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 /* The rights that a container (as in containerProperties, or DescribeJobs) asks for: actions as
  * "openbatch:MountHost". Gives the first 'max' of them; returns how many. Pure. */

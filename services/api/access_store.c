@@ -3,11 +3,11 @@
 
 #include <string.h>
 
-#include "arn.h"
 #include "job_detail.h"
 #include "ob/id.h"
 #include "ob/json.h"
-#include "scoped.h"
+#include "request/arn.h"
+#include "request/scoped.h"
 
 /* What a job is: its queue's ARN and its tags. */
 #define JOB_FACTS                                                                                  \

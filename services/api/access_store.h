@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "ops.h"
+#include "request/operation.h"
 
 extern const ob_db_stmt access_store_stmts[];
 

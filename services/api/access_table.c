@@ -1,6 +1,7 @@
 /* What each operation touches, after the "Service Authorization Reference" of AWS Batch and of
  * CloudWatch Logs; docs/access.md says where and why it differs. Data only; read-only after the
- * start. Invariant: every operation of ops.c has its row, or only the root key may call it. */
+ * start. Invariant: every operation of operation.c has its row, or only the root key may call it.
+ */
 #include "access_table.h"
 
 #include <string.h>

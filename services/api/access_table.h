@@ -1,7 +1,7 @@
 /* What each operation touches, as data. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 typedef enum access_kind {
     ACCESS_NONE, /* ends a list */

@@ -1,7 +1,7 @@
 /* The producer of doorbells. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 typedef struct bell bell;
 

@@ -2,7 +2,7 @@
  * refused. Owns nothing. Pure. Invariant: a member of what is stored only is not said to work. */
 #include "compatibility.h"
 
-#include "ops.h"
+#include "request/operation.h"
 
 static const char *const support_names[] = {
     [WORKS] = "works", [STORED] = "stored", [REFUSED] = "refused"

@@ -2,7 +2,7 @@
  * hooks of api_field. */
 #pragma once
 
-#include "fields.h"
+#include "request/fields.h"
 
 int check_requirements(json_t *list, const api_field_where *where); /* resourceRequirements */
 int check_environment_names(json_t *list, const api_field_where *where);

@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
-#include "api_error.h"
 #include "ob/job.h"
+#include "request/errors.h"
 
 /* containerProperties with containerOverrides (NULL: none) merged in and Ref:: in the command
  * replaced; the empty lists that JobDetail shows are there. *ret is new. *ret_too_long: the

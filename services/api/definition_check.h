@@ -2,7 +2,7 @@
  */
 #pragma once
 
-#include "fields.h"
+#include "request/fields.h"
 
 int check_reason_pattern(json_t *pattern, const api_field_where *where);
 int check_exit_code_pattern(json_t *pattern, const api_field_where *where);

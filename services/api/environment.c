@@ -6,9 +6,9 @@
 #include <string.h>
 
 #include "environment_check.h"
-#include "names.h"
 #include "ob/catalog.h"
 #include "ob/message.h"
+#include "request/names.h"
 
 int environment_named(api_request *req, api_environment *ret, api_reply *rep)
 {

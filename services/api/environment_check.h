@@ -1,7 +1,7 @@
 /* Rules of compute environments that a table of fields cannot say. Pure. */
 #pragma once
 
-#include "fields.h"
+#include "request/fields.h"
 
 /* CreateComputeEnvironment: what the members must be to each other. */
 int environment_check_new(const json_t *body, const api_field_where *where);

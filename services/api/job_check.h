@@ -1,6 +1,6 @@
 /* Rules for jobs that a table of fields cannot say; hooks of api_field. */
 #pragma once
 
-#include "fields.h"
+#include "request/fields.h"
 
 int check_share_identifier(json_t *share, const api_field_where *where);

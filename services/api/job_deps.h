@@ -1,7 +1,7 @@
 /* dependsOn of SubmitJob. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 #include "submit.h"
 
 /* Reads the body's dependsOn into job->deps, each once; job->id and job->array_size are set. Jobs

@@ -2,8 +2,8 @@
  * unchanging members of JobDetail. Pure. */
 #pragma once
 
-#include "ops.h"
-#include "resolve.h"
+#include "request/operation.h"
+#include "request/resolve.h"
 #include "submit.h"
 
 #define JOB_DETAIL_PREFIX_MAX 512

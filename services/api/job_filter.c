@@ -5,8 +5,8 @@
 #include <ctype.h>
 #include <string.h>
 
-#include "arn.h"
 #include "ob/message.h"
+#include "request/arn.h"
 
 /* A name, or with an asterisk at its end the prefix of one: *ret_exact, or *ret_from and
  * *ret_below, which holds what comes behind all that begin so (a last byte of 0x7f sorts behind all

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "job_list.h"
-#include "ops.h"
+#include "request/operation.h"
 
 #define FILTER_TEXT_MAX 256
 

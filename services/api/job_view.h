@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 #include "named_streams.h"
-#include "ops.h"
+#include "request/operation.h"
 
 /* Appends the JobDetail of one row of job_store_describe to 'out', 'separator' before it, and the
  * log streams it names to 'named'. Returns false when the job belongs to another account or region

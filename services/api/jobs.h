@@ -1,7 +1,7 @@
 /* The job operations' own part of the process: the submitting thread. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 #include "submit.h"
 
 /* Starts and stops what the job operations need. Called once by main.c. */

@@ -2,8 +2,8 @@
  * memory for less than a second, so that a change is known to all api processes within one. */
 #pragma once
 
-#include "ops.h"
 #include "policy.h"
+#include "request/operation.h"
 
 #define KEY_NAME_MAX 64
 

@@ -6,8 +6,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "names.h"
 #include "ob/text.h"
+#include "request/names.h"
 
 int log_invalid(api_reply *rep, const char *fmt, ...)
 {

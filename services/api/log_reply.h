@@ -1,9 +1,9 @@
 /* What the operations of CloudWatch Logs have in common. */
 #pragma once
 
-#include "arn.h"
 #include "log_store.h"
-#include "ops.h"
+#include "request/arn.h"
+#include "request/operation.h"
 
 #define LOG_ARN_MAX 1200
 

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "arn.h"
 #include "ob/json.h"
 #include "ob/log_target.h"
+#include "request/arn.h"
 
 #define RUNS_MAX 10000 /* all are forgotten then: no list of the last used to keep */
 

@@ -1,7 +1,7 @@
 /* Container output: from batch.logs into PostgreSQL. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 /* Starts and stops the thread that takes batch.logs in. Called once by main.c. */
 int logs_start(api_ctx *ctx, ob_error *err);

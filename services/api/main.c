@@ -11,12 +11,12 @@
 #include "http/server.h"
 #include "jobs.h"
 #include "keys.h"
-#include "known.h"
 #include "logs.h"
 #include "migrate.h"
 #include "ob/catalog.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "request/name_cache.h"
 #include "retention.h"
 
 #define AT(member) offsetof(api_config, member)

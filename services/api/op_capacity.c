@@ -5,10 +5,10 @@
 
 #include "capacity_store.h"
 #include "environment.h"
-#include "names.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/message.h"
+#include "request/names.h"
 
 #define TOKEN_BYTES 32
 

@@ -1,7 +1,7 @@
 /* DescribeComputeEnvironments: by names or ARNs, or page by page. Unknown names are left out.
  * Thread: an HTTP worker. */
-#include "describe.h"
 #include "environment.h"
+#include "request/describe.h"
 
 static int view(const api_request *req,
                 const PGresult *rows,

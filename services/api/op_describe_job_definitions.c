@@ -3,10 +3,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "api_store.h"
-#include "describe.h"
 #include "ob/json.h"
-#include "page.h"
+#include "request/api_store.h"
+#include "request/describe.h"
+#include "request/paging.h"
 
 #define PAGE_MAX 100
 

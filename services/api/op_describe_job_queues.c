@@ -1,7 +1,7 @@
 /* DescribeJobQueues: by names or ARNs, or page by page. Unknown names are left out.
  * Thread: an HTTP worker. */
-#include "describe.h"
 #include "queue.h"
+#include "request/describe.h"
 
 static int view(const api_request *req,
                 const PGresult *rows,

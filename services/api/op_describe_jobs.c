@@ -3,7 +3,7 @@
 #include "job_store.h"
 #include "job_view.h"
 #include "ob/log.h"
-#include "ops.h"
+#include "request/operation.h"
 
 #define DESCRIBE_MAX 100
 

@@ -4,7 +4,7 @@
 
 #include "log_reply.h"
 #include "ob/message.h"
-#include "page.h"
+#include "request/paging.h"
 
 #define PAGE_MAX 50
 #define DAY_S 86400

@@ -6,7 +6,7 @@
 
 #include "log_reply.h"
 #include "ob/message.h"
-#include "page.h"
+#include "request/paging.h"
 
 #define PAGE_MAX 50
 

@@ -11,10 +11,10 @@
 
 #include "log_filter.h"
 #include "log_reply.h"
-#include "names.h"
 #include "ob/clock.h"
 #include "ob/message.h"
-#include "page.h"
+#include "request/names.h"
+#include "request/paging.h"
 
 #define SCAN_MS 1000
 #define SETTLE_MS 500

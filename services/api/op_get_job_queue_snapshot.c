@@ -4,7 +4,7 @@
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
-#include "resolve.h"
+#include "request/resolve.h"
 
 /* [{"capacityUnit": "VCPU", "quantity": ...}] of thousandths of a vCPU. */
 static json_t *usage_json(json_int_t mcpu)

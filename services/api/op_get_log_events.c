@@ -5,8 +5,8 @@
 #include <string.h>
 
 #include "log_reply.h"
-#include "names.h"
 #include "ob/message.h"
+#include "request/names.h"
 
 typedef struct window {
     log_place from, to;

@@ -4,7 +4,7 @@
 #include <string.h>
 
 #include "keys.h"
-#include "ops.h"
+#include "request/operation.h"
 
 static const char *text_of(const api_request *req, const char *member)
 {

@@ -12,8 +12,8 @@
 #include "job_store.h"
 #include "job_view.h"
 #include "ob/message.h"
-#include "page.h"
-#include "resolve.h"
+#include "request/paging.h"
+#include "request/resolve.h"
 
 #define STATE_PAGE_MAX 1000 /* AWS: ListJobs by status */
 #define FILTER_PAGE_MAX 100 /* AWS: ListJobs with filters */

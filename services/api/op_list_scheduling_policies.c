@@ -1,8 +1,8 @@
 /* DescribeSchedulingPolicies, by ARNs (unknown ones are left out), and ListSchedulingPolicies, page
  * by page. Thread: an HTTP worker. */
-#include "describe.h"
 #include "ob/json.h"
-#include "page.h"
+#include "request/describe.h"
+#include "request/paging.h"
 #include "sched_policy_store.h"
 
 #define PAGE_MAX 100

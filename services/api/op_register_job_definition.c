@@ -3,10 +3,10 @@
 #include <string.h>
 
 #include "access.h"
-#include "api_store.h"
 #include "definition_check.h"
 #include "log_store.h"
 #include "ob/message.h"
+#include "request/api_store.h"
 
 typedef struct registration {
     const char *name;

@@ -3,8 +3,8 @@
  * an HTTP worker. */
 #include <string.h>
 
-#include "api_store.h"
 #include "ob/message.h"
+#include "request/api_store.h"
 #include "sched_policy_store.h"
 
 static const char *const kinds[] = { "fairsharePolicy", "quotaSharePolicy" };

@@ -4,8 +4,8 @@
 #include "access.h"
 #include "job_detail.h"
 #include "job_store.h"
-#include "names.h"
 #include "ob/message.h"
+#include "request/names.h"
 
 #define BULK_MAX 50 /* as the table of members says */
 

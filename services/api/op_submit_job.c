@@ -7,9 +7,9 @@
 #include "job_detail.h"
 #include "job_store.h"
 #include "jobs.h"
-#include "known.h"
 #include "ob/clock.h"
 #include "ob/message.h"
+#include "request/name_cache.h"
 #include "submit_check.h"
 #include "submit_store.h"
 

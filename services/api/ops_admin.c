@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "keys.h"
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 #define KEY_ID STRING("accessKeyId", .min = 1, .max = 128, REQUIRED)
 

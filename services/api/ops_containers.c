@@ -1,7 +1,7 @@
 /* Members of containers, as definitions and the parts of other definitions have them. Data only;
  * read-only after the start. They are those of the AWS Batch API reference, "ContainerProperties".
  */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 #include "container_check.h"
 

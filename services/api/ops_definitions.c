@@ -1,6 +1,6 @@
 /* Members of the operations on job definitions, and what jobs share with them. Data only; read-only
  * after the start. They are those of the AWS Batch API reference. */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 #include "container_check.h"
 #include "definition_check.h"

@@ -1,6 +1,6 @@
 /* Members of the operations on compute environments. Data only; read-only after the start. They are
  * those of the AWS Batch API reference. */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 #define WHY_EC2 "with the ec2 provider; stored only with others"
 #define WHY_IMAGE "the image is what imageIdOverride or imageId names, or the provider's own"

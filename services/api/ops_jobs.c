@@ -1,6 +1,6 @@
 /* Members of the operations on jobs. Data only; read-only after the start. They are those of the
  * AWS Batch API reference. */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 #include "container_check.h"
 #include "job_check.h"

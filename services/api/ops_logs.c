@@ -1,6 +1,6 @@
 /* Members of CloudWatch Logs' operations. Data only; read-only after the start. They are those of
  * the CloudWatch Logs API reference. */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 #define GROUP                                                                                      \
     STRING("logGroupName", .min = 1, .max = 512),                                                  \

@@ -1,6 +1,6 @@
 /* Members of the operations on job queues. Data only; read-only after the start. They are those of
  * the AWS Batch API reference. */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 static const api_field environment_order[] = {
     INT("order", REQUIRED),

@@ -1,6 +1,6 @@
 /* Members of the operations on tags. Data only; read-only after the start. They are those of the
  * AWS Batch API reference. */
-#include "ops_fields.h"
+#include "request/ops_fields.h"
 
 const api_field fields_tag_resource[] = {
     STRING("resourceArn", REQUIRED),

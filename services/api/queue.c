@@ -7,8 +7,8 @@
 
 #include "environment.h"
 #include "environment_check.h"
-#include "names.h"
 #include "ob/message.h"
+#include "request/names.h"
 #include "sched_policy_store.h"
 
 #define ORDER_MAX 3

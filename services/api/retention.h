@@ -1,7 +1,7 @@
 /* What is past goes: lines of output, jobs that ended, job definitions that were deregistered. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 /* Starts and stops the thread. Called once by main.c. */
 int retention_start(api_ctx *ctx, ob_error *err);

@@ -2,7 +2,7 @@
  * api_operation. */
 #pragma once
 
-#include "fields.h"
+#include "request/fields.h"
 
 int check_weight(json_t *weight, const api_field_where *where);
 int check_shares(json_t *list, const api_field_where *where); /* shareDistribution */

@@ -5,9 +5,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "names.h"
 #include "ob/json.h"
-#include "scoped.h"
+#include "request/names.h"
+#include "request/scoped.h"
 
 #define POLICY_SELECT                                                                              \
     "SELECT id, name, body FROM scheduling_policy WHERE account = $1 AND region = $2"

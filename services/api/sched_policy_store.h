@@ -1,8 +1,8 @@
 /* Every SQL statement on scheduling policies. */
 #pragma once
 
-#include "arn.h"
-#include "ops.h"
+#include "request/arn.h"
+#include "request/operation.h"
 
 extern const ob_db_stmt sched_policy_store_stmts[];
 

@@ -13,13 +13,13 @@
 
 #include <utlist.h>
 
-#include "db_pool.h"
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/db.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
+#include "request/db_pool.h"
 #include "submit_store.h"
 
 #define BATCH_MAX 256

@@ -1,8 +1,8 @@
 /* Which definitions, queues and members of a submission go together. */
 #pragma once
 
-#include "ops.h"
-#include "resolve.h"
+#include "request/operation.h"
+#include "request/resolve.h"
 
 /* Checks a SubmitJob body against its queue and definition, but for what its container comes to.
  * Errors: -EINVAL with the reply filled. */

@@ -7,9 +7,9 @@
 /* One statement, so that a job, its inbox row and its submit_once row are one commit. Rows of the
  * same call meet in submit_once, sorted by key so that two processes lock in the same order; only
  * those it returned are inserted. The queue is locked so that its deletion cannot slip between.
- * Queue and definition may come from the api's memory (known.c): what has changed since is left
- * out. A job that is accepted only to fail brings its termination along. Dependencies come as the
- * text of an array each, for unnest takes no arrays of arrays. */
+ * Queue and definition may come from the api's memory (name_cache.c): what has changed since is
+ * left out. A job that is accepted only to fail brings its termination along. Dependencies come as
+ * the text of an array each, for unnest takes no arrays of arrays. */
 #define SQL_INSERT                                                                                 \
     "WITH input AS (SELECT * FROM unnest($1::uuid[], $2::bigint[], $3::bigint[], $4::bigint[],"    \
     " $5::smallint[], $6::text[], $7::int[], $8::text[], $9::int[], $10::int[], $11::int[],"       \

@@ -8,11 +8,11 @@
 #include <string.h>
 
 #include "job_detail.h"
-#include "names.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/json.h"
-#include "scoped.h"
+#include "request/names.h"
+#include "request/scoped.h"
 
 struct tag_kind {
     const char *arn_kind;

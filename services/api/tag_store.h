@@ -1,7 +1,7 @@
 /* Every SQL statement on the tags of resources. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 extern const ob_db_stmt tag_store_stmts[];
 

@@ -26,7 +26,7 @@ def denied(call, **members):
 
 def operations_of_the_api():
     """[(service, operation)] of the api's own table, those not built included."""
-    text = (ROOT / "services/api/ops.c").read_text()
+    text = (ROOT / "services/api/request/operation.c").read_text()
     rows = re.findall(r'\{\s*API_(BATCH|LOGS|ADMIN),[^"{}]*"[^"]*",\s*"(\w+)",', text)
     assert ("BATCH", "SubmitJob") in rows and ("ADMIN", "CreateKey") in rows
     rows += [("BATCH", name) for name in re.findall(r'NOT_BUILT\(\s*"\w+",\s*"(\w+)",', text)]

@@ -11,8 +11,8 @@
 #include "keys.h"
 #include "log_filter.h"
 #include "ob/json.h"
-#include "ops.h"
 #include "policy.h"
+#include "request/operation.h"
 #include "submit_check.h"
 
 #define CPU_MS 50

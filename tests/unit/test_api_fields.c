@@ -3,8 +3,8 @@
 #include "unit.h"
 
 #include "container_check.h"
-#include "fields.h"
-#include "ops.h"
+#include "request/fields.h"
+#include "request/operation.h"
 
 static const api_field inner[] = {
     { .name = "type",

@@ -1,7 +1,7 @@
 /* What the api remembers of names: whose it is, and that it is forgotten. */
 #include "unit.h"
 
-#include "known.h"
+#include "request/name_cache.h"
 
 static api_request from(const char *account, const char *region)
 {

@@ -1,8 +1,8 @@
 /* ARNs, names and paging tokens of the API. */
 #include "unit.h"
 
-#include "arn.h"
-#include "page.h"
+#include "request/arn.h"
+#include "request/paging.h"
 
 static void arns_are_spelled_as_aws_does(void **state)
 {

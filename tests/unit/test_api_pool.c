@@ -5,9 +5,9 @@
 #include <signal.h>
 #include <stdatomic.h>
 
-#include "db_pool.h"
 #include "ob/clock.h"
 #include "own_server.h"
+#include "request/db_pool.h"
 
 #define ROUNDS 200
 

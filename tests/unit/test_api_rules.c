@@ -2,11 +2,11 @@
  * members cannot say. */
 #include "unit.h"
 
-#include "api_error.h"
 #include "http/uri.h"
 #include "ob/text.h"
-#include "ops.h"
 #include "random_bytes.h"
+#include "request/errors.h"
+#include "request/operation.h"
 
 static void expect_uri(const char *path, const char *query, const char *expected)
 {

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "keys.h"
-#include "names.h"
+#include "request/names.h"
 
 #define ACCOUNT "123456789012"
 #define HEAD "arn:aws:batch:r:" ACCOUNT ":"

@@ -24,12 +24,12 @@
 #include "heavy_reads.h"
 #include "keys.h"
 #include "listener.h"
-#include "names.h"
 #include "ob/clock.h"
 #include "ob/id.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "request/names.h"
 #include "sigv4.h"
 #include "uri.h"
 

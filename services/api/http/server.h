@@ -1,7 +1,7 @@
 /* The HTTP side: listens, checks signatures, finds the operation, answers. */
 #pragma once
 
-#include "ops.h"
+#include "request/operation.h"
 
 typedef struct http_server http_server;
 

@@ -35,7 +35,7 @@ typedef struct sigv4_auth {
     int64_t time_s;
 } sigv4_auth;
 
-/* Why a request is not accepted; api_error.c's names. */
+/* Why a request is not accepted; errors.c's names. */
 typedef struct sigv4_refusal {
     const char *code;
     char message[512];

@@ -3,7 +3,7 @@
 
 #include <jansson.h>
 
-#include "api_error.h"
+#include "request/errors.h"
 
 /* Puts into 'body' what stands behind 'prefix' in 'path', percent-decoded, as the member 'name',
  * and each list member that the query string names ("tagKeys=a&tagKeys=b%20c" becomes a list).

@@ -1,6 +1,6 @@
 /* The one door to jansson's loaders, for what comes from outside and for what was stored
  * (`./openbatch test format` looks for others). The api checks what is in it by tables of its own
- * (services/api/fields.h). */
+ * (services/api/request/fields.h). */
 #pragma once
 
 #include <jansson.h>

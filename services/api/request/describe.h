@@ -2,7 +2,7 @@
 #pragma once
 
 #include "arn.h"
-#include "ops.h"
+#include "operation.h"
 
 /* Names out of a list of names and ARNs of 'kind'; what cannot be the caller's is left out (AWS:
  * unknown names are). Borrowed from the body; *ret is new. Refuses names together with paging:

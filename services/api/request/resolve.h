@@ -2,7 +2,7 @@
 #pragma once
 
 #include "names.h"
-#include "ops.h"
+#include "operation.h"
 
 /* A queue as jobs see it. */
 typedef struct api_queue {

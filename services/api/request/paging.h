@@ -1,7 +1,7 @@
 /* Paging tokens: sealed, bound to operation, account and region. */
 #pragma once
 
-#include "ops.h"
+#include "operation.h"
 
 /* A token that carries 'position' (any short text). *ret is new: free() it. */
 char *page_token_new(const api_request *req, const char *position);

@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <stdatomic.h>
 
-#include "api_error.h"
 #include "db_pool.h"
+#include "errors.h"
 #include "fields.h"
 #include "ob/bus.h"
 #include "ob/config.h"
@@ -85,7 +85,7 @@ int req_exec(api_request *req, const char *stmt, const ob_params *p, PGresult **
 int req_sql(api_request *req, const char *sql, ob_error *err);
 
 /* Returns 0 with rep->body or rep->raw filled (both absent: {} is answered), or a negative errno:
- * then the reply is rep->code (see api_error.h) or, with no code, what rep->err says: retriable =
+ * then the reply is rep->code (see errors.h) or, with no code, what rep->err says: retriable =
  * 503, else 500 ServerException. So `r = req_exec(req, ..., &rep->err); if (r < 0) return r;`
  * is all a handler does about a broken database. -EAGAIN without a code (a transaction that
  * PostgreSQL gave up for another) calls the handler again, three times in all: a handler has no

@@ -1,7 +1,7 @@
 /* Paging tokens: base64url of a position, encrypted and authenticated (AES-256-GCM) together with
  * operation, account and region. Owns nothing; any thread. A client can neither make one up, nor
  * carry one over to another operation, nor read in it the name of what it may not see. */
-#include "page.h"
+#include "paging.h"
 
 #include <openssl/evp.h>
 #include <openssl/rand.h>

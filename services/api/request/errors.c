@@ -1,7 +1,7 @@
 /* Maps what went wrong to AWS's exceptions: the only place that knows their names, codes and the
  * shape of an error body (AWS Batch API reference, "Common Errors"). Tells callers nothing of the
  * inside. Pure but for memory: any thread. */
-#include "api_error.h"
+#include "errors.h"
 
 #include <stdarg.h>
 #include <stdio.h>

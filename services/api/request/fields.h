@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "api_error.h"
+#include "errors.h"
 
 typedef enum api_kind {
     KIND_STRING, /* min, max: length in characters; choice: allowed values */

@@ -1,6 +1,6 @@
-/* How the tables of members are written (ops_*.c), and the tables themselves, which ops.c binds to
- * operations. A member is, unless it says otherwise, one that works: KEPT makes it one that is
- * stored and shown again only, REFUSE one that is not supported. .why goes to
+/* How the tables of members are written (ops_*.c), and the tables themselves, which operation.c
+ * binds to operations. A member is, unless it says otherwise, one that works: KEPT makes it one
+ * that is stored and shown again only, REFUSE one that is not supported. .why goes to
  * docs/compatibility.md. */
 #pragma once
 

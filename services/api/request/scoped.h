@@ -1,7 +1,7 @@
 /* Statements about what is the caller's: their first parameters are its account and region. */
 #pragma once
 
-#include "ops.h"
+#include "operation.h"
 
 /* Declares parameters that begin so. */
 #define SCOPED(p, req)                                                                             \

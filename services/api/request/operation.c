@@ -1,6 +1,6 @@
 /* The table of operations, each with the table of its request's members (ops_*.c). Data; read-only
  * after the start. Beside it, how a request takes a connection. */
-#include "ops.h"
+#include "operation.h"
 
 #include <string.h>
 

@@ -2,7 +2,7 @@
 #pragma once
 
 #include "arn.h"
-#include "ops.h"
+#include "operation.h"
 
 extern const ob_db_stmt api_store_stmts[];
 

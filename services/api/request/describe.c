@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "page.h"
+#include "paging.h"
 
 #define PAGE_MAX 100
 

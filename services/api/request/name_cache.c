@@ -2,7 +2,7 @@
  * statement that commits a job refuses what has changed (submit_store.c), so that a client always
  * reads its own writes. One lock, held for look-ups only. Bodies are shared by reference and never
  * changed. */
-#include "known.h"
+#include "name_cache.h"
 
 #include <pthread.h>
 #include <stdio.h>
