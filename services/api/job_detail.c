@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "access.h"
+#include "auth/authorize.h"
 #include "container_resolve.h"
 #include "definition_check.h"
 #include "ob/message.h"

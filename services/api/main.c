@@ -4,13 +4,13 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "auth/keys.h"
 #include "bell.h"
 #include "compatibility.h"
 #include "disks.h"
 #include "http/listener.h"
 #include "http/server.h"
 #include "jobs.h"
-#include "keys.h"
 #include "logs.h"
 #include "migrate.h"
 #include "ob/catalog.h"

@@ -2,7 +2,7 @@
  * HTTP worker. */
 #include <string.h>
 
-#include "access.h"
+#include "auth/authorize.h"
 #include "definition_check.h"
 #include "log_store.h"
 #include "ob/message.h"

@@ -1,7 +1,7 @@
 /* CancelJob, TerminateJob, CancelJobs, TerminateJobs: durable requests; the scheduler decides what
  * they mean for a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob",
  * "TerminateJob"). Thread: an HTTP worker. */
-#include "access.h"
+#include "auth/authorize.h"
 #include "job_detail.h"
 #include "job_store.h"
 #include "ob/message.h"

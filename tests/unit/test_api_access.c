@@ -1,8 +1,8 @@
 /* What operations touch: no operation is without its row, and no row without its operation. */
 #include "unit.h"
 
-#include "access_container.h"
-#include "access_table.h"
+#include "auth/access_container.h"
+#include "auth/access_table.h"
 
 static const api_operation *operation_named(const char *name)
 {

@@ -6,12 +6,12 @@
 #include <jansson.h>
 #include <time.h>
 
+#include "auth/key_policy.h"
+#include "auth/keys.h"
 #include "http/sigv4.h"
 #include "job_detail.h"
-#include "keys.h"
 #include "log_filter.h"
 #include "ob/json.h"
-#include "policy.h"
 #include "request/operation.h"
 #include "submit_check.h"
 

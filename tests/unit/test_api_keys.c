@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "keys.h"
+#include "auth/keys.h"
 
 static api_keys *keys_of(const char *hex)
 {

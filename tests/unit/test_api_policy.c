@@ -1,7 +1,7 @@
 /* Policies: what is read and what is refused, who wins, what wildcards and conditions mean. */
 #include "unit.h"
 
-#include "policy.h"
+#include "auth/key_policy.h"
 
 #define QUEUE "arn:aws:batch:us-east-1:123456789012:job-queue/"
 #define VERSION "\"Version\":\"2012-10-17\""

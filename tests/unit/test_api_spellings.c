@@ -2,7 +2,7 @@
  * for the question that a policy answers and for the handler. */
 #include "unit.h"
 
-#include "keys.h"
+#include "auth/keys.h"
 #include "request/names.h"
 
 #define ACCOUNT "123456789012"

@@ -19,10 +19,10 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "access.h"
+#include "auth/authorize.h"
+#include "auth/keys.h"
 #include "clients.h"
 #include "heavy_reads.h"
-#include "keys.h"
 #include "listener.h"
 #include "ob/clock.h"
 #include "ob/id.h"

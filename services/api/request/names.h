@@ -1,9 +1,9 @@
-/* What the texts of a request name, resolved once: the key is asked about these (access.c), and
+/* What the texts of a request name, resolved once: the key is asked about these (authorize.c), and
  * handlers act on these. Nobody parses a name or an ARN of a request a second time. */
 #pragma once
 
-#include "access_table.h"
 #include "arn.h"
+#include "auth/access_table.h"
 #include "ob/id.h"
 
 #define NAMES_MAX 100 /* AWS quota: ids in a DescribeJobs call; the largest of any list */

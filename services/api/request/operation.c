@@ -4,14 +4,14 @@
 
 #include <string.h>
 
-#include "access_store.h"
 #include "api_store.h"
+#include "auth/access_store.h"
+#include "auth/keys.h"
 #include "capacity_store.h"
 #include "definition_check.h"
 #include "environment_check.h"
 #include "job_list.h"
 #include "job_store.h"
-#include "keys.h"
 #include "log_store.h"
 #include "named_streams.h"
 #include "ops_fields.h"

@@ -4,7 +4,7 @@
  * read, so that no condition is ever passed over. Pure but for the count of references: any thread.
  *
  * Invariants: a statement that denies wins; what no statement allows is not allowed. */
-#include "policy.h"
+#include "key_policy.h"
 
 #include <jansson.h>
 #include <stdatomic.h>

@@ -7,7 +7,7 @@
  * Invariants: a key that is not the root key can do nothing that its policy does not allow;
  * a refusal does not tell whether the resource is there; the output of a job that is gone is shown
  * to those only whom no queue could keep from it. */
-#include "access.h"
+#include "authorize.h"
 
 #include <stdio.h>
 #include <string.h>

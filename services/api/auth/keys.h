@@ -2,7 +2,7 @@
  * memory for less than a second, so that a change is known to all api processes within one. */
 #pragma once
 
-#include "policy.h"
+#include "key_policy.h"
 #include "request/operation.h"
 
 #define KEY_NAME_MAX 64
