@@ -5,8 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "environment.h"
-#include "environment_check.h"
+#include "environments/environment.h"
+#include "environments/environment_check.h"
 #include "ob/message.h"
 #include "request/names.h"
 #include "sched_policy_store.h"
