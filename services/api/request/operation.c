@@ -15,8 +15,8 @@
 #include "log_store.h"
 #include "named_streams.h"
 #include "ops_fields.h"
-#include "sched_policy_check.h"
-#include "sched_policy_store.h"
+#include "queues/sched_policy_check.h"
+#include "queues/sched_policy_store.h"
 #include "submit_store.h"
 #include "tag_store.h"
 
