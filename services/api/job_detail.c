@@ -7,7 +7,7 @@
 
 #include "auth/authorize.h"
 #include "container_resolve.h"
-#include "definition_check.h"
+#include "definitions/definition_check.h"
 #include "ob/message.h"
 #include "submit_check.h"
 

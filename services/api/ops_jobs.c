@@ -2,7 +2,7 @@
  * AWS Batch API reference. */
 #include "request/ops_fields.h"
 
-#include "container_check.h"
+#include "definitions/container_check.h"
 #include "job_check.h"
 
 #define BULK_MAX 50 /* AWS quota: jobs of a CancelJobs or TerminateJobs call */

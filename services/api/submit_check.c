@@ -4,8 +4,8 @@
 
 #include <string.h>
 
-#include "container_check.h"
 #include "container_resolve.h"
+#include "definitions/container_check.h"
 #include "ob/message.h"
 
 /* What OpenBatch stores as a definition but does not run. */

@@ -2,7 +2,7 @@
  * of the operations themselves. */
 #include "unit.h"
 
-#include "container_check.h"
+#include "definitions/container_check.h"
 #include "request/fields.h"
 #include "request/operation.h"
 

@@ -7,7 +7,7 @@
 #include "api_store.h"
 #include "auth/access_store.h"
 #include "auth/keys.h"
-#include "definition_check.h"
+#include "definitions/definition_check.h"
 #include "environments/capacity_store.h"
 #include "environments/environment_check.h"
 #include "job_list.h"
