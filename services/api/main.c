@@ -10,7 +10,7 @@
 #include "disks.h"
 #include "http/listener.h"
 #include "http/server.h"
-#include "jobs.h"
+#include "jobs/jobs.h"
 #include "logs.h"
 #include "migrate.h"
 #include "ob/catalog.h"

@@ -9,11 +9,11 @@
 #include "auth/key_policy.h"
 #include "auth/keys.h"
 #include "http/sigv4.h"
-#include "job_detail.h"
+#include "jobs/job_detail.h"
+#include "jobs/submit_check.h"
 #include "log_filter.h"
 #include "ob/json.h"
 #include "request/operation.h"
-#include "submit_check.h"
 
 #define CPU_MS 50
 #define MEMORY (8 * 1024 * 1024)

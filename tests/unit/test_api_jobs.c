@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
-#include "container_resolve.h"
-#include "job_filter.h"
+#include "jobs/container_resolve.h"
+#include "jobs/job_filter.h"
 
 static const api_request me = { .account = "123456789012", .region = "us-east-1" };
 

@@ -2,7 +2,7 @@
  * analysed: pages together list each job once, newest first, and none looks at many rows. */
 #include "unit.h"
 
-#include "job_list.h"
+#include "jobs/job_list.h"
 #include "migrate.h"
 #include "ob/db.h"
 #include "own_server.h"

@@ -2,7 +2,7 @@
  */
 #include "unit.h"
 
-#include "job_store.h"
+#include "jobs/job_store.h"
 #include "migrated.h"
 #include "ob/error.h"
 #include "ob/text.h"

@@ -1,6 +1,6 @@
 /* GetJobQueueSnapshot: the front of a queue and what its jobs use, as the scheduler last wrote it.
  * Without a snapshot nothing has ever waited. Thread: an HTTP worker. */
-#include "job_store.h"
+#include "jobs/job_store.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"

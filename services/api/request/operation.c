@@ -10,14 +10,14 @@
 #include "definitions/definition_check.h"
 #include "environments/capacity_store.h"
 #include "environments/environment_check.h"
-#include "job_list.h"
-#include "job_store.h"
+#include "jobs/job_list.h"
+#include "jobs/job_store.h"
+#include "jobs/submit_store.h"
 #include "log_store.h"
 #include "named_streams.h"
 #include "ops_fields.h"
 #include "queues/sched_policy_check.h"
 #include "queues/sched_policy_store.h"
-#include "submit_store.h"
 #include "tag_store.h"
 
 #define NOT_BUILT(path, n, of)                                                                     \

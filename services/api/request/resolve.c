@@ -6,7 +6,7 @@
 #include <string.h>
 
 #include "api_store.h"
-#include "job_store.h"
+#include "jobs/job_store.h"
 #include "ob/json.h"
 
 int resolve_queue(api_request *req, api_queue *ret, api_reply *rep)
