@@ -11,7 +11,7 @@
 #include "http/listener.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
-#include "logs.h"
+#include "logs/logs.h"
 #include "migrate.h"
 #include "ob/catalog.h"
 #include "ob/log.h"

@@ -11,7 +11,7 @@
 #include "http/sigv4.h"
 #include "jobs/job_detail.h"
 #include "jobs/submit_check.h"
-#include "log_filter.h"
+#include "logs/log_filter.h"
 #include "ob/json.h"
 #include "request/operation.h"
 

@@ -1,7 +1,7 @@
 /* Filter patterns of CloudWatch Logs: what they take, what is refused. */
 #include "unit.h"
 
-#include "log_filter.h"
+#include "logs/log_filter.h"
 
 static bool takes(const char *pattern, const char *text)
 {

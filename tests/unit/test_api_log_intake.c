@@ -4,8 +4,8 @@
 
 #include <utlist.h>
 
-#include "log_batch.h"
-#include "log_runs.h"
+#include "logs/log_batch.h"
+#include "logs/log_runs.h"
 #include "migrated.h"
 #include "ob/clock.h"
 #include "ob/db.h"

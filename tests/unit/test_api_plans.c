@@ -5,7 +5,7 @@
 
 #include <dirent.h>
 
-#include "log_store.h"
+#include "logs/log_store.h"
 #include "ob/leader.h"
 #include "own_server.h"
 

@@ -4,7 +4,7 @@
 
 #include "auth/authorize.h"
 #include "definition_check.h"
-#include "log_store.h"
+#include "logs/log_store.h"
 #include "ob/message.h"
 #include "request/api_store.h"
 

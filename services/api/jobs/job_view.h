@@ -5,7 +5,7 @@
 #include <libpq-fe.h>
 #include <stdio.h>
 
-#include "named_streams.h"
+#include "logs/named_streams.h"
 #include "request/operation.h"
 
 /* Appends the JobDetail of one row of job_store_describe to 'out', 'separator' before it, and the
