@@ -18,7 +18,7 @@
 #include "ops_fields.h"
 #include "queues/sched_policy_check.h"
 #include "queues/sched_policy_store.h"
-#include "tag_store.h"
+#include "tags/tag_store.h"
 
 #define NOT_BUILT(path, n, of)                                                                     \
     {                                                                                              \
