@@ -5,9 +5,9 @@
 #include <string.h>
 
 #include "auth/keys.h"
-#include "bell.h"
 #include "compatibility.h"
 #include "disks.h"
+#include "doorbell.h"
 #include "http/listener.h"
 #include "http/server.h"
 #include "jobs/jobs.h"

@@ -1,7 +1,7 @@
 /* Doorbells: the producer of batch.submissions and batch.commands, and the thread that polls it,
  * makes missing topics and tells whether Kafka answers. Never waits for Kafka in a request: what is
  * accepted stands in the inbox, which is swept. Also the api's beat of health. */
-#include "bell.h"
+#include "doorbell.h"
 
 #include <pthread.h>
 #include <string.h>
