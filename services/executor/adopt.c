@@ -1,8 +1,8 @@
-/* Taking runs over from an executor that was here before. Owns nothing: it fills attempt.c's table.
- * What counts, in this order: an end in the spool; the container; else the run is over: without a
- * start, unless the spool says that it ran. A container that was created and was not to be started
- * yet goes on (it is started); a run without a container is given back instead of being begun late.
- * Thread: the loop's. */
+/* Taking runs over from an executor that was here before. Owns nothing: it fills attempts.c's
+ * table. What counts, in this order: an end in the spool; the container; else the run is over:
+ * without a start, unless the spool says that it ran. A container that was created and was not to
+ * be started yet goes on (it is started); a run without a container is given back instead of being
+ * begun late. Thread: the loop's. */
 #include "adopt.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 /* After a restart: what the spool and the runtime say of the runs begun before. */
 #pragma once
 
-#include "attempt.h"
+#include "attempts.h"
 
 /* Fills the table and the tombstones from the spool. */
 void adopt_load(attempts *a);

@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
-#include "attempt.h"
-#include "notice.h"
+#include "attempts.h"
+#include "host/notice.h"
 #include "ob/bus.h"
 
 typedef struct heartbeat heartbeat;

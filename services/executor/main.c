@@ -11,9 +11,9 @@
 
 #include "adopt.h"
 #include "heartbeat.h"
-#include "imds.h"
+#include "host/imds.h"
+#include "host/notice.h"
 #include "join.h"
-#include "notice.h"
 #include "ob/bus.h"
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -57,7 +57,7 @@ typedef struct executor {
     int64_t bad_messages;
 } executor;
 
-/* ---- what the runtime, the streams and the scheduler say, to attempt.c ---- */
+/* ---- what the runtime, the streams and the scheduler say, to attempts.c ---- */
 
 static void on_running(const char *run, int64_t started_at_ms, void *arg)
 {

@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "loop.h"
+#include "event_loop.h"
 
 typedef struct container_engine container_engine;
 

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "attempt.h"
+#include "attempts.h"
 
 #define JOB "018f0000-0000-7000-8000-000000000001"
 #define RUN JOB "/1"

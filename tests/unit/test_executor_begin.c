@@ -4,9 +4,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "docker_auth.h"
-#include "docker_gpus.h"
-#include "secrets.h"
+#include "host/secrets.h"
+#include "runtimes/docker/docker_auth.h"
+#include "runtimes/docker/docker_gpus.h"
 
 /* ---- secrets ---- */
 

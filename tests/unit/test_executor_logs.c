@@ -4,10 +4,10 @@
 
 #include <time.h>
 
-#include "docker_lines.h"
-#include "log_text.h"
-#include "logs.h"
 #include "ob/message.h"
+#include "output.h"
+#include "output_text.h"
+#include "runtimes/docker/docker_lines.h"
 
 #define RUN "018f0000-0000-7000-8000-00000000000a/1"
 

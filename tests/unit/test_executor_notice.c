@@ -5,9 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "imds.h"
+#include "host/imds.h"
+#include "host/notice.h"
 #include "join.h"
-#include "notice.h"
 #include "ob/clock.h"
 #include "ob/message.h"
 

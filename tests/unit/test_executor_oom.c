@@ -3,7 +3,7 @@
 
 #include <unistd.h>
 
-#include "kernel_oom.h"
+#include "host/kernel_oom.h"
 
 #define ID "a12877286cd6aee713e6e6c58ab98b1b9bd0f6edcd9fa829f566a3a2349a6210"
 #define OTHER "b12877286cd6aee713e6e6c58ab98b1b9bd0f6edcd9fa829f566a3a2349a6210"

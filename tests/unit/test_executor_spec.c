@@ -1,9 +1,9 @@
 /* From specs to the engine's containers, log streams and the null runtime's plans. */
 #include "unit.h"
 
-#include "docker_spec.h"
-#include "log_text.h"
-#include "null_plan.h"
+#include "output_text.h"
+#include "runtimes/docker/docker_spec.h"
+#include "runtimes/null/null_plan.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000a"
 

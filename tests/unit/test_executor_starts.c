@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "container_engine.h"
-#include "docker_unwell.h"
 #include "ob/clock.h"
 #include "ob/message.h"
-#include "runtime.h"
+#include "runtimes/docker/docker_unwell.h"
+#include "runtimes/runtime.h"
 
 #define JOB "018f0000-0000-7000-8000-000000000001"
 #define RUN JOB "/1"

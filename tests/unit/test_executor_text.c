@@ -6,16 +6,16 @@
 #include <unistd.h>
 
 #include "adopt.h"
-#include "docker_auth.h"
-#include "docker_internal.h"
-#include "docker_spec.h"
 #include "heartbeat.h"
-#include "log_text.h"
+#include "host/secrets.h"
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "output_text.h"
 #include "random_bytes.h"
-#include "secrets.h"
+#include "runtimes/docker/docker_auth.h"
+#include "runtimes/docker/docker_internal.h"
+#include "runtimes/docker/docker_spec.h"
 
 #define ROUNDS 400
 #define LONG_MAX 900

@@ -6,7 +6,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#include "loop.h"
+#include "event_loop.h"
 #include "ob/error.h"
 
 typedef struct http http;

@@ -1,6 +1,6 @@
 /* Writes chunks' JSON by hand: a line of output costs a copy instead of a tree of objects. Owns
  * nothing. Any thread. */
-#include "log_text.h"
+#include "output_text.h"
 
 #include <stdio.h>
 #include <string.h>

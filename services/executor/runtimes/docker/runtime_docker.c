@@ -10,12 +10,12 @@
 #include "docker_internal.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
+#include "host/secrets.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
-#include "secrets.h"
 
 #define SLOTS 4
 #define CALL_TIMEOUT_S 120

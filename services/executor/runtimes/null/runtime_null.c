@@ -11,7 +11,7 @@
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
-#include "runtime.h"
+#include "runtimes/runtime.h"
 
 #define EXIT_SIGTERM 143
 

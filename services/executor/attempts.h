@@ -6,11 +6,11 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#include "logs.h"
-#include "loop.h"
+#include "event_loop.h"
 #include "ob/permit.h"
+#include "output.h"
 #include "placement.h"
-#include "runtime.h"
+#include "runtimes/runtime.h"
 #include "spool.h"
 
 #define TIMEOUT_GRACE_S 30 /* between SIGTERM and SIGKILL: AWS Batch user guide, "Job timeouts" */

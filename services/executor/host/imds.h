@@ -1,7 +1,7 @@
 /* The Spot notice of a real EC2 host, from its instance metadata service (IMDSv2). */
 #pragma once
 
-#include "loop.h"
+#include "event_loop.h"
 #include "ob/error.h"
 
 typedef struct imds imds;

@@ -6,9 +6,9 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "loop.h"
+#include "event_loop.h"
 #include "ob/bus.h"
-#include "runtime.h"
+#include "runtimes/runtime.h"
 
 typedef struct logs logs;
 

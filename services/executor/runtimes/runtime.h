@@ -9,7 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "loop.h"
+#include "event_loop.h"
 #include "ob/error.h"
 #include "ob/id.h"
 #include "spool.h"

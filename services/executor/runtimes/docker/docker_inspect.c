@@ -12,7 +12,7 @@
 #include "docker_leftover.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
-#include "kernel_oom.h"
+#include "host/kernel_oom.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"

@@ -2,7 +2,7 @@
  * watched. Invariants: a handler runs only for a descriptor that is watched now; timers are in one
  * list in the order of their time (there are few, and new ones belong near its end). Thread: the
  * one that calls loop_run. */
-#include "loop.h"
+#include "event_loop.h"
 
 #include <string.h>
 #include <sys/epoll.h>

@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "loop.h"
+#include "event_loop.h"
 #include "spool.h"
 
 typedef struct notice notice;

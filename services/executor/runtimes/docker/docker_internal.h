@@ -10,7 +10,7 @@
 #include "ob/clock.h"
 #include "ob/docker.h"
 #include "ob/host_path.h"
-#include "runtime.h"
+#include "runtimes/runtime.h"
 
 typedef struct docker docker;
 typedef struct container container;

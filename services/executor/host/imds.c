@@ -8,11 +8,11 @@
 #include <string.h>
 #include <time.h>
 
-#include "docker_http.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "runtimes/docker/docker_http.h"
 
 #define TOKEN_PATH "/latest/api/token"
 #define ACTION_PATH "/latest/meta-data/spot/instance-action"

@@ -10,10 +10,10 @@
 #include "docker_leftover.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
+#include "host/secrets.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
-#include "secrets.h"
 
 #define FOLLOW_AFTER_MS 30
 

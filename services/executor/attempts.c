@@ -7,16 +7,16 @@
  * the boot in which it was to be started), "log" (where its output goes), "limit" (seconds) and
  * "note" where there are such, "running" (when), "began" (boot clock), "timedOut", "hostEnded",
  * "end", "logged" and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
-#include "attempt.h"
+#include "attempts.h"
 
 #include <string.h>
 
-#include "log_text.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "output_text.h"
 
 #define REASON_MAX 255 /* of a container's reason in AWS's answers */
 #define BEGINS_MAX 2   /* a run that has ended its executor so often is not taken on again */

@@ -6,18 +6,18 @@
  * sent again. What is in memory is bounded: a stream that has too much on its way is not read, nor
  * is any when all together have. A run whose output would pass the limit gets one marked line
  * instead, always at the same offset, and nothing behind it. Thread: the loop's. */
-#include "logs.h"
+#include "output.h"
 
 #include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 
-#include "log_text.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
+#include "output_text.h"
 
 #define GROUP_MS 100
 #define RETRY_MS 200
