@@ -1,6 +1,6 @@
 /* Spot interruptions. The provider gives the notice, the executor tells of it, the instance drains
- * until the end that the executor named; its runs end there (executor) or with it (insts.c). Owns
- * the members of 'inst' that say how far that is. Invariants: only Spot instances are drawn; a
+ * until the end that the executor named; its runs end there (executor) or with it (instances.c).
+ * Owns the members of 'inst' that say how far that is. Invariants: only Spot instances are drawn; a
  * notice is asked for again until the instance drains, so that a restart of anybody loses none.
  * Loop thread. */
 #include "interrupt.h"
@@ -8,7 +8,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "insts.h"
+#include "instances.h"
 #include "ob/log.h"
 
 #define AGAIN_MS 1000

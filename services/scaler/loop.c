@@ -7,14 +7,12 @@
 #include <poll.h>
 #include <string.h>
 
-#include "decide.h"
-#include "env_types.h"
-#include "envs.h"
-#include "events.h"
-#include "insts.h"
+#include "decide/decide.h"
+#include "decide/env_types.h"
+#include "environments.h"
+#include "incoming.h"
+#include "instances.h"
 #include "interrupt.h"
-#include "join.h"
-#include "lacks.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -22,7 +20,9 @@
 #include "ob/service.h"
 #include "ob/topics.h"
 #include "scaler_store.h"
+#include "shortages.h"
 #include "status.h"
+#include "unmanaged.h"
 
 #define POLL_MS 200
 #define POLL_MAX 500    /* messages a turn */

@@ -6,9 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "events.h"
-#include "insts.h"
-#include "join.h"
+#include "incoming.h"
+#include "instances.h"
 #include "loop.h"
 #include "ob/log.h"
 #include "ob/schema.h"
@@ -16,6 +15,7 @@
 #include "retention.h"
 #include "scaler_store.h"
 #include "silence.h"
+#include "unmanaged.h"
 
 #define FIELD(member) offsetof(scaler_config, member)
 static const ob_config_field fields[] = {

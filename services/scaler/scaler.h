@@ -8,14 +8,14 @@
 #include <uthash.h>
 
 #include "counters.h"
-#include "decide.h"
-#include "link.h"
+#include "decide/decide.h"
+#include "kafka_probe.h"
 #include "ob/bus.h"
 #include "ob/catalog.h"
 #include "ob/config.h"
 #include "ob/id.h"
 #include "ob/leader.h"
-#include "provider.h"
+#include "providers/provider.h"
 
 #define SCALER_NAME "scaler"
 
@@ -66,7 +66,7 @@ typedef struct env {
     size_t n_shapes;
     int64_t demand_at_ms;   /* 0: none was read since leading began */
     int64_t short_since_ms; /* lacks the provider's room since; 0: it does not */
-    struct env_lack *lacks; /* which work that is: see lacks.h; sorted by need */
+    struct env_lack *lacks; /* which work that is: see shortages.h; sorted by need */
     size_t n_lacks;
 
     /* ce_status as last written; version -1: no row. */

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "provider.h"
+#include "providers/provider.h"
 
 #define COMMIT_TIMEOUT_MS 5000
 

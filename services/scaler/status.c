@@ -7,15 +7,15 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "envs.h"
-#include "insts.h"
+#include "environments.h"
+#include "instances.h"
 #include "interrupt.h"
-#include "lacks.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
 #include "scaler_store.h"
+#include "shortages.h"
 
 #define HEALTHY "ComputeEnvironment Healthy"
 

@@ -1,7 +1,7 @@
 /* Random workloads for the scaler's decisions, and what they must cost at the least. */
 #pragma once
 
-#include "decide.h"
+#include "decide/decide.h"
 
 #define PACKING_TYPES_MAX 512
 #define PACKING_SHAPES_MAX 4096

@@ -4,7 +4,7 @@
 
 #include "unit.h"
 
-#include "decide.h"
+#include "decide/decide.h"
 
 #define MAX_LAUNCHES 64
 #define VERY_IDLE 60000

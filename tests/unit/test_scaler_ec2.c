@@ -3,10 +3,10 @@
 
 #include <jansson.h>
 
-#include "ec2_request.h"
-#include "ec2_xml.h"
 #include "ob/error.h"
 #include "ob/text.h"
+#include "providers/ec2_request.h"
+#include "providers/ec2_xml.h"
 #include "random_bytes.h"
 
 static const char described[] =

@@ -4,7 +4,7 @@
 
 #include <stdlib.h>
 
-#include "decide_fill.h"
+#include "decide/decide_fill.h"
 #include "packing.h"
 
 #define SHAPES_MAX 40

@@ -9,7 +9,7 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
-#include "provider.h"
+#include "providers/provider.h"
 
 #define WAIT_MS 20000
 

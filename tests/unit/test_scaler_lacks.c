@@ -5,8 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "env_types.h"
-#include "lacks.h"
+#include "decide/env_types.h"
+#include "shortages.h"
 
 #define LAUNCHES 8
 #define INSTANCES 64

@@ -1,7 +1,7 @@
 /* When silence counts: only while the scaler's own probe comes back through every partition. */
 #include "unit.h"
 
-#include "link.h"
+#include "kafka_probe.h"
 
 /* The nonce that the link's probes carry. */
 static const char *nonce_of(const probe_link *link)

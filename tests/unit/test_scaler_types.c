@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "env_types.h"
+#include "decide/env_types.h"
 #include "ob/fargate.h"
 
 /* A provider of x86_64 machines. */

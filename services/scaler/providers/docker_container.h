@@ -6,7 +6,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#include "calls.h"
+#include "http_calls.h"
 #include "local_dir.h"
 #include "ob/docker.h"
 

@@ -1,7 +1,7 @@
-/* See lacks.h. Owns env.lacks. Invariants: sorted by need; a need is there as long as it has
+/* See shortages.h. Owns env.lacks. Invariants: sorted by need; a need is there as long as it has
  * lacked, so that who waits for a shortage to last sees one shortage and not each of its retries.
  */
-#include "lacks.h"
+#include "shortages.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 /* The scaler's own round trip through Kafka. Owns nothing. Invariant: a partition counts as open
  * only by a probe that this very process sent. Loop thread. */
-#include "link.h"
+#include "kafka_probe.h"
 
 #include <stdio.h>
 #include <stdlib.h>

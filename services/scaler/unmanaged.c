@@ -2,13 +2,13 @@
  * for a managed environment. Invariants: a row is made only behind a join token of that very
  * environment, checked in the statement that makes it; an id that has ended is not let in again; an
  * offer is repeated by its executor, so none needs to be kept. Loop thread. */
-#include "join.h"
+#include "unmanaged.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "envs.h"
-#include "insts.h"
+#include "environments.h"
+#include "instances.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "scaler_store.h"

@@ -1,18 +1,18 @@
 /* Messages into memory. Owns nothing, commits nothing: handlers note what was said, the loop acts
  * on it. Every message is a doorbell or a level, so reading one twice changes nothing. Executors'
  * messages count only with their instance's token. Loop thread. */
-#include "events.h"
+#include "incoming.h"
 
 #include <string.h>
 
-#include "insts.h"
-#include "join.h"
+#include "instances.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
 #include "ob/topics.h"
 #include "silence.h"
+#include "unmanaged.h"
 
 #define NOTICE_MAX_MS                                                                              \
     (24 * 3600 * 1000) /* what an executor says is no time for PostgreSQL as it is */

@@ -8,9 +8,9 @@
 #include <string.h>
 #include <uthash.h>
 
-#include "calls.h"
 #include "ec2_request.h"
 #include "ec2_xml.h"
+#include "http_calls.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/text.h"

@@ -1,7 +1,7 @@
 /* A provider's HTTP calls. Owns the multi handle and every call until its reply. Never waits but in
  * calls_step, as long as it is told. Invariant: libcurl is not entered from its own callbacks; a
  * reply is given when the transfer has been taken out of the multi handle. Loop thread. */
-#include "calls.h"
+#include "http_calls.h"
 
 #include <curl/curl.h>
 #include <stdio.h>

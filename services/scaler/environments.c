@@ -1,11 +1,11 @@
 /* Environments and instances in memory, as PostgreSQL has them. Owns their memory. Never writes to
  * the database. Loop thread. */
-#include "envs.h"
+#include "environments.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "env_types.h"
+#include "decide/env_types.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"

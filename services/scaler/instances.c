@@ -2,13 +2,13 @@
  * Invariants: the row is committed before the provider is asked to launch and before anybody is
  * told; no provider call inside a transaction; an instance ends only DRAINING or LOST, and with
  * nothing placed on it. Loop thread. */
-#include "insts.h"
+#include "instances.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#include "env_types.h"
-#include "envs.h"
+#include "decide/env_types.h"
+#include "environments.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "scaler_store.h"
