@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "text.h"
+#include "growing_text.h"
 
 /* Would the events of all children of this array be too much to repeat all of the job in each? Then
  * those of its children are lean. */

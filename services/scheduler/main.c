@@ -4,8 +4,8 @@
 #include <poll.h>
 #include <stddef.h>
 
-#include "health.h"
-#include "leader.h"
+#include "health_figures.h"
+#include "leading.h"
 #include "ob/log.h"
 #include "ob/schema.h"
 #include "ob/service.h"

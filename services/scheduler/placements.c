@@ -12,12 +12,12 @@
 #include <string.h>
 
 #include "detail.h"
+#include "growing_text.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
 #include "peers_internal.h"
-#include "text.h"
 #include "topology.h"
 
 /* The longest entry of a list: a run with what is said of it. */

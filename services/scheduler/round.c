@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "commit.h"
-#include "demand.h"
+#include "demand_messages.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "peers.h"

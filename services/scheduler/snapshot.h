@@ -2,7 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
-#include "text.h"
+#include "growing_text.h"
 
 /* {"front": [[job id or id:index, since (ms)], ...], "mcpu": in use, "shares": [[share, mcpu],
  * ...], "activeShares": n}; replaces what 'out' holds. */

@@ -11,7 +11,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "peers.h"
-#include "policy.h"
+#include "queue_policy.h"
 #include "scheduler_store.h"
 
 #define SHAPES_MAX 1024

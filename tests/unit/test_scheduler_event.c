@@ -9,9 +9,9 @@
 
 #include "detail.h"
 #include "event.h"
+#include "growing_text.h"
 #include "ob/error.h"
 #include "scheduler_store.h"
-#include "text.h"
 
 #define JOB "0192aaaa-0000-7000-8000-000000000001"
 #define DETAIL                                                                                     \

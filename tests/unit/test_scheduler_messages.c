@@ -3,7 +3,7 @@
  * bounds. */
 #include "bus_mock.h"
 
-#include "demand.h"
+#include "demand_messages.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"

@@ -1,7 +1,7 @@
 /* Policies, time limits and snapshots: from JSON and to it. */
 #include "unit.h"
 
-#include "policy.h"
+#include "queue_policy.h"
 #include "snapshot.h"
 
 static void a_policy_is_read(void **state)

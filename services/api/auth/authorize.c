@@ -1,8 +1,8 @@
 /* Authorisation: what a request touches (access_table.c) is held against its key's policy
- * (policy.c). Owns how resources are named to policies, and AWS's words of refusal; decides nothing
- * by itself. A resource is named as OpenBatch writes its ARN, whatever spelling the request used:
- * it is what names.c made of that, which is also what the handler gets.
- * Thread: an HTTP worker.
+ * (queue_policy.c). Owns how resources are named to policies, and AWS's words of refusal; decides
+ * nothing by itself. A resource is named as OpenBatch writes its ARN, whatever spelling the request
+ * used: it is what names.c made of that, which is also what the handler gets. Thread: an HTTP
+ * worker.
  *
  * Invariants: a key that is not the root key can do nothing that its policy does not allow;
  * a refusal does not tell whether the resource is there; the output of a job that is gone is shown

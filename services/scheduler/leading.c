@@ -2,13 +2,13 @@
  * Invariants: the epoch is raised first, then positions are resolved, then state is loaded, so that
  * what happens meanwhile is either in the tables or comes as a message; only then anything is sent,
  * and FENCE is the first of it. Losing the connection is losing leadership. Thread: the loop's. */
-#include "leader.h"
+#include "leading.h"
 
 #include <inttypes.h>
 #include <poll.h>
 #include <unistd.h>
 
-#include "health.h"
+#include "health_figures.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"

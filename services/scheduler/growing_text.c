@@ -1,5 +1,5 @@
 /* A growing text. Owns its memory; aborts when there is none. Any thread, one owner a text. */
-#include "text.h"
+#include "growing_text.h"
 
 #include <stdarg.h>
 #include <stdio.h>

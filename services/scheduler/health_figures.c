@@ -1,6 +1,6 @@
 /* Health: figures of the last rounds and of the engine, once a second. Owns nothing. Thread: the
  * loop's. */
-#include "health.h"
+#include "health_figures.h"
 
 #include <stdio.h>
 

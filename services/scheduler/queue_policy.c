@@ -1,5 +1,5 @@
 /* Fair-share policies and job-state time limits, from JSON. Owns nothing. Any thread. */
-#include "policy.h"
+#include "queue_policy.h"
 
 #include <string.h>
 

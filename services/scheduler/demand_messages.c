@@ -1,17 +1,17 @@
 /* Demand: one message an environment. Owns nothing; the engine knows what is wanted. Sent only
  * behind a fenced commit. Thread: the loop's. */
-#include "demand.h"
+#include "demand_messages.h"
 
 #include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "growing_text.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
-#include "text.h"
 #include "topology.h"
 
 #define EVERY_MS 5000
