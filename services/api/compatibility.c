@@ -2,7 +2,7 @@
  * refused. Owns nothing. Pure. Invariant: a member of what is stored only is not said to work. */
 #include "compatibility.h"
 
-#include "request/operation.h"
+#include "operations.h"
 
 static const char *const support_names[] = {
     [WORKS] = "works", [STORED] = "stored", [REFUSED] = "refused"
@@ -26,7 +26,8 @@ static void add_members(json_t *to, const api_field *fields, const char *above, 
 json_t *compatibility_json(void)
 {
     json_t *out = json_array();
-    for (const api_operation *op = api_operations; op->key; op++) {
+    const api_operation *op = NULL;
+    while ((op = api_operation_next(op))) {
         if (op->protocol == API_ADMIN)
             continue;
         json_t *members = json_array();

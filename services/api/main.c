@@ -16,6 +16,7 @@
 #include "ob/catalog.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "operations.h"
 #include "request/name_cache.h"
 #include "retention.h"
 

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "ob/error.h"
+#include "ob/mem.h"
 
 #define REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
 #define CHARACTER_MAX 4            /* bytes of the longest character */

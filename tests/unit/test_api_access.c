@@ -1,16 +1,9 @@
 /* What operations touch: no operation is without its row, and no row without its operation. */
 #include "unit.h"
 
-#include "auth/access_container.h"
-#include "auth/access_table.h"
+#include "operations.h"
 
-static const api_operation *operation_named(const char *name)
-{
-    for (const api_operation *op = api_operations; op->key; op++)
-        if (strcmp(op->name, name) == 0)
-            return op;
-    return NULL;
-}
+#include "auth/access_container.h"
 
 static const api_field *member_of(const api_field *fields, const char *name)
 {
@@ -23,42 +16,38 @@ static const api_field *member_of(const api_field *fields, const char *name)
 static void every_operation_says_what_it_touches(void **state)
 {
     (void)state;
-    for (const api_operation *op = api_operations; op->key; op++)
-        if (op->handler && !access_rule_find(op->name))
-            fail_msg("%s has no row in access_rules", op->name);
+    for (const api_operation *op = NULL; (op = api_operation_next(op));)
+        if (op->handler && !op->access)
+            fail_msg("%s has no access_rule", op->name);
 }
 
 /* A misspelled member would be one that no request names. */
 static void what_is_touched_are_members_of_the_request(void **state)
 {
     (void)state;
-    for (const access_rule *rule = access_rules; rule->operation; rule++) {
-        const api_operation *op = operation_named(rule->operation);
-        if (!op) /* not built yet */
-            continue;
-        for (const access_use *use = rule->uses; use->kind != ACCESS_NONE; use++) {
+    for (const api_operation *op = NULL; (op = api_operation_next(op));) {
+        const access_use *use = op->access ? op->access->uses : NULL;
+        for (; use && use->kind != ACCESS_NONE; use++) {
             ob_cleanup(ob_freep) char *first =
                 ob_strf("%.*s", (int)strcspn(use->member, ".["), use->member);
             if (op->fields && strcmp(first, "resourceArn") != 0 && !member_of(op->fields, first))
-                fail_msg("%s has no member %s", rule->operation, first);
+                fail_msg("%s has no member %s", op->name, first);
         }
-    }
-    for (const access_fact *fact = access_facts; fact->operation; fact++) {
-        const api_operation *op = operation_named(fact->operation);
-        ob_cleanup(ob_freep) char *first =
-            ob_strf("%.*s", (int)strcspn(fact->member, "."), fact->member);
-        assert_non_null(op);
-        assert_non_null(member_of(op->fields, first));
+        for (const access_fact *fact = op->facts; fact && fact->key; fact++) {
+            ob_cleanup(ob_freep) char *first =
+                ob_strf("%.*s", (int)strcspn(fact->member, "."), fact->member);
+            assert_non_null(member_of(op->fields, first));
+        }
     }
 }
 
 static void operations_that_list_touch_nothing_before(void **state)
 {
     (void)state;
-    for (const access_rule *rule = access_rules; rule->operation; rule++)
-        if (rule->shows.list) {
-            assert_int_equal(rule->uses[0].kind, ACCESS_NONE);
-            assert_non_null(rule->shows.arn);
+    for (const api_operation *op = NULL; (op = api_operation_next(op));)
+        if (op->access && op->access->shows.list) {
+            assert_int_equal(op->access->uses[0].kind, ACCESS_NONE);
+            assert_non_null(op->access->shows.arn);
         }
 }
 
@@ -66,9 +55,9 @@ static void operations_that_list_touch_nothing_before(void **state)
 static void actions_are_operations(void **state)
 {
     (void)state;
-    for (const access_rule *rule = access_rules; rule->operation; rule++)
-        if (rule->action && !operation_named(rule->action))
-            fail_msg("%s asks for the action %s", rule->operation, rule->action);
+    for (const api_operation *op = NULL; (op = api_operation_next(op));)
+        if (op->access && op->access->action && !api_operation_named(op->access->action))
+            fail_msg("%s asks for the action %s", op->name, op->access->action);
 }
 
 /* What a container asks of its host, as rights; an ordinary one asks for none. */

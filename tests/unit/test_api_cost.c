@@ -3,6 +3,8 @@
  * finds along the tables of all operations. OPENBATCH_TEST_SEED: another search. */
 #include "unit.h"
 
+#include "operations.h"
+
 #include <jansson.h>
 #include <time.h>
 
@@ -164,7 +166,7 @@ static cost ask_again(const api_operation *op, const char *text, size_t len, cha
 
 static const api_operation *operation(const char *name)
 {
-    for (const api_operation *op = api_operations; op->key; op++)
+    for (const api_operation *op = NULL; (op = api_operation_next(op));)
         if (strcmp(op->name, name) == 0)
             return op;
     fail_msg("no operation %s", name);
@@ -353,7 +355,7 @@ static void a_random_search_finds_no_worse_ones(void **state)
     (void)state;
     const char *given = getenv("OPENBATCH_TEST_SEED");
     seed = given ? strtoull(given, NULL, 10) : 20160810;
-    for (const api_operation *op = api_operations; op->key; op++) {
+    for (const api_operation *op = NULL; (op = api_operation_next(op));) {
         cost worst = { 0 };
         for (int i = 0; op->fields && op->fields->name && i < TRIES; i++) {
             size_t max = op->body_max ? op->body_max : BODY_MAX;

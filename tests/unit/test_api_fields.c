@@ -2,6 +2,8 @@
  * of the operations themselves. */
 #include "unit.h"
 
+#include "operations.h"
+
 #include "definitions/container_check.h"
 #include "request/fields.h"
 #include "request/operation.h"
@@ -359,7 +361,7 @@ static void check_table(const char *operation, const api_field *table)
 
 static void every_operation_declares_its_members(void **state)
 {
-    for (const api_operation *op = api_operations; op->key; op++) {
+    for (const api_operation *op = NULL; (op = api_operation_next(op));) {
         assert_ptr_equal(
             api_operation_find(op->protocol, op->method ? op->method : "POST", op->key), op);
         if (!op->handler)

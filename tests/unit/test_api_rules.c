@@ -2,6 +2,8 @@
  * members cannot say. */
 #include "unit.h"
 
+#include "operations.h"
+
 #include "http/uri.h"
 #include "ob/text.h"
 #include "random_bytes.h"

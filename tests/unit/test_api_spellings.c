@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "auth/keys.h"
+#include "operations.h"
 #include "request/names.h"
 
 #define ACCOUNT "123456789012"
@@ -18,7 +19,8 @@ static const char *
 resolved(const char *operation, api_protocol protocol, json_t *body, const char *m)
 {
     static char name[LOG_NAME_MAX + 64];
-    const api_operation op = { .protocol = protocol };
+    const api_operation op = { .protocol = protocol,
+                               .access = api_operation_named(operation)->access };
     api_request req = {
         .operation = operation, .account = ACCOUNT, .region = "r", .body = body, .op = &op
     };
@@ -142,7 +144,8 @@ static void jobs_and_definitions_are_taken_apart_once(void **state)
             !is_job ? ob_strdup(cases[i].text)
                     : ob_strf("%s%s%s", arn ? cases[i].text : "", job, arn ? "" : cases[i].text);
         json_auto_t *body = json_pack("{s:s}", cases[i].member, text);
-        const api_operation op = { .protocol = API_BATCH };
+        const api_operation op = { .protocol = API_BATCH,
+                                   .access = api_operation_named(cases[i].operation)->access };
         api_request req = { .operation = cases[i].operation,
                             .account = ACCOUNT,
                             .region = "r",
@@ -165,7 +168,8 @@ static void lists_keep_their_places_and_end(void **state)
     json_auto_t *body =
         json_pack("{s:[{s:s},{},{s:s}], s:s}", "computeEnvironmentOrder", "computeEnvironment", "a",
                   "computeEnvironment", "b", "jobQueue", "q");
-    const api_operation op = { .protocol = API_BATCH };
+    const api_operation op = { .protocol = API_BATCH,
+                               .access = api_operation_named("UpdateJobQueue")->access };
     api_request req = {
         .operation = "UpdateJobQueue", .account = ACCOUNT, .region = "r", .body = body, .op = &op
     };
@@ -180,7 +184,8 @@ static void lists_keep_their_places_and_end(void **state)
     for (int i = 0; i < 3 * NAMES_MAX; i++)
         (void)json_array_append_new(list, json_string("s"));
     json_auto_t *many = json_pack("{s:o, s:s}", "logStreamNames", list, ACCESS_GROUP, "g");
-    const api_operation logs = { .protocol = API_LOGS };
+    const api_operation logs = { .protocol = API_LOGS,
+                                 .access = api_operation_named("FilterLogEvents")->access };
     req = (api_request){
         .operation = "FilterLogEvents", .account = ACCOUNT, .region = "r", .body = many, .op = &logs
     };

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#include "jobs/job_detail.h"
+#include "jobs/job_detail_text.h"
 #include "ob/id.h"
 #include "ob/json.h"
 #include "request/arn.h"

@@ -1,4 +1,4 @@
-/* Authorisation: what a request touches (access_table.c) is held against its key's policy
+/* Authorisation: what a request touches (request/access_rule.h) is held against its key's policy
  * (queue_policy.c). Owns how resources are named to policies, and AWS's words of refusal; decides
  * nothing by itself. A resource is named as OpenBatch writes its ARN, whatever spelling the request
  * used: it is what names.c made of that, which is also what the handler gets. Thread: an HTTP
@@ -14,7 +14,6 @@
 
 #include "access_container.h"
 #include "access_store.h"
-#include "access_table.h"
 #include "keys.h"
 #include "ob/json.h"
 #include "request/name_cache.h"
@@ -97,9 +96,7 @@ static const json_t *member_at(const json_t *body, const char *path)
 static void add_request_facts(const api_request *req, facts *f)
 {
     add_tags(f, "aws:RequestTag/", json_object_get(req->body, "tags"));
-    for (const access_fact *fact = access_facts; fact->operation; fact++) {
-        if (strcmp(fact->operation, req->operation) != 0)
-            continue;
+    for (const access_fact *fact = req->op->facts; fact && fact->key; fact++) {
         const json_t *value = member_at(req->body, fact->member);
         const char *text = json_is_boolean(value) ? (json_is_true(value) ? "true" : "false")
                                                   : json_string_value(value);
@@ -119,7 +116,7 @@ static const char *service_of(const api_request *req)
 
 static char *action_of(const api_request *req)
 {
-    const access_rule *rule = access_rule_find(req->operation);
+    const access_rule *rule = req->op->access;
     return ob_strf("%s:%s", service_of(req), rule && rule->action ? rule->action : req->operation);
 }
 
@@ -374,7 +371,7 @@ int access_check(api_request *req, api_reply *rep)
     req->definition_revision = 0;
     if (req->key->root)
         return 0;
-    const access_rule *rule = access_rule_find(req->operation);
+    const access_rule *rule = req->op->access;
     if (rule && rule->one_by_one)
         return 0;
     ob_cleanup(ob_freep) char *action = action_of(req);
@@ -508,7 +505,7 @@ static int filter_streams(check *c, const char *list_name)
 
 int access_filter(api_request *req, api_reply *rep)
 {
-    const access_rule *rule = req->key->root ? NULL : access_rule_find(req->operation);
+    const access_rule *rule = req->key->root ? NULL : req->op->access;
     if (!rule || (!rule->shows.list && !rule->in_streams && !rule->of_stream))
         return 0;
     ob_cleanup(ob_freep) char *action = action_of(req);

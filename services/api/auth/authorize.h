@@ -9,7 +9,7 @@
 int access_check(api_request *req, api_reply *rep);
 
 /* The same of one of the jobs that a request names, for operations that are .one_by_one
- * (access_table.h). */
+ * (request/access_rule.h). */
 int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep);
 
 /* May the key have containers of this definition ask of their host what this one asks

@@ -1,6 +1,7 @@
 /* Operations of access keys (OpenBatch's own: docs/access.md). The root key is neither listed among
  * those that can be changed nor changed by them, so that nobody locks himself out. Thread: an HTTP
  * worker. */
+#include "key_operations.h"
 #include <string.h>
 
 #include "keys.h"

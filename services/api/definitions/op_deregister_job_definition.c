@@ -1,5 +1,6 @@
 /* DeregisterJobDefinition: one revision becomes INACTIVE; jobs that were submitted are not touched.
  * Repeating it succeeds. Thread: an HTTP worker. */
+#include "definition_operations.h"
 #include "request/api_store.h"
 #include "request/names.h"
 

@@ -1,5 +1,6 @@
 /* DescribeJobDefinitions: a list of name:revision or ARNs, or page by page by name and status,
  * newest first. Unknown ones are left out. Thread: an HTTP worker. */
+#include "definition_operations.h"
 #include <stdio.h>
 #include <string.h>
 

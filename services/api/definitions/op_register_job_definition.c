@@ -1,5 +1,6 @@
 /* RegisterJobDefinition: stores an immutable revision, in the shape that Describe shows. Thread: an
  * HTTP worker. */
+#include "definition_operations.h"
 #include <string.h>
 
 #include "auth/authorize.h"

@@ -1,6 +1,7 @@
 /* InterruptInstance and CreateJoinToken (OpenBatch's own: docs/capacity.md). The first asks the
  * scaler, by an inbox row; the second shows what lets an executor join an unmanaged environment,
  * once. Thread: an HTTP worker. */
+#include "environment_operations.h"
 #include <string.h>
 
 #include "capacity_store.h"

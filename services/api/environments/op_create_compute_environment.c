@@ -1,5 +1,6 @@
 /* CreateComputeEnvironment: stores what is wanted and rings; the scaler makes it VALID. Thread: an
  * HTTP worker. */
+#include "environment_operations.h"
 #include <string.h>
 
 #include "environment.h"

@@ -1,6 +1,7 @@
 /* DeleteComputeEnvironment: marks it as deleted; the scaler gives its instances back and removes
  * its status, then it is gone. Repeating it succeeds. Thread: an HTTP worker. */
 #include "environment.h"
+#include "environment_operations.h"
 #include "ob/message.h"
 
 static int delete (api_request *req, api_reply *rep, void *arg)

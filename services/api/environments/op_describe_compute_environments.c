@@ -1,6 +1,7 @@
 /* DescribeComputeEnvironments: by names or ARNs, or page by page. Unknown names are left out.
  * Thread: an HTTP worker. */
 #include "environment.h"
+#include "environment_operations.h"
 #include "request/describe.h"
 
 static int view(const api_request *req,

@@ -2,6 +2,7 @@
  * is there (AWS Batch user guide, "Update compute environments"). Knows which of them are scaling
  * updates and which replace instances; the scaler sees from the result what to do. Thread: an HTTP
  * worker. */
+#include "environment_operations.h"
 #include <string.h>
 
 #include "environment.h"

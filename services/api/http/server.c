@@ -29,6 +29,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "operations.h"
 #include "request/names.h"
 #include "sigv4.h"
 #include "uri.h"

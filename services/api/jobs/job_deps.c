@@ -6,7 +6,7 @@
 
 #include <string.h>
 
-#include "job_detail.h"
+#include "job_detail_text.h"
 #include "job_store.h"
 #include "ob/clock.h"
 #include "ob/message.h"

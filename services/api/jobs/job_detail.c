@@ -8,25 +8,11 @@
 #include "auth/authorize.h"
 #include "container_resolve.h"
 #include "definitions/definition_check.h"
+#include "job_detail_text.h"
 #include "ob/message.h"
 #include "submit_check.h"
 
 #define TAGS_MAX 50
-
-void job_detail_scope(char out[JOB_DETAIL_PREFIX_MAX], const char *region, const char *account)
-{
-    snprintf(out, JOB_DETAIL_PREFIX_MAX, "{\"jobArn\":\"arn:aws:batch:%s:%s:job/", region, account);
-}
-
-void job_detail_prefix(char out[JOB_DETAIL_PREFIX_MAX],
-                       const char *region,
-                       const char *account,
-                       const char *ref)
-{
-    snprintf(out, JOB_DETAIL_PREFIX_MAX,
-             "{\"jobArn\":\"arn:aws:batch:%s:%s:job/%s\",\"jobId\":\"%s\",", region, account, ref,
-             ref);
-}
 
 /* The body's member, else the definition's, which it replaces as a whole; an empty object is none.
  */

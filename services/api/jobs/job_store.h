@@ -1,6 +1,7 @@
 /* The SQL statements of the api's job operations; those of ListJobs: job_list.h. */
 #pragma once
 
+#include "job_detail_text.h"
 #include "ob/db.h"
 #include "ob/job.h"
 

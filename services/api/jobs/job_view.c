@@ -4,13 +4,14 @@
 
 #include <string.h>
 
-#include "job_detail.h"
+#include "job_detail_text.h"
 #include "job_store.h"
 #include "ob/clock.h"
 #include "ob/job.h"
 #include "ob/json.h"
 #include "ob/log_target.h"
 #include "ob/message.h"
+#include "request/arn.h"
 
 #define FLAG_CANCELLED 1
 #define FLAG_TERMINATED 2

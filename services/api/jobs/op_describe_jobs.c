@@ -1,5 +1,6 @@
 /* DescribeJobs: up to 100 references, read in one statement; unknown ones are left out. Log streams
  * that the answer names are made if they are not there yet. Thread: an HTTP worker. */
+#include "job_operations.h"
 #include "job_store.h"
 #include "job_view.h"
 #include "ob/log.h"

@@ -2,11 +2,12 @@
  * pages. A filter does not apply to children. A page may have fewer jobs than it could, or none,
  * though more follow (job_list.c). A token goes with the question that it was an answer to. Thread:
  * an HTTP worker. */
+#include "job_operations.h"
 #include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
-#include "job_detail.h"
+#include "job_detail_text.h"
 #include "job_filter.h"
 #include "job_list.h"
 #include "job_store.h"

@@ -2,7 +2,8 @@
  * they mean for a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob",
  * "TerminateJob"). Thread: an HTTP worker. */
 #include "auth/authorize.h"
-#include "job_detail.h"
+#include "job_detail_text.h"
+#include "job_operations.h"
 #include "job_store.h"
 #include "ob/message.h"
 #include "request/names.h"

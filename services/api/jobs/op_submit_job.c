@@ -1,4 +1,5 @@
 /* SubmitJob: resolve, persist, answer. Thread: an HTTP worker. */
+#include "job_operations.h"
 #include <openssl/sha.h>
 #include <string.h>
 

@@ -54,13 +54,6 @@ struct submitter {
     int64_t lead_ms; /* of ids to createdAt, as far as noted; its own too */
 };
 
-void submission_done(submission *job)
-{
-    free(job->detail);
-    free(job->on_exit);
-    free(job->task_tags);
-}
-
 static int connect_if_needed(submitter *s, ob_error *err)
 {
     static const ob_db_stmt *const tables[] = { submit_store_stmts, NULL };

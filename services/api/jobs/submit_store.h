@@ -2,7 +2,7 @@
 #pragma once
 
 #include "ob/db.h"
-#include "submit.h"
+#include "submission.h"
 
 /* Statements of the submitting thread's connection, and of the workers'. */
 extern const ob_db_stmt submit_store_stmts[];

@@ -1,5 +1,6 @@
 /* DescribeLogGroups of CloudWatch Logs (AWS: "DescribeLogGroups"): the groups that job definitions
  * name, in the order of their names. Thread: an HTTP worker. */
+#include "log_operations.h"
 #include <string.h>
 
 #include "log_reply.h"

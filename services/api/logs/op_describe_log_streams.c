@@ -1,6 +1,7 @@
 /* DescribeLogStreams of CloudWatch Logs (AWS: "DescribeLogStreams"): the streams of a group, by
  * name or by the time of their last event. A token names the last stream of the page before.
  * Thread: an HTTP worker. */
+#include "log_operations.h"
 #include <stdio.h>
 #include <string.h>
 

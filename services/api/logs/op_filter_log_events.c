@@ -6,6 +6,7 @@
  * Where several streams are read, what arrived within the last SETTLE_MS is left for the next call:
  * their outputs arrive one after the other, and a client that goes on from the latest time it has
  * seen (`aws logs tail --follow`) would miss what arrives behind it. Thread: an HTTP worker. */
+#include "log_operations.h"
 #include <stdio.h>
 #include <string.h>
 

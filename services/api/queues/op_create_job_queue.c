@@ -1,9 +1,10 @@
 /* CreateJobQueue: stores what is wanted and rings; the scheduler makes it VALID. Thread: an HTTP
  * worker. */
+#include "queue_operations.h"
 #include <string.h>
 
 #include "ob/message.h"
-#include "queue.h"
+#include "queue_rules.h"
 
 static int insert(api_request *req, api_reply *rep, void *arg)
 {

@@ -1,7 +1,8 @@
 /* DeleteJobQueue: marks it as deleted; the scheduler ends its jobs and removes its status, then it
  * is gone. Repeating it succeeds. Thread: an HTTP worker. */
 #include "ob/message.h"
-#include "queue.h"
+#include "queue_operations.h"
+#include "queue_rules.h"
 
 static int delete (api_request *req, api_reply *rep, void *arg)
 {

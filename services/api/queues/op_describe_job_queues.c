@@ -1,6 +1,7 @@
 /* DescribeJobQueues: by names or ARNs, or page by page. Unknown names are left out.
  * Thread: an HTTP worker. */
-#include "queue.h"
+#include "queue_operations.h"
+#include "queue_rules.h"
 #include "request/describe.h"
 
 static int view(const api_request *req,

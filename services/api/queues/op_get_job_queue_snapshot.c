@@ -4,6 +4,7 @@
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
+#include "queue_operations.h"
 #include "request/resolve.h"
 
 /* [{"capacityUnit": "VCPU", "quantity": ...}] of thousandths of a vCPU. */

@@ -1,6 +1,7 @@
 /* DescribeSchedulingPolicies, by ARNs (unknown ones are left out), and ListSchedulingPolicies, page
  * by page. Thread: an HTTP worker. */
 #include "ob/json.h"
+#include "policy_operations.h"
 #include "request/describe.h"
 #include "request/paging.h"
 #include "sched_policy_store.h"

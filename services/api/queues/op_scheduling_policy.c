@@ -1,6 +1,7 @@
 /* CreateSchedulingPolicy, UpdateSchedulingPolicy, DeleteSchedulingPolicy: policies that queues
  * share their capacity by. A change rings the scheduler for each queue that has the policy. Thread:
  * an HTTP worker. */
+#include "policy_operations.h"
 #include <string.h>
 
 #include "ob/message.h"

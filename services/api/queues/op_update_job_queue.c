@@ -1,9 +1,10 @@
 /* UpdateJobQueue: only members that are present change; an order is replaced whole. Thread: an HTTP
  * worker. */
+#include "queue_operations.h"
 #include <string.h>
 
 #include "ob/message.h"
-#include "queue.h"
+#include "queue_rules.h"
 
 static int update(api_request *req, api_reply *rep, void *arg)
 {

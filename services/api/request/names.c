@@ -130,7 +130,7 @@ void names_read(api_request *req)
     static const access_use groups[] = { { ACCESS_LOG_GROUP, ACCESS_GROUP, NULL }, /* of streams */
                                          { ACCESS_LOG_GROUP_ID, ACCESS_GROUP_ID, NULL },
                                          { 0 } };
-    const access_rule *rule = access_rule_find(req->operation);
+    const access_rule *rule = req->op->access;
     if (!rule)
         return;
     for (const access_use *use = groups; req->op->protocol == API_LOGS && use->member; use++)

@@ -3,14 +3,14 @@
 #pragma once
 
 #include "arn.h"
-#include "auth/access_table.h"
 #include "ob/id.h"
+#include "operation.h"
 
 #define NAMES_MAX 100 /* AWS quota: ids in a DescribeJobs call; the largest of any list */
 
 typedef struct api_name {
     access_kind kind;
-    const char *member;      /* as in access_table.c: "jobQueue" */
+    const char *member;      /* as in its access_rule: "jobQueue" */
     size_t at;               /* its place in the request's list; 0 when there is none */
     const char *text;        /* as sent, for what is told to the caller; borrowed from the body */
     char of[ARN_KIND_MAX];   /* what it is, as ARNs spell it: "job-queue"; "": no ARN of Batch's */
@@ -22,7 +22,7 @@ typedef struct api_name {
     ob_job_ref job;
 } api_name;
 
-/* Resolves what the operation's row in access_table.c lists, into req->names. Entries of a list
+/* Resolves what the operation's access_rule lists, into req->names. Entries of a list
  * beyond NAMES_MAX are left out, so nobody acts on them. Called once for each request, whatever its
  * key. Pure. */
 void names_read(api_request *req);

@@ -1,10 +1,11 @@
-/* What an operation of the API sees: the process, the request, the reply; and the table of
- * operations. Everything an op_*.c needs is included from here. */
+/* What an operation of the API is, and what it sees: the process, the request, the reply.
+ * Everything an op_*.c needs is included from here. */
 #pragma once
 
 #include <jansson.h>
 #include <stdatomic.h>
 
+#include "access_rule.h"
 #include "db_pool.h"
 #include "errors.h"
 #include "fields.h"
@@ -113,14 +114,12 @@ typedef struct api_operation {
     /* A request of more bytes is refused before it is read; 0: the server's own limit. */
     size_t body_max;
     const char *body_name;
+    const access_rule *access; /* what it touches; NULL: only the root key may call it */
+    const access_fact *facts;  /* ends with key == NULL; NULL: none */
     bool heavy; /* its answer may be long: a key has a few of them at a time (heavy_reads.h) */
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */
 } api_operation;
-extern const api_operation api_operations[]; /* ends with key == NULL */
-
-/* NULL: no such operation. */
-const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key);
 
 /* Refuses a body that is too large for the operation. */
 int api_operation_check_size(const api_operation *op,
@@ -134,48 +133,7 @@ int api_operation_check(const api_operation *op,
                         const char *request_id,
                         api_reply *rep);
 
-/* Statements prepared on each connection of the pool; ends with NULL. */
-extern const ob_db_stmt *const api_stmt_tables[];
-
 /* Rings a doorbell: never waits, never fails (the inbox is swept anyway). Any thread. */
 void api_ring(api_ctx *ctx, const char *topic, const char *data, size_t len);
 /* Rings batch.commands. */
 void api_ring_command(api_ctx *ctx);
-
-/* The handlers. */
-int op_create_compute_environment(api_request *req, api_reply *rep);
-int op_update_compute_environment(api_request *req, api_reply *rep);
-int op_describe_compute_environments(api_request *req, api_reply *rep);
-int op_delete_compute_environment(api_request *req, api_reply *rep);
-int op_create_job_queue(api_request *req, api_reply *rep);
-int op_update_job_queue(api_request *req, api_reply *rep);
-int op_describe_job_queues(api_request *req, api_reply *rep);
-int op_delete_job_queue(api_request *req, api_reply *rep);
-int op_create_scheduling_policy(api_request *req, api_reply *rep);
-int op_update_scheduling_policy(api_request *req, api_reply *rep);
-int op_delete_scheduling_policy(api_request *req, api_reply *rep);
-int op_describe_scheduling_policies(api_request *req, api_reply *rep);
-int op_list_scheduling_policies(api_request *req, api_reply *rep);
-int op_change_tags(api_request *req, api_reply *rep); /* TagResource and UntagResource */
-int op_list_tags_for_resource(api_request *req, api_reply *rep);
-int op_register_job_definition(api_request *req, api_reply *rep);
-int op_describe_job_definitions(api_request *req, api_reply *rep);
-int op_deregister_job_definition(api_request *req, api_reply *rep);
-int op_submit_job(api_request *req, api_reply *rep);
-int op_describe_jobs(api_request *req, api_reply *rep);
-int op_list_jobs(api_request *req, api_reply *rep);
-int op_cancel_job(api_request *req, api_reply *rep);
-int op_terminate_job(api_request *req, api_reply *rep);
-int op_cancel_jobs(api_request *req, api_reply *rep);
-int op_terminate_jobs(api_request *req, api_reply *rep);
-int op_get_job_queue_snapshot(api_request *req, api_reply *rep);
-int op_create_key(api_request *req, api_reply *rep);
-int op_list_keys(api_request *req, api_reply *rep);
-int op_revoke_key(api_request *req, api_reply *rep);
-int op_put_key_policy(api_request *req, api_reply *rep);
-int op_interrupt_instance(api_request *req, api_reply *rep);
-int op_create_join_token(api_request *req, api_reply *rep);
-int op_get_log_events(api_request *req, api_reply *rep);
-int op_filter_log_events(api_request *req, api_reply *rep);
-int op_describe_log_groups(api_request *req, api_reply *rep);
-int op_describe_log_streams(api_request *req, api_reply *rep);

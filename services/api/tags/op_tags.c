@@ -3,6 +3,7 @@
 #include "ob/message.h"
 #include "request/api_store.h"
 #include "request/name_cache.h"
+#include "tag_operations.h"
 #include "tag_store.h"
 
 #define TAGS_MAX 50

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jobs/job_detail.h"
+#include "jobs/job_detail_text.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/json.h"

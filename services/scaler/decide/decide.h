@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "ob/job.h"
+#include "shape.h"
 
 /* How an environment chooses among its types ("Allocation strategies" of AWS Batch). All but
  * DECIDE_BEST_FIT go on to other types when the best has none left. */
@@ -19,11 +19,6 @@ typedef enum decide_strategy {
     DECIDE_SPOT_PRICE_CAPACITY,       /* the least cost with what interruptions cost */
     DECIDE_SPOT_CAPACITY_PRIORITIZED, /* the fewest interruptions, the user's order, cost */
 } decide_strategy;
-
-typedef struct decide_shape {
-    ob_resources need;
-    int64_t count;
-} decide_shape;
 
 /* A type that an environment may launch. */
 typedef struct decide_type {

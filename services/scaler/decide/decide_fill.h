@@ -1,7 +1,10 @@
 /* Work that waits, packed into instances: pure. Part of decide. */
 #pragma once
 
-#include "decide.h"
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "shape.h"
 
 /* Shapes of the same proportions of vCPUs to memory. */
 typedef struct fill_group {

@@ -4,7 +4,8 @@
 
 #include <errno.h>
 #include <stdbool.h>
-#include <stdlib.h>
+
+#include "ob/mem.h"
 
 /* What went wrong, for a person. Plain data; zero-initialise it. */
 typedef struct ob_error {
@@ -22,25 +23,3 @@ ob_fail_retry(ob_error *err, int code, const char *fmt, ...);
 
 /* Puts "context: " before what 'err' says already. */
 __attribute__((format(printf, 2, 3))) void ob_error_context(ob_error *err, const char *fmt, ...);
-
-/* Cleanup by attribute: `ob_cleanup(ob_freep) char *s = NULL;` */
-#define ob_cleanup(fn) __attribute__((cleanup(fn)))
-
-static inline void ob_freep(void *p)
-{
-    free(*(void **)p);
-}
-
-/* Hands ownership out of a cleanup variable. */
-#define ob_take(p)                                                                                 \
-    ({                                                                                             \
-        __typeof__(p) ob_taken_ = (p);                                                             \
-        (p) = NULL;                                                                                \
-        ob_taken_;                                                                                 \
-    })
-
-/* Allocation in base and start-up code: aborts when memory is out. Free with free(). */
-void *ob_calloc(size_t n, size_t size);
-void *ob_realloc(void *p, size_t size);
-char *ob_strdup(const char *s);
-__attribute__((format(printf, 1, 2))) char *ob_strf(const char *fmt, ...);

@@ -1,7 +1,10 @@
 /* The part of a container's create body that says what it gets of the host: HostConfig. Pure. */
 #pragma once
 
-#include "docker_spec.h"
+#include <stdbool.h>
+
+#include "docker_run.h"
+#include "ob/error.h"
 
 /* A resource by its type in resourceRequirements, else by the deprecated member. */
 double docker_resource(const json_t *container, const char *type, const char *old_member);

@@ -5,30 +5,8 @@
 #include <jansson.h>
 #include <stdbool.h>
 
+#include "docker_run.h"
 #include "ob/error.h"
-#include "ob/id.h"
-
-typedef struct docker_spec {
-    const ob_run_ref *ref;
-    int attempt;
-    const json_t *spec;
-    const char *home, *instance, *ce; /* for labels; ce also when the spec names none */
-    const char *copy;                 /* for a label; NULL or empty: none */
-    const json_t *secrets;            /* values by the variable's name; NULL: none */
-    const json_t *log_secrets;        /* values by the log driver's option; NULL: none */
-    const char *gpus;                 /* indices, "0,3"; NULL: none */
-} docker_spec;
-
-/* Labels of each container. */
-#define DOCKER_LABEL_HOME "openbatch.home"
-#define DOCKER_LABEL_COPY "openbatch.copy"
-#define DOCKER_LABEL_INSTANCE "openbatch.instance"
-#define DOCKER_LABEL_RUN "openbatch.run"
-#define DOCKER_LABEL_CE "openbatch.ce"
-#define DOCKER_LABEL_GPUS "openbatch.gpus"
-#define DOCKER_LABEL_TAG "openbatch.tag."          /* and a tag's name */
-#define DOCKER_LABEL_EXECUTOR "openbatch.executor" /* the docker provider's; empty on jobs */
-#define DOCKER_LABEL_COMPOSE "com.docker.compose.project"
 
 /* *ret_body is new; *ret_volumes is a new array of the names of volumes that go with the
  * container. Errors: -EINVAL, the text is fit for a user. */

@@ -1,7 +1,8 @@
 /* Members of containers, as definitions and the parts of other definitions have them. Data only;
  * read-only after the start. They are those of the AWS Batch API reference, "ContainerProperties".
  */
-#include "request/ops_fields.h"
+#include "definition_fields.h"
+#include "request/field_tables.h"
 
 #include "container_check.h"
 

@@ -1,7 +1,8 @@
 /* Members of definitions that OpenBatch keeps and does not run: ECS tasks with several containers,
  * Kubernetes pods, multi-node parallel jobs. Data only; read-only after the start. They are those
  * of the AWS Batch API reference ("EcsProperties", "EksProperties", "NodeProperties"). */
-#include "request/ops_fields.h"
+#include "definition_fields.h"
+#include "request/field_tables.h"
 
 #include "container_check.h"
 #include "definition_check.h"

@@ -1,6 +1,6 @@
 /* What the operations on job queues have in common: look-up, the derived status, the rules of
  * computeEnvironmentOrder and the shape of Describe. Thread: an HTTP worker. */
-#include "queue.h"
+#include "queue_rules.h"
 
 #include <stdio.h>
 #include <string.h>

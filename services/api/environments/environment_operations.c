@@ -1,6 +1,10 @@
-/* Members of the operations on compute environments. Data only; read-only after the start. They are
- * those of the AWS Batch API reference. */
-#include "request/ops_fields.h"
+/* The operations on compute environments, and on their instances: members, what they touch,
+ * handlers. Data only; read-only after the start. The members are those of the AWS Batch API
+ * reference. Those on instances are OpenBatch's own (docs/capacity.md). */
+#include "environment_operations.h"
+
+#include "environment_check.h"
+#include "request/field_tables.h"
 
 #define WHY_EC2 "with the ec2 provider; stored only with others"
 #define WHY_IMAGE "the image is what imageIdOverride or imageId names, or the provider's own"
@@ -92,7 +96,7 @@ static const api_field ecs_settings[] = {
         OBJECT("ecsSettings", ecs_settings, KEPT, .why = "no CloudWatch Container Insights"),      \
         REFUSE("eksConfiguration", .why = "no Kubernetes")
 
-const api_field fields_create_compute_environment[] = {
+static const api_field fields_create_compute_environment[] = {
     STRING("computeEnvironmentName", REQUIRED),
     STRING("type", .choice = "MANAGED|UNMANAGED", .flags = FIELD_REQUIRED | FIELD_ANY_CASE),
     OBJECT("computeResources", create_resources),
@@ -100,15 +104,51 @@ const api_field fields_create_compute_environment[] = {
     COMMON,
     END,
 };
-const api_field fields_update_compute_environment[] = {
+static const api_field fields_update_compute_environment[] = {
     STRING("computeEnvironment", REQUIRED),
     OBJECT("computeResources", update_resources),
     OBJECT("updatePolicy", update_policy),
     COMMON,
     END,
 };
-const api_field fields_describe_compute_environments[] = {
+static const api_field fields_describe_compute_environments[] = {
     STRINGS("computeEnvironments", .max = 100), PAGE, END
 };
-const api_field fields_delete_compute_environment[] = { STRING("computeEnvironment", REQUIRED),
-                                                        END };
+static const api_field fields_delete_compute_environment[] = {
+    STRING("computeEnvironment", REQUIRED), END
+};
+
+static const api_field fields_interrupt_instance[] = {
+    STRING("instanceId", .min = 1, .max = 64, REQUIRED),
+    END,
+};
+static const api_field fields_create_join_token[] = {
+    STRING("computeEnvironment", .min = 1, REQUIRED),
+    END,
+};
+
+const api_operation environment_operations[] = {
+    { API_BATCH, "/v1/createcomputeenvironment", "CreateComputeEnvironment",
+      op_create_compute_environment, fields_create_compute_environment,
+      .check = environment_check_new,
+      .access =
+          &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironmentName" } } } },
+    { API_BATCH, "/v1/updatecomputeenvironment", "UpdateComputeEnvironment",
+      op_update_compute_environment, fields_update_compute_environment,
+      .check = environment_check_update,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { API_BATCH, "/v1/describecomputeenvironments", "DescribeComputeEnvironments",
+      op_describe_compute_environments, fields_describe_compute_environments, .heavy = true,
+      .access =
+          &(const access_rule){ .shows = { "computeEnvironments", "computeEnvironmentArn" } } },
+    { API_BATCH, "/v1/deletecomputeenvironment", "DeleteComputeEnvironment",
+      op_delete_compute_environment, fields_delete_compute_environment,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { API_ADMIN, "/openbatch/v1/interruptinstance", "InterruptInstance", op_interrupt_instance,
+      fields_interrupt_instance, .plain = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_INSTANCE, "instanceId" } } } },
+    { API_ADMIN, "/openbatch/v1/createjointoken", "CreateJoinToken", op_create_join_token,
+      fields_create_join_token, .plain = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { 0 },
+};

@@ -1,6 +1,8 @@
-/* Members of the operations on jobs. Data only; read-only after the start. They are those of the
- * AWS Batch API reference. */
-#include "request/ops_fields.h"
+/* The operations on jobs: members, what they touch, handlers. Data only; read-only after the
+ * start. The members are those of the AWS Batch API reference. */
+#include "job_operations.h"
+#include "definitions/definition_fields.h"
+#include "request/field_tables.h"
 
 #include "definitions/container_check.h"
 #include "job_check.h"
@@ -30,7 +32,7 @@ static const api_field container_overrides[] = {
     OBJECTS("resourceRequirements", fields_requirements, .check = check_requirements),
     END,
 };
-const api_field fields_submit_job[] = {
+static const api_field fields_submit_job[] = {
     STRING("jobName", REQUIRED),
     STRING("jobQueue", REQUIRED),
     STRING("jobDefinition", REQUIRED),
@@ -50,7 +52,7 @@ const api_field fields_submit_job[] = {
     REFUSE("consumableResourcePropertiesOverride"),
     END,
 };
-const api_field fields_describe_jobs[] = { STRINGS("jobs", REQUIRED), END };
+static const api_field fields_describe_jobs[] = { STRINGS("jobs", REQUIRED), END };
 
 static const api_field filters[] = {
     STRING("name",
@@ -59,7 +61,7 @@ static const api_field filters[] = {
     STRINGS("values", REQUIRED),
     END,
 };
-const api_field fields_list_jobs[] = {
+static const api_field fields_list_jobs[] = {
     STRING("jobQueue"),
     STRING("arrayJobId"),
     STRING("multiNodeJobId", .why = "finds nothing: there are no multi-node parallel jobs"),
@@ -68,14 +70,36 @@ const api_field fields_list_jobs[] = {
     PAGE,
     END,
 };
-const api_field fields_stop_job[] = {
+static const api_field fields_stop_job[] = {
     STRING("jobId", REQUIRED),
     STRING("reason", .max = 1024, REQUIRED),
     END,
 };
-const api_field fields_stop_jobs[] = {
+static const api_field fields_stop_jobs[] = {
     STRINGS("jobs", .max = BULK_MAX, REQUIRED),
     STRING("reason", .max = 1024, REQUIRED),
     END,
 };
-const api_field fields_get_job_queue_snapshot[] = { STRING("jobQueue", REQUIRED), END };
+
+const api_operation job_operations[] = {
+    { API_BATCH, "/v1/submitjob", "SubmitJob", op_submit_job, fields_submit_job,
+      .body_max = 30 * 1024, .body_name = "Job",
+      .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },
+                                                { ACCESS_DEFINITION, "jobDefinition" } } },
+      .facts = (const access_fact[]){ { "batch:ShareIdentifier", "shareIdentifier" }, { 0 } } },
+    { API_BATCH, "/v1/describejobs", "DescribeJobs", op_describe_jobs, fields_describe_jobs,
+      .heavy = true, .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
+    { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs, .heavy = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },
+                                                { ACCESS_JOB, "arrayJobId" },
+                                                { ACCESS_JOB, "multiNodeJobId" } } } },
+    { API_BATCH, "/v1/canceljob", "CancelJob", op_cancel_job, fields_stop_job,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },
+    { API_BATCH, "/v1/terminatejob", "TerminateJob", op_terminate_job, fields_stop_job,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },
+    { API_BATCH, "/v1/canceljobs", "CancelJobs", op_cancel_jobs, fields_stop_jobs,
+      .access = &(const access_rule){ .action = "CancelJob", .one_by_one = true } },
+    { API_BATCH, "/v1/terminatejobs", "TerminateJobs", op_terminate_jobs, fields_stop_jobs,
+      .access = &(const access_rule){ .action = "TerminateJob", .one_by_one = true } },
+    { 0 },
+};

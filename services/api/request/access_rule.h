@@ -1,7 +1,9 @@
-/* What each operation touches, as data. */
+/* What an operation touches, as data: each has its rule in its row (*_operations.c), after the
+ * "Service Authorization Reference" of AWS Batch and of CloudWatch Logs; docs/access.md says where
+ * and why it differs. */
 #pragma once
 
-#include "request/operation.h"
+#include <stdbool.h>
 
 typedef enum access_kind {
     ACCESS_NONE, /* ends a list */
@@ -39,7 +41,6 @@ typedef struct access_shows {
 } access_shows;
 
 typedef struct access_rule {
-    const char *operation;
     access_use uses[4]; /* none found in the request: it touches "*" */
     access_shows shows;
     const char *in_streams; /* the answer's list of what is in log streams of the group that it
@@ -50,12 +51,7 @@ typedef struct access_rule {
     bool one_by_one;    /* its handler asks access_check_job() for each job, and answers for each */
 } access_rule;
 
-/* NULL: no such operation. */
-const access_rule *access_rule_find(const char *operation);
-extern const access_rule access_rules[]; /* ends with operation == NULL */
-
 /* A condition key of Batch, and the member of the request that it means. */
 typedef struct access_fact {
-    const char *operation, *key, *member;
+    const char *key, *member;
 } access_fact;
-extern const access_fact access_facts[]; /* ends with operation == NULL */

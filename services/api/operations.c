@@ -1,0 +1,76 @@
+/* Joins the rooms' tables: of operations, and of statements. Data; read-only after the start. */
+#include "operations.h"
+
+#include <string.h>
+
+#include "auth/access_store.h"
+#include "auth/key_operations.h"
+#include "auth/keys.h"
+#include "definitions/definition_operations.h"
+#include "environments/capacity_store.h"
+#include "environments/environment_operations.h"
+#include "jobs/job_list.h"
+#include "jobs/job_operations.h"
+#include "jobs/job_store.h"
+#include "jobs/submit_store.h"
+#include "logs/log_operations.h"
+#include "logs/log_store.h"
+#include "logs/named_streams.h"
+#include "queues/policy_operations.h"
+#include "queues/queue_operations.h"
+#include "queues/sched_policy_store.h"
+#include "request/api_store.h"
+#include "tags/tag_operations.h"
+#include "tags/tag_store.h"
+#include "unsupported.h"
+
+static const api_operation *const tables[] = {
+    environment_operations, queue_operations,      policy_operations,
+    tag_operations,         definition_operations, job_operations,
+    log_operations,         key_operations,        unsupported_operations,
+};
+
+const api_operation *api_operation_next(const api_operation *op)
+{
+    static const size_t n = sizeof(tables) / sizeof(tables[0]);
+    size_t i = 0;
+    if (!op)
+        return tables[0];
+    if (op[1].key)
+        return op + 1;
+    /* The last of its table. */
+    for (bool found = false; i < n && !found; i++)
+        for (const api_operation *at = tables[i]; at->key; at++)
+            found |= at == op;
+    return i < n ? tables[i] : NULL;
+}
+
+const api_operation *api_operation_named(const char *name)
+{
+    const api_operation *op = NULL;
+    while ((op = api_operation_next(op)))
+        if (strcmp(op->name, name) == 0)
+            return op;
+    return NULL;
+}
+
+static bool is_key(const api_operation *op, const char *key)
+{
+    return op->in_path ? strncmp(op->key, key, strlen(op->key)) == 0 : strcmp(op->key, key) == 0;
+}
+
+const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key)
+{
+    const api_operation *op = NULL;
+    while ((op = api_operation_next(op)))
+        if (op->protocol == protocol && is_key(op, key) &&
+            strcmp(op->method ? op->method : "POST", method) == 0)
+            return op;
+    return NULL;
+}
+
+const ob_db_stmt *const api_stmt_tables[] = {
+    keys_stmts,      access_store_stmts,        api_store_stmts,          job_store_stmts,
+    job_list_stmts,  submit_store_worker_stmts, sched_policy_store_stmts, tag_store_stmts,
+    log_store_stmts, named_streams_stmts,       capacity_store_stmts,     NULL
+};

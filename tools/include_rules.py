@@ -1,0 +1,103 @@
+"""The rules of includes, for the suite `format`: no circle of files, and no two files of one name.
+
+A module is a .c file with the header of its name. It leans on the modules whose headers it includes,
+from the .c file or from the header. Files that lean on each other in a circle cannot be read, tested
+or changed alone."""
+
+import re
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+PLACES = ("shared", "services")
+INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+# Each service has one.
+MANY = {"main", "retention"}
+
+
+def files() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "-C", ROOT, "ls-files", *(f"{place}/*.[ch]" for place in PLACES)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return [Path(name) for name in listed.stdout.split() if (ROOT / name).exists()]
+
+
+def module(path: Path) -> str:
+    """A library's header and its source are one module, though they lie apart; so is what the files
+    of a module share among themselves (x_internal.h)."""
+    name = str(path.with_suffix("")).replace("shared/include/ob/", "shared/src/")
+    return name.replace("engine/internal", "engine/engine").removesuffix("_internal")
+
+
+def found(include: str, by: Path, headers: set[Path]) -> Path | None:
+    service = Path(*by.parts[:2])
+    for folder in (by.parent, service, service / "engine", Path("shared/include"), Path("shared/src")):
+        path = folder / include
+        if path in headers:
+            return path
+    return None
+
+
+def graph(paths: list[Path]) -> dict[str, set[str]]:
+    headers = {path for path in paths if path.suffix == ".h"}
+    leans: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        for include in INCLUDE.findall((ROOT / path).read_text()):
+            header = found(include, path, headers)
+            if header and module(header) != module(path):
+                leans[module(path)].add(module(header))
+    return leans
+
+
+def circles(leans: dict[str, set[str]]) -> list[list[str]]:
+    """Tarjan's strongly connected components of more than one module."""
+    index: dict[str, int] = {}
+    low: dict[str, int] = {}
+    stack: list[str] = []
+    result = []
+
+    def visit(node: str) -> None:
+        index[node] = low[node] = len(index)
+        stack.append(node)
+        for other in sorted(leans.get(node, ())):
+            if other not in index:
+                visit(other)
+                low[node] = min(low[node], low[other])
+            elif other in stack:
+                low[node] = min(low[node], index[other])
+        if low[node] == index[node]:
+            at = stack.index(node)
+            members = stack[at:]
+            del stack[at:]
+            if len(members) > 1:
+                result.append(sorted(members))
+
+    for node in sorted(leans):
+        if node not in index:
+            visit(node)
+    return result
+
+
+def same_names(paths: list[Path]) -> dict[str, set[str]]:
+    of: dict[str, set[str]] = defaultdict(set)
+    for path in paths:
+        of[path.stem].add(module(path))
+    return {name: modules for name, modules in of.items() if len(modules) > 1 and name not in MANY}
+
+
+def main() -> int:
+    paths = files()
+    wrong = [f"a circle of files: {', '.join(circle)}" for circle in circles(graph(paths))]
+    wrong += [f"one name for two things: {', '.join(sorted(m))}" for m in same_names(paths).values()]
+    for line in wrong:
+        print(line)
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
