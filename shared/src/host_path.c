@@ -113,7 +113,7 @@ static void add_list(ob_host_guard *g, const char *folders)
 {
     for (const char *at = folders; at && *at; at += *at == ':') {
         size_t n = strcspn(at, ":");
-        ob_cleanup(ob_freep) char *one = ob_strf("%.*s", (int)n, at);
+        ob_cleanup(ob_freep) char *one = ob_text_dup(at, n);
         add(g, one);
         at += n;
     }
