@@ -1,8 +1,8 @@
 """The rules of includes, for the suite `format`: no circle of files, and no two files of one name.
 
-A module is a .c file with the header of its name. It leans on the modules whose headers it includes,
-from the .c file or from the header. Files that lean on each other in a circle cannot be read, tested
-or changed alone."""
+A module is a .c file with the header of its name. It leans on the modules whose headers it
+includes, from the .c file or from the header. Files that lean on each other in a circle cannot be
+read, tested or changed alone."""
 
 import re
 import subprocess
@@ -36,7 +36,13 @@ def module(path: Path) -> str:
 
 def found(include: str, by: Path, headers: set[Path]) -> Path | None:
     service = Path(*by.parts[:2])
-    for folder in (by.parent, service, service / "engine", Path("shared/include"), Path("shared/src")):
+    for folder in (
+        by.parent,
+        service,
+        service / "engine",
+        Path("shared/include"),
+        Path("shared/src"),
+    ):
         path = folder / include
         if path in headers:
             return path
@@ -93,7 +99,9 @@ def same_names(paths: list[Path]) -> dict[str, set[str]]:
 def main() -> int:
     paths = files()
     wrong = [f"a circle of files: {', '.join(circle)}" for circle in circles(graph(paths))]
-    wrong += [f"one name for two things: {', '.join(sorted(m))}" for m in same_names(paths).values()]
+    wrong += [
+        f"one name for two things: {', '.join(sorted(m))}" for m in same_names(paths).values()
+    ]
     for line in wrong:
         print(line)
     return 1 if wrong else 0
