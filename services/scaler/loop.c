@@ -278,7 +278,7 @@ static int check_rival(scaler *s, int64_t now_ms, ob_error *err)
     s->rival_checked_at_ms = now_ms;
     int r = ob_leader_has_standby(s->leader, &other, err);
     if (r == 0 && other) {
-        ob_warn("leader.given_up", "{s:s}", "text", "no answer through Kafka for 10 s");
+        ob_warn("leader.resigned", "{s:s}", "text", "no answer through Kafka for 10 s");
         return LEAD_GIVEN_UP;
     }
     return r;

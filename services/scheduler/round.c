@@ -166,11 +166,11 @@ int round_turn(scheduler *s, ob_error *err)
         if (r == -ETIMEDOUT || !ob_db_ok(s->db))
             return LEAD_LOST;
         if (++s->failures > FAILURES_MAX) {
-            ob_errlog("round.hopeless", "{s:s}", "error", err->text);
+            ob_errlog("round.abandoned", "{s:s}", "error", err->text);
             return LEAD_LOST;
         }
         /* Memory and tables differ: what PostgreSQL says is right. */
-        ob_warn("round.again", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
+        ob_warn("round.retry", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
                 ob_db_sqlstate(s->db), "failures", s->failures);
         s->reloads++;
         r = recover_load(s, err);

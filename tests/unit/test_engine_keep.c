@@ -236,7 +236,7 @@ static void an_exact_environment_makes_one_instance_a_job(void **state)
     assert_int_equal(d->n_shapes, 2); /* what is no legal size is never asked for */
     assert_int_equal(d->shapes[0].count, 1);
     assert_int_equal(d->shapes[1].count, 1);
-    assert_non_null(strstr(reason(w, 1, NEED(1, 3000)), "has no task size of just that"));
+    assert_non_null(strstr(reason(w, 1, NEED(1, 3000)), "has no matching Fargate task size"));
     world_instance(w, "i-2", 1, NEED(2, 4096), OB_INSTANCE_ACTIVE);
     world_round(w);
     assert_state(w, small, -1, OB_JOB_RUNNABLE); /* it would fit, but it is another's size */

@@ -217,8 +217,8 @@ static void no_single_instance_has_enough_of_all(void **state)
     world_submit(w, 1, 0, NEED(2, 10000));
     world_round(w);
     assert_says(w, NEED(2, 10000),
-                "the instances of compute environment \"one\" have not enough of all on one of "
-                "them");
+                "the instances of compute environment \"one\" have free resources, but no single "
+                "one has enough");
 }
 
 static void missing_gpus_are_named(void **state)

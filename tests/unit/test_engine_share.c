@@ -209,7 +209,7 @@ static void a_share_whose_turn_it_is_not_says_so(void **state)
     submit(w, "a", 0, ONE);
     submit(w, "b", 0, ONE);
     world_round(w);
-    assert_non_null(strstr(why(w, ONE, "a"), ", share \"a\" after others that have used less: "));
+    assert_non_null(strstr(why(w, ONE, "a"), ", shares with lower usage go before share \"a\": "));
     assert_null(strstr(why(w, ONE, "b"), "share"));
 }
 

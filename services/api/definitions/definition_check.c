@@ -139,8 +139,8 @@ int check_pod_resources(json_t *resources, const api_field_where *where)
         {
             if (strcmp(name, "cpu") != 0 && strcmp(name, "memory") != 0 &&
                 strcmp(name, "nvidia.com/gpu") != 0)
-                return field_refuse(where, "%s.%s.%.100s is no resource.", where->path, kinds[i],
-                                    name);
+                return field_refuse(where, "%s.%s.%.100s is not a known resource.", where->path,
+                                    kinds[i], name);
             if (!is_pod_amount(name, json_string_value(value)))
                 return field_refuse(where, "%s.%s.%s %.60s is not valid.", where->path, kinds[i],
                                     name, json_string_value(value));

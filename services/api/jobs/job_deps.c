@@ -48,8 +48,8 @@ static int read_entry(reading *rd, const json_t *entry)
     submission_dep dep = { .type = strcmp(type, "N_TO_N") == 0 ? DEP_N_TO_N : DEP_PLAIN };
     if (*text == '\0') {
         if (!sequential)
-            return api_client_error_long(
-                rd->rep, id, "A jobId is required in dependsOn, but with type SEQUENTIAL.");
+            return api_client_error_long(rd->rep, id,
+                                         "dependsOn.jobId is required unless type is SEQUENTIAL.");
         if (rd->job->array_size == 0)
             return api_client_error_long(
                 rd->rep, id, "A SEQUENTIAL dependency without jobId is for array jobs only.");
@@ -60,7 +60,8 @@ static int read_entry(reading *rd, const json_t *entry)
     if (!ob_job_ref_parse(text, &dep.job))
         return unknown_job(rd, text);
     if (dep.type == DEP_N_TO_N && rd->job->array_size == 0)
-        return api_client_error_long(rd->rep, id, "A N_TO_N dependency is for array jobs only.");
+        return api_client_error_long(rd->rep, id,
+                                     "An N_TO_N dependency is only valid for array jobs.");
     add(rd, &dep, text);
     return 0;
 }

@@ -167,7 +167,7 @@ int secrets_read_all(const char *dir, const json_t *list, json_t **ret, ob_error
         if (r < 0)
             return r;
         if (!ob_text_is_utf8(value, strlen(value)))
-            return ob_fail(err, EINVAL, "secret %s is no UTF-8 text", ob_cut(from, 300));
+            return ob_fail(err, EINVAL, "secret %s is not valid UTF-8", ob_cut(from, 300));
         (void)json_object_set_new(values, ob_json_str(item, "name", ""), ob_json_text(value));
     }
     *ret = ob_take(values);

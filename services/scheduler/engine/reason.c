@@ -318,7 +318,7 @@ static void say_lacks(line *l, unsigned what)
         any = any || what & 1u << i;
     }
     if (!any)
-        say(l, "not enough of all on one of them");
+        say(l, "free resources, but no single one has enough");
 }
 
 static void say_held(line *l, const char *name, const struct hold *h, const char *id)
@@ -348,7 +348,7 @@ static void say_ce(line *l, const class *cls, size_t i, const view *v)
         break;
     case WHY_TOO_LARGE:
         say(l,
-            c->exact ? "compute environment \"%s\" has no task size of just that"
+            c->exact ? "compute environment \"%s\" has no matching Fargate task size"
                      : "compute environment \"%s\" has no instance type that is large enough",
             name);
         break;
@@ -441,7 +441,7 @@ static void write_waiting(const class *cls, const view *v, line *l)
     if (v->ahead > 0)
         say(l, ", at least %d %s ahead", v->ahead, v->ahead == 1 ? "job" : "jobs");
     if (v->turn)
-        say(l, ", share \"%s\" after others that have used less", cls->share->name);
+        say(l, ", shares with lower usage go before share \"%s\"", cls->share->name);
     say(l, ": ");
     if (cls->capped)
         say(l, "the rest of the vCPUs is reserved for share identifiers that are not active yet");
