@@ -13,13 +13,12 @@
 #include "ob/db.h"
 #include "ob/id.h"
 #include "ob/job.h"
+#include "ob/rows.h"
 #include "scheduler_store.h"
 
 #define ARRAY_MAX                                                                                  \
-    (32LL << 20) /* bytes that one transition of all children of an array may take                 \
-                  */
-#define FLAG_CANCELLED 1
-#define FLAG_TERMINATED 2
+    (32LL << 20)                 /* bytes that one transition of all children of an array may take \
+                                  */
 #define DEFINITION_IN_STREAM 200 /* characters of the definition's name in a log stream's name */
 
 typedef struct subject {
@@ -370,9 +369,9 @@ void event_render(
     add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED));
     text_add(out, attempts_text.at, attempts_text.len);
     add_array(out, &s, events, row);
-    if (flags & FLAG_CANCELLED)
+    if (flags & OB_FLAG_CANCELLED)
         text_str(out, ",\"isCancelled\":true");
-    if (flags & FLAG_TERMINATED)
+    if (flags & OB_FLAG_TERMINATED)
         text_str(out, ",\"isTerminated\":true");
     text_str(out, "}}");
     text_done(&attempts_text);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "ob/rows.h"
 #include "scheduler_store.h"
 
 typedef struct row_deps {
@@ -38,7 +39,7 @@ named_columns(const PGresult *res, int row, int col, engine_dependency ret[ENGIN
     while (n < ENGINE_MAX_DEPENDENCIES && next_element(&ids, &id, &id_len) &&
            next_element(&idxs, &idx, &idx_len) && next_element(&types, &type, &type_len)) {
         engine_dependency d = { .index = (int32_t)strtol(idx, NULL, 10),
-                                .type = (engine_dependency_type)strtol(type, NULL, 10) };
+                                .type = (ob_dep_type)strtol(type, NULL, 10) };
         if (ob_uuid_parse(id, id_len, &d.id))
             ret[n++] = d;
     }
@@ -161,7 +162,7 @@ static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *chi
         state = (ob_job_state)(child < 0 ? bulk : ob_col_int(children, child, 2, OB_JOB_FAILED));
     }
     d->ended = state == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
-    if (d->type == DEP_N_TO_N && d->index < 0 && d->ended == DEP_FAILED && size > 0)
+    if (d->type == OB_DEP_N_TO_N && d->index < 0 && d->ended == DEP_FAILED && size > 0)
         list_failed(d, children, size, bulk);
 }
 
@@ -171,7 +172,8 @@ static void list_ranges(const named *n, const PGresult *ended, ranges *ret)
     for (size_t i = 0; i < n->n_rows; i++)
         for (size_t k = 0; k < n->rows[i].n; k++) {
             const engine_dependency *d = &n->rows[i].at[k];
-            int row = d->index >= 0 || d->type == DEP_N_TO_N ? first_row(ended, &d->id, NULL) : -1;
+            int row =
+                d->index >= 0 || d->type == OB_DEP_N_TO_N ? first_row(ended, &d->id, NULL) : -1;
             if (row >= 0 && ob_col_int(ended, row, DONE_STATE, 0) == OB_JOB_FAILED)
                 add_range(ret, d);
         }
@@ -208,7 +210,7 @@ int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *
     for (size_t i = 0; i < n->n_rows; i++) {
         engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
         row_deps *row = &n->rows[i];
-        if (ob_col_int(inbox, (int)i, INBOX_KIND, 0) != INBOX_KIND_SUBMIT)
+        if (ob_col_int(inbox, (int)i, INBOX_KIND, 0) != OB_INBOX_SUBMIT)
             continue;
         row->n = named_columns(inbox, (int)i, INBOX_DEP_IDS, deps);
         if (row->n == 0)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "ob/db.h"
+#include "ob/rows.h"
 
 /* Statements of the leading connection (ob/leader.h), and of the publisher's. */
 extern const ob_db_stmt scheduler_statements[];
@@ -35,11 +36,6 @@ enum {
     INBOX_DEP_TYPES,
     INBOX_JOB_KIND,
 };
-#define INBOX_KIND_SUBMIT 1
-#define INBOX_KIND_CANCEL 2
-#define INBOX_KIND_TERMINATE 3
-#define INBOX_KIND_QUEUE 4
-#define INBOX_KIND_CE 5
 
 /* ids NULL: all. */
 int store_queues(ob_db *db, const int64_t *ids, size_t n, PGresult **ret, ob_error *err);

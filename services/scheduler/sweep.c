@@ -6,6 +6,7 @@
 #include "named.h"
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/rows.h"
 #include "ob/topics.h"
 #include "peers.h"
 #include "scheduler_store.h"
@@ -72,11 +73,11 @@ static void feed_row(scheduler *s, const PGresult *res, int row, const named *de
     int64_t kind = ob_col_int(res, row, INBOX_KIND, 0);
     ob_job_ref ref = { .index = (int32_t)ob_col_int(res, row, INBOX_IDX, -1) };
     bool has_job = ob_col_uuid(res, row, INBOX_JOB, &ref.id);
-    if (kind == INBOX_KIND_SUBMIT && has_job)
+    if (kind == OB_INBOX_SUBMIT && has_job)
         feed_submission(s, res, row, deps, &ref.id);
-    else if ((kind == INBOX_KIND_CANCEL || kind == INBOX_KIND_TERMINATE) && has_job)
-        engine_stop(s->engine, &ref, kind == INBOX_KIND_TERMINATE, ob_col(res, row, INBOX_REASON));
-    else if (kind != INBOX_KIND_QUEUE && kind != INBOX_KIND_CE)
+    else if ((kind == OB_INBOX_CANCEL || kind == OB_INBOX_TERMINATE) && has_job)
+        engine_stop(s->engine, &ref, kind == OB_INBOX_TERMINATE, ob_col(res, row, INBOX_REASON));
+    else if (kind != OB_INBOX_QUEUE && kind != OB_INBOX_ENVIRONMENT)
         ob_warn("inbox.unknown", "{s:I}", "kind", (json_int_t)kind);
 }
 
@@ -86,13 +87,13 @@ static void want_named(scheduler *s, const PGresult *res)
     for (int i = 0; i < PQntuples(res); i++) {
         int64_t ref = ob_col_int(res, i, INBOX_REF, 0);
         switch (ob_col_int(res, i, INBOX_KIND, 0)) {
-        case INBOX_KIND_SUBMIT:
+        case OB_INBOX_SUBMIT:
             topology_want_queue(s->topology, ob_col_int(res, i, INBOX_QUEUE, 0));
             break;
-        case INBOX_KIND_QUEUE:
+        case OB_INBOX_QUEUE:
             topology_queue_changed(s->topology, ref);
             break;
-        case INBOX_KIND_CE:
+        case OB_INBOX_ENVIRONMENT:
             topology_ce_changed(s->topology, ref);
             break;
         }

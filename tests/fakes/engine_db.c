@@ -449,7 +449,7 @@ void engine_db_ended(const engine_db *db, engine_dependency *d)
     ob_job_state s = engine_db_row(db, &d->id, d->index).state;
     d->ended = s == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
     int32_t size = engine_db_submission(db, &d->id)->s.array_size;
-    if (d->type != DEP_N_TO_N || d->ended != DEP_FAILED || size == 0)
+    if (d->type != OB_DEP_N_TO_N || d->ended != DEP_FAILED || size == 0)
         return;
     int32_t *failed = ob_calloc((size_t)size, sizeof(*failed));
     for (int32_t i = 0; i < size; i++)

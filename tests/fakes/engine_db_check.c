@@ -42,9 +42,9 @@ static bool is_array(const engine_db *db, const ob_uuid *id)
 static ob_job_state
 depended_on(const engine_db *db, const accepted *a, const engine_dependency *d, int32_t index)
 {
-    if (d->type == DEP_SEQUENTIAL)
+    if (d->type == OB_DEP_SEQUENTIAL)
         return index < 1 ? OB_JOB_SUCCEEDED : engine_db_row(db, &a->id, index - 1).state;
-    if (d->type == DEP_N_TO_N && index >= 0 && is_array(db, &d->id))
+    if (d->type == OB_DEP_N_TO_N && index >= 0 && is_array(db, &d->id))
         return engine_db_row(db, &d->id, index).state;
     return engine_db_row(db, &d->id, d->index).state;
 }

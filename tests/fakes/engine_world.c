@@ -97,7 +97,7 @@ ob_uuid world_submit_after(
     engine_dependency copy[ENGINE_MAX_DEPENDENCIES];
     for (size_t i = 0; i < n; i++) {
         copy[i] = deps[i];
-        if (deps[i].type == DEP_SEQUENTIAL)
+        if (deps[i].type == OB_DEP_SEQUENTIAL)
             copy[i].id = world_id(w->next_id);
         else
             engine_db_ended(w->db, &copy[i]);

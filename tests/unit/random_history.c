@@ -181,18 +181,18 @@ static size_t random_dependencies(history *h, engine_submission *s, engine_depen
         engine_dependency *d = &deps[n++];
         *d = (engine_dependency){ .id = h->jobs[j], .index = -1 };
         if (h->sizes[j] > 0 && history_chance(h, 60)) {
-            d->type = DEP_N_TO_N;
+            d->type = OB_DEP_N_TO_N;
             s->array_size = h->sizes[j];
             for (size_t k = 0; k + 1 < n; k++) /* all of one size */
-                if (deps[k].type == DEP_N_TO_N && h->sizes[h->n_jobs - 1 - back] > 0)
-                    deps[k].type = DEP_PLAIN;
+                if (deps[k].type == OB_DEP_N_TO_N && h->sizes[h->n_jobs - 1 - back] > 0)
+                    deps[k].type = OB_DEP_PLAIN;
         } else if (h->sizes[j] > 0 && history_chance(h, 50)) {
             d->index = (int32_t)history_below(h, (unsigned)h->sizes[j]);
         }
     }
     if (s->array_size > 0 && s->array_size <= 10 &&
         history_chance(h, 30)) /* a chain takes its time */
-        deps[n++] = (engine_dependency){ .id = s->id, .index = -1, .type = DEP_SEQUENTIAL };
+        deps[n++] = (engine_dependency){ .id = s->id, .index = -1, .type = OB_DEP_SEQUENTIAL };
     return n;
 }
 

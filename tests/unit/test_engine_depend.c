@@ -16,11 +16,11 @@
     }
 #define N_TO_N(job_)                                                                               \
     {                                                                                              \
-        .id = (job_), .index = -1, .type = DEP_N_TO_N                                              \
+        .id = (job_), .index = -1, .type = OB_DEP_N_TO_N                                           \
     }
 #define SEQUENTIAL                                                                                 \
     {                                                                                              \
-        .index = -1, .type = DEP_SEQUENTIAL                                                        \
+        .index = -1, .type = OB_DEP_SEQUENTIAL                                                     \
     }
 
 static void start(world *w)

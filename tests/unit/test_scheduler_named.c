@@ -107,9 +107,10 @@ static void what_ended_is_told_by_job_and_by_child(void **state)
     if (!leader)
         skip();
     static const int deps[][3] = {
-        { 1, -1, DEP_PLAIN },   { 1, 100, DEP_PLAIN }, { 1, 101, DEP_PLAIN }, { 2, -1, DEP_PLAIN },
-        { 2, 9999, DEP_PLAIN }, { 6, 1, DEP_PLAIN },   { 6, 2, DEP_PLAIN },   { 99, 0, DEP_PLAIN },
-        { 1, -1, DEP_N_TO_N },  { 2, -1, DEP_N_TO_N }, { 6, -1, DEP_N_TO_N },
+        { 1, -1, OB_DEP_PLAIN },  { 1, 100, OB_DEP_PLAIN },  { 1, 101, OB_DEP_PLAIN },
+        { 2, -1, OB_DEP_PLAIN },  { 2, 9999, OB_DEP_PLAIN }, { 6, 1, OB_DEP_PLAIN },
+        { 6, 2, OB_DEP_PLAIN },   { 99, 0, OB_DEP_PLAIN },   { 1, -1, OB_DEP_N_TO_N },
+        { 2, -1, OB_DEP_N_TO_N }, { 6, -1, OB_DEP_N_TO_N },
     };
     static const int ended[] = { DEP_FAILED,    DEP_FAILED,    DEP_SUCCEEDED, DEP_SUCCEEDED,
                                  DEP_SUCCEEDED, DEP_SUCCEEDED, DEP_FAILED,    DEP_UNKNOWN,

@@ -45,7 +45,7 @@ static int read_entry(reading *rd, const json_t *entry)
     const char *type = ob_json_str(entry, "type", "");
     const char *id = rd->req->request_id;
     bool sequential = strcmp(type, "SEQUENTIAL") == 0;
-    submission_dep dep = { .type = strcmp(type, "N_TO_N") == 0 ? DEP_N_TO_N : DEP_PLAIN };
+    submission_dep dep = { .type = strcmp(type, "N_TO_N") == 0 ? OB_DEP_N_TO_N : OB_DEP_PLAIN };
     if (*text == '\0') {
         if (!sequential)
             return api_client_error_long(rd->rep, id,
@@ -53,13 +53,13 @@ static int read_entry(reading *rd, const json_t *entry)
         if (rd->job->array_size == 0)
             return api_client_error_long(
                 rd->rep, id, "A SEQUENTIAL dependency without jobId is for array jobs only.");
-        dep = (submission_dep){ .job = { rd->job->id, -1 }, .type = DEP_SEQUENTIAL };
+        dep = (submission_dep){ .job = { rd->job->id, -1 }, .type = OB_DEP_SEQUENTIAL };
         add(rd, &dep, text);
         return 0;
     }
     if (!ob_job_ref_parse(text, &dep.job))
         return unknown_job(rd, text);
-    if (dep.type == DEP_N_TO_N && rd->job->array_size == 0)
+    if (dep.type == OB_DEP_N_TO_N && rd->job->array_size == 0)
         return api_client_error_long(rd->rep, id,
                                      "An N_TO_N dependency is only valid for array jobs.");
     add(rd, &dep, text);
@@ -80,12 +80,12 @@ static int64_t size_of(const PGresult *rows, const ob_uuid *id)
 static int check_entry(const reading *rd, const PGresult *rows, size_t i)
 {
     const submission_dep *dep = &rd->job->deps[i];
-    if (dep->type == DEP_SEQUENTIAL)
+    if (dep->type == OB_DEP_SEQUENTIAL)
         return 0;
     int64_t size = size_of(rows, &dep->job.id);
     if (size < 0 || (dep->job.index >= 0 && dep->job.index >= size))
         return unknown_job(rd, rd->texts[i]);
-    if (dep->type != DEP_N_TO_N)
+    if (dep->type != OB_DEP_N_TO_N)
         return 0;
     if (size == 0 || dep->job.index >= 0)
         return api_client_error_long(rd->rep, rd->req->request_id,

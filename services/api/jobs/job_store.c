@@ -4,6 +4,7 @@
 #include "job_store.h"
 
 #include "job_columns.h"
+#include "ob/rows.h"
 
 #define SQL_FIND_QUEUE                                                                             \
     "SELECT q.id, q.version, q.enabled, q.deleting, q.policy_id IS NOT NULL,"                      \
@@ -105,7 +106,7 @@ int job_store_stop(ob_db *db,
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_param_int(&p, terminate ? 3 : 2);
+    ob_param_int(&p, terminate ? OB_INBOX_TERMINATE : OB_INBOX_CANCEL);
     add_refs(&p, jobs, n);
     ob_param_text(&p, reason);
     ob_param_text(&p, scope);

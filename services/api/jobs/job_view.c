@@ -11,10 +11,8 @@
 #include "ob/json.h"
 #include "ob/log_target.h"
 #include "ob/message.h"
+#include "ob/rows.h"
 #include "request/arn.h"
-
-#define FLAG_CANCELLED 1
-#define FLAG_TERMINATED 2
 
 /* Places in an attempt's array (JOB_COL_ATTEMPTS). */
 enum {
@@ -164,7 +162,7 @@ static bool view_init(view *v, const api_request *req, const PGresult *rows, int
     };
     /* A cancel leaves STARTING and RUNNING jobs alone (AWS: CancelJob). */
     if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
-        v->flags &= ~FLAG_CANCELLED;
+        v->flags &= ~OB_FLAG_CANCELLED;
     return ob_col_uuid(rows, row, JOB_COL_ID, &v->ref.id);
 }
 
@@ -277,8 +275,8 @@ bool job_view_detail(FILE *out,
     json_auto_t *members = json_object();
     json_object_set_new(members, "attempts", attempts_view(&v, attempts));
     set_status(members, &v, attempts, rows, row);
-    json_object_set_new(members, "isCancelled", json_boolean(v.flags & FLAG_CANCELLED));
-    json_object_set_new(members, "isTerminated", json_boolean(v.flags & FLAG_TERMINATED));
+    json_object_set_new(members, "isCancelled", json_boolean(v.flags & OB_FLAG_CANCELLED));
+    json_object_set_new(members, "isTerminated", json_boolean(v.flags & OB_FLAG_TERMINATED));
 
     ob_job_ref_format(&v.ref, ref);
     job_detail_prefix(prefix, req->region, req->account, ref);
@@ -329,9 +327,9 @@ json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
         set_text(container, "reason", json_string_value(json_array_get(last, AT_CONTAINER_REASON)));
     }
     json_object_set_new(out, "container", container);
-    if (v.flags & FLAG_CANCELLED)
+    if (v.flags & OB_FLAG_CANCELLED)
         json_object_set_new(out, "isCancelled", json_true());
-    if (v.flags & FLAG_TERMINATED)
+    if (v.flags & OB_FLAG_TERMINATED)
         json_object_set_new(out, "isTerminated", json_true());
     return out;
 }

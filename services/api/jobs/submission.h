@@ -7,18 +7,13 @@
 
 #include "ob/id.h"
 #include "ob/job.h"
+#include "ob/rows.h"
 
 #define SUBMISSION_DEPS_MAX 20 /* AWS quota: dependencies of a job */
 
-/* What a job waits for; the numbers are stored in job.dep_types. */
-typedef enum dep_type {
-    DEP_PLAIN = 0,
-    DEP_N_TO_N = 1,
-    DEP_SEQUENTIAL = 2, /* job: the array itself */
-} dep_type;
 typedef struct submission_dep {
     ob_job_ref job;
-    dep_type type;
+    ob_dep_type type;
 } submission_dep;
 
 /* One job to be made durable. Strings are borrowed until submit_wait returns, but for the owned

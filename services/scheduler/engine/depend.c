@@ -461,7 +461,7 @@ static bool is_repeated(const engine_dependency *deps, size_t n)
 
 static bool is_sequential(const job *j, const engine_dependency *d)
 {
-    return d->type == DEP_SEQUENTIAL && ob_uuid_cmp(&j->id, &d->id) == 0;
+    return d->type == OB_DEP_SEQUENTIAL && ob_uuid_cmp(&j->id, &d->id) == 0;
 }
 
 static void wait_in_sequence(waiter *w, size_t n)
@@ -474,7 +474,7 @@ static void wait_in_sequence(waiter *w, size_t n)
 static bool wait_for(engine *e, waiter *w, const engine_dependency *d, size_t n)
 {
     job *j = w->job, *known = eng_find(e, &d->id, -1);
-    bool n_to_n = d->type == DEP_N_TO_N && j->is_array && d->index < 0;
+    bool n_to_n = d->type == OB_DEP_N_TO_N && j->is_array && d->index < 0;
     ob_job_state state = state_of(e, d, known);
     if (n_to_n && known && known->is_array) {
         fail_children(e, eng_as_array(j), has_failed, known);
@@ -522,7 +522,7 @@ void eng_wait_load(engine *e, job *j, const engine_dependency *deps, size_t n, i
             wait_in_sequence(w, i);
         else
             add_edge(e, w, i, &deps[i],
-                     deps[i].type == DEP_N_TO_N && j->is_array && deps[i].index < 0);
+                     deps[i].type == OB_DEP_N_TO_N && j->is_array && deps[i].index < 0);
     }
     e->waiters_loaded = true;
 }

@@ -11,6 +11,7 @@
 
 #include "ob/id.h"
 #include "ob/job.h"
+#include "ob/rows.h"
 
 typedef struct engine engine;
 
@@ -104,17 +105,12 @@ typedef struct engine_terms {
     const char *on_exit; /* JSON: evaluateOnExit as the user sent it; NULL: none */
 } engine_terms;
 
-/* What a job waits for. The numbers are stored in PostgreSQL: never renumber. */
-typedef enum engine_dependency_type {
-    DEP_PLAIN = 0,
-    DEP_N_TO_N = 1,    /* child i waits for child i of the other array */
-    DEP_SEQUENTIAL = 2 /* 'id' is the array itself: child i waits for child i - 1 */
-} engine_dependency_type;
+/* What a job waits for. */
 #define ENGINE_MAX_DEPENDENCIES 20
 typedef struct engine_dependency {
     ob_uuid id;
     int32_t index; /* of a child; -1: the whole job */
-    engine_dependency_type type;
+    ob_dep_type type;
     /* Of a job that the engine does not know (it has ended). DEP_UNKNOWN counts as failed: nothing
      * says that it succeeded. */
     enum { DEP_UNKNOWN, DEP_SUCCEEDED, DEP_FAILED } ended;

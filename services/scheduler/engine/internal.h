@@ -11,12 +11,10 @@
 #include <utlist.h>
 
 #include "ob/error.h"
+#include "ob/rows.h"
 #include "retry.h"
 
-#define FLAG_CANCELLED 1
-#define FLAG_TERMINATED 2
-#define FLAG_TIMED_OUT 4
-#define FLAGS_STOPPING (FLAG_TERMINATED | FLAG_TIMED_OUT)
+#define FLAGS_STOPPING (OB_FLAG_TERMINATED | OB_FLAG_TIMED_OUT)
 #define QUEUE_DELETED "JobQueue deleted"
 #define NO_INDEX UINT16_MAX /* of a job that is no array child; the largest array has 10,000 */
 

@@ -128,7 +128,7 @@ static bool end_all(engine *e, queue *q)
     array *a, *atmp;
     DL_FOREACH_SAFE2(q->arrays, a, atmp, anext)
     {
-        if (a->base.flags & FLAG_TERMINATED)
+        if (a->base.flags & OB_FLAG_TERMINATED)
             continue; /* children run still */
         if (left-- <= 0)
             return false;

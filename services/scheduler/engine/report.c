@@ -36,11 +36,11 @@ static void finish(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     x->started_at_ms = r->started_at_ms;
     x->after_ms = r->told_at_ms;
     x->stopped_at_ms = later(x->stopped_at_ms, later(r->started_at_ms, j->at_ms));
-    if (j->flags & FLAG_TERMINATED) {
+    if (j->flags & OB_FLAG_TERMINATED) {
         ev = OB_EV_STOP;
         stop_reason = ob_strdup(r->stop_reason ? r->stop_reason : "");
         x->reason = stop_reason;
-    } else if (x->timed_out || (j->flags & FLAG_TIMED_OUT)) {
+    } else if (x->timed_out || (j->flags & OB_FLAG_TIMED_OUT)) {
         x->timed_out = true;
         x->reason = TIMED_OUT;
         ev = OB_EV_EXIT_FAIL;
@@ -97,7 +97,7 @@ static void exited(engine *e, job *j, const engine_run_report *r)
         begin(e, j, r->started_at_ms);
     if (j->state == OB_JOB_STARTING) { /* it never ran */
         bool refused = !r->reason && !r->status_reason;
-        if (j->flags & FLAG_TERMINATED) /* a stop that came first says nothing of the instance */
+        if (j->flags & OB_FLAG_TERMINATED) /* a stop that came first says nothing of the instance */
             ;
         else if (refused)
             eng_refused(e, j->placed->on);
@@ -165,7 +165,7 @@ void eng_registered(engine *e, const char *instance_id, const engine_run_report 
                          .stopped_at_ms = e->shown_ms };
             finish(e, j, OB_EV_EXIT_FAIL, true, &x);
         } else {
-            eng_order(e, j->flags & FLAG_TERMINATED ? ORDER_STOP : ORDER_RUN, instance_id, &ref);
+            eng_order(e, j->flags & OB_FLAG_TERMINATED ? ORDER_STOP : ORDER_RUN, instance_id, &ref);
         }
     }
 }

@@ -27,7 +27,7 @@ static void stop_array(engine *e, array *a, bool terminate, const char *reason)
 
 void eng_stop(engine *e, job *j, bool terminate, const char *reason)
 {
-    unsigned flag = terminate ? FLAG_TERMINATED : FLAG_CANCELLED;
+    unsigned flag = terminate ? OB_FLAG_TERMINATED : OB_FLAG_CANCELLED;
     if (ob_job_is_final((ob_job_state)j->state))
         return;
     if (j->is_array) {
@@ -38,9 +38,9 @@ void eng_stop(engine *e, job *j, bool terminate, const char *reason)
         return;
     }
     if (eng_placed(j)) {
-        if (!terminate || (j->flags & FLAG_TERMINATED))
+        if (!terminate || (j->flags & OB_FLAG_TERMINATED))
             return;
-        j->flags |= FLAG_TERMINATED;
+        j->flags |= OB_FLAG_TERMINATED;
         eng_set(&j->placed->stop_reason, reason);
         eng_touch(e, j);
         ob_run_ref ref = eng_run_ref(j);

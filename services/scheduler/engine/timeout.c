@@ -22,7 +22,7 @@ int64_t engine_next_timeout(const engine *e)
 void eng_timeout_begin(engine *e, run *r, int64_t running_for_ms)
 {
     const terms *t = eng_terms(e, r->job);
-    if (t->timeout_s <= 0 || (r->job->flags & FLAG_TIMED_OUT))
+    if (t->timeout_s <= 0 || (r->job->flags & OB_FLAG_TIMED_OUT))
         return;
     r->timeout_at_ms =
         e->steady_ms - running_for_ms + (int64_t)t->timeout_s * 1000 + ENGINE_TIMEOUT_MARGIN_MS;
@@ -33,9 +33,9 @@ static void time_out(engine *e, run *r)
 {
     job *j = r->job;
     r->timeout_at_ms = 0;
-    if (j->flags & FLAG_TERMINATED)
+    if (j->flags & OB_FLAG_TERMINATED)
         return; /* it is to stop already, for another reason */
-    j->flags |= FLAG_TIMED_OUT;
+    j->flags |= OB_FLAG_TIMED_OUT;
     eng_touch(e, j);
     ob_run_ref ref = eng_run_ref(j);
     eng_order(e, ORDER_STOP, r->on->id, &ref);
