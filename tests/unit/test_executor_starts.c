@@ -3,7 +3,9 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,9 +41,10 @@ typedef struct world {
     const char *listed;
     bool ends_unseen; /* it ends between the engine's going and its listing */
     int end_code;
+    int64_t began_ms; /* 0: ten seconds ago */
     char inspected[512];
     /* What happened. */
-    int starts, probes, probe_removals;
+    int starts, probes, probe_removals, nudges;
     bool has_listed, intent_on_disk;
     bool running, ended;
     bool started;
@@ -127,7 +130,7 @@ static void show_time(char out[48], int64_t at_ms)
 static void inspect_says(world *w, const char *status, int code, int64_t finished_ms)
 {
     char began[48], ended[48];
-    show_time(began, ob_wall_ms() - 10000);
+    show_time(began, w->began_ms ? w->began_ms : ob_wall_ms() - 10000);
     show_time(ended, finished_ms);
     (void)snprintf(w->inspected, sizeof(w->inspected),
                    "{\"Id\": \"1234\", \"Config\": {\"Image\": \"x\"}, \"State\": {\"Status\": "
@@ -135,6 +138,9 @@ static void inspect_says(world *w, const char *status, int code, int64_t finishe
                    "\"FinishedAt\": \"%s\"}}",
                    status, strcmp(status, "running") == 0 ? "true" : "false", code, began, ended);
 }
+
+static const char ended_listing[] = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
+                                    "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
 
 static engine_answer on_probe(world *w, const char *method, const char *path)
 {
@@ -170,6 +176,12 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
         w->starts++;
         w->intent_on_disk = disk_has_intent(w);
         return w->start;
+    }
+    if (strstr(path, "/kill?signal=SIGURG")) { /* the engine looks, and finds nobody */
+        w->nudges++;
+        inspect_says(w, "exited", w->end_code, ob_wall_ms());
+        w->listed = ended_listing;
+        return (engine_answer){ .status = 500, .body = "{\"message\": \"gone\"}" };
     }
     if (strstr(path, "/logs"))
         return (engine_answer){ .status = 200 };
@@ -514,8 +526,7 @@ static void end_while_away(world *w, int code, int64_t finished_ms)
     open_runtime(w);
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
-    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
-                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->listed = ended_listing;
     w->ends_unseen = finished_ms == 0;
     w->end_code = code;
     inspect_says(w, "exited", code, finished_ms);
@@ -585,35 +596,77 @@ static void output_that_was_taken_in_at_once_has_no_marked_line(void **state)
 
 /* ---- an engine whose processes can be seen ---- */
 
-/* An executor that begins finds a container that ended while nobody was here. This process, which
- * has the engine's socket, is dockerd. */
+/* An executor that begins finds a container that ended while nobody was here. */
 static void find_ended(world *w, int code, int64_t began_ms)
 {
     char began[48], ended[48];
-    assert_int_equal(prctl(PR_SET_NAME, "dockerd"), 0);
     show_time(began, began_ms);
+    (void)usleep(20000); /* times are told in milliseconds */
     show_time(ended, ob_wall_ms());
     (void)snprintf(w->inspected, sizeof(w->inspected),
                    "{\"Id\": \"1234\", \"State\": {\"Status\": \"exited\", \"ExitCode\": %d, "
                    "\"StartedAt\": \"%s\", \"FinishedAt\": \"%s\"}}",
                    code, began, ended);
-    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
-                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->listed = ended_listing;
     open_runtime(w);
     run_until(w, &w->ended);
+}
+
+/* This process, which has the engine's socket, is dockerd. */
+static int dockerd_init(void **state)
+{
+    assert_int_equal(prctl(PR_SET_NAME, "dockerd"), 0);
+    return world_init(state);
+}
+
+static int dockerd_done(void **state)
+{
     assert_int_equal(prctl(PR_SET_NAME, "test"), 0);
+    return world_done(state);
+}
+
+/* Before this process began, and after the host did. */
+static int64_t a_minute_ago(void)
+{
+    return ob_wall_ms() - 60000;
+}
+
+/* A child that is called so until it is ended. */
+static pid_t begin_process(const char *name)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_NAME, name);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!write(ready[1], "x", 1);
+        for (;;)
+            (void)pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    return pid;
+}
+
+static void end_process(pid_t pid)
+{
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void
 an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here(void **state)
 {
-    find_ended(*state, 255, ob_wall_ms() - 3600000);
+    find_ended(*state, 255, a_minute_ago());
     assert_unknown(*state);
 }
 
 static void a_success_at_dockerd_s_beginning_is_unknown_too(void **state)
 {
-    find_ended(*state, 0, ob_wall_ms() - 3600000);
+    find_ended(*state, 0, a_minute_ago());
     assert_unknown(*state);
 }
 
@@ -623,7 +676,76 @@ static void what_this_dockerd_has_started_is_believed(void **state)
     assert_int_equal(((world *)*state)->exit_code, 0);
 }
 
+static void a_kill_at_containerd_s_beginning_is_unknown(void **state)
+{
+    pid_t containerd = begin_process("containerd");
+    find_ended(*state, 137, a_minute_ago());
+    end_process(containerd);
+    assert_unknown(*state);
+}
+
+static void a_kill_of_what_this_containerd_has_started_is_believed(void **state)
+{
+    pid_t containerd = begin_process("containerd");
+    find_ended(*state, 137, ob_wall_ms());
+    end_process(containerd);
+    assert_int_equal(((world *)*state)->exit_code, 137);
+}
+
+/* Nothing is seen of the engine's processes. */
+static void a_usual_end_of_what_ran_before_the_host_restarted_is_unknown(void **state)
+{
+    find_ended(*state, 255, ob_wall_ms() - ob_boot_ms() - 3600000);
+    assert_unknown(*state);
+}
+
+static void another_end_of_what_ran_before_the_host_restarted_is_believed(void **state)
+{
+    find_ended(*state, 3, ob_wall_ms() - ob_boot_ms() - 3600000);
+    assert_int_equal(((world *)*state)->exit_code, 3);
+}
+
+static void list_again(world *w)
+{
+    w->has_listed = false;
+    engine_hang_up(w->engine, "/events");
+    run_until(w, &w->has_listed);
+}
+
+/* The engine goes on saying that it runs; its process has been gone for some listings. */
+static void end_unheard(world *w, int code)
+{
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"running\", "
+                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->end_code = code;
+    w->began_ms = ob_wall_ms(); /* with this dockerd */
+    (void)snprintf(w->inspected, sizeof(w->inspected),
+                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"running\", \"Running\": true, "
+                   "\"Pid\": 2147483647}}");
+    for (int i = 0; i < 8 && w->nudges == 0; i++)
+        list_again(w);
+    assert_int_equal(w->nudges, 1);
+    list_again(w);
+    run_until(w, &w->ended);
+}
+
+static void an_end_that_the_engine_never_heard_of_is_found(void **state)
+{
+    end_unheard(*state, 3);
+    assert_int_equal(((world *)*state)->exit_code, 3);
+}
+
+static void what_the_engine_says_when_nobody_knows_such_an_end_is_unknown(void **state)
+{
+    end_unheard(*state, 255);
+    assert_unknown(*state);
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, world_init, world_done)
+#define SEEN(f) cmocka_unit_test_setup_teardown(f, dockerd_init, dockerd_done)
 
 int main(void)
 {
@@ -646,9 +768,15 @@ int main(void)
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
         IN_WORLD(output_that_the_engine_may_have_dropped_ends_with_a_marked_line),
         IN_WORLD(output_that_was_taken_in_at_once_has_no_marked_line),
-        IN_WORLD(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
-        IN_WORLD(a_success_at_dockerd_s_beginning_is_unknown_too),
-        IN_WORLD(what_this_dockerd_has_started_is_believed),
+        SEEN(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
+        SEEN(a_success_at_dockerd_s_beginning_is_unknown_too),
+        SEEN(what_this_dockerd_has_started_is_believed),
+        SEEN(a_kill_at_containerd_s_beginning_is_unknown),
+        SEEN(a_kill_of_what_this_containerd_has_started_is_believed),
+        IN_WORLD(a_usual_end_of_what_ran_before_the_host_restarted_is_unknown),
+        IN_WORLD(another_end_of_what_ran_before_the_host_restarted_is_believed),
+        SEEN(an_end_that_the_engine_never_heard_of_is_found),
+        SEEN(what_the_engine_says_when_nobody_knows_such_an_end_is_unknown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
