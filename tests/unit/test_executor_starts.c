@@ -5,11 +5,13 @@
 #include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "container_engine.h"
+#include "docker_leftover.h"
 #include "docker_unwell.h"
 #include "ob/clock.h"
 #include "ob/message.h"
@@ -18,6 +20,7 @@
 #define JOB "018f0000-0000-7000-8000-000000000001"
 #define RUN JOB "/1"
 #define NAME "ob-" JOB "-1"
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER_RUN "018f0000-0000-7000-8000-000000000002/1"
 #define PATIENCE_MS 20000
 #define REFUSED                                                                                    \
@@ -271,7 +274,8 @@ static void open_runtime(world *w)
 static int world_done(void **state)
 {
     world *w = *state;
-    w->rt->ops->free(w->rt);
+    if (w->rt)
+        w->rt->ops->free(w->rt);
     engine_free(w->engine);
     loop_free(w->loop);
     spool_free(w->spool);
@@ -744,6 +748,59 @@ static void what_the_engine_says_when_nobody_knows_such_an_end_is_unknown(void *
     assert_unknown(*state);
 }
 
+/* ---- what a start has left behind ---- */
+
+static void nothing_left_proves_nothing(void **state)
+{
+    world *w = *state;
+    assert_int_equal(docker_leftover_end(ID, NULL), LEFTOVER_MAY_HAVE_BEGUN);
+    /* A containerd that lives may have thrown it away. */
+    pid_t containerd = begin_process("containerd");
+    leftover left = docker_leftover_end(ID, engine_host(w->engine));
+    end_process(containerd);
+    assert_int_equal(left, LEFTOVER_MAY_HAVE_BEGUN);
+}
+
+/* A shell that is called as containerd's keeper of the container, in a bundle like its. */
+static pid_t begin_keeper(const world *w, bool prepared)
+{
+    ob_cleanup(ob_freep) char *shell = ob_strf("%s/containerd-shim-runc-v2", w->dir);
+    ob_cleanup(ob_freep) char *config = ob_strf("%s/config.json", w->dir);
+    ob_cleanup(ob_freep) char *init = ob_strf("%s/init.pid", w->dir);
+    int ready[2];
+    char byte;
+    if (symlink("/bin/sh", shell) < 0)
+        assert_int_equal(errno, EEXIST);
+    FILE *file = fopen(config, "we");
+    assert_true(file && fputs("{}", file) >= 0 && fclose(file) == 0);
+    file = prepared ? fopen(init, "we") : NULL;
+    assert_true(!prepared || (file && fputs("7", file) >= 0 && fclose(file) == 0));
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (chdir(w->dir) == 0 && dup2(ready[1], STDOUT_FILENO) >= 0)
+            (void)execl(shell, shell, "-c", "echo; kill -STOP $$", "-id", ID, NULL);
+        _exit(127);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    return pid;
+}
+
+static void a_keeper_tells_by_its_bundle_and_is_ended(void **state)
+{
+    for (int prepared = 0; prepared < 2; prepared++) {
+        int status = 0;
+        pid_t pid = begin_keeper(*state, prepared);
+        leftover left = docker_leftover_end(ID, NULL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WTERMSIG(status), SIGKILL);
+        assert_int_equal(left, prepared ? LEFTOVER_MAY_HAVE_BEGUN : LEFTOVER_NOT_BEGUN);
+    }
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, world_init, world_done)
 #define SEEN(f) cmocka_unit_test_setup_teardown(f, dockerd_init, dockerd_done)
 
@@ -777,6 +834,8 @@ int main(void)
         IN_WORLD(another_end_of_what_ran_before_the_host_restarted_is_believed),
         SEEN(an_end_that_the_engine_never_heard_of_is_found),
         SEEN(what_the_engine_says_when_nobody_knows_such_an_end_is_unknown),
+        SEEN(nothing_left_proves_nothing),
+        IN_WORLD(a_keeper_tells_by_its_bundle_and_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
