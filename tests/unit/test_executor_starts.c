@@ -248,7 +248,7 @@ static void open_runtime(world *w)
 {
     runtime_config config = { .loop = w->loop,
                               .spool = w->spool,
-                              .home = "/tmp",
+                              .home = w->dir,
                               .instance = "i-1",
                               .ce = "own",
                               .engine = engine_host(w->engine),
@@ -395,6 +395,33 @@ static void a_container_with_another_name_is_not_ours_whatever_its_labels(void *
     open_runtime(w); /* on_found would have adopted it, and inspected nothing */
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
+}
+
+/* ---- what may not be asked for ---- */
+
+/* Whatever an api of a version before, or a link that was laid since, has let through. */
+static void a_folder_of_this_service_is_refused_where_its_link_leads(void **state)
+{
+    world *w = *state;
+    char outside[] = "/tmp/ob-outside-XXXXXX";
+    assert_non_null(mkdtemp(outside));
+    ob_cleanup(ob_freep) char *link = ob_strf("%s/link", outside);
+    assert_int_equal(symlink(w->dir, link), 0);
+    const char *const paths[] = { link, outside };
+    open_runtime(w);
+    for (size_t i = 0; i < 2; i++) {
+        ob_run_ref ref;
+        ob_error err = { 0 };
+        json_auto_t *spec =
+            json_pack("{s:{s:s, s:i, s:i, s:[{s:s, s:{s:s}}]}}", "container", "image", "x", "vcpus",
+                      1, "memory", 128, "volumes", "name", "v", "host", "sourcePath", paths[i]);
+        assert_true(ob_run_ref_parse(i == 0 ? RUN : OTHER_RUN, &ref));
+        int r = w->rt->ops->start(w->rt, &ref, 1, spec, true, &err);
+        assert_int_equal(r, i == 0 ? -EPERM : 0);
+        assert_true(!r == !strstr(err.text, "CannotCreateContainerError: sourcePath "));
+    }
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(rmdir(outside), 0);
 }
 
 /* ---- an engine that can start nothing ---- */
@@ -814,6 +841,7 @@ int main(void)
         IN_WORLD(what_an_executor_without_intents_made_is_not_started),
         IN_WORLD(what_somebody_else_made_is_not_started),
         IN_WORLD(a_container_with_another_name_is_not_ours_whatever_its_labels),
+        IN_WORLD(a_folder_of_this_service_is_refused_where_its_link_leads),
         cmocka_unit_test(refusals_are_told_apart),
         IN_WORLD(an_engine_that_starts_nothing_gets_nothing_until_a_probe_works),
         IN_WORLD(a_creation_that_fails_is_the_job_s_fault_if_a_probe_works),
