@@ -47,7 +47,7 @@ typedef struct world {
     int64_t began_ms; /* 0: ten seconds ago */
     char inspected[512];
     /* What happened. */
-    int starts, probes, probe_removals, nudges;
+    int starts, probes, probe_removals, found, nudges;
     bool has_listed, intent_on_disk;
     bool running, ended;
     bool started;
@@ -93,6 +93,7 @@ static void on_output_end(const char *run, void *arg)
 static void on_found(const char *run, void *arg)
 {
     world *w = arg;
+    w->found++;
     w->rt->ops->adopt(w->rt, run, false, 0);
 }
 
@@ -392,7 +393,8 @@ static void a_container_with_another_name_is_not_ours_whatever_its_labels(void *
     world *w = *state;
     w->listed = "[{\"Names\": [\"/forged\"], \"State\": \"exited\", "
                 "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
-    open_runtime(w); /* on_found would have adopted it, and inspected nothing */
+    open_runtime(w);
+    assert_int_equal(w->found, 0);
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
 }
