@@ -378,6 +378,10 @@ static void a_registration_counts_when_all_its_parts_are_there(void **state)
     registered(&w, "four", 0, 2);
     registered(&w, "five", 1, 2); /* of another one */
     assert_true(is_current(&w, "two"));
+    registered(&w, "six", 0, 3);
+    registered(&w, "six", 2, 3); /* one between was lost, and this one comes twice */
+    registered(&w, "six", 2, 3);
+    assert_true(is_current(&w, "two"));
     reports_again(&w.s); /* all anew, as after a round that failed */
     reports_feed(&w.s);
     assert_true(is_current(&w, "two"));
