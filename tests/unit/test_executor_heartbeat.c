@@ -24,6 +24,7 @@ typedef struct heard {
     int64_t parts, next_part;
     size_t held, reported, longest, beats;
     char unwell[64]; /* of the last registration or heartbeat */
+    bool is_deaf;    /* it hears nothing of its bus */
     bool (*is_enough)(const struct heard *x);
 } heard;
 
@@ -62,7 +63,8 @@ static void on_turn(void *arg)
 static void on_time(void *arg)
 {
     heard *x = arg;
-    (void)ob_bus_poll(x->writer, 0, 10000);
+    if (!x->is_deaf)
+        (void)ob_bus_poll(x->writer, 0, 10000);
     (void)ob_bus_poll(x->reader, 0, 10000);
     loop_timer_set(x->w->loop, &x->timer, 20);
     if (x->is_enough(x) || ob_mono_ms() > x->until_ms)
@@ -197,6 +199,39 @@ static void an_engine_that_is_unwell_is_told_of_at_once_and_by_each_registration
     end(&x);
 }
 
+/* What is said under a session before its partition is there would be answered where nobody reads.
+ */
+static void nothing_is_said_before_the_partition_is_assigned(void **state)
+{
+    static heard x;
+    begin(&x, *state);
+    x.is_deaf = true;
+    run(&x, is_registered, 1500);
+    assert_int_equal(x.parts, 0);
+    assert_false(heartbeat_is_registered(x.h));
+    x.is_deaf = false;
+    run_until(&x, is_registered, 30000);
+    assert_true(heartbeat_is_registered(x.h));
+    end(&x);
+}
+
+/* Each registration is another session, so that one whose parts were lost in between is not joined
+ * with it. */
+static void registering_again_is_another_session(void **state)
+{
+    static heard x;
+    char before[32];
+    begin(&x, *state);
+    run_until(&x, is_registered, 30000);
+    (void)snprintf(before, sizeof(before), "%s", x.session);
+    x.parts = x.next_part = 0;
+    heartbeat_register(x.h);
+    run_until(&x, is_registered, 30000);
+    assert_string_not_equal(x.session, before);
+    assert_int_equal(strlen(x.session), strlen(before));
+    end(&x);
+}
+
 static int start(void **state)
 {
     if (set_up(state) != 0)
@@ -211,6 +246,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(very_many_runs_are_told_in_several_messages),
         IN_WORLD(an_engine_that_is_unwell_is_told_of_at_once_and_by_each_registration),
+        IN_WORLD(nothing_is_said_before_the_partition_is_assigned),
+        IN_WORLD(registering_again_is_another_session),
     };
     return cmocka_run_group_tests(tests, start, tear_down);
 }
