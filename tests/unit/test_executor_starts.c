@@ -46,6 +46,7 @@ typedef struct world {
     int end_code;
     int64_t began_ms; /* 0: ten seconds ago */
     char inspected[512];
+    engine_answer outputs[2]; /* of the first reading, and of all others */
     /* What happened. */
     int starts, probes, probe_removals, found, nudges;
     bool has_listed, intent_on_disk;
@@ -54,7 +55,8 @@ typedef struct world {
     int exit_code;
     char reason[512];
     char last_line[256];
-    bool output_over;
+    size_t last_len, last_span;
+    bool is_read, is_read_again, output_over;
     char unwell[512];
     int unwell_told;
 } world;
@@ -81,7 +83,10 @@ static void on_output_begin(const char *run, void *arg)
 static runtime_more
 on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
 {
-    (void)snprintf(((world *)arg)->last_line, 256, "%.*s", (int)len, text);
+    world *w = arg;
+    (void)snprintf(w->last_line, sizeof(w->last_line), "%.*s", (int)len, text);
+    w->last_len = len;
+    w->last_span = span;
     return RUNTIME_GO_ON;
 }
 
@@ -186,6 +191,11 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
         inspect_says(w, "exited", w->end_code, ob_wall_ms());
         w->listed = ended_listing;
         return (engine_answer){ .status = 500, .body = "{\"message\": \"gone\"}" };
+    }
+    if (strstr(path, "/logs") && w->outputs[0].body) {
+        w->is_read_again = w->is_read;
+        w->is_read = true;
+        return w->outputs[w->is_read_again];
     }
     if (strstr(path, "/logs"))
         return (engine_answer){ .status = 200 };
@@ -627,6 +637,41 @@ static void output_that_was_taken_in_at_once_has_no_marked_line(void **state)
     assert_string_equal(((world *)*state)->last_line, "");
 }
 
+static size_t add_frame(char *out, const char *text, size_t len)
+{
+    static const char at[] = "1970-01-01T00:00:00.000000007Z ";
+    size_t n = sizeof(at) - 1 + len;
+    memset(out, 0, 8);
+    out[0] = 1;
+    out[6] = (char)(n >> 8);
+    out[7] = (char)n;
+    memcpy(out + 8, at, sizeof(at) - 1);
+    memcpy(out + 8 + sizeof(at) - 1, text, len);
+    return 8 + n;
+}
+
+/* The engine keeps it in two parts, and the first reading ends between them. */
+static void a_line_that_is_read_anew_has_each_part_once(void **state)
+{
+    enum { PART = 16384 };
+    static char part[PART], data[2 * PART];
+    world *w = *state;
+    memset(part, 'x', PART);
+    size_t first = add_frame(data, part, PART), all = first + add_frame(data + first, "yz\n", 3);
+    w->outputs[0] = (engine_answer){ .status = 200, .body = data, .len = first };
+    w->outputs[1] = (engine_answer){ .status = 200, .body = data, .len = all };
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->is_read_again);
+    inspect_says(w, "exited", 0, ob_wall_ms());
+    engine_say(w->engine, "/events",
+               "{\"Action\": \"die\", \"Actor\": {\"ID\": \"1234\", \"Attributes\": "
+               "{\"openbatch.run\": \"" RUN "\"}}}\n");
+    run_until(w, &w->output_over);
+    assert_int_equal(w->last_len, PART + 2);
+    assert_int_equal(w->last_span, PART + 1 + 3);
+}
+
 /* ---- an engine whose processes can be seen ---- */
 
 /* An executor that begins finds a container that ended while nobody was here. */
@@ -855,6 +900,7 @@ int main(void)
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
         IN_WORLD(output_that_the_engine_may_have_dropped_ends_with_a_marked_line),
         IN_WORLD(output_that_was_taken_in_at_once_has_no_marked_line),
+        IN_WORLD(a_line_that_is_read_anew_has_each_part_once),
         SEEN(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
         SEEN(a_success_at_dockerd_s_beginning_is_unknown_too),
         SEEN(what_this_dockerd_has_started_is_believed),
