@@ -72,9 +72,10 @@ static void answer(client *c, const char *method, const char *path)
     }
     c->path[0] = '\0';
     const char *body = a.body ? a.body : "";
-    (void)snprintf(head + n, sizeof(head) - (size_t)n, "Content-Length: %zu\r\n\r\n", strlen(body));
+    size_t len = a.len ? a.len : strlen(body);
+    (void)snprintf(head + n, sizeof(head) - (size_t)n, "Content-Length: %zu\r\n\r\n", len);
     say(c, head);
-    say(c, body);
+    (void)send(c->fd, body, len, MSG_NOSIGNAL);
 }
 
 /* A whole request is taken off the buffer and answered. */

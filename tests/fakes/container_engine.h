@@ -12,6 +12,7 @@ typedef struct engine_answer {
     int status;       /* 0: none, ever */
     bool hang_up;     /* instead of an answer the connection is closed */
     const char *body; /* JSON, or lines of it */
+    size_t len;       /* of a body that may hold NULs; 0: it is text */
     bool open;        /* the body has no end: engine_say goes on with it */
 } engine_answer;
 

@@ -250,6 +250,25 @@ static void the_worst_bodies_known_cost_little(void **state)
     }
 }
 
+static void what_is_too_large_is_refused_unread(void **state)
+{
+    (void)state;
+    size_t n = 0;
+    for (const api_operation *op = NULL; (op = api_operation_next(op));) {
+        if (op->body_max == 0)
+            continue;
+        ob_cleanup(ob_freep) char *text = ob_calloc(1, op->body_max + 2);
+        char why[200];
+        memset(text, 'x', op->body_max + 1); /* no JSON */
+        (void)ask(op, text, op->body_max + 1, why);
+        assert_non_null(strstr(why, " size must be less than "));
+        (void)ask(op, text, op->body_max, why);
+        assert_non_null(strstr(why, "no JSON"));
+        n++;
+    }
+    assert_true(n >= 2); /* definitions and jobs */
+}
+
 /* ---- the search ------------------------------------------------------------------------------ */
 
 static uint64_t seed;
@@ -464,6 +483,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_worst_bodies_known_cost_little),
+        cmocka_unit_test(what_is_too_large_is_refused_unread),
         cmocka_unit_test(a_random_search_finds_no_worse_ones),
         cmocka_unit_test(canonical_requests_of_long_heads_cost_little),
         cmocka_unit_test(policies_of_wildcards_cost_little),

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "jobs/job_list.h"
+#include "jobs/submit_store.h"
 #include "migrate.h"
 #include "ob/db.h"
 #include "own_server.h"
@@ -63,7 +64,9 @@ static int start(void **state)
     assert_int_equal(ob_db_connect(conninfo, "watcher", &watcher, &err), 0);
     sql("ALTER SYSTEM SET autovacuum = off");
     sql("SELECT pg_reload_conf()");
-    if (migrate(db, migrations, &applied, &err) < 0 || ob_db_prepare(db, job_list_stmts, &err) < 0)
+    if (migrate(db, migrations, &applied, &err) < 0 ||
+        ob_db_prepare(db, job_list_stmts, &err) < 0 ||
+        ob_db_prepare(db, submit_store_stmts, &err) < 0)
         fail_msg("%s", err.text);
     make_jobs();
     return 0;
@@ -209,6 +212,33 @@ static void a_page_by_filter_does_too(void **state)
     check("a share", &q, 3, 7, 175000, 25000);
 }
 
+/* The clock was set back by 20 s: ids go on from where they were, createdAt does not. */
+static void jobs_whose_ids_run_ahead_of_the_clock_are_found_by_their_time(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    const int64_t created_ms = 1751600000000;
+    char id[OB_UUID_TEXT];
+    ob_uuid ahead = ob_uuid_from_ms(created_ms + 20000);
+    ob_uuid_format(&ahead, id);
+    ob_cleanup(ob_freep) char *insert =
+        ob_strf("INSERT INTO job (id, queue_id, definition, name, mcpu, mem_mib, created_at_ms,"
+                " revision, detail) VALUES ('%s', 4, 'd', 'n', 1000, 64, %lld, 1, '{}')",
+                id, (long long)created_ms);
+    assert_int_equal(submit_store_note_lead(db, 20000, NULL), 0);
+    assert_int_equal(submit_store_note_lead(db, 15000, NULL), 0); /* it only rises */
+    sql(insert);
+    question q = { .queue = 4, .any_state = true, .filter.before_ms = created_ms + 1 };
+    assert_int_equal(list(&q, 10).n, 1);
+    q.filter.before_ms = created_ms;
+    assert_int_equal(list(&q, 10).n, 0);
+    q.filter = (job_filter){ .after_ms = created_ms - 1 };
+    assert_int_equal(list(&q, 10).n, 1);
+    q.filter.after_ms = created_ms;
+    assert_int_equal(list(&q, 10).n, 0);
+}
+
 static void children_are_listed_in_their_order(void **state)
 {
     (void)state;
@@ -243,6 +273,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_page_by_state_costs_what_a_page_costs),
         cmocka_unit_test(a_page_by_filter_does_too),
+        cmocka_unit_test(jobs_whose_ids_run_ahead_of_the_clock_are_found_by_their_time),
         cmocka_unit_test(children_are_listed_in_their_order),
         cmocka_unit_test(what_is_few_is_found_at_once),
     };

@@ -116,6 +116,32 @@ static void groups_go_by_name_and_by_one_arn(void **state)
     }
 }
 
+/* Where anything of Batch's may be named, only what is the caller's is meant. */
+static void an_arn_of_anything_is_the_callers_or_nothing(void **state)
+{
+    (void)state;
+    static const spelling cases[] = {
+        { HEAD "job-queue/q", "q" },
+        { HEAD "compute-environment/e", "e" },
+        { HEAD "scheduling-policy/p", "p" },
+        { HEAD "job-definition/d:3", "d:3" },
+        { "arn:aws-cn:batch:r:" ACCOUNT ":job-queue/q", "q" },
+        { "arn:aws:batch:r:210987654321:job-queue/q", NULL },
+        { "arn:aws:batch:s:" ACCOUNT ":job-queue/q", NULL },
+        { "arn:aws:batch::" ACCOUNT ":job-queue/q", NULL },
+        { "arn:aws:batch:r::job-queue/q", NULL },
+        { "arn:aws:ecs:r:" ACCOUNT ":job-queue/q", NULL },
+        { "arn:job-queue/q:batch:r:" ACCOUNT ":job-queue/q", NULL },
+        { HEAD "job-queue/", NULL },
+        { HEAD "job-queue", NULL },
+        { "job-queue/q", NULL },
+        { "q", NULL },
+    };
+    CHECK("TagResource", API_BATCH, "resourceArn", cases);
+    CHECK("UntagResource", API_BATCH, "resourceArn", cases);
+    CHECK("ListTagsForResource", API_BATCH, "resourceArn", cases);
+}
+
 static void jobs_and_definitions_are_taken_apart_once(void **state)
 {
     (void)state;
@@ -199,6 +225,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(queues_go_by_name_and_by_one_arn),
         cmocka_unit_test(groups_go_by_name_and_by_one_arn),
+        cmocka_unit_test(an_arn_of_anything_is_the_callers_or_nothing),
         cmocka_unit_test(jobs_and_definitions_are_taken_apart_once),
         cmocka_unit_test(lists_keep_their_places_and_end),
     };

@@ -3,6 +3,7 @@
 
 #include <pthread.h>
 #include <stdatomic.h>
+#include <time.h>
 
 #include "http/heavy_reads.h"
 #include "ob/clock.h"
@@ -49,9 +50,9 @@ static void *read_once(void *arg)
     return NULL;
 }
 
-static void who_waits_gets_the_turn_that_is_given(void **state)
+/* How long it takes until all who waited for a turn have had it. */
+static int64_t pass_on(void)
 {
-    (void)state;
     enum { N = 8 };
     turns *t = turns_new(1, N);
     atomic_int done = 0;
@@ -63,14 +64,56 @@ static void who_waits_gets_the_turn_that_is_given(void **state)
         assert_int_equal(pthread_create(&threads[i], NULL, read_once, &readers[i]), 0);
     }
     assert_int_equal(atomic_load(&done), 0);
+    int64_t given_ms = ob_mono_ms();
     turns_give(t, "k");
     for (int i = 0; i < N; i++) {
         assert_int_equal(pthread_join(threads[i], NULL), 0);
         assert_int_equal(readers[i].result, 0);
     }
+    int64_t took_ms = ob_mono_ms() - given_ms;
     take(t, "k"); /* all gave theirs back */
     turns_give(t, "k");
     turns_free(t);
+    return took_ms;
+}
+
+/* At once, on a host that is not too busy for that. */
+static void who_waits_gets_the_turn_that_is_given(void **state)
+{
+    (void)state;
+    int64_t took_ms = pass_on();
+    for (int i = 0; i < 4 && took_ms >= 1000; i++)
+        took_ms = pass_on();
+    assert_true(took_ms < 1000);
+}
+
+/* How long it takes to refuse one when as many wait as may. */
+static int64_t refuse_one(void)
+{
+    turns *t = turns_new(1, 1);
+    atomic_int done = 0;
+    reader r = { .t = t, .done = &done };
+    pthread_t thread;
+    take(t, "k");
+    assert_int_equal(pthread_create(&thread, NULL, read_once, &r), 0);
+    const struct timespec nap = { .tv_nsec = 100000000 };
+    (void)nanosleep(&nap, NULL); /* until he waits */
+    int64_t began_ms = ob_mono_ms();
+    assert_int_equal(turns_take(t, "k", NULL), -EBUSY);
+    int64_t took_ms = ob_mono_ms() - began_ms;
+    turns_give(t, "k");
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    turns_free(t);
+    return took_ms;
+}
+
+static void no_more_wait_than_may(void **state)
+{
+    (void)state;
+    int64_t took_ms = refuse_one();
+    for (int i = 0; i < 4 && took_ms >= 1000; i++)
+        took_ms = refuse_one();
+    assert_true(took_ms < 1000);
 }
 
 static void who_waits_in_vain_is_told_so(void **state)
@@ -95,6 +138,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(keys_do_not_take_each_others_turns),
         cmocka_unit_test(who_waits_gets_the_turn_that_is_given),
+        cmocka_unit_test(no_more_wait_than_may),
         cmocka_unit_test(who_waits_in_vain_is_told_so),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -16,13 +16,16 @@
 typedef struct heard {
     world *w;
     heartbeat *h;
+    notice *none;
     ob_bus *writer, *reader;
     loop_timer timer;
     int64_t until_ms;
     char session[32];
     int64_t parts, next_part;
-    size_t held, reported, longest;
-    bool all_reported;
+    size_t held, reported, longest, beats;
+    char unwell[64]; /* of the last registration or heartbeat */
+    bool is_deaf;    /* it hears nothing of its bus */
+    bool (*is_enough)(const struct heard *x);
 } heard;
 
 static void on_heard(const ob_bus_msg *msg, void *arg)
@@ -36,12 +39,15 @@ static void on_heard(const ob_bus_msg *msg, void *arg)
         fail_msg("%s", err.text);
     x->longest = msg->len > x->longest ? msg->len : x->longest;
     const char *session = ob_json_str(json, "session", "");
+    if (strcmp(type, "report") != 0)
+        (void)snprintf(x->unwell, sizeof(x->unwell), "%s", ob_json_str(json, "unwell", ""));
+    x->beats += strcmp(type, "heartbeat") == 0;
     if (strcmp(type, "registered") == 0) {
         if (x->next_part == 0)
             (void)snprintf(x->session, sizeof(x->session), "%s", session);
         assert_string_equal(session, x->session);
-        assert_int_equal(ob_json_int(json, "part", -1), x->next_part++);
-        x->parts = ob_json_int(json, "parts", 0);
+        assert_int_equal(ob_json_int(json, "part", 0), x->next_part++);
+        x->parts = ob_json_int(json, "parts", 1);
         x->held += json_array_size(json_object_get(json, "held"));
     } else if (strcmp(type, "report") == 0) {
         assert_true(x->parts > 0 && x->next_part == x->parts);
@@ -57,10 +63,11 @@ static void on_turn(void *arg)
 static void on_time(void *arg)
 {
     heard *x = arg;
-    (void)ob_bus_poll(x->writer, 0, 10000);
+    if (!x->is_deaf)
+        (void)ob_bus_poll(x->writer, 0, 10000);
     (void)ob_bus_poll(x->reader, 0, 10000);
     loop_timer_set(x->w->loop, &x->timer, 20);
-    if (x->reported >= RUNS || ob_mono_ms() > x->until_ms)
+    if (x->is_enough(x) || ob_mono_ms() > x->until_ms)
         loop_stop(x->w->loop);
 }
 
@@ -85,6 +92,61 @@ static ob_bus *bus_of(ob_bus_on_msg hears, ob_bus_on_event sees, void *arg)
     return bus;
 }
 
+static void run(heard *x, bool (*is_enough)(const heard *x), int64_t patience_ms)
+{
+    x->is_enough = is_enough;
+    x->until_ms = ob_mono_ms() + patience_ms;
+    loop_timer_set(x->w->loop, &x->timer, 0);
+    assert_int_equal(loop_run(x->w->loop, NULL), 0);
+}
+
+static void run_until(heard *x, bool (*is_enough)(const heard *x), int64_t patience_ms)
+{
+    run(x, is_enough, patience_ms);
+    assert_true(is_enough(x));
+}
+
+/* An executor that is to register, and who reads what it says. */
+static void begin(heard *x, world *w)
+{
+    *x = (heard){ .w = w };
+    x->timer = (loop_timer){ .fn = on_time, .arg = x };
+    x->writer = bus_of(NULL, on_assigned, x);
+    x->reader = bus_of(on_heard, NULL, x);
+    assign(x->reader, OB_TOPIC_EXECUTIONS);
+    x->none = notice_new(&(notice_config){ .loop = w->loop, .spool = w->spool });
+    x->h = heartbeat_new(&(heartbeat_config){ .loop = w->loop,
+                                              .bus = x->writer,
+                                              .attempts = &w->a,
+                                              .placement = w->placement,
+                                              .notice = x->none,
+                                              .instance = INSTANCE,
+                                              .token = "t",
+                                              .ce = "ce",
+                                              .host = "h",
+                                              .every_ms = 600000,
+                                              .partitions = 1 });
+    int64_t until_ms = ob_mono_ms() + 20000;
+    while (!ob_bus_is_up(x->writer) && ob_mono_ms() < until_ms)
+        poll_for(x->writer, 50);
+    heartbeat_register(x->h);
+    loop_on_turn(w->loop, on_turn, x);
+}
+
+static void end(heard *x)
+{
+    loop_timer_stop(x->w->loop, &x->timer);
+    heartbeat_free(x->h);
+    notice_free(x->none);
+    ob_bus_free(x->writer);
+    ob_bus_free(x->reader);
+}
+
+static bool all_are_reported(const heard *x)
+{
+    return x->reported >= RUNS;
+}
+
 static void very_many_runs_are_told_in_several_messages(void **state)
 {
     static heard x;
@@ -99,47 +161,93 @@ static void very_many_runs_are_told_in_several_messages(void **state)
         at->reason = ob_strdup(reason);
         attempt_touch(at);
     }
-    make_topic(OB_TOPIC_PLACEMENTS, 1);
-    make_topic(OB_TOPIC_EXECUTIONS, 1);
-    x = (heard){ .w = w, .until_ms = ob_mono_ms() + 240000 };
-    x.timer = (loop_timer){ .fn = on_time, .arg = &x };
-    x.writer = bus_of(NULL, on_assigned, &x);
-    x.reader = bus_of(on_heard, NULL, &x);
-    assign(x.reader, OB_TOPIC_EXECUTIONS);
-    notice *none = notice_new(&(notice_config){ .loop = w->loop, .spool = w->spool });
-    x.h = heartbeat_new(&(heartbeat_config){ .loop = w->loop,
-                                             .bus = x.writer,
-                                             .attempts = &w->a,
-                                             .placement = w->placement,
-                                             .notice = none,
-                                             .instance = INSTANCE,
-                                             .token = "t",
-                                             .ce = "ce",
-                                             .host = "h",
-                                             .every_ms = 600000,
-                                             .partitions = 1 });
-    int64_t until_ms = ob_mono_ms() + 20000;
-    while (!ob_bus_is_up(x.writer) && ob_mono_ms() < until_ms)
-        poll_for(x.writer, 50);
-    heartbeat_register(x.h);
-    loop_on_turn(w->loop, on_turn, &x);
-    loop_timer_set(w->loop, &x.timer, 0);
-    assert_int_equal(loop_run(w->loop, NULL), 0);
-
+    begin(&x, w);
+    run_until(&x, all_are_reported, 240000);
     assert_true(x.parts > 1);
     assert_int_equal(x.next_part, x.parts);
     assert_int_equal(x.held, RUNS);
     assert_int_equal(x.reported, RUNS);
     assert_true(x.longest <= OB_MESSAGE_MAX && x.longest > OB_MESSAGE_MAX / 2);
-    loop_timer_stop(w->loop, &x.timer);
-    heartbeat_free(x.h);
-    notice_free(none);
-    ob_bus_free(x.writer);
-    ob_bus_free(x.reader);
+    end(&x);
+}
+
+static bool is_registered(const heard *x)
+{
+    return x->parts > 0 && x->next_part == x->parts;
+}
+
+static bool has_beaten(const heard *x)
+{
+    return x->beats > 0;
+}
+
+/* Heartbeats are ten minutes apart here. */
+static void an_engine_that_is_unwell_is_told_of_at_once_and_by_each_registration(void **state)
+{
+    static heard x;
+    begin(&x, *state);
+    heartbeat_unwell(x.h, "containerd is away"); /* nobody can be told yet */
+    run_until(&x, is_registered, 30000);
+    assert_string_equal(x.unwell, "containerd is away");
+    static const char *const said[] = { NULL, "its disk is full", NULL };
+    for (size_t i = 0; i < 3; i++) {
+        x.beats = 0;
+        heartbeat_unwell(x.h, said[i]);
+        run_until(&x, has_beaten, 30000);
+        assert_string_equal(x.unwell, said[i] ? said[i] : "");
+    }
+    end(&x);
+}
+
+/* What is said under a session before its partition is there would be answered where nobody reads.
+ */
+static void nothing_is_said_before_the_partition_is_assigned(void **state)
+{
+    static heard x;
+    begin(&x, *state);
+    x.is_deaf = true;
+    run(&x, is_registered, 1500);
+    assert_int_equal(x.parts, 0);
+    assert_false(heartbeat_is_registered(x.h));
+    x.is_deaf = false;
+    run_until(&x, is_registered, 30000);
+    assert_true(heartbeat_is_registered(x.h));
+    end(&x);
+}
+
+/* Each registration is another session, so that one whose parts were lost in between is not joined
+ * with it. */
+static void registering_again_is_another_session(void **state)
+{
+    static heard x;
+    char before[32];
+    begin(&x, *state);
+    run_until(&x, is_registered, 30000);
+    (void)snprintf(before, sizeof(before), "%s", x.session);
+    x.parts = x.next_part = 0;
+    heartbeat_register(x.h);
+    run_until(&x, is_registered, 30000);
+    assert_string_not_equal(x.session, before);
+    assert_int_equal(strlen(x.session), strlen(before));
+    end(&x);
+}
+
+static int start(void **state)
+{
+    if (set_up(state) != 0)
+        return -1;
+    make_topic(OB_TOPIC_PLACEMENTS, 1);
+    make_topic(OB_TOPIC_EXECUTIONS, 1);
+    return 0;
 }
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = { IN_WORLD(very_many_runs_are_told_in_several_messages) };
-    return cmocka_run_group_tests(tests, set_up, tear_down);
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(very_many_runs_are_told_in_several_messages),
+        IN_WORLD(an_engine_that_is_unwell_is_told_of_at_once_and_by_each_registration),
+        IN_WORLD(nothing_is_said_before_the_partition_is_assigned),
+        IN_WORLD(registering_again_is_another_session),
+    };
+    return cmocka_run_group_tests(tests, start, tear_down);
 }

@@ -258,6 +258,28 @@ static void longer_lines_are_cut_between_characters(void **state)
     joined = NULL;
 }
 
+/* What a container writes without ever ending a line is not kept until it does. */
+static void a_line_without_end_is_handed_on_in_pieces(void **state)
+{
+    enum { PARTS = 100 };
+    static char text[PART];
+    size_t spans = 0;
+    docker_lines l = { .on_line = on_joined, .arg = &spans };
+    const docker_part part = { 1, 5, text, PART, false };
+    memset(text, 'x', PART);
+    joined_bytes = 0;
+    for (size_t i = 1; i <= PARTS; i++) {
+        docker_lines_take(&part, &l);
+        assert_true(i * PART - joined_bytes <= DOCKER_LINE_MAX + PART);
+    }
+    docker_lines_end(&l);
+    docker_lines_reset(&l);
+    assert_int_equal(joined_bytes, PARTS * PART);
+    assert_int_equal(spans, PARTS * (PART + 1));
+    free(joined);
+    joined = NULL;
+}
+
 /* ---- text ---- */
 
 static void text_is_json_and_other_bytes_are_base64(void **state)
@@ -402,6 +424,25 @@ static void messages_stay_below_the_limit(void **state)
     assert_int_equal(offset, 8 * ((int64_t)sizeof(line) + 16 + 6));
 }
 
+/* A message holds some 200 KiB when the longest line comes: it does not fit behind them. */
+static void the_longest_line_does_not_join_others_that_leave_it_no_room(void **state)
+{
+    static char line[DOCKER_LINE_MAX];
+    enum { BEFORE = 12, SHORT = 16384 };
+    memset(line, 'x', SHORT);
+    for (size_t i = 0; i < BEFORE; i++)
+        (void)logs_line(test_logs, RUN, 0, line, SHORT, SHORT + 1);
+    memset(line, 0xff, sizeof(line));
+    (void)logs_line(test_logs, RUN, 0, line, sizeof(line), sizeof(line) + 16);
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    assert_int_equal(lines_of(0), BEFORE);
+    assert_int_equal(lines_of(1), 1);
+    assert_int_equal(offset_of(1), BEFORE * (SHORT + 1));
+    for (size_t i = 0; i < sent_count; i++)
+        assert_true(sent_messages[i].len < OB_MESSAGE_MAX);
+}
+
 /* Lines of 16 KiB until the reader is told to wait. */
 static size_t fill(void)
 {
@@ -502,9 +543,11 @@ int main(void)
         cmocka_unit_test(what_is_no_frame_is_refused),
         cmocka_unit_test(parts_of_a_line_are_one_line),
         cmocka_unit_test(longer_lines_are_cut_between_characters),
+        cmocka_unit_test(a_line_without_end_is_handed_on_in_pieces),
         cmocka_unit_test(text_is_json_and_other_bytes_are_base64),
         cmocka_unit_test(a_line_of_parts_says_how_far_it_goes),
         WITH_LOGS(messages_stay_below_the_limit),
+        WITH_LOGS(the_longest_line_does_not_join_others_that_leave_it_no_room),
         WITH_LOGS(the_first_line_goes_at_once_and_offsets_count_line_ends),
         WITH_LOGS(reading_again_sends_only_what_is_new),
         WITH_LOGS(an_end_without_lines_is_said_too),

@@ -3,19 +3,24 @@
 #include "unit.h"
 
 #include <fcntl.h>
+#include <signal.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "container_engine.h"
 #include "ob/clock.h"
 #include "ob/message.h"
+#include "runtimes/docker/docker_leftover.h"
 #include "runtimes/docker/docker_unwell.h"
 #include "runtimes/runtime.h"
 
 #define JOB "018f0000-0000-7000-8000-000000000001"
 #define RUN JOB "/1"
 #define NAME "ob-" JOB "-1"
+#define ID "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 #define OTHER_RUN "018f0000-0000-7000-8000-000000000002/1"
 #define PATIENCE_MS 20000
 #define REFUSED                                                                                    \
@@ -39,16 +44,19 @@ typedef struct world {
     const char *listed;
     bool ends_unseen; /* it ends between the engine's going and its listing */
     int end_code;
+    int64_t began_ms; /* 0: ten seconds ago */
     char inspected[512];
+    engine_answer outputs[2]; /* of the first reading, and of all others */
     /* What happened. */
-    int starts, probes, probe_removals;
+    int starts, probes, probe_removals, found, nudges;
     bool has_listed, intent_on_disk;
     bool running, ended;
     bool started;
     int exit_code;
     char reason[512];
     char last_line[256];
-    bool output_over;
+    size_t last_len, last_span;
+    bool is_read, is_read_again, output_over;
     char unwell[512];
     int unwell_told;
 } world;
@@ -75,7 +83,10 @@ static void on_output_begin(const char *run, void *arg)
 static runtime_more
 on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
 {
-    (void)snprintf(((world *)arg)->last_line, 256, "%.*s", (int)len, text);
+    world *w = arg;
+    (void)snprintf(w->last_line, sizeof(w->last_line), "%.*s", (int)len, text);
+    w->last_len = len;
+    w->last_span = span;
     return RUNTIME_GO_ON;
 }
 
@@ -87,6 +98,7 @@ static void on_output_end(const char *run, void *arg)
 static void on_found(const char *run, void *arg)
 {
     world *w = arg;
+    w->found++;
     w->rt->ops->adopt(w->rt, run, false, 0);
 }
 
@@ -127,7 +139,7 @@ static void show_time(char out[48], int64_t at_ms)
 static void inspect_says(world *w, const char *status, int code, int64_t finished_ms)
 {
     char began[48], ended[48];
-    show_time(began, ob_wall_ms() - 10000);
+    show_time(began, w->began_ms ? w->began_ms : ob_wall_ms() - 10000);
     show_time(ended, finished_ms);
     (void)snprintf(w->inspected, sizeof(w->inspected),
                    "{\"Id\": \"1234\", \"Config\": {\"Image\": \"x\"}, \"State\": {\"Status\": "
@@ -135,6 +147,9 @@ static void inspect_says(world *w, const char *status, int code, int64_t finishe
                    "\"FinishedAt\": \"%s\"}}",
                    status, strcmp(status, "running") == 0 ? "true" : "false", code, began, ended);
 }
+
+static const char ended_listing[] = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
+                                    "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
 
 static engine_answer on_probe(world *w, const char *method, const char *path)
 {
@@ -170,6 +185,17 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
         w->starts++;
         w->intent_on_disk = disk_has_intent(w);
         return w->start;
+    }
+    if (strstr(path, "/kill?signal=SIGURG")) { /* the engine looks, and finds nobody */
+        w->nudges++;
+        inspect_says(w, "exited", w->end_code, ob_wall_ms());
+        w->listed = ended_listing;
+        return (engine_answer){ .status = 500, .body = "{\"message\": \"gone\"}" };
+    }
+    if (strstr(path, "/logs") && w->outputs[0].body) {
+        w->is_read_again = w->is_read;
+        w->is_read = true;
+        return w->outputs[w->is_read_again];
     }
     if (strstr(path, "/logs"))
         return (engine_answer){ .status = 200 };
@@ -233,7 +259,7 @@ static void open_runtime(world *w)
 {
     runtime_config config = { .loop = w->loop,
                               .spool = w->spool,
-                              .home = "/tmp",
+                              .home = w->dir,
                               .instance = "i-1",
                               .ce = "own",
                               .engine = engine_host(w->engine),
@@ -259,7 +285,8 @@ static void open_runtime(world *w)
 static int world_done(void **state)
 {
     world *w = *state;
-    w->rt->ops->free(w->rt);
+    if (w->rt)
+        w->rt->ops->free(w->rt);
     engine_free(w->engine);
     loop_free(w->loop);
     spool_free(w->spool);
@@ -376,9 +403,37 @@ static void a_container_with_another_name_is_not_ours_whatever_its_labels(void *
     world *w = *state;
     w->listed = "[{\"Names\": [\"/forged\"], \"State\": \"exited\", "
                 "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
-    open_runtime(w); /* on_found would have adopted it, and inspected nothing */
+    open_runtime(w);
+    assert_int_equal(w->found, 0);
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
+}
+
+/* ---- what may not be asked for ---- */
+
+/* Whatever an api of a version before, or a link that was laid since, has let through. */
+static void a_folder_of_this_service_is_refused_where_its_link_leads(void **state)
+{
+    world *w = *state;
+    char outside[] = "/tmp/ob-outside-XXXXXX";
+    assert_non_null(mkdtemp(outside));
+    ob_cleanup(ob_freep) char *link = ob_strf("%s/link", outside);
+    assert_int_equal(symlink(w->dir, link), 0);
+    const char *const paths[] = { link, outside };
+    open_runtime(w);
+    for (size_t i = 0; i < 2; i++) {
+        ob_run_ref ref;
+        ob_error err = { 0 };
+        json_auto_t *spec =
+            json_pack("{s:{s:s, s:i, s:i, s:[{s:s, s:{s:s}}]}}", "container", "image", "x", "vcpus",
+                      1, "memory", 128, "volumes", "name", "v", "host", "sourcePath", paths[i]);
+        assert_true(ob_run_ref_parse(i == 0 ? RUN : OTHER_RUN, &ref));
+        int r = w->rt->ops->start(w->rt, &ref, 1, spec, true, &err);
+        assert_int_equal(r, i == 0 ? -EPERM : 0);
+        assert_true(!r == !strstr(err.text, "CannotCreateContainerError: sourcePath "));
+    }
+    assert_int_equal(unlink(link), 0);
+    assert_int_equal(rmdir(outside), 0);
 }
 
 /* ---- an engine that can start nothing ---- */
@@ -514,8 +569,7 @@ static void end_while_away(world *w, int code, int64_t finished_ms)
     open_runtime(w);
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
-    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
-                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->listed = ended_listing;
     w->ends_unseen = finished_ms == 0;
     w->end_code = code;
     inspect_says(w, "exited", code, finished_ms);
@@ -583,37 +637,114 @@ static void output_that_was_taken_in_at_once_has_no_marked_line(void **state)
     assert_string_equal(((world *)*state)->last_line, "");
 }
 
+static size_t add_frame(char *out, const char *text, size_t len)
+{
+    static const char at[] = "1970-01-01T00:00:00.000000007Z ";
+    size_t n = sizeof(at) - 1 + len;
+    memset(out, 0, 8);
+    out[0] = 1;
+    out[6] = (char)(n >> 8);
+    out[7] = (char)n;
+    memcpy(out + 8, at, sizeof(at) - 1);
+    memcpy(out + 8 + sizeof(at) - 1, text, len);
+    return 8 + n;
+}
+
+/* The engine keeps it in two parts, and the first reading ends between them. */
+static void a_line_that_is_read_anew_has_each_part_once(void **state)
+{
+    enum { PART = 16384 };
+    static char part[PART], data[2 * PART];
+    world *w = *state;
+    memset(part, 'x', PART);
+    size_t first = add_frame(data, part, PART), all = first + add_frame(data + first, "yz\n", 3);
+    w->outputs[0] = (engine_answer){ .status = 200, .body = data, .len = first };
+    w->outputs[1] = (engine_answer){ .status = 200, .body = data, .len = all };
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->is_read_again);
+    inspect_says(w, "exited", 0, ob_wall_ms());
+    engine_say(w->engine, "/events",
+               "{\"Action\": \"die\", \"Actor\": {\"ID\": \"1234\", \"Attributes\": "
+               "{\"openbatch.run\": \"" RUN "\"}}}\n");
+    run_until(w, &w->output_over);
+    assert_int_equal(w->last_len, PART + 2);
+    assert_int_equal(w->last_span, PART + 1 + 3);
+}
+
 /* ---- an engine whose processes can be seen ---- */
 
-/* An executor that begins finds a container that ended while nobody was here. This process, which
- * has the engine's socket, is dockerd. */
+/* An executor that begins finds a container that ended while nobody was here. */
 static void find_ended(world *w, int code, int64_t began_ms)
 {
     char began[48], ended[48];
-    assert_int_equal(prctl(PR_SET_NAME, "dockerd"), 0);
     show_time(began, began_ms);
+    (void)usleep(20000); /* times are told in milliseconds */
     show_time(ended, ob_wall_ms());
     (void)snprintf(w->inspected, sizeof(w->inspected),
                    "{\"Id\": \"1234\", \"State\": {\"Status\": \"exited\", \"ExitCode\": %d, "
                    "\"StartedAt\": \"%s\", \"FinishedAt\": \"%s\"}}",
                    code, began, ended);
-    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"exited\", "
-                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->listed = ended_listing;
     open_runtime(w);
     run_until(w, &w->ended);
+}
+
+/* This process, which has the engine's socket, is dockerd. */
+static int dockerd_init(void **state)
+{
+    assert_int_equal(prctl(PR_SET_NAME, "dockerd"), 0);
+    return world_init(state);
+}
+
+static int dockerd_done(void **state)
+{
     assert_int_equal(prctl(PR_SET_NAME, "test"), 0);
+    return world_done(state);
+}
+
+/* Before this process began, and after the host did. */
+static int64_t a_minute_ago(void)
+{
+    return ob_wall_ms() - 60000;
+}
+
+/* A child that is called so until it is ended. */
+static pid_t begin_process(const char *name)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_NAME, name);
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        (void)!write(ready[1], "x", 1);
+        for (;;)
+            (void)pause();
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    return pid;
+}
+
+static void end_process(pid_t pid)
+{
+    (void)kill(pid, SIGKILL);
+    assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 static void
 an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here(void **state)
 {
-    find_ended(*state, 255, ob_wall_ms() - 3600000);
+    find_ended(*state, 255, a_minute_ago());
     assert_unknown(*state);
 }
 
 static void a_success_at_dockerd_s_beginning_is_unknown_too(void **state)
 {
-    find_ended(*state, 0, ob_wall_ms() - 3600000);
+    find_ended(*state, 0, a_minute_ago());
     assert_unknown(*state);
 }
 
@@ -623,7 +754,129 @@ static void what_this_dockerd_has_started_is_believed(void **state)
     assert_int_equal(((world *)*state)->exit_code, 0);
 }
 
+static void a_kill_at_containerd_s_beginning_is_unknown(void **state)
+{
+    pid_t containerd = begin_process("containerd");
+    find_ended(*state, 137, a_minute_ago());
+    end_process(containerd);
+    assert_unknown(*state);
+}
+
+static void a_kill_of_what_this_containerd_has_started_is_believed(void **state)
+{
+    pid_t containerd = begin_process("containerd");
+    find_ended(*state, 137, ob_wall_ms());
+    end_process(containerd);
+    assert_int_equal(((world *)*state)->exit_code, 137);
+}
+
+/* Nothing is seen of the engine's processes. */
+static void a_usual_end_of_what_ran_before_the_host_restarted_is_unknown(void **state)
+{
+    find_ended(*state, 255, ob_wall_ms() - ob_boot_ms() - 3600000);
+    assert_unknown(*state);
+}
+
+static void another_end_of_what_ran_before_the_host_restarted_is_believed(void **state)
+{
+    find_ended(*state, 3, ob_wall_ms() - ob_boot_ms() - 3600000);
+    assert_int_equal(((world *)*state)->exit_code, 3);
+}
+
+static void list_again(world *w)
+{
+    w->has_listed = false;
+    engine_hang_up(w->engine, "/events");
+    run_until(w, &w->has_listed);
+}
+
+/* The engine goes on saying that it runs; its process has been gone for some listings. */
+static void end_unheard(world *w, int code)
+{
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"running\", "
+                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    w->end_code = code;
+    w->began_ms = ob_wall_ms(); /* with this dockerd */
+    (void)snprintf(w->inspected, sizeof(w->inspected),
+                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"running\", \"Running\": true, "
+                   "\"Pid\": 2147483647}}");
+    for (int i = 0; i < 8 && w->nudges == 0; i++)
+        list_again(w);
+    assert_int_equal(w->nudges, 1);
+    list_again(w);
+    run_until(w, &w->ended);
+}
+
+static void an_end_that_the_engine_never_heard_of_is_found(void **state)
+{
+    end_unheard(*state, 3);
+    assert_int_equal(((world *)*state)->exit_code, 3);
+}
+
+static void what_the_engine_says_when_nobody_knows_such_an_end_is_unknown(void **state)
+{
+    end_unheard(*state, 255);
+    assert_unknown(*state);
+}
+
+/* ---- what a start has left behind ---- */
+
+static void nothing_left_proves_nothing(void **state)
+{
+    world *w = *state;
+    assert_int_equal(docker_leftover_end(ID, NULL), LEFTOVER_MAY_HAVE_BEGUN);
+    /* A containerd that lives may have thrown it away. */
+    pid_t containerd = begin_process("containerd");
+    leftover left = docker_leftover_end(ID, engine_host(w->engine));
+    end_process(containerd);
+    assert_int_equal(left, LEFTOVER_MAY_HAVE_BEGUN);
+}
+
+/* A shell that is called as containerd's keeper of the container, in a bundle like its. */
+static pid_t begin_keeper(const world *w, bool prepared)
+{
+    ob_cleanup(ob_freep) char *shell = ob_strf("%s/containerd-shim-runc-v2", w->dir);
+    ob_cleanup(ob_freep) char *config = ob_strf("%s/config.json", w->dir);
+    ob_cleanup(ob_freep) char *init = ob_strf("%s/init.pid", w->dir);
+    int ready[2];
+    char byte;
+    if (symlink("/bin/sh", shell) < 0)
+        assert_int_equal(errno, EEXIST);
+    FILE *file = fopen(config, "we");
+    assert_true(file && fputs("{}", file) >= 0 && fclose(file) == 0);
+    file = prepared ? fopen(init, "we") : NULL;
+    assert_true(!prepared || (file && fputs("7", file) >= 0 && fclose(file) == 0));
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+        if (chdir(w->dir) == 0 && dup2(ready[1], STDOUT_FILENO) >= 0)
+            (void)execl(shell, shell, "-c", "echo; kill -STOP $$", "-id", ID, NULL);
+        _exit(127);
+    }
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    return pid;
+}
+
+static void a_keeper_tells_by_its_bundle_and_is_ended(void **state)
+{
+    for (int prepared = 0; prepared < 2; prepared++) {
+        int status = 0;
+        pid_t pid = begin_keeper(*state, prepared);
+        leftover left = docker_leftover_end(ID, NULL);
+        assert_int_equal(waitpid(pid, &status, 0), pid);
+        assert_int_equal(WTERMSIG(status), SIGKILL);
+        assert_int_equal(left, prepared ? LEFTOVER_MAY_HAVE_BEGUN : LEFTOVER_NOT_BEGUN);
+    }
+}
+
 #define IN_WORLD(f) cmocka_unit_test_setup_teardown(f, world_init, world_done)
+#define SEEN(f) cmocka_unit_test_setup_teardown(f, dockerd_init, dockerd_done)
 
 int main(void)
 {
@@ -635,6 +888,7 @@ int main(void)
         IN_WORLD(what_an_executor_without_intents_made_is_not_started),
         IN_WORLD(what_somebody_else_made_is_not_started),
         IN_WORLD(a_container_with_another_name_is_not_ours_whatever_its_labels),
+        IN_WORLD(a_folder_of_this_service_is_refused_where_its_link_leads),
         cmocka_unit_test(refusals_are_told_apart),
         IN_WORLD(an_engine_that_starts_nothing_gets_nothing_until_a_probe_works),
         IN_WORLD(a_creation_that_fails_is_the_job_s_fault_if_a_probe_works),
@@ -646,9 +900,18 @@ int main(void)
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
         IN_WORLD(output_that_the_engine_may_have_dropped_ends_with_a_marked_line),
         IN_WORLD(output_that_was_taken_in_at_once_has_no_marked_line),
-        IN_WORLD(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
-        IN_WORLD(a_success_at_dockerd_s_beginning_is_unknown_too),
-        IN_WORLD(what_this_dockerd_has_started_is_believed),
+        IN_WORLD(a_line_that_is_read_anew_has_each_part_once),
+        SEEN(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
+        SEEN(a_success_at_dockerd_s_beginning_is_unknown_too),
+        SEEN(what_this_dockerd_has_started_is_believed),
+        SEEN(a_kill_at_containerd_s_beginning_is_unknown),
+        SEEN(a_kill_of_what_this_containerd_has_started_is_believed),
+        IN_WORLD(a_usual_end_of_what_ran_before_the_host_restarted_is_unknown),
+        IN_WORLD(another_end_of_what_ran_before_the_host_restarted_is_believed),
+        SEEN(an_end_that_the_engine_never_heard_of_is_found),
+        SEEN(what_the_engine_says_when_nobody_knows_such_an_end_is_unknown),
+        SEEN(nothing_left_proves_nothing),
+        IN_WORLD(a_keeper_tells_by_its_bundle_and_is_ended),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

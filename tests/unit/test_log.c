@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "ob/error.h"
@@ -122,15 +123,25 @@ static void lines_of_threads_do_not_mix(void **state)
 
 static int pipe_read, pipe_write;
 
-static int to_pipe(void **state)
+static int write_to(const int fds[2])
 {
-    int fds[2];
-    if (pipe(fds) < 0)
-        return -1;
     pipe_read = fds[0];
     pipe_write = fds[1];
     saved_stderr = dup(STDERR_FILENO);
     return dup2(pipe_write, STDERR_FILENO) < 0 ? -1 : 0;
+}
+
+static int to_pipe(void **state)
+{
+    int fds[2];
+    return pipe(fds) < 0 ? -1 : write_to(fds);
+}
+
+/* As systemd's journal has it. */
+static int to_socket(void **state)
+{
+    int fds[2];
+    return socketpair(AF_UNIX, SOCK_STREAM, 0, fds) < 0 ? -1 : write_to(fds);
 }
 
 static int from_pipe(void **state)
@@ -230,6 +241,8 @@ int main(void)
                                         release),
         cmocka_unit_test_setup_teardown(lines_of_threads_do_not_mix, capture, release),
         cmocka_unit_test_setup_teardown(a_reader_that_does_not_read_stops_nobody, to_pipe,
+                                        from_pipe),
+        cmocka_unit_test_setup_teardown(a_reader_that_does_not_read_stops_nobody, to_socket,
                                         from_pipe),
         cmocka_unit_test_setup_teardown(a_line_longer_than_the_pipe_is_whole_once_it_is_read,
                                         to_pipe, from_pipe),

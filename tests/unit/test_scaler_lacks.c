@@ -12,20 +12,22 @@
 #define INSTANCES 64
 #define ANSWER_MS 900 /* EC2 takes so long to refuse */
 
+static bool names_types; /* in its words */
+
 static const char *refuses(provider *p, ob_arch arch)
 {
     (void)p;
-    (void)arch;
-    return NULL;
+    return names_types && arch == OB_ARCH_ARM64 ? "this host is x86_64" : NULL;
 }
 
 static void
 lacking(provider *p, const char *type, const ob_resources *nominal, char *out, size_t size)
 {
     (void)p;
-    (void)type;
-    (void)nominal;
-    (void)snprintf(out, size, "InsufficientInstanceCapacity: none");
+    if (names_types)
+        (void)snprintf(out, size, "%s of %d vCPUs", type, nominal->mcpu / 1000);
+    else
+        (void)snprintf(out, size, "InsufficientInstanceCapacity: none");
 }
 
 static void endless(provider *p, provider_room *ret)
@@ -320,6 +322,28 @@ static void what_waits_for_max_vcpus_lacks_nothing(void **state)
     done(&w);
 }
 
+/* For each need the type is named that is the smallest that could hold it, were there any. */
+static void the_smallest_type_that_could_hold_it_is_named(void **state)
+{
+    (void)state;
+    world w;
+    decide_lack found[] = { { .need = { 1000, 512, 0 } },
+                            { .need = { 2000, 512, 0 } },
+                            { .need = { 3000, 20000, 0 } },
+                            { .need = { 5000, 512, 0 } } };
+    names_types = true; /* and has no arm64 */
+    begin(&w, false,
+          PROGRESSIVE("\"m6g.medium\", \"m5.2xlarge\", \"r5.xlarge\", \"m5.large\", "
+                      "\"m5.xlarge\""));
+    lacks_take(&w.e, found, 4, w.now_ms);
+    w.now_ms += 10000;
+    assert_lacks(&w, "{\"m5.large of 2 vCPUs\":[[1000,512,0],[2000,512,0]],"
+                     "\"r5.xlarge of 4 vCPUs\":[[3000,20000,0]],"
+                     "\"m5.2xlarge of 8 vCPUs\":[[5000,512,0]]}");
+    done(&w);
+    names_types = false;
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -330,6 +354,7 @@ int main(void)
         cmocka_unit_test(best_fit_lacks_what_its_type_could_hold),
         cmocka_unit_test(work_that_only_too_dear_types_hold_lacks_for_their_price),
         cmocka_unit_test(what_waits_for_max_vcpus_lacks_nothing),
+        cmocka_unit_test(the_smallest_type_that_could_hold_it_is_named),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -378,6 +378,10 @@ static void a_registration_counts_when_all_its_parts_are_there(void **state)
     registered(&w, "four", 0, 2);
     registered(&w, "five", 1, 2); /* of another one */
     assert_true(is_current(&w, "two"));
+    registered(&w, "six", 0, 3);
+    registered(&w, "six", 2, 3); /* one between was lost, and this one comes twice */
+    registered(&w, "six", 2, 3);
+    assert_true(is_current(&w, "two"));
     reports_again(&w.s); /* all anew, as after a round that failed */
     reports_feed(&w.s);
     assert_true(is_current(&w, "two"));
@@ -453,6 +457,39 @@ static void a_poison_reason_is_cut_where_it_enters(void **state)
     end(&w);
 }
 
+static size_t unwell(const world *w)
+{
+    engine_stats stats;
+    engine_stats_get(w->s.engine, &stats);
+    return stats.unwell;
+}
+
+static json_t *said_unwell(const char *type, const char *session, const char *why)
+{
+    json_t *msg = said(type, session);
+    if (why)
+        (void)json_object_set_new(msg, "unwell", json_string(why));
+    return msg;
+}
+
+static void an_engine_that_is_unwell_is_one_until_its_executor_says_otherwise(void **state)
+{
+    static world w;
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    put_instance(&w, INSTANCE, OB_INSTANCE_ACTIVE);
+    hear(&w, said_unwell("registered", "one", "containerd is away"));
+    assert_int_equal(unwell(&w), 1);
+    hear(&w, said_unwell("registered", "two", NULL));
+    assert_int_equal(unwell(&w), 0);
+    hear(&w, said_unwell("heartbeat", "two", "containerd is away"));
+    assert_int_equal(unwell(&w), 1);
+    hear(&w, said("report", "two")); /* says nothing of it */
+    assert_int_equal(unwell(&w), 1);
+    hear(&w, said_unwell("heartbeat", "two", NULL));
+    assert_int_equal(unwell(&w), 0);
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -465,6 +502,7 @@ int main(void)
         cmocka_unit_test(a_registration_counts_when_all_its_parts_are_there),
         cmocka_unit_test(what_executors_say_is_bounded),
         cmocka_unit_test(a_poison_reason_is_cut_where_it_enters),
+        cmocka_unit_test(an_engine_that_is_unwell_is_one_until_its_executor_says_otherwise),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -2,9 +2,14 @@
  * transaction is refused, and what a leader knows of the one before. */
 #include "unit.h"
 
+#include "health_figures.h"
 #include "migrated.h"
 #include "ob/bus.h"
+#include "ob/clock.h"
 #include "ob/error.h"
+#include "ob/json.h"
+#include "ob/message.h"
+#include "ob/service.h"
 #include "peers.h"
 #include "publisher.h"
 #include "recover.h"
@@ -44,9 +49,35 @@ int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *r
     return 0;
 }
 
+int ob_bus_is_up(const ob_bus *bus)
+{
+    (void)bus;
+    return 1;
+}
+
 void publisher_kick(publisher *p)
 {
     (void)p;
+}
+
+static int64_t stuck_ms; /* the publisher's */
+
+int64_t publisher_stuck_ms(publisher *p)
+{
+    (void)p;
+    return stuck_ms;
+}
+
+uint64_t publisher_count(publisher *p)
+{
+    (void)p;
+    return 7;
+}
+
+uint64_t publisher_skipped(publisher *p)
+{
+    (void)p;
+    return 3;
 }
 
 /* ---- Its tables ---- */
@@ -266,12 +297,67 @@ static void memory_that_differs_from_the_tables_is_loaded_anew(void **state)
     assert_int_equal(s.reloads, reloads + 1);
 }
 
+/* What the scheduler says of a thing it depends on. */
+static json_t *said_of(const char *name)
+{
+    s.health_at_ms = 0; /* said once a second */
+    s.probe.seen_at_ms = ob_mono_ms();
+    health_beat(&s);
+    json_auto_t *all = ob_health_object();
+    return json_incref(json_object_get(json_object_get(all, "depends"), name));
+}
+
+static int64_t figure(const char *name)
+{
+    json_auto_t *all = ob_health_object();
+    return ob_json_int(json_object_get(all, "info"), name, -1);
+}
+
+static void assert_said(const char *name, bool ok, bool required, const char *text)
+{
+    json_auto_t *said = said_of(name);
+    assert_int_equal(ob_json_bool(said, "ok", !ok), ok);
+    assert_int_equal(ob_json_bool(said, "required", !required), required);
+    if (!strstr(ob_json_str(said, "text", ""), text))
+        fail_msg("%s: '%s' is not '%s'", name, ob_json_str(said, "text", ""), text);
+}
+
+static void health_names_what_is_unwell_and_counts_what_went_wrong(void **state)
+{
+    (void)state;
+    if (!server.pid)
+        skip();
+    char id[24];
+    (void)snprintf(id, sizeof(id), "i-%d", add_instance());
+    turn();
+    assert_said("instances", true, false, "");
+    engine_unwell(s.engine, id, "containerd is away");
+    assert_said("instances", false, false, "1 unwell: the container engine of ");
+    assert_said("instances", false, false, id);
+    assert_said("instances", false, false, "containerd is away");
+    assert_int_equal(figure("instancesUnwell"), 1);
+    engine_unwell(s.engine, id, NULL);
+    assert_said("instances", true, false, "");
+    assert_int_equal(figure("instancesUnwell"), 0);
+
+    stuck_ms = 29999;
+    assert_said("publisher", true, true, "");
+    stuck_ms = 31000;
+    assert_said("publisher", false, true, "events have not gone on for 31 s");
+    stuck_ms = 0;
+    assert_int_equal(figure("eventsSkipped"), 3);
+    assert_int_equal(figure("withdrawnRounds"), s.withdrawn);
+    assert_int_equal(figure("reloads"), s.reloads);
+    assert_true(s.withdrawn > 0 && s.reloads > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instances_that_drain_within_rounds_make_nobody_load),
         cmocka_unit_test(what_the_leader_before_has_shown_is_not_undercut),
         cmocka_unit_test(memory_that_differs_from_the_tables_is_loaded_anew),
+        cmocka_unit_test(health_names_what_is_unwell_and_counts_what_went_wrong),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

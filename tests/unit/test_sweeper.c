@@ -2,11 +2,24 @@
 #include "unit.h"
 
 #include <stdatomic.h>
+#include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "ob/clock.h"
 #include "ob/sweeper.h"
 #include "own_server.h"
+
+static atomic_llong ahead_s; /* of the wall clock */
+
+/* In place of libc's. */
+int clock_gettime(clockid_t clock, struct timespec *ts)
+{
+    int r = (int)syscall(SYS_clock_gettime, clock, ts);
+    if (clock == CLOCK_REALTIME)
+        ts->tv_sec += atomic_load(&ahead_s);
+    return r;
+}
 
 static own_server server;
 static char conninfo[128];
@@ -92,6 +105,19 @@ static void retention_is_looked_after_in_good_time(void **state)
     assert_int_equal(ob_sweeper_interval(7 * 86400), 600000);
 }
 
+/* The last one: it stays so for an hour. */
+static void nothing_goes_by_its_age_while_the_clock_was_set_a_moment_ago(void **state)
+{
+    const struct timespec nap = { .tv_nsec = 300000000 };
+    (void)ob_wall_ms();
+    atomic_store(&ahead_s, 86400);
+    int before = atomic_load(&passes);
+    ob_sweeper *sweeper = start(one_statement);
+    (void)nanosleep(&nap, NULL);
+    ob_sweeper_stop(sweeper);
+    assert_int_equal(atomic_load(&passes), before);
+}
+
 int main(void)
 {
     if (!own_postgres_start(&server))
@@ -101,6 +127,7 @@ int main(void)
         cmocka_unit_test(passes_come_again_also_after_the_server_was_away),
         cmocka_unit_test(a_stop_ends_a_long_pass_between_two_steps),
         cmocka_unit_test(retention_is_looked_after_in_good_time),
+        cmocka_unit_test(nothing_goes_by_its_age_while_the_clock_was_set_a_moment_ago),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     own_server_stop(&server);

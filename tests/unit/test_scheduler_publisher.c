@@ -1,0 +1,183 @@
+/* The publisher, on a broker in memory and a database of the test's own: an event that is too large
+ * holds nobody up, and one who does not get on shows it. */
+#include "bus_mock.h"
+
+#include "migrated.h"
+#include "ob/clock.h"
+#include "ob/db.h"
+#include "ob/json.h"
+#include "ob/message.h"
+#include "ob/topics.h"
+#include "own_server.h"
+#include "publisher.h"
+
+#define JOB "01900000-0000-7000-8000-00000000000"
+#define EVENT_MAX (256 * 1024)
+#define LOOK_MS 5000 /* so often it looks by itself */
+
+static own_server server;
+static ob_db *db;
+static ob_bus *reader;
+static publisher *it;
+
+typedef struct heard {
+    int n;
+    size_t longest;
+    json_t *details[16];
+} heard;
+static heard told;
+
+static void on_told(const ob_bus_msg *msg, void *arg)
+{
+    (void)arg;
+    json_auto_t *event = json_loadb(msg->data, msg->len, 0, NULL);
+    assert_non_null(event);
+    assert_true(told.n < 16);
+    told.longest = msg->len > told.longest ? msg->len : told.longest;
+    told.details[told.n++] = json_incref(json_object_get(event, "detail"));
+}
+
+static void sql(const char *text)
+{
+    ob_error err = { 0 };
+    if (ob_db_sql(db, text, NULL, NULL, &err) < 0)
+        fail_msg("%s: %s", err.text, text);
+}
+
+static int start(void **state)
+{
+    static char conninfo[128];
+    ob_error err = { 0 };
+    if (set_up(state) != 0 || !own_postgres_start(&server))
+        return 0;
+    (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
+    migrate(conninfo, SQL_DIR);
+    assert_int_equal(ob_db_connect(conninfo, "test", &db, &err), 0);
+    for (const ob_topic *t = ob_topics; t->name; t++)
+        make_topic(t->name, 1);
+    char *kafka = (char *)(uintptr_t)rd_kafka_mock_cluster_bootstraps(cluster);
+    const ob_bus_config bus = {
+        .servers = kafka, .client_id = "test", .partitions = 1, .on_msg = on_told
+    };
+    const scheduler_config config = { .common = { .kafka = kafka, .kafka_partitions = 1 },
+                                      .pg = conninfo };
+    if (ob_bus_new(&bus, &reader, &err) < 0 || publisher_new(&config, &it, &err) < 0)
+        fail_msg("%s", err.text);
+    assign(reader, OB_TOPIC_JOB_STATE);
+    sql("UPDATE leader SET epoch = 5 WHERE role = 'scheduler'");
+    publisher_lead(it, 5);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    for (int i = 0; i < told.n; i++)
+        json_decref(told.details[i]);
+    publisher_free(it);
+    ob_bus_free(reader);
+    ob_db_free(db);
+    if (server.pid)
+        own_server_stop(&server);
+    return tear_down(state);
+}
+
+/* Job n with this environment and these tags, as SQL. */
+static void add_job(int n, const char *environment, const char *tags)
+{
+    ob_cleanup(ob_freep) char *text =
+        ob_strf("INSERT INTO job (id, queue_id, definition, name, mcpu, mem_mib, created_at_ms,"
+                " detail) VALUES ('" JOB "%d', 1, 'd', 'n', 1000, 64, 0,"
+                " '{\"jobArn\":\"arn:aws:batch:r:1:job/" JOB "%d\",\"jobId\":\"" JOB "%d\","
+                "\"jobName\":\"n\",\"tags\":{\"t\":\"' || %s || '\"},\"container\":{\"environment\""
+                ":[{\"name\":\"A\",\"value\":\"' || %s || '\"}]}}')",
+                n, n, n, tags, environment);
+    sql(text);
+}
+
+/* It has ended, for this reason, as SQL. */
+static void add_event(int n, int job, const char *reason)
+{
+    ob_cleanup(ob_freep) char *text =
+        ob_strf("INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state,"
+                " container_reason, reason) VALUES (1, %d, 5, '" JOB "%d', -1, -1, 6, %s, %s)",
+                n, job, reason, reason);
+    sql(text);
+}
+
+static const json_t *container_of(int i)
+{
+    return json_object_get(told.details[i], "container");
+}
+
+static void an_event_that_is_too_large_holds_nobody_up(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    uint64_t skipped = publisher_skipped(it);
+    add_job(1, "'v'", "'x'");
+    add_job(2, "repeat('v', 600000)", "'x'");
+    add_job(3, "'v'", "repeat('x', 600000)");
+    add_event(1, 1, "repeat('y', 2000000)");
+    add_event(2, 2, "'planted'");
+    add_event(3, 3, "'planted'");
+    add_event(4, 1, "'last'");
+    publisher_kick(it);
+    poll_until(reader, &told.n, 3);
+    poll_for(reader, 300);
+    assert_int_equal(told.n, 3);
+    assert_true(told.longest <= EVENT_MAX);
+    assert_int_equal(publisher_skipped(it) - skipped, 1);
+    assert_int_equal(strlen(ob_json_str(container_of(0), "reason", "")), 255);
+    assert_int_equal(strlen(ob_json_str(told.details[0], "statusReason", "")), 1024);
+    /* Without its largest part. */
+    assert_string_equal(ob_json_str(told.details[1], "jobId", ""), JOB "2");
+    assert_int_equal(json_array_size(json_object_get(container_of(1), "environment")), 0);
+    assert_string_equal(ob_json_str(told.details[2], "statusReason", ""), "last");
+    assert_int_equal(json_array_size(json_object_get(container_of(2), "environment")), 1);
+}
+
+static void a_publisher_that_does_not_move_shows_it(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    int before = told.n;
+    int64_t most_ms = 0;
+    sql("BEGIN");
+    sql("LOCK TABLE publisher IN ACCESS EXCLUSIVE MODE");
+    ob_db *other = NULL;
+    ob_cleanup(ob_freep) char *conninfo =
+        ob_strf("host=%s user=postgres dbname=postgres", server.dir);
+    assert_int_equal(ob_db_connect(conninfo, "other", &other, NULL), 0);
+    assert_int_equal(ob_db_sql(other,
+                               "INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi,"
+                               " state) VALUES (2, 1, 5, '" JOB "1', -1, -1, 6)",
+                               NULL, NULL, NULL),
+                     0);
+    publisher_kick(it);
+    for (int64_t until_ms = ob_mono_ms() + 4 * LOOK_MS;
+         most_ms < 2 * LOOK_MS && ob_mono_ms() < until_ms;) {
+        poll_for(reader, 100);
+        most_ms = publisher_stuck_ms(it);
+    }
+    assert_true(most_ms >= 2 * LOOK_MS);
+    sql("COMMIT");
+    for (int64_t until_ms = ob_mono_ms() + 4 * LOOK_MS;
+         publisher_stuck_ms(it) > LOOK_MS && ob_mono_ms() < until_ms;)
+        poll_for(reader, 100);
+    assert_true(publisher_stuck_ms(it) <= LOOK_MS);
+    assert_true(told.n > before);
+    publisher_lead(it, 0); /* who does not lead has nothing to tell */
+    assert_int_equal(publisher_stuck_ms(it), 0);
+    ob_db_free(other);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(an_event_that_is_too_large_holds_nobody_up),
+        cmocka_unit_test(a_publisher_that_does_not_move_shows_it),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
