@@ -68,13 +68,12 @@ def test_a_text_that_is_cut_within_a_character_ends_its_job_only(stack, work):
 def test_a_user_named_like_a_failure_of_the_engine_is_none(stack, work):
     """The engine's answer holds the name: the job fails by its own fault, the instance stays."""
     queue, instance = one_instance(stack, work, 2)
-    for user in ("EOF", "no space left on device", "deadline exceeded"):
-        job = work.wait(work.submit(queue, work.definition(user=user)))
-        assert job["status"] == "FAILED"
-        assert len(job["attempts"]) == 1
-        reason = job["attempts"][0]["container"]["reason"]
-        assert reason.startswith("CannotStartContainerError: ") and user in reason, reason
-        assert "may have run" not in reason
+    job = work.wait(work.submit(queue, work.definition(user="unavailable")))
+    assert job["status"] == "FAILED"
+    assert len(job["attempts"]) == 1
+    reason = job["attempts"][0]["container"]["reason"]
+    assert reason.startswith("CannotStartContainerError: ") and "unavailable" in reason, reason
+    assert "may have run" not in reason
     log = stack.home / "log" / f"executor-{instance}" / "current"
     assert "engine.unwell" not in log.read_text()
     assert work.wait(work.submit(queue, work.definition()))["status"] == "SUCCEEDED"
