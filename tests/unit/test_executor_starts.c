@@ -48,7 +48,7 @@ typedef struct world {
     char inspected[512];
     engine_answer outputs[2]; /* of the first reading, and of all others */
     /* What happened. */
-    int starts, probes, probe_removals, found, nudges;
+    int starts, probes, probe_removals, found, nudges, nudge_status;
     bool has_listed, intent_on_disk;
     bool running, ended;
     bool started;
@@ -189,8 +189,10 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
     if (strstr(path, "/kill?signal=SIGURG")) { /* the engine looks, and finds nobody */
         w->nudges++;
         inspect_says(w, "exited", w->end_code, ob_wall_ms());
-        w->listed = ended_listing;
-        return (engine_answer){ .status = 500, .body = "{\"message\": \"gone\"}" };
+        if (!w->nudge_status)
+            w->listed = ended_listing;
+        return (engine_answer){ .status = w->nudge_status ? w->nudge_status : 500,
+                                .body = "{\"message\": \"gone\"}" };
     }
     if (strstr(path, "/logs") && w->outputs[0].body) {
         w->is_read_again = w->is_read;
@@ -822,6 +824,55 @@ static void what_the_engine_says_when_nobody_knows_such_an_end_is_unknown(void *
     assert_unknown(*state);
 }
 
+/* As dockerd has it that was killed within the start, and found the container running when it
+ * began: no time of the start is known, and it says "created". */
+static void end_of_what_was_just_starting(world *w, int code)
+{
+    open_runtime(w);
+    assert_int_equal(start_run(w, RUN), 0);
+    run_until(w, &w->running);
+    (void)snprintf(w->inspected, sizeof(w->inspected),
+                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"created\", \"Running\": true, "
+                   "\"Pid\": 2147483647, \"StartedAt\": \"0001-01-01T00:00:00Z\", "
+                   "\"FinishedAt\": \"0001-01-01T00:00:00Z\"}}");
+    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"created\", "
+                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    list_again(w);
+    assert_false(w->ended);
+    char ended[48];
+    show_time(ended, ob_wall_ms());
+    (void)snprintf(w->inspected, sizeof(w->inspected),
+                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"created\", \"Running\": false, "
+                   "\"Pid\": 0, \"ExitCode\": %d, \"StartedAt\": \"0001-01-01T00:00:00Z\", "
+                   "\"FinishedAt\": \"%s\"}}",
+                   code, ended);
+    list_again(w);
+    run_until(w, &w->ended);
+}
+
+static void an_end_without_a_start_is_an_end(void **state)
+{
+    world *w = *state;
+    end_of_what_was_just_starting(w, 3);
+    assert_int_equal(w->exit_code, 3);
+    assert_true(w->started);
+}
+
+static void a_success_without_a_start_is_one(void **state)
+{
+    world *w = *state;
+    end_of_what_was_just_starting(w, 0);
+    assert_int_equal(w->exit_code, 0);
+}
+
+static void what_the_engine_says_not_to_run_is_looked_at(void **state)
+{
+    world *w = *state;
+    w->nudge_status = 409;
+    end_unheard(w, 3);
+    assert_int_equal(w->exit_code, 3);
+}
+
 /* ---- what a start has left behind ---- */
 
 static void nothing_left_proves_nothing(void **state)
@@ -910,6 +961,9 @@ int main(void)
         IN_WORLD(another_end_of_what_ran_before_the_host_restarted_is_believed),
         SEEN(an_end_that_the_engine_never_heard_of_is_found),
         SEEN(what_the_engine_says_when_nobody_knows_such_an_end_is_unknown),
+        SEEN(an_end_without_a_start_is_an_end),
+        SEEN(a_success_without_a_start_is_one),
+        SEEN(what_the_engine_says_not_to_run_is_looked_at),
         SEEN(nothing_left_proves_nothing),
         IN_WORLD(a_keeper_tells_by_its_bundle_and_is_ended),
     };

@@ -104,6 +104,7 @@ static bool is_cut_short(const container *c, int64_t stopped_ms)
 static void take_end(container *c, const json_t *state)
 {
     int code = (int)ob_json_int(state, "ExitCode", -1);
+    int64_t started_ms = time_ms(state, "StartedAt");
     bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
     /* The engine's notice of a lack of memory and the end come by different ways. */
     if (code == EXIT_SIGKILL && !oom && !c->stop_wanted) {
@@ -118,7 +119,7 @@ static void take_end(container *c, const json_t *state)
     runtime_end end = { .started = true,
                         .exit_code = code,
                         .oom = oom && code != 0,
-                        .started_at_ms = time_ms(state, "StartedAt"),
+                        .started_at_ms = started_ms ? started_ms : c->running_at_ms,
                         .stopped_at_ms = time_ms(state, "FinishedAt"),
                         .reason = *error ? error : NULL };
     if (is_made_up(c, code, end.oom, end.started_at_ms, end.stopped_at_ms)) {
@@ -207,6 +208,9 @@ static void on_nudged(const http_reply *reply, void *arg)
     container *c = arg;
     c->stop_call = NULL;
     c->d->dirty = true;
+    if (reply->status == 404 ||
+        reply->status == 409) /* it does not run, as the engine knows well */
+        container_died(c);
 }
 
 static bool is_gone(const container *c)
@@ -246,15 +250,25 @@ void container_listed(container *c)
 
 static void take_running(container *c, const json_t *state)
 {
+    int64_t started_ms = time_ms(state, "StartedAt");
     c->intended = true;
     c->pid = (int)ob_json_int(state, "Pid", 0);
-    container_tell_running(c, time_ms(state, "StartedAt"));
+    /* A dockerd that ended within the start does not know when that was. */
+    container_tell_running(c, started_ms ? started_ms : ob_wall_ms());
     container_release_slot(c);
     c->step = STEP_RUN;
     if (c->died) { /* while the answer was on its way */
         container_died(c);
         container_wait(c, DIED_WAIT_MS);
     }
+}
+
+/* dockerd says "created" of what has no time of its start, also when it ran and has ended: so it is
+ * with one that dockerd found running when it began, and that it was just starting before that. */
+static bool is_created(const json_t *state)
+{
+    return strcmp(ob_json_str(state, "Status", ""), "created") == 0 &&
+           !ob_json_bool(state, "Running", false) && !time_ms(state, "FinishedAt");
 }
 
 static void on_inspect(const http_reply *reply, void *arg)
@@ -270,7 +284,7 @@ static void on_inspect(const http_reply *reply, void *arg)
         take_lost(c, reply);
     } else if (!state) {
         container_wait(c, RETRY_MS);
-    } else if (strcmp(ob_json_str(state, "Status", ""), "created") == 0) {
+    } else if (is_created(state)) {
         take_created(c);
     } else if (ob_json_bool(state, "Running", false)) {
         take_running(c, state);

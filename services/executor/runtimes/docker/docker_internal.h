@@ -70,11 +70,12 @@ struct container {
     bool start_awaited;
     bool pulled;
     bool told_running;
-    bool died;      /* the engine said so */
-    int64_t die_ms; /* the event's time, wall clock; 0: none came */
-    bool cut_short; /* the engine may have dropped the end of its output */
-    int pid;        /* of its first process, in the engine's eyes; 0: not asked yet */
-    int listings;   /* since it was last seen to live, or asked */
+    int64_t running_at_ms; /* as told, wall clock */
+    bool died;             /* the engine said so */
+    int64_t die_ms;        /* the event's time, wall clock; 0: none came */
+    bool cut_short;        /* the engine may have dropped the end of its output */
+    int pid;               /* of its first process, in the engine's eyes; 0: not asked yet */
+    int listings;          /* since it was last seen to live, or asked */
     bool nudged;
     bool oom_seen;
     bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */

@@ -153,6 +153,7 @@ void container_tell_running(container *c, int64_t started_at_ms)
     if (!c->told_running)
         ON(c->d)->running(c->run, started_at_ms, ON(c->d)->arg);
     c->told_running = true;
+    c->running_at_ms = started_at_ms;
 }
 
 /* ---- stop ---- */
