@@ -5,7 +5,7 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(faults long) # only when they are named
+MORE=(pure faults long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -72,6 +72,12 @@ suite_unit() {
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/faults/test_checker.py" -q -p no:cacheprovider || status=1
     return $status
+}
+
+# The unit tests that need no server: seconds.
+suite_pure() {
+    (build all) || return 1
+    UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs --suite pure
 }
 
 # The first of twenty ports that nobody listens on.

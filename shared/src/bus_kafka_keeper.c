@@ -36,13 +36,14 @@ static bool probe(ob_bus *bus)
     return true;
 }
 
-static void replace_sender(ob_bus *bus)
+/* Returns whether it was replaced. */
+static bool replace_sender(ob_bus *bus)
 {
     ob_error err = { 0 };
     bus_sender *fresh = NULL;
     if (bus_sender_new(bus, &fresh, &err) < 0) {
         ob_debug("bus.no_producer", "{s:s}", "error", err.text);
-        return;
+        return false;
     }
     (void)pthread_rwlock_wrlock(&bus->sender_lock);
     bus_sender *old = bus->sender;
@@ -57,6 +58,7 @@ static void replace_sender(ob_bus *bus)
     bus->retired = old;
     (void)pthread_mutex_unlock(&bus->lock);
     bus_wake(bus);
+    return true;
 }
 
 /* Resolves what is wanted now. Without the lock. */
@@ -140,8 +142,10 @@ static void *keep(void *arg)
             (void)pthread_mutex_lock(&bus->lock);
         } else if (bus->sender_failed && !bus->retired) {
             (void)pthread_mutex_unlock(&bus->lock);
-            replace_sender(bus);
+            bool is_replaced = replace_sender(bus);
             (void)pthread_mutex_lock(&bus->lock);
+            if (!is_replaced)
+                pause_ms(bus, REPAIR_PAUSE_MS);
         } else if (bus->repair_wanted && !bus->repair_done) {
             (void)pthread_mutex_unlock(&bus->lock);
             repair(bus);

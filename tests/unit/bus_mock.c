@@ -40,8 +40,14 @@ static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
 
 ob_bus *open_bus(seen *s, const char *group)
 {
+    return open_bus_set(s, group, NULL);
+}
+
+ob_bus *open_bus_set(seen *s, const char *group, const char *settings)
+{
     ob_error err = { 0 };
     const ob_bus_config config = {
+        .settings = settings,
         .servers = rd_kafka_mock_cluster_bootstraps(cluster),
         .client_id = "test",
         .group = group,

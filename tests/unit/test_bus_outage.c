@@ -3,6 +3,9 @@
 #include "bus_mock.h"
 
 #include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include "../../shared/src/bus_internal.h"
 #include "ob/clock.h"
@@ -135,7 +138,11 @@ static void what_a_failed_producer_held_is_reported_as_failed(void **state)
 static void a_producer_that_sends_nothing_is_replaced(void **state)
 {
     static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
+    char settings[] = "/tmp/ob-settings-XXXXXX";
+    int fd = mkstemp(settings);
+    assert_true(fd >= 0 && dprintf(fd, "message.timeout.ms=3000\n") > 0);
+    (void)close(fd);
+    ob_bus *bus = open_bus_set(&s, NULL, settings);
     make_topic("stuck", 1);
     say(bus, "stuck", NULL, "1", &s);
     poll_until(bus, &s.delivered, 1);
@@ -153,6 +160,7 @@ static void a_producer_that_sends_nothing_is_replaced(void **state)
     say(bus, "stuck", NULL, "3", &s);
     poll_until(bus, &s.delivered, 2);
     ob_bus_free(bus);
+    (void)unlink(settings);
 }
 
 /* A position that is not there any more: read on from the end, and say so. */
