@@ -12,7 +12,7 @@
 /* What the sink was asked for, in order: "advance 1.2; run X 1; ...". */
 static char asked[4096];
 
-static void note(const char *fmt, ...)
+__attribute__((format(printf, 1, 2))) static void note(const char *fmt, ...)
 {
     va_list args;
     va_start(args, fmt);
