@@ -793,23 +793,39 @@ static void list_again(world *w)
 }
 
 /* The engine goes on saying that it runs; its process has been gone for some listings. */
-static void end_unheard(world *w, int code)
+static void end_unheard_as(world *w, int code, const char *status)
 {
     open_runtime(w);
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
-    w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"running\", "
-                "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]";
+    static char listed[256];
+    (void)snprintf(listed, sizeof(listed),
+                   "[{\"Names\": [\"/" NAME "\"], \"State\": \"%s\", "
+                   "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]",
+                   status);
+    w->listed = listed;
     w->end_code = code;
     w->began_ms = ob_wall_ms(); /* with this dockerd */
     (void)snprintf(w->inspected, sizeof(w->inspected),
-                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"running\", \"Running\": true, "
-                   "\"Pid\": 2147483647}}");
+                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"%s\", \"Running\": true, "
+                   "\"Pid\": 2147483647}}",
+                   status);
     for (int i = 0; i < 8 && w->nudges == 0; i++)
         list_again(w);
     assert_int_equal(w->nudges, 1);
     list_again(w);
     run_until(w, &w->ended);
+}
+
+static void end_unheard(world *w, int code)
+{
+    end_unheard_as(w, code, "running");
+}
+
+static void an_end_of_what_was_just_starting_is_found(void **state)
+{
+    end_unheard_as(*state, 3, "created");
+    assert_int_equal(((world *)*state)->exit_code, 3);
 }
 
 static void an_end_that_the_engine_never_heard_of_is_found(void **state)
@@ -960,6 +976,7 @@ int main(void)
         IN_WORLD(a_usual_end_of_what_ran_before_the_host_restarted_is_unknown),
         IN_WORLD(another_end_of_what_ran_before_the_host_restarted_is_believed),
         SEEN(an_end_that_the_engine_never_heard_of_is_found),
+        SEEN(an_end_of_what_was_just_starting_is_found),
         SEEN(what_the_engine_says_when_nobody_knows_such_an_end_is_unknown),
         SEEN(an_end_without_a_start_is_an_end),
         SEEN(a_success_without_a_start_is_one),

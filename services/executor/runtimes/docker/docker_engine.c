@@ -107,9 +107,7 @@ static void reconcile_one(docker *d, const json_t *entry)
     if (!run || !ob_run_ref_parse(run, &ref) || !has_its_name(entry, &ref))
         return;
     const char *state = ob_json_str(entry, "State", "");
-    /* Of what runs "created" is not true, or was not yet; an inspection knows. */
-    bool is_over =
-        strcmp(state, "exited") == 0 || strcmp(state, "dead") == 0 || strcmp(state, "created") == 0;
+    bool is_over = strcmp(state, "exited") == 0 || strcmp(state, "dead") == 0;
     container *c = docker_find(d, run);
     if (!c) {
         c = docker_add(d, run, STEP_FOUND);
@@ -130,6 +128,9 @@ static void reconcile_one(docker *d, const json_t *entry)
         container_died(c);
     else if (c->step == STEP_RUN)
         container_listed(c);
+    /* Of what runs this is not true, or was not yet: an inspection knows. */
+    if (c->step == STEP_RUN && strcmp(state, "created") == 0)
+        container_died(c);
 }
 
 static void reconcile(docker *d, const json_t *list)
