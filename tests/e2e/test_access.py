@@ -26,9 +26,11 @@ def denied(call, **members):
 
 def operations_of_the_api():
     """[(service, operation)] of the api's own table, those not built included."""
-    text = (ROOT / "services/api/request/operation.c").read_text()
+    folder = ROOT / "services/api"
+    text = "".join(path.read_text() for path in sorted(folder.glob("*/*_operations.c")))
     rows = re.findall(r'\{\s*API_(BATCH|LOGS|ADMIN),[^"{}]*"[^"]*",\s*"(\w+)",', text)
     assert ("BATCH", "SubmitJob") in rows and ("ADMIN", "CreateKey") in rows
+    text = (folder / "unsupported.c").read_text()
     rows += [("BATCH", name) for name in re.findall(r'NOT_BUILT\(\s*"\w+",\s*"(\w+)",', text)]
     return [(protocol.lower(), name) for protocol, name in rows]
 
