@@ -36,6 +36,9 @@ listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin admin)
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:admin
+# More would be files that Kafka cannot open, and it ends for want of them. Nobody needs so many.
+listener.name.client.max.connections=5000
+listener.name.controller.max.connections=200
 log.dirs=$data
 auto.create.topics.enable=false
 num.partitions=1

@@ -149,6 +149,11 @@ static void values_are_hidden_in_a_text(void **state)
     char longer[] = "key-of-b key";
     secrets_hide(nested, longer);
     assert_string_equal(longer, "*** ***");
+
+    json_auto_t *special = json_pack("{s:s}", "a", "top\"sec\\ret\tva<lue>é");
+    char engines[] = "parsing \"top\\\"sec\\\\ret\\tva<lue>é\": invalid syntax";
+    secrets_hide(special, engines);
+    assert_string_equal(engines, "parsing \"***\": invalid syntax");
 }
 
 /* ---- registries ---- */

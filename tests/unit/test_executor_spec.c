@@ -76,6 +76,7 @@ static void limits_become_shares_and_a_hard_limit_with_swap_of_the_same(void **s
     assert_json(host(body, "Memory"), "134217728");
     assert_json(host(body, "MemorySwap"), "268435456");
     assert_json(host(body, "NetworkMode"), "\"host\"");
+    assert_json(host(body, "CapDrop"), "[\"NET_RAW\"]");
     assert_json(json_object_get(host(body, "LogConfig"), "Type"), "\"local\"");
     assert_json(json_object_get(body, "Labels"),
                 "{\"openbatch.home\":\"/h\",\"openbatch.instance\":\"i-1\",\"openbatch.run\":\"" JOB
@@ -120,6 +121,7 @@ static void command_user_and_flags_are_passed_on(void **state)
     assert_json(json_object_get(body, "Cmd"), "[\"sh\",\"-c\",\"x y\"]");
     assert_json(json_object_get(body, "User"), "\"1:2\"");
     assert_json(host(body, "Privileged"), "true");
+    assert_null(host(body, "CapDrop"));
     assert_json(host(body, "ReadonlyRootfs"), "true");
     assert_json(host(body, "Ulimits"), "[{\"Name\":\"nofile\",\"Soft\":5,\"Hard\":6}]");
     json_auto_t *empty = make("'command':[],'user':''");

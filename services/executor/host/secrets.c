@@ -181,16 +181,38 @@ static int longest_first(const void *a, const void *b)
     return (x < y) - (x > y);
 }
 
-static void hide(const json_t *value, char *text)
+static void hide_as(const char *value, char *text)
 {
-    size_t len = json_string_length(value);
+    size_t len = strlen(value);
     if (len < 3)
         return; /* would only garble */
-    for (char *at = text; (at = strstr(at, json_string_value(value)));) {
+    for (char *at = text; (at = strstr(at, value));) {
         memmove(at + 3, at + len, strlen(at + len) + 1);
         memcpy(at, "***", 3);
         at += 3;
     }
+}
+
+/* As engines quote a text that they name in an error (Go's %q). New. */
+static char *quoted(const char *value)
+{
+    static const char special[] = "\a\b\f\n\r\t\v\"\\", letters[] = "abfnrtv\"\\";
+    char *out = ob_calloc(2 * strlen(value) + 1, 1);
+    size_t n = 0;
+    for (const char *at = value; *at; at++) {
+        const char *found = strchr(special, *at);
+        if (found)
+            out[n++] = '\\';
+        out[n++] = found ? letters[found - special] : *at;
+    }
+    return out;
+}
+
+static void hide(const json_t *value, char *text)
+{
+    ob_cleanup(ob_freep) char *as_quoted = quoted(json_string_value(value));
+    hide_as(as_quoted, text); /* the longer one first */
+    hide_as(json_string_value(value), text);
 }
 
 void secrets_hide(const json_t *values, char *text)

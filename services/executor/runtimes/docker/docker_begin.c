@@ -105,7 +105,8 @@ int begin_prepare(
                        .home = config->home,
                        .copy = config->copy,
                        .instance = config->instance,
-                       .ce = config->ce };
+                       .ce = config->ce,
+                       .pids_limit = d->pids_limit };
     ob_cleanup(plan_done) plan p = { 0 };
     json_t *body = NULL, *volumes = NULL;
     int gpus = docker_gpus_wanted(spec);

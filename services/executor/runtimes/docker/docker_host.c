@@ -240,8 +240,14 @@ int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes
     int r = add_mounts(in, container, host, volumes, err);
     if (r < 0)
         return r;
+    /* On the host's network raw packets are everybody's: an ordinary container sees its own only.
+     */
     if (ob_json_bool(container, "privileged", false))
         set(host, "Privileged", json_true());
+    else
+        set(host, "CapDrop", json_pack("[s]", "NET_RAW"));
+    if (in->pids_limit > 0)
+        set(host, "PidsLimit", json_integer(in->pids_limit));
     if (ob_json_bool(container, "readonlyRootFilesystem", false))
         set(host, "ReadonlyRootfs", json_true());
     add_cpu(container, host);

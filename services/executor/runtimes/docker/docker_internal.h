@@ -124,6 +124,7 @@ struct docker {
     pull *pulls;
     int slots_used;
     int removing;
+    int64_t pids_limit; /* of each container; 0: none */
     char boot[OB_BOOT_ID_TEXT];
     /* docker_unwell.c */
     char unwell[UNWELL_MAX + 1]; /* empty: it is well */

@@ -14,6 +14,7 @@ typedef struct docker_spec {
     const json_t *secrets;            /* values by the variable's name; NULL: none */
     const json_t *log_secrets;        /* values by the log driver's option; NULL: none */
     const char *gpus;                 /* indices, "0,3"; NULL: none */
+    int64_t pids_limit;               /* of processes and threads; 0: none */
 } docker_spec;
 
 /* Labels of each container. */

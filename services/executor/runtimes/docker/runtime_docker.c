@@ -5,6 +5,7 @@
  * started again, whatever becomes of the request, the engine or this process (docker_inspect.c). A
  * container that ended is the record of its end and stays until it is removed by order. Thread: the
  * loop's. */
+#include <stdio.h>
 #include <string.h>
 
 #include "docker_internal.h"
@@ -20,6 +21,7 @@
 #define SLOTS 4
 #define CALL_TIMEOUT_S 120
 #define RETRY_MS 500
+#define PIDS_LEAST 1024
 #define REASON_MAX 1024
 
 void docker_dirty(docker *d)
@@ -286,11 +288,23 @@ static void docker_flush(runtime *rt)
 
 /* ---- the table of functions ---- */
 
+/* An eighth of what the host has for all: one container's processes leave the others theirs. */
+static int64_t pids_limit(void)
+{
+    long long most = 0;
+    FILE *file = fopen("/proc/sys/kernel/pid_max", "re");
+    bool ok = file && fscanf(file, "%lld", &most) == 1;
+    if (file)
+        (void)fclose(file);
+    return !ok ? 0 : most / 8 > PIDS_LEAST ? most / 8 : PIDS_LEAST;
+}
+
 static int docker_make(const runtime_config *config, runtime **ret, ob_error *err)
 {
     docker *d = ob_calloc(1, sizeof(*d));
     d->base = (runtime){ .ops = &runtime_docker, .config = *config };
     ob_boot_id(d->boot);
+    d->pids_limit = pids_limit();
     docker_unwell_init(d);
     int r = http_new(config->loop, config->engine, &d->http, err);
     if (r < 0) {
