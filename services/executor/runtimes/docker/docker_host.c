@@ -245,7 +245,7 @@ int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes
     if (ob_json_bool(container, "privileged", false))
         set(host, "Privileged", json_true());
     else
-        set(host, "CapDrop", json_pack("[s]", "NET_RAW"));
+        set(host, "CapDrop", json_pack("[o]", ob_json_text("NET_RAW")));
     if (in->pids_limit > 0)
         set(host, "PidsLimit", json_integer(in->pids_limit));
     if (ob_json_bool(container, "readonlyRootFilesystem", false))
