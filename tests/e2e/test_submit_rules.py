@@ -48,7 +48,7 @@ def test_dependency_on_a_child(submit, refused, shared_work):
 
 def test_sequential_without_jobid_is_only_for_arrays(submit, refused, shared_work):
     sequential = [{"type": "SEQUENTIAL"}]
-    assert "for array jobs only" in refused(dependsOn=sequential)
+    assert "only valid for array jobs" in refused(dependsOn=sequential)
     job = shared_work.job(submit(dependsOn=sequential, arrayProperties={"size": 2}))
     assert job["dependsOn"] == sequential
 
@@ -76,7 +76,7 @@ def test_n_to_n_is_only_for_arrays_of_equal_size(submit, refused):
 
 
 def test_a_dependency_names_a_job_or_is_sequential(refused):
-    assert "A jobId is required" in refused(dependsOn=[{}])
+    assert "dependsOn.jobId is required" in refused(dependsOn=[{}])
     assert "A jobId is required" in refused(dependsOn=[{"type": "N_TO_N"}])
     assert "dependsOn[0].type" in refused(dependsOn=[{"jobId": UNKNOWN, "type": "OTHER"}])
 
