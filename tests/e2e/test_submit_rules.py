@@ -48,7 +48,7 @@ def test_dependency_on_a_child(submit, refused, shared_work):
 
 def test_sequential_without_jobid_is_only_for_arrays(submit, refused, shared_work):
     sequential = [{"type": "SEQUENTIAL"}]
-    assert "only valid for array jobs" in refused(dependsOn=sequential)
+    assert "for array jobs only" in refused(dependsOn=sequential)
     job = shared_work.job(submit(dependsOn=sequential, arrayProperties={"size": 2}))
     assert job["dependsOn"] == sequential
 
@@ -64,7 +64,7 @@ def test_sequential_with_a_jobid_is_a_plain_dependency(stack, submit):
 def test_n_to_n_is_only_for_arrays_of_equal_size(submit, refused):
     array, single = submit(arrayProperties={"size": 3}), submit()
     entry = [{"jobId": array, "type": "N_TO_N"}]
-    assert "for array jobs only" in refused(dependsOn=entry)
+    assert "only valid for array jobs" in refused(dependsOn=entry)
     assert "same size" in refused(dependsOn=entry, arrayProperties={"size": 2})
     assert submit(dependsOn=entry, arrayProperties={"size": 3})
     assert "needs an array job" in refused(
@@ -77,7 +77,7 @@ def test_n_to_n_is_only_for_arrays_of_equal_size(submit, refused):
 
 def test_a_dependency_names_a_job_or_is_sequential(refused):
     assert "dependsOn.jobId is required" in refused(dependsOn=[{}])
-    assert "A jobId is required" in refused(dependsOn=[{"type": "N_TO_N"}])
+    assert "dependsOn.jobId is required" in refused(dependsOn=[{"type": "N_TO_N"}])
     assert "dependsOn[0].type" in refused(dependsOn=[{"jobId": UNKNOWN, "type": "OTHER"}])
 
 
