@@ -93,7 +93,6 @@ int bell_start(const api_config *config, bell **ret, ob_error *err)
     }
     const ob_bus_config bus = { .servers = config->common.kafka,
                                 .settings = config->common.kafka_settings,
-                                .pid_file = config->common.kafka_pid_file,
                                 .user =
                                     *config->common.kafka_user ? config->common.kafka_user : NULL,
                                 .password = password,

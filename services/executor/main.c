@@ -426,7 +426,6 @@ static int make_bus(executor *x, ob_error *err)
     ob_cleanup(ob_freep) char *client = ob_strf("executor-%s", c->instance);
     ob_bus_config bc = { .servers = c->common.kafka,
                          .settings = c->common.kafka_settings,
-                         .pid_file = c->common.kafka_pid_file,
                          .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
                          .password = x->password,
                          .client_id = client,

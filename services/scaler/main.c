@@ -200,7 +200,6 @@ static int start(scaler *s, ob_error *err)
         r = make_provider(s, err);
     ob_bus_config bus = { .servers = c->common.kafka,
                           .settings = c->common.kafka_settings,
-                          .pid_file = c->common.kafka_pid_file,
                           .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
                           .password = kafka_password,
                           .client_id = "openbatch-scaler",

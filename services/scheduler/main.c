@@ -49,7 +49,6 @@ static int make_bus(scheduler *s, ob_error *err)
         .servers = common->kafka,
         .user = common->kafka_user,
         .settings = common->kafka_settings,
-        .pid_file = common->kafka_pid_file,
         .password = password,
         .client_id = "openbatch-scheduler",
         .partitions = (int32_t)common->kafka_partitions,

@@ -399,7 +399,6 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
         .servers = config->common.kafka,
         .user = config->common.kafka_user,
         .settings = config->common.kafka_settings,
-        .pid_file = config->common.kafka_pid_file,
         .password = password,
         .client_id = "openbatch-scheduler-publisher",
         .partitions = (int32_t)config->common.kafka_partitions,

@@ -31,7 +31,6 @@ int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
     bus->user = strdup_or_null(config->user);
     bus->password = strdup_or_null(config->password);
     bus->settings = config->settings && *config->settings ? ob_strdup(config->settings) : NULL;
-    bus->pid_file = strdup_or_null(config->pid_file);
     bus->client_id = ob_strdup(config->client_id ? config->client_id : "openbatch");
     bus->group = strdup_or_null(config->group);
     bus->partitions = config->partitions > 0 ? config->partitions : 1;
@@ -94,7 +93,6 @@ void bus_unref(ob_bus *bus)
     free(bus->password);
     free(bus->settings);
     free(bus->client_id);
-    free(bus->pid_file);
     free(bus->group);
     free(bus->sends_to);
     free(bus);

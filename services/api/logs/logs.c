@@ -317,7 +317,6 @@ int logs_start(api_ctx *ctx, ob_error *err)
         .servers = common->kafka,
         .user = common->kafka_user[0] != '\0' ? common->kafka_user : NULL,
         .settings = common->kafka_settings,
-        .pid_file = common->kafka_pid_file,
         .password = in->kafka_password,
         .client_id = "openbatch-api-logs",
         .partitions = (int32_t)common->kafka_partitions,
