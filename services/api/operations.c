@@ -30,19 +30,18 @@ static const api_operation *const tables[] = {
     log_operations,         key_operations,        unsupported_operations,
 };
 
+#define N_TABLES (sizeof(tables) / sizeof(tables[0]))
+
 const api_operation *api_operation_next(const api_operation *op)
 {
-    static const size_t n = sizeof(tables) / sizeof(tables[0]);
-    size_t i = 0;
-    if (!op)
-        return tables[0];
-    if (op[1].key)
-        return op + 1;
-    /* The last of its table. */
-    for (bool found = false; i < n && !found; i++)
-        for (const api_operation *at = tables[i]; at->key; at++)
-            found |= at == op;
-    return i < n ? tables[i] : NULL;
+    bool found = !op;
+    for (size_t i = 0; i < N_TABLES; i++)
+        for (const api_operation *at = tables[i]; at->key; at++) {
+            if (found)
+                return at;
+            found = at == op;
+        }
+    return NULL;
 }
 
 const api_operation *api_operation_named(const char *name)
@@ -61,11 +60,11 @@ static bool is_key(const api_operation *op, const char *key)
 
 const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key)
 {
-    const api_operation *op = NULL;
-    while ((op = api_operation_next(op)))
-        if (op->protocol == protocol && is_key(op, key) &&
-            strcmp(op->method ? op->method : "POST", method) == 0)
-            return op;
+    for (size_t i = 0; i < N_TABLES; i++) /* for each request: not by api_operation_next */
+        for (const api_operation *op = tables[i]; op->key; op++)
+            if (op->protocol == protocol && is_key(op, key) &&
+                strcmp(op->method ? op->method : "POST", method) == 0)
+                return op;
     return NULL;
 }
 

@@ -102,9 +102,10 @@ static int run(scheduler *s, ob_error *err)
     commit_output out = { 0 };
     topology_owed owed;
     int64_t begun_us = ob_mono_us();
+    int64_t now_ms = recover_engine_ms(s);
     engine_clock(s->engine, ob_mono_ms());
-    engine_shown(s->engine, ob_wall_ms() - recover_engine_ms(s));
-    engine_round(s->engine, recover_engine_ms(s), &s->effects);
+    engine_shown(s->engine, ob_wall_ms() - now_ms);
+    engine_round(s->engine, now_ms, &s->effects);
     int64_t decided_us = ob_mono_us();
     topology_owes(s, &owed);
 

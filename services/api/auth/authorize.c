@@ -1,5 +1,5 @@
 /* Authorisation: what a request touches (request/access_rule.h) is held against its key's policy
- * (queue_policy.c). Owns how resources are named to policies, and AWS's words of refusal; decides
+ * (key_policy.c). Owns how resources are named to policies, and AWS's words of refusal; decides
  * nothing by itself. A resource is named as OpenBatch writes its ARN, whatever spelling the request
  * used: it is what names.c made of that, which is also what the handler gets. Thread: an HTTP
  * worker.
@@ -217,11 +217,11 @@ static int name_definition(api_request *req, const api_name *n, resource *ret, a
         revision = r == 0 ? latest.revision : -1;
         req->definition_revision = revision;
     }
-    if (revision > 0) {
+    if (revision > 0)
         name_revision(req, n->base, revision, ret);
-        ret->shown = n->revision == 0 ? ret->n_names - 1 : 0;
-    } else
+    else
         add_name(ret, batch_arn(req, "job-definition", n->base));
+    ret->shown = n->revision == 0 ? ret->n_names - 1 : 0;
     return 0;
 }
 

@@ -161,13 +161,12 @@ static void on_create(const http_reply *reply, void *arg)
             container_end_failed(c, "CannotPullContainerError", reply, -1);
         else
             pull_join(c);
+    } else if (reply->status >= 500) {
+        ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
+        c->exists = false;
+        docker_doubt(c, text);
     } else {
         c->exists = false;
-        if (reply->status >= 500) {
-            ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
-            docker_doubt(c, text);
-            return;
-        }
         container_end_failed(c, "CannotCreateContainerError", reply, -1);
     }
 }

@@ -240,8 +240,7 @@ int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes
     int r = add_mounts(in, container, host, volumes, err);
     if (r < 0)
         return r;
-    /* On the host's network raw packets are everybody's: an ordinary container sees its own only.
-     */
+    /* On the host's network raw packets are everybody's. */
     if (ob_json_bool(container, "privileged", false))
         set(host, "Privileged", json_true());
     else

@@ -208,8 +208,8 @@ static void on_nudged(const http_reply *reply, void *arg)
     container *c = arg;
     c->stop_call = NULL;
     c->d->dirty = true;
-    if (reply->status == 404 ||
-        reply->status == 409) /* it does not run, as the engine knows well */
+    /* It does not run, as the engine knows well. */
+    if (reply->status == 404 || reply->status == 409)
         container_died(c);
 }
 
