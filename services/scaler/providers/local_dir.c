@@ -278,7 +278,7 @@ static void prune(const char *home, const char *folder, const char *prefix, size
             fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
             continue;
         all = ob_realloc(all, (n + 1) * sizeof(*all));
-        (void)snprintf(all[n].name, sizeof(all[n].name), "%s", e->d_name);
+        memcpy(all[n].name, e->d_name, strlen(e->d_name) + 1);
         all[n++].at = st.st_mtime;
     }
     if (dir)
