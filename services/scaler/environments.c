@@ -19,10 +19,10 @@ env *scaler_env(const scaler *s, int64_t id)
     return e;
 }
 
-inst *scaler_inst(const scaler *s, const char *id)
+instance *scaler_instance(const scaler *s, const char *id)
 {
-    inst *in;
-    HASH_FIND_STR(s->insts, id, in);
+    instance *in;
+    HASH_FIND_STR(s->instances, id, in);
     return in;
 }
 
@@ -32,31 +32,31 @@ static void drop_env(scaler *s, env *e)
     free(e->name);
     env_types_free(e);
     free(e->shapes);
-    free(e->lacks);
+    free(e->shortages);
     free(e->written_lacking);
     free(e->written_reason);
     free(e->written_shapes);
     free(e);
 }
 
-void envs_drop_inst(scaler *s, inst *in)
+void envs_drop_instance(scaler *s, instance *in)
 {
-    HASH_DEL(s->insts, in);
+    HASH_DEL(s->instances, in);
     free(in->type);
     free(in->said);
     free(in->plan);
-    free(in->infra);
+    free(in->launch_hash);
     free(in);
 }
 
 void scaler_forget(scaler *s)
 {
     env *e, *next_env;
-    inst *in, *next_inst;
+    instance *in, *next_instance;
     HASH_ITER(hh, s->envs, e, next_env)
     drop_env(s, e);
-    HASH_ITER(hh, s->insts, in, next_inst)
-    envs_drop_inst(s, in);
+    HASH_ITER(hh, s->instances, in, next_instance)
+    envs_drop_instance(s, in);
 }
 
 static char *dup_or_null(const char *text)
@@ -105,15 +105,15 @@ static void load_env(scaler *s, const PGresult *res, int row)
 
 /* ---- Instances ---- */
 
-inst *envs_add_inst(scaler *s,
-                    const char *id,
-                    const env *e,
-                    const char *type,
-                    decide_launch *launch,
-                    const char *token_hash,
-                    int64_t now_ms)
+instance *envs_add_instance(scaler *s,
+                            const char *id,
+                            const env *e,
+                            const char *type,
+                            decide_launch *launch,
+                            const char *token_hash,
+                            int64_t now_ms)
 {
-    inst *in = ob_calloc(1, sizeof(*in));
+    instance *in = ob_calloc(1, sizeof(*in));
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
     in->ce_id = e->id;
@@ -122,22 +122,22 @@ inst *envs_add_inst(scaler *s,
     in->nominal = launch->nominal;
     in->size = launch->size;
     in->spot = e->spot;
-    in->infra = ob_strdup(e->infra);
+    in->launch_hash = ob_strdup(e->launch_hash);
     in->plan = ob_take(launch->plan);
     in->n_plan = launch->n_plan;
     in->state = OB_INSTANCE_LAUNCHING;
     in->since_ms = in->idle_since_ms = now_ms;
     in->held = -1;
-    in->doubtful = launch->type && launch->type->doubtful;
-    HASH_ADD_STR(s->insts, id, in);
+    in->may_fail = launch->type && launch->type->may_fail;
+    HASH_ADD_STR(s->instances, id, in);
     return in;
 }
 
-static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
+static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_ms)
 {
     const char *id = ob_col(res, row, INST_ID);
     ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INST_STATE, 0);
-    inst *in = scaler_inst(s, id);
+    instance *in = scaler_instance(s, id);
     if (!in) {
         in = ob_calloc(1, sizeof(*in));
         (void)snprintf(in->id, sizeof(in->id), "%s", id);
@@ -145,16 +145,16 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
         in->held = -1;
         in->ran = true; /* it may have */
         in->type = ob_strdup(ob_col(res, row, INST_TYPE));
-        in->infra = ob_strdup(ob_col(res, row, INST_INFRA));
+        in->launch_hash = ob_strdup(ob_col(res, row, INST_INFRA));
         in->state = state;
-        HASH_ADD_STR(s->insts, id, in);
+        HASH_ADD_STR(s->instances, id, in);
     }
     if (in->state != state)
         in->since_ms = now_ms;
     in->seen = true;
     in->state = state;
     in->ends_at_deadline = ob_col_bool(res, row, INST_DEADLINE);
-    in->doubtful = ob_col_bool(res, row, INST_DOUBTFUL);
+    in->may_fail = ob_col_bool(res, row, INST_DOUBTFUL);
     in->ce_id = ob_col_int(res, row, INST_CE, 0);
     in->spot = ob_col_bool(res, row, INST_SPOT);
     in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INST_MCPU, 0),
@@ -172,7 +172,7 @@ static void load_inst(scaler *s, const PGresult *res, int row, int64_t now_ms)
 /* At first, use is what PostgreSQL says; later the scheduler tells it, nearer to now. */
 static void load_use(scaler *s, const PGresult *res, int row)
 {
-    inst *in = scaler_inst(s, ob_col(res, row, 0));
+    instance *in = scaler_instance(s, ob_col(res, row, 0));
     if (!in)
         return;
     in->runs = (int32_t)ob_col_int(res, row, 1, 0);
@@ -185,24 +185,24 @@ static void load_use(scaler *s, const PGresult *res, int row)
 static void forget_unseen(scaler *s)
 {
     env *e, *next_env;
-    inst *in, *next_inst;
+    instance *in, *next_instance;
     HASH_ITER(hh, s->envs, e, next_env)
     if (!e->seen)
         drop_env(s, e);
-    HASH_ITER(hh, s->insts, in, next_inst)
+    HASH_ITER(hh, s->instances, in, next_instance)
     if (!in->seen)
-        envs_drop_inst(s, in);
+        envs_drop_instance(s, in);
 }
 
 int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *envs = NULL;
-    ob_cleanup(ob_pq_clearp) PGresult *insts = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *instances = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *use = NULL;
     ob_db *db = ob_leader_db(s->leader);
     int r = store_envs(db, &envs, err);
     if (r == 0)
-        r = store_instances(db, &insts, err);
+        r = store_instances(db, &instances, err);
     if (r == 0 && first)
         r = store_use(db, &use, err);
     if (r < 0)
@@ -210,12 +210,12 @@ int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err)
 
     for (env *e = s->envs; e; e = e->hh.next)
         e->seen = false;
-    for (inst *in = s->insts; in; in = in->hh.next)
+    for (instance *in = s->instances; in; in = in->hh.next)
         in->seen = false;
     for (int i = 0; i < PQntuples(envs); i++)
         load_env(s, envs, i);
-    for (int i = 0; i < PQntuples(insts); i++)
-        load_inst(s, insts, i, now_ms);
+    for (int i = 0; i < PQntuples(instances); i++)
+        load_instance(s, instances, i, now_ms);
     for (int i = 0; first && i < PQntuples(use); i++)
         load_use(s, use, i);
     forget_unseen(s);

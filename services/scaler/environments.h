@@ -8,11 +8,11 @@
 int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err);
 
 /* An instance of this type just inserted; takes the launch's plan. Returns it. */
-inst *envs_add_inst(scaler *s,
-                    const char *id,
-                    const env *e,
-                    const char *type,
-                    decide_launch *launch,
-                    const char *token_hash,
-                    int64_t now_ms);
-void envs_drop_inst(scaler *s, inst *in);
+instance *envs_add_instance(scaler *s,
+                            const char *id,
+                            const env *e,
+                            const char *type,
+                            decide_launch *launch,
+                            const char *token_hash,
+                            int64_t now_ms);
+void envs_drop_instance(scaler *s, instance *in);

@@ -26,11 +26,11 @@ static void ignore(scaler *s, const ob_bus_msg *msg, const char *why)
 
 /* ---- batch.executions ---- */
 
-static inst *authentic_inst(scaler *s, const json_t *msg)
+static instance *authentic_instance(scaler *s, const json_t *msg)
 {
     const char *id = ob_json_str(msg, "instance", "");
     const char *token = ob_json_str(msg, "token", "");
-    inst *in = scaler_inst(s, id);
+    instance *in = scaler_instance(s, id);
     char hash[65];
     if (!in || !*token)
         return NULL;
@@ -45,9 +45,9 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
             link_seen(&s->link, msg->partition, ob_json_str(body, "nonce", ""), ob_mono_ms());
         return;
     }
-    inst *in = authentic_inst(s, body);
+    instance *in = authentic_instance(s, body);
     if (!in) {
-        if (!scaler_inst(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
+        if (!scaler_instance(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
             join_note(s, body);
         /* Often one that has just ended. */
         ob_debug("execution.unknown", "{s:s}", "type", type);
@@ -81,7 +81,7 @@ static void on_drained(scaler *s, const json_t *body)
     const json_t *id;
     json_array_foreach(json_object_get(body, "instances"), i, id)
     {
-        inst *in = json_is_string(id) ? scaler_inst(s, json_string_value(id)) : NULL;
+        instance *in = json_is_string(id) ? scaler_instance(s, json_string_value(id)) : NULL;
         if (in)
             in->ask_now = true;
     }
@@ -114,7 +114,7 @@ static void take_shapes(env *e, const json_t *shapes)
 
 static void take_use(scaler *s, const env *e, const json_t *use, int64_t now_ms)
 {
-    inst *in = scaler_inst(s, ob_json_str(use, "id", ""));
+    instance *in = scaler_instance(s, ob_json_str(use, "id", ""));
     if (!in || in->ce_id != e->id)
         return;
     int32_t runs = (int32_t)ob_json_int(use, "runs", 0);

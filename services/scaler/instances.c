@@ -38,7 +38,7 @@ static void id_list_add(id_list *list, const char *id)
 }
 
 /* The one place where an instance's state changes in memory: after the commit. */
-static void moved(scaler *s, inst *in, ob_instance_state to, const char *reason, int64_t now_ms)
+static void moved(scaler *s, instance *in, ob_instance_state to, const char *reason, int64_t now_ms)
 {
     ob_info("instance.transition", "{s:s, s:I, s:s, s:s, s:s, s:s*}", "instance", in->id, "ce",
             (json_int_t)in->ce_id, "type", in->type, "from", ob_instance_state_name(in->state),
@@ -50,16 +50,16 @@ static void moved(scaler *s, inst *in, ob_instance_state to, const char *reason,
     s->dirty = true;
 }
 
-static void became_active(scaler *s, inst *in, int64_t now_ms)
+static void became_active(scaler *s, instance *in, int64_t now_ms)
 {
     env *e = scaler_env(s, in->ce_id);
     in->idle_since_ms = in->runs > 0 ? 0 : now_ms;
-    if (e && in->doubtful)
+    if (e && in->may_fail)
         env_types_accept(e, in->type);
-    in->doubtful = false;
+    in->may_fail = false;
 }
 
-static void end_at_provider(scaler *s, const inst *in, bool graceful)
+static void end_at_provider(scaler *s, const instance *in, bool graceful)
 {
     if (!in->joined) /* the scheduler tells such an executor */
         s->provider->ops->terminate(s->provider, in->id, graceful);
@@ -84,7 +84,7 @@ static int advance_until(scaler *s,
     int64_t now_ms = ob_mono_ms();
     ob_cleanup(id_list_done) id_list changed = { 0 };
     for (int i = 0; i < PQntuples(res); i++) {
-        inst *in = scaler_inst(s, PQgetvalue(res, i, 0));
+        instance *in = scaler_instance(s, PQgetvalue(res, i, 0));
         if (!in)
             continue;
         moved(s, in, to, reason, now_ms);
@@ -92,14 +92,14 @@ static int advance_until(scaler *s,
     }
     scaler_ring_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
-        inst *in = scaler_inst(s, changed.ids[i]);
+        instance *in = scaler_instance(s, changed.ids[i]);
         in->ends_at_deadline = in->ends_at_deadline || deadline_ms >= 0;
         if (to == OB_INSTANCE_ACTIVE)
             became_active(s, in, now_ms);
         if (to == OB_INSTANCE_LOST || to == OB_INSTANCE_TERMINATED)
             end_at_provider(s, in, to == OB_INSTANCE_TERMINATED);
         if (to == OB_INSTANCE_TERMINATED)
-            envs_drop_inst(s, in);
+            envs_drop_instance(s, in);
     }
     return 0;
 }
@@ -114,15 +114,16 @@ static int advance(scaler *s,
     return advance_until(s, list, from, to, reason, -1, err);
 }
 
-bool insts_outdated(const env *e, const inst *in)
+bool instances_outdated(const env *e, const instance *in)
 {
-    return *in->infra && strcmp(in->infra, e->infra) != 0;
+    return *in->launch_hash && strcmp(in->launch_hash, e->launch_hash) != 0;
 }
 
 /* ---- Launching ---- */
 
 /* A launch came to nothing. */
-static int end_launch(scaler *s, inst *in, int why, const char *text, int64_t now_ms, ob_error *err)
+static int
+end_launch(scaler *s, instance *in, int why, const char *text, int64_t now_ms, ob_error *err)
 {
     env *e = scaler_env(s, in->ce_id);
     if (e && why == -ENOSPC)
@@ -134,7 +135,7 @@ static int end_launch(scaler *s, inst *in, int why, const char *text, int64_t no
 }
 
 /* Fargate has no types: its instances are what the provider can run. */
-static ob_arch arch_of(scaler *s, const inst *in)
+static ob_arch arch_of(scaler *s, const instance *in)
 {
     const ob_instance_type *type = ob_catalog_find(in->type);
     if (type)
@@ -144,7 +145,7 @@ static ob_arch arch_of(scaler *s, const inst *in)
 
 /* Asks the provider. token NULL: the instance has its own. A refusal for lack of room ends the row.
  */
-static int provide(scaler *s, inst *in, const char *token, int64_t now_ms, ob_error *err)
+static int provide(scaler *s, instance *in, const char *token, int64_t now_ms, ob_error *err)
 {
     const env *e = scaler_env(s, in->ce_id);
     bool known = ob_catalog_find(in->type) || !strcmp(in->type, PROVIDER_FARGATE) ||
@@ -177,7 +178,7 @@ static const char *type_of(const env *e, const decide_launch *l)
     return l->type ? l->type->name : e->managed ? PROVIDER_FARGATE : PROVIDER_UNMANAGED_LOCAL;
 }
 
-int insts_launch(
+int instances_launch(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err)
 {
     if (n == 0)
@@ -197,22 +198,22 @@ int insts_launch(
                                     .token_hash = hashes[i],
                                     .ce_id = e->id,
                                     .spot = e->spot,
-                                    .doubtful = l->type && l->type->doubtful,
-                                    .infra = e->infra,
+                                    .may_fail = l->type && l->type->may_fail,
+                                    .launch_hash = e->launch_hash,
                                     .size = l->size,
                                     .vcpus = (l->nominal.mcpu + 999) / 1000 };
     }
     int r = store_insert(s->leader, rows, n, err);
     for (size_t i = 0; r == 0 && i < n; i++) {
         const env *e = envs[launches[i].env];
-        inst *in =
-            envs_add_inst(s, ids[i], e, type_of(e, &launches[i]), &launches[i], hashes[i], now_ms);
+        instance *in = envs_add_instance(s, ids[i], e, type_of(e, &launches[i]), &launches[i],
+                                         hashes[i], now_ms);
         ob_info("instance.transition", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
     /* Those whose turn does not come, for an error, are retried as any launch without an answer. */
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = provide(s, scaler_inst(s, ids[i]), tokens[i], now_ms, err);
+        r = provide(s, scaler_instance(s, ids[i]), tokens[i], now_ms, err);
         if (r == 0)
             r = ob_leader_keep(s->leader, err);
     }
@@ -225,7 +226,7 @@ int insts_launch(
 
 /* A launch without an answer, a directory that is gone: once more, by the same id. What the
  * provider does not have any more gets a new token. */
-static int relaunch(scaler *s, inst *in, int64_t now_ms, ob_error *err)
+static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
 {
     int has = s->provider->ops->has(s->provider, in->id);
     if (has < 0) {
@@ -249,9 +250,9 @@ static int relaunch(scaler *s, inst *in, int64_t now_ms, ob_error *err)
 
 static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)
 {
-    inst *in, *next;
+    instance *in, *next;
     int r = 0;
-    HASH_ITER(hh, s->insts, in, next)
+    HASH_ITER(hh, s->instances, in, next)
     {
         if (r < 0 || in->launched || in->state == OB_INSTANCE_LOST || now_ms < in->retry_at_ms)
             continue;
@@ -262,7 +263,7 @@ static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)
     return r;
 }
 
-int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err)
+int instances_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 {
     s->provider->ops->list(s->provider);
     return relaunch_due(s, now_ms, err);
@@ -275,7 +276,7 @@ int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 static void on_found(const char *id, void *arg)
 {
     scaler *s = arg;
-    inst *in = scaler_inst(s, id);
+    instance *in = scaler_instance(s, id);
     if (in && in->state != OB_INSTANCE_LOST) {
         in->found = true;
         return;
@@ -286,7 +287,7 @@ static void on_found(const char *id, void *arg)
 
 static void on_failed(const char *id, int r, const char *text, void *arg)
 {
-    inst *in = scaler_inst(arg, id);
+    instance *in = scaler_instance(arg, id);
     if (!in)
         return;
     free(in->said);
@@ -296,7 +297,7 @@ static void on_failed(const char *id, int r, const char *text, void *arg)
 
 static void on_gone(const char *id, const char *text, void *arg)
 {
-    inst *in = scaler_inst(arg, id);
+    instance *in = scaler_instance(arg, id);
     if (!in)
         return;
     free(in->said);
@@ -304,7 +305,7 @@ static void on_gone(const char *id, const char *text, void *arg)
     in->gone = true;
 }
 
-void insts_listen(scaler *s)
+void instances_listen(scaler *s)
 {
     s->provider->on =
         (provider_sink){ .found = on_found, .failed = on_failed, .gone = on_gone, .arg = s };
@@ -314,7 +315,7 @@ static void end_unknown(scaler *s)
 {
     for (size_t i = 0; i < s->n_unknown; i++) {
         /* Known by now: another leader's, read since. */
-        const inst *in = scaler_inst(s, s->unknown[i]);
+        const instance *in = scaler_instance(s, s->unknown[i]);
         if (!in || in->state == OB_INSTANCE_LOST) {
             ob_info("instance.unknown", "{s:s}", "instance", s->unknown[i]);
             s->provider->ops->terminate(s->provider, s->unknown[i], false);
@@ -330,18 +331,18 @@ static int take_found(scaler *s, ob_error *err)
     ob_cleanup(id_list_done) id_list list = { 0 };
     ob_cleanup(id_list_done) id_list changed = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    for (const inst *in = s->insts; in; in = in->hh.next)
-        if (in->found && in->doubtful && in->state == OB_INSTANCE_LAUNCHING)
+    for (const instance *in = s->instances; in; in = in->hh.next)
+        if (in->found && in->may_fail && in->state == OB_INSTANCE_LAUNCHING)
             id_list_add(&list, in->id);
     if (list.n == 0)
         return 0;
     int r = store_found(s->leader, list.ids, list.n, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
-        inst *in = scaler_inst(s, PQgetvalue(res, i, 0));
+        instance *in = scaler_instance(s, PQgetvalue(res, i, 0));
         env *e = in ? scaler_env(s, in->ce_id) : NULL;
         id_list_add(&changed, PQgetvalue(res, i, 0));
         if (in)
-            in->doubtful = false;
+            in->may_fail = false;
         if (e)
             env_types_accept(e, in->type);
         s->dirty = true;
@@ -353,9 +354,9 @@ static int take_found(scaler *s, ob_error *err)
 /* What failed later, or ended by itself. */
 static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
 {
-    inst *in, *next;
+    instance *in, *next;
     int r = 0;
-    HASH_ITER(hh, s->insts, in, next)
+    HASH_ITER(hh, s->instances, in, next)
     {
         bool launching = in->state == OB_INSTANCE_LAUNCHING;
         id_list one = { .ids = (const char *[]){ in->id }, .n = 1 };
@@ -380,14 +381,14 @@ static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
 static int take_registrations(scaler *s, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
-    for (inst *in = s->insts; in; in = in->hh.next) {
+    for (instance *in = s->instances; in; in = in->hh.next) {
         if (in->registered && in->state == OB_INSTANCE_LAUNCHING)
             id_list_add(&list, in->id);
         in->registered = false;
     }
     int r = advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_ACTIVE, NULL, err);
     for (size_t i = 0; r < 0 && i < list.n; i++)
-        scaler_inst(s, list.ids[i])->registered = true;
+        scaler_instance(s, list.ids[i])->registered = true;
     return r;
 }
 
@@ -396,7 +397,7 @@ static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
     ob_cleanup(id_list_done) id_list list = { 0 };
     int64_t set_ms = s->config.register_ms;
     int64_t limit_ms = set_ms > 0 ? set_ms : s->provider->ops->register_ms;
-    for (inst *in = s->insts; in; in = in->hh.next)
+    for (instance *in = s->instances; in; in = in->hh.next)
         if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > limit_ms)
             id_list_add(&list, in->id);
     return advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
@@ -406,7 +407,7 @@ static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
 static int find_lost(scaler *s, int64_t heard_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
-    for (inst *in = s->insts; in; in = in->hh.next) {
+    for (instance *in = s->instances; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
             continue;
         if (silence_turn(s, in, heard_ms))
@@ -419,8 +420,12 @@ static int find_lost(scaler *s, int64_t heard_ms, ob_error *err)
                    reason, err);
 }
 
-int insts_drain(
-    scaler *s, inst *const *which, size_t n, const char *reason, int64_t deadline_ms, ob_error *err)
+int instances_drain(scaler *s,
+                    instance *const *which,
+                    size_t n,
+                    const char *reason,
+                    int64_t deadline_ms,
+                    ob_error *err)
 {
     ob_cleanup(id_list_done) id_list alive = { 0 };
     ob_cleanup(id_list_done) id_list launching = { 0 };
@@ -442,7 +447,7 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
     if (now_ms - s->overdue_at_ms < OVERDUE_MS)
         return 0;
     s->overdue_at_ms = now_ms;
-    for (inst *in = s->insts; in; in = in->hh.next)
+    for (instance *in = s->instances; in; in = in->hh.next)
         if (in->ends_at_deadline && in->state == OB_INSTANCE_DRAINING)
             id_list_add(&list, in->id);
     if (list.n == 0)
@@ -460,7 +465,7 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
 static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
 {
     ob_cleanup(id_list_done) id_list again = { 0 };
-    for (inst *in = s->insts; in; in = in->hh.next) {
+    for (instance *in = s->instances; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_DRAINING && in->state != OB_INSTANCE_LOST)
             continue;
         if (in->drained && heard_ms > 0)
@@ -482,7 +487,7 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
 static void choose_ends(scaler *s, const PGresult *empty, id_list *list)
 {
     for (int i = 0; i < PQntuples(empty); i++) {
-        inst *in = scaler_inst(s, PQgetvalue(empty, i, 0));
+        instance *in = scaler_instance(s, PQgetvalue(empty, i, 0));
         if (!in)
             continue;
         in->drained = true;
@@ -512,18 +517,18 @@ static int end_empty(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
         id_list_add(&changed, PQgetvalue(ended, i, 0));
     scaler_ring_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
-        inst *in = scaler_inst(s, changed.ids[i]);
+        instance *in = scaler_instance(s, changed.ids[i]);
         if (!in)
             continue;
         bool lost = in->state == OB_INSTANCE_LOST;
         moved(s, in, OB_INSTANCE_TERMINATED, NULL, now_ms);
         end_at_provider(s, in, !lost);
-        envs_drop_inst(s, in);
+        envs_drop_instance(s, in);
     }
     return r;
 }
 
-int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
+int instances_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
 {
     end_unknown(s);
     int r = take_registrations(s, err);

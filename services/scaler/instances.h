@@ -6,25 +6,25 @@
 #include "scaler.h"
 
 /* Makes the provider tell this scaler. Once. */
-void insts_listen(scaler *s);
+void instances_listen(scaler *s);
 /* When leading begins, after envs_load: compares with what the provider has. */
-int insts_reconcile(scaler *s, int64_t now_ms, ob_error *err);
+int instances_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 
 /* Commits and starts what decide asked for; takes the plans. */
-int insts_launch(
+int instances_launch(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
 /* Drains ACTIVE instances; LAUNCHING ones end at once. deadline_ms: what still runs by then, from
  * now, ends with its instance; -1: it may finish. A DRAINING one keeps the earlier deadline. */
-int insts_drain(scaler *s,
-                inst *const *which,
-                size_t n,
-                const char *reason,
-                int64_t deadline_ms,
-                ob_error *err);
+int instances_drain(scaler *s,
+                    instance *const *which,
+                    size_t n,
+                    const char *reason,
+                    int64_t deadline_ms,
+                    ob_error *err);
 
 /* Was it launched by an infrastructure that its environment has no more? */
-bool insts_outdated(const env *e, const inst *in);
+bool instances_outdated(const env *e, const instance *in);
 
 /* Everything that is due: launches not answered, registrations, silence, ends. 'heard_ms': how much
  * time has passed in which silence counts, or LINK_BROKEN. */
-int insts_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err);
+int instances_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err);

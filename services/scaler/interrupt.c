@@ -1,8 +1,8 @@
 /* Spot interruptions. The provider gives the notice, the executor tells of it, the instance drains
  * until the end that the executor named; its runs end there (executor) or with it (instances.c).
- * Owns the members of 'inst' that say how far that is. Invariants: only Spot instances are drawn; a
- * notice is asked for again until the instance drains, so that a restart of anybody loses none.
- * Loop thread. */
+ * Owns the members of 'instance' that say how far that is. Invariants: only Spot instances are
+ * drawn; a notice is asked for again until the instance drains, so that a restart of anybody loses
+ * none. Loop thread. */
 #include "interrupt.h"
 
 #include <math.h>
@@ -15,9 +15,9 @@
 #define REASON "Spot interruption notice"
 #define LEAVES "its executor leaves"
 
-bool interrupt_ask(scaler *s, const char *instance)
+bool interrupt_ask(scaler *s, const char *id)
 {
-    inst *in = scaler_inst(s, instance);
+    instance *in = scaler_instance(s, id);
     if (!in || in->state != OB_INSTANCE_ACTIVE || in->notice_refused)
         return true;
     in->notice_wanted = true;
@@ -26,7 +26,7 @@ bool interrupt_ask(scaler *s, const char *instance)
 
 /* Interruptions have no memory: the time to the next is drawn from an exponential distribution,
  * anew by each leader. */
-static void draw(const scaler *s, inst *in, int64_t now_ms)
+static void draw(const scaler *s, instance *in, int64_t now_ms)
 {
     if (s->config.interrupt_mean_s == 0 || !in->spot || in->notice_wanted)
         return;
@@ -37,7 +37,7 @@ static void draw(const scaler *s, inst *in, int64_t now_ms)
     in->notice_wanted = now_ms >= in->drawn_ms;
 }
 
-static void give(scaler *s, inst *in, int64_t now_ms)
+static void give(scaler *s, instance *in, int64_t now_ms)
 {
     ob_error said = { 0 };
     in->notice_at_ms = now_ms + AGAIN_MS;
@@ -51,14 +51,15 @@ static void give(scaler *s, inst *in, int64_t now_ms)
 
 int interrupt_turn(scaler *s, int64_t now_ms, ob_error *err)
 {
-    inst *in, *next;
+    instance *in, *next;
     int r = 0;
-    HASH_ITER(hh, s->insts, in, next)
+    HASH_ITER(hh, s->instances, in, next)
     {
         if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
             continue;
         if (in->interrupted && !in->notice_taken) {
-            r = insts_drain(s, &in, 1, in->joined ? LEAVES : REASON, in->interrupted_in_ms, err);
+            r = instances_drain(s, &in, 1, in->joined ? LEAVES : REASON, in->interrupted_in_ms,
+                                err);
             if (r < 0)
                 return r;
             in->notice_taken = true;

@@ -94,16 +94,16 @@ void scaler_ring_ces(scaler *s, const int64_t *ids, size_t n)
 
 /* ---- Deciding ---- */
 
-static void view_inst(decide_instance *out, const env *e, const inst *in, int64_t now_ms)
+static void view_instance(decide_instance *out, const env *e, const instance *in, int64_t now_ms)
 {
     *out = (decide_instance){ .nominal = in->nominal,
                               .size = in->size,
                               .used = in->kept ? in->size : in->used,
                               .runs = in->runs,
                               .ran = in->ran,
-                              .outdated = insts_outdated(e, in),
+                              .outdated = instances_outdated(e, in),
                               .bounded = in->ends_at_deadline,
-                              .doubtful = in->doubtful && in->state == OB_INSTANCE_LAUNCHING,
+                              .may_fail = in->may_fail && in->state == OB_INSTANCE_LAUNCHING,
                               .plan = in->plan,
                               .n_plan = in->n_plan,
                               .state = in->state };
@@ -111,17 +111,21 @@ static void view_inst(decide_instance *out, const env *e, const inst *in, int64_
         out->idle_ms = now_ms - in->idle_since_ms;
 }
 
-/* Fills decide's view of an environment. insts: room for its instances; which: those behind the
- * view. Its 'lacks' is new. */
-static void view_env(
-    const scaler *s, env *e, decide_env *out, decide_instance *insts, inst **which, int64_t now_ms)
+/* Fills decide's view of an environment. instances: room for its instances; which: those behind the
+ * view. Its 'shortages' is new. */
+static void view_env(const scaler *s,
+                     env *e,
+                     decide_env *out,
+                     decide_instance *instances,
+                     instance **which,
+                     int64_t now_ms)
 {
     int32_t floor = e->min_vcpus;
     size_t n = 0;
-    for (inst *in = s->insts; in; in = in->hh.next)
+    for (instance *in = s->instances; in; in = in->hh.next)
         if (in->ce_id == e->id) {
             which[n] = in;
-            view_inst(&insts[n++], e, in, now_ms);
+            view_instance(&instances[n++], e, in, now_ms);
         }
     if (e->enabled && e->wanted_vcpus > floor && e->wanted_vcpus <= e->max_vcpus)
         floor = e->wanted_vcpus;
@@ -144,8 +148,8 @@ static void view_env(
                          .n_types = e->n_types,
                          .shapes = e->shapes,
                          .n_shapes = e->n_shapes,
-                         .lacks = ob_calloc(e->n_shapes + 1, sizeof(*out->lacks)),
-                         .instances = insts,
+                         .shortages = ob_calloc(e->n_shapes + 1, sizeof(*out->shortages)),
+                         .instances = instances,
                          .n_instances = n };
 }
 
@@ -168,15 +172,15 @@ static void after_decision(env *e, const decide_env *view, bool launches, int64_
         e->short_since_ms = 0;
     else if (e->short_since_ms == 0)
         e->short_since_ms = now_ms;
-    lacks_take(e, view->lacks, view->n_lacks, now_ms);
+    shortages_take(e, view->shortages, view->n_shortages, now_ms);
     if (e->wanted_vcpus > 0)
         settle_wanted(e, view, launches);
 }
 
-static int
-drain_decided(scaler *s, const env *e, const decide_env *view, inst *const *which, ob_error *err)
+static int drain_decided(
+    scaler *s, const env *e, const decide_env *view, instance *const *which, ob_error *err)
 {
-    ob_cleanup(ob_freep) inst **drains = ob_calloc(view->n_instances + 1, sizeof(*drains));
+    ob_cleanup(ob_freep) instance **drains = ob_calloc(view->n_instances + 1, sizeof(*drains));
     int r = 0;
     /* Those of one reason together: a transaction each. */
     for (size_t i = 0; r == 0 && i < view->n_instances; i++) {
@@ -188,7 +192,7 @@ drain_decided(scaler *s, const env *e, const decide_env *view, inst *const *whic
                 drains[n++] = which[k];
                 view->instances[k].drain = NULL;
             }
-        r = insts_drain(s, drains, n, why, deadline_ms, err);
+        r = instances_drain(s, drains, n, why, deadline_ms, err);
     }
     return r;
 }
@@ -196,28 +200,29 @@ drain_decided(scaler *s, const env *e, const decide_env *view, inst *const *whic
 /* Instances whose environment is gone from the table go too. */
 static int drain_orphans(scaler *s, ob_error *err)
 {
-    ob_cleanup(ob_freep) inst **drains = ob_calloc(HASH_COUNT(s->insts) + 1, sizeof(*drains));
+    ob_cleanup(ob_freep) instance **drains =
+        ob_calloc(HASH_COUNT(s->instances) + 1, sizeof(*drains));
     size_t n = 0;
-    for (inst *in = s->insts; in; in = in->hh.next)
+    for (instance *in = s->instances; in; in = in->hh.next)
         if (!scaler_env(s, in->ce_id) && in->state <= OB_INSTANCE_ACTIVE)
             drains[n++] = in;
-    return insts_drain(s, drains, n, "its compute environment is gone", -1, err);
+    return instances_drain(s, drains, n, "its compute environment is gone", -1, err);
 }
 
 static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
 {
-    size_t n = HASH_COUNT(s->envs), total = HASH_COUNT(s->insts), at = 0, i = 0;
+    size_t n = HASH_COUNT(s->envs), total = HASH_COUNT(s->instances), at = 0, i = 0;
     ob_cleanup(ob_freep) decide_env *views = ob_calloc(n + 1, sizeof(*views));
     ob_cleanup(ob_freep) env **envs = ob_calloc(n + 1, sizeof(env *));
-    ob_cleanup(ob_freep) decide_instance *insts = ob_calloc(total + 1, sizeof(*insts));
-    ob_cleanup(ob_freep) inst **which = ob_calloc(total + 1, sizeof(inst *));
+    ob_cleanup(ob_freep) decide_instance *instances = ob_calloc(total + 1, sizeof(*instances));
+    ob_cleanup(ob_freep) instance **which = ob_calloc(total + 1, sizeof(instance *));
     decide_launch launches[MAX_LAUNCHES];
     ob_cleanup(ob_freep) bool *launched = ob_calloc(n + 1, sizeof(*launched));
 
     s->dirty = false;
     s->decided_at_ms = now_ms;
     for (env *e = s->envs; e; e = e->hh.next) {
-        view_env(s, e, &views[i], insts + at, which + at, now_ms);
+        view_env(s, e, &views[i], instances + at, which + at, now_ms);
         at += views[i].n_instances;
         envs[i++] = e;
     }
@@ -230,7 +235,7 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
                          .mcpu_ending = room.mcpu_ending,
                          .mem_left = room.mem_left,
                          .mem_ending = room.mem_ending };
-    for (const inst *in = s->insts; in; in = in->hh.next)
+    for (const instance *in = s->instances; in; in = in->hh.next)
         if (in->state == OB_INSTANCE_DRAINING) {
             host.mcpu_ending += in->nominal.mcpu;
             host.mem_ending += in->nominal.mem_mib;
@@ -245,10 +250,10 @@ static int decide_now(scaler *s, int64_t now_ms, ob_error *err)
     for (i = 0; i < n; i++) {
         after_decision(envs[i], &views[i], launched[i], now_ms);
         s->dirty = s->dirty || views[i].passed;
-        free(views[i].lacks);
+        free(views[i].shortages);
     }
 
-    int r = insts_launch(s, launches, envs, n_launches, now_ms, err);
+    int r = instances_launch(s, launches, envs, n_launches, now_ms, err);
     for (i = 0; i < n_launches; i++)
         free(launches[i].plan); /* of those that were not taken on */
     for (i = 0, at = 0; r == 0 && i < n; at += views[i].n_instances, i++)
@@ -329,7 +334,7 @@ static int begin(scaler *s, ob_error *err)
     counters_begin(s->counters, ob_leader_epoch(s->leader));
     if (r == 0)
         r = envs_load(s, true, now_ms, err);
-    return r < 0 ? r : insts_reconcile(s, now_ms, err);
+    return r < 0 ? r : instances_reconcile(s, now_ms, err);
 }
 
 /* What is due by now, in the order in which it must happen. */
@@ -346,7 +351,7 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
     if (r == 0 && (s->inbox_rung || now_ms - s->swept_at_ms >= SWEEP_MS))
         r = status_sweep_inbox(s, now_ms, err);
     if (r == 0)
-        r = insts_turn(s, heard_ms(s, now_ms), now_ms, err);
+        r = instances_turn(s, heard_ms(s, now_ms), now_ms, err);
     if (r == 0)
         r = interrupt_turn(s, now_ms, err);
     if (r == 0)

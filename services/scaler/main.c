@@ -175,7 +175,7 @@ static int make_provider(scaler *s, ob_error *err)
     if (r == 0 && c->unmanaged_local && !strcmp(c->provider, "ec2"))
         r = ob_fail(err, EINVAL, "OPENBATCH_UNMANAGED_LOCAL needs the local or docker provider");
     if (r == 0)
-        insts_listen(s);
+        instances_listen(s);
     return r;
 }
 

@@ -58,16 +58,16 @@ typedef struct env {
     int64_t scale_down_ms;   /* minScaleDownDelayMinutes */
     char *shapes_json;       /* for ce_status */
     json_t *resources;       /* computeResources of its body */
-    char *infra;             /* what of it instances are made by: see env_infra.c */
+    char *launch_hash;       /* what of it instances are made by: a hash, see env_types.c */
     int64_t drain_ms;        /* instances that an update replaces: their runs may last so long */
     char *invalid;           /* why nothing can be launched for it, or NULL */
 
     decide_shape *shapes; /* work that waits: the last demand */
     size_t n_shapes;
-    int64_t demand_at_ms;   /* 0: none was read since leading began */
-    int64_t short_since_ms; /* lacks the provider's room since; 0: it does not */
-    struct env_lack *lacks; /* which work that is: see shortages.h; sorted by need */
-    size_t n_lacks;
+    int64_t demand_at_ms;       /* 0: none was read since leading began */
+    int64_t short_since_ms;     /* lacks the provider's room since; 0: it does not */
+    struct shortage *shortages; /* which work that is: see shortages.h; sorted by need */
+    size_t n_shortages;
 
     /* ce_status as last written; version -1: no row. */
     int64_t written_version;
@@ -81,7 +81,7 @@ typedef struct env {
 } env;
 
 /* An instance that has not ended. */
-typedef struct inst {
+typedef struct instance {
     char id[OB_INSTANCE_TEXT];
     int64_t ce_id;
     char *type;
@@ -93,7 +93,7 @@ typedef struct inst {
     int64_t since_ms; /* in this state, as far as this process knows */
 
     bool launched;       /* the provider has taken the launch on */
-    bool doubtful;       /* LAUNCHING, of a type that it had none of last: it may never come */
+    bool may_fail;       /* LAUNCHING, of a type that it had none of last: it may never come */
     bool found;          /* the provider says that it has it */
     int64_t retry_at_ms; /* the provider is asked again not before */
 
@@ -105,7 +105,7 @@ typedef struct inst {
     int64_t idle_since_ms; /* 0: it has runs */
     decide_shape *plan;    /* what it was launched for, until the scheduler counts it */
     size_t n_plan;
-    char *infra; /* as its environment's when it was launched */
+    char *launch_hash; /* as its environment's when it was launched */
 
     int64_t silent_ms; /* heard nothing for so long while the link was good */
     /* By then it is asked for a sign, through its partition of batch.placements: */
@@ -134,7 +134,7 @@ typedef struct inst {
 
     bool seen; /* by the reload under way */
     UT_hash_handle hh;
-} inst;
+} instance;
 
 typedef struct join_offer join_offer;
 
@@ -147,7 +147,7 @@ typedef struct scaler {
     probe_link link;
 
     env *envs;
-    inst *insts;
+    instance *instances;
     int64_t scheduler_epoch; /* the highest seen */
     bool inbox_rung;         /* look into the inbox now */
     bool reload_owed;        /* positions were lost: look at everything */
@@ -178,7 +178,7 @@ typedef struct scaler {
 bool scaler_lost_leadership(const scaler *s, int r);
 
 env *scaler_env(const scaler *s, int64_t id);
-inst *scaler_inst(const scaler *s, const char *id);
+instance *scaler_instance(const scaler *s, const char *id);
 void scaler_forget(scaler *s); /* all that was loaded */
 
 /* Tells who listens on batch.instances: kind "instances" or "ce". Lost messages are made good by

@@ -192,14 +192,14 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
         text[i] = rows[i].id;
         text[n + i] = rows[i].type;
         text[2 * n + i] = rows[i].token_hash;
-        text[3 * n + i] = rows[i].infra;
+        text[3 * n + i] = rows[i].launch_hash;
         ces[i] = rows[i].ce_id;
         number[i] = rows[i].spot;
         number[n + i] = rows[i].size.mcpu;
         number[2 * n + i] = rows[i].size.mem_mib;
         number[3 * n + i] = rows[i].size.gpus;
         number[4 * n + i] = rows[i].vcpus;
-        number[5 * n + i] = rows[i].doubtful;
+        number[5 * n + i] = rows[i].may_fail;
     }
     ob_param_text_array(&p, text, n);
     ob_param_int64_array(&p, ces, n);

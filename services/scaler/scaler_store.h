@@ -84,9 +84,9 @@ int store_put_status(ob_leader *leader,
                      ob_error *err);
 
 typedef struct store_instance {
-    const char *id, *type, *token_hash, *infra;
+    const char *id, *type, *token_hash, *launch_hash;
     int64_t ce_id;
-    bool spot, doubtful;
+    bool spot, may_fail;
     ob_resources size;
     int32_t vcpus;
 } store_instance;

@@ -1,5 +1,6 @@
-/* See shortages.h. Owns env.lacks. Invariants: sorted by need; a need is there as long as it has
- * lacked, so that who waits for a shortage to last sees one shortage and not each of its retries.
+/* See shortages.h. Owns env.shortages. Invariants: sorted by need; a need is there as long as it
+ * has lacked, so that who waits for a shortage to last sees one shortage and not each of its
+ * retries.
  */
 #include "shortages.h"
 
@@ -25,33 +26,34 @@ static int compare(const ob_resources *x, const ob_resources *y)
 
 static int by_need(const void *a, const void *b)
 {
-    return compare(&((const decide_lack *)a)->need, &((const decide_lack *)b)->need);
+    return compare(&((const decide_shortage *)a)->need, &((const decide_shortage *)b)->need);
 }
 
-void lacks_take(env *e, decide_lack *found, size_t n, int64_t now_ms)
+void shortages_take(env *e, decide_shortage *found, size_t n, int64_t now_ms)
 {
-    env_lack *now = ob_calloc(n + 1, sizeof(*now));
+    shortage *now = ob_calloc(n + 1, sizeof(*now));
     size_t n_now = 0, at = 0;
     if (n > 1)
         qsort(found, n, sizeof(*found), by_need);
     for (size_t i = 0; i < n; i++) {
-        while (at < e->n_lacks && compare(&e->lacks[at].need, &found[i].need) < 0)
+        while (at < e->n_shortages && compare(&e->shortages[at].need, &found[i].need) < 0)
             at++;
-        const env_lack *before = at < e->n_lacks && compare(&e->lacks[at].need, &found[i].need) == 0
-                                     ? &e->lacks[at]
-                                     : NULL;
+        const shortage *before =
+            at < e->n_shortages && compare(&e->shortages[at].need, &found[i].need) == 0
+                ? &e->shortages[at]
+                : NULL;
         if (!before && found[i].why == DECIDE_TRIED)
             continue;
-        now[n_now++] = (env_lack){ .need = found[i].need,
+        now[n_now++] = (shortage){ .need = found[i].need,
                                    .dear = found[i].why == DECIDE_PRICE,
                                    .since_ms = before ? before->since_ms : now_ms };
     }
-    free(e->lacks);
-    e->lacks = now;
-    e->n_lacks = n_now;
+    free(e->shortages);
+    e->shortages = now;
+    e->n_shortages = n_now;
 }
 
-static bool is_told(const env_lack *l, int64_t now_ms)
+static bool is_told(const shortage *l, int64_t now_ms)
 {
     return now_ms - l->since_ms >= LACKING_AFTER_MS;
 }
@@ -71,7 +73,7 @@ static const decide_type *smallest(const env *e, const ob_resources *need)
 }
 
 /* For each type its own words; many needs share one. */
-static void say_why(scaler *s, const env *e, const env_lack *l, char *out, size_t size)
+static void say_why(scaler *s, const env *e, const shortage *l, char *out, size_t size)
 {
     const decide_type *type = smallest(e, &l->need);
     if (l->dear)
@@ -81,14 +83,14 @@ static void say_why(scaler *s, const env *e, const env_lack *l, char *out, size_
                                   type ? &type->nominal : &l->need, out, size);
 }
 
-char *lacks_text(scaler *s, const env *e, int64_t now_ms)
+char *shortages_text(scaler *s, const env *e, int64_t now_ms)
 {
     char why[300];
-    if (e->n_lacks == 0)
+    if (e->n_shortages == 0)
         return NULL;
     json_auto_t *out = json_object();
-    for (size_t i = 0; i < e->n_lacks; i++) {
-        const env_lack *l = &e->lacks[i];
+    for (size_t i = 0; i < e->n_shortages; i++) {
+        const shortage *l = &e->shortages[i];
         if (!is_told(l, now_ms))
             continue;
         say_why(s, e, l, why, sizeof(why));

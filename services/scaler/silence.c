@@ -8,7 +8,7 @@
 #include "ob/message.h"
 #include "ob/topics.h"
 
-static void ask(scaler *s, inst *in)
+static void ask(scaler *s, instance *in)
 {
     /* Executors ignore what is older than the scheduler they follow. */
     json_auto_t *msg = ob_message_new("sync", s->scheduler_epoch);
@@ -24,13 +24,13 @@ static void ask(scaler *s, inst *in)
         ob_warn("bus.send", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "text", err.text);
 }
 
-void silence_end(inst *in)
+void silence_end(instance *in)
 {
     in->silent_ms = in->sign_due_ms = in->asked_ms = 0;
     in->sign_no = 0;
 }
 
-bool silence_turn(scaler *s, inst *in, int64_t heard_ms)
+bool silence_turn(scaler *s, instance *in, int64_t heard_ms)
 {
     int64_t limit = s->config.lost_after_ms;
     if (heard_ms == LINK_BROKEN) {
@@ -49,7 +49,7 @@ bool silence_turn(scaler *s, inst *in, int64_t heard_ms)
 void silence_on_delivery(void *ref, int ok, int64_t offset, void *arg)
 {
     scaler *s = arg;
-    for (inst *in = s->insts; ok && in; in = in->hh.next)
+    for (instance *in = s->instances; ok && in; in = in->hh.next)
         if (in->sign_no == (uintptr_t)ref && in->asked_ms == 0)
             in->asked_ms = in->silent_ms;
 }

@@ -6,8 +6,8 @@
 
 /* A turn of an instance that should be heard of. heard_ms: the time in which silence counts, or
  * LINK_BROKEN. Asks for a sign of life when it is due. Is it lost? */
-bool silence_turn(scaler *s, inst *in, int64_t heard_ms);
+bool silence_turn(scaler *s, instance *in, int64_t heard_ms);
 /* It was heard. */
-void silence_end(inst *in);
+void silence_end(instance *in);
 /* Whether a question arrived; ref: its number (ob_bus_on_delivery; arg: scaler). */
 void silence_on_delivery(void *ref, int ok, int64_t offset, void *arg);

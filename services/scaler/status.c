@@ -55,11 +55,11 @@ static tally tally_of(const scaler *s, const env *e)
 {
     tally t = { 0 };
     int64_t mcpu = 0;
-    for (const inst *in = s->insts; in; in = in->hh.next) {
+    for (const instance *in = s->instances; in; in = in->hh.next) {
         if (in->ce_id != e->id)
             continue;
         t.alive++;
-        t.outdated += insts_outdated(e, in);
+        t.outdated += instances_outdated(e, in);
         if (in->state != OB_INSTANCE_LOST)
             mcpu += in->nominal.mcpu;
     }
@@ -113,7 +113,7 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         /* UPDATING until nothing of the old infrastructure is left. */
         if (t.outdated > 0 && e->written_version >= 0)
             now.version = e->written_version;
-        now.lacking = texts[n_texts++] = lacks_text(s, e, now_ms);
+        now.lacking = texts[n_texts++] = shortages_text(s, e, now_ms);
         if (e->deleting && t.alive == 0) {
             gone[n_gone++] = e->id;
         } else if (!is_written(e, &now) && !(e->deleting && e->written_version < 0)) {
@@ -149,7 +149,7 @@ static json_t *count_all(const scaler *s)
     for (const env *e = s->envs; e; e = e->hh.next) {
         ob_resources used = { 0 };
         int64_t provisioned = 0, runs = 0, n = 0;
-        for (const inst *in = s->insts; in; in = in->hh.next) {
+        for (const instance *in = s->instances; in; in = in->hh.next) {
             if (in->ce_id != e->id)
                 continue;
             n++;
@@ -167,7 +167,7 @@ static json_t *count_all(const scaler *s)
                       used.mem_mib, "allocatedGpus", used.gpus, "attempts", (json_int_t)runs,
                       "instances", (json_int_t)n));
     }
-    for (const inst *in = s->insts; in; in = in->hh.next) {
+    for (const instance *in = s->instances; in; in = in->hh.next) {
         (void)snprintf(key, sizeof(key), "instance:%s", in->id);
         (void)json_object_set_new(
             all, key,
@@ -182,9 +182,9 @@ static json_t *count_all(const scaler *s)
 
 static void beat(scaler *s)
 {
-    const char **ids = ob_calloc(HASH_COUNT(s->insts) + 1, sizeof(*ids));
+    const char **ids = ob_calloc(HASH_COUNT(s->instances) + 1, sizeof(*ids));
     size_t n = 0;
-    for (inst *in = s->insts; in; in = in->hh.next) {
+    for (instance *in = s->instances; in; in = in->hh.next) {
         if (in->beat)
             ids[n++] = in->id;
         in->beat = false;
@@ -240,7 +240,7 @@ void status_count(scaler *s, int64_t now_ms)
 void status_health(scaler *s)
 {
     int64_t by_state[OB_INSTANCE_TERMINATED + 1] = { 0 };
-    for (const inst *in = s->insts; in; in = in->hh.next)
+    for (const instance *in = s->instances; in; in = in->hh.next)
         by_state[in->state]++;
     json_t *instances = json_object();
     for (int i = 0; i < OB_INSTANCE_TERMINATED; i++)

@@ -81,7 +81,8 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
         return 0;
     }
     decide_launch as = { .size = offer->size };
-    inst *in = envs_add_inst(s, offer->id, e, PROVIDER_JOINED, &as, offer->token_hash, now_ms);
+    instance *in =
+        envs_add_instance(s, offer->id, e, PROVIDER_JOINED, &as, offer->token_hash, now_ms);
     in->launched = in->registered = true;
     ob_info("instance.joined", "{s:s, s:s, s:i, s:i}", "instance", in->id, "ce", e->name, "mcpu",
             in->size.mcpu, "mem", in->size.mem_mib);
@@ -91,7 +92,7 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
 
 static bool has_instance(const scaler *s, const env *e)
 {
-    for (const inst *in = s->insts; in; in = in->hh.next)
+    for (const instance *in = s->instances; in; in = in->hh.next)
         if (in->ce_id == e->id && !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL))
             return true;
     return false;
@@ -104,14 +105,14 @@ static int launch_local(scaler *s, env *e, int64_t now_ms, ob_error *err)
     s->provider->ops->room(s->provider, &room);
     decide_launch one = { .size = { .mcpu = (int32_t)room.mcpu,
                                     .mem_mib = (int32_t)room.mem_mib } };
-    return insts_launch(s, &one, &e, 1, now_ms, err);
+    return instances_launch(s, &one, &e, 1, now_ms, err);
 }
 
 int join_turn(scaler *s, int64_t now_ms, ob_error *err)
 {
     int r = 0;
     for (size_t i = 0; i < s->n_offers; i++) {
-        if (r == 0 && !scaler_inst(s, s->offers[i].id))
+        if (r == 0 && !scaler_instance(s, s->offers[i].id))
             r = let_in(s, &s->offers[i], now_ms, err);
         free(s->offers[i].ce);
     }

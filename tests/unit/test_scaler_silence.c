@@ -32,7 +32,7 @@ int ob_bus_send(ob_bus *bus,
 }
 
 static scaler s;
-static inst in;
+static instance in;
 
 static int begin(void **state)
 {
@@ -42,14 +42,14 @@ static int begin(void **state)
     s.placements = 8;
     s.scheduler_epoch = 7;
     (void)snprintf(in.id, sizeof(in.id), "i-1");
-    HASH_ADD_STR(s.insts, id, &in);
+    HASH_ADD_STR(s.instances, id, &in);
     asked = 0;
     return 0;
 }
 
 static int end(void **state)
 {
-    HASH_CLEAR(hh, s.insts);
+    HASH_CLEAR(hh, s.instances);
     return 0;
 }
 

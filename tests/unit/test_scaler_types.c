@@ -163,13 +163,13 @@ static void only_what_makes_instances_replaces_them(void **state)
     env first = make(false, BODY(""));
     for (size_t i = 0; i < 2; i++) {
         env e = make(false, same[i]);
-        assert_string_equal(e.infra, first.infra);
+        assert_string_equal(e.launch_hash, first.launch_hash);
         assert_int_equal(e.scale_down_ms, i == 1 ? 20 * 60000 : 0);
         env_types_free(&e);
     }
     for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
         env e = make(false, other[i]);
-        assert_string_not_equal(e.infra, first.infra);
+        assert_string_not_equal(e.launch_hash, first.launch_hash);
         env_types_free(&e);
     }
     assert_int_equal(first.drain_ms, 30 * 60000);
@@ -196,7 +196,7 @@ static void a_refused_type_is_asked_for_later_and_later(void **state)
         assert_false(find(&e, "c5.large")->unavailable);
         env_types_refresh(&e, now_ms + wait_ms);
         assert_false(type->unavailable);
-        assert_true(type->doubtful);
+        assert_true(type->may_fail);
     }
     for (int i = 0; i < 100; i++)
         env_types_refuse(&e, "m5.large", now_ms);
@@ -208,7 +208,7 @@ static void a_refused_type_is_asked_for_later_and_later(void **state)
     env_types_accept(&e, "m5.large");
     env_types_refresh(&e, now_ms);
     assert_false(type->unavailable);
-    assert_false(type->doubtful);
+    assert_false(type->may_fail);
     assert_int_equal(type->interruptions, before);
     env_types_free(&e);
 }

@@ -53,11 +53,11 @@ static bool pack_into(work_env *w, const decide_instance *in)
     ob_resources_sub(&room, &in->used);
     if (w->env->exact)
         return in->runs == 0 && fill_exact(f, &room);
-    for (size_t i = 0; in->doubtful && i < f->n; i++)
+    for (size_t i = 0; in->may_fail && i < f->n; i++)
         f->pattern[i] = f->rest[i].count;
     bool planned = fill_planned(f, in->plan, in->n_plan, &room);
     bool any = fill_pack(f, room) || planned;
-    for (size_t i = 0; in->doubtful && i < f->n; i++)
+    for (size_t i = 0; in->may_fail && i < f->n; i++)
         w->tried[i] = w->tried[i] || f->rest[i].count < f->pattern[i];
     return any;
 }
@@ -72,7 +72,7 @@ static void pack_into_instances(work_env *w)
             bool active = in->state == OB_INSTANCE_ACTIVE;
             if ((!active && in->state != OB_INSTANCE_LAUNCHING) || in->drain)
                 continue;
-            if (pass == (in->doubtful ? 3 : !active ? 2 : in->runs > 0 ? 0 : 1))
+            if (pass == (in->may_fail ? 3 : !active ? 2 : in->runs > 0 ? 0 : 1))
                 w->wanted[i] = pack_into(w, in);
         }
 }
@@ -98,7 +98,7 @@ static void env_init(work_env *w, decide_env *env)
     w->wanted = ob_calloc(env->n_instances + 1, sizeof(*w->wanted));
     find_within(w);
     env->lacks_room = false;
-    env->n_lacks = 0;
+    env->n_shortages = 0;
     for (size_t i = 0; i < env->n_instances; i++) {
         decide_instance *in = &env->instances[i];
         bool stays = in->state == OB_INSTANCE_LAUNCHING || in->state == OB_INSTANCE_ACTIVE;
@@ -325,7 +325,7 @@ static void plan_launch(work_env *w, decide_launch *launch)
         if (f->pattern[i] == 0)
             continue;
         f->rest[i].count -= f->pattern[i];
-        w->tried[i] = w->tried[i] || launch->type->doubtful;
+        w->tried[i] = w->tried[i] || launch->type->may_fail;
         launch->plan[launch->n_plan++] =
             (decide_shape){ .need = f->rest[i].need, .count = f->pattern[i] };
     }
@@ -423,17 +423,18 @@ static bool why_left(const work_env *w, size_t shape, decide_why *ret)
     return dear && !fits;
 }
 
-static void find_lacks(work_env *w)
+static void find_shortages(work_env *w)
 {
     decide_env *env = w->env;
-    if (!env->lacks || !env->enabled || !env->valid || env->deleting || env->passed)
+    if (!env->shortages || !env->enabled || !env->valid || env->deleting || env->passed)
         return;
     for (size_t i = 0; i < env->n_shapes; i++) {
         decide_why why;
         bool left = (w->aside[i] || w->waiting->rest[i].count > 0) && why_left(w, i, &why);
         if (left || w->tried[i])
-            env->lacks[env->n_lacks++] =
-                (decide_lack){ .need = w->waiting->rest[i].need, .why = left ? why : DECIDE_TRIED };
+            env->shortages[env->n_shortages++] =
+                (decide_shortage){ .need = w->waiting->rest[i].need,
+                                   .why = left ? why : DECIDE_TRIED };
     }
 }
 
@@ -567,7 +568,7 @@ size_t decide(decide_env *envs,
         env_init(&k.envs[i], &envs[i]);
     size_t n = plan_launches(&k, out);
     for (size_t i = 0; i < n_envs; i++)
-        find_lacks(&k.envs[i]);
+        find_shortages(&k.envs[i]);
     for (size_t i = 0; i < n_envs; i++)
         drain_idle(&k, &k.envs[i]);
     if (k.host.limited)

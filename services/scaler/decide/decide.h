@@ -30,7 +30,7 @@ typedef struct decide_type {
     bool barred;           /* it is never launched, */
     bool dear;             /* for its price */
     bool too_large;        /* for all that the provider has */
-    bool doubtful;         /* the provider had none of it when it was asked last, and ... */
+    bool may_fail;         /* the provider had none of it when it was asked last, and ... */
     bool unavailable;      /* ... is not asked again yet, whatever room it has */
 } decide_type;
 
@@ -41,20 +41,20 @@ typedef enum decide_why {
     DECIDE_TRIED,    /* it waits for launches that are in doubt */
 } decide_why;
 
-typedef struct decide_lack {
+typedef struct decide_shortage {
     ob_resources need;
     decide_why why;
-} decide_lack;
+} decide_shortage;
 
 typedef struct decide_instance {
     ob_resources nominal, size, used; /* size: what jobs can use */
     int32_t runs;
-    ob_instance_state state;  /* not TERMINATED */
-    bool ran;                 /* it has had a run */
-    bool outdated;            /* of an older infrastructure: to be replaced */
-    bool bounded;             /* DRAINING: its runs have a deadline */
-    bool doubtful;            /* LAUNCHING, of a type that was doubtful then: no answer yet */
-    int64_t idle_ms;          /* ACTIVE without a run: for how long */
+    ob_instance_state state; /* not TERMINATED */
+    bool ran;                /* it has had a run */
+    bool outdated;           /* of an older infrastructure: to be replaced */
+    bool bounded;            /* DRAINING: its runs have a deadline */
+    bool may_fail;           /* LAUNCHING, of a type that the provider had none of: no answer yet */
+    int64_t idle_ms;         /* ACTIVE without a run: for how long */
     const decide_shape *plan; /* work it was launched for, while the scheduler has not placed it */
     size_t n_plan;
     const char *drain; /* out: why it is to go, or NULL; a LAUNCHING one can go at once, a DRAINING
@@ -79,9 +79,10 @@ typedef struct decide_env {
     size_t n_shapes;
     decide_instance *instances;
     size_t n_instances;
-    bool lacks_room;    /* out: wants more than the provider has now */
-    decide_lack *lacks; /* room for n_shapes, or NULL; out: which work that is, each shape once */
-    size_t n_lacks;     /* out */
+    bool lacks_room; /* out: wants more than the provider has now */
+    /* Room for n_shapes, or NULL; out: which work that is, each shape once. */
+    decide_shortage *shortages;
+    size_t n_shortages; /* out */
     bool passed;        /* out: its turn did not come, or not to its end: it is to be decided again;
                            what it lacks is not known */
 } decide_env;

@@ -28,7 +28,7 @@ void env_types_free(env *e)
     free(e->refusals);
     free(e->shapes_json);
     json_decref(e->resources);
-    free(e->infra);
+    free(e->launch_hash);
     free(e->invalid);
 }
 
@@ -173,7 +173,7 @@ void env_types_refresh(env *e, int64_t now_ms)
 {
     for (size_t i = 0; i < e->n_types; i++) {
         const ob_instance_type *type = ob_catalog_find(e->types[i].name);
-        e->types[i].doubtful = e->refusals[i].n > 0;
+        e->types[i].may_fail = e->refusals[i].n > 0;
         e->types[i].unavailable = e->refusals[i].until_ms > now_ms;
         e->types[i].interruptions =
             type->interruptions +
@@ -222,7 +222,7 @@ static char *shapes_of(scaler *s, const env *e)
 
 /* Members whose change replaces the instances of an environment ("Updating compute environments" of
  * the AWS Batch user guide). Fargate's instances last for one job: nothing replaces them. */
-static const char *const infra_members[] = {
+static const char *const launch_members[] = {
     "allocationStrategy",
     "bidPercentage",
     "ec2Configuration",
@@ -240,15 +240,15 @@ static const char *const infra_members[] = {
     "updateToLatestImageVersion",
 };
 
-static char *infra_of(const env *e)
+static char *launch_hash_of(const env *e)
 {
     char hash[65];
     if (e->exact || !e->managed)
         return ob_strdup("-");
     json_auto_t *picked = json_object();
-    for (size_t i = 0; i < sizeof(infra_members) / sizeof(infra_members[0]); i++)
-        (void)json_object_set(picked, infra_members[i],
-                              json_object_get(e->resources, infra_members[i]));
+    for (size_t i = 0; i < sizeof(launch_members) / sizeof(launch_members[0]); i++)
+        (void)json_object_set(picked, launch_members[i],
+                              json_object_get(e->resources, launch_members[i]));
     ob_cleanup(ob_freep) char *text = json_dumps(picked, JSON_COMPACT | JSON_SORT_KEYS);
     ob_token_hash(text, hash);
     return ob_strdup(hash);
@@ -282,6 +282,6 @@ void env_types_set(scaler *s, env *e, const char *body)
     if (e->managed && !e->exact)
         add_types(s, e);
     e->shapes_json = shapes_of(s, e);
-    e->infra = infra_of(e);
+    e->launch_hash = launch_hash_of(e);
     take_policies(e, parsed);
 }

@@ -17,16 +17,16 @@
 #define PRUNE_EVERY 20
 #define COMPOSE_LABEL "com.docker.compose."
 
-dock_inst *docker_find(const docker *d, const char *id)
+docker_instance *docker_find(const docker *d, const char *id)
 {
-    dock_inst *in;
-    HASH_FIND_STR(d->insts, id, in);
+    docker_instance *in;
+    HASH_FIND_STR(d->instances, id, in);
     return in;
 }
 
-void docker_forget(docker *d, dock_inst *in)
+void docker_forget(docker *d, docker_instance *in)
 {
-    HASH_DEL(d->insts, in);
+    HASH_DEL(d->instances, in);
     free(in);
 }
 
@@ -213,7 +213,7 @@ static void add_compose_labels(json_t *labels, const char *project)
         (void)json_object_set_new(labels, set[i][0], ob_json_text(set[i][1]));
 }
 
-static json_t *container_of(const docker *d, const dock_inst *in)
+static json_t *container_of(const docker *d, const docker_instance *in)
 {
     /* The directory's env has all that the executor is to know. */
     ob_cleanup(ob_freep) char *command =
@@ -243,7 +243,7 @@ static json_t *container_of(const docker *d, const dock_inst *in)
 static void on_started(const calls_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
-    dock_inst *in = docker_find(a->d, a->id);
+    docker_instance *in = docker_find(a->d, a->id);
     if (!in)
         return;
     in->asked = false;
@@ -260,7 +260,7 @@ static void on_started(const calls_reply *reply, void *arg)
     ob_info("provider.started", "{s:s}", "instance", a->id);
 }
 
-static void start_it(docker *d, dock_inst *in)
+static void start_it(docker *d, docker_instance *in)
 {
     in->asked = true;
     docker_ask(d, in->id, "POST", NULL, on_started, "/containers/%s-%s/start", d->copy, in->id);
@@ -269,7 +269,7 @@ static void start_it(docker *d, dock_inst *in)
 static void on_made(const calls_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
-    dock_inst *in = docker_find(a->d, a->id);
+    docker_instance *in = docker_find(a->d, a->id);
     if (!in)
         return;
     in->asked = false;
@@ -282,7 +282,7 @@ static void on_made(const calls_reply *reply, void *arg)
         in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
 }
 
-void docker_make(docker *d, dock_inst *in)
+void docker_make(docker *d, docker_instance *in)
 {
     json_auto_t *body = container_of(d, in);
     in->asked = true;
@@ -295,7 +295,7 @@ static void on_gone(const calls_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     docker *d = a->d;
-    dock_inst *in = docker_find(d, a->id);
+    docker_instance *in = docker_find(d, a->id);
     if (!in)
         return;
     in->asked = false;
@@ -325,7 +325,7 @@ void docker_remove_job(docker *d, const char *container, const char *instance)
 static void on_jobs(const calls_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
-    dock_inst *in = docker_find(a->d, a->id);
+    docker_instance *in = docker_find(a->d, a->id);
     if (!in)
         return;
     in->asked = false;
@@ -347,7 +347,7 @@ static void on_jobs(const calls_reply *reply, void *arg)
                a->id);
 }
 
-void docker_purge(docker *d, dock_inst *in)
+void docker_purge(docker *d, docker_instance *in)
 {
     char filter[256];
     docker_label_filter(filter, sizeof(filter), "openbatch.instance", in->id);
@@ -358,7 +358,7 @@ void docker_purge(docker *d, dock_inst *in)
 static void on_stopped(const calls_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
-    dock_inst *in = docker_find(a->d, a->id);
+    docker_instance *in = docker_find(a->d, a->id);
     if (!in)
         return;
     in->asked = false;
@@ -373,7 +373,7 @@ static void on_stopped(const calls_reply *reply, void *arg)
     }
 }
 
-void docker_stop(docker *d, dock_inst *in)
+void docker_stop(docker *d, docker_instance *in)
 {
     in->asked = true;
     if (in->kill)

@@ -19,7 +19,7 @@ typedef enum phase {
     PHASE_PURGING, /* its jobs' containers are to go; it takes no room any more */
 } phase;
 
-typedef struct dock_inst {
+typedef struct docker_instance {
     char id[OB_INSTANCE_TEXT];
     ob_resources size; /* nominal */
     phase phase;
@@ -27,7 +27,7 @@ typedef struct dock_inst {
     bool kill;  /* no grace */
     int64_t next_ms;
     UT_hash_handle hh;
-} dock_inst;
+} docker_instance;
 
 typedef struct docker {
     provider base;              /* first */
@@ -44,7 +44,7 @@ typedef struct docker {
     bool looking, placing;
     bool looked; /* once since it is placed */
     int64_t look_at_ms, place_at_ms;
-    dock_inst *insts;
+    docker_instance *instances;
     int removed;
     bool freed; /* room has come free since the last tick */
 } docker;
@@ -55,8 +55,8 @@ typedef struct docker_asked {
     char id[OB_INSTANCE_TEXT];
 } docker_asked;
 
-dock_inst *docker_find(const docker *d, const char *id);
-void docker_forget(docker *d, dock_inst *in);
+docker_instance *docker_find(const docker *d, const char *id);
+void docker_forget(docker *d, docker_instance *in);
 
 /* Sends a call for an instance ("": for none); its reply's arg is a docker_asked. 'body' may be
  * NULL. */
@@ -80,8 +80,8 @@ void docker_remove_job(docker *d, const char *container, const char *instance);
 void docker_place(docker *d);
 
 /* Makes its container, or takes the one that is there, and starts it: PHASE_RUNNING. */
-void docker_make(docker *d, dock_inst *in);
+void docker_make(docker *d, docker_instance *in);
 /* Stops its container: PHASE_PURGING. */
-void docker_stop(docker *d, dock_inst *in);
+void docker_stop(docker *d, docker_instance *in);
 /* Removes the containers of its jobs, its own, its directory; forgets it. */
-void docker_purge(docker *d, dock_inst *in);
+void docker_purge(docker *d, docker_instance *in);

@@ -27,12 +27,12 @@
 #define LEAVE_MS 20000
 #define MEMORY_MIN_MIB (16 * 1024)
 
-static dock_inst *add(docker *d, const char *id, const ob_resources *size)
+static docker_instance *add(docker *d, const char *id, const ob_resources *size)
 {
-    dock_inst *in = ob_calloc(1, sizeof(*in));
+    docker_instance *in = ob_calloc(1, sizeof(*in));
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     in->size = *size;
-    HASH_ADD_STR(d->insts, id, in);
+    HASH_ADD_STR(d->instances, id, in);
     return in;
 }
 
@@ -79,7 +79,7 @@ static void on_look(const calls_reply *reply, void *arg)
         if (id && state && (strcmp(state, "running") == 0 || strcmp(state, "restarting") == 0))
             (void)json_object_set_new(running, id, json_true());
     }
-    for (dock_inst *in = d->insts; in; in = in->hh.next) {
+    for (docker_instance *in = d->instances; in; in = in->hh.next) {
         if (in->phase == PHASE_RUNNING && !in->asked && !json_object_get(running, in->id)) {
             in->phase = PHASE_STARTING;
             in->next_ms = 0;
@@ -114,7 +114,7 @@ static void docker_room(provider *p, provider_room *ret)
                             .mcpu_left = (int64_t)d->dirs.vcpus * 1000,
                             .mem_mib = d->dirs.mem_mib,
                             .mem_left = d->dirs.mem_mib };
-    for (const dock_inst *in = d->insts; in; in = in->hh.next) {
+    for (const docker_instance *in = d->instances; in; in = in->hh.next) {
         if (in->phase == PHASE_PURGING)
             continue;
         ret->mcpu_left -= in->size.mcpu;
@@ -150,7 +150,7 @@ static const char *docker_refuses(provider *p, ob_arch arch)
 static int docker_launch(provider *p, const provider_launch_spec *spec, ob_error *err)
 {
     docker *d = (docker *)p;
-    dock_inst *in = docker_find(d, spec->id);
+    docker_instance *in = docker_find(d, spec->id);
     const char *refused = docker_refuses(p, spec->arch);
     if (in && in->phase >= PHASE_STOPPING)
         return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
@@ -174,7 +174,7 @@ static int docker_launch(provider *p, const provider_launch_spec *spec, ob_error
 static void docker_terminate(provider *p, const char *id, bool graceful)
 {
     docker *d = (docker *)p;
-    dock_inst *in = docker_find(d, id);
+    docker_instance *in = docker_find(d, id);
     if (!in && !local_dir_alive(d->home, id))
         return;
     if (!in)
@@ -195,7 +195,7 @@ static void on_interrupted(const calls_reply *reply, void *arg)
 static int docker_interrupt(provider *p, const char *id, ob_error *err)
 {
     docker *d = (docker *)p;
-    const dock_inst *in = docker_find(d, id);
+    const docker_instance *in = docker_find(d, id);
     if (!in || in->phase != PHASE_RUNNING)
         return ob_fail(err, ENOENT, "instance %s does not run", id);
     docker_ask(d, id, "POST", NULL, on_interrupted, "/containers/%s-%s/kill?signal=SIGUSR1",
@@ -213,12 +213,12 @@ static void docker_list(provider *p)
 {
     docker *d = (docker *)p;
     scan(d); /* while this process stood by, another has led */
-    for (const dock_inst *in = d->insts; in; in = in->hh.next)
+    for (const docker_instance *in = d->instances; in; in = in->hh.next)
         if (in->phase < PHASE_STOPPING)
             p->on.found(in->id, p->on.arg);
 }
 
-static void tick_one(docker *d, dock_inst *in, int64_t now_ms)
+static void tick_one(docker *d, docker_instance *in, int64_t now_ms)
 {
     if (in->asked || now_ms < in->next_ms)
         return;
@@ -249,10 +249,10 @@ static bool docker_tick(provider *p)
         }
         return false;
     }
-    dock_inst *in, *next;
-    HASH_ITER(hh, d->insts, in, next)
+    docker_instance *in, *next;
+    HASH_ITER(hh, d->instances, in, next)
     tick_one(d, in, now_ms);
-    if ((d->insts || !d->looked) && !d->looking && now_ms >= d->look_at_ms) {
+    if ((d->instances || !d->looked) && !d->looking && now_ms >= d->look_at_ms) {
         char filter[256];
         docker_label_filter(filter, sizeof(filter), "openbatch.copy", d->copy);
         d->looking = true;
@@ -283,7 +283,7 @@ static void leave(docker *d)
     if (!d->placed || !ob_service_stopping)
         return;
     for (int step = 0; step < 2; step++) {
-        for (const dock_inst *in = d->insts; in; in = in->hh.next) {
+        for (const docker_instance *in = d->instances; in; in = in->hh.next) {
             if (step == 0)
                 docker_ask(d, in->id, "POST", NULL, on_left, "/containers/%s-%s/stop?t=5", d->copy,
                            in->id);
@@ -299,10 +299,10 @@ static void leave(docker *d)
 static void docker_free(provider *p)
 {
     docker *d = (docker *)p;
-    dock_inst *in, *next;
+    docker_instance *in, *next;
     leave(d);
     calls_free(d->calls);
-    HASH_ITER(hh, d->insts, in, next)
+    HASH_ITER(hh, d->instances, in, next)
     docker_forget(d, in);
     free(d->home);
     free(d->run_dir);

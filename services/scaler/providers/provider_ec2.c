@@ -29,7 +29,7 @@ typedef enum phase {
     PHASE_ENDING,    /* TerminateInstances is to be sent, until EC2 says so */
 } phase;
 
-typedef struct ec2_inst {
+typedef struct ec2_machine {
     char id[OB_INSTANCE_TEXT];
     char ec2_id[40]; /* empty: not known yet */
     phase phase;
@@ -39,7 +39,7 @@ typedef struct ec2_inst {
     char *run;   /* the parameters of RunInstances; NULL: launched by another process */
     int64_t next_ms, since_ms;
     UT_hash_handle hh;
-} ec2_inst;
+} ec2_machine;
 
 typedef struct ec2 {
     provider base; /* first */
@@ -47,7 +47,7 @@ typedef struct ec2 {
     char *endpoint, *image, *copy, *userpwd, *session, *kafka, *kafka_settings, *password,
         *user_data;
     char *sign;
-    ec2_inst *insts;
+    ec2_machine *instances;
     bool looking, listed; /* listed: once, wholly */
     int64_t look_at_ms;
     char lacking[300];
@@ -61,26 +61,26 @@ typedef struct asked {
 
 /* ---- Calls ---- */
 
-static ec2_inst *find(const ec2 *e, const char *id)
+static ec2_machine *find(const ec2 *e, const char *id)
 {
-    ec2_inst *in;
-    HASH_FIND_STR(e->insts, id, in);
+    ec2_machine *in;
+    HASH_FIND_STR(e->instances, id, in);
     return in;
 }
 
-static ec2_inst *add(ec2 *e, const char *id, phase at)
+static ec2_machine *add(ec2 *e, const char *id, phase at)
 {
-    ec2_inst *in = ob_calloc(1, sizeof(*in));
+    ec2_machine *in = ob_calloc(1, sizeof(*in));
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     in->phase = at;
     in->since_ms = ob_mono_ms();
-    HASH_ADD_STR(e->insts, id, in);
+    HASH_ADD_STR(e->instances, id, in);
     return in;
 }
 
-static void forget(ec2 *e, ec2_inst *in)
+static void forget(ec2 *e, ec2_machine *in)
 {
-    HASH_DEL(e->insts, in);
+    HASH_DEL(e->instances, in);
     if (in->run)
         explicit_bzero(in->run, strlen(in->run));
     free(in->run);
@@ -150,7 +150,7 @@ static int meaning(int status, const char *code)
     return status == 0 || status >= 500 || among(code, later) ? -EAGAIN : -EINVAL;
 }
 
-static void launch_failed(ec2 *e, ec2_inst *in, int r, const ec2_answer *a)
+static void launch_failed(ec2 *e, ec2_machine *in, int r, const ec2_answer *a)
 {
     char text[500];
     ob_text_format(text, sizeof(text), "%s: %s", a->code, a->message);
@@ -166,7 +166,7 @@ static void on_launched(const calls_reply *reply, void *arg)
 {
     const asked *to = arg;
     ec2 *e = to->e;
-    ec2_inst *in = find(e, to->id);
+    ec2_machine *in = find(e, to->id);
     ec2_answer a;
     if (!in)
         return;
@@ -203,7 +203,7 @@ static void on_launched(const calls_reply *reply, void *arg)
 static void on_terminated(const calls_reply *reply, void *arg)
 {
     const asked *to = arg;
-    ec2_inst *in = find(to->e, to->id);
+    ec2_machine *in = find(to->e, to->id);
     ec2_answer a;
     if (!in)
         return;
@@ -219,7 +219,7 @@ static void on_terminated(const calls_reply *reply, void *arg)
     ec2_answer_done(&a);
 }
 
-static void terminate_it(ec2 *e, ec2_inst *in)
+static void terminate_it(ec2 *e, ec2_machine *in)
 {
     ob_cleanup(ob_freep) char *body = ec2_terminate_instance(in->ec2_id);
     in->asked = true;
@@ -238,7 +238,7 @@ static bool is_alive(const ec2_instance *i)
 
 static void found_one(ec2 *e, const ec2_instance *i)
 {
-    ec2_inst *in = find(e, i->id);
+    ec2_machine *in = find(e, i->id);
     if (!in)
         in = add(e, i->id, PHASE_RUNNING);
     /* Two with one id cannot be, but for a client token that EC2 has forgotten: the later goes. */
@@ -256,10 +256,10 @@ static void found_one(ec2 *e, const ec2_instance *i)
 /* A listing is complete: what it lacks is gone, or never came. */
 static void compare(ec2 *e)
 {
-    ec2_inst *in, *next;
+    ec2_machine *in, *next;
     int64_t now_ms = ob_mono_ms();
     e->listed = true;
-    HASH_ITER(hh, e->insts, in, next)
+    HASH_ITER(hh, e->instances, in, next)
     {
         bool missing =
             !in->listed && !in->asked && (in->seen || now_ms - in->since_ms > APPEARS_MS);
@@ -281,7 +281,7 @@ static void on_look(const calls_reply *reply, void *arg)
     ec2_answer a;
     ec2_answer_read(reply->body, reply->len, &a);
     for (size_t i = 0; i < a.n; i++) {
-        ec2_inst *in = find(e, a.instances[i].id);
+        ec2_machine *in = find(e, a.instances[i].id);
         if (a.instances[i].id[0] && is_alive(&a.instances[i]))
             found_one(e, &a.instances[i]);
         else if (in && strcmp(in->ec2_id, a.instances[i].ec2_id) == 0)
@@ -310,7 +310,7 @@ static void look(ec2 *e, const char *next_token)
 static int ec2_launch(provider *p, const provider_launch_spec *spec, ob_error *err)
 {
     ec2 *e = (ec2 *)p;
-    ec2_inst *in = find(e, spec->id);
+    ec2_machine *in = find(e, spec->id);
     if (in && in->phase == PHASE_ENDING)
         return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
     if (in)
@@ -337,7 +337,7 @@ static int ec2_launch(provider *p, const provider_launch_spec *spec, ob_error *e
 static void ec2_terminate(provider *p, const char *id, bool graceful)
 {
     ec2 *e = (ec2 *)p;
-    ec2_inst *in = find(e, id);
+    ec2_machine *in = find(e, id);
     (void)graceful; /* EC2 tells the machine's system to shut down either way */
     if (!in && e->listed)
         return;
@@ -368,7 +368,7 @@ static void ec2_list(provider *p)
     ((ec2 *)p)->look_at_ms = 0;
 }
 
-static void tick_one(ec2 *e, ec2_inst *in, int64_t now_ms)
+static void tick_one(ec2 *e, ec2_machine *in, int64_t now_ms)
 {
     if (in->asked || now_ms < in->next_ms)
         return;
@@ -384,10 +384,10 @@ static void tick_one(ec2 *e, ec2_inst *in, int64_t now_ms)
 static bool ec2_tick(provider *p)
 {
     ec2 *e = (ec2 *)p;
-    ec2_inst *in, *next;
+    ec2_machine *in, *next;
     int64_t now_ms = ob_mono_ms();
     calls_step(e->calls, 0);
-    HASH_ITER(hh, e->insts, in, next)
+    HASH_ITER(hh, e->instances, in, next)
     tick_one(e, in, now_ms);
     if (!e->looking && now_ms >= e->look_at_ms)
         look(e, NULL);
@@ -428,9 +428,9 @@ ec2_lacking(provider *p, const char *type, const ob_resources *nominal, char *ou
 static void ec2_free(provider *p)
 {
     ec2 *e = (ec2 *)p;
-    ec2_inst *in, *next;
+    ec2_machine *in, *next;
     calls_free(e->calls);
-    HASH_ITER(hh, e->insts, in, next)
+    HASH_ITER(hh, e->instances, in, next)
     forget(e, in);
     if (e->userpwd)
         explicit_bzero(e->userpwd, strlen(e->userpwd));

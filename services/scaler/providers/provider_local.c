@@ -32,7 +32,7 @@ typedef enum phase {
     PHASE_PURGING,  /* its containers are to go; it takes no room any more */
 } phase;
 
-typedef struct local_inst {
+typedef struct local_instance {
     char id[OB_INSTANCE_TEXT];
     int32_t mcpu, mem_mib; /* nominal */
     phase phase;
@@ -40,31 +40,31 @@ typedef struct local_inst {
     int64_t checked_at_ms, deadline_ms;
     pid_t purge; /* 0: none runs */
     UT_hash_handle hh;
-} local_inst;
+} local_instance;
 
 typedef struct local {
     provider base; /* first */
     provider_local_config config;
     char *home, *run_dir, *executor, *kafka_password_file;
     ob_arch arch;
-    local_inst *insts;
+    local_instance *instances;
     int removed;
 } local;
 
-static local_inst *find(const local *l, const char *id)
+static local_instance *find(const local *l, const char *id)
 {
-    local_inst *in;
-    HASH_FIND_STR(l->insts, id, in);
+    local_instance *in;
+    HASH_FIND_STR(l->instances, id, in);
     return in;
 }
 
-static local_inst *add(local *l, const char *id, const ob_resources *size)
+static local_instance *add(local *l, const char *id, const ob_resources *size)
 {
-    local_inst *in = ob_calloc(1, sizeof(*in));
+    local_instance *in = ob_calloc(1, sizeof(*in));
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     in->mcpu = size->mcpu;
     in->mem_mib = size->mem_mib;
-    HASH_ADD_STR(l->insts, id, in);
+    HASH_ADD_STR(l->instances, id, in);
     return in;
 }
 
@@ -77,7 +77,7 @@ static void local_room(provider *p, provider_room *ret)
                             .mcpu_left = mcpu,
                             .mem_mib = l->config.mem_mib,
                             .mem_left = l->config.mem_mib };
-    for (const local_inst *in = l->insts; in; in = in->hh.next) {
+    for (const local_instance *in = l->instances; in; in = in->hh.next) {
         if (in->phase == PHASE_PURGING)
             continue;
         ret->mcpu_left -= in->mcpu;
@@ -109,7 +109,7 @@ static const char *local_refuses(provider *p, ob_arch arch)
 
 /* Sees to it that a runsv watches over a running instance. An executor that lost its own keeps the
  * directory's lock; it is asked to go, the next one adopts its containers. */
-static int supervise(local *l, local_inst *in, int64_t now_ms, ob_error *err)
+static int supervise(local *l, local_instance *in, int64_t now_ms, ob_error *err)
 {
     in->checked_at_ms = now_ms;
     if (local_dir_supervised(l->home, in->id))
@@ -121,7 +121,7 @@ static int supervise(local *l, local_inst *in, int64_t now_ms, ob_error *err)
 static int local_launch(provider *p, const provider_launch_spec *spec, ob_error *err)
 {
     local *l = (local *)p;
-    local_inst *in = find(l, spec->id);
+    local_instance *in = find(l, spec->id);
     if (in && in->phase != PHASE_RUNNING)
         return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
     if (local_refuses(p, spec->arch))
@@ -147,7 +147,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
 {
     local *l = (local *)p;
     int64_t now_ms = ob_mono_ms();
-    local_inst *in = find(l, id);
+    local_instance *in = find(l, id);
     if (!in && !local_dir_alive(l->home, id))
         return;
     if (!in)
@@ -166,7 +166,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
 static int local_interrupt(provider *p, const char *id, ob_error *err)
 {
     const local *l = (const local *)p;
-    const local_inst *in = find(l, id);
+    const local_instance *in = find(l, id);
     if (!in || in->phase != PHASE_RUNNING || !local_dir_supervised(l->home, id))
         return ob_fail(err, ENOENT, "instance %s does not run", id);
     local_dir_control(l->home, id, "1"); /* SIGUSR1 */
@@ -200,7 +200,7 @@ static void local_list(provider *p)
 {
     local *l = (local *)p;
     scan(l); /* while this process stood by, another has led */
-    for (const local_inst *in = l->insts; in; in = in->hh.next)
+    for (const local_instance *in = l->instances; in; in = in->hh.next)
         if (in->phase == PHASE_RUNNING)
             p->on.found(in->id, p->on.arg);
 }
@@ -208,7 +208,7 @@ static void local_list(provider *p)
 /* ---- Ending ---- */
 
 /* Returns true when nothing of it runs any more. */
-static bool stopped(local *l, local_inst *in, int64_t now_ms)
+static bool stopped(local *l, local_instance *in, int64_t now_ms)
 {
     if (local_dir_supervised(l->home, in->id)) {
         if (now_ms < in->deadline_ms)
@@ -226,7 +226,7 @@ static bool stopped(local *l, local_inst *in, int64_t now_ms)
 }
 
 /* Runs purges until one succeeds. Returns true then. */
-static bool purged(local *l, local_inst *in, int64_t now_ms)
+static bool purged(local *l, local_instance *in, int64_t now_ms)
 {
     ob_error err = { 0 };
     int status = 0;
@@ -256,7 +256,7 @@ static bool purged(local *l, local_inst *in, int64_t now_ms)
     return false;
 }
 
-static bool tick_one(local *l, local_inst *in, int64_t now_ms)
+static bool tick_one(local *l, local_instance *in, int64_t now_ms)
 {
     ob_error err = { 0 };
     switch (in->phase) {
@@ -277,7 +277,7 @@ static bool tick_one(local *l, local_inst *in, int64_t now_ms)
             return false;
         local_dir_remove(l->home, in->id);
         ob_info("provider.removed", "{s:s}", "instance", in->id);
-        HASH_DEL(l->insts, in);
+        HASH_DEL(l->instances, in);
         free(in);
         if (l->removed++ % PRUNE_EVERY == 0)
             local_dir_prune(l->home);
@@ -289,10 +289,10 @@ static bool tick_one(local *l, local_inst *in, int64_t now_ms)
 static bool local_tick(provider *p)
 {
     local *l = (local *)p;
-    local_inst *in, *next;
+    local_instance *in, *next;
     int64_t now_ms = ob_mono_ms();
     bool freed = false;
-    HASH_ITER(hh, l->insts, in, next)
+    HASH_ITER(hh, l->instances, in, next)
     freed = tick_one(l, in, now_ms) || freed;
     return freed;
 }
@@ -300,7 +300,7 @@ static bool local_tick(provider *p)
 static bool local_busy(const provider *p)
 {
     const local *l = (const local *)p;
-    for (const local_inst *in = l->insts; in; in = in->hh.next)
+    for (const local_instance *in = l->instances; in; in = in->hh.next)
         if (in->phase != PHASE_RUNNING)
             return true;
     return false;
@@ -309,10 +309,10 @@ static bool local_busy(const provider *p)
 static void local_free(provider *p)
 {
     local *l = (local *)p;
-    local_inst *in, *next;
-    HASH_ITER(hh, l->insts, in, next)
+    local_instance *in, *next;
+    HASH_ITER(hh, l->instances, in, next)
     {
-        HASH_DEL(l->insts, in);
+        HASH_DEL(l->instances, in);
         free(in);
     }
     free(l->home);

@@ -43,10 +43,10 @@ static scaler s = { .provider = &fake };
 typedef struct world {
     env e;
     const char *none_of; /* the type that EC2 has none of; NULL: it has all */
-    decide_instance insts[INSTANCES];
+    decide_instance instances[INSTANCES];
     const char *types[INSTANCES];
     int64_t asked_ms[INSTANCES]; /* INT64_MAX: it has answered */
-    size_t n_insts, n_refused;
+    size_t n_instances, n_refused;
     int64_t now_ms;
 } world;
 
@@ -59,10 +59,10 @@ static void begin(world *w, bool spot, const char *body)
 
 static void done(world *w)
 {
-    for (size_t i = 0; i < w->n_insts; i++)
-        free((void *)w->insts[i].plan);
+    for (size_t i = 0; i < w->n_instances; i++)
+        free((void *)w->instances[i].plan);
     free(w->e.shapes);
-    free(w->e.lacks);
+    free(w->e.shortages);
     env_types_free(&w->e);
 }
 
@@ -77,33 +77,33 @@ static void waits(world *w, const decide_shape *work, size_t n)
 static void answer(world *w)
 {
     size_t n = 0;
-    for (size_t i = 0; i < w->n_insts; i++) {
+    for (size_t i = 0; i < w->n_instances; i++) {
         bool refused = w->now_ms - w->asked_ms[i] >= ANSWER_MS && w->none_of &&
                        strcmp(w->types[i], w->none_of) == 0;
         if (refused) {
             env_types_refuse(&w->e, w->types[i], w->now_ms);
             w->n_refused++;
-            free((void *)w->insts[i].plan);
+            free((void *)w->instances[i].plan);
             continue;
         }
         if (w->now_ms - w->asked_ms[i] >= ANSWER_MS && w->asked_ms[i] != INT64_MAX) {
-            if (w->insts[i].doubtful)
+            if (w->instances[i].may_fail)
                 env_types_accept(&w->e, w->types[i]);
-            w->insts[i].doubtful = false;
+            w->instances[i].may_fail = false;
             w->asked_ms[i] = INT64_MAX;
         }
-        w->insts[n] = w->insts[i];
+        w->instances[n] = w->instances[i];
         w->types[n] = w->types[i];
         w->asked_ms[n++] = w->asked_ms[i];
     }
-    w->n_insts = n;
+    w->n_instances = n;
 }
 
 static void turn(world *w)
 {
     static const decide_limits limits = { .max_launches = LAUNCHES };
     decide_launch launches[LAUNCHES];
-    decide_lack found[8];
+    decide_shortage found[8];
     answer(w);
     env_types_refresh(&w->e, w->now_ms);
     decide_env view = { .strategy = w->e.strategy,
@@ -116,21 +116,21 @@ static void turn(world *w)
                         .n_types = w->e.n_types,
                         .shapes = w->e.shapes,
                         .n_shapes = w->e.n_shapes,
-                        .lacks = found,
-                        .instances = w->insts,
-                        .n_instances = w->n_insts };
+                        .shortages = found,
+                        .instances = w->instances,
+                        .n_instances = w->n_instances };
     size_t n = decide(&view, 1, &(decide_host){ .limited = false }, &limits, launches);
-    lacks_take(&w->e, found, view.n_lacks, w->now_ms);
+    shortages_take(&w->e, found, view.n_shortages, w->now_ms);
     for (size_t i = 0; i < n; i++) {
-        assert_true(w->n_insts < INSTANCES);
-        w->types[w->n_insts] = launches[i].type->name;
-        w->asked_ms[w->n_insts] = w->now_ms;
-        w->insts[w->n_insts++] = (decide_instance){ .nominal = launches[i].nominal,
-                                                    .size = launches[i].size,
-                                                    .state = OB_INSTANCE_LAUNCHING,
-                                                    .doubtful = launches[i].type->doubtful,
-                                                    .plan = launches[i].plan,
-                                                    .n_plan = launches[i].n_plan };
+        assert_true(w->n_instances < INSTANCES);
+        w->types[w->n_instances] = launches[i].type->name;
+        w->asked_ms[w->n_instances] = w->now_ms;
+        w->instances[w->n_instances++] = (decide_instance){ .nominal = launches[i].nominal,
+                                                            .size = launches[i].size,
+                                                            .state = OB_INSTANCE_LAUNCHING,
+                                                            .may_fail = launches[i].type->may_fail,
+                                                            .plan = launches[i].plan,
+                                                            .n_plan = launches[i].n_plan };
     }
 }
 
@@ -142,14 +142,14 @@ static void turns(world *w, int64_t ms)
 
 static void assert_lacks(const world *w, const char *want)
 {
-    ob_cleanup(ob_freep) char *text = lacks_text(&s, &w->e, w->now_ms);
+    ob_cleanup(ob_freep) char *text = shortages_text(&s, &w->e, w->now_ms);
     assert_string_equal(text ? text : "nothing", want);
 }
 
 static size_t launched(const world *w, const char *type)
 {
     size_t n = 0;
-    for (size_t i = 0; i < w->n_insts; i++)
+    for (size_t i = 0; i < w->n_instances; i++)
         n += strcmp(w->types[i], type) == 0;
     return n;
 }
@@ -183,15 +183,15 @@ static void a_type_that_is_refused_again_and_again_is_one_shortage(void **state)
 
         /* EC2 has some again: it lacks nothing as soon as it says so, not before. */
         w.none_of = NULL;
-        while (w.n_insts == 0) {
+        while (w.n_instances == 0) {
             turns(&w, 100);
             assert_lacks(&w, NONE("[1000,512,0]"));
         }
-        assert_true(w.insts[0].doubtful);
+        assert_true(w.instances[0].may_fail);
         turns(&w, ANSWER_MS + 100);
-        assert_false(w.insts[0].doubtful);
+        assert_false(w.instances[0].may_fail);
         assert_lacks(&w, "nothing");
-        assert_int_equal(w.n_insts, 1);
+        assert_int_equal(w.n_instances, 1);
         done(&w);
     }
 }
@@ -291,7 +291,7 @@ static void work_that_only_too_dear_types_hold_lacks_for_their_price(void **stat
     assert_lacks(&w, "{\"SpotMaxPriceTooLow: the Spot price of every instance type of this compute "
                      "environment that is large enough is above its "
                      "bidPercentage\":[[4000,8192,1]]}");
-    assert_int_equal(w.n_insts, 1);
+    assert_int_equal(w.n_instances, 1);
     /* Each with its own reason. */
     w.none_of = w.types[0];
     done(&w);
@@ -317,7 +317,7 @@ static void what_waits_for_max_vcpus_lacks_nothing(void **state)
     w.e.max_vcpus = 4;
     waits(&w, &many, 1);
     turns(&w, 5000);
-    assert_int_equal(w.n_insts, 2);
+    assert_int_equal(w.n_instances, 2);
     assert_lacks(&w, "nothing");
     done(&w);
 }
@@ -327,15 +327,15 @@ static void the_smallest_type_that_could_hold_it_is_named(void **state)
 {
     (void)state;
     world w;
-    decide_lack found[] = { { .need = { 1000, 512, 0 } },
-                            { .need = { 2000, 512, 0 } },
-                            { .need = { 3000, 20000, 0 } },
-                            { .need = { 5000, 512, 0 } } };
+    decide_shortage found[] = { { .need = { 1000, 512, 0 } },
+                                { .need = { 2000, 512, 0 } },
+                                { .need = { 3000, 20000, 0 } },
+                                { .need = { 5000, 512, 0 } } };
     names_types = true; /* and has no arm64 */
     begin(&w, false,
           PROGRESSIVE("\"m6g.medium\", \"m5.2xlarge\", \"r5.xlarge\", \"m5.large\", "
                       "\"m5.xlarge\""));
-    lacks_take(&w.e, found, 4, w.now_ms);
+    shortages_take(&w.e, found, 4, w.now_ms);
     w.now_ms += 10000;
     assert_lacks(&w, "{\"m5.large of 2 vCPUs\":[[1000,512,0],[2000,512,0]],"
                      "\"r5.xlarge of 4 vCPUs\":[[3000,20000,0]],"
