@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "announce.h"
 #include "decide/env_types.h"
 #include "environments.h"
 #include "ob/clock.h"
@@ -90,7 +91,7 @@ static int advance_until(scaler *s,
         moved(s, in, to, reason, now_ms);
         id_list_add(&changed, PQgetvalue(res, i, 0));
     }
-    scaler_ring_instances(s, changed.ids, changed.n);
+    announce_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
         instance *in = scaler_instance(s, changed.ids[i]);
         in->ends_at_deadline = in->ends_at_deadline || deadline_ms >= 0;
@@ -241,7 +242,7 @@ static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
     int r = store_retoken(s->leader, in->id, hash, err);
     if (r == 0) {
         (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", hash);
-        scaler_ring_instances(s, &(const char *){ in->id }, 1); /* who knows the old hash reads */
+        announce_instances(s, &(const char *){ in->id }, 1); /* who knows the old hash reads */
         r = provide(s, in, token, now_ms, err);
     }
     explicit_bzero(token, sizeof(token));
@@ -347,7 +348,7 @@ static int take_found(scaler *s, ob_error *err)
             env_types_accept(e, in->type);
         s->dirty = true;
     }
-    scaler_ring_instances(s, changed.ids, changed.n);
+    announce_instances(s, changed.ids, changed.n);
     return r;
 }
 
@@ -480,7 +481,7 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
             in->asked_at_ms = now_ms;
         in->ask_now = false;
     }
-    scaler_ring_instances(s, again.ids, again.n);
+    announce_instances(s, again.ids, again.n);
 }
 
 /* Of the empty ones, those whose executor has nothing left to send. */
@@ -515,7 +516,7 @@ static int end_empty(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
     ob_cleanup(id_list_done) id_list changed = { 0 };
     for (int i = 0; r == 0 && i < PQntuples(ended); i++)
         id_list_add(&changed, PQgetvalue(ended, i, 0));
-    scaler_ring_instances(s, changed.ids, changed.n);
+    announce_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
         instance *in = scaler_instance(s, changed.ids[i]);
         if (!in)

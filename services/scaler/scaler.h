@@ -180,8 +180,3 @@ bool scaler_lost_leadership(const scaler *s, int r);
 env *scaler_env(const scaler *s, int64_t id);
 instance *scaler_instance(const scaler *s, const char *id);
 void scaler_forget(scaler *s); /* all that was loaded */
-
-/* Tells who listens on batch.instances: kind "instances" or "ce". Lost messages are made good by
- * their readers' sweeps. */
-void scaler_ring_instances(scaler *s, const char *const *ids, size_t n);
-void scaler_ring_ces(scaler *s, const int64_t *ids, size_t n);

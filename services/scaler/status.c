@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "announce.h"
 #include "environments.h"
 #include "instances.h"
 #include "interrupt.h"
@@ -130,7 +131,7 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         s->n_inbox = 0;
         for (size_t i = 0; i < n; i++)
             note_written(scaler_env(s, status[i].ce_id), &status[i]);
-        scaler_ring_ces(s, changed, n_changed);
+        announce_environments(s, changed, n_changed);
         if (n_gone > 0)
             s->reload_owed = true; /* which forgets them */
     }
