@@ -4,6 +4,7 @@
 #include "join.h"
 
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -98,28 +99,37 @@ static int become(ob_error *err)
     return 0;
 }
 
+/* Returns how many arguments are left: those that every program has, and unknown ones. */
+static int take_arguments(int argc, char **argv, ob_error *err)
+{
+    static const struct option options[] = {
+        { "compute-environment", required_argument, NULL, 0 },
+        { "vcpus", required_argument, NULL, 0 },
+        { "memory", required_argument, NULL, 0 },
+        { 0 },
+    };
+    static const char *const variables[] = { "OPENBATCH_CE_NAME", "OPENBATCH_JOIN_VCPUS",
+                                             "OPENBATCH_JOIN_MEMORY_MIB" };
+    int left = 1, which = 0, c;
+    opterr = 0; /* main.c reports errors */
+    optind = 1;
+    for (int at = 1; (c = getopt_long(argc, argv, "-:", options, &which)) != -1; at = optind) {
+        if (c == 0)
+            (void)setenv(variables[which], optarg, 1);
+        else if (c == ':')
+            return ob_fail(err, EINVAL, "%s needs a value", argv[at]);
+        else if (optind > at) /* not within "-xyz" */
+            argv[left++] = argv[at];
+    }
+    while (optind < argc) /* after "--" */
+        argv[left++] = argv[optind++];
+    argv[left] = NULL;
+    return left;
+}
+
 int join_prepare(int argc, char **argv, ob_error *err)
 {
-    static const char *const options[][2] = {
-        { "--compute-environment", "OPENBATCH_CE_NAME" },
-        { "--vcpus", "OPENBATCH_JOIN_VCPUS" },
-        { "--memory", "OPENBATCH_JOIN_MEMORY_MIB" },
-    };
-    int left = 1;
-    for (int i = 1; i < argc; i++) {
-        const char *variable = NULL;
-        for (size_t k = 0; k < sizeof(options) / sizeof(options[0]); k++)
-            if (!strcmp(argv[i], options[k][0]))
-                variable = options[k][1];
-        if (!variable) {
-            argv[left++] = argv[i];
-            continue;
-        }
-        if (i + 1 == argc)
-            return ob_fail(err, EINVAL, "%s needs a value", argv[i]);
-        (void)setenv(variable, argv[++i], 1);
-    }
-    argv[left] = NULL;
+    int left = take_arguments(argc, argv, err);
     bool joins = *setting("OPENBATCH_JOIN_TOKEN", "") && left == 1;
     int r = joins ? become(err) : 0;
     return r < 0 ? r : left;

@@ -1,333 +1,25 @@
-/* openbatch-executor: containers on one instance. Wiring only: configuration, the modules, one
- * event loop. It reaches Kafka and its container engine, nothing else. What a turn of the loop has
- * changed goes out in one order: the spool to the disk, requests to the engine, the spool again
- * (for what the runtime has done at once), then reports and output. */
-#include <signal.h>
+/* openbatch-executor: containers on one instance. Makes the parts, runs the loop, takes them apart;
+ * nothing else. It reaches Kafka and its container engine, nothing else. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <sys/signalfd.h>
 #include <unistd.h>
 
 #include "adopt.h"
-#include "heartbeat.h"
-#include "host/imds.h"
-#include "host/notice.h"
+#include "departure.h"
+#include "executor.h"
+#include "from_kafka.h"
+#include "from_runtime.h"
 #include "join.h"
-#include "ob/bus.h"
-#include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/service.h"
 #include "ob/text.h"
-#include "ob/topics.h"
-#include "settings.h"
+#include "turn.h"
 
 #define LOCK_WAIT_MS 10000
 #define ENGINE_WAIT_MS 5000
 #define PURGE_WAIT_MS 30000
-#define POLL_MESSAGES 500
-#define FOREIGN_WARN_MS 60000
-#define IMDS_EVERY_MS 5000
-#define LEAVE_MIN_MS 1500  /* what was placed before the scheduler heard of it arrives by then */
-#define LEAVE_LATE_MS 5000 /* past its time an executor goes, whoever has not answered */
-
-typedef struct executor {
-    settings config;
-    char *token, *password;
-    char host[256];
-    loop *loop;
-    spool *spool;
-    ob_bus *bus;
-    runtime *runtime;
-    logs *logs;
-    placement *placement;
-    notice *notice;
-    imds *imds;
-    int signal_fd;
-    heartbeat *heartbeat;
-    attempts attempts;
-    loop_timer second_timer, start_timer;
-    bool spool_failed;
-    bool purging, purged;
-    json_t *join; /* what it joins with; NULL: it was launched */
-    bool leaving, gone;
-    int64_t leaving_at_ms;
-    int64_t foreign_warned_ms;
-    int64_t bad_messages;
-} executor;
-
-/* ---- what the runtime, the streams and the scheduler say, to attempts.c ---- */
-
-static void on_running(const char *run, int64_t started_at_ms, void *arg)
-{
-    attempts_running(&((executor *)arg)->attempts, run, started_at_ms);
-}
-
-static void on_exited(const char *run, const runtime_end *end, void *arg)
-{
-    attempts_exited(&((executor *)arg)->attempts, run, end);
-}
-
-static void on_output_begin(const char *run, void *arg)
-{
-    logs_begin(((executor *)arg)->logs, run);
-}
-
-static runtime_more
-on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
-{
-    return logs_line(((executor *)arg)->logs, run, at_ns, text, len, span);
-}
-
-static void on_output_end(const char *run, void *arg)
-{
-    logs_end(((executor *)arg)->logs, run);
-}
-
-static void on_removed(const char *run, void *arg)
-{
-    attempts_removed(&((executor *)arg)->attempts, run);
-}
-
-static void on_found(const char *run, void *arg)
-{
-    adopt_found(&((executor *)arg)->attempts, run);
-}
-
-static void on_listed(void *arg)
-{
-    executor *x = arg;
-    adopt_listed(&x->attempts);
-    if (!heartbeat_is_registered(x->heartbeat))
-        heartbeat_register(x->heartbeat);
-}
-
-static void on_engine(bool up, const char *text, void *arg)
-{
-    ob_health_set("engine", true, up, text);
-}
-
-static void on_unwell(const char *why, void *arg)
-{
-    executor *x = arg;
-    ob_health_set("starts", true, !why, why);
-    if (x->heartbeat)
-        heartbeat_unwell(x->heartbeat, why);
-}
-
-static void on_purged(void *arg)
-{
-    executor *x = arg;
-    x->purged = true;
-    loop_stop(x->loop);
-}
-
-static void on_resume(const char *run, void *arg)
-{
-    executor *x = arg;
-    x->runtime->ops->resume(x->runtime, run);
-}
-
-static void on_log_out(const char *run, void *arg)
-{
-    attempts_log_out(&((executor *)arg)->attempts, run);
-}
-
-static void on_advance(placement_position last, void *arg)
-{
-    executor *x = arg;
-    spool_set(x->spool, "last", "at",
-              json_pack("[I, I]", (json_int_t)last.epoch, (json_int_t)last.seq), true);
-}
-
-static void on_place_run(const char *run, int attempt_no, json_t *spec, void *arg)
-{
-    attempts_run(&((executor *)arg)->attempts, run, attempt_no, spec);
-}
-
-static void on_place_stop(const char *run, int grace_s, void *arg)
-{
-    attempts_stop(&((executor *)arg)->attempts, run, grace_s);
-}
-
-static void on_place_confirm(const char *run, void *arg)
-{
-    attempts_confirm(&((executor *)arg)->attempts, run);
-}
-
-static void on_sync(void *arg)
-{
-    executor *x = arg;
-    ob_info("executor.sync", NULL);
-    heartbeat_register(x->heartbeat);
-}
-
-/* ---- the instance's end ---- */
-
-static void on_notice(int64_t in_ms, void *arg)
-{
-    notice_give(((executor *)arg)->notice, in_ms);
-}
-
-static void on_notice_tell(void *arg)
-{
-    heartbeat_notice(((executor *)arg)->heartbeat);
-}
-
-static void on_notice_term(int64_t left_ms, void *arg)
-{
-    attempts_close(&((executor *)arg)->attempts, (int)(left_ms / 1000));
-}
-
-static sigset_t notice_signals(void)
-{
-    sigset_t set;
-    (void)sigemptyset(&set);
-    (void)sigaddset(&set, SIGUSR1);
-    return set;
-}
-
-/* SIGUSR1: how providers give a notice. */
-static void on_signal(int fd, uint32_t events, void *arg)
-{
-    executor *x = arg;
-    struct signalfd_siginfo info;
-    if (read(fd, &info, sizeof(info)) == sizeof(info) && x->notice)
-        notice_give(x->notice, x->config.notice_ms);
-}
-
-/* SIGTERM of one that was started by hand: nothing begins, what runs has its time. */
-static void leave(executor *x)
-{
-    ob_info("executor.leaving", "{s:I}", "grace", (json_int_t)x->config.leave_ms);
-    x->leaving = true;
-    x->leaving_at_ms = ob_boot_ms();
-    x->attempts.closing = true;
-    notice_give(x->notice, x->config.leave_ms);
-}
-
-static void check_left(executor *x)
-{
-    int64_t now_ms = ob_boot_ms();
-    bool empty = HASH_COUNT(x->attempts.table) == 0 && now_ms - x->leaving_at_ms >= LEAVE_MIN_MS;
-    bool late = now_ms - x->leaving_at_ms >= x->config.leave_ms + LEAVE_LATE_MS;
-    if (!x->leaving || (!empty && !late))
-        return;
-    heartbeat_left(x->heartbeat);
-    x->gone = true;
-    loop_stop(x->loop);
-}
-
-/* The scheduler says that the instance has ended: its runs are others' by now. */
-static void on_leave(void *arg)
-{
-    executor *x = arg;
-    ob_log(x->leaving ? OB_LOG_INFO : OB_LOG_WARN, "executor.ended", "{s:s}", "instance",
-           x->config.instance);
-    x->gone = x->join != NULL;
-    if (x->gone)
-        loop_stop(x->loop);
-}
-
-/* ---- the bus ---- */
-
-/* Reading a message twice is safe: see placement.c. */
-static void on_message(const ob_bus_msg *msg, void *arg)
-{
-    executor *x = arg;
-    ob_error err = { 0 };
-    switch (placement_take(x->placement, msg->data, msg->len, &err)) {
-    case PLACEMENT_TAKEN:
-    case PLACEMENT_OTHER_INSTANCE:
-    case PLACEMENT_STALE:
-        break;
-    case PLACEMENT_OTHER_SESSION:
-        if (ob_boot_ms() - x->foreign_warned_ms < FOREIGN_WARN_MS)
-            break;
-        x->foreign_warned_ms = ob_boot_ms();
-        ob_warn("placement.other_session", "{s:I}", "offset", (json_int_t)msg->offset);
-        break;
-    case PLACEMENT_BAD:
-        if (x->bad_messages++ == 0)
-            ob_warn("placement.unreadable", "{s:s, s:I}", "text", err.text, "offset",
-                    (json_int_t)msg->offset);
-        break;
-    }
-}
-
-static void on_bus_event(ob_bus_event event, void *arg)
-{
-    executor *x = arg;
-    switch (event) {
-    case OB_BUS_REASSIGNED:
-        heartbeat_assigned(x->heartbeat);
-        break;
-    case OB_BUS_DOWN:
-    case OB_BUS_UP:
-        ob_health_set("kafka", true, event == OB_BUS_UP, "");
-        break;
-    }
-}
-
-static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
-{
-    executor *x = arg;
-    if (ref == heartbeat_ref(x->heartbeat))
-        heartbeat_delivered(x->heartbeat, ok);
-    else if (ref)
-        logs_delivered(x->logs, ref, ok);
-}
-
-static void on_bus_ready(int fd, uint32_t events, void *arg)
-{
-    executor *x = arg;
-    uint64_t count;
-    (void)!read(fd, &count, sizeof(count));
-    while (ob_bus_poll(x->bus, 0, POLL_MESSAGES) == POLL_MESSAGES)
-        ;
-}
-
-/* ---- the loop ---- */
-
-static void sync_spool(executor *x)
-{
-    ob_error err = { 0 };
-    int r = spool_sync(x->spool, &err);
-    if (r < 0 && !x->spool_failed)
-        ob_errlog("spool.failed", "{s:s}", "text", err.text);
-    x->spool_failed = r < 0;
-    ob_health_set("spool", true, r == 0, err.text);
-}
-
-static void on_turn(void *arg)
-{
-    executor *x = arg;
-    sync_spool(x);
-    x->runtime->ops->flush(x->runtime);
-    sync_spool(x);
-    if (!x->bus)
-        return;
-    if (!x->spool_failed)
-        heartbeat_flush(x->heartbeat);
-    logs_flush(x->logs);
-    /* logs_flush may have sent a run's last chunk, and delivery may have made room. */
-    x->runtime->ops->flush(x->runtime);
-}
-
-static void on_second(void *arg)
-{
-    executor *x = arg;
-    loop_timer_set(x->loop, &x->second_timer, 1000);
-    ob_health_beat();
-    if (!x->bus)
-        return;
-    check_left(x);
-    ob_health_info("runs", json_integer(HASH_COUNT(x->attempts.table)));
-    ob_health_set("kafka", true, ob_bus_is_up(x->bus), "");
-    while (ob_bus_poll(x->bus, 0, POLL_MESSAGES) == POLL_MESSAGES)
-        ;
-}
 
 /* The engine is away at the start: what the spool says must do for now. */
 static void on_start_time(void *arg)
@@ -341,13 +33,20 @@ static void on_start_time(void *arg)
 
 static void on_stop(int fd, uint32_t events, void *arg)
 {
-    executor *x = arg;
     uint64_t count;
     (void)!read(fd, &count, sizeof(count));
-    if (x->join && x->heartbeat && !x->leaving)
-        leave(x);
-    else
-        loop_stop(x->loop); /* containers go on; the next executor adopts them */
+    departure_on_stop(arg);
+}
+
+static void on_resume(const char *run, void *arg)
+{
+    executor *x = arg;
+    x->runtime->ops->resume(x->runtime, run);
+}
+
+static void on_log_out(const char *run, void *arg)
+{
+    attempts_log_out(&((executor *)arg)->attempts, run);
 }
 
 /* ---- making and ending ---- */
@@ -373,18 +72,7 @@ static int make_runtime(executor *x, ob_error *err)
                           .docker_config = c->docker_config,
                           .gpus = (int)c->gpus,
                           .pull_stall_ms = c->pull_stall_ms,
-                          .on = { .running = on_running,
-                                  .exited = on_exited,
-                                  .output_begin = on_output_begin,
-                                  .line = on_line,
-                                  .output_end = on_output_end,
-                                  .removed = on_removed,
-                                  .found = on_found,
-                                  .listed = on_listed,
-                                  .engine = on_engine,
-                                  .unwell = on_unwell,
-                                  .purged = on_purged,
-                                  .arg = x } };
+                          .on = from_runtime(x) };
     return ops->make(&rc, &x->runtime, err);
 }
 
@@ -396,48 +84,17 @@ static int make_base(executor *x, ob_error *err)
         r = loop_new(&x->loop, err);
     if (r == 0)
         r = loop_watch(x->loop, ob_service_stop_fd(), EPOLLIN, on_stop, x, err);
-    sigset_t signals = notice_signals();
-    x->signal_fd = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    if (r == 0 && x->signal_fd < 0)
-        r = ob_fail(err, errno, "signalfd: %s", strerror(errno));
     if (r == 0)
-        r = loop_watch(x->loop, x->signal_fd, EPOLLIN, on_signal, x, err);
+        r = departure_watch(x, err);
     if (r == 0)
         r = spool_open(c->dir, LOCK_WAIT_MS, &x->spool, err);
     if (r == 0)
         r = make_runtime(x, err);
     if (r < 0)
         return r;
-    loop_on_turn(x->loop, on_turn, x);
-    x->second_timer = (loop_timer){ .fn = on_second, .arg = x };
+    turn_begin(x);
     x->start_timer = (loop_timer){ .fn = on_start_time, .arg = x };
-    loop_timer_set(x->loop, &x->second_timer, 0);
     return 0;
-}
-
-static int make_bus(executor *x, ob_error *err)
-{
-    const settings *c = &x->config;
-    int r = ob_config_read_secret(c->token_file, &x->token, err);
-    if (r == 0 && *c->common.kafka_password_file)
-        r = ob_config_read_secret(c->common.kafka_password_file, &x->password, err);
-    if (r < 0)
-        return r;
-    ob_cleanup(ob_freep) char *client = ob_strf("executor-%s", c->instance);
-    ob_bus_config bc = { .servers = c->common.kafka,
-                         .settings = c->common.kafka_settings,
-                         .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
-                         .password = x->password,
-                         .client_id = client,
-                         .partitions = (int32_t)c->common.kafka_partitions,
-                         .on_msg = on_message,
-                         .on_event = on_bus_event,
-                         .on_delivery = on_delivery,
-                         .arg = x };
-    r = ob_bus_new(&bc, &x->bus, err);
-    if (r == 0)
-        r = loop_watch(x->loop, ob_bus_fd(x->bus), EPOLLIN, on_bus_ready, x, err);
-    return r;
 }
 
 static void make_modules(executor *x)
@@ -446,14 +103,7 @@ static void make_modules(executor *x)
     const json_t *last = json_object_get(spool_get(x->spool, "last"), "at");
     placement_position position = { .epoch = json_integer_value(json_array_get(last, 0)),
                                     .seq = json_integer_value(json_array_get(last, 1)) };
-    x->placement = placement_new(c->instance, position,
-                                 (placement_sink){ .advance = on_advance,
-                                                   .confirm = on_place_confirm,
-                                                   .stop = on_place_stop,
-                                                   .run = on_place_run,
-                                                   .sync = on_sync,
-                                                   .leave = on_leave,
-                                                   .arg = x });
+    x->placement = placement_new(c->instance, position, from_scheduler(x));
     x->logs = logs_new(&(logs_config){ .loop = x->loop,
                                        .bus = x->bus,
                                        .instance = c->instance,
@@ -471,12 +121,7 @@ static void make_modules(executor *x)
         x->join = join_offer(c->join_token, c->join_vcpus, c->join_memory_mib, c->gpus);
     ob_text_format(x->attempts.host_reason, sizeof(x->attempts.host_reason),
                    "Host EC2 (instance %s) terminated.", c->instance);
-    x->notice = notice_new(&(notice_config){ .loop = x->loop,
-                                             .spool = x->spool,
-                                             .term_ms = c->term_ms,
-                                             .tell = on_notice_tell,
-                                             .term = on_notice_term,
-                                             .arg = x });
+    departure_make_notice(x);
     (void)gethostname(x->host, sizeof(x->host) - 1);
     x->heartbeat = heartbeat_new(&(heartbeat_config){ .loop = x->loop,
                                                       .bus = x->bus,
@@ -493,18 +138,11 @@ static void make_modules(executor *x)
 
 static int work(executor *x, ob_error *err)
 {
-    int r = make_bus(x, err);
+    int r = kafka_open(x, err);
     if (r < 0)
         return r;
     make_modules(x);
-    if (*x->config.imds)
-        r = imds_new(&(imds_config){ .loop = x->loop,
-                                     .url = x->config.imds,
-                                     .every_ms = IMDS_EVERY_MS,
-                                     .notice_ms = x->config.notice_ms,
-                                     .notice = on_notice,
-                                     .arg = x },
-                     &x->imds, err);
+    r = departure_watch_metadata(x, err);
     if (r < 0)
         return r;
     adopt_load(&x->attempts);
@@ -563,8 +201,7 @@ static void executor_done(executor *x)
 int main(int argc, char **argv)
 {
     executor x = { .signal_fd = -1 };
-    sigset_t signals = notice_signals();
-    (void)sigprocmask(SIG_BLOCK, &signals, NULL); /* first: an early notice waits for its reader */
+    departure_hold_notices();
     ob_error err = { 0 };
     int code = 0;
     argc = join_prepare(argc, argv, &err);

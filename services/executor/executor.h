@@ -1,0 +1,35 @@
+/* All that one executor has: its modules, and how far its life has come. Plain data: main.c makes
+ * and frees it, the other files of this folder that include it act on it. */
+#pragma once
+
+#include "attempts.h"
+#include "heartbeat.h"
+#include "host/imds.h"
+#include "host/notice.h"
+#include "ob/bus.h"
+#include "settings.h"
+
+typedef struct executor {
+    settings config;
+    char *token, *password;
+    char host[256];
+    loop *loop;
+    spool *spool;
+    ob_bus *bus;
+    runtime *runtime;
+    logs *logs;
+    placement *placement;
+    notice *notice;
+    imds *imds;
+    int signal_fd;
+    heartbeat *heartbeat;
+    attempts attempts;
+    loop_timer second_timer, start_timer;
+    bool spool_failed;
+    bool purging, purged;
+    json_t *join; /* what it joins with; NULL: it was launched */
+    bool leaving, gone;
+    int64_t leaving_at_ms;
+    int64_t foreign_warned_ms;
+    int64_t bad_messages;
+} executor;

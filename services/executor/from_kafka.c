@@ -1,0 +1,149 @@
+/* Hands on what comes by Kafka: placements to placement.c and, in order, from there to attempts.c;
+ * the fate of messages to heartbeat.c and output.c. Makes the bus; main.c frees it. Thread: the
+ * loop's. */
+#include "from_kafka.h"
+
+#include <sys/epoll.h>
+#include <unistd.h>
+
+#include "departure.h"
+#include "ob/clock.h"
+#include "ob/log.h"
+#include "ob/service.h"
+
+#define POLL_MESSAGES 500
+#define FOREIGN_WARN_MS 60000
+
+/* ---- what the scheduler asks for ---- */
+
+static void on_advance(placement_position last, void *arg)
+{
+    executor *x = arg;
+    spool_set(x->spool, "last", "at",
+              json_pack("[I, I]", (json_int_t)last.epoch, (json_int_t)last.seq), true);
+}
+
+static void on_run(const char *run, int attempt_no, json_t *spec, void *arg)
+{
+    attempts_run(&((executor *)arg)->attempts, run, attempt_no, spec);
+}
+
+static void on_stop(const char *run, int grace_s, void *arg)
+{
+    attempts_stop(&((executor *)arg)->attempts, run, grace_s);
+}
+
+static void on_confirm(const char *run, void *arg)
+{
+    attempts_confirm(&((executor *)arg)->attempts, run);
+}
+
+static void on_sync(void *arg)
+{
+    executor *x = arg;
+    ob_info("executor.sync", NULL);
+    heartbeat_register(x->heartbeat);
+}
+
+static void on_leave(void *arg)
+{
+    departure_ordered(arg);
+}
+
+placement_sink from_scheduler(executor *x)
+{
+    return (placement_sink){ .advance = on_advance,
+                             .confirm = on_confirm,
+                             .stop = on_stop,
+                             .run = on_run,
+                             .sync = on_sync,
+                             .leave = on_leave,
+                             .arg = x };
+}
+
+/* ---- the bus ---- */
+
+/* Reading a message twice is safe: see placement.c. */
+static void on_message(const ob_bus_msg *msg, void *arg)
+{
+    executor *x = arg;
+    ob_error err = { 0 };
+    switch (placement_take(x->placement, msg->data, msg->len, &err)) {
+    case PLACEMENT_TAKEN:
+    case PLACEMENT_OTHER_INSTANCE:
+    case PLACEMENT_STALE:
+        break;
+    case PLACEMENT_OTHER_SESSION:
+        if (ob_boot_ms() - x->foreign_warned_ms < FOREIGN_WARN_MS)
+            break;
+        x->foreign_warned_ms = ob_boot_ms();
+        ob_warn("placement.other_session", "{s:I}", "offset", (json_int_t)msg->offset);
+        break;
+    case PLACEMENT_BAD:
+        if (x->bad_messages++ == 0)
+            ob_warn("placement.unreadable", "{s:s, s:I}", "text", err.text, "offset",
+                    (json_int_t)msg->offset);
+        break;
+    }
+}
+
+static void on_event(ob_bus_event event, void *arg)
+{
+    executor *x = arg;
+    switch (event) {
+    case OB_BUS_REASSIGNED:
+        heartbeat_assigned(x->heartbeat);
+        break;
+    case OB_BUS_DOWN:
+    case OB_BUS_UP:
+        ob_health_set("kafka", true, event == OB_BUS_UP, "");
+        break;
+    }
+}
+
+static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
+{
+    executor *x = arg;
+    if (ref == heartbeat_ref(x->heartbeat))
+        heartbeat_delivered(x->heartbeat, ok);
+    else if (ref)
+        logs_delivered(x->logs, ref, ok);
+}
+
+void kafka_poll(executor *x)
+{
+    while (ob_bus_poll(x->bus, 0, POLL_MESSAGES) == POLL_MESSAGES)
+        ;
+}
+
+static void on_ready(int fd, uint32_t events, void *arg)
+{
+    uint64_t count;
+    (void)!read(fd, &count, sizeof(count));
+    kafka_poll(arg);
+}
+
+int kafka_open(executor *x, ob_error *err)
+{
+    const settings *c = &x->config;
+    int r = ob_config_read_secret(c->token_file, &x->token, err);
+    if (r == 0 && *c->common.kafka_password_file)
+        r = ob_config_read_secret(c->common.kafka_password_file, &x->password, err);
+    if (r < 0)
+        return r;
+    ob_cleanup(ob_freep) char *client = ob_strf("executor-%s", c->instance);
+    ob_bus_config bc = { .servers = c->common.kafka,
+                         .settings = c->common.kafka_settings,
+                         .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
+                         .password = x->password,
+                         .client_id = client,
+                         .partitions = (int32_t)c->common.kafka_partitions,
+                         .on_msg = on_message,
+                         .on_event = on_event,
+                         .on_delivery = on_delivery,
+                         .arg = x };
+    r = ob_bus_new(&bc, &x->bus, err);
+    if (r == 0)
+        r = loop_watch(x->loop, ob_bus_fd(x->bus), EPOLLIN, on_ready, x, err);
+    return r;
+}

@@ -1,0 +1,7 @@
+/* What one turn of the loop does with what has changed in it. */
+#pragma once
+
+#include "executor.h"
+
+/* From here on each turn, and each second, does its work. */
+void turn_begin(executor *x);
