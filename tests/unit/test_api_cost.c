@@ -11,6 +11,7 @@
 #include "auth/key_policy.h"
 #include "auth/keys.h"
 #include "http/sigv4.h"
+#include "http/sigv4_canonical.h"
 #include "jobs/job_detail.h"
 #include "jobs/submit_check.h"
 #include "logs/log_filter.h"

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "http/sigv4.h"
+#include "http/sigv4_canonical.h"
 
 #define KEY_ID "AKIDEXAMPLE"
 #define SECRET "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY"
