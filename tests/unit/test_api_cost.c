@@ -116,7 +116,7 @@ static void resolve(api_request *req, api_reply *rep)
         (void)job_detail_resolve(req, &queue, &definition, &job, rep);
 }
 
-/* As server.c and the handlers do it, up to where PostgreSQL is asked. */
+/* As dispatch.c and the handlers do it, up to where PostgreSQL is asked. */
 static cost ask(const api_operation *op, const char *text, size_t len, char *why)
 {
     static api_ctx ctx;

@@ -63,7 +63,7 @@ typedef struct api_request {
     const struct api_key *key; /* who asks (keys.h) */
     int definition_revision;   /* of a definition named without one: the only one that the key was
                                   found to have a right to (-1: none was there); 0: any */
-    const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (server.c) */
+    const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (dispatch.c) */
     bool first_try;            /* amz-sdk-request says so: there can be no earlier one */
     const char *request_id;    /* x-amzn-RequestId of the answer */
     json_t *body;          /* an object; borrowed. Checked against the operation's fields already */

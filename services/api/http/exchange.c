@@ -1,0 +1,159 @@
+/* A request and the shape of its answer, for all protocols alike. Owns the status line, the headers
+ * and how errors are spelled on the wire; knows no operation and checks nothing. Never logs bodies
+ * or credentials. Thread: an HTTP worker.
+ *
+ * Invariant: every answer carries x-amzn-RequestId. */
+#include "exchange.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+
+worker *worker_new(http_common *common)
+{
+    worker *w = ob_calloc(1, sizeof *w);
+    w->common = common;
+    w->sigv4 = sigv4_new();
+    w->body = ob_calloc(1, BODY_MAX + 1);
+    return w;
+}
+
+void worker_free(worker *w)
+{
+    if (!w)
+        return;
+    sigv4_free(w->sigv4);
+    free(w->body);
+    free(w);
+}
+
+static api_protocol protocol_of(const char *path)
+{
+    if (strcmp(path, "/") == 0)
+        return API_LOGS;
+    return strncmp(path, "/openbatch/", strlen("/openbatch/")) == 0 ? API_ADMIN : API_BATCH;
+}
+
+const char *exchange_path(const exchange *x)
+{
+    return x->info->request_uri ? x->info->request_uri : "";
+}
+
+void exchange_begin(exchange *x, struct mg_connection *conn, worker *w)
+{
+    const struct mg_request_info *info = mg_get_request_info(conn);
+    *x = (exchange){ .conn = conn, .info = info, .slot = info->conn_data, .w = w };
+    conn_from(w->common->conns, x->slot, info->remote_addr, info->remote_port);
+    conn_works(w->common->conns, x->slot);
+    ob_uuid id = ob_uuid_new();
+    ob_uuid_format(&id, x->request_id);
+    x->head = strcmp(info->request_method, "HEAD") == 0;
+    x->protocol = protocol_of(exchange_path(x));
+}
+
+bool exchange_is_left(exchange *x)
+{
+    x->left = conn_is_left(x->w->common->conns, x->slot);
+    return x->left;
+}
+
+static const char *status_text(int status)
+{
+    static const struct {
+        int status;
+        const char *text;
+    } texts[] = { { 200, "OK" },
+                  { 400, "Bad Request" },
+                  { 403, "Forbidden" },
+                  { 404, "Not Found" },
+                  { 409, "Conflict" },
+                  { 413, "Content Too Large" },
+                  { 429, "Too Many Requests" },
+                  { 500, "Internal Server Error" },
+                  { 503, "Service Unavailable" } };
+    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+        if (texts[i].status == status)
+            return texts[i].text;
+    return "Error";
+}
+
+static void http_date(char out[40])
+{
+    struct tm tm;
+    time_t now = time(NULL);
+    (void)gmtime_r(&now, &tm);
+    (void)strftime(out, 40, "%a, %d %b %Y %H:%M:%S GMT", &tm);
+}
+
+void exchange_send(exchange *x, int status, const char *code, const char *text, size_t len)
+{
+    http_common *common = x->w->common;
+    /* More clients than threads: let the waiting ones have a turn. */
+    if (conn_had_its_turn(common->conns, x->slot) || atomic_load(&common->draining))
+        x->close = true;
+
+    char date[40];
+    http_date(date);
+    bool logs = x->protocol == API_LOGS;
+    char *out = ob_calloc(1, len + 512);
+    int n = snprintf(out, 512,
+                     "HTTP/1.1 %d %s\r\n"
+                     "Date: %s\r\n"
+                     "Content-Type: %s\r\n"
+                     "Content-Length: %zu\r\n"
+                     "x-amzn-RequestId: %s\r\n"
+                     "%s%s%s"
+                     "Connection: %s\r\n\r\n",
+                     status, status_text(status), date,
+                     logs ? "application/x-amz-json-1.1" : "application/json", len, x->request_id,
+                     code ? "x-amzn-ErrorType: " : "", code ? code : "", code ? "\r\n" : "",
+                     x->close ? "close" : "keep-alive");
+    size_t sent = x->head ? 0 : len;
+    memcpy(out + n, text, sent);
+    if (x->close)
+        mg_disable_connection_keep_alive(x->conn);
+    conn_waits(common->conns, x->slot, WRITE_MS);
+    (void)mg_write(x->conn, out, (size_t)n + sent);
+    conn_waits(common->conns, x->slot, HEADER_MS); /* for the next request */
+    free(out);
+}
+
+/* CloudWatch Logs has its own names for the same things. */
+static const char *logs_code(const char *code)
+{
+    if (strcmp(code, "ClientException") == 0)
+        return "InvalidParameterException";
+    if (strcmp(code, "ServerException") == 0)
+        return "ServiceUnavailableException";
+    return code;
+}
+
+int exchange_answer(exchange *x, api_reply *rep)
+{
+    bool logs = x->protocol == API_LOGS;
+    int status = rep->status ? rep->status : 200;
+    if (logs && rep->code) {
+        rep->code = logs_code(rep->code);
+        if (status == 403) /* JSON protocols answer 400 for what is wrong with a signature */
+            status = 400;
+    }
+    ob_cleanup(ob_freep) char *text = NULL;
+    size_t len = 0;
+    if (rep->code) {
+        json_auto_t *body = api_error_body(rep, logs);
+        text = json_dumps(body, JSON_COMPACT);
+        len = text ? strlen(text) : 0;
+    } else if (rep->raw) {
+        text = ob_take(rep->raw);
+        len = rep->raw_len;
+    } else if (rep->body) {
+        text = json_dumps(rep->body, JSON_COMPACT);
+        len = text ? strlen(text) : 0;
+    }
+    if (!text) {
+        text = ob_strdup("{}");
+        len = 2;
+    }
+    exchange_send(x, status, rep->code, text, len);
+    return status;
+}

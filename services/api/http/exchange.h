@@ -1,0 +1,57 @@
+/* One request on its way, and its answer. */
+#pragma once
+
+#include <civetweb.h>
+#include <stdatomic.h>
+
+#include "clients.h"
+#include "heavy_reads.h"
+#include "request/operation.h"
+#include "sigv4.h"
+
+#define BODY_MAX (256 * 1024)
+/* How long a thread waits for a client (clients.h). */
+#define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
+#define BODY_MS 5000
+#define WRITE_MS 20000
+
+/* What the requests of a server have in common. */
+typedef struct http_common {
+    api_ctx *ctx;
+    http_conns *conns;
+    turns *turns;
+    atomic_bool draining;
+} http_common;
+
+/* What a thread has for its requests. */
+typedef struct worker {
+    http_common *common;
+    sigv4_ctx *sigv4;
+    char *body; /* BODY_MAX + 1 */
+} worker;
+worker *worker_new(http_common *common);
+void worker_free(worker *w); /* NULL: nothing */
+
+typedef struct exchange {
+    struct mg_connection *conn;
+    const struct mg_request_info *info;
+    http_conn *slot;
+    worker *w;
+    api_protocol protocol;
+    char request_id[OB_UUID_TEXT];
+    size_t body_len;
+    bool head;  /* is answered without a body */
+    bool left;  /* nobody is there any more to be answered */
+    bool close; /* the connection cannot be used again */
+} exchange;
+
+/* A request whose headers are there. */
+void exchange_begin(exchange *x, struct mg_connection *conn, worker *w);
+/* "" when there is none. */
+const char *exchange_path(const exchange *x);
+/* Sends a text as it is. code: NULL, or the name of an error. */
+void exchange_send(exchange *x, int status, const char *code, const char *text, size_t len);
+/* Sends what 'rep' says. Returns the status. */
+int exchange_answer(exchange *x, api_reply *rep);
+/* What is asked for behind others on one connection, or waited for its turn, may be for nobody. */
+bool exchange_is_left(exchange *x);
