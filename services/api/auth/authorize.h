@@ -3,6 +3,7 @@
 
 #include "ob/id.h"
 #include "request/operation.h"
+#include "verdict.h"
 
 /* Before each call of a handler. Errors: -EACCES, the reply is AWS's AccessDeniedException;
  * -ENOENT and others: database errors. Sets req->definition_revision. */
@@ -22,5 +23,6 @@ int access_check_container(const api_request *req,
                            json_t *tags,
                            api_reply *rep);
 
-/* After a handler's success: leaves out of the answer what the key may not see. */
-int access_filter(api_request *req, api_reply *rep);
+/* Whether the key may touch what a rule says that the request uses; c->touched: how many. Errors:
+ * as access_check. */
+int access_check_uses(inquiry *c, const access_rule *rule);

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "auth/answer_filter.h"
 #include "auth/authorize.h"
 #include "auth/keys.h"
 #include "body.h"

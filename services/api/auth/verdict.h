@@ -1,0 +1,27 @@
+/* One resource, held against the policy of a request's key. */
+#pragma once
+
+#include "key_policy.h"
+#include "resource.h"
+
+/* What a request may do, resource by resource. */
+typedef struct inquiry {
+    api_request *req;
+    api_reply *rep;
+    char *action;   /* borrowed */
+    size_t touched; /* resources so far */
+} inquiry;
+
+/* "service:Action" of the request's operation. A new text. */
+char *verdict_action(const api_request *req);
+policy_answer verdict_weigh(const api_request *req, const char *action, const resource *r);
+/* Fills 'rep' with AWS's words. name: of the resource, as the caller may know it. Returns -EACCES.
+ */
+int verdict_refuse(const api_request *req,
+                   policy_answer answer,
+                   const char *action,
+                   const char *name,
+                   api_reply *rep);
+/* Weighs the resource, with its tags looked up where the policy asks for them, and refuses. Errors:
+ * -EACCES, the database's. */
+int verdict_judge(inquiry *c, resource *r);
