@@ -1,4 +1,5 @@
-"""The rules of includes, for the suite `format`: no circle of files, and no two files of one name.
+"""The rules of includes, for the suite `format`: no circle of files, no two files of one name, and
+an engine of the scheduler's that is pure.
 
 A module is a .c file with the header of its name. It leans on the modules whose headers it
 includes, from the .c file or from the header. Files that lean on each other in a circle cannot be
@@ -13,6 +14,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 PLACES = ("shared", "services")
 INCLUDE = re.compile(r'^\s*#\s*include\s+"([^"]+)"', re.MULTILINE)
+ANY_INCLUDE = re.compile(r'^\s*#\s*include\s+["<]([^">]+)[">]', re.MULTILINE)
+# What the scheduler's engine may lean on besides its own files: no I/O, no clock, no threads.
+PURE = Path("services/scheduler/engine")
+PURE_MAY = {
+    *("ob/error.h", "ob/id.h", "ob/job.h", "ob/json.h", "ob/rows.h", "ob/text.h"),
+    *("jansson.h", "uthash.h", "utlist.h"),
+    *("assert.h", "math.h", "search.h", "stdarg.h", "stdbool.h", "stddef.h", "stdint.h"),
+    *("stdio.h", "stdlib.h", "string.h", "strings.h"),
+}
 # Each service has one.
 MANY = {"main", "retention"}
 
@@ -31,7 +41,7 @@ def module(path: Path) -> str:
     """A library's header and its source are one module, though they lie apart; so is what the files
     of a module share among themselves (x_internal.h)."""
     name = str(path.with_suffix("")).replace("shared/include/ob/", "shared/src/")
-    return name.replace("engine/internal", "engine/engine").removesuffix("_internal")
+    return name.removesuffix("_internal")
 
 
 def found(include: str, by: Path, headers: set[Path]) -> Path | None:
@@ -96,12 +106,24 @@ def same_names(paths: list[Path]) -> dict[str, set[str]]:
     return {name: modules for name, modules in of.items() if len(modules) > 1 and name not in MANY}
 
 
+def impure(paths: list[Path]) -> list[str]:
+    own = {path.name for path in paths if path.parent == PURE}
+    return [
+        f"{path} includes {include}: the engine has no I/O, no clock, no threads"
+        for path in paths
+        if path.parent == PURE
+        for include in ANY_INCLUDE.findall((ROOT / path).read_text())
+        if include not in PURE_MAY | own
+    ]
+
+
 def main() -> int:
     paths = files()
     wrong = [f"a circle of files: {', '.join(circle)}" for circle in circles(graph(paths))]
     wrong += [
         f"one name for two things: {', '.join(sorted(m))}" for m in same_names(paths).values()
     ]
+    wrong += impure(paths)
     for line in wrong:
         print(line)
     return 1 if wrong else 0

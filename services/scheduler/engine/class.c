@@ -3,14 +3,22 @@
  * Invariants: n_waiting is the number of jobs and bulk children in the list; the list is sorted by
  * (order, index), an array after its children. A class lives while a job points to it or a reason
  * of it is stored. */
-#include "internal.h"
+#include "class.h"
+
+#include <stdlib.h>
+
+#include "memory.h"
+#include "share.h"
+
+_Static_assert(sizeof(struct class_key) == sizeof(ob_resources) + sizeof(int32_t) + sizeof(share *),
+               "hashed byte by byte: no padding");
 
 class *
-eng_class(engine *e, queue *q, const ob_resources *need, const char *share_name, int32_t priority)
+class_get(engine *e, queue *q, const ob_resources *need, const char *share_name, int32_t priority)
 {
     struct class_key key = { .need = *need,
                              .priority = priority,
-                             .share = eng_share(q, share_name) };
+                             .share = share_get(q, share_name) };
     class *cls = NULL;
     HASH_FIND(hh, q->classes, &key, sizeof(key), cls);
     if (!cls) {
@@ -24,22 +32,18 @@ eng_class(engine *e, queue *q, const ob_resources *need, const char *share_name,
     return cls;
 }
 
-void eng_class_free_if_unused(engine *e, class *cls)
+void class_free(engine *e, class *cls)
 {
-    if (cls->n_jobs > 0 || cls->reason)
-        return;
-    if (cls->queue->keeper == cls)
-        eng_keep_end(e, cls->queue);
     HASH_DEL(cls->queue->classes, cls);
     cls->share->n_classes--;
-    eng_share_free_if_unused(cls->share);
+    share_free_if_unused(cls->share);
     e->n_classes--;
     free(cls);
 }
 
 static size_t units(job *j)
 {
-    return j->is_array ? (size_t)eng_as_array(j)->bulk : 1;
+    return j->is_array ? (size_t)job_as_array(j)->bulk : 1;
 }
 
 static void insert(engine *e, job *j, job *next)
@@ -53,16 +57,16 @@ static void insert(engine *e, job *j, job *next)
     j->cls->queue->changes++;
 }
 
-void eng_class_insert(engine *e, job *j)
+void class_insert(engine *e, job *j)
 {
     job *head = j->cls->waiting, *next = NULL;
     job *last = head ? head->prev : NULL; /* utlist: the head's prev is the tail */
-    for (; last && eng_before(j, last); last = last == head ? NULL : last->prev)
+    for (; last && job_is_before(j, last); last = last == head ? NULL : last->prev)
         next = last;
     insert(e, j, next);
 }
 
-void eng_class_remove(engine *e, job *j)
+void class_remove(engine *e, job *j)
 {
     j->cls->n_waiting -= units(j);
     e->n_waiting -= units(j);
@@ -71,7 +75,7 @@ void eng_class_remove(engine *e, job *j)
     j->prev = j->next = NULL;
 }
 
-void eng_class_take(engine *e, array *a)
+void class_take_child(engine *e, array *a)
 {
     class *cls = a->base.cls;
     cls->n_waiting--;
@@ -83,10 +87,17 @@ void eng_class_take(engine *e, array *a)
     }
 }
 
-void eng_return(engine *e, job *j)
+void class_insert_later(engine *e, job *j)
 {
     j->prev = j->next = NULL;
     *LIST_ADD(e, returned) = j;
+}
+
+bool class_awaits(job *j)
+{
+    if (!j->is_array)
+        return j->state == OB_JOB_RUNNABLE;
+    return job_as_array(j)->bulk > 0 && job_as_array(j)->bulk_state == OB_JOB_RUNNABLE;
 }
 
 static int by_class(const void *a, const void *b)
@@ -94,11 +105,11 @@ static int by_class(const void *a, const void *b)
     const job *x = *(job *const *)a, *y = *(job *const *)b;
     if (x->cls != y->cls)
         return x->cls < y->cls ? -1 : 1;
-    return eng_before(x, y) ? -1 : eng_before(y, x) ? 1 : 0;
+    return job_is_before(x, y) ? -1 : job_is_before(y, x) ? 1 : 0;
 }
 
 /* In order, so that each class is walked over once at most. */
-void eng_returned(engine *e)
+void class_insert_returned(engine *e)
 {
     if (e->n_returned > 0)
         qsort(e->returned, e->n_returned, sizeof(job *), by_class);
@@ -106,21 +117,14 @@ void eng_returned(engine *e)
     job *next = NULL; /* in cls, behind what was inserted last */
     for (size_t i = 0; i < e->n_returned; i++) {
         job *j = e->returned[i];
-        bool waits = j->is_array ? eng_as_array(j)->bulk > 0 &&
-                                       eng_as_array(j)->bulk_state == OB_JOB_RUNNABLE
-                                 : j->state == OB_JOB_RUNNABLE;
-        if (!waits) /* stopped meanwhile */
+        if (!class_awaits(j))
             continue;
-        if (j->cls->queue->deleting) {
-            eng_stop(e, j, true, QUEUE_DELETED);
-            continue;
-        }
         if (j->cls != cls)
             next = j->cls->waiting;
         cls = j->cls;
-        if (next && eng_before(cls->waiting->prev, j)) /* the tail */
+        if (next && job_is_before(cls->waiting->prev, j)) /* the tail */
             next = NULL;
-        while (next && eng_before(next, j))
+        while (next && job_is_before(next, j))
             next = next->next;
         insert(e, j, next);
     }

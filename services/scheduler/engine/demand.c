@@ -8,30 +8,33 @@
  * up to what that could hold as a whole. In a fair-share queue each share's first class gets one
  * job's worth before all else. A launch that is kept for a large job (keep.c) is not taken by those
  * behind, and no more is asked than a queue's reservation for other shares leaves. */
-#include "internal.h"
+#include "demand.h"
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+#include "ce.h"
+#include "fit.h"
+#include "hold.h"
+#include "line.h"
+#include "memory.h"
+#include "minmax.h"
+#include "slots.h"
 
 static void begin(const engine *e, ce *c)
 {
     c->n_next = 0;
     c->n_coming = c->n_held = c->n_soon = 0;
-    c->headroom_mcpu = (int64_t)c->max_vcpus * 1000 - eng_provisioned(c);
-    if (c->launches == 0 && e->next_due_ms == INT64_MAX && e->n_unwell == 0)
+    c->headroom_mcpu = (int64_t)c->max_vcpus * 1000 - ce_provisioned_mcpu(c);
+    if (c->launches == 0 && e->hold_due_ms == INT64_MAX && e->n_unwell == 0)
         return;
     for (instance *i = c->instances; i; i = i->inext) {
         if (!i->known || i->lost)
             continue;
         if (i->state == OB_INSTANCE_LAUNCHING)
             *LIST_ADD(c, coming) = i->size;
-        if (i->state != OB_INSTANCE_ACTIVE || !eng_held(i))
+        if (i->state != OB_INSTANCE_ACTIVE || !instance_is_held(i))
             continue;
-        *LIST_ADD(c, held) = (slot){ .room = eng_room(i), .on = i };
-        if (!eng_held_long(e, i))
-            *LIST_ADD(c, soon) = eng_room(i);
+        *LIST_ADD(c, held) = (slot){ .room = instance_room(i), .on = i };
+        if (!hold_is_long(e, i))
+            *LIST_ADD(c, soon) = instance_room(i);
     }
 }
 
@@ -39,7 +42,7 @@ static void ask(ce *c, const ob_resources *need, int64_t n)
 {
     effect_shape *s = LIST_ADD(c, next);
     s->need = *need;
-    s->count = (int32_t)least(n, INT32_MAX);
+    s->count = (int32_t)min_i64(n, INT32_MAX);
 }
 
 /* How many of 'n' fit into the rooms; takes what they need of them. */
@@ -48,7 +51,7 @@ pack(const ce *c, ob_resources *rooms, size_t n_rooms, const ob_resources *need,
 {
     int64_t taken = 0;
     for (size_t i = 0; i < n_rooms && taken < n; i++) {
-        int64_t units = least(n - taken, eng_units(c, need, &rooms[i]));
+        int64_t units = min_i64(n - taken, fit_count(c, need, &rooms[i]));
         rooms[i].mcpu -= (int32_t)(need->mcpu * units);
         rooms[i].mem_mib -= (int32_t)(need->mem_mib * units);
         rooms[i].gpus -= (int32_t)(need->gpus * units);
@@ -61,10 +64,10 @@ pack(const ce *c, ob_resources *rooms, size_t n_rooms, const ob_resources *need,
  * come while there is any. */
 static int64_t launchable(const ce *c, const class_fit *fit)
 {
-    if (!eng_below_max(c, fit->least_mcpu) || c->headroom_mcpu <= 0)
+    if (!ce_may_launch(c, fit->least_mcpu) || c->headroom_mcpu <= 0)
         return 0;
     int64_t units = c->headroom_mcpu / fit->cost_mcpu;
-    return units == 0 && eng_exceeds(c, fit->least_mcpu) ? 1 : units;
+    return units == 0 && ce_shape_exceeds_max(c, fit->least_mcpu) ? 1 : units;
 }
 
 /* How many of 'n' the environment has room for; takes the room. starting: there is some on its way.
@@ -74,7 +77,7 @@ take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n, bool *sta
 {
     int64_t taken = pack(c, c->coming, c->n_coming, need, n);
     *starting = taken > 0;
-    int64_t units = least(n - taken, launchable(c, fit));
+    int64_t units = min_i64(n - taken, launchable(c, fit));
     if (units > 0) {
         c->headroom_mcpu -= units * fit->cost_mcpu;
         /* Asked on, so that it is noticed when some come; the next environment is asked, too. */
@@ -102,7 +105,7 @@ static int64_t within_cap(const class *cls, int64_t n, int64_t *cap_mcpu)
         return n;
     int64_t units = *cap_mcpu > 0 ? *cap_mcpu / cls->need.mcpu : 0;
     bool first = q->mcpu == 0 && *cap_mcpu == q->cap_mcpu;
-    n = least(n, units == 0 && first ? 1 : units);
+    n = min_i64(n, units == 0 && first ? 1 : units);
     *cap_mcpu -= n * cls->need.mcpu;
     return n;
 }
@@ -111,19 +114,19 @@ static int64_t within_cap(const class *cls, int64_t n, int64_t *cap_mcpu)
 static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
 {
     const queue *q = cls->queue;
-    eng_fit(e, cls);
-    int64_t rest = within_cap(cls, least((int64_t)cls->n_waiting - cls->given, n), cap_mcpu);
+    fit_update(e, cls);
+    int64_t rest = within_cap(cls, min_i64((int64_t)cls->n_waiting - cls->given, n), cap_mcpu);
     int64_t most = 0;
     const char *lacking = NULL;
     ce *first = NULL;
     cls->given += rest;
     for (size_t i = 0; i < q->n_ces; i++) /* is placed there soon: asks for nothing */
-        if (eng_usable(q->ces[i]))
+        if (ce_is_usable(q->ces[i]))
             rest -= pack(q->ces[i], q->ces[i]->soon, q->ces[i]->n_soon, &cls->need, rest);
     for (size_t i = 0; i < q->n_ces && rest > 0; i++) {
         ce *c = q->ces[i];
         int64_t max_mcpu = (int64_t)c->max_vcpus * 1000, cost = cls->fit[i].cost_mcpu;
-        if (!eng_usable(c) || !cls->fit[i].launch || eng_above_max(c, &cls->need) ||
+        if (!ce_is_usable(c) || !cls->fit[i].launch || ce_need_exceeds_max(c, &cls->need) ||
             is_kept(c, cls))
             continue;
         bool starting;
@@ -141,14 +144,14 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
     }
     cls->beyond = cls->beyond || rest > 0;
     if (first && !lacking && rest > 0 && most > 0)
-        ask(first, &cls->need, least(rest, most));
+        ask(first, &cls->need, min_i64(rest, most));
 }
 
 static void give_out_queue(engine *e, queue *q)
 {
     int64_t cap_mcpu = q->cap_mcpu == INT64_MAX ? INT64_MAX : q->cap_mcpu - q->mcpu;
     class *cls;
-    eng_line(e, q);
+    line_start(e, q);
     for (size_t i = 0; i < e->n_line; i++)
         for (size_t k = 0; k < e->line[i]->n_work; k++) {
             e->line[i]->work[k]->given = 0;
@@ -157,7 +160,7 @@ static void give_out_queue(engine *e, queue *q)
         }
     for (size_t i = 0; i < e->n_line && q->policy.fair; i++)
         give_out(e, e->line[i]->work[0], 1, &cap_mcpu);
-    for (; (cls = eng_line_first(e)); eng_line_skip(e))
+    for (; (cls = line_first(e)); line_skip(e))
         give_out(e, cls, INT64_MAX, &cap_mcpu);
 }
 
@@ -180,7 +183,7 @@ static void merge(ce *c)
     for (size_t i = 1; i < c->n_next; i++) {
         if (by_shape(&c->next[n - 1], &c->next[i]) == 0)
             c->next[n - 1].count =
-                (int32_t)least((int64_t)c->next[n - 1].count + c->next[i].count, INT32_MAX);
+                (int32_t)min_i64((int64_t)c->next[n - 1].count + c->next[i].count, INT32_MAX);
         else
             c->next[n++] = c->next[i];
     }
@@ -197,16 +200,16 @@ static void tell(engine *e, ce *c)
         return;
     c->use_changed = false;
     c->n_demand = 0;
-    effect_shape *copy = eng_text_memory(&e->fx->text, (c->n_next + 1) * sizeof(*copy));
+    effect_shape *copy = memory_take(&e->effects->text, (c->n_next + 1) * sizeof(*copy));
     for (size_t i = 0; i < c->n_next; i++)
         *LIST_ADD(c, demand) = copy[i] = c->next[i];
-    effect_demand *d = LIST_ADD(e->fx, demand);
+    effect_demand *d = LIST_ADD(e->effects, demand);
     d->ce_id = c->id;
     d->shapes = copy;
     d->n_shapes = c->n_next;
 }
 
-void eng_demand(engine *e)
+void demand_update(engine *e)
 {
     ce *c, *tmp;
     HASH_ITER(hh, e->ces, c, tmp)

@@ -1,24 +1,25 @@
-/* Moves of jobs and what they tell: one door for every change of state, events one by one, rows
- * once a round. Strings of effects are copied into the effects' own memory. */
-#include "internal.h"
+/* What a round tells of jobs: events one by one, in order, and rows, once a round for what was
+ * touched. Strings of effects are copied into the effects' own memory. */
+#include "effects.h"
+
+#include "job_table.h"
+#include "memory.h"
+#include "minmax.h"
+#include "waiters.h"
 
 static const char *text(engine *e, const char *s)
 {
-    return eng_text(&e->fx->text, s);
+    return memory_text(&e->effects->text, s);
 }
 
-static int64_t later(int64_t a, int64_t b)
+int64_t effects_time(const engine *e, const job *j)
 {
-    return a > b ? a : b;
+    int64_t at = max_i64(e->shown_ms, j->at_ms);
+    return job_is_placed(j) ? max_i64(at, max_i64(j->placed->started_at_ms, j->placed->told_at_ms))
+                            : at;
 }
 
-int64_t eng_at(const engine *e, const job *j)
-{
-    int64_t at = later(e->shown_ms, j->at_ms);
-    return eng_placed(j) ? later(at, later(j->placed->started_at_ms, j->placed->told_at_ms)) : at;
-}
-
-void eng_touch(engine *e, job *j)
+void effects_touch(engine *e, job *j)
 {
     if (j->touched)
         return;
@@ -26,33 +27,15 @@ void eng_touch(engine *e, job *j)
     *LIST_ADD(e, touched) = j;
 }
 
-bool eng_move(engine *e, job *j, ob_job_event ev)
-{
-    int to = ob_job_next((ob_job_state)j->state, ev);
-    if (to < 0) {
-        e->ignored++;
-        return false;
-    }
-    if (j->index != NO_INDEX) {
-        array *a = eng_as_child(j)->parent;
-        a->counts[j->state]--;
-        a->counts[to]++;
-        eng_touch(e, &a->base);
-    }
-    j->state = (uint8_t)to & 7;
-    eng_touch(e, j);
-    return true;
-}
-
 static effect_event *event(engine *e, const job *j, const ending *x)
 {
-    effect_event *ev = LIST_ADD(e->fx, events);
+    effect_event *ev = LIST_ADD(e->effects, events);
     ev->id = j->id;
-    ev->idx_lo = ev->idx_hi = eng_index(j);
+    ev->idx_lo = ev->idx_hi = job_index(j);
     ev->state = (ob_job_state)j->state;
     ev->attempt = j->ended;
     ev->run = j->last_run;
-    ev->at_ms = eng_at(e, j);
+    ev->at_ms = effects_time(e, j);
     ev->flags = j->flags;
     if (x) {
         if (x->on) {
@@ -61,18 +44,18 @@ static effect_event *event(engine *e, const job *j, const ending *x)
         }
         ev->started_at_ms = x->started_at_ms;
         ev->stopped_at_ms = x->stopped_at_ms;
-        ev->at_ms = later(ev->at_ms, later(x->stopped_at_ms, x->after_ms));
+        ev->at_ms = max_i64(ev->at_ms, max_i64(x->stopped_at_ms, x->after_ms));
         ev->has_exit_code = x->has_exit_code;
         ev->exit_code = x->exit_code;
         ev->container_reason = text(e, x->container_reason);
         ev->reason = text(e, x->reason);
     }
-    if (eng_placed(j) && !j->is_array)
+    if (job_is_placed(j) && !j->is_array)
         j->placed->told_at_ms = ev->at_ms;
     return ev;
 }
 
-void eng_event(engine *e, const job *j, const ending *x)
+void effects_add_event(engine *e, const job *j, const ending *x)
 {
     effect_event *ev = event(e, j, x);
     if (j->is_array) {
@@ -81,7 +64,7 @@ void eng_event(engine *e, const job *j, const ending *x)
     }
 }
 
-void eng_event_range(engine *e, const array *a, int32_t lo, int32_t hi, const ending *x)
+void effects_add_bulk_event(engine *e, const array *a, int32_t lo, int32_t hi, const ending *x)
 {
     effect_event *ev = event(e, &a->base, x);
     ev->idx_lo = lo;
@@ -89,11 +72,11 @@ void eng_event_range(engine *e, const array *a, int32_t lo, int32_t hi, const en
     ev->state = a->bulk_state;
 }
 
-void eng_attempt(engine *e, const job *j, const ending *x)
+void effects_add_attempt(engine *e, const job *j, const ending *x)
 {
-    effect_attempt *t = LIST_ADD(e->fx, attempts);
+    effect_attempt *t = LIST_ADD(e->effects, attempts);
     t->id = j->id;
-    t->index = eng_index(j);
+    t->index = job_index(j);
     t->attempt = j->ended;
     t->run = j->last_run;
     t->instance_id = text(e, x->on->id);
@@ -106,24 +89,24 @@ void eng_attempt(engine *e, const job *j, const ending *x)
     t->stopped_at_ms = x->stopped_at_ms;
 }
 
-void eng_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref)
+void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref)
 {
-    effect_order *o = LIST_ADD(e->fx, orders);
+    effect_order *o = LIST_ADD(e->effects, orders);
     o->kind = kind;
     o->instance_id = text(e, instance_id);
     o->run = *ref;
     if (kind == ORDER_RUN) {
-        const job *j = eng_find(e, &ref->id, ref->index);
+        const job *j = job_find(e, &ref->id, ref->index);
         o->attempt = j->ended + 1;
         o->queue_id = j->cls->queue->id;
     }
 }
 
-static void done_row(engine *e, const job *j, const ending *x)
+void effects_add_done(engine *e, const job *j, const ending *x)
 {
-    effect_done *d = LIST_ADD(e->fx, done);
+    effect_done *d = LIST_ADD(e->effects, done);
     d->id = j->id;
-    d->index = eng_index(j);
+    d->index = job_index(j);
     d->queue_id = j->cls->queue->id;
     d->state = (ob_job_state)j->state;
     d->reason = text(e, x->reason);
@@ -137,44 +120,22 @@ static void done_row(engine *e, const job *j, const ending *x)
         d->bulk_reason = text(e, a->bulk_reason);
         memcpy(d->counts, a->counts, sizeof(d->counts));
     }
+    if (j->stored)
+        *LIST_ADD(e->effects, live_delete) = (effect_key){ .id = j->id, .index = job_index(j) };
 }
 
-void eng_end(engine *e, job *j, ob_job_event ev, ending *x)
-{
-    if (!eng_move(e, j, ev))
-        return;
-    if (x->stopped_at_ms == 0)
-        x->stopped_at_ms = later(e->shown_ms, j->at_ms);
-    done_row(e, j, x);
-    if (j->stored) {
-        effect_key *k = LIST_ADD(e->fx, live_delete);
-        k->id = j->id;
-        k->index = eng_index(j);
-    }
-    eng_event(e, j, x);
-    eng_ended(e, j);
-    eng_forget(e, j);
-    if (j->index != NO_INDEX) {
-        array *a = eng_as_child(j)->parent;
-        if (j->state == OB_JOB_FAILED)
-            eng_child_failed(a, j->index);
-        a->last_ms = later(a->last_ms, x->stopped_at_ms);
-        eng_array_check(e, a);
-    }
-}
-
-void eng_live_row(engine *e, const job *j, effect_live *l)
+void effects_live_row(engine *e, const job *j, effect_live *l)
 {
     *l = (effect_live){ 0 };
     l->id = j->id;
-    l->index = eng_index(j);
+    l->index = job_index(j);
     l->state = (ob_job_state)j->state;
     l->run = j->last_run;
     l->attempt = j->ended;
     l->runnable_at_ms = j->state == OB_JOB_SUBMITTED ? 0 : j->at_ms;
     l->flags = j->flags;
     l->order = (int64_t)j->order;
-    l->waits = eng_waits(e, j);
+    l->waits = waiter_mask(e, j);
     if (j->is_array) {
         const array *a = (const array *)(const void *)j;
         l->is_parent = true;
@@ -183,7 +144,7 @@ void eng_live_row(engine *e, const job *j, effect_live *l)
         l->bulk_state = a->bulk_state;
         l->bulk_reason = text(e, a->bulk_reason);
         memcpy(l->counts, a->counts, sizeof(l->counts));
-    } else if (eng_placed(j)) {
+    } else if (job_is_placed(j)) {
         l->attempt = j->ended + 1;
         l->instance_id = text(e, j->placed->on->id);
         l->ce_id = j->placed->on->ce->id;
@@ -193,14 +154,16 @@ void eng_live_row(engine *e, const job *j, effect_live *l)
     }
 }
 
-void eng_flush(engine *e)
+void effects_write_rows(engine *e)
 {
     for (size_t i = 0; i < e->n_touched; i++) {
         job *j = e->touched[i];
         j->touched = 0;
         if (ob_job_is_final((ob_job_state)j->state))
             continue;
-        eng_live_row(e, j, j->stored ? LIST_ADD(e->fx, live_update) : LIST_ADD(e->fx, live_insert));
+        effects_live_row(e, j,
+                         j->stored ? LIST_ADD(e->effects, live_update)
+                                   : LIST_ADD(e->effects, live_insert));
         j->stored = 1;
     }
     e->n_touched = 0;
@@ -213,7 +176,7 @@ void engine_effects_clear(engine_effects *out)
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
     out->n_shares = out->n_fronts = 0;
-    eng_text_clear(out->text);
+    memory_clear(out->text);
 }
 
 void engine_effects_done(engine_effects *out)
@@ -231,6 +194,6 @@ void engine_effects_done(engine_effects *out)
     free(out->shares);
     free(out->fronts);
     free(out->demand);
-    eng_text_free(out->text);
+    memory_free(out->text);
     memset(out, 0, sizeof(*out));
 }

@@ -3,9 +3,13 @@
  * table of kinds: where work of one kind has started and failed lately, which tells a bad instance
  * from a bad image. Invariant: an instance that is held or unwell is in no slot. Bounded: kinds
  * that were not heard of for ENGINE_KIND_MS are forgotten. */
-#include "internal.h"
+#include "hold.h"
 
+#include "instance.h"
+#include "minmax.h"
 #include "ob/text.h"
+#include "slots.h"
+#include "terms.h"
 
 #define KINDS_MAX 4096
 #define SEEN_MAX 16
@@ -62,7 +66,7 @@ static void forget_old(engine *e)
 static const work_kind *note(engine *e, const job *j, const instance *i, bool good)
 {
     work_kind *k = NULL;
-    int64_t id = eng_terms(e, j)->kind;
+    int64_t id = terms_of(e, j)->kind;
     HASH_FIND(hh, e->kinds, &id, sizeof(id), k);
     if (k && (e->now_ms < k->at_ms || e->now_ms - k->at_ms > ENGINE_KIND_MS))
         k->good.n = k->bad.n = 0;
@@ -81,8 +85,16 @@ static const work_kind *note(engine *e, const job *j, const instance *i, bool go
     return k;
 }
 
-void eng_kinds_free(engine *e)
+static void free_texts(instance *i)
 {
+    free(i->hold.unwell);
+    free(i->hold.failure);
+}
+
+void holds_free(engine *e)
+{
+    for (instance *i = e->instances; i; i = i->hh.next)
+        free_texts(i);
     work_kind *k, *tmp;
     HASH_ITER(hh, e->kinds, k, tmp)
     {
@@ -92,26 +104,21 @@ void eng_kinds_free(engine *e)
 
 /* ---- Holds ---- */
 
-static int64_t least(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
-
 static int64_t grown(int64_t min_ms, int64_t max_ms, int times)
 {
     int64_t ms = min_ms;
     for (int n = 1; n < times && ms < max_ms; n++)
         ms *= 2;
-    return least(ms, max_ms);
+    return min_i64(ms, max_ms);
 }
 
 static void hold(engine *e, instance *i, int64_t ms)
 {
-    eng_slot_remove(i);
+    slots_remove(i);
     i->hold.for_ms = ms;
     i->hold.until_ms = e->now_ms + ms;
     i->ce->use_changed = true;
-    e->next_due_ms = least(e->next_due_ms, i->hold.until_ms);
+    e->hold_due_ms = min_i64(e->hold_due_ms, i->hold.until_ms);
 }
 
 static void release(instance *i)
@@ -119,10 +126,10 @@ static void release(instance *i)
     i->hold.until_ms = 0;
     i->hold.trial = false;
     i->ce->use_changed = true;
-    eng_slot_insert(i);
+    slots_insert(i);
 }
 
-void eng_refused(engine *e, instance *i)
+void hold_note_refusal(engine *e, instance *i)
 {
     if (!i->hold.until_ms)
         hold(e, i, grown(ENGINE_HOLD_MIN_MS, ENGINE_HOLD_MAX_MS, ++i->hold.refusals));
@@ -134,7 +141,7 @@ static void clear(instance *i)
     release(i);
 }
 
-void eng_start_worked(engine *e, const job *j, instance *i)
+void hold_note_start(engine *e, const job *j, instance *i)
 {
     struct hold *h = &i->hold;
     (void)note(e, j, i, true);
@@ -147,11 +154,11 @@ void eng_start_worked(engine *e, const job *j, instance *i)
 static bool another(struct hold *h, const job *j)
 {
     for (int n = 0; n < h->n_failed; n++)
-        if (h->failed[n].index == eng_index(j) && ob_uuid_cmp(&h->failed[n].id, &j->id) == 0)
+        if (h->failed[n].index == job_index(j) && ob_uuid_cmp(&h->failed[n].id, &j->id) == 0)
             return false;
     if (h->n_failed < SUSPECT_AFTER) {
         h->failed[h->n_failed].id = j->id;
-        h->failed[h->n_failed++].index = eng_index(j);
+        h->failed[h->n_failed++].index = job_index(j);
     }
     return true;
 }
@@ -159,12 +166,12 @@ static bool another(struct hold *h, const job *j)
 /* This kind fails on more instances than it starts on: none of them is to blame. */
 static void absolve(engine *e, const work_kind *k)
 {
-    for (instance *i = e->instances; i && e->next_due_ms != INT64_MAX; i = i->hh.next)
+    for (instance *i = e->instances; i && e->hold_due_ms != INT64_MAX; i = i->hh.next)
         if (i->hold.failures > 0 && i->hold.kind == k->id)
             clear(i);
 }
 
-void eng_start_failed(engine *e, const job *j, instance *i, const char *reason)
+void hold_note_failure(engine *e, const job *j, instance *i, const char *reason)
 {
     struct hold *h = &i->hold;
     const work_kind *k = note(e, j, i, false);
@@ -189,7 +196,7 @@ void eng_start_failed(engine *e, const job *j, instance *i, const char *reason)
     hold(e, i, grown(ENGINE_SUSPECT_MIN_MS, ENGINE_SUSPECT_MAX_MS, ++h->failures));
 }
 
-void eng_tried(engine *e, instance *i)
+void hold_begin_trial(engine *e, instance *i)
 {
     if (i->hold.failures == 0)
         return;
@@ -199,7 +206,7 @@ void eng_tried(engine *e, instance *i)
 
 void engine_unwell(engine *e, const char *instance_id, const char *why)
 {
-    instance *i = eng_instance(e, instance_id);
+    instance *i = instance_find(e, instance_id);
     if (!i || (why ? i->hold.unwell && strcmp(i->hold.unwell, why) == 0 : !i->hold.unwell))
         return;
     struct hold *h = &i->hold;
@@ -211,11 +218,11 @@ void engine_unwell(engine *e, const char *instance_id, const char *why)
     h->unwell = why ? ob_text_dup(why, ENGINE_UNWELL_TEXT) : NULL;
     h->changes++;
     if (why) {
-        eng_slot_remove(i);
-        e->next_due_ms = 0; /* the next round sees since when */
+        slots_remove(i);
+        e->hold_due_ms = 0; /* the next round sees since when */
     } else {
         e->n_unwell--;
-        eng_slot_insert(i);
+        slots_insert(i);
     }
     i->ce->use_changed = true;
     e->dirty = true;
@@ -228,16 +235,16 @@ static void look_unwell(engine *e, instance *i)
     if (h->since_ms == 0 || h->since_ms > e->now_ms)
         h->since_ms = e->now_ms;
     if (e->now_ms < h->since_ms + ENGINE_UNWELL_LONG_MS)
-        e->next_due_ms = least(e->next_due_ms, h->since_ms + ENGINE_UNWELL_LONG_MS);
+        e->hold_due_ms = min_i64(e->hold_due_ms, h->since_ms + ENGINE_UNWELL_LONG_MS);
     else
         i->ce->use_changed = true;
 }
 
-void eng_hold_ends(engine *e)
+void hold_end_due(engine *e)
 {
-    if (e->next_due_ms == INT64_MAX)
+    if (e->hold_due_ms == INT64_MAX)
         return;
-    e->next_due_ms = INT64_MAX;
+    e->hold_due_ms = INT64_MAX;
     for (instance *i = e->instances; i; i = i->hh.next) {
         struct hold *h = &i->hold;
         if (h->unwell)
@@ -245,15 +252,15 @@ void eng_hold_ends(engine *e)
         if (!h->until_ms)
             continue;
         int64_t most = h->for_ms > ENGINE_HOLD_MAX_MS ? h->for_ms : ENGINE_HOLD_MAX_MS;
-        h->until_ms = least(h->until_ms, e->now_ms + most);
+        h->until_ms = min_i64(h->until_ms, e->now_ms + most);
         if (h->until_ms > e->now_ms)
-            e->next_due_ms = least(e->next_due_ms, h->until_ms);
+            e->hold_due_ms = min_i64(e->hold_due_ms, h->until_ms);
         else
             release(i);
     }
 }
 
-bool eng_held_long(const engine *e, const instance *i)
+bool hold_is_long(const engine *e, const instance *i)
 {
     const struct hold *h = &i->hold;
     return (h->unwell && h->since_ms > 0 && e->now_ms - h->since_ms >= ENGINE_UNWELL_LONG_MS) ||
@@ -261,12 +268,11 @@ bool eng_held_long(const engine *e, const instance *i)
            grown(ENGINE_SUSPECT_MIN_MS, ENGINE_SUSPECT_MAX_MS, h->failures) >= ENGINE_HELD_LONG_MS;
 }
 
-void eng_hold_forget(engine *e, instance *i)
+void hold_forget(engine *e, instance *i)
 {
     if (i->hold.unwell)
         e->n_unwell--;
-    free(i->hold.unwell);
-    free(i->hold.failure);
+    free_texts(i);
     for (work_kind *k = e->kinds; k; k = k->hh.next) {
         seen_remove(&k->good, i->serial);
         seen_remove(&k->bad, i->serial);

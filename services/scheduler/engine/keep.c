@@ -6,10 +6,14 @@
  * queues with a higher priority. So a keeper waits for the longest job on what is kept for it, and
  * for no job that came after. Invariant: an instance with kept_for stands in engine.kept and in no
  * slot. */
-#include "internal.h"
+#include "keep.h"
 
-/* A job of 'cls' was placed in 'c'. */
-void eng_passed(engine *e, const class *cls, ce *c)
+#include "ce.h"
+#include "fit.h"
+#include "memory.h"
+#include "slots.h"
+
+void keep_note_placement(engine *e, const class *cls, ce *c)
 {
     const queue *q = cls->queue;
     if (c->placed_round != e->rounds || q->priority < c->placed_priority) {
@@ -38,22 +42,43 @@ static bool passed_by_others(const engine *e, const class *cls)
 static bool could_ever(const engine *e, class *cls)
 {
     const queue *q = cls->queue;
-    eng_fit(e, cls);
+    fit_update(e, cls);
     for (size_t i = 0; i < q->n_ces; i++)
-        if (eng_usable(q->ces[i]) && !eng_above_max(q->ces[i], &cls->need) && cls->fit[i].there)
+        if (ce_is_usable(q->ces[i]) && !ce_need_exceeds_max(q->ces[i], &cls->need) &&
+            cls->fit[i].there)
             return true;
     return false;
 }
 
-instance *eng_kept_room(const engine *e, const class *cls, const ce *c)
+static void take_instance(engine *e, instance *i, queue *q)
+{
+    slots_remove(i);
+    i->kept_for = q;
+    i->ce->use_changed = true;
+    *LIST_ADD(e, kept) = i;
+}
+
+void keep_release(engine *e, instance *i)
+{
+    size_t n = 0;
+    for (size_t k = 0; k < e->n_kept; k++)
+        if (e->kept[k] != i)
+            e->kept[n++] = e->kept[k];
+    e->n_kept = n;
+    i->kept_for = NULL;
+    i->ce->use_changed = true;
+    slots_insert(i);
+}
+
+instance *keep_find_room(const engine *e, const class *cls, const ce *c)
 {
     const queue *q = cls->queue;
     for (size_t k = 0; k < e->n_kept; k++) {
         instance *i = e->kept[k];
         bool ours = i->kept_for == q && q->keeper == cls;
-        ob_resources room = eng_room(i);
+        ob_resources room = instance_room(i);
         if (i->ce == c && (ours || q->priority > i->kept_for->priority) && i->known && !i->lost &&
-            i->state == OB_INSTANCE_ACTIVE && !eng_held(i) && eng_fits(c, &cls->need, &room))
+            i->state == OB_INSTANCE_ACTIVE && !instance_is_held(i) && ce_fits(c, &cls->need, &room))
             return i;
     }
     return NULL;
@@ -63,10 +88,10 @@ static void release(engine *e, const queue *q, const ce *but)
 {
     for (size_t k = e->n_kept; k > 0; k--)
         if (e->kept[k - 1]->kept_for == q && (!but || e->kept[k - 1]->ce != but))
-            eng_keep_release(e, e->kept[k - 1]);
+            keep_release(e, e->kept[k - 1]);
 }
 
-void eng_keep_end(engine *e, queue *q)
+void keep_end(engine *e, queue *q)
 {
     release(e, q, NULL);
     if (q->keeps_in)
@@ -79,13 +104,13 @@ void eng_keep_end(engine *e, queue *q)
 
 static bool is_there(const instance *i)
 {
-    return i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE && !eng_held(i);
+    return i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE && !instance_is_held(i);
 }
 
 /* How much of the need is lacking there, in thousandths of it. */
 static int64_t lacking(const instance *i, const ob_resources *need)
 {
-    ob_resources room = eng_room(i);
+    ob_resources room = instance_room(i);
     int64_t sum = 0;
     if (room.mcpu < need->mcpu)
         sum += (int64_t)(need->mcpu - room.mcpu) * 1000 / need->mcpu;
@@ -100,7 +125,7 @@ static bool has_instance(const engine *e, const queue *q)
 {
     for (size_t k = 0; k < e->n_kept; k++) {
         const instance *i = e->kept[k];
-        if (i->kept_for == q && is_there(i) && eng_usable(i->ce) &&
+        if (i->kept_for == q && is_there(i) && ce_is_usable(i->ce) &&
             ob_resources_fit(&q->keeper->need, &i->size))
             return true;
     }
@@ -113,7 +138,7 @@ static instance *find_instance(const queue *q)
     instance *best = NULL;
     for (size_t n = 0; n < q->n_ces && !best; n++) {
         const ce *c = q->ces[n];
-        if (!eng_usable(c) || c->exact || eng_above_max(c, need))
+        if (!ce_is_usable(c) || c->exact || ce_need_exceeds_max(c, need))
             continue;
         for (instance *i = c->instances; i; i = i->inext) {
             if (!is_there(i) || (i->kept_for && i->kept_for != q) ||
@@ -148,7 +173,7 @@ static int64_t counts(const instance *i)
 /* Keeps what has to end before the launch is below maxvCpus. */
 static void keep_launch(engine *e, queue *q, ce *c, int32_t least_mcpu)
 {
-    int64_t lack = eng_lack(c, least_mcpu);
+    int64_t lack = ce_excess_mcpu(c, least_mcpu);
     for (size_t k = 0; k < e->n_kept; k++)
         if (e->kept[k]->kept_for == q)
             lack -= counts(e->kept[k]);
@@ -156,7 +181,7 @@ static void keep_launch(engine *e, queue *q, ce *c, int32_t least_mcpu)
         if (i->known && !i->lost && i->state == OB_INSTANCE_DRAINING)
             lack -= counts(i);
     for (instance *i; lack > 0 && (i = fewest_runs(c));) {
-        eng_keep_instance(e, i, q);
+        take_instance(e, i, q);
         lack -= counts(i);
     }
     q->keeps_in = c;
@@ -165,11 +190,12 @@ static void keep_launch(engine *e, queue *q, ce *c, int32_t least_mcpu)
 
 static ce *launches_in(const engine *e, const queue *q, int32_t *ret_least_mcpu)
 {
-    eng_fit(e, q->keeper);
+    fit_update(e, q->keeper);
     for (size_t n = 0; n < q->n_ces; n++) {
         ce *c = q->ces[n];
-        if (!eng_usable(c) || !q->keeper->fit[n].launch || eng_above_max(c, &q->keeper->need) ||
-            q->keeper->fit[n].lacking || (c->headroom_for && c->headroom_for != q))
+        if (!ce_is_usable(c) || !q->keeper->fit[n].launch ||
+            ce_need_exceeds_max(c, &q->keeper->need) || q->keeper->fit[n].lacking ||
+            (c->headroom_for && c->headroom_for != q))
             continue;
         *ret_least_mcpu = q->keeper->fit[n].least_mcpu;
         return c;
@@ -183,7 +209,7 @@ static void keep(engine *e, queue *q)
 {
     int32_t least_mcpu = 0;
     if (!q->keeper->waiting || (!q->keeper->capped && !could_ever(e, q->keeper))) {
-        eng_keep_end(e, q);
+        keep_end(e, q);
         return;
     }
     if (q->keeper->capped) { /* no other of its queue is placed until the cap allows it */
@@ -201,12 +227,12 @@ static void keep(engine *e, queue *q)
     if (on || !c)
         release(e, q, NULL);
     if (on)
-        eng_keep_instance(e, on, q);
+        take_instance(e, on, q);
     else if (c)
         keep_launch(e, q, c, least_mcpu);
 }
 
-void eng_keep(engine *e)
+void keep_update(engine *e)
 {
     for (size_t i = 0; i < e->n_failed; i++) {
         class *cls = e->failed[i];
@@ -220,7 +246,7 @@ void eng_keep(engine *e)
         if (e->now_ms - cls->passed_ms >= ENGINE_KEEP_AFTER_MS)
             q->keeper = cls;
         else
-            eng_due(e, cls->passed_ms + ENGINE_KEEP_AFTER_MS);
+            round_due_at(e, cls->passed_ms + ENGINE_KEEP_AFTER_MS);
     }
     for (size_t i = 0; i < e->n_by_priority; i++)
         if (e->by_priority[i]->keeper)

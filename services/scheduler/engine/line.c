@@ -3,15 +3,17 @@
  * scheduling priority, then whose first job is oldest. A job that is served counts at once as if it
  * had run for AHEAD_S already, so that room that becomes free at one time is divided, too. One line
  * at a time; it costs by the number of classes, and a logarithm of it for each job served. */
-#include "internal.h"
+#include "line.h"
 
 #include <stdlib.h>
+
+#include "memory.h"
 
 #define AHEAD_S 60
 
 static int by_age(const class *a, const class *b)
 {
-    return eng_before(a->at, b->at) ? -1 : eng_before(b->at, a->at) ? 1 : 0;
+    return job_is_before(a->at, b->at) ? -1 : job_is_before(b->at, a->at) ? 1 : 0;
 }
 
 static int by_priority(const class *a, const class *b)
@@ -48,7 +50,7 @@ static void weigh(share *s)
     s->load = s->weight * (s->usage + (double)s->line_mcpu / 1000 * AHEAD_S);
 }
 
-void eng_line(engine *e, queue *q)
+void line_start(engine *e, queue *q)
 {
     bool fair = q->policy.fair;
     e->n_line = e->first_share = 0;
@@ -79,7 +81,7 @@ void eng_line(engine *e, queue *q)
         qsort(e->line, e->n_line, sizeof(share *), compare_load);
 }
 
-class *eng_line_first(const engine *e)
+class *line_first(const engine *e)
 {
     if (e->first_share == e->n_line)
         return NULL;
@@ -109,7 +111,7 @@ static void leave(engine *e, share *s)
         e->first_share++;
 }
 
-void eng_line_served(engine *e, job *at)
+void line_serve(engine *e, job *at)
 {
     share *s = e->line[e->first_share];
     class *cls = s->work[s->first];
@@ -127,7 +129,7 @@ void eng_line_served(engine *e, job *at)
         RESORT(e->line + e->first_share, e->n_line - e->first_share, by_load);
 }
 
-void eng_line_skip(engine *e)
+void line_skip(engine *e)
 {
     share *s = e->line[e->first_share];
     leave(e, s);

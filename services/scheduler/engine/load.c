@@ -1,13 +1,26 @@
 /* Loading what the database says. Nothing comes of it but the state itself; rows were written by
  * rounds, so they are taken as they are. */
-#include "internal.h"
+#include "engine.h"
+
+#include "array.h"
+#include "class.h"
+#include "dependencies.h"
+#include "instance.h"
+#include "job_table.h"
+#include "memory.h"
+#include "minmax.h"
+#include "model.h"
+#include "queue.h"
+#include "share.h"
+#include "terms.h"
+#include "timeout.h"
 
 /* A child that has a record, or has ended, is out of its parent's bulk. */
 static bool leave(engine *e, array *a, int32_t index, int state)
 {
-    if (!eng_in_bulk(a, index))
+    if (!array_in_bulk(a, index))
         return false;
-    eng_leave_bulk(e, a, index);
+    array_leave_bulk(e, a, index);
     a->counts[a->bulk_state]--;
     a->counts[state]++;
     return true;
@@ -15,48 +28,48 @@ static bool leave(engine *e, array *a, int32_t index, int state)
 
 static job *load_array(engine *e, const engine_job_row *row, class *cls)
 {
-    array *a = eng_array_new(e, &row->id, cls, row->array_size);
+    array *a = job_add_array(e, &row->id, cls, row->array_size);
     a->counts[OB_JOB_SUBMITTED] = 0;
     a->counts[row->bulk_state] = a->size;
     a->bulk_state = row->bulk_state;
     if (ob_job_is_final(row->bulk_state))
         a->bulk = 0;
-    eng_set(&a->bulk_reason, row->bulk_reason);
-    eng_set(&a->stop_reason, row->stop_reason);
+    set_text(&a->bulk_reason, row->bulk_reason);
+    set_text(&a->stop_reason, row->stop_reason);
     a->last_ms = row->told_at_ms;
     return &a->base;
 }
 
 static void load_run(engine *e, job *j, const engine_job_row *row)
 {
-    run *r = eng_run_add(e, j, eng_instance_get(e, row->instance_id ? row->instance_id : ""));
+    run *r = run_add(e, j, instance_get(e, row->instance_id ? row->instance_id : ""));
     r->started_at_ms = row->started_at_ms;
     r->told_at_ms = row->told_at_ms;
     if (row->state == OB_JOB_RUNNING)
-        eng_timeout_begin(e, r, row->running_for_ms);
+        timeout_start(e, r, row->running_for_ms);
     /* Of one that is STARTING nobody stored whether it was: ordered again, its executor, which
      * forgets nothing that it took before its end is committed, begins it only if it never did. */
     r->reported = row->state == OB_JOB_RUNNING;
-    eng_set(&r->stop_reason, row->stop_reason);
+    set_text(&r->stop_reason, row->stop_reason);
     j->ended = ENDED(row->attempt > 0 ? row->attempt - 1 : 0);
 }
 
 void engine_load(engine *e, const engine_job_row *row)
 {
-    if (eng_find(e, &row->id, row->index))
+    if (job_find(e, &row->id, row->index))
         return;
-    queue *q = eng_queue(e, row->queue_id);
+    queue *q = queue_get(e, row->queue_id);
     job *j;
     if (row->index >= 0) {
-        job *parent = eng_find(e, &row->id, -1);
-        if (!parent || !parent->is_array || row->index >= eng_as_array(parent)->size ||
-            !leave(e, eng_as_array(parent), row->index, row->state))
+        job *parent = job_find(e, &row->id, -1);
+        if (!parent || !parent->is_array || row->index >= job_as_array(parent)->size ||
+            !leave(e, job_as_array(parent), row->index, row->state))
             return;
-        j = &eng_child_new(e, eng_as_array(parent), row->index)->base;
+        j = &job_add_child(e, job_as_array(parent), row->index)->base;
     } else {
-        class *cls = eng_class(e, q, &row->need, row->share, row->priority);
-        j = row->array_size > 0 ? load_array(e, row, cls) : eng_single_new(e, &row->id, cls);
-        j->terms = eng_terms_get(e, &row->terms);
+        class *cls = class_get(e, q, &row->need, row->share, row->priority);
+        j = row->array_size > 0 ? load_array(e, row, cls) : job_add_single(e, &row->id, cls);
+        j->terms = terms_take(e, &row->terms);
     }
     j->order = ORDER(row->order);
     j->stored = 1;
@@ -67,35 +80,62 @@ void engine_load(engine *e, const engine_job_row *row)
     j->at_ms = row->runnable_at_ms > row->created_at_ms ? row->runnable_at_ms : row->created_at_ms;
     if (row->order >= e->next_order)
         e->next_order = row->order + 1;
-    if (eng_placed(j)) {
+    if (job_is_placed(j)) {
         load_run(e, j, row);
     } else if (j->state == OB_JOB_SUBMITTED) {
         DL_APPEND(q->held, j);
         q->sweep = true;
     } else if (j->state == OB_JOB_RUNNABLE && j->ended > 0) {
-        eng_return(e, j); /* far from where its id would put it */
-    } else if (j->state == OB_JOB_RUNNABLE || (j->is_array && eng_as_array(j)->bulk > 0 &&
-                                               eng_as_array(j)->bulk_state == OB_JOB_RUNNABLE)) {
-        eng_class_insert(e, j);
+        class_insert_later(e, j); /* far from where its id would put it */
+    } else if (class_awaits(j)) {
+        class_insert(e, j);
     }
-    eng_wait_load(e, j, row->deps, row->n_deps, row->waits);
+    dependencies_load(e, j, row->deps, row->n_deps, row->waits);
     e->dirty = true;
 }
 
 void engine_load_done_child(engine *e, const ob_uuid *id, int32_t index, ob_job_state state)
 {
-    job *parent = eng_find(e, id, -1);
-    if (parent && parent->is_array && !eng_find(e, id, index) &&
-        leave(e, eng_as_array(parent), index, (int)state) && state == OB_JOB_FAILED)
-        eng_child_failed(eng_as_array(parent), index);
+    job *parent = job_find(e, id, -1);
+    if (parent && parent->is_array && !job_find(e, id, index) &&
+        leave(e, job_as_array(parent), index, (int)state) && state == OB_JOB_FAILED)
+        array_note_failed(job_as_array(parent), index);
 }
 
 void engine_load_class_reason(engine *e, const effect_reason *row)
 {
-    class *cls = eng_class(e, eng_queue(e, row->queue_id), &row->need, row->share, row->priority);
-    eng_set(&cls->reason, row->reason);
+    class *cls = class_get(e, queue_get(e, row->queue_id), &row->need, row->share, row->priority);
+    set_text(&cls->reason, row->reason);
     cls->code_since_ms = row->since_ms;
     if (cls->queue->blocked_told_ms < row->since_ms) /* told when it was written */
         cls->queue->blocked_told_ms = row->since_ms;
+    e->dirty = true;
+}
+
+void engine_load_share(engine *e, const effect_share *row)
+{
+    queue *q = queue_get(e, row->queue_id);
+    share *s = share_get(q, row->share);
+    s->usage = row->usage;
+    s->at_ms = s->told_ms = s->seen_ms = row->at_ms;
+    s->stored = true;
+    share_set_active(s, row->active);
+    s->changed = false;
+    e->dirty = true;
+}
+
+void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, size_t n)
+{
+    queue *q = queue_get(e, queue_id);
+    q->n_front = 0;
+    for (size_t i = 0; i < n && i < ENGINE_FRONT_MAX; i++)
+        *LIST_ADD(q, front) = front[i];
+    q->front_owed = true;
+    if (n > 0) {
+        q->head.id = front[0].id;
+        q->head.index = front[0].index;
+        q->head.since_ms = front[0].since_ms;
+        q->blocked_told_ms = max_i64(q->blocked_told_ms, front[0].since_ms);
+    }
     e->dirty = true;
 }

@@ -1,6 +1,11 @@
 /* Growing arrays, and memory for strings that live as long as a round's inputs or effects. Blocks
  * are kept when cleared. Pure; the thread of the engine's owner. */
-#include "internal.h"
+#include "memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "ob/error.h"
 
 #define TEXT_BLOCK ((size_t)32 << 10)
 
@@ -14,7 +19,7 @@ struct engine_text {
     struct block *first, *current; /* blocks behind the current one are empty */
 };
 
-void *eng_list_add(void **items, size_t *n, size_t *cap, size_t size)
+void *list_add(void **items, size_t *n, size_t *cap, size_t size)
 {
     if (*n == *cap) {
         *cap = *cap ? *cap * 2 : 8;
@@ -25,7 +30,7 @@ void *eng_list_add(void **items, size_t *n, size_t *cap, size_t size)
     return last;
 }
 
-void *eng_text_memory(struct engine_text **text, size_t size)
+void *memory_take(struct engine_text **text, size_t size)
 {
     if (!*text)
         *text = ob_calloc(1, sizeof(**text));
@@ -45,15 +50,15 @@ void *eng_text_memory(struct engine_text **text, size_t size)
     return p;
 }
 
-const char *eng_text(struct engine_text **text, const char *s)
+const char *memory_text(struct engine_text **text, const char *s)
 {
     if (!s)
         return NULL;
     size_t n = strlen(s) + 1;
-    return memcpy(eng_text_memory(text, n), s, n);
+    return memcpy(memory_take(text, n), s, n);
 }
 
-void eng_text_clear(struct engine_text *text)
+void memory_clear(struct engine_text *text)
 {
     if (!text)
         return;
@@ -62,7 +67,7 @@ void eng_text_clear(struct engine_text *text)
     text->current = text->first;
 }
 
-void eng_text_free(struct engine_text *text)
+void memory_free(struct engine_text *text)
 {
     for (struct block *b = text ? text->first : NULL; b;) {
         struct block *next = b->next;
@@ -72,7 +77,7 @@ void eng_text_free(struct engine_text *text)
     free(text);
 }
 
-void eng_set(char **to, const char *s)
+void set_text(char **to, const char *s)
 {
     char *copy = s ? ob_strdup(s) : NULL;
     free(*to);

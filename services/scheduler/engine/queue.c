@@ -1,8 +1,13 @@
 /* Queues: levels put by the service, and the order in which they are served. A queue that is named
  * by a job before it is known is kept as unknown, its jobs SUBMITTED. */
-#include "internal.h"
+#include "queue.h"
 
-queue *eng_queue(engine *e, int64_t id)
+#include "ce.h"
+#include "keep.h"
+#include "memory.h"
+#include "share.h"
+
+queue *queue_get(engine *e, int64_t id)
 {
     queue *q = NULL;
     HASH_FIND(hh, e->queues, &id, sizeof(id), q);
@@ -37,14 +42,17 @@ static void put_limits(queue *q, const engine_queue *put)
     }
 }
 
-static void free_queue(queue *q)
+void queue_free(engine *e, queue *q)
 {
+    HASH_DEL(e->queues, q);
+    e->n_by_priority = 0;
+    e->topology++;
     share *s, *tmp;
     HASH_ITER(hh, q->shares, s, tmp)
     {
-        eng_share_free(s);
+        share_free(s);
     }
-    eng_policy_put(q, NULL);
+    share_set_policy(q, NULL);
     free_limits(q);
     free(q->all.work);
     free(q->front);
@@ -54,22 +62,22 @@ static void free_queue(queue *q)
 
 void engine_put_queue(engine *e, const engine_queue *put)
 {
-    queue *q = eng_queue(e, put->id);
+    queue *q = queue_get(e, put->id);
     q->known = true;
     q->priority = put->priority;
     if (!q->name || strcmp(q->name, put->name) != 0)
-        eng_set(&q->name, put->name);
+        set_text(&q->name, put->name);
     q->sweep = q->sweep || q->held || (put->deleting && !q->deleting);
     q->deleting = put->deleting;
     q->n_ces = put->n_ces < ENGINE_MAX_CES ? put->n_ces : ENGINE_MAX_CES;
     bool same_ces = true;
     for (size_t i = 0; i < q->n_ces; i++) {
         same_ces = same_ces && q->ces[i] && q->ces[i]->id == put->ces[i];
-        q->ces[i] = eng_ce(e, put->ces[i]);
+        q->ces[i] = ce_get(e, put->ces[i]);
     }
     if (q->keeper && !same_ces)
-        eng_keep_end(e, q);
-    eng_policy_put(q, put->policy);
+        keep_end(e, q);
+    share_set_policy(q, put->policy);
     put_limits(q, put);
     e->topology++;
     e->n_by_priority = 0;
@@ -104,7 +112,7 @@ static int higher_first(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-void eng_queues_sort(engine *e)
+void queues_sort(engine *e)
 {
     if (e->n_by_priority > 0)
         return;
@@ -117,74 +125,7 @@ void eng_queues_sort(engine *e)
         qsort(e->by_priority, e->n_by_priority, sizeof(queue *), higher_first);
 }
 
-/* Ends what a deleted queue has, so many jobs a round: the transaction of a round must stay short.
- * Returns false when some are left; none of them is placed (place.c). */
-#define ENDS_A_ROUND 2000
-static bool end_all(engine *e, queue *q)
-{
-    int left = ENDS_A_ROUND;
-    for (; q->held && left > 0; left--)
-        eng_stop(e, q->held, true, QUEUE_DELETED);
-    array *a, *atmp;
-    DL_FOREACH_SAFE2(q->arrays, a, atmp, anext)
-    {
-        if (a->base.flags & OB_FLAG_TERMINATED)
-            continue; /* children run still */
-        if (left-- <= 0)
-            return false;
-        eng_stop(e, &a->base, true, QUEUE_DELETED);
-    }
-    class *cls, *ctmp;
-    HASH_ITER(hh, q->classes, cls, ctmp)
-    {
-        for (; cls->waiting && left > 0; left--)
-            eng_stop(e, cls->waiting, true, QUEUE_DELETED);
-    }
-    eng_waiters_stop(e, q, QUEUE_DELETED, &left);
-    if (left <= 0)
-        return false;
-    instance *i, *itmp;
-    HASH_ITER(hh, e->instances, i, itmp)
-    {
-        for (run *r = i->runs; r; r = r->rnext)
-            if (r->job->cls->queue == q)
-                eng_stop(e, r->job, true, QUEUE_DELETED);
-    }
-    return true;
-}
-
-static void admit_held(engine *e, queue *q)
-{
-    while (q->held) {
-        job *j = q->held;
-        DL_DELETE(q->held, j);
-        j->prev = j->next = NULL;
-        eng_admit(e, j);
-    }
-}
-
-void eng_queues_sweep(engine *e)
-{
-    queue *q, *tmp;
-    HASH_ITER(hh, e->queues, q, tmp)
-    {
-        bool swept = true;
-        if (q->sweep && q->deleting)
-            swept = end_all(e, q);
-        else if (q->sweep && q->known)
-            admit_held(e, q);
-        q->sweep = !swept;
-        e->dirty = e->dirty || q->sweep;
-        if (!q->known && q->n_jobs == 0 && !q->classes) {
-            HASH_DEL(e->queues, q);
-            free_queue(q);
-            e->n_by_priority = 0;
-            e->topology++;
-        }
-    }
-}
-
-void eng_queues_free(engine *e)
+void queues_free(engine *e)
 {
     queue *q, *tmp;
     HASH_ITER(hh, e->queues, q, tmp)
@@ -196,8 +137,7 @@ void eng_queues_free(engine *e)
             free(cls->reason);
             free(cls);
         }
-        HASH_DEL(e->queues, q);
-        free_queue(q);
+        queue_free(e, q);
     }
     free(e->by_priority);
 }

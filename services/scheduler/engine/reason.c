@@ -2,10 +2,15 @@
  * status") only for what lasts: programs give a job up when they see them. A text is made when
  * something it depends on has changed, and told when it differs; what changes with every job
  * (numbers, whose turn it is) is told once in SOFT_MS. */
-#include "internal.h"
+#include "reason.h"
 
 #include <stdarg.h>
 #include <stdio.h>
+
+#include "ce.h"
+#include "fit.h"
+#include "memory.h"
+#include "slots.h"
 
 #define SOFT_MS 1000
 
@@ -130,8 +135,8 @@ static bool has_kept(const engine *e, const ce *c, const queue *q)
 static bool kept_from(const engine *e, const class *cls, const ce *c)
 {
     for (size_t k = 0; k < e->n_kept; k++) {
-        ob_resources room = eng_room(e->kept[k]);
-        if (e->kept[k]->ce == c && eng_fits(c, &cls->need, &room))
+        ob_resources room = instance_room(e->kept[k]);
+        if (e->kept[k]->ce == c && ce_fits(c, &cls->need, &room))
             return true;
     }
     return c->headroom_for && c->headroom_mcpu >= cls->need.mcpu;
@@ -141,7 +146,7 @@ static bool kept_from(const engine *e, const class *cls, const ce *c)
 static const instance *held(const class *cls, const ce *c)
 {
     for (size_t k = 0; k < c->n_held; k++)
-        if (eng_fits(c, &cls->need, &c->held[k].room))
+        if (ce_fits(c, &cls->need, &c->held[k].room))
             return c->held[k].on;
     return NULL;
 }
@@ -153,7 +158,7 @@ static why look(const engine *e, const class *cls, size_t i)
         return WHY_UNKNOWN;
     if (!c->valid)
         return WHY_INVALID;
-    if (eng_above_max(c, &cls->need))
+    if (ce_need_exceeds_max(c, &cls->need))
         return WHY_ABOVE_MAX;
     if (c->n_shapes > 0 && !cls->fit[i].there)
         return WHY_TOO_LARGE;
@@ -171,7 +176,7 @@ static why look(const engine *e, const class *cls, size_t i)
         return held(cls, c)->hold.unwell ? WHY_UNWELL : WHY_HELD;
     if (kept_from(e, cls, c))
         return WHY_KEPT;
-    if (cls->fit[i].launch && !eng_below_max(c, cls->fit[i].least_mcpu))
+    if (cls->fit[i].launch && !ce_may_launch(c, cls->fit[i].least_mcpu))
         return WHY_AT_MAX;
     if (cls->fit[i].lacking)
         return WHY_LACKING;
@@ -210,7 +215,7 @@ static int32_t at_least(int32_t ahead)
 static void see(engine *e, class *cls, view *v)
 {
     const queue *q = cls->queue;
-    eng_fit(e, cls);
+    fit_update(e, cls);
     v->n = q->n_ces;
     for (size_t i = 0; i < q->n_ces; i++) {
         v->why[i] = look(e, cls, i);
@@ -273,7 +278,7 @@ static cond earned(engine *e, class *cls, const view *v)
         since = head_since;
     if (e->now_ms - since >= conds[now].lasts_ms)
         return now;
-    eng_due(e, since + conds[now].lasts_ms);
+    round_due_at(e, since + conds[now].lasts_ms);
     return COND_NONE;
 }
 
@@ -461,14 +466,14 @@ static void write_waiting(const class *cls, const view *v, line *l)
 
 static void tell(engine *e, class *cls, const char *reason)
 {
-    eng_set(&cls->reason, reason);
+    set_text(&cls->reason, reason);
     cls->told_ms = e->now_ms;
-    effect_reason *r = LIST_ADD(e->fx, reasons);
+    effect_reason *r = LIST_ADD(e->effects, reasons);
     r->queue_id = cls->queue->id;
     r->need = cls->need;
-    r->share = eng_text(&e->fx->text, cls->share->name);
+    r->share = memory_text(&e->effects->text, cls->share->name);
     r->priority = cls->priority;
-    r->reason = eng_text(&e->fx->text, reason);
+    r->reason = memory_text(&e->effects->text, reason);
     r->since_ms = cls->code_since_ms;
 }
 
@@ -496,7 +501,7 @@ static void reason_of(engine *e, class *cls)
         if (soft == cls->soft_sign)
             return;
         if (e->now_ms >= cls->told_ms && e->now_ms - cls->told_ms < SOFT_MS) {
-            eng_due(e, cls->told_ms + SOFT_MS);
+            round_due_at(e, cls->told_ms + SOFT_MS);
             return;
         }
     }
@@ -521,7 +526,7 @@ static void forget(engine *e, class *cls)
         tell(e, cls, NULL);
 }
 
-void eng_reasons(engine *e)
+void reasons_update(engine *e)
 {
     queue *q, *qtmp;
     HASH_ITER(hh, e->queues, q, qtmp)
@@ -533,7 +538,6 @@ void eng_reasons(engine *e)
                 reason_of(e, cls);
             else if (!cls->waiting)
                 forget(e, cls);
-            eng_class_free_if_unused(e, cls);
         }
     }
 }

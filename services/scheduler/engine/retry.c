@@ -2,10 +2,11 @@
  * and the end. (AWS Batch user guide, "Automated job retries"; API reference, EvaluateOnExit.) */
 #include "retry.h"
 
-#include <jansson.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+#include <jansson.h>
 
 #include "ob/error.h"
 #include "ob/json.h"

@@ -5,18 +5,17 @@
  * one step, as between two changes the vCPUs in use stay the same. Invariants: share.mcpu is the
  * sum of the needs of its placed jobs, queue.mcpu the sum of its shares'; a share lives while it
  * has a class, or has used something that counts. */
-#include "internal.h"
+#include "share.h"
 
 #include <math.h>
 #include <stdlib.h>
 
+#include "memory.h"
+
 #define DECAY_MIN_S 600
 #define COUNTS_FROM 1.0 /* vCPU seconds: less is forgotten */
 
-_Static_assert(sizeof(struct class_key) == sizeof(ob_resources) + sizeof(int32_t) + sizeof(share *),
-               "hashed byte by byte: no padding");
-
-share *eng_share(queue *q, const char *name)
+share *share_get(queue *q, const char *name)
 {
     share *s = NULL;
     if (!name)
@@ -32,7 +31,7 @@ share *eng_share(queue *q, const char *name)
     return s;
 }
 
-void eng_share_free(share *s)
+void share_free(share *s)
 {
     if (s->active)
         s->queue->n_active--;
@@ -42,15 +41,15 @@ void eng_share_free(share *s)
     free(s);
 }
 
-void eng_share_free_if_unused(share *s)
+void share_free_if_unused(share *s)
 {
     if (s->n_classes == 0 && !s->queue->policy.fair)
-        eng_share_free(s);
+        share_free(s);
 }
 
 /* ---- The policy ---- */
 
-void eng_policy_put(queue *q, const engine_policy *policy)
+void share_set_policy(queue *q, const engine_policy *policy)
 {
     for (size_t i = 0; i < q->policy.n_weights; i++)
         free(q->policy.weights[i].share);
@@ -108,7 +107,7 @@ static void advance(const engine *e, share *s)
     s->at_ms = e->now_ms;
 }
 
-void eng_share_use(engine *e, const class *cls, int sign)
+void share_count_use(engine *e, const class *cls, int sign)
 {
     share *s = cls->share;
     if (cls->queue->policy.fair)
@@ -119,7 +118,7 @@ void eng_share_use(engine *e, const class *cls, int sign)
     s->changed = true;
 }
 
-static void set_active(share *s, bool active)
+void share_set_active(share *s, bool active)
 {
     if (s->active == active)
         return;
@@ -152,8 +151,8 @@ static void bring_forward(engine *e, queue *q)
         advance(e, s);
         if (s->n_classes > 0)
             s->seen_ms = e->now_ms;
-        set_active(s,
-                   s->n_classes > 0 || (double)(e->now_ms - s->seen_ms) < q->policy.decay_s * 1000);
+        share_set_active(s, s->n_classes > 0 ||
+                                (double)(e->now_ms - s->seen_ms) < q->policy.decay_s * 1000);
     }
     if (q->shares_changed)
         weigh(q);
@@ -161,7 +160,7 @@ static void bring_forward(engine *e, queue *q)
     reserve(q);
 }
 
-void eng_shares(engine *e)
+void shares_update(engine *e)
 {
     queue *q, *tmp;
     HASH_ITER(hh, e->queues, q, tmp)
@@ -176,9 +175,9 @@ void eng_shares(engine *e)
 
 static void tell(engine *e, share *s, bool gone)
 {
-    effect_share *row = LIST_ADD(e->fx, shares);
+    effect_share *row = LIST_ADD(e->effects, shares);
     row->queue_id = s->queue->id;
-    row->share = eng_text(&e->fx->text, s->name);
+    row->share = memory_text(&e->effects->text, s->name);
     row->usage = s->usage;
     row->at_ms = s->at_ms;
     row->active = s->active;
@@ -188,7 +187,7 @@ static void tell(engine *e, share *s, bool gone)
     s->told_ms = e->now_ms;
 }
 
-void eng_shares_tell(engine *e)
+void shares_write_rows(engine *e)
 {
     queue *q, *qtmp;
     HASH_ITER(hh, e->queues, q, qtmp)
@@ -205,19 +204,7 @@ void eng_shares_tell(engine *e)
                      (e->now_ms - s->told_ms >= ENGINE_SHARE_EVERY_MS || s->told_ms > e->now_ms))
                 tell(e, s, false);
             if (gone)
-                eng_share_free(s);
+                share_free(s);
         }
     }
-}
-
-void engine_load_share(engine *e, const effect_share *row)
-{
-    queue *q = eng_queue(e, row->queue_id);
-    share *s = eng_share(q, row->share);
-    s->usage = row->usage;
-    s->at_ms = s->told_ms = s->seen_ms = row->at_ms;
-    s->stored = true;
-    set_active(s, row->active);
-    s->changed = false;
-    e->dirty = true;
 }

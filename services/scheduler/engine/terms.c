@@ -1,25 +1,27 @@
 /* Terms of jobs: retry strategy, timeout and kind, kept once however many jobs have the same. A job
  * holds a number; 0 is one attempt, no timeout, no kind. Children have their parent's. */
-#include "internal.h"
+#include "terms.h"
 
 #include <assert.h>
 #include <stdio.h>
+
+#include "memory.h"
 
 #define ATTEMPTS_MAX 10               /* AWS: retryStrategy.attempts; job.ended counts to 15 */
 #define TERMS_MAX ((uint32_t)1 << 24) /* bits of job.terms */
 
 static terms plain = { .attempts = 1 };
 
-const terms *eng_terms(const engine *e, const job *j)
+const terms *terms_of(const engine *e, const job *j)
 {
     return j->terms ? e->terms[j->terms] : &plain;
 }
 
 static uint32_t number(engine *e)
 {
-    for (; e->terms_free < e->n_terms; e->terms_free++)
-        if (e->terms_free > 0 && !e->terms[e->terms_free])
-            return e->terms_free++;
+    for (; e->terms_unused < e->n_terms; e->terms_unused++)
+        if (e->terms_unused > 0 && !e->terms[e->terms_unused])
+            return e->terms_unused++;
     if (e->n_terms == 0)
         (void)LIST_ADD(e, terms);
     (void)LIST_ADD(e, terms);
@@ -27,7 +29,7 @@ static uint32_t number(engine *e)
     return (uint32_t)e->n_terms - 1;
 }
 
-uint32_t eng_terms_get(engine *e, const engine_terms *given)
+uint32_t terms_take(engine *e, const engine_terms *given)
 {
     int32_t attempts = given->attempts < 1 ? 1 : given->attempts;
     if (attempts > ATTEMPTS_MAX)
@@ -62,20 +64,20 @@ static void forget(engine *e, terms *t)
 {
     HASH_DEL(e->terms_by_key, t);
     e->terms[t->number] = NULL;
-    if (t->number < e->terms_free)
-        e->terms_free = t->number;
+    if (t->number < e->terms_unused)
+        e->terms_unused = t->number;
     retry_free(t->rules);
     free(t->key);
     free(t);
 }
 
-void eng_terms_drop(engine *e, uint32_t number)
+void terms_drop(engine *e, uint32_t number)
 {
     if (number > 0 && --e->terms[number]->n_jobs == 0)
         forget(e, e->terms[number]);
 }
 
-void eng_terms_free(engine *e)
+void terms_free(engine *e)
 {
     terms *t, *tmp;
     HASH_ITER(hh, e->terms_by_key, t, tmp)

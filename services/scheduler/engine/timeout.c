@@ -2,12 +2,11 @@
  * over, and this the backup. Time is the steady one that the service tells. A run that is over its
  * time is marked (the mark is stored) and ordered to stop; however it ends then, it has timed out.
  * (AWS Batch user guide, "Job timeouts".) */
-#include "internal.h"
+#include "timeout.h"
 
-static int64_t earlier(int64_t a, int64_t b)
-{
-    return a < b ? a : b;
-}
+#include "effects.h"
+#include "minmax.h"
+#include "terms.h"
 
 void engine_clock(engine *e, int64_t steady_ms)
 {
@@ -19,14 +18,14 @@ int64_t engine_next_timeout(const engine *e)
     return e->next_timeout_ms;
 }
 
-void eng_timeout_begin(engine *e, run *r, int64_t running_for_ms)
+void timeout_start(engine *e, run *r, int64_t running_for_ms)
 {
-    const terms *t = eng_terms(e, r->job);
+    const terms *t = terms_of(e, r->job);
     if (t->timeout_s <= 0 || (r->job->flags & OB_FLAG_TIMED_OUT))
         return;
     r->timeout_at_ms =
         e->steady_ms - running_for_ms + (int64_t)t->timeout_s * 1000 + ENGINE_TIMEOUT_MARGIN_MS;
-    e->next_timeout_ms = earlier(e->next_timeout_ms, r->timeout_at_ms);
+    e->next_timeout_ms = min_i64(e->next_timeout_ms, r->timeout_at_ms);
 }
 
 static void time_out(engine *e, run *r)
@@ -36,12 +35,12 @@ static void time_out(engine *e, run *r)
     if (j->flags & OB_FLAG_TERMINATED)
         return; /* it is to stop already, for another reason */
     j->flags |= OB_FLAG_TIMED_OUT;
-    eng_touch(e, j);
-    ob_run_ref ref = eng_run_ref(j);
-    eng_order(e, ORDER_STOP, r->on->id, &ref);
+    effects_touch(e, j);
+    ob_run_ref ref = job_run_ref(j);
+    effects_add_order(e, ORDER_STOP, r->on->id, &ref);
 }
 
-void eng_timeouts(engine *e)
+void timeouts_enforce(engine *e)
 {
     if (e->next_timeout_ms > e->steady_ms)
         return;
@@ -51,6 +50,6 @@ void eng_timeouts(engine *e)
             if (r->timeout_at_ms && r->timeout_at_ms <= e->steady_ms)
                 time_out(e, r);
             if (r->timeout_at_ms)
-                e->next_timeout_ms = earlier(e->next_timeout_ms, r->timeout_at_ms);
+                e->next_timeout_ms = min_i64(e->next_timeout_ms, r->timeout_at_ms);
         }
 }

@@ -2,18 +2,25 @@
  * was told of these runs, so their numbers are given again. Rows of jobs and parents that this
  * concerns are made anew where they stand in the effects; what was told of the placements is taken
  * out. Costs a look at each effect of the round, not at what waits. */
-#include "internal.h"
+#include "engine.h"
+
+#include "class.h"
+#include "effects.h"
+#include "instance.h"
+#include "job_table.h"
+#include "model.h"
+#include "moves.h"
 
 static bool is_gone(engine *e, const char *instance_id)
 {
-    const instance *on = eng_instance(e, instance_id);
+    const instance *on = instance_find(e, instance_id);
     return !on || !on->known || on->lost || on->state != OB_INSTANCE_ACTIVE;
 }
 
 /* The job of a run that was placed in the round, while it is placed. */
 static job *placed(const engine *e, const ob_run_ref *ref)
 {
-    job *j = eng_find(e, &ref->id, ref->index);
+    job *j = job_find(e, &ref->id, ref->index);
     return j && !j->is_array && j->state == OB_JOB_STARTING && j->last_run == ref->run ? j : NULL;
 }
 
@@ -21,54 +28,54 @@ static job *placed(const engine *e, const ob_run_ref *ref)
  * nothing, which is allowed. */
 static void unplace(engine *e, job *j)
 {
-    eng_run_remove(e, j->placed);
-    (void)eng_move(e, j, OB_EV_UNPLACE);
+    run_remove(e, j->placed);
+    (void)move_job(e, j, OB_EV_UNPLACE);
     j->last_run--;
-    eng_class_insert(e, j);
+    class_insert(e, j);
 }
 
 /* Was the placement of this run taken back? Those are RUNNABLE, with the number before. */
 static bool taken_back(const engine *e, const ob_run_ref *ref)
 {
-    const job *j = eng_find(e, &ref->id, ref->index);
+    const job *j = job_find(e, &ref->id, ref->index);
     return j && j->touched && j->state == OB_JOB_RUNNABLE && j->last_run + 1 == ref->run;
 }
 
-static void drop_told(const engine *e, engine_effects *fx)
+static void drop_told(const engine *e, engine_effects *effects)
 {
     size_t n = 0;
-    for (size_t i = 0; i < fx->n_placement_insert; i++)
-        if (!taken_back(e, &fx->placement_insert[i].run))
-            fx->placement_insert[n++] = fx->placement_insert[i];
-    fx->n_placement_insert = n;
+    for (size_t i = 0; i < effects->n_placement_insert; i++)
+        if (!taken_back(e, &effects->placement_insert[i].run))
+            effects->placement_insert[n++] = effects->placement_insert[i];
+    effects->n_placement_insert = n;
     n = 0;
-    for (size_t i = 0; i < fx->n_orders; i++)
-        if (fx->orders[i].kind != ORDER_RUN || !taken_back(e, &fx->orders[i].run))
-            fx->orders[n++] = fx->orders[i];
-    fx->n_orders = n;
+    for (size_t i = 0; i < effects->n_orders; i++)
+        if (effects->orders[i].kind != ORDER_RUN || !taken_back(e, &effects->orders[i].run))
+            effects->orders[n++] = effects->orders[i];
+    effects->n_orders = n;
     n = 0;
-    for (size_t i = 0; i < fx->n_events; i++) {
-        const effect_event *ev = &fx->events[i];
+    for (size_t i = 0; i < effects->n_events; i++) {
+        const effect_event *ev = &effects->events[i];
         ob_run_ref ref = { .id = ev->id, .index = ev->idx_lo, .run = ev->run };
         if (ev->state != OB_JOB_STARTING || !taken_back(e, &ref))
-            fx->events[n++] = *ev;
+            effects->events[n++] = *ev;
     }
-    fx->n_events = n;
+    effects->n_events = n;
 }
 
 static void write_again(engine *e, effect_live *rows, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
-        const job *j = eng_find(e, &rows[i].id, rows[i].index);
+        const job *j = job_find(e, &rows[i].id, rows[i].index);
         if (j && j->touched)
-            eng_live_row(e, j, &rows[i]);
+            effects_live_row(e, j, &rows[i]);
     }
 }
 
 size_t engine_withdraw(engine *e, engine_effects *out)
 {
     size_t n = 0;
-    e->fx = out;
+    e->effects = out;
     for (size_t i = 0; i < out->n_placement_insert; i++) {
         const effect_placement *p = &out->placement_insert[i];
         job *j = is_gone(e, p->instance_id) ? placed(e, &p->run) : NULL;
@@ -86,6 +93,6 @@ size_t engine_withdraw(engine *e, engine_effects *out)
         e->n_touched = 0;
         e->dirty = true;
     }
-    e->fx = NULL;
+    e->effects = NULL;
     return n;
 }

@@ -4,10 +4,13 @@
  * bytes a job (a uthash handle: 56). Single jobs come from blocks without a header each. An ended
  * job leaves the tree at once and its memory at the end of the round, so that lists of the round
  * may still name it. */
-#include "internal.h"
+#include "job_table.h"
 
 #include <assert.h>
 #include <search.h>
+
+#include "memory.h"
+#include "terms.h"
 
 #define BLOCK_JOBS 1024
 
@@ -25,7 +28,7 @@ static int compare(const void *a, const void *b)
     return d ? d : (int)x->index - (int)y->index;
 }
 
-job *eng_find(const engine *e, const ob_uuid *id, int32_t index)
+job *job_find(const engine *e, const ob_uuid *id, int32_t index)
 {
     if (index < -1 || index >= NO_INDEX)
         return NULL;
@@ -46,7 +49,7 @@ static void add(engine *e, job *j, const ob_uuid *id, uint16_t index, class *cls
     e->n_jobs++;
 }
 
-job *eng_single_new(engine *e, const ob_uuid *id, class *cls)
+job *job_add_single(engine *e, const ob_uuid *id, class *cls)
 {
     if (!e->free_jobs) {
         struct job_block *b = ob_calloc(1, sizeof(*b));
@@ -65,7 +68,7 @@ job *eng_single_new(engine *e, const ob_uuid *id, class *cls)
     return j;
 }
 
-array *eng_array_new(engine *e, const ob_uuid *id, class *cls, int32_t size)
+array *job_add_array(engine *e, const ob_uuid *id, class *cls, int32_t size)
 {
     assert(size < NO_INDEX);
     array *a = ob_calloc(1, sizeof(*a));
@@ -79,7 +82,7 @@ array *eng_array_new(engine *e, const ob_uuid *id, class *cls, int32_t size)
     return a;
 }
 
-child *eng_child_new(engine *e, array *parent, int32_t index)
+child *job_add_child(engine *e, array *parent, int32_t index)
 {
     child *c = ob_calloc(1, sizeof(*c));
     c->parent = parent;
@@ -92,17 +95,17 @@ child *eng_child_new(engine *e, array *parent, int32_t index)
     return c;
 }
 
-void eng_forget(engine *e, job *j)
+void job_forget(engine *e, job *j)
 {
     e->n_jobs--;
     j->cls->n_jobs--;
     if (j->index != NO_INDEX) {
-        child *c = eng_as_child(j);
+        child *c = job_as_child(j);
         DL_DELETE2(c->parent->kids, c, kprev, knext);
     } else {
         j->cls->queue->n_jobs--;
         if (j->is_array)
-            DL_DELETE2(j->cls->queue->arrays, eng_as_array(j), aprev, anext);
+            DL_DELETE2(j->cls->queue->arrays, job_as_array(j), aprev, anext);
     }
     *LIST_ADD(e, dead) = j;
 }
@@ -111,9 +114,9 @@ static void release(engine *e, job *j)
 {
     tdelete(j, &e->jobs, compare);
     if (j->index == NO_INDEX)
-        eng_terms_drop(e, j->terms);
+        terms_drop(e, j->terms);
     if (j->is_array) {
-        array *a = eng_as_array(j);
+        array *a = job_as_array(j);
         free(a->left);
         free(a->failed);
         free(a->bulk_reason);
@@ -127,7 +130,7 @@ static void release(engine *e, job *j)
     }
 }
 
-void eng_bury(engine *e)
+void job_table_free_ended(engine *e)
 {
     for (size_t i = 0; i < e->n_dead; i++)
         release(e, e->dead[i]);
@@ -138,7 +141,7 @@ static void free_if_own(void *node)
 {
     job *j = node;
     if (j->is_array) {
-        array *a = eng_as_array(j);
+        array *a = job_as_array(j);
         free(a->left);
         free(a->failed);
         free(a->bulk_reason);
@@ -148,9 +151,9 @@ static void free_if_own(void *node)
         free(j);
 }
 
-void eng_table_free(engine *e)
+void job_table_free(engine *e)
 {
-    eng_bury(e);
+    job_table_free_ended(e);
     tdestroy(e->jobs, free_if_own);
     e->jobs = NULL;
     while (e->blocks) {
@@ -161,7 +164,7 @@ void eng_table_free(engine *e)
     free(e->dead);
 }
 
-size_t eng_table_bytes(const engine *e)
+size_t job_table_bytes(const engine *e)
 {
     size_t blocks = 0;
     for (const struct job_block *b = e->blocks; b; b = b->next)

@@ -1,14 +1,40 @@
 /* The engine's door: takes inputs, and in a round reads them in order, ends what is to end, places
  * what fits, and says why the rest waits and what it needs. Decides by its inputs and the time
  * given alone: no I/O, no clock, no threads. Used by one thread. */
-#include "internal.h"
+#include "engine.h"
+
+#include "admit.h"
+#include "ce.h"
+#include "class.h"
+#include "demand.h"
+#include "dependencies.h"
+#include "effects.h"
+#include "front.h"
+#include "head.h"
+#include "hold.h"
+#include "instance.h"
+#include "job_table.h"
+#include "keep.h"
+#include "lost.h"
+#include "memory.h"
+#include "model.h"
+#include "place.h"
+#include "queue.h"
+#include "queue_sweep.h"
+#include "reason.h"
+#include "report.h"
+#include "share.h"
+#include "stop.h"
+#include "terms.h"
+#include "timeout.h"
+#include "waiters.h"
 
 engine *engine_new(void)
 {
     engine *e = ob_calloc(1, sizeof(*e));
     e->topology = 1;
     e->next_order = 1;
-    e->next_due_ms = e->wait_due_ms = INT64_MAX;
+    e->hold_due_ms = e->wait_due_ms = INT64_MAX;
     e->next_timeout_ms = INT64_MAX;
     return e;
 }
@@ -17,19 +43,20 @@ void engine_free(engine *e)
 {
     if (!e)
         return;
-    eng_ces_free(e);
-    eng_kinds_free(e);
-    eng_depend_free(e);
-    eng_table_free(e);
-    eng_terms_free(e);
-    eng_queues_free(e);
+    holds_free(e);
+    instances_free(e);
+    ces_free(e);
+    waiters_free(e);
+    job_table_free(e);
+    terms_free(e);
+    queues_free(e);
     free(e->inputs);
     free(e->touched);
     free(e->returned);
     free(e->line);
     free(e->failed);
     free(e->kept);
-    eng_text_free(e->input_text);
+    memory_free(e->input_text);
     free(e);
 }
 
@@ -39,12 +66,12 @@ static const engine_dependency *dependencies(engine *e, const engine_dependency 
 {
     if (n == 0)
         return NULL;
-    engine_dependency *copy = eng_text_memory(&e->input_text, n * sizeof(*copy));
+    engine_dependency *copy = memory_take(&e->input_text, n * sizeof(*copy));
     for (size_t i = 0; i < n; i++) {
         copy[i] = deps[i];
         size_t size = deps[i].n_failed * sizeof(*deps[i].failed);
         if (size > 0)
-            copy[i].failed = memcpy(eng_text_memory(&e->input_text, size), deps[i].failed, size);
+            copy[i].failed = memcpy(memory_take(&e->input_text, size), deps[i].failed, size);
     }
     return copy;
 }
@@ -54,10 +81,10 @@ void engine_submit(engine *e, const engine_submission *s)
     input *in = LIST_ADD(e, inputs);
     in->kind = IN_SUBMIT;
     in->submission = *s;
-    in->submission.share = eng_text(&e->input_text, s->share);
-    in->submission.failure = eng_text(&e->input_text, s->failure);
+    in->submission.share = memory_text(&e->input_text, s->share);
+    in->submission.failure = memory_text(&e->input_text, s->failure);
     in->submission.deps = dependencies(e, s->deps, s->n_deps);
-    in->submission.terms.on_exit = eng_text(&e->input_text, s->terms.on_exit);
+    in->submission.terms.on_exit = memory_text(&e->input_text, s->terms.on_exit);
     e->dirty = true;
 }
 
@@ -65,7 +92,7 @@ void engine_stop(engine *e, const ob_job_ref *ref, bool terminate, const char *r
 {
     input *in = LIST_ADD(e, inputs);
     in->kind = IN_STOP;
-    in->reason = eng_text(&e->input_text, reason ? reason : "");
+    in->reason = memory_text(&e->input_text, reason ? reason : "");
     in->stop.job = *ref;
     in->stop.terminate = terminate;
     e->dirty = true;
@@ -76,14 +103,14 @@ static void add_reports(
 {
     input *in = LIST_ADD(e, inputs);
     in->kind = kind;
-    in->instance_id = eng_text(&e->input_text, instance_id);
+    in->instance_id = memory_text(&e->input_text, instance_id);
     in->held.n = n;
-    in->held.reports = eng_text_memory(&e->input_text, (n + 1) * sizeof(*reports));
+    in->held.reports = memory_take(&e->input_text, (n + 1) * sizeof(*reports));
     for (size_t i = 0; i < n; i++) {
         engine_run_report *to = &in->held.reports[i];
         *to = reports[i];
-        to->reason = eng_text(&e->input_text, reports[i].reason);
-        to->status_reason = eng_text(&e->input_text, reports[i].status_reason);
+        to->reason = memory_text(&e->input_text, reports[i].reason);
+        to->status_reason = memory_text(&e->input_text, reports[i].status_reason);
     }
     e->dirty = true;
 }
@@ -106,53 +133,55 @@ static void read_inputs(engine *e)
         const input *in = &e->inputs[i];
         switch (in->kind) {
         case IN_SUBMIT:
-            eng_submit(e, &in->submission);
+            admit_submission(e, &in->submission);
             break;
         case IN_STOP:
-            eng_stop_ref(e, &in->stop.job, in->stop.terminate, in->reason);
+            stop_ref(e, &in->stop.job, in->stop.terminate, in->reason);
             break;
         case IN_REPORT:
-            eng_report(e, in->instance_id, &in->held.reports[0], false);
+            report_apply(e, in->instance_id, &in->held.reports[0], false);
             break;
         case IN_REGISTERED:
-            eng_registered(e, in->instance_id, in->held.reports, in->held.n);
+            report_apply_all(e, in->instance_id, in->held.reports, in->held.n);
             break;
         }
     }
     e->n_inputs = 0;
-    eng_text_clear(e->input_text);
+    memory_clear(e->input_text);
 }
 
 void engine_round(engine *e, int64_t now_ms, engine_effects *out)
 {
     e->now_ms = now_ms;
     e->shown_ms = now_ms + e->ahead_ms;
-    e->fx = out;
+    e->effects = out;
     e->dirty = false;
     e->wait_due_ms = INT64_MAX;
     e->rounds++;
-    eng_hold_ends(e);
+    hold_end_due(e);
     read_inputs(e);
-    eng_timeouts(e); /* after the reports: an end that was told counts */
-    eng_limits(e);
-    eng_queues_sweep(e);    /* what it leaves for the next round makes the engine dirty */
-    eng_instances_sweep(e); /* after the reports: an end that was told counts */
+    timeouts_enforce(e); /* after the reports: an end that was told counts */
+    head_enforce_limits(e);
+    queues_sweep(e); /* what it leaves for the next round makes the engine dirty */
+    lost_sweep(e);   /* after the reports: an end that was told counts */
     do {
-        eng_depend(e);
-        eng_returned(e); /* ends what came back to a deleted queue */
+        dependencies_settle(e);
+        queues_end_returned(e);
+        class_insert_returned(e);
     } while (e->n_notices > 0);
-    eng_shares(e);
-    eng_place(e);
-    eng_heads(e);
-    eng_keep(e);
-    eng_flush(e);
-    eng_bury(e);
-    eng_demand(e);
-    eng_fronts(e);
-    eng_reasons(e);
-    eng_blocked(e);
-    eng_shares_tell(e);
-    e->fx = NULL;
+    shares_update(e);
+    place_jobs(e);
+    head_find(e);
+    keep_update(e);
+    effects_write_rows(e);
+    job_table_free_ended(e);
+    demand_update(e);
+    fronts_update(e);
+    reasons_update(e);
+    queues_drop_unused_classes(e);
+    head_report_blocked(e);
+    shares_write_rows(e);
+    e->effects = NULL;
 }
 
 void engine_shown(engine *e, int64_t ahead_ms)
@@ -167,7 +196,7 @@ bool engine_dirty(const engine *e)
 
 int64_t engine_next_due(const engine *e)
 {
-    return e->next_due_ms < e->wait_due_ms ? e->next_due_ms : e->wait_due_ms;
+    return e->hold_due_ms < e->wait_due_ms ? e->hold_due_ms : e->wait_due_ms;
 }
 
 /* ---- Looking ---- */
@@ -183,7 +212,7 @@ void engine_instance_runs(const engine *e,
         return;
     for (const run *r = i->runs; r; r = r->rnext) {
         const job *j = r->job;
-        fn(&(engine_wanted){ .run = eng_run_ref(j),
+        fn(&(engine_wanted){ .run = job_run_ref(j),
                              .attempt = j->ended + 1,
                              .reported = r->reported,
                              .state = j->state == OB_JOB_RUNNING ? RUN_RUNNING : RUN_STARTING,
@@ -206,7 +235,8 @@ void engine_ce_use(const engine *e,
         fn(&(engine_use){ .instance_id = i->id,
                           .used = i->used,
                           .runs = i->n_runs,
-                          .kept = i->kept_for != NULL || (eng_held(i) && eng_held_long(e, i)),
+                          .kept =
+                              i->kept_for != NULL || (instance_is_held(i) && hold_is_long(e, i)),
                           .state = i->state },
            arg);
     }
@@ -219,10 +249,10 @@ void engine_stats_get(const engine *e, engine_stats *out)
                            .jobs = e->n_jobs,
                            .classes = e->n_classes,
                            .instances = e->n_instances,
-                           .bytes = eng_table_bytes(e),
+                           .bytes = job_table_bytes(e),
                            .ignored = e->ignored };
     for (const instance *i = e->instances; i; i = i->hh.next) {
-        if (!i->known || i->state != OB_INSTANCE_ACTIVE || !eng_held(i))
+        if (!i->known || i->state != OB_INSTANCE_ACTIVE || !instance_is_held(i))
             continue;
         out->unwell += i->hold.unwell != NULL;
         out->held += !i->hold.unwell;

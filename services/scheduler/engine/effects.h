@@ -1,0 +1,23 @@
+/* What a round tells: events one by one, rows once a round. */
+#pragma once
+
+#include "model.h"
+
+typedef struct ending { /* what an event, a done row, an attempt say of a job's way there */
+    const char *reason, *container_reason;
+    const instance *on;
+    int64_t started_at_ms, stopped_at_ms;
+    int64_t after_ms; /* the event is not told as earlier than this */
+    bool has_exit_code, timed_out;
+    int32_t exit_code;
+} ending;
+
+int64_t effects_time(const engine *e, const job *j); /* now; never before what was shown of it */
+void effects_touch(engine *e, job *j);               /* its row is to be written */
+void effects_write_rows(engine *e);                  /* of what was touched */
+void effects_live_row(engine *e, const job *j, effect_live *l);  /* as it is now */
+void effects_add_done(engine *e, const job *j, const ending *x); /* instead of its live row */
+void effects_add_event(engine *e, const job *j, const ending *x);
+void effects_add_bulk_event(engine *e, const array *a, int32_t lo, int32_t hi, const ending *x);
+void effects_add_attempt(engine *e, const job *j, const ending *x);
+void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref);

@@ -1,0 +1,8 @@
+/* What of a class fits where. */
+#pragma once
+
+#include "model.h"
+
+void fit_update(const engine *e, class *cls); /* brings cls->fit up to date with the topology */
+/* How many of that need the room takes. */
+int64_t fit_count(const ce *c, const ob_resources *need, const ob_resources *room);

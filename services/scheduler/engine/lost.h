@@ -1,0 +1,6 @@
+/* Instances that are gone. */
+#pragma once
+
+#include "model.h"
+
+void lost_sweep(engine *e); /* ends the runs of lost instances, forgets those that are gone */

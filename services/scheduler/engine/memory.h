@@ -1,0 +1,20 @@
+/* Growing arrays, and memory for strings that live as long as a round's inputs or effects. */
+#pragma once
+
+#include <stddef.h>
+
+#include "engine.h"
+
+/* A zeroed new last one. */
+void *list_add(void **items, size_t *n, size_t *cap, size_t size);
+#define LIST_ADD(of, name)                                                                         \
+    ((__typeof__((of)->name))list_add((void **)&(of)->name, &(of)->n_##name, &(of)->cap_##name,    \
+                                      sizeof(*(of)->name)))
+
+/* All of it is freed at once; *memory is made when it is NULL. */
+void *memory_take(struct engine_text **memory, size_t size);
+const char *memory_text(struct engine_text **memory, const char *s); /* a copy; NULL stays NULL */
+void memory_clear(struct engine_text *memory);                       /* keeps its blocks */
+void memory_free(struct engine_text *memory);
+
+void set_text(char **to, const char *s); /* a copy in place of what was there */

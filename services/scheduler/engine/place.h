@@ -1,0 +1,6 @@
+/* Placement. */
+#pragma once
+
+#include "model.h"
+
+void place_jobs(engine *e);

@@ -1,0 +1,13 @@
+/* Shares: whose jobs of a queue they are, what each has used, and the policy of a fair share. */
+#pragma once
+
+#include "model.h"
+
+share *share_get(queue *q, const char *name); /* made when unknown; NULL: "" */
+void share_free_if_unused(share *s);
+void share_free(share *s);
+void share_count_use(engine *e, const class *cls, int sign); /* a job of it is placed, or ends */
+void share_set_policy(queue *q, const engine_policy *policy);
+void shares_update(engine *e);     /* usage, weights and reservations as of now */
+void shares_write_rows(engine *e); /* of those whose row is due */
+void share_set_active(share *s, bool active);
