@@ -110,18 +110,18 @@ static run_view attempt_run(const PGresult *attempts, int row)
 {
     return (run_view){
         .run = (int32_t)ob_col_int(attempts, row, ATTEMPT_RUN, 0),
-        .instance = ob_col(attempts, row, ATTEMPT_INSTANCE),
+        .instance = ob_col(attempts, row, ATTEMPT_INSTANCE_ID),
         .cluster = ob_col(attempts, row, ATTEMPT_CLUSTER),
         .exit_code = ob_col(attempts, row, ATTEMPT_EXIT_CODE),
         .reason = ob_col(attempts, row, ATTEMPT_CONTAINER_REASON),
-        .started = ob_col(attempts, row, ATTEMPT_STARTED) != NULL,
+        .started = ob_col(attempts, row, ATTEMPT_STARTED_AT_MS) != NULL,
     };
 }
 
 /* Orders an attempt's row against the subject's job. */
 static int cmp_job(const subject *s, const PGresult *attempts, int row)
 {
-    return strncmp(ob_col(attempts, row, ATTEMPT_JOB), s->id, OB_UUID_TEXT - 1);
+    return strncmp(ob_col(attempts, row, ATTEMPT_JOB_ID), s->id, OB_UUID_TEXT - 1);
 }
 
 /* The first attempt of the subject's job; they are ordered by it. */
@@ -162,14 +162,14 @@ static int add_attempts(text *t, const subject *s, const PGresult *attempts, int
          i++) {
         /* Of this child, and ended by the event. */
         if (ob_col_int(attempts, i, ATTEMPT_IDX, -1) != s->ref.index ||
-            ob_col_int(attempts, i, ATTEMPT_NUMBER, 0) > ended)
+            ob_col_int(attempts, i, ATTEMPT_ATTEMPT, 0) > ended)
             continue;
         run_view run = attempt_run(attempts, i);
         text_addf(t, "%s{\"container\":{\"networkInterfaces\":[]", last >= 0 ? "," : "");
         add_run(t, s, &run);
         text_str(t, "}");
-        add_time(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED));
-        add_time(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED));
+        add_time(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED_AT_MS));
+        add_time(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED_AT_MS));
         add_reason(t, "statusReason", ob_col(attempts, i, ATTEMPT_REASON));
         text_str(t, "}");
         last = i;
@@ -182,15 +182,15 @@ static int add_attempts(text *t, const subject *s, const PGresult *attempts, int
 static run_view
 latest_run(const subject *s, const PGresult *events, int row, const PGresult *attempts, int last)
 {
-    if (last >= 0 && !ob_col(events, row, EVENT_INSTANCE))
+    if (last >= 0 && !ob_col(events, row, EVENT_INSTANCE_ID))
         return attempt_run(attempts, last);
     return (run_view){
         .run = (int32_t)ob_col_int(events, row, EVENT_RUN, 0),
-        .instance = ob_col(events, row, EVENT_INSTANCE),
+        .instance = ob_col(events, row, EVENT_INSTANCE_ID),
         .cluster = ob_col(events, row, EVENT_CLUSTER),
         .exit_code = ob_col(events, row, EVENT_EXIT_CODE),
         .reason = ob_col(events, row, EVENT_CONTAINER_REASON),
-        .started = s->state != OB_JOB_STARTING && ob_col(events, row, EVENT_STARTED) != NULL,
+        .started = s->state != OB_JOB_STARTING && ob_col(events, row, EVENT_STARTED_AT_MS) != NULL,
     };
 }
 
@@ -307,7 +307,7 @@ static void event_id(char out[OB_UUID_TEXT], const PGresult *events, int row, co
 static void add_envelope(text *t, const PGresult *events, int row, const subject *s)
 {
     char id[OB_UUID_TEXT], when[32];
-    time_t at = (time_t)(ob_col_int(events, row, EVENT_AT, 0) / 1000);
+    time_t at = (time_t)(ob_col_int(events, row, EVENT_AT_MS, 0) / 1000);
     struct tm utc;
     event_id(id, events, row, s);
     (void)gmtime_r(&at, &utc);
@@ -348,7 +348,7 @@ void event_render(
         .state = (ob_job_state)ob_col_int(events, row, EVENT_STATE, 0),
     };
     int64_t flags = ob_col_int(events, row, EVENT_FLAGS, 0);
-    (void)ob_col_uuid(events, row, EVENT_JOB, &s.ref.id);
+    (void)ob_col_uuid(events, row, EVENT_JOB_ID, &s.ref.id);
     ob_job_ref_format(&s.ref, s.id);
     s.arn = detail_arn_of(s.detail, "jobArn");
 
@@ -362,11 +362,11 @@ void event_render(
     add_stored(out, &s, &run_text, lean);
     text_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
     add_reason(out, "statusReason", ob_col(events, row, EVENT_REASON));
-    const char *started = ob_col(events, row, EVENT_STARTED);
+    const char *started = ob_col(events, row, EVENT_STARTED_AT_MS);
     if (!started && last >= 0)
-        started = ob_col(attempts, last, ATTEMPT_STARTED);
+        started = ob_col(attempts, last, ATTEMPT_STARTED_AT_MS);
     add_time(out, "startedAt", started);
-    add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED));
+    add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED_AT_MS));
     text_add(out, attempts_text.at, attempts_text.len);
     add_array(out, &s, events, row);
     if (flags & OB_FLAG_CANCELLED)

@@ -140,7 +140,7 @@ static int connect_now(publisher *p, ob_error *err)
     if (r == 0)
         r = ob_db_sql(db, "SET synchronous_commit = off", NULL, NULL, err);
     if (r == 0)
-        r = ob_db_prepare(db, publisher_statements, err);
+        r = ob_db_prepare(db, publisher_stmts, err);
     if (r == 0)
         p->db = ob_take(db);
     return r;
@@ -203,7 +203,7 @@ static int send_one(publisher *p, const char *key)
 static int skip(publisher *p, const PGresult *events, int row, int32_t index)
 {
     if (atomic_fetch_add(&p->skipped, 1) % SKIPPED_LOGGED == 0)
-        ob_errlog("event.skipped", "{s:s, s:i, s:I, s:I}", "job", ob_col(events, row, EVENT_JOB),
+        ob_errlog("event.skipped", "{s:s, s:i, s:I, s:I}", "job", ob_col(events, row, EVENT_JOB_ID),
                   "index", (int)index, "bytes", (json_int_t)p->event.len, "skipped",
                   (json_int_t)atomic_load(&p->skipped));
     return 0;
@@ -220,7 +220,7 @@ send_event(publisher *p, const PGresult *events, int row, int32_t index, const P
         text_clear(&p->event);
         event_render(&p->event, events, row, index, attempts, true);
     }
-    int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB));
+    int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB_ID));
     return r == -EMSGSIZE ? skip(p, events, row, index) : r;
 }
 
@@ -248,7 +248,8 @@ static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, o
     for (int i = 0; i < rows; i++) {
         ob_uuid id;
         int32_t idx = (int32_t)ob_col_int(events, i, EVENT_IDX_LO, -1);
-        if (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 || !ob_col_uuid(events, i, EVENT_JOB, &id))
+        if (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 ||
+            !ob_col_uuid(events, i, EVENT_JOB_ID, &id))
             continue;
         bool twice = false;
         for (size_t k = 0; k < n && !twice; k++)

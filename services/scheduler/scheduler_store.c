@@ -177,30 +177,6 @@ const ob_db_stmt scheduler_statements[] = {
     { 0 },
 };
 
-const ob_db_stmt publisher_statements[] = {
-    { "watermark", "SELECT round, n, topic_end FROM publisher" },
-    { "move_watermark",
-      "UPDATE publisher SET epoch = $1, round = $2, n = $3, topic_end = $4"
-      " WHERE (round, n) <= ($2, $3)"
-      " AND EXISTS (SELECT FROM leader WHERE role = 'scheduler' AND epoch = $1)" },
-    /* Reasons of rows that were written before they had limits are cut. */
-    { "events",
-      "SELECT e.round, e.n, e.at_ms, e.job_id, e.idx_lo, e.idx_hi, e.state, e.attempt, e.run,"
-      " e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,"
-      " left(e.container_reason, 255), left(e.reason, 1024), e.flags, e.counts, e.blocked,"
-      " j.definition, j.array_size,"
-      " j.detail"
-      " FROM (SELECT * FROM job_event WHERE (round, n) > ($1, $2) ORDER BY round, n LIMIT $3) e"
-      " LEFT JOIN job j ON j.id = e.job_id ORDER BY e.round, e.n" },
-    { "attempts", "SELECT a.job_id, a.idx, a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,"
-                  " left(a.container_reason, 255), left(a.reason, 1024), a.started_at_ms,"
-                  " a.stopped_at_ms"
-                  " FROM unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
-                  " JOIN attempt a ON a.job_id = m.job_id AND a.idx = m.idx"
-                  " ORDER BY a.job_id, a.idx, a.attempt" },
-    { 0 },
-};
-
 /* ---- Reading ---- */
 
 int store_inbox(ob_db *db, int limit, PGresult **ret, ob_error *err)
@@ -306,14 +282,14 @@ int store_watermark(
     ob_db *db, int64_t *ret_round, int32_t *ret_n, int64_t *ret_topic_end, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(db, "watermark", NULL, &res, err);
+    int r = ob_db_exec(db, STMT_WATERMARK, NULL, &res, err);
     if (r < 0)
         return r;
     if (PQntuples(res) != 1)
         return ob_fail(err, EPROTO, "table publisher has no row");
-    *ret_round = ob_col_int(res, 0, 0, 0);
-    *ret_n = (int32_t)ob_col_int(res, 0, 1, 0);
-    *ret_topic_end = ob_col_int(res, 0, 2, 0);
+    *ret_round = ob_col_int(res, 0, WATERMARK_ROUND, 0);
+    *ret_n = (int32_t)ob_col_int(res, 0, WATERMARK_N, 0);
+    *ret_topic_end = ob_col_int(res, 0, WATERMARK_TOPIC_END, 0);
     return 0;
 }
 
@@ -325,7 +301,7 @@ int store_move_watermark(
     ob_param_int(&p, round);
     ob_param_int(&p, n);
     ob_param_int(&p, topic_end);
-    return ob_db_exec(db, "move_watermark", &p, NULL, err);
+    return ob_db_exec(db, STMT_MOVE_WATERMARK, &p, NULL, err);
 }
 
 int store_events(
@@ -335,7 +311,7 @@ int store_events(
     ob_param_int(&p, after_round);
     ob_param_int(&p, after_n);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, "events", &p, ret, err);
+    return ob_db_exec(db, STMT_EVENTS, &p, ret, err);
 }
 
 int store_attempts(
@@ -344,5 +320,5 @@ int store_attempts(
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid_array(&p, ids, n);
     ob_param_int32_array(&p, idxs, n);
-    return ob_db_exec(db, "attempts", &p, ret, err);
+    return ob_db_exec(db, STMT_ATTEMPTS, &p, ret, err);
 }

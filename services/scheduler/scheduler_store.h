@@ -4,10 +4,11 @@
 
 #include "ob/db.h"
 #include "ob/rows.h"
+#include "publish_sql.h"
 
-/* Statements of the leading connection (ob/leader.h), and of the publisher's. */
+/* Statements of the leading connection (ob/leader.h); those of the publisher's are in
+ * sql/queries/publish.sql. */
 extern const ob_db_stmt scheduler_statements[];
-extern const ob_db_stmt publisher_statements[];
 
 /* ---- Reading; each *ret is new, PQclear it ---- */
 
@@ -152,43 +153,6 @@ int store_move_watermark(
     ob_db *db, int64_t epoch, int64_t round, int32_t n, int64_t topic_end, ob_error *err);
 int store_events(
     ob_db *db, int64_t after_round, int32_t after_n, int limit, PGresult **ret, ob_error *err);
-enum {
-    EVENT_ROUND,
-    EVENT_N,
-    EVENT_AT,
-    EVENT_JOB,
-    EVENT_IDX_LO,
-    EVENT_IDX_HI,
-    EVENT_STATE,
-    EVENT_ATTEMPT,
-    EVENT_RUN,
-    EVENT_INSTANCE,
-    EVENT_CLUSTER,
-    EVENT_STARTED,
-    EVENT_STOPPED,
-    EVENT_EXIT_CODE,
-    EVENT_CONTAINER_REASON,
-    EVENT_REASON,
-    EVENT_FLAGS,
-    EVENT_COUNTS,
-    EVENT_BLOCKED,
-    EVENT_DEFINITION,
-    EVENT_ARRAY_SIZE,
-    EVENT_DETAIL,
-};
 /* Attempts of these jobs, in order. */
 int store_attempts(
     ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);
-enum {
-    ATTEMPT_JOB,
-    ATTEMPT_IDX,
-    ATTEMPT_NUMBER,
-    ATTEMPT_RUN,
-    ATTEMPT_INSTANCE,
-    ATTEMPT_CLUSTER,
-    ATTEMPT_EXIT_CODE,
-    ATTEMPT_CONTAINER_REASON,
-    ATTEMPT_REASON,
-    ATTEMPT_STARTED,
-    ATTEMPT_STOPPED,
-};

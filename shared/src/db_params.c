@@ -30,6 +30,13 @@ static void add(ob_params *p, const void *value, int length, int format, void *o
     p->n++;
 }
 
+void ob_param_next(const ob_params *p, int position)
+{
+    assert(p->n == position);
+    (void)p;
+    (void)position;
+}
+
 void ob_params_done(ob_params *p)
 {
     for (int i = 0; i < p->n; i++)

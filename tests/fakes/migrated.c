@@ -19,7 +19,8 @@ static int by_name(const struct dirent **a, const struct dirent **b)
 
 static int is_sql(const struct dirent *e)
 {
-    return e->d_name[0] != '.';
+    const char *end = strrchr(e->d_name, '.');
+    return end && !strcmp(end, ".sql"); /* beside the folder queries */
 }
 
 void migrate(const char *conninfo, const char *sql_dir)

@@ -40,11 +40,13 @@ static PGresult *make_row(int columns, const int *at, const char *const *values,
 static PGresult *
 make_event_of(const char *detail, const char *state, const char *attempt, const char *array_size)
 {
-    const int at[] = { EVENT_ROUND,   EVENT_N,        EVENT_AT,         EVENT_JOB,
-                       EVENT_IDX_LO,  EVENT_IDX_HI,   EVENT_STATE,      EVENT_ATTEMPT,
-                       EVENT_RUN,     EVENT_INSTANCE, EVENT_CLUSTER,    EVENT_STARTED,
-                       EVENT_STOPPED, EVENT_REASON,   EVENT_DEFINITION, EVENT_ARRAY_SIZE,
-                       EVENT_DETAIL,  EVENT_COUNTS,   EVENT_EXIT_CODE,  EVENT_FLAGS };
+    const int at[] = { EVENT_ROUND,         EVENT_N,       EVENT_AT_MS,
+                       EVENT_JOB_ID,        EVENT_IDX_LO,  EVENT_IDX_HI,
+                       EVENT_STATE,         EVENT_ATTEMPT, EVENT_RUN,
+                       EVENT_INSTANCE_ID,   EVENT_CLUSTER, EVENT_STARTED_AT_MS,
+                       EVENT_STOPPED_AT_MS, EVENT_REASON,  EVENT_DEFINITION,
+                       EVENT_ARRAY_SIZE,    EVENT_DETAIL,  EVENT_COUNTS,
+                       EVENT_EXIT_CODE,     EVENT_FLAGS };
     const char *const values[] = { "7",
                                    "3",
                                    "1700000000999",
@@ -99,10 +101,12 @@ static void an_ended_job_is_told_whole(void **state)
 {
     (void)state;
     PGresult *event = make_event("6", "1", "0");
-    const int at[] = { ATTEMPT_JOB,      ATTEMPT_IDX,     ATTEMPT_NUMBER, ATTEMPT_RUN,
-                       ATTEMPT_INSTANCE, ATTEMPT_CLUSTER, ATTEMPT_REASON, ATTEMPT_STOPPED };
+    const int at[] = {
+        ATTEMPT_JOB_ID,      ATTEMPT_IDX,     ATTEMPT_ATTEMPT, ATTEMPT_RUN,
+        ATTEMPT_INSTANCE_ID, ATTEMPT_CLUSTER, ATTEMPT_REASON,  ATTEMPT_STOPPED_AT_MS
+    };
     const char *const values[] = { JOB, "-1", "1", "2", "i-1", "ce_Batch_u", "gone", "5" };
-    PGresult *attempts = make_row(ATTEMPT_STOPPED + 1, at, values, 8);
+    PGresult *attempts = make_row(ATTEMPT_STOPPED_AT_MS + 1, at, values, 8);
     json_t *json = render(event, -1, attempts);
     assert_string_equal(str(json, "detail-type"), "Batch Job State Change");
     assert_string_equal(str(json, "time"), "2023-11-14T22:13:20Z");
@@ -133,19 +137,19 @@ static void between_attempts_the_last_one_is_shown(void **state)
 {
     (void)state;
     for (int stopped = 0; stopped <= 1; stopped++) {
-        const int at[] = { EVENT_ROUND,  EVENT_N,          EVENT_AT,     EVENT_JOB,
-                           EVENT_STATE,  EVENT_ATTEMPT,    EVENT_RUN,    EVENT_FLAGS,
-                           EVENT_IDX_LO, EVENT_DEFINITION, EVENT_DETAIL, EVENT_ARRAY_SIZE,
-                           EVENT_STOPPED };
+        const int at[] = { EVENT_ROUND,        EVENT_N,          EVENT_AT_MS,  EVENT_JOB_ID,
+                           EVENT_STATE,        EVENT_ATTEMPT,    EVENT_RUN,    EVENT_FLAGS,
+                           EVENT_IDX_LO,       EVENT_DEFINITION, EVENT_DETAIL, EVENT_ARRAY_SIZE,
+                           EVENT_STOPPED_AT_MS };
         const char *const values[] = { "7",    "3", "9", JOB,  stopped ? "6" : "2",
                                        "1",    "2", "0", "-1", "def",
                                        DETAIL, "0", "9" };
         PGresult *event = make_row(EVENT_DETAIL + 1, at, values, stopped ? 13 : 12);
-        const int a[] = { ATTEMPT_JOB,     ATTEMPT_IDX,       ATTEMPT_NUMBER,
-                          ATTEMPT_RUN,     ATTEMPT_INSTANCE,  ATTEMPT_CLUSTER,
-                          ATTEMPT_STARTED, ATTEMPT_EXIT_CODE, ATTEMPT_STOPPED };
+        const int a[] = { ATTEMPT_JOB_ID,        ATTEMPT_IDX,         ATTEMPT_ATTEMPT,
+                          ATTEMPT_RUN,           ATTEMPT_INSTANCE_ID, ATTEMPT_CLUSTER,
+                          ATTEMPT_STARTED_AT_MS, ATTEMPT_EXIT_CODE,   ATTEMPT_STOPPED_AT_MS };
         const char *const ended[] = { JOB, "-1", "1", "2", "i-1", "ce_Batch_u", "4", "3", "5" };
-        PGresult *attempts = make_row(ATTEMPT_STOPPED + 1, a, ended, 9);
+        PGresult *attempts = make_row(ATTEMPT_STOPPED_AT_MS + 1, a, ended, 9);
         json_t *json = render(event, -1, attempts);
         const json_t *detail = json_object_get(json, "detail");
         assert_int_equal(json_integer_value(json_object_get(detail, "startedAt")), 4);

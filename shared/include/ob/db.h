@@ -12,7 +12,8 @@
 
 typedef struct ob_db ob_db;
 
-/* A named statement, prepared at connect. */
+/* A named statement, prepared at connect. Tables of them are made from SQL, with names for what
+ * they return: tools/embed_queries.py. */
 typedef struct ob_db_stmt {
     const char *name; /* NULL ends a table */
     const char *sql;
@@ -55,6 +56,8 @@ typedef struct ob_params {
     void *owned[OB_PARAMS_MAX];
 } ob_params;
 void ob_params_done(ob_params *p);
+/* Says by its name which parameter comes next (enums of parameters: tools/embed_queries.py). */
+void ob_param_next(const ob_params *p, int position);
 /* Here and in arrays: what is no UTF-8 in a text is replaced (ob/text.h). */
 void ob_param_text(ob_params *p, const char *text); /* borrowed; NULL = SQL NULL */
 void ob_param_int(ob_params *p, int64_t value);     /* as text: fits any integer type */

@@ -4,18 +4,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* AWS's seven states (docs: "Job states" in the AWS Batch user guide). The numbers are stored in
- * PostgreSQL: never renumber. */
-typedef enum ob_job_state {
-    OB_JOB_SUBMITTED = 0,
-    OB_JOB_PENDING = 1,
-    OB_JOB_RUNNABLE = 2,
-    OB_JOB_STARTING = 3,
-    OB_JOB_RUNNING = 4,
-    OB_JOB_SUCCEEDED = 5,
-    OB_JOB_FAILED = 6,
-} ob_job_state;
-#define OB_JOB_STATE_COUNT 7
+#include "ob/rows.h"
 
 typedef enum ob_job_event {
     OB_EV_ADMIT,     /* taken from the inbox, nothing to wait for */
@@ -50,12 +39,4 @@ bool ob_resources_fit(const ob_resources *need, const ob_resources *room);
 void ob_resources_add(ob_resources *to, const ob_resources *what);
 void ob_resources_sub(ob_resources *from, const ob_resources *what);
 
-/* Life cycle of an instance; stored in PostgreSQL: never renumber. */
-typedef enum ob_instance_state {
-    OB_INSTANCE_LAUNCHING = 0,
-    OB_INSTANCE_ACTIVE = 1,
-    OB_INSTANCE_DRAINING = 2,
-    OB_INSTANCE_LOST = 3,
-    OB_INSTANCE_TERMINATED = 4,
-} ob_instance_state;
 const char *ob_instance_state_name(ob_instance_state state);

@@ -1,6 +1,29 @@
 /* Numbers that stand in rows of PostgreSQL and that more than one file writes or reads, each in one
- * place. What is stored stays: a number is never given another meaning. States are in ob/job.h. */
+ * place: SQL takes them from here by name (:OB_JOB_RUNNING, see tools/embed_queries.py). What is
+ * stored stays: a number is never given another meaning. */
 #pragma once
+
+/* live.state, done.state, job_event.state and bulk_state: AWS's seven states (docs: "Job states" in
+ * the AWS Batch user guide) */
+typedef enum ob_job_state {
+    OB_JOB_SUBMITTED = 0,
+    OB_JOB_PENDING = 1,
+    OB_JOB_RUNNABLE = 2,
+    OB_JOB_STARTING = 3,
+    OB_JOB_RUNNING = 4,
+    OB_JOB_SUCCEEDED = 5,
+    OB_JOB_FAILED = 6,
+} ob_job_state;
+#define OB_JOB_STATE_COUNT 7
+
+/* instance.state: the life cycle of an instance */
+typedef enum ob_instance_state {
+    OB_INSTANCE_LAUNCHING = 0,
+    OB_INSTANCE_ACTIVE = 1,
+    OB_INSTANCE_DRAINING = 2,
+    OB_INSTANCE_LOST = 3,
+    OB_INSTANCE_TERMINATED = 4,
+} ob_instance_state;
 
 /* live.flags, done.flags */
 typedef enum ob_job_flag {
@@ -31,3 +54,20 @@ typedef enum ob_inbox_kind {
     OB_INBOX_ENVIRONMENT = 5, /* a compute environment was made or changed */
     OB_INBOX_INTERRUPT = 6,   /* an instance is to be interrupted */
 } ob_inbox_kind;
+
+/* Advisory locks. With two numbers: a class, and what of it is locked. */
+typedef enum ob_lock {
+    OB_LOCK_LEADING = 28514, /* the class; of it an ob_role */
+} ob_lock;
+typedef enum ob_role {
+    OB_ROLE_SCHEDULER = 1,
+    OB_ROLE_SCALER = 2,
+} ob_role;
+
+/* With one number: a hash of names, with one of these for what is locked so that two things of one
+ * name do not wait for each other. */
+typedef enum ob_lock_of {
+    OB_LOCK_DEFINITION = 5, /* account, region, name: registering revisions one by one */
+    OB_LOCK_REGION = 6,     /* account, region: counting before something is made */
+    OB_LOCK_JOB_TAGS = 8,   /* job: changing its tags */
+} ob_lock_of;

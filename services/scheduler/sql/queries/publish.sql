@@ -1,0 +1,39 @@
+-- What the publisher reads and writes, on a connection of its own: job_event rows that are to become
+-- messages, what belongs to them, and how far it is.
+-- table: publisher
+
+-- name: watermark
+-- columns: WATERMARK
+SELECT round, n, topic_end FROM publisher;
+
+-- Forward only, and only while this epoch leads.
+-- name: move_watermark
+-- params: epoch bigint, round bigint, n int, topic_end bigint
+UPDATE publisher SET epoch = :epoch, round = :round, n = :n, topic_end = :topic_end
+WHERE (round, n) <= (:round, :n)
+    AND EXISTS (SELECT FROM leader WHERE role = 'scheduler' AND epoch = :epoch);
+
+-- Reasons of rows that were written before they had limits are cut.
+-- name: events
+-- params: after_round bigint, after_n int, rows bigint
+-- columns: EVENT
+SELECT e.round, e.n, e.at_ms, e.job_id, e.idx_lo, e.idx_hi, e.state, e.attempt, e.run,
+    e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,
+    left(e.container_reason, 255) AS container_reason, left(e.reason, 1024) AS reason,
+    e.flags, e.counts, e.blocked, j.definition, j.array_size, j.detail
+FROM (
+    SELECT * FROM job_event WHERE (round, n) > (:after_round, :after_n)
+    ORDER BY round, n LIMIT :rows
+) e
+LEFT JOIN job j ON j.id = e.job_id
+ORDER BY e.round, e.n;
+
+-- In the order of the jobs and, of each, of their attempts.
+-- name: attempts
+-- params: job_id uuid[], idx int[]
+-- columns: ATTEMPT
+SELECT a.job_id, a.idx, a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,
+    left(a.container_reason, 255) AS container_reason, left(a.reason, 1024) AS reason,
+    a.started_at_ms, a.stopped_at_ms
+FROM {{rows: m}} JOIN attempt a ON a.job_id = m.job_id AND a.idx = m.idx
+ORDER BY a.job_id, a.idx, a.attempt;
