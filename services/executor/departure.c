@@ -40,7 +40,7 @@ static void on_signal(int fd, uint32_t events, void *arg)
     executor *x = arg;
     struct signalfd_siginfo info;
     if (read(fd, &info, sizeof(info)) == sizeof(info) && x->notice)
-        notice_give(x->notice, x->config.notice_ms);
+        notice_give(x->notice, x->config->notice_ms);
 }
 
 int departure_watch(executor *x, ob_error *err)
@@ -66,7 +66,7 @@ void departure_make_notice(executor *x)
 {
     x->notice = notice_new(&(notice_config){ .loop = x->loop,
                                              .spool = x->spool,
-                                             .term_ms = x->config.term_ms,
+                                             .term_ms = x->config->term_ms,
                                              .tell = on_notice_tell,
                                              .term = on_notice_term,
                                              .arg = x });
@@ -79,12 +79,12 @@ static void on_metadata(int64_t in_ms, void *arg)
 
 int departure_watch_metadata(executor *x, ob_error *err)
 {
-    if (!*x->config.imds)
+    if (!*x->config->imds)
         return 0;
     return imds_new(&(imds_config){ .loop = x->loop,
-                                    .url = x->config.imds,
+                                    .url = x->config->imds,
                                     .every_ms = IMDS_EVERY_MS,
-                                    .notice_ms = x->config.notice_ms,
+                                    .notice_ms = x->config->notice_ms,
                                     .notice = on_metadata,
                                     .arg = x },
                     &x->imds, err);
@@ -95,11 +95,11 @@ int departure_watch_metadata(executor *x, ob_error *err)
 /* Nothing begins, what runs has its time. */
 static void leave(executor *x)
 {
-    ob_info("executor.leaving", "{s:I}", "grace", (json_int_t)x->config.leave_ms);
+    ob_info("executor.leaving", "{s:I}", "grace", (json_int_t)x->config->leave_ms);
     x->leaving = true;
     x->leaving_at_ms = ob_boot_ms();
     x->attempts.closing = true;
-    notice_give(x->notice, x->config.leave_ms);
+    notice_give(x->notice, x->config->leave_ms);
 }
 
 void departure_on_stop(executor *x)
@@ -114,7 +114,7 @@ void departure_check(executor *x)
 {
     int64_t now_ms = ob_boot_ms();
     bool empty = HASH_COUNT(x->attempts.table) == 0 && now_ms - x->leaving_at_ms >= LEAVE_MIN_MS;
-    bool late = now_ms - x->leaving_at_ms >= x->config.leave_ms + LEAVE_LATE_MS;
+    bool late = now_ms - x->leaving_at_ms >= x->config->leave_ms + LEAVE_LATE_MS;
     if (!x->leaving || (!empty && !late))
         return;
     heartbeat_left(x->heartbeat);
@@ -125,7 +125,7 @@ void departure_check(executor *x)
 void departure_ordered(executor *x)
 {
     ob_log(x->leaving ? OB_LOG_INFO : OB_LOG_WARN, "executor.ended", "{s:s}", "instance",
-           x->config.instance);
+           x->config->instance);
     x->gone = x->join != NULL;
     if (x->gone)
         loop_stop(x->loop);

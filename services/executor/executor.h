@@ -10,7 +10,7 @@
 #include "settings.h"
 
 typedef struct executor {
-    settings config;
+    settings *config;
     char *token, *password;
     char host[256];
     loop *loop;

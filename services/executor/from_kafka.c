@@ -125,7 +125,7 @@ static void on_ready(int fd, uint32_t events, void *arg)
 
 int kafka_open(executor *x, ob_error *err)
 {
-    const settings *c = &x->config;
+    const settings *c = x->config;
     int r = ob_config_read_secret(c->token_file, &x->token, err);
     if (r == 0 && *c->common.kafka_password_file)
         r = ob_config_read_secret(c->common.kafka_password_file, &x->password, err);

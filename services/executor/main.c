@@ -53,32 +53,27 @@ static void on_log_out(const char *run, void *arg)
 
 static int make_runtime(executor *x, ob_error *err)
 {
-    const settings *c = &x->config;
-    const runtime_ops *ops = strcmp(c->runtime, "null") == 0     ? &runtime_null
-                             : strcmp(c->runtime, "docker") == 0 ? &runtime_docker
-                                                                 : NULL;
-    if (!ops)
-        return ob_fail(err, EINVAL, "OPENBATCH_RUNTIME must be docker or null, not %s", c->runtime);
+    const settings *c = x->config;
+    const runtime_ops *ops = runtime_find(c->runtime);
+    if (!ops) {
+        ob_cleanup(ob_freep) char *names = runtimes_list(" or ", false);
+        return ob_fail(err, EINVAL, "OPENBATCH_RUNTIME must be %s, not %s", names, c->runtime);
+    }
     runtime_config rc = { .loop = x->loop,
                           .spool = x->spool,
                           .home = c->common.home,
                           .run_dir = c->common.run_dir,
                           .guarded_dirs = c->common.guarded_dirs,
-                          .copy = c->copy,
                           .instance = c->instance,
                           .ce = c->ce,
-                          .engine = c->engine,
-                          .secrets_dir = c->secrets_dir,
-                          .docker_config = c->docker_config,
                           .gpus = (int)c->gpus,
-                          .pull_stall_ms = c->pull_stall_ms,
                           .on = from_runtime(x) };
-    return ops->make(&rc, &x->runtime, err);
+    return ops->make(&rc, settings_of_runtime(c, ops), &x->runtime, err);
 }
 
 static int make_base(executor *x, ob_error *err)
 {
-    const settings *c = &x->config;
+    const settings *c = x->config;
     int r = ob_permits_parse(c->privileged, c->host_mounts, c->devices, &x->attempts.permits, err);
     if (r == 0)
         r = loop_new(&x->loop, err);
@@ -99,7 +94,7 @@ static int make_base(executor *x, ob_error *err)
 
 static void make_modules(executor *x)
 {
-    const settings *c = &x->config;
+    const settings *c = x->config;
     const json_t *last = json_object_get(spool_get(x->spool, "last"), "at");
     placement_position position = { .epoch = json_integer_value(json_array_get(last, 0)),
                                     .seq = json_integer_value(json_array_get(last, 1)) };
@@ -148,8 +143,8 @@ static int work(executor *x, ob_error *err)
     adopt_load(&x->attempts);
     x->runtime->ops->open(x->runtime);
     loop_timer_set(x->loop, &x->start_timer, ENGINE_WAIT_MS);
-    ob_info("executor.start", "{s:s, s:s, s:s}", "instance", x->config.instance, "runtime",
-            x->runtime->ops->name, "type", x->config.type);
+    ob_info("executor.start", "{s:s, s:s, s:s}", "instance", x->config->instance, "runtime",
+            x->runtime->ops->name, "type", x->config->type);
     return loop_run(x->loop, err);
 }
 
@@ -168,8 +163,8 @@ static int purge(executor *x, ob_error *err)
     json_object_foreach(all, key, members) spool_drop(x->spool, key);
     if (r == 0)
         r = spool_sync(x->spool, err);
-    if (r == 0 && *x->config.join_token)
-        join_forget(x->config.dir);
+    if (r == 0 && *x->config->join_token)
+        join_forget(x->config->dir);
     return r;
 }
 
@@ -195,33 +190,42 @@ static void executor_done(executor *x)
     json_decref(x->join);
     free(x->token);
     free(x->password);
-    ob_config_done(&x->config, settings_fields, true);
+    settings_free(x->config);
+}
+
+/* Arguments and environment. False: the program ends with *ret_code. */
+static bool configure(executor *x, int argc, char **argv, bool *is_purge, int *ret_code)
+{
+    ob_error err = { 0 };
+    x->config = settings_new();
+    argc = join_prepare(argc, argv, &err);
+    *is_purge = argc == 2 && strcmp(argv[1], "--purge") == 0;
+    if (argc > 0 && ob_config_cli(*is_purge ? 1 : argc, argv, "openbatch-executor", x->config,
+                                  settings_fields(), true, ret_code))
+        return false;
+    if (argc > 0 && ob_config_load(x->config, settings_fields(), true, &err) == 0)
+        return true;
+    (void)fprintf(stderr, "openbatch-executor: %s\n", err.text);
+    *ret_code = 2;
+    return false;
 }
 
 int main(int argc, char **argv)
 {
     executor x = { .signal_fd = -1 };
-    departure_hold_notices();
     ob_error err = { 0 };
+    bool is_purge = false;
     int code = 0;
-    argc = join_prepare(argc, argv, &err);
-    if (argc < 0) {
-        (void)fprintf(stderr, "openbatch-executor: %s\n", err.text);
-        return 2;
-    }
-    bool is_purge = argc == 2 && strcmp(argv[1], "--purge") == 0;
-    if (ob_config_cli(is_purge ? 1 : argc, argv, "openbatch-executor", &x.config, settings_fields,
-                      true, &code))
+    departure_hold_notices();
+    if (!configure(&x, argc, argv, &is_purge, &code)) {
+        settings_free(x.config);
         return code;
-    if (ob_config_load(&x.config, settings_fields, true, &err) < 0) {
-        (void)fprintf(stderr, "openbatch-executor: %s\n", err.text);
-        return 2;
     }
-    ob_cleanup(ob_freep) char *name = ob_strf("executor-%s", x.config.instance);
-    int r = ob_service_init(name, x.config.common.log_level, &err);
+    ob_cleanup(ob_freep) char *name = ob_strf("executor-%s", x.config->instance);
+    int r = ob_service_init(name, x.config->common.log_level, &err);
     if (r == 0)
         r = make_base(&x, &err);
-    if (r == 0 && !is_purge && ob_health_start(x.config.common.run_dir, name, &err) < 0)
+    if (r == 0 && !is_purge && ob_health_start(x.config->common.run_dir, name, &err) < 0)
         ob_warn("health.off", "{s:s}", "text", err.text); /* a path that is too long: ignoring */
     if (r == 0)
         r = is_purge ? purge(&x, &err) : work(&x, &err);

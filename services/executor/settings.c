@@ -1,7 +1,10 @@
-/* The table of settings. Data only; docs/configuration.md is made from it. */
+/* The executor's settings: the table of its own and, behind the row that names the runtime, each
+ * runtime's. docs/configuration.md is made from them. Start-up code, one thread. */
 #include "settings.h"
 
-const ob_config_field settings_fields[] = {
+#define PART_ALIGNMENT _Alignof(max_align_t)
+
+static const ob_config_field own_fields[] = {
     { "OPENBATCH_INSTANCE_ID", OB_CONFIG_STRING, offsetof(settings, instance), NULL,
       "id of the instance that this executor is", 0, 0 },
     { "OPENBATCH_INSTANCE_DIR", OB_CONFIG_PATH, offsetof(settings, dir),
@@ -14,23 +17,10 @@ const ob_config_field settings_fields[] = {
       "name of the instance's compute environment", 0, 0 },
     { "OPENBATCH_INSTANCE_TYPE", OB_CONFIG_STRING, offsetof(settings, type), "",
       "the instance's type, for people", 0, 0 },
-    { "OPENBATCH_COPY", OB_CONFIG_STRING, offsetof(settings, copy), "",
-      "value of the label openbatch.copy on jobs' containers; empty: none. The provider docker "
-      "sets the name of its compose project",
-      0, 0 },
     { "OPENBATCH_RUNTIME", OB_CONFIG_STRING, offsetof(settings, runtime), "docker",
-      "docker, or null: runs without containers, for tests of everything else", 0, 0 },
-    { "DOCKER_HOST", OB_CONFIG_STRING, offsetof(settings, engine), "unix:///var/run/docker.sock",
-      "the container engine", 0, 0 },
+      NULL /* the runtimes' own */, 0, 0 },
     { "OPENBATCH_INSTANCE_GPUS", OB_CONFIG_INT, offsetof(settings, gpus), "0",
       "GPUs of the instance: jobs get them as whole devices, by index", 0, 64 },
-    { "OPENBATCH_SECRETS_DIR", OB_CONFIG_STRING, offsetof(settings, secrets_dir), "",
-      "directory with a file for each secret that jobs may name; empty: jobs have no secrets", 0,
-      0 },
-    { "OPENBATCH_DOCKER_CONFIG", OB_CONFIG_STRING, offsetof(settings, docker_config), "",
-      "config.json with credentials for registries (auths); empty: ~/.docker/config.json of the "
-      "executor's user",
-      0, 0 },
     OB_PERMIT_FIELDS(offsetof(settings, privileged),
                      offsetof(settings, host_mounts),
                      offsetof(settings, devices)),
@@ -38,8 +28,6 @@ const ob_config_field settings_fields[] = {
       "time between heartbeats", 50, 60000 },
     { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, offsetof(settings, log_limit), "1073741824",
       "bytes of output kept of each attempt of a job; 0: all", 0, INT64_MAX },
-    { "OPENBATCH_PULL_STALL_MS", OB_CONFIG_INT, offsetof(settings, pull_stall_ms), "300000",
-      "a pull of an image without progress for so long has failed", 1, 86400000 },
     { "OPENBATCH_INTERRUPT_NOTICE_MS", OB_CONFIG_INT, offsetof(settings, notice_ms), "120000",
       "Spot: time from an interruption's notice to the end of the instance", 0, 86400000 },
     { "OPENBATCH_INTERRUPT_TERM_MS", OB_CONFIG_INT, offsetof(settings, term_ms), "10000",
@@ -56,5 +44,69 @@ const ob_config_field settings_fields[] = {
       "started by hand: memory that jobs may have; 0: the host's", 0, 1 << 30 },
     { "OPENBATCH_LEAVE_MS", OB_CONFIG_INT, offsetof(settings, leave_ms), "30000",
       "started by hand: after SIGTERM what runs may go on for so long", 0, 86400000 },
-    { NULL, OB_CONFIG_STRING, 0, NULL, NULL, 0, 0 },
+    { 0 },
 };
+
+typedef struct field_list {
+    ob_config_field *fields; /* ended by one without a name */
+    size_t count;
+} field_list;
+
+static void add_field(field_list *list, const ob_config_field *field, size_t offset)
+{
+    list->fields = ob_realloc(list->fields, (list->count + 2) * sizeof(*list->fields));
+    list->fields[list->count] = *field;
+    list->fields[list->count++].offset += offset;
+    list->fields[list->count] = (ob_config_field){ 0 };
+}
+
+/* Where a runtime's part of the settings begins; NULL: where all of them end. */
+static size_t part_of(const runtime_ops *ops)
+{
+    size_t at = sizeof(settings);
+    for (size_t i = 0;; i++) {
+        at = (at + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
+        if (runtimes[i] == ops)
+            return at;
+        at += runtimes[i]->settings_size;
+    }
+}
+
+static void add_runtimes(field_list *list)
+{
+    for (size_t i = 0; runtimes[i]; i++)
+        for (const ob_config_field *f = runtimes[i]->fields; f && f->name; f++)
+            add_field(list, f, part_of(runtimes[i]));
+}
+
+const ob_config_field *settings_fields(void)
+{
+    static field_list list; /* made once */
+    if (list.fields)
+        return list.fields;
+    for (const ob_config_field *f = own_fields; f->name; f++) {
+        add_field(&list, f, 0);
+        if (f->help)
+            continue;
+        list.fields[list.count - 1].help = runtimes_list(", or ", true);
+        add_runtimes(&list);
+    }
+    return list.fields;
+}
+
+settings *settings_new(void)
+{
+    return ob_calloc(1, part_of(NULL));
+}
+
+const void *settings_of_runtime(const settings *s, const runtime_ops *ops)
+{
+    return (const char *)s + part_of(ops);
+}
+
+void settings_free(settings *s)
+{
+    if (s)
+        ob_config_done(s, settings_fields(), true);
+    free(s);
+}

@@ -3,19 +3,25 @@
 
 #include "ob/config.h"
 #include "ob/permit.h"
+#include "runtimes/runtimes.h"
 
 typedef struct settings {
     ob_config_common common; /* first */
-    char *instance, *dir, *token_file, *ce, *type, *copy;
-    char *runtime, *engine;
-    char *secrets_dir, *docker_config;
+    char *instance, *dir, *token_file, *ce, *type;
+    char *runtime;
     char *privileged, *host_mounts, *devices;
     int64_t gpus;
-    int64_t heartbeat_ms, log_limit, pull_stall_ms;
+    int64_t heartbeat_ms, log_limit;
     char *imds;
     int64_t notice_ms, term_ms;
     char *join_token;
     int64_t join_vcpus, join_memory_mib, leave_ms;
 } settings;
 
-extern const ob_config_field settings_fields[];
+/* The executor's own fields and those of all runtimes, for a settings_new. */
+const ob_config_field *settings_fields(void);
+/* Empty, with a part for each runtime behind. */
+settings *settings_new(void);
+void settings_free(settings *s);
+/* What the runtime's fields have filled. */
+const void *settings_of_runtime(const settings *s, const runtime_ops *ops);

@@ -4,7 +4,7 @@
 #include "container_engine.h"
 #include "ob/clock.h"
 #include "ob/message.h"
-#include "runtimes/runtime.h"
+#include "runtimes/docker/docker_internal.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000"
 #define RUNS 4
@@ -23,6 +23,7 @@ typedef struct world {
     char dir[32];
     spool *spool;
     container_engine *engine;
+    docker_settings settings;
     runtime *rt;
     bool listed;
     run_seen runs[RUNS];
@@ -141,21 +142,22 @@ static int world_init(void **state)
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/ob-spool-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     assert_int_equal(spool_open(w->dir, 0, &w->spool, NULL), 0);
+    w->settings = (docker_settings){ .engine = (char *)engine_host(w->engine),
+                                     .copy = (char *)"",
+                                     .secrets_dir = (char *)"",
+                                     .credentials = (char *)"/nonexistent",
+                                     .pull_stall_ms = STALL_MS };
     runtime_config config = { .loop = w->loop,
                               .spool = w->spool,
                               .home = "/tmp",
                               .instance = "i-1",
                               .ce = "own",
-                              .engine = engine_host(w->engine),
-                              .secrets_dir = "",
-                              .docker_config = "/nonexistent",
-                              .pull_stall_ms = STALL_MS,
                               .on = { .running = on_running,
                                       .exited = on_exited,
                                       .listed = on_listed,
                                       .engine = on_engine,
                                       .arg = w } };
-    assert_int_equal(runtime_docker.make(&config, &w->rt, NULL), 0);
+    assert_int_equal(runtime_docker.make(&config, &w->settings, &w->rt, NULL), 0);
     loop_on_turn(w->loop, on_turn, w);
     w->rt->ops->open(w->rt);
     run_until(w, is_listed);

@@ -13,9 +13,9 @@
 #include "container_engine.h"
 #include "ob/clock.h"
 #include "ob/message.h"
+#include "runtimes/docker/docker_internal.h"
 #include "runtimes/docker/docker_leftover.h"
 #include "runtimes/docker/docker_unwell.h"
-#include "runtimes/runtime.h"
 
 #define JOB "018f0000-0000-7000-8000-000000000001"
 #define RUN JOB "/1"
@@ -35,6 +35,7 @@ typedef struct world {
     char dir[32];
     spool *spool;
     container_engine *engine;
+    docker_settings settings;
     runtime *rt;
     loop_timer limit;
     /* What the engine does. */
@@ -259,15 +260,16 @@ static int world_init(void **state)
 
 static void open_runtime(world *w)
 {
+    w->settings = (docker_settings){ .engine = (char *)engine_host(w->engine),
+                                     .copy = (char *)"",
+                                     .secrets_dir = (char *)"",
+                                     .credentials = (char *)"/nonexistent",
+                                     .pull_stall_ms = 1000 };
     runtime_config config = { .loop = w->loop,
                               .spool = w->spool,
                               .home = w->dir,
                               .instance = "i-1",
                               .ce = "own",
-                              .engine = engine_host(w->engine),
-                              .secrets_dir = "",
-                              .docker_config = "/nonexistent",
-                              .pull_stall_ms = 1000,
                               .on = { .running = on_running,
                                       .exited = on_exited,
                                       .output_begin = on_output_begin,
@@ -278,7 +280,7 @@ static void open_runtime(world *w)
                                       .engine = on_engine,
                                       .unwell = on_unwell,
                                       .arg = w } };
-    assert_int_equal(runtime_docker.make(&config, &w->rt, NULL), 0);
+    assert_int_equal(runtime_docker.make(&config, &w->settings, &w->rt, NULL), 0);
     loop_on_turn(w->loop, on_turn, w);
     w->rt->ops->open(w->rt);
     run_until(w, &w->has_listed);

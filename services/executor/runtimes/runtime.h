@@ -10,6 +10,7 @@
 #include <stdint.h>
 
 #include "event_loop.h"
+#include "ob/config.h"
 #include "ob/error.h"
 #include "ob/id.h"
 #include "spool.h"
@@ -64,18 +65,18 @@ typedef struct runtime_config {
     spool *spool;
     const char *home, *run_dir, *instance, *ce; /* borrowed */
     const char *guarded_dirs;                   /* OPENBATCH_GUARDED_DIRS */
-    const char *copy;                           /* OPENBATCH_COPY; empty: none */
-    const char *engine;                         /* DOCKER_HOST */
-    const char *secrets_dir;                    /* OPENBATCH_SECRETS_DIR; empty: none */
-    const char *docker_config;                  /* OPENBATCH_DOCKER_CONFIG; empty: the user's own */
     int gpus;                                   /* of the instance */
-    int64_t pull_stall_ms;                      /* a pull without progress for so long has failed */
     runtime_callbacks on;
 } runtime_config;
 
 typedef struct runtime_ops {
-    const char *name;
-    int (*make)(const runtime_config *config, runtime **ret, ob_error *err);
+    const char *name; /* as OPENBATCH_RUNTIME has it */
+    const char *help; /* the name, and what it is for */
+    /* The runtime's own settings, and the struct that they fill; NULL: it has none. */
+    const ob_config_field *fields;
+    size_t settings_size;
+    /* own: the runtime's settings (borrowed). */
+    int (*make)(const runtime_config *config, const void *own, runtime **ret, ob_error *err);
     void (*free)(runtime *rt);
     /* Connects and lists. */
     void (*open)(runtime *rt);
@@ -105,6 +106,3 @@ struct runtime {
     const runtime_ops *ops;
     runtime_config config;
 };
-
-extern const runtime_ops runtime_docker;
-extern const runtime_ops runtime_null;

@@ -103,7 +103,7 @@ int begin_prepare(
                        .attempt = attempt,
                        .spec = spec,
                        .home = config->home,
-                       .copy = config->copy,
+                       .copy = d->settings->copy,
                        .instance = config->instance,
                        .ce = config->ce,
                        .pids_limit = d->pids_limit };
@@ -114,7 +114,7 @@ int begin_prepare(
     if (r < 0 && r != -EBUSY)
         ob_error_context(err, "CannotCreateContainerError");
     if (r == 0)
-        r = plan_secrets(config->secrets_dir, job, &p, err);
+        r = plan_secrets(d->settings->secrets_dir, job, &p, err);
     if (r == 0)
         r = plan_body(&in, d->guard, &p, &body, &volumes, err);
     if (r < 0)

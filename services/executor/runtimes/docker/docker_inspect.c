@@ -57,7 +57,7 @@ static bool is_dockerd_s(const docker *d, int code, int64_t started_ms, int64_t 
     /* Most ends come while the engine answers. */
     if ((code != 0 && code != EXIT_UNKNOWN) || stopped_ms > d->back_ms)
         return false;
-    int64_t born_ms = docker_born(d->base.config.engine).dockerd_ms;
+    int64_t born_ms = docker_born(d->settings->engine).dockerd_ms;
     int64_t from_ms = born_ms ? born_ms - BORN_SLACK_MS : d->away_ms;
     int64_t to_ms =
         born_ms && d->back_ms > born_ms + RESTORE_MS ? born_ms + RESTORE_MS : d->back_ms;
@@ -73,7 +73,7 @@ is_containerd_s(const container *c, int code, bool oom, int64_t started_ms, int6
     bool killed = code == EXIT_SIGKILL && !oom && !c->stop_wanted;
     if (!killed && code != EXIT_UNKNOWN)
         return false;
-    int64_t born_ms = docker_born(c->d->base.config.engine).containerd_ms;
+    int64_t born_ms = docker_born(c->d->settings->engine).containerd_ms;
     return started_ms < born_ms && stopped_ms >= born_ms - BORN_SLACK_MS &&
            stopped_ms <= born_ms + CLEANUP_MS;
 }
@@ -98,7 +98,7 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
 static bool is_cut_short(const container *c, int64_t stopped_ms)
 {
     return stopped_ms && c->die_ms - stopped_ms >= READER_WAIT_MS && !c->nudged &&
-           docker_born(c->d->base.config.engine).containerd_ms < stopped_ms;
+           docker_born(c->d->settings->engine).containerd_ms < stopped_ms;
 }
 
 static void take_end(container *c, const json_t *state)
@@ -164,8 +164,7 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
     static const char *const words[] = {
         [LEFTOVER_MAY_HAVE_BEGUN] = "unknown", [LEFTOVER_NOT_BEGUN] = "no", [LEFTOVER_BEGUN] = "yes"
     };
-    leftover left =
-        docker_leftover_end(c->id ? c->id : "", stayed ? c->d->base.config.engine : NULL);
+    leftover left = docker_leftover_end(c->id ? c->id : "", stayed ? c->d->settings->engine : NULL);
     /* What was started by whom is unknown: then what is left now proves nothing. */
     if (c->unknown && left == LEFTOVER_NOT_BEGUN)
         left = LEFTOVER_MAY_HAVE_BEGUN;
@@ -217,7 +216,7 @@ static bool is_gone(const container *c)
 {
     char path[32];
     (void)snprintf(path, sizeof(path), "/proc/%d", c->pid);
-    return access(path, F_OK) < 0 && docker_born(c->d->base.config.engine).dockerd_ms;
+    return access(path, F_OK) < 0 && docker_born(c->d->settings->engine).dockerd_ms;
 }
 
 /* The end of a container that ends while containerd is away may never come to dockerd, which goes

@@ -7,6 +7,7 @@
 
 #include "docker_http.h"
 #include "docker_lines.h"
+#include "docker_settings.h"
 #include "ob/clock.h"
 #include "ob/docker.h"
 #include "ob/host_path.h"
@@ -104,7 +105,8 @@ struct container {
 
 struct docker {
     runtime base;
-    ob_host_guard *guard; /* folders that no container gets */
+    const docker_settings *settings; /* borrowed */
+    ob_host_guard *guard;            /* folders that no container gets */
     http *http;
     char api[OB_DOCKER_API_TEXT];
     bool up;
@@ -135,6 +137,8 @@ struct docker {
 };
 
 #define ON(d) (&(d)->base.config.on)
+
+extern const runtime_ops runtime_docker;
 
 /* runtime_docker.c */
 container *docker_find(docker *d, const char *run);

@@ -229,13 +229,12 @@ static void on_probe_time(void *arg)
         return;
     }
     const runtime_config *config = &d->base.config;
-    json_auto_t *body =
-        json_pack("{s:o, s:[o], s:[], s:{s:o, s:{s:o}}, s:{s:o, s:o, s:o}}", "Image",
-                  ob_json_text(d->probe_image), "Entrypoint", ob_json_text(NO_COMMAND), "Cmd",
-                  "HostConfig", "NetworkMode", ob_json_text("host"), "LogConfig", "Type",
-                  ob_json_text("none"), "Labels", DOCKER_LABEL_INSTANCE,
-                  ob_json_text(config->instance), DOCKER_LABEL_HOME, ob_json_text(config->home),
-                  DOCKER_LABEL_COPY, ob_json_text(config->copy ? config->copy : ""));
+    json_auto_t *body = json_pack(
+        "{s:o, s:[o], s:[], s:{s:o, s:{s:o}}, s:{s:o, s:o, s:o}}", "Image",
+        ob_json_text(d->probe_image), "Entrypoint", ob_json_text(NO_COMMAND), "Cmd", "HostConfig",
+        "NetworkMode", ob_json_text("host"), "LogConfig", "Type", ob_json_text("none"), "Labels",
+        DOCKER_LABEL_INSTANCE, ob_json_text(config->instance), DOCKER_LABEL_HOME,
+        ob_json_text(config->home), DOCKER_LABEL_COPY, ob_json_text(d->settings->copy));
     send(d, "POST", "create?name=", "", body, on_created);
 }
 

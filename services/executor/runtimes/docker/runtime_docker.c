@@ -299,20 +299,21 @@ static int64_t pids_limit(void)
     return !ok ? 0 : most / 8 > PIDS_LEAST ? most / 8 : PIDS_LEAST;
 }
 
-static int docker_make(const runtime_config *config, runtime **ret, ob_error *err)
+static int docker_make(const runtime_config *config, const void *own, runtime **ret, ob_error *err)
 {
     docker *d = ob_calloc(1, sizeof(*d));
     d->base = (runtime){ .ops = &runtime_docker, .config = *config };
+    d->settings = own;
     ob_boot_id(d->boot);
     d->pids_limit = pids_limit();
     docker_unwell_init(d);
-    int r = http_new(config->loop, config->engine, &d->http, err);
+    int r = http_new(config->loop, d->settings->engine, &d->http, err);
     if (r < 0) {
         free(d);
         return r;
     }
     d->guard =
-        ob_host_guard_new(config->home, config->run_dir, config->engine, config->guarded_dirs);
+        ob_host_guard_new(config->home, config->run_dir, d->settings->engine, config->guarded_dirs);
     *ret = &d->base;
     return 0;
 }
@@ -407,6 +408,9 @@ static void docker_purge(runtime *rt)
 
 const runtime_ops runtime_docker = {
     .name = "docker",
+    .help = "docker",
+    .fields = docker_fields,
+    .settings_size = sizeof(docker_settings),
     .make = docker_make,
     .free = docker_free,
     .open = docker_open,

@@ -41,6 +41,8 @@ typedef struct null {
 
 #define ON(n) (&(n)->base.config.on)
 
+extern const runtime_ops runtime_null;
+
 static double parse_number(const char *text)
 {
     double value = text ? strtod(text, NULL) : 0;
@@ -107,7 +109,7 @@ static void run_free(null_run *r)
     free(r);
 }
 
-static int null_make(const runtime_config *config, runtime **ret, ob_error *err)
+static int null_make(const runtime_config *config, const void *own, runtime **ret, ob_error *err)
 {
     null *n = ob_calloc(1, sizeof(*n));
     n->base = (runtime){ .ops = &runtime_null, .config = *config };
@@ -282,6 +284,7 @@ static void null_flush(runtime *rt)
 
 const runtime_ops runtime_null = {
     .name = "null",
+    .help = "null: runs without containers, for tests of everything else",
     .make = null_make,
     .free = null_free,
     .open = null_open,
