@@ -1,4 +1,4 @@
-/* What the scaler's files share: configuration and the state in memory. All of it belongs to the
+/* What the scaler's files share: the state in memory. All of it belongs to the
  * loop thread. The truth is PostgreSQL; this is what is known of it, loaded when leading begins. */
 #pragma once
 
@@ -12,29 +12,12 @@
 #include "kafka_probe.h"
 #include "ob/bus.h"
 #include "ob/catalog.h"
-#include "ob/config.h"
 #include "ob/id.h"
 #include "ob/leader.h"
 #include "providers/provider.h"
+#include "settings.h"
 
 #define SCALER_NAME "scaler"
-
-typedef struct scaler_config {
-    ob_config_common common;
-    char *pg;
-    char *redis;
-    char *redis_password_file;
-    char *provider;
-    int64_t local_vcpus, local_memory_mib; /* 0: by this host's size */
-    char *executor, *engine, *docker_image;
-    char *ec2_endpoint, *ec2_region, *ec2_key_file, *ec2_image, *ec2_copy, *ec2_kafka,
-        *ec2_kafka_settings, *ec2_user_data;
-    char *instance_types;
-    int64_t interrupt_mean_s; /* 0: never */
-    int64_t unmanaged_local;
-    int64_t job_retention_s; /* 0: for ever */
-    int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
-} scaler_config;
 
 /* The provider had none of a type. */
 typedef struct type_refusals {

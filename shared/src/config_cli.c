@@ -5,6 +5,16 @@
 
 #include "config_internal.h"
 
+/* Two parts of a program may read one variable: it is told once. */
+static bool is_repeated(const ob_config_field *fields, bool common, size_t i)
+{
+    const ob_config_field *f = config_field_at(fields, common, i);
+    for (size_t k = 0; k < i; k++)
+        if (strcmp(config_field_at(fields, common, k)->name, f->name) == 0)
+            return true;
+    return false;
+}
+
 static void print_help(FILE *to, const char *program, const ob_config_field *fields, bool common)
 {
     (void)fprintf(to,
@@ -13,6 +23,8 @@ static void print_help(FILE *to, const char *program, const ob_config_field *fie
                   program);
     const ob_config_field *f;
     for (size_t i = 0; (f = config_field_at(fields, common, i)); i++) {
+        if (is_repeated(fields, common, i))
+            continue;
         (void)fprintf(to, "  %s\n      %s", f->name, f->help);
         if (!f->default_text)
             (void)fprintf(to, " (required)\n");
@@ -27,8 +39,9 @@ static void print_table(const ob_config_field *fields, bool common)
 {
     const ob_config_field *f;
     for (size_t i = 0; (f = config_field_at(fields, common, i)); i++)
-        (void)printf("%s\t%s\t%s\n", f->name, f->default_text ? f->default_text : "(required)",
-                     f->help);
+        if (!is_repeated(fields, common, i))
+            (void)printf("%s\t%s\t%s\n", f->name, f->default_text ? f->default_text : "(required)",
+                         f->help);
 }
 
 static void print_values(const void *out, const ob_config_field *fields, bool common)
@@ -37,6 +50,8 @@ static void print_values(const void *out, const ob_config_field *fields, bool co
     for (size_t i = 0; (f = config_field_at(fields, common, i)); i++) {
         const void *member = (const char *)out + f->offset;
         const char *text = NULL;
+        if (is_repeated(fields, common, i))
+            continue;
         switch (f->type) {
         case OB_CONFIG_INT:
             (void)printf("%s=%lld\n", f->name, (long long)*(const int64_t *)member);

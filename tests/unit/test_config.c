@@ -11,7 +11,7 @@ typedef struct config {
     char *pg;
     char *token;
     char *socket;
-    int64_t beat_ms;
+    int64_t beat_ms, beat_again_ms;
 } config;
 
 static const ob_config_field fields[] = {
@@ -21,6 +21,9 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_SOCKET", OB_CONFIG_PATH, offsetof(config, socket), "${OPENBATCH_RUN_DIR}/x.sock",
       "socket" },
     { "OPENBATCH_BEAT_MS", OB_CONFIG_INT, offsetof(config, beat_ms), "1000", "heartbeat", 10,
+      60000 },
+    /* Two parts of a program may want one variable. */
+    { "OPENBATCH_BEAT_MS", OB_CONFIG_INT, offsetof(config, beat_again_ms), "1000", "heartbeat", 10,
       60000 },
     { 0 },
 };
@@ -169,6 +172,27 @@ static void every_variable_is_in_help_and_table(void **state)
     assert_false(exits);
 }
 
+static void a_variable_of_two_parts_is_read_by_both_and_told_once(void **state)
+{
+    config c = { 0 };
+    int code = -1;
+    bool exits = false;
+    ob_error err = { 0 };
+    (void)clean_environment(state);
+    (void)setenv("OPENBATCH_BEAT_MS", "500", 1);
+    assert_int_equal(ob_config_load(&c, fields, true, &err), 0);
+    assert_int_equal(c.beat_ms, 500);
+    assert_int_equal(c.beat_again_ms, 500);
+    ob_config_done(&c, fields, true);
+    const char *const arguments[] = { "--help", "--config-table", "--check-config" };
+    for (size_t i = 0; i < 3; i++) {
+        ob_cleanup(ob_freep) char *argument = ob_strdup(arguments[i]);
+        const char *first = strstr(run_cli(argument, &code, &exits), "OPENBATCH_BEAT_MS");
+        assert_non_null(first);
+        assert_null(strstr(first + 1, "OPENBATCH_BEAT_MS"));
+    }
+}
+
 static void a_secret_is_read_without_its_newline(void **state)
 {
     char path[] = "/tmp/ob-test-secret-XXXXXX";
@@ -200,6 +224,7 @@ int main(void)
         cmocka_unit_test_setup(a_kafka_user_needs_a_password_file, clean_environment),
         cmocka_unit_test_setup(check_config_prints_values_and_masks_secrets, clean_environment),
         cmocka_unit_test_setup(every_variable_is_in_help_and_table, clean_environment),
+        cmocka_unit_test(a_variable_of_two_parts_is_read_by_both_and_told_once),
         cmocka_unit_test(a_secret_is_read_without_its_newline),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

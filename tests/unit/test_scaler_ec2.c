@@ -5,8 +5,8 @@
 
 #include "ob/error.h"
 #include "ob/text.h"
-#include "providers/ec2_request.h"
-#include "providers/ec2_xml.h"
+#include "providers/ec2/ec2_request.h"
+#include "providers/ec2/ec2_xml.h"
 #include "random_bytes.h"
 
 static const char described[] =

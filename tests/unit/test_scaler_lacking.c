@@ -9,7 +9,8 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
-#include "providers/provider.h"
+#include "providers/docker/provider_docker.h"
+#include "providers/ec2/provider_ec2.h"
 
 #define WAIT_MS 20000
 
@@ -35,13 +36,11 @@ static void the_engines_host_has_an_end(void **state)
     assert_non_null(mkdtemp(home));
     provider *p = NULL;
     ob_error err = { 0 };
-    const provider_docker_config config = { .home = home,
-                                            .run_dir = home,
-                                            .engine = "unix:///nowhere/docker.sock",
-                                            .image = "openbatch",
-                                            .vcpus = 4,
-                                            .mem_mib = 16384 };
-    if (provider_docker_new(&config, &p, &err) < 0)
+    const docker_settings settings = { .size = { .vcpus = 4, .memory_mib = 16384 },
+                                       .engine = (char *)"unix:///nowhere/docker.sock",
+                                       .image = (char *)"openbatch" };
+    const provider_context context = { .home = home, .run_dir = home };
+    if (provider_docker.make(&settings, &context, &p, &err) < 0)
         fail_msg("%s", err.text);
     bool arm = p->ops->refuses(p, OB_ARCH_X86_64) != NULL;
     const char *type = arm ? "c6g.xlarge" : "c5.xlarge";

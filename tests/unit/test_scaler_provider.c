@@ -8,7 +8,7 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
-#include "providers/provider.h"
+#include "providers/local/provider_local.h"
 
 #define WAIT_MS 20000
 
@@ -90,10 +90,10 @@ static provider *make_provider(void)
 {
     provider *p = NULL;
     ob_error err = { 0 };
-    provider_local_config config = {
-        .home = home, .run_dir = home, .executor = executor, .vcpus = 4, .mem_mib = 16384
-    };
-    if (provider_local_new(&config, &p, &err) < 0)
+    const local_settings settings = { .size = { .vcpus = 4, .memory_mib = 16384 },
+                                      .executor = executor };
+    const provider_context context = { .home = home, .run_dir = home };
+    if (provider_local.make(&settings, &context, &p, &err) < 0)
         fail_msg("%s", err.text);
     return p;
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 
 #include "ob/catalog.h"
+#include "ob/config.h"
 #include "ob/error.h"
 #include "ob/id.h"
 
@@ -106,43 +107,25 @@ struct provider {
     provider_sink on; /* set by its user before the first call */
 };
 
-typedef struct provider_local_config {
+/* What every provider is told of this copy. */
+typedef struct provider_context {
     const char *home;
     const char *run_dir;
-    const char *executor; /* path of openbatch-executor */
-    int32_t vcpus;        /* capacity; 0: by this host's size */
-    int64_t mem_mib;
     const char *kafka_password_file; /* executors' own; NULL: no SASL */
-} provider_local_config;
+} provider_context;
 
-/* Executors on this host, each under a runsv of its own, posing as instances. */
-int provider_local_new(const provider_local_config *config, provider **ret, ob_error *err);
-
-typedef struct provider_docker_config {
-    const char *home; /* <home>/instances: in a volume that executors get too */
-    const char *run_dir;
-    const char *engine; /* unix://path */
-    const char *image;  /* executors' */
-    int32_t vcpus;      /* capacity; 0: by this host's size */
-    int64_t mem_mib;
-    const char *kafka_password_file; /* executors' own; NULL: no SASL */
-} provider_docker_config;
-
-/* Executors in containers of the engine that this process reaches, which may itself be in one. */
-int provider_docker_new(const provider_docker_config *config, provider **ret, ob_error *err);
-
-typedef struct provider_ec2_config {
-    const char *endpoint; /* URL; empty: AWS's of the region */
-    const char *region;
-    const char *userpwd;        /* "access key id:secret" */
-    const char *session;        /* session token, or NULL */
-    const char *image;          /* machine image when an environment names none; may be empty */
-    const char *copy;           /* tells this copy's instances from others' */
-    const char *kafka;          /* bootstrap servers as instances reach them */
-    const char *kafka_settings; /* more settings of librdkafka, as a file has them; NULL: none */
-    const char *kafka_password; /* executors' own; NULL: no SASL */
-    const char *user_data;      /* script that an instance starts with; NULL: the default one */
-} provider_ec2_config;
-
-/* Instances of an EC2-compatible endpoint. */
-int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error *err);
+/* A kind of provider: 'provider_<name>' in its folder, and its name in meson.build. */
+typedef struct provider_kind {
+    const char *name;  /* as OPENBATCH_PROVIDER has it */
+    const char *about; /* for people: "executors on this host" */
+    bool on_this_host; /* its executors run here: it takes unmanaged environments', and gives Spot
+                          notices when it is told to */
+    const provider_ops *ops;
+    const ob_config_field *settings; /* offsets in a struct of its own, of this size */
+    size_t settings_size;
+    /* 'settings' and 'context' are borrowed for the call. */
+    int (*make)(const void *settings,
+                const provider_context *context,
+                provider **ret,
+                ob_error *err);
+} provider_kind;

@@ -55,8 +55,9 @@ int ob_config_load(void *out, const ob_config_field *fields, bool common, ob_err
 
 /* Handles --help, --version, --check-config (prints the effective values, secrets masked) and
  * --config-table (one TSV row a variable: name, default, help; docs/configuration.md is checked
- * against it). Call it before or after ob_config_load: --check-config loads by itself. Returns true
- * when the program should exit with *ret_code (2: unknown argument). */
+ * against it); a variable with several rows is told once. Call it before or after ob_config_load:
+ * --check-config loads by itself. Returns true when the program should exit with *ret_code (2:
+ * unknown argument). */
 bool ob_config_cli(int argc,
                    char **argv,
                    const char *program,

@@ -1,7 +1,7 @@
 /* What the ec2 provider asks of EC2 (API reference, version 2016-11-15). Forms are new strings. */
 #pragma once
 
-#include "provider.h"
+#include "providers/provider.h"
 
 typedef struct ec2_settings {
     const char *image;          /* machine image when an environment names none; may be empty */

@@ -10,11 +10,11 @@
 
 #include "ec2_request.h"
 #include "ec2_xml.h"
-#include "http_calls.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/text.h"
-#include "provider.h"
+#include "provider_ec2.h"
+#include "providers/http_calls.h"
 
 #define CALL_S 30
 #define AGAIN_MS 2000
@@ -449,19 +449,19 @@ static void ec2_free(provider *p)
     free(e);
 }
 
-static const provider_ops ec2_ops = { .launch = ec2_launch,
-                                      .terminate = ec2_terminate,
-                                      .interrupt = ec2_interrupt,
-                                      .has = ec2_has,
-                                      .list = ec2_list,
-                                      .tick = ec2_tick,
-                                      .busy = ec2_busy,
-                                      .room = ec2_room,
-                                      .refuses = ec2_refuses,
-                                      .lacking = ec2_lacking,
-                                      .name = "EC2",
-                                      .register_ms = 600000,
-                                      .free = ec2_free };
+const provider_ops ec2_ops = { .launch = ec2_launch,
+                               .terminate = ec2_terminate,
+                               .interrupt = ec2_interrupt,
+                               .has = ec2_has,
+                               .list = ec2_list,
+                               .tick = ec2_tick,
+                               .busy = ec2_busy,
+                               .room = ec2_room,
+                               .refuses = ec2_refuses,
+                               .lacking = ec2_lacking,
+                               .name = "EC2",
+                               .register_ms = 600000,
+                               .free = ec2_free };
 
 int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error *err)
 {

@@ -3,19 +3,21 @@
  * process finds them again. Invariants: nominal sizes stay within the configured capacity; what
  * ends leaves no process and no container, and only then its directory goes. Loop thread. */
 #include <dirent.h>
+#include <libgen.h>
+#include <limits.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <uthash.h>
 
-#include "local_dir.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/text.h"
+#include "provider_local.h"
+#include "supervise.h"
 
 #define HEAL_MS 2000
 #define GRACE_MS 10000 /* for an executor to leave by itself */
@@ -24,7 +26,6 @@
 #define PURGE_AGAIN_MS 2000
 #define PRUNE_EVERY 20
 #define TICK_MAX_MS 100
-#define MEMORY_MIN_MIB (16 * 1024)
 
 typedef enum phase {
     PHASE_RUNNING,
@@ -44,7 +45,8 @@ typedef struct local_instance {
 
 typedef struct local {
     provider base; /* first */
-    provider_local_config config;
+    host_size size;
+    instance_dir_config config; /* of the strings below */
     char *home, *run_dir, *executor, *kafka_password_file;
     ob_arch arch;
     local_instance *instances;
@@ -71,12 +73,12 @@ static local_instance *add(local *l, const char *id, const ob_resources *size)
 static void local_room(provider *p, provider_room *ret)
 {
     const local *l = (const local *)p;
-    int64_t mcpu = (int64_t)l->config.vcpus * 1000;
+    int64_t mcpu = l->size.vcpus * 1000;
     *ret = (provider_room){ .limited = true,
                             .mcpu = mcpu,
                             .mcpu_left = mcpu,
-                            .mem_mib = l->config.mem_mib,
-                            .mem_left = l->config.mem_mib };
+                            .mem_mib = l->size.memory_mib,
+                            .mem_left = l->size.memory_mib };
     for (const local_instance *in = l->instances; in; in = in->hh.next) {
         if (in->phase == PHASE_PURGING)
             continue;
@@ -112,10 +114,10 @@ static const char *local_refuses(provider *p, ob_arch arch)
 static int supervise(local *l, local_instance *in, int64_t now_ms, ob_error *err)
 {
     in->checked_at_ms = now_ms;
-    if (local_dir_supervised(l->home, in->id))
+    if (supervise_is_running(l->home, in->id))
         return 0;
-    (void)local_dir_signal_strays(l->home, in->id, SIGTERM);
-    return local_dir_supervise(l->home, in->id, err);
+    (void)supervise_signal_strays(l->home, in->id, SIGTERM);
+    return supervise_start(l->home, in->id, err);
 }
 
 static int local_launch(provider *p, const provider_launch_spec *spec, ob_error *err)
@@ -139,7 +141,7 @@ static int local_launch(provider *p, const provider_launch_spec *spec, ob_error 
         }
         in = add(l, spec->id, &spec->size);
     }
-    int r = local_dir_write(&l->config, spec, err);
+    int r = instance_dir_write(&l->config, spec, err);
     return r < 0 ? r : supervise(l, in, ob_mono_ms(), err);
 }
 
@@ -148,7 +150,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
     local *l = (local *)p;
     int64_t now_ms = ob_mono_ms();
     local_instance *in = find(l, id);
-    if (!in && !local_dir_alive(l->home, id))
+    if (!in && !instance_dir_alive(l->home, id))
         return;
     if (!in)
         in = add(l, id, &(ob_resources){ 0 });
@@ -156,7 +158,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
         in->phase = PHASE_STOPPING;
         in->deadline_ms = now_ms + (graceful ? GRACE_MS : KILL_MS);
         in->killed = !graceful;
-        local_dir_control(l->home, id, graceful ? "x" : "xk");
+        supervise_control(l->home, id, graceful ? "x" : "xk");
         ob_info("provider.stop", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
     } else if (in->phase == PHASE_STOPPING && !graceful && !in->killed) {
         in->deadline_ms = now_ms; /* the next tick kills */
@@ -167,16 +169,16 @@ static int local_interrupt(provider *p, const char *id, ob_error *err)
 {
     const local *l = (const local *)p;
     const local_instance *in = find(l, id);
-    if (!in || in->phase != PHASE_RUNNING || !local_dir_supervised(l->home, id))
+    if (!in || in->phase != PHASE_RUNNING || !supervise_is_running(l->home, id))
         return ob_fail(err, ENOENT, "instance %s does not run", id);
-    local_dir_control(l->home, id, "1"); /* SIGUSR1 */
+    supervise_control(l->home, id, "1"); /* SIGUSR1 */
     return 0;
 }
 
 static int local_has(provider *p, const char *id)
 {
     const local *l = (const local *)p;
-    return find(l, id) && local_dir_complete(l->home, id);
+    return find(l, id) && instance_dir_complete(l->home, id);
 }
 
 /* Finds what other processes have launched. */
@@ -187,9 +189,9 @@ static void scan(local *l)
     for (const struct dirent *e; dir && (e = readdir(dir));) {
         ob_resources size = { 0 };
         if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
-            find(l, e->d_name) || !local_dir_alive(l->home, e->d_name))
+            find(l, e->d_name) || !instance_dir_alive(l->home, e->d_name))
             continue;
-        (void)local_dir_size(l->home, e->d_name, &size);
+        (void)instance_dir_size(l->home, e->d_name, &size);
         (void)add(l, e->d_name, &size);
     }
     if (dir)
@@ -210,19 +212,19 @@ static void local_list(provider *p)
 /* Returns true when nothing of it runs any more. */
 static bool stopped(local *l, local_instance *in, int64_t now_ms)
 {
-    if (local_dir_supervised(l->home, in->id)) {
+    if (supervise_is_running(l->home, in->id)) {
         if (now_ms < in->deadline_ms)
             return false;
         /* Late: its runsv is to kill it; a runsv that does not answer is killed too. */
         if (in->killed)
-            local_dir_kill(l->home, in->id);
+            supervise_kill(l->home, in->id);
         else
-            local_dir_control(l->home, in->id, "xk");
+            supervise_control(l->home, in->id, "xk");
         in->killed = true;
         in->deadline_ms = now_ms + KILL_MS;
         return false;
     }
-    return local_dir_signal_strays(l->home, in->id, SIGKILL) == 0;
+    return supervise_signal_strays(l->home, in->id, SIGKILL) == 0;
 }
 
 /* Runs purges until one succeeds. Returns true then. */
@@ -233,7 +235,7 @@ static bool purged(local *l, local_instance *in, int64_t now_ms)
     if (in->purge == 0) {
         if (now_ms < in->deadline_ms)
             return false;
-        pid_t pid = local_dir_purge(&l->config, in->id, &err);
+        pid_t pid = supervise_purge(&l->config, in->id, &err);
         if (pid == 0)
             return true;
         in->purge = pid > 0 ? pid : 0;
@@ -261,7 +263,7 @@ static bool tick_one(local *l, local_instance *in, int64_t now_ms)
     ob_error err = { 0 };
     switch (in->phase) {
     case PHASE_RUNNING:
-        if (now_ms - in->checked_at_ms >= HEAL_MS && local_dir_complete(l->home, in->id) &&
+        if (now_ms - in->checked_at_ms >= HEAL_MS && instance_dir_complete(l->home, in->id) &&
             supervise(l, in, now_ms, &err) < 0)
             ob_warn("provider.heal", "{s:s, s:s}", "instance", in->id, "text", err.text);
         return false;
@@ -275,12 +277,12 @@ static bool tick_one(local *l, local_instance *in, int64_t now_ms)
     case PHASE_PURGING:
         if (!purged(l, in, now_ms))
             return false;
-        local_dir_remove(l->home, in->id);
+        instance_dir_remove(l->home, in->id);
         ob_info("provider.removed", "{s:s}", "instance", in->id);
         HASH_DEL(l->instances, in);
         free(in);
         if (l->removed++ % PRUNE_EVERY == 0)
-            local_dir_prune(l->home);
+            instance_dir_prune(l->home);
         return false;
     }
     return false;
@@ -336,35 +338,61 @@ static const provider_ops local_ops = { .launch = local_launch,
                                         .register_ms = 60000,
                                         .free = local_free };
 
-int provider_local_new(const provider_local_config *config, provider **ret, ob_error *err)
+/* In the scaler's own directory, or where a build directory has it. */
+static char *default_executor(void)
 {
-    struct sysinfo info;
+    char self[PATH_MAX], path[2 * PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    self[n > 0 ? n : 0] = '\0';
+    const char *dir = dirname(self);
+    (void)snprintf(path, sizeof(path), "%s/openbatch-executor", dir);
+    if (access(path, X_OK) < 0)
+        (void)snprintf(path, sizeof(path), "%s/../executor/openbatch-executor", dir);
+    char *real = realpath(path, NULL);
+    return real ? real : ob_strdup(path);
+}
+
+static int
+local_make(const void *settings, const provider_context *context, provider **ret, ob_error *err)
+{
+    const local_settings *set = settings;
     struct utsname host;
-    if (sysinfo(&info) < 0 || uname(&host) < 0)
-        return ob_fail(err, errno, "sysinfo: %s", strerror(errno));
+    host_size size = set->size;
+    int r = host_size_complete(&size, err);
+    if (r < 0)
+        return r;
+    if (uname(&host) < 0)
+        return ob_fail(err, errno, "uname: %s", strerror(errno));
     local *l = ob_calloc(1, sizeof(*l));
     l->base.ops = &local_ops;
-    l->home = ob_strdup(config->home);
-    l->run_dir = ob_strdup(config->run_dir);
-    l->executor = ob_strdup(config->executor);
-    if (config->kafka_password_file)
-        l->kafka_password_file = ob_strdup(config->kafka_password_file);
-    l->config = (provider_local_config){ .home = l->home,
-                                         .run_dir = l->run_dir,
-                                         .executor = l->executor,
-                                         .vcpus = config->vcpus,
-                                         .mem_mib = config->mem_mib,
-                                         .kafka_password_file = l->kafka_password_file };
-    if (l->config.vcpus == 0)
-        l->config.vcpus = (int32_t)(4 * sysconf(_SC_NPROCESSORS_ONLN));
-    if (l->config.mem_mib == 0) {
-        l->config.mem_mib = (int64_t)(2 * (info.totalram / 1024 * info.mem_unit / 1024));
-        if (l->config.mem_mib < MEMORY_MIN_MIB)
-            l->config.mem_mib = MEMORY_MIN_MIB;
-    }
+    l->size = size;
+    l->home = ob_strdup(context->home);
+    l->run_dir = ob_strdup(context->run_dir);
+    l->executor = *set->executor ? ob_strdup(set->executor) : default_executor();
+    if (context->kafka_password_file)
+        l->kafka_password_file = ob_strdup(context->kafka_password_file);
+    l->config = (instance_dir_config){ .home = l->home,
+                                       .run_dir = l->run_dir,
+                                       .executor = l->executor,
+                                       .kafka_password_file = l->kafka_password_file };
     bool arm = !strcmp(host.machine, "aarch64") || !strcmp(host.machine, "arm64");
     l->arch = arm ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
     scan(l);
     *ret = &l->base;
     return 0;
 }
+
+static const ob_config_field local_fields[] = {
+    HOST_SIZE_FIELDS(offsetof(local_settings, size)),
+    { "OPENBATCH_EXECUTOR", OB_CONFIG_PATH, offsetof(local_settings, executor), "",
+      "path of openbatch-executor; empty: next to openbatch-scaler" },
+    { 0 },
+};
+
+const provider_kind provider_local = { .name = "local",
+                                       .about = "executors on this host",
+                                       .on_this_host = true,
+                                       .ops = &local_ops,
+                                       .settings = local_fields,
+                                       .settings_size = sizeof(local_settings),
+                                       .make = local_make };

@@ -302,11 +302,11 @@ static void on_gone(const calls_reply *reply, void *arg)
     in->next_ms = ob_mono_ms() + DOCKER_AGAIN_MS;
     if (reply->status != 404 && !docker_good(reply, "remove", a->id))
         return;
-    local_dir_remove(d->home, in->id);
+    instance_dir_remove(d->home, in->id);
     ob_info("provider.removed", "{s:s}", "instance", in->id);
     docker_forget(d, in);
     if (d->removed++ % PRUNE_EVERY == 0)
-        local_dir_prune(d->home);
+        instance_dir_prune(d->home);
 }
 
 static void on_job_removed(const calls_reply *reply, void *arg)

@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -22,10 +21,10 @@
 #include "ob/log.h"
 #include "ob/service.h"
 #include "ob/text.h"
+#include "provider_docker.h"
 
 #define LOOK_MS 2000
 #define LEAVE_MS 20000
-#define MEMORY_MIN_MIB (16 * 1024)
 
 static docker_instance *add(docker *d, const char *id, const ob_resources *size)
 {
@@ -50,7 +49,7 @@ static void remove_strays(docker *d, const json_t *list)
         const char *run = json_string_value(json_object_get(labels, "openbatch.run"));
         const char *instance = json_string_value(json_object_get(labels, "openbatch.instance"));
         const char *id = json_string_value(json_object_get(one, "Id"));
-        if (!run || !instance || !id || local_dir_alive(d->home, instance))
+        if (!run || !instance || !id || instance_dir_alive(d->home, instance))
             continue;
         ob_info("provider.stray", "{s:s, s:s}", "instance", instance, "run", run);
         docker_remove_job(d, id, instance);
@@ -95,9 +94,9 @@ static void scan(docker *d)
     for (const struct dirent *e; dir && (e = readdir(dir));) {
         ob_resources size = { 0 };
         if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
-            docker_find(d, e->d_name) || !local_dir_complete(d->home, e->d_name))
+            docker_find(d, e->d_name) || !instance_dir_complete(d->home, e->d_name))
             continue;
-        (void)local_dir_size(d->home, e->d_name, &size);
+        (void)instance_dir_size(d->home, e->d_name, &size);
         (void)add(d, e->d_name, &size);
     }
     if (dir)
@@ -110,10 +109,10 @@ static void docker_room(provider *p, provider_room *ret)
 {
     const docker *d = (const docker *)p;
     *ret = (provider_room){ .limited = true,
-                            .mcpu = (int64_t)d->dirs.vcpus * 1000,
-                            .mcpu_left = (int64_t)d->dirs.vcpus * 1000,
-                            .mem_mib = d->dirs.mem_mib,
-                            .mem_left = d->dirs.mem_mib };
+                            .mcpu = d->size.vcpus * 1000,
+                            .mcpu_left = d->size.vcpus * 1000,
+                            .mem_mib = d->size.memory_mib,
+                            .mem_left = d->size.memory_mib };
     for (const docker_instance *in = d->instances; in; in = in->hh.next) {
         if (in->phase == PHASE_PURGING)
             continue;
@@ -165,7 +164,7 @@ static int docker_launch(provider *p, const provider_launch_spec *spec, ob_error
             return ob_fail(err, ENOSPC, "%s", text);
         }
     }
-    int r = local_dir_write(&d->dirs, spec, err);
+    int r = instance_dir_write(&d->dirs, spec, err);
     if (r == 0 && !in)
         (void)add(d, spec->id, &spec->size);
     return r;
@@ -175,7 +174,7 @@ static void docker_terminate(provider *p, const char *id, bool graceful)
 {
     docker *d = (docker *)p;
     docker_instance *in = docker_find(d, id);
-    if (!in && !local_dir_alive(d->home, id))
+    if (!in && !instance_dir_alive(d->home, id))
         return;
     if (!in)
         in = add(d, id, &(ob_resources){ 0 });
@@ -206,7 +205,7 @@ static int docker_interrupt(provider *p, const char *id, ob_error *err)
 static int docker_has(provider *p, const char *id)
 {
     const docker *d = (const docker *)p;
-    return docker_find(d, id) && local_dir_complete(d->home, id);
+    return docker_find(d, id) && instance_dir_complete(d->home, id);
 }
 
 static void docker_list(provider *p)
@@ -353,39 +352,55 @@ static int pass_password(docker *d, const char *from, ob_error *err)
     return written ? 0 : ob_fail(err, saved, "%s: %s", d->password_file, strerror(saved));
 }
 
-int provider_docker_new(const provider_docker_config *config, provider **ret, ob_error *err)
+static int docker_make_provider(const void *settings,
+                                const provider_context *context,
+                                provider **ret,
+                                ob_error *err)
 {
     static const char unix_scheme[] = "unix://";
-    struct sysinfo info;
-    if (strncmp(config->engine, unix_scheme, strlen(unix_scheme)) != 0)
+    const docker_settings *set = settings;
+    host_size size = set->size;
+    if (strncmp(set->engine, unix_scheme, strlen(unix_scheme)) != 0)
         return ob_fail(err, EINVAL, "DOCKER_HOST must be a unix socket for the docker provider");
-    if (sysinfo(&info) < 0)
-        return ob_fail(err, errno, "sysinfo: %s", strerror(errno));
+    int r = host_size_complete(&size, err);
+    if (r < 0)
+        return r;
     docker *d = ob_calloc(1, sizeof(*d));
     d->base.ops = &docker_ops;
-    d->home = ob_strdup(config->home);
-    d->run_dir = ob_strdup(config->run_dir);
-    d->image = ob_strdup(config->image);
-    d->engine = ob_strdup(config->engine + strlen(unix_scheme));
+    d->size = size;
+    d->home = ob_strdup(context->home);
+    d->run_dir = ob_strdup(context->run_dir);
+    d->image = ob_strdup(set->image);
+    d->engine = ob_strdup(set->engine + strlen(unix_scheme));
     d->calls = calls_new(d->engine);
     (void)gethostname(d->self, sizeof(d->self) - 1);
-    int r = config->kafka_password_file ? pass_password(d, config->kafka_password_file, err) : 0;
+    r = context->kafka_password_file ? pass_password(d, context->kafka_password_file, err) : 0;
     if (r < 0) {
         docker_free(&d->base);
         return r;
     }
-    int64_t twice_mib = 2 * (int64_t)(info.totalram / 1024 * info.mem_unit / 1024);
-    d->dirs = (provider_local_config){
-        .home = d->home,
-        .run_dir = d->run_dir,
-        .executor = "openbatch-executor",
-        .vcpus = config->vcpus ? config->vcpus : (int32_t)(4 * sysconf(_SC_NPROCESSORS_ONLN)),
-        .mem_mib = config->mem_mib              ? config->mem_mib
-                   : twice_mib > MEMORY_MIN_MIB ? twice_mib
-                                                : MEMORY_MIN_MIB,
-        .kafka_password_file = d->password_file,
-    };
+    d->dirs = (instance_dir_config){ .home = d->home,
+                                     .run_dir = d->run_dir,
+                                     .executor = "openbatch-executor",
+                                     .kafka_password_file = d->password_file };
     scan(d);
     *ret = &d->base;
     return 0;
 }
+
+static const ob_config_field docker_fields[] = {
+    HOST_SIZE_FIELDS(offsetof(docker_settings, size)),
+    { "DOCKER_HOST", OB_CONFIG_STRING, offsetof(docker_settings, engine),
+      "unix:///var/run/docker.sock", "the container engine of the docker provider" },
+    { "OPENBATCH_DOCKER_IMAGE", OB_CONFIG_STRING, offsetof(docker_settings, image),
+      "openbatch/executor", "image of the docker provider's executors" },
+    { 0 },
+};
+
+const provider_kind provider_docker = { .name = "docker",
+                                        .about = "executors in containers",
+                                        .on_this_host = true,
+                                        .ops = &docker_ops,
+                                        .settings = docker_fields,
+                                        .settings_size = sizeof(docker_settings),
+                                        .make = docker_make_provider };

@@ -6,9 +6,10 @@
 #include <stdint.h>
 #include <uthash.h>
 
-#include "http_calls.h"
-#include "local_dir.h"
 #include "ob/docker.h"
+#include "providers/host_size.h"
+#include "providers/http_calls.h"
+#include "providers/instance_dir.h"
 
 #define DOCKER_AGAIN_MS 1000 /* after a call that failed */
 
@@ -30,8 +31,9 @@ typedef struct docker_instance {
 } docker_instance;
 
 typedef struct docker {
-    provider base;              /* first */
-    provider_local_config dirs; /* for the directories */
+    provider base; /* first */
+    host_size size;
+    instance_dir_config dirs;
     calls *calls;
     char *home, *run_dir, *password_file, *image;
     char *engine;                          /* path of its socket, here */

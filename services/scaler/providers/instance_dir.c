@@ -1,0 +1,298 @@
+/* Files of one instance, see instance_dir.h. Owns nothing in memory. Invariants: run is written
+ * last, so a directory without it was never started; an executor's environment holds no way to
+ * PostgreSQL or Redis and no key but its own. Loop thread. */
+#include "instance_dir.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <ftw.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "ob/text.h"
+
+#define KEEP_TYPES 1000             /* notes of ended instances */
+#define KEEP_LOGS 50                /* logs of ended instances */
+#define LOG_CONFIG "s1000000\nn5\n" /* svlogd(8): size of a file, older files kept */
+
+/* What an executor gets of this process's environment. */
+static const char *const passed_on[] = { "PATH",
+                                         "LANG",
+                                         "TZ",
+                                         "DOCKER_HOST",
+                                         "ASAN_OPTIONS",
+                                         "LSAN_OPTIONS",
+                                         "UBSAN_OPTIONS",
+                                         "TSAN_OPTIONS",
+                                         "OPENBATCH_HOME",
+                                         "OPENBATCH_RUN_DIR",
+                                         "OPENBATCH_GUARDED_DIRS",
+                                         "OPENBATCH_KAFKA",
+                                         "OPENBATCH_KAFKA_PARTITIONS",
+                                         "OPENBATCH_KAFKA_SETTINGS",
+                                         "OPENBATCH_ACCOUNT",
+                                         "OPENBATCH_LOG_LEVEL",
+                                         "OPENBATCH_RUNTIME",
+                                         "OPENBATCH_HEARTBEAT_MS",
+                                         "OPENBATCH_LOG_LIMIT_BYTES",
+                                         "OPENBATCH_PULL_STALL_MS",
+                                         "OPENBATCH_INTERRUPT_NOTICE_MS",
+                                         "OPENBATCH_INTERRUPT_TERM_MS",
+                                         "OPENBATCH_IMDS",
+                                         "OPENBATCH_SECRETS_DIR",
+                                         "OPENBATCH_DOCKER_CONFIG",
+                                         "OPENBATCH_PRIVILEGED",
+                                         "OPENBATCH_HOST_MOUNTS",
+                                         "OPENBATCH_DEVICES",
+                                         NULL };
+#define PASSED_ON_PREFIX "OPENBATCH_NULL_" /* settings of the null runtime */
+
+extern char **environ;
+
+const char *
+instance_dir_path(char out[PATH_MAX], const char *home, const char *id, const char *fmt, ...)
+{
+    int n = snprintf(out, PATH_MAX, "%s/instances/%s", home, id);
+    va_list args;
+    va_start(args, fmt);
+    if (n > 0 && n < PATH_MAX)
+        (void)vsnprintf(out + n, (size_t)(PATH_MAX - n), fmt, args);
+    va_end(args);
+    return out;
+}
+
+static int write_file(const char *path, mode_t mode, const char *text, ob_error *err)
+{
+    char new[PATH_MAX + 8];
+    (void)snprintf(new, sizeof(new), "%s.new", path);
+    int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
+    if (fd < 0)
+        return ob_fail(err, errno, "%s: %s", new, strerror(errno));
+    size_t len = strlen(text);
+    bool good = write(fd, text, len) == (ssize_t)len;
+    int saved = errno ? errno : EIO;
+    good = close(fd) == 0 && good && rename(new, path) == 0;
+    return good ? 0 : ob_fail(err, saved, "%s: %s", path, strerror(saved));
+}
+
+static int make_dir(const char *path, ob_error *err)
+{
+    if (mkdir(path, 0700) < 0 && errno != EEXIST)
+        return ob_fail(err, errno, "%s: %s", path, strerror(errno));
+    return 0;
+}
+
+/* NAME='value' with quotes for sh. */
+static void add_setting(FILE *out, const char *name, const char *value)
+{
+    (void)fprintf(out, "%s='", name);
+    for (const char *c = value; *c; c++) {
+        if (*c == '\'')
+            (void)fputs("'\\''", out);
+        else
+            (void)fputc(*c, out);
+    }
+    (void)fputs("'\n", out);
+}
+
+static char *settings(const instance_dir_config *config, const provider_launch_spec *spec)
+{
+    char *text = NULL, path[PATH_MAX];
+    size_t size = 0;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        abort();
+    for (size_t i = 0; passed_on[i]; i++)
+        if (getenv(passed_on[i]))
+            add_setting(out, passed_on[i], getenv(passed_on[i]));
+    for (char **e = environ; *e; e++) {
+        const char *equals = strchr(*e, '=');
+        if (strncmp(*e, PASSED_ON_PREFIX, strlen(PASSED_ON_PREFIX)) != 0 || !equals)
+            continue;
+        ob_cleanup(ob_freep) char *name = ob_text_dup(*e, (size_t)(equals - *e));
+        add_setting(out, name, equals + 1);
+    }
+    add_setting(out, "OPENBATCH_HOME", config->home);
+    add_setting(out, "OPENBATCH_RUN_DIR", config->run_dir);
+    if (config->kafka_password_file) {
+        add_setting(out, "OPENBATCH_KAFKA_USER", "executor");
+        add_setting(out, "OPENBATCH_KAFKA_PASSWORD_FILE", config->kafka_password_file);
+    }
+    add_setting(out, "OPENBATCH_INSTANCE_ID", spec->id);
+    add_setting(out, "OPENBATCH_INSTANCE_DIR",
+                instance_dir_path(path, config->home, spec->id, "%s", ""));
+    add_setting(out, "OPENBATCH_INSTANCE_TOKEN_FILE",
+                instance_dir_path(path, config->home, spec->id, "/token"));
+    add_setting(out, "OPENBATCH_INSTANCE_TYPE", spec->type);
+    ob_cleanup(ob_freep) char *gpus = ob_strf("%d", spec->size.gpus);
+    add_setting(out, "OPENBATCH_INSTANCE_GPUS", gpus);
+    add_setting(out, "OPENBATCH_CE_NAME", spec->ce_name);
+    (void)fclose(out);
+    return text;
+}
+
+/* Where svlogd keeps what an executor says. A full disk of logs stops no instance: it goes without
+ * its log. */
+static void prepare_log(const char *home, const char *log)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/log", home);
+    ob_cleanup(ob_freep) char *config = ob_strf("%s/config", log);
+    (void)make_dir(path, NULL);
+    (void)make_dir(log, NULL);
+    (void)write_file(config, 0644, LOG_CONFIG, NULL);
+}
+
+int instance_dir_write(const instance_dir_config *config,
+                       const provider_launch_spec *spec,
+                       ob_error *err)
+{
+    char path[PATH_MAX], log[PATH_MAX];
+    (void)snprintf(log, sizeof(log), "%s/log/executor-%s", config->home, spec->id);
+    (void)snprintf(path, sizeof(path), "%s/instances", config->home);
+    ob_cleanup(ob_freep) char *env = settings(config, spec);
+    ob_cleanup(ob_freep) char *type =
+        ob_strf("%s %d %d\n", spec->type, (int)spec->size.mcpu, (int)spec->size.mem_mib);
+    ob_cleanup(ob_freep) char *run =
+        ob_strf("#!/bin/sh\n"
+                "# The executor of one instance. Made by openbatch-scaler.\n"
+                "exec </dev/null 2>&1\n"
+                "set -a\n"
+                ". ./env\n"
+                "set +a\n"
+                "exec '%s'\n",
+                config->executor);
+    ob_cleanup(ob_freep) char *log_run = ob_strf("#!/bin/sh\nexec svlogd '%s'\n", log);
+    int r = make_dir(path, err);
+    if (r == 0)
+        r = make_dir(instance_dir_path(path, config->home, spec->id, "%s", ""), err);
+    prepare_log(config->home, log);
+    if (r == 0)
+        r = make_dir(instance_dir_path(path, config->home, spec->id, "/log"), err);
+    if (r == 0)
+        r = write_file(instance_dir_path(path, config->home, spec->id, "/log/run"), 0700, log_run,
+                       err);
+    if (r == 0)
+        r = write_file(instance_dir_path(path, config->home, spec->id, "/type"), 0644, type, err);
+    if (r == 0 && spec->token)
+        r = write_file(instance_dir_path(path, config->home, spec->id, "/token"), 0600, spec->token,
+                       err);
+    if (r == 0)
+        r = write_file(instance_dir_path(path, config->home, spec->id, "/env"), 0600, env, err);
+    if (r == 0)
+        r = write_file(instance_dir_path(path, config->home, spec->id, "/run"), 0700, run, err);
+    return r;
+}
+
+static bool exists(const char *home, const char *id, const char *name)
+{
+    char path[PATH_MAX];
+    return access(instance_dir_path(path, home, id, "/%s", name), F_OK) == 0;
+}
+
+bool instance_dir_complete(const char *home, const char *id)
+{
+    return exists(home, id, "env") && exists(home, id, "token") && exists(home, id, "run");
+}
+
+bool instance_dir_size(const char *home, const char *id, ob_resources *ret)
+{
+    char path[PATH_MAX];
+    FILE *file = fopen(instance_dir_path(path, home, id, "/type"), "re");
+    bool good = file && fscanf(file, "%*s %d %d", &ret->mcpu, &ret->mem_mib) == 2;
+    if (file)
+        (void)fclose(file);
+    return good;
+}
+
+bool instance_dir_alive(const char *home, const char *id)
+{
+    char path[PATH_MAX];
+    DIR *dir = opendir(instance_dir_path(path, home, id, "%s", ""));
+    bool more = false;
+    for (const struct dirent *e; dir && !more && (e = readdir(dir));)
+        more = strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, "type");
+    if (dir)
+        (void)closedir(dir);
+    return more;
+}
+
+static int remove_one(const char *path, const struct stat *st, int flag, struct FTW *where)
+{
+    (void)st;
+    (void)flag;
+    /* The type's note, and the directory that holds it, stay. */
+    if (where->level == 0 || (where->level == 1 && !strcmp(path + where->base, "type")))
+        return 0;
+    (void)remove(path);
+    return 0;
+}
+
+void instance_dir_remove(const char *home, const char *id)
+{
+    char path[PATH_MAX];
+    /* run first: nothing is to start from what is half gone. */
+    (void)unlink(instance_dir_path(path, home, id, "/run"));
+    (void)nftw(instance_dir_path(path, home, id, "%s", ""), remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* ---- Pruning ---- */
+
+typedef struct aged {
+    char name[64];
+    time_t at;
+} aged;
+
+static int by_age(const void *a, const void *b)
+{
+    const aged *x = a, *y = b;
+    return x->at == y->at ? strcmp(x->name, y->name) : x->at < y->at ? 1 : -1;
+}
+
+static int remove_any(const char *path, const struct stat *st, int flag, struct FTW *where)
+{
+    (void)st;
+    (void)flag;
+    (void)where;
+    (void)remove(path);
+    return 0;
+}
+
+/* Keeps the newest of <home>/<folder>/<prefix><id> that belong to ended instances. */
+static void prune(const char *home, const char *folder, const char *prefix, size_t keep)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/%s", home, folder);
+    DIR *dir = opendir(path);
+    aged *all = NULL;
+    size_t n = 0;
+    for (const struct dirent *e; dir && (e = readdir(dir));) {
+        struct stat st;
+        const char *id = e->d_name + strlen(prefix);
+        if (strncmp(e->d_name, prefix, strlen(prefix)) != 0 || strncmp(id, "i-", 2) != 0 ||
+            strlen(e->d_name) >= sizeof(all->name) || instance_dir_alive(home, id) ||
+            fstatat(dirfd(dir), e->d_name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+            continue;
+        all = ob_realloc(all, (n + 1) * sizeof(*all));
+        memcpy(all[n].name, e->d_name, strlen(e->d_name) + 1);
+        all[n++].at = st.st_mtime;
+    }
+    if (dir)
+        (void)closedir(dir);
+    if (n > keep)
+        qsort(all, n, sizeof(*all), by_age);
+    for (size_t i = keep; i < n; i++) {
+        (void)snprintf(path, sizeof(path), "%s/%s/%s", home, folder, all[i].name);
+        (void)nftw(path, remove_any, 8, FTW_DEPTH | FTW_PHYS);
+    }
+    free(all);
+}
+
+void instance_dir_prune(const char *home)
+{
+    prune(home, "instances", "", KEEP_TYPES);
+    prune(home, "log", "executor-", KEEP_LOGS);
+}

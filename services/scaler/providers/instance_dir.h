@@ -1,0 +1,35 @@
+/* The directory of one instance whose executor runs on this host: <home>/instances/<id>. Functions
+ * name an instance by its id. Called from the loop thread. */
+#pragma once
+
+#include <limits.h>
+#include <stdbool.h>
+
+#include "provider.h"
+
+/* What executors are told of this copy; borrowed. */
+typedef struct instance_dir_config {
+    const char *home;
+    const char *run_dir;
+    const char *executor;            /* path of openbatch-executor */
+    const char *kafka_password_file; /* executors' own; NULL: no SASL */
+} instance_dir_config;
+
+/* Makes the directory complete: env, token (NULL: keep the one there), type, and last run. */
+int instance_dir_write(const instance_dir_config *config,
+                       const provider_launch_spec *spec,
+                       ob_error *err);
+/* Are env, token and run there? */
+bool instance_dir_complete(const char *home, const char *id);
+/* Is there more than the note of an ended instance's type and size? */
+bool instance_dir_alive(const char *home, const char *id);
+/* Reads its nominal size. */
+bool instance_dir_size(const char *home, const char *id, ob_resources *ret);
+/* Removes all but that note. */
+void instance_dir_remove(const char *home, const char *id);
+/* Of ended instances, the oldest notes and logs beyond a number go. */
+void instance_dir_prune(const char *home);
+
+/* The path of something in the directory, 'fmt' behind its own path. Returns 'out'. */
+__attribute__((format(printf, 4, 5))) const char *
+instance_dir_path(char out[PATH_MAX], const char *home, const char *id, const char *fmt, ...);

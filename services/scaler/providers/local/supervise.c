@@ -1,0 +1,203 @@
+/* Processes of one instance, see supervise.h. Owns nothing in memory. Loop thread; children are
+ * made with async-signal-safe calls only, for librdkafka has threads. */
+#include "supervise.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define EXECUTOR_COMM "openbatch-execu" /* as /proc/<pid>/comm cuts it */
+
+/* A fifo of runsv's: opens only while a runsv reads it. */
+static int open_fifo(const char *home, const char *id, const char *name)
+{
+    char path[PATH_MAX];
+    return open(instance_dir_path(path, home, id, "/supervise/%s", name),
+                O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+}
+
+bool supervise_is_running(const char *home, const char *id)
+{
+    int fd = open_fifo(home, id, "ok");
+    if (fd >= 0)
+        (void)close(fd);
+    return fd >= 0;
+}
+
+void supervise_control(const char *home, const char *id, const char *letters)
+{
+    int fd = open_fifo(home, id, "control");
+    if (fd < 0)
+        return;
+    (void)!write(fd, letters, strlen(letters));
+    (void)close(fd);
+}
+
+/* In a child: nothing inherited but what is named here. */
+static void child_setup(int log_fd)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)signal(SIGPIPE, SIG_DFL);
+    int null_fd = open("/dev/null", O_RDWR);
+    (void)dup2(null_fd, 0);
+    (void)dup2(log_fd >= 0 ? log_fd : null_fd, 1);
+    (void)dup2(log_fd >= 0 ? log_fd : null_fd, 2);
+    (void)close_range(3, ~0U, 0);
+}
+
+static int open_log(const char *home, const char *id)
+{
+    char path[PATH_MAX];
+    (void)snprintf(path, sizeof(path), "%s/log/executor-%s/current", home, id);
+    return open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+}
+
+static bool find_program(const char *name, char out[PATH_MAX])
+{
+    const char *search = getenv("PATH");
+    ob_cleanup(ob_freep) char *dirs =
+        ob_strf("%s:/usr/bin:/bin:/usr/sbin:/sbin", search ? search : "");
+    for (char *rest = dirs, *dir; (dir = strsep(&rest, ":"));) {
+        (void)snprintf(out, PATH_MAX, "%s/%s", dir, name);
+        if (*dir == '/' && access(out, X_OK) == 0)
+            return true;
+    }
+    return false;
+}
+
+int supervise_start(const char *home, const char *id, ob_error *err)
+{
+    char program[PATH_MAX], dir[PATH_MAX];
+    if (!find_program("runsv", program))
+        return ob_fail(err, ENOENT, "runsv is not installed (Debian: runit)");
+    (void)instance_dir_path(dir, home, id, "%s", "");
+    const char *path = getenv("PATH");
+    ob_cleanup(ob_freep) char *env_path = ob_strf("PATH=%s", path ? path : "/usr/bin:/bin");
+    ob_cleanup(ob_freep) char *env_home = ob_strf("OPENBATCH_HOME=%s", home);
+    char *argv[] = { (char *)"runsv", dir, NULL }, *envp[] = { env_path, env_home, NULL };
+    int log_fd = open_log(home, id);
+    pid_t child = fork();
+    if (child == 0) {
+        (void)setsid();
+        pid_t grandchild = fork();
+        if (grandchild != 0)
+            _exit(grandchild < 0);
+        child_setup(log_fd);
+        (void)!chdir("/");
+        (void)execve(program, argv, envp);
+        _exit(127);
+    }
+    int saved = errno, status = 0;
+    if (log_fd >= 0)
+        (void)close(log_fd);
+    if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
+        return ob_fail(err, child < 0 ? saved : EAGAIN, "fork: %s", strerror(saved));
+    return 0;
+}
+
+/* Is NAME=value in a process's environment? */
+static bool has_setting(const char *env, size_t len, const char *name, const char *value)
+{
+    size_t n = strlen(name);
+    for (const char *at = env; at < env + len; at += strlen(at) + 1)
+        if (!strncmp(at, name, n) && at[n] == '=' && !strcmp(at + n + 1, value))
+            return true;
+    return false;
+}
+
+static size_t read_proc(const char *pid, const char *name, char *out, size_t size)
+{
+    char path[64];
+    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name); /* ASCII */
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    ssize_t n = fd >= 0 ? read(fd, out, size - 1) : 0;
+    if (fd >= 0)
+        (void)close(fd);
+    n = n > 0 ? n : 0;
+    out[n] = '\0';
+    return (size_t)n;
+}
+
+/* Is it an executor of this instance? */
+static bool is_executor(const char *pid, const char *home, const char *id)
+{
+    static char env[256 * 1024];
+    size_t len = read_proc(pid, "environ", env, sizeof(env));
+    return has_setting(env, len, "OPENBATCH_INSTANCE_ID", id) &&
+           has_setting(env, len, "OPENBATCH_HOME", home);
+}
+
+/* Is it `runsv <directory of this instance>`? */
+static bool is_runsv(const char *pid, const char *home, const char *id)
+{
+    char line[PATH_MAX + 16], dir[PATH_MAX];
+    size_t len = read_proc(pid, "cmdline", line, sizeof(line));
+    size_t name = strlen(line) + 1;
+    return name < len && !strcmp(line + name, instance_dir_path(dir, home, id, "%s", ""));
+}
+
+static int signal_matching(const char *comm,
+                           bool (*is_it)(const char *pid, const char *home, const char *id),
+                           const char *home,
+                           const char *id,
+                           int signal_number)
+{
+    char name[32];
+    int found = 0;
+    DIR *proc = opendir("/proc");
+    for (const struct dirent *e; proc && (e = readdir(proc));) {
+        if (e->d_name[0] < '1' || e->d_name[0] > '9')
+            continue;
+        (void)read_proc(e->d_name, "comm", name, sizeof(name));
+        name[strcspn(name, "\n")] = '\0';
+        if (strcmp(name, comm) != 0 || !is_it(e->d_name, home, id))
+            continue;
+        found++;
+        (void)kill((pid_t)atoi(e->d_name), signal_number);
+    }
+    if (proc)
+        (void)closedir(proc);
+    return found;
+}
+
+int supervise_signal_strays(const char *home, const char *id, int signal_number)
+{
+    return signal_matching(EXECUTOR_COMM, is_executor, home, id, signal_number);
+}
+
+void supervise_kill(const char *home, const char *id)
+{
+    /* Its runsv first, which would start another executor. */
+    (void)signal_matching("runsv", is_runsv, home, id, SIGKILL);
+    (void)signal_matching(EXECUTOR_COMM, is_executor, home, id, SIGKILL);
+}
+
+pid_t supervise_purge(const instance_dir_config *config, const char *id, ob_error *err)
+{
+    char dir[PATH_MAX];
+    if (access(instance_dir_path(dir, config->home, id, "/env"), F_OK) < 0)
+        return 0; /* it never began */
+    (void)instance_dir_path(dir, config->home, id, "%s", "");
+    ob_cleanup(ob_freep) char *executor = ob_strdup(config->executor);
+    char *argv[] = { (char *)"sh", (char *)"-c",
+                     (char *)"set -a; . ./env; set +a; exec \"$0\" --purge", executor, NULL };
+    char *envp[] = { NULL };
+    int log_fd = open_log(config->home, id);
+    pid_t child = fork();
+    if (child == 0) {
+        child_setup(log_fd);
+        if (chdir(dir) == 0)
+            (void)execve("/bin/sh", argv, envp);
+        _exit(127);
+    }
+    int saved = errno;
+    if (log_fd >= 0)
+        (void)close(log_fd);
+    return child > 0 ? child : ob_fail(err, saved, "fork: %s", strerror(saved));
+}

@@ -1,0 +1,193 @@
+/* The table of settings: the scaler's own rows and, behind the one that names the provider, those
+ * of each provider (docs/configuration.md is made from it). Owns the values. Invariant: a
+ * provider's values stand in a block of its own, at the offsets that its rows name. Start-up code,
+ * one thread. */
+#include "settings.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/catalog.h"
+#include "providers/providers.h"
+
+#define FIELD(member) offsetof(scaler_config, member)
+static const ob_config_field own[] = {
+    { "OPENBATCH_PG", OB_CONFIG_STRING, FIELD(pg), OB_CONFIG_PG_DEFAULT,
+      "PostgreSQL, as libpq's connection string" },
+    { "OPENBATCH_REDIS", OB_CONFIG_STRING, FIELD(redis), "${OPENBATCH_RUN_DIR}/redis.sock",
+      "Redis: path of a unix socket, or host:port" },
+    { "OPENBATCH_REDIS_PASSWORD_FILE", OB_CONFIG_PATH, FIELD(redis_password_file), "",
+      "file with Redis's password; empty: none" },
+    { "OPENBATCH_PROVIDER", OB_CONFIG_STRING, FIELD(provider), "local",
+      "where instances come from: {all}" },
+    { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "", OB_CATALOG_HELP },
+    { "OPENBATCH_SPOT_INTERRUPT_MEAN_S", OB_CONFIG_INT, FIELD(interrupt_mean_s), "0",
+      "{here} providers: each Spot instance is interrupted at random, on average so many "
+      "seconds after it came; 0: never",
+      0, 31536000 },
+    { "OPENBATCH_UNMANAGED_LOCAL", OB_CONFIG_INT, FIELD(unmanaged_local), "0",
+      "1: each unmanaged compute environment gets an executor of this host by itself ({here} "
+      "providers)",
+      0, 1 },
+    { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
+      "an instance idle for so long is given back", 0, 86400000 },
+    { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "0",
+      "an instance whose executor has not registered for so long is given up and replaced; 0: "
+      "{register}",
+      0, 86400000 },
+    { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, FIELD(job_retention_s),
+      OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
+    { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000", "executors' heartbeat",
+      50, 60000 },
+    { "OPENBATCH_LOST_AFTER_MS", OB_CONFIG_INT, FIELD(lost_after_ms), "30000",
+      "silence after which an instance is lost", 500, 86400000 },
+    { 0 },
+};
+
+/* Rows and values of all; the scaler's own values come first, then each provider's. */
+static ob_config_field *fields;
+static size_t n_fields;
+static char *values;
+
+/* ---- What the help says of providers ---- */
+
+/* "local (executors on this host), docker (executors in containers), ..." */
+static void write_all(FILE *out)
+{
+    for (size_t i = 0; providers[i]; i++)
+        (void)fprintf(out, "%s%s (%s)", i ? ", " : "", providers[i]->name, providers[i]->about);
+}
+
+static void write_here(FILE *out)
+{
+    ob_cleanup(ob_freep) char *names = providers_names("and", true);
+    (void)fputs(names, out);
+}
+
+/* "60000 with the local and docker providers, 600000 with ec2": those of one time together. */
+static void write_register_ms(FILE *out)
+{
+    for (size_t i = 0; providers[i]; i++) {
+        int64_t ms = providers[i]->ops->register_ms;
+        size_t before = 0, n = 0;
+        for (size_t k = 0; k < i; k++)
+            before += providers[k]->ops->register_ms == ms;
+        if (before > 0)
+            continue;
+        for (size_t k = i; providers[k]; k++)
+            n += providers[k]->ops->register_ms == ms;
+        (void)fprintf(out, "%s%lld with %s", i ? ", " : "", (long long)ms, n > 1 ? "the " : "");
+        for (size_t k = i, nth = 0; providers[k]; k++) {
+            if (providers[k]->ops->register_ms != ms)
+                continue;
+            (void)fprintf(out, "%s%s",
+                          nth == 0      ? ""
+                          : nth + 1 < n ? ", "
+                                        : " and ",
+                          providers[k]->name);
+            nth++;
+        }
+        (void)fputs(n > 1 ? " providers" : "", out);
+    }
+}
+
+static const struct {
+    const char *name;
+    void (*write)(FILE *out);
+} words[] = { { "{all}", write_all },
+              { "{here}", write_here },
+              { "{register}", write_register_ms } };
+
+/* The help with what it says of providers. NULL: it says nothing of them. */
+static char *expand(const char *help)
+{
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        const char *at = strstr(help, words[i].name);
+        if (!at)
+            continue;
+        char *text = NULL;
+        size_t size = 0;
+        FILE *out = open_memstream(&text, &size);
+        if (!out)
+            abort();
+        (void)fwrite(help, 1, (size_t)(at - help), out);
+        words[i].write(out);
+        (void)fputs(at + strlen(words[i].name), out);
+        (void)fclose(out);
+        return text;
+    }
+    return NULL;
+}
+
+/* ---- The whole table ---- */
+
+static size_t aligned(size_t n)
+{
+    size_t to = _Alignof(max_align_t);
+    return (n + to - 1) / to * to;
+}
+
+/* Where a provider's block begins; NULL: the end of all. */
+static size_t offset_of(const provider_kind *kind)
+{
+    size_t offset = aligned(sizeof(scaler_config));
+    for (size_t i = 0; providers[i] && providers[i] != kind; i++)
+        offset += aligned(providers[i]->settings_size);
+    return offset;
+}
+
+static void add_row(const ob_config_field *row, size_t offset)
+{
+    fields = ob_realloc(fields, (n_fields + 2) * sizeof(*fields));
+    fields[n_fields] = *row;
+    fields[n_fields++].offset += offset;
+    fields[n_fields] = (ob_config_field){ 0 };
+}
+
+static void add_providers(void)
+{
+    for (size_t i = 0; providers[i]; i++)
+        for (const ob_config_field *row = providers[i]->settings; row->name; row++)
+            add_row(row, offset_of(providers[i]));
+}
+
+static void make_table(void)
+{
+    static char *helps[sizeof(own) / sizeof(own[0])];
+    if (fields)
+        return;
+    for (size_t i = 0; own[i].name; i++) {
+        add_row(&own[i], 0);
+        if ((helps[i] = expand(own[i].help)))
+            fields[n_fields - 1].help = helps[i];
+        if (own[i].offset == FIELD(provider))
+            add_providers();
+    }
+    values = ob_calloc(1, offset_of(NULL));
+}
+
+bool settings_cli(int argc, char **argv, int *ret_code)
+{
+    make_table();
+    return ob_config_cli(argc, argv, "openbatch-scaler", values, fields, true, ret_code);
+}
+
+int settings_load(scaler_config *ret, ob_error *err)
+{
+    make_table();
+    int r = ob_config_load(values, fields, true, err);
+    if (r == 0)
+        memcpy(ret, values, sizeof(*ret));
+    return r;
+}
+
+const void *settings_of_provider(const provider_kind *kind)
+{
+    return values + offset_of(kind);
+}
+
+void settings_done(void)
+{
+    if (values)
+        ob_config_done(values, fields, true);
+}

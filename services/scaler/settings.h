@@ -1,0 +1,27 @@
+/* What the scaler is told by its environment. Each provider has settings of its own beside these;
+ * nobody but the provider reads them. */
+#pragma once
+
+#include "ob/config.h"
+#include "providers/provider.h"
+
+typedef struct scaler_config {
+    ob_config_common common; /* first */
+    char *pg;
+    char *redis;
+    char *redis_password_file;
+    char *provider;
+    char *instance_types;
+    int64_t interrupt_mean_s; /* 0: never */
+    int64_t unmanaged_local;
+    int64_t job_retention_s; /* 0: for ever */
+    int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
+} scaler_config;
+
+/* Answers --help and the like (ob_config_cli). */
+bool settings_cli(int argc, char **argv, int *ret_code);
+/* Reads all settings, the providers' too. *ret: its strings last until settings_done. */
+int settings_load(scaler_config *ret, ob_error *err);
+/* A provider's own. */
+const void *settings_of_provider(const provider_kind *kind);
+void settings_done(void);
