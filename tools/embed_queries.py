@@ -187,15 +187,15 @@ def call_at(text: str, start: int) -> int:
 
 
 def split_args(text: str) -> list[str]:
-    args, depth, last = [], 0, 0
-    for at in range(len(text)):
+    args, last, at = [], 0, 0
+    while at < len(text):
         if text.startswith("{{", at):
-            depth += 1
-        elif text.startswith("}}", at):
-            depth -= 1
-        elif text[at] == ";" and depth == 0:
+            at = call_at(text, at)
+            continue
+        if text[at] == ";":
             args.append(text[last:at].strip())
             last = at + 1
+        at += 1
     return [*args, text[last:].strip()]
 
 
