@@ -7,7 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOCK_KEY "7309453"
+#include "ob/rows.h"
+
+enum { MIGRATION_VERSION, MIGRATION_NAME, MIGRATION_CHECKSUM }; /* columns */
 
 static void checksum(const char *text, char out[65])
 {
@@ -61,11 +63,12 @@ static int apply_missing(ob_db *db, const migration *all, int *ret_applied, ob_e
         if (!all[i].version)
             return ob_fail(err, EINVAL,
                            "the database was made by a newer version: it has migration %s",
-                           ob_col(res, i, 1));
+                           ob_col(res, i, MIGRATION_NAME));
         char sum[65];
         checksum(all[i].sql, sum);
         if (i < done) {
-            if (ob_col_int(res, i, 0, 0) != all[i].version || strcmp(ob_col(res, i, 2), sum) != 0)
+            if (ob_col_int(res, i, MIGRATION_VERSION, 0) != all[i].version ||
+                strcmp(ob_col(res, i, MIGRATION_CHECKSUM), sum) != 0)
                 return ob_fail(err, EINVAL,
                                "migration %04d_%s in the database differs from this version's",
                                all[i].version, all[i].name);
@@ -79,13 +82,21 @@ static int apply_missing(ob_db *db, const migration *all, int *ret_applied, ob_e
     return 0;
 }
 
+/* The other apis that start meanwhile wait. */
+static int lock(ob_db *db, const char *sql, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, OB_LOCK_MIGRATING);
+    return ob_db_sql(db, sql, &p, NULL, err);
+}
+
 int migrate(ob_db *db, const migration *all, int *ret_applied, ob_error *err)
 {
     *ret_applied = 0;
-    int r = ob_db_sql(db, "SELECT pg_advisory_lock(" LOCK_KEY ")", NULL, NULL, err);
+    int r = lock(db, "SELECT pg_advisory_lock($1)", err);
     if (r < 0)
         return r;
     r = apply_missing(db, all, ret_applied, err);
-    (void)ob_db_sql(db, "SELECT pg_advisory_unlock(" LOCK_KEY ")", NULL, NULL, NULL);
+    (void)lock(db, "SELECT pg_advisory_unlock($1)", NULL);
     return r;
 }

@@ -14,8 +14,7 @@
 #include "jobs/job_store.h"
 #include "jobs/submit_store.h"
 #include "logs/log_operations.h"
-#include "logs/log_store.h"
-#include "logs/named_streams.h"
+#include "logs_sql.h"
 #include "queues/policy_operations.h"
 #include "queues/queue_operations.h"
 #include "queues/sched_policy_store.h"
@@ -68,8 +67,14 @@ const api_operation *api_operation_find(api_protocol protocol, const char *metho
     return NULL;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = {
-    keys_stmts,      access_store_stmts,        api_store_stmts,          job_store_stmts,
-    job_list_stmts,  submit_store_worker_stmts, sched_policy_store_stmts, tag_store_stmts,
-    log_store_stmts, named_streams_stmts,       capacity_store_stmts,     NULL
-};
+const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
+                                              access_store_stmts,
+                                              api_store_stmts,
+                                              job_store_stmts,
+                                              job_list_stmts,
+                                              submit_store_worker_stmts,
+                                              sched_policy_store_stmts,
+                                              tag_store_stmts,
+                                              logs_stmts,
+                                              capacity_store_stmts,
+                                              NULL };

@@ -1,13 +1,13 @@
 /* Deletes what is older than its retention: rows of log_event and log_stream, of job and job_tag,
- * of job_definition. Owns the thread; every statement of retention is here. Never touches what
+ * of job_definition. Owns the thread. Never touches what
  * belongs to the scheduler (services/scheduler/retention.c deletes that when the job is gone).
  *
  * Invariants: a job goes before anything else of it, so that nobody sees half of it; a job on which
  * one that has not ended depends stays, also when that one is being submitted: what is past its
  * time cannot be depended on any more, and goes a while later; a stream whose job has not ended
  * stays, so does the last revision of a definition, so that no number is used twice. Steps are
- * short transactions of at most STEP rows, oldest first, with a rest between (ob/sweeper.h): live
- * work waits for none of them. */
+ * short transactions of at most RETENTION_STEP rows, oldest first, with a rest between
+ * (ob/sweeper.h): live work waits for none of them. */
 #include "retention.h"
 
 #include <string.h>
@@ -15,52 +15,10 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/sweeper.h"
+#include "retention_sql.h"
 
-#define STEP 2000
-#define STEP_TEXT "2000"
 #define SLACK_MAX_MS (60 * 1000) /* more than a submission takes from its checks to its commit */
 #define INACTIVE_MS (180LL * 24 * 3600 * 1000) /* as AWS Batch keeps INACTIVE definitions */
-
-/* Each looks at the next page of a table in the order of its key and deletes what of it is past;
- * it says how many rows it looked at, how many it deleted and where the page ends. */
-#define PAGE_RESULT(key)                                                                           \
-    " SELECT (SELECT count(*) FROM page), (SELECT count(*) FROM gone),"                            \
-    " (SELECT " key " FROM page ORDER BY 1 DESC LIMIT 1)"
-
-static const ob_db_stmt retention_stmts[] = {
-    { "past_events", "WITH page AS (SELECT ctid AS at, at_ms FROM log_event WHERE at_ms < $1"
-                     " ORDER BY at_ms, stream_id, n LIMIT " STEP_TEXT "),"
-                     " gone AS (DELETE FROM log_event WHERE ctid = ANY (ARRAY(SELECT at FROM page))"
-                     " RETURNING 1)" PAGE_RESULT("at_ms") },
-    { "past_streams",
-      "WITH page AS (SELECT id, job_id FROM log_stream WHERE id > $2 AND created_at_ms < $1"
-      " ORDER BY id LIMIT " STEP_TEXT "),"
-      " gone AS (DELETE FROM log_stream s USING page p WHERE s.id = p.id AND s.last_at_ms < $1"
-      " AND NOT EXISTS (SELECT FROM log_event e WHERE e.stream_id = p.id)"
-      " AND NOT EXISTS (SELECT FROM live l WHERE l.job_id = p.job_id) RETURNING 1)" PAGE_RESULT(
-          "id") },
-    { "needed_jobs", "SELECT array_agg(DISTINCT d.id) FROM (SELECT job_id FROM live WHERE idx = -1"
-                     " UNION ALL SELECT job_id FROM inbox WHERE consumer = 1 AND kind = 1) AS l"
-                     " JOIN job j ON j.id = l.job_id CROSS JOIN LATERAL unnest(j.dep_ids) AS d(id)"
-                     " WHERE j.dep_ids IS NOT NULL AND d.id < $1" },
-    { "past_jobs",
-      "WITH page AS (SELECT job_id, stopped_at_ms FROM done WHERE idx = -1 AND job_id < $2"
-      " AND job_id > $4 ORDER BY job_id LIMIT " STEP_TEXT "),"
-      " gone AS (DELETE FROM job j USING page p WHERE j.id = p.job_id AND p.stopped_at_ms < $1"
-      " AND NOT j.id = ANY (coalesce($3::uuid[], '{}')) RETURNING 1)" PAGE_RESULT("job_id") },
-    /* A statement of its own: the one before does not see what was tagged while it began. */
-    { "past_tags",
-      "WITH page AS (SELECT job_id FROM job_tag WHERE job_id < $1 AND job_id > $2"
-      " ORDER BY job_id LIMIT " STEP_TEXT "),"
-      " gone AS (DELETE FROM job_tag t USING page p WHERE t.job_id = p.job_id"
-      " AND NOT EXISTS (SELECT FROM job j WHERE j.id = p.job_id) RETURNING 1)" PAGE_RESULT(
-          "job_id") },
-    { "past_definitions",
-      "DELETE FROM job_definition d WHERE NOT active AND inactive_since_ms < $1 AND EXISTS (SELECT"
-      " FROM job_definition n WHERE n.account = d.account AND n.region = d.region"
-      " AND n.name = d.name AND n.revision > d.revision)" },
-    { 0 },
-};
 
 static ob_sweeper *the_sweeper;
 
@@ -76,7 +34,7 @@ static int run_pages(ob_sweeper *sweeper,
                      ob_error *err)
 {
     ob_cleanup(ob_freep) char *at = begin ? ob_strdup(begin) : NULL;
-    for (int64_t rows = STEP; rows == STEP;) {
+    for (int64_t rows = RETENTION_STEP; rows == RETENTION_STEP;) {
         ob_cleanup(ob_params_done) ob_params p = { 0 };
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
         for (size_t i = 0; i < n_params; i++)
@@ -86,11 +44,11 @@ static int run_pages(ob_sweeper *sweeper,
         int r = ob_db_exec(db, stmt, &p, &res, err);
         if (r < 0)
             return r;
-        rows = ob_col_int(res, 0, 0, 0);
-        *ret_gone += ob_col_int(res, 0, 1, 0);
+        rows = ob_col_int(res, 0, PAGE_COL_LOOKED_AT, 0);
+        *ret_gone += ob_col_int(res, 0, PAGE_COL_DELETED, 0);
         if (at && rows > 0) {
             free(at);
-            at = ob_strdup(ob_col(res, 0, 2));
+            at = ob_strdup(ob_col(res, 0, PAGE_COL_ENDS));
         }
         if (!ob_sweeper_rest(sweeper))
             return ob_fail(err, ECANCELED, "stopped");
@@ -103,9 +61,9 @@ static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     int64_t events = 0, streams = 0;
     ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
     const char *params[] = { before };
-    int r = run_pages(sweeper, db, "past_events", params, 1, NULL, &events, err);
+    int r = run_pages(sweeper, db, STMT_PAST_EVENTS, params, 1, NULL, &events, err);
     if (r == 0)
-        r = run_pages(sweeper, db, "past_streams", params, 1, "0", &streams, err);
+        r = run_pages(sweeper, db, STMT_PAST_STREAMS, params, 1, "0", &streams, err);
     if (events + streams > 0)
         ob_info("retention.logs", "{s:I, s:I}", "events", (json_int_t)events, "streams",
                 (json_int_t)streams);
@@ -123,14 +81,14 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     ob_uuid id = ob_uuid_from_ms(before_ms);
     ob_uuid_format(&id, bound);
     ob_param_text(&p, bound);
-    int r = ob_db_exec(db, "needed_jobs", &p, &needed, err);
+    int r = ob_db_exec(db, STMT_NEEDED_JOBS, &p, &needed, err);
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
-    const char *params[] = { before, bound, ob_col(needed, 0, 0) };
-    r = run_pages(sweeper, db, "past_jobs", params, 3, first, &jobs, err);
+    const char *params[] = { before, bound, ob_col(needed, 0, NEEDED_COL_IDS) };
+    r = run_pages(sweeper, db, STMT_PAST_JOBS, params, 3, first, &jobs, err);
     if (r == 0)
-        r = run_pages(sweeper, db, "past_tags", params + 1, 1, first, &tags, err);
+        r = run_pages(sweeper, db, STMT_PAST_TAGS, params + 1, 1, first, &tags, err);
     if (jobs > 0)
         ob_info("retention.jobs", "{s:I}", "jobs", (json_int_t)jobs);
     return r;
@@ -164,7 +122,7 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
         return r;
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, now_ms - INACTIVE_MS);
-    return ob_db_exec(db, "past_definitions", &p, NULL, err);
+    return ob_db_exec(db, STMT_PAST_DEFINITIONS, &p, NULL, err);
 }
 
 static void failed(int r, const ob_error *err, void *arg)

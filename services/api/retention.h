@@ -3,6 +3,8 @@
 
 #include "request/operation.h"
 
+#define RETENTION_STEP 2000 /* rows of a step */
+
 /* Starts and stops the thread. Called once by main.c. */
 int retention_start(api_ctx *ctx, ob_error *err);
 void retention_stop(api_ctx *ctx);

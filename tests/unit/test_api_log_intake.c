@@ -46,7 +46,7 @@ static int start(void **state)
     (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
     migrate(conninfo, SQL_DIR);
     assert_int_equal(ob_db_connect(conninfo, "test", &db, NULL), 0);
-    assert_int_equal(ob_db_prepare(db, log_store_ingest_stmts, NULL), 0);
+    assert_int_equal(ob_db_prepare(db, log_intake_stmts, NULL), 0);
     add_job(PLAIN, "");
     add_job(NAMED, "\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":{\"awslogs-group\":"
                    "\"g\",\"awslogs-region\":\"s\",\"awslogs-stream-prefix\":\"p\"}}");

@@ -3,9 +3,8 @@
  * worse: the server believes that they have a row. In a database of the test's own. */
 #include "unit.h"
 
-#include <dirent.h>
-
 #include "logs/log_store.h"
+#include "migrated.h"
 #include "ob/leader.h"
 #include "own_server.h"
 
@@ -32,30 +31,6 @@ static int64_t number(const char *query)
     return ob_col_int(res, 0, 0, -1);
 }
 
-static int is_sql(const struct dirent *e)
-{
-    return e->d_name[0] != '.';
-}
-
-static void migrate_all(void)
-{
-    struct dirent **names;
-    int n = scandir(SQL_DIR, &names, is_sql, alphasort);
-    assert_true(n > 0);
-    for (int i = 0; i < n; i++) {
-        ob_cleanup(ob_freep) char *path = ob_strf("%s/%s", SQL_DIR, names[i]->d_name);
-        ob_cleanup(ob_freep) char *text = NULL;
-        size_t size = 0;
-        FILE *f = fopen(path, "r");
-        assert_non_null(f);
-        assert_true(getdelim(&text, &size, '\0', f) > 0);
-        (void)fclose(f);
-        sql(text);
-        free(names[i]);
-    }
-    free(names);
-}
-
 /* Rows of a table that this transaction has read, by whatever way. */
 #define ROWS_READ(table)                                                                           \
     "SELECT seq_tup_read + idx_tup_fetch FROM pg_stat_xact_user_tables WHERE relname = '" table "'"
@@ -68,7 +43,7 @@ static void set_up_database(void)
     (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
     if (ob_db_connect(conninfo, "test", &db, &err) < 0)
         fail_msg("%s", err.text);
-    migrate_all();
+    migrate(conninfo, SQL_DIR);
     sql("ALTER TABLE log_stream SET (autovacuum_enabled = off);"
         "ALTER TABLE live SET (autovacuum_enabled = off)");
 }
@@ -113,7 +88,7 @@ static void streams_are_found_by_their_names(void **state)
     ob_error err = { 0 };
     set_up_database();
     sql(OB_DB_BY_KEYS(false));
-    assert_int_equal(ob_db_prepare(db, log_store_ingest_stmts, &err), 0);
+    assert_int_equal(ob_db_prepare(db, log_intake_stmts, &err), 0);
 
     int64_t read = open_streams();
     if (read > 8 * STREAMS)

@@ -125,12 +125,12 @@ int log_runs_find(log_runs *runs,
     if (r < 0 || n == 0)
         return r;
     for (int row = 0; row < PQntuples(res); row++) {
-        size_t i = (size_t)ob_col_int(res, row, LOG_RUN_ORD, 1) - 1;
-        json_auto_t *configuration = ob_json_read_text(ob_col(res, row, LOG_RUN_CONFIGURATION));
+        size_t i = (size_t)ob_col_int(res, row, LOG_RUN_COL_ORD, 1) - 1;
+        json_auto_t *configuration = ob_json_read_text(ob_col(res, row, LOG_RUN_COL_CONFIGURATION));
         arn_parts scope;
-        if (read_scope(ob_col(res, row, LOG_RUN_DETAIL), &scope))
+        if (read_scope(ob_col(res, row, LOG_RUN_COL_DETAIL), &scope))
             ret[i] = ref_run(add(runs, &refs[i], instances[i], &scope, configuration,
-                                 ob_col(res, row, LOG_RUN_DEFINITION)));
+                                 ob_col(res, row, LOG_RUN_COL_DEFINITION)));
     }
     return 0;
 }

@@ -1,5 +1,5 @@
-/* Owns every SQL statement of log_group, log_stream and log_event but those of retention. Thread:
- * the owner of the connection.
+/* Owns log_group, log_stream and log_event, but for what retention deletes. Thread: the owner of
+ * the connection.
  *
  * Invariants: within a stream n counts up and at_ms never falls, so (at_ms, n) is one order for
  * positions and for times; a stream's row is locked while lines are appended to it. */
@@ -7,146 +7,9 @@
 
 #include <string.h>
 
+#include "log_intake_sql.h"
+#include "logs_sql.h"
 #include "ob/clock.h"
-
-#define KEYS                                                                                       \
-    "unnest($1::text[], $2::text[], $3::text[], $4::text[]) WITH ORDINALITY"                       \
-    " AS k(account, region, log_group, name, ord)"
-#define SAME_KEY                                                                                   \
-    "s.account = k.account AND s.region = k.region AND s.log_group = k.log_group AND s.name = "    \
-    "k.name"
-
-const ob_db_stmt log_store_ingest_stmts[] = {
-    { "log_make_groups",
-      "INSERT INTO log_group (account, region, name, created_at_ms)"
-      " SELECT DISTINCT k.account, k.region, k.log_group, $4::bigint"
-      " FROM unnest($1::text[], $2::text[], $3::text[]) AS k(account, region, log_group)"
-      " WHERE NOT EXISTS (SELECT FROM log_group g WHERE g.account = k.account"
-      " AND g.region = k.region AND g.name = k.log_group) ORDER BY 1, 2, 3 ON CONFLICT DO "
-      "NOTHING" },
-    { "log_make_streams",
-      "INSERT INTO log_stream (account, region, log_group, name, job_id, idx, created_at_ms)"
-      " SELECT k.account, k.region, k.log_group, k.name, k.job_id::uuid, k.idx, $7::bigint"
-      " FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::int[])"
-      " AS k(account, region, log_group, name, job_id, idx)"
-      " WHERE NOT EXISTS (SELECT FROM log_stream s WHERE " SAME_KEY ")"
-      " ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING" },
-    { "log_open",
-      "SELECT k.ord, s.id, s.end_offset, s.lines, s.first_at_ms, s.last_at_ms"
-      " FROM " KEYS " JOIN log_stream s ON " SAME_KEY " ORDER BY s.id FOR UPDATE OF s" },
-    { "log_append", "INSERT INTO log_event (stream_id, at_ms, n, ingested_at_ms, message)"
-                    " SELECT i.stream_id, i.at_ms, i.n, $1::bigint, i.message"
-                    " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bytea[])"
-                    " AS i(stream_id, at_ms, n, message)" },
-    { "log_move",
-      "UPDATE log_stream s SET end_offset = m.end_offset, lines = m.lines,"
-      " first_at_ms = m.first_ms, last_at_ms = m.last_ms, last_ingested_at_ms = $1"
-      " FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])"
-      " AS m(id, end_offset, lines, first_ms, last_ms) WHERE s.id = m.id" },
-    { "log_runs", "SELECT k.ord, j.definition, left(j.detail, 400), CASE"
-                  " WHEN strpos(j.detail, '\"logConfiguration\":') > 0"
-                  " THEN j.detail::json #>> '{container,logConfiguration}' END"
-                  " FROM unnest($1::uuid[], $2::int[], $3::int[], $4::text[]) WITH ORDINALITY"
-                  " AS k(job_id, idx, run, instance_id, ord) JOIN job j ON j.id = k.job_id"
-                  " WHERE EXISTS (SELECT FROM placement p WHERE p.instance_id = k.instance_id"
-                  " AND p.job_id = k.job_id AND p.idx = k.idx AND p.run = k.run)"
-                  " OR EXISTS (SELECT FROM attempt a WHERE a.job_id = k.job_id AND a.idx = k.idx"
-                  " AND a.run = k.run AND a.instance_id = k.instance_id)" },
-    { "log_token_hash", "SELECT token_hash FROM instance WHERE id = $1" },
-    { 0 },
-};
-
-/* AWS counts 26 bytes an event besides its text. A page has one event, however long. The messages
- * are only fetched from where they lie when they are in the page. */
-#define PAGE_OF(events, order)                                                                     \
-    "SELECT * FROM (SELECT e.*, count(*) OVER () AS found, row_number() OVER w AS nth,"            \
-    " sum(octet_length(e.message) + 26) OVER w AS bytes FROM (" events ") AS e"                    \
-    " WINDOW w AS (ORDER BY " order " ROWS UNBOUNDED PRECEDING)) AS p"                             \
-    " WHERE p.bytes <= 1048576 OR p.nth = 1"
-
-#define SQL_READ(dir)                                                                              \
-    "SELECT n, at_ms, ingested_at_ms, message FROM (" PAGE_OF(                                     \
-        "SELECT n, at_ms, ingested_at_ms, message FROM log_event WHERE stream_id = $1"             \
-        " AND (at_ms, n) >= ($2::bigint, $3::bigint) AND (at_ms, n) < ($4::bigint, $5::bigint)"    \
-        " AND at_ms >= $6 AND at_ms < $7 ORDER BY at_ms " dir ", n " dir " LIMIT $8",              \
-        "e.at_ms " dir ", e.n " dir) ") AS p ORDER BY at_ms, n"
-
-/* $1 start, $2 end, $3 ingested until, $4-$6 behind, $7 limit */
-#define IN_SPAN(cmp)                                                                               \
-    "e.at_ms BETWEEN $1 AND $2 AND e.ingested_at_ms <= $3"                                         \
-    " AND e.at_ms " cmp "= $4::bigint"                                                             \
-    " AND (e.at_ms, e.stream_id, e.n) " cmp " ($4::bigint, $5::bigint, $6::bigint)"
-#define IN_TIME(dir) "at_ms " dir ", stream_id " dir ", n " dir
-#define SEARCH_COLUMNS "e.n, e.at_ms, e.ingested_at_ms, e.message, s.name, e.stream_id"
-/* Of a few streams: each from its own place. */
-#define SQL_SEARCH_SOME(cmp, dir)                                                                  \
-    PAGE_OF("SELECT " SEARCH_COLUMNS                                                               \
-            " FROM log_stream s CROSS JOIN LATERAL (SELECT e.* FROM log_event e"                   \
-            " WHERE e.stream_id = s.id AND " IN_SPAN(                                              \
-                cmp) " ORDER BY e.at_ms " dir ", e.n " dir                                         \
-                     " LIMIT $7) AS e WHERE s.id = ANY ($8::bigint[])"                             \
-                     " ORDER BY " IN_TIME(dir) " LIMIT $7",                                        \
-            IN_TIME(dir))                                                                          \
-    " ORDER BY " IN_TIME(dir)
-/* Of many: along the time. */
-#define SQL_SEARCH_ALL(cmp, dir)                                                                   \
-    PAGE_OF("SELECT " SEARCH_COLUMNS " FROM log_event e JOIN log_stream s ON s.id = e.stream_id"   \
-            " WHERE s.account = $8 AND s.region = $9 AND s.log_group = $10"                        \
-            " AND starts_with(s.name, $11) AND " IN_SPAN(cmp) " ORDER BY e.at_ms " dir             \
-                                                              ", e.stream_id " dir ", e.n " dir    \
-                                                              " LIMIT $7",                         \
-            IN_TIME(dir))                                                                          \
-    " ORDER BY " IN_TIME(dir)
-
-#define IN_GROUP "account = $1 AND region = $2 AND log_group = $3"
-#define BEGINS "name >= $4 AND name < $4 || chr(1114111)"
-/* As the index by time has it. */
-#define IN_GROUP_BY_TIME                                                                           \
-    "account || ' ' || region || ' ' || log_group = $1::text || ' ' || $2::text || ' ' || "        \
-    "$3::text"
-#define STREAM_COLUMNS                                                                             \
-    "SELECT name, created_at_ms, first_at_ms, last_at_ms, last_ingested_at_ms, id FROM log_stream" \
-    " WHERE "
-#define SQL_STREAMS_BY_NAME(cmp, dir)                                                              \
-    STREAM_COLUMNS IN_GROUP " AND " BEGINS " AND ($5::text IS NULL OR name " cmp " $5)"            \
-                            " ORDER BY name " dir " LIMIT $6"
-#define SQL_STREAMS_BY_TIME(cmp, dir)                                                              \
-    STREAM_COLUMNS IN_GROUP_BY_TIME " AND ($5::bigint = 0 OR (last_at_ms, id) " cmp                \
-                                    " ($4::bigint, $5::bigint))"                                   \
-                                    " ORDER BY last_at_ms " dir ", id " dir " LIMIT $6"
-#define GROUP_COLUMNS                                                                              \
-    "SELECT g.name, g.created_at_ms, (SELECT coalesce(sum(s.end_offset), 0) FROM log_stream s"     \
-    " WHERE s.account = $1 AND s.region = $2 AND s.log_group = g.name) FROM"                       \
-    " (SELECT name, created_at_ms FROM log_group WHERE account = $1 AND region = $2"               \
-    " UNION ALL SELECT '" LOG_GROUP_DEFAULT "', 0 WHERE NOT EXISTS (SELECT FROM log_group"         \
-    " WHERE account = $1 AND region = $2 AND name = '" LOG_GROUP_DEFAULT "')) AS g"
-
-const ob_db_stmt log_store_stmts[] = {
-    { "log_find", "SELECT id FROM log_stream WHERE " IN_GROUP " AND name = $4" },
-    { "log_group", "SELECT 1 FROM log_group WHERE account = $1 AND region = $2 AND name = $3" },
-    { "log_group_make", "INSERT INTO log_group (account, region, name, created_at_ms)"
-                        " VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING" },
-    { "log_read_first", SQL_READ("ASC") },
-    { "log_read_last", SQL_READ("DESC") },
-    { "log_named", "SELECT id, name FROM log_stream WHERE " IN_GROUP
-                   " AND name = ANY ($6::text[]) AND last_at_ms >= $4 AND first_at_ms <= $5" },
-    { "log_prefixed",
-      "SELECT id, name FROM log_stream WHERE " IN_GROUP
-      " AND starts_with(name, $6) AND last_at_ms >= $4 AND first_at_ms <= $5 LIMIT $7" },
-    { "log_search_some", SQL_SEARCH_SOME(">", "ASC") },
-    { "log_search_some_back", SQL_SEARCH_SOME("<", "DESC") },
-    { "log_search_all", SQL_SEARCH_ALL(">", "ASC") },
-    { "log_search_all_back", SQL_SEARCH_ALL("<", "DESC") },
-    { "log_groups", GROUP_COLUMNS
-      " WHERE starts_with(g.name, $3) AND ($4::text IS NULL OR strpos(g.name, $4) > 0)"
-      " AND ($5::text IS NULL OR g.name > $5) ORDER BY g.name LIMIT $6" },
-    { "log_groups_named", GROUP_COLUMNS " WHERE g.name = ANY ($3::text[]) ORDER BY g.name" },
-    { "log_streams", SQL_STREAMS_BY_NAME(">", "ASC") },
-    { "log_streams_back", SQL_STREAMS_BY_NAME("<", "DESC") },
-    { "log_streams_time", SQL_STREAMS_BY_TIME(">", "ASC") },
-    { "log_streams_time_back", SQL_STREAMS_BY_TIME("<", "DESC") },
-    { 0 },
-};
 
 /* ---- the ingesting thread -------------------------------------------------------------------- */
 
@@ -198,14 +61,14 @@ static int make_missing(ob_db *db, const key_columns *c, size_t n, int64_t now_m
     ob_cleanup(ob_params_done) ob_params streams = { 0 };
     params_keys(&groups, c, n, false);
     ob_param_int(&groups, now_ms);
-    int r = ob_db_exec(db, "log_make_groups", &groups, NULL, err);
+    int r = ob_db_exec(db, STMT_LOG_MAKE_GROUPS, &groups, NULL, err);
     if (r < 0)
         return r;
     params_keys(&streams, c, n, true);
     ob_param_text_array(&streams, c->job, n);
     ob_param_int32_array(&streams, c->index, n);
     ob_param_int(&streams, now_ms);
-    return ob_db_exec(db, "log_make_streams", &streams, NULL, err);
+    return ob_db_exec(db, STMT_LOG_MAKE_STREAMS, &streams, NULL, err);
 }
 
 int log_store_open(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err)
@@ -218,42 +81,44 @@ int log_store_open(ob_db *db, log_position *const *at, size_t n, int64_t now_ms,
     if (r < 0)
         return r;
     params_keys(&p, &c, n, true);
-    r = ob_db_exec(db, "log_open", &p, &res, err);
+    r = ob_db_exec(db, STMT_LOG_OPEN, &p, &res, err);
     if (r < 0)
         return r;
     if ((size_t)PQntuples(res) != n)
         return ob_fail_retry(err, EAGAIN, "a log stream vanished");
     for (int row = 0; row < PQntuples(res); row++) {
-        log_position *to = at[ob_col_int(res, row, 0, 1) - 1];
-        to->id = ob_col_int(res, row, 1, 0);
-        to->end_offset = ob_col_int(res, row, 2, 0);
-        to->lines = ob_col_int(res, row, 3, 0);
-        to->first_ms = ob_col_int(res, row, 4, 0);
-        to->last_ms = ob_col_int(res, row, 5, 0);
+        log_position *to = at[ob_col_int(res, row, LOG_OPEN_COL_ORD, 1) - 1];
+        to->id = ob_col_int(res, row, LOG_OPEN_COL_ID, 0);
+        to->end_offset = ob_col_int(res, row, LOG_OPEN_COL_END_OFFSET, 0);
+        to->lines = ob_col_int(res, row, LOG_OPEN_COL_LINES, 0);
+        to->first_ms = ob_col_int(res, row, LOG_OPEN_COL_FIRST_AT_MS, 0);
+        to->last_ms = ob_col_int(res, row, LOG_OPEN_COL_LAST_AT_MS, 0);
     }
     return 0;
 }
 
+/* The parameter of this name: 'member' of each position. */
+#define COLUMN(name, member)                                                                       \
+    do {                                                                                           \
+        ob_param_next(&p, LOG_MOVE_##name);                                                        \
+        for (size_t i = 0; i < n; i++)                                                             \
+            column[i] = at[i]->member;                                                             \
+        ob_param_int64_array(&p, column, n);                                                       \
+    } while (0)
+
 int log_store_move(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    int64_t *columns[5];
-    for (size_t c = 0; c < 5; c++)
-        columns[c] = ob_calloc(n + 1, sizeof(int64_t));
-    for (size_t i = 0; i < n; i++) {
-        columns[0][i] = at[i]->id;
-        columns[1][i] = at[i]->end_offset;
-        columns[2][i] = at[i]->lines;
-        columns[3][i] = at[i]->first_ms;
-        columns[4][i] = at[i]->last_ms;
-    }
+    ob_cleanup(ob_freep) int64_t *column = ob_calloc(n + 1, sizeof(*column));
     ob_param_int(&p, now_ms);
-    for (size_t c = 0; c < 5; c++) {
-        ob_param_int64_array(&p, columns[c], n);
-        free(columns[c]);
-    }
-    return ob_db_exec(db, "log_move", &p, NULL, err);
+    COLUMN(ID, id);
+    COLUMN(END_OFFSET, end_offset);
+    COLUMN(LINES, lines);
+    COLUMN(FIRST_AT_MS, first_ms);
+    COLUMN(LAST_AT_MS, last_ms);
+    return ob_db_exec(db, STMT_LOG_MOVE, &p, NULL, err);
 }
+#undef COLUMN
 
 int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error *err)
 {
@@ -263,7 +128,7 @@ int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error
     ob_param_int64_array(&p, lines->times, lines->n);
     ob_param_int64_array(&p, lines->numbers, lines->n);
     ob_param_bytes_array(&p, lines->texts, lines->lens, lines->n);
-    return ob_db_exec(db, "log_append", &p, NULL, err);
+    return ob_db_exec(db, STMT_LOG_APPEND, &p, NULL, err);
 }
 
 int log_store_runs(ob_db *db,
@@ -286,7 +151,7 @@ int log_store_runs(ob_db *db,
     ob_param_int32_array(&p, indexes, n);
     ob_param_int32_array(&p, runs, n);
     ob_param_text_array(&p, instances, n);
-    return ob_db_exec(db, "log_runs", &p, ret, err);
+    return ob_db_exec(db, STMT_LOG_RUNS, &p, ret, err);
 }
 
 int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *err)
@@ -294,10 +159,10 @@ int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     ob_param_text(&p, instance);
-    int r = ob_db_exec(db, "log_token_hash", &p, &res, err);
+    int r = ob_db_exec(db, STMT_LOG_TOKEN_HASH, &p, &res, err);
     if (r < 0)
         return r;
-    *ret = PQntuples(res) > 0 ? ob_strdup(ob_col(res, 0, 0)) : NULL;
+    *ret = PQntuples(res) > 0 ? ob_strdup(ob_col(res, 0, TOKEN_COL_TOKEN_HASH)) : NULL;
     return 0;
 }
 
@@ -316,12 +181,12 @@ int log_store_find(ob_db *db, const log_key *key, int64_t *ret_id, ob_error *err
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     params_group(&p, key->account, key->region, key->group);
     ob_param_text(&p, key->stream);
-    int r = ob_db_exec(db, "log_find", &p, &res, err);
+    int r = ob_db_exec(db, STMT_LOG_FIND, &p, &res, err);
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
         return ob_fail(err, ENOENT, "no such log stream");
-    *ret_id = ob_col_int(res, 0, 0, 0);
+    *ret_id = ob_col_int(res, 0, LOG_FOUND_COL_ID, 0);
     return 0;
 }
 
@@ -334,7 +199,7 @@ int log_store_group_exists(
     if (*ret)
         return 0;
     params_group(&p, account, region, group);
-    int r = ob_db_exec(db, "log_group", &p, &res, err);
+    int r = ob_db_exec(db, STMT_LOG_GROUP, &p, &res, err);
     if (r == 0)
         *ret = PQntuples(res) > 0;
     return r;
@@ -346,7 +211,7 @@ int log_store_group_make(
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     params_group(&p, account, region, group);
     ob_param_int(&p, ob_wall_ms());
-    return ob_db_exec(db, "log_group_make", &p, NULL, err);
+    return ob_db_exec(db, STMT_LOG_GROUP_MAKE, &p, NULL, err);
 }
 
 int log_store_read(ob_db *db,
@@ -369,7 +234,7 @@ int log_store_read(ob_db *db,
     ob_param_int(&p, start_ms);
     ob_param_int(&p, end_ms);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, last ? "log_read_last" : "log_read_first", &p, ret, err);
+    return ob_db_exec(db, last ? STMT_LOG_READ_LAST : STMT_LOG_READ_FIRST, &p, ret, err);
 }
 
 log_search_place log_search_begin(bool backward)
@@ -392,11 +257,11 @@ int log_store_candidates(ob_db *db,
     ob_param_int(&p, search->end_ms);
     if (names) {
         ob_param_text_array(&p, names, n_names);
-        return ob_db_exec(db, "log_named", &p, ret, err);
+        return ob_db_exec(db, STMT_LOG_NAMED, &p, ret, err);
     }
     ob_param_text(&p, search->prefix);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, "log_prefixed", &p, ret, err);
+    return ob_db_exec(db, STMT_LOG_PREFIXED, &p, ret, err);
 }
 
 int log_store_search(ob_db *db, const log_search *search, int limit, PGresult **ret, ob_error *err)
@@ -411,13 +276,13 @@ int log_store_search(ob_db *db, const log_search *search, int limit, PGresult **
     ob_param_int(&p, limit);
     if (search->streams) {
         ob_param_int64_array(&p, search->streams, search->n_streams);
-        return ob_db_exec(db, search->backward ? "log_search_some_back" : "log_search_some", &p,
-                          ret, err);
+        return ob_db_exec(db, search->backward ? STMT_LOG_SEARCH_SOME_BACK : STMT_LOG_SEARCH_SOME,
+                          &p, ret, err);
     }
     params_group(&p, search->account, search->region, search->group);
     ob_param_text(&p, search->prefix);
-    return ob_db_exec(db, search->backward ? "log_search_all_back" : "log_search_all", &p, ret,
-                      err);
+    return ob_db_exec(db, search->backward ? STMT_LOG_SEARCH_ALL_BACK : STMT_LOG_SEARCH_ALL, &p,
+                      ret, err);
 }
 
 int log_store_groups(ob_db *db,
@@ -435,7 +300,7 @@ int log_store_groups(ob_db *db,
     ob_param_text(&p, match);
     ob_param_text(&p, after);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, "log_groups", &p, ret, err);
+    return ob_db_exec(db, STMT_LOG_GROUPS, &p, ret, err);
 }
 
 int log_store_groups_named(ob_db *db,
@@ -450,7 +315,7 @@ int log_store_groups_named(ob_db *db,
     ob_param_text(&p, account);
     ob_param_text(&p, region);
     ob_param_text_array(&p, names, n);
-    return ob_db_exec(db, "log_groups_named", &p, ret, err);
+    return ob_db_exec(db, STMT_LOG_GROUPS_NAMED, &p, ret, err);
 }
 
 int log_store_streams_by_name(ob_db *db,
@@ -467,7 +332,7 @@ int log_store_streams_by_name(ob_db *db,
     ob_param_text(&p, prefix);
     ob_param_text(&p, after_name);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, descending ? "log_streams_back" : "log_streams", &p, ret, err);
+    return ob_db_exec(db, descending ? STMT_LOG_STREAMS_BACK : STMT_LOG_STREAMS, &p, ret, err);
 }
 
 int log_store_streams_by_time(ob_db *db,
@@ -484,5 +349,6 @@ int log_store_streams_by_time(ob_db *db,
     ob_param_int(&p, after_ms);
     ob_param_int(&p, after_id);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, descending ? "log_streams_time_back" : "log_streams_time", &p, ret, err);
+    return ob_db_exec(db, descending ? STMT_LOG_STREAMS_TIME_BACK : STMT_LOG_STREAMS_TIME, &p, ret,
+                      err);
 }

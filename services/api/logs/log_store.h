@@ -1,12 +1,11 @@
-/* Every SQL statement of the log groups, streams and events. */
+/* Log groups, streams and events in PostgreSQL. */
 #pragma once
 
+#include "log_intake_sql.h"
+#include "logs_sql.h"
 #include "ob/db.h"
 #include "ob/id.h"
 #include "ob/log_target.h"
-
-extern const ob_db_stmt log_store_ingest_stmts[]; /* the ingesting thread's connection */
-extern const ob_db_stmt log_store_stmts[];        /* the workers' */
 
 typedef struct log_key {
     const char *account, *region, *group, *stream;
@@ -40,9 +39,8 @@ typedef struct log_lines {
 } log_lines;
 int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error *err);
 
-/* Of those runs that are on their instance or have ended there: LOG_RUN_ORD (which, from 1), the
+/* Of those runs that are on their instance or have ended there (LOG_RUN_COL_*): which (from 1), the
  * job's definition, how its detail begins, its logConfiguration. */
-enum { LOG_RUN_ORD, LOG_RUN_DEFINITION, LOG_RUN_DETAIL, LOG_RUN_CONFIGURATION };
 int log_store_runs(ob_db *db,
                    const ob_run_ref *refs,
                    const char *const *instances,
@@ -56,8 +54,9 @@ int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *
 /* ---- reading --------------------------------------------------------------------------------- */
 
 #define LOG_GROUP_DEFAULT OB_LOG_GROUP /* there without a row */
-#define LOG_PAGE_BYTES (1024 * 1024)
+#define LOG_PAGE_BYTES 1048576
 #define LOG_PAGE_EVENTS 10000
+#define LOG_EVENT_BYTES 26 /* that AWS counts besides the text of an event */
 
 /* A stream by name. Errors: -ENOENT. */
 int log_store_find(ob_db *db, const log_key *key, int64_t *ret_id, ob_error *err);
@@ -77,8 +76,7 @@ typedef struct log_place {
 } log_place;
 
 /* Events of a stream in [from, to) with at_ms in [start_ms, end_ms): the first or the last, at most
- * 'limit' and LOG_PAGE_BYTES, ascending. Columns: n, at_ms, ingested_at_ms, message. */
-enum { LOG_N, LOG_AT, LOG_INGESTED, LOG_MESSAGE, LOG_STREAM, LOG_STREAM_ID, LOG_FOUND };
+ * 'limit' and LOG_PAGE_BYTES, ascending. Columns: LOG_COL_*. */
 int log_store_read(ob_db *db,
                    int64_t stream_id,
                    log_place from,
@@ -107,7 +105,8 @@ typedef struct log_search {
 } log_search;
 log_search_place log_search_begin(bool backward);
 
-/* Streams with events in a span of time; columns id, name. By names (NULL: by prefix, "" = all). */
+/* Streams with events in a span of time; LOG_CANDIDATE_COL_*. By names (NULL: by prefix, "" = all).
+ */
 int log_store_candidates(ob_db *db,
                          const log_search *search,
                          const char *const *names,
@@ -115,11 +114,11 @@ int log_store_candidates(ob_db *db,
                          int limit,
                          PGresult **ret,
                          ob_error *err);
-/* Events in the order of time, at most 'limit' and LOG_PAGE_BYTES. Columns as the enum above;
- * LOG_FOUND: how many there were before the bytes were counted. */
+/* Events in the order of time, at most 'limit' and LOG_PAGE_BYTES. Columns: LOG_COL_*
+ * and LOG_FOUND_IN_COL_*; FOUND: how many there were before the bytes were counted. */
 int log_store_search(ob_db *db, const log_search *search, int limit, PGresult **ret, ob_error *err);
 
-/* A page of groups: name, created_at_ms, stored bytes. 'match': NULL, or a part of the name. */
+/* A page of groups (LOG_GROUP_COL_*). 'match': NULL, or a part of the name. */
 int log_store_groups(ob_db *db,
                      const char *account,
                      const char *region,
@@ -137,7 +136,7 @@ int log_store_groups_named(ob_db *db,
                            PGresult **ret,
                            ob_error *err);
 
-/* A page of streams: name, created_at_ms, first_at_ms, last_at_ms, last_ingested_at_ms, id.
+/* A page of streams (LOG_STREAM_COL_*).
  * after_name / (after_ms, after_id): the last row of the page before; NULL / 0: none. */
 int log_store_streams_by_name(ob_db *db,
                               const log_key *group,

@@ -211,7 +211,7 @@ static int open_db(intake *in, ob_error *err)
     if (r == 0)
         r = ob_db_sql(db, OB_DB_BY_KEYS(false), NULL, NULL, err);
     if (r == 0)
-        r = ob_db_prepare(db, log_store_ingest_stmts, err);
+        r = ob_db_prepare(db, log_intake_stmts, err);
     if (r == 0)
         in->db = ob_take(db);
     return r;

@@ -7,23 +7,12 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "logs_sql.h"
 #include "ob/clock.h"
 
 #define SEEN (1 << 15)
 
 static _Atomic uint64_t seen[SEEN];
-
-const ob_db_stmt named_streams_stmts[] = {
-    { "name_streams",
-      "INSERT INTO log_stream (account, region, log_group, name, job_id, idx, created_at_ms)"
-      " SELECT $1, k.region, k.log_group, k.name, k.job_id, k.idx, $7"
-      " FROM unnest($2::text[], $3::text[], $4::text[], $5::uuid[], $6::int[])"
-      " AS k(region, log_group, name, job_id, idx)"
-      " WHERE NOT EXISTS (SELECT FROM log_stream s WHERE s.account = $1 AND s.region = k.region"
-      " AND s.log_group = k.log_group AND s.name = k.name) ORDER BY 2, 3, 4"
-      " ON CONFLICT DO NOTHING" },
-    { 0 },
-};
 
 /* FNV-1a. The names end with 128 random bits. */
 static uint64_t hash_of(const char *name)
@@ -83,7 +72,7 @@ int named_streams_make(ob_db *db, const char *account, const named_streams *list
     ob_param_uuid_array(&p, ids, n);
     ob_param_int32_array(&p, indexes, n);
     ob_param_int(&p, ob_wall_ms());
-    int r = ob_db_exec(db, "name_streams", &p, NULL, err);
+    int r = ob_db_exec(db, STMT_NAME_STREAMS, &p, NULL, err);
     for (size_t i = 0; r == 0 && i < n; i++) {
         uint64_t hash = hash_of(names[i]);
         atomic_store(&seen[hash % SEEN], hash);

@@ -4,8 +4,6 @@
 #include "ob/db.h"
 #include "ob/id.h"
 
-extern const ob_db_stmt named_streams_stmts[]; /* the workers' */
-
 /* The streams that one answer names. Zero-initialise; named_streams_done frees. */
 typedef struct named_stream {
     char *region, *group, *name;

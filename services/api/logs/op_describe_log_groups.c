@@ -13,13 +13,14 @@
 static json_t *group_json(const api_request *req, const PGresult *rows, int row)
 {
     char arn[LOG_ARN_MAX];
-    const char *name = ob_col(rows, row, 0);
+    const char *name = ob_col(rows, row, LOG_GROUP_COL_NAME);
     log_group_arn(req, name, arn);
     ob_cleanup(ob_freep) char *all = ob_strf("%s:*", arn);
     json_t *group = json_pack(
         "{s:s, s:I, s:i, s:s, s:I, s:s, s:s}", "logGroupName", name, "creationTime",
-        (json_int_t)ob_col_int(rows, row, 1, 0), "metricFilterCount", 0, "arn", all, "storedBytes",
-        (json_int_t)ob_col_int(rows, row, 2, 0), "logGroupClass", "STANDARD", "logGroupArn", arn);
+        (json_int_t)ob_col_int(rows, row, LOG_GROUP_COL_CREATED_AT_MS, 0), "metricFilterCount", 0,
+        "arn", all, "storedBytes", (json_int_t)ob_col_int(rows, row, LOG_GROUP_COL_STORED_BYTES, 0),
+        "logGroupClass", "STANDARD", "logGroupArn", arn);
     int64_t kept_s = req->ctx->config->log_retention_s;
     if (kept_s > 0)
         (void)json_object_set_new(group, "retentionInDays",
@@ -92,7 +93,8 @@ int op_describe_log_groups(api_request *req, api_reply *rep)
     for (int row = 0; row < n && row < limit; row++)
         (void)json_array_append_new(groups, group_json(req, rows, row));
     if (n > limit) {
-        ob_cleanup(ob_freep) char *next = page_token_new(req, ob_col(rows, limit - 1, 0));
+        ob_cleanup(ob_freep) char *next =
+            page_token_new(req, ob_col(rows, limit - 1, LOG_GROUP_COL_NAME));
         (void)json_object_set_new(rep->body, "nextToken", json_string(next));
     }
     return 0;

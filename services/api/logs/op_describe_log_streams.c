@@ -11,8 +11,6 @@
 
 #define PAGE_MAX 50
 
-enum { COL_NAME, COL_CREATED, COL_FIRST, COL_LAST, COL_INGESTED, COL_ID };
-
 static void set_time(json_t *to, const char *name, int64_t at_ms)
 {
     if (at_ms > 0)
@@ -21,14 +19,15 @@ static void set_time(json_t *to, const char *name, int64_t at_ms)
 
 static json_t *stream_json(const char *group_arn, const PGresult *rows, int row)
 {
-    const char *name = ob_col(rows, row, COL_NAME);
+    const char *name = ob_col(rows, row, LOG_STREAM_COL_NAME);
     ob_cleanup(ob_freep) char *arn = ob_strf("%s:log-stream:%s", group_arn, name);
     json_t *stream = json_pack("{s:s, s:I, s:s, s:i}", "logStreamName", name, "creationTime",
-                               (json_int_t)ob_col_int(rows, row, COL_CREATED, 0), "arn", arn,
-                               "storedBytes", 0); /* AWS says 0 since 2019 */
-    set_time(stream, "firstEventTimestamp", ob_col_int(rows, row, COL_FIRST, 0));
-    set_time(stream, "lastEventTimestamp", ob_col_int(rows, row, COL_LAST, 0));
-    set_time(stream, "lastIngestionTime", ob_col_int(rows, row, COL_INGESTED, 0));
+                               (json_int_t)ob_col_int(rows, row, LOG_STREAM_COL_CREATED_AT_MS, 0),
+                               "arn", arn, "storedBytes", 0); /* AWS says 0 since 2019 */
+    set_time(stream, "firstEventTimestamp", ob_col_int(rows, row, LOG_STREAM_COL_FIRST_AT_MS, 0));
+    set_time(stream, "lastEventTimestamp", ob_col_int(rows, row, LOG_STREAM_COL_LAST_AT_MS, 0));
+    set_time(stream, "lastIngestionTime",
+             ob_col_int(rows, row, LOG_STREAM_COL_LAST_INGESTED_AT_MS, 0));
     return stream;
 }
 
@@ -54,8 +53,9 @@ static int read_page(api_request *req,
 static char *place_of(const PGresult *rows, int row, bool by_time)
 {
     if (!by_time)
-        return ob_strdup(ob_col(rows, row, COL_NAME));
-    return ob_strf("%s %s", ob_col(rows, row, COL_LAST), ob_col(rows, row, COL_ID));
+        return ob_strdup(ob_col(rows, row, LOG_STREAM_COL_NAME));
+    return ob_strf("%s %s", ob_col(rows, row, LOG_STREAM_COL_LAST_AT_MS),
+                   ob_col(rows, row, LOG_STREAM_COL_ID));
 }
 
 int op_describe_log_streams(api_request *req, api_reply *rep)

@@ -79,7 +79,7 @@ static int choose_streams(api_request *req, log_search *s, int64_t **ret_ids, ap
         return 0;
     *ret_ids = ob_calloc((size_t)n + 1, sizeof(**ret_ids));
     for (int i = 0; i < n; i++)
-        (*ret_ids)[i] = ob_col_int(res, i, 0, 0);
+        (*ret_ids)[i] = ob_col_int(res, i, LOG_CANDIDATE_COL_ID, 0);
     s->streams = *ret_ids;
     s->n_streams = (size_t)n;
     if (n == 1)
@@ -92,25 +92,26 @@ static int add_event(page *p, const PGresult *rows, int row, const log_filter *f
     ob_cleanup(ob_freep) void *bytes = NULL;
     size_t len = 0;
     char id[64];
-    int r = ob_col_bytes(rows, row, LOG_MESSAGE, &bytes, &len);
+    int r = ob_col_bytes(rows, row, LOG_COL_MESSAGE, &bytes, &len);
     if (r < 0)
         return r;
     if (!log_filter_takes(filter, bytes, len))
         return 0;
-    if (p->bytes > 0 && p->bytes + len + 26 > LOG_PAGE_BYTES) {
+    if (p->bytes > 0 && p->bytes + len + LOG_EVENT_BYTES > LOG_PAGE_BYTES) {
         p->full = true;
         return 0;
     }
-    int64_t at_ms = ob_col_int(rows, row, LOG_AT, 0);
+    int64_t at_ms = ob_col_int(rows, row, LOG_COL_AT_MS, 0);
     (void)snprintf(id, sizeof(id), "%014lld%019lld%023lld", (long long)at_ms,
-                   (long long)ob_col_int(rows, row, LOG_STREAM_ID, 0),
-                   (long long)ob_col_int(rows, row, LOG_N, 0));
+                   (long long)ob_col_int(rows, row, LOG_FOUND_IN_COL_STREAM_ID, 0),
+                   (long long)ob_col_int(rows, row, LOG_COL_N, 0));
     (void)json_array_append_new(
         p->events,
-        json_pack("{s:s, s:I, s:o, s:I, s:s}", "logStreamName", ob_col(rows, row, LOG_STREAM),
-                  "timestamp", (json_int_t)at_ms, "message", log_text(bytes, len), "ingestionTime",
-                  (json_int_t)ob_col_int(rows, row, LOG_INGESTED, 0), "eventId", id));
-    p->bytes += len + 26;
+        json_pack("{s:s, s:I, s:o, s:I, s:s}", "logStreamName",
+                  ob_col(rows, row, LOG_FOUND_IN_COL_NAME), "timestamp", (json_int_t)at_ms,
+                  "message", log_text(bytes, len), "ingestionTime",
+                  (json_int_t)ob_col_int(rows, row, LOG_COL_INGESTED_AT_MS, 0), "eventId", id));
+    p->bytes += len + LOG_EVENT_BYTES;
     return 0;
 }
 
@@ -131,7 +132,7 @@ static int fill_page(api_request *req,
         if (r < 0)
             return r;
         int n = PQntuples(rows);
-        int64_t found = n > 0 ? ob_col_int(rows, 0, LOG_FOUND, 0) : 0;
+        int64_t found = n > 0 ? ob_col_int(rows, 0, LOG_FOUND_IN_COL_FOUND, 0) : 0;
         *ret_more = found == step || n < found;
         for (int row = 0; row < n; row++) {
             r = add_event(p, rows, row, filter);
@@ -141,9 +142,9 @@ static int fill_page(api_request *req,
                 *ret_more = true;
                 break;
             }
-            s->behind = (log_search_place){ ob_col_int(rows, row, LOG_AT, 0),
-                                            ob_col_int(rows, row, LOG_STREAM_ID, 0),
-                                            ob_col_int(rows, row, LOG_N, 0) };
+            s->behind = (log_search_place){ ob_col_int(rows, row, LOG_COL_AT_MS, 0),
+                                            ob_col_int(rows, row, LOG_FOUND_IN_COL_STREAM_ID, 0),
+                                            ob_col_int(rows, row, LOG_COL_N, 0) };
             if ((int)json_array_size(p->events) == p->limit) {
                 p->full = true;
                 *ret_more |= row + 1 < n;

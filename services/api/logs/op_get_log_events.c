@@ -43,23 +43,24 @@ static int build_page(const PGresult *rows, const window *w, api_reply *rep)
     for (int row = 0; row < n; row++) {
         ob_cleanup(ob_freep) void *bytes = NULL;
         size_t len = 0;
-        int r = ob_col_bytes(rows, row, LOG_MESSAGE, &bytes, &len);
+        int r = ob_col_bytes(rows, row, LOG_COL_MESSAGE, &bytes, &len);
         if (r < 0) {
             json_decref(events);
             return r;
         }
-        json_array_append_new(events,
-                              json_pack("{s:I, s:o, s:I}", "timestamp",
-                                        (json_int_t)ob_col_int(rows, row, LOG_AT, 0), "message",
-                                        log_text(bytes, len), "ingestionTime",
-                                        (json_int_t)ob_col_int(rows, row, LOG_INGESTED, 0)));
+        json_array_append_new(
+            events, json_pack("{s:I, s:o, s:I}", "timestamp",
+                              (json_int_t)ob_col_int(rows, row, LOG_COL_AT_MS, 0), "message",
+                              log_text(bytes, len), "ingestionTime",
+                              (json_int_t)ob_col_int(rows, row, LOG_COL_INGESTED_AT_MS, 0)));
     }
     log_place low = w->last && w->to.at_ms != INT64_MAX ? w->to : w->from;
     log_place high = low;
     if (n > 0) {
-        low = (log_place){ ob_col_int(rows, 0, LOG_AT, 0), ob_col_int(rows, 0, LOG_N, 0) };
-        high = (log_place){ ob_col_int(rows, n - 1, LOG_AT, 0),
-                            ob_col_int(rows, n - 1, LOG_N, 0) + 1 };
+        low =
+            (log_place){ ob_col_int(rows, 0, LOG_COL_AT_MS, 0), ob_col_int(rows, 0, LOG_COL_N, 0) };
+        high = (log_place){ ob_col_int(rows, n - 1, LOG_COL_AT_MS, 0),
+                            ob_col_int(rows, n - 1, LOG_COL_N, 0) + 1 };
     }
     (void)snprintf(forward, sizeof(forward), "f/%lld/%lld", (long long)high.at_ms,
                    (long long)high.n);

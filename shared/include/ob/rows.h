@@ -71,3 +71,6 @@ typedef enum ob_lock_of {
     OB_LOCK_REGION = 6,     /* account, region: counting before something is made */
     OB_LOCK_JOB_TAGS = 8,   /* job: changing its tags */
 } ob_lock_of;
+
+/* With one number, alone: an api brings the schema up to date. */
+#define OB_LOCK_MIGRATING 7309453
