@@ -7,18 +7,20 @@
 #include "auth/key_operations.h"
 #include "auth/keys.h"
 #include "definitions/definition_operations.h"
-#include "environments/capacity_store.h"
+#include "definitions_sql.h"
 #include "environments/environment_operations.h"
-#include "jobs/job_list.h"
+#include "environments_sql.h"
+#include "job_list_sql.h"
 #include "jobs/job_operations.h"
-#include "jobs/job_store.h"
-#include "jobs/submit_store.h"
+#include "jobs_sql.h"
 #include "logs/log_operations.h"
 #include "logs_sql.h"
+#include "once_sql.h"
+#include "policies_sql.h"
 #include "queues/policy_operations.h"
 #include "queues/queue_operations.h"
-#include "queues/sched_policy_store.h"
-#include "request/api_store.h"
+#include "queues_sql.h"
+#include "scopes_sql.h"
 #include "tags/tag_operations.h"
 #include "tags/tag_store.h"
 #include "unsupported.h"
@@ -67,14 +69,18 @@ const api_operation *api_operation_find(api_protocol protocol, const char *metho
     return NULL;
 }
 
-const ob_db_stmt *const api_stmt_tables[] = { keys_stmts,
-                                              access_store_stmts,
-                                              api_store_stmts,
-                                              job_store_stmts,
-                                              job_list_stmts,
-                                              submit_store_worker_stmts,
-                                              sched_policy_store_stmts,
-                                              tag_store_stmts,
-                                              logs_stmts,
-                                              capacity_store_stmts,
-                                              NULL };
+const ob_db_stmt *const api_stmt_tables[] = {
+    access_store_stmts,
+    definitions_stmts,
+    environments_stmts,
+    job_list_stmts,
+    jobs_stmts,
+    keys_stmts,
+    logs_stmts,
+    once_stmts,
+    policies_stmts,
+    queues_stmts,
+    scopes_stmts,
+    tag_store_stmts,
+    NULL,
+};

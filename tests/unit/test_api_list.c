@@ -2,11 +2,13 @@
  * analysed: pages together list each job once, newest first, and none looks at many rows. */
 #include "unit.h"
 
+#include "job_list_sql.h"
 #include "jobs/job_list.h"
 #include "jobs/submit_store.h"
 #include "migrate.h"
 #include "ob/db.h"
 #include "own_server.h"
+#include "submit_sql.h"
 
 #define ALL 200000
 #define ALIVE 100000 /* the newer half */
@@ -65,8 +67,7 @@ static int start(void **state)
     sql("ALTER SYSTEM SET autovacuum = off");
     sql("SELECT pg_reload_conf()");
     if (migrate(db, migrations, &applied, &err) < 0 ||
-        ob_db_prepare(db, job_list_stmts, &err) < 0 ||
-        ob_db_prepare(db, submit_store_stmts, &err) < 0)
+        ob_db_prepare(db, job_list_stmts, &err) < 0 || ob_db_prepare(db, submit_stmts, &err) < 0)
         fail_msg("%s", err.text);
     make_jobs();
     return 0;
@@ -135,7 +136,7 @@ static told list(const question *q, int limit)
         t.worst = looked_at > t.worst ? looked_at : t.worst;
         int n = PQntuples(page.rows);
         for (int row = 0; row < n && row < limit; row++) {
-            const char *id = ob_col(page.rows, row, q->children ? JOB_COL_INDEX : JOB_COL_ID);
+            const char *id = ob_col(page.rows, row, q->children ? JOB_COL_IDX : JOB_COL_ID);
             int64_t number = q->children ? atoll(id) : atoll(id + 24);
             bool behind = t.n == 0 || (q->children ? number > t.last : number < t.last);
             t.once_and_in_order = t.once_and_in_order && behind;

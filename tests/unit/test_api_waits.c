@@ -77,7 +77,7 @@ static int start(void **state)
     (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
     migrate(conninfo, SQL_DIR);
     assert_int_equal(ob_db_connect(conninfo, "test", &db, NULL), 0);
-    assert_int_equal(ob_db_prepare(db, job_store_stmts, NULL), 0);
+    assert_int_equal(ob_db_prepare(db, jobs_stmts, NULL), 0);
     return 0;
 }
 

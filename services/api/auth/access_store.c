@@ -7,7 +7,7 @@
 #include "ob/id.h"
 #include "ob/json.h"
 #include "request/arn.h"
-#include "request/scoped.h"
+#include "request/store.h"
 
 /* What a job is: its queue's ARN and its tags. */
 #define JOB_FACTS                                                                                  \

@@ -1,7 +1,7 @@
 /* DeregisterJobDefinition: one revision becomes INACTIVE; jobs that were submitted are not touched.
  * Repeating it succeeds. Thread: an HTTP worker. */
 #include "definition_operations.h"
-#include "request/api_store.h"
+#include "definition_store.h"
 #include "request/names.h"
 
 int op_deregister_job_definition(api_request *req, api_reply *rep)

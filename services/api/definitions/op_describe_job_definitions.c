@@ -4,8 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "definition_store.h"
 #include "ob/json.h"
-#include "request/api_store.h"
 #include "request/describe.h"
 #include "request/paging.h"
 

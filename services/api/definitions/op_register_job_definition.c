@@ -5,9 +5,10 @@
 
 #include "auth/authorize.h"
 #include "definition_check.h"
+#include "definition_store.h"
 #include "logs/log_store.h"
 #include "ob/message.h"
-#include "request/api_store.h"
+#include "request/store.h"
 
 typedef struct registration {
     const char *name;

@@ -1,13 +1,12 @@
-/* Statements of the operations on instances (op_capacity.c). */
+/* What the operations on instances (op_capacity.c) store. */
 #pragma once
 
+#include "environments_sql.h"
 #include "ob/db.h"
 
-extern const ob_db_stmt capacity_store_stmts[];
-
-/* Puts an interruption into the scaler's inbox. *ret: one row, state and spot of the instance; no
- * row: the account has none of this id in the region. An inbox row is made when it is ACTIVE, Spot,
- * and not being interrupted already. */
+/* Puts an interruption into the scaler's inbox. *ret: one row, state and spot of the instance
+ * (INTERRUPT_COL_*); no row: the account has none of this id in the region. An inbox row is made
+ * when it is ACTIVE, Spot, and not being interrupted already. */
 int capacity_interrupt(ob_db *db,
                        const char *account,
                        const char *region,

@@ -1,7 +1,7 @@
 /* Compute environments: what their operations have in common. */
 #pragma once
 
-#include "request/api_store.h"
+#include "environment_store.h"
 
 /* What the request's member computeEnvironment names; none: nothing. Errors: -ENOENT, the reply is
  * "<ARN> does not exist". Locked: inside store_tx. */

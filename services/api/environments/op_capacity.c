@@ -26,8 +26,8 @@ int op_interrupt_instance(api_request *req, api_reply *rep)
         return r;
     if (PQntuples(res) == 0)
         return api_error(rep, 400, "NoSuchEntityException", "instance %s does not exist", id);
-    ob_instance_state state = (ob_instance_state)ob_col_int(res, 0, 0, 0);
-    if (!ob_col_bool(res, 0, 1))
+    ob_instance_state state = (ob_instance_state)ob_col_int(res, 0, INTERRUPT_COL_STATE, 0);
+    if (!ob_col_bool(res, 0, INTERRUPT_COL_SPOT))
         return api_client_error(rep, "instance %s is not a Spot instance", id);
     if (state != OB_INSTANCE_ACTIVE && state != OB_INSTANCE_DRAINING)
         return api_client_error(rep, "instance %s is %s: only one that is ACTIVE is interrupted",

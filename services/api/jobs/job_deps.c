@@ -71,8 +71,8 @@ static int64_t size_of(const PGresult *rows, const ob_uuid *id)
 {
     for (int row = 0; row < PQntuples(rows); row++) {
         ob_uuid found;
-        if (ob_col_uuid(rows, row, 0, &found) && ob_uuid_cmp(&found, id) == 0)
-            return ob_col_int(rows, row, 1, 0);
+        if (ob_col_uuid(rows, row, JOB_SIZE_COL_ID, &found) && ob_uuid_cmp(&found, id) == 0)
+            return ob_col_int(rows, row, JOB_SIZE_COL_ARRAY_SIZE, 0);
     }
     return -1;
 }

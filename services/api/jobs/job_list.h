@@ -7,8 +7,6 @@
 
 #define LIST_EXAMINED_MAX 10000
 
-extern const ob_db_stmt job_list_stmts[];
-
 /* Members that are NULL or 0 let all pass. */
 typedef struct job_filter {
     const char *name;                   /* in lower case, as what follows about names */
@@ -22,8 +20,8 @@ typedef struct job_filter {
 
 #define LIST_POSITION_TEXT OB_UUID_TEXT
 
-/* *rows is new: at most as many as asked. 'next': where the page behind it begins; "": there is
- * none. */
+/* *rows is new, columns JOB_COL_*: at most as many as asked. 'next': where the page behind it
+ * begins; "": there is none. */
 typedef struct job_page {
     PGresult *rows;
     char next[LIST_POSITION_TEXT];

@@ -156,7 +156,7 @@ static bool view_init(view *v, const api_request *req, const PGresult *rows, int
 {
     *v = (view){
         .req = req,
-        .ref.index = (int32_t)ob_col_int(rows, row, JOB_COL_INDEX, -1),
+        .ref.index = (int32_t)ob_col_int(rows, row, JOB_COL_IDX, -1),
         .state = (ob_job_state)ob_col_int(rows, row, JOB_COL_STATE, 0),
         .flags = (int)ob_col_int(rows, row, JOB_COL_FLAGS, 0),
     };
@@ -190,7 +190,7 @@ static json_t *container_view(const view *v, const json_t *attempts, const PGres
     json_t *container = json_object();
     if (v->state == OB_JOB_STARTING || v->state == OB_JOB_RUNNING)
         set_run(container, v, (int)ob_col_int(rows, row, JOB_COL_RUN, 0),
-                ob_col(rows, row, JOB_COL_INSTANCE), ob_col(rows, row, JOB_COL_CLUSTER),
+                ob_col(rows, row, JOB_COL_INSTANCE_ID), ob_col(rows, row, JOB_COL_CLUSTER),
                 v->state == OB_JOB_RUNNING);
     else if (json_array_size(attempts) > 0)
         set_attempt(container, v, json_array_get(attempts, json_array_size(attempts) - 1));
@@ -202,8 +202,8 @@ static json_t *container_view(const view *v, const json_t *attempts, const PGres
 static void
 set_status(json_t *to, const view *v, const json_t *attempts, const PGresult *rows, int row)
 {
-    int64_t started_ms = ob_col_int(rows, row, JOB_COL_STARTED, 0);
-    int64_t stopped_ms = ob_col_int(rows, row, JOB_COL_STOPPED, 0);
+    int64_t started_ms = ob_col_int(rows, row, JOB_COL_STARTED_AT_MS, 0);
+    int64_t stopped_ms = ob_col_int(rows, row, JOB_COL_STOPPED_AT_MS, 0);
     size_t n = json_array_size(attempts);
     if (n > 0 && started_ms == 0) {
         const json_t *last = json_array_get(attempts, n - 1);
@@ -246,7 +246,7 @@ static char *retagged(const view *v, const PGresult *rows, int row)
 static bool output_is_kept(const api_request *req, const PGresult *rows, int row)
 {
     int64_t kept_ms = req->ctx->config->log_retention_s * 1000;
-    int64_t stopped_ms = ob_col_int(rows, row, JOB_COL_STOPPED, 0);
+    int64_t stopped_ms = ob_col_int(rows, row, JOB_COL_STOPPED_AT_MS, 0);
     return kept_ms == 0 || stopped_ms == 0 || stopped_ms > ob_wall_ms() - kept_ms;
 }
 
@@ -290,7 +290,7 @@ bool job_view_detail(FILE *out,
     return true;
 }
 
-/* What never changes: job_list.c's SUMMARY. */
+/* What never changes: the summary of job_list.sql. */
 static void set_summary(json_t *to, const view *v, const PGresult *rows, int row)
 {
     json_auto_t *summary = ob_json_read_text(ob_col(rows, row, JOB_COL_DETAIL));

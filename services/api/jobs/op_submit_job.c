@@ -6,10 +6,10 @@
 #include "disks.h"
 #include "job_deps.h"
 #include "job_detail.h"
-#include "job_store.h"
 #include "jobs.h"
 #include "ob/clock.h"
 #include "ob/message.h"
+#include "queues/queue_store.h"
 #include "request/name_cache.h"
 #include "submit_check.h"
 #include "submit_store.h"
@@ -111,8 +111,8 @@ static int check_shares(api_request *req, const api_queue *queue, api_reply *rep
         return 0;
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_share_fits(req->db, queue->id, ob_json_str(req->body, "shareIdentifier", ""),
-                                 SHARES_MAX, &fits, &rep->err);
+        r = queue_share_fits(req->db, queue->id, ob_json_str(req->body, "shareIdentifier", ""),
+                             SHARES_MAX, &fits, &rep->err);
     if (r < 0 || fits)
         return r;
     return api_client_error(rep,

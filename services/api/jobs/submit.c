@@ -19,7 +19,9 @@
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/topics.h"
+#include "once_sql.h"
 #include "request/db_pool.h"
+#include "submit_sql.h"
 #include "submit_store.h"
 
 #define BATCH_MAX 256
@@ -56,7 +58,7 @@ struct submitter {
 
 static int connect_if_needed(submitter *s, ob_error *err)
 {
-    static const ob_db_stmt *const tables[] = { submit_store_stmts, NULL };
+    static const ob_db_stmt *const tables[] = { submit_stmts, once_stmts, NULL };
     if (s->db != NULL && ob_db_ok(s->db))
         return 0;
     ob_db_free(s->db);

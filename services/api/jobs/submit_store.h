@@ -1,12 +1,8 @@
-/* The SQL of making jobs durable. */
+/* How jobs become durable. */
 #pragma once
 
 #include "ob/db.h"
 #include "submission.h"
-
-/* Statements of the submitting thread's connection, and of the workers'. */
-extern const ob_db_stmt submit_store_stmts[];
-extern const ob_db_stmt submit_store_worker_stmts[];
 
 /* Inserts 'n' submissions with their inbox rows in one statement. inserted[i]: whether it was; not
  * so when its queue has changed or takes no jobs, its definition is not active or, if so wanted,

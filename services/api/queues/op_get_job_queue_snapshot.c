@@ -1,10 +1,10 @@
 /* GetJobQueueSnapshot: the front of a queue and what its jobs use, as the scheduler last wrote it.
  * Without a snapshot nothing has ever waited. Thread: an HTTP worker. */
-#include "jobs/job_store.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
 #include "queue_operations.h"
+#include "queue_store.h"
 #include "request/resolve.h"
 
 /* [{"capacityUnit": "VCPU", "quantity": ...}] of thousandths of a vCPU. */
@@ -56,12 +56,13 @@ int op_get_job_queue_snapshot(api_request *req, api_reply *rep)
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
     int r = resolve_queue(req, &queue, rep);
     if (r == 0)
-        r = job_store_snapshot(req->db, queue.id, &rows, &rep->err);
+        r = queue_snapshot(req->db, queue.id, &rows, &rep->err);
     if (r < 0)
         return r;
     bool found = PQntuples(rows) > 0;
-    json_auto_t *snapshot = found ? ob_json_read_text(ob_col(rows, 0, 0)) : json_object();
-    json_int_t at_ms = found ? ob_col_int(rows, 0, 1, 0) : ob_wall_ms();
+    json_auto_t *snapshot =
+        found ? ob_json_read_text(ob_col(rows, 0, SNAPSHOT_COL_BODY)) : json_object();
+    json_int_t at_ms = found ? ob_col_int(rows, 0, SNAPSHOT_COL_UPDATED_AT_MS, 0) : ob_wall_ms();
     json_t *used = json_pack("{s:o, s:I}", "totalCapacityUsage",
                              usage_json(ob_json_int(snapshot, "mcpu", 0)), "lastUpdatedAt", at_ms);
     if (queue.fair_share)

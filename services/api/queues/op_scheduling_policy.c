@@ -5,7 +5,7 @@
 #include <string.h>
 
 #include "ob/message.h"
-#include "request/api_store.h"
+#include "request/store.h"
 #include "sched_policy_store.h"
 
 static const char *const kinds[] = { "fairsharePolicy", "quotaSharePolicy" };

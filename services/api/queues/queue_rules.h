@@ -1,7 +1,7 @@
 /* Job queues: what their operations have in common. */
 #pragma once
 
-#include "request/api_store.h"
+#include "queue_store.h"
 
 /* What the request's member jobQueue names; none: nothing. Errors: -ENOENT, the reply is "<ARN>
  * does not exist". Locked: inside store_tx. */

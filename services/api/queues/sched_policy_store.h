@@ -1,10 +1,9 @@
-/* Every SQL statement on scheduling policies. */
+/* Scheduling policies in PostgreSQL. */
 #pragma once
 
+#include "policies_sql.h"
 #include "request/arn.h"
 #include "request/operation.h"
-
-extern const ob_db_stmt sched_policy_store_stmts[];
 
 /* 'body' is owned. */
 typedef struct sched_policy {
@@ -35,9 +34,8 @@ int sched_policy_update(api_request *req, const sched_policy *p, ob_error *err);
 int sched_policy_in_use(api_request *req, int64_t id, bool *ret, ob_error *err);
 int sched_policy_delete(api_request *req, int64_t id, ob_error *err);
 
-/* Columns of sched_policy_list. */
-enum { SCHED_POLICY_COL_ID, SCHED_POLICY_COL_NAME, SCHED_POLICY_COL_BODY };
-/* *ret rows: names (not NULL) in that order, or a page of all with ids above 'after'. */
+/* *ret rows: names (not NULL) in that order, or a page of all with ids above 'after'; columns:
+ * SCHED_POLICY_COL_*. */
 int sched_policy_list(api_request *req,
                       const char *const *names,
                       size_t n,

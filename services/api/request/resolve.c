@@ -5,9 +5,9 @@
 
 #include <string.h>
 
-#include "api_store.h"
-#include "jobs/job_store.h"
+#include "definitions/definition_store.h"
 #include "ob/json.h"
+#include "queues/queue_store.h"
 
 int resolve_queue(api_request *req, api_queue *ret, api_reply *rep)
 {
@@ -18,7 +18,7 @@ int resolve_queue(api_request *req, api_queue *ret, api_reply *rep)
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_find_queue(req->db, req->account, req->region, name, &res, &rep->err);
+        r = queue_of_jobs(req->db, req->account, req->region, name, &res, &rep->err);
     if (r < 0)
         return r;
     if (PQntuples(res) == 0) {

@@ -1,8 +1,8 @@
 /* TagResource, UntagResource, ListTagsForResource: tags of environments, queues, definitions,
  * policies and jobs. Thread: an HTTP worker. */
 #include "ob/message.h"
-#include "request/api_store.h"
 #include "request/name_cache.h"
+#include "request/store.h"
 #include "tag_operations.h"
 #include "tag_store.h"
 

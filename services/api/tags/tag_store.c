@@ -12,7 +12,7 @@
 #include "ob/job.h"
 #include "ob/json.h"
 #include "request/names.h"
-#include "request/scoped.h"
+#include "request/store.h"
 
 struct tag_kind {
     const char *arn_kind;

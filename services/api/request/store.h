@@ -1,0 +1,45 @@
+/* What the stores of resources have in common. Statements about what is the caller's have its
+ * account and region as their first parameters. */
+#pragma once
+
+#include "operation.h"
+
+/* Declares parameters that begin so. */
+#define SCOPED(p, req)                                                                             \
+    ob_cleanup(ob_params_done) ob_params p = { 0 };                                                \
+    ob_param_text(&p, (req)->account);                                                             \
+    ob_param_text(&p, (req)->region)
+void store_param_bool(ob_params *p, bool value);
+/* SQL NULL where there is none. */
+void store_param_optional_int(ob_params *p, const json_t *value);
+
+/* Runs 'body' in a transaction. body returns 0 to commit, or a negative errno: rolled back. Thread:
+ * the owner of req->db. */
+int store_tx(api_request *req,
+             api_reply *rep,
+             int (*body)(api_request *, api_reply *, void *),
+             void *arg);
+
+/* Runs 'named' (then: names) when there are names (not NULL), else 'page' (then: ids above 'after',
+ * so many rows). */
+int store_list(api_request *req,
+               const char *named,
+               const char *page,
+               const char *const *names,
+               size_t n,
+               int64_t after,
+               int limit,
+               PGresult **ret,
+               ob_error *err);
+
+/* Creations in a region wait for each other until the transaction ends, so that a count holds. */
+int store_serialize(api_request *req, ob_error *err);
+/* Runs a statement about what has this name. */
+int store_exec_named(api_request *req, const char *stmt, const char *name, ob_error *err);
+/* Runs a statement that returns a row for what it made. Errors: -EEXIST. */
+int store_insert(api_request *req, const char *stmt, const ob_params *p, ob_error *err);
+
+/* A body as it is stored. *ret is new. Errors: -EIO. */
+int store_read_body(const char *text, json_t **ret, ob_error *err);
+/* Copies a text, NULL as an empty one. */
+void store_copy(char *out, size_t size, const char *text);

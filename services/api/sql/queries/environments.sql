@@ -1,0 +1,109 @@
+-- Compute environments: what users want, and what has become of it. Owner of compute_environment and
+-- join_token; reads ce_status and instance.
+
+-- Of a region. A row that is deleting and without status is gone.
+-- fragment: environments
+SELECT c.id, c.name, c.uuid, c.enabled, c.resource_type, c.min_vcpus, c.max_vcpus,
+    coalesce(s.desired_vcpus, greatest(c.min_vcpus, coalesce(c.desired_vcpus, 0))) AS desired_vcpus,
+    c.body, c.deleting, s.ce_id IS NOT NULL AS has_status, coalesce(s.valid, false) AS valid,
+    coalesce(s.version >= c.version, false) AS current, s.reason, c.type = 'MANAGED' AS managed
+FROM compute_environment c LEFT JOIN ce_status s ON s.ce_id = c.id
+WHERE c.account = :account AND c.region = :region AND NOT (c.deleting AND s.ce_id IS NULL);
+
+-- Tells the scheduler and the scaler of an environment.
+-- fragment: ring_both(environment)
+INSERT INTO inbox (consumer, kind, ref)
+SELECT v.consumer, :OB_INBOX_ENVIRONMENT, e.id
+FROM {{environment}} e, (VALUES (:OB_INBOX_SCHEDULER), (:OB_INBOX_SCALER)) AS v(consumer);
+
+-- name: environment_find
+-- params: account text, region text, name text
+-- columns: CE_COL
+{{environments}} AND c.name = :name;
+
+-- name: environment_lock
+-- params: account text, region text, name text
+-- columns: CE_COL
+{{environments}} AND c.name = :name FOR UPDATE OF c;
+
+-- name: environment_named
+-- params: account text, region text, names text[]
+-- columns: CE_COL
+{{environments}} AND c.name = ANY (:names) ORDER BY array_position(:names, c.name);
+
+-- name: environment_page
+-- params: account text, region text, after bigint, rows bigint
+-- columns: CE_COL
+{{environments}} AND c.id > :after ORDER BY c.id LIMIT :rows;
+
+-- name: environment_share
+-- params: account text, region text, names text[]
+-- columns: CE_COL
+{{environments}} AND c.name = ANY (:names) ORDER BY c.id FOR SHARE OF c;
+
+-- Makes way for a new one of the name.
+-- name: environment_gone
+-- params: account text, region text, name text
+DELETE FROM compute_environment c
+WHERE account = :account AND region = :region AND name = :name AND deleting
+    AND NOT EXISTS (SELECT FROM ce_status s WHERE s.ce_id = c.id);
+
+-- name: environment_count
+-- params: account text, region text
+-- columns: ENVIRONMENT_COUNT_COL
+SELECT count(*) AS n FROM ({{environments}}) AS c;
+
+-- No row: there is one of the name.
+-- name: environment_insert
+-- params: account text, region text, name text, uuid uuid, enabled boolean, resource_type text,
+--     min_vcpus int, max_vcpus int, desired_vcpus int, body text, type text, unmanaged_vcpus int
+-- columns: none
+WITH c AS (
+    INSERT INTO compute_environment (account, region, name, uuid, type, enabled, resource_type,
+        min_vcpus, max_vcpus, desired_vcpus, body, unmanaged_vcpus)
+    VALUES (:account, :region, :name, :uuid, :type, :enabled, :resource_type,
+        :min_vcpus, :max_vcpus, :desired_vcpus, :body, :unmanaged_vcpus)
+    ON CONFLICT (account, region, name) DO NOTHING RETURNING id
+)
+{{ring_both: c}} RETURNING ref;
+
+-- name: environment_update
+-- params: id bigint, enabled boolean, resource_type text, min_vcpus int, max_vcpus int,
+--     desired_vcpus int, body text, deleting boolean, unmanaged_vcpus int
+WITH c AS (
+    UPDATE compute_environment SET enabled = :enabled, resource_type = :resource_type,
+        min_vcpus = :min_vcpus, max_vcpus = :max_vcpus, desired_vcpus = :desired_vcpus,
+        body = :body, deleting = :deleting, unmanaged_vcpus = :unmanaged_vcpus,
+        version = version + 1
+    WHERE id = :id RETURNING id
+)
+{{ring_both: c}};
+
+-- Is it in a queue's order?
+-- name: environment_in_use
+-- params: account text, region text, id bigint
+-- columns: IN_USE_COL
+SELECT EXISTS (
+    SELECT FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id
+    WHERE account = :account AND region = :region AND :id = ANY (ce_ids)
+        AND NOT (q.deleting AND s.queue_id IS NULL)
+) AS in_use;
+
+-- Asks the scaler to interrupt a Spot instance that is ACTIVE, once.
+-- name: instance_interrupt
+-- params: account text, region text, instance_id text
+-- columns: INTERRUPT_COL
+WITH i AS (
+    SELECT i.id, i.state, i.spot FROM instance i JOIN compute_environment c ON c.id = i.ce_id
+    WHERE i.id = :instance_id AND c.account = :account AND c.region = :region
+), n AS (
+    INSERT INTO inbox (consumer, kind, instance_id)
+    SELECT :OB_INBOX_SCALER, :OB_INBOX_INTERRUPT, i.id FROM i
+    WHERE i.state = :OB_INSTANCE_ACTIVE AND i.spot AND NOT EXISTS (
+        SELECT 1 FROM inbox b WHERE b.consumer = :OB_INBOX_SCALER AND b.instance_id = i.id)
+)
+SELECT state, spot FROM i;
+
+-- name: join_token_add
+-- params: ce_id bigint, hash text
+INSERT INTO join_token (ce_id, hash) VALUES (:ce_id, :hash);

@@ -1,0 +1,84 @@
+-- Jobs as DescribeJobs shows them, and requests to stop them. Reads what the scheduler writes of jobs
+-- (live, done, attempt, class_reason). scope: how the detail of the caller's jobs begins; others are
+-- not seen.
+
+-- How a job stands. r: the reference asked (id, idx); children without a row of their own are what
+-- their parent's bulk state says. An array waits for what its RUNNABLE children wait for, else for
+-- what it depends on.
+-- fragment: job_columns(detail)
+j.id, r.idx, j.array_size, j.definition, {{detail}} AS detail,
+coalesce(d.state, l.state, pd.bulk_state, pl.bulk_state, :OB_JOB_SUBMITTED) AS state,
+CASE
+    WHEN d.job_id IS NOT NULL THEN d.reason
+    WHEN l.job_id IS NOT NULL THEN CASE
+        WHEN l.state = :OB_JOB_RUNNABLE OR l.counts[:OB_JOB_RUNNABLE + 1] > 0 THEN cr.reason
+        WHEN l.state = :OB_JOB_PENDING THEN ob_waits_for(j.id, r.idx, l.waits)
+        ELSE l.reason END
+    WHEN pd.job_id IS NOT NULL THEN pd.bulk_reason
+    WHEN pl.bulk_state = :OB_JOB_RUNNABLE THEN cr.reason
+    WHEN pl.bulk_state = :OB_JOB_PENDING THEN ob_waits_for(j.id, r.idx, pl.waits)
+    ELSE pl.bulk_reason END AS reason,
+CASE WHEN d.job_id IS NOT NULL THEN d.started_at_ms ELSE l.started_at_ms END AS started_at_ms,
+coalesce(d.stopped_at_ms,
+    CASE WHEN pd.bulk_state IN (:OB_JOB_SUCCEEDED, :OB_JOB_FAILED) AND l.job_id IS NULL
+         THEN pd.stopped_at_ms END) AS stopped_at_ms,
+CASE WHEN j.failure IS NOT NULL THEN 0 ELSE
+    coalesce(d.flags, l.flags, pd.flags, pl.flags, 0)
+    | CASE WHEN d.job_id IS NULL AND pd.job_id IS NULL THEN coalesce((
+        SELECT bit_or(CASE i.kind WHEN :OB_INBOX_CANCEL THEN :OB_FLAG_CANCELLED
+                                  ELSE :OB_FLAG_TERMINATED END)
+        FROM inbox i
+        WHERE i.job_id = j.id AND i.kind IN (:OB_INBOX_CANCEL, :OB_INBOX_TERMINATE)
+            AND i.idx IN (-1, r.idx)), 0) ELSE 0 END
+    END AS flags,
+l.run, l.instance_id, ce.name || '_Batch_' || ce.uuid AS cluster,
+coalesce(d.counts, l.counts) AS counts,
+-- as job_view.c reads them
+(SELECT json_agg(json_build_array(a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,
+    a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms) ORDER BY a.attempt)
+    FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx) AS attempts,
+(SELECT t.tags FROM job_tag t WHERE t.job_id = j.id) AS tags;
+
+-- fragment: job_joins
+LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx
+LEFT JOIN done d ON d.job_id = j.id AND d.idx = r.idx
+LEFT JOIN live pl ON pl.job_id = j.id AND pl.idx = -1 AND r.idx >= 0
+LEFT JOIN done pd ON pd.job_id = j.id AND pd.idx = -1 AND r.idx >= 0
+LEFT JOIN compute_environment ce ON ce.id = l.ce_id
+LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu
+    AND cr.mem_mib = j.mem_mib AND cr.gpus = j.gpus AND cr.share = coalesce(j.share, '')
+    AND cr.priority = j.priority;
+
+-- tags: all tags of the job, when they have changed since it was submitted.
+-- name: describe
+-- params: id uuid[], idx int[]
+-- columns: JOB_COL
+SELECT {{job_columns: j.detail}}
+FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
+WHERE r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size)
+ORDER BY r.ord;
+
+-- But for those that ended too long ago.
+-- name: job_sizes
+-- params: ids uuid[], scope text, gone_ms bigint
+-- columns: JOB_SIZE_COL
+SELECT id, array_size FROM job j
+WHERE id = ANY (:ids) AND starts_with(detail, :scope) AND NOT EXISTS (
+    SELECT FROM done d WHERE d.job_id = j.id AND d.idx = -1 AND d.stopped_at_ms < :gone_ms);
+
+-- name: stop
+-- params: kind smallint, id uuid[], idx int[], reason text, scope text
+-- columns: none
+INSERT INTO inbox (consumer, kind, job_id, idx, reason)
+SELECT :OB_INBOX_SCHEDULER, :kind, j.id, r.idx, :reason
+FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
+WHERE starts_with(j.detail, :scope)
+    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
+    AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, r.idx))
+ORDER BY r.ord
+RETURNING seq;
+
+-- name: array_exists
+-- params: id uuid, scope text
+-- columns: none
+SELECT id FROM job WHERE id = :id AND starts_with(detail, :scope) AND array_size > 0;
