@@ -11,6 +11,7 @@
 #include "http/listener.h"
 #include "http/server.h"
 #include "jobs/jobs.h"
+#include "keys_sql.h"
 #include "logs/logs.h"
 #include "migrate.h"
 #include "ob/catalog.h"

@@ -3,9 +3,8 @@
 
 #include <string.h>
 
-#include "auth/access_store.h"
+#include "access_sql.h"
 #include "auth/key_operations.h"
-#include "auth/keys.h"
 #include "definitions/definition_operations.h"
 #include "definitions_sql.h"
 #include "environments/environment_operations.h"
@@ -13,6 +12,7 @@
 #include "job_list_sql.h"
 #include "jobs/job_operations.h"
 #include "jobs_sql.h"
+#include "keys_sql.h"
 #include "logs/log_operations.h"
 #include "logs_sql.h"
 #include "once_sql.h"
@@ -22,7 +22,7 @@
 #include "queues_sql.h"
 #include "scopes_sql.h"
 #include "tags/tag_operations.h"
-#include "tags/tag_store.h"
+#include "tags_sql.h"
 #include "unsupported.h"
 
 static const api_operation *const tables[] = {
@@ -70,17 +70,7 @@ const api_operation *api_operation_find(api_protocol protocol, const char *metho
 }
 
 const ob_db_stmt *const api_stmt_tables[] = {
-    access_store_stmts,
-    definitions_stmts,
-    environments_stmts,
-    job_list_stmts,
-    jobs_stmts,
-    keys_stmts,
-    logs_stmts,
-    once_stmts,
-    policies_stmts,
-    queues_stmts,
-    scopes_stmts,
-    tag_store_stmts,
+    access_stmts, definitions_stmts, environments_stmts, job_list_stmts, jobs_stmts,   keys_stmts,
+    logs_stmts,   once_stmts,        policies_stmts,     queues_stmts,   scopes_stmts, tags_stmts,
     NULL,
 };

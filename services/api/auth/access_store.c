@@ -1,38 +1,14 @@
-/* Every SQL statement of authorisation. Reads only. Thread: the request's. */
+/* What authorisation looks up. Reads only. Thread: the request's. */
 #include "access_store.h"
 
 #include <string.h>
 
+#include "access_sql.h"
 #include "jobs/job_detail_text.h"
 #include "ob/id.h"
 #include "ob/json.h"
 #include "request/arn.h"
 #include "request/store.h"
-
-/* What a job is: its queue's ARN and its tags. */
-#define JOB_FACTS                                                                                  \
-    "SELECT j.detail::json->>'jobQueue', coalesce((SELECT t.tags FROM job_tag t"                   \
-    " WHERE t.job_id = j.id), j.detail::json->>'tags') FROM "
-#define TAGS_OF(table)                                                                             \
-    "SELECT body::json->>'tags' FROM " table " WHERE account = $1 AND region = $2"
-
-const ob_db_stmt access_store_stmts[] = {
-    { "access_job", JOB_FACTS "job j WHERE j.id = $1 AND starts_with(j.detail, $2)" },
-    { "access_stream", JOB_FACTS "log_stream s LEFT JOIN job j ON j.id = s.job_id"
-                                 " WHERE s.account = $1 AND s.region = $2 AND s.log_group = $3"
-                                 " AND s.name = $4" },
-    { "access_tags_ce", TAGS_OF("compute_environment") " AND name = $3" },
-    { "access_tags_jq", TAGS_OF("job_queue") " AND name = $3" },
-    { "access_tags_sp", TAGS_OF("scheduling_policy") " AND name = $3" },
-    { "access_tags_jd", TAGS_OF("job_definition") " AND name = $3 AND revision = $4" },
-    { 0 },
-};
-
-static json_t *tags_in(const PGresult *res, int col)
-{
-    const char *text = ob_col(res, 0, col);
-    return ob_json_read_text(text);
-}
 
 static int job_facts(api_request *req,
                      const char *statement,
@@ -47,11 +23,11 @@ static int job_facts(api_request *req,
         return r;
     if (PQntuples(res) == 0)
         return -ENOENT;
-    const char *queue = ob_col(res, 0, 0);
+    const char *queue = ob_col(res, 0, JOB_FACTS_COL_QUEUE_ARN);
     if (!queue)
         return -ENODATA;
     *ret_queue = ob_strdup(queue);
-    *ret_tags = tags_in(res, 1);
+    *ret_tags = ob_json_read_text(ob_col(res, 0, JOB_FACTS_COL_TAGS));
     return 0;
 }
 
@@ -63,7 +39,7 @@ int access_store_job(
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid(&p, id);
     ob_param_text(&p, scope);
-    return job_facts(req, "access_job", &p, ret_queue, ret_tags, err);
+    return job_facts(req, STMT_ACCESS_JOB, &p, ret_queue, ret_tags, err);
 }
 
 int access_store_stream(api_request *req,
@@ -76,7 +52,7 @@ int access_store_stream(api_request *req,
     SCOPED(p, req);
     ob_param_text(&p, group);
     ob_param_text(&p, stream);
-    return job_facts(req, "access_stream", &p, ret_queue, ret_tags, err);
+    return job_facts(req, STMT_ACCESS_STREAM, &p, ret_queue, ret_tags, err);
 }
 
 static int job_tags(api_request *req, const char *ref_text, json_t **ret, ob_error *err)
@@ -91,10 +67,10 @@ int access_store_tags(api_request *req, const char *arn, json_t **ret, ob_error 
 {
     static const struct {
         const char *kind, *statement;
-    } kinds[] = { { "compute-environment", "access_tags_ce" },
-                  { "job-queue", "access_tags_jq" },
-                  { "scheduling-policy", "access_tags_sp" },
-                  { "job-definition", "access_tags_jd" } };
+    } kinds[] = { { "compute-environment", STMT_ACCESS_TAGS_ENVIRONMENT },
+                  { "job-queue", STMT_ACCESS_TAGS_QUEUE },
+                  { "scheduling-policy", STMT_ACCESS_TAGS_POLICY },
+                  { "job-definition", STMT_ACCESS_TAGS_DEFINITION } };
     arn_parts parts;
     if (!arn_parse(arn, &parts) || strcmp(parts.account, req->account) != 0 ||
         strcmp(parts.region, req->region) != 0)
@@ -119,6 +95,6 @@ int access_store_tags(api_request *req, const char *arn, json_t **ret, ob_error 
         return r;
     if (PQntuples(res) == 0)
         return -ENOENT;
-    *ret = tags_in(res, 0);
+    *ret = ob_json_read_text(ob_col(res, 0, ACCESS_TAGS_COL_TAGS));
     return 0;
 }

@@ -5,8 +5,6 @@
 
 #include "request/operation.h"
 
-extern const ob_db_stmt access_store_stmts[];
-
 /* A job of the caller's scope: its queue's ARN (new) and its tags (new, NULL: none). Errors:
  * -ENOENT; database errors. */
 int access_store_job(

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "keys_sql.h"
 #include "ob/clock.h"
 #include "ob/hex.h"
 
@@ -32,24 +33,6 @@ struct api_keys {
     uint8_t master[32];
     pthread_mutex_t lock; /* over 'kept' */
     kept *kept;
-};
-
-const ob_db_stmt keys_stmts[] = {
-    { "key_find", "SELECT account, secret, name, root, policy FROM access_key WHERE key_id = $1" },
-    { "key_put_root",
-      "WITH old AS (DELETE FROM access_key WHERE account = $2 AND root AND key_id <> $1)"
-      " INSERT INTO access_key (key_id, account, secret, created_at_ms, root)"
-      " VALUES ($1, $2, $3, $4, true) ON CONFLICT (key_id) DO UPDATE"
-      " SET account = excluded.account, secret = excluded.secret, root = true, policy = NULL" },
-    { "key_create", "INSERT INTO access_key (key_id, account, secret, created_at_ms, name, policy)"
-                    " VALUES ($1, $2, $3, $4, $5, $6)" },
-    { "key_revoke",
-      "DELETE FROM access_key WHERE account = $1 AND key_id = $2 AND NOT root RETURNING key_id" },
-    { "key_policy", "UPDATE access_key SET policy = $3 WHERE account = $1 AND key_id = $2 AND NOT "
-                    "root RETURNING key_id" },
-    { "key_list", "SELECT key_id, name, root, policy, created_at_ms FROM access_key WHERE account "
-                  "= $1 AND ($2::text IS NULL OR key_id = $2) ORDER BY created_at_ms, key_id" },
-    { 0 },
 };
 
 void api_key_done(api_key *key)
@@ -193,7 +176,7 @@ static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_
     ob_params p = { 0 };
     ob_param_text(&p, key_id);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = ob_db_exec(db, "key_find", &p, &res, err);
+    int r = ob_db_exec(db, STMT_KEY_FIND, &p, &res, err);
     ob_params_done(&p);
     if (r < 0)
         return r;
@@ -201,15 +184,15 @@ static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_
         return ob_fail(err, ENOENT, "no access key %s", key_id);
     ob_cleanup(ob_freep) void *sealed = NULL;
     size_t len = 0;
-    r = ob_col_bytes(res, 0, 1, &sealed, &len);
+    r = ob_col_bytes(res, 0, KEY_FOUND_COL_SECRET, &sealed, &len);
     if (r < 0)
         return ob_fail(err, EBADMSG, "the stored secret of %s is damaged", key_id);
-    api_key key = { .root = ob_col_bool(res, 0, 3) };
+    api_key key = { .root = ob_col_bool(res, 0, KEY_FOUND_COL_ROOT) };
     (void)snprintf(key.key_id, sizeof key.key_id, "%s", key_id);
-    (void)snprintf(key.account, sizeof key.account, "%s", ob_col(res, 0, 0));
-    (void)snprintf(key.name, sizeof key.name, "%s", ob_col(res, 0, 2));
+    (void)snprintf(key.account, sizeof key.account, "%s", ob_col(res, 0, KEY_FOUND_COL_ACCOUNT));
+    (void)snprintf(key.name, sizeof key.name, "%s", ob_col(res, 0, KEY_FOUND_COL_NAME));
     r = keys_open(keys, key_id, key.account, sealed, len, key.secret, sizeof key.secret, err);
-    const char *text = ob_col(res, 0, 4);
+    const char *text = ob_col(res, 0, KEY_FOUND_COL_POLICY);
     if (r == 0 && text)
         key.policy = kept_policy(keys, key_id, text);
     if (r == 0 && text && !key.policy && policy_parse(text, strlen(text), &key.policy, err) < 0) {
@@ -348,7 +331,7 @@ int keys_create(api_keys *keys,
         return ob_fail(err, EIO, "no random numbers");
     (void)snprintf(ret->account, sizeof ret->account, "%s", account);
     (void)snprintf(ret->name, sizeof ret->name, "%s", name);
-    return store(keys, db, "key_create", ret, policy_json, err);
+    return store(keys, db, STMT_KEY_CREATE, ret, policy_json, err);
 }
 
 /* Runs a statement that returns the key's row unless it is the root's. */
@@ -379,7 +362,7 @@ int keys_revoke(api_keys *keys, ob_db *db, const char *account, const char *key_
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text(&p, account);
     ob_param_text(&p, key_id);
-    return change(keys, db, "key_revoke", &p, account, key_id, err);
+    return change(keys, db, STMT_KEY_REVOKE, &p, account, key_id, err);
 }
 
 int keys_set_policy(api_keys *keys,
@@ -393,7 +376,7 @@ int keys_set_policy(api_keys *keys,
     ob_param_text(&p, account);
     ob_param_text(&p, key_id);
     ob_param_text(&p, policy_json);
-    return change(keys, db, "key_policy", &p, account, key_id, err);
+    return change(keys, db, STMT_KEY_POLICY, &p, account, key_id, err);
 }
 
 int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret, ob_error *err)
@@ -401,7 +384,7 @@ int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text(&p, account);
     ob_param_text(&p, key_id);
-    return ob_db_exec(db, "key_list", &p, ret, err);
+    return ob_db_exec(db, STMT_KEY_LIST, &p, ret, err);
 }
 
 int keys_import(api_keys *keys,
@@ -430,7 +413,7 @@ int keys_import(api_keys *keys,
                 strcmp(known.secret, key.secret) == 0;
     api_key_done(&known);
     if (!same && (r == 0 || r == -ENOENT || r == -EBADMSG)) {
-        r = store(keys, db, "key_put_root", &key, NULL, err);
+        r = store(keys, db, STMT_KEY_PUT_ROOT, &key, NULL, err);
         *ret_changed = r == 0;
     }
     api_key_done(&key);

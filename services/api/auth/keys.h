@@ -18,8 +18,6 @@ typedef struct api_key {
 /* Forgets the secret, drops the policy. */
 void api_key_done(api_key *key);
 
-extern const ob_db_stmt keys_stmts[];
-
 /* Reads the master key (64 hex digits). Errors: -EINVAL, -errno. */
 int keys_new(const char *master_key_file, api_keys **ret, ob_error *err);
 void keys_free(api_keys *keys);
@@ -63,8 +61,8 @@ int keys_set_policy(api_keys *keys,
                     const char *policy,
                     ob_error *err);
 
-/* Rows of all keys of an account, the oldest first; or of one (key_id not NULL). */
-enum { KEY_COL_ID, KEY_COL_NAME, KEY_COL_ROOT, KEY_COL_POLICY, KEY_COL_CREATED };
+/* Rows of all keys of an account, the oldest first; or of one (key_id not NULL). Columns:
+ * KEY_COL_*. */
 int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret, ob_error *err);
 
 /* The parts, for tests. A sealed secret is nonce (12), ciphertext, tag (16), bound to the key id

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "keys.h"
+#include "keys_sql.h"
 #include "request/operation.h"
 
 static const char *text_of(const api_request *req, const char *member)
@@ -55,7 +56,7 @@ int op_list_keys(api_request *req, api_reply *rep)
             list, json_pack("{s:s, s:s, s:b, s:I, s:s*}", "accessKeyId",
                             ob_col(rows, i, KEY_COL_ID), "name", ob_col(rows, i, KEY_COL_NAME),
                             "root", (int)ob_col_bool(rows, i, KEY_COL_ROOT), "createdAt",
-                            (json_int_t)ob_col_int(rows, i, KEY_COL_CREATED, 0), "policy",
+                            (json_int_t)ob_col_int(rows, i, KEY_COL_CREATED_AT_MS, 0), "policy",
                             ob_col(rows, i, KEY_COL_POLICY)));
     return 0;
 }

@@ -1,4 +1,4 @@
-/* Every SQL statement on the tags of resources. Tags of environments, queues, definitions and
+/* Tags of environments, queues, definitions and
  * policies are part of their bodies; tags of jobs, whose rows never change, are rows of job_tag
  * once they differ from those submitted. Changing tags changes nothing else: no version, no
  * doorbell. Thread: the request's. */
@@ -13,6 +13,7 @@
 #include "ob/json.h"
 #include "request/names.h"
 #include "request/store.h"
+#include "tags_sql.h"
 
 struct tag_kind {
     const char *arn_kind;
@@ -21,47 +22,13 @@ struct tag_kind {
 };
 
 static const struct tag_kind kinds[] = {
-    { "compute-environment", "tag_ce_find", "tag_ce_lock", "tag_ce_put", false },
-    { "job-queue", "tag_jq_find", "tag_jq_lock", "tag_jq_put", false },
-    { "job-definition", "tag_def_find", "tag_def_lock", "tag_def_put", true },
-    { "scheduling-policy", "tag_policy_find", "tag_policy_lock", "tag_policy_put", false },
+    { "compute-environment", STMT_TAG_ENVIRONMENT_FIND, STMT_TAG_ENVIRONMENT_LOCK,
+      STMT_TAG_ENVIRONMENT_PUT, false },
+    { "job-queue", STMT_TAG_QUEUE_FIND, STMT_TAG_QUEUE_LOCK, STMT_TAG_QUEUE_PUT, false },
+    { "job-definition", STMT_TAG_DEFINITION_FIND, STMT_TAG_DEFINITION_LOCK, STMT_TAG_DEFINITION_PUT,
+      true },
+    { "scheduling-policy", STMT_TAG_POLICY_FIND, STMT_TAG_POLICY_LOCK, STMT_TAG_POLICY_PUT, false },
     { "job", NULL, NULL, NULL, false },
-};
-
-#define SCOPE "r.account = $1 AND r.region = $2 AND r.name = $3"
-#define CE_FIND                                                                                    \
-    "SELECT r.id, r.body FROM compute_environment r WHERE " SCOPE                                  \
-    " AND NOT (r.deleting AND NOT EXISTS (SELECT FROM ce_status s WHERE s.ce_id = r.id))"
-#define JQ_FIND                                                                                    \
-    "SELECT r.id, r.body FROM job_queue r WHERE " SCOPE                                            \
-    " AND NOT (r.deleting AND NOT EXISTS (SELECT FROM queue_status s WHERE s.queue_id = r.id))"
-#define DEF_FIND "SELECT r.id, r.body FROM job_definition r WHERE " SCOPE " AND r.revision = $4"
-#define POLICY_FIND "SELECT r.id, r.body FROM scheduling_policy r WHERE " SCOPE
-#define PUT(table) "UPDATE " table " SET body = $2 WHERE id = $1"
-
-const ob_db_stmt tag_store_stmts[] = {
-    { "tag_ce_find", CE_FIND },
-    { "tag_ce_lock", CE_FIND " FOR UPDATE" },
-    { "tag_ce_put", PUT("compute_environment") },
-    { "tag_jq_find", JQ_FIND },
-    { "tag_jq_lock", JQ_FIND " FOR UPDATE" },
-    { "tag_jq_put", PUT("job_queue") },
-    { "tag_def_find", DEF_FIND },
-    { "tag_def_lock", DEF_FIND " FOR UPDATE" },
-    { "tag_def_put", PUT("job_definition") },
-    { "tag_policy_find", POLICY_FIND },
-    { "tag_policy_lock", POLICY_FIND " FOR UPDATE" },
-    { "tag_policy_put", PUT("scheduling_policy") },
-    /* $2: how the detail of the caller's jobs begins */
-    { "tag_job_find", "SELECT coalesce(t.tags, (j.detail::json -> 'tags')::text, '{}')"
-                      " FROM job j LEFT JOIN job_tag t ON t.job_id = j.id"
-                      " WHERE j.id = $1 AND starts_with(j.detail, $2)" },
-    { "tag_job_lock", "SELECT pg_advisory_xact_lock(hashtextextended($1::text, 8))" },
-    /* Not for a job that has gone meanwhile; retention finds what is written for one that goes. */
-    { "tag_job_put", "INSERT INTO job_tag (job_id, tags) SELECT id, $2::text FROM job WHERE id = $1"
-                     " FOR KEY SHARE ON CONFLICT (job_id) DO UPDATE SET tags = excluded.tags"
-                     " RETURNING 1" },
-    { 0 },
 };
 
 void tagged_done(tagged *t)
@@ -87,15 +54,15 @@ static int find_job(api_request *req, const api_name *named, bool lock, tagged *
         return missing(named->text, rep);
     ob_uuid_format(&named->job.id, ret->job_id);
     ob_param_text(&p, ret->job_id);
-    int r = lock ? req_exec(req, "tag_job_lock", &p, NULL, &rep->err) : 0;
+    int r = lock ? req_exec(req, STMT_TAG_JOB_LOCK, &p, NULL, &rep->err) : 0;
     ob_param_text(&p, scope);
     if (r == 0)
-        r = req_exec(req, "tag_job_find", &p, &res, &rep->err);
+        r = req_exec(req, STMT_TAG_JOB_FIND, &p, &res, &rep->err);
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
         return missing(named->text, rep);
-    json_t *tags = ob_json_read_text(ob_col(res, 0, 0));
+    json_t *tags = ob_json_read_text(ob_col(res, 0, JOB_TAGS_COL_TAGS));
     ret->body = json_pack("{s:o}", "tags", tags ? tags : json_object());
     return 0;
 }
@@ -119,8 +86,8 @@ find_resource(api_request *req, const api_name *named, bool lock, tagged *ret, a
         return r;
     if (PQntuples(res) == 0)
         return missing(arn, rep);
-    ret->id = ob_col_int(res, 0, 0, 0);
-    ret->body = ob_json_read_text(ob_col(res, 0, 1));
+    ret->id = ob_col_int(res, 0, TAGGED_COL_ID, 0);
+    ret->body = ob_json_read_text(ob_col(res, 0, TAGGED_COL_BODY));
     return ret->body ? 0 : ob_fail(&rep->err, EIO, "the stored body of %s is damaged", arn);
 }
 
@@ -152,7 +119,7 @@ int tags_put(api_request *req, const tagged *t, api_reply *rep)
     else
         ob_param_text(&p, t->job_id);
     ob_param_text(&p, text);
-    int r = req_exec(req, t->kind->put ? t->kind->put : "tag_job_put", &p, &res, &rep->err);
+    int r = req_exec(req, t->kind->put ? t->kind->put : STMT_TAG_JOB_PUT, &p, &res, &rep->err);
     if (r == 0 && !t->kind->put && PQntuples(res) == 0)
         return missing(t->arn, rep);
     return r;

@@ -1,9 +1,7 @@
-/* Every SQL statement on the tags of resources. */
+/* Tags of resources in PostgreSQL. */
 #pragma once
 
 #include "request/operation.h"
-
-extern const ob_db_stmt tag_store_stmts[];
 
 /* The tags of a resource, held until the transaction ends. */
 typedef struct tagged {
