@@ -158,7 +158,7 @@ static void add_live(batch *b, const char *stmt, const effect_live *rows, size_t
     COUNTS(&p, rows, n);
     LONGS(&p, rows, n, row->order);
     INTS(&p, rows, n, row->waits ? row->waits : NO_INT);
-    LONGS(&p, rows, n, OR_NULL(row->told_at_ms));
+    LONGS(&p, rows, n, OR_NULL(row->published_at_ms));
     add(b, stmt, &p);
 }
 

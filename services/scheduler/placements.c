@@ -285,21 +285,21 @@ static void note_order(peer *it, size_t index)
 
 static void send_orders(scheduler *s, const PGresult *specs)
 {
-    const engine_effects *fx = &s->effects;
+    const engine_effects *effects = &s->effects;
     peers *p = s->peers;
-    for (size_t i = 0; i < fx->n_orders; i++) {
-        peer *it = peers_find(p, fx->orders[i].instance_id);
+    for (size_t i = 0; i < effects->n_orders; i++) {
+        peer *it = peers_find(p, effects->orders[i].instance_id);
         /* Without a session: the registration will show what is missing. */
         if (it && it->session[0])
             note_order(it, i);
     }
     place m = { 0 };
-    for (size_t i = 0; i < fx->n_orders; i++) {
-        peer *it = peers_find(p, fx->orders[i].instance_id);
+    for (size_t i = 0; i < effects->n_orders; i++) {
+        peer *it = peers_find(p, effects->orders[i].instance_id);
         if (!it || it->n_orders == 0)
             continue;
         for (size_t k = 0; k < it->n_orders; k++)
-            add_order(s, it, &m, specs, &fx->orders[it->orders[k]]);
+            add_order(s, it, &m, specs, &effects->orders[it->orders[k]]);
         place_send(s, it, &m);
         it->n_orders = 0;
     }

@@ -54,7 +54,7 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
         .started_at_ms = ob_col_int(res, i, LIVE_STARTED, 0),
         .running_for_ms = ob_col_int(res, i, LIVE_RUNNING_FOR, 0),
         .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE, 0),
-        .told_at_ms = ob_col_int(res, i, LIVE_TOLD, 0),
+        .published_at_ms = ob_col_int(res, i, LIVE_TOLD, 0),
         .flags = (int)ob_col_int(res, i, LIVE_FLAGS, 0),
         .stop_reason = ob_col(res, i, LIVE_STOP_REASON),
         .bulk_state = (ob_job_state)ob_col_int(res, i, LIVE_BULK_STATE, 0),

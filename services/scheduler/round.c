@@ -24,11 +24,11 @@
 #define RETRIES_MAX 3         /* of one transaction that met another's lock */
 #define INSTANCE_GONE "OB002" /* what ob_lock_instances raises */
 
-static bool any_rows(const engine_effects *fx)
+static bool any_rows(const engine_effects *effects)
 {
-    return fx->n_live_insert || fx->n_live_update || fx->n_live_delete || fx->n_done ||
-           fx->n_attempts || fx->n_events || fx->n_placement_insert || fx->n_placement_delete ||
-           fx->n_reasons;
+    return effects->n_live_insert || effects->n_live_update || effects->n_live_delete ||
+           effects->n_done || effects->n_attempts || effects->n_events ||
+           effects->n_placement_insert || effects->n_placement_delete || effects->n_reasons;
 }
 
 static void note_times(scheduler *s, int64_t whole_us, int64_t engine_us)
@@ -60,12 +60,12 @@ uint32_t round_time(const uint32_t *times, uint64_t count, int permille)
  * each time fewer placements are left. */
 static bool withdraw(scheduler *s)
 {
-    const engine_effects *fx = &s->effects;
+    const engine_effects *effects = &s->effects;
     ob_error err = { 0 };
     if (!ob_db_ok(s->db) || strcmp(ob_db_sqlstate(s->db), INSTANCE_GONE) != 0)
         return false;
-    for (size_t i = 0; i < fx->n_placement_insert; i++)
-        topology_instance_changed(s->topology, fx->placement_insert[i].instance_id);
+    for (size_t i = 0; i < effects->n_placement_insert; i++)
+        topology_instance_changed(s->topology, effects->placement_insert[i].instance_id);
     if (topology_refresh(s, &err) < 0)
         return false;
     size_t n = engine_withdraw(s->engine, &s->effects);
@@ -73,7 +73,7 @@ static bool withdraw(scheduler *s)
         return false;
     s->withdrawn++;
     ob_info("round.withdrawn", "{s:I, s:I}", "placements", (json_int_t)n, "left",
-            (json_int_t)fx->n_placement_insert);
+            (json_int_t)effects->n_placement_insert);
     return true;
 }
 

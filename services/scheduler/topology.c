@@ -15,7 +15,7 @@
 #include "scheduler_store.h"
 
 #define SHAPES_MAX 1024
-#define LACKS_MAX 4096
+#define SHORTAGES_MAX 4096
 
 typedef struct known_queue {
     int64_t id;
@@ -206,16 +206,16 @@ static size_t read_shapes(const json_t *array, ob_resources *out)
 }
 
 /* {"<why>": [need, ...], ...}; the reasons are borrowed. */
-static size_t read_lacks(json_t *object, engine_lack *out)
+static size_t read_shortages(json_t *object, engine_shortage *out)
 {
     const char *why;
     json_t *needs;
     size_t n = 0;
     json_object_foreach(object, why, needs)
     {
-        for (size_t i = 0; i < json_array_size(needs) && n < LACKS_MAX; i++)
+        for (size_t i = 0; i < json_array_size(needs) && n < SHORTAGES_MAX; i++)
             out[n++] =
-                (engine_lack){ .need = resources_of(json_array_get(needs, i)), .reason = why };
+                (engine_shortage){ .need = resources_of(json_array_get(needs, i)), .reason = why };
     }
     return n;
 }
@@ -223,7 +223,7 @@ static size_t read_lacks(json_t *object, engine_lack *out)
 static void put_ce(scheduler *s, const PGresult *res, int row)
 {
     static ob_resources shapes[SHAPES_MAX];
-    static engine_lack lacks[LACKS_MAX];
+    static engine_shortage shortages[SHORTAGES_MAX];
     json_auto_t *shapes_json = parse(ob_col(res, row, CE_SHAPES));
     json_auto_t *lacking_json = parse(ob_col(res, row, CE_LACKING));
     topology *t = s->topology;
@@ -245,8 +245,8 @@ static void put_ce(scheduler *s, const PGresult *res, int row)
         .max_vcpus = (int32_t)ob_col_int(res, row, CE_MAX_VCPUS, 0),
         .shapes = shapes,
         .n_shapes = read_shapes(shapes_json, shapes),
-        .lacks = lacks,
-        .n_lacks = read_lacks(lacking_json, lacks),
+        .shortages = shortages,
+        .n_shortages = read_shortages(lacking_json, shortages),
         .exact = ob_col_bool(res, row, CE_EXACT),
         .unmanaged = ob_col_bool(res, row, CE_UNMANAGED),
         .share_vcpus = (int32_t)ob_col_int(res, row, CE_SHARE_VCPUS, 0),

@@ -132,7 +132,7 @@ static void put_live(engine_db *db, const effect_live *l, bool insert)
                        .attempt = l->attempt,
                        .started_at_ms = l->started_at_ms,
                        .runnable_at_ms = l->runnable_at_ms,
-                       .told_at_ms = l->told_at_ms,
+                       .published_at_ms = l->published_at_ms,
                        .flags = l->flags,
                        .order = l->order,
                        .waits = l->waits,
@@ -224,9 +224,9 @@ static void put_event(engine_db *db, const effect_event *ev, int32_t index)
     if (!legal(r->told, ev->state))
         fail_msg("event %s after %s", ob_job_state_name(ev->state), ob_job_state_name(r->told));
     r->told = ev->state;
-    if (r->told_at_ms > ev->at_ms)
+    if (r->published_at_ms > ev->at_ms)
         fail_msg("times of events go backwards");
-    r->told_at_ms = ev->at_ms;
+    r->published_at_ms = ev->at_ms;
     assert_true(ev->at_ms >= ev->started_at_ms && ev->at_ms >= ev->stopped_at_ms);
     bool placed = ev->state == OB_JOB_STARTING || ev->state == OB_JOB_RUNNING;
     assert_true(!placed || (ev->instance_id && ev->cluster && ev->run > 0));
@@ -314,7 +314,7 @@ static void check_blocked(const engine_db *db, const effect_event *e)
     assert_int_equal(engine_db_row(db, &e->id, e->idx_lo).state, OB_JOB_RUNNABLE);
     assert_non_null(strstr(e->reason, " - "));
     const record *r = engine_db_find(db, &e->id, e->idx_lo);
-    assert_true(!r || e->at_ms >= r->told_at_ms);
+    assert_true(!r || e->at_ms >= r->published_at_ms);
 }
 
 void engine_db_apply(engine_db *db, const engine_effects *fx)
@@ -494,7 +494,7 @@ void engine_db_load(const engine_db *db, engine *e)
                            .started_at_ms = r->row.started_at_ms,
                            .running_for_ms = db->steady_ms - r->running_at_ms,
                            .runnable_at_ms = r->row.runnable_at_ms,
-                           .told_at_ms = r->row.told_at_ms,
+                           .published_at_ms = r->row.published_at_ms,
                            .flags = r->row.flags,
                            .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,
                            .bulk_state = r->row.bulk_state,

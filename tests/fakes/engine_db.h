@@ -12,7 +12,7 @@ typedef struct db_row { /* what has become of a job, as the API would see it */
     ob_job_state state;
     int32_t run, attempt;
     char instance_id[24];
-    int64_t started_at_ms, stopped_at_ms, runnable_at_ms, told_at_ms;
+    int64_t started_at_ms, stopped_at_ms, runnable_at_ms, published_at_ms;
     char reason[256], stop_reason[64];
     int flags;
     int64_t order;

@@ -20,7 +20,7 @@ typedef struct record { /* one job, parent or child of which anything was told *
     int32_t placed_run;
     int64_t running_at_ms; /* steady */
     ob_job_state told;     /* by the last event */
-    int64_t told_at_ms;
+    int64_t published_at_ms;
     int64_t child_stopped_at_ms; /* of an array: when a child stopped last */
     char story[STORY];
     size_t story_n;

@@ -24,7 +24,7 @@ bool history_chance(history *h, unsigned percent)
 
 /* Some of what jobs ask for. */
 #define LACKINGS 4
-static const engine_lack lackings[LACKINGS] = {
+static const engine_shortage lackings[LACKINGS] = {
     { { 1000, 500, 0 }, "InsufficientInstanceCapacity: none" },
     { { 2000, 1000, 0 }, "InsufficientInstanceCapacity: none" },
     { { 1000, 1000, 0 }, "SpotMaxPriceTooLow: all" },
@@ -43,8 +43,8 @@ void history_change_ce(history *h, int i)
     c->valid = h->healed || history_chance(h, 85);
     c->max_vcpus = (int32_t)(h->healed ? 1000 : history_below(h, 20));
     c->n_shapes = history_below(h, 3);
-    c->lacks = lackings;
-    c->n_lacks = history_below(h, LACKINGS + 1);
+    c->shortages = lackings;
+    c->n_shortages = history_below(h, LACKINGS + 1);
     put_ce(h, i);
 }
 

@@ -253,8 +253,8 @@ static void a_waiting_class_says_what_is_lacking(void **state)
                         "Waiting for 2 vCPUs and 4096 MiB: compute environment \"one\" is at its "
                         "maximum of 4 vCPUs; compute environment \"two\" is not VALID");
     ce.max_vcpus = 100;
-    ce.lacks = &(engine_lack){ need, "InsufficientInstanceCapacity: no m5.large" };
-    ce.n_lacks = 1;
+    ce.shortages = &(engine_shortage){ need, "InsufficientInstanceCapacity: no m5.large" };
+    ce.n_shortages = 1;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_string_equal(reason(w, 1, need),
@@ -384,8 +384,8 @@ static void work_goes_to_the_next_environment_where_the_first_lacks_capacity(voi
     assert_int_equal(asked(w, 2), 0);
 
     /* It is asked on, so that its scaler notices when there is some again. */
-    ce.lacks = &(engine_lack){ NEED(4, 100), "InsufficientInstanceCapacity: none" };
-    ce.n_lacks = 1;
+    ce.shortages = &(engine_shortage){ NEED(4, 100), "InsufficientInstanceCapacity: none" };
+    ce.n_shortages = 1;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_int_equal(asked(w, 1), 2);
@@ -396,7 +396,7 @@ static void work_goes_to_the_next_environment_where_the_first_lacks_capacity(voi
     world_round(w);
     assert_int_equal(asked(w, 1), 2);
     assert_int_equal(asked(w, 2), 1);
-    ce.n_lacks = 0;
+    ce.n_shortages = 0;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_int_equal(asked(w, 2), 0);
@@ -408,19 +408,21 @@ static void only_work_that_lacks_capacity_goes_to_the_next_environment(void **st
     world *w = *state;
     ob_resources shapes[] = { NEED(4, 8000), { 4000, 16000, 1 } };
     ob_resources with_gpu = { 1000, 100, 1 };
-    const engine_lack lacks[] = { { { 2000, 100, 1 }, "InsufficientInstanceCapacity: other" },
-                                  { with_gpu, "InsufficientInstanceCapacity: no g5.xlarge" } };
+    const engine_shortage shortages[] = {
+        { { 2000, 100, 1 }, "InsufficientInstanceCapacity: other" },
+        { with_gpu, "InsufficientInstanceCapacity: no g5.xlarge" }
+    };
     engine_ce ce = { .id = 1, .name = "one", .cluster = "one_Batch_x", .enabled = true };
     ce.valid = true;
     ce.max_vcpus = 256;
     ce.shapes = shapes;
     ce.n_shapes = 2;
-    ce.lacks = lacks;
-    ce.n_lacks = 2;
+    ce.shortages = shortages;
+    ce.n_shortages = 2;
     engine_put_ce(w->e, &ce);
     ce.id = 2;
     ce.name = "two";
-    ce.n_lacks = 0;
+    ce.n_shortages = 0;
     engine_put_ce(w->e, &ce);
     world_queue(w, 1, 1, 1, 2);
     world_submit(w, 1, 0, with_gpu);

@@ -81,9 +81,9 @@ static void lacking_capacity_is_told_when_it_lasts(void **state)
     engine_ce ce = the_ce(&shape);
     ob_resources behind = NEED(2, 100);
     const char *why = "InsufficientInstanceCapacity: no m5.large";
-    const engine_lack lacks[] = { { behind, why }, { ONE, why } };
-    ce.lacks = lacks;
-    ce.n_lacks = 2;
+    const engine_shortage shortages[] = { { behind, why }, { ONE, why } };
+    ce.shortages = shortages;
+    ce.n_shortages = 2;
     put(w, &ce);
     world_submit(w, 1, 0, behind);
     later(w, ENGINE_LASTS_BLOCKED_MS / 2);
@@ -107,8 +107,9 @@ static void an_instance_that_is_starting_is_said_to_those_it_is_for(void **state
     world *w = *state;
     ob_resources shape = NEED(4, 4000), large = NEED(4, 3000), small = ONE;
     engine_ce ce = the_ce(&shape);
-    const engine_lack lacks[] = { { ONE, "InsufficientInstanceCapacity: all in use" },
-                                  { NEED(4, 3000), "InsufficientInstanceCapacity: all in use" } };
+    const engine_shortage shortages[] = { { ONE, "InsufficientInstanceCapacity: all in use" },
+                                          { NEED(4, 3000),
+                                            "InsufficientInstanceCapacity: all in use" } };
     ce.max_vcpus = 100;
     engine_put_ce(w->e, &ce);
     world_queue(w, 1, 1, 1, 0);
@@ -119,14 +120,14 @@ static void an_instance_that_is_starting_is_said_to_those_it_is_for(void **state
     assert_says(w, large, "an instance is starting");
     assert_says(w, small, "has no instance yet");
     /* What waits for the provider's total says so, also while it gets one after the other. */
-    ce.lacks = lacks;
-    ce.n_lacks = 1;
+    ce.shortages = shortages;
+    ce.n_shortages = 1;
     engine_put_ce(w->e, &ce);
     world_round(w);
     assert_says(w, large, "an instance is starting");
     assert_says(w, small, "InsufficientInstanceCapacity: all in use");
     world_submit(w, 1, 5, large);
-    ce.n_lacks = 2;
+    ce.n_shortages = 2;
     engine_put_ce(w->e, &ce);
     later(w, ENGINE_LASTS_BLOCKED_MS);
     later(w, ENGINE_LASTS_BLOCKED_MS);

@@ -2,7 +2,7 @@
  * and not used. */
 #include "ce.h"
 
-#include "memory.h"
+#include "arena.h"
 
 ce *ce_get(engine *e, int64_t id)
 {
@@ -28,28 +28,30 @@ int ce_compare_room(const ob_resources *a, const ob_resources *b)
 
 static int by_need(const void *a, const void *b)
 {
-    return ce_compare_room(&((const engine_lack *)a)->need, &((const engine_lack *)b)->need);
+    return ce_compare_room(&((const engine_shortage *)a)->need,
+                           &((const engine_shortage *)b)->need);
 }
 
-static void set_lacks(ce *c, const engine_lack *lacks, size_t n)
+static void set_shortages(ce *c, const engine_shortage *shortages, size_t n)
 {
     const char *text = NULL;
-    c->n_lacks = 0;
-    memory_clear(c->lacks_text);
+    c->n_shortages = 0;
+    arena_clear(c->shortages_arena);
     for (size_t i = 0; i < n; i++) {
-        if (i == 0 || lacks[i].reason != lacks[i - 1].reason)
-            text = memory_text(&c->lacks_text, lacks[i].reason);
-        *LIST_ADD(c, lacks) = (engine_lack){ .need = lacks[i].need, .reason = text };
+        if (i == 0 || shortages[i].reason != shortages[i - 1].reason)
+            text = arena_text(&c->shortages_arena, shortages[i].reason);
+        *LIST_ADD(c, shortages) = (engine_shortage){ .need = shortages[i].need, .reason = text };
     }
     if (n > 1)
-        qsort(c->lacks, n, sizeof(*c->lacks), by_need);
+        qsort(c->shortages, n, sizeof(*c->shortages), by_need);
 }
 
 const char *ce_shortage_reason(const ce *c, const ob_resources *need)
 {
-    const engine_lack key = { .need = *need };
-    const engine_lack *found =
-        c->n_lacks > 0 ? bsearch(&key, c->lacks, c->n_lacks, sizeof(key), by_need) : NULL;
+    const engine_shortage key = { .need = *need };
+    const engine_shortage *found =
+        c->n_shortages > 0 ? bsearch(&key, c->shortages, c->n_shortages, sizeof(key), by_need)
+                           : NULL;
     return found ? found->reason : NULL;
 }
 
@@ -65,7 +67,7 @@ void engine_put_ce(engine *e, const engine_ce *put)
     c->share_vcpus = put->share_vcpus;
     set_text(&c->name, put->name);
     set_text(&c->cluster, put->cluster);
-    set_lacks(c, put->lacks, put->n_lacks);
+    set_shortages(c, put->shortages, put->n_shortages);
     free(c->shapes);
     c->shapes = ob_calloc(put->n_shapes + 1, sizeof(*c->shapes));
     if (put->n_shapes > 0)
@@ -96,8 +98,8 @@ void ces_free(engine *e)
         HASH_DEL(e->ces, c);
         free(c->name);
         free(c->cluster);
-        free(c->lacks);
-        memory_free(c->lacks_text);
+        free(c->shortages);
+        arena_free(c->shortages_arena);
         free(c->shapes);
         free(c->slots);
         free(c->demand);

@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "memory.h"
+#include "arena.h"
 #include "share.h"
 
 _Static_assert(sizeof(struct class_key) == sizeof(ob_resources) + sizeof(int32_t) + sizeof(share *),

@@ -10,11 +10,11 @@
  * behind, and no more is asked than a queue's reservation for other shares leaves. */
 #include "demand.h"
 
+#include "arena.h"
 #include "ce.h"
 #include "fit.h"
 #include "hold.h"
 #include "line.h"
-#include "memory.h"
 #include "minmax.h"
 #include "slots.h"
 
@@ -81,7 +81,7 @@ take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n, bool *sta
     if (units > 0) {
         c->headroom_mcpu -= units * fit->cost_mcpu;
         /* Asked on, so that it is noticed when some come; the next environment is asked, too. */
-        if (fit->lacking)
+        if (fit->shortage)
             ask(c, need, units);
         else
             taken += units;
@@ -117,7 +117,7 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
     fit_update(e, cls);
     int64_t rest = within_cap(cls, min_i64((int64_t)cls->n_waiting - cls->given, n), cap_mcpu);
     int64_t most = 0;
-    const char *lacking = NULL;
+    const char *shortage = NULL;
     ce *first = NULL;
     cls->given += rest;
     for (size_t i = 0; i < q->n_ces; i++) /* is placed there soon: asks for nothing */
@@ -138,12 +138,12 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
         cls->coming = cls->coming || taken > 0;
         if (!first) {
             first = c;
-            lacking = cls->fit[i].lacking;
+            shortage = cls->fit[i].shortage;
             most = (max_mcpu > cost ? max_mcpu / cost : 1) - taken;
         }
     }
     cls->beyond = cls->beyond || rest > 0;
-    if (first && !lacking && rest > 0 && most > 0)
+    if (first && !shortage && rest > 0 && most > 0)
         ask(first, &cls->need, min_i64(rest, most));
 }
 
@@ -190,7 +190,7 @@ static void merge(ce *c)
     c->n_next = n;
 }
 
-static void tell(engine *e, ce *c)
+static void publish(engine *e, ce *c)
 {
     merge(c);
     bool same =
@@ -200,7 +200,7 @@ static void tell(engine *e, ce *c)
         return;
     c->use_changed = false;
     c->n_demand = 0;
-    effect_shape *copy = memory_take(&e->effects->text, (c->n_next + 1) * sizeof(*copy));
+    effect_shape *copy = arena_take(&e->effects->arena, (c->n_next + 1) * sizeof(*copy));
     for (size_t i = 0; i < c->n_next; i++)
         *LIST_ADD(c, demand) = copy[i] = c->next[i];
     effect_demand *d = LIST_ADD(e->effects, demand);
@@ -224,7 +224,7 @@ void demand_update(engine *e)
     HASH_ITER(hh, e->ces, c, tmp)
     {
         if (c->known)
-            tell(e, c);
+            publish(e, c);
     }
 }
 

@@ -5,11 +5,11 @@
  * chain may be long. (AWS Batch user guide, "Job dependencies", "Array job dependencies".) */
 #include "dependencies.h"
 
+#include "arena.h"
 #include "array.h"
 #include "class.h"
 #include "effects.h"
 #include "job_table.h"
-#include "memory.h"
 #include "moves.h"
 #include "waiters.h"
 
@@ -233,7 +233,7 @@ static void settle_bulk(engine *e, const array *a)
     }
 }
 
-/* Its children have been told of before. */
+/* Its children were settled before. */
 static void settle_n_to_n(engine *e, const ob_uuid *id)
 {
     target *t;
@@ -244,7 +244,7 @@ static void settle_n_to_n(engine *e, const ob_uuid *id)
     }
 }
 
-/* A dependency that is neither alive nor told of as over: nothing says that it succeeded. */
+/* A dependency that is neither alive nor known to have ended: nothing says that it succeeded. */
 static void check_loaded(engine *e)
 {
     target *t, *tmp;

@@ -1,22 +1,23 @@
-/* What a round tells of jobs: events one by one, in order, and rows, once a round for what was
+/* What a round writes of jobs: events one by one, in order, and rows, once a round for what was
  * touched. Strings of effects are copied into the effects' own memory. */
 #include "effects.h"
 
+#include "arena.h"
 #include "job_table.h"
-#include "memory.h"
 #include "minmax.h"
 #include "waiters.h"
 
 static const char *text(engine *e, const char *s)
 {
-    return memory_text(&e->effects->text, s);
+    return arena_text(&e->effects->arena, s);
 }
 
 int64_t effects_time(const engine *e, const job *j)
 {
     int64_t at = max_i64(e->shown_ms, j->at_ms);
-    return job_is_placed(j) ? max_i64(at, max_i64(j->placed->started_at_ms, j->placed->told_at_ms))
-                            : at;
+    return job_is_placed(j)
+               ? max_i64(at, max_i64(j->placed->started_at_ms, j->placed->published_at_ms))
+               : at;
 }
 
 void effects_touch(engine *e, job *j)
@@ -51,7 +52,7 @@ static effect_event *event(engine *e, const job *j, const ending *x)
         ev->reason = text(e, x->reason);
     }
     if (job_is_placed(j) && !j->is_array)
-        j->placed->told_at_ms = ev->at_ms;
+        j->placed->published_at_ms = ev->at_ms;
     return ev;
 }
 
@@ -140,7 +141,7 @@ void effects_live_row(engine *e, const job *j, effect_live *l)
         const array *a = (const array *)(const void *)j;
         l->is_parent = true;
         l->stop_reason = text(e, a->stop_reason);
-        l->told_at_ms = a->last_ms;
+        l->published_at_ms = a->last_ms;
         l->bulk_state = a->bulk_state;
         l->bulk_reason = text(e, a->bulk_reason);
         memcpy(l->counts, a->counts, sizeof(l->counts));
@@ -149,7 +150,7 @@ void effects_live_row(engine *e, const job *j, effect_live *l)
         l->instance_id = text(e, j->placed->on->id);
         l->ce_id = j->placed->on->ce->id;
         l->started_at_ms = j->placed->started_at_ms;
-        l->told_at_ms = j->placed->told_at_ms;
+        l->published_at_ms = j->placed->published_at_ms;
         l->stop_reason = text(e, j->placed->stop_reason);
     }
 }
@@ -176,7 +177,7 @@ void engine_effects_clear(engine_effects *out)
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
     out->n_shares = out->n_fronts = 0;
-    memory_clear(out->text);
+    arena_clear(out->arena);
 }
 
 void engine_effects_done(engine_effects *out)
@@ -194,6 +195,6 @@ void engine_effects_done(engine_effects *out)
     free(out->shares);
     free(out->fronts);
     free(out->demand);
-    memory_free(out->text);
+    arena_free(out->arena);
     memset(out, 0, sizeof(*out));
 }

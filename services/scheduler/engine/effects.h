@@ -1,4 +1,4 @@
-/* What a round tells: events one by one, rows once a round. */
+/* What a round writes: events one by one, rows once a round. */
 #pragma once
 
 #include "model.h"
@@ -7,7 +7,7 @@ typedef struct ending { /* what an event, a done row, an attempt say of a job's 
     const char *reason, *container_reason;
     const instance *on;
     int64_t started_at_ms, stopped_at_ms;
-    int64_t after_ms; /* the event is not told as earlier than this */
+    int64_t after_ms; /* the event is not shown as earlier than this */
     bool has_exit_code, timed_out;
     int32_t exit_code;
 } ending;

@@ -22,10 +22,10 @@ void engine_free(engine *e);
 
 #define ENGINE_MAX_CES 3 /* environments of a queue (AWS Batch quota) */
 
-typedef struct engine_lack {
+typedef struct engine_shortage {
     ob_resources need;
     const char *reason;
-} engine_lack;
+} engine_shortage;
 
 typedef struct engine_ce {
     int64_t id;
@@ -40,8 +40,9 @@ typedef struct engine_ce {
     const ob_resources *shapes; /* usable sizes it could ever launch; above max_vcpus only
                                    when it may pass that by one instance */
     size_t n_shapes;
-    const engine_lack *lacks; /* needs for which the scaler says that it can get nothing now */
-    size_t n_lacks;
+    const engine_shortage
+        *shortages; /* needs for which the scaler says that it can get nothing now */
+    size_t n_shortages;
 } engine_ce;
 void engine_put_ce(engine *e, const engine_ce *ce);
 void engine_drop_ce(engine *e, int64_t id);
@@ -70,7 +71,7 @@ typedef struct engine_queue {
     const char *name;
     int32_t priority;
     bool enabled;
-    bool deleting; /* its jobs are ended ("JobQueue deleted"); engine_queue_empty tells when none is
+    bool deleting; /* its jobs are ended ("JobQueue deleted"); engine_queue_empty says when none is
                       left */
     int64_t ces[ENGINE_MAX_CES];
     size_t n_ces;
@@ -137,9 +138,9 @@ typedef struct engine_job_row { /* one live row with its job */
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
     const char *bulk_reason;
-    int64_t told_at_ms;     /* as effect_live's */
-    int64_t running_for_ms; /* RUNNING: since then, by the database's clock */
-    int64_t order;          /* position in its queue: by admission, a new one with each retry */
+    int64_t published_at_ms; /* as effect_live's */
+    int64_t running_for_ms;  /* RUNNING: since then, by the database's clock */
+    int64_t order;           /* position in its queue: by admission, a new one with each retry */
     engine_terms terms;
     const engine_dependency *deps; /* as submitted; looked at when 'waits' is not 0 */
     size_t n_deps;
@@ -240,9 +241,9 @@ typedef struct effect_live { /* a live row as it is after the round */
     const char *instance_id;               /* NULL = none */
     int64_t ce_id;                         /* 0 = none */
     int64_t started_at_ms, runnable_at_ms; /* 0 = NULL */
-    int64_t told_at_ms; /* STARTING, RUNNING: of its last event; of an array: when a child stopped
-                           last; 0 = NULL. Nothing is shown as earlier, whoever leads and whatever
-                           his clock says; of what waits runnable_at_ms is that time */
+    int64_t published_at_ms; /* STARTING, RUNNING: of its last event; of an array: when a child
+                           stopped last; 0 = NULL. Nothing is shown as earlier, whoever leads and
+                           whatever his clock says; of what waits runnable_at_ms is that time */
     const char *reason;
     int flags;
     int64_t order;
@@ -313,7 +314,7 @@ typedef struct effect_order { /* to an instance's executor */
 } effect_order;
 
 #define ENGINE_FRONT_SHARES 20
-typedef struct effect_front { /* told when it has changed, ENGINE_FRONT_EVERY_MS apart */
+typedef struct effect_front { /* published when it has changed, ENGINE_FRONT_EVERY_MS apart */
     int64_t queue_id, at_ms;
     const engine_front *front;
     size_t n_front;
@@ -355,7 +356,7 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_share, shares);
     ENGINE_LIST(effect_front, fronts);
     ENGINE_LIST(effect_demand, demand);
-    struct engine_text *text; /* the engine's: memory of the strings and shapes above */
+    struct engine_arena *arena; /* the engine's: memory of the strings and shapes above */
 } engine_effects;
 
 /* Decides: admits, ends, places; fills 'out' with all that changed since the last round, steps of
@@ -373,7 +374,7 @@ size_t engine_withdraw(engine *e, engine_effects *out);
 /* Is there anything for a round to do? */
 bool engine_dirty(const engine *e);
 
-/* The time by which timeouts are kept: milliseconds of a clock that is never set. To be told before
+/* The time by which timeouts are kept: milliseconds of a clock that is never set. To be set before
  * rows are loaded, and before each round. */
 void engine_clock(engine *e, int64_t steady_ms);
 /* An executor stops its runs when their time is over, and kills them 30 s later. What has not ended
@@ -433,8 +434,8 @@ void engine_effects_done(engine_effects *out);
 typedef struct engine_wanted { /* a run the engine wants on an instance */
     ob_run_ref run;
     int32_t attempt;
-    bool
-        reported; /* the executor has told of it since it was placed, or it was loaded as RUNNING */
+    bool reported; /* the executor has reported it since it was placed, or it was loaded as RUNNING
+                    */
     engine_run_state state;
     bool stopping;
     int64_t queue_id;

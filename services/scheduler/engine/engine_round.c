@@ -4,6 +4,7 @@
 #include "engine.h"
 
 #include "admit.h"
+#include "arena.h"
 #include "ce.h"
 #include "class.h"
 #include "demand.h"
@@ -16,7 +17,6 @@
 #include "job_table.h"
 #include "keep.h"
 #include "lost.h"
-#include "memory.h"
 #include "model.h"
 #include "place.h"
 #include "queue.h"
@@ -56,7 +56,7 @@ void engine_free(engine *e)
     free(e->line);
     free(e->failed);
     free(e->kept);
-    memory_free(e->input_text);
+    arena_free(e->input_arena);
     free(e);
 }
 
@@ -66,12 +66,12 @@ static const engine_dependency *dependencies(engine *e, const engine_dependency 
 {
     if (n == 0)
         return NULL;
-    engine_dependency *copy = memory_take(&e->input_text, n * sizeof(*copy));
+    engine_dependency *copy = arena_take(&e->input_arena, n * sizeof(*copy));
     for (size_t i = 0; i < n; i++) {
         copy[i] = deps[i];
         size_t size = deps[i].n_failed * sizeof(*deps[i].failed);
         if (size > 0)
-            copy[i].failed = memcpy(memory_take(&e->input_text, size), deps[i].failed, size);
+            copy[i].failed = memcpy(arena_take(&e->input_arena, size), deps[i].failed, size);
     }
     return copy;
 }
@@ -81,10 +81,10 @@ void engine_submit(engine *e, const engine_submission *s)
     input *in = LIST_ADD(e, inputs);
     in->kind = IN_SUBMIT;
     in->submission = *s;
-    in->submission.share = memory_text(&e->input_text, s->share);
-    in->submission.failure = memory_text(&e->input_text, s->failure);
+    in->submission.share = arena_text(&e->input_arena, s->share);
+    in->submission.failure = arena_text(&e->input_arena, s->failure);
     in->submission.deps = dependencies(e, s->deps, s->n_deps);
-    in->submission.terms.on_exit = memory_text(&e->input_text, s->terms.on_exit);
+    in->submission.terms.on_exit = arena_text(&e->input_arena, s->terms.on_exit);
     e->dirty = true;
 }
 
@@ -92,7 +92,7 @@ void engine_stop(engine *e, const ob_job_ref *ref, bool terminate, const char *r
 {
     input *in = LIST_ADD(e, inputs);
     in->kind = IN_STOP;
-    in->reason = memory_text(&e->input_text, reason ? reason : "");
+    in->reason = arena_text(&e->input_arena, reason ? reason : "");
     in->stop.job = *ref;
     in->stop.terminate = terminate;
     e->dirty = true;
@@ -103,14 +103,14 @@ static void add_reports(
 {
     input *in = LIST_ADD(e, inputs);
     in->kind = kind;
-    in->instance_id = memory_text(&e->input_text, instance_id);
+    in->instance_id = arena_text(&e->input_arena, instance_id);
     in->held.n = n;
-    in->held.reports = memory_take(&e->input_text, (n + 1) * sizeof(*reports));
+    in->held.reports = arena_take(&e->input_arena, (n + 1) * sizeof(*reports));
     for (size_t i = 0; i < n; i++) {
         engine_run_report *to = &in->held.reports[i];
         *to = reports[i];
-        to->reason = memory_text(&e->input_text, reports[i].reason);
-        to->status_reason = memory_text(&e->input_text, reports[i].status_reason);
+        to->reason = arena_text(&e->input_arena, reports[i].reason);
+        to->status_reason = arena_text(&e->input_arena, reports[i].status_reason);
     }
     e->dirty = true;
 }
@@ -147,7 +147,7 @@ static void read_inputs(engine *e)
         }
     }
     e->n_inputs = 0;
-    memory_clear(e->input_text);
+    arena_clear(e->input_arena);
 }
 
 void engine_round(engine *e, int64_t now_ms, engine_effects *out)
@@ -160,10 +160,10 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->rounds++;
     hold_end_due(e);
     read_inputs(e);
-    timeouts_enforce(e); /* after the reports: an end that was told counts */
+    timeouts_enforce(e); /* after the reports: an end that was reported counts */
     head_enforce_limits(e);
     queues_sweep(e); /* what it leaves for the next round makes the engine dirty */
-    lost_sweep(e);   /* after the reports: an end that was told counts */
+    lost_sweep(e);   /* after the reports: an end that was reported counts */
     do {
         dependencies_settle(e);
         queues_end_returned(e);

@@ -46,7 +46,7 @@ void fit_update(const engine *e, class *cls)
         class_fit *fit = &cls->fit[i];
         *fit = (class_fit){ .cost_mcpu = INT32_MAX,
                             .least_mcpu = INT32_MAX,
-                            .lacking = ce_shortage_reason(c, &cls->need) };
+                            .shortage = ce_shortage_reason(c, &cls->need) };
         fit_shapes(c, &cls->need, false, fit);
         if (!fit->launch)
             fit_shapes(c, &cls->need, true, fit);

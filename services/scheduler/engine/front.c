@@ -6,9 +6,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "arena.h"
 #include "array.h"
 #include "line.h"
-#include "memory.h"
 
 /* The job after the one that 'cls' stands at in a line; cls->at_index: the array's child. */
 static job *next_of(class *cls)
@@ -59,10 +59,10 @@ static int most_first(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
-static void tell(engine *e, queue *q)
+static void publish(engine *e, queue *q)
 {
     effect_front *f = LIST_ADD(e->effects, fronts);
-    engine_front *copy = memory_take(&e->effects->text, (q->n_front + 1) * sizeof(*copy));
+    engine_front *copy = arena_take(&e->effects->arena, (q->n_front + 1) * sizeof(*copy));
     if (q->n_front > 0)
         memcpy(copy, q->front, q->n_front * sizeof(*copy));
     f->queue_id = q->id;
@@ -74,14 +74,14 @@ static void tell(engine *e, queue *q)
     if (!q->policy.fair)
         return;
     size_t n = 0;
-    share **all = memory_take(&e->effects->text, (HASH_COUNT(q->shares) + 1) * sizeof(*all));
+    share **all = arena_take(&e->effects->arena, (HASH_COUNT(q->shares) + 1) * sizeof(*all));
     for (share *s = q->shares; s; s = s->hh.next)
         if (s->mcpu > 0)
             all[n++] = s;
     if (n > 0)
         qsort(all, n, sizeof(*all), most_first);
     for (size_t i = 0; i < n && i < ENGINE_FRONT_SHARES; i++) {
-        f->shares[i].share = memory_text(&e->effects->text, all[i]->name);
+        f->shares[i].share = arena_text(&e->effects->arena, all[i]->name);
         f->shares[i].mcpu = all[i]->mcpu;
         f->n_shares++;
     }
@@ -107,7 +107,7 @@ static void make(engine *e, queue *q)
     q->front_changes = q->changes;
     q->front_owed = false;
     if (changed)
-        tell(e, q);
+        publish(e, q);
 }
 
 void fronts_update(engine *e)

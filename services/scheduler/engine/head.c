@@ -5,9 +5,9 @@
 
 #include <stdio.h>
 
+#include "arena.h"
 #include "effects.h"
 #include "job_table.h"
-#include "memory.h"
 #include "minmax.h"
 #include "stop.h"
 
@@ -83,9 +83,9 @@ void head_report_blocked(engine *e)
         if (q->n_limits > 0)
             round_due_at(e, limit_at(q, cls));
         int64_t since = blocked_since(q, cls);
-        if (since <= q->blocked_told_ms)
+        if (since <= q->blocked_published_ms)
             continue;
-        q->blocked_told_ms = since;
+        q->blocked_published_ms = since;
         effect_event *ev = LIST_ADD(e->effects, events);
         ev->id = q->head.id;
         ev->idx_lo = ev->idx_hi = q->head.index;
@@ -94,6 +94,6 @@ void head_report_blocked(engine *e)
         ev->run = cls->waiting->last_run;
         ev->at_ms = effects_time(e, cls->waiting);
         ev->blocked = true;
-        ev->reason = memory_text(&e->effects->text, cls->reason);
+        ev->reason = arena_text(&e->effects->arena, cls->reason);
     }
 }

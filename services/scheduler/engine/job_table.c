@@ -9,7 +9,7 @@
 #include <assert.h>
 #include <search.h>
 
-#include "memory.h"
+#include "arena.h"
 #include "terms.h"
 
 #define BLOCK_JOBS 1024

@@ -8,9 +8,9 @@
  * slot. */
 #include "keep.h"
 
+#include "arena.h"
 #include "ce.h"
 #include "fit.h"
-#include "memory.h"
 #include "slots.h"
 
 void keep_note_placement(engine *e, const class *cls, ce *c)
@@ -107,8 +107,8 @@ static bool is_there(const instance *i)
     return i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE && !instance_is_held(i);
 }
 
-/* How much of the need is lacking there, in thousandths of it. */
-static int64_t lacking(const instance *i, const ob_resources *need)
+/* How much of the need is missing there, in thousandths of it. */
+static int64_t deficit(const instance *i, const ob_resources *need)
 {
     ob_resources room = instance_room(i);
     int64_t sum = 0;
@@ -144,7 +144,7 @@ static instance *find_instance(const queue *q)
             if (!is_there(i) || (i->kept_for && i->kept_for != q) ||
                 !ob_resources_fit(need, &i->size))
                 continue;
-            int64_t less = best ? lacking(i, need) - lacking(best, need) : -1;
+            int64_t less = best ? deficit(i, need) - deficit(best, need) : -1;
             if (less < 0 || (less == 0 && strcmp(i->id, best->id) < 0))
                 best = i;
         }
@@ -173,16 +173,16 @@ static int64_t counts(const instance *i)
 /* Keeps what has to end before the launch is below maxvCpus. */
 static void keep_launch(engine *e, queue *q, ce *c, int32_t least_mcpu)
 {
-    int64_t lack = ce_excess_mcpu(c, least_mcpu);
+    int64_t excess = ce_excess_mcpu(c, least_mcpu);
     for (size_t k = 0; k < e->n_kept; k++)
         if (e->kept[k]->kept_for == q)
-            lack -= counts(e->kept[k]);
+            excess -= counts(e->kept[k]);
     for (const instance *i = c->instances; i; i = i->inext)
         if (i->known && !i->lost && i->state == OB_INSTANCE_DRAINING)
-            lack -= counts(i);
-    for (instance *i; lack > 0 && (i = fewest_runs(c));) {
+            excess -= counts(i);
+    for (instance *i; excess > 0 && (i = fewest_runs(c));) {
         take_instance(e, i, q);
-        lack -= counts(i);
+        excess -= counts(i);
     }
     q->keeps_in = c;
     c->headroom_for = q;
@@ -194,7 +194,7 @@ static ce *launches_in(const engine *e, const queue *q, int32_t *ret_least_mcpu)
     for (size_t n = 0; n < q->n_ces; n++) {
         ce *c = q->ces[n];
         if (!ce_is_usable(c) || !q->keeper->fit[n].launch ||
-            ce_need_exceeds_max(c, &q->keeper->need) || q->keeper->fit[n].lacking ||
+            ce_need_exceeds_max(c, &q->keeper->need) || q->keeper->fit[n].shortage ||
             (c->headroom_for && c->headroom_for != q))
             continue;
         *ret_least_mcpu = q->keeper->fit[n].least_mcpu;

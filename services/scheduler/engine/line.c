@@ -7,7 +7,7 @@
 
 #include <stdlib.h>
 
-#include "memory.h"
+#include "arena.h"
 
 #define AHEAD_S 60
 

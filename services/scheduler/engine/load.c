@@ -2,12 +2,12 @@
  * rounds, so they are taken as they are. */
 #include "engine.h"
 
+#include "arena.h"
 #include "array.h"
 #include "class.h"
 #include "dependencies.h"
 #include "instance.h"
 #include "job_table.h"
-#include "memory.h"
 #include "minmax.h"
 #include "model.h"
 #include "queue.h"
@@ -36,7 +36,7 @@ static job *load_array(engine *e, const engine_job_row *row, class *cls)
         a->bulk = 0;
     set_text(&a->bulk_reason, row->bulk_reason);
     set_text(&a->stop_reason, row->stop_reason);
-    a->last_ms = row->told_at_ms;
+    a->last_ms = row->published_at_ms;
     return &a->base;
 }
 
@@ -44,7 +44,7 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
 {
     run *r = run_add(e, j, instance_get(e, row->instance_id ? row->instance_id : ""));
     r->started_at_ms = row->started_at_ms;
-    r->told_at_ms = row->told_at_ms;
+    r->published_at_ms = row->published_at_ms;
     if (row->state == OB_JOB_RUNNING)
         timeout_start(e, r, row->running_for_ms);
     /* Of one that is STARTING nobody stored whether it was: ordered again, its executor, which
@@ -107,8 +107,8 @@ void engine_load_class_reason(engine *e, const effect_reason *row)
     class *cls = class_get(e, queue_get(e, row->queue_id), &row->need, row->share, row->priority);
     set_text(&cls->reason, row->reason);
     cls->code_since_ms = row->since_ms;
-    if (cls->queue->blocked_told_ms < row->since_ms) /* told when it was written */
-        cls->queue->blocked_told_ms = row->since_ms;
+    if (cls->queue->blocked_published_ms < row->since_ms) /* published when it was written */
+        cls->queue->blocked_published_ms = row->since_ms;
     e->dirty = true;
 }
 
@@ -117,7 +117,7 @@ void engine_load_share(engine *e, const effect_share *row)
     queue *q = queue_get(e, row->queue_id);
     share *s = share_get(q, row->share);
     s->usage = row->usage;
-    s->at_ms = s->told_ms = s->seen_ms = row->at_ms;
+    s->at_ms = s->published_ms = s->seen_ms = row->at_ms;
     s->stored = true;
     share_set_active(s, row->active);
     s->changed = false;
@@ -135,7 +135,7 @@ void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, s
         q->head.id = front[0].id;
         q->head.index = front[0].index;
         q->head.since_ms = front[0].since_ms;
-        q->blocked_told_ms = max_i64(q->blocked_told_ms, front[0].since_ms);
+        q->blocked_published_ms = max_i64(q->blocked_published_ms, front[0].since_ms);
     }
     e->dirty = true;
 }

@@ -18,7 +18,7 @@ static void end_runs(engine *e, instance *i)
     run *r, *tmp;
     DL_FOREACH_SAFE2(i->runs, r, tmp, rnext)
     {
-        /* Each was ordered, so each may have run, told of or not: the report may be lost as well.
+        /* Each was ordered, so each may have run, reported or not: the report may be lost as well.
          */
         ending x = { .reason = reason, .stopped_at_ms = e->shown_ms };
         run_end(e, r->job, OB_EV_EXIT_FAIL, true, &x);

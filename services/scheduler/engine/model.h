@@ -1,10 +1,10 @@
 /* All that an engine holds. Structures only: who does what with them is said by the other headers,
  * one a file. The files lean on each other in one direction (tools/include_rules.py), from below:
- *     model, memory
+ *     model, arena
  *     terms, job_table, waiters                tables
  *     share, class, line, array                what waits, and in which order
  *     ce, instance, slots, hold, fit           where there is room
- *     effects, moves                           the door for every change, and what it tells
+ *     effects, moves                           the door for every change, and what it writes
  *     queue, keep, run_end, stop, dependencies
  *     admit, report, lost, timeout, load       inputs
  *     place, head, front, demand, reason       the second half of a round
@@ -72,7 +72,7 @@ struct engine {
     job *free_jobs;
 
     ENGINE_LIST(input, inputs);
-    struct engine_text *input_text;
+    struct engine_arena *input_arena;
 
     /* Within a round. */
     int64_t now_ms;

@@ -12,8 +12,8 @@ typedef struct slot {
 struct ce {
     int64_t id; /* key */
     char *name, *cluster;
-    ENGINE_LIST(engine_lack, lacks); /* by need */
-    struct engine_text *lacks_text;
+    ENGINE_LIST(engine_shortage, shortages); /* by need */
+    struct engine_arena *shortages_arena;
     bool known, enabled, valid, exact, unmanaged, use_changed;
     int32_t max_vcpus, share_vcpus;
     ob_resources *shapes;
@@ -23,7 +23,7 @@ struct ce {
     int64_t mcpu;    /* ... and their usable size */
     size_t launches; /* instances that are LAUNCHING */
     ENGINE_LIST(slot, slots);
-    ENGINE_LIST(effect_shape, demand); /* as told last */
+    ENGINE_LIST(effect_shape, demand); /* as published last */
     ENGINE_LIST(effect_shape, next);   /* being computed */
     ENGINE_LIST(ob_resources, coming); /* likewise: what is left of LAUNCHING instances */
     ENGINE_LIST(slot, held);           /* likewise: instances that get nothing now, ... */

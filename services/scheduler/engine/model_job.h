@@ -85,10 +85,10 @@ struct child {
 struct run {
     job *job;
     instance *on;
-    run *rprev, *rnext;                /* instance->runs */
-    int64_t started_at_ms, told_at_ms; /* told_at_ms: time of its last event */
-    char *stop_reason;                 /* terminated (job.flags) */
-    uint32_t mark;                     /* of the registration that named it */
+    run *rprev, *rnext;                     /* instance->runs */
+    int64_t started_at_ms, published_at_ms; /* published_at_ms: time of its last event */
+    char *stop_reason;                      /* terminated (job.flags) */
+    uint32_t mark;                          /* of the registration that named it */
     bool reported;
     int64_t timeout_at_ms; /* steady time; 0: none */
 };

@@ -12,8 +12,8 @@ struct share {
     double usage;                 /* of a fair share, vCPU seconds as of at_ms */
     int64_t at_ms, seen_ms;       /* seen_ms: when it had jobs last */
     double weight;                /* lower gets more */
-    bool active, stored, changed; /* changed: since the row was told */
-    int64_t told_ms;
+    bool active, stored, changed; /* changed: since the row was written */
+    int64_t published_ms;
     struct { /* in a line (line.c) */
         ENGINE_LIST(class *, work);
         size_t first;
@@ -25,10 +25,10 @@ struct share {
 
 /* What an environment could launch for a class: within maxvCpus, or else beyond them. */
 typedef struct class_fit {
-    bool launch, there;  /* some shape, some instance that is there is large enough */
-    int32_t cost_mcpu;   /* of the environment's maxvCpus for each job, well packed */
-    int32_t least_mcpu;  /* of the smallest shape that is large enough */
-    const char *lacking; /* why nothing can be had for it now, or NULL */
+    bool launch, there;   /* some shape, some instance that is there is large enough */
+    int32_t cost_mcpu;    /* of the environment's maxvCpus for each job, well packed */
+    int32_t least_mcpu;   /* of the smallest shape that is large enough */
+    const char *shortage; /* why nothing can be had for it now, or NULL */
 } class_fit;
 
 /* Jobs of one queue with one shape, share and priority: what fits one fits all. */
@@ -52,7 +52,7 @@ struct class
     size_t n_waiting; /* children counted */
     size_t n_jobs;    /* records that point here */
     char *reason;     /* as stored */
-    int64_t code_since_ms, told_ms; /* of the stored reason */
+    int64_t code_since_ms, published_ms; /* of the stored reason */
     uint64_t reason_sign, soft_sign, fit_topology;
     int cond; /* what might become a code, and ... */
     int64_t cond_since_ms;
@@ -64,7 +64,7 @@ struct class
     int32_t ahead;     /* jobs before its first one, up to ENGINE_FRONT_MAX */
     job *at;           /* its first job in a line, and, of an array, the child */
     int32_t at_index;
-    int64_t given; /* jobs of it that demand has been told of */
+    int64_t given; /* jobs of it that demand has given out */
     class_fit fit[ENGINE_MAX_CES];
     UT_hash_handle hh; /* queue->classes */
 };
@@ -109,7 +109,7 @@ struct queue {
         int32_t index;
         int64_t since_ms;
     } head;
-    int64_t blocked_told_ms;
+    int64_t blocked_published_ms;
     class *classes;
     job *held; /* SUBMITTED: came before the queue was known */
     array *arrays;

@@ -3,10 +3,10 @@
  * counts follow its children's states; it ends with its last child. */
 #include "moves.h"
 
+#include "arena.h"
 #include "array.h"
 #include "effects.h"
 #include "job_table.h"
-#include "memory.h"
 #include "minmax.h"
 #include "waiters.h"
 

@@ -4,6 +4,7 @@
  * what is placed. */
 #include "place.h"
 
+#include "arena.h"
 #include "array.h"
 #include "ce.h"
 #include "class.h"
@@ -12,7 +13,6 @@
 #include "instance.h"
 #include "keep.h"
 #include "line.h"
-#include "memory.h"
 #include "moves.h"
 #include "queue.h"
 #include "slots.h"
@@ -56,7 +56,7 @@ static void place(engine *e, class *cls, instance *on)
     effects_add_event(e, j, &(ending){ .on = on });
     ob_run_ref ref = job_run_ref(j);
     effect_placement *p = LIST_ADD(e->effects, placement_insert);
-    p->instance_id = memory_text(&e->effects->text, on->id);
+    p->instance_id = arena_text(&e->effects->arena, on->id);
     p->run = ref;
     effects_add_order(e, ORDER_RUN, on->id, &ref);
     hold_begin_trial(e, on);

@@ -2,9 +2,9 @@
  * by a job before it is known is kept as unknown, its jobs SUBMITTED. */
 #include "queue.h"
 
+#include "arena.h"
 #include "ce.h"
 #include "keep.h"
-#include "memory.h"
 #include "share.h"
 
 queue *queue_get(engine *e, int64_t id)

@@ -1,15 +1,15 @@
 /* Why a class waits, for people. AWS's own texts (AWS Batch user guide, "Jobs stuck in a RUNNABLE
  * status") only for what lasts: programs give a job up when they see them. A text is made when
- * something it depends on has changed, and told when it differs; what changes with every job
- * (numbers, whose turn it is) is told once in SOFT_MS. */
+ * something it depends on has changed, and published when it differs; what changes with every
+ * job (numbers, whose turn it is) is published at most once in SOFT_MS. */
 #include "reason.h"
 
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "arena.h"
 #include "ce.h"
 #include "fit.h"
-#include "memory.h"
 #include "slots.h"
 
 #define SOFT_MS 1000
@@ -29,21 +29,21 @@ typedef enum why {
     WHY_HELD,
     WHY_KEPT,
     WHY_AT_MAX,
-    WHY_LACKING,
+    WHY_SHORTAGE,
     WHY_NONE_YET,
     WHY_FULL,
 } why;
 #define NEVER (1u << WHY_TOO_LARGE | 1u << WHY_ABOVE_MAX)
 
 /* What of a need no instance has free. */
-#define LACKS_CPU 1
-#define LACKS_MEM 2
-#define LACKS_GPU 4
+#define MISSING_CPU 1
+#define MISSING_MEM 2
+#define MISSING_GPU 4
 
 typedef struct view {
     size_t n;
     why why[ENGINE_MAX_CES];
-    unsigned lacks[ENGINE_MAX_CES];
+    unsigned missing[ENGINE_MAX_CES];
     const instance *held[ENGINE_MAX_CES]; /* UNWELL, HELD: the first that has room */
     bool starting;                        /* an instance for the first of it is on its way */
     int32_t ahead;                        /* at least so many */
@@ -170,7 +170,7 @@ static why look(const engine *e, const class *cls, size_t i)
         return WHY_KEEPING;
     /* As demand has just found. Where the rest of the class gets nothing, that is what most of it
      * waits for. */
-    if (cls->starting & 1u << i && !(cls->beyond && cls->fit[i].lacking))
+    if (cls->starting & 1u << i && !(cls->beyond && cls->fit[i].shortage))
         return WHY_STARTING;
     if (held(cls, c))
         return held(cls, c)->hold.unwell ? WHY_UNWELL : WHY_HELD;
@@ -178,14 +178,14 @@ static why look(const engine *e, const class *cls, size_t i)
         return WHY_KEPT;
     if (cls->fit[i].launch && !ce_may_launch(c, cls->fit[i].least_mcpu))
         return WHY_AT_MAX;
-    if (cls->fit[i].lacking)
-        return WHY_LACKING;
+    if (cls->fit[i].shortage)
+        return WHY_SHORTAGE;
     if (any_active(c))
         return WHY_FULL;
     return c->n_shapes == 0 && !c->unmanaged ? WHY_UNSUPPORTED : WHY_NONE_YET;
 }
 
-static unsigned lacks(const engine *e, const class *cls, ce *c)
+static unsigned missing(const engine *e, const class *cls, ce *c)
 {
     if (c->free_round != e->rounds) {
         c->free_round = e->rounds;
@@ -197,9 +197,9 @@ static unsigned lacks(const engine *e, const class *cls, ce *c)
             c->free.gpus = room->gpus > c->free.gpus ? room->gpus : c->free.gpus;
         }
     }
-    return (cls->need.mcpu > c->free.mcpu ? LACKS_CPU : 0u) |
-           (cls->need.mem_mib > c->free.mem_mib ? LACKS_MEM : 0u) |
-           (cls->need.gpus > c->free.gpus ? LACKS_GPU : 0u);
+    return (cls->need.mcpu > c->free.mcpu ? MISSING_CPU : 0u) |
+           (cls->need.mem_mib > c->free.mem_mib ? MISSING_MEM : 0u) |
+           (cls->need.gpus > c->free.gpus ? MISSING_GPU : 0u);
 }
 
 /* Rounded down, so that it holds for all jobs of the class, and does not change with each. */
@@ -219,7 +219,7 @@ static void see(engine *e, class *cls, view *v)
     v->n = q->n_ces;
     for (size_t i = 0; i < q->n_ces; i++) {
         v->why[i] = look(e, cls, i);
-        v->lacks[i] = v->why[i] == WHY_FULL ? lacks(e, cls, q->ces[i]) : 0;
+        v->missing[i] = v->why[i] == WHY_FULL ? missing(e, cls, q->ces[i]) : 0;
         v->held[i] = v->why[i] == WHY_UNWELL || v->why[i] == WHY_HELD ? held(cls, q->ces[i]) : NULL;
     }
     v->starting = cls->starting != 0;
@@ -246,8 +246,8 @@ static cond cond_of(const view *v)
     dead |= 1u << WHY_INVALID;
     if (!(all & ~dead))
         return COND_INVALID;
-    dead |= 1u << WHY_LACKING | 1u << WHY_DISABLED;
-    if (!(all & ~dead) && all & 1u << WHY_LACKING)
+    dead |= 1u << WHY_SHORTAGE | 1u << WHY_DISABLED;
+    if (!(all & ~dead) && all & 1u << WHY_SHORTAGE)
         return COND_CAPACITY;
     dead |= 1u << WHY_NONE_YET;
     return !(all & ~dead) && all & 1u << WHY_NONE_YET ? COND_UNDETERMINED : COND_NONE;
@@ -284,7 +284,7 @@ static cond earned(engine *e, class *cls, const view *v)
 
 /* ---- Words ---- */
 
-/* The shape that comes closest: most of what is lacking. */
+/* The shape that comes closest: most of what is missing. */
 static const ob_resources *largest(const class *cls)
 {
     const queue *q = cls->queue;
@@ -313,7 +313,7 @@ static const ob_resources *largest(const class *cls)
     return best;
 }
 
-static void say_lacks(line *l, unsigned what)
+static void say_missing(line *l, unsigned what)
 {
     static const char *const words[] = { "vCPUs", "memory", "GPUs" };
     bool any = false;
@@ -394,24 +394,24 @@ static void say_ce(line *l, const class *cls, size_t i, const view *v)
     case WHY_AT_MAX:
         say(l, "compute environment \"%s\" is at its maximum of %d vCPUs", name, c->max_vcpus);
         break;
-    case WHY_LACKING:
-        say(l, "compute environment \"%s\": %s", name, cls->fit[i].lacking);
+    case WHY_SHORTAGE:
+        say(l, "compute environment \"%s\": %s", name, cls->fit[i].shortage);
         break;
     case WHY_NONE_YET:
         say(l, "compute environment \"%s\" has no instance yet", name);
         break;
     case WHY_FULL:
         say(l, "the instances of compute environment \"%s\" have ", name);
-        say_lacks(l, v->lacks[i]);
+        say_missing(l, v->missing[i]);
         break;
     }
 }
 
-static const char *lacking(const class *cls)
+static const char *first_shortage(const class *cls)
 {
     for (size_t i = 0; i < cls->queue->n_ces; i++)
-        if (cls->fit[i].lacking)
-            return cls->fit[i].lacking;
+        if (cls->fit[i].shortage)
+            return cls->fit[i].shortage;
     return "";
 }
 
@@ -422,7 +422,7 @@ static void write_code(const class *cls, cond c, line *l)
     int32_t most = 0;
     say(l, "%s - %s", conds[c].code, conds[c].text);
     if (c == COND_CAPACITY)
-        say(l, " [%s]", lacking(cls));
+        say(l, " [%s]", first_shortage(cls));
     if (c != COND_MAX_RESOURCE && c != COND_REQUIREMENT)
         return;
     for (size_t i = 0; i < q->n_ces; i++)
@@ -462,18 +462,18 @@ static void write_waiting(const class *cls, const view *v, line *l)
         }
 }
 
-/* ---- Telling ---- */
+/* ---- Publishing ---- */
 
-static void tell(engine *e, class *cls, const char *reason)
+static void publish(engine *e, class *cls, const char *reason)
 {
     set_text(&cls->reason, reason);
-    cls->told_ms = e->now_ms;
+    cls->published_ms = e->now_ms;
     effect_reason *r = LIST_ADD(e->effects, reasons);
     r->queue_id = cls->queue->id;
     r->need = cls->need;
-    r->share = memory_text(&e->effects->text, cls->share->name);
+    r->share = arena_text(&e->effects->arena, cls->share->name);
     r->priority = cls->priority;
-    r->reason = memory_text(&e->effects->text, reason);
+    r->reason = arena_text(&e->effects->arena, reason);
     r->since_ms = cls->code_since_ms;
 }
 
@@ -494,14 +494,14 @@ static void reason_of(engine *e, class *cls)
         hard = mix(hard, v.why[i]);
         if (v.held[i])
             hard = mix(mix(hard, v.held[i]->serial), v.held[i]->hold.changes);
-        soft = mix(soft, v.lacks[i]);
+        soft = mix(soft, v.missing[i]);
     }
     soft = mix(mix(soft, (uint64_t)v.ahead), v.turn);
     if (cls->reason && hard == cls->reason_sign) {
         if (soft == cls->soft_sign)
             return;
-        if (e->now_ms >= cls->told_ms && e->now_ms - cls->told_ms < SOFT_MS) {
-            round_due_at(e, cls->told_ms + SOFT_MS);
+        if (e->now_ms >= cls->published_ms && e->now_ms - cls->published_ms < SOFT_MS) {
+            round_due_at(e, cls->published_ms + SOFT_MS);
             return;
         }
     }
@@ -515,7 +515,7 @@ static void reason_of(engine *e, class *cls)
     else
         write_waiting(cls, &v, &l);
     if (!cls->reason || strcmp(cls->reason, l.text) != 0)
-        tell(e, cls, l.text);
+        publish(e, cls, l.text);
 }
 
 static void forget(engine *e, class *cls)
@@ -523,7 +523,7 @@ static void forget(engine *e, class *cls)
     cls->cond = COND_NONE;
     cls->code_since_ms = cls->passed_ms = 0;
     if (cls->reason)
-        tell(e, cls, NULL);
+        publish(e, cls, NULL);
 }
 
 void reasons_update(engine *e)

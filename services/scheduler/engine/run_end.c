@@ -2,10 +2,10 @@
  * or goes back to its queue. */
 #include "run_end.h"
 
+#include "arena.h"
 #include "class.h"
 #include "effects.h"
 #include "instance.h"
-#include "memory.h"
 #include "minmax.h"
 #include "moves.h"
 #include "terms.h"
@@ -32,7 +32,7 @@ void run_end(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     char *stop_reason = NULL;
     x->on = r->on;
     x->started_at_ms = r->started_at_ms;
-    x->after_ms = r->told_at_ms;
+    x->after_ms = r->published_at_ms;
     x->stopped_at_ms = max_i64(x->stopped_at_ms, max_i64(r->started_at_ms, j->at_ms));
     if (j->flags & OB_FLAG_TERMINATED) {
         ev = OB_EV_STOP;
@@ -56,7 +56,7 @@ void run_end(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     if (attempt)
         effects_add_attempt(e, j, x);
     effect_placement *p = LIST_ADD(e->effects, placement_delete);
-    p->instance_id = memory_text(&e->effects->text, r->on->id);
+    p->instance_id = arena_text(&e->effects->arena, r->on->id);
     p->run = job_run_ref(j);
     run_remove(e, r);
 

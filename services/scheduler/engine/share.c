@@ -10,7 +10,7 @@
 #include <math.h>
 #include <stdlib.h>
 
-#include "memory.h"
+#include "arena.h"
 
 #define DECAY_MIN_S 600
 #define COUNTS_FROM 1.0 /* vCPU seconds: less is forgotten */
@@ -125,7 +125,7 @@ void share_set_active(share *s, bool active)
     s->active = active;
     s->queue->n_active += active ? 1 : (size_t)-1;
     s->queue->shares_changed = s->changed = true;
-    s->told_ms = 0;
+    s->published_ms = 0;
 }
 
 /* maxvCpus x (computeReservation / 100) ^ active shares stays free for shares that are not active
@@ -173,18 +173,18 @@ void shares_update(engine *e)
 
 /* ---- Rows ---- */
 
-static void tell(engine *e, share *s, bool gone)
+static void write_row(engine *e, share *s, bool gone)
 {
     effect_share *row = LIST_ADD(e->effects, shares);
     row->queue_id = s->queue->id;
-    row->share = memory_text(&e->effects->text, s->name);
+    row->share = arena_text(&e->effects->arena, s->name);
     row->usage = s->usage;
     row->at_ms = s->at_ms;
     row->active = s->active;
     row->gone = gone;
     s->stored = true;
     s->changed = false;
-    s->told_ms = e->now_ms;
+    s->published_ms = e->now_ms;
 }
 
 void shares_write_rows(engine *e)
@@ -199,10 +199,11 @@ void shares_write_rows(engine *e)
         {
             bool gone = s->n_classes == 0 && !s->active && s->usage < COUNTS_FROM;
             if (gone && s->stored)
-                tell(e, s, true);
+                write_row(e, s, true);
             else if (!gone && s->changed &&
-                     (e->now_ms - s->told_ms >= ENGINE_SHARE_EVERY_MS || s->told_ms > e->now_ms))
-                tell(e, s, false);
+                     (e->now_ms - s->published_ms >= ENGINE_SHARE_EVERY_MS ||
+                      s->published_ms > e->now_ms))
+                write_row(e, s, false);
             if (gone)
                 share_free(s);
         }

@@ -3,8 +3,8 @@
  * room, so that the first slot that has room is the best fit. */
 #include "slots.h"
 
+#include "arena.h"
 #include "ce.h"
-#include "memory.h"
 
 /* The first slot not before (room, id); id NULL: the first with this room. */
 static size_t slot_find(const ce *c, const ob_resources *room, const char *id)

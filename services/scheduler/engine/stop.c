@@ -1,13 +1,13 @@
-/* Cancellation and termination. What waits ends at once; a placed run is marked, and the executor
- * told, when it is terminated; nothing happens to it when it is cancelled. (AWS: "Jobs that
- * progressed to the STARTING or RUNNING state aren't canceled".) */
+/* Cancellation and termination. What waits ends at once; a placed run that is
+ * terminated is marked, and its executor gets an order; one that is cancelled goes on. (AWS: "Jobs
+ * that progressed to the STARTING or RUNNING state aren't canceled".) */
 #include "stop.h"
 
+#include "arena.h"
 #include "array.h"
 #include "class.h"
 #include "effects.h"
 #include "job_table.h"
-#include "memory.h"
 #include "moves.h"
 
 static void stop_array(engine *e, array *a, bool terminate, const char *reason)

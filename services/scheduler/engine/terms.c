@@ -5,7 +5,7 @@
 #include <assert.h>
 #include <stdio.h>
 
-#include "memory.h"
+#include "arena.h"
 
 #define ATTEMPTS_MAX 10               /* AWS: retryStrategy.attempts; job.ended counts to 15 */
 #define TERMS_MAX ((uint32_t)1 << 24) /* bits of job.terms */

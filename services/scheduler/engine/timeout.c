@@ -1,5 +1,5 @@
 /* Timeouts of attempts that their executor does not keep: it is the one to stop a run whose time is
- * over, and this the backup. Time is the steady one that the service tells. A run that is over its
+ * over, and this the backup. Time is the steady one that the service sets. A run that is over its
  * time is marked (the mark is stored) and ordered to stop; however it ends then, it has timed out.
  * (AWS Batch user guide, "Job timeouts".) */
 #include "timeout.h"

@@ -4,7 +4,7 @@
  * what follows from an end is in dependencies.c. */
 #include "waiters.h"
 
-#include "memory.h"
+#include "arena.h"
 
 target *target_find(const engine *e, const ob_uuid *id, int32_t index)
 {

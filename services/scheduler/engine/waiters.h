@@ -1,4 +1,5 @@
-/* Who waits for whom: the tables of waiters and targets, and the list of ends to be told to them.
+/* Who waits for whom: the tables of waiters and targets, and the list of ends that they have not
+ * heard of.
  */
 #pragma once
 

@@ -1,7 +1,7 @@
 /* Taking back what a round has placed on instances that are gone before it was committed: nobody
- * was told of these runs, so their numbers are given again. Rows of jobs and parents that this
- * concerns are made anew where they stand in the effects; what was told of the placements is taken
- * out. Costs a look at each effect of the round, not at what waits. */
+ * has heard of these runs, so their numbers are given again. Rows of jobs and parents that this
+ * concerns are made anew where they stand in the effects; orders and events of the placements are
+ * taken out. Costs a look at each effect of the round, not at what waits. */
 #include "engine.h"
 
 #include "class.h"
@@ -41,7 +41,7 @@ static bool taken_back(const engine *e, const ob_run_ref *ref)
     return j && j->touched && j->state == OB_JOB_RUNNABLE && j->last_run + 1 == ref->run;
 }
 
-static void drop_told(const engine *e, engine_effects *effects)
+static void drop_placements(const engine *e, engine_effects *effects)
 {
     size_t n = 0;
     for (size_t i = 0; i < effects->n_placement_insert; i++)
@@ -85,7 +85,7 @@ size_t engine_withdraw(engine *e, engine_effects *out)
         n++;
     }
     if (n > 0) {
-        drop_told(e, out);
+        drop_placements(e, out);
         write_again(e, out->live_insert, out->n_live_insert);
         write_again(e, out->live_update, out->n_live_update);
         for (size_t i = 0; i < e->n_touched; i++)

@@ -11,10 +11,10 @@ void *list_add(void **items, size_t *n, size_t *cap, size_t size);
     ((__typeof__((of)->name))list_add((void **)&(of)->name, &(of)->n_##name, &(of)->cap_##name,    \
                                       sizeof(*(of)->name)))
 
-/* All of it is freed at once; *memory is made when it is NULL. */
-void *memory_take(struct engine_text **memory, size_t size);
-const char *memory_text(struct engine_text **memory, const char *s); /* a copy; NULL stays NULL */
-void memory_clear(struct engine_text *memory);                       /* keeps its blocks */
-void memory_free(struct engine_text *memory);
+/* All of it is freed at once; *arena is made when it is NULL. */
+void *arena_take(struct engine_arena **arena, size_t size);
+const char *arena_text(struct engine_arena **arena, const char *s); /* a copy; NULL stays NULL */
+void arena_clear(struct engine_arena *arena);                       /* keeps its blocks */
+void arena_free(struct engine_arena *arena);
 
 void set_text(char **to, const char *s); /* a copy in place of what was there */

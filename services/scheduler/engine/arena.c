@@ -1,13 +1,13 @@
 /* Growing arrays, and memory for strings that live as long as a round's inputs or effects. Blocks
  * are kept when cleared. Pure; the thread of the engine's owner. */
-#include "memory.h"
+#include "arena.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include "ob/error.h"
 
-#define TEXT_BLOCK ((size_t)32 << 10)
+#define ARENA_BLOCK ((size_t)32 << 10)
 
 struct block {
     struct block *next;
@@ -15,7 +15,7 @@ struct block {
     _Alignas(max_align_t) char data[];
 };
 
-struct engine_text {
+struct engine_arena {
     struct block *first, *current; /* blocks behind the current one are empty */
 };
 
@@ -30,17 +30,17 @@ void *list_add(void **items, size_t *n, size_t *cap, size_t size)
     return last;
 }
 
-void *memory_take(struct engine_text **text, size_t size)
+void *arena_take(struct engine_arena **arena, size_t size)
 {
-    if (!*text)
-        *text = ob_calloc(1, sizeof(**text));
-    struct engine_text *t = *text;
+    if (!*arena)
+        *arena = ob_calloc(1, sizeof(**arena));
+    struct engine_arena *t = *arena;
     size = (size + 7) & ~(size_t)7;
     struct block **to = t->current ? &t->current : &t->first;
     while (*to && (*to)->size - (*to)->used < size)
         to = &(*to)->next;
     if (!*to) {
-        size_t room = size > TEXT_BLOCK ? size : TEXT_BLOCK;
+        size_t room = size > ARENA_BLOCK ? size : ARENA_BLOCK;
         *to = ob_calloc(1, sizeof(**to) + room);
         (*to)->size = room;
     }
@@ -50,31 +50,31 @@ void *memory_take(struct engine_text **text, size_t size)
     return p;
 }
 
-const char *memory_text(struct engine_text **text, const char *s)
+const char *arena_text(struct engine_arena **arena, const char *s)
 {
     if (!s)
         return NULL;
     size_t n = strlen(s) + 1;
-    return memcpy(memory_take(text, n), s, n);
+    return memcpy(arena_take(arena, n), s, n);
 }
 
-void memory_clear(struct engine_text *text)
+void arena_clear(struct engine_arena *arena)
 {
-    if (!text)
+    if (!arena)
         return;
-    for (struct block *b = text->first; b; b = b->next)
+    for (struct block *b = arena->first; b; b = b->next)
         b->used = 0;
-    text->current = text->first;
+    arena->current = arena->first;
 }
 
-void memory_free(struct engine_text *text)
+void arena_free(struct engine_arena *arena)
 {
-    for (struct block *b = text ? text->first : NULL; b;) {
+    for (struct block *b = arena ? arena->first : NULL; b;) {
         struct block *next = b->next;
         free(b);
         b = next;
     }
-    free(text);
+    free(arena);
 }
 
 void set_text(char **to, const char *s)
