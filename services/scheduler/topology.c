@@ -8,14 +8,10 @@
 
 #include <uthash.h>
 
-#include "ob/json.h"
 #include "ob/log.h"
 #include "peers.h"
-#include "queue_policy.h"
 #include "scheduler_store.h"
-
-#define SHAPES_MAX 1024
-#define SHORTAGES_MAX 4096
+#include "topology_rows.h"
 
 typedef struct known_queue {
     int64_t id;
@@ -179,79 +175,21 @@ void topology_each_ce(const topology *t, void (*fn)(int64_t ce_id, void *arg), v
 
 /* ---- Environments ---- */
 
-/* [mcpu, memMiB, gpus] */
-static ob_resources resources_of(const json_t *triple)
-{
-    return (ob_resources){
-        .mcpu = (int32_t)json_integer_value(json_array_get(triple, 0)),
-        .mem_mib = (int32_t)json_integer_value(json_array_get(triple, 1)),
-        .gpus = (int32_t)json_integer_value(json_array_get(triple, 2)),
-    };
-}
-
-static json_t *parse(const char *json)
-{
-    json_t *value = NULL;
-    if (json)
-        (void)ob_json_parse(json, strlen(json), &value, NULL);
-    return value;
-}
-
-static size_t read_shapes(const json_t *array, ob_resources *out)
-{
-    size_t n = 0;
-    for (; n < json_array_size(array) && n < SHAPES_MAX; n++)
-        out[n] = resources_of(json_array_get(array, n));
-    return n;
-}
-
-/* {"<why>": [need, ...], ...}; the reasons are borrowed. */
-static size_t read_shortages(json_t *object, engine_shortage *out)
-{
-    const char *why;
-    json_t *needs;
-    size_t n = 0;
-    json_object_foreach(object, why, needs)
-    {
-        for (size_t i = 0; i < json_array_size(needs) && n < SHORTAGES_MAX; i++)
-            out[n++] =
-                (engine_shortage){ .need = resources_of(json_array_get(needs, i)), .reason = why };
-    }
-    return n;
-}
-
 static void put_ce(scheduler *s, const PGresult *res, int row)
 {
-    static ob_resources shapes[SHAPES_MAX];
-    static engine_shortage shortages[SHORTAGES_MAX];
-    json_auto_t *shapes_json = parse(ob_col(res, row, CE_SHAPES));
-    json_auto_t *lacking_json = parse(ob_col(res, row, CE_LACKING));
     topology *t = s->topology;
-    int64_t id = ob_col_int(res, row, CE_ID, 0);
-    known_ce *ce = find_ce(t, id);
+    ce_row put;
+    ce_row_read(res, row, &put);
+    known_ce *ce = find_ce(t, put.ce.id);
     if (!ce) {
         ce = ob_calloc(1, sizeof(*ce));
-        ce->id = id;
-        ce->name = ob_strdup(ob_col(res, row, CE_NAME));
+        ce->id = put.ce.id;
+        ce->name = ob_strdup(put.ce.name);
         HASH_ADD(hh, t->ces, id, sizeof(ce->id), ce);
     }
     ce->seen = true;
-    engine_ce put = {
-        .id = id,
-        .name = ob_col(res, row, CE_NAME),
-        .cluster = ob_col(res, row, CE_CLUSTER),
-        .enabled = ob_col_bool(res, row, CE_ENABLED),
-        .valid = ob_col_bool(res, row, CE_VALID),
-        .max_vcpus = (int32_t)ob_col_int(res, row, CE_MAX_VCPUS, 0),
-        .shapes = shapes,
-        .n_shapes = read_shapes(shapes_json, shapes),
-        .shortages = shortages,
-        .n_shortages = read_shortages(lacking_json, shortages),
-        .exact = ob_col_bool(res, row, CE_EXACT),
-        .unmanaged = ob_col_bool(res, row, CE_UNMANAGED),
-        .share_vcpus = (int32_t)ob_col_int(res, row, CE_SHARE_VCPUS, 0),
-    };
-    engine_put_ce(s->engine, &put);
+    engine_put_ce(s->engine, &put.ce);
+    ce_row_done(&put);
 }
 
 static void drop_ce(scheduler *s, int64_t id)
@@ -265,48 +203,24 @@ static void drop_ce(scheduler *s, int64_t id)
 
 /* ---- Queues ---- */
 
-/* ce_ids as PostgreSQL writes an array: {1,2}. */
-static size_t parse_ids(const char *text, int64_t *out, size_t max)
-{
-    size_t n = 0;
-    const char *at = text ? strchr(text, '{') : NULL;
-    while (at && *at != '\0' && *at != '}' && at[1] != '}' && n < max) {
-        char *end;
-        out[n++] = strtoll(at + 1, &end, 10);
-        at = end;
-    }
-    return n;
-}
-
 static void put_queue(scheduler *s, const PGresult *res, int row)
 {
     topology *t = s->topology;
-    engine_queue put = {
-        .id = ob_col_int(res, row, QUEUE_ID, 0),
-        .name = ob_col(res, row, QUEUE_NAME),
-        .priority = (int32_t)ob_col_int(res, row, QUEUE_PRIORITY, 0),
-        .enabled = ob_col_bool(res, row, QUEUE_ENABLED),
-        .deleting = ob_col_bool(res, row, QUEUE_DELETING),
-    };
-    put.n_ces = parse_ids(ob_col(res, row, QUEUE_CES), put.ces, ENGINE_MAX_CES);
-    queue_policy policy;
-    policy_parse(ob_col(res, row, QUEUE_POLICY), ob_col(res, row, QUEUE_TIME_LIMITS), &policy);
-    put.policy = ob_col_bool(res, row, QUEUE_FAIR) ? &policy.policy : NULL;
-    put.limits = policy.limits;
-    put.n_limits = policy.n_limits;
-    known_queue *q = find_queue(t, put.id);
+    queue_row put;
+    queue_row_read(res, row, &put);
+    known_queue *q = find_queue(t, put.queue.id);
     if (!q) {
         q = ob_calloc(1, sizeof(*q));
-        q->id = put.id;
+        q->id = put.queue.id;
         HASH_ADD(hh, t->queues, id, sizeof(q->id), q);
     }
     q->seen = true;
-    q->deleting = put.deleting;
+    q->deleting = put.queue.deleting;
     q->gone_tried = false;
     q->version = ob_col_int(res, row, QUEUE_VERSION, 0);
     q->known_version = ob_col_int(res, row, QUEUE_KNOWN_VERSION, -1);
-    engine_put_queue(s->engine, &put);
-    policy_done(&policy);
+    engine_put_queue(s->engine, &put.queue);
+    queue_row_done(&put);
 }
 
 /* A job was accepted for a queue that is gone: it ends as those of a queue that is being deleted.
@@ -335,17 +249,8 @@ static void put_instance(scheduler *s, const PGresult *res, int row, bool loadin
         topology_instance_changed(s->topology, id);
         state = OB_INSTANCE_DRAINING;
     }
-    engine_instance put = {
-        .id = id,
-        .ce_id = ob_col_int(res, row, INSTANCE_CE, 0),
-        .size = {
-            .mcpu = (int32_t)ob_col_int(res, row, INSTANCE_MCPU, 0),
-            .mem_mib = (int32_t)ob_col_int(res, row, INSTANCE_MEM, 0),
-            .gpus = (int32_t)ob_col_int(res, row, INSTANCE_GPUS, 0),
-        },
-        .vcpus = (int32_t)ob_col_int(res, row, INSTANCE_VCPUS, 0),
-        .state = state,
-    };
+    engine_instance put = instance_row_read(res, row);
+    put.state = state;
     /* What may never come counts for nothing; should its executor speak, it is known. */
     if (ob_col_bool(res, row, INSTANCE_DOUBTFUL))
         engine_drop_instance(s->engine, id);
@@ -366,7 +271,7 @@ static void want_ces(topology *t, const PGresult *queues, const PGresult *instan
 {
     for (int i = 0; queues && i < PQntuples(queues); i++) {
         int64_t ids[ENGINE_MAX_CES];
-        size_t n = parse_ids(ob_col(queues, i, QUEUE_CES), ids, ENGINE_MAX_CES);
+        size_t n = queue_row_ces(queues, i, ids);
         for (size_t k = 0; k < n; k++) {
             if (!find_ce(t, ids[k]))
                 ids_add(&t->ces_changed, ids[k]);
