@@ -15,7 +15,7 @@
 #include "ob/id.h"
 #include "ob/leader.h"
 #include "providers/provider.h"
-#include "settings.h"
+#include "scaler_settings.h"
 
 #define SCALER_NAME "scaler"
 

@@ -2,7 +2,7 @@
  * of each provider (docs/configuration.md is made from it). Owns the values. Invariant: a
  * provider's values stand in a block of its own, at the offsets that its rows name. Start-up code,
  * one thread. */
-#include "settings.h"
+#include "scaler_settings.h"
 
 #include <stdio.h>
 #include <string.h>
