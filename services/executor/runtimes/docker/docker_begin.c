@@ -128,7 +128,8 @@ int begin_prepare(
     c->hidden = all_values(&p);
     c->auth = ob_take(p.auth);
     c->gpus = ob_take(p.gpus);
-    c->out.wanted = follow;
+    if (follow)
+        container_set_output(c, OUTPUT_IDLE);
     return 0;
 }
 
@@ -149,14 +150,14 @@ static void on_create(const http_reply *reply, void *arg)
     if (reply->status == 201) {
         json_auto_t *body = ob_json_read(reply->body, reply->len);
         container_take_id(c, body);
-        c->step = STEP_START;
+        container_set_step(c, STEP_START);
         json_decref(ob_take(c->body));
     } else if (reply->status == 409) {
-        c->unknown = !c->create_lost; /* somebody else made it, and may have started it */
-        c->step = STEP_INSPECT;
+        if (!c->create_lost) /* somebody else made it, and may have started it */
+            container_set_start(c, START_UNKNOWN);
+        container_set_step(c, STEP_INSPECT);
     } else if (reply->status == 404 && speaks_of_image(reply->body)) {
         c->exists = false;
-        container_release_slot(c);
         if (c->pulled)
             container_end_failed(c, "CannotPullContainerError", reply, -1);
         else
@@ -194,9 +195,10 @@ static int command_code(const char *text)
 static void take_started(container *c)
 {
     json_decref(ob_take(c->hidden));
-    container_release_slot(c);
     container_tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
-    c->step = c->died ? STEP_INSPECT : STEP_RUN;
+    container_set_step(c, STEP_RUN);
+    if (c->died)
+        container_set_step(c, STEP_INSPECT);
     /* Most short containers have ended by then, and are read once instead of being followed. */
     c->out.retry_at_ms = ob_boot_ms() + FOLLOW_AFTER_MS;
     docker_later(c->d, FOLLOW_AFTER_MS);
@@ -225,10 +227,12 @@ static void take_refusal(container *c, const http_reply *reply)
 static void on_start(const http_reply *reply, void *arg)
 {
     container *c = arg;
-    c->step = reply->unsent ? STEP_INTENT : STEP_INSPECT;
-    c->d->intents |= reply->unsent;
-    if (!container_answered(c, reply))
-        return; /* unless nothing went out: it runs, or has run, or not */
+    if (!container_answered(c, reply)) {
+        /* Unless nothing went out: it runs, or has run, or not. */
+        container_set_step(c, reply->unsent ? STEP_INTENT : STEP_INSPECT);
+        c->d->intents |= reply->unsent;
+        return;
+    }
     if (reply->status == 204 || reply->status == 304)
         take_started(c);
     else
@@ -238,15 +242,15 @@ static void on_start(const http_reply *reply, void *arg)
 void begin_start(container *c)
 {
     spool_set(c->d->base.config.spool, c->run, "intent", ob_json_text(c->d->boot), true);
-    c->step = STEP_INTENT;
+    container_set_step(c, STEP_INTENT);
     c->d->intents = true;
 }
 
 void begin_start_intended(container *c)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
-    c->intended = true;
-    c->step = STEP_STARTING;
+    container_set_start(c, START_INTENDED);
+    container_set_step(c, STEP_STARTING);
     c->op = http_send(
         c->d->http,
         &(http_request){

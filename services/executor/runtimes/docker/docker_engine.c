@@ -114,16 +114,17 @@ static void reconcile_one(docker *d, const json_t *entry)
         c->volumes = own_volumes(c, entry);
         const char *gpus = ob_json_str(json_object_get(entry, "Labels"), DOCKER_LABEL_GPUS, NULL);
         c->gpus = gpus && *gpus ? ob_strdup(gpus) : NULL;
-        c->exists = c->seen = true;
+        c->exists = true;
+        c->listing_no = d->listing_no;
         if (d->purging) {
-            c->step = STEP_REMOVE;
+            container_set_step(c, STEP_REMOVE);
             c->force = true;
         } else {
             ON(d)->found(run, ON(d)->arg);
         }
         return;
     }
-    c->seen = true;
+    c->listing_no = d->listing_no;
     if (is_over && c->step == STEP_RUN)
         container_died(c);
     else if (c->step == STEP_RUN)
@@ -136,15 +137,14 @@ static void reconcile_one(docker *d, const json_t *entry)
 static void reconcile(docker *d, const json_t *list)
 {
     container *c, *next;
-    HASH_ITER(hh, d->containers, c, next)
-    c->seen = false;
+    d->listing_no++;
     size_t i;
     const json_t *entry;
     json_array_foreach(list, i, entry) reconcile_one(d, entry);
     /* One that runs and was not listed was removed by somebody, or began after the listing: an
      * inspection knows. */
     HASH_ITER(hh, d->containers, c, next)
-    if (c->step == STEP_RUN && !c->seen)
+    if (c->step == STEP_RUN && c->listing_no != d->listing_no)
         container_died(c);
 }
 

@@ -70,7 +70,7 @@ static bool is_dockerd_s(const docker *d, int code, int64_t started_ms, int64_t 
 static bool
 is_containerd_s(const container *c, int code, bool oom, int64_t started_ms, int64_t stopped_ms)
 {
-    bool killed = code == EXIT_SIGKILL && !oom && !c->stop_wanted;
+    bool killed = code == EXIT_SIGKILL && !oom && c->stop == STOP_NONE;
     if (!killed && code != EXIT_UNKNOWN)
         return false;
     int64_t born_ms = docker_born(c->d->settings->engine).containerd_ms;
@@ -107,10 +107,10 @@ static void take_end(container *c, const json_t *state)
     int64_t started_ms = time_ms(state, "StartedAt");
     bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
     /* The engine's notice of a lack of memory and the end come by different ways. */
-    if (code == EXIT_SIGKILL && !oom && !c->stop_wanted) {
+    if (code == EXIT_SIGKILL && !oom && c->stop == STOP_NONE) {
         oom = c->id && kernel_oom_killed(KERNEL_LOG, c->id);
-        if (!oom && !c->end_awaited) {
-            c->end_awaited = true;
+        if (!oom && c->second_look != SECOND_LOOK_END) {
+            container_set_second_look(c, SECOND_LOOK_END);
             container_wait(c, OOM_WAIT_MS);
             return;
         }
@@ -127,7 +127,7 @@ static void take_end(container *c, const json_t *state)
         end.reason = "CannotInspectContainerError: the container engine ended and does not know "
                      "the container's exit code";
     }
-    c->cut_short = is_cut_short(c, end.stopped_at_ms);
+    c->out.cut_short = is_cut_short(c, end.stopped_at_ms);
     if (end.oom)
         end.reason = "OutOfMemoryError: Container killed due to memory usage";
     container_tell_end(c, &end);
@@ -137,7 +137,7 @@ static void take_lost(container *c, const http_reply *reply)
 {
     char text[512], reason[640];
     c->exists = false;
-    if (!c->intended && !c->unknown && !c->told_running) {
+    if (c->start == START_NONE) {
         container_end_failed(c, "CannotCreateContainerError", reply, -1);
         return;
     }
@@ -153,10 +153,13 @@ void container_recall(container *c)
 {
     const json_t *members = spool_get(c->d->base.config.spool, c->run);
     const char *boot = ob_json_str(members, "intent", NULL);
-    c->intended = boot != NULL;
-    c->rebooted = boot && strcmp(boot, c->d->boot) != 0;
+    bool is_rebooted = boot && strcmp(boot, c->d->boot) != 0;
+    container_set_origin(c, is_rebooted ? ORIGIN_REBOOTED : ORIGIN_ADOPTED);
     /* Without "begins" it is of a version that noted no intents, or the spool was lost. */
-    c->unknown = !json_object_get(members, "begins");
+    if (!json_object_get(members, "begins"))
+        container_set_start(c, START_UNKNOWN);
+    else if (boot)
+        container_set_start(c, START_INTENDED);
 }
 
 void container_end_doubtful(container *c, const char *why, bool stayed)
@@ -166,7 +169,7 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
     };
     leftover left = docker_leftover_end(c->id ? c->id : "", stayed ? c->d->settings->engine : NULL);
     /* What was started by whom is unknown: then what is left now proves nothing. */
-    if (c->unknown && left == LEFTOVER_NOT_BEGUN)
+    if (c->start == START_UNKNOWN && left == LEFTOVER_NOT_BEGUN)
         left = LEFTOVER_MAY_HAVE_BEGUN;
     ob_warn("container.doubtful", "{s:s, s:s, s:s}", "run", c->run, "begun", words[left], "text",
             why);
@@ -184,20 +187,25 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
 /* It exists, and the engine says that it has not been started. */
 static void take_created(container *c)
 {
-    if (!c->intended && !c->unknown) {
-        c->step = STEP_START;
+    static const char *const why[] = {
+        [ORIGIN_OWN] = "the container engine ended while it started the container",
+        [ORIGIN_ADOPTED] = "the executor ended while the container was being started",
+        [ORIGIN_REBOOTED] = "the host restarted while the container was being started",
+    };
+    if (c->start == START_NONE) {
+        container_set_step(c, STEP_START);
         return;
     }
-    if (c->adopted && !c->start_awaited) {
-        c->start_awaited = true;
+    if (c->origin != ORIGIN_OWN && c->second_look == SECOND_LOOK_NONE) {
+        container_set_second_look(c, SECOND_LOOK_START);
         container_wait(c, START_WAIT_MS);
         return;
     }
-    const char *why = c->unknown    ? "nobody knows whether the container was started"
-                      : c->rebooted ? "the host restarted while the container was being started"
-                      : c->adopted  ? "the executor ended while the container was being started"
-                                    : "the container engine ended while it started the container";
-    container_end_doubtful(c, why, false);
+    container_end_doubtful(c,
+                           c->start == START_UNKNOWN
+                               ? "nobody knows whether the container was started"
+                               : why[c->origin],
+                           false);
 }
 
 /* ---- does it run? ---- */
@@ -228,7 +236,7 @@ void container_listed(container *c)
     if (++c->listings < 2)
         return;
     if (!c->pid) {
-        c->step = STEP_INSPECT;
+        container_set_step(c, STEP_INSPECT);
     } else if (!is_gone(c)) {
         c->listings = 0;
     } else if (c->listings > 2 && !c->stop_call) {
@@ -247,15 +255,21 @@ void container_listed(container *c)
 
 /* ---- inspect ---- */
 
+/* It runs, or ran. */
+static void note_start(container *c)
+{
+    if (c->start == START_NONE)
+        container_set_start(c, START_INTENDED);
+}
+
 static void take_running(container *c, const json_t *state)
 {
     int64_t started_ms = time_ms(state, "StartedAt");
-    c->intended = true;
+    note_start(c);
     c->pid = (int)ob_json_int(state, "Pid", 0);
     /* A dockerd that ended within the start does not know when that was. */
     container_tell_running(c, started_ms ? started_ms : ob_wall_ms());
-    container_release_slot(c);
-    c->step = STEP_RUN;
+    container_set_step(c, STEP_RUN);
     if (c->died) { /* while the answer was on its way */
         container_died(c);
         container_wait(c, DIED_WAIT_MS);
@@ -288,7 +302,7 @@ static void on_inspect(const http_reply *reply, void *arg)
     } else if (ob_json_bool(state, "Running", false)) {
         take_running(c, state);
     } else {
-        c->intended = true;
+        note_start(c);
         take_end(c, state);
     }
 }

@@ -8,52 +8,38 @@
 #include "docker_http.h"
 #include "docker_lines.h"
 #include "docker_settings.h"
+#include "docker_states.h"
 #include "ob/clock.h"
 #include "ob/docker.h"
 #include "ob/host_path.h"
 #include "runtimes/runtime.h"
 
 typedef struct docker docker;
-typedef struct container container;
 typedef struct pull pull;
 
 #define DOCKER_PROBE                                                                               \
     "openbatch-probe-" /* and the instance: the name of docker_unwell.c's container */
 #define UNWELL_MAX 200 /* docs/messages.md */
 
-typedef enum container_step {
-    STEP_FOUND,  /* nobody has said yet what becomes of it */
-    STEP_QUEUED, /* waits for a slot */
-    STEP_CREATE, /* holds a slot */
-    STEP_PULL,   /* waits for its image */
-    STEP_DOUBT,  /* holds a slot: the engine could not make it; is it well? */
-    STEP_START,  /* holds a slot */
-    STEP_INTENT, /* the same; it is to be started as soon as the disk has that */
-    STEP_STARTING,
-    STEP_RUN,
-    STEP_INSPECT, /* how does it stand? */
-    STEP_ENDED,   /* the end was told */
-    STEP_REMOVE,  /* the container, then its volumes */
-} container_step;
+/* The last part of a line that was read. */
+typedef struct output_mark {
+    bool any;
+    int64_t at_ns;
+    size_t len;
+} output_mark;
 
 typedef struct container_output {
-    bool wanted;
-    bool over;         /* output_end was told */
+    output_state state;
     runtime_more more; /* what the reader wants */
-    bool at_end;       /* the reading under way began after the end: it is complete */
-    bool need_check;   /* a following reading has ended: is its last part the container's last? */
+    bool cut_short;    /* the engine may have dropped its end */
     int failures;
     int64_t retry_at_ms;
     int64_t since_ns;
     http_call *call;
     docker_frames frames;
     docker_lines lines;
-    bool any;        /* a part of a line was read */
-    int64_t last_ns; /* the last one's time and length */
-    size_t last_len;
-    bool check_any; /* the same of the check */
-    int64_t check_ns;
-    size_t check_len;
+    output_mark last;  /* of the reading */
+    output_mark check; /* the container's own, by the check */
 } container_output;
 
 struct container {
@@ -61,29 +47,23 @@ struct container {
     char run[OB_RUN_TEXT];
     char name[OB_RUN_TEXT];
     container_step step;
+    container_origin origin;
+    container_start start;
+    container_second_look second_look;
+    container_stop stop;
     bool has_slot;
-    bool exists;      /* the engine has it, or may */
-    bool intended;    /* it runs, or ran, or may have: its start was intended, durably */
-    bool unknown;     /* nobody can say whether it was */
-    bool adopted;     /* made before this process was */
-    bool rebooted;    /* the host has, since then */
-    bool create_lost; /* a create got no answer */
-    bool start_awaited;
-    bool pulled;
-    bool told_running;
-    int64_t running_at_ms; /* as told, wall clock */
-    bool died;             /* the engine said so */
+    bool exists;           /* the engine has it, or may */
+    bool create_lost;      /* a create got no answer */
+    bool pulled;           /* its image, for it */
+    bool died;             /* the engine said so since the last inspection was asked for */
+    bool nudged;           /* container_listed had the engine look at it */
+    bool oom_seen;         /* the engine said so */
+    bool force;            /* remove also while it runs */
+    int64_t running_at_ms; /* as told, wall clock; 0: 'running' was not told */
     int64_t die_ms;        /* the event's time, wall clock; 0: none came */
-    bool cut_short;        /* the engine may have dropped the end of its output */
     int pid;               /* of its first process, in the engine's eyes; 0: not asked yet */
     int listings;          /* since it was last seen to live, or asked */
-    bool nudged;
-    bool oom_seen;
-    bool end_awaited; /* an inspection has found no reason for SIGKILL: one more */
-    bool force;       /* remove also while it runs */
-    bool seen;        /* by the listing under way */
-    bool stop_wanted;
-    bool stop_sent;
+    unsigned listing_no;   /* of the last listing that had it */
     int grace_s;
     char *id;              /* the engine's, when known */
     int removals;          /* tries */
@@ -111,12 +91,13 @@ struct docker {
     char api[OB_DOCKER_API_TEXT];
     bool up;
     bool dirty;
-    bool opened, purging, listed_once;
+    bool purging;
     bool down_logged;
     int backoff_ms;
     loop_timer connect_timer, tick_timer, later_timer;
     int64_t next_list_ms;
-    bool intents; /* some container is in STEP_INTENT */
+    unsigned listing_no; /* counts them */
+    bool intents;        /* some container is in STEP_INTENT */
     /* Wall clock: when the engine was last found away, and when it first answered after that. */
     int64_t away_ms, back_ms;
     http_call *hello, *events, *listing;
@@ -162,7 +143,6 @@ void container_end_unstarted(container *c, const char *reason);
 /* The same, for what the engine answered: "<kind>: <its text>". exit_code: -1: none. */
 void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code);
 void container_tell_running(container *c, int64_t started_at_ms);
-void container_release_slot(container *c);
 void container_tell_end(container *c, const runtime_end *end);
 
 /* docker_inspect.c */

@@ -18,8 +18,14 @@ static void say_cut_short(container *c)
     static const char mark[] =
         "[OpenBatch: the container engine was too slow to take in all of this "
         "output; its end may be missing]";
-    int64_t at_ns = c->out.any ? c->out.last_ns : c->die_ms * 1000000;
+    int64_t at_ns = c->out.last.any ? c->out.last.at_ns : c->die_ms * 1000000;
     (void)ON(c->d)->line(c->run, at_ns, mark, sizeof(mark) - 1, sizeof(mark), ON(c->d)->arg);
+}
+
+/* Its end was not told yet. */
+static bool is_awaited(const container *c)
+{
+    return c->out.state != OUTPUT_UNWANTED && c->out.state != OUTPUT_OVER;
 }
 
 /* A last line without an end is one all the same. */
@@ -27,16 +33,15 @@ static void finish(container *c)
 {
     container_output *out = &c->out;
     docker_frames_reset(&out->frames);
-    if (out->wanted && !out->over)
+    if (is_awaited(c))
         docker_lines_end(&out->lines);
     docker_lines_reset(&out->lines);
-    if (out->over)
+    if (!is_awaited(c))
         return;
-    out->over = true;
-    if (out->wanted && c->cut_short && out->more != RUNTIME_ENOUGH)
+    container_set_output(c, OUTPUT_OVER);
+    if (out->cut_short && out->more != RUNTIME_ENOUGH)
         say_cut_short(c);
-    if (out->wanted)
-        ON(c->d)->output_end(c->run, ON(c->d)->arg);
+    ON(c->d)->output_end(c->run, ON(c->d)->arg);
 }
 
 void output_drop(container *c)
@@ -49,7 +54,7 @@ void output_drop(container *c)
 
 void output_lost(container *c)
 {
-    if (c->out.wanted && !c->out.over)
+    if (is_awaited(c))
         docker_lines_end(&c->out.lines);
     output_drop(c);
     finish(c);
@@ -72,9 +77,7 @@ static void on_line(int64_t at_ns, const char *text, size_t len, size_t span, vo
 static void on_part(const docker_part *part, void *arg)
 {
     container *c = arg;
-    c->out.any = true;
-    c->out.last_ns = part->at_ns;
-    c->out.last_len = part->len;
+    c->out.last = (output_mark){ .any = true, .at_ns = part->at_ns, .len = part->len };
     docker_lines_take(part, &c->out.lines);
 }
 
@@ -88,6 +91,7 @@ static bool on_data(const char *data, size_t len, void *arg)
         http_drop(c->out.call);
         c->out.call = NULL;
         c->out.failures++;
+        container_set_output(c, OUTPUT_IDLE);
         retry_later(c);
     } else if (c->out.more == RUNTIME_ENOUGH) {
         output_drop(c);
@@ -100,6 +104,7 @@ static void failed(container *c, const http_reply *reply)
 {
     char text[512];
     const char *why = docker_error_text(reply, text, sizeof(text));
+    container_set_output(c, c->out.state == OUTPUT_CHECKED ? OUTPUT_UNSURE : OUTPUT_IDLE);
     if (reply->status == 0) {
         docker_down(c->d, why);
         return;
@@ -119,10 +124,10 @@ static void on_reply(const http_reply *reply, void *arg)
     docker_dirty(c->d);
     if (reply->status != 200) {
         failed(c, reply);
-    } else if (c->out.at_end) {
+    } else if (c->out.state == OUTPUT_WHOLE) {
         finish(c);
     } else {
-        c->out.need_check = true;
+        container_set_output(c, OUTPUT_UNSURE);
         retry_later(c); /* if the container goes on */
     }
 }
@@ -147,9 +152,7 @@ static void send(container *c, const char *query, http_on_data data, http_on_rep
 static void on_check_part(const docker_part *part, void *arg)
 {
     container *c = arg;
-    c->out.check_any = true;
-    c->out.check_ns = part->at_ns;
-    c->out.check_len = part->len;
+    c->out.check = (output_mark){ .any = true, .at_ns = part->at_ns, .len = part->len };
 }
 
 static bool on_check_data(const char *data, size_t len, void *arg)
@@ -157,6 +160,11 @@ static bool on_check_data(const char *data, size_t len, void *arg)
     container *c = arg;
     (void)docker_frames_feed(&c->out.frames, data, len, on_check_part, c);
     return true;
+}
+
+static bool is_same(const output_mark *a, const output_mark *b)
+{
+    return a->any == b->any && (!a->any || (a->at_ns == b->at_ns && a->len == b->len));
 }
 
 static void on_check_reply(const http_reply *reply, void *arg)
@@ -169,33 +177,34 @@ static void on_check_reply(const http_reply *reply, void *arg)
         failed(c, reply);
         return;
     }
-    bool same = out->any == out->check_any &&
-                (!out->any || (out->last_ns == out->check_ns && out->last_len == out->check_len));
-    if (same)
+    if (is_same(&out->last, &out->check)) {
         finish(c);
-    else
-        out->need_check = false, out->retry_at_ms = 0; /* read all again */
+        return;
+    }
+    container_set_output(c, OUTPUT_IDLE);
+    out->retry_at_ms = 0;
 }
 
 void output_go(container *c)
 {
     container_output *out = &c->out;
-    if (!out->wanted || out->over || out->call || !c->d->up)
+    if (!is_awaited(c) || out->call || !c->d->up)
         return;
     bool ended = c->step == STEP_ENDED;
     if (!c->exists) {
         finish(c);
         return;
     }
-    if (ended && out->need_check) {
-        out->check_any = false;
+    if (ended && out->state == OUTPUT_UNSURE) {
+        container_set_output(c, OUTPUT_CHECKED);
+        out->check = (output_mark){ 0 };
         send(c, "&tail=1", on_check_data, on_check_reply);
         return;
     }
     if (ob_boot_ms() < out->retry_at_ms)
         return;
-    out->at_end = ended;
-    out->need_check = out->any = false;
+    container_set_output(c, ended ? OUTPUT_WHOLE : OUTPUT_FOLLOWED);
+    out->last = (output_mark){ 0 };
     out->more = RUNTIME_GO_ON;
     docker_lines_reset(&out->lines);
     out->lines.on_line = on_line;

@@ -102,7 +102,7 @@ static void pull_end(pull *p, pull_result result, const char *why)
         c->pull = NULL;
         if (result != PULL_REFUSED) {
             c->pulled = ok;
-            c->step = STEP_QUEUED;
+            container_set_step(c, STEP_QUEUED);
         } else {
             ob_cleanup(ob_freep) char *reason =
                 ob_strf("CannotPullContainerError: the container engine %s has no image %s: %s",
@@ -175,7 +175,7 @@ void pull_join(container *c)
     HASH_FIND_STR(d->pulls, key, p);
     if (!p)
         p = pull_new(d, key, image, c);
-    c->step = STEP_PULL;
+    container_set_step(c, STEP_PULL);
     c->pull = p;
 }
 

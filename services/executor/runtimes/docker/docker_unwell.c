@@ -106,7 +106,7 @@ static void set_well(docker *d)
 void docker_doubt(container *c, const char *why)
 {
     c->doubt = ob_strdup(why);
-    c->step = STEP_DOUBT;
+    container_set_step(c, STEP_DOUBT);
     probe_later(c->d, 0);
 }
 

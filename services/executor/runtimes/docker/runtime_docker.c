@@ -56,13 +56,6 @@ void container_wait(container *c, int64_t delay_ms)
     docker_later(c->d, delay_ms);
 }
 
-void container_release_slot(container *c)
-{
-    if (c->has_slot)
-        c->d->slots_used--;
-    c->has_slot = false;
-}
-
 void container_free(container *c)
 {
     container_release_slot(c);
@@ -122,8 +115,7 @@ bool container_answered(container *c, const http_reply *reply)
 
 void container_tell_end(container *c, const runtime_end *end)
 {
-    container_release_slot(c);
-    c->step = STEP_ENDED;
+    container_set_step(c, STEP_ENDED);
     c->out.retry_at_ms = 0;
     c->d->dirty = true;
     ON(c->d)->exited(c->run, end, ON(c->d)->arg);
@@ -147,14 +139,13 @@ void container_died(container *c)
     c->died = true;
     c->d->dirty = true;
     if (c->step == STEP_RUN)
-        c->step = STEP_INSPECT;
+        container_set_step(c, STEP_INSPECT);
 }
 
 void container_tell_running(container *c, int64_t started_at_ms)
 {
-    if (!c->told_running)
+    if (!c->running_at_ms)
         ON(c->d)->running(c->run, started_at_ms, ON(c->d)->arg);
-    c->told_running = true;
     c->running_at_ms = started_at_ms;
 }
 
@@ -168,7 +159,7 @@ static void on_stopped(const http_reply *reply, void *arg)
     /* 204, 304, 404: the end is told by the events. Otherwise once more. */
     if (reply->status != 0 && reply->status < 500)
         return;
-    c->stop_sent = false;
+    container_set_stop(c, STOP_WANTED);
     if (reply->status == 0)
         docker_down(c->d, reply->error);
     else if (c->step == STEP_RUN)
@@ -177,11 +168,11 @@ static void on_stopped(const http_reply *reply, void *arg)
 
 static void go_run(container *c)
 {
-    if (c->stop_wanted && !c->stop_sent) {
+    if (c->stop == STOP_WANTED) {
         http_drop(c->stop_call);
         ob_cleanup(ob_freep) char *path =
             ob_strf("%s/containers/%s/stop?t=%d", c->d->api, c->name, c->grace_s);
-        c->stop_sent = true;
+        container_set_stop(c, STOP_SENT);
         c->stop_call = http_send(
             c->d->http,
             &(http_request){ .method = "POST", .path = path, .on_reply = on_stopped, .arg = c });
@@ -194,20 +185,19 @@ static void container_go(container *c)
 {
     docker *d = c->d;
     bool is_free = d->up && !c->op && ob_boot_ms() >= c->not_before_ms;
-    bool is_given_back = c->stop_wanted || *d->unwell;
+    bool is_stopped = c->stop != STOP_NONE;
+    bool is_given_back = is_stopped || *d->unwell;
     switch (c->step) {
     case STEP_QUEUED:
         if (is_given_back) {
             container_end_unstarted(c, NULL);
         } else if (d->up && d->slots_used < SLOTS) {
-            c->has_slot = true;
-            d->slots_used++;
-            c->step = STEP_CREATE;
+            container_set_step(c, STEP_CREATE);
             begin_create(c);
         }
         break;
     case STEP_PULL:
-        if (c->stop_wanted) {
+        if (is_stopped) {
             pull_leave(c);
             container_end_unstarted(c, NULL);
         }
@@ -219,7 +209,7 @@ static void container_go(container *c)
             begin_create(c);
         break;
     case STEP_DOUBT:
-        if (c->stop_wanted)
+        if (is_stopped)
             container_end_unstarted(c, NULL);
         break;
     case STEP_START:
@@ -354,10 +344,11 @@ static void docker_adopt(runtime *rt, const char *run, bool follow, int64_t sinc
     container *c = docker_find(d, run);
     if (!c)
         c = docker_add(d, run, STEP_FOUND);
-    c->step = STEP_INSPECT;
-    c->exists = c->adopted = true;
+    container_set_step(c, STEP_INSPECT);
+    c->exists = true;
     container_recall(c);
-    c->out.wanted = follow;
+    if (follow)
+        container_set_output(c, OUTPUT_IDLE);
     c->out.since_ns = since_ns;
     d->dirty = true;
 }
@@ -366,10 +357,9 @@ static void docker_stop(runtime *rt, const char *run, int grace_s)
 {
     docker *d = (docker *)rt;
     container *c = docker_find(d, run);
-    if (!c || (c->stop_wanted && grace_s >= c->grace_s))
+    if (!c || (c->stop != STOP_NONE && grace_s >= c->grace_s))
         return;
-    c->stop_wanted = true;
-    c->stop_sent = false; /* a shorter grace is sent once more */
+    container_set_stop(c, STOP_WANTED); /* a shorter grace is sent once more */
     c->grace_s = grace_s;
     d->dirty = true;
 }
@@ -395,7 +385,7 @@ static void docker_remove(runtime *rt, const char *run)
     output_drop(c);
     http_drop(c->op);
     c->op = NULL;
-    c->step = STEP_REMOVE;
+    container_set_step(c, STEP_REMOVE);
     d->dirty = true;
 }
 
