@@ -17,10 +17,9 @@ static bool has_log(const json_t *members)
 
 static void load_end(attempt *at, const json_t *end)
 {
-    at->state = ATTEMPT_EXITED;
-    at->started = ob_json_bool(end, "started", true);
+    attempt_set_outcome(at, attempt_outcome_of(ob_json_bool(end, "started", true),
+                                               ob_json_bool(end, "oom", false)));
     at->exit_code = (int)ob_json_int(end, "exitCode", -1);
-    at->oom = ob_json_bool(end, "oom", false);
     at->timed_out = ob_json_bool(end, "timedOut", false);
     at->started_at_ms = ob_json_int(end, "startedAt", 0);
     at->stopped_at_ms = ob_json_int(end, "stoppedAt", 0);
@@ -37,29 +36,28 @@ static void load_limit(attempt *at, const json_t *members)
     at->began_boot_ms = ob_json_int(members, "began", 0);
     at->timed_out = ob_json_bool(members, "timedOut", false);
     at->host_ended = ob_json_bool(members, "hostEnded", false);
-    if (at->timed_out) {
-        at->stop_wanted = true;
+    if (at->timed_out)
         at->stop_grace_s = TIMEOUT_GRACE_S;
-    } else if (at->state == ATTEMPT_RUNNING && at->began_boot_ms) {
+    else if (at->state == ATTEMPT_RUNNING && at->began_boot_ms)
         attempt_watch_limit(at);
-    }
 }
 
 static void load_run(attempts *a, const char *run, const json_t *members)
 {
     const json_t *end = json_object_get(members, "end");
-    attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
+    int64_t running_ms = ob_json_int(members, "running", 0);
+    attempt *at = attempts_add(a, run,
+                               end          ? ATTEMPT_EXITED
+                               : running_ms ? ATTEMPT_RUNNING
+                                            : ATTEMPT_STARTING);
     at->adopting = true;
-    at->started_at_ms = ob_json_int(members, "running", 0);
-    if (at->started_at_ms) {
-        at->state = ATTEMPT_RUNNING;
-        at->started = true;
-    }
+    at->started_at_ms = running_ms;
     load_limit(at, members);
     if (end)
         load_end(at, end);
-    at->log_out = !has_log(members) || (end && !at->started);
-    if (!at->log_out)
+    if (!has_log(members) || at->outcome == OUTCOME_UNRUN)
+        attempt_set_rest(at, REST_CONTAINER);
+    else
         logs_open(a->logs, run, json_object_get(members, "log"));
 }
 
@@ -92,9 +90,9 @@ static void found_buried(attempts *a, const char *run)
 {
     const json_t *members = spool_get(a->spool, run);
     attempt *at = attempts_add(a, run, ATTEMPT_CONFIRMED);
-    at->log_out = !has_log(members);
-    if (at->log_out) {
-        at->removing = true;
+    if (!has_log(members)) {
+        attempt_set_rest(at, REST_CONTAINER);
+        attempt_set_rest(at, REST_REMOVING);
         a->runtime->ops->remove(a->runtime, run);
         return;
     }
@@ -114,12 +112,13 @@ void adopt_found(attempts *a, const char *run)
     if (!at) {
         ob_warn("run.unknown", "{s:s}", "run", run);
         at = attempts_add(a, run, ATTEMPT_STARTING);
-        at->log_out = true; /* nobody knows where to */
+        attempt_set_rest(at, REST_CONTAINER); /* nobody knows where its output goes */
     }
     at->adopting = false;
-    if (at->state != ATTEMPT_EXITED || !at->log_out)
-        a->runtime->ops->adopt(a->runtime, run, !at->log_out, 0);
-    if (at->stop_wanted && at->state != ATTEMPT_EXITED)
+    bool has_output = at->rest == REST_OUTPUT;
+    if (at->state != ATTEMPT_EXITED || has_output)
+        a->runtime->ops->adopt(a->runtime, run, has_output, 0);
+    if (at->stop_grace_s >= 0 && at->state != ATTEMPT_EXITED)
         a->runtime->ops->stop(a->runtime, run, at->stop_grace_s);
 }
 
@@ -134,11 +133,13 @@ static void end_missing(attempts *a, attempt *at)
                     true);
     else if (at->state == ATTEMPT_STARTING)
         attempt_end(at, &(runtime_end){ .exit_code = -1 }, true);
-    if (!at->log_out && at->started)
+    if (at->rest != REST_OUTPUT)
+        return;
+    if (attempt_has_run(at)) {
         logs_end(a->logs, at->run);
-    else if (!at->log_out) {
+    } else {
         logs_drop(a->logs, at->run);
-        at->log_out = true;
+        attempt_set_rest(at, REST_CONTAINER);
     }
 }
 

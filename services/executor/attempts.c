@@ -17,11 +17,61 @@
 #include "ob/message.h"
 #include "ob/text.h"
 #include "output_text.h"
+#include "state_moves.h"
 
 #define REASON_MAX 255 /* of a container's reason in AWS's answers */
 #define BEGINS_MAX 2   /* a run that has ended its executor so often is not taken on again */
 
 static const char *const state_names[] = { "starting", "running", "exited", "confirmed" };
+
+/* ---- states ---- */
+
+static void set_state(attempt *at, attempt_state state)
+{
+    static const unsigned next[] = {
+        [ATTEMPT_STARTING] = STATE_TO(ATTEMPT_RUNNING) | STATE_TO(ATTEMPT_EXITED),
+        [ATTEMPT_RUNNING] = STATE_TO(ATTEMPT_EXITED),
+        [ATTEMPT_EXITED] = STATE_TO(ATTEMPT_CONFIRMED),
+        [ATTEMPT_CONFIRMED] = 0,
+    };
+    static const state_moves moves = { "attempt", state_names, next };
+    state_check(&moves, at->run, (int)at->state, (int)state);
+    ob_info("run.state", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
+            state_names[at->state], "to", state_names[state], "exitCode", at->exit_code, "reason",
+            at->reason ? at->reason : "");
+    at->state = state;
+    at->all->changed = true;
+}
+
+void attempt_set_outcome(attempt *at, attempt_outcome outcome)
+{
+    static const char *const names[] = { "none", "unrun", "ran", "oom" };
+    static const unsigned next[] = {
+        [OUTCOME_NONE] = STATE_TO(OUTCOME_UNRUN) | STATE_TO(OUTCOME_RAN) | STATE_TO(OUTCOME_OOM),
+        [OUTCOME_OOM] = 0,
+    };
+    static const state_moves moves = { "outcome", names, next };
+    state_check(&moves, at->run, (int)at->outcome, (int)outcome);
+    at->outcome = outcome;
+}
+
+void attempt_set_rest(attempt *at, attempt_rest rest)
+{
+    static const char *const names[] = { "output", "container", "removing" };
+    static const unsigned next[] = { [REST_OUTPUT] = STATE_TO(REST_CONTAINER),
+                                     [REST_CONTAINER] = STATE_TO(REST_REMOVING),
+                                     [REST_REMOVING] = 0 };
+    static const state_moves moves = { "rest", names, next };
+    state_check(&moves, at->run, (int)at->rest, (int)rest);
+    at->rest = rest;
+}
+
+attempt_outcome attempt_outcome_of(bool started, bool oom)
+{
+    return !started ? OUTCOME_UNRUN : oom ? OUTCOME_OOM : OUTCOME_RAN;
+}
+
+/* ---- the table ---- */
 
 attempt *attempts_find(const attempts *a, const char *run)
 {
@@ -35,6 +85,11 @@ bool attempt_is_held(const attempt *at)
     return at->state != ATTEMPT_CONFIRMED;
 }
 
+bool attempt_has_run(const attempt *at)
+{
+    return at->state == ATTEMPT_RUNNING || at->outcome >= OUTCOME_RAN;
+}
+
 void attempt_touch(attempt *at)
 {
     at->dirty = true;
@@ -43,9 +98,8 @@ void attempt_touch(attempt *at)
 
 static void stop(attempt *at, int grace_s)
 {
-    if (!at->stop_wanted || grace_s < at->stop_grace_s)
+    if (at->stop_grace_s < 0 || grace_s < at->stop_grace_s)
         at->stop_grace_s = grace_s;
-    at->stop_wanted = true;
     at->all->runtime->ops->stop(at->all->runtime, at->run, grace_s);
 }
 
@@ -74,6 +128,7 @@ attempt *attempts_add(attempts *a, const char *run, attempt_state state)
     at->all = a;
     at->state = state;
     at->exit_code = -1;
+    at->stop_grace_s = -1;
     at->limit_timer = (loop_timer){ .fn = on_limit, .arg = at };
     (void)snprintf(at->run, sizeof(at->run), "%s", run);
     HASH_ADD_STR(a->table, run, at);
@@ -98,23 +153,13 @@ void attempts_done(attempts *a)
     attempt_free(at);
 }
 
-/* The one place where a state is written. */
-static void set_state(attempt *at, attempt_state state)
-{
-    ob_info("run.state", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
-            state_names[at->state], "to", state_names[state], "exitCode", at->exit_code, "reason",
-            at->reason ? at->reason : "");
-    at->state = state;
-    at->all->changed = true;
-}
-
 static void remember_end(attempt *at, bool durable)
 {
-    json_t *end =
-        json_pack("{s:b, s:i, s:b, s:b, s:I, s:I, s:o*}", "started", at->started, "exitCode",
-                  at->exit_code, "oom", at->oom, "timedOut", at->timed_out, "startedAt",
-                  (json_int_t)at->started_at_ms, "stoppedAt", (json_int_t)at->stopped_at_ms,
-                  "reason", at->reason ? ob_json_text(at->reason) : NULL);
+    json_t *end = json_pack(
+        "{s:b, s:i, s:b, s:b, s:I, s:I, s:o*}", "started", at->outcome >= OUTCOME_RAN, "exitCode",
+        at->exit_code, "oom", at->outcome == OUTCOME_OOM, "timedOut", at->timed_out, "startedAt",
+        (json_int_t)at->started_at_ms, "stoppedAt", (json_int_t)at->stopped_at_ms, "reason",
+        at->reason ? ob_json_text(at->reason) : NULL);
     spool_set(at->all->spool, at->run, "end", end, durable);
 }
 
@@ -132,9 +177,8 @@ static char *make_reason(const runtime_end *end, const char *note)
 
 void attempt_end(attempt *at, const runtime_end *end, bool durable)
 {
-    at->started = end->started;
+    attempt_set_outcome(at, attempt_outcome_of(end->started, end->oom));
     at->exit_code = end->exit_code;
-    at->oom = end->oom;
     /* What was told once stays: shown times never go backwards. */
     if (!at->started_at_ms || (!at->reported_at_ms && end->started_at_ms))
         at->started_at_ms = end->started_at_ms;
@@ -155,7 +199,7 @@ void attempt_end(attempt *at, const runtime_end *end, bool durable)
 static void refuse(attempts *a, const char *run, const char *reason)
 {
     attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
-    at->log_out = true;
+    attempt_set_rest(at, REST_CONTAINER);
     attempt_end(at, &(runtime_end){ .exit_code = -1, .reason = reason }, true);
 }
 
@@ -192,7 +236,8 @@ begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const
         return;
     }
     attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
-    at->log_out = !target;
+    if (!target)
+        attempt_set_rest(at, REST_CONTAINER);
     at->limit_s = ob_json_int(spec, "timeout", 0);
     at->note = ob_take(note);
     spool_set(a->spool, run, "log", target ? json_incref(target) : json_null(), true);
@@ -272,9 +317,9 @@ void attempts_close(attempts *a, int grace_s)
 /* Removes what is left as soon as nothing is needed of it. */
 static void let_go(attempt *at)
 {
-    if (at->state != ATTEMPT_CONFIRMED || !at->log_out || at->removing)
+    if (at->state != ATTEMPT_CONFIRMED || at->rest != REST_CONTAINER)
         return;
-    at->removing = true;
+    attempt_set_rest(at, REST_REMOVING);
     at->all->runtime->ops->remove(at->all->runtime, at->run);
 }
 
@@ -309,7 +354,6 @@ void attempts_running(attempts *a, const char *run, int64_t started_at_ms)
     if (!at || at->state >= ATTEMPT_EXITED)
         return;
     bool is_news = at->state != ATTEMPT_RUNNING;
-    at->started = true;
     if (!at->started_at_ms)
         at->started_at_ms = started_at_ms;
     spool_set(a->spool, run, "running", json_integer(at->started_at_ms), false);
@@ -331,7 +375,7 @@ void attempts_exited(attempts *a, const char *run, const runtime_end *end)
     if (!at || at->state >= ATTEMPT_EXITED)
         return;
     if (!end->started) {
-        at->log_out = true; /* there is no output; its stream never begins */
+        attempt_set_rest(at, REST_CONTAINER); /* no output: its stream never begins */
         logs_drop(a->logs, run);
     }
     /* A container that ran is the record of its end. */
@@ -341,9 +385,9 @@ void attempts_exited(attempts *a, const char *run, const runtime_end *end)
 void attempts_log_out(attempts *a, const char *run)
 {
     attempt *at = attempts_find(a, run);
-    if (!at || at->log_out)
+    if (!at || at->rest != REST_OUTPUT)
         return;
-    at->log_out = true;
+    attempt_set_rest(at, REST_CONTAINER);
     spool_set(a->spool, run, "logged", json_true(), false);
     let_go(at);
 }

@@ -22,13 +22,27 @@ typedef enum attempt_state {
     ATTEMPT_CONFIRMED, /* no longer held; its log may be on the way, its container goes */
 } attempt_state;
 
+typedef enum attempt_outcome {
+    OUTCOME_NONE,  /* it has not ended */
+    OUTCOME_UNRUN, /* it did not begin */
+    OUTCOME_RAN,   /* it ran, or may have */
+    OUTCOME_OOM,   /* the same; it ended for lack of memory */
+} attempt_outcome;
+
+/* What is still here of it. */
+typedef enum attempt_rest {
+    REST_OUTPUT,    /* output that is still to be sent, and its container */
+    REST_CONTAINER, /* or what there is of one */
+    REST_REMOVING,  /* the runtime was asked to remove it */
+} attempt_rest;
+
 typedef struct attempt {
     struct attempts *all;
     char run[OB_RUN_TEXT];
     attempt_state state;
-    bool started;
-    int exit_code; /* -1: unknown */
-    bool oom;
+    attempt_outcome outcome;
+    attempt_rest rest;
+    int exit_code;                        /* -1: unknown */
     int64_t started_at_ms, stopped_at_ms; /* 0: unknown */
     char *reason;
     char *note;            /* what the run goes without, for its reason; NULL: nothing */
@@ -38,11 +52,8 @@ typedef struct attempt {
     loop_timer limit_timer;
     bool host_ended; /* it was stopped because the instance goes */
     bool adopting;   /* known from the spool; the runtime was not asked yet */
-    /* Asked for; until its container is found the runtime does not know of the run. */
-    bool stop_wanted;
+    /* As asked for, -1: not; until its container is found the runtime does not know of the run. */
     int stop_grace_s;
-    bool log_out; /* nothing of its output is still to be sent */
-    bool removing;
     bool dirty;             /* to be reported */
     int64_t reported_at_ms; /* boot clock */
     UT_hash_handle hh;
@@ -68,6 +79,8 @@ void attempts_done(attempts *a);
 attempt *attempts_find(const attempts *a, const char *run);
 /* Still held: not confirmed yet. */
 bool attempt_is_held(const attempt *at);
+/* It runs, or ran, or may have. */
+bool attempt_has_run(const attempt *at);
 
 /* What the scheduler asks for (placement_sink). Asking twice is harmless. */
 void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec);
@@ -83,8 +96,11 @@ void attempts_exited(attempts *a, const char *run, const runtime_end *end);
 void attempts_log_out(attempts *a, const char *run);
 void attempts_removed(attempts *a, const char *run);
 
-/* For adopt.c: takes a run into the table without telling the runtime. */
+/* For adopt.c: takes a run into the table without telling the runtime. It has output to send. */
 attempt *attempts_add(attempts *a, const char *run, attempt_state state);
+attempt_outcome attempt_outcome_of(bool started, bool oom);
+void attempt_set_outcome(attempt *at, attempt_outcome outcome);
+void attempt_set_rest(attempt *at, attempt_rest rest);
 /* Its time runs, from its start: at the limit it is stopped. For a run that runs. */
 void attempt_watch_limit(attempt *at);
 /* An end that was decided before a restart, or without a container. */

@@ -44,10 +44,10 @@ static const char *status_reason(const attempt *at)
     static const char init_error[] = "ResourceInitializationError:";
     if (at->timed_out)
         return "Job attempt duration exceeded timeout";
-    if (at->host_ended && at->started && at->exit_code != 0)
+    if (at->host_ended && attempt_has_run(at) && at->exit_code != 0)
         return at->all->host_reason;
     bool is_init = at->reason && strncmp(at->reason, init_error, sizeof(init_error) - 1) == 0;
-    return !at->started && is_init ? at->reason : NULL;
+    return !attempt_has_run(at) && is_init ? at->reason : NULL;
 }
 
 json_t *heartbeat_run_state(const attempt *at)
@@ -58,12 +58,12 @@ json_t *heartbeat_run_state(const attempt *at)
         (void)json_object_set_new(state, "startedAt", json_integer(at->started_at_ms));
     if (at->state != ATTEMPT_EXITED)
         return state;
-    (void)json_object_set_new(state, "started", json_boolean(at->started));
+    (void)json_object_set_new(state, "started", json_boolean(attempt_has_run(at)));
     if (at->stopped_at_ms)
         (void)json_object_set_new(state, "stoppedAt", json_integer(at->stopped_at_ms));
     if (at->exit_code >= 0)
         (void)json_object_set_new(state, "exitCode", json_integer(at->exit_code));
-    if (at->oom)
+    if (at->outcome == OUTCOME_OOM)
         (void)json_object_set_new(state, "oom", json_true());
     if (at->reason)
         (void)json_object_set_new(state, "reason", ob_json_text(at->reason));

@@ -51,7 +51,7 @@ static void a_stop_of_an_unknown_run_is_remembered_also_after_a_restart(void **s
     attempts_stop(&w->a, RUN, 30);
     for (int i = 0; i < 2; i++) {
         assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
-        assert_false(attempts_find(&w->a, RUN)->started);
+        assert_false(attempt_has_run(attempts_find(&w->a, RUN)));
         assert_null(attempts_find(&w->a, RUN)->reason);
         place(w, RUN, false); /* the late RUN */
         assert_string_equal(asked, "");
@@ -120,11 +120,11 @@ static void a_restart_goes_on_with_containers_and_gives_back_what_never_began(vo
     assert_int_equal(state_of(w, JOB ":1/1"), ATTEMPT_STARTING);
     attempt *given_back = attempts_find(&w->a, JOB ":2/1");
     assert_int_equal(given_back->state, ATTEMPT_EXITED);
-    assert_false(given_back->started);
+    assert_false(attempt_has_run(given_back));
     assert_null(given_back->reason);
     attempt *lost = attempts_find(&w->a, JOB ":3/1");
     assert_int_equal(lost->state, ATTEMPT_EXITED);
-    assert_true(lost->started);
+    assert_true(attempt_has_run(lost));
     assert_non_null(strstr(lost->reason, "CannotInspectContainerError"));
     assert_int_equal(attempts_find(&w->a, JOB ":4/1")->exit_code, 3);
     assert_int_equal(state_of(w, JOB ":5/1"), ATTEMPT_EXITED);
@@ -288,7 +288,7 @@ static void nothing_begins_on_an_instance_that_goes(void **state)
     place(w, RUN, false);
     assert_string_equal(asked, "");
     assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
-    assert_false(attempts_find(&w->a, RUN)->started);
+    assert_false(attempt_has_run(attempts_find(&w->a, RUN)));
     assert_string_equal(said_of(w, RUN, "reason"), "-"); /* given back: no attempt is used up */
     assert_string_equal(said_of(w, RUN, "statusReason"), "-");
 }
@@ -322,7 +322,7 @@ static void a_run_that_has_ended_its_executor_twice_is_not_taken_on_again(void *
     assert_null(strstr(asked, "start " RUN));
     attempt *at = attempts_find(&w->a, RUN);
     assert_int_equal(at->state, ATTEMPT_EXITED);
-    assert_false(at->started);
+    assert_false(attempt_has_run(at));
     assert_non_null(strstr(at->reason, "has ended twice"));
     adopt_listed(&w->a); /* the bystander has no container: it is given back */
     assert_null(attempts_find(&w->a, BYSTANDER)->reason);

@@ -160,7 +160,7 @@ static void what_is_refused_does_not_begin(void **state)
     place_privileged(w, RUN);
     assert_string_equal(asked, "");
     const attempt *at = attempts_find(&w->a, RUN);
-    assert_false(at->started);
+    assert_false(attempt_has_run(at));
     assert_non_null(strstr(at->reason, "CannotCreateContainerError: "));
     assert_non_null(strstr(at->reason, "OPENBATCH_PRIVILEGED"));
 }
