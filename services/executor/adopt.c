@@ -85,12 +85,14 @@ void adopt_load(attempts *a)
     }
 }
 
-/* A container whose end was confirmed: its output first, if that is not out yet. */
+/* A container whose end was confirmed: its output first, if that is not out yet. One that has not
+ * run is never adopted: it would be started. */
 static void found_buried(attempts *a, const char *run)
 {
     const json_t *members = spool_get(a->spool, run);
+    bool has_run = ob_json_bool(json_object_get(members, "end"), "started", true);
     attempt *at = attempts_add(a, run, ATTEMPT_CONFIRMED);
-    if (!has_log(members)) {
+    if (!has_run || !has_log(members)) {
         attempt_set_rest(at, REST_CONTAINER);
         attempt_set_rest(at, REST_REMOVING);
         a->runtime->ops->remove(a->runtime, run);

@@ -156,6 +156,19 @@ static void a_restart_between_confirmation_and_removal_removes(void **state)
     assert_string_equal(asked, "");
 }
 
+/* Its container was created, and to adopt it would start it. */
+static void what_was_confirmed_without_a_start_is_not_started_after_a_restart(void **state)
+{
+    world *w = *state;
+    place(w, RUN, true);
+    attempts_stop(&w->a, RUN, 30);
+    attempts_exited(&w->a, RUN, &(runtime_end){ .exit_code = -1 });
+    attempts_confirm(&w->a, RUN);
+    restart(w);
+    adopt_found(&w->a, RUN);
+    assert_string_equal(asked, "remove " RUN "; ");
+}
+
 static void the_digest_is_the_documented_one(void **state)
 {
     world *w = *state;
@@ -339,6 +352,7 @@ int main(void)
         IN_WORLD(a_container_stays_until_it_is_confirmed_and_its_output_is_out),
         IN_WORLD(a_restart_goes_on_with_containers_and_gives_back_what_never_began),
         IN_WORLD(a_restart_between_confirmation_and_removal_removes),
+        IN_WORLD(what_was_confirmed_without_a_start_is_not_started_after_a_restart),
         IN_WORLD(the_digest_is_the_documented_one),
         IN_WORLD(the_count_has_also_what_is_confirmed_and_still_here),
         IN_WORLD(a_stop_before_the_container_is_found_is_repeated_then),
