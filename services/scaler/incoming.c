@@ -40,11 +40,8 @@ static instance *authentic_instance(scaler *s, const json_t *msg)
 
 static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, const json_t *body)
 {
-    if (!strcmp(type, "probe")) {
-        if (!strcmp(ob_json_str(body, "from", ""), SCALER_NAME))
-            link_seen(&s->link, msg->partition, ob_json_str(body, "nonce", ""), ob_mono_ms());
+    if (ob_probe_take(&s->probe, msg->partition, type, body, ob_mono_ms()))
         return;
-    }
     instance *in = authentic_instance(s, body);
     if (!in) {
         if (!scaler_instance(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
@@ -187,8 +184,5 @@ void events_on_bus(ob_bus_event event, void *arg)
     /* Without an assignment (standing by) a loss of positions means nothing. */
     if (event == OB_BUS_REASSIGNED)
         s->reload_owed = true;
-    ob_info("bus.event", "{s:s}", "change",
-            event == OB_BUS_REASSIGNED ? "reassigned"
-            : event == OB_BUS_DOWN     ? "down"
-                                       : "up");
+    ob_lead_bus_event(s->lead, event);
 }

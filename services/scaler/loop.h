@@ -1,7 +1,8 @@
-/* The scaler's one loop. */
+/* What the scaler does as a leader; the loop itself is ob/lead.h. Loop thread. */
 #pragma once
 
+#include "ob/lead.h"
 #include "scaler.h"
 
-/* Stands by, leads, stands by again, until a stop is asked for. Returns 0, or LEAD_DEPOSED. */
-int loop_run(scaler *s);
+/* The loop with the scaler's functions. Its bus, its leader and its provider exist by now. */
+ob_lead *loop_new(scaler *s);

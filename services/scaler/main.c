@@ -79,6 +79,7 @@ static int start(scaler *s, ob_error *err)
     if (r < 0)
         return r;
     s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_statements);
+    s->lead = loop_new(s);
     return 0;
 }
 
@@ -87,6 +88,7 @@ static void stop(scaler *s)
     ob_health_stop();
     retention_stop();
     scaler_forget(s);
+    ob_lead_free(s->lead);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);
     counters_free(s->counters);
@@ -110,12 +112,13 @@ int main(int argc, char **argv)
         r = start(&s, &err);
     if (r == 0) {
         ob_info("service.started", NULL);
-        r = loop_run(&s);
+        code = ob_lead_run(s.lead);
         ob_info("service.stopped", NULL);
     } else {
         ob_log_init(SCALER_NAME, OB_LOG_INFO);
         ob_errlog("service.failed", "{s:s}", "text", err.text);
+        code = 1;
     }
     stop(&s);
-    return r == 0 ? 0 : 1;
+    return code;
 }

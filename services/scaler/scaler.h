@@ -9,11 +9,11 @@
 
 #include "counters.h"
 #include "decide/decide.h"
-#include "kafka_probe.h"
+#include "listening.h"
 #include "ob/bus.h"
 #include "ob/catalog.h"
 #include "ob/id.h"
-#include "ob/leader.h"
+#include "ob/lead.h"
 #include "providers/provider.h"
 #include "scaler_settings.h"
 
@@ -127,7 +127,9 @@ typedef struct scaler {
     ob_leader *leader;
     provider *provider;
     counters *counters;
-    probe_link link;
+    ob_lead *lead;  /* the loop */
+    ob_probe probe; /* its own, through Kafka */
+    listening listening;
 
     env *envs;
     instance *instances;
@@ -148,17 +150,10 @@ typedef struct scaler {
     uintptr_t sign_no;  /* of the last question */
 
     /* Monotonic times of what is periodic. */
-    int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms, health_at_ms;
+    int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms;
     int64_t counted_at_ms, led_since_ms;
-    int64_t rival_checked_at_ms, overdue_at_ms, join_refused_at_ms;
+    int64_t overdue_at_ms, join_refused_at_ms;
 } scaler;
-
-/* Why leading ends, beside errors of the database: */
-#define LEAD_DEPOSED (-ESTALE)     /* another has led since: exit */
-#define LEAD_GIVEN_UP (-ECANCELED) /* given up by itself: let another have it */
-
-/* An error after which the connection, and with it leadership, is gone. */
-bool scaler_lost_leadership(const scaler *s, int r);
 
 env *scaler_env(const scaler *s, int64_t id);
 instance *scaler_instance(const scaler *s, const char *id);

@@ -82,11 +82,6 @@ const ob_db_stmt scaler_statements[] = {
     { 0 },
 };
 
-int store_setup(ob_db *db, ob_error *err)
-{
-    return ob_db_sql(db, "SET lock_timeout = '2s'", NULL, NULL, err);
-}
-
 int store_envs(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, "envs", NULL, ret, err);

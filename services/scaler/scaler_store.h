@@ -10,9 +10,6 @@
 
 extern const ob_db_stmt scaler_statements[];
 
-/* Called once when leading begins: a statement must not wait long for another's lock. */
-int store_setup(ob_db *db, ob_error *err);
-
 /* ---- Reading; each *ret is new, PQclear it ---- */
 
 /* Environments that exist, or have something left to be removed. */

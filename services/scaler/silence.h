@@ -1,5 +1,5 @@
 /* When an instance that is silent may be called lost: after enough time in which it could have been
- * heard (kafka_probe.h), and in which it was asked and could have answered. Loop thread. */
+ * heard (listening.h), and in which it was asked and could have answered. Loop thread. */
 #pragma once
 
 #include "scaler.h"

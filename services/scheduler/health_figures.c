@@ -1,23 +1,14 @@
-/* Health: figures of the last rounds and of the engine, once a second. Owns nothing. Thread: the
- * loop's. */
+/* Health: figures of the last rounds and of the engine. Owns nothing. Thread: the loop's. */
 #include "health_figures.h"
 
 #include <stdio.h>
 
-#include "ob/clock.h"
 #include "ob/service.h"
 #include "ob/text.h"
 #include "publisher.h"
 #include "round.h"
 
-#define POST_EVERY_MS 1000
 #define STUCK_MS 30000 /* the publisher looks every 5 s */
-
-void health_postgresql(scheduler *s, bool ok, const char *text)
-{
-    (void)s;
-    ob_health_set("postgresql", true, ok, text);
-}
 
 /* A sliding window: the last ROUND_WINDOW rounds that did something, in microseconds. */
 static json_t *times_object(const uint32_t *times, uint64_t count)
@@ -49,21 +40,9 @@ static void post_publisher(const scheduler *s)
     ob_health_info("eventsSkipped", json_integer((json_int_t)publisher_skipped(s->publisher)));
 }
 
-/* A leader whose own messages do not come back can give no orders, whatever the connection says. */
-static void post_kafka(const scheduler *s)
-{
-    int64_t silent_ms = s->engine ? ob_mono_ms() - s->probe.seen_at_ms : 0;
-    char text[96];
-    (void)snprintf(text, sizeof(text), "the scheduler's probe has not come back for %lld s",
-                   (long long)silent_ms / 1000);
-    bool silent = silent_ms >= PROBE_SILENCE_MS;
-    ob_health_set("kafka", true, ob_bus_is_up(s->bus) && !silent, silent ? text : NULL);
-}
-
-static void post(const scheduler *s)
+void health_post(const scheduler *s)
 {
     engine_stats stats = { 0 };
-    post_kafka(s);
     post_publisher(s);
     if (!s->engine)
         return;
@@ -87,14 +66,4 @@ static void post(const scheduler *s)
     post_unwell(&stats);
     ob_health_info("waitingBytes", json_integer((json_int_t)stats.bytes));
     ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));
-}
-
-void health_beat(scheduler *s)
-{
-    int64_t now_ms = ob_mono_ms();
-    ob_health_beat();
-    if (now_ms - s->health_at_ms < POST_EVERY_MS)
-        return;
-    s->health_at_ms = now_ms;
-    post(s);
 }

@@ -4,6 +4,5 @@
 
 #include "scheduler.h"
 
-/* A sign of life; once a second the figures. */
-void health_beat(scheduler *s);
-void health_postgresql(scheduler *s, bool ok, const char *text);
+/* Posts all; once a second is enough. */
+void health_post(const scheduler *s);

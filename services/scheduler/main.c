@@ -1,10 +1,8 @@
 /* openbatch-scheduler: reads its configuration, makes its parts, stands by and leads until it is
  * told to stop. Wiring only. Thread: the loop; the publisher and the health socket have their own.
  */
-#include <poll.h>
 #include <stddef.h>
 
-#include "health_figures.h"
 #include "leading.h"
 #include "ob/log.h"
 #include "ob/schema.h"
@@ -16,8 +14,6 @@
 #include "scheduler_store.h"
 #include "sweep.h"
 #include "topology.h"
-
-#define EXIT_DEPOSED 3 /* the supervisor starts it again, as a standby */
 
 static const ob_config_field fields[] = {
     { "OPENBATCH_PG", OB_CONFIG_STRING, offsetof(scheduler_config, pg), ob_config_pg_default,
@@ -32,8 +28,7 @@ static void on_bus_event(ob_bus_event event, void *arg)
     scheduler *s = arg;
     if (event == OB_BUS_REASSIGNED)
         s->reconcile_owed = true;
-    if (event != OB_BUS_UP)
-        ob_warn(event == OB_BUS_DOWN ? "kafka.down" : "kafka.positions_lost", NULL);
+    ob_lead_bus_event(s->lead, event);
 }
 
 static int make_bus(scheduler *s, ob_error *err)
@@ -78,6 +73,7 @@ static int make(scheduler *s, ob_error *err)
     s->peers = peers_new();
     s->topology = topology_new();
     s->reports = json_array();
+    s->lead = leading_new(s);
     return 0;
 }
 
@@ -85,6 +81,7 @@ static void done(scheduler *s)
 {
     retention_stop(s->retention);
     publisher_free(s->publisher);
+    ob_lead_free(s->lead);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);
     engine_free(s->engine);
@@ -94,29 +91,6 @@ static void done(scheduler *s)
     json_decref(s->reports);
     free(s->inbox.seqs);
     ob_health_stop();
-}
-
-/* Stands by and leads, in turn. Returns the exit code. */
-static int run(scheduler *s)
-{
-    struct pollfd stop = { .fd = ob_service_stop_fd(), .events = POLLIN };
-    ob_health_leader(false);
-    while (!atomic_load(&ob_service_stopping)) {
-        if (leader_try(s) == 1) {
-            ob_error err = { 0 };
-            int r = leader_lead(s, &err);
-            leader_drop(s);
-            if (r < 0)
-                ob_warn("leader.ended", "{s:s, s:s}", "why", err.text, "kind",
-                        r == LEAD_DEPOSED    ? "deposed"
-                        : r == LEAD_GIVEN_UP ? "given up"
-                                             : "lost");
-            if (r == LEAD_DEPOSED)
-                return EXIT_DEPOSED;
-        }
-        (void)poll(&stop, 1, OB_LEADER_TRY_MS);
-    }
-    return 0;
 }
 
 int main(int argc, char **argv)
@@ -131,7 +105,7 @@ int main(int argc, char **argv)
         r = make(&s, &err);
     if (r < 0)
         ob_errlog("service.failed", "{s:s}", "error", err.text);
-    code = r < 0 ? 1 : run(&s);
+    code = r < 0 ? 1 : ob_lead_run(s.lead);
     done(&s);
     ob_config_done(&s.config, fields, true);
     return code;

@@ -190,13 +190,9 @@ void reports_again(scheduler *s)
 /* ---- Topics ---- */
 
 /* Takes the reference. */
-static void on_execution(scheduler *s, json_t *msg, const char *type)
+static void on_execution(scheduler *s, int32_t partition, json_t *msg, const char *type)
 {
-    if (strcmp(type, "probe") == 0) {
-        /* Of this epoch, and so of this process; one that comes late has come through, too. */
-        if (strcmp(ob_json_str(msg, "from", ""), SCHEDULER_NAME) == 0 &&
-            ob_json_int(msg, "epoch", 0) == s->epoch)
-            s->probe.seen_at_ms = ob_mono_ms();
+    if (ob_probe_take(&s->probe, partition, type, msg, ob_mono_ms())) {
         json_decref(msg);
         return;
     }
@@ -240,7 +236,7 @@ void reports_on_message(const ob_bus_msg *msg, void *arg)
         return;
     }
     if (strcmp(msg->topic, OB_TOPIC_EXECUTIONS) == 0) {
-        on_execution(s, json, type);
+        on_execution(s, msg->partition, json, type);
         return;
     }
     if (strcmp(msg->topic, OB_TOPIC_INSTANCES) == 0)

@@ -2,8 +2,8 @@
  * Invariants: nothing is sent but behind a fenced commit; what was fed is kept until it is
  * committed. A round that is refused for the sake of instances that are not ACTIVE any more goes
  * without what it placed there; one that fails otherwise on a living connection is decided again
- * from PostgreSQL with the same input. Work grows with what has changed, not with what waits.
- * Thread: the loop's. */
+ * from PostgreSQL with the same input (round_again). Work grows with what has changed, not with
+ * what waits. Thread: the loop's. */
 #include "round.h"
 
 #include <string.h>
@@ -20,7 +20,6 @@
 #include "sweep.h"
 #include "topology.h"
 
-#define FAILURES_MAX 10
 #define RETRIES_MAX 3         /* of one transaction that met another's lock */
 #define INSTANCE_GONE "OB002" /* what ob_lock_instances raises */
 
@@ -161,24 +160,14 @@ static int turn(scheduler *s, ob_error *err)
 int round_turn(scheduler *s, ob_error *err)
 {
     int r = turn(s, err);
-    while (r < 0) {
-        if (r == -ESTALE)
-            return LEAD_DEPOSED;
-        if (r == -ETIMEDOUT || !ob_db_ok(s->db))
-            return LEAD_LOST;
-        if (++s->failures > FAILURES_MAX) {
-            ob_errlog("round.abandoned", "{s:s}", "error", err->text);
-            return LEAD_LOST;
-        }
-        /* Memory and tables differ: what PostgreSQL says is right. */
-        ob_warn("round.retry", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
-                ob_db_sqlstate(s->db), "failures", s->failures);
-        s->reloads++;
-        r = recover_load(s, err);
-        if (r == 0)
-            r = turn(s, err);
-    }
-    s->failures = 0;
-    peers_compare(s);
-    return 0;
+    if (r == 0)
+        peers_compare(s);
+    return r;
+}
+
+int round_again(scheduler *s, ob_error *err)
+{
+    /* Memory and tables differ: what PostgreSQL says is right. */
+    s->reloads++;
+    return recover_load(s, err);
 }

@@ -5,8 +5,11 @@
 #include "scheduler.h"
 
 /* One turn: reads what doorbells named, feeds the engine and, if there is anything to do, makes a
- * round. Errors: LEAD_LOST, LEAD_DEPOSED (scheduler.h). */
+ * round. Errors: those of ob_leader_commit, and of reading; nothing was committed. */
 int round_turn(scheduler *s, ob_error *err);
+/* After a turn that failed on a living connection: loads all anew. The next turn feeds the same
+ * input again. */
+int round_again(scheduler *s, ob_error *err);
 
 /* Times of the last rounds that did something, in microseconds; a sliding window of ROUND_WINDOW.
  * permille: 500 = the median. */

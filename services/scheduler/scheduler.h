@@ -8,7 +8,7 @@
 #include "engine/engine.h"
 #include "ob/bus.h"
 #include "ob/config.h"
-#include "ob/leader.h"
+#include "ob/lead.h"
 
 #define SCHEDULER_NAME "scheduler"
 
@@ -39,16 +39,10 @@ typedef struct inbox {
     size_t n, cap;
 } inbox;
 
-#define PROBE_SILENCE_MS 10000 /* then Kafka is silent for us */
-
-typedef struct probe {
-    uint64_t nonce;
-    int64_t sent_at_ms, seen_at_ms, asked_at_ms; /* monotonic; asked: whether another could lead */
-} probe;
-
 typedef struct scheduler {
     scheduler_config config;
     ob_leader *leader; /* lock, epoch and every round */
+    ob_lead *lead;     /* the loop */
     ob_db *db;         /* its connection, while leading */
     ob_bus *bus;
     engine *engine; /* NULL while not leading */
@@ -65,19 +59,12 @@ typedef struct scheduler {
         *reports; /* executors' messages since the last commit, to be fed again after a failure */
     size_t reports_fed; /* how many of them the engine has seen */
     round_times times;
-    probe probe;
+    ob_probe probe;
     bool fence_owed;     /* FENCE is to be written to every placements partition */
     bool reconcile_owed; /* positions were lost: reconcile now */
-    int64_t reconciled_at_ms, demand_at_ms, health_at_ms; /* monotonic */
-    int failures;                                         /* rounds that failed in a row */
+    int64_t reconciled_at_ms, demand_at_ms; /* monotonic */
     uint64_t withdrawn,
-        reloads;               /* since the start: rounds that lost a placement to an instance that
-                                  was not ACTIVE any more; that failed and made all be loaded */
-    int64_t hold_off_until_ms; /* leadership was given up: others first */
+        reloads; /* since the start: rounds that lost a placement to an instance that was not ACTIVE
+                    any more; that failed and made all be loaded */
     uint64_t ignored_messages;
 } scheduler;
-
-/* Reasons for which leading ends. */
-#define LEAD_LOST (-EIO)        /* the connection or a commit's outcome: take the lock again */
-#define LEAD_DEPOSED (-ESTALE)  /* another has led since: exit */
-#define LEAD_GIVEN_UP (-EAGAIN) /* given up by itself: let another have it */
