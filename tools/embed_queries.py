@@ -27,10 +27,12 @@ How to write a statement. A file holds the statements of one purpose; each begin
 
 What several statements have in common is a fragment; it is put in as text, for {{name}}:
 
-    -- fragment: of_queue(table)
-    FROM {{table}} WHERE queue_id = :queue_id;
+    -- fragment: of_queue(table, more)
+    FROM {{table}} WHERE queue_id = :queue_id AND {{more}};
 
-    SELECT count(*) AS n {{of_queue: job}};        -- arguments are divided by semicolons
+    SELECT count(*) AS n {{of_queue: job; array_size = 0}};
+
+A fragment that begins a list of columns may have a prefix for them, for `columns: JOB then LIST`.
 
 `-- include: jobs.sql` at the top of a file lets it use the fragments, and the prefixes of columns
 and parameters, of a file in the same folder.
@@ -348,8 +350,6 @@ def columns_of(toks, listed: list[str] | None) -> list[str]:
             if not star and name and name != want:
                 raise Wrong(f"columns: {want} is declared where {name} can be seen")
         result = listed
-    if len(set(result)) < len(result):
-        raise Wrong("columns: a name stands there twice")
     return result
 
 
@@ -375,6 +375,8 @@ def note_columns(source: Source, known: dict, spec: str, names: list[str]) -> No
             raise Wrong(f"columns: {prefix} is of no statement or fragment before")
         else:
             count = len(names) - first
+            if len(set(names[first:])) < count:
+                raise Wrong(f"columns: a name of {prefix} stands there twice")
             known[prefix] = source.columns[prefix] = (first, names[first:])
         first += count
     if first != len(names):
@@ -401,11 +403,11 @@ def read_fragment(source: Source, keys: dict[str, str], body: str, known: dict) 
     if not match:
         raise Wrong(f'fragment: "{keys["fragment"]}" is not a name')
     text = body.rstrip().removesuffix(";").rstrip()
-    if re.match(r"\s*--", text):
-        raise Wrong("a comment goes above the fragment")
-    source.fragments[match[1]] = Fragment(split_list(match[2] or ""), text)
+    args = split_list(match[2] or "")
+    source.fragments[match[1]] = Fragment(args, text)
     if "columns" in keys:
-        raise Wrong("columns: they are declared at a statement")
+        toks = [tok for tok in tokens("SELECT " + text) if tok[0] != "comment"]
+        note_columns(source, known, keys["columns"].strip(), columns_of(toks, None))
 
 
 def read_statement(
@@ -449,7 +451,7 @@ def read_source(path: Path, done: dict[str, Source], names: dict[str, str]) -> S
                 known[0].update(other.columns)
                 known[1].update(other.params)
             elif "fragment" in keys:
-                read_fragment(source, keys, body, fragments)
+                read_fragment(source, keys, body, known[0])
                 fragments.update(source.fragments)
             elif "name" in keys:
                 read_statement(source, keys, body, fragments, known, names, used)

@@ -3,11 +3,13 @@
  * rows than it must raises, so that COMMIT behind it commits nothing. Thread: the loop's. */
 #include "commit.h"
 
-#include "snapshot.h"
-
 #include <assert.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "inbox_sql.h"
+#include "round_sql.h"
+#include "snapshot.h"
 
 #define COMMIT_TIMEOUT_MS 30000
 #define STATEMENTS_MAX 32
@@ -25,8 +27,9 @@ static void *scratch(size_t size)
     return memory;
 }
 
-#define COLUMN(p, kind, type, rows, n, expr)                                                       \
+#define COLUMN(p, name, kind, type, rows, n, expr)                                                 \
     do {                                                                                           \
+        ob_param_next((p), (name));                                                                \
         type *column_ = scratch(((n) + 1) * sizeof(type));                                         \
         for (size_t i_ = 0; i_ < (n); i_++) {                                                      \
             const __typeof__(*(rows)) *row = &(rows)[i_];                                          \
@@ -34,10 +37,10 @@ static void *scratch(size_t size)
         }                                                                                          \
         ob_param_##kind##_array((p), column_, (n));                                                \
     } while (0)
-#define UUIDS(p, rows, n, expr) COLUMN(p, uuid, ob_uuid, rows, n, expr)
-#define INTS(p, rows, n, expr) COLUMN(p, int32, int32_t, rows, n, expr)
-#define LONGS(p, rows, n, expr) COLUMN(p, int64, int64_t, rows, n, expr)
-#define TEXTS(p, rows, n, expr) COLUMN(p, text, const char *, rows, n, expr)
+#define UUIDS(p, name, rows, n, expr) COLUMN(p, name, uuid, ob_uuid, rows, n, expr)
+#define INTS(p, name, rows, n, expr) COLUMN(p, name, int32, int32_t, rows, n, expr)
+#define LONGS(p, name, rows, n, expr) COLUMN(p, name, int64, int64_t, rows, n, expr)
+#define TEXTS(p, name, rows, n, expr) COLUMN(p, name, text, const char *, rows, n, expr)
 
 #define NO_INT INT32_MIN
 #define NO_LONG INT64_MIN
@@ -99,8 +102,9 @@ static const char *counts_format(char out[COUNTS_TEXT], const int32_t counts[OB_
     return out;
 }
 
-#define COUNTS(p, rows, n)                                                                         \
+#define COUNTS(p, name, rows, n)                                                                   \
     do {                                                                                           \
+        ob_param_next((p), (name));                                                                \
         char(*texts_)[COUNTS_TEXT] = ob_calloc((n) + 1, COUNTS_TEXT);                              \
         const char **at_ = ob_calloc((n) + 1, sizeof(*at_));                                       \
         for (size_t i_ = 0; i_ < (n); i_++) {                                                      \
@@ -132,7 +136,7 @@ static void add_instances(batch *b, const engine_effects *fx)
     }
     ob_params p = { 0 };
     ob_param_text_array(&p, ids, n);
-    add(b, "lock_instances", &p);
+    add(b, STMT_LOCK_INSTANCES, &p);
     free(ids);
 }
 
@@ -141,24 +145,24 @@ static void add_live(batch *b, const char *stmt, const effect_live *rows, size_t
     if (n == 0)
         return;
     ob_params p = { 0 };
-    UUIDS(&p, rows, n, row->id);
-    INTS(&p, rows, n, row->index);
-    INTS(&p, rows, n, (int32_t)row->state);
-    INTS(&p, rows, n, row->run);
-    INTS(&p, rows, n, row->attempt);
-    TEXTS(&p, rows, n, row->instance_id);
-    LONGS(&p, rows, n, OR_NULL(row->ce_id));
-    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
-    LONGS(&p, rows, n, OR_NULL(row->runnable_at_ms));
-    TEXTS(&p, rows, n, row->reason);
-    INTS(&p, rows, n, row->flags);
-    TEXTS(&p, rows, n, row->stop_reason);
-    INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
-    TEXTS(&p, rows, n, row->bulk_reason);
-    COUNTS(&p, rows, n);
-    LONGS(&p, rows, n, row->order);
-    INTS(&p, rows, n, row->waits ? row->waits : NO_INT);
-    LONGS(&p, rows, n, OR_NULL(row->published_at_ms));
+    UUIDS(&p, LIVE_ROW_JOB_ID, rows, n, row->id);
+    INTS(&p, LIVE_ROW_IDX, rows, n, row->index);
+    INTS(&p, LIVE_ROW_STATE, rows, n, (int32_t)row->state);
+    INTS(&p, LIVE_ROW_RUN, rows, n, row->run);
+    INTS(&p, LIVE_ROW_ATTEMPT, rows, n, row->attempt);
+    TEXTS(&p, LIVE_ROW_INSTANCE_ID, rows, n, row->instance_id);
+    LONGS(&p, LIVE_ROW_CE_ID, rows, n, OR_NULL(row->ce_id));
+    LONGS(&p, LIVE_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, LIVE_ROW_RUNNABLE_AT_MS, rows, n, OR_NULL(row->runnable_at_ms));
+    TEXTS(&p, LIVE_ROW_REASON, rows, n, row->reason);
+    INTS(&p, LIVE_ROW_FLAGS, rows, n, row->flags);
+    TEXTS(&p, LIVE_ROW_STOP_REASON, rows, n, row->stop_reason);
+    INTS(&p, LIVE_ROW_BULK_STATE, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
+    TEXTS(&p, LIVE_ROW_BULK_REASON, rows, n, row->bulk_reason);
+    COUNTS(&p, LIVE_ROW_COUNTS, rows, n);
+    LONGS(&p, LIVE_ROW_ORD, rows, n, row->order);
+    INTS(&p, LIVE_ROW_WAITS, rows, n, row->waits ? row->waits : NO_INT);
+    LONGS(&p, LIVE_ROW_TOLD_AT_MS, rows, n, OR_NULL(row->published_at_ms));
     add(b, stmt, &p);
 }
 
@@ -167,9 +171,9 @@ static void add_live_delete(batch *b, const effect_key *rows, size_t n)
     if (n == 0)
         return;
     ob_params p = { 0 };
-    UUIDS(&p, rows, n, row->id);
-    INTS(&p, rows, n, row->index);
-    add(b, "live_delete", &p);
+    UUIDS(&p, LIVE_KEY_JOB_ID, rows, n, row->id);
+    INTS(&p, LIVE_KEY_IDX, rows, n, row->index);
+    add(b, STMT_LIVE_DELETE, &p);
 }
 
 static void add_placements(batch *b, const char *stmt, const effect_placement *rows, size_t n)
@@ -177,10 +181,10 @@ static void add_placements(batch *b, const char *stmt, const effect_placement *r
     if (n == 0)
         return;
     ob_params p = { 0 };
-    TEXTS(&p, rows, n, row->instance_id);
-    UUIDS(&p, rows, n, row->run.id);
-    INTS(&p, rows, n, row->run.index);
-    INTS(&p, rows, n, row->run.run);
+    TEXTS(&p, PLACEMENT_ROW_INSTANCE_ID, rows, n, row->instance_id);
+    UUIDS(&p, PLACEMENT_ROW_JOB_ID, rows, n, row->run.id);
+    INTS(&p, PLACEMENT_ROW_IDX, rows, n, row->run.index);
+    INTS(&p, PLACEMENT_ROW_RUN, rows, n, row->run.run);
     add(b, stmt, &p);
 }
 
@@ -189,18 +193,18 @@ static void add_done(batch *b, const effect_done *rows, size_t n)
     if (n == 0)
         return;
     ob_params p = { 0 };
-    UUIDS(&p, rows, n, row->id);
-    INTS(&p, rows, n, row->index);
-    LONGS(&p, rows, n, row->queue_id);
-    INTS(&p, rows, n, (int32_t)row->state);
-    TEXTS(&p, rows, n, row->reason);
-    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
-    LONGS(&p, rows, n, row->stopped_at_ms);
-    INTS(&p, rows, n, row->flags);
-    INTS(&p, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
-    TEXTS(&p, rows, n, row->bulk_reason);
-    COUNTS(&p, rows, n);
-    add(b, "done_insert", &p);
+    UUIDS(&p, DONE_ROW_JOB_ID, rows, n, row->id);
+    INTS(&p, DONE_ROW_IDX, rows, n, row->index);
+    LONGS(&p, DONE_ROW_QUEUE_ID, rows, n, row->queue_id);
+    INTS(&p, DONE_ROW_STATE, rows, n, (int32_t)row->state);
+    TEXTS(&p, DONE_ROW_REASON, rows, n, row->reason);
+    LONGS(&p, DONE_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, DONE_ROW_STOPPED_AT_MS, rows, n, row->stopped_at_ms);
+    INTS(&p, DONE_ROW_FLAGS, rows, n, row->flags);
+    INTS(&p, DONE_ROW_BULK_STATE, rows, n, row->is_parent ? (int32_t)row->bulk_state : NO_INT);
+    TEXTS(&p, DONE_ROW_BULK_REASON, rows, n, row->bulk_reason);
+    COUNTS(&p, DONE_ROW_COUNTS, rows, n);
+    add(b, STMT_DONE_INSERT, &p);
 }
 
 static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
@@ -208,18 +212,18 @@ static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
     if (n == 0)
         return;
     ob_params p = { 0 };
-    UUIDS(&p, rows, n, row->id);
-    INTS(&p, rows, n, row->index);
-    INTS(&p, rows, n, row->attempt);
-    INTS(&p, rows, n, row->run);
-    TEXTS(&p, rows, n, row->instance_id);
-    TEXTS(&p, rows, n, row->cluster ? row->cluster : "");
-    INTS(&p, rows, n, row->has_exit_code ? row->exit_code : NO_INT);
-    TEXTS(&p, rows, n, row->container_reason);
-    TEXTS(&p, rows, n, row->reason ? row->reason : "");
-    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
-    LONGS(&p, rows, n, row->stopped_at_ms);
-    add(b, "attempt_insert", &p);
+    UUIDS(&p, ATTEMPT_ROW_JOB_ID, rows, n, row->id);
+    INTS(&p, ATTEMPT_ROW_IDX, rows, n, row->index);
+    INTS(&p, ATTEMPT_ROW_ATTEMPT, rows, n, row->attempt);
+    INTS(&p, ATTEMPT_ROW_RUN, rows, n, row->run);
+    TEXTS(&p, ATTEMPT_ROW_INSTANCE_ID, rows, n, row->instance_id);
+    TEXTS(&p, ATTEMPT_ROW_CLUSTER, rows, n, row->cluster ? row->cluster : "");
+    INTS(&p, ATTEMPT_ROW_EXIT_CODE, rows, n, row->has_exit_code ? row->exit_code : NO_INT);
+    TEXTS(&p, ATTEMPT_ROW_CONTAINER_REASON, rows, n, row->container_reason);
+    TEXTS(&p, ATTEMPT_ROW_REASON, rows, n, row->reason ? row->reason : "");
+    LONGS(&p, ATTEMPT_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, ATTEMPT_ROW_STOPPED_AT_MS, rows, n, row->stopped_at_ms);
+    add(b, STMT_ATTEMPT_INSERT, &p);
 }
 
 static void add_events(batch *b, int64_t round, const effect_event *rows, size_t n)
@@ -227,25 +231,26 @@ static void add_events(batch *b, int64_t round, const effect_event *rows, size_t
     if (n == 0)
         return;
     ob_params p = { 0 };
+    ob_param_next(&p, EVENT_ROW_ROUND);
     ob_param_int(&p, round);
-    LONGS(&p, rows, n, row->at_ms);
-    UUIDS(&p, rows, n, row->id);
-    INTS(&p, rows, n, row->idx_lo);
-    INTS(&p, rows, n, row->idx_hi);
-    INTS(&p, rows, n, (int32_t)row->state);
-    INTS(&p, rows, n, row->attempt);
-    INTS(&p, rows, n, row->run);
-    TEXTS(&p, rows, n, row->instance_id);
-    TEXTS(&p, rows, n, row->cluster);
-    LONGS(&p, rows, n, OR_NULL(row->started_at_ms));
-    LONGS(&p, rows, n, OR_NULL(row->stopped_at_ms));
-    INTS(&p, rows, n, row->has_exit_code ? row->exit_code : NO_INT);
-    TEXTS(&p, rows, n, row->container_reason);
-    TEXTS(&p, rows, n, row->reason);
-    INTS(&p, rows, n, row->flags);
-    COUNTS(&p, rows, n);
-    INTS(&p, rows, n, row->blocked);
-    add(b, "event_insert", &p);
+    LONGS(&p, EVENT_ROW_AT_MS, rows, n, row->at_ms);
+    UUIDS(&p, EVENT_ROW_JOB_ID, rows, n, row->id);
+    INTS(&p, EVENT_ROW_IDX_LO, rows, n, row->idx_lo);
+    INTS(&p, EVENT_ROW_IDX_HI, rows, n, row->idx_hi);
+    INTS(&p, EVENT_ROW_STATE, rows, n, (int32_t)row->state);
+    INTS(&p, EVENT_ROW_ATTEMPT, rows, n, row->attempt);
+    INTS(&p, EVENT_ROW_RUN, rows, n, row->run);
+    TEXTS(&p, EVENT_ROW_INSTANCE_ID, rows, n, row->instance_id);
+    TEXTS(&p, EVENT_ROW_CLUSTER, rows, n, row->cluster);
+    LONGS(&p, EVENT_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
+    LONGS(&p, EVENT_ROW_STOPPED_AT_MS, rows, n, OR_NULL(row->stopped_at_ms));
+    INTS(&p, EVENT_ROW_EXIT_CODE, rows, n, row->has_exit_code ? row->exit_code : NO_INT);
+    TEXTS(&p, EVENT_ROW_CONTAINER_REASON, rows, n, row->container_reason);
+    TEXTS(&p, EVENT_ROW_REASON, rows, n, row->reason);
+    INTS(&p, EVENT_ROW_FLAGS, rows, n, row->flags);
+    COUNTS(&p, EVENT_ROW_COUNTS, rows, n);
+    INTS(&p, EVENT_ROW_BLOCKED, rows, n, row->blocked);
+    add(b, STMT_EVENT_INSERT, &p);
 }
 
 static void add_reasons(batch *b, const engine_effects *fx)
@@ -266,17 +271,17 @@ static void add_reasons(batch *b, const engine_effects *fx)
         if (n == 0)
             continue;
         ob_params p = { 0 };
-        LONGS(&p, rows, n, row->queue_id);
-        INTS(&p, rows, n, row->need.mcpu);
-        INTS(&p, rows, n, row->need.mem_mib);
-        INTS(&p, rows, n, row->need.gpus);
-        TEXTS(&p, rows, n, row->share);
-        INTS(&p, rows, n, row->priority);
+        LONGS(&p, REASON_ROW_QUEUE_ID, rows, n, row->queue_id);
+        INTS(&p, REASON_ROW_MCPU, rows, n, row->need.mcpu);
+        INTS(&p, REASON_ROW_MEM_MIB, rows, n, row->need.mem_mib);
+        INTS(&p, REASON_ROW_GPUS, rows, n, row->need.gpus);
+        TEXTS(&p, REASON_ROW_SHARE, rows, n, row->share);
+        INTS(&p, REASON_ROW_PRIORITY, rows, n, row->priority);
         if (!deleting) {
-            TEXTS(&p, rows, n, row->reason);
-            LONGS(&p, rows, n, row->since_ms);
+            TEXTS(&p, REASON_ROW_REASON, rows, n, row->reason);
+            LONGS(&p, REASON_ROW_SINCE_MS, rows, n, row->since_ms);
         }
-        add(b, deleting ? "reason_delete" : "reason_put", &p);
+        add(b, deleting ? STMT_REASON_DELETE : STMT_REASON_PUT, &p);
     }
     free(put);
     free(gone);
@@ -295,18 +300,18 @@ static void add_shares(batch *b, const engine_effects *fx)
     }
     if (n_gone > 0) {
         ob_params p = { 0 };
-        LONGS(&p, gone, n_gone, row->queue_id);
-        TEXTS(&p, gone, n_gone, row->share);
-        add(b, "share_delete", &p);
+        LONGS(&p, SHARE_ROW_QUEUE_ID, gone, n_gone, row->queue_id);
+        TEXTS(&p, SHARE_ROW_SHARE, gone, n_gone, row->share);
+        add(b, STMT_SHARE_DELETE, &p);
     }
     if (n_put > 0) {
         ob_params p = { 0 };
-        LONGS(&p, put, n_put, row->queue_id);
-        TEXTS(&p, put, n_put, row->share);
-        LONGS(&p, put, n_put, (int64_t)(row->usage * 1000));
-        LONGS(&p, put, n_put, row->at_ms);
-        INTS(&p, put, n_put, row->active);
-        add(b, "share_put", &p);
+        LONGS(&p, SHARE_ROW_QUEUE_ID, put, n_put, row->queue_id);
+        TEXTS(&p, SHARE_ROW_SHARE, put, n_put, row->share);
+        LONGS(&p, SHARE_ROW_USAGE_MS, put, n_put, (int64_t)(row->usage * 1000));
+        LONGS(&p, SHARE_ROW_AT_MS, put, n_put, row->at_ms);
+        INTS(&p, SHARE_ROW_ACTIVE, put, n_put, row->active);
+        add(b, STMT_SHARE_PUT, &p);
     }
     free(put);
     free(gone);
@@ -316,19 +321,16 @@ static void add_snapshots(batch *b, const engine_effects *fx)
 {
     size_t n = fx->n_fronts;
     text *texts = ob_calloc(n + 1, sizeof(*texts));
-    const char **bodies = ob_calloc(n + 1, sizeof(*bodies));
     for (size_t i = 0; i < n; i++) {
         snapshot_render(&texts[i], &fx->fronts[i]);
-        bodies[i] = texts[i].at;
     }
     ob_params p = { 0 };
-    LONGS(&p, fx->fronts, n, row->queue_id);
-    ob_param_text_array(&p, bodies, n);
-    LONGS(&p, fx->fronts, n, row->at_ms);
-    add(b, "snapshot_put", &p);
+    LONGS(&p, SNAPSHOT_ROW_QUEUE_ID, fx->fronts, n, row->queue_id);
+    TEXTS(&p, SNAPSHOT_ROW_BODY, texts, n, row->at);
+    LONGS(&p, SNAPSHOT_ROW_UPDATED_AT_MS, fx->fronts, n, row->at_ms);
+    add(b, STMT_SNAPSHOT_PUT, &p);
     for (size_t i = 0; i < n; i++)
         text_done(&texts[i]);
-    free(bodies);
     free(texts);
 }
 
@@ -347,7 +349,7 @@ static size_t add_specs(batch *b, const engine_effects *fx)
     if (n > 0) {
         ob_params p = { 0 };
         ob_param_uuid_array(&p, ids, n);
-        index = add(b, "specs", &p);
+        index = add(b, STMT_SPECS, &p);
     }
     free(ids);
     return index;
@@ -359,16 +361,16 @@ static size_t add_queues(batch *b, const commit_input *in)
         ob_params p = { 0 };
         ob_param_int64_array(&p, in->queues, in->n_queues);
         ob_param_int64_array(&p, in->queue_versions, in->n_queues);
-        add(b, "queue_status_put", &p);
+        add(b, STMT_QUEUE_STATUS_PUT, &p);
     }
     if (in->n_gone == 0)
         return SIZE_MAX;
     ob_params p = { 0 };
     ob_param_int64_array(&p, in->gone, in->n_gone);
-    size_t index = add(b, "queue_status_delete", &p);
+    size_t index = add(b, STMT_QUEUE_STATUS_DELETE, &p);
     p = (ob_params){ 0 };
     ob_param_int64_array(&p, in->gone, in->n_gone);
-    add(b, "queue_rest_delete", &p);
+    add(b, STMT_QUEUE_REST_DELETE, &p);
     return index;
 }
 
@@ -387,13 +389,13 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     if (in->n_inbox > 0) {
         ob_params p = { 0 };
         ob_param_int64_array(&p, in->inbox, in->n_inbox);
-        add(b, "inbox_delete", &p);
+        add(b, STMT_INBOX_DELETE, &p);
     }
-    add_live(b, "live_insert", fx->live_insert, fx->n_live_insert);
-    add_live(b, "live_update", fx->live_update, fx->n_live_update);
+    add_live(b, STMT_LIVE_INSERT, fx->live_insert, fx->n_live_insert);
+    add_live(b, STMT_LIVE_UPDATE, fx->live_update, fx->n_live_update);
     add_live_delete(b, fx->live_delete, fx->n_live_delete);
-    add_placements(b, "placement_delete", fx->placement_delete, fx->n_placement_delete);
-    add_placements(b, "placement_insert", fx->placement_insert, fx->n_placement_insert);
+    add_placements(b, STMT_PLACEMENT_DELETE, fx->placement_delete, fx->n_placement_delete);
+    add_placements(b, STMT_PLACEMENT_INSERT, fx->placement_insert, fx->n_placement_insert);
     add_done(b, fx->done, fx->n_done);
     add_attempts(b, fx->attempts, fx->n_attempts);
     add_events(b, ob_leader_round(b->leader) + 1, fx->events, fx->n_events);

@@ -15,9 +15,8 @@ typedef struct commit_input {
 } commit_input;
 
 typedef struct commit_output {
-    PGresult *
-        specs; /* id, name, definition, detail of the jobs in ORDER_RUN; NULL when there are none */
-    PGresult *gone; /* queue_id of those of 'gone' that are gone now; NULL when none was asked */
+    PGresult *specs; /* SPEC_*, of the jobs in ORDER_RUN, by id; NULL when there are none */
+    PGresult *gone;  /* GONE_*, those of 'gone' that are gone now; NULL when none was asked */
 } commit_output;
 void commit_output_done(commit_output *out);
 

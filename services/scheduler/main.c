@@ -69,7 +69,7 @@ static int make(scheduler *s, ob_error *err)
         r = retention_start(&s->config, &s->retention, err);
     if (r < 0)
         return r;
-    s->leader = ob_leader_new(s->config.pg, SCHEDULER_NAME, scheduler_statements);
+    s->leader = ob_leader_new(s->config.pg, SCHEDULER_NAME, scheduler_stmts);
     s->peers = peers_new();
     s->topology = topology_new();
     s->reports = json_array();

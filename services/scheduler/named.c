@@ -3,9 +3,11 @@
  * until named_free. Thread: the loop's. */
 #include "named.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "job_row.h"
 #include "ob/rows.h"
 #include "scheduler_store.h"
 
@@ -18,33 +20,6 @@ struct named {
     row_deps *rows;
     size_t n_rows;
 };
-
-/* The next element of an array's text ("{a,b}"), without a NUL; false behind the last one. */
-static bool next_element(const char **at, const char **ret, size_t *ret_len)
-{
-    if (!*at || (**at != '{' && **at != ','))
-        return false;
-    *ret = ++*at;
-    *ret_len = strcspn(*ret, ",}");
-    *at += *ret_len;
-    return *ret_len > 0;
-}
-
-size_t
-named_columns(const PGresult *res, int row, int col, engine_dependency ret[ENGINE_MAX_DEPENDENCIES])
-{
-    const char *ids = ob_col(res, row, col), *idxs = ob_col(res, row, col + 1);
-    const char *types = ob_col(res, row, col + 2), *id, *idx, *type;
-    size_t n = 0, id_len, idx_len, type_len;
-    while (n < ENGINE_MAX_DEPENDENCIES && next_element(&ids, &id, &id_len) &&
-           next_element(&idxs, &idx, &idx_len) && next_element(&types, &type, &type_len)) {
-        engine_dependency d = { .index = (int32_t)strtol(idx, NULL, 10),
-                                .type = (ob_dep_type)strtol(type, NULL, 10) };
-        if (ob_uuid_parse(id, id_len, &d.id))
-            ret[n++] = d;
-    }
-    return n;
-}
 
 /* ---- What has become of them ---- */
 
@@ -105,13 +80,14 @@ static void sort_ids(ids *list)
     list->n = n;
 }
 
-/* Compares a row, by its first column, and by its second when 'index' is not NULL. */
+/* Compares a row of ended jobs ('index' is NULL), or of ended children. */
+static_assert((int)ENDED_JOB_ID == (int)CHILD_JOB_ID, "one function reads both");
 static int compare_row(const PGresult *rows, int row, const char *want, const int32_t *index)
 {
-    int d = strcmp(ob_col(rows, row, 0), want);
+    int d = strcmp(ob_col(rows, row, CHILD_JOB_ID), want);
     if (d || !index)
         return d;
-    int64_t at = ob_col_int(rows, row, 1, -1);
+    int64_t at = ob_col_int(rows, row, CHILD_IDX, -1);
     return at < *index ? -1 : at > *index;
 }
 
@@ -140,9 +116,10 @@ static void list_failed(engine_dependency *d, const PGresult *children, int64_t 
     ob_uuid found;
     for (int32_t i = 0; i < size; i++) {
         int64_t state = bulk;
-        if (row >= 0 && row < PQntuples(children) && ob_col_uuid(children, row, 0, &found) &&
-            ob_uuid_cmp(&found, &d->id) == 0 && ob_col_int(children, row, 1, -1) == i)
-            state = ob_col_int(children, row++, 2, OB_JOB_FAILED);
+        if (row >= 0 && row < PQntuples(children) &&
+            ob_col_uuid(children, row, CHILD_JOB_ID, &found) && ob_uuid_cmp(&found, &d->id) == 0 &&
+            ob_col_int(children, row, CHILD_IDX, -1) == i)
+            state = ob_col_int(children, row++, CHILD_STATE, OB_JOB_FAILED);
         if (state == OB_JOB_FAILED)
             failed[d->n_failed++] = i;
     }
@@ -154,12 +131,13 @@ static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *chi
     int row = first_row(jobs, &d->id, NULL);
     if (row < 0)
         return;
-    ob_job_state state = (ob_job_state)ob_col_int(jobs, row, DONE_STATE, OB_JOB_FAILED);
-    int64_t bulk = ob_col_int(jobs, row, DONE_BULK_STATE, OB_JOB_FAILED);
-    int64_t size = ob_col_int(jobs, row, DONE_ARRAY_SIZE, 0);
+    ob_job_state state = (ob_job_state)ob_col_int(jobs, row, ENDED_STATE, OB_JOB_FAILED);
+    int64_t bulk = ob_col_int(jobs, row, ENDED_BULK_STATE, OB_JOB_FAILED);
+    int64_t size = ob_col_int(jobs, row, ENDED_ARRAY_SIZE, 0);
     if (d->index >= 0 && state != OB_JOB_SUCCEEDED) { /* else all of its children did */
         int child = first_row(children, &d->id, &d->index);
-        state = (ob_job_state)(child < 0 ? bulk : ob_col_int(children, child, 2, OB_JOB_FAILED));
+        state = (ob_job_state)(child < 0 ? bulk
+                                         : ob_col_int(children, child, CHILD_STATE, OB_JOB_FAILED));
     }
     d->ended = state == OB_JOB_SUCCEEDED ? DEP_SUCCEEDED : DEP_FAILED;
     if (d->type == OB_DEP_N_TO_N && d->index < 0 && d->ended == DEP_FAILED && size > 0)
@@ -174,7 +152,7 @@ static void list_ranges(const named *n, const PGresult *ended, ranges *ret)
             const engine_dependency *d = &n->rows[i].at[k];
             int row =
                 d->index >= 0 || d->type == OB_DEP_N_TO_N ? first_row(ended, &d->id, NULL) : -1;
-            if (row >= 0 && ob_col_int(ended, row, DONE_STATE, 0) == OB_JOB_FAILED)
+            if (row >= 0 && ob_col_int(ended, row, ENDED_STATE, 0) == OB_JOB_FAILED)
                 add_range(ret, d);
         }
 }
@@ -212,7 +190,7 @@ int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *
         row_deps *row = &n->rows[i];
         if (ob_col_int(inbox, (int)i, INBOX_KIND, 0) != OB_INBOX_SUBMIT)
             continue;
-        row->n = named_columns(inbox, (int)i, INBOX_DEP_IDS, deps);
+        row->n = job_row_deps(inbox, (int)i, deps);
         if (row->n == 0)
             continue;
         row->at = ob_calloc(row->n, sizeof(*row->at));

@@ -5,13 +5,6 @@
 #include "ob/db.h"
 #include "ob/leader.h"
 
-/* Reads the three columns of job (dep_ids, dep_idxs, dep_types) that begin at 'col'. Returns how
- * many there are; what has become of them is DEP_UNKNOWN. */
-size_t named_columns(const PGresult *res,
-                     int row,
-                     int col,
-                     engine_dependency ret[ENGINE_MAX_DEPENDENCIES]);
-
 typedef struct named named;
 /* Looks up what the submissions among these inbox rows depend on and has ended. *ret is new,
  * named_free it. */

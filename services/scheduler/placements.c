@@ -18,6 +18,7 @@
 #include "ob/message.h"
 #include "ob/topics.h"
 #include "peers_internal.h"
+#include "round_sql.h"
 #include "topology.h"
 
 /* The longest entry of a list: a run with what is said of it. */
@@ -151,8 +152,7 @@ static void add_span(text *t, const char *name, detail_span span)
     text_str(t, "\"");
 }
 
-/* The row of a job among the specs of the round (columns id, name, definition, detail, tags of
- * its containers, timeout_s, array_size; ordered by id), -1 without one. */
+/* The row of a job among the specs of the round (SPEC_*, by id), -1 without one. */
 static int spec_row(const PGresult *specs, const ob_uuid *id)
 {
     char want[OB_UUID_TEXT];
@@ -160,7 +160,7 @@ static int spec_row(const PGresult *specs, const ob_uuid *id)
     int low = 0, high = specs ? PQntuples(specs) : 0;
     while (low < high) {
         int middle = low + (high - low) / 2;
-        int order = strcmp(PQgetvalue(specs, middle, 0), want);
+        int order = strcmp(PQgetvalue(specs, middle, SPEC_ID), want);
         if (order == 0)
             return middle;
         if (order < 0)
@@ -191,24 +191,25 @@ static void note_spec(place *m, size_t row)
 
 static void make_spec(text *t, const PGresult *specs, int row, const char *ce_name)
 {
-    const char *detail = ob_col(specs, row, 3);
+    const char *detail = ob_col(specs, row, SPEC_DETAIL);
     text_clear(t);
-    text_addf(t, "\"%s\":{\"name\":", ob_col(specs, row, 0));
-    text_json(t, ob_col(specs, row, 1));
+    text_addf(t, "\"%s\":{\"name\":", ob_col(specs, row, SPEC_ID));
+    text_json(t, ob_col(specs, row, SPEC_NAME));
     text_str(t, ",\"definition\":");
-    text_json(t, ob_col(specs, row, 2));
+    text_json(t, ob_col(specs, row, SPEC_DEFINITION));
     text_str(t, ",\"ce\":");
     text_json(t, ce_name);
     detail_arn arn = detail_arn_of(detail, "jobArn");
     add_span(t, "queue", detail_arn_of(detail, "jobQueue").name);
     add_span(t, "account", arn.account);
     add_span(t, "region", arn.region);
-    const char *tags = ob_col(specs, row, 4);
+    const char *tags = ob_col(specs, row, SPEC_TASK_TAGS);
     if (tags) {
         text_str(t, ",\"tags\":");
         text_str(t, tags);
     }
-    int64_t timeout_s = ob_col_int(specs, row, 5, 0), array_size = ob_col_int(specs, row, 6, 0);
+    int64_t timeout_s = ob_col_int(specs, row, SPEC_TIMEOUT_S, 0);
+    int64_t array_size = ob_col_int(specs, row, SPEC_ARRAY_SIZE, 0);
     if (timeout_s > 0)
         text_addf(t, ",\"timeout\":%" PRId64, timeout_s);
     if (array_size > 0)

@@ -3,7 +3,7 @@
  * there to be ended; each step is short, with a sign of life between. Thread: the loop's. */
 #include "recover.h"
 
-#include "named.h"
+#include "job_row.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -37,41 +37,32 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
 {
     engine_job_row row = {
         .index = (int32_t)ob_col_int(res, i, LIVE_IDX, -1),
-        .queue_id = ob_col_int(res, i, LIVE_QUEUE, 0),
-        .array_size = (int32_t)ob_col_int(res, i, LIVE_ARRAY_SIZE, 0),
-        .need = {
-            .mcpu = (int32_t)ob_col_int(res, i, LIVE_MCPU, 0),
-            .mem_mib = (int32_t)ob_col_int(res, i, LIVE_MEM, 0),
-            .gpus = (int32_t)ob_col_int(res, i, LIVE_GPUS, 0),
-        },
-        .share = ob_col(res, i, LIVE_SHARE),
-        .priority = (int32_t)ob_col_int(res, i, LIVE_PRIORITY, 0),
+        .queue_id = ob_col_int(res, i, JOB_QUEUE_ID, 0),
+        .array_size = (int32_t)ob_col_int(res, i, JOB_ARRAY_SIZE, 0),
+        .need = job_row_need(res, i),
+        .share = ob_col(res, i, JOB_SHARE),
+        .priority = (int32_t)ob_col_int(res, i, JOB_PRIORITY, 0),
         .state = (ob_job_state)ob_col_int(res, i, LIVE_STATE, 0),
         .run = (int32_t)ob_col_int(res, i, LIVE_RUN, 0),
         .attempt = (int32_t)ob_col_int(res, i, LIVE_ATTEMPT, 0),
-        .instance_id = ob_col(res, i, LIVE_INSTANCE),
-        .created_at_ms = ob_col_int(res, i, LIVE_CREATED, 0),
-        .started_at_ms = ob_col_int(res, i, LIVE_STARTED, 0),
-        .running_for_ms = ob_col_int(res, i, LIVE_RUNNING_FOR, 0),
-        .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE, 0),
-        .published_at_ms = ob_col_int(res, i, LIVE_TOLD, 0),
+        .instance_id = ob_col(res, i, LIVE_INSTANCE_ID),
+        .created_at_ms = ob_col_int(res, i, JOB_CREATED_AT_MS, 0),
+        .started_at_ms = ob_col_int(res, i, LIVE_STARTED_AT_MS, 0),
+        .running_for_ms = ob_col_int(res, i, LIVE_RUNNING_FOR_MS, 0),
+        .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE_AT_MS, 0),
+        .published_at_ms = ob_col_int(res, i, LIVE_TOLD_AT_MS, 0),
         .flags = (int)ob_col_int(res, i, LIVE_FLAGS, 0),
         .stop_reason = ob_col(res, i, LIVE_STOP_REASON),
         .bulk_state = (ob_job_state)ob_col_int(res, i, LIVE_BULK_STATE, 0),
         .bulk_reason = ob_col(res, i, LIVE_BULK_REASON),
-        .order = ob_col_int(res, i, LIVE_ORDER, order),
+        .order = ob_col_int(res, i, LIVE_ORD, order),
         .waits = (int32_t)ob_col_int(res, i, LIVE_WAITS, 0),
-        .terms = {
-            .attempts = (int32_t)ob_col_int(res, i, LIVE_ATTEMPTS, 1),
-            .timeout_s = (int32_t)ob_col_int(res, i, LIVE_TIMEOUT, 0),
-            .on_exit = ob_col(res, i, LIVE_ON_EXIT),
-            .kind = ob_col_int(res, i, LIVE_JOB_KIND, 0),
-        },
+        .terms = job_row_terms(res, i),
     };
     engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
     row.deps = deps;
-    row.n_deps = row.waits ? named_columns(res, i, LIVE_DEP_IDS, deps) : 0;
-    (void)ob_col_uuid(res, i, LIVE_JOB, &row.id);
+    row.n_deps = row.waits ? job_row_deps(res, i, deps) : 0;
+    (void)ob_col_uuid(res, i, LIVE_JOB_ID, &row.id);
     engine_load(s->engine, &row);
     if (row.array_size > 0 && row.index < 0)
         note_parent(list, &row.id, row.array_size);
@@ -93,7 +84,7 @@ static int load_jobs(scheduler *s, parents *list, size_t *ret_rows, ob_error *er
         *ret_rows += (size_t)n;
         if (n < PAGE_ROWS)
             return 0;
-        (void)ob_col_uuid(res, n - 1, LIVE_JOB, &after);
+        (void)ob_col_uuid(res, n - 1, LIVE_JOB_ID, &after);
         after_idx = (int32_t)ob_col_int(res, n - 1, LIVE_IDX, -1);
         ob_health_beat();
         r = ob_leader_keep(s->leader, err);
@@ -112,9 +103,9 @@ static int load_ended_children(scheduler *s, const parents *list, ob_error *err)
         int r = store_done_children(s->db, list->ids + from, to - from, &res, err);
         for (int i = 0; r == 0 && i < PQntuples(res); i++) {
             ob_uuid id;
-            if (ob_col_uuid(res, i, 0, &id))
-                engine_load_done_child(s->engine, &id, (int32_t)ob_col_int(res, i, 1, 0),
-                                       (ob_job_state)ob_col_int(res, i, 2, 0));
+            if (ob_col_uuid(res, i, CHILD_JOB_ID, &id))
+                engine_load_done_child(s->engine, &id, (int32_t)ob_col_int(res, i, CHILD_IDX, 0),
+                                       (ob_job_state)ob_col_int(res, i, CHILD_STATE, 0));
         }
         if (r == 0)
             r = ob_leader_keep(s->leader, err);
@@ -130,14 +121,14 @@ static int load_reasons(scheduler *s, ob_error *err)
     int r = store_class_reasons(s->db, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
         effect_reason row = {
-            .queue_id = ob_col_int(res, i, 0, 0),
-            .need = { .mcpu = (int32_t)ob_col_int(res, i, 1, 0),
-                      .mem_mib = (int32_t)ob_col_int(res, i, 2, 0),
-                      .gpus = (int32_t)ob_col_int(res, i, 3, 0) },
-            .share = ob_col(res, i, 4),
-            .priority = (int32_t)ob_col_int(res, i, 5, 0),
-            .reason = ob_col(res, i, 6),
-            .since_ms = ob_col_int(res, i, 7, 0),
+            .queue_id = ob_col_int(res, i, REASON_QUEUE_ID, 0),
+            .need = { .mcpu = (int32_t)ob_col_int(res, i, REASON_MCPU, 0),
+                      .mem_mib = (int32_t)ob_col_int(res, i, REASON_MEM_MIB, 0),
+                      .gpus = (int32_t)ob_col_int(res, i, REASON_GPUS, 0) },
+            .share = ob_col(res, i, REASON_SHARE),
+            .priority = (int32_t)ob_col_int(res, i, REASON_PRIORITY, 0),
+            .reason = ob_col(res, i, REASON_REASON),
+            .since_ms = ob_col_int(res, i, REASON_SINCE_MS, 0),
         };
         engine_load_class_reason(s->engine, &row);
     }
@@ -150,11 +141,11 @@ static int load_shares(scheduler *s, ob_error *err)
     int r = store_share_usages(s->db, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
         effect_share row = {
-            .queue_id = ob_col_int(res, i, 0, 0),
-            .share = ob_col(res, i, 1),
-            .usage = (double)ob_col_int(res, i, 2, 0) / 1000,
-            .at_ms = ob_col_int(res, i, 3, 0),
-            .active = ob_col_bool(res, i, 4),
+            .queue_id = ob_col_int(res, i, SHARE_QUEUE_ID, 0),
+            .share = ob_col(res, i, SHARE_SHARE),
+            .usage = (double)ob_col_int(res, i, SHARE_USAGE_MS, 0) / 1000,
+            .at_ms = ob_col_int(res, i, SHARE_AT_MS, 0),
+            .active = ob_col_bool(res, i, SHARE_ACTIVE),
         };
         engine_load_share(s->engine, &row);
     }
@@ -167,8 +158,8 @@ static int load_fronts(scheduler *s, ob_error *err)
     int r = store_snapshots(s->db, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
         engine_front front[ENGINE_FRONT_MAX];
-        size_t n = snapshot_parse(ob_col(res, i, 1), front, ENGINE_FRONT_MAX);
-        engine_load_front(s->engine, ob_col_int(res, i, 0, 0), front, n);
+        size_t n = snapshot_parse(ob_col(res, i, SNAPSHOT_BODY), front, ENGINE_FRONT_MAX);
+        engine_load_front(s->engine, ob_col_int(res, i, SNAPSHOT_QUEUE_ID, 0), front, n);
     }
     return r;
 }

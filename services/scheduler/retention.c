@@ -1,5 +1,6 @@
 /* Deletes what is left of jobs that the api has deleted (done, attempt), and job_event rows that
- * are older than the retention and have been told. Owns the thread; every statement of it is here.
+ * are older than the retention and have been told. Owns the thread; its statements are in
+ * sql/queries/retention.sql.
  *
  * Invariants: a row of done or attempt goes only when its job is gone, which nothing brings back:
  * so this needs no fence and may run in any scheduler, leading or not. Steps are short transactions
@@ -11,36 +12,13 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/sweeper.h"
+#include "retention_sql.h"
 
 #define STEP 2000
-#define STEP_TEXT "2000"
 
 struct retention {
     ob_sweeper *sweeper;
     int64_t kept_ms;
-};
-
-/* The rows of the next page whose job is gone; ids are in the order of time, so the pages end
- * before ids ($4) of jobs that cannot have gone. */
-#define ORPHANS(table, number)                                                                     \
-    "WITH page AS (SELECT job_id, idx, " number " AS number FROM " table                           \
-    " WHERE (job_id, idx, " number ") > ($1::uuid, $2::int, $3::int) AND job_id < $4::uuid"        \
-    " ORDER BY 1, 2, 3 LIMIT " STEP_TEXT "),"                                                      \
-    " gone AS (DELETE FROM " table " t USING page p WHERE t.job_id = p.job_id"                     \
-    " AND t.idx = p.idx AND " number " = p.number"                                                 \
-    " AND NOT EXISTS (SELECT FROM job j WHERE j.id = p.job_id) RETURNING 1)"                       \
-    " SELECT job_id, idx, number, (SELECT count(*) FROM page), (SELECT count(*) FROM gone)"        \
-    " FROM page ORDER BY job_id DESC, idx DESC, number DESC LIMIT 1"
-
-static const ob_db_stmt statements[] = {
-    { "orphaned_attempts", ORPHANS("attempt", "attempt") },
-    { "orphaned_done", ORPHANS("done", "0") },
-    /* at_ms rises with (round, n): the first page that is not all past is the last one. */
-    { "past_job_events",
-      "DELETE FROM job_event WHERE ctid = ANY (ARRAY(SELECT e.ctid FROM (SELECT ctid, round, n,"
-      " at_ms FROM job_event ORDER BY round, n LIMIT " STEP_TEXT ") AS e CROSS JOIN publisher p"
-      " WHERE e.at_ms < $1 AND (e.round, e.n) <= (p.round, p.n)))" },
-    { 0 },
 };
 
 static int
@@ -55,17 +33,18 @@ sweep_orphans(ob_sweeper *sweeper, ob_db *db, const char *stmt, const char *boun
         ob_param_int(&p, index);
         ob_param_int(&p, number);
         ob_param_text(&p, bound);
+        ob_param_int(&p, STEP);
         int r = ob_db_exec(db, stmt, &p, &res, err);
         if (r < 0)
             return r;
         rows = 0;
         if (PQntuples(res) > 0) {
             free(id);
-            id = ob_strdup(ob_col(res, 0, 0));
-            index = ob_col_int(res, 0, 1, 0);
-            number = ob_col_int(res, 0, 2, 0);
-            rows = ob_col_int(res, 0, 3, 0);
-            gone += ob_col_int(res, 0, 4, 0);
+            id = ob_strdup(ob_col(res, 0, ORPHAN_JOB_ID));
+            index = ob_col_int(res, 0, ORPHAN_IDX, 0);
+            number = ob_col_int(res, 0, ORPHAN_NUMBER, 0);
+            rows = ob_col_int(res, 0, ORPHAN_LOOKED, 0);
+            gone += ob_col_int(res, 0, ORPHAN_DELETED, 0);
         }
         if (!ob_sweeper_rest(sweeper))
             return ob_fail(err, ECANCELED, "stopped");
@@ -81,7 +60,8 @@ static int sweep_events(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_er
         ob_cleanup(ob_params_done) ob_params p = { 0 };
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
         ob_param_int(&p, before_ms);
-        int r = ob_db_exec(db, "past_job_events", &p, &res, err);
+        ob_param_int(&p, STEP);
+        int r = ob_db_exec(db, STMT_PAST_JOB_EVENTS, &p, &res, err);
         if (r < 0)
             return r;
         rows = strtoll(PQcmdTuples(res), NULL, 10);
@@ -98,9 +78,9 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
     ob_uuid id = ob_uuid_from_ms(before_ms);
     char bound[OB_UUID_TEXT];
     ob_uuid_format(&id, bound);
-    int result = sweep_orphans(sweeper, db, "orphaned_attempts", bound, err);
+    int result = sweep_orphans(sweeper, db, STMT_ORPHANED_ATTEMPTS, bound, err);
     if (result == 0)
-        result = sweep_orphans(sweeper, db, "orphaned_done", bound, err);
+        result = sweep_orphans(sweeper, db, STMT_ORPHANED_DONE, bound, err);
     return result < 0 ? result : sweep_events(sweeper, db, before_ms, err);
 }
 
@@ -120,7 +100,7 @@ int retention_start(const scheduler_config *config, retention **ret, ob_error *e
     int result = ob_sweeper_start(
         &(ob_sweeper_config){ .conninfo = config->pg,
                               .application = "openbatch-scheduler retention",
-                              .stmts = statements,
+                              .stmts = retention_stmts,
                               .every_ms = ob_sweeper_interval(config->job_retention_s),
                               .sweep = sweep,
                               .failed = failed,

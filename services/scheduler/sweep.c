@@ -3,6 +3,7 @@
  * they name is known to the engine before. Thread: the loop's. */
 #include "sweep.h"
 
+#include "job_row.h"
 #include "named.h"
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -40,28 +41,19 @@ static void note_row(inbox *box, int64_t seq)
 static void
 feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, const ob_uuid *job)
 {
-    if (!ob_col(res, row, INBOX_QUEUE)) {
+    if (!ob_col(res, row, JOB_QUEUE_ID)) {
         ob_errlog("inbox.no_job", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
         return;
     }
     engine_submission submission = {
         .id = *job,
-        .queue_id = ob_col_int(res, row, INBOX_QUEUE, 0),
-        .array_size = (int32_t)ob_col_int(res, row, INBOX_ARRAY_SIZE, 0),
-        .need = {
-            .mcpu = (int32_t)ob_col_int(res, row, INBOX_MCPU, 0),
-            .mem_mib = (int32_t)ob_col_int(res, row, INBOX_MEM, 0),
-            .gpus = (int32_t)ob_col_int(res, row, INBOX_GPUS, 0),
-        },
-        .share = ob_col(res, row, INBOX_SHARE),
-        .priority = (int32_t)ob_col_int(res, row, INBOX_PRIORITY, 0),
-        .created_at_ms = ob_col_int(res, row, INBOX_CREATED, 0),
-        .terms = {
-            .attempts = (int32_t)ob_col_int(res, row, INBOX_ATTEMPTS, 1),
-            .timeout_s = (int32_t)ob_col_int(res, row, INBOX_TIMEOUT, 0),
-            .on_exit = ob_col(res, row, INBOX_ON_EXIT),
-            .kind = ob_col_int(res, row, INBOX_JOB_KIND, 0),
-        },
+        .queue_id = ob_col_int(res, row, JOB_QUEUE_ID, 0),
+        .array_size = (int32_t)ob_col_int(res, row, JOB_ARRAY_SIZE, 0),
+        .need = job_row_need(res, row),
+        .share = ob_col(res, row, JOB_SHARE),
+        .priority = (int32_t)ob_col_int(res, row, JOB_PRIORITY, 0),
+        .created_at_ms = ob_col_int(res, row, JOB_CREATED_AT_MS, 0),
+        .terms = job_row_terms(res, row),
         .failure = ob_col(res, row, INBOX_FAILURE),
     };
     submission.deps = named_of(deps, row, &submission.n_deps);
@@ -72,7 +64,7 @@ static void feed_row(scheduler *s, const PGresult *res, int row, const named *de
 {
     int64_t kind = ob_col_int(res, row, INBOX_KIND, 0);
     ob_job_ref ref = { .index = (int32_t)ob_col_int(res, row, INBOX_IDX, -1) };
-    bool has_job = ob_col_uuid(res, row, INBOX_JOB, &ref.id);
+    bool has_job = ob_col_uuid(res, row, INBOX_JOB_ID, &ref.id);
     if (kind == OB_INBOX_SUBMIT && has_job)
         feed_submission(s, res, row, deps, &ref.id);
     else if ((kind == OB_INBOX_CANCEL || kind == OB_INBOX_TERMINATE) && has_job)
@@ -88,7 +80,7 @@ static void want_named(scheduler *s, const PGresult *res)
         int64_t ref = ob_col_int(res, i, INBOX_REF, 0);
         switch (ob_col_int(res, i, INBOX_KIND, 0)) {
         case OB_INBOX_SUBMIT:
-            topology_want_queue(s->topology, ob_col_int(res, i, INBOX_QUEUE, 0));
+            topology_want_queue(s->topology, ob_col_int(res, i, JOB_QUEUE_ID, 0));
             break;
         case OB_INBOX_QUEUE:
             topology_queue_changed(s->topology, ref);

@@ -10,6 +10,7 @@
 
 #include "ob/log.h"
 #include "peers.h"
+#include "round_sql.h"
 #include "scheduler_store.h"
 #include "topology_rows.h"
 
@@ -278,16 +279,17 @@ static void want_ces(topology *t, const PGresult *queues, const PGresult *instan
         }
     }
     for (int i = 0; instances && i < PQntuples(instances); i++) {
-        int64_t id = ob_col_int(instances, i, INSTANCE_CE, 0);
+        int64_t id = ob_col_int(instances, i, INSTANCE_CE_ID, 0);
         if (!find_ce(t, id))
             ids_add(&t->ces_changed, id);
     }
 }
 
-static bool has_row(const PGresult *res, int64_t id)
+/* id_column: QUEUE_ID or another. */
+static bool has_row(const PGresult *res, int id_column, int64_t id)
 {
     for (int i = 0; i < PQntuples(res); i++) {
-        if (ob_col_int(res, i, 0, 0) == id)
+        if (ob_col_int(res, i, id_column, 0) == id)
             return true;
     }
     return false;
@@ -308,7 +310,7 @@ static void apply_queues(scheduler *s, const PGresult *res)
     for (int i = 0; i < PQntuples(res); i++)
         put_queue(s, res, i);
     for (size_t i = 0; i < t->queues_changed.n; i++) {
-        if (!has_row(res, t->queues_changed.at[i]))
+        if (!has_row(res, QUEUE_ID, t->queues_changed.at[i]))
             put_deleted_queue(s, t->queues_changed.at[i]);
     }
 }
@@ -350,7 +352,7 @@ int topology_refresh(scheduler *s, ob_error *err)
     for (int i = 0; ces && i < PQntuples(ces); i++)
         put_ce(s, ces, i);
     for (size_t i = 0; ces && i < t->ces_changed.n; i++) {
-        if (!has_row(ces, t->ces_changed.at[i]))
+        if (!has_row(ces, CE_ID, t->ces_changed.at[i]))
             drop_ce(s, t->ces_changed.at[i]);
     }
     if (queues)
@@ -480,7 +482,7 @@ void topology_committed(scheduler *s, const topology_owed *owed, const PGresult 
             continue;
         /* Without a status row of its own (a scheduler that died between) nothing is returned; it
          * is as gone as it was. */
-        bool removed = gone && has_row(gone, q->id);
+        bool removed = gone && has_row(gone, GONE_QUEUE_ID, q->id);
         if (removed)
             ob_info("queue.gone", "{s:I}", "queue", (json_int_t)q->id);
         if (removed || q->known_version < 0) {

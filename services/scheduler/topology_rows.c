@@ -88,7 +88,7 @@ void ce_row_done(ce_row *r)
 size_t queue_row_ces(const PGresult *res, int row, int64_t ret[ENGINE_MAX_CES])
 {
     size_t n = 0;
-    const char *text = ob_col(res, row, QUEUE_CES);
+    const char *text = ob_col(res, row, QUEUE_CE_IDS);
     const char *at = text ? strchr(text, '{') : NULL;
     while (at && *at != '\0' && *at != '}' && at[1] != '}' && n < ENGINE_MAX_CES) {
         char *end;
@@ -125,10 +125,10 @@ engine_instance instance_row_read(const PGresult *res, int row)
 {
     return (engine_instance){
         .id = ob_col(res, row, INSTANCE_ID),
-        .ce_id = ob_col_int(res, row, INSTANCE_CE, 0),
+        .ce_id = ob_col_int(res, row, INSTANCE_CE_ID, 0),
         .size = {
             .mcpu = (int32_t)ob_col_int(res, row, INSTANCE_MCPU, 0),
-            .mem_mib = (int32_t)ob_col_int(res, row, INSTANCE_MEM, 0),
+            .mem_mib = (int32_t)ob_col_int(res, row, INSTANCE_MEM_MIB, 0),
             .gpus = (int32_t)ob_col_int(res, row, INSTANCE_GPUS, 0),
         },
         .vcpus = (int32_t)ob_col_int(res, row, INSTANCE_VCPUS, 0),

@@ -56,7 +56,7 @@ static int start(void **state)
         return 0;
     (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
     migrate(conninfo, SQL_DIR);
-    leader = ob_leader_new(conninfo, "scheduler", scheduler_statements);
+    leader = ob_leader_new(conninfo, "scheduler", scheduler_stmts);
     assert_int_equal(ob_leader_try(leader, NULL), 1);
     sql("SET idle_session_timeout = 0"); /* nobody keeps it alive here */
     make_jobs();
@@ -140,10 +140,10 @@ static void only_the_children_that_are_named_are_read(void **state)
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     assert_int_equal(store_children(ob_leader_db(leader), arrays, from, to, 6, &res, NULL), 0);
     assert_int_equal(PQntuples(res), 2 + 1 + 20);
-    assert_int_equal(ob_col_int(res, 0, 1, -1), 99);
-    assert_int_equal(ob_col_int(res, 1, 1, -1), 100);
-    assert_int_equal(ob_col_int(res, 1, 2, -1), OB_JOB_FAILED);
-    assert_int_equal(ob_col_int(res, 2, 1, -1), 7);
+    assert_int_equal(ob_col_int(res, 0, CHILD_IDX, -1), 99);
+    assert_int_equal(ob_col_int(res, 1, CHILD_IDX, -1), 100);
+    assert_int_equal(ob_col_int(res, 1, CHILD_STATE, -1), OB_JOB_FAILED);
+    assert_int_equal(ob_col_int(res, 2, CHILD_IDX, -1), 7);
 }
 
 /* The index finds them: of each array the parent's row and the children's, and no others. */

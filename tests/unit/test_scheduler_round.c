@@ -169,7 +169,7 @@ static int start(void **state)
         return 0;
     (void)snprintf(conninfo, sizeof(conninfo), "host=%s user=postgres dbname=postgres", server.dir);
     migrate(conninfo, SQL_DIR);
-    s.leader = ob_leader_new(conninfo, "scheduler", scheduler_statements);
+    s.leader = ob_leader_new(conninfo, "scheduler", scheduler_stmts);
     s.peers = peers_new();
     s.topology = topology_new();
     s.reports = json_array();

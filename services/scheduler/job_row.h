@@ -1,0 +1,11 @@
+/* What the engine is told of a job, read from a row that begins with JOB_* (sql/queries/job.sql):
+ * when it is submitted, and when it is loaded. */
+#pragma once
+
+#include "engine/engine.h"
+#include "job_sql.h"
+
+ob_resources job_row_need(const PGresult *res, int row);
+engine_terms job_row_terms(const PGresult *res, int row);
+/* Returns how many there are; what has become of them is DEP_UNKNOWN. */
+size_t job_row_deps(const PGresult *res, int row, engine_dependency ret[ENGINE_MAX_DEPENDENCIES]);

@@ -1,0 +1,9 @@
+-- What the scheduler reads of a job: of one that is submitted, and of one that it loads. dep_ids is
+-- an argument, for a job that waits for nothing needs no dependencies.
+-- fragment: job(dep_ids)
+-- columns: JOB
+j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms, j.attempts, j.on_exit,
+    j.timeout_s, j.share, j.priority,
+    -- What it runs, as far as starts fail alike: see engine_terms.
+    hashtextextended(j.definition, j.revision) AS kind,
+    {{dep_ids}} AS dep_ids, j.dep_idxs, j.dep_types;

@@ -1,0 +1,156 @@
+-- The round's transaction (commit.c) behind its fence, in its order.
+-- table: scheduler
+
+-- Raises (division by zero) when a statement of a round touched fewer rows than it was to: memory
+-- and table differ then, and the round must not be committed.
+-- fragment: expect_all(rows)
+SELECT 1 / (count(*) = cardinality(:{{rows}}))::int FROM changed;
+
+-- Raises unless all are ACTIVE.
+-- name: lock_instances
+-- params: ids text[]
+-- columns: none
+SELECT ob_lock_instances(:ids);
+
+-- name: live_insert
+-- params: LIVE_ROW = job_id uuid[], idx int[], state int[], run int[], attempt int[],
+--     instance_id text[], ce_id bigint[], started_at_ms bigint[], runnable_at_ms bigint[],
+--     reason text[], flags int[], stop_reason text[], bulk_state int[], bulk_reason text[],
+--     counts text[], ord bigint[], waits int[], told_at_ms bigint[]
+INSERT INTO live ({{names}})
+SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms, runnable_at_ms, reason,
+    flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord, waits, told_at_ms
+FROM {{rows: m}};
+
+-- running_at stays while the same run is RUNNING.
+-- name: live_update
+-- params: LIVE_ROW
+-- columns: none
+WITH changed AS (
+    UPDATE live SET state = m.state, run = m.run, attempt = m.attempt,
+        instance_id = m.instance_id, ce_id = m.ce_id, started_at_ms = m.started_at_ms,
+        runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,
+        stop_reason = m.stop_reason, bulk_state = m.bulk_state, bulk_reason = m.bulk_reason,
+        counts = m.counts::int[], ord = m.ord, waits = m.waits, told_at_ms = m.told_at_ms,
+        running_at = CASE WHEN m.state = :OB_JOB_RUNNING THEN
+            CASE WHEN live.state = :OB_JOB_RUNNING AND live.run = m.run THEN live.running_at
+            ELSE now() END END
+    FROM {{rows: m}}
+    WHERE live.job_id = m.job_id AND live.idx = m.idx
+    RETURNING 1
+)
+{{expect_all: job_id}};
+
+-- name: live_delete
+-- params: LIVE_KEY = job_id uuid[], idx int[]
+-- columns: none
+WITH changed AS (
+    DELETE FROM live USING {{rows: m}} WHERE live.job_id = m.job_id AND live.idx = m.idx
+    RETURNING 1
+)
+{{expect_all: job_id}};
+
+-- name: placement_delete
+-- params: PLACEMENT_ROW = instance_id text[], job_id uuid[], idx int[], run int[]
+-- columns: none
+WITH changed AS (
+    DELETE FROM placement p USING {{rows: m}}
+    WHERE p.instance_id = m.instance_id AND p.job_id = m.job_id AND p.idx = m.idx AND p.run = m.run
+    RETURNING 1
+)
+{{expect_all: instance_id}};
+
+-- name: placement_insert
+-- params: PLACEMENT_ROW
+INSERT INTO placement ({{names}}) SELECT {{names}} FROM {{rows: m}};
+
+-- name: done_insert
+-- params: DONE_ROW = job_id uuid[], idx int[], queue_id bigint[], state int[], reason text[],
+--     started_at_ms bigint[], stopped_at_ms bigint[], flags int[], bulk_state int[],
+--     bulk_reason text[], counts text[]
+INSERT INTO done ({{names}})
+SELECT job_id, idx, queue_id, state, reason, started_at_ms, stopped_at_ms, flags, bulk_state,
+    bulk_reason, counts::int[]
+FROM {{rows: m}};
+
+-- name: attempt_insert
+-- params: ATTEMPT_ROW = job_id uuid[], idx int[], attempt int[], run int[], instance_id text[],
+--     cluster text[], exit_code int[], container_reason text[], reason text[],
+--     started_at_ms bigint[], stopped_at_ms bigint[]
+INSERT INTO attempt ({{names}}) SELECT {{names}} FROM {{rows: m}};
+
+-- name: event_insert
+-- params: EVENT_ROW = round bigint, at_ms bigint[], job_id uuid[], idx_lo int[], idx_hi int[],
+--     state int[], attempt int[], run int[], instance_id text[], cluster text[],
+--     started_at_ms bigint[], stopped_at_ms bigint[], exit_code int[], container_reason text[],
+--     reason text[], flags int[], counts text[], blocked int[]
+INSERT INTO job_event (round, n, {{names}})
+SELECT :round, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run, instance_id, cluster,
+    started_at_ms, stopped_at_ms, exit_code, container_reason, reason, flags, counts::int[],
+    blocked <> 0
+FROM {{rows: m; n}};
+
+-- name: reason_put
+-- params: REASON_ROW = queue_id bigint[], mcpu int[], mem_mib int[], gpus int[], share text[],
+--     priority int[], reason text[], since_ms bigint[]
+INSERT INTO class_reason ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (queue_id, mcpu, mem_mib, gpus, share, priority)
+DO UPDATE SET reason = excluded.reason, since_ms = excluded.since_ms;
+
+-- Its parameters are the first of reason_put's.
+-- name: reason_delete
+-- params: queue_id bigint[], mcpu int[], mem_mib int[], gpus int[], share text[], priority int[]
+DELETE FROM class_reason c USING {{rows: m}}
+WHERE c.queue_id = m.queue_id AND c.mcpu = m.mcpu AND c.mem_mib = m.mem_mib AND c.gpus = m.gpus
+    AND c.share = m.share AND c.priority = m.priority;
+
+-- name: share_put
+-- params: SHARE_ROW = queue_id bigint[], share text[], usage_ms bigint[], at_ms bigint[],
+--     active int[]
+INSERT INTO share_usage ({{names}})
+SELECT queue_id, share, usage_ms, at_ms, active <> 0 FROM {{rows: m}}
+ON CONFLICT (queue_id, share) DO UPDATE
+SET usage_ms = excluded.usage_ms, at_ms = excluded.at_ms, active = excluded.active;
+
+-- Its parameters are the first of share_put's.
+-- name: share_delete
+-- params: queue_id bigint[], share text[]
+DELETE FROM share_usage u USING {{rows: m}}
+WHERE u.queue_id = m.queue_id AND u.share = m.share;
+
+-- name: snapshot_put
+-- params: SNAPSHOT_ROW = queue_id bigint[], body text[], updated_at_ms bigint[]
+INSERT INTO queue_snapshot ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (queue_id) DO UPDATE
+SET body = excluded.body, updated_at_ms = excluded.updated_at_ms;
+
+-- name: queue_status_put
+-- params: queue_id bigint[], version bigint[]
+INSERT INTO queue_status (queue_id, version, valid, reason)
+SELECT queue_id, version, true, 'JobQueue Healthy' FROM {{rows: m}}
+ON CONFLICT (queue_id) DO UPDATE
+SET version = excluded.version, valid = true, reason = excluded.reason;
+
+-- A submission may have been accepted just before: its queue is not gone yet.
+-- name: queue_status_delete
+-- params: queue_ids bigint[]
+-- columns: GONE
+DELETE FROM queue_status s WHERE queue_id = ANY (:queue_ids) AND NOT EXISTS (
+    SELECT FROM inbox i JOIN job j ON j.id = i.job_id
+    WHERE i.consumer = :OB_INBOX_SCHEDULER AND i.kind = :OB_INBOX_SUBMIT
+        AND j.queue_id = s.queue_id
+)
+RETURNING queue_id;
+
+-- name: queue_rest_delete
+-- params: queue_ids bigint[]
+WITH r AS (DELETE FROM class_reason WHERE queue_id = ANY (:queue_ids)),
+    u AS (DELETE FROM share_usage WHERE queue_id = ANY (:queue_ids))
+DELETE FROM queue_snapshot WHERE queue_id = ANY (:queue_ids);
+
+-- What executors get of the jobs that are placed, by id.
+-- name: specs
+-- params: ids uuid[]
+-- columns: SPEC
+SELECT id, name, definition, detail, task_tags, timeout_s, array_size
+FROM job WHERE id = ANY (:ids) ORDER BY id;
