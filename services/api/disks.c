@@ -95,9 +95,9 @@ static void look_at_all(disks *d)
     if (!text == !d->told)
         return;
     if (text)
-        ob_warn("disk.full", "{s:o}", "text", ob_json_text(text));
+        ob_warn("disk.filled", "{s:o}", "text", ob_json_text(text));
     else
-        ob_info("disk.room", NULL);
+        ob_info("disk.freed", NULL);
     free(d->told);
     d->told = ob_take(text);
 }

@@ -28,7 +28,7 @@ void api_ring(api_ctx *ctx, const char *topic, const char *data, size_t len)
 {
     ob_error err = { 0 };
     if (ob_bus_send(ctx->bus, topic, -1, NULL, 0, data, len, NULL, &err) < 0)
-        ob_debug("bell.dropped", "{s:s, s:s}", "topic", topic, "error", err.text);
+        ob_debug("doorbell.dropped", "{s:s, s:s}", "topic", topic, "error", err.text);
 }
 
 void api_ring_command(api_ctx *ctx)
@@ -47,10 +47,10 @@ static void on_bus_event(ob_bus_event event, void *arg)
         b->topics_made = false;
         break;
     case OB_BUS_DOWN:
-        ob_warn("kafka.down", NULL);
+        ob_warn("kafka.lost", NULL);
         break;
     case OB_BUS_UP:
-        ob_info("kafka.up", NULL);
+        ob_info("kafka.reached", NULL);
         b->topics_made = false;
         break;
     }
@@ -77,7 +77,7 @@ static void *bell_run(void *arg)
         b->topics_made = ob_bus_make_topics(b->bus, 2000, &err) == 0;
         b->next_try_ms = ob_mono_ms() + 1000;
         if (!b->topics_made)
-            ob_debug("kafka.topics", "{s:s}", "error", err.text);
+            ob_debug("topics.failed", "{s:s}", "error", err.text);
     }
     return NULL;
 }

@@ -68,7 +68,7 @@ static int prepare_database(api_ctx *ctx, ob_error *err)
         r = keys_import(ctx->keys, db, ctx->config->root_key_file, ctx->config->common.account,
                         &imported, err);
     if (r == 0)
-        ob_info("schema.ready", "{s:i, s:b}", "migrationsApplied", applied, "rootKeyImported",
+        ob_info("schema.updated", "{s:i, s:b}", "migrationsApplied", applied, "rootKeyImported",
                 (int)imported);
     return r;
 }
@@ -92,7 +92,7 @@ static int start_parts(api_ctx *ctx, http_server *http, ob_error *err)
             break;
         if (!err->retriable)
             return r;
-        ob_warn("start.waiting", "{s:s}", "error", err->text);
+        ob_warn("service.delayed", "{s:s}", "error", err->text);
         ob_health_set("postgresql", true, false, err->text);
         r = http_serve(http, err);
         if (r < 0)
@@ -112,7 +112,7 @@ static int start_parts(api_ctx *ctx, http_server *http, ob_error *err)
     r = http_serve(http, err);
     if (r < 0)
         return r;
-    ob_info("api.ready", "{s:s, s:I}", "listen", ctx->config->listen, "port",
+    ob_info("service.started", "{s:s, s:I}", "listen", ctx->config->listen, "port",
             (json_int_t)ctx->config->port);
     while (!stopped_within(-1))
         ;

@@ -65,7 +65,7 @@ static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     if (r == 0)
         r = run_pages(sweeper, db, STMT_PAST_STREAMS, params, 1, "0", &streams, err);
     if (events + streams > 0)
-        ob_info("retention.logs", "{s:I, s:I}", "events", (json_int_t)events, "streams",
+        ob_info("logs.deleted", "{s:I, s:I}", "events", (json_int_t)events, "streams",
                 (json_int_t)streams);
     return r;
 }
@@ -90,7 +90,7 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     if (r == 0)
         r = run_pages(sweeper, db, STMT_PAST_TAGS, params + 1, 1, first, &tags, err);
     if (jobs > 0)
-        ob_info("retention.jobs", "{s:I}", "jobs", (json_int_t)jobs);
+        ob_info("jobs.deleted", "{s:I}", "jobs", (json_int_t)jobs);
     return r;
 }
 

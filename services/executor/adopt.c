@@ -112,7 +112,7 @@ void adopt_found(attempts *a, const char *run)
         return;
     }
     if (!at) {
-        ob_warn("run.unknown", "{s:s}", "run", run);
+        ob_warn("run.found", "{s:s}", "run", run);
         at = attempts_add(a, run, ATTEMPT_STARTING);
         attempt_set_rest(at, REST_CONTAINER); /* nobody knows where its output goes */
     }

@@ -36,7 +36,7 @@ static void set_state(attempt *at, attempt_state state)
     };
     static const state_moves moves = { "attempt", state_names, next };
     state_check(&moves, at->run, (int)at->state, (int)state);
-    ob_info("run.state", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
+    ob_info("run.changed", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
             state_names[at->state], "to", state_names[state], "exitCode", at->exit_code, "reason",
             at->reason ? at->reason : "");
     at->state = state;
@@ -108,7 +108,7 @@ static void on_limit(void *arg)
     attempt *at = arg;
     if (at->state != ATTEMPT_RUNNING)
         return;
-    ob_info("run.timeout", "{s:s, s:I}", "run", at->run, "limit", (json_int_t)at->limit_s);
+    ob_info("run.timed_out", "{s:s, s:I}", "run", at->run, "limit", (json_int_t)at->limit_s);
     at->timed_out = true;
     spool_set(at->all->spool, at->run, "timedOut", json_true(), true);
     stop(at, TIMEOUT_GRACE_S);
@@ -292,8 +292,8 @@ void attempts_stop(attempts *a, const char *run, int grace_s)
             refuse(a, run, NULL); /* remembered: a late RUN finds it ended */
         return;
     }
-    ob_info("run.stop", "{s:s, s:s, s:i}", "run", run, "state", state_names[at->state], "grace",
-            grace_s);
+    ob_info("run.stop_ordered", "{s:s, s:s, s:i}", "run", run, "state", state_names[at->state],
+            "grace", grace_s);
     if (at->state == ATTEMPT_EXITED)
         attempt_touch(at);
     else if (at->state != ATTEMPT_CONFIRMED)
@@ -337,7 +337,7 @@ void attempts_confirm(attempts *a, const char *run)
     if (!at || at->state == ATTEMPT_CONFIRMED)
         return;
     if (at->state != ATTEMPT_EXITED) {
-        ob_warn("run.confirm_ignored", "{s:s, s:s}", "run", run, "state", state_names[at->state]);
+        ob_warn("confirm.ignored", "{s:s, s:s}", "run", run, "state", state_names[at->state]);
         return;
     }
     placement_position last = placement_last(a->placement);

@@ -95,7 +95,7 @@ int departure_watch_metadata(executor *x, ob_error *err)
 /* Nothing begins, what runs has its time. */
 static void leave(executor *x)
 {
-    ob_info("executor.leaving", "{s:I}", "grace", (json_int_t)x->config->leave_ms);
+    ob_info("executor.retired", "{s:I}", "grace", (json_int_t)x->config->leave_ms);
     x->leaving = true;
     x->leaving_at_ms = ob_boot_ms();
     x->attempts.closing = true;

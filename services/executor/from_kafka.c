@@ -41,7 +41,7 @@ static void on_confirm(const char *run, void *arg)
 static void on_sync(void *arg)
 {
     executor *x = arg;
-    ob_info("executor.sync", NULL);
+    ob_info("sync.received", NULL);
     heartbeat_register(x->heartbeat);
 }
 
@@ -77,11 +77,11 @@ static void on_message(const ob_bus_msg *msg, void *arg)
         if (ob_boot_ms() - x->foreign_warned_ms < FOREIGN_WARN_MS)
             break;
         x->foreign_warned_ms = ob_boot_ms();
-        ob_warn("placement.other_session", "{s:I}", "offset", (json_int_t)msg->offset);
+        ob_warn("placement.ignored", "{s:I}", "offset", (json_int_t)msg->offset);
         break;
     case PLACEMENT_BAD:
         if (x->bad_messages++ == 0)
-            ob_warn("placement.unreadable", "{s:s, s:I}", "text", err.text, "offset",
+            ob_warn("placement.refused", "{s:s, s:I}", "error", err.text, "offset",
                     (json_int_t)msg->offset);
         break;
     }

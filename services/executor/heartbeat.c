@@ -133,7 +133,7 @@ static int send(heartbeat *h, const json_t *msg, void *ref)
     int r = ob_bus_send(h->config.bus, OB_TOPIC_EXECUTIONS, -1, instance, strlen(instance), text,
                         len, ref, &err);
     if (r < 0)
-        ob_warn("message.not_sent", "{s:s, s:s}", "type", ob_json_str(msg, "type", ""), "text",
+        ob_warn("message.unsent", "{s:s, s:s}", "type", ob_json_str(msg, "type", ""), "error",
                 err.text);
     return r;
 }
@@ -263,7 +263,7 @@ static int follow(heartbeat *h, ob_error *err)
 static void register_later(heartbeat *h, const ob_error *err)
 {
     if (*err->text && strcmp(err->text, h->failure) != 0)
-        ob_warn("register.failed", "{s:s}", "text", err->text);
+        ob_warn("registration.failed", "{s:s}", "error", err->text);
     (void)snprintf(h->failure, sizeof(h->failure), "%s", err->text);
     loop_timer_set(h->config.loop, &h->register_timer,
                    h->assigned ? REGISTER_RETRY_MS : ASSIGN_SLOW_MS);

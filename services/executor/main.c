@@ -143,7 +143,7 @@ static int work(executor *x, ob_error *err)
     adopt_load(&x->attempts);
     x->runtime->ops->open(x->runtime);
     loop_timer_set(x->loop, &x->start_timer, ENGINE_WAIT_MS);
-    ob_info("executor.start", "{s:s, s:s, s:s}", "instance", x->config->instance, "runtime",
+    ob_info("service.started", "{s:s, s:s, s:s}", "instance", x->config->instance, "runtime",
             x->runtime->ops->name, "type", x->config->type);
     return loop_run(x->loop, err);
 }
@@ -226,11 +226,12 @@ int main(int argc, char **argv)
     if (r == 0)
         r = make_base(&x, &err);
     if (r == 0 && !is_purge && ob_health_start(x.config->common.run_dir, name, &err) < 0)
-        ob_warn("health.off", "{s:s}", "text", err.text); /* a path that is too long: ignoring */
+        ob_warn("health.disabled", "{s:s}", "error",
+                err.text); /* a path that is too long: ignoring */
     if (r == 0)
         r = is_purge ? purge(&x, &err) : work(&x, &err);
     if (r < 0)
-        ob_errlog("executor.failed", "{s:s}", "text", err.text);
+        ob_errlog("service.failed", "{s:s}", "error", err.text);
     executor_done(&x);
     if (r == 0 && x.gone) {
         /* What it had is removed by a process that begins with what the engine has. */

@@ -312,7 +312,7 @@ void logs_delivered(logs *l, void *ref, bool ok)
     s->sent--;
     c->state = ok ? CHUNK_DONE : CHUNK_QUEUED;
     if (!ok && !s->lost)
-        ob_warn("logs.not_delivered", "{s:s}", "run", s->run);
+        ob_warn("output.undelivered", "{s:s}", "run", s->run);
     s->lost |= !ok;
     while (s->chunks && s->chunks->state == CHUNK_DONE)
         chunk_free(s->chunks);

@@ -14,7 +14,7 @@ static void sync_spool(executor *x)
     ob_error err = { 0 };
     int r = spool_sync(x->spool, &err);
     if (r < 0 && !x->spool_failed)
-        ob_errlog("spool.failed", "{s:s}", "text", err.text);
+        ob_errlog("spool.failed", "{s:s}", "error", err.text);
     x->spool_failed = r < 0;
     ob_health_set("spool", true, r == 0, err.text);
 }

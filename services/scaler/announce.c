@@ -14,7 +14,7 @@ static void announce_part(scaler *s, const char *type, json_t *changed)
     size_t len = ob_message_dump(msg, &text);
     ob_error err = { 0 };
     if (ob_bus_send(s->bus, OB_TOPIC_INSTANCES, -1, NULL, 0, text, len, NULL, &err) < 0)
-        ob_warn("bus.send", "{s:s, s:s}", "topic", OB_TOPIC_INSTANCES, "text", err.text);
+        ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_INSTANCES, "error", err.text);
 }
 
 /* Takes 'changed'. */

@@ -20,8 +20,8 @@
 static void ignore(scaler *s, const ob_bus_msg *msg, const char *why)
 {
     if (s->ignored_messages++ == 0)
-        ob_warn("message.ignored", "{s:s, s:s, s:I}", "topic", msg->topic, "text", ob_cut(why, 200),
-                "offset", (json_int_t)msg->offset);
+        ob_warn("message.ignored", "{s:s, s:s, s:I}", "topic", msg->topic, "error",
+                ob_cut(why, 200), "offset", (json_int_t)msg->offset);
 }
 
 /* ---- batch.executions ---- */
@@ -47,7 +47,7 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
         if (!scaler_instance(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
             join_note(s, body);
         /* Often one that has just ended. */
-        ob_debug("execution.unknown", "{s:s}", "type", type);
+        ob_debug("report.ignored", "{s:s}", "type", type);
         return;
     }
     silence_end(in);

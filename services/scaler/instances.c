@@ -41,7 +41,7 @@ static void id_list_add(id_list *list, const char *id)
 /* The one place where an instance's state changes in memory: after the commit. */
 static void moved(scaler *s, instance *in, ob_instance_state to, const char *reason, int64_t now_ms)
 {
-    ob_info("instance.transition", "{s:s, s:I, s:s, s:s, s:s, s:s*}", "instance", in->id, "ce",
+    ob_info("instance.changed", "{s:s, s:I, s:s, s:s, s:s, s:s*}", "instance", in->id, "ce",
             (json_int_t)in->ce_id, "type", in->type, "from", ob_instance_state_name(in->state),
             "to", ob_instance_state_name(to), "reason", reason);
     in->state = to;
@@ -167,7 +167,7 @@ static int provide(scaler *s, instance *in, const char *token, int64_t now_ms, o
         return 0;
     }
     in->retry_at_ms = now_ms + RETRY_MS;
-    ob_warn("instance.launch", "{s:s, s:s, s:s}", "instance", in->id, "type", in->type, "text",
+    ob_warn("launch.failed", "{s:s, s:s, s:s}", "instance", in->id, "type", in->type, "error",
             said.text);
     if ((r != -ENOSPC && r != -EINVAL) || in->state != OB_INSTANCE_LAUNCHING)
         return 0;
@@ -209,7 +209,7 @@ int instances_launch(
         const env *e = envs[launches[i].env];
         instance *in = envs_add_instance(s, ids[i], e, type_of(e, &launches[i]), &launches[i],
                                          hashes[i], now_ms);
-        ob_info("instance.transition", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
+        ob_info("instance.changed", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
     /* Those whose turn does not come, for an error, are retried as any launch without an answer. */
@@ -318,7 +318,7 @@ static void end_unknown(scaler *s)
         /* Known by now: another leader's, read since. */
         const instance *in = scaler_instance(s, s->unknown[i]);
         if (!in || in->state == OB_INSTANCE_LOST) {
-            ob_info("instance.unknown", "{s:s}", "instance", s->unknown[i]);
+            ob_info("instance.disowned", "{s:s}", "instance", s->unknown[i]);
             s->provider->ops->terminate(s->provider, s->unknown[i], false);
         }
         free(s->unknown[i]);

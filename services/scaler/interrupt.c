@@ -43,9 +43,9 @@ static void give(scaler *s, instance *in, int64_t now_ms)
     in->notice_at_ms = now_ms + AGAIN_MS;
     int r = s->provider->ops->interrupt(s->provider, in->id, &said);
     if (r == 0)
-        ob_info("instance.interrupt", "{s:s}", "instance", in->id);
+        ob_info("instance.interrupted", "{s:s}", "instance", in->id);
     else
-        ob_warn("instance.interrupt", "{s:s, s:s}", "instance", in->id, "text", said.text);
+        ob_warn("interruption.failed", "{s:s, s:s}", "instance", in->id, "error", said.text);
     in->notice_refused = r == -ENOTSUP;
 }
 

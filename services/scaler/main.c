@@ -116,7 +116,7 @@ int main(int argc, char **argv)
         ob_info("service.stopped", NULL);
     } else {
         ob_log_init(SCALER_NAME, OB_LOG_INFO);
-        ob_errlog("service.failed", "{s:s}", "text", err.text);
+        ob_errlog("service.failed", "{s:s}", "error", err.text);
         code = 1;
     }
     stop(&s);

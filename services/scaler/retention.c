@@ -40,7 +40,7 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
             return ob_fail(err, ECANCELED, "stopped");
     }
     if (gone > 0)
-        ob_info("retention.instances", "{s:I}", "rows", (json_int_t)gone);
+        ob_info("instances.deleted", "{s:I}", "rows", (json_int_t)gone);
     return 0;
 }
 
@@ -48,7 +48,7 @@ static void failed(int r, const ob_error *err, void *arg)
 {
     (void)arg;
     if (r != -ECANCELED)
-        ob_warn("retention.failed", "{s:s}", "text", err->text);
+        ob_warn("retention.failed", "{s:s}", "error", err->text);
 }
 
 int retention_start(const scaler_config *config, ob_error *err)

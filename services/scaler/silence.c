@@ -21,7 +21,7 @@ static void ask(scaler *s, instance *in)
     int32_t partition = ob_instance_partition(in->id, s->placements);
     if (ob_bus_send(s->bus, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len, (void *)in->sign_no,
                     &err) < 0)
-        ob_warn("bus.send", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "text", err.text);
+        ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "error", err.text);
 }
 
 void silence_end(instance *in)

@@ -230,7 +230,7 @@ void status_count(scaler *s, int64_t now_ms)
         s->counters_reloaded = false;
         s->dirty_counters = false;
     } else if (r == -ESTALE) {
-        ob_info("counters.lost", "{s:s}", "text", err.text);
+        ob_info("counters.lost", "{s:s}", "error", err.text);
         s->counters_reloaded = false;
     }
     bool away = r < 0 && r != -ESTALE;

@@ -291,7 +291,7 @@ void peers_compare(scheduler *s)
         if (!differs(s, it)) {
             it->mismatches = 0;
         } else if (++it->mismatches >= 2) {
-            ob_info("executor.differs", "{s:s, s:I, s:I}", "instance", it->id, "seq",
+            ob_info("executor.differed", "{s:s, s:I, s:I}", "instance", it->id, "seq",
                     (json_int_t)it->seq, "last", (json_int_t)it->heard_seq);
             it->mismatches = 0;
             owe_sync(s->peers, it);

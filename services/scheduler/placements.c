@@ -237,7 +237,7 @@ add_run(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_or
     ob_run_ref_format(&order->run, run);
     int row = spec_row(specs, &order->run.id);
     if (row < 0) {
-        ob_errlog("run.no_spec", "{s:s}", "run", run);
+        ob_errlog("run.dropped", "{s:s}", "run", run);
         return;
     }
     make_room(s, it, m, ENTRY_MAX);
@@ -246,7 +246,7 @@ add_run(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_or
         size_t bytes = m->spec.len + 1 + ENTRY_MAX;
         if (bytes > OB_MESSAGE_ROOM) {
             peers_refuse(s->peers, it->id, &order->run);
-            ob_errlog("run.too_large", "{s:s, s:I}", "run", run, "bytes", (json_int_t)m->spec.len);
+            ob_errlog("run.refused", "{s:s, s:I}", "run", run, "bytes", (json_int_t)m->spec.len);
             return;
         }
         make_room(s, it, m, bytes);

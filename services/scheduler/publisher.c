@@ -120,7 +120,7 @@ static int read_ends(publisher *p, bool *ret_shorter, ob_error *err)
 
 static void replay(publisher *p, const char *why)
 {
-    ob_warn("publisher.replay", "{s:s}", "why", why);
+    ob_warn("publisher.restarted", "{s:s}", "reason", why);
     p->round = 0;
     p->n = 0;
     p->wiped = false;

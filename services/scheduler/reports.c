@@ -147,8 +147,8 @@ static void ignore(scheduler *s, const char *why, const char *detail)
     if (logged_at_ms && ob_mono_ms() - logged_at_ms < 60000)
         return;
     logged_at_ms = ob_mono_ms();
-    ob_warn("message.ignored", "{s:s, s:s, s:I}", "why", why, "what", ob_cut(detail, 100), "count",
-            (json_int_t)s->ignored_messages);
+    ob_warn("message.ignored", "{s:s, s:s, s:I}", "reason", why, "error", ob_cut(detail, 100),
+            "count", (json_int_t)s->ignored_messages);
 }
 
 static void feed_one(scheduler *s, const json_t *msg)

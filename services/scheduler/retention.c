@@ -50,7 +50,7 @@ sweep_orphans(ob_sweeper *sweeper, ob_db *db, const char *stmt, const char *boun
             return ob_fail(err, ECANCELED, "stopped");
     }
     if (gone > 0)
-        ob_info("retention.rows", "{s:s, s:I}", "what", stmt, "rows", (json_int_t)gone);
+        ob_info("rows.deleted", "{s:s, s:I}", "what", stmt, "rows", (json_int_t)gone);
     return 0;
 }
 

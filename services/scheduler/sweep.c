@@ -42,7 +42,7 @@ static void
 feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, const ob_uuid *job)
 {
     if (!ob_col(res, row, JOB_QUEUE_ID)) {
-        ob_errlog("inbox.no_job", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
+        ob_errlog("submission.orphaned", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
         return;
     }
     engine_submission submission = {
@@ -70,7 +70,7 @@ static void feed_row(scheduler *s, const PGresult *res, int row, const named *de
     else if ((kind == OB_INBOX_CANCEL || kind == OB_INBOX_TERMINATE) && has_job)
         engine_stop(s->engine, &ref, kind == OB_INBOX_TERMINATE, ob_col(res, row, INBOX_REASON));
     else if (kind != OB_INBOX_QUEUE && kind != OB_INBOX_ENVIRONMENT)
-        ob_warn("inbox.unknown", "{s:I}", "kind", (json_int_t)kind);
+        ob_warn("inbox.skipped", "{s:I}", "kind", (json_int_t)kind);
 }
 
 /* Notes what the rows name, so that it is read before they are fed. */

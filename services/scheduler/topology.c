@@ -484,7 +484,7 @@ void topology_committed(scheduler *s, const topology_owed *owed, const PGresult 
          * is as gone as it was. */
         bool removed = gone && has_row(gone, GONE_QUEUE_ID, q->id);
         if (removed)
-            ob_info("queue.gone", "{s:I}", "queue", (json_int_t)q->id);
+            ob_info("queue.removed", "{s:I}", "queue", (json_int_t)q->id);
         if (removed || q->known_version < 0) {
             engine_drop_queue(s->engine, q->id);
             forget_queue(t, q);

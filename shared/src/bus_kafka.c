@@ -303,7 +303,7 @@ static void handle(ob_bus *bus, const rd_kafka_message_t *m)
         if (bus_is_lost_position(m->err))
             bus_want_repair(bus, rd_kafka_message_errstr(m));
         else
-            ob_debug("bus.error", "{s:s}", "reason", rd_kafka_message_errstr(m));
+            ob_debug("bus.failed", "{s:s}", "reason", rd_kafka_message_errstr(m));
         return;
     }
     bus_set_up(bus, true);

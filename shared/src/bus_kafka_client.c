@@ -104,7 +104,7 @@ void bus_want_repair(ob_bus *bus, const char *why)
     (void)pthread_cond_signal(&bus->changed);
     (void)pthread_mutex_unlock(&bus->lock);
     if (news)
-        ob_debug("bus.repair", "{s:s}", "why", why);
+        ob_debug("bus.repair_started", "{s:s}", "reason", why);
 }
 
 /* Not cured by waiting: a wrong password, user or certificate. */
@@ -117,7 +117,7 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
 {
     ob_bus *bus = opaque;
     rd_kafka_resp_err_t e = (rd_kafka_resp_err_t)code;
-    ob_log(is_refusal(e) ? OB_LOG_WARN : OB_LOG_DEBUG, "bus.error", "{s:s, s:s, s:s}", "client",
+    ob_log(is_refusal(e) ? OB_LOG_WARN : OB_LOG_DEBUG, "bus.failed", "{s:s, s:s, s:s}", "client",
            rd_kafka_name(rk), "error", rd_kafka_err2name(e), "reason", reason);
     if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         bus_set_up(bus, false);
@@ -163,7 +163,7 @@ static void on_report(rd_kafka_t *rk, const rd_kafka_message_t *msg, void *opaqu
 
 static void on_log(const rd_kafka_t *rk, int level, const char *fac, const char *text)
 {
-    ob_debug("kafka.log", "{s:s, s:i, s:s, s:s}", "client", rd_kafka_name(rk), "syslog", level,
+    ob_debug("kafka.logged", "{s:s, s:i, s:s, s:s}", "client", rd_kafka_name(rk), "syslog", level,
              "facility", fac, "text", text);
 }
 

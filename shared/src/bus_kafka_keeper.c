@@ -42,7 +42,7 @@ static bool replace_sender(ob_bus *bus)
     ob_error err = { 0 };
     bus_sender *fresh = NULL;
     if (bus_sender_new(bus, &fresh, &err) < 0) {
-        ob_debug("bus.no_producer", "{s:s}", "error", err.text);
+        ob_debug("bus.producer_failed", "{s:s}", "error", err.text);
         return false;
     }
     (void)pthread_rwlock_wrlock(&bus->sender_lock);

@@ -19,7 +19,7 @@
 static void on_notice(void *unused, const PGresult *res)
 {
     const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
-    ob_debug("db.notice", "{s:s*}", "text", text);
+    ob_debug("postgresql.noticed", "{s:s*}", "text", text);
 }
 
 static void set_sqlstate(ob_db *db, const char *code)

@@ -65,10 +65,10 @@ void ob_lead_bus_event(ob_lead *lead, ob_bus_event event)
         ob_warn("kafka.positions_lost", NULL);
         break;
     case OB_BUS_DOWN:
-        ob_warn("kafka.down", NULL);
+        ob_warn("kafka.lost", NULL);
         break;
     case OB_BUS_UP:
-        ob_info("kafka.up", NULL);
+        ob_info("kafka.reached", NULL);
         break;
     }
 }
@@ -150,7 +150,7 @@ static ending after_failure(ob_lead *lead, int r, ob_error *err)
             ob_errlog("round.abandoned", "{s:s}", "error", err->text);
             return END_LOST;
         }
-        ob_warn("round.retry", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
+        ob_warn("round.retried", "{s:s, s:s, s:i}", "error", err->text, "sqlstate",
                 ob_db_sqlstate(db), "failures", lead->failures);
         r = c->failed(c->arg, err);
     }
@@ -237,7 +237,7 @@ static ending wait_for_kafka(ob_lead *lead, int32_t *ret_partitions, ob_error *e
         if (end != LEADS_ON || !lead->kafka.text[0])
             return end;
         int64_t now_ms = ob_mono_ms();
-        ob_debug("kafka.waiting", "{s:s}", "error", lead->kafka.text);
+        ob_debug("kafka.awaited", "{s:s}", "error", lead->kafka.text);
         beat(lead, now_ms);
         if (c->waiting)
             c->waiting(c->arg);

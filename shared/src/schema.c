@@ -49,7 +49,7 @@ void ob_schema_wait(const char *conninfo, const char *application, int version)
         ob_health_beat();
         ob_health_set("postgresql", true, false, r < 0 ? err.text : text);
         if (!told)
-            ob_info("schema.awaited", "{s:s}", "text", r < 0 ? err.text : text);
+            ob_info("schema.awaited", "{s:s}", "reason", r < 0 ? err.text : text);
         told = true;
         (void)poll(&(struct pollfd){ .fd = ob_service_stop_fd(), .events = POLLIN }, 1, AGAIN_MS);
     }

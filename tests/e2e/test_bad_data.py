@@ -75,7 +75,7 @@ def test_a_user_named_like_a_failure_of_the_engine_is_none(stack, work):
     assert reason.startswith("CannotStartContainerError: ") and "unavailable" in reason, reason
     assert "may have run" not in reason
     log = stack.home / "log" / f"executor-{instance}" / "current"
-    assert "engine.unwell" not in log.read_text()
+    assert "engine.failed" not in log.read_text()
     assert work.wait(work.submit(queue, work.definition()))["status"] == "SUCCEEDED"
 
 

@@ -260,7 +260,7 @@ def begun(stack):
     found = []
     for path in (stack.home / "log").glob("executor-*/*"):
         for line in path.read_text(errors="replace").splitlines():
-            if '"event":"container.doubtful"' in line:
+            if '"event":"container.doubted"' in line:
                 found.append(json.loads(line))
     return [{"run": at["run"]} for at in found if at["begun"] == "yes"]
 

@@ -191,7 +191,7 @@ static void look_at_strangers(http_conns *c)
         }
     }
     if (cut)
-        ob_debug("http.cut", "{s:i}", "strangers", cut);
+        ob_debug("connection.cut", "{s:i}", "strangers", cut);
 }
 
 /* With the lock held. Are threads scarce? */
@@ -213,7 +213,7 @@ static bool look_around(http_conns *c)
         cut++;
     }
     if (cut)
-        ob_debug("http.cut", "{s:i, s:i}", "connections", cut, "of", c->n);
+        ob_debug("connection.cut", "{s:i, s:i}", "connections", cut, "of", c->n);
     return spare < wanted;
 }
 

@@ -95,8 +95,8 @@ static int on_request(struct mg_connection *conn)
         api_error_from(&rep, r);
     }
     int status = exchange_answer(&x, &rep);
-    ob_debug("request.done", "{s:s, s:s, s:i, s:s*, s:I}", "requestId", x.request_id, "operation",
-             operation, "status", status, "code", rep.code, "us",
+    ob_debug("request.answered", "{s:s, s:s, s:i, s:s*, s:I}", "requestId", x.request_id,
+             "operation", operation, "status", status, "code", rep.code, "us",
              (json_int_t)(ob_mono_us() - began_us));
     api_reply_done(&rep);
     return status;
@@ -138,7 +138,7 @@ static void on_connection_end(const struct mg_connection *conn)
 
 static int on_log(const struct mg_connection *conn, const char *message)
 {
-    ob_debug("http.note", "{s:s}", "text", message);
+    ob_debug("http.reported", "{s:s}", "text", message);
     return 1;
 }
 

@@ -20,7 +20,7 @@ static void make_streams(api_request *req, const named_streams *named)
         r = named_streams_make(req->db, req->account, named, &err);
     req_db_release(req);
     if (r < 0)
-        ob_warn("log.streams_not_made", "{s:s}", "error", err.text);
+        ob_warn("log.streams_failed", "{s:s}", "error", err.text);
 }
 
 int op_describe_jobs(api_request *req, api_reply *rep)

@@ -125,8 +125,8 @@ static void refuse(intake *in, size_t n, const char *instance, const char *why)
     in->refused += n;
     if (n == 0 || ob_mono_ms() - in->said_ms < SAY_MS)
         return;
-    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance", ob_json_text(instance), "why", why,
-            "count", (json_int_t)in->refused);
+    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance", ob_json_text(instance), "reason",
+            why, "count", (json_int_t)in->refused);
     in->said_ms = ob_mono_ms();
     in->refused = 0;
 }

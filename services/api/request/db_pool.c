@@ -108,7 +108,7 @@ static int freshen(db_pool *pool, ob_db **db, ob_error *err)
     int r = db_open(pool->conninfo, "openbatch-api", pool->tables, STATEMENT_MS, db, err);
     if (r < 0) {
         atomic_store(&pool->retry_at_ms, ob_mono_ms() + RETRY_MS);
-        ob_warn("db.away", "{s:s}", "error", err->text);
+        ob_warn("postgresql.lost", "{s:s}", "error", err->text);
     }
     return r;
 }

@@ -56,8 +56,8 @@ static void forget_token(imds *m)
 static void note_away(imds *m, const http_reply *reply)
 {
     if (!m->away)
-        ob_warn("imds.away", "{s:s, s:i, s:s}", "url", m->config.url, "status", reply->status,
-                "text", reply->error ? reply->error : "");
+        ob_warn("metadata.lost", "{s:s, s:i, s:s}", "url", m->config.url, "status", reply->status,
+                "error", reply->error ? reply->error : "");
     m->away = true;
     again(m, m->config.every_ms);
 }

@@ -18,7 +18,7 @@ struct notice {
 static void on_term(void *arg)
 {
     notice *n = arg;
-    ob_info("notice.term", "{s:I}", "left", (json_int_t)notice_left_ms(n));
+    ob_info("notice.reached", "{s:I}", "left", (json_int_t)notice_left_ms(n));
     n->config.term(notice_left_ms(n), n->config.arg);
 }
 

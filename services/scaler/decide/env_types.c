@@ -269,7 +269,7 @@ void env_types_set(scaler *s, env *e, const char *body)
     json_auto_t *parsed = NULL;
     ob_error err = { 0 };
     if (ob_json_parse(body, strlen(body), &parsed, &err) < 0)
-        ob_warn("environment.body", "{s:s, s:s}", "ce", e->name, "text", err.text);
+        ob_warn("environment.refused", "{s:s, s:s}", "ce", e->name, "error", err.text);
     env_types_free(e);
     e->n_types = 0;
     e->types = NULL;

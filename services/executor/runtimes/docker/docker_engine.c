@@ -32,7 +32,7 @@ void docker_down(docker *d, const char *why)
     if (!d->up && d->connect_timer.armed)
         return;
     if (!d->down_logged) {
-        ob_warn("engine.away", "{s:s}", "text", why);
+        ob_warn("engine.lost", "{s:s}", "error", why);
         ON(d)->engine(false, why, ON(d)->arg);
     }
     d->down_logged = true;
@@ -169,7 +169,8 @@ static void on_list(const http_reply *reply, void *arg)
     docker_dirty(d);
     if (was_up)
         return;
-    ob_info("engine.up", "{s:s, s:i}", "api", d->api, "containers", (int)json_array_size(list));
+    ob_info("engine.reached", "{s:s, s:i}", "api", d->api, "containers",
+            (int)json_array_size(list));
     ON(d)->engine(true, d->api, ON(d)->arg);
     if (!d->purging)
         ON(d)->listed(ON(d)->arg);

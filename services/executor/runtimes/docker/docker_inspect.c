@@ -171,7 +171,7 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
     /* What was started by whom is unknown: then what is left now proves nothing. */
     if (c->start == START_UNKNOWN && left == LEFTOVER_NOT_BEGUN)
         left = LEFTOVER_MAY_HAVE_BEGUN;
-    ob_warn("container.doubtful", "{s:s, s:s, s:s}", "run", c->run, "begun", words[left], "text",
+    ob_warn("container.doubted", "{s:s, s:s, s:s}", "run", c->run, "begun", words[left], "error",
             why);
     c->force = true; /* nothing of it goes on behind its end */
     if (left == LEFTOVER_NOT_BEGUN) {
@@ -240,7 +240,7 @@ void container_listed(container *c)
     } else if (!is_gone(c)) {
         c->listings = 0;
     } else if (c->listings > 2 && !c->stop_call) {
-        ob_warn("container.gone", "{s:s, s:i}", "run", c->run, "pid", c->pid);
+        ob_warn("container.vanished", "{s:s, s:i}", "run", c->run, "pid", c->pid);
         ob_cleanup(ob_freep) char *path =
             ob_strf("%s/containers/%s/kill?signal=SIGURG", c->d->api, c->name);
         c->nudged = true;

@@ -87,7 +87,7 @@ static bool on_data(const char *data, size_t len, void *arg)
     if (c->out.more == RUNTIME_WAIT)
         return false;
     if (docker_frames_feed(&c->out.frames, data, len, on_part, c) < 0) {
-        ob_warn("output.unreadable", "{s:s}", "run", c->run);
+        ob_warn("output.garbled", "{s:s}", "run", c->run);
         http_drop(c->out.call);
         c->out.call = NULL;
         c->out.failures++;
@@ -110,7 +110,7 @@ static void failed(container *c, const http_reply *reply)
         return;
     }
     if (reply->status == 404 || ++c->out.failures >= FAILURES_MAX) {
-        ob_warn("output.lost", "{s:s, s:s}", "run", c->run, "text", why);
+        ob_warn("output.lost", "{s:s, s:s}", "run", c->run, "error", why);
         finish(c);
     }
     retry_later(c);

@@ -93,7 +93,7 @@ static void pull_end(pull *p, pull_result result, const char *why)
 {
     docker *d = p->d;
     bool ok = result == PULL_OK;
-    ob_info("image.pulled", "{s:s, s:b, s:s}", "image", p->image, "ok", ok, "text", ok ? "" : why);
+    ob_info("image.pulled", "{s:s, s:b, s:s}", "image", p->image, "ok", ok, "error", ok ? "" : why);
     container *c, *next;
     HASH_ITER(hh, d->containers, c, next)
     {

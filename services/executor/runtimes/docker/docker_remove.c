@@ -45,7 +45,7 @@ static void on_removed(const http_reply *reply, void *arg)
     container_wait(c, RETRY_MS);
     if (++c->removals < REMOVALS_TRIED)
         return;
-    ob_warn("container.left", "{s:s, s:s}", "run", c->run, "text",
+    ob_warn("container.abandoned", "{s:s, s:s}", "run", c->run, "error",
             docker_error_text(reply, text, sizeof(text)));
     c->exists = false;
 }

@@ -86,7 +86,7 @@ void docker_set_unwell(docker *d, const char *why)
     ob_text_format(d->unwell, sizeof(d->unwell), "the container engine starts nothing: %s",
                    ob_cut(plain(why), UNWELL_MAX));
     if (is_news) {
-        ob_warn("engine.unwell", "{s:s}", "text", d->unwell);
+        ob_warn("engine.failed", "{s:s}", "error", d->unwell);
         ON(d)->unwell(d->unwell, ON(d)->arg);
     }
     docker_dirty(d);
@@ -98,7 +98,7 @@ static void set_well(docker *d)
     if (!*d->unwell)
         return;
     d->unwell[0] = '\0';
-    ob_info("engine.well", NULL);
+    ob_info("engine.recovered", NULL);
     ON(d)->unwell(NULL, ON(d)->arg);
     docker_dirty(d);
 }

@@ -70,8 +70,8 @@ bool docker_good(const calls_reply *reply, const char *what, const char *id)
         return true;
     json_auto_t *body = ob_json_read(reply->body, reply->len);
     const char *said = json_string_value(json_object_get(body, "message"));
-    ob_warn("provider.engine", "{s:s, s:s, s:i, s:s}", "what", what, "instance", id, "status",
-            reply->status, "text",
+    ob_warn("engine.refused", "{s:s, s:s, s:i, s:s}", "what", what, "instance", id, "status",
+            reply->status, "error",
             reply->error ? reply->error
             : said       ? said
                          : "");
@@ -88,7 +88,7 @@ placed(docker *d, const char *network, const char *mount, const char *socket, co
     d->socket = ob_strdup(socket);
     d->copy = ob_strdup(copy);
     d->placed = true;
-    ob_info("provider.placed", "{s:s, s:s, s:s}", "network", network, "instances", mount, "copy",
+    ob_info("provider.located", "{s:s, s:s, s:s}", "network", network, "instances", mount, "copy",
             copy);
 }
 
@@ -170,7 +170,7 @@ static void on_self(const calls_reply *reply, void *arg)
     const char *mount = mounted(self, dir), *socket = mounted(self, d->engine);
     if (!network || !mount || !socket)
         ob_warn(
-            "provider.self", "{s:s}", "text",
+            "provider.unlocated", "{s:s}", "error",
             "this container lacks a network, a volume at its instances, or the engine's socket");
     else
         placed(d, network, mount, socket, project ? project : d->self);
@@ -257,7 +257,7 @@ static void on_started(const calls_reply *reply, void *arg)
     if (reply->status != 304 && !docker_good(reply, "start", a->id))
         return;
     in->phase = PHASE_RUNNING;
-    ob_info("provider.started", "{s:s}", "instance", a->id);
+    ob_info("instance.started", "{s:s}", "instance", a->id);
 }
 
 static void start_it(docker *d, docker_instance *in)
@@ -303,7 +303,7 @@ static void on_gone(const calls_reply *reply, void *arg)
     if (reply->status != 404 && !docker_good(reply, "remove", a->id))
         return;
     instance_dir_remove(d->home, in->id);
-    ob_info("provider.removed", "{s:s}", "instance", in->id);
+    ob_info("instance.removed", "{s:s}", "instance", in->id);
     docker_forget(d, in);
     if (d->removed++ % PRUNE_EVERY == 0)
         instance_dir_prune(d->home);

@@ -51,7 +51,7 @@ static void remove_strays(docker *d, const json_t *list)
         const char *id = json_string_value(json_object_get(one, "Id"));
         if (!run || !instance || !id || instance_dir_alive(d->home, instance))
             continue;
-        ob_info("provider.stray", "{s:s, s:s}", "instance", instance, "run", run);
+        ob_info("stray.removed", "{s:s, s:s}", "instance", instance, "run", run);
         docker_remove_job(d, id, instance);
     }
 }
@@ -181,7 +181,7 @@ static void docker_terminate(provider *p, const char *id, bool graceful)
     if (in->phase < PHASE_STOPPING) {
         in->phase = PHASE_STOPPING;
         in->next_ms = 0;
-        ob_info("provider.stop", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
+        ob_info("instance.stopped", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
     }
     in->kill = in->kill || !graceful;
 }

@@ -108,8 +108,8 @@ static void ask(ec2 *e, const char *id, const char *body, calls_on_reply on_repl
 
 static void warn(const char *what, const char *id, const calls_reply *reply, const ec2_answer *a)
 {
-    ob_warn("provider.ec2", "{s:s, s:s, s:i, s:s, s:s}", "what", what, "instance", id, "status",
-            reply->status, "code", a->code, "text", reply->error ? reply->error : a->message);
+    ob_warn("ec2.refused", "{s:s, s:s, s:i, s:s, s:s}", "what", what, "instance", id, "status",
+            reply->status, "code", a->code, "error", reply->error ? reply->error : a->message);
 }
 
 /* ---- Launching ---- */
@@ -180,7 +180,7 @@ static void on_launched(const calls_reply *reply, void *arg)
             in->phase = PHASE_RUNNING;
         if (in->phase == PHASE_RUNNING)
             e->base.on.found(in->id, e->base.on.arg);
-        ob_info("provider.launched", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
+        ob_info("instance.launched", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
     } else if (strcmp(a.code, "IdempotentParameterMismatch") == 0) {
         /* It was launched before, with a token that counts no more: it ends, another one comes. */
         warn("RunInstances", in->id, reply, &a);
@@ -211,7 +211,7 @@ static void on_terminated(const calls_reply *reply, void *arg)
     in->next_ms = ob_mono_ms() + AGAIN_MS;
     ec2_answer_read(reply->body, reply->len, &a);
     if (reply->status == 200 || strncmp(a.code, "InvalidInstanceID", 17) == 0) {
-        ob_info("provider.removed", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
+        ob_info("instance.removed", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
         forget(to->e, in);
     } else {
         warn("TerminateInstances", in->id, reply, &a);

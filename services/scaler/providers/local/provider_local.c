@@ -159,7 +159,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
         in->deadline_ms = now_ms + (graceful ? GRACE_MS : KILL_MS);
         in->killed = !graceful;
         supervise_control(l->home, id, graceful ? "x" : "xk");
-        ob_info("provider.stop", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
+        ob_info("instance.stopped", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
     } else if (in->phase == PHASE_STOPPING && !graceful && !in->killed) {
         in->deadline_ms = now_ms; /* the next tick kills */
     }
@@ -241,7 +241,7 @@ static bool purged(local *l, local_instance *in, int64_t now_ms)
         in->purge = pid > 0 ? pid : 0;
         in->deadline_ms = now_ms + (pid > 0 ? PURGE_MS : PURGE_AGAIN_MS);
         if (pid < 0)
-            ob_warn("provider.purge", "{s:s, s:s}", "instance", in->id, "text", err.text);
+            ob_warn("purge.failed", "{s:s, s:s}", "instance", in->id, "error", err.text);
         return false;
     }
     pid_t ended = waitpid(in->purge, &status, WNOHANG);
@@ -253,7 +253,7 @@ static bool purged(local *l, local_instance *in, int64_t now_ms)
     in->purge = 0;
     if (ended > 0 && status == 0)
         return true;
-    ob_warn("provider.purge", "{s:s, s:i}", "instance", in->id, "status", status);
+    ob_warn("purge.failed", "{s:s, s:i}", "instance", in->id, "status", status);
     in->deadline_ms = now_ms + PURGE_AGAIN_MS;
     return false;
 }
@@ -265,7 +265,7 @@ static bool tick_one(local *l, local_instance *in, int64_t now_ms)
     case PHASE_RUNNING:
         if (now_ms - in->checked_at_ms >= HEAL_MS && instance_dir_complete(l->home, in->id) &&
             supervise(l, in, now_ms, &err) < 0)
-            ob_warn("provider.heal", "{s:s, s:s}", "instance", in->id, "text", err.text);
+            ob_warn("supervision.failed", "{s:s, s:s}", "instance", in->id, "error", err.text);
         return false;
     case PHASE_STOPPING:
         if (!stopped(l, in, now_ms))
@@ -278,7 +278,7 @@ static bool tick_one(local *l, local_instance *in, int64_t now_ms)
         if (!purged(l, in, now_ms))
             return false;
         instance_dir_remove(l->home, in->id);
-        ob_info("provider.removed", "{s:s}", "instance", in->id);
+        ob_info("instance.removed", "{s:s}", "instance", in->id);
         HASH_DEL(l->instances, in);
         free(in);
         if (l->removed++ % PRUNE_EVERY == 0)
