@@ -28,7 +28,7 @@ def test_a_line_that_cuts_or_packs_raw_text_is_found(tmp_path, monkeypatch):
         ob_fail(err, EIO, "%s of %d", ob_cut(name, 100), 7);
         json_pack("{s:o, s:i, s:[o]}", "a", ob_json_text(a), "b", 1, "c", ob_json_text(c));
         snprintf(path, sizeof(path), "/proc/%.16s", pid); /* ASCII */
-        ob_info("run.state", "{s:s}", "run", run);
+        ob_info("run.changed", "{s:s}", "run", run);
     """
     bad = [
         'ob_fail(err, EIO, "%.100s is wrong", name);',
@@ -46,6 +46,27 @@ def test_a_line_that_cuts_or_packs_raw_text_is_found(tmp_path, monkeypatch):
         source.write_text(f"{good}\n{line}\n")
         assert [number for number, _ in text_rules.findings(source)] == [7], line
     assert text_rules.main() == 0
+
+
+def test_a_log_event_without_a_meaning_is_found(monkeypatch):
+    """tools/log_events.py, a part of the suite `format`, can fail: each of its rules is broken."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import log_events
+
+    fields = log_events.fields(['"{s:s, s:I, s:s*}"', '"a"', "x", '"b"', "f(y, 1)", '"c"', "z"])
+    assert fields == {"a": True, "b": True, "c": False}
+    wrong = []
+    log_events.section("services/scheduler", "", wrong)
+    assert wrong == []
+    means = log_events.meanings("services/scheduler")
+    gone = sorted(means)[0]
+    changed = {name: text for name, text in means.items() if name != gone} | {"zoo.opened": "?"}
+    monkeypatch.setattr(log_events, "meanings", lambda folder: changed)
+    log_events.section("services/scheduler", "", wrong)
+    assert wrong == [
+        f"services/scheduler: {gone} is logged, but not in log_events.txt",
+        "services/scheduler/log_events.txt: zoo.opened is never logged",
+    ]
 
 
 def test_every_rule_of_aws_batch_has_a_test():
