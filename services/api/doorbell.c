@@ -85,23 +85,10 @@ static void *bell_run(void *arg)
 int bell_start(const api_config *config, bell **ret, ob_error *err)
 {
     bell *b = *ret = ob_calloc(1, sizeof *b);
-    ob_cleanup(ob_freep) char *password = NULL;
-    if (*config->common.kafka_user) {
-        int r = ob_config_read_secret(config->common.kafka_password_file, &password, err);
-        if (r < 0)
-            return r;
-    }
-    const ob_bus_config bus = { .servers = config->common.kafka,
-                                .settings = config->common.kafka_settings,
-                                .user =
-                                    *config->common.kafka_user ? config->common.kafka_user : NULL,
-                                .password = password,
-                                .client_id = "openbatch-api",
-                                .partitions = (int32_t)config->common.kafka_partitions,
-                                .on_msg = on_bus_msg,
-                                .on_event = on_bus_event,
-                                .arg = b };
-    int r = ob_bus_new(&bus, &b->bus, err);
+    const ob_bus_config bus = {
+        .client_id = "openbatch-api", .on_msg = on_bus_msg, .on_event = on_bus_event, .arg = b
+    };
+    int r = ob_bus_open(&config->common, &bus, &b->bus, err);
     if (r < 0)
         return r;
     int e = pthread_create(&b->thread, NULL, bell_run, b);

@@ -11,7 +11,7 @@
 
 typedef struct executor {
     settings *config;
-    char *token, *password;
+    char *token;
     char host[256];
     loop *loop;
     spool *spool;

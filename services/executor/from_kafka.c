@@ -126,23 +126,15 @@ static void on_ready(int fd, uint32_t events, void *arg)
 int kafka_open(executor *x, ob_error *err)
 {
     const settings *c = x->config;
-    int r = ob_config_read_secret(c->token_file, &x->token, err);
-    if (r == 0 && *c->common.kafka_password_file)
-        r = ob_config_read_secret(c->common.kafka_password_file, &x->password, err);
-    if (r < 0)
-        return r;
     ob_cleanup(ob_freep) char *client = ob_strf("executor-%s", c->instance);
-    ob_bus_config bc = { .servers = c->common.kafka,
-                         .settings = c->common.kafka_settings,
-                         .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
-                         .password = x->password,
-                         .client_id = client,
-                         .partitions = (int32_t)c->common.kafka_partitions,
-                         .on_msg = on_message,
-                         .on_event = on_event,
-                         .on_delivery = on_delivery,
-                         .arg = x };
-    r = ob_bus_new(&bc, &x->bus, err);
+    const ob_bus_config bus = { .client_id = client,
+                                .on_msg = on_message,
+                                .on_event = on_event,
+                                .on_delivery = on_delivery,
+                                .arg = x };
+    int r = ob_config_read_secret(c->token_file, &x->token, err);
+    if (r == 0)
+        r = ob_bus_open(&c->common, &bus, &x->bus, err);
     if (r == 0)
         r = loop_watch(x->loop, ob_bus_fd(x->bus), EPOLLIN, on_ready, x, err);
     return r;

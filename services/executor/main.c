@@ -189,7 +189,6 @@ static void executor_done(executor *x)
     loop_free(x->loop);
     json_decref(x->join);
     free(x->token);
-    free(x->password);
     settings_free(x->config);
 }
 

@@ -37,37 +37,24 @@ static int make_provider(scaler *s, ob_error *err)
     return r;
 }
 
-static int read_secret(const char *path, char **ret, ob_error *err)
-{
-    return *path ? ob_config_read_secret(path, ret, err) : 0;
-}
-
 static int start(scaler *s, ob_error *err)
 {
     const scaler_config *c = &s->config;
-    ob_cleanup(ob_freep) char *kafka_password = NULL;
     ob_cleanup(ob_freep) char *redis_password = NULL;
     int r = ob_service_init(SCALER_NAME, c->common.log_level, err);
-    if (r == 0)
-        r = read_secret(c->common.kafka_password_file, &kafka_password, err);
-    if (r == 0)
-        r = read_secret(c->redis_password_file, &redis_password, err);
+    if (r == 0 && *c->redis_password_file)
+        r = ob_config_read_secret(c->redis_password_file, &redis_password, err);
     if (r == 0)
         r = ob_catalog_load(c->instance_types, err);
     if (r == 0)
         r = make_provider(s, err);
-    ob_bus_config bus = { .servers = c->common.kafka,
-                          .settings = c->common.kafka_settings,
-                          .user = *c->common.kafka_user ? c->common.kafka_user : NULL,
-                          .password = kafka_password,
-                          .client_id = "openbatch-scaler",
-                          .partitions = (int32_t)c->common.kafka_partitions,
-                          .on_msg = events_on_msg,
-                          .on_event = events_on_bus,
-                          .on_delivery = silence_on_delivery,
-                          .arg = s };
+    const ob_bus_config bus = { .client_id = "openbatch-scaler",
+                                .on_msg = events_on_msg,
+                                .on_event = events_on_bus,
+                                .on_delivery = silence_on_delivery,
+                                .arg = s };
     if (r == 0)
-        r = ob_bus_new(&bus, &s->bus, err);
+        r = ob_bus_open(&c->common, &bus, &s->bus, err);
     if (r < 0)
         return r;
     s->counters = counters_new(c->redis, redis_password);

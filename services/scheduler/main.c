@@ -33,25 +33,11 @@ static void on_bus_event(ob_bus_event event, void *arg)
 
 static int make_bus(scheduler *s, ob_error *err)
 {
-    const ob_config_common *common = &s->config.common;
-    ob_cleanup(ob_freep) char *password = NULL;
-    if (common->kafka_password_file && *common->kafka_password_file) {
-        int r = ob_config_read_secret(common->kafka_password_file, &password, err);
-        if (r < 0)
-            return r;
-    }
-    ob_bus_config config = {
-        .servers = common->kafka,
-        .user = common->kafka_user,
-        .settings = common->kafka_settings,
-        .password = password,
-        .client_id = "openbatch-scheduler",
-        .partitions = (int32_t)common->kafka_partitions,
-        .on_msg = reports_on_message,
-        .on_event = on_bus_event,
-        .arg = s,
-    };
-    return ob_bus_new(&config, &s->bus, err);
+    const ob_bus_config bus = { .client_id = "openbatch-scheduler",
+                                .on_msg = reports_on_message,
+                                .on_event = on_bus_event,
+                                .arg = s };
+    return ob_bus_open(&s->config.common, &bus, &s->bus, err);
 }
 
 static int make(scheduler *s, ob_error *err)

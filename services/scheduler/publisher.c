@@ -388,25 +388,12 @@ static void *publisher_run(void *arg)
 
 int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err)
 {
-    ob_cleanup(ob_freep) char *password = NULL;
-    if (config->common.kafka_password_file && *config->common.kafka_password_file) {
-        int r = ob_config_read_secret(config->common.kafka_password_file, &password, err);
-        if (r < 0)
-            return r;
-    }
     publisher *p = ob_calloc(1, sizeof(*p));
     p->pg = ob_strdup(config->pg);
-    ob_bus_config bus = {
-        .servers = config->common.kafka,
-        .user = config->common.kafka_user,
-        .settings = config->common.kafka_settings,
-        .password = password,
-        .client_id = "openbatch-scheduler-publisher",
-        .partitions = (int32_t)config->common.kafka_partitions,
-        .on_delivery = on_delivery,
-        .arg = p,
-    };
-    int r = ob_bus_new(&bus, &p->bus, err);
+    const ob_bus_config bus = { .client_id = "openbatch-scheduler-publisher",
+                                .on_delivery = on_delivery,
+                                .arg = p };
+    int r = ob_bus_open(&config->common, &bus, &p->bus, err);
     if (r < 0)
         goto undo;
     pthread_mutex_init(&p->lock, NULL);

@@ -59,6 +59,29 @@ int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
     return 0;
 }
 
+int ob_bus_open(const ob_config_common *service,
+                const ob_bus_config *config,
+                ob_bus **ret,
+                ob_error *err)
+{
+    const char *file = service->kafka_password_file;
+    char *password = NULL;
+    int r = file && *file ? ob_config_read_secret(file, &password, err) : 0;
+    if (r < 0)
+        return r;
+    ob_bus_config all = *config;
+    all.servers = service->kafka;
+    all.user = service->kafka_user;
+    all.password = password;
+    all.settings = service->kafka_settings;
+    all.partitions = (int32_t)service->kafka_partitions;
+    r = ob_bus_new(&all, ret, err);
+    if (password)
+        explicit_bzero(password, strlen(password));
+    free(password);
+    return r;
+}
+
 static void stop_reading(ob_bus *bus)
 {
     for (size_t i = 0; i < bus->reading.n; i++)

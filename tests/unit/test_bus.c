@@ -336,6 +336,21 @@ static void a_pem_takes_one_line_of_the_settings(void **state)
         -EINVAL);
 }
 
+static void a_service_s_password_is_read_from_its_file(void **state)
+{
+    ob_error err = { 0 };
+    ob_bus *bus = NULL;
+    char servers[200], password[] = "/no/such/file";
+    (void)snprintf(servers, sizeof(servers), "%s", rd_kafka_mock_cluster_bootstraps(cluster));
+    ob_config_common service = { .kafka = servers, .kafka_partitions = 1 };
+    const ob_bus_config config = { .client_id = "test", .on_msg = on_msg, .arg = &(seen){ 0 } };
+    assert_int_equal(ob_bus_open(&service, &config, &bus, &err), 0);
+    ob_bus_free(bus);
+    service.kafka_password_file = password;
+    assert_int_equal(ob_bus_open(&service, &config, &bus, &err), -ENOENT);
+    assert_non_null(strstr(err.text, password));
+}
+
 int main(void)
 {
     cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
@@ -355,6 +370,7 @@ int main(void)
         cmocka_unit_test(freeing_sends_what_is_queued),
         cmocka_unit_test(an_operators_settings_are_taken_or_refused_by_name),
         cmocka_unit_test(a_pem_takes_one_line_of_the_settings),
+        cmocka_unit_test(a_service_s_password_is_read_from_its_file),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -53,7 +53,6 @@ typedef struct intake {
     log_runs *runs;
     size_t refused; /* chunks, since it was last said */
     int64_t said_ms;
-    char *kafka_password;
 } intake;
 
 static intake *the_intake;
@@ -301,30 +300,13 @@ static void *intake_run(void *arg)
 int logs_start(api_ctx *ctx, ob_error *err)
 {
     intake *in = ob_calloc(1, sizeof(*in));
-    const ob_config_common *common = &ctx->config->common;
     in->ctx = ctx;
     in->runs = log_runs_new();
     in->committed_ms = ob_mono_ms();
-    if (common->kafka_password_file[0] != '\0') {
-        int r = ob_config_read_secret(common->kafka_password_file, &in->kafka_password, err);
-        if (r < 0) {
-            log_runs_free(in->runs);
-            free(in);
-            return r;
-        }
-    }
-    const ob_bus_config config = {
-        .servers = common->kafka,
-        .user = common->kafka_user[0] != '\0' ? common->kafka_user : NULL,
-        .settings = common->kafka_settings,
-        .password = in->kafka_password,
-        .client_id = "openbatch-api-logs",
-        .partitions = (int32_t)common->kafka_partitions,
-        .group = "openbatch-api",
-        .on_msg = on_msg,
-        .arg = in,
+    const ob_bus_config bus = {
+        .client_id = "openbatch-api-logs", .group = "openbatch-api", .on_msg = on_msg, .arg = in
     };
-    int r = ob_bus_new(&config, &in->bus, err);
+    int r = ob_bus_open(&ctx->config->common, &bus, &in->bus, err);
     if (r == 0) {
         r = pthread_create(&in->thread, NULL, intake_run, in);
         if (r != 0)
@@ -333,7 +315,6 @@ int logs_start(api_ctx *ctx, ob_error *err)
     if (r < 0) {
         ob_bus_free(in->bus);
         log_runs_free(in->runs);
-        free(in->kafka_password);
         free(in);
         return r;
     }
@@ -356,6 +337,5 @@ void logs_stop(api_ctx *ctx)
     log_runs_free(in->runs);
     ob_bus_free(in->bus);
     ob_db_free(in->db);
-    free(in->kafka_password);
     free(in);
 }

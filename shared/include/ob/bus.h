@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ob/config.h"
 #include "ob/error.h"
 
 typedef struct ob_bus ob_bus;
@@ -54,6 +55,13 @@ typedef struct ob_bus_config {
 
 /* Makes producer and consumer. Does not wait for the broker. The config's strings are copied. */
 int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err);
+/* As ob_bus_new, for a service: servers, user, password (read from its file), settings and
+ * partitions are the service's own; 'config' says the rest. Errors: those of ob_config_read_secret,
+ * too. */
+int ob_bus_open(const ob_config_common *service,
+                const ob_bus_config *config,
+                ob_bus **ret,
+                ob_error *err);
 void ob_bus_free(ob_bus *bus); /* flushes for at most 2 s */
 
 /* Makes the topics of ob_topics that are missing, but for those this user may not make. Errors:
