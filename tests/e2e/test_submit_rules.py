@@ -30,9 +30,10 @@ def test_dependency_on_a_job_of_another_region(stack, submit, refused, shared_wo
     known = submit()
     assert there.describe_jobs(jobs=[known])["jobs"] == []
     row = stack.sql(
-        "INSERT INTO job (id, queue_id, definition, name, mcpu, mem_mib, created_at_ms, detail)"
-        " SELECT gen_random_uuid(), 0, definition, name, mcpu, mem_mib, created_at_ms,"
-        f" replace(detail, ':us-', ':xx-') FROM job WHERE id = '{known}' RETURNING id"
+        "INSERT INTO job (id, account, region, queue_id, definition, name, mcpu, mem_mib,"
+        " created_at_ms, detail) SELECT gen_random_uuid(), account, replace(region, 'us-', 'xx-'),"
+        " 0, definition, name, mcpu, mem_mib, created_at_ms, replace(detail, ':us-', ':xx-')"
+        f" FROM job WHERE id = '{known}' RETURNING id"
     )[0][0]
     assert f"Job {row} in dependsOn does not exist" in refused(dependsOn=[{"jobId": row}])
 

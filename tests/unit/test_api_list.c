@@ -32,12 +32,13 @@ static void sql(const char *text)
  * only. */
 static void make_jobs(void)
 {
-    sql("INSERT INTO job (id, queue_id, definition, name, mcpu, mem_mib, created_at_ms, revision,"
-        " share, detail) SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid,"
+    sql("INSERT INTO job (account, region, id, queue_id, definition, name, mcpu, mem_mib,"
+        " created_at_ms, revision, share, detail) SELECT '1', 'r', ('01900000-0000-7000-8000-' || "
+        "lpad(n::text, 12, '0'))::uuid,"
         " CASE WHEN n > 199995 THEN 2 ELSE 1 END, CASE WHEN n % 2 = 0 THEN 'd' ELSE 'dd' END,"
         " CASE WHEN n % 40000 = 0 THEN 'x' ELSE 'n' END || n, 1000, 64, n,"
         " CASE WHEN n % 50000 = 0 THEN 2 ELSE 1 END, CASE WHEN n % 25000 = 0 THEN 'b' ELSE 'a' END,"
-        " '{\"jobArn\":\"s/' || repeat('x', 300) || '\"}' FROM generate_series(1, 200000) AS n");
+        " '{\"jobArn\":\"' || repeat('x', 300) || '\"}' FROM generate_series(1, 200000) AS n");
     sql("INSERT INTO done (job_id, idx, queue_id, state, stopped_at_ms)"
         " SELECT id, -1, queue_id, CASE WHEN created_at_ms % 10000 = 0 THEN 6 ELSE 5 END, 1"
         " FROM job WHERE created_at_ms <= 100000");
@@ -46,8 +47,10 @@ static void make_jobs(void)
         " FROM job WHERE created_at_ms BETWEEN 100001 AND 199990");
     sql("INSERT INTO inbox (consumer, kind, job_id) SELECT 1, 1, id FROM job"
         " WHERE created_at_ms > 199990 ORDER BY id");
-    sql("INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib, created_at_ms,"
-        " detail) VALUES ('" ARRAY "', 3, 'd', 'n', 10000, 1000, 64, 0, 's/');"
+    sql("INSERT INTO job (account, region, id, queue_id, definition, name, array_size, mcpu, "
+        "mem_mib,"
+        " created_at_ms, detail) VALUES ('1', 'r', '" ARRAY
+        "', 3, 'd', 'n', 10000, 1000, 64, 0, '{}');"
         "INSERT INTO live (job_id, idx, state, bulk_state) VALUES ('" ARRAY "', -1, 1, 2);"
         "INSERT INTO done (job_id, idx, queue_id, state, stopped_at_ms)"
         " SELECT '" ARRAY "', i, 3, 6, 1 FROM generate_series(0, 9999, 1000) AS i");
@@ -109,7 +112,8 @@ static int ask(const question *q, const char *position, int limit, job_page *pag
     ob_uuid array;
     (void)ob_uuid_parse(ARRAY, strlen(ARRAY), &array);
     if (q->children)
-        return job_list_children(db, &array, "s/", q->state, position, limit, page, err);
+        return job_list_children(db, (job_scope){ "1", "r" }, &array, q->state, position, limit,
+                                 page, err);
     return q->any_state
                ? job_list_filtered(db, q->queue, &q->filter, position, limit, page, err)
                : job_list_state(db, q->queue, q->state, &q->filter, position, limit, page, err);
@@ -224,8 +228,9 @@ static void jobs_whose_ids_run_ahead_of_the_clock_are_found_by_their_time(void *
     ob_uuid ahead = ob_uuid_from_ms(created_ms + 20000);
     ob_uuid_format(&ahead, id);
     ob_cleanup(ob_freep) char *insert =
-        ob_strf("INSERT INTO job (id, queue_id, definition, name, mcpu, mem_mib, created_at_ms,"
-                " revision, detail) VALUES ('%s', 4, 'd', 'n', 1000, 64, %lld, 1, '{}')",
+        ob_strf("INSERT INTO job (account, region, id, queue_id, definition, name, mcpu, mem_mib,"
+                " created_at_ms, revision, detail) VALUES ('1', 'r', '%s', 4, 'd', 'n', 1000, 64, "
+                "%lld, 1, '{}')",
                 id, (long long)created_ms);
     assert_int_equal(submit_store_note_lead(db, 20000, NULL), 0);
     assert_int_equal(submit_store_note_lead(db, 15000, NULL), 0); /* it only rises */

@@ -29,11 +29,11 @@ static void sql(const char *text)
 
 static void add_job(const char *id, const char *more)
 {
-    ob_cleanup(ob_freep) char *text =
-        ob_strf("INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib,"
-                " created_at_ms, detail) VALUES ('%s', 1, 'd', 'n', 0, 1000, 64, 0,"
-                " '{\"jobArn\":\"arn:aws:batch:r:1:job/%s\",\"container\":{%s}}')",
-                id, id, more);
+    ob_cleanup(ob_freep) char *text = ob_strf(
+        "INSERT INTO job (account, region, id, queue_id, definition, name, array_size, mcpu,"
+        " mem_mib, created_at_ms, detail) VALUES ('1', 'r', '%s', 1, 'd', 'n', 0, 1000, 64, 0,"
+        " '{\"jobArn\":\"arn:aws:batch:r:1:job/%s\",\"container\":{%s}}')",
+        id, id, more);
     sql(text);
 }
 

@@ -25,9 +25,10 @@ static void job(int n, int size, const char *deps)
 {
     char text[1024];
     (void)snprintf(text, sizeof(text),
-                   "INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib,"
+                   "INSERT INTO job (account, region, id, queue_id, definition, name, array_size, "
+                   "mcpu, mem_mib,"
                    " created_at_ms, detail, dep_ids, dep_idxs, dep_types)"
-                   " VALUES ('" ID "', 1, 'd', 'name %d', %d, %d, 1, 0, '{}', %s)",
+                   " VALUES ('1', 'r', '" ID "', 1, 'd', 'name %d', %d, %d, 1, 0, '{}', %s)",
                    n, n, size, 1000 * n, deps ? deps : "NULL, NULL, NULL");
     sql(text);
 }
@@ -61,7 +62,7 @@ static void assert_reason(int n, int32_t index, const char *want)
     ob_job_ref ref = { .index = index };
     (void)snprintf(id, sizeof(id), ID, n);
     assert_true(ob_uuid_parse(id, strlen(id), &ref.id));
-    if (job_store_describe(db, &ref, 1, &rows, &err) < 0)
+    if (job_store_describe(db, (job_scope){ "1", "r" }, &ref, 1, &rows, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(PQntuples(rows), 1);
     const char *reason = ob_col(rows, 0, JOB_COL_REASON);

@@ -35,8 +35,10 @@ static ob_uuid job(int n)
  * which was cancelled when two of its children had ended. */
 static void make_jobs(void)
 {
-    sql("INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib, created_at_ms,"
-        " detail) SELECT ('01900000-0000-7000-8000-' || lpad(n::text, 12, '0'))::uuid, 1, 'd', 'n',"
+    sql("INSERT INTO job (account, region, id, queue_id, definition, name, array_size, mcpu, "
+        "mem_mib,"
+        " created_at_ms, detail) SELECT '1', 'r', ('01900000-0000-7000-8000-' || lpad(n::text, 12, "
+        "'0'))::uuid, 1, 'd', 'n',"
         " 10000, 1000, 64, 0, '{}' FROM generate_series(1, 6) AS n;"
         "INSERT INTO done (job_id, idx, queue_id, state, stopped_at_ms, bulk_state)"
         " SELECT id, -1, 1, CASE WHEN n % 2 = 0 AND n < 6 THEN 5 ELSE 6 END, 0,"
@@ -83,15 +85,16 @@ static named *submit(const int (*deps)[3], size_t n)
         (void)sprintf(idxs + strlen(idxs), "%s%d", i ? "," : "", deps[i][1]);
         (void)sprintf(types + strlen(types), "%s%d", i ? "," : "", deps[i][2]);
     }
-    ob_cleanup(ob_freep) char *insert =
-        ob_strf("TRUNCATE inbox; DELETE FROM job WHERE name = 'dependent';"
-                "INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib,"
-                " created_at_ms, detail, dep_ids, dep_idxs, dep_types)"
-                " VALUES ('01900000-0000-7000-8000-000000000000', 1, 'd', 'dependent', %d, 1, 1, 0,"
-                " '{}', '{%s}', '{%s}', '{%s}');"
-                "INSERT INTO inbox (consumer, kind, job_id)"
-                " VALUES (1, 1, '01900000-0000-7000-8000-000000000000')",
-                SIZE, ids, idxs, types);
+    ob_cleanup(ob_freep) char *insert = ob_strf(
+        "TRUNCATE inbox; DELETE FROM job WHERE name = 'dependent';"
+        "INSERT INTO job (account, region, id, queue_id, definition, name, array_size, mcpu,"
+        " mem_mib, created_at_ms, detail, dep_ids, dep_idxs, dep_types)"
+        " VALUES ('1', 'r', '01900000-0000-7000-8000-000000000000', 1, 'd', 'dependent', %d, 1, 1, "
+        "0,"
+        " '{}', '{%s}', '{%s}', '{%s}');"
+        "INSERT INTO inbox (consumer, kind, job_id)"
+        " VALUES (1, 1, '01900000-0000-7000-8000-000000000000')",
+        SIZE, ids, idxs, types);
     sql(insert);
     ob_cleanup(ob_pq_clearp) PGresult *inbox = NULL;
     named *told = NULL;

@@ -85,8 +85,8 @@ static int stop(void **state)
 static void add_job(int n, const char *environment, const char *tags)
 {
     ob_cleanup(ob_freep) char *text =
-        ob_strf("INSERT INTO job (id, queue_id, definition, name, mcpu, mem_mib, created_at_ms,"
-                " detail) VALUES ('" JOB "%d', 1, 'd', 'n', 1000, 64, 0,"
+        ob_strf("INSERT INTO job (account, region, id, queue_id, definition, name, mcpu, mem_mib,"
+                " created_at_ms, detail) VALUES ('1', 'r', '" JOB "%d', 1, 'd', 'n', 1000, 64, 0,"
                 " '{\"jobArn\":\"arn:aws:batch:r:1:job/" JOB "%d\",\"jobId\":\"" JOB "%d\","
                 "\"jobName\":\"n\",\"tags\":{\"t\":\"' || %s || '\"},\"container\":{\"environment\""
                 ":[{\"name\":\"A\",\"value\":\"' || %s || '\"}]}}')",

@@ -116,8 +116,10 @@ static ob_uuid job_id(int n)
 static ob_uuid submit(void)
 {
     int n = ++n_jobs;
-    sql("INSERT INTO job (id, queue_id, definition, name, array_size, mcpu, mem_mib,"
-        " created_at_ms, detail) VALUES ('01900000-0000-7000-8000-%012d', 1, 'd', 'n', 0, 1000,"
+    sql("INSERT INTO job (account, region, id, queue_id, definition, name, array_size, mcpu, "
+        "mem_mib,"
+        " created_at_ms, detail) VALUES ('1', 'r', '01900000-0000-7000-8000-%012d', 1, 'd', 'n', "
+        "0, 1000,"
         " 100, 1000, '{}'); INSERT INTO inbox (consumer, kind, job_id)"
         " VALUES (1, 1, '01900000-0000-7000-8000-%012d')",
         n, n);

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "access_sql.h"
-#include "jobs/job_detail_text.h"
 #include "ob/id.h"
 #include "ob/json.h"
 #include "request/arn.h"
@@ -34,11 +33,8 @@ static int job_facts(api_request *req,
 int access_store_job(
     api_request *req, const ob_uuid *id, char **ret_queue, json_t **ret_tags, ob_error *err)
 {
-    char scope[JOB_DETAIL_PREFIX_MAX];
-    job_detail_scope(scope, req->region, req->account);
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    SCOPED(p, req);
     ob_param_uuid(&p, id);
-    ob_param_text(&p, scope);
     return job_facts(req, STMT_ACCESS_JOB, &p, ret_queue, ret_tags, err);
 }
 

@@ -6,7 +6,6 @@
 
 #include <string.h>
 
-#include "job_detail_text.h"
 #include "job_store.h"
 #include "ob/clock.h"
 #include "ob/message.h"
@@ -118,14 +117,13 @@ int job_deps_read(api_request *req, submission *job, api_reply *rep)
     if (job->n_deps == 0)
         return 0;
     ob_uuid ids[SUBMISSION_DEPS_MAX];
-    char scope[JOB_DETAIL_PREFIX_MAX];
+    const job_scope scope = { req->account, req->region };
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
     for (i = 0; i < job->n_deps; i++)
         ids[i] = job->deps[i].job.id;
-    job_detail_scope(scope, req->region, req->account);
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_sizes(req->db, ids, job->n_deps, scope,
+        r = job_store_sizes(req->db, scope, ids, job->n_deps,
                             retention_jobs_ms(req->ctx->config, ob_wall_ms()), &rows, &rep->err);
     for (i = 0; i < job->n_deps && r == 0; i++)
         r = check_entry(&rd, rows, i);

@@ -3,11 +3,6 @@
 
 #include <stdio.h>
 
-void job_detail_scope(char out[JOB_DETAIL_PREFIX_MAX], const char *region, const char *account)
-{
-    snprintf(out, JOB_DETAIL_PREFIX_MAX, "{\"jobArn\":\"arn:aws:batch:%s:%s:job/", region, account);
-}
-
 void job_detail_prefix(char out[JOB_DETAIL_PREFIX_MAX],
                        const char *region,
                        const char *account,

@@ -7,8 +7,6 @@
  * members and the last one stand where they are, so that a reader can put a child's ids in front
  * and the run-time members behind without parsing it. */
 
-/* {"jobArn":"arn:aws:batch:<region>:<account>:job/ : what all jobs of a scope begin with. */
-void job_detail_scope(char out[JOB_DETAIL_PREFIX_MAX], const char *region, const char *account);
 /* The two first members with ids of 'ref' (<jobId> or <jobId>:<index>), with the comma behind. */
 void job_detail_prefix(char out[JOB_DETAIL_PREFIX_MAX],
                        const char *region,

@@ -291,8 +291,8 @@ int job_list_filtered(ob_db *db,
 /* ---- children -------------------------------------------------------------------------------- */
 
 int job_list_children(ob_db *db,
+                      job_scope scope,
                       const ob_uuid *array,
-                      const char *scope,
                       ob_job_state state,
                       const char *position,
                       int limit,
@@ -306,8 +306,9 @@ int job_list_children(ob_db *db,
     if (r < 0)
         return r;
     ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text(&p, scope.account);
+    ob_param_text(&p, scope.region);
     ob_param_uuid(&p, array);
-    ob_param_text(&p, scope);
     ob_param_int(&p, state);
     ob_param_int(&p, position ? atoll(position) + 1 : 0);
     ob_param_int(&p, limit + 1);

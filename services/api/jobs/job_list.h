@@ -51,8 +51,8 @@ int job_list_filtered(ob_db *db,
 
 /* Children of an array in a state, in their order. */
 int job_list_children(ob_db *db,
+                      job_scope scope,
                       const ob_uuid *array,
-                      const char *scope,
                       ob_job_state state,
                       const char *position,
                       int limit,

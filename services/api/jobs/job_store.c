@@ -5,17 +5,23 @@
 
 #include "ob/rows.h"
 
+static void add_scope(ob_params *p, job_scope scope)
+{
+    ob_param_text(p, scope.account);
+    ob_param_text(p, scope.region);
+}
+
 int job_store_sizes(ob_db *db,
+                    job_scope scope,
                     const ob_uuid *ids,
                     size_t n,
-                    const char *scope,
                     int64_t gone_ms,
                     PGresult **ret,
                     ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
     ob_param_uuid_array(&p, ids, n);
-    ob_param_text(&p, scope);
     ob_param_int(&p, gone_ms);
     return ob_db_exec(db, STMT_JOB_SIZES, &p, ret, err);
 }
@@ -33,9 +39,9 @@ static void add_refs(ob_params *p, const ob_job_ref *refs, size_t n)
 }
 
 int job_store_stop(ob_db *db,
+                   job_scope scope,
                    const ob_job_ref *jobs,
                    size_t n,
-                   const char *scope,
                    bool terminate,
                    const char *reason,
                    bool *ret_written,
@@ -43,30 +49,32 @@ int job_store_stop(ob_db *db,
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    add_scope(&p, scope);
     ob_param_int(&p, terminate ? OB_INBOX_TERMINATE : OB_INBOX_CANCEL);
     add_refs(&p, jobs, n);
     ob_param_text(&p, reason);
-    ob_param_text(&p, scope);
     int r = ob_db_exec(db, STMT_STOP, &p, &res, err);
     if (r == 0)
         *ret_written = PQntuples(res) > 0;
     return r;
 }
 
-int job_store_describe(ob_db *db, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err)
+int job_store_describe(
+    ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
     add_refs(&p, refs, n);
     return ob_db_exec(db, STMT_DESCRIBE, &p, ret, err);
 }
 
 int job_store_array_exists(
-    ob_db *db, const ob_uuid *array, const char *scope, bool *ret, ob_error *err)
+    ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    add_scope(&p, scope);
     ob_param_uuid(&p, array);
-    ob_param_text(&p, scope);
     int r = ob_db_exec(db, STMT_ARRAY_EXISTS, &p, &res, err);
     if (r == 0)
         *ret = PQntuples(res) > 0;

@@ -6,15 +6,17 @@
 #include "ob/db.h"
 #include "ob/job.h"
 
-/* In what follows, scope is the beginning of job.detail that jobs of an account and region have
- * (job_detail_scope); others are not seen. */
+/* Whose jobs are seen: those of others are as if they were not there. */
+typedef struct job_scope {
+    const char *account, *region;
+} job_scope;
 
 /* Rows (JOB_SIZE_COL_*; size 0: a single job) of those of the ids that there are, but for jobs that
  * ended before 'gone_ms'. *ret is new. */
 int job_store_sizes(ob_db *db,
+                    job_scope scope,
                     const ob_uuid *ids,
                     size_t n,
-                    const char *scope,
                     int64_t gone_ms,
                     PGresult **ret,
                     ob_error *err);
@@ -22,9 +24,9 @@ int job_store_sizes(ob_db *db,
 /* Requests to cancel (terminate false) or terminate, durable in the inbox; jobs that are unknown or
  * ended are left alone. *ret_written: whether there is something to do. */
 int job_store_stop(ob_db *db,
+                   job_scope scope,
                    const ob_job_ref *jobs,
                    size_t n,
-                   const char *scope,
                    bool terminate,
                    const char *reason,
                    bool *ret_written,
@@ -32,8 +34,9 @@ int job_store_stop(ob_db *db,
 
 /* Rows of DescribeJobs, one for each known reference, in the order asked (columns: JOB_COL_*). *ret
  * is new. */
-int job_store_describe(ob_db *db, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
+int job_store_describe(
+    ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
 
 /* Is this an array job of the scope? */
 int job_store_array_exists(
-    ob_db *db, const ob_uuid *array, const char *scope, bool *ret, ob_error *err);
+    ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err);

@@ -166,15 +166,11 @@ static bool view_init(view *v, const api_request *req, const PGresult *rows, int
     return ob_col_uuid(rows, row, JOB_COL_ID, &v->ref.id);
 }
 
-/* False when the row belongs to another account or region. */
 static bool view_open(view *v, const api_request *req, const PGresult *rows, int row)
 {
-    char scope[JOB_DETAIL_PREFIX_MAX];
-    job_detail_scope(scope, req->region, req->account);
-    const char *detail = ob_col(rows, row, JOB_COL_DETAIL);
-    if (strncmp(detail, scope, strlen(scope)) != 0 || !view_init(v, req, rows, row))
+    if (!view_init(v, req, rows, row))
         return false;
-    note_streams(v, detail, ob_col(rows, row, JOB_COL_DEFINITION));
+    note_streams(v, ob_col(rows, row, JOB_COL_DETAIL), ob_col(rows, row, JOB_COL_DEFINITION));
     return true;
 }
 

@@ -39,10 +39,11 @@ int op_describe_jobs(api_request *req, api_reply *rep)
         if (ob_job_ref_parse(json_string_value(item), &refs[n]))
             n++;
     }
+    const job_scope scope = { req->account, req->region };
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_describe(req->db, refs, n, &rows, &rep->err);
+        r = job_store_describe(req->db, scope, refs, n, &rows, &rep->err);
     if (r < 0)
         return r;
     req_db_release(req); /* what follows is long text */

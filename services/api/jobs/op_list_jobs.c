@@ -50,18 +50,17 @@ static int list_queue(api_request *req, listing *l, job_page *ret, api_reply *re
 static int list_children(api_request *req, const listing *l, job_page *ret, api_reply *rep)
 {
     const api_name *named = names_of(req, "arrayJobId");
-    char scope[JOB_DETAIL_PREFIX_MAX];
+    const job_scope scope = { req->account, req->region };
     ob_job_ref array = named->job;
     bool exists = false;
-    job_detail_scope(scope, req->region, req->account);
     if (named->valid && array.index < 0) {
-        int r = job_store_array_exists(req->db, &array.id, scope, &exists, &rep->err);
+        int r = job_store_array_exists(req->db, scope, &array.id, &exists, &rep->err);
         if (r < 0)
             return r;
     }
     if (!exists)
         return api_client_error(rep, "Array job %.100s does not exist.", named->text);
-    return job_list_children(req->db, &array.id, scope, l->state, l->position, l->limit, ret,
+    return job_list_children(req->db, scope, &array.id, l->state, l->position, l->limit, ret,
                              &rep->err);
 }
 

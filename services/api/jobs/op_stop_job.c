@@ -2,7 +2,6 @@
  * they mean for a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob",
  * "TerminateJob"). Thread: an HTTP worker. */
 #include "auth/authorize.h"
-#include "job_detail_text.h"
 #include "job_operations.h"
 #include "job_store.h"
 #include "ob/message.h"
@@ -12,14 +11,13 @@
 
 static int stop(api_request *req, const ob_job_ref *jobs, size_t n, bool terminate, api_reply *rep)
 {
-    char scope[JOB_DETAIL_PREFIX_MAX];
+    const job_scope scope = { req->account, req->region };
     bool written = false;
     if (n == 0)
         return 0;
-    job_detail_scope(scope, req->region, req->account);
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_stop(req->db, jobs, n, scope, terminate, ob_json_str(req->body, "reason", ""),
+        r = job_store_stop(req->db, scope, jobs, n, terminate, ob_json_str(req->body, "reason", ""),
                            &written, &rep->err);
     if (r == 0 && written)
         api_ring_command(req->ctx);

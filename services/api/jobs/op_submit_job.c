@@ -142,6 +142,8 @@ static int submit(api_request *req, api_reply *rep)
     ob_cleanup(submission_done) submission job = {
         .id = ob_uuid_new_at(now_ms),
         .created_at_ms = now_ms,
+        .account = req->account,
+        .region = req->region,
         .queue_id = queue.id,
         .queue_version = queue.version,
         .definition_id = definition.id,

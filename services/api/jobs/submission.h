@@ -20,6 +20,7 @@ typedef struct submission_dep {
  * ones. */
 typedef struct submission {
     ob_uuid id;
+    const char *account, *region;
     int64_t queue_id;
     int64_t queue_version; /* what was checked was checked against this one */
     int64_t definition_id;

@@ -65,6 +65,8 @@ static void add_deps(ob_params *p, const submission *const *jobs, size_t n, dep_
 static void add_columns(ob_params *p, const submission *const *jobs, size_t n)
 {
     COLUMN(ID, ob_param_uuid_array, ob_uuid, id);
+    COLUMN(ACCOUNT, ob_param_text_array, const char *, account);
+    COLUMN(REGION, ob_param_text_array, const char *, region);
     COLUMN(QUEUE_ID, ob_param_int64_array, int64_t, queue_id);
     COLUMN(QUEUE_VERSION, ob_param_int64_array, int64_t, queue_version);
     COLUMN(DEFINITION_ID, ob_param_int64_array, int64_t, definition_id);

@@ -7,7 +7,6 @@
 
 #include "ob/json.h"
 #include "ob/log_target.h"
-#include "request/arn.h"
 
 #define RUNS_MAX 10000 /* all are forgotten then: no list of the last used to keep */
 
@@ -69,24 +68,12 @@ log_run *log_runs_get(log_runs *runs, const char *text, const char *instance)
     return run && strcmp(run->instance, instance) == 0 ? ref_run(run) : NULL;
 }
 
-/* The account and region of a job: its text begins {"jobArn":"<ARN>". */
-static bool read_scope(const char *detail, arn_parts *ret)
-{
-    static const char head[] = "{\"jobArn\":\"";
-    if (strncmp(detail, head, sizeof(head) - 1) != 0)
-        return false;
-    detail += sizeof(head) - 1;
-    ob_cleanup(ob_freep) char *arn = ob_strf("%.*s", (int)strcspn(detail, "\""), detail);
-    bool ok = arn_parse(arn, ret);
-    ret->rest = NULL;
-    return ok;
-}
-
 /* The run, remembered from now on; NULL: its output is not ours to keep. */
 static log_run *add(log_runs *runs,
                     const ob_run_ref *ref,
                     const char *instance,
-                    const arn_parts *scope,
+                    const char *account,
+                    const char *region,
                     const json_t *configuration,
                     const char *definition)
 {
@@ -104,8 +91,8 @@ static log_run *add(log_runs *runs,
     (void)snprintf(run->instance, sizeof(run->instance), "%s", instance);
     ob_uuid_format(&ref->id, run->job_id);
     run->index = ref->index;
-    run->account = ob_strdup(scope->account);
-    run->region = ob_strdup(ob_log_region(configuration, scope->region));
+    run->account = ob_strdup(account);
+    run->region = ob_strdup(ob_log_region(configuration, region));
     run->group = ob_strdup(ob_log_group(configuration));
     run->stream = ob_log_stream(prefix, ref);
     HASH_ADD_STR(runs->table, text, run);
@@ -127,10 +114,9 @@ int log_runs_find(log_runs *runs,
     for (int row = 0; row < PQntuples(res); row++) {
         size_t i = (size_t)ob_col_int(res, row, LOG_RUN_COL_ORD, 1) - 1;
         json_auto_t *configuration = ob_json_read_text(ob_col(res, row, LOG_RUN_COL_CONFIGURATION));
-        arn_parts scope;
-        if (read_scope(ob_col(res, row, LOG_RUN_COL_DETAIL), &scope))
-            ret[i] = ref_run(add(runs, &refs[i], instances[i], &scope, configuration,
-                                 ob_col(res, row, LOG_RUN_COL_DEFINITION)));
+        ret[i] = ref_run(add(runs, &refs[i], instances[i], ob_col(res, row, LOG_RUN_COL_ACCOUNT),
+                             ob_col(res, row, LOG_RUN_COL_REGION), configuration,
+                             ob_col(res, row, LOG_RUN_COL_DEFINITION)));
     }
     return 0;
 }

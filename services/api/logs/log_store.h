@@ -39,8 +39,8 @@ typedef struct log_lines {
 } log_lines;
 int log_store_append(ob_db *db, const log_lines *lines, int64_t now_ms, ob_error *err);
 
-/* Of those runs that are on their instance or have ended there (LOG_RUN_COL_*): which (from 1), the
- * job's definition, how its detail begins, its logConfiguration. */
+/* Of those runs that are on their instance or have ended there (LOG_RUN_COL_*): which (from 1),
+ * whose it is, the job's definition, its logConfiguration. */
 int log_store_runs(ob_db *db,
                    const ob_run_ref *refs,
                    const char *const *instances,

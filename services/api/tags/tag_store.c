@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "jobs/job_detail_text.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/json.h"
@@ -46,16 +45,15 @@ static int missing(const char *arn, api_reply *rep)
 /* Children have no tags of their own. */
 static int find_job(api_request *req, const api_name *named, bool lock, tagged *ret, api_reply *rep)
 {
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    SCOPED(p, req);
+    ob_cleanup(ob_params_done) ob_params id = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    char scope[JOB_DETAIL_PREFIX_MAX];
-    job_detail_scope(scope, req->region, req->account);
     if (!named->valid || named->job.index >= 0)
         return missing(named->text, rep);
     ob_uuid_format(&named->job.id, ret->job_id);
+    ob_param_text(&id, ret->job_id);
     ob_param_text(&p, ret->job_id);
-    int r = lock ? req_exec(req, STMT_TAG_JOB_LOCK, &p, NULL, &rep->err) : 0;
-    ob_param_text(&p, scope);
+    int r = lock ? req_exec(req, STMT_TAG_JOB_LOCK, &id, NULL, &rep->err) : 0;
     if (r == 0)
         r = req_exec(req, STMT_TAG_JOB_FIND, &p, &res, &rep->err);
     if (r < 0)

@@ -9,11 +9,11 @@ SELECT j.detail::json ->> 'jobQueue' AS queue_arn,
 SELECT body::json ->> 'tags' AS tags FROM {{table}}
 WHERE account = :account AND region = :region AND name = :name;
 
--- scope: how the detail of the caller's jobs begins.
 -- name: access_job
--- params: id uuid, scope text
+-- params: account text, region text, id uuid
 -- columns: JOB_FACTS_COL
-{{job_facts}} FROM job j WHERE j.id = :id AND starts_with(j.detail, :scope);
+{{job_facts}} FROM job j 
+WHERE j.id = :id AND j.account = :account AND j.region = :region;
 
 -- name: access_stream
 -- params: account text, region text, log_group text, name text

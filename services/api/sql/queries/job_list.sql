@@ -187,14 +187,13 @@ WHERE q.queue_id = :queue_id;
 SELECT count(*) AS n
 FROM (SELECT FROM job q WHERE q.queue_id = :queue_id {{begin_so}} LIMIT :rows) AS l;
 
--- scope: how the detail of the caller's jobs begins.
 -- name: list_children
--- params: array_id uuid, scope text, state int, first int, rows bigint
+-- params: account text, region text, array_id uuid, state int, first int, rows bigint
 -- columns: JOB_COL then LIST_COL
 SELECT {{job_columns: {{summary}}}}, r.idx AS position
 FROM job j
 CROSS JOIN LATERAL generate_series(:first, j.array_size - 1) AS r(idx)
 {{job_joins}}
-WHERE j.id = :array_id AND starts_with(j.detail, :scope)
+WHERE j.id = :array_id AND j.account = :account AND j.region = :region
     AND coalesce(d.state, l.state, pd.bulk_state, pl.bulk_state, :OB_JOB_SUBMITTED) = :state
 ORDER BY r.idx LIMIT :rows;

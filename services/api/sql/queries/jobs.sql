@@ -1,6 +1,5 @@
 -- Jobs as DescribeJobs shows them, and requests to stop them. Reads what the scheduler writes of jobs
--- (live, done, attempt, class_reason). scope: how the detail of the caller's jobs begins; others are
--- not seen.
+-- (live, done, attempt, class_reason).
 
 -- How a job stands. r: the reference asked (id, idx); children without a row of their own are what
 -- their parent's bulk state says. An array waits for what its RUNNABLE children wait for, else for
@@ -51,34 +50,36 @@ LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu
 
 -- tags: all tags of the job, when they have changed since it was submitted.
 -- name: describe
--- params: id uuid[], idx int[]
+-- params: account text, region text, id uuid[], idx int[]
 -- columns: JOB_COL
 SELECT {{job_columns: j.detail}}
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
-WHERE r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size)
+WHERE j.account = :account AND j.region = :region
+    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
 ORDER BY r.ord;
 
 -- But for those that ended too long ago.
 -- name: job_sizes
--- params: ids uuid[], scope text, gone_ms bigint
+-- params: account text, region text, ids uuid[], gone_ms bigint
 -- columns: JOB_SIZE_COL
 SELECT id, array_size FROM job j
-WHERE id = ANY (:ids) AND starts_with(detail, :scope) AND NOT EXISTS (
+WHERE id = ANY (:ids) AND account = :account AND region = :region AND NOT EXISTS (
     SELECT FROM done d WHERE d.job_id = j.id AND d.idx = -1 AND d.stopped_at_ms < :gone_ms);
 
 -- name: stop
--- params: kind smallint, id uuid[], idx int[], reason text, scope text
+-- params: account text, region text, kind smallint, id uuid[], idx int[], reason text
 -- columns: none
 INSERT INTO inbox (consumer, kind, job_id, idx, reason)
 SELECT :OB_INBOX_SCHEDULER, :kind, j.id, r.idx, :reason
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
-WHERE starts_with(j.detail, :scope)
+WHERE j.account = :account AND j.region = :region
     AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
     AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, r.idx))
 ORDER BY r.ord
 RETURNING seq;
 
 -- name: array_exists
--- params: id uuid, scope text
+-- params: account text, region text, id uuid
 -- columns: none
-SELECT id FROM job WHERE id = :id AND starts_with(detail, :scope) AND array_size > 0;
+SELECT id FROM job
+WHERE id = :id AND account = :account AND region = :region AND array_size > 0;

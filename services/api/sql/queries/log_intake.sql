@@ -42,7 +42,7 @@ FROM {{rows: m}} WHERE s.id = m.id;
 -- name: log_runs
 -- params: job_id uuid[], idx int[], run int[], instance_id text[]
 -- columns: LOG_RUN_COL
-SELECT k.ord, j.definition, left(j.detail, 400) AS detail,
+SELECT k.ord, j.account, j.region, j.definition,
     CASE WHEN strpos(j.detail, '"logConfiguration":') > 0
          THEN j.detail::json #>> '{container,logConfiguration}' END AS configuration
 FROM {{rows: k; ord}} JOIN job j ON j.id = k.job_id

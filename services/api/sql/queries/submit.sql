@@ -7,7 +7,7 @@
 -- left out. A job that is accepted only to fail brings its termination along. Dependencies come as
 -- the text of an array each, for unnest takes no arrays of arrays.
 -- name: submit
--- params: SUBMIT = id uuid[], queue_id bigint[], queue_version bigint[], definition_id bigint[],
+-- params: SUBMIT = id uuid[], account text[], region text[], queue_id bigint[], queue_version bigint[], definition_id bigint[],
 --     latest smallint[], definition text[], revision int[], name text[], array_size int[],
 --     mcpu int[], mem_mib int[], gpus int[], created_at_ms bigint[], detail text[],
 --     attempts smallint[], on_exit text[], timeout_s int[], share text[], priority int[],
@@ -35,10 +35,10 @@ WITH input AS (
     WHERE i.invocation_id IS NOT NULL
     ORDER BY i.key_id, i.invocation_id ON CONFLICT DO NOTHING RETURNING job_id
 ), made AS (
-    INSERT INTO job (id, queue_id, definition, revision, name, array_size, mcpu, mem_mib, gpus,
+    INSERT INTO job (id, account, region, queue_id, definition, revision, name, array_size, mcpu, mem_mib, gpus,
         created_at_ms, detail, attempts, on_exit, timeout_s, share, priority,
         dep_ids, dep_idxs, dep_types, task_tags, failure)
-    SELECT i.id, i.queue_id, i.definition, i.revision, i.name, i.array_size, i.mcpu, i.mem_mib,
+    SELECT i.id, i.account, i.region, i.queue_id, i.definition, i.revision, i.name, i.array_size, i.mcpu, i.mem_mib,
         i.gpus, i.created_at_ms, i.detail, i.attempts, i.on_exit, i.timeout_s, i.share, i.priority,
         i.dep_ids::uuid[], i.dep_idxs::int[], i.dep_types::smallint[], i.task_tags, i.failure
     FROM ok i WHERE i.invocation_id IS NULL OR i.id IN (SELECT job_id FROM once)

@@ -72,13 +72,12 @@ UPDATE job_definition SET body = :body WHERE id = :id;
 -- params: id bigint, body text
 UPDATE scheduling_policy SET body = :body WHERE id = :id;
 
--- scope: how the detail of the caller's jobs begins.
 -- name: tag_job_find
--- params: id uuid, scope text
+-- params: account text, region text, id uuid
 -- columns: JOB_TAGS_COL
 SELECT coalesce(t.tags, (j.detail::json -> 'tags')::text, '{}') AS tags
 FROM job j LEFT JOIN job_tag t ON t.job_id = j.id
-WHERE j.id = :id AND starts_with(j.detail, :scope);
+WHERE j.id = :id AND j.account = :account AND j.region = :region;
 
 -- name: tag_job_lock
 -- params: id text
