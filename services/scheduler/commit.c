@@ -123,14 +123,14 @@ static int cmp_text(const void *a, const void *b)
 
 /* Locks the instances that get a run in this round: ob_lock_instances raises unless all are ACTIVE.
  */
-static void add_instances(batch *b, const engine_effects *fx)
+static void add_instances(batch *b, const engine_effects *effects)
 {
     size_t n = 0;
-    const char **ids = ob_calloc(fx->n_placement_insert, sizeof(*ids));
-    for (size_t i = 0; i < fx->n_placement_insert; i++)
-        ids[i] = fx->placement_insert[i].instance_id;
-    qsort(ids, fx->n_placement_insert, sizeof(*ids), cmp_text);
-    for (size_t i = 0; i < fx->n_placement_insert; i++) {
+    const char **ids = ob_calloc(effects->n_placement_insert, sizeof(*ids));
+    for (size_t i = 0; i < effects->n_placement_insert; i++)
+        ids[i] = effects->placement_insert[i].instance_id;
+    qsort(ids, effects->n_placement_insert, sizeof(*ids), cmp_text);
+    for (size_t i = 0; i < effects->n_placement_insert; i++) {
         if (n == 0 || strcmp(ids[n - 1], ids[i]) != 0)
             ids[n++] = ids[i];
     }
@@ -253,17 +253,17 @@ static void add_events(batch *b, int64_t round, const effect_event *rows, size_t
     add(b, STMT_EVENT_INSERT, &p);
 }
 
-static void add_reasons(batch *b, const engine_effects *fx)
+static void add_reasons(batch *b, const engine_effects *effects)
 {
     /* One class may appear once only in an upsert; the engine coalesces, so it does. */
-    effect_reason *put = ob_calloc(fx->n_reasons + 1, sizeof(*put));
-    effect_reason *gone = ob_calloc(fx->n_reasons + 1, sizeof(*gone));
+    effect_reason *put = ob_calloc(effects->n_reasons + 1, sizeof(*put));
+    effect_reason *gone = ob_calloc(effects->n_reasons + 1, sizeof(*gone));
     size_t n_put = 0, n_gone = 0;
-    for (size_t i = 0; i < fx->n_reasons; i++) {
-        if (fx->reasons[i].reason)
-            put[n_put++] = fx->reasons[i];
+    for (size_t i = 0; i < effects->n_reasons; i++) {
+        if (effects->reasons[i].reason)
+            put[n_put++] = effects->reasons[i];
         else
-            gone[n_gone++] = fx->reasons[i];
+            gone[n_gone++] = effects->reasons[i];
     }
     for (int deleting = 1; deleting >= 0; deleting--) {
         const effect_reason *rows = deleting ? gone : put;
@@ -287,16 +287,16 @@ static void add_reasons(batch *b, const engine_effects *fx)
     free(gone);
 }
 
-static void add_shares(batch *b, const engine_effects *fx)
+static void add_shares(batch *b, const engine_effects *effects)
 {
-    effect_share *put = ob_calloc(fx->n_shares + 1, sizeof(*put));
-    effect_share *gone = ob_calloc(fx->n_shares + 1, sizeof(*gone));
+    effect_share *put = ob_calloc(effects->n_shares + 1, sizeof(*put));
+    effect_share *gone = ob_calloc(effects->n_shares + 1, sizeof(*gone));
     size_t n_put = 0, n_gone = 0;
-    for (size_t i = 0; i < fx->n_shares; i++) {
-        if (fx->shares[i].gone)
-            gone[n_gone++] = fx->shares[i];
+    for (size_t i = 0; i < effects->n_shares; i++) {
+        if (effects->shares[i].gone)
+            gone[n_gone++] = effects->shares[i];
         else
-            put[n_put++] = fx->shares[i];
+            put[n_put++] = effects->shares[i];
     }
     if (n_gone > 0) {
         ob_params p = { 0 };
@@ -317,17 +317,17 @@ static void add_shares(batch *b, const engine_effects *fx)
     free(gone);
 }
 
-static void add_snapshots(batch *b, const engine_effects *fx)
+static void add_snapshots(batch *b, const engine_effects *effects)
 {
-    size_t n = fx->n_fronts;
+    size_t n = effects->n_fronts;
     text *texts = ob_calloc(n + 1, sizeof(*texts));
     for (size_t i = 0; i < n; i++) {
-        snapshot_render(&texts[i], &fx->fronts[i]);
+        snapshot_render(&texts[i], &effects->fronts[i]);
     }
     ob_params p = { 0 };
-    LONGS(&p, SNAPSHOT_ROW_QUEUE_ID, fx->fronts, n, row->queue_id);
+    LONGS(&p, SNAPSHOT_ROW_QUEUE_ID, effects->fronts, n, row->queue_id);
     TEXTS(&p, SNAPSHOT_ROW_BODY, texts, n, row->at);
-    LONGS(&p, SNAPSHOT_ROW_UPDATED_AT_MS, fx->fronts, n, row->at_ms);
+    LONGS(&p, SNAPSHOT_ROW_UPDATED_AT_MS, effects->fronts, n, row->at_ms);
     add(b, STMT_SNAPSHOT_PUT, &p);
     for (size_t i = 0; i < n; i++)
         text_done(&texts[i]);
@@ -335,12 +335,12 @@ static void add_snapshots(batch *b, const engine_effects *fx)
 }
 
 /* Returns the index of the statement's result, or SIZE_MAX when nothing was asked. */
-static size_t add_specs(batch *b, const engine_effects *fx)
+static size_t add_specs(batch *b, const engine_effects *effects)
 {
     size_t n = 0;
-    ob_uuid *ids = ob_calloc(fx->n_orders + 1, sizeof(*ids));
-    for (size_t i = 0; i < fx->n_orders; i++) {
-        const effect_order *order = &fx->orders[i];
+    ob_uuid *ids = ob_calloc(effects->n_orders + 1, sizeof(*ids));
+    for (size_t i = 0; i < effects->n_orders; i++) {
+        const effect_order *order = &effects->orders[i];
         /* Children of one array mostly come one after the other. */
         if (order->kind == ORDER_RUN && (n == 0 || ob_uuid_cmp(&ids[n - 1], &order->run.id) != 0))
             ids[n++] = order->run.id;
@@ -383,30 +383,32 @@ void commit_output_done(commit_output *out)
 
 static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *ret_specs)
 {
-    const engine_effects *fx = in->effects;
-    if (fx->n_placement_insert > 0)
-        add_instances(b, fx);
+    const engine_effects *effects = in->effects;
+    if (effects->n_placement_insert > 0)
+        add_instances(b, effects);
     if (in->n_inbox > 0) {
         ob_params p = { 0 };
         ob_param_int64_array(&p, in->inbox, in->n_inbox);
         add(b, STMT_INBOX_DELETE, &p);
     }
-    add_live(b, STMT_LIVE_INSERT, fx->live_insert, fx->n_live_insert);
-    add_live(b, STMT_LIVE_UPDATE, fx->live_update, fx->n_live_update);
-    add_live_delete(b, fx->live_delete, fx->n_live_delete);
-    add_placements(b, STMT_PLACEMENT_DELETE, fx->placement_delete, fx->n_placement_delete);
-    add_placements(b, STMT_PLACEMENT_INSERT, fx->placement_insert, fx->n_placement_insert);
-    add_done(b, fx->done, fx->n_done);
-    add_attempts(b, fx->attempts, fx->n_attempts);
-    add_events(b, ob_leader_round(b->leader) + 1, fx->events, fx->n_events);
-    if (fx->n_reasons > 0)
-        add_reasons(b, fx);
-    if (fx->n_shares > 0)
-        add_shares(b, fx);
-    if (fx->n_fronts > 0)
-        add_snapshots(b, fx);
+    add_live(b, STMT_LIVE_INSERT, effects->live_insert, effects->n_live_insert);
+    add_live(b, STMT_LIVE_UPDATE, effects->live_update, effects->n_live_update);
+    add_live_delete(b, effects->live_delete, effects->n_live_delete);
+    add_placements(b, STMT_PLACEMENT_DELETE, effects->placement_delete,
+                   effects->n_placement_delete);
+    add_placements(b, STMT_PLACEMENT_INSERT, effects->placement_insert,
+                   effects->n_placement_insert);
+    add_done(b, effects->done, effects->n_done);
+    add_attempts(b, effects->attempts, effects->n_attempts);
+    add_events(b, ob_leader_round(b->leader) + 1, effects->events, effects->n_events);
+    if (effects->n_reasons > 0)
+        add_reasons(b, effects);
+    if (effects->n_shares > 0)
+        add_shares(b, effects);
+    if (effects->n_fronts > 0)
+        add_snapshots(b, effects);
     *ret_gone = add_queues(b, in);
-    *ret_specs = add_specs(b, fx);
+    *ret_specs = add_specs(b, effects);
 }
 
 int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err)

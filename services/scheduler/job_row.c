@@ -4,22 +4,26 @@
 #include <stdlib.h>
 #include <string.h>
 
-ob_resources job_row_need(const PGresult *res, int row)
+engine_submission job_row_read(const PGresult *res, int row, const ob_uuid *id)
 {
-    return (ob_resources){
-        .mcpu = (int32_t)ob_col_int(res, row, JOB_MCPU, 0),
-        .mem_mib = (int32_t)ob_col_int(res, row, JOB_MEM_MIB, 0),
-        .gpus = (int32_t)ob_col_int(res, row, JOB_GPUS, 0),
-    };
-}
-
-engine_terms job_row_terms(const PGresult *res, int row)
-{
-    return (engine_terms){
-        .attempts = (int32_t)ob_col_int(res, row, JOB_ATTEMPTS, 1),
-        .timeout_s = (int32_t)ob_col_int(res, row, JOB_TIMEOUT_S, 0),
-        .on_exit = ob_col(res, row, JOB_ON_EXIT),
-        .kind = ob_col_int(res, row, JOB_KIND, 0),
+    return (engine_submission){
+        .id = *id,
+        .queue_id = ob_col_int(res, row, JOB_QUEUE_ID, 0),
+        .array_size = (int32_t)ob_col_int(res, row, JOB_ARRAY_SIZE, 0),
+        .need = {
+            .mcpu = (int32_t)ob_col_int(res, row, JOB_MCPU, 0),
+            .mem_mib = (int32_t)ob_col_int(res, row, JOB_MEM_MIB, 0),
+            .gpus = (int32_t)ob_col_int(res, row, JOB_GPUS, 0),
+        },
+        .share = ob_col(res, row, JOB_SHARE),
+        .priority = (int32_t)ob_col_int(res, row, JOB_PRIORITY, 0),
+        .created_at_ms = ob_col_int(res, row, JOB_CREATED_AT_MS, 0),
+        .terms = {
+            .attempts = (int32_t)ob_col_int(res, row, JOB_ATTEMPTS, 1),
+            .timeout_s = (int32_t)ob_col_int(res, row, JOB_TIMEOUT_S, 0),
+            .on_exit = ob_col(res, row, JOB_ON_EXIT),
+            .kind = ob_col_int(res, row, JOB_KIND, 0),
+        },
     };
 }
 

@@ -5,7 +5,7 @@
 #include "engine/engine.h"
 #include "job_sql.h"
 
-ob_resources job_row_need(const PGresult *res, int row);
-engine_terms job_row_terms(const PGresult *res, int row);
+/* Without its dependencies. */
+engine_submission job_row_read(const PGresult *res, int row, const ob_uuid *id);
 /* Returns how many there are; what has become of them is DEP_UNKNOWN. */
 size_t job_row_deps(const PGresult *res, int row, engine_dependency ret[ENGINE_MAX_DEPENDENCIES]);

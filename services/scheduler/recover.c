@@ -35,18 +35,15 @@ static void note_parent(parents *list, const ob_uuid *id, int32_t size)
 
 static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, parents *list)
 {
+    ob_uuid id = { 0 };
+    (void)ob_col_uuid(res, i, LIVE_JOB_ID, &id);
     engine_job_row row = {
+        .job = job_row_read(res, i, &id),
         .index = (int32_t)ob_col_int(res, i, LIVE_IDX, -1),
-        .queue_id = ob_col_int(res, i, JOB_QUEUE_ID, 0),
-        .array_size = (int32_t)ob_col_int(res, i, JOB_ARRAY_SIZE, 0),
-        .need = job_row_need(res, i),
-        .share = ob_col(res, i, JOB_SHARE),
-        .priority = (int32_t)ob_col_int(res, i, JOB_PRIORITY, 0),
         .state = (ob_job_state)ob_col_int(res, i, LIVE_STATE, 0),
         .run = (int32_t)ob_col_int(res, i, LIVE_RUN, 0),
         .attempt = (int32_t)ob_col_int(res, i, LIVE_ATTEMPT, 0),
         .instance_id = ob_col(res, i, LIVE_INSTANCE_ID),
-        .created_at_ms = ob_col_int(res, i, JOB_CREATED_AT_MS, 0),
         .started_at_ms = ob_col_int(res, i, LIVE_STARTED_AT_MS, 0),
         .running_for_ms = ob_col_int(res, i, LIVE_RUNNING_FOR_MS, 0),
         .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE_AT_MS, 0),
@@ -57,15 +54,13 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
         .bulk_reason = ob_col(res, i, LIVE_BULK_REASON),
         .order = ob_col_int(res, i, LIVE_ORD, order),
         .waits = (int32_t)ob_col_int(res, i, LIVE_WAITS, 0),
-        .terms = job_row_terms(res, i),
     };
     engine_dependency deps[ENGINE_MAX_DEPENDENCIES];
-    row.deps = deps;
-    row.n_deps = row.waits ? job_row_deps(res, i, deps) : 0;
-    (void)ob_col_uuid(res, i, LIVE_JOB_ID, &row.id);
+    row.job.deps = deps;
+    row.job.n_deps = row.waits ? job_row_deps(res, i, deps) : 0;
     engine_load(s->engine, &row);
-    if (row.array_size > 0 && row.index < 0)
-        note_parent(list, &row.id, row.array_size);
+    if (row.job.array_size > 0 && row.index < 0)
+        note_parent(list, &id, row.job.array_size);
 }
 
 static int load_jobs(scheduler *s, parents *list, size_t *ret_rows, ob_error *err)

@@ -45,17 +45,8 @@ feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, c
         ob_errlog("submission.orphaned", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
         return;
     }
-    engine_submission submission = {
-        .id = *job,
-        .queue_id = ob_col_int(res, row, JOB_QUEUE_ID, 0),
-        .array_size = (int32_t)ob_col_int(res, row, JOB_ARRAY_SIZE, 0),
-        .need = job_row_need(res, row),
-        .share = ob_col(res, row, JOB_SHARE),
-        .priority = (int32_t)ob_col_int(res, row, JOB_PRIORITY, 0),
-        .created_at_ms = ob_col_int(res, row, JOB_CREATED_AT_MS, 0),
-        .terms = job_row_terms(res, row),
-        .failure = ob_col(res, row, INBOX_FAILURE),
-    };
+    engine_submission submission = job_row_read(res, row, job);
+    submission.failure = ob_col(res, row, INBOX_FAILURE);
     submission.deps = named_of(deps, row, &submission.n_deps);
     engine_submit(s->engine, &submission);
 }

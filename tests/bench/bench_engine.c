@@ -21,7 +21,7 @@ static int64_t now_ns(void)
 
 typedef struct bench {
     engine *e;
-    engine_effects fx;
+    engine_effects effects;
     uint64_t next;
     int shapes;
 } bench;
@@ -44,8 +44,8 @@ static void submit(bench *b, size_t n)
 
 static void round_(bench *b)
 {
-    engine_effects_clear(&b->fx);
-    engine_round(b->e, 1000, &b->fx);
+    engine_effects_clear(&b->effects);
+    engine_round(b->e, 1000, &b->effects);
 }
 
 typedef struct ended {
@@ -89,10 +89,10 @@ static void measure(bench *b, size_t batch, const char *what, size_t waiting)
             took[i] = now_ns() - from;
         }
         n_ends = 0;
-        for (size_t k = 0; k < b->fx.n_placement_insert && n_ends < batch; k++) {
-            ends[n_ends].run = b->fx.placement_insert[k].run;
+        for (size_t k = 0; k < b->effects.n_placement_insert && n_ends < batch; k++) {
+            ends[n_ends].run = b->effects.placement_insert[k].run;
             (void)snprintf(ends[n_ends++].instance, sizeof(ends->instance), "%s",
-                           b->fx.placement_insert[k].instance_id);
+                           b->effects.placement_insert[k].instance_id);
         }
     }
     qsort(took, (size_t)rounds, sizeof(took[0]), by_time);
@@ -138,7 +138,7 @@ static void run(const char *what, size_t waiting, int shapes)
     measure(&b, 1, what, waiting);
     measure(&b, BATCH, what, waiting);
     engine_free(b.e);
-    engine_effects_done(&b.fx);
+    engine_effects_done(&b.effects);
 }
 
 /* One round for all: so much work waits in so many shapes, and every instance becomes free. */
@@ -168,9 +168,9 @@ static void whole(size_t waiting, int shapes)
     int64_t from = now_ns();
     round_(&b);
     printf("one round    %zu waiting, %d shapes, %d free instances: %.1f ms, %zu placed\n", waiting,
-           shapes, INSTANCES, (double)(now_ns() - from) / 1000000, b.fx.n_placement_insert);
+           shapes, INSTANCES, (double)(now_ns() - from) / 1000000, b.effects.n_placement_insert);
     engine_free(b.e);
-    engine_effects_done(&b.fx);
+    engine_effects_done(&b.effects);
 }
 
 int main(void)

@@ -41,7 +41,7 @@ typedef struct sim_instance {
 
 typedef struct sim {
     engine *e;
-    engine_effects fx;
+    engine_effects effects;
     int64_t now_ms;
     uint64_t random;
     sim_job *jobs; /* from 1 */
@@ -203,16 +203,16 @@ static void second(sim *s)
                                             .has_exit_code = true });
     }
     int64_t from = now_ns();
-    engine_effects_clear(&s->fx);
-    engine_round(s->e, s->now_ms, &s->fx);
+    engine_effects_clear(&s->effects);
+    engine_round(s->e, s->now_ms, &s->effects);
     int64_t took = now_ns() - from;
     s->rounds++;
     s->sum_ns += took;
     s->worst_ns = took > s->worst_ns ? took : s->worst_ns;
-    for (size_t i = 0; i < s->fx.n_placement_delete; i++)
-        gone(s, &s->fx.placement_delete[i]);
-    for (size_t i = 0; i < s->fx.n_placement_insert; i++)
-        placed(s, &s->fx.placement_insert[i]);
+    for (size_t i = 0; i < s->effects.n_placement_delete; i++)
+        gone(s, &s->effects.placement_delete[i]);
+    for (size_t i = 0; i < s->effects.n_placement_insert; i++)
+        placed(s, &s->effects.placement_insert[i]);
 }
 
 static void begin(sim *s, int instances, int32_t vcpus, int seconds, int longest)
@@ -233,7 +233,7 @@ static void end(sim *s, const char *what)
            (long long)s->rounds, (double)s->sum_ns / 1000 / (double)s->rounds,
            (double)s->worst_ns / 1000);
     engine_free(s->e);
-    engine_effects_done(&s->fx);
+    engine_effects_done(&s->effects);
     free(s->jobs);
     free(s->ends);
     free(s->instances);

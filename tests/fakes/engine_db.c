@@ -317,27 +317,27 @@ static void check_blocked(const engine_db *db, const effect_event *e)
     assert_true(!r || e->at_ms >= r->published_at_ms);
 }
 
-void engine_db_apply(engine_db *db, const engine_effects *fx)
+void engine_db_apply(engine_db *db, const engine_effects *effects)
 {
-    for (size_t i = 0; i < fx->n_live_insert; i++)
-        put_live(db, &fx->live_insert[i], true);
-    for (size_t i = 0; i < fx->n_live_update; i++)
-        put_live(db, &fx->live_update[i], false);
-    for (size_t i = 0; i < fx->n_live_delete; i++) {
-        record *r = get(db, &fx->live_delete[i].id, fx->live_delete[i].index);
+    for (size_t i = 0; i < effects->n_live_insert; i++)
+        put_live(db, &effects->live_insert[i], true);
+    for (size_t i = 0; i < effects->n_live_update; i++)
+        put_live(db, &effects->live_update[i], false);
+    for (size_t i = 0; i < effects->n_live_delete; i++) {
+        record *r = get(db, &effects->live_delete[i].id, effects->live_delete[i].index);
         if (!r->live)
             fail_msg("live_delete: no such row");
         r->live = false;
     }
-    for (size_t i = 0; i < fx->n_placement_delete; i++) {
-        const effect_placement *p = &fx->placement_delete[i];
+    for (size_t i = 0; i < effects->n_placement_delete; i++) {
+        const effect_placement *p = &effects->placement_delete[i];
         record *r = get(db, &p->run.id, p->run.index);
         if (strcmp(r->placed_on, p->instance_id) != 0 || r->placed_run != p->run.run)
             fail_msg("placement_delete: no such row");
         r->placed_on[0] = '\0';
     }
-    for (size_t i = 0; i < fx->n_placement_insert; i++) {
-        const effect_placement *p = &fx->placement_insert[i];
+    for (size_t i = 0; i < effects->n_placement_insert; i++) {
+        const effect_placement *p = &effects->placement_insert[i];
         record *r = get(db, &p->run.id, p->run.index);
         if (r->placed_on[0])
             fail_msg("placement_insert: placed already");
@@ -346,24 +346,24 @@ void engine_db_apply(engine_db *db, const engine_effects *fx)
         copy(r->placed_on, sizeof(r->placed_on), p->instance_id);
         r->placed_run = p->run.run;
     }
-    for (size_t i = 0; i < fx->n_done; i++)
-        put_done(db, &fx->done[i]);
-    for (size_t i = 0; i < fx->n_attempts; i++)
-        put_attempt(db, &fx->attempts[i]);
-    for (size_t i = 0; i < fx->n_events; i++) {
-        if (fx->events[i].blocked) { /* no move */
-            check_blocked(db, &fx->events[i]);
+    for (size_t i = 0; i < effects->n_done; i++)
+        put_done(db, &effects->done[i]);
+    for (size_t i = 0; i < effects->n_attempts; i++)
+        put_attempt(db, &effects->attempts[i]);
+    for (size_t i = 0; i < effects->n_events; i++) {
+        if (effects->events[i].blocked) { /* no move */
+            check_blocked(db, &effects->events[i]);
             continue;
         }
-        for (int32_t x = fx->events[i].idx_lo; x <= fx->events[i].idx_hi; x++)
-            put_event(db, &fx->events[i], x);
+        for (int32_t x = effects->events[i].idx_lo; x <= effects->events[i].idx_hi; x++)
+            put_event(db, &effects->events[i], x);
     }
-    for (size_t i = 0; i < fx->n_reasons; i++)
-        put_reason(db, &fx->reasons[i]);
-    for (size_t i = 0; i < fx->n_shares; i++)
-        put_share(db, &fx->shares[i]);
-    for (size_t i = 0; i < fx->n_fronts; i++)
-        put_front(db, &fx->fronts[i]);
+    for (size_t i = 0; i < effects->n_reasons; i++)
+        put_reason(db, &effects->reasons[i]);
+    for (size_t i = 0; i < effects->n_shares; i++)
+        put_share(db, &effects->shares[i]);
+    for (size_t i = 0; i < effects->n_fronts; i++)
+        put_front(db, &effects->fronts[i]);
 }
 
 /* ---- Looking ---- */
@@ -479,18 +479,12 @@ void engine_db_load(const engine_db *db, engine *e)
         const record *r = rows[i];
         const engine_submission *s = &engine_db_submission(db, &r->key.id)->s;
         engine_load(e, &(engine_job_row){
-                           .id = r->key.id,
+                           .job = *s,
                            .index = r->key.index,
-                           .queue_id = s->queue_id,
-                           .array_size = s->array_size,
-                           .need = s->need,
-                           .share = s->share,
-                           .priority = s->priority,
                            .state = r->row.state,
                            .run = r->row.run,
                            .attempt = r->row.attempt,
                            .instance_id = r->row.instance_id[0] ? r->row.instance_id : NULL,
-                           .created_at_ms = s->created_at_ms,
                            .started_at_ms = r->row.started_at_ms,
                            .running_for_ms = db->steady_ms - r->running_at_ms,
                            .runnable_at_ms = r->row.runnable_at_ms,
@@ -500,9 +494,6 @@ void engine_db_load(const engine_db *db, engine *e)
                            .bulk_state = r->row.bulk_state,
                            .bulk_reason = r->row.bulk_reason[0] ? r->row.bulk_reason : NULL,
                            .order = r->row.order,
-                           .terms = s->terms,
-                           .deps = s->deps,
-                           .n_deps = r->row.waits ? s->n_deps : 0,
                            .waits = r->row.waits,
                        });
     }

@@ -32,7 +32,7 @@ void engine_db_ended(const engine_db *db, engine_dependency *d);
 /* The database's clock. */
 void engine_db_clock(engine_db *db, int64_t steady_ms);
 /* Applies a round; fails the test when it breaks a rule. */
-void engine_db_apply(engine_db *db, const engine_effects *fx);
+void engine_db_apply(engine_db *db, const engine_effects *effects);
 /* Checks rules that hold between rounds: rows, placements, counts, events. */
 void engine_db_check(engine_db *db);
 /* Loads a new engine with all of it but topology. */

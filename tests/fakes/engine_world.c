@@ -14,7 +14,7 @@ void world_done(world *w)
 {
     engine_free(w->e);
     engine_db_free(w->db);
-    engine_effects_done(&w->fx);
+    engine_effects_done(&w->effects);
 }
 
 int world_new(void **state)
@@ -118,13 +118,13 @@ void world_decide(world *w)
     w->steady_ms += 1000;
     engine_db_clock(w->db, w->steady_ms);
     engine_clock(w->e, w->steady_ms);
-    engine_effects_clear(&w->fx);
-    engine_round(w->e, w->now_ms, &w->fx);
+    engine_effects_clear(&w->effects);
+    engine_round(w->e, w->now_ms, &w->effects);
 }
 
 void world_apply(world *w)
 {
-    engine_db_apply(w->db, &w->fx);
+    engine_db_apply(w->db, &w->effects);
     engine_db_check(w->db);
 }
 
@@ -183,15 +183,15 @@ void world_reload(world *w)
 int world_orders(const world *w, int kind)
 {
     int n = 0;
-    for (size_t i = 0; i < w->fx.n_orders; i++)
-        n += (int)w->fx.orders[i].kind == kind;
+    for (size_t i = 0; i < w->effects.n_orders; i++)
+        n += (int)w->effects.orders[i].kind == kind;
     return n;
 }
 
 const effect_order *world_order(const world *w, int kind, ob_uuid id, int32_t index)
 {
-    for (size_t i = 0; i < w->fx.n_orders; i++) {
-        const effect_order *o = &w->fx.orders[i];
+    for (size_t i = 0; i < w->effects.n_orders; i++) {
+        const effect_order *o = &w->effects.orders[i];
         if ((int)o->kind == kind && o->run.index == index && ob_uuid_cmp(&o->run.id, &id) == 0)
             return o;
     }
@@ -200,8 +200,8 @@ const effect_order *world_order(const world *w, int kind, ob_uuid id, int32_t in
 
 const effect_demand *world_demand(const world *w, int64_t ce)
 {
-    for (size_t i = 0; i < w->fx.n_demand; i++)
-        if (w->fx.demand[i].ce_id == ce)
-            return &w->fx.demand[i];
+    for (size_t i = 0; i < w->effects.n_demand; i++)
+        if (w->effects.demand[i].ce_id == ce)
+            return &w->effects.demand[i];
     return NULL;
 }

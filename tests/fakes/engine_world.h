@@ -12,7 +12,7 @@
 
 typedef struct world {
     engine *e;
-    engine_effects fx; /* of the last round */
+    engine_effects effects; /* of the last round */
     engine_db *db;
     int64_t now_ms;
     int64_t steady_ms; /* never set back */

@@ -6,14 +6,14 @@
 
 #include "ob/error.h"
 
-static char *text_of(const engine_effects *fx)
+static char *text_of(const engine_effects *effects)
 {
     char *text = NULL;
     size_t size;
     FILE *f = open_memstream(&text, &size);
     for (int update = 0; update < 2; update++) {
-        const effect_live *rows = update ? fx->live_update : fx->live_insert;
-        for (size_t i = 0; i < (update ? fx->n_live_update : fx->n_live_insert); i++)
+        const effect_live *rows = update ? effects->live_update : effects->live_insert;
+        for (size_t i = 0; i < (update ? effects->n_live_update : effects->n_live_insert); i++)
             fprintf(f,
                     "live%d %d:%d %d run %d attempt %d on %s at %ld %ld flags %d %s bulk %d %s %d"
                     " waits %d\n",
@@ -24,25 +24,29 @@ static char *text_of(const engine_effects *fx)
                     rows[i].bulk_reason ? rows[i].bulk_reason : "-",
                     rows[i].counts[OB_JOB_RUNNABLE], rows[i].waits);
     }
-    for (size_t i = 0; i < fx->n_live_delete; i++)
-        fprintf(f, "delete %d:%d\n", fx->live_delete[i].id.b[15], fx->live_delete[i].index);
-    for (size_t i = 0; i < fx->n_done; i++)
-        fprintf(f, "done %d:%d %d %s\n", fx->done[i].id.b[15], fx->done[i].index, fx->done[i].state,
-                fx->done[i].reason ? fx->done[i].reason : "-");
-    for (size_t i = 0; i < fx->n_attempts; i++)
-        fprintf(f, "attempt %d:%d %d %s\n", fx->attempts[i].id.b[15], fx->attempts[i].index,
-                fx->attempts[i].attempt, fx->attempts[i].reason);
-    for (size_t i = 0; i < fx->n_events; i++)
-        fprintf(f, "event %d:%d-%d %d attempt %d run %d %s\n", fx->events[i].id.b[15],
-                fx->events[i].idx_lo, fx->events[i].idx_hi, fx->events[i].state,
-                fx->events[i].attempt, fx->events[i].run,
-                fx->events[i].instance_id ? fx->events[i].instance_id : "-");
-    for (size_t i = 0; i < fx->n_orders; i++)
-        fprintf(f, "order %d %s %d:%d/%d\n", fx->orders[i].kind, fx->orders[i].instance_id,
-                fx->orders[i].run.id.b[15], fx->orders[i].run.index, fx->orders[i].run.run);
-    for (size_t i = 0; i < fx->n_reasons; i++)
-        fprintf(f, "reason %ld %d %s\n", (long)fx->reasons[i].queue_id, fx->reasons[i].need.mcpu,
-                fx->reasons[i].reason ? fx->reasons[i].reason : "-");
+    for (size_t i = 0; i < effects->n_live_delete; i++)
+        fprintf(f, "delete %d:%d\n", effects->live_delete[i].id.b[15],
+                effects->live_delete[i].index);
+    for (size_t i = 0; i < effects->n_done; i++)
+        fprintf(f, "done %d:%d %d %s\n", effects->done[i].id.b[15], effects->done[i].index,
+                effects->done[i].state, effects->done[i].reason ? effects->done[i].reason : "-");
+    for (size_t i = 0; i < effects->n_attempts; i++)
+        fprintf(f, "attempt %d:%d %d %s\n", effects->attempts[i].id.b[15],
+                effects->attempts[i].index, effects->attempts[i].attempt,
+                effects->attempts[i].reason);
+    for (size_t i = 0; i < effects->n_events; i++)
+        fprintf(f, "event %d:%d-%d %d attempt %d run %d %s\n", effects->events[i].id.b[15],
+                effects->events[i].idx_lo, effects->events[i].idx_hi, effects->events[i].state,
+                effects->events[i].attempt, effects->events[i].run,
+                effects->events[i].instance_id ? effects->events[i].instance_id : "-");
+    for (size_t i = 0; i < effects->n_orders; i++)
+        fprintf(f, "order %d %s %d:%d/%d\n", effects->orders[i].kind,
+                effects->orders[i].instance_id, effects->orders[i].run.id.b[15],
+                effects->orders[i].run.index, effects->orders[i].run.run);
+    for (size_t i = 0; i < effects->n_reasons; i++)
+        fprintf(f, "reason %ld %d %s\n", (long)effects->reasons[i].queue_id,
+                effects->reasons[i].need.mcpu,
+                effects->reasons[i].reason ? effects->reasons[i].reason : "-");
     (void)fclose(f);
     return text;
 }

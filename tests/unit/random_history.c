@@ -300,45 +300,47 @@ static bool is_lost(const place *p)
  * end just before. */
 static void check_lost(history *h, const effect_placement *gone)
 {
-    const engine_effects *fx = &h->w.fx;
+    const engine_effects *effects = &h->w.effects;
     if (!is_lost(find_place(h, gone->instance_id)))
         return;
-    for (size_t i = 0; i < fx->n_attempts; i++)
-        if (ob_uuid_cmp(&fx->attempts[i].id, &gone->run.id) == 0 &&
-            fx->attempts[i].index == gone->run.index && fx->attempts[i].run == gone->run.run)
+    for (size_t i = 0; i < effects->n_attempts; i++)
+        if (ob_uuid_cmp(&effects->attempts[i].id, &gone->run.id) == 0 &&
+            effects->attempts[i].index == gone->run.index &&
+            effects->attempts[i].run == gone->run.run)
             return;
-    for (size_t i = 0; i < fx->n_orders; i++)
-        if (fx->orders[i].kind == ORDER_CONFIRM &&
-            strcmp(fx->orders[i].instance_id, gone->instance_id) == 0 &&
-            memcmp(&fx->orders[i].run, &gone->run, sizeof(gone->run)) == 0)
+    for (size_t i = 0; i < effects->n_orders; i++)
+        if (effects->orders[i].kind == ORDER_CONFIRM &&
+            strcmp(effects->orders[i].instance_id, gone->instance_id) == 0 &&
+            memcmp(&effects->orders[i].run, &gone->run, sizeof(gone->run)) == 0)
             return;
     fail_msg("a run on lost %s was given up without an attempt", gone->instance_id);
 }
 
 /* Was given up and goes on as RUNNABLE without having used up an attempt: refused. */
-static bool is_refused(const engine_effects *fx, const ob_run_ref *run)
+static bool is_refused(const engine_effects *effects, const ob_run_ref *run)
 {
-    for (size_t i = 0; i < fx->n_attempts; i++)
-        if (fx->attempts[i].run == run->run && fx->attempts[i].index == run->index &&
-            ob_uuid_cmp(&fx->attempts[i].id, &run->id) == 0)
+    for (size_t i = 0; i < effects->n_attempts; i++)
+        if (effects->attempts[i].run == run->run && effects->attempts[i].index == run->index &&
+            ob_uuid_cmp(&effects->attempts[i].id, &run->id) == 0)
             return false;
-    for (size_t i = 0; i < fx->n_events; i++)
-        if (fx->events[i].state == OB_JOB_RUNNABLE && fx->events[i].idx_lo == run->index &&
-            ob_uuid_cmp(&fx->events[i].id, &run->id) == 0)
+    for (size_t i = 0; i < effects->n_events; i++)
+        if (effects->events[i].state == OB_JOB_RUNNABLE &&
+            effects->events[i].idx_lo == run->index &&
+            ob_uuid_cmp(&effects->events[i].id, &run->id) == 0)
             return true;
     return false;
 }
 
 static void note_refusals(history *h)
 {
-    const engine_effects *fx = &h->w.fx;
+    const engine_effects *effects = &h->w.effects;
     for (size_t i = 0; i < h->n_places; i++)
         if (h->places[i].held_until_ms <= h->w.now_ms ||
             h->places[i].held_until_ms > h->w.now_ms + ENGINE_HOLD_MIN_MS)
             h->places[i].held_until_ms = 0; /* over, or the clock was set back */
-    for (size_t i = 0; i < fx->n_placement_delete; i++)
-        if (is_refused(fx, &fx->placement_delete[i].run)) {
-            find_place(h, fx->placement_delete[i].instance_id)->held_until_ms =
+    for (size_t i = 0; i < effects->n_placement_delete; i++)
+        if (is_refused(effects, &effects->placement_delete[i].run)) {
+            find_place(h, effects->placement_delete[i].instance_id)->held_until_ms =
                 h->w.now_ms + ENGINE_HOLD_MIN_MS;
             h->n_refusals++;
         }
@@ -347,27 +349,28 @@ static void note_refusals(history *h)
 /* That what is to be tested happens. */
 static void count(history *h)
 {
-    const engine_effects *fx = &h->w.fx;
-    for (size_t i = 0; i < fx->n_done; i++) {
-        const char *reason = fx->done[i].reason ? fx->done[i].reason : "";
+    const engine_effects *effects = &h->w.effects;
+    for (size_t i = 0; i < effects->n_done; i++) {
+        const char *reason = effects->done[i].reason ? effects->done[i].reason : "";
         h->n_dependents_failed += strcmp(reason, "Dependent Job failed") == 0;
         h->n_timed_out += strcmp(reason, "Job attempt duration exceeded timeout") == 0;
     }
-    for (size_t i = 0; i < fx->n_live_update; i++)
-        h->n_retries += fx->live_update[i].attempt > 1;
-    for (size_t i = 0; i < fx->n_live_update; i++)
-        h->n_waits += fx->live_update[i].state == OB_JOB_PENDING && fx->live_update[i].waits;
+    for (size_t i = 0; i < effects->n_live_update; i++)
+        h->n_retries += effects->live_update[i].attempt > 1;
+    for (size_t i = 0; i < effects->n_live_update; i++)
+        h->n_waits +=
+            effects->live_update[i].state == OB_JOB_PENDING && effects->live_update[i].waits;
 }
 
 static void check_placements(history *h)
 {
-    const engine_effects *fx = &h->w.fx;
-    for (size_t i = 0; i < fx->n_placement_delete; i++)
-        check_lost(h, &fx->placement_delete[i]);
+    const engine_effects *effects = &h->w.effects;
+    for (size_t i = 0; i < effects->n_placement_delete; i++)
+        check_lost(h, &effects->placement_delete[i]);
     note_refusals(h);
     count(h);
-    for (size_t i = 0; i < fx->n_placement_insert; i++) {
-        const place *p = find_place(h, fx->placement_insert[i].instance_id);
+    for (size_t i = 0; i < effects->n_placement_insert; i++) {
+        const place *p = find_place(h, effects->placement_insert[i].instance_id);
         assert_non_null(p);
         assert_true(p->known && p->state == OB_INSTANCE_ACTIVE);
         if (p->held_until_ms > h->w.now_ms)
@@ -388,10 +391,10 @@ static void check_placements(history *h)
 
 static void send_orders(history *h)
 {
-    for (size_t i = 0; i < h->w.fx.n_orders; i++) {
-        place *p = find_place(h, h->w.fx.orders[i].instance_id);
+    for (size_t i = 0; i < h->w.effects.n_orders; i++) {
+        place *p = find_place(h, h->w.effects.orders[i].instance_id);
         if (p && !history_chance(h, h->loss))
-            model_executor_order(&p->x, &h->w.fx.orders[i]);
+            model_executor_order(&p->x, &h->w.effects.orders[i]);
     }
 }
 
@@ -404,14 +407,14 @@ static void drain_meanwhile(history *h)
         if (engine_db_used(h->w.db, p->x.id).mcpu == 0)
             change_place(h, p);
     }
-    h->n_withdrawn += engine_withdraw(h->w.e, &h->w.fx);
+    h->n_withdrawn += engine_withdraw(h->w.e, &h->w.effects);
 }
 
 void history_one_round(history *h)
 {
     if (history_chance(h, h->healed ? 0 : 5)) { /* decided, not committed */
-        engine_effects_clear(&h->w.fx);
-        engine_round(h->w.e, h->w.now_ms + 500, &h->w.fx);
+        engine_effects_clear(&h->w.effects);
+        engine_round(h->w.e, h->w.now_ms + 500, &h->w.effects);
         history_new_leader(h);
     }
     if (h->jumps && history_chance(h, 10))

@@ -21,13 +21,13 @@ static void ten_thousand_children_are_one_row_and_two_events(void **state)
     start(w, 0);
     ob_uuid id = world_submit(w, 1, 10000, NEED1);
     world_round(w);
-    assert_int_equal(w->fx.n_live_insert, 1);
-    assert_int_equal(w->fx.n_events, 2);
-    assert_int_equal(w->fx.events[0].state, OB_JOB_PENDING);
-    assert_true(w->fx.events[0].is_parent);
-    assert_int_equal(w->fx.events[1].state, OB_JOB_RUNNABLE);
-    assert_int_equal(w->fx.events[1].idx_lo, 0);
-    assert_int_equal(w->fx.events[1].idx_hi, 9999);
+    assert_int_equal(w->effects.n_live_insert, 1);
+    assert_int_equal(w->effects.n_events, 2);
+    assert_int_equal(w->effects.events[0].state, OB_JOB_PENDING);
+    assert_true(w->effects.events[0].is_parent);
+    assert_int_equal(w->effects.events[1].state, OB_JOB_RUNNABLE);
+    assert_int_equal(w->effects.events[1].idx_lo, 0);
+    assert_int_equal(w->effects.events[1].idx_hi, 9999);
     assert_state(w, id, -1, OB_JOB_PENDING);
     assert_state(w, id, 4711, OB_JOB_RUNNABLE);
     engine_stats s;
@@ -91,8 +91,8 @@ static void one_child_of_the_bulk_can_be_cancelled(void **state)
     world_stop(w, id, 150, false, "twice");
     world_stop(w, id, 200, false, "there is no such child");
     world_round(w);
-    assert_int_equal(w->fx.n_done, 1);
-    assert_int_equal(w->fx.n_events, 1);
+    assert_int_equal(w->effects.n_done, 1);
+    assert_int_equal(w->effects.n_events, 1);
     db_row row = engine_db_row(w->db, &id, 150);
     assert_int_equal(row.state, OB_JOB_FAILED);
     assert_string_equal(row.reason, "not this one");
@@ -121,12 +121,12 @@ static void cancelling_an_array_ends_what_waits_and_lets_run_what_runs(void **st
     world_stop(w, id, -1, false, "stop the rest");
     world_round(w);
     /* The bulk, without a hole, as ranges: 3..5 and 7..9. */
-    assert_int_equal(w->fx.n_events, 2);
-    assert_int_equal(w->fx.events[0].idx_lo, 3);
-    assert_int_equal(w->fx.events[0].idx_hi, 5);
-    assert_int_equal(w->fx.events[1].idx_lo, 7);
-    assert_int_equal(w->fx.events[1].idx_hi, 9);
-    assert_int_equal(w->fx.n_done, 0); /* they need no rows */
+    assert_int_equal(w->effects.n_events, 2);
+    assert_int_equal(w->effects.events[0].idx_lo, 3);
+    assert_int_equal(w->effects.events[0].idx_hi, 5);
+    assert_int_equal(w->effects.events[1].idx_lo, 7);
+    assert_int_equal(w->effects.events[1].idx_hi, 9);
+    assert_int_equal(w->effects.n_done, 0); /* they need no rows */
     assert_int_equal(world_orders(w, ORDER_STOP), 0);
     assert_state(w, id, 0, OB_JOB_RUNNING);
     assert_state(w, id, 1, OB_JOB_STARTING);

@@ -42,7 +42,7 @@ static void again(world *w)
     world_reload(w);
     start(w);
     world_round(w);
-    assert_int_equal(w->fx.n_events, 0);
+    assert_int_equal(w->effects.n_events, 0);
 }
 
 static void assert_reason(world *w, ob_uuid id, int32_t index, const char *reason)
@@ -257,7 +257,7 @@ static void the_rest_of_a_sequence_fails_with_one_6_2(void **state)
     for (int32_t i = 2; i < 200; i++)
         assert_reason(w, a, i, REASON);
     assert_reason(w, a, -1, "Array Child Job failed");
-    assert_true(w->fx.n_done < 5); /* in one move */
+    assert_true(w->effects.n_done < 5); /* in one move */
     /* One in the middle is cancelled: what comes behind fails, what is before goes on. */
     world_stop(w, b, 4, false, "not this one");
     world_round(w);
@@ -323,7 +323,7 @@ static void n_to_n_fails_whole_with_a_cancelled_array_6_2(void **state)
     assert_reason(w, a, -1, "no");
     assert_reason(w, b, -1, "Array Child Job failed");
     assert_reason(w, b, 99, REASON);
-    assert_int_equal(w->fx.n_done, 2);
+    assert_int_equal(w->effects.n_done, 2);
 }
 
 static void types_may_be_mixed_6_2(void **state)

@@ -195,8 +195,8 @@ static void a_job_of_an_unknown_queue_waits_for_it(void **state)
     ob_uuid b = world_submit(w, 7, 3, NEED(1, 100));
     world_round(w);
     assert_state(w, a, -1, OB_JOB_SUBMITTED);
-    assert_int_equal(w->fx.n_live_insert, 2); /* rows, so that they are not forgotten */
-    assert_int_equal(w->fx.n_events, 0);
+    assert_int_equal(w->effects.n_live_insert, 2); /* rows, so that they are not forgotten */
+    assert_int_equal(w->effects.n_events, 0);
     world_reload(w);
     assert_false(engine_queue_empty(w->e, 7));
     world_ce(w, 1, 64, BIG);
@@ -239,7 +239,7 @@ static void a_waiting_class_says_what_is_lacking(void **state)
                         "Waiting for 2 vCPUs and 4096 MiB: compute environment \"one\" has no "
                         "instance yet; compute environment \"two\" is DISABLED");
     world_round(w);
-    assert_int_equal(w->fx.n_reasons, 0); /* told once */
+    assert_int_equal(w->effects.n_reasons, 0); /* told once */
     world_instance(w, "i-1", 1, BIG, OB_INSTANCE_LAUNCHING);
     world_round(w);
     assert_string_equal(reason(w, 1, need),
@@ -266,8 +266,8 @@ static void a_waiting_class_says_what_is_lacking(void **state)
     world_round(w);
     assert_state(w, c, -1, OB_JOB_STARTING);
     assert_string_equal(reason(w, 1, need), "");
-    assert_int_equal(w->fx.n_reasons, 1);
-    assert_null(w->fx.reasons[0].reason);
+    assert_int_equal(w->effects.n_reasons, 1);
+    assert_null(w->effects.reasons[0].reason);
 }
 
 static void a_job_that_can_never_run_gets_the_text_of_aws(void **state)
@@ -346,7 +346,7 @@ static void demand_overflows_to_the_next_environment(void **state)
     assert_demand(w, 1, 1, NEED(2, 1000), 3);
     assert_demand(w, 2, 0, NEED(2, 1000), 7);
     world_round(w);
-    assert_int_equal(w->fx.n_demand, 0);
+    assert_int_equal(w->effects.n_demand, 0);
     /* Coming room counts, what is there already does not. */
     world_instance(w, "i-1", 1, BIG, OB_INSTANCE_LAUNCHING);
     world_round(w);

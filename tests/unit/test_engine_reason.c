@@ -43,8 +43,8 @@ static void put(world *w, const engine_ce *ce)
 static size_t blocked(const world *w)
 {
     size_t n = 0;
-    for (size_t i = 0; i < w->fx.n_events; i++)
-        n += w->fx.events[i].blocked;
+    for (size_t i = 0; i < w->effects.n_events; i++)
+        n += w->effects.events[i].blocked;
     return n;
 }
 
@@ -311,7 +311,7 @@ static void numbers_of_jobs_ahead_are_told_coarsely(void **state)
     for (uint64_t n = 1; n <= 10; n++) {
         world_stop(w, world_id(n), -1, false, "no");
         world_round(w);
-        assert_int_equal(w->fx.n_reasons, 0);
+        assert_int_equal(w->effects.n_reasons, 0);
     }
     world_submit(w, 1, 500, NEED(3, 100));
     world_submit(w, 1, 0, NEED(4, 100));

@@ -34,7 +34,7 @@ static void reports_out_of_order_and_twice_change_nothing(void **state)
     engine_report(w->e, "i-1", &running);
     world_round(w);
     assert_story(w, id, -1, "Rsr+");
-    assert_int_equal(w->fx.n_done, 1);
+    assert_int_equal(w->effects.n_done, 1);
     assert_int_equal(world_orders(w, ORDER_CONFIRM), 2);
     assert_int_equal(world_orders(w, ORDER_STOP), 1);
 }
@@ -152,8 +152,8 @@ static void a_refused_run_uses_up_no_attempt(void **state)
         engine_report(w->e, "i-1", &r);
         world_round(w);
         assert_state(w, id, -1, OB_JOB_RUNNABLE);
-        assert_int_equal(w->fx.n_placement_delete, 1);
-        assert_int_equal(w->fx.n_live_update, 1);
+        assert_int_equal(w->effects.n_placement_delete, 1);
+        assert_int_equal(w->effects.n_live_update, 1);
         w->now_ms += ENGINE_HOLD_MAX_MS;
         world_round(w);
         const effect_order *o = world_order(w, ORDER_RUN, id, -1);
@@ -161,8 +161,8 @@ static void a_refused_run_uses_up_no_attempt(void **state)
         assert_int_equal(o->run.run, i);
         assert_int_equal(o->attempt, 1);
         assert_int_equal(o->queue_id, 1);
-        assert_int_equal(w->fx.n_placement_insert, 1);
-        assert_int_equal(w->fx.n_live_update, 1);
+        assert_int_equal(w->effects.n_placement_insert, 1);
+        assert_int_equal(w->effects.n_live_update, 1);
     }
     assert_null(engine_db_attempt(w->db, &id, -1, 1));
     world_exit(w, id, -1, 0);
@@ -188,9 +188,9 @@ static void a_refused_job_goes_to_the_front_of_its_class(void **state)
     world_instance(w, "i-2", 1, NEED(5, 100000), OB_INSTANCE_ACTIVE);
     world_round(w);
     assert_int_equal(world_orders(w, ORDER_RUN), 5);
-    for (int i = 0, n = 0; i < (int)w->fx.n_orders; i++)
-        if (w->fx.orders[i].kind == ORDER_RUN)
-            assert_int_equal(ob_uuid_cmp(&w->fx.orders[i].run.id, &ids[n++]), 0);
+    for (int i = 0, n = 0; i < (int)w->effects.n_orders; i++)
+        if (w->effects.orders[i].kind == ORDER_RUN)
+            assert_int_equal(ob_uuid_cmp(&w->effects.orders[i].run.id, &ids[n++]), 0);
 }
 
 static void a_refused_and_stopped_job_of_one_batch_ends(void **state)
@@ -333,7 +333,7 @@ static void registration_orders_again_what_was_never_told_of(void **state)
     assert_non_null(world_order(w, ORDER_STOP, stopped, -1));
     assert_non_null(world_order(w, ORDER_STOP, world_id(999), 4));
     assert_non_null(world_order(w, ORDER_CONFIRM, world_id(999), 5));
-    assert_int_equal(w->fx.n_orders, 4);
+    assert_int_equal(w->effects.n_orders, 4);
     /* A run that is being stopped is told so again when it registers with it. */
     engine_run_report s = world_run(w, stopped, -1, RUN_RUNNING);
     engine_report(w->e, "i-1", &s);
@@ -391,8 +391,10 @@ static void loading_restores_what_matters(void **state)
     start(w);
     world_round(w);
     /* Nothing new: no rows, no events, no orders; and no reason is told again. */
-    assert_int_equal(w->fx.n_live_insert + w->fx.n_live_update + w->fx.n_live_delete, 0);
-    assert_int_equal(w->fx.n_events + w->fx.n_orders + w->fx.n_done + w->fx.n_reasons, 0);
+    assert_int_equal(w->effects.n_live_insert + w->effects.n_live_update + w->effects.n_live_delete,
+                     0);
+    assert_int_equal(
+        w->effects.n_events + w->effects.n_orders + w->effects.n_done + w->effects.n_reasons, 0);
     engine_stats s;
     engine_stats_get(w->e, &s);
     assert_int_equal(s.placed, 4);

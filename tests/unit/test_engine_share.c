@@ -96,17 +96,17 @@ static void what_was_used_counts_and_is_forgotten(void **state)
     assert_state(w, late_a, -1, OB_JOB_RUNNABLE);
     /* 2 vCPUs for 300 s: 2 * 600 * (1 - exp(-301/600)) vCPU seconds */
     double usage = 0;
-    for (size_t i = 0; i < w->fx.n_shares; i++)
-        if (strcmp(w->fx.shares[i].share, "a") == 0)
-            usage = w->fx.shares[i].usage;
+    for (size_t i = 0; i < w->effects.n_shares; i++)
+        if (strcmp(w->effects.shares[i].share, "a") == 0)
+            usage = w->effects.shares[i].usage;
     assert_true(fabs(usage - 1200 * (1 - exp(-302.0 / 600))) < 5);
     world_exit(w, b, -1, 0);
     world_stop(w, late_a, -1, false, "enough");
     world_round(w);
     w->now_ms += 20000000; /* hours later nothing of it counts: the rows go */
     world_round(w);
-    assert_int_equal(w->fx.n_shares, 2);
-    assert_true(w->fx.shares[0].gone && w->fx.shares[1].gone);
+    assert_int_equal(w->effects.n_shares, 2);
+    assert_true(w->effects.shares[0].gone && w->effects.shares[1].gone);
 }
 
 static void usage_outlives_the_scheduler(void **state)
@@ -136,7 +136,7 @@ static void rows_of_shares_are_not_written_each_round(void **state)
     ob_uuid last = submit(w, "a", 0, ONE);
     for (int i = 0; i < 60; i++) { /* a minute of jobs of a second */
         world_round(w);
-        written += w->fx.n_shares;
+        written += w->effects.n_shares;
         world_exit(w, last, -1, 0);
         last = submit(w, "a", 0, ONE);
     }
@@ -240,10 +240,10 @@ static void vcpus_kept_from_those_behind_are_told(void **state)
 
 static const engine_front *front_of(const world *w, size_t *ret_n)
 {
-    for (size_t i = 0; i < w->fx.n_fronts; i++)
-        if (w->fx.fronts[i].queue_id == 1) {
-            *ret_n = w->fx.fronts[i].n_front;
-            return w->fx.fronts[i].front;
+    for (size_t i = 0; i < w->effects.n_fronts; i++)
+        if (w->effects.fronts[i].queue_id == 1) {
+            *ret_n = w->effects.fronts[i].n_front;
+            return w->effects.fronts[i].front;
         }
     *ret_n = 0;
     return NULL;
@@ -252,8 +252,8 @@ static const engine_front *front_of(const world *w, size_t *ret_n)
 /* Is the n-th placement of the last round the job that stood there? */
 static void assert_served(const world *w, size_t n, const engine_front *stood)
 {
-    assert_true(n < w->fx.n_placement_insert);
-    const ob_run_ref *run = &w->fx.placement_insert[n].run;
+    assert_true(n < w->effects.n_placement_insert);
+    const ob_run_ref *run = &w->effects.placement_insert[n].run;
     assert_int_equal(ob_uuid_cmp(&run->id, &stood->id), 0);
     assert_int_equal(run->index, stood->index);
 }
@@ -279,13 +279,13 @@ static void the_front_is_the_order_of_service(void **state)
     assert_int_equal(told[0].since_ms, w->now_ms);
     assert_int_equal(ob_uuid_cmp(&told[n - 1].id, &running), 0);
     world_round(w);
-    assert_int_equal(w->fx.n_fronts, 0); /* told once */
+    assert_int_equal(w->effects.n_fronts, 0); /* told once */
     world_instance(w, "i-2", 1, NEED(1, 100000), OB_INSTANCE_ACTIVE);
     for (size_t i = 0; i < n; i++) { /* one after the other, as they end */
         if (i > 0)
             world_exit(w, told[i - 1].id, told[i - 1].index, 0);
         world_round(w);
-        assert_int_equal(w->fx.n_placement_insert, 1);
+        assert_int_equal(w->effects.n_placement_insert, 1);
         assert_served(w, 0, &told[i]);
     }
 }
@@ -313,7 +313,7 @@ static void the_front_of_shares_is_the_order_of_service(void **state)
         world_instance(w, id, 1, NEED(1, 1000), OB_INSTANCE_ACTIVE);
         w->now_ms -= 1000; /* at once: nobody has used anything meanwhile */
         world_round(w);
-        assert_int_equal(w->fx.n_placement_insert, 1);
+        assert_int_equal(w->effects.n_placement_insert, 1);
         assert_served(w, 0, &first);
         world_round(w);
         of_b += first.id.b[15] % 4 == 2; /* ids are counted from 1 */
@@ -328,7 +328,7 @@ static void the_front_of_shares_is_the_order_of_service(void **state)
     }
     w->now_ms -= 1000;
     world_round(w);
-    assert_int_equal(w->fx.n_placement_insert, 20);
+    assert_int_equal(w->effects.n_placement_insert, 20);
     for (size_t i = 0; i < 20; i++)
         assert_served(w, i, &told[i]);
 }
@@ -364,7 +364,7 @@ static void a_front_is_told_once_a_second_at_most(void **state)
         world_submit(w, 1, 0, ONE);
         w->now_ms -= 900;
         world_round(w);
-        told += w->fx.n_fronts;
+        told += w->effects.n_fronts;
     }
     assert_in_range(told, 4, 6);
     assert_true(engine_next_due(w->e) <= w->now_ms + ENGINE_FRONT_EVERY_MS);

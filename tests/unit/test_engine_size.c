@@ -21,17 +21,17 @@ static size_t allocated(void)
     return m.uordblks + m.hblkhd;
 }
 
-static void drop_effects(engine *e, engine_effects *fx)
+static void drop_effects(engine *e, engine_effects *effects)
 {
-    engine_round(e, 1, fx);
-    engine_effects_done(fx);
+    engine_round(e, 1, effects);
+    engine_effects_done(effects);
 }
 
 static void a_waiting_job_costs_at_most_100_bytes(void **state)
 {
     (void)state;
     engine *e = engine_new();
-    engine_effects fx = { 0 };
+    engine_effects effects = { 0 };
     ob_resources shape = NEED(4, 1000);
     engine_put_ce(e, &(engine_ce){ .id = 1,
                                    .name = "a",
@@ -42,14 +42,14 @@ static void a_waiting_job_costs_at_most_100_bytes(void **state)
                                    .shapes = &shape,
                                    .n_shapes = 1 });
     engine_put_queue(e, &(engine_queue){ .id = 1, .name = "q", .ces = { 1 }, .n_ces = 1 });
-    drop_effects(e, &fx);
+    drop_effects(e, &effects);
     size_t before = allocated();
     for (uint64_t i = 1; i <= JOBS; i++) {
         engine_submit(e, &(engine_submission){ .id = world_id(i),
                                                .queue_id = 1,
                                                .need = NEED(1 + (int)(i % 2), 100) });
         if (i % 100 == 0)
-            drop_effects(e, &fx);
+            drop_effects(e, &effects);
     }
     engine_stats s;
     engine_stats_get(e, &s);
@@ -70,18 +70,18 @@ static void an_array_costs_what_a_few_jobs_cost(void **state)
 {
     (void)state;
     engine *e = engine_new();
-    engine_effects fx = { 0 };
+    engine_effects effects = { 0 };
     engine_put_queue(e, &(engine_queue){ .id = 1, .name = "q" });
     engine_submit(
         e, &(engine_submission){
                .id = world_id(1), .queue_id = 1, .array_size = 10000, .need = NEED(1, 100) });
-    drop_effects(e, &fx);
+    drop_effects(e, &effects);
     size_t before = allocated();
     for (uint64_t i = 2; i <= 1001; i++) {
         engine_submit(
             e, &(engine_submission){
                    .id = world_id(i), .queue_id = 1, .array_size = 10000, .need = NEED(1, 100) });
-        drop_effects(e, &fx);
+        drop_effects(e, &effects);
     }
     size_t used = allocated() - before;
     engine_stats s;
@@ -97,7 +97,7 @@ static void ended_jobs_cost_nothing(void **state)
 {
     (void)state;
     engine *e = engine_new();
-    engine_effects fx = { 0 };
+    engine_effects effects = { 0 };
     engine_put_queue(e, &(engine_queue){ .id = 1, .name = "q" });
     size_t before = 0;
     for (uint64_t i = 1; i <= 100000; i++) {
@@ -109,7 +109,7 @@ static void ended_jobs_cost_nothing(void **state)
         engine_stop(e, &(ob_job_ref){ .id = id, .index = i % 20 ? -1 : 50 }, true, "stop");
         engine_stop(e, &(ob_job_ref){ .id = id, .index = -1 }, true, "stop");
         if (i % 100 == 0)
-            drop_effects(e, &fx);
+            drop_effects(e, &effects);
         if (i == 1000)
             before = allocated();
     }

@@ -268,8 +268,8 @@ static void every_state_and_every_happening(void **state)
             world_round(&w);
             ob_job_state to = want[s][h] == SAME ? (ob_job_state)s : want[s][h];
             char orders[8] = "";
-            for (size_t i = 0; i < w.fx.n_orders && i < 7; i++)
-                orders[i] = letters[w.fx.orders[i].kind];
+            for (size_t i = 0; i < w.effects.n_orders && i < 7; i++)
+                orders[i] = letters[w.effects.orders[i].kind];
             if (world_state(&w, id, -1) != to ||
                 strcmp(orders, orders_wanted((ob_job_state)s, (happening)h)) != 0)
                 fail_msg("%s, %s: became %s with orders \"%s\"", ob_job_state_name((ob_job_state)s),
@@ -297,23 +297,24 @@ static void a_job_that_ran_shows_every_state_even_in_one_batch(void **state)
     world_exit(w, id, -1, 0);
     world_round(w);
     assert_story(w, id, -1, "Rsr+");
-    assert_int_equal(w->fx.n_live_update, 0); /* coalesced: one delete, one done, one attempt */
-    assert_int_equal(w->fx.n_live_delete, 1);
-    assert_int_equal(w->fx.n_done, 1);
-    assert_int_equal(w->fx.n_attempts, 1);
+    assert_int_equal(w->effects.n_live_update,
+                     0); /* coalesced: one delete, one done, one attempt */
+    assert_int_equal(w->effects.n_live_delete, 1);
+    assert_int_equal(w->effects.n_done, 1);
+    assert_int_equal(w->effects.n_attempts, 1);
     /* Submitted, placed, stopped within a round: no live row at all. */
     ob_uuid quick = world_submit(w, 1, 0, NEED1);
     world_stop(w, quick, -1, false, "changed my mind");
     world_round(w);
     assert_story(w, quick, -1, "R-");
-    assert_int_equal(w->fx.n_live_insert + w->fx.n_live_delete, 0);
-    assert_int_equal(w->fx.n_done, 1);
+    assert_int_equal(w->effects.n_live_insert + w->effects.n_live_delete, 0);
+    assert_int_equal(w->effects.n_done, 1);
     /* Submitted and placed: one insert, in its last state. */
     ob_uuid placed = world_submit(w, 1, 0, NEED1);
     world_round(w);
     assert_story(w, placed, -1, "Rs");
-    assert_int_equal(w->fx.n_live_insert, 1);
-    assert_int_equal(w->fx.live_insert[0].state, OB_JOB_STARTING);
+    assert_int_equal(w->effects.n_live_insert, 1);
+    assert_int_equal(w->effects.live_insert[0].state, OB_JOB_STARTING);
     /* RUNNING and the end known from the end alone. */
     world_exit(w, placed, -1, 3);
     world_round(w);
@@ -382,7 +383,7 @@ static void the_end_says_what_happened(void **state)
         else
             assert_null(t->container_reason);
         /* The event carries it too. */
-        const effect_event *ev = &w->fx.events[w->fx.n_events - 1];
+        const effect_event *ev = &w->effects.events[w->effects.n_events - 1];
         assert_string_equal(ev->reason, cases[i].reason);
         assert_int_equal(ev->attempt, 1);
     }
@@ -491,7 +492,7 @@ static void a_deleted_queue_ends_many_jobs_in_several_rounds(void **state)
     int rounds = 0;
     for (; rounds < 20 && engine_dirty(w->e); rounds++) {
         world_round(w);
-        assert_true(w->fx.n_done < 3000);
+        assert_true(w->effects.n_done < 3000);
         assert_int_equal(world_orders(w, ORDER_RUN), 0);
     }
     assert_in_range(rounds, 2, 5);

@@ -20,13 +20,13 @@ static void what_was_placed_on_a_drained_instance_is_taken_back_and_placed_elsew
     for (int i = 0; i < 6; i++)
         jobs[i] = world_submit(w, 1, 0, NEED(1, 100));
     world_decide(w);
-    assert_int_equal(w->fx.n_placement_insert, 6);
+    assert_int_equal(w->effects.n_placement_insert, 6);
     world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_DRAINING);
-    size_t n = engine_withdraw(w->e, &w->fx);
+    size_t n = engine_withdraw(w->e, &w->effects);
     assert_in_range(n, 2, 4);
-    assert_int_equal(w->fx.n_placement_insert, 6 - n);
+    assert_int_equal(w->effects.n_placement_insert, 6 - n);
     assert_int_equal(world_orders(w, ORDER_RUN), 6 - n);
-    assert_int_equal(engine_withdraw(w->e, &w->fx), 0);
+    assert_int_equal(engine_withdraw(w->e, &w->effects), 0);
     world_apply(w);
     size_t starting = 0;
     for (int i = 0; i < 6; i++) {
@@ -58,7 +58,7 @@ static void children_keep_their_counts(void **state)
     world_decide(w);
     world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_LOST);
     world_instance(w, "i-2", 1, SIZE, OB_INSTANCE_DRAINING);
-    assert_int_equal(engine_withdraw(w->e, &w->fx), 5);
+    assert_int_equal(engine_withdraw(w->e, &w->effects), 5);
     world_apply(w);
     assert_int_equal(engine_db_row(w->db, &a, -1).counts[OB_JOB_RUNNABLE], 5);
     world_reload(w);
@@ -85,7 +85,7 @@ static void the_rest_of_the_round_is_kept(void **state)
     world_decide(w);
     world_instance(w, "i-1", 1, SIZE, OB_INSTANCE_DRAINING);
     engine_drop_instance(w->e, "i-2");
-    assert_int_equal(engine_withdraw(w->e, &w->fx), 2);
+    assert_int_equal(engine_withdraw(w->e, &w->effects), 2);
     world_apply(w);
     assert_story(w, ends, -1, "Rsr+");
     assert_story(w, tries, -1, "RsrR");
@@ -103,7 +103,7 @@ static void instances_that_are_still_there_keep_what_they_got(void **state)
     put(w);
     ob_uuid id = world_submit(w, 1, 0, NEED(1, 100));
     world_decide(w);
-    assert_int_equal(engine_withdraw(w->e, &w->fx), 0);
+    assert_int_equal(engine_withdraw(w->e, &w->effects), 0);
     world_apply(w);
     assert_state(w, id, -1, OB_JOB_STARTING);
 }

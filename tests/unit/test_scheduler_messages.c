@@ -111,13 +111,14 @@ static ob_uuid job_id(int n)
 static void order(world *w, int kind, int job)
 {
     static effect_order orders[40000];
-    engine_effects *fx = &w->s.effects;
-    assert_true(fx->n_orders < 40000);
-    fx->orders = orders;
-    orders[fx->n_orders++] = (effect_order){ .kind = kind,
-                                             .instance_id = INSTANCE,
-                                             .run = { .id = job_id(job), .index = -1, .run = 1 },
-                                             .attempt = 1 };
+    engine_effects *effects = &w->s.effects;
+    assert_true(effects->n_orders < 40000);
+    effects->orders = orders;
+    orders[effects->n_orders++] =
+        (effect_order){ .kind = kind,
+                        .instance_id = INSTANCE,
+                        .run = { .id = job_id(job), .index = -1, .run = 1 },
+                        .attempt = 1 };
 }
 
 static void orders_done(world *w)

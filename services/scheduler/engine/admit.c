@@ -12,17 +12,24 @@
 #include "stop.h"
 #include "terms.h"
 
-void admit_submission(engine *e, const engine_submission *s)
+job *admit_record(engine *e, const engine_submission *s)
 {
-    if (job_find(e, &s->id, -1))
-        return;
     queue *q = queue_get(e, s->queue_id);
     class *cls = class_get(e, q, &s->need, s->share, s->priority);
     job *j = s->array_size > 0 ? &job_add_array(e, &s->id, cls, s->array_size)->base
                                : job_add_single(e, &s->id, cls);
     j->at_ms = s->created_at_ms;
-    j->order = ORDER(e->next_order++);
     j->terms = terms_take(e, &s->terms);
+    return j;
+}
+
+void admit_submission(engine *e, const engine_submission *s)
+{
+    if (job_find(e, &s->id, -1))
+        return;
+    job *j = admit_record(e, s);
+    queue *q = j->cls->queue;
+    j->order = ORDER(e->next_order++);
     if (q->deleting) {
         stop_job(e, j, true, QUEUE_DELETED);
         return;

@@ -120,20 +120,30 @@ typedef struct engine_dependency {
     size_t n_failed;
 } engine_dependency;
 
-/* ---- Loading what PostgreSQL says (a new leader; no effects come of it) ---- */
-
-typedef struct engine_job_row { /* one live row with its job */
+/* A job as it was submitted. */
+typedef struct engine_submission {
     ob_uuid id;
-    int32_t index; /* -1: single or parent */
     int64_t queue_id;
-    int32_t array_size; /* of the job; 0 = single */
+    int32_t array_size;
     ob_resources need;
     const char *share; /* shareIdentifier, or NULL */
     int32_t priority;  /* scheduling priority */
+    int64_t created_at_ms;
+    engine_terms terms;
+    const engine_dependency *deps;
+    size_t n_deps;
+    const char *failure; /* it fails at once, with this reason; NULL: it does not */
+} engine_submission;
+
+/* ---- Loading what PostgreSQL says (a new leader; no effects come of it) ---- */
+
+typedef struct engine_job_row { /* one live row with its job */
+    engine_submission job;      /* 'deps' is looked at when 'waits' is not 0, 'failure' is not */
+    int32_t index;              /* -1: single or parent */
     ob_job_state state;
     int32_t run, attempt;
-    const char *instance_id;                              /* STARTING, RUNNING */
-    int64_t created_at_ms, started_at_ms, runnable_at_ms; /* 0 = none */
+    const char *instance_id;               /* STARTING, RUNNING */
+    int64_t started_at_ms, runnable_at_ms; /* 0 = none */
     int flags;
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
@@ -141,10 +151,7 @@ typedef struct engine_job_row { /* one live row with its job */
     int64_t published_at_ms; /* as effect_live's */
     int64_t running_for_ms;  /* RUNNING: since then, by the database's clock */
     int64_t order;           /* position in its queue: by admission, a new one with each retry */
-    engine_terms terms;
-    const engine_dependency *deps; /* as submitted; looked at when 'waits' is not 0 */
-    size_t n_deps;
-    int32_t waits; /* those that are not over: bit n stands for deps[n] */
+    int32_t waits;           /* dependencies that are not over: bit n stands for job.deps[n] */
 } engine_job_row;
 void engine_load(engine *e, const engine_job_row *row); /* parents before their children */
 /* A child of a loaded parent that ended (a done row). */
@@ -189,19 +196,6 @@ void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, s
 
 /* ---- Events ---- */
 
-typedef struct engine_submission {
-    ob_uuid id;
-    int64_t queue_id;
-    int32_t array_size;
-    ob_resources need;
-    const char *share; /* shareIdentifier, or NULL */
-    int32_t priority;  /* scheduling priority */
-    int64_t created_at_ms;
-    engine_terms terms;
-    const engine_dependency *deps;
-    size_t n_deps;
-    const char *failure; /* it fails at once, with this reason; NULL: it does not */
-} engine_submission;
 void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */
 
 /* Cancel (terminate false) or terminate a job, an array or one child. Unknown or ended: ignored. */

@@ -2,6 +2,7 @@
  * rounds, so they are taken as they are. */
 #include "engine.h"
 
+#include "admit.h"
 #include "arena.h"
 #include "array.h"
 #include "class.h"
@@ -12,7 +13,6 @@
 #include "model.h"
 #include "queue.h"
 #include "share.h"
-#include "terms.h"
 #include "timeout.h"
 
 /* A child that has a record, or has ended, is out of its parent's bulk. */
@@ -26,9 +26,8 @@ static bool leave(engine *e, array *a, int32_t index, int state)
     return true;
 }
 
-static job *load_array(engine *e, const engine_job_row *row, class *cls)
+static void load_bulk(array *a, const engine_job_row *row)
 {
-    array *a = job_add_array(e, &row->id, cls, row->array_size);
     a->counts[OB_JOB_SUBMITTED] = 0;
     a->counts[row->bulk_state] = a->size;
     a->bulk_state = row->bulk_state;
@@ -37,7 +36,16 @@ static job *load_array(engine *e, const engine_job_row *row, class *cls)
     set_text(&a->bulk_reason, row->bulk_reason);
     set_text(&a->stop_reason, row->stop_reason);
     a->last_ms = row->published_at_ms;
-    return &a->base;
+}
+
+/* NULL: its parent is not there, or has no such child any more. */
+static job *load_child(engine *e, const engine_job_row *row)
+{
+    job *parent = job_find(e, &row->job.id, -1);
+    if (!parent || !parent->is_array || row->index >= job_as_array(parent)->size ||
+        !leave(e, job_as_array(parent), row->index, row->state))
+        return NULL;
+    return &job_add_child(e, job_as_array(parent), row->index)->base;
 }
 
 static void load_run(engine *e, job *j, const engine_job_row *row)
@@ -56,28 +64,21 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
 
 void engine_load(engine *e, const engine_job_row *row)
 {
-    if (job_find(e, &row->id, row->index))
+    if (job_find(e, &row->job.id, row->index))
         return;
-    queue *q = queue_get(e, row->queue_id);
-    job *j;
-    if (row->index >= 0) {
-        job *parent = job_find(e, &row->id, -1);
-        if (!parent || !parent->is_array || row->index >= job_as_array(parent)->size ||
-            !leave(e, job_as_array(parent), row->index, row->state))
-            return;
-        j = &job_add_child(e, job_as_array(parent), row->index)->base;
-    } else {
-        class *cls = class_get(e, q, &row->need, row->share, row->priority);
-        j = row->array_size > 0 ? load_array(e, row, cls) : job_add_single(e, &row->id, cls);
-        j->terms = terms_take(e, &row->terms);
-    }
+    job *j = row->index >= 0 ? load_child(e, row) : admit_record(e, &row->job);
+    if (!j)
+        return;
+    queue *q = j->cls->queue;
+    if (j->is_array)
+        load_bulk(job_as_array(j), row);
     j->order = ORDER(row->order);
     j->stored = 1;
     j->state = (uint8_t)row->state & 7;
     j->flags = (uint8_t)row->flags & 7;
     j->last_run = row->run;
     j->ended = ENDED(row->attempt);
-    j->at_ms = row->runnable_at_ms > row->created_at_ms ? row->runnable_at_ms : row->created_at_ms;
+    j->at_ms = max_i64(row->runnable_at_ms, row->job.created_at_ms);
     if (row->order >= e->next_order)
         e->next_order = row->order + 1;
     if (job_is_placed(j)) {
@@ -90,7 +91,7 @@ void engine_load(engine *e, const engine_job_row *row)
     } else if (class_awaits(j)) {
         class_insert(e, j);
     }
-    dependencies_load(e, j, row->deps, row->n_deps, row->waits);
+    dependencies_load(e, j, row->job.deps, row->job.n_deps, row->waits);
     e->dirty = true;
 }
 
