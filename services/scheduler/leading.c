@@ -8,7 +8,7 @@
 #include "peers.h"
 #include "publisher.h"
 #include "recover.h"
-#include "reports.h"
+#include "report_messages.h"
 #include "round.h"
 #include "sweep.h"
 #include "topology.h"

@@ -9,7 +9,7 @@
 #include "ob/service.h"
 #include "peers.h"
 #include "publisher.h"
-#include "reports.h"
+#include "report_messages.h"
 #include "retention.h"
 #include "scheduler_store.h"
 #include "sweep.h"

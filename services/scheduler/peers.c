@@ -1,7 +1,7 @@
 /* The executors as the leader knows them. Owns, for each instance, the session, what was sent to it
  * last and what is owed; compares heartbeats with what the engine wants, so a lost message is
- * found. Never decides which runs are wanted (the engine) and sends nothing (placements.c). Thread:
- * the loop's. */
+ * found. Never decides which runs are wanted (the engine) and sends nothing (placement_messages.c).
+ * Thread: the loop's. */
 #include "peers.h"
 
 #include <inttypes.h>

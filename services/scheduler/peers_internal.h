@@ -1,4 +1,4 @@
-/* What peers.c and placements.c share: an instance as its executor was told. */
+/* What peers.c and placement_messages.c share: an instance as its executor was told. */
 #pragma once
 
 #include <uthash.h>

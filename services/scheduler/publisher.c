@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "event.h"
+#include "event_message.h"
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"

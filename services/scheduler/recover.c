@@ -7,7 +7,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
-#include "reports.h"
+#include "report_messages.h"
 #include "scheduler_store.h"
 #include "snapshot.h"
 #include "sweep.h"

@@ -13,10 +13,10 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "peers.h"
-#include "placements.h"
+#include "placement_messages.h"
 #include "publisher.h"
 #include "recover.h"
-#include "reports.h"
+#include "report_messages.h"
 #include "sweep.h"
 #include "topology.h"
 

@@ -3,8 +3,8 @@
  * they name is known to the engine before. Thread: the loop's. */
 #include "sweep.h"
 
+#include "ended_dependencies.h"
 #include "job_row.h"
-#include "named.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/rows.h"
@@ -38,8 +38,8 @@ static void note_row(inbox *box, int64_t seq)
     box->seqs[box->n++] = seq;
 }
 
-static void
-feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, const ob_uuid *job)
+static void feed_submission(
+    scheduler *s, const PGresult *res, int row, const ended_dependencies *deps, const ob_uuid *job)
 {
     if (!ob_col(res, row, JOB_QUEUE_ID)) {
         ob_errlog("submission.orphaned", "{s:s}", "seq", ob_col(res, row, INBOX_SEQ));
@@ -47,11 +47,11 @@ feed_submission(scheduler *s, const PGresult *res, int row, const named *deps, c
     }
     engine_submission submission = job_row_read(res, row, job);
     submission.failure = ob_col(res, row, INBOX_FAILURE);
-    submission.deps = named_of(deps, row, &submission.n_deps);
+    submission.deps = ended_of(deps, row, &submission.n_deps);
     engine_submit(s->engine, &submission);
 }
 
-static void feed_row(scheduler *s, const PGresult *res, int row, const named *deps)
+static void feed_row(scheduler *s, const PGresult *res, int row, const ended_dependencies *deps)
 {
     int64_t kind = ob_col_int(res, row, INBOX_KIND, 0);
     ob_job_ref ref = { .index = (int32_t)ob_col_int(res, row, INBOX_IDX, -1) };
@@ -93,16 +93,16 @@ int sweep_inbox(scheduler *s, ob_error *err)
         return r;
     want_named(s, res);
     r = topology_refresh(s, err);
-    named *deps = NULL;
+    ended_dependencies *deps = NULL;
     if (r == 0)
-        r = named_read(s->leader, res, &deps, err);
+        r = ended_read(s->leader, res, &deps, err);
     if (r < 0)
         return r;
     for (int i = 0; i < PQntuples(res); i++) {
         feed_row(s, res, i, deps);
         note_row(&s->inbox, ob_col_int(res, i, INBOX_SEQ, 0));
     }
-    named_free(deps);
+    ended_free(deps);
     s->inbox.rung = PQntuples(res) == INBOX_MAX;
     return 0;
 }

@@ -11,9 +11,9 @@
 #include "ob/topics.h"
 #include "peers.h"
 #include "peers_internal.h"
-#include "placements.h"
+#include "placement_messages.h"
 #include "random_bytes.h"
-#include "reports.h"
+#include "report_messages.h"
 #include "topology.h"
 
 #define INSTANCE "i-0123456789abcdef0"

@@ -13,7 +13,7 @@
 #include "peers.h"
 #include "publisher.h"
 #include "recover.h"
-#include "reports.h"
+#include "report_messages.h"
 #include "round.h"
 #include "scheduler_store.h"
 #include "topology.h"

@@ -1,7 +1,7 @@
 /* What submissions depend on: read from PostgreSQL in the round that admits them, for the engine
  * knows only what is alive. What is in neither place was removed after its time. Owns what it read
- * until named_free. Thread: the loop's. */
-#include "named.h"
+ * until ended_free. Thread: the loop's. */
+#include "ended_dependencies.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -16,7 +16,7 @@ typedef struct row_deps {
     size_t n;
 } row_deps;
 
-struct named {
+struct ended_dependencies {
     row_deps *rows;
     size_t n_rows;
 };
@@ -145,7 +145,7 @@ static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *chi
 }
 
 /* Of an array that succeeded there is nothing more to know. */
-static void list_ranges(const named *n, const PGresult *ended, ranges *ret)
+static void list_ranges(const ended_dependencies *n, const PGresult *ended, ranges *ret)
 {
     for (size_t i = 0; i < n->n_rows; i++)
         for (size_t k = 0; k < n->rows[i].n; k++) {
@@ -158,7 +158,7 @@ static void list_ranges(const named *n, const PGresult *ended, ranges *ret)
 }
 
 /* A large array's children take their time: with a sign of life between. */
-static int look_up(ob_leader *leader, named *n, ids *jobs, ob_error *err)
+static int look_up(ob_leader *leader, ended_dependencies *n, ids *jobs, ob_error *err)
 {
     ob_db *db = ob_leader_db(leader);
     ob_cleanup(ob_pq_clearp) PGresult *ended = NULL;
@@ -179,9 +179,9 @@ static int look_up(ob_leader *leader, named *n, ids *jobs, ob_error *err)
     return r;
 }
 
-int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *err)
+int ended_read(ob_leader *leader, const PGresult *inbox, ended_dependencies **ret, ob_error *err)
 {
-    named *n = ob_calloc(1, sizeof(*n));
+    ended_dependencies *n = ob_calloc(1, sizeof(*n));
     ids jobs = { 0 };
     n->n_rows = (size_t)PQntuples(inbox);
     n->rows = ob_calloc(n->n_rows + 1, sizeof(*n->rows));
@@ -201,13 +201,13 @@ int named_read(ob_leader *leader, const PGresult *inbox, named **ret, ob_error *
     int r = jobs.n > 0 ? look_up(leader, n, &jobs, err) : 0;
     free(jobs.at);
     if (r < 0)
-        named_free(n);
+        ended_free(n);
     else
         *ret = n;
     return r;
 }
 
-void named_free(named *n)
+void ended_free(ended_dependencies *n)
 {
     if (!n)
         return;
@@ -220,7 +220,7 @@ void named_free(named *n)
     free(n);
 }
 
-const engine_dependency *named_of(const named *n, int row, size_t *ret_n)
+const engine_dependency *ended_of(const ended_dependencies *n, int row, size_t *ret_n)
 {
     *ret_n = n->rows[row].n;
     return n->rows[row].at;

@@ -8,7 +8,7 @@
 #include <jansson.h>
 
 #include "detail.h"
-#include "event.h"
+#include "event_message.h"
 #include "growing_text.h"
 #include "ob/error.h"
 #include "scheduler_store.h"

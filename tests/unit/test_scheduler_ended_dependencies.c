@@ -3,8 +3,8 @@
 
 #include <jansson.h>
 
+#include "ended_dependencies.h"
 #include "migrated.h"
-#include "named.h"
 #include "ob/error.h"
 #include "scheduler_store.h"
 
@@ -74,7 +74,7 @@ static int stop(void **state)
 }
 
 /* A submission that depends on these entries ({array, child, type}); what is told of them. */
-static named *submit(const int (*deps)[3], size_t n)
+static ended_dependencies *submit(const int (*deps)[3], size_t n)
 {
     char ids[2048] = "", idxs[512] = "", types[256] = "";
     for (size_t i = 0; i < n; i++) {
@@ -97,10 +97,10 @@ static named *submit(const int (*deps)[3], size_t n)
         SIZE, ids, idxs, types);
     sql(insert);
     ob_cleanup(ob_pq_clearp) PGresult *inbox = NULL;
-    named *told = NULL;
+    ended_dependencies *told = NULL;
     assert_int_equal(store_inbox(ob_leader_db(leader), 10, &inbox, NULL), 0);
     assert_int_equal(PQntuples(inbox), 1);
-    assert_int_equal(named_read(leader, inbox, &told, NULL), 0);
+    assert_int_equal(ended_read(leader, inbox, &told, NULL), 0);
     return told;
 }
 
@@ -118,9 +118,9 @@ static void what_ended_is_told_by_job_and_by_child(void **state)
     static const int ended[] = { DEP_FAILED,    DEP_FAILED,    DEP_SUCCEEDED, DEP_SUCCEEDED,
                                  DEP_SUCCEEDED, DEP_SUCCEEDED, DEP_FAILED,    DEP_UNKNOWN,
                                  DEP_FAILED,    DEP_SUCCEEDED, DEP_FAILED };
-    named *told = submit(deps, sizeof(deps) / sizeof(*deps));
+    ended_dependencies *told = submit(deps, sizeof(deps) / sizeof(*deps));
     size_t n = 0;
-    const engine_dependency *d = named_of(told, 0, &n);
+    const engine_dependency *d = ended_of(told, 0, &n);
     assert_int_equal(n, sizeof(deps) / sizeof(*deps));
     for (size_t i = 0; i < n; i++)
         assert_int_equal(d[i].ended, ended[i]);
@@ -130,7 +130,7 @@ static void what_ended_is_told_by_job_and_by_child(void **state)
     assert_int_equal(d[9].n_failed, 0);
     assert_int_equal(d[10].n_failed, SIZE - 2);
     assert_int_equal(d[10].failed[0], 2);
-    named_free(told);
+    ended_free(told);
 }
 
 static void only_the_children_that_are_named_are_read(void **state)

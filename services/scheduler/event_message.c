@@ -1,7 +1,7 @@
 /* Renders events: the job's stored detail is copied as it is, with what the event row says spliced
  * in (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail as of the change). Owns
  * nothing. Any thread. */
-#include "event.h"
+#include "event_message.h"
 
 #include <inttypes.h>
 #include <openssl/evp.h>

@@ -5,7 +5,7 @@
  * missing; no message is longer than its reader takes, for it is measured before each part. A run
  * whose description cannot travel at all is ended. A lost message is found by the heartbeats
  * (peers.c). Thread: the loop's. */
-#include "placements.h"
+#include "placement_messages.h"
 
 #include <assert.h>
 #include <inttypes.h>

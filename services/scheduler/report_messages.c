@@ -2,7 +2,7 @@
  * last commit. Never decides about a job: a handler turns a message into engine events or notes
  * what is to be read. Invariant: an executor is believed only with its instance's token and, but
  * for a registration, in its current session. Thread: the loop's. */
-#include "reports.h"
+#include "report_messages.h"
 
 #include <string.h>
 
