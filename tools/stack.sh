@@ -153,12 +153,14 @@ write_env() {
         done
         printf 'LANG=C.UTF-8\n'
         printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
+        printf 'OPENBATCH_KAFKA_PID_FILE=%q\n' "$OPENBATCH_HOME/sv/kafka/supervise/pid"
         printf 'OPENBATCH_DISKS=%q\n' "$(watched_disks)"
         # The caller's own settings; the engine fetches images through his proxy.
         for name in $(compgen -A export | LC_ALL=C sort); do
             case $name in
             # Made above; and those of `openbatch env`.
             OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_DISKS | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
+                OPENBATCH_KAFKA_PID_FILE | \
                 OPENBATCH_KAFKA_PASSWORD*) ;;
             OPENBATCH_* | http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
                 SSL_CERT_DIR | TZ | ASAN_OPTIONS | LSAN_OPTIONS | UBSAN_OPTIONS | TSAN_OPTIONS)

@@ -46,7 +46,7 @@ struct ob_bus {
     atomic_int users; /* the owner, and clients that are being destroyed; the last frees it */
 
     /* Constant after ob_bus_new. */
-    char *servers, *user, *password, *client_id, *group, *settings;
+    char *servers, *user, *password, *client_id, *group, *settings, *pid_file;
     int32_t partitions;
     ob_bus_on_msg on_msg;
     ob_bus_on_event on_event;
@@ -113,6 +113,11 @@ void bus_set_up(ob_bus *bus, bool up);
 bool bus_is_lost_position(rd_kafka_resp_err_t e);
 /* Asks the keeper to make topics and resolve positions anew. Any thread. */
 void bus_want_repair(ob_bus *bus, const char *why);
+
+/* bus_kafka_peer.c: is the other end of a connection within this host the process whose number
+ * stands in 'pid_file', and one of no container? Waits until it has accepted, at most some seconds.
+ */
+bool bus_peer_is(int fd, const char *pid_file);
 
 /* bus_kafka_admin.c */
 int bus_fail_kafka(ob_error *err, rd_kafka_resp_err_t e, const char *what);

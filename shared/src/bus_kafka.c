@@ -31,6 +31,7 @@ int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
     bus->user = strdup_or_null(config->user);
     bus->password = strdup_or_null(config->password);
     bus->settings = config->settings && *config->settings ? ob_strdup(config->settings) : NULL;
+    bus->pid_file = strdup_or_null(config->pid_file);
     bus->client_id = ob_strdup(config->client_id ? config->client_id : "openbatch");
     bus->group = strdup_or_null(config->group);
     bus->partitions = config->partitions > 0 ? config->partitions : 1;
@@ -74,6 +75,7 @@ int ob_bus_open(const ob_config_common *service,
     all.user = service->kafka_user;
     all.password = password;
     all.settings = service->kafka_settings;
+    all.pid_file = service->kafka_pid_file;
     all.partitions = (int32_t)service->kafka_partitions;
     r = ob_bus_new(&all, ret, err);
     if (password)
@@ -116,6 +118,7 @@ void bus_unref(ob_bus *bus)
     free(bus->password);
     free(bus->settings);
     free(bus->client_id);
+    free(bus->pid_file);
     free(bus->group);
     free(bus->sends_to);
     free(bus);

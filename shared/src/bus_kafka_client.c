@@ -1,8 +1,11 @@
 /* librdkafka's handles: their settings and callbacks. Never blocks on the network. Callbacks for
  * errors and deliveries run in the thread that polls (the bus's owner); the log callback runs in
  * librdkafka's threads. */
+#include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "bus_internal.h"
@@ -12,6 +15,7 @@
 #include "ob/text.h"
 
 #define DESTROY_MS 3000
+#define CONNECT_MS 10000
 
 typedef struct setting {
     const char *name;
@@ -223,11 +227,32 @@ static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
     return r;
 }
 
+/* Connects, and finds out whom to, before anything is said. */
+static int
+connect_to_kafka(int fd, const struct sockaddr *address, int len, const char *id, void *opaque)
+{
+    const ob_bus *bus = opaque;
+    int error = connect(fd, address, (socklen_t)len) < 0 ? errno : 0;
+    socklen_t size = sizeof(error);
+    struct pollfd wait = { .fd = fd, .events = POLLOUT };
+    if (error == EINPROGRESS && poll(&wait, 1, CONNECT_MS) != 1)
+        return ETIMEDOUT;
+    if (error == EINPROGRESS && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
+        return errno;
+    if (error == 0 && !bus_peer_is(fd, bus->pid_file)) {
+        ob_warn("bus.not_kafka", "{s:s}", "broker", id);
+        error = EPERM;
+    }
+    return error;
+}
+
 static int set_common(ob_bus *bus, rd_kafka_conf_t *conf, ob_error *err)
 {
     rd_kafka_conf_set_opaque(conf, bus);
     rd_kafka_conf_set_error_cb(conf, on_error);
     rd_kafka_conf_set_log_cb(conf, on_log);
+    if (bus->pid_file)
+        rd_kafka_conf_set_connect_cb(conf, connect_to_kafka);
     int r = set_all(conf, common_settings, err);
     if (r == 0)
         r = set(conf, "bootstrap.servers", bus->servers, err);

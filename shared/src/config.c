@@ -39,6 +39,10 @@ const ob_config_field ob_config_common_fields[] = {
     { "OPENBATCH_KAFKA_SETTINGS", OB_CONFIG_PATH, COMMON(kafka_settings), "",
       "file with settings of librdkafka, name=value a line, for a Kafka that asks for more (TLS, "
       "SCRAM); in those that hold a PEM (ssl.ca.pem) \\n ends a line; empty: none" },
+    { "OPENBATCH_KAFKA_PID_FILE", OB_CONFIG_PATH, COMMON(kafka_pid_file), "",
+      "file with the number of Kafka's process on this host: nobody else who has its port is "
+      "spoken "
+      "to; empty: not looked at" },
     { "OPENBATCH_KAFKA_PARTITIONS", OB_CONFIG_INT, COMMON(kafka_partitions), "1",
       "partitions of each internal topic, when it is made", 1, 256 },
     { 0 },

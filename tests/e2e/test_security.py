@@ -3,7 +3,9 @@
 import datetime
 import hashlib
 import json
+import socket
 import subprocess
+import time
 import urllib.error
 import urllib.request
 
@@ -263,3 +265,35 @@ def reads_something(settings, topic):
     messages = [reader.poll(1) for _ in range(4)]
     reader.close()
     return any(m is not None and m.error() is None for m in messages)
+
+
+def test_who_takes_kafkas_port_is_told_nothing(stack, shared_work, queue):
+    """As a job on the host's network could do it while Kafka restarts: no service says a word to a
+    process that is not Kafka's, so none says its password."""
+    definition = shared_work.definition()
+    service = stack.home / "sv/kafka"
+    port = int(stack.env["OPENBATCH_KAFKA"].rpartition(":")[2])
+    heard, calls, taken = b"", 0, socket.socket()
+    subprocess.run(["sv", "-w", "60", "down", service], check=True)
+    try:
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        taken.bind(("127.0.0.1", port))
+        taken.listen(100)
+        taken.settimeout(1)
+        end = time.monotonic() + 10
+        while time.monotonic() < end:
+            try:
+                caller, _ = taken.accept()
+            except TimeoutError:
+                continue
+            with caller:
+                caller.settimeout(5)
+                calls += 1
+                heard += caller.recv(1000)
+    finally:
+        taken.close()
+        subprocess.run(["sv", "up", service], check=True)
+    assert calls >= 3
+    assert heard == b""
+    job = shared_work.submit(queue, definition)
+    assert shared_work.wait(job, timeout=180)["status"] == "SUCCEEDED"

@@ -1,6 +1,14 @@
 /* The bus on librdkafka's mock cluster: positions, keys, reports, groups, settings. */
 #include "bus_mock.h"
 
+#include <netinet/in.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "../../shared/src/bus_internal.h"
+
 #include <poll.h>
 #include <pthread.h>
 #include <unistd.h>
@@ -351,6 +359,79 @@ static void a_service_s_password_is_read_from_its_file(void **state)
     assert_non_null(strstr(err.text, password));
 }
 
+/* ---- who is at the other end ---- */
+
+static void write_pid(const char *path, int pid)
+{
+    FILE *file = fopen(path, "w");
+    assert_non_null(file);
+    (void)fprintf(file, "%d\n", pid);
+    assert_int_equal(fclose(file), 0);
+}
+
+static int listen_here(struct sockaddr_in *ret)
+{
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    socklen_t len = sizeof(*ret);
+    *ret = (struct sockaddr_in){ .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+    assert_true(fd >= 0);
+    assert_int_equal(bind(fd, (struct sockaddr *)ret, len), 0);
+    assert_int_equal(listen(fd, 4), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)ret, &len), 0);
+    return fd;
+}
+
+static void who_has_the_other_end_is_found_out(void **state)
+{
+    char path[] = "/tmp/ob-pid-XXXXXX";
+    struct sockaddr_in address;
+    int file = mkstemp(path), listener = listen_here(&address);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(file >= 0 && fd >= 0);
+    (void)close(file);
+    assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+    int other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(other >= 0);
+    write_pid(path, getpid());
+    assert_true(bus_peer_is(fd, path));
+    write_pid(path, getppid());
+    assert_false(bus_peer_is(fd, path));
+    write_pid(path, 0);
+    assert_false(bus_peer_is(fd, path));
+    (void)unlink(path);
+    assert_false(bus_peer_is(fd, path));
+    (void)close(other);
+    (void)close(fd);
+    (void)close(listener);
+}
+
+/* Nothing is said to one that is not Kafka's process, whatever it would answer. */
+static void another_process_on_kafkas_port_hears_nothing(void **state)
+{
+    char path[] = "/tmp/ob-pid-XXXXXX", said[16];
+    struct sockaddr_in address;
+    int file = mkstemp(path), listener = listen_here(&address);
+    assert_true(file >= 0);
+    (void)close(file);
+    write_pid(path, getppid());
+    ob_cleanup(ob_freep) char *servers = ob_strf("127.0.0.1:%d", ntohs(address.sin_port));
+    const ob_bus_config config = { .servers = servers,
+                                   .user = "scheduler",
+                                   .password = "secret",
+                                   .client_id = "test",
+                                   .pid_file = path };
+    ob_bus *bus = NULL;
+    ob_error err = { 0 };
+    assert_int_equal(ob_bus_new(&config, &bus, &err), 0);
+    int other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(other >= 0);
+    assert_int_equal(recv(other, said, sizeof(said), 0), 0); /* closed */
+    (void)close(other);
+    ob_bus_free(bus);
+    (void)close(listener);
+    (void)unlink(path);
+}
+
 int main(void)
 {
     cmocka_set_test_filter(getenv("OB_TEST_FILTER"));
@@ -371,6 +452,8 @@ int main(void)
         cmocka_unit_test(an_operators_settings_are_taken_or_refused_by_name),
         cmocka_unit_test(a_pem_takes_one_line_of_the_settings),
         cmocka_unit_test(a_service_s_password_is_read_from_its_file),
+        cmocka_unit_test(who_has_the_other_end_is_found_out),
+        cmocka_unit_test(another_process_on_kafkas_port_hears_nothing),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -44,6 +44,8 @@ typedef struct ob_bus_config {
     const char *password;
     const char *settings; /* file of librdkafka settings, name=value a line, which win; NULL or
                              empty: none */
+    const char *pid_file; /* file with the number of Kafka's process on this host, which alone is
+                             spoken to; NULL or empty: anybody who has the port */
     const char *client_id;
     int32_t partitions; /* of partitioned topics, when they are made */
     const char *group;  /* NULL, or the group of 'group_topics' (api: batch.logs) */

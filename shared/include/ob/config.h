@@ -35,6 +35,7 @@ typedef struct ob_config_common {
     char *kafka_user;
     char *kafka_password_file;
     char *kafka_settings;
+    char *kafka_pid_file;
     int64_t kafka_partitions;
 } ob_config_common;
 extern const ob_config_field ob_config_common_fields[];
