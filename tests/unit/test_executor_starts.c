@@ -29,6 +29,9 @@
 #define NO_COMMAND                                                                                 \
     "{\"message\": \"failed to create shim task: OCI runtime create failed: runc create failed: "  \
     "unable to start container process: exec: \\\"/.openbatch-probe\\\": no such file\"}"
+#define DIED                                                                                       \
+    "{\"Action\": \"die\", \"Actor\": {\"ID\": \"1234\", \"Attributes\": "                         \
+    "{\"openbatch.run\": \"" RUN "\", \"exitCode\": \"0\"}}}\n"
 
 typedef struct world {
     loop *loop;
@@ -43,7 +46,9 @@ typedef struct world {
     engine_answer start, probe_start;
     bool probe_is_made; /* its creation is answered as the others' */
     const char *listed;
-    bool ends_unseen; /* it ends between the engine's going and its listing */
+    bool ends_unseen;  /* it ends between the engine's going and its listing */
+    bool event_before; /* the engine that goes has published its end */
+    bool event_after;  /* the engine that came publishes its end, after the first inspection */
     int end_code;
     int64_t began_ms; /* 0: ten seconds ago */
     char inspected[512];
@@ -202,8 +207,11 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
     }
     if (strstr(path, "/logs"))
         return (engine_answer){ .status = 200 };
-    if (strstr(path, "/json"))
+    if (strstr(path, "/json")) {
+        if (w->event_after && strstr(w->inspected, "exited"))
+            engine_say(w->engine, "/events", DIED);
         return (engine_answer){ .status = 200, .body = w->inspected };
+    }
     return (engine_answer){ .status = 204 };
 }
 
@@ -560,9 +568,7 @@ static void the_exit_code_is_the_inspection_s_whatever_labels_say(void **state)
     assert_int_equal(start_run(w, RUN), 0);
     run_until(w, &w->running);
     inspect_says(w, "exited", 5, ob_wall_ms());
-    engine_say(w->engine, "/events",
-               "{\"Action\": \"die\", \"Actor\": {\"ID\": \"1234\", \"Attributes\": "
-               "{\"openbatch.run\": \"" RUN "\", \"exitCode\": \"0\"}}}\n");
+    engine_say(w->engine, "/events", DIED);
     run_until(w, &w->ended);
     assert_int_equal(w->exit_code, 5);
 }
@@ -576,7 +582,10 @@ static void end_while_away(world *w, int code, int64_t finished_ms)
     w->listed = ended_listing;
     w->ends_unseen = finished_ms == 0;
     w->end_code = code;
-    inspect_says(w, "exited", code, finished_ms);
+    if (!w->event_before)
+        inspect_says(w, "exited", code, finished_ms);
+    else
+        engine_say(w->engine, "/events", DIED);
     engine_hang_up(w->engine, "/events");
     run_until(w, &w->ended);
 }
@@ -598,6 +607,31 @@ static void a_success_that_the_engine_may_have_made_up_is_unknown(void **state)
 {
     end_while_away(*state, 0, 0);
     assert_unknown(*state);
+}
+
+/* The event comes after the first inspection. */
+static void a_success_that_the_new_engine_saw_is_believed(void **state)
+{
+    world *w = *state;
+    w->event_after = true;
+    end_while_away(w, 0, 0);
+    assert_int_equal(w->exit_code, 0);
+}
+
+static void a_success_that_the_engine_before_saw_is_unknown(void **state)
+{
+    world *w = *state;
+    w->event_before = true;
+    end_while_away(w, 0, 0);
+    assert_unknown(w);
+}
+
+static void a_failure_that_the_engine_may_have_made_up_is_unknown_in_spite_of_an_event(void **state)
+{
+    world *w = *state;
+    w->event_after = true;
+    end_while_away(w, 255, 0);
+    assert_unknown(w);
 }
 
 static void a_code_that_engines_do_not_make_up_is_believed(void **state)
@@ -965,6 +999,9 @@ int main(void)
         IN_WORLD(the_exit_code_is_the_inspection_s_whatever_labels_say),
         IN_WORLD(a_failure_that_the_engine_may_have_made_up_is_unknown),
         IN_WORLD(a_success_that_the_engine_may_have_made_up_is_unknown),
+        IN_WORLD(a_success_that_the_new_engine_saw_is_believed),
+        IN_WORLD(a_success_that_the_engine_before_saw_is_unknown),
+        IN_WORLD(a_failure_that_the_engine_may_have_made_up_is_unknown_in_spite_of_an_event),
         IN_WORLD(a_code_that_engines_do_not_make_up_is_believed),
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
         IN_WORLD(output_that_the_engine_may_have_dropped_ends_with_a_marked_line),

@@ -25,6 +25,8 @@ static void drop_calls(docker *d)
     http_drop(d->listing);
     d->hello = d->events = d->listing = NULL;
     d->event_len = 0;
+    for (container *c = d->containers; c; c = c->hh.next)
+        c->die_published = false;
 }
 
 void docker_down(docker *d, const char *why)
@@ -208,6 +210,7 @@ static void take_event(docker *d, const char *text, size_t len)
         c->oom_seen = true;
     else if (strcmp(action, "die") == 0) {
         c->die_ms = ob_json_int(event, "timeNano", 0) / 1000000;
+        c->die_published = true;
         container_died(c);
     } else if (strcmp(action, "destroy") == 0 && c->step == STEP_RUN)
         container_died(c);
@@ -260,7 +263,8 @@ static void on_hello(const http_reply *reply, void *arg)
     }
     ob_docker_api(version, d->api);
     ob_cleanup(ob_freep) char *filters = filter_query(d);
-    ob_cleanup(ob_freep) char *path = ob_strf("%s/events?filters=%s", d->api, filters);
+    /* since: also the events that this dockerd has published before, as far as it keeps them. */
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/events?since=1&filters=%s", d->api, filters);
     d->events = http_send(d->http, &(http_request){ .method = "GET",
                                                     .path = path,
                                                     .on_data = on_event_data,

@@ -20,7 +20,7 @@
 #include "ob/text.h"
 
 #define RETRY_MS 500
-#define OOM_WAIT_MS 1000
+#define EVENT_WAIT_MS 1000
 #define DIED_WAIT_MS 20
 #define START_WAIT_MS 2000 /* what a process that is gone has asked for arrives by then */
 #define BOOT_SLACK_MS 5000
@@ -50,12 +50,16 @@ static int64_t time_ms(const json_t *state, const char *name)
 /* ---- ends ---- */
 
 /* dockerd, when it begins and finds that it missed a container's end, makes one up: then, and with
- * code 0 or 255 (docker.io 20.10, tried). Where it cannot be seen among the processes, the time in
- * which it did not answer stands for its beginning. */
-static bool is_dockerd_s(const docker *d, int code, int64_t started_ms, int64_t stopped_ms)
+ * code 0 or 255 (docker.io 20.10, tried). It publishes no "die" event for
+ * such an end (for a made-up 255 it may: when it is asked to signal a process that is gone). Where
+ * it cannot be seen among the processes, the time in which it did not answer stands for its
+ * beginning. */
+static bool is_dockerd_s(const container *c, int code, int64_t started_ms, int64_t stopped_ms)
 {
+    const docker *d = c->d;
     /* Most ends come while the engine answers. */
-    if ((code != 0 && code != EXIT_UNKNOWN) || stopped_ms > d->back_ms)
+    if ((code != 0 && code != EXIT_UNKNOWN) || stopped_ms > d->back_ms ||
+        (code == 0 && c->die_published))
         return false;
     int64_t born_ms = docker_born(d->settings->engine).dockerd_ms;
     int64_t from_ms = born_ms ? born_ms - BORN_SLACK_MS : d->away_ms;
@@ -87,7 +91,7 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
     if (c->nudged && code == EXIT_UNKNOWN)
         return true;
     return (is_usual && started_ms < booted_ms - BOOT_SLACK_MS) ||
-           is_dockerd_s(c->d, code, started_ms, stopped_ms) ||
+           is_dockerd_s(c, code, started_ms, stopped_ms) ||
            is_containerd_s(c, code, oom, started_ms, stopped_ms);
 }
 
@@ -111,7 +115,7 @@ static void take_end(container *c, const json_t *state)
         oom = c->id && kernel_oom_killed(KERNEL_LOG, c->id);
         if (!oom && c->second_look != SECOND_LOOK_END) {
             container_set_second_look(c, SECOND_LOOK_END);
-            container_wait(c, OOM_WAIT_MS);
+            container_wait(c, EVENT_WAIT_MS);
             return;
         }
     }
@@ -123,6 +127,12 @@ static void take_end(container *c, const json_t *state)
                         .stopped_at_ms = time_ms(state, "FinishedAt"),
                         .reason = *error ? error : NULL };
     if (is_made_up(c, code, end.oom, end.started_at_ms, end.stopped_at_ms)) {
+        /* The event that proves the code may be on its way. */
+        if (c->second_look != SECOND_LOOK_END) {
+            container_set_second_look(c, SECOND_LOOK_END);
+            container_wait(c, EVENT_WAIT_MS);
+            return;
+        }
         end.exit_code = -1;
         end.reason = "CannotInspectContainerError: the container engine ended and does not know "
                      "the container's exit code";

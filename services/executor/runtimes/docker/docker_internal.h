@@ -61,6 +61,7 @@ struct container {
     bool force;            /* remove also while it runs */
     int64_t running_at_ms; /* as told, wall clock; 0: 'running' was not told */
     int64_t die_ms;        /* the event's time, wall clock; 0: none came */
+    bool die_published;    /* by the dockerd that answers now: it saw the container end */
     int pid;               /* of its first process, in the engine's eyes; 0: not asked yet */
     int listings;          /* since it was last seen to live, or asked */
     unsigned listing_no;   /* of the last listing that had it */

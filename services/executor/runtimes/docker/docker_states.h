@@ -37,7 +37,7 @@ typedef enum container_start {
 typedef enum container_second_look {
     SECOND_LOOK_NONE,
     SECOND_LOOK_START, /* a start that a process that is gone has asked for */
-    SECOND_LOOK_END,   /* the reason for SIGKILL */
+    SECOND_LOOK_END,   /* the reason for SIGKILL, or the event of an end that may be made up */
 } container_second_look;
 
 typedef enum container_stop {
