@@ -46,8 +46,10 @@ class Host:
         self.run(sys.executable, HERE / "forward.py", f"unix:{self.door}", f"tcp:{self.kafka}")
 
     def run(self, *command, **more):
+        """Without settings of this host's copy: the other host has none of them."""
+        env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")}
         self.processes.append(
-            subprocess.Popen([str(c) for c in command], start_new_session=True, **more)
+            subprocess.Popen([str(c) for c in command], start_new_session=True, env=env, **more)
         )
         return self.processes[-1]
 

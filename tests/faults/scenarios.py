@@ -9,7 +9,7 @@ import botocore.config
 import botocore.exceptions
 from harm import settle
 from stack import assert_promised, wait_for
-from word import lasting
+from word import lasting, until
 
 IMPATIENT = botocore.config.Config(retries={"max_attempts": 0}, read_timeout=30, connect_timeout=5)
 
@@ -133,13 +133,16 @@ def no_instance_was_given_up(trial):
 
 def stall_and_kill_kafka(trial, loops, kills, seconds):
     """The host is busy beyond reason and stands still for seconds; the copy goes down and up; Kafka
-    is killed again and again. Jobs that run meanwhile have one attempt each."""
+    is killed again and again. Jobs that run meanwhile have one attempt each. None of the first ends
+    while the container engine begins: such an end may have no exit code, and is tried elsewhere."""
     long, short = trial.definition(lasting(seconds)), trial.definition(lasting(1))
-    made = [trial.submit(long) for _ in range(4)]
+    waits = trial.definition(until("is-up"))
+    made = [trial.submit(waits) for _ in range(4)]
     trial.wait_word(4)
     with trial.harm.busy(loops):
         stall(trial, times=2, seconds=3)
         down_up(trial)
+        trial.release("is-up")
         made += [trial.submit(short) for _ in range(4)]
     made += [trial.submit(long) for _ in range(2)]
     made += kill_kafka(trial, kills, short)

@@ -34,6 +34,11 @@ def lasting(seconds, code=0):
     return script(f"sleep {seconds} & wait $!; code={code}")
 
 
+def until(name):
+    """Lasts until the test makes a file of this name in the folder."""
+    return script(f"while ! [ -e {FOLDER}/{name} ]; do sleep 0.5; done")
+
+
 def parse(text):
     """The lines of a word file, in their order; a torn line would be an error of ours."""
     lines = []
