@@ -15,6 +15,7 @@
 #include "runtimes/runtime.h"
 
 typedef struct docker docker;
+typedef struct container container;
 typedef struct pull pull;
 
 #define DOCKER_PROBE                                                                               \
@@ -162,6 +163,16 @@ void container_end_doubtful(container *c, const char *why, bool stayed);
 char *docker_error_dup(const http_reply *reply, const json_t *hidden);
 /* The same, cut to a buffer; for answers to requests that held no secret. Returns buf. */
 const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
+
+/* docker_moves.c: the only writers of a container's states */
+void container_set_step(container *c, container_step step);
+void container_set_origin(container *c, container_origin origin);
+void container_set_start(container *c, container_start start);
+void container_set_second_look(container *c, container_second_look look);
+void container_set_stop(container *c, container_stop stop);
+void container_set_output(container *c, output_state state);
+/* Also when the container goes. */
+void container_release_slot(container *c);
 
 /* docker_begin.c */
 /* As runtime_ops.start. */

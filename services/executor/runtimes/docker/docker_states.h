@@ -1,8 +1,6 @@
 /* The states of a container: a small enum for each thing that changes by itself. Each is set by one
- * function, which has the table of its moves. */
+ * function of docker_moves.c, which has the table of its moves. */
 #pragma once
-
-typedef struct container container;
 
 /* What is done with it next. A slot is held from STEP_CREATE until a step that needs none. */
 typedef enum container_step {
@@ -55,12 +53,3 @@ typedef enum output_state {
     OUTPUT_CHECKED,  /* the container's last part is being read */
     OUTPUT_OVER,     /* output_end was told */
 } output_state;
-
-void container_set_step(container *c, container_step step);
-void container_set_origin(container *c, container_origin origin);
-void container_set_start(container *c, container_start start);
-void container_set_second_look(container *c, container_second_look look);
-void container_set_stop(container *c, container_stop stop);
-void container_set_output(container *c, output_state state);
-/* Also when the container goes. */
-void container_release_slot(container *c);

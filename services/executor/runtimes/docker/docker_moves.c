@@ -1,7 +1,5 @@
 /* The tables of a container's states, and the only writers of them. Nothing is decided here: who
  * sets a state has decided. Owns the count of slots. Thread: the loop's. */
-#include "docker_states.h"
-
 #include "docker_internal.h"
 #include "state_moves.h"
 
