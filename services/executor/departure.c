@@ -1,8 +1,8 @@
 /* How an instance ends. A notice (SIGUSR1 of a provider, or the metadata service's) gives what runs
  * some time and then stops it. SIGTERM ends this process and leaves the containers to the next
  * executor; only one that was started by hand has no next: it begins nothing more, gives what runs
- * the time of OPENBATCH_LEAVE_MS and reports that it has left. Owns leaving, leaving_at_ms and
- * gone. Thread: the loop's. */
+ * the time of OPENBATCH_LEAVE_MS and reports that it has left. Owns leaving_at_ms and
+ * the moves to LIFE_LEAVING and LIFE_GONE. Thread: the loop's. */
 #include "departure.h"
 
 #include <signal.h>
@@ -96,7 +96,7 @@ int departure_watch_metadata(executor *x, ob_error *err)
 static void leave(executor *x)
 {
     ob_info("executor.retired", "{s:I}", "grace", (json_int_t)x->config->leave_ms);
-    x->leaving = true;
+    executor_set_life(x, LIFE_LEAVING);
     x->leaving_at_ms = ob_boot_ms();
     x->attempts.closing = true;
     notice_give(x->notice, x->config->leave_ms);
@@ -104,7 +104,7 @@ static void leave(executor *x)
 
 void departure_on_stop(executor *x)
 {
-    if (x->join && x->heartbeat && !x->leaving)
+    if (x->join && x->heartbeat && x->life == LIFE_WORKING)
         leave(x);
     else
         loop_stop(x->loop); /* containers go on; the next executor adopts them */
@@ -115,18 +115,19 @@ void departure_check(executor *x)
     int64_t now_ms = ob_boot_ms();
     bool empty = HASH_COUNT(x->attempts.table) == 0 && now_ms - x->leaving_at_ms >= LEAVE_MIN_MS;
     bool late = now_ms - x->leaving_at_ms >= x->config->leave_ms + LEAVE_LATE_MS;
-    if (!x->leaving || (!empty && !late))
+    if (x->life != LIFE_LEAVING || (!empty && !late))
         return;
     heartbeat_left(x->heartbeat);
-    x->gone = true;
+    executor_set_life(x, LIFE_GONE);
     loop_stop(x->loop);
 }
 
 void departure_ordered(executor *x)
 {
-    ob_log(x->leaving ? OB_LOG_INFO : OB_LOG_WARN, "executor.ended", "{s:s}", "instance",
-           x->config->instance);
-    x->gone = x->join != NULL;
-    if (x->gone)
-        loop_stop(x->loop);
+    ob_log(x->life == LIFE_LEAVING ? OB_LOG_INFO : OB_LOG_WARN, "executor.ended", "{s:s}",
+           "instance", x->config->instance);
+    if (!x->join)
+        return;
+    executor_set_life(x, LIFE_GONE);
+    loop_stop(x->loop);
 }

@@ -1,5 +1,5 @@
-/* All that one executor has: its modules, and how far its life has come. Plain data: main.c makes
- * and frees it, the other files of this folder that include it act on it. */
+/* All that one executor has: its modules, and how far its life has come. main.c makes and frees it,
+ * the other files of this folder that include it act on it. */
 #pragma once
 
 #include "attempts.h"
@@ -9,7 +9,16 @@
 #include "ob/bus.h"
 #include "settings.h"
 
+typedef enum executor_life {
+    LIFE_WORKING,
+    LIFE_LEAVING, /* started by hand, and told to end: what runs has its time */
+    LIFE_GONE,    /* nothing of it is wanted any more: the next process purges it */
+    LIFE_PURGING, /* this process does */
+    LIFE_PURGED,
+} executor_life;
+
 typedef struct executor {
+    executor_life life;
     settings *config;
     char *token;
     char host[256];
@@ -26,10 +35,10 @@ typedef struct executor {
     attempts attempts;
     loop_timer second_timer, start_timer;
     bool spool_failed;
-    bool purging, purged;
     json_t *join; /* what it joins with; NULL: it was launched */
-    bool leaving, gone;
     int64_t leaving_at_ms;
     int64_t foreign_warned_ms;
     int64_t bad_messages;
 } executor;
+
+void executor_set_life(executor *x, executor_life life);

@@ -66,7 +66,7 @@ static void on_unwell(const char *why, void *arg)
 static void on_purged(void *arg)
 {
     executor *x = arg;
-    x->purged = true;
+    executor_set_life(x, LIFE_PURGED);
     loop_stop(x->loop);
 }
 

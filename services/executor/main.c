@@ -25,7 +25,7 @@
 static void on_start_time(void *arg)
 {
     executor *x = arg;
-    if (x->purging)
+    if (x->life == LIFE_PURGING)
         loop_stop(x->loop);
     else if (!heartbeat_is_registered(x->heartbeat))
         heartbeat_register(x->heartbeat);
@@ -151,11 +151,11 @@ static int work(executor *x, ob_error *err)
 /* Ends everything that this instance has; for the provider, when an instance is given back. */
 static int purge(executor *x, ob_error *err)
 {
-    x->purging = true;
+    executor_set_life(x, LIFE_PURGING);
     x->runtime->ops->purge(x->runtime);
     loop_timer_set(x->loop, &x->start_timer, PURGE_WAIT_MS);
     int r = loop_run(x->loop, err);
-    if (r == 0 && !x->purged)
+    if (r == 0 && x->life != LIFE_PURGED)
         return ob_fail(err, ETIMEDOUT, "the container engine does not answer");
     json_auto_t *all = json_copy((json_t *)spool_all(x->spool));
     const char *key;
@@ -232,7 +232,7 @@ int main(int argc, char **argv)
     if (r < 0)
         ob_errlog("service.failed", "{s:s}", "error", err.text);
     executor_done(&x);
-    if (r == 0 && x.gone) {
+    if (r == 0 && x.life == LIFE_GONE) {
         /* What it had is removed by a process that begins with what the engine has. */
         (void)execl("/proc/self/exe", "openbatch-executor", "--purge", (char *)NULL);
         return 1;
