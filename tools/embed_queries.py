@@ -43,7 +43,8 @@ These are always there; they are about the parameters of a statement that are ar
 
 A file becomes <file>_sql.h, with the names, the enums, and the table of its statements,
 <file>_stmts, for ob_db_prepare(). `-- table: NAME` at its top gives the table another name; several
-files with one name are one table, for one connection. The tables stand in queries.c; declared.c has
+files with one name are one table, for one connection. `-- table: none`: they are not prepared, and
+C runs their text, SQL_LIVE_PAGE, by ob_db_sql(). The tables stand in queries.c; declared.c has
 what is declared here for the test that compares it with the schema (tests/unit/test_*_queries.c).
 
 A new file is listed in the service's meson.build. A build fails when a name is unknown or not used,
@@ -512,9 +513,14 @@ def made_from(sources: list[Source]) -> str:
 def header(source: Source) -> str:
     lines = [made_from([source]), "#pragma once", "", '#include "ob/db.h"']
     lines += [f'#include "{name}_sql.h"' for name in source.includes]
-    if source.statements:
+    if source.table == "none":
+        for s in source.statements:
+            lines += ["", f"#define SQL_{s.name.upper()} \\"]
+            text = c_string(s.sql)
+            lines += [*(f"    {line} \\" for line in text[:-1]), f"    {text[-1]}"]
+    elif source.statements:
         lines += ["", f"extern const ob_db_stmt {source.table}_stmts[];", ""]
-    lines += [f'#define STMT_{s.name.upper()} "{s.name}"' for s in source.statements]
+        lines += [f'#define STMT_{s.name.upper()} "{s.name}"' for s in source.statements]
     for prefix, (first, names) in source.columns.items():
         lines += ["", f"enum {{ /* columns: {prefix} */"]
         lines += [f"    {prefix}_{n.upper()} = {i}," for i, n in enumerate(names, first)]
@@ -537,6 +543,8 @@ def tables(sources: list[Source]) -> dict[str, list[Statement]]:
 def queries_c(sources: list[Source]) -> str:
     lines = [made_from(sources), '#include "ob/db.h"']
     for table, statements in tables(sources).items():
+        if table == "none":
+            continue
         lines += ["", f"extern const ob_db_stmt {table}_stmts[];"]
         lines += [f"const ob_db_stmt {table}_stmts[] = {{"]
         for s in statements:

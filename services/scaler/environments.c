@@ -78,7 +78,7 @@ static void load_env(scaler *s, const PGresult *res, int row)
     e->deleting = ob_col_bool(res, row, ENV_DELETING);
     e->enabled = ob_col_bool(res, row, ENV_ENABLED);
     e->written_version = ob_col_int(res, row, ENV_STATUS_VERSION, -1);
-    e->written_desired = (int32_t)ob_col_int(res, row, ENV_STATUS_DESIRED, 0);
+    e->written_desired = (int32_t)ob_col_int(res, row, ENV_STATUS_DESIRED_VCPUS, 0);
     free(e->written_lacking);
     free(e->written_shapes);
     e->written_lacking = dup_or_null(ob_col(res, row, ENV_STATUS_LACKING));
@@ -95,11 +95,11 @@ static void load_env(scaler *s, const PGresult *res, int row)
     e->managed = ob_col_bool(res, row, ENV_MANAGED);
     e->exact = !strncmp(kind, "FARGATE", strlen("FARGATE"));
     e->spot = !strcmp(kind, "SPOT") || !strcmp(kind, "FARGATE_SPOT");
-    e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN, 0);
-    e->max_vcpus = (int32_t)ob_col_int(res, row, ENV_MAX, 0);
+    e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN_VCPUS, 0);
+    e->max_vcpus = (int32_t)ob_col_int(res, row, ENV_MAX_VCPUS, 0);
     /* A desiredvCpus that its user has just set is reached once; demand rules from then on. */
     if (e->written_version != version)
-        e->wanted_vcpus = (int32_t)ob_col_int(res, row, ENV_DESIRED, 0);
+        e->wanted_vcpus = (int32_t)ob_col_int(res, row, ENV_DESIRED_VCPUS, 0);
     env_types_set(s, e, ob_col(res, row, ENV_BODY));
 }
 
@@ -135,8 +135,8 @@ instance *envs_add_instance(scaler *s,
 
 static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_ms)
 {
-    const char *id = ob_col(res, row, INST_ID);
-    ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INST_STATE, 0);
+    const char *id = ob_col(res, row, INSTANCE_ROW_ID);
+    ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INSTANCE_ROW_STATE, 0);
     instance *in = scaler_instance(s, id);
     if (!in) {
         in = ob_calloc(1, sizeof(*in));
@@ -144,8 +144,8 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
         in->since_ms = in->idle_since_ms = now_ms;
         in->held = -1;
         in->ran = true; /* it may have */
-        in->type = ob_strdup(ob_col(res, row, INST_TYPE));
-        in->launch_hash = ob_strdup(ob_col(res, row, INST_INFRA));
+        in->type = ob_strdup(ob_col(res, row, INSTANCE_ROW_TYPE));
+        in->launch_hash = ob_strdup(ob_col(res, row, INSTANCE_ROW_INFRA));
         in->state = state;
         HASH_ADD_STR(s->instances, id, in);
     }
@@ -153,32 +153,33 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
         in->since_ms = now_ms;
     in->seen = true;
     in->state = state;
-    in->ends_at_deadline = ob_col_bool(res, row, INST_DEADLINE);
-    in->may_fail = ob_col_bool(res, row, INST_DOUBTFUL);
-    in->ce_id = ob_col_int(res, row, INST_CE, 0);
-    in->spot = ob_col_bool(res, row, INST_SPOT);
-    in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INST_MCPU, 0),
-                               .mem_mib = (int32_t)ob_col_int(res, row, INST_MEM, 0),
-                               .gpus = (int32_t)ob_col_int(res, row, INST_GPUS, 0) };
+    in->ends_at_deadline = ob_col_bool(res, row, INSTANCE_ROW_HAS_DEADLINE);
+    in->may_fail = ob_col_bool(res, row, INSTANCE_ROW_DOUBTFUL);
+    in->ce_id = ob_col_int(res, row, INSTANCE_ROW_CE_ID, 0);
+    in->spot = ob_col_bool(res, row, INSTANCE_ROW_SPOT);
+    in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INSTANCE_ROW_MCPU, 0),
+                               .mem_mib = (int32_t)ob_col_int(res, row, INSTANCE_ROW_MEM_MIB, 0),
+                               .gpus = (int32_t)ob_col_int(res, row, INSTANCE_ROW_GPUS, 0) };
     const ob_instance_type *type = ob_catalog_find(in->type);
     in->joined = !strcmp(in->type, PROVIDER_JOINED);
     in->launched = in->launched || in->joined;
     in->nominal = type ? ob_catalog_nominal(type) : in->size;
     if (in->joined || !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL))
         in->nominal = (ob_resources){ 0 };
-    (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", ob_col(res, row, INST_TOKEN_HASH));
+    (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s",
+                   ob_col(res, row, INSTANCE_ROW_TOKEN_HASH));
 }
 
 /* At first, use is what PostgreSQL says; later the scheduler tells it, nearer to now. */
 static void load_use(scaler *s, const PGresult *res, int row)
 {
-    instance *in = scaler_instance(s, ob_col(res, row, 0));
+    instance *in = scaler_instance(s, ob_col(res, row, USE_INSTANCE_ID));
     if (!in)
         return;
-    in->runs = (int32_t)ob_col_int(res, row, 1, 0);
-    in->used = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, 2, 0),
-                               .mem_mib = (int32_t)ob_col_int(res, row, 3, 0),
-                               .gpus = (int32_t)ob_col_int(res, row, 4, 0) };
+    in->runs = (int32_t)ob_col_int(res, row, USE_RUNS, 0);
+    in->used = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, USE_MCPU, 0),
+                               .mem_mib = (int32_t)ob_col_int(res, row, USE_MEM_MIB, 0),
+                               .gpus = (int32_t)ob_col_int(res, row, USE_GPUS, 0) };
     in->idle_since_ms = 0;
 }
 

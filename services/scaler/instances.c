@@ -85,11 +85,11 @@ static int advance_until(scaler *s,
     int64_t now_ms = ob_mono_ms();
     ob_cleanup(id_list_done) id_list changed = { 0 };
     for (int i = 0; i < PQntuples(res); i++) {
-        instance *in = scaler_instance(s, PQgetvalue(res, i, 0));
+        instance *in = scaler_instance(s, PQgetvalue(res, i, MOVED_ID));
         if (!in)
             continue;
         moved(s, in, to, reason, now_ms);
-        id_list_add(&changed, PQgetvalue(res, i, 0));
+        id_list_add(&changed, PQgetvalue(res, i, MOVED_ID));
     }
     announce_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
@@ -339,9 +339,9 @@ static int take_found(scaler *s, ob_error *err)
         return 0;
     int r = store_found(s->leader, list.ids, list.n, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
-        instance *in = scaler_instance(s, PQgetvalue(res, i, 0));
+        instance *in = scaler_instance(s, PQgetvalue(res, i, MOVED_ID));
         env *e = in ? scaler_env(s, in->ce_id) : NULL;
-        id_list_add(&changed, PQgetvalue(res, i, 0));
+        id_list_add(&changed, PQgetvalue(res, i, MOVED_ID));
         if (in)
             in->may_fail = false;
         if (e)
@@ -455,7 +455,7 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
         return 0;
     int r = store_overdue(ob_leader_db(s->leader), list.ids, list.n, &overdue, err);
     for (int i = 0; r == 0 && i < PQntuples(overdue); i++)
-        id_list_add(&late, PQgetvalue(overdue, i, 0));
+        id_list_add(&late, PQgetvalue(overdue, i, OVERDUE_ID));
     return r < 0 ? r
                  : advance(s, &late, BIT(OB_INSTANCE_DRAINING), OB_INSTANCE_LOST,
                            "what ran on it had its time", err);
@@ -488,7 +488,7 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
 static void choose_ends(scaler *s, const PGresult *empty, id_list *list)
 {
     for (int i = 0; i < PQntuples(empty); i++) {
-        instance *in = scaler_instance(s, PQgetvalue(empty, i, 0));
+        instance *in = scaler_instance(s, PQgetvalue(empty, i, EMPTY_ID));
         if (!in)
             continue;
         in->drained = true;
@@ -515,7 +515,7 @@ static int end_empty(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err)
     r = store_end_empty(s->leader, list.ids, list.n, &ended, err);
     ob_cleanup(id_list_done) id_list changed = { 0 };
     for (int i = 0; r == 0 && i < PQntuples(ended); i++)
-        id_list_add(&changed, PQgetvalue(ended, i, 0));
+        id_list_add(&changed, PQgetvalue(ended, i, MOVED_ID));
     announce_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
         instance *in = scaler_instance(s, changed.ids[i]);

@@ -65,7 +65,7 @@ static int start(scaler *s, ob_error *err)
     r = retention_start(c, err);
     if (r < 0)
         return r;
-    s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_statements);
+    s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_stmts);
     s->lead = loop_new(s);
     return 0;
 }

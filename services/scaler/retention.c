@@ -1,5 +1,5 @@
-/* Deletes rows of instances that ended longer ago than jobs are kept. Owns the thread; every
- * statement of it is here. Never touches what runs.
+/* Deletes rows of instances that ended longer ago than jobs are kept. Owns the thread; its
+ * statement is in sql/queries/retention.sql. Never touches what runs.
  *
  * Invariants: a TERMINATED instance never changes, and jobs' records name instances without
  * reading their rows: so this needs no fence and may run in any scaler, leading or not. Steps are
@@ -8,17 +8,9 @@
 
 #include "ob/log.h"
 #include "ob/sweeper.h"
+#include "retention_sql.h"
 
 #define STEP 1000
-#define STEP_TEXT "1000"
-
-static const ob_db_stmt statements[] = {
-    { "past_instances",
-      "DELETE FROM instance WHERE id = ANY (ARRAY(SELECT i.id FROM instance i WHERE i.state = 4"
-      " AND i.ended_at < now() - $1::bigint * interval '1 s' AND NOT EXISTS"
-      " (SELECT 1 FROM placement p WHERE p.instance_id = i.id) LIMIT " STEP_TEXT ")) RETURNING 1" },
-    { 0 },
-};
 
 static ob_sweeper *the_sweeper;
 static int64_t kept_s; /* set before the thread starts */
@@ -31,7 +23,8 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
         ob_cleanup(ob_params_done) ob_params p = { 0 };
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
         ob_param_int(&p, kept_s);
-        int r = ob_db_exec(db, "past_instances", &p, &res, err);
+        ob_param_int(&p, STEP);
+        int r = ob_db_exec(db, STMT_PAST_INSTANCES, &p, &res, err);
         if (r < 0)
             return r;
         rows = PQntuples(res);
@@ -58,7 +51,7 @@ int retention_start(const scaler_config *config, ob_error *err)
         return 0;
     ob_sweeper_config sweeper = { .conninfo = config->pg,
                                   .application = "openbatch-scaler retention",
-                                  .stmts = statements,
+                                  .stmts = retention_stmts,
                                   .every_ms = ob_sweeper_interval(kept_s),
                                   .sweep = sweep,
                                   .failed = failed };

@@ -1,64 +1,27 @@
-/* Every SQL statement of the scaler. Reads come first; writes are fenced rounds of the leader.
+/* Calls of the scaler's statements (sql/queries), which name the columns of what they return. Reads
+ * come first; writes are fenced rounds of the leader.
  * Errors of writes are those of ob_leader_commit. */
 #pragma once
 
 #include <stdint.h>
 
+#include "environments_sql.h"
+#include "instances_sql.h"
 #include "ob/db.h"
 #include "ob/job.h"
 #include "ob/leader.h"
 
-extern const ob_db_stmt scaler_statements[];
-
 /* ---- Reading; each *ret is new, PQclear it ---- */
 
-/* Environments that exist, or have something left to be removed. */
+/* Environments that exist, or have something left to be removed. *ret: ENV_* */
 int store_envs(ob_db *db, PGresult **ret, ob_error *err);
-enum {
-    ENV_ID,
-    ENV_NAME,
-    ENV_VERSION,
-    ENV_ENABLED,
-    ENV_DELETING,
-    ENV_RESOURCE_TYPE,
-    ENV_MIN,
-    ENV_MAX,
-    ENV_DESIRED,
-    ENV_BODY,
-    ENV_STATUS_VERSION, /* NULL: no ce_status row */
-    ENV_STATUS_DESIRED,
-    ENV_STATUS_LACKING,
-    ENV_STATUS_SHAPES,
-    ENV_STATUS_VALID,
-    ENV_STATUS_REASON,
-    ENV_MANAGED,
-};
-/* Instances that have not ended, in id order. */
+/* Instances that have not ended, in id order. *ret: INSTANCE_ROW_* */
 int store_instances(ob_db *db, PGresult **ret, ob_error *err);
-enum {
-    INST_ID,
-    INST_CE,
-    INST_TYPE,
-    INST_SPOT,
-    INST_MCPU,
-    INST_MEM,
-    INST_GPUS,
-    INST_VCPUS,
-    INST_STATE,
-    INST_TOKEN_HASH,
-    INST_INFRA,
-    INST_DEADLINE, /* has one? */
-    INST_DOUBTFUL,
-};
-/* What is placed on them: id, runs, mcpu, mem, gpus. */
+/* What is placed on them. *ret: USE_* */
 int store_use(ob_db *db, PGresult **ret, ob_error *err);
-/* Inbox rows for the scaler. */
+/* Inbox rows for the scaler. *ret: INBOX_* */
 int store_inbox(ob_db *db, PGresult **ret, ob_error *err);
-enum {
-    INBOX_SEQ,
-    INBOX_INSTANCE, /* to be interrupted; NULL: it announces an environment */
-};
-/* Those of 'ids' on which nothing is placed. *ret: id. */
+/* Those of 'ids' on which nothing is placed. *ret: EMPTY_* */
 int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 
 /* ---- Writing ---- */
@@ -97,16 +60,16 @@ typedef struct store_joining {
 /* An instance that nobody launched, LAUNCHING, if its join token is one of that environment and
  * its id is new. *ret_ce: the environment, 0: refused. */
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err);
-/* Those of 'ids' that were in doubt are not any more. *ret: the ids. */
+/* Those of 'ids' that were in doubt are not any more. *ret: MOVED_* */
 int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
 
-/* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: id. */
+/* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: OVERDUE_* */
 int store_overdue(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 
 /* Moves those of 'ids' that are in one of the states 'from' (a bit each: 1 << state).
- * deadline_ms: sets deadline_at, from now, unless it is earlier; -1: leaves it. *ret: the ids that
- * were moved. */
+ * deadline_ms: sets deadline_at, from now, unless it is earlier; -1: leaves it. *ret: MOVED_*,
+ * those that were moved. */
 int store_advance(ob_leader *leader,
                   const char *const *ids,
                   size_t n,
@@ -116,6 +79,6 @@ int store_advance(ob_leader *leader,
                   int64_t deadline_ms,
                   PGresult **ret,
                   ob_error *err);
-/* Terminates those of 'ids' that are DRAINING or LOST and have no run. *ret: the ids. */
+/* Terminates those of 'ids' that are DRAINING or LOST and have no run. *ret: MOVED_* */
 int store_end_empty(
     ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);

@@ -38,7 +38,7 @@ int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
         return r;
     s->inbox = ob_realloc(s->inbox, (size_t)n * sizeof(*s->inbox));
     for (int i = 0; i < n; i++) {
-        const char *interrupt = ob_col(res, i, INBOX_INSTANCE);
+        const char *interrupt = ob_col(res, i, INBOX_INSTANCE_ID);
         if (!interrupt || interrupt_ask(s, interrupt))
             s->inbox[s->n_inbox++] = ob_col_int(res, i, INBOX_SEQ, 0);
     }

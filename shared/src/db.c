@@ -13,6 +13,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/text.h"
+#include "session_sql.h"
 
 #define ROLLBACK_TIMEOUT_MS 5000
 
@@ -202,6 +203,11 @@ int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err)
         db->stmts[db->n_stmts++] =
             (ob_db_stmt){ ob_strdup(stmts[i].name), ob_strdup(stmts[i].sql) };
     return prepare_from(db, old, err);
+}
+
+int ob_db_by_keys(ob_db *db, ob_error *err)
+{
+    return ob_db_sql(db, SQL_SESSION_BY_KEYS, NULL, NULL, err);
 }
 
 int ob_db_reconnect(ob_db *db, ob_error *err)

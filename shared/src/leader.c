@@ -9,47 +9,27 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "leader_sql.h"
 #include "ob/clock.h"
+#include "ob/rows.h"
 
-#define LOCK_CLASS "28514" /* 'ob' */
 #define FENCE_STATE "OB001"
 #define BEFORE 3 /* statements before the caller's: BEGIN, how to plan, the fence */
 
 static const struct {
     const char *role;
-    int lock;
-} roles[] = { { "scheduler", 1 }, { "scaler", 2 } };
+    ob_role lock;
+} roles[] = { { "scheduler", OB_ROLE_SCHEDULER }, { "scaler", OB_ROLE_SCALER } };
 
 struct ob_leader {
     char *conninfo;
     const char *role;
-    int lock;
+    ob_role lock;
     const ob_db_stmt *stmts;
     ob_db *db;
     bool leads;
     int64_t epoch, round;
     int64_t kept_at_ms;
-};
-
-/* The holder is judged by PostgreSQL's clock alone: idle or in a transaction, waiting for its
- * client (or for its client to read) without a change for over a second. */
-static const ob_db_stmt leader_stmts[] = {
-    { "leader_lock", "SELECT pg_try_advisory_lock(" LOCK_CLASS ", $1)" },
-    { "leader_end_stalled",
-      "SELECT pg_terminate_backend(a.pid) FROM pg_locks l JOIN pg_stat_activity a ON a.pid = l.pid"
-      " WHERE l.locktype = 'advisory' AND l.granted AND l.classid = " LOCK_CLASS
-      " AND l.objid = $1::int AND l.objsubid = 2"
-      " AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())"
-      " AND a.pid <> pg_backend_pid() AND a.wait_event IN ('ClientRead', 'ClientWrite')"
-      " AND a.state_change < clock_timestamp() - interval '1 second'" },
-    { "leader_epoch",
-      "UPDATE leader SET epoch = epoch + 1, holder = $2 WHERE role = $1 RETURNING epoch, round" },
-    { "leader_plans", OB_DB_BY_KEYS(true) },
-    { "leader_fence", "SELECT ob_fence($1, $2, $3)" },
-    { "leader_standby",
-      "SELECT EXISTS (SELECT 1 FROM pg_stat_activity WHERE datname = current_database()"
-      " AND application_name = $1 AND pid <> pg_backend_pid())" },
-    { 0 },
 };
 
 ob_leader *ob_leader_new(const char *conninfo, const char *role, const ob_db_stmt *stmts)
@@ -99,7 +79,7 @@ static int connect_now(ob_leader *leader, ob_error *err)
             "SET lock_timeout = '2s'",
             NULL, NULL, err);
     if (r == 0)
-        r = ob_db_prepare(db, leader_stmts, err);
+        r = ob_db_prepare(db, ob_leader_stmts, err);
     if (r == 0)
         r = ob_db_prepare(db, leader->stmts, err);
     if (r == 0)
@@ -116,7 +96,7 @@ static int ask_lock(ob_leader *leader, const char *stmt, bool *ret, ob_error *er
     ob_param_int(&p, leader->lock);
     int r = ob_db_exec(leader->db, stmt, &p, &res, err);
     if (r == 0)
-        *ret = PQntuples(res) > 0 && ob_col_bool(res, 0, 0);
+        *ret = PQntuples(res) > 0 && ob_col_bool(res, 0, LOCK_DONE);
     return r;
 }
 
@@ -129,13 +109,13 @@ static int raise_epoch(ob_leader *leader, ob_error *err)
     (void)snprintf(holder, sizeof(holder), "%s/%d", host, (int)getpid());
     ob_param_text(&p, leader->role);
     ob_param_text(&p, holder);
-    int r = ob_db_exec(leader->db, "leader_epoch", &p, &res, err);
+    int r = ob_db_exec(leader->db, STMT_LEADER_EPOCH, &p, &res, err);
     if (r < 0)
         return r;
     if (PQntuples(res) != 1)
         return ob_fail(err, ENOENT, "table leader has no row for %s", leader->role);
-    leader->epoch = ob_col_int(res, 0, 0, 0);
-    leader->round = ob_col_int(res, 0, 1, 0);
+    leader->epoch = ob_col_int(res, 0, LEADER_EPOCH, 0);
+    leader->round = ob_col_int(res, 0, LEADER_ROUND, 0);
     return 0;
 }
 
@@ -147,9 +127,9 @@ int ob_leader_try(ob_leader *leader, ob_error *err)
     int r = leader->db ? 0 : connect_now(leader, err);
     bool locked = false, ended = false;
     if (r == 0)
-        r = ask_lock(leader, "leader_lock", &locked, err);
+        r = ask_lock(leader, STMT_LEADER_LOCK, &locked, err);
     if (r == 0 && !locked)
-        r = ask_lock(leader, "leader_end_stalled", &ended, err);
+        r = ask_lock(leader, STMT_LEADER_END_STALLED, &ended, err);
     if (r == 0 && locked)
         r = raise_epoch(leader, err);
     if (r < 0) {
@@ -197,9 +177,9 @@ int ob_leader_has_standby(ob_leader *leader, bool *ret, ob_error *err)
     char application[64];
     (void)snprintf(application, sizeof(application), "openbatch-%s", leader->role);
     ob_param_text(&p, application);
-    int r = ob_db_exec(leader->db, "leader_standby", &p, &res, err);
+    int r = ob_db_exec(leader->db, STMT_LEADER_STANDBY, &p, &res, err);
     if (r == 0)
-        *ret = ob_col_bool(res, 0, 0);
+        *ret = ob_col_bool(res, 0, STANDBY_CONNECTED);
     return r;
 }
 
@@ -213,9 +193,9 @@ int ob_leader_begin(ob_leader *leader, ob_error *err)
     if (r == 0)
         r = ob_db_pipe_sql(leader->db, "BEGIN", err);
     if (r == 0)
-        r = ob_db_pipe_add(leader->db, "leader_plans", NULL, err);
+        r = ob_db_pipe_add(leader->db, STMT_LEADER_PLANS, NULL, err);
     if (r == 0)
-        r = ob_db_pipe_add(leader->db, "leader_fence", &p, err);
+        r = ob_db_pipe_add(leader->db, STMT_LEADER_FENCE, &p, err);
     return r;
 }
 

@@ -9,6 +9,7 @@
 #include "ob/db.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "schema_sql.h"
 
 #define AGAIN_MS 250
 
@@ -16,14 +17,14 @@ static int ask(ob_db *db, const char *sql, int64_t *ret, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = ob_db_sql(db, sql, NULL, &res, err);
-    *ret = r == 0 ? ob_col_int(res, 0, 0, 0) : 0;
+    *ret = r == 0 ? ob_col_int(res, 0, SCHEMA_NUMBER, 0) : 0;
     return r;
 }
 
 static int version_of(ob_db *db, int64_t *ret, ob_error *err)
 {
-    int r = ask(db, "SELECT (to_regclass('schema_migration') IS NOT NULL)::int", ret, err);
-    return r < 0 || *ret == 0 ? r : ask(db, "SELECT max(version) FROM schema_migration", ret, err);
+    int r = ask(db, SQL_SCHEMA_MADE, ret, err);
+    return r < 0 || *ret == 0 ? r : ask(db, SQL_SCHEMA_VERSION, ret, err);
 }
 
 void ob_schema_wait(const char *conninfo, const char *application, int version)

@@ -28,6 +28,10 @@ void migrate(const char *conninfo, const char *sql_dir)
     ob_cleanup(ob_db_freep) ob_db *db = NULL;
     struct dirent **list;
     assert_int_equal(ob_db_connect(conninfo, "test", &db, NULL), 0);
+    /* As the api makes it. */
+    assert_int_equal(
+        ob_db_sql(db, "CREATE TABLE schema_migration (version int PRIMARY KEY)", NULL, NULL, NULL),
+        0);
     int n = scandir(sql_dir, &list, is_sql, by_name);
     assert_true(n > 10);
     for (int i = 0; i < n; i++) {

@@ -87,7 +87,7 @@ static void streams_are_found_by_their_names(void **state)
 {
     ob_error err = { 0 };
     set_up_database();
-    sql(OB_DB_BY_KEYS(false));
+    assert_int_equal(ob_db_by_keys(db, NULL), 0);
     assert_int_equal(ob_db_prepare(db, log_intake_stmts, &err), 0);
 
     int64_t read = open_streams();

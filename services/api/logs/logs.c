@@ -208,7 +208,7 @@ static int open_db(intake *in, ob_error *err)
     ob_cleanup(ob_db_freep) ob_db *db = NULL;
     int r = ob_db_connect(in->ctx->config->pg, "openbatch-api logs", &db, err);
     if (r == 0)
-        r = ob_db_sql(db, OB_DB_BY_KEYS(false), NULL, NULL, err);
+        r = ob_db_by_keys(db, err);
     if (r == 0)
         r = ob_db_prepare(db, log_intake_stmts, err);
     if (r == 0)

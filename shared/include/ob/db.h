@@ -22,17 +22,6 @@ typedef struct ob_db_stmt {
 /* Connects, sets plan_cache_mode=force_custom_plan and application_name, and prepares 'stmts'
  * (NULL: none) when prepare is called. Errors: -EIO, retriable. */
 int ob_db_connect(const char *conninfo, const char *application, ob_db **ret, ob_error *err);
-/* SQL for connections, or (local is true) transactions, in which every statement finds its rows by
- * keys: no plan is left but to look each key up. Of a table that was just filled, or emptied and
- * filled again, the server may believe that it has one row, and would rather read all of it once,
- * or once a key, than look keys up; it knows better when the statistics are gathered. Plain index
- * scans go as well, for they may read all of an index; bitmap scans cannot. */
-#define OB_DB_BY_KEYS(local)                                                                       \
-    "SELECT set_config('enable_seqscan', 'off', " #local                                           \
-    "), set_config('enable_indexscan', 'off', " #local                                             \
-    "), set_config('enable_indexonlyscan', 'off', " #local                                         \
-    "), set_config('enable_hashjoin', 'off', " #local                                              \
-    "), set_config('enable_mergejoin', 'off', " #local ")"
 void ob_db_free(ob_db *db);
 void ob_db_freep(ob_db **db);
 PGconn *ob_db_raw(ob_db *db);
@@ -42,6 +31,12 @@ int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err);
  * (0, as at first: for ever), then give -ETIMEDOUT, retriable: the outcome is unknown, the
  * connection broken. */
 void ob_db_set_timeout(ob_db *db, int timeout_ms);
+/* For connections in which every statement finds its rows by keys: no plan is left but to look each
+ * key up. Of a table that was just filled, or emptied and filled again, the server may believe that
+ * it has one row, and would rather read all of it once, or once a key, than look keys up; it knows
+ * better when the statistics are gathered. Plain index scans go as well, for they may read all of
+ * an index; bitmap scans cannot. A leader's rounds do the same. */
+int ob_db_by_keys(ob_db *db, ob_error *err);
 /* Drops a broken connection and makes it anew, statements prepared again. */
 int ob_db_reconnect(ob_db *db, ob_error *err);
 

@@ -1,0 +1,42 @@
+-- Compute environments: what users want of them, what has become of them, and what was asked.
+-- table: scaler
+
+-- Those that exist, or have something left to be removed. status_version is NULL when there is no
+-- ce_status row.
+-- name: environments
+-- columns: ENV
+SELECT e.id, e.name, e.version, e.enabled, e.deleting, e.resource_type, e.min_vcpus, e.max_vcpus,
+    e.desired_vcpus, e.body, s.version AS status_version, s.desired_vcpus AS status_desired_vcpus,
+    s.lacking AS status_lacking, s.shapes AS status_shapes, s.valid AS status_valid,
+    s.reason AS status_reason, upper(e.type) = 'MANAGED' AS managed
+FROM compute_environment e
+LEFT JOIN ce_status s ON s.ce_id = e.id
+WHERE NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS (
+    SELECT 1 FROM instance i WHERE i.ce_id = e.id AND i.state < :OB_INSTANCE_TERMINATED
+)
+ORDER BY e.id;
+
+-- name: status_put
+-- params: STATUS = ce_id bigint[], version bigint[], desired_vcpus int[], shapes text[],
+--     lacking text[], valid int[], reason text[]
+INSERT INTO ce_status (ce_id, version, valid, reason, desired_vcpus, shapes, lacking)
+SELECT m.ce_id, m.version, m.valid = 1, m.reason, m.desired_vcpus, m.shapes, m.lacking
+FROM {{rows: m}} JOIN compute_environment e ON e.id = m.ce_id
+ON CONFLICT (ce_id) DO UPDATE
+SET version = excluded.version, valid = excluded.valid, reason = excluded.reason,
+    desired_vcpus = excluded.desired_vcpus, shapes = excluded.shapes, lacking = excluded.lacking;
+
+-- name: status_delete
+-- params: ce_ids bigint[]
+DELETE FROM ce_status s WHERE ce_id = ANY (:ce_ids) AND NOT EXISTS (
+    SELECT 1 FROM instance i WHERE i.ce_id = s.ce_id AND i.state < :OB_INSTANCE_TERMINATED
+);
+
+-- instance_id is the one that is to be interrupted; NULL: the row announces an environment.
+-- name: inbox
+-- columns: INBOX
+SELECT seq, instance_id FROM inbox WHERE consumer = :OB_INBOX_SCALER ORDER BY seq LIMIT 1000;
+
+-- name: inbox_delete
+-- params: seqs bigint[]
+DELETE FROM inbox WHERE consumer = :OB_INBOX_SCALER AND seq = ANY (:seqs);
