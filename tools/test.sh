@@ -54,6 +54,7 @@ suite_format() {
         /usr/bin/python3 tools/text_rules.py || status=1
         /usr/bin/python3 tools/include_rules.py || status=1
         /usr/bin/python3 tools/log_events.py --check || status=1
+        /usr/bin/python3 tools/sql_rules.py || status=1
         shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh \
             tests/bench/{decide,engine,simulation} .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
