@@ -45,7 +45,7 @@ A file becomes <file>_sql.h, with the names, the enums, and the table of its sta
 <file>_stmts, for ob_db_prepare(). `-- table: NAME` at its top gives the table another name; several
 files with one name are one table, for one connection. `-- table: none`: they are not prepared, and
 C runs their text, SQL_LIVE_PAGE, by ob_db_sql(). The tables stand in queries.c; declared.c has
-what is declared here for the test that compares it with the schema (tests/unit/test_*_queries.c).
+what is declared here for the test that compares it with the schema (tests/unit/test_queries.c).
 
 A new file is listed in the service's meson.build. A build fails when a name is unknown or not used,
 a parameter has no name ($1), or what is declared differs from what can be seen.
@@ -101,6 +101,7 @@ class Source:
     fragments: dict[str, Fragment] = field(default_factory=dict)
     columns: dict[str, tuple[int, list[str]]] = field(default_factory=dict)  # first, names
     params: dict[str, list[Param]] = field(default_factory=dict)
+    used: set[str] = field(default_factory=set)  # fragments
 
 
 # ---- Constants of C ----
@@ -418,12 +419,11 @@ def read_statement(
     fragments: dict[str, Fragment],
     known: tuple[dict, dict],
     names: dict[str, str],
-    used: set[str],
 ) -> None:
     if not NAME.fullmatch(keys["name"].strip()):
         raise Wrong(f'name: "{keys["name"]}" is not a name')
     params = params_of(source, known[1], keys["params"]) if "params" in keys else []
-    toks = bind(expand(body, fragments, params, used), params, names)
+    toks = bind(expand(body, fragments, params, source.used), params, names)
     spec = keys.get("columns", "").strip()
     columns = None
     if spec and spec != "none":
@@ -440,7 +440,6 @@ def read_source(path: Path, done: dict[str, Source], names: dict[str, str]) -> S
     source = Source(path, path.stem)
     known: tuple[dict, dict] = ({}, {})
     fragments: dict[str, Fragment] = {}
-    used: set[str] = set()
     for keys, body in blocks(path.read_text()):
         try:
             if "table" in keys:
@@ -455,7 +454,7 @@ def read_source(path: Path, done: dict[str, Source], names: dict[str, str]) -> S
                 read_fragment(source, keys, body, known[0])
                 fragments.update(source.fragments)
             elif "name" in keys:
-                read_statement(source, keys, body, fragments, known, names, used)
+                read_statement(source, keys, body, fragments, known, names)
             else:
                 raise Wrong("a statement has no name")
         except Wrong as wrong:
@@ -480,6 +479,11 @@ def read_all(paths: list[Path], names: dict[str, str]) -> list[Source]:
                 break
         else:
             raise Wrong(f"include: what {', '.join(left)} include is missing, or a circle")
+    used = {name for source in done.values() for name in source.used}
+    for source in done.values():
+        for name in source.fragments:
+            if name not in used:
+                raise Wrong(f"{source.path}: {name}: the fragment is not used")
     seen: dict[str, Path] = {}
     for source in done.values():
         for s in source.statements:

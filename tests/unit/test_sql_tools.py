@@ -102,6 +102,9 @@ class Embedding(unittest.TestCase):
         self.refused(name + "-- columns: S\nSELECT a, a FROM c;", "a name of S stands there twice")
         self.refused(name + "-- columns: S\nUPDATE a SET b = 1;", "returns no rows")
         self.refused(name + "DELETE FROM {{t}};", "not a fragment")
+        self.refused(
+            "-- fragment: f\na;\n" + name + "DELETE FROM t;", "f: the fragment is not used"
+        )
         self.refused(name + "DELETE FROM t", "no semicolon")
         self.refused("DELETE FROM t;", "has no name")
         both = "-- columns: S\nSELECT {};\n-- name: t\n-- columns: S\nSELECT {} FROM x;"
