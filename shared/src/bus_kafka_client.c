@@ -240,7 +240,7 @@ connect_to_kafka(int fd, const struct sockaddr *address, int len, const char *id
     if (error == EINPROGRESS && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         return errno;
     if (error == 0 && !bus_peer_is(fd, bus->pid_file)) {
-        ob_warn("bus.not_kafka", "{s:s}", "broker", id);
+        ob_warn("bus.peer_refused", "{s:s}", "broker", id);
         error = EPERM;
     }
     return error;
