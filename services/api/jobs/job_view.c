@@ -14,19 +14,6 @@
 #include "ob/rows.h"
 #include "request/arn.h"
 
-/* Places in an attempt's array (JOB_COL_ATTEMPTS). */
-enum {
-    AT_NUMBER,
-    AT_RUN,
-    AT_INSTANCE,
-    AT_CLUSTER,
-    AT_EXIT,
-    AT_CONTAINER_REASON,
-    AT_REASON,
-    AT_STARTED,
-    AT_STOPPED
-};
-
 typedef struct view {
     const api_request *req;
     ob_job_ref ref;
@@ -78,16 +65,16 @@ static void set_run(
     }
 }
 
-/* The container of an ended attempt: what ran where, and how it ended. */
+/* The container of an attempt that ended (its row, as an object): where it ran, how it ended. */
 static void set_attempt(json_t *container, const view *v, const json_t *a)
 {
-    set_run(container, v, (int)json_integer_value(json_array_get(a, AT_RUN)),
-            json_string_value(json_array_get(a, AT_INSTANCE)),
-            json_string_value(json_array_get(a, AT_CLUSTER)),
-            json_is_integer(json_array_get(a, AT_STARTED)));
-    if (json_is_integer(json_array_get(a, AT_EXIT)))
-        json_object_set(container, "exitCode", json_array_get(a, AT_EXIT));
-    set_text(container, "reason", json_string_value(json_array_get(a, AT_CONTAINER_REASON)));
+    set_run(container, v, (int)json_integer_value(json_object_get(a, "run")),
+            json_string_value(json_object_get(a, "instance_id")),
+            json_string_value(json_object_get(a, "cluster")),
+            json_is_integer(json_object_get(a, "started_at_ms")));
+    if (json_is_integer(json_object_get(a, "exit_code")))
+        json_object_set(container, "exitCode", json_object_get(a, "exit_code"));
+    set_text(container, "reason", json_string_value(json_object_get(a, "container_reason")));
 }
 
 static json_t *attempts_view(const view *v, const json_t *attempts)
@@ -101,9 +88,9 @@ static json_t *attempts_view(const view *v, const json_t *attempts)
         set_attempt(container, v, a);
         json_object_set_new(container, "networkInterfaces", json_array());
         json_t *one = json_pack("{s:o}", "container", container);
-        set_time(one, "startedAt", json_integer_value(json_array_get(a, AT_STARTED)));
-        set_time(one, "stoppedAt", json_integer_value(json_array_get(a, AT_STOPPED)));
-        set_text(one, "statusReason", json_string_value(json_array_get(a, AT_REASON)));
+        set_time(one, "startedAt", json_integer_value(json_object_get(a, "started_at_ms")));
+        set_time(one, "stoppedAt", json_integer_value(json_object_get(a, "stopped_at_ms")));
+        set_text(one, "statusReason", json_string_value(json_object_get(a, "reason")));
         json_array_append_new(out, one);
     }
     return out;
@@ -203,7 +190,7 @@ set_status(json_t *to, const view *v, const json_t *attempts, const PGresult *ro
     size_t n = json_array_size(attempts);
     if (n > 0 && started_ms == 0) {
         const json_t *last = json_array_get(attempts, n - 1);
-        started_ms = json_integer_value(json_array_get(last, AT_STARTED));
+        started_ms = json_integer_value(json_object_get(last, "started_at_ms"));
     }
     set_text(to, "status", ob_job_state_name(v->state));
     set_text(to, "statusReason", ob_col(rows, row, JOB_COL_REASON));
@@ -318,9 +305,9 @@ json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
     json_t *container = json_object();
     if (json_array_size(attempts) > 0) {
         const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
-        if (json_is_integer(json_array_get(last, AT_EXIT)))
-            json_object_set(container, "exitCode", json_array_get(last, AT_EXIT));
-        set_text(container, "reason", json_string_value(json_array_get(last, AT_CONTAINER_REASON)));
+        if (json_is_integer(json_object_get(last, "exit_code")))
+            json_object_set(container, "exitCode", json_object_get(last, "exit_code"));
+        set_text(container, "reason", json_string_value(json_object_get(last, "container_reason")));
     }
     json_object_set_new(out, "container", container);
     if (v.flags & OB_FLAG_CANCELLED)

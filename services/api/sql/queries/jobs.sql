@@ -32,9 +32,7 @@ CASE WHEN j.failure IS NOT NULL THEN 0 ELSE
     END AS flags,
 l.run, l.instance_id, ce.name || '_Batch_' || ce.uuid AS cluster,
 coalesce(d.counts, l.counts) AS counts,
--- as job_view.c reads them
-(SELECT json_agg(json_build_array(a.attempt, a.run, a.instance_id, a.cluster, a.exit_code,
-    a.container_reason, a.reason, a.started_at_ms, a.stopped_at_ms) ORDER BY a.attempt)
+(SELECT json_agg(a ORDER BY a.attempt)
     FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx) AS attempts,
 (SELECT t.tags FROM job_tag t WHERE t.job_id = j.id) AS tags;
 
