@@ -50,6 +50,10 @@ suite_format() {
             note "JSON is read by ob_json_* (shared/include/ob/json.h) only"
             status=1
         fi
+        if grep -nE 'sizeof ?\(?([a-z_]+)\)? */ *sizeof ?\(?\*?\1\b' "${c_files[@]}"; then
+            note "the members of an array are ARRAY_SIZE (shared/include/ob/mem.h)"
+            status=1
+        fi
         ((${#c_files[@]} == 0)) || clang-format --dry-run -Werror "${c_files[@]}" || status=1
         /usr/bin/python3 tools/text_rules.py || status=1
         /usr/bin/python3 tools/include_rules.py || status=1

@@ -31,12 +31,10 @@ static const api_operation *const tables[] = {
     log_operations,         key_operations,        unsupported_operations,
 };
 
-#define N_TABLES (sizeof(tables) / sizeof(tables[0]))
-
 const api_operation *api_operation_next(const api_operation *op)
 {
     bool found = !op;
-    for (size_t i = 0; i < N_TABLES; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(tables); i++)
         for (const api_operation *at = tables[i]; at->key; at++) {
             if (found)
                 return at;
@@ -61,7 +59,8 @@ static bool is_key(const api_operation *op, const char *key)
 
 const api_operation *api_operation_find(api_protocol protocol, const char *method, const char *key)
 {
-    for (size_t i = 0; i < N_TABLES; i++) /* for each request: not by api_operation_next */
+    for (size_t i = 0; i < ARRAY_SIZE(tables);
+         i++) /* for each request: not by api_operation_next */
         for (const api_operation *op = tables[i]; op->key; op++)
             if (op->protocol == protocol && is_key(op, key) &&
                 strcmp(op->method ? op->method : "POST", method) == 0)

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "ob/hash.h"
 #include "ob/id.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -80,15 +81,6 @@ static int by_run(const void *a, const void *b)
     return strcmp((*(attempt *const *)a)->run, (*(attempt *const *)b)->run);
 }
 
-static uint64_t fnv1a(uint64_t hash, const char *text)
-{
-    for (; *text; text++) {
-        hash ^= (uint8_t)*text;
-        hash *= 1099511628211u;
-    }
-    return hash;
-}
-
 void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
 {
     ob_cleanup(ob_freep) attempt **held = ob_calloc(HASH_COUNT(a->table) + 1, sizeof(*held));
@@ -98,12 +90,12 @@ void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
     if (attempt_is_held(at))
         held[n++] = at;
     qsort(held, n, sizeof(*held), by_run);
-    uint64_t hash = 14695981039346656037u;
+    uint64_t hash = OB_HASH64;
     for (size_t i = 0; i < n; i++) {
-        hash = fnv1a(hash, held[i]->run);
-        hash = fnv1a(hash, " ");
-        hash = fnv1a(hash, state_name(held[i]->state));
-        hash = fnv1a(hash, "\n");
+        hash = ob_hash64(hash, held[i]->run);
+        hash = ob_hash64(hash, " ");
+        hash = ob_hash64(hash, state_name(held[i]->state));
+        hash = ob_hash64(hash, "\n");
     }
     (void)snprintf(out, 17, "%016llx", (unsigned long long)hash);
     *ret_count = (int)HASH_COUNT(a->table);

@@ -101,7 +101,7 @@ static const struct {
 /* The help with what it says of providers. NULL: it says nothing of them. */
 static char *expand(const char *help)
 {
-    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++) {
         const char *at = strstr(help, words[i].name);
         if (!at)
             continue;
@@ -153,7 +153,7 @@ static void add_providers(void)
 
 static void make_table(void)
 {
-    static char *helps[sizeof(own) / sizeof(own[0])];
+    static char *helps[ARRAY_SIZE(own)];
     if (fields)
         return;
     for (size_t i = 0; own[i].name; i++) {

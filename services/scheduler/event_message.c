@@ -242,7 +242,7 @@ static bool is_ours(const detail_span *key)
         "jobArn",    "jobId",     "attempts",        "status",      "statusReason",
         "startedAt", "stoppedAt", "arrayProperties", "isCancelled", "isTerminated",
     };
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (detail_is(key, names[i]))
             return true;
     }

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "ob/hash.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
@@ -261,11 +262,9 @@ static void digest(const scheduler *s, const char *id, char out[17])
     engine_instance_runs(s->engine, id, add_line, &l);
     if (l.n)
         qsort(l.at, l.n, sizeof(*l.at), cmp_line);
-    uint64_t hash = 14695981039346656037u; /* FNV-1a, 64 bits */
-    for (size_t i = 0; i < l.n; i++) {
-        for (const char *c = l.at[i]; *c; c++)
-            hash = (hash ^ (uint8_t)*c) * 1099511628211u;
-    }
+    uint64_t hash = OB_HASH64;
+    for (size_t i = 0; i < l.n; i++)
+        hash = ob_hash64(hash, l.at[i]);
     free(l.at);
     (void)snprintf(out, 17, "%016" PRIx64, hash);
 }

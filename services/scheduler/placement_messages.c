@@ -133,7 +133,7 @@ static void place_send(scheduler *s, peer *it, place *m)
         { ",\"stop\":[", "]", &m->stops },
         { ",\"confirm\":[", "]", &m->confirms },
     };
-    for (size_t i = 0; i < sizeof(members) / sizeof(*members); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
         text_str(&t, members[i].begin);
         if (members[i].part->len)
             text_add(&t, members[i].part->at, members[i].part->len);

@@ -155,7 +155,7 @@ static void feed_one(scheduler *s, const json_t *msg)
 {
     const char *type = ob_json_str(msg, "type", "");
     const char *instance = ob_json_str(msg, "instance", "");
-    for (size_t i = 0; i < sizeof(executor_messages) / sizeof(*executor_messages); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(executor_messages); i++) {
         if (strcmp(executor_messages[i].type, type) != 0)
             continue;
         if (!peers_token_ok(s->peers, instance, ob_json_str(msg, "token", "")))

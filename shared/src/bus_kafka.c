@@ -138,7 +138,7 @@ void ob_bus_free(ob_bus *bus)
     bus_consumer_free(bus, bus->consumer);
     bus_consumer_free(bus, bus->group_member);
     bus_sender *const senders[] = { bus->sender, bus->retired, bus->dead };
-    for (size_t i = 0; i < sizeof(senders) / sizeof(senders[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(senders); i++) {
         if (!senders[i])
             continue;
         /* What did not go out is reported as such before the handle goes. */
@@ -313,8 +313,7 @@ int ob_bus_send(ob_bus *bus,
         { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = ref },
     };
     (void)pthread_rwlock_rdlock(&bus->sender_lock);
-    rd_kafka_error_t *error =
-        rd_kafka_produceva(bus->sender->rk, parts, sizeof(parts) / sizeof(parts[0]));
+    rd_kafka_error_t *error = rd_kafka_produceva(bus->sender->rk, parts, ARRAY_SIZE(parts));
     (void)pthread_rwlock_unlock(&bus->sender_lock);
     if (!error)
         return 0;

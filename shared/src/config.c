@@ -50,8 +50,7 @@ const ob_config_field ob_config_common_fields[] = {
 
 const ob_config_field *config_field_at(const ob_config_field *fields, bool common, size_t i)
 {
-    static const size_t common_count =
-        sizeof(ob_config_common_fields) / sizeof(ob_config_common_fields[0]) - 1;
+    static const size_t common_count = ARRAY_SIZE(ob_config_common_fields) - 1;
     if (common) {
         if (i < common_count)
             return &ob_config_common_fields[i];

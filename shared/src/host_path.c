@@ -124,7 +124,7 @@ ob_host_guard_new(const char *home, const char *run_dir, const char *engine, con
 {
     static const char unix_socket[] = "unix://";
     ob_host_guard *g = ob_calloc(1, sizeof(*g));
-    for (size_t i = 0; i < sizeof(everywhere) / sizeof(everywhere[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(everywhere); i++)
         add(g, everywhere[i]);
     add(g, home);
     add(g, run_dir);

@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <string.h>
 
+#include "ob/mem.h"
+
 static const char *const state_names[OB_JOB_STATE_COUNT] = {
     [OB_JOB_SUBMITTED] = "SUBMITTED", [OB_JOB_PENDING] = "PENDING",
     [OB_JOB_RUNNABLE] = "RUNNABLE",   [OB_JOB_STARTING] = "STARTING",
@@ -38,7 +40,7 @@ bool ob_job_is_final(ob_job_state state)
 
 const char *ob_instance_state_name(ob_instance_state state)
 {
-    size_t n = sizeof(instance_state_names) / sizeof(instance_state_names[0]);
+    size_t n = ARRAY_SIZE(instance_state_names);
     return (unsigned)state < n ? instance_state_names[state] : "UNKNOWN";
 }
 

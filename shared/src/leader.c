@@ -37,7 +37,7 @@ ob_leader *ob_leader_new(const char *conninfo, const char *role, const ob_db_stm
     ob_leader *leader = ob_calloc(1, sizeof(*leader));
     leader->conninfo = ob_strdup(conninfo);
     leader->stmts = stmts;
-    for (size_t i = 0; i < sizeof(roles) / sizeof(roles[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(roles); i++)
         if (!strcmp(roles[i].role, role)) {
             leader->role = roles[i].role;
             leader->lock = roles[i].lock;

@@ -81,7 +81,7 @@ uint64_t ob_log_dropped(void)
 
 int ob_log_level_parse(const char *text, ob_log_level *ret_level)
 {
-    for (size_t i = 0; i < sizeof(level_names) / sizeof(level_names[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(level_names); i++) {
         if (text && strcmp(text, level_names[i]) == 0) {
             *ret_level = (ob_log_level)i;
             return 0;

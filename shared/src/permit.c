@@ -80,7 +80,7 @@ static const struct {
     [OB_PERMIT_DEVICES] = { "OPENBATCH_DEVICES", "devices of the host",
                             offsetof(ob_permits, devices), has_devices, drop_devices },
 };
-#define N (sizeof(table) / sizeof(*table))
+#define N ARRAY_SIZE(table)
 
 static ob_permit permit(const ob_permits *p, size_t i)
 {

@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "ob/hash.h"
 #include "ob/message.h"
 
 #define HOUR "3600000"
@@ -51,10 +52,5 @@ int32_t ob_instance_partition(const char *instance_id, int32_t partitions)
 {
     if (partitions <= 1)
         return 0;
-    uint32_t hash = 2166136261u; /* FNV-1a, 32 bits */
-    for (const char *p = instance_id; *p; p++) {
-        hash ^= (uint8_t)*p;
-        hash *= 16777619u;
-    }
-    return (int32_t)(hash % (uint32_t)partitions);
+    return (int32_t)(ob_hash32(OB_HASH32, instance_id) % (uint32_t)partitions);
 }

@@ -425,7 +425,7 @@ static void load(int instances, int seconds)
         { .queue = FIRST_QUEUE, .need = { .mcpu = 2000, .mem_mib = 64000 }, .most_ms = MOST_MS(2) },
         { .queue = LARGE_QUEUE, .need = whole, .most_ms = MOST_MS(1) },
     };
-    const int n_large = sizeof(large) / sizeof(large[0]);
+    const int n_large = ARRAY_SIZE(large);
     sim s;
     begin(&s, instances, VCPUS, seconds, LONGEST_S + 100);
     put_queue(&s, FIRST_QUEUE, 5, false);

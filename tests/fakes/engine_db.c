@@ -193,7 +193,7 @@ static void put_attempt(engine_db *db, const effect_attempt *t)
 {
     record *r = get(db, &t->id, t->index);
     assert_int_equal(t->attempt, r->n_attempts + 1);
-    assert_true(r->n_attempts < sizeof(r->attempts) / sizeof(r->attempts[0]));
+    assert_true(r->n_attempts < ARRAY_SIZE(r->attempts));
     assert_non_null(t->reason);
     assert_non_null(t->instance_id);
     assert_non_null(t->cluster);

@@ -36,8 +36,8 @@ void packing_random(packing *p, unsigned seed, size_t n_shapes, int64_t vcpus)
     static const int32_t mib_each[] = { 512, 1024, 1900, 2048, 3800, 4096, 7000, 7600 };
     p->n_shapes = n_shapes;
     for (size_t i = 0; i < n_shapes; i++) {
-        int32_t cpu = mcpu[(size_t)rand_r(&seed) % (sizeof(mcpu) / sizeof(mcpu[0]))];
-        int32_t each = mib_each[(size_t)rand_r(&seed) % (sizeof(mib_each) / sizeof(mib_each[0]))];
+        int32_t cpu = mcpu[(size_t)rand_r(&seed) % ARRAY_SIZE(mcpu)];
+        int32_t each = mib_each[(size_t)rand_r(&seed) % ARRAY_SIZE(mib_each)];
         int64_t share = vcpus * 1000 / (int64_t)n_shapes;
         share = share / 2 + (int64_t)rand_r(&seed) % share;
         p->shapes[i] = (decide_shape){
@@ -52,7 +52,7 @@ void packing_distinct(packing *p, unsigned seed, size_t n)
     static const int32_t mcpu[] = { 1000, 1000, 2000, 2000, 4000, 8000, 16000 };
     p->n_shapes = n;
     for (size_t i = 0; i < n; i++) {
-        int32_t cpu = mcpu[(size_t)rand_r(&seed) % (sizeof(mcpu) / sizeof(mcpu[0]))];
+        int32_t cpu = mcpu[(size_t)rand_r(&seed) % ARRAY_SIZE(mcpu)];
         int32_t mem = 500 * cpu / 1000 + rand_r(&seed) % (7000 * (cpu / 1000));
         p->shapes[i] = (decide_shape){ .need = { .mcpu = cpu, .mem_mib = mem }, .count = 1 };
     }

@@ -46,7 +46,7 @@ static inline size_t random_bytes(uint64_t *seed, char *out, size_t max)
         if (pick % 4 < ascii_of_four) {
             piece = "e";
         } else if (pick / 4 % 2) {
-            piece = pieces[pick / 8 % (sizeof(pieces) / sizeof(pieces[0]))];
+            piece = pieces[pick / 8 % ARRAY_SIZE(pieces)];
             size = strlen(piece);
         }
         if (size > len - n)

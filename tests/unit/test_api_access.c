@@ -88,7 +88,7 @@ static void a_container_asks_for_rights_by_what_it_has(void **state)
         { "{\"logConfiguration\":{\"logDriver\":\"journald\"}}", "UseLogDriver " },
         { "{\"logConfiguration\":{\"logDriver\":\"fluentd\"}}", "UseLogDriver " },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         const char *actions[8];
         char found[128] = "";
         json_auto_t *container = json_loads(cases[i].container, 0, NULL);

@@ -108,12 +108,12 @@ static void tags_have_awss_characters(void **state)
         "a!", "#", "a\\tb", "a\\nb", "\xf0\x9f\x98\x80", "a,b", "$"
     };
     char extra[100];
-    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         (void)snprintf(extra, sizeof extra, "{\"tags\":{\"%s\":\"%s\"}}", good[i], good[i]);
         expect(extra, NULL);
     }
     expect("{\"tags\":{\"a\":\"\"}}", NULL);
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         (void)snprintf(extra, sizeof extra, "{\"tags\":{\"x\":\"%s\"}}", bad[i]);
         expect(extra, "tags.x: tags may have letters, digits, blanks and _.:/=+-@ only.");
     }
@@ -152,11 +152,11 @@ static void what_is_not_effective_is_refused_by_name(void **state)
     static const char *const nothing[] = { "null", "{}", "[]", "\"\"", "false", "0", "0.0" };
     static const char *const something[] = { "{\"a\":1}", "[0]", "\"x\"", "true", "1", "-0.5" };
     char extra[64];
-    for (size_t i = 0; i < sizeof nothing / sizeof nothing[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(nothing); i++) {
         (void)snprintf(extra, sizeof extra, "{\"soon\":%s}", nothing[i]);
         expect(extra, NULL);
     }
-    for (size_t i = 0; i < sizeof something / sizeof something[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(something); i++) {
         (void)snprintf(extra, sizeof extra, "{\"soon\":%s}", something[i]);
         expect(extra, "soon is not supported by OpenBatch yet.");
     }

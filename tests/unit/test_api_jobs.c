@@ -167,7 +167,7 @@ static void names_are_exact_or_a_range(void **state)
 static void what_no_name_can_be_finds_nothing(void **state)
 {
     static const char *const values[] = { "", "a*b", "a%", "\xc3\xa4*", "a b" };
-    for (size_t i = 0; i < sizeof values / sizeof values[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
         list_filter f;
         assert_int_equal(read_filter("JOB_NAME", values[i], &f), 0);
         assert_true(f.nothing);

@@ -99,7 +99,7 @@ static void a_run_is_on_its_instance_and_names_its_stream(void **state)
     if (!db)
         skip();
     log_runs *runs = log_runs_new();
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         log_run *run = find(runs, cases[i].run, cases[i].instance);
         log_run *known = log_runs_get(runs, cases[i].run, cases[i].instance);
         assert_ptr_equal(run, known);

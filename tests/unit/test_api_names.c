@@ -51,7 +51,7 @@ static void an_arn_names_only_what_is_the_callers(void **state)
         "arn:",
         "arn:gcp:batch:r:a:job-queue/q",
     };
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         assert_false(arn_or_name(others[i], "job-queue", "r", "a", &name));
 }
 
@@ -61,7 +61,7 @@ static void names_follow_the_pattern(void **state)
     assert_true(name_is_valid("a"));
     assert_true(name_is_valid("9-x_Y"));
     static const char *const bad[] = { "", "-a", "_a", "a b", "a.b", "a/b", "a:1", "\xc3\xa9" };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_false(name_is_valid(bad[i]));
     memset(name, 'x', sizeof name);
     name[128] = '\0';
@@ -82,7 +82,7 @@ static void definitions_split_into_name_and_revision(void **state)
     assert_int_equal(revision, 12);
     static const char *const bad[] = { "",    ":1",    "d:",   "d:0",      "d:01",
                                        "d:x", "d:1:2", "d:-1", "d:latest", "d:9999999999" };
-    for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_false(definition_name_split(bad[i], name, &revision));
 }
 
@@ -100,7 +100,7 @@ static void tokens_come_back_where_they_were_made(void **state)
     api_request req = request("ListJobs", "a", "r");
     static const char *const positions[] = { "", "1", "12", "123",
                                              "01a20980-36d1-77e0-9fc2-493138f08755/17" };
-    for (size_t i = 0; i < sizeof positions / sizeof positions[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(positions); i++) {
         api_reply rep = { 0 };
         char *back = NULL, *token = page_token_new(&req, positions[i]);
         assert_int_equal(page_token_read(&req, token, &back, &rep), 0);
@@ -163,7 +163,7 @@ static void other_tokens_are_refused(void **state)
         "x", "garbage", "====", "a+b/", "\xff\xfe", "AAAAAAAAAAAAAAAAAAAAAAAA", " "
     };
     refused(&req, longer);
-    for (size_t i = 0; i < sizeof garbage / sizeof garbage[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(garbage); i++)
         refused(&req, garbage[i]);
 }
 

@@ -101,7 +101,7 @@ static void actions_have_no_case_and_wildcards(void **state)
         { "batch:*b*b*", "batch:SubmitJob", POLICY_ALLOWED },
         { "batch:*b*b*b*b", "batch:SubmitJob", POLICY_NOT_ALLOWED },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         ob_cleanup(ob_freep) char *statement =
             ob_strf("{\"Effect\":\"Allow\",\"Action\":[\"x:Y\",\"%s\"],\"Resource\":\"*\"}",
                     rows[i].pattern);
@@ -136,7 +136,7 @@ static void wildcards_stay_within_a_part_of_an_arn(void **state)
           "arn:aws:logs:us-east-1:123456789012:log-group:/aws/batch/job:log-stream:d/default/x",
           POLICY_ALLOWED },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         ob_cleanup(ob_freep) char *statement = ob_strf(
             "{\"Effect\":\"Allow\",\"Action\":\"batch:*\",\"Resource\":[\"%s\"]}", rows[i].pattern);
         if (one(statement, "batch:X", rows[i].arn) != rows[i].answer)
@@ -213,7 +213,7 @@ static void conditions_compare_what_the_request_brings(void **state)
           "\"StringLike\":{\"aws:ResourceTag/stage\":\"t*\"}",
           POLICY_ALLOWED, POLICY_NOT_ALLOWED },
     };
-    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         ob_cleanup(ob_freep) char *statement =
             ob_strf("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{%s}}",
                     rows[i].condition);

@@ -166,7 +166,7 @@ verify_at(const sigv4_request *req, const char *secret, int64_t now, sigv4_refus
 
 static void published_signatures_are_accepted(void **state)
 {
-    for (size_t i = 0; i < sizeof vectors / sizeof vectors[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(vectors); i++) {
         signed_request s;
         sigv4_refusal refusal = { 0 };
         build(&s, &vectors[i], KEY_ID);
@@ -304,7 +304,7 @@ static void malformed_authorizations_are_named(void **state)
 static void a_signed_header_is_named_once(void **state)
 {
     static const char *const names[] = { "host;host", "host;x-amz-date;Host", ";;" };
-    for (size_t i = 0; i < sizeof names / sizeof names[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         ob_cleanup(ob_freep) char *text =
             ob_strf("AWS4-HMAC-SHA256 Credential=a/" DAY
                     "/r/batch/aws4_request, SignedHeaders=%s, Signature=%064d",

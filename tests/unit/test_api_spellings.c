@@ -47,7 +47,7 @@ static void check(const char *operation,
     }
 }
 #define CHECK(operation, protocol, member, cases)                                                  \
-    check(operation, protocol, member, cases, sizeof cases / sizeof cases[0])
+    check(operation, protocol, member, cases, ARRAY_SIZE(cases))
 
 static void queues_go_by_name_and_by_one_arn(void **state)
 {
@@ -163,7 +163,7 @@ static void jobs_and_definitions_are_taken_apart_once(void **state)
         { "DeregisterJobDefinition", "jobDefinition", HEAD "job-definition/d:03", false, 0 },
         { "ListTagsForResource", "resourceArn", HEAD "job-definition/d:3", true, 3 },
     };
-    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         bool is_job = strcmp(cases[i].member, "jobId") == 0 || strstr(cases[i].text, "job/");
         bool arn = strstr(cases[i].text, "arn:");
         ob_cleanup(ob_freep) char *text =

@@ -87,7 +87,7 @@ static void the_error_names_the_variable(void **state)
         { "OPENBATCH_ACCOUNT", "12345678901a" },
         { "OPENBATCH_SOCKET", "x.sock" },
     };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         (void)clean_environment(state);
         (void)setenv(bad[i].name, bad[i].value, 1);
         config c = { 0 };

@@ -19,7 +19,7 @@ static void the_nearest_version_is_spoken(void **state)
     };
     char api[OB_DOCKER_API_TEXT];
     (void)state;
-    for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
         json_t *version = json_loads(rows[i].version, 0, NULL);
         assert_non_null(version);
         ob_docker_api(version, api);

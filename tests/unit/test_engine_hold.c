@@ -2,6 +2,7 @@
  * container engine does not work; and those that are not to blame. (Refusals: test_engine_report.c)
  */
 #include "engine_world.h"
+#include "ob/mem.h"
 
 #define ONE NEED(1, 100)
 #define SIZE NEED(4, 4000)
@@ -67,7 +68,7 @@ static void an_instance_on_which_starts_fail_while_others_succeed_is_held_off(vo
     assert_int_equal(turn(w, 8, 7, true, false), 4);
     assert_int_equal(held(w), 1);
     static const int64_t holds[] = { 5000, 10000, 20000, 40000, 80000, 160000, 300000, 300000 };
-    for (size_t i = 0; i < sizeof(holds) / sizeof(*holds); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(holds); i++) {
         int64_t until = w->now_ms + holds[i];
         w->now_ms = until - 3000;
         assert_int_equal(turn(w, 8, 7, true, false), 0);

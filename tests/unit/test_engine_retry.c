@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 
+#include "ob/mem.h"
 #include "retry.h"
 
 #define BIG NEED(4, 16000)
@@ -84,7 +85,7 @@ static const struct {
 static void evaluate_on_exit_5_1(void **state)
 {
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         retry_rules *rules = retry_parse(cases[i].rules);
         retry_end end = { .status_reason = cases[i].status_reason,
                           .reason = cases[i].reason,
@@ -308,7 +309,7 @@ static void a_retried_job_keeps_its_new_place(void **state)
     world_instance(w, "i-1", 1, NEED(1, 1000), OB_INSTANCE_ACTIVE);
     ob_uuid fifth = world_submit(w, 1, 0, NEED1);
     const ob_uuid expected[] = { third, first, second, fourth, fifth };
-    for (size_t i = 0; i < sizeof(expected) / sizeof(*expected); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(expected); i++) {
         world_round(w);
         assert_state(w, expected[i], -1, OB_JOB_STARTING);
         world_exit(w, expected[i], -1, 0);

@@ -1,6 +1,7 @@
 /* Every state x everything that can happen to a job: where it goes and what the executor is told.
  */
 #include "engine_world.h"
+#include "ob/mem.h"
 
 #include <stdio.h>
 
@@ -361,7 +362,7 @@ static void the_end_says_what_happened(void **state)
     world_ce(w, 1, 64, BIG);
     world_queue(w, 1, 1, 1, 0);
     world_instance(w, "i-1", 1, BIG, OB_INSTANCE_ACTIVE);
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         ob_uuid id = world_submit(w, 1, 0, NEED1);
         world_round(w);
         engine_run_report r = cases[i].r;

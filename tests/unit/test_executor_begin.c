@@ -44,7 +44,7 @@ static int drop_dir(void **state)
     static const char *const names[] = { "plain", "app/db", "tail-AbCdEf", "tail",
                                          "other", "nul",    "latin",       "app" };
     char path[256];
-    for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
         (void)remove(path);
     }
@@ -72,7 +72,7 @@ static void names_and_arns_become_files(void **state)
         { SM "app/db:port", "5432" },
         { SM "app/db:password:AWSCURRENT:", "pw" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *value = NULL;
         ob_error err = { 0 };
         if (secrets_read(dir, cases[i].from, &value, &err) < 0)
@@ -105,7 +105,7 @@ static void what_is_no_secret_is_said_by_its_name_only(void **state)
         "arn:aws:ssm:us-east-1:1:document/plain",
         "arn:aws",
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *value = NULL;
         ob_error err = { 0 };
         if (secrets_read(dir, cases[i], &value, &err) == 0)
@@ -167,7 +167,7 @@ static void an_image_names_its_registry(void **state)
         { "localhost:5000/a:b", "localhost:5000" },
         { "123.dkr.ecr.us-east-1.amazonaws.com/a@sha256:0", "123.dkr.ecr.us-east-1.amazonaws.com" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *registry = docker_auth_registry(cases[i][0]);
         assert_string_equal(registry, cases[i][1]);
         free(registry);

@@ -154,7 +154,7 @@ static void a_part_of_16_kib_without_a_newline_goes_on(void **state)
                   { DOCKER_PART + 2, "", false },
                   { 0, "", true },
                   { 0, "\n", true } };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         docker_frames f = { 0 };
         memset(text, 'x', sizeof(text));
         (void)snprintf(text, sizeof(text), "1970-01-01T00:00:00.000000007Z ");
@@ -302,7 +302,7 @@ static void text_is_json_and_other_bytes_are_base64(void **state)
         { "\xf4\x90\x80\x80", 4, "9JCAgA==" },
         { "cut \xe2\x82", 6, "Y3V0IOKC" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         log_text t = { 0 };
         log_text_add_line(&t, 42, cases[i].bytes, cases[i].len, cases[i].len + 1);
         json_auto_t *line = json_loadb(t.text, t.len, 0, NULL);
@@ -331,7 +331,7 @@ static void a_line_of_parts_says_how_far_it_goes(void **state)
                   { "ab", 2, "[7,\"ab\",null,2]" },
                   { "\xff", 2, "[7,null,\"/w==\"]" },
                   { "\xff", 3, "[7,null,\"/w==\",3]" } };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         log_text t = { 0 };
         log_text_add_line(&t, 7, cases[i].text, strlen(cases[i].text), cases[i].span);
         log_text_add(&t, "", 1);

@@ -161,7 +161,7 @@ static void what_is_no_message_changes_nothing(void **state)
     placement *p = make(1, 1);
     const char *const bad[] = { "", "{", "[]", "{\"v\":2,\"type\":\"place\",\"epoch\":9}",
                                 "{\"v\":1,\"type\":\"dance\",\"epoch\":9}" };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_int_equal(take(p, bad[i]), PLACEMENT_BAD);
     assert_string_equal(asked, "");
     assert_int_equal(placement_last(p).epoch, 1);

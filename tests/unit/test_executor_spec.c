@@ -181,7 +181,7 @@ static void what_cannot_be_served_is_refused_with_its_name(void **state)
           "'mountPoints':[{'sourceVolume':'e','containerPath':'/x'}]",
           "EFS" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_t *body = NULL, *volumes = NULL;
         ob_error err = { 0 };
         assert_int_equal(make_ref(cases[i].members, JOB "/1", &body, &volumes, &err), -EINVAL);
@@ -306,7 +306,7 @@ static void a_platform_is_named_as_docker_names_it(void **state)
         { "'runtimePlatform':{'cpuArchitecture':'Z80'}", NULL, -EINVAL },
         { "'runtimePlatform':{'operatingSystemFamily':'WINDOWS_SERVER_2022_CORE'}", NULL, -EINVAL },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_auto_t *spec = spec_of(cases[i].members);
         const char *platform = "?";
         assert_int_equal(docker_spec_platform(spec, &platform, NULL), cases[i].result);
@@ -366,7 +366,7 @@ static void pulls_name_one_tag(void **state)
         { "host:5000/a/b:t", "fromImage=host%3A5000%2Fa%2Fb%3At" },
         { "a@sha256:00", "fromImage=a%40sha256%3A00" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         char *query = docker_spec_pull_query(cases[i].image, NULL);
         assert_string_equal(query, cases[i].query);
         free(query);
@@ -408,7 +408,7 @@ static void the_null_runtime_reads_the_command(void **state)
         { "'command':['echo','sleep','9']", 0, 0 },
         { "", 0, 0 },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_auto_t *spec = spec_of(cases[i].members);
         null_plan plan = null_plan_of(spec);
         assert_int_equal(plan.duration_ms, cases[i].ms);

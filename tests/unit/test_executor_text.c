@@ -119,7 +119,7 @@ static json_t *random_spec(uint64_t *seed)
         json_pack("{s:[{s:s, s:s}, {s:s, s:s}], s:[{}], s:[{s:{}}], s:{}, s:{}}",
                   "resourceRequirements", "type", "VCPU", "value", "1", "type", "MEMORY", "value",
                   "64", "mountPoints", "volumes", "host", "runtimePlatform", "logConfiguration");
-    for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(paths); i++) {
         json_t *to = strcmp(paths[i][0], "container") ? json_object_get(properties, paths[i][0])
                                                       : properties;
         ob_cleanup(ob_freep) char *text = random_member(seed, LONG_MAX);

@@ -43,7 +43,7 @@ static void refusals_are_told_apart(void **state)
         { "could not select device driver \"nvidia\" with capabilities: [[gpu]]",
           REFUSAL_OF_THE_JOB },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         if (docker_refusal_of(cases[i].text) != cases[i].refusal)
             fail_msg("%s", cases[i].text);
 }

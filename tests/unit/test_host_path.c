@@ -64,10 +64,10 @@ static void what_holds_is_or_lies_in_a_guarded_folder_is_refused(void **state)
     ob_host_guard *g =
         ob_host_guard_new("/home/me/ob", "/run/openbatch/1", "unix:///engine/docker.sock",
                           "/mnt/docker:relative:/srv/d.sock");
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         if (!refused(g, bad[i], false) || !refused(g, bad[i], true))
             fail_msg("%s is not refused", bad[i]);
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++)
         if (refused(g, good[i], false) || refused(g, good[i], true))
             fail_msg("%s is refused", good[i]);
     ob_host_guard_free(g);
@@ -96,13 +96,13 @@ static void links_are_followed_where_they_lead(void **state)
     static const char *const bad[] = { "data/link",   "data/link/secrets/new", "data/twice",
                                        "data/up",     "data/up/home/x",        "out/link",
                                        "out/up/home", "data/link/../home" };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         ob_cleanup(ob_freep) char *path = ob_strf("%s/%s", dir, bad[i]);
         if (!refused(g, path, true))
             fail_msg("%s is not refused", path);
     }
     static const char *const good[] = { "data", "out", "data/new/folder", "data/up/other" };
-    for (size_t i = 0; i < sizeof(good) / sizeof(good[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(good); i++) {
         ob_cleanup(ob_freep) char *path = ob_strf("%s/%s", dir, good[i]);
         if (refused(g, path, true))
             fail_msg("%s is refused", path);

@@ -93,7 +93,7 @@ static void what_is_no_uuid_is_refused(void **state)
                                 "0193a5c800000-7abc-8def-0123456789ab",
                                 "0193a5c8-0000-7abc-8def-0123456789ag",
                                 "0193a5c8-0000-7abc-8def0-123456789ab" };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_false(ob_uuid_parse(bad[i], strlen(bad[i]), &id));
     assert_false(ob_uuid_parse(NULL, 36, &id));
     assert_int_equal(id.b[0], 1);
@@ -117,7 +117,7 @@ static void job_references_go_round(void **state)
         "",       "x",       JOB ":", JOB ":-1", JOB ":01", JOB ":1x", JOB ":99999999999",
         JOB "/1", JOB ": 1", JOB "x"
     };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_false(ob_job_ref_parse(bad[i], &ref));
     assert_false(ob_job_ref_parse(NULL, &ref));
 }
@@ -137,7 +137,7 @@ static void run_references_go_round(void **state)
     ob_run_container_name(&ref, out);
     assert_string_equal(out, "ob-" JOB "-7-2147483647");
     const char *const bad[] = { JOB, JOB "/", JOB "/0", JOB "/-1", JOB "/1/", JOB ":7", JOB ":/1" };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
         assert_false(ob_run_ref_parse(bad[i], &ref));
 }
 

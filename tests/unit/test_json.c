@@ -14,7 +14,7 @@ static void what_is_no_json_is_refused(void **state)
                                 "{\"a\":\"\\u0000\"}",
                                 "{\"a\":1e999}",
                                 "{\"a\":99999999999999999999}" };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         json_t *value = NULL;
         ob_error err = { 0 };
         assert_int_equal(ob_json_parse(bad[i], strlen(bad[i]), &value, &err), -EINVAL);

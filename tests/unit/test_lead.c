@@ -50,7 +50,7 @@ static const char *const words[] = { "try",  "drop", "topics", "assign",
 
 static int count(const char *word)
 {
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         if (strcmp(words[i], word) == 0)
             return w.counts[i];
     fail_msg("no such word: %s", word);
@@ -61,7 +61,7 @@ static void did(const char *word)
 {
     size_t len = strlen(w.did);
     (void)snprintf(w.did + len, sizeof(w.did) - len, "%s%s", len ? " " : "", word);
-    for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(words); i++)
         w.counts[i] += strcmp(words[i], word) == 0;
     if (w.stop_at && strcmp(w.stop_at, word) == 0 && count(word) >= w.stop_after)
         atomic_store(&ob_service_stopping, true);

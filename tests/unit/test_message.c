@@ -40,7 +40,7 @@ static void what_has_no_envelope_is_refused(void **state)
                                 "{\"v\":1,\"type\":2}",
                                 "{\"v\":1,\"type\":\"a\",\"epoch\":\"3\"}",
                                 "{\"type\":\"a\",\"epoch\":3}" };
-    for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         json_t *msg = NULL;
         const char *type = NULL;
         int64_t epoch = 0;

@@ -44,7 +44,7 @@ static void what_is_refused_is_named(void **state)
         { { .host_mounts = OB_PERMIT_REFUSE }, "OPENBATCH_HOST_MOUNTS" },
         { { .devices = OB_PERMIT_REFUSE }, "OPENBATCH_DEVICES" },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         ob_error err = { 0 };
         assert_int_equal(ob_permits_check(&cases[i].permits, all, &err), -EPERM);
         assert_non_null(strstr(err.text, cases[i].variable));

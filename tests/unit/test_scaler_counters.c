@@ -150,7 +150,7 @@ static void what_somebody_else_has_written_is_found_out(void **state)
         "SADD openbatch:counters:keys openbatch:instance:i-9",
         "HDEL openbatch:counters openbatch:ce:7",
     };
-    for (size_t i = 0; i < sizeof(meddling) / sizeof(meddling[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(meddling); i++) {
         redis(meddling[i]);
         if (counters_sum(c, &sum, &err) != -ESTALE)
             fail_msg("not found out: %s", meddling[i]);

@@ -54,7 +54,7 @@ static void an_error_is_read_with_code_and_text(void **state)
 static void what_is_no_xml_is_nothing(void **state)
 {
     static const char *const bodies[] = { "", "<", "{}", "<a><b></a>", "<a/>" };
-    for (size_t i = 0; i < sizeof(bodies) / sizeof(bodies[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
         ec2_answer a;
         ec2_answer_read(bodies[i], strlen(bodies[i]), &a);
         assert_int_equal(a.n, 0);
@@ -159,7 +159,7 @@ static void a_launch_says_what_its_environment_asks_for(void **state)
         "aS0wMDAwMDAwMDAwMDAwMDAwMSBtNS5sYXJnZSBAVU5LTk9XTkAgdCBrYWZrYS5leGFtcGxlOjkwOTIgYT1iXG4%"
         "3D",
     };
-    for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(parts); i++)
         if (!strstr(form, parts[i]))
             fail_msg("%s is not in %s", parts[i], form);
 }

@@ -80,7 +80,7 @@ static void each_strategy_is_known_and_best_fit_is_the_default(void **state)
         { BODY(", \"allocationStrategy\": \"SPOT_CAPACITY_OPTIMIZED_PRIORITIZED\""), true, true,
           DECIDE_SPOT_CAPACITY_PRIORITIZED },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         env e = make(cases[i].spot, cases[i].body);
         assert_int_equal(e.strategy, cases[i].strategy);
         assert_int_equal(e.may_exceed, cases[i].may_exceed);
@@ -103,7 +103,7 @@ static void best_fit_has_no_shape_above_the_maximum(void **state)
         { "BEST_FIT", "[[64000,", true },
         { "BEST_FIT_PROGRESSIVE", "[[64000,", false },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         ob_cleanup(ob_freep) char *body =
             ob_strf("{\"computeResources\": {\"allocationStrategy\": \"%s\","
                     " \"instanceTypes\": [\"m5.16xlarge\"]}}",
@@ -167,7 +167,7 @@ static void only_what_makes_instances_replaces_them(void **state)
         assert_int_equal(e.scale_down_ms, i == 1 ? 20 * 60000 : 0);
         env_types_free(&e);
     }
-    for (size_t i = 0; i < sizeof(other) / sizeof(other[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(other); i++) {
         env e = make(false, other[i]);
         assert_string_not_equal(e.launch_hash, first.launch_hash);
         env_types_free(&e);

@@ -118,10 +118,10 @@ static void what_ended_is_told_by_job_and_by_child(void **state)
     static const int ended[] = { DEP_FAILED,    DEP_FAILED,    DEP_SUCCEEDED, DEP_SUCCEEDED,
                                  DEP_SUCCEEDED, DEP_SUCCEEDED, DEP_FAILED,    DEP_UNKNOWN,
                                  DEP_FAILED,    DEP_SUCCEEDED, DEP_FAILED };
-    ended_dependencies *told = submit(deps, sizeof(deps) / sizeof(*deps));
+    ended_dependencies *told = submit(deps, ARRAY_SIZE(deps));
     size_t n = 0;
     const engine_dependency *d = ended_of(told, 0, &n);
-    assert_int_equal(n, sizeof(deps) / sizeof(*deps));
+    assert_int_equal(n, ARRAY_SIZE(deps));
     for (size_t i = 0; i < n; i++)
         assert_int_equal(d[i].ended, ended[i]);
     assert_int_equal(d[8].n_failed, SIZE / 100);

@@ -67,7 +67,7 @@ make_event_of(const char *detail, const char *state, const char *attempt, const 
                                    "{0,1,2,3,4,5,6}",
                                    "9",
                                    "2" };
-    return make_row(EVENT_DETAIL + 1, at, values, (int)(sizeof(at) / sizeof(*at)));
+    return make_row(EVENT_DETAIL + 1, at, values, (int)ARRAY_SIZE(at));
 }
 
 static PGresult *make_event(const char *state, const char *attempt, const char *array_size)
@@ -220,7 +220,7 @@ static void a_log_is_where_the_definition_sends_it(void **state)
           "a\"b/default/" },
         { "{\"options\":{\"awslogs-stream-prefix\":\"x\"},\"logDriver\":\"json-file\"}", NULL },
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         ob_cleanup(ob_freep) char *job = ob_strf("{\"jobArn\":\"arn:aws:batch:r:1:job/" JOB
                                                  "\",\"container\":{\"logConfiguration\":%s}}",
                                                  cases[i].config);

@@ -34,7 +34,7 @@ static void what_is_missing_or_broken_is_left_out(void **state)
     static const char *const texts[] = {
         NULL, "", "{}", "[1]", "{\"fairsharePolicy\": null}", "{"
     };
-    for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         queue_policy p;
         policy_parse(texts[i], texts[i], &p);
         assert_int_equal(p.policy.n_weights, 0);

@@ -24,10 +24,10 @@ static void every_topic_is_in_the_table_once_and_bounded(void **state)
             assert_non_null(t->configs[i + 1]);
             bounded |= strcmp(t->configs[i], "retention.bytes") == 0;
         }
-        assert_true(i < sizeof(t->configs) / sizeof(t->configs[0]));
+        assert_true(i < ARRAY_SIZE(t->configs));
         assert_true(bounded);
     }
-    assert_int_equal(n, sizeof(names) / sizeof(names[0]));
+    assert_int_equal(n, ARRAY_SIZE(names));
     for (size_t i = 0; i < n; i++)
         assert_non_null(find(names[i]));
     assert_false(find(OB_TOPIC_JOB_STATE)->partitioned);

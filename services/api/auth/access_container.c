@@ -56,7 +56,7 @@ static const struct {
 size_t access_container_actions(const json_t *container, const char **ret, size_t max)
 {
     size_t n = 0;
-    for (size_t i = 0; i < sizeof table / sizeof table[0] && n < max; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(table) && n < max; i++)
         if (table[i].asks(container))
             ret[n++] = table[i].action;
     return n;

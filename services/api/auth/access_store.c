@@ -73,7 +73,7 @@ int access_store_tags(api_request *req, const char *arn, json_t **ret, ob_error 
         return -ENOENT;
     if (strcmp(parts.kind, "job") == 0)
         return job_tags(req, parts.rest, ret, err);
-    size_t i = 0, n = sizeof kinds / sizeof kinds[0];
+    size_t i = 0, n = ARRAY_SIZE(kinds);
     while (i < n && strcmp(parts.kind, kinds[i].kind) != 0)
         i++;
     char name[API_NAME_MAX];

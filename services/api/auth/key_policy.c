@@ -135,7 +135,7 @@ static int check_resources(const texts *resources, ob_error *err)
 
 static bool known_key(const char *key)
 {
-    for (size_t i = 0; i < sizeof condition_keys / sizeof condition_keys[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(condition_keys); i++) {
         const char *known = condition_keys[i];
         size_t len = strlen(known);
         bool prefix = known[len - 1] == '/';
@@ -152,7 +152,7 @@ static int read_operator(const char *name, condition *ret, ob_error *err)
     ret->if_exists = len > tail && strcmp(name + len - tail, if_exists) == 0;
     if (ret->if_exists)
         len -= tail;
-    for (size_t i = 0; i < sizeof comparisons / sizeof comparisons[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(comparisons); i++)
         if (strlen(comparisons[i].name) == len && strncmp(name, comparisons[i].name, len) == 0 &&
             !(ret->if_exists && comparisons[i].compare == IS_NULL)) {
             ret->op = &comparisons[i];

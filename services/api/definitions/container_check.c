@@ -336,7 +336,7 @@ static int check_ec2(const json_t *container, const api_field_where *where)
     static const char *const fargate_only[] = { "networkConfiguration",
                                                 "fargatePlatformConfiguration", "ephemeralStorage",
                                                 "runtimePlatform" };
-    for (size_t i = 0; i < sizeof fargate_only / sizeof fargate_only[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(fargate_only); i++)
         if (!json_is_nothing(json_object_get(container, fargate_only[i])))
             return field_refuse(where, "%s not applicable for EC2.", fargate_only[i]);
     const char *vcpus = requirement(container, "VCPU");
@@ -374,10 +374,10 @@ static int check_fargate(const json_t *container, const api_field_where *where)
             return field_refuse(
                 where, "%s is not applicable for Fargate. Use resource requirements instead.",
                 older[i]);
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
         if (!json_is_nothing(json_object_get(container, others[i])))
             return not_on_fargate(others[i], where);
-    for (size_t i = 0; i < sizeof linux_others / sizeof linux_others[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(linux_others); i++)
         if (!json_is_nothing(json_object_get(linux_parameters, linux_others[i])))
             return not_on_fargate(linux_others[i], where);
     size_t i;

@@ -147,7 +147,7 @@ static int check_fargate(const json_t *resources, const api_field_where *where)
                                           "scalingPolicy",
                                           "tags" };
     static const char *const networks[] = { "subnets", "securityGroupIds" };
-    for (size_t i = 0; i < sizeof others / sizeof others[0]; i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++) {
         const json_t *value = json_object_get(resources, others[i]);
         if (json_is_integer(value) || !json_is_nothing(value))
             return field_refuse(where, "%s is not applicable for Fargate.", others[i]);
@@ -192,7 +192,7 @@ int environment_check_update(const json_t *body, const api_field_where *where)
                                        "unmanagedvCpus", "updatePolicy",     "ecsSettings",
                                        "context" };
     size_t given = 0;
-    for (size_t i = 0; i < sizeof any / sizeof any[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(any); i++)
         given += json_object_get(body, any[i]) != NULL;
     if (given == 0)
         return field_refuse(

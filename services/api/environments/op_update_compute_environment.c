@@ -180,7 +180,7 @@ static void take_members(const api_request *req, api_environment *e)
 {
     static const char *const members[] = { "unmanagedvCpus", "ecsSettings", "context" };
     json_auto_t *changes = fields_copy(req->op->fields, req->body);
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
         if (json_object_get(changes, members[i]))
             (void)json_object_set(e->body, members[i], json_object_get(changes, members[i]));
     if (json_object_get(changes, "updatePolicy"))

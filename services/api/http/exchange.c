@@ -71,7 +71,7 @@ static const char *status_text(int status)
                   { 429, "Too Many Requests" },
                   { 500, "Internal Server Error" },
                   { 503, "Service Unavailable" } };
-    for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++)
         if (texts[i].status == status)
             return texts[i].text;
     return "Error";

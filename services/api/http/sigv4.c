@@ -9,6 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "ob/hash.h"
 #include "sigv4_canonical.h"
 
 #define MAX_SKEW_S 300
@@ -68,10 +69,7 @@ static const uint8_t *signing_key_of(sigv4_ctx *ctx, const sigv4_auth *auth, con
     char scope[sizeof ctx->slots[0].scope];
     (void)snprintf(scope, sizeof scope, "%s/%s/%s/%s", auth->key_id, auth->date, auth->region,
                    auth->service);
-    uint32_t h = 2166136261u;
-    for (const char *at = scope; *at; at++)
-        h = (h ^ (unsigned char)*at) * 16777619u;
-    signing_key *slot = &ctx->slots[h % KEY_SLOTS];
+    signing_key *slot = &ctx->slots[ob_hash32(OB_HASH32, scope) % KEY_SLOTS];
     if (strcmp(slot->scope, scope) == 0 && strcmp(slot->secret, secret) == 0)
         return slot->key;
 

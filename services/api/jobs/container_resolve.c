@@ -271,7 +271,7 @@ int container_resolve(const json_t *definition,
         "ulimits", "networkInterfaces", "resourceRequirements", "secrets"
     };
     json_auto_t *container = json_deep_copy(definition);
-    for (size_t i = 0; i < sizeof(lists) / sizeof(lists[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(lists); i++)
         ensure_list(container, lists[i]);
     json_t *command = json_object_get(overrides, "command");
     if (json_array_size(command) > 0)

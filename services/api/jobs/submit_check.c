@@ -17,7 +17,7 @@ static int check_kind(const api_request *req, const json_t *definition, api_repl
         !json_is_nothing(json_object_get(req->body, "containerOverrides")))
         return api_client_error(
             rep, "Container overrides or node overrides should not be set for Batch on EKS jobs.");
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!json_is_nothing(json_object_get(definition, kinds[i])))
             return api_client_error(
                 rep, "Jobs of a job definition with %s are not supported by OpenBatch yet.",

@@ -9,17 +9,16 @@
 
 #include "logs_sql.h"
 #include "ob/clock.h"
+#include "ob/hash.h"
 
 #define SEEN (1 << 15)
 
 static _Atomic uint64_t seen[SEEN];
 
-/* FNV-1a. The names end with 128 random bits. */
+/* The names end with 128 random bits. */
 static uint64_t hash_of(const char *name)
 {
-    uint64_t hash = 14695981039346656037ULL;
-    for (; *name; name++)
-        hash = (hash ^ (unsigned char)*name) * 1099511628211ULL;
+    uint64_t hash = ob_hash64(OB_HASH64, name);
     return hash ? hash : 1;
 }
 

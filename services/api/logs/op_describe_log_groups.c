@@ -36,7 +36,7 @@ static int named(api_request *req, const json_t *list, PGresult **ret, api_reply
     char *names[PAGE_MAX];
     size_t i, n = 0;
     json_t *item;
-    for (i = 0; i < sizeof(alone) / sizeof(alone[0]); i++)
+    for (i = 0; i < ARRAY_SIZE(alone); i++)
         if (json_object_get(req->body, alone[i]))
             return log_invalid(rep, "logGroupIdentifiers and %s cannot be given together.",
                                alone[i]);

@@ -36,7 +36,7 @@ int op_create_job_queue(api_request *req, api_reply *rep)
     memcpy(q.name, name, strlen(name) + 1);
     static const char *const members[] = { "tags", "jobQueueType", "jobStateTimeLimitActions" };
     json_auto_t *sent = fields_copy(req->op->fields, req->body);
-    for (size_t i = 0; i < sizeof members / sizeof members[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
         if (json_object_get(sent, members[i]))
             (void)json_object_set(q.body, members[i], json_object_get(sent, members[i]));
     if (!json_object_get(q.body, "tags"))

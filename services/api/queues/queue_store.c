@@ -29,7 +29,7 @@ int queue_from_row(const PGresult *res, int row, api_wanted_queue *ret, ob_error
     for (const char *at = ob_col(res, row, JQ_COL_CE_IDS); at && *at;) {
         char *end = NULL;
         long long id = strtoll(at, &end, 10);
-        if (end == at || ret->n_ces == sizeof ret->ce_ids / sizeof ret->ce_ids[0])
+        if (end == at || ret->n_ces == ARRAY_SIZE(ret->ce_ids))
             break;
         ret->ce_ids[ret->n_ces++] = id;
         at = *end == ',' ? end + 1 : end;

@@ -95,7 +95,7 @@ int tags_find(api_request *req, bool lock, tagged *ret, api_reply *rep)
     ret->arn = named ? named->text : "";
     if (!named || !named->of[0])
         return api_client_error(rep, "Invalid resource ARN: %.383s", ret->arn);
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+    for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (strcmp(kinds[i].arn_kind, named->of) == 0)
             ret->kind = &kinds[i];
     if (!ret->kind)

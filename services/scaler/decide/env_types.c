@@ -45,7 +45,7 @@ static decide_strategy strategy_of(const json_t *resources)
         { "SPOT_CAPACITY_OPTIMIZED_PRIORITIZED", DECIDE_SPOT_CAPACITY_PRIORITIZED },
     };
     const char *name = ob_json_str(resources, "allocationStrategy", "BEST_FIT");
-    for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(known); i++)
         if (!strcmp(name, known[i].name))
             return known[i].strategy;
     return DECIDE_BEST_FIT;
@@ -246,7 +246,7 @@ static char *launch_hash_of(const env *e)
     if (e->exact || !e->managed)
         return ob_strdup("-");
     json_auto_t *picked = json_object();
-    for (size_t i = 0; i < sizeof(launch_members) / sizeof(launch_members[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(launch_members); i++)
         (void)json_object_set(picked, launch_members[i],
                               json_object_get(e->resources, launch_members[i]));
     ob_cleanup(ob_freep) char *text = json_dumps(picked, JSON_COMPACT | JSON_SORT_KEYS);

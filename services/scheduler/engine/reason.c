@@ -206,7 +206,7 @@ static unsigned missing(const engine *e, const class *cls, ce *c)
 static int32_t at_least(int32_t ahead)
 {
     static const int32_t steps[] = { 100, 50, 20, 10, 5, 4, 3, 2, 1 };
-    for (size_t i = 0; i < sizeof(steps) / sizeof(*steps); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(steps); i++)
         if (ahead >= steps[i])
             return steps[i];
     return 0;

@@ -20,6 +20,9 @@ static inline void ob_freep(void *p)
         ob_taken_;                                                                                 \
     })
 
+/* Members of an array (not of a pointer). */
+#define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
+
 /* Allocation in base and start-up code: aborts when memory is out. Free with free(). */
 void *ob_calloc(size_t n, size_t size);
 void *ob_realloc(void *p, size_t size);

@@ -134,7 +134,7 @@ static void share(docker *d, const json_t *self)
     size_t home = strlen(d->home), i, at;
     json_t *one;
     d->shared = json_array();
-    for (i = 0; i < sizeof(settings) / sizeof(settings[0]); i++) {
+    for (i = 0; i < ARRAY_SIZE(settings); i++) {
         const char *path = getenv(settings[i]);
         const json_t *mount = path ? mount_of(self, path) : NULL;
         const char *to = json_string_value(json_object_get(mount, "Destination"));
@@ -209,7 +209,7 @@ static void add_compose_labels(json_t *labels, const char *project)
                                           { COMPOSE_LABEL "container-number", "1" },
                                           { COMPOSE_LABEL "config-hash", "none" } };
     (void)json_object_set_new(labels, COMPOSE_LABEL "project", ob_json_text(project));
-    for (size_t i = 0; i < sizeof(set) / sizeof(set[0]); i++)
+    for (size_t i = 0; i < ARRAY_SIZE(set); i++)
         (void)json_object_set_new(labels, set[i][0], ob_json_text(set[i][1]));
 }
 

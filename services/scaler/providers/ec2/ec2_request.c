@@ -134,8 +134,7 @@ static char *user_data_of(const ec2_settings *e, const provider_launch_spec *spe
         { "@KAFKA_SETTINGS@", e->kafka_settings ? e->kafka_settings : "" },
         { "@KAFKA_PASSWORD@", e->kafka_password ? e->kafka_password : "" },
     };
-    return filled(e->user_data ? e->user_data : default_user_data, values,
-                  sizeof(values) / sizeof(values[0]));
+    return filled(e->user_data ? e->user_data : default_user_data, values, ARRAY_SIZE(values));
 }
 
 static void add_launch_template(form *f, const json_t *template)
