@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob/buf.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 
@@ -25,8 +26,7 @@ struct spool {
     off_t size;      /* whole lines in the file */
     off_t live_size; /* after the last rewrite */
     json_t *all;
-    char *pending;
-    size_t pending_len, pending_cap;
+    ob_buf pending;
     bool want_sync;
 };
 
@@ -82,14 +82,8 @@ static void append(spool *s, json_t *entry)
     json_decref(entry);
     if (!text)
         abort(); /* out of memory */
-    size_t len = strlen(text);
-    if (s->pending_len + len + 1 > s->pending_cap) {
-        s->pending_cap = (s->pending_len + len + 1) * 2;
-        s->pending = ob_realloc(s->pending, s->pending_cap);
-    }
-    memcpy(s->pending + s->pending_len, text, len);
-    s->pending[s->pending_len + len] = '\n';
-    s->pending_len += len + 1;
+    ob_buf_str(&s->pending, text);
+    ob_buf_add(&s->pending, "\n", 1);
     free(text);
 }
 
@@ -113,15 +107,13 @@ static int compact(spool *s, ob_error *err)
     int fd = openat(s->dir_fd, "spool.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (fd < 0)
         return ob_fail(err, errno, "spool.new: %s", strerror(errno));
-    free(s->pending); /* 'all' holds what was pending */
-    s->pending = NULL;
-    s->pending_len = s->pending_cap = 0;
+    ob_buf_done(&s->pending); /* 'all' holds what was pending */
     const char *key, *name;
     json_t *members, *value;
     json_object_foreach(s->all, key, members) json_object_foreach(members, name, value)
         append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
                             value));
-    int r = write_all(fd, s->pending ? s->pending : "", s->pending_len);
+    int r = write_all(fd, s->pending.at ? s->pending.at : "", s->pending.len);
     if (r == 0 && (fsync(fd) < 0 || renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 ||
                    fsync(s->dir_fd) < 0))
         r = -errno;
@@ -134,8 +126,8 @@ static int compact(spool *s, ob_error *err)
     if (s->fd >= 0)
         (void)close(s->fd);
     s->fd = fd;
-    s->size = s->live_size = (off_t)s->pending_len;
-    s->pending_len = 0;
+    s->size = s->live_size = (off_t)s->pending.len;
+    ob_buf_clear(&s->pending);
     s->want_sync = false;
     return 0;
 }
@@ -190,7 +182,7 @@ void spool_free(spool *s)
     if (s->lock_fd >= 0)
         (void)close(s->lock_fd);
     json_decref(s->all);
-    free(s->pending);
+    ob_buf_done(&s->pending);
     free(s);
 }
 
@@ -222,16 +214,16 @@ void spool_drop(spool *s, const char *key)
 
 int spool_write(spool *s, ob_error *err)
 {
-    if (s->pending_len == 0)
+    if (s->pending.len == 0)
         return 0;
-    int r = write_all(s->fd, s->pending, s->pending_len);
+    int r = write_all(s->fd, s->pending.at, s->pending.len);
     if (r < 0) {
         if (ftruncate(s->fd, s->size) == 0)
             (void)lseek(s->fd, s->size, SEEK_SET);
         return ob_fail(err, -r, "spool: %s", strerror(-r));
     }
-    s->size += (off_t)s->pending_len;
-    s->pending_len = 0;
+    s->size += (off_t)s->pending.len;
+    ob_buf_clear(&s->pending);
     return 0;
 }
 

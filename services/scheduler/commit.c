@@ -320,7 +320,7 @@ static void add_shares(batch *b, const engine_effects *effects)
 static void add_snapshots(batch *b, const engine_effects *effects)
 {
     size_t n = effects->n_fronts;
-    text *texts = ob_calloc(n + 1, sizeof(*texts));
+    ob_buf *texts = ob_calloc(n + 1, sizeof(*texts));
     for (size_t i = 0; i < n; i++) {
         snapshot_render(&texts[i], &effects->fronts[i]);
     }
@@ -330,7 +330,7 @@ static void add_snapshots(batch *b, const engine_effects *effects)
     LONGS(&p, SNAPSHOT_ROW_UPDATED_AT_MS, effects->fronts, n, row->at_ms);
     add(b, STMT_SNAPSHOT_PUT, &p);
     for (size_t i = 0; i < n; i++)
-        text_done(&texts[i]);
+        ob_buf_done(&texts[i]);
     free(texts);
 }
 

@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "growing_text.h"
+#include "ob/buf.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -27,20 +27,20 @@ bool demand_due(const scheduler *s, int64_t now_ms)
 typedef struct level {
     scheduler *s;
     int64_t ce_id;
-    text t;
+    ob_buf t;
     bool has_use;
 } level;
 
 static void level_begin(level *l)
 {
-    text_clear(&l->t);
-    text_addf(&l->t, "{\"v\":%d,\"type\":\"demand\",\"epoch\":%" PRId64 ",\"ce\":%" PRId64,
-              OB_MESSAGE_VERSION, l->s->epoch, l->ce_id);
+    ob_buf_clear(&l->t);
+    ob_buf_addf(&l->t, "{\"v\":%d,\"type\":\"demand\",\"epoch\":%" PRId64 ",\"ce\":%" PRId64,
+                OB_MESSAGE_VERSION, l->s->epoch, l->ce_id);
 }
 
 static void level_begin_use(level *l)
 {
-    text_str(&l->t, ",\"instances\":[");
+    ob_buf_str(&l->t, ",\"instances\":[");
     l->has_use = false;
 }
 
@@ -48,7 +48,7 @@ static void level_send(level *l)
 {
     char key[24];
     ob_error err = { 0 };
-    text_str(&l->t, "]}");
+    ob_buf_str(&l->t, "]}");
     assert(l->t.len <= OB_MESSAGE_MAX);
     (void)snprintf(key, sizeof(key), "%" PRId64, l->ce_id);
     if (ob_bus_send(l->s->bus, OB_TOPIC_DEMAND, -1, key, strlen(key), l->t.at, l->t.len, NULL,
@@ -64,10 +64,10 @@ static void add_use(const engine_use *use, void *arg)
         level_begin(l);
         level_begin_use(l);
     }
-    text_str(&l->t, l->has_use ? ",{\"id\":" : "{\"id\":");
-    text_json(&l->t, use->instance_id);
-    text_addf(&l->t, ",\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"runs\":%d%s}", use->used.mcpu,
-              use->used.mem_mib, use->used.gpus, use->runs, use->kept ? ",\"kept\":true" : "");
+    ob_buf_str(&l->t, l->has_use ? ",{\"id\":" : "{\"id\":");
+    ob_buf_json(&l->t, use->instance_id);
+    ob_buf_addf(&l->t, ",\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"runs\":%d%s}", use->used.mcpu,
+                use->used.mem_mib, use->used.gpus, use->runs, use->kept ? ",\"kept\":true" : "");
     l->has_use = true;
 }
 
@@ -75,16 +75,16 @@ static void send_ce(scheduler *s, int64_t ce_id, const effect_shape *shapes, siz
 {
     level l = { .s = s, .ce_id = ce_id };
     level_begin(&l);
-    text_str(&l.t, ",\"shapes\":[");
+    ob_buf_str(&l.t, ",\"shapes\":[");
     for (size_t i = 0; i < n && i < SHAPES_MAX; i++)
-        text_addf(&l.t, "%s{\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"count\":%d}", i ? "," : "",
-                  shapes[i].need.mcpu, shapes[i].need.mem_mib, shapes[i].need.gpus,
-                  shapes[i].count);
-    text_str(&l.t, "]");
+        ob_buf_addf(&l.t, "%s{\"mcpu\":%d,\"mem\":%d,\"gpus\":%d,\"count\":%d}", i ? "," : "",
+                    shapes[i].need.mcpu, shapes[i].need.mem_mib, shapes[i].need.gpus,
+                    shapes[i].count);
+    ob_buf_str(&l.t, "]");
     level_begin_use(&l);
     engine_ce_use(s->engine, ce_id, add_use, &l);
     level_send(&l);
-    text_done(&l.t);
+    ob_buf_done(&l.t);
 }
 
 static void send_level(int64_t ce_id, void *arg)

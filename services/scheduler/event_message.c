@@ -36,32 +36,32 @@ typedef struct run_view {
     bool started;
 } run_view;
 
-static void add_span(text *t, detail_span span)
+static void add_span(ob_buf *t, detail_span span)
 {
-    text_add(t, span.at, span.len);
+    ob_buf_add(t, span.at, span.len);
 }
 
-static void add_job_arn(text *t, const subject *s)
+static void add_job_arn(ob_buf *t, const subject *s)
 {
-    text_str(t, "\"arn:aws:batch:");
+    ob_buf_str(t, "\"arn:aws:batch:");
     add_span(t, s->arn.region);
-    text_str(t, ":");
+    ob_buf_str(t, ":");
     add_span(t, s->arn.account);
-    text_addf(t, ":job/%s\"", s->id);
+    ob_buf_addf(t, ":job/%s\"", s->id);
 }
 
-static void add_ecs_arn(text *t,
+static void add_ecs_arn(ob_buf *t,
                         const char *name,
                         const subject *s,
                         const char *kind,
                         const char *cluster,
                         const char *id)
 {
-    text_addf(t, ",\"%s\":\"arn:aws:ecs:", name);
+    ob_buf_addf(t, ",\"%s\":\"arn:aws:ecs:", name);
     add_span(t, s->arn.region);
-    text_str(t, ":");
+    ob_buf_str(t, ":");
     add_span(t, s->arn.account);
-    text_addf(t, ":%s/%s/%s\"", kind, cluster, id);
+    ob_buf_addf(t, ":%s/%s/%s\"", kind, cluster, id);
 }
 
 /* What the name of its log streams begins with, as it is written in the detail or the definition's
@@ -82,7 +82,7 @@ static bool stream_prefix(const subject *s, detail_span *ret)
 }
 
 /* Members of a container that are known at run time; each begins with a comma. */
-static void add_run(text *t, const subject *s, const run_view *run)
+static void add_run(ob_buf *t, const subject *s, const run_view *run)
 {
     if (run->instance && run->cluster) {
         ob_run_ref ref = { .id = s->ref.id, .index = s->ref.index, .run = run->run };
@@ -93,16 +93,16 @@ static void add_run(text *t, const subject *s, const run_view *run)
         add_ecs_arn(t, "taskArn", s, "task", run->cluster, task);
         detail_span prefix;
         if (run->started && stream_prefix(s, &prefix)) {
-            text_str(t, ",\"logStreamName\":\"");
+            ob_buf_str(t, ",\"logStreamName\":\"");
             add_span(t, prefix);
-            text_addf(t, "/default/%s\"", task);
+            ob_buf_addf(t, "/default/%s\"", task);
         }
     }
     if (run->exit_code)
-        text_addf(t, ",\"exitCode\":%s", run->exit_code);
+        ob_buf_addf(t, ",\"exitCode\":%s", run->exit_code);
     if (run->reason) {
-        text_str(t, ",\"reason\":");
-        text_json(t, run->reason);
+        ob_buf_str(t, ",\"reason\":");
+        ob_buf_json(t, run->reason);
     }
 }
 
@@ -138,25 +138,25 @@ static int first_attempt(const subject *s, const PGresult *attempts)
     return low;
 }
 
-static void add_time(text *t, const char *name, const char *at_ms)
+static void add_time(ob_buf *t, const char *name, const char *at_ms)
 {
     if (at_ms)
-        text_addf(t, ",\"%s\":%s", name, at_ms);
+        ob_buf_addf(t, ",\"%s\":%s", name, at_ms);
 }
 
-static void add_reason(text *t, const char *name, const char *reason)
+static void add_reason(ob_buf *t, const char *name, const char *reason)
 {
     if (!reason)
         return;
-    text_addf(t, ",\"%s\":", name);
-    text_json(t, reason);
+    ob_buf_addf(t, ",\"%s\":", name);
+    ob_buf_json(t, reason);
 }
 
 /* Returns the row of the last attempt, -1 without one. */
-static int add_attempts(text *t, const subject *s, const PGresult *attempts, int64_t ended)
+static int add_attempts(ob_buf *t, const subject *s, const PGresult *attempts, int64_t ended)
 {
     int last = -1;
-    text_str(t, ",\"attempts\":[");
+    ob_buf_str(t, ",\"attempts\":[");
     int rows = attempts && ended > 0 ? PQntuples(attempts) : 0;
     for (int i = rows ? first_attempt(s, attempts) : 0; i < rows && cmp_job(s, attempts, i) == 0;
          i++) {
@@ -165,16 +165,16 @@ static int add_attempts(text *t, const subject *s, const PGresult *attempts, int
             ob_col_int(attempts, i, ATTEMPT_ATTEMPT, 0) > ended)
             continue;
         run_view run = attempt_run(attempts, i);
-        text_addf(t, "%s{\"container\":{\"networkInterfaces\":[]", last >= 0 ? "," : "");
+        ob_buf_addf(t, "%s{\"container\":{\"networkInterfaces\":[]", last >= 0 ? "," : "");
         add_run(t, s, &run);
-        text_str(t, "}");
+        ob_buf_str(t, "}");
         add_time(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED_AT_MS));
         add_time(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED_AT_MS));
         add_reason(t, "statusReason", ob_col(attempts, i, ATTEMPT_REASON));
-        text_str(t, "}");
+        ob_buf_str(t, "}");
         last = i;
     }
-    text_str(t, "]");
+    ob_buf_str(t, "]");
     return last;
 }
 
@@ -194,16 +194,16 @@ latest_run(const subject *s, const PGresult *events, int row, const PGresult *at
     };
 }
 
-static void add_array(text *t, const subject *s, const PGresult *events, int row)
+static void add_array(ob_buf *t, const subject *s, const PGresult *events, int row)
 {
     int64_t size = ob_col_int(events, row, EVENT_ARRAY_SIZE, 0);
     if (size == 0)
         return;
     if (s->ref.index >= 0) {
-        text_addf(t, ",\"arrayProperties\":{\"index\":%d}", s->ref.index);
+        ob_buf_addf(t, ",\"arrayProperties\":{\"index\":%d}", s->ref.index);
         return;
     }
-    text_addf(t, ",\"arrayProperties\":{\"size\":%" PRId64 ",\"statusSummary\":{", size);
+    ob_buf_addf(t, ",\"arrayProperties\":{\"size\":%" PRId64 ",\"statusSummary\":{", size);
     const char *counts = ob_col(events, row, EVENT_COUNTS); /* {n,n,n,n,n,n,n} */
     for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
         long n = 0;
@@ -212,25 +212,25 @@ static void add_array(text *t, const subject *s, const PGresult *events, int row
             n = strtol(counts + 1, &end, 10);
             counts = end;
         }
-        text_addf(t, "%s\"%s\":%ld", i ? "," : "", ob_job_state_name((ob_job_state)i), n);
+        ob_buf_addf(t, "%s\"%s\":%ld", i ? "," : "", ob_job_state_name((ob_job_state)i), n);
     }
-    text_str(t, "}}");
+    ob_buf_str(t, "}}");
 }
 
 /* A member that is longer than this is left out of a lean event, or empty in it. */
 #define LEAN_MAX 256
 
 /* A member as it is stored. */
-static void add_member(text *t, const detail_span *key, const detail_span *value, bool lean)
+static void add_member(ob_buf *t, const detail_span *key, const detail_span *value, bool lean)
 {
     bool empty = lean && value->len > LEAN_MAX;
     if (empty && value->at[0] != '[' && value->at[0] != '{')
         return;
-    text_str(t, ",\"");
+    ob_buf_str(t, ",\"");
     add_span(t, *key);
-    text_str(t, "\":");
+    ob_buf_str(t, "\":");
     if (empty)
-        text_str(t, value->at[0] == '[' ? "[]" : "{}");
+        ob_buf_str(t, value->at[0] == '[' ? "[]" : "{}");
     else
         add_span(t, *value);
 }
@@ -251,23 +251,23 @@ static bool is_ours(const detail_span *key)
 
 /* An object with its members and more behind them; each of 'more' begins with a comma. */
 static void
-add_object(text *t, const char *name, const detail_span *object, const text *more, bool lean)
+add_object(ob_buf *t, const char *name, const detail_span *object, const ob_buf *more, bool lean)
 {
-    text members = { 0 };
+    ob_buf members = { 0 };
     const char *pos = object->at;
     detail_span key, value;
     while (detail_next(&pos, &key, &value))
         add_member(&members, &key, &value, lean);
     if (more->len)
-        text_add(&members, more->at, more->len);
-    text_addf(t, ",\"%s\":{", name);
+        ob_buf_add(&members, more->at, more->len);
+    ob_buf_addf(t, ",\"%s\":{", name);
     if (members.len)
-        text_add(t, members.at + 1, members.len - 1);
-    text_str(t, "}");
-    text_done(&members);
+        ob_buf_add(t, members.at + 1, members.len - 1);
+    ob_buf_str(t, "}");
+    ob_buf_done(&members);
 }
 
-static void add_stored(text *t, const subject *s, const text *run, bool lean)
+static void add_stored(ob_buf *t, const subject *s, const ob_buf *run, bool lean)
 {
     const char *pos = s->detail;
     detail_span key, value;
@@ -277,11 +277,11 @@ static void add_stored(text *t, const subject *s, const text *run, bool lean)
         if (detail_is(&key, "container") && value.at[0] == '{') {
             add_object(t, "container", &value, run, lean);
         } else if (detail_is(&key, "tags") && value.at[0] == '{') {
-            text arn = { 0 };
-            text_str(&arn, ",\"resourceArn\":");
+            ob_buf arn = { 0 };
+            ob_buf_str(&arn, ",\"resourceArn\":");
             add_job_arn(&arn, s);
             add_object(t, "tags", &value, &arn, false);
-            text_done(&arn);
+            ob_buf_done(&arn);
         } else {
             add_member(t, &key, &value, lean);
         }
@@ -304,7 +304,7 @@ static void event_id(char out[OB_UUID_TEXT], const PGresult *events, int row, co
     ob_uuid_format(&id, out);
 }
 
-static void add_envelope(text *t, const PGresult *events, int row, const subject *s)
+static void add_envelope(ob_buf *t, const PGresult *events, int row, const subject *s)
 {
     char id[OB_UUID_TEXT], when[32];
     time_t at = (time_t)(ob_col_int(events, row, EVENT_AT_MS, 0) / 1000);
@@ -313,23 +313,23 @@ static void add_envelope(text *t, const PGresult *events, int row, const subject
     (void)gmtime_r(&at, &utc);
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
     bool blocked = ob_col_bool(events, row, EVENT_BLOCKED);
-    text_addf(t,
-              "{\"version\":\"0\",\"id\":\"%s\",\"detail-type\":\"%s\","
-              "\"source\":\"aws.batch\",\"account\":\"",
-              id, blocked ? "Batch Job Queue Blocked" : "Batch Job State Change");
+    ob_buf_addf(t,
+                "{\"version\":\"0\",\"id\":\"%s\",\"detail-type\":\"%s\","
+                "\"source\":\"aws.batch\",\"account\":\"",
+                id, blocked ? "Batch Job Queue Blocked" : "Batch Job State Change");
     add_span(t, s->arn.account);
-    text_addf(t, "\",\"time\":\"%s\",\"region\":\"", when);
+    ob_buf_addf(t, "\",\"time\":\"%s\",\"region\":\"", when);
     add_span(t, s->arn.region);
-    text_str(t, "\",\"resources\":[");
+    ob_buf_str(t, "\",\"resources\":[");
     add_job_arn(t, s);
     if (blocked) {
-        text_str(t, ",\"");
+        ob_buf_str(t, ",\"");
         add_span(t, detail_string(s->detail, "jobQueue"));
-        text_str(t, "\"");
+        ob_buf_str(t, "\"");
     }
-    text_str(t, "],\"detail\":{\"jobArn\":");
+    ob_buf_str(t, "],\"detail\":{\"jobArn\":");
     add_job_arn(t, s);
-    text_addf(t, ",\"jobId\":\"%s\"", s->id);
+    ob_buf_addf(t, ",\"jobId\":\"%s\"", s->id);
 }
 
 bool event_is_lean(const PGresult *events, int row, int32_t index)
@@ -338,8 +338,12 @@ bool event_is_lean(const PGresult *events, int row, int32_t index)
     return index >= 0 && size * (int64_t)strlen(ob_col(events, row, EVENT_DETAIL)) > ARRAY_MAX;
 }
 
-void event_render(
-    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts, bool lean)
+void event_render(ob_buf *out,
+                  const PGresult *events,
+                  int row,
+                  int32_t index,
+                  const PGresult *attempts,
+                  bool lean)
 {
     subject s = {
         .ref.index = index,
@@ -352,7 +356,7 @@ void event_render(
     ob_job_ref_format(&s.ref, s.id);
     s.arn = detail_arn_of(s.detail, "jobArn");
 
-    text attempts_text = { 0 }, run_text = { 0 };
+    ob_buf attempts_text = { 0 }, run_text = { 0 };
     int last =
         add_attempts(&attempts_text, &s, attempts, ob_col_int(events, row, EVENT_ATTEMPT, 0));
     run_view run = latest_run(&s, events, row, attempts, last);
@@ -360,20 +364,20 @@ void event_render(
 
     add_envelope(out, events, row, &s);
     add_stored(out, &s, &run_text, lean);
-    text_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
+    ob_buf_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
     add_reason(out, "statusReason", ob_col(events, row, EVENT_REASON));
     const char *started = ob_col(events, row, EVENT_STARTED_AT_MS);
     if (!started && last >= 0)
         started = ob_col(attempts, last, ATTEMPT_STARTED_AT_MS);
     add_time(out, "startedAt", started);
     add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED_AT_MS));
-    text_add(out, attempts_text.at, attempts_text.len);
+    ob_buf_add(out, attempts_text.at, attempts_text.len);
     add_array(out, &s, events, row);
     if (flags & OB_FLAG_CANCELLED)
-        text_str(out, ",\"isCancelled\":true");
+        ob_buf_str(out, ",\"isCancelled\":true");
     if (flags & OB_FLAG_TERMINATED)
-        text_str(out, ",\"isTerminated\":true");
-    text_str(out, "}}");
-    text_done(&attempts_text);
-    text_done(&run_text);
+        ob_buf_str(out, ",\"isTerminated\":true");
+    ob_buf_str(out, "}}");
+    ob_buf_done(&attempts_text);
+    ob_buf_done(&run_text);
 }

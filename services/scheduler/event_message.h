@@ -5,7 +5,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "growing_text.h"
+#include "ob/buf.h"
 
 /* Would the events of all children of this array be too much to repeat all of the job in each? Then
  * those of its children are lean. */
@@ -14,5 +14,9 @@ bool event_is_lean(const PGresult *events, int row, int32_t index);
 /* Appends the event of row 'row' of store_events, for the job itself (index -1) or the child
  * 'index'. attempts: rows of store_attempts that hold this job's, or NULL. lean: without the
  * largest parts of what was submitted (docs/messages.md). */
-void event_render(
-    text *out, const PGresult *events, int row, int32_t index, const PGresult *attempts, bool lean);
+void event_render(ob_buf *out,
+                  const PGresult *events,
+                  int row,
+                  int32_t index,
+                  const PGresult *attempts,
+                  bool lean);

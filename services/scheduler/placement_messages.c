@@ -12,7 +12,7 @@
 #include <string.h>
 
 #include "detail.h"
-#include "growing_text.h"
+#include "ob/buf.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -28,7 +28,8 @@
     "CannotCreateContainerError: the description of the job is too large to be sent to an "        \
     "instance"
 
-static void send(scheduler *s, const char *topic, int32_t partition, const char *key, const text *t)
+static void
+send(scheduler *s, const char *topic, int32_t partition, const char *key, const ob_buf *t)
 {
     ob_error err = { 0 };
     assert(t->len <= OB_MESSAGE_MAX);
@@ -37,31 +38,31 @@ static void send(scheduler *s, const char *topic, int32_t partition, const char 
         ob_warn("message.unsent", "{s:s, s:s}", "topic", topic, "error", err.text);
 }
 
-static void send_placement(scheduler *s, const char *instance, const text *t)
+static void send_placement(scheduler *s, const char *instance, const ob_buf *t)
 {
     send(s, OB_TOPIC_PLACEMENTS, ob_instance_partition(instance, s->partitions), instance, t);
 }
 
 static void send_fence(scheduler *s)
 {
-    text t = { 0 };
-    text_addf(&t, "{\"v\":%d,\"type\":\"fence\",\"epoch\":%" PRId64 "}", OB_MESSAGE_VERSION,
-              s->epoch);
+    ob_buf t = { 0 };
+    ob_buf_addf(&t, "{\"v\":%d,\"type\":\"fence\",\"epoch\":%" PRId64 "}", OB_MESSAGE_VERSION,
+                s->epoch);
     for (int32_t i = 0; i < s->partitions; i++)
         send(s, OB_TOPIC_PLACEMENTS, i, NULL, &t);
-    text_done(&t);
+    ob_buf_done(&t);
 }
 
 static void send_bare(scheduler *s, const char *type, const char *instance)
 {
-    text t = { 0 };
-    text_addf(&t,
-              "{\"v\":%d,\"type\":\"%s\",\"epoch\":%" PRId64 ",\"instance\":", OB_MESSAGE_VERSION,
-              type, s->epoch);
-    text_json(&t, instance);
-    text_str(&t, "}");
+    ob_buf t = { 0 };
+    ob_buf_addf(&t,
+                "{\"v\":%d,\"type\":\"%s\",\"epoch\":%" PRId64 ",\"instance\":", OB_MESSAGE_VERSION,
+                type, s->epoch);
+    ob_buf_json(&t, instance);
+    ob_buf_str(&t, "}");
     send_placement(s, instance, &t);
-    text_done(&t);
+    ob_buf_done(&t);
 }
 
 static void send_sync(scheduler *s, peer *it)
@@ -81,28 +82,28 @@ static void send_leaves(scheduler *s)
 
 /* One "place" message under way. */
 typedef struct place {
-    text specs, runs, stops, confirms;
-    text spec;         /* the one that is being added */
+    ob_buf specs, runs, stops, confirms;
+    ob_buf spec;       /* the one that is being added */
     size_t *spec_rows; /* rows of 'specs' already in this message */
     size_t n_spec_rows, cap_spec_rows;
 } place;
 
 static void place_clear(place *m)
 {
-    text_clear(&m->specs);
-    text_clear(&m->runs);
-    text_clear(&m->stops);
-    text_clear(&m->confirms);
+    ob_buf_clear(&m->specs);
+    ob_buf_clear(&m->runs);
+    ob_buf_clear(&m->stops);
+    ob_buf_clear(&m->confirms);
     m->n_spec_rows = 0;
 }
 
 static void place_done(place *m)
 {
-    text_done(&m->specs);
-    text_done(&m->runs);
-    text_done(&m->stops);
-    text_done(&m->confirms);
-    text_done(&m->spec);
+    ob_buf_done(&m->specs);
+    ob_buf_done(&m->runs);
+    ob_buf_done(&m->stops);
+    ob_buf_done(&m->confirms);
+    ob_buf_done(&m->spec);
     free(m->spec_rows);
 }
 
@@ -115,18 +116,18 @@ static void place_send(scheduler *s, peer *it, place *m)
 {
     if (place_size(m) == 0)
         return;
-    text t = { 0 };
+    ob_buf t = { 0 };
     it->seq++;
     it->sent_at_ms = ob_mono_ms();
-    text_addf(&t, "{\"v\":%d,\"type\":\"place\",\"epoch\":%" PRId64 ",\"instance\":",
-              OB_MESSAGE_VERSION, s->epoch);
-    text_json(&t, it->id);
-    text_str(&t, ",\"session\":");
-    text_json(&t, it->session);
-    text_addf(&t, ",\"seq\":%" PRId64, it->seq);
+    ob_buf_addf(&t, "{\"v\":%d,\"type\":\"place\",\"epoch\":%" PRId64 ",\"instance\":",
+                OB_MESSAGE_VERSION, s->epoch);
+    ob_buf_json(&t, it->id);
+    ob_buf_str(&t, ",\"session\":");
+    ob_buf_json(&t, it->session);
+    ob_buf_addf(&t, ",\"seq\":%" PRId64, it->seq);
     const struct {
         const char *begin, *end;
-        const text *part;
+        const ob_buf *part;
     } members[] = {
         { ",\"specs\":{", "}", &m->specs },
         { ",\"runs\":[", "]", &m->runs },
@@ -134,22 +135,22 @@ static void place_send(scheduler *s, peer *it, place *m)
         { ",\"confirm\":[", "]", &m->confirms },
     };
     for (size_t i = 0; i < ARRAY_SIZE(members); i++) {
-        text_str(&t, members[i].begin);
+        ob_buf_str(&t, members[i].begin);
         if (members[i].part->len)
-            text_add(&t, members[i].part->at, members[i].part->len);
-        text_str(&t, members[i].end);
+            ob_buf_add(&t, members[i].part->at, members[i].part->len);
+        ob_buf_str(&t, members[i].end);
     }
-    text_str(&t, "}");
+    ob_buf_str(&t, "}");
     send_placement(s, it->id, &t);
-    text_done(&t);
+    ob_buf_done(&t);
     place_clear(m);
 }
 
-static void add_span(text *t, const char *name, detail_span span)
+static void add_span(ob_buf *t, const char *name, detail_span span)
 {
-    text_addf(t, ",\"%s\":\"", name);
-    text_add(t, span.at, span.len);
-    text_str(t, "\"");
+    ob_buf_addf(t, ",\"%s\":\"", name);
+    ob_buf_add(t, span.at, span.len);
+    ob_buf_str(t, "\"");
 }
 
 /* The row of a job among the specs of the round (SPEC_*, by id), -1 without one. */
@@ -189,38 +190,38 @@ static void note_spec(place *m, size_t row)
     m->spec_rows[m->n_spec_rows++] = row;
 }
 
-static void make_spec(text *t, const PGresult *specs, int row, const char *ce_name)
+static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_name)
 {
     const char *detail = ob_col(specs, row, SPEC_DETAIL);
-    text_clear(t);
-    text_addf(t, "\"%s\":{\"name\":", ob_col(specs, row, SPEC_ID));
-    text_json(t, ob_col(specs, row, SPEC_NAME));
-    text_str(t, ",\"definition\":");
-    text_json(t, ob_col(specs, row, SPEC_DEFINITION));
-    text_str(t, ",\"ce\":");
-    text_json(t, ce_name);
+    ob_buf_clear(t);
+    ob_buf_addf(t, "\"%s\":{\"name\":", ob_col(specs, row, SPEC_ID));
+    ob_buf_json(t, ob_col(specs, row, SPEC_NAME));
+    ob_buf_str(t, ",\"definition\":");
+    ob_buf_json(t, ob_col(specs, row, SPEC_DEFINITION));
+    ob_buf_str(t, ",\"ce\":");
+    ob_buf_json(t, ce_name);
     detail_arn arn = detail_arn_of(detail, "jobArn");
     add_span(t, "queue", detail_arn_of(detail, "jobQueue").name);
     add_span(t, "account", arn.account);
     add_span(t, "region", arn.region);
     const char *tags = ob_col(specs, row, SPEC_TASK_TAGS);
     if (tags) {
-        text_str(t, ",\"tags\":");
-        text_str(t, tags);
+        ob_buf_str(t, ",\"tags\":");
+        ob_buf_str(t, tags);
     }
     int64_t timeout_s = ob_col_int(specs, row, SPEC_TIMEOUT_S, 0);
     int64_t array_size = ob_col_int(specs, row, SPEC_ARRAY_SIZE, 0);
     if (timeout_s > 0)
-        text_addf(t, ",\"timeout\":%" PRId64, timeout_s);
+        ob_buf_addf(t, ",\"timeout\":%" PRId64, timeout_s);
     if (array_size > 0)
-        text_addf(t, ",\"arraySize\":%" PRId64, array_size);
+        ob_buf_addf(t, ",\"arraySize\":%" PRId64, array_size);
     detail_span container;
-    text_str(t, ",\"container\":");
+    ob_buf_str(t, ",\"container\":");
     if (detail_get(detail, "container", &container))
-        text_add(t, container.at, container.len);
+        ob_buf_add(t, container.at, container.len);
     else
-        text_str(t, "{}");
-    text_str(t, "}");
+        ob_buf_str(t, "{}");
+    ob_buf_str(t, "}");
 }
 
 /* Sends what is gathered when 'more' bytes do not fit behind it. */
@@ -251,11 +252,11 @@ add_run(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_or
         }
         make_room(s, it, m, bytes);
         note_spec(m, (size_t)row);
-        text_addf(&m->specs, "%s", m->specs.len ? "," : "");
-        text_add(&m->specs, m->spec.at, m->spec.len);
+        ob_buf_addf(&m->specs, "%s", m->specs.len ? "," : "");
+        ob_buf_add(&m->specs, m->spec.at, m->spec.len);
     }
-    text_addf(&m->runs, "%s{\"run\":\"%s\",\"attempt\":%d}", m->runs.len ? "," : "", run,
-              order->attempt);
+    ob_buf_addf(&m->runs, "%s{\"run\":\"%s\",\"attempt\":%d}", m->runs.len ? "," : "", run,
+                order->attempt);
 }
 
 static void
@@ -269,10 +270,10 @@ add_order(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_
     ob_run_ref_format(&order->run, run);
     make_room(s, it, m, ENTRY_MAX);
     if (order->kind == ORDER_CONFIRM)
-        text_addf(&m->confirms, "%s\"%s\"", m->confirms.len ? "," : "", run);
+        ob_buf_addf(&m->confirms, "%s\"%s\"", m->confirms.len ? "," : "", run);
     else
-        text_addf(&m->stops, "%s{\"run\":\"%s\",\"grace\":%d}", m->stops.len ? "," : "", run,
-                  STOP_GRACE_S);
+        ob_buf_addf(&m->stops, "%s{\"run\":\"%s\",\"grace\":%d}", m->stops.len ? "," : "", run,
+                    STOP_GRACE_S);
 }
 
 static void note_order(peer *it, size_t index)
@@ -313,21 +314,21 @@ static void count_run(const engine_wanted *run, void *arg)
     ++*(size_t *)arg;
 }
 
-static void send_drained_ids(scheduler *s, text *ids)
+static void send_drained_ids(scheduler *s, ob_buf *ids)
 {
-    text m = { 0 };
+    ob_buf m = { 0 };
     if (ids->len == 0)
         return;
-    text_addf(&m, "{\"v\":%d,\"type\":\"drained\",\"epoch\":%" PRId64 ",\"instances\":[%s]}",
-              OB_MESSAGE_VERSION, s->epoch, ids->at);
+    ob_buf_addf(&m, "{\"v\":%d,\"type\":\"drained\",\"epoch\":%" PRId64 ",\"instances\":[%s]}",
+                OB_MESSAGE_VERSION, s->epoch, ids->at);
     send(s, OB_TOPIC_INSTANCES, 0, NULL, &m);
-    text_done(&m);
-    text_clear(ids);
+    ob_buf_done(&m);
+    ob_buf_clear(ids);
 }
 
 static void send_drained(scheduler *s)
 {
-    text ids = { 0 };
+    ob_buf ids = { 0 };
     for (peer *it = s->peers->all; it; it = it->hh.next) {
         if (!it->drained_owed || it->state != OB_INSTANCE_DRAINING)
             continue;
@@ -338,11 +339,11 @@ static void send_drained(scheduler *s)
         it->drained_owed = false;
         if (ids.len + ENTRY_MAX > OB_MESSAGE_ROOM)
             send_drained_ids(s, &ids);
-        text_addf(&ids, "%s", ids.len ? "," : "");
-        text_json(&ids, it->id);
+        ob_buf_addf(&ids, "%s", ids.len ? "," : "");
+        ob_buf_json(&ids, it->id);
     }
     send_drained_ids(s, &ids);
-    text_done(&ids);
+    ob_buf_done(&ids);
 }
 
 bool placements_owe(const scheduler *s)

@@ -51,7 +51,7 @@ struct publisher {
     bool failing; /* the last try */
     bool wiped;
     int64_t checked_at_ms;
-    text event;
+    ob_buf event;
 };
 
 /* A message's reference holds its length and its partition, which begins at 1. */
@@ -214,10 +214,10 @@ static int
 send_event(publisher *p, const PGresult *events, int row, int32_t index, const PGresult *attempts)
 {
     bool lean = event_is_lean(events, row, index);
-    text_clear(&p->event);
+    ob_buf_clear(&p->event);
     event_render(&p->event, events, row, index, attempts, lean);
     if (p->event.len > EVENT_MAX && !lean) {
-        text_clear(&p->event);
+        ob_buf_clear(&p->event);
         event_render(&p->event, events, row, index, attempts, true);
     }
     int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB_ID));
@@ -425,7 +425,7 @@ void publisher_free(publisher *p)
     ob_db_free(p->db);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
-    text_done(&p->event);
+    ob_buf_done(&p->event);
     free(p->pg);
     free(p);
 }

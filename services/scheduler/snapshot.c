@@ -7,23 +7,23 @@
 #include "ob/id.h"
 #include "ob/json.h"
 
-void snapshot_render(text *out, const effect_front *front)
+void snapshot_render(ob_buf *out, const effect_front *front)
 {
-    text_clear(out);
-    text_str(out, "{\"front\":[");
+    ob_buf_clear(out);
+    ob_buf_str(out, "{\"front\":[");
     for (size_t i = 0; i < front->n_front; i++) {
         char id[OB_RUN_TEXT];
         ob_job_ref_format(&(ob_job_ref){ .id = front->front[i].id, .index = front->front[i].index },
                           id);
-        text_addf(out, "%s[\"%s\",%" PRId64 "]", i ? "," : "", id, front->front[i].since_ms);
+        ob_buf_addf(out, "%s[\"%s\",%" PRId64 "]", i ? "," : "", id, front->front[i].since_ms);
     }
-    text_addf(out, "],\"mcpu\":%" PRId64 ",\"shares\":[", front->mcpu);
+    ob_buf_addf(out, "],\"mcpu\":%" PRId64 ",\"shares\":[", front->mcpu);
     for (size_t i = 0; i < front->n_shares; i++) {
-        text_str(out, i ? ",[" : "[");
-        text_json(out, front->shares[i].share);
-        text_addf(out, ",%" PRId64 "]", front->shares[i].mcpu);
+        ob_buf_str(out, i ? ",[" : "[");
+        ob_buf_json(out, front->shares[i].share);
+        ob_buf_addf(out, ",%" PRId64 "]", front->shares[i].mcpu);
     }
-    text_addf(out, "],\"activeShares\":%zu}", front->active_shares);
+    ob_buf_addf(out, "],\"activeShares\":%zu}", front->active_shares);
 }
 
 size_t snapshot_parse(const char *body, engine_front *out, size_t max)

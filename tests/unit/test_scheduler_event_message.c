@@ -9,7 +9,7 @@
 
 #include "detail.h"
 #include "event_message.h"
-#include "growing_text.h"
+#include "ob/buf.h"
 #include "ob/error.h"
 #include "scheduler_store.h"
 
@@ -77,13 +77,13 @@ static PGresult *make_event(const char *state, const char *attempt, const char *
 
 static json_t *render_as(const PGresult *event, int32_t index, const PGresult *attempts, bool lean)
 {
-    text t = { 0 };
+    ob_buf t = { 0 };
     event_render(&t, event, 0, index, attempts, lean);
     json_error_t err;
     json_t *json = json_loads(t.at, JSON_REJECT_DUPLICATES, &err);
     if (!json)
         fail_msg("%s: %s", err.text, t.at);
-    text_done(&t);
+    ob_buf_done(&t);
     return json;
 }
 
@@ -273,18 +273,18 @@ static void broken_details_end_the_walk(void **state)
 static void texts_are_escaped(void **state)
 {
     (void)state;
-    text t = { 0 };
-    text_json(&t, "a\"b\\c\n\x01 \xc3\xa9");
+    ob_buf t = { 0 };
+    ob_buf_json(&t, "a\"b\\c\n\x01 \xc3\xa9");
     assert_string_equal(t.at, "\"a\\\"b\\\\c\\u000a\\u0001 \xc3\xa9\"");
-    text_clear(&t);
-    text_json(&t, NULL);
+    ob_buf_clear(&t);
+    ob_buf_json(&t, NULL);
     assert_string_equal(t.at, "null");
-    text_clear(&t);
+    ob_buf_clear(&t);
     for (int i = 0; i < 1000; i++)
-        text_addf(&t, "%s%d,", "a rather long piece of text that makes it grow ", i);
+        ob_buf_addf(&t, "%s%d,", "a rather long piece of text that makes it grow ", i);
     assert_int_equal(t.len, strlen(t.at));
     assert_non_null(strstr(t.at, " 999,"));
-    text_done(&t);
+    ob_buf_done(&t);
 }
 
 /* A child of 10,000 with an environment of 50 KB: 500 MB for one transition, were it repeated. */

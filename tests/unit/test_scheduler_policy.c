@@ -55,7 +55,7 @@ static void a_front_is_read_as_it_was_written(void **state)
                        .shares = { { "a", 2000 }, { "b\"", 250 } },
                        .n_shares = 2,
                        .active_shares = 3 };
-    text t = { 0 };
+    ob_buf t = { 0 };
     snapshot_render(&t, &f);
     assert_non_null(strstr(t.at, "\"mcpu\":2250,\"shares\":[[\"a\",2000],[\"b\\\"\",250]],"
                                  "\"activeShares\":3}"));
@@ -68,7 +68,7 @@ static void a_front_is_read_as_it_was_written(void **state)
     }
     assert_int_equal(snapshot_parse(t.at, back, 1), 1);
     assert_int_equal(snapshot_parse("{\"front\": 3}", back, 2), 0);
-    text_done(&t);
+    ob_buf_done(&t);
 }
 
 int main(void)

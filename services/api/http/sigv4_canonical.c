@@ -8,27 +8,7 @@
 #include <string.h>
 #include <strings.h>
 
-/* Text that grows. */
-typedef struct text {
-    char *data;
-    size_t len, size;
-} text;
-
-static void text_add(text *t, const char *data, size_t len)
-{
-    if (t->len + len + 1 > t->size) {
-        t->size = (t->len + len + 1) * 2 + 256;
-        t->data = ob_realloc(t->data, t->size);
-    }
-    memcpy(t->data + t->len, data, len);
-    t->len += len;
-    t->data[t->len] = '\0';
-}
-
-static void text_str(text *t, const char *s)
-{
-    text_add(t, s, strlen(s));
-}
+#include "ob/buf.h"
 
 void sigv4_hex(const uint8_t *data, size_t len, char *out)
 {
@@ -64,44 +44,44 @@ static bool is_unreserved(unsigned char c)
     return isalnum(c) || c == '-' || c == '_' || c == '.' || c == '~';
 }
 
-static void text_encoded(text *t, const char *data, size_t len, bool keep_slash)
+static void text_encoded(ob_buf *t, const char *data, size_t len, bool keep_slash)
 {
     for (size_t i = 0; i < len; i++) {
         unsigned char c = (unsigned char)data[i];
         if ((c < 0x80 && is_unreserved(c)) || (keep_slash && c == '/')) {
-            text_add(t, data + i, 1);
+            ob_buf_add(t, data + i, 1);
         } else {
             char hex[4];
             (void)snprintf(hex, sizeof hex, "%%%02X", c);
-            text_add(t, hex, 3);
+            ob_buf_add(t, hex, 3);
         }
     }
 }
 
 /* The path is encoded once more than it came (every service but S3), after dot segments and doubled
  * slashes are gone. */
-static void text_path(text *t, const char *path)
+static void text_path(ob_buf *t, const char *path)
 {
-    text clean = { 0 };
-    text_str(&clean, "");
+    ob_buf clean = { 0 };
+    ob_buf_str(&clean, "");
     for (const char *at = path; *at;) {
         at += strspn(at, "/");
         size_t len = strcspn(at, "/");
         if (len == 2 && at[0] == '.' && at[1] == '.') {
-            while (clean.len > 0 && clean.data[--clean.len] != '/')
+            while (clean.len > 0 && clean.at[--clean.len] != '/')
                 ;
-            clean.data[clean.len] = '\0';
+            clean.at[clean.len] = '\0';
         } else if (len > 0 && !(len == 1 && at[0] == '.')) {
-            text_str(&clean, "/");
-            text_add(&clean, at, len);
+            ob_buf_str(&clean, "/");
+            ob_buf_add(&clean, at, len);
         }
         at += len;
     }
     size_t path_len = strlen(path);
     if (clean.len == 0 || path[path_len - 1] == '/')
-        text_str(&clean, "/");
-    text_encoded(t, clean.data, clean.len, true);
-    free(clean.data);
+        ob_buf_str(&clean, "/");
+    text_encoded(t, clean.at, clean.len, true);
+    free(clean.at);
 }
 
 static int by_text(const void *a, const void *b)
@@ -110,23 +90,23 @@ static int by_text(const void *a, const void *b)
 }
 
 /* Undoes %XX, in place of a copy; '+' stays what it is. */
-static void text_decoded(text *t, const char *data, size_t len)
+static void text_decoded(ob_buf *t, const char *data, size_t len)
 {
-    text_add(t, "", 0);
+    ob_buf_add(t, "", 0);
     for (size_t i = 0; i < len; i++) {
         if (data[i] == '%' && i + 2 < len && isxdigit((unsigned char)data[i + 1]) &&
             isxdigit((unsigned char)data[i + 2])) {
             char hex[3] = { data[i + 1], data[i + 2], '\0' };
             char c = (char)strtol(hex, NULL, 16);
-            text_add(t, &c, 1);
+            ob_buf_add(t, &c, 1);
             i += 2;
         } else {
-            text_add(t, data + i, 1);
+            ob_buf_add(t, data + i, 1);
         }
     }
 }
 
-static void text_query(text *t, const char *query)
+static void text_query(ob_buf *t, const char *query)
 {
     if (!query || !*query)
         return;
@@ -139,18 +119,18 @@ static void text_query(text *t, const char *query)
         size_t len = strcspn(at, "&");
         size_t name_len = strcspn(at, "=&");
         if (len > 0) {
-            text raw = { 0 }, pair = { 0 };
+            ob_buf raw = { 0 }, pair = { 0 };
             text_decoded(&raw, at, name_len);
-            text_encoded(&pair, raw.data, raw.len, false);
+            text_encoded(&pair, raw.at, raw.len, false);
             raw.len = 0;
             /* \1 sorts before every character of an encoded name, as an end does; it becomes '='
              * below. */
-            text_str(&pair, "\1");
+            ob_buf_str(&pair, "\1");
             if (name_len < len)
                 text_decoded(&raw, at + name_len + 1, len - name_len - 1);
-            text_encoded(&pair, raw.data, raw.len, false);
-            free(raw.data);
-            pairs[n++] = pair.data;
+            text_encoded(&pair, raw.at, raw.len, false);
+            free(raw.at);
+            pairs[n++] = pair.at;
         }
         if (!at[len])
             break;
@@ -160,15 +140,15 @@ static void text_query(text *t, const char *query)
     for (size_t i = 0; i < n; i++) {
         *strchr(pairs[i], '\1') = '=';
         if (i)
-            text_str(t, "&");
-        text_str(t, pairs[i]);
+            ob_buf_str(t, "&");
+        ob_buf_str(t, pairs[i]);
         free(pairs[i]);
     }
     free(pairs);
 }
 
 /* The value without blanks around it; runs of blanks become one. */
-static void text_header_value(text *t, const char *value)
+static void text_header_value(ob_buf *t, const char *value)
 {
     bool blank = false, any = false;
     for (const char *at = value; *at; at++) {
@@ -177,48 +157,48 @@ static void text_header_value(text *t, const char *value)
             continue;
         }
         if (blank)
-            text_str(t, " ");
+            ob_buf_str(t, " ");
         blank = false;
         any = true;
-        text_add(t, at, 1);
+        ob_buf_add(t, at, 1);
     }
 }
 
 char *sigv4_canonical_request(const sigv4_request *req, const sigv4_auth *auth)
 {
-    text t = { 0 };
-    text_str(&t, req->method);
-    text_str(&t, "\n");
+    ob_buf t = { 0 };
+    ob_buf_str(&t, req->method);
+    ob_buf_str(&t, "\n");
     text_path(&t, req->path);
-    text_str(&t, "\n");
+    ob_buf_str(&t, "\n");
     text_query(&t, req->query);
-    text_str(&t, "\n");
+    ob_buf_str(&t, "\n");
     const char *at = auth->signed_headers, *end = at + auth->signed_headers_len;
     while (at < end) {
         const char *stop = memchr(at, ';', (size_t)(end - at));
         size_t len = (size_t)((stop ? stop : end) - at);
-        text_add(&t, at, len);
-        text_str(&t, ":");
+        ob_buf_add(&t, at, len);
+        ob_buf_str(&t, ":");
         bool first = true;
         for (size_t i = 0; i < req->n_headers; i++) {
             if (strncasecmp(req->headers[i].name, at, len) != 0 ||
                 req->headers[i].name[len] != '\0')
                 continue;
             if (!first)
-                text_str(&t, ",");
+                ob_buf_str(&t, ",");
             first = false;
             text_header_value(&t, req->headers[i].value);
         }
-        text_str(&t, "\n");
+        ob_buf_str(&t, "\n");
         at += len + 1;
     }
-    text_str(&t, "\n");
-    text_add(&t, auth->signed_headers, auth->signed_headers_len);
-    text_str(&t, "\n");
+    ob_buf_str(&t, "\n");
+    ob_buf_add(&t, auth->signed_headers, auth->signed_headers_len);
+    ob_buf_str(&t, "\n");
     char hash[65];
     sigv4_sha256(req->body ? req->body : "", req->body_len, hash);
-    text_str(&t, hash);
-    return t.data;
+    ob_buf_str(&t, hash);
+    return t.at;
 }
 
 char *sigv4_string_to_sign(const sigv4_auth *auth, const char *canonical_request)

@@ -8,13 +8,15 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "ob/buf.h"
+
 #define BODY_MAX (16u << 20)
 
 typedef struct call {
     CURL *easy;
     struct curl_slist *headers;
-    char *body, *buf;
-    size_t len, cap;
+    char *body;
+    ob_buf reply;
     char error[CURL_ERROR_SIZE];
     calls_on_reply on_reply;
     void *arg;
@@ -33,14 +35,9 @@ static size_t collect(char *data, size_t size, size_t count, void *arg)
 {
     call *one = arg;
     size_t n = size * count;
-    if (one->len + n > BODY_MAX)
+    if (one->reply.len + n > BODY_MAX)
         return 0;
-    if (one->len + n + 1 > one->cap) {
-        one->cap = (one->len + n + 1) * 2;
-        one->buf = ob_realloc(one->buf, one->cap);
-    }
-    memcpy(one->buf + one->len, data, n);
-    one->len += n;
+    ob_buf_add(&one->reply, data, n);
     return n;
 }
 
@@ -54,7 +51,7 @@ static void call_free(calls *c, call *one)
     if (one->free_arg)
         one->free_arg(one->arg);
     free(one->body);
-    free(one->buf);
+    ob_buf_done(&one->reply);
     free(one);
 }
 
@@ -128,12 +125,10 @@ static void answered(calls *c, call *one, CURLcode result)
     long status = 0;
     if (result == CURLE_OK)
         (void)curl_easy_getinfo(one->easy, CURLINFO_RESPONSE_CODE, &status);
-    if (one->buf)
-        one->buf[one->len] = '\0';
     const char *error = one->error[0] ? one->error : curl_easy_strerror(result);
     const calls_reply reply = { .status = (int)status,
-                                .body = one->buf ? one->buf : "",
-                                .len = one->len,
+                                .body = one->reply.at ? one->reply.at : "",
+                                .len = one->reply.len,
                                 .error = status ? NULL : error };
     one->on_reply(&reply, one->arg);
     call_free(c, one);

@@ -24,7 +24,7 @@ static void drop_calls(docker *d)
     http_drop(d->events);
     http_drop(d->listing);
     d->hello = d->events = d->listing = NULL;
-    d->event_len = 0;
+    ob_buf_clear(&d->event);
     for (container *c = d->containers; c; c = c->hh.next)
         c->die_published = false;
 }
@@ -222,17 +222,12 @@ static bool on_event_data(const char *data, size_t len, void *arg)
     while (len > 0) {
         const char *end = memchr(data, '\n', len);
         size_t part = end ? (size_t)(end - data) + 1 : len;
-        if (d->event_len + part > d->event_cap) {
-            d->event_cap = (d->event_len + part) * 2;
-            d->event_buf = ob_realloc(d->event_buf, d->event_cap);
-        }
-        memcpy(d->event_buf + d->event_len, data, part);
-        d->event_len += part;
+        ob_buf_add(&d->event, data, part);
         data += part;
         len -= part;
         if (end) {
-            take_event(d, d->event_buf, d->event_len);
-            d->event_len = 0;
+            take_event(d, d->event.at, d->event.len);
+            ob_buf_clear(&d->event);
         }
     }
     return true;
@@ -321,5 +316,5 @@ void docker_engine_done(docker *d)
     loop_timer_stop(d->base.config.loop, &d->tick_timer);
     loop_timer_stop(d->base.config.loop, &d->later_timer);
     drop_calls(d);
-    free(d->event_buf);
+    ob_buf_done(&d->event);
 }

@@ -30,22 +30,12 @@ static void hand_on(const char *frame, size_t len, docker_on_part on_part, void 
     on_part(&part, arg);
 }
 
-static void keep(docker_frames *f, const char *data, size_t len)
-{
-    if (f->len + len > f->cap) {
-        f->cap = (f->len + len) * 2;
-        f->buf = ob_realloc(f->buf, f->cap);
-    }
-    memcpy(f->buf + f->len, data, len);
-    f->len += len;
-}
-
 int docker_frames_feed(
     docker_frames *f, const char *data, size_t len, docker_on_part on_part, void *arg)
 {
     while (len > 0) {
-        const char *head = f->len > 0 ? f->buf : data;
-        size_t have = f->len > 0 ? f->len : len;
+        const char *head = f->open.len > 0 ? f->open.at : data;
+        size_t have = f->open.len > 0 ? f->open.len : len;
         size_t want = HEAD;
         if (have >= HEAD) {
             if ((uint8_t)head[0] >= DOCKER_STREAMS || head[1] || head[2] || head[3] ||
@@ -53,21 +43,21 @@ int docker_frames_feed(
                 return -EBADMSG;
             want += payload_len(head);
         }
-        if (f->len == 0 && len >= want && have >= HEAD) { /* whole, in place */
+        if (f->open.len == 0 && len >= want && have >= HEAD) { /* whole, in place */
             hand_on(data, want, on_part, arg);
             data += want;
             len -= want;
             continue;
         }
-        size_t part = f->len >= want ? 0 : want - f->len;
+        size_t part = f->open.len >= want ? 0 : want - f->open.len;
         part = part < len ? part : len;
-        keep(f, data, part);
+        ob_buf_add(&f->open, data, part);
         data += part;
         len -= part;
-        if (f->len >= HEAD && payload_len(f->buf) <= FRAME_MAX &&
-            f->len == HEAD + payload_len(f->buf)) {
-            hand_on(f->buf, f->len, on_part, arg);
-            f->len = 0;
+        if (f->open.len >= HEAD && payload_len(f->open.at) <= FRAME_MAX &&
+            f->open.len == HEAD + payload_len(f->open.at)) {
+            hand_on(f->open.at, f->open.len, on_part, arg);
+            ob_buf_clear(&f->open);
         }
     }
     return 0;
@@ -75,6 +65,5 @@ int docker_frames_feed(
 
 void docker_frames_reset(docker_frames *f)
 {
-    free(f->buf);
-    *f = (docker_frames){ 0 };
+    ob_buf_done(&f->open);
 }

@@ -9,6 +9,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ob/buf.h"
+
 #define DOCKER_STREAMS 4 /* 1: stdout, 2: stderr */
 #define DOCKER_PART (16u * 1024)
 
@@ -23,8 +25,7 @@ typedef struct docker_part {
 typedef void (*docker_on_part)(const docker_part *part, void *arg);
 
 typedef struct docker_frames {
-    char *buf; /* the frame that is not complete yet, with its head */
-    size_t len, cap;
+    ob_buf open; /* the frame that is not complete yet, with its head */
 } docker_frames;
 
 /* Takes bytes as they come. Returns 0, or -EBADMSG when they are no such stream. */

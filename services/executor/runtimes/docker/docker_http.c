@@ -9,6 +9,8 @@
 #include <sys/epoll.h>
 #include <utlist.h>
 
+#include "ob/buf.h"
+
 #define BODY_MAX (64u << 20)
 #define IDLE_CONNECTIONS 8L
 
@@ -27,8 +29,7 @@ struct http_call {
     bool in_multi;
     bool opened;
     bool want_resume;
-    char *buf;
-    size_t len, cap;
+    ob_buf reply;
     char error[CURL_ERROR_SIZE];
     struct http_call *prev, *next;
 };
@@ -51,19 +52,8 @@ static void call_free(http_call *call)
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
     free(call->body);
-    free(call->buf);
+    ob_buf_done(&call->reply);
     free(call);
-}
-
-static void collect(http_call *call, const char *data, size_t len)
-{
-    if (call->len + len + 1 > call->cap) {
-        call->cap = (call->len + len + 1) * 2;
-        call->buf = ob_realloc(call->buf, call->cap);
-    }
-    memcpy(call->buf + call->len, data, len);
-    call->len += len;
-    call->buf[call->len] = '\0';
 }
 
 static long call_status(const http_call *call)
@@ -81,9 +71,9 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
         return 0; /* ends the transfer */
     if (call->on_data && call_status(call) == 200)
         return call->on_data(data, len, call->arg) ? len : CURL_WRITEFUNC_PAUSE;
-    if (call->len + len > BODY_MAX)
+    if (call->reply.len + len > BODY_MAX)
         return 0;
-    collect(call, data, len);
+    ob_buf_add(&call->reply, data, len);
     return len;
 }
 
@@ -102,7 +92,7 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 
 static void finish(http_call *call, CURLcode code)
 {
-    http_reply reply = { .body = call->buf ? call->buf : "", .len = call->len };
+    http_reply reply = { .body = call->reply.at ? call->reply.at : "", .len = call->reply.len };
     if (code == CURLE_OK)
         reply.status = (int)call_status(call);
     else

@@ -9,6 +9,7 @@
 #include "docker_lines.h"
 #include "docker_settings.h"
 #include "docker_states.h"
+#include "ob/buf.h"
 #include "ob/clock.h"
 #include "ob/docker.h"
 #include "ob/host_path.h"
@@ -103,8 +104,7 @@ struct docker {
     /* Wall clock: when the engine was last found away, and when it first answered after that. */
     int64_t away_ms, back_ms;
     http_call *hello, *events, *listing;
-    char *event_buf;
-    size_t event_len, event_cap;
+    ob_buf event;          /* the incomplete line of the stream of events */
     container *containers; /* uthash, in the order in which they came: the queue */
     pull *pulls;
     int slots_used;

@@ -27,9 +27,8 @@ struct pull {
     char *image;
     http_call *call;
     loop_timer stall_timer; /* from the last sign of progress */
-    char *line;             /* the incomplete line of the progress */
-    size_t len, cap;
-    bool waits; /* by its last line it waits for its turn */
+    ob_buf line;            /* the incomplete line of the progress */
+    bool waits;             /* by its last line it waits for its turn */
     char error[1024];
     UT_hash_handle hh;
 };
@@ -62,17 +61,18 @@ static bool on_data(const char *data, size_t len, void *arg)
 {
     pull *p = arg;
     note_progress(p);
-    for (size_t i = 0; i < len; i++) {
-        if (p->len + 1 > p->cap) {
-            p->cap = p->cap ? p->cap * 2 : 512;
-            p->line = ob_realloc(p->line, p->cap);
+    while (len > 0) {
+        const char *end = memchr(data, '\n', len);
+        size_t part = end ? (size_t)(end - data) : len;
+        ob_buf_add(&p->line, data, part);
+        data += part;
+        len -= part;
+        if (end) {
+            take_progress(p, p->line.at, p->line.len);
+            ob_buf_clear(&p->line);
+            data++;
+            len--;
         }
-        if (data[i] != '\n') {
-            p->line[p->len++] = data[i];
-            continue;
-        }
-        take_progress(p, p->line, p->len);
-        p->len = 0;
     }
     return true;
 }
@@ -84,7 +84,7 @@ static void pull_free(pull *p)
     http_drop(p->call);
     free(p->key);
     free(p->image);
-    free(p->line);
+    ob_buf_done(&p->line);
     free(p);
 }
 
@@ -119,7 +119,7 @@ static void on_reply(const http_reply *reply, void *arg)
     pull *p = arg;
     char text[1024];
     p->call = NULL;
-    take_progress(p, p->line ? p->line : "", p->len);
+    take_progress(p, p->line.at ? p->line.at : "", p->line.len);
     const char *why = p->error[0] ? p->error : docker_error_text(reply, text, sizeof(text));
     if (reply->status == 0)
         docker_down(p->d, why);

@@ -5,6 +5,7 @@
 #include <expat.h>
 #include <string.h>
 
+#include "ob/buf.h"
 #include "ob/error.h"
 #include "ob/text.h"
 
@@ -14,8 +15,7 @@
 typedef struct reader {
     char names[DEPTH_MAX][NAME_MAX_LEN]; /* of the open elements, as deep as is of interest */
     int depth;
-    char *text;
-    size_t len, cap;
+    ob_buf text; /* of the element that is read */
     ec2_instance now;
     char key[128], value[128];
     ec2_answer *out;
@@ -48,7 +48,7 @@ static void on_start(void *arg, const char *name, const char **attributes)
     if (r->depth < DEPTH_MAX)
         (void)ob_text_into(r->names[r->depth], NAME_MAX_LEN, name);
     r->depth++;
-    r->len = 0;
+    ob_buf_clear(&r->text);
     if (at(r, "instancesSet/item"))
         r->now = (ec2_instance){ 0 };
 }
@@ -56,21 +56,14 @@ static void on_start(void *arg, const char *name, const char **attributes)
 static void on_text(void *arg, const char *text, int len)
 {
     reader *r = arg;
-    if (r->len + (size_t)len + 1 > r->cap) {
-        r->cap = (r->len + (size_t)len + 1) * 2;
-        r->text = ob_realloc(r->text, r->cap);
-    }
-    memcpy(r->text + r->len, text, (size_t)len);
-    r->len += (size_t)len;
+    ob_buf_add(&r->text, text, (size_t)len);
 }
 
 static void on_end(void *arg, const char *name)
 {
     reader *r = arg;
-    const char *text = r->len > 0 ? r->text : "";
+    const char *text = r->text.len > 0 ? r->text.at : "";
     (void)name;
-    if (r->len > 0)
-        r->text[r->len] = '\0';
     if (at(r, "instancesSet/item/instanceId"))
         (void)ob_text_into(r->now.ec2_id, sizeof(r->now.ec2_id), text);
     else if (at(r, "instancesSet/item/instanceState/name"))
@@ -94,7 +87,7 @@ static void on_end(void *arg, const char *name)
         r->out->instances[r->out->n++] = r->now;
     }
     r->depth--;
-    r->len = 0;
+    ob_buf_clear(&r->text);
 }
 
 void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret)
@@ -109,7 +102,7 @@ void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret)
     XML_SetCharacterDataHandler(parser, on_text);
     (void)XML_Parse(parser, xml, (int)len, 1);
     XML_ParserFree(parser);
-    free(r.text);
+    ob_buf_done(&r.text);
 }
 
 void ec2_answer_done(ec2_answer *answer)
