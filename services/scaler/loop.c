@@ -16,12 +16,13 @@
 #include "unmanaged.h"
 
 #define MESSAGES_A_TURN 500
-#define SWEEP_MS 1000    /* inbox */
-#define RELOAD_MS 30000  /* everything */
-#define DECIDE_MS 1000   /* at least so often: time makes instances idle */
-#define HEAL_MS 100      /* the provider's own work */
-#define TURN_MAX_MS 1000 /* a turn that takes longer has not listened */
-#define GRACE_MS 5000    /* after the way is open again, silence does not count yet */
+#define SWEEP_MS 1000     /* inbox */
+#define RELOAD_MS 30000   /* everything */
+#define DECIDE_MS 1000    /* at least so often: time makes instances idle */
+#define HEAL_MS 100       /* the provider's own work */
+#define PROBE_MAX_MS 1000 /* a slow heartbeat must not look like a silent Kafka */
+#define TURN_MAX_MS 1000  /* a turn that takes longer has not listened */
+#define GRACE_MS 5000     /* after the way is open again, silence does not count yet */
 
 static const char *const follows[] = { OB_TOPIC_COMMANDS, OB_TOPIC_EXECUTIONS, OB_TOPIC_INSTANCES,
                                        OB_TOPIC_DEMAND, NULL };
@@ -128,6 +129,7 @@ static void health(void *arg, bool leads)
 
 ob_lead *loop_new(scaler *s)
 {
+    int64_t every_ms = s->config.heartbeat_ms;
     const ob_lead_config config = {
         .role = SCALER_NAME,
         .leader = s->leader,
@@ -135,7 +137,7 @@ ob_lead *loop_new(scaler *s)
         .probe = &s->probe,
         .follows = follows,
         .sends = { { OB_TOPIC_PLACEMENTS, &s->placements }, { OB_TOPIC_INSTANCES, NULL } },
-        .probe_every_ms = s->config.heartbeat_ms,
+        .probe_every_ms = every_ms < PROBE_MAX_MS ? every_ms : PROBE_MAX_MS,
         .messages_a_turn = MESSAGES_A_TURN,
         .retry_ms = OB_LEAD_TURN_MS,
         .load = load,
