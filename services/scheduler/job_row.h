@@ -1,4 +1,4 @@
-/* What the engine is told of a job, read from a row that begins with JOB_* (sql/queries/job.sql):
+/* What the engine gets of a job, read from a row that begins with JOB_* (sql/queries/job.sql):
  * when it is submitted, and when it is loaded. */
 #pragma once
 

@@ -40,5 +40,5 @@ void peers_compare(scheduler *s);
 void peers_sync_all(peers *p);
 /* A doorbell named this instance: if it is draining and empty, 'drained' is said again. */
 void peers_ask_drained(peers *p, const char *id);
-/* To be told that its row has ended: what its executor still has is nobody's. */
+/* Its row has ended: its executor gets "leave", for what it still has is nobody's. */
 void peers_leave(peers *p, const char *id);

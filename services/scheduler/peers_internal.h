@@ -1,4 +1,4 @@
-/* What peers.c and placement_messages.c share: an instance as its executor was told. */
+/* What peers.c and placement_messages.c share: an instance, and what was sent to its executor. */
 #pragma once
 
 #include <uthash.h>
@@ -41,7 +41,7 @@ struct peers {
     size_t n_refused, cap_refused;
     size_t n_sync_owed; /* may be more than there are */
     bool any_heard;
-    json_t *leaving; /* ids of instances that have ended: their executors are to be told */
+    json_t *leaving; /* ids of instances that have ended: their executors get "leave" */
 };
 
 peer *peers_find(const peers *p, const char *id);

@@ -227,7 +227,7 @@ send_event(publisher *p, const PGresult *events, int row, int32_t index, const P
 static int send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts)
 {
     if (!ob_col(events, row, EVENT_DEFINITION))
-        return 0; /* the job is gone (retention), and nobody to be told of it */
+        return 0; /* the job is gone (retention), and nobody asks for its events */
     int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
     int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
     for (int32_t index = lo; index <= hi; index++) {

@@ -42,7 +42,7 @@ static int64_t bounded_time(const json_t *json, const char *name, int64_t now_ms
 }
 
 /* A run state as docs/messages.md words it. False: it is none. Nothing in it is believed beyond
- * its bounds: what executors say is stored, shown and told on. The strings borrow from 'json',
+ * its bounds: what executors say is stored, shown and passed on. The strings borrow from 'json',
  * whose texts are cut. */
 static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
 {

@@ -1,5 +1,5 @@
 /* Deletes what is left of jobs that the api has deleted (done, attempt), and job_event rows that
- * are older than the retention and have been told. Owns the thread; its statements are in
+ * are older than the retention and have been published. Owns the thread; its statements are in
  * sql/queries/retention.sql.
  *
  * Invariants: a row of done or attempt goes only when its job is gone, which nothing brings back:
