@@ -83,6 +83,50 @@ static void an_instance_on_which_starts_fail_while_others_succeed_is_held_off(vo
     assert_int_equal(turn(w, 8, 7, false, false), 4);
 }
 
+/* 8 jobs of kind 7, placed. *ret_last: the last of those on i-1. Returns how many are there. */
+static int submit_eight(world *w, ob_uuid ids[8], ob_uuid *ret_last)
+{
+    int on_first = 0;
+    for (int i = 0; i < 8; i++)
+        ids[i] = submit(w, 7);
+    world_round(w);
+    for (int i = 0; i < 8; i++)
+        if (world_state(w, ids[i], -1) == OB_JOB_STARTING &&
+            strcmp(world_where(w, ids[i], -1), "i-1") == 0) {
+            on_first++;
+            *ret_last = ids[i];
+        }
+    return on_first;
+}
+
+static void a_start_that_works_does_not_end_the_second_after_a_refusal(void **state)
+{
+    world *w = *state;
+    ob_uuid ids[8], late, trial, more[8];
+    put(w);
+    (void)turn(w, 8, 7, false, false);
+    assert_int_equal(submit_eight(w, ids, &late), 4);
+    for (int i = 0; i < 8; i++)
+        if (strcmp(world_where(w, ids[i], -1), "i-2") == 0)
+            world_running(w, ids[i], -1);
+        else if (ob_uuid_cmp(&ids[i], &late) != 0)
+            fails(w, ids[i]);
+    world_round(w);
+    assert_int_equal(held(w), 1);
+    w->now_ms += ENGINE_SUSPECT_MIN_MS;
+    assert_int_equal(submit_eight(w, more, &trial), 1);
+    engine_run_report refused = world_run(w, late, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &refused);
+    world_running(w, trial, -1);
+    world_round(w);
+    assert_int_equal(held(w), 1);
+    assert_int_equal(world_orders(w, ORDER_RUN), 0);
+    w->now_ms += ENGINE_HOLD_MIN_MS;
+    world_round(w);
+    assert_int_equal(held(w), 0);
+    assert_int_equal(world_orders(w, ORDER_RUN), 3);
+}
+
 static void it_is_said_and_in_the_end_asked_for_elsewhere(void **state)
 {
     world *w = *state;
@@ -221,6 +265,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, world_new, world_free)
     const struct CMUnitTest tests[] = {
         TEST(an_instance_on_which_starts_fail_while_others_succeed_is_held_off),
+        TEST(a_start_that_works_does_not_end_the_second_after_a_refusal),
         TEST(it_is_said_and_in_the_end_asked_for_elsewhere),
         TEST(a_bad_image_holds_off_nobody),
         TEST(one_job_that_fails_again_and_again_is_not_enough),

@@ -225,7 +225,7 @@ int64_t engine_next_timeout(const engine *e);
  * Refusals. An instance whose executor gives a run back (EXITED, not started, no reason) is held,
  * so that runs do not go to and fro as fast as messages travel: 1 s, twice as long with each
  * refusal that follows, at most 30 s; 1 s again once a run of it has started. What it refuses
- * meanwhile (ordered before) does not count. */
+ * meanwhile (ordered before) makes it no longer than a second from then. */
 #define ENGINE_HOLD_MIN_MS 1000
 #define ENGINE_HOLD_MAX_MS 30000
 /* Starts that fail. An instance on which the starts of three different jobs in a row have failed is

@@ -123,22 +123,35 @@ static void hold(engine *e, instance *i, int64_t ms)
 
 static void release(instance *i)
 {
-    i->hold.until_ms = 0;
+    i->hold.until_ms = i->hold.refused_until_ms = 0;
     i->hold.trial = false;
     i->ce->use_changed = true;
     slots_insert(i);
 }
 
+/* Refusals while it is held are of runs that were placed before: they make the hold no longer than
+ * a first one. */
 void hold_note_refusal(engine *e, instance *i)
 {
-    if (!i->hold.until_ms)
-        hold(e, i, grown(ENGINE_HOLD_MIN_MS, ENGINE_HOLD_MAX_MS, ++i->hold.refusals));
+    struct hold *h = &i->hold;
+    if (!h->until_ms)
+        hold(e, i, grown(ENGINE_HOLD_MIN_MS, ENGINE_HOLD_MAX_MS, ++h->refusals));
+    else if (h->until_ms < e->now_ms + ENGINE_HOLD_MIN_MS)
+        h->until_ms = e->now_ms + ENGINE_HOLD_MIN_MS;
+    if (h->refused_until_ms < e->now_ms + ENGINE_HOLD_MIN_MS)
+        h->refused_until_ms = e->now_ms + ENGINE_HOLD_MIN_MS;
 }
 
-static void clear(instance *i)
+/* Its starts are not to blame. What it refused a moment ago stays a refusal. */
+static void clear(engine *e, instance *i)
 {
-    i->hold.failures = i->hold.n_failed = 0;
-    release(i);
+    struct hold *h = &i->hold;
+    h->failures = h->n_failed = 0;
+    h->trial = false;
+    if (h->until_ms && h->refused_until_ms > e->now_ms)
+        h->until_ms = h->refused_until_ms;
+    else
+        release(i);
 }
 
 void hold_note_start(engine *e, const job *j, instance *i)
@@ -147,7 +160,7 @@ void hold_note_start(engine *e, const job *j, instance *i)
     (void)note(e, j, i, true);
     h->refusals = h->n_failed = 0;
     if (h->failures > 0)
-        clear(i);
+        clear(e, i);
 }
 
 /* Is it one more that failed? Some jobs are tried again and again. */
@@ -168,7 +181,7 @@ static void absolve(engine *e, const work_kind *k)
 {
     for (instance *i = e->instances; i && e->hold_due_ms != INT64_MAX; i = i->hh.next)
         if (i->hold.failures > 0 && i->hold.kind == k->id)
-            clear(i);
+            clear(e, i);
 }
 
 void hold_note_failure(engine *e, const job *j, instance *i, const char *reason)
@@ -181,7 +194,7 @@ void hold_note_failure(engine *e, const job *j, instance *i, const char *reason)
         absolve(e, k);
         h->n_failed = 0;
         if (h->trial)
-            clear(i);
+            clear(e, i);
         return;
     }
     if (h->until_ms && !h->trial) /* placed before */
@@ -253,6 +266,7 @@ void hold_end_due(engine *e)
             continue;
         int64_t most = h->for_ms > ENGINE_HOLD_MAX_MS ? h->for_ms : ENGINE_HOLD_MAX_MS;
         h->until_ms = min_i64(h->until_ms, e->now_ms + most);
+        h->refused_until_ms = min_i64(h->refused_until_ms, h->until_ms);
         if (h->until_ms > e->now_ms)
             e->hold_due_ms = min_i64(e->hold_due_ms, h->until_ms);
         else

@@ -41,12 +41,13 @@ struct ce {
 /* Why an instance gets nothing new for a while, or until it is well. */
 #define SUSPECT_AFTER 3
 struct hold {
-    int64_t until_ms; /* none is placed before; 0 = not held */
-    int64_t for_ms;   /* its length */
-    int refusals;     /* that followed one another */
-    int failures;     /* holds for starts that failed, that followed one another */
-    int64_t kind;     /* of the work for which it is */
-    bool trial;       /* held while one run shows whether starts work again */
+    int64_t until_ms;         /* none is placed before; 0 = not held */
+    int64_t for_ms;           /* its length */
+    int64_t refused_until_ms; /* held for a refusal, whatever ends other holds; 0 = not */
+    int refusals;             /* that followed one another */
+    int failures;             /* holds for starts that failed, that followed one another */
+    int64_t kind;             /* of the work for which it is */
+    bool trial;               /* held while one run shows whether starts work again */
     struct {
         ob_uuid id;
         int32_t index;
