@@ -21,11 +21,11 @@ static const char script[] = "#!/bin/sh\n"
                              "    echo \"$OPENBATCH_INSTANCE_ID\" >>\"$OPENBATCH_HOME/purged\"\n"
                              "    exit 0\n"
                              "fi\n"
+                             "trap 'exit 0' TERM\n"
+                             "trap 'touch \"$OPENBATCH_HOME/noticed\"' USR1\n"
                              "env >\"$OPENBATCH_HOME/seen\"\n"
                              "echo $$ >\"$OPENBATCH_HOME/pid.new\"\n"
                              "mv \"$OPENBATCH_HOME/pid.new\" \"$OPENBATCH_HOME/pid\"\n"
-                             "trap 'exit 0' TERM\n"
-                             "trap 'touch \"$OPENBATCH_HOME/noticed\"' USR1\n"
                              "while :; do sleep 0.1; done\n";
 
 static char *slurp(const char *name)
