@@ -23,8 +23,9 @@ static void view_instance(decide_instance *out, const env *e, const instance *in
                               .runs = in->runs,
                               .ran = in->ran,
                               .outdated = instances_outdated(e, in),
-                              .bounded = in->ends_at_deadline,
-                              .may_fail = in->may_fail && in->state == OB_INSTANCE_LAUNCHING,
+                              .bounded = in->has_deadline,
+                              .may_fail = in->prospect != PROSPECT_SURE &&
+                                          in->state == OB_INSTANCE_LAUNCHING,
                               .plan = in->plan,
                               .n_plan = in->n_plan,
                               .state = in->state };

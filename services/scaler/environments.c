@@ -43,7 +43,7 @@ void envs_drop_instance(scaler *s, instance *in)
 {
     HASH_DEL(s->instances, in);
     free(in->type);
-    free(in->said);
+    free(in->fate_text);
     free(in->plan);
     free(in->launch_hash);
     free(in);
@@ -117,8 +117,7 @@ instance *envs_add_instance(scaler *s,
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
     in->ce_id = e->id;
-    in->type = ob_strdup(type);
-    in->joined = !strcmp(type, PROVIDER_JOINED);
+    instance_set_type(in, type);
     in->nominal = launch->nominal;
     in->size = launch->size;
     in->spot = e->spot;
@@ -128,7 +127,8 @@ instance *envs_add_instance(scaler *s,
     in->state = OB_INSTANCE_LAUNCHING;
     in->since_ms = in->idle_since_ms = now_ms;
     in->held = -1;
-    in->may_fail = launch->type && launch->type->may_fail;
+    if (launch->type && launch->type->may_fail)
+        (void)instance_set_prospect(in, PROSPECT_MAY_FAIL);
     HASH_ADD_STR(s->instances, id, in);
     return in;
 }
@@ -144,27 +144,28 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
         in->since_ms = in->idle_since_ms = now_ms;
         in->held = -1;
         in->ran = true; /* it may have */
-        in->type = ob_strdup(ob_col(res, row, INSTANCE_ROW_TYPE));
+        instance_set_type(in, ob_col(res, row, INSTANCE_ROW_TYPE));
         in->launch_hash = ob_strdup(ob_col(res, row, INSTANCE_ROW_INFRA));
         in->state = state;
         HASH_ADD_STR(s->instances, id, in);
     }
     if (in->state != state)
-        in->since_ms = now_ms;
+        instance_set_state(in, state, now_ms);
     in->seen = true;
-    in->state = state;
-    in->ends_at_deadline = ob_col_bool(res, row, INSTANCE_ROW_HAS_DEADLINE);
-    in->may_fail = ob_col_bool(res, row, INSTANCE_ROW_DOUBTFUL);
+    in->has_deadline = ob_col_bool(res, row, INSTANCE_ROW_HAS_DEADLINE);
+    if (!ob_col_bool(res, row, INSTANCE_ROW_DOUBTFUL))
+        (void)instance_set_prospect(in, PROSPECT_SURE);
+    else if (in->prospect == PROSPECT_SURE)
+        (void)instance_set_prospect(in, PROSPECT_MAY_FAIL);
     in->ce_id = ob_col_int(res, row, INSTANCE_ROW_CE_ID, 0);
     in->spot = ob_col_bool(res, row, INSTANCE_ROW_SPOT);
     in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, row, INSTANCE_ROW_MCPU, 0),
                                .mem_mib = (int32_t)ob_col_int(res, row, INSTANCE_ROW_MEM_MIB, 0),
                                .gpus = (int32_t)ob_col_int(res, row, INSTANCE_ROW_GPUS, 0) };
     const ob_instance_type *type = ob_catalog_find(in->type);
-    in->joined = !strcmp(in->type, PROVIDER_JOINED);
-    in->launched = in->launched || in->joined;
+    in->launched = in->launched || in->origin == ORIGIN_JOINED;
     in->nominal = type ? ob_catalog_nominal(type) : in->size;
-    if (in->joined || !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL))
+    if (in->origin == ORIGIN_JOINED || in->origin == ORIGIN_UNMANAGED_LOCAL)
         in->nominal = (ob_resources){ 0 };
     (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s",
                    ob_col(res, row, INSTANCE_ROW_TOKEN_HASH));

@@ -38,6 +38,19 @@ static instance *authentic_instance(scaler *s, const json_t *msg)
     return strcmp(hash, in->token_hash) ? NULL : in;
 }
 
+static void heard_of(instance *in)
+{
+    if (in->executor == EXECUTOR_AWAITED)
+        (void)instance_set_executor(in, EXECUTOR_REGISTERED);
+}
+
+/* Somebody says so: it is looked up at once. */
+static void nothing_placed(instance *in)
+{
+    if (in->placements == PLACEMENTS_POSSIBLE)
+        (void)instance_set_placements(in, PLACEMENTS_SAID_NONE);
+}
+
 static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, const json_t *body)
 {
     if (ob_probe_take(&s->probe, msg->partition, type, body, ob_mono_ms()))
@@ -53,20 +66,22 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
     silence_end(in);
     in->beat = true;
     if (!strcmp(type, "registered")) {
-        in->registered = true;
+        heard_of(in);
         in->held = -1; /* what is confirmed is not in its list; heartbeats count it */
     } else if (!strcmp(type, "heartbeat")) {
-        in->registered = true; /* it did, when nobody listened: a heartbeat comes after that */
+        heard_of(in); /* it registered when nobody listened: a heartbeat comes after that */
         int64_t count = ob_json_int(body, "count", -1);
         in->held = count < 0 ? -1 : count;
     } else if (!strcmp(type, "interrupted")) {
         int64_t in_ms = ob_json_int(body, "in", 0);
-        in->interrupted = true;
-        in->interrupted_in_ms = in_ms < 0 ? 0 : in_ms > NOTICE_MAX_MS ? NOTICE_MAX_MS : in_ms;
+        if (in->notice != NOTICE_TAKEN)
+            (void)instance_set_notice(in, NOTICE_TOLD);
+        in->notice_in_ms = in_ms < 0 ? 0 : in_ms > NOTICE_MAX_MS ? NOTICE_MAX_MS : in_ms;
     } else if (!strcmp(type, "left")) {
-        in->interrupted = in->left = in->ask_now = true;
-        in->interrupted_in_ms = 0;
-        in->notice_taken = false; /* sooner than it said first */
+        (void)instance_set_executor(in, EXECUTOR_LEFT);
+        (void)instance_set_notice(in, NOTICE_TOLD); /* once more: sooner than it said first */
+        in->notice_in_ms = 0;
+        nothing_placed(in);
     }
 }
 
@@ -80,7 +95,7 @@ static void on_drained(scaler *s, const json_t *body)
     {
         instance *in = json_is_string(id) ? scaler_instance(s, json_string_value(id)) : NULL;
         if (in)
-            in->ask_now = true;
+            nothing_placed(in);
     }
 }
 

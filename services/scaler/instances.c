@@ -38,16 +38,13 @@ static void id_list_add(id_list *list, const char *id)
     list->ids[list->n++] = id;
 }
 
-/* The one place where an instance's state changes in memory: after the commit. */
+/* After the commit. */
 static void moved(scaler *s, instance *in, ob_instance_state to, const char *reason, int64_t now_ms)
 {
     ob_info("instance.changed", "{s:s, s:I, s:s, s:s, s:s, s:s*}", "instance", in->id, "ce",
             (json_int_t)in->ce_id, "type", in->type, "from", ob_instance_state_name(in->state),
             "to", ob_instance_state_name(to), "reason", reason);
-    in->state = to;
-    in->since_ms = now_ms;
-    in->asked_at_ms = in->flush_ms = 0;
-    in->drained = false;
+    instance_set_state(in, to, now_ms);
     s->dirty = true;
 }
 
@@ -55,14 +52,14 @@ static void became_active(scaler *s, instance *in, int64_t now_ms)
 {
     env *e = scaler_env(s, in->ce_id);
     in->idle_since_ms = in->runs > 0 ? 0 : now_ms;
-    if (e && in->may_fail)
+    if (e && in->prospect != PROSPECT_SURE)
         env_types_accept(e, in->type);
-    in->may_fail = false;
+    (void)instance_set_prospect(in, PROSPECT_SURE);
 }
 
 static void end_at_provider(scaler *s, const instance *in, bool graceful)
 {
-    if (!in->joined) /* the scheduler tells such an executor */
+    if (in->origin != ORIGIN_JOINED) /* the scheduler tells such an executor */
         s->provider->ops->terminate(s->provider, in->id, graceful);
 }
 
@@ -94,7 +91,7 @@ static int advance_until(scaler *s,
     announce_instances(s, changed.ids, changed.n);
     for (size_t i = 0; i < changed.n; i++) {
         instance *in = scaler_instance(s, changed.ids[i]);
-        in->ends_at_deadline = in->ends_at_deadline || deadline_ms >= 0;
+        in->has_deadline = in->has_deadline || deadline_ms >= 0;
         if (to == OB_INSTANCE_ACTIVE)
             became_active(s, in, now_ms);
         if (to == OB_INSTANCE_LOST || to == OB_INSTANCE_TERMINATED)
@@ -149,8 +146,7 @@ static ob_arch arch_of(scaler *s, const instance *in)
 static int provide(scaler *s, instance *in, const char *token, int64_t now_ms, ob_error *err)
 {
     const env *e = scaler_env(s, in->ce_id);
-    bool known = ob_catalog_find(in->type) || !strcmp(in->type, PROVIDER_FARGATE) ||
-                 !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL);
+    bool known = ob_catalog_find(in->type) || in->origin != ORIGIN_CATALOGUE;
     ob_error said = { 0 };
     provider_launch_spec spec = { .id = in->id,
                                   .token = token,
@@ -279,7 +275,8 @@ static void on_found(const char *id, void *arg)
     scaler *s = arg;
     instance *in = scaler_instance(s, id);
     if (in && in->state != OB_INSTANCE_LOST) {
-        in->found = true;
+        if (in->prospect == PROSPECT_MAY_FAIL)
+            (void)instance_set_prospect(in, PROSPECT_FOUND);
         return;
     }
     s->unknown = ob_realloc(s->unknown, (s->n_unknown + 1) * sizeof(*s->unknown));
@@ -289,21 +286,15 @@ static void on_found(const char *id, void *arg)
 static void on_failed(const char *id, int r, const char *text, void *arg)
 {
     instance *in = scaler_instance(arg, id);
-    if (!in)
-        return;
-    free(in->said);
-    in->said = ob_strdup(text);
-    in->failed = r;
+    if (in)
+        (void)instance_set_fate(in, FATE_FAILED, r, text);
 }
 
 static void on_gone(const char *id, const char *text, void *arg)
 {
     instance *in = scaler_instance(arg, id);
-    if (!in)
-        return;
-    free(in->said);
-    in->said = ob_strdup(text);
-    in->gone = true;
+    if (in)
+        (void)instance_set_fate(in, FATE_GONE, 0, text);
 }
 
 void instances_listen(scaler *s)
@@ -333,7 +324,7 @@ static int take_found(scaler *s, ob_error *err)
     ob_cleanup(id_list_done) id_list changed = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     for (const instance *in = s->instances; in; in = in->hh.next)
-        if (in->found && in->may_fail && in->state == OB_INSTANCE_LAUNCHING)
+        if (in->prospect == PROSPECT_FOUND && in->state == OB_INSTANCE_LAUNCHING)
             id_list_add(&list, in->id);
     if (list.n == 0)
         return 0;
@@ -343,7 +334,7 @@ static int take_found(scaler *s, ob_error *err)
         env *e = in ? scaler_env(s, in->ce_id) : NULL;
         id_list_add(&changed, PQgetvalue(res, i, MOVED_ID));
         if (in)
-            in->may_fail = false;
+            (void)instance_set_prospect(in, PROSPECT_SURE);
         if (e)
             env_types_accept(e, in->type);
         s->dirty = true;
@@ -361,18 +352,16 @@ static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
     {
         bool launching = in->state == OB_INSTANCE_LAUNCHING;
         id_list one = { .ids = (const char *[]){ in->id }, .n = 1 };
-        if (r < 0 || (!in->failed && !in->gone))
+        if (r < 0 || in->fate == FATE_OPEN)
             continue;
-        int failed = in->failed;
-        ob_cleanup(ob_freep) char *said = in->said;
-        in->said = NULL;
-        in->failed = 0;
-        in->gone = false;
+        int error = in->fate_error;
+        ob_cleanup(ob_freep) char *text = ob_take(in->fate_text);
+        (void)instance_set_fate(in, FATE_OPEN, 0, NULL);
         if (launching)
-            r = end_launch(s, in, failed, said, now_ms, err);
+            r = end_launch(s, in, error, text, now_ms, err);
         else if (in->state == OB_INSTANCE_ACTIVE || in->state == OB_INSTANCE_DRAINING)
             r = advance(s, &one, BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
-                        OB_INSTANCE_LOST, said, err);
+                        OB_INSTANCE_LOST, text, err);
     }
     return r;
 }
@@ -382,14 +371,15 @@ static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
 static int take_registrations(scaler *s, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
-    for (instance *in = s->instances; in; in = in->hh.next) {
-        if (in->registered && in->state == OB_INSTANCE_LAUNCHING)
+    for (const instance *in = s->instances; in; in = in->hh.next)
+        if (in->executor != EXECUTOR_AWAITED && in->state == OB_INSTANCE_LAUNCHING)
             id_list_add(&list, in->id);
-        in->registered = false;
-    }
     int r = advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_ACTIVE, NULL, err);
-    for (size_t i = 0; r < 0 && i < list.n; i++)
-        scaler_instance(s, list.ids[i])->registered = true;
+    for (size_t i = 0; r == 0 && i < list.n; i++) {
+        instance *in = scaler_instance(s, list.ids[i]);
+        if (in->state == OB_INSTANCE_LAUNCHING && in->executor == EXECUTOR_REGISTERED)
+            (void)instance_set_executor(in, EXECUTOR_AWAITED); /* the row did not move */
+    }
     return r;
 }
 
@@ -449,7 +439,7 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
         return 0;
     s->overdue_at_ms = now_ms;
     for (instance *in = s->instances; in; in = in->hh.next)
-        if (in->ends_at_deadline && in->state == OB_INSTANCE_DRAINING)
+        if (in->has_deadline && in->state == OB_INSTANCE_DRAINING)
             id_list_add(&list, in->id);
     if (list.n == 0)
         return 0;
@@ -461,6 +451,12 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
                            "what ran on it had its time", err);
 }
 
+/* Has its executor nothing left to send? */
+static bool has_sent_all(const instance *in)
+{
+    return in->held == 0 || in->executor == EXECUTOR_LEFT;
+}
+
 /* Asks for the end of what is DRAINING or LOST: at once when the scheduler says so, otherwise every
  * second, until nothing is placed on it. */
 static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
@@ -469,17 +465,19 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
     for (instance *in = s->instances; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_DRAINING && in->state != OB_INSTANCE_LOST)
             continue;
-        if (in->drained && heard_ms > 0)
+        bool empty = in->placements == PLACEMENTS_NONE;
+        if (empty && heard_ms > 0)
             in->flush_ms += heard_ms;
         bool due = now_ms - in->asked_at_ms >= RETRY_MS;
-        if (!due && !in->ask_now && !(in->drained && (in->held == 0 || in->left)))
+        if (!due && in->placements != PLACEMENTS_SAID_NONE && !(empty && has_sent_all(in)))
             continue;
         id_list_add(list, in->id);
         if (due && in->asked_at_ms)
             id_list_add(&again, in->id);
         if (due)
             in->asked_at_ms = now_ms;
-        in->ask_now = false;
+        if (in->placements == PLACEMENTS_SAID_NONE)
+            (void)instance_set_placements(in, PLACEMENTS_POSSIBLE);
     }
     announce_instances(s, again.ids, again.n);
 }
@@ -491,8 +489,8 @@ static void choose_ends(scaler *s, const PGresult *empty, id_list *list)
         instance *in = scaler_instance(s, PQgetvalue(empty, i, EMPTY_ID));
         if (!in)
             continue;
-        in->drained = true;
-        if (in->state == OB_INSTANCE_LOST || in->held == 0 || in->left || in->flush_ms > FLUSH_MS)
+        (void)instance_set_placements(in, PLACEMENTS_NONE);
+        if (in->state == OB_INSTANCE_LOST || has_sent_all(in) || in->flush_ms > FLUSH_MS)
             id_list_add(list, in->id);
     }
 }

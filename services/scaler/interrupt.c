@@ -1,8 +1,8 @@
 /* Spot interruptions. The provider gives the notice, the executor tells of it, the instance drains
  * until the end that the executor named; its runs end there (executor) or with it (instances.c).
- * Owns the members of 'instance' that say how far that is. Invariants: only Spot instances are
- * drawn; a notice is asked for again until the instance drains, so that a restart of anybody loses
- * none. Loop thread. */
+ * Owns the state of the notice (instance_state.h). Invariants: only Spot instances are drawn; a
+ * notice is asked for again until the instance drains, so that a restart of anybody loses none.
+ * Loop thread. */
 #include "interrupt.h"
 
 #include <math.h>
@@ -18,9 +18,10 @@
 bool interrupt_ask(scaler *s, const char *id)
 {
     instance *in = scaler_instance(s, id);
-    if (!in || in->state != OB_INSTANCE_ACTIVE || in->notice_refused)
+    if (!in || in->state != OB_INSTANCE_ACTIVE || in->notice == NOTICE_REFUSED)
         return true;
-    in->notice_wanted = true;
+    if (in->notice == NOTICE_NONE)
+        (void)instance_set_notice(in, NOTICE_WANTED);
     return false;
 }
 
@@ -28,25 +29,28 @@ bool interrupt_ask(scaler *s, const char *id)
  * anew by each leader. */
 static void draw(const scaler *s, instance *in, int64_t now_ms)
 {
-    if (s->config.interrupt_mean_s == 0 || !in->spot || in->notice_wanted)
+    if (s->config.interrupt_mean_s == 0 || !in->spot || in->notice != NOTICE_NONE)
         return;
-    if (in->drawn_ms == 0) {
+    if (in->notice_drawn_ms == 0) {
         double u = ((double)random() + 1) / ((double)RAND_MAX + 2);
-        in->drawn_ms = now_ms + (int64_t)(-log(u) * (double)s->config.interrupt_mean_s * 1000);
+        in->notice_drawn_ms =
+            now_ms + (int64_t)(-log(u) * (double)s->config.interrupt_mean_s * 1000);
     }
-    in->notice_wanted = now_ms >= in->drawn_ms;
+    if (now_ms >= in->notice_drawn_ms)
+        (void)instance_set_notice(in, NOTICE_WANTED);
 }
 
 static void give(scaler *s, instance *in, int64_t now_ms)
 {
     ob_error said = { 0 };
-    in->notice_at_ms = now_ms + AGAIN_MS;
+    in->notice_ask_at_ms = now_ms + AGAIN_MS;
     int r = s->provider->ops->interrupt(s->provider, in->id, &said);
     if (r == 0)
         ob_info("instance.interrupted", "{s:s}", "instance", in->id);
     else
         ob_warn("interruption.failed", "{s:s, s:s}", "instance", in->id, "error", said.text);
-    in->notice_refused = r == -ENOTSUP;
+    if (r == -ENOTSUP)
+        (void)instance_set_notice(in, NOTICE_REFUSED);
 }
 
 int interrupt_turn(scaler *s, int64_t now_ms, ob_error *err)
@@ -57,17 +61,17 @@ int interrupt_turn(scaler *s, int64_t now_ms, ob_error *err)
     {
         if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
             continue;
-        if (in->interrupted && !in->notice_taken) {
-            r = instances_drain(s, &in, 1, in->joined ? LEAVES : REASON, in->interrupted_in_ms,
-                                err);
+        if (in->notice == NOTICE_TOLD) {
+            const char *reason = in->origin == ORIGIN_JOINED ? LEAVES : REASON;
+            r = instances_drain(s, &in, 1, reason, in->notice_in_ms, err);
             if (r < 0)
                 return r;
-            in->notice_taken = true;
+            (void)instance_set_notice(in, NOTICE_TAKEN);
         }
         if (in->state != OB_INSTANCE_ACTIVE)
             continue;
         draw(s, in, now_ms);
-        if (in->notice_wanted && !in->notice_refused && now_ms >= in->notice_at_ms)
+        if (in->notice == NOTICE_WANTED && now_ms >= in->notice_ask_at_ms)
             give(s, in, now_ms);
     }
     return 0;

@@ -9,6 +9,7 @@
 
 #include "counters.h"
 #include "decide/decide.h"
+#include "instance_state.h"
 #include "listening.h"
 #include "ob/bus.h"
 #include "ob/catalog.h"
@@ -62,62 +63,6 @@ typedef struct env {
     bool seen; /* by the reload under way */
     UT_hash_handle hh;
 } env;
-
-/* An instance that has not ended. */
-typedef struct instance {
-    char id[OB_INSTANCE_TEXT];
-    int64_t ce_id;
-    char *type;
-    ob_resources nominal; /* counts against maxvCpus and the provider's room */
-    ob_resources size;    /* what jobs can use of it */
-    bool spot;
-    ob_instance_state state;
-    char token_hash[65];
-    int64_t since_ms; /* in this state, as far as this process knows */
-
-    bool launched;       /* the provider has taken the launch on */
-    bool may_fail;       /* LAUNCHING, of a type that it had none of last: it may never come */
-    bool found;          /* the provider says that it has it */
-    int64_t retry_at_ms; /* the provider is asked again not before */
-
-    /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */
-    ob_resources used;
-    int32_t runs;
-    bool kept; /* its room is for one large job, or not used: nothing is packed into it */
-    bool ran;  /* it has had a run, or may have */
-    int64_t idle_since_ms; /* 0: it has runs */
-    decide_shape *plan;    /* what it was launched for, until the scheduler counts it */
-    size_t n_plan;
-    char *launch_hash; /* as its environment's when it was launched */
-
-    int64_t silent_ms; /* heard nothing for so long while the link was good */
-    /* By then it is asked for a sign, through its partition of batch.placements: */
-    uintptr_t sign_no;             /* of the questions of this silence; 0: there was none */
-    int64_t sign_due_ms, asked_ms; /* by silent_ms: the next one; the first that arrived, or 0 */
-    int64_t held; /* runs that its executor still has, by its last heartbeat; -1: unknown */
-    bool drained; /* DRAINING: no placement is left */
-    bool ends_at_deadline;     /* DRAINING: instance.deadline_at is set */
-    int64_t flush_ms;          /* drained for so long while the link was good */
-    int64_t asked_at_ms;       /* DRAINING, LOST: when the end was tried last */
-    bool registered;           /* to become ACTIVE in the next transaction */
-    int failed;                /* what its launch came to later: -errno; 0: nothing was said */
-    bool gone;                 /* it ended by itself */
-    char *said;                /* why, of the two above; owned */
-    bool ask_now;              /* the scheduler says it is drained */
-    bool joined;               /* started by hand: the provider does not know it */
-    bool left;                 /* its executor has gone, with nothing left to do */
-    bool interrupted;          /* its executor tells of a notice: */
-    int64_t interrupted_in_ms; /* the instance goes then, from when it was told last */
-    bool notice_taken;         /* and it drains */
-    bool notice_wanted;        /* the provider is to give it one */
-    bool notice_refused;       /* which it cannot */
-    int64_t notice_at_ms;      /* not asked before */
-    int64_t drawn_ms;          /* by lot, then; 0: not drawn yet */
-    bool beat;                 /* heard since heartbeats were last noted in Redis */
-
-    bool seen; /* by the reload under way */
-    UT_hash_handle hh;
-} instance;
 
 typedef struct join_offer join_offer;
 

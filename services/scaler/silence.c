@@ -16,18 +16,17 @@ static void ask(scaler *s, instance *in)
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     ob_error err = { 0 };
-    if (in->sign_no == 0)
-        in->sign_no = ++s->sign_no;
+    if (in->silence.sign_no == 0)
+        in->silence.sign_no = ++s->sign_no;
     int32_t partition = ob_instance_partition(in->id, s->placements);
-    if (ob_bus_send(s->bus, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len, (void *)in->sign_no,
-                    &err) < 0)
+    if (ob_bus_send(s->bus, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len,
+                    (void *)in->silence.sign_no, &err) < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "error", err.text);
 }
 
 void silence_end(instance *in)
 {
-    in->silent_ms = in->sign_due_ms = in->asked_ms = 0;
-    in->sign_no = 0;
+    in->silence = (instance_silence){ 0 };
 }
 
 bool silence_turn(scaler *s, instance *in, int64_t heard_ms)
@@ -37,19 +36,20 @@ bool silence_turn(scaler *s, instance *in, int64_t heard_ms)
         silence_end(in);
         return false;
     }
-    in->silent_ms += heard_ms;
-    if (in->silent_ms > limit / 3 && in->silent_ms >= in->sign_due_ms) {
-        in->sign_due_ms = in->silent_ms + limit / 6;
+    in->silence.ms += heard_ms;
+    if (in->silence.ms > limit / 3 && in->silence.ms >= in->silence.due_ms) {
+        in->silence.due_ms = in->silence.ms + limit / 6;
         ask(s, in);
     }
-    bool could_answer = in->asked_ms > 0 && in->silent_ms - in->asked_ms >= limit / 3;
-    return in->silent_ms > limit && (could_answer || in->silent_ms > 2 * limit);
+    bool could_answer =
+        in->silence.asked_ms > 0 && in->silence.ms - in->silence.asked_ms >= limit / 3;
+    return in->silence.ms > limit && (could_answer || in->silence.ms > 2 * limit);
 }
 
 void silence_on_delivery(void *ref, int ok, int64_t offset, void *arg)
 {
     scaler *s = arg;
     for (instance *in = s->instances; ok && in; in = in->hh.next)
-        if (in->sign_no == (uintptr_t)ref && in->asked_ms == 0)
-            in->asked_ms = in->silent_ms;
+        if (in->silence.sign_no == (uintptr_t)ref && in->silence.asked_ms == 0)
+            in->silence.asked_ms = in->silence.ms;
 }

@@ -83,7 +83,8 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
     decide_launch as = { .size = offer->size };
     instance *in =
         envs_add_instance(s, offer->id, e, PROVIDER_JOINED, &as, offer->token_hash, now_ms);
-    in->launched = in->registered = true;
+    in->launched = true;
+    (void)instance_set_executor(in, EXECUTOR_REGISTERED);
     ob_info("instance.joined", "{s:s, s:s, s:i, s:i}", "instance", in->id, "ce", e->name, "mcpu",
             in->size.mcpu, "mem", in->size.mem_mib);
     s->dirty = true;
@@ -93,7 +94,7 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
 static bool has_instance(const scaler *s, const env *e)
 {
     for (const instance *in = s->instances; in; in = in->hh.next)
-        if (in->ce_id == e->id && !strcmp(in->type, PROVIDER_UNMANAGED_LOCAL))
+        if (in->ce_id == e->id && in->origin == ORIGIN_UNMANAGED_LOCAL)
             return true;
     return false;
 }

@@ -114,7 +114,7 @@ static void a_sign_of_life_ends_the_silence(void **state)
     assert_int_equal(asked, 0);
     /* What arrives of an earlier question is none of this silence. */
     silence_on_delivery(ref, true, 0, &s);
-    assert_int_equal(in.asked_ms, 0);
+    assert_int_equal(in.silence.asked_ms, 0);
 }
 
 static void time_that_does_not_count_loses_nobody(void **state)

@@ -1,0 +1,133 @@
+/* An instance in memory, and the states that it can be in: a small enum for each thing that changes
+ * by itself. Each has one function that sets it, which knows the moves that there are; a move that
+ * there is not is logged. Loop thread. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uthash.h>
+
+#include "decide/shape.h"
+#include "ob/id.h"
+#include "ob/job.h"
+
+/* What its type says of where it comes from. */
+typedef enum instance_origin {
+    ORIGIN_CATALOGUE,       /* a type of the catalogue, or one that is not in it any more */
+    ORIGIN_FARGATE,         /* exactly the size of its job */
+    ORIGIN_UNMANAGED_LOCAL, /* launched for an unmanaged environment */
+    ORIGIN_JOINED,          /* started by hand: the provider does not know it */
+} instance_origin;
+
+/* May its launch still come to nothing, because the provider has none of its type? */
+typedef enum instance_prospect {
+    PROSPECT_SURE,     /* nothing speaks against it */
+    PROSPECT_MAY_FAIL, /* LAUNCHING, of a type that the provider had none of last */
+    PROSPECT_FOUND,    /* the provider has it: to be stored */
+} instance_prospect;
+
+/* What the provider has said of it since it took the launch on. */
+typedef enum instance_fate {
+    FATE_OPEN,   /* nothing */
+    FATE_FAILED, /* its launch came to nothing */
+    FATE_GONE,   /* it ended by itself */
+} instance_fate;
+
+/* What its executor has said of itself. */
+typedef enum instance_executor {
+    EXECUTOR_AWAITED,    /* nothing yet, as far as this process knows */
+    EXECUTOR_REGISTERED, /* LAUNCHING: it becomes ACTIVE in the next transaction */
+    EXECUTOR_LEFT,       /* it has gone, with nothing left to do */
+} instance_executor;
+
+/* The notice of a Spot interruption (interrupt.c), or of an executor that leaves. */
+typedef enum instance_notice {
+    NOTICE_NONE,
+    NOTICE_WANTED,  /* the provider is to give it one */
+    NOTICE_REFUSED, /* which it cannot */
+    NOTICE_TOLD,    /* its executor tells of one */
+    NOTICE_TAKEN,   /* and it drains */
+} instance_notice;
+
+/* Is anything placed on it? DRAINING or LOST it ends only when nothing is. */
+typedef enum instance_placements {
+    PLACEMENTS_POSSIBLE,
+    PLACEMENTS_SAID_NONE, /* the scheduler, or an executor that leaves, says there are none: to be
+                             looked up at once */
+    PLACEMENTS_NONE,      /* looked up */
+} instance_placements;
+
+/* How long it has been silent (silence.h). */
+typedef struct instance_silence {
+    int64_t ms; /* heard nothing for so long while the link was good */
+    /* By then it is asked for a sign, through its partition of batch.placements: */
+    uintptr_t sign_no; /* of the questions of this silence; 0: there was none */
+    int64_t due_ms;    /* by 'ms': the next question */
+    int64_t asked_ms;  /* by 'ms': the first question that arrived, or 0 */
+} instance_silence;
+
+/* An instance that has not ended. */
+typedef struct instance {
+    char id[OB_INSTANCE_TEXT];
+    int64_t ce_id;
+    char *type;
+    instance_origin origin;
+    ob_resources nominal; /* counts against maxvCpus and the provider's room */
+    ob_resources size;    /* what jobs can use of it */
+    bool spot;
+    char token_hash[65];
+    char *launch_hash; /* as its environment's when it was launched */
+
+    ob_instance_state state;
+    int64_t since_ms; /* in this state, as far as this process knows */
+
+    /* The provider. */
+    instance_prospect prospect;
+    bool launched;       /* it has taken the launch on */
+    int64_t retry_at_ms; /* it is asked again not before */
+    instance_fate fate;
+    int fate_error;  /* FATE_FAILED: -errno, as launch returns it */
+    char *fate_text; /* why; owned */
+
+    /* Its executor. */
+    instance_executor executor;
+    int64_t held; /* runs that it still has, by its last heartbeat; -1: unknown */
+    bool beat;    /* heard since heartbeats were last noted in Redis */
+    instance_silence silence;
+
+    instance_notice notice;
+    int64_t notice_in_ms;     /* the instance goes then, from when that was told last */
+    int64_t notice_ask_at_ms; /* the provider is not asked for one before */
+    int64_t notice_drawn_ms;  /* by lot, then; 0: not drawn yet */
+
+    /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */
+    ob_resources used;
+    int32_t runs;
+    bool kept; /* its room is for one large job, or not used: nothing is packed into it */
+    bool ran;  /* it has had a run, or may have */
+    int64_t idle_since_ms; /* 0: it has runs */
+    decide_shape *plan;    /* what it was launched for, until the scheduler counts it */
+    size_t n_plan;
+
+    /* Its end, DRAINING or LOST. */
+    bool has_deadline; /* instance.deadline_at is set */
+    instance_placements placements;
+    int64_t flush_ms;    /* PLACEMENTS_NONE for so long while the link was good */
+    int64_t asked_at_ms; /* when the end was tried last */
+
+    bool seen; /* by the reload under way */
+    UT_hash_handle hh;
+} instance;
+
+/* Its type, and with it where it comes from. */
+void instance_set_type(instance *in, const char *type);
+
+/* Each returns whether the state is 'to' now. A move that there is not is logged, and left out; but
+ * for instance_set_state: its states are rows that are committed, which memory follows. */
+void instance_set_state(instance *in, ob_instance_state to, int64_t now_ms);
+bool instance_set_prospect(instance *in, instance_prospect to);
+/* error, text: of FATE_FAILED and FATE_GONE. */
+bool instance_set_fate(instance *in, instance_fate to, int error, const char *text);
+bool instance_set_executor(instance *in, instance_executor to);
+bool instance_set_notice(instance *in, instance_notice to);
+bool instance_set_placements(instance *in, instance_placements to);
