@@ -8,7 +8,7 @@
 #include <uthash.h>
 
 #include "counters.h"
-#include "decide/decide.h"
+#include "decide/decide_types.h"
 #include "instance_state.h"
 #include "listening.h"
 #include "ob/bus.h"

@@ -1,0 +1,15 @@
+/* What comes next for an environment, a type or an exact size: pure. Part of decide. */
+#pragma once
+
+#include "decide_work.h"
+
+/* Within an equal share of what is left and half of the whole if something helps there, else
+ * anything that still fits. needy: environments that share it. */
+bool choose_with_room(const work *k, const work_env *w, size_t needy, decide_launch *ret);
+/* The type that is best whatever is left now, on a host of this size, or nothing while there is
+ * none of it: BEST_FIT waits. False: *ret may name the type that is waited for. */
+bool choose_patiently(const work *k, const work_env *w, decide_launch *ret);
+/* Whatever the provider has now. */
+bool choose_any(const work_env *w, decide_launch *ret);
+/* Would an instance of that type help? */
+bool choose_helps(const work_env *w, const decide_type *type);
