@@ -7,6 +7,7 @@
 #include "decide/decide.h"
 #include "decide/env_types.h"
 #include "instances.h"
+#include "launches.h"
 #include "ob/log.h"
 #include "shortages.h"
 
@@ -175,7 +176,7 @@ int decision_turn(scaler *s, int64_t now_ms, ob_error *err)
         free(views[i].shortages);
     }
 
-    int r = instances_launch(s, launches, envs, n_launches, now_ms, err);
+    int r = launches_start(s, launches, envs, n_launches, now_ms, err);
     for (i = 0; i < n_launches; i++)
         free(launches[i].plan); /* of those that were not taken on */
     for (i = 0, at = 0; r == 0 && i < n; at += views[i].n_instances, i++)

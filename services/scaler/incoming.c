@@ -5,7 +5,6 @@
 
 #include <string.h>
 
-#include "instances.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"

@@ -5,14 +5,6 @@
 
 #include "scaler.h"
 
-/* Makes the provider tell this scaler. Once. */
-void instances_listen(scaler *s);
-/* When leading begins, after envs_load: compares with what the provider has. */
-int instances_reconcile(scaler *s, int64_t now_ms, ob_error *err);
-
-/* Commits and starts what decide asked for; takes the plans. */
-int instances_launch(
-    scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
 /* Drains ACTIVE instances; LAUNCHING ones end at once. deadline_ms: what still runs by then, from
  * now, ends with its instance; -1: it may finish. A DRAINING one keeps the earlier deadline. */
 int instances_drain(scaler *s,
@@ -25,6 +17,6 @@ int instances_drain(scaler *s,
 /* Was it launched by an infrastructure that its environment has no more? */
 bool instances_outdated(const env *e, const instance *in);
 
-/* Everything that is due: launches not answered, registrations, silence, ends. 'heard_ms': how much
+/* Everything that is due: launches, registrations, silence, ends. 'heard_ms': how much
  * time has passed in which silence counts, or LINK_BROKEN. */
 int instances_turn(scaler *s, int64_t heard_ms, int64_t now_ms, ob_error *err);

@@ -8,6 +8,7 @@
 #include "incoming.h"
 #include "instances.h"
 #include "interrupt.h"
+#include "launches.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/topics.h"
@@ -53,7 +54,7 @@ static int load(void *arg, ob_error *err)
     counters_begin(s->counters, ob_leader_epoch(s->leader));
     listening_begin(&s->listening, now_ms);
     int r = envs_load(s, true, now_ms, err);
-    return r < 0 ? r : instances_reconcile(s, now_ms, err);
+    return r < 0 ? r : launches_reconcile(s, now_ms, err);
 }
 
 /* What is due by now, in the order in which it must happen. */

@@ -1,7 +1,7 @@
 /* openbatch-scaler: makes its parts, runs the loop, takes them apart. Owns all of them. Main
  * thread. */
 #include "incoming.h"
-#include "instances.h"
+#include "launches.h"
 #include "loop.h"
 #include "ob/log.h"
 #include "ob/schema.h"
@@ -33,7 +33,7 @@ static int make_provider(scaler *s, ob_error *err)
     }
     int r = kind->make(settings_of_provider(kind), &context, &s->provider, err);
     if (r == 0)
-        instances_listen(s);
+        launches_listen(s);
     return r;
 }
 

@@ -90,22 +90,15 @@ static int add_status(ob_leader *leader, const store_status *status, size_t n, o
     return ob_db_pipe_add(ob_leader_db(leader), STMT_STATUS_PUT, &p, err);
 }
 
-int store_put_status(ob_leader *leader,
-                     const store_status *status,
-                     size_t n,
-                     const int64_t *gone,
-                     size_t n_gone,
-                     const int64_t *inbox,
-                     size_t n_inbox,
-                     ob_error *err)
+int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *err)
 {
     int r = ob_leader_begin(leader, err);
     if (r == 0)
-        r = add_status(leader, status, n, err);
+        r = add_status(leader, what->put, what->n, err);
     if (r == 0)
-        r = add_ids(leader, STMT_STATUS_DELETE, gone, n_gone, err);
+        r = add_ids(leader, STMT_STATUS_DELETE, what->gone, what->n_gone, err);
     if (r == 0)
-        r = add_ids(leader, STMT_INBOX_DELETE, inbox, n_inbox, err);
+        r = add_ids(leader, STMT_INBOX_DELETE, what->inbox, what->n_inbox, err);
     /* What could not be added makes the commit fail. */
     int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
     return r < 0 ? r : c;
@@ -156,7 +149,7 @@ int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_
 
 /* A round of one statement that returns ids. */
 static int
-move(ob_leader *leader, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
+change(ob_leader *leader, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
 {
     int r = ob_leader_begin(leader, err);
     if (r == 0)
@@ -169,7 +162,7 @@ int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text_array(&p, ids, n);
-    return move(leader, STMT_INSTANCE_FOUND, &p, ret, err);
+    return change(leader, STMT_INSTANCE_FOUND, &p, ret, err);
 }
 
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)
@@ -192,7 +185,7 @@ int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_
     ob_param_text(&p, row->join_hash);
     ob_param_next(&p, JOINING_CE);
     ob_param_text(&p, row->ce);
-    int r = move(leader, STMT_INSTANCE_JOIN, &p, &res, err);
+    int r = change(leader, STMT_INSTANCE_JOIN, &p, &res, err);
     if (r == 0)
         *ret_ce = PQntuples(res) > 0 ? ob_col_int(res, 0, JOINED_CE_ID, 0) : 0;
     return r;
@@ -201,10 +194,7 @@ int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_
 int store_advance(ob_leader *leader,
                   const char *const *ids,
                   size_t n,
-                  unsigned from,
-                  ob_instance_state to,
-                  const char *reason,
-                  int64_t deadline_ms,
+                  const store_move *move,
                   PGresult **ret,
                   ob_error *err)
 {
@@ -212,14 +202,14 @@ int store_advance(ob_leader *leader,
     ob_param_next(&p, ADVANCE_IDS);
     ob_param_text_array(&p, ids, n);
     ob_param_next(&p, ADVANCE_STATE);
-    ob_param_int(&p, to);
+    ob_param_int(&p, move->to);
     ob_param_next(&p, ADVANCE_REASON);
-    ob_param_text(&p, reason);
+    ob_param_text(&p, move->reason);
     ob_param_next(&p, ADVANCE_FROM_STATES);
-    ob_param_int(&p, from);
+    ob_param_int(&p, move->from);
     ob_param_next(&p, ADVANCE_DEADLINE_MS);
-    ob_param_int(&p, deadline_ms);
-    return move(leader, STMT_INSTANCE_ADVANCE, &p, ret, err);
+    ob_param_int(&p, move->deadline_ms);
+    return change(leader, STMT_INSTANCE_ADVANCE, &p, ret, err);
 }
 
 int store_end_empty(
@@ -229,5 +219,5 @@ int store_end_empty(
     ob_param_text_array(&p, ids, n);
     ob_param_int(&p, OB_INSTANCE_TERMINATED);
     ob_param_text(&p, NULL);
-    return move(leader, STMT_INSTANCE_END_EMPTY, &p, ret, err);
+    return change(leader, STMT_INSTANCE_END_EMPTY, &p, ret, err);
 }

@@ -32,16 +32,15 @@ typedef struct store_status {
     bool valid;
     const char *reason, *shapes, *lacking; /* lacking: may be NULL */
 } store_status;
-/* Writes ce_status rows, removes those of environments that are gone, and the inbox rows acted on.
- */
-int store_put_status(ob_leader *leader,
-                     const store_status *status,
-                     size_t n,
-                     const int64_t *gone,
-                     size_t n_gone,
-                     const int64_t *inbox,
-                     size_t n_inbox,
-                     ob_error *err);
+typedef struct store_statuses {
+    const store_status *put;
+    size_t n;
+    const int64_t *gone; /* environments: their rows are removed */
+    size_t n_gone;
+    const int64_t *inbox; /* rows acted on: they are removed */
+    size_t n_inbox;
+} store_statuses;
+int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *err);
 
 typedef struct store_instance {
     const char *id, *type, *token_hash, *launch_hash;
@@ -67,16 +66,18 @@ int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_
 /* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: OVERDUE_* */
 int store_overdue(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 
-/* Moves those of 'ids' that are in one of the states 'from' (a bit each: 1 << state).
- * deadline_ms: sets deadline_at, from now, unless it is earlier; -1: leaves it. *ret: MOVED_*,
- * those that were moved. */
+/* One move of several instances. */
+typedef struct store_move {
+    unsigned from; /* of those in one of these states, a bit each: 1 << state */
+    ob_instance_state to;
+    const char *reason;  /* NULL: it stays as it is */
+    int64_t deadline_ms; /* sets deadline_at, from now, unless it is earlier; -1: leaves it */
+} store_move;
+/* *ret: MOVED_*, those that were moved. */
 int store_advance(ob_leader *leader,
                   const char *const *ids,
                   size_t n,
-                  unsigned from,
-                  ob_instance_state to,
-                  const char *reason,
-                  int64_t deadline_ms,
+                  const store_move *move,
                   PGresult **ret,
                   ob_error *err);
 /* Terminates those of 'ids' that are DRAINING or LOST and have no run. *ret: MOVED_* */

@@ -126,7 +126,14 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
     }
     int r = 0;
     if (n + n_gone + s->n_inbox > 0)
-        r = store_put_status(s->leader, status, n, gone, n_gone, s->inbox, s->n_inbox, err);
+        r = store_put_status(s->leader,
+                             &(store_statuses){ .put = status,
+                                                .n = n,
+                                                .gone = gone,
+                                                .n_gone = n_gone,
+                                                .inbox = s->inbox,
+                                                .n_inbox = s->n_inbox },
+                             err);
     if (r == 0) {
         s->n_inbox = 0;
         for (size_t i = 0; i < n; i++)

@@ -8,7 +8,7 @@
 #include <string.h>
 
 #include "environments.h"
-#include "instances.h"
+#include "launches.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "scaler_store.h"
@@ -106,7 +106,7 @@ static int launch_local(scaler *s, env *e, int64_t now_ms, ob_error *err)
     s->provider->ops->room(s->provider, &room);
     decide_launch one = { .size = { .mcpu = (int32_t)room.mcpu,
                                     .mem_mib = (int32_t)room.mem_mib } };
-    return instances_launch(s, &one, &e, 1, now_ms, err);
+    return launches_start(s, &one, &e, 1, now_ms, err);
 }
 
 int join_turn(scaler *s, int64_t now_ms, ob_error *err)
