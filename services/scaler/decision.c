@@ -76,6 +76,26 @@ static void view_env(const scaler *s,
                          .n_instances = n };
 }
 
+/* What the provider has. What drains comes back to it, too. */
+static decide_host view_host(const scaler *s)
+{
+    provider_room room = { 0 };
+    s->provider->ops->room(s->provider, &room);
+    decide_host host = { .limited = room.limited,
+                         .mcpu = room.mcpu,
+                         .mem = room.mem_mib,
+                         .mcpu_left = room.mcpu_left,
+                         .mcpu_ending = room.mcpu_ending,
+                         .mem_left = room.mem_left,
+                         .mem_ending = room.mem_ending };
+    for (const instance *in = s->instances; in; in = in->hh.next)
+        if (in->state == OB_INSTANCE_DRAINING) {
+            host.mcpu_ending += in->nominal.mcpu;
+            host.mem_ending += in->nominal.mem_mib;
+        }
+    return host;
+}
+
 /* desiredvCpus of a new version counts until it is reached, or cannot be. */
 static void settle_wanted(env *e, const decide_env *view, bool launches)
 {
@@ -149,20 +169,7 @@ int decision_turn(scaler *s, int64_t now_ms, ob_error *err)
         at += views[i].n_instances;
         envs[i++] = e;
     }
-    provider_room room = { 0 };
-    s->provider->ops->room(s->provider, &room);
-    decide_host host = { .limited = room.limited,
-                         .mcpu = room.mcpu,
-                         .mem = room.mem_mib,
-                         .mcpu_left = room.mcpu_left,
-                         .mcpu_ending = room.mcpu_ending,
-                         .mem_left = room.mem_left,
-                         .mem_ending = room.mem_ending };
-    for (const instance *in = s->instances; in; in = in->hh.next)
-        if (in->state == OB_INSTANCE_DRAINING) {
-            host.mcpu_ending += in->nominal.mcpu;
-            host.mem_ending += in->nominal.mem_mib;
-        }
+    decide_host host = view_host(s);
     decide_limits limits = { .idle_ms = s->config.scale_in_idle_ms,
                              .starved_ms = STARVED_MS,
                              .max_launches = MAX_LAUNCHES,
