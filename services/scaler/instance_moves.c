@@ -40,7 +40,7 @@ static void became_active(scaler *s, instance *in, int64_t now_ms)
 
 static void end_at_provider(scaler *s, const instance *in, bool graceful)
 {
-    if (in->origin != ORIGIN_JOINED) /* the scheduler tells such an executor */
+    if (in->origin != ORIGIN_JOINED) /* the scheduler informs such an executor */
         s->provider->ops->terminate(s->provider, in->id, graceful);
 }
 

@@ -14,7 +14,8 @@ typedef struct id_list {
 void id_list_done(id_list *list);
 void id_list_add(id_list *list, const char *id);
 
-/* Moves those of the list that may be. What ended is passed to the provider and forgotten. */
+/* Changes the state of those of the list that may change, and informs the scheduler. Ended
+ * instances are passed to the provider and dropped. */
 int moves_commit(scaler *s, const id_list *list, const store_move *move, ob_error *err);
 /* The same without a deadline. from: a bit for each state. */
 int moves_advance(scaler *s,

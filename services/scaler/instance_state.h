@@ -22,22 +22,22 @@ typedef enum instance_origin {
 /* May its launch still come to nothing, because the provider has none of its type? */
 typedef enum instance_prospect {
     PROSPECT_SURE,     /* nothing speaks against it */
-    PROSPECT_MAY_FAIL, /* LAUNCHING, of a type that the provider had none of last */
+    PROSPECT_MAY_FAIL, /* LAUNCHING, of a type that was not available last time */
     PROSPECT_FOUND,    /* the provider has it: to be stored */
 } instance_prospect;
 
-/* What the provider has said of it since it took the launch on. */
+/* What the provider has reported since it accepted the launch. */
 typedef enum instance_fate {
     FATE_OPEN,   /* nothing */
-    FATE_FAILED, /* its launch came to nothing */
-    FATE_GONE,   /* it ended by itself */
+    FATE_FAILED, /* its launch failed */
+    FATE_GONE,   /* it ended without an order */
 } instance_fate;
 
-/* What its executor has said of itself. */
+/* What its executor has reported of itself. */
 typedef enum instance_executor {
     EXECUTOR_AWAITED,    /* nothing yet, as far as this process knows */
     EXECUTOR_REGISTERED, /* LAUNCHING: it becomes ACTIVE in the next transaction */
-    EXECUTOR_LEFT,       /* it has gone, with nothing left to do */
+    EXECUTOR_LEFT,       /* it has left, and nothing remains to be done */
 } instance_executor;
 
 /* The notice of a Spot interruption (interrupt.c), or of an executor that leaves. */
@@ -45,7 +45,7 @@ typedef enum instance_notice {
     NOTICE_NONE,
     NOTICE_WANTED,  /* the provider is to give it one */
     NOTICE_REFUSED, /* which it cannot */
-    NOTICE_TOLD,    /* its executor tells of one */
+    NOTICE_TOLD,    /* its executor reports one */
     NOTICE_TAKEN,   /* and it drains */
 } instance_notice;
 
@@ -59,8 +59,8 @@ typedef enum instance_placements {
 
 /* How long it has been silent (silence.h). */
 typedef struct instance_silence {
-    int64_t ms; /* heard nothing for so long while the link was good */
-    /* By then it is asked for a sign, through its partition of batch.placements: */
+    int64_t ms; /* time without a message while the link worked */
+    /* When it is asked for a sign, through its partition of batch.placements: */
     uintptr_t sign_no; /* of the questions of this silence; 0: there was none */
     int64_t due_ms;    /* by 'ms': the next question */
     int64_t asked_ms;  /* by 'ms': the first question that arrived, or 0 */
@@ -83,7 +83,7 @@ typedef struct instance {
 
     /* The provider. */
     instance_prospect prospect;
-    bool launched;       /* it has taken the launch on */
+    bool launched;       /* it has accepted the launch */
     int64_t retry_at_ms; /* it is asked again not before */
     instance_fate fate;
     int fate_error;  /* FATE_FAILED: -errno, as launch returns it */
@@ -96,14 +96,15 @@ typedef struct instance {
     instance_silence silence;
 
     instance_notice notice;
-    int64_t notice_in_ms;     /* the instance goes then, from when that was told last */
+    int64_t notice_in_ms;     /* when the instance ends, according to the last report */
     int64_t notice_ask_at_ms; /* the provider is not asked for one before */
-    int64_t notice_drawn_ms;  /* by lot, then; 0: not drawn yet */
+    int64_t notice_drawn_ms;  /* the random time of its interruption; 0: not drawn yet */
 
-    /* Use, as the scheduler told it last (or as PostgreSQL said at the start). */
+    /* Its use, as last reported by the scheduler (at the start: from PostgreSQL). */
     ob_resources used;
     int32_t runs;
-    bool kept; /* its room is for one large job, or not used: nothing is packed into it */
+    bool kept; /* its capacity is kept for one large job, or is not used: nothing is packed into it
+                */
     bool ran;  /* it has had a run, or may have */
     int64_t idle_since_ms; /* 0: it has runs */
     decide_shape *plan;    /* what it was launched for, until the scheduler counts it */
@@ -112,7 +113,7 @@ typedef struct instance {
     /* Its end, DRAINING or LOST. */
     bool has_deadline; /* instance.deadline_at is set */
     instance_placements placements;
-    int64_t flush_ms;    /* PLACEMENTS_NONE for so long while the link was good */
+    int64_t flush_ms;    /* time with PLACEMENTS_NONE while the link worked */
     int64_t asked_at_ms; /* when the end was tried last */
 
     bool seen; /* by the reload under way */

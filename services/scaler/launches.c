@@ -15,7 +15,7 @@
 #define RETRY_MS 1000
 #define TOKEN_BYTES 32
 
-/* A launch came to nothing. */
+/* A launch failed. */
 static int
 end_launch(scaler *s, instance *in, int why, const char *text, int64_t now_ms, ob_error *err)
 {
@@ -37,8 +37,8 @@ static ob_arch arch_of(scaler *s, const instance *in)
     return s->provider->ops->refuses(s->provider, OB_ARCH_X86_64) ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
 }
 
-/* Asks the provider. token NULL: the instance has its own. A refusal for lack of room ends the row.
- */
+/* Asks the provider. token NULL: the instance has its own. A refusal for lack of capacity ends the
+ * row */
 static int provide(scaler *s, instance *in, const char *token, int64_t now_ms, ob_error *err)
 {
     const env *e = scaler_env(s, in->ce_id);
@@ -104,7 +104,8 @@ int launches_start(
         ob_info("instance.changed", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
-    /* Those whose turn does not come, for an error, are retried as any launch without an answer. */
+    /* Launches that are not reached because of an error are retried like any launch without an
+     * answer. */
     for (size_t i = 0; r == 0 && i < n; i++) {
         r = provide(s, scaler_instance(s, ids[i]), tokens[i], now_ms, err);
         if (r == 0)
@@ -117,8 +118,8 @@ int launches_start(
     return r;
 }
 
-/* A launch without an answer, a directory that is gone: once more, by the same id. What the
- * provider does not have any more gets a new token. */
+/* A launch without an answer, or whose directory is gone, is repeated with the same id. An instance
+ * that the provider no longer has gets a new token. */
 static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
 {
     int has = s->provider->ops->has(s->provider, in->id);
@@ -164,8 +165,8 @@ int launches_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 
 /* ---- What the provider says ---- */
 
-/* An instance without a row, or given up, is ended. Its row would have been committed before it was
- * launched, and is known here by then. */
+/* An instance without a row, or one that was given up, is ended. A row is committed before its
+ * launch, so it is known here by then. */
 static void on_found(const char *id, void *arg)
 {
     scaler *s = arg;
@@ -202,7 +203,7 @@ void launches_listen(scaler *s)
 static void end_unknown(scaler *s)
 {
     for (size_t i = 0; i < s->n_unknown; i++) {
-        /* Known by now: another leader's, read since. */
+        /* It is known by now: another leader's, read since. */
         const instance *in = scaler_instance(s, s->unknown[i]);
         if (!in || in->state == OB_INSTANCE_LOST) {
             ob_info("instance.disowned", "{s:s}", "instance", s->unknown[i]);
@@ -213,7 +214,7 @@ static void end_unknown(scaler *s)
     s->n_unknown = 0;
 }
 
-/* What was in doubt and has come: counted on from now on, and its type is had again. */
+/* A doubtful launch has succeeded: it counts from now on, and its type is available again. */
 static int take_found(scaler *s, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
@@ -239,7 +240,7 @@ static int take_found(scaler *s, ob_error *err)
     return r;
 }
 
-/* What failed later, or ended by itself. */
+/* Instances that failed later, or ended without an order. */
 static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
 {
     instance *in, *next;

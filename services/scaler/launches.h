@@ -4,12 +4,12 @@
 
 #include "scaler.h"
 
-/* Makes the provider tell this scaler. Once. */
+/* Makes the provider report to this scaler. Call it once. */
 void launches_listen(scaler *s);
-/* When leading begins, after envs_load: compares with what the provider has. */
+/* Call it when leading begins, after envs_load: compares with the provider's instances. */
 int launches_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 
-/* Commits and starts what decide asked for; takes the plans. */
+/* Commits and starts decide's launches; takes the plans. */
 int launches_start(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
 

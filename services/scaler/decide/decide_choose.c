@@ -2,13 +2,13 @@
  * mostly that with the least cost for the work it would take, waste included, comes first. Pure. */
 #include "decide_choose.h"
 
-/* What one more instance costs beside its price, so that few suitable ones win over many tiny ones
- * of the same price. */
+/* The cost of one more instance in addition to its price, so that few suitable ones are preferred
+ * to many tiny ones of the same price. */
 #define INSTANCE_OVERHEAD 3000
 
-/* What the provider's room may be used for one instance. */
+/* The part of the provider's capacity that one instance may use. */
 typedef struct bounds {
-    bool any; /* whatever the provider has now */
+    bool any; /* regardless of the provider's free capacity */
     bool limited;
     int64_t mcpu, mem;
 } bounds;
@@ -18,10 +18,10 @@ static bool in_bounds(const bounds *b, const ob_resources *nominal)
     return !b->limited || (nominal->mcpu <= b->mcpu && nominal->mem_mib <= b->mem);
 }
 
-/* A type as it stands before others: 'group' first, then what it costs for what it is worth. */
+/* The rank of a type: 'group' first, then its cost for its value. */
 typedef struct standing {
     const decide_type *type;
-    bool works; /* takes work that waits; otherwise: helps to the floor */
+    bool works; /* it takes waiting work; otherwise it helps to reach minvCpus */
     int64_t group, cost, value;
 } standing;
 
@@ -42,7 +42,7 @@ static int64_t group_of(decide_strategy strategy, const decide_type *type)
     return 0;
 }
 
-/* An interrupted instance's work is done twice. */
+/* The work of an interrupted instance is done twice. */
 static int64_t cost_of(decide_strategy strategy, const decide_type *type)
 {
     int64_t cost = type->price + INSTANCE_OVERHEAD;
@@ -60,7 +60,8 @@ static bool before(const standing *a, const standing *b)
     return left != right ? left < right : a->type->nominal.mcpu < b->type->nominal.mcpu;
 }
 
-/* How a type stands; value 0: it would not help. Leaves in w->waiting what one would take. */
+/* The rank of a type; value 0: it would not help. Leaves in w->waiting what one instance would
+ * take. */
 static standing stand(const work_env *w, const decide_type *type)
 {
     const decide_env *env = w->env;
@@ -82,7 +83,7 @@ static standing stand(const work_env *w, const decide_type *type)
     return s;
 }
 
-/* The type that stands first; NULL: none helps. */
+/* The type with the best rank; NULL: none helps. */
 static const decide_type *choose(const work_env *w, const bounds *within)
 {
     standing best = { 0 };
@@ -98,7 +99,7 @@ static const decide_type *choose(const work_env *w, const bounds *within)
     return best.type;
 }
 
-/* Exact: the largest work that waits and that maxvCpus allows. */
+/* Exact sizes: the largest waiting work that maxvCpus allows. */
 static const decide_shape *choose_exact(const work_env *w, const bounds *within)
 {
     const decide_shape *rest = w->waiting->rest;
@@ -109,7 +110,7 @@ static const decide_shape *choose_exact(const work_env *w, const bounds *within)
     return NULL;
 }
 
-/* What comes next for an environment: a type, or an exact size. */
+/* The next launch for an environment: a type, or an exact size. */
 static bool choose_launch(const work_env *w, const bounds *within, decide_launch *ret)
 {
     if (w->env->exact) {

@@ -24,7 +24,7 @@ static void drain(work *k, work_env *w, decide_instance *in, const char *why)
 
 void drain_idle(work *k, work_env *w)
 {
-    /* Nothing else can use what has exactly the size of a job: it goes at once. */
+    /* An instance of exactly one job's size is of no other use. */
     int64_t idle_ms = w->env->exact ? 0 : k->limits->idle_ms;
     for (;;) {
         decide_instance *pick = NULL;
@@ -40,7 +40,7 @@ void drain_idle(work *k, work_env *w)
     }
 }
 
-/* The smallest instance that would help an environment, room aside. */
+/* The smallest instance that would help an environment, regardless of free capacity. */
 static bool smallest_help(const work_env *w, ob_resources *ret)
 {
     bool any = false;
@@ -68,7 +68,7 @@ static bool enough_comes(const work *k, const ob_resources *nominal)
            k->host.mem_left + k->host.mem_ending >= nominal->mem_mib;
 }
 
-/* Idle instances of any environment make room for one that lacks it. */
+/* Idle instances of any environment are given back for one that needs the capacity. */
 static void make_room_by_idle(work *k, const ob_resources *nominal)
 {
     for (size_t e = 0; e < k->n; e++)
@@ -80,7 +80,7 @@ static void make_room_by_idle(work *k, const ob_resources *nominal)
         }
 }
 
-/* An environment that has had nothing for long gets its share: of the environment that holds most,
+/* An environment that has had nothing for long gets its share: in the environment that holds most,
  * and more than an equal part, the instance with the fewest runs takes no more work. */
 static void make_room_by_share(work *k, const work_env *starved)
 {

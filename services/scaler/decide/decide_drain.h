@@ -3,8 +3,8 @@
 
 #include "decide_work.h"
 
-/* Of an environment, what has been idle for long enough and no work waits for. The largest first:
- * what stays for the floor is then small. */
+/* Of an environment, what has been idle for long enough and no work waits for. The largest first,
+ * so that the rest above minvCpus is small. */
 void drain_idle(work *k, work_env *w);
 /* What makes room on the provider for environments that lack it: idle instances, or a share of one
  * that has more than its own. */

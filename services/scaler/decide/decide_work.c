@@ -13,7 +13,7 @@ bool work_has_rest(const work_env *w)
     return false;
 }
 
-/* Packs work into an instance. Returns whether it is wanted. */
+/* Packs work into an instance. Returns whether it is needed. */
 static bool pack_into(work_env *w, const decide_instance *in)
 {
     fill *f = w->waiting;
@@ -30,8 +30,8 @@ static bool pack_into(work_env *w, const decide_instance *in)
     return any;
 }
 
-/* Busy instances first, so that idle ones stay free to go; then idle, then LAUNCHING, at last those
- * that may never come. */
+/* Busy instances first, so that idle ones can be given back; then idle ones, then LAUNCHING ones,
+ * and last those that may never come. */
 static void pack_into_instances(work_env *w)
 {
     for (int pass = 0; pass < 4; pass++)
@@ -45,7 +45,7 @@ static void pack_into_instances(work_env *w)
         }
 }
 
-/* Which work an instance within maxvCpus could take. */
+/* The work that an instance within maxvCpus could take. */
 static void find_within(work_env *w)
 {
     const decide_env *env = w->env;
@@ -70,7 +70,7 @@ void work_begin(work_env *w, decide_env *env)
     for (size_t i = 0; i < env->n_instances; i++) {
         decide_instance *in = &env->instances[i];
         bool stays = in->state == OB_INSTANCE_LAUNCHING || in->state == OB_INSTANCE_ACTIVE;
-        /* What drains for another reason may have runs that last: no update waits for these. */
+        /* Instances that drain for another reason may have long runs: no update waits for these. */
         bool goes = stays || (in->state == OB_INSTANCE_DRAINING && !in->bounded);
         in->drain = goes && env->deleting  ? "its compute environment is deleted"
                     : goes && in->outdated ? "replaced: its compute environment was updated"
