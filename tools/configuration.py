@@ -41,7 +41,7 @@ def main():
     text = document(Path(sys.argv[1]))
     if "--check" in sys.argv:
         if DOCUMENT.read_text() != text:
-            sys.exit("docs/configuration.md is not what the tables say: run tools/configuration.py")
+            sys.exit("docs/configuration.md differs from the tables: run tools/configuration.py")
     else:
         DOCUMENT.write_text(text)
 

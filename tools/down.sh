@@ -12,24 +12,24 @@ for arg in "$@"; do
 done
 [[ -d $OPENBATCH_HOME ]] || die "there is nothing at $OPENBATCH_HOME"
 # Deleting is for what `up` made, and for nothing else.
-[[ -z $wipe || -n $(config_get made) ]] || die "$OPENBATCH_HOME is not a home that 'up' made; it stays as it is"
+[[ -z $wipe || -n $(config_get made) ]] || die "$OPENBATCH_HOME is not a home that 'up' made; nothing was deleted"
 take_lock
 pgdata=$(config_get pgdata)
 demo=$(config_get demo)
 
 if [[ -n $wipe ]]; then
-    say "this ends all jobs and deletes:"
+    say "this stops all jobs and deletes:"
     say "    $OPENBATCH_HOME (jobs, logs, keys, images of its own engine, builds)"
     [[ -z $pgdata || $pgdata == "$OPENBATCH_HOME"/* ]] || say "    $pgdata (PostgreSQL)"
     [[ -z $demo ]] || say "    $demo (the demo's films and pictures)"
     if [[ -z $yes && -t 0 ]]; then
-        read -r -p "type yes to go on: " answer
+        read -r -p "type yes to continue: " answer
         [[ $answer == yes ]] || die "nothing was deleted"
     fi
 fi
 stop_all
 if [[ -z $wipe ]]; then
-    say "stopped; containers that run go on, and './openbatch up' goes on where this left off"
+    say "stopped; running containers continue, and './openbatch up' adopts them"
     exit 0
 fi
 end_containers

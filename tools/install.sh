@@ -4,7 +4,7 @@
 check_platform() {
     [[ $(uname -m) == x86_64 ]] || die "this machine is $(uname -m); openbatch runs on x86-64 Linux"
     if ! { [[ -f /etc/debian_version ]] && have dpkg-query && have apt-get; }; then
-        die "this is no Debian-like system (no apt-get); openbatch is made for Debian 12 and its relatives"
+        die "this system has no apt-get; openbatch needs Debian 12 or a system based on it"
     fi
 }
 
@@ -33,7 +33,7 @@ wait_for_apt() {
     local pid told=-30
     while pid=$(apt_holder); do
         if ((SECONDS - told >= 30)); then
-            note "waiting for another installation of packages to end: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
+            note "waiting for another package installation to finish: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
                 cut -c1-60) (pid $pid)"
             told=$SECONDS
         fi
@@ -78,12 +78,12 @@ install_packages() {
     if ((EUID != 0)); then
         # Without a terminal nobody can type a password.
         if have sudo && { sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; }; }; then sudo=(sudo); fi
-        ((${#sudo[@]})) || die "that takes root: run this as root, or first: apt-get install --no-install-recommends ${missing[*]}"
+        ((${#sudo[@]})) || die "this needs root: run it as root, or run first: apt-get install --no-install-recommends ${missing[*]}"
     fi
     mkdir -p "$OPENBATCH_HOME/log"
     if ! "${sudo[@]}" /bin/bash "$OB_ROOT/tools/apt.sh" "${missing[@]}" >"$log" 2>&1 </dev/null; then
         grep -E '^(E|W|Err|dpkg):?' "$log" | tail -n 8 | sed 's/^/    /' >&2 || :
-        die "a package could not be installed; all of apt's words are in $log"
+        die "a package could not be installed; the output of apt is in $log"
     fi
     hash -r
 }
@@ -100,11 +100,11 @@ install_kafka() {
     mvn -B -f "$OB_ROOT/tools/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs/" \
         -Dmaven.repo.local="$OPENBATCH_HOME/m2" >"$log" 2>&1 </dev/null || {
         grep -E '^\[ERROR\]' "$log" | head -n 4 >&2 || :
-        die "Kafka's jars could not be fetched from Maven Central; Maven's words are in $log"
+        die "Kafka's jars could not be fetched from Maven Central; the output of Maven is in $log"
     }
     if ! (cd "$libs" && sha256sum --quiet --strict -c "$sums" >&2) ||
         [[ $(find "$libs/" -name '*.jar' | wc -l) != $(wc -l <"$sums") ]]; then
-        die "Kafka's jars are not those that tools/kafka/checksums names; nothing of them was started"
+        die "the checksums of Kafka's jars differ from tools/kafka/checksums; Kafka was not started"
     fi
     cp "$sums" "$libs/.checked"
     rm -rf "$OPENBATCH_HOME/m2"
@@ -127,7 +127,7 @@ install_venv() {
         "$venv/bin/pip" install --disable-pip-version-check --no-input -q "${args[@]}"
     } >"$log" 2>&1 </dev/null || {
         tail -n 4 "$log" | sed 's/^/    /' >&2
-        die "Python packages could not be installed; pip's words are in $log"
+        die "Python packages could not be installed; the output of pip is in $log"
     }
     for f in "${files[@]}"; do
         cp "$f" "$venv/.installed-$(basename "$(dirname "$f")")-$(basename "$f")"
@@ -143,7 +143,7 @@ install_node() {
     cp "${lock%/*}"/package*.json "$OPENBATCH_HOME/"
     (cd "$OPENBATCH_HOME" && npm ci --ignore-scripts --no-audit --no-fund) >"$log" 2>&1 </dev/null || {
         grep 'npm error' "$log" | head -n 4 >&2 || :
-        die "the SDK for JavaScript could not be installed; npm's words are in $log"
+        die "the SDK for JavaScript could not be installed; the output of npm is in $log"
     }
     rm -f "$OPENBATCH_HOME"/package*.json
     cp "$lock" "$OPENBATCH_HOME/node_modules/.installed"
@@ -161,11 +161,11 @@ build() {
         rm -rf "$OB_BUILD"
         meson setup "${args[@]}" "$OB_BUILD" "$OB_ROOT" >"$log" 2>&1 </dev/null || {
             grep -E 'ERROR|not found' "$log" | sed 's/^/    /' >&2 || :
-            die "the build could not be set up; meson's words are in $log"
+            die "the build could not be set up; the output of meson is in $log"
         }
     }
     ninja -C "$OB_BUILD" "$@" >"$log" 2>&1 </dev/null || {
         grep -E -A6 'error|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2 || :
-        die "the build failed; the compiler's words are in $log"
+        die "the build failed; the output of the compiler is in $log"
     }
 }

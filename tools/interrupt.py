@@ -9,7 +9,9 @@ def main():
     parser = argparse.ArgumentParser(
         prog="openbatch interrupt", description="Gives a Spot instance its interruption notice."
     )
-    parser.add_argument("instance", metavar="INSTANCE", help="i-..., of a Spot environment")
+    parser.add_argument(
+        "instance", metavar="INSTANCE", help="id of an instance in a Spot environment: i-..."
+    )
     own.call("interrupt", "InterruptInstance", instanceId=parser.parse_args().instance)
 
 

@@ -13,13 +13,17 @@ def main():
         prog="openbatch join",
         description="Prints the commands that make a host part of an unmanaged environment.",
     )
-    parser.add_argument("environment", metavar="ENVIRONMENT", help="name or ARN, UNMANAGED")
     parser.add_argument(
-        "--dir", default="/var/lib/openbatch", help="the executor's state there (%(default)s)"
+        "environment", metavar="ENVIRONMENT", help="name or ARN of an UNMANAGED compute environment"
+    )
+    parser.add_argument(
+        "--dir",
+        default="/var/lib/openbatch",
+        help="directory for the executor's state on that host (default: %(default)s)",
     )
     parser.add_argument(
         "--kafka",
-        help="as that host reaches it another way, such as a tunnel to "
+        help="address of Kafka on that host, if it uses another way such as a tunnel to "
         + os.environ["OPENBATCH_KAFKA"],
     )
     args = parser.parse_args()
@@ -30,7 +34,7 @@ def main():
     kafka = args.kafka or remote or os.environ["OPENBATCH_KAFKA"]
     folder = shlex.quote(args.dir)
     file, settings = (shlex.quote(f"{args.dir}/kafka.{name}") for name in ("password", "settings"))
-    print("# As a user of the container engine, where Kafka is reached: docs/capacity.md")
+    print("# Run as a user who may use the container engine: docs/capacity.md")
     print(f"(umask 077 && mkdir -p {folder} && printf %s {shlex.quote(password)} >{file})")
     print(f"export OPENBATCH_HOME={folder} OPENBATCH_KAFKA={shlex.quote(kafka)}")
     print(f"export OPENBATCH_KAFKA_USER=executor OPENBATCH_KAFKA_PASSWORD_FILE={file}")

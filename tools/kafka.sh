@@ -91,7 +91,7 @@ kafka_acls() {
         "$OPENBATCH_HOME/venv/bin/python" "$script" "127.0.0.1:$OB_KAFKA_PORT" \
             "$OPENBATCH_HOME/secrets/kafka-admin.password" 2>"$log" && break
         ((i < 20)) || die "Kafka's access rules could not be set: $(tail -n 1 "$log"); see $log"
-        note "waiting for Kafka to take its access rules"
+        note "waiting for Kafka to accept its access rules"
         sleep 1
     done
     cp "$script" "$done"

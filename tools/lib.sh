@@ -54,7 +54,7 @@ config_set() {
 OPENBATCH_PORT=${OPENBATCH_PORT:-$(config_get port)}
 OPENBATCH_PORT=${OPENBATCH_PORT:-8080}
 if ! [[ $OPENBATCH_PORT =~ ^[1-9][0-9]{0,4}$ ]] || ((OPENBATCH_PORT > 65516)); then
-    die "OPENBATCH_PORT=$OPENBATCH_PORT is no port number up to 65516"
+    die "OPENBATCH_PORT=$OPENBATCH_PORT is not a port number up to 65516"
 fi
 OB_KAFKA_PORT=$((OPENBATCH_PORT + 1))
 OB_CONTROLLER_PORT=$((OPENBATCH_PORT + 2))
@@ -83,7 +83,7 @@ kafka_remote() { config_get kafka_remote; }
 
 initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
 need_home() {
-    initialised || die "nothing in $OPENBATCH_HOME yet: './openbatch up' makes it (or OPENBATCH_HOME names another)"
+    initialised || die "there is no copy in $OPENBATCH_HOME; run './openbatch up', or set OPENBATCH_HOME to another directory"
 }
 
 # One verb that changes the copy at a time. The descriptor must not reach what we start (9>&-).
@@ -91,7 +91,7 @@ take_lock() {
     mkdir -p "$OPENBATCH_HOME"
     exec 9>"$OPENBATCH_HOME/lock"
     flock -n 9 && return 0
-    note "another openbatch command works on $OPENBATCH_HOME; waiting for it"
+    note "another openbatch command is using $OPENBATCH_HOME; waiting for it"
     flock 9
 }
 
@@ -156,7 +156,7 @@ engine_answers() {
 client() {
     local script=$1
     shift
-    [[ -f $OPENBATCH_HOME/venv/.installed-tools-requirements.txt ]] || die "'./openbatch up' has not come to its end here yet"
+    [[ -f $OPENBATCH_HOME/venv/.installed-tools-requirements.txt ]] || die "'./openbatch up' has not finished here yet"
     eval "$(print_env)"
     "$OPENBATCH_HOME/venv/bin/python" "$OB_ROOT/tools/$script" "$@"
 }

@@ -21,7 +21,7 @@ while (($#)); do
     esac
     shift
 done
-[[ -z $attempt || -n $job ]] || die "logs: --attempt goes with --job"
+[[ -z $attempt || -n $job ]] || die "logs: --attempt needs --job"
 if [[ -n $job ]]; then
     client run.py --logs "$job" ${follow:+--follow} ${attempt:+--attempt "$attempt"}
     exit
@@ -42,6 +42,6 @@ if ((${#files[@]} == 0)); then
         [[ -f $file ]] && files+=("$file")
     done
 fi
-((${#files[@]})) || die "nothing was logged yet"
+((${#files[@]})) || die "there are no logs yet"
 if [[ -n $follow ]]; then exec tail -n 20 -F "${files[@]}"; fi
 exec tail -n 50 "${files[@]}"

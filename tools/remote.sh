@@ -25,7 +25,7 @@ remote_choose() {
     local listen=${OPENBATCH_KAFKA_LISTEN:-} host=${OPENBATCH_KAFKA_HOST:-} address own
     OB_REMOTE_BIND='' OB_REMOTE_HOST=''
     if [[ -z $listen ]]; then
-        [[ -z $host ]] || die "OPENBATCH_KAFKA_HOST=$host names a listener that OPENBATCH_KAFKA_LISTEN does not ask for"
+        [[ -z $host ]] || die "OPENBATCH_KAFKA_HOST=$host has no effect without OPENBATCH_KAFKA_LISTEN"
         return 0
     fi
     is_host "$listen" || die "OPENBATCH_KAFKA_LISTEN=$listen is neither an IPv4 address nor a name of this host"
@@ -36,20 +36,20 @@ remote_choose() {
     fi
     own=$(ip -4 -o address show | sed -n 's|.* inet \([0-9.]*\).*|\1|p' | grep -v '^127\.' | tr '\n' ' ') || :
     case $address in
-    127.*) die "OPENBATCH_KAFKA_LISTEN=$listen is $address, where no other host comes; addresses of this host: $own" ;;
+    127.*) die "OPENBATCH_KAFKA_LISTEN=$listen is $address, which no other host can reach; addresses of this host: $own" ;;
     0.0.0.0)
         [[ -n $host ]] || die "OPENBATCH_KAFKA_LISTEN=0.0.0.0 means all addresses of this host:" \
-            "OPENBATCH_KAFKA_HOST must say which address or name other hosts are to use"
+            "set OPENBATCH_KAFKA_HOST to the address or name that other hosts use"
         ;;
     *)
         [[ " $own" == *" $address "* ]] ||
-            die "OPENBATCH_KAFKA_LISTEN=$listen is no address of this host; it has: $own"
+            die "OPENBATCH_KAFKA_LISTEN=$listen is not an address of this host; it has: $own"
         ;;
     esac
     host=${host:-$listen}
     is_host "$host" || die "OPENBATCH_KAFKA_HOST=$host is neither an IPv4 address nor a name"
     case $host in
-    localhost | 127.* | 0.0.0.0) die "OPENBATCH_KAFKA_HOST=$host is where no other host comes" ;;
+    localhost | 127.* | 0.0.0.0) die "OPENBATCH_KAFKA_HOST=$host cannot be reached from other hosts" ;;
     esac
     # shellcheck disable=SC2034  # kafka_configure's
     OB_REMOTE_BIND=$address:$OB_KAFKA_REMOTE_PORT OB_REMOTE_HOST=$host

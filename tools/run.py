@@ -151,7 +151,7 @@ def submit(batch, args):
 def describe(batch, job_id):
     jobs = batch.describe_jobs(jobs=[job_id])["jobs"]
     if not jobs:
-        raise RunError(f"there is no job {job_id}")
+        raise RunError(f"job {job_id} does not exist")
     return jobs[0]
 
 
@@ -218,7 +218,7 @@ def run(batch, logs, args):
 def show_logs(batch, logs, args):
     job = describe(batch, args.logs)
     if "size" in job.get("arrayProperties", {}):
-        raise RunError(f"{args.logs} is an array; its children have logs: {args.logs}:0 …")
+        raise RunError(f"{args.logs} is an array; only its children have logs: {args.logs}:0 …")
     if args.follow:
         follow(batch, logs, args.logs, args.attempt)
         return 0

@@ -7,7 +7,7 @@ make_run_dir() {
     for dir in "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"; do
         [[ -d $dir ]] || mkdir -m 700 "$dir"
         # /tmp is everybody's: a directory that somebody else put there is not ours.
-        [[ ! -L $dir && $(stat -c %u "$dir") =~ ^($EUID|$(pg_uid))$ ]] || die "$dir belongs to somebody else"
+        [[ ! -L $dir && $(stat -c %u "$dir") =~ ^($EUID|$(pg_uid))$ ]] || die "$dir belongs to another user"
         chmod 700 "$dir"
     done
     if ((EUID == 0)); then chown postgres:postgres "$OB_PG_SOCKETS"; fi
@@ -22,7 +22,7 @@ make_home() {
     if [[ -z $(config_get made) && -d $OPENBATCH_HOME ]]; then
         other=$(find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 ! -name node_modules ! -name 'package*.json' \
             ! -name 'build*' -print -quit)
-        [[ -z $other ]] || die "OPENBATCH_HOME=$OPENBATCH_HOME holds other things ($other); choose an empty directory"
+        [[ -z $other ]] || die "OPENBATCH_HOME=$OPENBATCH_HOME contains other files ($other); choose an empty directory"
     fi
     # Others may pass through (PostgreSQL has its data below), nobody may look.
     mkdir -p "$OPENBATCH_HOME"
@@ -50,7 +50,7 @@ pg_locate() {
     if [[ -f $OB_PGDATA/PG_VERSION ]]; then
         OB_PGBIN=/usr/lib/postgresql/$(<"$OB_PGDATA/PG_VERSION")/bin
     fi
-    [[ -x $OB_PGBIN/postgres ]] || die "$OB_PGBIN/postgres is not there; $OB_PGDATA needs it"
+    [[ -x $OB_PGBIN/postgres ]] || die "$OB_PGBIN/postgres is missing; $OB_PGDATA needs it"
 }
 
 pg_configure() {
@@ -62,7 +62,7 @@ pg_configure() {
         if ((EUID == 0)); then chown postgres:postgres "$OB_PGDATA"; fi
         (cd / && as_postgres "$OB_PGBIN/initdb" -D "$OB_PGDATA" -U postgres -E UTF8 --locale=C.UTF-8 --auth=peer) \
             >"$OPENBATCH_HOME/log/initdb.log" 2>&1 </dev/null ||
-            die "PostgreSQL's data could not be made; see $OPENBATCH_HOME/log/initdb.log"
+            die "PostgreSQL's data directory could not be created; see $OPENBATCH_HOME/log/initdb.log"
     fi
     # Only root and PostgreSQL's user reach the socket. Peer checks that once more by the kernel's word on who is
     # calling, so a directory left open by mistake opens nothing.
@@ -128,7 +128,7 @@ check_ports() {
             else
                 who="somebody else's process"
             fi
-            die "port $port is taken by $who; end it, or choose others: OPENBATCH_PORT=18080 ./openbatch up"
+            die "port $port is used by $who; stop it, or choose other ports: OPENBATCH_PORT=18080 ./openbatch up"
         done < <(ss -Hltnp "sport = :$port")
     done
 }
@@ -206,7 +206,7 @@ make_service() { # NAME: its service directory; it does not start before `sv up`
 start_supervisor() {
     runsvdir_pid >/dev/null && return 0
     if [[ -n $(our_pids runsv runsvdir) ]]; then
-        note "the supervisor is gone; taking its services over"
+        note "the supervisor has died; taking over its services"
         stop_all
     fi
     find "$OPENBATCH_HOME/sv/" -mindepth 1 -delete
@@ -273,7 +273,7 @@ unhealthy() { # NAME WHY: gives up
     note "$1 is not healthy: $2"
     case $1 in api | scheduler | scaler) service_health "$1" >&2 || : ;; esac
     log_tail "$1"
-    die "try './openbatch logs $1'; './openbatch up' again goes on from here"
+    die "try './openbatch logs $1'; run './openbatch up' again to continue"
 }
 
 # Waits as long as the service gets on, on a host that is busy for minutes, but not for one that ends again and again,
@@ -284,12 +284,12 @@ wait_for_service() { # NAME
         now=$(service_progress "$name")
         if [[ -n $now && ${now%% *} != "$pid" ]]; then
             pid=${now%% *}
-            ((++starts <= 5)) || unhealthy "$name" "it ends again and again"
+            ((++starts <= 5)) || unhealthy "$name" "it ends soon after each start"
         fi
         [[ $now == "$last" ]] || moved=$SECONDS
         last=$now
         ((SECONDS - moved < 120)) || unhealthy "$name" "it has done nothing for two minutes"
-        ((SECONDS - began < 900)) || unhealthy "$name" "a quarter of an hour was not enough"
+        ((SECONDS - began < 900)) || unhealthy "$name" "it did not become healthy within 15 minutes"
         if ((SECONDS - told >= 10)); then
             note "waiting for $name, which is starting ($((SECONDS - began)) s)"
             told=$SECONDS
@@ -326,7 +326,7 @@ end_containers() {
     host=$(engine_host)
     [[ -n $host ]] || return 0
     if ! ids=$(docker -H "$host" ps -aq --no-trunc --filter "label=openbatch.home=$OPENBATCH_HOME"); then
-        note "the engine at $host does not answer; containers with label openbatch.home=$OPENBATCH_HOME stay there"
+        note "the engine at $host does not answer; containers with the label openbatch.home=$OPENBATCH_HOME are left there"
         return 0
     fi
     mapfile -t ids <<<"$ids"

@@ -47,7 +47,7 @@ suite_format() {
         # jansson's loaders recurse as deep as the text says: shared/src/json.c is the door with the limits.
         if grep -nE '\bjson_load(s|b|f|fd|_file|_callback)\(' -r services shared --include='*.[ch]' |
             grep -v '^shared/src/json\.c:'; then
-            note "JSON is read by ob_json_* (shared/include/ob/json.h) only"
+            note "JSON may be read only with ob_json_* (shared/include/ob/json.h)"
             status=1
         fi
         if grep -nE 'sizeof ?\(?([a-z_]+)\)? */ *sizeof ?\(?\*?\1\b' "${c_files[@]}"; then
@@ -128,7 +128,7 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         "$OB_ROOT/openbatch" down >/dev/null || status=1
         if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
             "$OPENBATCH_HOME"/log/*/*.s 2>/dev/null; then
-            note "a sanitizer found something:"
+            note "a sanitizer reported an error:"
             grep -hE -A25 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
                 2>/dev/null | head -n 80 >&2 || :
             status=1
@@ -150,7 +150,7 @@ suite_e2e() {
 
 # Faults are done to servers and to the container engine: that must be this copy's own. Nothing is tried again.
 suite_faults() {
-    ((EUID == 0)) || die "the suite faults starts a container engine: that takes root"
+    ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
     (build all) || return 1
     make_test_home ours
     on_test_home tests/faults -m 'not long' --timeout=1500 --durations=0 --durations-min=1
@@ -158,7 +158,7 @@ suite_faults() {
 
 # What is long and rarely fails.
 suite_long() {
-    ((EUID == 0)) || die "the suite long starts a container engine: that takes root"
+    ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
     make_test_home ours
     on_test_home tests/faults -m long --timeout=3600 --durations=0
@@ -188,7 +188,7 @@ engine_bridge() {
 
 # An engine of its own, for the composed copy: what is made there is nobody else's.
 engine_up() {
-    ((EUID == 0)) || die "the suite compose starts a container engine: that takes root"
+    ((EUID == 0)) || die "the suite compose starts a container engine: that needs root"
     engine_home=$(mktemp -d /tmp/openbatch-engine.XXXXXX)
     engine_bridge
     setsid dockerd -H "unix://$engine_home/docker.sock" -p "$engine_home/pid" --data-root "$engine_home/data" \

@@ -63,8 +63,8 @@ tls_prepare() {
     local pem=${OPENBATCH_TLS_PEM:-} ca=${OPENBATCH_TLS_CA:-} address=${OPENBATCH_TLS_LISTEN:-127.0.0.1} why
     install -d -m 755 "$OB_TLS"
     if [[ -n $pem ]]; then
-        openssl x509 -in "$pem" -noout -checkend 0 >/dev/null 2>&1 || die "OPENBATCH_TLS_PEM=$pem is no valid certificate"
-        openssl pkey -in "$pem" -noout 2>/dev/null || die "OPENBATCH_TLS_PEM=$pem holds no private key behind the certificate"
+        openssl x509 -in "$pem" -noout -checkend 0 >/dev/null 2>&1 || die "OPENBATCH_TLS_PEM=$pem is not a valid certificate"
+        openssl pkey -in "$pem" -noout 2>/dev/null || die "OPENBATCH_TLS_PEM=$pem has no private key after the certificate"
         [[ -z $ca || -r $ca ]] || die "OPENBATCH_TLS_CA=$ca cannot be read"
     else
         tls_authority
@@ -85,7 +85,7 @@ tls_prepare() {
     mv "$OB_TLS/env.new" "$OB_TLS/env"
     # shellcheck source=/dev/null
     why=$( (set -a && . "$OB_TLS/env" && haproxy -c -q -f "$OB_ROOT/tools/tls/haproxy.cfg") 2>&1) ||
-        die "haproxy does not take these settings: $why"
+        die "haproxy refuses these settings: $why"
 }
 
 # Without HTTPS again.

@@ -50,11 +50,11 @@ first_steps() {
     say "OpenBatch is up: $(endpoint)"
     say "  state   $OPENBATCH_HOME"
     [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
-    if engine_is_ours; then say "  engine  its own Docker, $DOCKER_HOST"; else say "  engine  $DOCKER_HOST"; fi
-    if [[ -n $(kafka_remote) ]]; then say "  hosts   others find Kafka at $(kafka_remote) (./openbatch join)"; fi
-    say "  stop    $OB_ROOT/openbatch down          (containers go on; down --wipe ends them and deletes all state)"
+    if engine_is_ours; then say "  engine  Docker, started by OpenBatch, $DOCKER_HOST"; else say "  engine  $DOCKER_HOST"; fi
+    if [[ -n $(kafka_remote) ]]; then say "  hosts   executors on other hosts use Kafka at $(kafka_remote) (./openbatch join)"; fi
+    say "  stop    $OB_ROOT/openbatch down          (containers keep running; down --wipe stops them and deletes all state)"
     say
-    say "A first job (./openbatch run IMAGE CMD... does the same in one):"
+    say "A first job (./openbatch run IMAGE CMD... does the same in one command):"
     say "  eval \"\$($OB_ROOT/openbatch env)\""
     say "  $aws batch register-job-definition --job-definition-name hello --type container --container-properties \\"
     say "    '{\"image\":\"$image\",\"command\":[\"echo\",\"hello\"],\"resourceRequirements\":[{\"type\":\"VCPU\",\"value\":\"1\"},{\"type\":\"MEMORY\",\"value\":\"64\"}]}'"

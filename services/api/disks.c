@@ -123,7 +123,7 @@ static int add(disks *d, char *text, ob_error *err)
     char *mark = strpbrk(text, "=~");
     if (!mark || mark == text || mark[1] != '/' || d->n == DISKS_MAX)
         return ob_fail(err, EINVAL,
-                       "OPENBATCH_DISKS is a list of at most %d NAME=FOLDER;..., not \"%s\"",
+                       "OPENBATCH_DISKS must be a list of at most %d NAME=FOLDER;..., not \"%s\"",
                        DISKS_MAX, text);
     disk *one = &d->all[d->n++];
     one->needed = *mark == '=';

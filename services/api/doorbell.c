@@ -93,7 +93,7 @@ int bell_start(const api_config *config, bell **ret, ob_error *err)
         return r;
     int e = pthread_create(&b->thread, NULL, bell_run, b);
     if (e)
-        return ob_fail(err, e, "bell thread: %s", strerror(e));
+        return ob_fail(err, e, "cannot start the doorbell thread: %s", strerror(e));
     b->running = true;
     return 0;
 }

@@ -27,7 +27,8 @@ static const ob_config_field fields[] = {
       "address that the api listens on" },
     { "OPENBATCH_PORT", OB_CONFIG_INT, AT(port), "8080", "port of the api", 1, 65535 },
     { "OPENBATCH_API_THREADS", OB_CONFIG_INT, AT(threads), "512",
-      "threads of the api: how many connections of clients are served at the same time", 2, 1024 },
+      "threads of the api: the number of client connections that are served at the same time", 2,
+      1024 },
     { "OPENBATCH_API_DB_CONNECTIONS", OB_CONFIG_INT, AT(db_connections), "16",
       "database connections that the api's threads share", 1, 256 },
     { "OPENBATCH_PG", OB_CONFIG_STRING, AT(pg), OB_CONFIG_PG_DEFAULT,
@@ -45,8 +46,8 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, AT(job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { "OPENBATCH_DISKS", OB_CONFIG_STRING, AT(disks), "state=${OPENBATCH_HOME}",
-      "folders whose disks the api looks at, NAME=FOLDER separated by semicolons (NAME~FOLDER: "
-      "shown only); while one is full no job is accepted" },
+      "folders whose disks the api checks, NAME=FOLDER separated by semicolons (NAME~FOLDER: only "
+      "shown); while one is full no job is accepted" },
     { 0 },
 };
 

@@ -32,11 +32,11 @@ const api_operation unsupported_operations[] = {
     NOT_BUILT("updateservicejob", "UpdateServiceJob", "service jobs, which SageMaker runs"),
     NOT_BUILT("terminateservicejob", "TerminateServiceJob", "service jobs, which SageMaker runs"),
     NOT_BUILT("terminateservicejobs", "TerminateServiceJobs", "service jobs, which SageMaker runs"),
-    NOT_BUILT("createquotashare", "CreateQuotaShare", "quota shares, which are of service jobs"),
-    NOT_BUILT("updatequotashare", "UpdateQuotaShare", "quota shares, which are of service jobs"),
-    NOT_BUILT("deletequotashare", "DeleteQuotaShare", "quota shares, which are of service jobs"),
+    NOT_BUILT("createquotashare", "CreateQuotaShare", "quota shares, which are for service jobs"),
+    NOT_BUILT("updatequotashare", "UpdateQuotaShare", "quota shares, which are for service jobs"),
+    NOT_BUILT("deletequotashare", "DeleteQuotaShare", "quota shares, which are for service jobs"),
     NOT_BUILT(
-        "describequotashare", "DescribeQuotaShare", "quota shares, which are of service jobs"),
-    NOT_BUILT("listquotashares", "ListQuotaShares", "quota shares, which are of service jobs"),
+        "describequotashare", "DescribeQuotaShare", "quota shares, which are for service jobs"),
+    NOT_BUILT("listquotashares", "ListQuotaShares", "quota shares, which are for service jobs"),
     { 0 },
 };

@@ -278,9 +278,9 @@ void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *sp
     if (count_begin(a, run))
         begin(a, &ref, run, attempt_no, spec);
     else
-        refuse(a, run,
-               "CannotCreateContainerError: the executor has ended twice while it took "
-               "this job on");
+        refuse(
+            a, run,
+            "CannotCreateContainerError: the executor ended twice while it was accepting this job");
 }
 
 void attempts_stop(attempts *a, const char *run, int grace_s)

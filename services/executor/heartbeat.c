@@ -245,7 +245,8 @@ static int say_registered(heartbeat *h)
 static int follow(heartbeat *h, ob_error *err)
 {
     if (h->follows)
-        return ob_fail_retry(err, ETIMEDOUT, "Kafka has not said yet where this instance reads");
+        return ob_fail_retry(err, ETIMEDOUT,
+                             "Kafka has not yet given the position from which this instance reads");
     int r = ob_bus_follow_end(h->config.bus, OB_TOPIC_PLACEMENTS, h->config.instance,
                               OB_TOPIC_EXECUTIONS, err);
     h->follows = r == 0;

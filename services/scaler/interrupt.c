@@ -13,7 +13,7 @@
 
 #define AGAIN_MS 1000
 #define REASON "Spot interruption notice"
-#define LEAVES "its executor leaves"
+#define LEAVES "its executor is leaving"
 
 bool interrupt_ask(scaler *s, const char *id)
 {

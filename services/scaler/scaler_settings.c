@@ -13,7 +13,7 @@
 #define FIELD(member) offsetof(scaler_config, member)
 static const ob_config_field own[] = {
     { "OPENBATCH_PG", OB_CONFIG_STRING, FIELD(pg), OB_CONFIG_PG_DEFAULT,
-      "PostgreSQL, as libpq's connection string" },
+      "libpq connection string of the database" },
     { "OPENBATCH_REDIS", OB_CONFIG_STRING, FIELD(redis), "${OPENBATCH_RUN_DIR}/redis.sock",
       "Redis: path of a unix socket, or host:port" },
     { "OPENBATCH_REDIS_PASSWORD_FILE", OB_CONFIG_PATH, FIELD(redis_password_file), "",
@@ -30,15 +30,15 @@ static const ob_config_field own[] = {
       "providers)",
       0, 1 },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
-      "an instance idle for so long is given back", 0, 86400000 },
+      "time after which an idle instance is ended", 0, 86400000 },
     { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "0",
       "an instance whose executor has not registered for so long is given up and replaced; 0: "
       "{register}",
       0, 86400000 },
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, FIELD(job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
-    { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000", "executors' heartbeat",
-      50, 60000 },
+    { "OPENBATCH_HEARTBEAT_MS", OB_CONFIG_INT, FIELD(heartbeat_ms), "1000",
+      "time between heartbeats of executors", 50, 60000 },
     { "OPENBATCH_LOST_AFTER_MS", OB_CONFIG_INT, FIELD(lost_after_ms), "30000",
       "silence after which an instance is lost", 500, 86400000 },
     { 0 },

@@ -32,7 +32,7 @@ static void post_publisher(const scheduler *s)
 {
     int64_t stuck_ms = publisher_stuck_ms(s->publisher);
     char text[96];
-    (void)snprintf(text, sizeof(text), "events have not gone on for %lld s",
+    (void)snprintf(text, sizeof(text), "publishing has made no progress for %lld s",
                    (long long)stuck_ms / 1000);
     bool ok = stuck_ms < STUCK_MS;
     ob_health_set("publisher", true, ok, ok ? NULL : text);

@@ -17,7 +17,7 @@
 
 static const ob_config_field fields[] = {
     { "OPENBATCH_PG", OB_CONFIG_STRING, offsetof(scheduler_config, pg), ob_config_pg_default,
-      "PostgreSQL, as a libpq connection string", 0, 0 },
+      "libpq connection string of the database", 0, 0 },
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, offsetof(scheduler_config, job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { 0 },

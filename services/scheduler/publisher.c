@@ -305,7 +305,7 @@ static int publish_batch(publisher *p, ob_error *err)
     if (r == 0)
         atomic_store(&p->moved_at_ms, ob_mono_ms());
     if (r == 0 && p->wiped)
-        replay(p, "the topic began anew");
+        replay(p, "the topic was made anew");
     return r < 0 ? r : rows;
 }
 

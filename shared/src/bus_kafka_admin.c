@@ -67,7 +67,7 @@ static int check_created(rd_kafka_event_t *event, size_t *ret_made, ob_error *er
     rd_kafka_resp_err_t e = rd_kafka_event_error(event);
     const rd_kafka_CreateTopics_result_t *result = rd_kafka_event_CreateTopics_result(event);
     if (e || !result)
-        return ob_fail_retry(err, EIO, "Kafka: topics cannot be made: %s",
+        return ob_fail_retry(err, EIO, "Kafka: topics cannot be created: %s",
                              rd_kafka_event_error_string(event));
     size_t n = 0;
     const rd_kafka_topic_result_t **topics = rd_kafka_CreateTopics_result_topics(result, &n);
@@ -77,7 +77,7 @@ static int check_created(rd_kafka_event_t *event, size_t *ret_made, ob_error *er
             (*ret_made)++;
         else if (e != RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED &&
                  e != RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED)
-            return ob_fail_retry(err, EIO, "Kafka: topic %s cannot be made: %s",
+            return ob_fail_retry(err, EIO, "Kafka: topic %s cannot be created: %s",
                                  rd_kafka_topic_result_name(topics[i]),
                                  rd_kafka_topic_result_error_string(topics[i])
                                      ? rd_kafka_topic_result_error_string(topics[i])
@@ -102,7 +102,7 @@ static int create(rd_kafka_t *rk,
     rd_kafka_CreateTopics(rk, topics, n, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 500);
     int r = event ? check_created(event, ret_made, err)
-                  : ob_fail_retry(err, ETIMEDOUT, "Kafka: topics were not made in time");
+                  : ob_fail_retry(err, ETIMEDOUT, "Kafka: topics were not created in time");
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);
@@ -301,7 +301,8 @@ static int resolve_one(
     int32_t one =
         wanted->instance ? ob_instance_partition(wanted->instance, count) : wanted->partition;
     if (one >= count)
-        return ob_fail_retry(err, ENOENT, "Kafka: %s has %d partitions, wanted is number %d",
+        return ob_fail_retry(err, ENOENT,
+                             "Kafka: %s has %d partitions, but partition %d was requested",
                              wanted->topic, count, one);
     int32_t first = one >= 0 ? one : 0;
     int32_t end = one >= 0 ? first + 1 : count;

@@ -152,8 +152,8 @@ static int check(const ob_host_guard *g, const char *place, const char *path, ob
     for (size_t i = 0; i < g->n; i++)
         if (is_in(place, g->folders[i]) || is_in(g->folders[i], place))
             return ob_fail(err, EPERM,
-                           "sourcePath %s is, holds or lies in a folder that belongs to this "
-                           "service or to the container engine, which no container may have.",
+                           "sourcePath %s is, contains or is inside a folder of this service or of "
+                           "the container engine, which no container may use.",
                            ob_cut(path, 200));
     return 0;
 }

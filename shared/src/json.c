@@ -49,7 +49,7 @@ static const char *reason(const json_error_t *jerr)
 {
     enum json_error_code code = json_error_code(jerr);
     return code == json_error_null_character || code == json_error_null_byte_in_key
-               ? "a text must not hold the character \\u0000"
+               ? "a text must not contain the character \\u0000"
                : jerr->text;
 }
 
@@ -66,8 +66,8 @@ int ob_json_parse_as(const char *data, size_t len, unsigned flags, json_t **ret,
                  (flags & OB_JSON_NUL ? JSON_ALLOW_NUL : 0);
     json_t *value = json_loadb(data, len, how, &jerr);
     if (!value)
-        return ob_fail(err, EINVAL, "no JSON: %s (line %d, column %d)", reason(&jerr), jerr.line,
-                       jerr.column);
+        return ob_fail(err, EINVAL, "not valid JSON: %s (line %d, column %d)", reason(&jerr),
+                       jerr.line, jerr.column);
     *ret = value;
     return 0;
 }

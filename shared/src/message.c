@@ -38,12 +38,12 @@ int ob_message_parse(const char *data,
     if (!json_is_integer(version))
         return ob_fail(err, EINVAL, "message has no version");
     if (json_integer_value(version) != OB_MESSAGE_VERSION)
-        return ob_fail(err, ENOTSUP, "message has version %lld, known is %d",
+        return ob_fail(err, ENOTSUP, "message has version %lld, expected %d",
                        (long long)json_integer_value(version), OB_MESSAGE_VERSION);
     if (!json_is_string(type))
         return ob_fail(err, EINVAL, "message has no type");
     if (epoch && !json_is_integer(epoch))
-        return ob_fail(err, EINVAL, "message's epoch is no integer");
+        return ob_fail(err, EINVAL, "message's epoch is not an integer");
 
     *ret_type = json_string_value(type);
     *ret_epoch = epoch ? json_integer_value(epoch) : 0;

@@ -45,7 +45,7 @@ void ob_schema_wait(const char *conninfo, const char *application, int version)
         if (r == 0 && have >= version)
             break;
         char text[100];
-        (void)snprintf(text, sizeof(text), "the api has not brought the tables to version %d yet",
+        (void)snprintf(text, sizeof(text), "the api has not yet migrated the tables to version %d",
                        version);
         ob_health_beat();
         ob_health_set("postgresql", true, false, r < 0 ? err.text : text);

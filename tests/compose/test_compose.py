@@ -396,7 +396,7 @@ def test_chosen_secrets_come_from_the_environment(composed, tmp_path):
 
     done, made = made_secrets(tmp_path / "half", OPENBATCH_ACCESS_KEY_ID="AKIACHOSEN")
     assert done.returncode == 1
-    assert "are to be set together" in done.stderr
+    assert "must be set together" in done.stderr
     assert "root.key" not in made
 
 

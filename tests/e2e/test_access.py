@@ -441,7 +441,7 @@ def test_the_command_makes_shows_changes_and_ends_keys(stack, new_key):
     denied(b.list_jobs, jobQueue="default")
     b.describe_job_queues()
     for text, why in (
-        ("{", "no JSON"),
+        ("{", "not valid JSON"),
         (document(statement("*", "*", Condition={"ForAllValues:StringLike": {}})), "ForAllValues"),
     ):
         status, _, errors = key_command(stack, "policy", key.id, "-", text=text)

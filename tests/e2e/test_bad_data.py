@@ -58,7 +58,7 @@ def test_a_text_that_is_cut_within_a_character_ends_its_job_only(stack, work):
     work.wait(running, "RUNNING")
     job = work.wait(work.submit(queue, bad))
     assert job["status"] == "FAILED"
-    assert "is no absolute path without colons" in job["container"]["reason"]
+    assert "is not an absolute path without colons" in job["container"]["reason"]
     assert work.wait(work.submit(queue, good))["status"] == "SUCCEEDED"
     work.batch.terminate_job(jobId=running, reason="enough")
     assert work.wait(running)["statusReason"] == "enough"
@@ -240,7 +240,7 @@ def test_a_publisher_that_does_not_move_is_unhealthy(stack, work):
     with stack.transaction("LOCK TABLE publisher IN ACCESS EXCLUSIVE MODE"):
         assert work.wait(work.submit(queue, work.definition()))["status"] == "SUCCEEDED"
         told = wait_for("to be told so", lambda: not publisher().get("ok") and publisher(), 90, 0.5)
-        assert told["required"] and "events have not gone on" in told["text"]
+        assert told["required"] and "publishing has made no progress" in told["text"]
         assert not stack.health("scheduler")["ok"]
     wait_for("it to go on", lambda: publisher().get("ok"), 60)
     goes_on(stack, work, queue)

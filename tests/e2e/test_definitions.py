@@ -99,7 +99,7 @@ def test_a_definition_comes_back_as_it_was_sent(batch):
         ),
         ({"platformCapabilities": ["FARGATE"]}, "vcpus is not applicable for Fargate."),
         ({"platformCapabilities": ["MANAGED_INSTANCES"]}, "MANAGED_INSTANCES is not supported"),
-        ({"ecsProperties": {"taskProperties": []}}, "taskProperties must have at least 1 entries."),
+        ({"ecsProperties": {"taskProperties": []}}, "taskProperties must have at least 1 entry."),
         (
             {"tags": {str(n): "" for n in range(51)}},
             "Member must have length less than or equal to 50",

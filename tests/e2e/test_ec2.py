@@ -65,7 +65,7 @@ def test_an_instance_of_ec2_runs_a_job_and_goes(cloud, work, resources):
         ours,
     )
     assert work.log(ended) == ["from EC2"]
-    wait_for("EC2 has ended it", lambda: cloud.alive() == {}, 60)
+    wait_for("EC2 terminated it", lambda: cloud.alive() == {}, 60)
 
 
 def test_what_ec2_ends_or_says_nothing_is_replaced(cloud, stack, work, resources):

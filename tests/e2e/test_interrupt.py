@@ -14,7 +14,7 @@ from stack import HOLD, ROOT, wait_for
 
 NOTICE_MS, TERM_MS = 4000, 2000
 # What an instance's row says after a notice, and once its time is over.
-NOTICED = ("Spot interruption notice", "what ran on it had its time")
+NOTICED = ("Spot interruption notice", "the time for its running jobs is over")
 HOST = "Host EC2 (instance {}) terminated."
 MANY = 500
 SECOND_ATTEMPT_SUCCEEDS = f'test "$AWS_BATCH_JOB_ATTEMPT" = 2 || {{ {HOLD[2]}; }}'

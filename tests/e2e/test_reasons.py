@@ -46,7 +46,7 @@ def test_a_blocked_queue_is_told(stack, work):
     never = work.submit(queue, work.definition(vcpus=4))
     work.wait(work.submit(queue, work.definition()), "SUCCEEDED")
     text = reason(work, never, "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) ")
-    assert "Asked for: 4 vCPUs and 64 MiB; largest maxvCpus: 2." in text
+    assert "Requested: 4 vCPUs and 64 MiB; largest maxvCpus: 2." in text
     c, events = consumer(stack), []
 
     def blocked():

@@ -242,11 +242,11 @@ def test_an_address_that_cannot_be_is_refused_by_its_name(stack, remote, other):
             assert f"OPENBATCH_KAFKA_{[*settings][-1]}={wrong} is neither an IPv4 address" in said
     for words, settings in (
         ("has no IPv4 address here", {"LISTEN": "no-such-host.invalid"}),
-        ("is no address of this host; it has: ", {"LISTEN": "203.0.113.7"}),
-        ("is 127.0.0.1, where no other host comes", {"LISTEN": "localhost"}),
-        ("OPENBATCH_KAFKA_HOST must say which", {"LISTEN": "0.0.0.0"}),
-        ("is where no other host comes", {"LISTEN": "0.0.0.0", "HOST": "localhost"}),
-        ("OPENBATCH_KAFKA_LISTEN does not ask for", {"HOST": "batch.example.org"}),
+        ("is not an address of this host; it has: ", {"LISTEN": "203.0.113.7"}),
+        ("is 127.0.0.1, which no other host can reach", {"LISTEN": "localhost"}),
+        ("set OPENBATCH_KAFKA_HOST to the address", {"LISTEN": "0.0.0.0"}),
+        ("cannot be reached from other hosts", {"LISTEN": "0.0.0.0", "HOST": "localhost"}),
+        ("has no effect without OPENBATCH_KAFKA_LISTEN", {"HOST": "batch.example.org"}),
     ):
         said = chosen(**settings)
         [name, value] = [*settings.items()][-1]
@@ -254,6 +254,6 @@ def test_an_address_that_cannot_be_is_refused_by_its_name(stack, remote, other):
     # Nothing has changed then.
     before = (stack.home / "env").read_text(), stack.pid("kafka")
     done = up(OPENBATCH_KAFKA_LISTEN="203.0.113.7")
-    assert done.returncode == 1 and "is no address of this host" in done.stderr
+    assert done.returncode == 1 and "is not an address of this host" in done.stderr
     assert before == ((stack.home / "env").read_text(), stack.pid("kafka"))
     assert other.reaches(other.here, other.port)

@@ -196,8 +196,10 @@ static void folders_of_this_service_are_refused_by_register_and_submit(void **st
     ctx.guard = ob_host_guard_new("/srv/ob", NULL, NULL, NULL);
     const api_key *const keys[] = { &all, &root };
     for (size_t i = 0; i < 2; i++) {
-        assert_says(registered(keys[i], SECRETS), "sourcePath /srv/ob/secrets is, holds or lies");
-        assert_says(submitted(keys[i], SECRETS), "sourcePath /srv/ob/secrets is, holds or lies");
+        assert_says(registered(keys[i], SECRETS),
+                    "sourcePath /srv/ob/secrets is, contains or is inside");
+        assert_says(submitted(keys[i], SECRETS),
+                    "sourcePath /srv/ob/secrets is, contains or is inside");
     }
     ob_host_guard_free(ctx.guard);
     api_key_done(&all);

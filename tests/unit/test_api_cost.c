@@ -264,7 +264,7 @@ static void what_is_too_large_is_refused_unread(void **state)
         (void)ask(op, text, op->body_max + 1, why);
         assert_non_null(strstr(why, " size must be less than "));
         (void)ask(op, text, op->body_max, why);
-        assert_non_null(strstr(why, "no JSON"));
+        assert_non_null(strstr(why, "not valid JSON"));
         n++;
     }
     assert_true(n >= 2); /* definitions and jobs */

@@ -115,10 +115,10 @@ static void tags_have_awss_characters(void **state)
     expect("{\"tags\":{\"a\":\"\"}}", NULL);
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         (void)snprintf(extra, sizeof extra, "{\"tags\":{\"x\":\"%s\"}}", bad[i]);
-        expect(extra, "tags.x: tags may have letters, digits, blanks and _.:/=+-@ only.");
+        expect(extra, "tags.x: tags may contain only letters, digits, spaces and _.:/=+-@.");
     }
     expect("{\"tags\":{\"a*\":\"\"}}",
-           "tags.a*: tags may have letters, digits, blanks and _.:/=+-@ only.");
+           "tags.a*: tags may contain only letters, digits, spaces and _.:/=+-@.");
 }
 
 /* What no table knows is not kept: it would be stored unchecked, and as deep as was sent. */

@@ -260,7 +260,7 @@ static void what_cannot_be_weighed_is_refused(void **state)
     (void)state;
 #define ONE(statement) "{" VERSION ",\"Statement\":[" statement "]}"
 #define ALLOW "\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\""
-    refused("", "no JSON");
+    refused("", "not valid JSON");
     refused("[]", "must be a JSON object");
     refused("{}", "Version");
     refused("{\"Version\":\"2024-01-01\",\"Statement\":{" ALLOW "}}", "Version");
@@ -279,7 +279,7 @@ static void what_cannot_be_weighed_is_refused(void **state)
             "service:action");
     refused(ONE("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"queue\"}"), "an ARN");
     refused(ONE("{" ALLOW ",\"Principal\":\"*\"}"), "Principal");
-    refused(ONE("{\"Effect\":\"Deny\"," ALLOW "}"), "no JSON"); /* a member twice */
+    refused(ONE("{\"Effect\":\"Deny\"," ALLOW "}"), "not valid JSON"); /* a member twice */
     refused(ONE("{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"arn:aws:batch:*:*:job-queue/"
                 "${aws:username}\"}"),
             "policy variables");

@@ -140,8 +140,8 @@ static void it_is_said_and_in_the_end_asked_for_elsewhere(void **state)
     world_round(w);
     assert_string_equal(world_where(w, busy, -1), "i-2");
     assert_string_equal(engine_db_class_reason(w->db, 1, &large),
-                        "Waiting for 4 vCPUs and 400 MiB: jobs do not start on instance i-1 of "
-                        "compute environment \"ce1\" (" FAILS "); it is tried again soon");
+                        "Waiting for 4 vCPUs and 400 MiB: jobs fail to start on instance i-1 of "
+                        "compute environment \"ce1\" (" FAILS "); it will be tried again soon");
     const effect_demand *d = world_demand(w, 1);
     assert_true(!d || d->n_shapes == 0);
     for (int i = 0; i < 3; i++) { /* 10, 20, 40 s */

@@ -122,11 +122,11 @@ static void what_is_kept_is_said(void **state)
     world_exit(w, small, -1, 0);
     world_round(w);
     assert_state(w, late, -1, OB_JOB_RUNNABLE);
-    assert_non_null(strstr(reason(w, 1, LARGE),
-                           "room in compute environment \"ce1\" is kept for it until it is large "
-                           "enough"));
+    assert_non_null(strstr(
+        reason(w, 1, LARGE),
+        "compute environment \"ce1\" keeps its free capacity for this job until there is enough"));
     assert_non_null(strstr(reason(w, 1, SMALL), "at least 1 job ahead"));
-    assert_non_null(strstr(reason(w, 1, SMALL), "is kept for a larger job that has waited"));
+    assert_non_null(strstr(reason(w, 1, SMALL), "keeps its free capacity for a larger job"));
     /* To the scaler, so that nothing is packed into it; used is what runs there. */
     engine_use use = { .kept = false };
     engine_ce_use(w->e, 1, note_use, &use);

@@ -305,11 +305,11 @@ static void a_job_that_can_never_run_gets_the_text_of_aws(void **state)
         reason(w, 1, much_memory),
         "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - The job resource requirement "
         "(vCPU/memory/GPU) is higher than that can be met by the CE(s) attached to the job queue. "
-        "Asked for: 1 vCPU and 64000 MiB; largest instance: 4 vCPUs and 16000 MiB.");
+        "Requested: 1 vCPU and 64000 MiB; largest instance: 4 vCPUs and 16000 MiB.");
     assert_string_equal(
         reason(w, 1, many_cpus),
         "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) associated with the job queue "
-        "cannot meet the CPU requirement of the job. Asked for: 65 vCPUs and 100 MiB; largest "
+        "cannot meet the CPU requirement of the job. Requested: 65 vCPUs and 100 MiB; largest "
         "maxvCpus: 64.");
     assert_null(world_demand(w, 1)); /* nothing is asked for that cannot help */
     /* One environment that could is enough. */

@@ -121,7 +121,7 @@ static void what_an_instance_refuses_goes_elsewhere_and_is_asked_for_late(void *
         assert_int_equal(d->n_shapes, i < 6 ? 0 : 1);
         assert_string_equal(engine_db_class_reason(w->db, 1, &need),
                             "Waiting for 1 vCPU and 100 MiB: an instance of compute environment "
-                            "\"ce1\" refused a job and is tried again soon");
+                            "\"ce1\" refused a job and will be tried again soon");
     }
     world_instance(w, "i-2", 1, BIG, OB_INSTANCE_ACTIVE);
     world_round(w);

@@ -233,9 +233,8 @@ static void vcpus_kept_from_those_behind_are_told(void **state)
         world_round(w);
     }
     assert_in_range(rounds, ENGINE_KEEP_AFTER_MS / 1000 - 1, ENGINE_KEEP_AFTER_MS / 1000 + 2);
-    assert_non_null(strstr(why(w, ONE, "a"),
-                           "the next vCPUs of the job queue are kept for a larger "
-                           "job that has waited for long"));
+    assert_non_null(strstr(why(w, ONE, "a"), "the next free vCPUs of the job queue are kept for a "
+                                             "larger job that has been passed over"));
 }
 
 static const engine_front *front_of(const world *w, size_t *ret_n)

@@ -336,7 +336,7 @@ static void a_run_that_has_ended_its_executor_twice_is_not_taken_on_again(void *
     attempt *at = attempts_find(&w->a, RUN);
     assert_int_equal(at->state, ATTEMPT_EXITED);
     assert_false(attempt_has_run(at));
-    assert_non_null(strstr(at->reason, "has ended twice"));
+    assert_non_null(strstr(at->reason, "executor ended twice"));
     adopt_listed(&w->a); /* the bystander has no container: it is given back */
     assert_null(attempts_find(&w->a, BYSTANDER)->reason);
 }

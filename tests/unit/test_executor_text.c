@@ -185,7 +185,7 @@ static void the_path_that_ended_executors_is_refused_in_words(void **state)
     start_text = err.text;
     place(w, RUN, false);
     assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
-    assert_non_null(strstr(attempts_find(&w->a, RUN)->reason, "is no absolute path"));
+    assert_non_null(strstr(attempts_find(&w->a, RUN)->reason, "is not an absolute path"));
     spool_is_readable(w);
 }
 

@@ -70,7 +70,7 @@ static void a_nul_is_refused_in_the_sender_s_words(void **state)
         json_t *value = NULL;
         ob_error err = { 0 };
         assert_int_equal(ob_json_parse(texts[i], strlen(texts[i]), &value, &err), -EINVAL);
-        assert_non_null(strstr(err.text, "must not hold the character \\u0000"));
+        assert_non_null(strstr(err.text, "must not contain the character \\u0000"));
         assert_null(strstr(err.text, "JSON_"));
     }
     json_auto_t *value = NULL;

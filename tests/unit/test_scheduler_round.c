@@ -345,7 +345,7 @@ static void health_names_what_is_unwell_and_counts_what_went_wrong(void **state)
     stuck_ms = 29999;
     assert_said("publisher", true, true, "");
     stuck_ms = 31000;
-    assert_said("publisher", false, true, "events have not gone on for 31 s");
+    assert_said("publisher", false, true, "publishing has made no progress for 31 s");
     stuck_ms = 0;
     assert_int_equal(figure("eventsSkipped"), 3);
     assert_int_equal(figure("withdrawnRounds"), s.withdrawn);

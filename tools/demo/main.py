@@ -52,15 +52,15 @@ def check_host(screen: Screen, folder: Path) -> None:
     disk_mib = shutil.disk_usage(folder).free // (1 << 20)
     screen.say(
         f"needs: {NEEDS_CPUS} CPUs, {NEEDS_MEMORY_MIB:,} MiB of memory, {NEEDS_DISK_MIB:,} MiB of "
-        "disk beside what is running, less than 5 minutes",
+        "disk in addition to what is running, less than 5 minutes",
         f"free:  {cpus} CPUs, {memory_mib:,} MiB of memory, {disk_mib:,} MiB of disk",
     )
     if disk_mib < NEEDS_DISK_MIB and not (folder / "summary.txt").exists():
-        raise DemoError(f"there is not enough disk at {folder}")
+        raise DemoError(f"there is not enough free disk space at {folder}")
     if memory_mib < NEEDS_MEMORY_MIB:
-        screen.say("That is little memory: containers may be killed for it.")
+        screen.say("This is little memory: containers may be killed when it runs out.")
     if cpus < NEEDS_CPUS:
-        screen.say("With fewer CPUs it takes longer.")
+        screen.say("With fewer CPUs the demo takes longer.")
 
 
 def run(screen: Screen, home: Path, folder: Path, chosen: list[str]) -> None:
@@ -80,10 +80,10 @@ def run(screen: Screen, home: Path, folder: Path, chosen: list[str]) -> None:
         screen.heading("Environments and queues")
         queues.ensure(stage)
         if "video" in chosen:
-            screen.heading("Example 1: a film is transcoded")
+            screen.heading("Example 1: transcoding a film")
             parts.append(video.run(stage, queues.HIGH))
         if "thumbnails" in chosen:
-            screen.heading("Example 2: 1,000 pictures get thumbnails, by one array job")
+            screen.heading("Example 2: 1,000 thumbnails with one array job")
             parts.append(thumbnails.run(stage, queues.LOW, names))
         if "queues" in chosen:
             screen.heading("Example 3: urgent work overtakes routine work")
@@ -101,11 +101,11 @@ def end_jobs(stage: Stage) -> None:
         alive = stage.batch.alive()
         if not alive:
             return
-        stage.screen.say(f"ending {len(alive)} jobs of the demo ...")
+        stage.screen.say(f"stopping {len(alive)} jobs of the demo ...")
         alive = stage.batch.terminate(alive, "the demo was stopped", END_DEADLINE_S)
-        stage.screen.say(f"still there: {' '.join(alive)}" if alive else "they have ended")
+        stage.screen.say(f"still running: {' '.join(alive)}" if alive else "they have ended")
     except (BotoCoreError, ClientError, DemoError) as error:
-        stage.screen.say(f"jobs of the demo could not be ended: {error}")
+        stage.screen.say(f"jobs of the demo could not be stopped: {error}")
 
 
 def interrupt(_number, _frame) -> None:
@@ -119,7 +119,7 @@ def main() -> int:
     screen = Screen()
     missing = [name for name in NEEDED_VARIABLES if not os.environ.get(name)]
     if missing:
-        print(f"demo: {' '.join(missing)} not set; run it by ./openbatch demo", file=sys.stderr)
+        print(f"demo: {' '.join(missing)} not set; use ./openbatch demo", file=sys.stderr)
         return 2
     signal.signal(signal.SIGTERM, interrupt)
     try:

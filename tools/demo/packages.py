@@ -14,7 +14,7 @@ def _run(command: list[str], what: str, **options) -> subprocess.CompletedProces
     try:
         done = subprocess.run(command, capture_output=True, text=True, **options)
     except FileNotFoundError:
-        raise DemoError(f"{what}: there is no program {command[0]} on this machine") from None
+        raise DemoError(f"{what}: the program {command[0]} is not installed") from None
     if done.returncode != 0:
         said = (done.stderr or done.stdout).strip().splitlines()[-6:]
         raise DemoError(f"{what} failed ({command[0]} ended with {done.returncode}):", *said)
@@ -70,7 +70,7 @@ def unpack_debian(packages: list[Path], root: Path, exclude: tuple[str, ...] = (
                 stdin=deb.stdout,
             )
         if deb.returncode != 0:
-            raise DemoError(f"{package} is no whole Debian package")
+            raise DemoError(f"{package} is not a complete Debian package")
 
 
 def fetch_wheel(requirement: str, folder: Path, python: str | None = None) -> Path:

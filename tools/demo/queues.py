@@ -127,7 +127,7 @@ def _check_stall(stage: Stage, jobs: list[dict], since_s: float) -> None:
     if time.monotonic() - since_s > STALLED_S:
         waiting = [job for job in jobs if job["status"] not in ENDED][:1]
         told = [line for job in waiting for line in stage.why(job)]
-        raise DemoError(f"nothing has moved for {STALLED_S} s", *told)
+        raise DemoError(f"no job has changed its state for {STALLED_S} s", *told)
 
 
 def _until_calm(stage: Stage, low: list[str]) -> None:
@@ -178,7 +178,7 @@ def check_order(low: list[dict], urgent: list[dict], earlier: set[str]) -> list[
             ahead_ms = last["startedAt"] - job["startedAt"]
             raise DemoError(
                 f"{job['jobName']} started {ahead_ms} ms before {last['jobName']}, "
-                "though it waited in the queue of lower priority"
+                "although it waited in the queue with lower priority"
             )
     first = min(urgent, key=lambda job: job["createdAt"])
     wait_s = (last["startedAt"] - first["createdAt"]) / 1000

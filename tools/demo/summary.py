@@ -37,7 +37,7 @@ def wait_until_empty(stage: Stage) -> float:
             return time.monotonic() - began_s
         told = ", ".join(f"{name} {vcpus} vCPUs" for name, vcpus in left.items())
         if time.monotonic() - began_s > SHRINK_DEADLINE_S:
-            raise DemoError(f"after {SHRINK_DEADLINE_S} s without work there is still: {told}")
+            raise DemoError(f"{SHRINK_DEADLINE_S} s after the last job there is still: {told}")
         stage.tick(f"  giving back: {told}", told)
 
 
@@ -82,12 +82,10 @@ def _usage_lines(usage: dict[tuple[str, bool], Usage]) -> list[str]:
             cost += f" (on demand {full:.4f})" if spot else ""
         lines.append(f"{name:16} {market:11} {used.jobs:8} {used.vcpu_hours:12.4f}   {cost}")
     lines.append(
-        f"together {paid:.4f}; all on demand it would be {on_demand:.4f}, where 1 is the price of "
+        f"total {paid:.4f}; all on demand {on_demand:.4f}; 1 is the price of "
         "a c5 vCPU-hour on demand"
     )
-    lines.append(
-        "(approximate price ratios, Spot taken at half the price: to compare, not to bill)"
-    )
+    lines.append("(approximate price ratios, Spot at half the price: only for comparison)")
     return lines
 
 
@@ -133,8 +131,8 @@ def tell(stage: Stage, home: Path, parts: list[Part], took_s: float, shrink_s: f
     lines.append(f"all environments are back at zero, {shrink_s:.0f} s after the last check")
     lines += ["", *(f"checked: {line}" for part in parts for line in part.checked), ""]
     lines += [f"result: {part.result}" for part in parts if part.result]
-    lines.append(f"everything: {stage.folder}")
-    lines += ["", "go on with:", *(f"  {line}" for line in _next_lines(parts))]
+    lines.append(f"files: {stage.folder}")
+    lines += ["", "next steps:", *(f"  {line}" for line in _next_lines(parts))]
     stage.screen.heading(f"Summary: {took_s:.0f} s")
     stage.screen.say(*lines)
     (stage.folder / "summary.txt").write_text("\n".join(lines) + "\n")

@@ -59,7 +59,7 @@ def run(stage: Stage, queue: str, names: list[str]) -> Part:
     array = _follow(stage, array_id, len(names))
     took_s = time.monotonic() - began_s
     if array["status"] != "SUCCEEDED":
-        raise DemoError("not every picture got its thumbnail", *stage.batch.explain_array(array))
+        raise DemoError("some pictures have no thumbnail", *stage.batch.explain_array(array))
 
     children = stage.batch.describe(f"{array_id}:{index}" for index in range(len(names)))
     _check_children(children)
@@ -88,7 +88,7 @@ def _follow(stage: Stage, array_id: str, size: int) -> dict:
         elif now_s - changed_s > STALLED_S:
             waiting = stage.batch.children(array_id, "RUNNABLE")[:1]
             told = [line for job in stage.batch.describe(waiting) for line in stage.why(job)]
-            raise DemoError(f"the array has stood still for {STALLED_S} s at {counts}", *told)
+            raise DemoError(f"the array has made no progress for {STALLED_S} s: {counts}", *told)
         line = _line(stage.screen.columns, counts, ended, size, rate.left(ended))
         stage.tick(line, f"{ended * 10 // size}")
 

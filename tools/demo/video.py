@@ -60,7 +60,7 @@ def run(stage: Stage, queue: str) -> Part:
     tail = stage.batch.log_tail(job, 10, until=f"wrote /data/{output.name}")
     stage.screen.say("its log:", *(f"  | {line}" for line in tail))
     if not any(f"wrote /data/{output.name}" in line for line in tail):
-        raise DemoError("the job succeeded, but the end of its log is not to be read", *tail)
+        raise DemoError("the job succeeded, but the end of its log cannot be read", *tail)
     checked = check_film(film, output)
     stage.screen.say(*(f"checked: {line}" for line in checked))
     return Part("video", queue, [job], took_s, checked, str(output))
@@ -89,7 +89,7 @@ def _probe(film: Path) -> dict:
     video = re.search(r"Stream .*Video: (\w+).*?, (\d+)x(\d+).*?, ([\d.]+) fps", told)
     audio = re.search(r"Stream .*Audio: (\w+).*?, (\d+) Hz, (\w+)", told)
     if not (length and video and audio):
-        raise DemoError(f"{film} is no film with a picture and sound:", told.strip())
+        raise DemoError(f"{film} is not a film with picture and sound:", told.strip())
     hours, minutes, seconds = length.groups()
     return {
         "seconds": int(hours) * 3600 + int(minutes) * 60 + float(seconds),
@@ -113,7 +113,7 @@ def _frames(film: Path) -> int:
 def check_film(source: Path, result: Path) -> list[str]:
     """Compares a transcoded film with what it was made of; returns what was found true."""
     if not result.exists():
-        raise DemoError(f"there is no {result}, though the job succeeded")
+        raise DemoError(f"{result} does not exist although the job succeeded")
     before, after = _probe(source), _probe(result)
     expected = {
         "video": ("h264", WIDTH, HEIGHT),

@@ -12,7 +12,7 @@ static int check_key_name(json_t *value, const api_field_where *where)
 {
     for (const char *c = json_string_value(value); *c; c++)
         if (!strchr("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+=,.@_-", *c))
-            return field_refuse(where, "%s may have letters, digits and +=,.@_- only.",
+            return field_refuse(where, "%s may contain only letters, digits and +=,.@_-.",
                                 where->path);
     return 0;
 }

@@ -150,8 +150,8 @@ int keys_open(const api_keys *keys,
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
         OPENSSL_cleanse(ret, size);
-        return ob_fail(err, EBADMSG, "the stored secret of %s does not open with this master key",
-                       key_id);
+        return ob_fail(err, EBADMSG,
+                       "the stored secret of %s cannot be decrypted with this master key", key_id);
     }
     ret[n] = '\0';
     return 0;
@@ -328,7 +328,7 @@ int keys_create(api_keys *keys,
     memcpy(ret->key_id, "AKIA", 5);
     if (!draw("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16, ret->key_id + 4) ||
         !draw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40, ret->secret))
-        return ob_fail(err, EIO, "no random numbers");
+        return ob_fail(err, EIO, "no random numbers are available");
     (void)snprintf(ret->account, sizeof ret->account, "%s", account);
     (void)snprintf(ret->name, sizeof ret->name, "%s", name);
     return store(keys, db, STMT_KEY_CREATE, ret, policy_json, err);

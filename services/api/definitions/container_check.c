@@ -89,7 +89,8 @@ int check_environment_names(json_t *list, const api_field_where *where)
             return field_refuse(
                 where, "Environment variable names may not start with AWS_BATCH: %.200s", name);
         if (strchr(name, '='))
-            return field_refuse(where, "%s[%zu].name may not hold an equals sign.", where->path, i);
+            return field_refuse(where, "%s[%zu].name must not contain an equals sign.", where->path,
+                                i);
     }
     return 0;
 }

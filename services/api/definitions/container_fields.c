@@ -17,8 +17,8 @@ static const api_field host[] = { STRING("sourcePath"), END };
 const api_field fields_volumes[] = {
     STRING("name", REQUIRED),
     OBJECT("host", host),
-    REFUSE("efsVolumeConfiguration", .why = "the job would find an empty folder"),
-    REFUSE("s3filesVolumeConfiguration", .why = "the job would find an empty folder"),
+    REFUSE("efsVolumeConfiguration", .why = "the job would get an empty folder"),
+    REFUSE("s3filesVolumeConfiguration", .why = "the job would get an empty folder"),
     END,
 };
 const api_field fields_mount_points[] = {
@@ -70,8 +70,8 @@ const api_field fields_log_configuration[] = {
            .choice = "json-file|syslog|journald|gelf|fluentd|awslogs|splunk|awsfirelens",
            REQUIRED),
     MAP("options",
-        .why = "of the driver awslogs only awslogs-group, awslogs-region and awslogs-stream-prefix "
-               "have an effect"),
+        .why = "with the driver awslogs only awslogs-group, awslogs-region and "
+               "awslogs-stream-prefix have an effect"),
     OBJECTS("secretOptions", fields_secrets),
     END,
 };
@@ -96,7 +96,7 @@ const api_field fields_runtime_platform[] = {
 const api_field fields_credentials[] = { STRING("credentialsParameter", REQUIRED), END };
 static const api_field fargate_platform[] = { STRING("platformVersion"), END };
 
-#define WHY_FARGATE .why = "Fargate's network and disk are those of the executor"
+#define WHY_FARGATE .why = "Fargate jobs use the executor's network and disk"
 
 /* All but instanceType. */
 #define CONTAINER                                                                                  \
@@ -119,7 +119,8 @@ static const api_field fargate_platform[] = { STRING("platformVersion"), END };
         OBJECT("ephemeralStorage", fields_ephemeral_storage, KEPT, WHY_FARGATE),                   \
         OBJECT("runtimePlatform", fields_runtime_platform),                                        \
         OBJECT("repositoryCredentials", fields_credentials),                                       \
-        BOOL("enableExecuteCommand", KEPT, .why = "there is no Systems Manager to enter by")
+        BOOL("enableExecuteCommand", KEPT,                                                         \
+             .why = "there is no Systems Manager that could open a session")
 
 const api_field fields_container[] = {
     CONTAINER,

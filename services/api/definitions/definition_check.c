@@ -26,8 +26,8 @@ int check_reason_pattern(json_t *pattern, const api_field_where *where)
     if (is_end(text + n))
         return 0;
     return field_refuse(where,
-                        "%s %.100s must be letters, numbers, periods, colons and white space, with "
-                        "an asterisk behind or not.",
+                        "%s %.100s may contain only letters, numbers, periods, colons and white "
+                        "space, and an asterisk at the end.",
                         where->path, text);
 }
 
@@ -36,7 +36,7 @@ int check_exit_code_pattern(json_t *pattern, const api_field_where *where)
     const char *text = json_string_value(pattern);
     if (is_end(text + strspn(text, "0123456789")))
         return 0;
-    return field_refuse(where, "%s %.100s must be digits, with an asterisk behind or not.",
+    return field_refuse(where, "%s %.100s may contain only digits, and an asterisk at the end.",
                         where->path, text);
 }
 
@@ -70,7 +70,7 @@ check_depends_on(const json_t *containers, const json_t *container, const api_fi
         const char *name = ob_json_str(entry, "containerName", "");
         const json_t *other = container_named(containers, name);
         if (!other || other == container)
-            return field_refuse(where, "dependsOn: there is no other container %.255s.", name);
+            return field_refuse(where, "dependsOn: no other container is named %.255s.", name);
         if (is_essential(other) && strcmp(ob_json_str(entry, "condition", ""), "START") != 0)
             return field_refuse(where,
                                 "dependsOn: the condition for the essential container %.255s must "

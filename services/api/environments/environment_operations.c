@@ -6,17 +6,21 @@
 #include "environment_check.h"
 #include "request/field_tables.h"
 
-#define WHY_EC2 "with the ec2 provider; stored only with others"
-#define WHY_IMAGE "the image is what imageIdOverride or imageId names, or the provider's own"
-#define WHY_FLEET "no fleets: each Spot instance is asked for by itself"
+#define WHY_EC2 "works with the ec2 provider; stored only with other providers"
+#define WHY_IMAGE                                                                                  \
+    "the image is the one that imageIdOverride or imageId names, or else the provider's"
+#define WHY_FLEET "there are no fleets; each Spot instance is requested separately"
 #define WHY_LATEST                                                                                 \
-    "true replaces the instances; new ones start with what is the latest image by then"
+    "true replaces the instances; the new ones start with the image that is the latest at that "   \
+    "time"
 
 static const api_field ec2_configuration[] = {
     STRING("imageType", .min = 1, .max = 256, REQUIRED, KEPT, .why = WHY_IMAGE),
     STRING("imageIdOverride", .max = 256, .why = WHY_EC2),
-    STRING("batchImageStatus", KEPT, .why = "set by the service; what is sent is not kept"),
-    REFUSE("imageKubernetesVersion", .why = "no Kubernetes"),
+    STRING("batchImageStatus",
+           KEPT,
+           .why = "set by the service; the value in the request is not kept"),
+    REFUSE("imageKubernetesVersion", .why = "there is no Kubernetes"),
     END,
 };
 static const api_field scaling_policy[] = {
@@ -26,7 +30,7 @@ static const api_field scaling_policy[] = {
 
 #define LAUNCH_TEMPLATE                                                                            \
     STRING("launchTemplateId"), STRING("launchTemplateName"), STRING("version"),                   \
-        REFUSE("userdataType", .why = "no Kubernetes")
+        REFUSE("userdataType", .why = "there is no Kubernetes")
 static const api_field template_override[] = {
     LAUNCH_TEMPLATE,
     STRINGS("targetInstanceTypes", .max = 20),
@@ -91,10 +95,11 @@ static const api_field ecs_settings[] = {
 
 #define COMMON                                                                                     \
     STATE, INT("unmanagedvCpus", .max = INT32_MAX),                                                \
-        STRING("serviceRole", KEPT, .why = "there is nothing to call in its name"),                \
+        STRING("serviceRole", KEPT, .why = "OpenBatch calls no service that needs a role"),        \
         STRING("context", KEPT, .why = "reserved by AWS"),                                         \
-        OBJECT("ecsSettings", ecs_settings, KEPT, .why = "no CloudWatch Container Insights"),      \
-        REFUSE("eksConfiguration", .why = "no Kubernetes")
+        OBJECT("ecsSettings", ecs_settings, KEPT,                                                  \
+               .why = "there is no CloudWatch Container Insights"),                                \
+        REFUSE("eksConfiguration", .why = "there is no Kubernetes")
 
 static const api_field fields_create_compute_environment[] = {
     STRING("computeEnvironmentName", REQUIRED),

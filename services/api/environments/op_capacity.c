@@ -30,8 +30,9 @@ int op_interrupt_instance(api_request *req, api_reply *rep)
     if (!ob_col_bool(res, 0, INTERRUPT_COL_SPOT))
         return api_client_error(rep, "instance %s is not a Spot instance", id);
     if (state != OB_INSTANCE_ACTIVE && state != OB_INSTANCE_DRAINING)
-        return api_client_error(rep, "instance %s is %s: only one that is ACTIVE is interrupted",
-                                id, ob_instance_state_name(state));
+        return api_client_error(rep,
+                                "instance %s is %s; only an ACTIVE instance can be interrupted", id,
+                                ob_instance_state_name(state));
     api_ring_command(req->ctx);
     return 0;
 }
@@ -44,10 +45,11 @@ static int make_token(api_request *req, api_reply *rep, void *arg)
     if (r < 0)
         return r;
     if (e.managed || e.deleting)
-        return api_client_error(rep,
-                                e.managed ? "%s is MANAGED: its instances are launched for it"
-                                          : "%s is being deleted",
-                                e.name);
+        return api_client_error(
+            rep,
+            e.managed ? "%s is MANAGED; hosts can join only UNMANAGED compute environments"
+                      : "%s is being deleted",
+            e.name);
     ob_token_hash(arg, hash);
     r = capacity_add_token(req->db, e.id, hash, &rep->err);
     if (r == 0)

@@ -36,9 +36,9 @@ static const char *misframed(const struct mg_request_info *info)
         const struct mg_header *h = &info->http_headers[i];
         bool length = strcasecmp(h->name, "Content-Length") == 0;
         if (!ends_at_its_colon(h))
-            return "There is a blank before the colon of a header.";
+            return "A header has a space before its colon.";
         if (length && !is_length(h->value))
-            return "The request's length is no number.";
+            return "The request's length is not a number.";
         n += length || strcasecmp(h->name, "Transfer-Encoding") == 0;
     }
     return n > 1 ? "The request's length is given more than once." : NULL;
@@ -50,7 +50,7 @@ int body_read(exchange *x, api_reply *rep)
     long long announced = x->info->content_length;
     if (x->info->num_headers >= MG_MAX_HEADERS) { /* the server leaves out what is more */
         x->close = true;
-        return api_error(rep, 400, "SerializationException", "The request has %d headers or more.",
+        return api_error(rep, 400, "SerializationException", "The request has %d or more headers.",
                          MG_MAX_HEADERS);
     }
     const char *why = misframed(x->info);

@@ -85,7 +85,7 @@ static int parse_body(exchange *x, json_t **ret, api_reply *rep)
     if (ob_json_parse_as(x->w->body, x->body_len, OB_JSON_BRIEF, ret, &err) < 0 ||
         !json_is_object(*ret))
         return api_error(rep, 400, "SerializationException",
-                         "The request's body is no JSON object: %.200s", err.text);
+                         "The request's body is not a JSON object: %.200s", err.text);
     return 0;
 }
 
@@ -145,7 +145,7 @@ static int call_in_turn(exchange *x, const api_operation *op, api_request *req, 
     if (turns_take(t, req->key_id, &err) < 0)
         return api_error(rep, logs ? 400 : 429,
                          logs ? "ThrottlingException" : "TooManyRequestsException",
-                         "Too many requests of this access key at a time, try again.");
+                         "Too many concurrent requests with this access key; try again.");
     int r = exchange_is_left(x) ? -EPIPE : call(op, req, rep);
     req_db_release(req);
     turns_give(t, req->key_id);

@@ -195,7 +195,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
     server->mg = mg_start2(&init, &why);
     if (!server->mg) {
         http_stop(server);
-        return ob_fail(err, EIO, "the HTTP server does not start: %s", text);
+        return ob_fail(err, EIO, "the HTTP server cannot start: %s", text);
     }
     *ret = server;
     return 0;

@@ -11,7 +11,7 @@ int check_share_identifier(json_t *share, const api_field_where *where)
     for (const char *at = text; *at; at++)
         if ((unsigned char)*at >= 0x80 ||
             (!isalnum((unsigned char)*at) && !(at[0] == '*' && at[1] == '\0' && at != text)))
-            return field_refuse(where, "%s %.255s may hold letters and digits only.", where->path,
-                                text);
+            return field_refuse(where, "%s %.255s may contain only letters and digits.",
+                                where->path, text);
     return 0;
 }

@@ -51,7 +51,7 @@ static int read_entry(reading *rd, const json_t *entry)
                                          "dependsOn.jobId is required unless type is SEQUENTIAL.");
         if (rd->job->array_size == 0)
             return api_client_error_long(
-                rd->rep, id, "A SEQUENTIAL dependency without jobId is for array jobs only.");
+                rd->rep, id, "A SEQUENTIAL dependency without jobId is only valid for array jobs.");
         dep = (submission_dep){ .job = { rd->job->id, -1 }, .type = OB_DEP_SEQUENTIAL };
         add(rd, &dep, text);
         return 0;
@@ -87,14 +87,14 @@ static int check_entry(const reading *rd, const PGresult *rows, size_t i)
     if (dep->type != OB_DEP_N_TO_N)
         return 0;
     if (size == 0 || dep->job.index >= 0)
-        return api_client_error_long(rd->rep, rd->req->request_id,
-                                     "A N_TO_N dependency needs an array job, and job %.100s is "
-                                     "none.",
-                                     rd->texts[i]);
+        return api_client_error_long(
+            rd->rep, rd->req->request_id,
+            "An N_TO_N dependency needs an array job, and job %.100s is not an array.",
+            rd->texts[i]);
     if (size != rd->job->array_size)
         return api_client_error_long(rd->rep, rd->req->request_id,
-                                     "A N_TO_N dependency needs array jobs of the same size: job "
-                                     "%.100s has %lld children, this one %d.",
+                                     "An N_TO_N dependency needs array jobs of the same size: job "
+                                     "%.100s has %lld children, this job has %d.",
                                      rd->texts[i], (long long)size, (int)rd->job->array_size);
     return 0;
 }

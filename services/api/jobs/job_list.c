@@ -54,7 +54,7 @@ static bool is_number(const char *text)
 
 static int bad_position(ob_error *err)
 {
-    return ob_fail(err, EINVAL, "no position of a page");
+    return ob_fail(err, EINVAL, "not the position of a page");
 }
 
 /* Takes the floor of the only row; none: there is less to look through than

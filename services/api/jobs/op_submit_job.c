@@ -204,7 +204,7 @@ int op_submit_job(api_request *req, api_reply *rep)
     /* What was accepted needs the room that is left. */
     if (disks_are_full(req->ctx->disks))
         return api_error(rep, 503, "ServerException",
-                         "No job can be accepted now: a disk of the service is full.");
+                         "No job can be accepted now because a disk of the service is full.");
     int r = submit(req, rep);
     if (r < 0 && rep->code != NULL) { /* perhaps for what a name meant until a moment ago */
         forget(req);

@@ -148,11 +148,11 @@ int submit_store_find_once(ob_db *db,
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
-        return ob_fail(err, ENOENT, "no earlier try");
+        return ob_fail(err, ENOENT, "there was no earlier try");
     if (!ob_col_uuid(res, 0, ONCE_COL_JOB_ID, ret_id))
         return ob_fail(err, EPROTO, "submit_once has no job id");
     if (ob_uuid_cmp(ret_id, &no_job) == 0)
-        return ob_fail(err, ECANCELED, "This call was refused before.");
+        return ob_fail(err, ECANCELED, "This call was already refused.");
     *ret_same_body = ob_col_bool(res, 0, ONCE_COL_SAME_BODY);
     return 0;
 }

@@ -33,7 +33,7 @@ static const api_field fields_filter_log_events[] = {
     TOKEN,
     INT("limit", .min = 1, .max = 10000),
     BOOL("startFromHead"),
-    BOOL("interleaved", .why = "always so, as at AWS"),
+    BOOL("interleaved", .why = "always the case, as on AWS"),
     BOOL("unmask", .why = "nothing is masked"),
     END,
 };

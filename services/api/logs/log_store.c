@@ -185,7 +185,7 @@ int log_store_find(ob_db *db, const log_key *key, int64_t *ret_id, ob_error *err
     if (r < 0)
         return r;
     if (PQntuples(res) == 0)
-        return ob_fail(err, ENOENT, "no such log stream");
+        return ob_fail(err, ENOENT, "the log stream does not exist");
     *ret_id = ob_col_int(res, 0, LOG_FOUND_COL_ID, 0);
     return 0;
 }

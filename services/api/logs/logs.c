@@ -142,7 +142,7 @@ static int check_tokens(intake *in, ob_error *err)
             return r;
         if (ok)
             continue;
-        refuse(in, 1, ob_json_str(c->msg, "instance", ""), "no instance of ours has that token");
+        refuse(in, 1, ob_json_str(c->msg, "instance", ""), "no instance has that token");
         DL_DELETE(in->arrived, c);
         log_chunk_free(c);
     }
@@ -193,7 +193,7 @@ static int check_arrived(intake *in, ob_error *err)
         }
         /* What never began, and so was never recorded there, says its end too. */
         if (json_array_size(json_object_get(c->msg, "lines")) > 0)
-            refuse(in, 1, ob_json_str(c->msg, "instance", ""), "it never had that run");
+            refuse(in, 1, ob_json_str(c->msg, "instance", ""), "the instance never had that run");
         log_chunk_free(c);
     }
     return 0;

@@ -24,7 +24,7 @@ static const api_field quota_share[] = {
 #define COMMON                                                                                     \
     OBJECT("fairsharePolicy", fair_share),                                                         \
         OBJECT("quotaSharePolicy", quota_share, KEPT,                                              \
-               .why = "there are no quota shares; a queue cannot be given such a policy")
+               .why = "there are no quota shares; a queue cannot have such a policy")
 
 static const api_field fields_create_scheduling_policy[] = {
     STRING("name", REQUIRED),

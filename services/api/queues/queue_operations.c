@@ -24,7 +24,7 @@ static const api_field time_limits[] = {
 #define COMMON                                                                                     \
     STATE, STRING("schedulingPolicyArn"),                                                          \
         OBJECTS("computeEnvironmentOrder", environment_order, .max = 3),                           \
-        REFUSE("serviceEnvironmentOrder", .why = "no service jobs"),                               \
+        REFUSE("serviceEnvironmentOrder", .why = "there are no service jobs"),                     \
         OBJECTS("jobStateTimeLimitActions", time_limits)
 
 static const api_field fields_create_job_queue[] = {

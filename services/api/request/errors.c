@@ -73,7 +73,7 @@ void api_error_from(api_reply *rep, int r)
     (void)r;
     if (rep->err.retriable)
         (void)api_error(rep, 503, "ServerException",
-                        "The service is not available for a moment, try again.");
+                        "The service is temporarily unavailable; try again.");
     else
         (void)api_error(rep, 500, "ServerException", "The request could not be carried out.");
 }

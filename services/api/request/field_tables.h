@@ -60,5 +60,5 @@
     }
 
 /* Notes that several members share. */
-#define WHY_ROLES "jobs have what the machine has; there are no roles to take on"
-#define WHY_PARTS "such definitions are kept and shown; SubmitJob refuses them"
+#define WHY_ROLES "jobs use the credentials of the machine; there are no roles to assume"
+#define WHY_PARTS "such definitions are stored and shown, but SubmitJob refuses them"

@@ -218,9 +218,14 @@ static int check_tag(check *c, const char *name, const json_t *value)
     if (strncasecmp(name, "aws:", 4) == 0)
         return REFUSE(c, "%s.%.100s: keys that begin with aws: are reserved.", c->path, name);
     if (!is_tag_text(name) || !is_tag_text(json_string_value(value)))
-        return REFUSE(c, "%s.%.100s: tags may have letters, digits, blanks and _.:/=+-@ only.",
+        return REFUSE(c, "%s.%.100s: tags may contain only letters, digits, spaces and _.:/=+-@.",
                       c->path, name);
     return 0;
+}
+
+static const char *entries(int64_t n)
+{
+    return n == 1 ? "entry" : "entries";
 }
 
 static int check_map(check *c, const api_field *f, json_t *value)
@@ -232,7 +237,8 @@ static int check_map(check *c, const api_field *f, json_t *value)
     if (max && json_object_size(value) > max)
         return REFUSE(c, "%s: Member must have length less than or equal to %zu", c->path, max);
     if (json_object_size(value) < (size_t)f->min)
-        return REFUSE(c, "%s must have at least %lld entries.", c->path, (long long)f->min);
+        return REFUSE(c, "%s must have at least %lld %s.", c->path, (long long)f->min,
+                      entries(f->min));
     const char *name;
     json_t *entry;
     json_object_foreach(value, name, entry)
@@ -254,9 +260,11 @@ static int check_list(check *c, const api_field *f, json_t *value, int depth)
         return REFUSE(c, "%s must be a list.", c->path);
     size_t n = json_array_size(value);
     if (f->max && n > (size_t)f->max)
-        return REFUSE(c, "%s may have at most %lld entries.", c->path, (long long)f->max);
+        return REFUSE(c, "%s may have at most %lld %s.", c->path, (long long)f->max,
+                      entries(f->max));
     if (n < (size_t)f->min)
-        return REFUSE(c, "%s must have at least %lld entries.", c->path, (long long)f->min);
+        return REFUSE(c, "%s must have at least %lld %s.", c->path, (long long)f->min,
+                      entries(f->min));
     const api_field item = { .name = f->name,
                              .kind = f->item,
                              .flags = f->flags & FIELD_ANY_CASE,

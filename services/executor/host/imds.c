@@ -108,7 +108,7 @@ int imds_new(const imds_config *config, imds **ret, ob_error *err)
 {
     static const char scheme[] = "http://";
     if (strncmp(config->url, scheme, sizeof(scheme) - 1) != 0)
-        return ob_fail(err, EINVAL, "OPENBATCH_IMDS must begin with http://, not be \"%s\"",
+        return ob_fail(err, EINVAL, "OPENBATCH_IMDS must begin with http://, not \"%s\"",
                        config->url);
     ob_cleanup(ob_freep) char *host = ob_strf("tcp://%s", config->url + sizeof(scheme) - 1);
     size_t len = strlen(host);

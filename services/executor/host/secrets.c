@@ -131,8 +131,8 @@ int secrets_read(const char *dir, const char *value_from, char **ret, ob_error *
         return ob_fail(err, ENOENT, "secret %s: no secrets are configured (OPENBATCH_SECRETS_DIR)",
                        from);
     if (!parse_name(value_from, &name))
-        return ob_fail(err, EINVAL, "%s names no parameter and no current version of a secret",
-                       from);
+        return ob_fail(err, EINVAL,
+                       "%s names neither a parameter nor the current version of a secret", from);
     ob_cleanup(ob_freep) char *value = NULL;
     int r = read_file(dir, name.path, &value);
     size_t len = strlen(name.path);
@@ -144,7 +144,7 @@ int secrets_read(const char *dir, const char *value_from, char **ret, ob_error *
     if (r == -ENOENT || r == -ENOTDIR)
         return ob_fail(err, ENOENT, "secret %s does not exist", from);
     if (r == -EINVAL)
-        return ob_fail(err, EINVAL, "secret %s is no text of at most 64 KiB", from);
+        return ob_fail(err, EINVAL, "secret %s is not text of at most 64 KiB", from);
     if (r < 0)
         return ob_fail(err, -r, "secret %s: %s", from, strerror(-r));
     if (name.key[0])

@@ -334,11 +334,12 @@ static void say_held(line *l, const char *name, const struct hold *h, const char
             id, name, h->unwell);
     else if (h->failures)
         say(l,
-            "jobs do not start on instance %s of compute environment \"%s\" (%s); it is tried "
-            "again soon",
+            "jobs fail to start on instance %s of compute environment \"%s\" (%s); it will be "
+            "tried again soon",
             id, name, h->failure);
     else
-        say(l, "an instance of compute environment \"%s\" refused a job and is tried again soon",
+        say(l,
+            "an instance of compute environment \"%s\" refused a job and will be tried again soon",
             name);
 }
 
@@ -376,7 +377,9 @@ static void say_ce(line *l, const class *cls, size_t i, const view *v)
         say(l, "no instance of the unmanaged compute environment \"%s\" is large enough", name);
         break;
     case WHY_KEEPING:
-        say(l, "room in compute environment \"%s\" is kept for it until it is large enough", name);
+        say(l,
+            "compute environment \"%s\" keeps its free capacity for this job until there is enough",
+            name);
         break;
     case WHY_STARTING:
         say(l, "an instance is starting in compute environment \"%s\"", name);
@@ -387,8 +390,8 @@ static void say_ce(line *l, const class *cls, size_t i, const view *v)
         break;
     case WHY_KEPT:
         say(l,
-            "room in compute environment \"%s\" is kept for a larger job that has waited for "
-            "long",
+            "compute environment \"%s\" keeps its free capacity for a larger job that has been "
+            "passed over",
             name);
         break;
     case WHY_AT_MAX:
@@ -427,7 +430,7 @@ static void write_code(const class *cls, cond c, line *l)
         return;
     for (size_t i = 0; i < q->n_ces; i++)
         most = q->ces[i]->max_vcpus > most ? q->ces[i]->max_vcpus : most;
-    say(l, " Asked for: ");
+    say(l, " Requested: ");
     say_resources(l, &cls->need);
     if (c == COND_MAX_RESOURCE) {
         say(l, "; largest maxvCpus: %d", most);
@@ -449,10 +452,10 @@ static void write_waiting(const class *cls, const view *v, line *l)
         say(l, ", shares with lower usage go before share \"%s\"", cls->share->name);
     say(l, ": ");
     if (cls->capped)
-        say(l, "the rest of the vCPUs is reserved for share identifiers that are not active yet");
+        say(l, "the remaining vCPUs are reserved for share identifiers that are not active yet");
     else if (q->keeper && q->keeper != cls && q->keeper->capped)
-        say(l,
-            "the next vCPUs of the job queue are kept for a larger job that has waited for long");
+        say(l, "the next free vCPUs of the job queue are kept for a larger job that has been "
+               "passed over");
     else if (q->n_ces == 0)
         say(l, "the job queue has no compute environment");
     else

@@ -29,7 +29,7 @@ typedef struct ob_instance_type {
 int ob_catalog_load(const char *path, ob_error *err);
 #define OB_CATALOG_HELP                                                                            \
     "file that extends the instance types of shared/data/instance_types.tsv, in the same form; a " \
-    "line \"@only\" replaces them; empty: none. The api and the scaler need the same"
+    "line \"@only\" replaces them; empty: none. The api and the scaler need the same file"
 
 /* All types, sorted by name. */
 const ob_instance_type *ob_catalog_types(size_t *ret_n);

@@ -22,7 +22,7 @@ typedef struct ob_permits {
       OB_CONFIG_STRING,                                                                            \
       at_privileged,                                                                               \
       "allow",                                                                                     \
-      "privileged containers: allow, refuse (at submission) or drop (they run without)",           \
+      "privileged containers: allow, refuse (at submission) or drop (run without it)",             \
       0,                                                                                           \
       0 },                                                                                         \
         { "OPENBATCH_HOST_MOUNTS",                                                                 \

@@ -123,7 +123,7 @@ int docker_auth_from_secret(const char *secret, const char *image, char **ret, o
     if (!json_is_string(json_object_get(pair, "username")) ||
         !json_is_string(json_object_get(pair, "password")))
         return ob_fail(err, EINVAL,
-                       "the secret of repositoryCredentials is no JSON object with username and "
+                       "the secret of repositoryCredentials is not a JSON object with username and "
                        "password");
     *ret = from_entry(pair, registry);
     return 0;

@@ -42,7 +42,7 @@ int docker_gpus_take(const docker *d, int n, char **ret, ob_error *err)
     bool taken[GPUS_MAX] = { false };
     ob_cleanup(ob_freep) char *list = ob_strdup("");
     if (n > count || n > GPUS_MAX)
-        return ob_fail(err, EINVAL, "the job asks for %d GPUs, this instance has %d", n, count);
+        return ob_fail(err, EINVAL, "the job requests %d GPUs; this instance has %d", n, count);
     for (const container *c = d->containers; c; c = c->hh.next)
         if (c->step != STEP_ENDED && c->step != STEP_REMOVE)
             mark(taken, c->gpus);
@@ -55,7 +55,7 @@ int docker_gpus_take(const docker *d, int n, char **ret, ob_error *err)
         n--;
     }
     if (n > 0)
-        return ob_fail_retry(err, EBUSY, "other containers have the instance's GPUs");
+        return ob_fail_retry(err, EBUSY, "other containers use the instance's GPUs");
     *ret = ob_take(list);
     return 0;
 }

@@ -69,13 +69,13 @@ static int add_mount(const docker_spec *in,
     if (json_object_get(volume, "efsVolumeConfiguration"))
         return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
     if (strchr(target, ':') || *target != '/')
-        return ob_fail(err, EINVAL, "containerPath %s is no absolute path without colons",
+        return ob_fail(err, EINVAL, "containerPath %s is not an absolute path without colons",
                        ob_cut(target, 100));
 
     const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", NULL);
     ob_cleanup(ob_freep) char *made = NULL;
     if (path && *path && (strchr(path, ':') || *path != '/'))
-        return ob_fail(err, EINVAL, "sourcePath %s is no absolute path without colons",
+        return ob_fail(err, EINVAL, "sourcePath %s is not an absolute path without colons",
                        ob_cut(path, 100));
     if (!path || !*path) {
         char name[OB_RUN_TEXT];

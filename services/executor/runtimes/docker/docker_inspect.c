@@ -213,7 +213,7 @@ static void take_created(container *c)
     }
     container_end_doubtful(c,
                            c->start == START_UNKNOWN
-                               ? "nobody knows whether the container was started"
+                               ? "it is not known whether the container was started"
                                : why[c->origin],
                            false);
 }

@@ -83,7 +83,7 @@ static const char *plain(const char *why)
 void docker_set_unwell(docker *d, const char *why)
 {
     bool is_news = !*d->unwell;
-    ob_text_format(d->unwell, sizeof(d->unwell), "the container engine starts nothing: %s",
+    ob_text_format(d->unwell, sizeof(d->unwell), "the container engine cannot start containers: %s",
                    ob_cut(plain(why), UNWELL_MAX));
     if (is_news) {
         ob_warn("engine.failed", "{s:s}", "error", d->unwell);

@@ -169,9 +169,8 @@ static void on_self(const calls_reply *reply, void *arg)
     const char *project = json_string_value(json_object_get(labels, COMPOSE_LABEL "project"));
     const char *mount = mounted(self, dir), *socket = mounted(self, d->engine);
     if (!network || !mount || !socket)
-        ob_warn(
-            "provider.unlocated", "{s:s}", "error",
-            "this container lacks a network, a volume at its instances, or the engine's socket");
+        ob_warn("provider.unlocated", "{s:s}", "error",
+                "this container has no network, no volume for its instances, or no engine socket");
     else
         placed(d, network, mount, socket, project ? project : d->self);
     if (d->placed)

@@ -196,7 +196,7 @@ static int docker_interrupt(provider *p, const char *id, ob_error *err)
     docker *d = (docker *)p;
     const docker_instance *in = docker_find(d, id);
     if (!in || in->phase != PHASE_RUNNING)
-        return ob_fail(err, ENOENT, "instance %s does not run", id);
+        return ob_fail(err, ENOENT, "instance %s is not running", id);
     docker_ask(d, id, "POST", NULL, on_interrupted, "/containers/%s-%s/kill?signal=SIGUSR1",
                d->copy, id);
     return 0;

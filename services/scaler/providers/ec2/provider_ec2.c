@@ -265,7 +265,7 @@ static void compare(ec2 *e)
             !in->listed && !in->asked && (in->seen || now_ms - in->since_ms > APPEARS_MS);
         in->listed = false;
         if (in->phase == PHASE_RUNNING && missing) {
-            e->base.on.gone(in->id, "EC2 has ended it", e->base.on.arg);
+            e->base.on.gone(in->id, "EC2 terminated it", e->base.on.arg);
             forget(e, in);
         } else if (in->phase == PHASE_ENDING && missing) {
             forget(e, in);

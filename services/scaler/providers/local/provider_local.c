@@ -170,7 +170,7 @@ static int local_interrupt(provider *p, const char *id, ob_error *err)
     const local *l = (const local *)p;
     const local_instance *in = find(l, id);
     if (!in || in->phase != PHASE_RUNNING || !supervise_is_running(l->home, id))
-        return ob_fail(err, ENOENT, "instance %s does not run", id);
+        return ob_fail(err, ENOENT, "instance %s is not running", id);
     supervise_control(l->home, id, "1"); /* SIGUSR1 */
     return 0;
 }
