@@ -24,8 +24,8 @@ const ob_config_field ob_config_common_fields[] = {
     { "OPENBATCH_RUN_DIR", OB_CONFIG_PATH, COMMON(run_dir), NULL,
       "short directory (0700) for unix sockets" },
     { "OPENBATCH_GUARDED_DIRS", OB_CONFIG_STRING, COMMON(guarded_dirs), "",
-      "more folders of the host that no container may have, separated by colons: an engine's data "
-      "or socket in an unusual place (access.md)" },
+      "more folders of the host that no container may use, separated by colons, such as an "
+      "engine's data or socket in an unusual place (access.md)" },
     { "OPENBATCH_LOG_LEVEL", OB_CONFIG_STRING, COMMON(log_level), "info",
       "lowest level that is logged: debug, info, warn or error" },
     { "OPENBATCH_ACCOUNT", OB_CONFIG_STRING, COMMON(account), "123456789012",
@@ -37,14 +37,14 @@ const ob_config_field ob_config_common_fields[] = {
     { "OPENBATCH_KAFKA_PASSWORD_FILE", OB_CONFIG_PATH, COMMON(kafka_password_file), "",
       "file with the SASL password" },
     { "OPENBATCH_KAFKA_SETTINGS", OB_CONFIG_PATH, COMMON(kafka_settings), "",
-      "file with settings of librdkafka, name=value a line, for a Kafka that asks for more (TLS, "
-      "SCRAM); in those that hold a PEM (ssl.ca.pem) \\n ends a line; empty: none" },
+      "file with librdkafka settings, one name=value per line, for a Kafka that needs more (TLS, "
+      "SCRAM); in PEM values (ssl.ca.pem) \\n ends a line; empty: none" },
     { "OPENBATCH_KAFKA_PID_FILE", OB_CONFIG_PATH, COMMON(kafka_pid_file), "",
       "file with the number of Kafka's process on this host: nobody else who has its port is "
       "spoken "
       "to; empty: not looked at" },
     { "OPENBATCH_KAFKA_PARTITIONS", OB_CONFIG_INT, COMMON(kafka_partitions), "1",
-      "partitions of each internal topic, when it is made", 1, 256 },
+      "number of partitions of each internal topic when it is created", 1, 256 },
     { 0 },
 };
 
