@@ -1,4 +1,4 @@
-/* Redis: one connection. A view only: nothing is decided from it that PostgreSQL does not say
+/* Redis: one connection. Redis holds only figures; no decision depends on it
  * (docs/architecture.md). */
 #pragma once
 
@@ -13,9 +13,10 @@ typedef struct ob_cache ob_cache;
 ob_cache *ob_cache_new(const char *address, const char *password, int timeout_ms);
 void ob_cache_free(ob_cache *cache);
 
-/* Runs one command, connecting or reconnecting first. lens: of each of argv, which may hold any
- * bytes; NULL: they are texts. *ret (may be NULL) is new: freeReplyObject it. Errors: -EIO (away;
- * retriable), -EPROTO (Redis answered an error: text). Bounded by timeout_ms. */
+/* Runs one command; connects or reconnects first. lens: the length of each of argv, which may
+ * contain any bytes; NULL: they are strings. *ret (may be NULL) is new: free it with
+ * freeReplyObject. Errors: -EIO (not reachable; retriable), -EPROTO (Redis answered with an error:
+ * text). Waits at most timeout_ms. */
 int ob_cache_argv(ob_cache *cache,
                   int argc,
                   const char **argv,

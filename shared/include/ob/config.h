@@ -1,5 +1,5 @@
-/* Configuration from the environment: one table of {name, type, offset, default, help} a program.
- */
+/* Configuration from the environment: each program has one table of {name, type, offset, default,
+ * help}. */
 #pragma once
 
 #include <stdbool.h>
@@ -19,7 +19,7 @@ typedef struct ob_config_field {
     const char *name; /* environment variable; NULL ends the table */
     ob_config_type type;
     size_t offset;            /* of the member in the program's config struct */
-    const char *default_text; /* NULL: required. May hold ${NAME} of another variable */
+    const char *default_text; /* NULL: required. May contain ${NAME} of another variable */
     const char *help;         /* one line, for --help and docs/configuration.md */
     int64_t min, max;         /* OB_CONFIG_INT: the allowed range */
 } ob_config_field;
@@ -40,25 +40,24 @@ typedef struct ob_config_common {
 } ob_config_common;
 extern const ob_config_field ob_config_common_fields[];
 
-/* Default of OPENBATCH_PG, for the tables of the services that reach PostgreSQL. A macro: tables
- * are constants. */
+/* Default of OPENBATCH_PG, for the tables of the services that use PostgreSQL. A macro, because
+ * tables are constants. */
 #define OB_CONFIG_PG_DEFAULT "host=${OPENBATCH_RUN_DIR} user=openbatch dbname=openbatch"
 extern const char ob_config_pg_default[];
-/* OPENBATCH_JOB_RETENTION_S: the api deletes jobs, the scheduler what is left of them. */
+/* OPENBATCH_JOB_RETENTION_S: the api deletes jobs, the scheduler their remaining rows. */
 #define OB_CONFIG_JOB_RETENTION_DEFAULT "604800"
 #define OB_CONFIG_JOB_RETENTION_HELP "seconds that jobs are kept after their end; 0: for ever"
 
-/* Fills 'out' from the environment by 'fields' (and, when common is true, ob_config_common_fields;
- * the struct must begin with ob_config_common then). 'out' is zeroed by the caller, and empty again
- * after a failure. A variable that is set but empty counts as not set; an empty default is an
- * allowed value. Errors: -EINVAL with a text that names the variable. */
+/* Fills 'out' from the environment according to 'fields' and, if common is true, to
+ * ob_config_common_fields (the struct must then begin with ob_config_common). The caller zeroes
+ * 'out'; after a failure it is empty again. A variable that is set but empty counts as not set; an
+ * empty default is an allowed value. Errors: -EINVAL with a text that names the variable. */
 int ob_config_load(void *out, const ob_config_field *fields, bool common, ob_error *err);
 
 /* Handles --help, --version, --check-config (prints the effective values, secrets masked) and
- * --config-table (one TSV row a variable: name, default, help; docs/configuration.md is checked
- * against it); a variable with several rows is told once. Call it before or after ob_config_load:
- * --check-config loads by itself. Returns true when the program should exit with *ret_code (2:
- * unknown argument). */
+ * --config-table (one TSV row per variable: name, default, help; docs/configuration.md is checked
+ * against it). Call it before or after ob_config_load; --check-config loads the configuration
+ * itself. Returns true if the program should exit with *ret_code (2: unknown argument). */
 bool ob_config_cli(int argc,
                    char **argv,
                    const char *program,

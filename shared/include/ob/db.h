@@ -1,5 +1,5 @@
 /* PostgreSQL: one connection, prepared statements, pipelines, array parameters. Not thread-safe:
- * one owner a connection. */
+ * each connection has one owner. */
 #pragma once
 
 #include <libpq-fe.h>
@@ -12,8 +12,8 @@
 
 typedef struct ob_db ob_db;
 
-/* A named statement, prepared at connect. Tables of them are made from SQL, with names for what
- * they return: tools/embed_queries.py. */
+/* A named statement, prepared when the connection is made. tools/embed_queries.py makes the tables
+ * of statements from SQL files, with names for their columns. */
 typedef struct ob_db_stmt {
     const char *name; /* NULL ends a table */
     const char *sql;
@@ -27,9 +27,9 @@ void ob_db_freep(ob_db **db);
 PGconn *ob_db_raw(ob_db *db);
 bool ob_db_ok(ob_db *db);
 int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err);
-/* From now on each statement, and a reconnect's preparations, wait at most so long for the server
- * (0, as at first: for ever), then give -ETIMEDOUT, retriable: the outcome is unknown, the
- * connection broken. */
+/* From now on each statement, and each preparation in a reconnect, waits at most this long for the
+ * server (0, the initial value: no limit). Then it returns -ETIMEDOUT, retriable: the outcome is
+ * unknown and the connection is broken. */
 void ob_db_set_timeout(ob_db *db, int timeout_ms);
 /* For connections in which every statement finds its rows by keys: no plan is left but to look each
  * key up. Of a table that was just filled, or emptied and filled again, the server may believe that
@@ -37,11 +37,11 @@ void ob_db_set_timeout(ob_db *db, int timeout_ms);
  * better when the statistics are gathered. Plain index scans go as well, for they may read all of
  * an index; bitmap scans cannot. A leader's rounds do the same. */
 int ob_db_by_keys(ob_db *db, ob_error *err);
-/* Drops a broken connection and makes it anew, statements prepared again. */
+/* Replaces a broken connection by a new one and prepares the statements again. */
 int ob_db_reconnect(ob_db *db, ob_error *err);
 
-/* Parameters of one statement, text or binary arrays, built in order. Zero-initialise;
- * ob_params_done frees. */
+/* Parameters of one statement, added in order: text or binary arrays. Zero-initialise it; free it
+ * with ob_params_done. */
 #define OB_PARAMS_MAX 32
 typedef struct ob_params {
     int n;
@@ -51,9 +51,9 @@ typedef struct ob_params {
     void *owned[OB_PARAMS_MAX];
 } ob_params;
 void ob_params_done(ob_params *p);
-/* Says by its name which parameter comes next (enums of parameters: tools/embed_queries.py). */
+/* Names the parameter that comes next (enums of parameters: tools/embed_queries.py). */
 void ob_param_next(const ob_params *p, int position);
-/* Here and in arrays: what is no UTF-8 in a text is replaced (ob/text.h). */
+/* Here and in arrays, bytes that are not UTF-8 are replaced (ob/text.h). */
 void ob_param_text(ob_params *p, const char *text); /* borrowed; NULL = SQL NULL */
 void ob_param_int(ob_params *p, int64_t value);     /* as text: fits any integer type */
 void ob_param_uuid(ob_params *p, const ob_uuid *id);
@@ -67,31 +67,31 @@ void ob_param_int64_array(ob_params *p, const int64_t *v, size_t n);
 void ob_param_text_array(ob_params *p, const char *const *v, size_t n);
 void ob_param_bytes_array(ob_params *p, const void *const *v, const int *len, size_t n);
 
-/* Runs a prepared statement (or plain SQL as ob_db_sql does: what holds a blank, BEGIN, COMMIT,
- * ROLLBACK) and waits. p may be NULL. *ret (may be NULL) is new: PQclear it. SQLSTATE
- * 40001/40P01/55P03 give -EAGAIN, a lost connection -EIO (retriable), a unique violation -EEXIST,
- * other errors -EPROTO; err has the server's message. ob_db_sqlstate tells the code. An error
- * inside BEGIN..COMMIT leaves the transaction open: send ROLLBACK. ob_db_sql without parameters
- * takes several commands. */
+/* Runs a prepared statement and waits. It may also be plain SQL as in ob_db_sql: a text with a
+ * space, or BEGIN, COMMIT, ROLLBACK. p may be NULL. *ret (may be NULL) is new: free it with
+ * PQclear. Errors: -EAGAIN for SQLSTATE 40001/40P01/55P03, -EIO (retriable) for a lost connection,
+ * -EEXIST for a unique violation, -EPROTO otherwise; err has the server's message and
+ * ob_db_sqlstate the code. An error inside BEGIN..COMMIT leaves the transaction open: send
+ * ROLLBACK. ob_db_sql without parameters takes several commands. */
 int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err);
-const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" when none */
+const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" if there was none */
 
-/* A pipeline: begin, queue statements, then sync: reads every result; *ret_results[i] is the i-th
- * statement's (may be NULL: not wanted). The first error ends it: the rest is aborted, the
- * transaction with it; the connection is usable again afterwards (ROLLBACK was sent if needed).
- * ob_db_pipe_sync blocks at most timeout_ms (0: for ever) and gives -ETIMEDOUT with an unknown
- * outcome; so is the outcome of -EIO when COMMIT was queued. The connection is broken after both
- * (ob_db_ok), until ob_db_reconnect. On failure no results are given and an open transaction is
- * rolled back. A statement that cannot be queued makes the following ones and the sync fail with
- * its error. */
+/* A pipeline: begin, queue statements, then sync, which reads every result. *ret_results[i] belongs
+ * to the i-th statement (NULL: not needed). The first error ends the pipeline: the remaining
+ * statements and the transaction are aborted, and the connection is usable again (ROLLBACK was sent
+ * if needed). ob_db_pipe_sync waits at most timeout_ms (0: no limit) and then returns -ETIMEDOUT
+ * with an unknown outcome. The outcome of -EIO is also unknown if COMMIT was queued. After both the
+ * connection is broken (ob_db_ok) until ob_db_reconnect. On failure no results are returned and an
+ * open transaction is rolled back. If a statement cannot be queued, the following ones and the sync
+ * fail with its error. */
 int ob_db_pipe_begin(ob_db *db, ob_error *err);
 int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err); /* BEGIN, COMMIT */
 int ob_db_pipe_add(ob_db *db, const char *stmt, const ob_params *p, ob_error *err);
 int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
 
-/* Gives up a pipeline that was begun: what is queued is rolled back, except what an already queued
- * COMMIT commits. */
+/* Gives up a pipeline that was begun. Queued statements are rolled back, except those that an
+ * already queued COMMIT commits. */
 void ob_db_pipe_abandon(ob_db *db);
 
 /* Columns of a result (text format). */
@@ -99,7 +99,7 @@ const char *ob_col(const PGresult *res, int row, int col); /* NULL for SQL NULL;
 int64_t ob_col_int(const PGresult *res, int row, int col, int64_t if_null);
 bool ob_col_bool(const PGresult *res, int row, int col);
 bool ob_col_uuid(const PGresult *res, int row, int col, ob_uuid *ret);
-/* Decodes a text-format bytea. *ret is new, with a NUL behind it. Errors: -ENODATA (SQL NULL),
+/* Decodes a text-format bytea. *ret is new and ends with a NUL. Errors: -ENODATA (SQL NULL),
  * -EINVAL. */
 int ob_col_bytes(const PGresult *res, int row, int col, void **ret, size_t *ret_len);
 

@@ -1,5 +1,5 @@
-/* The sizes that AWS Fargate runs tasks with ("ResourceRequirement" of the AWS Batch API
- * reference). Read-only; any thread. */
+/* The task sizes of AWS Fargate ("ResourceRequirement" of the AWS Batch API reference). Read-only;
+ * any thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,5 +11,5 @@
 bool ob_fargate_is_legal(const ob_resources *size);
 
 #define OB_FARGATE_SIZES_MAX 128
-/* All legal pairs, smallest first. Returns how many were written. */
+/* All legal pairs, smallest first. Returns the number of pairs. */
 size_t ob_fargate_sizes(ob_resources out[OB_FARGATE_SIZES_MAX]);

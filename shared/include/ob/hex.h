@@ -1,7 +1,7 @@
 /* Hexadecimal digits. */
 #pragma once
 
-/* The value of a digit, of any case; -1: it is none. */
+/* The value of a digit, upper or lower case; -1: not a digit. */
 static inline int ob_hex_value(char c)
 {
     if (c >= '0' && c <= '9')

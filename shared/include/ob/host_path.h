@@ -1,5 +1,6 @@
-/* Folders of the host that no container gets, whoever asks: a copy's own, and the container
- * engine's. What holds one of them, is one or lies in one would give away all keys of the copy. */
+/* Guarded folders of the host: a copy's own and the container engine's. No container may use a
+ * folder that is, contains or is inside one of them, whatever its key's rights, because that would
+ * reveal all keys of the copy. */
 #pragma once
 
 #include <jansson.h>
@@ -9,17 +10,17 @@
 
 typedef struct ob_host_guard ob_host_guard;
 
-/* home, run_dir: the copy's; engine: "unix:///path", NULL or another text: not known; more:
- * OPENBATCH_GUARDED_DIRS, or NULL. What every engine may have is guarded too. Any thread may use
- * it. */
+/* home, run_dir: the copy's folders. engine: "unix:///path"; NULL or another text: not known. more:
+ * OPENBATCH_GUARDED_DIRS, or NULL. The usual folders of container engines are always guarded. Any
+ * thread may use the result. */
 ob_host_guard *
 ob_host_guard_new(const char *home, const char *run_dir, const char *engine, const char *more);
 void ob_host_guard_free(ob_host_guard *g);
 
-/* May a container (as in DescribeJobs) have the folders of the host that its volumes name? here:
- * the caller is on that host, and looks also where links lead; else the text decides. g: NULL
- * guards nothing. Errors: -EPERM, the text is fit for a user. */
+/* May a container (as in DescribeJobs) use the host folders that its volumes name? here: the caller
+ * runs on that host, so links are followed as well; otherwise only the path's text is checked. g:
+ * NULL guards nothing. Errors: -EPERM with a text for users. */
 int ob_host_guard_check(const ob_host_guard *g, const json_t *container, bool here, ob_error *err);
 
-/* Is an absolute path 'folder' or in it, by its text? */
+/* Is an absolute path 'folder' or inside it, by its text? */
 bool ob_host_path_in(const char *path, const char *folder);

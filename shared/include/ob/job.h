@@ -1,4 +1,4 @@
-/* The job model: states, events, resource vectors. Knows no JSON, SQL or Kafka. */
+/* The job model: states, events, resources. Contains no JSON, SQL or Kafka. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 typedef enum ob_job_event {
     OB_EV_ADMIT,     /* taken from the inbox, nothing to wait for */
     OB_EV_HOLD,      /* taken from the inbox, must wait (dependencies; an array's parent) */
-    OB_EV_RELEASE,   /* what it waited for has come */
+    OB_EV_RELEASE,   /* its dependencies are met */
     OB_EV_PLACE,     /* an instance was chosen */
     OB_EV_UNPLACE,   /* the run was refused or lost before it started: placed again */
     OB_EV_RUN,       /* the container runs */
@@ -20,7 +20,7 @@ typedef enum ob_job_event {
 } ob_job_event;
 #define OB_JOB_EVENT_COUNT 10
 
-/* The state after 'event' in 'state', or -1 when the table has no such move. */
+/* The state after 'event' in 'state', or -1 if the table has no such transition. */
 int ob_job_next(ob_job_state state, ob_job_event event);
 bool ob_job_is_final(ob_job_state state);
 /* "RUNNABLE"; wire spelling, also used in logs. */
@@ -28,7 +28,7 @@ const char *ob_job_state_name(ob_job_state state);
 /* Returns the state or -1. Exact match. */
 int ob_job_state_parse(const char *name);
 
-/* What a job asks of, or an instance has: thousandths of a vCPU, MiB, whole GPUs. */
+/* The request of a job, or the size of an instance: thousandths of a vCPU, MiB, whole GPUs. */
 typedef struct ob_resources {
     int32_t mcpu;
     int32_t mem_mib;

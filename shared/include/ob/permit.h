@@ -1,6 +1,6 @@
-/* What an operator lets containers have of the host: privileged mode, folders, devices. The api
- * refuses at submission; executors refuse again (a setting may have changed) or leave out. Pure:
- * any thread. */
+/* What an operator permits containers to use of the host: privileged mode, folders, devices. The
+ * api refuses at submission; executors refuse again, because a setting may have changed, or drop
+ * it. Pure: any thread. */
 #pragma once
 
 #include <jansson.h>
@@ -16,7 +16,8 @@ typedef struct ob_permits {
     ob_permit devices;     /* OPENBATCH_DEVICES: linuxParameters.devices */
 } ob_permits;
 
-/* Their rows of a program's configuration (ob/config.h), given the offsets of three strings. */
+/* Their rows in a program's configuration table (ob/config.h), given the offsets of three
+ * strings. */
 #define OB_PERMIT_FIELDS(at_privileged, at_host_mounts, at_devices)                                \
     { "OPENBATCH_PRIVILEGED",                                                                      \
       OB_CONFIG_STRING,                                                                            \
@@ -37,14 +38,14 @@ typedef struct ob_permits {
             "devices of the host in containers: allow, refuse or drop", 0, 0                       \
     }
 
-/* From the variables' values: allow, refuse or drop. Errors: -EINVAL, names the variable. */
+/* Parses the variables' values: allow, refuse or drop. Errors: -EINVAL, names the variable. */
 int ob_permits_parse(const char *privileged,
                      const char *host_mounts,
                      const char *devices,
                      ob_permits *ret,
                      ob_error *err);
 
-/* What containers may ask for. */
+/* What containers may request. */
 typedef enum ob_permit_kind {
     OB_PERMIT_PRIVILEGED,
     OB_PERMIT_HOST_MOUNTS,
@@ -52,12 +53,12 @@ typedef enum ob_permit_kind {
 } ob_permit_kind;
 bool ob_permit_asked(ob_permit_kind kind, const json_t *container);
 
-/* Does a job's container (as in DescribeJobs) ask for something refused? Errors: -EPERM, the text
- * is fit for a user. */
+/* Does a job's container (as in DescribeJobs) request something that is refused? Errors: -EPERM
+ * with a text for users. */
 int ob_permits_check(const ob_permits *p, const json_t *container, ob_error *err);
 
-/* What of the container is to be left out, for a user ("Ran without ..."); new, or NULL: nothing.
- */
+/* What the container must run without, as a text for users ("Ran without ..."); new, or NULL:
+ * nothing. */
 char *ob_permits_note(const ob_permits *p, const json_t *container);
-/* Leaves it out. */
+/* Removes it from the container's properties. */
 void ob_permits_drop(const ob_permits *p, json_t *container);

@@ -1,6 +1,6 @@
-/* Numbers that stand in rows of PostgreSQL and that more than one file writes or reads, each in one
- * place: SQL takes them from here by name (:OB_JOB_RUNNING, see tools/embed_queries.py). What is
- * stored stays: a number is never given another meaning. */
+/* Numbers in rows of PostgreSQL that more than one file writes or reads, each defined once. SQL
+ * uses them by name (:OB_JOB_RUNNING, see tools/embed_queries.py). Stored numbers stay valid: never
+ * give a number another meaning. */
 #pragma once
 
 /* live.state, done.state, job_event.state and bulk_state: AWS's seven states (docs: "Job states" in
@@ -32,7 +32,7 @@ typedef enum ob_job_flag {
     OB_FLAG_TIMED_OUT = 4, /* the scheduler has stopped it for its timeout */
 } ob_job_flag;
 
-/* job.dep_types: how a job depends on what the entry of dep_ids names */
+/* job.dep_types: how a job depends on the job in the same entry of dep_ids */
 typedef enum ob_dep_type {
     OB_DEP_PLAIN = 0,
     OB_DEP_N_TO_N = 1,     /* child i waits for child i of the other array */
@@ -45,30 +45,30 @@ typedef enum ob_inbox_consumer {
     OB_INBOX_SCALER = 2,
 } ob_inbox_consumer;
 
-/* inbox.kind: what has happened, or is asked for */
+/* inbox.kind: the event or the request */
 typedef enum ob_inbox_kind {
     OB_INBOX_SUBMIT = 1,
     OB_INBOX_CANCEL = 2,
     OB_INBOX_TERMINATE = 3,
-    OB_INBOX_QUEUE = 4,       /* a queue was made or changed */
-    OB_INBOX_ENVIRONMENT = 5, /* a compute environment was made or changed */
+    OB_INBOX_QUEUE = 4,       /* a queue was created or changed */
+    OB_INBOX_ENVIRONMENT = 5, /* a compute environment was created or changed */
     OB_INBOX_INTERRUPT = 6,   /* an instance is to be interrupted */
 } ob_inbox_kind;
 
-/* Advisory locks. With two numbers: a class, and what of it is locked. */
+/* Advisory locks with two numbers: a class, and the object of that class that is locked. */
 typedef enum ob_lock {
-    OB_LOCK_LEADING = 28514, /* the class; of it an ob_role */
+    OB_LOCK_LEADING = 28514, /* the class; the second number is an ob_role */
 } ob_lock;
 typedef enum ob_role {
     OB_ROLE_SCHEDULER = 1,
     OB_ROLE_SCALER = 2,
 } ob_role;
 
-/* With one number: a hash of names, with one of these for what is locked so that two things of one
- * name do not wait for each other. */
+/* Advisory locks with one number: a hash of names, seeded with one of these for what is locked, so
+ * that different objects with the same name do not wait for each other. */
 typedef enum ob_lock_of {
     OB_LOCK_DEFINITION = 5, /* account, region, name: registering revisions one by one */
-    OB_LOCK_REGION = 6,     /* account, region: counting before something is made */
+    OB_LOCK_REGION = 6,     /* account, region: counting before something is created */
     OB_LOCK_JOB_TAGS = 8,   /* job: changing its tags */
 } ob_lock_of;
 

@@ -1,4 +1,4 @@
-/* What every service does around its own work: signals, the health socket, exit codes. */
+/* What every service needs besides its own work: signals, the health socket, exit codes. */
 #pragma once
 
 #include <jansson.h>
@@ -7,26 +7,27 @@
 
 #include "ob/error.h"
 
-/* Set by SIGTERM, SIGINT and SIGHUP; loops look at it. */
+/* Set by SIGTERM, SIGINT and SIGHUP; loops check it. */
 extern atomic_bool ob_service_stopping;
-/* The last of them was SIGHUP: whoever can is to begin anew in the same process, with the program
- * and the settings of now; the others just end, and their supervisor does it. */
+/* The last of these signals was SIGHUP: a service that can should start again in the same process,
+ * with the current program and settings. The other services just end, and their supervisor restarts
+ * them. */
 extern atomic_bool ob_service_again;
 
-/* Installs the handlers (SIGPIPE ignored), names the process in logs. stop_fd: an eventfd that
- * becomes readable on a stop. */
+/* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs. stop_fd: an
+ * eventfd that becomes readable on a stop. */
 int ob_service_init(const char *name, const char *log_level, ob_error *err);
 int ob_service_stop_fd(void);
 
-/* Health on a unix socket <run_dir>/<name>.health: whoever connects gets one JSON object and the
- * end of the stream. A small thread serves it; the service posts what it knows with ob_health_set,
- * any thread. The object answered:
- * {"service":..., "ok": bool (all 'required' dependencies answer), "leader": bool if set,
- * "depends": {"postgresql": {"ok":true,"text":"..."}, ...}, "info": {...}}; info says how
- * many lines of the log were dropped (logLinesDropped), and by how much and when the wall clock was
- * last set (clockJump), if ever. A loop that has not called
- * ob_health_beat for 10 s after its last beat makes ok false ("loop": silent); before anything was
- * posted ok is false too ("starting": true). */
+/* Health on a unix socket <run_dir>/<name>.health: each connection gets one JSON object, then the
+ * end of the stream. A small thread serves it; any thread of the service reports with
+ * ob_health_set.
+ *
+ * The object: {"service":..., "ok": bool (all 'required' dependencies answer), "leader": bool if
+ * set, "depends": {"postgresql": {"ok":true,"text":"..."}, ...}, "info": {...}}. info has the
+ * number of dropped log lines (logLinesDropped), and, if the wall clock was set, by how much and
+ * when (clockJump). If a loop has not called ob_health_beat for 10 s after its last beat, ok is
+ * false ("loop": silent). Before the first report ok is false too ("starting": true). */
 int ob_health_start(const char *run_dir, const char *name, ob_error *err);
 void ob_health_stop(void);
 void ob_health_beat(void);

@@ -1,22 +1,26 @@
-/* Text from outside: files, environment variables, other programs' answers, and whatever is cut to
- * a length. JSON and PostgreSQL refuse what is no UTF-8 (RFC 3629), PostgreSQL also NUL: here it is
- * cut between characters, and each byte that belongs to none becomes U+FFFD. */
+/* Text from outside (files, environment variables, answers of other programs) and text that is cut
+ * to a length. JSON and PostgreSQL refuse bytes that are not UTF-8 (RFC 3629), and PostgreSQL also
+ * refuses NUL. So text is cut here between characters, and each byte that is not part of a
+ * character becomes U+FFFD. */
 #pragma once
 
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Bytes of the character at 'at', of which 'left' may be read; 0: none begins here. NUL is none. */
+/* The number of bytes of the character at 'at', of which 'left' may be read; 0: no character starts
+ * here. NUL is not a character. */
 size_t ob_utf8_sequence(const char *at, size_t left);
 
-/* Only whole characters, and no NUL? */
+/* Does it consist of complete characters, without NUL? */
 bool ob_text_is_utf8(const char *data, size_t len);
 
-/* Copies 'len' bytes into 'dst' of 'size' (at least 1), with a NUL behind. Returns the length. */
+/* Copies 'len' bytes into 'dst' of 'size' (at least 1) as valid text and adds a NUL. Returns the
+ * length. */
 size_t ob_text_copy(char *dst, size_t size, const char *src, size_t len);
 
-/* As snprintf, and the outcome is text: at most size - 1 bytes. Arguments may lie in 'dst'. */
+/* As snprintf, but the result is valid text of at most size - 1 bytes. Arguments may point into
+ * 'dst'. */
 __attribute__((format(printf, 3, 4))) void
 ob_text_format(char *dst, size_t size, const char *fmt, ...);
 __attribute__((format(printf, 3, 0))) void
@@ -28,6 +32,6 @@ char *ob_text_dup(const char *src, size_t max);
 /* ob_text_copy of a NUL-terminated text (NULL: an empty one); returns dst. */
 char *ob_text_into(char *dst, size_t size, const char *src);
 
-/* At most the first 'max' bytes of a text, until the end of the enclosing block: for "%s", where
- * "%.100s" would cut within a character. max: a constant. */
+/* At most the first 'max' bytes of a text, valid until the end of the enclosing block. Use it with
+ * "%s" where "%.100s" would cut a character. max: a constant. */
 #define ob_cut(text, max) ob_text_into((char[(max) + 1]){ 0 }, (max) + 1, (text))

@@ -1,4 +1,4 @@
-/* The topics, one table: name, partitions, retention, who may make it. */
+/* The table of topics: name, partitions, retention, and who may create it. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,15 +16,15 @@
 
 typedef struct ob_topic {
     const char *name;
-    bool partitioned;       /* OPENBATCH_KAFKA_PARTITIONS partitions, else one */
+    bool partitioned;       /* OPENBATCH_KAFKA_PARTITIONS partitions, otherwise one */
     const char *configs[8]; /* "key", "value", ..., NULL */
-    bool is_public;         /* its messages are others' to read: no limit of ours */
+    bool is_public;         /* others read its messages, so our limit does not apply */
 } ob_topic;
 extern const ob_topic ob_topics[]; /* ends with name == NULL */
 
-/* The longest message of a topic: OB_MESSAGE_MAX where we are the readers. */
+/* The longest message of a topic: OB_MESSAGE_MAX if we read it. */
 size_t ob_topic_max(const char *topic);
 
-/* The partition of batch.placements on which an instance's messages are: hash(instance id) mod
- * partitions (FNV-1a 32). */
+/* The partition of batch.placements for an instance: hash(instance id) mod partitions (FNV-1a
+ * 32). */
 int32_t ob_instance_partition(const char *instance_id, int32_t partitions);
