@@ -1,4 +1,4 @@
-/* One table of what a container may ask of its host, and the action that each is. Owns nothing.
+/* The table of what a container may request from its host, with the action for each. Owns nothing.
  * Pure: any thread. */
 #include "access_container.h"
 
@@ -18,7 +18,7 @@ static bool mounts_host(const json_t *container)
     return ob_permit_asked(OB_PERMIT_HOST_MOUNTS, container);
 }
 
-/* By themselves, or as a folder that is full of them. */
+/* As devices, or as a folder that contains devices. */
 static bool uses_devices(const json_t *container)
 {
     size_t i;
@@ -34,8 +34,8 @@ static bool uses_devices(const json_t *container)
     return false;
 }
 
-/* All drivers but those whose output stays with the engine and with us: they make the engine
- * connect to wherever their options say, read files of the host, or write into its journal. */
+/* All drivers except those whose output stays with the engine and with us: they make the engine
+ * connect to the place that their options name, read files of the host, or write to its journal. */
 static bool uses_log_driver(const json_t *container)
 {
     const char *driver =

@@ -1,16 +1,16 @@
-/* What authorisation asks the database. */
+/* The statements of authorisation. */
 #pragma once
 
 #include <jansson.h>
 
 #include "request/operation.h"
 
-/* A job of the caller's scope: its queue's ARN (new) and its tags (new, NULL: none). Errors:
+/* A job in the caller's scope: its queue's ARN (new) and its tags (new, NULL: none). Errors:
  * -ENOENT; database errors. */
 int access_store_job(
     api_request *req, const ob_uuid *id, char **ret_queue, json_t **ret_tags, ob_error *err);
-/* The same of the job that wrote a log stream. Errors: -ENOENT (no such stream), -ENODATA (which
- * job that was is not known any more). */
+/* The same for the job that wrote a log stream. Errors: -ENOENT (the stream does not exist),
+ * -ENODATA (its job has been deleted). */
 int access_store_stream(api_request *req,
                         const char *group,
                         const char *stream,

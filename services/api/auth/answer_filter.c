@@ -1,8 +1,7 @@
-/* Leaves out of an answer what its key may not see: entries of a list, or events and streams one by
+/* Removes from an answer what its key may not see: entries of a list, or events and streams one by
  * one. Thread: an HTTP worker.
  *
- * Invariant: the output of a job that is gone is shown to those only whom no queue could keep from
- * it. */
+ * Invariant: the output of a deleted job is shown only to keys for which no queue could deny it. */
 #include "answer_filter.h"
 
 #include <string.h>
@@ -25,7 +24,7 @@ static int visible(inquiry *c, const access_shows *shows, const json_t *entry, b
     resource_add_name(&res, ob_strdup(arn));
     if (also)
         resource_add_name(&res, ob_strdup(also));
-    /* As resource.c names what is asked for. */
+    /* Named as in resource.c. */
     arn_parts parts;
     ob_job_ref job = { .index = -1 };
     const char *colon = strrchr(arn, ':');
@@ -36,7 +35,7 @@ static int visible(inquiry *c, const access_shows *shows, const json_t *entry, b
     if (arn_parse(arn, &parts) && strcmp(parts.kind, "job") == 0 &&
         ob_job_ref_parse(parts.rest, &job) && job.index >= 0)
         resource_add_name(&res, ob_strf("%.*s", (int)(colon - arn), arn));
-    else /* children are shown without those of their array */
+    else /* children are shown without their array's tags */
         res.tags = json_incref(json_object_get(entry, "tags"));
     if (!res.tags && policy_asks_resource_tags(c->req->key->policy)) {
         int r = access_store_tags(c->req, arn, &res.tags, &c->rep->err);
@@ -54,13 +53,14 @@ static int stream_visible(inquiry *c, const api_name *group, const char *stream,
     int r = resource_name_stream(c->req, group, stream, &res, &c->rep->err);
     if (r < 0 && r != -ENOENT)
         return r;
-    res.orphan |= r == -ENOENT; /* gone since it was read */
+    res.orphan |= r == -ENOENT; /* deleted since it was read */
     resource_name_group(c->req, group, &res);
     *ret = verdict_weigh(c->req, c->action, &res) == POLICY_ALLOWED;
     return 0;
 }
 
-/* Keeps of a list what is in streams that the key may see; each stream is looked up once. */
+/* Keeps the entries of a list that are in streams that the key may see; each stream is looked up
+ * once. */
 static int filter_streams(inquiry *c, const char *list_name)
 {
     const json_t *list = json_object_get(c->rep->body, list_name);
@@ -93,7 +93,7 @@ int access_filter(api_request *req, api_reply *rep)
         return 0;
     ob_cleanup(ob_freep) char *action = verdict_action(req);
     inquiry c = { .req = req, .rep = rep, .action = action };
-    if (rule->of_stream) /* it may have been made since it was asked for */
+    if (rule->of_stream) /* it may have been created since the request */
         return policy_only_adds(req->key->policy, action) ? 0 : access_check_uses(&c, rule);
     if (rep->raw) {
         int r = ob_json_parse_as(rep->raw, rep->raw_len, OB_JSON_NUL, &rep->body, &rep->err);

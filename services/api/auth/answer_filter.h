@@ -1,7 +1,7 @@
-/* What of an answer may this key see? */
+/* Which parts of an answer may this key see? */
 #pragma once
 
 #include "request/operation.h"
 
-/* After a handler's success: leaves out of the answer what the key may not see. */
+/* Call it after a handler's success: removes from the answer what the key may not see. */
 int access_filter(api_request *req, api_reply *rep);

@@ -1,8 +1,8 @@
-/* Authorisation: what a request touches (request/access_rule.h) is held against its key's policy
+/* Authorisation: checks what a request touches (request/access_rule.h) against its key's policy
  * (verdict.c), before its handler is called. Thread: an HTTP worker.
  *
- * Invariants: a key that is not the root key can do nothing that its policy does not allow;
- * a refusal does not tell whether the resource is there. */
+ * Invariants: a key that is not the root key can do nothing that its policy does not allow; a
+ * refusal does not reveal whether the resource exists. */
 #include "authorize.h"
 
 #include <string.h>
@@ -12,8 +12,8 @@
 
 #define RIGHTS_MAX 8
 
-/* A stream is in one group; a request that names two is refused by its handler, but not on the
- * strength of one of them. */
+/* A stream is in one group. The handler refuses a request that names two groups; this check must
+ * not decide by one of them. */
 static int check_stream(inquiry *c, const char *stream)
 {
     static const char *const members[] = { ACCESS_GROUP, ACCESS_GROUP_ID };
@@ -98,7 +98,7 @@ int access_check(api_request *req, api_reply *rep)
     if (outlook != POLICY_ALLOWED)
         return verdict_refuse(req, outlook, action, "*", rep);
     if (rule->shows.list)
-        return 0; /* entry by entry, in the answer */
+        return 0; /* checked for each entry of the answer */
     inquiry c = { .req = req, .rep = rep, .action = action };
     int r = access_check_uses(&c, rule);
     if (r < 0 || c.touched > 0)

@@ -1,7 +1,8 @@
 /* IAM's policy language: statements that allow or deny actions on resources under conditions (AWS:
- * "IAM JSON policy reference"; "Policy evaluation logic"). Owns what a document means; never looks
- * anything up: who asks brings the facts. What it cannot weigh it refuses when the document is
- * read, so that no condition is ever passed over. Pure but for the count of references: any thread.
+ * "IAM JSON policy reference"; "Policy evaluation logic"). Defines the meaning of a document; never
+ * looks anything up: the caller supplies the facts. A document with anything that it cannot
+ * evaluate is refused when it is read, so no condition is ever ignored. Pure except for the
+ * reference count: any thread.
  *
  * Invariants: a statement that denies wins; what no statement allows is not allowed. */
 #include "key_policy.h"
@@ -37,7 +38,7 @@ static const comparison comparisons[] = {
     { "Null", IS_NULL, false },
 };
 
-/* Condition keys that requests bring; one that ends with '/' has the name of a tag behind. */
+/* Condition keys of requests; one that ends with '/' is followed by the name of a tag. */
 static const char resource_tag[] = "aws:ResourceTag/";
 static const char *const condition_keys[] = {
     resource_tag,      "aws:RequestTag/",    "batch:ShareIdentifier",
@@ -65,7 +66,7 @@ typedef struct statement {
 struct policy {
     atomic_int refs;
     char *text;
-    json_t *document; /* holds the strings that the rest points to */
+    json_t *document; /* owns the strings that the other members point to */
     statement *statements;
     size_t n;
     bool asks_resource_tags;
@@ -298,7 +299,7 @@ int policy_parse(const char *text, size_t len, policy **ret, ob_error *err)
 {
     if (len > POLICY_TEXT_MAX)
         return ob_fail(err, EINVAL, "the policy is longer than %d bytes", POLICY_TEXT_MAX);
-    /* Of two members of one name, one would say what the other hides. */
+    /* With two members of the same name, one could hide the other. */
     json_t *document = NULL;
     ob_error why = { 0 };
     if (ob_json_parse_as(text, len, OB_JSON_UNIQUE, &document, &why) < 0)
@@ -347,7 +348,7 @@ static char lower(char c)
     return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
 }
 
-/* '*' stands for any text, '?' for one character; in time |pattern| * |text| at most. */
+/* '*' matches any text, '?' one character; takes at most |pattern| * |text| steps. */
 static bool
 glob(const char *pattern, size_t n_pattern, const char *text, size_t n_text, bool any_case)
 {
@@ -373,8 +374,8 @@ glob(const char *pattern, size_t n_pattern, const char *text, size_t n_text, boo
     return p == n_pattern;
 }
 
-/* Part by part: a wildcard does not reach over the colons between the first six parts of an ARN.
- * Parts that the pattern leaves out may be anything. */
+/* Part by part: a wildcard does not match the colons between the first six parts of an ARN. Parts
+ * that are missing at the end of the pattern may be anything. */
 static bool arn_matches(const char *pattern, const char *arn)
 {
     if (strcmp(pattern, "*") == 0)
@@ -424,7 +425,7 @@ static bool value_matches(const condition *c, const char *value)
     return false;
 }
 
-/* Names of condition keys are the same in any case, names of tags in them too. */
+/* Names of condition keys are compared without case, and so are the names of tags in them. */
 static bool holds(const condition *c, const policy_question *q)
 {
     bool present = false, matched = false;

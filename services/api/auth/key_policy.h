@@ -1,5 +1,5 @@
-/* Policies of access keys: IAM's policy language, as much of it as means something here. Pure: no
- * I/O, no clock. */
+/* Policies of access keys: the part of IAM's policy language that applies here. Pure: no I/O, no
+ * clock. */
 #pragma once
 
 #include <stdbool.h>
@@ -15,19 +15,19 @@ typedef struct policy policy;
 /* Reads a policy document (AWS: "IAM JSON policy reference"). *ret is new, drop it with
  * policy_unref. Errors: -EINVAL, the text says what and where. Any thread. */
 int policy_parse(const char *text, size_t len, policy **ret, ob_error *err);
-/* The same document again; NULL gives NULL. Any thread. */
+/* Another reference to the same document; NULL gives NULL. Any thread. */
 policy *policy_ref(policy *p);
 void policy_unref(policy *p);
 /* The document as it was given. */
 const char *policy_text(const policy *p);
 
-/* What is known of a request: the value of a condition key, as "aws:ResourceTag/team". */
+/* The facts of a request: the value of a condition key such as "aws:ResourceTag/team". */
 typedef struct policy_fact {
     const char *key;
     const char *value;
 } policy_fact;
 
-/* May 'action' be done to one resource? names: the ARNs it goes by (a job: its own and its
+/* Is 'action' allowed on one resource? names: the resource's ARNs (for a job: its own and its
  * queue's); a pattern that matches one of them matches the resource. */
 typedef struct policy_question {
     const char *action; /* "batch:SubmitJob" */
@@ -46,13 +46,13 @@ typedef enum policy_answer {
 /* NULL allows nothing. Any thread. */
 policy_answer policy_decide(const policy *p, const policy_question *question);
 
-/* Is there any resource to which the action may be done, as far as the policy alone can tell?
- * NOT_ALLOWED: no statement allows it on anything; FORBIDDEN: it is denied on everything. */
+/* Is there any resource on which the action is allowed, according to the policy alone? NOT_ALLOWED:
+ * no statement allows it on anything; FORBIDDEN: it is denied on everything. */
 policy_answer policy_outlook(const policy *p, const char *action);
 
-/* Can no name of a resource take away what its other names give: does no statement on the action
- * deny, have conditions or NotResource? */
+/* True if no name of a resource can take away what its other names give: no statement on the action
+ * denies, has conditions or has NotResource. */
 bool policy_only_adds(const policy *p, const char *action);
 
-/* Does a condition ask for tags of resources? Else nobody needs to look them up. */
+/* Does a condition use tags of resources? If not, they need not be looked up. */
 bool policy_asks_resource_tags(const policy *p);

@@ -1,8 +1,8 @@
-/* Access keys. Owns the master key, the table access_key and the memory of keys lately used;
- * secrets leave only to the signature check, and once to who made a key. Never logs a secret, never
- * decides what a key may do. Invariant: a sealed secret opens only under its own key id and
- * account, so that rows cannot be exchanged. One lock over the memory; the database is asked
- * outside of it. */
+/* Access keys. Owns the master key, the table access_key and the cache of recently used keys.
+ * Secrets are given only to the signature check, and once to the creator of a key. Never logs a
+ * secret, never decides what a key may do. Invariant: an encrypted secret can be decrypted only
+ * with its own key id and account, so rows cannot be exchanged. One lock for the cache; it is not
+ * held during database calls. */
 #include "keys.h"
 
 #include <openssl/crypto.h>
@@ -20,7 +20,7 @@
 
 #define NONCE_LEN 12
 #define TAG_LEN 16
-#define KEEP_MS 800 /* a change is known everywhere within a second */
+#define KEEP_MS 800 /* a change reaches every process within a second */
 #define KEEP_MAX 4096
 
 typedef struct kept {
@@ -157,8 +157,8 @@ int keys_open(const api_keys *keys,
     return 0;
 }
 
-/* What is kept of the key, fresh or not: its policy, when the text is the same, need not be read
- * again. *ret is a reference or NULL. */
+/* The cached entry of the key, even if it is old: if the text of its policy is the same, it need
+ * not be parsed again. *ret is a reference or NULL. */
 static policy *kept_policy(api_keys *keys, const char *key_id, const char *text)
 {
     kept *k = NULL;
@@ -220,7 +220,8 @@ bool keys_recall(api_keys *keys, const char *key_id, api_key *ret)
     return fresh;
 }
 
-/* asked_ms: when the database was asked, so that what it said does not outlive KEEP_MS. */
+/* asked_ms: the time of the database call, so that its result is not used for longer than
+ * KEEP_MS. */
 static void remember(api_keys *keys, const api_key *key, int64_t asked_ms)
 {
     kept *k = NULL;
@@ -228,7 +229,7 @@ static void remember(api_keys *keys, const api_key *key, int64_t asked_ms)
     HASH_FIND_STR(keys->kept, key->key_id, k);
     if (k && k->loaded_ms > asked_ms) {
         (void)pthread_mutex_unlock(&keys->lock);
-        return; /* somebody has asked later */
+        return; /* a later call has already stored its result */
     }
     if (k) {
         api_key_done(&k->key);
@@ -323,7 +324,7 @@ int keys_create(api_keys *keys,
                 api_key *ret,
                 ob_error *err)
 {
-    /* The shape of AWS's own: tools look for it. */
+    /* The same form as AWS's keys, because tools check it. */
     memset(ret, 0, sizeof *ret);
     memcpy(ret->key_id, "AKIA", 5);
     if (!draw("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16, ret->key_id + 4) ||

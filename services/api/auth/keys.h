@@ -1,5 +1,5 @@
-/* Access keys: stored encrypted (AES-256-GCM under the master key), decrypted on demand, kept in
- * memory for less than a second, so that a change is known to all api processes within one. */
+/* Access keys: stored encrypted (AES-256-GCM with the master key), decrypted on demand, and cached
+ * for less than a second, so that a change reaches all api processes within a second. */
 #pragma once
 
 #include "key_policy.h"
@@ -25,9 +25,9 @@ void keys_free(api_keys *keys);
 /* 32 bytes for another purpose, derived from the master key. */
 void keys_derive(const api_keys *keys, const char *purpose, uint8_t ret[32]);
 
-/* Makes the key of a two-line file (id, secret) the root key of 'account', in the place of an older
- * one, unless the table has it as it is. Errors: -EINVAL, database errors. *ret_changed: it was
- * stored anew. Thread: the owner of 'db'. */
+/* Makes the key of a two-line file (id, secret) the root key of 'account' and removes an older one;
+ * does nothing if the table already has it. Errors: -EINVAL, database errors. *ret_changed: it was
+ * stored. Thread: the owner of 'db'. */
 int keys_import(api_keys *keys,
                 ob_db *db,
                 const char *path,
@@ -35,12 +35,12 @@ int keys_import(api_keys *keys,
                 bool *ret_changed,
                 ob_error *err);
 
-/* *ret is to be emptied with api_key_done. Errors: -ENOENT (no such key), database errors, -EBADMSG
- * (it was encrypted under another master key, or its policy cannot be read). Any thread with its
- * own db; no database call while another look-up of the same key is fresh. */
+/* Finds a key; free *ret with api_key_done. Errors: -ENOENT (the key does not exist), database
+ * errors, -EBADMSG (it was encrypted with another master key, or its policy cannot be read). Any
+ * thread with its own db; makes no database call while another look-up of the same key is fresh. */
 int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_error *err);
 
-/* What keys_find would answer without a database call; false: it would make one. Any thread. */
+/* The answer of keys_find if it needs no database call; false: it needs one. Any thread. */
 bool keys_recall(api_keys *keys, const char *key_id, api_key *ret);
 
 /* A new key with a secret of its own: fills 'ret'. name: at most KEY_NAME_MAX bytes; policy: a
@@ -61,8 +61,7 @@ int keys_set_policy(api_keys *keys,
                     const char *policy,
                     ob_error *err);
 
-/* Rows of all keys of an account, the oldest first; or of one (key_id not NULL). Columns:
- * KEY_COL_*. */
+/* Rows of all keys of an account, oldest first; or of one key (key_id not NULL). */
 int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret, ob_error *err);
 
 /* The parts, for tests. A sealed secret is nonce (12), ciphertext, tag (16), bound to the key id

@@ -1,6 +1,5 @@
-/* Operations of access keys (OpenBatch's own: docs/access.md). The root key is neither listed among
- * those that can be changed nor changed by them, so that nobody locks himself out. Thread: an HTTP
- * worker. */
+/* Operations on access keys (OpenBatch's own: docs/access.md). They cannot change the root key, so
+ * nobody can lock themselves out. Thread: an HTTP worker. */
 #include "key_operations.h"
 #include <string.h>
 
@@ -61,7 +60,7 @@ int op_list_keys(api_request *req, api_reply *rep)
     return 0;
 }
 
-/* What became of a change. */
+/* The result of a change. */
 static int changed(int r, api_reply *rep)
 {
     if (r == -ENOENT)

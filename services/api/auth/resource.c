@@ -1,7 +1,7 @@
-/* How resources are named to policies. A resource is named as OpenBatch writes its ARN, whatever
- * spelling the request used: it is what names.c made of that, which is also what the handler gets.
- * Owns the other names by which a policy may mean a resource (a job's queue, a child's array, a
- * revision's definition); decides nothing. Thread: an HTTP worker. */
+/* The names of resources in policies. The main name is the ARN as OpenBatch writes it, whatever
+ * spelling the request used; it comes from names.c, and the handler gets the same. Owns the other
+ * names by which a policy may mean a resource (a job's queue, a child's array, a revision's
+ * definition). Decides nothing. Thread: an HTTP worker. */
 #include "resource.h"
 
 #include <stdio.h>
@@ -32,13 +32,13 @@ char *resource_batch_arn(const api_request *req, const char *kind, const char *n
     return ob_strf("arn:aws:batch:%s:%s:%s/%s", req->region, req->account, kind, name);
 }
 
-/* What is not the caller's goes by what was sent. */
+/* A name that is not in the caller's account or region is used as it was sent. */
 void resource_name_one(const api_request *req, const api_name *n, resource *ret)
 {
     resource_add_name(ret, n->name ? resource_batch_arn(req, n->of, n->name) : ob_strdup(n->text));
 }
 
-/* A child goes by its array's ARN too: what holds for the one holds for the other. */
+/* A child also has its array's ARN, so a rule for the array applies to its children. */
 static void name_ref(const api_request *req, const ob_job_ref *ref, resource *ret)
 {
     char text[OB_RUN_TEXT];
@@ -67,8 +67,8 @@ void resource_name_revision(const api_request *req, const char *name, int revisi
     resource_add_name(ret, resource_batch_arn(req, "job-definition", name));
 }
 
-/* Without a revision the latest is meant: which one, the handler may do this with is written down,
- * or a newer one would slip through. */
+/* Without a revision the latest one is meant. The revision is stored for the handler; otherwise a
+ * newer one could be used without a check. */
 static int name_definition(api_request *req, const api_name *n, resource *ret, api_reply *rep)
 {
     int revision = n->revision;
@@ -79,7 +79,7 @@ static int name_definition(api_request *req, const api_name *n, resource *ret, a
                     : resolve_definition(req, n, &latest, rep);
         if (r < 0 && !rep->code)
             return r;
-        api_reply_done(rep); /* the handler says that it is not there, to who may know */
+        api_reply_done(rep); /* the handler reports that it does not exist, to keys that may know */
         revision = r == 0 ? latest.revision : -1;
         req->definition_revision = revision;
     }

@@ -1,5 +1,5 @@
-/* Holds a resource and the facts of a request against the policy of its key (key_policy.c decides).
- * Owns which facts there are, and AWS's words of refusal. Thread: an HTTP worker.
+/* Checks a resource and the facts of a request against the policy of its key (key_policy.c
+ * decides). Owns the facts and AWS's words of refusal. Thread: an HTTP worker.
  *
  * Invariant: a key that is not the root key can do nothing that its policy does not allow. */
 #include "verdict.h"
@@ -109,7 +109,7 @@ policy_answer verdict_weigh(const api_request *req, const char *action, const re
     };
     policy_answer answer = policy_decide(req->key->policy, &question);
     facts_done(&f);
-    /* What is not known might take away what the rest gives. */
+    /* Unknown names or tags could take away what the known ones give. */
     if (answer == POLICY_ALLOWED && r->orphan && !policy_only_adds(req->key->policy, action))
         answer = POLICY_NOT_ALLOWED;
     return answer;

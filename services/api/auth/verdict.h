@@ -1,4 +1,4 @@
-/* One resource, held against the policy of a request's key. */
+/* Checks one resource against the policy of a request's key. */
 #pragma once
 
 #include "key_policy.h"
@@ -15,13 +15,13 @@ typedef struct inquiry {
 /* "service:Action" of the request's operation. A new text. */
 char *verdict_action(const api_request *req);
 policy_answer verdict_weigh(const api_request *req, const char *action, const resource *r);
-/* Fills 'rep' with AWS's words. name: of the resource, as the caller may know it. Returns -EACCES.
- */
+/* Fills 'rep' with AWS's words. name: the resource's name as the caller may know it. Returns
+ * -EACCES */
 int verdict_refuse(const api_request *req,
                    policy_answer answer,
                    const char *action,
                    const char *name,
                    api_reply *rep);
-/* Weighs the resource, with its tags looked up where the policy asks for them, and refuses. Errors:
+/* Checks the resource and fills the refusal; looks up its tags if the policy uses them. Errors:
  * -EACCES, the database's. */
 int verdict_judge(inquiry *c, resource *r);

@@ -1,5 +1,5 @@
-/* Where a request's body ends, and what it is. Owns the limits of a request; takes no request whose
- * end a proxy in front might see elsewhere. Thread: an HTTP worker. */
+/* The end of a request's body, and its bytes. Owns the limits of a request; refuses a request whose
+ * end a proxy in front of the api might see elsewhere. Thread: an HTTP worker. */
 #include "body.h"
 
 #include <string.h>
@@ -12,23 +12,23 @@ static int too_long(exchange *x, api_reply *rep)
                      "The request is larger than %d bytes.", BODY_MAX);
 }
 
-/* "12"; the server takes "+12" and "12abc" for it. */
+/* accepts "12"; the server would also accept "+12" and "12abc" */
 static bool is_length(const char *text)
 {
     size_t n = strspn(text, "0123456789");
     return n > 0 && text[n + strspn(text + n, " \t")] == '\0';
 }
 
-/* The server cuts its headers into names and values where they lie, and takes blanks in front of
- * the colon for part of neither: then the name ends before the colon did. */
+/* The server splits its headers into names and values in place and includes spaces before the colon
+ * in neither: then the name ends before the colon. */
 static bool ends_at_its_colon(const struct mg_header *h)
 {
     const char *end = h->name + strlen(h->name);
     return h->value == end + 1 || end[1] != '\0';
 }
 
-/* One way to tell where the body ends: of two, or of one that may be read in two ways, a proxy in
- * front might believe the other. */
+/* There must be one way to find the end of the body: with two, or with an ambiguous one, a proxy in
+ * front of the api could choose the other. */
 static const char *misframed(const struct mg_request_info *info)
 {
     int n = 0;
@@ -48,7 +48,7 @@ int body_read(exchange *x, api_reply *rep)
 {
     const char *expect = mg_get_header(x->conn, "Expect");
     long long announced = x->info->content_length;
-    if (x->info->num_headers >= MG_MAX_HEADERS) { /* the server leaves out what is more */
+    if (x->info->num_headers >= MG_MAX_HEADERS) { /* the server drops further headers */
         x->close = true;
         return api_error(rep, 400, "SerializationException", "The request has %d or more headers.",
                          MG_MAX_HEADERS);

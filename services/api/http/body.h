@@ -3,6 +3,6 @@
 
 #include "exchange.h"
 
-/* Reads it into the worker's memory, with a NUL behind. Errors: with the reply, where nothing can
- * be read behind it the connection is to be closed. */
+/* Reads the body into the worker's memory and adds a NUL. Errors: with the reply; if nothing after
+ * the body can be read, the connection must be closed. */
 int body_read(exchange *x, api_reply *rep);

@@ -1,21 +1,21 @@
-/* Keeps clients from holding threads. The server gives each connection a thread and bounds single
- * reads and writes only: who sends or takes a byte now and then could hold one for ever. Here each
- * wait for a body, or for an answer to be taken, has an end, and when threads are scarce those that
- * wait longest are cut first.
+/* Prevents clients from holding threads. The server gives each connection a thread and limits only
+ * single reads and writes, so a client that sends or reads a byte now and then could hold a thread
+ * for ever. Here each wait for a body, or for a client to read an answer, has a limit, and when
+ * threads are scarce the connections that wait longest are cut first.
  *
- * The headers of a connection's first request are the server's to bound (request_timeout_ms), for
- * it tells nobody which connection they are to come from. When threads are scarce, all of this
- * process's sockets are looked at: a client of which no request is known, and whose whole headers
- * do not wait to be read, is a stranger. Strangers are cut, whether they have a thread already or
- * are queued for one, so that who waits behind them waits not much longer than they may.
+ * The server itself limits the headers of a connection's first request (request_timeout_ms),
+ * because it does not say to which connection they belong. When threads are scarce, all of this
+ * process's sockets are examined. A client without a known request, and without complete headers
+ * waiting to be read, is a stranger. Strangers are cut, whether they have a thread or are queued
+ * for one, so that clients queued behind them wait not much longer than strangers may.
  *
- * Owns the list of connections; never reads, writes or closes one: it shuts it down, and the thread
- * that waits finds that it has ended. One lock over the list, held for list work and shutdown only;
- * a thread of its own looks around every PERIOD_MS.
+ * Owns the list of connections; never reads, writes or closes one. It shuts a connection down, and
+ * the waiting thread finds that it has ended. One lock for the list, held only for list work and
+ * shutdown; a thread of its own examines the list every PERIOD_MS.
  *
- * Invariants: a connection leaves the list before its socket is closed, so that no other can have
- * the same number meanwhile; a stranger's socket, which may be closed at any moment, is known by
- * its inode. */
+ * Invariants: a connection leaves the list before its socket is closed, so no other connection can
+ * have the same number meanwhile; a stranger's socket, which may be closed at any moment, is
+ * identified by its inode. */
 #include "clients.h"
 
 #include <arpa/inet.h>
@@ -37,13 +37,15 @@
 #include "ob/log.h"
 
 #define PERIOD_MS 100
-#define SCARCE_MS 250 /* when threads are scarce: how long anybody may wait */
-#define TURN_MS 500   /* when every thread has a connection: how long one may keep its thread */
+#define SCARCE_MS 250 /* when threads are scarce: the longest wait */
+#define TURN_MS                                                                                    \
+    500 /* when every thread has a connection: the longest time for which one may keep its thread  \
+         */
 #define HEAD_MAX (16 * 1024) /* the server's own limit of a request's headers */
-#define FD_GAP 256           /* so many numbers without a socket: there are no more */
+#define FD_GAP 256           /* stop after this many numbers without a socket */
 
 struct http_conn {
-    int fd; /* -1: not known, and not cut */
+    int fd; /* -1: not known, so it is not cut */
     int64_t since_ms;
     int64_t waits_since_ms; /* 0: its thread works */
     int limit_ms;
@@ -51,7 +53,7 @@ struct http_conn {
     http_conn *prev, *next;
 };
 
-/* Of a socket by its number: since when its client has been a stranger. */
+/* By socket number: since when its client has been a stranger. */
 typedef struct stranger {
     ino_t inode;
     int64_t since_ms;
@@ -66,7 +68,7 @@ struct http_conns {
     pthread_mutex_t lock; /* guards what follows, and the members of all in 'all' */
     pthread_cond_t wake;
     bool stop;
-    http_conn *all; /* those that wait, longest first; those that work stand anywhere */
+    http_conn *all; /* waiting connections, longest first; working ones may be anywhere */
     int n;
 };
 
@@ -107,7 +109,7 @@ bool conns_are_open(http_conns *c)
     return false;
 }
 
-/* The server does not tell a connection's socket: it is the one with these two ends. */
+/* The server does not give a connection's socket: it is the one with these two addresses. */
 static int find_socket(int port, const char *remote_addr, int remote_port)
 {
     struct sockaddr_storage a;
@@ -126,7 +128,7 @@ static int find_socket(int port, const char *remote_addr, int remote_port)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-/* Has the client sent headers that nobody has read yet? */
+/* Has the client sent headers that have not been read yet? */
 static bool headers_wait(int fd)
 {
     char head[HEAD_MAX];
@@ -134,7 +136,7 @@ static bool headers_wait(int fd)
     return n > 0 && memmem(head, (size_t)n, "\r\n\r\n", 4);
 }
 
-/* Its number may be another's by now. */
+/* Another socket may have its number by now. */
 static void cut_stranger(int fd, ino_t inode)
 {
     struct stat st;
@@ -170,7 +172,8 @@ static void note_known(http_conns *c)
     }
 }
 
-/* Without the lock. One whose headers were there at the last look has its request known soon. */
+/* Without the lock. If the headers were complete at the last look, the request will be known
+ * soon. */
 static void look_at_strangers(http_conns *c)
 {
     int64_t now_ms = ob_mono_ms();
@@ -222,7 +225,7 @@ static void *keep(void *arg)
     http_conns *c = arg;
     (void)pthread_mutex_lock(&c->lock);
     while (!c->stop) {
-        /* Without a connection there is nothing to look at. */
+        /* Without a connection there is nothing to examine. */
         if (c->n == 0)
             (void)pthread_cond_wait(&c->wake, &c->lock);
         else

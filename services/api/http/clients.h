@@ -1,4 +1,4 @@
-/* The connections of clients, and how long each may make its thread wait. */
+/* The connections of clients, and the time for which each may make its thread wait. */
 #pragma once
 
 #include <stdbool.h>
@@ -11,27 +11,28 @@ typedef struct http_conn http_conn;
 
 /* port: where the server listens; threads: how many connections it can serve at a time. */
 int conns_new(int port, int threads, http_conns **ret, ob_error *err);
-/* Has this process a connection of a client, with a thread or waiting for one? */
+/* Does this process have a client connection, with a thread or waiting for one? */
 bool conns_are_open(http_conns *c);
 /* All connections must have been removed. */
 void conns_free(http_conns *c);
 
-/* A connection has got a thread. *ret is to be removed before its socket is closed. Any thread, as
- * all that follow. */
+/* A connection has got a thread. Remove *ret before its socket is closed. Any thread, as for all
+ * functions below. */
 http_conn *conns_add(http_conns *c);
-/* Its first request tells where it comes from; before, it cannot be cut. */
+/* Its first request shows its address; before that it cannot be cut. */
 void conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remote_port);
 void conns_remove(http_conns *c, http_conn *one);
 
-/* From now on its thread waits for the client, at most limit_ms: then the connection is cut; sooner
+/* From now on its thread waits for the client, at most limit_ms. Then the connection is cut; sooner
  * when threads are scarce. */
 void conn_waits(http_conns *c, http_conn *one, int limit_ms);
 /* From now on its thread works. */
 void conn_works(http_conns *c, http_conn *one);
 
-/* Is nobody there any more to take an answer? Of one who has closed and reads no more this is known
- * only once something was sent to him: who says that he sends nothing more (that may be all he
- * means) is sent a "100 Continue", which says nothing. Asked again, for the news travels. */
+/* Has the client gone, so that nobody can read an answer? If a client has closed its connection,
+ * this is known only after something was sent to it. So a client that has ended its own sending
+ * (which may be all that it has done) is sent a "100 Continue", which has no effect. Ask again
+ * later, because the result needs time to arrive. */
 bool conn_is_left(http_conns *c, const http_conn *one);
 
 /* Every thread has a connection: has this one had its turn? */
