@@ -35,5 +35,5 @@ void conn_works(http_conns *c, http_conn *one);
  * later, because the result needs time to arrive. */
 bool conn_is_left(http_conns *c, const http_conn *one);
 
-/* Every thread has a connection: has this one had its turn? */
+/* True if every thread has a connection and this one has had its turn. */
 bool conn_had_its_turn(http_conns *c, const http_conn *one);

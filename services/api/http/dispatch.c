@@ -1,8 +1,7 @@
-/* Owns the order of checks: body, signature, operation, members, access, handler. Knows no
- * operation. Never logs bodies or credentials. Thread: an HTTP worker.
+/* Owns the order of checks: body, signature, operation, members, access, handler. Depends on no
+ * single operation. Never logs bodies or credentials. Thread: an HTTP worker.
  *
- * Invariant: nothing is done, and nothing looked up but the key, before the signature is checked.
- */
+ * Invariant: before the signature is checked, nothing is done and only the key is looked up */
 #include "dispatch.h"
 
 #include <ctype.h>
@@ -40,7 +39,7 @@ static int find_key(const exchange *x, const char *key_id, api_key *ret, ob_erro
     return r;
 }
 
-/* Who is it? Fills 'auth' and 'key'. */
+/* Identifies the caller. Fills 'auth' and 'key'. */
 static int authenticate(exchange *x, sigv4_auth *auth, api_key *key, api_reply *rep)
 {
     const struct mg_request_info *info = x->info;
@@ -89,7 +88,7 @@ static int parse_body(exchange *x, json_t **ret, api_reply *rep)
     return 0;
 }
 
-/* Who may not do it is told so before anything else about the request. */
+/* A caller without the right gets that refusal before any other about the request. */
 static int call(const api_operation *op, api_request *req, api_reply *rep)
 {
     for (int i = 0;; i++) {
@@ -124,7 +123,7 @@ static bool is_first_try(const exchange *x)
     return at && !isdigit((unsigned char)at[sizeof first - 1]);
 }
 
-/* An SDK's is a UUID; NULL: none, or nothing that an SDK makes. */
+/* The id of an SDK is a UUID; NULL: none, or not one that an SDK makes. */
 static const char *invocation_id(const exchange *x)
 {
     const char *text = mg_get_header(x->conn, "amz-sdk-invocation-id");
@@ -152,7 +151,7 @@ static int call_in_turn(exchange *x, const api_operation *op, api_request *req, 
     return r;
 }
 
-/* What an authenticated caller asks for. */
+/* The request of an authenticated caller. */
 static int perform(exchange *x,
                    const sigv4_auth *auth,
                    const api_key *key,

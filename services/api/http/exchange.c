@@ -1,8 +1,8 @@
-/* A request and the shape of its answer, for all protocols alike. Owns the status line, the headers
- * and how errors are spelled on the wire; knows no operation and checks nothing. Never logs bodies
- * or credentials. Thread: an HTTP worker.
+/* A request and the form of its answer, for all protocols. Owns the status line, the headers and
+ * the form of errors on the wire; depends on no operation and checks nothing. Never logs bodies or
+ * credentials. Thread: an HTTP worker.
  *
- * Invariant: every answer carries x-amzn-RequestId. */
+ * Invariant: every answer has x-amzn-RequestId. */
 #include "exchange.h"
 
 #include <stdio.h>
@@ -88,7 +88,7 @@ static void http_date(char out[40])
 void exchange_send(exchange *x, int status, const char *code, const char *text, size_t len)
 {
     http_common *common = x->w->common;
-    /* More clients than threads: let the waiting ones have a turn. */
+    /* There are more clients than threads: let the waiting ones have a turn. */
     if (conn_had_its_turn(common->conns, x->slot) || atomic_load(&common->draining))
         x->close = true;
 
@@ -134,7 +134,7 @@ int exchange_answer(exchange *x, api_reply *rep)
     int status = rep->status ? rep->status : 200;
     if (logs && rep->code) {
         rep->code = logs_code(rep->code);
-        if (status == 403) /* JSON protocols answer 400 for what is wrong with a signature */
+        if (status == 403) /* JSON protocols answer 400 for errors in a signature */
             status = 400;
     }
     ob_cleanup(ob_freep) char *text = NULL;

@@ -1,4 +1,4 @@
-/* One request on its way, and its answer. */
+/* One request and its answer. */
 #pragma once
 
 #include <civetweb.h>
@@ -10,12 +10,12 @@
 #include "sigv4.h"
 
 #define BODY_MAX (256 * 1024)
-/* How long a thread waits for a client (clients.h). */
+/* The time for which a thread waits for a client (clients.h). */
 #define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
 #define BODY_MS 5000
 #define WRITE_MS 20000
 
-/* What the requests of a server have in common. */
+/* The state that all requests of a server share. */
 typedef struct http_common {
     api_ctx *ctx;
     http_conns *conns;
@@ -23,7 +23,7 @@ typedef struct http_common {
     atomic_bool draining;
 } http_common;
 
-/* What a thread has for its requests. */
+/* The state of a thread for its requests. */
 typedef struct worker {
     http_common *common;
     sigv4_ctx *sigv4;
@@ -41,17 +41,18 @@ typedef struct exchange {
     char request_id[OB_UUID_TEXT];
     size_t body_len;
     bool head;  /* is answered without a body */
-    bool left;  /* nobody is there any more to be answered */
+    bool left;  /* the client has gone, so nothing is answered */
     bool close; /* the connection cannot be used again */
 } exchange;
 
-/* A request whose headers are there. */
+/* A request whose headers have arrived. */
 void exchange_begin(exchange *x, struct mg_connection *conn, worker *w);
 /* "" when there is none. */
 const char *exchange_path(const exchange *x);
-/* Sends a text as it is. code: NULL, or the name of an error. */
+/* Sends a text unchanged. code: NULL, or the name of an error. */
 void exchange_send(exchange *x, int status, const char *code, const char *text, size_t len);
-/* Sends what 'rep' says. Returns the status. */
+/* Sends the reply 'rep'. Returns the status. */
 int exchange_answer(exchange *x, api_reply *rep);
-/* What is asked for behind others on one connection, or waited for its turn, may be for nobody. */
+/* A request that waited behind others on its connection, or for its turn, may have lost its
+ * client. */
 bool exchange_is_left(exchange *x);

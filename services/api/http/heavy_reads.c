@@ -1,8 +1,8 @@
-/* Owns who of a key has a turn and who waits for one. Never runs a request. One lock, held for list
- * work only.
+/* Owns the turns of each key and the requests that wait for one. Never runs a request. One lock,
+ * held only for list work.
  *
- * Invariants: a key is known while somebody of it has a turn or waits; nobody waits while fewer
- * than 'running' have a turn; who waits longest is served first. */
+ * Invariants: a key has an entry while one of its requests has a turn or waits; none waits while
+ * fewer than 'running' have a turn; the one that waits longest is served first. */
 #include "heavy_reads.h"
 
 #include <pthread.h>
@@ -101,7 +101,8 @@ int turns_take(turns *t, const char *key_id, ob_error *err)
         k->running++;
         granted = true;
     } else if (k->n_waiting < t->max_waiting) {
-        granted = wait_for_turn(t, k); /* whoever gave his turn has counted it as ours */
+        granted =
+            wait_for_turn(t, k); /* the request that gave up its turn has counted it as ours */
         forget_if_unused(t, k);
     }
     (void)pthread_mutex_unlock(&t->lock);

@@ -1,5 +1,5 @@
-/* How many heavy reads of one access key run at a time: who floods the api keeps himself waiting,
- * and nobody else. */
+/* Limits the heavy reads of one access key that run at a time, so that a key that floods the api
+ * delays only itself. */
 #pragma once
 
 #include <stddef.h>
@@ -8,13 +8,13 @@
 
 typedef struct turns turns;
 
-/* running: heavy reads of one key at a time; waiting: those that may wait for their turn. Any
- * thread, as all that follow. */
+/* running: heavy reads of one key at a time; waiting: the number that may wait for a turn. Any
+ * thread, as for all functions below. */
 turns *turns_new(size_t running, size_t waiting);
-/* Nobody may have a turn. */
+/* No request may have a turn. */
 void turns_free(turns *t);
 
-/* Waits for a turn of the key, the oldest first, for two seconds at most; to be given back. Errors:
- * -EBUSY: too many of the key's are waiting, or none got a turn in time. */
+/* Waits for a turn of the key, oldest first, for at most two seconds; give it back. Errors: -EBUSY:
+ * too many requests of the key wait, or there was no turn in time. */
 int turns_take(turns *t, const char *key_id, ob_error *err);
 void turns_give(turns *t, const char *key_id);

@@ -1,7 +1,7 @@
-/* Owns nothing: the listening socket is server.c's. While the program or its settings change nobody
- * may be refused, so the socket is handed from one program to the next in the same process
- * (exec); connections wait in its queue meanwhile. The server knows no way to be given a socket: it
- * opens one of its own on a free port, and the real one is put under that number. */
+/* Owns nothing: server.c owns the listening socket. While the program or its settings change, no
+ * client may be refused. So one program passes the socket to the next in the same process (exec),
+ * and connections wait in its queue meanwhile. The server cannot take an existing socket: it opens
+ * one on a free port, and the real one replaces it under that number. */
 #include "listener.h"
 
 #include <fcntl.h>
@@ -16,7 +16,7 @@
 #include "ob/log.h"
 
 #define BACKLOG 512
-#define FIRST_FD 3 /* LISTEN_FDS counts from here */
+#define FIRST_FD 3 /* the first descriptor of LISTEN_FDS */
 #define FDS_MAX 4096
 
 static bool same_end(const struct sockaddr_storage *a, const struct addrinfo *b)
@@ -39,7 +39,7 @@ static bool listens(int fd, struct sockaddr_storage *ret_at)
            getsockname(fd, (struct sockaddr *)ret_at, &at_len) == 0;
 }
 
-/* The socket that was handed over, or -1. One for another address is closed. */
+/* The socket that was passed to this process, or -1. One for another address is closed. */
 static int handed_over(const struct addrinfo *where)
 {
     struct sockaddr_storage at;
@@ -92,13 +92,13 @@ int listener_open(const char *address, int port, int *ret_fd, ob_error *err)
     freeaddrinfo(where);
     if (fd < 0)
         return fd;
-    /* A client may be gone between the server's poll and its accept. */
+    /* A client may leave between the server's poll and its accept. */
     (void)fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
     *ret_fd = fd;
     return 0;
 }
 
-/* The server waits for its own socket, for up to two seconds: a connection wakes it. */
+/* The server waits for its own socket for up to two seconds; a connection wakes it. */
 static void wake(int port)
 {
     struct sockaddr_in at = { .sin_family = AF_INET,

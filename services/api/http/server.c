@@ -1,9 +1,9 @@
-/* The HTTP server: civetweb with one worker thread a connection, a fixed number of them; database
- * connections are lent by the pool. Owns threads, connections, the listening socket and the answer
- * to /healthz; what a request asks for is dispatch.c's. Shared between workers: http_common, and
- * the health connection under a lock that nobody waits for.
+/* The HTTP server: civetweb with a fixed number of worker threads, one for each connection; the
+ * pool lends database connections. Owns threads, connections, the listening socket and the answer
+ * to /healthz; dispatch.c executes requests. Workers share http_common, and the health connection
+ * under a lock that no worker waits for.
  *
- * Invariant: every answer but /healthz's is behind a checked signature. */
+ * Invariant: every answer except /healthz's needs a valid signature. */
 #include "server.h"
 
 #include <civetweb.h>
@@ -21,15 +21,15 @@
 #include "ob/log.h"
 #include "ob/service.h"
 
-#define DRAIN_MS 10000  /* how long those that have a connection are served to its end */
+#define DRAIN_MS 10000  /* the time for which open connections are still served at the end */
 #define STATUS_LEFT 499 /* for the server's own statistics: nothing is sent */
-#define HEALTH_MS 1000  /* how long /healthz waits for PostgreSQL */
+#define HEALTH_MS 1000  /* the time for which /healthz waits for PostgreSQL */
 
 struct http_server {
     http_common common;
     struct mg_context *mg;
     int listen_fd; /* the one that clients connect to; -1: none */
-    int place;     /* where the server has it */
+    int place;     /* the server's number for it */
     bool serves;   /* it has it */
     pthread_mutex_t health_lock;
     ob_db *health_db; /* not of the pool, which may be empty */
@@ -37,7 +37,7 @@ struct http_server {
 
 /* ---- requests -------------------------------------------------------------------------------- */
 
-/* Does PostgreSQL answer? While another thread asks, what is known stands. */
+/* Does PostgreSQL answer? While another thread asks, the last result is used. */
 static void check_database(http_server *server)
 {
     if (pthread_mutex_trylock(&server->health_lock) != 0)
@@ -58,7 +58,8 @@ static void check_database(http_server *server)
 
 static int healthz(http_server *server, exchange *x)
 {
-    if (atomic_load(&server->common.ctx->ready)) /* before, main.c tells how far it is */
+    if (atomic_load(
+            &server->common.ctx->ready)) /* before that, main.c reports the progress of the start */
         check_database(server);
     json_auto_t *health = ob_health_object();
     ob_cleanup(ob_freep) char *text = json_dumps(health, JSON_COMPACT);
@@ -175,7 +176,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
                                             .init_connection = on_connection,
                                             /* connection_closed finds no data any more */
                                             .connection_close = on_connection_end };
-    /* Of the database connections half, so that others find one; of the threads a quarter. */
+    /* Half of the database connections, so that others get one; a quarter of the threads. */
     size_t running = (size_t)ctx->config->db_connections / 2;
     server->common.turns = turns_new(running > 0 ? running : 1, (size_t)ctx->config->threads / 4);
     int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);

@@ -1,5 +1,5 @@
-/* AWS Signature Version 4: checks a request against a secret. Owns the signing keys of the day;
- * never looks a key up, never logs. A sigv4_ctx belongs to one thread. */
+/* AWS Signature Version 4: checks a request with a secret. Owns the signing keys of the day; never
+ * looks up a key, never logs. A sigv4_ctx belongs to one thread. */
 #include "sigv4.h"
 
 #include <openssl/crypto.h>
@@ -35,7 +35,7 @@ sigv4_ctx *sigv4_new(void)
     OSSL_PARAM params[] = { OSSL_PARAM_construct_utf8_string("digest", (char *)"SHA256", 0),
                             OSSL_PARAM_construct_end() };
     if (!ctx->mac_ctx || !EVP_MAC_CTX_set_params(ctx->mac_ctx, params))
-        abort(); /* no SHA-256 in this OpenSSL */
+        abort(); /* this OpenSSL has no SHA-256 */
     return ctx;
 }
 

@@ -3,13 +3,13 @@
 
 #include "sigv4_read.h"
 
-/* One a thread: fetched algorithms and the day's signing keys. */
+/* One for each thread: fetched algorithms and the day's signing keys. */
 typedef struct sigv4_ctx sigv4_ctx;
 sigv4_ctx *sigv4_new(void);
 void sigv4_free(sigv4_ctx *ctx);
 
 /* Checks scope, clock (at most 5 minutes apart), signed headers, payload hash and signature.
- * service: the name that the credential scope must carry. Errors: -EACCES:
+ * service: the name that the credential scope must have. Errors: -EACCES:
  * InvalidSignatureException. */
 int sigv4_verify(sigv4_ctx *ctx,
                  const sigv4_request *req,

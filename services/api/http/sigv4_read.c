@@ -1,6 +1,6 @@
-/* What a request says about who signed it and when: the Authorization header and the date ("Create
- * a signed AWS API request" in the IAM user guide). Owns the words for what is missing there. Pure:
- * any thread. */
+/* Who signed a request and when, according to the request: the Authorization header and the date
+ * ("Create a signed AWS API request" in the IAM user guide). Owns the texts for missing parts.
+ * Pure: any thread. */
 #include "sigv4_read.h"
 
 #include <ctype.h>
@@ -129,7 +129,7 @@ static bool read_credential(const char *value, size_t len, sigv4_auth *ret)
         size_t n = strlen(parts[i]);
         if (n == 0 || n >= to[i].size)
             return false;
-        /* The region becomes a part of ARNs and keys: keep it plain. */
+        /* The region becomes part of ARNs and keys, so only plain characters are allowed. */
         for (size_t k = 0; k < n; k++)
             if (!isalnum((unsigned char)parts[i][k]) && parts[i][k] != '-' && parts[i][k] != '_')
                 return false;
@@ -138,7 +138,8 @@ static bool read_credential(const char *value, size_t len, sigv4_auth *ret)
     return strlen(ret->date) == 8;
 }
 
-/* Whoever has no key may send this: a header named many times would be written as often. */
+/* Clients without a key can send this: a header that is named many times would be written as
+ * often. */
 static bool are_few_and_once(const sigv4_auth *auth)
 {
     struct {

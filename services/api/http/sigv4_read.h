@@ -1,4 +1,4 @@
-/* A request as it came, and what it says about its signature. */
+/* A request as it was received, and the signature that it claims. */
 #pragma once
 
 #include <stddef.h>
@@ -22,7 +22,7 @@ typedef struct sigv4_request {
     size_t body_len;
 } sigv4_request;
 
-/* What the Authorization header says. Texts point into that header's value unless copied. */
+/* The parsed Authorization header. Texts point into the header's value unless copied. */
 typedef struct sigv4_auth {
     char key_id[129];
     char date[9]; /* YYYYMMDD */
@@ -42,8 +42,8 @@ typedef struct sigv4_refusal {
 } sigv4_refusal;
 
 /* Reads Authorization and the date. Errors: -EACCES with *refusal filled:
- * MissingAuthenticationTokenException, IncompleteSignatureException. Tells nothing about whether
- * the signature is right. */
+ * MissingAuthenticationTokenException, IncompleteSignatureException. Does not check the
+ * signature. */
 int sigv4_read(const sigv4_request *req, sigv4_auth *ret, sigv4_refusal *refusal);
 
 /* Fills 'refusal'. Returns -EACCES. */

@@ -1,4 +1,4 @@
-/* Reads members of a request out of its URI (AWS Batch API reference, "TagResource": the resource's
+/* Reads members of a request from its URI (AWS Batch API reference, "TagResource": the resource's
  * ARN in the path, percent-encoded or not). Owns nothing. Pure: any thread. */
 #include "uri.h"
 
@@ -7,7 +7,7 @@
 #include "ob/error.h"
 #include "ob/hex.h"
 
-/* *ret is new; NULL: no UTF-8, or a NUL in it. plus: '+' is a blank. */
+/* *ret is new; NULL: not UTF-8, or it contains NUL. plus: '+' means a space. */
 static json_t *decode(const char *text, size_t len, bool plus)
 {
     ob_cleanup(ob_freep) char *out = ob_calloc(1, len + 1);

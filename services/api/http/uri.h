@@ -1,13 +1,13 @@
-/* Members of a request that stand in its URI. */
+/* Members of a request that are in its URI. */
 #pragma once
 
 #include <jansson.h>
 
 #include "request/errors.h"
 
-/* Puts into 'body' what stands behind 'prefix' in 'path', percent-decoded, as the member 'name',
- * and each list member that the query string names ("tagKeys=a&tagKeys=b%20c" becomes a list).
- * query: NULL when there is none. Errors: -EINVAL with the reply (no UTF-8, a NUL). */
+/* Adds to 'body' the percent-decoded text after 'prefix' in 'path' as the member 'name', and each
+ * list member in the query string ("tagKeys=a&tagKeys=b%20c" becomes a list). query: NULL if there
+ * is none. Errors: -EINVAL with the reply (not UTF-8, a NUL). */
 int uri_members(const char *path,
                 const char *prefix,
                 const char *name,

@@ -1,4 +1,4 @@
-/* ARNs and names of AWS Batch and the parts of ECS that its answers mention. Owns the spelling;
+/* ARNs and names of AWS Batch, and the parts of ECS that its answers mention. Owns their form;
  * looks nothing up. Pure: any thread. */
 #include "arn.h"
 
@@ -70,7 +70,7 @@ bool arn_is(const char *text)
     return strncmp(text, "arn:", 4) == 0;
 }
 
-/* Copies what stands before 'end' and steps past it. */
+/* Copies the text before 'end' and moves past it. */
 static bool take(const char **at, char end, char *out, size_t size)
 {
     const char *stop = strchr(*at, end);
@@ -92,7 +92,7 @@ static bool is_partition(const char *text)
             text[4 + strspn(text + 4, "abcdefghijklmnopqrstuvwxyz-")] == '\0');
 }
 
-/* What all ARNs begin with; *ret_rest: behind it. */
+/* The common prefix of all ARNs; *ret_rest: the text after it. */
 static bool parse_head(const char *text, const char *service, arn_parts *ret, const char **ret_rest)
 {
     char partition[32], of[16];

@@ -35,14 +35,14 @@ typedef struct arn_parts {
 bool arn_is(const char *text); /* begins with "arn:" */
 bool arn_parse(const char *text, arn_parts *ret);
 
-/* Takes a name or an ARN of 'kind' and gives the name part: *ret points into 'text'. False: an ARN
- * of another kind, account or region (nothing of that caller's can be meant). */
+/* Takes a name or an ARN of 'kind' and returns the name part: *ret points into 'text'. False: an
+ * ARN of another kind, account or region, so it names nothing of the caller's. */
 bool arn_or_name(
     const char *text, const char *kind, const char *region, const char *account, const char **ret);
 
-/* The log group that 'text' names to this caller: a name or, where 'or_arn', an ARN
- * arn:<partition>:logs:<region>:<account>:log-group:<name>[:*]. New; NULL: no such name (AWS:
- * [.\-_/#A-Za-z0-9]+, at most 512), or an ARN of something else, or of somebody else. */
+/* The log group that 'text' means for this caller: a name or, if 'or_arn', an ARN
+ * arn:<partition>:logs:<region>:<account>:log-group:<name>[:*]. New; NULL: not a valid name (AWS:
+ * [.\-_/#A-Za-z0-9]+, at most 512), or an ARN of something else or of another caller. */
 char *arn_log_group(const char *text, bool or_arn, const char *region, const char *account);
 
 /* ^[A-Za-z0-9][A-Za-z0-9_-]{0,127}$: names of environments, queues and definitions; job names too.

@@ -1,8 +1,9 @@
-/* Connections shared by threads. Owns the idle ones; those taken belong to their takers. Never runs
- * a request's statement. One lock, held for list work only: connecting happens outside of it.
+/* Connections shared by threads. Owns the idle ones; the others belong to the threads that took
+ * them. Never runs a request's statement. One lock, held only for list work; connections are made
+ * outside of it.
  *
- * Invariants: free + taken = size; nobody waits while a place is free; who waits longest is served
- * first, so that a flood keeps nobody out. */
+ * Invariants: free + taken = size; no thread waits while a place is free; the thread that waits
+ * longest is served first, so that a flood starves none. */
 #include "db_pool.h"
 
 #include <poll.h>
@@ -18,11 +19,12 @@
 
 #define WAIT_MS 2000
 #define STATEMENT_MS 5000 /* a frozen server must not hold a thread for ever */
-#define CONNECT_S 2       /* away means 503 soon; what the administrator set stands */
-#define RETRY_MS 250      /* after a failed connect, how long all answer without trying */
+#define CONNECT_S                                                                                  \
+    2 /* an unreachable server soon gives 503; the administrator's own settings take precedence */
+#define RETRY_MS 250 /* the time after a failed connection during which no thread tries again */
 
 typedef struct waiter {
-    ob_db *db; /* what it was given: NULL when the place has no connection yet */
+    ob_db *db; /* the connection that it got: NULL if the place has none yet */
     bool granted;
     pthread_cond_t woken;
     struct waiter *prev, *next;
@@ -34,7 +36,7 @@ struct db_pool {
     _Atomic int64_t retry_at_ms; /* no connect before */
 
     pthread_mutex_t lock; /* guards what follows */
-    size_t free;          /* places that nobody has */
+    size_t free;          /* free places */
     size_t n_idle;
     waiter *waiting;
     ob_db *idle[]; /* connections of free places, last used last */
@@ -63,7 +65,7 @@ void db_pool_free(db_pool *pool)
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-/* The server's last words come first, then the end. */
+/* Data that the server sent before it closed comes first, then the end. */
 bool db_usable(ob_db *db)
 {
     struct pollfd fd = { .fd = PQsocket(ob_db_raw(db)), .events = POLLIN };
@@ -95,15 +97,15 @@ int db_open(const char *conninfo,
     return r;
 }
 
-/* Makes *db usable: checks the one it has, or connects, or fails at once while PostgreSQL is known
- * to be away. */
+/* Makes *db usable: checks its connection, or connects, or fails at once if PostgreSQL was just
+ * unreachable. */
 static int freshen(db_pool *pool, ob_db **db, ob_error *err)
 {
     if (*db && db_usable(*db))
         return 0;
     ob_db_free(*db);
     *db = NULL;
-    if (ob_mono_ms() < atomic_load(&pool->retry_at_ms)) /* said once by the one that tried */
+    if (ob_mono_ms() < atomic_load(&pool->retry_at_ms)) /* logged once by the thread that tried */
         return ob_fail_retry(err, ENOTCONN, "PostgreSQL is away");
     int r = db_open(pool->conninfo, "openbatch-api", pool->tables, STATEMENT_MS, db, err);
     if (r < 0) {
@@ -127,7 +129,7 @@ static void wait_for_place(db_pool *pool, waiter *w)
     (void)pthread_cond_destroy(&w->woken);
 }
 
-/* A place is free again, with an open connection or without (NULL). */
+/* Frees a place, with an open connection or without (NULL). */
 static void leave(db_pool *pool, ob_db *db)
 {
     (void)pthread_mutex_lock(&pool->lock);

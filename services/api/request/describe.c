@@ -1,4 +1,4 @@
-/* What DescribeComputeEnvironments, DescribeJobQueues and DescribeJobDefinitions have in common:
+/* The common part of DescribeComputeEnvironments, DescribeJobQueues and DescribeJobDefinitions:
  * names, or pages of all. Owns nothing. Thread: an HTTP worker. */
 #include "describe.h"
 

@@ -1,12 +1,12 @@
-/* What the Describe operations have in common: a list of names, or pages of all. */
+/* The common part of the Describe operations: a list of names, or pages of all. */
 #pragma once
 
 #include "arn.h"
 #include "operation.h"
 
-/* Names out of a list of names and ARNs of 'kind'; what cannot be the caller's is left out (AWS:
- * unknown names are). Borrowed from the body; *ret is new. Refuses names together with paging:
- * "<what> and MaxResults cannot both be set". */
+/* The names in a list of names and ARNs of 'kind'; ARNs that are not the caller's are left out (as
+ * AWS does with unknown names). Borrowed from the body; *ret is new. Refuses names together with
+ * paging: "<what> and MaxResults cannot both be set". */
 int describe_names(api_request *req,
                    const char *member,
                    const char *what,
@@ -36,5 +36,5 @@ typedef struct describe_kind {
                 ob_error *err);
 } describe_kind;
 
-/* The whole of such an operation: what is named (unknown names are left out), or a page of all. */
+/* The complete operation: the named resources (unknown names are left out), or a page of all. */
 int describe(api_request *req, const describe_kind *kind, api_reply *rep);

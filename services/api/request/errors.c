@@ -1,6 +1,6 @@
-/* Maps what went wrong to AWS's exceptions: the only place that knows their names, codes and the
- * shape of an error body (AWS Batch API reference, "Common Errors"). Tells callers nothing of the
- * inside. Pure but for memory: any thread. */
+/* Maps errors to AWS's exceptions. Only this file has their names, codes and the form of an error
+ * body (AWS Batch API reference, "Common Errors"). Reveals no internals to callers. Pure except for
+ * memory: any thread. */
 #include "errors.h"
 
 #include <stdarg.h>

@@ -1,4 +1,4 @@
-/* The reply, and the only place that knows AWS's exceptions. */
+/* The reply, and AWS's exceptions, which appear nowhere else. */
 #pragma once
 
 #include <jansson.h>
@@ -13,7 +13,7 @@ typedef struct api_reply {
     size_t raw_len;
     const char *code;   /* exception name: an error. A literal */
     char message[8192]; /* long: AWS lists every instance type in one */
-    ob_error err;       /* of a failed call below, when code is NULL */
+    ob_error err;       /* the error of a failed call, if code is NULL */
 } api_reply;
 
 void api_reply_done(api_reply *rep);
@@ -21,7 +21,7 @@ void api_reply_done(api_reply *rep);
 /* All return a negative errno, so that handlers and their helpers do `return api_client_error(rep,
  * ...);`. */
 
-/* 400 ClientException: every mistake of a caller. */
+/* 400 ClientException: for every mistake of a caller. */
 __attribute__((format(printf, 2, 3))) int api_client_error(api_reply *rep, const char *fmt, ...);
 /* The same in AWS's long form: "Error executing request, Exception : <text>, RequestId: <id>". AWS
  * uses it for validation errors. */
@@ -33,8 +33,8 @@ int api_conflict(api_reply *rep);
 __attribute__((format(printf, 4, 5))) int
 api_error(api_reply *rep, int status, const char *code, const char *fmt, ...);
 
-/* Turns a failed call (r < 0, rep->err, no code) into an exception: retriable = 503, else 500
- * ServerException whose text tells nothing of the inside. */
+/* Turns a failed call (r < 0, rep->err, no code) into an exception: 503 if retriable, else 500
+ * ServerException with a text that reveals no internals. */
 void api_error_from(api_reply *rep, int r);
 
 /* The error body: {"message": ...}, for the Logs protocol with "__type". *ret is new. */

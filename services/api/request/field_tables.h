@@ -1,6 +1,5 @@
-/* How the tables of members are written (*_operations.c, *_fields.c). A member is, unless it says
- * otherwise, one that works: KEPT makes it one that is stored and shown again only, REFUSE one that
- * is not supported. .why goes to docs/compatibility.md. */
+/* How to write the tables of members (*_operations.c, *_fields.c). A member works by default: KEPT
+ * makes it stored and shown only, REFUSE not supported. .why goes to docs/compatibility.md. */
 #pragma once
 
 #include "fields.h"
@@ -52,7 +51,7 @@
 #define REQUIRED .flags = FIELD_REQUIRED
 #define KEPT .support = STORED
 #define STATE STRING("state", .choice = "ENABLED|DISABLED", .flags = FIELD_ANY_CASE)
-/* page_read knows how many are most: more are wished for without harm. */
+/* page_read has the maximum; larger values are allowed. */
 #define PAGE INT("maxResults", .min = 1, .max = INT32_MAX), STRING("nextToken")
 #define END                                                                                        \
     {                                                                                              \

@@ -1,7 +1,7 @@
-/* Holds a request's body against its table of members: types, limits, allowed values, and what
- * OpenBatch does not act on yet. Owns the wording of those refusals; knows no operation. Pure: any
- * thread. Invariant: what passes has the types that the table says, and holds no null member of the
- * table. */
+/* Checks a request's body with its table of members: types, limits, allowed values, and members
+ * that OpenBatch does not support yet. Owns the texts of those refusals; depends on no operation.
+ * Pure: any thread. Invariant: a body that passes has the types of the table and no null member of
+ * the table. */
 #include "fields.h"
 
 #include <limits.h>
@@ -179,15 +179,14 @@ static int check_number(check *c, const api_field *f, const json_t *value)
     return 0;
 }
 
-static locale_t unicode; /* (locale_t)0: this host has none */
+static locale_t unicode; /* (locale_t)0: this host has no such locale */
 
 static void load_unicode(void)
 {
     unicode = newlocale(LC_CTYPE_MASK, "C.UTF-8", (locale_t)0);
 }
 
-/* AWS: letters, digits and blanks of any script, and some signs. Which those are, the C library
- * says. */
+/* AWS: letters, digits and spaces of any script, and some signs. The C library classifies them. */
 static bool is_tag_text(const char *text)
 {
     static pthread_once_t once = PTHREAD_ONCE_INIT;
@@ -303,7 +302,7 @@ static int check_value(check *c, const api_field *f, json_t *value, int depth)
     return 0;
 }
 
-/* value: NULL when it is absent. */
+/* value: NULL if it is absent. */
 static int check_member(check *c, const api_field *f, json_t *value, int depth)
 {
     bool empty = json_is_string(value) && json_string_length(value) == 0;
@@ -323,7 +322,7 @@ static int check_member(check *c, const api_field *f, json_t *value, int depth)
     return r;
 }
 
-/* So that nobody keeps what nobody has checked. */
+/* So that unchecked members are never stored. */
 static void drop_unknown(const api_field *fields, json_t *object)
 {
     const char *name;

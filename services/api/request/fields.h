@@ -1,5 +1,6 @@
 /* Requests as data: one table declares the members of each operation, their types and limits, and
- * which of them OpenBatch does not act on yet. fields_check() holds a request against its table. */
+ * the members that OpenBatch does not support yet. fields_check() checks a request with its
+ * table. */
 #pragma once
 
 #include <jansson.h>
@@ -10,7 +11,7 @@
 
 typedef enum api_kind {
     KIND_STRING, /* min, max: length in characters; choice: allowed values */
-    KIND_INT,    /* min, max: value; 32 bits when there are none; a real number is refused */
+    KIND_INT,    /* min, max: value; 32 bits if both are 0; a real number is refused */
     KIND_NUMBER, /* min, max: value */
     KIND_BOOL,
     KIND_OBJECT, /* of: members */
@@ -25,10 +26,10 @@ typedef enum api_field_flags {
     FIELD_TAGS = 4, /* KIND_MAP: the rules of tags */
 } api_field_flags;
 
-/* What OpenBatch does with a member; what docs/compatibility.md says of it. */
+/* Support for a member, as in docs/compatibility.md. */
 typedef enum api_support {
     WORKS,   /* it has its effect */
-    STORED,  /* checked, kept and shown again; it has no effect here */
+    STORED,  /* checked, stored and shown again; it has no effect here */
     REFUSED, /* all but an empty value (null, {}, [], "", false, 0) is refused: "<path> is not
                 supported by OpenBatch yet.", or 'text' */
 } api_support;
@@ -56,18 +57,18 @@ typedef struct api_field {
     api_kind item;
     const char *text;
     const char *why; /* a note for docs/compatibility.md */
-    /* What a table cannot say; called last, with a value of the right type. */
+    /* A check that a table cannot express; called last, with a value of the right type. */
     int (*check)(json_t *value, const api_field_where *where);
 } api_field;
 
-/* Checks 'body' (an object) against 'fields'. null members count as absent and are removed; unknown
+/* Checks 'body' (an object) with 'fields'. null members count as absent and are removed; unknown
  * members are ignored. Errors: -EINVAL, the reply is a ClientException that names the member by its
- * path ("computeResources.type"). request_id: NULL, or the long form of errors is wanted. */
+ * path ("computeResources.type"). request_id: NULL, or the id for the long form of errors. */
 int fields_check(const api_field *fields, json_t *body, const char *request_id, api_reply *rep);
 
 /* The members of 'object' that are in the table and effective, at all depths. *ret is new. */
 json_t *fields_copy(const api_field *fields, const json_t *object);
-/* The members of an object or list member: NULL when the table has no such one. */
+/* The members of an object or list member; NULL: the table has no such member. */
 const api_field *fields_of(const api_field *fields, const char *name);
 
 /* Is it one of the empty values: null, {}, [], "", false, 0? */

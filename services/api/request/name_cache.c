@@ -1,7 +1,7 @@
-/* Remembers what names meant. Owns the entries; never asks the database, never decides: the
- * statement that commits a job refuses what has changed (submit_store.c), so that a client always
- * reads its own writes. One lock, held for look-ups only. Bodies are shared by reference and never
- * changed. */
+/* Caches the meaning of names. Owns the entries; never calls the database, never decides: the
+ * statement that commits a job refuses it if something has changed (submit_store.c), so a client
+ * always reads its own writes. One lock, held only for look-ups. Bodies are shared by reference and
+ * never changed. */
 #include "name_cache.h"
 
 #include <pthread.h>
@@ -10,7 +10,7 @@
 
 #include <uthash.h>
 
-#define ENTRIES_MAX 512 /* all are forgotten then: no list of the last used to keep */
+#define ENTRIES_MAX 512 /* flush the cache when full; simpler than LRU */
 #define BODY_MAX (32 * 1024)
 #define KEY_MAX 640
 
@@ -56,8 +56,8 @@ void known_free(known *k)
     free(k);
 }
 
-/* Neither account nor region holds a newline, and the text comes last: no two callers share a key.
- */
+/* Neither account nor region contains a newline, and the text comes last: no two callers share a
+ * key */
 static bool make_key(char out[KEY_MAX], char kind, const api_request *req, const char *text)
 {
     int n =
@@ -101,7 +101,7 @@ bool known_definition(known *k, const api_request *req, const char *text, api_de
     return e;
 }
 
-/* Takes 'e' over. */
+/* Takes ownership of 'e'. */
 static void put(known *k, entry *e)
 {
     (void)pthread_mutex_lock(&k->lock);

@@ -1,5 +1,5 @@
-/* Owns what texts of a request mean (arn.c owns how they are spelled). Looks nothing up: whether
- * what is named is there, its reader finds out. Pure: any thread. */
+/* Owns the meaning of names in a request (arn.c owns their form). Looks nothing up: the code that
+ * reads a resource finds out whether it exists. Pure: any thread. */
 #include "names.h"
 
 #include <stdio.h>
@@ -36,7 +36,7 @@ static void set_kind(api_name *n, const char *kind)
     (void)snprintf(n->of, sizeof n->of, "%s", kind);
 }
 
-/* The ARN of anything of the caller's in Batch. */
+/* The ARN of any of the caller's resources in Batch. */
 static const char *read_arn(const api_request *req, api_name *n)
 {
     arn_parts parts;
@@ -96,7 +96,7 @@ static void add(api_request *req, const access_use *use, size_t at, const char *
     resolve(req, n);
 }
 
-/* All texts that a path names: objects' members, and each entry of a list where it says "[]". */
+/* All texts at a path: members of objects, and each entry of a list where the path has "[]". */
 static void
 read_path(api_request *req, const access_use *use, size_t at, const json_t *value, const char *path)
 {

@@ -1,4 +1,4 @@
-/* How a request is held against its operation, and how it takes a connection. Owns nothing. */
+/* Checks a request with its operation and takes a connection for it. Owns nothing. */
 #include "operation.h"
 
 int api_operation_check_size(const api_operation *op,

@@ -1,5 +1,5 @@
-/* What an operation of the API is, and what it sees: the process, the request, the reply.
- * Everything an op_*.c needs is included from here. */
+/* An operation of the API and its context: the process, the request, the reply. Everything that an
+ * op_*.c needs is included from here. */
 #pragma once
 
 #include <jansson.h>
@@ -40,16 +40,17 @@ struct disks;
 /* Process-wide; made by main.c, read by all threads. */
 typedef struct api_ctx {
     const api_config *config;
-    ob_permits permits;   /* what operators let containers have of the host */
-    ob_host_guard *guard; /* folders of the host that no container gets */
-    ob_bus *bus; /* producer of doorbells; main.c's bell thread polls it. Consumers make their own
+    ob_permits permits;   /* the operator's permits for containers */
+    ob_host_guard *guard; /* folders of the host that no container may use */
+    ob_bus *bus; /* producer of doorbells, polled by the doorbell thread. Consumers create their own
                     ob_bus */
     api_keys *keys;        /* access keys, decrypted on demand; has its own lock */
     db_pool *pool;         /* the connections of requests; has its own lock */
-    struct known *known;   /* what submissions lately named; has its own lock */
-    struct disks *disks;   /* those that the copy needs; asked from any thread */
+    struct known *known;   /* cache of recently submitted names; has its own lock */
+    struct disks *disks;   /* the disks that the copy needs; any thread may use it */
     uint8_t token_key[32]; /* seals paging tokens; derived from the master key */
-    atomic_bool ready;     /* the schema is there; until then every operation is answered 503 */
+    atomic_bool
+        ready; /* the schema is up to date; until then every operation is answered with 503 */
 } api_ctx;
 
 struct api_operation;
@@ -60,37 +61,37 @@ typedef struct api_request {
     const char *account;   /* the access key's */
     const char *region;    /* the credential scope's */
     const char *key_id;
-    const struct api_key *key; /* who asks (keys.h) */
-    int definition_revision;   /* of a definition named without one: the only one that the key was
-                                  found to have a right to (-1: none was there); 0: any */
+    const struct api_key *key; /* the caller's key (keys.h) */
+    int definition_revision;   /* the revision for a definition named without one: the only one that
+                                  the key may use (-1: there was none); 0: any */
     const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (dispatch.c) */
-    bool first_try;            /* amz-sdk-request says so: there can be no earlier one */
+    bool first_try;            /* according to amz-sdk-request, so there can be no earlier try */
     const char *request_id;    /* x-amzn-RequestId of the answer */
     json_t *body;          /* an object; borrowed. Checked against the operation's fields already */
     const char *body_text; /* as sent (not NUL-terminated at body_len; it is followed by one NUL) */
     size_t body_len;
     api_ctx *ctx;
-    struct api_name *names; /* what the body's texts name (names.h); owned */
+    struct api_name *names; /* the resources that the body names (names.h); owned */
     size_t n_names;
     ob_db *db; /* NULL until req_db */
 } api_request;
 
-/* Threads are many, connections few: a request takes one when it first needs it, and has it in
- * req->db, with the statements of api_stmt_tables prepared, until req_db_release, at the latest the
- * answer. A handler that waits for anything but the database gives it back before. Errors: as
- * db_pool_take. */
+/* There are more threads than connections, so a request takes one when it first needs it. It has it
+ * in req->db, with the statements of api_stmt_tables prepared, until req_db_release, at the latest
+ * until the answer. A handler that waits for anything but the database gives it back first. Errors:
+ * as db_pool_take. */
 int req_db(api_request *req, ob_error *err);
 void req_db_release(api_request *req);
-/* ob_db_exec and ob_db_sql with the request's connection, taken when it has none. */
+/* ob_db_exec and ob_db_sql on the request's connection; take one if it has none. */
 int req_exec(api_request *req, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int req_sql(api_request *req, const char *sql, ob_error *err);
 
-/* Returns 0 with rep->body or rep->raw filled (both absent: {} is answered), or a negative errno:
- * then the reply is rep->code (see errors.h) or, with no code, what rep->err says: retriable =
- * 503, else 500 ServerException. So `r = req_exec(req, ..., &rep->err); if (r < 0) return r;`
- * is all a handler does about a broken database. -EAGAIN without a code (a transaction that
- * PostgreSQL gave up for another) calls the handler again, three times in all: a handler has no
- * effect outside its transaction before the commit. Thread: an HTTP worker. */
+/* Returns 0 with rep->body or rep->raw filled (if both are absent, the answer is {}), or a negative
+ * errno. Then the reply is rep->code (see errors.h) or, without a code, follows from rep->err: 503
+ * if retriable, else 500 ServerException. So `r = req_exec(req, ..., &rep->err); if (r < 0) return
+ * r;` is all that a handler needs for a broken database. After -EAGAIN without a code (PostgreSQL
+ * gave up the transaction for another one) the handler is called again, up to three times in all: a
+ * handler has no effect outside its transaction before the commit. Thread: an HTTP worker. */
 typedef int (*api_handler)(api_request *req, api_reply *rep);
 
 typedef enum api_protocol {
@@ -101,22 +102,21 @@ typedef enum api_protocol {
 
 typedef struct api_operation {
     api_protocol protocol;
-    const char *key;         /* path, or X-Amz-Target; "/v1/tags/" is how the path begins */
+    const char *key;         /* path, or X-Amz-Target; "/v1/tags/" is a prefix of the path */
     const char *name;        /* "SubmitJob" */
-    api_handler handler;     /* NULL: not built; clients are told so */
+    api_handler handler;     /* NULL: not built; the answer says so */
     const api_field *fields; /* members of the request */
     const char *method;      /* NULL: POST */
-    const char *in_path;     /* the member that stands behind 'key' in the path; with it come the
-                                lists of the query string */
-    const char *why;         /* a note for docs/compatibility.md */
-    /* What members must be to each other; called with members that passed 'fields'. May be NULL. */
+    const char *in_path; /* the member after 'key' in the path; the query string then has lists */
+    const char *why;     /* a note for docs/compatibility.md */
+    /* Checks rules between members; called with members that passed 'fields'. May be NULL. */
     int (*check)(const json_t *body, const api_field_where *where);
     /* A request of more bytes is refused before it is read; 0: the server's own limit. */
     size_t body_max;
     const char *body_name;
     const access_rule *access; /* what it touches; NULL: only the root key may call it */
     const access_fact *facts;  /* ends with key == NULL; NULL: none */
-    bool heavy; /* its answer may be long: a key has a few of them at a time (heavy_reads.h) */
+    bool heavy; /* its answer may be long: a key may run a few of them at a time (heavy_reads.h) */
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */
 } api_operation;
@@ -127,7 +127,7 @@ int api_operation_check_size(const api_operation *op,
                              const char *request_id,
                              api_reply *rep);
 
-/* Holds a request's body against the operation's members and its check. Errors: as fields_check. */
+/* Checks a request's body with the operation's members and its check. Errors: as fields_check. */
 int api_operation_check(const api_operation *op,
                         json_t *body,
                         const char *request_id,

@@ -1,6 +1,6 @@
 /* Paging tokens: base64url of a position, encrypted and authenticated (AES-256-GCM) together with
- * operation, account and region. Owns nothing; any thread. A client can neither make one up, nor
- * carry one over to another operation, nor read in it the name of what it may not see. */
+ * operation, account and region. Owns nothing; any thread. A client cannot forge a token, use it
+ * for another operation, or read in it the name of a resource that it may not see. */
 #include "paging.h"
 
 #include <openssl/evp.h>

@@ -1,4 +1,4 @@
-/* Finds what a request names. */
+/* Finds the queue or definition that a request names. */
 #pragma once
 
 #include "names.h"
@@ -7,17 +7,17 @@
 /* A queue as jobs see it. */
 typedef struct api_queue {
     int64_t id;
-    int64_t version; /* changes with all that follows */
+    int64_t version; /* changes with any of the following */
     char name[API_NAME_MAX];
     char arn[API_ARN_MAX];
     bool enabled;
     bool deleting;
-    bool fair_share; /* it has a scheduling policy, of whatever content */
+    bool fair_share; /* it has a scheduling policy, with any content */
     bool fargate;    /* its environments are Fargate's */
 } api_queue;
 
-/* What the request's member jobQueue names. Errors: -ENOENT, the reply is ClientException "JobQueue
- * <text> not found."; a deleted (DELETING) queue is found. */
+/* The queue in the request's member jobQueue. Errors: -ENOENT, the reply is ClientException
+ * "JobQueue <text> not found."; a queue that is being deleted (DELETING) is found. */
 int resolve_queue(api_request *req, api_queue *ret, api_reply *rep);
 
 typedef struct api_definition {
@@ -36,9 +36,8 @@ typedef struct api_definition {
 } api_definition;
 void api_definition_done(api_definition *definition);
 
-/* Without a revision: the latest ACTIVE one. With one: that one, also
- * when INACTIVE. named: NULL names nothing. Errors: -ENOENT or -EINVAL, the reply is the
- * ClientException that SubmitJob gives. */
+/* Without a revision: the latest ACTIVE one. With a revision: that one, even if INACTIVE. named:
+ * NULL names nothing. Errors: -ENOENT or -EINVAL, the reply is SubmitJob's ClientException. */
 int resolve_definition(api_request *req,
                        const api_name *named,
                        api_definition *ret,

@@ -4,7 +4,7 @@
 
 #include "operation.h"
 
-/* Declares parameters that begin so. */
+/* Declares such parameters. */
 #define SCOPED(p, req)                                                                             \
     ob_cleanup(ob_params_done) ob_params p = { 0 };                                                \
     ob_param_text(&p, (req)->account);                                                             \
