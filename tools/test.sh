@@ -57,6 +57,7 @@ suite_format() {
         ((${#c_files[@]} == 0)) || clang-format --dry-run -Werror "${c_files[@]}" || status=1
         /usr/bin/python3 tools/text_rules.py || status=1
         /usr/bin/python3 tools/include_rules.py || status=1
+        /usr/bin/python3 tools/commit_rules.py || status=1
         /usr/bin/python3 tools/log_events.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
         shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh \

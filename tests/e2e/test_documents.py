@@ -69,6 +69,31 @@ def test_a_log_event_without_a_meaning_is_found(monkeypatch):
     ]
 
 
+def test_a_subject_of_a_commit_that_is_no_command_is_found(monkeypatch):
+    """tools/commit_rules.py, a part of the suite `format`, can fail: each of its rules is broken."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import commit_rules
+
+    good = [
+        "api: split server.c into the server and its dispatch",
+        "tests, tools: need no server for the suite pure",
+        "services/api: add a table",
+    ]
+    bad = [
+        "split server.c",
+        "api: Split server.c",
+        "api: the server is split",
+        "api: splits the server",
+        "api: splitting the server",
+        "api: added a table",
+        "api: add a table.",
+        "api: add " + "a" * commit_rules.SUBJECT_MAX,
+    ]
+    assert [commit_rules.fault(subject) for subject in good] == [None] * len(good)
+    for subject in bad:
+        assert commit_rules.fault(subject), subject
+
+
 def test_every_rule_of_aws_batch_has_a_test():
     """Each row of a table with a column `tests` in docs/aws-batch.md names some that are there."""
     sources = {
