@@ -1,5 +1,6 @@
-/* Tells from the tables of operations and members what of AWS's API works, is stored only, or is
- * refused. Owns nothing. Pure. Invariant: a member of what is stored only is not said to work. */
+/* Lists, from the tables of operations and members, which parts of AWS's API work, are stored only,
+ * or are refused. Owns nothing. Pure. Invariant: a member inside one that is stored only is never
+ * listed as working. */
 #include "compatibility.h"
 
 #include "operations.h"

@@ -1,4 +1,4 @@
-/* What of AWS's API there is, for docs/compatibility.md and the conformance test. */
+/* The supported parts of AWS's API, for docs/compatibility.md and the conformance test. */
 #pragma once
 
 #include <jansson.h>

@@ -1,7 +1,7 @@
-/* Looks at free space, for nobody else says in words that a disk is full: PostgreSQL ends and is
- * started again, Kafka closes its log. Jobs are refused while there is still room for what the
- * accepted ones have to write. Owns a thread; a folder on a disk that does not answer holds up this
- * thread only. What is told to the outside are the names of 'list' and the folders. */
+/* Checks free disk space, because no other program reports a full disk clearly: PostgreSQL ends and
+ * is restarted, Kafka closes its log. Jobs are refused while there is still space for the data of
+ * accepted ones. Owns a thread; a folder on a disk that does not answer blocks only this thread.
+ * Callers see the names in 'list' and the folders. */
 #include "disks.h"
 
 #include <pthread.h>
@@ -18,8 +18,9 @@
 
 #define LOOK_MS 1000
 #define DISKS_MAX 16
-#define LEAST_BYTES (16LL << 20) /* one piece of its log, without which PostgreSQL ends */
-#define LEAST_PART 20            /* of a small disk, a twentieth */
+#define LEAST_BYTES                                                                                \
+    (16LL << 20)      /* the size of a segment of its log, without which PostgreSQL ends */
+#define LEAST_PART 20 /* of a small disk, a twentieth */
 
 typedef struct disk {
     char *name, *folder;
@@ -51,8 +52,8 @@ static void look(disk *d)
     d->id = s.f_fsid;
 }
 
-/* Full disks in words, each once, with the names of all that lie on it. Caller owns it; NULL: none
- * is full. */
+/* A text about the full disks, each once, with the names of all folders on it. Caller owns it;
+ * NULL: none is full. */
 static char *in_words(const disks *d)
 {
     char *text = NULL;

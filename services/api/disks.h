@@ -1,4 +1,4 @@
-/* Which disk is full, of those that the copy needs. */
+/* Which of the disks that the copy needs is full. */
 #pragma once
 
 #include <stdbool.h>
@@ -7,10 +7,11 @@
 
 typedef struct disks disks;
 
-/* Looks every second at the disks of 'list': NAME=FOLDER;..., or NAME~FOLDER for one without which
- * jobs can be accepted. Tells the service's health ("disk"). Errors: -EINVAL (the list), -errno. */
+/* Checks the disks of 'list' every second: NAME=FOLDER;..., or NAME~FOLDER for one without which
+ * jobs can be accepted. Reports to the service's health ("disk"). Errors: -EINVAL (the list),
+ * -errno. */
 int disks_start(const char *list, disks **ret, ob_error *err);
 /* NULL: nothing. */
 void disks_stop(disks *d);
-/* Is one full that is needed to accept jobs? Any thread. */
+/* Is a disk full that is needed to accept jobs? Any thread. */
 bool disks_are_full(const disks *d);

@@ -1,6 +1,6 @@
 /* Doorbells: the producer of batch.submissions and batch.commands, and the thread that polls it,
- * makes missing topics and tells whether Kafka answers. Never waits for Kafka in a request: what is
- * accepted stands in the inbox, which is swept. Also the api's beat of health. */
+ * creates missing topics and reports whether Kafka answers. A request never waits for Kafka:
+ * accepted requests are in the inbox, which is swept. Also the api's heartbeat for its health. */
 #include "doorbell.h"
 
 #include <pthread.h>
@@ -43,7 +43,7 @@ static void on_bus_event(ob_bus_event event, void *arg)
 {
     bell *b = arg;
     switch (event) {
-    case OB_BUS_REASSIGNED: /* a topic is unknown: somebody wiped them */
+    case OB_BUS_REASSIGNED: /* a topic is unknown: they were wiped */
         b->topics_made = false;
         break;
     case OB_BUS_DOWN:
@@ -69,7 +69,7 @@ static void *bell_run(void *arg)
         (void)ob_bus_poll(b->bus, BELL_POLL_MS, 1000);
         bool up = ob_bus_is_up(b->bus);
         ob_health_beat();
-        /* Not required: what is accepted is in the inbox, which is swept. */
+        /* Not required, because accepted requests are in the inbox, which is swept. */
         ob_health_set("kafka", false, up, up ? "answers" : "no broker answers");
         if (b->topics_made || ob_mono_ms() < b->next_try_ms)
             continue;

@@ -5,8 +5,7 @@
 
 typedef struct bell bell;
 
-/* Makes the producer and its thread. Does not wait for Kafka. *ret is to be stopped also after an
- * error. */
+/* Creates the producer and its thread. Does not wait for Kafka. Stop *ret also after an error. */
 int bell_start(const api_config *config, bell **ret, ob_error *err);
 void bell_stop(bell *b);
 ob_bus *bell_bus(bell *b);

@@ -1,5 +1,5 @@
-/* openbatch-api: wiring. Reads the configuration, listens, brings the schema up to date once
- * PostgreSQL answers, starts the parts, waits for a stop and undoes it in reverse order. */
+/* openbatch-api: wiring. Reads the configuration, listens, updates the schema once PostgreSQL
+ * answers, starts the parts, waits for a stop and undoes everything in reverse order. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -83,8 +83,8 @@ static bool stopped_within(int ms)
     return atomic_load(&ob_service_stopping);
 }
 
-/* Repeats while PostgreSQL is away; the port answers 503 meanwhile. When all goes well nobody sees
- * that: those who connect wait for their first answer. */
+/* Repeats while PostgreSQL is not reachable; the port answers 503 meanwhile. If all goes well
+ * clients do not notice: they wait for their first answer. */
 static int start_parts(api_ctx *ctx, http_server *http, ob_error *err)
 {
     for (;;) {
@@ -120,7 +120,7 @@ static int start_parts(api_ctx *ctx, http_server *http, ob_error *err)
     return 0;
 }
 
-/* *ret_listen: when the program is to begin anew, its listening socket; else -1. */
+/* *ret_listen: the listening socket if the program must start again; else -1. */
 static int run(const api_config *config, int *ret_listen, ob_error *err)
 {
     api_ctx ctx = { .config = config };
@@ -190,7 +190,7 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "openbatch-api: %s\n", err.text);
     ob_config_done(&config, fields, true);
     if (listen_fd >=
-        0) /* OB_RERUN: what reads the settings and begins the program (tools/sv/api) */
+        0) /* OB_RERUN: the script that reads the settings and starts the program (tools/sv/api) */
         listener_exec(listen_fd, getenv("OB_RERUN"), argv);
     return r < 0 ? 1 : 0;
 }

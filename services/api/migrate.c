@@ -1,5 +1,5 @@
-/* Applies the numbered migrations of sql/, forward only. Owns table schema_migration. Invariant:
- * what was applied once never changes; its checksum is compared at each start. Start-up code, one
+/* Applies the numbered migrations of sql/, forward only. Owns table schema_migration. Invariant: an
+ * applied migration never changes; its checksum is compared at each start. Start-up code, one
  * thread. */
 #include "migrate.h"
 

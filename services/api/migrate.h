@@ -10,8 +10,8 @@ typedef struct migration {
 } migration;
 extern const migration migrations[]; /* made from sql/ at build time */
 
-/* Applies, in order, what table schema_migration does not have yet: each in its own transaction,
- * all under an advisory lock (another api that starts at the same time waits). *ret_applied: how
- * many. Errors: -EINVAL (a migration in the database differs from ours, or is newer), database
- * errors. */
+/* Applies, in order, the migrations that are not in table schema_migration: each in its own
+ * transaction, all under an advisory lock (another api that starts at the same time waits).
+ * *ret_applied: their number. Errors: -EINVAL (a migration in the database differs from ours, or is
+ * newer), database errors. */
 int migrate(ob_db *db, const migration *all, int *ret_applied, ob_error *err);

@@ -1,4 +1,4 @@
-/* Joins the rooms' tables: of operations, and of statements. Data; read-only after the start. */
+/* Joins the folders' tables of operations and of statements. Data; read-only after the start. */
 #include "operations.h"
 
 #include <string.h>

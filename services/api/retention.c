@@ -17,7 +17,8 @@
 #include "ob/sweeper.h"
 #include "retention_sql.h"
 
-#define SLACK_MAX_MS (60 * 1000) /* more than a submission takes from its checks to its commit */
+#define SLACK_MAX_MS                                                                               \
+    (60 * 1000) /* longer than the time of a submission from its checks to its commit */
 #define INACTIVE_MS (180LL * 24 * 3600 * 1000) /* as AWS Batch keeps INACTIVE definitions */
 
 static ob_sweeper *the_sweeper;
@@ -77,7 +78,7 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     ob_cleanup(ob_pq_clearp) PGresult *needed = NULL;
     int64_t jobs = 0, tags = 0;
     char bound[OB_UUID_TEXT];
-    /* Ids are in the order of time: what was submitted later cannot have ended before. */
+    /* Ids are in the order of time: a job that was submitted later cannot have ended earlier. */
     ob_uuid id = ob_uuid_from_ms(before_ms);
     ob_uuid_format(&id, bound);
     ob_param_text(&p, bound);

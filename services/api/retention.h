@@ -1,4 +1,4 @@
-/* What is past goes: lines of output, jobs that ended, job definitions that were deregistered. */
+/* Deletes expired rows: lines of output, ended jobs, deregistered job definitions. */
 #pragma once
 
 #include "request/operation.h"
@@ -9,6 +9,6 @@
 int retention_start(api_ctx *ctx, ob_error *err);
 void retention_stop(api_ctx *ctx);
 
-/* Jobs that ended before the time returned (ms since the epoch) are past: nothing may depend on
- * them any more, as they may go at any moment. 0: none is. */
+/* Jobs that ended before the returned time (ms since the epoch) have expired: no job may depend on
+ * them any more, because they may be deleted at any moment. 0: none have. */
 int64_t retention_jobs_ms(const api_config *config, int64_t now_ms);

@@ -1,4 +1,4 @@
-/* Operations of AWS Batch that OpenBatch does not have: clients are told so. Data. */
+/* Operations of AWS Batch that OpenBatch does not have: the answer says so. Data. */
 #include "unsupported.h"
 
 #define NOT_BUILT(path, n, of)                                                                     \

@@ -1,5 +1,5 @@
-/* The operations on access keys, OpenBatch's own (docs/access.md): members, what they touch,
- * handlers. Data only; read-only after the start. */
+/* The operations on access keys, OpenBatch's own (docs/access.md): members, access rules, handlers.
+ * Data only; read-only after the start. */
 #include <string.h>
 
 #include "key_operations.h"

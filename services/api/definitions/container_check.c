@@ -1,6 +1,6 @@
-/* What containerProperties must hold beside types and limits (AWS Batch API reference,
- * "ContainerProperties"): resources given once, volumes and mount points that fit each other,
- * names, and what each platform has. Changes nothing. Pure: any thread. */
+/* Rules for containerProperties in addition to types and limits (AWS Batch API reference,
+ * "ContainerProperties"): each resource once, volumes and mount points that match, names, and the
+ * members of each platform. Changes nothing. Pure: any thread. */
 #include "container_check.h"
 
 #include <ctype.h>
@@ -14,7 +14,7 @@
 #define VOLUME_NAME_MAX 255
 #define VCPUS_MAX (INT32_MAX / 1000) /* counted in thousandths, as vcpus is */
 #define LOG_OPTION_MAX 512
-/* The stream is <prefix>/default/<task id>, and 512 bytes at most, as on AWS. */
+/* The stream is <prefix>/default/<task id> with at most 512 bytes, as on AWS. */
 #define STREAM_PREFIX_MAX (LOG_OPTION_MAX - strlen("/default/") - (OB_TASK_TEXT - 1))
 
 static const char *text_of(const json_t *object, const char *name)
@@ -23,7 +23,7 @@ static const char *text_of(const json_t *object, const char *name)
     return text ? text : "";
 }
 
-/* A number without sign or leading zero, with a fraction ("0.25") when that may be. */
+/* A number without sign or leading zero, and with a fraction ("0.25") if that is allowed. */
 static bool is_amount(const char *text, bool fraction)
 {
     size_t n = strspn(text, "0123456789");
@@ -43,7 +43,7 @@ static int not_numeric(const char *value, const char *type, const api_field_wher
                         value, type);
 }
 
-/* Parts of a vCPU are Fargate's: container_check_platform knows which it is. */
+/* Only Fargate has parts of a vCPU; container_check_platform has the platform. */
 int check_requirements(json_t *list, const api_field_where *where)
 {
     static const char *const types[] = { "VCPU", "MEMORY", "GPU" };
@@ -136,7 +136,7 @@ static bool is_option(const char *name, const char *text)
     return n >= 1 && (!more || good == n);
 }
 
-/* Options of other drivers are the Docker Engine's to judge. */
+/* The Docker Engine checks the options of other drivers. */
 int check_log_configuration(json_t *configuration, const api_field_where *where)
 {
     static const char *const known[] = { "awslogs-group",
@@ -330,7 +330,7 @@ int check_container(json_t *container, const api_field_where *where)
     return r;
 }
 
-/* ---- what depends on the platform ------------------------------------------------------------ */
+/* ---- rules that depend on the platform ------------------------------------------------------- */
 
 static int check_ec2(const json_t *container, const api_field_where *where)
 {

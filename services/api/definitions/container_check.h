@@ -1,5 +1,5 @@
-/* Rules for containers that a table of fields cannot say. The check_* with an api_field_where are
- * hooks of api_field. */
+/* Rules for containers that a table of fields cannot express. The check_* with an api_field_where
+ * are hooks of api_field. */
 #pragma once
 
 #include "request/fields.h"
@@ -14,9 +14,10 @@ int check_mount_options(json_t *list, const api_field_where *where); /* of a tmp
 int check_image(json_t *image, const api_field_where *where);
 int check_container(json_t *container, const api_field_where *where); /* containerProperties */
 
-/* Volumes that have names of their own; mount points of 'container' that name one of them. */
+/* Checks that volumes have different names, and that the mount points of 'container' name one of
+ * them. */
 int check_volumes(const json_t *volumes, const api_field_where *where);
 int check_mounts(const json_t *container, const json_t *volumes, const api_field_where *where);
 
-/* What a containerProperties that passed check_container may hold on Fargate, or on EC2. */
+/* Checks a containerProperties that passed check_container for Fargate, or for EC2. */
 int container_check_platform(const json_t *container, bool fargate, const api_field_where *where);

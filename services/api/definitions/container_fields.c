@@ -1,6 +1,5 @@
-/* Members of containers, as definitions and the parts of other definitions have them. Data only;
- * read-only after the start. They are those of the AWS Batch API reference, "ContainerProperties".
- */
+/* Members of containers in definitions and in parts of other definitions. Data only; read-only
+ * after the start. They follow the AWS Batch API reference, "ContainerProperties" */
 #include "definition_fields.h"
 #include "request/field_tables.h"
 

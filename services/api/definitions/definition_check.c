@@ -1,6 +1,6 @@
-/* What the members of a job definition must be to each other (AWS Batch API reference,
- * "RegisterJobDefinition"): the properties of its type and platform; and what makes sense of the
- * parts that are kept only: tasks, pods, nodes. Changes nothing. Pure: any thread. */
+/* Rules between the members of a job definition (AWS Batch API reference, "RegisterJobDefinition"):
+ * the properties for its type and platform, and the consistency of the parts that are stored only:
+ * tasks, pods, nodes. Changes nothing. Pure: any thread. */
 #include "definition_check.h"
 
 #include <ctype.h>

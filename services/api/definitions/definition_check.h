@@ -1,5 +1,5 @@
-/* Rules for job definitions that a table of fields cannot say. The check_* are hooks of api_field.
- */
+/* Rules for job definitions that a table of fields cannot express. The check_* are hooks of
+ * api_field */
 #pragma once
 
 #include "request/fields.h"
@@ -10,8 +10,8 @@ int check_tasks(json_t *list, const api_field_where *where);              /* tas
 int check_pod_resources(json_t *resources, const api_field_where *where); /* of a container */
 int check_nodes(json_t *nodes, const api_field_where *where);             /* nodeProperties */
 
-/* What the members of a RegisterJobDefinition request must be to each other: the properties of its
- * type, and of its platform. Errors: -EINVAL with the reply. */
+/* Checks the rules between the members of a RegisterJobDefinition request: the properties for its
+ * type and its platform. Errors: -EINVAL with the reply. */
 int definition_check(const json_t *body, const api_field_where *where);
-/* Does it ask for Fargate? */
+/* Does it request Fargate? */
 bool definition_is_fargate(const json_t *body);

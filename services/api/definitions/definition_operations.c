@@ -1,6 +1,6 @@
-/* The operations on job definitions: members, what they touch, handlers. Data only; read-only after
- * the start. The members are those of the AWS Batch API reference. Beside them, what jobs share
- * with definitions. */
+/* The operations on job definitions: members, access rules, handlers. Data only; read-only after
+ * the start. The members are those of the AWS Batch API reference. Also has the members that jobs
+ * share with definitions. */
 #include "definition_operations.h"
 #include "definition_fields.h"
 #include "request/field_tables.h"

@@ -1,4 +1,4 @@
-/* Members of definitions that OpenBatch keeps and does not run: ECS tasks with several containers,
+/* Members of definitions that OpenBatch stores but does not run: ECS tasks with several containers,
  * Kubernetes pods, multi-node parallel jobs. Data only; read-only after the start. They are those
  * of the AWS Batch API reference ("EcsProperties", "EksProperties", "NodeProperties"). */
 #include "definition_fields.h"

@@ -1,5 +1,5 @@
-/* DeregisterJobDefinition: one revision becomes INACTIVE; jobs that were submitted are not touched.
- * Repeating it succeeds. Thread: an HTTP worker. */
+/* DeregisterJobDefinition: one revision becomes INACTIVE; submitted jobs are not affected. A second
+ * call succeeds too. Thread: an HTTP worker. */
 #include "definition_operations.h"
 #include "definition_store.h"
 #include "request/names.h"

@@ -1,5 +1,5 @@
-/* DescribeJobDefinitions: a list of name:revision or ARNs, or page by page by name and status,
- * newest first. Unknown ones are left out. Thread: an HTTP worker. */
+/* DescribeJobDefinitions: a list of name:revision or ARNs, or pages by name and status, newest
+ * first. Unknown ones are left out. Thread: an HTTP worker. */
 #include "definition_operations.h"
 #include <stdio.h>
 #include <string.h>
@@ -35,7 +35,7 @@ static bool is_in(const json_t *list, const json_t *definition)
     return false;
 }
 
-/* Each once, also when the same one is asked for twice. */
+/* Each once, even if the request names it twice. */
 static int
 describe_listed(api_request *req, const char **names, size_t n, json_t *list, api_reply *rep)
 {

@@ -1,4 +1,4 @@
-/* RegisterJobDefinition: stores an immutable revision, in the shape that Describe shows. Thread: an
+/* RegisterJobDefinition: stores an immutable revision in the form that Describe shows. Thread: an
  * HTTP worker. */
 #include "definition_operations.h"
 #include <string.h>
@@ -134,7 +134,7 @@ static void add_defaults(json_t *body)
                json_string(json_object_get(body, "eksProperties") ? "EKS" : "ECS"));
 }
 
-/* The log group that its jobs will write to is there from now on. */
+/* Creates the log group that its jobs will write to. */
 static int make_log_group(api_request *req, const json_t *container, ob_error *err)
 {
     const json_t *config = json_object_get(container, "logConfiguration");

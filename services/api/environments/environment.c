@@ -1,5 +1,5 @@
-/* What the operations on compute environments have in common: look-up, the derived status and the
- * shape of Describe. Reads only. Thread: an HTTP worker. */
+/* The common part of the operations on compute environments: look-up, the derived status and the
+ * form of Describe. Reads only. Thread: an HTTP worker. */
 #include "environment.h"
 
 #include <stdio.h>
@@ -68,17 +68,18 @@ void environment_take_body(api_environment *e)
     const json_t *resources = json_object_get(e->body, "computeResources");
     e->min_vcpus = (int)ob_json_int(resources, "minvCpus", 0);
     e->max_vcpus = (int)ob_json_int(resources, "maxvCpus", 0);
-    /* An unmanaged one has EC2 instances, whoever starts them. */
+    /* An unmanaged environment always has EC2 instances. */
     (void)snprintf(e->resource_type, sizeof e->resource_type, "%s",
                    ob_json_str(resources, "type", "EC2"));
 }
 
-/* What AWS adds to the members as they were sent, less what it does not show. */
+/* Adds the members that AWS adds, and removes those that it does not show. */
 static void add_to_resources(json_t *resources, const api_environment *e)
 {
     size_t i;
     json_t *image;
-    (void)json_object_del(resources, "updateToLatestImageVersion"); /* how often it was asked for */
+    (void)json_object_del(resources,
+                          "updateToLatestImageVersion"); /* the number of requests for it */
     if (!environment_is_fargate(resources))
         (void)json_object_set_new(resources, "desiredvCpus", json_integer(e->desired_vcpus));
     json_array_foreach(json_object_get(resources, "ec2Configuration"), i, image)

@@ -1,10 +1,10 @@
-/* Compute environments: what their operations have in common. */
+/* Compute environments: the common part of their operations. */
 #pragma once
 
 #include "environment_store.h"
 
-/* What the request's member computeEnvironment names; none: nothing. Errors: -ENOENT, the reply is
- * "<ARN> does not exist". Locked: inside store_tx. */
+/* The environment in the request's member computeEnvironment; nothing if it is absent. Errors:
+ * -ENOENT, the reply is "<ARN> does not exist". Locked: inside store_tx. */
 int environment_named(api_request *req, api_environment *ret, api_reply *rep);
 
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
@@ -16,7 +16,7 @@ bool environment_is_arm(const json_t *resources);
 /* Completes a computeResources object that passed its checks. */
 void environment_default_resources(json_t *resources);
 
-/* Takes minvCpus, maxvCpus, type of body.computeResources into the struct. */
+/* Reads minvCpus, maxvCpus and type of body.computeResources into the struct. */
 void environment_take_body(api_environment *e);
 
 /* ComputeEnvironmentDetail. *ret is new. */

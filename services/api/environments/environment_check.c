@@ -1,6 +1,6 @@
-/* What a compute environment may be (AWS Batch API reference, "ComputeResource"): by its type,
- * MANAGED or UNMANAGED, and by the kind of its resources. Owns the texts that clients compare.
- * Changes nothing. Pure: any thread. */
+/* Rules for compute environments (AWS Batch API reference, "ComputeResource"): by type, MANAGED or
+ * UNMANAGED, and by the kind of resources. Owns the texts that clients compare. Changes nothing.
+ * Pure: any thread. */
 #include "environment_check.h"
 
 #include <stdio.h>

@@ -1,14 +1,14 @@
-/* Rules of compute environments that a table of fields cannot say. Pure. */
+/* Rules for compute environments that a table of fields cannot express. Pure. */
 #pragma once
 
 #include "request/fields.h"
 
-/* CreateComputeEnvironment: what the members must be to each other. */
+/* CreateComputeEnvironment: checks the rules between members. */
 int environment_check_new(const json_t *body, const api_field_where *where);
-/* UpdateComputeEnvironment: that something is to change. */
+/* UpdateComputeEnvironment: checks that the request changes something. */
 int environment_check_update(const json_t *body, const api_field_where *where);
 
-/* Holds a whole computeResources object against the rules of its type. changed: after an update,
+/* Checks a complete computeResources object with the rules of its type. changed: after an update,
  * which may clear the network. Errors: -EINVAL with the reply. */
 int environment_check_resources(const json_t *resources,
                                 bool changed,

@@ -1,6 +1,6 @@
-/* The operations on compute environments, and on their instances: members, what they touch,
- * handlers. Data only; read-only after the start. The members are those of the AWS Batch API
- * reference. Those on instances are OpenBatch's own (docs/capacity.md). */
+/* The operations on compute environments and on their instances: members, access rules, handlers.
+ * Data only; read-only after the start. The members are those of the AWS Batch API reference. The
+ * operations on instances are OpenBatch's own (docs/capacity.md). */
 #include "environment_operations.h"
 
 #include "environment_check.h"
@@ -53,7 +53,8 @@ static const api_field launch_template[] = {
 #define ALLOCATION_STRATEGIES                                                                      \
     "BEST_FIT|BEST_FIT_PROGRESSIVE|BEST_FIT_PROGRESSIVE_ORDERED|SPOT_CAPACITY_OPTIMIZED|"          \
     "SPOT_PRICE_CAPACITY_OPTIMIZED|SPOT_CAPACITY_OPTIMIZED_PRIORITIZED"
-/* What describes EC2's machine (image, key pair, role, network) has its effect there only. */
+/* Members that describe EC2's machine (image, key pair, role, network) have an effect only
+ * there. */
 #define COMPUTE_RESOURCES                                                                          \
     STRING("allocationStrategy", .choice = ALLOCATION_STRATEGIES),                                 \
         INT("minvCpus", .max = INT32_MAX), INT("desiredvCpus", .max = INT32_MAX),                  \

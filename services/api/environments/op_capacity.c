@@ -1,6 +1,6 @@
-/* InterruptInstance and CreateJoinToken (OpenBatch's own: docs/capacity.md). The first asks the
- * scaler, by an inbox row; the second shows what lets an executor join an unmanaged environment,
- * once. Thread: an HTTP worker. */
+/* InterruptInstance and CreateJoinToken (OpenBatch's own: docs/capacity.md). The first sends a
+ * request to the scaler by an inbox row; the second shows, once, a token with which an executor
+ * joins an unmanaged environment. Thread: an HTTP worker. */
 #include "environment_operations.h"
 #include <string.h>
 

@@ -1,5 +1,5 @@
-/* CreateComputeEnvironment: stores what is wanted and rings; the scaler makes it VALID. Thread: an
- * HTTP worker. */
+/* CreateComputeEnvironment: stores the settings and rings the doorbell; the scaler makes it VALID.
+ * Thread: an HTTP worker. */
 #include "environment_operations.h"
 #include <string.h>
 
@@ -16,7 +16,7 @@ static int insert(api_request *req, api_reply *rep, void *arg)
     return r == -EEXIST ? api_conflict(rep) : r;
 }
 
-/* What Describe shows beside name and status. */
+/* The members that Describe shows in addition to name and status. */
 static json_t *wanted_body(const api_request *req)
 {
     json_t *body = fields_copy(req->op->fields, req->body);

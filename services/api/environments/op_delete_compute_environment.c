@@ -1,5 +1,5 @@
 /* DeleteComputeEnvironment: marks it as deleted; the scaler gives its instances back and removes
- * its status, then it is gone. Repeating it succeeds. Thread: an HTTP worker. */
+ * its status, then it is gone. A second call succeeds too. Thread: an HTTP worker. */
 #include "environment.h"
 #include "environment_operations.h"
 #include "ob/message.h"

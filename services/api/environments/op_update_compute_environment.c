@@ -1,7 +1,7 @@
-/* UpdateComputeEnvironment: state, service role, and members of computeResources, merged into what
- * is there (AWS Batch user guide, "Update compute environments"). Knows which of them are scaling
- * updates and which replace instances; the scaler sees from the result what to do. Thread: an HTTP
- * worker. */
+/* UpdateComputeEnvironment: merges state, service role and members of computeResources into the
+ * stored settings (AWS Batch user guide, "Update compute environments"). Distinguishes scaling
+ * updates from those that replace instances; the scaler sees from the result what to do. Thread: an
+ * HTTP worker. */
 #include "environment_operations.h"
 #include <string.h>
 
@@ -29,7 +29,7 @@ static bool has_service_linked_role(const api_environment *e)
     return strcmp(slash ? slash + 1 : role, "AWSServiceRoleForBatch") == 0;
 }
 
-/* May instances be replaced so that 'name' changes? */
+/* May instances be replaced to change 'name'? */
 static int check_infrastructure(const api_request *req,
                                 const api_environment *e,
                                 const json_t *changes,
@@ -54,7 +54,7 @@ static int check_infrastructure(const api_request *req,
     return 0;
 }
 
-/* Which members an environment of Fargate may change; networks cannot be cleared. */
+/* The members that a Fargate environment may change; networks cannot be cleared. */
 static int check_fargate_member(const api_request *req, const char *name, api_reply *rep)
 {
     if (is_among(name, (const char *const[]){ "maxvCpus", "subnets", "securityGroupIds", NULL }))
@@ -99,7 +99,7 @@ static int merge_member(const api_request *req,
     return 0;
 }
 
-/* A launch template of empty names is none. */
+/* A launch template with empty names counts as none. */
 static void drop_empty_template(json_t *changes)
 {
     const json_t *template = json_object_get(changes, "launchTemplate");
@@ -108,7 +108,8 @@ static void drop_empty_template(json_t *changes)
         (void)json_object_set_new(changes, "launchTemplate", json_object());
 }
 
-/* A wish, not a value: each one is a change. How many there were is kept, and shown to nobody. */
+/* A request, not a value: each one is a change. The number of requests is stored, but never
+ * shown. */
 static void count_image_updates(json_t *changes, const json_t *resources)
 {
     static const char name[] = "updateToLatestImageVersion";
@@ -139,7 +140,7 @@ static int merge_resources(const api_request *req, api_environment *e, api_reply
         if (r < 0)
             return r;
     }
-    /* An older wish is not wished again by every later change. */
+    /* Later changes do not repeat an older request. */
     if (desired < 0)
         (void)json_object_del(resources, "desiredvCpus");
     environment_default_resources(resources);

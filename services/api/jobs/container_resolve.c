@@ -1,6 +1,6 @@
-/* Owns the container of a job: the definition's, with the submission's overrides and parameters in
- * place (AWS Batch user guide, "Parameters" and "Container overrides"). Never touches the database.
- * Pure: any thread. */
+/* Owns the container of a job: the definition's, with the submission's overrides and parameters
+ * applied (AWS Batch user guide, "Parameters" and "Container overrides"). Never touches the
+ * database. Pure: any thread. */
 #include "container_resolve.h"
 
 #include <stdlib.h>
@@ -36,7 +36,7 @@ ob_resources container_need(const json_t *container)
     return need;
 }
 
-/* Override by type; the older member of the same meaning goes. */
+/* Overrides by type; the older member with the same meaning is removed. */
 static void merge_requirements(json_t *container, const json_t *overrides)
 {
     size_t i;
@@ -57,8 +57,8 @@ static void merge_requirements(json_t *container, const json_t *overrides)
     }
 }
 
-/* The older members count only where the definition itself uses them; AWS leaves them out without a
- * word otherwise. */
+/* The older members count only if the definition itself uses them; otherwise AWS silently ignores
+ * them. */
 static void merge_older_members(json_t *container, const json_t *overrides)
 {
     static const char *const names[] = { "vcpus", "memory" };
@@ -69,7 +69,7 @@ static void merge_older_members(json_t *container, const json_t *overrides)
     }
 }
 
-/* Of pairs with one name the last counts, and stands where it was given. */
+/* Of pairs with the same name the last one counts, at the position where it was given. */
 static void merge_environment(json_t *container, const json_t *overrides)
 {
     const json_t *given = json_object_get(overrides, "environment");
@@ -99,7 +99,7 @@ static void merge_environment(json_t *container, const json_t *overrides)
 
 #define REF "Ref::"
 
-/* Parameters, with what makes looking for them cheap. */
+/* Parameters, prepared for fast look-up. */
 typedef struct param_set {
     const json_t *values;
     bool *has_length; /* is there a name of this length? */
@@ -131,9 +131,9 @@ static bool is_name_char(char c)
            c == '-' || c == '.';
 }
 
-/* The value that "name..." begins with: the longest parameter name, cut only at '.' and '-'
- * ("Ref::sample.bam" is parameter "sample.bam" or, without one, "sample" with ".bam" behind).
- * *ret_len: how much of 'name' it took; the whole reference when there is none. */
+/* The value for the start of "name...": the longest parameter name, cut only at '.' and '-'
+ * ("Ref::sample.bam" is parameter "sample.bam" or, without one, "sample" followed by ".bam").
+ * *ret_len: the length of 'name' that it used; the whole reference if there is none. */
 static const char *find_parameter(const param_set *p, const char *name, size_t *ret_len)
 {
     size_t whole = 0;
@@ -152,15 +152,15 @@ static const char *find_parameter(const param_set *p, const char *name, size_t *
     return NULL;
 }
 
-/* What substitution makes of a text, in bytes. */
+/* The size of a text after substitution, in bytes. */
 typedef struct extent {
     size_t all;        /* as it comes out */
     size_t values;     /* of it: values */
     size_t references; /* what they stand in place of */
 } extent;
 
-/* Replaces each Ref::name of 'text'; a value is not scanned again, and Ref:: without a name is no
- * reference. out: takes the text with its NUL; NULL: it is only measured. */
+/* Replaces each Ref::name in 'text'; a value is not searched again, and Ref:: without a name is not
+ * a reference. out: gets the text with its NUL; NULL: only the size is computed. */
 static int substitute(const char *text, const param_set *p, char *out, extent *ret, api_reply *rep)
 {
     extent e = { 0 };
@@ -234,7 +234,7 @@ static int substitute_all(json_t *command, const param_set *p, api_reply *rep)
     return 0;
 }
 
-/* Is measured before it is built: a short reference may stand for a long value many times. */
+/* Measured before it is built, because a short reference may stand for a long value many times. */
 static int resolve_command(json_t *container,
                            const json_t *overrides,
                            const json_t *values,

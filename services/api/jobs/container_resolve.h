@@ -1,4 +1,4 @@
-/* The container of a job: its definition's, with overrides and parameters in place. */
+/* The container of a job: its definition's, with overrides and parameters applied. */
 #pragma once
 
 #include <jansson.h>
@@ -7,9 +7,9 @@
 #include "request/errors.h"
 
 /* containerProperties with containerOverrides (NULL: none) merged in and Ref:: in the command
- * replaced; the empty lists that JobDetail shows are there. *ret is new. *ret_too_long: the
- * overrides with the values of parameters are longer than ECS takes them; the command then stays as
- * it was sent. Errors: -EINVAL with the reply filled. */
+ * replaced; has the empty lists that JobDetail shows. *ret is new. *ret_too_long: the overrides
+ * with parameter values are longer than ECS accepts; the command then stays as it was sent. Errors:
+ * -EINVAL with the reply filled. */
 int container_resolve(const json_t *definition,
                       const json_t *overrides,
                       const json_t *parameters,

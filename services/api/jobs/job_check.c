@@ -1,4 +1,4 @@
-/* What members of jobs must hold beside types and limits (AWS Batch API reference, "SubmitJob").
+/* Rules for members of jobs in addition to types and limits (AWS Batch API reference, "SubmitJob").
  * Changes nothing. Pure: any thread. */
 #include "job_check.h"
 

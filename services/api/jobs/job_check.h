@@ -1,4 +1,4 @@
-/* Rules for jobs that a table of fields cannot say; hooks of api_field. */
+/* Rules for jobs that a table of fields cannot express; hooks of api_field. */
 #pragma once
 
 #include "request/fields.h"

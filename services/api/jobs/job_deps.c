@@ -1,6 +1,6 @@
-/* Owns what a submission may depend on (AWS: "Job dependencies", "Array jobs"). Only looks jobs up;
- * when a dependency is met or has failed is the scheduler's to say. A SEQUENTIAL entry that names a
- * job is taken for a plain one: AWS gives the type a meaning without jobId only, yet clients send
+/* Owns the rules for dependencies of a submission (AWS: "Job dependencies", "Array jobs"). Only
+ * looks jobs up; the scheduler decides when a dependency is met or has failed. A SEQUENTIAL entry
+ * with a job is treated as a plain one: AWS defines the type only without jobId, but clients send
  * both. Thread: an HTTP worker. */
 #include "job_deps.h"
 
@@ -11,7 +11,7 @@
 #include "ob/message.h"
 #include "retention.h"
 
-/* How each entry was written, for messages: deps[i] of the submission came from texts[i]. */
+/* The original text of each entry, for messages: deps[i] of the submission came from texts[i]. */
 typedef struct reading {
     api_request *req;
     submission *job;
@@ -65,7 +65,7 @@ static int read_entry(reading *rd, const json_t *entry)
     return 0;
 }
 
-/* The array size of a job of the caller's, -1 when there is none. */
+/* The array size of one of the caller's jobs, -1 if it does not exist. */
 static int64_t size_of(const PGresult *rows, const ob_uuid *id)
 {
     for (int row = 0; row < PQntuples(rows); row++) {

@@ -1,4 +1,4 @@
-/* Owns what a submission resolves to: the members of JobDetail that never change, and what of them
+/* Owns the result of a submission: the members of JobDetail that never change, and the parts that
  * the scheduler needs. Never touches the database. Pure: any thread. */
 #include "job_detail.h"
 
@@ -14,8 +14,8 @@
 
 #define TAGS_MAX 50
 
-/* The body's member, else the definition's, which it replaces as a whole; an empty object is none.
- */
+/* The body's member, which replaces the definition's as a whole, or else the definition's; an empty
+ * object counts as none */
 static json_t *either(const json_t *body, const json_t *definition, const char *name)
 {
     json_t *value = json_object_get(body, name);
@@ -52,7 +52,7 @@ set_timeout(json_t *detail, const json_t *body, const json_t *definition, submis
         json_object_set(detail, "timeout", timeout);
 }
 
-/* A priority of the definition means nothing but in a fair share. */
+/* A priority in the definition has a meaning only in a fair-share queue. */
 static void set_share(json_t *detail,
                       const json_t *body,
                       const json_t *definition,
@@ -68,7 +68,7 @@ static void set_share(json_t *detail,
     json_object_set_new(detail, "schedulingPriority", json_integer(job->priority));
 }
 
-/* The job's tags win over the definition's (AWS: "Tag your AWS Batch resources", propagation). */
+/* The job's tags override the definition's (AWS: "Tag your AWS Batch resources", propagation). */
 static void set_tags(json_t *detail, const json_t *body, const json_t *definition, submission *job)
 {
     json_t *tags = json_object_get(body, "tags");

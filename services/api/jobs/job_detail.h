@@ -1,5 +1,5 @@
-/* What a job is from its submission on: definition, overrides and parameters resolved into the
- * unchanging members of JobDetail. Pure. */
+/* A job after its submission: definition, overrides and parameters resolved into the unchanging
+ * members of JobDetail. Pure. */
 #pragma once
 
 #include "request/operation.h"

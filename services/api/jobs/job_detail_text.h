@@ -3,11 +3,12 @@
 
 #define JOB_DETAIL_PREFIX_MAX 512
 
-/* Stored text of a job: {"jobArn":"...","jobId":"...",<members>,"container":{...}}. The two first
- * members and the last one stand where they are, so that a reader can put a child's ids in front
- * and the run-time members behind without parsing it. */
+/* Stored text of a job: {"jobArn":"...","jobId":"...",<members>,"container":{...}}. The first two
+ * members and the last one have fixed positions, so that a reader can put a child's ids in front
+ * and the run-time members at the end without parsing it. */
 
-/* The two first members with ids of 'ref' (<jobId> or <jobId>:<index>), with the comma behind. */
+/* The first two members with the ids of 'ref' (<jobId> or <jobId>:<index>), with a comma at the
+ * end. */
 void job_detail_prefix(char out[JOB_DETAIL_PREFIX_MAX],
                        const char *region,
                        const char *account,

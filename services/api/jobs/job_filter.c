@@ -1,4 +1,4 @@
-/* Owns what a filter of ListJobs means (AWS Batch API reference, "ListJobs"). Never touches the
+/* Owns the meaning of a filter of ListJobs (AWS Batch API reference, "ListJobs"). Never touches the
  * database. Pure: any thread. */
 #include "job_filter.h"
 
@@ -9,8 +9,8 @@
 #include "request/arn.h"
 
 /* A name, or with an asterisk at its end the prefix of one: *ret_exact, or *ret_from and
- * *ret_below, which holds what comes behind all that begin so (a last byte of 0x7f sorts behind all
- * that names are made of). False: no name is or begins so. */
+ * *ret_below, which sorts after all names with that prefix (a last byte of 0x7f sorts after all
+ * characters of names). False: no name can match. */
 static bool read_name(list_filter *f,
                       const char *value,
                       const char **ret_exact,

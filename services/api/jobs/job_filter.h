@@ -12,8 +12,7 @@ typedef struct list_filter {
     char text[2][FILTER_TEXT_MAX];
 } list_filter;
 
-/* Reads the one pair of 'filters' (a list that is not empty). Errors: -EINVAL with the reply
- * filled. */
+/* Reads the only pair of 'filters' (a non-empty list). Errors: -EINVAL with the reply filled. */
 int list_filter_read(const api_request *req,
                      const json_t *filters,
                      list_filter *ret,

@@ -15,7 +15,7 @@
 
 #include "job_list_sql.h"
 
-/* One page on its way: what is looked through, and how it is asked for. */
+/* A page that is being made: the range to search, and how to search it. */
 typedef struct listing {
     ob_db *db;
     int64_t queue_id;
@@ -28,7 +28,8 @@ typedef struct listing {
     char below_text[OB_UUID_TEXT];
 } listing;
 
-/* One page, from one snapshot. A connection that is left inside is not used again (db_pool.h). */
+/* One page, from one snapshot. A connection that is left inside a transaction is not used again
+ * (db_pool.h). */
 static int begin(ob_db *db, ob_error *err)
 {
     return ob_db_sql(db,
@@ -81,7 +82,7 @@ static int find_floor(listing *l, const char *share, const char *definition, ob_
     return r;
 }
 
-/* One row more than a page has tells whether another follows. */
+/* One row more than a page shows whether another page follows. */
 static int take_rows(listing *l, ob_params *p, job_page *ret, ob_error *err)
 {
     int r = ob_db_exec(l->db, l->stmt, p, &ret->rows, err);
@@ -112,8 +113,8 @@ static int floor_submitted(listing *l, ob_error *err)
     return r;
 }
 
-/* Below the oldest that is alive nobody waits. The queue's own jobs down to there are looked
- * through when they are few, else all that are alive, for that is the faster way through many. */
+/* No job below the oldest living one waits. The queue's own jobs down to there are searched if they
+ * are few; otherwise all living jobs are, because that is faster with many. */
 static int choose_waiting(listing *l, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
@@ -206,7 +207,7 @@ static int begin_so(const listing *l, bool *ret_few, ob_error *err)
     return r;
 }
 
-/* No id begins before its job's createdAt, and none much later. */
+/* No id starts before its job's createdAt, and none much later. */
 static int begin_before(listing *l, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;

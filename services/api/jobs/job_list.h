@@ -1,13 +1,12 @@
-/* Pages of ListJobs. What a page costs is bounded, whatever there is to look through: one that has
- * looked at LIST_EXAMINED_MAX jobs ends, also when it has found few or none, and says where it goes
- * on. */
+/* Pages of ListJobs. The cost of a page is limited, however much there is to search: after
+ * LIST_EXAMINED_MAX jobs it ends, even if it has found few or none, and says where to continue. */
 #pragma once
 
 #include "job_store.h"
 
 #define LIST_EXAMINED_MAX 10000
 
-/* Members that are NULL or 0 let all pass. */
+/* Members that are NULL or 0 match all jobs. */
 typedef struct job_filter {
     const char *name;                   /* in lower case, as what follows about names */
     const char *name_from, *name_below; /* a prefix, as a range */
@@ -27,10 +26,10 @@ typedef struct job_page {
     char next[LIST_POSITION_TEXT];
 } job_page;
 
-/* All: position: job_page.next of the page before, NULL: the first page. Newest first, but for
- * children. Errors: -EINVAL: the position is none. */
+/* For all: position: job_page.next of the page before, NULL: the first page. Newest first, except
+ * for children. Errors: -EINVAL: the position is not valid. */
 
-/* Jobs of a queue in a state; of the filter only the share counts. */
+/* Jobs of a queue in a state; only the share of the filter is used. */
 int job_list_state(ob_db *db,
                    int64_t queue_id,
                    ob_job_state state,

@@ -1,5 +1,5 @@
-/* The operations on jobs: members, what they touch, handlers. Data only; read-only after the
- * start. The members are those of the AWS Batch API reference. */
+/* The operations on jobs: members, access rules, handlers. Data only; read-only after the start.
+ * The members are those of the AWS Batch API reference. */
 #include "job_operations.h"
 #include "definitions/definition_fields.h"
 #include "request/field_tables.h"

@@ -21,8 +21,8 @@ int job_store_sizes(ob_db *db,
                     PGresult **ret,
                     ob_error *err);
 
-/* Requests to cancel (terminate false) or terminate, durable in the inbox; jobs that are unknown or
- * ended are left alone. *ret_written: whether there is something to do. */
+/* Stores requests to cancel (terminate false) or terminate in the inbox; unknown or ended jobs are
+ * left alone. *ret_written: is there something to do? */
 int job_store_stop(ob_db *db,
                    job_scope scope,
                    const ob_job_ref *jobs,

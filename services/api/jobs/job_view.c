@@ -1,5 +1,5 @@
-/* Owns how a job's row becomes JobDetail and JobSummary: the stored, unchanging text with the
- * run-time members spliced in. Decides nothing about the job. Pure: any thread. */
+/* Owns the conversion of a job's row to JobDetail and JobSummary: the stored, unchanging text with
+ * the run-time members inserted. Decides nothing about the job. Pure: any thread. */
 #include "job_view.h"
 
 #include <string.h>
@@ -19,7 +19,7 @@ typedef struct view {
     ob_job_ref ref;
     char *stream_prefix; /* of the names of its log streams; NULL: its output goes elsewhere */
     char *log_group, *log_region; /* where those are */
-    named_streams *named;         /* where streams that are named are noted; NULL: nowhere */
+    named_streams *named;         /* where named streams are recorded; NULL: nowhere */
     ob_job_state state;
     int flags;
 } view;
@@ -125,8 +125,8 @@ static json_t *array_view(const view *v, const PGresult *rows, int row)
                      summary_view(ob_col(rows, row, JOB_COL_COUNTS), size));
 }
 
-/* Where the job's output goes. Most jobs have no logConfiguration: those are told without parsing
- * the text. */
+/* Where the job's output goes. Most jobs have no logConfiguration; for those the text need not be
+ * parsed. */
 static void note_streams(view *v, const char *detail, const char *definition)
 {
     json_auto_t *job = NULL;
@@ -138,7 +138,7 @@ static void note_streams(view *v, const char *detail, const char *definition)
     v->log_region = ob_strdup(ob_log_region(config, v->req->region));
 }
 
-/* What all views of a row have in common. */
+/* The common part of all views of a row. */
 static bool view_init(view *v, const api_request *req, const PGresult *rows, int row)
 {
     *v = (view){
@@ -180,8 +180,8 @@ static json_t *container_view(const view *v, const json_t *attempts, const PGres
     return container;
 }
 
-/* A job that waits for another attempt shows when the last one began, and no stoppedAt: for clients
- * that means that it is over. */
+/* A job that waits for another attempt shows the start of the last one and no stoppedAt, because
+ * clients take that for the end. */
 static void
 set_status(json_t *to, const view *v, const json_t *attempts, const PGresult *rows, int row)
 {
@@ -210,8 +210,8 @@ static void splice(FILE *out, const json_t *object)
         fprintf(out, ",%.*s", (int)(len - 2), text + 1);
 }
 
-/* The stored text with the tags that the job has got since, or NULL when they are the same.
- * Children have none (AWS: "Tag your AWS Batch resources"). *ret is new. */
+/* The stored text with the job's changed tags, or NULL if they are the same. Children have none
+ * (AWS: "Tag your AWS Batch resources"). *ret is new. */
 static char *retagged(const view *v, const PGresult *rows, int row)
 {
     const char *stored = ob_col(rows, row, JOB_COL_DETAIL);
@@ -225,7 +225,7 @@ static char *retagged(const view *v, const PGresult *rows, int row)
     return json_dumps(detail, JSON_COMPACT); /* its members stay in their places */
 }
 
-/* Output of a job that ended so long ago is deleted, and its streams with it. */
+/* The output of a job that ended this long ago is deleted, and so are its streams. */
 static bool output_is_kept(const api_request *req, const PGresult *rows, int row)
 {
     int64_t kept_ms = req->ctx->config->log_retention_s * 1000;

@@ -1,5 +1,5 @@
-/* DescribeJobs: up to 100 references, read in one statement; unknown ones are left out. Log streams
- * that the answer names are made if they are not there yet. Thread: an HTTP worker. */
+/* DescribeJobs: up to 100 references, read in one statement; unknown ones are left out. Creates the
+ * log streams that the answer names, if they are missing. Thread: an HTTP worker. */
 #include "job_operations.h"
 #include "job_store.h"
 #include "job_view.h"
@@ -8,8 +8,8 @@
 
 #define DESCRIBE_MAX 100
 
-/* What is told is true without them, and they are made with the first output at the latest: a full
- * disk must not keep anybody from looking at jobs. */
+/* The answer is true without them, and the first output creates them at the latest: a full disk
+ * must not prevent clients from looking at jobs. */
 static void make_streams(api_request *req, const named_streams *named)
 {
     ob_error err = { 0 };

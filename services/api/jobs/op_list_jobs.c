@@ -1,7 +1,7 @@
-/* ListJobs: the jobs of a queue in one state or passing a filter, or the children of an array, in
+/* ListJobs: the jobs of a queue in one state or matching a filter, or the children of an array, in
  * pages. A filter does not apply to children. A page may have fewer jobs than it could, or none,
- * though more follow (job_list.c). A token goes with the question that it was an answer to. Thread:
- * an HTTP worker. */
+ * although more follow (job_list.c). A token is valid only for the request that returned it.
+ * Thread: an HTTP worker. */
 #include "job_operations.h"
 #include <openssl/sha.h>
 #include <stdio.h>
@@ -22,7 +22,7 @@
 
 typedef struct listing {
     ob_job_state state;
-    bool any_state; /* a filter goes for all states, but for SHARE_IDENTIFIER with a status */
+    bool any_state; /* a filter applies to all states, except SHARE_IDENTIFIER with a status */
     list_filter filter;
     bool has_filter;
     const char *position; /* of the page before; NULL: the first */
@@ -64,7 +64,7 @@ static int list_children(api_request *req, const listing *l, job_page *ret, api_
                              &rep->err);
 }
 
-/* What a token belongs to: all that the request asks for but how much of it. */
+/* The request that a token belongs to: all its members except the size of the page. */
 static void hash_question(const api_request *req, char out[HASH_TEXT])
 {
     uint8_t hash[SHA256_DIGEST_LENGTH];
@@ -77,7 +77,8 @@ static void hash_question(const api_request *req, char out[HASH_TEXT])
         (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 
-/* position: the token's text on entry; what is behind the hash when it is this question's. */
+/* position: the token's text on entry; on return the text after the hash, if it belongs to this
+ * request. */
 static int check_token(const api_request *req, const char **position, api_reply *rep)
 {
     char hash[HASH_TEXT];
@@ -109,7 +110,7 @@ static void build_page(api_request *req, const job_page *page, int limit, api_re
     json_object_set_new(rep->body, "nextToken", json_string(token));
 }
 
-/* The one of the three that is given; NULL with the reply filled. */
+/* The one of the three members that is present; NULL with the reply filled. */
 static const char *what(const api_request *req, api_reply *rep)
 {
     static const char *const names[] = { "jobQueue", "arrayJobId", "multiNodeJobId" };

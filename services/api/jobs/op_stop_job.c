@@ -1,6 +1,6 @@
-/* CancelJob, TerminateJob, CancelJobs, TerminateJobs: durable requests; the scheduler decides what
- * they mean for a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob",
- * "TerminateJob"). Thread: an HTTP worker. */
+/* CancelJob, TerminateJob, CancelJobs, TerminateJobs: stored requests; the scheduler decides their
+ * effect on a job. Unknown and ended jobs: success, no effect (AWS: "CancelJob", "TerminateJob").
+ * Thread: an HTTP worker. */
 #include "auth/authorize.h"
 #include "job_operations.h"
 #include "job_store.h"
@@ -36,8 +36,8 @@ static void add_error(json_t *errors, json_t *job, const char *code, const char 
         errors, json_pack("{s:O, s:s, s:s}", "job", job, "code", code, "message", message));
 }
 
-/* AWS answers for each job by itself; a right that is missing to one stops the others all the same.
- */
+/* AWS answers for each job separately: a missing right for one does not prevent stopping the
+ * others */
 static int stop_many(api_request *req, bool terminate, api_reply *rep)
 {
     ob_job_ref jobs[BULK_MAX];

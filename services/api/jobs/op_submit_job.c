@@ -22,7 +22,7 @@
 #define TASK_TAGS_MAX (50 * (128 + 256) * 6)
 _Static_assert(DETAIL_MAX + TASK_TAGS_MAX < OB_MESSAGE_ROOM, "each job can be sent to an instance");
 
-/* What is remembered goes by what a text names, whatever its spelling. */
+/* The cache uses the meaning of a text, whatever its spelling. */
 static const char *name_in(const api_request *req, const char *member)
 {
     const api_name *named = names_of(req, member);
@@ -62,8 +62,8 @@ static void forget(api_request *req)
     known_forget(req->ctx->known, req, name_in(req, "jobQueue"), name_in(req, "jobDefinition"));
 }
 
-/* The commit found the queue or the definition changed: the handler is called again, and asks the
- * database. */
+/* The commit found that the queue or the definition has changed: the handler is called again and
+ * asks the database. */
 static int resolve_again(api_request *req, api_reply *rep)
 {
     forget(req);
@@ -172,10 +172,9 @@ static int submit(api_request *req, api_reply *rep)
     return r < 0 ? r : answer(req, &id, rep);
 }
 
-/* What is refused now may be the repeated try of a call that was accepted before its queue was
- * disabled or its definition deregistered, or whose first try is being written at this moment. One
- * answer holds for all tries: the first job, or, from now on, the refusal, which 'r' and the reply
- * are. */
+/* A call that is refused now may be the repeated try of a call that was accepted before its queue
+ * was disabled or its definition deregistered, or whose first try is being written at this moment.
+ * All tries get one answer: the first job, or, from now on, the refusal in 'r' and the reply. */
 static int settle_refused(api_request *req, int r, api_reply *rep)
 {
     uint8_t hash[32];
@@ -201,12 +200,12 @@ static int settle_refused(api_request *req, int r, api_reply *rep)
 
 int op_submit_job(api_request *req, api_reply *rep)
 {
-    /* What was accepted needs the room that is left. */
+    /* Accepted jobs need the remaining disk space. */
     if (disks_are_full(req->ctx->disks))
         return api_error(rep, 503, "ServerException",
                          "No job can be accepted now because a disk of the service is full.");
     int r = submit(req, rep);
-    if (r < 0 && rep->code != NULL) { /* perhaps for what a name meant until a moment ago */
+    if (r < 0 && rep->code != NULL) { /* possibly with the old meaning of a name */
         forget(req);
         api_reply_done(rep);
         r = submit(req, rep);

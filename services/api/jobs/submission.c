@@ -1,4 +1,4 @@
-/* Owns what a submission owns. */
+/* Frees the owned members of a submission. */
 #include "submission.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* A job on its way into the database. */
+/* A job that is being stored in the database. */
 #pragma once
 
 #include <stdbool.h>
@@ -16,13 +16,13 @@ typedef struct submission_dep {
     ob_dep_type type;
 } submission_dep;
 
-/* One job to be made durable. Strings are borrowed until submit_wait returns, but for the owned
+/* One job to be stored. Strings are borrowed until submit_wait returns, except for the owned
  * ones. */
 typedef struct submission {
     ob_uuid id;
     const char *account, *region;
     int64_t queue_id;
-    int64_t queue_version; /* what was checked was checked against this one */
+    int64_t queue_version; /* the version that the checks used */
     int64_t definition_id;
     bool latest; /* the definition was named without a revision: it must still be the latest */
     const char *definition; /* name, without revision */
@@ -39,8 +39,9 @@ typedef struct submission {
     int priority;
     submission_dep deps[SUBMISSION_DEPS_MAX];
     size_t n_deps;
-    char *task_tags;     /* owned: JSON, what its containers are tagged with; NULL: nothing */
-    const char *failure; /* statusReason of a job that is accepted only to fail; NULL: it is not */
+    char *task_tags; /* owned: JSON, the tags of its containers; NULL: none */
+    const char *
+        failure; /* statusReason of a job that is accepted and then fails; NULL: it does not fail */
     const char *key_id; /* access key and amz-sdk-invocation-id of the call; invocation_id NULL: not
                            known */
     const char *invocation_id;

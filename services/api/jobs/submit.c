@@ -1,10 +1,11 @@
-/* Owns the submitting connection and thread: takes all submissions that arrived while the last
- * batch committed and makes them durable in one statement. Never decides what a job is
- * (op_submit_job.c) nor when it runs (scheduler).
+/* Owns the submitting connection and thread: it takes all submissions that arrived during the last
+ * commit and stores them in one statement. Never decides what a job is (op_submit_job.c) or when it
+ * runs (scheduler).
  *
- * Invariants: a caller is answered only after the commit that holds its job; a failing batch is
- * tried again one by one, so that each caller gets only its own error; ringing batch.submissions
- * follows the commit and may fail. Thread: its own; callers wait on a condition. */
+ * Invariants: a caller is answered only after the commit that contains its job; after a failure the
+ * batch is tried again one by one, so that each caller gets only its own error; ringing
+ * batch.submissions follows the commit and may fail. Thread: its own; callers wait on a
+ * condition. */
 #include "submit.h"
 
 #include <pthread.h>
@@ -29,7 +30,7 @@
 #define ONCE_WINDOW_MS (10 * 60 * 1000)
 #define ONCE_SWEEP_MS (60 * 1000)
 #define RING_EVERY_MS 10
-#define LEAD_MS 10000 /* what id_clock has at first: more than threads hold each other up */
+#define LEAD_MS 10000 /* the initial value of id_clock: more than the delay between threads */
 
 typedef struct waiter {
     const submission *job;
@@ -53,7 +54,7 @@ struct submitter {
     int64_t swept_at_ms;
     int64_t rung_at_ms;
     bool unrung;     /* committed since then; the submitting thread's own */
-    int64_t lead_ms; /* of ids to createdAt, as far as noted; its own too */
+    int64_t lead_ms; /* the stored lead of ids over createdAt; also the thread's own */
 };
 
 static int connect_if_needed(submitter *s, ob_error *err)
@@ -64,17 +65,17 @@ static int connect_if_needed(submitter *s, ob_error *err)
     ob_db_free(s->db);
     s->db = NULL;
     int r = db_open(s->conninfo, "openbatch-api submit", tables, STATEMENT_MS, &s->db, err);
-    /* All statements here find rows by a unique key. So told, one plan stays good however the
-     * tables grow, and planning is a third of a small batch. */
+    /* All statements here find rows by a unique key. With this setting one plan stays good however
+     * large the tables are; planning would otherwise take a third of a small batch. */
     if (r == 0)
         r = ob_db_sql(s->db, "SET plan_cache_mode = force_generic_plan; SET enable_seqscan = off",
                       NULL, NULL, err);
     return r;
 }
 
-/* The answer of a submission that the insert left out: an earlier try of the same call, or its
- * queue has changed or takes no jobs any more, or its definition is not active or not the latest
- * any more. */
+/* The answer for a submission that the insert left out: there was an earlier try of the same call;
+ * or its queue has changed or accepts no jobs any more; or its definition is no longer active or no
+ * longer the latest. */
 static int settle_left_out(submitter *s, waiter *w)
 {
     if (w->job->invocation_id != NULL) {
@@ -94,8 +95,7 @@ static int settle_left_out(submitter *s, waiter *w)
     return ob_fail(&w->error, ENOENT, "the job queue or the job definition has changed");
 }
 
-/* ListJobs finds jobs of a time by their ids: how far those run ahead is noted before they are
- * there. */
+/* ListJobs finds the jobs of a time by their ids, so the lead of ids is stored before the jobs. */
 static int note_lead(submitter *s, const submission *const *jobs, size_t n, ob_error *err)
 {
     int64_t lead_ms = s->lead_ms;
@@ -109,7 +109,7 @@ static int note_lead(submitter *s, const submission *const *jobs, size_t n, ob_e
     return r;
 }
 
-/* Commits 'n' submissions at once. Returns 0 when the outcome of each is in its waiter. */
+/* Commits 'n' submissions at once. Returns 0 if the outcome of each is in its waiter. */
 static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
 {
     int r = connect_if_needed(s, err);
@@ -131,7 +131,7 @@ static int commit_batch(submitter *s, waiter **batch, size_t n, ob_error *err)
     return 0;
 }
 
-/* In a flood one doorbell stands for many commits: more than a broker keeps up with would only make
+/* In a flood one doorbell stands for many commits: more than a broker can handle would only keep
  * both sides busy. */
 static void ring_if_due(submitter *s)
 {
@@ -143,12 +143,12 @@ static void ring_if_due(submitter *s)
     json_auto_t *msg = ob_message_new("submitted", 0);
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
-    /* A lost doorbell is made good by the scheduler's sweep of the inbox. */
+    /* The scheduler's sweep of the inbox compensates for a lost doorbell. */
     (void)ob_bus_send(s->bus, OB_TOPIC_SUBMISSIONS, 0, NULL, 0, text, len, NULL, NULL);
 }
 
 /* The outcome of a statement on a lost connection is not known: a repeated insert of the same job
- * ids meets its own rows then, in submit_once or, for a call without an invocation id, in job. */
+ * ids then finds its own rows, in submit_once or, for a call without an invocation id, in job. */
 static int commit_one_known(submitter *s, waiter *w)
 {
     ob_error err = { 0 };
@@ -171,8 +171,8 @@ static int commit_one_known(submitter *s, waiter *w)
     return r;
 }
 
-/* After a batch that failed. Whoever comes behind a server that does not answer is not made to wait
- * for it once more: a repeated call gets the first answer, if there was one. */
+/* After a failed batch. Later calls do not wait again for a server that does not answer: a repeated
+ * call gets the first answer, if there was one. */
 static void commit_singly(submitter *s, waiter **batch, size_t n, int r, const ob_error *why)
 {
     ob_error err = *why;
@@ -213,7 +213,7 @@ static void sweep_once(submitter *s)
     if (ob_mono_ms() - s->swept_at_ms < ONCE_SWEEP_MS)
         return;
     s->swept_at_ms = ob_mono_ms();
-    /* A clock that has just jumped ahead makes all of them old. */
+    /* A clock that has just jumped ahead would make all of them old. */
     if (!ob_wall_steady(ONCE_WINDOW_MS))
         return;
     ob_error err = { 0 };

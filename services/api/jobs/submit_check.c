@@ -8,7 +8,7 @@
 #include "definitions/container_check.h"
 #include "ob/message.h"
 
-/* What OpenBatch stores as a definition but does not run. */
+/* Definitions that OpenBatch stores but does not run. */
 static int check_kind(const api_request *req, const json_t *definition, api_reply *rep)
 {
     static const char *const kinds[] = { "nodeProperties", "ecsProperties", "eksProperties",
@@ -54,7 +54,7 @@ static int check_share(const api_request *req, const api_queue *queue, api_reply
 {
     bool share = !json_is_nothing(json_object_get(req->body, "shareIdentifier"));
     bool priority = json_object_get(req->body, "schedulingPriorityOverride") != NULL;
-    if (!queue->fair_share && (share || priority)) /* the missing blank is AWS's */
+    if (!queue->fair_share && (share || priority)) /* the missing space is AWS's */
         return api_client_error(
             rep, "Job with shareIdentifier or schedulingPriority can onlybe submitted to job queue "
                  "with fair share scheduling policy.");
@@ -65,7 +65,7 @@ static int check_share(const api_request *req, const api_queue *queue, api_reply
     return 0;
 }
 
-/* The older members have no meaning on Fargate. */
+/* Fargate does not have the older members. */
 static int check_overrides(const api_request *req, const api_queue *queue, api_reply *rep)
 {
     const json_t *overrides = json_object_get(req->body, "containerOverrides");

@@ -4,9 +4,9 @@
 #include "ob/db.h"
 #include "submission.h"
 
-/* Inserts 'n' submissions with their inbox rows in one statement. inserted[i]: whether it was; not
- * so when its queue has changed or takes no jobs, its definition is not active or, if so wanted,
- * not the latest, or its invocation id is known. */
+/* Inserts 'n' submissions with their inbox rows in one statement. inserted[i]: was it inserted? It
+ * was not if its queue has changed or accepts no jobs, its definition is not active or, if
+ * required, not the latest, or its invocation id is known. */
 int submit_store_insert(
     ob_db *db, const submission *const *jobs, size_t n, bool *inserted, ob_error *err);
 /* The job that an invocation id has made. Errors: -ENOENT; -ECANCELED: the call was refused. */
@@ -17,8 +17,8 @@ int submit_store_find_once(ob_db *db,
                            ob_uuid *ret_id,
                            bool *ret_same_body,
                            ob_error *err);
-/* Unless a try of this call has been accepted, none will be from now on. Waits for one that is just
- * being written; submit_store_find_once tells which it was. */
+/* Unless a try of this call has been accepted, none will be from now on. Waits for a try that is
+ * being written; submit_store_find_once returns the result. */
 int submit_store_refuse_once(ob_db *db,
                              const char *key_id,
                              const char *invocation_id,
@@ -26,6 +26,6 @@ int submit_store_refuse_once(ob_db *db,
                              int64_t now_ms,
                              ob_error *err);
 int submit_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err);
-/* From now on ids may begin with a time so much later than their job's createdAt. */
+/* From now on ids may start with a time that is this much later than their job's createdAt. */
 int submit_store_note_lead(ob_db *db, int64_t lead_ms, ob_error *err);
 int submit_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err);

@@ -25,7 +25,7 @@
 #define RUN_HELD (4u << 20)    /* bytes that wait */
 #define ALL_HELD (64u << 20)
 #define APPEND_BYTES (4u << 20) /* of one statement */
-#define NAME_BYTES 512          /* longer names do not fit into the index of log_stream */
+#define NAME_BYTES 512          /* longer names do not fit the index of log_stream */
 
 typedef struct stream {
     log_position at;
@@ -130,8 +130,8 @@ static int move_streams(batch *b, ob_error *err)
 
 /* ---- lines ----------------------------------------------------------------------------------- */
 
-/* One line of a chunk: [at, text] or [at, null, base64]. Returns its bytes (*ret_owned is to be
- * freed, or NULL), or NULL when it is none. */
+/* One line of a chunk: [at, text] or [at, null, base64]. Returns its bytes (free *ret_owned, or
+ * NULL), or NULL if it is not a line. */
 static const void *line_bytes(const json_t *line, int *ret_len, void **ret_owned)
 {
     const json_t *text = json_array_get(line, 1);
@@ -157,8 +157,8 @@ static const void *line_bytes(const json_t *line, int *ret_len, void **ret_owned
     return bytes;
 }
 
-/* How far a line goes in the output: that is said where it is more than its bytes and its end. No
- * part of a line is empty, but for one at its end. */
+/* The span of a line in the output: it is given if it is more than the line's bytes and its end. No
+ * part of a line is empty, except for one at its end. */
 static int64_t line_span(const json_t *line, int len)
 {
     const json_t *said = json_array_get(line, 3);
@@ -167,8 +167,9 @@ static int64_t line_span(const json_t *line, int len)
     return sound ? span : (int64_t)len + 1;
 }
 
-/* How much of a line is there already when 'done' of the output behind its beginning is; -1: all.
- * The engine keeps a long line in parts, which executors of a version before sent one by one. */
+/* The part of a line that is already stored if 'done' bytes of the output after its start are; -1:
+ * all. The engine stores a long line in parts, which executors of an earlier version sent one by
+ * one. */
 static int stored_part(const json_t *line, int len, int64_t done)
 {
     if (done <= 0)
@@ -240,7 +241,7 @@ static void add_gap(batch *b, stream *s, int64_t offset)
     add_line(b, s, b->now_ms, text, (int)strlen(text), text, offset);
 }
 
-/* Takes what is new of a chunk, unless it lies behind a gap that may still close. */
+/* Takes the new lines of a chunk, unless it is after a gap that may still close. */
 static int take_chunk(batch *b, log_chunk *c, ob_error *err)
 {
     stream *s = stream_of(b, c);

@@ -1,4 +1,4 @@
-/* Chunks of batch.logs on their way into PostgreSQL. */
+/* Stores chunks of batch.logs in PostgreSQL. */
 #pragma once
 
 #include <jansson.h>
@@ -13,7 +13,7 @@ typedef struct log_chunk {
     log_run *run; /* a reference; set by whoever knows whose it is, before log_batch_store */
     size_t bytes;
     int64_t since_ms; /* monotonic: when it arrived */
-    bool waits;       /* it lies behind a gap which may still close */
+    bool waits;       /* it is after a gap that may still close */
     bool hurries;     /* it does not wait any longer */
     struct log_chunk *prev, *next;
 } log_chunk;
@@ -22,15 +22,14 @@ log_chunk *log_chunk_new(json_t *msg, size_t bytes);
 void log_chunk_free(log_chunk *chunk);
 void log_chunks_free(log_chunk **list);
 
-/* Are its run's names such that PostgreSQL takes them? What is not would hold up all that comes
- * behind it. */
+/* Does PostgreSQL accept its run's names? A bad one would block all later chunks. */
 bool log_chunk_is_usable(const log_chunk *chunk);
 
-/* Stores what is new of the chunks, in one transaction; those that lie behind a gap which may still
- * close are left in *list, the others freed. *ret_far: so many of these lay too far behind the end
- * of what there is to be believed. On failure the list is as it was. Thread: the owner of 'db'. */
+/* Stores the new lines of the chunks in one transaction. Chunks after a gap that may still close
+ * stay in *list, the others are freed. *ret_far: the number of lines that were too far after the
+ * end to be accepted. On failure the list is unchanged. Thread: the owner of 'db'. */
 int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err);
 
-/* Of what waits, ends the waiting of the oldest until the rest is within bounds, for each run and
- * in all; or of everything. */
+/* Ends the waiting of the oldest chunks until the rest is within the limits, for each run and in
+ * all; or of all chunks. */
 void log_batch_hurry(log_chunk *list, bool all);

@@ -1,5 +1,5 @@
-/* Reads filter patterns and holds text against them. Owns the terms. Any thread; a filter does not
- * change once it is made. */
+/* Reads filter patterns and matches text with them. Owns the terms. Any thread; a filter does not
+ * change after it is made. */
 #include "log_filter.h"
 
 #include <stdlib.h>
@@ -8,7 +8,7 @@
 #define BLANKS " \t\r\n"
 
 typedef struct term {
-    char kind; /* '+' must be there, '?' one of these, '-' must not be */
+    char kind; /* '+' must match, one of '?' must match, '-' must not match */
     char *text;
     size_t len;
 } term;
@@ -34,8 +34,7 @@ void log_filter_freep(log_filter **filter)
     log_filter_free(*filter);
 }
 
-/* Reads a phrase that begins behind its quotation mark into 'out'; returns what follows, or NULL.
- */
+/* Reads a phrase that starts after its quotation mark into 'out'; returns the rest, or NULL */
 static const char *read_phrase(const char *at, char *out, size_t *ret_len)
 {
     size_t n = 0;

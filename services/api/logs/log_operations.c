@@ -1,5 +1,5 @@
-/* The operations on output: members, what they touch, handlers. Data only; read-only after the
- * start. The members are those of the CloudWatch Logs API reference. */
+/* The operations on output: members, access rules, handlers. Data only; read-only after the start.
+ * The members are those of the CloudWatch Logs API reference. */
 #include "log_operations.h"
 #include "request/field_tables.h"
 

@@ -1,5 +1,5 @@
-/* Names, errors and texts as CloudWatch Logs has them (CloudWatch Logs API reference). Owns
- * nothing. Thread: an HTTP worker. */
+/* Names, errors and texts of CloudWatch Logs (CloudWatch Logs API reference). Owns nothing. Thread:
+ * an HTTP worker. */
 #include "log_reply.h"
 
 #include <stdarg.h>

@@ -1,5 +1,4 @@
-/* Runs whose output lately came. Owns what is remembered of them, RUNS_MAX at most. Thread: the
- * intake's. */
+/* A cache of runs with recent output. Owns its entries, at most RUNS_MAX. Thread: the intake's. */
 #include "log_runs.h"
 
 #include <stdio.h>
@@ -68,7 +67,7 @@ log_run *log_runs_get(log_runs *runs, const char *text, const char *instance)
     return run && strcmp(run->instance, instance) == 0 ? ref_run(run) : NULL;
 }
 
-/* The run, remembered from now on; NULL: its output is not ours to keep. */
+/* Adds the run to the cache; NULL: we do not store its output. */
 static log_run *add(log_runs *runs,
                     const ob_run_ref *ref,
                     const char *instance,

@@ -1,4 +1,4 @@
-/* Whose output a chunk of batch.logs may be: that follows from its run, not from what it says. */
+/* Whose output a chunk of batch.logs is: that follows from its run, not from its own members. */
 #pragma once
 
 #include <uthash.h>
@@ -6,8 +6,8 @@
 #include "log_store.h"
 #include "ob/id.h"
 
-/* A run, where it is or was, and where its output goes. Shared by its chunks, changed by nobody but
- * log_batch.c, who counts in 'held'. */
+/* A run, its instance, and where its output goes. Shared by its chunks; only log_batch.c changes
+ * it, by counting in 'held'. */
 typedef struct log_run {
     char text[OB_RUN_TEXT];
     char instance[OB_INSTANCE_TEXT];
@@ -25,14 +25,14 @@ log_runs *log_runs_new(void);
 /* Runs that chunks still refer to stay until these are gone. */
 void log_runs_free(log_runs *runs);
 
-/* The run, when it is known to be or to have been on that instance; NULL: ask the database. The
- * caller gets a reference. */
+/* The run, if the cache has it on that instance; NULL: ask the database. The caller gets a
+ * reference. */
 log_run *log_runs_get(log_runs *runs, const char *run, const char *instance);
 void log_run_unref(log_run *run);
 
-/* Looks for 'n' runs on their instances, in one statement: ret[i] is a new reference, or unchanged
- * when that run is not there. A run is on one instance only, and its job never changes: what is
- * known stays true. */
+/* Looks for 'n' runs on their instances in one statement: ret[i] is a new reference, or unchanged
+ * if that run is not there. A run is on one instance only, and its job never changes, so entries
+ * stay true. */
 int log_runs_find(log_runs *runs,
                   ob_db *db,
                   const ob_run_ref *refs,

@@ -13,7 +13,7 @@ typedef struct log_key {
 
 /* ---- the ingesting thread -------------------------------------------------------------------- */
 
-/* A stream and where it stands. 'id' is 0 until it is opened. */
+/* A stream and its position. 'id' is 0 until it is opened. */
 typedef struct log_position {
     log_key key;        /* borrowed */
     const char *job_id; /* borrowed; NULL: not known */
@@ -24,8 +24,8 @@ typedef struct log_position {
     int64_t first_ms, last_ms; /* 0: no line yet */
 } log_position;
 
-/* Fills the positions of 'n' different streams, making those that are missing, and locks them until
- * the transaction ends. Two processes lock in the same order. */
+/* Fills the positions of 'n' different streams, creates missing ones, and locks them until the
+ * transaction ends. Two processes lock in the same order. */
 int log_store_open(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err);
 /* Writes the positions back. */
 int log_store_move(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err);
@@ -53,7 +53,7 @@ int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *
 
 /* ---- reading --------------------------------------------------------------------------------- */
 
-#define LOG_GROUP_DEFAULT OB_LOG_GROUP /* there without a row */
+#define LOG_GROUP_DEFAULT OB_LOG_GROUP /* exists without a row */
 #define LOG_PAGE_BYTES 1048576
 #define LOG_PAGE_EVENTS 10000
 #define LOG_EVENT_BYTES 26 /* that AWS counts besides the text of an event */
@@ -70,7 +70,7 @@ int log_store_group_exists(ob_db *db,
 int log_store_group_make(
     ob_db *db, const char *account, const char *region, const char *group, ob_error *err);
 
-/* A place between two events of a stream: before the event with this time and number. */
+/* A position between two events of a stream: before the event with this time and number. */
 typedef struct log_place {
     int64_t at_ms, n;
 } log_place;
@@ -88,7 +88,7 @@ int log_store_read(ob_db *db,
                    PGresult **ret,
                    ob_error *err);
 
-/* Where a search through many streams stands: behind this event. */
+/* The position of a search through many streams: after this event. */
 typedef struct log_search_place {
     int64_t at_ms, stream_id, n;
 } log_search_place;
@@ -99,7 +99,7 @@ typedef struct log_search {
     size_t n_streams;
     const char *prefix;
     int64_t start_ms, end_ms;  /* both included */
-    int64_t ingested_until_ms; /* what was stored later is left out */
+    int64_t ingested_until_ms; /* events that were stored later are left out */
     bool backward;
     log_search_place behind; /* for a first page: see log_search_begin */
 } log_search;

@@ -1,9 +1,9 @@
 /* Owns the intake of batch.logs: chunks of container output become rows of log_event, in order,
- * without loss or duplicate (log_batch.c says how).
+ * without loss or duplicate (see log_batch.c).
  *
  * Invariants: offsets of the topic are committed after the rows, and never past a chunk that waits
- * for a gap to close, so a restart reads it again; nothing waits so long that they are not
- * committed for COMMIT_MS. A chunk is taken from the instance that has or had its run, by that
+ * for a gap to close, so a restart reads it again; no chunk waits so long that offsets are not
+ * committed for COMMIT_MS. A chunk is accepted from the instance that has or had its run, with that
  * instance's token; where its lines go follows from the run (log_runs.c). All others are dropped. A
  * turn takes what arrived during the last one, up to TURN_BYTES. Thread: its own, with its own
  * connection and bus. */
@@ -44,14 +44,14 @@ typedef struct intake {
     api_ctx *ctx;
     ob_bus *bus;
     ob_db *db;
-    log_chunk *arrived; /* in this turn, their senders not checked yet */
+    log_chunk *arrived; /* received in this turn, senders not checked yet */
     size_t arrived_bytes;
     log_chunk *pending; /* not yet in PostgreSQL; in order of arrival */
     bool uncommitted;   /* rows are stored whose topic offsets are not committed yet */
     int64_t committed_ms;
     known_token *tokens;
     log_runs *runs;
-    size_t refused; /* chunks, since it was last said */
+    size_t refused; /* chunks since the last log line */
     int64_t said_ms;
 } intake;
 
@@ -85,8 +85,8 @@ static void forget_tokens(intake *in)
     }
 }
 
-/* Does the chunk come from the instance it names? A hash that differs is read again: an instance
- * that is launched once more gets a new token. */
+/* Does the chunk come from the instance that it names? If the hash differs it is read again,
+ * because an instance that is launched again gets a new token. */
 static int check_token(intake *in, const json_t *msg, bool *ret_ok, ob_error *err)
 {
     const char *instance = ob_json_str(msg, "instance", "");
@@ -130,7 +130,7 @@ static void refuse(intake *in, size_t n, const char *instance, const char *why)
     in->refused = 0;
 }
 
-/* Drops chunks that do not come from who they say. */
+/* Drops chunks from wrong senders. */
 static int check_tokens(intake *in, ob_error *err)
 {
     log_chunk *c, *next;
@@ -149,7 +149,7 @@ static int check_tokens(intake *in, ob_error *err)
     return 0;
 }
 
-/* Finds out whose output the chunks are; NULL stays with those that are nobody's. */
+/* Finds the runs of the chunks; NULL stays with chunks without a run. */
 static int find_runs(intake *in, ob_error *err)
 {
     log_chunk *c;
@@ -175,7 +175,7 @@ static int find_runs(intake *in, ob_error *err)
     return r;
 }
 
-/* Moves what arrived to what is to be stored. */
+/* Moves received chunks to those that will be stored. */
 static int check_arrived(intake *in, ob_error *err)
 {
     log_chunk *c, *next;
@@ -191,7 +191,7 @@ static int check_arrived(intake *in, ob_error *err)
             DL_APPEND(in->pending, c);
             continue;
         }
-        /* What never began, and so was never recorded there, says its end too. */
+        /* A run that never started, and so was never recorded there, reports its end too. */
         if (json_array_size(json_object_get(c->msg, "lines")) > 0)
             refuse(in, 1, ob_json_str(c->msg, "instance", ""), "the instance never had that run");
         log_chunk_free(c);
@@ -216,7 +216,7 @@ static int open_db(intake *in, ob_error *err)
     return r;
 }
 
-/* Waits for something to arrive, then takes what else is there. */
+/* Waits for something to arrive, then takes everything that is available. */
 static void take_arrivals(intake *in)
 {
     if (in->arrived_bytes == 0)

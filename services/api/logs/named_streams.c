@@ -1,7 +1,7 @@
-/* A job's stream is there from the moment somebody is told its name, also when the job has written
- * nothing, or nothing has arrived yet. Owns a memory of the streams that were made or seen, so that
- * who asks again and again costs no statement: hashes of names in a table without locks, where a
- * newer one takes an older one's place. Any thread. */
+/* A job's stream exists from the moment its name is first shown, even if the job has written
+ * nothing or nothing has arrived yet. Owns a cache of the streams that were created or seen, so
+ * repeated requests cost no statement: hashes of names in a table without locks, in which a newer
+ * one replaces an older one. Any thread. */
 #include "named_streams.h"
 
 #include <stdatomic.h>

@@ -1,4 +1,4 @@
-/* Log streams of which DescribeJobs has told: from then on they are there. */
+/* Log streams that DescribeJobs has shown: from then on they exist. */
 #pragma once
 
 #include "ob/db.h"
@@ -15,8 +15,8 @@ typedef struct named_streams {
 } named_streams;
 void named_streams_done(named_streams *list);
 
-/* Notes a stream unless this process knows that it is there. */
+/* Records a stream unless this process knows that it exists. */
 void named_streams_add(
     named_streams *list, const char *region, const char *group, const char *name, ob_job_ref job);
-/* Makes those that are missing, empty. Errors: as ob_db_exec. */
+/* Creates the missing ones, empty. Errors: as ob_db_exec. */
 int named_streams_make(ob_db *db, const char *account, const named_streams *list, ob_error *err);

@@ -1,11 +1,11 @@
 /* FilterLogEvents of CloudWatch Logs (AWS: "FilterLogEvents"): events of many streams in the order
- * of time, those that a pattern takes. A token names the direction and the last event that was
- * looked at; without one there is nothing more. A page may be empty though more follows: reading
- * stops after SCAN_MS.
+ * of time that match a pattern. A token has the direction and the last event that was examined;
+ * without one there is nothing more. A page may be empty although more follows: reading stops after
+ * SCAN_MS.
  *
- * Where several streams are read, what arrived within the last SETTLE_MS is left for the next call:
- * their outputs arrive one after the other, and a client that goes on from the latest time it has
- * seen (`aws logs tail --follow`) would miss what arrives behind it. Thread: an HTTP worker. */
+ * If several streams are read, events of the last SETTLE_MS are left for the next call: their
+ * outputs arrive one after the other, and a client that continues from the latest time it has seen
+ * (`aws logs tail --follow`) would miss later arrivals. Thread: an HTTP worker. */
 #include "log_operations.h"
 #include <stdio.h>
 #include <string.h>
@@ -115,8 +115,8 @@ static int add_event(page *p, const PGresult *rows, int row, const log_filter *f
     return 0;
 }
 
-/* Adds events until the page is full, there are no more, or it took long. *ret_more: there may be
- * more behind s->behind. */
+/* Adds events until the page is full, there are no more, or it takes too long. *ret_more: there may
+ * be more after s->behind. */
 static int fill_page(api_request *req,
                      log_search *s,
                      const log_filter *filter,

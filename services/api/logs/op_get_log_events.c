@@ -1,6 +1,7 @@
 /* GetLogEvents of CloudWatch Logs (AWS: "GetLogEvents"): one stream, page by page in both
- * directions. A token names the direction and a place between two events, at which the page begins
- * (forward) or ends (backward); at an end the token given comes back. Thread: an HTTP worker. */
+ * directions. A token has the direction and a position between two events, at which the page begins
+ * (forward) or ends (backward); at an end the request's token is returned. Thread: an HTTP
+ * worker. */
 #include "log_operations.h"
 #include <stdio.h>
 #include <string.h>

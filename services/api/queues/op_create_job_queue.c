@@ -1,5 +1,5 @@
-/* CreateJobQueue: stores what is wanted and rings; the scheduler makes it VALID. Thread: an HTTP
- * worker. */
+/* CreateJobQueue: stores the settings and rings the doorbell; the scheduler makes it VALID. Thread:
+ * an HTTP worker. */
 #include "queue_operations.h"
 #include <string.h>
 

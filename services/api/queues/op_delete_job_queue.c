@@ -1,5 +1,5 @@
 /* DeleteJobQueue: marks it as deleted; the scheduler ends its jobs and removes its status, then it
- * is gone. Repeating it succeeds. Thread: an HTTP worker. */
+ * is gone. A second call succeeds too. Thread: an HTTP worker. */
 #include "ob/message.h"
 #include "queue_operations.h"
 #include "queue_rules.h"

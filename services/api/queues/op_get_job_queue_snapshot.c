@@ -1,5 +1,5 @@
-/* GetJobQueueSnapshot: the front of a queue and what its jobs use, as the scheduler last wrote it.
- * Without a snapshot nothing has ever waited. Thread: an HTTP worker. */
+/* GetJobQueueSnapshot: the front of a queue and what its jobs use, as last written by the
+ * scheduler. Without a snapshot no job has ever waited. Thread: an HTTP worker. */
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"

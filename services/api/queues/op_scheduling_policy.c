@@ -1,6 +1,6 @@
-/* CreateSchedulingPolicy, UpdateSchedulingPolicy, DeleteSchedulingPolicy: policies that queues
- * share their capacity by. A change rings the scheduler for each queue that has the policy. Thread:
- * an HTTP worker. */
+/* CreateSchedulingPolicy, UpdateSchedulingPolicy, DeleteSchedulingPolicy: policies by which queues
+ * share capacity. A change rings the scheduler for each queue that uses the policy. Thread: an HTTP
+ * worker. */
 #include "policy_operations.h"
 #include <string.h>
 
@@ -10,7 +10,7 @@
 
 static const char *const kinds[] = { "fairsharePolicy", "quotaSharePolicy" };
 
-/* The policies of a request; none: a fair share with every share alike. */
+/* The policies of a request; none: a fair share with equal shares. */
 static void take_policies(const api_request *req, json_t *body)
 {
     json_auto_t *sent = fields_copy(req->op->fields, req->body);

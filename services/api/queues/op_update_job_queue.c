@@ -1,5 +1,5 @@
-/* UpdateJobQueue: only members that are present change; an order is replaced whole. Thread: an HTTP
- * worker. */
+/* UpdateJobQueue: changes only members that are present; an order is replaced as a whole. Thread:
+ * an HTTP worker. */
 #include "queue_operations.h"
 #include <string.h>
 

@@ -1,4 +1,4 @@
-/* The operations on scheduling policies: members, what they touch, handlers. Data only; read-only
+/* The operations on scheduling policies: members, access rules, handlers. Data only; read-only
  * after the start. The members are those of the AWS Batch API reference. */
 #include "policy_operations.h"
 #include "request/field_tables.h"

@@ -1,4 +1,4 @@
-/* The operations on job queues: members, what they touch, handlers. Data only; read-only after the
+/* The operations on job queues: members, access rules, handlers. Data only; read-only after the
  * start. The members are those of the AWS Batch API reference. */
 #include "queue_operations.h"
 #include "request/field_tables.h"

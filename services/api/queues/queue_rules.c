@@ -1,5 +1,5 @@
-/* What the operations on job queues have in common: look-up, the derived status, the rules of
- * computeEnvironmentOrder and the shape of Describe. Thread: an HTTP worker. */
+/* The common part of the operations on job queues: look-up, the derived status, the rules of
+ * computeEnvironmentOrder and the form of Describe. Thread: an HTTP worker. */
 #include "queue_rules.h"
 
 #include <stdio.h>
@@ -97,7 +97,7 @@ static int check_environment(const api_environment *e, entry *to, api_reply *rep
     return 0;
 }
 
-/* What all environments of a queue have in common. */
+/* The properties that all environments of a queue must share. */
 typedef struct likeness {
     int fargate, arm; /* -1: not known yet */
 } likeness;
@@ -147,7 +147,7 @@ bind_entries(api_request *req, entry *entries, size_t n, bool *ret_fargate, api_
     return r;
 }
 
-/* jobQueueType is what the environments say; one that was given, or was before, must be that. */
+/* jobQueueType follows from the environments; a given or earlier value must match. */
 static int take_type(api_request *req, bool fargate, api_wanted_queue *q, api_reply *rep)
 {
     const char *type = fargate ? "ECS_FARGATE" : "ECS";

@@ -1,10 +1,10 @@
-/* Job queues: what their operations have in common. */
+/* Job queues: the common part of their operations. */
 #pragma once
 
 #include "queue_store.h"
 
-/* What the request's member jobQueue names; none: nothing. Errors: -ENOENT, the reply is "<ARN>
- * does not exist". Locked: inside store_tx. */
+/* The queue in the request's member jobQueue; nothing if it is absent. Errors: -ENOENT, the reply
+ * is "<ARN> does not exist". Locked: inside store_tx. */
 int queue_named(api_request *req, api_wanted_queue *ret, api_reply *rep);
 
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
@@ -15,8 +15,8 @@ const char *queue_status_text(const api_wanted_queue *q);
  * that none is deleted meanwhile. Errors: -EINVAL with the reply. Inside store_tx. */
 int queue_take_order(api_request *req, const json_t *order, api_wanted_queue *q, api_reply *rep);
 
-/* Gives the queue the policy of the request's member schedulingPolicyArn, which stays until the
- * transaction ends. Errors: -ENOENT, -EINVAL with the reply. Inside store_tx. */
+/* Gives the queue the policy in the request's member schedulingPolicyArn, which cannot be deleted
+ * until the transaction ends. Errors: -ENOENT, -EINVAL with the reply. Inside store_tx. */
 int queue_take_policy(api_request *req, api_wanted_queue *q, api_reply *rep);
 
 /* JobQueueDetail. *ret is new. */

@@ -47,11 +47,11 @@ int queue_of_jobs(ob_db *db,
                   PGresult **ret,
                   ob_error *err);
 
-/* May a job of this share come into a fair-share queue, of which 'max' shares may be active? Shares
+/* May a job of this share enter a fair-share queue, of which 'max' shares may be active? Shares
  * that the scheduler has not seen yet are not counted. */
 int queue_share_fits(
     ob_db *db, int64_t queue_id, const char *share, int max, bool *ret, ob_error *err);
 
-/* What the scheduler wrote of the front of a queue: one row (SNAPSHOT_COL_*) or none. *ret is
+/* The front of a queue, as the scheduler wrote it: one row (body, updated_at_ms) or none. *ret is
  * new. */
 int queue_snapshot(ob_db *db, int64_t queue_id, PGresult **ret, ob_error *err);

@@ -1,4 +1,4 @@
-/* What a scheduling policy may be (AWS Batch API reference, "FairsharePolicy"). Changes nothing.
+/* Rules for scheduling policies (AWS Batch API reference, "FairsharePolicy"). Changes nothing.
  * Pure: any thread. */
 #include "sched_policy_check.h"
 
@@ -15,7 +15,7 @@ int check_weight(json_t *weight, const api_field_where *where)
                : field_refuse(where, "%s must be between 0.0001 and 999.9999.", where->path);
 }
 
-/* Letters and digits, with an asterisk behind or not. *ret_len: without it. */
+/* Letters and digits, with an optional asterisk at the end. *ret_len: without it. */
 static bool is_share(const char *text, size_t *ret_len)
 {
     size_t n = 0;
@@ -26,7 +26,7 @@ static bool is_share(const char *text, size_t *ret_len)
            (text[n] == '\0' || (text[n] == '*' && text[n + 1] == '\0'));
 }
 
-/* Is there an identifier that both stand for? */
+/* Is there an identifier that both match? */
 static bool overlap(const char *a, size_t a_len, const char *b, size_t b_len)
 {
     if (a_len > b_len)

@@ -1,4 +1,4 @@
-/* Rules of scheduling policies that a table of fields cannot say. Hooks of api_field and of
+/* Rules for scheduling policies that a table of fields cannot express. Hooks of api_field and of
  * api_operation. */
 #pragma once
 

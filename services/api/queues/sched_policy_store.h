@@ -15,13 +15,12 @@ void sched_policy_done(sched_policy *p);
 
 typedef enum sched_policy_lock {
     SCHED_POLICY_READ,
-    SCHED_POLICY_SHARE,  /* it stays until the transaction ends */
-    SCHED_POLICY_CHANGE, /* nobody else changes it or begins to use it meanwhile */
+    SCHED_POLICY_SHARE,  /* it cannot be deleted until the transaction ends */
+    SCHED_POLICY_CHANGE, /* no other transaction changes it or starts to use it meanwhile */
 } sched_policy_lock;
 
-/* What an ARN in the request's 'member' names. Locks: inside store_tx. Errors: -ENOENT, the reply
- * is
- * "<ARN> does not exist". */
+/* The policy whose ARN is in the request's 'member'. Locks: inside store_tx. Errors: -ENOENT, the
+ * reply is "<ARN> does not exist". */
 int sched_policy_named(api_request *req,
                        const char *member,
                        sched_policy_lock lock,
@@ -29,7 +28,8 @@ int sched_policy_named(api_request *req,
                        api_reply *rep);
 /* Errors: -EEXIST. */
 int sched_policy_insert(api_request *req, const sched_policy *p, ob_error *err);
-/* The new body; tells the scheduler of each queue that uses it. Inside store_tx, locked. */
+/* Stores the new body and informs the scheduler about each queue that uses it. Inside store_tx,
+ * locked. */
 int sched_policy_update(api_request *req, const sched_policy *p, ob_error *err);
 int sched_policy_in_use(api_request *req, int64_t id, bool *ret, ob_error *err);
 int sched_policy_delete(api_request *req, int64_t id, ob_error *err);

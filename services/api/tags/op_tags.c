@@ -43,7 +43,7 @@ int op_change_tags(api_request *req, api_reply *rep)
 {
     int r = store_tx(req, rep, change, NULL);
     if (r == 0)
-        known_clear(req->ctx->known); /* definitions are remembered with their tags */
+        known_clear(req->ctx->known); /* the cache has definitions with their tags */
     return r;
 }
 

@@ -1,5 +1,5 @@
-/* The operations on tags: members, what they touch, handlers. Data only; read-only after the
- * start. The members are those of the AWS Batch API reference. */
+/* The operations on tags: members, access rules, handlers. Data only; read-only after the start.
+ * The members are those of the AWS Batch API reference. */
 #include "tag_operations.h"
 #include "request/field_tables.h"
 

@@ -3,7 +3,7 @@
 
 #include "request/operation.h"
 
-/* The tags of a resource, held until the transaction ends. */
+/* The tags of a resource, locked until the transaction ends. */
 typedef struct tagged {
     const struct tag_kind *kind;
     int64_t id;
@@ -13,8 +13,8 @@ typedef struct tagged {
 } tagged;
 void tagged_done(tagged *t);
 
-/* Finds what the request's resourceArn names. lock: for a change. Inside store_tx. Errors: -ENOENT,
- * -EINVAL with the reply. */
+/* Finds the resource in the request's resourceArn. lock: for a change. Inside store_tx. Errors:
+ * -ENOENT, -EINVAL with the reply. */
 int tags_find(api_request *req, bool lock, tagged *ret, api_reply *rep);
 /* Writes t->body's tags. Errors: -ENOENT with the reply, when the job is gone. */
 int tags_put(api_request *req, const tagged *t, api_reply *rep);
