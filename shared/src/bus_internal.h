@@ -1,4 +1,4 @@
-/* The insides of the Kafka bus, shared by bus_kafka.c (sending, polling), bus_kafka_client.c
+/* The internals of the Kafka bus, shared by bus_kafka.c (sending, polling), bus_kafka_client.c
  * (librdkafka's handles), bus_kafka_admin.c (topics, offsets) and bus_kafka_keeper.c (the thread
  * that repairs). */
 #pragma once
@@ -17,7 +17,7 @@ typedef struct bus_sender {
     rd_kafka_topic_t *public_topic;
 } bus_sender;
 
-/* What the owner asked to have assigned. */
+/* The assignment that the owner requested. */
 typedef struct bus_wanted {
     char *topic;
     int32_t partition; /* -1: all */
@@ -54,9 +54,9 @@ struct ob_bus {
     void *arg;
     int wake_fd; /* eventfd: readable when poll has something to do */
 
-    /* The producer is replaced by the keeper only and destroyed only after the owner has polled it
-     * empty (retired, then dead), so the owner and the keeper may use a producer they took without
-     * holding the lock. */
+    /* Only the keeper replaces the producer. A replaced one is destroyed only after the owner has
+     * polled it until it is empty (retired, then dead), so the owner and the keeper may use a
+     * producer that they took without holding the lock. */
     pthread_rwlock_t sender_lock;
     bus_sender *sender;
 
@@ -69,7 +69,7 @@ struct ob_bus {
     int handled;             /* reports and events since poll began */
     int64_t delivered_at_ms; /* monotonic: the last message that went out */
 
-    int step_ms; /* the keeper's: how long a step of a repair may take */
+    int step_ms; /* the keeper's: time limit for a step of a repair */
 
     /* Shared with the keeper, under 'lock'. */
     pthread_mutex_t lock;
@@ -80,10 +80,10 @@ struct ob_bus {
     bus_sender *retired, *dead;
     bool sender_failed;
     bool repair_wanted, repair_done;
-    unsigned wanted_generation; /* of 'wanted'; the keeper drops its result when it changed */
+    unsigned wanted_generation; /* of 'wanted'; the keeper drops its result if it has changed */
     bus_wanted *wanted;
     size_t n_wanted;
-    char *sends_to; /* a topic that the producer is to know, too; NULL: none */
+    char *sends_to; /* a topic that the producer must know too; NULL: none */
     bus_positions resolved;
     bus_count *counts;
     size_t n_counts;
@@ -96,22 +96,22 @@ void bus_unref(ob_bus *bus);
 
 /* bus_kafka_client.c */
 int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err);
-/* Destroy clients in a thread of their own and wait a while. Should librdkafka not come back in
- * time, the client goes on to refer to the bus, and is one of its users until it has ended. */
+/* Destroys clients in a separate thread and waits a while. If librdkafka does not return in time,
+ * the client keeps referring to the bus, and counts as one of its users until it has ended. */
 void bus_sender_free(ob_bus *bus, bus_sender *sender);
 void bus_consumer_free(ob_bus *bus, rd_kafka_t *consumer);
 int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error *err);
 
 /* Asks the keeper to replace the producer. Any thread. */
 void bus_sender_fails(ob_bus *bus);
-/* The producer of now; the owner and the keeper may use it without the lock. */
+/* The current producer; the owner and the keeper may use it without the lock. */
 rd_kafka_t *bus_producer(ob_bus *bus);
-/* Makes poll come back. Any thread. */
+/* Makes poll return. Any thread. */
 void bus_wake(ob_bus *bus);
 void bus_set_up(ob_bus *bus, bool up);
-/* Does the error mean that a topic, a partition or a position is not what we thought? */
+/* Does the error mean that a topic, a partition or a position is not what we assumed? */
 bool bus_is_lost_position(rd_kafka_resp_err_t e);
-/* Asks the keeper to make topics and resolve positions anew. Any thread. */
+/* Asks the keeper to create topics and resolve positions again. Any thread. */
 void bus_want_repair(ob_bus *bus, const char *why);
 
 /* bus_kafka_peer.c: is the other end of a connection within this host the process whose number
@@ -127,7 +127,7 @@ int bus_resolve(rd_kafka_t *rk,
                 int timeout_ms,
                 bus_positions *ret,
                 ob_error *err);
-/* Refreshes what a client knows about the topics it uses. */
+/* Refreshes a client's data about the topics that it uses. */
 int bus_refresh(rd_kafka_t *rk, int timeout_ms, ob_error *err);
 void bus_positions_done(bus_positions *positions);
 void bus_wanted_free(bus_wanted *wanted, size_t n);

@@ -1,8 +1,7 @@
-/* The bus on librdkafka: sending, reading, polling. Reading goes by assignment, partition by
- * partition into one queue, with no group behind it: librdkafka's group consumer would look for a
- * coordinator and keep offsets nobody may trust after a wipe. Handlers are called from ob_bus_poll
- * (deliveries also from ob_bus_free), in the owner's thread, and nowhere else. Only ob_bus_send may
- * be called from any thread. */
+/* The bus on librdkafka: sending, reading, polling. Partitions are assigned one by one into one
+ * queue, without a group: librdkafka's group consumer would look for a coordinator and store
+ * offsets that are wrong after a wipe. Handlers are called only from ob_bus_poll (deliveries also
+ * from ob_bus_free), in the owner's thread. Only ob_bus_send may be called from any thread. */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +14,7 @@
 #include "ob/log.h"
 
 #define FLUSH_MS 2000
-#define WAIT_SLICE_MS 1000 /* poll looks at its queues at least this often */
+#define WAIT_SLICE_MS 1000 /* poll checks its queues at least this often */
 #define BATCH 256
 
 static char *strdup_or_null(const char *s)
@@ -141,7 +140,7 @@ void ob_bus_free(ob_bus *bus)
     for (size_t i = 0; i < ARRAY_SIZE(senders); i++) {
         if (!senders[i])
             continue;
-        /* What did not go out is reported as such before the handle goes. */
+        /* Unsent messages are reported as failed before the handle is destroyed. */
         (void)rd_kafka_purge(senders[i]->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
         (void)rd_kafka_flush(senders[i]->rk, 100);
         bus_sender_free(bus, senders[i]);
@@ -151,7 +150,7 @@ void ob_bus_free(ob_bus *bus)
     bus_unref(bus);
 }
 
-/* Begins to read at resolved positions, which it takes. */
+/* Starts to read at resolved positions; takes ownership of them. */
 static int start_reading(ob_bus *bus, bus_positions *positions, ob_error *err)
 {
     stop_reading(bus);
@@ -271,7 +270,7 @@ int ob_bus_commit(ob_bus *bus, ob_error *err)
 {
     if (!bus->group_member)
         return ob_fail(err, EINVAL, "Kafka: nothing is subscribed to");
-    /* Not waited for: when it is lost, messages come again. */
+    /* Does not wait: if it is lost, messages come again. */
     rd_kafka_resp_err_t e = rd_kafka_commit(bus->group_member, NULL, 1);
     return e && e != RD_KAFKA_RESP_ERR__NO_OFFSET ? bus_fail_kafka(err, e, "commit") : 0;
 }
@@ -300,7 +299,7 @@ int ob_bus_send(ob_bus *bus,
                 void *ref,
                 ob_error *err)
 {
-    /* Its readers would drop it, and whoever waits for its effect would send it again, for ever. */
+    /* Its readers would drop it, and the sender would repeat it for ever. */
     if (len > ob_topic_max(topic))
         return ob_fail(err, EMSGSIZE, "a message of %zu bytes for %s is too large", len, topic);
     rd_kafka_vu_t parts[] = {
@@ -356,7 +355,7 @@ static int poll_assigned(ob_bus *bus, int max)
         ssize_t got = rd_kafka_consume_batch_queue(bus->queue, 0, msgs, want);
         unsigned generation = bus->generation;
         for (ssize_t i = 0; i < got; i++) {
-            /* A handler may unassign: what comes after that is not its owner's any more. */
+            /* A handler may unassign: later messages no longer belong to the owner. */
             if (generation == bus->generation) {
                 n += msgs[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR;
                 handle(bus, msgs[i]);
@@ -401,7 +400,7 @@ static void poll_retired(ob_bus *bus)
         return;
     (void)rd_kafka_poll(retired->rk, 0);
     if (rd_kafka_outq_len(retired->rk) > 0) {
-        bus_wake(bus); /* its reports may come without a sign */
+        bus_wake(bus); /* its reports may come without a wake-up */
         return;
     }
     (void)pthread_mutex_lock(&bus->lock);
@@ -463,7 +462,7 @@ int ob_bus_poll(ob_bus *bus, int timeout_ms, int max)
         int n = poll_assigned(bus, max);
         n += poll_group(bus, max - n);
         if (n >= max)
-            bus_wake(bus); /* there may be more, and no further sign of it */
+            bus_wake(bus); /* there may be more without a further wake-up */
         if (n > 0 || bus->handled > 0)
             return n;
         int64_t left = deadline_ms - ob_mono_ms();
@@ -472,7 +471,7 @@ int ob_bus_poll(ob_bus *bus, int timeout_ms, int max)
         struct pollfd fd = { .fd = bus->wake_fd, .events = POLLIN };
         int ready = poll(&fd, 1, (int)(left < WAIT_SLICE_MS ? left : WAIT_SLICE_MS));
         if (ready < 0 && errno == EINTR)
-            return 0; /* a signal: the caller looks whether to stop */
+            return 0; /* a signal: the caller checks whether to stop */
     }
 }
 

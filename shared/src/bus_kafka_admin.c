@@ -1,5 +1,5 @@
-/* Questions to the cluster: topics, partitions, offsets. Each call blocks, bounded by its time-out.
- * Owns nothing but the cache of partition counts. Runs in the owner's thread or the keeper's. */
+/* Requests to the cluster: topics, partitions, offsets. Each call blocks, limited by its time-out.
+ * Owns only the cache of partition counts. Runs in the owner's thread or the keeper's. */
 #include <poll.h>
 #include <string.h>
 
@@ -60,8 +60,9 @@ new_topic(const ob_bus *bus, const ob_topic *topic, rd_kafka_NewTopic_t **ret, o
     return 0;
 }
 
-/* Looks at the answers for single topics. Another process may have been faster, and a topic that
- * this user may not make is left to those who may. *ret_made: how many there should be now. */
+/* Checks the answers for single topics. Another process may have been faster, and a topic that this
+ * user may not create is left to other users. *ret_made: the number of topics that should exist
+ * now. */
 static int check_created(rd_kafka_event_t *event, size_t *ret_made, ob_error *err)
 {
     rd_kafka_resp_err_t e = rd_kafka_event_error(event);
@@ -142,7 +143,7 @@ int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err)
         r = create(rk, missing, n, left_ms(deadline_ms), &made, err);
     rd_kafka_NewTopic_destroy_array(missing, n);
 
-    /* The answer comes before all brokers know: wait until what was made can be used. */
+    /* The answer comes before all brokers have the topics: wait until they can be used. */
     while (r == 0 && made > 0) {
         r = list_topics(rk, deadline_ms, &md, err);
         if (r < 0)
@@ -224,7 +225,7 @@ int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *r
     return 0;
 }
 
-/* A topic that was just made is known before its partitions have their leader. */
+/* A new topic is known before its partitions have a leader. */
 static bool passes_soon(rd_kafka_resp_err_t e)
 {
     return e == RD_KAFKA_RESP_ERR_NOT_LEADER_FOR_PARTITION ||

@@ -22,8 +22,8 @@ typedef struct setting {
     const char *value;
 } setting;
 
-/* Doorbells must not lie in a queue: back-off and refresh times are small, so that a broker that
- * came back and a topic that went away are noticed within a second or two. */
+/* Doorbells must not wait in a queue: back-off and refresh times are small, so that a broker that
+ * came back and a topic that was deleted are detected within a second or two. */
 static const setting common_settings[] = {
     { "broker.address.family", "v4" },
     { "socket.nagle.disable", "true" },
@@ -44,13 +44,12 @@ static const setting producer_settings[] = {
     { "linger.ms", "0" },
     { "retry.backoff.ms", "50" },
     { "request.timeout.ms", "10000" },
-    /* What could not be sent in this time is said anew by the service that knows it, from its rows.
-     */
+    /* If a message cannot be sent in this time, the service sends it again from its rows */
     { "message.timeout.ms", "30000" },
     { "message.max.bytes", "1048576" },
     { "queue.buffering.max.messages", "200000" },
     { "queue.buffering.max.kbytes", "262144" },
-    /* As the Java clients do: equal keys meet on one partition whoever writes. */
+    /* As in the Java clients: equal keys go to one partition, whatever client writes. */
     { "partitioner", "murmur2_random" },
     { 0 },
 };
@@ -75,7 +74,7 @@ void bus_set_up(ob_bus *bus, bool up)
 {
     if (atomic_exchange(&bus->up, up) == up)
         return;
-    if (!up) { /* the keeper looks for the broker's return */
+    if (!up) { /* the keeper checks for the broker's return */
         (void)pthread_mutex_lock(&bus->lock);
         (void)pthread_cond_signal(&bus->changed);
         (void)pthread_mutex_unlock(&bus->lock);
@@ -111,7 +110,7 @@ void bus_want_repair(ob_bus *bus, const char *why)
         ob_debug("bus.repair_started", "{s:s}", "reason", why);
 }
 
-/* Not cured by waiting: a wrong password, user or certificate. */
+/* Waiting does not help: a wrong password, user or certificate. */
 static bool is_refusal(rd_kafka_resp_err_t e)
 {
     return e == RD_KAFKA_RESP_ERR__AUTHENTICATION || e == RD_KAFKA_RESP_ERR__SSL;
@@ -140,8 +139,9 @@ void bus_sender_fails(ob_bus *bus)
     (void)pthread_mutex_unlock(&bus->lock);
 }
 
-/* A producer that sent nothing for as long as one of its messages may wait. If the broker is away,
- * a new one is as good; if it is there, the producer hangs and would send nothing for ever. */
+/* A producer that has sent nothing for as long as one of its messages may wait. If the broker is
+ * not reachable, a new producer is no worse; if it is, the producer hangs and would send nothing
+ * for ever. */
 static bool is_stuck(const ob_bus *bus, const rd_kafka_message_t *msg)
 {
     return msg->err == RD_KAFKA_RESP_ERR__MSG_TIMED_OUT &&
@@ -199,8 +199,8 @@ static void unfold(char *text)
     *out = '\0';
 }
 
-/* The operator's own: lines of name=value; empty lines and # comments are skipped. A PEM, which has
- * lines of its own, is one line with "\n" in it. */
+/* The operator's settings: lines of name=value; empty lines and # comments are skipped. A PEM,
+ * which has lines of its own, is one line with "\n" in it. */
 static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
 {
     FILE *file = fopen(path, "re");
@@ -282,7 +282,7 @@ static int make_client(rd_kafka_type_t type, rd_kafka_conf_t *conf, rd_kafka_t *
     return 0;
 }
 
-/* Wakes the owner when something is put on a queue. Takes the reference. */
+/* Wakes the owner when something is added to a queue. Takes the reference. */
 static void wake_on(ob_bus *bus, rd_kafka_queue_t *queue)
 {
     static const uint64_t one = 1;
@@ -290,7 +290,7 @@ static void wake_on(ob_bus *bus, rd_kafka_queue_t *queue)
     rd_kafka_queue_destroy(queue);
 }
 
-/* A client remembers a topic's settings from its first handle on, for as long as there is one. */
+/* A client keeps a topic's settings from its first handle, as long as a handle exists. */
 static int open_public_topic(bus_sender *sender, ob_error *err)
 {
     rd_kafka_topic_conf_t *conf = rd_kafka_default_topic_conf_dup(sender->rk);
@@ -330,7 +330,8 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
     return 0;
 }
 
-/* What is destroyed, and whether that is done; shared by both threads, freed by the last. */
+/* The object being destroyed, and whether that is done; shared by both threads, freed by the
+ * last. */
 typedef struct ending {
     pthread_mutex_t lock;
     pthread_cond_t done;
@@ -363,8 +364,8 @@ static void *end_client(void *arg)
     return NULL;
 }
 
-/* librdkafka 2.0 may wait for ever in rd_kafka_destroy (seen: a group's topic was deleted while a
- * commit was on its way), and a service that was told to stop must stop. */
+/* librdkafka 2.0 may wait for ever in rd_kafka_destroy (observed when a group's topic was deleted
+ * while a commit was in progress), and a service that was asked to stop must stop. */
 static void destroy_bounded(ob_bus *bus, rd_kafka_t *rk, bool is_consumer)
 {
     ending *e = ob_calloc(1, sizeof(*e));
@@ -418,8 +419,8 @@ int bus_consumer_new(ob_bus *bus, const char *group, rd_kafka_t **ret, ob_error 
     int r = set_common(bus, conf, err);
     if (r == 0)
         r = set_all(conf, consumer_settings, err);
-    /* Without a group a lost position is an error, so that it is noticed. A group reads on from
-     * what is there. */
+    /* Without a group a lost position is an error, so that it is detected. A group continues from
+     * the available messages. */
     if (r == 0)
         r = set(conf, "auto.offset.reset", group ? "earliest" : "error", err);
     if (r == 0 && group)

@@ -1,7 +1,7 @@
-/* The keeper: one thread a bus that does what would block its owner. It looks for the broker's
- * return, makes topics that went away and resolves positions anew, replaces a producer that failed
- * for good and destroys the old one. It never calls the service's handlers and never starts or
- * stops reading: it leaves results for ob_bus_poll and wakes it. */
+/* The keeper: one thread for each bus that does what would block its owner. It checks for the
+ * broker's return, creates missing topics and resolves positions again, and replaces a producer
+ * that failed permanently and destroys the old one. It never calls the service's handlers and never
+ * starts or stops reading: it leaves results for ob_bus_poll and wakes it. */
 #include <string.h>
 
 #include "bus_internal.h"
@@ -10,7 +10,7 @@
 #include "ob/log.h"
 
 #define STEP_TIMEOUT_MS 2000
-#define STEP_TIMEOUT_MAX_MS 16000 /* of a repair's step: a broker may be that slow */
+#define STEP_TIMEOUT_MAX_MS 16000 /* time limit for a step of a repair, for a slow broker */
 #define PROBE_PAUSE_MS 300
 #define REPAIR_PAUSE_MS 500 /* between repairs, and after one that failed */
 
@@ -20,7 +20,7 @@ static void wait_ms(ob_bus *bus, int64_t ms)
     (void)ob_cond_wait_until(&bus->changed, &bus->lock, ob_mono_ms() + ms);
 }
 
-/* Sleeps through signals of other news. With the lock. */
+/* Ignores signals for other changes. With the lock. */
 static void pause_ms(ob_bus *bus, int64_t ms)
 {
     int64_t until = ob_mono_ms() + ms;
@@ -50,7 +50,7 @@ static bool replace_sender(ob_bus *bus)
     bus->sender = fresh;
     (void)pthread_rwlock_unlock(&bus->sender_lock);
     ob_debug("bus.producer_replaced", NULL);
-    /* What is still in it fails now; the owner polls the reports out. */
+    /* Its remaining messages fail now; the owner polls the reports. */
     (void)rd_kafka_purge(old->rk, RD_KAFKA_PURGE_F_QUEUE | RD_KAFKA_PURGE_F_INFLIGHT);
 
     (void)pthread_mutex_lock(&bus->lock);
@@ -61,7 +61,7 @@ static bool replace_sender(ob_bus *bus)
     return true;
 }
 
-/* Resolves what is wanted now. Without the lock. */
+/* Resolves the current request. Without the lock. */
 static int resolve_wanted(ob_bus *bus, bus_positions *ret, unsigned *ret_generation, ob_error *err)
 {
     (void)pthread_mutex_lock(&bus->lock);
@@ -94,7 +94,7 @@ static void repair(ob_bus *bus)
     unsigned generation = 0;
     int32_t ignored;
     ob_cleanup(ob_freep) char *sends_to = copy_sends_to(bus);
-    /* Who follows an instance may make none. */
+    /* A client that follows an instance may not create topics. */
     int r = sends_to ? 0 : ob_bus_make_topics(bus, bus->step_ms, &err);
     if (r == 0)
         r = bus_refresh(bus_producer(bus), bus->step_ms, &err);
@@ -106,7 +106,7 @@ static void repair(ob_bus *bus)
     (void)pthread_mutex_lock(&bus->lock);
     rd_kafka_t *consumer = bus->consumer;
     (void)pthread_mutex_unlock(&bus->lock);
-    /* So that reading need not wait until the consumer learns by itself that the topic is back. */
+    /* So that reading need not wait until the consumer finds out that the topic is back. */
     if (r == 0 && consumer)
         (void)bus_refresh(consumer, bus->step_ms, NULL);
 
@@ -122,7 +122,7 @@ static void repair(ob_bus *bus)
         bus_positions_done(&positions);
     }
     (void)pthread_mutex_unlock(&bus->lock);
-    /* Patient only with a broker that is slow: who wants to end waits for a step. */
+    /* The long limit is only for a slow broker: a caller that ends waits for a step. */
     bus->step_ms = r == 0                               ? STEP_TIMEOUT_MS
                    : bus->step_ms < STEP_TIMEOUT_MAX_MS ? 2 * bus->step_ms
                                                         : bus->step_ms;

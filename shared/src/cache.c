@@ -1,6 +1,6 @@
 /* One Redis connection, made on first use and again after a failure. Decides nothing, repeats
- * nothing: a command whose answer was lost may have run, the caller knows whether to repeat it. One
- * owner thread. */
+ * nothing: a command whose answer was lost may have run, and the caller knows whether to repeat it.
+ * One owner thread. */
 #include "ob/cache.h"
 #include "ob/text.h"
 
@@ -44,7 +44,7 @@ void ob_cache_free(ob_cache *cache)
     free(cache);
 }
 
-/* The connection is of no use after this: half an answer may be on it. */
+/* The connection cannot be used after this: half an answer may be left on it. */
 static int fail_away(ob_cache *cache, ob_error *err)
 {
     int r = ob_fail_retry(err, EIO, "Redis at %s: %s", cache->address,
@@ -58,7 +58,7 @@ static int take_reply(ob_cache *cache, redisReply *reply, redisReply **ret, ob_e
     if (!reply)
         return fail_away(cache, err);
     if (reply->type == REDIS_REPLY_ERROR) {
-        /* A server that loads its data set is as good as away. */
+        /* A server that is loading its data counts as unreachable. */
         int r = strncmp(reply->str, "LOADING", 7) == 0
                     ? ob_fail_retry(err, EIO, "Redis at %s: %s", cache->address, reply->str)
                     : ob_fail(err, EPROTO, "Redis: %s", reply->str);

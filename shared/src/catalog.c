@@ -45,7 +45,7 @@ static ob_arch arch_parse(const char *name)
     return strcmp(name, "arm64") ? OB_ARCH_NONE : OB_ARCH_ARM64;
 }
 
-/* 0.0850 as millionths; negative when it is no price. */
+/* 0.0850 as millionths; negative if it is not a price. */
 static int64_t price_parse(const char *field)
 {
     char *end;
@@ -73,7 +73,7 @@ static bundle *bundle_find(const char *name)
     return NULL;
 }
 
-/* Of bundles and types, the first line of a name counts: the operator's come first. */
+/* For bundles and types the first line with a name counts: the operator's come first. */
 static bool bundle_add(char *const *field, size_t n)
 {
     if (n != 3 || !field[0][1] || arch_parse(field[1]) == OB_ARCH_NONE)
@@ -135,8 +135,8 @@ static void entries_make(void)
     qsort(entries, n_entries, sizeof(*entries), by_text);
 }
 
-/* Takes 'data' over: names point into it. *ret_only: it has the line that leaves out ours. Returns
- * 0, or the number of the first line that is wrong. */
+/* Takes ownership of 'data': names point into it. *ret_only: it has the line that removes ours.
+ * Returns 0, or the number of the first wrong line. */
 static int parse(char *data, bool *ret_only)
 {
     int line_no = 0;

@@ -1,6 +1,5 @@
-/* Clocks: the only place that asks the system for the time. Remembers when the wall clock was last
- * set: it and the boot clock are slewed alike, so that what is between them changes only then. Any
- * thread. */
+/* Clocks: only this file asks the system for the time. Records when the wall clock was last set: it
+ * and the boot clock are slewed alike, so their difference changes only then. Any thread. */
 #include "ob/clock.h"
 
 #include <stdatomic.h>
@@ -8,7 +7,7 @@
 #include <string.h>
 #include <time.h>
 
-#define JUMP_MS 1000 /* less is what keeping time is */
+#define JUMP_MS 1000 /* a smaller change is normal adjustment */
 #define LOOK_MS 100  /* both clocks are to be read within so long */
 
 static _Atomic int64_t between_ms = INT64_MIN;   /* wall minus boot; at first not known */
@@ -43,7 +42,7 @@ int64_t ob_wall_ms(void)
 
 bool ob_wall_jumped(int64_t *ret_by_ms, int64_t *ret_ago_ms)
 {
-    (void)ob_wall_ms(); /* it may have jumped since anybody looked */
+    (void)ob_wall_ms(); /* it may have jumped since the last check */
     int64_t at_ms = atomic_load(&jumped_at_ms);
     if (at_ms == INT64_MIN)
         return false;

@@ -1,6 +1,6 @@
 /* Configuration from the environment, by tables. The strings belong to the program's struct;
- * nothing is kept here. Variables of other programs are not looked at: the environment is shared by
- * all services. Start-up code, one thread. */
+ * nothing is stored here. Variables of other programs are ignored, because all services share the
+ * environment. Start-up code, one thread. */
 #include "ob/config.h"
 
 #include <assert.h>
@@ -113,7 +113,7 @@ static int expand(const tables *t, const char *text, int nesting, char **ret, ob
 /* The value in effect of a variable: the environment's, or its default. *ret is new. */
 static int effective(const tables *t, const char *name, int nesting, char **ret, ob_error *err)
 {
-    assert(nesting <= MAX_NESTING); /* a default that names itself */
+    assert(nesting <= MAX_NESTING); /* a default that refers to itself */
     const char *value = environment(name);
     if (value) {
         *ret = ob_strdup(value);

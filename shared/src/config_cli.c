@@ -5,7 +5,7 @@
 
 #include "config_internal.h"
 
-/* Two parts of a program may read one variable: it is told once. */
+/* Two parts of a program may read one variable: it is shown once. */
 static bool is_repeated(const ob_config_field *fields, bool common, size_t i)
 {
     const ob_config_field *f = config_field_at(fields, common, i);

@@ -1,4 +1,4 @@
-/* What config.c and config_cli.c share: walking a program's table after the common one. */
+/* Shared by config.c and config_cli.c: iterates over the common table and the program's own. */
 #pragma once
 
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* One PostgreSQL connection. Owns the PGconn and copies of the statements prepared on it. Never
  * repeats a statement: only the caller knows whether that is safe. Invariant: after any failure the
- * connection is either clean (idle, outside a transaction that failed) or marked broken until
+ * connection is either clean (idle, not in a failed transaction) or marked broken until
  * ob_db_reconnect. One owner thread. */
 #include "ob/db.h"
 
@@ -31,7 +31,7 @@ static void set_sqlstate(ob_db *db, const char *code)
 void db_break(ob_db *db)
 {
     db->broken = true;
-    /* So that the server's side ends as soon as it can notice. */
+    /* So that the server's side ends as soon as the server can detect it. */
     int fd = db->conn ? PQsocket(db->conn) : -1;
     if (fd >= 0)
         (void)shutdown(fd, SHUT_RDWR);
@@ -69,7 +69,8 @@ int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err)
         db_break(db);
         return ob_fail_retry(err, EIO, "PostgreSQL: %s: %s", what, text);
     }
-    /* Met another transaction: a conflict, a deadlock, a lock that stayed taken. */
+    /* A conflict with another transaction: a serialization failure, a deadlock, a lock that was not
+     * released. */
     if (strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0 ||
         strcmp(db->sqlstate, "55P03") == 0)
         return ob_fail_retry(err, EAGAIN, "PostgreSQL: %s: %s", what, text);
@@ -92,7 +93,7 @@ int db_check(ob_db *db, ob_error *err)
 
 static int open_connection(ob_db *db, ob_error *err)
 {
-    /* conninfo may override what stands before it, not what stands after. */
+    /* conninfo may override earlier settings, but not later ones. */
     const char *const keys[] = { "connect_timeout", "dbname", "application_name", NULL };
     const char *const values[] = { "10", db->conninfo, db->application, NULL };
     db->in_pipe = db->broken = false;
@@ -106,8 +107,8 @@ static int open_connection(ob_db *db, ob_error *err)
     }
     (void)PQsetNoticeReceiver(db->conn, on_notice, NULL);
     (void)PQsetClientEncoding(db->conn, "UTF8");
-    /* A generic plan made while the tables were empty would stay for ever; statements are short
-     * and planned each time, so compiling one costs more than it gives. */
+    /* A generic plan made while the tables were empty would stay for ever. Statements are short and
+     * planned each time, so compiling them would cost more than it saves. */
     return ob_db_sql(db, "SET plan_cache_mode = force_custom_plan; SET jit = off", NULL, NULL, err);
 }
 
@@ -285,8 +286,7 @@ exec(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, PGresult **re
         return r;
     set_sqlstate(db, NULL);
     int64_t deadline_ms = db->timeout_ms ? ob_mono_ms() + db->timeout_ms : 0;
-    /* A long statement does not fit the socket's buffer: sent by db_wait, which looks at the clock.
-     */
+    /* A long statement does not fit the socket's buffer: db_wait sends it, within its time limit */
     if (deadline_ms && PQsetnonblocking(db->conn, 1) < 0)
         return db_fail(db, NULL, "send", err);
     /* Plain SQL without parameters may hold several commands (migrations): the simple protocol. */

@@ -1,4 +1,4 @@
-/* What db.c and db_pipe.c share: the connection's insides. */
+/* Shared by db.c and db_pipe.c: the connection's internals. */
 #pragma once
 
 #include "ob/db.h"
@@ -8,7 +8,7 @@ struct ob_db {
     char *conninfo;
     char *application;
     char sqlstate[6]; /* of the last error */
-    bool broken;      /* of no further use although libpq may not know it yet */
+    bool broken;      /* unusable although libpq may not know it yet */
     int timeout_ms;   /* of one statement; 0: none */
 
     ob_db_stmt *stmts; /* copies, prepared again by ob_db_reconnect */
@@ -26,10 +26,10 @@ struct ob_db {
 bool db_is_sql(const char *text);
 /* The remembered statement's own copy of its name, or NULL. */
 const char *db_find_stmt(const ob_db *db, const char *name);
-/* Turns a failed result (may be NULL: the connection's error) into an error; notes the SQLSTATE and
- * a lost connection. */
+/* Turns a failed result (may be NULL: the connection's error) into an error; records the SQLSTATE
+ * and a lost connection. */
 int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err);
-/* The connection is of no use any more: its state on the other side is unknown. */
+/* The connection cannot be used any more: its state on the other side is unknown. */
 void db_break(ob_db *db);
 /* Waits until a result can be read, sending what is queued meanwhile. deadline_ms: ob_mono_ms, 0 =
  * for ever. */

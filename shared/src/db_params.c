@@ -1,7 +1,7 @@
-/* Parameters going in and columns coming out. Arrays go in PostgreSQL's binary format (array_recv):
- * dimensions, a flag for NULLs, the element type's OID, then for the one dimension its length and
- * lower bound, then each element behind its length, all in network order. Owns what a parameter had
- * to copy, until ob_params_done. */
+/* Parameters and columns. Arrays are sent in PostgreSQL's binary format (array_recv): dimensions, a
+ * flag for NULLs, the element type's OID, then for the one dimension its length and lower bound,
+ * then each element after its length, all in network order. Owns the copies that a parameter
+ * needed, until ob_params_done. */
 #include <assert.h>
 #include <endian.h>
 #include <limits.h>
@@ -181,7 +181,7 @@ static size_t text_room(const char *text)
     return ob_text_is_utf8(text, len) ? len : 3 * len + 1; /* U+FFFD has three bytes */
 }
 
-/* One text that is no UTF-8 would make the server refuse the whole statement, at each try. */
+/* A single text that is not UTF-8 would make the server refuse the whole statement, at each try. */
 static void put_text(array *a, const char *text)
 {
     size_t len = strlen(text);

@@ -1,7 +1,7 @@
-/* Pipelines: many statements, one round trip. Invariant: a pipeline that fails anywhere leaves
- * nothing half done: the transaction is rolled back and the connection is clean, or it is broken.
- * Sending never blocks while the server waits for us to read (libpq's non-blocking mode, poll in
- * both directions). One owner thread. */
+/* Pipelines: many statements, one round trip. Invariant: a pipeline that fails leaves nothing half
+ * done: either the transaction is rolled back and the connection is clean, or the connection is
+ * broken. Sending never blocks while the server waits for us to read (libpq's non-blocking mode,
+ * poll in both directions). One owner thread. */
 #include <string.h>
 
 #include "db_internal.h"
@@ -11,7 +11,7 @@
 
 int ob_db_pipe_begin(ob_db *db, ob_error *err)
 {
-    if (db->in_pipe) /* the caller gave up half way: settle that one first */
+    if (db->in_pipe) /* the caller gave up in the middle: finish that one first */
         ob_db_pipe_abandon(db);
     int r = db_check(db, err);
     if (r < 0)
@@ -30,8 +30,7 @@ int ob_db_pipe_begin(ob_db *db, ob_error *err)
     return 0;
 }
 
-/* After one statement could not be queued nothing behind it may be: a COMMIT would commit the rest.
- */
+/* If a statement could not be queued, no later one may be: a COMMIT would commit the rest */
 static int refuse(ob_db *db, int result, ob_error *err)
 {
     if (db->pipe_result == 0) {
@@ -164,7 +163,7 @@ int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n,
     else
         r = collect(db, deadline_ms, ret_results, n, err);
     if (r < 0 && !db->broken && PQpipelineStatus(db->conn) == PQ_PIPELINE_OFF)
-        db_break(db); /* cannot be: whatever it is, do not go on with it */
+        db_break(db); /* impossible: whatever it is, do not continue with it */
 
     db->in_pipe = false;
     if (!db->broken) {

@@ -1,5 +1,5 @@
-/* Which version of its API an engine is spoken to in: newer engines refuse old ones, older engines
- * do not know new ones. Any thread. */
+/* The version of the API that is used with an engine: newer engines refuse old versions, older
+ * engines do not have new ones. Any thread. */
 #include "ob/docker.h"
 
 #include <stdio.h>

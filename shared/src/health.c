@@ -1,6 +1,6 @@
-/* A service's health: what it posted about itself, and the socket that tells it. Owns the socket's
- * path and one thread. Never asks a dependency itself: only the service's own work knows whether it
- * answers. One lock over all of the state; functions may be called from any thread. */
+/* A service's health: its own reports, and the socket that serves them. Owns the socket's path and
+ * one thread. Never checks a dependency itself: only the service's own work shows whether it
+ * answers. One lock for all of the state; functions may be called from any thread. */
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -26,7 +26,7 @@ static struct {
     pthread_mutex_t lock;
     json_t *depends; /* name -> {ok, required, text} */
     json_t *info;
-    int64_t last_beat_ms; /* 0: no loop has beaten yet */
+    int64_t last_beat_ms; /* 0: no heartbeat of a loop yet */
     bool has_leader, leader;
 
     bool serving;
@@ -71,7 +71,7 @@ void ob_health_info(const char *name, json_t *value)
     (void)pthread_mutex_unlock(&health.lock);
 }
 
-/* What is told of the process itself. */
+/* The figures about the process itself. */
 static void add_own_info(json_t *info)
 {
     int64_t by_ms, ago_ms;
@@ -87,7 +87,7 @@ static void add_own_info(json_t *info)
 json_t *ob_health_object(void)
 {
     (void)pthread_mutex_lock(&health.lock);
-    /* Before anything was posted the service is still starting. */
+    /* Before the first report the service is still starting. */
     bool ok = health.last_beat_ms || json_object_size(health.depends) > 0;
     bool starting = !ok;
     const char *name;

@@ -1,6 +1,6 @@
-/* Owns the list of guarded folders; decides by names, after links. What a link leads to when the
- * engine mounts it may be another folder by then: who can change links on the host has more than
- * this keeps from him. */
+/* Owns the list of guarded folders; decides by names, after following links. When the engine mounts
+ * a folder, a link may lead elsewhere: a person who can change links on the host has more rights
+ * than this check protects. */
 #include "ob/host_path.h"
 
 #include <limits.h>
@@ -12,7 +12,7 @@
 
 #define FOLDERS_MAX 40
 
-/* Of engines as they come; /proc leads to everything by /proc/<pid>/root and fd. */
+/* The usual folders of engines; /proc leads to everything by /proc/<pid>/root and fd. */
 static const char *const everywhere[] = {
     "/proc",
     "/run/docker.sock",
@@ -57,7 +57,7 @@ static char *plain(const char *path)
     return out;
 }
 
-/* Where a path leads: what exists of it by its links, the rest by its text. New. */
+/* The target of a path: the existing part by its links, the rest by its text. New. */
 static char *led(const char *path)
 {
     ob_cleanup(ob_freep) char *head = ob_strdup(path);
@@ -87,7 +87,7 @@ bool ob_host_path_in(const char *path, const char *folder)
     return is_in(text, folder);
 }
 
-/* Takes 'folder' over. */
+/* Takes ownership of 'folder'. */
 static void add_one(ob_host_guard *g, char *folder)
 {
     for (size_t i = 0; i < g->n; i++)
@@ -128,7 +128,7 @@ ob_host_guard_new(const char *home, const char *run_dir, const char *engine, con
         add(g, everywhere[i]);
     add(g, home);
     add(g, run_dir);
-    if (run_dir) { /* PostgreSQL's sockets lie beside it (tools/lib.sh) */
+    if (run_dir) { /* PostgreSQL's sockets are beside it (tools/lib.sh) */
         ob_cleanup(ob_freep) char *sockets = ob_strf("%s.pg", run_dir);
         add(g, sockets);
     }

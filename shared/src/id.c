@@ -1,5 +1,5 @@
-/* Identifiers. Owns the process's UUIDv7 counter, under its own lock; an id once given is never
- * given again, and the next one is greater, also when the clock goes back. Any thread. */
+/* Identifiers. Owns the process's UUIDv7 counter, with its own lock. An id is never given twice,
+ * and the next one is always greater, even if the clock goes back. Any thread. */
 #include "ob/id.h"
 
 #include <assert.h>
@@ -25,7 +25,7 @@ static void random_bytes(void *out, size_t n)
         if (got < 0) {
             if (errno == EINTR)
                 continue;
-            abort(); /* ids that repeat are worse than no service */
+            abort(); /* repeated ids are worse than no service */
         }
         p += got;
         n -= (size_t)got;

@@ -1,5 +1,5 @@
-/* THE state table: every move a job can make. Pure: what is not in the table does not happen, and
- * the caller logs and ignores it. Final states have empty rows. */
+/* The state table: every move that a job can make. Pure: a move that is not in the table does not
+ * happen, and the caller logs and ignores it. Final states have empty rows. */
 #include "ob/job.h"
 
 #define TO(s) ((s) + 1) /* an empty cell is 0 = no such move */

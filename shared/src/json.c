@@ -1,4 +1,4 @@
-/* Parses JSON, with limits, and makes strings of what came from outside. Any thread. */
+/* Parses JSON with limits, and makes strings from outside data. Any thread. */
 #include "ob/json.h"
 
 #include <stdbool.h>
@@ -7,8 +7,8 @@
 
 #include "ob/text.h"
 
-/* jansson's own limit is 2048 levels, more than the stacks of our threads hold: it parses, dumps
- * and frees by recursion. Nothing we exchange is nearly as deep. */
+/* jansson's own limit is 2048 levels, which is more than the stacks of our threads allow: it
+ * parses, dumps and frees by recursion. Our data are not nearly as deep. */
 #define MAX_DEPTH 64
 
 typedef struct extent {
@@ -16,7 +16,8 @@ typedef struct extent {
     size_t values; /* entries of lists and members of objects; lists and objects once more */
 } extent;
 
-/* What parsing would build, by the text's punctuation. Brackets inside strings do not count. */
+/* The size of what parsing would build, counted by the text's punctuation. Brackets inside strings
+ * do not count. */
 static extent measure(const char *data, size_t len)
 {
     extent e = { 0 };
@@ -44,7 +45,7 @@ static extent measure(const char *data, size_t len)
     return e;
 }
 
-/* jansson's own words, but for those that speak to its caller. */
+/* jansson's own texts, except those for programmers. */
 static const char *reason(const json_error_t *jerr)
 {
     enum json_error_code code = json_error_code(jerr);
@@ -55,7 +56,7 @@ static const char *reason(const json_error_t *jerr)
 
 int ob_json_parse_as(const char *data, size_t len, unsigned flags, json_t **ret, ob_error *err)
 {
-    /* Before jansson: what is refused is not built. */
+    /* Checked before jansson, so that refused text is not built. */
     extent e = measure(data, len);
     if (e.depth > MAX_DEPTH)
         return ob_fail(err, EINVAL, "JSON is nested deeper than %d levels", MAX_DEPTH);

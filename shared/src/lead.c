@@ -1,8 +1,10 @@
-/* The loop that leads. Owns the way into leading and out of it, when to let another process have
+/* The leading loop. Owns the start and the end of leading, the decision to let another process have
  * the lock, and the health of PostgreSQL and Kafka. Never decides about jobs or instances.
+ *
  * Invariants: the epoch is raised first, then positions in Kafka are resolved, then state is
- * loaded: what happens meanwhile either stands in the tables or comes as a message. The leading
- * connection hears of us between all steps; losing it is losing leadership. Thread: the owner's. */
+ * loaded, so everything that happens meanwhile is either in the tables or comes as a message. The
+ * leading connection is used between all steps; losing it means losing leadership. Thread: the
+ * owner's. */
 #include "ob/lead.h"
 
 #include <poll.h>
@@ -26,9 +28,9 @@
 typedef enum ending {
     LEADS_ON,
     END_STOPPED,  /* the service is to stop */
-    END_FAILED,   /* it could not even begin: try again */
+    END_FAILED,   /* it could not start: try again */
     END_LOST,     /* the connection, or a commit's outcome: try again */
-    END_RESIGNED, /* given up by itself: another process first */
+    END_RESIGNED, /* resigned: another process first */
     END_DEPOSED,  /* another process has led since: exit */
 } ending;
 
@@ -81,7 +83,8 @@ static void post_postgresql(ob_lead *lead, bool ok, const ob_error *err)
     ob_health_set("postgresql", true, ok, ok ? NULL : err->text);
 }
 
-/* A leader whose own messages do not come back can give no orders, whatever the connection says. */
+/* A leader whose own messages do not come back can give no orders, whatever the state of the
+ * connection. */
 static void post_kafka(const ob_lead *lead, int64_t now_ms)
 {
     const ob_lead_config *c = &lead->config;
@@ -157,7 +160,7 @@ static ending after_failure(ob_lead *lead, int r, ob_error *err)
     return LEADS_ON;
 }
 
-/* Of those that come again and again, one in a while is logged. */
+/* Repeated failures are logged only once in a while. */
 static void complain(ob_lead *lead, const ob_error *err)
 {
     int64_t now_ms = ob_mono_ms();
@@ -202,8 +205,8 @@ static void give_up(ob_lead *lead)
 
 /* ---- Taking over ---- */
 
-/* Makes topics and resolves positions, in steps that keep the session alive. Positions come last:
- * until all is known no message is read. LEADS_ON: lead->kafka says whether it worked. */
+/* Creates topics and resolves positions, in steps that keep the session alive. Positions come last:
+ * until all are known no message is read. LEADS_ON: lead->kafka says whether it worked. */
 static ending resolve_positions(ob_lead *lead, int32_t *ret_partitions, ob_error *err)
 {
     const ob_lead_config *c = &lead->config;
@@ -261,7 +264,7 @@ static ending take_over(ob_lead *lead, ob_error *err)
     int r = c->load(c->arg, err);
     if (r < 0)
         return r == -ESTALE ? END_DEPOSED : END_FAILED;
-    /* Nothing was heard while it loaded: silence counts from now. */
+    /* No message was read while it loaded: silence counts from now. */
     ob_probe_begin(c->probe, c->role, partitions, ob_mono_ms());
     lead->recount = false;
     lead->failures = lead->wait_ms = 0;
@@ -272,7 +275,7 @@ static ending take_over(ob_lead *lead, ob_error *err)
 
 /* ---- Leading ---- */
 
-/* Waits until the bus has something, the service is to stop, or time is up. */
+/* Waits until the bus has something, the service must stop, or time is up. */
 static void wait_for_work(const ob_lead *lead)
 {
     struct pollfd fds[] = {

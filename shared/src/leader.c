@@ -1,7 +1,8 @@
 /* Leadership of a role: the lock, the epoch, the fence. Owns the leading connection and the number
- * of the last round. Invariants: nothing is committed but behind the fence of the epoch that this
- * process raised under its lock; the connection that holds the lock is the one that commits. One
- * owner thread. */
+ * of the last round.
+ *
+ * Invariants: everything is committed only after the fence of the epoch that this process set under
+ * its lock; the connection that holds the lock is the one that commits. One owner thread. */
 #include "ob/leader.h"
 
 #include <assert.h>
@@ -71,11 +72,11 @@ static int connect_now(ob_leader *leader, ob_error *err)
     if (r == 0)
         r = ob_db_sql(
             db,
-            /* A leader that stalls is ended by whoever stands by (leader_end_stalled), after
-             * a second. Where nobody does it may go on: ended, it would begin anew. */
+            /* A standby ends a stalled leader (leader_end_stalled) after a second. Without a
+             * standby it may continue: if it were ended, it would only start again. */
             "SET idle_session_timeout = '10s';"
             "SET idle_in_transaction_session_timeout = '1s';"
-            /* The other role's leader may be frozen with rows of ours locked. */
+            /* The other role's leader may be frozen with rows locked that we need. */
             "SET lock_timeout = '2s'",
             NULL, NULL, err);
     if (r == 0)
@@ -133,7 +134,7 @@ int ob_leader_try(ob_leader *leader, ob_error *err)
     if (r == 0 && locked)
         r = raise_epoch(leader, err);
     if (r < 0) {
-        /* Whatever was taken is given back with the session. */
+        /* The session's end releases everything that was taken. */
         ob_leader_drop(leader);
         return r;
     }

@@ -1,13 +1,13 @@
-/* Log lines. Owns the service's name and level, set once at start, and a way of its own to what
- * stderr is.
+/* Log lines. Owns the service's name and level, set once at start, and its own descriptor of
+ * stderr's file.
  *
- * Never waits for who reads: a full disk makes a logger pause, and whoever wrote to it would stop
- * with it. A line that cannot be written now is dropped and counted; the count is written before
- * the next line. O_NONBLOCK belongs to an open file, which other processes may share, so a pipe or
- * terminal is opened once more. The pipe itself, made long, is the buffer.
- * Never mixes lines: each is one write(2); the rest of one too long for a pipe's room goes before
- * the next line of this process.
- * Any thread; the lock is held for writes that do not wait. */
+ * Never waits for the reader: a full disk makes a logger pause, and a program that waits for it
+ * would stop too. A line that cannot be written now is dropped and counted; the count is written
+ * before the next line. O_NONBLOCK belongs to an open file, which other processes may share, so a
+ * pipe or terminal is opened again. The pipe itself, enlarged, is the buffer. Never mixes lines:
+ * each is one write(2); the rest of a line that is too long for the pipe's free space is written
+ * before the next line of this process. Any thread; the lock is held only for writes that do not
+ * wait. */
 #include "ob/log.h"
 
 #include <errno.h>
@@ -41,11 +41,11 @@ static const char *const level_names[] = {
 
 static struct {
     pthread_mutex_t lock; /* guards what follows */
-    int fd;               /* of our own, does not wait; -1: stderr itself */
+    int fd;               /* our own, non-blocking; -1: stderr itself */
     mode_t kind;          /* S_IF… of stderr; 0: not looked at yet */
     char *rest;           /* of the last line; NULL: nothing */
     size_t rest_len;
-    uint64_t unsaid; /* lines dropped since the last word about it */
+    uint64_t unsaid; /* lines dropped since the last report */
 } out = { .lock = PTHREAD_MUTEX_INITIALIZER, .fd = -1 };
 static _Atomic uint64_t dropped;
 
@@ -117,14 +117,14 @@ static ssize_t put(const char *text, size_t len)
         return send(STDERR_FILENO, text, len, MSG_DONTWAIT | MSG_NOSIGNAL);
     if (out.kind == S_IFREG)
         return write(STDERR_FILENO, text, len);
-    /* A pipe that we may not open once more: one that is ready has room for so much. */
+    /* A pipe that we may not open again: if it is ready, it has this much space. */
     if (poll(&fd, 1, 0) == 1 && (fd.revents & POLLOUT))
         return write(STDERR_FILENO, text, len < PIPE_BUF ? len : PIPE_BUF);
     errno = EAGAIN;
     return -1;
 }
 
-/* Writes all or, as far as it goes now, a beginning. Returns the bytes written. */
+/* Writes all of it, or as much of its start as is possible now. Returns the bytes written. */
 static size_t put_all(const char *text, size_t len)
 {
     size_t at = 0;
@@ -169,7 +169,7 @@ static bool put_rest(void)
     return !out.rest;
 }
 
-/* Says how many lines were dropped before this one. */
+/* Reports how many lines were dropped before this one. */
 static bool put_count(void)
 {
     char ts[40], line[256];
@@ -214,7 +214,7 @@ void ob_log(ob_log_level level, const char *event, const char *fmt, ...)
         va_start(args, fmt);
         json_auto_t *fields = json_vpack_ex(&jerr, 0, fmt, args);
         va_end(args);
-        /* A value that is no UTF-8, or a wrong format: the line itself must not get lost. */
+        /* A value that is not UTF-8, or a wrong format: the line itself must not be lost. */
         if (fields)
             (void)json_object_update_missing(line, fields);
         else

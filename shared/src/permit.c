@@ -1,5 +1,5 @@
-/* Operators' permits: one table of what there is, how it is recognised in a container and how it is
- * left out. Owns nothing. Pure: any thread. */
+/* Operators' permits: one table of what can be permitted, how it is recognised in a container and
+ * how it is removed. Owns nothing. Pure: any thread. */
 #include "ob/permit.h"
 
 #include <stddef.h>

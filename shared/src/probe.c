@@ -1,5 +1,5 @@
 /* A leader's probe through Kafka. Owns nothing. Invariant: a partition counts as open only by a
- * probe of this very session; one that comes late has come through, too. The owner's thread. */
+ * probe of this session; a late probe counts too. The owner's thread. */
 #include "ob/probe.h"
 
 #include <inttypes.h>
@@ -51,7 +51,7 @@ void ob_probe_send(ob_probe *probe, ob_bus *bus, int64_t epoch, int64_t now_ms, 
     (void)json_object_set_new(msg, "nonce", ob_json_text(nonce));
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
-    /* A probe that cannot be sent does not come back, which is what it is for. */
+    /* A probe that cannot be sent does not come back, which is its purpose. */
     for (int32_t i = 0; i < probe->partitions; i++)
         (void)ob_bus_send(bus, OB_TOPIC_EXECUTIONS, i, NULL, 0, text, len, NULL, NULL);
 }

@@ -1,4 +1,4 @@
-/* Waiting for the schema. Owns a connection while it waits. Invariant: asks nothing that PostgreSQL
+/* Waits for the schema. Owns a connection while it waits. Invariant: sends nothing that PostgreSQL
  * would log as an error. */
 #include "ob/schema.h"
 

@@ -1,6 +1,5 @@
-/* What every service does around its own work: signals. Owns the handlers and the stop eventfd. The
- * handler only sets a flag and the eventfd; loops look at either. Start-up code; the handler runs
- * in any thread. */
+/* Signals of every service. Owns the handlers and the stop eventfd. The handler only sets a flag
+ * and the eventfd; loops check either. Start-up code; the handler runs in any thread. */
 #include "ob/service.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* What service.c and health.c share. */
+/* Shared by service.c and health.c. */
 #pragma once
 
 /* The name given to ob_service_init. */

@@ -1,6 +1,6 @@
 /* Owns the thread and its connection. Nothing is deleted by its age for a while after the wall
- * clock was set: one that jumped ahead by mistake makes everything old, and can be set right.
- * Commits are asynchronous: what a crash undoes, the next pass does again. Never logs. */
+ * clock was set: a clock that jumped ahead by mistake makes everything old, and can be corrected.
+ * Commits are asynchronous: the next pass repeats what a crash undoes. Never logs. */
 #include "ob/sweeper.h"
 
 #include <pthread.h>
@@ -24,7 +24,7 @@ struct ob_sweeper {
     int64_t step_began_us;
 };
 
-/* Waits; false when the thread is to stop. */
+/* Waits; false if the thread must stop. */
 static bool wait_ms(ob_sweeper *s, int64_t ms)
 {
     int64_t until_ms = ob_mono_ms() + ms;

@@ -1,4 +1,4 @@
-/* Makes text of bytes. Owns nothing. Any thread. */
+/* Makes valid text from bytes. Owns nothing. Any thread. */
 #include "ob/text.h"
 
 #include <stdint.h>
@@ -29,7 +29,8 @@ size_t ob_utf8_sequence(const char *at, size_t left)
     return is_bad ? 0 : n;
 }
 
-/* How many of the first bytes are ASCII without NUL, eight at a time: most text is nothing else. */
+/* The number of leading ASCII bytes without NUL, eight at a time: most text consists only of
+ * them. */
 static size_t plain_prefix(const char *data, size_t len)
 {
     size_t i = 0;
@@ -73,7 +74,7 @@ size_t ob_text_copy(char *dst, size_t size, const char *src, size_t len)
 
 void ob_text_vformat(char *dst, size_t size, const char *fmt, va_list args)
 {
-    /* With room for one character more: what vsnprintf cuts lies behind what fits. */
+    /* With space for one more character, so that vsnprintf cuts after what fits. */
     size_t room = size + CHARACTER_MAX;
     ob_cleanup(ob_freep) char *text = ob_calloc(1, room);
     (void)vsnprintf(text, room, fmt, args);

@@ -1,6 +1,6 @@
-/* The topics: one table. Doorbells and levels are worth nothing after a minute, so they are kept
- * for an hour at most; segments roll in ten minutes, because Kafka deletes whole segments only.
- * Owns nothing. */
+/* The table of topics. Doorbells and levels have no value after a minute, so they are kept for an
+ * hour at most; segments roll every ten minutes, because Kafka deletes only whole segments. Owns
+ * nothing. */
 #include "ob/topics.h"
 
 #include <string.h>
@@ -27,12 +27,12 @@ const ob_topic ob_topics[] = {
     { OB_TOPIC_EXECUTIONS, true, DOORBELL },
     { OB_TOPIC_INSTANCES, true, DOORBELL },
     { OB_TOPIC_DEMAND, true, DOORBELL },
-    /* The api stores logs within seconds; a day is for an api that is down. */
+    /* The api stores logs within seconds; the day is for times when no api runs. */
     { OB_TOPIC_LOGS,
       true,
       { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL } },
-    /* Public: one order for all who read it; bounded by size, not by time. The producer compresses
-       (lz4), the broker keeps it so. */
+    /* Public: one order for all readers; limited by size, not by time. The producer compresses
+     * (lz4), and the broker stores it so. */
     { OB_TOPIC_JOB_STATE,
       false,
       { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL },
