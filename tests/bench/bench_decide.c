@@ -1,6 +1,6 @@
-/* How near the scaler's choice of instances comes to the least cost: random workloads over several
- * sets of types, against the lower bound of linear programming (tests/fakes/packing.h), and what a
- * decision takes. No server is needed.
+/* How close the scaler's choice of instances is to the lowest cost: random workloads over several
+ * sets of types, compared with the lower bound of linear programming (tests/fakes/packing.h), and
+ * the cost of a decision. Needs no server.
  *
  * usage: bench_decide [WORKLOADS] */
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* What a round of the engine costs with much work waiting: one run ends, one job arrives, one is
- * placed. Prints figures; the claim is that they do not depend on how many jobs wait. */
+/* The cost of a round of the engine while much work waits: one run ends, one job arrives, one is
+ * placed. Prints figures; they should not depend on the number of waiting jobs. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

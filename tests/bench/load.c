@@ -1,9 +1,9 @@
 /* A load generator: submits N jobs over C keep-alive connections, signed by libcurl, and prints how
- * long it took. A Python client costs a millisecond a call, which would measure the client. One
- * thread, libcurl's multi interface.
+ * long it took. A Python client needs a millisecond a call, so it would measure itself. One thread,
+ * libcurl's multi interface.
  *
- * usage: load COUNT CONNECTIONS QUEUE DEFINITION, with the variables that `openbatch env` prints.
- */
+ * usage: load COUNT CONNECTIONS QUEUE DEFINITION, with the variables that `openbatch env`
+ * prints. */
 #include <curl/curl.h>
 #include <stdio.h>
 #include <stdlib.h>

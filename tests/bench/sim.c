@@ -1,9 +1,9 @@
-/* Simulated days around the engine alone, always with more work than there is room for. (a) On a
- * few instances that stay three shares end within 5 % of their weights. (b) So they do while 1,000
- * instances come, drain and are lost, beside two other queues; no instance is ever oversubscribed,
- * and no large job of any queue waits for longer than the bound. What a share has used is counted
- * here, from placement to end. Exits with 1 when a rule is broken. `sim small` is part of the unit
- * tests: (a) for six hours, (b) with 500 instances. */
+/* Simulated days of the engine alone, always with more work than capacity. (a) On a few permanent
+ * instances three shares end within 5 % of their weights. (b) They also do so while 1,000 instances
+ * come, drain and are lost, beside two other queues; no instance is ever oversubscribed, and no
+ * large job of any queue waits longer than the limit. The usage of a share is counted here from
+ * placement to end. Exits with 1 if a rule is broken. `sim small` is part of the unit tests: (a)
+ * for six hours, (b) with 500 instances. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
-"""One composed copy on the engine of DOCKER_HOST: the unmodified docker-compose.yml, by the command
-that is there, or by that of OPENBATCH_TEST_COMPOSE."""
+"""One composed copy on the engine of DOCKER_HOST: the unmodified docker-compose.yml, with the
+available command or the one in OPENBATCH_TEST_COMPOSE."""
 
 import json
 import os

@@ -1,5 +1,5 @@
-"""Fixtures of the suite `compose`: `./openbatch test compose` gives it an engine that has the base
-images, or stand-ins made from packages."""
+"""Fixtures of the suite `compose`. `./openbatch test compose` gives it an engine that has the base
+images, or replacements made from packages."""
 
 import os
 import sys

@@ -1,4 +1,4 @@
-"""docker-compose.yml as people use it (docs/compose.md): real servers, each in a container."""
+"""docker-compose.yml as users run it (docs/compose.md): real servers, each in a container."""
 
 import os
 import re

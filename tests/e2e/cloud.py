@@ -1,5 +1,5 @@
-"""moto's EC2, with a scaler of its own in place of the supervised one. moto's instances run
-nothing, so what an instance would start is started here: the script it was given."""
+"""moto's EC2, with a scaler of its own instead of the supervised one. moto's instances run nothing,
+so this file starts what an instance would start: the script that it was given."""
 
 import base64
 import contextlib

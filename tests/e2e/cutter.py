@@ -1,6 +1,6 @@
-"""A proxy before the api that cuts connections, as networks do: at the first try of each call for
-certain, at later ones sometimes; before the request has reached the api, in its midst, or when its
-answer is on the way."""
+"""A proxy in front of the api that cuts connections, as networks do: always at the first try of
+each call, sometimes at later ones; before the request has reached the api, in the middle of it, or
+when its answer is on the way."""
 
 import random
 import socket

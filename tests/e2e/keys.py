@@ -1,4 +1,4 @@
-"""Access keys with policies of their own, as `./openbatch key` makes them."""
+"""Access keys with policies of their own, made as by `./openbatch key`."""
 
 import json
 import os

@@ -1,5 +1,5 @@
 """Registries of this test's own: Debian's docker-registry, with and without a password, and one
-that says nothing."""
+that does not answer."""
 
 import base64
 import json

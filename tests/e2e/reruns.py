@@ -1,6 +1,6 @@
-"""A test that fails is tried once more (--reruns 1). What made it fail is said at once, or a rerun
-would hide it; and it begins with nothing of the first try: what it shares with the others of its
-file (queues, jobs submitted together) is made again, for that may be what failed."""
+"""A failed test is tried once more (--reruns 1). The reason of the failure is printed at once, or a
+rerun would hide it. The second try uses nothing of the first: whatever it shares with other tests
+of its file (queues, jobs submitted together) is made again, because that may have failed."""
 
 import sys
 

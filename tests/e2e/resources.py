@@ -1,5 +1,5 @@
-"""Environments, queues and definitions as the tests of their operations make them, and how a
-refusal reads."""
+"""Environments, queues and definitions for the tests of their operations, and the form of a
+refusal."""
 
 import uuid
 

@@ -1,4 +1,5 @@
-"""What the tests of SubmitJob submit: jobs that stay RUNNABLE, for no instance is so large."""
+"""Submissions for the tests of SubmitJob: jobs that stay RUNNABLE, because no instance is large
+enough."""
 
 RUNNABLE_FOR_EVER = {"vcpus": 2, "memory": 900000}
 UNKNOWN = "00000000-0000-4000-8000-000000000000"

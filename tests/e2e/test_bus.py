@@ -1,5 +1,5 @@
-"""The bus against a Kafka of its own, whose topics are deleted: tests/unit/test_bus_broker.c, one
-case after the other."""
+"""The bus with a Kafka of its own whose topics are deleted: tests/unit/test_bus_broker.c, one case
+after the other."""
 
 import os
 import re

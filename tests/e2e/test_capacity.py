@@ -1,5 +1,4 @@
-"""Queues by priority over shared environments; instances that come because of demand and go
-again."""
+"""Queues by priority over shared environments; instances that come with demand and go again."""
 
 from stack import HOLD, RUNNABLE, STARTING, rounds, wait_for
 

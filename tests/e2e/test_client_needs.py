@@ -1,5 +1,5 @@
-"""What workflow engines take for granted: their calls as they make them, and what in the answers
-they cannot do without. All jobs begin at once; each test waits for its own."""
+"""What workflow engines rely on: their calls as they make them, and the parts of the answers that
+they need. All jobs start at once; each test waits for its own."""
 
 import re
 import time

@@ -1,6 +1,6 @@
-"""boto3, the AWS CLI and the SDK for JavaScript each do the same real work with nothing but what
-`./openbatch env` prints: they register, submit an array that depends on another job, wait, read
-logs, terminate a long job. The three programs are in tests/clients."""
+"""boto3, the AWS CLI and the SDK for JavaScript each do the same real work with only the variables
+that `./openbatch env` prints: they register, submit an array that depends on another job, wait,
+read logs, and terminate a long job. The three programs are in tests/clients."""
 
 import json
 import os

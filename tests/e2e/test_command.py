@@ -1,4 +1,4 @@
-"""./openbatch itself, from another directory."""
+"""./openbatch itself, run from another directory."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""Container properties, each in a real container. Jobs of a place are submitted together, and each
+"""Container properties, each in a real container. Jobs of a group are submitted together, and each
 test looks at its own; settings change twice, for the permits."""
 
 import contextlib

@@ -1,5 +1,5 @@
-"""kill -9 in the middle of work, or Kafka emptied: nothing is lost, nothing runs twice to success,
-nobody types anything."""
+"""kill -9 in the middle of work, or an empty Kafka: nothing is lost, nothing succeeds twice, and no
+operator is needed."""
 
 import json
 import threading

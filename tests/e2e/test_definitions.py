@@ -1,4 +1,4 @@
-"""Job definitions as AWS's clients send and see them, and the words they get back."""
+"""Job definitions as AWS's clients send and see them, and the texts that they get."""
 
 import concurrent.futures
 import json

@@ -1,5 +1,5 @@
-"""Dependencies in real containers; each test is named after what AWS's user guide says of them
-("Job dependencies", "Array job dependencies")."""
+"""Dependencies in real containers; each test is named after a sentence of AWS's user guide ("Job
+dependencies", "Array job dependencies")."""
 
 import time
 

@@ -1,4 +1,4 @@
-"""The ec2 provider against moto's EC2."""
+"""The ec2 provider with moto's EC2."""
 
 import random
 import time

@@ -1,4 +1,4 @@
-"""Compute environments as AWS's clients send and see them, and the words they get back."""
+"""Compute environments as AWS's clients send and see them, and the texts that they get."""
 
 import json
 

@@ -1,5 +1,5 @@
 """Kinds and states of environments with real containers: Fargate, queues whose first environment
-takes nothing, what is left after a delete."""
+accepts nothing, what is left after a delete."""
 
 import json
 import os

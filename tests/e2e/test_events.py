@@ -1,4 +1,4 @@
-"""batch.job-state: every transition, in order for each job, in EventBridge's shape."""
+"""batch.job-state: every transition, in order for each job, in EventBridge's form."""
 
 import json
 import uuid

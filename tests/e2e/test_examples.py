@@ -1,4 +1,4 @@
-"""The examples, as people run them: stock boto3 with what `./openbatch env` prints."""
+"""The examples, as users run them: stock boto3 with the variables that `./openbatch env` prints."""
 
 import os
 import subprocess

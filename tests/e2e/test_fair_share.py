@@ -1,4 +1,4 @@
-"""Fair share on the real system: who runs next, and what the snapshot says of it."""
+"""Fair share on the real system: which job runs next, and what the snapshot shows."""
 
 import uuid
 

@@ -1,5 +1,5 @@
-"""The faults of `./openbatch test faults`, each for a short time; the checker proves the promise of
-what was recorded."""
+"""The faults of `./openbatch test faults`, each for a short time; the checker checks the promises
+on the recorded history."""
 
 import scenarios
 

@@ -1,5 +1,5 @@
-"""What a host does to a copy: its clock is set, its disk is full, its settings change while clients
-call. Longer ones are in tests/faults/test_host.py."""
+"""Changes of the host: its clock is set, its disk is full, its settings change while clients call.
+Longer tests are in tests/faults/test_host.py."""
 
 import contextlib
 import datetime

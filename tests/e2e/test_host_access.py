@@ -1,5 +1,6 @@
-"""What of the host a container gets, and who may give it: folders of the copy and of the engine are
-nobody's; host folders, devices, privileged mode and log drivers need rights of their own."""
+"""What a container may use of the host, and which key may grant it: no container gets folders of
+the copy or of the engine; host folders, devices, privileged mode and log drivers need rights of
+their own."""
 
 import itertools
 

@@ -1,5 +1,4 @@
-"""Spot interruptions: the notice, the end, the reasons, and what comes after them. Notices are
-short here."""
+"""Spot interruptions: notice, end, reasons, and what follows. Notices are short here."""
 
 import collections
 import datetime

@@ -1,5 +1,5 @@
-"""Tags and images bring labels to containers. The engine merges labels into its events, and other
-programs look for theirs: none of it changes what is recorded of a run."""
+"""Tags and images give containers labels. The engine merges labels into its events, and other
+programs look for theirs: none of this changes the records of a run."""
 
 import json
 

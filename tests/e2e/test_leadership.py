@@ -1,5 +1,5 @@
-"""One scheduler leads, others stand by; a frozen one loses its place and does no harm. A scaler
-leads when it has read all there is, or not at all."""
+"""One scheduler leads, others are on standby; a frozen one loses leadership and does no harm. A
+scaler leads only when it has loaded everything."""
 
 import os
 import signal

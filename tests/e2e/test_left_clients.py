@@ -1,4 +1,4 @@
-"""What clients leave behind when they go: nothing is worked on for them, and nobody else waits."""
+"""Clients that leave: their requests are dropped, and no other client waits for them."""
 
 import contextlib
 import json

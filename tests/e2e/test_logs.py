@@ -1,5 +1,5 @@
-"""Output of jobs as CloudWatch Logs shows it: soon, whole, in order; searched, listed, limited and
-forgotten."""
+"""Output of jobs as CloudWatch Logs shows it: soon, complete, in order; searched, listed, limited
+and deleted."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Why a job waits, as DescribeJobs says it, and who is told when a queue is blocked."""
+"""Why a job waits, as DescribeJobs shows it, and the events of a blocked queue."""
 
 import re
 

@@ -1,5 +1,5 @@
 """Executors on other hosts without a tunnel: OPENBATCH_KAFKA_LISTEN. The other host is a network
-namespace at the end of a cable, which knows nothing but the address that it was told."""
+namespace at the end of a cable, which has only the address that it was given."""
 
 import contextlib
 import ipaddress

@@ -1,4 +1,4 @@
-"""Queues, scheduling policies, tags, pages: what AWS's clients send, and the words they get back.
+"""Queues, scheduling policies, tags, pages: what AWS's clients send, and the texts that they get.
 Environments and definitions have files of their own."""
 
 import concurrent.futures

@@ -1,4 +1,4 @@
-"""The cost of a scheduling round does not grow with the jobs that wait."""
+"""The cost of a scheduling round does not grow with the number of waiting jobs."""
 
 import json
 import os

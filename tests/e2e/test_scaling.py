@@ -1,6 +1,6 @@
 """Environments that grow by hundreds of vCPUs, are updated, and have no capacity. Instances are
-executors of the null runtime, so that their size is no burden to the host: the scaler is told so
-for this file."""
+executors of the null runtime, so their size does not load the host; the scaler is configured so for
+this file."""
 
 import os
 import platform

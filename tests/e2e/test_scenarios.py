@@ -1,5 +1,5 @@
-"""Work as people put it together, in real containers. All of it is submitted at once and shares a
-queue; each test then looks at its own part. What these rules are: docs/aws-batch.md."""
+"""Typical workflows, in real containers. All of it is submitted at once and shares a queue; each
+test then looks at its own part. The rules are in docs/aws-batch.md."""
 
 import time
 

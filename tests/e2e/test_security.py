@@ -1,4 +1,5 @@
-"""Who has no key gets nowhere: the api by its signature, the servers by sockets and passwords."""
+"""Without a key nothing is possible: the api checks signatures, the servers are protected by
+sockets and passwords."""
 
 import datetime
 import hashlib

@@ -1,4 +1,4 @@
-"""The front of the api: who is slow holds nobody up, what is not well formed does nothing."""
+"""The front of the api: a slow client delays no other, and a malformed request has no effect."""
 
 import contextlib
 import socket

@@ -1,5 +1,6 @@
-"""However a resource is spelled, what a policy decides is about what the call then touches: with a
-key that may do all but that resource, and with one that may do that resource alone."""
+"""Whatever the spelling of a resource, the policy decides about the resource that the call then
+touches: with a key that may do everything but that resource, and with one that may do only that
+resource."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""SubmitJob remembers what names mean, and serves many: what that must not change."""
+"""SubmitJob caches the meaning of names and serves many clients: what this must not change."""
 
 import http.client
 import time

@@ -1,5 +1,5 @@
-"""SubmitJob: each text that clients know, each default, each rule between its members. What the
-jobs lead to is tested elsewhere."""
+"""SubmitJob: each text that clients compare, each default, each rule between its members. The
+results of the jobs are tested elsewhere."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""SubmitJob under an SDK's repeated tries: whatever is cut or dies, a call makes one job."""
+"""SubmitJob with an SDK's repeated tries: whatever is cut or dies, a call makes one job."""
 
 import json
 import subprocess

@@ -1,5 +1,5 @@
-"""SubmitJob where other resources bring in rules: jobs that are depended on, queues on Fargate,
-queues with a scheduling policy and their snapshot."""
+"""Rules of SubmitJob that depend on other resources: dependencies, queues on Fargate, queues with a
+scheduling policy and their snapshot."""
 
 import json
 

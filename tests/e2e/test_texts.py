@@ -1,5 +1,5 @@
 """Texts that clients compare (docs/aws-batch.md, 1.4) and that need a resource in a certain state.
-Those of single members are with their operations: test_submit_job.py, test_resources.py, others."""
+Texts of single members are with their operations: test_submit_job.py, test_resources.py, others."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
 """Unmanaged environments: executors that are started by hand, in a network of their own, and those
-that come by themselves."""
+that join automatically."""
 
 import contextlib
 import os

@@ -1,5 +1,5 @@
-"""How `up` waits for what it starts, and for others who install packages: the functions of
-tools/stack.sh and tools/install.sh, on processes and locks of the test's own."""
+"""How `up` waits for what it starts, and for other package installations: the functions of
+tools/stack.sh and tools/install.sh, with processes and locks of the test's own."""
 
 import fcntl
 import os

@@ -1,5 +1,5 @@
-/* Preloaded into a program: its wall clock is ahead by the seconds in the file that OB_TEST_CLOCK
- * names. Other clocks are as they are. */
+/* Preloaded into a program: its wall clock is ahead by the seconds in the file named by
+ * OB_TEST_CLOCK. Other clocks are unchanged. */
 #define _GNU_SOURCE
 #include <fcntl.h>
 #include <stdlib.h>

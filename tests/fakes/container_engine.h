@@ -1,5 +1,5 @@
-/* A container engine in memory: HTTP on a unix socket, served by the loop of the test that talks to
- * it. It knows requests and what they are answered, nothing of containers. */
+/* A container engine in memory: HTTP on a unix socket, served by the loop of the test that uses it.
+ * It has requests and their answers, but no containers. */
 #pragma once
 
 #include <stdbool.h>

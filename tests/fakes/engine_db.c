@@ -1,4 +1,4 @@
-/* See engine_db.h. Owns copies of all rows. Slow and plain on purpose. */
+/* See engine_db.h. Owns copies of all rows. Intentionally slow and simple. */
 #include "engine_db.h"
 
 #include <setjmp.h>

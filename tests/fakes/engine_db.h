@@ -1,6 +1,6 @@
-/* A database in memory for tests of the engine: applies the effects of rounds as strictly as
- * PostgreSQL would (primary keys, rows that must be there), and checks that what is told of a job
- * is one story: events by the state table, rows that agree with them, counts that sum up. */
+/* A database in memory for tests of the engine. It applies the effects of rounds as strictly as
+ * PostgreSQL (primary keys, rows that must exist), and checks that a job's published data are
+ * consistent: events follow the state table, rows agree with them, counts add up. */
 #pragma once
 
 #include "engine.h"

@@ -1,4 +1,4 @@
-/* engine_db_check: what must hold of the rows between rounds. Changes nothing. */
+/* engine_db_check: the rules for rows between rounds. Changes nothing. */
 #include "engine_db.h"
 
 #include <setjmp.h>

@@ -1,5 +1,5 @@
 /* See engine_executor.h. Follows docs/messages.md: orders may come twice; a stop of an unknown run
- * is remembered and answered as ended without a start, and a late order to run it is refused. */
+ * is stored and answered as ended without a start, and a late order to run it is refused. */
 #include "engine_executor.h"
 
 #include <stdlib.h>

@@ -1,5 +1,5 @@
-/* Model executors for tests of the engine: what an executor does with orders, what it reports, and
- * a road to the scheduler that keeps the order but loses and repeats messages. */
+/* Model executors for tests of the engine: how an executor handles orders, what it reports, and a
+ * channel to the scheduler that keeps the order but loses and repeats messages. */
 #pragma once
 
 #include "engine.h"

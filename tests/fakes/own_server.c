@@ -1,5 +1,5 @@
-/* Servers of a test program's own. They end with it: each child asks the kernel for SIGKILL when
- * its parent goes. */
+/* Servers of a test program. They end with it: each child asks the kernel for SIGKILL when its
+ * parent ends. */
 #include "own_server.h"
 
 #include <dirent.h>

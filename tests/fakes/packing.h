@@ -1,4 +1,4 @@
-/* Random workloads for the scaler's decisions, and what they must cost at the least. */
+/* Random workloads for the scaler's decisions, and the lower bound of their cost. */
 #pragma once
 
 #include "decide/decide.h"

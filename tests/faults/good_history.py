@@ -1,6 +1,5 @@
-"""A small history in which every line of the promise holds, and is looked at: a single job, one
-that is tried twice, one that is stopped, an array, and dependents. The checker's tests plant
-violations in it."""
+"""A small history in which every promise is kept and checked: a single job, one that is tried
+twice, one that is stopped, an array, and dependents. The checker's tests plant violations in it."""
 
 import hashlib
 

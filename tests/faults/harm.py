@@ -1,5 +1,6 @@
-"""What a fault test does to a copy, by name. It ends and stops processes of this copy only; what
-was done, and when, goes into the history. Everything that lasts ends with its `with` block."""
+"""The faults that a test injects into a copy, by name. They end and stop only processes of this
+copy; each fault and its time go into the history. Everything that lasts ends with its `with` block.
+"""
 
 import contextlib
 import os

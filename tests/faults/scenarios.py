@@ -1,5 +1,5 @@
-"""What fault tests do, each by a function with its numbers: for the long ones here and the short
-ones in tests/e2e. Most end with trial.check(): the checker proves the promise."""
+"""The scenarios of fault tests, each a function with its numbers: for the long ones here and the
+short ones in tests/e2e. Most end with trial.check(), in which the checker checks the promises."""
 
 import random
 import time

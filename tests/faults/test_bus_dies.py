@@ -1,5 +1,5 @@
-"""Kafka loses its processor, its life or its data: no living executor's run is given up, no attempt
-is used, nobody types anything."""
+"""Kafka loses its processor, its life or its data: no run of a living executor is given up, no
+attempt is used, and no operator is needed."""
 
 import scenarios
 

@@ -1,5 +1,5 @@
-"""The checker can fail: each kind of violation, planted in a good history, is found by the property
-that is there for it, and the job is named. A property without a planted violation fails here."""
+"""The checker can fail: each kind of violation, planted in a good history, is found by its
+property, and the job is named. A property without a planted violation fails here."""
 
 import copy
 import json

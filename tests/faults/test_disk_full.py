@@ -1,5 +1,5 @@
-"""The disk of a copy, or that of its logs, fills: it is said, nobody hangs, and when there is room
-again all goes on by itself."""
+"""The disk of a copy, or that of its logs, becomes full: it is reported, nothing hangs, and when
+there is free space again everything continues automatically."""
 
 import scenarios
 

@@ -1,5 +1,5 @@
-"""The container engine is killed while containers begin, run and end. What may have begun is never
-started again, what has not costs no attempt, and no exit code is made up."""
+"""The container engine is killed while containers start, run and end. A container that may have
+started is never started again, one that has not costs no attempt, and no exit code is made up."""
 
 import pytest
 import scenarios

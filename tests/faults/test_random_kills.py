@@ -1,5 +1,5 @@
 """Everything is killed at random while work of every kind runs: arrays, dependencies, retries,
-stops. No accepted job is lost, none stays, none runs twice to success."""
+stops. No accepted job is lost, none hangs, none succeeds twice."""
 
 import pytest
 import scenarios

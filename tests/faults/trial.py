@@ -1,5 +1,5 @@
-"""One fault test: a queue of its own, what is recorded from the first submission on, and the
-verdict of the checker at the end."""
+"""A fault test: a queue of its own, the record from the first submission on, and the result of the
+checker at the end."""
 
 import itertools
 import json

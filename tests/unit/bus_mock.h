@@ -1,4 +1,4 @@
-/* librdkafka's mock cluster and buses on it, for tests of the bus. */
+/* librdkafka's mock cluster with buses, for tests of the bus. */
 #pragma once
 
 #include "unit.h"

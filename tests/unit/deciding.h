@@ -1,5 +1,4 @@
-/* Environments, instances and hosts for tests of what the scaler decides; one decision at a time.
- */
+/* Environments, instances and hosts for tests of the scaler's decisions; one decision at a time. */
 #pragma once
 
 #include "unit.h"

@@ -1,4 +1,5 @@
-/* What a service declares of its statements: see tools/embed_queries.py, which makes declared.c. */
+/* A service's declarations of its statements: see tools/embed_queries.py, which makes
+ * declared.c. */
 #pragma once
 
 #include <stddef.h>

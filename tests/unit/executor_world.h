@@ -1,5 +1,5 @@
-/* An executor without its loop, for tests of its runs. The runtime is a fake that notes what it was
- * asked for; the tests play the engine. */
+/* An executor without its loop, for tests of its runs. The runtime is a fake that records its
+ * calls; the tests act as the engine. */
 #pragma once
 
 #include "unit.h"

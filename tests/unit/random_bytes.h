@@ -1,4 +1,4 @@
-/* Bytes as bad data has them: text, halves of characters, NUL, overlong forms, surrogates. */
+/* Bytes of bad data: text, halves of characters, NUL, overlong forms, surrogates. */
 #pragma once
 
 #include <stddef.h>

@@ -1,5 +1,5 @@
-/* A random history for test_engine_random.c: what happens to the engine, its executors, its
- * database; and the rules that must hold after each round. */
+/* A random history for test_engine_random.c: events of the engine, its executors and its database;
+ * and the rules that must hold after each round. */
 #pragma once
 
 #include "engine_world.h"

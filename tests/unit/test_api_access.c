@@ -1,4 +1,4 @@
-/* What operations touch: no operation is without its row, and no row without its operation. */
+/* Access rules: every operation has a row, and every row an operation. */
 #include "unit.h"
 
 #include "auth/keys.h"

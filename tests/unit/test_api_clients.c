@@ -1,4 +1,4 @@
-/* Who has left: clients that have closed, and those who only send nothing more. */
+/* Clients that have left: those that have closed, and those that only send nothing more. */
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -1,6 +1,6 @@
-/* What a request costs before anything is stored, measured: processor time of the thread and memory
- * at its peak. The worst bodies known (tests/data/costly.json), and worse ones that a random search
- * finds along the tables of all operations. OPENBATCH_TEST_SEED: another search. */
+/* The measured cost of a request before anything is stored: processor time of the thread and peak
+ * memory. Uses the worst known bodies (tests/data/costly.json), and worse ones that a random search
+ * finds in the tables of all operations. OPENBATCH_TEST_SEED: another search. */
 #include "unit.h"
 
 #include "operations.h"

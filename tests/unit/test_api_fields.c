@@ -1,5 +1,5 @@
-/* Requests against their tables: types, limits, values, what is not effective yet; and the tables
- * of the operations themselves. */
+/* Checks of requests with their tables: types, limits, values, members that are not supported yet;
+ * and the tables of the operations themselves. */
 #include "unit.h"
 
 #include "operations.h"

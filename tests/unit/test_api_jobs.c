@@ -1,4 +1,4 @@
-/* What submissions come to and what filters of ListJobs mean, without a database. */
+/* The results of submissions and the meaning of ListJobs filters, without a database. */
 #include "unit.h"
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-/* Secrets at rest: what is sealed opens only under its own name and master key. */
+/* Stored secrets: an encrypted secret can be decrypted only with its own name and master key. */
 #include "unit.h"
 
 #include <unistd.h>

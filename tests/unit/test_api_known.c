@@ -1,4 +1,4 @@
-/* What the api remembers of names: whose it is, and that it is forgotten. */
+/* The api's cache of names: entries belong to one caller, and they are dropped. */
 #include "unit.h"
 
 #include "request/name_cache.h"

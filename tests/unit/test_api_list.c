@@ -1,5 +1,5 @@
-/* ListJobs on two hundred thousand jobs, in a database of the test's own whose tables nobody has
- * analysed: pages together list each job once, newest first, and none looks at many rows. */
+/* ListJobs with two hundred thousand jobs, in a database of its own with tables that were never
+ * analysed: all pages together list each job once, newest first, and no page reads many rows. */
 #include "unit.h"
 
 #include "job_list_sql.h"

@@ -1,4 +1,4 @@
-/* Filter patterns of CloudWatch Logs: what they take, what is refused. */
+/* Filter patterns of CloudWatch Logs: what they match, what is refused. */
 #include "unit.h"
 
 #include "logs/log_filter.h"

@@ -1,5 +1,5 @@
-/* Chunks of output in a database of the test's own: whose they may be, where they go, and what a
- * gap may cost. */
+/* Chunks of output in a database of its own: who may send them, where they go, and the cost of a
+ * gap. */
 #include "unit.h"
 
 #include <utlist.h>

@@ -1,6 +1,6 @@
-/* That statements look keys up whatever the server knows of the tables: on tables that were filled
- * without being looked at, and on some that were emptied, looked at, and filled again, which is
- * worse: the server believes that they have a row. In a database of the test's own. */
+/* Statements look keys up, whatever the server assumes about the tables: tables that were filled
+ * without being analysed, and tables that were emptied, analysed and filled again. The latter is
+ * worse, because the server assumes that they have one row. Uses a database of its own. */
 #include "unit.h"
 
 #include "logs/log_store.h"

@@ -1,4 +1,5 @@
-/* Policies: what is read and what is refused, who wins, what wildcards and conditions mean. */
+/* Policies: what is accepted and refused, which statement wins, the meaning of wildcards and
+ * conditions. */
 #include "unit.h"
 
 #include "auth/key_policy.h"

@@ -1,4 +1,4 @@
-/* The pool of database connections, against a real server of its own. */
+/* The pool of database connections, with a real server of its own. */
 #include "unit.h"
 
 #include <pthread.h>

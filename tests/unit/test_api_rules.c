@@ -1,5 +1,5 @@
-/* What stands in a URI; rules of scheduling policies and compute environments that a table of
- * members cannot say. */
+/* Members in a URI; rules for scheduling policies and compute environments that a table of members
+ * cannot express. */
 #include "unit.h"
 
 #include "operations.h"

@@ -1,5 +1,5 @@
-/* Signature Version 4, against the signatures that AWS publishes (its signature version 4 test
- * suite, and the ListUsers example of the IAM user guide), and what is refused. */
+/* Signature Version 4, compared with the signatures that AWS publishes (its signature version 4
+ * test suite, and the ListUsers example of the IAM user guide), and what is refused. */
 #include "unit.h"
 
 #include "http/sigv4.h"

@@ -1,5 +1,5 @@
-/* Spellings of one resource: what is made of each is either that resource or nothing, and the same
- * for the question that a policy answers and for the handler. */
+/* Spellings of a resource: each is resolved to that resource or to nothing, and in the same way for
+ * the policy and for the handler. */
 #include "unit.h"
 
 #include "auth/keys.h"

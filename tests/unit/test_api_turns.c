@@ -1,4 +1,4 @@
-/* Turns of heavy reads: how many of one key run at a time, who is next, who waits in vain. */
+/* Turns of heavy reads: how many of one key run at a time, which is next, which waits in vain. */
 #include "unit.h"
 
 #include <pthread.h>

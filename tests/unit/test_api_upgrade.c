@@ -1,6 +1,6 @@
-/* Jobs that were accepted before job had columns for account and region (0021_job_scope.sql) are
- * seen by their owners afterwards, and by nobody else; new ones are written beside them. In a
- * database of the test's own. */
+/* Jobs that were accepted before job had columns for account and region (0021_job_scope.sql) stay
+ * visible to their owners and to no other caller; new ones have the columns. In a database of its
+ * own. */
 #include "unit.h"
 
 #include "jobs/job_store.h"

@@ -1,5 +1,4 @@
-/* Why a PENDING job waits, and an array, as DescribeJobs reads it, in a database of the test's own.
- */
+/* Why a PENDING job or an array waits, as DescribeJobs reads it, in a database of its own. */
 #include "unit.h"
 
 #include "jobs/job_store.h"

@@ -1,4 +1,4 @@
-/* The bus on librdkafka's mock cluster: positions, keys, reports, groups, settings. */
+/* The bus with librdkafka's mock cluster: positions, keys, reports, groups, settings. */
 #include "bus_mock.h"
 
 #include <netinet/in.h>

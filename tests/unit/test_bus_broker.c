@@ -1,7 +1,6 @@
-/* The bus against a real Kafka with its users and access rules: topics that are made, deleted and
- * come back. tests/e2e/test_bus.py gives it a broker of its own, as the environment says:
- * OPENBATCH_TEST_KAFKA (bootstrap servers) and OPENBATCH_TEST_KAFKA_SECRETS (the directory of
- * kafka-<user>.password). */
+/* The bus with a real Kafka, its users and access rules: topics that are created, deleted and come
+ * back. tests/e2e/test_bus.py gives it a broker of its own by the variables OPENBATCH_TEST_KAFKA
+ * (bootstrap servers) and OPENBATCH_TEST_KAFKA_SECRETS (the directory of kafka-<user>.password). */
 #include "unit.h"
 
 #include <librdkafka/rdkafka.h>

@@ -1,4 +1,4 @@
-/* The bus when something is gone: brokers that go and come, producers that fail, lost positions and
+/* The bus during outages: brokers that go and come back, producers that fail, lost positions and
  * topics. */
 #include "bus_mock.h"
 

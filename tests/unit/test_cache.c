@@ -1,4 +1,4 @@
-/* The Redis wrapper, against a real server of its own. */
+/* The Redis wrapper, with a real server of its own. */
 #include "unit.h"
 
 #include <signal.h>

@@ -1,4 +1,4 @@
-/* The wall clock: that it was set is noticed, that it runs is not. */
+/* The wall clock: a change is detected, normal running is not. */
 #include "unit.h"
 
 #include <sys/syscall.h>

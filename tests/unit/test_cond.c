@@ -1,4 +1,4 @@
-/* Waiting for a thread, or for a time. */
+/* Waiting for a thread or until a time. */
 #include "unit.h"
 
 #include "ob/clock.h"

@@ -1,4 +1,4 @@
-/* Configuration: defaults, what they are made of, what is refused by name, secrets. */
+/* Configuration: defaults and their variables, refusals that name the variable, secrets. */
 #include "unit.h"
 
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* The PostgreSQL wrapper, against a real server of its own. */
+/* The PostgreSQL wrapper, with a real server of its own. */
 #include "unit.h"
 
 #include <pthread.h>

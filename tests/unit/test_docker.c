@@ -1,4 +1,4 @@
-/* The version of the engine's API that is spoken. */
+/* The version of the engine's API that is used. */
 #include "unit.h"
 
 #include "ob/docker.h"

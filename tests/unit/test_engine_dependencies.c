@@ -1,5 +1,5 @@
-/* Dependencies: what waits, what goes on, what fails. Named after the rows of AWS's user guide,
- * "Job dependencies" and "Array job dependencies". */
+/* Dependencies: which jobs wait, continue or fail. Named after the rows of AWS's user guide, "Job
+ * dependencies" and "Array job dependencies". */
 #include "engine_world.h"
 
 #include <stdio.h>

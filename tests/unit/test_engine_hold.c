@@ -1,6 +1,6 @@
-/* Instances that get nothing new for a while: on which starts fail while others succeed, whose
- * container engine does not work; and those that are not to blame. (Refusals: test_engine_report.c)
- */
+/* Instances that get no new runs for a while, because starts fail there while others succeed, or
+ * because their container engine does not work; and instances that are not to blame. (Refusals:
+ * test_engine_report.c) */
 #include "engine_world.h"
 #include "ob/mem.h"
 

@@ -1,4 +1,4 @@
-/* Large jobs are not passed over for ever, and nothing is kept for longer than that takes. */
+/* Large jobs are not passed over for ever, and no capacity is kept longer than needed. */
 #include "engine_world.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* Placement: order, priorities, packing, limits, what is asked for and why work waits. */
+/* Placement: order, priorities, packing, limits, requested capacity and reasons for waiting. */
 #include "engine_world.h"
 
 #include <stdio.h>

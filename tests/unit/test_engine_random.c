@@ -1,6 +1,6 @@
 /* Thousands of random histories: submissions, stops, capacity that comes, drains and is lost,
  * executors that lose and repeat messages, failed transactions and new leaders. After each round
- * the rules that must hold are checked; at the end all is healed, and every accepted job must end.
+ * the rules are checked; at the end everything is repaired, and every accepted job must end.
  * OPENBATCH_TEST_SEED=n repeats one history. */
 #include "random_history.h"
 

@@ -1,5 +1,5 @@
-/* Reasons: each text has a test that causes it; the codes that programs act on only for what lasts.
- * Also what hangs on them: time limits, events of blocked queues. */
+/* Reasons: each text has a test that causes it; codes that programs act on appear only for
+ * conditions that last. Also what depends on them: time limits, events of blocked queues. */
 #include "engine_world.h"
 
 #include <stdio.h>

@@ -1,4 +1,4 @@
-/* What executors say: late, twice, of old runs; registrations; instances that are lost. */
+/* Executors' reports: late, repeated, about old runs; registrations; lost instances. */
 #include "engine_world.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Retry strategies: the table of rules, and what the engine makes of them. Numbers in names are
- * sections of docs/aws-batch.md. */
+/* Retry strategies: the table of rules, and the engine's use of them. Numbers in names are sections
+ * of docs/aws-batch.md. */
 #include "engine_world.h"
 
 #include <stdio.h>

@@ -1,5 +1,5 @@
-/* Fair share: who is served next, what is kept for shares that are not there yet, and what of it
- * outlives the scheduler. */
+/* Fair share: which share is served next, what is reserved for inactive shares, and what survives
+ * the scheduler. */
 #include "engine_world.h"
 
 #include <math.h>

@@ -1,5 +1,4 @@
-/* What waiting work costs in memory: at most 100 bytes a single job, and an array as much as a job.
- */
+/* The memory of waiting work: at most 100 bytes for a single job, and as much for an array. */
 #include "engine_world.h"
 
 #include <malloc.h>

@@ -1,5 +1,4 @@
-/* Every state x everything that can happen to a job: where it goes and what the executor is told.
- */
+/* Every state and every event of a job: the next state, and the order to the executor. */
 #include "engine_world.h"
 #include "ob/mem.h"
 

@@ -1,5 +1,5 @@
-/* A round whose transaction was refused, as instances that it placed on were drained meanwhile:
- * what it placed there is taken back, and nothing else. */
+/* A round whose transaction was refused because instances of its placements were drained meanwhile:
+ * only the placements there are taken back. */
 #include "engine_world.h"
 
 #define SIZE NEED(4, 4000)

@@ -1,4 +1,4 @@
-/* Errors: what is returned, what is kept, what happens to long texts. */
+/* Errors: return values, texts, long texts. */
 #include "unit.h"
 
 #include "ob/error.h"

@@ -1,5 +1,4 @@
-/* Runs from placement to confirmation, the spool, the digest, and what a restarted executor makes
- * of them. */
+/* Runs from placement to confirmation, the spool, the digest, and a restarted executor. */
 #include "executor_world.h"
 
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-/* What is gathered before a container begins: secrets, credentials for registries, GPUs. */
+/* What is collected before a container is started: secrets, credentials for registries, GPUs. */
 #include "unit.h"
 
 #include <sys/stat.h>

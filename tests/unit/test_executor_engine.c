@@ -1,4 +1,4 @@
-/* The Docker runtime and an engine that does not do as it is asked. */
+/* The Docker runtime with an engine that does not do what it is asked. */
 #include "unit.h"
 
 #include "container_engine.h"

@@ -1,5 +1,5 @@
-/* What an executor says of very many runs with long reasons, on a broker in memory: in as many
- * messages as it takes, none longer than its reader takes. */
+/* An executor's messages about very many runs with long reasons, with a broker in memory: as many
+ * messages as needed, and none longer than its reader accepts. */
 #include "bus_mock.h"
 #include "executor_world.h"
 

@@ -1,4 +1,5 @@
-/* Time limits of runs, what their instance does not permit, and the reasons of their ends. */
+/* Time limits of runs, things that their instance does not permit, and the reasons of their
+ * ends. */
 #include "executor_world.h"
 
 #include "adopt.h"

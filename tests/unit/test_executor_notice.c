@@ -1,5 +1,5 @@
-/* The last minutes of an instance: the notice, its memory, the metadata service's words, and who an
- * executor is that was started by hand. */
+/* The end of an instance: the notice, how it is stored, the metadata service's answers, and the
+ * identity of an executor that was started by hand. */
 #include "unit.h"
 
 #include <sys/stat.h>

@@ -1,4 +1,4 @@
-/* The kernel's words on a lack of memory. */
+/* Finds OOM kills in the kernel log. */
 #include "unit.h"
 
 #include <unistd.h>

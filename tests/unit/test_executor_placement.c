@@ -1,4 +1,4 @@
-/* The rules of batch.placements: which message counts, and what stays buried. */
+/* The rules of batch.placements: which message counts, and which runs never come back. */
 #include "unit.h"
 
 #include "ob/error.h"

@@ -1,5 +1,5 @@
-/* Random bytes at each place where an executor takes, cuts, packs or stores text: the process lives
- * on, what it stores can be read again, and what it says is text. */
+/* Random bytes at each place where an executor accepts, cuts, packs or stores text: the process
+ * survives, what it stores can be read again, and what it sends is valid text. */
 #include "executor_world.h"
 
 #include <fcntl.h>

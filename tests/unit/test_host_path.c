@@ -1,4 +1,4 @@
-/* Folders of the host that no container gets, however they are spelled. */
+/* Folders of the host that no container may use, whatever their spelling. */
 #include "unit.h"
 
 #include <stdio.h>

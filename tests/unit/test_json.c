@@ -1,4 +1,4 @@
-/* Parsing with limits: what is refused, and how deep it may be. */
+/* Parsing with limits: what is refused, and the allowed depth. */
 #include "unit.h"
 
 #include "ob/json.h"

@@ -1,5 +1,5 @@
-/* The loop that leads, with everything around it made up: the lock, the bus, the clock, the signal
- * to stop and the service's functions. What it did is a line of words. */
+/* The leading loop, with fakes for everything around it: the lock, the bus, the clock, the signal
+ * to stop and the service's functions. Its actions are recorded as a line of words. */
 #include "unit.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* Who leads, in a database of the test's own: a leader that stalls goes on where nobody stands by,
- * and is ended by who does; one that keeps itself is never ended. */
+/* Leadership, in a database of its own: a stalled leader continues if there is no standby, and a
+ * standby ends it; an active one is never ended. */
 #include "unit.h"
 
 #include <unistd.h>

@@ -1,4 +1,4 @@
-/* What operators let containers have of the host. */
+/* What operators permit containers to use of the host. */
 #include "unit.h"
 
 #include <jansson.h>

@@ -1,6 +1,6 @@
-/* Every statement of a service is prepared in a database that is migrated: what the server says of
- * its parameters and columns is what the file of SQL declares. Linked once for each service, with
- * its declared.c. */
+/* Prepares every statement of a service in a migrated database: the server's parameters and columns
+ * must match the declarations in the SQL file. Linked once for each service, with its
+ * declared.c. */
 #include "unit.h"
 
 #include "declared.h"

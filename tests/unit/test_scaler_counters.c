@@ -1,4 +1,4 @@
-/* The scaler's counters, against a real Redis of their own. */
+/* The scaler's counters, with a real Redis of their own. */
 #include "unit.h"
 
 #include <hiredis/hiredis.h>

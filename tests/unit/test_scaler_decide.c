@@ -1,5 +1,5 @@
-/* What the scaler launches and gives back: packing, limits, floors, idle instances, a host that
- * several environments share. */
+/* What the scaler launches and gives back: packing, limits, minimum capacity, idle instances, a
+ * host that several environments share. */
 #include "deciding.h"
 
 #include "ob/error.h"

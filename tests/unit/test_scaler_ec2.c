@@ -1,4 +1,4 @@
-/* What the ec2 provider says to EC2 and what it reads of its answers. */
+/* The ec2 provider's requests to EC2, and how it reads the answers. */
 #include "unit.h"
 
 #include <jansson.h>

@@ -1,5 +1,5 @@
-/* How the scaler fills an instance with work that waits, against the plain way of doing it; what it
- * costs when thousands of shapes wait. */
+/* How the scaler fills an instance with waiting work, compared with a simple algorithm; and its
+ * cost when thousands of shapes wait. */
 #include "unit.h"
 
 #include <stdlib.h>

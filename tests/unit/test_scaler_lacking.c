@@ -1,5 +1,5 @@
-/* What the docker and the ec2 provider say when there is no more to be had. The docker provider
- * gets no answer of any engine; EC2 is a thread that knows two answers. */
+/* The texts of the docker and the ec2 provider when no capacity is left. The docker provider gets
+ * no answer from any engine; EC2 is a thread with two answers. */
 #include "unit.h"
 
 #include <netinet/in.h>

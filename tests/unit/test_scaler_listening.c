@@ -1,4 +1,4 @@
-/* When silence of executors counts: while the way from them is open and the scaler listens. */
+/* When silence of executors counts: while messages can arrive and the scaler listens. */
 #include "unit.h"
 
 #include "listening.h"

@@ -1,5 +1,5 @@
-/* What an environment is said to lack: for which work, why, since when. The scaler's own parts,
- * turn by turn, with an EC2 that has none of some types. */
+/* Reported shortages of an environment: for which work, why, since when. Uses the scaler's own
+ * parts, turn by turn, with an EC2 that has no instances of some types. */
 #include "unit.h"
 
 #include <stdlib.h>

@@ -1,4 +1,5 @@
-/* When an instance that is silent is called lost: after it could have been heard, and was asked. */
+/* When a silent instance counts as lost: after a message could have arrived, and after it was
+ * asked. */
 #include "unit.h"
 
 #include "ob/message.h"

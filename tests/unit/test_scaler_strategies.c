@@ -1,4 +1,4 @@
-/* How the scaler chooses types: allocation strategies, what the choice costs, Fargate; and what it
+/* How the scaler chooses types: allocation strategies, the cost of the choice, Fargate; and what it
  * replaces after updates. */
 #include "deciding.h"
 #include "ob/catalog.h"

@@ -1,4 +1,4 @@
-/* What an environment may launch, by its body; the sizes of Fargate. */
+/* What an environment may launch, according to its settings; the sizes of Fargate. */
 #include "unit.h"
 
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* What submissions depend on, in a database of the test's own with large arrays that have ended. */
+/* Dependencies of submissions, in a database of its own with large arrays that have ended. */
 #include "unit.h"
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-/* Events as the publisher renders them, and the reading of stored details. */
+/* The publisher's events, and the reading of stored details. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,6 +1,5 @@
-/* What the scheduler sends and takes, on a broker in memory: no message is longer than its reader
- * takes, nothing gets lost between two, and nothing that an executor says is believed beyond its
- * bounds. */
+/* Messages of the scheduler, with a broker in memory: none is longer than its reader accepts,
+ * nothing is lost between two, and executors' values are accepted only within bounds. */
 #include "bus_mock.h"
 
 #include "demand_messages.h"

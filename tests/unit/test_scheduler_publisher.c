@@ -1,5 +1,5 @@
-/* The publisher, on a broker in memory and a database of the test's own: an event that is too large
- * holds nobody up, and one who does not get on shows it. */
+/* The publisher, with a broker in memory and a database of its own: an event that is too large
+ * blocks no other, and a publisher without progress reports it. */
 #include "bus_mock.h"
 
 #include "migrated.h"

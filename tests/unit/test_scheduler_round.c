@@ -1,5 +1,5 @@
-/* Rounds on a PostgreSQL of the test's own, without Kafka: what is kept of a round whose
- * transaction is refused, and what a leader knows of the one before. */
+/* Rounds with a PostgreSQL of its own, without Kafka: what is kept of a round whose transaction is
+ * refused, and what a leader takes over from the one before. */
 #include "unit.h"
 
 #include "health_figures.h"

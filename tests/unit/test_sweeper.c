@@ -1,4 +1,4 @@
-/* Work that comes again, against a real server of its own. */
+/* Periodic work, with a real server of its own. */
 #include "unit.h"
 
 #include <stdatomic.h>

@@ -1,5 +1,5 @@
-/* Text from outside: whatever goes in, text comes out, and it is cut between characters. jansson
- * judges what is UTF-8: it is not ours. */
+/* Text from outside: the result is always valid text, cut between characters. jansson decides what
+ * is UTF-8, because it is not our code. */
 #include "unit.h"
 
 #include "ob/error.h"

@@ -1,4 +1,4 @@
-/* What every unit test includes: cmocka wants these headers first. */
+/* Included by every unit test: cmocka needs these headers first. */
 #pragma once
 
 #include <setjmp.h>
