@@ -1,6 +1,6 @@
 #!/bin/bash
-# Installs the packages named as arguments, as root, and no system service starts because of it: policy-rc.d says no
-# meanwhile (what was there before is put back), PostgreSQL makes no cluster, new units are not enabled.
+# Installs the packages named as arguments, as root, without starting any system service: policy-rc.d refuses that
+# meanwhile (an existing one is restored afterwards), PostgreSQL makes no cluster, and new units are not enabled.
 set -euo pipefail
 export DEBIAN_FRONTEND=noninteractive
 policy=/usr/sbin/policy-rc.d
@@ -16,7 +16,7 @@ restore() {
 exec 9>/run/openbatch-apt.lock
 flock 9
 [[ -e $policy.openbatch ]] && restore
-# Whoever had the lock may have installed the same.
+# The process that had the lock may have installed the same.
 missing=()
 for package in "$@"; do
     case $(dpkg-query -W -f '${db:Status-Status}' "$package" 2>/dev/null || :) in
@@ -33,7 +33,7 @@ chmod 755 "$policy"
 mkdir -p "${cluster%/*}"
 echo 'create_main_cluster = false' >"$cluster"
 
-# For the lists apt has no option to wait.
+# apt has no option to wait for the lock of its lists.
 for ((i = 0; ; i++)); do
     said=$(LC_ALL=C apt-get -q update 9>&- 2>&1) && break
     printf '%s\n' "$said"
@@ -45,7 +45,7 @@ before=$(dpkg-query -W -f '${Package}\n')
 apt-get -q -y --no-remove --no-install-recommends -o DPkg::Lock::Timeout=600 -o Dpkg::Options::=--force-confold \
     install "${missing[@]}" 9>&-
 
-# Otherwise the next boot would start what nobody asked for. This is what `systemctl disable` does, without systemd too.
+# Otherwise the next boot would start unwanted services. `systemctl disable` does the same, but needs systemd.
 for unit in docker.service docker.socket containerd.service docker-registry.service; do
     package=${unit%.*}
     [[ $package == docker ]] && package=docker.io

@@ -11,7 +11,7 @@ eval "$(print_env)"
 PATH=$OPENBATCH_HOME/venv/bin:$PATH
 OB_BUILD=$(config_get build)
 export OB_BUILD
-# Their C programs, which a user's copy has no other need of.
+# Their C programs, which a user's copy does not need otherwise.
 build tests/bench/load tests/bench/bench_engine tests/bench/bench_decide tests/bench/sim
 for file in "${programs[@]}"; do
     say "== ${file##*/}"

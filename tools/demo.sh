@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # demo: up, then the examples of tools/demo.
 "$OB_ROOT/openbatch" up
-# Where jobs find their data: no container may have a folder of the copy's home.
+# The data of jobs is outside of the copy's home, because no container may use a folder of it.
 OPENBATCH_DEMO_DIR=$(config_get demo)
 if [[ ! -d $OPENBATCH_DEMO_DIR ]]; then
     OPENBATCH_DEMO_DIR=$(mktemp -d /var/tmp/openbatch-demo-XXXXXX)

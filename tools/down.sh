@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# down: stops everything; running containers go on. --wipe ends them too and deletes all state.
+# down: stops everything but running containers. --wipe stops them too and deletes all state.
 . "$OB_ROOT/tools/stack.sh"
 
 wipe='' yes=''
@@ -11,7 +11,7 @@ for arg in "$@"; do
     esac
 done
 [[ -d $OPENBATCH_HOME ]] || die "there is nothing at $OPENBATCH_HOME"
-# Deleting is for what `up` made, and for nothing else.
+# Only a home that `up` made may be deleted.
 [[ -z $wipe || -n $(config_get made) ]] || die "$OPENBATCH_HOME is not a home that 'up' made; nothing was deleted"
 take_lock
 pgdata=$(config_get pgdata)

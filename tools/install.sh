@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# Brings in what is not ours: Debian packages, Kafka's jars, Python packages. Each step does nothing when done before.
+# Installs dependencies: Debian packages, Kafka's jars, Python packages. Each step does nothing if it was done before.
 
 check_platform() {
     [[ $(uname -m) == x86_64 ]] || die "this machine is $(uname -m); openbatch runs on x86-64 Linux"
@@ -28,7 +28,7 @@ apt_holder() {
     return 1
 }
 
-# Somebody else installs packages, perhaps those that are missing here.
+# Another process is installing packages, possibly the missing ones.
 wait_for_apt() {
     local pid told=-30
     while pid=$(apt_holder); do
@@ -76,7 +76,7 @@ install_packages() {
     printf '%s\n' "${missing[*]}" | fold -s -w 96 | sed 's/^/    /'
     local sudo=()
     if ((EUID != 0)); then
-        # Without a terminal nobody can type a password.
+        # Without a terminal no password can be typed.
         if have sudo && { sudo -n true 2>/dev/null || { [[ -t 0 ]] && sudo -v; }; }; then sudo=(sudo); fi
         ((${#sudo[@]})) || die "this needs root: run it as root, or run first: apt-get install --no-install-recommends ${missing[*]}"
     fi
@@ -115,7 +115,7 @@ install_venv() {
     local venv=$OPENBATCH_HOME/venv log=$OPENBATCH_HOME/log/pip.log files=("$OB_ROOT/tools/requirements.txt") args=() f
     [[ -f $OB_ROOT/tools/demo/requirements.txt ]] && files+=("$OB_ROOT/tools/demo/requirements.txt")
     [[ ${1:-} == test ]] && files+=("$OB_ROOT/tools/requirements-test.txt")
-    # What was installed for the tests stays.
+    # Packages that were installed for the tests stay.
     for f in "${files[@]}"; do
         cmp -s "$f" "$venv/.installed-$(basename "$(dirname "$f")")-$(basename "$f")" || args+=(-r "$f")
     done

@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # Sets Kafka up: users, configuration, access rules (its storage makes tools/kafka/run). Jobs share the host's network, so every listener asks for
-# a password, and a user may do what his service needs and nothing else.
+# a password, and a user may do only what its service needs.
 
 . "$OB_ROOT/tools/secrets.sh"
 
@@ -36,7 +36,7 @@ listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin admin)
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:admin
-# More would be files that Kafka cannot open, and it ends for want of them. Nobody needs so many.
+# More would exceed the number of files that Kafka can open, and it would end. No copy needs so many.
 listener.name.client.max.connections=5000
 listener.name.controller.max.connections=200
 log.dirs=$data

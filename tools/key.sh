@@ -1,4 +1,4 @@
 # shellcheck shell=bash
-# key: makes, lists, revokes access keys and says what they may do (docs/access.md).
+# key: makes, lists and revokes access keys and sets their policies (docs/access.md).
 need_home
 client key.py "$@"

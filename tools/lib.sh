@@ -1,5 +1,5 @@
 # shellcheck shell=bash disable=SC2034  # the verbs use what is set here
-# What the verbs share: where a copy's state lies, its settings, its processes, its health.
+# Shared by the verbs: the place of a copy's state, its settings, its processes, its health.
 # Sourced by ./openbatch with OB_ROOT set; changes nothing by itself.
 
 say() { printf '%s\n' "$*"; }
@@ -22,19 +22,19 @@ PATH=$PATH:/usr/sbin:/sbin
 OPENBATCH_HOME=$(realpath -m "${OPENBATCH_HOME:-$OB_ROOT/.openbatch}")
 export OPENBATCH_HOME
 OB_HASH=$(printf %s "$OPENBATCH_HOME" | sha256sum | cut -c1-8)
-# Unix socket paths end at 107 bytes, so sockets lie in a short place however deep the home is.
+# Unix socket paths have at most 107 bytes, so sockets are in a short directory, however deep the home is.
 if ((EUID == 0)); then
     OPENBATCH_RUN_DIR=/run/openbatch/$OB_HASH
 else
     OPENBATCH_RUN_DIR=${XDG_RUNTIME_DIR:-/tmp}/openbatch-$EUID-$OB_HASH
 fi
 export OPENBATCH_RUN_DIR
-# PostgreSQL runs as another user than the rest and makes its socket itself: a directory of its own.
+# PostgreSQL runs as another user than the rest and makes its socket itself, so it has its own directory.
 OB_PG_SOCKETS=$OPENBATCH_RUN_DIR.pg
 
 BACKING=(postgres redis kafka)
 SERVICES=(api scheduler scaler)
-# What a user's copy needs of the build.
+# The programs that a user's copy needs.
 # shellcheck disable=SC2034
 PROGRAMS=(services/api/openbatch-api services/scheduler/openbatch-scheduler
     services/scaler/openbatch-scaler services/executor/openbatch-executor tools/logger/openbatch-logger)
@@ -72,13 +72,13 @@ engine_host() {
     fi
 }
 
-# HTTPS in front of the api, once `up --tls` has been told so.
+# HTTPS in front of the api, after `up --tls`.
 tls_is_on() { [[ $(config_get tls) == on ]]; }
 endpoint() {
     if tls_is_on; then say "https://$(config_get tls_host):$OB_TLS_PORT"; else say "http://127.0.0.1:$OPENBATCH_PORT"; fi
 }
 
-# Where executors on other hosts find Kafka, once `up` has been told to listen for them; else empty.
+# The address of Kafka for executors on other hosts, if `up` made it listen for them; else empty.
 kafka_remote() { config_get kafka_remote; }
 
 initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
@@ -86,7 +86,7 @@ need_home() {
     initialised || die "there is no copy in $OPENBATCH_HOME; run './openbatch up', or set OPENBATCH_HOME to another directory"
 }
 
-# One verb that changes the copy at a time. The descriptor must not reach what we start (9>&-).
+# Only one verb at a time may change the copy. Programs that we start must not inherit the descriptor (9>&-).
 take_lock() {
     mkdir -p "$OPENBATCH_HOME"
     exec 9>"$OPENBATCH_HOME/lock"
@@ -106,7 +106,7 @@ instance_dirs() {
     return 0
 }
 
-# Processes of this copy (its home stands in their environment), by command name.
+# Processes of this copy (its home is in their environment), by command name.
 # usage: our_pids NAME...; names are those of /proc/*/comm (15 bytes). This shell and its parents are not among them.
 our_pids() {
     local p pid comm name
@@ -128,7 +128,7 @@ runsvdir_pid() {
     say "$pid"
 }
 
-# --- health: each prints nothing and tells by its exit status -------------------------------------
+# --- health: the exit status is the result; nothing is printed ------------------------------------
 
 healthy() {
     case $1 in
@@ -141,7 +141,7 @@ healthy() {
     esac
 }
 
-# Prints a service's own word on its health, for people; fails unless it is well.
+# Prints a service's own report of its health, for people; fails unless it is healthy.
 service_health() { /usr/bin/python3 "$OB_ROOT/tools/health.py" --brief "$1" "$OPENBATCH_RUN_DIR" "$OPENBATCH_PORT"; }
 
 engine_answers() {
@@ -152,7 +152,7 @@ engine_answers() {
     fi
 }
 
-# Runs a tool of ours that talks to this copy with boto3.
+# Runs one of our tools that use this copy with boto3.
 client() {
     local script=$1
     shift
@@ -161,7 +161,7 @@ client() {
     "$OPENBATCH_HOME/venv/bin/python" "$OB_ROOT/tools/$script" "$@"
 }
 
-# `export` lines for people and SDKs. AWS_ENDPOINT_URL would turn every other AWS service to this endpoint too.
+# `export` lines for people and SDKs. AWS_ENDPOINT_URL would redirect every other AWS service to this endpoint too.
 print_env() {
     local key url ca
     url=$(endpoint)
@@ -175,7 +175,7 @@ print_env() {
         ca=$(config_get tls_ca)
         [[ -z $ca ]] || printf 'export AWS_CA_BUNDLE=%q\n' "$ca"
     fi
-    # A token or profile of a real account must not get between.
+    # A token or profile of a real account must not interfere.
     printf 'unset AWS_SESSION_TOKEN AWS_PROFILE\n'
     if engine_is_ours; then printf 'export DOCKER_HOST=%q\n' "$(engine_host)"; fi
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# logs: what servers and services say; --job ID[:INDEX] [--attempt N]: what a job's container wrote.
+# logs: shows the logs of servers and services; with --job ID[:INDEX] [--attempt N] the output of a job.
 need_home
 follow='' job='' attempt='' names=()
 while (($#)); do

@@ -1,10 +1,10 @@
 # shellcheck shell=bash
 # Kafka's listener for executors on other hosts (docs/capacity.md): off unless OPENBATCH_KAFKA_LISTEN says where. It is the
-# only thing of a copy that is open to the network by itself, so it speaks TLS with a certificate of the copy's own
-# authority, and knows the user of executors and no other.
+# only part of a copy that is open to the network directly, so it uses TLS with a certificate of the copy's own
+# authority, and accepts only the user of executors.
 
 OB_REMOTE_SETTINGS=$OPENBATCH_HOME/tls/kafka.settings
-# Handshakes take memory (some 0.1 MB of Kafka's 512) before anybody has shown a password: more connections wait. An
+# Handshakes use memory (about 0.1 MB of Kafka's 512) before a password is checked, so connections are limited. An
 # executor has two.
 OB_REMOTE_CONNECTIONS=1500
 
@@ -20,7 +20,7 @@ is_host() { # an IPv4 address, or a name that is none
         [[ $1 =~ ^[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?(\.[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])?)*$ ]]; }
 }
 
-# Sets OB_REMOTE_BIND (address:port) and OB_REMOTE_HOST (what other hosts call it); both are empty when it is off.
+# Sets OB_REMOTE_BIND (address:port) and OB_REMOTE_HOST (its name for other hosts); both are empty if it is off.
 remote_choose() {
     local listen=${OPENBATCH_KAFKA_LISTEN:-} host=${OPENBATCH_KAFKA_HOST:-} address own
     OB_REMOTE_BIND='' OB_REMOTE_HOST=''
@@ -55,7 +55,7 @@ remote_choose() {
     OB_REMOTE_BIND=$address:$OB_KAFKA_REMOTE_PORT OB_REMOTE_HOST=$host
 }
 
-# The certificate, and what librdkafka needs over there; or nothing of it any more.
+# Makes the certificate and the settings of librdkafka for other hosts, or removes them.
 remote_prepare() {
     if [[ -z $OB_REMOTE_HOST ]]; then
         [[ -z $(kafka_remote) ]] || config_set kafka_remote ''
@@ -87,7 +87,7 @@ listener.name.remote.max.connections=$OB_REMOTE_CONNECTIONS
 EOF
 }
 
-# Instances of EC2 come the same way, unless the caller has said another.
+# Instances on EC2 use the same address, unless the caller has set another.
 remote_env() {
     [[ -n $(kafka_remote) && -z ${OPENBATCH_EC2_KAFKA:-} ]] || return 0
     printf 'OPENBATCH_EC2_KAFKA=%q\n' "$(kafka_remote)"

@@ -6,7 +6,7 @@ make_run_dir() {
     if ((EUID == 0)); then install -d -m 755 "$parent"; fi
     for dir in "$OPENBATCH_RUN_DIR" "$OB_PG_SOCKETS"; do
         [[ -d $dir ]] || mkdir -m 700 "$dir"
-        # /tmp is everybody's: a directory that somebody else put there is not ours.
+        # /tmp is shared: a directory that another user made there is not ours.
         [[ ! -L $dir && $(stat -c %u "$dir") =~ ^($EUID|$(pg_uid))$ ]] || die "$dir belongs to another user"
         chmod 700 "$dir"
     done
@@ -18,13 +18,13 @@ pg_uid() { if ((EUID == 0)); then id -u postgres; else echo "$EUID"; fi; }
 
 make_home() {
     local other
-    # `down --wipe` deletes all that is in a home, so nobody else's things may be in it.
+    # `down --wipe` deletes everything in a home, so it must not contain other files.
     if [[ -z $(config_get made) && -d $OPENBATCH_HOME ]]; then
         other=$(find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 ! -name node_modules ! -name 'package*.json' \
             ! -name 'build*' -print -quit)
         [[ -z $other ]] || die "OPENBATCH_HOME=$OPENBATCH_HOME contains other files ($other); choose an empty directory"
     fi
-    # Others may pass through (PostgreSQL has its data below), nobody may look.
+    # Others may pass through (PostgreSQL has its data below), but not list it.
     mkdir -p "$OPENBATCH_HOME"
     chmod 711 "$OPENBATCH_HOME"
     (umask 077 && cd "$OPENBATCH_HOME" && mkdir -p secrets log sv kafka instances)
@@ -35,7 +35,7 @@ make_home() {
 
 as_postgres() { if ((EUID == 0)); then chpst -u postgres:postgres "$@"; else "$@"; fi; }
 
-# Sets OB_PGBIN and OB_PGDATA. The data lies in the home if PostgreSQL's own user can reach it there.
+# Sets OB_PGBIN and OB_PGDATA. The data is in the home if PostgreSQL's own user can reach it there.
 pg_locate() {
     OB_PGBIN=$(printf '%s\n' /usr/lib/postgresql/*/bin | sort -V | tail -n 1)
     OB_PGDATA=$(config_get pgdata)
@@ -55,7 +55,7 @@ pg_locate() {
 
 pg_configure() {
     if [[ ! -f $OB_PGDATA/PG_VERSION ]]; then
-        # An earlier initdb may have died half-way.
+        # An earlier initdb may have died in the middle.
         rm -rf "$OB_PGDATA"
         [[ -d ${OB_PGDATA%/*} ]] || install -d -m 711 "${OB_PGDATA%/*}"
         mkdir -m 700 "$OB_PGDATA"
@@ -64,8 +64,8 @@ pg_configure() {
             >"$OPENBATCH_HOME/log/initdb.log" 2>&1 </dev/null ||
             die "PostgreSQL's data directory could not be created; see $OPENBATCH_HOME/log/initdb.log"
     fi
-    # Only root and PostgreSQL's user reach the socket. Peer checks that once more by the kernel's word on who is
-    # calling, so a directory left open by mistake opens nothing.
+    # Only root and PostgreSQL's user reach the socket. Peer authentication checks that again with the kernel, so a
+    # directory left open by mistake does no harm.
     printf 'local all all peer map=openbatch\n' >"$OB_PGDATA/pg_hba.conf"
     printf 'openbatch %s openbatch\nopenbatch %s postgres\n' "$(id -un)" "$(id -un)" >"$OB_PGDATA/pg_ident.conf"
     if ((EUID == 0)); then
@@ -78,22 +78,22 @@ pg_database() {
     local psql=(psql -X -q -At -v ON_ERROR_STOP=1 -h "$OPENBATCH_RUN_DIR" -U postgres -d postgres)
     [[ -n $("${psql[@]}" -c "SELECT 1 FROM pg_roles WHERE rolname = 'openbatch'") ]] ||
         "${psql[@]}" -c "CREATE ROLE openbatch LOGIN"
-    # To end a stale leader's backend is right for one's own role; nothing more is needed.
+    # A role may end its own stale leader's backend; it needs no other right.
     [[ -n $("${psql[@]}" -c "SELECT 1 FROM pg_database WHERE datname = 'openbatch'") ]] ||
         "${psql[@]}" -c "CREATE DATABASE openbatch OWNER openbatch"
 }
 
 # --- the container engine ---------------------------------------------------------------------------
 
-# Prints the address of an engine that is not ours and answers.
+# Prints the address of an engine that answers and is not ours.
 engine_found() {
     local host=${DOCKER_HOST:-unix:///var/run/docker.sock}
-    # Set by `eval "$(openbatch env)"` of another copy: its engine goes when that copy goes.
+    # Set by `eval "$(openbatch env)"` of another copy: its engine ends with that copy.
     [[ $host == unix://*/openbatch*/docker.sock ]] && host=unix:///var/run/docker.sock
     engine_answers "$host" && say "$host"
 }
 
-# Decided at the first `up` and kept: containers of one engine are nothing to another.
+# Decided at the first `up` and kept, because another engine does not have the containers.
 engine_choose() {
     local host
     host=$(config_get engine)
@@ -135,15 +135,15 @@ check_ports() {
 
 # --- supervision ----------------------------------------------------------------------------------
 
-# The folders without room in which something stops. A full log folder stops nobody; without room for containers there
-# is one that fails.
+# The folders in which something stops when they are full. A full log folder stops nothing; without space for containers
+# a job fails.
 watched_disks() {
     local list="PostgreSQL=$OB_PGDATA;Kafka=$OPENBATCH_HOME/kafka;executors=$OPENBATCH_HOME/instances;logs~$OPENBATCH_HOME/log"
     if engine_is_ours; then list+=";containers~$OPENBATCH_HOME/docker"; fi
     say "$list"
 }
 
-# What every process of this copy finds in its environment; it begins with nothing of the caller's but this.
+# The environment of every process of this copy; nothing else of the caller's environment is passed on.
 write_env() {
     local name
     {
@@ -155,7 +155,7 @@ write_env() {
         printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
         printf 'OPENBATCH_KAFKA_PID_FILE=%q\n' "$OPENBATCH_HOME/sv/kafka/supervise/pid"
         printf 'OPENBATCH_DISKS=%q\n' "$(watched_disks)"
-        # The caller's own settings; the engine fetches images through his proxy.
+        # The caller's own settings; the engine fetches images through the caller's proxy.
         for name in $(compgen -A export | LC_ALL=C sort); do
             case $name in
             # Made above; and those of `openbatch env`.
@@ -173,14 +173,14 @@ write_env() {
     mv "$OPENBATCH_HOME/env.new" "$OPENBATCH_HOME/env"
 }
 
-# The settings a service starts with, as one line; when it differs from the one it was started with, it is restarted.
+# The settings that a service starts with, as one line; if it differs from the line at its start, it is restarted.
 service_stamp() {
     local files=("$OPENBATCH_HOME/env" "$OB_ROOT/tools/sv/$1")
     case $1 in
     tls) files+=("$OPENBATCH_HOME/tls/env") ;;
     kafka) files+=("$OPENBATCH_HOME"/kafka/{server.properties,log4j2.properties,run,acls.py,libs/.checked}) ;;
     esac
-    # Settings of ours are nothing to PostgreSQL, Kafka, Redis and dockerd.
+    # PostgreSQL, Kafka, Redis and dockerd do not use our settings.
     case $1 in
     postgres | redis | kafka | dockerd) grep -vhE '^(OPENBATCH_[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
     *) cat "${files[@]}" ;;
@@ -196,7 +196,7 @@ make_service() { # NAME: its service directory; it does not start before `sv up`
     mkdir -p "$dir/log" "$dir/control" "$OPENBATCH_HOME/log/$1"
     if ! cmp -s "$source/log" "$dir/log/run"; then
         install -m 755 "$source/log" "$dir/log/run"
-        # The pipe is the supervisor's: nothing in it gets lost.
+        # The pipe belongs to the supervisor, so nothing in it is lost.
         if [[ -p $dir/log/supervise/ok ]]; then sv restart "$dir/log" >/dev/null || :; fi
     fi
     [[ ! -f $source/$1.stop ]] || install -m 755 "$source/$1.stop" "$dir/control/t"
@@ -217,7 +217,7 @@ start_supervisor() {
     echo $! >"$OPENBATCH_HOME/runsvdir.pid"
 }
 
-# A service that can: its process runs its run script again without giving up its port, so that nobody is refused.
+# For a service that supports it: its process runs its run script again and keeps its port, so no client is refused.
 begin_anew() { # DIR
     local was i
     was=$(cat "$1/started" 2>/dev/null) && sv hup "$1" >/dev/null || return 1
@@ -231,7 +231,7 @@ begin_anew() { # DIR
 start_service() { # NAME: running, with the settings and the program of now
     local dir=$OPENBATCH_HOME/sv/$1 stamp pid deadline=$((SECONDS + 120))
     make_service "$1"
-    # A new directory is found within five seconds, by a supervisor that is not held up.
+    # The supervisor finds a new directory within five seconds, unless it is delayed.
     until [[ -p $dir/supervise/ok ]] && sv status "$dir" >/dev/null 2>&1; do
         ((SECONDS < deadline)) || break
         sleep 0.05
@@ -248,7 +248,7 @@ start_service() { # NAME: running, with the settings and the program of now
     sv up "$dir" >/dev/null || die "$1 cannot be started; see $OPENBATCH_HOME/log/runsvdir.log"
 }
 
-# An executor whose program was built anew starts with it; its containers go on meanwhile.
+# An executor whose program was built again restarts with it; its containers keep running.
 restart_executors() {
     local dir pid
     while read -r dir; do
@@ -257,8 +257,8 @@ restart_executors() {
     done < <(instance_dirs)
 }
 
-# How far a service has come, as words that change while it gets on: its process, the processor time that this and its
-# children took, the size of its log. Nothing where no process runs.
+# The progress of a service, as a text that changes while it makes progress: its process, the processor time of the
+# process and its children, and the size of its log. Empty if no process runs.
 service_progress() { # NAME
     local pid line ticks
     pid=$(cat "$OPENBATCH_HOME/sv/$1/supervise/pid" 2>/dev/null || :)
@@ -276,8 +276,8 @@ unhealthy() { # NAME WHY: gives up
     die "try './openbatch logs $1'; run './openbatch up' again to continue"
 }
 
-# Waits as long as the service gets on, on a host that is busy for minutes, but not for one that ends again and again,
-# does nothing, or (every service does a little all the time) is not well after a quarter of an hour.
+# Waits while the service makes progress, even for minutes on a busy host, but not for one that keeps ending, does
+# nothing, or (because every service always does a little) is not healthy after 15 minutes.
 wait_for_service() { # NAME
     local name=$1 began=$SECONDS moved=$SECONDS told=$SECONDS now last='' pid='' starts=0
     until healthy "$name"; do
@@ -312,8 +312,8 @@ unmount_all() {
         'index($2 "/", home) == 1 || index($2 "/", run) == 1 { print $2 }' /proc/self/mounts | sort -r)
 }
 
-# Ends the copy's containers when its processes have stopped: those with its label in another's engine; in an engine
-# of its own all, by the runtime beneath it, because that engine is down.
+# Ends the copy's containers after its processes have stopped: in a shared engine those with its label; in its own
+# engine all, with the runtime below it, because that engine is down.
 end_containers() {
     local runc=$OPENBATCH_RUN_DIR/docker/runtime-runc/moby host ids id
     if engine_is_ours; then
@@ -333,7 +333,7 @@ end_containers() {
     [[ -z ${ids[0]} ]] || docker -H "$host" rm -f "${ids[@]}" >/dev/null || :
 }
 
-# Ends our services and executors; servers stay. The scaler goes first, or it starts executors again.
+# Ends our services and executors; servers stay. The scaler ends first, otherwise it would start executors again.
 stop_services() {
     local pid dirs
     if pid=$(runsvdir_pid); then kill "$pid"; fi
@@ -342,11 +342,11 @@ stop_services() {
     stop_dirs 10 "${dirs[@]}" "$OPENBATCH_HOME/sv/scheduler" "$OPENBATCH_HOME/sv/api"
 }
 
-# Ends all processes of this copy; containers, and the shims they hang on, go on.
+# Ends all processes of this copy; containers and their shims keep running.
 stop_all() {
     stop_services
     stop_dirs 20 "$OPENBATCH_HOME"/sv/*
-    # What lost its supervisor before.
+    # Processes that lost their supervisor earlier.
     stop_strays TERM
     stop_strays KILL
     rm -f "$OPENBATCH_HOME/runsvdir.pid"

@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# status: what runs and whether it is healthy; exits 0 only if all is.
+# status: shows what runs and whether it is healthy; exits with 0 only if everything is.
 need_home
 bad=0
 engine_is_ours && BACKING+=(dockerd)

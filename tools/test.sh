@@ -1,5 +1,5 @@
 # shellcheck shell=bash
-# test: the suites named, or all but faults and long. What they need (packages, jars, virtual environment, sanitized build) is kept in this
+# test: runs the named suites, or format, unit, e2e and compose. Their packages, jars, virtual environment and sanitized build are in this
 # copy's home; the servers of the end-to-end tests have a home and ports of their own, and leave nothing behind.
 . "$OB_ROOT/tools/install.sh"
 . "$OB_ROOT/tools/stack.sh"
@@ -44,7 +44,7 @@ suite_format() {
     (
         status=0
         cd "$OB_ROOT" || exit
-        # jansson's loaders recurse as deep as the text says: shared/src/json.c is the door with the limits.
+        # jansson's loaders recurse as deep as the text is nested; only shared/src/json.c limits that.
         if grep -nE '\bjson_load(s|b|f|fd|_file|_callback)\(' -r services shared --include='*.[ch]' |
             grep -v '^shared/src/json\.c:'; then
             note "JSON may be read only with ob_json_* (shared/include/ob/json.h)"
@@ -70,12 +70,12 @@ suite_format() {
 
 suite_unit() {
     (build all) || return 1
-    # Without a test meson would be content.
+    # meson succeeds even if there are no tests.
     [[ $(meson introspect --tests "$OB_BUILD") != '[]' ]] || die "there are no unit tests"
     local status=0
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
-    # That the demo's checks, and the checker of the fault tests, can fail.
+    # The demo's checks, and the checker of the fault tests, can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/faults/test_checker.py" -q -p no:cacheprovider || status=1
     return $status
@@ -87,7 +87,7 @@ suite_pure() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs --suite pure
 }
 
-# The first of twenty ports that nobody listens on.
+# The first of twenty free ports in a row.
 free_ports() {
     local port
     for ((port = 20000 + RANDOM % 400 * 20; port < 32000; port += 20)); do
@@ -96,7 +96,7 @@ free_ports() {
     die "there are no twenty free ports in a row between 20000 and 32000"
 }
 
-# A copy of its own for a suite, in test_home; its engine is its own too when one is asked for ("ours"), whichever answers.
+# A separate copy for a suite, in test_home; with "ours" it also has its own engine, even if another one answers.
 make_test_home() { # [ours]
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
     chmod 711 "$test_home"
@@ -125,7 +125,7 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         cd "$OB_ROOT" || exit
         status=0
         "$OPENBATCH_HOME/venv/bin/python" -m pytest -q -p no:cacheprovider "$@" || status=1
-        # A service that died of a sanitizer's finding was restarted, a leak is found at the end; the words are in its log.
+        # A service that a sanitizer ended was restarted, and leaks are found at the end; the reports are in the log.
         "$OB_ROOT/openbatch" down >/dev/null || status=1
         if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
             "$OPENBATCH_HOME"/log/*/*.s 2>/dev/null; then
@@ -143,13 +143,13 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
 
 suite_e2e() {
     (build all) || return 1
-    # Root has an engine of its own, so that faults can be done to it.
+    # As root the copy has its own engine, so that tests can inject faults into it.
     if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
-    # Real servers on what may be a busy machine: what fails is tried once more, and counted as rerun.
+    # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
     on_test_home tests/e2e --timeout=600 --durations=8 --reruns 1
 }
 
-# Faults are done to servers and to the container engine: that must be this copy's own. Nothing is tried again.
+# Faults are injected into servers and the container engine, so that must be this copy's own. Nothing is tried again.
 suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
     (build all) || return 1
@@ -157,7 +157,7 @@ suite_faults() {
     on_test_home tests/faults -m 'not long' --timeout=1500 --durations=0 --durations-min=1
 }
 
-# What is long and rarely fails.
+# Long tests that rarely fail.
 suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
@@ -165,7 +165,7 @@ suite_long() {
     on_test_home tests/faults -m long --timeout=3600 --durations=0
 }
 
-# A bridge of its own, by the first number that no other run has: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's
+# A separate bridge with the first number that no other run uses: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's
 # networks. A bridge's alias is its run's process; that of a killed run is deleted.
 engine_bridge() {
     local n run
@@ -187,7 +187,7 @@ engine_bridge() {
     die "there is no free number for a bridge obtestN"
 }
 
-# An engine of its own, for the composed copy: what is made there is nobody else's.
+# A separate engine for the composed copy, so that everything in it belongs to the test.
 engine_up() {
     ((EUID == 0)) || die "the suite compose starts a container engine: that needs root"
     engine_home=$(mktemp -d /tmp/openbatch-engine.XXXXXX)

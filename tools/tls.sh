@@ -6,7 +6,7 @@ OB_TLS=$OPENBATCH_HOME/tls
 OB_TLS_DAYS=397   # how long a certificate of ours lasts
 OB_TLS_RENEW_S=$((30 * 86400))
 
-# An authority of this copy, so that a renewed certificate is trusted by those who trusted the last.
+# An authority of this copy, so that clients that trusted the old certificate trust a renewed one.
 tls_authority() {
     local key=$OPENBATCH_HOME/secrets/tls-ca.key
     [[ -s $key && -s $OB_TLS/ca.pem ]] && return 0
@@ -32,7 +32,7 @@ tls_name() { # ADDRESS|NAME: as a certificate has it
     if [[ $1 =~ ^[0-9.]+$ || $1 == *:* ]]; then say "IP:$1"; else say "DNS:$1"; fi
 }
 
-# A certificate with its chain and key in secrets/NAME.pem; made anew when its names have changed or its end is near.
+# A certificate with its chain and key in secrets/NAME.pem; made again when its names have changed or its end is near.
 tls_certificate() { # NAME NAMES
     local pem=$OPENBATCH_HOME/secrets/$1.pem names=$2 dir
     if [[ -s $pem && $names == "$(cat "$OB_TLS/$1.names" 2>/dev/null)" ]] &&
@@ -43,7 +43,7 @@ tls_certificate() { # NAME NAMES
     (
         cd "$dir"
         umask 077
-        # In PKCS#8: Kafka takes no other.
+        # In PKCS#8, because Kafka accepts no other format.
         openssl genpkey -algorithm EC -pkeyopt ec_paramgen_curve:P-256 -out key
         openssl req -new -key key -subj /CN=OpenBatch -out request
         printf '%s\n' basicConstraints=critical,CA:FALSE keyUsage=critical,digitalSignature \
@@ -58,7 +58,7 @@ tls_certificate() { # NAME NAMES
     say "$names" >"$OB_TLS/$1.names"
 }
 
-# All that the proxy needs; OPENBATCH_TLS_PEM and OPENBATCH_TLS_CA are the operator's own.
+# Everything that the proxy needs; OPENBATCH_TLS_PEM and OPENBATCH_TLS_CA are the operator's own.
 tls_prepare() {
     local pem=${OPENBATCH_TLS_PEM:-} ca=${OPENBATCH_TLS_CA:-} address=${OPENBATCH_TLS_LISTEN:-127.0.0.1} why
     install -d -m 755 "$OB_TLS"
@@ -79,7 +79,7 @@ tls_prepare() {
         printf '%s=%q\n' OPENBATCH_TLS_CONFIG "$OB_ROOT/tools/tls" OPENBATCH_TLS_PEM "$pem" \
             OPENBATCH_TLS_BIND "$address:$OB_TLS_PORT" \
             OPENBATCH_TLS_API "127.0.0.1:$OPENBATCH_PORT"
-        # A certificate that has changed starts the proxy anew.
+        # A changed certificate restarts the proxy.
         printf '# %s\n' "$(sha256sum "$pem" "$OB_ROOT"/tools/tls/*.cfg | sha256sum)"
     } >"$OB_TLS/env.new"
     mv "$OB_TLS/env.new" "$OB_TLS/env"

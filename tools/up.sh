@@ -37,7 +37,7 @@ hello_image() {
     say "$image"
 }
 
-# Queue `default` for the first job; once, so that it stays away when deleted.
+# Queue `default` for the first job; made once, so that it is not made again after it was deleted.
 default_queue() {
     [[ -z $(config_get default_queue) ]] || return 0
     client run.py --prepare
@@ -62,8 +62,8 @@ first_steps() {
     say "  $OB_ROOT/openbatch logs --job \"\$job\" --follow"
 }
 
-# JOB COMMAND…: waits for a job of this shell that runs the command. Of one that ended before another process got its
-# number bash knows nothing (127): the command, which does nothing twice, tells again.
+# JOB COMMAND…: waits for a job of this shell that runs the command. If the job ended and another process got its
+# number, bash has lost its result (127): the command is run again, which does nothing that is already done.
 finish() {
     local job=$1 rc=0
     wait "$job" 2>/dev/null || rc=$?
@@ -84,7 +84,7 @@ make_secrets
 remote_prepare
 config_set build "$OB_BUILD"
 
-# Three things that do not need each other.
+# Three independent steps.
 install_venv up 9>&- &
 venv_job=$!
 install_kafka 9>&- &
