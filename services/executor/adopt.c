@@ -1,8 +1,8 @@
-/* Taking runs over from an executor that was here before. Owns nothing: it fills attempts.c's
- * table. What counts, in this order: an end in the spool; the container; else the run is over:
- * without a start, unless the spool says that it ran. A container that was created and was not to
- * be started yet goes on (it is started); a run without a container is given back instead of being
- * begun late. Thread: the loop's. */
+/* Adopts runs of an earlier executor process. Owns nothing: it fills the table of attempts.c. The
+ * first of these that exists decides: an end in the spool; the container; otherwise the run is
+ * over, without a start unless the spool says that it ran. A container that was created but not yet
+ * due to start is started now; a run without a container is given back instead of being started
+ * late. Thread: the loop's. */
 #include "adopt.h"
 
 #include <string.h>
@@ -27,7 +27,7 @@ static void load_end(attempt *at, const json_t *end)
     at->reason = reason ? ob_strdup(reason) : NULL;
 }
 
-/* Its time has gone on. */
+/* Its time limit kept running. */
 static void load_limit(attempt *at, const json_t *members)
 {
     const char *note = ob_json_str(members, "note", NULL);
@@ -72,7 +72,7 @@ void adopt_load(attempts *a)
         ob_run_ref ref;
         if (!ob_run_ref_parse(run, &ref))
             continue; /* "last" */
-        /* Nothing but "begins": its executor ended before it had taken it on. */
+        /* Only "begins": its executor ended before it had accepted the run. */
         bool is_taken = json_object_size(members) > (json_object_get(members, "begins") ? 1 : 0);
         if (!gone) {
             if (is_taken)
@@ -85,8 +85,8 @@ void adopt_load(attempts *a)
     }
 }
 
-/* A container whose end was confirmed: its output first, if that is not out yet. One that has not
- * run is never adopted: it would be started. */
+/* A container whose end was confirmed: first its output, if that is not delivered yet. A container
+ * that has not run is never adopted, because it would be started. */
 static void found_buried(attempts *a, const char *run)
 {
     const json_t *members = spool_get(a->spool, run);
@@ -114,7 +114,7 @@ void adopt_found(attempts *a, const char *run)
     if (!at) {
         ob_warn("run.found", "{s:s}", "run", run);
         at = attempts_add(a, run, ATTEMPT_STARTING);
-        attempt_set_rest(at, REST_CONTAINER); /* nobody knows where its output goes */
+        attempt_set_rest(at, REST_CONTAINER); /* the place for its output is not known */
     }
     at->adopting = false;
     bool has_output = at->rest == REST_OUTPUT;

@@ -1,12 +1,15 @@
-/* One run's life: placed, starting, running, exited, confirmed, removed. Owns the table of runs and
- * what the spool says of each; never talks to the engine or the bus. Invariants: a run is begun at
- * most once; an end, once reached, never changes; a run is forgotten only after the scheduler has
- * confirmed its end, its output is with the broker, and its container is gone; its tombstone stays.
- * A run's time is counted on the boot clock from its start, here, so that a limit needs nobody
- * else. In the spool each run has: "begins" (how often it was taken on), "intent" (the runtime's:
- * the boot in which it was to be started), "log" (where its output goes), "limit" (seconds) and
- * "note" where there are such, "running" (when), "began" (boot clock), "timedOut", "hostEnded",
- * "end", "logged" and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
+/* The life of a run: placed, starting, running, exited, confirmed, removed. Owns the table of runs
+ * and their entries in the spool; never calls the engine or the bus.
+ *
+ * Invariants: a run is started at most once; an end never changes; a run is forgotten only after
+ * the scheduler has confirmed its end, its output is with the broker, and its container is gone;
+ * its tombstone stays. A run's time is counted here, on the boot clock from its start, so a limit
+ * depends on no other process.
+ *
+ * In the spool each run has: "begins" (how often it was accepted), "intent" (the runtime's: the
+ * boot in which it was to be started), "log" (where its output goes), "limit" (seconds) and "note"
+ * if it has them, "running" (when), "began" (boot clock), "timedOut", "hostEnded", "end", "logged"
+ * and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
 #include "attempts.h"
 
 #include <string.h>
@@ -20,7 +23,7 @@
 #include "state_moves.h"
 
 #define REASON_MAX 255 /* of a container's reason in AWS's answers */
-#define BEGINS_MAX 2   /* a run that has ended its executor so often is not taken on again */
+#define BEGINS_MAX 2   /* a run that has ended its executor this often is not accepted again */
 
 static const char *const state_names[] = { "starting", "running", "exited", "confirmed" };
 
@@ -163,8 +166,8 @@ static void remember_end(attempt *at, bool durable)
     spool_set(at->all->spool, at->run, "end", end, durable);
 }
 
-/* New, or NULL. What the container went without is said of those that ran; cut to a length that
- * clients expect. */
+/* New, or NULL. For runs that ran it includes what the container ran without; cut to the length
+ * that clients expect. */
 static char *make_reason(const runtime_end *end, const char *note)
 {
     const char *said = end->started ? note : NULL;
@@ -179,13 +182,13 @@ void attempt_end(attempt *at, const runtime_end *end, bool durable)
 {
     attempt_set_outcome(at, attempt_outcome_of(end->started, end->oom));
     at->exit_code = end->exit_code;
-    /* What was told once stays: shown times never go backwards. */
+    /* A time that was reported stays: shown times never go back. */
     if (!at->started_at_ms || (!at->reported_at_ms && end->started_at_ms))
         at->started_at_ms = end->started_at_ms;
     at->stopped_at_ms = end->stopped_at_ms;
     if (at->stopped_at_ms && at->stopped_at_ms < at->started_at_ms)
         at->stopped_at_ms = at->started_at_ms;
-    /* One that ended while nobody could hear of it may have been in time. */
+    /* A run that ended while it could not be reported may have ended in time. */
     if (at->stopped_at_ms && at->stopped_at_ms - at->started_at_ms < at->limit_s * 1000)
         at->timed_out = false;
     loop_timer_stop(at->all->loop, &at->limit_timer);
@@ -203,7 +206,7 @@ static void refuse(attempts *a, const char *run, const char *reason)
     attempt_end(at, &(runtime_end){ .exit_code = -1, .reason = reason }, true);
 }
 
-/* The spec as this instance may run it; *ret_note is what it goes without. */
+/* The spec as this instance may run it; *ret_note says what it runs without. */
 static json_t *permitted(const attempts *a, const json_t *spec, char **ret_note)
 {
     *ret_note = ob_permits_note(&a->permits, json_object_get(spec, "container"));
@@ -249,16 +252,16 @@ begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const
         logs_open(a->logs, run, target);
 }
 
-/* Written before anything is done with the run: what ends this process in the middle of that is
- * counted. A run that was taken on has more members, and is never begun here again. Returns whether
- * it may be tried. */
+/* Written before anything is done with the run, so that a crash in the middle is counted. A run
+ * that was accepted has more members and is never started here again. Returns whether it may be
+ * tried. */
 static bool count_begin(attempts *a, const char *run)
 {
     int64_t begins = ob_json_int(spool_get(a->spool, run), "begins", 0);
     if (begins >= BEGINS_MAX)
         return false;
     spool_set(a->spool, run, "begins", json_integer(begins + 1), false);
-    (void)spool_write(a->spool, NULL); /* a full disk: the loop says so */
+    (void)spool_write(a->spool, NULL); /* the disk is full: the loop reports it */
     return true;
 }
 
@@ -289,7 +292,7 @@ void attempts_stop(attempts *a, const char *run, int grace_s)
     ob_run_ref ref;
     if (!at) {
         if (!placement_is_buried(a->placement, run) && ob_run_ref_parse(run, &ref))
-            refuse(a, run, NULL); /* remembered: a late RUN finds it ended */
+            refuse(a, run, NULL); /* stays, so a late RUN finds that it has ended */
         return;
     }
     ob_info("run.stop_ordered", "{s:s, s:s, s:i}", "run", run, "state", state_names[at->state],
@@ -314,7 +317,7 @@ void attempts_close(attempts *a, int grace_s)
     }
 }
 
-/* Removes what is left as soon as nothing is needed of it. */
+/* Removes the rest of a run when nothing of it is needed any more. */
 static void let_go(attempt *at)
 {
     if (at->state != ATTEMPT_CONFIRMED || at->rest != REST_CONTAINER)
@@ -357,7 +360,7 @@ void attempts_running(attempts *a, const char *run, int64_t started_at_ms)
     if (!at->started_at_ms)
         at->started_at_ms = started_at_ms;
     spool_set(a->spool, run, "running", json_integer(at->started_at_ms), false);
-    if (!at->began_boot_ms) { /* it may have begun while no executor was here */
+    if (!at->began_boot_ms) { /* it may have started while no executor was running */
         int64_t ago_ms = ob_wall_ms() - at->started_at_ms;
         at->began_boot_ms = ob_boot_ms() - (ago_ms > 0 ? ago_ms : 0);
         spool_set(a->spool, run, "began", json_integer(at->began_boot_ms), false);
@@ -375,10 +378,10 @@ void attempts_exited(attempts *a, const char *run, const runtime_end *end)
     if (!at || at->state >= ATTEMPT_EXITED)
         return;
     if (!end->started) {
-        attempt_set_rest(at, REST_CONTAINER); /* no output: its stream never begins */
+        attempt_set_rest(at, REST_CONTAINER); /* no output: it has no stream */
         logs_drop(a->logs, run);
     }
-    /* A container that ran is the record of its end. */
+    /* A container that has run is the record of its end. */
     attempt_end(at, end, !end->started);
 }
 
@@ -397,7 +400,7 @@ void attempts_removed(attempts *a, const char *run)
     attempt *at = attempts_find(a, run);
     if (at)
         attempt_free(at);
-    /* Of a buried run the spool keeps only that it is. */
+    /* Of a removed run the spool keeps only the tombstone. */
     json_auto_t *gone = json_incref(json_object_get(spool_get(a->spool, run), "gone"));
     spool_drop(a->spool, run);
     if (gone && placement_is_buried(a->placement, run))

@@ -19,20 +19,21 @@ typedef enum attempt_state {
     ATTEMPT_STARTING,
     ATTEMPT_RUNNING,
     ATTEMPT_EXITED,    /* until it is confirmed */
-    ATTEMPT_CONFIRMED, /* no longer held; its log may be on the way, its container goes */
+    ATTEMPT_CONFIRMED, /* no longer held; its output may still be on the way, and its container is
+                          being removed */
 } attempt_state;
 
 typedef enum attempt_outcome {
     OUTCOME_NONE,  /* it has not ended */
-    OUTCOME_UNRUN, /* it did not begin */
+    OUTCOME_UNRUN, /* it did not start */
     OUTCOME_RAN,   /* it ran, or may have */
     OUTCOME_OOM,   /* the same; it ended for lack of memory */
 } attempt_outcome;
 
-/* What is still here of it. */
+/* The parts of it that are still here. */
 typedef enum attempt_rest {
     REST_OUTPUT,    /* output that is still to be sent, and its container */
-    REST_CONTAINER, /* or what there is of one */
+    REST_CONTAINER, /* or a part of one */
     REST_REMOVING,  /* the runtime was asked to remove it */
 } attempt_rest;
 
@@ -45,14 +46,15 @@ typedef struct attempt {
     int exit_code;                        /* -1: unknown */
     int64_t started_at_ms, stopped_at_ms; /* 0: unknown */
     char *reason;
-    char *note;            /* what the run goes without, for its reason; NULL: nothing */
-    int64_t limit_s;       /* how long it may run; 0: no limit */
+    char *note;            /* what the run must run without, for its reason; NULL: nothing */
+    int64_t limit_s;       /* its time limit; 0: none */
     int64_t began_boot_ms; /* boot clock at its start; 0: unknown */
     bool timed_out;        /* the limit was reached */
     loop_timer limit_timer;
-    bool host_ended; /* it was stopped because the instance goes */
-    bool adopting;   /* known from the spool; the runtime was not asked yet */
-    /* As asked for, -1: not; until its container is found the runtime does not know of the run. */
+    bool host_ended; /* it was stopped because the instance ends */
+    bool adopting;   /* read from the spool; the runtime has not been asked yet */
+    /* The requested grace, -1: none. Until its container is found the runtime does not have the
+     * run. */
     int stop_grace_s;
     bool dirty;             /* to be reported */
     int64_t reported_at_ms; /* boot clock */
@@ -67,43 +69,43 @@ typedef struct attempts {
     placement *placement;
     ob_permits permits;
     attempt *table;
-    bool dirty;           /* some attempt is to be reported */
-    bool changed;         /* the table, or what is held of it, is another set than before */
-    bool listed;          /* the runtime has told what exists: the table lacks nothing */
-    bool closing;         /* the instance goes: nothing begins any more */
-    char host_reason[64]; /* statusReason of what ended with the instance */
+    bool dirty;           /* an attempt has changes to report */
+    bool changed;         /* the set of held runs has changed */
+    bool listed;          /* the runtime has listed the containers, so the table is complete */
+    bool closing;         /* the instance is ending: nothing starts any more */
+    char host_reason[64]; /* statusReason of runs that ended with the instance */
 } attempts;
 
-/* In place; the members above are set by the caller. */
+/* Initialises in place; the caller has set the members above. */
 void attempts_done(attempts *a);
 attempt *attempts_find(const attempts *a, const char *run);
-/* Still held: not confirmed yet. */
+/* Is it still held, that is, not confirmed yet? */
 bool attempt_is_held(const attempt *at);
-/* It runs, or ran, or may have. */
+/* Does it run, did it run, or may it have run? */
 bool attempt_has_run(const attempt *at);
 
-/* What the scheduler asks for (placement_sink). Asking twice is harmless. */
+/* The scheduler's orders (placement_sink). Repeating one is harmless. */
 void attempts_run(attempts *a, const char *run, int attempt_no, const json_t *spec);
 void attempts_stop(attempts *a, const char *run, int grace_s);
 void attempts_confirm(attempts *a, const char *run);
-/* The instance goes: what runs is stopped and ends for that reason; what comes now is given back.
- * Asking twice is harmless. */
+/* The instance is ending: running runs are stopped and end with that reason; new ones are given
+ * back. Repeating it is harmless. */
 void attempts_close(attempts *a, int grace_s);
 
-/* What happens (runtime_callbacks, logs_config). */
+/* Events (runtime_callbacks, logs_config). */
 void attempts_running(attempts *a, const char *run, int64_t started_at_ms);
 void attempts_exited(attempts *a, const char *run, const runtime_end *end);
 void attempts_log_out(attempts *a, const char *run);
 void attempts_removed(attempts *a, const char *run);
 
-/* For adopt.c: takes a run into the table without telling the runtime. It has output to send. */
+/* For adopt.c: adds a run to the table without telling the runtime. It has output to send. */
 attempt *attempts_add(attempts *a, const char *run, attempt_state state);
 attempt_outcome attempt_outcome_of(bool started, bool oom);
 void attempt_set_outcome(attempt *at, attempt_outcome outcome);
 void attempt_set_rest(attempt *at, attempt_rest rest);
-/* Its time runs, from its start: at the limit it is stopped. For a run that runs. */
+/* For a running run: its time limit counts from its start, and it is stopped at the limit. */
 void attempt_watch_limit(attempt *at);
-/* An end that was decided before a restart, or without a container. */
+/* An end that was decided before a restart, or for a run without a container. */
 void attempt_end(attempt *at, const runtime_end *end, bool durable);
 /* To be reported with the next message. */
 void attempt_touch(attempt *at);

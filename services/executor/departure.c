@@ -1,8 +1,8 @@
-/* How an instance ends. A notice (SIGUSR1 of a provider, or the metadata service's) gives what runs
- * some time and then stops it. SIGTERM ends this process and leaves the containers to the next
- * executor; only one that was started by hand has no next: it begins nothing more, gives what runs
- * the time of OPENBATCH_LEAVE_MS and reports that it has left. Owns leaving_at_ms and
- * the moves to LIFE_LEAVING and LIFE_GONE. Thread: the loop's. */
+/* The end of an instance. After a notice (SIGUSR1 of a provider, or from the metadata service)
+ * running jobs get some time and are then stopped. After SIGTERM this process ends and leaves the
+ * containers to the next executor. An executor that was started by hand has no next one: it starts
+ * nothing more, lets running jobs continue for OPENBATCH_LEAVE_MS and reports that it has left.
+ * Owns leaving, leaving_at_ms and gone. Thread: the loop's. */
 #include "departure.h"
 
 #include <signal.h>
@@ -15,8 +15,9 @@
 #include "ob/log.h"
 
 #define IMDS_EVERY_MS 5000
-#define LEAVE_MIN_MS 1500  /* what was placed before the scheduler heard of it arrives by then */
-#define LEAVE_LATE_MS 5000 /* past its time an executor goes, whoever has not answered */
+#define LEAVE_MIN_MS                                                                               \
+    1500 /* runs that were placed before the scheduler got the notice arrive within this time */
+#define LEAVE_LATE_MS 5000 /* when its time is over the executor ends, even without answers */
 
 /* ---- notices ---- */
 
@@ -92,7 +93,7 @@ int departure_watch_metadata(executor *x, ob_error *err)
 
 /* ---- leaving ---- */
 
-/* Nothing begins, what runs has its time. */
+/* Nothing starts any more; running jobs have some time. */
 static void leave(executor *x)
 {
     ob_info("executor.retired", "{s:I}", "grace", (json_int_t)x->config->leave_ms);

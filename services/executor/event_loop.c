@@ -1,7 +1,9 @@
-/* The event loop. Owns the epoll descriptor and the table of handlers; never the descriptors
- * watched. Invariants: a handler runs only for a descriptor that is watched now; timers are in one
- * list in the order of their time (there are few, and new ones belong near its end). Thread: the
- * one that calls loop_run. */
+/* The event loop. Owns the epoll descriptor and the table of handlers; never the watched
+ * descriptors.
+ *
+ * Invariants: a handler runs only for a descriptor that is watched now; timers are in one list
+ * ordered by time (there are few, and new ones belong near its end). Thread: the one that calls
+ * loop_run. */
 #include "event_loop.h"
 
 #include <string.h>
@@ -59,7 +61,7 @@ int loop_watch(loop *l, int fd, uint32_t events, loop_on_fd fn, void *arg, ob_er
     struct epoll_event event = { .events = events, .data.fd = fd };
     int op = l->watches[fd].fn ? EPOLL_CTL_MOD : EPOLL_CTL_ADD;
     if (epoll_ctl(l->epoll_fd, op, fd, &event) < 0) {
-        /* A descriptor that was closed and opened anew under the same number. */
+        /* A descriptor that was closed, and another one opened with the same number. */
         op = errno == ENOENT ? EPOLL_CTL_ADD : EPOLL_CTL_MOD;
         if (epoll_ctl(l->epoll_fd, op, fd, &event) < 0)
             return ob_fail(err, errno, "epoll_ctl: %s", strerror(errno));
@@ -105,8 +107,8 @@ void loop_on_turn(loop *l, loop_on_timer fn, void *arg)
 
 static void run_timers(loop *l)
 {
-    /* Timers that handlers start with no delay run in this turn too, but only once round: the
-     * bound keeps descriptors served. */
+    /* Timers that handlers start without delay run in this turn too, but only once, so that
+     * descriptors are still served. */
     int64_t now = ob_boot_ms();
     for (int i = 0; i < 1000 && l->timers && l->timers->at_ms <= now; i++) {
         loop_timer *timer = l->timers;

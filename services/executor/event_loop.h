@@ -1,5 +1,5 @@
-/* The executor's one event loop: file descriptors by epoll, timers, and a hook that runs once a
- * turn. Everything in this service but librdkafka's threads and the health thread runs in it. */
+/* The executor's event loop: file descriptors by epoll, timers, and a hook that runs once a turn.
+ * Everything in this service runs in it, except librdkafka's threads and the health thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -12,7 +12,7 @@ typedef struct loop loop;
 typedef void (*loop_on_fd)(int fd, uint32_t events, void *arg);
 typedef void (*loop_on_timer)(void *arg);
 
-/* A timer; zero-initialise it and set fn and arg. It must be stopped before its memory goes. */
+/* A timer; zero-initialise it and set fn and arg. Stop it before its memory is freed. */
 typedef struct loop_timer {
     loop_on_timer fn;
     void *arg;
@@ -32,7 +32,7 @@ void loop_unwatch(loop *l, int fd);
 void loop_timer_set(loop *l, loop_timer *timer, int64_t delay_ms);
 void loop_timer_stop(loop *l, loop_timer *timer);
 
-/* fn runs before each wait: what a turn has changed goes out here. */
+/* fn runs before each wait; it sends what the turn has changed. */
 void loop_on_turn(loop *l, loop_on_timer fn, void *arg);
 
 /* Runs until loop_stop. */

@@ -1,5 +1,5 @@
-/* All that one executor has: its modules, and how far its life has come. main.c makes and frees it,
- * the other files of this folder that include it act on it. */
+/* The state of an executor: its modules, and the stage of its life. Plain data: main.c creates and
+ * frees it; the other files of this folder that include it act on it. */
 #pragma once
 
 #include "attempts.h"
@@ -35,7 +35,7 @@ typedef struct executor {
     attempts attempts;
     loop_timer second_timer, start_timer;
     bool spool_failed;
-    json_t *join; /* what it joins with; NULL: it was launched */
+    json_t *join; /* data for joining; NULL: it was launched by the scaler */
     int64_t leaving_at_ms;
     int64_t foreign_warned_ms;
     int64_t bad_messages;

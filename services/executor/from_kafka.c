@@ -1,6 +1,6 @@
-/* Hands on what comes by Kafka: placements to placement.c and, in order, from there to attempts.c;
- * the fate of messages to heartbeat.c and output.c. Makes the bus; main.c frees it. Thread: the
- * loop's. */
+/* Passes on messages and events of Kafka: placements to placement.c, and from there in order to
+ * attempts.c; results of sent messages to heartbeat.c and output.c. Creates the bus; main.c frees
+ * it. Thread: the loop's. */
 #include "from_kafka.h"
 
 #include <sys/epoll.h>

@@ -1,11 +1,11 @@
-/* Kafka: the connection, and what comes by it. */
+/* Kafka: the connection and what arrives on it. */
 #pragma once
 
 #include "executor.h"
 
-/* Reads the secrets and begins to connect; the loop polls from then on. Errors: -errno. */
+/* Reads the secrets and starts to connect; from then on the loop polls it. Errors: -errno. */
 int kafka_open(executor *x, ob_error *err);
-/* Takes what has come, without waiting. */
+/* Handles what has arrived, without waiting. */
 void kafka_poll(executor *x);
-/* To which module the scheduler's orders go. */
+/* The modules that get the scheduler's orders. */
 placement_sink from_scheduler(executor *x);

@@ -1,4 +1,4 @@
-/* Hands on what the runtime reports: runs to attempts.c, output to output.c, what exists to
+/* Passes on the runtime's reports: runs to attempts.c, output to output.c, found containers to
  * adopt.c, the engine's state to the health page and the heartbeat. Owns nothing. Thread: the
  * loop's. */
 #include "from_runtime.h"

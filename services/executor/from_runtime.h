@@ -1,4 +1,4 @@
-/* What the runtime reports, and to which module it goes. */
+/* The runtime's reports and the modules that get them. */
 #pragma once
 
 #include "executor.h"

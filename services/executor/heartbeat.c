@@ -1,7 +1,9 @@
-/* Registration, heartbeats and reports. Owns the session. Ends are reported until they are
- * confirmed, every 5 s; the broker's acknowledgement confirms nothing. Invariants: nothing is said
- * before the first registration, nor under a session whose partition was not assigned first.
- * Thread: the loop's, which never waits for the broker: containers do not. */
+/* Registration, heartbeats and reports. Owns the session. Ends are reported every 5 s until they
+ * are confirmed; the broker's acknowledgement confirms nothing.
+ *
+ * Invariants: nothing is sent before the first registration, nor with a session whose partition was
+ * not assigned first. Thread: the loop's, which never waits for the broker, because containers do
+ * not. */
 #include "heartbeat.h"
 
 #include <stdlib.h>
@@ -17,21 +19,21 @@
 
 #define REPEAT_MS 5000
 #define REGISTER_RETRY_MS 300
-#define ASSIGN_SLOW_MS 5000 /* after that it is said that the broker is slow */
+#define ASSIGN_SLOW_MS 5000 /* after that time the broker is reported as slow */
 #define REPORT_RUNS 500     /* one message is one transaction of the scheduler's */
 
 struct heartbeat {
     heartbeat_config config;
     char session[17]; /* of the last registration */
-    bool follows;     /* an assignment was asked for: */
-    bool assigned;    /* and is there */
+    bool follows;     /* an assignment was requested */
+    bool assigned;    /* and has been made */
     bool registered;
     bool due;          /* to register */
     char failure[512]; /* said once */
     loop_timer beat_timer, register_timer;
     char digest[17];
     int count;
-    char *unwell; /* NULL: it is well */
+    char *unwell; /* NULL: the engine works */
 };
 
 static const char *state_name(attempt_state state)
@@ -39,7 +41,7 @@ static const char *state_name(attempt_state state)
     return state == ATTEMPT_STARTING ? "starting" : state == ATTEMPT_RUNNING ? "running" : "exited";
 }
 
-/* Where the attempt's statusReason is not the usual one: AWS tells of secrets there. */
+/* For attempts with another statusReason than the usual one: AWS reports missing secrets there. */
 static const char *status_reason(const attempt *at)
 {
     static const char init_error[] = "ResourceInitializationError:";
@@ -161,7 +163,7 @@ static void beat(heartbeat *h)
     (void)send(h, msg, NULL);
 }
 
-/* Said again and again: whoever did not listen hears it then. */
+/* Repeated, so that a receiver that missed it gets it later. */
 static void say_notice(heartbeat *h)
 {
     int64_t left_ms = notice_left_ms(h->config.notice);
@@ -172,7 +174,7 @@ static void say_notice(heartbeat *h)
     (void)send(h, msg, NULL);
 }
 
-/* Ends that nobody has confirmed for a while are said again. */
+/* Ends that have not been confirmed for a while are reported again. */
 static void repeat_ends(heartbeat *h)
 {
     int64_t now = ob_boot_ms();
@@ -207,8 +209,8 @@ void heartbeat_notice(heartbeat *h)
         say_notice(h);
 }
 
-/* What is held goes in as many parts as it takes; together they are one registration, which their
- * session tells from those before. */
+/* The held runs are sent in as many parts as needed. Together they are one registration, which the
+ * session distinguishes from earlier ones. */
 static int say_registered(heartbeat *h)
 {
     ob_token_new(h->session, 8);
@@ -319,7 +321,7 @@ void heartbeat_register(heartbeat *h)
 void heartbeat_assigned(heartbeat *h)
 {
     if (!h->follows)
-        return; /* nothing is held yet that could be told of */
+        return; /* there are no held runs to report yet */
     h->assigned = true;
     loop_timer_set(h->config.loop, &h->register_timer, 0);
 }
@@ -338,11 +340,11 @@ void heartbeat_delivered(heartbeat *h, bool ok)
 {
     if (ok)
         return;
-    /* Which of them is not known any more: all is said again. */
+    /* It is no longer known which one failed, so everything is sent again. */
     heartbeat_register(h);
 }
 
-/* One message of what has changed. False: there is no more to say, or not now. */
+/* Sends one message with changes. False: there are no more, or it cannot be sent now. */
 static bool report_some(heartbeat *h)
 {
     attempts *a = h->config.attempts;
@@ -368,7 +370,7 @@ static bool report_some(heartbeat *h)
         return false;
     json_auto_t *msg = message(h, "report");
     (void)json_object_set(msg, "runs", runs);
-    if (send(h, msg, h) < 0) { /* the producer's queue is full: with the next heartbeat */
+    if (send(h, msg, h) < 0) { /* the producer's queue is full: send it with the next heartbeat */
         a->dirty = true;
         return false;
     }

@@ -1,4 +1,4 @@
-/* What the executor says on batch.executions: registered, heartbeat, interrupted, left, report. */
+/* The executor's messages on batch.executions: registered, heartbeat, interrupted, left, report. */
 #pragma once
 
 #include <jansson.h>
@@ -15,26 +15,27 @@ typedef struct heartbeat_config {
     attempts *attempts;
     placement *placement;
     const notice *notice;
-    json_t *join; /* borrowed: what an unmanaged executor joins with; NULL: it was launched */
+    json_t *join; /* borrowed: an unmanaged executor's data for joining; NULL: it was launched by
+                     the scaler */
     const char *instance, *ce, *token, *host; /* borrowed */
     int64_t every_ms;
-    int32_t partitions; /* when the broker does not say */
+    int32_t partitions; /* if the broker does not report the number */
 } heartbeat_config;
 
 heartbeat *heartbeat_new(const heartbeat_config *config);
 void heartbeat_free(heartbeat *h);
 
-/* Registers (anew) as soon as it can: draws a session and says what is held, when the instance's
- * partition is assigned (the first time has that done); retried until it is sent. */
+/* Registers (again) as soon as possible: chooses a session and reports the held runs when the
+ * instance's partition is assigned (the first time it already is); retried until it is sent. */
 void heartbeat_register(heartbeat *h);
 /* The partition was assigned at its end (OB_BUS_REASSIGNED): registers. */
 void heartbeat_assigned(heartbeat *h);
-/* Sends what has changed; called at the end of each turn, after the spool is on the disk. */
+/* Sends changes; called at the end of each turn, after the spool is on the disk. */
 void heartbeat_flush(heartbeat *h);
-/* The fate of a message that was sent with heartbeat_ref's value. */
+/* The result of a message that was sent with heartbeat_ref's value. */
 void heartbeat_delivered(heartbeat *h, bool ok);
 void *heartbeat_ref(heartbeat *h);
-/* Says at once what the notice is; every heartbeat says it again. */
+/* Sends the notice at once; every heartbeat repeats it. */
 void heartbeat_notice(heartbeat *h);
 /* The engine can start nothing (why, at most 200 bytes) or can again (NULL): says so at once, and
  * with every heartbeat and registration while it lasts. */

@@ -1,6 +1,7 @@
-/* Who an executor is that nobody launched. Owns the files <dir>/instance and <dir>/token; the
- * process's environment while there is one thread. Never speaks to anybody. Invariant: an identity
- * lasts until join_forget, so that a restarted executor is the same instance and finds its runs. */
+/* The identity of an executor that was started by hand. Owns the files <dir>/instance and
+ * <dir>/token, and the process's environment while there is one thread. Sends nothing. Invariant:
+ * an identity lasts until join_forget, so a restarted executor is the same instance and finds its
+ * runs. */
 #include "join.h"
 
 #include <fcntl.h>
@@ -47,7 +48,7 @@ static int write_file(const char *path, const char *text, ob_error *err)
     return good ? 0 : ob_fail(err, EIO, "%s cannot be written", path);
 }
 
-/* The id that the directory has, or a new one with its token. *ret is new. */
+/* The id in the directory, or a new one with its token. *ret is new. */
 static int identity(const char *dir, char **ret, ob_error *err)
 {
     ob_cleanup(ob_freep) char *id_file = ob_strf("%s/instance", dir);
@@ -59,7 +60,7 @@ static int identity(const char *dir, char **ret, ob_error *err)
     ob_token_new(token, TOKEN_BYTES);
     int r = write_file(token_file, token, err);
     if (r == 0)
-        r = write_file(id_file, id, err); /* last: it says that the token is there */
+        r = write_file(id_file, id, err); /* written last, because it means that the token exists */
     explicit_bzero(token, sizeof(token));
     if (r == 0)
         *ret = ob_strdup(id);

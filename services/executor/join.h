@@ -1,4 +1,4 @@
-/* An executor started by hand: which instance it is, and what lets it join an unmanaged compute
+/* An executor started by hand: its identity, and its data for joining an unmanaged compute
  * environment (docs/capacity.md). */
 #pragma once
 
@@ -8,12 +8,12 @@
 
 #include "ob/error.h"
 
-/* Before the configuration is read: takes --compute-environment, --vcpus and --memory from the
- * arguments into the environment and, with OPENBATCH_JOIN_TOKEN there, what else such an executor
- * needs: its directory, an instance id of its own and a token, made once. Returns how many
- * arguments are left in argv. Errors: -EINVAL, -errno. */
+/* Call it before the configuration is read. Moves --compute-environment, --vcpus and --memory from
+ * the arguments into the environment. If OPENBATCH_JOIN_TOKEN is set, it also sets what such an
+ * executor needs: its directory, an instance id and a token, which are made once. Returns the
+ * number of arguments left in argv. Errors: -EINVAL, -errno. */
 int join_prepare(int argc, char **argv, ob_error *err);
-/* Everything of the instance has ended: the next start is another instance. */
+/* Call it when everything of the instance has ended: the next start is another instance. */
 void join_forget(const char *dir);
-/* What its messages carry. vcpus, memory_mib: 0 = the host's. New. */
+/* The members of its messages. vcpus, memory_mib: 0 = the host's. New. */
 json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, int64_t gpus);

@@ -1,5 +1,6 @@
-/* openbatch-executor: containers on one instance. Makes the parts, runs the loop, takes them apart;
- * nothing else. It reaches Kafka and its container engine, nothing else. */
+/* openbatch-executor: runs containers on one instance. Creates the parts, runs the loop and
+ * destroys the parts; nothing else. It connects to Kafka and to its container engine, and to
+ * nothing else. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -21,7 +22,7 @@
 #define ENGINE_WAIT_MS 5000
 #define PURGE_WAIT_MS 30000
 
-/* The engine is away at the start: what the spool says must do for now. */
+/* The engine is not reachable at the start, so the spool is used for now. */
 static void on_start_time(void *arg)
 {
     executor *x = arg;
@@ -148,7 +149,7 @@ static int work(executor *x, ob_error *err)
     return loop_run(x->loop, err);
 }
 
-/* Ends everything that this instance has; for the provider, when an instance is given back. */
+/* Ends everything on this instance; providers use it when an instance is given back. */
 static int purge(executor *x, ob_error *err)
 {
     executor_set_life(x, LIFE_PURGING);
@@ -171,7 +172,7 @@ static int purge(executor *x, ob_error *err)
 static void executor_done(executor *x)
 {
     ob_health_stop();
-    /* First: it may still tell deliveries. Containers stay. */
+    /* First, because it may still report deliveries. Containers stay. */
     ob_bus_free(x->bus);
     heartbeat_free(x->heartbeat);
     imds_free(x->imds);
@@ -233,7 +234,7 @@ int main(int argc, char **argv)
         ob_errlog("service.failed", "{s:s}", "error", err.text);
     executor_done(&x);
     if (r == 0 && x.life == LIFE_GONE) {
-        /* What it had is removed by a process that begins with what the engine has. */
+        /* A new process removes its containers: it starts with the engine's list. */
         (void)execl("/proc/self/exe", "openbatch-executor", "--purge", (char *)NULL);
         return 1;
     }

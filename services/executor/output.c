@@ -1,11 +1,12 @@
 /* Streams of output: lines are grouped into chunks, and a chunk is kept until the broker has it.
- * Owns the chunks. Never counts on the wall clock; never drops a line. Invariants: a line's offset
- * is the sum of the spans of all lines before it, so reading a container's output anew gives the
- * same offsets; the first line after a pause goes out in the same turn, later ones at least
- * every 100 ms; chunks of a run are sent in order, and after one was lost it and all behind it are
- * sent again. What is in memory is bounded: a stream that has too much on its way is not read, nor
- * is any when all together have. A run whose output would pass the limit gets one marked line
- * instead, always at the same offset, and nothing behind it. Thread: the loop's. */
+ * Owns the chunks. Never uses the wall clock; never drops a line.
+ *
+ * Invariants: a line's offset is the sum of the spans of all lines before it, so reading a
+ * container's output again gives the same offsets. The first line after a pause is sent in the same
+ * turn, later ones at least every 100 ms. Chunks of a run are sent in order; if one is lost, it and
+ * all later ones are sent again. Memory is limited: a stream with too much on its way is not read,
+ * and no stream is read if all together have too much. If a run's output would exceed the limit, it
+ * gets one marked line, always at the same offset, and nothing after it. Thread: the loop's. */
 #include "output.h"
 
 #include <string.h>
@@ -42,13 +43,13 @@ typedef struct stream {
     char run[OB_RUN_TEXT];
     char *name;
     char *head;     /* the message up to "offset": */
-    int64_t next;   /* offset behind the last line taken */
-    int64_t read;   /* offset of the reading under way */
+    int64_t next;   /* offset after the last accepted line */
+    int64_t read;   /* offset of the current reading */
     log_text lines; /* not in a chunk yet */
     int64_t first;  /* their offset */
     chunk *chunks;
     size_t bytes; /* of chunks */
-    int sent;     /* chunks whose fate is open */
+    int sent;     /* chunks without a result yet */
     bool lost;    /* one of them was not delivered */
     bool full;    /* its reader waits */
     bool ended, end_made;
@@ -157,7 +158,7 @@ void logs_begin(logs *l, const char *run)
     }
 }
 
-/* Closes the lines at hand into a chunk. */
+/* Closes the collected lines into a chunk. */
 static void seal(stream *s)
 {
     bool end = s->ended;
@@ -225,7 +226,7 @@ logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len,
         return RUNTIME_ENOUGH;
     }
     if (at < s->next)
-        return RUNTIME_GO_ON; /* taken in an earlier reading */
+        return RUNTIME_GO_ON; /* accepted in an earlier reading */
     take_line(s, at_ns, text, len, span);
     s->full = s->bytes >= STREAM_BYTES || l->bytes >= ALL_BYTES;
     return s->full ? RUNTIME_WAIT : RUNTIME_GO_ON;
@@ -292,7 +293,7 @@ void logs_flush(logs *l)
     flush_stream(s);
 }
 
-/* Readers that waited for room. */
+/* Readers that waited for free memory. */
 static void resume_readers(logs *l)
 {
     stream *s, *next;
@@ -317,7 +318,7 @@ void logs_delivered(logs *l, void *ref, bool ok)
     while (s->chunks && s->chunks->state == CHUNK_DONE)
         chunk_free(s->chunks);
     if (s->lost && s->sent == 0) {
-        /* What went after the lost one came too early for a reader that wants no gap. */
+        /* What was sent after the lost chunk came too early, because the reader wants no gap. */
         DL_FOREACH(s->chunks, c)
         c->state = CHUNK_QUEUED;
         s->lost = false;

@@ -1,4 +1,4 @@
-/* Containers' output on its way to batch.logs. */
+/* Sends containers' output to batch.logs. */
 #pragma once
 
 #include <jansson.h>
@@ -31,16 +31,16 @@ void logs_free(logs *l);
 void logs_open(logs *l, const char *run, const json_t *target);
 /* Reading begins, again or for the first time, at the output's beginning. */
 void logs_begin(logs *l, const char *run);
-/* Takes one line of at most 256 KiB that goes 'span' far in the output (docs/messages.md); what was
- * taken before is skipped. RUNTIME_WAIT: enough for now, 'resume' tells. */
+/* Takes one line of at most 256 KiB with its 'span' in the output (docs/messages.md); lines that
+ * were accepted before are skipped. RUNTIME_WAIT: no more for now, 'resume' will follow. */
 runtime_more
 logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len, size_t span);
-/* No more lines come. 'out' follows once all is delivered; at once when there is no stream. */
+/* No more lines follow. 'out' is called when all are delivered; at once if there is no stream. */
 void logs_end(logs *l, const char *run);
 /* Forgets a stream to which nothing was written. */
 void logs_drop(logs *l, const char *run);
 
-/* Sends what is due; called at the end of each turn. */
+/* Sends chunks that are due; called at the end of each turn. */
 void logs_flush(logs *l);
-/* The fate of a message that was sent with a reference of ours. */
+/* The result of a message that was sent with a reference of ours. */
 void logs_delivered(logs *l, void *ref, bool ok);

@@ -1,5 +1,5 @@
-/* Writes chunks' JSON by hand: a line of output costs a copy instead of a tree of objects. Owns
- * nothing. Any thread. */
+/* Writes chunks' JSON directly, so that a line of output costs a copy instead of a tree of objects.
+ * Owns nothing. Any thread. */
 #include "output_text.h"
 
 #include <stdio.h>

@@ -1,8 +1,9 @@
-/* The rules of batch.placements. Owns the position, the session and the tombstones in memory;
- * never writes them anywhere (the sink does) and never touches a container. Invariants: the
- * position only grows; 'advance' is called before anything of a message is asked for. Reading a
- * message twice is safe: the second time its (epoch, seq) is not above the last. Thread: the
- * loop's. */
+/* The rules of batch.placements. Owns the position, the session and the tombstones in memory; never
+ * writes them (the sink does) and never touches a container.
+ *
+ * Invariants: the position only grows; 'advance' is called before anything else of a message.
+ * Reading a message twice is safe: the second time its (epoch, seq) is not higher than the last.
+ * Thread: the loop's. */
 #include "placement.h"
 
 #include <string.h>
@@ -80,8 +81,8 @@ static void advance(placement *p, placement_position to)
     p->sink.advance(to, p->sink.arg);
 }
 
-/* Asks for what a place message says. Members of a wrong form are skipped: the sender's next
- * level, or its reconciliation, says it again. */
+/* Executes a place message. Members of a wrong form are skipped: the sender's next level, or its
+ * reconciliation, repeats them. */
 static void act(placement *p, const json_t *msg)
 {
     size_t i;

@@ -1,4 +1,4 @@
-/* Which messages of batch.placements count (docs/messages.md), and what has been here: the
+/* Which messages of batch.placements count (docs/messages.md), and what was seen before: the
  * highest (epoch, seq), our session, tombstones of confirmed runs. */
 #pragma once
 
@@ -15,7 +15,7 @@ typedef struct placement_position {
     int64_t epoch, seq;
 } placement_position;
 
-/* What a message asks for, in this order. 'advance' comes first, when the position has moved. */
+/* The orders of a message, in this sequence. 'advance' comes first, if the position has moved. */
 typedef struct placement_sink {
     void (*advance)(placement_position last, void *arg);
     void (*confirm)(const char *run, void *arg);
@@ -37,14 +37,14 @@ typedef enum placement_result {
 placement *placement_new(const char *instance, placement_position last, placement_sink sink);
 void placement_free(placement *p);
 
-/* The session that counts from now on; NULL: none. */
+/* Sets the session that counts from now on; NULL: none. */
 void placement_set_session(placement *p, const char *session);
 placement_position placement_last(const placement *p);
 
 placement_result placement_take(placement *p, const char *data, size_t len, ob_error *err);
 
-/* Keeps a tombstone for a run that was confirmed at 'at', and forgets the oldest that the position
- * has passed when there are many; calls 'forgotten' for those. */
+/* Keeps a tombstone for a run that was confirmed at 'at'. If there are many, drops the oldest that
+ * the position has passed, and calls 'forgotten' for those. */
 void placement_bury(placement *p,
                     const char *run,
                     placement_position at,

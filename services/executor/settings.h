@@ -1,4 +1,4 @@
-/* What the executor is told by its environment. */
+/* The executor's settings from its environment. */
 #pragma once
 
 #include "ob/config.h"

@@ -1,8 +1,10 @@
 /* The spool: an append-only file of JSON lines {"k": key, "n": name, "v": value} or {"k": key,
- * "drop": true}, rewritten when most of it is history. Owns the file and the directory's lock;
- * knows nothing of what it keeps. Invariants: the file always begins with whole lines (a line cut
- * by a crash is ignored, one cut by a full disk is truncated away); a rewrite is renamed into
- * place after it is on the disk. Thread: the loop's. */
+ * "drop": true}, rewritten when most of it is obsolete. Owns the file and the directory's lock;
+ * does not interpret what it stores.
+ *
+ * Invariants: the file always begins with complete lines (a line cut by a crash is ignored, one cut
+ * by a full disk is truncated away); a rewrite is renamed into place after it is on the disk.
+ * Thread: the loop's. */
 #include "spool.h"
 
 #include <fcntl.h>
@@ -101,7 +103,7 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
-/* Writes all that is kept to a new file and puts it in the old one's place. */
+/* Writes all entries to a new file and replaces the old one. */
 static int compact(spool *s, ob_error *err)
 {
     int fd = openat(s->dir_fd, "spool.new", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
@@ -198,7 +200,7 @@ const json_t *spool_all(const spool *s)
 
 void spool_set(spool *s, const char *key, const char *name, json_t *value, bool durable)
 {
-    if (!value) /* what cannot be written down is as good as nothing; the run goes on */
+    if (!value) /* without a record it counts as nothing; the run continues */
         value = json_null();
     append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
                         value));
@@ -232,7 +234,7 @@ int spool_sync(spool *s, ob_error *err)
     int r = spool_write(s, err);
     if (r < 0)
         return r;
-    /* After a failed flush the kernel calls the pages clean: only new ones can be trusted. */
+    /* After a failed flush the kernel marks the pages clean: only new ones can be trusted. */
     if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && fdatasync(s->fd) < 0))
         return compact(s, err);
     s->want_sync = false;

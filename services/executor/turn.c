@@ -1,7 +1,6 @@
-/* The end of each turn of the loop. What has changed goes out in one order: the spool to the disk,
- * requests to the engine, the spool again (for what the runtime has done at once), then reports and
- * output. Each second the health page is brought up to date. Owns spool_failed. Thread: the loop's.
- */
+/* The end of each turn of the loop. Changes are sent in one order: the spool to the disk, requests
+ * to the engine, the spool again (for what the runtime has done at once), then reports and output.
+ * Each second the health page is updated. Owns spool_failed. Thread: the loop's */
 #include "turn.h"
 
 #include "departure.h"

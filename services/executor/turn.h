@@ -1,4 +1,4 @@
-/* What one turn of the loop does with what has changed in it. */
+/* What one turn of the loop does with its changes. */
 #pragma once
 
 #include "executor.h"

@@ -1,6 +1,6 @@
-/* Where containers run, behind a small table of functions. All is asynchronous: functions return
- * at once and never call back; what happens is told by the callbacks, from the loop. A runtime
- * keeps trying while its engine is away: silence ends nothing. Runs are named by their text,
+/* Where containers run, behind a small table of functions. All is asynchronous: functions return at
+ * once and never call back; callbacks report events from the loop. A runtime keeps trying while its
+ * engine is unreachable: silence ends nothing. Runs are named by their text,
  * <jobId>[:<index>]/<run>. */
 #pragma once
 
@@ -17,7 +17,7 @@
 
 typedef struct runtime runtime;
 
-/* How a run ended, or why it did not begin. */
+/* How a run ended, or why it did not start. */
 typedef struct runtime_end {
     bool started;          /* it ran, or may have */
     int exit_code;         /* -1: unknown */
@@ -27,34 +27,34 @@ typedef struct runtime_end {
     const char *reason;    /* as ECS words it; NULL: none */
 } runtime_end;
 
-/* How a reader of output goes on. */
+/* How a reader of output continues. */
 typedef enum runtime_more {
     RUNTIME_GO_ON,
     RUNTIME_WAIT,   /* runtime.resume goes on */
-    RUNTIME_ENOUGH, /* no more is wanted, ever: output_end follows */
+    RUNTIME_ENOUGH, /* no more output is needed: output_end follows */
 } runtime_more;
 
 typedef struct runtime_callbacks {
     void (*running)(const char *run, int64_t started_at_ms, void *arg);
     void (*exited)(const char *run, const runtime_end *end, void *arg);
-    /* Reading output begins, at the first byte whose line has a time not below since_ns (0: at the
-     * beginning); also again, after the engine was away. */
+    /* Reading of output starts, at the first byte whose line has a time not below since_ns (0: at
+     * the beginning). It may be repeated after the engine was unreachable. */
     void (*output_begin)(const char *run, void *arg);
-    /* One line, without its end, or a piece of one. span: how far it goes in the output, as offsets
-     * count it: the same at each reading. The line itself is taken, whatever the answer. */
+    /* One line without its end, or a piece of one. span: its length in the output as offsets count
+     * it, the same at each reading. The line itself is always accepted, whatever the result. */
     runtime_more (*line)(
         const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg);
-    void (*output_end)(const char *run, void *arg); /* all was given */
+    void (*output_end)(const char *run, void *arg); /* all output was passed on */
     void (*removed)(const char *run, void *arg);
-    /* A container of this instance that the runtime was not told of: answer with adopt or remove,
+    /* A container of this instance that the runtime did not start: answer with adopt or remove,
      * from here or later. */
     void (*found)(const char *run, void *arg);
-    /* A listing is complete: all that exists was found. Called after each connection to the
+    /* A listing is complete: all containers were found. Called after each connection to the
      * engine. */
     void (*listed)(void *arg);
     void (*engine)(bool up, const char *text, void *arg);
-    /* The engine answers and can start nothing: why, in at most 200 bytes; NULL: it can again.
-     * Meanwhile runs that have not begun are given back. */
+    /* The engine answers but can start nothing: the reason, in at most 200 bytes; NULL: it works
+     * again. Meanwhile runs that have not started are given back. */
     void (*unwell)(const char *why, void *arg);
     void (*purged)(void *arg);
     void *arg;
@@ -80,25 +80,25 @@ typedef struct runtime_ops {
     void (*free)(runtime *rt);
     /* Connects and lists. */
     void (*open)(runtime *rt);
-    /* Creates and starts. follow: whether output is wanted. Errors: -EBUSY, it does not fit now;
-     * otherwise the run cannot be begun and err is its reason, as ECS words it. */
+    /* Creates and starts. follow: is output needed? Errors: -EBUSY: it does not fit now; otherwise
+     * the run cannot be started, and err is its reason in ECS's words. */
     int (*start)(runtime *rt,
                  const ob_run_ref *ref,
                  int attempt,
                  const json_t *spec,
                  bool follow,
                  ob_error *err);
-    /* Goes on with a run that was begun before a restart of the executor. since_ns: see
+    /* Continues a run that was started before a restart of the executor. since_ns: see
      * output_begin. */
     void (*adopt)(runtime *rt, const char *run, bool follow, int64_t since_ns);
-    /* SIGTERM, SIGKILL grace_s later; a run that has not begun ends without a start. */
+    /* SIGTERM, SIGKILL grace_s later; a run that has not started ends without a start. */
     void (*stop)(runtime *rt, const char *run, int grace_s);
     void (*resume)(runtime *rt, const char *run);
-    /* Removes what is left of a run that has ended; 'removed' tells. */
+    /* Removes the rest of an ended run; 'removed' reports it. */
     void (*remove)(runtime *rt, const char *run);
-    /* Ends and removes everything of this instance; 'purged' tells. */
+    /* Ends and removes everything of this instance; 'purged' reports it. */
     void (*purge)(runtime *rt);
-    /* What a turn asked for goes out. */
+    /* Sends the requests of a turn. */
     void (*flush)(runtime *rt);
 } runtime_ops;
 

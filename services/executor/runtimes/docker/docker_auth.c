@@ -1,7 +1,7 @@
-/* From Docker's own client configuration, or a secret, to X-Registry-Auth (Docker Engine API,
- * "Authentication"). Credential helpers (credsStore, credHelpers) are not asked: they are programs
- * of a person's session. Owns nothing; reads one file at each pull, so a changed one needs no
- * restart. Never logs. Thread: any. */
+/* Makes X-Registry-Auth from Docker's own client configuration or from a secret (Docker Engine API,
+ * "Authentication"). Credential helpers (credsStore, credHelpers) are not used, because they are
+ * programs of a user's session. Owns nothing; reads one file at each pull, so a changed one needs
+ * no restart. Never logs. Thread: any. */
 #include "docker_auth.h"
 
 #include <openssl/evp.h>
@@ -15,7 +15,7 @@
 #include "ob/text.h"
 
 #define HUB "docker.io"
-#define CONFIG_MAX (256 * 1024) /* of a longer file the end is missing, and nothing is taken */
+#define CONFIG_MAX (256 * 1024) /* a longer file would lack its end, so nothing of it is used */
 
 char *docker_auth_registry(const char *image)
 {
@@ -94,7 +94,7 @@ char *docker_auth_from_config(const json_t *config, const char *image)
     return NULL;
 }
 
-/* NULL: there is none, or it is no JSON. */
+/* NULL: it does not exist or is not JSON. */
 static json_t *read_config(const char *path)
 {
     ob_cleanup(ob_freep) char *text = ob_calloc(1, CONFIG_MAX);

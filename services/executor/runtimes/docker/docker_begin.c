@@ -1,7 +1,7 @@
-/* How a container begins: a spec becomes the body of its creation, with the secrets and GPUs that
- * it names; then it is created and started. A body holds secrets' values: it is kept until the
- * engine has it, is never logged, and the values are hidden in what the engine says about it.
- * Thread: the loop's. */
+/* The start of a container: a spec becomes the body of its creation, with the secrets and GPUs that
+ * it names; then it is created and started. A body contains secrets' values: it is kept until the
+ * engine has it and never logged, and the values are hidden in the engine's texts about it. Thread:
+ * the loop's. */
 #include <string.h>
 
 #include "docker_auth.h"
@@ -19,7 +19,7 @@
 
 /* ---- prepare ---- */
 
-/* What a spec asks for, gathered before its container is. */
+/* What a spec needs, collected before its container is created. */
 typedef struct plan {
     json_t *secrets, *log_secrets;
     char *auth, *gpus;
@@ -45,7 +45,7 @@ static int plan_auth(const char *dir, const json_t *job, plan *p, ob_error *err)
     return r;
 }
 
-/* ECS's words for what fails before a container can be made. */
+/* ECS's words for failures before a container can be created. */
 static int plan_secrets(const char *dir, const json_t *job, plan *p, ob_error *err)
 {
     const json_t *log = json_object_get(job, "logConfiguration");
@@ -153,7 +153,7 @@ static void on_create(const http_reply *reply, void *arg)
         container_set_step(c, STEP_START);
         json_decref(ob_take(c->body));
     } else if (reply->status == 409) {
-        if (!c->create_lost) /* somebody else made it, and may have started it */
+        if (!c->create_lost) /* something else created it and may have started it */
             container_set_start(c, START_UNKNOWN);
         container_set_step(c, STEP_INSPECT);
     } else if (reply->status == 404 && speaks_of_image(reply->body)) {
@@ -182,7 +182,7 @@ void begin_create(container *c)
     container_request(c, "POST", path, c->body, on_create);
 }
 
-/* What a shell says of a command that it cannot run; -1: that is not the cause. */
+/* A shell's exit code for a command that it cannot run; -1: that is not the cause. */
 static int command_code(const char *text)
 {
     if (!strstr(text, "exec: \\\"")) /* as JSON has it */
@@ -199,7 +199,7 @@ static void take_started(container *c)
     container_set_step(c, STEP_RUN);
     if (c->died)
         container_set_step(c, STEP_INSPECT);
-    /* Most short containers have ended by then, and are read once instead of being followed. */
+    /* Most short containers have ended by then, so they are read once instead of being followed. */
     c->out.retry_at_ms = ob_boot_ms() + FOLLOW_AFTER_MS;
     docker_later(c->d, FOLLOW_AFTER_MS);
 }
@@ -212,7 +212,7 @@ static void take_refusal(container *c, const http_reply *reply)
         container_end_failed(c, "CannotStartContainerError", reply, command_code(reply->body));
         break;
     case REFUSAL_NOT_BEGUN:
-        c->force = true; /* it may be there in part */
+        c->force = true; /* a part of it may exist */
         (void)docker_leftover_end(c->id ? c->id : "", NULL);
         docker_set_unwell(c->d, text);
         container_end_unstarted(c, NULL);
@@ -228,7 +228,7 @@ static void on_start(const http_reply *reply, void *arg)
 {
     container *c = arg;
     if (!container_answered(c, reply)) {
-        /* Unless nothing went out: it runs, or has run, or not. */
+        /* Unless nothing was sent, it may run, may have run, or may not. */
         container_set_step(c, reply->unsent ? STEP_INTENT : STEP_INSPECT);
         c->d->intents |= reply->unsent;
         return;

@@ -1,8 +1,8 @@
-/* An engine's API does not tell when its processes began, and what it says of ends around that time
- * may be made up. On the same host they can be seen: the process that listens on the engine's
- * socket is dockerd, its child, or else one that belongs to no dockerd, is containerd. Where it is
- * another process that listens (a proxy, systemd) or another host, nothing is known. Owns nothing.
- * Thread: the loop's. */
+/* An engine's API does not say when its processes started, and its reports of ends around that time
+ * may be made up. On the same host the processes can be seen: the one that listens on the engine's
+ * socket is dockerd; its child, or else one that belongs to no dockerd, is containerd. If another
+ * process listens (a proxy, systemd) or it is another host, nothing is known. Owns nothing. Thread:
+ * the loop's. */
 #include "docker_born.h"
 
 #include <dirent.h>
@@ -49,7 +49,7 @@ static bool look(int pid, process *ret)
     return true;
 }
 
-/* The process that listens; 0: none that can be seen. */
+/* The process that listens; 0: not visible. */
 static int listener(const char *host)
 {
     struct sockaddr_un address = { .sun_family = AF_UNIX };
@@ -92,7 +92,7 @@ static int64_t find_containerd(int dockerd)
     return child_ms ? child_ms : other_ms;
 }
 
-/* A container of its own has a view of its own, in which other containers are not. */
+/* A container has its own view, which does not include other containers. */
 static bool has_our_view(int pid)
 {
     char path[64], theirs[64] = "", ours[64] = "";

@@ -1,10 +1,10 @@
-/* When the processes of a container engine on this host began. */
+/* The start times of a container engine's processes on this host. */
 #pragma once
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* Wall clock, milliseconds; 0: it cannot be seen from here, or does not live. */
+/* Wall clock, milliseconds; 0: it is not visible from here, or does not run. */
 typedef struct docker_birth {
     int64_t dockerd_ms;
     int64_t containerd_ms;

@@ -1,6 +1,6 @@
-/* The connection to the engine: version, the stream of events, listings. Owns 'up': requests go
- * out only while it is true. The events come first, then a listing, so nothing falls between; a
- * listing every 10 s is the net under the events. Silence of the engine ends nothing. Thread: the
+/* The connection to the engine: version, the stream of events, listings. Owns 'up': requests are
+ * sent only while it is true. The events start first, then a listing, so nothing is missed; a
+ * listing every 10 s finds what events missed. Silence of the engine ends nothing. Thread: the
  * loop's. */
 #include <string.h>
 
@@ -57,7 +57,7 @@ static char *filter_query(const docker *d)
     return docker_url_encode(text);
 }
 
-/* Volumes of a container found in a listing that are to go with it. */
+/* Volumes of a listed container that must be removed with it. */
 static json_t *own_volumes(const container *c, const json_t *entry)
 {
     json_t *names = json_array();
@@ -73,7 +73,7 @@ static json_t *own_volumes(const container *c, const json_t *entry)
     return names;
 }
 
-/* Somebody else may have made a container of an image with labels like ours. */
+/* The image of another container may have labels like ours. */
 static bool has_its_name(const json_t *entry, const ob_run_ref *ref)
 {
     char name[OB_RUN_TEXT];
@@ -82,7 +82,7 @@ static bool has_its_name(const json_t *entry, const ob_run_ref *ref)
     return its && strcmp(its + (*its == '/'), name) == 0;
 }
 
-/* A probe that an executor left behind when it ended. */
+/* A probe container that an ended executor left. */
 static bool is_left_probe(const docker *d, const json_t *entry)
 {
     ob_cleanup(ob_freep) char *probe = ob_strf("/" DOCKER_PROBE "%s", d->base.config.instance);
@@ -131,7 +131,7 @@ static void reconcile_one(docker *d, const json_t *entry)
         container_died(c);
     else if (c->step == STEP_RUN)
         container_listed(c);
-    /* Of what runs this is not true, or was not yet: an inspection knows. */
+    /* For a running container this is not true, or was not true yet: an inspection decides. */
     if (c->step == STEP_RUN && strcmp(state, "created") == 0)
         container_died(c);
 }
@@ -143,8 +143,8 @@ static void reconcile(docker *d, const json_t *list)
     size_t i;
     const json_t *entry;
     json_array_foreach(list, i, entry) reconcile_one(d, entry);
-    /* One that runs and was not listed was removed by somebody, or began after the listing: an
-     * inspection knows. */
+    /* A running container that was not listed was removed by something else, or started after the
+     * listing: an inspection decides. */
     HASH_ITER(hh, d->containers, c, next)
     if (c->step == STEP_RUN && c->listing_no != d->listing_no)
         container_died(c);
@@ -198,7 +198,7 @@ static void take_event(docker *d, const char *text, size_t len)
 {
     json_auto_t *event = ob_json_read(text, len);
     const char *action = ob_json_str(event, "Action", "");
-    /* Of the attributes, into which labels are merged, only ours count; the id is the engine's. */
+    /* Labels are merged into the attributes, so only our keys count; the id is the engine's. */
     const json_t *actor = json_object_get(event, "Actor");
     const char *run = ob_json_str(json_object_get(actor, "Attributes"), DOCKER_LABEL_RUN, NULL);
     container *c = run ? docker_find(d, run) : NULL;

@@ -1,5 +1,5 @@
-/* Parser of the engine's multiplexed output. Owns the incomplete frame only; whole frames are
- * handed on from where they lie. Any thread. */
+/* Parser of the engine's multiplexed output. Owns only the incomplete frame; complete frames are
+ * passed on in place. Any thread. */
 #include "docker_frames.h"
 
 #include <errno.h>

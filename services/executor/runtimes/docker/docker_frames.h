@@ -28,7 +28,7 @@ typedef struct docker_frames {
     ob_buf open; /* the frame that is not complete yet, with its head */
 } docker_frames;
 
-/* Takes bytes as they come. Returns 0, or -EBADMSG when they are no such stream. */
+/* Takes bytes as they arrive. Returns 0, or -EBADMSG if they are not such a stream. */
 int docker_frames_feed(
     docker_frames *f, const char *data, size_t len, docker_on_part on_part, void *arg);
 /* Forgets what is incomplete, frees memory. */

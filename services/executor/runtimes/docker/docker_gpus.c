@@ -1,5 +1,5 @@
-/* GPUs, counted by the containers that have them; keeps no table of its own. A GPU is free again
- * when its container's end is known, which is before anybody else hears of that end. Thread: the
+/* GPUs, counted by the containers that use them; has no table of its own. A GPU is free again when
+ * its container's end is known, which is before any other part learns of that end. Thread: the
  * loop's. */
 #include "docker_gpus.h"
 

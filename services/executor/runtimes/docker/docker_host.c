@@ -1,6 +1,6 @@
 /* HostConfig: limits, mounts, devices, GPUs and the log driver of a container (ECS task definition
- * parameters say how each of Batch's properties becomes Docker's). Owns nothing, does no I/O. What
- * the engine cannot serve is refused, never dropped. Any thread. */
+ * parameters describe how Batch's properties become Docker's). Owns nothing, does no I/O.
+ * Properties that the engine cannot provide are refused, never dropped. Any thread. */
 #include "docker_host.h"
 
 #include <stdio.h>
@@ -14,9 +14,9 @@
 #define MEMORY_MIN (6 * MIB) /* Docker refuses less */
 #define CPU_SHARES_MIN 2     /* the kernel's bounds (cgroup v1, cpu.shares) */
 #define CPU_SHARES_MAX 262144
-/* Output is kept by the engine until it has been sent on. A file that is full is rotated away, and
- * a reader that is more than one file behind loses lines; reading is slowed only while Kafka takes
- * less than the container writes. 4 files of 512 MB bound what a runaway job can fill. */
+/* The engine stores output until it has been sent. A full file is rotated away, and a reader that
+ * is more than one file behind loses lines; reading slows only while Kafka accepts less than the
+ * container writes. 4 files of 512 MB limit what a runaway job can fill. */
 #define LOG_FILE_SIZE "512m"
 #define LOG_FILES "4"
 
@@ -168,8 +168,8 @@ static void add_linux(const json_t *container, json_t *host, int64_t memory)
     }
 }
 
-/* The default driver, and awslogs, mean that we send the output on; the engine keeps it for us,
- * byte for byte: json-file breaks a character at the end of each 16 KiB. */
+/* With the default driver and with awslogs we send the output. The engine stores it byte for byte
+ * for us; json-file would break a character at the end of each 16 KiB. */
 static json_t *make_log_config(const docker_spec *in, const json_t *container)
 {
     const json_t *config = json_object_get(container, "logConfiguration");
@@ -184,7 +184,7 @@ static json_t *make_log_config(const docker_spec *in, const json_t *container)
     return json_pack("{s:o, s:o}", "Type", ob_json_text(driver), "Config", options);
 }
 
-/* EC2: a share of what is there; Fargate: no more than was asked for. */
+/* EC2: a share of the host's processors; Fargate: no more than requested. */
 static void add_cpu(const json_t *container, json_t *host)
 {
     double vcpus = docker_resource(container, "VCPU", "vcpus");
@@ -240,7 +240,7 @@ int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes
     int r = add_mounts(in, container, host, volumes, err);
     if (r < 0)
         return r;
-    /* On the host's network raw packets are everybody's. */
+    /* On the host's network raw packets show everybody's traffic. */
     if (ob_json_bool(container, "privileged", false))
         set(host, "Privileged", json_true());
     else

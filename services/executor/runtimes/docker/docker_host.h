@@ -1,4 +1,4 @@
-/* The part of a container's create body that says what it gets of the host: HostConfig. Pure. */
+/* The part of a container's create body that concerns the host: HostConfig. Pure. */
 #pragma once
 
 #include <stdbool.h>
@@ -9,7 +9,7 @@
 /* A resource by its type in resourceRequirements, else by the deprecated member. */
 double docker_resource(const json_t *container, const char *type, const char *old_member);
 
-/* Fargate containers are told by the member that only their definitions have. */
+/* Only Fargate containers have this member. */
 bool docker_is_fargate(const json_t *container);
 
 /* *ret_host is new. 'volumes' gets the names of volumes that go with the container. Errors:

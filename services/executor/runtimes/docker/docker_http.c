@@ -1,7 +1,7 @@
-/* libcurl on the event loop. Owns the multi handle, its sockets' watches and all calls. libcurl
- * must not be entered from its own callbacks, so http_send, http_drop and http_resume only note
- * what is wanted, and http_flush does it. Invariant: after http_drop, and after on_reply, no
- * callback of a call runs. Thread: the loop's. */
+/* libcurl on the event loop. Owns the multi handle, the watches of its sockets and all calls.
+ * libcurl must not be called from its own callbacks, so http_send, http_drop and http_resume only
+ * record the request, and http_flush executes it. Invariant: after http_drop, and after on_reply,
+ * no callback of a call runs. Thread: the loop's. */
 #include "docker_http.h"
 
 #include <curl/curl.h>
@@ -41,7 +41,7 @@ struct http {
     char *socket; /* path of a unix socket, or NULL */
     char *base;   /* http://host */
     http_call *calls;
-    bool dirty; /* something for flush */
+    bool dirty; /* there is work for http_flush */
 };
 
 static void call_free(http_call *call)
@@ -99,7 +99,7 @@ static void finish(http_call *call, CURLcode code)
         reply.error = call->error[0] ? call->error : curl_easy_strerror(code);
     reply.unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     bool dropped = call->state == CALL_DROPPED;
-    /* on_reply may drop the call that it is told of; the list must not hold it any more. */
+    /* on_reply may drop its own call, so the list must not contain it any more. */
     call->state = CALL_DROPPED;
     if (!dropped)
         call->on_reply(&reply, call->arg);
@@ -235,7 +235,7 @@ http_call *http_send(http *h, const http_request *request)
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDS, call->body);
         (void)curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE, (long)strlen(call->body));
     }
-    /* libcurl repeats what it sent on a kept connection that turns out to be closed. */
+    /* libcurl repeats a request on a kept connection that turns out to be closed. */
     (void)curl_easy_setopt(easy, CURLOPT_FRESH_CONNECT, request->only_once ? 1L : 0L);
     set_headers(call, request->header);
     (void)curl_easy_setopt(easy, CURLOPT_PROXY, "");

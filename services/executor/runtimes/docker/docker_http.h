@@ -1,5 +1,5 @@
 /* HTTP to a container engine on the event loop: libcurl's multi interface, many calls at once, no
- * thread. Calls may be made and dropped from anywhere in the loop; they go out with http_flush. */
+ * thread. Calls may be made and dropped anywhere in the loop; http_flush sends them. */
 #pragma once
 
 #include <jansson.h>
@@ -17,15 +17,15 @@ typedef struct http_reply {
     const char *body; /* NUL-terminated; empty when the call has on_data */
     size_t len;
     const char *error; /* text for a person, when status is 0 */
-    bool unsent;       /* nobody was there to take it: nothing of the request went out */
+    bool unsent;       /* nothing listened at the socket, so nothing of the request was sent */
 } http_reply;
 
 /* The call has ended and is gone. */
 typedef void (*http_on_reply)(const http_reply *reply, void *arg);
-/* Part of a body with status 200. false: nothing was taken, wait for http_resume. Must not call
- * anything of http but http_send, http_drop and http_resume. */
+/* A part of a body with status 200. false: not accepted, wait for http_resume. It may call only
+ * http_send, http_drop and http_resume of this module. */
 typedef bool (*http_on_data)(const char *data, size_t len, void *arg);
-/* The head of an answer with status 200 has come. */
+/* The headers of an answer with status 200 have arrived. */
 typedef void (*http_on_open)(void *arg);
 
 typedef struct http_request {

@@ -1,9 +1,9 @@
-/* How a container stands, and what of it is believed. An exit code is taken from the engine's own
- * inspection, never from its events (labels of the container are merged into those), and not when
- * the engine made it up: a failure that was none can be repeated, a success that was none cannot. A
- * container that was to be started and is said not to have been may have run: the engine may have
- * ended between beginning it and noting that, and a later one may have thrown the rest away. Owns
- * nothing. Thread: the loop's. */
+/* The state of a container, and which reports about it are trusted. An exit code is taken only from
+ * the engine's own inspection, never from its events (labels of the container are merged into
+ * those), and not if the engine may have made it up: a false failure can be repeated, a false
+ * success cannot. A container that was to be started and is reported as not started may have run:
+ * the engine may have ended between starting it and recording that, and a later engine may have
+ * removed the rest. Owns nothing. Thread: the loop's. */
 #include <string.h>
 #include <unistd.h>
 
@@ -22,15 +22,15 @@
 #define RETRY_MS 500
 #define EVENT_WAIT_MS 1000
 #define DIED_WAIT_MS 20
-#define START_WAIT_MS 2000 /* what a process that is gone has asked for arrives by then */
+#define START_WAIT_MS 2000 /* requests of an ended process arrive within this time */
 #define BOOT_SLACK_MS 5000
 #define BORN_SLACK_MS 100 /* of clocks and their steps */
-#define RESTORE_MS 120000 /* dockerd looks after its containers when it begins, at most so long */
-#define CLEANUP_MS 10000  /* containerd looks after what it finds when it begins */
+#define RESTORE_MS 120000 /* time in which a starting dockerd checks its containers */
+#define CLEANUP_MS 10000  /* time in which a starting containerd checks what it finds */
 #define NUDGE_TIMEOUT_S 30
 #define READER_WAIT_MS 10000
 #define EXIT_SIGKILL 137
-#define EXIT_UNKNOWN 255 /* what engines make up */
+#define EXIT_UNKNOWN 255 /* exit codes that engines make up */
 
 void container_take_id(container *c, const json_t *body)
 {
@@ -49,11 +49,9 @@ static int64_t time_ms(const json_t *state, const char *name)
 
 /* ---- ends ---- */
 
-/* dockerd, when it begins and finds that it missed a container's end, makes one up: then, and with
- * code 0 or 255 (docker.io 20.10, tried). It publishes no "die" event for
- * such an end (for a made-up 255 it may: when it is asked to signal a process that is gone). Where
- * it cannot be seen among the processes, the time in which it did not answer stands for its
- * beginning. */
+/* If a starting dockerd finds that it missed a container's end, it makes up the time of its own
+ * start and the code 0 or 255 (docker.io 20.10, tested). If its process is not visible, the time in
+ * which it did not answer is taken for its start. */
 static bool is_dockerd_s(const container *c, int code, int64_t started_ms, int64_t stopped_ms)
 {
     const docker *d = c->d;
@@ -69,7 +67,7 @@ static bool is_dockerd_s(const container *c, int code, int64_t started_ms, int64
            (!born_ms || started_ms < born_ms);
 }
 
-/* containerd, when it begins and cannot get a task's end, says 255, or 137 because it kills what it
+/* If a starting containerd cannot get a task's end, it reports 255, or 137 because it kills what it
  * finds. */
 static bool
 is_containerd_s(const container *c, int code, bool oom, int64_t started_ms, int64_t stopped_ms)
@@ -87,7 +85,7 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
 {
     int64_t booted_ms = ob_wall_ms() - ob_boot_ms();
     bool is_usual = code == 0 || code == EXIT_UNKNOWN;
-    /* Asked for what it knows nothing of, dockerd says this. */
+    /* dockerd's answer for a container that it does not have. */
     if (c->nudged && code == EXIT_UNKNOWN)
         return true;
     return (is_usual && started_ms < booted_ms - BOOT_SLACK_MS) ||
@@ -95,10 +93,10 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
            is_containerd_s(c, code, oom, started_ms, stopped_ms);
 }
 
-/* dockerd gives its reader of a container's output 10 s to come to the end, drops what is left
- * then, and tells of the container's end after that. Its log says so; its API shows it by these
- * times only (docker.io 20.10, tried). An end that comes late because containerd was away is
- * another matter. */
+/* dockerd gives its reader of a container's output 10 s to reach the end, then drops the rest and
+ * reports the container's end after that. Its log says so; its API shows it only by these times
+ * (docker.io 20.10, tested). An end that is late because containerd was not running is a different
+ * case. */
 static bool is_cut_short(const container *c, int64_t stopped_ms)
 {
     return stopped_ms && c->die_ms - stopped_ms >= READER_WAIT_MS && !c->nudged &&
@@ -110,7 +108,7 @@ static void take_end(container *c, const json_t *state)
     int code = (int)ob_json_int(state, "ExitCode", -1);
     int64_t started_ms = time_ms(state, "StartedAt");
     bool oom = c->oom_seen || ob_json_bool(state, "OOMKilled", false);
-    /* The engine's notice of a lack of memory and the end come by different ways. */
+    /* The engine's out-of-memory notice and the end arrive by different ways. */
     if (code == EXIT_SIGKILL && !oom && c->stop == STOP_NONE) {
         oom = c->id && kernel_oom_killed(KERNEL_LOG, c->id);
         if (!oom && c->second_look != SECOND_LOOK_END) {
@@ -165,7 +163,7 @@ void container_recall(container *c)
     const char *boot = ob_json_str(members, "intent", NULL);
     bool is_rebooted = boot && strcmp(boot, c->d->boot) != 0;
     container_set_origin(c, is_rebooted ? ORIGIN_REBOOTED : ORIGIN_ADOPTED);
-    /* Without "begins" it is of a version that noted no intents, or the spool was lost. */
+    /* Without "begins" it comes from a version without intents, or the spool was lost. */
     if (!json_object_get(members, "begins"))
         container_set_start(c, START_UNKNOWN);
     else if (boot)
@@ -178,12 +176,12 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
         [LEFTOVER_MAY_HAVE_BEGUN] = "unknown", [LEFTOVER_NOT_BEGUN] = "no", [LEFTOVER_BEGUN] = "yes"
     };
     leftover left = docker_leftover_end(c->id ? c->id : "", stayed ? c->d->settings->engine : NULL);
-    /* What was started by whom is unknown: then what is left now proves nothing. */
+    /* It is not known which process started it, so what is left now proves nothing. */
     if (c->start == START_UNKNOWN && left == LEFTOVER_NOT_BEGUN)
         left = LEFTOVER_MAY_HAVE_BEGUN;
     ob_warn("container.doubted", "{s:s, s:s, s:s}", "run", c->run, "begun", words[left], "error",
             why);
-    c->force = true; /* nothing of it goes on behind its end */
+    c->force = true; /* nothing of it may continue after its end */
     if (left == LEFTOVER_NOT_BEGUN) {
         container_end_unstarted(c, NULL); /* not the job's fault: it is placed again */
         return;
@@ -225,7 +223,7 @@ static void on_nudged(const http_reply *reply, void *arg)
     container *c = arg;
     c->stop_call = NULL;
     c->d->dirty = true;
-    /* It does not run, as the engine knows well. */
+    /* It does not run, and the engine knows that. */
     if (reply->status == 404 || reply->status == 409)
         container_died(c);
 }
@@ -237,10 +235,10 @@ static bool is_gone(const container *c)
     return access(path, F_OK) < 0 && docker_born(c->d->settings->engine).dockerd_ms;
 }
 
-/* The end of a container that ends while containerd is away may never come to dockerd, which goes
- * on saying that it runs. A signal makes it look: it finds no process, waits for 10 s for the end,
- * and then asks for it; containerd has kept the exit code (tried). So one that means nothing goes
- * to containers whose process has been gone for two listings. */
+/* If a container ends while containerd is not running, dockerd may never get its end and keeps
+ * reporting that it runs. A signal makes dockerd look: it finds no process, waits 10 s for the end,
+ * and then asks for it; containerd has kept the exit code (tested). So a harmless signal is sent to
+ * containers whose process has been gone for two listings. */
 void container_listed(container *c)
 {
     if (++c->listings < 2)
@@ -277,7 +275,7 @@ static void take_running(container *c, const json_t *state)
     int64_t started_ms = time_ms(state, "StartedAt");
     note_start(c);
     c->pid = (int)ob_json_int(state, "Pid", 0);
-    /* A dockerd that ended within the start does not know when that was. */
+    /* A dockerd that ended during the start does not know when that was. */
     container_tell_running(c, started_ms ? started_ms : ob_wall_ms());
     container_set_step(c, STEP_RUN);
     if (c->died) { /* while the answer was on its way */
@@ -286,8 +284,9 @@ static void take_running(container *c, const json_t *state)
     }
 }
 
-/* dockerd says "created" of what has no time of its start, also when it ran and has ended: so it is
- * with one that dockerd found running when it began, and that it was just starting before that. */
+/* dockerd reports "created" for a container without a start time, even if it ran and has ended.
+ * This happens to one that dockerd found running when it started, and that it was just starting
+ * before that. */
 static bool is_created(const json_t *state)
 {
     return strcmp(ob_json_str(state, "Status", ""), "created") == 0 &&

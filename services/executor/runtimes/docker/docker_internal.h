@@ -1,6 +1,6 @@
-/* What the files of the Docker runtime share: the engine's connection and the table of containers.
- * Everything is level-triggered: an event changes a container's step and sets 'dirty';
- * docker_flush brings each container on (container_go) and then the requests out. */
+/* Shared by the files of the Docker runtime: the engine's connection and the table of containers.
+ * Everything is level-triggered: an event changes a container's step and sets 'dirty'; docker_flush
+ * advances each container (container_go) and then sends the requests. */
 #pragma once
 
 #include <uthash.h>
@@ -54,18 +54,18 @@ struct container {
     container_second_look second_look;
     container_stop stop;
     bool has_slot;
-    bool exists;           /* the engine has it, or may */
+    bool exists;           /* the engine has it, or may have it */
     bool create_lost;      /* a create got no answer */
     bool pulled;           /* its image, for it */
-    bool died;             /* the engine said so since the last inspection was asked for */
+    bool died;             /* the engine reported it since the last inspection was requested */
     bool nudged;           /* container_listed had the engine look at it */
     bool oom_seen;         /* the engine said so */
     bool force;            /* remove also while it runs */
-    int64_t running_at_ms; /* as told, wall clock; 0: 'running' was not told */
+    int64_t running_at_ms; /* as reported, wall clock; 0: 'running' was not reported */
     int64_t die_ms;        /* the event's time, wall clock; 0: none came */
     bool die_published;    /* by the dockerd that answers now: it saw the container end */
-    int pid;               /* of its first process, in the engine's eyes; 0: not asked yet */
-    int listings;          /* since it was last seen to live, or asked */
+    int pid;               /* of its first process, according to the engine; 0: not asked yet */
+    int listings;          /* since it was last seen alive, or checked */
     unsigned listing_no;   /* of the last listing that had it */
     int grace_s;
     char *id;              /* the engine's, when known */
@@ -101,7 +101,8 @@ struct docker {
     int64_t next_list_ms;
     unsigned listing_no; /* counts them */
     bool intents;        /* some container is in STEP_INTENT */
-    /* Wall clock: when the engine was last found away, and when it first answered after that. */
+    /* Wall clock: when the engine was last found not to answer, and when it first answered after
+     * that. */
     int64_t away_ms, back_ms;
     http_call *hello, *events, *listing;
     ob_buf event;          /* the incomplete line of the stream of events */
@@ -112,7 +113,7 @@ struct docker {
     int64_t pids_limit; /* of each container; 0: none */
     char boot[OB_BOOT_ID_TEXT];
     /* docker_unwell.c */
-    char unwell[UNWELL_MAX + 1]; /* empty: it is well */
+    char unwell[UNWELL_MAX + 1]; /* empty: the engine works */
     loop_timer probe_timer;
     http_call *probe_call;
     char probe_image[512], probe_id[72];
@@ -127,22 +128,22 @@ extern const runtime_ops runtime_docker;
 container *docker_find(docker *d, const char *run);
 container *docker_add(docker *d, const char *run, container_step step);
 void docker_dirty(docker *d);
-/* Brings the containers on after a while. */
+/* Advances the containers after a while. */
 void docker_later(docker *d, int64_t delay_ms);
 /* One request of the container's step. */
 void container_request(
     container *c, const char *method, const char *path, const json_t *body, http_on_reply on_reply);
-/* First in each reply: the request is over. false: there was no answer; the step is tried again
- * when the engine is back. */
+/* Call it first in each reply: the request is over. false: there was no answer; the step is tried
+ * again when the engine is back. */
 bool container_answered(container *c, const http_reply *reply);
 /* The step's next request waits for a while. */
 void container_wait(container *c, int64_t delay_ms);
 void container_free(container *c);
-/* The engine says that the container runs no more. */
+/* The engine reports that the container no longer runs. */
 void container_died(container *c);
 /* Ends a run that did not start. reason: NULL or text (copied). */
 void container_end_unstarted(container *c, const char *reason);
-/* The same, for what the engine answered: "<kind>: <its text>". exit_code: -1: none. */
+/* The same, with the engine's answer: "<kind>: <its text>". exit_code: -1: none. */
 void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code);
 void container_tell_running(container *c, int64_t started_at_ms);
 void container_tell_end(container *c, const runtime_end *end);
@@ -150,18 +151,18 @@ void container_tell_end(container *c, const runtime_end *end);
 /* docker_inspect.c */
 void container_take_id(container *c, const json_t *body);
 void container_inspect(container *c);
-/* A listing says that it runs. */
+/* A listing shows it as running. */
 void container_listed(container *c);
-/* What is on record of a container that was made before this process was. */
+/* The records about a container that was created before this process started. */
 void container_recall(container *c);
-/* It was to be started, and whether it began is not known. why: the reason's first part. stayed:
- * the engine answered, and has lived since it was asked. Ends the run: as not started if that can
- * be proven, else as one that may have run. */
+/* It was to be started, and it is not known whether it was. why: the reason's first part. stayed:
+ * the engine answered and has run since it was asked. Ends the run: as not started if that can be
+ * proven, else as one that may have run. */
 void container_end_doubtful(container *c, const char *why, bool stayed);
-/* An engine's error text ({"message": …}) or the transport's, whole, with each value of 'hidden'
- * (secrets, by name; NULL: none) made unreadable before anybody can cut it. The caller frees it. */
+/* An engine's error text ({"message": …}) or the transport's, complete. Each value of 'hidden'
+ * (secrets, by name; NULL: none) is hidden in it before it can be cut. The caller frees it. */
 char *docker_error_dup(const http_reply *reply, const json_t *hidden);
-/* The same, cut to a buffer; for answers to requests that held no secret. Returns buf. */
+/* The same, cut to a buffer; for answers to requests that contained no secret. Returns buf. */
 const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
 
 /* docker_moves.c: the only writers of a container's states */
@@ -184,14 +185,14 @@ void begin_start_intended(container *c);
 
 /* docker_engine.c: connection, events, listing */
 void docker_connect(docker *d);
-/* A request got no answer: the engine is away until it is connected again. */
+/* A request got no answer: the engine counts as unreachable until it is connected again. */
 void docker_down(docker *d, const char *why);
 void docker_engine_done(docker *d);
 
 /* docker_output.c */
 void output_go(container *c);
 void output_drop(container *c);
-void output_lost(container *c); /* no more will come: the container is gone */
+void output_lost(container *c); /* nothing more will follow: the container is gone */
 
 /* docker_remove.c */
 void remove_go(container *c);

@@ -1,16 +1,21 @@
-/* A start that ends in the middle of the engine leaves processes behind, unknown to the engine: the
+/* A start that is interrupted inside the engine leaves processes that the engine does not know: the
  * container's own, found by their control group, and its keeper (containerd-shim), found by its
- * command line. They tell what happened:
- *  - runc makes the container's first process, which then waits, as runc's own program, until it is
- *    told to become the job's command. It is stopped before it is looked at, and killed while
- *    stopped: one that is still runc's program then has never been the command.
- *  - the keeper's working directory is the bundle, in which runc, when that process is ready,
- * writes init.pid. The command is begun after that: without init.pid it was not.
- *  - nothing at all, no control group either, while dockerd is the one that was asked and its
- *    containerd is dead: who could have thrown anything away is dead, so there was nothing. That is
- *    seen only where dockerd's files are ours: a container does not see the others' groups.
- * Nothing else is proof: a later dockerd, or containerd, deletes what it finds. Owns nothing.
- * Thread: the loop's (reads /proc once, in this rare case; waits a moment for what it stops). */
+ * command line. They show what happened:
+ *
+ * - runc makes the container's first process, which waits, still as runc's program, until it may
+ * become the job's command. It is stopped, examined, and killed while stopped: if it is still
+ * runc's program, it has never been the command.
+ *
+ * - The keeper's working directory is the bundle. runc writes init.pid there when that process is
+ * ready. The command is started after that, so without init.pid it was not.
+ *
+ * - If nothing is left, not even a control group, while dockerd is the one that was asked and its
+ * containerd is dead, then there was nothing: every process that could have removed anything is
+ * dead. This is visible only if dockerd's files are ours: a container does not see the others'
+ * groups.
+ *
+ * Nothing else is proof: a later dockerd or containerd deletes what it finds. Owns nothing. Thread:
+ * the loop's (reads /proc once, in this rare case; waits a moment for what it stops). */
 #include "docker_leftover.h"
 
 #include <dirent.h>
@@ -27,7 +32,7 @@
 
 #include "docker_born.h"
 
-#define ID_MIN 32 /* shorter: no id to search for */
+#define ID_MIN 32 /* a shorter text is not an id to search for */
 #define STOP_TRIES 100
 #define STOP_TRY_US 1000
 
@@ -57,7 +62,7 @@ static bool is_runc(const char *name)
     return strncmp(name, "runc:[", 6) == 0;
 }
 
-/* True: it does nothing any more, stopped or dead. */
+/* True: it is stopped or dead. */
 static bool hold(const char *pid, int fd)
 {
     char text[512];
@@ -132,7 +137,7 @@ leftover docker_leftover_end(const char *id, const char *stayed)
     while (dir && (entry = readdir(dir))) {
         if (entry->d_name[0] < '0' || entry->d_name[0] > '9')
             continue;
-        /* Held before it is looked at, so that the pid cannot pass to another process. */
+        /* Held before it is examined, so that the pid cannot be reused by another process. */
         int fd = pidfd_open((pid_t)atoi(entry->d_name), 0);
         if (fd < 0)
             continue;

@@ -1,4 +1,4 @@
-/* What a start that was not answered, or not answered clearly, has left behind. */
+/* What is left of a start without a clear answer. */
 #pragma once
 
 typedef enum leftover {

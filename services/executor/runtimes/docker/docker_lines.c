@@ -1,8 +1,8 @@
-/* Joins the parts of lines. Owns the lines that have not ended, DOCKER_LINE_MAX and a part of each
- * stream at most; what is one part is handed on from where it lies. The same parts always give the
- * same lines and spans, so that an output that is read anew has the same offsets; a line's span is
- * that of its parts, each counted as the line that executors made of it before they joined them:
- * offsets that these have told stay true. Any thread. */
+/* Joins the parts of lines. Owns the incomplete lines, at most DOCKER_LINE_MAX and a part for each
+ * stream; a line of one part is passed on in place. The same parts always give the same lines and
+ * spans, so output that is read again has the same offsets. A line's span is the sum of its parts'
+ * spans, each counted as the line that earlier executors made of it, so the offsets that they
+ * reported stay valid. Any thread. */
 #include "docker_lines.h"
 
 #include <stdlib.h>
@@ -24,7 +24,7 @@ static void keep(docker_open_line *o, const docker_part *part)
     o->span += part->len + 1;
 }
 
-/* How much of a line that is longer goes into one piece: no character is cut. */
+/* The length of one piece of a longer line: no character is cut. */
 static size_t piece_len(const char *text, size_t len)
 {
     for (size_t back = 1; back <= 3; back++) {
@@ -36,7 +36,7 @@ static size_t piece_len(const char *text, size_t len)
     return DOCKER_LINE_MAX;
 }
 
-/* Ends of parts so far count in the piece, so the rest spans its bytes alone. */
+/* The ends of earlier parts count in the piece, so the rest spans only its bytes. */
 static void hand_on_pieces(docker_lines *l, docker_open_line *o)
 {
     while (o->len > DOCKER_LINE_MAX) {

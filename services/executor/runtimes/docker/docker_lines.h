@@ -1,4 +1,4 @@
-/* Lines from the parts in which the engine keeps them: of 16 KiB each when they are longer than
+/* Makes lines from the parts in which the engine stores them: 16 KiB each if a line is longer than
  * that. Pure. */
 #pragma once
 
@@ -6,9 +6,9 @@
 
 #define DOCKER_LINE_MAX (256u * 1024) /* bytes of an event, as CloudWatch Logs has it */
 
-/* One line, without its end, or a piece of one that is longer than DOCKER_LINE_MAX. span: how far
- * it goes in the run's output as offsets count it (docs/messages.md, batch.logs): its bytes, and
- * one for each part that ends in it. */
+/* One line without its end, or a piece of one that is longer than DOCKER_LINE_MAX. span: its length
+ * in the run's output as offsets count it (docs/messages.md, batch.logs): its bytes, and one for
+ * each part that ends in it. */
 typedef void (*docker_on_line)(int64_t at_ns, const char *text, size_t len, size_t span, void *arg);
 
 typedef struct docker_open_line {
@@ -26,7 +26,7 @@ typedef struct docker_lines {
 
 /* Takes the next part: a docker_on_part; arg: the docker_lines. */
 void docker_lines_take(const docker_part *part, void *arg);
-/* There are no more: what has no end is a line all the same. */
+/* There are no more parts: an incomplete line becomes a line. */
 void docker_lines_end(docker_lines *l);
 /* Forgets what is incomplete, frees memory. */
 void docker_lines_reset(docker_lines *l);

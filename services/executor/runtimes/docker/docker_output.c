@@ -1,8 +1,8 @@
-/* Reads containers' output from the engine. Owns each container's reading. A running container is
- * followed; when that reading ends with the container, its last part of a line is compared with the
- * container's own last one (a following reader may miss what was written just before the end) and
- * everything is read again when they differ: the receiver skips what it has. A container that has
- * ended is read without following, which is complete. Thread: the loop's. */
+/* Reads containers' output from the engine. Owns the reading of each container. A running container
+ * is followed. When that reading ends with the container, its last part of a line is compared with
+ * the container's own last one (a following reader may miss what was written just before the end);
+ * if they differ, everything is read again, and the receiver skips what it has. A container that
+ * has ended is read without following, which is complete. Thread: the loop's. */
 #include <string.h>
 
 #include "docker_internal.h"
@@ -22,13 +22,13 @@ static void say_cut_short(container *c)
     (void)ON(c->d)->line(c->run, at_ns, mark, sizeof(mark) - 1, sizeof(mark), ON(c->d)->arg);
 }
 
-/* Its end was not told yet. */
+/* Its end was not reported yet. */
 static bool is_awaited(const container *c)
 {
     return c->out.state != OUTPUT_UNWANTED && c->out.state != OUTPUT_OVER;
 }
 
-/* A last line without an end is one all the same. */
+/* A last line without an end counts as a line. */
 static void finish(container *c)
 {
     container_output *out = &c->out;

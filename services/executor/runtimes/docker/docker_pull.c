@@ -1,9 +1,9 @@
-/* Pulling images: one pull for all containers that wait for the same image, platform and
- * credentials. Owns the pulls; a pull that nobody waits for any more goes on (the next job wants
- * it), but none outlives the engine's silence: one of which it says nothing for long is given up,
- * and the engine, whose client is gone, gives it up too. Credentials are a job's own
- * (repositoryCredentials) or Docker's configuration's; they are never logged. Thread: the loop's.
- */
+/* Pulls images: one pull for all containers that wait for the same image, platform and credentials.
+ * Owns the pulls. A pull for which no container waits any more continues, because the next job
+ * needs the image. A pull of which the engine reports nothing for a long time is given up; the
+ * engine then gives it up too, because its client is gone. Credentials are a job's own
+ * (repositoryCredentials) or from Docker's configuration; they are never logged. Thread: the
+ * loop's */
 #include <string.h>
 #include <uthash.h>
 
@@ -28,7 +28,7 @@ struct pull {
     http_call *call;
     loop_timer stall_timer; /* from the last sign of progress */
     ob_buf line;            /* the incomplete line of the progress */
-    bool waits;             /* by its last line it waits for its turn */
+    bool waits;             /* its last line says that it waits for its turn */
     char error[1024];
     UT_hash_handle hh;
 };
@@ -47,8 +47,8 @@ static void take_progress(pull *p, const char *line, size_t len)
     p->waits = strcmp(ob_json_str(entry, "status", ""), "Waiting") == 0;
 }
 
-/* Engines download a few layers at a time: a pull that waits for its turn goes on as the others do.
- * One that stands still in its turn keeps the others from theirs. */
+/* Engines download a few layers at a time: a pull that waits for its turn makes progress with the
+ * others. A pull that makes no progress in its turn blocks the others. */
 static void note_progress(pull *p)
 {
     expect_progress(p);
@@ -88,7 +88,7 @@ static void pull_free(pull *p)
     free(p);
 }
 
-/* Who waits for it goes on (PULL_OK), tries again (PULL_CUT) or ends. */
+/* Containers that wait for it continue (PULL_OK), try again (PULL_CUT) or end. */
 static void pull_end(pull *p, pull_result result, const char *why)
 {
     docker *d = p->d;

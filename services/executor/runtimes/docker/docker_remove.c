@@ -1,5 +1,5 @@
-/* Removing containers and the volumes made for them: two at a time, behind what is to be started,
- * and with patience, because an engine may be busy with one. Owns the count of removals. Thread:
+/* Removes containers and the volumes made for them: two at a time, after what is to be started, and
+ * without a short time limit, because an engine may need long. Owns the count of removals. Thread:
  * the loop's. */
 #include <string.h>
 

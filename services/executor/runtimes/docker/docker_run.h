@@ -1,4 +1,4 @@
-/* What a container is made from, and the labels that it gets. */
+/* The input for a container and its labels. */
 #pragma once
 
 #include <jansson.h>

@@ -1,4 +1,4 @@
-/* What the Docker runtime alone is told by the environment. */
+/* The settings of the Docker runtime only. */
 #pragma once
 
 #include "ob/config.h"

@@ -1,7 +1,7 @@
-/* Batch's container properties as Docker Engine's container (AWS Batch API reference:
- * ContainerProperties); docker_host.c does HostConfig. Owns nothing, does no I/O. Members that this
- * engine cannot serve are refused, never dropped; what means nothing to an engine (roles, subnets)
- * is left alone. Any thread. */
+/* Batch's container properties as a container of the Docker Engine (AWS Batch API reference:
+ * ContainerProperties); docker_host.c makes HostConfig. Owns nothing, does no I/O. Members that
+ * this engine cannot provide are refused, never dropped; members without meaning for an engine
+ * (roles, subnets) are ignored. Any thread. */
 #include "docker_spec.h"
 
 #include <ctype.h>
@@ -64,7 +64,7 @@ static json_t *make_env(const docker_spec *in, const json_t *container)
         add_env(env, "AWS_BATCH_JOB_ARRAY_INDEX", text);
     }
     int64_t size = ob_json_int(in->spec, "arraySize", 0);
-    if (in->ref->index >= 0 && size > 0) { /* AWS sets none; jobs that share work want it */
+    if (in->ref->index >= 0 && size > 0) { /* AWS does not set it; jobs that share work need it */
         (void)snprintf(text, sizeof(text), "%lld", (long long)size);
         add_env(env, "AWS_BATCH_JOB_ARRAY_SIZE", text);
     }
@@ -73,8 +73,8 @@ static json_t *make_env(const docker_spec *in, const json_t *container)
     return env;
 }
 
-/* A container's labels win over its image's. So each of ours is always set, also where it says
- * nothing, and so are those by which other programs would take the container for one of theirs. */
+/* A container's labels override its image's. So each of ours is always set, even if empty, and so
+ * are those by which other programs would take the container for their own. */
 static json_t *make_labels(const docker_spec *in)
 {
     json_t *labels = json_object();

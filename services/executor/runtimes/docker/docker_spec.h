@@ -15,7 +15,7 @@ int docker_spec_body(const docker_spec *in, json_t **ret_body, json_t **ret_volu
 /* The image that a spec names; borrowed; NULL: none. */
 const char *docker_spec_image(const json_t *spec);
 
-/* The platform that a spec asks for, as Docker names it; NULL: none. Errors: -EINVAL (no Linux). */
+/* The platform that a spec requests, in Docker's form; NULL: none. Errors: -EINVAL (not Linux). */
 int docker_spec_platform(const json_t *spec, const char **ret, ob_error *err);
 
 /* The query of POST /images/create for an image: an image without tag or digest means :latest (the
@@ -25,6 +25,6 @@ char *docker_spec_pull_query(const char *image, const char *platform);
 /* Percent-encodes all but letters, digits and -._~ . New, free(). */
 char *docker_url_encode(const char *text);
 
-/* The engine's RFC 3339 time as ns since the epoch; 0 for its zero time and for what is no time.
- * *ret_end, if not NULL, is what follows. */
+/* The engine's RFC 3339 time in ns since the epoch; 0 for its zero time and for text that is not a
+ * time. *ret_end, if not NULL, is the rest of the text. */
 int64_t docker_time_ns(const char *text, size_t len, const char **ret_end);

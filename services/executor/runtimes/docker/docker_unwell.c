@@ -1,10 +1,10 @@
-/* An engine that answers, and cannot start anything: its containerd is away, its disk is full. What
- * it says then is no fault of a job's, and every job that came would be told the same: this
- * instance takes nothing until a start works again. A probe finds out: a container of an image that
- * is here, whose command does not exist, is made, started and removed, under one name. An engine
- * that is well goes all the way to the image's files and says that the command is not there. So
- * nothing of anybody's runs, and nothing is left. Owns the state of being unwell and the probe.
- * Thread: the loop's. */
+/* Handles an engine that answers but cannot start anything: its containerd is not running, or its
+ * disk is full. Such errors are not the job's fault, and every job would get the same one, so this
+ * instance accepts nothing until a start works again. A probe finds out: it creates, starts and
+ * removes a container, always with the same name, of an image that is here, with a command that
+ * does not exist. A working engine gets as far as the image's files and reports that the command is
+ * missing. So no program runs, and nothing is left. Owns the unwell state and the probe. Thread:
+ * the loop's. */
 #include "docker_unwell.h"
 
 #include <string.h>
@@ -31,12 +31,12 @@ static bool has_one_of(const char *text, const char *const *parts)
     return false;
 }
 
-/* dockerd asks containerd for one thing after another, and gives up at the first error: that to
- * begin the container is the last. gRPC says "connection error" (with "error while dialing", or
- * "connection closed") of a request that it never sent. containerd says "create shim task", or
- * "start shim", of what comes before the beginning; then "OCI runtime" is runc's word on what the
- * job asks for. Texts that hold what a job chose (its user, a path) come first: nobody's job may
- * pass for an unwell engine. Tried with docker.io 20.10, containerd 1.6. */
+/* dockerd sends containerd one request after another and stops at the first error; starting the
+ * container is the last. gRPC reports "connection error" (with "error while dialing", or
+ * "connection closed") for a request that it never sent. containerd reports "create shim task" or
+ * "start shim" for steps before the start; "OCI runtime" is then runc's text about the job's own
+ * properties. Texts that contain what a job chose (its user, a path) are checked first, so that no
+ * job can make an engine look unwell. Tested with docker.io 20.10, containerd 1.6. */
 docker_refusal docker_refusal_of(const char *text)
 {
     static const char *const of_the_job[] = {
@@ -72,7 +72,7 @@ static void probe_later(docker *d, int64_t delay_ms)
         loop_timer_set(d->base.config.loop, &d->probe_timer, delay_ms);
 }
 
-/* For people: what they can look after. */
+/* For people: the parts that they can check. */
 static const char *plain(const char *why)
 {
     static const char *const away[] = { "connection error: desc", "rror while dialing",
@@ -110,7 +110,7 @@ void docker_doubt(container *c, const char *why)
     probe_later(c->d, 0);
 }
 
-/* Containers that could not be made: was it the engine's fault, or theirs? */
+/* Containers that could not be created: was it the engine's fault, or theirs? */
 static void end_doubts(docker *d, bool works)
 {
     container *c, *next;
@@ -154,7 +154,8 @@ static void send(docker *d,
                                                         .arg = d });
 }
 
-/* First in each reply. false: there was no answer; it begins anew when the engine is back. */
+/* Call it first in each reply. false: there was no answer; it starts again when the engine is
+ * back. */
 static bool answered(docker *d, const http_reply *reply)
 {
     d->probe_call = NULL;

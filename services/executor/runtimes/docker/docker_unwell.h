@@ -1,9 +1,9 @@
-/* An engine that answers, and cannot start anything. */
+/* An engine that answers but cannot start anything. */
 #pragma once
 
 #include "docker_internal.h"
 
-/* What an engine that has lived since it was asked means by refusing a start. */
+/* The meaning of a refused start, if the engine has run since it was asked. */
 typedef enum docker_refusal {
     REFUSAL_OF_THE_JOB, /* it cannot be begun as it is */
     REFUSAL_NOT_BEGUN,  /* the engine is unwell, and the job's command did not begin */
@@ -12,9 +12,9 @@ typedef enum docker_refusal {
 
 docker_refusal docker_refusal_of(const char *text);
 
-/* Nothing is started until a probe of the engine has worked; runs that wait are given back. */
+/* Nothing is started until a probe of the engine has succeeded; waiting runs are given back. */
 void docker_set_unwell(docker *d, const char *why);
-/* The engine failed to make a container, for its own reasons or for the container's: a probe
+/* The engine failed to create a container, for its own reasons or because of the container: a probe
  * decides which, and ends the run. */
 void docker_doubt(container *c, const char *why);
 /* An image that the engine has: the probe's. NULL: none. */

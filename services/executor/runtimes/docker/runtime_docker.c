@@ -1,10 +1,10 @@
-/* Containers of the Docker Engine. Owns the table of containers and brings each from step to step;
- * at most 4 are created or started at a time, removal goes behind. Never begins a container twice:
- * it is created by name (a second create is a conflict, and then the one that exists counts), and
- * that it is to be started is on the disk before the engine hears of it; from then on it is never
- * started again, whatever becomes of the request, the engine or this process (docker_inspect.c). A
- * container that ended is the record of its end and stays until it is removed by order. Thread: the
- * loop's. */
+/* Containers of the Docker Engine. Owns the table of containers and advances each from step to
+ * step; at most 4 are created or started at a time, and removals come after those. Never starts a
+ * container twice. It is created by name (a second create is a conflict, and then the existing one
+ * counts). That it is to be started is on the disk before the engine is asked; from then on it is
+ * never started again, whatever happens to the request, the engine or this process
+ * (docker_inspect.c). A container that has ended is the record of its end and stays until an order
+ * removes it. Thread: the loop's. */
 #include <stdio.h>
 #include <string.h>
 
@@ -156,7 +156,7 @@ static void on_stopped(const http_reply *reply, void *arg)
     container *c = arg;
     c->stop_call = NULL;
     c->d->dirty = true;
-    /* 204, 304, 404: the end is told by the events. Otherwise once more. */
+    /* 204, 304, 404: events report the end. Otherwise send it again. */
     if (reply->status != 0 && reply->status < 500)
         return;
     container_set_stop(c, STOP_WANTED);
@@ -218,7 +218,7 @@ static void container_go(container *c)
         else if (is_free)
             begin_start(c);
         break;
-    case STEP_INTENT: /* docker_flush goes on, when the intent is on the disk */
+    case STEP_INTENT: /* docker_flush continues when the intent is on the disk */
         if (is_given_back)
             container_end_unstarted(c, NULL);
         break;
@@ -245,14 +245,14 @@ static void container_go(container *c)
     }
 }
 
-/* One flush of the disk for all that are to be started in this turn. */
+/* One disk flush for all containers that start in this turn. */
 static void start_intended(docker *d)
 {
     ob_error err = { 0 };
     if (!d->intents || !d->up)
         return;
     if (spool_sync(d->base.config.spool, &err) < 0) {
-        docker_later(d, RETRY_MS); /* the spool's owner says so */
+        docker_later(d, RETRY_MS); /* the spool's owner reports it */
         return;
     }
     d->intents = false;
@@ -265,7 +265,7 @@ static void start_intended(docker *d)
 static void docker_flush(runtime *rt)
 {
     docker *d = (docker *)rt;
-    /* Starting and stopping one may give room to another. */
+    /* Starting or stopping one may free a slot for another. */
     for (int i = 0; d->dirty && i < 4; i++) {
         d->dirty = false;
         container *c, *next;
@@ -278,7 +278,7 @@ static void docker_flush(runtime *rt)
 
 /* ---- the table of functions ---- */
 
-/* An eighth of what the host has for all: one container's processes leave the others theirs. */
+/* An eighth of the host's limit: one container's processes leave enough for the others. */
 static int64_t pids_limit(void)
 {
     long long most = 0;

@@ -1,4 +1,4 @@
-/* What a run does under the null runtime, from its command. Pure. */
+/* The behaviour of a run with the null runtime, from its command. Pure. */
 #pragma once
 
 #include <jansson.h>

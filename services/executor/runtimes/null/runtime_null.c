@@ -1,7 +1,8 @@
-/* Everything real but the container: a run lasts what its command says. Owns the runs' timers and,
- * in the spool, their starts ({"boot", "began", "at", "ms", "code"}) and ends; both are on the disk
- * before they are told, because spool_sync precedes all reports. A restarted executor goes on with
- * its runs on the boot clock. Used when asked for by name only. Thread: the loop's. */
+/* Everything but the container is real: a run takes the time that its command says. Owns the runs'
+ * timers and, in the spool, their starts ({"boot", "began", "at", "ms", "code"}) and ends; both are
+ * on the disk before they are reported, because spool_sync precedes all reports. A restarted
+ * executor continues its runs on the boot clock. Used only if chosen by name. Thread: the
+ * loop's. */
 #include <stdio.h>
 #include <string.h>
 #include <uthash.h>
@@ -159,7 +160,7 @@ static int null_start(
     return 0;
 }
 
-/* A host that has booted anew has lost its runs, as a container engine would have. */
+/* A host that has rebooted has lost its runs, as a container engine would have. */
 static void null_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)
 {
     null *n = (null *)rt;
@@ -212,7 +213,7 @@ static void null_purge(runtime *rt)
     ((null *)rt)->dirty = true;
 }
 
-/* Tells what adopt or remove decide about. */
+/* Reports what adopt or remove will decide about. */
 static void tell_found(null *n)
 {
     json_auto_t *all = json_copy((json_t *)spool_all(n->base.config.spool));
