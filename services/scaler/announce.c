@@ -1,4 +1,4 @@
-/* Messages of the scaler's on batch.instances, see announce.h. Owns nothing. Loop thread. */
+/* The scaler's messages on batch.instances, see announce.h. Owns nothing. Loop thread. */
 #include "announce.h"
 
 #include "ob/json.h"

@@ -1,5 +1,5 @@
-/* Tells who listens on batch.instances which rows have changed. Losing a message does no harm: its
- * readers look at the tables again and again. */
+/* Announces changed rows on batch.instances. Losing a message does no harm, because its readers
+ * also check the tables periodically. */
 #pragma once
 
 #include "scaler.h"

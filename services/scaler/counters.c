@@ -1,7 +1,9 @@
-/* The scaler's counters in Redis. Owns the connection and a copy of what was written last, to send
- * differences. Invariants: a change is one script, so readers never see half of it; it is applied
- * only on top of the very version that this process wrote. Beside that version stands a digest of
- * each hash as it was written, so that what others change or remove is found. Loop thread. */
+/* The scaler's counters in Redis. Owns the connection and a copy of what was written last, so that
+ * only differences are sent.
+ *
+ * Invariants: a change is one script, so readers never see half of it; it is applied only to the
+ * very version that this process wrote. Next to that version is a digest of each hash as it was
+ * written, so that changes and deletions by others are detected. Loop thread. */
 #include "counters.h"
 
 #include <stdio.h>
@@ -12,9 +14,9 @@
 #include "ob/json.h"
 
 #define TIMEOUT_MS 300
-#define AWAY_MS 500 /* after a failure it is not asked before; twice as long after each */
+#define AWAY_MS 500 /* the wait after a failure, doubled each time */
 #define AWAY_MAX_MS 4000
-#define MARK "openbatch:counters" /* epoch, version, the digest of each hash by its key */
+#define MARK "openbatch:counters" /* epoch, version, and the digest of each hash by key */
 #define KEYS "openbatch:counters:keys"
 
 #define WITH_DIGEST(script)                                                                        \
@@ -33,7 +35,7 @@ struct counters {
     int64_t away_until_ms, away_ms;
 };
 
-/* ARGV: epoch, version expected (0: rebuild), version to be, {"set": {key: {..}}, "del": [key]} */
+/* ARGV: epoch, expected version (0: rebuild), new version, {"set": {key: {..}}, "del": [key]} */
 static const char write_script[] = WITH_DIGEST(
     "local e = redis.call('HGET', KEYS[1], 'epoch')\n"
     "local v = redis.call('HGET', KEYS[1], 'version')\n"
@@ -126,8 +128,8 @@ static void freep_reply(redisReply **reply)
         freeReplyObject(*reply);
 }
 
-/* Runs a script on our two keys. Redis is not asked again right after a failure: each try costs the
- * loop up to the time-out. */
+/* Runs a script on our two keys. It does not call Redis again right after a failure, because each
+ * try can block the loop up to the time-out. */
 static int eval(counters *c,
                 const char *script,
                 const char *const *args,
@@ -153,7 +155,7 @@ static int eval(counters *c,
         if (c->away_ms > AWAY_MAX_MS)
             c->away_ms = AWAY_MAX_MS;
         c->away_until_ms = ob_mono_ms() + c->away_ms;
-        c->lost = true; /* whether a change was applied is not known */
+        c->lost = true; /* it is not known whether the change was applied */
     } else {
         c->away_ms = 0;
     }
@@ -172,7 +174,7 @@ static int judge(counters *c, long long answer, ob_error *err)
                                 : "Redis: the counters are absent or foreign");
 }
 
-/* What differs between 'all' and what was written last; NULL: nothing. */
+/* The differences between 'all' and what was written last; NULL: none. */
 static json_t *difference(const counters *c, json_t *all, bool rebuild)
 {
     json_t *set = json_object(), *del = json_array(), *value;

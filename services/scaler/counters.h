@@ -1,7 +1,7 @@
-/* Capacity counters and heartbeats in Redis: a view for operators and tools. They carry the
- * scaler's epoch and a version; absent, older or foreign ones are rebuilt before they are used.
- * Each says how it stands, so that writing one twice changes nothing. Nothing is decided from them.
- * Loop thread. */
+/* Capacity counters and heartbeats in Redis: figures for operators and tools. They carry the
+ * scaler's epoch and a version; absent, old or foreign ones are rebuilt before they are used. Each
+ * is an absolute value, so writing one twice changes nothing. No decision depends on them. Loop
+ * thread. */
 #pragma once
 
 #include <jansson.h>
@@ -15,15 +15,15 @@ typedef struct counters counters;
 counters *counters_new(const char *address, const char *password);
 void counters_free(counters *c);
 
-/* Leading has begun with this epoch: what is in Redis is older. */
+/* Call it when leading has begun with this epoch: the counters in Redis are older. */
 void counters_begin(counters *c, int64_t epoch);
-/* Must they be written anew, from PostgreSQL? */
+/* Must they be rebuilt from PostgreSQL? */
 bool counters_lost(const counters *c);
 
 /* Makes the counters equal to 'all': {"ce:<id>": {field: integer or string, ...}, "instance:<id>":
- * {...}}, in one atomic step; only what changed is sent. rebuild: replaces whatever is there,
- * unless a later leader wrote it. Errors: -ESTALE (they are not ours any more: counters_lost),
- * -EPERM (a later leader's), -EIO (away). */
+ * {...}}, in one atomic step; only changes are sent. rebuild: replaces everything, unless a later
+ * leader wrote it. Errors: -ESTALE (they are no longer ours: counters_lost), -EPERM (a later
+ * leader's), -EIO (not reachable). */
 int counters_write(counters *c, json_t *all, bool rebuild, ob_error *err);
 
 /* Notes that these instances are alive, for ttl_ms. */
@@ -31,8 +31,8 @@ int counters_beat(counters *c, const char *const *ids, size_t n, int64_t ttl_ms,
 
 typedef struct counters_totals {
     int64_t provisioned_mcpu, allocated_mcpu, attempts;
-    int64_t heartbeats; /* instances heard within their ttl */
+    int64_t heartbeats; /* instances that sent something within their ttl */
 } counters_totals;
-/* Sums over all environments, after holding every counter against what was written last: -ESTALE
- * when others have changed or removed any. Errors as counters_write. */
+/* Sums over all environments, after comparing every counter with what was written last: -ESTALE if
+ * another client has changed or removed any. Errors as counters_write. */
 int counters_sum(counters *c, counters_totals *ret, ob_error *err);

@@ -1,5 +1,5 @@
-/* One decision: what is in memory goes into decide's view, what decide wants is launched or
- * drained. Owns nothing; decide itself is pure. Loop thread. */
+/* One decision: converts the state in memory to decide's view, and launches or drains what decide
+ * requests. Owns nothing; decide itself is pure. Loop thread. */
 #include "decision.h"
 
 #include <string.h>
@@ -34,8 +34,8 @@ static void view_instance(decide_instance *out, const env *e, const instance *in
         out->idle_ms = now_ms - in->idle_since_ms;
 }
 
-/* Fills decide's view of an environment. instances: room for its instances; which: those behind the
- * view. Its 'shortages' is new. */
+/* Fills decide's view of an environment. instances: space for its instances; which: the instances
+ * behind the view. Its 'shortages' is new. */
 static void view_env(const scaler *s,
                      env *e,
                      decide_env *out,
@@ -53,7 +53,8 @@ static void view_env(const scaler *s,
     if (e->enabled && e->wanted_vcpus > floor && e->wanted_vcpus <= e->max_vcpus)
         floor = e->wanted_vcpus;
     env_types_refresh(e, now_ms);
-    /* A scheduler that is away for long says nothing of use: what is idle by then may go. */
+    /* A scheduler that has been gone for long sends no useful demand: instances that are idle by
+     * then may end. */
     bool known = e->demand_at_ms > 0 || now_ms - s->led_since_ms > DEMAND_OLD_MS;
     *out = (decide_env){ .id = e->id,
                          .strategy = e->strategy,
@@ -110,7 +111,7 @@ static void settle_wanted(env *e, const decide_env *view, bool launches)
 static void after_decision(env *e, const decide_env *view, bool launches, int64_t now_ms)
 {
     if (view->passed)
-        return; /* nothing is known of what it lacks or cannot reach: decided at once again */
+        return; /* its shortages and limits are not known: it is decided again at once */
     if (!view->lacks_room)
         e->short_since_ms = 0;
     else if (e->short_since_ms == 0)
@@ -125,7 +126,7 @@ static int drain_decided(
 {
     ob_cleanup(ob_freep) instance **drains = ob_calloc(view->n_instances + 1, sizeof(*drains));
     int r = 0;
-    /* Those of one reason together: a transaction each. */
+    /* Instances with the same reason together: one transaction each. */
     for (size_t i = 0; r == 0 && i < view->n_instances; i++) {
         const char *why = view->instances[i].drain;
         int64_t deadline_ms = e->deleting ? 0 : view->instances[i].outdated ? e->drain_ms : -1;
@@ -140,7 +141,7 @@ static int drain_decided(
     return r;
 }
 
-/* Instances whose environment is gone from the table go too. */
+/* Instances whose environment is no longer in the table end too. */
 static int drain_orphans(scaler *s, ob_error *err)
 {
     ob_cleanup(ob_freep) instance **drains =

@@ -1,5 +1,5 @@
-/* Environments and instances in memory, as PostgreSQL has them. Owns their memory. Never writes to
- * the database. Loop thread. */
+/* Environments and instances in memory, as in PostgreSQL. Owns their memory. Never writes to the
+ * database. Loop thread. */
 #include "environments.h"
 
 #include <stdio.h>
@@ -97,7 +97,7 @@ static void load_env(scaler *s, const PGresult *res, int row)
     e->spot = !strcmp(kind, "SPOT") || !strcmp(kind, "FARGATE_SPOT");
     e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN_VCPUS, 0);
     e->max_vcpus = (int32_t)ob_col_int(res, row, ENV_MAX_VCPUS, 0);
-    /* A desiredvCpus that its user has just set is reached once; demand rules from then on. */
+    /* A desiredvCpus that a user has just set is reached once; after that demand decides. */
     if (e->written_version != version)
         e->wanted_vcpus = (int32_t)ob_col_int(res, row, ENV_DESIRED_VCPUS, 0);
     env_types_set(s, e, ob_col(res, row, ENV_BODY));
@@ -171,7 +171,7 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
                    ob_col(res, row, INSTANCE_ROW_TOKEN_HASH));
 }
 
-/* At first, use is what PostgreSQL says; later the scheduler tells it, nearer to now. */
+/* At first the use comes from PostgreSQL; later from the scheduler, which is more recent. */
 static void load_use(scaler *s, const PGresult *res, int row)
 {
     instance *in = scaler_instance(s, ob_col(res, row, USE_INSTANCE_ID));

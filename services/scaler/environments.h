@@ -3,11 +3,11 @@
 
 #include "scaler.h"
 
-/* Loads all environments, instances and what is placed on them; forgets what is gone. Safe to
- * repeat at any time. first: leading begins, nothing is known of demand and use yet. */
+/* Loads all environments, instances and their placements; drops those that are gone. Safe to repeat
+ * at any time. first: leading begins, so demand and use are not known yet. */
 int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err);
 
-/* An instance of this type just inserted; takes the launch's plan. Returns it. */
+/* Adds an instance of this type that was just inserted; takes the launch's plan. Returns it. */
 instance *envs_add_instance(scaler *s,
                             const char *id,
                             const env *e,

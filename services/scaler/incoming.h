@@ -1,4 +1,4 @@
-/* What arrives from Kafka. */
+/* Handles messages from Kafka. */
 #pragma once
 
 #include "scaler.h"

@@ -1,10 +1,11 @@
-/* Spot interruptions: who gets a notice, and what follows when an executor tells of one. */
+/* Spot interruptions: which instances get a notice, and what follows when an executor reports
+ * one. */
 #pragma once
 
 #include "scaler.h"
 
-/* Somebody asked for it (an inbox row). Returns true when nothing is left to be done for that: the
- * instance drains already, is gone, or its provider cannot. */
+/* A user requested it (an inbox row). Returns true if nothing is left to do for the request: the
+ * instance drains already, is gone, or its provider cannot interrupt it. */
 bool interrupt_ask(scaler *s, const char *id);
-/* Draws lots, gives notices, drains what has one. */
+/* Chooses instances at random, gives notices, and drains instances that have one. */
 int interrupt_turn(scaler *s, int64_t now_ms, ob_error *err);

@@ -1,6 +1,8 @@
-/* What the scaler does as a leader, for the loop of ob/lead.h: it takes what has arrived, decides,
- * commits, asks the provider and tells. Invariants: the leading connection hears of us every 250
- * ms; what is lost is made good by sweeps. One thread. */
+/* The scaler as a leader, for the loop of ob/lead.h: it handles what has arrived, decides, commits,
+ * asks the provider and announces changes.
+ *
+ * Invariants: the leading connection is used every 250 ms; sweeps compensate for lost messages. One
+ * thread. */
 #include "loop.h"
 
 #include "decision.h"
@@ -19,7 +21,7 @@
 #define MESSAGES_A_TURN 500
 #define SWEEP_MS 1000     /* inbox */
 #define RELOAD_MS 30000   /* everything */
-#define DECIDE_MS 1000    /* at least so often: time makes instances idle */
+#define DECIDE_MS 1000    /* the longest interval, because instances become idle by time */
 #define HEAL_MS 100       /* the provider's own work */
 #define PROBE_MAX_MS 1000 /* a slow heartbeat must not look like a silent Kafka */
 #define TURN_MAX_MS 1000  /* a turn that takes longer has not listened */
@@ -41,8 +43,8 @@ static int64_t heard_ms(scaler *s, int64_t now_ms)
     return listening_turn(&s->listening, now_ms, open, &limits);
 }
 
-/* A scaler that cannot load does not lead: what is looked at only here (use, instances that nobody
- * knows) is looked at by the next one that can. */
+/* A scaler that cannot load does not lead. Some things are checked only here (use, unknown
+ * instances), and the next scaler that can load checks them. */
 static int load(void *arg, ob_error *err)
 {
     scaler *s = arg;
@@ -57,7 +59,7 @@ static int load(void *arg, ob_error *err)
     return r < 0 ? r : launches_reconcile(s, now_ms, err);
 }
 
-/* What is due by now, in the order in which it must happen. */
+/* Does what is due, in the order in which it must happen. */
 static int act(scaler *s, int64_t now_ms, ob_error *err)
 {
     int r = ob_leader_keep(s->leader, err);

@@ -1,4 +1,4 @@
-/* What the scaler does as a leader; the loop itself is ob/lead.h. Loop thread. */
+/* The scaler as a leader; the loop itself is ob/lead.h. Loop thread. */
 #pragma once
 
 #include "ob/lead.h"

@@ -1,4 +1,4 @@
-/* openbatch-scaler: makes its parts, runs the loop, takes them apart. Owns all of them. Main
+/* openbatch-scaler: creates its parts, runs the loop, destroys them. Owns all of them. Main
  * thread. */
 #include "incoming.h"
 #include "launches.h"

@@ -1,9 +1,9 @@
-/* Deletes rows of instances that ended longer ago than jobs are kept. Owns the thread; its
- * statement is in sql/queries/retention.sql. Never touches what runs.
+/* Deletes rows of instances that ended longer ago than jobs are kept. Owns the thread; all its
+ * statements are here. Never touches running instances.
  *
- * Invariants: a TERMINATED instance never changes, and jobs' records name instances without
- * reading their rows: so this needs no fence and may run in any scaler, leading or not. Steps are
- * short transactions of at most STEP rows with a rest between (ob/sweeper.h). */
+ * Invariants: a TERMINATED instance never changes, and jobs' records name instances without reading
+ * their rows, so this needs no fence and may run in any scaler, leading or not. Steps are short
+ * transactions of at most STEP rows with a rest between them (ob/sweeper.h). */
 #include "retention.h"
 
 #include "ob/log.h"

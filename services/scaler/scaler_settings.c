@@ -1,7 +1,7 @@
-/* The table of settings: the scaler's own rows and, behind the one that names the provider, those
- * of each provider (docs/configuration.md is made from it). Owns the values. Invariant: a
- * provider's values stand in a block of its own, at the offsets that its rows name. Start-up code,
- * one thread. */
+/* The table of settings: the scaler's own rows and, after the one that names the provider, those of
+ * each provider (docs/configuration.md is made from it). Owns the values. Invariant: a provider's
+ * values are in a block of their own, at the offsets that its rows name. Start-up code, one
+ * thread. */
 #include "scaler_settings.h"
 
 #include <stdio.h>
@@ -98,7 +98,7 @@ static const struct {
               { "{here}", write_here },
               { "{register}", write_register_ms } };
 
-/* The help with what it says of providers. NULL: it says nothing of them. */
+/* The help text with its part about providers. NULL: it has no such part. */
 static char *expand(const char *help)
 {
     for (size_t i = 0; i < ARRAY_SIZE(words); i++) {

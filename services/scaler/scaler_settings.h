@@ -1,5 +1,5 @@
-/* What the scaler is told by its environment. Each provider has settings of its own beside these;
- * nobody but the provider reads them. */
+/* The scaler's settings from its environment. Each provider also has its own settings, which only
+ * the provider reads. */
 #pragma once
 
 #include "ob/config.h"

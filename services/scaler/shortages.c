@@ -1,7 +1,6 @@
-/* See shortages.h. Owns env.shortages. Invariants: sorted by need; a need is there as long as it
- * has lacked, so that who waits for a shortage to last sees one shortage and not each of its
- * retries.
- */
+/* See shortages.h. Owns env.shortages. Invariants: sorted by need; a need stays in it for as long
+ * as the shortage lasts, so code that waits for a shortage to last sees one shortage and not each
+ * retry */
 #include "shortages.h"
 
 #include <stdlib.h>
@@ -10,7 +9,7 @@
 #include "ob/error.h"
 #include "ob/text.h"
 
-#define LACKING_AFTER_MS 500 /* a shortage that passes sooner is not told */
+#define LACKING_AFTER_MS 500 /* a shorter shortage is not reported */
 #define PRICED_OUT                                                                                 \
     "SpotMaxPriceTooLow: the Spot price of every instance type of this compute environment that "  \
     "is large enough is above its bidPercentage"
@@ -72,7 +71,7 @@ static const decide_type *smallest(const env *e, const ob_resources *need)
     return best;
 }
 
-/* For each type its own words; many needs share one. */
+/* Each type has its own text; many needs share one. */
 static void say_why(scaler *s, const env *e, const shortage *l, char *out, size_t size)
 {
     const decide_type *type = smallest(e, &l->need);

@@ -1,6 +1,6 @@
 /* Silence of executors, see silence.h. Owns nothing. The question is a `sync` on batch.placements:
- * what a living executor answers by registering, and a proof that its partition takes messages.
- * Invariant: without such a proof twice the time must pass. Loop thread. */
+ * a living executor answers it by registering, and its delivery proves that the partition accepts
+ * messages. Invariant: without that proof twice the time must pass. Loop thread. */
 #include "silence.h"
 
 #include "ob/json.h"
@@ -10,7 +10,7 @@
 
 static void ask(scaler *s, instance *in)
 {
-    /* Executors ignore what is older than the scheduler they follow. */
+    /* Executors ignore messages older than the scheduler that they follow. */
     json_auto_t *msg = ob_message_new("sync", s->scheduler_epoch);
     (void)json_object_set_new(msg, "instance", ob_json_text(in->id));
     ob_cleanup(ob_freep) char *text = NULL;

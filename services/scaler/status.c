@@ -1,7 +1,7 @@
-/* What the scaler tells of environments. Owns the list of inbox rows acted on but not deleted yet
- * (in 'scaler'). Invariant: an inbox row is deleted in the transaction that writes the ce_status of
- * the version it announced; one that asks for an interruption when nothing is left to be done. Loop
- * thread. */
+/* The published status of environments. Owns the list of inbox rows that were acted on but not
+ * deleted yet (in 'scaler'). Invariant: an inbox row is deleted in the transaction that writes the
+ * ce_status of the version that it announced; a request for an interruption is deleted when nothing
+ * is left to do for it. Loop thread. */
 #include "status.h"
 
 #include <stdio.h>
@@ -32,7 +32,7 @@ int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
     int n = PQntuples(res);
     if (n == 0)
         return 0;
-    /* What the rows name is read after them: it is at least as new. */
+    /* The rows of the inbox are read first, so the data that they name is at least as new. */
     r = envs_load(s, false, now_ms, err);
     if (r < 0)
         return r;
@@ -45,7 +45,7 @@ int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
     return 0;
 }
 
-/* What its instances come to. */
+/* The sum of its instances. */
 typedef struct tally {
     int32_t desired_vcpus;
     size_t alive;    /* all */
@@ -111,7 +111,7 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
                              .valid = !e->invalid,
                              .reason = e->invalid ? e->invalid : HEALTHY,
                              .shapes = e->shapes_json };
-        /* UPDATING until nothing of the old infrastructure is left. */
+        /* UPDATING until no instance with old settings is left. */
         if (t.outdated > 0 && e->written_version >= 0)
             now.version = e->written_version;
         now.lacking = texts[n_texts++] = shortages_text(s, e, now_ms);
@@ -241,7 +241,7 @@ void status_count(scaler *s, int64_t now_ms)
         s->counters_reloaded = false;
     }
     bool away = r < 0 && r != -ESTALE;
-    /* A view: nothing waits for it (docs/architecture.md). */
+    /* Only figures: nothing waits for them (docs/architecture.md). */
     ob_health_set("redis", false, !away, away ? err.text : NULL);
 }
 

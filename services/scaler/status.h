@@ -1,4 +1,4 @@
-/* What is told of environments: ce_status rows, counters in Redis, health. */
+/* The published status of environments: ce_status rows, counters in Redis, health. */
 #pragma once
 
 #include "scaler.h"
@@ -7,7 +7,7 @@
 int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err);
 /* Writes what has changed of ce_status, and deletes the inbox rows that were acted on. */
 int status_write(scaler *s, int64_t now_ms, ob_error *err);
-/* Brings Redis up to date. Never fails: a view that is away is written when it is back. May ask for
- * a reload, from which lost counters are rebuilt. */
+/* Updates Redis. Never fails: if Redis is not reachable, it is updated later. May request a reload,
+ * from which lost counters are rebuilt. */
 void status_count(scaler *s, int64_t now_ms);
 void status_health(scaler *s);

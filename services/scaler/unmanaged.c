@@ -1,7 +1,9 @@
 /* Instances of unmanaged environments. Owns the offers that wait for the next turn. Never launches
- * for a managed environment. Invariants: a row is made only behind a join token of that very
- * environment, checked in the statement that makes it; an id that has ended is not let in again; an
- * offer is repeated by its executor, so none needs to be kept. Loop thread. */
+ * for a managed environment.
+ *
+ * Invariants: a row is made only with a join token of that very environment, checked in the
+ * statement that makes it; an ended id is never accepted again; an executor repeats its offer, so
+ * none needs to be stored. Loop thread. */
 #include "unmanaged.h"
 
 #include <stdio.h>
@@ -15,7 +17,7 @@
 
 #define OFFERS_MAX 32 /* a turn */
 #define REFUSED_EVERY_MS 60000
-/* No machine is larger; sums of many still fit. */
+/* No machine is larger, and sums of many still fit the type. */
 #define MCPU_MAX (4096 * 1000)
 #define MEM_MIB_MAX (64 * 1024 * 1024)
 #define GPUS_MAX 256
@@ -99,7 +101,8 @@ static bool has_instance(const scaler *s, const env *e)
     return false;
 }
 
-/* An executor of this host for an environment that has none: all of what the provider has. */
+/* Launches an executor of this host for an environment without one: as large as the whole
+ * provider. */
 static int launch_local(scaler *s, env *e, int64_t now_ms, ob_error *err)
 {
     provider_room room;

@@ -1,11 +1,11 @@
-/* Unmanaged environments: executors that nobody launched ask to be let in; one of this host comes
- * by itself where that is wanted. */
+/* Unmanaged environments: executors that were started by hand ask to join; if configured, an
+ * executor of this host joins automatically. */
 #pragma once
 
 #include "scaler.h"
 
-/* An executor that has no row, as far as is known, offers itself (its message). */
+/* The offer (message) of an executor without a known row. */
 void join_note(scaler *s, const json_t *msg);
-/* Lets in those whose token is good; launches the local executors. */
+/* Accepts offers with a valid token; launches the local executors. */
 int join_turn(scaler *s, int64_t now_ms, ob_error *err);
 void join_forget(scaler *s);

@@ -37,10 +37,8 @@
 #include "ob/log.h"
 
 #define PERIOD_MS 100
-#define SCARCE_MS 250 /* when threads are scarce: the longest wait */
-#define TURN_MS                                                                                    \
-    500 /* when every thread has a connection: the longest time for which one may keep its thread  \
-         */
+#define SCARCE_MS 250        /* when threads are scarce: the longest wait */
+#define TURN_MS 500          /* when every thread has a connection: the limit for one */
 #define HEAD_MAX (16 * 1024) /* the server's own limit of a request's headers */
 #define FD_GAP 256           /* stop after this many numbers without a socket */
 

@@ -1,9 +1,9 @@
-/* Fills instances with waiting work. Pure: owns the memory of a 'fill', nothing else.
+/* Fills instances with waiting work. Pure: owns only the memory of a 'fill'.
  *
- * Two ways are tried for one instance, and the more valuable one counts: the largest work first,
- * and the work whose proportions are nearest to those of the room that is left. The first wastes
- * little where one resource is scarce, the second where work of many proportions is mixed. Either
- * looks at each shape a few times, however many find room. */
+ * Two ways are tried for an instance, and the more valuable one is used: the largest work first, or
+ * the work whose proportions are closest to those of the remaining capacity. The first wastes
+ * little when one resource is scarce, the second when work of many proportions is mixed. Either
+ * looks at each shape a few times, however many fit. */
 #include "decide_fill.h"
 
 #include <stdlib.h>
@@ -16,7 +16,7 @@ int64_t fill_worth(const ob_resources *r)
     return 1 + (int64_t)r->mcpu * 35 + (int64_t)r->mem_mib * 7 / 2 + (int64_t)r->gpus * 400000;
 }
 
-/* A total order: what is equal is the same. */
+/* A total order: equal shapes are the same shape. */
 static int by_need(const void *a, const void *b)
 {
     const ob_resources *x = &((const decide_shape *)a)->need, *y = &((const decide_shape *)b)->need;
@@ -85,7 +85,7 @@ void fill_done(fill *f)
     free(f->groups);
 }
 
-/* How many of 'need' find room. */
+/* How many of 'need' fit. */
 static int64_t fits(const ob_resources *need, const ob_resources *room, int64_t most)
 {
     if (!ob_resources_fit(need, room))
@@ -106,7 +106,7 @@ static void take(ob_resources *room, const ob_resources *need, int64_t n)
     room->gpus -= (int32_t)(need->gpus * n);
 }
 
-/* Nothing fits there, whatever waits: most instances are full while work waits. */
+/* Nothing fits there: most instances are full while work waits. */
 static bool is_full(const fill *f, const ob_resources *room)
 {
     return room->mcpu < f->least.mcpu || room->mem_mib < f->least.mem_mib;
@@ -129,7 +129,7 @@ static bool same_size(const ob_resources *a, const ob_resources *b)
     return ob_resources_fit(a, b) && ob_resources_fit(b, a);
 }
 
-/* The first shape that does not stand before this one. */
+/* The first shape that is not before this one. */
 static size_t find_shape(const fill *f, const decide_shape *shape)
 {
     size_t from = 0, to = f->n;
@@ -185,8 +185,8 @@ static int64_t largest_first(fill *f, const bool *skip, ob_resources room, int64
 
 /* ---- By proportions ---- */
 
-/* How far a need's proportion of vCPUs to memory is from the room's: the cosine of the angle
- * between them, in the room's own units, squared; larger is nearer. */
+/* How close a need's proportion of vCPUs to memory is to that of the capacity: the square of the
+ * cosine of the angle between them, in units of the capacity; larger is closer. */
 static double nearness(const ob_resources *need, const ob_resources *room)
 {
     double cpu = room->mcpu > 0 ? (double)need->mcpu / room->mcpu : 0;
@@ -195,8 +195,8 @@ static double nearness(const ob_resources *need, const ob_resources *room)
     return length > 0 ? sum * sum / length : 0;
 }
 
-/* The group's largest work that fits, or f->n. What does not is not looked at again: the room only
- * shrinks. */
+/* The group's largest work that fits, or f->n. Larger work is skipped from then on, because the
+ * capacity only shrinks. */
 static size_t group_head(
     fill *f, fill_group *g, const bool *skip, const int64_t *pattern, const ob_resources *room)
 {
@@ -244,8 +244,8 @@ static size_t find_group(const fill *f, double at_most)
     return from - 1;
 }
 
-/* The work nearest to the proportions of the room, that is, of one of the two groups around them;
- * f->n: nothing fits. Of equally near work the largest. */
+/* The work closest to the proportions of the remaining capacity, which is in one of the two groups
+ * around them; f->n: nothing fits. Of equally close work the largest. */
 static size_t nearest(fill *f, const bool *skip, const int64_t *pattern, const ob_resources *room)
 {
     size_t at = find_group(f, proportion(room)), low = f->n, high = f->n, g;
@@ -277,7 +277,8 @@ static int64_t nearest_first(fill *f, const bool *skip, ob_resources room, int64
     f->steps += f->n_groups;
     for (size_t i; (i = nearest(f, skip, pattern, &room)) < f->n; f->steps++) {
         const decide_shape *s = &f->rest[i];
-        /* A quarter of what fits at a time: the room's proportions change as it fills. */
+        /* A quarter of what fits at a time, because the proportions change as the instance
+         * fills. */
         int64_t k = (fits(&s->need, &room, s->count - pattern[i]) + 3) / 4;
         take(&room, &s->need, k);
         pattern[i] += k;

@@ -1,4 +1,4 @@
-/* What an environment may launch: its body against the catalogue. Owns those members of 'env'.
+/* What an environment may launch: its settings and the catalogue. Owns those members of 'env'.
  * Never writes to the database. Loop thread. */
 #include "env_types.h"
 
@@ -53,8 +53,8 @@ static decide_strategy strategy_of(const json_t *resources)
 
 /* ---- Types ---- */
 
-/* The place in instanceTypes that allows a type: where it is named itself, else the first family or
- * bundle; -1: none. */
+/* The position in instanceTypes that allows a type: its own name, else the first family or bundle;
+ * -1: none. */
 static int32_t rank_of(const json_t *entries, const ob_instance_type *type)
 {
     size_t i;
@@ -72,7 +72,8 @@ static int32_t rank_of(const json_t *entries, const ob_instance_type *type)
     return rank;
 }
 
-/* bidPercentage: a Spot instance is launched only below that share of the on-demand price. */
+/* bidPercentage: a Spot instance is launched only if its price is below that share of the on-demand
+ * price. */
 static bool is_priced_out(const env *e, const ob_instance_type *type)
 {
     int64_t bid = ob_json_int(e->resources, "bidPercentage", 0);
@@ -196,9 +197,9 @@ static void add_shape(json_t *shapes, const ob_resources *r)
     (void)json_array_append(shapes, shape);
 }
 
-/* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus; of all when it may be exceeded. Each
- * once. Those that are too dear, too: prices change. Not those that are larger than all that the
- * provider has: they never come. */
+/* [[mcpu, memMiB, gpus], ...] of the types within maxvCpus; of all types if it may be exceeded.
+ * Each once. Includes types that are too expensive now, because prices change; excludes types that
+ * are larger than the whole provider, because they never come. */
 static char *shapes_of(scaler *s, const env *e)
 {
     json_auto_t *shapes = json_array();
@@ -221,7 +222,7 @@ static char *shapes_of(scaler *s, const env *e)
 /* ---- What instances are made by ---- */
 
 /* Members whose change replaces the instances of an environment ("Updating compute environments" of
- * the AWS Batch user guide). Fargate's instances last for one job: nothing replaces them. */
+ * the AWS Batch user guide). Fargate's instances last for one job and are never replaced. */
 static const char *const launch_members[] = {
     "allocationStrategy",
     "bidPercentage",

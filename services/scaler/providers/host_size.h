@@ -1,5 +1,5 @@
-/* The capacity of providers whose executors all run on one host: nominal, by settings or by the
- * host's own size. */
+/* The capacity of providers whose executors all run on one host: nominal, from settings or from the
+ * host's size. */
 #pragma once
 
 #include <stdint.h>
@@ -27,5 +27,5 @@ typedef struct host_size {
             0, 1 << 30                                                                             \
     }
 
-/* Puts this host's size where it says 0. */
+/* Replaces 0 by this host's size. */
 int host_size_complete(host_size *size, ob_error *err);

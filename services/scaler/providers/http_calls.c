@@ -1,6 +1,6 @@
-/* A provider's HTTP calls. Owns the multi handle and every call until its reply. Never waits but in
- * calls_step, as long as it is told. Invariant: libcurl is not entered from its own callbacks; a
- * reply is given when the transfer has been taken out of the multi handle. Loop thread. */
+/* A provider's HTTP calls. Owns the multi handle and every call until its reply. Waits only in
+ * calls_step, for the given time. Invariant: libcurl is not called from its own callbacks; a reply
+ * is delivered after the transfer has been removed from the multi handle. Loop thread. */
 #include "http_calls.h"
 
 #include <curl/curl.h>

@@ -1,4 +1,4 @@
-/* HTTP calls of a provider: many at once, none waited for. libcurl's multi interface, driven by the
+/* HTTP calls of a provider: many at once, without waiting. libcurl's multi interface, driven by the
  * scaler's loop through calls_step. Loop thread. */
 #pragma once
 
@@ -35,11 +35,11 @@ typedef struct calls_request {
 
 /* socket: path of a unix socket that all calls go through, or NULL. */
 calls *calls_new(const char *socket);
-/* Drops what is under way: no on_reply follows. */
+/* Drops the calls in progress: no on_reply follows. */
 void calls_free(calls *c);
 void calls_send(calls *c, const calls_request *request);
-/* Goes on with all calls; their on_reply is called from here. wait_ms: how long it may wait for
- * something to happen. */
+/* Advances all calls; their on_reply is called from here. wait_ms: the longest wait for something
+ * to happen. */
 void calls_step(calls *c, int wait_ms);
-/* How many are under way? */
+/* The number of calls in progress. */
 size_t calls_pending(const calls *c);

@@ -86,7 +86,7 @@ static int make_dir(const char *path, ob_error *err)
     return 0;
 }
 
-/* NAME='value' with quotes for sh. */
+/* NAME='value', quoted for sh. */
 static void add_setting(FILE *out, const char *name, const char *value)
 {
     (void)fprintf(out, "%s='", name);
@@ -135,8 +135,8 @@ static char *settings(const instance_dir_config *config, const provider_launch_s
     return text;
 }
 
-/* Where svlogd keeps what an executor says. A full disk of logs stops no instance: it goes without
- * its log. */
+/* The directory in which svlogd keeps an executor's log. If it cannot be made because the disk is
+ * full, the instance runs without a log. */
 static void prepare_log(const char *home, const char *log)
 {
     char path[PATH_MAX];
@@ -235,7 +235,7 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 void instance_dir_remove(const char *home, const char *id)
 {
     char path[PATH_MAX];
-    /* run first: nothing is to start from what is half gone. */
+    /* run first, so that nothing starts from a half-removed directory. */
     (void)unlink(instance_dir_path(path, home, id, "/run"));
     (void)nftw(instance_dir_path(path, home, id, "%s", ""), remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }

@@ -7,7 +7,7 @@
 
 #include "provider.h"
 
-/* What executors are told of this copy; borrowed. */
+/* This copy's settings for executors; borrowed. */
 typedef struct instance_dir_config {
     const char *home;
     const char *run_dir;
@@ -25,9 +25,9 @@ bool instance_dir_complete(const char *home, const char *id);
 bool instance_dir_alive(const char *home, const char *id);
 /* Reads its nominal size. */
 bool instance_dir_size(const char *home, const char *id, ob_resources *ret);
-/* Removes all but that note. */
+/* Removes everything except that note. */
 void instance_dir_remove(const char *home, const char *id);
-/* Of ended instances, the oldest notes and logs beyond a number go. */
+/* Removes the oldest notes and logs of ended instances beyond a fixed number. */
 void instance_dir_prune(const char *home);
 
 /* The path of something in the directory, 'fmt' behind its own path. Returns 'out'. */

@@ -1,8 +1,8 @@
 /* Where instances come from: a small table of functions, so that other providers can follow. An
- * instance's id is the client token: a launch of a known id repeats nothing; whatever a provider
- * makes carries the id (directory, container name, tag), so that list finds it again. Calls return
- * soon, whatever an API behind them takes: what lasts longer, minutes even, goes on in tick and is
- * told through 'on'. Called from the loop thread, never inside a transaction. */
+ * instance's id is the client token: launching a known id repeats nothing. Everything that a
+ * provider creates has the id (directory, container name, tag), so that list finds it again. Calls
+ * return soon: longer work, even minutes of an API, continues in tick and is reported through 'on'.
+ * Called from the loop thread, never inside a transaction. */
 #pragma once
 
 #include <jansson.h>
@@ -18,7 +18,7 @@
 typedef struct provider provider;
 
 #define PROVIDER_FARGATE "fargate" /* type of an instance that has exactly the size of its job */
-/* Of unmanaged environments: they take none of a provider's room. */
+/* Instances of unmanaged environments: they use none of a provider's capacity. */
 #define PROVIDER_UNMANAGED_LOCAL "unmanaged.local" /* an executor of this host, launched */
 #define PROVIDER_JOINED "unmanaged"                /* started by hand: no provider has it */
 
@@ -41,15 +41,14 @@ typedef struct provider_room {
     int64_t mem_mib, mem_left, mem_ending;
 } provider_room;
 
-/* What is learned later. Called from within the provider's functions; these only note it. */
+/* Later reports. The provider's functions call these, so they only record the report. */
 typedef struct provider_sink {
-    /* It has this instance, which is not ending. Told when a launch that was only taken on has come
-     * to one, and of all by list. */
+    /* The provider has this instance, and it is not ending. Reported when an accepted launch has
+     * succeeded, and for all instances by list. */
     void (*found)(const char *id, void *arg);
-    /* A launch that was taken on came to nothing and left nothing behind; r as launch returns it.
-     */
+    /* An accepted launch failed and left nothing behind; r as launch returns it */
     void (*failed)(const char *id, int r, const char *text, void *arg);
-    /* An instance is gone that nobody asked to end. */
+    /* An instance ended without an order. */
     void (*gone)(const char *id, const char *text, void *arg);
     void *arg;
 } provider_sink;
@@ -59,22 +58,21 @@ typedef struct provider_ops {
      * for this type now), -EINVAL (this environment can never have it; the text says why); both
      * leave nothing behind. Others: ask again. */
     int (*launch)(provider *p, const provider_launch_spec *spec, ob_error *err);
-    /* Begins to end an instance; unknown ids are fine. graceful: its executor may finish; otherwise
-     * it is killed. Either way no container of it stays. */
+    /* Starts to end an instance; unknown ids are allowed. graceful: its executor may finish;
+     * otherwise it is killed. In both cases no container of it is left. */
     void (*terminate)(provider *p, const char *id, bool graceful);
-    /* Gives an instance its Spot notice: its executor says so on batch.executions. Errors: -ENOENT.
-     */
+    /* Gives an instance its Spot notice: its executor reports it on batch.executions. Errors:
+     * -ENOENT */
     int (*interrupt)(provider *p, const char *id, ob_error *err);
-    /* Does it have the instance, complete, so that a launch needs no new token? 1, 0, or -EAGAIN:
+    /* Does it have the complete instance, so that a launch needs no new token? 1, 0, or -EAGAIN:
      * not known yet. */
     int (*has)(provider *p, const char *id);
-    /* Looks for all instances that it has, also those that another process launched: on.found, now
-     * or later. */
+    /* Looks for all its instances, including those of other processes: on.found, now or later. */
     void (*list)(provider *p);
-    /* Makes sure that what should run does; goes on with what is under way. Every some 100 ms.
-     * Returns true when room has come free. */
+    /* Makes sure that the instances run; advances work in progress. Call it about every 100 ms.
+     * Returns true if capacity has become free. */
     bool (*tick)(provider *p);
-    /* Is something under way that wants a tick soon? */
+    /* Is there work in progress that needs a tick soon? */
     bool (*busy)(const provider *p);
     void (*room)(provider *p, provider_room *ret);
     /* Why it could never launch instances of this architecture, as a clause ("this host is
@@ -84,16 +82,15 @@ typedef struct provider_ops {
     void (*lacking)(
         provider *p, const char *type, const ob_resources *nominal, char *out, size_t size);
     const char *name;    /* for people: "the local provider" */
-    int64_t register_ms; /* its instances have registered after so long, unless set otherwise */
+    int64_t register_ms; /* the time within which its instances register, unless set otherwise */
     void (*free)(provider *p);
 } provider_ops;
 
-/* Could an instance of that nominal size never be launched, as the provider as a whole is smaller?
- */
+/* Is an instance of that nominal size impossible because the whole provider is smaller */
 bool provider_too_small(const provider_room *room, const ob_resources *nominal);
-/* What a launch needs, what is there, and which of them lacks: "m5.2xlarge needs 8 vCPUs and 32768
- * MiB; the local provider has 2 of 8 vCPUs and 4096 of 32768 MiB left: not enough vCPUs and
- * memory". ever: all that the provider has counts, in use or not. */
+/* The needs of a launch, the available capacity and what is missing: "m5.2xlarge needs 8 vCPUs and
+ * 32768 MiB; the local provider has 2 of 8 vCPUs and 4096 of 32768 MiB left: not enough vCPUs and
+ * memory". ever: compares with the provider's whole capacity, in use or not. */
 void provider_room_text(const provider *p,
                         const provider_room *room,
                         const char *type,
@@ -107,7 +104,7 @@ struct provider {
     provider_sink on; /* set by its user before the first call */
 };
 
-/* What every provider is told of this copy. */
+/* This copy's settings for every provider. */
 typedef struct provider_context {
     const char *home;
     const char *run_dir;
@@ -118,8 +115,8 @@ typedef struct provider_context {
 typedef struct provider_kind {
     const char *name;  /* as OPENBATCH_PROVIDER has it */
     const char *about; /* for people: "executors on this host" */
-    bool on_this_host; /* its executors run here: it takes unmanaged environments', and gives Spot
-                          notices when it is told to */
+    bool on_this_host; /* its executors run here: it launches executors for unmanaged environments
+                          and gives Spot notices on request */
     const provider_ops *ops;
     const ob_config_field *settings; /* offsets in a struct of its own, of this size */
     size_t settings_size;

@@ -1,4 +1,4 @@
-/* What a provider with an end has room for, and how that is said. Pure: any thread. */
+/* The free capacity of a provider with a limit, and the texts about it. Pure: any thread. */
 #include <string.h>
 
 #include "ob/text.h"

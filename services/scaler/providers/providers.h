@@ -1,4 +1,4 @@
-/* The table of providers. Who chooses one knows only this. */
+/* The table of providers; code that chooses one uses only this. */
 #pragma once
 
 #include "provider.h"

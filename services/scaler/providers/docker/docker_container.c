@@ -1,7 +1,8 @@
-/* The calls that make, stop and remove executors' containers (docker_container.h). Never decides
- * which instances there are: provider_docker.c does. Invariants: one call for an instance is under
- * way at a time ('asked'); a reply finds its instance by id, for it may be gone by then; the
- * directory goes last. Loop thread. */
+/* The calls that create, stop and remove executors' containers (docker_container.h). Never decides
+ * which instances exist: provider_docker.c does.
+ *
+ * Invariants: an instance has one call in progress at a time ('asked'); a reply finds its instance
+ * by id, because the instance may be gone by then; the directory is removed last. Loop thread. */
 #include "docker_container.h"
 
 #include <stdarg.h>
@@ -58,7 +59,7 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
                                            .free_arg = free });
 }
 
-/* All of its characters but these need no escape. */
+/* Only these characters need an escape. */
 void docker_label_filter(char *out, size_t size, const char *label, const char *value)
 {
     (void)snprintf(out, size, "%%7B%%22label%%22%%3A%%5B%%22%s%%3D%s%%22%%5D%%7D", label, value);
@@ -124,9 +125,8 @@ static const json_t *mount_of(const json_t *container, const char *path)
     return found;
 }
 
-/* Files and folders that settings of executors name are mounted for them as they are here. What
- * this copy keeps below its home is not: they have the instances, and are not to have the secrets.
- */
+/* Files and folders in executors' settings are mounted for them at the same path. Paths below this
+ * copy's home are not: executors have the instances there and must not have the secrets */
 static void share(docker *d, const json_t *self)
 {
     static const char *const settings[] = { "OPENBATCH_SECRETS_DIR", "OPENBATCH_DOCKER_CONFIG",
@@ -199,8 +199,8 @@ void docker_place(docker *d)
 
 /* ---- Starting ---- */
 
-/* As `docker compose run executor` would have made it: then `up` leaves it alone, and `down` takes
- * it away that found the scaler dead. */
+/* Made as by `docker compose run executor`: so `up` leaves it alone, and a `down` that finds the
+ * scaler dead removes it. */
 static void add_compose_labels(json_t *labels, const char *project)
 {
     static const char *const set[][2] = { { COMPOSE_LABEL "service", "executor" },
@@ -214,7 +214,7 @@ static void add_compose_labels(json_t *labels, const char *project)
 
 static json_t *container_of(const docker *d, const docker_instance *in)
 {
-    /* The directory's env has all that the executor is to know. */
+    /* The directory's env has all settings of the executor. */
     ob_cleanup(ob_freep) char *command =
         ob_strf("cd '%s/instances/%s' && set -a && . ./env && set +a && exec openbatch-executor",
                 d->home, in->id);

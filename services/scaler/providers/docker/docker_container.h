@@ -1,5 +1,5 @@
-/* Executors' containers on an engine: what the docker provider asks of it, one call after the other
- * for each instance, none waited for. Loop thread. */
+/* Executors' containers on an engine: the docker provider's calls, one after the other for each
+ * instance, without waiting. Loop thread. */
 #pragma once
 
 #include <stdbool.h>
@@ -17,7 +17,7 @@ typedef enum phase {
     PHASE_STARTING, /* its container is to be made, or started */
     PHASE_RUNNING,
     PHASE_STOPPING,
-    PHASE_PURGING, /* its jobs' containers are to go; it takes no room any more */
+    PHASE_PURGING, /* its jobs' containers are being removed; it uses no capacity any more */
 } phase;
 
 typedef struct docker_instance {
@@ -48,10 +48,10 @@ typedef struct docker {
     int64_t look_at_ms, place_at_ms;
     docker_instance *instances;
     int removed;
-    bool freed; /* room has come free since the last tick */
+    bool freed; /* capacity has become free since the last tick */
 } docker;
 
-/* What a reply needs to know; the instance may be gone by then. */
+/* Data for a reply; the instance may be gone by then. */
 typedef struct docker_asked {
     docker *d;
     char id[OB_INSTANCE_TEXT];
@@ -71,19 +71,19 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
                                                       ...);
 /* The filter of a listing, ready for a URL. */
 void docker_label_filter(char *out, size_t size, const char *label, const char *value);
-/* Has it succeeded? Logs why not. */
+/* Has it succeeded? Logs a failure. */
 bool docker_good(const calls_reply *reply, const char *what, const char *id);
 
 /* Removes the container of a job of an instance. */
 void docker_remove_job(docker *d, const char *container, const char *instance);
 
-/* Finds out which API the engine speaks, on which network and with which volumes executors are to
- * be. d->placed says when. */
+/* Finds the engine's version of the API, and the network and volumes for executors. d->placed tells
+ * when it is done. */
 void docker_place(docker *d);
 
-/* Makes its container, or takes the one that is there, and starts it: PHASE_RUNNING. */
+/* Creates its container, or uses the existing one, and starts it: PHASE_RUNNING. */
 void docker_make(docker *d, docker_instance *in);
 /* Stops its container: PHASE_PURGING. */
 void docker_stop(docker *d, docker_instance *in);
-/* Removes the containers of its jobs, its own, its directory; forgets it. */
+/* Removes the containers of its jobs, its own container and its directory, then drops it. */
 void docker_purge(docker *d, docker_instance *in);

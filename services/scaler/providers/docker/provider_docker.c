@@ -1,11 +1,13 @@
-/* The docker provider: each instance is an executor in a container of its own on the engine that
- * the scaler reaches, posing as an instance of its type (docs/compose.md). Owns the list of what it
- * has. The instance directories are the truth, as with the local provider: executors find theirs in
- * the volume (or directory) that the scaler has at <home>/instances. A container is made again from
- * its directory whenever it is missing, so the scaler takes them all away when it is asked to stop:
- * they would hold a composed network. What runs in jobs' containers goes on meanwhile. Invariants:
- * nominal sizes stay within the configured capacity; what ends leaves no container, and only then
- * its directory goes. Loop thread; nothing is waited for but in docker_free. */
+/* The docker provider: each instance is an executor in its own container on the engine that the
+ * scaler reaches, and stands for an instance of its type (docs/compose.md). Owns the list of its
+ * instances. The instance directories are the truth, as with the local provider: executors find
+ * theirs in the volume (or directory) that the scaler has at <home>/instances. A missing container
+ * is made again from its directory, so the scaler removes all of them when it is asked to stop;
+ * otherwise they would keep a composed network in use. Jobs' containers keep running.
+ *
+ * Invariants: nominal sizes stay within the configured capacity; an ended instance leaves no
+ * container, and its directory is removed only after that. Loop thread; only docker_free waits for
+ * anything. */
 #include <dirent.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -37,8 +39,9 @@ static docker_instance *add(docker *d, const char *id, const ob_resources *size)
 
 /* ---- Looking ---- */
 
-/* Jobs' containers whose instance has no directory: of a copy with this name that was forgotten
- * while they ran (`down -v`). An instance that goes takes its own before its directory. */
+/* Jobs' containers whose instance has no directory: from a copy with this name that was deleted
+ * while they ran (`down -v`). An instance that ends removes its own containers before its
+ * directory. */
 static void remove_strays(docker *d, const json_t *list)
 {
     size_t i;
@@ -56,7 +59,7 @@ static void remove_strays(docker *d, const json_t *list)
     }
 }
 
-/* What is not running is started again. */
+/* Instances that do not run are started again. */
 static void on_look(const calls_reply *reply, void *arg)
 {
     docker *d = ((docker_asked *)arg)->d;
@@ -86,7 +89,7 @@ static void on_look(const calls_reply *reply, void *arg)
     }
 }
 
-/* Finds what other processes have launched. */
+/* Finds instances that other processes have launched. */
 static void scan(docker *d)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/instances", d->home);
@@ -211,7 +214,7 @@ static int docker_has(provider *p, const char *id)
 static void docker_list(provider *p)
 {
     docker *d = (docker *)p;
-    scan(d); /* while this process stood by, another has led */
+    scan(d); /* another process led while this one was on standby */
     for (const docker_instance *in = d->instances; in; in = in->hh.next)
         if (in->phase < PHASE_STOPPING)
             p->on.found(in->id, p->on.arg);
@@ -275,7 +278,7 @@ static void on_left(const calls_reply *reply, void *arg)
     (void)arg;
 }
 
-/* Executors leave when the scaler is asked to stop; not when it fails. */
+/* Executors are removed when the scaler is asked to stop, not when it fails. */
 static void leave(docker *d)
 {
     int64_t end_ms = ob_mono_ms() + LEAVE_MS;
@@ -331,7 +334,7 @@ static const provider_ops docker_ops = { .launch = docker_launch,
                                          .register_ms = 60000,
                                          .free = docker_free };
 
-/* Executors have the volume of the instances, and not that of the secrets. */
+/* Executors get the volume of the instances, but not that of the secrets. */
 static int pass_password(docker *d, const char *from, ob_error *err)
 {
     ob_cleanup(ob_freep) char *password = NULL;

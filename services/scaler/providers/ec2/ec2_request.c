@@ -88,8 +88,8 @@ static char *filled(const char *text, const char *const (*values)[2], size_t n)
     return out;
 }
 
-/* Runs as root at the first start. The image has openbatch-executor, or Docker and an image of it.
- */
+/* It runs as root at the first start. The machine image has openbatch-executor, or Docker and an
+ * image of it */
 static const char default_user_data[] =
     "#!/bin/sh\n"
     "umask 077\n"
@@ -153,7 +153,7 @@ static void add_network(form *f, const json_t *resources, const char *id)
     json_t *one;
     const json_t *subnets = json_object_get(resources, "subnets");
     size_t n = json_array_size(subnets);
-    /* Spread over the subnets by the id, so that a repeated launch asks for the same. */
+    /* Chooses the subnet by the id, so that a repeated launch requests the same one. */
     if (n > 0)
         form_add(f, json_string_value(json_array_get(subnets, (size_t)id[strlen(id) - 1] % n)),
                  "SubnetId");
@@ -185,8 +185,8 @@ static void add_tags(form *f, const ec2_settings *e, const provider_launch_spec 
 #undef TAG
 }
 
-/* The image of the environment (by its own member, or the one of ec2Configuration), else that of
- * its launch template, for which "" stands, else the operator's. */
+/* The environment's image (its own member, or that of ec2Configuration); else "", which stands for
+ * the image of its launch template; else the operator's. */
 static const char *image_of(const ec2_settings *e, const json_t *resources)
 {
     const char *image = text_of(resources, "imageId");

@@ -1,4 +1,4 @@
-/* What the ec2 provider asks of EC2 (API reference, version 2016-11-15). Forms are new strings. */
+/* The ec2 provider's requests to EC2 (API reference, version 2016-11-15). Forms are new strings. */
 #pragma once
 
 #include "providers/provider.h"
@@ -12,8 +12,8 @@ typedef struct ec2_settings {
     const char *user_data;      /* script with @NAME@s instead of the default one; NULL: that */
 } ec2_settings;
 
-/* RunInstances, with the id as client token: the same for the same spec. Holds secrets. Errors:
- * -EINVAL: no machine image is named anywhere. */
+/* RunInstances, with the id as client token: the same spec gives the same form. Contains secrets.
+ * Errors: -EINVAL: no machine image is configured. */
 int ec2_run_instances(const ec2_settings *settings,
                       const provider_launch_spec *spec,
                       char **ret,

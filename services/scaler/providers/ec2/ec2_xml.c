@@ -1,4 +1,4 @@
-/* Reads the XML of EC2's Query API by expat: instances with the tags of ours, errors. Owns nothing.
+/* Reads the XML of EC2's Query API with expat: instances with our tags, and errors. Owns nothing.
  * Pure: any thread. */
 #include "ec2_xml.h"
 

@@ -1,4 +1,4 @@
-/* What EC2's Query API answers. Pure. */
+/* Answers of EC2's Query API. Pure. */
 #pragma once
 
 #include <stddef.h>
@@ -22,6 +22,6 @@ typedef struct ec2_answer {
     char message[400];
 } ec2_answer;
 
-/* Reads an answer; what cannot be read is left empty. Free with ec2_answer_done. */
+/* Reads an answer; unreadable parts are left empty. Free with ec2_answer_done. */
 void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret);
 void ec2_answer_done(ec2_answer *answer);

@@ -1,9 +1,9 @@
-/* The ec2 provider: instances of an EC2-compatible endpoint (docs/ec2.md). Owns the list of what it
- * knows of them. EC2 is the truth: each instance carries our id in a tag, and the id is the client
- * token of its launch, so that a launch that was asked for twice happens once. Never waits for an
- * answer. Invariants: nothing is launched before the first whole listing; an instance that EC2 has
- * and nobody knows is told as found; what is to end is asked to until EC2 says that it does. Loop
- * thread. */
+/* The ec2 provider: instances of an EC2-compatible endpoint (docs/ec2.md). Owns the list of known
+ * instances. EC2 is the truth: each instance has our id in a tag, and the id is the client token of
+ * its launch, so a launch that was requested twice happens once. Never waits for an answer.
+ *
+ * Invariants: nothing is launched before the first complete listing; an unknown instance of EC2's
+ * is reported as found; the end of an instance is requested until EC2 reports it. Loop thread. */
 #include <stdio.h>
 #include <string.h>
 #include <uthash.h>
@@ -19,9 +19,9 @@
 #define CALL_S 30
 #define AGAIN_MS 2000
 #define LOOK_MS 5000
-/* EC2 lists what it has launched only after a while. */
+/* EC2 lists a launched instance only after a while. */
 #define APPEARS_MS 60000
-#define LACKING_MS 120000 /* a refused type is asked for again before that */
+#define LACKING_MS 120000 /* a refused type is requested again before that */
 
 typedef enum phase {
     PHASE_LAUNCHING, /* RunInstances is to be sent, or has no answer yet */
@@ -122,7 +122,7 @@ static bool among(const char *code, const char *const *codes)
     return false;
 }
 
-/* -ENOSPC: none to be had now; -EINVAL: never so; -EAGAIN: ask again. The codes are those of
+/* -ENOSPC: not available now; -EINVAL: never possible; -EAGAIN: ask again. The codes are from
  * "Error codes for the Amazon EC2 API". */
 static int meaning(int status, const char *code)
 {
@@ -182,14 +182,15 @@ static void on_launched(const calls_reply *reply, void *arg)
             e->base.on.found(in->id, e->base.on.arg);
         ob_info("instance.launched", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
     } else if (strcmp(a.code, "IdempotentParameterMismatch") == 0) {
-        /* It was launched before, with a token that counts no more: it ends, another one comes. */
+        /* It was launched before with a token that is no longer valid: it is ended, and another one
+         * is launched. */
         warn("RunInstances", in->id, reply, &a);
         e->base.on.failed(in->id, -EAGAIN, "it was launched with another token", e->base.on.arg);
         in->phase = PHASE_ENDING;
     } else {
         int r = meaning(reply->status, a.code);
         warn("RunInstances", in->id, reply, &a);
-        /* What may have been launched is not given up; it is asked for by the same token. */
+        /* A launch that may have succeeded is not given up; it is repeated with the same token. */
         if (r != -EAGAIN && in->phase == PHASE_LAUNCHING)
             launch_failed(e, in, r, &a);
         else if (r != -EAGAIN)
@@ -241,7 +242,8 @@ static void found_one(ec2 *e, const ec2_instance *i)
     ec2_machine *in = find(e, i->id);
     if (!in)
         in = add(e, i->id, PHASE_RUNNING);
-    /* Two with one id cannot be, but for a client token that EC2 has forgotten: the later goes. */
+    /* Two instances with one id occur only if EC2 has dropped the client token: the later one is
+     * ended. */
     if (in->ec2_id[0] && strcmp(in->ec2_id, i->ec2_id) != 0) {
         ob_cleanup(ob_freep) char *body = ec2_terminate_instance(i->ec2_id);
         ask(e, "", body, on_terminated);
@@ -253,7 +255,7 @@ static void found_one(ec2 *e, const ec2_instance *i)
         in->phase = PHASE_RUNNING;
 }
 
-/* A listing is complete: what it lacks is gone, or never came. */
+/* A listing is complete: missing instances are gone, or never came. */
 static void compare(ec2 *e)
 {
     ec2_machine *in, *next;

@@ -1,7 +1,9 @@
-/* The local provider: each instance is an executor on this host under a runsv of its own, posing as
- * an instance of its type. Owns the list of what it has; the directories are the truth, so another
- * process finds them again. Invariants: nominal sizes stay within the configured capacity; what
- * ends leaves no process and no container, and only then its directory goes. Loop thread. */
+/* The local provider: each instance is an executor on this host with its own runsv, and stands for
+ * an instance of its type. Owns the list of its instances; the directories are the truth, so
+ * another process finds them again.
+ *
+ * Invariants: nominal sizes stay within the configured capacity; an ended instance leaves no
+ * process and no container, and its directory is removed only after that. Loop thread. */
 #include <dirent.h>
 #include <libgen.h>
 #include <limits.h>
@@ -20,7 +22,7 @@
 #include "supervise.h"
 
 #define HEAL_MS 2000
-#define GRACE_MS 10000 /* for an executor to leave by itself */
+#define GRACE_MS 10000 /* time for an executor to end on its own */
 #define KILL_MS 2000
 #define PURGE_MS 30000
 #define PURGE_AGAIN_MS 2000
@@ -109,8 +111,8 @@ static const char *local_refuses(provider *p, ob_arch arch)
     return own == OB_ARCH_ARM64 ? "this host is arm64" : "this host is x86_64";
 }
 
-/* Sees to it that a runsv watches over a running instance. An executor that lost its own keeps the
- * directory's lock; it is asked to go, the next one adopts its containers. */
+/* Makes sure that a runsv supervises a running instance. An executor that lost its runsv holds the
+ * directory's lock; it is asked to end, and the next one adopts its containers. */
 static int supervise(local *l, local_instance *in, int64_t now_ms, ob_error *err)
 {
     in->checked_at_ms = now_ms;
@@ -181,7 +183,7 @@ static int local_has(provider *p, const char *id)
     return find(l, id) && instance_dir_complete(l->home, id);
 }
 
-/* Finds what other processes have launched. */
+/* Finds instances that other processes have launched. */
 static void scan(local *l)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/instances", l->home);
@@ -201,7 +203,7 @@ static void scan(local *l)
 static void local_list(provider *p)
 {
     local *l = (local *)p;
-    scan(l); /* while this process stood by, another has led */
+    scan(l); /* another process led while this one was on standby */
     for (const local_instance *in = l->instances; in; in = in->hh.next)
         if (in->phase == PHASE_RUNNING)
             p->on.found(in->id, p->on.arg);
@@ -215,7 +217,7 @@ static bool stopped(local *l, local_instance *in, int64_t now_ms)
     if (supervise_is_running(l->home, in->id)) {
         if (now_ms < in->deadline_ms)
             return false;
-        /* Late: its runsv is to kill it; a runsv that does not answer is killed too. */
+        /* Too late: its runsv must kill it; a runsv that does not answer is killed too. */
         if (in->killed)
             supervise_kill(l->home, in->id);
         else

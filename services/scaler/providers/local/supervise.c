@@ -1,5 +1,5 @@
 /* Processes of one instance, see supervise.h. Owns nothing in memory. Loop thread; children are
- * made with async-signal-safe calls only, for librdkafka has threads. */
+ * made only with async-signal-safe calls, because librdkafka has threads. */
 #include "supervise.h"
 
 #include <dirent.h>
@@ -37,7 +37,7 @@ void supervise_control(const char *home, const char *id, const char *letters)
     (void)close(fd);
 }
 
-/* In a child: nothing inherited but what is named here. */
+/* In a child: nothing is inherited except what is named here. */
 static void child_setup(int log_fd)
 {
     sigset_t none;

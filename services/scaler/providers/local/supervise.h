@@ -7,15 +7,15 @@
 
 #include "providers/instance_dir.h"
 
-/* Does a runsv watch over it? */
+/* Does a runsv supervise it? */
 bool supervise_is_running(const char *home, const char *id);
 /* Starts a runsv, which outlives this process. */
 int supervise_start(const char *home, const char *id, ob_error *err);
-/* Tells the runsv, in the letters of runsv(8). */
+/* Sends commands to the runsv, in the letters of runsv(8). */
 void supervise_control(const char *home, const char *id, const char *letters);
 /* Signals executors of the instance that run outside of a runsv. Returns how many there are. */
 int supervise_signal_strays(const char *home, const char *id, int signal_number);
-/* Kills runsv and executors: for those that do not answer, frozen ones too. */
+/* Kills runsv and executors, even frozen ones. For processes that do not answer. */
 void supervise_kill(const char *home, const char *id);
 /* Starts `openbatch-executor --purge`, which removes the instance's containers. Returns the child,
  * 0 when there is nothing to do, or -errno. */
