@@ -1,6 +1,6 @@
 /* A round's transaction: turns the engine's effects into arrays and sends them as one pipeline.
- * Owns nothing but its scratch memory; decides nothing. Invariant: a statement that finds fewer
- * rows than it must raises, so that COMMIT behind it commits nothing. Thread: the loop's. */
+ * Owns only its scratch memory; decides nothing. Invariant: a statement that finds fewer rows than
+ * it must raises an error, so the COMMIT after it commits nothing. Thread: the loop's. */
 #include "commit.h"
 
 #include <assert.h>
@@ -14,8 +14,8 @@
 #define COMMIT_TIMEOUT_MS 30000
 #define STATEMENTS_MAX 32
 
-/* One column of 'rows' as an array parameter; the expression sees the row as 'row'. The parameter
- * copies, so all columns share one scratch memory. */
+/* One column of 'rows' as an array parameter; the expression refers to the row as 'row'. The
+ * parameter copies, so all columns share one scratch memory. */
 static void *scratch(size_t size)
 {
     static void *memory;
@@ -46,8 +46,8 @@ static void *scratch(size_t size)
 #define NO_LONG INT64_MIN
 #define OR_NULL(value) ((value) ? (value) : NO_LONG)
 
-/* The statements of a round. All parameters are made before the first is sent: a backend that waits
- * for the rest of its pipeline for over a second looks frozen to a standby. */
+/* The statements of a round. All parameters are made before the first is sent, because a backend
+ * that waits more than a second for the rest of its pipeline looks frozen to a standby. */
 typedef struct batch {
     ob_leader *leader;
     ob_error *err;
@@ -255,7 +255,7 @@ static void add_events(batch *b, int64_t round, const effect_event *rows, size_t
 
 static void add_reasons(batch *b, const engine_effects *effects)
 {
-    /* One class may appear once only in an upsert; the engine coalesces, so it does. */
+    /* A class may appear only once in an upsert; the engine merges its changes. */
     effect_reason *put = ob_calloc(effects->n_reasons + 1, sizeof(*put));
     effect_reason *gone = ob_calloc(effects->n_reasons + 1, sizeof(*gone));
     size_t n_put = 0, n_gone = 0;
@@ -334,14 +334,14 @@ static void add_snapshots(batch *b, const engine_effects *effects)
     free(texts);
 }
 
-/* Returns the index of the statement's result, or SIZE_MAX when nothing was asked. */
+/* Returns the index of the statement's result, or SIZE_MAX if none was sent. */
 static size_t add_specs(batch *b, const engine_effects *effects)
 {
     size_t n = 0;
     ob_uuid *ids = ob_calloc(effects->n_orders + 1, sizeof(*ids));
     for (size_t i = 0; i < effects->n_orders; i++) {
         const effect_order *order = &effects->orders[i];
-        /* Children of one array mostly come one after the other. */
+        /* Children of an array are mostly adjacent. */
         if (order->kind == ORDER_RUN && (n == 0 || ob_uuid_cmp(&ids[n - 1], &order->run.id) != 0))
             ids[n++] = order->run.id;
     }
@@ -420,7 +420,7 @@ int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, 
     PGresult *results[STATEMENTS_MAX] = { 0 };
     int r = b.error;
     if (r == 0) {
-        /* A statement that could not be queued makes the commit fail, too (ob_db_pipe_sql). */
+        /* If a statement could not be queued, the commit fails too (ob_db_pipe_sql). */
         (void)send_batch(&b, err);
         r = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, results, b.n, err);
     }

@@ -10,7 +10,7 @@ typedef struct commit_input {
     size_t n_inbox;
     const int64_t *queues, *queue_versions; /* statuses to write */
     size_t n_queues;
-    const int64_t *gone; /* queues that are being deleted and hold no job any more */
+    const int64_t *gone; /* queues that are being deleted and have no job any more */
     size_t n_gone;
 } commit_input;
 
@@ -20,7 +20,7 @@ typedef struct commit_output {
 } commit_output;
 void commit_output_done(commit_output *out);
 
-/* Errors: those of ob_leader_commit: -ESTALE deposed; -EIO, -ETIMEDOUT the outcome is unknown;
- * others, nothing was committed and the connection lives (ob_db_sqlstate OB002: an instance is no
- * longer active). */
+/* Errors: those of ob_leader_commit: -ESTALE: another process leads; -EIO, -ETIMEDOUT: the outcome
+ * is unknown; others: nothing was committed and the connection is usable (ob_db_sqlstate OB002: an
+ * instance is no longer active). */
 int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err);

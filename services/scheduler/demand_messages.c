@@ -1,5 +1,5 @@
-/* Demand: one message an environment. Owns nothing; the engine knows what is wanted. Sent only
- * behind a fenced commit. Thread: the loop's. */
+/* Demand: one message for each environment. Owns nothing; the engine has the demand. Sent only
+ * after a fenced commit. Thread: the loop's. */
 #include "demand_messages.h"
 
 #include <assert.h>
@@ -23,7 +23,7 @@ bool demand_due(const scheduler *s, int64_t now_ms)
     return now_ms - s->demand_at_ms >= EVERY_MS;
 }
 
-/* A message under way; what an environment's instances hold goes in as many as it takes. */
+/* A message that is being built; the list of an environment's instances may need several. */
 typedef struct level {
     scheduler *s;
     int64_t ce_id;

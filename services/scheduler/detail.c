@@ -1,5 +1,5 @@
-/* Walks the text of job.detail. Holds no state; never writes. The text comes from the api by way of
- * PostgreSQL; should it be no JSON after all, the walk ends at its NUL. Any thread. */
+/* Reads the text of job.detail. Holds no state; never writes. The text comes from the api through
+ * PostgreSQL; if it is not JSON, reading stops at its NUL. Any thread. */
 #include "detail.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static const char *skip_space(const char *s)
     return s;
 }
 
-/* 's' is at a quote; returns what is behind the closing one. */
+/* 's' is at a quote; returns the text after the closing one. */
 static const char *skip_string(const char *s)
 {
     for (s++; *s && *s != '"'; s++) {
@@ -93,7 +93,7 @@ detail_span detail_string(const char *object, const char *name)
     return (detail_span){ value.at + 1, value.len - 2 };
 }
 
-/* Cuts off what stands before 'c'. */
+/* Cuts off the text before 'c'. */
 static detail_span cut(detail_span *rest, char c)
 {
     const char *at = memchr(rest->at, c, rest->len);

@@ -1,5 +1,5 @@
 /* Reads job.detail (a JSON object, as the api wrote it) without building it: its members are copied
- * as they are into specs and events. */
+ * unchanged into specs and events. */
 #pragma once
 
 #include <stdbool.h>
@@ -10,14 +10,14 @@ typedef struct detail_span {
     size_t len;
 } detail_span;
 
-/* Walks the members of a JSON object: *pos begins at the object's text. False: no more, or the text
- * is no object. key is without its quotes, value as it is written. */
+/* Iterates over the members of a JSON object: *pos starts at the object's text. False: there are no
+ * more, or the text is not an object. key is without its quotes, value as it is written. */
 bool detail_next(const char **pos, detail_span *key, detail_span *value);
 /* The member 'name' of the object at 'object'. */
 bool detail_get(const char *object, const char *name, detail_span *ret_value);
 bool detail_is(const detail_span *span, const char *text);
-/* The value of a string member without its quotes (names and ARNs hold nothing that is escaped);
- * empty when missing. */
+/* The value of a string member without its quotes (names and ARNs contain no escapes); empty if
+ * missing. */
 detail_span detail_string(const char *object, const char *name);
 
 /* The parts of arn:aws:batch:<region>:<account>:<kind>/<name>. */

@@ -1,6 +1,6 @@
-/* What submissions depend on: read from PostgreSQL in the round that admits them, for the engine
- * knows only what is alive. What is in neither place was removed after its time. Owns what it read
- * until ended_free. Thread: the loop's. */
+/* The dependencies of submissions: read from PostgreSQL in the round that admits them, because the
+ * engine has only living jobs. A job that is in neither place was removed after its retention. Owns
+ * the rows until named_free. Thread: the loop's. */
 #include "ended_dependencies.h"
 
 #include <assert.h>
@@ -21,7 +21,7 @@ struct ended_dependencies {
     size_t n_rows;
 };
 
-/* ---- What has become of them ---- */
+/* ---- Their results ---- */
 
 typedef struct ids {
     ob_uuid *at;
@@ -108,7 +108,7 @@ static int first_row(const PGresult *rows, const ob_uuid *id, const int32_t *ind
     return low < PQntuples(rows) && compare_row(rows, low, want, index) == 0 ? low : -1;
 }
 
-/* Children have their own row, or are what the bulk was. All rows of the array are there. */
+/* Children have their own row, or the state of the bulk. All rows of the array are present. */
 static void list_failed(engine_dependency *d, const PGresult *children, int64_t size, int64_t bulk)
 {
     int32_t *failed = ob_calloc((size_t)size + 1, sizeof(*failed));
@@ -144,7 +144,7 @@ static void tell(engine_dependency *d, const PGresult *jobs, const PGresult *chi
         list_failed(d, children, size, bulk);
 }
 
-/* Of an array that succeeded there is nothing more to know. */
+/* For an array that succeeded nothing else is needed. */
 static void list_ranges(const ended_dependencies *n, const PGresult *ended, ranges *ret)
 {
     for (size_t i = 0; i < n->n_rows; i++)
@@ -157,7 +157,7 @@ static void list_ranges(const ended_dependencies *n, const PGresult *ended, rang
         }
 }
 
-/* A large array's children take their time: with a sign of life between. */
+/* A large array's children take long, so the session is kept alive in between. */
 static int look_up(ob_leader *leader, ended_dependencies *n, ids *jobs, ob_error *err)
 {
     ob_db *db = ob_leader_db(leader);

@@ -1,6 +1,6 @@
-/* Renders events: the job's stored detail is copied as it is, with what the event row says spliced
- * in (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail as of the change). Owns
- * nothing. Any thread. */
+/* Renders events: the job's stored detail is copied, with the content of the event row inserted
+ * (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail at the time of the change).
+ * Owns nothing. Any thread. */
 #include "event_message.h"
 
 #include <inttypes.h>
@@ -29,7 +29,7 @@ typedef struct subject {
     ob_job_state state;
 } subject;
 
-/* A run and how it ended, of an event or an attempt. */
+/* A run and its end, for an event or an attempt. */
 typedef struct run_view {
     int32_t run;
     const char *instance, *cluster, *exit_code, *reason;
@@ -64,8 +64,8 @@ static void add_ecs_arn(ob_buf *t,
     ob_buf_addf(t, ":%s/%s/%s\"", kind, cluster, id);
 }
 
-/* What the name of its log streams begins with, as it is written in the detail or the definition's
- * name. False: its output goes elsewhere. */
+/* The prefix of its log streams' names, as it is written in the detail or the definition's name.
+ * False: its output goes elsewhere. */
 static bool stream_prefix(const subject *s, detail_span *ret)
 {
     detail_span container, config, options;
@@ -81,7 +81,7 @@ static bool stream_prefix(const subject *s, detail_span *ret)
     return driver.len == 0 || detail_is(&driver, "awslogs");
 }
 
-/* Members of a container that are known at run time; each begins with a comma. */
+/* Members of a container that are known only at run time; each begins with a comma. */
 static void add_run(ob_buf *t, const subject *s, const run_view *run)
 {
     if (run->instance && run->cluster) {
@@ -160,7 +160,7 @@ static int add_attempts(ob_buf *t, const subject *s, const PGresult *attempts, i
     int rows = attempts && ended > 0 ? PQntuples(attempts) : 0;
     for (int i = rows ? first_attempt(s, attempts) : 0; i < rows && cmp_job(s, attempts, i) == 0;
          i++) {
-        /* Of this child, and ended by the event. */
+        /* An attempt of this child that had ended at the event. */
         if (ob_col_int(attempts, i, ATTEMPT_IDX, -1) != s->ref.index ||
             ob_col_int(attempts, i, ATTEMPT_ATTEMPT, 0) > ended)
             continue;
@@ -235,7 +235,7 @@ static void add_member(ob_buf *t, const detail_span *key, const detail_span *val
         add_span(t, *value);
 }
 
-/* Members of the stored detail that the event has its own word for. */
+/* Members of the stored detail that the event replaces. */
 static bool is_ours(const detail_span *key)
 {
     static const char *const names[] = {
@@ -249,7 +249,7 @@ static bool is_ours(const detail_span *key)
     return false;
 }
 
-/* An object with its members and more behind them; each of 'more' begins with a comma. */
+/* An object with its members and more after them; each of 'more' begins with a comma. */
 static void
 add_object(ob_buf *t, const char *name, const detail_span *object, const ob_buf *more, bool lean)
 {
@@ -288,8 +288,8 @@ static void add_stored(ob_buf *t, const subject *s, const ob_buf *run, bool lean
     }
 }
 
-/* Derived from (round, n, index) and the job, so that repeats carry the same id; RFC 9562
- * version 8. */
+/* Derived from (round, n, index) and the job, so repeated events have the same id; RFC 9562 version
+ * 8. */
 static void event_id(char out[OB_UUID_TEXT], const PGresult *events, int row, const subject *s)
 {
     char name[160];

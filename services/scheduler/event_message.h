@@ -7,13 +7,13 @@
 
 #include "ob/buf.h"
 
-/* Would the events of all children of this array be too much to repeat all of the job in each? Then
+/* Would the events of all children of this array be too large if each repeated the whole job? Then
  * those of its children are lean. */
 bool event_is_lean(const PGresult *events, int row, int32_t index);
 
 /* Appends the event of row 'row' of store_events, for the job itself (index -1) or the child
- * 'index'. attempts: rows of store_attempts that hold this job's, or NULL. lean: without the
- * largest parts of what was submitted (docs/messages.md). */
+ * 'index'. attempts: rows of store_attempts that include this job's, or NULL. lean: without the
+ * largest submitted parts (docs/messages.md). */
 void event_render(ob_buf *out,
                   const PGresult *events,
                   int row,

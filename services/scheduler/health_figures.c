@@ -17,7 +17,8 @@ static json_t *times_object(const uint32_t *times, uint64_t count)
                      (json_int_t)round_time(times, count, 990));
 }
 
-/* Nothing depends on any one instance: said, but no reason to be called unhealthy. */
+/* Nothing depends on a single instance: it is reported, but does not make the scheduler
+ * unhealthy. */
 static void post_unwell(const engine_stats *stats)
 {
     char text[ENGINE_UNWELL_TEXT + 100];
@@ -27,7 +28,7 @@ static void post_unwell(const engine_stats *stats)
     ob_health_set("instances", false, stats->unwell == 0, stats->unwell > 0 ? text : NULL);
 }
 
-/* Whoever listens to events would wait for ever, while all else looks well. */
+/* Consumers of events would wait for ever while everything else looks healthy. */
 static void post_publisher(const scheduler *s)
 {
     int64_t stuck_ms = publisher_stuck_ms(s->publisher);

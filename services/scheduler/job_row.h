@@ -7,5 +7,5 @@
 
 /* Without its dependencies. */
 engine_submission job_row_read(const PGresult *res, int row, const ob_uuid *id);
-/* Returns how many there are; what has become of them is DEP_UNKNOWN. */
+/* Returns their number; their results are DEP_UNKNOWN. */
 size_t job_row_deps(const PGresult *res, int row, engine_dependency ret[ENGINE_MAX_DEPENDENCIES]);

@@ -1,6 +1,6 @@
-/* What the scheduler does as a leader, for the loop of ob/lead.h: loading, a turn, the way back
- * after a failure, forgetting. Never decides about a job. Invariant: after a new leader has loaded,
- * FENCE is the first message to each partition of batch.placements. Thread: the loop's. */
+/* The scheduler as a leader, for the loop of ob/lead.h: loading, a turn, recovery after a failure,
+ * resigning. Never decides about a job. Invariant: after a new leader has loaded, FENCE is the
+ * first message to each partition of batch.placements. Thread: the loop's. */
 #include "leading.h"
 
 #include "health_figures.h"

@@ -1,6 +1,6 @@
-/* openbatch-scheduler: reads its configuration, makes its parts, stands by and leads until it is
- * told to stop. Wiring only. Thread: the loop; the publisher and the health socket have their own.
- */
+/* openbatch-scheduler: reads its configuration, creates its parts, stands by and leads until it is
+ * asked to stop. Only wiring. Thread: the loop; the publisher and the health socket have their
+ * own */
 #include <stddef.h>
 
 #include "leading.h"

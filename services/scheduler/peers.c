@@ -1,7 +1,7 @@
-/* The executors as the leader knows them. Owns, for each instance, the session, what was sent to it
- * last and what is owed; compares heartbeats with what the engine wants, so a lost message is
- * found. Never decides which runs are wanted (the engine) and sends nothing (placement_messages.c).
- * Thread: the loop's. */
+/* The leader's view of executors. Owns, for each instance, the session, the last message sent and
+ * pending messages. Compares heartbeats with the engine's runs, so a lost message is detected.
+ * Never decides which runs should exist (the engine) and sends nothing (placements.c). Thread: the
+ * loop's. */
 #include "peers.h"
 
 #include <inttypes.h>
@@ -15,8 +15,8 @@
 #include "ob/text.h"
 #include "peers_internal.h"
 
-#define ARRIVES_MS 1500    /* a message that a heartbeat does not show by then is lost */
-#define PARTS_MAX 256      /* of a registration: bounds what one executor has kept for it */
+#define ARRIVES_MS 1500    /* a message that no heartbeat shows within this time is lost */
+#define PARTS_MAX 256      /* of a registration: limits what is stored for one executor */
 #define SYNC_EVERY_MS 2000 /* an instance is not asked more often */
 
 /* ---- Instances ---- */
@@ -141,7 +141,7 @@ void peers_registered(peers *p, const char *id, const char *session)
     peer *it = peers_find(p, id);
     if (!it)
         return;
-    /* Each SYNC brings a new session: only the first one is news. */
+    /* Each SYNC causes a new session: only the first one is logged. */
     if (strcmp(it->session, session) != 0)
         ob_log(it->session[0] ? OB_LOG_DEBUG : OB_LOG_INFO, "executor.registered", "{s:s, s:s}",
                "instance", id, "session", session);
@@ -170,7 +170,7 @@ json_t *peers_gather(
         strcmp(session, it->held_session) != 0 ||
         json_array_size(it->held) + json_array_size(held) > PEERS_HELD_MAX)
         return NULL;
-    it->synced_at_ms = ob_mono_ms(); /* nobody needs to ask it while it speaks */
+    it->synced_at_ms = ob_mono_ms(); /* it need not be asked while it sends messages */
     (void)json_array_extend(it->held, held);
     return ++it->held_next == parts ? ob_take(it->held) : NULL;
 }
@@ -255,7 +255,7 @@ static int cmp_line(const void *a, const void *b)
     return strcmp(a, b);
 }
 
-/* What the executor of 'id' should hold, as docs/messages.md words it. */
+/* The runs that the executor of 'id' should hold, in the form of docs/messages.md. */
 static void digest(const scheduler *s, const char *id, char out[17])
 {
     lines l = { 0 };

@@ -29,7 +29,7 @@ typedef struct peer {
     UT_hash_handle hh;
 } peer;
 
-/* A run whose description cannot be sent: it never began. */
+/* A run whose description cannot be sent; it never started. */
 typedef struct refused_run {
     char instance[ID_TEXT];
     ob_run_ref run;

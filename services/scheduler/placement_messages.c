@@ -1,9 +1,10 @@
-/* Messages to executors: what the engine orders, in as many as it takes, and FENCE, SYNC, leave and
- * "drained". Never decides which runs are wanted and never sends but behind a fenced commit.
- * Invariants: a sequence number is used once within an epoch; nothing is sent to an instance whose
- * session this leader has not seen, for the engine orders again what a registration shows to be
- * missing; no message is longer than its reader takes, for it is measured before each part. A run
- * whose description cannot travel at all is ended. A lost message is found by the heartbeats
+/* Messages to executors: the engine's orders, in as many messages as needed, and FENCE, SYNC, leave
+ * and "drained". Never decides which runs should exist, and sends only after a fenced commit.
+ *
+ * Invariants: a sequence number is used once within an epoch. Nothing is sent to an instance whose
+ * session this leader has not seen, because the engine orders again what a registration shows to be
+ * missing. No message is longer than its reader accepts, because it is measured before each part. A
+ * run whose description is too long for a message is ended. Heartbeats reveal lost messages
  * (peers.c). Thread: the loop's. */
 #include "placement_messages.h"
 
@@ -224,7 +225,7 @@ static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_
     ob_buf_str(t, "}");
 }
 
-/* Sends what is gathered when 'more' bytes do not fit behind it. */
+/* Sends the collected part if 'more' bytes do not fit. */
 static void make_room(scheduler *s, peer *it, place *m, size_t more)
 {
     if (place_size(m) + more > OB_MESSAGE_ROOM)
@@ -291,7 +292,7 @@ static void send_orders(scheduler *s, const PGresult *specs)
     peers *p = s->peers;
     for (size_t i = 0; i < effects->n_orders; i++) {
         peer *it = peers_find(p, effects->orders[i].instance_id);
-        /* Without a session: the registration will show what is missing. */
+        /* Without a session the registration will show what is missing. */
         if (it && it->session[0])
             note_order(it, i);
     }

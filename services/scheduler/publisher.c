@@ -1,9 +1,11 @@
 /* The publisher: rows past the watermark -> events -> acknowledged -> the watermark moves. Owns its
- * connection, its producer and its position. Never changes anything but the watermark. Invariants:
- * the watermark moves only over what was acknowledged, only forward, and only while its epoch
- * leads; a topic that is shorter than it was has been wiped, and what job_event still has is
- * published again; no event keeps those behind it: one that is too large goes without its largest
- * parts, or is skipped and counted. Thread: its own; lead, kick, count and stuck are for any. */
+ * connection, its producer and its position. Never changes anything but the watermark.
+ *
+ * Invariants: the watermark moves only over acknowledged events, only forward, and only while its
+ * epoch leads. A topic that is shorter than before has been wiped, and everything still in
+ * job_event is published again. No event blocks later ones: one that is too large is published
+ * without its largest parts, or is skipped and counted. Thread: its own; lead, kick, count and
+ * stuck may be called from any. */
 #include "publisher.h"
 
 #include <pthread.h>
@@ -19,8 +21,8 @@
 #include "scheduler_store.h"
 
 #define BATCH_ROWS 500
-#define GATHER_MS 10       /* between a kick and the look, so that a busy time makes batches */
-#define LOOK_EVERY_MS 5000 /* without a kick, and whether the topic is still what it was */
+#define GATHER_MS 10       /* the delay after a kick, so that a busy time makes batches */
+#define LOOK_EVERY_MS 5000 /* the interval without a kick, and for checking the topic */
 #define PAUSE_MS 500       /* after a failure */
 #define KAFKA_STEP_MS 2000
 #define MAX_PARTITIONS 256
@@ -36,7 +38,7 @@ struct publisher {
     int64_t wanted_epoch;
     bool kicked, stopping;
     atomic_uint_fast64_t count, skipped;
-    atomic_int_fast64_t moved_at_ms; /* since then events wait, if there are any */
+    atomic_int_fast64_t moved_at_ms; /* if events wait, they have waited since then */
 
     /* The thread's own. */
     char *pg;
@@ -70,7 +72,7 @@ static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
     if (offset < p->ends[partition])
         p->wiped = true;
     p->ends[partition] = offset + 1;
-    if (!p->failing) /* else the same ones may go again and again */
+    if (!p->failing) /* otherwise the same events may be sent again and again */
         atomic_store(&p->moved_at_ms, ob_mono_ms());
     atomic_fetch_add(&p->count, 1);
 }
@@ -136,7 +138,7 @@ static int connect_now(publisher *p, ob_error *err)
     p->db = NULL;
     ob_cleanup(ob_db_freep) ob_db *db = NULL;
     int r = ob_db_connect(p->pg, "openbatch-scheduler publisher", &db, err);
-    /* A watermark that is lost in a crash costs repeats, and those are allowed. */
+    /* A watermark that is lost in a crash causes repeats, which are allowed. */
     if (r == 0)
         r = ob_db_sql(db, "SET synchronous_commit = off", NULL, NULL, err);
     if (r == 0)
@@ -175,10 +177,11 @@ static bool poll_leading(publisher *p)
     return still_leading(p);
 }
 
-/* What is on its way is bounded, so that children of a large array go in portions. */
+/* Events on their way are limited, so the children of a large array go in portions. */
 static int send_one(publisher *p, const char *key)
 {
-    /* By our own hash, so that a delivery tells its partition; a job's events stay on one. */
+    /* The partition comes from our own hash, so that a delivery shows it; a job's events stay on
+     * one. */
     int32_t partition = ob_instance_partition(key, p->partitions);
     uintptr_t ref = p->event.len * REF_PARTITIONS + (uintptr_t)partition + 1;
     ob_error err = { 0 };
@@ -209,7 +212,7 @@ static int skip(publisher *p, const PGresult *events, int row, int32_t index)
     return 0;
 }
 
-/* One that is too large even without its largest parts must not stop the others. */
+/* An event that is too large even without its largest parts must not stop the others. */
 static int
 send_event(publisher *p, const PGresult *events, int row, int32_t index, const PGresult *attempts)
 {
@@ -238,7 +241,7 @@ static int send_row(publisher *p, const PGresult *events, int row, const PGresul
     return 0;
 }
 
-/* Attempts of the jobs whose events speak of some. */
+/* The attempts of jobs whose events include attempts. */
 static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, ob_error *err)
 {
     int rows = PQntuples(events);
@@ -309,8 +312,8 @@ static int publish_batch(publisher *p, ob_error *err)
     return r < 0 ? r : rows;
 }
 
-/* Waits for what an earlier, abandoned batch still has under way: its late deliveries would look
- * like those of a topic that began anew. */
+/* Waits for the messages of an earlier, abandoned batch: their late deliveries would look like
+ * those of a topic that was made anew. */
 static int settle(publisher *p)
 {
     bool stopping = false;
@@ -375,7 +378,7 @@ static void *publisher_run(void *arg)
         if (r < 0 && r != -ECANCELED) {
             if (!complained)
                 ob_warn("publisher.failed", "{s:s}", "error", err.text);
-            p->checked_at_ms = 0; /* is the topic still what it was? */
+            p->checked_at_ms = 0; /* is the topic still the same? */
             pause_ms(p, PAUSE_MS);
         }
         complained = r < 0;

@@ -1,12 +1,12 @@
 /* Turns committed job_event rows into batch.job-state: EventBridge events, at least once, in order
- * for each job (repeats carry the same id). A thread of its own with its own connection and
- * producer; it may lag and never holds a round. */
+ * for each job (repeats have the same id). It has its own thread, connection and producer; it may
+ * lag and never delays a round. */
 #pragma once
 
 #include "scheduler.h"
 
 int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err);
-void publisher_free(publisher *p); /* what is not acknowledged is published by the next one */
+void publisher_free(publisher *p); /* the next one publishes events that are not acknowledged */
 
 /* This process leads with 'epoch', or does not (0). Any thread. */
 void publisher_lead(publisher *p, int64_t epoch);
@@ -16,5 +16,6 @@ void publisher_kick(publisher *p);
 uint64_t publisher_count(publisher *p);
 /* Events that were too large to be sent at all, since the start. Any thread. */
 uint64_t publisher_skipped(publisher *p);
-/* How long it has not moved while it leads: neither on, nor found nothing to tell. Any thread. */
+/* The time for which publishing has made no progress while it leads: nothing published, although
+ * something waits. Any thread. */
 int64_t publisher_stuck_ms(publisher *p);

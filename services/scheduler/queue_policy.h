@@ -1,4 +1,4 @@
-/* What a queue's rows say in JSON, as the engine takes it. */
+/* The JSON in a queue's rows, as input for the engine. */
 #pragma once
 
 #include "engine/engine.h"
@@ -10,7 +10,7 @@ typedef struct queue_policy { /* strings are borrowed from the JSON kept here */
     struct json_t *body, *limits_body;
 } queue_policy;
 
-/* body: scheduling_policy.body; limits: job_queue.time_limits; each may be NULL. What the api would
- * not have stored is left out. Free with policy_done. */
+/* body: scheduling_policy.body; limits: job_queue.time_limits; each may be NULL. Values that the
+ * api would not have stored are left out. Free with policy_done. */
 void policy_parse(const char *body, const char *limits, queue_policy *out);
 void policy_done(queue_policy *p);

@@ -1,6 +1,8 @@
-/* Loading: a new leader, or a round that failed. Owns nothing. Never writes. Invariants: parents
- * come before their children (index -1 sorts first); what is lost is put last, so that its runs are
- * there to be ended; each step is short, with a sign of life between. Thread: the loop's. */
+/* Loading for a new leader, or after a failed round. Owns nothing. Never writes.
+ *
+ * Invariants: parents come before their children (index -1 sorts first); lost instances are put
+ * last, so that their runs are there to be ended; each step is short, and the session is kept alive
+ * in between. Thread: the loop's. */
 #include "recover.h"
 
 #include "job_row.h"

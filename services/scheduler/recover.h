@@ -1,13 +1,13 @@
-/* Fills an engine with what PostgreSQL says. Thread: the loop's. */
+/* Fills an engine from PostgreSQL. Thread: the loop's. */
 #pragma once
 
 #include "scheduler.h"
 
 /* A new engine with all queues, environments, instances, living jobs and stored reasons; the old
- * one is freed. In steps well under 100 ms, the leading connection kept alive between. What was fed
- * but not committed is to be fed again. */
+ * one is freed. Works in steps well under 100 ms, and keeps the leading connection alive in
+ * between. Input that was fed but not committed must be fed again. */
 int recover_load(scheduler *s, ob_error *err);
 
-/* The engine's time: the wall clock's when its state was loaded, and from then on as a clock that
- * is never set. So a wall clock that jumps makes nothing be over early, or late. */
+/* The engine's time: the wall clock when its state was loaded, and from then on a clock that is
+ * never set. So a jump of the wall clock makes no wait too short or too long. */
 int64_t recover_engine_ms(const scheduler *s);

@@ -1,7 +1,7 @@
-/* Messages in: one table of topic, type, handler. Owns the list of executors' messages since the
- * last commit. Never decides about a job: a handler turns a message into engine events or notes
- * what is to be read. Invariant: an executor is believed only with its instance's token and, but
- * for a registration, in its current session. Thread: the loop's. */
+/* Received messages: one table of topic, type, handler. Owns the list of executors' messages since
+ * the last commit. Never decides about a job: a handler turns a message into engine events or
+ * records what must be read. Invariant: an executor's message counts only with its instance's token
+ * and, except for a registration, in its current session. Thread: the loop's. */
 #include "report_messages.h"
 
 #include <string.h>
@@ -15,7 +15,7 @@
 #include "peers.h"
 #include "topology.h"
 
-/* What AWS's answers hold at most (docs/aws-batch.md, 3). */
+/* The limits of AWS's answers (docs/aws-batch.md, 3). */
 #define REASON_MAX 255
 #define STATUS_REASON_MAX 1024
 #define EXIT_CODE_MAX 255
@@ -33,17 +33,17 @@ static const char *bounded_text(json_t *json, const char *name, size_t max)
     return ob_json_str(json, name, NULL);
 }
 
-/* A time of an executor's clock: what lies ahead of ours has not happened yet. That it is not
- * before the run was placed is the engine's to see. */
+/* A time of an executor's clock: one ahead of ours is moved back. The engine checks that it is not
+ * before the placement. */
 static int64_t bounded_time(const json_t *json, const char *name, int64_t now_ms)
 {
     int64_t at_ms = ob_json_int(json, name, 0);
     return at_ms < 0 ? 0 : at_ms > now_ms ? now_ms : at_ms;
 }
 
-/* A run state as docs/messages.md words it. False: it is none. Nothing in it is believed beyond
- * its bounds: what executors say is stored, shown and passed on. The strings borrow from 'json',
- * whose texts are cut. */
+/* A run state in the form of docs/messages.md. False: it is not one. All values are limited,
+ * because they are stored, shown and sent on. The strings borrow from 'json', whose texts are
+ * cut. */
 static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
 {
     const char *run = ob_json_str(json, "run", "");
@@ -72,7 +72,7 @@ static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
     return true;
 }
 
-/* A level: absent when it is well. */
+/* A level: absent if the engine works. */
 static void take_unwell(scheduler *s, const char *instance, const json_t *msg)
 {
     engine_unwell(s->engine, instance, ob_json_str(msg, "unwell", NULL));
@@ -139,7 +139,8 @@ static const struct {
     { "left", true, on_scalers },
 };
 
-/* Counts what nobody understands or may say; the first of its kind in a minute is logged. */
+/* Counts messages that are not understood or not allowed; the first of its kind in a minute is
+ * logged. */
 static void ignore(scheduler *s, const char *why, const char *detail)
 {
     static int64_t logged_at_ms;
@@ -224,7 +225,7 @@ void reports_on_message(const ob_bus_msg *msg, void *arg)
         return; /* not leading (yet): positions are resolved anew before it is */
     if (strcmp(msg->topic, OB_TOPIC_SUBMISSIONS) == 0 ||
         strcmp(msg->topic, OB_TOPIC_COMMANDS) == 0) {
-        s->inbox.rung = true; /* what it says stands in the inbox */
+        s->inbox.rung = true; /* its content is in the inbox */
         return;
     }
     ob_error err = { 0 };

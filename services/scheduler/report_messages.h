@@ -1,16 +1,16 @@
-/* What comes by Kafka: doorbells, and what executors say. A message is taken when it arrives and
- * fed to the engine in the next round; until that round is committed it is kept, to be fed again
- * after a failure. Everything may come twice. Thread: the loop's. */
+/* Messages of Kafka: doorbells, and executors' messages. A message is read when it arrives and fed
+ * to the engine in the next round; it is kept until that round is committed, so that it can be fed
+ * again after a failure. Everything may arrive twice. Thread: the loop's. */
 #pragma once
 
 #include "scheduler.h"
 
 /* The bus's handler; arg is the scheduler. */
 void reports_on_message(const ob_bus_msg *msg, void *arg);
-/* Feeds the engine with what it has not seen. The instances named are known by now
+/* Feeds the engine with new messages. The instances that they name are known by now
  * (topology_refresh), or do not exist. */
 void reports_feed(scheduler *s);
-/* They are committed (or had nothing to commit). */
+/* Call it when they are committed (or had nothing to commit). */
 void reports_forget(scheduler *s);
-/* The engine is another one: it has seen nothing. */
+/* Call it for a new engine, which has seen none of them. */
 void reports_again(scheduler *s);

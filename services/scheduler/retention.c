@@ -1,10 +1,10 @@
-/* Deletes what is left of jobs that the api has deleted (done, attempt), and job_event rows that
- * are older than the retention and have been published. Owns the thread; its statements are in
+/* Deletes the remaining rows of jobs that the api has deleted (done, attempt), and job_event rows
+ * that are older than the retention and have been published. Owns the thread; its statements are in
  * sql/queries/retention.sql.
  *
- * Invariants: a row of done or attempt goes only when its job is gone, which nothing brings back:
- * so this needs no fence and may run in any scheduler, leading or not. Steps are short transactions
- * of at most STEP rows, oldest first, with a rest between (ob/sweeper.h). */
+ * Invariants: a row of done or attempt is deleted only after its job, which nothing brings back, so
+ * this needs no fence and may run in any scheduler, leading or not. Steps are short transactions of
+ * at most STEP rows, oldest first, with a rest between them (ob/sweeper.h). */
 #include "retention.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* What is left of jobs that are gone. */
+/* The remaining rows of deleted jobs. */
 #pragma once
 
 #include "scheduler.h"

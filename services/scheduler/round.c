@@ -1,9 +1,10 @@
 /* Rounds: poll -> engine -> one fenced transaction -> send. Owns the window of round times.
- * Invariants: nothing is sent but behind a fenced commit; what was fed is kept until it is
- * committed. A round that is refused for the sake of instances that are not ACTIVE any more goes
- * without what it placed there; one that fails otherwise on a living connection is decided again
- * from PostgreSQL with the same input (round_again). Work grows with what has changed, not with
- * what waits. Thread: the loop's. */
+ *
+ * Invariants: everything is sent only after a fenced commit; input is kept until it is committed.
+ * If a round is refused because instances are no longer ACTIVE, it is committed without its
+ * placements there; if it fails otherwise on a usable connection, it is decided again from
+ * PostgreSQL with the same input (round_again). The work depends on what has changed, not on what
+ * waits. Thread: the loop's. */
 #include "round.h"
 
 #include <string.h>
@@ -54,9 +55,9 @@ uint32_t round_time(const uint32_t *times, uint64_t count, int permille)
     return sorted[(n - 1) * (size_t)permille / 1000];
 }
 
-/* After a commit that failed: was it refused as instances that the round placed on are not ACTIVE
- * any more, and is what was placed there taken back, so that the rest can be committed? Ends, as
- * each time fewer placements are left. */
+/* After a failed commit: was it refused because instances of its placements are no longer ACTIVE,
+ * and were those placements taken back, so that the rest can be committed? Terminates, because each
+ * time fewer placements are left. */
 static bool withdraw(scheduler *s)
 {
     const engine_effects *effects = &s->effects;
@@ -89,7 +90,7 @@ static int commit(scheduler *s, const topology_owed *owed, commit_output *out, o
         .n_gone = owed->n_gone,
     };
     int r = commit_round(s->leader, &in, out, err);
-    /* A deadlock or the like: nothing was committed, and the same may go through now. */
+    /* A deadlock or similar: nothing was committed, and a second try may succeed. */
     for (int tries = 0; (r == -EAGAIN && tries++ < RETRIES_MAX) || (r < 0 && withdraw(s));)
         r = commit_round(s->leader, &in, out, err);
     return r;
@@ -167,7 +168,7 @@ int round_turn(scheduler *s, ob_error *err)
 
 int round_again(scheduler *s, ob_error *err)
 {
-    /* Memory and tables differ: what PostgreSQL says is right. */
+    /* Memory and tables differ: PostgreSQL is right. */
     s->reloads++;
     return recover_load(s, err);
 }

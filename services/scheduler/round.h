@@ -1,14 +1,14 @@
-/* A round: what has arrived goes through the engine, what it decides is committed, and only then is
- * anything sent. Thread: the loop's. */
+/* A round: input goes through the engine, its decision is committed, and only then is anything
+ * sent. Thread: the loop's. */
 #pragma once
 
 #include "scheduler.h"
 
-/* One turn: reads what doorbells named, feeds the engine and, if there is anything to do, makes a
- * round. Errors: those of ob_leader_commit, and of reading; nothing was committed. */
+/* One turn: reads what doorbells named, feeds the engine and, if there is work, makes a round.
+ * Errors: those of ob_leader_commit and of reading; nothing was committed. */
 int round_turn(scheduler *s, ob_error *err);
-/* After a turn that failed on a living connection: loads all anew. The next turn feeds the same
- * input again. */
+/* After a turn that failed on a usable connection: loads everything again. The next turn feeds the
+ * same input. */
 int round_again(scheduler *s, ob_error *err);
 
 /* Times of the last rounds that did something, in microseconds; a sliding window of ROUND_WINDOW.

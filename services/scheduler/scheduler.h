@@ -1,4 +1,4 @@
-/* What the scheduler's files share: its configuration and its state. Everything here belongs to the
+/* Shared by the scheduler's files: its configuration and its state. Everything here belongs to the
  * loop thread; the publisher has its own (publisher.h). */
 #pragma once
 
@@ -33,7 +33,7 @@ typedef struct round_times {
 
 /* Inbox rows read for the round that is being made. */
 typedef struct inbox {
-    bool rung;           /* a doorbell was heard, or rows were left behind: look before the round */
+    bool rung;           /* a doorbell arrived, or rows are left: check before the round */
     int64_t swept_at_ms; /* monotonic */
     int64_t *seqs;       /* fed to the engine; the round's transaction deletes them */
     size_t n, cap;
@@ -49,7 +49,7 @@ typedef struct scheduler {
     engine_effects effects;
     int64_t engine_ahead_ms; /* of the engine's time to the steady clock */
     int64_t epoch;
-    int32_t partitions; /* of batch.placements, as the broker said last */
+    int32_t partitions; /* of batch.placements, according to the broker */
     peers *peers;
     topology *topology;
     publisher *publisher;
@@ -60,11 +60,11 @@ typedef struct scheduler {
     size_t reports_fed; /* how many of them the engine has seen */
     round_times times;
     ob_probe probe;
-    bool fence_owed;     /* FENCE is to be written to every placements partition */
+    bool fence_owed;     /* FENCE must be written to every placements partition */
     bool reconcile_owed; /* positions were lost: reconcile now */
     int64_t reconciled_at_ms, demand_at_ms; /* monotonic */
     uint64_t withdrawn,
-        reloads; /* since the start: rounds that lost a placement to an instance that was not ACTIVE
-                    any more; that failed and made all be loaded */
+        reloads; /* since the start: rounds that lost a placement because an instance was no longer
+                    ACTIVE; rounds that failed and were decided again */
     uint64_t ignored_messages;
 } scheduler;

@@ -1,6 +1,6 @@
-/* Periodic work: the inbox, the reconciliation. Owns the list of inbox rows of the round being
- * made. Never deletes a row itself. Invariants: rows are fed in the order of their numbers; what
- * they name is known to the engine before. Thread: the loop's. */
+/* Periodic work: the inbox, the reconciliation. Owns the list of inbox rows of the current round.
+ * Never deletes a row itself. Invariants: rows are fed in the order of their numbers; everything
+ * that they name is put into the engine first. Thread: the loop's. */
 #include "sweep.h"
 
 #include "ended_dependencies.h"
@@ -64,7 +64,7 @@ static void feed_row(scheduler *s, const PGresult *res, int row, const ended_dep
         ob_warn("inbox.skipped", "{s:I}", "kind", (json_int_t)kind);
 }
 
-/* Notes what the rows name, so that it is read before they are fed. */
+/* Records what the rows name, so that it is read before they are fed. */
 static void want_named(scheduler *s, const PGresult *res)
 {
     for (int i = 0; i < PQntuples(res); i++) {
@@ -119,7 +119,8 @@ int sweep_reconcile(scheduler *s, ob_error *err)
     int r = topology_read_all(s, false, err);
     if (r < 0)
         return r;
-    /* Made anew, the topic may have another number; away, the old one stays. */
+    /* If the topic was made anew, its number may differ; if it is not available, the old number
+     * stays. */
     (void)ob_bus_partitions(s->bus, OB_TOPIC_PLACEMENTS, KAFKA_STEP_MS, &s->partitions, NULL);
     s->reconcile_owed = false;
     s->reconciled_at_ms = ob_mono_ms();

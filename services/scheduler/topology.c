@@ -1,7 +1,7 @@
-/* Queues, environments and instances. Owns what the scheduler must remember of them beside the
- * engine: names, versions, which are to be read again. Never writes a row: queue statuses go with
- * the round (commit.c). Invariant: what the engine knows was put from rows that were committed.
- * Thread: the loop's. */
+/* Queues, environments and instances. Owns the scheduler's data about them in addition to the
+ * engine's: names, versions, and which must be read again. Never writes a row: queue statuses are
+ * written with the round (commit.c). Invariant: the engine's data come from committed rows. Thread:
+ * the loop's. */
 #include "topology.h"
 
 #include <string.h>
@@ -224,8 +224,8 @@ static void put_queue(scheduler *s, const PGresult *res, int row)
     queue_row_done(&put);
 }
 
-/* A job was accepted for a queue that is gone: it ends as those of a queue that is being deleted.
- */
+/* A job was accepted for a queue that has been deleted: it ends like those of a queue that is being
+ * deleted */
 static void put_deleted_queue(scheduler *s, int64_t id)
 {
     engine_queue put = { .id = id, .name = "", .deleting = true };
@@ -252,7 +252,7 @@ static void put_instance(scheduler *s, const PGresult *res, int row, bool loadin
     }
     engine_instance put = instance_row_read(res, row);
     put.state = state;
-    /* What may never come counts for nothing; should its executor speak, it is known. */
+    /* A doubtful instance does not count; if its executor sends a message, it becomes known. */
     if (ob_col_bool(res, row, INSTANCE_DOUBTFUL))
         engine_drop_instance(s->engine, id);
     else
@@ -364,7 +364,7 @@ int topology_refresh(scheduler *s, ob_error *err)
     return 0;
 }
 
-/* Drops queues and environments that no row speaks of any more. */
+/* Drops queues and environments without a row. */
 static void drop_unseen(scheduler *s)
 {
     topology *t = s->topology;
@@ -388,7 +388,7 @@ static void drop_unseen(scheduler *s)
     }
 }
 
-/* Its row is left, but we have removed its status: nothing is to be done any more. */
+/* Its row still exists, but its status has been removed: nothing is left to do. */
 static bool is_gone(const topology *t, const PGresult *res, int row)
 {
     return ob_col_bool(res, row, QUEUE_DELETING) && !ob_col(res, row, QUEUE_KNOWN_VERSION) &&

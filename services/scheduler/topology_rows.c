@@ -1,5 +1,5 @@
-/* Rows of environments, queues and instances, as the engine takes them. What is in no form that our
- * services write counts as absent. Decides nothing and remembers nothing. Thread: the loop's. */
+/* Rows of environments, queues and instances, as input for the engine. Values in a form that our
+ * services do not write count as absent. Decides nothing and stores nothing. Thread: the loop's. */
 #include "topology_rows.h"
 
 #include <string.h>

@@ -1,4 +1,4 @@
-/* Rows of environments, queues and instances, as the engine takes them. */
+/* Rows of environments, queues and instances, as input for the engine. */
 #pragma once
 
 #include "engine/engine.h"

@@ -1,6 +1,6 @@
-/* Admission: what was accepted becomes RUNNABLE, an array's parent PENDING with its children
- * RUNNABLE in bulk; what has to wait for others becomes PENDING (dependencies.c). A job of a queue
- * that is not known yet is held as SUBMITTED. */
+/* Admission: an accepted job becomes RUNNABLE; an array's parent PENDING with its children RUNNABLE
+ * in bulk; a job that must wait for others PENDING (dependencies.c). A job of an unknown queue is
+ * held as SUBMITTED. */
 #include "admit.h"
 
 #include "class.h"
@@ -39,12 +39,12 @@ void admit_submission(engine *e, const engine_submission *s)
     else
         dependencies_wait(e, j, s->deps, s->n_deps);
     if (ob_job_is_final((ob_job_state)j->state))
-        return; /* so it has, or what it depends on */
+        return; /* it has failed, or its dependency has */
     if (q->known) {
         admit_job(e, j);
     } else {
         DL_APPEND(q->held, j);
-        effects_touch(e, j); /* a row, so that it is not forgotten */
+        effects_touch(e, j); /* a row, so that it is not lost */
     }
 }
 

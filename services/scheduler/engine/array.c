@@ -1,7 +1,9 @@
 /* Arrays. While children are like their siblings they are one unit, the bulk: a count, a lowest
- * index and, once some in the middle have left, a bitmap. Invariants: counts sum to size; bulk is
- * the number of children without a record that still wait (0 once the bulk has failed); the parent
- * waits in its class exactly while bulk > 0 and bulk_state is RUNNABLE. */
+ * index and, once some in the middle have left, a bitmap.
+ *
+ * Invariants: counts add up to size; bulk is the number of waiting children without a record (0
+ * once the bulk has failed); the parent waits in its class exactly while bulk > 0 and bulk_state is
+ * RUNNABLE. */
 #include "array.h"
 
 #include "class.h"

@@ -1,5 +1,5 @@
-/* Compute environments as they were put. One that is named before it is known is kept as unknown
- * and not used. */
+/* Compute environments as the service put them. One that is named before it is known is kept as
+ * unknown and not used. */
 #include "ce.h"
 
 #include "arena.h"
@@ -77,7 +77,7 @@ void engine_put_ce(engine *e, const engine_ce *put)
     e->dirty = true;
 }
 
-/* The record stays: queues and instances may name it still. */
+/* The record stays, because queues and instances may still name it. */
 void engine_drop_ce(engine *e, int64_t id)
 {
     ce *c = NULL;

@@ -1,4 +1,4 @@
-/* Compute environments: what was put of them, and what may be launched below maxvCpus. */
+/* Compute environments: their settings, and what may be launched below maxvCpus. */
 #pragma once
 
 #include <string.h>
@@ -11,18 +11,18 @@ const char *ce_shortage_reason(const ce *c, const ob_resources *need); /* NULL: 
 int ce_compare_room(const ob_resources *a, const ob_resources *b);
 void ces_free(engine *e);
 
-/* What its instances count against maxvCpus. */
+/* The vCPUs of its instances that count against maxvCpus. */
 static inline int64_t ce_provisioned_mcpu(const ce *c)
 {
     return c->exact ? c->mcpu : (int64_t)c->vcpus * 1000;
 }
-/* Can no instance of that many be within maxvCpus? An environment has such a shape only when its
- * allocation strategy may exceed them: by one instance. */
+/* True if no instance of that many vCPUs can be within maxvCpus. An environment has such a shape
+ * only if its allocation strategy may exceed maxvCpus by one instance. */
 static inline bool ce_shape_exceeds_max(const ce *c, int32_t mcpu)
 {
     return !c->exact && mcpu > (int64_t)c->max_vcpus * 1000;
 }
-/* How much has to go before an instance of that many may come; 0 or less: it may. */
+/* How much must end before an instance of that many vCPUs may come; 0 or less: it may. */
 static inline int64_t ce_excess_mcpu(const ce *c, int32_t mcpu)
 {
     int64_t over = ce_provisioned_mcpu(c) - (int64_t)c->max_vcpus * 1000;
@@ -32,12 +32,12 @@ static inline bool ce_may_launch(const ce *c, int32_t mcpu)
 {
     return ce_excess_mcpu(c, mcpu) <= 0;
 }
-/* Is it more than the environment could ever run? */
+/* Does it exceed what the environment could ever run? */
 static inline bool ce_need_exceeds_max(const ce *c, const ob_resources *need)
 {
     return !c->unmanaged && need->mcpu > (int64_t)c->max_vcpus * 1000;
 }
-/* Does it fit an instance, or a launch, with that room? */
+/* Does it fit an instance, or a launch, with that free capacity? */
 static inline bool ce_fits(const ce *c, const ob_resources *need, const ob_resources *room)
 {
     return c->exact ? memcmp(need, room, sizeof(*need)) == 0 : ob_resources_fit(need, room);

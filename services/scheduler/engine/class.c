@@ -1,8 +1,9 @@
-/* Classes: jobs of one queue with one shape, share and priority, waiting in order of admission.
- * What fits one of them fits all, so a round looks at classes and never at waiting jobs.
+/* Classes: jobs of one queue with one shape, share and priority, waiting in order of admission. If
+ * one of them fits, all do, so a round looks at classes and never at waiting jobs.
+ *
  * Invariants: n_waiting is the number of jobs and bulk children in the list; the list is sorted by
- * (order, index), an array after its children. A class lives while a job points to it or a reason
- * of it is stored. */
+ * (order, index), an array after its children. A class exists while a job points to it or its
+ * reason is stored. */
 #include "class.h"
 
 #include <stdlib.h>
@@ -108,13 +109,13 @@ static int by_class(const void *a, const void *b)
     return job_is_before(x, y) ? -1 : job_is_before(y, x) ? 1 : 0;
 }
 
-/* In order, so that each class is walked over once at most. */
+/* In order, so that each class is traversed at most once. */
 void class_insert_returned(engine *e)
 {
     if (e->n_returned > 0)
         qsort(e->returned, e->n_returned, sizeof(job *), by_class);
     const class *cls = NULL;
-    job *next = NULL; /* in cls, behind what was inserted last */
+    job *next = NULL; /* in cls, after the last inserted job */
     for (size_t i = 0; i < e->n_returned; i++) {
         job *j = e->returned[i];
         if (!class_awaits(j))

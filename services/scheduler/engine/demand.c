@@ -1,13 +1,13 @@
-/* Demand: which environment is to take which waiting work. Work is given out by queue priority and
+/* Demand: which environment is to take which waiting work. Work is assigned by queue priority and
  * age, to the first usable environment of the queue that can launch something large enough and has
- * room below maxvCpus: on instances that are coming first, then as new ones. (What waits fits on no
- * ACTIVE instance: placement has just tried. Those that are held (hold.c) will be tried again soon:
- * nothing is asked for in their place, unless they are held for long.) Work for
- * which an environment can get nothing now is given to the next one as well; other work of the same
+ * capacity below maxvCpus: first on instances that are on their way, then as new ones. (Waiting
+ * work fits on no ACTIVE instance, because placement has just tried. Held instances (hold.c) will
+ * be tried again soon: nothing is requested in their place unless they are held for long.) Work for
+ * which an environment can get nothing now is also assigned to the next one; other work of the same
  * environment is not. Work beyond all maxima stays with the first environment that could take it,
- * up to what that could hold as a whole. In a fair-share queue each share's first class gets one
- * job's worth before all else. A launch that is kept for a large job (keep.c) is not taken by those
- * behind, and no more is asked than a queue's reservation for other shares leaves. */
+ * up to its total capacity. In a fair-share queue each share's first class gets one job's worth
+ * before all else. A launch that is kept for a large job (keep.c) is not taken by later jobs, and
+ * no more is requested than a queue's reservation for other shares allows. */
 #include "demand.h"
 
 #include "arena.h"
@@ -45,7 +45,7 @@ static void ask(ce *c, const ob_resources *need, int64_t n)
     s->count = (int32_t)min_i64(n, INT32_MAX);
 }
 
-/* How many of 'n' fit into the rooms; takes what they need of them. */
+/* How many of 'n' fit into the free capacity of these instances; uses it up. */
 static int64_t
 pack(const ce *c, ob_resources *rooms, size_t n_rooms, const ob_resources *need, int64_t n)
 {
@@ -60,8 +60,7 @@ pack(const ce *c, ob_resources *rooms, size_t n_rooms, const ob_resources *need,
     return taken;
 }
 
-/* How many new instances' worth of work there is room for below maxvCpus. One that exceeds them may
- * come while there is any. */
+/* How many new instances fit below maxvCpus. If anything is free, one may exceed it. */
 static int64_t launchable(const ce *c, const class_fit *fit)
 {
     if (!ce_may_launch(c, fit->least_mcpu) || c->headroom_mcpu <= 0)
@@ -70,8 +69,7 @@ static int64_t launchable(const ce *c, const class_fit *fit)
     return units == 0 && ce_shape_exceeds_max(c, fit->least_mcpu) ? 1 : units;
 }
 
-/* How many of 'n' the environment has room for; takes the room. starting: there is some on its way.
- */
+/* How many of 'n' fit the environment; uses the capacity up. starting: some of it is on its way */
 static int64_t
 take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n, bool *starting)
 {
@@ -80,7 +78,8 @@ take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n, bool *sta
     int64_t units = min_i64(n - taken, launchable(c, fit));
     if (units > 0) {
         c->headroom_mcpu -= units * fit->cost_mcpu;
-        /* Asked on, so that it is noticed when some come; the next environment is asked, too. */
+        /* It stays in the demand, so that new capacity is noticed; the next environment is asked
+         * too. */
         if (fit->shortage)
             ask(c, need, units);
         else
@@ -89,15 +88,15 @@ take(ce *c, const ob_resources *need, const class_fit *fit, int64_t n, bool *sta
     return taken;
 }
 
-/* Is what can be launched there kept for a job that goes first? */
+/* Is the possible launch there kept for a job that goes first? */
 static bool is_kept(const ce *c, const class *cls)
 {
     const queue *q = c->headroom_for;
     return q && q->keeper != cls && q->priority >= cls->queue->priority;
 }
 
-/* How many of 'n' the queue may use, as far as its reservation goes; takes them of *cap_mcpu. One
- * is always allowed. */
+/* How many of 'n' the queue's reservation allows; subtracts them from *cap_mcpu. One is always
+ * allowed. */
 static int64_t within_cap(const class *cls, int64_t n, int64_t *cap_mcpu)
 {
     const queue *q = cls->queue;
@@ -110,7 +109,7 @@ static int64_t within_cap(const class *cls, int64_t n, int64_t *cap_mcpu)
     return n;
 }
 
-/* Gives out the work of up to 'n' jobs of the class; *cap_mcpu: what its queue may yet use. */
+/* Assigns the work of up to 'n' jobs of the class; *cap_mcpu: what its queue may still use. */
 static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
 {
     const queue *q = cls->queue;
@@ -120,7 +119,8 @@ static void give_out(engine *e, class *cls, int64_t n, int64_t *cap_mcpu)
     const char *shortage = NULL;
     ce *first = NULL;
     cls->given += rest;
-    for (size_t i = 0; i < q->n_ces; i++) /* is placed there soon: asks for nothing */
+    for (size_t i = 0; i < q->n_ces;
+         i++) /* it will be placed there soon, so nothing is requested */
         if (ce_is_usable(q->ces[i]))
             rest -= pack(q->ces[i], q->ces[i]->soon, q->ces[i]->n_soon, &cls->need, rest);
     for (size_t i = 0; i < q->n_ces && rest > 0; i++) {

@@ -1,8 +1,10 @@
-/* Dependencies: which jobs have to wait, and what follows for them when a job ends; who waits for
- * whom is in waiters.c. Invariants: a single job or a bulk that waits is PENDING, or SUBMITTED
- * while its queue is unknown; all that follows from an end is decided in the same round, so that a
- * new engine needs to look at no ended job. Ends are worked off from a list, never by recursion: a
- * chain may be long. (AWS Batch user guide, "Job dependencies", "Array job dependencies".) */
+/* Dependencies: which jobs must wait, and what follows for them when a job ends; waiters.c stores
+ * who waits for whom.
+ *
+ * Invariants: a waiting single job or bulk is PENDING, or SUBMITTED while its queue is unknown;
+ * everything that follows from an end is decided in the same round, so a new engine needs no ended
+ * job. Ends are processed from a list, never by recursion, because a chain may be long. (AWS Batch
+ * user guide, "Job dependencies", "Array job dependencies".) */
 #include "dependencies.h"
 
 #include "arena.h"
@@ -15,7 +17,7 @@
 
 #define DEPENDENCY_FAILED "Dependent Job failed"
 
-/* ---- What waits, fails ---- */
+/* ---- Failing waiting jobs ---- */
 
 static void hold(engine *e, job *j)
 {
@@ -56,7 +58,7 @@ static void fail_child(engine *e, array *a, int32_t index)
 
 typedef bool (*is_doomed)(const engine *e, const void *arg, int32_t index);
 
-/* Fails the waiting children that are doomed; all of them in one move, when they are. */
+/* Fails the waiting children that can no longer run; all of them in one move, if all are. */
 static void fail_children(engine *e, array *a, is_doomed doomed, const void *arg)
 {
     int32_t n = 0;
@@ -109,7 +111,7 @@ void dependencies_fail(engine *e, job *j, const char *reason)
     fail_bulk(e, a, reason);
 }
 
-/* ---- What waits, goes on ---- */
+/* ---- Releasing waiting jobs ---- */
 
 static bool is_released(const engine *e, const waiter *w, int32_t index)
 {
@@ -146,7 +148,7 @@ static void release_child(engine *e, waiter *w, int32_t index)
         waiter_drop(e, w);
 }
 
-/* Lets go what has nothing to wait for any more. May drop the waiter. */
+/* Releases jobs that have nothing to wait for any more. May drop the waiter. */
 static void advance(engine *e, waiter *w)
 {
     job *j = w->job;
@@ -180,7 +182,7 @@ void dependencies_begin(engine *e, job *j)
 
 /* ---- Ends ---- */
 
-/* Those who wait for this job, or this child, as a whole. */
+/* Jobs that wait for this job, or this child, as a whole. */
 static void settle(engine *e, const ob_uuid *id, int32_t index, bool ok)
 {
     target *t;
@@ -194,7 +196,7 @@ static void settle(engine *e, const ob_uuid *id, int32_t index, bool ok)
     }
 }
 
-/* Those whose child waits for this child. */
+/* Arrays whose child waits for this child. */
 static void settle_child(engine *e, const array *a, int32_t index, bool ok)
 {
     target *t = target_find(e, &a->base.id, -1);
@@ -213,7 +215,7 @@ static void settle_child(engine *e, const array *a, int32_t index, bool ok)
     if (ok) {
         if (is_released(e, own, index + 1))
             release_child(e, own, index + 1);
-    } else if (a->low > index) { /* all that wait come behind it */
+    } else if (a->low > index) { /* all waiting ones come after it */
         fail_bulk(e, job_as_array(own->job), DEPENDENCY_FAILED);
     } else {
         fail_child(e, job_as_array(own->job), index + 1);
@@ -233,7 +235,7 @@ static void settle_bulk(engine *e, const array *a)
     }
 }
 
-/* Its children were settled before. */
+/* Its children were processed before. */
 static void settle_n_to_n(engine *e, const ob_uuid *id)
 {
     target *t;
@@ -244,7 +246,8 @@ static void settle_n_to_n(engine *e, const ob_uuid *id)
     }
 }
 
-/* A dependency that is neither alive nor known to have ended: nothing says that it succeeded. */
+/* A dependency that is neither alive nor known to have ended counts as failed, because nothing
+ * shows that it succeeded. */
 static void check_loaded(engine *e)
 {
     target *t, *tmp;
@@ -289,7 +292,7 @@ void dependencies_settle(engine *e)
     e->n_notices = 0;
 }
 
-/* ---- Beginning to wait ---- */
+/* ---- Starting to wait ---- */
 
 static ob_job_state state_of(const engine *e, const engine_dependency *d, job *known)
 {

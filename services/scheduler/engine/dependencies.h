@@ -1,4 +1,4 @@
-/* Dependencies: what waits for others, and what follows from an end. */
+/* Dependencies: which jobs wait for others, and what follows from an end. */
 #pragma once
 
 #include "model.h"

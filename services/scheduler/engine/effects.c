@@ -1,5 +1,5 @@
-/* What a round writes of jobs: events one by one, in order, and rows, once a round for what was
- * touched. Strings of effects are copied into the effects' own memory. */
+/* A round's output about jobs: events one by one, in order, and rows, once a round for each touched
+ * job. Strings of effects are copied into the effects' own memory. */
 #include "effects.h"
 
 #include "arena.h"

@@ -1,9 +1,9 @@
-/* What a round writes: events one by one, rows once a round. */
+/* A round's output: events one by one, rows once a round. */
 #pragma once
 
 #include "model.h"
 
-typedef struct ending { /* what an event, a done row, an attempt say of a job's way there */
+typedef struct ending { /* the times of a job in an event, a done row or an attempt */
     const char *reason, *container_reason;
     const instance *on;
     int64_t started_at_ms, stopped_at_ms;
@@ -12,9 +12,9 @@ typedef struct ending { /* what an event, a done row, an attempt say of a job's 
     int32_t exit_code;
 } ending;
 
-int64_t effects_time(const engine *e, const job *j); /* now; never before what was shown of it */
+int64_t effects_time(const engine *e, const job *j); /* now, but never before its last shown time */
 void effects_touch(engine *e, job *j);               /* its row is to be written */
-void effects_write_rows(engine *e);                  /* of what was touched */
+void effects_write_rows(engine *e);                  /* of the touched jobs */
 void effects_live_row(engine *e, const job *j, effect_live *l);  /* as it is now */
 void effects_add_done(engine *e, const job *j, const ending *x); /* instead of its live row */
 void effects_add_event(engine *e, const job *j, const ending *x);

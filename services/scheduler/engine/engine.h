@@ -1,12 +1,11 @@
-/* The scheduler's decisions, pure: no I/O, no clock, no threads. Events in, effects out, time as an
+/* The scheduler's decisions. Pure: no I/O, no clock, no threads. Events in, effects out, time as an
  * argument.
  *
  * A round: feed what has arrived (put, submit, stop, report ...), call engine_round, write the
- * effects in one transaction, send the orders. When the transaction is refused for the sake of
- * instances, engine_withdraw; when it fails otherwise, the service throws the engine away, loads a
- * new one from PostgreSQL and feeds the same input again: every input is safe to feed twice.
- * Strings given to the engine are copied; strings in effects live until the next
- * engine_effects_clear. */
+ * effects in one transaction, send the orders. If the transaction is refused because of instances,
+ * call engine_withdraw. If it fails otherwise, the service discards the engine, loads a new one
+ * from PostgreSQL and feeds the same input again: every input is safe to feed twice. Strings given
+ * to the engine are copied; strings in effects are valid until the next engine_effects_clear. */
 #pragma once
 
 #include "engine_effects.h"
@@ -33,24 +32,24 @@ typedef struct engine_ce {
     const char *name;
     const char *cluster; /* <name>_Batch_<uuid> */
     bool enabled, valid;
-    bool exact;     /* FARGATE: an instance takes the one job that it was made for: its size equals
-                       what the job asks, and so does a shape */
+    bool exact; /* FARGATE: an instance takes only the one job that it was launched for: its size
+                   equals the job's request, and so does a shape */
     bool unmanaged; /* nothing is launched for it, and it has no maximum */
     int32_t max_vcpus;
-    int32_t share_vcpus;        /* of which a fair share's reservation is a part; 0: max_vcpus */
-    const ob_resources *shapes; /* usable sizes it could ever launch; above max_vcpus only
-                                   when it may pass that by one instance */
+    int32_t share_vcpus;        /* base of a fair share's reservation; 0: max_vcpus */
+    const ob_resources *shapes; /* usable sizes that it could ever launch; above max_vcpus only if
+                                   it may exceed that by one instance */
     size_t n_shapes;
     const engine_shortage
-        *shortages; /* needs for which the scaler says that it can get nothing now */
+        *shortages; /* needs for which, according to the scaler, it can get nothing now */
     size_t n_shortages;
 } engine_ce;
 void engine_put_ce(engine *e, const engine_ce *ce);
 void engine_drop_ce(engine *e, int64_t id);
 
-/* A fair-share policy. Weights: lower gets more; "A*" stands for all shares that begin with A, each
- * with factor times their number; shares without one have 1. */
-#define ENGINE_MAX_SHARES 500 /* active shares of a queue (AWS Batch quota); kept by the api */
+/* A fair-share policy. Weights: a lower one gets more; "A*" stands for all shares that begin with
+ * A, each with factor times their number; shares without an entry have 1. */
+#define ENGINE_MAX_SHARES 500 /* AWS Batch quota, enforced by the api */
 typedef struct engine_weight {
     const char *share;
     double factor;
@@ -89,32 +88,31 @@ typedef struct engine_instance {
     int64_t ce_id;
     ob_resources size;
     int32_t vcpus;
-    ob_instance_state
-        state; /* only ACTIVE takes runs; LAUNCHING counts in reasons (one that may never come is
-                  not put); LOST ends its runs, each as
-                  an attempt, reported or not: what was ordered may have run */
+    ob_instance_state state; /* only ACTIVE takes runs; LAUNCHING counts in reasons (a doubtful one
+                                is not put); LOST ends its runs, each as an attempt, reported or
+                                not, because an ordered run may have run */
 } engine_instance;
 void engine_put_instance(engine *e, const engine_instance *i);
-/* TERMINATED: forgotten; runs still on it are ended as with LOST. */
+/* TERMINATED: dropped; its runs are ended as with LOST. */
 void engine_drop_instance(engine *e, const char *id);
 
-/* What becomes of an attempt that fails or lasts, and what it is an attempt at. */
+/* What follows a failed or long attempt, and the kind of its job. */
 typedef struct engine_terms {
     int32_t attempts;  /* in all; 0 counts as 1 */
-    int32_t timeout_s; /* of each attempt, from its start; 0: none */
-    int64_t kind;      /* what it runs, as a number: jobs of one kind start or fail alike; 0: of no
-                          other job's */
+    int32_t timeout_s; /* limit of each attempt, from its start; 0: none */
+    int64_t kind; /* what it runs, as a number: jobs of one kind start or fail alike; 0: unlike any
+                     other job */
     const char *on_exit; /* JSON: evaluateOnExit as the user sent it; NULL: none */
 } engine_terms;
 
-/* What a job waits for. */
+/* A dependency of a job. */
 #define ENGINE_MAX_DEPENDENCIES 20
 typedef struct engine_dependency {
     ob_uuid id;
     int32_t index; /* of a child; -1: the whole job */
     ob_dep_type type;
-    /* Of a job that the engine does not know (it has ended). DEP_UNKNOWN counts as failed: nothing
-     * says that it succeeded. */
+    /* The result of a job that the engine does not have (it has ended). DEP_UNKNOWN counts as
+     * failed, because nothing shows that it succeeded. */
     enum { DEP_UNKNOWN, DEP_SUCCEEDED, DEP_FAILED } ended;
     const int32_t
         *failed; /* N_TO_N on an array that has failed: its children that did, ascending */
@@ -133,10 +131,10 @@ typedef struct engine_submission {
     engine_terms terms;
     const engine_dependency *deps;
     size_t n_deps;
-    const char *failure; /* it fails at once, with this reason; NULL: it does not */
+    const char *failure; /* it fails at once with this reason; NULL: it does not fail */
 } engine_submission;
 
-/* ---- Loading what PostgreSQL says (a new leader; no effects come of it) ---- */
+/* ---- Loading from PostgreSQL (a new leader; causes no effects) ---- */
 
 typedef struct engine_job_row { /* one live row with its job */
     engine_submission job;      /* 'deps' is looked at when 'waits' is not 0, 'failure' is not */
@@ -150,7 +148,7 @@ typedef struct engine_job_row { /* one live row with its job */
     ob_job_state bulk_state; /* parents */
     const char *bulk_reason;
     int64_t published_at_ms; /* as effect_live's */
-    int64_t running_for_ms;  /* RUNNING: since then, by the database's clock */
+    int64_t running_for_ms;  /* RUNNING: time for which it has run, by the database's clock */
     int64_t order;           /* position in its queue: by admission, a new one with each retry */
     int32_t waits;           /* dependencies that are not over: bit n stands for job.deps[n] */
 } engine_job_row;
@@ -160,7 +158,7 @@ void engine_load_done_child(engine *e, const ob_uuid *id, int32_t index, ob_job_
 /* Reasons already stored in class_reason. */
 void engine_load_class_reason(engine *e, const effect_reason *row);
 void engine_load_share(engine *e, const effect_share *row);
-/* As stored: the times are kept for jobs that are where they were. */
+/* The stored front: its times are kept for jobs that are still at the same position. */
 void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, size_t n);
 
 /* ---- Events ---- */
@@ -178,96 +176,97 @@ typedef struct engine_run_report {
     bool has_exit_code;
     int32_t exit_code;
     bool oom;
-    bool timed_out;            /* EXITED: its executor stopped it when its time was over */
+    bool timed_out;            /* EXITED: its executor stopped it at its time limit */
     bool started;              /* EXITED: the container ran or may have run */
     const char *reason;        /* container reason, or NULL */
     const char *status_reason; /* or NULL: the default of the case (AWS: "Essential container in
                                   task exited", "Task failed to start") */
 } engine_run_report;
-/* What an instance's executor says of one run. A run that is not current: an order to stop it, or a
- * confirmation when it has ended. */
+/* An executor's report about one run. If the run is not current, the answer is an order to stop it,
+ * or a confirmation if it has ended. */
 void engine_report(engine *e, const char *instance_id, const engine_run_report *report);
 
-/* The whole of what an instance's executor holds (it registered). Besides engine_report for each:
- * wanted runs that are missing are ordered again if they were never reported, and ended ("the
- * container is gone") if they were. */
+/* The complete list of runs that an executor holds (it registered). In addition to engine_report
+ * for each: missing runs are ordered again if they were never reported, and otherwise ended ("the
+ * container is gone"). */
 void engine_registered(engine *e, const char *instance_id, const engine_run_report *held, size_t n);
 
 /* ---- The round; its effects are in engine_effects.h ---- */
 
-/* Decides: admits, ends, places; fills 'out' with all that changed since the last round, steps of
- * one job coalesced into one row change (its events stay one by one). now_ms: the time by which all
- * waits are measured; it goes on from the times that were loaded, and is never set. */
+/* Decides: admits, ends, places. Fills 'out' with all changes since the last round; steps of one
+ * job are merged into one row change (its events stay separate). now_ms: the time for all waits; it
+ * continues from the loaded times and is never set. */
 void engine_round(engine *e, int64_t now_ms, engine_effects *out);
-/* How far the wall clock is ahead of the next rounds' now_ms, for shown times; at first 0. These
- * never go backwards within a job, wherever the clock goes. */
+/* The difference of the wall clock to the next rounds' now_ms, for shown times; initially 0. Shown
+ * times never go back within a job, whatever the clock does. */
 void engine_shown(engine *e, int64_t ahead_ms);
-/* The last round's transaction was refused, as instances that it placed on are not ACTIVE any more;
- * they have been put (or dropped) as they are now. Takes back what the round placed there, in
- * memory and in its effects 'out', as if it had not been placed: the rest can be committed, and the
- * next round places the jobs anew. Returns how many; 0: 'out' is as it was. */
+/* Call it if the last round's transaction was refused because instances that it placed on are no
+ * longer ACTIVE; put (or drop) these instances first. Takes back the round's placements there, in
+ * memory and in its effects 'out', as if they had not been made: the rest can be committed, and the
+ * next round places these jobs again. Returns their number; 0: 'out' is unchanged. */
 size_t engine_withdraw(engine *e, engine_effects *out);
-/* Is there anything for a round to do? */
+/* Is there work for a round? */
 bool engine_dirty(const engine *e);
 
-/* The time by which timeouts are kept: milliseconds of a clock that is never set. To be set before
- * rows are loaded, and before each round. */
+/* The time for timeouts: milliseconds of a clock that is never set. Set it before rows are loaded
+ * and before each round. */
 void engine_clock(engine *e, int64_t steady_ms);
-/* An executor stops its runs when their time is over, and kills them 30 s later. What has not ended
- * that much after its timeout is stopped by the engine. */
+/* An executor stops its runs at their time limit and kills them 30 s later. The engine stops runs
+ * that have not ended this long after their limit. */
 #define ENGINE_TIMEOUT_MARGIN_MS 60000
-/* When a round is due for that, by engine_clock's time; INT64_MAX: there is none. */
+/* When a round is due for timeouts, in engine_clock's time; INT64_MAX: none is. */
 int64_t engine_next_timeout(const engine *e);
 
-/* Holds: an instance gets no new runs for a while, all measured by the now_ms of rounds. A new
- * engine knows of none.
+/* Holds: an instance gets no new runs for a while, measured with the now_ms of rounds. A new engine
+ * has no holds.
  *
  * Refusals. An instance whose executor gives a run back (EXITED, not started, no reason) is held,
- * so that runs do not go to and fro as fast as messages travel: 1 s, twice as long with each
- * refusal that follows, at most 30 s; 1 s again once a run of it has started. What it refuses
- * meanwhile (ordered before) makes it no longer than a second from then. */
+ * so that runs do not go back and forth as fast as messages travel: 1 s, twice as long with each
+ * further refusal, at most 30 s; 1 s again once one of its runs has started. Refusals of runs that
+ * were ordered before the hold do not count. */
 #define ENGINE_HOLD_MIN_MS 1000
 #define ENGINE_HOLD_MAX_MS 30000
-/* Starts that fail. An instance on which the starts of three different jobs in a row have failed is
- * held: 5 s, twice as long with each time that follows, at most 5 minutes. Behind that it gets one
- * run; the next ones when that has started, or after ENGINE_TRIAL_MS. A start that works ends all
- * of it. A failure counts only while others succeed: work of the same kind has started elsewhere
- * lately, on no fewer instances than it has failed on. So a job whose own image or command is bad
- * holds off nobody. */
+/* Failing starts. An instance on which the starts of three different jobs in a row have failed is
+ * held: 5 s, twice as long each further time, at most 5 minutes. After that it gets one run, and
+ * more when that has started, or after ENGINE_TRIAL_MS. A successful start ends all of this. A
+ * failure counts only while others succeed: work of the same kind has started elsewhere recently,
+ * on at least as many instances as it has failed on. So a job with a bad image or command puts no
+ * instance on hold. */
 #define ENGINE_SUSPECT_MIN_MS 5000
 #define ENGINE_SUSPECT_MAX_MS 300000
 #define ENGINE_TRIAL_MS 20000
 #define ENGINE_KIND_MS 600000 /* "lately" */
-/* An instance whose executor says that its container engine does not work gets nothing until it
- * says otherwise. why: as it says it, at most ENGINE_UNWELL_TEXT bytes; NULL: it is well. */
+/* An instance whose executor reports that its container engine does not work gets nothing until it
+ * reports otherwise. why: the report, at most ENGINE_UNWELL_TEXT bytes; NULL: it works. */
 #define ENGINE_UNWELL_TEXT 200
 void engine_unwell(engine *e, const char *instance_id, const char *why);
-/* What has room on an instance that is held is not asked for elsewhere, unless it is held for so
- * long, or has been unwell for so long. */
+/* Work that fits a held instance is not requested elsewhere, unless the hold is this long, or the
+ * instance has been unwell for this long. */
 #define ENGINE_HELD_LONG_MS 30000
 #define ENGINE_UNWELL_LONG_MS 60000
 
-/* Reservation for large jobs. A job that could be served, and has been passed over by another of
- * its own queue or of one with the same or a lower priority, gets room kept for it after this time:
- * an instance that is large enough takes no other job of those queues, or, where there is none, so
- * many as stand in the way of a launch below maxvCpus. One class of a queue at a time, the first in
- * its order. */
+/* Capacity for large jobs. A job that could be served, but has been passed over by another of its
+ * own queue or of one with the same or a lower priority, gets capacity kept for it after this time:
+ * a large enough instance takes no other job of those queues. If there is none, as many instances
+ * are kept as prevent a launch below maxvCpus. One class of a queue at a time, the first in its
+ * order. */
 #define ENGINE_KEEP_AFTER_MS 30000
-/* Reasons of AWS Batch that programs act on are given only for what has lasted: what no environment
- * could ever serve; what needs an operator, or capacity; an instance that does not come. */
+/* Reasons of AWS Batch that programs act on are given only for conditions that have lasted: no
+ * environment could ever serve the job; an operator or capacity is needed; an instance does not
+ * come. */
 #define ENGINE_LASTS_MISFIT_MS 5000
 #define ENGINE_LASTS_BLOCKED_MS 60000
 #define ENGINE_LASTS_UNKNOWN_MS 600000
 
-/* When a round is due though the engine is not dirty, as time itself has something to change: to be
- * compared with the now_ms of rounds. INT64_MAX: nothing. */
+/* When a round is due although the engine is not dirty, because time itself changes something;
+ * compare it with the now_ms of rounds. INT64_MAX: never. */
 int64_t engine_next_due(const engine *e);
 void engine_effects_clear(engine_effects *out); /* keeps the memory */
 void engine_effects_done(engine_effects *out);
 
 /* ---- Looking ---- */
 
-typedef struct engine_wanted { /* a run the engine wants on an instance */
+typedef struct engine_wanted { /* a run that should be on an instance */
     ob_run_ref run;
     int32_t attempt;
     bool reported; /* the executor has reported it since it was placed, or it was loaded as RUNNING
@@ -276,7 +275,7 @@ typedef struct engine_wanted { /* a run the engine wants on an instance */
     bool stopping;
     int64_t queue_id;
 } engine_wanted;
-/* Calls fn for each run on the instance, in no order. */
+/* Calls fn for each run on the instance, in any order. */
 void engine_instance_runs(const engine *e,
                           const char *instance_id,
                           void (*fn)(const engine_wanted *run, void *arg),
@@ -286,7 +285,7 @@ typedef struct engine_use {
     const char *instance_id;
     ob_resources used;
     int32_t runs;
-    bool kept; /* for a large job, or held for long: its room is for nobody else */
+    bool kept; /* kept for a large job, or held for long: its capacity is for no other job */
     ob_instance_state state;
 } engine_use;
 void engine_ce_use(const engine *e,
@@ -298,9 +297,9 @@ size_t engine_ce_demand(const engine *e, int64_t ce_id, effect_shape *out, size_
 typedef struct engine_stats {
     size_t waiting, placed, jobs, classes, instances;
     size_t bytes;        /* memory of waiting jobs, for the bound of 100 bytes each */
-    size_t unwell, held; /* instances that are ACTIVE and get nothing: unwell; for a while */
+    size_t unwell, held; /* ACTIVE instances that get nothing: unwell; for a while */
     const char *unwell_text, *unwell_id; /* of one of them, or NULL; valid until the next call */
     size_t passed_over;                  /* classes, since a job of them was placed last */
-    size_t ignored; /* moves that the state table does not have, since the start */
+    size_t ignored; /* moves that are not in the state table, since the start */
 } engine_stats;
 void engine_stats_get(const engine *e, engine_stats *out);

@@ -7,8 +7,7 @@
 
 /* ---- Of queues and classes: stored, and loaded by a new leader ---- */
 
-/* Why the jobs of a class wait: those of a queue that ask the same, in one share, with one
- * priority. */
+/* Why the jobs of a class wait: jobs of a queue with the same request, share and priority. */
 typedef struct effect_reason {
     int64_t queue_id;
     ob_resources need;
@@ -18,9 +17,9 @@ typedef struct effect_reason {
     int64_t since_ms;   /* when it began to wait for this code ("MISCONFIGURATION:..."), or 0 */
 } effect_reason;
 
-/* What a share has used of a fair-share queue: vCPU seconds, those of a while ago counting less, as
- * of at_ms. The row is written when the share becomes active or ceases to be, and otherwise with a
- * round that changed its use, ENGINE_SHARE_EVERY_MS apart. */
+/* The usage of a share in a fair-share queue: vCPU seconds, older ones counting less, as of at_ms.
+ * The row is written when the share becomes active or inactive, and otherwise with a round that
+ * changed its use, at least ENGINE_SHARE_EVERY_MS apart. */
 #define ENGINE_SHARE_EVERY_MS 10000
 typedef struct effect_share {
     int64_t queue_id;
@@ -28,7 +27,7 @@ typedef struct effect_share {
     double usage;
     int64_t at_ms;
     bool active; /* has jobs that have not ended, or had some within the decay time */
-    bool gone;   /* delete the row: it has used nothing that counts */
+    bool gone;   /* delete the row: its usage is negligible */
 } effect_share;
 
 /* The front of a queue: its RUNNABLE jobs in the order in which they will be served. */
@@ -47,13 +46,14 @@ typedef struct effect_live { /* a live row as it is after the round */
     int32_t index;
     ob_job_state state;
     int32_t run;
-    int32_t attempt;                       /* the current one; while it waits: attempts ended */
-    const char *instance_id;               /* NULL = none */
-    int64_t ce_id;                         /* 0 = none */
+    int32_t attempt;         /* the current attempt; while it waits: the number of ended attempts */
+    const char *instance_id; /* NULL = none */
+    int64_t ce_id;           /* 0 = none */
     int64_t started_at_ms, runnable_at_ms; /* 0 = NULL */
-    int64_t published_at_ms; /* STARTING, RUNNING: of its last event; of an array: when a child
-                           stopped last; 0 = NULL. Nothing is shown as earlier, whoever leads and
-                           whatever his clock says; of what waits runnable_at_ms is that time */
+    int64_t
+        published_at_ms; /* STARTING, RUNNING: time of its last event; for an array: the last stop
+                            of a child; 0 = NULL. Shown times are never earlier than this, under any
+                            leader and clock; for a waiting job it is runnable_at_ms */
     const char *reason;
     int flags;
     int64_t order;
@@ -124,7 +124,7 @@ typedef struct effect_order { /* to an instance's executor */
 } effect_order;
 
 #define ENGINE_FRONT_SHARES 20
-typedef struct effect_front { /* published when it has changed, ENGINE_FRONT_EVERY_MS apart */
+typedef struct effect_front { /* published on change, at least ENGINE_FRONT_EVERY_MS apart */
     int64_t queue_id, at_ms;
     const engine_front *front;
     size_t n_front;
@@ -141,8 +141,8 @@ typedef struct effect_shape {
     ob_resources need;
     int32_t count;
 } effect_shape;
-typedef struct effect_demand { /* one for each environment whose demand changed, or of which an
-                                  instance changed its state, became idle or busy */
+typedef struct effect_demand { /* one for each environment whose demand changed, or in which an
+                                  instance changed its state or became idle or busy */
     int64_t ce_id;
     const effect_shape *shapes;
     size_t n_shapes;

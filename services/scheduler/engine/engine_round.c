@@ -1,6 +1,6 @@
-/* The engine's door: takes inputs, and in a round reads them in order, ends what is to end, places
- * what fits, and says why the rest waits and what it needs. Decides by its inputs and the time
- * given alone: no I/O, no clock, no threads. Used by one thread. */
+/* The engine's entry: takes inputs; in a round it reads them in order, ends what must end, places
+ * what fits, and says why the rest waits and what it needs. Its decisions depend only on the inputs
+ * and the given time: no I/O, no clock, no threads. Used by one thread. */
 #include "engine.h"
 
 #include "admit.h"
@@ -160,10 +160,10 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     e->rounds++;
     hold_end_due(e);
     read_inputs(e);
-    timeouts_enforce(e); /* after the reports: an end that was reported counts */
+    timeouts_enforce(e); /* after the reports, so that a reported end counts */
     head_enforce_limits(e);
-    queues_sweep(e); /* what it leaves for the next round makes the engine dirty */
-    lost_sweep(e);   /* after the reports: an end that was reported counts */
+    queues_sweep(e); /* work that it leaves for the next round makes the engine dirty */
+    lost_sweep(e);   /* after the reports, so that a reported end counts */
     do {
         dependencies_settle(e);
         queues_end_returned(e);

@@ -1,5 +1,5 @@
-/* What of a class fits where: on a shape, and in an environment as far as its shapes and instances
- * go. Brought up to date when the topology has changed. */
+/* What fits where: whether a class fits a shape, and an environment according to its shapes and
+ * instances. Updated when the topology has changed. */
 #include "fit.h"
 
 #include "ce.h"
@@ -20,7 +20,7 @@ int64_t fit_count(const ce *c, const ob_resources *need, const ob_resources *roo
     return n;
 }
 
-/* Takes up the shapes that are within maxvCpus, or those that exceed them. */
+/* Adds the shapes that are within maxvCpus, or those that exceed it. */
 static void fit_shapes(const ce *c, const ob_resources *need, bool exceed, class_fit *fit)
 {
     for (size_t s = 0; s < c->n_shapes; s++) {

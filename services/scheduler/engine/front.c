@@ -1,6 +1,6 @@
-/* The front of a queue: what waits, in the order in which it will be served as far as is known now,
- * and how many are ahead of each class. A front is made at most once in ENGINE_FRONT_EVERY_MS, and
- * published when it differs. */
+/* The front of a queue: its waiting jobs in the order in which they will be served, as far as is
+ * known, and the number of jobs ahead of each class. A front is made at most once in
+ * ENGINE_FRONT_EVERY_MS, and published if it differs. */
 #include "front.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@
 #include "array.h"
 #include "line.h"
 
-/* The job after the one that 'cls' stands at in a line; cls->at_index: the array's child. */
+/* The job after the one at which 'cls' is in a line; cls->at_index: the array's child. */
 static job *next_of(class *cls)
 {
     if (!cls->at->is_array)

@@ -1,6 +1,6 @@
 /* The job at the head of a queue: how long it has been there, whether it is blocked there, and how
- * long it may be. Invariant: head is the first class in its queue's order that the round could not
- * place. */
+ * long it may be there. Invariant: head is the first class in its queue's order that the round
+ * could not place. */
 #include "head.h"
 
 #include <stdio.h>
@@ -38,13 +38,13 @@ void head_find(engine *e)
             q->head.since_ms = 0;
 }
 
-/* Since when the job at the head has waited for the code of its class's reason. */
+/* The time since which the job at the head has waited for the code of its class's reason. */
 static int64_t blocked_since(const queue *q, const class *cls)
 {
     return max_i64(q->head.since_ms, cls->code_since_ms);
 }
 
-/* When the job at the head is to be cancelled; INT64_MAX: never. */
+/* When the job at the head must be cancelled; INT64_MAX: never. */
 static int64_t limit_at(const queue *q, const class *cls)
 {
     int64_t at = INT64_MAX;
@@ -62,7 +62,9 @@ void head_enforce_limits(engine *e)
     for (queue *q = e->queues; q; q = q->hh.next) {
         if (q->n_limits == 0 || !q->head.since_ms || !q->known || q->deleting)
             continue;
-        job *j = job_find(e, &q->head.id, -1); /* all children ask the same: the array goes */
+        job *j =
+            job_find(e, &q->head.id,
+                     -1); /* all children have the same request, so the whole array is cancelled */
         if (!j || (!j->is_array && j->state != OB_JOB_RUNNABLE) || limit_at(q, j->cls) > e->now_ms)
             continue;
         size_t code = strcspn(j->cls->reason, " ");

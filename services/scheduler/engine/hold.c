@@ -1,8 +1,10 @@
-/* Instances that get nothing new for a while: those that give runs back, those on which starts fail
- * while others succeed, those whose executor says that they are unwell. Owns instance.hold and the
- * table of kinds: where work of one kind has started and failed lately, which tells a bad instance
- * from a bad image. Invariant: an instance that is held or unwell is in no slot. Bounded: kinds
- * that were not heard of for ENGINE_KIND_MS are forgotten. */
+/* Instances that get no new runs for a while: those that give runs back, those on which starts fail
+ * while others succeed, those whose executor reports that they are unwell. Owns instance.hold and
+ * the table of kinds, which records where work of one kind has started and failed recently, to
+ * distinguish a bad instance from a bad image.
+ *
+ * Invariant: a held or unwell instance is in no slot. Bounded: kinds without news for
+ * ENGINE_KIND_MS are dropped. */
 #include "hold.h"
 
 #include "instance.h"
@@ -62,7 +64,7 @@ static void forget_old(engine *e)
     }
 }
 
-/* Notes how a start went. NULL: nothing is known of that kind. */
+/* Records the result of a start. NULL: nothing is known of that kind. */
 static const work_kind *note(engine *e, const job *j, const instance *i, bool good)
 {
     work_kind *k = NULL;
@@ -163,7 +165,7 @@ void hold_note_start(engine *e, const job *j, instance *i)
         clear(e, i);
 }
 
-/* Is it one more that failed? Some jobs are tried again and again. */
+/* Is it another failed job? Some jobs are tried again and again. */
 static bool another(struct hold *h, const job *j)
 {
     for (int n = 0; n < h->n_failed; n++)
@@ -176,7 +178,7 @@ static bool another(struct hold *h, const job *j)
     return true;
 }
 
-/* This kind fails on more instances than it starts on: none of them is to blame. */
+/* This kind fails on more instances than it starts on, so no instance is to blame. */
 static void absolve(engine *e, const work_kind *k)
 {
     for (instance *i = e->instances; i && e->hold_due_ms != INT64_MAX; i = i->hh.next)
@@ -241,7 +243,7 @@ void engine_unwell(engine *e, const char *instance_id, const char *why)
     e->dirty = true;
 }
 
-/* Since when it is unwell, and when that becomes long. */
+/* The time since which it is unwell, and when that counts as long. */
 static void look_unwell(engine *e, instance *i)
 {
     struct hold *h = &i->hold;

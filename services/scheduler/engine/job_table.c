@@ -1,9 +1,9 @@
 /* The table of living jobs, and their memory. Owns every job, array and child record. A record is
- * found by (id, index); ids are ordered by time, so that in a tree new jobs arrive at one edge and
- * the oldest leave at the other, and both stay in the processor's caches; libc's tsearch costs 32
- * bytes a job (a uthash handle: 56). Single jobs come from blocks without a header each. An ended
- * job leaves the tree at once and its memory at the end of the round, so that lists of the round
- * may still name it. */
+ * found by (id, index). Ids are ordered by time, so in a tree new jobs arrive at one edge, the
+ * oldest leave at the other, and both stay in the processor's caches. libc's tsearch costs 32 bytes
+ * a job (a uthash handle: 56). Single jobs come from blocks without a header for each. An ended job
+ * leaves the tree at once and its memory at the end of the round, so lists of the round may still
+ * refer to it. */
 #include "job_table.h"
 
 #include <assert.h>

@@ -1,11 +1,11 @@
-/* Room kept for a large job, so that smaller ones cannot pass it over for ever. A class that could
- * be served, and has been passed over for ENGINE_KEEP_AFTER_MS, becomes its queue's keeper until
- * one of its jobs is placed. Kept is an instance that is large enough (the one that lacks least),
- * or, as long as there is none, so many instances as stand in the way of a launch below maxvCpus,
- * and the launch itself (demand.c). What is kept takes nothing but the keeper's jobs and those of
- * queues with a higher priority. So a keeper waits for the longest job on what is kept for it, and
- * for no job that came after. Invariant: an instance with kept_for stands in engine.kept and in no
- * slot. */
+/* Keeps capacity for a large job, so that smaller ones cannot pass it over for ever. A class that
+ * could be served, but has been passed over for ENGINE_KEEP_AFTER_MS, becomes its queue's keeper
+ * until one of its jobs is placed. Kept is a large enough instance (the one that lacks the least)
+ * or, while there is none, as many instances as prevent a launch below maxvCpus, and the launch
+ * itself (demand.c). Kept capacity takes only the keeper's jobs and those of queues with a higher
+ * priority. So a keeper waits for the longest job on its kept capacity, and for no later job.
+ *
+ * Invariant: an instance with kept_for is in engine.kept and in no slot. */
 #include "keep.h"
 
 #include "arena.h"
@@ -25,7 +25,7 @@ void keep_note_placement(engine *e, const class *cls, ce *c)
     }
 }
 
-/* Has a queue that is not served before placed something in an environment of this one's? */
+/* Has a queue that is not served before this one placed something in one of its environments? */
 static bool passed_by_others(const engine *e, const class *cls)
 {
     const queue *q = cls->queue;
@@ -107,7 +107,7 @@ static bool is_there(const instance *i)
     return i->known && !i->lost && i->state == OB_INSTANCE_ACTIVE && !instance_is_held(i);
 }
 
-/* How much of the need is missing there, in thousandths of it. */
+/* How much of the need is missing there, in thousandths. */
 static int64_t deficit(const instance *i, const ob_resources *need)
 {
     ob_resources room = instance_room(i);
@@ -170,7 +170,7 @@ static int64_t counts(const instance *i)
     return i->ce->exact ? i->size.mcpu : (int64_t)i->vcpus * 1000;
 }
 
-/* Keeps what has to end before the launch is below maxvCpus. */
+/* Keeps the instances that must end before the launch is below maxvCpus. */
 static void keep_launch(engine *e, queue *q, ce *c, int32_t least_mcpu)
 {
     int64_t excess = ce_excess_mcpu(c, least_mcpu);

@@ -1,8 +1,9 @@
-/* The order in which a queue's classes are served. First in, first out: the class whose first job
- * is oldest. Fair share: the share with the least weighted usage, in it the class of the highest
- * scheduling priority, then whose first job is oldest. A job that is served counts at once as if it
- * had run for AHEAD_S already, so that room that becomes free at one time is divided, too. One line
- * at a time; it costs by the number of classes, and a logarithm of it for each job served. */
+/* The order in which a queue's classes are served. First in, first out: the class with the oldest
+ * first job. Fair share: the share with the lowest weighted usage; within it the class with the
+ * highest scheduling priority, then with the oldest first job. A job that is served counts at once
+ * as if it had run for AHEAD_S, so that capacity that becomes free at one time is divided too.
+ * There is one line at a time; its cost is the number of classes, and a logarithm of it for each
+ * served job. */
 #include "line.h"
 
 #include <stdlib.h>
@@ -89,7 +90,7 @@ class *line_first(const engine *e)
     return s->work[s->first];
 }
 
-/* The first of n > 0 has become later: moves it behind those before it now. */
+/* The first of n > 0 now belongs later: moves it after those that come before it. */
 #define RESORT(items, n, before)                                                                   \
     do {                                                                                           \
         __typeof__((items)[0]) first_ = (items)[0];                                                \

@@ -1,5 +1,5 @@
-/* Loading what the database says. Nothing comes of it but the state itself; rows were written by
- * rounds, so they are taken as they are. */
+/* Loads the database's rows. The only result is the state itself; rounds wrote the rows, so they
+ * are used unchanged. */
 #include "engine.h"
 
 #include "admit.h"
@@ -15,7 +15,7 @@
 #include "share.h"
 #include "timeout.h"
 
-/* A child that has a record, or has ended, is out of its parent's bulk. */
+/* A child that has a record, or has ended, is not in its parent's bulk. */
 static bool leave(engine *e, array *a, int32_t index, int state)
 {
     if (!array_in_bulk(a, index))
@@ -55,8 +55,9 @@ static void load_run(engine *e, job *j, const engine_job_row *row)
     r->published_at_ms = row->published_at_ms;
     if (row->state == OB_JOB_RUNNING)
         timeout_start(e, r, row->running_for_ms);
-    /* Of one that is STARTING nobody stored whether it was: ordered again, its executor, which
-     * forgets nothing that it took before its end is committed, begins it only if it never did. */
+    /* For a STARTING run it was not stored whether it was ordered. It is ordered again: its
+     * executor forgets nothing that it accepted before the end is committed, so it starts the run
+     * only if it never did. */
     r->reported = row->state == OB_JOB_RUNNING;
     set_text(&r->stop_reason, row->stop_reason);
     j->ended = ENDED(row->attempt > 0 ? row->attempt - 1 : 0);

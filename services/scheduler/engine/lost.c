@@ -1,5 +1,5 @@
-/* Instances that are gone: their runs end, and their records are freed. A run that was ordered
- * counts as an attempt, reported or not: it may have run. */
+/* Lost instances: their runs end, and their records are freed. An ordered run counts as an attempt,
+ * reported or not, because it may have run. */
 #include "lost.h"
 
 #include <stdio.h>
@@ -18,8 +18,8 @@ static void end_runs(engine *e, instance *i)
     run *r, *tmp;
     DL_FOREACH_SAFE2(i->runs, r, tmp, rnext)
     {
-        /* Each was ordered, so each may have run, reported or not: the report may be lost as well.
-         */
+        /* Each was ordered, so each may have run, even if it was not reported: the report may be
+         * lost as well */
         ending x = { .reason = reason, .stopped_at_ms = e->shown_ms };
         run_end(e, r->job, OB_EV_EXIT_FAIL, true, &x);
     }
@@ -42,7 +42,7 @@ void lost_sweep(engine *e)
             hold_forget(e, i);
             instance_free(e, i);
         } else {
-            /* Its runs have ended. Should it have come back since, it is used again. */
+            /* Its runs have ended. If it has come back since, it is used again. */
             i->lost = false;
             instance_count(i, 1);
             slots_insert(i);

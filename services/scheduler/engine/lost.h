@@ -3,4 +3,4 @@
 
 #include "model.h"
 
-void lost_sweep(engine *e); /* ends the runs of lost instances, forgets those that are gone */
+void lost_sweep(engine *e); /* ends the runs of lost instances and drops the instances */

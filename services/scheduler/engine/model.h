@@ -45,7 +45,7 @@ struct engine {
     queue *queues;
     ce *ces;
     instance *instances;
-    uint64_t topology; /* grows with each change of queues, environments, instances */
+    uint64_t topology; /* increases with each change of queues, environments, instances */
     int64_t next_order;
     uint32_t mark;
     bool dirty, instances_gone;
@@ -91,7 +91,7 @@ struct engine {
     size_t n_waiting, n_placed, n_jobs, n_classes, n_instances, ignored;
 };
 
-/* Asks for a round at that time, by its now_ms. */
+/* Requests a round at that time, measured by its now_ms. */
 static inline void round_due_at(engine *e, int64_t at_ms)
 {
     if (at_ms < e->wait_due_ms)

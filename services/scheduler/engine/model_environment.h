@@ -1,9 +1,9 @@
-/* What the engine holds of compute environments and their instances. */
+/* The engine's data about compute environments and their instances. */
 #pragma once
 
 #include "model_job.h"
 
-/* Room on an ACTIVE instance, kept sorted: GPUs, vCPUs, memory, instance id. */
+/* Free capacity of an ACTIVE instance, kept sorted: GPUs, vCPUs, memory, instance id. */
 typedef struct slot {
     ob_resources room;
     instance *on;
@@ -25,20 +25,20 @@ struct ce {
     ENGINE_LIST(slot, slots);
     ENGINE_LIST(effect_shape, demand); /* as published last */
     ENGINE_LIST(effect_shape, next);   /* being computed */
-    ENGINE_LIST(ob_resources, coming); /* likewise: what is left of LAUNCHING instances */
+    ENGINE_LIST(ob_resources, coming); /* likewise: the free capacity of LAUNCHING instances */
     ENGINE_LIST(slot, held);           /* likewise: instances that get nothing now, ... */
     ENGINE_LIST(ob_resources, soon);   /* ... and what is left of those that soon will */
     int64_t headroom_mcpu;             /* below max_vcpus, not given out yet */
-    queue *headroom_for;               /* its keeper is to get what is below max_vcpus */
+    queue *headroom_for;     /* the free capacity below max_vcpus is kept for this queue's keeper */
     int32_t placed_priority; /* the lowest of the queues that placed here in this round, ... */
     const queue *placed_by;  /* ... and which; NULL: several */
     uint64_t placed_round;
-    ob_resources free; /* the most that is free of each kind, as of free_round */
+    ob_resources free; /* the largest free amount of each resource, as of free_round */
     uint64_t free_round;
     UT_hash_handle hh;
 };
 
-/* Why an instance gets nothing new for a while, or until it is well. */
+/* Why an instance gets no new runs for a while, or until it works again. */
 #define SUSPECT_AFTER 3
 struct hold {
     int64_t until_ms;         /* none is placed before; 0 = not held */
@@ -54,7 +54,7 @@ struct hold {
     } failed[SUSPECT_AFTER]; /* jobs whose start failed since one worked */
     int n_failed;
     char *failure;    /* of the last hold for that: a container's reason */
-    char *unwell;     /* its executor's word; NULL: it is well */
+    char *unwell;     /* its executor's text; NULL: it works */
     int64_t since_ms; /* that it is unwell; 0: no round has seen it yet */
     uint64_t changes; /* of the two texts */
 };
@@ -69,7 +69,7 @@ struct instance {
     bool known; /* false: gone, or named by a row that was loaded only */
     bool lost;  /* its runs are to be ended in the next round */
     bool in_slots;
-    queue *kept_for;  /* for its keeper alone, as far as queues of its priority or less go */
+    queue *kept_for;  /* for its keeper only, with regard to queues of its priority or lower */
     struct hold hold; /* hold.c */
     int32_t n_runs;
     run *runs;

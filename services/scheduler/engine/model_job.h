@@ -1,4 +1,4 @@
-/* What the engine holds of jobs: single ones, arrays, children that differ, and runs. */
+/* The engine's data about jobs: single jobs, arrays, children that differ, and runs. */
 #pragma once
 
 #include <string.h>
@@ -43,7 +43,7 @@ struct job {
     uint16_t index;
     uint8_t state : 3, flags : 3;
     uint8_t stored : 1;  /* the database has a live row of it */
-    uint8_t touched : 1; /* stands in engine.touched */
+    uint8_t touched : 1; /* it is in engine.touched */
     uint8_t ended : 4;   /* attempts */
     uint8_t is_array : 1;
     uint8_t waits : 1; /* for others: has a waiter */

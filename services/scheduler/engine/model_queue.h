@@ -1,9 +1,9 @@
-/* What the engine holds of queues: their shares, and the classes of their jobs. */
+/* The engine's data about queues: their shares, and the classes of their jobs. */
 #pragma once
 
 #include "model_job.h"
 
-/* Whose jobs of a queue they are. */
+/* A share of a queue. */
 struct share {
     char *name; /* key; "": of jobs without a share */
     queue *queue;
@@ -17,21 +17,21 @@ struct share {
     struct { /* in a line (line.c) */
         ENGINE_LIST(class *, work);
         size_t first;
-        double load; /* who has least goes first */
+        double load; /* the lowest goes first */
         int64_t line_mcpu;
     };
     UT_hash_handle hh; /* queue->shares */
 };
 
-/* What an environment could launch for a class: within maxvCpus, or else beyond them. */
+/* The launch that an environment could make for a class: within maxvCpus, or else above it. */
 typedef struct class_fit {
     bool launch, there;   /* some shape, some instance that is there is large enough */
     int32_t cost_mcpu;    /* of the environment's maxvCpus for each job, well packed */
     int32_t least_mcpu;   /* of the smallest shape that is large enough */
-    const char *shortage; /* why nothing can be had for it now, or NULL */
+    const char *shortage; /* why there is no instance for it now, or NULL */
 } class_fit;
 
-/* Jobs of one queue with one shape, share and priority: what fits one fits all. */
+/* Jobs of one queue with one shape, share and priority: if one fits, all do. */
 struct class_key {
     ob_resources need;
     int32_t priority;
@@ -54,11 +54,11 @@ struct class
     char *reason;     /* as stored */
     int64_t code_since_ms, published_ms; /* of the stored reason */
     uint64_t reason_sign, soft_sign, fit_topology;
-    int cond; /* what might become a code, and ... */
+    int cond; /* a condition that may become a code, and ... */
     int64_t cond_since_ms;
     int64_t passed_ms; /* a job behind was served first since then; 0: none was */
-    bool capped;       /* only the queue's reservation for other shares stood in the way */
-    bool coming;       /* demand has found room that is on its way, or is asked for */
+    bool capped;       /* only the queue's reservation for other shares prevented it */
+    bool coming;       /* demand has found capacity that is on its way, or has requested it */
     bool beyond;       /* but not for all its jobs */
     unsigned starting; /* bits: environments of its queue where some of it is on its way */
     int32_t ahead;     /* jobs before its first one, up to ENGINE_FRONT_MAX */
@@ -94,10 +94,10 @@ struct queue {
     size_t n_limits;
     share all;        /* a line of all classes: first in, first out */
     int64_t mcpu;     /* in use */
-    int64_t cap_mcpu; /* the rest of what it could use is kept for shares that are not active */
+    int64_t cap_mcpu; /* the remaining vCPUs are reserved for shares that are not active */
     size_t n_active;
     bool shares_changed;             /* who is active, or the weights */
-    class *keeper;                   /* room is kept for it; NULL: for none */
+    class *keeper;                   /* the class for which capacity is kept; NULL: none */
     ce *keeps_in;                    /* launches there, below maxvCpus; NULL: an instance is kept */
     uint64_t changes, front_changes; /* of what the front shows; as of the front */
     ENGINE_LIST(engine_front, front);
@@ -117,7 +117,8 @@ struct queue {
     UT_hash_handle hh;
 };
 
-/* Out of its queue's list of those that came before the queue was known; nothing when in none. */
+/* Removes it from its queue's list of jobs that came before the queue was known; does nothing if it
+ * is in none. */
 static inline void job_leave_held(job *j)
 {
     if (j->state != OB_JOB_SUBMITTED || !j->prev)

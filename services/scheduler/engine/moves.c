@@ -1,6 +1,6 @@
-/* The one door for every change of state: of a job, of an array's bulk, and the ends of both. A
- * move that the state table does not have is counted and changes nothing. Invariant: an array's
- * counts follow its children's states; it ends with its last child. */
+/* The only place that changes states: of a job, of an array's bulk, and the ends of both. A move
+ * that is not in the state table is counted and changes nothing. Invariant: an array's counts
+ * follow its children's states; it ends with its last child. */
 #include "moves.h"
 
 #include "arena.h"

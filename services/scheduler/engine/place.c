@@ -1,7 +1,7 @@
-/* Placement: queues by priority, in a queue the classes by their line, environments in the queue's
- * order, the instance with the least room left. A class that fits nowhere is passed over for this
- * round, so that it does not hold up those behind it; for how long: keep.c. Costs by classes and by
- * what is placed. */
+/* Placement: queues by priority, the classes of a queue by its line, environments in the queue's
+ * order, the instance with the least free capacity. A class that fits nowhere is passed over in
+ * this round, so that it does not block later ones; keep.c limits for how long. The cost depends on
+ * the number of classes and placements. */
 #include "place.h"
 
 #include "arena.h"
@@ -17,8 +17,8 @@
 #include "queue.h"
 #include "slots.h"
 
-/* Does the queue's reservation for shares that are not active yet leave it that much? One job is
- * always allowed. */
+/* Does the queue's reservation for inactive shares allow it that much? One job is always
+ * allowed. */
 static bool within_cap(const queue *q, const class *cls)
 {
     return q->mcpu == 0 || q->mcpu + cls->need.mcpu <= q->cap_mcpu;

@@ -1,5 +1,5 @@
-/* Queues: levels put by the service, and the order in which they are served. A queue that is named
- * by a job before it is known is kept as unknown, its jobs SUBMITTED. */
+/* Queues: levels put by the service, and the order in which they are served. A queue that a job
+ * names before it is known is kept as unknown, with its jobs SUBMITTED. */
 #include "queue.h"
 
 #include "arena.h"
@@ -90,7 +90,7 @@ void engine_drop_queue(engine *e, int64_t id)
     HASH_FIND(hh, e->queues, &id, sizeof(id), q);
     if (!q)
         return;
-    /* Its jobs, should there be any, end; the record goes when the last has gone. */
+    /* Its jobs, if there are any, end; the record is freed with the last one. */
     q->known = false;
     q->sweep = q->sweep || !q->deleting;
     q->deleting = true;

@@ -1,5 +1,5 @@
-/* What follows for jobs when a queue becomes known or is deleted: those that were held are
- * admitted, or all it has is ended. Also drops what nobody points to any more: queues, classes. */
+/* What follows for jobs when a queue becomes known or is deleted: held jobs are admitted, or all
+ * its jobs are ended. Also frees queues and classes that nothing refers to any more. */
 #include "queue_sweep.h"
 
 #include "admit.h"
@@ -9,7 +9,7 @@
 #include "stop.h"
 #include "waiters.h"
 
-/* So many jobs a round: the transaction of a round must stay short. */
+/* Limits the jobs of a round, because its transaction must stay short. */
 #define ENDS_A_ROUND 2000
 
 /* Single jobs; the arrays of the queue are stopped before. */
@@ -27,7 +27,7 @@ static void stop_waiting(engine *e, const queue *q, int *left)
     }
 }
 
-/* Returns false when some are left; none of them is placed (place.c). */
+/* Returns false if some are left; none of them is placed (place.c). */
 static bool end_all(engine *e, queue *q)
 {
     int left = ENDS_A_ROUND;

@@ -1,7 +1,8 @@
-/* Why a class waits, for people. AWS's own texts (AWS Batch user guide, "Jobs stuck in a RUNNABLE
- * status") only for what lasts: programs give a job up when they see them. A text is made when
- * something it depends on has changed, and published when it differs; what changes with every
- * job (numbers, whose turn it is) is published at most once in SOFT_MS. */
+/* Texts for people about why a class waits. AWS's own texts (AWS Batch user guide, "Jobs stuck in a
+ * RUNNABLE status") are used only for conditions that last, because programs give up a job when
+ * they see them. A text is made when something that it depends on has changed, and published if it
+ * differs; details that change with every job (numbers, whose turn it is) are published at most
+ * once in SOFT_MS. */
 #include "reason.h"
 
 #include <stdarg.h>
@@ -35,7 +36,7 @@ typedef enum why {
 } why;
 #define NEVER (1u << WHY_TOO_LARGE | 1u << WHY_ABOVE_MAX)
 
-/* What of a need no instance has free. */
+/* The resources of a need that no instance has free. */
 #define MISSING_CPU 1
 #define MISSING_MEM 2
 #define MISSING_GPU 4
@@ -44,13 +45,14 @@ typedef struct view {
     size_t n;
     why why[ENGINE_MAX_CES];
     unsigned missing[ENGINE_MAX_CES];
-    const instance *held[ENGINE_MAX_CES]; /* UNWELL, HELD: the first that has room */
-    bool starting;                        /* an instance for the first of it is on its way */
-    int32_t ahead;                        /* at least so many */
-    bool turn;                            /* another share goes first */
+    const instance
+        *held[ENGINE_MAX_CES]; /* UNWELL, HELD: the first one with enough free capacity */
+    bool starting;             /* an instance for its first job is on its way */
+    int32_t ahead;             /* at least so many */
+    bool turn;                 /* another share goes first */
 } view;
 
-/* Codes of AWS: what might become one, after how long, and for which jobs. */
+/* Codes of AWS: the condition for each, how long it must last, and for which jobs. */
 typedef enum cond {
     COND_NONE,
     COND_MAX_RESOURCE,
@@ -63,7 +65,7 @@ typedef enum cond {
 static const struct {
     const char *code, *text;
     int64_t lasts_ms;
-    bool head; /* of the job at the head of the queue only */
+    bool head; /* only for the job at the head of the queue */
 } conds[] = {
     [COND_MAX_RESOURCE] = { "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE",
                             "CE(s) associated with the job queue cannot meet the CPU requirement "
@@ -131,7 +133,7 @@ static bool has_kept(const engine *e, const ce *c, const queue *q)
     return c->headroom_for == q;
 }
 
-/* Would it be served there, were nothing kept for another job? */
+/* Would it be served there if nothing were kept for another job? */
 static bool kept_from(const engine *e, const class *cls, const ce *c)
 {
     for (size_t k = 0; k < e->n_kept; k++) {
@@ -142,7 +144,7 @@ static bool kept_from(const engine *e, const class *cls, const ce *c)
     return c->headroom_for && c->headroom_mcpu >= cls->need.mcpu;
 }
 
-/* The first instance that would take it, were it not held. */
+/* The first instance that would take it if it were not held. */
 static const instance *held(const class *cls, const ce *c)
 {
     for (size_t k = 0; k < c->n_held; k++)
@@ -168,8 +170,8 @@ static why look(const engine *e, const class *cls, size_t i)
         return any_active(c) ? WHY_TOO_SMALL : WHY_NO_INSTANCE;
     if (cls->queue->keeper == cls && has_kept(e, c, cls->queue))
         return WHY_KEEPING;
-    /* As demand has just found. Where the rest of the class gets nothing, that is what most of it
-     * waits for. */
+    /* The result of demand. If the rest of the class gets nothing, that is the reason for most of
+     * it. */
     if (cls->starting & 1u << i && !(cls->beyond && cls->fit[i].shortage))
         return WHY_STARTING;
     if (held(cls, c))
@@ -202,7 +204,7 @@ static unsigned missing(const engine *e, const class *cls, ce *c)
            (cls->need.gpus > c->free.gpus ? MISSING_GPU : 0u);
 }
 
-/* Rounded down, so that it holds for all jobs of the class, and does not change with each. */
+/* Rounded down, so that it is true for all jobs of the class and does not change with each. */
 static int32_t at_least(int32_t ahead)
 {
     static const int32_t steps[] = { 100, 50, 20, 10, 5, 4, 3, 2, 1 };
@@ -259,12 +261,12 @@ static bool says(const char *reason, cond c)
     return c && reason && strncmp(reason, conds[c].code, n) == 0 && reason[n] == ' ';
 }
 
-/* The code that the class has earned. */
+/* The code for the class, if its condition has lasted long enough. */
 static cond earned(engine *e, class *cls, const view *v)
 {
     cond now = cond_of(v);
     if (cls->cond != (int)now) {
-        /* As stored by another leader: it had lasted then. */
+        /* Another leader stored it, so the condition had lasted by then. */
         bool loaded = cls->cond == COND_NONE && says(cls->reason, now);
         cls->cond_since_ms = loaded ? INT64_MIN / 2 : e->now_ms;
         cls->cond = (int)now;
@@ -284,7 +286,7 @@ static cond earned(engine *e, class *cls, const view *v)
 
 /* ---- Words ---- */
 
-/* The shape that comes closest: most of what is missing. */
+/* The closest shape: the one with most of the missing resource. */
 static const ob_resources *largest(const class *cls)
 {
     const queue *q = cls->queue;

@@ -1,6 +1,6 @@
-/* What executors report of runs. A report counts only for the current run of a job on the instance
- * it was placed on; all else is answered by an order to stop it, or by a confirmation when it has
- * ended. Reading a report twice changes nothing. */
+/* Executors' reports about runs. A report counts only for the current run of a job on the instance
+ * where it was placed; any other is answered with an order to stop it, or with a confirmation if it
+ * has ended. Reading a report twice changes nothing. */
 #include "report.h"
 
 #include "effects.h"
@@ -33,7 +33,8 @@ static void exited(engine *e, job *j, const engine_run_report *r)
         begin(e, j, r->started_at_ms);
     if (j->state == OB_JOB_STARTING) { /* it never ran */
         bool refused = !r->reason && !r->status_reason;
-        if (j->flags & OB_FLAG_TERMINATED) /* a stop that came first says nothing of the instance */
+        if (j->flags &
+            OB_FLAG_TERMINATED) /* if it was stopped first, this says nothing about the instance */
             ;
         else if (refused)
             hold_note_refusal(e, j->placed->on);
@@ -96,7 +97,7 @@ void report_apply_all(engine *e, const char *instance_id, const engine_run_repor
         if (r->mark == e->mark)
             continue;
         if (r->reported) {
-            /* It was there and is gone: never begun again under the same number. */
+            /* It was there and is gone: it is never started again under the same number. */
             ending x = { .reason = "Essential container in task exited",
                          .container_reason = "CannotInspectContainerError: the container is gone",
                          .stopped_at_ms = e->shown_ms };

@@ -1,8 +1,8 @@
-/* What executors say of runs. */
+/* Executors' reports about runs. */
 #pragma once
 
 #include "model.h"
 
 void report_apply(engine *e, const char *instance_id, const engine_run_report *r, bool registering);
-/* All that an executor holds. */
+/* Everything that an executor holds. */
 void report_apply_all(engine *e, const char *instance_id, const engine_run_report *held, size_t n);

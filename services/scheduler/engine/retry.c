@@ -1,4 +1,4 @@
-/* Retry strategies: which end of an attempt is followed by another one. Pure functions of the rules
+/* Retry strategies: after which ends of an attempt another one follows. Pure functions of the rules
  * and the end. (AWS Batch user guide, "Automated job retries"; API reference, EvaluateOnExit.) */
 #include "retry.h"
 
@@ -59,7 +59,7 @@ void retry_free(retry_rules *rules)
     free(rules);
 }
 
-/* A literal, or a prefix when it ends in '*'. '*' alone matches what is absent, too: clients end
+/* A literal, or a prefix if it ends in '*'. '*' alone also matches an absent value: clients end
  * their lists with it. */
 static bool matches(const char *pattern, const char *value)
 {

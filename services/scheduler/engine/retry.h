@@ -8,8 +8,8 @@
 
 typedef struct retry_rules retry_rules;
 
-/* on_exit: evaluateOnExit as JSON, as the user sent it; NULL, or what is no list: no rules, NULL.
- * Free it with retry_free. */
+/* on_exit: evaluateOnExit as JSON, as the user sent it; NULL or text that is not a list: no rules,
+ * returns NULL. Free it with retry_free. */
 retry_rules *retry_parse(const char *on_exit);
 void retry_free(retry_rules *rules);
 
@@ -19,6 +19,6 @@ typedef struct retry_end {     /* how an attempt ended */
     bool has_exit_code;
     int32_t exit_code;
 } retry_end;
-/* Is an attempt that failed this way followed by another one, if there is one left? The first entry
+/* Does another attempt follow an attempt that failed this way, if one is left? The first entry
  * whose conditions all match decides; none: yes. */
 bool retry_allows(const retry_rules *rules, const retry_end *end);

@@ -1,5 +1,5 @@
-/* The end of a run: room is given back, an attempt is recorded, and the job ends, is tried again,
- * or goes back to its queue. */
+/* The end of a run: its capacity becomes free, an attempt is recorded, and the job ends, is tried
+ * again, or goes back to its queue. */
 #include "run_end.h"
 
 #include "arena.h"
@@ -12,7 +12,7 @@
 
 #define TIMED_OUT "Job attempt duration exceeded timeout"
 
-/* What follows the end of an attempt: what 'ev' says, or another attempt. */
+/* What follows the end of an attempt: the move 'ev', or another attempt. */
 static ob_job_event retry_or_end(const engine *e, const job *j, ob_job_event ev, const ending *x)
 {
     const terms *t = terms_of(e, j);
@@ -46,7 +46,7 @@ void run_end(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
     j->ended = ENDED(j->ended + attempt);
     if (attempt)
         ev = retry_or_end(e, j, ev, x);
-    /* What was cancelled or terminated as a whole is not placed again. */
+    /* A job that was cancelled or terminated as a whole is not placed again. */
     array *a = j->index != NO_INDEX ? job_as_child(j)->parent : NULL;
     if ((ev == OB_EV_UNPLACE || ev == OB_EV_RETRY) && a && a->base.flags) {
         ev = OB_EV_STOP;

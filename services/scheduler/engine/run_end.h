@@ -4,5 +4,5 @@
 #include "effects.h"
 #include "model.h"
 
-/* Ends the current run of 'j': ev says how. attempt: it counts as one. */
+/* Ends the current run of 'j' in the way 'ev'. attempt: it counts as one. */
 void run_end(engine *e, job *j, ob_job_event ev, bool attempt, ending *x);

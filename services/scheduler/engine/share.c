@@ -1,10 +1,10 @@
-/* Shares: whose jobs of a queue they are, and what each has used. Under a fair-share policy the
- * usage of a share is
- *     sum over its jobs of vCPUs * integral of exp(-(now - t) / D) dt over the job's run time,
- * D = shareDecaySeconds (at least 600 s); it is kept as a number and a time, and brought forward in
- * one step, as between two changes the vCPUs in use stay the same. Invariants: share.mcpu is the
- * sum of the needs of its placed jobs, queue.mcpu the sum of its shares'; a share lives while it
- * has a class, or has used something that counts. */
+/* The shares of a queue and the usage of each. Under a fair-share policy the usage of a share is
+ * the sum over its jobs of vCPUs * integral of exp(-(now - t) / D) dt over the job's run time, D =
+ * shareDecaySeconds (at least 600 s). It is stored as a number and a time and advanced in one step,
+ * because the vCPUs in use stay the same between two changes.
+ *
+ * Invariants: share.mcpu is the sum of the needs of its placed jobs, queue.mcpu the sum over its
+ * shares; a share exists while it has a class, or while its usage is not negligible. */
 #include "share.h"
 
 #include <math.h>
@@ -13,7 +13,7 @@
 #include "arena.h"
 
 #define DECAY_MIN_S 600
-#define COUNTS_FROM 1.0 /* vCPU seconds: less is forgotten */
+#define COUNTS_FROM 1.0 /* vCPU seconds: a lower usage is dropped */
 
 share *share_get(queue *q, const char *name)
 {
@@ -128,9 +128,8 @@ void share_set_active(share *s, bool active)
     s->published_ms = 0;
 }
 
-/* maxvCpus x (computeReservation / 100) ^ active shares stays free for shares that are not active
- * yet (AWS Batch user guide, "Scheduling policy parameters"), over all environments of the queue.
- */
+/* maxvCpus x (computeReservation / 100) ^ active shares stays free for inactive shares (AWS Batch
+ * user guide, "Scheduling policy parameters"), over all environments of the queue */
 static void reserve(queue *q)
 {
     int64_t most = 0;

@@ -1,4 +1,4 @@
-/* Shares: whose jobs of a queue they are, what each has used, and the policy of a fair share. */
+/* The shares of a queue, the usage of each, and the policy of a fair share. */
 #pragma once
 
 #include "model.h"

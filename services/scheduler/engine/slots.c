@@ -1,12 +1,12 @@
-/* The room on instances that take new runs. Invariant: ce.slots holds the ACTIVE instances of the
- * environment that are neither held, unwell nor kept, sorted by (GPUs, vCPUs, memory, id) of their
- * room, so that the first slot that has room is the best fit. */
+/* Free capacity on instances that take new runs. Invariant: ce.slots has the ACTIVE instances of
+ * the environment that are not held, unwell or kept, sorted by (GPUs, vCPUs, memory, id) of their
+ * free capacity, so the first slot that fits is the best fit. */
 #include "slots.h"
 
 #include "arena.h"
 #include "ce.h"
 
-/* The first slot not before (room, id); id NULL: the first with this room. */
+/* The first slot not before (room, id); id NULL: the first one with this free capacity. */
 static size_t slot_find(const ce *c, const ob_resources *room, const char *id)
 {
     size_t lo = 0, hi = c->n_slots;

@@ -1,4 +1,4 @@
-/* The room on instances that take new runs, sorted. */
+/* Free capacity on instances that take new runs, sorted. */
 #pragma once
 
 #include "model.h"

@@ -1,6 +1,6 @@
-/* Cancellation and termination. What waits ends at once; a placed run that is
- * terminated is marked, and its executor gets an order; one that is cancelled goes on. (AWS: "Jobs
- * that progressed to the STARTING or RUNNING state aren't canceled".) */
+/* Cancellation and termination. A waiting job ends at once. A placed run that is terminated is
+ * marked, and its executor gets an order; one that is cancelled continues. (AWS: "Jobs that
+ * progressed to the STARTING or RUNNING state aren't canceled".) */
 #include "stop.h"
 
 #include "arena.h"

@@ -1,5 +1,5 @@
-/* Terms of jobs: retry strategy, timeout and kind, kept once however many jobs have the same. A job
- * holds a number; 0 is one attempt, no timeout, no kind. Children have their parent's. */
+/* Terms of jobs: retry strategy, timeout and kind, stored once for all jobs that have the same. A
+ * job has their number; 0 is one attempt, no timeout, no kind. Children have their parent's. */
 #include "terms.h"
 
 #include <assert.h>
@@ -35,7 +35,7 @@ uint32_t terms_take(engine *e, const engine_terms *given)
     if (attempts > ATTEMPTS_MAX)
         attempts = ATTEMPTS_MAX;
     if (attempts == 1 && given->timeout_s <= 0 && given->kind == 0)
-        return 0; /* with one attempt rules decide nothing */
+        return 0; /* with one attempt the rules have no effect */
     const char *on_exit = attempts > 1 && given->on_exit ? given->on_exit : "";
     char *key = NULL;
     if (asprintf(&key, "%d %d %lld %s", attempts, given->timeout_s, (long long)given->kind,

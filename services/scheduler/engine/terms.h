@@ -1,4 +1,4 @@
-/* Terms of jobs: retry strategy, timeout and kind, kept once however many jobs have the same. */
+/* Terms of jobs: retry strategy, timeout and kind, stored once for all jobs that have the same. */
 #pragma once
 
 #include "model.h"

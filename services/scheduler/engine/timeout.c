@@ -1,7 +1,7 @@
-/* Timeouts of attempts that their executor does not keep: it is the one to stop a run whose time is
- * over, and this the backup. Time is the steady one that the service sets. A run that is over its
- * time is marked (the mark is stored) and ordered to stop; however it ends then, it has timed out.
- * (AWS Batch user guide, "Job timeouts".) */
+/* Timeouts that an executor does not enforce: the executor should stop a run at its time limit, and
+ * this is the backup. Time is the steady time that the service sets. A run over its limit is marked
+ * (the mark is stored) and ordered to stop; however it ends then, it has timed out. (AWS Batch user
+ * guide, "Job timeouts".) */
 #include "timeout.h"
 
 #include "effects.h"
@@ -33,7 +33,7 @@ static void time_out(engine *e, run *r)
     job *j = r->job;
     r->timeout_at_ms = 0;
     if (j->flags & OB_FLAG_TERMINATED)
-        return; /* it is to stop already, for another reason */
+        return; /* it must stop already, for another reason */
     j->flags |= OB_FLAG_TIMED_OUT;
     effects_touch(e, j);
     ob_run_ref ref = job_run_ref(j);

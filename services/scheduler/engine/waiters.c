@@ -1,7 +1,9 @@
-/* Who waits for whom. Owns the waiters (jobs whose dependencies are not all over) and the targets
- * (jobs, children that somebody waits for). Invariants: a job waits exactly while it has a waiter;
- * a waiter's mask is what its live row says; a target lives while it has an edge. Decides nothing:
- * what follows from an end is in dependencies.c. */
+/* Who waits for whom. Owns the waiters (jobs with open dependencies) and the targets (jobs and
+ * children for which others wait).
+ *
+ * Invariants: a job waits exactly while it has a waiter; a waiter's mask is the one in its live
+ * row; a target exists while it has an edge. Decides nothing: dependencies.c has what follows from
+ * an end. */
 #include "waiters.h"
 
 #include "arena.h"

@@ -1,6 +1,5 @@
-/* Who waits for whom: the tables of waiters and targets, and the list of ends that they have not
- * heard of.
- */
+/* Who waits for whom: the tables of waiters and targets, and the list of ends that have not been
+ * processed */
 #pragma once
 
 #include "model.h"
@@ -30,7 +29,7 @@ struct target {
 
 struct waiter {
     job *job;            /* key */
-    uint32_t mask;       /* dependencies that are not over, by their number */
+    uint32_t mask;       /* open dependencies, by their number */
     uint32_t plain;      /* of these, those for which it waits as a whole */
     uint32_t sequential; /* of these, child i waits for child i - 1 */
     size_t n;

@@ -1,7 +1,7 @@
-/* Taking back what a round has placed on instances that are gone before it was committed: nobody
- * has heard of these runs, so their numbers are given again. Rows of jobs and parents that this
- * concerns are made anew where they stand in the effects; orders and events of the placements are
- * taken out. Costs a look at each effect of the round, not at what waits. */
+/* Takes back a round's placements on instances that ended before it was committed. No other process
+ * has seen these runs, so their numbers are used again. Rows of the affected jobs and parents are
+ * replaced in the effects; orders and events of the placements are removed. The cost is a look at
+ * each effect of the round, not at waiting jobs. */
 #include "engine.h"
 
 #include "class.h"
@@ -24,8 +24,8 @@ static job *placed(const engine *e, const ob_run_ref *ref)
     return j && !j->is_array && j->state == OB_JOB_STARTING && j->last_run == ref->run ? j : NULL;
 }
 
-/* Back to where it was. A child of an array stays out of the bulk: it differs from its siblings by
- * nothing, which is allowed. */
+/* Moves it back. A child of an array stays out of the bulk: it does not differ from its siblings,
+ * but that is allowed. */
 static void unplace(engine *e, job *j)
 {
     run_remove(e, j->placed);
@@ -34,7 +34,7 @@ static void unplace(engine *e, job *j)
     class_insert(e, j);
 }
 
-/* Was the placement of this run taken back? Those are RUNNABLE, with the number before. */
+/* Was the placement of this run taken back? Such a job is RUNNABLE, with the previous number. */
 static bool taken_back(const engine *e, const ob_run_ref *ref)
 {
     const job *j = job_find(e, &ref->id, ref->index);
