@@ -7,8 +7,8 @@
 -- columns: LOCK
 SELECT pg_try_advisory_lock(:OB_LOCK_LEADING, :role) AS done;
 
--- The holder is judged by PostgreSQL's clock alone: idle or in a transaction, waiting for its client
--- (or for its client to read) without a change for over a second.
+-- The holder is judged only by PostgreSQL's clock: idle or in a transaction, waiting for its client
+-- (or for its client to read) without a change for more than a second.
 -- name: leader_end_stalled
 -- params: role int
 -- columns: LOCK

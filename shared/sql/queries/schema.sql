@@ -1,4 +1,4 @@
--- Waiting for the schema. Asks nothing that PostgreSQL would log as an error.
+-- Waits for the schema. Sends nothing that PostgreSQL would log as an error.
 -- table: none
 
 -- name: schema_made

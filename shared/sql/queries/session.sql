@@ -1,7 +1,8 @@
--- How statements are planned.
+-- Settings for the planner.
 -- table: none
 
--- No plan is left but to look each key up (ob_db_by_keys). Bitmap scans cannot read all of an index.
+-- Look-ups of single keys are the only plan left (ob_db_by_keys). Bitmap scans cannot read a whole
+-- index.
 -- fragment: by_keys(local)
 SELECT set_config('enable_seqscan', 'off', {{local}}),
     set_config('enable_indexscan', 'off', {{local}}),

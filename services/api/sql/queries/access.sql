@@ -1,6 +1,6 @@
--- What authorisation has to know of what a request names. Reads only.
+-- What authorisation needs to know about the resources in a request. Reads only.
 
--- What a job is to policies.
+-- The facts about a job that policies use.
 -- fragment: job_facts
 SELECT j.detail::json ->> 'jobQueue' AS queue_arn,
     coalesce((SELECT t.tags FROM job_tag t WHERE t.job_id = j.id), j.detail::json ->> 'tags') AS tags;

@@ -1,7 +1,7 @@
--- Compute environments: what users want, and what has become of it. Owner of compute_environment and
+-- Compute environments: their settings and their status. Owner of compute_environment and
 -- join_token; reads ce_status and instance.
 
--- Of a region. A row that is deleting and without status is gone.
+-- The resources of a region. A row that is deleting and has no status counts as deleted.
 -- fragment: environments
 SELECT c.id, c.name, c.uuid, c.enabled, c.resource_type, c.min_vcpus, c.max_vcpus,
     coalesce(s.desired_vcpus, greatest(c.min_vcpus, coalesce(c.desired_vcpus, 0))) AS desired_vcpus,
@@ -10,7 +10,7 @@ SELECT c.id, c.name, c.uuid, c.enabled, c.resource_type, c.min_vcpus, c.max_vcpu
 FROM compute_environment c LEFT JOIN ce_status s ON s.ce_id = c.id
 WHERE c.account = :account AND c.region = :region AND NOT (c.deleting AND s.ce_id IS NULL);
 
--- Tells the scheduler and the scaler of an environment.
+-- Informs the scheduler and the scaler about an environment.
 -- fragment: ring_both(environment)
 INSERT INTO inbox (consumer, kind, ref)
 SELECT v.consumer, :OB_INBOX_ENVIRONMENT, e.id
@@ -41,7 +41,7 @@ FROM {{environment}} e, (VALUES (:OB_INBOX_SCHEDULER), (:OB_INBOX_SCALER)) AS v(
 -- columns: CE_COL
 {{environments}} AND c.name = ANY (:names) ORDER BY c.id FOR SHARE OF c;
 
--- Makes way for a new one of the name.
+-- Removes a deleted row, so that a new one can have its name.
 -- name: environment_gone
 -- params: account text, region text, name text
 DELETE FROM compute_environment c
@@ -53,7 +53,7 @@ WHERE account = :account AND region = :region AND name = :name AND deleting
 -- columns: ENVIRONMENT_COUNT_COL
 SELECT count(*) AS n FROM ({{environments}}) AS c;
 
--- No row: there is one of the name.
+-- No row: the name is taken.
 -- name: environment_insert
 -- params: account text, region text, name text, uuid uuid, enabled boolean, resource_type text,
 --     min_vcpus int, max_vcpus int, desired_vcpus int, body text, type text, unmanaged_vcpus int
@@ -79,7 +79,7 @@ WITH c AS (
 )
 {{ring_both: c}};
 
--- Is it in a queue's order?
+-- Does a queue use it?
 -- name: environment_in_use
 -- params: account text, region text, id bigint
 -- columns: IN_USE_COL
@@ -89,7 +89,7 @@ SELECT EXISTS (
         AND NOT (q.deleting AND s.queue_id IS NULL)
 ) AS in_use;
 
--- Asks the scaler to interrupt a Spot instance that is ACTIVE, once.
+-- Requests, once, that the scaler interrupts an ACTIVE Spot instance.
 -- name: instance_interrupt
 -- params: account text, region text, instance_id text
 -- columns: INTERRUPT_COL

@@ -1,13 +1,12 @@
--- Pages of ListJobs (job_list.c says how they are looked for).
+-- Pages of ListJobs (job_list.c describes the search).
 --
--- Statements choose their own way: each source of ids is an index in its order, behind OFFSET 0,
--- which the planner does not look through; what must hold is asked row by row (LATERAL); and a page
--- is one transaction in which nothing else than that can be planned. Else a plan for a table whose
--- statistics are old or missing would read all of it.
+-- The statements fix their own plan: each source of ids is an index in its order, behind OFFSET 0,
+-- which the planner cannot see through; conditions are checked row by row (LATERAL); and a page is
+-- one transaction in which no other plan is possible. Otherwise a plan for a table with old or
+-- missing statistics would read all of it.
 -- include: jobs.sql
 
--- What JobSummary shows of what never changes. Jobs older than job.revision have it in their text
--- only.
+-- The unchanging members of JobSummary. Jobs older than job.revision have it only in their text.
 -- fragment: summary
 json_build_object('jobName', j.name, 'createdAt', j.created_at_ms, 'revision', j.revision,
     'shareIdentifier', j.share, 'mcpu', j.mcpu, 'jobDefinition',
@@ -41,7 +40,7 @@ CROSS JOIN LATERAL (SELECT q.id FROM job q
 CROSS JOIN LATERAL (SELECT FROM {{table}} s
     WHERE s.job_id = w.id AND s.idx = -1 AND s.state = :state OFFSET 0) AS o;
 
--- Along the jobs that are alive, of whatever queue.
+-- Along the living jobs of all queues.
 -- name: list_waiting
 -- params: LIST_STATE = queue_id bigint, state int, below uuid, rows bigint, share text, floor uuid
 -- columns: JOB_COL then LIST_COL
@@ -53,7 +52,7 @@ CROSS JOIN LATERAL (SELECT FROM {{table}} s
     ORDER BY l.job_id DESC LIMIT :rows
 }};
 
--- Along the queue's own.
+-- Along the queue's own jobs.
 -- name: list_waiting_ours
 -- params: LIST_STATE
 -- columns: JOB_COL then LIST_COL
@@ -61,7 +60,7 @@ CROSS JOIN LATERAL (SELECT FROM {{table}} s
     SELECT w.id, -1 AS idx FROM {{jobs}} {{in_state: live}} ORDER BY w.id DESC LIMIT :rows
 }};
 
--- Runs are as many as instances can hold.
+-- The number of runs is limited by the instances.
 -- name: list_placed
 -- params: LIST_STATE
 -- columns: JOB_COL then LIST_COL
@@ -89,7 +88,7 @@ CROSS JOIN LATERAL (SELECT FROM {{table}} s
     SELECT w.id, -1 AS idx FROM {{jobs}} {{in_state: done}} ORDER BY w.id DESC LIMIT :rows
 }};
 
--- By their place in the inbox, the latest first; below and floor are such places.
+-- By their position in the inbox, the latest first; below and floor are such positions.
 -- fragment: submitted
 i.consumer = :OB_INBOX_SCHEDULER AND i.kind = :OB_INBOX_SUBMIT;
 
@@ -113,8 +112,8 @@ SELECT i.seq AS floor FROM inbox i
 WHERE {{submitted}} AND (:below IS NULL OR i.seq < :below)
 ORDER BY i.seq DESC OFFSET :behind LIMIT 1;
 
--- The id down to which a page looks, so far behind the first one. share, definition: where an index
--- of their own leads to them.
+-- The last id of a page's search, that far after the first one. share, definition: if an index of
+-- their own finds them.
 -- name: list_floor
 -- params: queue_id bigint, below uuid, share text, definition text, behind bigint
 -- columns: FLOOR_COL
@@ -124,7 +123,7 @@ WHERE w.queue_id = :queue_id AND (:below IS NULL OR w.id < :below)
     AND (:definition IS NULL OR w.definition COLLATE "C" = :definition)
 ORDER BY w.id DESC OFFSET :behind LIMIT 1;
 
--- The same along the rows of live; and the oldest.
+-- The same along the rows of live, and the oldest row.
 -- name: list_floor_alive
 -- params: below uuid, behind bigint
 -- columns: FLOOR_COL then ALIVE_COL
@@ -132,8 +131,8 @@ SELECT (SELECT job_id FROM live WHERE (:below IS NULL OR job_id < :below)
         ORDER BY job_id DESC, idx DESC OFFSET :behind LIMIT 1) AS floor,
     (SELECT job_id FROM live ORDER BY job_id, idx LIMIT 1) AS oldest;
 
--- Ids begin with their job's createdAt or, when the clock was set back, with a time that is at most
--- so much later.
+-- Ids start with their job's createdAt or, when the clock was set back, with a time that is at most
+-- this much later.
 -- name: list_id_lead
 -- columns: ID_LEAD_COL
 SELECT lead_ms FROM id_clock;
@@ -158,7 +157,7 @@ AND (:before_ms = 0 OR q.created_at_ms < :before_ms);
 SELECT q.id, q.name, q.definition, q.revision, q.share, q.created_at_ms FROM job q
 WHERE q.queue_id = :queue_id;
 
--- Along the index of what is given exactly.
+-- Along the index of the exact value.
 -- name: list_filtered
 -- params: LIST_FILTER = queue_id bigint, below uuid, rows bigint, floor uuid, name text,
 --     name_from text, name_below text, definition text, definition_from text,
@@ -173,13 +172,13 @@ WHERE q.queue_id = :queue_id;
 {{filtered: ({{of_queue}} {{span: q.id}} ORDER BY q.id DESC OFFSET 0) AS q
     WHERE true {{are_so}} {{begin_so}}}};
 
--- Through all that begin as asked.
+-- Through all names with the prefix.
 -- name: list_filtered_few
 -- params: LIST_FILTER
 -- columns: JOB_COL then LIST_COL
 {{filtered: ({{of_queue}} {{begin_so}} OFFSET 0) AS q WHERE true {{span: q.id}} {{are_so}}}};
 
--- How many begin as asked, as far as they are counted.
+-- The number of names with the prefix, up to a limit.
 -- name: list_begin_so
 -- params: queue_id bigint, name_from text, name_below text, definition_from text,
 --     definition_below text, rows bigint

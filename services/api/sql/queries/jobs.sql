@@ -1,9 +1,9 @@
--- Jobs as DescribeJobs shows them, and requests to stop them. Reads what the scheduler writes of jobs
+-- Jobs as DescribeJobs shows them, and requests to stop them. Reads the scheduler's rows about jobs
 -- (live, done, attempt, class_reason).
 
--- How a job stands. r: the reference asked (id, idx); children without a row of their own are what
--- their parent's bulk state says. An array waits for what its RUNNABLE children wait for, else for
--- what it depends on.
+-- The state of a job. r: the requested reference (id, idx); children without their own row have
+-- their parent's bulk state. An array waits for what its RUNNABLE children wait for, or else for
+-- its dependencies.
 -- fragment: job_columns(detail)
 j.id, r.idx, j.array_size, j.definition, {{detail}} AS detail,
 coalesce(d.state, l.state, pd.bulk_state, pl.bulk_state, :OB_JOB_SUBMITTED) AS state,
@@ -46,7 +46,7 @@ LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu
     AND cr.mem_mib = j.mem_mib AND cr.gpus = j.gpus AND cr.share = coalesce(j.share, '')
     AND cr.priority = j.priority;
 
--- tags: all tags of the job, when they have changed since it was submitted.
+-- tags: all tags of the job, if they have changed since it was submitted.
 -- name: describe
 -- params: account text, region text, id uuid[], idx int[]
 -- columns: JOB_COL
@@ -56,7 +56,7 @@ WHERE j.account = :account AND j.region = :region
     AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
 ORDER BY r.ord;
 
--- But for those that ended too long ago.
+-- Except those that ended too long ago.
 -- name: job_sizes
 -- params: account text, region text, ids uuid[], gone_ms bigint
 -- columns: JOB_SIZE_COL

@@ -5,7 +5,7 @@
 -- columns: KEY_FOUND_COL
 SELECT account, secret, name, root, policy FROM access_key WHERE key_id = :key_id;
 
--- In the place of an older root key of the account.
+-- Replaces an older root key of the account.
 -- name: key_put_root
 -- params: key_id text, account text, secret bytea, created_at_ms bigint
 WITH old AS (
@@ -21,13 +21,13 @@ SET account = excluded.account, secret = excluded.secret, root = true, policy = 
 INSERT INTO access_key (key_id, account, secret, created_at_ms, name, policy)
 VALUES (:key_id, :account, :secret, :created_at_ms, :name, :policy);
 
--- No row: there is none, or it is the root key.
+-- No row: it does not exist, or it is the root key.
 -- name: key_revoke
 -- params: account text, key_id text
 -- columns: none
 DELETE FROM access_key WHERE account = :account AND key_id = :key_id AND NOT root RETURNING key_id;
 
--- No row: there is none, or it is the root key.
+-- No row: it does not exist, or it is the root key.
 -- name: key_policy
 -- params: account text, key_id text, policy text
 -- columns: none

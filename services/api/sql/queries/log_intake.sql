@@ -1,4 +1,4 @@
--- Output on its way into log_event, on a connection of its own.
+-- Stores output in log_event, on a connection of its own.
 
 -- fragment: same_stream
 s.account = k.account AND s.region = k.region AND s.log_group = k.log_group AND s.name = k.name;
@@ -38,7 +38,7 @@ UPDATE log_stream s SET end_offset = m.end_offset, lines = m.lines, first_at_ms 
     last_at_ms = m.last_at_ms, last_ingested_at_ms = :now_ms
 FROM {{rows: m}} WHERE s.id = m.id;
 
--- Of those runs that are on their instance or have ended there.
+-- Runs that are on their instance or have ended there.
 -- name: log_runs
 -- params: job_id uuid[], idx int[], run int[], instance_id text[]
 -- columns: LOG_RUN_COL

@@ -27,8 +27,8 @@ WHERE NOT EXISTS (SELECT FROM log_stream s WHERE s.account = :account AND s.regi
     AND s.log_group = k.log_group AND s.name = k.name)
 ORDER BY 2, 3, 4 ON CONFLICT DO NOTHING;
 
--- A page has one event, however long. The messages
--- are only fetched from where they lie when they are in the page.
+-- A page has at least one event, however long it is. Messages are fetched only if they are in the
+-- page.
 -- fragment: page_of(columns, events, sorting)
 SELECT {{columns}} FROM (
     SELECT e.*, count(*) OVER () AS found, row_number() OVER w AS nth,
@@ -92,7 +92,7 @@ at_ms {{dir}}, stream_id {{dir}}, n {{dir}};
 }}
 ORDER BY {{by_time: {{dir}}}};
 
--- Of a few streams: each from its own place.
+-- For a few streams: each from its own position.
 -- fragment: search_some(cmp, dir)
 {{found_events:
     FROM log_stream s CROSS JOIN LATERAL (
@@ -104,7 +104,7 @@ ORDER BY {{by_time: {{dir}}}};
     {{dir}}
 }};
 
--- Of many: along the time.
+-- For many streams: along the time.
 -- fragment: search_all(cmp, dir)
 {{found_events:
     FROM log_event e JOIN log_stream s ON s.id = e.stream_id
@@ -114,7 +114,7 @@ ORDER BY {{by_time: {{dir}}}};
     {{dir}}
 }};
 
--- at_ms, stream_id, n: behind this event.
+-- at_ms, stream_id, n: after this event.
 -- name: log_search_some
 -- params: LOG_SEARCH_SOME = start_ms bigint, end_ms bigint, ingested_until_ms bigint, at_ms bigint,
 --     stream_id bigint, n bigint, rows bigint, streams bigint[]
@@ -138,7 +138,7 @@ ORDER BY {{by_time: {{dir}}}};
 -- columns: LOG_COL then LOG_FOUND_IN_COL
 {{search_all: <; DESC}};
 
--- The default one is there without a row.
+-- The default group exists without a row.
 -- fragment: groups
 SELECT g.name, g.created_at_ms, (
     SELECT coalesce(sum(s.end_offset), 0) FROM log_stream s

@@ -29,7 +29,7 @@ SELECT id, name, body FROM scheduling_policy WHERE account = :account AND region
 -- columns: SCHED_POLICY_COL
 {{policies}} AND id > :after ORDER BY id LIMIT :rows;
 
--- No row: there is one of the name.
+-- No row: the name is taken.
 -- name: policy_insert
 -- params: account text, region text, name text, body text
 -- columns: none
@@ -37,7 +37,7 @@ INSERT INTO scheduling_policy (account, region, name, body)
 VALUES (:account, :region, :name, :body)
 ON CONFLICT (account, region, name) DO NOTHING RETURNING id;
 
--- Tells the scheduler of each queue that has the policy.
+-- Informs the scheduler about each queue with the policy.
 -- name: policy_update
 -- params: id bigint, body text
 WITH p AS (

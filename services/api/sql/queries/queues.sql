@@ -1,7 +1,7 @@
--- Job queues: what users want, and what has become of it. Owner of job_queue; reads what the
--- scheduler writes of queues (queue_status, queue_snapshot, share_usage).
+-- Job queues: their settings and their status. Owner of job_queue; reads the scheduler's rows about
+-- queues (queue_status, queue_snapshot, share_usage).
 
--- Of a region. A row that is deleting and without status is gone.
+-- The resources of a region. A row that is deleting and has no status counts as deleted.
 -- fragment: queues
 SELECT q.id, q.name, q.enabled, q.priority, q.body, q.deleting,
     s.queue_id IS NOT NULL AS has_status, coalesce(s.valid, false) AS valid,
@@ -30,7 +30,7 @@ WHERE q.account = :account AND q.region = :region AND NOT (q.deleting AND s.queu
 -- columns: JQ_COL
 {{queues}} AND q.id > :after ORDER BY q.id LIMIT :rows;
 
--- Makes way for a new one of the name.
+-- Removes a deleted row, so that a new one can have its name.
 -- name: queue_gone
 -- params: account text, region text, name text
 DELETE FROM job_queue q
@@ -42,7 +42,7 @@ WHERE account = :account AND region = :region AND name = :name AND deleting
 -- columns: QUEUE_COUNT_COL
 SELECT count(*) AS n FROM ({{queues}}) AS q;
 
--- No row: there is one of the name.
+-- No row: the name is taken.
 -- name: queue_insert
 -- params: account text, region text, name text, enabled boolean, priority int, ce_ids bigint[],
 --     body text, policy_id bigint, time_limits text
@@ -69,7 +69,7 @@ WITH q AS (
 INSERT INTO inbox (consumer, kind, ref)
 SELECT :OB_INBOX_SCHEDULER, :OB_INBOX_QUEUE, q.id FROM q;
 
--- What an operation on jobs has to know of a queue.
+-- What an operation on jobs needs to know about a queue.
 -- name: queue_of_jobs
 -- params: account text, region text, name text
 -- columns: QUEUE_COL
@@ -80,7 +80,7 @@ FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id
 WHERE q.account = :account AND q.region = :region AND q.name = :name
     AND NOT (q.deleting AND s.queue_id IS NULL);
 
--- May a job of this share come, when so many shares may be active at a time?
+-- May a job of this share enter, if that many shares may be active at a time?
 -- name: share_fits
 -- params: queue_id bigint, share text, shares_max bigint
 -- columns: SHARE_FITS_COL

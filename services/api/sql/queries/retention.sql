@@ -1,5 +1,5 @@
--- Each page statement looks at the next page of a table in the order of its key and deletes what of
--- it is past; it says how many rows it looked at, how many it deleted and where the page ends.
+-- Each page statement examines the next page of a table in the order of its key and deletes the
+-- expired rows; it returns the number of rows examined and deleted, and the end of the page.
 
 -- fragment: page_result(key)
 SELECT (SELECT count(*) FROM page) AS looked_at, (SELECT count(*) FROM gone) AS deleted,
@@ -30,7 +30,7 @@ WITH page AS (
 )
 {{page_result: id}};
 
--- Those on which jobs depend that have not ended.
+-- Jobs on which living jobs depend.
 -- name: needed_jobs
 -- params: bound uuid
 -- columns: NEEDED_COL
@@ -56,7 +56,7 @@ WITH page AS (
 )
 {{page_result: job_id}};
 
--- A statement of its own: past_jobs does not see what was tagged while it began.
+-- A separate statement, because past_jobs does not see tags that were set while it started.
 -- name: past_tags
 -- params: bound uuid, after uuid
 -- columns: PAGE_COL

@@ -1,6 +1,6 @@
--- What the stores of resources have in common.
+-- The common part of the stores of resources.
 
--- Creations in a region wait for each other, so that a count holds.
+-- Creations in a region wait for each other, so that a count stays correct.
 -- name: region_serial
 -- params: account text, region text
 -- columns: none

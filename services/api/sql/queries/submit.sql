@@ -1,11 +1,11 @@
--- What makes jobs durable, on a connection of its own.
+-- Stores jobs, on a connection of its own.
 
 -- One statement, so that a job, its inbox row and its submit_once row are one commit. Rows of the
 -- same call meet in submit_once, sorted by key so that two processes lock in the same order; only
--- those it returned are inserted. The queue is locked so that its deletion cannot slip between.
--- Queue and definition may come from the api's memory (name_cache.c): what has changed since is
--- left out. A job that is accepted only to fail brings its termination along. Dependencies come as
--- the text of an array each, for unnest takes no arrays of arrays.
+-- the rows that it returned are inserted. The queue is locked, so that it cannot be deleted in
+-- between. Queue and definition may come from the api's cache (name_cache.c): jobs of changed ones
+-- are left out. A job that is accepted and then fails brings its termination along. Each job's
+-- dependencies come as the text of an array, because unnest does not take arrays of arrays.
 -- name: submit
 -- params: SUBMIT = id uuid[], account text[], region text[], queue_id bigint[], queue_version bigint[], definition_id bigint[],
 --     latest smallint[], definition text[], revision int[], name text[], array_size int[],

@@ -1,5 +1,5 @@
--- Tags of resources. Those of environments, queues, definitions and policies are part of their
--- bodies. Owner of job_tag, which has the tags of a job once they differ from those submitted.
+-- Tags of resources. Tags of environments, queues, definitions and policies are part of their
+-- bodies. Owner of job_tag, which has the tags of a job once they differ from the submitted ones.
 
 -- fragment: tagged(table)
 SELECT r.id, r.body FROM {{table}} r
@@ -84,7 +84,7 @@ WHERE j.id = :id AND j.account = :account AND j.region = :region;
 -- columns: none
 SELECT pg_advisory_xact_lock(hashtextextended(:id, :OB_LOCK_JOB_TAGS));
 
--- Not for a job that has gone meanwhile; retention finds what is written for one that goes.
+-- Not for a job that was deleted meanwhile; retention finds rows of one that is deleted later.
 -- name: tag_job_put
 -- params: id uuid, tags text
 -- columns: none

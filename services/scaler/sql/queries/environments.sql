@@ -1,8 +1,8 @@
--- Compute environments: what users want of them, what has become of them, and what was asked.
+-- Compute environments: their settings, their status, and requests about them.
 -- table: scaler
 
--- Those that exist, or have something left to be removed. status_version is NULL when there is no
--- ce_status row.
+-- Environments that exist, or that have something left to remove. status_version is NULL if there
+-- is no ce_status row.
 -- name: environments
 -- columns: ENV
 SELECT e.id, e.name, e.version, e.enabled, e.deleting, e.resource_type, e.min_vcpus, e.max_vcpus,
@@ -32,7 +32,7 @@ DELETE FROM ce_status s WHERE ce_id = ANY (:ce_ids) AND NOT EXISTS (
     SELECT 1 FROM instance i WHERE i.ce_id = s.ce_id AND i.state < :OB_INSTANCE_TERMINATED
 );
 
--- instance_id is the one that is to be interrupted; NULL: the row announces an environment.
+-- instance_id: the instance to interrupt; NULL: the row announces an environment.
 -- name: inbox
 -- columns: INBOX
 SELECT seq, instance_id FROM inbox WHERE consumer = :OB_INBOX_SCALER ORDER BY seq LIMIT 1000;

@@ -2,7 +2,7 @@
 -- locks them in that order too.
 -- table: scaler
 
--- Those that have not ended.
+-- Instances that have not ended.
 -- name: instances
 -- columns: INSTANCE_ROW
 SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, infra,
@@ -10,14 +10,14 @@ SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, inf
     doubtful AND state = :OB_INSTANCE_LAUNCHING AS doubtful
 FROM instance WHERE state < :OB_INSTANCE_TERMINATED ORDER BY id;
 
--- What is placed on them.
+-- The placements on them.
 -- name: instance_use
 -- columns: USE
 SELECT p.instance_id, count(*) AS runs, sum(j.mcpu) AS mcpu, sum(j.mem_mib) AS mem_mib,
     sum(j.gpus) AS gpus
 FROM placement p JOIN job j ON j.id = p.job_id GROUP BY p.instance_id;
 
--- Those on which nothing is placed.
+-- Instances without a placement.
 -- name: instances_empty
 -- params: ids text[]
 -- columns: EMPTY
@@ -40,7 +40,8 @@ SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, :OB_INSTANCE_LAUNC
     infra, doubtful = 1
 FROM {{rows: m}};
 
--- One that nobody launched, if its join token is one of that environment and its id is new.
+-- An instance that was started by hand, if its join token is one of that environment and its id is
+-- new.
 -- name: instance_join
 -- params: JOINING = id text, type text, mcpu int, mem_mib int, gpus int, token_hash text,
 --     join_hash text, ce text
@@ -52,7 +53,7 @@ WHERE t.hash = :join_hash AND c.name = :ce AND upper(c.type) = 'UNMANAGED' AND N
 ON CONFLICT (id) DO NOTHING
 RETURNING ce_id;
 
--- They were in doubt, and are not any more.
+-- Clears the doubtful mark.
 -- name: instance_found
 -- params: ids text[]
 -- columns: MOVED
@@ -81,8 +82,8 @@ WHERE i.id = l.id RETURNING i.id;
     , deadline_at = CASE WHEN :deadline_ms < 0 THEN i.deadline_at
         ELSE least(i.deadline_at, now() + :deadline_ms * interval '1 ms') END}};
 
--- DRAINING and LOST are committed before: nothing can be placed on these any more, so what is not
--- there now never will be.
+-- DRAINING and LOST are committed earlier: nothing can be placed on these instances any more, so a
+-- placement that does not exist now never will.
 -- name: instance_end_empty
 -- params: ids text[], state int, reason text
 -- columns: MOVED

@@ -1,4 +1,4 @@
--- What retention deletes.
+-- The statements of retention.
 
 -- name: past_instances
 -- params: kept_s bigint, rows bigint

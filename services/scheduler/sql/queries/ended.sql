@@ -1,4 +1,4 @@
--- What has become of jobs that have ended.
+-- The results of ended jobs.
 -- table: scheduler
 
 -- By id.

@@ -12,7 +12,7 @@ FROM (
 LEFT JOIN job j ON j.id = i.job_id
 ORDER BY i.seq;
 
--- In the round that acts on them.
+-- Run in the round that acts on them.
 -- name: inbox_delete
 -- params: seqs bigint[]
 DELETE FROM inbox WHERE consumer = :OB_INBOX_SCHEDULER AND seq = ANY (:seqs);

@@ -1,5 +1,5 @@
--- What the scheduler reads of a job: of one that is submitted, and of one that it loads. dep_ids is
--- an argument, for a job that waits for nothing needs no dependencies.
+-- A job's data for the scheduler, when it is submitted and when it is loaded. dep_ids is an
+-- argument, because a job that waits for nothing needs no dependencies.
 -- fragment: job(dep_ids)
 -- columns: JOB
 j.queue_id, j.array_size, j.mcpu, j.mem_mib, j.gpus, j.created_at_ms, j.attempts, j.on_exit,

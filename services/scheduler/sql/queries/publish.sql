@@ -1,12 +1,12 @@
--- What the publisher reads and writes, on a connection of its own: job_event rows that are to become
--- messages, what belongs to them, and how far it is.
+-- The publisher's statements, on a connection of its own: job_event rows that become messages, the
+-- data that belong to them, and the position.
 -- table: publisher
 
 -- name: watermark
 -- columns: WATERMARK
 SELECT round, n, topic_end FROM publisher;
 
--- Forward only, and only while this epoch leads.
+-- Moves only forward, and only while this epoch leads.
 -- name: move_watermark
 -- params: epoch bigint, round bigint, n int, topic_end bigint
 UPDATE publisher SET epoch = :epoch, round = :round, n = :n, topic_end = :topic_end
@@ -28,7 +28,7 @@ FROM (
 LEFT JOIN job j ON j.id = e.job_id
 ORDER BY e.round, e.n;
 
--- In the order of the jobs and, of each, of their attempts.
+-- In the order of the jobs and, for each, of the attempts.
 -- name: attempts
 -- params: job_id uuid[], idx int[]
 -- columns: ATTEMPT

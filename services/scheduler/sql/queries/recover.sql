@@ -1,4 +1,4 @@
--- What a new leader loads.
+-- The rows that a new leader loads.
 -- table: scheduler
 -- include: job.sql
 

@@ -1,7 +1,7 @@
--- What retention deletes, page by page.
+-- The statements of retention, page by page.
 
--- The rows of the next page whose job is gone; ids are in the order of time, so the pages end
--- before ids (:bound) of jobs that cannot have gone.
+-- The rows of the next page whose job has been deleted. Ids are in the order of time, so the pages
+-- end before the ids (:bound) of jobs that cannot have been deleted.
 -- fragment: orphans(table, number)
 WITH page AS (
     SELECT job_id, idx, {{number}} AS number FROM {{table}}
@@ -28,7 +28,8 @@ FROM page ORDER BY job_id DESC, idx DESC, number DESC LIMIT 1;
 -- columns: ORPHAN
 {{orphans: done; 0}};
 
--- at_ms rises with (round, n): the first page that is not all past is the last one.
+-- at_ms increases with (round, n), so the first page that has not completely expired is the last
+-- one.
 -- name: past_job_events
 -- params: before_ms bigint, rows bigint
 DELETE FROM job_event WHERE ctid = ANY (ARRAY(

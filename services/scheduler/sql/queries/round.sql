@@ -1,12 +1,12 @@
--- The round's transaction (commit.c) behind its fence, in its order.
+-- The round's transaction (commit.c) after its fence, in its order.
 -- table: scheduler
 
--- Raises (division by zero) when a statement of a round touched fewer rows than it was to: memory
--- and table differ then, and the round must not be committed.
+-- Raises an error (division by zero) if a statement of a round touched fewer rows than it must:
+-- then memory and table differ, and the round must not be committed.
 -- fragment: expect_all(rows)
 SELECT 1 / (count(*) = cardinality(:{{rows}}))::int FROM changed;
 
--- Raises unless all are ACTIVE.
+-- Raises an error unless all are ACTIVE.
 -- name: lock_instances
 -- params: ids text[]
 -- columns: none
@@ -131,7 +131,7 @@ SELECT queue_id, version, true, 'JobQueue Healthy' FROM {{rows: m}}
 ON CONFLICT (queue_id) DO UPDATE
 SET version = excluded.version, valid = true, reason = excluded.reason;
 
--- A submission may have been accepted just before: its queue is not gone yet.
+-- A submission may have been accepted just before; then its queue is not deleted yet.
 -- name: queue_status_delete
 -- params: queue_ids bigint[]
 -- columns: GONE
@@ -148,7 +148,7 @@ WITH r AS (DELETE FROM class_reason WHERE queue_id = ANY (:queue_ids)),
     u AS (DELETE FROM share_usage WHERE queue_id = ANY (:queue_ids))
 DELETE FROM queue_snapshot WHERE queue_id = ANY (:queue_ids);
 
--- What executors get of the jobs that are placed, by id.
+-- The job data that executors get for placed jobs, by id.
 -- name: specs
 -- params: ids uuid[]
 -- columns: SPEC

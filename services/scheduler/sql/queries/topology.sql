@@ -16,7 +16,7 @@ SELECT c.id, c.name, c.name || '_Batch_' || c.uuid AS cluster,
 FROM compute_environment c
 LEFT JOIN ce_status s ON s.ce_id = c.id;
 
--- joined: nobody launched it, so nobody but its executor can end it. doubtful: LAUNCHING, and may
+-- joined: it was started by hand, so only its executor can end it. doubtful: LAUNCHING, and may
 -- never come.
 -- fragment: instances
 SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash, type = 'unmanaged' AS joined,
@@ -41,7 +41,7 @@ FROM instance;
 -- columns: CE
 {{environments}} WHERE c.id = ANY (:ids);
 
--- Those that are not TERMINATED, and those that have runs on them.
+-- Instances that are not TERMINATED, and those that have runs.
 -- name: instances
 -- columns: INSTANCE
 {{instances}} WHERE state < :OB_INSTANCE_TERMINATED
