@@ -77,7 +77,7 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
         id_list_add(&late, PQgetvalue(overdue, i, OVERDUE_ID));
     return r < 0 ? r
                  : moves_advance(s, &late, BIT(OB_INSTANCE_DRAINING), OB_INSTANCE_LOST,
-                                 "what ran on it had its time", err);
+                                 "the time for its running jobs is over", err);
 }
 
 /* Has its executor nothing left to send? */
