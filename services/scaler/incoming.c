@@ -1,6 +1,6 @@
-/* Messages into memory. Owns nothing, commits nothing: handlers note what was said, the loop acts
- * on it. Every message is a doorbell or a level, so reading one twice changes nothing. Executors'
- * messages count only with their instance's token. Loop thread. */
+/* Stores messages in memory. Owns nothing, commits nothing: handlers record the content, the loop
+ * acts on it. Every message is a doorbell or a level, so reading one twice changes nothing.
+ * Executors' messages count only with their instance's token. Loop thread. */
 #include "incoming.h"
 
 #include <string.h>
@@ -13,8 +13,7 @@
 #include "silence.h"
 #include "unmanaged.h"
 
-#define NOTICE_MAX_MS                                                                              \
-    (24 * 3600 * 1000) /* what an executor says is no time for PostgreSQL as it is */
+#define NOTICE_MAX_MS (24 * 3600 * 1000) /* limits an executor's value */
 
 static void ignore(scaler *s, const ob_bus_msg *msg, const char *why)
 {
@@ -58,7 +57,7 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
     if (!in) {
         if (!scaler_instance(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
             join_note(s, body);
-        /* Often one that has just ended. */
+        /* Often an instance that has just ended. */
         ob_debug("report.ignored", "{s:s}", "type", type);
         return;
     }
@@ -66,7 +65,7 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, con
     in->beat = true;
     if (!strcmp(type, "registered")) {
         heard_of(in);
-        in->held = -1; /* what is confirmed is not in its list; heartbeats count it */
+        in->held = -1; /* confirmed runs are not in its list; heartbeats count them */
     } else if (!strcmp(type, "heartbeat")) {
         heard_of(in); /* it registered when nobody listened: a heartbeat comes after that */
         int64_t count = ob_json_int(body, "count", -1);
@@ -117,7 +116,7 @@ static void take_shapes(env *e, const json_t *shapes)
     json_array_foreach(shapes, i, shape)
     {
         decide_shape one = { .need = resources_of(shape), .count = ob_json_int(shape, "count", 1) };
-        /* decide divides by these. */
+        /* decide divides by these values. */
         if (one.count > 0 && one.need.mcpu >= 0 && one.need.mem_mib >= 0 && one.need.gpus >= 0)
             e->shapes[e->n_shapes++] = one;
     }
@@ -142,7 +141,7 @@ static void take_use(scaler *s, const env *e, const json_t *use, int64_t now_ms)
     else if (in->idle_since_ms == 0)
         in->idle_since_ms = now_ms;
     if (runs > 0 || in->runs > 0)
-        in->held = -1; /* until its executor has told again */
+        in->held = -1; /* until its executor reports again */
     in->runs = runs;
 }
 
@@ -150,7 +149,7 @@ static void on_demand(scaler *s, int64_t epoch, const json_t *body)
 {
     env *e = scaler_env(s, ob_json_int(body, "ce", 0));
     if (epoch < s->scheduler_epoch)
-        return; /* of a scheduler that leads no more */
+        return; /* from a scheduler that no longer leads */
     s->scheduler_epoch = epoch;
     if (!e) {
         s->inbox_rung = true; /* new, perhaps: look */
@@ -195,7 +194,7 @@ void events_on_msg(const ob_bus_msg *msg, void *arg)
 void events_on_bus(ob_bus_event event, void *arg)
 {
     scaler *s = arg;
-    /* Without an assignment (standing by) a loss of positions means nothing. */
+    /* Without an assignment (on standby) a loss of positions has no effect. */
     if (event == OB_BUS_REASSIGNED)
         s->reload_owed = true;
     ob_lead_bus_event(s->lead, event);

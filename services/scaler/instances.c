@@ -58,7 +58,7 @@ int instances_drain(scaler *s,
     return r;
 }
 
-/* What had a deadline and is past it takes its runs with it. */
+/* An instance past its deadline ends together with its runs. */
 static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
@@ -86,8 +86,8 @@ static bool has_sent_all(const instance *in)
     return in->held == 0 || in->executor == EXECUTOR_LEFT;
 }
 
-/* Asks for the end of what is DRAINING or LOST: at once when the scheduler says so, otherwise every
- * second, until nothing is placed on it. */
+/* Tries to end DRAINING and LOST instances: at once when the scheduler reports it, otherwise every
+ * second, until they have no placement. */
 static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
 {
     ob_cleanup(id_list_done) id_list again = { 0 };
@@ -111,7 +111,7 @@ static void ask_ends(scaler *s, id_list *list, int64_t heard_ms, int64_t now_ms)
     announce_instances(s, again.ids, again.n);
 }
 
-/* Of the empty ones, those whose executor has nothing left to send. */
+/* Of the empty instances, those whose executor has nothing left to send. */
 static void choose_ends(scaler *s, const PGresult *empty, id_list *list)
 {
     for (int i = 0; i < PQntuples(empty); i++) {

@@ -1,12 +1,11 @@
-/* The life of instances: each step is a committed row first, then what follows from it. Every step
- * may be repeated. Functions return 0 or an error of the database; what went wrong is tried again
- * at the next turn. */
+/* The life of instances: each step first commits a row and then acts. Every step may be repeated.
+ * Functions return 0 or an error of the database; a failed step is tried again in the next turn. */
 #pragma once
 
 #include "scaler.h"
 
-/* Drains ACTIVE instances; LAUNCHING ones end at once. deadline_ms: what still runs by then, from
- * now, ends with its instance; -1: it may finish. A DRAINING one keeps the earlier deadline. */
+/* Drains ACTIVE instances; LAUNCHING ones end at once. deadline_ms: time from now after which
+ * running jobs end with their instance; -1: no limit. A DRAINING one keeps the earlier deadline. */
 int instances_drain(scaler *s,
                     instance *const *which,
                     size_t n,
@@ -14,7 +13,7 @@ int instances_drain(scaler *s,
                     int64_t deadline_ms,
                     ob_error *err);
 
-/* Was it launched by an infrastructure that its environment has no more? */
+/* Was it launched with settings that its environment no longer has? */
 bool instances_outdated(const env *e, const instance *in);
 
 /* Everything that is due: launches, registrations, silence, ends. 'heard_ms': how much

@@ -1,8 +1,9 @@
-/* Spot interruptions. The provider gives the notice, the executor tells of it, the instance drains
- * until the end that the executor named; its runs end there (executor) or with it (instances.c).
- * Owns the state of the notice (instance_state.h). Invariants: only Spot instances are drawn; a
- * notice is asked for again until the instance drains, so that a restart of anybody loses none.
- * Loop thread. */
+/* Spot interruptions. The provider gives the notice, the executor reports it, and the instance
+ * drains until the end that the executor named; its runs end there (executor) or with it
+ * (instances.c). Owns the members of 'instance' for this.
+ *
+ * Invariants: only Spot instances are chosen at random; a notice is requested again until the
+ * instance drains, so no restart loses one. Loop thread. */
 #include "interrupt.h"
 
 #include <math.h>
@@ -25,8 +26,8 @@ bool interrupt_ask(scaler *s, const char *id)
     return false;
 }
 
-/* Interruptions have no memory: the time to the next is drawn from an exponential distribution,
- * anew by each leader. */
+/* Interruptions are independent of the past: the time to the next comes from an exponential
+ * distribution, and each leader draws it again. */
 static void draw(const scaler *s, instance *in, int64_t now_ms)
 {
     if (s->config.interrupt_mean_s == 0 || !in->spot || in->notice != NOTICE_NONE)

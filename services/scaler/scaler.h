@@ -1,5 +1,5 @@
-/* What the scaler's files share: the state in memory. All of it belongs to the
- * loop thread. The truth is PostgreSQL; this is what is known of it, loaded when leading begins. */
+/* Shared by the scaler's files: the state in memory. All of it belongs to the loop thread.
+ * PostgreSQL is the truth; this is the known part of it, loaded when leading begins. */
 #pragma once
 
 #include <jansson.h>
@@ -20,13 +20,13 @@
 
 #define SCALER_NAME "scaler"
 
-/* The provider had none of a type. */
+/* A type of which the provider had no instance. */
 typedef struct type_refusals {
     int64_t until_ms; /* asked again not before */
     int32_t n;        /* in a row */
 } type_refusals;
 
-/* A compute environment: what its user wants, and its last demand. */
+/* A compute environment: its user's settings, and its last demand. */
 typedef struct env {
     int64_t id;
     char *name;
@@ -43,13 +43,13 @@ typedef struct env {
     char *shapes_json;       /* for ce_status */
     json_t *resources;       /* computeResources of its body */
     char *launch_hash;       /* what of it instances are made by: a hash, see env_types.c */
-    int64_t drain_ms;        /* instances that an update replaces: their runs may last so long */
-    char *invalid;           /* why nothing can be launched for it, or NULL */
+    int64_t drain_ms; /* time for which runs may continue on instances that an update replaces */
+    char *invalid;    /* why nothing can be launched for it, or NULL */
 
     decide_shape *shapes; /* work that waits: the last demand */
     size_t n_shapes;
-    int64_t demand_at_ms;       /* 0: none was read since leading began */
-    int64_t short_since_ms;     /* lacks the provider's room since; 0: it does not */
+    int64_t demand_at_ms;   /* 0: none was read since leading began */
+    int64_t short_since_ms; /* time since which it lacks the provider's capacity; 0: it does not */
     struct shortage *shortages; /* which work that is: see shortages.h; sorted by need */
     size_t n_shortages;
 
@@ -86,7 +86,7 @@ typedef struct scaler {
     bool counters_reloaded;  /* a reload for lost counters was asked for */
     int64_t *inbox;          /* rows acted on, to be deleted with the next status */
     size_t n_inbox;
-    char **unknown; /* instances that the provider has and no row: to be ended */
+    char **unknown; /* instances of the provider without a row: to be ended */
     size_t n_unknown;
     join_offer *offers; /* of executors started by hand, to be looked at */
     size_t n_offers;

@@ -99,7 +99,7 @@ int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *er
         r = add_ids(leader, STMT_STATUS_DELETE, what->gone, what->n_gone, err);
     if (r == 0)
         r = add_ids(leader, STMT_INBOX_DELETE, what->inbox, what->n_inbox, err);
-    /* What could not be added makes the commit fail. */
+    /* If a statement could not be added, the commit fails. */
     int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
     return r < 0 ? r : c;
 }

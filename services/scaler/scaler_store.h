@@ -13,7 +13,7 @@
 
 /* ---- Reading; each *ret is new, PQclear it ---- */
 
-/* Environments that exist, or have something left to be removed. *ret: ENV_* */
+/* Environments that exist, or that have something left to remove. */
 int store_envs(ob_db *db, PGresult **ret, ob_error *err);
 /* Instances that have not ended, in id order. *ret: INSTANCE_ROW_* */
 int store_instances(ob_db *db, PGresult **ret, ob_error *err);
@@ -21,7 +21,7 @@ int store_instances(ob_db *db, PGresult **ret, ob_error *err);
 int store_use(ob_db *db, PGresult **ret, ob_error *err);
 /* Inbox rows for the scaler. *ret: INBOX_* */
 int store_inbox(ob_db *db, PGresult **ret, ob_error *err);
-/* Those of 'ids' on which nothing is placed. *ret: EMPTY_* */
+/* Those of 'ids' without a placement. *ret: id. */
 int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 
 /* ---- Writing ---- */
@@ -56,10 +56,10 @@ typedef struct store_joining {
     const char *join_hash, *token_hash;
     ob_resources size;
 } store_joining;
-/* An instance that nobody launched, LAUNCHING, if its join token is one of that environment and
- * its id is new. *ret_ce: the environment, 0: refused. */
+/* An instance of an executor that was started by hand, LAUNCHING, if its join token is one of that
+ * environment and its id is new. *ret_ce: the environment, 0: refused. */
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err);
-/* Those of 'ids' that were in doubt are not any more. *ret: MOVED_* */
+/* Clears the doubtful mark of those of 'ids' that have it. *ret: the ids. */
 int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
 

@@ -1,10 +1,10 @@
 /* Decides what to launch and what to give back. Pure: no state outlives a call.
  *
- * Work that waits is packed into the free room of instances that run or are on their way
- * (decide_work.c); for the rest one instance at a time is launched, smaller environments first, of
- * the type that the environment's strategy puts first (decide_choose.c). An idle instance that no
- * work waits for goes after a while, or at once when another environment lacks room on the provider
- * (decide_drain.c). */
+ * Waiting work is packed into the free capacity of instances that run or are on their way. For the
+ * rest one instance at a time is launched, smaller environments first, of the type that the
+ * environment's strategy prefers: mostly the one with the lowest cost for the work that it would
+ * take, waste included. An idle instance that no work needs is given back after a while, or at once
+ * if another environment needs the provider's capacity. */
 #include "decide.h"
 
 #include <stdlib.h>
@@ -20,7 +20,7 @@ static bool needs_more(const work_env *w)
     return !w->settled && (w->kept < w->env->floor_mcpu || (w->env->enabled && work_has_rest(w)));
 }
 
-/* The environment to serve next: the one that has least. */
+/* The environment to serve next: the one with the least capacity. */
 static work_env *next_needy(work *k, size_t *ret_needy)
 {
     work_env *next = NULL;
@@ -36,7 +36,7 @@ static work_env *next_needy(work *k, size_t *ret_needy)
     return next;
 }
 
-/* Notes which work it is for. */
+/* Records the work that it is for. */
 static void plan_launch(work_env *w, decide_launch *launch)
 {
     fill *f = w->waiting;
@@ -68,8 +68,8 @@ static void count_launch(work *k, work_env *w, decide_launch *launch)
     k->host.mem_left -= launch->nominal.mem_mib;
 }
 
-/* There is none of the type that work waits for (BEST_FIT): what it could hold waits, the rest goes
- * on. Returns whether it could hold any. */
+/* The type that work waits for is not available (BEST_FIT): the work that it could hold waits, the
+ * rest continues. Returns whether it could hold any. */
 static bool set_aside(work_env *w, const decide_type *type)
 {
     bool any = false;
@@ -82,7 +82,7 @@ static bool set_aside(work_env *w, const decide_type *type)
     return any;
 }
 
-/* Has so much been looked at that the next call is to go on? */
+/* Has this call looked at so much that the next one should continue? */
 static bool is_long(const work *k)
 {
     size_t steps = 0;
@@ -118,8 +118,8 @@ static size_t plan_launches(work *k, decide_launch *out)
 
 /* ---- What cannot be had ---- */
 
-/* Why work that was left over gets no instance; false: nothing is lacking, it has to wait for those
- * that are there. */
+/* Why remaining work gets no instance; false: there is no shortage, it waits for existing
+ * instances. */
 static bool why_left(const work_env *w, size_t shape, decide_why *ret)
 {
     const decide_env *env = w->env;

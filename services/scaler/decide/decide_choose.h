@@ -1,4 +1,4 @@
-/* What comes next for an environment, a type or an exact size: pure. Part of decide. */
+/* The next launch for an environment: a type, or an exact size. */
 #pragma once
 
 #include "decide_work.h"
