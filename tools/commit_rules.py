@@ -13,14 +13,18 @@ ROOT = Path(__file__).resolve().parent.parent
 SUBJECT_MAX = 90
 SUBJECT = re.compile(r"[a-z][a-z0-9_./-]*(, [a-z][a-z0-9_./-]*)*: (?P<verb>[a-z][a-z-]*)( .*)?")
 # Words that begin a statement or a name, never a command.
-NO_VERBS = set(
-    "a all an and another any are as at both but by each every few for from how i if in is it its "
-    "just many more most neither no none not nothing of on one only or our some somebody such that the "
-    "their there these they this those to too two was we were what whatever when where whether "
-    "which while who whoever whose why with without".split()
+NO_VERB = re.compile(
+    r"("
+    r"a|all|an|and|another|any|are|as|at|both|but|by|each|"
+    r"every|few|for|from|how|i|if|in|is|it|its|just|many|"
+    r"more|most|neither|no|none|not|nothing|of|on|one|only|or|"
+    r"our|some|somebody|such|that|the|their|there|these|they|this"
+    r"|those|to|too|two|was|we|were|what|whatever|when|where|"
+    r"whether|which|while|who|whoever|whose|why|with|without"
+    r")"
 )
 # Verbs that look like another form of a verb.
-VERBS = set("embed exceed feed focus need proceed seed shed speed bring ring string".split())
+VERB = re.compile(r"embed|exceed|feed|focus|need|proceed|seed|shed|speed|bring|ring|string")
 
 
 def fault(subject):
@@ -29,9 +33,9 @@ def fault(subject):
     if not match:
         return "is not of the form 'area: imperative summary'"
     verb = match["verb"]
-    if verb in NO_VERBS:
+    if NO_VERB.fullmatch(verb):
         return f"does not begin with a verb: '{verb}'"
-    if verb not in VERBS and re.search(r"(ed|ing|[^su]s)$", verb):
+    if not VERB.fullmatch(verb) and re.search(r"(ed|ing|[^su]s)$", verb):
         return f"is not imperative: '{verb}'"
     if subject.endswith("."):
         return "ends with a period"

@@ -70,7 +70,7 @@ def test_a_log_event_without_a_meaning_is_found(monkeypatch):
 
 
 def test_a_subject_of_a_commit_that_is_no_command_is_found(monkeypatch):
-    """tools/commit_rules.py, a part of the suite `format`, can fail: each of its rules is broken."""
+    """tools/commit_rules.py, a part of the suite `format`, can fail: each rule is broken."""
     monkeypatch.syspath_prepend(ROOT / "tools")
     import commit_rules
 
