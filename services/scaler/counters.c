@@ -138,7 +138,7 @@ static int eval(counters *c,
                 ob_error *err)
 {
     if (ob_mono_ms() < c->away_until_ms)
-        return ob_fail_retry(err, EIO, "Redis is away");
+        return ob_fail_retry(err, EIO, "Redis is not reachable");
     size_t argc = 5 + n;
     const char **argv = ob_calloc(argc, sizeof(*argv));
     size_t *lens = ob_calloc(argc, sizeof(*lens));

@@ -22,17 +22,17 @@ static const ob_config_field own[] = {
       "where instances come from: {all}" },
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, FIELD(instance_types), "", OB_CATALOG_HELP },
     { "OPENBATCH_SPOT_INTERRUPT_MEAN_S", OB_CONFIG_INT, FIELD(interrupt_mean_s), "0",
-      "{here} providers: each Spot instance is interrupted at random, on average so many "
-      "seconds after it came; 0: never",
+      "{here} providers: mean time in seconds until each Spot instance is interrupted at random; "
+      "0: never",
       0, 31536000 },
     { "OPENBATCH_UNMANAGED_LOCAL", OB_CONFIG_INT, FIELD(unmanaged_local), "0",
-      "1: each unmanaged compute environment gets an executor of this host by itself ({here} "
+      "1: each unmanaged compute environment automatically gets an executor on this host ({here} "
       "providers)",
       0, 1 },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "time after which an idle instance is ended", 0, 86400000 },
     { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "0",
-      "an instance whose executor has not registered for so long is given up and replaced; 0: "
+      "time within which an executor must register; otherwise its instance is replaced; 0: "
       "{register}",
       0, 86400000 },
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, FIELD(job_retention_s),

@@ -40,9 +40,8 @@ const ob_config_field ob_config_common_fields[] = {
       "file with librdkafka settings, one name=value per line, for a Kafka that needs more (TLS, "
       "SCRAM); in PEM values (ssl.ca.pem) \\n ends a line; empty: none" },
     { "OPENBATCH_KAFKA_PID_FILE", OB_CONFIG_PATH, COMMON(kafka_pid_file), "",
-      "file with the number of Kafka's process on this host: nobody else who has its port is "
-      "spoken "
-      "to; empty: not looked at" },
+      "file with the process id of Kafka on this host; services send nothing to another process "
+      "that has its port; empty: not checked" },
     { "OPENBATCH_KAFKA_PARTITIONS", OB_CONFIG_INT, COMMON(kafka_partitions), "1",
       "number of partitions of each internal topic when it is created", 1, 256 },
     { 0 },

@@ -106,7 +106,7 @@ static int freshen(db_pool *pool, ob_db **db, ob_error *err)
     ob_db_free(*db);
     *db = NULL;
     if (ob_mono_ms() < atomic_load(&pool->retry_at_ms)) /* logged once by the thread that tried */
-        return ob_fail_retry(err, ENOTCONN, "PostgreSQL is away");
+        return ob_fail_retry(err, ENOTCONN, "PostgreSQL is not reachable");
     int r = db_open(pool->conninfo, "openbatch-api", pool->tables, STATEMENT_MS, db, err);
     if (r < 0) {
         atomic_store(&pool->retry_at_ms, ob_mono_ms() + RETRY_MS);
