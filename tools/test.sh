@@ -15,7 +15,7 @@ done
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
-test_home='' engine_home='' engine_net=''
+test_home='' engine_home='' engine_net='' engine_host='' images_pid=''
 
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
@@ -135,7 +135,7 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
             status=1
         fi
         if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
-        exit $status
+        exit "$status"
     ) || result=1
     drop_test_home
     return $result
@@ -146,7 +146,7 @@ suite_e2e() {
     # As root the copy has its own engine, so that tests can inject faults into it.
     if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
     # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
-    on_test_home tests/e2e --timeout=600 --durations=8 --reruns 1
+    on_test_home tests/e2e -m 'not long' --timeout=600 --durations=8 --reruns 1
 }
 
 # Faults are injected into servers and the container engine, so that must be this copy's own. Nothing is tried again.
@@ -162,7 +162,11 @@ suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
     make_test_home ours
-    on_test_home tests/faults -m long --timeout=3600 --durations=0
+    local status=0
+    on_test_home tests/faults -m long --timeout=3600 --durations=0 || status=1
+    make_test_home ours
+    on_test_home tests/e2e -m long --timeout=3600 --durations=0 || status=1
+    return "$status"
 }
 
 # A separate bridge with the first number that no other run uses: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's
@@ -195,10 +199,10 @@ engine_up() {
     setsid dockerd -H "unix://$engine_home/docker.sock" -p "$engine_home/pid" --data-root "$engine_home/data" \
         --exec-root "$engine_home/run" --config-file <(echo '{}') -b "obtest$engine_net" --log-level warn \
         --default-address-pool "base=10.214.$((4 * engine_net)).0/22,size=24" >"$engine_home/log" 2>&1 </dev/null &
-    export DOCKER_HOST=unix://$engine_home/docker.sock
+    engine_host=unix://$engine_home/docker.sock
     local i
     for ((i = 0; i < 150; i++)); do
-        docker version >/dev/null 2>&1 && return 0
+        docker -H "$engine_host" version >/dev/null 2>&1 && return 0
         sleep 0.2
     done
     tail -n 20 "$engine_home/log" >&2
@@ -206,27 +210,46 @@ engine_up() {
 }
 
 engine_down() {
-    local ids
-    mapfile -t ids < <(docker ps -aq 2>/dev/null)
-    ((${#ids[@]} == 0)) || docker rm -f "${ids[@]}" >/dev/null 2>&1 || :
-    local pid i
+    local ids pid i
+    if [[ -n $images_pid ]]; then
+        pkill -P "$images_pid" || :
+        kill "$images_pid" 2>/dev/null || :
+    fi
+    mapfile -t ids < <(docker -H "$engine_host" ps -aq 2>/dev/null)
+    ((${#ids[@]} == 0)) || docker -H "$engine_host" rm -f "${ids[@]}" >/dev/null 2>&1 || :
     pid=$(cat "$engine_home/pid" 2>/dev/null || :)
     [[ -z $pid ]] || kill "$pid" 2>/dev/null || :
     for ((i = 0; i < 100; i++)); do [[ -n $pid && -d /proc/$pid ]] && sleep 0.1; done
     [[ -z $engine_net ]] || ip link delete "obtest$engine_net" 2>/dev/null || :
     umount "$engine_home"/run/netns/* 2>/dev/null || :
     rm -rf "$engine_home" 2>/dev/null || :
-    engine_home='' engine_net=''
+    engine_home='' engine_net='' engine_host='' images_pid=''
+}
+
+# The images of the suite compose take minutes, most of them waiting for packages: they are made beside other suites.
+begin_images() {
+    engine_up
+    mkdir "$engine_home/images"
+    DOCKER_HOST=$engine_host nice bash "$OB_ROOT/tests/compose/images.sh" "$engine_home/images" "$OB_JARS" \
+        >"$engine_home/images.log" 2>&1 </dev/null &
+    images_pid=$!
+}
+
+end_images() {
+    local status=0
+    wait "$images_pid" || status=1
+    cat "$engine_home/images.log" >&2
+    images_pid=''
+    return $status
 }
 
 suite_compose() {
     local status=0
-    engine_up
-    mkdir "$engine_home/images"
-    bash "$OB_ROOT/tests/compose/images.sh" "$engine_home/images" "$OB_JARS" &&
+    [[ -n $engine_home ]] || begin_images
+    end_images &&
         (
-            OPENBATCH_PORT=$(free_ports)
-            export OPENBATCH_PORT
+            OPENBATCH_PORT=$(free_ports) DOCKER_HOST=$engine_host
+            export OPENBATCH_PORT DOCKER_HOST
             cd "$OB_ROOT" || exit
             "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5 --reruns 1
         ) || status=1
@@ -236,6 +259,7 @@ suite_compose() {
 
 prepare
 failed=()
+[[ " ${suites[*]} " != *" compose "* ]] || ((EUID != 0)) || begin_images
 for suite in "${suites[@]}"; do
     say "== $suite"
     "suite_$suite" || failed+=("$suite")

@@ -29,6 +29,10 @@ sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
 from fixtures import small_copy, small_trial, trial  # noqa: E402, F401
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes long and rarely fails: ./openbatch test long")
+
+
 @pytest.fixture(scope="session")
 def stack():
     return Stack(os.environ["OPENBATCH_HOME"])
