@@ -1,9 +1,10 @@
 """Checks the subjects of commits: `area: imperative summary`.
 
-Checks the commits since the merge base with origin/main or main, and at least HEAD; merges are left
-out. Without a git directory there is nothing to check.
+Checks HEAD; with OPENBATCH_COMMITS_SINCE=REVISION all commits since then, without merges. Without a
+git directory there is nothing to check.
 """
 
+import os
 import re
 import subprocess
 import sys
@@ -57,15 +58,8 @@ def commits():
     """(id, subject) of the commits to check."""
     if git("rev-parse", "--show-toplevel") != str(ROOT):
         return []
-    head = git("rev-parse", "--verify", "HEAD")
-    if head is None:
-        return []
-    span = ["-1"]
-    for branch in ("origin/main", "main"):
-        base = git("merge-base", "HEAD", branch)
-        if base and base != head:
-            span = [f"{base}..HEAD"]
-            break
+    since = os.environ.get("OPENBATCH_COMMITS_SINCE")
+    span = [f"{since}..HEAD"] if since else ["-1", "HEAD"]
     log = git("log", "--no-merges", "--format=%h %s", *span) or ""
     return [line.split(" ", 1) for line in log.splitlines()]
 
