@@ -216,25 +216,21 @@ int log_store_group_make(
 
 int log_store_read(ob_db *db,
                    int64_t stream_id,
-                   log_place from,
-                   log_place to,
-                   int64_t start_ms,
-                   int64_t end_ms,
-                   bool last,
+                   const log_window *window,
                    int limit,
                    PGresult **ret,
                    ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, stream_id);
-    ob_param_int(&p, from.at_ms);
-    ob_param_int(&p, from.n);
-    ob_param_int(&p, to.at_ms);
-    ob_param_int(&p, to.n);
-    ob_param_int(&p, start_ms);
-    ob_param_int(&p, end_ms);
+    ob_param_int(&p, window->from.at_ms);
+    ob_param_int(&p, window->from.n);
+    ob_param_int(&p, window->to.at_ms);
+    ob_param_int(&p, window->to.n);
+    ob_param_int(&p, window->start_ms);
+    ob_param_int(&p, window->end_ms);
     ob_param_int(&p, limit);
-    return ob_db_exec(db, last ? STMT_LOG_READ_LAST : STMT_LOG_READ_FIRST, &p, ret, err);
+    return ob_db_exec(db, window->last ? STMT_LOG_READ_LAST : STMT_LOG_READ_FIRST, &p, ret, err);
 }
 
 log_search_place log_search_begin(bool backward)
@@ -285,21 +281,13 @@ int log_store_search(ob_db *db, const log_search *search, int limit, PGresult **
                       ret, err);
 }
 
-int log_store_groups(ob_db *db,
-                     const char *account,
-                     const char *region,
-                     const char *prefix,
-                     const char *match,
-                     const char *after,
-                     int limit,
-                     PGresult **ret,
-                     ob_error *err)
+int log_store_groups(ob_db *db, const log_group_page *page, PGresult **ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    params_group(&p, account, region, prefix);
-    ob_param_text(&p, match);
-    ob_param_text(&p, after);
-    ob_param_int(&p, limit);
+    params_group(&p, page->account, page->region, page->prefix);
+    ob_param_text(&p, page->match);
+    ob_param_text(&p, page->after);
+    ob_param_int(&p, page->limit);
     return ob_db_exec(db, STMT_LOG_GROUPS, &p, ret, err);
 }
 
@@ -319,36 +307,33 @@ int log_store_groups_named(ob_db *db,
 }
 
 int log_store_streams_by_name(ob_db *db,
-                              const log_key *group,
+                              const log_stream_page *page,
                               const char *prefix,
-                              bool descending,
                               const char *after_name,
-                              int limit,
                               PGresult **ret,
                               ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    params_group(&p, group->account, group->region, group->group);
+    params_group(&p, page->account, page->region, page->group);
     ob_param_text(&p, prefix);
     ob_param_text(&p, after_name);
-    ob_param_int(&p, limit);
-    return ob_db_exec(db, descending ? STMT_LOG_STREAMS_BACK : STMT_LOG_STREAMS, &p, ret, err);
+    ob_param_int(&p, page->limit);
+    return ob_db_exec(db, page->descending ? STMT_LOG_STREAMS_BACK : STMT_LOG_STREAMS, &p, ret,
+                      err);
 }
 
 int log_store_streams_by_time(ob_db *db,
-                              const log_key *group,
-                              bool descending,
+                              const log_stream_page *page,
                               int64_t after_ms,
                               int64_t after_id,
-                              int limit,
                               PGresult **ret,
                               ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    params_group(&p, group->account, group->region, group->group);
+    params_group(&p, page->account, page->region, page->group);
     ob_param_int(&p, after_ms);
     ob_param_int(&p, after_id);
-    ob_param_int(&p, limit);
-    return ob_db_exec(db, descending ? STMT_LOG_STREAMS_TIME_BACK : STMT_LOG_STREAMS_TIME, &p, ret,
-                      err);
+    ob_param_int(&p, page->limit);
+    return ob_db_exec(db, page->descending ? STMT_LOG_STREAMS_TIME_BACK : STMT_LOG_STREAMS_TIME, &p,
+                      ret, err);
 }

@@ -75,15 +75,17 @@ typedef struct log_place {
     int64_t at_ms, n;
 } log_place;
 
-/* Events of a stream in [from, to) with at_ms in [start_ms, end_ms): the first or the last, at most
- * 'limit' and LOG_PAGE_BYTES, ascending. Columns: LOG_COL_*. */
+/* The part of a stream that a page is taken from. */
+typedef struct log_window {
+    log_place from, to;       /* 'to' is not included */
+    int64_t start_ms, end_ms; /* of at_ms; end_ms is not included */
+    bool last;                /* the page is the last events of the window, not the first */
+} log_window;
+
+/* Events of a stream: at most 'limit' and LOG_PAGE_BYTES, ascending. Columns: LOG_COL_*. */
 int log_store_read(ob_db *db,
                    int64_t stream_id,
-                   log_place from,
-                   log_place to,
-                   int64_t start_ms,
-                   int64_t end_ms,
-                   bool last,
+                   const log_window *window,
                    int limit,
                    PGresult **ret,
                    ob_error *err);
@@ -118,16 +120,17 @@ int log_store_candidates(ob_db *db,
  * and LOG_FOUND_IN_COL_*; FOUND: how many there were before the bytes were counted. */
 int log_store_search(ob_db *db, const log_search *search, int limit, PGresult **ret, ob_error *err);
 
-/* A page of groups (LOG_GROUP_COL_*). 'match': NULL, or a part of the name. */
-int log_store_groups(ob_db *db,
-                     const char *account,
-                     const char *region,
-                     const char *prefix,
-                     const char *match,
-                     const char *after,
-                     int limit,
-                     PGresult **ret,
-                     ob_error *err);
+/* A page of groups, in the order of their names. */
+typedef struct log_group_page {
+    const char *account, *region;
+    const char *prefix; /* of the name; "": any */
+    const char *match;  /* a part of the name; NULL: any */
+    const char *after;  /* the last name of the page before; NULL: none */
+    int limit;
+} log_group_page;
+
+/* Columns: LOG_GROUP_COL_*. */
+int log_store_groups(ob_db *db, const log_group_page *page, PGresult **ret, ob_error *err);
 int log_store_groups_named(ob_db *db,
                            const char *account,
                            const char *region,
@@ -136,21 +139,24 @@ int log_store_groups_named(ob_db *db,
                            PGresult **ret,
                            ob_error *err);
 
-/* A page of streams (LOG_STREAM_COL_*).
+/* A page of the streams of a group. */
+typedef struct log_stream_page {
+    const char *account, *region, *group;
+    bool descending;
+    int limit;
+} log_stream_page;
+
+/* Columns: LOG_STREAM_COL_*.
  * after_name / (after_ms, after_id): the last row of the page before; NULL / 0: none. */
 int log_store_streams_by_name(ob_db *db,
-                              const log_key *group,
+                              const log_stream_page *page,
                               const char *prefix,
-                              bool descending,
                               const char *after_name,
-                              int limit,
                               PGresult **ret,
                               ob_error *err);
 int log_store_streams_by_time(ob_db *db,
-                              const log_key *group,
-                              bool descending,
+                              const log_stream_page *page,
                               int64_t after_ms,
                               int64_t after_id,
-                              int limit,
                               PGresult **ret,
                               ob_error *err);

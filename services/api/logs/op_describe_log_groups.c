@@ -66,8 +66,13 @@ static int page_of(api_request *req, int limit, PGresult **ret, api_reply *rep)
                            "logGroupNamePrefix and logGroupNamePattern are mutually exclusive.");
     if (token && page_token_read(req, token, &after, rep) < 0)
         return log_bad_token(rep);
-    return log_store_groups(req->db, req->account, req->region, prefix ? prefix : "", match, after,
-                            limit + 1, ret, &rep->err);
+    const log_group_page page = { .account = req->account,
+                                  .region = req->region,
+                                  .prefix = prefix ? prefix : "",
+                                  .match = match,
+                                  .after = after,
+                                  .limit = limit + 1 };
+    return log_store_groups(req->db, &page, ret, &rep->err);
 }
 
 int op_describe_log_groups(api_request *req, api_reply *rep)

@@ -32,22 +32,20 @@ static json_t *stream_json(const char *group_arn, const PGresult *rows, int row)
 }
 
 static int read_page(api_request *req,
-                     const log_key *group,
+                     const log_stream_page *page,
                      bool by_time,
                      const char *after,
-                     int limit,
                      PGresult **ret,
                      api_reply *rep)
 {
-    bool descending = ob_json_bool(req->body, "descending", false);
     if (!by_time)
-        return log_store_streams_by_name(req->db, group,
-                                         ob_json_str(req->body, "logStreamNamePrefix", ""),
-                                         descending, after, limit, ret, &rep->err);
+        return log_store_streams_by_name(req->db, page,
+                                         ob_json_str(req->body, "logStreamNamePrefix", ""), after,
+                                         ret, &rep->err);
     long long ms = 0, id = 0;
     if (after && sscanf(after, "%lld %lld", &ms, &id) != 2)
         return log_bad_token(rep);
-    return log_store_streams_by_time(req->db, group, descending, ms, id, limit, ret, &rep->err);
+    return log_store_streams_by_time(req->db, page, ms, id, ret, &rep->err);
 }
 
 static char *place_of(const PGresult *rows, int row, bool by_time)
@@ -77,8 +75,12 @@ int op_describe_log_streams(api_request *req, api_reply *rep)
     r = log_group_check(req, group, rep);
     if (r < 0)
         return r;
-    const log_key key = { req->account, req->region, group, NULL };
-    r = read_page(req, &key, by_time, after, limit + 1, &rows, rep);
+    const log_stream_page page = { .account = req->account,
+                                   .region = req->region,
+                                   .group = group,
+                                   .descending = ob_json_bool(req->body, "descending", false),
+                                   .limit = limit + 1 };
+    r = read_page(req, &page, by_time, after, &rows, rep);
     if (r < 0)
         return r;
     json_t *streams = json_array();

@@ -10,19 +10,16 @@
 #include "ob/message.h"
 #include "request/names.h"
 
-typedef struct window {
-    log_place from, to;
-    bool last; /* the page is the last events of the window, not the first */
-} window;
-
 static const log_place BEGINNING = { 0, 0 }, END_OF_ALL = { INT64_MAX, INT64_MAX };
 
-static int read_window(const json_t *body, window *ret, api_reply *rep)
+static int read_window(const json_t *body, log_window *ret, api_reply *rep)
 {
     const char *token = ob_json_str(body, "nextToken", NULL);
-    *ret = (window){ .from = BEGINNING,
-                     .to = END_OF_ALL,
-                     .last = !ob_json_bool(body, "startFromHead", false) };
+    *ret = (log_window){ .from = BEGINNING,
+                         .to = END_OF_ALL,
+                         .start_ms = ob_json_int(body, "startTime", 0),
+                         .end_ms = ob_json_int(body, "endTime", INT64_MAX),
+                         .last = !ob_json_bool(body, "startFromHead", false) };
     if (token == NULL)
         return 0;
     long long at_ms, n;
@@ -36,7 +33,7 @@ static int read_window(const json_t *body, window *ret, api_reply *rep)
     return 0;
 }
 
-static int build_page(const PGresult *rows, const window *w, api_reply *rep)
+static int build_page(const PGresult *rows, const log_window *w, api_reply *rep)
 {
     int n = PQntuples(rows);
     char forward[64], backward[64];
@@ -75,7 +72,7 @@ static int build_page(const PGresult *rows, const window *w, api_reply *rep)
 int op_get_log_events(api_request *req, api_reply *rep)
 {
     const char *group = NULL;
-    window w;
+    log_window w;
     int64_t stream_id = 0;
     int r = log_group_of(req, &group, rep);
     if (r == 0)
@@ -91,8 +88,7 @@ int op_get_log_events(api_request *req, api_reply *rep)
     if (r < 0)
         return r;
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-    r = log_store_read(req->db, stream_id, w.from, w.to, ob_json_int(req->body, "startTime", 0),
-                       ob_json_int(req->body, "endTime", INT64_MAX), w.last,
+    r = log_store_read(req->db, stream_id, &w,
                        (int)ob_json_int(req->body, "limit", LOG_PAGE_EVENTS), &rows, &rep->err);
     req_db_release(req); /* what follows is long text */
     return r < 0 ? r : build_page(rows, &w, rep);
