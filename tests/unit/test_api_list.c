@@ -107,16 +107,14 @@ typedef struct question {
     job_filter filter;
 } question;
 
-static int ask(const question *q, const char *position, int limit, job_page *page, ob_error *err)
+static int ask(const question *q, job_cursor cursor, job_page *page, ob_error *err)
 {
     ob_uuid array;
     (void)ob_uuid_parse(ARRAY, strlen(ARRAY), &array);
     if (q->children)
-        return job_list_children(db, (job_scope){ "1", "r" }, &array, q->state, position, limit,
-                                 page, err);
-    return q->any_state
-               ? job_list_filtered(db, q->queue, &q->filter, position, limit, page, err)
-               : job_list_state(db, q->queue, q->state, &q->filter, position, limit, page, err);
+        return job_list_children(db, (job_scope){ "1", "r" }, &array, q->state, cursor, page, err);
+    return q->any_state ? job_list_filtered(db, q->queue, &q->filter, cursor, page, err)
+                        : job_list_state(db, q->queue, q->state, &q->filter, cursor, page, err);
 }
 
 typedef struct told {
@@ -134,7 +132,8 @@ static told list(const question *q, int limit)
         ob_error err = { 0 };
         job_page page = { 0 };
         int64_t before = rows_looked_at();
-        if (ask(q, *position ? position : NULL, limit, &page, &err) < 0)
+        const job_cursor cursor = { .position = *position ? position : NULL, .limit = limit };
+        if (ask(q, cursor, &page, &err) < 0)
             fail_msg("%s", err.text);
         int64_t looked_at = rows_looked_at() - before;
         t.worst = looked_at > t.worst ? looked_at : t.worst;

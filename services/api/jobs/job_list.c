@@ -162,13 +162,13 @@ int job_list_state(ob_db *db,
                    int64_t queue_id,
                    ob_job_state state,
                    const job_filter *filter,
-                   const char *position,
-                   int limit,
+                   job_cursor cursor,
                    job_page *ret,
                    ob_error *err)
 {
+    const char *position = cursor.position;
     listing l = {
-        .db = db, .queue_id = queue_id, .filter = filter, .below = position, .limit = limit
+        .db = db, .queue_id = queue_id, .filter = filter, .below = position, .limit = cursor.limit
     };
     memcpy(l.floor, nowhere, sizeof nowhere);
     if (position && !(state == OB_JOB_SUBMITTED ? is_number(position) : is_id(position)))
@@ -182,7 +182,7 @@ int job_list_state(ob_db *db,
     ob_param_int(&p, queue_id);
     ob_param_int(&p, state);
     ob_param_text(&p, l.below);
-    ob_param_int(&p, limit + 1);
+    ob_param_int(&p, cursor.limit + 1);
     ob_param_text(&p, filter->share);
     ob_param_text(&p, l.floor);
     return take_rows(&l, &p, ret, err);
@@ -255,15 +255,16 @@ static int choose_filtered(listing *l, ob_error *err)
 int job_list_filtered(ob_db *db,
                       int64_t queue_id,
                       const job_filter *filter,
-                      const char *position,
-                      int limit,
+                      job_cursor cursor,
                       job_page *ret,
                       ob_error *err)
 {
-    listing l = {
-        .db = db, .queue_id = queue_id, .filter = filter, .below = position, .limit = limit
-    };
-    if (position && !is_id(position))
+    listing l = { .db = db,
+                  .queue_id = queue_id,
+                  .filter = filter,
+                  .below = cursor.position,
+                  .limit = cursor.limit };
+    if (cursor.position && !is_id(cursor.position))
         return bad_position(err);
     memcpy(l.floor, nowhere, sizeof nowhere);
     int r = begin(db, err);
@@ -274,7 +275,7 @@ int job_list_filtered(ob_db *db,
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, queue_id);
     ob_param_text(&p, l.below);
-    ob_param_int(&p, limit + 1);
+    ob_param_int(&p, cursor.limit + 1);
     ob_param_text(&p, l.floor);
     ob_param_text(&p, filter->name);
     ob_param_text(&p, filter->name_from);
@@ -295,13 +296,12 @@ int job_list_children(ob_db *db,
                       job_scope scope,
                       const ob_uuid *array,
                       ob_job_state state,
-                      const char *position,
-                      int limit,
+                      job_cursor cursor,
                       job_page *ret,
                       ob_error *err)
 {
-    listing l = { .db = db, .stmt = STMT_LIST_CHILDREN, .limit = limit };
-    if (position && !is_number(position))
+    listing l = { .db = db, .stmt = STMT_LIST_CHILDREN, .limit = cursor.limit };
+    if (cursor.position && !is_number(cursor.position))
         return bad_position(err);
     int r = begin(db, err);
     if (r < 0)
@@ -311,7 +311,7 @@ int job_list_children(ob_db *db,
     ob_param_text(&p, scope.region);
     ob_param_uuid(&p, array);
     ob_param_int(&p, state);
-    ob_param_int(&p, position ? atoll(position) + 1 : 0);
-    ob_param_int(&p, limit + 1);
+    ob_param_int(&p, cursor.position ? atoll(cursor.position) + 1 : 0);
+    ob_param_int(&p, cursor.limit + 1);
     return take_rows(&l, &p, ret, err);
 }

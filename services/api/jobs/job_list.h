@@ -26,16 +26,20 @@ typedef struct job_page {
     char next[LIST_POSITION_TEXT];
 } job_page;
 
-/* For all: position: job_page.next of the page before, NULL: the first page. Newest first, except
- * for children. Errors: -EINVAL: the position is not valid. */
+/* Which page: where it begins, and how many jobs it has at most. */
+typedef struct job_cursor {
+    const char *position; /* job_page.next of the page before; NULL: the first page */
+    int limit;
+} job_cursor;
+
+/* For all: newest first, except for children. Errors: -EINVAL: the position is not valid. */
 
 /* Jobs of a queue in a state; only the share of the filter is used. */
 int job_list_state(ob_db *db,
                    int64_t queue_id,
                    ob_job_state state,
                    const job_filter *filter,
-                   const char *position,
-                   int limit,
+                   job_cursor cursor,
                    job_page *ret,
                    ob_error *err);
 
@@ -43,8 +47,7 @@ int job_list_state(ob_db *db,
 int job_list_filtered(ob_db *db,
                       int64_t queue_id,
                       const job_filter *filter,
-                      const char *position,
-                      int limit,
+                      job_cursor cursor,
                       job_page *ret,
                       ob_error *err);
 
@@ -53,7 +56,6 @@ int job_list_children(ob_db *db,
                       job_scope scope,
                       const ob_uuid *array,
                       ob_job_state state,
-                      const char *position,
-                      int limit,
+                      job_cursor cursor,
                       job_page *ret,
                       ob_error *err);

@@ -25,8 +25,7 @@ typedef struct listing {
     bool any_state; /* a filter applies to all states, except SHARE_IDENTIFIER with a status */
     list_filter filter;
     bool has_filter;
-    const char *position; /* of the page before; NULL: the first */
-    int limit;
+    job_cursor cursor;
 } listing;
 
 static void page_done(job_page *page)
@@ -42,9 +41,8 @@ static int list_queue(api_request *req, listing *l, job_page *ret, api_reply *re
     if (r < 0 || l->filter.nothing)
         return r;
     return l->any_state
-               ? job_list_filtered(req->db, queue.id, filter, l->position, l->limit, ret, &rep->err)
-               : job_list_state(req->db, queue.id, l->state, filter, l->position, l->limit, ret,
-                                &rep->err);
+               ? job_list_filtered(req->db, queue.id, filter, l->cursor, ret, &rep->err)
+               : job_list_state(req->db, queue.id, l->state, filter, l->cursor, ret, &rep->err);
 }
 
 static int list_children(api_request *req, const listing *l, job_page *ret, api_reply *rep)
@@ -60,8 +58,7 @@ static int list_children(api_request *req, const listing *l, job_page *ret, api_
     }
     if (!exists)
         return api_client_error(rep, "Array job %.100s does not exist.", named->text);
-    return job_list_children(req->db, scope, &array.id, l->state, l->position, l->limit, ret,
-                             &rep->err);
+    return job_list_children(req->db, scope, &array.id, l->state, l->cursor, ret, &rep->err);
 }
 
 /* The request that a token belongs to: all its members except the size of the page. */
@@ -156,10 +153,10 @@ int op_list_jobs(api_request *req, api_reply *rep)
     ob_cleanup(page_done) job_page page = { 0 };
     bool children = strcmp(of, "arrayJobId") == 0;
     bool filtered = l.has_filter && !children;
-    r = page_read(req, filtered ? FILTER_PAGE_MAX : STATE_PAGE_MAX, &l.limit, &text, rep);
-    l.position = text;
+    r = page_read(req, filtered ? FILTER_PAGE_MAX : STATE_PAGE_MAX, &l.cursor.limit, &text, rep);
+    l.cursor.position = text;
     if (r == 0)
-        r = check_token(req, &l.position, rep);
+        r = check_token(req, &l.cursor.position, rep);
     if (r == 0)
         r = req_db(req, &rep->err);
     if (r < 0)
@@ -167,6 +164,6 @@ int op_list_jobs(api_request *req, api_reply *rep)
     r = children ? list_children(req, &l, &page, rep) : list_queue(req, &l, &page, rep);
     req_db_release(req);
     if (r == 0)
-        build_page(req, &page, l.limit, rep);
+        build_page(req, &page, l.cursor.limit, rep);
     return r;
 }
