@@ -108,7 +108,8 @@ static bool stopped(job_scope scope, const char *id)
     bool written = false;
     ob_error err = { 0 };
     ob_job_ref asked = ref(id, -1);
-    if (job_store_stop(db, scope, &asked, 1, true, "r", &written, &err) < 0)
+    const job_stop how = { .terminate = true, .reason = "r" };
+    if (job_store_stop(db, scope, &asked, 1, how, &written, &err) < 0)
         fail_msg("%s", err.text);
     return written;
 }

@@ -42,17 +42,16 @@ int job_store_stop(ob_db *db,
                    job_scope scope,
                    const ob_job_ref *jobs,
                    size_t n,
-                   bool terminate,
-                   const char *reason,
+                   job_stop how,
                    bool *ret_written,
                    ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     add_scope(&p, scope);
-    ob_param_int(&p, terminate ? OB_INBOX_TERMINATE : OB_INBOX_CANCEL);
+    ob_param_int(&p, how.terminate ? OB_INBOX_TERMINATE : OB_INBOX_CANCEL);
     add_refs(&p, jobs, n);
-    ob_param_text(&p, reason);
+    ob_param_text(&p, how.reason);
     int r = ob_db_exec(db, STMT_STOP, &p, &res, err);
     if (r == 0)
         *ret_written = PQntuples(res) > 0;

@@ -21,14 +21,19 @@ int job_store_sizes(ob_db *db,
                     PGresult **ret,
                     ob_error *err);
 
-/* Stores requests to cancel (terminate false) or terminate in the inbox; unknown or ended jobs are
- * left alone. *ret_written: is there something to do? */
+/* How jobs are stopped, and why. */
+typedef struct job_stop {
+    bool terminate; /* also what runs; false: cancel */
+    const char *reason;
+} job_stop;
+
+/* Stores requests to stop jobs in the inbox; unknown or ended jobs are left alone. *ret_written: is
+ * there something to do? */
 int job_store_stop(ob_db *db,
                    job_scope scope,
                    const ob_job_ref *jobs,
                    size_t n,
-                   bool terminate,
-                   const char *reason,
+                   job_stop how,
                    bool *ret_written,
                    ob_error *err);
 

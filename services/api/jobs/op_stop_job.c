@@ -12,13 +12,13 @@
 static int stop(api_request *req, const ob_job_ref *jobs, size_t n, bool terminate, api_reply *rep)
 {
     const job_scope scope = { req->account, req->region };
+    const job_stop how = { .terminate = terminate, .reason = ob_json_str(req->body, "reason", "") };
     bool written = false;
     if (n == 0)
         return 0;
     int r = req_db(req, &rep->err);
     if (r == 0)
-        r = job_store_stop(req->db, scope, jobs, n, terminate, ob_json_str(req->body, "reason", ""),
-                           &written, &rep->err);
+        r = job_store_stop(req->db, scope, jobs, n, how, &written, &rep->err);
     if (r == 0 && written)
         api_ring_command(req->ctx);
     return r;
