@@ -48,22 +48,16 @@ int environment_find(
     return environment_from_row(res, 0, ret, err);
 }
 
-int environment_list(api_request *req,
-                     const char *const *names,
-                     size_t n,
-                     int64_t after,
-                     int limit,
-                     PGresult **ret,
-                     ob_error *err)
+int environment_list(api_request *req, const store_selection *which, PGresult **ret, ob_error *err)
 {
-    return store_list(req, STMT_ENVIRONMENT_NAMED, STMT_ENVIRONMENT_PAGE, names, n, after, limit,
-                      ret, err);
+    return store_list(req, STMT_ENVIRONMENT_NAMED, STMT_ENVIRONMENT_PAGE, which, ret, err);
 }
 
 int environment_share(
     api_request *req, const char *const *names, size_t n, PGresult **ret, ob_error *err)
 {
-    return store_list(req, STMT_ENVIRONMENT_SHARE, NULL, names, n, 0, 0, ret, err);
+    return store_list(req, STMT_ENVIRONMENT_SHARE, NULL,
+                      &(store_selection){ .names = names, .n = n }, ret, err);
 }
 
 static int check_quota(api_request *req, ob_error *err)

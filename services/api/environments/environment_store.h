@@ -29,14 +29,8 @@ int environment_from_row(const PGresult *res, int row, api_environment *ret, ob_
 /* By name in the caller's scope; lock: for update, inside store_tx. Errors: -ENOENT. */
 int environment_find(
     api_request *req, const char *name, bool lock, api_environment *ret, ob_error *err);
-/* *ret rows: names (n > 0) in that order, or a page of all with ids above 'after'. */
-int environment_list(api_request *req,
-                     const char *const *names,
-                     size_t n,
-                     int64_t after,
-                     int limit,
-                     PGresult **ret,
-                     ob_error *err);
+/* *ret rows: the names in their order, or the page. */
+int environment_list(api_request *req, const store_selection *which, PGresult **ret, ob_error *err);
 #define ENVIRONMENTS_MAX 50 /* AWS quota, of a region */
 /* New row and inbox rows, inside store_tx. Errors: -EEXIST; -EDQUOT: there are ENVIRONMENTS_MAX. */
 int environment_insert(api_request *req, const api_environment *e, ob_error *err);

@@ -15,7 +15,7 @@ int op_describe_scheduling_policies(api_request *req, api_reply *rep)
     size_t n = 0;
     int r = describe_names(req, "arns", "Arns", "scheduling-policy", &names, &n, rep);
     if (r == 0)
-        r = sched_policy_list(req, names, n, 0, 0, &rows, &rep->err);
+        r = sched_policy_list(req, &(store_selection){ .names = names, .n = n }, &rows, &rep->err);
     if (r < 0)
         return r;
     json_t *list = json_array();
@@ -41,8 +41,9 @@ int op_list_scheduling_policies(api_request *req, api_reply *rep)
     int limit = 0;
     int r = page_read(req, PAGE_MAX, &limit, &position, rep);
     if (r == 0)
-        r = sched_policy_list(req, NULL, 0, position ? atoll(position) : 0, limit + 1, &rows,
-                              &rep->err);
+        r = sched_policy_list(
+            req, &(store_selection){ .after = position ? atoll(position) : 0, .limit = limit + 1 },
+            &rows, &rep->err);
     if (r < 0)
         return r;
     json_t *list = json_array();

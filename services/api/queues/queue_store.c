@@ -50,15 +50,9 @@ int queue_find(api_request *req, const char *name, bool lock, api_wanted_queue *
     return queue_from_row(res, 0, ret, err);
 }
 
-int queue_list(api_request *req,
-               const char *const *names,
-               size_t n,
-               int64_t after,
-               int limit,
-               PGresult **ret,
-               ob_error *err)
+int queue_list(api_request *req, const store_selection *which, PGresult **ret, ob_error *err)
 {
-    return store_list(req, STMT_QUEUE_NAMED, STMT_QUEUE_PAGE, names, n, after, limit, ret, err);
+    return store_list(req, STMT_QUEUE_NAMED, STMT_QUEUE_PAGE, which, ret, err);
 }
 
 static void param_policy(ob_params *p, const api_wanted_queue *q)

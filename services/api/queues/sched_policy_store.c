@@ -77,13 +77,7 @@ int sched_policy_delete(api_request *req, int64_t id, ob_error *err)
     return req_exec(req, STMT_POLICY_DELETE, &p, NULL, err);
 }
 
-int sched_policy_list(api_request *req,
-                      const char *const *names,
-                      size_t n,
-                      int64_t after,
-                      int limit,
-                      PGresult **ret,
-                      ob_error *err)
+int sched_policy_list(api_request *req, const store_selection *which, PGresult **ret, ob_error *err)
 {
-    return store_list(req, STMT_POLICY_NAMED, STMT_POLICY_PAGE, names, n, after, limit, ret, err);
+    return store_list(req, STMT_POLICY_NAMED, STMT_POLICY_PAGE, which, ret, err);
 }

@@ -4,6 +4,7 @@
 #include "policies_sql.h"
 #include "request/arn.h"
 #include "request/operation.h"
+#include "request/store.h"
 
 /* 'body' is owned. */
 typedef struct sched_policy {
@@ -34,12 +35,8 @@ int sched_policy_update(api_request *req, const sched_policy *p, ob_error *err);
 int sched_policy_in_use(api_request *req, int64_t id, bool *ret, ob_error *err);
 int sched_policy_delete(api_request *req, int64_t id, ob_error *err);
 
-/* *ret rows: names (not NULL) in that order, or a page of all with ids above 'after'; columns:
- * SCHED_POLICY_COL_*. */
+/* *ret rows: the names in their order, or the page; columns: SCHED_POLICY_COL_*. */
 int sched_policy_list(api_request *req,
-                      const char *const *names,
-                      size_t n,
-                      int64_t after,
-                      int limit,
+                      const store_selection *which,
                       PGresult **ret,
                       ob_error *err);

@@ -56,8 +56,12 @@ int describe(api_request *req, const describe_kind *kind, api_reply *rep)
     if (r == 0)
         r = page_read(req, PAGE_MAX, &limit, &position, rep);
     if (r == 0)
-        r = kind->list(req, names, n_names, position ? atoll(position) : 0, limit + 1, &rows,
-                       &rep->err);
+        r = kind->list(req,
+                       &(store_selection){ .names = names,
+                                           .n = n_names,
+                                           .after = position ? atoll(position) : 0,
+                                           .limit = limit + 1 },
+                       &rows, &rep->err);
     if (r < 0)
         return r;
 

@@ -3,6 +3,7 @@
 
 #include "arn.h"
 #include "operation.h"
+#include "store.h"
 
 /* The names in a list of names and ARNs of 'kind'; ARNs that are not the caller's are left out (as
  * AWS does with unknown names). Borrowed from the body; *ret is new. Refuses names together with
@@ -20,13 +21,7 @@ typedef struct describe_kind {
     const char *member;   /* of request and answer: "jobQueues" */
     const char *what;     /* in AWS's texts: "JobQueues" */
     const char *arn_kind; /* "job-queue" */
-    int (*list)(api_request *req,
-                const char *const *names,
-                size_t n,
-                int64_t after,
-                int limit,
-                PGresult **ret,
-                ob_error *err);
+    int (*list)(api_request *req, const store_selection *which, PGresult **ret, ob_error *err);
     /* *ret is new. */
     int (*view)(const api_request *req,
                 const PGresult *rows,

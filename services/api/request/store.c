@@ -38,21 +38,18 @@ int store_tx(api_request *req,
 int store_list(api_request *req,
                const char *named,
                const char *page,
-               const char *const *names,
-               size_t n,
-               int64_t after,
-               int limit,
+               const store_selection *which,
                PGresult **ret,
                ob_error *err)
 {
     SCOPED(p, req);
-    if (names) {
-        ob_param_text_array(&p, names, n);
+    if (which->names) {
+        ob_param_text_array(&p, which->names, which->n);
     } else {
-        ob_param_int(&p, after);
-        ob_param_int(&p, limit);
+        ob_param_int(&p, which->after);
+        ob_param_int(&p, which->limit);
     }
-    return req_exec(req, names ? named : page, &p, ret, err);
+    return req_exec(req, which->names ? named : page, &p, ret, err);
 }
 
 int store_serialize(api_request *req, ob_error *err)

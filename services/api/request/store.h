@@ -20,15 +20,19 @@ int store_tx(api_request *req,
              int (*body)(api_request *, api_reply *, void *),
              void *arg);
 
-/* Runs 'named' (then: names) when there are names (not NULL), else 'page' (then: ids above 'after',
- * so many rows). */
+/* Which rows of a list: those with these names, or a page of all. */
+typedef struct store_selection {
+    const char *const *names; /* NULL: a page */
+    size_t n;
+    int64_t after; /* a page has ids above this; 0: it is the first */
+    int limit;
+} store_selection;
+
+/* Runs the statement 'named' (then: names) or 'page' (then: after, limit). *ret is new. */
 int store_list(api_request *req,
                const char *named,
                const char *page,
-               const char *const *names,
-               size_t n,
-               int64_t after,
-               int limit,
+               const store_selection *which,
                PGresult **ret,
                ob_error *err);
 
