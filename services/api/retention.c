@@ -23,30 +23,33 @@
 
 static ob_sweeper *the_sweeper;
 
-/* Runs one statement page by page, until a page is not full. Its parameters: 'params' and, unless
- * 'begin' is NULL, where it goes on. */
-static int run_pages(ob_sweeper *sweeper,
-                     ob_db *db,
-                     const char *stmt,
-                     const char *const *params,
-                     size_t n_params,
-                     const char *begin,
-                     int64_t *ret_gone,
-                     ob_error *err)
+/* A statement that deletes a page of rows. Its parameters: 'params' and, unless 'begin' is NULL,
+ * where the page begins. */
+typedef struct deletion {
+    const char *stmt;
+    const char *params[3];
+    size_t n_params;
+    const char *begin; /* of the first page */
+} deletion;
+
+/* Runs it page by page, until a page is not full; adds the number of deleted rows to
+ * *ret_deleted. */
+static int
+run_pages(ob_sweeper *sweeper, ob_db *db, const deletion *what, int64_t *ret_deleted, ob_error *err)
 {
-    ob_cleanup(ob_freep) char *at = begin ? ob_strdup(begin) : NULL;
+    ob_cleanup(ob_freep) char *at = what->begin ? ob_strdup(what->begin) : NULL;
     for (int64_t rows = RETENTION_STEP; rows == RETENTION_STEP;) {
         ob_cleanup(ob_params_done) ob_params p = { 0 };
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-        for (size_t i = 0; i < n_params; i++)
-            ob_param_text(&p, params[i]);
+        for (size_t i = 0; i < what->n_params; i++)
+            ob_param_text(&p, what->params[i]);
         if (at)
             ob_param_text(&p, at);
-        int r = ob_db_exec(db, stmt, &p, &res, err);
+        int r = ob_db_exec(db, what->stmt, &p, &res, err);
         if (r < 0)
             return r;
         rows = ob_col_int(res, 0, PAGE_COL_LOOKED_AT, 0);
-        *ret_gone += ob_col_int(res, 0, PAGE_COL_DELETED, 0);
+        *ret_deleted += ob_col_int(res, 0, PAGE_COL_DELETED, 0);
         if (at && rows > 0) {
             free(at);
             at = ob_strdup(ob_col(res, 0, PAGE_COL_ENDS));
@@ -61,10 +64,13 @@ static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
 {
     int64_t events = 0, streams = 0;
     ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
-    const char *params[] = { before };
-    int r = run_pages(sweeper, db, STMT_PAST_EVENTS, params, 1, NULL, &events, err);
+    const deletion of_events = { .stmt = STMT_PAST_EVENTS, .params = { before }, .n_params = 1 };
+    const deletion of_streams = {
+        .stmt = STMT_PAST_STREAMS, .params = { before }, .n_params = 1, .begin = "0"
+    };
+    int r = run_pages(sweeper, db, &of_events, &events, err);
     if (r == 0)
-        r = run_pages(sweeper, db, STMT_PAST_STREAMS, params, 1, "0", &streams, err);
+        r = run_pages(sweeper, db, &of_streams, &streams, err);
     if (events + streams > 0)
         ob_info("logs.deleted", "{s:I, s:I}", "events", (json_int_t)events, "streams",
                 (json_int_t)streams);
@@ -86,10 +92,16 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
-    const char *params[] = { before, bound, ob_col(needed, 0, NEEDED_COL_IDS) };
-    r = run_pages(sweeper, db, STMT_PAST_JOBS, params, 3, first, &jobs, err);
+    const deletion of_jobs = { .stmt = STMT_PAST_JOBS,
+                               .params = { before, bound, ob_col(needed, 0, NEEDED_COL_IDS) },
+                               .n_params = 3,
+                               .begin = first };
+    const deletion of_tags = {
+        .stmt = STMT_PAST_TAGS, .params = { bound }, .n_params = 1, .begin = first
+    };
+    r = run_pages(sweeper, db, &of_jobs, &jobs, err);
     if (r == 0)
-        r = run_pages(sweeper, db, STMT_PAST_TAGS, params + 1, 1, first, &tags, err);
+        r = run_pages(sweeper, db, &of_tags, &tags, err);
     if (jobs > 0)
         ob_info("jobs.deleted", "{s:I}", "jobs", (json_int_t)jobs);
     return r;
