@@ -28,19 +28,16 @@ static api_keys *keys_of(const char *hex)
 static void sealed_secrets_open(void **state)
 {
     api_keys *keys = keys_of(MASTER);
+    const api_key key = { .key_id = "AKIA1", .account = "123456789012", .secret = "a secret" };
+    api_key opened = { .key_id = "AKIA1", .account = "123456789012" };
     uint8_t sealed[256], again[256];
     size_t len = 0, again_len = 0;
-    char secret[129];
-    assert_int_equal(
-        keys_seal(keys, "AKIA1", "123456789012", "a secret", sealed, sizeof sealed, &len, NULL), 0);
+    assert_int_equal(keys_seal(keys, &key, sealed, sizeof sealed, &len, NULL), 0);
     assert_int_equal(len, 12 + 8 + 16);
-    assert_int_equal(
-        keys_open(keys, "AKIA1", "123456789012", sealed, len, secret, sizeof secret, NULL), 0);
-    assert_string_equal(secret, "a secret");
+    assert_int_equal(keys_open(keys, sealed, len, &opened, NULL), 0);
+    assert_string_equal(opened.secret, "a secret");
     /* A nonce is never used twice. */
-    assert_int_equal(
-        keys_seal(keys, "AKIA1", "123456789012", "a secret", again, sizeof again, &again_len, NULL),
-        0);
+    assert_int_equal(keys_seal(keys, &key, again, sizeof again, &again_len, NULL), 0);
     assert_memory_not_equal(sealed, again, 12);
     keys_free(keys);
 }
@@ -49,23 +46,29 @@ static void nothing_else_opens_them(void **state)
 {
     api_keys *keys = keys_of(MASTER);
     api_keys *other = keys_of("ff0102030405060708090a0b0c0d0e0f101112131415161718191A1B1C1D1E1F");
-    uint8_t sealed[256];
+    api_key key = { .key_id = "AKIA1", .account = "1", .secret = "a secret" };
+    api_key other_id = { .key_id = "AKIA2", .account = "1" };
+    api_key other_account = { .key_id = "AKIA1", .account = "2" };
+    uint8_t sealed[256] = { 0 };
     size_t len = 0;
-    char out[129];
-    assert_int_equal(keys_seal(keys, "AKIA1", "1", "a secret", sealed, sizeof sealed, &len, NULL),
-                     0);
-    assert_int_equal(keys_open(other, "AKIA1", "1", sealed, len, out, sizeof out, NULL), -EBADMSG);
-    assert_int_equal(keys_open(keys, "AKIA2", "1", sealed, len, out, sizeof out, NULL), -EBADMSG);
-    assert_int_equal(keys_open(keys, "AKIA1", "2", sealed, len, out, sizeof out, NULL), -EBADMSG);
+    ob_error err = { 0 };
+    assert_int_equal(keys_seal(keys, &key, sealed, sizeof sealed, &len, NULL), 0);
+    assert_int_equal(keys_open(other, sealed, len, &key, NULL), -EBADMSG);
+    assert_string_equal(key.secret, "");
+    assert_int_equal(keys_open(keys, sealed, len, &other_id, NULL), -EBADMSG);
+    assert_int_equal(keys_open(keys, sealed, len, &other_account, NULL), -EBADMSG);
     for (size_t i = 0; i < len; i++) {
         sealed[i] ^= 1;
-        assert_int_equal(keys_open(keys, "AKIA1", "1", sealed, len, out, sizeof out, NULL),
-                         -EBADMSG);
+        assert_int_equal(keys_open(keys, sealed, len, &key, NULL), -EBADMSG);
         sealed[i] ^= 1;
     }
     for (size_t n = 0; n < len; n++)
-        assert_int_equal(keys_open(keys, "AKIA1", "1", sealed, n, out, sizeof out, NULL), -EBADMSG);
-    assert_int_equal(keys_open(keys, "AKIA1", "1", sealed, len, out, 8, NULL), -EBADMSG);
+        assert_int_equal(keys_open(keys, sealed, n, &key, NULL), -EBADMSG);
+    /* It would not fit. */
+    assert_int_equal(
+        keys_open(keys, sealed, len - strlen("a secret") + sizeof key.secret, &key, &err),
+        -EBADMSG);
+    assert_non_null(strstr(err.text, "damaged"));
     keys_free(keys);
     keys_free(other);
 }

@@ -91,69 +91,63 @@ void keys_derive(const api_keys *keys, const char *purpose, uint8_t ret[32])
         abort();
 }
 
-static void bound_to(const char *key_id, const char *account, char out[192])
+static void bound_to(const api_key *key, char out[192])
 {
-    (void)snprintf(out, 192, "%s/%s", account, key_id);
+    (void)snprintf(out, 192, "%s/%s", key->account, key->key_id);
 }
 
 int keys_seal(const api_keys *keys,
-              const char *key_id,
-              const char *account,
-              const char *secret,
+              const api_key *key,
               uint8_t *ret,
               size_t size,
               size_t *ret_len,
               ob_error *err)
 {
-    size_t n = strlen(secret);
+    size_t n = strlen(key->secret);
+    const uint8_t *secret = (const uint8_t *)key->secret;
     char aad[192];
-    bound_to(key_id, account, aad);
+    bound_to(key, aad);
     if (size < NONCE_LEN + n + TAG_LEN)
-        return ob_fail(err, EINVAL, "the secret of %s is too long", key_id);
+        return ob_fail(err, EINVAL, "the secret of %s is too long", key->key_id);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int len = 0, rest = 0;
     bool ok = ctx && RAND_bytes(ret, NONCE_LEN) == 1 &&
               EVP_EncryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, keys->master, ret) &&
               EVP_EncryptUpdate(ctx, NULL, &len, (const uint8_t *)aad, (int)strlen(aad)) &&
-              EVP_EncryptUpdate(ctx, ret + NONCE_LEN, &len, (const uint8_t *)secret, (int)n) &&
+              EVP_EncryptUpdate(ctx, ret + NONCE_LEN, &len, secret, (int)n) &&
               EVP_EncryptFinal_ex(ctx, ret + NONCE_LEN + len, &rest) &&
               EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_GET_TAG, TAG_LEN, ret + NONCE_LEN + n);
     EVP_CIPHER_CTX_free(ctx);
     if (!ok)
-        return ob_fail(err, EIO, "cannot encrypt the secret of %s", key_id);
+        return ob_fail(err, EIO, "cannot encrypt the secret of %s", key->key_id);
     *ret_len = NONCE_LEN + n + TAG_LEN;
     return 0;
 }
 
-int keys_open(const api_keys *keys,
-              const char *key_id,
-              const char *account,
-              const uint8_t *sealed,
-              size_t len,
-              char *ret,
-              size_t size,
-              ob_error *err)
+int keys_open(const api_keys *keys, const uint8_t *sealed, size_t len, api_key *key, ob_error *err)
 {
-    if (len < NONCE_LEN + TAG_LEN + 1 || len - NONCE_LEN - TAG_LEN >= size)
-        return ob_fail(err, EBADMSG, "the stored secret of %s is damaged", key_id);
+    if (len < NONCE_LEN + TAG_LEN + 1 || len - NONCE_LEN - TAG_LEN >= sizeof key->secret)
+        return ob_fail(err, EBADMSG, "the stored secret of %s is damaged", key->key_id);
     size_t n = len - NONCE_LEN - TAG_LEN;
+    uint8_t *secret = (uint8_t *)key->secret;
     char aad[192];
-    bound_to(key_id, account, aad);
+    bound_to(key, aad);
     EVP_CIPHER_CTX *ctx = EVP_CIPHER_CTX_new();
     int out = 0, rest = 0;
     bool ok = ctx && EVP_DecryptInit_ex(ctx, EVP_aes_256_gcm(), NULL, keys->master, sealed) &&
               EVP_DecryptUpdate(ctx, NULL, &out, (const uint8_t *)aad, (int)strlen(aad)) &&
-              EVP_DecryptUpdate(ctx, (uint8_t *)ret, &out, sealed + NONCE_LEN, (int)n) &&
+              EVP_DecryptUpdate(ctx, secret, &out, sealed + NONCE_LEN, (int)n) &&
               EVP_CIPHER_CTX_ctrl(ctx, EVP_CTRL_GCM_SET_TAG, TAG_LEN,
                                   (void *)(uintptr_t)(sealed + NONCE_LEN + n)) &&
-              EVP_DecryptFinal_ex(ctx, (uint8_t *)ret + out, &rest) == 1;
+              EVP_DecryptFinal_ex(ctx, secret + out, &rest) == 1;
     EVP_CIPHER_CTX_free(ctx);
     if (!ok) {
-        OPENSSL_cleanse(ret, size);
+        OPENSSL_cleanse(key->secret, sizeof key->secret);
         return ob_fail(err, EBADMSG,
-                       "the stored secret of %s cannot be decrypted with this master key", key_id);
+                       "the stored secret of %s cannot be decrypted with this master key",
+                       key->key_id);
     }
-    ret[n] = '\0';
+    key->secret[n] = '\0';
     return 0;
 }
 
@@ -191,7 +185,7 @@ static int load(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_
     (void)snprintf(key.key_id, sizeof key.key_id, "%s", key_id);
     (void)snprintf(key.account, sizeof key.account, "%s", ob_col(res, 0, KEY_FOUND_COL_ACCOUNT));
     (void)snprintf(key.name, sizeof key.name, "%s", ob_col(res, 0, KEY_FOUND_COL_NAME));
-    r = keys_open(keys, key_id, key.account, sealed, len, key.secret, sizeof key.secret, err);
+    r = keys_open(keys, sealed, len, &key, err);
     const char *text = ob_col(res, 0, KEY_FOUND_COL_POLICY);
     if (r == 0 && text)
         key.policy = kept_policy(keys, key_id, text);
@@ -284,8 +278,7 @@ static int store(api_keys *keys,
 {
     uint8_t sealed[NONCE_LEN + sizeof key->secret + TAG_LEN];
     size_t len = 0;
-    int r =
-        keys_seal(keys, key->key_id, key->account, key->secret, sealed, sizeof sealed, &len, err);
+    int r = keys_seal(keys, key, sealed, sizeof sealed, &len, err);
     if (r < 0)
         return r;
     ob_params p = { 0 };

@@ -67,18 +67,10 @@ int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret
 /* The parts, for tests. A sealed secret is nonce (12), ciphertext, tag (16), bound to the key id
  * and the account. */
 int keys_seal(const api_keys *keys,
-              const char *key_id,
-              const char *account,
-              const char *secret,
+              const api_key *key,
               uint8_t *ret,
               size_t size,
               size_t *ret_len,
               ob_error *err);
-int keys_open(const api_keys *keys,
-              const char *key_id,
-              const char *account,
-              const uint8_t *sealed,
-              size_t len,
-              char *ret,
-              size_t size,
-              ob_error *err);
+/* Decrypts the secret into a key that has its id and account. Errors: -EBADMSG. */
+int keys_open(const api_keys *keys, const uint8_t *sealed, size_t len, api_key *key, ob_error *err);
