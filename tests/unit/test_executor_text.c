@@ -195,7 +195,7 @@ static void what_an_engine_answers_becomes_text(void **state)
     for (int i = 0; i < ROUNDS; i++) {
         char raw[LONG_MAX + 1], out[200];
         random_string(&seed, raw, LONG_MAX);
-        http_reply reply = { .error = raw, .body = raw, .len = strlen(raw) };
+        ob_http_reply reply = { .error = raw, .body = raw, .len = strlen(raw) };
         assert_text(docker_error_text(&reply, out, sizeof(out)));
         reply.status = 500;
         assert_text(docker_error_text(&reply, out, sizeof(out)));
@@ -214,7 +214,7 @@ static void a_secret_is_hidden_before_the_text_is_cut(void **state)
     char body[400] = "{\"message\": \"";
     memset(body + strlen(body), 'x', 190);
     (void)strcat(body, "hunter2hunter2\"}");
-    http_reply reply = { .status = 500, .error = "", .body = body, .len = strlen(body) };
+    ob_http_reply reply = { .status = 500, .error = "", .body = body, .len = strlen(body) };
     json_auto_t *hidden = json_pack("{s:s}", "a", "hunter2hunter2");
     ob_cleanup(ob_freep) char *text = docker_error_dup(&reply, hidden);
     assert_null(strstr(ob_cut(text, 200), "hunt"));

@@ -8,21 +8,23 @@
 #include <string.h>
 #include <time.h>
 
+#include "loop_http.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
-#include "runtimes/docker/docker_http.h"
 
 #define TOKEN_PATH "/latest/api/token"
 #define ACTION_PATH "/latest/meta-data/spot/instance-action"
 #define TOKEN_HEADER "X-aws-ec2-metadata-token-ttl-seconds: 21600"
 #define TIMEOUT_S 2
 #define TOKEN_MAX 512
+#define BODY_MAX (64u << 20)
+#define IDLE_CONNECTIONS 8
 
 struct imds {
     imds_config config;
-    http *http;
+    ob_http *http;
     char *header; /* with the token; NULL: one is to be fetched */
     bool away;
     loop_timer timer;
@@ -53,7 +55,7 @@ static void forget_token(imds *m)
 }
 
 /* Said once, until it is back. */
-static void note_away(imds *m, const http_reply *reply)
+static void note_away(imds *m, const ob_http_reply *reply)
 {
     if (!m->away)
         ob_warn("metadata.lost", "{s:s, s:i, s:s}", "url", m->config.url, "status", reply->status,
@@ -62,7 +64,7 @@ static void note_away(imds *m, const http_reply *reply)
     again(m, m->config.every_ms);
 }
 
-static void on_token(const http_reply *reply, void *arg)
+static void on_token(const ob_http_reply *reply, void *arg)
 {
     imds *m = arg;
     if (reply->status != 200 || reply->len == 0 || reply->len > TOKEN_MAX) {
@@ -74,7 +76,7 @@ static void on_token(const http_reply *reply, void *arg)
     again(m, 0);
 }
 
-static void on_action(const http_reply *reply, void *arg)
+static void on_action(const ob_http_reply *reply, void *arg)
 {
     imds *m = arg;
     int64_t in_ms = -1;
@@ -95,27 +97,30 @@ static void on_action(const http_reply *reply, void *arg)
 static void on_time(void *arg)
 {
     imds *m = arg;
-    (void)http_send(m->http, &(http_request){ .method = m->header ? "GET" : "PUT",
-                                              .path = m->header ? ACTION_PATH : TOKEN_PATH,
-                                              .header = m->header ? m->header : TOKEN_HEADER,
-                                              .timeout_s = TIMEOUT_S,
-                                              .on_reply = m->header ? on_action : on_token,
-                                              .arg = m });
-    http_flush(m->http);
+    (void)ob_http_send(m->http, &(ob_http_request){ .method = m->header ? "GET" : "PUT",
+                                                    .path = m->header ? ACTION_PATH : TOKEN_PATH,
+                                                    .header = m->header ? m->header : TOKEN_HEADER,
+                                                    .timeout_s = TIMEOUT_S,
+                                                    .on_reply = m->header ? on_action : on_token,
+                                                    .arg = m });
+    ob_http_flush(m->http);
 }
 
 int imds_new(const imds_config *config, imds **ret, ob_error *err)
 {
     static const char scheme[] = "http://";
-    if (strncmp(config->url, scheme, sizeof(scheme) - 1) != 0)
+    if (strncmp(config->url, scheme, sizeof(scheme) - 1) != 0 || !config->url[sizeof(scheme) - 1])
         return ob_fail(err, EINVAL, "OPENBATCH_IMDS must begin with http://, not \"%s\"",
                        config->url);
-    ob_cleanup(ob_freep) char *host = ob_strf("tcp://%s", config->url + sizeof(scheme) - 1);
-    size_t len = strlen(host);
-    if (host[len - 1] == '/')
-        host[len - 1] = '\0';
-    http *h = NULL;
-    int r = http_new(config->loop, host, &h, err);
+    ob_cleanup(ob_freep) char *base = ob_strdup(config->url);
+    size_t len = strlen(base);
+    if (base[len - 1] == '/')
+        base[len - 1] = '\0';
+    ob_http_options options = { .base = base,
+                                .body_max = BODY_MAX,
+                                .idle_connections = IDLE_CONNECTIONS };
+    ob_http *h = NULL;
+    int r = loop_http_new(config->loop, &options, &h, err);
     if (r < 0)
         return r;
     imds *m = ob_calloc(1, sizeof(*m));
@@ -132,7 +137,7 @@ void imds_free(imds *m)
     if (!m)
         return;
     loop_timer_stop(m->config.loop, &m->timer);
-    http_free(m->http);
+    loop_http_free(m->config.loop, m->http);
     forget_token(m);
     free(m);
 }

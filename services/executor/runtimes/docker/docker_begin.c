@@ -141,7 +141,7 @@ static bool speaks_of_image(const char *text)
     return strstr(text, "No such image") || strstr(text, "does not match the specified platform");
 }
 
-static void on_create(const http_reply *reply, void *arg)
+static void on_create(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     c->create_lost |= reply->status == 0;
@@ -204,7 +204,7 @@ static void take_started(container *c)
     docker_later(c->d, FOLLOW_AFTER_MS);
 }
 
-static void take_refusal(container *c, const http_reply *reply)
+static void take_refusal(container *c, const ob_http_reply *reply)
 {
     ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
     switch (docker_refusal_of(text)) {
@@ -224,7 +224,7 @@ static void take_refusal(container *c, const http_reply *reply)
     }
 }
 
-static void on_start(const http_reply *reply, void *arg)
+static void on_start(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     if (!container_answered(c, reply)) {
@@ -251,8 +251,8 @@ void begin_start_intended(container *c)
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/start", c->d->api, c->name);
     container_set_start(c, START_INTENDED);
     container_set_step(c, STEP_STARTING);
-    c->op = http_send(
+    c->op = ob_http_send(
         c->d->http,
-        &(http_request){
+        &(ob_http_request){
             .method = "POST", .path = path, .only_once = true, .on_reply = on_start, .arg = c });
 }

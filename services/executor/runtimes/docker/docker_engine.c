@@ -20,9 +20,9 @@
 
 static void drop_calls(docker *d)
 {
-    http_drop(d->hello);
-    http_drop(d->events);
-    http_drop(d->listing);
+    ob_http_drop(d->hello);
+    ob_http_drop(d->events);
+    ob_http_drop(d->listing);
     d->hello = d->events = d->listing = NULL;
     ob_buf_clear(&d->event);
     for (container *c = d->containers; c; c = c->hh.next)
@@ -150,7 +150,7 @@ static void reconcile(docker *d, const json_t *list)
         container_died(c);
 }
 
-static void on_list(const http_reply *reply, void *arg)
+static void on_list(const ob_http_reply *reply, void *arg)
 {
     docker *d = arg;
     char text[512];
@@ -187,11 +187,11 @@ static void send_list(docker *d)
     ob_cleanup(ob_freep) char *filters = filter_query(d);
     ob_cleanup(ob_freep) char *path =
         ob_strf("%s/containers/json?all=1&filters=%s", d->api, filters);
-    d->listing = http_send(d->http, &(http_request){ .method = "GET",
-                                                     .path = path,
-                                                     .timeout_s = LIST_TIMEOUT_S,
-                                                     .on_reply = on_list,
-                                                     .arg = d });
+    d->listing = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
+                                                           .path = path,
+                                                           .timeout_s = LIST_TIMEOUT_S,
+                                                           .on_reply = on_list,
+                                                           .arg = d });
 }
 
 static void take_event(docker *d, const char *text, size_t len)
@@ -233,7 +233,7 @@ static bool on_event_data(const char *data, size_t len, void *arg)
     return true;
 }
 
-static void on_events_end(const http_reply *reply, void *arg)
+static void on_events_end(const ob_http_reply *reply, void *arg)
 {
     docker *d = arg;
     char text[512];
@@ -246,7 +246,7 @@ static void on_events_open(void *arg)
     send_list(arg);
 }
 
-static void on_hello(const http_reply *reply, void *arg)
+static void on_hello(const ob_http_reply *reply, void *arg)
 {
     docker *d = arg;
     char text[512];
@@ -260,23 +260,23 @@ static void on_hello(const http_reply *reply, void *arg)
     ob_cleanup(ob_freep) char *filters = filter_query(d);
     /* since: also the events that this dockerd has published before, as far as it keeps them. */
     ob_cleanup(ob_freep) char *path = ob_strf("%s/events?since=1&filters=%s", d->api, filters);
-    d->events = http_send(d->http, &(http_request){ .method = "GET",
-                                                    .path = path,
-                                                    .on_data = on_event_data,
-                                                    .on_open = on_events_open,
-                                                    .on_reply = on_events_end,
-                                                    .arg = d });
+    d->events = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
+                                                          .path = path,
+                                                          .on_data = on_event_data,
+                                                          .on_open = on_events_open,
+                                                          .on_reply = on_events_end,
+                                                          .arg = d });
 }
 
 static void on_connect_time(void *arg)
 {
     docker *d = arg;
     drop_calls(d);
-    d->hello = http_send(d->http, &(http_request){ .method = "GET",
-                                                   .path = "/version",
-                                                   .timeout_s = HELLO_TIMEOUT_S,
-                                                   .on_reply = on_hello,
-                                                   .arg = d });
+    d->hello = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
+                                                         .path = "/version",
+                                                         .timeout_s = HELLO_TIMEOUT_S,
+                                                         .on_reply = on_hello,
+                                                         .arg = d });
 }
 
 static void on_tick(void *arg)

@@ -141,7 +141,7 @@ static void take_end(container *c, const json_t *state)
     container_tell_end(c, &end);
 }
 
-static void take_lost(container *c, const http_reply *reply)
+static void take_lost(container *c, const ob_http_reply *reply)
 {
     char text[512], reason[640];
     c->exists = false;
@@ -218,7 +218,7 @@ static void take_created(container *c)
 
 /* ---- does it run? ---- */
 
-static void on_nudged(const http_reply *reply, void *arg)
+static void on_nudged(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     c->stop_call = NULL;
@@ -253,11 +253,11 @@ void container_listed(container *c)
             ob_strf("%s/containers/%s/kill?signal=SIGURG", c->d->api, c->name);
         c->nudged = true;
         c->listings = 0;
-        c->stop_call = http_send(c->d->http, &(http_request){ .method = "POST",
-                                                              .path = path,
-                                                              .timeout_s = NUDGE_TIMEOUT_S,
-                                                              .on_reply = on_nudged,
-                                                              .arg = c });
+        c->stop_call = ob_http_send(c->d->http, &(ob_http_request){ .method = "POST",
+                                                                    .path = path,
+                                                                    .timeout_s = NUDGE_TIMEOUT_S,
+                                                                    .on_reply = on_nudged,
+                                                                    .arg = c });
     }
 }
 
@@ -293,7 +293,7 @@ static bool is_created(const json_t *state)
            !ob_json_bool(state, "Running", false) && !time_ms(state, "FinishedAt");
 }
 
-static void on_inspect(const http_reply *reply, void *arg)
+static void on_inspect(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     if (!container_answered(c, reply))

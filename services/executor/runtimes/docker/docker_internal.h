@@ -5,10 +5,10 @@
 
 #include <uthash.h>
 
-#include "docker_http.h"
 #include "docker_lines.h"
 #include "docker_settings.h"
 #include "docker_states.h"
+#include "loop_http.h"
 #include "ob/buf.h"
 #include "ob/clock.h"
 #include "ob/docker.h"
@@ -37,7 +37,7 @@ typedef struct container_output {
     int failures;
     int64_t retry_at_ms;
     int64_t since_ns;
-    http_call *call;
+    ob_http_call *call;
     docker_frames frames;
     docker_lines lines;
     output_mark last;  /* of the reading */
@@ -79,8 +79,8 @@ struct container {
     char *auth;           /* X-Registry-Auth of its own, or NULL */
     const char *platform; /* a constant, or NULL */
     json_t *hidden;       /* secrets, by name: not for any text */
-    http_call *op;        /* the step's request */
-    http_call *stop_call;
+    ob_http_call *op;     /* the step's request */
+    ob_http_call *stop_call;
     pull *pull;
     container_output out;
     UT_hash_handle hh;
@@ -90,7 +90,7 @@ struct docker {
     runtime base;
     const docker_settings *settings; /* borrowed */
     ob_host_guard *guard;            /* folders that no container gets */
-    http *http;
+    ob_http *http;
     char api[OB_DOCKER_API_TEXT];
     bool up;
     bool dirty;
@@ -104,7 +104,7 @@ struct docker {
     /* Wall clock: when the engine was last found not to answer, and when it first answered after
      * that. */
     int64_t away_ms, back_ms;
-    http_call *hello, *events, *listing;
+    ob_http_call *hello, *events, *listing;
     ob_buf event;          /* the incomplete line of the stream of events */
     container *containers; /* uthash, in the order in which they came: the queue */
     pull *pulls;
@@ -115,7 +115,7 @@ struct docker {
     /* docker_unwell.c */
     char unwell[UNWELL_MAX + 1]; /* empty: the engine works */
     loop_timer probe_timer;
-    http_call *probe_call;
+    ob_http_call *probe_call;
     char probe_image[512], probe_id[72];
     bool probe_works;
 };
@@ -131,11 +131,14 @@ void docker_dirty(docker *d);
 /* Advances the containers after a while. */
 void docker_later(docker *d, int64_t delay_ms);
 /* One request of the container's step. */
-void container_request(
-    container *c, const char *method, const char *path, const json_t *body, http_on_reply on_reply);
+void container_request(container *c,
+                       const char *method,
+                       const char *path,
+                       const json_t *body,
+                       ob_http_on_reply on_reply);
 /* Call it first in each reply: the request is over. false: there was no answer; the step is tried
  * again when the engine is back. */
-bool container_answered(container *c, const http_reply *reply);
+bool container_answered(container *c, const ob_http_reply *reply);
 /* The step's next request waits for a while. */
 void container_wait(container *c, int64_t delay_ms);
 void container_free(container *c);
@@ -144,7 +147,10 @@ void container_died(container *c);
 /* Ends a run that did not start. reason: NULL or text (copied). */
 void container_end_unstarted(container *c, const char *reason);
 /* The same, with the engine's answer: "<kind>: <its text>". exit_code: -1: none. */
-void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code);
+void container_end_failed(container *c,
+                          const char *kind,
+                          const ob_http_reply *reply,
+                          int exit_code);
 void container_tell_running(container *c, int64_t started_at_ms);
 void container_tell_end(container *c, const runtime_end *end);
 
@@ -161,9 +167,9 @@ void container_recall(container *c);
 void container_end_doubtful(container *c, const char *why, bool stayed);
 /* An engine's error text ({"message": …}) or the transport's, complete. Each value of 'hidden'
  * (secrets, by name; NULL: none) is hidden in it before it can be cut. The caller frees it. */
-char *docker_error_dup(const http_reply *reply, const json_t *hidden);
+char *docker_error_dup(const ob_http_reply *reply, const json_t *hidden);
 /* The same, cut to a buffer; for answers to requests that contained no secret. Returns buf. */
-const char *docker_error_text(const http_reply *reply, char *buf, size_t size);
+const char *docker_error_text(const ob_http_reply *reply, char *buf, size_t size);
 
 /* docker_moves.c: the only writers of a container's states */
 void container_set_step(container *c, container_step step);

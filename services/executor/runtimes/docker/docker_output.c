@@ -46,7 +46,7 @@ static void finish(container *c)
 
 void output_drop(container *c)
 {
-    http_drop(c->out.call);
+    ob_http_drop(c->out.call);
     c->out.call = NULL;
     docker_frames_reset(&c->out.frames);
     docker_lines_reset(&c->out.lines);
@@ -88,7 +88,7 @@ static bool on_data(const char *data, size_t len, void *arg)
         return false;
     if (docker_frames_feed(&c->out.frames, data, len, on_part, c) < 0) {
         ob_warn("output.garbled", "{s:s}", "run", c->run);
-        http_drop(c->out.call);
+        ob_http_drop(c->out.call);
         c->out.call = NULL;
         c->out.failures++;
         container_set_output(c, OUTPUT_IDLE);
@@ -100,7 +100,7 @@ static bool on_data(const char *data, size_t len, void *arg)
     return true;
 }
 
-static void failed(container *c, const http_reply *reply)
+static void failed(container *c, const ob_http_reply *reply)
 {
     char text[512];
     const char *why = docker_error_text(reply, text, sizeof(text));
@@ -116,7 +116,7 @@ static void failed(container *c, const http_reply *reply)
     retry_later(c);
 }
 
-static void on_reply(const http_reply *reply, void *arg)
+static void on_reply(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     c->out.call = NULL;
@@ -132,7 +132,7 @@ static void on_reply(const http_reply *reply, void *arg)
     }
 }
 
-static void send(container *c, const char *query, http_on_data data, http_on_reply reply)
+static void send(container *c, const char *query, ob_http_on_data data, ob_http_on_reply reply)
 {
     char since[48] = "";
     if (c->out.since_ns > 0)
@@ -143,9 +143,9 @@ static void send(container *c, const char *query, http_on_data data, http_on_rep
         ob_strf("%s/containers/%s/logs?stdout=1&stderr=1&timestamps=1%s%s", c->d->api, c->name,
                 query, since);
     docker_frames_reset(&c->out.frames);
-    c->out.call = http_send(
+    c->out.call = ob_http_send(
         c->d->http,
-        &(http_request){
+        &(ob_http_request){
             .method = "GET", .path = path, .on_data = data, .on_reply = reply, .arg = c });
 }
 
@@ -167,7 +167,7 @@ static bool is_same(const output_mark *a, const output_mark *b)
     return a->any == b->any && (!a->any || (a->at_ns == b->at_ns && a->len == b->len));
 }
 
-static void on_check_reply(const http_reply *reply, void *arg)
+static void on_check_reply(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     container_output *out = &c->out;

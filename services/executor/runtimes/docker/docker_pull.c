@@ -25,7 +25,7 @@ struct pull {
     docker *d;
     char *key; /* image, platform, credentials */
     char *image;
-    http_call *call;
+    ob_http_call *call;
     loop_timer stall_timer; /* from the last sign of progress */
     ob_buf line;            /* the incomplete line of the progress */
     bool waits;             /* its last line says that it waits for its turn */
@@ -81,7 +81,7 @@ static void pull_free(pull *p)
 {
     HASH_DEL(p->d->pulls, p);
     loop_timer_stop(p->d->base.config.loop, &p->stall_timer);
-    http_drop(p->call);
+    ob_http_drop(p->call);
     free(p->key);
     free(p->image);
     ob_buf_done(&p->line);
@@ -114,7 +114,7 @@ static void pull_end(pull *p, pull_result result, const char *why)
     pull_free(p);
 }
 
-static void on_reply(const http_reply *reply, void *arg)
+static void on_reply(const ob_http_reply *reply, void *arg)
 {
     pull *p = arg;
     char text[1024];
@@ -155,12 +155,12 @@ static pull *pull_new(docker *d, const char *key, const char *image, const conta
     ob_cleanup(ob_freep) char *header = auth ? ob_strf("X-Registry-Auth: %s", auth) : NULL;
     ob_cleanup(ob_freep) char *query = docker_spec_pull_query(image, c->platform);
     ob_cleanup(ob_freep) char *path = ob_strf("%s/images/create?%s", d->api, query);
-    p->call = http_send(d->http, &(http_request){ .method = "POST",
-                                                  .path = path,
-                                                  .header = header,
-                                                  .on_data = on_data,
-                                                  .on_reply = on_reply,
-                                                  .arg = p });
+    p->call = ob_http_send(d->http, &(ob_http_request){ .method = "POST",
+                                                        .path = path,
+                                                        .header = header,
+                                                        .on_data = on_data,
+                                                        .on_reply = on_reply,
+                                                        .arg = p });
     expect_progress(p);
     return p;
 }

@@ -23,7 +23,7 @@ static void finish_removal(container *c)
         ON(d)->purged(ON(d)->arg);
 }
 
-static void on_volume_removed(const http_reply *reply, void *arg)
+static void on_volume_removed(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     c->d->removing--;
@@ -31,7 +31,7 @@ static void on_volume_removed(const http_reply *reply, void *arg)
         (void)json_array_remove(c->volumes, 0);
 }
 
-static void on_removed(const http_reply *reply, void *arg)
+static void on_removed(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     c->d->removing--;

@@ -141,22 +141,22 @@ static void send(docker *d,
                  const char *before,
                  const char *after,
                  const json_t *body,
-                 http_on_reply on_reply)
+                 ob_http_on_reply on_reply)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s" DOCKER_PROBE "%s%s", d->api,
                                               before, d->base.config.instance, after);
-    d->probe_call = http_send(d->http, &(http_request){ .method = method,
-                                                        .path = path,
-                                                        .body = body,
-                                                        .only_once = true,
-                                                        .timeout_s = PROBE_TIMEOUT_S,
-                                                        .on_reply = on_reply,
-                                                        .arg = d });
+    d->probe_call = ob_http_send(d->http, &(ob_http_request){ .method = method,
+                                                              .path = path,
+                                                              .json = body,
+                                                              .only_once = true,
+                                                              .timeout_s = PROBE_TIMEOUT_S,
+                                                              .on_reply = on_reply,
+                                                              .arg = d });
 }
 
 /* Call it first in each reply. false: there was no answer; it starts again when the engine is
  * back. */
-static bool answered(docker *d, const http_reply *reply)
+static bool answered(docker *d, const ob_http_reply *reply)
 {
     d->probe_call = NULL;
     if (reply->status != 0)
@@ -166,7 +166,7 @@ static bool answered(docker *d, const http_reply *reply)
     return false;
 }
 
-static void on_removed(const http_reply *reply, void *arg)
+static void on_removed(const ob_http_reply *reply, void *arg)
 {
     docker *d = arg;
     if (answered(d, reply))
@@ -179,7 +179,7 @@ static void remove_probe(docker *d, bool works)
     send(d, "DELETE", "", "?v=1&force=1", NULL, on_removed);
 }
 
-static void on_started(const http_reply *reply, void *arg)
+static void on_started(const ob_http_reply *reply, void *arg)
 {
     docker *d = arg;
     if (!answered(d, reply))
@@ -194,7 +194,7 @@ static void on_started(const http_reply *reply, void *arg)
     remove_probe(d, works);
 }
 
-static void on_created(const http_reply *reply, void *arg)
+static void on_created(const ob_http_reply *reply, void *arg)
 {
     docker *d = arg;
     if (!answered(d, reply))
@@ -247,5 +247,5 @@ void docker_unwell_init(docker *d)
 void docker_unwell_done(docker *d)
 {
     loop_timer_stop(d->base.config.loop, &d->probe_timer);
-    http_drop(d->probe_call);
+    ob_http_drop(d->probe_call);
 }

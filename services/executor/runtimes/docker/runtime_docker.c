@@ -20,6 +20,8 @@
 
 #define SLOTS 4
 #define CALL_TIMEOUT_S 120
+#define BODY_MAX (64u << 20)
+#define IDLE_CONNECTIONS 8
 #define RETRY_MS 500
 #define PIDS_LEAST 1024
 #define REASON_MAX 1024
@@ -60,8 +62,8 @@ void container_free(container *c)
 {
     container_release_slot(c);
     output_drop(c);
-    http_drop(c->op);
-    http_drop(c->stop_call);
+    ob_http_drop(c->op);
+    ob_http_drop(c->stop_call);
     json_decref(c->body);
     json_decref(c->volumes);
     json_decref(c->hidden);
@@ -73,7 +75,7 @@ void container_free(container *c)
     free(c);
 }
 
-char *docker_error_dup(const http_reply *reply, const json_t *hidden)
+char *docker_error_dup(const ob_http_reply *reply, const json_t *hidden)
 {
     if (reply->status == 0)
         return ob_text_dup(reply->error, REASON_MAX);
@@ -86,24 +88,27 @@ char *docker_error_dup(const http_reply *reply, const json_t *hidden)
     return text;
 }
 
-const char *docker_error_text(const http_reply *reply, char *buf, size_t size)
+const char *docker_error_text(const ob_http_reply *reply, char *buf, size_t size)
 {
     ob_cleanup(ob_freep) char *text = docker_error_dup(reply, NULL);
     return ob_text_into(buf, size, text);
 }
 
-void container_request(
-    container *c, const char *method, const char *path, const json_t *body, http_on_reply on_reply)
+void container_request(container *c,
+                       const char *method,
+                       const char *path,
+                       const json_t *body,
+                       ob_http_on_reply on_reply)
 {
-    c->op = http_send(c->d->http, &(http_request){ .method = method,
-                                                   .path = path,
-                                                   .body = body,
-                                                   .timeout_s = CALL_TIMEOUT_S,
-                                                   .on_reply = on_reply,
-                                                   .arg = c });
+    c->op = ob_http_send(c->d->http, &(ob_http_request){ .method = method,
+                                                         .path = path,
+                                                         .json = body,
+                                                         .timeout_s = CALL_TIMEOUT_S,
+                                                         .on_reply = on_reply,
+                                                         .arg = c });
 }
 
-bool container_answered(container *c, const http_reply *reply)
+bool container_answered(container *c, const ob_http_reply *reply)
 {
     c->op = NULL;
     c->d->dirty = true;
@@ -126,7 +131,7 @@ void container_end_unstarted(container *c, const char *reason)
     container_tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
 }
 
-void container_end_failed(container *c, const char *kind, const http_reply *reply, int exit_code)
+void container_end_failed(container *c, const char *kind, const ob_http_reply *reply, int exit_code)
 {
     char reason[REASON_MAX + 64];
     ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
@@ -151,7 +156,7 @@ void container_tell_running(container *c, int64_t started_at_ms)
 
 /* ---- stop ---- */
 
-static void on_stopped(const http_reply *reply, void *arg)
+static void on_stopped(const ob_http_reply *reply, void *arg)
 {
     container *c = arg;
     c->stop_call = NULL;
@@ -169,13 +174,13 @@ static void on_stopped(const http_reply *reply, void *arg)
 static void go_run(container *c)
 {
     if (c->stop == STOP_WANTED) {
-        http_drop(c->stop_call);
+        ob_http_drop(c->stop_call);
         ob_cleanup(ob_freep) char *path =
             ob_strf("%s/containers/%s/stop?t=%d", c->d->api, c->name, c->grace_s);
         container_set_stop(c, STOP_SENT);
-        c->stop_call = http_send(
+        c->stop_call = ob_http_send(
             c->d->http,
-            &(http_request){ .method = "POST", .path = path, .on_reply = on_stopped, .arg = c });
+            &(ob_http_request){ .method = "POST", .path = path, .on_reply = on_stopped, .arg = c });
     }
 }
 
@@ -273,7 +278,7 @@ static void docker_flush(runtime *rt)
         container_go(c);
     }
     start_intended(d);
-    http_flush(d->http);
+    ob_http_flush(d->http);
 }
 
 /* ---- the table of functions ---- */
@@ -289,6 +294,22 @@ static int64_t pids_limit(void)
     return !ok ? 0 : most / 8 > PIDS_LEAST ? most / 8 : PIDS_LEAST;
 }
 
+/* host: unix:///path or tcp://name:port. */
+static int connect_to(docker *d, const char *host, ob_error *err)
+{
+    ob_http_options options = { .base = "http://engine",
+                                .body_max = BODY_MAX,
+                                .idle_connections = IDLE_CONNECTIONS };
+    ob_cleanup(ob_freep) char *base = NULL;
+    if (strncmp(host, "unix://", 7) == 0)
+        options.socket = host + 7;
+    else if (strncmp(host, "tcp://", 6) == 0)
+        options.base = base = ob_strf("http://%s", host + 6);
+    else
+        return ob_fail(err, EINVAL, "DOCKER_HOST must begin with unix:// or tcp://, not %s", host);
+    return loop_http_new(d->base.config.loop, &options, &d->http, err);
+}
+
 static int docker_make(const runtime_config *config, const void *own, runtime **ret, ob_error *err)
 {
     docker *d = ob_calloc(1, sizeof(*d));
@@ -297,7 +318,7 @@ static int docker_make(const runtime_config *config, const void *own, runtime **
     ob_boot_id(d->boot);
     d->pids_limit = pids_limit();
     docker_unwell_init(d);
-    int r = http_new(config->loop, d->settings->engine, &d->http, err);
+    int r = connect_to(d, d->settings->engine, err);
     if (r < 0) {
         free(d);
         return r;
@@ -319,7 +340,7 @@ static void docker_free(runtime *rt)
     pull_free_all(d);
     docker_engine_done(d);
     docker_unwell_done(d);
-    http_free(d->http);
+    loop_http_free(d->base.config.loop, d->http);
     ob_host_guard_free(d->guard);
     free(d);
 }
@@ -371,7 +392,7 @@ static void docker_resume(runtime *rt, const char *run)
         return;
     c->out.more = RUNTIME_GO_ON;
     if (c->out.call)
-        http_resume(c->out.call);
+        ob_http_resume(c->out.call);
 }
 
 static void docker_remove(runtime *rt, const char *run)
@@ -383,7 +404,7 @@ static void docker_remove(runtime *rt, const char *run)
     if (c->step == STEP_REMOVE)
         return;
     output_drop(c);
-    http_drop(c->op);
+    ob_http_drop(c->op);
     c->op = NULL;
     container_set_step(c, STEP_REMOVE);
     d->dirty = true;

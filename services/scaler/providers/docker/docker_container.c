@@ -35,7 +35,7 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
                                                       const char *id,
                                                       const char *method,
                                                       const json_t *body,
-                                                      calls_on_reply on_reply,
+                                                      ob_http_on_reply on_reply,
                                                       const char *fmt,
                                                       ...)
 {
@@ -44,19 +44,17 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
     va_start(args, fmt);
     (void)vsnprintf(path, sizeof(path), fmt, args);
     va_end(args);
-    ob_cleanup(ob_freep) char *url = ob_strf("http://engine%s%s", d->api, path);
-    ob_cleanup(ob_freep) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
+    ob_cleanup(ob_freep) char *versioned = ob_strf("%s%s", d->api, path);
     docker_asked *arg = ob_calloc(1, sizeof(*arg));
     arg->d = d;
     (void)snprintf(arg->id, sizeof(arg->id), "%s", id);
-    calls_send(d->calls, &(calls_request){ .method = method,
-                                           .url = url,
-                                           .body = text,
-                                           .type = "application/json",
-                                           .timeout_s = CALL_S,
-                                           .on_reply = on_reply,
-                                           .arg = arg,
-                                           .free_arg = free });
+    (void)ob_http_send(d->http, &(ob_http_request){ .method = method,
+                                                    .path = versioned,
+                                                    .json = body,
+                                                    .timeout_s = CALL_S,
+                                                    .on_reply = on_reply,
+                                                    .arg = arg,
+                                                    .free_arg = free });
 }
 
 /* Only these characters need an escape. */
@@ -65,7 +63,7 @@ void docker_label_filter(char *out, size_t size, const char *label, const char *
     (void)snprintf(out, size, "%%7B%%22label%%22%%3A%%5B%%22%s%%3D%s%%22%%5D%%7D", label, value);
 }
 
-bool docker_good(const calls_reply *reply, const char *what, const char *id)
+bool docker_good(const ob_http_reply *reply, const char *what, const char *id)
 {
     if (reply->status >= 200 && reply->status < 300)
         return true;
@@ -151,7 +149,7 @@ static void share(docker *d, const json_t *self)
     }
 }
 
-static void on_self(const calls_reply *reply, void *arg)
+static void on_self(const ob_http_reply *reply, void *arg)
 {
     docker *d = ((docker_asked *)arg)->d;
     ob_cleanup(ob_freep) char *dir = ob_strf("%s/instances", d->home);
@@ -179,7 +177,7 @@ static void on_self(const calls_reply *reply, void *arg)
         d->project = ob_strdup(project);
 }
 
-static void on_version(const calls_reply *reply, void *arg)
+static void on_version(const ob_http_reply *reply, void *arg)
 {
     docker *d = ((docker_asked *)arg)->d;
     if (!docker_good(reply, "version", "")) {
@@ -239,7 +237,7 @@ static json_t *container_of(const docker *d, const docker_instance *in)
                      "HostConfig", host);
 }
 
-static void on_started(const calls_reply *reply, void *arg)
+static void on_started(const ob_http_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     docker_instance *in = docker_find(a->d, a->id);
@@ -265,7 +263,7 @@ static void start_it(docker *d, docker_instance *in)
     docker_ask(d, in->id, "POST", NULL, on_started, "/containers/%s-%s/start", d->copy, in->id);
 }
 
-static void on_made(const calls_reply *reply, void *arg)
+static void on_made(const ob_http_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     docker_instance *in = docker_find(a->d, a->id);
@@ -290,7 +288,7 @@ void docker_make(docker *d, docker_instance *in)
 
 /* ---- Ending ---- */
 
-static void on_gone(const calls_reply *reply, void *arg)
+static void on_gone(const ob_http_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     docker *d = a->d;
@@ -308,7 +306,7 @@ static void on_gone(const calls_reply *reply, void *arg)
         instance_dir_prune(d->home);
 }
 
-static void on_job_removed(const calls_reply *reply, void *arg)
+static void on_job_removed(const ob_http_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     if (reply->status != 404 && reply->status != 409)
@@ -321,7 +319,7 @@ void docker_remove_job(docker *d, const char *container, const char *instance)
                container);
 }
 
-static void on_jobs(const calls_reply *reply, void *arg)
+static void on_jobs(const ob_http_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     docker_instance *in = docker_find(a->d, a->id);
@@ -354,7 +352,7 @@ void docker_purge(docker *d, docker_instance *in)
     docker_ask(d, in->id, "GET", NULL, on_jobs, "/containers/json?all=1&filters=%s", filter);
 }
 
-static void on_stopped(const calls_reply *reply, void *arg)
+static void on_stopped(const ob_http_reply *reply, void *arg)
 {
     const docker_asked *a = arg;
     docker_instance *in = docker_find(a->d, a->id);

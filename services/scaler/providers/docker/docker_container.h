@@ -7,8 +7,8 @@
 #include <uthash.h>
 
 #include "ob/docker.h"
+#include "ob/http.h"
 #include "providers/host_size.h"
-#include "providers/http_calls.h"
 #include "providers/instance_dir.h"
 
 #define DOCKER_AGAIN_MS 1000 /* after a call that failed */
@@ -34,7 +34,7 @@ typedef struct docker {
     provider base; /* first */
     host_size size;
     instance_dir_config dirs;
-    calls *calls;
+    ob_http *http;
     char *home, *run_dir, *password_file, *image;
     char *engine;                          /* path of its socket, here */
     char *network, *mount, *socket, *copy; /* for executors; by the engine's names */
@@ -66,13 +66,13 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
                                                       const char *id,
                                                       const char *method,
                                                       const json_t *body,
-                                                      calls_on_reply on_reply,
+                                                      ob_http_on_reply on_reply,
                                                       const char *fmt,
                                                       ...);
 /* The filter of a listing, ready for a URL. */
 void docker_label_filter(char *out, size_t size, const char *label, const char *value);
 /* Has it succeeded? Logs a failure. */
-bool docker_good(const calls_reply *reply, const char *what, const char *id);
+bool docker_good(const ob_http_reply *reply, const char *what, const char *id);
 
 /* Removes the container of a job of an instance. */
 void docker_remove_job(docker *d, const char *container, const char *instance);

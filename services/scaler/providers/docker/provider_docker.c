@@ -27,6 +27,7 @@
 
 #define LOOK_MS 2000
 #define LEAVE_MS 20000
+#define BODY_MAX (16u << 20)
 
 static docker_instance *add(docker *d, const char *id, const ob_resources *size)
 {
@@ -60,7 +61,7 @@ static void remove_strays(docker *d, const json_t *list)
 }
 
 /* Instances that do not run are started again. */
-static void on_look(const calls_reply *reply, void *arg)
+static void on_look(const ob_http_reply *reply, void *arg)
 {
     docker *d = ((docker_asked *)arg)->d;
     d->looking = false;
@@ -189,7 +190,7 @@ static void docker_terminate(provider *p, const char *id, bool graceful)
     in->kill = in->kill || !graceful;
 }
 
-static void on_interrupted(const calls_reply *reply, void *arg)
+static void on_interrupted(const ob_http_reply *reply, void *arg)
 {
     (void)docker_good(reply, "interrupt", ((docker_asked *)arg)->id);
 }
@@ -243,7 +244,7 @@ static bool docker_tick(provider *p)
 {
     docker *d = (docker *)p;
     int64_t now_ms = ob_mono_ms();
-    calls_step(d->calls, 0);
+    ob_http_step(d->http, 0);
     if (!d->placed) {
         if (!d->placing && now_ms >= d->place_at_ms) {
             d->place_at_ms = now_ms + DOCKER_AGAIN_MS;
@@ -261,7 +262,7 @@ static bool docker_tick(provider *p)
         d->look_at_ms = now_ms + LOOK_MS;
         docker_ask(d, "", "GET", NULL, on_look, "/containers/json?all=1&filters=%s", filter);
     }
-    calls_step(d->calls, 0);
+    ob_http_step(d->http, 0);
     bool freed = d->freed;
     d->freed = false;
     return freed;
@@ -269,10 +270,10 @@ static bool docker_tick(provider *p)
 
 static bool docker_busy(const provider *p)
 {
-    return calls_pending(((const docker *)p)->calls) > 0;
+    return ob_http_busy(((const docker *)p)->http);
 }
 
-static void on_left(const calls_reply *reply, void *arg)
+static void on_left(const ob_http_reply *reply, void *arg)
 {
     (void)reply;
     (void)arg;
@@ -293,8 +294,8 @@ static void leave(docker *d)
                 docker_ask(d, in->id, "DELETE", NULL, on_left, "/containers/%s-%s?force=1", d->copy,
                            in->id);
         }
-        while (calls_pending(d->calls) > 0 && ob_mono_ms() < end_ms)
-            calls_step(d->calls, 100);
+        while (ob_http_busy(d->http) && ob_mono_ms() < end_ms)
+            ob_http_step(d->http, 100);
     }
 }
 
@@ -303,7 +304,7 @@ static void docker_free(provider *p)
     docker *d = (docker *)p;
     docker_instance *in, *next;
     leave(d);
-    calls_free(d->calls);
+    ob_http_free(d->http);
     HASH_ITER(hh, d->instances, in, next)
     docker_forget(d, in);
     free(d->home);
@@ -375,9 +376,12 @@ static int docker_make_provider(const void *settings,
     d->run_dir = ob_strdup(context->run_dir);
     d->image = ob_strdup(set->image);
     d->engine = ob_strdup(set->engine + strlen(unix_scheme));
-    d->calls = calls_new(d->engine);
     (void)gethostname(d->self, sizeof(d->self) - 1);
-    r = context->kafka_password_file ? pass_password(d, context->kafka_password_file, err) : 0;
+    r = ob_http_new(
+        &(ob_http_options){ .base = "http://engine", .socket = d->engine, .body_max = BODY_MAX },
+        &d->http, err);
+    if (r == 0 && context->kafka_password_file)
+        r = pass_password(d, context->kafka_password_file, err);
     if (r < 0) {
         docker_free(&d->base);
         return r;

@@ -11,12 +11,13 @@
 #include "ec2_request.h"
 #include "ec2_xml.h"
 #include "ob/clock.h"
+#include "ob/http.h"
 #include "ob/log.h"
 #include "ob/text.h"
 #include "provider_ec2.h"
-#include "providers/http_calls.h"
 
 #define CALL_S 30
+#define BODY_MAX (16u << 20)
 #define AGAIN_MS 2000
 #define LOOK_MS 5000
 /* EC2 lists a launched instance only after a while. */
@@ -43,7 +44,7 @@ typedef struct ec2_machine {
 
 typedef struct ec2 {
     provider base; /* first */
-    calls *calls;
+    ob_http *http;
     char *endpoint, *image, *copy, *userpwd, *session, *kafka, *kafka_settings, *password,
         *user_data;
     char *sign;
@@ -87,26 +88,28 @@ static void forget(ec2 *e, ec2_machine *in)
     free(in);
 }
 
-static void ask(ec2 *e, const char *id, const char *body, calls_on_reply on_reply)
+static void ask(ec2 *e, const char *id, const char *body, ob_http_on_reply on_reply)
 {
     asked *arg = ob_calloc(1, sizeof(*arg));
     arg->e = e;
     (void)snprintf(arg->id, sizeof(arg->id), "%s", id);
-    calls_send(e->calls, &(calls_request){ .method = "POST",
-                                           .url = e->endpoint,
-                                           .body = body,
-                                           .type = "application/x-www-form-urlencoded; "
-                                                   "charset=utf-8",
-                                           .sign = e->sign,
-                                           .userpwd = e->userpwd,
-                                           .token = e->session,
-                                           .timeout_s = CALL_S,
-                                           .on_reply = on_reply,
-                                           .arg = arg,
-                                           .free_arg = free });
+    ob_cleanup(ob_freep) char *header =
+        e->session ? ob_strf("X-Amz-Security-Token: %s", e->session) : NULL;
+    (void)ob_http_send(e->http, &(ob_http_request){ .method = "POST",
+                                                    .path = "",
+                                                    .body = body,
+                                                    .type = "application/x-www-form-urlencoded; "
+                                                            "charset=utf-8",
+                                                    .sign = e->sign,
+                                                    .userpwd = e->userpwd,
+                                                    .header = header,
+                                                    .timeout_s = CALL_S,
+                                                    .on_reply = on_reply,
+                                                    .arg = arg,
+                                                    .free_arg = free });
 }
 
-static void warn(const char *what, const char *id, const calls_reply *reply, const ec2_answer *a)
+static void warn(const char *what, const char *id, const ob_http_reply *reply, const ec2_answer *a)
 {
     ob_warn("ec2.refused", "{s:s, s:s, s:i, s:s, s:s}", "what", what, "instance", id, "status",
             reply->status, "code", a->code, "error", reply->error ? reply->error : a->message);
@@ -162,7 +165,7 @@ static void launch_failed(ec2 *e, ec2_machine *in, int r, const ec2_answer *a)
     forget(e, in);
 }
 
-static void on_launched(const calls_reply *reply, void *arg)
+static void on_launched(const ob_http_reply *reply, void *arg)
 {
     const asked *to = arg;
     ec2 *e = to->e;
@@ -201,7 +204,7 @@ static void on_launched(const calls_reply *reply, void *arg)
 
 /* ---- Ending ---- */
 
-static void on_terminated(const calls_reply *reply, void *arg)
+static void on_terminated(const ob_http_reply *reply, void *arg)
 {
     const asked *to = arg;
     ec2_machine *in = find(to->e, to->id);
@@ -277,7 +280,7 @@ static void compare(ec2 *e)
     }
 }
 
-static void on_look(const calls_reply *reply, void *arg)
+static void on_look(const ob_http_reply *reply, void *arg)
 {
     ec2 *e = ((asked *)arg)->e;
     ec2_answer a;
@@ -388,18 +391,18 @@ static bool ec2_tick(provider *p)
     ec2 *e = (ec2 *)p;
     ec2_machine *in, *next;
     int64_t now_ms = ob_mono_ms();
-    calls_step(e->calls, 0);
+    ob_http_step(e->http, 0);
     HASH_ITER(hh, e->instances, in, next)
     tick_one(e, in, now_ms);
     if (!e->looking && now_ms >= e->look_at_ms)
         look(e, NULL);
-    calls_step(e->calls, 0);
+    ob_http_step(e->http, 0);
     return false;
 }
 
 static bool ec2_busy(const provider *p)
 {
-    return calls_pending(((const ec2 *)p)->calls) > 0;
+    return ob_http_busy(((const ec2 *)p)->http);
 }
 
 static void ec2_room(provider *p, provider_room *ret)
@@ -431,7 +434,7 @@ static void ec2_free(provider *p)
 {
     ec2 *e = (ec2 *)p;
     ec2_machine *in, *next;
-    calls_free(e->calls);
+    ob_http_free(e->http);
     HASH_ITER(hh, e->instances, in, next)
     forget(e, in);
     if (e->userpwd)
@@ -472,7 +475,6 @@ int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error
                        "the ec2 provider needs OPENBATCH_EC2_REGION and OPENBATCH_EC2_KEY_FILE");
     ec2 *e = ob_calloc(1, sizeof(*e));
     e->base.ops = &ec2_ops;
-    e->calls = calls_new(NULL);
     e->endpoint = *config->endpoint ? ob_strdup(config->endpoint)
                                     : ob_strf("https://ec2.%s.amazonaws.com/", config->region);
     e->sign = ob_strf("aws:amz:%s:ec2", config->region);
@@ -484,6 +486,13 @@ int provider_ec2_new(const provider_ec2_config *config, provider **ret, ob_error
     e->kafka_settings = config->kafka_settings ? ob_strdup(config->kafka_settings) : NULL;
     e->password = config->kafka_password ? ob_strdup(config->kafka_password) : NULL;
     e->user_data = config->user_data ? ob_strdup(config->user_data) : NULL;
+    int r =
+        ob_http_new(&(ob_http_options){ .base = e->endpoint, .body_max = BODY_MAX, .proxy = true },
+                    &e->http, err);
+    if (r < 0) {
+        ec2_free(&e->base);
+        return r;
+    }
     *ret = &e->base;
     return 0;
 }
