@@ -101,28 +101,6 @@ static void forget_wanted(ob_bus *bus)
     bus->repair_done = false;
 }
 
-void bus_unref(ob_bus *bus)
-{
-    if (atomic_fetch_sub(&bus->users, 1) > 1)
-        return;
-    if (bus->wake_fd >= 0)
-        (void)close(bus->wake_fd);
-    (void)pthread_cond_destroy(&bus->changed);
-    (void)pthread_mutex_destroy(&bus->lock);
-    (void)pthread_rwlock_destroy(&bus->sender_lock);
-    if (bus->password)
-        explicit_bzero(bus->password, strlen(bus->password));
-    free(bus->servers);
-    free(bus->user);
-    free(bus->password);
-    free(bus->settings);
-    free(bus->client_id);
-    free(bus->pid_file);
-    free(bus->group);
-    free(bus->sends_to);
-    free(bus);
-}
-
 void ob_bus_free(ob_bus *bus)
 {
     if (!bus)

@@ -330,6 +330,28 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
     return 0;
 }
 
+void bus_unref(ob_bus *bus)
+{
+    if (atomic_fetch_sub(&bus->users, 1) > 1)
+        return;
+    if (bus->wake_fd >= 0)
+        (void)close(bus->wake_fd);
+    (void)pthread_cond_destroy(&bus->changed);
+    (void)pthread_mutex_destroy(&bus->lock);
+    (void)pthread_rwlock_destroy(&bus->sender_lock);
+    if (bus->password)
+        explicit_bzero(bus->password, strlen(bus->password));
+    free(bus->servers);
+    free(bus->user);
+    free(bus->password);
+    free(bus->settings);
+    free(bus->client_id);
+    free(bus->pid_file);
+    free(bus->group);
+    free(bus->sends_to);
+    free(bus);
+}
+
 /* The object being destroyed, and whether that is done; shared by both threads, freed by the
  * last. */
 typedef struct ending {

@@ -4,91 +4,17 @@
  * ob_db_reconnect. One owner thread. */
 #include "ob/db.h"
 
-#include <poll.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
 
 #include "db_internal.h"
 #include "ob/clock.h"
 #include "ob/log.h"
-#include "ob/text.h"
 #include "session_sql.h"
-
-#define ROLLBACK_TIMEOUT_MS 5000
 
 static void on_notice(void *unused, const PGresult *res)
 {
     const char *text = PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY);
     ob_debug("postgresql.noticed", "{s:s*}", "text", text);
-}
-
-static void set_sqlstate(ob_db *db, const char *code)
-{
-    (void)snprintf(db->sqlstate, sizeof(db->sqlstate), "%s", code ? code : "");
-}
-
-void db_break(ob_db *db)
-{
-    db->broken = true;
-    /* So that the server's side ends as soon as the server can detect it. */
-    int fd = db->conn ? PQsocket(db->conn) : -1;
-    if (fd >= 0)
-        (void)shutdown(fd, SHUT_RDWR);
-}
-
-/* One line of text: libpq's messages hold newlines. */
-static void flatten(const char *text, char *out, size_t size)
-{
-    ob_text_format(out, size, "%s", text ? text : "");
-    size_t len = strlen(out);
-    while (len > 0 && (out[len - 1] == '\n' || out[len - 1] == ' '))
-        out[--len] = '\0';
-    for (char *p = out; *p; p++)
-        if (*p == '\n')
-            *p = ' ';
-}
-
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
-int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err)
-{
-    const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
-    const char *severity = res ? PQresultErrorField(res, PG_DIAG_SEVERITY_NONLOCALIZED) : NULL;
-    const char *primary = res ? PQresultErrorField(res, PG_DIAG_MESSAGE_PRIMARY) : NULL;
-    char text[400];
-    flatten(primary ? primary : PQerrorMessage(db->conn), text, sizeof(text));
-    set_sqlstate(db, state);
-
-    /* After FATAL the server closes, even when libpq has not read that far. */
-    bool fatal = severity && (strcmp(severity, "FATAL") == 0 || strcmp(severity, "PANIC") == 0);
-    if (fatal || PQstatus(db->conn) != CONNECTION_OK) {
-        db_break(db);
-        return ob_fail_retry(err, EIO, "PostgreSQL: %s: %s", what, text);
-    }
-    /* A conflict with another transaction: a serialization failure, a deadlock, a lock that was not
-     * released. */
-    if (strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0 ||
-        strcmp(db->sqlstate, "55P03") == 0)
-        return ob_fail_retry(err, EAGAIN, "PostgreSQL: %s: %s", what, text);
-    if (strcmp(db->sqlstate, "23505") == 0)
-        return ob_fail(err, EEXIST, "PostgreSQL: %s: %s", what, text);
-    /* Out of resources, a statement that was cancelled. */
-    if (starts_with(db->sqlstate, "53") || strcmp(db->sqlstate, "57014") == 0)
-        return ob_fail_retry(err, EPROTO, "PostgreSQL: %s: %s", what, text);
-    return ob_fail(err, EPROTO, "PostgreSQL: %s: %s", what, text);
-}
-
-int db_check(ob_db *db, ob_error *err)
-{
-    if (!ob_db_ok(db))
-        return ob_fail_retry(err, EIO, "PostgreSQL: the connection is lost");
-    if (db->in_pipe)
-        return ob_fail(err, EBUSY, "PostgreSQL: a pipeline is open on this connection");
-    return 0;
 }
 
 static int open_connection(ob_db *db, ob_error *err)
@@ -97,11 +23,11 @@ static int open_connection(ob_db *db, ob_error *err)
     const char *const keys[] = { "connect_timeout", "dbname", "application_name", NULL };
     const char *const values[] = { "10", db->conninfo, db->application, NULL };
     db->in_pipe = db->broken = false;
-    set_sqlstate(db, NULL);
+    db_set_sqlstate(db, NULL);
     db->conn = PQconnectdbParams(keys, values, 1);
     if (PQstatus(db->conn) != CONNECTION_OK) {
         char text[400];
-        flatten(PQerrorMessage(db->conn), text, sizeof(text));
+        db_error_text(db, text, sizeof(text));
         db->broken = true;
         return ob_fail_retry(err, EIO, "PostgreSQL: %s", text);
     }
@@ -155,30 +81,6 @@ void ob_db_set_timeout(ob_db *db, int timeout_ms)
     db->timeout_ms = timeout_ms;
 }
 
-bool ob_db_ok(ob_db *db)
-{
-    return !db->broken && PQstatus(db->conn) == CONNECTION_OK;
-}
-
-const char *ob_db_sqlstate(const ob_db *db)
-{
-    return db->sqlstate;
-}
-
-const char *db_find_stmt(const ob_db *db, const char *name)
-{
-    for (size_t i = 0; i < db->n_stmts; i++)
-        if (strcmp(db->stmts[i].name, name) == 0)
-            return db->stmts[i].name;
-    return NULL;
-}
-
-bool db_is_sql(const char *text)
-{
-    return strchr(text, ' ') || strcmp(text, "BEGIN") == 0 || strcmp(text, "COMMIT") == 0 ||
-           strcmp(text, "ROLLBACK") == 0;
-}
-
 /* Prepares stmts[from..] in one round trip. */
 static int prepare_from(ob_db *db, size_t from, ob_error *err)
 {
@@ -223,68 +125,13 @@ int ob_db_reconnect(ob_db *db, ob_error *err)
     return r;
 }
 
-int db_wait(ob_db *db, int64_t deadline_ms, ob_error *err)
-{
-    for (;;) {
-        int flush = PQflush(db->conn);
-        if (flush < 0)
-            return db_fail(db, NULL, "send", err);
-        if (!PQisBusy(db->conn) && flush == 0)
-            return 0;
-        int wait_ms = -1;
-        if (deadline_ms) {
-            int64_t left = deadline_ms - ob_mono_ms();
-            wait_ms = left > 0 ? (int)left : 0;
-        }
-        struct pollfd fd = { .fd = PQsocket(db->conn),
-                             .events = (short)(POLLIN | (flush ? POLLOUT : 0)) };
-        int n = poll(&fd, 1, wait_ms);
-        if (n == 0) {
-            db_break(db);
-            return ob_fail_retry(err, ETIMEDOUT, "PostgreSQL: no answer in time");
-        }
-        if (n < 0 && errno != EINTR)
-            return ob_fail(err, errno, "poll: %s", strerror(errno));
-        if (n > 0 && (fd.revents & ~POLLOUT) && !PQconsumeInput(db->conn))
-            return db_fail(db, NULL, "receive", err);
-    }
-}
-
-int db_send(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, ob_error *err)
-{
-    int n = p ? p->n : 0;
-    const char *const *values = p ? p->values : NULL;
-    const int *lengths = p ? p->lengths : NULL;
-    const int *formats = p ? p->formats : NULL;
-    int ok = is_sql ? PQsendQueryParams(db->conn, stmt, n, NULL, values, lengths, formats, 0)
-                    : PQsendQueryPrepared(db->conn, stmt, n, values, lengths, formats, 0);
-    return ok ? 0 : db_fail(db, NULL, stmt, err);
-}
-
-void db_rollback(ob_db *db)
-{
-    if (db->broken || PQtransactionStatus(db->conn) == PQTRANS_IDLE)
-        return;
-    ob_error ignored;
-    if (!PQsendQuery(db->conn, "ROLLBACK") ||
-        db_wait(db, ob_mono_ms() + ROLLBACK_TIMEOUT_MS, &ignored) < 0) {
-        db_break(db);
-        return;
-    }
-    PGresult *res;
-    while ((res = PQgetResult(db->conn)))
-        PQclear(res);
-    if (PQtransactionStatus(db->conn) != PQTRANS_IDLE)
-        db_break(db);
-}
-
 static int
 exec(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, PGresult **ret, ob_error *err)
 {
     int r = db_check(db, err);
     if (r < 0)
         return r;
-    set_sqlstate(db, NULL);
+    db_set_sqlstate(db, NULL);
     int64_t deadline_ms = db->timeout_ms ? ob_mono_ms() + db->timeout_ms : 0;
     /* A long statement does not fit the socket's buffer: db_wait sends it, within its time limit */
     if (deadline_ms && PQsetnonblocking(db->conn, 1) < 0)

@@ -1,4 +1,4 @@
-/* Shared by db.c and db_pipe.c: the connection's internals. */
+/* The connection's internals: db_conn.c, below db_pipe.c, below db.c. */
 #pragma once
 
 #include "ob/db.h"
@@ -22,6 +22,8 @@ struct ob_db {
     ob_error pipe_error;
 };
 
+/* code: NULL for none. */
+void db_set_sqlstate(ob_db *db, const char *code);
 /* Is it plain SQL, and not a statement's name? */
 bool db_is_sql(const char *text);
 /* The remembered statement's own copy of its name, or NULL. */
@@ -29,6 +31,8 @@ const char *db_find_stmt(const ob_db *db, const char *name);
 /* Turns a failed result (may be NULL: the connection's error) into an error; records the SQLSTATE
  * and a lost connection. */
 int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err);
+/* The connection's own last error, on one line. */
+void db_error_text(const ob_db *db, char *out, size_t size);
 /* The connection cannot be used any more: its state on the other side is unknown. */
 void db_break(ob_db *db);
 /* Waits until a result can be read, sending what is queued meanwhile. deadline_ms: ob_mono_ms, 0 =
