@@ -8,7 +8,7 @@
 #include "providers/provider.h"
 
 #define STATES_MAX 8
-#define BIT(state) (1u << (state))
+#define STATE_BIT(state) (1u << (state))
 
 /* One thing that changes by itself. */
 typedef struct dimension {
@@ -22,37 +22,37 @@ typedef struct dimension {
 static const dimension life = {
     "state",
     { "LAUNCHING", "ACTIVE", "DRAINING", "LOST", "TERMINATED" },
-    { [OB_INSTANCE_ACTIVE] = BIT(OB_INSTANCE_LAUNCHING),
-      [OB_INSTANCE_DRAINING] = BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
-      [OB_INSTANCE_LOST] = BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
-      [OB_INSTANCE_TERMINATED] =
-          BIT(OB_INSTANCE_LAUNCHING) | BIT(OB_INSTANCE_DRAINING) | BIT(OB_INSTANCE_LOST) },
+    { [OB_INSTANCE_ACTIVE] = STATE_BIT(OB_INSTANCE_LAUNCHING),
+      [OB_INSTANCE_DRAINING] = STATE_BIT(OB_INSTANCE_ACTIVE) | STATE_BIT(OB_INSTANCE_DRAINING),
+      [OB_INSTANCE_LOST] = STATE_BIT(OB_INSTANCE_ACTIVE) | STATE_BIT(OB_INSTANCE_DRAINING),
+      [OB_INSTANCE_TERMINATED] = STATE_BIT(OB_INSTANCE_LAUNCHING) |
+                                 STATE_BIT(OB_INSTANCE_DRAINING) | STATE_BIT(OB_INSTANCE_LOST) },
 };
 
 static const dimension prospect = {
     "prospect",
     { "SURE", "MAY_FAIL", "FOUND" },
-    { [PROSPECT_SURE] = BIT(PROSPECT_MAY_FAIL) | BIT(PROSPECT_FOUND),
-      [PROSPECT_MAY_FAIL] = BIT(PROSPECT_SURE),
-      [PROSPECT_FOUND] = BIT(PROSPECT_MAY_FAIL) },
+    { [PROSPECT_SURE] = STATE_BIT(PROSPECT_MAY_FAIL) | STATE_BIT(PROSPECT_FOUND),
+      [PROSPECT_MAY_FAIL] = STATE_BIT(PROSPECT_SURE),
+      [PROSPECT_FOUND] = STATE_BIT(PROSPECT_MAY_FAIL) },
 };
 
 /* OPEN again: what was said has been acted on. */
 static const dimension fate = {
     "fate",
     { "OPEN", "FAILED", "GONE" },
-    { [FATE_OPEN] = BIT(FATE_FAILED) | BIT(FATE_GONE),
-      [FATE_FAILED] = BIT(FATE_OPEN) | BIT(FATE_GONE),
-      [FATE_GONE] = BIT(FATE_OPEN) },
+    { [FATE_OPEN] = STATE_BIT(FATE_FAILED) | STATE_BIT(FATE_GONE),
+      [FATE_FAILED] = STATE_BIT(FATE_OPEN) | STATE_BIT(FATE_GONE),
+      [FATE_GONE] = STATE_BIT(FATE_OPEN) },
 };
 
 /* AWAITED again: PostgreSQL did not take the registration; the next heartbeat repeats it. */
 static const dimension executor = {
     "executor",
     { "AWAITED", "REGISTERED", "LEFT" },
-    { [EXECUTOR_AWAITED] = BIT(EXECUTOR_REGISTERED),
-      [EXECUTOR_REGISTERED] = BIT(EXECUTOR_AWAITED),
-      [EXECUTOR_LEFT] = BIT(EXECUTOR_AWAITED) | BIT(EXECUTOR_REGISTERED) },
+    { [EXECUTOR_AWAITED] = STATE_BIT(EXECUTOR_REGISTERED),
+      [EXECUTOR_REGISTERED] = STATE_BIT(EXECUTOR_AWAITED),
+      [EXECUTOR_LEFT] = STATE_BIT(EXECUTOR_AWAITED) | STATE_BIT(EXECUTOR_REGISTERED) },
 };
 
 /* An executor may tell of a notice that nobody here has asked for; one that leaves goes sooner than
@@ -60,25 +60,25 @@ static const dimension executor = {
 static const dimension notice = {
     "notice",
     { "NONE", "WANTED", "REFUSED", "TOLD", "TAKEN" },
-    { [NOTICE_WANTED] = BIT(NOTICE_NONE),
-      [NOTICE_REFUSED] = BIT(NOTICE_WANTED),
-      [NOTICE_TOLD] =
-          BIT(NOTICE_NONE) | BIT(NOTICE_WANTED) | BIT(NOTICE_REFUSED) | BIT(NOTICE_TAKEN),
-      [NOTICE_TAKEN] = BIT(NOTICE_TOLD) },
+    { [NOTICE_WANTED] = STATE_BIT(NOTICE_NONE),
+      [NOTICE_REFUSED] = STATE_BIT(NOTICE_WANTED),
+      [NOTICE_TOLD] = STATE_BIT(NOTICE_NONE) | STATE_BIT(NOTICE_WANTED) |
+                      STATE_BIT(NOTICE_REFUSED) | STATE_BIT(NOTICE_TAKEN),
+      [NOTICE_TAKEN] = STATE_BIT(NOTICE_TOLD) },
 };
 
 /* POSSIBLE again: the answer is used up, or is one of an earlier state of the instance. */
 static const dimension placements = {
     "placements",
     { "POSSIBLE", "SAID_NONE", "NONE" },
-    { [PLACEMENTS_POSSIBLE] = BIT(PLACEMENTS_SAID_NONE) | BIT(PLACEMENTS_NONE),
-      [PLACEMENTS_SAID_NONE] = BIT(PLACEMENTS_POSSIBLE),
-      [PLACEMENTS_NONE] = BIT(PLACEMENTS_POSSIBLE) | BIT(PLACEMENTS_SAID_NONE) },
+    { [PLACEMENTS_POSSIBLE] = STATE_BIT(PLACEMENTS_SAID_NONE) | STATE_BIT(PLACEMENTS_NONE),
+      [PLACEMENTS_SAID_NONE] = STATE_BIT(PLACEMENTS_POSSIBLE),
+      [PLACEMENTS_NONE] = STATE_BIT(PLACEMENTS_POSSIBLE) | STATE_BIT(PLACEMENTS_SAID_NONE) },
 };
 
 static bool may(const instance *in, const dimension *d, unsigned from, unsigned to)
 {
-    if (from == to || d->from[to] & BIT(from))
+    if (from == to || d->from[to] & STATE_BIT(from))
         return true;
     ob_errlog("state.forbidden", "{s:s, s:s, s:s, s:s}", "instance", in->id, "state", d->name,
               "from", d->states[from], "to", d->states[to]);

@@ -3,6 +3,7 @@
 
 #include "instance_state.h"
 #include "ob/log.h"
+#include "ob/mem.h"
 #include "providers/provider.h"
 
 #define BIT(state) (1u << (state))
@@ -139,7 +140,7 @@ static void the_type_says_where_an_instance_comes_from(void **state)
                   { PROVIDER_FARGATE, ORIGIN_FARGATE },
                   { PROVIDER_UNMANAGED_LOCAL, ORIGIN_UNMANAGED_LOCAL },
                   { PROVIDER_JOINED, ORIGIN_JOINED } };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         instance_set_type(&in, cases[i].type);
         assert_string_equal(in.type, cases[i].type);
         assert_int_equal(in.origin, cases[i].origin);
