@@ -8,7 +8,7 @@
 #include <sys/types.h>
 
 #include "container_engine.h"
-#include "runtimes/docker/docker_internal.h"
+#include "runtimes/docker/runtime_docker.h"
 
 #define JOB "018f0000-0000-7000-8000-000000000001"
 #define RUN JOB "/1"

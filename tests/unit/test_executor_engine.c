@@ -4,7 +4,7 @@
 #include "container_engine.h"
 #include "ob/clock.h"
 #include "ob/message.h"
-#include "runtimes/docker/docker_internal.h"
+#include "runtimes/docker/runtime_docker.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000"
 #define RUNS 4

@@ -14,7 +14,7 @@
 #include "output_text.h"
 #include "random_bytes.h"
 #include "runtimes/docker/docker_auth.h"
-#include "runtimes/docker/docker_internal.h"
+#include "runtimes/docker/docker_error.h"
 #include "runtimes/docker/docker_spec.h"
 
 #define ROUNDS 400

@@ -2,12 +2,18 @@
  * it names; then it is created and started. A body contains secrets' values: it is kept until the
  * engine has it and never logged, and the values are hidden in the engine's texts about it. Thread:
  * the loop's. */
+#include "docker_begin.h"
+
 #include <string.h>
 
+#include "container.h"
 #include "docker_auth.h"
+#include "docker_error.h"
 #include "docker_gpus.h"
-#include "docker_internal.h"
+#include "docker_inspect.h"
 #include "docker_leftover.h"
+#include "docker_moves.h"
+#include "docker_pull.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
 #include "host/secrets.h"

@@ -1,10 +1,16 @@
-/* The connection to the engine: version, the stream of events, listings. Owns 'up': requests are
- * sent only while it is true. The events start first, then a listing, so nothing is missed; a
- * listing every 10 s finds what events missed. Silence of the engine ends nothing. Thread: the
- * loop's. */
+/* The connection to the engine: version, the stream of events, listings. Owns 'up' with
+ * docker_down.c: requests are sent only while it is true. The events start first, then a listing,
+ * so nothing is missed; a listing every 10 s finds what events missed. Silence of the engine ends
+ * nothing. Thread: the loop's. */
+#include "docker_engine.h"
+
 #include <string.h>
 
-#include "docker_internal.h"
+#include "container.h"
+#include "docker_down.h"
+#include "docker_error.h"
+#include "docker_inspect.h"
+#include "docker_moves.h"
 #include "docker_spec.h"
 #include "ob/clock.h"
 #include "ob/json.h"
@@ -12,40 +18,9 @@
 #include "ob/message.h"
 #include "ob/text.h"
 
-#define BACKOFF_MIN_MS 100
-#define BACKOFF_MAX_MS 1000
 #define LIST_EVERY_MS 10000
 #define HELLO_TIMEOUT_S 10
 #define LIST_TIMEOUT_S 60
-
-static void drop_calls(docker *d)
-{
-    ob_http_drop(d->hello);
-    ob_http_drop(d->events);
-    ob_http_drop(d->listing);
-    d->hello = d->events = d->listing = NULL;
-    ob_buf_clear(&d->event);
-    for (container *c = d->containers; c; c = c->hh.next)
-        c->die_published = false;
-}
-
-void docker_down(docker *d, const char *why)
-{
-    if (!d->up && d->connect_timer.armed)
-        return;
-    if (!d->down_logged) {
-        ob_warn("engine.lost", "{s:s}", "error", why);
-        ON(d)->engine(false, why, ON(d)->arg);
-    }
-    d->down_logged = true;
-    d->up = false;
-    d->away_ms = ob_wall_ms();
-    drop_calls(d);
-    d->backoff_ms = d->backoff_ms ? d->backoff_ms * 2 : BACKOFF_MIN_MS;
-    if (d->backoff_ms > BACKOFF_MAX_MS)
-        d->backoff_ms = BACKOFF_MAX_MS;
-    loop_timer_set(d->base.config.loop, &d->connect_timer, d->backoff_ms);
-}
 
 static char *filter_query(const docker *d)
 {
@@ -271,7 +246,7 @@ static void on_hello(const ob_http_reply *reply, void *arg)
 static void on_connect_time(void *arg)
 {
     docker *d = arg;
-    drop_calls(d);
+    docker_drop_calls(d);
     d->hello = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
                                                          .path = "/version",
                                                          .timeout_s = HELLO_TIMEOUT_S,
@@ -295,12 +270,6 @@ static void on_later(void *arg)
     docker_dirty(arg);
 }
 
-void docker_later(docker *d, int64_t delay_ms)
-{
-    if (!d->later_timer.armed || d->later_timer.at_ms > ob_boot_ms() + delay_ms)
-        loop_timer_set(d->base.config.loop, &d->later_timer, delay_ms);
-}
-
 void docker_connect(docker *d)
 {
     d->later_timer = (loop_timer){ .fn = on_later, .arg = d };
@@ -315,6 +284,6 @@ void docker_engine_done(docker *d)
     loop_timer_stop(d->base.config.loop, &d->connect_timer);
     loop_timer_stop(d->base.config.loop, &d->tick_timer);
     loop_timer_stop(d->base.config.loop, &d->later_timer);
-    drop_calls(d);
+    docker_drop_calls(d);
     ob_buf_done(&d->event);
 }

@@ -2,7 +2,7 @@
  * container's GPUs are in its label, so a restarted executor finds them. */
 #pragma once
 
-#include "docker_internal.h"
+#include "docker_model.h"
 
 /* The number of GPUs that a job requests. */
 int docker_gpus_wanted(const json_t *spec);

@@ -4,12 +4,17 @@
  * success cannot. A container that was to be started and is reported as not started may have run:
  * the engine may have ended between starting it and recording that, and a later engine may have
  * removed the rest. Owns nothing. Thread: the loop's. */
+#include "docker_inspect.h"
+
 #include <string.h>
 #include <unistd.h>
 
+#include "container.h"
 #include "docker_born.h"
-#include "docker_internal.h"
+#include "docker_error.h"
 #include "docker_leftover.h"
+#include "docker_moves.h"
+#include "docker_output.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
 #include "host/kernel_oom.h"
@@ -31,15 +36,6 @@
 #define READER_WAIT_MS 10000
 #define EXIT_SIGKILL 137
 #define EXIT_UNKNOWN 255 /* exit codes that engines make up */
-
-void container_take_id(container *c, const json_t *body)
-{
-    const char *id = ob_json_str(body, "Id", NULL);
-    if (!id)
-        return;
-    free(c->id);
-    c->id = ob_strdup(id);
-}
 
 static int64_t time_ms(const json_t *state, const char *name)
 {

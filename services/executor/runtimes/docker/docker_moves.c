@@ -1,6 +1,7 @@
 /* The tables of a container's states, and the only writers of them. Nothing is decided here: who
  * sets a state has decided. Owns the count of slots. Thread: the loop's. */
-#include "docker_internal.h"
+#include "docker_moves.h"
+
 #include "state_moves.h"
 
 #define TO(value) STATE_TO(value)

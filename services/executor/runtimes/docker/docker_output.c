@@ -3,9 +3,14 @@
  * the container's own last one (a following reader may miss what was written just before the end);
  * if they differ, everything is read again, and the receiver skips what it has. A container that
  * has ended is read without following, which is complete. Thread: the loop's. */
+#include "docker_output.h"
+
 #include <string.h>
 
-#include "docker_internal.h"
+#include "container.h"
+#include "docker_down.h"
+#include "docker_error.h"
+#include "docker_moves.h"
 #include "docker_spec.h"
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -44,19 +49,11 @@ static void finish(container *c)
     ON(c->d)->output_end(c->run, ON(c->d)->arg);
 }
 
-void output_drop(container *c)
-{
-    ob_http_drop(c->out.call);
-    c->out.call = NULL;
-    docker_frames_reset(&c->out.frames);
-    docker_lines_reset(&c->out.lines);
-}
-
 void output_lost(container *c)
 {
     if (is_awaited(c))
         docker_lines_end(&c->out.lines);
-    output_drop(c);
+    container_drop_output(c);
     finish(c);
 }
 
@@ -94,7 +91,7 @@ static bool on_data(const char *data, size_t len, void *arg)
         container_set_output(c, OUTPUT_IDLE);
         retry_later(c);
     } else if (c->out.more == RUNTIME_ENOUGH) {
-        output_drop(c);
+        container_drop_output(c);
         finish(c);
     }
     return true;

@@ -4,11 +4,16 @@
  * engine then gives it up too, because its client is gone. Credentials are a job's own
  * (repositoryCredentials) or from Docker's configuration; they are never logged. Thread: the
  * loop's */
+#include "docker_pull.h"
+
 #include <string.h>
 #include <uthash.h>
 
+#include "container.h"
 #include "docker_auth.h"
-#include "docker_internal.h"
+#include "docker_down.h"
+#include "docker_error.h"
+#include "docker_moves.h"
 #include "docker_spec.h"
 #include "ob/json.h"
 #include "ob/log.h"

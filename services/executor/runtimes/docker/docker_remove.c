@@ -1,9 +1,12 @@
 /* Removes containers and the volumes made for them: two at a time, after what is to be started, and
  * without a short time limit, because an engine may need long. Owns the count of removals. Thread:
  * the loop's. */
+#include "docker_remove.h"
+
 #include <string.h>
 
-#include "docker_internal.h"
+#include "container.h"
+#include "docker_error.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 

@@ -9,7 +9,11 @@
 
 #include <string.h>
 
+#include "container.h"
+#include "docker_down.h"
+#include "docker_error.h"
 #include "docker_leftover.h"
+#include "docker_moves.h"
 #include "docker_spec.h"
 #include "ob/clock.h"
 #include "ob/json.h"

@@ -1,7 +1,7 @@
 /* An engine that answers but cannot start anything. */
 #pragma once
 
-#include "docker_internal.h"
+#include "docker_model.h"
 
 /* The meaning of a refused start, if the engine has run since it was asked. */
 typedef enum docker_refusal {

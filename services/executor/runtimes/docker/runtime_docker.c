@@ -1,158 +1,33 @@
-/* Containers of the Docker Engine. Owns the table of containers and advances each from step to
- * step; at most 4 are created or started at a time, and removals come after those. Never starts a
- * container twice. It is created by name (a second create is a conflict, and then the existing one
- * counts). That it is to be started is on the disk before the engine is asked; from then on it is
- * never started again, whatever happens to the request, the engine or this process
- * (docker_inspect.c). A container that has ended is the record of its end and stays until an order
- * removes it. Thread: the loop's. */
+/* Containers of the Docker Engine. Advances each from step to step; at most 4 are created or
+ * started at a time, and removals come after those. Never starts a container twice. It is created
+ * by name (a second create is a conflict, and then the existing one counts). That it is to be
+ * started is on the disk before the engine is asked; from then on it is never started again,
+ * whatever happens to the request, the engine or this process (docker_inspect.c). A container that
+ * has ended is the record of its end and stays until an order removes it. Thread: the loop's. */
+#include "runtime_docker.h"
+
 #include <stdio.h>
 #include <string.h>
 
-#include "docker_internal.h"
-#include "docker_spec.h"
+#include "container.h"
+#include "docker_begin.h"
+#include "docker_down.h"
+#include "docker_engine.h"
+#include "docker_inspect.h"
+#include "docker_moves.h"
+#include "docker_output.h"
+#include "docker_pull.h"
+#include "docker_remove.h"
 #include "docker_unwell.h"
-#include "host/secrets.h"
 #include "ob/clock.h"
-#include "ob/json.h"
-#include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
 
 #define SLOTS 4
-#define CALL_TIMEOUT_S 120
 #define BODY_MAX (64u << 20)
 #define IDLE_CONNECTIONS 8
 #define RETRY_MS 500
 #define PIDS_LEAST 1024
-#define REASON_MAX 1024
-
-void docker_dirty(docker *d)
-{
-    d->dirty = true;
-}
-
-container *docker_find(docker *d, const char *run)
-{
-    container *c = NULL;
-    HASH_FIND_STR(d->containers, run, c);
-    return c;
-}
-
-container *docker_add(docker *d, const char *run, container_step step)
-{
-    container *c = ob_calloc(1, sizeof(*c));
-    ob_run_ref ref;
-    c->d = d;
-    c->step = step;
-    (void)snprintf(c->run, sizeof(c->run), "%s", run);
-    if (ob_run_ref_parse(run, &ref))
-        ob_run_container_name(&ref, c->name);
-    HASH_ADD_STR(d->containers, run, c);
-    d->dirty = true;
-    return c;
-}
-
-void container_wait(container *c, int64_t delay_ms)
-{
-    c->not_before_ms = ob_boot_ms() + delay_ms;
-    docker_later(c->d, delay_ms);
-}
-
-void container_free(container *c)
-{
-    container_release_slot(c);
-    output_drop(c);
-    ob_http_drop(c->op);
-    ob_http_drop(c->stop_call);
-    json_decref(c->body);
-    json_decref(c->volumes);
-    json_decref(c->hidden);
-    free(c->gpus);
-    free(c->auth);
-    free(c->doubt);
-    free(c->id);
-    HASH_DEL(c->d->containers, c);
-    free(c);
-}
-
-char *docker_error_dup(const ob_http_reply *reply, const json_t *hidden)
-{
-    if (reply->status == 0)
-        return ob_text_dup(reply->error, REASON_MAX);
-    json_auto_t *body = ob_json_read(reply->body, reply->len);
-    const char *message = ob_json_str(body, "message", NULL);
-    if (!message)
-        return ob_strf("the container engine answered %d", reply->status);
-    char *text = ob_strdup(message);
-    secrets_hide(hidden, text);
-    return text;
-}
-
-const char *docker_error_text(const ob_http_reply *reply, char *buf, size_t size)
-{
-    ob_cleanup(ob_freep) char *text = docker_error_dup(reply, NULL);
-    return ob_text_into(buf, size, text);
-}
-
-void container_request(container *c,
-                       const char *method,
-                       const char *path,
-                       const json_t *body,
-                       ob_http_on_reply on_reply)
-{
-    c->op = ob_http_send(c->d->http, &(ob_http_request){ .method = method,
-                                                         .path = path,
-                                                         .json = body,
-                                                         .timeout_s = CALL_TIMEOUT_S,
-                                                         .on_reply = on_reply,
-                                                         .arg = c });
-}
-
-bool container_answered(container *c, const ob_http_reply *reply)
-{
-    c->op = NULL;
-    c->d->dirty = true;
-    if (reply->status != 0)
-        return true;
-    docker_down(c->d, reply->error);
-    return false;
-}
-
-void container_tell_end(container *c, const runtime_end *end)
-{
-    container_set_step(c, STEP_ENDED);
-    c->out.retry_at_ms = 0;
-    c->d->dirty = true;
-    ON(c->d)->exited(c->run, end, ON(c->d)->arg);
-}
-
-void container_end_unstarted(container *c, const char *reason)
-{
-    container_tell_end(c, &(runtime_end){ .exit_code = -1, .reason = reason });
-}
-
-void container_end_failed(container *c, const char *kind, const ob_http_reply *reply, int exit_code)
-{
-    char reason[REASON_MAX + 64];
-    ob_cleanup(ob_freep) char *text = docker_error_dup(reply, c->hidden);
-    ob_text_format(reason, sizeof(reason), "%s: %s", kind, text);
-    container_tell_end(c, &(runtime_end){ .exit_code = exit_code, .reason = reason });
-}
-
-void container_died(container *c)
-{
-    c->died = true;
-    c->d->dirty = true;
-    if (c->step == STEP_RUN)
-        container_set_step(c, STEP_INSPECT);
-}
-
-void container_tell_running(container *c, int64_t started_at_ms)
-{
-    if (!c->running_at_ms)
-        ON(c->d)->running(c->run, started_at_ms, ON(c->d)->arg);
-    c->running_at_ms = started_at_ms;
-}
 
 /* ---- stop ---- */
 
@@ -403,7 +278,7 @@ static void docker_remove(runtime *rt, const char *run)
         c = docker_add(d, run, STEP_ENDED);
     if (c->step == STEP_REMOVE)
         return;
-    output_drop(c);
+    container_drop_output(c);
     ob_http_drop(c->op);
     c->op = NULL;
     container_set_step(c, STEP_REMOVE);

@@ -1,6 +1,17 @@
-/* Shared by the files of the Docker runtime: the engine's connection and the table of containers.
- * Everything is level-triggered: an event changes a container's step and sets 'dirty'; docker_flush
- * advances each container (container_go) and then sends the requests. */
+/* All that the Docker runtime holds: the engine's connection and the table of containers.
+ * Structures only: the other headers, one a file, have the functions. Everything is
+ * level-triggered: an event changes a container's step and sets 'dirty'; runtime_docker.c then
+ * advances each container and sends the requests. The files lean on each other in one direction,
+ * from below:
+ *     model
+ *     moves, down
+ *     container                                the table, and what any step does
+ *     output, pull, remove, unwell             the steps
+ *     inspect
+ *     begin, engine
+ *     runtime_docker                           the door
+ * The files that know none of these are auth, born, error, frames, host, leftover, lines, settings
+ * and spec; gpus knows the model. */
 #pragma once
 
 #include <uthash.h>
@@ -121,89 +132,3 @@ struct docker {
 };
 
 #define ON(d) (&(d)->base.config.on)
-
-extern const runtime_ops runtime_docker;
-
-/* runtime_docker.c */
-container *docker_find(docker *d, const char *run);
-container *docker_add(docker *d, const char *run, container_step step);
-void docker_dirty(docker *d);
-/* Advances the containers after a while. */
-void docker_later(docker *d, int64_t delay_ms);
-/* One request of the container's step. */
-void container_request(container *c,
-                       const char *method,
-                       const char *path,
-                       const json_t *body,
-                       ob_http_on_reply on_reply);
-/* Call it first in each reply: the request is over. false: there was no answer; the step is tried
- * again when the engine is back. */
-bool container_answered(container *c, const ob_http_reply *reply);
-/* The step's next request waits for a while. */
-void container_wait(container *c, int64_t delay_ms);
-void container_free(container *c);
-/* The engine reports that the container no longer runs. */
-void container_died(container *c);
-/* Ends a run that did not start. reason: NULL or text (copied). */
-void container_end_unstarted(container *c, const char *reason);
-/* The same, with the engine's answer: "<kind>: <its text>". exit_code: -1: none. */
-void container_end_failed(container *c,
-                          const char *kind,
-                          const ob_http_reply *reply,
-                          int exit_code);
-void container_tell_running(container *c, int64_t started_at_ms);
-void container_tell_end(container *c, const runtime_end *end);
-
-/* docker_inspect.c */
-void container_take_id(container *c, const json_t *body);
-void container_inspect(container *c);
-/* A listing shows it as running. */
-void container_listed(container *c);
-/* The records about a container that was created before this process started. */
-void container_recall(container *c);
-/* It was to be started, and it is not known whether it was. why: the reason's first part. stayed:
- * the engine answered and has run since it was asked. Ends the run: as not started if that can be
- * proven, else as one that may have run. */
-void container_end_doubtful(container *c, const char *why, bool stayed);
-/* An engine's error text ({"message": …}) or the transport's, complete. Each value of 'hidden'
- * (secrets, by name; NULL: none) is hidden in it before it can be cut. The caller frees it. */
-char *docker_error_dup(const ob_http_reply *reply, const json_t *hidden);
-/* The same, cut to a buffer; for answers to requests that contained no secret. Returns buf. */
-const char *docker_error_text(const ob_http_reply *reply, char *buf, size_t size);
-
-/* docker_moves.c: the only writers of a container's states */
-void container_set_step(container *c, container_step step);
-void container_set_origin(container *c, container_origin origin);
-void container_set_start(container *c, container_start start);
-void container_set_second_look(container *c, container_second_look look);
-void container_set_stop(container *c, container_stop stop);
-void container_set_output(container *c, output_state state);
-/* Also when the container goes. */
-void container_release_slot(container *c);
-
-/* docker_begin.c */
-/* As runtime_ops.start. */
-int begin_prepare(
-    docker *d, const ob_run_ref *ref, int attempt, const json_t *spec, bool follow, ob_error *err);
-void begin_create(container *c);
-void begin_start(container *c);
-void begin_start_intended(container *c);
-
-/* docker_engine.c: connection, events, listing */
-void docker_connect(docker *d);
-/* A request got no answer: the engine counts as unreachable until it is connected again. */
-void docker_down(docker *d, const char *why);
-void docker_engine_done(docker *d);
-
-/* docker_output.c */
-void output_go(container *c);
-void output_drop(container *c);
-void output_lost(container *c); /* nothing more will follow: the container is gone */
-
-/* docker_remove.c */
-void remove_go(container *c);
-
-/* docker_pull.c */
-void pull_join(container *c);
-void pull_leave(container *c);
-void pull_free_all(docker *d);

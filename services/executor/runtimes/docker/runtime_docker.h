@@ -1,0 +1,7 @@
+/* The runtime for containers of the Docker Engine. */
+#pragma once
+
+#include "docker_settings.h"
+#include "runtimes/runtime.h"
+
+extern const runtime_ops runtime_docker;
