@@ -85,12 +85,12 @@ static void an_end_from_before_the_engine_went_is_believed(void **state)
 /* ---- an engine whose processes can be seen ---- */
 
 /* An executor that begins finds a container that ended while nobody was here. */
-static void find_ended(world *w, int code, int64_t began_ms)
+static void find_ended_at(world *w, int code, int64_t began_ms, int64_t ended_ms)
 {
     char began[48], ended[48];
     show_time(began, began_ms);
     (void)usleep(20000); /* times are told in milliseconds */
-    show_time(ended, ob_wall_ms());
+    show_time(ended, ended_ms ? ended_ms : ob_wall_ms());
     (void)snprintf(w->inspected, sizeof(w->inspected),
                    "{\"Id\": \"1234\", \"State\": {\"Status\": \"exited\", \"ExitCode\": %d, "
                    "\"StartedAt\": \"%s\", \"FinishedAt\": \"%s\"}}",
@@ -98,6 +98,11 @@ static void find_ended(world *w, int code, int64_t began_ms)
     w->listed = LISTED("exited");
     open_runtime(w);
     run_until(w, &w->ended);
+}
+
+static void find_ended(world *w, int code, int64_t began_ms)
+{
+    find_ended_at(w, code, began_ms, 0);
 }
 
 /* Before this process began, and after the host did. */
@@ -117,6 +122,19 @@ static void a_success_at_dockerd_s_beginning_is_unknown_too(void **state)
 {
     find_ended(*state, 0, a_minute_ago());
     assert_unknown(*state);
+}
+
+/* Another dockerd may have started then, and ended. */
+static void a_failure_while_no_executor_was_here_is_unknown(void **state)
+{
+    find_ended_at(*state, 255, a_minute_ago(), ob_wall_ms() - 30000);
+    assert_unknown(*state);
+}
+
+static void a_success_from_before_dockerd_s_beginning_is_believed(void **state)
+{
+    find_ended_at(*state, 0, a_minute_ago(), ob_wall_ms() - 30000);
+    assert_int_equal(((world *)*state)->exit_code, 0);
 }
 
 static void what_this_dockerd_has_started_is_believed(void **state)
@@ -267,6 +285,8 @@ int main(void)
         IN_WORLD(an_end_from_before_the_engine_went_is_believed),
         SEEN(an_end_at_dockerd_s_beginning_is_unknown_also_to_an_executor_that_was_not_here),
         SEEN(a_success_at_dockerd_s_beginning_is_unknown_too),
+        SEEN(a_failure_while_no_executor_was_here_is_unknown),
+        SEEN(a_success_from_before_dockerd_s_beginning_is_believed),
         SEEN(what_this_dockerd_has_started_is_believed),
         SEEN(a_kill_at_containerd_s_beginning_is_unknown),
         SEEN(a_kill_of_what_this_containerd_has_started_is_believed),
