@@ -72,7 +72,7 @@ def test_no_container_gets_what_is_the_copys_or_the_engines(stack, batch, image)
     for path in paths:
         error = refusal(register, batch, image, f"host-{next(COUNTER)}", **mounting(path))
         assert error["Code"] == "ClientException"
-        assert "which no container may have" in error["Message"], path
+        assert "which no container may use" in error["Message"], path
 
 
 def test_links_are_followed_on_the_host(stack, shared_work, queue, tmp_path):
@@ -94,7 +94,7 @@ def test_links_are_followed_on_the_host(stack, shared_work, queue, tmp_path):
         assert job["status"] == "FAILED", name
         reason = job["container"]["reason"]
         assert reason.startswith("CannotCreateContainerError: sourcePath"), reason
-        assert "which no container may have" in reason
+        assert "which no container may use" in reason
 
 
 @pytest.mark.parametrize("action", ASKS)

@@ -49,7 +49,7 @@ def test_dependency_on_a_child(submit, refused, shared_work):
 
 def test_sequential_without_jobid_is_only_for_arrays(submit, refused, shared_work):
     sequential = [{"type": "SEQUENTIAL"}]
-    assert "for array jobs only" in refused(dependsOn=sequential)
+    assert "only valid for array jobs" in refused(dependsOn=sequential)
     job = shared_work.job(submit(dependsOn=sequential, arrayProperties={"size": 2}))
     assert job["dependsOn"] == sequential
 

@@ -67,7 +67,7 @@ def test_who_installs_packages_is_waited_for_and_named(tmp_path):
         fcntl.lockf(held, fcntl.LOCK_EX)
         waits = shell(waiting, tmp_path)
         line = waits.stdout.readline()
-        assert "waiting for another installation of packages to end" in line
+        assert "waiting for another package installation to finish" in line
         assert f"(pid {os.getpid()})" in line
         assert waits.poll() is None
     assert waits.communicate(timeout=60)[0] == "free\n"
