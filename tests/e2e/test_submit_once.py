@@ -244,7 +244,7 @@ def test_a_call_that_was_refused_stays_so(stack, shared_work, queue):
         },
     )
     status, answer = submit_raw(stack, unknown, body, **{"amz-sdk-request": "attempt=2; max=3"})
-    assert status == 400 and "refused before" in answer["message"]
+    assert status == 400 and "already refused" in answer["message"]
     status, answer = submit_raw(stack, known_first, body)
     assert status == 200
     terminate_all(shared_work.batch, [answer["jobId"]])
