@@ -28,6 +28,8 @@ void docker_down(docker *d, const char *why)
         ON(d)->engine(false, why, ON(d)->arg);
     }
     d->down_logged = true;
+    if (d->up)
+        d->last_up_ms = ob_wall_ms();
     d->up = false;
     d->away_ms = ob_wall_ms();
     docker_drop_calls(d);

@@ -59,8 +59,8 @@ static bool is_dockerd_s(const container *c, int code, int64_t started_ms, int64
     int64_t from_ms = born_ms ? born_ms - BORN_SLACK_MS : d->away_ms;
     /* Another dockerd may have started and ended while this process was not connected. A failure
      * that is unknown can be repeated. */
-    if (born_ms && code == EXIT_UNKNOWN && from_ms > d->away_ms)
-        from_ms = d->away_ms ? d->away_ms : 1;
+    if (born_ms && code == EXIT_UNKNOWN && from_ms > d->last_up_ms)
+        from_ms = d->last_up_ms ? d->last_up_ms : 1;
     int64_t to_ms =
         born_ms && d->back_ms > born_ms + RESTORE_MS ? born_ms + RESTORE_MS : d->back_ms;
     return from_ms && started_ms < to_ms && stopped_ms >= from_ms && stopped_ms <= to_ms &&

@@ -115,6 +115,7 @@ struct docker {
     /* Wall clock: when the engine was last found not to answer, and when it first answered after
      * that. */
     int64_t away_ms, back_ms;
+    int64_t last_up_ms; /* until when it answered before; 0: it never has */
     ob_http_call *hello, *events, *listing;
     ob_buf event;          /* the incomplete line of the stream of events */
     container *containers; /* uthash, in the order in which they came: the queue */
