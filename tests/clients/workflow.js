@@ -1,4 +1,4 @@
-// The workflow of tests/e2e/test_clients.py, by the SDK for JavaScript: QUEUE IMAGE NAME.
+// The workflow of tests/e2e/clients/test_clients.py, by the SDK for JavaScript: QUEUE IMAGE NAME.
 "use strict";
 
 const batchSdk = require("@aws-sdk/client-batch");

@@ -1,4 +1,4 @@
-"""The workflow of tests/e2e/test_clients.py, by boto3: QUEUE IMAGE NAME."""
+"""The workflow of tests/e2e/clients/test_clients.py, by boto3: QUEUE IMAGE NAME."""
 
 import json
 import sys

@@ -1,5 +1,5 @@
 #!/bin/bash
-# The workflow of tests/e2e/test_clients.py, by the AWS CLI: AWS QUEUE IMAGE NAME.
+# The workflow of tests/e2e/clients/test_clients.py, by the AWS CLI: AWS QUEUE IMAGE NAME.
 set -euo pipefail
 aws=$1 queue=$2 image=$3 name=$4
 

@@ -50,6 +50,17 @@ class Work:
         wait_for(f"environment {name} {status}", lambda: self.ce(name)["status"] == status)
         return name
 
+    def unmanaged(self):
+        name = next(NAMES)
+        self.batch.create_compute_environment(
+            computeEnvironmentName=name,
+            type="UNMANAGED",
+            serviceRole="arn:aws:iam::123456789012:role/AWSBatchServiceRole",
+        )
+        self.environments.append(name)
+        wait_for("VALID", lambda: self.ce(name)["status"] == "VALID")
+        return name
+
     def ce(self, name):
         found = self.batch.describe_compute_environments(computeEnvironments=[name])
         return (found["computeEnvironments"] or [None])[0]
@@ -116,6 +127,14 @@ class Work:
 
     def job(self, job_id):
         return self.batch.describe_jobs(jobs=[job_id])["jobs"][0]
+
+    def reason(self, job, *parts, timeout=40):
+        """Waits for a statusReason that has all of the parts."""
+        return wait_for(
+            f"a reason with {parts}",
+            lambda: all(p in (r := self.job(job).get("statusReason", "")) for p in parts) and r,
+            timeout,
+        )
 
     def jobs(self, ids):
         found = []

@@ -1,5 +1,5 @@
 """Changes of the host: its clock is set, its disk is full, its settings change while clients call.
-Longer tests are in tests/faults/test_host.py."""
+Longer tests are in tests/faults."""
 
 import contextlib
 import datetime

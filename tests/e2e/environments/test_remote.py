@@ -12,7 +12,6 @@ import pytest
 from cloud import cloud_of
 from confluent_kafka import KafkaError, Producer
 from stack import ROOT, Stack, wait_for
-from test_unmanaged import unmanaged
 
 
 def up(**settings):
@@ -103,7 +102,7 @@ def join(environment, *options):
 
 
 def test_an_executor_joins_by_the_commands_as_they_are_printed(remote, work, other, tmp_path):
-    environment = unmanaged(work)
+    environment = work.unmanaged()
     commands = join(environment, "--dir", str(tmp_path / "state"))
     assert f"OPENBATCH_KAFKA={other.here}:{other.port}\n" in commands
     engine = f"export DOCKER_HOST={remote.settings['DOCKER_HOST']}\n"

@@ -99,7 +99,7 @@ def test_every_rule_of_aws_batch_has_a_test():
     sources = {
         path.name: path.read_text()
         for folder in ("e2e", "unit")
-        for path in (ROOT / "tests" / folder).glob("test_*.*")
+        for path in (ROOT / "tests" / folder).rglob("test_*.*")
     }
     rules, sections, inside, section = 0, set(), False, ""
     for line in (ROOT / "docs/aws-batch.md").read_text().splitlines():

@@ -7,26 +7,12 @@ import re
 import signal
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
 from registry import MuteRegistry
 from stack import HOLD, ROOT, wait_for
-from work import NAMES
 
-HERE = Path(__file__).parent
-
-
-def unmanaged(work):
-    name = next(NAMES)
-    work.batch.create_compute_environment(
-        computeEnvironmentName=name,
-        type="UNMANAGED",
-        serviceRole="arn:aws:iam::123456789012:role/AWSBatchServiceRole",
-    )
-    work.environments.append(name)
-    wait_for("VALID", lambda: work.ce(name)["status"] == "VALID")
-    return name
+HELPERS = ROOT / "tests/e2e"
 
 
 def instances(stack, environment):
@@ -43,7 +29,7 @@ class Host:
         self.stack, self.folder, self.processes = stack, folder, []
         self.kafka = stack.settings["OPENBATCH_KAFKA"]
         self.door = folder / "kafka.sock"
-        self.run(sys.executable, HERE / "forward.py", f"unix:{self.door}", f"tcp:{self.kafka}")
+        self.run(sys.executable, HELPERS / "forward.py", f"unix:{self.door}", f"tcp:{self.kafka}")
 
     def run(self, *command, **more):
         """Without settings of this host's copy: the other host has none of them."""
@@ -68,7 +54,7 @@ class Host:
                 assert n == 1
         script = f"""
             ip link set lo up && ip addr add 10.255.0.1/32 dev lo
-            {sys.executable} {HERE}/forward.py tcp:{self.kafka} unix:{self.door} &
+            {sys.executable} {HELPERS}/forward.py tcp:{self.kafka} unix:{self.door} &
             export DOCKER_HOST={self.stack.settings["DOCKER_HOST"]} {more}
             {script.rstrip()} {args}"""
         log = (self.folder / "executor.log").open("a")
@@ -91,7 +77,7 @@ def host(stack, tmp_path):
 def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
     """It has the size that it says, runs a job, adopts its containers after a crash; on SIGTERM
     nothing new begins, what ends in time succeeds, what does not ends with its host."""
-    environment = unmanaged(work)
+    environment = work.unmanaged()
     queue = work.queue(environment)
     waits = work.submit(queue, work.definition(["echo", "hello"]))
     wait_for(
@@ -165,7 +151,7 @@ def test_a_pull_that_stalls_fails(work, host):
     """A registry that does not answer keeps no job in STARTING."""
     registry = MuteRegistry()
     try:
-        environment = unmanaged(work)
+        environment = work.unmanaged()
         host.join(environment, more="OPENBATCH_PULL_STALL_MS=1500")
         image = f"127.0.0.1:{registry.port}/never:1"
         job = work.submit(work.queue(environment), work.definition(image=image))
@@ -185,7 +171,7 @@ def test_an_executor_that_was_given_up_removes_what_it_has(work, stack, host):
     """Silent for too long, it is lost, and so are its runs; when it comes back it ends them."""
     before = stack.change_settings({"OPENBATCH_LOST_AFTER_MS": "3000"})
     try:
-        environment = unmanaged(work)
+        environment = work.unmanaged()
         executor = host.join(environment)
         job = work.submit(work.queue(environment), work.definition(HOLD))
         work.wait(job, "RUNNING")
@@ -205,7 +191,7 @@ def test_an_executor_that_was_given_up_removes_what_it_has(work, stack, host):
 def test_an_executor_of_this_host_comes_by_itself(work, stack):
     before = stack.change_settings({"OPENBATCH_UNMANAGED_LOCAL": "1"})
     try:
-        environment = unmanaged(work)
+        environment = work.unmanaged()
         job = work.wait(work.submit(work.queue(environment), work.definition(["echo", "here"])))
         assert job["status"] == "SUCCEEDED"
         [[instance, _, _, _, kind]] = instances(stack, environment)

@@ -1,37 +1,11 @@
 """batch.job-state: every transition, in order for each job, in EventBridge's form."""
 
-import json
 import uuid
 
-from confluent_kafka import Consumer
+from job_events import consumer, read
 from stack import wait_for
 
 LIFE = ["RUNNABLE", "STARTING", "RUNNING", "SUCCEEDED"]
-
-
-def consumer(stack):
-    c = Consumer(
-        {
-            "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": stack.env["OPENBATCH_KAFKA_USER"],
-            "sasl.password": stack.env["OPENBATCH_KAFKA_PASSWORD"],
-            "group.id": f"reader-{uuid.uuid4()}",
-            "auto.offset.reset": "earliest",
-        }
-    )
-    c.subscribe(["batch.job-state"])
-    return c
-
-
-def read(c, events):
-    message = c.poll(0.2)
-    while message is not None:
-        assert message.error() is None, message.error()
-        events.append(json.loads(message.value()))
-        message = c.poll(0.05)
-    return events
 
 
 def test_the_topic_has_every_transition_in_order(stack, shared_work, queue):

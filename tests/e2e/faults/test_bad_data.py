@@ -9,8 +9,8 @@ import signal
 import time
 
 from confluent_kafka import Producer
+from job_events import consumer, read
 from stack import HOLD, wait_for
-from test_events import consumer, read
 
 MESSAGE_MAX = 512 * 1024
 MESSAGE_ROOM = MESSAGE_MAX - 64 * 1024

@@ -8,8 +8,8 @@ import threading
 import time
 
 import pytest
+from raw_http import exchange, length, signed
 from stack import wait_for
-from test_slow_clients import exchange, length, signed
 
 CONNECTIONS, REQUESTS = 300, 20
 

@@ -8,7 +8,6 @@ import re
 
 import pytest
 from stack import HOLD, wait_for
-from test_reasons import reason
 
 FOREIGN, NATIVE = ("m5", "m6g") if platform.machine() == "aarch64" else ("m6g", "m5")
 LABEL = "openbatch.instance"
@@ -134,7 +133,7 @@ def test_best_fit_never_exceeds_its_maximum(work, stack):
         f" WHERE c.name = '{loose}'"
     )
     assert kinds == [["m5.xlarge"]]
-    text = reason(work, waits, "Waiting for 1 vCPU and 64 MiB: ")
+    text = work.reason(waits, "Waiting for 1 vCPU and 64 MiB: ")
     assert re.search(f'"{strict}" has no instance type that can be launched$', text)
     assert instances(stack, strict) == []
     work.batch.update_compute_environment(
@@ -146,4 +145,4 @@ def test_best_fit_never_exceeds_its_maximum(work, stack):
 def test_a_bid_below_the_price_is_told(work):
     environment = work.environment(types=("m5.large",), kind="SPOT", bidPercentage=1)
     job = work.submit(work.queue(environment), work.definition())
-    reason(work, job, f'"{environment}": SpotMaxPriceTooLow: ')
+    work.reason(job, f'"{environment}": SpotMaxPriceTooLow: ')

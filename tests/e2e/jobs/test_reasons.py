@@ -2,17 +2,8 @@
 
 import re
 
+from job_events import consumer, read
 from stack import wait_for
-from test_events import consumer, read
-
-
-def reason(work, job, *parts, timeout=40):
-    """Waits for a statusReason that has all of the parts."""
-    return wait_for(
-        f"a reason with {parts}",
-        lambda: all(p in (r := work.job(job).get("statusReason", "")) for p in parts) and r,
-        timeout,
-    )
 
 
 def test_each_environment_says_why_it_refuses(work):
@@ -26,15 +17,14 @@ def test_each_environment_says_why_it_refuses(work):
     holder = work.submit(queue, work.definition(("sleep", "300"), vcpus=2, memory=6000))
     work.wait(holder, "RUNNING")
     waiting = [work.submit(queue, work.definition(vcpus=2, memory=6000 + n)) for n in range(3)]
-    reason(
-        work,
+    work.reason(
         waiting[0],
         "Waiting for 2 vCPUs and 6000 MiB: ",
         f'"{off}" is DISABLED',
         f'"{small}" has no instance type that is large enough',
         f'"{full}" is at its maximum of 2 vCPUs',
     )
-    reason(work, waiting[2], "at least 2 jobs ahead")
+    work.reason(waiting[2], "at least 2 jobs ahead")
     work.batch.terminate_job(jobId=holder, reason="seen")
     work.wait_all(waiting)
 
@@ -45,7 +35,7 @@ def test_a_blocked_queue_is_told(stack, work):
     queue = work.queue(work.environment(max_vcpus=2, types=("m5.large",)))
     never = work.submit(queue, work.definition(vcpus=4))
     work.wait(work.submit(queue, work.definition()), "SUCCEEDED")
-    text = reason(work, never, "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) ")
+    text = work.reason(never, "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - CE(s) ")
     assert "Requested: 4 vCPUs and 64 MiB; largest maxvCpus: 2." in text
     c, events = consumer(stack), []
 
@@ -76,7 +66,7 @@ def test_an_array_and_who_depends_on_it_say_why(work):
     never = work.submit(queue, work.definition(vcpus=4), arrayProperties={"size": 3})
     after = work.submit(queue, work.definition(), dependsOn=[{"jobId": never}])
     code = "MISCONFIGURATION:COMPUTE_ENVIRONMENT_MAX_RESOURCE - "
-    text = reason(work, f"{never}:1", code)
+    text = work.reason(f"{never}:1", code)
     assert work.job(never)["statusReason"] == text
     assert work.job(never)["status"] == "PENDING"
     waits = work.job(after)["statusReason"]
@@ -97,8 +87,8 @@ def test_what_can_never_come_is_no_lack_of_capacity(work):
     assert re.search(r" [0-9.]+ vCPUs and \d+ MiB: not enough vCPUs( and memory)?\.$", text)
     queue = work.queue(work.environment(max_vcpus=1000, types=("m5.large", "m5.24xlarge")))
     never = work.submit(queue, work.definition(vcpus=90))
-    reason(
-        work, never, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ", "; largest instance: 2 vCPUs"
+    work.reason(
+        never, "MISCONFIGURATION:JOB_RESOURCE_REQUIREMENT - ", "; largest instance: 2 vCPUs"
     )
     work.batch.terminate_job(jobId=never, reason="seen")
     work.wait(never)
