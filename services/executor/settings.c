@@ -2,8 +2,6 @@
  * runtime's. docs/configuration.md is made from them. Start-up code, one thread. */
 #include "settings.h"
 
-#define PART_ALIGNMENT _Alignof(max_align_t)
-
 static const ob_config_field own_fields[] = {
     { "OPENBATCH_INSTANCE_ID", OB_CONFIG_STRING, offsetof(settings, instance), NULL,
       "id of the executor's instance", 0, 0 },
@@ -48,48 +46,35 @@ static const ob_config_field own_fields[] = {
     { 0 },
 };
 
-typedef struct field_list {
-    ob_config_field *fields; /* ended by one without a name */
-    size_t count;
-} field_list;
-
-static void add_field(field_list *list, const ob_config_field *field, size_t offset)
-{
-    list->fields = ob_realloc(list->fields, (list->count + 2) * sizeof(*list->fields));
-    list->fields[list->count] = *field;
-    list->fields[list->count++].offset += offset;
-    list->fields[list->count] = (ob_config_field){ 0 };
-}
-
 /* Where a runtime's part of the settings begins; NULL: where all of them end. */
 static size_t part_of(const runtime_ops *ops)
 {
     size_t at = sizeof(settings);
     for (size_t i = 0;; i++) {
-        at = (at + PART_ALIGNMENT - 1) / PART_ALIGNMENT * PART_ALIGNMENT;
+        at = ob_config_part(at);
         if (runtimes[i] == ops)
             return at;
         at += runtimes[i]->settings_size;
     }
 }
 
-static void add_runtimes(field_list *list)
+static void add_runtimes(ob_config_list *list)
 {
     for (size_t i = 0; runtimes[i]; i++)
         for (const ob_config_field *f = runtimes[i]->fields; f && f->name; f++)
-            add_field(list, f, part_of(runtimes[i]));
+            ob_config_add(list, f, part_of(runtimes[i]));
 }
 
 const ob_config_field *settings_fields(void)
 {
-    static field_list list; /* made once */
+    static ob_config_list list; /* made once */
     if (list.fields)
         return list.fields;
     for (const ob_config_field *f = own_fields; f->name; f++) {
-        add_field(&list, f, 0);
+        ob_config_add(&list, f, 0);
         if (f->help)
             continue;
-        list.fields[list.count - 1].help = runtimes_list(", or ", true);
+        list.fields[list.n - 1].help = runtimes_list(", or ", true);
         add_runtimes(&list);
     }
     return list.fields;

@@ -45,8 +45,7 @@ static const ob_config_field own[] = {
 };
 
 /* Rows and values of all; the scaler's own values come first, then each provider's. */
-static ob_config_field *fields;
-static size_t n_fields;
+static ob_config_list list;
 static char *values;
 
 /* ---- What the help says of providers ---- */
@@ -121,45 +120,31 @@ static char *expand(const char *help)
 
 /* ---- The whole table ---- */
 
-static size_t aligned(size_t n)
-{
-    size_t to = _Alignof(max_align_t);
-    return (n + to - 1) / to * to;
-}
-
 /* Where a provider's block begins; NULL: the end of all. */
 static size_t offset_of(const provider_kind *kind)
 {
-    size_t offset = aligned(sizeof(scaler_config));
+    size_t offset = ob_config_part(sizeof(scaler_config));
     for (size_t i = 0; providers[i] && providers[i] != kind; i++)
-        offset += aligned(providers[i]->settings_size);
+        offset += ob_config_part(providers[i]->settings_size);
     return offset;
-}
-
-static void add_row(const ob_config_field *row, size_t offset)
-{
-    fields = ob_realloc(fields, (n_fields + 2) * sizeof(*fields));
-    fields[n_fields] = *row;
-    fields[n_fields++].offset += offset;
-    fields[n_fields] = (ob_config_field){ 0 };
 }
 
 static void add_providers(void)
 {
     for (size_t i = 0; providers[i]; i++)
         for (const ob_config_field *row = providers[i]->settings; row->name; row++)
-            add_row(row, offset_of(providers[i]));
+            ob_config_add(&list, row, offset_of(providers[i]));
 }
 
 static void make_table(void)
 {
     static char *helps[ARRAY_SIZE(own)];
-    if (fields)
+    if (list.fields)
         return;
     for (size_t i = 0; own[i].name; i++) {
-        add_row(&own[i], 0);
+        ob_config_add(&list, &own[i], 0);
         if ((helps[i] = expand(own[i].help)))
-            fields[n_fields - 1].help = helps[i];
+            list.fields[list.n - 1].help = helps[i];
         if (own[i].offset == FIELD(provider))
             add_providers();
     }
@@ -169,13 +154,13 @@ static void make_table(void)
 bool settings_cli(int argc, char **argv, int *ret_code)
 {
     make_table();
-    return ob_config_cli(argc, argv, "openbatch-scaler", values, fields, true, ret_code);
+    return ob_config_cli(argc, argv, "openbatch-scaler", values, list.fields, true, ret_code);
 }
 
 int settings_load(scaler_config *ret, ob_error *err)
 {
     make_table();
-    int r = ob_config_load(values, fields, true, err);
+    int r = ob_config_load(values, list.fields, true, err);
     if (r == 0)
         memcpy(ret, values, sizeof(*ret));
     return r;
@@ -189,5 +174,5 @@ const void *settings_of_provider(const provider_kind *kind)
 void settings_done(void)
 {
     if (values)
-        ob_config_done(values, fields, true);
+        ob_config_done(values, list.fields, true);
 }

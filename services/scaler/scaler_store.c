@@ -104,30 +104,20 @@ int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *er
     return r < 0 ? r : c;
 }
 
-/* One parameter: 'member' of each row. */
-#define COLUMN(name, kind, type, member)                                                           \
-    do {                                                                                           \
-        ob_cleanup(ob_freep) type *column = ob_calloc(n, sizeof(*column));                         \
-        for (size_t i = 0; i < n; i++)                                                             \
-            column[i] = rows[i].member;                                                            \
-        ob_param_next(&p, (name));                                                                 \
-        ob_param_##kind##_array(&p, column, n);                                                    \
-    } while (0)
-
 int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    COLUMN(NEW_INSTANCE_ID, text, const char *, id);
-    COLUMN(NEW_INSTANCE_CE_ID, int64, int64_t, ce_id);
-    COLUMN(NEW_INSTANCE_TYPE, text, const char *, type);
-    COLUMN(NEW_INSTANCE_SPOT, int32, int32_t, spot);
-    COLUMN(NEW_INSTANCE_MCPU, int32, int32_t, size.mcpu);
-    COLUMN(NEW_INSTANCE_MEM_MIB, int32, int32_t, size.mem_mib);
-    COLUMN(NEW_INSTANCE_GPUS, int32, int32_t, size.gpus);
-    COLUMN(NEW_INSTANCE_VCPUS, int32, int32_t, vcpus);
-    COLUMN(NEW_INSTANCE_DOUBTFUL, int32, int32_t, may_fail);
-    COLUMN(NEW_INSTANCE_TOKEN_HASH, text, const char *, token_hash);
-    COLUMN(NEW_INSTANCE_INFRA, text, const char *, launch_hash);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_ID, text, const char *, rows, n, row->id);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_CE_ID, int64, int64_t, rows, n, row->ce_id);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_TYPE, text, const char *, rows, n, row->type);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_SPOT, int32, int32_t, rows, n, row->spot);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_MCPU, int32, int32_t, rows, n, row->size.mcpu);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_MEM_MIB, int32, int32_t, rows, n, row->size.mem_mib);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_GPUS, int32, int32_t, rows, n, row->size.gpus);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_VCPUS, int32, int32_t, rows, n, row->vcpus);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_DOUBTFUL, int32, int32_t, rows, n, row->may_fail);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_TOKEN_HASH, text, const char *, rows, n, row->token_hash);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_INFRA, text, const char *, rows, n, row->launch_hash);
     int r = ob_leader_begin(leader, err);
     if (r == 0)
         r = ob_db_pipe_add(ob_leader_db(leader), STMT_INSTANCE_INSERT, &p, err);

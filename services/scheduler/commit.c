@@ -14,33 +14,11 @@
 #define COMMIT_TIMEOUT_MS 30000
 #define STATEMENTS_MAX 32
 
-/* One column of 'rows' as an array parameter; the expression refers to the row as 'row'. The
- * parameter copies, so all columns share one scratch memory. */
-static void *scratch(size_t size)
-{
-    static void *memory;
-    static size_t cap;
-    if (size > cap) {
-        cap = size * 2;
-        memory = ob_realloc(memory, cap);
-    }
-    return memory;
-}
-
-#define COLUMN(p, name, kind, type, rows, n, expr)                                                 \
-    do {                                                                                           \
-        ob_param_next((p), (name));                                                                \
-        type *column_ = scratch(((n) + 1) * sizeof(type));                                         \
-        for (size_t i_ = 0; i_ < (n); i_++) {                                                      \
-            const __typeof__(*(rows)) *row = &(rows)[i_];                                          \
-            column_[i_] = (expr);                                                                  \
-        }                                                                                          \
-        ob_param_##kind##_array((p), column_, (n));                                                \
-    } while (0)
-#define UUIDS(p, name, rows, n, expr) COLUMN(p, name, uuid, ob_uuid, rows, n, expr)
-#define INTS(p, name, rows, n, expr) COLUMN(p, name, int32, int32_t, rows, n, expr)
-#define LONGS(p, name, rows, n, expr) COLUMN(p, name, int64, int64_t, rows, n, expr)
-#define TEXTS(p, name, rows, n, expr) COLUMN(p, name, text, const char *, rows, n, expr)
+/* One column of 'rows'; the expression refers to the row as 'row'. */
+#define UUIDS(p, name, rows, n, expr) OB_PARAM_COLUMN(p, name, uuid, ob_uuid, rows, n, expr)
+#define INTS(p, name, rows, n, expr) OB_PARAM_COLUMN(p, name, int32, int32_t, rows, n, expr)
+#define LONGS(p, name, rows, n, expr) OB_PARAM_COLUMN(p, name, int64, int64_t, rows, n, expr)
+#define TEXTS(p, name, rows, n, expr) OB_PARAM_COLUMN(p, name, text, const char *, rows, n, expr)
 
 #define NO_INT INT32_MIN
 #define NO_LONG INT64_MIN

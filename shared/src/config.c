@@ -47,6 +47,20 @@ const ob_config_field ob_config_common_fields[] = {
     { 0 },
 };
 
+void ob_config_add(ob_config_list *list, const ob_config_field *row, size_t offset)
+{
+    list->fields = ob_realloc(list->fields, (list->n + 2) * sizeof(*list->fields));
+    list->fields[list->n] = *row;
+    list->fields[list->n++].offset += offset;
+    list->fields[list->n] = (ob_config_field){ 0 };
+}
+
+size_t ob_config_part(size_t end)
+{
+    size_t to = _Alignof(max_align_t);
+    return (end + to - 1) / to * to;
+}
+
 const ob_config_field *config_field_at(const ob_config_field *fields, bool common, size_t i)
 {
     static const size_t common_count = ARRAY_SIZE(ob_config_common_fields) - 1;

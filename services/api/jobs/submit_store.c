@@ -53,48 +53,42 @@ static void add_deps(ob_params *p, const submission *const *jobs, size_t n, dep_
 }
 
 /* The parameter of this name: 'member' of each job. */
-#define COLUMN(name, add, type, member)                                                            \
-    do {                                                                                           \
-        ob_param_next(p, SUBMIT_##name);                                                           \
-        ob_cleanup(ob_freep) type *column = ob_calloc(n, sizeof *column);                          \
-        for (size_t i = 0; i < n; i++)                                                             \
-            column[i] = jobs[i]->member;                                                           \
-        add(p, column, n);                                                                         \
-    } while (0)
+#define COLUMN(name, kind, type, member)                                                           \
+    OB_PARAM_COLUMN(p, SUBMIT_##name, kind, type, jobs, n, (*row)->member)
 
 static void add_columns(ob_params *p, const submission *const *jobs, size_t n)
 {
-    COLUMN(ID, ob_param_uuid_array, ob_uuid, id);
-    COLUMN(ACCOUNT, ob_param_text_array, const char *, account);
-    COLUMN(REGION, ob_param_text_array, const char *, region);
-    COLUMN(QUEUE_ID, ob_param_int64_array, int64_t, queue_id);
-    COLUMN(QUEUE_VERSION, ob_param_int64_array, int64_t, queue_version);
-    COLUMN(DEFINITION_ID, ob_param_int64_array, int64_t, definition_id);
-    COLUMN(LATEST, ob_param_int16_array, int16_t, latest);
-    COLUMN(DEFINITION, ob_param_text_array, const char *, definition);
-    COLUMN(REVISION, ob_param_int32_array, int32_t, revision);
-    COLUMN(NAME, ob_param_text_array, const char *, name);
-    COLUMN(ARRAY_SIZE, ob_param_int32_array, int32_t, array_size);
-    COLUMN(MCPU, ob_param_int32_array, int32_t, need.mcpu);
-    COLUMN(MEM_MIB, ob_param_int32_array, int32_t, need.mem_mib);
-    COLUMN(GPUS, ob_param_int32_array, int32_t, need.gpus);
-    COLUMN(CREATED_AT_MS, ob_param_int64_array, int64_t, created_at_ms);
-    COLUMN(DETAIL, ob_param_text_array, const char *, detail);
-    COLUMN(ATTEMPTS, ob_param_int16_array, int16_t, attempts);
-    COLUMN(ON_EXIT, ob_param_text_array, const char *, on_exit);
-    COLUMN(TIMEOUT_S, ob_param_int32_array, int32_t, timeout_s);
-    COLUMN(SHARE, ob_param_text_array, const char *, share);
-    COLUMN(PRIORITY, ob_param_int32_array, int32_t, priority);
+    COLUMN(ID, uuid, ob_uuid, id);
+    COLUMN(ACCOUNT, text, const char *, account);
+    COLUMN(REGION, text, const char *, region);
+    COLUMN(QUEUE_ID, int64, int64_t, queue_id);
+    COLUMN(QUEUE_VERSION, int64, int64_t, queue_version);
+    COLUMN(DEFINITION_ID, int64, int64_t, definition_id);
+    COLUMN(LATEST, int16, int16_t, latest);
+    COLUMN(DEFINITION, text, const char *, definition);
+    COLUMN(REVISION, int32, int32_t, revision);
+    COLUMN(NAME, text, const char *, name);
+    COLUMN(ARRAY_SIZE, int32, int32_t, array_size);
+    COLUMN(MCPU, int32, int32_t, need.mcpu);
+    COLUMN(MEM_MIB, int32, int32_t, need.mem_mib);
+    COLUMN(GPUS, int32, int32_t, need.gpus);
+    COLUMN(CREATED_AT_MS, int64, int64_t, created_at_ms);
+    COLUMN(DETAIL, text, const char *, detail);
+    COLUMN(ATTEMPTS, int16, int16_t, attempts);
+    COLUMN(ON_EXIT, text, const char *, on_exit);
+    COLUMN(TIMEOUT_S, int32, int32_t, timeout_s);
+    COLUMN(SHARE, text, const char *, share);
+    COLUMN(PRIORITY, int32, int32_t, priority);
     ob_param_next(p, SUBMIT_DEP_IDS);
     add_deps(p, jobs, n, DEP_ID);
     ob_param_next(p, SUBMIT_DEP_IDXS);
     add_deps(p, jobs, n, DEP_INDEX);
     ob_param_next(p, SUBMIT_DEP_TYPES);
     add_deps(p, jobs, n, DEP_TYPE);
-    COLUMN(TASK_TAGS, ob_param_text_array, const char *, task_tags);
-    COLUMN(FAILURE, ob_param_text_array, const char *, failure);
-    COLUMN(KEY_ID, ob_param_text_array, const char *, key_id);
-    COLUMN(INVOCATION_ID, ob_param_text_array, const char *, invocation_id);
+    COLUMN(TASK_TAGS, text, const char *, task_tags);
+    COLUMN(FAILURE, text, const char *, failure);
+    COLUMN(KEY_ID, text, const char *, key_id);
+    COLUMN(INVOCATION_ID, text, const char *, invocation_id);
     ob_cleanup(ob_freep) const void **hashes = ob_calloc(n, sizeof *hashes);
     ob_cleanup(ob_freep) int *lens = ob_calloc(n, sizeof *lens);
     for (size_t i = 0; i < n; i++) {

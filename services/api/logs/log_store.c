@@ -99,17 +99,11 @@ int log_store_open(ob_db *db, log_position *const *at, size_t n, int64_t now_ms,
 
 /* The parameter of this name: 'member' of each position. */
 #define COLUMN(name, member)                                                                       \
-    do {                                                                                           \
-        ob_param_next(&p, LOG_MOVE_##name);                                                        \
-        for (size_t i = 0; i < n; i++)                                                             \
-            column[i] = at[i]->member;                                                             \
-        ob_param_int64_array(&p, column, n);                                                       \
-    } while (0)
+    OB_PARAM_COLUMN(&p, LOG_MOVE_##name, int64, int64_t, at, n, (*row)->member)
 
 int log_store_move(ob_db *db, log_position *const *at, size_t n, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_cleanup(ob_freep) int64_t *column = ob_calloc(n + 1, sizeof(*column));
     ob_param_int(&p, now_ms);
     COLUMN(ID, id);
     COLUMN(END_OFFSET, end_offset);

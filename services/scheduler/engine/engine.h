@@ -49,7 +49,6 @@ void engine_drop_ce(engine *e, int64_t id);
 
 /* A fair-share policy. Weights: a lower one gets more; "A*" stands for all shares that begin with
  * A, each with factor times their number; shares without an entry have 1. */
-#define ENGINE_MAX_SHARES 500 /* AWS Batch quota, enforced by the api */
 typedef struct engine_weight {
     const char *share;
     double factor;

@@ -66,6 +66,17 @@ bool ob_config_cli(int argc,
                    bool common,
                    int *ret_code);
 
+/* A table joined from several: a program's own rows and those of its parts (runtimes, providers),
+ * whose values follow the program's in one block. Zero-initialise it; free(list.fields). */
+typedef struct ob_config_list {
+    ob_config_field *fields; /* ended by one without a name */
+    size_t n;
+} ob_config_list;
+/* Adds a copy of the row. offset: of its part in the block. */
+void ob_config_add(ob_config_list *list, const ob_config_field *row, size_t offset);
+/* Where a part may begin, at 'end' of what is before it or a little later. */
+size_t ob_config_part(size_t end);
+
 /* Frees the strings of 'out'. */
 void ob_config_done(void *out, const ob_config_field *fields, bool common);
 

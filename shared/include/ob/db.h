@@ -9,6 +9,7 @@
 
 #include "ob/error.h"
 #include "ob/id.h"
+#include "ob/mem.h"
 
 typedef struct ob_db ob_db;
 
@@ -66,6 +67,18 @@ void ob_param_int32_array(ob_params *p, const int32_t *v, size_t n);
 void ob_param_int64_array(ob_params *p, const int64_t *v, size_t n);
 void ob_param_text_array(ob_params *p, const char *const *v, size_t n);
 void ob_param_bytes_array(ob_params *p, const void *const *v, const int *len, size_t n);
+/* The parameter at 'position': an array with 'value' of each of the n rows. value: an expression in
+ * which 'row' points to the row. kind and type: of ob_param_<kind>_array and its elements. */
+#define OB_PARAM_COLUMN(p, position, kind, type, rows, n, value)                                   \
+    do {                                                                                           \
+        ob_param_next((p), (position));                                                            \
+        ob_cleanup(ob_freep) type *column_ = ob_calloc((n) + 1, sizeof(*column_));                 \
+        for (size_t i_ = 0; i_ < (n); i_++) {                                                      \
+            const __typeof__(*(rows)) *row = &(rows)[i_];                                          \
+            column_[i_] = (value);                                                                 \
+        }                                                                                          \
+        ob_param_##kind##_array((p), column_, (n));                                                \
+    } while (0)
 
 /* Runs a prepared statement and waits. It may also be plain SQL as in ob_db_sql: a text with a
  * space, or BEGIN, COMMIT, ROLLBACK. p may be NULL. *ret (may be NULL) is new: free it with

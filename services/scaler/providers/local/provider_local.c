@@ -27,7 +27,6 @@
 #define PURGE_MS 30000
 #define PURGE_AGAIN_MS 2000
 #define PRUNE_EVERY 20
-#define TICK_MAX_MS 100
 
 typedef enum phase {
     PHASE_RUNNING,
