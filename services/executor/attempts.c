@@ -18,9 +18,9 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/state_moves.h"
 #include "ob/text.h"
 #include "output_text.h"
-#include "state_moves.h"
 
 #define REASON_MAX 255 /* of a container's reason in AWS's answers */
 #define BEGINS_MAX 2   /* a run that has ended its executor this often is not accepted again */
@@ -32,13 +32,13 @@ static const char *const state_names[] = { "starting", "running", "exited", "con
 static void set_state(attempt *at, attempt_state state)
 {
     static const unsigned next[] = {
-        [ATTEMPT_STARTING] = STATE_TO(ATTEMPT_RUNNING) | STATE_TO(ATTEMPT_EXITED),
-        [ATTEMPT_RUNNING] = STATE_TO(ATTEMPT_EXITED),
-        [ATTEMPT_EXITED] = STATE_TO(ATTEMPT_CONFIRMED),
+        [ATTEMPT_STARTING] = OB_MOVE_TO(ATTEMPT_RUNNING) | OB_MOVE_TO(ATTEMPT_EXITED),
+        [ATTEMPT_RUNNING] = OB_MOVE_TO(ATTEMPT_EXITED),
+        [ATTEMPT_EXITED] = OB_MOVE_TO(ATTEMPT_CONFIRMED),
         [ATTEMPT_CONFIRMED] = 0,
     };
-    static const state_moves moves = { "attempt", state_names, next };
-    state_check(&moves, at->run, (int)at->state, (int)state);
+    static const ob_state_moves moves = { "attempt", state_names, next };
+    ob_state_moves_check(&moves, at->run, (int)at->state, (int)state);
     ob_info("run.changed", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
             state_names[at->state], "to", state_names[state], "exitCode", at->exit_code, "reason",
             at->reason ? at->reason : "");
@@ -50,22 +50,23 @@ void attempt_set_outcome(attempt *at, attempt_outcome outcome)
 {
     static const char *const names[] = { "none", "unrun", "ran", "oom" };
     static const unsigned next[] = {
-        [OUTCOME_NONE] = STATE_TO(OUTCOME_UNRUN) | STATE_TO(OUTCOME_RAN) | STATE_TO(OUTCOME_OOM),
+        [OUTCOME_NONE] =
+            OB_MOVE_TO(OUTCOME_UNRUN) | OB_MOVE_TO(OUTCOME_RAN) | OB_MOVE_TO(OUTCOME_OOM),
         [OUTCOME_OOM] = 0,
     };
-    static const state_moves moves = { "outcome", names, next };
-    state_check(&moves, at->run, (int)at->outcome, (int)outcome);
+    static const ob_state_moves moves = { "outcome", names, next };
+    ob_state_moves_check(&moves, at->run, (int)at->outcome, (int)outcome);
     at->outcome = outcome;
 }
 
 void attempt_set_rest(attempt *at, attempt_rest rest)
 {
     static const char *const names[] = { "output", "container", "removing" };
-    static const unsigned next[] = { [REST_OUTPUT] = STATE_TO(REST_CONTAINER),
-                                     [REST_CONTAINER] = STATE_TO(REST_REMOVING),
+    static const unsigned next[] = { [REST_OUTPUT] = OB_MOVE_TO(REST_CONTAINER),
+                                     [REST_CONTAINER] = OB_MOVE_TO(REST_REMOVING),
                                      [REST_REMOVING] = 0 };
-    static const state_moves moves = { "rest", names, next };
-    state_check(&moves, at->run, (int)at->rest, (int)rest);
+    static const ob_state_moves moves = { "rest", names, next };
+    ob_state_moves_check(&moves, at->run, (int)at->rest, (int)rest);
     at->rest = rest;
 }
 

@@ -1,88 +1,89 @@
-/* THE tables of an instance's states (instance_state.h): for each state, the states that it may
- * come from. To stay is no move. Owns nothing. Loop thread. */
+/* THE tables of an instance's states (instance_state.h): for each state, the states that
+ * may follow it. Owns nothing. Loop thread. */
 #include "instance_state.h"
 
 #include <string.h>
 
-#include "ob/log.h"
+#include "ob/state_moves.h"
 #include "providers/provider.h"
 
-#define STATES_MAX 8
-#define STATE_BIT(state) (1u << (state))
-
-/* One thing that changes by itself. */
-typedef struct dimension {
-    const char *name;
-    const char *states[STATES_MAX];
-    unsigned from[STATES_MAX]; /* by state: a bit for each state that may become it */
-} dimension;
+#define TO(state) OB_MOVE_TO(state)
 
 /* A launch that comes to nothing ends without having been ACTIVE; what was ACTIVE ends DRAINING or
  * LOST. DRAINING again: with an earlier deadline. */
-static const dimension life = {
+static const ob_state_moves life = {
     "state",
-    { "LAUNCHING", "ACTIVE", "DRAINING", "LOST", "TERMINATED" },
-    { [OB_INSTANCE_ACTIVE] = STATE_BIT(OB_INSTANCE_LAUNCHING),
-      [OB_INSTANCE_DRAINING] = STATE_BIT(OB_INSTANCE_ACTIVE) | STATE_BIT(OB_INSTANCE_DRAINING),
-      [OB_INSTANCE_LOST] = STATE_BIT(OB_INSTANCE_ACTIVE) | STATE_BIT(OB_INSTANCE_DRAINING),
-      [OB_INSTANCE_TERMINATED] = STATE_BIT(OB_INSTANCE_LAUNCHING) |
-                                 STATE_BIT(OB_INSTANCE_DRAINING) | STATE_BIT(OB_INSTANCE_LOST) },
+    (const char *const[]){ "LAUNCHING", "ACTIVE", "DRAINING", "LOST", "TERMINATED" },
+    (const unsigned[]){
+        [OB_INSTANCE_LAUNCHING] = TO(OB_INSTANCE_ACTIVE) | TO(OB_INSTANCE_TERMINATED),
+        [OB_INSTANCE_ACTIVE] = TO(OB_INSTANCE_DRAINING) | TO(OB_INSTANCE_LOST),
+        [OB_INSTANCE_DRAINING] =
+            TO(OB_INSTANCE_DRAINING) | TO(OB_INSTANCE_LOST) | TO(OB_INSTANCE_TERMINATED),
+        [OB_INSTANCE_LOST] = TO(OB_INSTANCE_TERMINATED),
+        [OB_INSTANCE_TERMINATED] = 0,
+    },
 };
 
-static const dimension prospect = {
+static const ob_state_moves prospect = {
     "prospect",
-    { "SURE", "MAY_FAIL", "FOUND" },
-    { [PROSPECT_SURE] = STATE_BIT(PROSPECT_MAY_FAIL) | STATE_BIT(PROSPECT_FOUND),
-      [PROSPECT_MAY_FAIL] = STATE_BIT(PROSPECT_SURE),
-      [PROSPECT_FOUND] = STATE_BIT(PROSPECT_MAY_FAIL) },
+    (const char *const[]){ "SURE", "MAY_FAIL", "FOUND" },
+    (const unsigned[]){
+        [PROSPECT_SURE] = TO(PROSPECT_MAY_FAIL),
+        [PROSPECT_MAY_FAIL] = TO(PROSPECT_SURE) | TO(PROSPECT_FOUND),
+        [PROSPECT_FOUND] = TO(PROSPECT_SURE),
+    },
 };
 
 /* OPEN again: what was said has been acted on. */
-static const dimension fate = {
+static const ob_state_moves fate = {
     "fate",
-    { "OPEN", "FAILED", "GONE" },
-    { [FATE_OPEN] = STATE_BIT(FATE_FAILED) | STATE_BIT(FATE_GONE),
-      [FATE_FAILED] = STATE_BIT(FATE_OPEN) | STATE_BIT(FATE_GONE),
-      [FATE_GONE] = STATE_BIT(FATE_OPEN) },
+    (const char *const[]){ "OPEN", "FAILED", "GONE" },
+    (const unsigned[]){
+        [FATE_OPEN] = TO(FATE_FAILED) | TO(FATE_GONE),
+        [FATE_FAILED] = TO(FATE_OPEN),
+        [FATE_GONE] = TO(FATE_OPEN) | TO(FATE_FAILED),
+    },
 };
 
 /* AWAITED again: PostgreSQL did not take the registration; the next heartbeat repeats it. */
-static const dimension executor = {
+static const ob_state_moves executor = {
     "executor",
-    { "AWAITED", "REGISTERED", "LEFT" },
-    { [EXECUTOR_AWAITED] = STATE_BIT(EXECUTOR_REGISTERED),
-      [EXECUTOR_REGISTERED] = STATE_BIT(EXECUTOR_AWAITED),
-      [EXECUTOR_LEFT] = STATE_BIT(EXECUTOR_AWAITED) | STATE_BIT(EXECUTOR_REGISTERED) },
+    (const char *const[]){ "AWAITED", "REGISTERED", "LEFT" },
+    (const unsigned[]){
+        [EXECUTOR_AWAITED] = TO(EXECUTOR_REGISTERED) | TO(EXECUTOR_LEFT),
+        [EXECUTOR_REGISTERED] = TO(EXECUTOR_AWAITED) | TO(EXECUTOR_LEFT),
+        [EXECUTOR_LEFT] = 0,
+    },
 };
 
 /* An executor may tell of a notice that nobody here has asked for; one that leaves goes sooner than
  * it told first (TAKEN, then TOLD). */
-static const dimension notice = {
+static const ob_state_moves notice = {
     "notice",
-    { "NONE", "WANTED", "REFUSED", "TOLD", "TAKEN" },
-    { [NOTICE_WANTED] = STATE_BIT(NOTICE_NONE),
-      [NOTICE_REFUSED] = STATE_BIT(NOTICE_WANTED),
-      [NOTICE_TOLD] = STATE_BIT(NOTICE_NONE) | STATE_BIT(NOTICE_WANTED) |
-                      STATE_BIT(NOTICE_REFUSED) | STATE_BIT(NOTICE_TAKEN),
-      [NOTICE_TAKEN] = STATE_BIT(NOTICE_TOLD) },
+    (const char *const[]){ "NONE", "WANTED", "REFUSED", "TOLD", "TAKEN" },
+    (const unsigned[]){
+        [NOTICE_NONE] = TO(NOTICE_WANTED) | TO(NOTICE_TOLD),
+        [NOTICE_WANTED] = TO(NOTICE_REFUSED) | TO(NOTICE_TOLD),
+        [NOTICE_REFUSED] = TO(NOTICE_TOLD),
+        [NOTICE_TOLD] = TO(NOTICE_TAKEN),
+        [NOTICE_TAKEN] = TO(NOTICE_TOLD),
+    },
 };
 
 /* POSSIBLE again: the answer is used up, or is one of an earlier state of the instance. */
-static const dimension placements = {
+static const ob_state_moves placements = {
     "placements",
-    { "POSSIBLE", "SAID_NONE", "NONE" },
-    { [PLACEMENTS_POSSIBLE] = STATE_BIT(PLACEMENTS_SAID_NONE) | STATE_BIT(PLACEMENTS_NONE),
-      [PLACEMENTS_SAID_NONE] = STATE_BIT(PLACEMENTS_POSSIBLE),
-      [PLACEMENTS_NONE] = STATE_BIT(PLACEMENTS_POSSIBLE) | STATE_BIT(PLACEMENTS_SAID_NONE) },
+    (const char *const[]){ "POSSIBLE", "SAID_NONE", "NONE" },
+    (const unsigned[]){
+        [PLACEMENTS_POSSIBLE] = TO(PLACEMENTS_SAID_NONE) | TO(PLACEMENTS_NONE),
+        [PLACEMENTS_SAID_NONE] = TO(PLACEMENTS_POSSIBLE) | TO(PLACEMENTS_NONE),
+        [PLACEMENTS_NONE] = TO(PLACEMENTS_POSSIBLE),
+    },
 };
 
-static bool may(const instance *in, const dimension *d, unsigned from, unsigned to)
+static bool may(const instance *in, const ob_state_moves *moves, unsigned from, unsigned to)
 {
-    if (from == to || d->from[to] & STATE_BIT(from))
-        return true;
-    ob_errlog("state.forbidden", "{s:s, s:s, s:s, s:s}", "instance", in->id, "state", d->name,
-              "from", d->states[from], "to", d->states[to]);
-    return false;
+    return ob_state_moves_allow(moves, in->id, (int)from, (int)to);
 }
 
 void instance_set_type(instance *in, const char *type)

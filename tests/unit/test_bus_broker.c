@@ -1,6 +1,7 @@
 /* The bus with a real Kafka, its users and access rules: topics that are created, deleted and come
- * back. tests/e2e/faults/test_bus.py gives it a broker of its own by the variables OPENBATCH_TEST_KAFKA
- * (bootstrap servers) and OPENBATCH_TEST_KAFKA_SECRETS (the directory of kafka-<user>.password). */
+ * back. tests/e2e/faults/test_bus.py gives it a broker of its own by the variables
+ * OPENBATCH_TEST_KAFKA (bootstrap servers) and OPENBATCH_TEST_KAFKA_SECRETS (the directory of
+ * kafka-<user>.password). */
 #include "unit.h"
 
 #include <librdkafka/rdkafka.h>

@@ -2,9 +2,9 @@
  * sets a state has decided. Owns the count of slots. Thread: the loop's. */
 #include "docker_moves.h"
 
-#include "state_moves.h"
+#include "ob/state_moves.h"
 
-#define TO(value) STATE_TO(value)
+#define TO(value) OB_MOVE_TO(value)
 
 static const char *const step_names[] = {
     [STEP_FOUND] = "found",     [STEP_QUEUED] = "queued",     [STEP_CREATE] = "create",
@@ -46,8 +46,8 @@ void container_release_slot(container *c)
 
 void container_set_step(container *c, container_step step)
 {
-    static const state_moves moves = { "step", step_names, next_step };
-    state_check(&moves, c->run, (int)c->step, (int)step);
+    static const ob_state_moves moves = { "step", step_names, next_step };
+    ob_state_moves_check(&moves, c->run, (int)c->step, (int)step);
     c->step = step;
     if (step == STEP_CREATE)
         take_slot(c);
@@ -61,8 +61,8 @@ void container_set_origin(container *c, container_origin origin)
     static const unsigned next[] = {
         [ORIGIN_OWN] = TO(ORIGIN_ADOPTED) | TO(ORIGIN_REBOOTED), [ORIGIN_REBOOTED] = 0
     };
-    static const state_moves moves = { "origin", names, next };
-    state_check(&moves, c->run, (int)c->origin, (int)origin);
+    static const ob_state_moves moves = { "origin", names, next };
+    ob_state_moves_check(&moves, c->run, (int)c->origin, (int)origin);
     c->origin = origin;
 }
 
@@ -72,8 +72,8 @@ void container_set_start(container *c, container_start start)
     static const unsigned next[] = {
         [START_NONE] = TO(START_INTENDED) | TO(START_UNKNOWN), [START_UNKNOWN] = 0
     };
-    static const state_moves moves = { "start", names, next };
-    state_check(&moves, c->run, (int)c->start, (int)start);
+    static const ob_state_moves moves = { "start", names, next };
+    ob_state_moves_check(&moves, c->run, (int)c->start, (int)start);
     c->start = start;
 }
 
@@ -85,8 +85,8 @@ void container_set_second_look(container *c, container_second_look look)
         [SECOND_LOOK_START] = TO(SECOND_LOOK_END),
         [SECOND_LOOK_END] = 0,
     };
-    static const state_moves moves = { "second_look", names, next };
-    state_check(&moves, c->run, (int)c->second_look, (int)look);
+    static const ob_state_moves moves = { "second_look", names, next };
+    ob_state_moves_check(&moves, c->run, (int)c->second_look, (int)look);
     c->second_look = look;
 }
 
@@ -97,8 +97,8 @@ void container_set_stop(container *c, container_stop stop)
     static const unsigned next[] = {
         [STOP_NONE] = TO(STOP_WANTED), [STOP_WANTED] = TO(STOP_SENT), [STOP_SENT] = TO(STOP_WANTED)
     };
-    static const state_moves moves = { "stop", names, next };
-    state_check(&moves, c->run, (int)c->stop, (int)stop);
+    static const ob_state_moves moves = { "stop", names, next };
+    ob_state_moves_check(&moves, c->run, (int)c->stop, (int)stop);
     c->stop = stop;
 }
 
@@ -119,7 +119,7 @@ void container_set_output(container *c, output_state state)
         [OUTPUT_CHECKED] = TO(OUTPUT_IDLE) | TO(OUTPUT_UNSURE) | TO(OUTPUT_OVER),
         [OUTPUT_OVER] = 0,
     };
-    static const state_moves moves = { "output", names, next };
-    state_check(&moves, c->run, (int)c->out.state, (int)state);
+    static const ob_state_moves moves = { "output", names, next };
+    ob_state_moves_check(&moves, c->run, (int)c->out.state, (int)state);
     c->out.state = state;
 }
