@@ -14,10 +14,10 @@ extern atomic_bool ob_service_stopping;
  * them. */
 extern atomic_bool ob_service_again;
 
-/* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs. stop_fd: an
- * eventfd that becomes readable on a stop. */
+/* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs, and keeps its
+ * memory out of core files. Errors: -EINVAL (log_level), -errno. */
 int ob_service_init(const char *name, const char *log_level, ob_error *err);
-int ob_service_stop_fd(void);
+int ob_service_stop_fd(void); /* an eventfd that becomes readable on a stop */
 
 /* Health on a unix socket <run_dir>/<name>.health: each connection gets one JSON object, then the
  * end of the stream. A small thread serves it; any thread of the service reports with
