@@ -178,6 +178,15 @@ static void what_is_no_frame_is_refused(void **state)
     assert_int_equal(docker_frames_feed(&f, "\1\0\0\0\x7f\xff\xff\xff", 8, on_frame_part, NULL),
                      -EBADMSG);
     docker_frames_reset(&f);
+    /* However it is cut: an empty frame of a stream that there is not. */
+    for (size_t piece = 1; piece <= 8; piece++) {
+        int r = 0;
+        for (size_t at = 0; at < 8 && r == 0; at += piece)
+            r = docker_frames_feed(&f, "\5\0\0\0\0\0\0\0" + at, piece < 8 - at ? piece : 8 - at,
+                                   on_frame_part, NULL);
+        assert_int_equal(r, -EBADMSG);
+        docker_frames_reset(&f);
+    }
 }
 
 /* ---- lines ---- */

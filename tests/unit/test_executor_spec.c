@@ -3,6 +3,7 @@
 
 #include "output_text.h"
 #include "runtimes/docker/docker_spec.h"
+#include "runtimes/docker/docker_time.h"
 #include "runtimes/null/null_plan.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000a"
@@ -388,8 +389,17 @@ static void times_are_read_to_the_nanosecond(void **state)
     assert_int_equal(time_ns("2024-02-29T12:34:56.5+01:30"), 1709204696500000000);
     assert_int_equal(time_ns("0001-01-01T00:00:00Z"), 0);
     assert_int_equal(time_ns("2024-02-29T12:34:56"), 0);
+    assert_int_equal(time_ns("2024-02-29T12:34:56+ab:cd"), 0);
     assert_int_equal(time_ns("yesterday at around noon Z"), 0);
     assert_int_equal(time_ns(""), 0);
+}
+
+static void times_beyond_nanoseconds_are_none(void **state)
+{
+    assert_int_equal(time_ns("2262-04-11T23:47:14.999999999Z"), 9223372034999999999);
+    assert_int_equal(time_ns("2262-04-11T23:47:17Z"), 0);
+    assert_int_equal(time_ns("9999-12-31T23:59:59Z"), 0);
+    assert_int_equal(time_ns("1969-12-31T23:59:59Z"), 0);
 }
 
 static void the_null_runtime_reads_the_command(void **state)
@@ -430,6 +440,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_named_by_definition_and_task),
         cmocka_unit_test(pulls_name_one_tag),
         cmocka_unit_test(times_are_read_to_the_nanosecond),
+        cmocka_unit_test(times_beyond_nanoseconds_are_none),
         cmocka_unit_test(the_null_runtime_reads_the_command),
         cmocka_unit_test(gpus_become_a_device_request_and_a_label),
         cmocka_unit_test(fargate_is_a_hard_limit_of_cpu),

@@ -15,7 +15,7 @@
 #include "docker_leftover.h"
 #include "docker_moves.h"
 #include "docker_output.h"
-#include "docker_spec.h"
+#include "docker_time.h"
 #include "docker_unwell.h"
 #include "host/kernel_oom.h"
 #include "ob/clock.h"
