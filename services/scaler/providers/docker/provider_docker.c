@@ -68,6 +68,8 @@ static void on_look(const ob_http_reply *reply, void *arg)
     if (!docker_good(reply, "list", ""))
         return;
     json_auto_t *list = ob_json_read(reply->body, reply->len);
+    if (!json_is_array(list)) /* what it lacks may be there */
+        return;
     if (!d->looked && d->project)
         remove_strays(d, list);
     d->looked = true;

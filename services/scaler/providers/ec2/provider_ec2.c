@@ -117,42 +117,6 @@ static void warn(const char *what, const char *id, const ob_http_reply *reply, c
 
 /* ---- Launching ---- */
 
-static bool among(const char *code, const char *const *codes)
-{
-    for (; *codes; codes++)
-        if (strcmp(code, *codes) == 0)
-            return true;
-    return false;
-}
-
-/* -ENOSPC: not available now; -EINVAL: never possible; -EAGAIN: ask again. The codes are from
- * "Error codes for the Amazon EC2 API". */
-static int meaning(int status, const char *code)
-{
-    static const char *const none[] = { "InsufficientInstanceCapacity",
-                                        "InsufficientHostCapacity",
-                                        "InsufficientReservedInstanceCapacity",
-                                        "InstanceLimitExceeded",
-                                        "VcpuLimitExceeded",
-                                        "MaxSpotInstanceCountExceeded",
-                                        "SpotMaxPriceTooLow",
-                                        "InsufficientFreeAddressesInSubnet",
-                                        "InsufficientCapacity",
-                                        "ReservationCapacityExceeded",
-                                        "Unsupported", /* of a type, in this zone */
-                                        NULL };
-    static const char *const later[] = { "RequestLimitExceeded",  "Throttling",
-                                         "ThrottlingException",   "Unavailable",
-                                         "ServerInternal",        "InternalError",
-                                         "RequestExpired",        "AuthFailure",
-                                         "UnauthorizedOperation", "ExpiredToken",
-                                         "InvalidClientTokenId",  "SignatureDoesNotMatch",
-                                         "PendingVerification",   NULL };
-    if (among(code, none))
-        return -ENOSPC;
-    return status == 0 || status >= 500 || among(code, later) ? -EAGAIN : -EINVAL;
-}
-
 static void launch_failed(ec2 *e, ec2_machine *in, int r, const ec2_answer *a)
 {
     char text[500];
@@ -175,7 +139,7 @@ static void on_launched(const ob_http_reply *reply, void *arg)
         return;
     in->asked = false;
     in->next_ms = ob_mono_ms() + AGAIN_MS;
-    ec2_answer_read(reply->body, reply->len, &a);
+    (void)ec2_answer_read(reply->body, reply->len, &a);
     if (reply->status == 200 && a.n > 0) {
         (void)snprintf(in->ec2_id, sizeof(in->ec2_id), "%s", a.instances[0].ec2_id);
         in->since_ms = ob_mono_ms();
@@ -191,7 +155,7 @@ static void on_launched(const ob_http_reply *reply, void *arg)
         e->base.on.failed(in->id, -EAGAIN, "it was launched with another token", e->base.on.arg);
         in->phase = PHASE_ENDING;
     } else {
-        int r = meaning(reply->status, a.code);
+        int r = ec2_answer_meaning(reply->status, &a);
         warn("RunInstances", in->id, reply, &a);
         /* A launch that may have succeeded is not given up; it is repeated with the same token. */
         if (r != -EAGAIN && in->phase == PHASE_LAUNCHING)
@@ -213,7 +177,7 @@ static void on_terminated(const ob_http_reply *reply, void *arg)
         return;
     in->asked = false;
     in->next_ms = ob_mono_ms() + AGAIN_MS;
-    ec2_answer_read(reply->body, reply->len, &a);
+    (void)ec2_answer_read(reply->body, reply->len, &a);
     if (reply->status == 200 || strncmp(a.code, "InvalidInstanceID", 17) == 0) {
         ob_info("instance.removed", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
         forget(to->e, in);
@@ -284,7 +248,8 @@ static void on_look(const ob_http_reply *reply, void *arg)
 {
     ec2 *e = ((asked *)arg)->e;
     ec2_answer a;
-    ec2_answer_read(reply->body, reply->len, &a);
+    bool whole = ec2_answer_read(reply->body, reply->len, &a) == 0 && reply->status == 200 &&
+                 strcmp(a.kind, "DescribeInstancesResponse") == 0;
     for (size_t i = 0; i < a.n; i++) {
         ec2_machine *in = find(e, a.instances[i].id);
         if (a.instances[i].id[0] && is_alive(&a.instances[i]))
@@ -294,7 +259,7 @@ static void on_look(const ob_http_reply *reply, void *arg)
     }
     e->looking = false;
     e->look_at_ms = ob_mono_ms() + LOOK_MS;
-    if (reply->status != 200)
+    if (!whole) /* what it lacks may be there */
         warn("DescribeInstances", "", reply, &a);
     else if (a.next_token)
         look(e, a.next_token);
