@@ -1,6 +1,5 @@
-/* The spool: an append-only file of JSON lines {"k": key, "n": name, "v": value} or {"k": key,
- * "drop": true}, rewritten when most of it is obsolete. Owns the file and the directory's lock;
- * does not interpret what it stores.
+/* The spool: an append-only file of lines (spool_text.h), rewritten when most of it is obsolete.
+ * Owns the file and the directory's lock; does not interpret what it stores.
  *
  * Invariants: the file always begins with complete lines (a line cut by a crash is ignored, one cut
  * by a full disk is truncated away); a rewrite is renamed into place after it is on the disk.
@@ -16,10 +15,11 @@
 
 #include "ob/buf.h"
 #include "ob/clock.h"
-#include "ob/json.h"
+#include "spool_text.h"
 
 #define COMPACT_BYTES (1 << 20)
 #define LOCK_RETRY_MS 50
+#define PIECE_BYTES (64 * 1024) /* of a read */
 
 struct spool {
     int dir_fd;
@@ -32,61 +32,28 @@ struct spool {
     bool want_sync;
 };
 
-static void apply(json_t *all, const char *key, const char *name, json_t *value)
-{
-    json_t *members = json_object_get(all, key);
-    if (!members) {
-        members = json_object();
-        (void)json_object_set_new(all, key, members);
-    }
-    (void)json_object_set_new(members, name, value);
-}
-
-static void load_line(spool *s, const char *line, size_t len)
-{
-    json_auto_t *entry = ob_json_read(line, len);
-    const char *key = json_string_value(json_object_get(entry, "k"));
-    const char *name = json_string_value(json_object_get(entry, "n"));
-    json_t *value = json_object_get(entry, "v");
-    if (!key)
-        return; /* cut by a crash */
-    if (json_is_true(json_object_get(entry, "drop")))
-        (void)json_object_del(s->all, key);
-    else if (name && value)
-        apply(s->all, key, name, json_incref(value));
-}
-
 static int load(spool *s, ob_error *err)
 {
-    int fd = openat(s->dir_fd, "spool", O_RDONLY | O_CLOEXEC);
+    int r = 0, fd = openat(s->dir_fd, "spool", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : ob_fail(err, errno, "spool: %s", strerror(errno));
-    FILE *file = fdopen(fd, "r");
-    if (!file) {
-        (void)close(fd);
-        return ob_fail(err, errno, "spool: %s", strerror(errno));
+    ob_buf text = { 0 };
+    ob_cleanup(ob_freep) char *piece = ob_calloc(1, PIECE_BYTES);
+    for (ssize_t n = 1; n != 0;) {
+        n = read(fd, piece, PIECE_BYTES);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            r = ob_fail(err, errno, "spool: %s", strerror(errno));
+            break;
+        }
+        ob_buf_add(&text, piece, (size_t)n);
     }
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
-    while ((len = getline(&line, &cap, file)) > 0)
-        if (line[len - 1] == '\n')
-            load_line(s, line, (size_t)len);
-    free(line);
-    bool bad = ferror(file);
-    (void)fclose(file);
-    return bad ? ob_fail(err, EIO, "spool cannot be read") : 0;
-}
-
-static void append(spool *s, json_t *entry)
-{
-    char *text = json_dumps(entry, JSON_COMPACT);
-    json_decref(entry);
-    if (!text)
-        abort(); /* out of memory */
-    ob_buf_str(&s->pending, text);
-    ob_buf_add(&s->pending, "\n", 1);
-    free(text);
+    (void)close(fd);
+    if (r == 0)
+        spool_text_read(s->all, text.at, text.len);
+    ob_buf_done(&text);
+    return r;
 }
 
 static int write_all(int fd, const char *data, size_t len)
@@ -113,8 +80,7 @@ static int compact(spool *s, ob_error *err)
     const char *key, *name;
     json_t *members, *value;
     json_object_foreach(s->all, key, members) json_object_foreach(members, name, value)
-        append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
-                            value));
+        spool_text_set(&s->pending, key, name, value);
     int r = write_all(fd, s->pending.at ? s->pending.at : "", s->pending.len);
     if (r == 0 && (fsync(fd) < 0 || renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 ||
                    fsync(s->dir_fd) < 0))
@@ -202,16 +168,15 @@ void spool_set(spool *s, const char *key, const char *name, json_t *value, bool 
 {
     if (!value) /* without a record it counts as nothing; the run continues */
         value = json_null();
-    append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
-                        value));
-    apply(s->all, key, name, value);
+    spool_text_set(&s->pending, key, name, value);
+    spool_text_apply(s->all, key, name, value);
     s->want_sync |= durable;
 }
 
 void spool_drop(spool *s, const char *key)
 {
     if (json_object_del(s->all, key) == 0)
-        append(s, json_pack("{s:o, s:b}", "k", ob_json_text(key), "drop", 1));
+        spool_text_drop(&s->pending, key);
 }
 
 int spool_write(spool *s, ob_error *err)
