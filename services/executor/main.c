@@ -14,6 +14,7 @@
 #include "join.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/point.h"
 #include "ob/service.h"
 #include "ob/text.h"
 #include "turn.h"
@@ -216,6 +217,7 @@ int main(int argc, char **argv)
     ob_error err = { 0 };
     bool is_purge = false;
     int code = 0;
+    ob_point_arm();
     departure_hold_notices();
     if (!configure(&x, argc, argv, &is_purge, &code)) {
         settings_free(x.config);

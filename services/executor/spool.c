@@ -15,6 +15,7 @@
 
 #include "ob/buf.h"
 #include "ob/clock.h"
+#include "ob/point.h"
 #include "spool_text.h"
 
 #define COMPACT_BYTES (1 << 20)
@@ -70,6 +71,17 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+/* Puts spool.new, which is on the disk, in the place of the spool. */
+static int replace(spool *s)
+{
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_NEW, OB_POINT_AFTER);
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_REPLACE, OB_POINT_BEFORE);
+    if (renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 || fsync(s->dir_fd) < 0)
+        return -errno;
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_REPLACE, OB_POINT_AFTER);
+    return 0;
+}
+
 /* Writes all entries to a new file and replaces the old one. */
 static int compact(spool *s, ob_error *err)
 {
@@ -81,10 +93,12 @@ static int compact(spool *s, ob_error *err)
     json_t *members, *value;
     json_object_foreach(s->all, key, members) json_object_foreach(members, name, value)
         spool_text_set(&s->pending, key, name, value);
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_NEW, OB_POINT_BEFORE);
     int r = write_all(fd, s->pending.at ? s->pending.at : "", s->pending.len);
-    if (r == 0 && (fsync(fd) < 0 || renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 ||
-                   fsync(s->dir_fd) < 0))
+    if (r == 0 && fsync(fd) < 0)
         r = -errno;
+    if (r == 0)
+        r = replace(s);
     if (r < 0) {
         /* The pending text is a superset of what the old file lacks: it is appended later. */
         s->want_sync = true;
@@ -179,16 +193,27 @@ void spool_drop(spool *s, const char *key)
         spool_text_drop(&s->pending, key);
 }
 
+static int flush(const spool *s)
+{
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_SYNC, OB_POINT_BEFORE);
+    if (fdatasync(s->fd) < 0)
+        return -errno;
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_SYNC, OB_POINT_AFTER);
+    return 0;
+}
+
 int spool_write(spool *s, ob_error *err)
 {
     if (s->pending.len == 0)
         return 0;
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_WRITE, OB_POINT_BEFORE);
     int r = write_all(s->fd, s->pending.at, s->pending.len);
     if (r < 0) {
         if (ftruncate(s->fd, s->size) == 0)
             (void)lseek(s->fd, s->size, SEEK_SET);
         return ob_fail(err, -r, "spool: %s", strerror(-r));
     }
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_WRITE, OB_POINT_AFTER);
     s->size += (off_t)s->pending.len;
     ob_buf_clear(&s->pending);
     return 0;
@@ -200,7 +225,7 @@ int spool_sync(spool *s, ob_error *err)
     if (r < 0)
         return r;
     /* After a failed flush the kernel marks the pages clean: only new ones can be trusted. */
-    if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && fdatasync(s->fd) < 0))
+    if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && flush(s) < 0))
         return compact(s, err);
     s->want_sync = false;
     return 0;

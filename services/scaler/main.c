@@ -4,6 +4,7 @@
 #include "launches.h"
 #include "loop.h"
 #include "ob/log.h"
+#include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
 #include "providers/providers.h"
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
     static scaler s;
     ob_error err = { 0 };
     int code = 0;
+    ob_point_arm();
     if (settings_cli(argc, argv, &code))
         return code;
     int r = settings_load(&s.config, &err);

@@ -94,17 +94,17 @@ const char *ob_db_sqlstate(const ob_db *db)
     return db->sqlstate;
 }
 
-const char *db_find_stmt(const ob_db *db, const char *name)
+const ob_db_stmt *db_find_stmt(const ob_db *db, const char *name)
 {
     for (size_t i = 0; i < db->n_stmts; i++)
         if (strcmp(db->stmts[i].name, name) == 0)
-            return db->stmts[i].name;
+            return &db->stmts[i];
     return NULL;
 }
 
 bool db_is_sql(const char *text)
 {
-    return strchr(text, ' ') || strcmp(text, "BEGIN") == 0 || strcmp(text, "COMMIT") == 0 ||
+    return strchr(text, ' ') || strcmp(text, "BEGIN") == 0 || strcmp(text, COMMIT) == 0 ||
            strcmp(text, "ROLLBACK") == 0;
 }
 

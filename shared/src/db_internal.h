@@ -3,6 +3,8 @@
 
 #include "ob/db.h"
 
+#define COMMIT "COMMIT"
+
 struct ob_db {
     PGconn *conn;
     char *conninfo;
@@ -15,6 +17,7 @@ struct ob_db {
     size_t n_stmts;
 
     bool in_pipe;
+    bool pipe_has_begun; /* a transaction: BEGIN is queued */
     size_t n_queued;
     const char **queued; /* names for errors; borrowed from stmts or literal */
     size_t queued_room;
@@ -26,8 +29,8 @@ struct ob_db {
 void db_set_sqlstate(ob_db *db, const char *code);
 /* Is it plain SQL, and not a statement's name? */
 bool db_is_sql(const char *text);
-/* The remembered statement's own copy of its name, or NULL. */
-const char *db_find_stmt(const ob_db *db, const char *name);
+/* The statement as it is remembered, or NULL. */
+const ob_db_stmt *db_find_stmt(const ob_db *db, const char *name);
 /* Turns a failed result (may be NULL: the connection's error) into an error; records the SQLSTATE
  * and a lost connection. */
 int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err);

@@ -308,7 +308,8 @@ static ending turn(ob_lead *lead, ob_error *err)
     beat(lead, now_ms);
     if (lead->recount)
         recount(lead, now_ms);
-    ob_probe_send(c->probe, c->bus, ob_leader_epoch(c->leader), now_ms, c->probe_every_ms);
+    ob_probe_send(c->probe, c->bus, c->probe_point, ob_leader_epoch(c->leader), now_ms,
+                  c->probe_every_ms);
 
     int wait_ms = OB_LEAD_TURN_MS;
     ending end = LEADS_ON;

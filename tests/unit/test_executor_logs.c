@@ -24,6 +24,7 @@ static size_t sent_count;
 static bool bus_is_full;
 
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,
@@ -33,6 +34,7 @@ int ob_bus_send(ob_bus *bus,
                 void *ref,
                 ob_error *err)
 {
+    assert_int_equal(point, OB_POINT_EXECUTOR_LOG);
     if (bus_is_full)
         return -EAGAIN;
     const char *type = NULL;

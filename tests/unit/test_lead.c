@@ -183,7 +183,7 @@ int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err)
 
 int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *ret, ob_error *err)
 {
-    (void)bus, (void)topic, (void)timeout_ms, (void)err;
+    (void)bus, (void)point, (void)topic, (void)timeout_ms, (void)err;
     *ret = w.partitions;
     return 0;
 }
@@ -207,6 +207,7 @@ void ob_bus_unassign(ob_bus *bus)
 }
 
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,
@@ -312,6 +313,7 @@ static ob_lead_config config = {
     .probe = &probe,
     .follows = follows,
     .sends = { { OB_TOPIC_PLACEMENTS, NULL } },
+    .probe_point = OB_POINT_SCALER_PROBE,
     .probe_every_ms = 1000,
     .messages_a_turn = MESSAGES,
     .retry_ms = 50,

@@ -88,25 +88,26 @@ static void forget(ec2 *e, ec2_machine *in)
     free(in);
 }
 
-static void ask(ec2 *e, const char *id, const char *body, ob_http_on_reply on_reply)
+static void ask(ec2 *e, ob_point point, const char *id, const char *body, ob_http_on_reply on_reply)
 {
     asked *arg = ob_calloc(1, sizeof(*arg));
     arg->e = e;
     (void)snprintf(arg->id, sizeof(arg->id), "%s", id);
     ob_cleanup(ob_freep) char *header =
         e->session ? ob_strf("X-Amz-Security-Token: %s", e->session) : NULL;
-    (void)ob_http_send(e->http, &(ob_http_request){ .method = "POST",
-                                                    .path = "",
-                                                    .body = body,
-                                                    .type = "application/x-www-form-urlencoded; "
-                                                            "charset=utf-8",
-                                                    .sign = e->sign,
-                                                    .userpwd = e->userpwd,
-                                                    .header = header,
-                                                    .timeout_s = CALL_S,
-                                                    .on_reply = on_reply,
-                                                    .arg = arg,
-                                                    .free_arg = free });
+    (void)ob_http_send(e->http, point,
+                       &(ob_http_request){ .method = "POST",
+                                           .path = "",
+                                           .body = body,
+                                           .type = "application/x-www-form-urlencoded; "
+                                                   "charset=utf-8",
+                                           .sign = e->sign,
+                                           .userpwd = e->userpwd,
+                                           .header = header,
+                                           .timeout_s = CALL_S,
+                                           .on_reply = on_reply,
+                                           .arg = arg,
+                                           .free_arg = free });
 }
 
 static void warn(const char *what, const char *id, const ob_http_reply *reply, const ec2_answer *a)
@@ -191,7 +192,7 @@ static void terminate_it(ec2 *e, ec2_machine *in)
 {
     ob_cleanup(ob_freep) char *body = ec2_terminate_instance(in->ec2_id);
     in->asked = true;
-    ask(e, in->id, body, on_terminated);
+    ask(e, OB_POINT_SCALER_EC2_TERMINATE, in->id, body, on_terminated);
 }
 
 /* ---- Looking ---- */
@@ -213,7 +214,7 @@ static void found_one(ec2 *e, const ec2_instance *i)
      * ended. */
     if (in->ec2_id[0] && strcmp(in->ec2_id, i->ec2_id) != 0) {
         ob_cleanup(ob_freep) char *body = ec2_terminate_instance(i->ec2_id);
-        ask(e, "", body, on_terminated);
+        ask(e, OB_POINT_SCALER_EC2_DOUBLE, "", body, on_terminated);
         return;
     }
     (void)snprintf(in->ec2_id, sizeof(in->ec2_id), "%s", i->ec2_id);
@@ -272,7 +273,7 @@ static void look(ec2 *e, const char *next_token)
 {
     ob_cleanup(ob_freep) char *body = ec2_describe_instances(e->copy, next_token);
     e->looking = true;
-    ask(e, "", body, on_look);
+    ask(e, OB_POINT_SCALER_EC2_DESCRIBE, "", body, on_look);
 }
 
 /* ---- The provider ---- */
@@ -345,7 +346,7 @@ static void tick_one(ec2 *e, ec2_machine *in, int64_t now_ms)
     if (in->phase == PHASE_LAUNCHING && in->run && e->listed) {
         in->asked = true;
         in->next_ms = now_ms;
-        ask(e, in->id, in->run, on_launched);
+        ask(e, OB_POINT_SCALER_EC2_RUN, in->id, in->run, on_launched);
     } else if (in->phase == PHASE_ENDING && in->ec2_id[0]) {
         terminate_it(e, in);
     }
