@@ -58,7 +58,10 @@ RAW = [
     (r"\bcurl_easy_init\(", {HTTP}),
     (r"\bredis\w*Command\w*\(", {CACHE}),
     # health.c has a socket, which is made again at each start
-    (r"(?<!->)\b(rename|link|symlink|unlink|remove)(at2?)?\(", {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH}),
+    (
+        r"(?<!->)\b(rename|link|symlink|unlink|remove)(at2?)?\(",
+        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH},
+    ),
     (r"\b(fsync|fdatasync|f?truncate)\(", {FILE, SPOOL}),
     (r"\bO_(CREAT|TRUNC|APPEND)\b", {FILE, SPOOL, SUPERVISE}),
     (r'\bfopen\([^;]*"[wa]', set()),
@@ -74,7 +77,16 @@ def rows() -> list[tuple[str, str, str, str]]:
 
 def sources() -> dict[str, str]:
     listed = subprocess.run(
-        ["git", "-C", ROOT, "ls-files", "-co", "--exclude-standard", "services/*.[ch]", "shared/*.[ch]"],
+        [
+            "git",
+            "-C",
+            ROOT,
+            "ls-files",
+            "-co",
+            "--exclude-standard",
+            "services/*.[ch]",
+            "shared/*.[ch]",
+        ],
         capture_output=True,
         text=True,
         check=True,
@@ -93,7 +105,10 @@ def broken_rules(code: dict[str, str]) -> list[str]:
         folders = FOLDERS[name.split(".")[0]]
         if len(places) != 1 or not places[0].startswith(tuple(folders)):
             wrong.append(f"{name} is to be passed in one file of its service, not in {places}")
-        elif places[0] not in RAW[0][1] and len(re.findall(rf"\bOB_POINT_{point}\b", code[places[0]])) > 1:
+        elif (
+            places[0] not in RAW[0][1]
+            and len(re.findall(rf"\bOB_POINT_{point}\b", code[places[0]])) > 1
+        ):
             wrong.append(f"{name} is passed at several places in {places[0]}")
     for pattern, allowed in RAW:
         for path, text in code.items():

@@ -5,7 +5,7 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(pure faults long) # only when they are named
+MORE=(pure faults crashes long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -60,6 +60,7 @@ suite_format() {
         /usr/bin/python3 tools/commit_rules.py || status=1
         /usr/bin/python3 tools/log_events.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
+        /usr/bin/python3 tools/crash_points.py --check || status=1
         shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh \
             tests/bench/{decide,engine,simulation} .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
@@ -77,7 +78,7 @@ suite_unit() {
         status=1
     # The demo's checks, and the checker of the fault tests, can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
-    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/faults/test_checker.py" -q -p no:cacheprovider || status=1
+    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT"/tests/faults/test_{checker,recipes}.py -q -p no:cacheprovider || status=1
     return $status
 }
 
@@ -120,7 +121,8 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         PATH=$OPENBATCH_HOME/venv/bin:$PATH
         ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0}
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-        export OPENBATCH_HOME OPENBATCH_PORT PATH ASAN_OPTIONS UBSAN_OPTIONS
+        OPENBATCH_CRASH_FILE=$OPENBATCH_HOME/crash # does nothing until a test writes it
+        export OPENBATCH_HOME OPENBATCH_PORT OPENBATCH_CRASH_FILE PATH ASAN_OPTIONS UBSAN_OPTIONS
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
         status=0
@@ -154,7 +156,17 @@ suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
     (build all) || return 1
     make_test_home ours
-    on_test_home tests/faults -m 'not long' --timeout=1500 --durations=0 --durations-min=1
+    on_test_home tests/faults -m 'not long and not crashes' --timeout=1500 --durations=0 --durations-min=1
+}
+
+# A service dies before and after each crash point. Nothing is tried again. Retention runs every few seconds, and an
+# executor's silence is noticed soon.
+suite_crashes() {
+    ((EUID == 0)) || die "the suite crashes starts a container engine: that needs root"
+    (build all) || return 1
+    make_test_home ours
+    OPENBATCH_JOB_RETENTION_S=3600 OPENBATCH_LOG_RETENTION_S=3600 OPENBATCH_LOST_AFTER_MS=12000 \
+        on_test_home tests/faults/test_crash_points.py --timeout=400 --durations=8
 }
 
 # Long tests that rarely fail.

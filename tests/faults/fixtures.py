@@ -6,10 +6,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import checker
 import pytest
+from crash_case import Case
+from crash_recipes import OF_POINT
 from harm import settle
-from stack import ROOT, Stack
+from stack import ROOT, Stack, wait_for
 from trial import Trial
+from work import Work
 
 
 @contextlib.contextmanager
@@ -31,6 +35,48 @@ def trial(stack, tmp_path, request):
     to check() has failed."""
     with on(stack, tmp_path, request.session) as one:
         yield one
+
+
+# Each crash has its own kind of work: what that has nothing for is not looked at.
+ALWAYS = {
+    "what_was_answered_is_durable",
+    "every_job_has_ended",
+    "every_job_has_one_end",
+    "one_terminal_event_is_told",
+    "at_most_one_run_has_succeeded",
+}
+
+
+@pytest.fixture(scope="session")
+def crash_queue(stack):
+    """A queue that all crashes share, so that each finds a warm instance."""
+    if "OPENBATCH_CRASH_FILE" not in stack.settings or not stack.pid("dockerd"):
+        pytest.skip("for a copy of the tests' own, whose services may die at crash points")
+    work = Work(stack.client("batch"), stack.client("logs"), "openbatch/busybox")
+    yield work.queue(work.environment(max_vcpus=4))
+    work.forget()
+
+
+@pytest.fixture
+def crash(stack, tmp_path, crash_queue):
+    """crash(point, side): some service dies there, work goes on, and the checker judges it."""
+    settle(stack)
+    cases = []
+
+    def run(point, side):
+        case = Case(stack, tmp_path, crash_queue, point, side)
+        cases.append(case)
+        OF_POINT[point](case)
+        assert case.died, "no process came to the point"
+        for service in ("api", "scheduler", "scaler"):
+            wait_for(service, lambda s=service: stack.pid(s), 60)
+        case.wait_all(180)
+        case.check(may_be_empty=set(checker.PROPERTIES) - ALWAYS)
+
+    yield run
+    for case in cases:
+        case.disarm()
+        case.forget()
 
 
 def mount(at, options):

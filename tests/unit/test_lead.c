@@ -183,7 +183,7 @@ int ob_bus_make_topics(ob_bus *bus, int timeout_ms, ob_error *err)
 
 int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *ret, ob_error *err)
 {
-    (void)bus, (void)point, (void)topic, (void)timeout_ms, (void)err;
+    (void)bus, (void)topic, (void)timeout_ms, (void)err;
     *ret = w.partitions;
     return 0;
 }
@@ -218,6 +218,7 @@ int ob_bus_send(ob_bus *bus,
                 ob_error *err)
 {
     (void)bus, (void)topic, (void)key, (void)key_len, (void)ref, (void)err;
+    assert_int_equal(point, OB_POINT_SCALER_PROBE);
     json_auto_t *body = NULL;
     const char *type;
     int64_t epoch;
