@@ -83,6 +83,32 @@ def mount(at, options):
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", at], check=True)
 
 
+def own_env(home, port):
+    """The environment in which ./openbatch works on another copy."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")} | {
+        "OPENBATCH_HOME": str(home),
+        "OPENBATCH_PORT": str(port),
+    }
+    if (Path(os.environ["OPENBATCH_HOME"]) / "build-asan").exists():
+        env["OPENBATCH_SANITIZE"] = "1"
+    return env
+
+
+def share_installed(home):
+    """What is installed and built for the main copy serves another one, too."""
+    of_main = Path(os.environ["OPENBATCH_HOME"])
+    (home / "kafka").mkdir()
+    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
+        if (of_main / name).exists():
+            (home / name).symlink_to((of_main / name).resolve())
+
+
+def openbatch(env, *args):
+    return subprocess.run(
+        [ROOT / "openbatch", *args], env=env, capture_output=True, text=True, timeout=600
+    )
+
+
 @pytest.fixture(scope="session")
 def small_copy():
     """Another copy, whose home and whose logs have small file systems of their own that can be
@@ -91,17 +117,8 @@ def small_copy():
     mount(home, "size=1500m,mode=711")
     (home / "log").mkdir(mode=0o700)
     mount(home / "log", "size=24m,mode=700")
-    of_main = Path(os.environ["OPENBATCH_HOME"])
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")} | {
-        "OPENBATCH_HOME": str(home),
-        "OPENBATCH_PORT": str(free_ports()),
-    }
-    if (of_main / "build-asan").exists():
-        env["OPENBATCH_SANITIZE"] = "1"
-    (home / "kafka").mkdir()
-    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
-        if (of_main / name).exists():
-            (home / name).symlink_to((of_main / name).resolve())
+    env = own_env(home, free_ports())
+    share_installed(home)
     # A container engine of its own, whichever else answers.
     (home / "config").write_text("made=for the fault tests\nengine=ours\n")
     try:
