@@ -130,7 +130,7 @@ static void health(void *arg, bool leads)
         status_health(arg);
 }
 
-ob_lead *loop_new(scaler *s)
+ob_lead *scaler_leading(scaler *s)
 {
     int64_t every_ms = s->config.heartbeat_ms;
     const ob_lead_config config = {

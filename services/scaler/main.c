@@ -67,7 +67,7 @@ static int start(scaler *s, ob_error *err)
     if (r < 0)
         return r;
     s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_stmts);
-    s->lead = loop_new(s);
+    s->lead = scaler_leading(s);
     return 0;
 }
 
@@ -84,7 +84,7 @@ static void stop(scaler *s)
         s->provider->ops->free(s->provider);
     free(s->inbox);
     free(s->unknown);
-    join_forget(s);
+    join_done(s);
     settings_done();
 }
 

@@ -51,7 +51,7 @@ int retention_start(const scaler_config *config, ob_error *err)
         return 0;
     ob_sweeper_config sweeper = { .conninfo = config->pg,
                                   .application = "openbatch-scaler retention",
-                                  .stmts = retention_stmts,
+                                  .stmts = scaler_retention_stmts,
                                   .every_ms = ob_sweeper_interval(kept_s),
                                   .sweep = sweep,
                                   .failed = failed };

@@ -14,7 +14,7 @@ int store_envs(ob_db *db, PGresult **ret, ob_error *err)
     return ob_db_exec(db, STMT_ENVIRONMENTS, NULL, ret, err);
 }
 
-int store_instances(ob_db *db, PGresult **ret, ob_error *err)
+int store_all_instances(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, STMT_INSTANCES, NULL, ret, err);
 }
@@ -24,7 +24,7 @@ int store_use(ob_db *db, PGresult **ret, ob_error *err)
     return ob_db_exec(db, STMT_INSTANCE_USE, NULL, ret, err);
 }
 
-int store_inbox(ob_db *db, PGresult **ret, ob_error *err)
+int store_requests(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, STMT_INBOX, NULL, ret, err);
 }

@@ -107,7 +107,7 @@ int retention_start(const scheduler_config *config, retention **ret, ob_error *e
     int result = ob_sweeper_start(
         &(ob_sweeper_config){ .conninfo = config->pg,
                               .application = "openbatch-scheduler retention",
-                              .stmts = retention_stmts,
+                              .stmts = scheduler_retention_stmts,
                               .every_ms = ob_sweeper_interval(config->job_retention_s),
                               .sweep = sweep,
                               .failed = failed,
