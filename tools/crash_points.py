@@ -43,7 +43,7 @@ SPOOL = "services/executor/spool.c"
 BUS, BUS_ADMIN = "shared/src/bus_kafka.c", "shared/src/bus_kafka_admin.c"
 DB, DB_CONN, DB_PIPE = "shared/src/db.c", "shared/src/db_conn.c", "shared/src/db_pipe.c"
 FILE, HTTP, CACHE = "shared/src/file.c", "shared/src/http.c", "shared/src/cache.c"
-POINT, HEALTH = "shared/src/point.c", "shared/src/health.c"
+POINT, HEALTH, SERVICE = "shared/src/point.c", "shared/src/health.c", "shared/src/service.c"
 # Durable calls, and the files that may have them.
 RAW = [
     (
@@ -64,7 +64,8 @@ RAW = [
     ),
     (r"\b(fsync|fdatasync|f?truncate)\(", {FILE, SPOOL}),
     (r"\bO_(CREAT|TRUNC|APPEND)\b", {FILE, SPOOL, SUPERVISE}),
-    (r'\bfopen\([^;]*"[wa]', set()),
+    # the kernel's filter of core files, which is no file on a disk
+    (r'\bfopen\([^;]*"[wa]', {SERVICE}),
     (r"\b(v?fork|posix_spawnp?|system|popen)\(", {SUPERVISE}),
     # the local provider kills a purge that hangs, and starts another one
     (r"(?<!->)\bkill\(", {SUPERVISE, POINT, "services/scaler/providers/local/provider_local.c"}),

@@ -14,10 +14,10 @@ extern atomic_bool ob_service_stopping;
  * them. */
 extern atomic_bool ob_service_again;
 
-/* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs. stop_fd: an
- * eventfd that becomes readable on a stop. */
+/* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs, and keeps its
+ * memory out of core files. Errors: -EINVAL (log_level), -errno. */
 int ob_service_init(const char *name, const char *log_level, ob_error *err);
-int ob_service_stop_fd(void);
+int ob_service_stop_fd(void); /* an eventfd that becomes readable on a stop */
 /* Waits until 'fd' is readable, and then drains it, until the service is to stop, or for that time.
  * fd -1: none. */
 void ob_service_wait(int fd, int timeout_ms);
