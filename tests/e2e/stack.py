@@ -40,6 +40,14 @@ def assert_promised(took, seconds):
     assert sorted(took)[len(took) // 2] < seconds, took
 
 
+def pid_in(file):
+    """The process that a file names; None if there is no file, or it is being written."""
+    try:
+        return int(file.read_text())
+    except (OSError, ValueError):
+        return None
+
+
 RUNNABLE, STARTING = 2, 3
 
 
@@ -184,10 +192,9 @@ class Stack:
     def pid(self, service):
         """The process of a supervised server or service."""
         for folder in (self.home / "sv" / service, self.home / "instances" / service):
-            try:
-                return int((folder / "supervise/pid").read_text())
-            except (OSError, ValueError):
-                continue
+            pid = pid_in(folder / "supervise/pid")
+            if pid is not None:
+                return pid
         return None
 
     def kill(self, service, sig=signal.SIGKILL):

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
-from stack import wait_for
+from stack import pid_in, wait_for
 
 PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres", "dockerd"]
 
@@ -44,8 +44,7 @@ class Harm:
             names = sorted(path.name for path in (self.stack.home / "instances").glob("*"))
             found = [self.stack.pid(name) for name in names]
         elif part == "containerd":
-            file = self.stack.run_dir / "docker/containerd/containerd.pid"
-            found = [int(file.read_text())] if file.exists() else []
+            found = [pid_in(self.stack.run_dir / "docker/containerd/containerd.pid")]
         else:
             found = [self.stack.pid(part)]
         return [pid for pid in found if pid and Path(f"/proc/{pid}").exists()]
