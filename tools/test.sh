@@ -148,7 +148,7 @@ suite_e2e() {
     # As root the copy has its own engine, so that tests can inject faults into it.
     if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
     # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
-    on_test_home tests/e2e -m 'not long' --timeout=600 --durations=8 --reruns 1
+    on_test_home tests/e2e -m 'not long' --timeout=600 --durations=25 --reruns 1
 }
 
 # Faults are injected into servers and the container engine, so that must be this copy's own. Nothing is tried again.
