@@ -180,7 +180,6 @@ def docker_provider(case):
         case.work.queues.clear()
         case.work.environments.clear()
         wait_for("no executor's container is left", lambda: executors_of(case) == [], 90)
-    case.one_job()
 
 
 def ec2_provider(case):

@@ -142,7 +142,6 @@ def another_root_key(case):
         file.write_text(text)
         case.restart("api")
         wait_for("the api", lambda: case.stack.is_well("api"), 60)
-    case.one_job()
 
 
 def new_database(case):
@@ -174,7 +173,7 @@ def new_database(case):
     finally:
         second.terminate()
         second.wait(60)
-        stack.sql_as_administrator(f"DROP DATABASE {name}")
+        stack.sql_as_administrator(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 def topics_go(case):
@@ -183,7 +182,6 @@ def topics_go(case):
     case.arm()
     case.harm.delete_topics()
     case.wait_died(90)
-    case.one_job()
 
 
 # --- the container engine ---
@@ -199,7 +197,6 @@ def engine_that_starts_nothing(case):
         case.one_job()
 
     case.keep_on(again, every=1.5, timeout=120)
-    case.one_job()
 
 
 def end_unseen(case):

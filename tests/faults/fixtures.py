@@ -70,6 +70,7 @@ def crash(stack, tmp_path, crash_queue):
         assert case.died, "no process came to the point"
         for service in ("api", "scheduler", "scaler"):
             wait_for(service, lambda s=service: stack.pid(s), 60)
+        case.one_job()  # work goes on
         case.wait_all(180)
         case.check(may_be_empty=set(checker.PROPERTIES) - ALWAYS)
 
