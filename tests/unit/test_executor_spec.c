@@ -89,6 +89,22 @@ static void limits_become_shares_and_a_hard_limit_with_swap_of_the_same(void **s
     assert_null(host(body, "Binds"));
 }
 
+/* No sum of them overflows. */
+static void amounts_beyond_any_machine_are_cut(void **state)
+{
+    json_t *body = NULL;
+    json_auto_t *volumes = NULL;
+    assert_int_equal(make_ref("'vcpus':1e300,'memory':1e300,'linuxParameters':{'maxSwap':"
+                              "9223372036854775807,'sharedMemorySize':9223372036854775807}",
+                              JOB "/1", &body, &volumes, NULL),
+                     0);
+    assert_json(host(body, "Memory"), "2305843009212645376");
+    assert_json(host(body, "MemorySwap"), "4611686018425290752");
+    assert_json(host(body, "ShmSize"), "2305843009212645376");
+    assert_json(host(body, "CpuShares"), "262144");
+    json_decref(body);
+}
+
 static void old_members_count_when_there_are_no_requirements(void **state)
 {
     json_t *body = NULL;
@@ -430,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_become_shares_and_a_hard_limit_with_swap_of_the_same),
+        cmocka_unit_test(amounts_beyond_any_machine_are_cut),
         cmocka_unit_test(old_members_count_when_there_are_no_requirements),
         cmocka_unit_test(the_service_s_variables_come_last),
         cmocka_unit_test(command_user_and_flags_are_passed_on),
