@@ -54,7 +54,7 @@ RAW = [
     (r"\brd_kafka_(commit|offsets?_store)\w*\(", {BUS}),
     (r"\brd_kafka_(Create|Delete)\w+\(", {BUS_ADMIN}),
     (r"\bPQ(exec|send(Query|Prepare)|prepare|put)\w*\(", {DB, DB_CONN, DB_PIPE}),
-    (r'"COMMIT"', {"shared/src/db_internal.h"}),
+    (r'"COMMIT"', {"shared/src/db_rules.h"}),
     (r"\bcurl_easy_init\(", {HTTP}),
     (r"\bredis\w*Command\w*\(", {CACHE}),
     # health.c has a socket, which is made again at each start

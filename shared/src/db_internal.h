@@ -1,9 +1,8 @@
 /* The connection's internals: db_conn.c, below db_pipe.c, below db.c. */
 #pragma once
 
+#include "db_rules.h"
 #include "ob/db.h"
-
-#define COMMIT "COMMIT"
 
 struct ob_db {
     PGconn *conn;
@@ -27,8 +26,6 @@ struct ob_db {
 
 /* code: NULL for none. */
 void db_set_sqlstate(ob_db *db, const char *code);
-/* Is it plain SQL, and not a statement's name? */
-bool db_is_sql(const char *text);
 /* The statement as it is remembered, or NULL. */
 const ob_db_stmt *db_find_stmt(const ob_db *db, const char *name);
 /* Turns a failed result (may be NULL: the connection's error) into an error; records the SQLSTATE
