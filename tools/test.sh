@@ -61,7 +61,7 @@ suite_format() {
         /usr/bin/python3 tools/log_events.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
         /usr/bin/python3 tools/crash_points.py --check || status=1
-        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh \
+        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh \
             tests/bench/{decide,engine,simulation} .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
@@ -76,11 +76,19 @@ suite_unit() {
     local status=0
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
+    simulate 1 2000 || status=1
     # The demo's checks, and the checker of the fault tests, can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT"/tests/faults/test_{checker,recipes}.py -q -p no:cacheprovider || status=1
     return $status
 }
+
+# Histories of the whole system over virtual time (docs/simulation.md), in a build without sanitizers.
+simulate() ( # SEED HISTORIES
+    unset OPENBATCH_SANITIZE
+    "$OB_ROOT/openbatch" simulate --seed "$1" --histories "$2" &&
+        "$OB_ROOT/tests/simulation/again.sh" "$OPENBATCH_HOME/build-simulate/tests/simulation/ob-simulate"
+)
 
 # The unit tests that need no server: seconds.
 suite_pure() {
@@ -173,8 +181,9 @@ suite_crashes() {
 suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
-    make_test_home ours
     local status=0
+    simulate "$(shuf -i 1-1000000000 -n 1)" 20000 || status=1 # it prints the seed of one that is broken
+    make_test_home ours
     on_test_home tests/faults -m long --timeout=3600 --durations=0 || status=1
     make_test_home ours
     on_test_home tests/e2e -m long --timeout=3600 --durations=0 || status=1
