@@ -34,7 +34,7 @@ def joined(case, environment):
         "OPENBATCH_INTERRUPT_TERM_MS": "1000",
     }
     log = (case.folder / "host.log").open("a")
-    processes, ending = [], threading.Event()
+    processes, asked, ending = [], [], threading.Event()
 
     def run():
         while not ending.is_set():
@@ -44,12 +44,17 @@ def joined(case, environment):
                 return
             time.sleep(0.2)
 
+    def leave():
+        """Asks each process once: asked twice, it ends without leaving."""
+        for process in processes:
+            if process.poll() is None and process not in asked:
+                asked.append(process)
+                process.terminate()
+
     thread = threading.Thread(target=run, daemon=True)
     thread.start()
     try:
-        yield types.SimpleNamespace(
-            leave=lambda: [p.terminate() for p in processes if p.poll() is None], thread=thread
-        )
+        yield types.SimpleNamespace(leave=leave, thread=thread)
     finally:
         ending.set()
         for process in processes:
@@ -57,6 +62,16 @@ def joined(case, environment):
                 process.kill()
         thread.join(30)
         log.close()
+
+
+def leave_at_last(host):
+    """Asks it to leave until it has: again if it died meanwhile."""
+    for _ in range(12):
+        host.leave()
+        host.thread.join(5)
+        if not host.thread.is_alive():
+            return
+    raise AssertionError("the host has not left")
 
 
 def join_and_leave(case):
@@ -67,13 +82,22 @@ def join_and_leave(case):
     with joined(case, environment) as host:
         case.one_job(queue=case.queues[-1])
         wait_for("its word", lambda: len(case.word()) >= 2, 120)
-        host.leave()
-        host.thread.join(15)
-        if host.thread.is_alive():  # it died while it left
-            host.leave()
-        host.thread.join(60)
-        assert not host.thread.is_alive()
+        leave_at_last(host)
         case.wait_died()
+
+
+def leave_unseen(case):
+    """A host leaves while the scheduler, which would let it go, stands still."""
+    environment = case.work.unmanaged()
+    case.queues.append(case.work.queue(environment))
+    with joined(case, environment) as host:
+        case.one_job(queue=case.queues[-1])
+        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        with case.harm.stopped("scheduler"):
+            case.arm()
+            host.leave()
+            case.wait_died()
+        leave_at_last(host)
 
 
 def come_back_too_late(case):

@@ -10,7 +10,7 @@ from pathlib import Path
 from crash_case import LIGHT
 from stack import wait_for
 from trial import until_answered
-from word import lasting
+from word import lasting, until
 
 
 def come_and_go(case):
@@ -39,17 +39,20 @@ def launched_again(case):
     case.wait_died()
 
 
-def frozen(case, then):
-    """An executor stands still; then(its instance, its queue)."""
+def own_instance(case):
+    """An instance that has run a job, of an environment of its own: its id."""
     queue = case.own_queue()
     case.one_job(queue=queue)
     wait_for("its word", lambda: len(case.word()) >= 2, 120)
-    instance = case.instance_of(queue)
-    pid = case.stack.pid(instance)
+    return case.instance_of(queue)
+
+
+@contextlib.contextmanager
+def standing_still(case, pid):
     os.kill(pid, signal.SIGSTOP)
-    case.harm.note("stop", part=instance, pids=[pid])
+    case.harm.note("stop", pids=[pid])
     try:
-        then(instance, pid)
+        yield
     finally:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGCONT)
@@ -57,38 +60,12 @@ def frozen(case, then):
 
 def silence(case):
     """An executor is silent for longer than the scaler waits before it asks."""
-    frozen(case, lambda instance, pid: (case.arm(), case.wait_died()))
-
-
-def forget_frozen(case, then=lambda instance: None):
-    """The environment of an executor that stands still is deleted."""
-
-    def deleted(instance, pid):
+    with standing_still(case, case.stack.pid(own_instance(case))):
         case.arm()
-        then(instance)
-        gone = threading.Thread(target=lambda: suppressed(case.work.forget), daemon=True)
-        gone.start()
-        wait_for(
-            "its end to begin",
-            lambda: case.stack.sql(f"SELECT 1 FROM instance WHERE id = '{instance}' AND state > 1"),
-            60,
-        )
-        case.wait_died(90)
-        gone.join(120)
-        with contextlib.suppress(Exception):
-            case.work.forget()
-        case.work.queues.clear()
-        case.work.environments.clear()
-
-    frozen(case, deleted)
+        case.wait_died()
 
 
-def suppressed(call):
-    with contextlib.suppress(Exception):
-        call()
-
-
-def runsv_of(case, instance):
+def runsv_of(instance):
     """The supervisor of an instance's executor."""
     for folder in (p for p in os.scandir("/proc") if p.name.isdigit()):
         with contextlib.suppress(OSError):
@@ -98,56 +75,61 @@ def runsv_of(case, instance):
     raise AssertionError(f"nobody supervises {instance}")
 
 
+def suppressed(call):
+    with contextlib.suppress(Exception):
+        call()
+
+
+def give_back(case, instance, when_stopped=lambda: None):
+    """Deletes the instance's environment; calls when_stopped() at the moment at which the executor
+    is asked to end."""
+    said = ""
+    with (case.stack.home / "log/scaler/current").open() as log:
+        log.seek(0, os.SEEK_END)
+        deleting = threading.Thread(target=lambda: suppressed(case.work.forget), daemon=True)
+        deleting.start()
+
+        def is_stopped():
+            nonlocal said
+            said += log.read()
+            return any("instance.stopped" in x and instance in x for x in said.splitlines())
+
+        wait_for("the end of the instance", is_stopped, 60, every=0.001)
+    when_stopped()
+    case.wait_died(90)
+    deleting.join(120)
+    case.work.queues.clear()
+    case.work.environments.clear()
+
+
 def freeze_supervisor(case):
-    """The supervisor stands still as well."""
-    stopped = []
-
-    def freeze(instance):
-        stopped.append(runsv_of(case, instance))
-        os.kill(stopped[0], signal.SIGSTOP)
-
-    try:
-        forget_frozen(case, freeze)
-    finally:
-        for pid in stopped:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
+    """The supervisor of an executor that is to end stands still."""
+    instance = own_instance(case)
+    case.arm()
+    with standing_still(case, runsv_of(instance)):
+        give_back(case, instance)
 
 
 def lose_supervisor_at_the_end(case):
-    """The supervisor dies while its instance is to end."""
-
-    def kill_later(instance):
-        def run():
-            wait_for(
-                "its end to begin",
-                lambda: (
-                    "instance.stopped" in (case.stack.home / "log/scaler/current").read_text()
-                    and instance
-                    in (case.stack.home / "log/scaler/current")
-                    .read_text()
-                    .rpartition("instance.stopped")[2]
-                ),
-                60,
-            )
-            suppressed(lambda: os.kill(runsv_of(case, instance), signal.SIGKILL))
-
-        threading.Thread(target=run, daemon=True).start()
-
-    forget_frozen(case, kill_later)
+    """The supervisor stands still, and dies when its executor is to end: that one lives on."""
+    instance = own_instance(case)
+    runsv = runsv_of(instance)
+    case.arm()
+    with standing_still(case, runsv):
+        give_back(case, instance, lambda: os.kill(runsv, signal.SIGKILL))
 
 
 def lose_supervisor(case):
-    """An executor loses its supervisor: it ends, and another one adopts its containers."""
-    queue = case.own_queue()
-    case.one_job(queue=queue)
-    wait_for("its word", lambda: len(case.word()) >= 2, 120)
-    instance = case.instance_of(queue)
+    """An executor loses its supervisor while a job runs: it ends, and another one adopts the job's
+    container."""
+    instance = own_instance(case)
+    case.submit(case.definition(until("over")), queue=case.queues[-1], **LIGHT)
+    case.wait_word(3, 60)
     case.arm()
-    os.kill(runsv_of(case, instance), signal.SIGKILL)
+    os.kill(runsv_of(instance), signal.SIGKILL)
     case.harm.note("kill", part=f"runsv {instance}")
     case.wait_died()
-    case.one_job(queue=queue)
+    case.release("over")
 
 
 def interrupted(case):

@@ -6,10 +6,15 @@ waits until one has died."""
 
 import sys
 
-from crash_hosts import come_back_too_late, docker_provider, ec2_provider, join_and_leave
+from crash_hosts import (
+    come_back_too_late,
+    docker_provider,
+    ec2_provider,
+    join_and_leave,
+    leave_unseen,
+)
 from crash_instances import (
     come_and_go,
-    forget_frozen,
     freeze_supervisor,
     interrupted,
     launched_again,
@@ -88,14 +93,13 @@ RECIPES = {
         scaler.file_run scaler.files_go scaler.local_start scaler.local_stop scaler.local_purge""",
     launched_again: "scaler.token",
     silence: "scaler.ask",
-    forget_frozen: "scaler.local_late",
-    freeze_supervisor: "scaler.local_kill",
+    freeze_supervisor: "scaler.local_late scaler.local_kill",
     lose_supervisor_at_the_end: "scaler.local_clear",
     lose_supervisor: "scaler.local_stray",
     interrupted: "api.interrupt scaler.local_interrupt executor.interrupted",
     metadata: "executor.metadata",
-    join_and_leave: """
-        scaler.joined executor.identity executor.token executor.forget executor.left""",
+    join_and_leave: "scaler.joined executor.identity executor.token executor.forget",
+    leave_unseen: "executor.left",
     come_back_too_late: "scheduler.leave",
     engine_that_starts_nothing: "executor.try_create executor.try_start executor.try_remove",
     end_unseen: "executor.nudge",
