@@ -62,13 +62,13 @@ keep() {
 }
 
 coverage() {
-    local profile=$found.profile program=$OPENBATCH_HOME/build-coverage/tests/fuzz/fuzz_$1 inputs=("$kept") files=()
+    local profile=$found.profile program=$OPENBATCH_HOME/build-coverage/tests/fuzz/fuzz_$1 inputs=("$kept") files
     (build_coverage "$1") || return 1
     [[ ${2:-} == kept ]] || inputs+=("$found")
     LLVM_PROFILE_FILE=$profile.raw "$program" "${inputs[@]}" >/dev/null 2>&1 || die "the inputs of $1 do not pass"
     llvm-profdata merge -o "$profile" "$profile.raw"
-    mapfile -t files < <(covers "$1" | tr ' ' '\n' | grep . | sed "s@^@$OB_ROOT/@")
-    llvm-cov report "$program" -instr-profile="$profile" -show-region-summary=false "${files[@]}"
+    files=$(covers "$1" | tr ' ' '\n' | grep . | paste -sd '|')
+    llvm-cov report "$program" -instr-profile="$profile" -show-region-summary=false | grep -E "^Filename|^($files) "
     rm -f "$profile" "$profile.raw"
 }
 
