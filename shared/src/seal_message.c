@@ -10,6 +10,7 @@
 int ob_seal_send(ob_seal *seal,
                  const ob_seal_owner *owner,
                  ob_bus *bus,
+                 ob_point point,
                  const char *topic,
                  int32_t partition,
                  const char *key,
@@ -21,7 +22,7 @@ int ob_seal_send(ob_seal *seal,
 {
     ob_cleanup(ob_freep) char *sealed = NULL;
     size_t sealed_len = ob_seal_write(seal, owner, topic, text, len, &sealed);
-    return ob_bus_send(bus, topic, partition, key, key_len, sealed, sealed_len, ref, err);
+    return ob_bus_send(bus, point, topic, partition, key, key_len, sealed, sealed_len, ref, err);
 }
 
 int ob_seal_parse(const ob_seal *seal,
