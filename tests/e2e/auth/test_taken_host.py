@@ -152,7 +152,8 @@ def something(answer):
 
 def others(stack):
     """Groups that are not executors'."""
-    found = AdminClient(kafka(stack, "admin")).list_consumer_groups().result(timeout=20).valid
+    admin = AdminClient(kafka(stack, "admin"))  # no answer comes once it is gone
+    found = admin.list_consumer_groups().result(timeout=20).valid
     return [g.group_id for g in found if not g.group_id.startswith("openbatch-executor")]
 
 
