@@ -199,6 +199,8 @@ def cloud_of(stack, folder, **how):
     try:
         yield cloud
     finally:
-        cloud.close()
-        subprocess.run(["sv", "up", stack.home / "sv/scaler"], check=True)
+        try:
+            cloud.close()
+        finally:
+            subprocess.run(["sv", "up", stack.home / "sv/scaler"], check=True)
         wait_for("the scaler", lambda: (stack.health("scaler") or {}).get("leader"), 30)

@@ -209,7 +209,8 @@ def docker_provider(case):
 def ec2_provider(case):
     """An instance of EC2 (moto) runs a job and goes when idle."""
     executor = case.stack.build / "services/executor/openbatch-executor"
-    script = USER_DATA.format(dir=case.folder, executor=executor)
+    # The home of an executor is closed to containers, and the case's folder has their word.
+    script = USER_DATA.format(dir=case.folder / "machines", executor=executor)
     with cloud_of(case.stack, case.folder, user_data=script) as cloud:
         ending = threading.Event()
 
