@@ -252,7 +252,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     size_t body_len;
     ob_cleanup(ob_freep) char *head = fuzz_part(&in, NULL), *body = fuzz_rest(&in, &body_len);
     read_head(head);
-    ob_cleanup(ob_freep) char *authorization = sign(body, body_len);
+    char *authorization = sign(body, body_len);
     if (info.content_length < 0)
         info.content_length = (long long)body_len;
     incoming = (fuzz_input){ body, body_len };
@@ -265,6 +265,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         api_error_from(&rep, r);
     (void)exchange_answer(&x, &rep);
     check_answer(&x);
+    free(authorization);
     api_reply_done(&rep);
     return 0;
 }
