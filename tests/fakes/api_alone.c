@@ -145,10 +145,12 @@ api_request api_alone_request(const api_operation *op, json_t *body, const char 
 void api_alone_check_reply(int r, const api_reply *rep)
 {
     static const char *const codes[] = {
-        "ClientException",           "ServerException",
-        "AccessDeniedException",     "ResourceNotFoundException",
-        "SerializationException",    "UnknownOperationException",
-        "InvalidParameterException", "RequestEntityTooLargeException",
+        "AccessDeniedException",     "ClientException",
+        "InvalidParameterException", "MalformedPolicyDocumentException",
+        "NoSuchEntityException",     "RequestEntityTooLargeException",
+        "ResourceNotFoundException", "SerializationException",
+        "ServerException",           "UnknownOperationException",
+        "ValidationException",
     };
     if (!rep->code) { /* an answer, or a failure that dispatch.c words */
         CHECK(r == 0 || rep->err.text[0]);
