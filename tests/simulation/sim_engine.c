@@ -210,6 +210,7 @@ static void do_remove(engine_host *e, const engine_request *to)
 typedef struct asked {
     engine_host *e;
     engine_request request;
+    process *client; /* its connection: nobody else gets the answer */
     uint64_t boots;
 } asked;
 
@@ -219,7 +220,8 @@ static void on_request(void *arg)
     engine_host *e = a->e;
     const engine_request *to = &a->request;
     if (!is_up(e) || a->boots != e->boots) {
-        answer(e, to, ENGINE_LOST, NULL);
+        if (a->client == e->client)
+            answer(e, to, ENGINE_LOST, NULL);
         free(a);
         return;
     }
@@ -227,7 +229,9 @@ static void on_request(void *arg)
         world_at(e->hung_until_us, on_request, a);
         return;
     }
+    process *now = e->client;
     size_t answers = e->n_answers;
+    e->client = a->client;
     switch (to->verb) {
     case ENGINE_LIST:
         answer_list(e, to);
@@ -248,13 +252,14 @@ static void on_request(void *arg)
         free(last->views);
         *last = (engine_answer){ .to = *to, .said = ENGINE_LOST };
     }
+    e->client = now;
     free(a);
 }
 
 void engine_ask(engine_host *e, const engine_request *request)
 {
     asked *a = ob_calloc(1, sizeof(*a));
-    *a = (asked){ .e = e, .request = *request, .boots = e->boots };
+    *a = (asked){ .e = e, .request = *request, .client = world_process(), .boots = e->boots };
     int64_t at_us = world_now_us() + dice_between(&e->luck, 1, 15) * MS_US;
     e->busy_until_us = at_us < e->busy_until_us ? e->busy_until_us : at_us; /* in their order */
     world_at(e->busy_until_us, on_request, a);
