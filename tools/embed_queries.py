@@ -84,6 +84,7 @@ class Statement:
     params: list[Param]
     sql: str
     columns: list[str] | None  # None: not read
+    writes: bool  # it inserts, updates or deletes rows
 
 
 @dataclass
@@ -355,6 +356,15 @@ def columns_of(toks, listed: list[str] | None) -> list[str]:
     return result
 
 
+def writes(toks) -> bool:
+    """Does it insert, update or delete rows? FOR UPDATE only locks them."""
+    words = [text.upper() for kind, text in toks if kind == "word"]
+    return any(
+        word in ("INSERT", "DELETE") or (word == "UPDATE" and before not in ("FOR", "KEY"))
+        for before, word in zip(["", *words], words, strict=False)
+    )
+
+
 # ---- A file ----
 
 
@@ -433,7 +443,7 @@ def read_statement(
     elif not spec and seen_columns(toks) is not None:
         raise Wrong("it returns rows: declare its columns, or none")
     sql = "".join(text for _, text in toks)
-    source.statements.append(Statement(keys["name"].strip(), params, sql, columns))
+    source.statements.append(Statement(keys["name"].strip(), params, sql, columns, writes(toks)))
 
 
 def read_source(path: Path, done: dict[str, Source], names: dict[str, str]) -> Source:
@@ -554,7 +564,7 @@ def queries_c(sources: list[Source]) -> str:
         for s in statements:
             text = c_string(s.sql)
             lines += [f'    {{ "{s.name}",', *(f"      {line}" for line in text[:-1])]
-            lines += [f"      {text[-1]} }},"]
+            lines += [f"      {text[-1]}, {str(s.writes).lower()} }},"]
         lines += ["    { 0 },", "};"]
     return "\n".join([*lines, ""])
 

@@ -19,11 +19,21 @@ ob_version() {
 # --- where things are ---------------------------------------------------------------------------
 
 PATH=$PATH:/usr/sbin:/sbin
+# Installed by a package: the services' settings are those of the command, too, and systemd starts the services.
+OB_PACKAGED=
+if [[ -f $OB_ROOT/packaged ]]; then
+    OB_PACKAGED=1
+    # shellcheck source=/dev/null
+    if [[ -r /etc/openbatch/openbatch.conf ]]; then set -a && . /etc/openbatch/openbatch.conf && set +a; fi
+    OPENBATCH_HOME=${OPENBATCH_HOME:-/var/lib/openbatch}
+fi
 OPENBATCH_HOME=$(realpath -m "${OPENBATCH_HOME:-$OB_ROOT/.openbatch}")
 export OPENBATCH_HOME
 OB_HASH=$(printf %s "$OPENBATCH_HOME" | sha256sum | cut -c1-8)
 # Unix socket paths have at most 107 bytes, so sockets are in a short directory, however deep the home is.
-if ((EUID == 0)); then
+if [[ -n $OB_PACKAGED ]]; then
+    OPENBATCH_RUN_DIR=${OPENBATCH_RUN_DIR:-/run/openbatch}
+elif ((EUID == 0)); then
     OPENBATCH_RUN_DIR=/run/openbatch/$OB_HASH
 else
     OPENBATCH_RUN_DIR=${XDG_RUNTIME_DIR:-/tmp}/openbatch-$EUID-$OB_HASH
@@ -78,8 +88,12 @@ endpoint() {
     if tls_is_on; then say "https://$(config_get tls_host):$OB_TLS_PORT"; else say "http://127.0.0.1:$OPENBATCH_PORT"; fi
 }
 
+kafka_address() { say "127.0.0.1:$OB_KAFKA_PORT"; }
+
 # The address of Kafka for executors on other hosts, if `up` made it listen for them; else empty.
 kafka_remote() { config_get kafka_remote; }
+
+program_of() { say "$(config_get build)/services/$1/openbatch-$1"; }
 
 initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
 need_home() {
@@ -128,6 +142,9 @@ runsvdir_pid() {
     say "$pid"
 }
 
+# As the user of the services, where that is not the user of the command.
+as_openbatch() { "$@"; }
+
 # --- health: the exit status is the result; nothing is printed ------------------------------------
 
 healthy() {
@@ -169,7 +186,7 @@ print_env() {
     printf 'export %s=%q\n' \
         AWS_ENDPOINT_URL_BATCH "$url" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS "$url" \
         AWS_ACCESS_KEY_ID "${key[0]}" AWS_SECRET_ACCESS_KEY "${key[1]}" AWS_REGION us-east-1 AWS_DEFAULT_REGION us-east-1 \
-        OPENBATCH_KAFKA "127.0.0.1:$OB_KAFKA_PORT" OPENBATCH_KAFKA_USER reader \
+        OPENBATCH_KAFKA "$(kafka_address)" OPENBATCH_KAFKA_USER reader \
         OPENBATCH_KAFKA_PASSWORD "$(<"$OPENBATCH_HOME/secrets/kafka-reader.password")"
     if tls_is_on; then
         ca=$(config_get tls_ca)
@@ -187,3 +204,6 @@ log_tail() {
     note "the end of $f:"
     tail -n "${2:-15}" "$f" | sed 's/^/    /' >&2
 }
+
+# shellcheck source=tools/packaged/lib.sh
+if [[ -n $OB_PACKAGED ]]; then . "$OB_ROOT/tools/packaged/lib.sh"; fi

@@ -16,12 +16,18 @@ make_run_dir() {
 
 pg_uid() { if ((EUID == 0)); then id -u postgres; else echo "$EUID"; fi; }
 
+# Prints a file in the home that is none of what is installed and built there before there is a copy.
+foreign_files() {
+    [[ -d $OPENBATCH_HOME ]] || return 0
+    find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 ! -name node_modules \
+        ! -name 'package*.json' ! -name 'build*' -print -quit
+}
+
 make_home() {
     local other
     # `down --wipe` deletes everything in a home, so it must not contain other files.
-    if [[ -z $(config_get made) && -d $OPENBATCH_HOME ]]; then
-        other=$(find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 ! -name node_modules ! -name 'package*.json' \
-            ! -name 'build*' -print -quit)
+    if [[ -z $(config_get made) ]]; then
+        other=$(foreign_files)
         [[ -z $other ]] || die "OPENBATCH_HOME=$OPENBATCH_HOME contains other files ($other); choose an empty directory"
     fi
     # Others may pass through (PostgreSQL has its data below), but not list it.
@@ -111,6 +117,18 @@ engine_choose() {
     [[ $host != ours ]] || BACKING+=(dockerd)
     DOCKER_HOST=$(engine_host)
     export DOCKER_HOST
+}
+
+# Makes an image of the programs of Debian's package busybox-static.
+busybox_image() { # IMAGE LOG
+    local dir name status=0
+    dir=$(mktemp -d)
+    (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
+        mkdir -p root/bin root/tmp && for name in $(deb/bin/busybox --list); do ln -s busybox "root/bin/$name"; done &&
+        cp --remove-destination deb/bin/busybox root/bin/ &&
+        tar -C root -c . | docker import - "$1") >"$2" 2>&1 </dev/null || status=1
+    rm -rf "$dir"
+    return $status
 }
 
 # --- ports ----------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(pure faults long) # only when they are named
+MORE=(pure faults crashes long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -15,12 +15,20 @@ done
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
-test_home='' engine_home='' engine_net='' engine_host='' images_pid=''
+test_home='' test_homes=() halves=() engine_home='' engine_net='' engine_host='' images_pid=''
+
+kill_tree() { # PROCESS
+    local child
+    for child in $(pgrep -P "$1"); do kill_tree "$child"; done
+    kill "$1" 2>/dev/null || :
+}
 
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
+    local pid
+    for pid in "${halves[@]}"; do kill_tree "$pid"; done
     [[ -z $engine_home ]] || engine_down
-    drop_test_home
+    drop_test_homes
 }
 trap clean_up EXIT
 trap 'exit 130' INT TERM HUP
@@ -60,7 +68,8 @@ suite_format() {
         /usr/bin/python3 tools/commit_rules.py || status=1
         /usr/bin/python3 tools/log_events.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
-        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh \
+        /usr/bin/python3 tools/crash_points.py --check || status=1
+        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh \
             tests/bench/{decide,engine,simulation} .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
@@ -75,11 +84,19 @@ suite_unit() {
     local status=0
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
+    simulate 151 230 || status=1
     # The demo's checks, and the checker of the fault tests, can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
-    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/faults/test_checker.py" -q -p no:cacheprovider || status=1
+    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT"/tests/faults/test_{checker,recipes}.py -q -p no:cacheprovider || status=1
     return $status
 }
+
+# Histories of the whole system over virtual time (docs/simulation.md), in a build without sanitizers.
+simulate() ( # SEED HISTORIES
+    unset OPENBATCH_SANITIZE
+    "$OB_ROOT/openbatch" simulate --seed "$1" --histories "$2" &&
+        "$OB_ROOT/tests/simulation/again.sh" "$OPENBATCH_HOME/build-simulate/tests/simulation/ob-simulate"
+)
 
 # The unit tests that need no server: seconds.
 suite_pure() {
@@ -99,6 +116,7 @@ free_ports() {
 # A separate copy for a suite, in test_home; with "ours" it also has its own engine, even if another one answers.
 make_test_home() { # [ours]
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
+    test_homes+=("$test_home")
     chmod 711 "$test_home"
     mkdir -p "$test_home/home/kafka"
     ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OPENBATCH_HOME/build-asan" "$test_home/home/"
@@ -106,21 +124,25 @@ make_test_home() { # [ours]
     [[ -z ${1:-} ]] || printf 'made=for the tests\nengine=%s\n' "$1" >"$test_home/home/config"
 }
 
-drop_test_home() {
-    [[ -z $test_home ]] || OPENBATCH_HOME=$test_home/home "$OB_ROOT/openbatch" down --wipe --yes >/dev/null 2>&1 || :
-    [[ -z $test_home ]] || rm -rf "$test_home"
-    test_home=''
+drop_test_homes() {
+    local home
+    for home in "${test_homes[@]}"; do
+        OPENBATCH_HOME=$home/home "$OB_ROOT/openbatch" down --wipe --yes >/dev/null 2>&1 || :
+        rm -rf "$home"
+    done
+    test_homes=() test_home=''
 }
 
 on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pytest against it
     local result=0
     (
         OPENBATCH_HOME=$test_home/home
-        OPENBATCH_PORT=$(free_ports)
+        OPENBATCH_PORT=${test_port:-$(free_ports)}
         PATH=$OPENBATCH_HOME/venv/bin:$PATH
         ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0}
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
-        export OPENBATCH_HOME OPENBATCH_PORT PATH ASAN_OPTIONS UBSAN_OPTIONS
+        OPENBATCH_CRASH_FILE=$OPENBATCH_HOME/crash # does nothing until a test writes it
+        export OPENBATCH_HOME OPENBATCH_PORT OPENBATCH_CRASH_FILE PATH ASAN_OPTIONS UBSAN_OPTIONS
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
         status=0
@@ -137,16 +159,36 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
         exit "$status"
     ) || result=1
-    drop_test_home
+    [[ -n ${test_port:-} ]] || drop_test_homes
     return $result
 }
 
+# In halves, each with a copy of its own: most tests wait for something.
 suite_e2e() {
     (build all) || return 1
-    # As root the copy has its own engine, so that tests can inject faults into it.
-    if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
-    # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
-    on_test_home tests/e2e -m 'not long' --timeout=600 --durations=25 --reruns 1
+    local first=(auth clients command environments) part status=0 logs=() ports=() i
+    for part in 0 1; do
+        # As root the copy has its own engine, so that tests can inject faults into it.
+        if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
+        logs[part]=$test_home/pytest.log
+        while :; do
+            ports[part]=$(free_ports)
+            [[ ${ports[part]} == "${ports[1 - part]:-}" ]] || break
+        done
+        local paths=("${first[@]/#/tests/e2e/}")
+        ((part == 0)) || paths=(tests/e2e "${first[@]/#/--ignore=tests/e2e/}")
+        # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
+        (test_port=${ports[part]} on_test_home "${paths[@]}" -m 'not long' --timeout=600 --durations=25 --reruns 1) \
+            >"${logs[part]}" 2>&1 </dev/null &
+        halves+=("$!")
+    done
+    for i in "${!halves[@]}"; do
+        wait "${halves[i]}" || status=1
+        cat "${logs[i]}"
+    done
+    halves=()
+    drop_test_homes
+    return $status
 }
 
 # Faults are injected into servers and the container engine, so that must be this copy's own. Nothing is tried again.
@@ -154,15 +196,26 @@ suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
     (build all) || return 1
     make_test_home ours
-    on_test_home tests/faults -m 'not long' --timeout=1500 --durations=0 --durations-min=1
+    on_test_home tests/faults -m 'not long and not crashes' --timeout=1500 --durations=0 --durations-min=1
+}
+
+# A service dies before and after each crash point. Nothing is tried again. Retention runs every few seconds, and an
+# executor's silence is noticed soon.
+suite_crashes() {
+    ((EUID == 0)) || die "the suite crashes starts a container engine: that needs root"
+    (build all) || return 1
+    make_test_home ours
+    OPENBATCH_JOB_RETENTION_S=3600 OPENBATCH_LOG_RETENTION_S=3600 OPENBATCH_LOST_AFTER_MS=12000 \
+        on_test_home tests/faults/test_crash_points.py --timeout=400 --durations=8
 }
 
 # Long tests that rarely fail.
 suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
-    make_test_home ours
     local status=0
+    simulate "$(shuf -i 1-1000000000 -n 1)" 20000 || status=1 # it prints the seed of one that is broken
+    make_test_home ours
     on_test_home tests/faults -m long --timeout=3600 --durations=0 || status=1
     make_test_home ours
     on_test_home tests/e2e -m long --timeout=3600 --durations=0 || status=1

@@ -25,15 +25,8 @@ OB_KAFKA_LIBS=$OPENBATCH_HOME/kafka/libs
 
 # A small image of Debian's busybox, so that a first job (and the tests) needs no registry. Prints its name.
 hello_image() {
-    local image=openbatch/busybox dir name
-    if ! docker image inspect "$image" >/dev/null 2>&1; then
-        dir=$(mktemp -d)
-        (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
-            mkdir -p root/bin root/tmp && for name in $(deb/bin/busybox --list); do ln -s busybox "root/bin/$name"; done &&
-            cp --remove-destination deb/bin/busybox root/bin/ &&
-            tar -C root -c . | docker import - "$image") >"$OPENBATCH_HOME/log/image.log" 2>&1 </dev/null || image=busybox
-        rm -rf "$dir"
-    fi
+    local image=openbatch/busybox
+    docker image inspect "$image" >/dev/null 2>&1 || busybox_image "$image" "$OPENBATCH_HOME/log/image.log" || image=busybox
     say "$image"
 }
 
@@ -72,6 +65,8 @@ finish() {
 
 check_platform
 take_lock
+[[ -z $(config_get restoring) ]] ||
+    die "a restore into $OPENBATCH_HOME did not finish: run './openbatch down --wipe', then restore $(config_get restoring) again"
 make_home
 config_set made "$(date -u +%FT%TZ)"
 [[ -z $tls ]] || config_set tls "$tls"

@@ -27,7 +27,7 @@ struct bell {
 void api_ring(api_ctx *ctx, const char *topic, const char *data, size_t len)
 {
     ob_error err = { 0 };
-    if (ob_bus_send(ctx->bus, topic, -1, NULL, 0, data, len, NULL, &err) < 0)
+    if (ob_bus_send(ctx->bus, OB_POINT_API_RING, topic, -1, NULL, 0, data, len, NULL, &err) < 0)
         ob_debug("doorbell.dropped", "{s:s, s:s}", "topic", topic, "error", err.text);
 }
 

@@ -16,6 +16,7 @@
 #include "migrate.h"
 #include "ob/catalog.h"
 #include "ob/log.h"
+#include "ob/point.h"
 #include "ob/service.h"
 #include "operations.h"
 #include "request/name_cache.h"
@@ -170,6 +171,7 @@ static int print_compatibility(void)
 
 int main(int argc, char **argv)
 {
+    ob_point_arm();
     if (argc == 2 && strcmp(argv[1], "--compatibility") == 0)
         return print_compatibility();
     api_config config = { 0 };

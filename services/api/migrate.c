@@ -36,7 +36,7 @@ static int apply(ob_db *db, const migration *m, const char *sum, ob_error *err)
         ob_params_done(&p);
     }
     if (r == 0)
-        r = ob_db_sql(db, "COMMIT", NULL, NULL, err);
+        r = ob_db_commit(db, OB_POINT_API_MIGRATION, err);
     if (r < 0) {
         (void)ob_db_sql(db, "ROLLBACK", NULL, NULL, NULL);
         ob_error_context(err, "migration %04d_%s", m->version, m->name);

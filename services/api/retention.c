@@ -26,6 +26,7 @@ static ob_sweeper *the_sweeper;
 /* A statement that deletes a page of rows. Its parameters: 'params' and, unless 'begin' is NULL,
  * where the page begins. */
 typedef struct deletion {
+    ob_point point;
     const char *stmt;
     const char *params[3];
     size_t n_params;
@@ -45,7 +46,7 @@ run_pages(ob_sweeper *sweeper, ob_db *db, const deletion *what, int64_t *ret_del
             ob_param_text(&p, what->params[i]);
         if (at)
             ob_param_text(&p, at);
-        int r = ob_db_exec(db, what->stmt, &p, &res, err);
+        int r = ob_db_write(db, what->point, what->stmt, &p, &res, err);
         if (r < 0)
             return r;
         rows = ob_col_int(res, 0, PAGE_COL_LOOKED_AT, 0);
@@ -64,10 +65,15 @@ static int sweep_logs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
 {
     int64_t events = 0, streams = 0;
     ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
-    const deletion of_events = { .stmt = STMT_PAST_EVENTS, .params = { before }, .n_params = 1 };
-    const deletion of_streams = {
-        .stmt = STMT_PAST_STREAMS, .params = { before }, .n_params = 1, .begin = "0"
-    };
+    const deletion of_events = { .point = OB_POINT_API_PAST_EVENTS,
+                                 .stmt = STMT_PAST_EVENTS,
+                                 .params = { before },
+                                 .n_params = 1 };
+    const deletion of_streams = { .point = OB_POINT_API_PAST_STREAMS,
+                                  .stmt = STMT_PAST_STREAMS,
+                                  .params = { before },
+                                  .n_params = 1,
+                                  .begin = "0" };
     int r = run_pages(sweeper, db, &of_events, &events, err);
     if (r == 0)
         r = run_pages(sweeper, db, &of_streams, &streams, err);
@@ -92,13 +98,16 @@ static int sweep_jobs(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_erro
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *before = ob_strf("%lld", (long long)before_ms);
-    const deletion of_jobs = { .stmt = STMT_PAST_JOBS,
+    const deletion of_jobs = { .point = OB_POINT_API_PAST_JOBS,
+                               .stmt = STMT_PAST_JOBS,
                                .params = { before, bound, ob_col(needed, 0, NEEDED_COL_IDS) },
                                .n_params = 3,
                                .begin = first };
-    const deletion of_tags = {
-        .stmt = STMT_PAST_TAGS, .params = { bound }, .n_params = 1, .begin = first
-    };
+    const deletion of_tags = { .point = OB_POINT_API_PAST_TAGS,
+                               .stmt = STMT_PAST_TAGS,
+                               .params = { bound },
+                               .n_params = 1,
+                               .begin = first };
     r = run_pages(sweeper, db, &of_jobs, &jobs, err);
     if (r == 0)
         r = run_pages(sweeper, db, &of_tags, &tags, err);
@@ -135,7 +144,7 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
         return r;
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, now_ms - INACTIVE_MS);
-    return ob_db_exec(db, STMT_PAST_DEFINITIONS, &p, NULL, err);
+    return ob_db_write(db, OB_POINT_API_PAST_DEFINITIONS, STMT_PAST_DEFINITIONS, &p, NULL, err);
 }
 
 static void failed(int r, const ob_error *err, void *arg)

@@ -1,8 +1,8 @@
 /* Adopts runs of an earlier executor process. Owns nothing: it fills the table of attempts.c. The
  * first of these that exists decides: an end in the spool; the container; otherwise the run is
- * over, without a start unless the spool says that it ran. A container that was created but not yet
- * due to start is started now; a run without a container is given back instead of being started
- * late. Thread: the loop's. */
+ * over, without a start unless the spool says that it ran or was to be started. A container that
+ * was created but not yet due to start is started now; a run without a container is given back
+ * instead of being started late. Thread: the loop's. */
 #include "adopt.h"
 
 #include <string.h>
@@ -124,10 +124,19 @@ void adopt_found(attempts *a, const char *run)
         a->runtime->ops->stop(a->runtime, run, at->stop_grace_s);
 }
 
+/* Did it run, or was it to be started, so that it may have? Its container is gone: the host was
+ * switched off before "running" was on its disk, or the engine has lost it. */
+static bool may_have_run(const attempts *a, const attempt *at)
+{
+    return at->state == ATTEMPT_RUNNING ||
+           (at->state == ATTEMPT_STARTING &&
+            json_object_get(spool_get(a->spool, at->run), "intent"));
+}
+
 static void end_missing(attempts *a, attempt *at)
 {
     at->adopting = false;
-    if (at->state == ATTEMPT_RUNNING)
+    if (may_have_run(a, at))
         attempt_end(at,
                     &(runtime_end){ .started = true,
                                     .exit_code = -1,

@@ -1,5 +1,5 @@
 /* Passes on messages and events of Kafka: placements to placement.c, and from there in order to
- * attempts.c; results of sent messages to heartbeat.c and output.c. Creates the bus; main.c frees
+ * attempts.c; results of sent messages to heartbeat.c and output.c. Creates the bus; parts.c frees
  * it. Thread: the loop's. */
 #include "from_kafka.h"
 

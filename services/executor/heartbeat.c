@@ -118,14 +118,14 @@ static void add_join(const heartbeat *h, json_t *msg)
         (void)json_object_set(msg, "join", h->config.join);
 }
 
-static int send(heartbeat *h, const json_t *msg, void *ref)
+static int send(heartbeat *h, ob_point point, const json_t *msg, void *ref)
 {
     ob_error err = { 0 };
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     const char *instance = h->config.instance;
-    int r = ob_bus_send(h->config.bus, OB_TOPIC_EXECUTIONS, -1, instance, strlen(instance), text,
-                        len, ref, &err);
+    int r = ob_bus_send(h->config.bus, point, OB_TOPIC_EXECUTIONS, -1, instance, strlen(instance),
+                        text, len, ref, &err);
     if (r < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "type", ob_json_str(msg, "type", ""), "error",
                 err.text);
@@ -160,7 +160,7 @@ static void beat(heartbeat *h)
     }
     (void)json_object_set_new(msg, "digest", ob_json_text(h->digest));
     add_unwell(h, msg);
-    (void)send(h, msg, NULL);
+    (void)send(h, OB_POINT_EXECUTOR_HEARTBEAT, msg, NULL);
 }
 
 /* Repeated, so that a receiver that missed it gets it later. */
@@ -171,7 +171,7 @@ static void say_notice(heartbeat *h)
         return;
     json_auto_t *msg = message(h, "interrupted");
     (void)json_object_set_new(msg, "in", json_integer(left_ms));
-    (void)send(h, msg, NULL);
+    (void)send(h, OB_POINT_EXECUTOR_INTERRUPTED, msg, NULL);
 }
 
 /* Ends that have not been confirmed for a while are reported again. */
@@ -238,7 +238,7 @@ static int say_registered(heartbeat *h)
         add_unwell(h, msg);
         add_join(h, msg);
         if (r == 0)
-            r = send(h, msg, h);
+            r = send(h, OB_POINT_EXECUTOR_REGISTER, msg, h);
     }
     return r;
 }
@@ -289,7 +289,7 @@ void heartbeat_left(heartbeat *h)
 {
     json_auto_t *msg = message(h, "left");
     if (h->registered)
-        (void)send(h, msg, NULL);
+        (void)send(h, OB_POINT_EXECUTOR_LEFT, msg, NULL);
 }
 
 heartbeat *heartbeat_new(const heartbeat_config *config)
@@ -370,7 +370,8 @@ static bool report_some(heartbeat *h)
         return false;
     json_auto_t *msg = message(h, "report");
     (void)json_object_set(msg, "runs", runs);
-    if (send(h, msg, h) < 0) { /* the producer's queue is full: send it with the next heartbeat */
+    if (send(h, OB_POINT_EXECUTOR_REPORT, msg, h) <
+        0) { /* the producer's queue is full: send it with the next heartbeat */
         a->dirty = true;
         return false;
     }

@@ -4,7 +4,6 @@
  * runs. */
 #include "join.h"
 
-#include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,6 +13,7 @@
 #include <unistd.h>
 
 #include "ob/config.h"
+#include "ob/file.h"
 #include "ob/id.h"
 #include "ob/json.h"
 
@@ -37,17 +37,6 @@ static int make_dirs(const char *path, ob_error *err)
     }
 }
 
-static int write_file(const char *path, const char *text, ob_error *err)
-{
-    ob_cleanup(ob_freep) char *new = ob_strf("%s.new", path);
-    int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    if (fd < 0)
-        return ob_fail(err, errno, "%s: %s", new, strerror(errno));
-    bool good = write(fd, text, strlen(text)) == (ssize_t)strlen(text) && fsync(fd) == 0;
-    good = close(fd) == 0 && good && rename(new, path) == 0;
-    return good ? 0 : ob_fail(err, EIO, "%s cannot be written", path);
-}
-
 /* The id in the directory, or a new one with its token. *ret is new. */
 static int identity(const char *dir, char **ret, ob_error *err)
 {
@@ -58,9 +47,10 @@ static int identity(const char *dir, char **ret, ob_error *err)
         return ob_config_read_secret(id_file, ret, err);
     ob_instance_id_new(id);
     ob_token_new(token, TOKEN_BYTES);
-    int r = write_file(token_file, token, err);
+    int r = ob_file_write(OB_POINT_EXECUTOR_TOKEN, token_file, 0600, token, true, err);
     if (r == 0)
-        r = write_file(id_file, id, err); /* written last, because it means that the token exists */
+        /* Last, because it means that the token exists. */
+        r = ob_file_write(OB_POINT_EXECUTOR_IDENTITY, id_file, 0600, id, true, err);
     explicit_bzero(token, sizeof(token));
     if (r == 0)
         *ret = ob_strdup(id);
@@ -139,7 +129,7 @@ int join_prepare(int argc, char **argv, ob_error *err)
 void join_forget(const char *dir)
 {
     ob_cleanup(ob_freep) char *id_file = ob_strf("%s/instance", dir);
-    (void)unlink(id_file);
+    ob_file_remove(OB_POINT_EXECUTOR_FORGET, id_file);
 }
 
 json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, int64_t gpus)

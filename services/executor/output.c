@@ -260,8 +260,8 @@ static void send_chunks(stream *s)
     {
         if (c->state != CHUNK_QUEUED)
             continue;
-        if (ob_bus_send(s->l->config.bus, OB_TOPIC_LOGS, -1, s->name, strlen(s->name), c->text,
-                        c->len, c, NULL) < 0) {
+        if (ob_bus_send(s->l->config.bus, OB_POINT_EXECUTOR_LOG, OB_TOPIC_LOGS, -1, s->name,
+                        strlen(s->name), c->text, c->len, c, NULL) < 0) {
             flush_later(s->l, RETRY_MS); /* the producer's queue is full */
             return;
         }

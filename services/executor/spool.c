@@ -1,6 +1,5 @@
-/* The spool: an append-only file of JSON lines {"k": key, "n": name, "v": value} or {"k": key,
- * "drop": true}, rewritten when most of it is obsolete. Owns the file and the directory's lock;
- * does not interpret what it stores.
+/* The spool: an append-only file of lines (spool_text.h), rewritten when most of it is obsolete.
+ * Owns the file and the directory's lock; does not interpret what it stores.
  *
  * Invariants: the file always begins with complete lines (a line cut by a crash is ignored, one cut
  * by a full disk is truncated away); a rewrite is renamed into place after it is on the disk.
@@ -16,10 +15,12 @@
 
 #include "ob/buf.h"
 #include "ob/clock.h"
-#include "ob/json.h"
+#include "ob/point.h"
+#include "spool_text.h"
 
 #define COMPACT_BYTES (1 << 20)
 #define LOCK_RETRY_MS 50
+#define PIECE_BYTES (64 * 1024) /* of a read */
 
 struct spool {
     int dir_fd;
@@ -32,61 +33,28 @@ struct spool {
     bool want_sync;
 };
 
-static void apply(json_t *all, const char *key, const char *name, json_t *value)
-{
-    json_t *members = json_object_get(all, key);
-    if (!members) {
-        members = json_object();
-        (void)json_object_set_new(all, key, members);
-    }
-    (void)json_object_set_new(members, name, value);
-}
-
-static void load_line(spool *s, const char *line, size_t len)
-{
-    json_auto_t *entry = ob_json_read(line, len);
-    const char *key = json_string_value(json_object_get(entry, "k"));
-    const char *name = json_string_value(json_object_get(entry, "n"));
-    json_t *value = json_object_get(entry, "v");
-    if (!key)
-        return; /* cut by a crash */
-    if (json_is_true(json_object_get(entry, "drop")))
-        (void)json_object_del(s->all, key);
-    else if (name && value)
-        apply(s->all, key, name, json_incref(value));
-}
-
 static int load(spool *s, ob_error *err)
 {
-    int fd = openat(s->dir_fd, "spool", O_RDONLY | O_CLOEXEC);
+    int r = 0, fd = openat(s->dir_fd, "spool", O_RDONLY | O_CLOEXEC);
     if (fd < 0)
         return errno == ENOENT ? 0 : ob_fail(err, errno, "spool: %s", strerror(errno));
-    FILE *file = fdopen(fd, "r");
-    if (!file) {
-        (void)close(fd);
-        return ob_fail(err, errno, "spool: %s", strerror(errno));
+    ob_buf text = { 0 };
+    ob_cleanup(ob_freep) char *piece = ob_calloc(1, PIECE_BYTES);
+    for (ssize_t n = 1; n != 0;) {
+        n = read(fd, piece, PIECE_BYTES);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n < 0) {
+            r = ob_fail(err, errno, "spool: %s", strerror(errno));
+            break;
+        }
+        ob_buf_add(&text, piece, (size_t)n);
     }
-    char *line = NULL;
-    size_t cap = 0;
-    ssize_t len;
-    while ((len = getline(&line, &cap, file)) > 0)
-        if (line[len - 1] == '\n')
-            load_line(s, line, (size_t)len);
-    free(line);
-    bool bad = ferror(file);
-    (void)fclose(file);
-    return bad ? ob_fail(err, EIO, "spool cannot be read") : 0;
-}
-
-static void append(spool *s, json_t *entry)
-{
-    char *text = json_dumps(entry, JSON_COMPACT);
-    json_decref(entry);
-    if (!text)
-        abort(); /* out of memory */
-    ob_buf_str(&s->pending, text);
-    ob_buf_add(&s->pending, "\n", 1);
-    free(text);
+    (void)close(fd);
+    if (r == 0)
+        spool_text_read(s->all, text.at, text.len);
+    ob_buf_done(&text);
+    return r;
 }
 
 static int write_all(int fd, const char *data, size_t len)
@@ -103,6 +71,17 @@ static int write_all(int fd, const char *data, size_t len)
     return 0;
 }
 
+/* Puts spool.new, which is on the disk, in the place of the spool. */
+static int replace(spool *s)
+{
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_NEW, OB_POINT_AFTER);
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_REPLACE, OB_POINT_BEFORE);
+    if (renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 || fsync(s->dir_fd) < 0)
+        return -errno;
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_REPLACE, OB_POINT_AFTER);
+    return 0;
+}
+
 /* Writes all entries to a new file and replaces the old one. */
 static int compact(spool *s, ob_error *err)
 {
@@ -113,12 +92,13 @@ static int compact(spool *s, ob_error *err)
     const char *key, *name;
     json_t *members, *value;
     json_object_foreach(s->all, key, members) json_object_foreach(members, name, value)
-        append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
-                            value));
+        spool_text_set(&s->pending, key, name, value);
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_NEW, OB_POINT_BEFORE);
     int r = write_all(fd, s->pending.at ? s->pending.at : "", s->pending.len);
-    if (r == 0 && (fsync(fd) < 0 || renameat(s->dir_fd, "spool.new", s->dir_fd, "spool") < 0 ||
-                   fsync(s->dir_fd) < 0))
+    if (r == 0 && fsync(fd) < 0)
         r = -errno;
+    if (r == 0)
+        r = replace(s);
     if (r < 0) {
         /* The pending text is a superset of what the old file lacks: it is appended later. */
         s->want_sync = true;
@@ -202,28 +182,38 @@ void spool_set(spool *s, const char *key, const char *name, json_t *value, bool 
 {
     if (!value) /* without a record it counts as nothing; the run continues */
         value = json_null();
-    append(s, json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v",
-                        value));
-    apply(s->all, key, name, value);
+    spool_text_set(&s->pending, key, name, value);
+    spool_text_apply(s->all, key, name, value);
     s->want_sync |= durable;
 }
 
 void spool_drop(spool *s, const char *key)
 {
     if (json_object_del(s->all, key) == 0)
-        append(s, json_pack("{s:o, s:b}", "k", ob_json_text(key), "drop", 1));
+        spool_text_drop(&s->pending, key);
+}
+
+static int flush(const spool *s)
+{
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_SYNC, OB_POINT_BEFORE);
+    if (fdatasync(s->fd) < 0)
+        return -errno;
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_SYNC, OB_POINT_AFTER);
+    return 0;
 }
 
 int spool_write(spool *s, ob_error *err)
 {
     if (s->pending.len == 0)
         return 0;
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_WRITE, OB_POINT_BEFORE);
     int r = write_all(s->fd, s->pending.at, s->pending.len);
     if (r < 0) {
         if (ftruncate(s->fd, s->size) == 0)
             (void)lseek(s->fd, s->size, SEEK_SET);
         return ob_fail(err, -r, "spool: %s", strerror(-r));
     }
+    ob_point_pass(OB_POINT_EXECUTOR_SPOOL_WRITE, OB_POINT_AFTER);
     s->size += (off_t)s->pending.len;
     ob_buf_clear(&s->pending);
     return 0;
@@ -235,7 +225,7 @@ int spool_sync(spool *s, ob_error *err)
     if (r < 0)
         return r;
     /* After a failed flush the kernel marks the pages clean: only new ones can be trusted. */
-    if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && fdatasync(s->fd) < 0))
+    if (s->size > s->live_size * 4 + COMPACT_BYTES || (s->want_sync && flush(s) < 0))
         return compact(s, err);
     s->want_sync = false;
     return 0;

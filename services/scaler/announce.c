@@ -13,7 +13,8 @@ static void announce_part(scaler *s, const char *type, json_t *changed)
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     ob_error err = { 0 };
-    if (ob_bus_send(s->bus, OB_TOPIC_INSTANCES, -1, NULL, 0, text, len, NULL, &err) < 0)
+    if (ob_bus_send(s->bus, OB_POINT_SCALER_CHANGED, OB_TOPIC_INSTANCES, -1, NULL, 0, text, len,
+                    NULL, &err) < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_INSTANCES, "error", err.text);
 }
 

@@ -131,6 +131,7 @@ static void freep_reply(redisReply **reply)
 /* Runs a script on our two keys. It does not call Redis again right after a failure, because each
  * try can block the loop up to the time-out. */
 static int eval(counters *c,
+                ob_point point,
                 const char *script,
                 const char *const *args,
                 size_t n,
@@ -147,7 +148,7 @@ static int eval(counters *c,
         argv[i] = i < 5 ? head[i] : args[i - 5];
         lens[i] = strlen(argv[i]);
     }
-    int r = ob_cache_argv(c->cache, (int)argc, argv, lens, ret, err);
+    int r = ob_cache_argv(c->cache, point, (int)argc, argv, lens, ret, err);
     free(argv);
     free(lens);
     if (r < 0) {
@@ -205,7 +206,8 @@ int counters_write(counters *c, json_t *all, bool rebuild, ob_error *err)
     (void)snprintf(next, sizeof(next), "%lld", (long long)c->version + 1);
     if (!rebuild && (c->lost || c->version == 0))
         return ob_fail(err, ESTALE, "Redis: the counters must be rebuilt");
-    int r = eval(c, write_script, (const char *[]){ epoch, expected, next, text }, 4, &reply, err);
+    int r = eval(c, OB_POINT_SCALER_COUNTERS, write_script,
+                 (const char *[]){ epoch, expected, next, text }, 4, &reply, err);
     if (r == 0)
         r = judge(c, reply->integer, err);
     if (r < 0)
@@ -228,7 +230,7 @@ int counters_beat(counters *c, const char *const *ids, size_t n, int64_t ttl_ms,
     args[0] = ttl;
     args[1] = at;
     memcpy(args + 2, ids, n * sizeof(*ids));
-    return eval(c, beat_script, args, n + 2, NULL, err);
+    return eval(c, OB_POINT_SCALER_BEATS, beat_script, args, n + 2, NULL, err);
 }
 
 int counters_sum(counters *c, counters_totals *ret, ob_error *err)
@@ -237,7 +239,7 @@ int counters_sum(counters *c, counters_totals *ret, ob_error *err)
     char epoch[32], version[32];
     (void)snprintf(epoch, sizeof(epoch), "%lld", (long long)c->epoch);
     (void)snprintf(version, sizeof(version), "%lld", (long long)c->version);
-    int r = eval(c, sum_script, (const char *[]){ epoch, version }, 2, &reply, err);
+    int r = eval(c, OB_POINT_NONE, sum_script, (const char *[]){ epoch, version }, 2, &reply, err);
     if (r < 0)
         return r;
     if (reply->type != REDIS_REPLY_ARRAY || reply->elements < 1)

@@ -204,7 +204,7 @@ int envs_load(scaler *s, bool first, int64_t now_ms, ob_error *err)
     ob_db *db = ob_leader_db(s->leader);
     int r = store_envs(db, &envs, err);
     if (r == 0)
-        r = store_instances(db, &instances, err);
+        r = store_all_instances(db, &instances, err);
     if (r == 0 && first)
         r = store_use(db, &use, err);
     if (r < 0)

@@ -99,11 +99,23 @@ static void on_drained(scaler *s, const json_t *body)
 
 /* ---- batch.demand ---- */
 
+/* Within what its type holds: a value that is cut off would be another one. */
+static int32_t amount_of(const json_t *obj, const char *name, int64_t if_missing)
+{
+    int64_t value = ob_json_int(obj, name, if_missing);
+    return value < 0 ? -1 : value > INT32_MAX ? INT32_MAX : (int32_t)value;
+}
+
 static ob_resources resources_of(const json_t *obj)
 {
-    return (ob_resources){ .mcpu = (int32_t)ob_json_int(obj, "mcpu", 0),
-                           .mem_mib = (int32_t)ob_json_int(obj, "mem", 0),
-                           .gpus = (int32_t)ob_json_int(obj, "gpus", 0) };
+    return (ob_resources){ .mcpu = amount_of(obj, "mcpu", 0),
+                           .mem_mib = amount_of(obj, "mem", 0),
+                           .gpus = amount_of(obj, "gpus", 0) };
+}
+
+static bool is_size(const ob_resources *r)
+{
+    return r->mcpu >= 0 && r->mem_mib >= 0 && r->gpus >= 0;
 }
 
 static void take_shapes(env *e, const json_t *shapes)
@@ -115,9 +127,9 @@ static void take_shapes(env *e, const json_t *shapes)
     e->n_shapes = 0;
     json_array_foreach(shapes, i, shape)
     {
-        decide_shape one = { .need = resources_of(shape), .count = ob_json_int(shape, "count", 1) };
+        decide_shape one = { .need = resources_of(shape), .count = amount_of(shape, "count", 1) };
         /* decide divides by these values. */
-        if (one.count > 0 && one.need.mcpu >= 0 && one.need.mem_mib >= 0 && one.need.gpus >= 0)
+        if (one.count > 0 && is_size(&one.need))
             e->shapes[e->n_shapes++] = one;
     }
 }
@@ -125,10 +137,11 @@ static void take_shapes(env *e, const json_t *shapes)
 static void take_use(scaler *s, const env *e, const json_t *use, int64_t now_ms)
 {
     instance *in = scaler_instance(s, ob_json_str(use, "id", ""));
-    if (!in || in->ce_id != e->id)
+    int32_t runs = amount_of(use, "runs", 0);
+    ob_resources used = resources_of(use);
+    if (!in || in->ce_id != e->id || runs < 0 || !is_size(&used))
         return;
-    int32_t runs = (int32_t)ob_json_int(use, "runs", 0);
-    in->used = resources_of(use);
+    in->used = used;
     in->kept = json_is_true(json_object_get(use, "kept"));
     in->ran = in->ran || runs > 0;
     if (in->state == OB_INSTANCE_ACTIVE) { /* counted: placed on as its scheduler likes */

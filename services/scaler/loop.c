@@ -130,7 +130,7 @@ static void health(void *arg, bool leads)
         status_health(arg);
 }
 
-ob_lead *loop_new(scaler *s)
+ob_lead *scaler_leading(scaler *s)
 {
     int64_t every_ms = s->config.heartbeat_ms;
     const ob_lead_config config = {
@@ -140,6 +140,7 @@ ob_lead *loop_new(scaler *s)
         .probe = &s->probe,
         .follows = follows,
         .sends = { { OB_TOPIC_PLACEMENTS, &s->placements }, { OB_TOPIC_INSTANCES, NULL } },
+        .probe_point = OB_POINT_SCALER_PROBE,
         .probe_every_ms = every_ms < PROBE_MAX_MS ? every_ms : PROBE_MAX_MS,
         .messages_a_turn = MESSAGES_A_TURN,
         .retry_ms = OB_LEAD_TURN_MS,

@@ -5,4 +5,4 @@
 #include "scaler.h"
 
 /* The loop with the scaler's functions. Its bus, its leader and its provider exist by now. */
-ob_lead *loop_new(scaler *s);
+ob_lead *scaler_leading(scaler *s);

@@ -4,6 +4,7 @@
 #include "launches.h"
 #include "loop.h"
 #include "ob/log.h"
+#include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
 #include "providers/providers.h"
@@ -66,7 +67,7 @@ static int start(scaler *s, ob_error *err)
     if (r < 0)
         return r;
     s->leader = ob_leader_new(c->pg, SCALER_NAME, scaler_stmts);
-    s->lead = loop_new(s);
+    s->lead = scaler_leading(s);
     return 0;
 }
 
@@ -83,7 +84,7 @@ static void stop(scaler *s)
         s->provider->ops->free(s->provider);
     free(s->inbox);
     free(s->unknown);
-    join_forget(s);
+    join_done(s);
     settings_done();
 }
 
@@ -92,6 +93,7 @@ int main(int argc, char **argv)
     static scaler s;
     ob_error err = { 0 };
     int code = 0;
+    ob_point_arm();
     if (settings_cli(argc, argv, &code))
         return code;
     int r = settings_load(&s.config, &err);

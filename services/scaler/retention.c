@@ -24,7 +24,7 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
         ob_param_int(&p, kept_s);
         ob_param_int(&p, STEP);
-        int r = ob_db_exec(db, STMT_PAST_INSTANCES, &p, &res, err);
+        int r = ob_db_write(db, OB_POINT_SCALER_PAST_INSTANCES, STMT_PAST_INSTANCES, &p, &res, err);
         if (r < 0)
             return r;
         rows = PQntuples(res);
@@ -51,7 +51,7 @@ int retention_start(const scaler_config *config, ob_error *err)
         return 0;
     ob_sweeper_config sweeper = { .conninfo = config->pg,
                                   .application = "openbatch-scaler retention",
-                                  .stmts = retention_stmts,
+                                  .stmts = scaler_retention_stmts,
                                   .every_ms = ob_sweeper_interval(kept_s),
                                   .sweep = sweep,
                                   .failed = failed };

@@ -14,7 +14,7 @@ int store_envs(ob_db *db, PGresult **ret, ob_error *err)
     return ob_db_exec(db, STMT_ENVIRONMENTS, NULL, ret, err);
 }
 
-int store_instances(ob_db *db, PGresult **ret, ob_error *err)
+int store_all_instances(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, STMT_INSTANCES, NULL, ret, err);
 }
@@ -24,7 +24,7 @@ int store_use(ob_db *db, PGresult **ret, ob_error *err)
     return ob_db_exec(db, STMT_INSTANCE_USE, NULL, ret, err);
 }
 
-int store_inbox(ob_db *db, PGresult **ret, ob_error *err)
+int store_requests(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, STMT_INBOX, NULL, ret, err);
 }
@@ -100,7 +100,8 @@ int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *er
     if (r == 0)
         r = add_ids(leader, STMT_INBOX_DELETE, what->inbox, what->n_inbox, err);
     /* If a statement could not be added, the commit fails. */
-    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
+    int c = ob_leader_commit(leader, OB_POINT_SCALER_STATUS, COMMIT_TIMEOUT_MS, NULL, 0,
+                             r < 0 ? NULL : err);
     return r < 0 ? r : c;
 }
 
@@ -121,7 +122,8 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
     int r = ob_leader_begin(leader, err);
     if (r == 0)
         r = ob_db_pipe_add(ob_leader_db(leader), STMT_INSTANCE_INSERT, &p, err);
-    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
+    int c = ob_leader_commit(leader, OB_POINT_SCALER_LAUNCHING, COMMIT_TIMEOUT_MS, NULL, 0,
+                             r < 0 ? NULL : err);
     return r < 0 ? r : c;
 }
 
@@ -133,18 +135,23 @@ int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_
     int r = ob_leader_begin(leader, err);
     if (r == 0)
         r = ob_db_pipe_add(ob_leader_db(leader), STMT_INSTANCE_RETOKEN, &p, err);
-    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, NULL, 0, r < 0 ? NULL : err);
+    int c = ob_leader_commit(leader, OB_POINT_SCALER_TOKEN, COMMIT_TIMEOUT_MS, NULL, 0,
+                             r < 0 ? NULL : err);
     return r < 0 ? r : c;
 }
 
 /* A round of one statement that returns ids. */
-static int
-change(ob_leader *leader, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
+static int change(ob_leader *leader,
+                  ob_point point,
+                  const char *stmt,
+                  const ob_params *p,
+                  PGresult **ret,
+                  ob_error *err)
 {
     int r = ob_leader_begin(leader, err);
     if (r == 0)
         r = ob_db_pipe_add(ob_leader_db(leader), stmt, p, err);
-    int c = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, ret, 1, r < 0 ? NULL : err);
+    int c = ob_leader_commit(leader, point, COMMIT_TIMEOUT_MS, ret, 1, r < 0 ? NULL : err);
     return r < 0 ? r : c;
 }
 
@@ -152,7 +159,7 @@ int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text_array(&p, ids, n);
-    return change(leader, STMT_INSTANCE_FOUND, &p, ret, err);
+    return change(leader, OB_POINT_SCALER_ACTIVE, STMT_INSTANCE_FOUND, &p, ret, err);
 }
 
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)
@@ -175,7 +182,7 @@ int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_
     ob_param_text(&p, row->join_hash);
     ob_param_next(&p, JOINING_CE);
     ob_param_text(&p, row->ce);
-    int r = change(leader, STMT_INSTANCE_JOIN, &p, &res, err);
+    int r = change(leader, OB_POINT_SCALER_JOINED, STMT_INSTANCE_JOIN, &p, &res, err);
     if (r == 0)
         *ret_ce = PQntuples(res) > 0 ? ob_col_int(res, 0, JOINED_CE_ID, 0) : 0;
     return r;
@@ -199,7 +206,7 @@ int store_advance(ob_leader *leader,
     ob_param_int(&p, move->from);
     ob_param_next(&p, ADVANCE_DEADLINE_MS);
     ob_param_int(&p, move->deadline_ms);
-    return change(leader, STMT_INSTANCE_ADVANCE, &p, ret, err);
+    return change(leader, OB_POINT_SCALER_MOVED, STMT_INSTANCE_ADVANCE, &p, ret, err);
 }
 
 int store_end_empty(
@@ -209,5 +216,5 @@ int store_end_empty(
     ob_param_text_array(&p, ids, n);
     ob_param_int(&p, OB_INSTANCE_TERMINATED);
     ob_param_text(&p, NULL);
-    return change(leader, STMT_INSTANCE_END_EMPTY, &p, ret, err);
+    return change(leader, OB_POINT_SCALER_ENDED, STMT_INSTANCE_END_EMPTY, &p, ret, err);
 }

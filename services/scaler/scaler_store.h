@@ -16,11 +16,11 @@
 /* Environments that exist, or that have something left to remove. */
 int store_envs(ob_db *db, PGresult **ret, ob_error *err);
 /* Instances that have not ended, in id order. *ret: INSTANCE_ROW_* */
-int store_instances(ob_db *db, PGresult **ret, ob_error *err);
+int store_all_instances(ob_db *db, PGresult **ret, ob_error *err);
 /* What is placed on them. *ret: USE_* */
 int store_use(ob_db *db, PGresult **ret, ob_error *err);
 /* Inbox rows for the scaler. *ret: INBOX_* */
-int store_inbox(ob_db *db, PGresult **ret, ob_error *err);
+int store_requests(ob_db *db, PGresult **ret, ob_error *err);
 /* Those of 'ids' without a placement. *ret: id. */
 int store_empty(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
 

@@ -19,7 +19,7 @@ static void ask(scaler *s, instance *in)
     if (in->silence.sign_no == 0)
         in->silence.sign_no = ++s->sign_no;
     int32_t partition = ob_instance_partition(in->id, s->placements);
-    if (ob_bus_send(s->bus, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len,
+    if (ob_bus_send(s->bus, OB_POINT_SCALER_ASK, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len,
                     (void *)in->silence.sign_no, &err) < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "error", err.text);
 }

@@ -23,7 +23,7 @@
 int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = store_inbox(ob_leader_db(s->leader), &res, err);
+    int r = store_requests(ob_leader_db(s->leader), &res, err);
     if (r < 0)
         return r;
     s->inbox_rung = false;

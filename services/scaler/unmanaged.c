@@ -131,7 +131,7 @@ int join_turn(scaler *s, int64_t now_ms, ob_error *err)
     return r;
 }
 
-void join_forget(scaler *s)
+void join_done(scaler *s)
 {
     for (size_t i = 0; i < s->n_offers; i++)
         free(s->offers[i].ce);

@@ -8,4 +8,4 @@
 void join_note(scaler *s, const json_t *msg);
 /* Accepts offers with a valid token; launches the local executors. */
 int join_turn(scaler *s, int64_t now_ms, ob_error *err);
-void join_forget(scaler *s);
+void join_done(scaler *s);

@@ -398,9 +398,10 @@ int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, 
     PGresult *results[STATEMENTS_MAX] = { 0 };
     int r = b.error;
     if (r == 0) {
-        /* If a statement could not be queued, the commit fails too (ob_db_pipe_sql). */
+        /* If a statement could not be queued, the commit fails too (ob_db_pipe_commit). */
         (void)send_batch(&b, err);
-        r = ob_leader_commit(leader, COMMIT_TIMEOUT_MS, results, b.n, err);
+        r = ob_leader_commit(leader, OB_POINT_SCHEDULER_ROUND, COMMIT_TIMEOUT_MS, results, b.n,
+                             err);
     }
     batch_done(&b);
     if (r < 0)

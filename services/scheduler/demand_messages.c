@@ -51,8 +51,8 @@ static void level_send(level *l)
     ob_buf_str(&l->t, "]}");
     assert(l->t.len <= OB_MESSAGE_MAX);
     (void)snprintf(key, sizeof(key), "%" PRId64, l->ce_id);
-    if (ob_bus_send(l->s->bus, OB_TOPIC_DEMAND, -1, key, strlen(key), l->t.at, l->t.len, NULL,
-                    &err) < 0)
+    if (ob_bus_send(l->s->bus, OB_POINT_SCHEDULER_DEMAND, OB_TOPIC_DEMAND, -1, key, strlen(key),
+                    l->t.at, l->t.len, NULL, &err) < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_DEMAND, "error", err.text);
 }
 

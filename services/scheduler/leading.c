@@ -82,6 +82,7 @@ ob_lead *leading_new(scheduler *s)
         .probe = &s->probe,
         .follows = follows,
         .sends = { { OB_TOPIC_PLACEMENTS, &s->partitions } },
+        .probe_point = OB_POINT_SCHEDULER_PROBE,
         .probe_every_ms = PROBE_EVERY_MS,
         .messages_a_turn = MESSAGES_A_ROUND,
         .max_failures = FAILURES_MAX,

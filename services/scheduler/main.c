@@ -5,6 +5,7 @@
 
 #include "leading.h"
 #include "ob/log.h"
+#include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
 #include "peers.h"
@@ -84,6 +85,7 @@ int main(int argc, char **argv)
     static scheduler s;
     ob_error err = { 0 };
     int code;
+    ob_point_arm();
     if (ob_config_cli(argc, argv, "openbatch-scheduler", &s.config, fields, true, &code))
         return code;
     int r = ob_config_load(&s.config, fields, true, &err);

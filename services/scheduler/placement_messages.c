@@ -29,19 +29,24 @@
     "CannotCreateContainerError: the description of the job is too large to be sent to an "        \
     "instance"
 
-static void
-send(scheduler *s, const char *topic, int32_t partition, const char *key, const ob_buf *t)
+static void send(scheduler *s,
+                 ob_point point,
+                 const char *topic,
+                 int32_t partition,
+                 const char *key,
+                 const ob_buf *t)
 {
     ob_error err = { 0 };
     assert(t->len <= OB_MESSAGE_MAX);
-    if (ob_bus_send(s->bus, topic, partition, key, key ? strlen(key) : 0, t->at, t->len, NULL,
-                    &err) < 0)
+    if (ob_bus_send(s->bus, point, topic, partition, key, key ? strlen(key) : 0, t->at, t->len,
+                    NULL, &err) < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", topic, "error", err.text);
 }
 
-static void send_placement(scheduler *s, const char *instance, const ob_buf *t)
+static void send_placement(scheduler *s, ob_point point, const char *instance, const ob_buf *t)
 {
-    send(s, OB_TOPIC_PLACEMENTS, ob_instance_partition(instance, s->partitions), instance, t);
+    send(s, point, OB_TOPIC_PLACEMENTS, ob_instance_partition(instance, s->partitions), instance,
+         t);
 }
 
 static void send_fence(scheduler *s)
@@ -50,11 +55,11 @@ static void send_fence(scheduler *s)
     ob_buf_addf(&t, "{\"v\":%d,\"type\":\"fence\",\"epoch\":%" PRId64 "}", OB_MESSAGE_VERSION,
                 s->epoch);
     for (int32_t i = 0; i < s->partitions; i++)
-        send(s, OB_TOPIC_PLACEMENTS, i, NULL, &t);
+        send(s, OB_POINT_SCHEDULER_FENCE, OB_TOPIC_PLACEMENTS, i, NULL, &t);
     ob_buf_done(&t);
 }
 
-static void send_bare(scheduler *s, const char *type, const char *instance)
+static void send_bare(scheduler *s, ob_point point, const char *type, const char *instance)
 {
     ob_buf t = { 0 };
     ob_buf_addf(&t,
@@ -62,13 +67,13 @@ static void send_bare(scheduler *s, const char *type, const char *instance)
                 type, s->epoch);
     ob_buf_json(&t, instance);
     ob_buf_str(&t, "}");
-    send_placement(s, instance, &t);
+    send_placement(s, point, instance, &t);
     ob_buf_done(&t);
 }
 
 static void send_sync(scheduler *s, peer *it)
 {
-    send_bare(s, "sync", it->id);
+    send_bare(s, OB_POINT_SCHEDULER_SYNC, "sync", it->id);
     it->sync_owed = false;
     it->synced_at_ms = ob_mono_ms();
 }
@@ -77,7 +82,8 @@ static void send_leaves(scheduler *s)
 {
     const char *id;
     json_t *ignored;
-    json_object_foreach(s->peers->leaving, id, ignored) send_bare(s, "leave", id);
+    json_object_foreach(s->peers->leaving, id, ignored)
+        send_bare(s, OB_POINT_SCHEDULER_LEAVE, "leave", id);
     (void)json_object_clear(s->peers->leaving);
 }
 
@@ -142,7 +148,7 @@ static void place_send(scheduler *s, peer *it, place *m)
         ob_buf_str(&t, members[i].end);
     }
     ob_buf_str(&t, "}");
-    send_placement(s, it->id, &t);
+    send_placement(s, OB_POINT_SCHEDULER_PLACE, it->id, &t);
     ob_buf_done(&t);
     place_clear(m);
 }
@@ -322,7 +328,7 @@ static void send_drained_ids(scheduler *s, ob_buf *ids)
         return;
     ob_buf_addf(&m, "{\"v\":%d,\"type\":\"drained\",\"epoch\":%" PRId64 ",\"instances\":[%s]}",
                 OB_MESSAGE_VERSION, s->epoch, ids->at);
-    send(s, OB_TOPIC_INSTANCES, 0, NULL, &m);
+    send(s, OB_POINT_SCHEDULER_DRAINED, OB_TOPIC_INSTANCES, 0, NULL, &m);
     ob_buf_done(&m);
     ob_buf_clear(ids);
 }

@@ -187,8 +187,8 @@ static int send_one(publisher *p, const char *key)
     ob_error err = { 0 };
     int r = -EAGAIN;
     while (r == -EAGAIN) { /* the producer's queue is full */
-        r = ob_bus_send(p->bus, OB_TOPIC_JOB_STATE, partition, key, strlen(key), p->event.at,
-                        p->event.len, (void *)ref, &err);
+        r = ob_bus_send(p->bus, OB_POINT_SCHEDULER_EVENT, OB_TOPIC_JOB_STATE, partition, key,
+                        strlen(key), p->event.at, p->event.len, (void *)ref, &err);
         if (r == -EAGAIN && !poll_leading(p))
             return -ECANCELED;
     }

@@ -21,8 +21,12 @@ struct retention {
     int64_t kept_ms;
 };
 
-static int
-sweep_orphans(ob_sweeper *sweeper, ob_db *db, const char *stmt, const char *bound, ob_error *err)
+static int sweep_orphans(ob_sweeper *sweeper,
+                         ob_db *db,
+                         ob_point point,
+                         const char *stmt,
+                         const char *bound,
+                         ob_error *err)
 {
     ob_cleanup(ob_freep) char *id = ob_strdup("00000000-0000-0000-0000-000000000000");
     int64_t index = -2, number = -1, gone = 0;
@@ -34,7 +38,7 @@ sweep_orphans(ob_sweeper *sweeper, ob_db *db, const char *stmt, const char *boun
         ob_param_int(&p, number);
         ob_param_text(&p, bound);
         ob_param_int(&p, STEP);
-        int r = ob_db_exec(db, stmt, &p, &res, err);
+        int r = ob_db_write(db, point, stmt, &p, &res, err);
         if (r < 0)
             return r;
         rows = 0;
@@ -61,7 +65,8 @@ static int sweep_events(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_er
         ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
         ob_param_int(&p, before_ms);
         ob_param_int(&p, STEP);
-        int r = ob_db_exec(db, STMT_PAST_JOB_EVENTS, &p, &res, err);
+        int r =
+            ob_db_write(db, OB_POINT_SCHEDULER_PAST_EVENTS, STMT_PAST_JOB_EVENTS, &p, &res, err);
         if (r < 0)
             return r;
         rows = strtoll(PQcmdTuples(res), NULL, 10);
@@ -78,9 +83,11 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
     ob_uuid id = ob_uuid_from_ms(before_ms);
     char bound[OB_UUID_TEXT];
     ob_uuid_format(&id, bound);
-    int result = sweep_orphans(sweeper, db, STMT_ORPHANED_ATTEMPTS, bound, err);
+    int result = sweep_orphans(sweeper, db, OB_POINT_SCHEDULER_PAST_ATTEMPTS,
+                               STMT_ORPHANED_ATTEMPTS, bound, err);
     if (result == 0)
-        result = sweep_orphans(sweeper, db, STMT_ORPHANED_DONE, bound, err);
+        result = sweep_orphans(sweeper, db, OB_POINT_SCHEDULER_PAST_DONE, STMT_ORPHANED_DONE, bound,
+                               err);
     return result < 0 ? result : sweep_events(sweeper, db, before_ms, err);
 }
 
@@ -100,7 +107,7 @@ int retention_start(const scheduler_config *config, retention **ret, ob_error *e
     int result = ob_sweeper_start(
         &(ob_sweeper_config){ .conninfo = config->pg,
                               .application = "openbatch-scheduler retention",
-                              .stmts = retention_stmts,
+                              .stmts = scheduler_retention_stmts,
                               .every_ms = ob_sweeper_interval(config->job_retention_s),
                               .sweep = sweep,
                               .failed = failed,

@@ -126,7 +126,7 @@ int store_move_watermark(
     ob_param_int(&p, round);
     ob_param_int(&p, n);
     ob_param_int(&p, topic_end);
-    return ob_db_exec(db, STMT_MOVE_WATERMARK, &p, NULL, err);
+    return ob_db_write(db, OB_POINT_SCHEDULER_WATERMARK, STMT_MOVE_WATERMARK, &p, NULL, err);
 }
 
 int store_events(

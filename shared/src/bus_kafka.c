@@ -244,13 +244,17 @@ int ob_bus_subscribe(ob_bus *bus, const char *const *topics, ob_error *err)
     return e ? bus_fail_kafka(err, e, "subscribe") : 0;
 }
 
-int ob_bus_commit(ob_bus *bus, ob_error *err)
+int ob_bus_commit(ob_bus *bus, ob_point point, ob_error *err)
 {
     if (!bus->group_member)
         return ob_fail(err, EINVAL, "Kafka: nothing is subscribed to");
+    ob_point_pass(point, OB_POINT_BEFORE);
     /* Does not wait: if it is lost, messages come again. */
     rd_kafka_resp_err_t e = rd_kafka_commit(bus->group_member, NULL, 1);
-    return e && e != RD_KAFKA_RESP_ERR__NO_OFFSET ? bus_fail_kafka(err, e, "commit") : 0;
+    if (e && e != RD_KAFKA_RESP_ERR__NO_OFFSET)
+        return bus_fail_kafka(err, e, "commit");
+    ob_point_pass(point, OB_POINT_AFTER);
+    return 0;
 }
 
 static int send_failed(ob_bus *bus, rd_kafka_resp_err_t e, const char *topic, ob_error *err)
@@ -268,6 +272,7 @@ static int send_failed(ob_bus *bus, rd_kafka_resp_err_t e, const char *topic, ob
 }
 
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,
@@ -289,11 +294,14 @@ int ob_bus_send(ob_bus *bus,
         { .vtype = RD_KAFKA_VTYPE_VALUE, .u.mem = { (void *)(uintptr_t)data, len } },
         { .vtype = RD_KAFKA_VTYPE_OPAQUE, .u.ptr = ref },
     };
+    ob_point_pass(point, OB_POINT_BEFORE);
     (void)pthread_rwlock_rdlock(&bus->sender_lock);
     rd_kafka_error_t *error = rd_kafka_produceva(bus->sender->rk, parts, ARRAY_SIZE(parts));
     (void)pthread_rwlock_unlock(&bus->sender_lock);
-    if (!error)
+    if (!error) {
+        ob_point_pass(point, OB_POINT_AFTER);
         return 0;
+    }
     rd_kafka_resp_err_t e = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);
     return send_failed(bus, e, topic, err);

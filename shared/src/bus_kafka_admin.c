@@ -100,10 +100,13 @@ static int create(rd_kafka_t *rk,
     (void)rd_kafka_AdminOptions_set_request_timeout(options, timeout_ms, text, sizeof(text));
     (void)rd_kafka_AdminOptions_set_operation_timeout(options, timeout_ms, text, sizeof(text));
     rd_kafka_queue_t *queue = rd_kafka_queue_new(rk);
+    ob_point_pass(OB_POINT_ANY_TOPICS, OB_POINT_BEFORE);
     rd_kafka_CreateTopics(rk, topics, n, options, queue);
     rd_kafka_event_t *event = rd_kafka_queue_poll(queue, timeout_ms + 500);
     int r = event ? check_created(event, ret_made, err)
                   : ob_fail_retry(err, ETIMEDOUT, "Kafka: topics were not created in time");
+    if (r == 0)
+        ob_point_pass(OB_POINT_ANY_TOPICS, OB_POINT_AFTER);
     if (event)
         rd_kafka_event_destroy(event);
     rd_kafka_queue_destroy(queue);

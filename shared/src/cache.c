@@ -99,6 +99,7 @@ static int connect_once(ob_cache *cache, ob_error *err)
 }
 
 int ob_cache_argv(ob_cache *cache,
+                  ob_point point,
                   int argc,
                   const char **argv,
                   const size_t *lens,
@@ -108,5 +109,10 @@ int ob_cache_argv(ob_cache *cache,
     int r = connect_once(cache, err);
     if (r < 0)
         return r;
-    return take_reply(cache, redisCommandArgv(cache->ctx, argc, argv, lens), ret, err);
+    if (point)
+        ob_point_pass(point, OB_POINT_BEFORE);
+    r = take_reply(cache, redisCommandArgv(cache->ctx, argc, argv, lens), ret, err);
+    if (point && r == 0)
+        ob_point_pass(point, OB_POINT_AFTER);
+    return r;
 }

@@ -28,6 +28,8 @@ const ob_config_field ob_config_common_fields[] = {
       "engine's data or socket in an unusual place (access.md)" },
     { "OPENBATCH_LOG_LEVEL", OB_CONFIG_STRING, COMMON(log_level), "info",
       "lowest level that is logged: debug, info, warn or error" },
+    { "OPENBATCH_CRASH_FILE", OB_CONFIG_PATH, COMMON(crash_file), "",
+      "for tests: file that says at which point the process kills itself (crash-points.md)" },
     { "OPENBATCH_ACCOUNT", OB_CONFIG_STRING, COMMON(account), "123456789012",
       "account id in ARNs, 12 digits" },
     { "OPENBATCH_KAFKA", OB_CONFIG_STRING, COMMON(kafka), "127.0.0.1:8081",

@@ -104,7 +104,7 @@ int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err)
     db->stmts = ob_realloc(db->stmts, (old + n) * sizeof(*db->stmts));
     for (size_t i = 0; i < n; i++)
         db->stmts[db->n_stmts++] =
-            (ob_db_stmt){ ob_strdup(stmts[i].name), ob_strdup(stmts[i].sql) };
+            (ob_db_stmt){ ob_strdup(stmts[i].name), ob_strdup(stmts[i].sql), stmts[i].writes };
     return prepare_from(db, old, err);
 }
 
@@ -171,12 +171,41 @@ exec(ob_db *db, const char *stmt, bool is_sql, const ob_params *p, PGresult **re
     return r;
 }
 
+static int refuse_commit(ob_error *err)
+{
+    return ob_fail(err, EINVAL, "PostgreSQL: only ob_db_commit commits");
+}
+
 int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
 {
+    if (!strcmp(stmt, COMMIT))
+        return refuse_commit(err);
+    const ob_db_stmt *known = db_find_stmt(db, stmt);
+    if (known && known->writes && PQtransactionStatus(db->conn) == PQTRANS_IDLE)
+        return ob_fail(err, EINVAL, "PostgreSQL: %s writes: ob_db_write runs it", stmt);
     return exec(db, stmt, db_is_sql(stmt), p, ret, err);
 }
 
 int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err)
 {
-    return exec(db, sql, true, p, ret, err);
+    return strcmp(sql, COMMIT) ? exec(db, sql, true, p, ret, err) : refuse_commit(err);
+}
+
+int ob_db_write(
+    ob_db *db, ob_point point, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err)
+{
+    ob_point_pass(point, OB_POINT_BEFORE);
+    int r = exec(db, stmt, false, p, ret, err);
+    if (r == 0)
+        ob_point_pass(point, OB_POINT_AFTER);
+    return r;
+}
+
+int ob_db_commit(ob_db *db, ob_point point, ob_error *err)
+{
+    ob_point_pass(point, OB_POINT_BEFORE);
+    int r = exec(db, COMMIT, true, NULL, NULL, err);
+    if (r == 0)
+        ob_point_pass(point, OB_POINT_AFTER);
+    return r;
 }

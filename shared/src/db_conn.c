@@ -42,11 +42,6 @@ void db_error_text(const ob_db *db, char *out, size_t size)
     flatten(PQerrorMessage(db->conn), out, size);
 }
 
-static bool starts_with(const char *text, const char *start)
-{
-    return strncmp(text, start, strlen(start)) == 0;
-}
-
 int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err)
 {
     const char *state = res ? PQresultErrorField(res, PG_DIAG_SQLSTATE) : NULL;
@@ -62,17 +57,7 @@ int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err)
         db_break(db);
         return ob_fail_retry(err, EIO, "PostgreSQL: %s: %s", what, text);
     }
-    /* A conflict with another transaction: a serialization failure, a deadlock, a lock that was not
-     * released. */
-    if (strcmp(db->sqlstate, "40001") == 0 || strcmp(db->sqlstate, "40P01") == 0 ||
-        strcmp(db->sqlstate, "55P03") == 0)
-        return ob_fail_retry(err, EAGAIN, "PostgreSQL: %s: %s", what, text);
-    if (strcmp(db->sqlstate, "23505") == 0)
-        return ob_fail(err, EEXIST, "PostgreSQL: %s: %s", what, text);
-    /* Out of resources, a statement that was cancelled. */
-    if (starts_with(db->sqlstate, "53") || strcmp(db->sqlstate, "57014") == 0)
-        return ob_fail_retry(err, EPROTO, "PostgreSQL: %s: %s", what, text);
-    return ob_fail(err, EPROTO, "PostgreSQL: %s: %s", what, text);
+    return db_error(db->sqlstate, what, text, err);
 }
 
 int db_check(ob_db *db, ob_error *err)
@@ -94,18 +79,12 @@ const char *ob_db_sqlstate(const ob_db *db)
     return db->sqlstate;
 }
 
-const char *db_find_stmt(const ob_db *db, const char *name)
+const ob_db_stmt *db_find_stmt(const ob_db *db, const char *name)
 {
     for (size_t i = 0; i < db->n_stmts; i++)
         if (strcmp(db->stmts[i].name, name) == 0)
-            return db->stmts[i].name;
+            return &db->stmts[i];
     return NULL;
-}
-
-bool db_is_sql(const char *text)
-{
-    return strchr(text, ' ') || strcmp(text, "BEGIN") == 0 || strcmp(text, "COMMIT") == 0 ||
-           strcmp(text, "ROLLBACK") == 0;
 }
 
 int db_wait(ob_db *db, int64_t deadline_ms, ob_error *err)

@@ -1,6 +1,7 @@
 /* The connection's internals: db_conn.c, below db_pipe.c, below db.c. */
 #pragma once
 
+#include "db_rules.h"
 #include "ob/db.h"
 
 struct ob_db {
@@ -15,6 +16,7 @@ struct ob_db {
     size_t n_stmts;
 
     bool in_pipe;
+    bool pipe_has_begun; /* a transaction: BEGIN is queued */
     size_t n_queued;
     const char **queued; /* names for errors; borrowed from stmts or literal */
     size_t queued_room;
@@ -24,10 +26,8 @@ struct ob_db {
 
 /* code: NULL for none. */
 void db_set_sqlstate(ob_db *db, const char *code);
-/* Is it plain SQL, and not a statement's name? */
-bool db_is_sql(const char *text);
-/* The remembered statement's own copy of its name, or NULL. */
-const char *db_find_stmt(const ob_db *db, const char *name);
+/* The statement as it is remembered, or NULL. */
+const ob_db_stmt *db_find_stmt(const ob_db *db, const char *name);
 /* Turns a failed result (may be NULL: the connection's error) into an error; records the SQLSTATE
  * and a lost connection. */
 int db_fail(ob_db *db, const PGresult *res, const char *what, ob_error *err);

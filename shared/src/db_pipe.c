@@ -25,6 +25,7 @@ int ob_db_pipe_begin(ob_db *db, ob_error *err)
     }
     db->sqlstate[0] = '\0';
     db->in_pipe = true;
+    db->pipe_has_begun = false;
     db->n_queued = 0;
     db->pipe_result = 0;
     return 0;
@@ -96,15 +97,21 @@ int db_pipe_prepare(ob_db *db, const ob_db_stmt *stmt, ob_error *err)
 
 int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err)
 {
-    return queue(db, sql, "query", true, NULL, err);
+    if (!strcmp(sql, COMMIT))
+        return ob_fail(err, EINVAL, "PostgreSQL: only ob_db_pipe_commit commits a pipeline");
+    int r = queue(db, sql, "query", true, NULL, err);
+    db->pipe_has_begun |= r == 0 && !strcmp(sql, "BEGIN");
+    return r;
 }
 
 int ob_db_pipe_add(ob_db *db, const char *stmt, const ob_params *p, ob_error *err)
 {
     if (db_is_sql(stmt))
-        return queue(db, stmt, "query", true, p, err);
-    const char *name = db_find_stmt(db, stmt);
-    return queue(db, stmt, name ? name : "statement", false, p, err);
+        return p ? queue(db, stmt, "query", true, p, err) : ob_db_pipe_sql(db, stmt, err);
+    const ob_db_stmt *known = db_find_stmt(db, stmt);
+    if (known && known->writes && !db->pipe_has_begun)
+        return ob_fail(err, EINVAL, "PostgreSQL: %s writes, but no transaction has begun", stmt);
+    return queue(db, stmt, known ? known->name : "statement", false, p, err);
 }
 
 /* Reads all results up to the synchronisation point. Stops early only on a broken connection. */
@@ -187,6 +194,21 @@ int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n,
             ret_results[i] = NULL;
         }
     }
+    return r;
+}
+
+int ob_db_pipe_commit(
+    ob_db *db, ob_point point, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err)
+{
+    int r = queue(db, COMMIT, "commit", true, NULL, err);
+    if (r < 0) {
+        ob_db_pipe_abandon(db);
+        return r;
+    }
+    ob_point_pass(point, OB_POINT_BEFORE);
+    r = ob_db_pipe_sync(db, timeout_ms, ret_results, n, err);
+    if (r == 0)
+        ob_point_pass(point, OB_POINT_AFTER);
     return r;
 }
 

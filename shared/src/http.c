@@ -5,6 +5,7 @@
  * when its call has left the multi handle and the list. Thread: the owner's. */
 #include "ob/http.h"
 
+#include <assert.h>
 #include <curl/curl.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -20,6 +21,7 @@ typedef enum call_state { CALL_FRESH, CALL_ACTIVE, CALL_DROPPED } call_state;
 
 struct ob_http_call {
     ob_http *h;
+    ob_point point; /* OB_POINT_NONE: it changes nothing */
     CURL *easy;
     struct curl_slist *headers;
     char *body;
@@ -116,6 +118,8 @@ static void finish(ob_http_call *call, CURLcode code)
     reply.unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
     /* on_reply may drop its own call, so the list must not contain it any more. */
     call_detach(call);
+    if (call->point && reply.status)
+        ob_point_pass(call->point, OB_POINT_AFTER);
     if (call->state != CALL_DROPPED)
         call->on_reply(&reply, call->arg);
     call_free(call);
@@ -316,10 +320,14 @@ static void set_target(ob_http_call *call, const ob_http_request *request)
     }
 }
 
-ob_http_call *ob_http_send(ob_http *h, const ob_http_request *request)
+ob_http_call *ob_http_send(ob_http *h, ob_point point, const ob_http_request *request)
 {
+    assert(point || strcmp(request->method, "GET") == 0);
+    if (point)
+        ob_point_pass(point, OB_POINT_BEFORE);
     ob_http_call *call = ob_calloc(1, sizeof(*call));
     call->h = h;
+    call->point = point;
     call->on_data = request->on_data;
     call->on_open = request->on_open;
     call->on_reply = request->on_reply;

@@ -7,9 +7,7 @@
  * owner's. */
 #include "ob/lead.h"
 
-#include <poll.h>
 #include <stdio.h>
-#include <unistd.h>
 
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -275,18 +273,6 @@ static ending take_over(ob_lead *lead, ob_error *err)
 
 /* ---- Leading ---- */
 
-/* Waits until the bus has something, the service must stop, or time is up. */
-static void wait_for_work(const ob_lead *lead)
-{
-    struct pollfd fds[] = {
-        { .fd = ob_bus_fd(lead->config.bus), .events = POLLIN },
-        { .fd = ob_service_stop_fd(), .events = POLLIN },
-    };
-    char drained[256];
-    if (poll(fds, 2, lead->wait_ms) > 0 && (fds[0].revents & POLLIN))
-        (void)!read(fds[0].fd, drained, sizeof(drained));
-}
-
 static void recount(ob_lead *lead, int64_t now_ms)
 {
     const ob_lead_config *c = &lead->config;
@@ -300,7 +286,7 @@ static ending turn(ob_lead *lead, ob_error *err)
 {
     const ob_lead_config *c = &lead->config;
     if (lead->wait_ms > 0)
-        wait_for_work(lead);
+        ob_service_wait(ob_bus_fd(c->bus), lead->wait_ms);
     if (atomic_load(&ob_service_stopping))
         return END_STOPPED;
     int taken = ob_bus_poll(c->bus, 0, c->messages_a_turn);
@@ -308,7 +294,8 @@ static ending turn(ob_lead *lead, ob_error *err)
     beat(lead, now_ms);
     if (lead->recount)
         recount(lead, now_ms);
-    ob_probe_send(c->probe, c->bus, ob_leader_epoch(c->leader), now_ms, c->probe_every_ms);
+    ob_probe_send(c->probe, c->bus, c->probe_point, ob_leader_epoch(c->leader), now_ms,
+                  c->probe_every_ms);
 
     int wait_ms = OB_LEAD_TURN_MS;
     ending end = LEADS_ON;
@@ -369,8 +356,7 @@ int ob_lead_run(ob_lead *lead)
         beat(lead, ob_mono_ms());
         if (try_lock(lead) && lead_on(lead) == END_DEPOSED)
             return OB_LEAD_EXIT_DEPOSED;
-        struct pollfd stop = { .fd = ob_service_stop_fd(), .events = POLLIN };
-        (void)poll(&stop, 1, OB_LEADER_TRY_MS);
+        ob_service_wait(-1, OB_LEADER_TRY_MS);
     }
     return 0;
 }

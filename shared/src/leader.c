@@ -20,12 +20,15 @@
 static const struct {
     const char *role;
     ob_role lock;
-} roles[] = { { "scheduler", OB_ROLE_SCHEDULER }, { "scaler", OB_ROLE_SCALER } };
+    ob_point epoch;
+} roles[] = { { "scheduler", OB_ROLE_SCHEDULER, OB_POINT_SCHEDULER_EPOCH },
+              { "scaler", OB_ROLE_SCALER, OB_POINT_SCALER_EPOCH } };
 
 struct ob_leader {
     char *conninfo;
     const char *role;
     ob_role lock;
+    ob_point epoch_point;
     const ob_db_stmt *stmts;
     ob_db *db;
     bool leads;
@@ -42,6 +45,7 @@ ob_leader *ob_leader_new(const char *conninfo, const char *role, const ob_db_stm
         if (!strcmp(roles[i].role, role)) {
             leader->role = roles[i].role;
             leader->lock = roles[i].lock;
+            leader->epoch_point = roles[i].epoch;
         }
     assert(leader->role);
     return leader;
@@ -110,7 +114,7 @@ static int raise_epoch(ob_leader *leader, ob_error *err)
     (void)snprintf(holder, sizeof(holder), "%s/%d", host, (int)getpid());
     ob_param_text(&p, leader->role);
     ob_param_text(&p, holder);
-    int r = ob_db_exec(leader->db, STMT_LEADER_EPOCH, &p, &res, err);
+    int r = ob_db_write(leader->db, leader->epoch_point, STMT_LEADER_EPOCH, &p, &res, err);
     if (r < 0)
         return r;
     if (PQntuples(res) != 1)
@@ -200,15 +204,15 @@ int ob_leader_begin(ob_leader *leader, ob_error *err)
     return r;
 }
 
-int ob_leader_commit(
-    ob_leader *leader, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err)
+int ob_leader_commit(ob_leader *leader,
+                     ob_point point,
+                     int timeout_ms,
+                     PGresult **ret_results,
+                     size_t n,
+                     ob_error *err)
 {
     PGresult **all = ob_calloc(n + BEFORE, sizeof(*all));
-    int r = ob_db_pipe_sql(leader->db, "COMMIT", err);
-    if (r == 0)
-        r = ob_db_pipe_sync(leader->db, timeout_ms, all, n + BEFORE, err);
-    else
-        ob_db_pipe_abandon(leader->db);
+    int r = ob_db_pipe_commit(leader->db, point, timeout_ms, all, n + BEFORE, err);
     if (r == 0) {
         leader->round++;
         leader->kept_at_ms = ob_mono_ms();

@@ -38,7 +38,8 @@ static void format_session(const ob_probe *probe, char out[SESSION_TEXT])
     (void)snprintf(out, SESSION_TEXT, "%016" PRIx64 "-", probe->session);
 }
 
-void ob_probe_send(ob_probe *probe, ob_bus *bus, int64_t epoch, int64_t now_ms, int64_t every_ms)
+void ob_probe_send(
+    ob_probe *probe, ob_bus *bus, ob_point point, int64_t epoch, int64_t now_ms, int64_t every_ms)
 {
     if (now_ms - probe->sent_at_ms < every_ms)
         return;
@@ -53,7 +54,7 @@ void ob_probe_send(ob_probe *probe, ob_bus *bus, int64_t epoch, int64_t now_ms, 
     size_t len = ob_message_dump(msg, &text);
     /* A probe that cannot be sent does not come back, which is its purpose. */
     for (int32_t i = 0; i < probe->partitions; i++)
-        (void)ob_bus_send(bus, OB_TOPIC_EXECUTIONS, i, NULL, 0, text, len, NULL, NULL);
+        (void)ob_bus_send(bus, point, OB_TOPIC_EXECUTIONS, i, NULL, 0, text, len, NULL, NULL);
 }
 
 bool ob_probe_take(

@@ -2,6 +2,7 @@
  * and the eventfd; loops check either. Start-up code; the handler runs in any thread. */
 #include "ob/service.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
@@ -34,6 +35,8 @@ static int keep_out_of_cores(ob_error *err)
 {
     static const char path[] = "/proc/self/coredump_filter";
     FILE *file = fopen(path, "we");
+    if (!file && errno == ENOENT)
+        return 0; /* a kernel without core files */
     bool ok = file && fputs("0", file) >= 0;
     if (file && fclose(file) != 0)
         ok = false;
@@ -67,6 +70,17 @@ int ob_service_init(const char *name, const char *log_level, ob_error *err)
 int ob_service_stop_fd(void)
 {
     return stop_fd;
+}
+
+void ob_service_wait(int fd, int timeout_ms)
+{
+    struct pollfd fds[] = {
+        { .fd = stop_fd, .events = POLLIN },
+        { .fd = fd, .events = POLLIN },
+    };
+    char drained[256];
+    if (poll(fds, 2, timeout_ms) > 0 && (fds[1].revents & POLLIN))
+        (void)!read(fd, drained, sizeof(drained));
 }
 
 const char *service_name_get(void)

@@ -20,6 +20,25 @@ from stack import wait_for
 KEY = ("AKIAEC2EC2EC2EC2EC2", "secret")
 
 
+# What an instance of the test runs: its executor, in a folder of the test's.
+USER_DATA = """#!/bin/sh
+umask 077
+mkdir -p '{dir}/@INSTANCE@' && cd '{dir}/@INSTANCE@'
+printf %s '@TOKEN@' >token
+printf %s '@KAFKA_PASSWORD@' >password
+set -a
+OPENBATCH_HOME='{dir}'
+OPENBATCH_RUN_DIR='{dir}/@INSTANCE@'
+OPENBATCH_INSTANCE_ID=@INSTANCE@
+OPENBATCH_INSTANCE_DIR='{dir}/@INSTANCE@'
+OPENBATCH_INSTANCE_TYPE=@TYPE@
+OPENBATCH_CE_NAME=@ENVIRONMENT@
+OPENBATCH_KAFKA=@KAFKA@
+OPENBATCH_KAFKA_USER=executor
+OPENBATCH_KAFKA_PASSWORD_FILE='{dir}/@INSTANCE@/password'
+exec {executor}
+"""
+
 NONE_LEFT = """<Response><Errors><Error><Code>InsufficientInstanceCapacity</Code>
 <Message>There is no {type} left.</Message></Error></Errors><RequestID>r</RequestID></Response>"""
 
@@ -180,6 +199,8 @@ def cloud_of(stack, folder, **how):
     try:
         yield cloud
     finally:
-        cloud.close()
-        subprocess.run(["sv", "up", stack.home / "sv/scaler"], check=True)
+        try:
+            cloud.close()
+        finally:
+            subprocess.run(["sv", "up", stack.home / "sv/scaler"], check=True)
         wait_for("the scaler", lambda: (stack.health("scaler") or {}).get("leader"), 30)

@@ -26,7 +26,7 @@ from work import Work
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
 
-from fixtures import small_copy, small_trial, trial  # noqa: E402, F401
+from fixtures import crash, crash_queue, small_copy, small_trial, trial  # noqa: E402, F401
 
 
 def pytest_configure(config):

@@ -128,6 +128,23 @@ class Stack:
         ).stdout
         return [line.split("\t") for line in out.splitlines()]
 
+    def sql_of(self, database, query):
+        """Rows of a query in another database."""
+        command = [database if word == "openbatch" else word for word in self.psql("-c", query)]
+        command[command.index("-U") + 1] = "openbatch"
+        done = subprocess.run(command, capture_output=True, text=True)
+        return [line.split("\t") for line in done.stdout.splitlines()]
+
+    def sql_as_administrator(self, *statements):
+        """Statements outside of transactions, as PostgreSQL's own user."""
+        for statement in statements:
+            subprocess.run(
+                ["psql", "-XAtq", "-v", "ON_ERROR_STOP=1", "-h", self.run_dir]
+                + ["-U", "postgres", "-d", "postgres", "-c", statement],
+                check=True,
+                capture_output=True,
+            )
+
     @contextlib.contextmanager
     def transaction(self, statements, end="COMMIT"):
         """Holds a transaction open that has run these statements."""

@@ -10,12 +10,13 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from fixtures import small_copy, small_trial, trial  # noqa: E402, F401
+from fixtures import crash, crash_queue, small_copy, small_trial, trial  # noqa: E402, F401
 from stack import Stack  # noqa: E402
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long and rarely fails: ./openbatch test long")
+    config.addinivalue_line("markers", "crashes: each crash point: ./openbatch test crashes")
 
 
 @pytest.fixture(scope="session")

@@ -6,10 +6,14 @@ import subprocess
 import tempfile
 from pathlib import Path
 
+import checker
 import pytest
+from crash_case import Case
+from crash_recipes import OF_POINT
 from harm import settle
-from stack import ROOT, Stack
+from stack import ROOT, Stack, wait_for
 from trial import Trial
+from work import Work
 
 
 @contextlib.contextmanager
@@ -33,8 +37,77 @@ def trial(stack, tmp_path, request):
         yield one
 
 
+# Each crash has its own kind of work: what that has nothing for is not looked at.
+ALWAYS = {
+    "what_was_answered_is_durable",
+    "every_job_has_ended",
+    "every_job_has_one_end",
+    "one_terminal_event_is_told",
+    "at_most_one_run_has_succeeded",
+}
+
+
+@pytest.fixture(scope="session")
+def crash_queue(stack):
+    """A queue that all crashes share, so that each finds a warm instance."""
+    if "OPENBATCH_CRASH_FILE" not in stack.settings or not stack.pid("dockerd"):
+        pytest.skip("for a copy of the tests' own, whose services may die at crash points")
+    work = Work(stack.client("batch"), stack.client("logs"), "openbatch/busybox")
+    yield work.queue(work.environment(max_vcpus=4))
+    work.forget()
+
+
+@pytest.fixture
+def crash(stack, tmp_path, crash_queue):
+    """crash(point, side): some service dies there, work goes on, and the checker judges it."""
+    settle(stack)
+    cases = []
+
+    def run(point, side):
+        case = Case(stack, tmp_path, crash_queue, point, side)
+        cases.append(case)
+        OF_POINT[point](case)
+        assert case.died, "no process came to the point"
+        for service in ("api", "scheduler", "scaler"):
+            wait_for(service, lambda s=service: stack.pid(s), 60)
+        case.one_job()  # work goes on
+        case.wait_all(180)
+        case.check(may_be_empty=set(checker.PROPERTIES) - ALWAYS)
+
+    yield run
+    for case in cases:
+        case.disarm()
+        case.forget()
+
+
 def mount(at, options):
     subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", at], check=True)
+
+
+def own_env(home, port):
+    """The environment in which ./openbatch works on another copy."""
+    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")} | {
+        "OPENBATCH_HOME": str(home),
+        "OPENBATCH_PORT": str(port),
+    }
+    if (Path(os.environ["OPENBATCH_HOME"]) / "build-asan").exists():
+        env["OPENBATCH_SANITIZE"] = "1"
+    return env
+
+
+def share_installed(home):
+    """What is installed and built for the main copy serves another one, too."""
+    of_main = Path(os.environ["OPENBATCH_HOME"])
+    (home / "kafka").mkdir()
+    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
+        if (of_main / name).exists():
+            (home / name).symlink_to((of_main / name).resolve())
+
+
+def openbatch(env, *args):
+    return subprocess.run(
+        [ROOT / "openbatch", *args], env=env, capture_output=True, text=True, timeout=600
+    )
 
 
 @pytest.fixture(scope="session")
@@ -45,17 +118,8 @@ def small_copy():
     mount(home, "size=1500m,mode=711")
     (home / "log").mkdir(mode=0o700)
     mount(home / "log", "size=24m,mode=700")
-    of_main = Path(os.environ["OPENBATCH_HOME"])
-    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")} | {
-        "OPENBATCH_HOME": str(home),
-        "OPENBATCH_PORT": str(free_ports()),
-    }
-    if (of_main / "build-asan").exists():
-        env["OPENBATCH_SANITIZE"] = "1"
-    (home / "kafka").mkdir()
-    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
-        if (of_main / name).exists():
-            (home / name).symlink_to((of_main / name).resolve())
+    env = own_env(home, free_ports())
+    share_installed(home)
     # A container engine of its own, whichever else answers.
     (home / "config").write_text("made=for the fault tests\nengine=ours\n")
     try:

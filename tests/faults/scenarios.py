@@ -250,6 +250,7 @@ def fill_disk(trial, jobs):
             took.append(time.monotonic() - begin)
             assert answer["HTTPStatusCode"] == 503, answer
         assert "disk" in stack.openbatch("status").stdout
+        assert " is full: " in stack.openbatch("doctor").stdout
         empty()
         settle(stack)
     assert_promised(took, 2)

@@ -31,7 +31,8 @@ class Trial:
     """Makes jobs that say their own word, does harm (trial.harm), and proves the promise with
     check(). Its folder is a history that `python tests/faults/checker.py FOLDER` reads."""
 
-    def __init__(self, stack, folder, image="openbatch/busybox", max_vcpus=8):
+    def __init__(self, stack, folder, image="openbatch/busybox", max_vcpus=8, queue=None):
+        """queue: one that others have used before; without it, one of its own."""
         self.stack, self.folder = stack, Path(folder)
         (self.folder / "word").mkdir()
         (self.folder / "word/word").touch()
@@ -45,20 +46,23 @@ class Trial:
         self.names = Names(stack, Lines(self.folder / "names.jsonl"))
         self.ids, self.numbers = [], itertools.count()
         self.checked = False
-        self.queue = self.work.queue(self.work.environment(max_vcpus=max_vcpus))
+        self.queue = queue or self.work.queue(self.work.environment(max_vcpus=max_vcpus))
+        self.queues = [self.queue]
+        self.since_ms = round(time.time() * 1000)
 
     # --- jobs ---
 
-    def definition(self, command=None, vcpus=1, memory=16, **more):
+    def definition(self, command=None, vcpus=1, memory=16, more_volumes=(), more_mounts=(), **more):
         """Of containers that say their own word (word.lasting, word.script); without a command one
         that lasts 50 ms."""
+        volumes = [{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}]
         return until_answered(
             lambda: self.work.definition(
                 command or lasting(0.05),
                 vcpus=vcpus,
                 memory=memory,
-                volumes=[{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}],
-                mountPoints=[{"sourceVolume": "word", "containerPath": FOLDER}],
+                volumes=[*volumes, *more_volumes],
+                mountPoints=[{"sourceVolume": "word", "containerPath": FOLDER}, *more_mounts],
                 **more,
             )
         )
@@ -67,9 +71,11 @@ class Trial:
         """SubmitJob under a name that no other call has, until one is answered: a call that stays
         without an answer may have made a job, too. Returns the id that was answered."""
 
+        queue = more.pop("queue", self.queue)
+
         def call():
             name = f"j{next(self.numbers)}"
-            return self.work.submit(self.queue, definition, **({"jobName": name} | more))
+            return self.work.submit(queue, definition, **({"jobName": name} | more))
 
         self.ids.append(until_answered(call))
         return self.ids[-1]
@@ -108,10 +114,11 @@ class Trial:
 
     def accepted(self):
         """Ids of all jobs that are this trial's: also of submissions that had no answer."""
+        names = ", ".join(f"'{queue}'" for queue in self.queues)
         made = rows(
             self.stack,
             "SELECT j.id FROM job j JOIN job_queue q ON q.id = j.queue_id"
-            f" WHERE q.name = '{self.queue}'",
+            f" WHERE q.name IN ({names}) AND j.created_at_ms >= {self.since_ms}",
         )
         return sorted({*self.ids, *(row["id"] for row in made)})
 

@@ -66,7 +66,8 @@ ob_bus *open_bus_set(seen *s, const char *group, const char *settings)
 void say(ob_bus *bus, const char *topic, const char *key, const char *text, void *ref)
 {
     ob_error err = { 0 };
-    if (ob_bus_send(bus, topic, -1, key, key ? strlen(key) : 0, text, strlen(text), ref, &err) < 0)
+    if (ob_bus_send(bus, OB_POINT_API_RING, topic, -1, key, key ? strlen(key) : 0, text,
+                    strlen(text), ref, &err) < 0)
         fail_msg("%s", err.text);
 }
 

@@ -78,7 +78,7 @@ static int64_t open_streams(void)
             log_store_move(db, at, BATCH, 1, &err) < 0)
             fail_msg("%s", err.text);
         read += number(ROWS_READ("log_stream"));
-        sql("COMMIT");
+        assert_int_equal(ob_db_commit(db, OB_POINT_API_LOG_LINES, NULL), 0);
     }
     return read;
 }
@@ -102,9 +102,11 @@ static void streams_are_found_by_their_names(void **state)
 }
 
 static const ob_db_stmt round_stmts[] = {
-    { "change", "UPDATE live SET state = 3 FROM unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
-                " WHERE live.job_id = m.job_id AND live.idx = m.idx" },
-    { "rows_read", ROWS_READ("live") },
+    { "change",
+      "UPDATE live SET state = 3 FROM unnest($1::uuid[], $2::int[]) AS m(job_id, idx)"
+      " WHERE live.job_id = m.job_id AND live.idx = m.idx",
+      true },
+    { "rows_read", ROWS_READ("live"), false },
     { 0 },
 };
 
@@ -136,7 +138,7 @@ static void rounds_read_what_they_change(void **state)
     assert_int_equal(ob_leader_begin(leader, &err), 0);
     assert_int_equal(ob_db_pipe_add(ob_leader_db(leader), "change", &p, &err), 0);
     assert_int_equal(ob_db_pipe_add(ob_leader_db(leader), "rows_read", NULL, &err), 0);
-    if (ob_leader_commit(leader, 5000, res, 2, &err) < 0)
+    if (ob_leader_commit(leader, OB_POINT_SCHEDULER_ROUND, 5000, res, 2, &err) < 0)
         fail_msg("%s", err.text);
     assert_string_equal(PQcmdTuples(res[0]), "100");
     int64_t read = ob_col_int(res[1], 0, 0, -1);

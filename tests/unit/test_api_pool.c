@@ -14,7 +14,7 @@
 static own_server server;
 static char conninfo[128];
 
-static const ob_db_stmt stmts[] = { { "pid", "SELECT pg_backend_pid()" }, { 0 } };
+static const ob_db_stmt stmts[] = { { "pid", "SELECT pg_backend_pid()", false }, { 0 } };
 static const ob_db_stmt *const tables[] = { stmts, NULL };
 
 static ob_db *take(db_pool *pool)

@@ -337,9 +337,38 @@ static void paths_are_encoded_once_more(void **state)
     free(canonical);
 }
 
+/* YYYYMMDDTHHMMSSZ is what is signed. */
+static void a_date_whose_year_has_not_four_digits_is_none(void **state)
+{
+    static const struct {
+        const char *date;
+        bool good;
+    } cases[] = { { "Sun, 30 Aug 2015 12:36:00 GMT", true },
+                  { "Sun, 30 Aug 0215 12:36:00 GMT", false },
+                  { "Fri, 31 Dec 9999 23:59:60 GMT", false },
+                  { "Wed, 31 Dec 1969 23:59:59 GMT", false } };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        const sigv4_header headers[] = {
+            { "Authorization", "AWS4-HMAC-SHA256 Credential=" KEY_ID "/" DAY
+                               "/us-east-1/batch/aws4_request, SignedHeaders=date;host, Signature="
+                               "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31" },
+            { "Date", cases[i].date },
+        };
+        const sigv4_request req = {
+            .method = "GET", .path = "/", .headers = headers, .n_headers = ARRAY_SIZE(headers)
+        };
+        sigv4_auth auth;
+        sigv4_refusal refusal = { 0 };
+        assert_int_equal(sigv4_read(&req, &auth, &refusal), cases[i].good ? 0 : -EACCES);
+        if (cases[i].good)
+            assert_string_equal(auth.time, TIME);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(a_date_whose_year_has_not_four_digits_is_none),
         cmocka_unit_test(published_signatures_are_accepted),
         cmocka_unit_test(a_change_anywhere_is_refused),
         cmocka_unit_test(five_minutes_of_skew_are_allowed),

@@ -84,10 +84,12 @@ static void one_partition_can_be_chosen(void **state)
     const int32_t only[] = { 1, -1 };
     assert_int_equal(ob_bus_assign_end(bus, topics, only, 10000, &err), 0);
     for (int32_t p = 0; p < 3; p++)
-        assert_int_equal(ob_bus_send(bus, "chosen", p, NULL, 0, p == 1 ? "1" : "9", 1, NULL, &err),
+        assert_int_equal(ob_bus_send(bus, OB_POINT_API_RING, "chosen", p, NULL, 0,
+                                     p == 1 ? "1" : "9", 1, NULL, &err),
                          0);
     for (int32_t p = 0; p < 2; p++)
-        assert_int_equal(ob_bus_send(bus, "whole", p, "k", 1, "2", 1, NULL, &err), 0);
+        assert_int_equal(
+            ob_bus_send(bus, OB_POINT_API_RING, "whole", p, "k", 1, "2", 1, NULL, &err), 0);
     poll_until(bus, &s.n, 3);
     poll_for(bus, 300);
     assert_int_equal(s.n, 3);
@@ -133,7 +135,8 @@ static void partitions_and_watermarks_are_told(void **state)
     assert_int_equal(ob_bus_partitions(bus, "counted", 0, &count, &err),
                      0); /* cached: no time needed */
     for (int i = 0; i < 7; i++)
-        assert_int_equal(ob_bus_send(bus, "counted", 2, NULL, 0, "x", 1, &s, &err), 0);
+        assert_int_equal(
+            ob_bus_send(bus, OB_POINT_API_RING, "counted", 2, NULL, 0, "x", 1, &s, &err), 0);
     poll_until(bus, &s.delivered, 7);
     int64_t low = -1, high = -1;
     assert_int_equal(ob_bus_watermarks(bus, "counted", 2, 10000, &low, &high, &err), 0);
@@ -212,7 +215,9 @@ static void too_large_a_message_is_refused(void **state)
     ob_error err = { 0 };
     size_t size = 2 * 1024 * 1024;
     char *text = calloc(1, size);
-    assert_int_equal(ob_bus_send(bus, "large", -1, NULL, 0, text, size, NULL, &err), -EMSGSIZE);
+    assert_int_equal(
+        ob_bus_send(bus, OB_POINT_API_RING, "large", -1, NULL, 0, text, size, NULL, &err),
+        -EMSGSIZE);
     assert_false(err.retriable);
     free(text);
     ob_bus_free(bus);
@@ -253,7 +258,7 @@ static void a_group_goes_on_where_it_committed(void **state)
     const char *const topics[] = { "grouped", NULL };
     ob_bus *bus = open_bus(&s, NULL);
     assert_int_equal(ob_bus_subscribe(bus, topics, &err), -EINVAL); /* no group configured */
-    assert_int_equal(ob_bus_commit(bus, &err), -EINVAL);
+    assert_int_equal(ob_bus_commit(bus, OB_POINT_API_LOG_OFFSETS, &err), -EINVAL);
     say(bus, "grouped", NULL, "1", &s);
     poll_until(bus, &s.delivered, 1);
     ob_bus_free(bus);
@@ -262,7 +267,7 @@ static void a_group_goes_on_where_it_committed(void **state)
     assert_int_equal(ob_bus_subscribe(bus, topics, &err), 0);
     poll_until(bus, &s.n, 1); /* from the beginning: nothing was committed */
     assert_true(s.got[1]);
-    assert_int_equal(ob_bus_commit(bus, &err), 0);
+    assert_int_equal(ob_bus_commit(bus, OB_POINT_API_LOG_OFFSETS, &err), 0);
     say(bus, "grouped", NULL, "2", &s);
     poll_until(bus, &s.n, 2);
     ob_bus_free(bus); /* the second is not committed */

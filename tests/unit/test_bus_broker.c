@@ -74,7 +74,7 @@ static int say(ob_bus *bus, const char *topic, int number)
     char text[64];
     ob_error err = { 0 };
     int n = snprintf(text, sizeof(text), "%d %lld", number, (long long)ob_mono_us());
-    return ob_bus_send(bus, topic, -1, NULL, 0, text, (size_t)n, NULL, &err);
+    return ob_bus_send(bus, OB_POINT_API_RING, topic, -1, NULL, 0, text, (size_t)n, NULL, &err);
 }
 
 static void poll_until(ob_bus *bus, const int *count, int want)
@@ -299,7 +299,7 @@ static void the_group_reads_logs_also_after_a_wipe(void **state)
     assert_int_equal(ob_bus_subscribe(bus, topics, &err), 0);
     for (int round = 0; round < 2; round++) {
         int64_t ms = until_it_flows(writer, bus, &s, OB_TOPIC_LOGS);
-        assert_int_equal(ob_bus_commit(bus, &err), 0);
+        assert_int_equal(ob_bus_commit(bus, OB_POINT_API_LOG_OFFSETS, &err), 0);
         print_message("the group reads after %lld ms\n", (long long)ms);
         if (round == 0)
             delete_topics(topics);

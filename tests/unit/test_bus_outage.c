@@ -61,8 +61,11 @@ static void an_instance_is_followed_without_waiting_for_a_slow_broker(void **sta
     int32_t partitions = 0;
     assert_int_equal(ob_bus_partitions(bus, "followed", 20000, &partitions, &err), 0);
     int32_t mine = ob_instance_partition("i-7", partitions);
-    assert_int_equal(ob_bus_send(bus, "followed", (mine + 1) % 4, NULL, 0, "1", 1, NULL, &err), 0);
-    assert_int_equal(ob_bus_send(bus, "followed", mine, NULL, 0, "2", 1, NULL, &err), 0);
+    assert_int_equal(ob_bus_send(bus, OB_POINT_API_RING, "followed", (mine + 1) % 4, NULL, 0, "1",
+                                 1, NULL, &err),
+                     0);
+    assert_int_equal(
+        ob_bus_send(bus, OB_POINT_API_RING, "followed", mine, NULL, 0, "2", 1, NULL, &err), 0);
     poll_until(bus, &s.n, 1);
     assert_int_equal(s.partition, mine);
     assert_true(s.got[2]);
@@ -101,7 +104,8 @@ static void a_producer_that_failed_for_good_is_replaced(void **state)
         (void)rd_kafka_test_fatal_error(old, RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER,
                                         "test");
         ob_error err = { 0 };
-        assert_int_equal(ob_bus_send(bus, "fatal", -1, NULL, 0, "x", 1, &s, &err), -EIO);
+        assert_int_equal(
+            ob_bus_send(bus, OB_POINT_API_RING, "fatal", -1, NULL, 0, "x", 1, &s, &err), -EIO);
         assert_true(err.retriable);
         int64_t end = ob_mono_ms() + 20000;
         while (bus_producer(bus) == old) {

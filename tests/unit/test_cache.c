@@ -19,7 +19,7 @@ static int command(ob_cache *cache, const char *text, redisReply **ret, ob_error
     int argc = 0;
     for (char *word = strtok_r(copy, " ", &rest); word; word = strtok_r(NULL, " ", &rest))
         argv[argc++] = word;
-    return ob_cache_argv(cache, argc, argv, NULL, ret, err);
+    return ob_cache_argv(cache, OB_POINT_SCALER_COUNTERS, argc, argv, NULL, ret, err);
 }
 
 static void commands_go_round_with_binary_values(void **state)
@@ -29,7 +29,7 @@ static void commands_go_round_with_binary_values(void **state)
     redisReply *reply = NULL;
     const char *argv[] = { "SET", "k", "a\0b" };
     const size_t lens[] = { 3, 1, 3 };
-    if (ob_cache_argv(cache, 3, argv, lens, NULL, &err) < 0)
+    if (ob_cache_argv(cache, OB_POINT_SCALER_COUNTERS, 3, argv, lens, NULL, &err) < 0)
         fail_msg("%s", err.text);
     assert_int_equal(command(cache, "GET k", &reply, &err), 0);
     assert_int_equal(reply->len, 3);

@@ -4,13 +4,16 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
+#include "../../shared/src/catalog_text.h"
 #include "ob/catalog.h"
+#include "ob/mem.h"
 
 static void types_are_found_by_their_exact_name(void **state)
 {
@@ -123,6 +126,15 @@ static int replaced(const ob_error *err, int r)
              ob_catalog_entry_arch("optimal") == OB_ARCH_NONE);
 }
 
+/* A bundle with the name of a family stands for the bundle. */
+static int named_as_a_family(const ob_error *err, int r)
+{
+    size_t n_entries;
+    (void)err;
+    (void)ob_catalog_entries(&n_entries);
+    return !(r == 0 && n_entries == 2 && ob_catalog_entry_arch("lab1") == OB_ARCH_ARM64);
+}
+
 static int refused_in_line_2(const ob_error *err, int r)
 {
     return !(r == -EINVAL && strstr(err->text, "line 2"));
@@ -146,9 +158,53 @@ static void an_operator_extends_or_replaces_it(void **state)
         in_child("# mine\nlab1.big\tx86\t12\t24576\t2\t1.5\t0.5\t7\n", refused_in_line_2), 0);
     assert_int_equal(in_child("# mine\nlab1.big x86_64 12 24576\n", refused_in_line_2), 0);
     assert_int_equal(in_child("@only\n", refused), 0);
+    assert_int_equal(in_child("@only\n@lab1\tarm64\tlab1\nlab1.big\tarm64\t1\t64\t0\t1\t1\t0",
+                              named_as_a_family),
+                     0);
+    assert_int_equal(in_child("\n@lab1.big\tarm64\tlab1\n", refused_in_line_2), 0);
     ob_error err = { 0 };
     assert_int_equal(ob_catalog_load("/nowhere/at/all", &err), -ENOENT);
     assert_int_equal(ob_catalog_load("", &err), 0);
+}
+
+static int wrong_line(const char *text, size_t len)
+{
+    catalog_text c = { 0 };
+    int line = catalog_text_read(&c, text, len);
+    catalog_text_done(&c);
+    return line;
+}
+
+#define TYPE(name, vcpus) name "\tx86_64\t" vcpus "\t1024\t0\t1\t1\t0\n"
+
+static void a_text_is_read_whole_or_refused(void **state)
+{
+    (void)state;
+    static const char cut[] = TYPE("a.b", "2") "#\0\n" TYPE("c.d", "2");
+    assert_int_equal(wrong_line(cut, sizeof(cut) - 1), 2);
+    static const char bad[] = TYPE("a\xff.b", "2");
+    assert_int_equal(wrong_line(bad, sizeof(bad) - 1), 1);
+    /* Thousandths of its vCPUs must fit. */
+    static const char huge[] = TYPE("a.b", "2147484");
+    assert_int_equal(wrong_line(huge, sizeof(huge) - 1), 1);
+    static const char good[] = TYPE("a.b", "1000000");
+    assert_int_equal(wrong_line(good, sizeof(good) - 1), 0);
+}
+
+static void families_are_compared_whole_however_long_they_are(void **state)
+{
+    (void)state;
+    char long_one[101], longer[102];
+    memset(long_one, 'f', 100);
+    long_one[100] = '\0';
+    (void)snprintf(longer, sizeof(longer), "%sg", long_one);
+    ob_cleanup(ob_freep) char *text = ob_strf("@mine\tx86_64\t%s", long_one);
+    catalog_text c = { 0 };
+    assert_int_equal(catalog_text_read(&c, text, strlen(text)), 0);
+    const catalog_bundle *mine = catalog_bundle_find(&c, "mine");
+    assert_true(catalog_bundle_has(mine, long_one, 100));
+    assert_false(catalog_bundle_has(mine, longer, 101));
+    catalog_text_done(&c);
 }
 
 int main(void)
@@ -160,6 +216,8 @@ int main(void)
         cmocka_unit_test(usable_memory_is_less_than_nominal),
         cmocka_unit_test(entries_are_types_families_or_bundles),
         cmocka_unit_test(every_entry_is_listed_once_in_order_and_means_something),
+        cmocka_unit_test(a_text_is_read_whole_or_refused),
+        cmocka_unit_test(families_are_compared_whole_however_long_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

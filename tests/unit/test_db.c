@@ -20,11 +20,13 @@ static char conninfo[128];
 static const ob_db_stmt stmts[] = {
     { "echo_arrays",
       "SELECT u, s, i, b, t, y FROM unnest($1::uuid[], $2::smallint[], $3::int[], $4::bigint[],"
-      " $5::text[], $6::bytea[]) WITH ORDINALITY AS a(u, s, i, b, t, y, n) ORDER BY n" },
-    { "item_add", "INSERT INTO item (id, name) VALUES ($1, $2)" },
-    { "item_count", "SELECT count(*) FROM item" },
-    { "fail_if", "SELECT CASE WHEN $1::int = 1 THEN 1 / 0 ELSE $1::int END" },
-    { "long_text", "SELECT repeat('x', $1::int), length($2)" },
+      " $5::text[], $6::bytea[]) WITH ORDINALITY AS a(u, s, i, b, t, y, n) ORDER BY n",
+      false },
+    { "item_add", "INSERT INTO item (id, name) VALUES ($1, $2)", false },
+    { "item_write", "INSERT INTO item (id, name) VALUES ($1, 'x')", true },
+    { "item_count", "SELECT count(*) FROM item", false },
+    { "fail_if", "SELECT CASE WHEN $1::int = 1 THEN 1 / 0 ELSE $1::int END", false },
+    { "long_text", "SELECT repeat('x', $1::int), length($2)", false },
     { 0 },
 };
 
@@ -238,9 +240,8 @@ static void a_pipeline_gives_each_result(void **state)
     for (int i = 0; i < 3; i++)
         queue_item(db, i);
     assert_int_equal(ob_db_pipe_add(db, "item_count", NULL, &err), 0);
-    assert_int_equal(ob_db_pipe_sql(db, "COMMIT", &err), 0);
     PGresult *results[6];
-    assert_int_equal(ob_db_pipe_sync(db, 5000, results, 6, &err), 0);
+    assert_int_equal(ob_db_pipe_commit(db, OB_POINT_API_SUBMIT, 5000, results, 6, &err), 0);
     assert_string_equal(PQcmdTuples(results[1]), "1");
     assert_int_equal(ob_col_int(results[4], 0, 0, -1), 3);
     assert_string_equal(PQcmdStatus(results[5]), "COMMIT");
@@ -270,9 +271,9 @@ static void a_pipeline_that_fails_leaves_nothing_and_a_clean_connection(void **s
         ob_param_int(&p, 1);
         assert_int_equal(ob_db_pipe_add(db, "fail_if", &p, &err), 0);
         queue_item(db, 2);
-        assert_int_equal(ob_db_pipe_sql(db, "COMMIT", &err), 0);
         PGresult *results[5];
-        assert_int_equal(ob_db_pipe_sync(db, 5000, results, 5, &err), -EPROTO);
+        assert_int_equal(ob_db_pipe_commit(db, OB_POINT_API_SUBMIT, 5000, results, 5, &err),
+                         -EPROTO);
         assert_string_equal(ob_db_sqlstate(db), "22012");
         assert_non_null(strstr(err.text, "fail_if"));
         for (int i = 0; i < 5; i++)
@@ -281,19 +282,6 @@ static void a_pipeline_that_fails_leaves_nothing_and_a_clean_connection(void **s
         assert_int_equal(PQtransactionStatus(ob_db_raw(db)), PQTRANS_IDLE);
         assert_int_equal(count_items(db), 0);
     }
-}
-
-static void a_failure_after_the_commit_in_one_pipeline_keeps_the_commit(void **state)
-{
-    DB *db = open_db();
-    ob_error err = { 0 };
-    assert_int_equal(ob_db_pipe_begin(db, &err), 0);
-    assert_int_equal(ob_db_pipe_sql(db, "BEGIN", &err), 0);
-    queue_item(db, 1);
-    assert_int_equal(ob_db_pipe_sql(db, "COMMIT", &err), 0);
-    queue_item(db, 1);
-    assert_int_equal(ob_db_pipe_sync(db, 5000, NULL, 0, &err), -EEXIST);
-    assert_int_equal(count_items(db), 1);
 }
 
 static void an_open_transaction_survives_a_good_pipeline(void **state)
@@ -328,6 +316,76 @@ static void a_pipeline_given_up_half_way_is_undone(void **state)
     assert_int_equal(count_items(db), 1);
     assert_int_equal(ob_db_pipe_add(db, "item_count", NULL, &err), -EINVAL);
     assert_int_equal(ob_db_pipe_sync(db, 5000, NULL, 0, &err), -EINVAL);
+}
+
+static int seen[8], n_seen;
+
+static void see(ob_point point, ob_point_side side)
+{
+    assert_int_equal(point, OB_POINT_API_SUBMIT);
+    seen[n_seen++] = side;
+}
+
+static void assert_seen(int n)
+{
+    assert_int_equal(n_seen, n);
+    for (int i = 0; i < n; i++)
+        assert_int_equal(seen[i], i % 2 ? OB_POINT_AFTER : OB_POINT_BEFORE);
+    n_seen = 0;
+}
+
+static int write_item(ob_db *db, int id, ob_error *err)
+{
+    PARAMS p = { 0 };
+    ob_param_int(&p, id);
+    return ob_db_write(db, OB_POINT_API_SUBMIT, "item_write", &p, NULL, err);
+}
+
+static void nothing_is_committed_without_passing_a_point(void **state)
+{
+    DB *db = open_db();
+    ob_error err = { 0 };
+    PARAMS p = { 0 };
+    ob_param_int(&p, 1);
+    ob_point_watch = see;
+    assert_int_equal(ob_db_exec(db, "item_write", &p, NULL, &err), -EINVAL);
+    assert_int_equal(write_item(db, 1, &err), 0);
+    assert_seen(2);
+    assert_int_equal(write_item(db, 1, &err), -EEXIST); /* it did not succeed */
+    assert_seen(1);
+    assert_int_equal(count_items(db), 1);
+
+    PARAMS q = { 0 };
+    ob_param_int(&q, 2);
+    assert_int_equal(ob_db_sql(db, "BEGIN", NULL, NULL, &err), 0);
+    assert_int_equal(ob_db_exec(db, "item_write", &q, NULL, &err), 0);
+    assert_int_equal(ob_db_exec(db, "COMMIT", NULL, NULL, &err), -EINVAL);
+    assert_int_equal(ob_db_sql(db, "COMMIT", NULL, NULL, &err), -EINVAL);
+    assert_seen(0);
+    assert_int_equal(ob_db_commit(db, OB_POINT_API_SUBMIT, &err), 0);
+    assert_seen(2);
+    assert_int_equal(count_items(db), 2);
+    ob_point_watch = NULL;
+}
+
+static void no_pipeline_commits_without_passing_a_point(void **state)
+{
+    DB *db = open_db();
+    ob_error err = { 0 };
+    PARAMS p = { 0 };
+    ob_param_int(&p, 1);
+    ob_point_watch = see;
+    assert_int_equal(ob_db_pipe_begin(db, &err), 0);
+    assert_int_equal(ob_db_pipe_add(db, "item_write", &p, &err), -EINVAL);
+    assert_int_equal(ob_db_pipe_sql(db, "BEGIN", &err), 0);
+    assert_int_equal(ob_db_pipe_add(db, "item_write", &p, &err), 0);
+    assert_int_equal(ob_db_pipe_sql(db, "COMMIT", &err), -EINVAL);
+    assert_int_equal(ob_db_pipe_add(db, "COMMIT", NULL, &err), -EINVAL);
+    assert_seen(0);
+    assert_int_equal(ob_db_pipe_commit(db, OB_POINT_API_SUBMIT, 5000, NULL, 0, &err), 0);
+    assert_seen(2);
+    assert_int_equal(count_items(db), 1);
+    ob_point_watch = NULL;
 }
 
 /* Both sides of the socket are full at once: whoever only writes waits for ever. */
@@ -470,7 +528,9 @@ static void a_wrong_statement_is_named_at_prepare(void **state)
 {
     DB *db = NULL;
     ob_error err = { 0 };
-    const ob_db_stmt bad[] = { { "good", "SELECT 1" }, { "bad_one", "SELECT FROM WHERE" }, { 0 } };
+    const ob_db_stmt bad[] = { { "good", "SELECT 1", false },
+                               { "bad_one", "SELECT FROM WHERE", false },
+                               { 0 } };
     assert_int_equal(ob_db_connect(conninfo, "test", &db, &err), 0);
     assert_int_equal(ob_db_prepare(db, bad, &err), -EPROTO);
     assert_non_null(strstr(err.text, "bad_one"));
@@ -501,9 +561,10 @@ int main(void)
         cmocka_unit_test(a_serialization_failure_asks_for_a_retry),
         cmocka_unit_test(a_pipeline_gives_each_result),
         cmocka_unit_test(a_pipeline_that_fails_leaves_nothing_and_a_clean_connection),
-        cmocka_unit_test(a_failure_after_the_commit_in_one_pipeline_keeps_the_commit),
         cmocka_unit_test(an_open_transaction_survives_a_good_pipeline),
         cmocka_unit_test(a_pipeline_given_up_half_way_is_undone),
+        cmocka_unit_test(nothing_is_committed_without_passing_a_point),
+        cmocka_unit_test(no_pipeline_commits_without_passing_a_point),
         cmocka_unit_test(large_pipelines_do_not_deadlock),
         cmocka_unit_test(a_late_answer_is_a_timeout_and_breaks_the_connection),
         cmocka_unit_test(a_frozen_server_is_a_timeout_however_long_the_statement),

@@ -130,6 +130,18 @@ static void a_restart_goes_on_with_containers_and_gives_back_what_never_began(vo
     assert_int_equal(state_of(w, JOB ":9/1"), ATTEMPT_STARTING);
 }
 
+static void a_run_that_was_to_be_started_and_has_no_container_may_have_run(void **state)
+{
+    world *w = *state;
+    place(w, RUN, true);
+    spool_set(w->spool, RUN, "intent", json_string("an earlier boot"), true);
+    restart(w);
+    adopt_listed(&w->a);
+    assert_int_equal(state_of(w, RUN), ATTEMPT_EXITED);
+    assert_true(attempt_has_run(attempts_find(&w->a, RUN)));
+    assert_int_equal(attempts_find(&w->a, RUN)->exit_code, -1);
+}
+
 static void a_restart_between_confirmation_and_removal_removes(void **state)
 {
     world *w = *state;
@@ -350,6 +362,7 @@ int main(void)
         IN_WORLD(a_reason_is_cut_between_characters),
         IN_WORLD(a_container_stays_until_it_is_confirmed_and_its_output_is_out),
         IN_WORLD(a_restart_goes_on_with_containers_and_gives_back_what_never_began),
+        IN_WORLD(a_run_that_was_to_be_started_and_has_no_container_may_have_run),
         IN_WORLD(a_restart_between_confirmation_and_removal_removes),
         IN_WORLD(what_was_confirmed_without_a_start_is_not_started_after_a_restart),
         IN_WORLD(the_digest_is_the_documented_one),

@@ -24,6 +24,7 @@ static size_t sent_count;
 static bool bus_is_full;
 
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,
@@ -33,6 +34,7 @@ int ob_bus_send(ob_bus *bus,
                 void *ref,
                 ob_error *err)
 {
+    assert_int_equal(point, OB_POINT_EXECUTOR_LOG);
     if (bus_is_full)
         return -EAGAIN;
     const char *type = NULL;
@@ -178,6 +180,15 @@ static void what_is_no_frame_is_refused(void **state)
     assert_int_equal(docker_frames_feed(&f, "\1\0\0\0\x7f\xff\xff\xff", 8, on_frame_part, NULL),
                      -EBADMSG);
     docker_frames_reset(&f);
+    /* However it is cut: an empty frame of a stream that there is not. */
+    for (size_t piece = 1; piece <= 8; piece++) {
+        int r = 0;
+        for (size_t at = 0; at < 8 && r == 0; at += piece)
+            r = docker_frames_feed(&f, "\5\0\0\0\0\0\0\0" + at, piece < 8 - at ? piece : 8 - at,
+                                   on_frame_part, NULL);
+        assert_int_equal(r, -EBADMSG);
+        docker_frames_reset(&f);
+    }
 }
 
 /* ---- lines ---- */

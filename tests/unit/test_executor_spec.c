@@ -3,6 +3,7 @@
 
 #include "output_text.h"
 #include "runtimes/docker/docker_spec.h"
+#include "runtimes/docker/docker_time.h"
 #include "runtimes/null/null_plan.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000a"
@@ -86,6 +87,22 @@ static void limits_become_shares_and_a_hard_limit_with_swap_of_the_same(void **s
     assert_null(json_object_get(body, "User"));
     assert_null(host(body, "Privileged"));
     assert_null(host(body, "Binds"));
+}
+
+/* No sum of them overflows. */
+static void amounts_beyond_any_machine_are_cut(void **state)
+{
+    json_t *body = NULL;
+    json_auto_t *volumes = NULL;
+    assert_int_equal(make_ref("'vcpus':1e300,'memory':1e300,'linuxParameters':{'maxSwap':"
+                              "9223372036854775807,'sharedMemorySize':9223372036854775807}",
+                              JOB "/1", &body, &volumes, NULL),
+                     0);
+    assert_json(host(body, "Memory"), "2305843009212645376");
+    assert_json(host(body, "MemorySwap"), "4611686018425290752");
+    assert_json(host(body, "ShmSize"), "2305843009212645376");
+    assert_json(host(body, "CpuShares"), "262144");
+    json_decref(body);
 }
 
 static void old_members_count_when_there_are_no_requirements(void **state)
@@ -388,8 +405,17 @@ static void times_are_read_to_the_nanosecond(void **state)
     assert_int_equal(time_ns("2024-02-29T12:34:56.5+01:30"), 1709204696500000000);
     assert_int_equal(time_ns("0001-01-01T00:00:00Z"), 0);
     assert_int_equal(time_ns("2024-02-29T12:34:56"), 0);
+    assert_int_equal(time_ns("2024-02-29T12:34:56+ab:cd"), 0);
     assert_int_equal(time_ns("yesterday at around noon Z"), 0);
     assert_int_equal(time_ns(""), 0);
+}
+
+static void times_beyond_nanoseconds_are_none(void **state)
+{
+    assert_int_equal(time_ns("2262-04-11T23:47:14.999999999Z"), 9223372034999999999);
+    assert_int_equal(time_ns("2262-04-11T23:47:17Z"), 0);
+    assert_int_equal(time_ns("9999-12-31T23:59:59Z"), 0);
+    assert_int_equal(time_ns("1969-12-31T23:59:59Z"), 0);
 }
 
 static void the_null_runtime_reads_the_command(void **state)
@@ -420,6 +446,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(limits_become_shares_and_a_hard_limit_with_swap_of_the_same),
+        cmocka_unit_test(amounts_beyond_any_machine_are_cut),
         cmocka_unit_test(old_members_count_when_there_are_no_requirements),
         cmocka_unit_test(the_service_s_variables_come_last),
         cmocka_unit_test(command_user_and_flags_are_passed_on),
@@ -430,6 +457,7 @@ int main(void)
         cmocka_unit_test(a_stream_is_named_by_definition_and_task),
         cmocka_unit_test(pulls_name_one_tag),
         cmocka_unit_test(times_are_read_to_the_nanosecond),
+        cmocka_unit_test(times_beyond_nanoseconds_are_none),
         cmocka_unit_test(the_null_runtime_reads_the_command),
         cmocka_unit_test(gpus_become_a_device_request_and_a_label),
         cmocka_unit_test(fargate_is_a_hard_limit_of_cpu),

@@ -133,7 +133,7 @@ static void a_reply_is_told_once_and_its_connection_is_used_again(void **state)
     world *w = *state;
     ob_http_request request = request_of(w);
     for (int i = 1; i <= 3; i++) {
-        (void)ob_http_send(w->h, &request);
+        (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
         step_until_idle(w);
         assert_int_equal(w->replies, i);
         assert_int_equal(w->freed, i);
@@ -142,7 +142,7 @@ static void a_reply_is_told_once_and_its_connection_is_used_again(void **state)
     }
     assert_int_equal(w->n, 1);
     request.only_once = true; /* on a connection of its own */
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_int_equal(w->n, 2);
 }
@@ -155,7 +155,7 @@ static void a_loop_that_watches_the_descriptor_needs_no_steps(void **state)
     request.body = "a=b";
     request.type = "text/plain";
     request.header = "X-Own: 1";
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     watch_until_idle(w);
     assert_int_equal(w->status, 200);
     assert_non_null(strstr(w->request, "POST /x HTTP/1.1\r\n"));
@@ -165,7 +165,7 @@ static void a_loop_that_watches_the_descriptor_needs_no_steps(void **state)
     /* Time arrives by the descriptor, too. */
     w->answer = NULL;
     request.timeout_s = 1;
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     watch_until_idle(w);
     assert_int_equal(w->status, 0);
     assert_int_equal(w->replies, 2);
@@ -179,7 +179,7 @@ static void a_signature_covers_only_headers_that_are_sent(void **state)
     request.body = "a=b";
     request.sign = "aws:amz:us-east-1:ec2";
     request.userpwd = "key:secret";
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_non_null(strstr(w->request, "SignedHeaders=content-type;host;x-amz-date,"));
 }
@@ -191,7 +191,7 @@ static void an_answer_that_never_comes_ends_by_the_timeout(void **state)
     ob_http_request request = request_of(w);
     request.timeout_s = 1;
     int64_t begun_ms = ob_mono_ms();
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_true(ob_mono_ms() - begun_ms >= 900);
     assert_int_equal(w->replies, 1);
@@ -205,11 +205,11 @@ static void a_body_that_is_too_long_fails_its_call(void **state)
     world *w = *state;
     w->answer = "HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n12345678";
     ob_http_request request = request_of(w);
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_int_equal(w->status, 200);
     w->answer = "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n123456789";
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_int_equal(w->replies, 2);
     assert_int_equal(w->status, 0);
@@ -221,7 +221,7 @@ static void a_server_that_is_away_got_nothing(void **state)
     world *w = *state;
     assert_int_equal(unlink(w->path), 0);
     ob_http_request request = request_of(w);
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_int_equal(w->status, 0);
     assert_true(w->unsent);
@@ -258,7 +258,7 @@ static void no_reply_follows_a_drop_in_the_calls_own_callbacks(void **state)
     for (int i = 0; i < 3; i++) {
         request.on_data = on_data[i];
         request.on_open = i == 2 ? drop_in_open : NULL;
-        w->call = ob_http_send(w->h, &request);
+        w->call = ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
         step_until_idle(w);
         assert_int_equal(w->freed, i + 1);
     }
@@ -281,8 +281,8 @@ static void a_reply_may_drop_its_own_call_and_others(void **state)
     world *w = *state;
     ob_http_request request = request_of(w);
     request.on_reply = drop_both_in_reply;
-    w->call = ob_http_send(w->h, &request);
-    w->other = ob_http_send(w->h, &request);
+    w->call = ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
+    w->other = ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     step_until_idle(w);
     assert_int_equal(w->replies, 1);
     assert_int_equal(w->freed, 2);
@@ -292,7 +292,7 @@ static void a_call_that_was_dropped_at_once_is_never_sent(void **state)
 {
     world *w = *state;
     ob_http_request request = request_of(w);
-    ob_http_drop(ob_http_send(w->h, &request));
+    ob_http_drop(ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request));
     step_until_idle(w);
     assert_int_equal(w->n, 0);
     assert_int_equal(w->replies, 0);
@@ -304,12 +304,12 @@ static void the_end_of_a_client_frees_its_calls_without_a_reply(void **state)
     world *w = *state;
     w->answer = NULL;
     ob_http_request request = request_of(w);
-    (void)ob_http_send(w->h, &request);
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     while (!w->requests) {
         ob_http_step(w->h, 10);
         serve(w);
     }
-    (void)ob_http_send(w->h, &request); /* one that was never flushed */
+    (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request); /* one that was never flushed */
     ob_http_free(w->h);
     w->h = NULL;
     assert_int_equal(w->freed, 2);
@@ -340,7 +340,7 @@ static void data_that_was_refused_is_told_again_after_resume(void **state)
     ob_http_request request = request_of(w);
     request.on_data = refuse_once;
     request.on_reply = keep_text;
-    w->call = ob_http_send(w->h, &request);
+    w->call = ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     for (int i = 0; i < 20 || !w->refusals; i++) {
         ob_http_step(w->h, 10);
         serve(w);

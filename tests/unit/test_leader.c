@@ -54,7 +54,7 @@ static void a_leader_that_stalls_goes_on_where_nobody_stands_by(void **state)
     (void)usleep(STALL_MS * 1000);
     assert_int_equal(ob_leader_keep(leader, NULL), 0);
     assert_int_equal(ob_leader_begin(leader, NULL), 0);
-    assert_int_equal(ob_leader_commit(leader, 5000, NULL, 0, NULL), 0);
+    assert_int_equal(ob_leader_commit(leader, OB_POINT_SCALER_STATUS, 5000, NULL, 0, NULL), 0);
     assert_int_equal(ob_leader_epoch(leader), epoch);
     ob_leader_free(leader);
 }

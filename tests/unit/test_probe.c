@@ -11,6 +11,7 @@ static char last_text[300];
 
 /* In place of the bus. */
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,
@@ -20,7 +21,7 @@ int ob_bus_send(ob_bus *bus,
                 void *ref,
                 ob_error *err)
 {
-    (void)bus, (void)key, (void)key_len, (void)ref, (void)err;
+    (void)bus, (void)point, (void)key, (void)key_len, (void)ref, (void)err;
     assert_string_equal(topic, OB_TOPIC_EXECUTIONS);
     assert_true(len < sizeof(last_text));
     memcpy(last_text, data, len);
@@ -47,7 +48,7 @@ static int begin(void **state)
     (void)state;
     sent = 0;
     ob_probe_begin(&probe, "scaler", 2, 1000);
-    ob_probe_send(&probe, NULL, 7, 1000, 500);
+    ob_probe_send(&probe, NULL, OB_POINT_SCALER_PROBE, 7, 1000, 500);
     return 0;
 }
 
@@ -58,9 +59,9 @@ static void each_partition_gets_one_when_it_is_due(void **state)
     assert_int_equal(last_partition, 1);
     assert_non_null(strstr(last_text, "\"from\":\"scaler\""));
     assert_non_null(strstr(last_text, "\"epoch\":7"));
-    ob_probe_send(&probe, NULL, 7, 1499, 500);
+    ob_probe_send(&probe, NULL, OB_POINT_SCALER_PROBE, 7, 1499, 500);
     assert_int_equal(sent, 2);
-    ob_probe_send(&probe, NULL, 7, 1500, 500);
+    ob_probe_send(&probe, NULL, OB_POINT_SCALER_PROBE, 7, 1500, 500);
     assert_int_equal(sent, 4);
 }
 
@@ -79,7 +80,7 @@ static void one_that_comes_late_counts(void **state)
     (void)state;
     char first[sizeof(last_text)];
     memcpy(first, last_text, sizeof(first));
-    ob_probe_send(&probe, NULL, 7, 2000, 500);
+    ob_probe_send(&probe, NULL, OB_POINT_SCALER_PROBE, 7, 2000, 500);
     memcpy(last_text, first, sizeof(first));
     (void)arrives(0, 2100);
     (void)arrives(1, 2100);

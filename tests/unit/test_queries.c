@@ -79,7 +79,7 @@ static void statements_are_what_they_declare(void **state)
     int n = 0;
     for (const declared *d = declarations; d->name; d++, n++) {
         ob_error err = { 0 };
-        ob_db_stmt stmt[] = { { d->name, d->sql }, { 0 } };
+        ob_db_stmt stmt[] = { { d->name, d->sql, false }, { 0 } };
         if (ob_db_prepare(db, stmt, &err) < 0)
             fail_msg("%s: %s", d->name, err.text);
         ob_cleanup(ob_freep) char *have = types_known(d->name);

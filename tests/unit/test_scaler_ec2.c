@@ -27,7 +27,7 @@ static const char described[] =
 static void instances_are_read_with_the_tag_of_ours(void **state)
 {
     ec2_answer a;
-    ec2_answer_read(described, strlen(described), &a);
+    assert_int_equal(ec2_answer_read(described, strlen(described), &a), 0);
     assert_int_equal(a.n, 2);
     assert_string_equal(a.instances[0].ec2_id, "i-0aaa");
     assert_string_equal(a.instances[0].state, "running");
@@ -35,7 +35,28 @@ static void instances_are_read_with_the_tag_of_ours(void **state)
     assert_string_equal(a.instances[1].ec2_id, "i-0bbb");
     assert_string_equal(a.instances[1].id, "");
     assert_string_equal(a.next_token, "more");
+    assert_string_equal(a.kind, "DescribeInstancesResponse");
     ec2_answer_done(&a);
+}
+
+static void a_tag_that_is_no_id_of_ours_is_none(void **state)
+{
+    static const struct {
+        const char *tags, *id;
+    } cases[] = {
+        { "<item><key>openbatch:instance</key><value>i-0123456789abcdef01</value></item>", "" },
+        { "<item><key>openbatch:instance</key><value>i-0123456789abcdef0</value></item>"
+          "<item><value>i-00000000000000001</value></item>",
+          "i-0123456789abcdef0" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ob_cleanup(ob_freep) char *xml = ob_strf(
+            "<r><instancesSet><item><tagSet>%s</tagSet></item></instancesSet></r>", cases[i].tags);
+        ec2_answer a;
+        assert_int_equal(ec2_answer_read(xml, strlen(xml), &a), 0);
+        assert_string_equal(a.instances[0].id, cases[i].id);
+        ec2_answer_done(&a);
+    }
 }
 
 static void an_error_is_read_with_code_and_text(void **state)
@@ -44,11 +65,32 @@ static void an_error_is_read_with_code_and_text(void **state)
         "<Response><Errors><Error><Code>InsufficientInstanceCapacity</Code>"
         "<Message>We have none</Message></Error></Errors><RequestID>r</RequestID></Response>";
     ec2_answer a;
-    ec2_answer_read(error, strlen(error), &a);
+    assert_int_equal(ec2_answer_read(error, strlen(error), &a), 0);
     assert_int_equal(a.n, 0);
     assert_string_equal(a.code, "InsufficientInstanceCapacity");
     assert_string_equal(a.message, "We have none");
+    assert_int_equal(ec2_answer_meaning(500, &a), -ENOSPC);
     ec2_answer_done(&a);
+}
+
+/* A launch whose answer cannot be read may have succeeded: it is asked for again. */
+static void an_answer_that_says_nothing_is_no_refusal(void **state)
+{
+    static const struct {
+        int status;
+        const char *code;
+        int meaning;
+    } cases[] = { { 0, "", -EAGAIN },
+                  { 200, "", -EAGAIN },
+                  { 503, "", -EAGAIN },
+                  { 400, "RequestLimitExceeded", -EAGAIN },
+                  { 400, "InvalidParameterValue", -EINVAL },
+                  { 400, "VcpuLimitExceeded", -ENOSPC } };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ec2_answer a = { 0 };
+        (void)snprintf(a.code, sizeof(a.code), "%s", cases[i].code);
+        assert_int_equal(ec2_answer_meaning(cases[i].status, &a), cases[i].meaning);
+    }
 }
 
 static void what_is_no_xml_is_nothing(void **state)
@@ -56,7 +98,8 @@ static void what_is_no_xml_is_nothing(void **state)
     static const char *const bodies[] = { "", "<", "{}", "<a><b></a>", "<a/>" };
     for (size_t i = 0; i < ARRAY_SIZE(bodies); i++) {
         ec2_answer a;
-        ec2_answer_read(bodies[i], strlen(bodies[i]), &a);
+        bool is_xml = strcmp(bodies[i], "<a/>") == 0;
+        assert_int_equal(ec2_answer_read(bodies[i], strlen(bodies[i]), &a), is_xml ? 0 : -EBADMSG);
         assert_int_equal(a.n, 0);
         assert_string_equal(a.code, "");
         ec2_answer_done(&a);
@@ -64,7 +107,7 @@ static void what_is_no_xml_is_nothing(void **state)
     /* Cut anywhere: never more than was there, no sanitizer's finding. */
     for (size_t len = 0; len < strlen(described); len++) {
         ec2_answer a;
-        ec2_answer_read(described, len, &a);
+        assert_int_equal(ec2_answer_read(described, len, &a), -EBADMSG);
         assert_true(a.n <= 2);
         ec2_answer_done(&a);
     }
@@ -86,7 +129,7 @@ static void long_texts_are_cut_between_characters(void **state)
                     "</Response>",
                     text, text, text);
         ec2_answer a;
-        ec2_answer_read(xml, strlen(xml), &a);
+        assert_int_equal(ec2_answer_read(xml, strlen(xml), &a), 0);
         assert_true(ob_text_is_utf8(a.code, strlen(a.code)));
         assert_true(ob_text_is_utf8(a.message, strlen(a.message)));
         assert_memory_equal(a.message, text, strlen(a.message));
@@ -198,7 +241,9 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instances_are_read_with_the_tag_of_ours),
+        cmocka_unit_test(a_tag_that_is_no_id_of_ours_is_none),
         cmocka_unit_test(an_error_is_read_with_code_and_text),
+        cmocka_unit_test(an_answer_that_says_nothing_is_no_refusal),
         cmocka_unit_test(what_is_no_xml_is_nothing),
         cmocka_unit_test(long_texts_are_cut_between_characters),
         cmocka_unit_test(a_launch_says_what_its_environment_asks_for),

@@ -15,6 +15,7 @@ static char said[300];
 
 /* In place of the bus. */
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,
@@ -24,6 +25,7 @@ int ob_bus_send(ob_bus *bus,
                 void *its_ref,
                 ob_error *err)
 {
+    assert_int_equal(point, OB_POINT_SCALER_ASK);
     assert_string_equal(topic, OB_TOPIC_PLACEMENTS);
     assert_int_equal(partition, ob_instance_partition("i-1", 8));
     (void)snprintf(said, sizeof(said), "%.*s", (int)len, data);

@@ -311,14 +311,14 @@ static void a_message_that_nobody_could_read_is_not_sent(void **state)
     ob_cleanup(ob_freep) char *text = ob_calloc(1, OB_MESSAGE_MAX + 2);
     memset(text, 'x', OB_MESSAGE_MAX + 1);
     begin(&w, OB_TOPIC_JOB_STATE);
-    assert_int_equal(ob_bus_send(w.s.bus, OB_TOPIC_EXECUTIONS, -1, NULL, 0, text,
+    assert_int_equal(ob_bus_send(w.s.bus, OB_POINT_API_RING, OB_TOPIC_EXECUTIONS, -1, NULL, 0, text,
                                  OB_MESSAGE_MAX + 1, NULL, &err),
                      -EMSGSIZE);
     assert_false(err.retriable);
     ob_bus_unassign(w.s.bus);
-    assert_int_equal(
-        ob_bus_send(w.s.bus, OB_TOPIC_JOB_STATE, -1, NULL, 0, text, OB_MESSAGE_MAX + 1, NULL, &err),
-        0); /* others' limits are not ours */
+    assert_int_equal(ob_bus_send(w.s.bus, OB_POINT_API_RING, OB_TOPIC_JOB_STATE, -1, NULL, 0, text,
+                                 OB_MESSAGE_MAX + 1, NULL, &err),
+                     0); /* others' limits are not ours */
     end(&w);
 }
 

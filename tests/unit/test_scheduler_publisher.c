@@ -162,7 +162,7 @@ static void a_publisher_that_does_not_move_shows_it(void **state)
         most_ms = publisher_stuck_ms(it);
     }
     assert_true(most_ms >= 2 * LOOK_MS);
-    sql("COMMIT");
+    assert_int_equal(ob_db_commit(db, OB_POINT_API_STOP, NULL), 0);
     for (int64_t until_ms = ob_mono_ms() + 4 * LOOK_MS;
          publisher_stuck_ms(it) > LOOK_MS && ob_mono_ms() < until_ms;)
         poll_for(reader, 100);

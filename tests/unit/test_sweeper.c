@@ -23,7 +23,7 @@ int clock_gettime(clockid_t clock, struct timespec *ts)
 
 static own_server server;
 static char conninfo[128];
-static const ob_db_stmt stmts[] = { { "one", "SELECT 1" }, { 0 } };
+static const ob_db_stmt stmts[] = { { "one", "SELECT 1", false }, { 0 } };
 
 static atomic_int passes, failures, rests;
 static atomic_bool rested;

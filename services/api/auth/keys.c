@@ -271,6 +271,7 @@ int keys_find(api_keys *keys, ob_db *db, const char *key_id, api_key *ret, ob_er
 /* Seals the secret and stores the key by one of two statements. */
 static int store(api_keys *keys,
                  ob_db *db,
+                 ob_point point,
                  const char *statement,
                  const api_key *key,
                  const char *policy_json,
@@ -290,7 +291,7 @@ static int store(api_keys *keys,
         ob_param_text(&p, key->name);
         ob_param_text(&p, policy_json);
     }
-    r = ob_db_exec(db, statement, &p, NULL, err);
+    r = ob_db_write(db, point, statement, &p, NULL, err);
     ob_params_done(&p);
     return r;
 }
@@ -325,12 +326,13 @@ int keys_create(api_keys *keys,
         return ob_fail(err, EIO, "no random numbers are available");
     (void)snprintf(ret->account, sizeof ret->account, "%s", account);
     (void)snprintf(ret->name, sizeof ret->name, "%s", name);
-    return store(keys, db, STMT_KEY_CREATE, ret, policy_json, err);
+    return store(keys, db, OB_POINT_API_KEY_CREATE, STMT_KEY_CREATE, ret, policy_json, err);
 }
 
 /* Runs a statement that returns the key's row unless it is the root's. */
 static int change(api_keys *keys,
                   ob_db *db,
+                  ob_point point,
                   const char *statement,
                   ob_params *p,
                   const char *account,
@@ -338,7 +340,7 @@ static int change(api_keys *keys,
                   ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *changed = NULL, *there = NULL;
-    int r = ob_db_exec(db, statement, p, &changed, err);
+    int r = ob_db_write(db, point, statement, p, &changed, err);
     if (r < 0)
         return r;
     forget(keys, key_id);
@@ -356,7 +358,7 @@ int keys_revoke(api_keys *keys, ob_db *db, const char *account, const char *key_
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text(&p, account);
     ob_param_text(&p, key_id);
-    return change(keys, db, STMT_KEY_REVOKE, &p, account, key_id, err);
+    return change(keys, db, OB_POINT_API_KEY_REVOKE, STMT_KEY_REVOKE, &p, account, key_id, err);
 }
 
 int keys_set_policy(api_keys *keys,
@@ -370,7 +372,7 @@ int keys_set_policy(api_keys *keys,
     ob_param_text(&p, account);
     ob_param_text(&p, key_id);
     ob_param_text(&p, policy_json);
-    return change(keys, db, STMT_KEY_POLICY, &p, account, key_id, err);
+    return change(keys, db, OB_POINT_API_KEY_POLICY, STMT_KEY_POLICY, &p, account, key_id, err);
 }
 
 int keys_list(ob_db *db, const char *account, const char *key_id, PGresult **ret, ob_error *err)
@@ -407,7 +409,7 @@ int keys_import(api_keys *keys,
                 strcmp(known.secret, key.secret) == 0;
     api_key_done(&known);
     if (!same && (r == 0 || r == -ENOENT || r == -EBADMSG)) {
-        r = store(keys, db, STMT_KEY_PUT_ROOT, &key, NULL, err);
+        r = store(keys, db, OB_POINT_API_ROOT_KEY, STMT_KEY_PUT_ROOT, &key, NULL, err);
         *ret_changed = r == 0;
     }
     api_key_done(&key);

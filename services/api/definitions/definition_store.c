@@ -59,7 +59,7 @@ int definition_deactivate(api_request *req, const char *name, int revision, ob_e
     ob_param_text(&p, name);
     ob_param_int(&p, revision);
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = req_exec(req, STMT_DEFINITION_OFF, &p, &res, err);
+    int r = req_write(req, OB_POINT_API_DEFINITION_OFF, STMT_DEFINITION_OFF, &p, &res, err);
     if (r == 0 && PQntuples(res) == 0)
         r = ob_fail(err, ENOENT, "no job definition %s:%d", name, revision);
     return r;

@@ -175,7 +175,7 @@ int op_register_job_definition(api_request *req, api_reply *rep)
     ob_cleanup(ob_freep) char *text = json_dumps(body, JSON_COMPACT);
     one.body = body;
     one.text = text;
-    r = store_tx(req, rep, insert, &one);
+    r = store_tx(req, OB_POINT_API_DEFINITION_REGISTER, rep, insert, &one);
     if (r < 0)
         return r;
     char arn[API_ARN_MAX];

@@ -13,7 +13,7 @@ int capacity_interrupt(ob_db *db,
     ob_param_text(&p, account);
     ob_param_text(&p, region);
     ob_param_text(&p, instance);
-    return ob_db_exec(db, STMT_INSTANCE_INTERRUPT, &p, ret, err);
+    return ob_db_write(db, OB_POINT_API_INTERRUPT, STMT_INSTANCE_INTERRUPT, &p, ret, err);
 }
 
 int capacity_add_token(ob_db *db, int64_t ce_id, const char *hash, ob_error *err)

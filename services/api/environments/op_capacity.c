@@ -61,7 +61,7 @@ int op_create_join_token(api_request *req, api_reply *rep)
 {
     char token[2 * TOKEN_BYTES + 1];
     ob_token_new(token, TOKEN_BYTES);
-    int r = store_tx(req, rep, make_token, token);
+    int r = store_tx(req, OB_POINT_API_JOIN_TOKEN, rep, make_token, token);
     explicit_bzero(token, sizeof(token));
     return r;
 }

@@ -52,7 +52,7 @@ int op_create_compute_environment(api_request *req, api_reply *rep)
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, e.uuid);
     environment_take_body(&e);
-    int r = store_tx(req, rep, insert, &e);
+    int r = store_tx(req, OB_POINT_API_ENVIRONMENT_CREATE, rep, insert, &e);
     if (r < 0)
         return r;
     api_ring_command(req->ctx);

@@ -220,7 +220,7 @@ static int update(api_request *req, api_reply *rep, void *arg)
 int op_update_compute_environment(api_request *req, api_reply *rep)
 {
     ob_cleanup(api_environment_done) api_environment e = { 0 };
-    int r = store_tx(req, rep, update, &e);
+    int r = store_tx(req, OB_POINT_API_ENVIRONMENT_UPDATE, rep, update, &e);
     if (r < 0)
         return r;
     api_ring_command(req->ctx);

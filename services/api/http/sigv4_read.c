@@ -11,6 +11,7 @@
 #include <time.h>
 
 #define SIGNED_HEADERS_MAX 64
+#define LAST_S INT64_C(253402300799) /* a year has four digits */
 
 int sigv4_refuse(sigv4_refusal *refusal, const char *code, const char *fmt, ...)
 {
@@ -92,6 +93,8 @@ static bool read_time(const sigv4_request *req, sigv4_auth *ret)
     if (!end || *end)
         return false;
     ret->time_s = timegm(&tm);
+    if (ret->time_s < 0 || ret->time_s > LAST_S)
+        return false;
     sigv4_time_text(ret->time_s, ret->time);
     return true;
 }

@@ -87,7 +87,7 @@ static int take_rows(listing *l, ob_params *p, job_page *ret, ob_error *err)
 {
     int r = ob_db_exec(l->db, l->stmt, p, &ret->rows, err);
     if (r == 0)
-        r = ob_db_sql(l->db, "COMMIT", NULL, NULL, err);
+        r = ob_db_sql(l->db, "ROLLBACK", NULL, NULL, err); /* it only read */
     if (r < 0)
         return r;
     int n = PQntuples(ret->rows);

@@ -52,7 +52,7 @@ int job_store_stop(ob_db *db,
     ob_param_int(&p, how.terminate ? OB_INBOX_TERMINATE : OB_INBOX_CANCEL);
     add_refs(&p, jobs, n);
     ob_param_text(&p, how.reason);
-    int r = ob_db_exec(db, STMT_STOP, &p, &res, err);
+    int r = ob_db_write(db, OB_POINT_API_STOP, STMT_STOP, &p, &res, err);
     if (r == 0)
         *ret_written = PQntuples(res) > 0;
     return r;

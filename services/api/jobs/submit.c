@@ -144,7 +144,8 @@ static void ring_if_due(submitter *s)
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     /* The scheduler's sweep of the inbox compensates for a lost doorbell. */
-    (void)ob_bus_send(s->bus, OB_TOPIC_SUBMISSIONS, 0, NULL, 0, text, len, NULL, NULL);
+    (void)ob_bus_send(s->bus, OB_POINT_API_RING_SUBMISSION, OB_TOPIC_SUBMISSIONS, 0, NULL, 0, text,
+                      len, NULL, NULL);
 }
 
 /* The outcome of a statement on a lost connection is not known: a repeated insert of the same job

@@ -105,7 +105,7 @@ int submit_store_insert(
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     add_columns(&p, jobs, n);
-    int r = ob_db_exec(db, STMT_SUBMIT, &p, &res, err);
+    int r = ob_db_write(db, OB_POINT_API_SUBMIT, STMT_SUBMIT, &p, &res, err);
     if (r < 0)
         return r;
     size_t at = 0; /* rows mostly come in the order of the jobs */
@@ -164,14 +164,14 @@ int submit_store_refuse_once(ob_db *db,
     ob_param_bytes(&p, body_hash, 32);
     ob_param_uuid(&p, &no_job);
     ob_param_int(&p, now_ms);
-    return ob_db_exec(db, STMT_REFUSE_ONCE, &p, NULL, err);
+    return ob_db_write(db, OB_POINT_API_SUBMIT_REFUSED, STMT_REFUSE_ONCE, &p, NULL, err);
 }
 
 int submit_store_forget_once(ob_db *db, int64_t before_ms, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, before_ms);
-    return ob_db_exec(db, STMT_FORGET_ONCE, &p, NULL, err);
+    return ob_db_write(db, OB_POINT_API_SUBMIT_FORGET, STMT_FORGET_ONCE, &p, NULL, err);
 }
 
 int submit_store_exists(ob_db *db, const ob_uuid *id, bool *ret, ob_error *err)
@@ -189,5 +189,5 @@ int submit_store_note_lead(ob_db *db, int64_t lead_ms, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_int(&p, lead_ms);
-    return ob_db_exec(db, STMT_NOTE_LEAD, &p, NULL, err);
+    return ob_db_write(db, OB_POINT_API_ID_LEAD, STMT_NOTE_LEAD, &p, NULL, err);
 }

@@ -328,7 +328,7 @@ int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err)
         return r;
     r = store_all(&b, *list, err);
     if (r == 0)
-        r = ob_db_sql(db, "COMMIT", NULL, NULL, err);
+        r = ob_db_commit(db, OB_POINT_API_LOG_LINES, err);
     if (r < 0) {
         ob_error ignored;
         (void)ob_db_sql(db, "ROLLBACK", NULL, NULL, &ignored);

@@ -245,7 +245,7 @@ static int intake_turn(intake *in, ob_error *err)
         in->committed_ms = ob_mono_ms();
     log_batch_hurry(in->pending, ob_mono_ms() - in->committed_ms > COMMIT_MS);
     if (r == 0 && in->uncommitted && in->pending == NULL) {
-        r = ob_bus_commit(in->bus, err);
+        r = ob_bus_commit(in->bus, OB_POINT_API_LOG_OFFSETS, err);
         if (r == 0) {
             in->uncommitted = false;
             in->committed_ms = ob_mono_ms();

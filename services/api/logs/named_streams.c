@@ -71,7 +71,7 @@ int named_streams_make(ob_db *db, const char *account, const named_streams *list
     ob_param_uuid_array(&p, ids, n);
     ob_param_int32_array(&p, indexes, n);
     ob_param_int(&p, ob_wall_ms());
-    int r = ob_db_exec(db, STMT_NAME_STREAMS, &p, NULL, err);
+    int r = ob_db_write(db, OB_POINT_API_NAMED_STREAMS, STMT_NAME_STREAMS, &p, NULL, err);
     for (size_t i = 0; r == 0 && i < n; i++) {
         uint64_t hash = hash_of(names[i]);
         atomic_store(&seen[hash % SEEN], hash);

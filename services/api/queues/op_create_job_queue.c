@@ -42,7 +42,7 @@ int op_create_job_queue(api_request *req, api_reply *rep)
     if (!json_object_get(q.body, "tags"))
         (void)json_object_set_new(q.body, "tags", json_object());
 
-    int r = store_tx(req, rep, insert, &q);
+    int r = store_tx(req, OB_POINT_API_QUEUE_CREATE, rep, insert, &q);
     if (r < 0)
         return r;
     api_ring_command(req->ctx);

@@ -22,7 +22,7 @@ static int delete (api_request *req, api_reply *rep, void *arg)
 
 int op_delete_job_queue(api_request *req, api_reply *rep)
 {
-    int r = store_tx(req, rep, delete, NULL);
+    int r = store_tx(req, OB_POINT_API_QUEUE_DELETE, rep, delete, NULL);
     if (r == 0)
         api_ring_command(req->ctx);
     return r;

@@ -43,7 +43,7 @@ int op_create_scheduling_policy(api_request *req, api_reply *rep)
     memcpy(policy.name, name, strlen(name) + 1);
     take_policies(req, policy.body);
     (void)json_object_set_new(policy.body, "tags", tags ? json_deep_copy(tags) : json_object());
-    int r = store_tx(req, rep, insert, &policy);
+    int r = store_tx(req, OB_POINT_API_POLICY_CREATE, rep, insert, &policy);
     if (r < 0)
         return r;
     char arn[API_ARN_MAX];
@@ -71,7 +71,7 @@ static int update(api_request *req, api_reply *rep, void *arg)
 
 int op_update_scheduling_policy(api_request *req, api_reply *rep)
 {
-    int r = store_tx(req, rep, update, NULL);
+    int r = store_tx(req, OB_POINT_API_POLICY_UPDATE, rep, update, NULL);
     if (r == 0)
         api_ring_command(req->ctx);
     return r;
@@ -93,5 +93,5 @@ static int delete (api_request *req, api_reply *rep, void *arg)
 
 int op_delete_scheduling_policy(api_request *req, api_reply *rep)
 {
-    return store_tx(req, rep, delete, NULL);
+    return store_tx(req, OB_POINT_API_POLICY_DELETE, rep, delete, NULL);
 }

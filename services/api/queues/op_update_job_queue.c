@@ -46,7 +46,7 @@ static int update(api_request *req, api_reply *rep, void *arg)
 int op_update_job_queue(api_request *req, api_reply *rep)
 {
     ob_cleanup(api_wanted_queue_done) api_wanted_queue q = { 0 };
-    int r = store_tx(req, rep, update, &q);
+    int r = store_tx(req, OB_POINT_API_QUEUE_UPDATE, rep, update, &q);
     if (r < 0)
         return r;
     api_ring_command(req->ctx);

@@ -42,6 +42,17 @@ int req_exec(api_request *req, const char *stmt, const ob_params *p, PGresult **
     return r < 0 ? r : ob_db_exec(req->db, stmt, p, ret, err);
 }
 
+int req_write(api_request *req,
+              ob_point point,
+              const char *stmt,
+              const ob_params *p,
+              PGresult **ret,
+              ob_error *err)
+{
+    int r = req_db(req, err);
+    return r < 0 ? r : ob_db_write(req->db, point, stmt, p, ret, err);
+}
+
 int req_sql(api_request *req, const char *sql, ob_error *err)
 {
     int r = req_db(req, err);

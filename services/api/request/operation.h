@@ -85,6 +85,13 @@ void req_db_release(api_request *req);
 /* ob_db_exec and ob_db_sql on the request's connection; take one if it has none. */
 int req_exec(api_request *req, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int req_sql(api_request *req, const char *sql, ob_error *err);
+/* ob_db_write on it. */
+int req_write(api_request *req,
+              ob_point point,
+              const char *stmt,
+              const ob_params *p,
+              PGresult **ret,
+              ob_error *err);
 
 /* Returns 0 with rep->body or rep->raw filled (if both are absent, the answer is {}), or a negative
  * errno. Then the reply is rep->code (see errors.h) or, without a code, follows from rep->err: 503

@@ -20,6 +20,7 @@ void store_param_optional_int(ob_params *p, const json_t *value)
 }
 
 int store_tx(api_request *req,
+             ob_point point,
              api_reply *rep,
              int (*body)(api_request *, api_reply *, void *),
              void *arg)
@@ -29,7 +30,7 @@ int store_tx(api_request *req,
         return r;
     r = body(req, rep, arg);
     if (r == 0)
-        r = req_sql(req, "COMMIT", &rep->err);
+        r = ob_db_commit(req->db, point, &rep->err);
     if (r < 0)
         (void)req_sql(req, "ROLLBACK", NULL);
     return r;

@@ -13,9 +13,10 @@ void store_param_bool(ob_params *p, bool value);
 /* SQL NULL where there is none. */
 void store_param_optional_int(ob_params *p, const json_t *value);
 
-/* Runs 'body' in a transaction. body returns 0 to commit, or a negative errno: rolled back. Thread:
- * the owner of req->db. */
+/* Runs 'body' in a transaction; its commit passes the point. body returns 0 to commit, or a
+ * negative errno: rolled back. Thread: the owner of req->db. */
 int store_tx(api_request *req,
+             ob_point point,
              api_reply *rep,
              int (*body)(api_request *, api_reply *, void *),
              void *arg);

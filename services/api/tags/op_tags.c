@@ -41,7 +41,7 @@ static int change(api_request *req, api_reply *rep, void *arg)
 
 int op_change_tags(api_request *req, api_reply *rep)
 {
-    int r = store_tx(req, rep, change, NULL);
+    int r = store_tx(req, OB_POINT_API_TAGS, rep, change, NULL);
     if (r == 0)
         known_clear(req->ctx->known); /* the cache has definitions with their tags */
     return r;

@@ -97,12 +97,13 @@ static void on_action(const ob_http_reply *reply, void *arg)
 static void on_time(void *arg)
 {
     imds *m = arg;
-    (void)ob_http_send(m->http, &(ob_http_request){ .method = m->header ? "GET" : "PUT",
-                                                    .path = m->header ? ACTION_PATH : TOKEN_PATH,
-                                                    .header = m->header ? m->header : TOKEN_HEADER,
-                                                    .timeout_s = TIMEOUT_S,
-                                                    .on_reply = m->header ? on_action : on_token,
-                                                    .arg = m });
+    (void)ob_http_send(m->http, m->header ? OB_POINT_NONE : OB_POINT_EXECUTOR_METADATA,
+                       &(ob_http_request){ .method = m->header ? "GET" : "PUT",
+                                           .path = m->header ? ACTION_PATH : TOKEN_PATH,
+                                           .header = m->header ? m->header : TOKEN_HEADER,
+                                           .timeout_s = TIMEOUT_S,
+                                           .on_reply = m->header ? on_action : on_token,
+                                           .arg = m });
     ob_http_flush(m->http);
 }
 

@@ -11,7 +11,7 @@
 
 #define RECORD_MAX 8192 /* of the kernel's */
 
-static bool names(const char *record, const char *id)
+bool kernel_oom_names(const char *record, const char *id)
 {
     const char *kill = strstr(record, "oom-kill:");
     const char *group = kill ? strstr(kill, "task_memcg=") : NULL;
@@ -29,7 +29,7 @@ bool kernel_oom_killed(const char *path, const char *id)
     while (fd >= 0 && !killed &&
            ((n = read(fd, record, RECORD_MAX)) > 0 || (n < 0 && errno == EPIPE))) {
         record[n > 0 ? n : 0] = '\0';
-        killed = names(record, id);
+        killed = kernel_oom_names(record, id);
     }
     if (fd >= 0)
         (void)close(fd);

@@ -12,6 +12,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob/file.h"
 #include "ob/text.h"
 
 #define KEEP_TYPES 1000             /* notes of ended instances */
@@ -36,6 +37,7 @@ static const char *const passed_on[] = { "PATH",
                                          "OPENBATCH_KAFKA_PID_FILE",
                                          "OPENBATCH_ACCOUNT",
                                          "OPENBATCH_LOG_LEVEL",
+                                         "OPENBATCH_CRASH_FILE",
                                          "OPENBATCH_RUNTIME",
                                          "OPENBATCH_HEARTBEAT_MS",
                                          "OPENBATCH_LOG_LIMIT_BYTES",
@@ -65,18 +67,11 @@ instance_dir_path(char out[PATH_MAX], const char *home, const char *id, const ch
     return out;
 }
 
-static int write_file(const char *path, mode_t mode, const char *text, ob_error *err)
+/* One of the instance's files. Not flushed: the next launch writes them again. */
+static int
+write_file(ob_point point, const char *path, mode_t mode, const char *text, ob_error *err)
 {
-    char new[PATH_MAX + 8];
-    (void)snprintf(new, sizeof(new), "%s.new", path);
-    int fd = open(new, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, mode);
-    if (fd < 0)
-        return ob_fail(err, errno, "%s: %s", new, strerror(errno));
-    size_t len = strlen(text);
-    bool good = write(fd, text, len) == (ssize_t)len;
-    int saved = errno ? errno : EIO;
-    good = close(fd) == 0 && good && rename(new, path) == 0;
-    return good ? 0 : ob_fail(err, saved, "%s: %s", path, strerror(saved));
+    return ob_file_write(point, path, mode, text, false, err);
 }
 
 static int make_dir(const char *path, ob_error *err)
@@ -144,7 +139,7 @@ static void prepare_log(const char *home, const char *log)
     ob_cleanup(ob_freep) char *config = ob_strf("%s/config", log);
     (void)make_dir(path, NULL);
     (void)make_dir(log, NULL);
-    (void)write_file(config, 0644, LOG_CONFIG, NULL);
+    (void)write_file(OB_POINT_SCALER_FILE_LOG, config, 0644, LOG_CONFIG, NULL);
 }
 
 int instance_dir_write(const instance_dir_config *config,
@@ -174,17 +169,22 @@ int instance_dir_write(const instance_dir_config *config,
     if (r == 0)
         r = make_dir(instance_dir_path(path, config->home, spec->id, "/log"), err);
     if (r == 0)
-        r = write_file(instance_dir_path(path, config->home, spec->id, "/log/run"), 0700, log_run,
+        r = write_file(OB_POINT_SCALER_FILE_LOG_RUN,
+                       instance_dir_path(path, config->home, spec->id, "/log/run"), 0700, log_run,
                        err);
     if (r == 0)
-        r = write_file(instance_dir_path(path, config->home, spec->id, "/type"), 0644, type, err);
+        r = write_file(OB_POINT_SCALER_FILE_TYPE,
+                       instance_dir_path(path, config->home, spec->id, "/type"), 0644, type, err);
     if (r == 0 && spec->token)
-        r = write_file(instance_dir_path(path, config->home, spec->id, "/token"), 0600, spec->token,
+        r = write_file(OB_POINT_SCALER_FILE_TOKEN,
+                       instance_dir_path(path, config->home, spec->id, "/token"), 0600, spec->token,
                        err);
     if (r == 0)
-        r = write_file(instance_dir_path(path, config->home, spec->id, "/env"), 0600, env, err);
+        r = write_file(OB_POINT_SCALER_FILE_ENV,
+                       instance_dir_path(path, config->home, spec->id, "/env"), 0600, env, err);
     if (r == 0)
-        r = write_file(instance_dir_path(path, config->home, spec->id, "/run"), 0700, run, err);
+        r = write_file(OB_POINT_SCALER_FILE_RUN,
+                       instance_dir_path(path, config->home, spec->id, "/run"), 0700, run, err);
     return r;
 }
 
@@ -235,9 +235,11 @@ static int remove_one(const char *path, const struct stat *st, int flag, struct 
 void instance_dir_remove(const char *home, const char *id)
 {
     char path[PATH_MAX];
+    ob_point_pass(OB_POINT_SCALER_FILES_GO, OB_POINT_BEFORE);
     /* run first, so that nothing starts from a half-removed directory. */
     (void)unlink(instance_dir_path(path, home, id, "/run"));
     (void)nftw(instance_dir_path(path, home, id, "%s", ""), remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    ob_point_pass(OB_POINT_SCALER_FILES_GO, OB_POINT_AFTER);
 }
 
 /* ---- Pruning ---- */

@@ -11,6 +11,7 @@
 
 #include "ob/config.h"
 #include "ob/error.h"
+#include "ob/point.h"
 
 typedef struct ob_bus ob_bus;
 
@@ -87,10 +88,10 @@ int ob_bus_assign_end(ob_bus *bus,
 int ob_bus_follow_end(
     ob_bus *bus, const char *topic, const char *instance, const char *sends_to, ob_error *err);
 
-/* Subscribes to topics with the configured group. Call ob_bus_commit to commit offsets when the
- * messages' effects are durable. */
+/* Subscribes to topics with the configured group. Call ob_bus_commit, which passes the point, to
+ * commit offsets when the messages' effects are durable. */
 int ob_bus_subscribe(ob_bus *bus, const char *const *topics, ob_error *err);
-int ob_bus_commit(ob_bus *bus, ob_error *err);
+int ob_bus_commit(ob_bus *bus, ob_point point, ob_error *err);
 /* Stops consuming (a deposed leader). */
 void ob_bus_unassign(ob_bus *bus);
 
@@ -106,10 +107,11 @@ int ob_bus_watermarks(ob_bus *bus,
                       int64_t *ret_high,
                       ob_error *err);
 
-/* Queues one message (copied). partition -1: by key. ref: passed to on_delivery (NULL: no report).
- * Never blocks. Errors: -EAGAIN (the queue is full), -ENOENT (unknown topic: it is being created),
- * -EIO; all of these are retriable; -EMSGSIZE. Any thread. */
+/* Passes the point and queues one message (copied). partition -1: by key. ref: passed to
+ * on_delivery (NULL: no report). Never blocks. Errors: -EAGAIN (the queue is full), -ENOENT
+ * (unknown topic: it is being created), -EIO; all of these are retriable; -EMSGSIZE. Any thread. */
 int ob_bus_send(ob_bus *bus,
+                ob_point point,
                 const char *topic,
                 int32_t partition,
                 const char *key,

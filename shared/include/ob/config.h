@@ -30,6 +30,7 @@ typedef struct ob_config_common {
     char *run_dir;
     char *guarded_dirs;
     char *log_level;
+    char *crash_file;
     char *account;
     char *kafka;
     char *kafka_user;

@@ -10,6 +10,7 @@
 #include "ob/error.h"
 #include "ob/id.h"
 #include "ob/mem.h"
+#include "ob/point.h"
 
 typedef struct ob_db ob_db;
 
@@ -18,6 +19,7 @@ typedef struct ob_db ob_db;
 typedef struct ob_db_stmt {
     const char *name; /* NULL ends a table */
     const char *sql;
+    bool writes; /* inserts, updates or deletes rows */
 } ob_db_stmt;
 
 /* Connects, sets plan_cache_mode=force_custom_plan and application_name, and prepares 'stmts'
@@ -85,9 +87,17 @@ void ob_param_bytes_array(ob_params *p, const void *const *v, const int *len, si
  * PQclear. Errors: -EAGAIN for SQLSTATE 40001/40P01/55P03, -EIO (retriable) for a lost connection,
  * -EEXIST for a unique violation, -EPROTO otherwise; err has the server's message and
  * ob_db_sqlstate the code. An error inside BEGIN..COMMIT leaves the transaction open: send
- * ROLLBACK. ob_db_sql without parameters takes several commands. */
+ * ROLLBACK. ob_db_sql without parameters takes several commands.
+ *
+ * Neither commits anything: -EINVAL for COMMIT, and for a statement that writes outside a
+ * transaction. */
 int ob_db_exec(ob_db *db, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
 int ob_db_sql(ob_db *db, const char *sql, const ob_params *p, PGresult **ret, ob_error *err);
+/* As ob_db_exec, for a statement that writes and is a transaction of its own: passes the point. */
+int ob_db_write(
+    ob_db *db, ob_point point, const char *stmt, const ob_params *p, PGresult **ret, ob_error *err);
+/* Commits the open transaction: passes the point. Errors: as ob_db_exec. */
+int ob_db_commit(ob_db *db, ob_point point, ob_error *err);
 const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" if there was none */
 
 /* A pipeline: begin, queue statements, then sync, which reads every result. *ret_results[i] belongs
@@ -99,12 +109,15 @@ const char *ob_db_sqlstate(const ob_db *db); /* of the last error; "" if there w
  * open transaction is rolled back. If a statement cannot be queued, the following ones and the sync
  * fail with its error. */
 int ob_db_pipe_begin(ob_db *db, ob_error *err);
-int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err); /* BEGIN, COMMIT */
+int ob_db_pipe_sql(ob_db *db, const char *sql, ob_error *err); /* BEGIN */
 int ob_db_pipe_add(ob_db *db, const char *stmt, const ob_params *p, ob_error *err);
 int ob_db_pipe_sync(ob_db *db, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
+/* Queues COMMIT and syncs, which is the only way to commit a pipeline: passes the point. A
+ * statement that writes is queued only behind BEGIN (-EINVAL). */
+int ob_db_pipe_commit(
+    ob_db *db, ob_point point, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
 
-/* Gives up a pipeline that was begun. Queued statements are rolled back, except those that an
- * already queued COMMIT commits. */
+/* Gives up a pipeline that was begun: queued statements are rolled back. */
 void ob_db_pipe_abandon(ob_db *db);
 
 /* Columns of a result (text format). */

@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "ob/error.h"
+#include "ob/point.h"
 
 typedef struct ob_http ob_http;
 typedef struct ob_http_call ob_http_call;
@@ -59,7 +60,9 @@ int ob_http_new(const ob_http_options *options, ob_http **ret, ob_error *err);
 /* Drops all calls. Not from a callback. */
 void ob_http_free(ob_http *h);
 
-ob_http_call *ob_http_send(ob_http *h, const ob_http_request *request);
+/* Passes the point: before now, after when an answer has come, before on_reply. OB_POINT_NONE: only
+ * with GET. */
+ob_http_call *ob_http_send(ob_http *h, ob_point point, const ob_http_request *request);
 /* Ends a call: no callback follows. NULL is fine. */
 void ob_http_drop(ob_http_call *call);
 void ob_http_resume(ob_http_call *call);

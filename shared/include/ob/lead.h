@@ -30,6 +30,7 @@ typedef struct ob_lead_config {
     ob_probe *probe;                        /* the service passes it what arrives (ob_probe_take) */
     const char *const *follows;             /* topics read from their end; NULL ends the list */
     ob_lead_topic sends[OB_LEAD_SENDS_MAX]; /* an empty one ends the list before */
+    ob_point probe_point;
     int64_t probe_every_ms;
     int messages_a_turn; /* at most */
     int retry_ms;        /* wait after a turn that failed */

@@ -43,11 +43,15 @@ int ob_leader_keep(ob_leader *leader, ob_error *err);
 int ob_leader_has_standby(ob_leader *leader, bool *ret, ob_error *err);
 
 /* A round: begin opens a pipeline with BEGIN and the fence; the caller adds statements with
- * ob_db_pipe_add; commit sends the COMMIT and reads all results. ret_results[i] is the result of
- * the caller's i-th statement (as in ob_db_pipe_sync; NULL and 0: not needed). timeout_ms limits
- * the wait. Errors: -ESTALE: another process has led since, so stop leading at once; -EIO,
- * -ETIMEDOUT: the connection and with it leadership is lost, and the outcome is unknown; others:
- * the round was rolled back, and the connection is usable. */
+ * ob_db_pipe_add; commit sends the COMMIT, passes the point and reads all results. ret_results[i]
+ * is the result of the caller's i-th statement (as in ob_db_pipe_sync; NULL and 0: not needed).
+ * timeout_ms limits the wait. Errors: -ESTALE: another process has led since, so stop leading at
+ * once; -EIO, -ETIMEDOUT: the connection and with it leadership is lost, and the outcome is
+ * unknown; others: the round was rolled back, and the connection is usable. */
 int ob_leader_begin(ob_leader *leader, ob_error *err);
-int ob_leader_commit(
-    ob_leader *leader, int timeout_ms, PGresult **ret_results, size_t n, ob_error *err);
+int ob_leader_commit(ob_leader *leader,
+                     ob_point point,
+                     int timeout_ms,
+                     PGresult **ret_results,
+                     size_t n,
+                     ob_error *err);

@@ -23,8 +23,9 @@ typedef struct ob_probe {
 void ob_probe_begin(ob_probe *probe, const char *role, int32_t partitions, int64_t now_ms);
 /* The topic has another number of partitions now. Silence of new ones counts from now. */
 void ob_probe_resize(ob_probe *probe, int32_t partitions, int64_t now_ms);
-/* Sends one to each partition, if 'every_ms' have passed. */
-void ob_probe_send(ob_probe *probe, ob_bus *bus, int64_t epoch, int64_t now_ms, int64_t every_ms);
+/* Sends one to each partition, if 'every_ms' have passed; passes the point. */
+void ob_probe_send(
+    ob_probe *probe, ob_bus *bus, ob_point point, int64_t epoch, int64_t now_ms, int64_t every_ms);
 /* Takes a message of batch.executions. Returns whether it was a probe, of whomever. */
 bool ob_probe_take(
     ob_probe *probe, int32_t partition, const char *type, const json_t *body, int64_t now_ms);

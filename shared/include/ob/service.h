@@ -18,6 +18,9 @@ extern atomic_bool ob_service_again;
  * memory out of core files. Errors: -EINVAL (log_level), -errno. */
 int ob_service_init(const char *name, const char *log_level, ob_error *err);
 int ob_service_stop_fd(void); /* an eventfd that becomes readable on a stop */
+/* Waits until 'fd' is readable, and then drains it, until the service is to stop, or for that time.
+ * fd -1: none. */
+void ob_service_wait(int fd, int timeout_ms);
 
 /* Health on a unix socket <run_dir>/<name>.health: each connection gets one JSON object, then the
  * end of the stream. A small thread serves it; any thread of the service reports with

@@ -4,26 +4,8 @@ import random
 import time
 
 import pytest
-from cloud import cloud_of
+from cloud import USER_DATA, cloud_of
 from stack import wait_for
-
-USER_DATA = """#!/bin/sh
-umask 077
-mkdir -p '{dir}/@INSTANCE@' && cd '{dir}/@INSTANCE@'
-printf %s '@TOKEN@' >token
-printf %s '@KAFKA_PASSWORD@' >password
-set -a
-OPENBATCH_HOME='{dir}'
-OPENBATCH_RUN_DIR='{dir}/@INSTANCE@'
-OPENBATCH_INSTANCE_ID=@INSTANCE@
-OPENBATCH_INSTANCE_DIR='{dir}/@INSTANCE@'
-OPENBATCH_INSTANCE_TYPE=@TYPE@
-OPENBATCH_CE_NAME=@ENVIRONMENT@
-OPENBATCH_KAFKA=@KAFKA@
-OPENBATCH_KAFKA_USER=executor
-OPENBATCH_KAFKA_PASSWORD_FILE='{dir}/@INSTANCE@/password'
-exec {executor}
-"""
 
 
 @pytest.fixture(scope="module")

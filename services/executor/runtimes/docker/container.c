@@ -79,17 +79,19 @@ void container_free(container *c)
 }
 
 void container_request(container *c,
+                       ob_point point,
                        const char *method,
                        const char *path,
                        const json_t *body,
                        ob_http_on_reply on_reply)
 {
-    c->op = ob_http_send(c->d->http, &(ob_http_request){ .method = method,
-                                                         .path = path,
-                                                         .json = body,
-                                                         .timeout_s = CALL_TIMEOUT_S,
-                                                         .on_reply = on_reply,
-                                                         .arg = c });
+    c->op = ob_http_send(c->d->http, point,
+                         &(ob_http_request){ .method = method,
+                                             .path = path,
+                                             .json = body,
+                                             .timeout_s = CALL_TIMEOUT_S,
+                                             .on_reply = on_reply,
+                                             .arg = c });
 }
 
 bool container_answered(container *c, const ob_http_reply *reply)

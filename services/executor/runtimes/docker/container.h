@@ -14,6 +14,7 @@ void container_free(container *c);
 
 /* One request of the container's step. */
 void container_request(container *c,
+                       ob_point point,
                        const char *method,
                        const char *path,
                        const json_t *body,

@@ -185,7 +185,7 @@ void begin_create(container *c)
                 c->platform ? "&platform=" : "", c->platform ? c->platform : "");
     c->exists = true;
     docker_probe_image(c->d, ob_json_str(c->body, "Image", NULL));
-    container_request(c, "POST", path, c->body, on_create);
+    container_request(c, OB_POINT_EXECUTOR_CREATE, "POST", path, c->body, on_create);
 }
 
 /* A shell's exit code for a command that it cannot run; -1: that is not the cause. */
@@ -258,7 +258,7 @@ void begin_start_intended(container *c)
     container_set_start(c, START_INTENDED);
     container_set_step(c, STEP_STARTING);
     c->op = ob_http_send(
-        c->d->http,
+        c->d->http, OB_POINT_EXECUTOR_START,
         &(ob_http_request){
             .method = "POST", .path = path, .only_once = true, .on_reply = on_start, .arg = c });
 }

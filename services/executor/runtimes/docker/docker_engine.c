@@ -162,11 +162,12 @@ static void send_list(docker *d)
     ob_cleanup(ob_freep) char *filters = filter_query(d);
     ob_cleanup(ob_freep) char *path =
         ob_strf("%s/containers/json?all=1&filters=%s", d->api, filters);
-    d->listing = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
-                                                           .path = path,
-                                                           .timeout_s = LIST_TIMEOUT_S,
-                                                           .on_reply = on_list,
-                                                           .arg = d });
+    d->listing = ob_http_send(d->http, OB_POINT_NONE,
+                              &(ob_http_request){ .method = "GET",
+                                                  .path = path,
+                                                  .timeout_s = LIST_TIMEOUT_S,
+                                                  .on_reply = on_list,
+                                                  .arg = d });
 }
 
 static void take_event(docker *d, const char *text, size_t len)
@@ -235,23 +236,25 @@ static void on_hello(const ob_http_reply *reply, void *arg)
     ob_cleanup(ob_freep) char *filters = filter_query(d);
     /* since: also the events that this dockerd has published before, as far as it keeps them. */
     ob_cleanup(ob_freep) char *path = ob_strf("%s/events?since=1&filters=%s", d->api, filters);
-    d->events = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
-                                                          .path = path,
-                                                          .on_data = on_event_data,
-                                                          .on_open = on_events_open,
-                                                          .on_reply = on_events_end,
-                                                          .arg = d });
+    d->events = ob_http_send(d->http, OB_POINT_NONE,
+                             &(ob_http_request){ .method = "GET",
+                                                 .path = path,
+                                                 .on_data = on_event_data,
+                                                 .on_open = on_events_open,
+                                                 .on_reply = on_events_end,
+                                                 .arg = d });
 }
 
 static void on_connect_time(void *arg)
 {
     docker *d = arg;
     docker_drop_calls(d);
-    d->hello = ob_http_send(d->http, &(ob_http_request){ .method = "GET",
-                                                         .path = "/version",
-                                                         .timeout_s = HELLO_TIMEOUT_S,
-                                                         .on_reply = on_hello,
-                                                         .arg = d });
+    d->hello = ob_http_send(d->http, OB_POINT_NONE,
+                            &(ob_http_request){ .method = "GET",
+                                                .path = "/version",
+                                                .timeout_s = HELLO_TIMEOUT_S,
+                                                .on_reply = on_hello,
+                                                .arg = d });
 }
 
 static void on_tick(void *arg)

@@ -6,15 +6,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "docker_spec.h"
+#include "docker_time.h"
 
 #define HEAD 8
 #define FRAME_MAX (4u << 20)
 
-static uint32_t payload_len(const char *head)
+/* The length of a frame by its head; 0: it is not one. */
+static size_t frame_len(const char *head)
 {
     const uint8_t *b = (const uint8_t *)head;
-    return (uint32_t)b[4] << 24 | (uint32_t)b[5] << 16 | (uint32_t)b[6] << 8 | b[7];
+    uint32_t payload = (uint32_t)b[4] << 24 | (uint32_t)b[5] << 16 | (uint32_t)b[6] << 8 | b[7];
+    bool is_frame = b[0] < DOCKER_STREAMS && !b[1] && !b[2] && !b[3] && payload <= FRAME_MAX;
+    return is_frame ? HEAD + payload : 0;
 }
 
 static void hand_on(const char *frame, size_t len, docker_on_part on_part, void *arg)
@@ -30,35 +33,35 @@ static void hand_on(const char *frame, size_t len, docker_on_part on_part, void 
     on_part(&part, arg);
 }
 
+/* The bytes to collect next: a head, or all of its frame; 0: it is not one. */
+static size_t wanted(const char *head, size_t have)
+{
+    return have < HEAD ? HEAD : frame_len(head);
+}
+
 int docker_frames_feed(
     docker_frames *f, const char *data, size_t len, docker_on_part on_part, void *arg)
 {
     while (len > 0) {
-        const char *head = f->open.len > 0 ? f->open.at : data;
-        size_t have = f->open.len > 0 ? f->open.len : len;
-        size_t want = HEAD;
-        if (have >= HEAD) {
-            if ((uint8_t)head[0] >= DOCKER_STREAMS || head[1] || head[2] || head[3] ||
-                payload_len(head) > FRAME_MAX)
-                return -EBADMSG;
-            want += payload_len(head);
-        }
-        if (f->open.len == 0 && len >= want && have >= HEAD) { /* whole, in place */
+        bool is_open = f->open.len > 0;
+        size_t want = is_open ? wanted(f->open.at, f->open.len) : wanted(data, len);
+        if (want == 0)
+            return -EBADMSG;
+        size_t part = want - f->open.len < len ? want - f->open.len : len;
+        if (!is_open && len >= want) { /* whole, in place */
             hand_on(data, want, on_part, arg);
-            data += want;
-            len -= want;
-            continue;
+        } else {
+            ob_buf_add(&f->open, data, part);
+            want = wanted(f->open.at, f->open.len);
+            if (want == 0)
+                return -EBADMSG;
+            if (f->open.len == want) {
+                hand_on(f->open.at, want, on_part, arg);
+                ob_buf_clear(&f->open);
+            }
         }
-        size_t part = f->open.len >= want ? 0 : want - f->open.len;
-        part = part < len ? part : len;
-        ob_buf_add(&f->open, data, part);
         data += part;
         len -= part;
-        if (f->open.len >= HEAD && payload_len(f->open.at) <= FRAME_MAX &&
-            f->open.len == HEAD + payload_len(f->open.at)) {
-            hand_on(f->open.at, f->open.len, on_part, arg);
-            ob_buf_clear(&f->open);
-        }
     }
     return 0;
 }

@@ -11,8 +11,10 @@
 #include "ob/text.h"
 
 #define MIB (1024LL * 1024)
-#define MEMORY_MIN (6 * MIB) /* Docker refuses less */
-#define CPU_SHARES_MIN 2     /* the kernel's bounds (cgroup v1, cpu.shares) */
+#define MIB_MAX (INT64_MAX / MIB / 4) /* sums of some fit */
+#define MEMORY_MIN (6 * MIB)          /* Docker refuses less */
+#define VCPUS_MAX 1000000             /* no machine has more */
+#define CPU_SHARES_MIN 2              /* the kernel's bounds (cgroup v1, cpu.shares) */
 #define CPU_SHARES_MAX 262144
 /* The engine stores output until it has been sent. A full file is rotated away, and a reader that
  * is more than one file behind loses lines; reading slows only while Kafka accepts less than the
@@ -23,6 +25,11 @@
 static void set(json_t *obj, const char *name, json_t *value)
 {
     (void)json_object_set_new(obj, name, value);
+}
+
+static int64_t bytes_of(double mib)
+{
+    return mib > 0 ? (mib < (double)MIB_MAX ? (int64_t)(mib * (double)MIB) : MIB_MAX * MIB) : 0;
 }
 
 double docker_resource(const json_t *container, const char *type, const char *old_member)
@@ -149,14 +156,15 @@ static void add_linux(const json_t *container, json_t *host, int64_t memory)
     const json_t *params = json_object_get(container, "linuxParameters");
     const json_t *devices = json_object_get(params, "devices");
     int64_t max_swap = ob_json_int(params, "maxSwap", -1);
-    set(host, "MemorySwap", json_integer(max_swap < 0 ? memory * 2 : memory + max_swap * MIB));
+    int64_t swap = max_swap < 0 ? memory : bytes_of((double)max_swap);
+    set(host, "MemorySwap", json_integer(memory + swap));
     if (max_swap >= 0 && json_object_get(params, "swappiness"))
         set(host, "MemorySwappiness", json_integer(ob_json_int(params, "swappiness", 60)));
     if (ob_json_bool(params, "initProcessEnabled", false))
         set(host, "Init", json_true());
     int64_t shm = ob_json_int(params, "sharedMemorySize", 0);
     if (shm > 0)
-        set(host, "ShmSize", json_integer(shm * MIB));
+        set(host, "ShmSize", json_integer(bytes_of((double)shm)));
     if (json_array_size(json_object_get(params, "tmpfs")) > 0)
         add_tmpfs(json_object_get(params, "tmpfs"), host);
     if (json_array_size(devices) > 0) {
@@ -188,6 +196,7 @@ static json_t *make_log_config(const docker_spec *in, const json_t *container)
 static void add_cpu(const json_t *container, json_t *host)
 {
     double vcpus = docker_resource(container, "VCPU", "vcpus");
+    vcpus = vcpus < VCPUS_MAX ? vcpus : VCPUS_MAX;
     int64_t shares = (int64_t)(vcpus * 1024);
     shares = shares < CPU_SHARES_MIN   ? CPU_SHARES_MIN
              : shares > CPU_SHARES_MAX ? CPU_SHARES_MAX
@@ -230,8 +239,8 @@ static int add_mounts(
 int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes, ob_error *err)
 {
     const json_t *container = json_object_get(in->spec, "container");
-    int64_t memory = (int64_t)(docker_resource(container, "MEMORY", "memory") * (double)MIB);
-    if (memory <= 0)
+    int64_t memory = bytes_of(docker_resource(container, "MEMORY", "memory"));
+    if (memory == 0)
         return ob_fail(err, EINVAL, "the job has no memory limit");
     if (memory < MEMORY_MIN)
         memory = MEMORY_MIN;

@@ -15,7 +15,7 @@
 #include "docker_leftover.h"
 #include "docker_moves.h"
 #include "docker_output.h"
-#include "docker_spec.h"
+#include "docker_time.h"
 #include "docker_unwell.h"
 #include "host/kernel_oom.h"
 #include "ob/clock.h"
@@ -253,11 +253,12 @@ void container_listed(container *c)
             ob_strf("%s/containers/%s/kill?signal=SIGURG", c->d->api, c->name);
         c->nudged = true;
         c->listings = 0;
-        c->stop_call = ob_http_send(c->d->http, &(ob_http_request){ .method = "POST",
-                                                                    .path = path,
-                                                                    .timeout_s = NUDGE_TIMEOUT_S,
-                                                                    .on_reply = on_nudged,
-                                                                    .arg = c });
+        c->stop_call = ob_http_send(c->d->http, OB_POINT_EXECUTOR_NUDGE,
+                                    &(ob_http_request){ .method = "POST",
+                                                        .path = path,
+                                                        .timeout_s = NUDGE_TIMEOUT_S,
+                                                        .on_reply = on_nudged,
+                                                        .arg = c });
     }
 }
 
@@ -320,5 +321,5 @@ void container_inspect(container *c)
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s/json", c->d->api, c->name);
     c->died = false;
-    container_request(c, "GET", path, NULL, on_inspect);
+    container_request(c, OB_POINT_NONE, "GET", path, NULL, on_inspect);
 }

@@ -141,7 +141,7 @@ static void send(container *c, const char *query, ob_http_on_data data, ob_http_
                 query, since);
     docker_frames_reset(&c->out.frames);
     c->out.call = ob_http_send(
-        c->d->http,
+        c->d->http, OB_POINT_NONE,
         &(ob_http_request){
             .method = "GET", .path = path, .on_data = data, .on_reply = reply, .arg = c });
 }

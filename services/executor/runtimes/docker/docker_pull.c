@@ -160,12 +160,13 @@ static pull *pull_new(docker *d, const char *key, const char *image, const conta
     ob_cleanup(ob_freep) char *header = auth ? ob_strf("X-Registry-Auth: %s", auth) : NULL;
     ob_cleanup(ob_freep) char *query = docker_spec_pull_query(image, c->platform);
     ob_cleanup(ob_freep) char *path = ob_strf("%s/images/create?%s", d->api, query);
-    p->call = ob_http_send(d->http, &(ob_http_request){ .method = "POST",
-                                                        .path = path,
-                                                        .header = header,
-                                                        .on_data = on_data,
-                                                        .on_reply = on_reply,
-                                                        .arg = p });
+    p->call = ob_http_send(d->http, OB_POINT_EXECUTOR_PULL,
+                           &(ob_http_request){ .method = "POST",
+                                               .path = path,
+                                               .header = header,
+                                               .on_data = on_data,
+                                               .on_reply = on_reply,
+                                               .arg = p });
     expect_progress(p);
     return p;
 }

@@ -63,12 +63,13 @@ void remove_go(container *c)
         ob_cleanup(ob_freep) char *path =
             ob_strf("%s/containers/%s?v=1%s", c->d->api, c->name, c->force ? "&force=1" : "");
         c->d->removing++;
-        container_request(c, "DELETE", path, NULL, on_removed);
+        container_request(c, OB_POINT_EXECUTOR_REMOVE, "DELETE", path, NULL, on_removed);
     } else if (json_array_size(c->volumes) > 0) {
         const char *name = json_string_value(json_array_get(c->volumes, 0));
         ob_cleanup(ob_freep) char *path = ob_strf("%s/volumes/%s", c->d->api, name);
         c->d->removing++;
-        container_request(c, "DELETE", path, NULL, on_volume_removed);
+        container_request(c, OB_POINT_EXECUTOR_REMOVE_VOLUME, "DELETE", path, NULL,
+                          on_volume_removed);
     } else {
         finish_removal(c);
     }

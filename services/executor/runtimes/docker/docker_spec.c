@@ -7,7 +7,6 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <time.h>
 
 #include "docker_host.h"
 #include "ob/json.h"
@@ -161,39 +160,4 @@ char *docker_spec_pull_query(const char *image, const char *platform)
     bool is_exact = strchr(image, '@') || strchr(after_last(image, '/'), ':');
     return ob_strf("fromImage=%s%s%s%s", encoded, is_exact ? "" : "&tag=latest",
                    platform ? "&platform=" : "", platform ? platform : "");
-}
-
-int64_t docker_time_ns(const char *text, size_t len, const char **ret_end)
-{
-    /* 2006-01-02T15:04:05[.999999999](Z|+07:00) */
-    char date[20];
-    struct tm tm = { 0 };
-    if (len < sizeof(date))
-        return 0;
-    memcpy(date, text, sizeof(date) - 1);
-    date[sizeof(date) - 1] = '\0';
-    const char *rest = strptime(date, "%Y-%m-%dT%H:%M:%S", &tm);
-    if (!rest || *rest)
-        return 0;
-    const char *p = text + sizeof(date) - 1, *end = text + len;
-    int64_t ns = 0;
-    if (*p == '.') {
-        int64_t unit = 100000000;
-        for (p++; p < end && isdigit((unsigned char)*p); p++, unit /= 10)
-            ns += (*p - '0') * unit;
-    }
-    int64_t shift_s = 0;
-    if (p < end && *p == 'Z') {
-        p++;
-    } else if (end - p >= 6 && (*p == '+' || *p == '-')) {
-        shift_s = ((p[1] - '0') * 10 + p[2] - '0') * 3600 + ((p[4] - '0') * 10 + p[5] - '0') * 60;
-        shift_s = *p == '+' ? shift_s : -shift_s;
-        p += 6;
-    } else {
-        return 0;
-    }
-    if (ret_end)
-        *ret_end = p;
-    int64_t s = timegm(&tm) - shift_s;
-    return s < 0 ? 0 : s * 1000000000 + ns;
 }

@@ -24,7 +24,3 @@ char *docker_spec_pull_query(const char *image, const char *platform);
 
 /* Percent-encodes all but letters, digits and -._~ . New, free(). */
 char *docker_url_encode(const char *text);
-
-/* The engine's RFC 3339 time in ns since the epoch; 0 for its zero time and for text that is not a
- * time. *ret_end, if not NULL, is the rest of the text. */
-int64_t docker_time_ns(const char *text, size_t len, const char **ret_end);

@@ -141,6 +141,7 @@ static void decide(docker *d, bool works)
 }
 
 static void send(docker *d,
+                 ob_point point,
                  const char *method,
                  const char *before,
                  const char *after,
@@ -149,13 +150,14 @@ static void send(docker *d,
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/containers/%s" DOCKER_PROBE "%s%s", d->api,
                                               before, d->base.config.instance, after);
-    d->probe_call = ob_http_send(d->http, &(ob_http_request){ .method = method,
-                                                              .path = path,
-                                                              .json = body,
-                                                              .only_once = true,
-                                                              .timeout_s = PROBE_TIMEOUT_S,
-                                                              .on_reply = on_reply,
-                                                              .arg = d });
+    d->probe_call = ob_http_send(d->http, point,
+                                 &(ob_http_request){ .method = method,
+                                                     .path = path,
+                                                     .json = body,
+                                                     .only_once = true,
+                                                     .timeout_s = PROBE_TIMEOUT_S,
+                                                     .on_reply = on_reply,
+                                                     .arg = d });
 }
 
 /* Call it first in each reply. false: there was no answer; it starts again when the engine is
@@ -180,7 +182,7 @@ static void on_removed(const ob_http_reply *reply, void *arg)
 static void remove_probe(docker *d, bool works)
 {
     d->probe_works = works;
-    send(d, "DELETE", "", "?v=1&force=1", NULL, on_removed);
+    send(d, OB_POINT_EXECUTOR_TRY_REMOVE, "DELETE", "", "?v=1&force=1", NULL, on_removed);
 }
 
 static void on_started(const ob_http_reply *reply, void *arg)
@@ -206,7 +208,7 @@ static void on_created(const ob_http_reply *reply, void *arg)
     if (reply->status == 201) {
         json_auto_t *body = ob_json_read(reply->body, reply->len);
         ob_text_format(d->probe_id, sizeof(d->probe_id), "%s", ob_json_str(body, "Id", ""));
-        send(d, "POST", "", "/start", NULL, on_started);
+        send(d, OB_POINT_EXECUTOR_TRY_START, "POST", "", "/start", NULL, on_started);
     } else if (reply->status == 409) { /* one that was left */
         remove_probe(d, false);
     } else {
@@ -240,7 +242,7 @@ static void on_probe_time(void *arg)
         "NetworkMode", ob_json_text("host"), "LogConfig", "Type", ob_json_text("none"), "Labels",
         DOCKER_LABEL_INSTANCE, ob_json_text(config->instance), DOCKER_LABEL_HOME,
         ob_json_text(config->home), DOCKER_LABEL_COPY, ob_json_text(d->settings->copy));
-    send(d, "POST", "create?name=", "", body, on_created);
+    send(d, OB_POINT_EXECUTOR_TRY_CREATE, "POST", "create?name=", "", body, on_created);
 }
 
 void docker_unwell_init(docker *d)

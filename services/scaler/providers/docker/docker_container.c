@@ -31,7 +31,8 @@ void docker_forget(docker *d, docker_instance *in)
     free(in);
 }
 
-__attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
+__attribute__((format(printf, 7, 8))) void docker_ask(docker *d,
+                                                      ob_point point,
                                                       const char *id,
                                                       const char *method,
                                                       const json_t *body,
@@ -48,13 +49,14 @@ __attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
     docker_asked *arg = ob_calloc(1, sizeof(*arg));
     arg->d = d;
     (void)snprintf(arg->id, sizeof(arg->id), "%s", id);
-    (void)ob_http_send(d->http, &(ob_http_request){ .method = method,
-                                                    .path = versioned,
-                                                    .json = body,
-                                                    .timeout_s = CALL_S,
-                                                    .on_reply = on_reply,
-                                                    .arg = arg,
-                                                    .free_arg = free });
+    (void)ob_http_send(d->http, point,
+                       &(ob_http_request){ .method = method,
+                                           .path = versioned,
+                                           .json = body,
+                                           .timeout_s = CALL_S,
+                                           .on_reply = on_reply,
+                                           .arg = arg,
+                                           .free_arg = free });
 }
 
 /* Only these characters need an escape. */
@@ -186,13 +188,13 @@ static void on_version(const ob_http_reply *reply, void *arg)
     }
     json_auto_t *version = ob_json_read(reply->body, reply->len);
     ob_docker_api(version, d->api);
-    docker_ask(d, "", "GET", NULL, on_self, "/containers/%s/json", d->self);
+    docker_ask(d, OB_POINT_NONE, "", "GET", NULL, on_self, "/containers/%s/json", d->self);
 }
 
 void docker_place(docker *d)
 {
     d->placing = true;
-    docker_ask(d, "", "GET", NULL, on_version, "/version");
+    docker_ask(d, OB_POINT_NONE, "", "GET", NULL, on_version, "/version");
 }
 
 /* ---- Starting ---- */
@@ -260,7 +262,8 @@ static void on_started(const ob_http_reply *reply, void *arg)
 static void start_it(docker *d, docker_instance *in)
 {
     in->asked = true;
-    docker_ask(d, in->id, "POST", NULL, on_started, "/containers/%s-%s/start", d->copy, in->id);
+    docker_ask(d, OB_POINT_SCALER_DOCKER_START, in->id, "POST", NULL, on_started,
+               "/containers/%s-%s/start", d->copy, in->id);
 }
 
 static void on_made(const ob_http_reply *reply, void *arg)
@@ -283,7 +286,8 @@ void docker_make(docker *d, docker_instance *in)
 {
     json_auto_t *body = container_of(d, in);
     in->asked = true;
-    docker_ask(d, in->id, "POST", body, on_made, "/containers/create?name=%s-%s", d->copy, in->id);
+    docker_ask(d, OB_POINT_SCALER_DOCKER_CREATE, in->id, "POST", body, on_made,
+               "/containers/create?name=%s-%s", d->copy, in->id);
 }
 
 /* ---- Ending ---- */
@@ -315,8 +319,8 @@ static void on_job_removed(const ob_http_reply *reply, void *arg)
 
 void docker_remove_job(docker *d, const char *container, const char *instance)
 {
-    docker_ask(d, instance, "DELETE", NULL, on_job_removed, "/containers/%s?force=1&v=1",
-               container);
+    docker_ask(d, OB_POINT_SCALER_DOCKER_REMOVE_JOB, instance, "DELETE", NULL, on_job_removed,
+               "/containers/%s?force=1&v=1", container);
 }
 
 static void on_jobs(const ob_http_reply *reply, void *arg)
@@ -340,8 +344,8 @@ static void on_jobs(const ob_http_reply *reply, void *arg)
     if (json_array_size(list) > 0)
         return; /* looked at once more */
     in->asked = true;
-    docker_ask(a->d, a->id, "DELETE", NULL, on_gone, "/containers/%s-%s?force=1&v=1", a->d->copy,
-               a->id);
+    docker_ask(a->d, OB_POINT_SCALER_DOCKER_REMOVE, a->id, "DELETE", NULL, on_gone,
+               "/containers/%s-%s?force=1&v=1", a->d->copy, a->id);
 }
 
 void docker_purge(docker *d, docker_instance *in)
@@ -349,7 +353,8 @@ void docker_purge(docker *d, docker_instance *in)
     char filter[256];
     docker_label_filter(filter, sizeof(filter), "openbatch.instance", in->id);
     in->asked = true;
-    docker_ask(d, in->id, "GET", NULL, on_jobs, "/containers/json?all=1&filters=%s", filter);
+    docker_ask(d, OB_POINT_NONE, in->id, "GET", NULL, on_jobs, "/containers/json?all=1&filters=%s",
+               filter);
 }
 
 static void on_stopped(const ob_http_reply *reply, void *arg)
@@ -374,8 +379,9 @@ void docker_stop(docker *d, docker_instance *in)
 {
     in->asked = true;
     if (in->kill)
-        docker_ask(d, in->id, "POST", NULL, on_stopped, "/containers/%s-%s/kill", d->copy, in->id);
+        docker_ask(d, OB_POINT_SCALER_DOCKER_KILL, in->id, "POST", NULL, on_stopped,
+                   "/containers/%s-%s/kill", d->copy, in->id);
     else
-        docker_ask(d, in->id, "POST", NULL, on_stopped, "/containers/%s-%s/stop?t=%d", d->copy,
-                   in->id, GRACE_S);
+        docker_ask(d, OB_POINT_SCALER_DOCKER_STOP, in->id, "POST", NULL, on_stopped,
+                   "/containers/%s-%s/stop?t=%d", d->copy, in->id, GRACE_S);
 }

@@ -62,7 +62,8 @@ void docker_forget(docker *d, docker_instance *in);
 
 /* Sends a call for an instance ("": for none); its reply's arg is a docker_asked. 'body' may be
  * NULL. */
-__attribute__((format(printf, 6, 7))) void docker_ask(docker *d,
+__attribute__((format(printf, 7, 8))) void docker_ask(docker *d,
+                                                      ob_point point,
                                                       const char *id,
                                                       const char *method,
                                                       const json_t *body,

@@ -19,6 +19,7 @@
 #include "docker_container.h"
 #include "ob/clock.h"
 #include "ob/config.h"
+#include "ob/file.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -68,6 +69,8 @@ static void on_look(const ob_http_reply *reply, void *arg)
     if (!docker_good(reply, "list", ""))
         return;
     json_auto_t *list = ob_json_read(reply->body, reply->len);
+    if (!json_is_array(list)) /* what it lacks may be there */
+        return;
     if (!d->looked && d->project)
         remove_strays(d, list);
     d->looked = true;
@@ -201,8 +204,8 @@ static int docker_interrupt(provider *p, const char *id, ob_error *err)
     const docker_instance *in = docker_find(d, id);
     if (!in || in->phase != PHASE_RUNNING)
         return ob_fail(err, ENOENT, "instance %s is not running", id);
-    docker_ask(d, id, "POST", NULL, on_interrupted, "/containers/%s-%s/kill?signal=SIGUSR1",
-               d->copy, id);
+    docker_ask(d, OB_POINT_SCALER_DOCKER_INTERRUPT, id, "POST", NULL, on_interrupted,
+               "/containers/%s-%s/kill?signal=SIGUSR1", d->copy, id);
     return 0;
 }
 
@@ -260,7 +263,8 @@ static bool docker_tick(provider *p)
         docker_label_filter(filter, sizeof(filter), "openbatch.copy", d->copy);
         d->looking = true;
         d->look_at_ms = now_ms + LOOK_MS;
-        docker_ask(d, "", "GET", NULL, on_look, "/containers/json?all=1&filters=%s", filter);
+        docker_ask(d, OB_POINT_NONE, "", "GET", NULL, on_look, "/containers/json?all=1&filters=%s",
+                   filter);
     }
     ob_http_step(d->http, 0);
     bool freed = d->freed;
@@ -288,11 +292,11 @@ static void leave(docker *d)
     for (int step = 0; step < 2; step++) {
         for (const docker_instance *in = d->instances; in; in = in->hh.next) {
             if (step == 0)
-                docker_ask(d, in->id, "POST", NULL, on_left, "/containers/%s-%s/stop?t=5", d->copy,
-                           in->id);
+                docker_ask(d, OB_POINT_SCALER_DOCKER_LEAVE, in->id, "POST", NULL, on_left,
+                           "/containers/%s-%s/stop?t=5", d->copy, in->id);
             else
-                docker_ask(d, in->id, "DELETE", NULL, on_left, "/containers/%s-%s?force=1", d->copy,
-                           in->id);
+                docker_ask(d, OB_POINT_SCALER_DOCKER_LEFT, in->id, "DELETE", NULL, on_left,
+                           "/containers/%s-%s?force=1", d->copy, in->id);
         }
         while (ob_http_busy(d->http) && ob_mono_ms() < end_ms)
             ob_http_step(d->http, 100);
@@ -346,14 +350,9 @@ static int pass_password(docker *d, const char *from, ob_error *err)
     if (mkdir(dir, 0700) < 0 && errno != EEXIST)
         return ob_fail(err, errno, "%s: %s", dir, strerror(errno));
     d->password_file = ob_strf("%s/kafka.password", dir);
-    (void)unlink(d->password_file);
-    int fd = open(d->password_file, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    ssize_t len = (ssize_t)strlen(password);
-    bool written = fd >= 0 && write(fd, password, (size_t)len) == len;
-    int saved = errno;
-    if (fd >= 0 && close(fd) < 0)
-        written = false;
-    return written ? 0 : ob_fail(err, saved, "%s: %s", d->password_file, strerror(saved));
+    r = ob_file_write(OB_POINT_SCALER_FILE_PASSWORD, d->password_file, 0600, password, false, err);
+    explicit_bzero(password, strlen(password));
+    return r;
 }
 
 static int docker_make_provider(const void *settings,

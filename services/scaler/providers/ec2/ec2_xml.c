@@ -45,12 +45,16 @@ static void on_start(void *arg, const char *name, const char **attributes)
 {
     reader *r = arg;
     (void)attributes;
+    if (r->depth == 0)
+        (void)ob_text_into(r->out->kind, sizeof(r->out->kind), name);
     if (r->depth < DEPTH_MAX)
         (void)ob_text_into(r->names[r->depth], NAME_MAX_LEN, name);
     r->depth++;
     ob_buf_clear(&r->text);
     if (at(r, "instancesSet/item"))
         r->now = (ec2_instance){ 0 };
+    else if (at(r, "tagSet/item"))
+        r->key[0] = r->value[0] = '\0';
 }
 
 static void on_text(void *arg, const char *text, int len)
@@ -72,7 +76,8 @@ static void on_end(void *arg, const char *name)
         (void)ob_text_into(r->key, sizeof(r->key), text);
     else if (at(r, "instancesSet/item/tagSet/item/value"))
         (void)ob_text_into(r->value, sizeof(r->value), text);
-    else if (at(r, "instancesSet/item/tagSet/item") && strcmp(r->key, EC2_TAG_INSTANCE) == 0)
+    else if (at(r, "instancesSet/item/tagSet/item") && strcmp(r->key, EC2_TAG_INSTANCE) == 0 &&
+             ob_instance_id_is(r->value))
         (void)ob_text_into(r->now.id, sizeof(r->now.id), r->value);
     else if (at(r, "Error/Code"))
         (void)ob_text_into(r->out->code, sizeof(r->out->code), text);
@@ -90,7 +95,7 @@ static void on_end(void *arg, const char *name)
     ob_buf_clear(&r->text);
 }
 
-void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret)
+int ec2_answer_read(const char *xml, size_t len, ec2_answer *ret)
 {
     *ret = (ec2_answer){ 0 };
     reader r = { .out = ret };
@@ -100,9 +105,46 @@ void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret)
     XML_SetUserData(parser, &r);
     XML_SetElementHandler(parser, on_start, on_end);
     XML_SetCharacterDataHandler(parser, on_text);
-    (void)XML_Parse(parser, xml, (int)len, 1);
+    bool whole = XML_Parse(parser, xml, (int)len, 1) == XML_STATUS_OK;
     XML_ParserFree(parser);
     ob_buf_done(&r.text);
+    return whole ? 0 : -EBADMSG;
+}
+
+static bool among(const char *code, const char *const *codes)
+{
+    for (; *codes; codes++)
+        if (strcmp(code, *codes) == 0)
+            return true;
+    return false;
+}
+
+/* The codes are from "Error codes for the Amazon EC2 API". */
+int ec2_answer_meaning(int status, const ec2_answer *answer)
+{
+    static const char *const none[] = { "InsufficientInstanceCapacity",
+                                        "InsufficientHostCapacity",
+                                        "InsufficientReservedInstanceCapacity",
+                                        "InstanceLimitExceeded",
+                                        "VcpuLimitExceeded",
+                                        "MaxSpotInstanceCountExceeded",
+                                        "SpotMaxPriceTooLow",
+                                        "InsufficientFreeAddressesInSubnet",
+                                        "InsufficientCapacity",
+                                        "ReservationCapacityExceeded",
+                                        "Unsupported", /* of a type, in this zone */
+                                        NULL };
+    static const char *const later[] = { "RequestLimitExceeded",  "Throttling",
+                                         "ThrottlingException",   "Unavailable",
+                                         "ServerInternal",        "InternalError",
+                                         "RequestExpired",        "AuthFailure",
+                                         "UnauthorizedOperation", "ExpiredToken",
+                                         "InvalidClientTokenId",  "SignatureDoesNotMatch",
+                                         "PendingVerification",   NULL };
+    if (among(answer->code, none))
+        return -ENOSPC;
+    bool unclear = status < 400 || status >= 500; /* no answer, or one that says nothing */
+    return unclear || among(answer->code, later) ? -EAGAIN : -EINVAL;
 }
 
 void ec2_answer_done(ec2_answer *answer)

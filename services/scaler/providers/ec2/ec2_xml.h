@@ -15,6 +15,7 @@ typedef struct ec2_instance {
 } ec2_instance;
 
 typedef struct ec2_answer {
+    char kind[40];           /* of the document: "DescribeInstancesResponse" */
     ec2_instance *instances; /* of RunInstances or DescribeInstances */
     size_t n;
     char *next_token; /* NULL: that was all */
@@ -22,6 +23,12 @@ typedef struct ec2_answer {
     char message[400];
 } ec2_answer;
 
-/* Reads an answer; unreadable parts are left empty. Free with ec2_answer_done. */
-void ec2_answer_read(const char *xml, size_t len, ec2_answer *ret);
+/* Reads an answer; free it with ec2_answer_done, also after a failure: then it has what was read
+ * until there. Errors: -EBADMSG: it is not a whole XML document, so nothing may be concluded from
+ * what it lacks. */
+int ec2_answer_read(const char *xml, size_t len, ec2_answer *ret);
 void ec2_answer_done(ec2_answer *answer);
+
+/* What an answer without what was asked for means. -ENOSPC: not available now; -EINVAL: never
+ * possible; -EAGAIN: nothing, so ask again. */
+int ec2_answer_meaning(int status, const ec2_answer *answer);

@@ -88,25 +88,26 @@ static void forget(ec2 *e, ec2_machine *in)
     free(in);
 }
 
-static void ask(ec2 *e, const char *id, const char *body, ob_http_on_reply on_reply)
+static void ask(ec2 *e, ob_point point, const char *id, const char *body, ob_http_on_reply on_reply)
 {
     asked *arg = ob_calloc(1, sizeof(*arg));
     arg->e = e;
     (void)snprintf(arg->id, sizeof(arg->id), "%s", id);
     ob_cleanup(ob_freep) char *header =
         e->session ? ob_strf("X-Amz-Security-Token: %s", e->session) : NULL;
-    (void)ob_http_send(e->http, &(ob_http_request){ .method = "POST",
-                                                    .path = "",
-                                                    .body = body,
-                                                    .type = "application/x-www-form-urlencoded; "
-                                                            "charset=utf-8",
-                                                    .sign = e->sign,
-                                                    .userpwd = e->userpwd,
-                                                    .header = header,
-                                                    .timeout_s = CALL_S,
-                                                    .on_reply = on_reply,
-                                                    .arg = arg,
-                                                    .free_arg = free });
+    (void)ob_http_send(e->http, point,
+                       &(ob_http_request){ .method = "POST",
+                                           .path = "",
+                                           .body = body,
+                                           .type = "application/x-www-form-urlencoded; "
+                                                   "charset=utf-8",
+                                           .sign = e->sign,
+                                           .userpwd = e->userpwd,
+                                           .header = header,
+                                           .timeout_s = CALL_S,
+                                           .on_reply = on_reply,
+                                           .arg = arg,
+                                           .free_arg = free });
 }
 
 static void warn(const char *what, const char *id, const ob_http_reply *reply, const ec2_answer *a)
@@ -116,42 +117,6 @@ static void warn(const char *what, const char *id, const ob_http_reply *reply, c
 }
 
 /* ---- Launching ---- */
-
-static bool among(const char *code, const char *const *codes)
-{
-    for (; *codes; codes++)
-        if (strcmp(code, *codes) == 0)
-            return true;
-    return false;
-}
-
-/* -ENOSPC: not available now; -EINVAL: never possible; -EAGAIN: ask again. The codes are from
- * "Error codes for the Amazon EC2 API". */
-static int meaning(int status, const char *code)
-{
-    static const char *const none[] = { "InsufficientInstanceCapacity",
-                                        "InsufficientHostCapacity",
-                                        "InsufficientReservedInstanceCapacity",
-                                        "InstanceLimitExceeded",
-                                        "VcpuLimitExceeded",
-                                        "MaxSpotInstanceCountExceeded",
-                                        "SpotMaxPriceTooLow",
-                                        "InsufficientFreeAddressesInSubnet",
-                                        "InsufficientCapacity",
-                                        "ReservationCapacityExceeded",
-                                        "Unsupported", /* of a type, in this zone */
-                                        NULL };
-    static const char *const later[] = { "RequestLimitExceeded",  "Throttling",
-                                         "ThrottlingException",   "Unavailable",
-                                         "ServerInternal",        "InternalError",
-                                         "RequestExpired",        "AuthFailure",
-                                         "UnauthorizedOperation", "ExpiredToken",
-                                         "InvalidClientTokenId",  "SignatureDoesNotMatch",
-                                         "PendingVerification",   NULL };
-    if (among(code, none))
-        return -ENOSPC;
-    return status == 0 || status >= 500 || among(code, later) ? -EAGAIN : -EINVAL;
-}
 
 static void launch_failed(ec2 *e, ec2_machine *in, int r, const ec2_answer *a)
 {
@@ -175,7 +140,7 @@ static void on_launched(const ob_http_reply *reply, void *arg)
         return;
     in->asked = false;
     in->next_ms = ob_mono_ms() + AGAIN_MS;
-    ec2_answer_read(reply->body, reply->len, &a);
+    (void)ec2_answer_read(reply->body, reply->len, &a);
     if (reply->status == 200 && a.n > 0) {
         (void)snprintf(in->ec2_id, sizeof(in->ec2_id), "%s", a.instances[0].ec2_id);
         in->since_ms = ob_mono_ms();
@@ -191,7 +156,7 @@ static void on_launched(const ob_http_reply *reply, void *arg)
         e->base.on.failed(in->id, -EAGAIN, "it was launched with another token", e->base.on.arg);
         in->phase = PHASE_ENDING;
     } else {
-        int r = meaning(reply->status, a.code);
+        int r = ec2_answer_meaning(reply->status, &a);
         warn("RunInstances", in->id, reply, &a);
         /* A launch that may have succeeded is not given up; it is repeated with the same token. */
         if (r != -EAGAIN && in->phase == PHASE_LAUNCHING)
@@ -213,7 +178,7 @@ static void on_terminated(const ob_http_reply *reply, void *arg)
         return;
     in->asked = false;
     in->next_ms = ob_mono_ms() + AGAIN_MS;
-    ec2_answer_read(reply->body, reply->len, &a);
+    (void)ec2_answer_read(reply->body, reply->len, &a);
     if (reply->status == 200 || strncmp(a.code, "InvalidInstanceID", 17) == 0) {
         ob_info("instance.removed", "{s:s, s:s}", "instance", in->id, "ec2", in->ec2_id);
         forget(to->e, in);
@@ -227,7 +192,7 @@ static void terminate_it(ec2 *e, ec2_machine *in)
 {
     ob_cleanup(ob_freep) char *body = ec2_terminate_instance(in->ec2_id);
     in->asked = true;
-    ask(e, in->id, body, on_terminated);
+    ask(e, OB_POINT_SCALER_EC2_TERMINATE, in->id, body, on_terminated);
 }
 
 /* ---- Looking ---- */
@@ -249,7 +214,7 @@ static void found_one(ec2 *e, const ec2_instance *i)
      * ended. */
     if (in->ec2_id[0] && strcmp(in->ec2_id, i->ec2_id) != 0) {
         ob_cleanup(ob_freep) char *body = ec2_terminate_instance(i->ec2_id);
-        ask(e, "", body, on_terminated);
+        ask(e, OB_POINT_SCALER_EC2_DOUBLE, "", body, on_terminated);
         return;
     }
     (void)snprintf(in->ec2_id, sizeof(in->ec2_id), "%s", i->ec2_id);
@@ -284,7 +249,8 @@ static void on_look(const ob_http_reply *reply, void *arg)
 {
     ec2 *e = ((asked *)arg)->e;
     ec2_answer a;
-    ec2_answer_read(reply->body, reply->len, &a);
+    bool whole = ec2_answer_read(reply->body, reply->len, &a) == 0 && reply->status == 200 &&
+                 strcmp(a.kind, "DescribeInstancesResponse") == 0;
     for (size_t i = 0; i < a.n; i++) {
         ec2_machine *in = find(e, a.instances[i].id);
         if (a.instances[i].id[0] && is_alive(&a.instances[i]))
@@ -294,7 +260,7 @@ static void on_look(const ob_http_reply *reply, void *arg)
     }
     e->looking = false;
     e->look_at_ms = ob_mono_ms() + LOOK_MS;
-    if (reply->status != 200)
+    if (!whole) /* what it lacks may be there */
         warn("DescribeInstances", "", reply, &a);
     else if (a.next_token)
         look(e, a.next_token);
@@ -307,7 +273,7 @@ static void look(ec2 *e, const char *next_token)
 {
     ob_cleanup(ob_freep) char *body = ec2_describe_instances(e->copy, next_token);
     e->looking = true;
-    ask(e, "", body, on_look);
+    ask(e, OB_POINT_SCALER_EC2_DESCRIBE, "", body, on_look);
 }
 
 /* ---- The provider ---- */
@@ -380,7 +346,7 @@ static void tick_one(ec2 *e, ec2_machine *in, int64_t now_ms)
     if (in->phase == PHASE_LAUNCHING && in->run && e->listed) {
         in->asked = true;
         in->next_ms = now_ms;
-        ask(e, in->id, in->run, on_launched);
+        ask(e, OB_POINT_SCALER_EC2_RUN, in->id, in->run, on_launched);
     } else if (in->phase == PHASE_ENDING && in->ec2_id[0]) {
         terminate_it(e, in);
     }

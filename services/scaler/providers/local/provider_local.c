@@ -117,8 +117,8 @@ static int supervise(local *l, local_instance *in, int64_t now_ms, ob_error *err
     in->checked_at_ms = now_ms;
     if (supervise_is_running(l->home, in->id))
         return 0;
-    (void)supervise_signal_strays(l->home, in->id, SIGTERM);
-    return supervise_start(l->home, in->id, err);
+    (void)supervise_signal_strays(OB_POINT_SCALER_LOCAL_STRAY, l->home, in->id, SIGTERM);
+    return supervise_start(OB_POINT_SCALER_LOCAL_START, l->home, in->id, err);
 }
 
 static int local_launch(provider *p, const provider_launch_spec *spec, ob_error *err)
@@ -159,7 +159,7 @@ static void local_terminate(provider *p, const char *id, bool graceful)
         in->phase = PHASE_STOPPING;
         in->deadline_ms = now_ms + (graceful ? GRACE_MS : KILL_MS);
         in->killed = !graceful;
-        supervise_control(l->home, id, graceful ? "x" : "xk");
+        supervise_control(OB_POINT_SCALER_LOCAL_STOP, l->home, id, graceful ? "x" : "xk");
         ob_info("instance.stopped", "{s:s, s:b}", "instance", id, "graceful", (int)graceful);
     } else if (in->phase == PHASE_STOPPING && !graceful && !in->killed) {
         in->deadline_ms = now_ms; /* the next tick kills */
@@ -172,7 +172,7 @@ static int local_interrupt(provider *p, const char *id, ob_error *err)
     const local_instance *in = find(l, id);
     if (!in || in->phase != PHASE_RUNNING || !supervise_is_running(l->home, id))
         return ob_fail(err, ENOENT, "instance %s is not running", id);
-    supervise_control(l->home, id, "1"); /* SIGUSR1 */
+    supervise_control(OB_POINT_SCALER_LOCAL_INTERRUPT, l->home, id, "1"); /* SIGUSR1 */
     return 0;
 }
 
@@ -218,14 +218,14 @@ static bool stopped(local *l, local_instance *in, int64_t now_ms)
             return false;
         /* Too late: its runsv must kill it; a runsv that does not answer is killed too. */
         if (in->killed)
-            supervise_kill(l->home, in->id);
+            supervise_kill(OB_POINT_SCALER_LOCAL_KILL, l->home, in->id);
         else
-            supervise_control(l->home, in->id, "xk");
+            supervise_control(OB_POINT_SCALER_LOCAL_LATE, l->home, in->id, "xk");
         in->killed = true;
         in->deadline_ms = now_ms + KILL_MS;
         return false;
     }
-    return supervise_signal_strays(l->home, in->id, SIGKILL) == 0;
+    return supervise_signal_strays(OB_POINT_SCALER_LOCAL_CLEAR, l->home, in->id, SIGKILL) == 0;
 }
 
 /* Runs purges until one succeeds. Returns true then. */
@@ -236,7 +236,7 @@ static bool purged(local *l, local_instance *in, int64_t now_ms)
     if (in->purge == 0) {
         if (now_ms < in->deadline_ms)
             return false;
-        pid_t pid = supervise_purge(&l->config, in->id, &err);
+        pid_t pid = supervise_purge(OB_POINT_SCALER_LOCAL_PURGE, &l->config, in->id, &err);
         if (pid == 0)
             return true;
         in->purge = pid > 0 ? pid : 0;

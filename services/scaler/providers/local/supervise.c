@@ -28,13 +28,15 @@ bool supervise_is_running(const char *home, const char *id)
     return fd >= 0;
 }
 
-void supervise_control(const char *home, const char *id, const char *letters)
+void supervise_control(ob_point point, const char *home, const char *id, const char *letters)
 {
     int fd = open_fifo(home, id, "control");
     if (fd < 0)
         return;
+    ob_point_pass(point, OB_POINT_BEFORE);
     (void)!write(fd, letters, strlen(letters));
     (void)close(fd);
+    ob_point_pass(point, OB_POINT_AFTER);
 }
 
 /* In a child: nothing is inherited except what is named here. */
@@ -71,7 +73,7 @@ static bool find_program(const char *name, char out[PATH_MAX])
     return false;
 }
 
-int supervise_start(const char *home, const char *id, ob_error *err)
+int supervise_start(ob_point point, const char *home, const char *id, ob_error *err)
 {
     char program[PATH_MAX], dir[PATH_MAX];
     if (!find_program("runsv", program))
@@ -82,6 +84,7 @@ int supervise_start(const char *home, const char *id, ob_error *err)
     ob_cleanup(ob_freep) char *env_home = ob_strf("OPENBATCH_HOME=%s", home);
     char *argv[] = { (char *)"runsv", dir, NULL }, *envp[] = { env_path, env_home, NULL };
     int log_fd = open_log(home, id);
+    ob_point_pass(point, OB_POINT_BEFORE);
     pid_t child = fork();
     if (child == 0) {
         (void)setsid();
@@ -98,6 +101,7 @@ int supervise_start(const char *home, const char *id, ob_error *err)
         (void)close(log_fd);
     if (child < 0 || waitpid(child, &status, 0) != child || status != 0)
         return ob_fail(err, child < 0 ? saved : EAGAIN, "fork: %s", strerror(saved));
+    ob_point_pass(point, OB_POINT_AFTER);
     return 0;
 }
 
@@ -142,7 +146,8 @@ static bool is_runsv(const char *pid, const char *home, const char *id)
     return name < len && !strcmp(line + name, instance_dir_path(dir, home, id, "%s", ""));
 }
 
-static int signal_matching(const char *comm,
+static int signal_matching(ob_point point,
+                           const char *comm,
                            bool (*is_it)(const char *pid, const char *home, const char *id),
                            const char *home,
                            const char *id,
@@ -159,26 +164,31 @@ static int signal_matching(const char *comm,
         if (strcmp(name, comm) != 0 || !is_it(e->d_name, home, id))
             continue;
         found++;
+        ob_point_pass(point, OB_POINT_BEFORE);
         (void)kill((pid_t)atoi(e->d_name), signal_number);
+        ob_point_pass(point, OB_POINT_AFTER);
     }
     if (proc)
         (void)closedir(proc);
     return found;
 }
 
-int supervise_signal_strays(const char *home, const char *id, int signal_number)
+int supervise_signal_strays(ob_point point, const char *home, const char *id, int signal_number)
 {
-    return signal_matching(EXECUTOR_COMM, is_executor, home, id, signal_number);
+    return signal_matching(point, EXECUTOR_COMM, is_executor, home, id, signal_number);
 }
 
-void supervise_kill(const char *home, const char *id)
+void supervise_kill(ob_point point, const char *home, const char *id)
 {
     /* Its runsv first, which would start another executor. */
-    (void)signal_matching("runsv", is_runsv, home, id, SIGKILL);
-    (void)signal_matching(EXECUTOR_COMM, is_executor, home, id, SIGKILL);
+    (void)signal_matching(point, "runsv", is_runsv, home, id, SIGKILL);
+    (void)signal_matching(point, EXECUTOR_COMM, is_executor, home, id, SIGKILL);
 }
 
-pid_t supervise_purge(const instance_dir_config *config, const char *id, ob_error *err)
+pid_t supervise_purge(ob_point point,
+                      const instance_dir_config *config,
+                      const char *id,
+                      ob_error *err)
 {
     char dir[PATH_MAX];
     if (access(instance_dir_path(dir, config->home, id, "/env"), F_OK) < 0)
@@ -189,6 +199,7 @@ pid_t supervise_purge(const instance_dir_config *config, const char *id, ob_erro
                      (char *)"set -a; . ./env; set +a; exec \"$0\" --purge", executor, NULL };
     char *envp[] = { NULL };
     int log_fd = open_log(config->home, id);
+    ob_point_pass(point, OB_POINT_BEFORE);
     pid_t child = fork();
     if (child == 0) {
         child_setup(log_fd);
@@ -199,5 +210,8 @@ pid_t supervise_purge(const instance_dir_config *config, const char *id, ob_erro
     int saved = errno;
     if (log_fd >= 0)
         (void)close(log_fd);
-    return child > 0 ? child : ob_fail(err, saved, "fork: %s", strerror(saved));
+    if (child < 0)
+        return ob_fail(err, saved, "fork: %s", strerror(saved));
+    ob_point_pass(point, OB_POINT_AFTER);
+    return child;
 }

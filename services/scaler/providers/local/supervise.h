@@ -1,22 +1,27 @@
 /* Processes of one instance of the local provider: a runsv that watches over its executor.
- * Functions name an instance by its id. Called from the loop thread. */
+ * Functions name an instance by its id; those that change something pass a point. Called from the
+ * loop thread. */
 #pragma once
 
 #include <stdbool.h>
 #include <sys/types.h>
 
+#include "ob/point.h"
 #include "providers/instance_dir.h"
 
 /* Does a runsv supervise it? */
 bool supervise_is_running(const char *home, const char *id);
 /* Starts a runsv, which outlives this process. */
-int supervise_start(const char *home, const char *id, ob_error *err);
+int supervise_start(ob_point point, const char *home, const char *id, ob_error *err);
 /* Sends commands to the runsv, in the letters of runsv(8). */
-void supervise_control(const char *home, const char *id, const char *letters);
+void supervise_control(ob_point point, const char *home, const char *id, const char *letters);
 /* Signals executors of the instance that run outside of a runsv. Returns how many there are. */
-int supervise_signal_strays(const char *home, const char *id, int signal_number);
+int supervise_signal_strays(ob_point point, const char *home, const char *id, int signal_number);
 /* Kills runsv and executors, even frozen ones. For processes that do not answer. */
-void supervise_kill(const char *home, const char *id);
+void supervise_kill(ob_point point, const char *home, const char *id);
 /* Starts `openbatch-executor --purge`, which removes the instance's containers. Returns the child,
  * 0 when there is nothing to do, or -errno. */
-pid_t supervise_purge(const instance_dir_config *config, const char *id, ob_error *err);
+pid_t supervise_purge(ob_point point,
+                      const instance_dir_config *config,
+                      const char *id,
+                      ob_error *err);

@@ -1,4 +1,5 @@
 -- The statements of retention.
+-- table: scaler_retention
 
 -- name: past_instances
 -- params: kept_s bigint, rows bigint

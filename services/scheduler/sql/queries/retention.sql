@@ -1,4 +1,5 @@
 -- The statements of retention, page by page.
+-- table: scheduler_retention
 
 -- The rows of the next page whose job has been deleted. Ids are in the order of time, so the pages
 -- end before the ids (:bound) of jobs that cannot have been deleted.

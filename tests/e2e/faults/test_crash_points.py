@@ -1,0 +1,11 @@
+"""A few of the crash points that `./openbatch test crashes` enumerates (docs/crash-points.md)."""
+
+import pytest
+
+
+@pytest.mark.parametrize("side", ["before", "after"])
+@pytest.mark.parametrize(
+    "point", ["api.submit", "scheduler.round", "scaler.launching", "executor.start"]
+)
+def test_a_service_dies_at(crash, point, side):
+    crash(point, side)

@@ -1,0 +1,248 @@
+"""Recipes (crash_recipes.py) with hosts that join, and with instances of other providers."""
+
+import contextlib
+import os
+import signal
+import subprocess
+import threading
+import time
+import types
+from pathlib import Path
+
+from cloud import USER_DATA, cloud_of
+from stack import wait_for
+
+# --- hosts that join ---
+
+
+def join_script(case, environment, folder):
+    done = case.stack.openbatch("join", environment, "--dir", str(folder))
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@contextlib.contextmanager
+def joined(case, environment):
+    """A host that joins; its executor is started again while it dies at a point."""
+    script = join_script(case, environment, case.folder / "host")
+    # Of this copy's settings it has what its own script says, and where to die.
+    env = {k: v for k, v in os.environ.items() if not k.startswith("OPENBATCH_")}
+    env |= {k: v for k, v in case.stack.settings.items() if k in ("DOCKER_HOST", "ASAN_OPTIONS")}
+    env |= {
+        "OPENBATCH_CRASH_FILE": str(case.file),
+        "OPENBATCH_LEAVE_MS": "2000",
+        "OPENBATCH_INTERRUPT_TERM_MS": "1000",
+    }
+    log = (case.folder / "host.log").open("a")
+    processes, asked, ending = [], [], threading.Event()
+
+    def run():
+        while not ending.is_set():
+            process = subprocess.Popen(["sh", "-c", script], env=env, stdout=log, stderr=log)
+            processes.append(process)
+            if process.wait() == 0:
+                return
+            time.sleep(0.2)
+
+    def leave():
+        """Asks each process once: asked twice, it ends without leaving."""
+        for process in processes:
+            if process.poll() is None and process not in asked:
+                asked.append(process)
+                process.terminate()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        yield types.SimpleNamespace(leave=leave, thread=thread)
+    finally:
+        ending.set()
+        for process in processes:
+            if process.poll() is None:
+                process.kill()
+        thread.join(30)
+        log.close()
+
+
+def leave_at_last(host):
+    """Asks it to leave until it has: again if it died meanwhile."""
+    for _ in range(12):
+        host.leave()
+        host.thread.join(5)
+        if not host.thread.is_alive():
+            return
+    raise AssertionError("the host has not left")
+
+
+def join_and_leave(case):
+    """A host joins an unmanaged environment, runs a job, and leaves."""
+    environment = case.work.unmanaged()
+    case.queues.append(case.work.queue(environment))
+    case.arm()
+    with joined(case, environment) as host:
+        case.one_job(queue=case.queues[-1])
+        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        leave_at_last(host)
+        case.wait_died()
+
+
+def leave_unseen(case):
+    """A host leaves while the scheduler, which would let it go, stands still."""
+    environment = case.work.unmanaged()
+    case.queues.append(case.work.queue(environment))
+    with joined(case, environment) as host:
+        case.one_job(queue=case.queues[-1])
+        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        with case.harm.stopped("scheduler"):
+            case.arm()
+            host.leave()
+            case.wait_died()
+        leave_at_last(host)
+
+
+def come_back_too_late(case):
+    """A host whose instance was given up comes back: it is to leave."""
+    environment = case.work.unmanaged()
+    case.queues.append(case.work.queue(environment))
+    with joined(case, environment) as host:
+        case.one_job(queue=case.queues[-1])
+        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        [[instance]] = case.stack.sql(
+            "SELECT i.id FROM instance i JOIN compute_environment c ON c.id = i.ce_id"
+            f" WHERE c.name = '{environment}' AND i.state = 1"
+        )
+        pid = next(
+            int(p.name)
+            for p in os.scandir("/proc")
+            if p.name.isdigit() and is_executor(p, case.folder / "host")
+        )
+        os.kill(pid, signal.SIGSTOP)
+        wait_for(
+            "its loss",
+            lambda: case.stack.sql(f"SELECT 1 FROM instance WHERE id = '{instance}' AND state > 2"),
+            60,
+        )
+        case.arm()
+        os.kill(pid, signal.SIGCONT)
+        case.wait_died()
+        host.thread.join(30)
+
+
+def is_executor(process, home):
+    with contextlib.suppress(OSError):
+        name = Path(process.path, "comm").read_text().strip()
+        settings = Path(process.path, "environ").read_text().split("\0")
+        return name == "openbatch-execu" and f"OPENBATCH_HOME={home}" in settings
+    return False
+
+
+# --- other providers ---
+
+
+@contextlib.contextmanager
+def scaler_of(case, settings):
+    """A scaler of the test's own instead of the supervised one; started again when it dies."""
+    stack = case.stack
+    rows = "SELECT 1 FROM instance WHERE state < 4"
+    wait_for("instances of earlier cases gone", lambda: stack.sql(rows) == [], 90)
+    subprocess.run(["sv", "-w", "20", "down", stack.home / "sv/scaler"], check=True)
+    env = stack.settings | {"PATH": os.environ["PATH"], "OPENBATCH_KAFKA_USER": "scaler"}
+    env["OPENBATCH_KAFKA_PASSWORD_FILE"] = f"{stack.home}/secrets/kafka-scaler.password"
+    log = (case.folder / "scaler.log").open("a")
+    ending, now = threading.Event(), []
+
+    def run():
+        while not ending.is_set():
+            now[:] = [
+                subprocess.Popen(
+                    [stack.build / "services/scaler/openbatch-scaler"],
+                    env=env | settings,
+                    stdout=log,
+                    stderr=log,
+                )
+            ]
+            now[0].wait()
+
+    thread = threading.Thread(target=run, daemon=True)
+    thread.start()
+    try:
+        wait_for("the scaler", lambda: (stack.health("scaler") or {}).get("leader"), 60)
+        yield lambda: now[0].terminate()
+    finally:
+        ending.set()
+        now[0].terminate()
+        thread.join(60)
+        log.close()
+        subprocess.run(["sv", "up", stack.home / "sv/scaler"], check=True)
+        wait_for("the scaler", lambda: (stack.health("scaler") or {}).get("leader"), 60)
+
+
+def executors_of(case):
+    return case.stack.docker("ps", "-aq", "--filter", "label=openbatch.executor").split()
+
+
+def docker_provider(case):
+    """Instances are containers, of an image in which no executor starts: they are given up, until
+    the environment goes. Nothing is left of them, and a job is done by the usual scaler."""
+    job = None
+    settings = {
+        "OPENBATCH_PROVIDER": "docker",
+        "OPENBATCH_DOCKER_IMAGE": "openbatch/busybox",
+        "OPENBATCH_REGISTER_MS": "4000",
+    }
+    with scaler_of(case, settings) as stop:
+        case.arm()
+        queue = case.own_queue(kind="SPOT")
+        job = case.one_job(queue=queue)
+        wait_for("an executor's container", lambda: executors_of(case) or case.has_died(), 60)
+        if "leav" in case.point or "left" in case.point:
+            case.keep_on(stop, every=3)
+        else:
+            case.wait_died()
+        case.terminate(job)
+        case.work.forget()
+        case.work.queues.clear()
+        case.work.environments.clear()
+        wait_for("no executor's container is left", lambda: executors_of(case) == [], 90)
+
+
+def ec2_provider(case):
+    """An instance of EC2 (moto) runs a job and goes when idle."""
+    executor = case.stack.build / "services/executor/openbatch-executor"
+    # The home of an executor is closed to containers, and the case's folder has their word.
+    script = USER_DATA.format(dir=case.folder / "machines", executor=executor)
+    with cloud_of(case.stack, case.folder, user_data=script) as cloud:
+        ending = threading.Event()
+
+        def again():
+            while not ending.is_set():
+                if cloud.scaler.poll() is not None:
+                    cloud.start_scaler()
+                with contextlib.suppress(Exception):
+                    cloud.boot()
+                time.sleep(0.3)
+
+        thread = threading.Thread(target=again, daemon=True)
+        thread.start()
+        try:
+            resources = {
+                "subnets": [cloud.subnet],
+                "imageId": "ami-12345678",
+                "securityGroupIds": [],
+            }
+            case.arm()
+            queue = case.own_queue(types=("m5.large",), **resources)
+            case.one_job(queue=queue)
+            if case.point == "scaler.ec2_double":
+                [[one]] = wait_for("a launch", lambda: list(cloud.alive().values()), 60)
+                tags = [{"Key": k, "Value": v} for k, v in one["Tags"].items()]
+                cloud.ec2.run_instances(
+                    ImageId="ami-12345678", MinCount=1, MaxCount=1, InstanceType="m5.large",
+                    TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+                )  # fmt: skip
+            case.wait_died(90)
+            case.wait_all(180)
+            wait_for("EC2 to have terminated all", lambda: cloud.alive() == {}, 120)
+        finally:
+            ending.set()
+            thread.join(30)

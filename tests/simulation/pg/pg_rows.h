@@ -1,0 +1,277 @@
+/* The rows of the simulated PostgreSQL, one struct for each table (pg_live is a row of live). The
+ * members are the columns of docs/schema.sql that the scheduler, the scaler or the checker read;
+ * the key's come first, in its order. SQL NULL is PG_NULL for numbers and truth values, NULL for
+ * texts, the nil id for ids. Times (PG_TIME) are microseconds since the epoch. Arrays and bytea are
+ * texts as PostgreSQL writes them: {1,2}, \x0a. Rows never change: a change makes a new one. */
+#pragma once
+
+#include <stdint.h>
+
+#include "ob/id.h"
+
+#define PG_NULL INT64_MIN
+
+/* C(type, name, rule): KEY: of the primary key; NEED: NOT NULL; MAY: may be NULL. */
+#define PG_TABLE_LEADER(C)                                                                         \
+    C(TEXT, role, KEY)                                                                             \
+    C(INT, epoch, NEED)                                                                            \
+    C(INT, round, NEED)                                                                            \
+    C(TEXT, holder, NEED)
+
+#define PG_TABLE_PUBLISHER(C)                                                                      \
+    C(BOOL, only_one, KEY)                                                                         \
+    C(INT, epoch, NEED)                                                                            \
+    C(INT, round, NEED)                                                                            \
+    C(INT, n, NEED)                                                                                \
+    C(INT, topic_end, NEED)
+
+#define PG_TABLE_JOB(C)                                                                            \
+    C(UUID, id, KEY)                                                                               \
+    C(TEXT, account, NEED)                                                                         \
+    C(TEXT, region, NEED)                                                                          \
+    C(INT, queue_id, NEED)                                                                         \
+    C(TEXT, definition, NEED)                                                                      \
+    C(INT, revision, NEED)                                                                         \
+    C(TEXT, name, NEED)                                                                            \
+    C(INT, array_size, NEED)                                                                       \
+    C(INT, mcpu, NEED)                                                                             \
+    C(INT, mem_mib, NEED)                                                                          \
+    C(INT, gpus, NEED)                                                                             \
+    C(INT, created_at_ms, NEED)                                                                    \
+    C(TEXT, detail, NEED)                                                                          \
+    C(INT, attempts, NEED)                                                                         \
+    C(TEXT, on_exit, MAY)                                                                          \
+    C(INT, timeout_s, NEED)                                                                        \
+    C(TEXT, share, MAY)                                                                            \
+    C(INT, priority, NEED)                                                                         \
+    C(TEXT, dep_ids, MAY)                                                                          \
+    C(TEXT, dep_idxs, MAY)                                                                         \
+    C(TEXT, dep_types, MAY)                                                                        \
+    C(TEXT, task_tags, MAY)                                                                        \
+    C(TEXT, failure, MAY)
+
+#define PG_TABLE_SUBMIT_ONCE(C)                                                                    \
+    C(TEXT, key_id, KEY)                                                                           \
+    C(TEXT, invocation_id, KEY)                                                                    \
+    C(TEXT, body_hash, NEED)                                                                       \
+    C(UUID, job_id, NEED)                                                                          \
+    C(INT, created_at_ms, NEED)
+
+#define PG_TABLE_INBOX(C)                                                                          \
+    C(INT, consumer, KEY)                                                                          \
+    C(INT, seq, KEY)                                                                               \
+    C(INT, kind, NEED)                                                                             \
+    C(UUID, job_id, MAY)                                                                           \
+    C(INT, idx, NEED)                                                                              \
+    C(INT, ref, MAY)                                                                               \
+    C(TEXT, reason, MAY)                                                                           \
+    C(TEXT, instance_id, MAY)
+
+#define PG_TABLE_LIVE(C)                                                                           \
+    C(UUID, job_id, KEY)                                                                           \
+    C(INT, idx, KEY)                                                                               \
+    C(INT, state, NEED)                                                                            \
+    C(INT, run, NEED)                                                                              \
+    C(INT, attempt, NEED)                                                                          \
+    C(TEXT, instance_id, MAY)                                                                      \
+    C(INT, ce_id, MAY)                                                                             \
+    C(INT, started_at_ms, MAY)                                                                     \
+    C(INT, runnable_at_ms, MAY)                                                                    \
+    C(TEXT, reason, MAY)                                                                           \
+    C(INT, flags, NEED)                                                                            \
+    C(TEXT, stop_reason, MAY)                                                                      \
+    C(INT, bulk_state, MAY)                                                                        \
+    C(TEXT, bulk_reason, MAY)                                                                      \
+    C(TEXT, counts, MAY)                                                                           \
+    C(INT, ord, MAY)                                                                               \
+    C(INT, waits, MAY)                                                                             \
+    C(INT, told_at_ms, MAY)                                                                        \
+    C(TIME, running_at, MAY)
+
+#define PG_TABLE_DONE(C)                                                                           \
+    C(UUID, job_id, KEY)                                                                           \
+    C(INT, idx, KEY)                                                                               \
+    C(INT, queue_id, NEED)                                                                         \
+    C(INT, state, NEED)                                                                            \
+    C(TEXT, reason, MAY)                                                                           \
+    C(INT, started_at_ms, MAY)                                                                     \
+    C(INT, stopped_at_ms, NEED)                                                                    \
+    C(INT, flags, NEED)                                                                            \
+    C(INT, bulk_state, MAY)                                                                        \
+    C(TEXT, bulk_reason, MAY)                                                                      \
+    C(TEXT, counts, MAY)
+
+#define PG_TABLE_ATTEMPT(C)                                                                        \
+    C(UUID, job_id, KEY)                                                                           \
+    C(INT, idx, KEY)                                                                               \
+    C(INT, attempt, KEY)                                                                           \
+    C(INT, run, NEED)                                                                              \
+    C(TEXT, instance_id, NEED)                                                                     \
+    C(TEXT, cluster, NEED)                                                                         \
+    C(INT, exit_code, MAY)                                                                         \
+    C(TEXT, container_reason, MAY)                                                                 \
+    C(TEXT, reason, NEED)                                                                          \
+    C(INT, started_at_ms, MAY)                                                                     \
+    C(INT, stopped_at_ms, NEED)
+
+#define PG_TABLE_PLACEMENT(C)                                                                      \
+    C(TEXT, instance_id, KEY)                                                                      \
+    C(UUID, job_id, KEY)                                                                           \
+    C(INT, idx, KEY)                                                                               \
+    C(INT, run, NEED)
+
+#define PG_TABLE_JOB_EVENT(C)                                                                      \
+    C(INT, round, KEY)                                                                             \
+    C(INT, n, KEY)                                                                                 \
+    C(INT, at_ms, NEED)                                                                            \
+    C(UUID, job_id, NEED)                                                                          \
+    C(INT, idx_lo, NEED)                                                                           \
+    C(INT, idx_hi, NEED)                                                                           \
+    C(INT, state, NEED)                                                                            \
+    C(INT, attempt, NEED)                                                                          \
+    C(INT, run, NEED)                                                                              \
+    C(TEXT, instance_id, MAY)                                                                      \
+    C(TEXT, cluster, MAY)                                                                          \
+    C(INT, started_at_ms, MAY)                                                                     \
+    C(INT, stopped_at_ms, MAY)                                                                     \
+    C(INT, exit_code, MAY)                                                                         \
+    C(TEXT, container_reason, MAY)                                                                 \
+    C(TEXT, reason, MAY)                                                                           \
+    C(INT, flags, NEED)                                                                            \
+    C(TEXT, counts, MAY)                                                                           \
+    C(BOOL, blocked, NEED)
+
+#define PG_TABLE_CLASS_REASON(C)                                                                   \
+    C(INT, queue_id, KEY)                                                                          \
+    C(INT, mcpu, KEY)                                                                              \
+    C(INT, mem_mib, KEY)                                                                           \
+    C(INT, gpus, KEY)                                                                              \
+    C(TEXT, share, KEY)                                                                            \
+    C(INT, priority, KEY)                                                                          \
+    C(TEXT, reason, NEED)                                                                          \
+    C(INT, since_ms, NEED)
+
+#define PG_TABLE_SHARE_USAGE(C)                                                                    \
+    C(INT, queue_id, KEY)                                                                          \
+    C(TEXT, share, KEY)                                                                            \
+    C(INT, usage_ms, NEED)                                                                         \
+    C(INT, at_ms, NEED)                                                                            \
+    C(BOOL, active, NEED)
+
+#define PG_TABLE_QUEUE_SNAPSHOT(C)                                                                 \
+    C(INT, queue_id, KEY)                                                                          \
+    C(TEXT, body, NEED)                                                                            \
+    C(INT, updated_at_ms, NEED)
+
+#define PG_TABLE_QUEUE_STATUS(C)                                                                   \
+    C(INT, queue_id, KEY)                                                                          \
+    C(INT, version, NEED)                                                                          \
+    C(BOOL, valid, NEED)                                                                           \
+    C(TEXT, reason, NEED)
+
+#define PG_TABLE_JOB_QUEUE(C)                                                                      \
+    C(INT, id, KEY)                                                                                \
+    C(TEXT, account, NEED)                                                                         \
+    C(TEXT, region, NEED)                                                                          \
+    C(TEXT, name, NEED)                                                                            \
+    C(BOOL, enabled, NEED)                                                                         \
+    C(INT, priority, NEED)                                                                         \
+    C(TEXT, ce_ids, NEED)                                                                          \
+    C(TEXT, body, NEED)                                                                            \
+    C(INT, version, NEED)                                                                          \
+    C(BOOL, deleting, NEED)                                                                        \
+    C(INT, policy_id, MAY)                                                                         \
+    C(TEXT, time_limits, MAY)
+
+#define PG_TABLE_SCHEDULING_POLICY(C)                                                              \
+    C(INT, id, KEY)                                                                                \
+    C(TEXT, account, NEED)                                                                         \
+    C(TEXT, region, NEED)                                                                          \
+    C(TEXT, name, NEED)                                                                            \
+    C(TEXT, body, NEED)                                                                            \
+    C(INT, version, NEED)
+
+#define PG_TABLE_COMPUTE_ENVIRONMENT(C)                                                            \
+    C(INT, id, KEY)                                                                                \
+    C(TEXT, account, NEED)                                                                         \
+    C(TEXT, region, NEED)                                                                          \
+    C(TEXT, name, NEED)                                                                            \
+    C(UUID, uuid, NEED)                                                                            \
+    C(TEXT, type, NEED)                                                                            \
+    C(BOOL, enabled, NEED)                                                                         \
+    C(TEXT, resource_type, NEED)                                                                   \
+    C(INT, min_vcpus, NEED)                                                                        \
+    C(INT, max_vcpus, NEED)                                                                        \
+    C(INT, desired_vcpus, MAY)                                                                     \
+    C(TEXT, body, NEED)                                                                            \
+    C(INT, version, NEED)                                                                          \
+    C(BOOL, deleting, NEED)                                                                        \
+    C(INT, unmanaged_vcpus, MAY)
+
+#define PG_TABLE_CE_STATUS(C)                                                                      \
+    C(INT, ce_id, KEY)                                                                             \
+    C(INT, version, NEED)                                                                          \
+    C(BOOL, valid, NEED)                                                                           \
+    C(TEXT, reason, NEED)                                                                          \
+    C(INT, desired_vcpus, NEED)                                                                    \
+    C(TEXT, shapes, NEED)                                                                          \
+    C(TEXT, lacking, MAY)
+
+#define PG_TABLE_INSTANCE(C)                                                                       \
+    C(TEXT, id, KEY)                                                                               \
+    C(INT, ce_id, NEED)                                                                            \
+    C(TEXT, type, NEED)                                                                            \
+    C(BOOL, spot, NEED)                                                                            \
+    C(INT, mcpu, NEED)                                                                             \
+    C(INT, mem_mib, NEED)                                                                          \
+    C(INT, gpus, NEED)                                                                             \
+    C(INT, vcpus, NEED)                                                                            \
+    C(INT, state, NEED)                                                                            \
+    C(TEXT, reason, MAY)                                                                           \
+    C(TEXT, token_hash, NEED)                                                                      \
+    C(TIME, launched_at, NEED)                                                                     \
+    C(TIME, active_at, MAY)                                                                        \
+    C(TIME, ended_at, MAY)                                                                         \
+    C(TEXT, infra, NEED)                                                                           \
+    C(TIME, deadline_at, MAY)                                                                      \
+    C(BOOL, doubtful, NEED)
+
+#define PG_TABLE_JOIN_TOKEN(C) C(TEXT, hash, KEY) C(INT, ce_id, NEED) C(TIME, created_at, NEED)
+
+/* T(name in capitals, name): all tables. */
+#define PG_TABLES(T)                                                                               \
+    T(LEADER, leader)                                                                              \
+    T(PUBLISHER, publisher)                                                                        \
+    T(JOB, job)                                                                                    \
+    T(SUBMIT_ONCE, submit_once)                                                                    \
+    T(INBOX, inbox)                                                                                \
+    T(LIVE, live)                                                                                  \
+    T(DONE, done)                                                                                  \
+    T(ATTEMPT, attempt)                                                                            \
+    T(PLACEMENT, placement)                                                                        \
+    T(JOB_EVENT, job_event)                                                                        \
+    T(CLASS_REASON, class_reason)                                                                  \
+    T(SHARE_USAGE, share_usage)                                                                    \
+    T(QUEUE_SNAPSHOT, queue_snapshot)                                                              \
+    T(QUEUE_STATUS, queue_status)                                                                  \
+    T(JOB_QUEUE, job_queue)                                                                        \
+    T(SCHEDULING_POLICY, scheduling_policy)                                                        \
+    T(COMPUTE_ENVIRONMENT, compute_environment)                                                    \
+    T(CE_STATUS, ce_status)                                                                        \
+    T(INSTANCE, instance)                                                                          \
+    T(JOIN_TOKEN, join_token)
+
+#define PG_C_INT int64_t
+#define PG_C_BOOL int64_t
+#define PG_C_TIME int64_t
+#define PG_C_TEXT const char *
+#define PG_C_UUID ob_uuid
+#define PG_MEMBER(type, name, rule) PG_C_##type name;
+#define PG_STRUCT(NAME, name)                                                                      \
+    typedef struct pg_##name {                                                                     \
+        PG_TABLE_##NAME(PG_MEMBER)                                                                 \
+    } pg_##name;
+PG_TABLES(PG_STRUCT)
+
+#define PG_NUMBER(NAME, name) PG_##NAME,
+typedef enum pg_table { PG_TABLES(PG_NUMBER) PG_TABLE_COUNT } pg_table;
