@@ -125,7 +125,8 @@ CREATE TABLE instance (
     ended_at timestamp with time zone,
     infra text DEFAULT ''::text NOT NULL,
     deadline_at timestamp with time zone,
-    doubtful boolean DEFAULT false NOT NULL
+    doubtful boolean DEFAULT false NOT NULL,
+    key_salt text
 );
 ALTER TABLE ONLY instance ADD CONSTRAINT instance_pkey PRIMARY KEY (id);
 CREATE INDEX instance_alive ON instance USING btree (ce_id) WHERE (state < 4);

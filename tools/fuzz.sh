@@ -68,7 +68,8 @@ coverage() {
     LLVM_PROFILE_FILE=$profile.raw "$program" "${inputs[@]}" >/dev/null 2>&1 || die "the inputs of $1 do not pass"
     llvm-profdata merge -o "$profile" "$profile.raw"
     files=$(covers "$1" | tr ' ' '\n' | grep . | paste -sd '|')
-    llvm-cov report "$program" -instr-profile="$profile" -show-region-summary=false | grep -E "^Filename|^($files) "
+    llvm-cov report "$program" -instr-profile="$profile" -show-region-summary=false |
+        grep -E "^Filename|^([^ ]*/)?($files) "
     rm -f "$profile" "$profile.raw"
 }
 

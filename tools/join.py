@@ -8,6 +8,21 @@ from pathlib import Path
 import own
 
 
+def print_unit(made, password, kafka):
+    """The commands that make systemd run the executor (openbatch-executor@.service)."""
+    name = made["computeEnvironmentName"]
+    lines = " ".join(
+        shlex.quote(f"{key}={value}")
+        for key, value in (("OPENBATCH_KAFKA", kafka), ("OPENBATCH_JOIN_TOKEN", made["joinToken"]))
+    )
+    print("# Run as root:")
+    print(
+        f"(umask 077 && printf %s {shlex.quote(password)} >/etc/openbatch/kafka-executor.password)"
+    )
+    print(f"(umask 077 && printf '%s\\n' {lines} >/etc/openbatch/executor-{name}.conf)")
+    print(f"systemctl enable --now openbatch-executor@{name}")
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="openbatch join",
@@ -26,12 +41,20 @@ def main():
         help="address of Kafka on that host, if it uses another way such as a tunnel to "
         + os.environ["OPENBATCH_KAFKA"],
     )
+    parser.add_argument(
+        "--unit",
+        action="store_true",
+        help="print the commands for a host with the Debian package openbatch-executor",
+    )
     args = parser.parse_args()
     made = own.call("join", "CreateJoinToken", computeEnvironment=args.environment)
     home = Path(os.environ["OPENBATCH_HOME"])
     password = (home / "secrets/kafka-executor.password").read_text().strip()
     remote = os.environ["OPENBATCH_KAFKA_REMOTE"]
     kafka = args.kafka or remote or os.environ["OPENBATCH_KAFKA"]
+    if args.unit:
+        print_unit(made, password, kafka)
+        return
     folder = shlex.quote(args.dir)
     file, settings = (shlex.quote(f"{args.dir}/kafka.{name}") for name in ("password", "settings"))
     print("# Run as a user who may use the container engine: docs/capacity.md")

@@ -25,5 +25,6 @@ make_secrets() {
         make_secret "kafka-$user.password" random_of 'A-Za-z0-9' 32
     done
     make_secret master.key openssl rand -hex 32
+    make_secret seal.key openssl rand -hex 32
     make_secret root.key root_key
 }

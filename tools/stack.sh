@@ -34,6 +34,8 @@ make_home() {
     mkdir -p "$OPENBATCH_HOME"
     chmod 711 "$OPENBATCH_HOME"
     (umask 077 && cd "$OPENBATCH_HOME" && mkdir -p secrets log sv kafka instances)
+    # Kafka's data has the descriptions of jobs; its folder may have been made before, for the jars.
+    (cd "$OPENBATCH_HOME" && chmod 700 secrets log sv kafka instances)
     echo '{}' >"$OPENBATCH_HOME/docker.json"
 }
 

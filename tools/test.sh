@@ -5,7 +5,7 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(pure faults crashes long) # only when they are named
+MORE=(pure faults crashes packages long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -69,7 +69,8 @@ suite_format() {
         /usr/bin/python3 tools/log_events.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
         /usr/bin/python3 tools/crash_points.py --check || status=1
-        shellcheck -x openbatch tools/*.sh tools/sv/* tools/kafka/pin tools/compose/setup tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh \
+        shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{pin,started} tools/compose/setup \
+            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh \
             tests/bench/{decide,engine,simulation} .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
@@ -220,6 +221,23 @@ suite_long() {
     make_test_home ours
     on_test_home tests/e2e -m long --timeout=3600 --durations=0 || status=1
     return "$status"
+}
+
+# The Debian packages, installed and run in a clean Debian root, with a container engine of the suite's own.
+suite_packages() {
+    local status=0 work
+    ((EUID == 0)) || die "the suite packages installs packages in a root of its own: that needs root"
+    engine_up
+    work=$engine_home/packages
+    mkdir "$work"
+    (
+        export DOCKER_HOST=$engine_host OB_TEST_WORK=$work OB_TEST_JARS=$OB_JARS OB_TEST_ENGINE=$engine_home/docker.sock
+        cd "$OB_ROOT" || exit
+        busybox_image openbatch/busybox "$work/image.log" || exit
+        "$OB_VENV/bin/python" -m pytest tests/packages -q -p no:cacheprovider --timeout=1500 --durations=5
+    ) || status=1
+    engine_down
+    return $status
 }
 
 # A separate bridge with the first number that no other run uses: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's

@@ -37,6 +37,7 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_MASTER_KEY_FILE", OB_CONFIG_PATH, AT(master_key_file),
       "${OPENBATCH_HOME}/secrets/master.key",
       "file with the key (64 hexadecimal digits) that encrypts access keys at rest" },
+    OB_SEAL_FIELD(AT(seal_key_file)),
     { "OPENBATCH_ROOT_KEY_FILE", OB_CONFIG_PATH, AT(root_key_file),
       "${OPENBATCH_HOME}/secrets/root.key",
       "file with two lines, access key id and secret, imported at start" },
@@ -131,6 +132,8 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
                              err);
     if (r == 0)
         r = keys_new(config->master_key_file, &ctx.keys, err);
+    if (r == 0)
+        r = ob_seal_load(&ctx.seal, config->seal_key_file, err);
     if (r == 0) {
         keys_derive(ctx.keys, "paging token", ctx.token_key);
         r = bell_start(config, &b, err);
@@ -159,6 +162,7 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
     ob_host_guard_free(ctx.guard);
     db_pool_free(ctx.pool);
     keys_free(ctx.keys);
+    ob_seal_done(&ctx.seal);
     return r;
 }
 

@@ -7,6 +7,7 @@
 #include "host/imds.h"
 #include "host/notice.h"
 #include "ob/bus.h"
+#include "ob/seal.h"
 #include "settings.h"
 
 typedef enum executor_life {
@@ -20,7 +21,7 @@ typedef enum executor_life {
 typedef struct executor {
     executor_life life;
     settings *config;
-    char *token;
+    ob_seal seal; /* its instance's key */
     char host[256];
     loop *loop;
     spool *spool;

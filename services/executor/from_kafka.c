@@ -3,6 +3,8 @@
  * it. Thread: the loop's. */
 #include "from_kafka.h"
 
+#include <openssl/crypto.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -63,12 +65,29 @@ placement_sink from_scheduler(executor *x)
 
 /* ---- the bus ---- */
 
-/* Reading a message twice is safe: see placement.c. */
+static void refuse(executor *x, const ob_bus_msg *msg, const ob_error *err)
+{
+    if (x->bad_messages++ == 0)
+        ob_warn("placement.refused", "{s:s, s:I}", "error", err->text, "offset",
+                (json_int_t)msg->offset);
+}
+
+/* Messages for other instances cannot be read, and those in clear are for executors of an earlier
+ * version. Reading a message twice is safe: see placement.c. */
 static void on_message(const ob_bus_msg *msg, void *arg)
 {
     executor *x = arg;
     ob_error err = { 0 };
-    switch (placement_take(x->placement, msg->data, msg->len, &err)) {
+    ob_seal_opened order = { 0 };
+    int r = ob_seal_read(&x->seal, msg->topic, msg->data, msg->len, &order, &err);
+    if (r == -EBADMSG)
+        refuse(x, msg, &err);
+    if (r < 0)
+        return;
+    placement_result result = placement_take(x->placement, order.text, order.len, &err);
+    OPENSSL_cleanse(order.text, order.len);
+    free(order.text);
+    switch (result) {
     case PLACEMENT_TAKEN:
     case PLACEMENT_OTHER_INSTANCE:
     case PLACEMENT_STALE:
@@ -80,9 +99,7 @@ static void on_message(const ob_bus_msg *msg, void *arg)
         ob_warn("placement.ignored", "{s:I}", "offset", (json_int_t)msg->offset);
         break;
     case PLACEMENT_BAD:
-        if (x->bad_messages++ == 0)
-            ob_warn("placement.refused", "{s:s, s:I}", "error", err.text, "offset",
-                    (json_int_t)msg->offset);
+        refuse(x, msg, &err);
         break;
     }
 }
@@ -123,6 +140,25 @@ static void on_ready(int fd, uint32_t events, void *arg)
     kafka_poll(arg);
 }
 
+/* Reads the instance's key. Each process of an instance has a number of its own, which is on the
+ * disk before the first message: messages of an earlier process are older than all of this one. */
+static int take_key(executor *x, ob_error *err)
+{
+    char *token = NULL;
+    const json_t *before = json_object_get(spool_get(x->spool, "seal"), "generation");
+    json_int_t generation = json_integer_value(before) + 1;
+    spool_set(x->spool, "seal", "generation", json_integer(generation), true);
+    int r = spool_sync(x->spool, err);
+    if (r == 0)
+        r = ob_config_read_secret(x->config->token_file, &token, err);
+    if (r < 0)
+        return r;
+    r = ob_seal_own(&x->seal, x->config->instance, token, (uint32_t)generation, err);
+    OPENSSL_cleanse(token, strlen(token));
+    free(token);
+    return r;
+}
+
 int kafka_open(executor *x, ob_error *err)
 {
     const settings *c = x->config;
@@ -132,7 +168,7 @@ int kafka_open(executor *x, ob_error *err)
                                 .on_event = on_event,
                                 .on_delivery = on_delivery,
                                 .arg = x };
-    int r = ob_config_read_secret(c->token_file, &x->token, err);
+    int r = take_key(x, err);
     if (r == 0)
         r = ob_bus_open(&c->common, &bus, &x->bus, err);
     if (r == 0)

@@ -106,8 +106,8 @@ void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
 static json_t *message(const heartbeat *h, const char *type)
 {
     json_t *msg = ob_message_new(type, 0);
-    (void)json_object_set_new(msg, "instance", ob_json_text(h->config.instance));
-    (void)json_object_set_new(msg, "token", ob_json_text(h->config.token));
+    if (*h->config.seal->former)
+        (void)json_object_set_new(msg, "token", ob_json_text(h->config.seal->former));
     (void)json_object_set_new(msg, "session", ob_json_text(h->session));
     return msg;
 }
@@ -124,8 +124,8 @@ static int send(heartbeat *h, ob_point point, const json_t *msg, void *ref)
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     const char *instance = h->config.instance;
-    int r = ob_bus_send(h->config.bus, point, OB_TOPIC_EXECUTIONS, -1, instance, strlen(instance),
-                        text, len, ref, &err);
+    int r = ob_seal_send(h->config.seal, NULL, h->config.bus, point, OB_TOPIC_EXECUTIONS, -1,
+                         instance, strlen(instance), text, len, ref, &err);
     if (r < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "type", ob_json_str(msg, "type", ""), "error",
                 err.text);

@@ -6,6 +6,7 @@
 #include "attempts.h"
 #include "host/notice.h"
 #include "ob/bus.h"
+#include "ob/seal.h"
 
 typedef struct heartbeat heartbeat;
 
@@ -15,9 +16,10 @@ typedef struct heartbeat_config {
     attempts *attempts;
     placement *placement;
     const notice *notice;
-    json_t *join; /* borrowed: an unmanaged executor's data for joining; NULL: it was launched by
-                     the scaler */
-    const char *instance, *ce, *token, *host; /* borrowed */
+    json_t *join;  /* borrowed: an unmanaged executor's data for joining; NULL: it was launched by
+                      the scaler */
+    ob_seal *seal; /* borrowed */
+    const char *instance, *ce, *host; /* borrowed */
     int64_t every_ms;
     int32_t partitions; /* if the broker does not report the number */
 } heartbeat_config;

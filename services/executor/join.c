@@ -16,9 +16,9 @@
 #include "ob/file.h"
 #include "ob/id.h"
 #include "ob/json.h"
+#include "ob/seal.h"
 
 #define HOME_DEFAULT "/var/lib/openbatch"
-#define TOKEN_BYTES 32
 #define NAME_MAX_LEN 128
 
 static int make_dirs(const char *path, ob_error *err)
@@ -37,23 +37,51 @@ static int make_dirs(const char *path, ob_error *err)
     }
 }
 
+/* Writes a token for the instance, under the join token. former: of an earlier version, or NULL. */
+static int write_token(const char *file, const char *id, const char *former, ob_error *err)
+{
+    char token[OB_SEAL_TOKEN_TEXT];
+    int r = ob_seal_join_token(getenv("OPENBATCH_JOIN_TOKEN"), id, former, token, err);
+    if (r == 0)
+        r = ob_file_write(OB_POINT_EXECUTOR_TOKEN, file, 0600, token, true, err);
+    explicit_bzero(token, sizeof(token));
+    return r;
+}
+
+/* An instance that joined with an earlier version has a token without a key: it gets one, and shows
+ * its former token with it. */
+static int renew_token(const char *file, const char *id, ob_error *err)
+{
+    char *token = NULL;
+    int r = ob_config_read_secret(file, &token, err);
+    if (r == 0 && !strchr(token, '.'))
+        r = write_token(file, id, token, err);
+    if (token)
+        explicit_bzero(token, strlen(token));
+    free(token);
+    return r;
+}
+
 /* The id in the directory, or a new one with its token. *ret is new. */
 static int identity(const char *dir, char **ret, ob_error *err)
 {
     ob_cleanup(ob_freep) char *id_file = ob_strf("%s/instance", dir);
     ob_cleanup(ob_freep) char *token_file = ob_strf("%s/token", dir);
-    char id[OB_INSTANCE_TEXT], token[2 * TOKEN_BYTES + 1];
-    if (access(id_file, F_OK) == 0)
-        return ob_config_read_secret(id_file, ret, err);
-    ob_instance_id_new(id);
-    ob_token_new(token, TOKEN_BYTES);
-    int r = ob_file_write(OB_POINT_EXECUTOR_TOKEN, token_file, 0600, token, true, err);
+    ob_cleanup(ob_freep) char *id = NULL;
+    int r = 0;
+    if (access(id_file, F_OK) == 0) {
+        r = ob_config_read_secret(id_file, &id, err);
+        if (r == 0)
+            r = renew_token(token_file, id, err);
+    } else {
+        id = ob_calloc(1, OB_INSTANCE_TEXT);
+        ob_instance_id_new(id);
+        r = write_token(token_file, id, NULL, err);
+        if (r == 0) /* last, because it means that the token exists */
+            r = ob_file_write(OB_POINT_EXECUTOR_IDENTITY, id_file, 0600, id, true, err);
+    }
     if (r == 0)
-        /* Last, because it means that the token exists. */
-        r = ob_file_write(OB_POINT_EXECUTOR_IDENTITY, id_file, 0600, id, true, err);
-    explicit_bzero(token, sizeof(token));
-    if (r == 0)
-        *ret = ob_strdup(id);
+        *ret = ob_take(id);
     return r;
 }
 
@@ -132,7 +160,7 @@ void join_forget(const char *dir)
     ob_file_remove(OB_POINT_EXECUTOR_FORGET, id_file);
 }
 
-json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, int64_t gpus)
+json_t *join_offer(int64_t vcpus, int64_t memory_mib, int64_t gpus)
 {
     struct sysinfo info = { 0 };
     (void)sysinfo(&info);
@@ -140,7 +168,6 @@ json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, in
         vcpus = sysconf(_SC_NPROCESSORS_ONLN);
     if (memory_mib == 0)
         memory_mib = (int64_t)(info.totalram / 1024 * info.mem_unit / 1024);
-    return json_pack("{s:o, s:I, s:I, s:I}", "token", ob_json_text(join_token), "mcpu",
-                     (json_int_t)vcpus * 1000, "mem", (json_int_t)memory_mib, "gpus",
-                     (json_int_t)gpus);
+    return json_pack("{s:I, s:I, s:I}", "mcpu", (json_int_t)vcpus * 1000, "mem",
+                     (json_int_t)memory_mib, "gpus", (json_int_t)gpus);
 }

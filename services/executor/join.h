@@ -15,5 +15,5 @@
 int join_prepare(int argc, char **argv, ob_error *err);
 /* Call it when everything of the instance has ended: the next start is another instance. */
 void join_forget(const char *dir);
-/* The members of its messages. vcpus, memory_mib: 0 = the host's. New. */
-json_t *join_offer(const char *join_token, int64_t vcpus, int64_t memory_mib, int64_t gpus);
+/* The size in its messages. vcpus, memory_mib: 0 = the host's. New. */
+json_t *join_offer(int64_t vcpus, int64_t memory_mib, int64_t gpus);

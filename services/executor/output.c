@@ -124,13 +124,12 @@ void logs_free(logs *l)
     free(l);
 }
 
-static char *make_head(const logs *l, const char *run, const json_t *target)
+static char *make_head(const logs *l, const char *run)
 {
     json_auto_t *msg = ob_message_new("log", 0);
-    (void)json_object_set_new(msg, "instance", ob_json_text(l->config.instance));
-    (void)json_object_set_new(msg, "token", ob_json_text(l->config.token));
+    if (*l->config.seal->former)
+        (void)json_object_set_new(msg, "token", ob_json_text(l->config.seal->former));
     (void)json_object_set_new(msg, "run", ob_json_text(run));
-    (void)json_object_update(msg, (json_t *)target);
     char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
     text[len - 1] = '\0'; /* the object stays open */
@@ -145,7 +144,7 @@ void logs_open(logs *l, const char *run, const json_t *target)
     s->l = l;
     (void)snprintf(s->run, sizeof(s->run), "%s", run);
     s->name = ob_strdup(ob_json_str(target, "stream", ""));
-    s->head = make_head(l, run, target);
+    s->head = make_head(l, run);
     HASH_ADD_STR(l->streams, run, s);
 }
 
@@ -260,8 +259,9 @@ static void send_chunks(stream *s)
     {
         if (c->state != CHUNK_QUEUED)
             continue;
-        if (ob_bus_send(s->l->config.bus, OB_POINT_EXECUTOR_LOG, OB_TOPIC_LOGS, -1, s->name,
-                        strlen(s->name), c->text, c->len, c, NULL) < 0) {
+        if (ob_seal_send(s->l->config.seal, NULL, s->l->config.bus, OB_POINT_EXECUTOR_LOG,
+                         OB_TOPIC_LOGS, -1, s->name, strlen(s->name), c->text, c->len, c,
+                         NULL) < 0) {
             flush_later(s->l, RETRY_MS); /* the producer's queue is full */
             return;
         }

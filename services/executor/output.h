@@ -8,6 +8,7 @@
 
 #include "event_loop.h"
 #include "ob/bus.h"
+#include "ob/seal.h"
 #include "runtimes/runtime.h"
 
 typedef struct logs logs;
@@ -15,8 +16,8 @@ typedef struct logs logs;
 typedef struct logs_config {
     loop *loop;
     ob_bus *bus;
-    const char *instance, *token; /* borrowed */
-    int64_t limit;                /* bytes of a run's output, 0: none */
+    ob_seal *seal; /* borrowed */
+    int64_t limit; /* bytes of a run's output, 0: none */
     /* Reading may go on. */
     void (*resume)(const char *run, void *arg);
     /* All output of the run is with the broker; the stream is gone. */

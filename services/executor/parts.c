@@ -100,8 +100,7 @@ static void make_modules(executor *x)
     x->placement = placement_new(c->instance, position, from_scheduler(x));
     x->logs = logs_new(&(logs_config){ .loop = x->loop,
                                        .bus = x->bus,
-                                       .instance = c->instance,
-                                       .token = x->token,
+                                       .seal = &x->seal,
                                        .limit = c->log_limit,
                                        .resume = on_resume,
                                        .out = on_log_out,
@@ -112,7 +111,7 @@ static void make_modules(executor *x)
     x->attempts.logs = x->logs;
     x->attempts.placement = x->placement;
     if (*c->join_token)
-        x->join = join_offer(c->join_token, c->join_vcpus, c->join_memory_mib, c->gpus);
+        x->join = join_offer(c->join_vcpus, c->join_memory_mib, c->gpus);
     ob_text_format(x->attempts.host_reason, sizeof(x->attempts.host_reason),
                    "Host EC2 (instance %s) terminated.", c->instance);
     departure_make_notice(x);
@@ -125,7 +124,7 @@ static void make_modules(executor *x)
                                                       .join = x->join,
                                                       .instance = c->instance,
                                                       .ce = c->ce,
-                                                      .token = x->token,
+                                                      .seal = &x->seal,
                                                       .host = x->host,
                                                       .every_ms = c->heartbeat_ms });
 }
@@ -186,6 +185,6 @@ void parts_free(executor *x)
         (void)close(x->signal_fd);
     loop_free(x->loop);
     json_decref(x->join);
-    free(x->token);
+    ob_seal_done(&x->seal);
     settings_free(x->config);
 }

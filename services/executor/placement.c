@@ -148,6 +148,7 @@ placement_result placement_take(placement *p, const char *data, size_t len, ob_e
         return take_place(p, msg, epoch);
     if (epoch < p->last.epoch)
         return PLACEMENT_STALE;
+    advance(p, (placement_position){ .epoch = epoch, .seq = 0 }); /* a new leader's, perhaps */
     (is_leave ? p->sink.leave : p->sink.sync)(p->sink.arg);
     return PLACEMENT_TAKEN;
 }

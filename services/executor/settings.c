@@ -10,7 +10,7 @@ static const ob_config_field own_fields[] = {
       "the instance's directory: lock and spool", 0, 0 },
     { "OPENBATCH_INSTANCE_TOKEN_FILE", OB_CONFIG_PATH, offsetof(settings, token_file),
       "${OPENBATCH_INSTANCE_DIR}/token",
-      "file with the token that the instance signs its messages with", 0, 0 },
+      "file with the token of the instance: the key that its messages are sealed with", 0, 0 },
     { "OPENBATCH_CE_NAME", OB_CONFIG_STRING, offsetof(settings, ce), NULL,
       "name of the instance's compute environment", 0, 0 },
     { "OPENBATCH_INSTANCE_TYPE", OB_CONFIG_STRING, offsetof(settings, type), "",

@@ -110,12 +110,13 @@ instance *envs_add_instance(scaler *s,
                             const env *e,
                             const char *type,
                             decide_launch *launch,
-                            const char *token_hash,
+                            const char *key_salt,
                             int64_t now_ms)
 {
     instance *in = ob_calloc(1, sizeof(*in));
     (void)snprintf(in->id, sizeof(in->id), "%s", id);
-    (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", token_hash);
+    ob_seal_trust_set(&in->trust, key_salt, NULL);
+    in->key_stored = true;
     in->ce_id = e->id;
     instance_set_type(in, type);
     in->nominal = launch->nominal;
@@ -167,8 +168,9 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
     in->nominal = type ? ob_catalog_nominal(type) : in->size;
     if (in->origin == ORIGIN_JOINED || in->origin == ORIGIN_UNMANAGED_LOCAL)
         in->nominal = (ob_resources){ 0 };
-    (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s",
-                   ob_col(res, row, INSTANCE_ROW_TOKEN_HASH));
+    in->key_stored = ob_col(res, row, INSTANCE_ROW_KEY_SALT) != NULL;
+    ob_seal_trust_set(&in->trust, ob_col(res, row, INSTANCE_ROW_KEY_SALT),
+                      ob_col(res, row, INSTANCE_ROW_TOKEN_HASH));
 }
 
 /* At first the use comes from PostgreSQL; later from the scheduler, which is more recent. */

@@ -13,6 +13,6 @@ instance *envs_add_instance(scaler *s,
                             const env *e,
                             const char *type,
                             decide_launch *launch,
-                            const char *token_hash,
+                            const char *key_salt,
                             int64_t now_ms);
 void envs_drop_instance(scaler *s, instance *in);

@@ -1,6 +1,6 @@
 /* Stores messages in memory. Owns nothing, commits nothing: handlers record the content, the loop
  * acts on it. Every message is a doorbell or a level, so reading one twice changes nothing.
- * Executors' messages count only with their instance's token. Loop thread. */
+ * Executors' messages count only under their instance's key, and once. Loop thread. */
 #include "incoming.h"
 
 #include <string.h>
@@ -24,16 +24,18 @@ static void ignore(scaler *s, const ob_bus_msg *msg, const char *why)
 
 /* ---- batch.executions ---- */
 
-static instance *authentic_instance(scaler *s, const json_t *msg)
+/* The instance that the message names, if it comes from it for the first time. Often it is one that
+ * has just ended. */
+static instance *authentic_instance(scaler *s, const char *type, json_t *msg)
 {
-    const char *id = ob_json_str(msg, "instance", "");
-    const char *token = ob_json_str(msg, "token", "");
-    instance *in = scaler_instance(s, id);
-    char hash[65];
-    if (!in || !*token)
-        return NULL;
-    ob_token_hash(token, hash);
-    return strcmp(hash, in->token_hash) ? NULL : in;
+    instance *in = scaler_instance(s, ob_json_str(msg, "instance", ""));
+    bool accepted = in && ob_seal_accepts(&in->trust, msg);
+    if (accepted && !ob_seal_repeats(&in->trust, msg))
+        return in;
+    s->forged_messages += in && !accepted;
+    s->repeated_messages += accepted;
+    ob_debug("report.ignored", "{s:s}", "type", type);
+    return NULL;
 }
 
 static void heard_of(instance *in)
@@ -49,18 +51,15 @@ static void nothing_placed(instance *in)
         (void)instance_set_placements(in, PLACEMENTS_SAID_NONE);
 }
 
-static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, const json_t *body)
+static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, json_t *body)
 {
     if (ob_probe_take(&s->probe, msg->partition, type, body, ob_mono_ms()))
         return;
-    instance *in = authentic_instance(s, body);
-    if (!in) {
-        if (!scaler_instance(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
-            join_note(s, body);
-        /* Often an instance that has just ended. */
-        ob_debug("report.ignored", "{s:s}", "type", type);
+    if (!scaler_instance(s, ob_json_str(body, "instance", "")) && json_object_get(body, "join"))
+        join_note(s, body);
+    instance *in = authentic_instance(s, type, body);
+    if (!in)
         return;
-    }
     silence_end(in);
     in->beat = true;
     if (!strcmp(type, "registered")) {
@@ -188,7 +187,9 @@ void events_on_msg(const ob_bus_msg *msg, void *arg)
     const char *type = NULL;
     int64_t epoch = 0;
     ob_error err = { 0 };
-    if (ob_message_parse(msg->data, msg->len, &body, &type, &epoch, &err) < 0) {
+    int r = ob_seal_parse(&s->seal, msg, &body, &type, &epoch, &err);
+    if (r < 0) {
+        s->forged_messages += r == -EBADMSG;
         ignore(s, msg, err.text);
         return;
     }

@@ -10,6 +10,7 @@
 #include "decide/shape.h"
 #include "ob/id.h"
 #include "ob/job.h"
+#include "ob/seal.h"
 
 /* What its type says of where it comes from. */
 typedef enum instance_origin {
@@ -75,7 +76,8 @@ typedef struct instance {
     ob_resources nominal; /* counts against maxvCpus and the provider's room */
     ob_resources size;    /* what jobs can use of it */
     bool spot;
-    char token_hash[65];
+    ob_seal_trust trust;
+    bool key_stored;   /* its row has the salt; if not, its executor was of an earlier version */
     char *launch_hash; /* as its environment's when it was launched */
 
     ob_instance_state state;

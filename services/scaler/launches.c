@@ -13,7 +13,6 @@
 #include "ob/log.h"
 
 #define RETRY_MS 1000
-#define TOKEN_BYTES 32
 
 /* A launch failed. */
 static int
@@ -37,15 +36,21 @@ static ob_arch arch_of(scaler *s, const instance *in)
     return s->provider->ops->refuses(s->provider, OB_ARCH_X86_64) ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
 }
 
-/* Asks the provider. token NULL: the instance has its own. A refusal for lack of capacity ends the
- * row */
-static int provide(scaler *s, instance *in, const char *token, int64_t now_ms, ob_error *err)
+/* Asks the provider. salt: of the key that the instance gets; NULL: it has its own. A refusal for
+ * lack of capacity ends the row */
+static int provide(scaler *s, instance *in, const char *salt, int64_t now_ms, ob_error *err)
 {
     const env *e = scaler_env(s, in->ce_id);
+    char token[OB_SEAL_TOKEN_TEXT] = "";
+    ob_seal_owner owner = { 0 };
+    (void)snprintf(owner.instance, sizeof(owner.instance), "%s", in->id);
+    (void)snprintf(owner.salt, sizeof(owner.salt), "%s", salt ? salt : "");
+    if (salt)
+        ob_seal_token(&s->seal, &owner, token);
     bool known = ob_catalog_find(in->type) || in->origin != ORIGIN_CATALOGUE;
     ob_error said = { 0 };
     provider_launch_spec spec = { .id = in->id,
-                                  .token = token,
+                                  .token = salt ? token : NULL,
                                   .ce_name = e ? e->name : "",
                                   .type = in->type,
                                   .arch = arch_of(s, in),
@@ -54,6 +59,7 @@ static int provide(scaler *s, instance *in, const char *token, int64_t now_ms, o
                                   .resources = e ? e->resources : NULL };
     int r = known ? s->provider->ops->launch(s->provider, &spec, &said)
                   : ob_fail(&said, EINVAL, "instance type %s is not in the catalogue", in->type);
+    explicit_bzero(token, sizeof(token));
     if (r == 0) {
         in->launched = true;
         return 0;
@@ -78,17 +84,15 @@ int launches_start(
         return 0;
     ob_cleanup(ob_freep) store_instance *rows = ob_calloc(n, sizeof(*rows));
     char(*ids)[OB_INSTANCE_TEXT] = ob_calloc(n, sizeof(*ids));
-    char(*tokens)[2 * TOKEN_BYTES + 1] = ob_calloc(n, sizeof(*tokens));
-    char(*hashes)[65] = ob_calloc(n, sizeof(*hashes));
+    char(*salts)[OB_SEAL_SALT_TEXT] = ob_calloc(n, sizeof(*salts));
     for (size_t i = 0; i < n; i++) {
         const env *e = envs[launches[i].env];
         const decide_launch *l = &launches[i];
         ob_instance_id_new(ids[i]);
-        ob_token_new(tokens[i], TOKEN_BYTES);
-        ob_token_hash(tokens[i], hashes[i]);
+        ob_seal_salt_new(salts[i]);
         rows[i] = (store_instance){ .id = ids[i],
                                     .type = type_of(e, l),
-                                    .token_hash = hashes[i],
+                                    .key_salt = salts[i],
                                     .ce_id = e->id,
                                     .spot = e->spot,
                                     .may_fail = l->type && l->type->may_fail,
@@ -100,26 +104,50 @@ int launches_start(
     for (size_t i = 0; r == 0 && i < n; i++) {
         const env *e = envs[launches[i].env];
         instance *in = envs_add_instance(s, ids[i], e, type_of(e, &launches[i]), &launches[i],
-                                         hashes[i], now_ms);
+                                         salts[i], now_ms);
         ob_info("instance.changed", "{s:s, s:I, s:s, s:s}", "instance", in->id, "ce",
                 (json_int_t)in->ce_id, "type", in->type, "to", "LAUNCHING");
     }
     /* Launches that are not reached because of an error are retried like any launch without an
      * answer. */
     for (size_t i = 0; r == 0 && i < n; i++) {
-        r = provide(s, scaler_instance(s, ids[i]), tokens[i], now_ms, err);
+        r = provide(s, scaler_instance(s, ids[i]), salts[i], now_ms, err);
         if (r == 0)
             r = ob_leader_keep(s->leader, err);
     }
-    explicit_bzero(tokens, n * sizeof(*tokens));
     free(ids);
-    free(tokens);
-    free(hashes);
+    free(salts);
+    return r;
+}
+
+static int set_key(scaler *s, instance *in, const char *salt, ob_error *err)
+{
+    int r = store_key(s->leader, in->id, salt, err);
+    if (r < 0)
+        return r;
+    ob_seal_trust_set(&in->trust, salt, NULL);
+    in->key_stored = true;
+    announce_instances(s, &(const char *){ in->id }, 1); /* who knows another key reads */
+    return 0;
+}
+
+int launches_store_keys(scaler *s, ob_error *err)
+{
+    int r = 0;
+    for (instance *in = s->instances; in && r == 0; in = in->hh.next) {
+        if (in->key_stored || !*in->trust.salt)
+            continue;
+        ob_info("key.adopted", "{s:s}", "instance", in->id);
+        char salt[OB_SEAL_SALT_TEXT];
+        memcpy(salt, in->trust.salt, sizeof(salt));
+        r = set_key(s, in, salt, err);
+    }
     return r;
 }
 
 /* A launch without an answer, or whose directory is gone, is repeated with the same id. An instance
- * that the provider no longer has gets a new token. */
+ * that the provider no longer has gets a new key. One of an earlier version has none yet: it gets
+ * its first, always the same, which counts when its executor has used it. */
 static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
 {
     int has = s->provider->ops->has(s->provider, in->id);
@@ -128,18 +156,11 @@ static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
         return 0;
     }
     if (has)
-        return provide(s, in, NULL, now_ms, err);
-    char token[2 * TOKEN_BYTES + 1], hash[65];
-    ob_token_new(token, TOKEN_BYTES);
-    ob_token_hash(token, hash);
-    int r = store_retoken(s->leader, in->id, hash, err);
-    if (r == 0) {
-        (void)snprintf(in->token_hash, sizeof(in->token_hash), "%s", hash);
-        announce_instances(s, &(const char *){ in->id }, 1); /* who knows the old hash reads */
-        r = provide(s, in, token, now_ms, err);
-    }
-    explicit_bzero(token, sizeof(token));
-    return r;
+        return provide(s, in, *in->trust.salt ? NULL : OB_SEAL_FIRST_SALT, now_ms, err);
+    char salt[OB_SEAL_SALT_TEXT];
+    ob_seal_salt_new(salt);
+    int r = set_key(s, in, salt, err);
+    return r < 0 ? r : provide(s, in, salt, now_ms, err);
 }
 
 static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)

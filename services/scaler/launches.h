@@ -13,6 +13,10 @@ int launches_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 int launches_start(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
 
+/* Stores the keys that executors of an earlier version have begun to use; from then on their
+ * messages in clear do not count. */
+int launches_store_keys(scaler *s, ob_error *err);
+
 /* Takes what was said since the last turn: instances that have come, failed or ended. */
 int launches_hear(scaler *s, int64_t now_ms, ob_error *err);
 /* What is due: launches that nothing is heard of are given up, or asked for again. */

@@ -75,6 +75,8 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
     if (r == 0)
         r = interrupt_turn(s, now_ms, err);
     if (r == 0)
+        r = launches_store_keys(s, err);
+    if (r == 0)
         r = join_turn(s, now_ms, err);
     if (now_ms - s->healed_at_ms >= HEAL_MS) {
         s->healed_at_ms = now_ms;

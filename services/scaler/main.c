@@ -46,6 +46,8 @@ static int start(scaler *s, ob_error *err)
     if (r == 0 && *c->redis_password_file)
         r = ob_config_read_secret(c->redis_password_file, &redis_password, err);
     if (r == 0)
+        r = ob_seal_load(&s->seal, c->seal_key_file, err);
+    if (r == 0)
         r = ob_catalog_load(c->instance_types, err);
     if (r == 0)
         r = make_provider(s, err);
@@ -79,6 +81,7 @@ static void stop(scaler *s)
     ob_lead_free(s->lead);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);
+    ob_seal_done(&s->seal);
     counters_free(s->counters);
     if (s->provider)
         s->provider->ops->free(s->provider);

@@ -15,6 +15,7 @@
 #include "ob/catalog.h"
 #include "ob/id.h"
 #include "ob/lead.h"
+#include "ob/seal.h"
 #include "providers/provider.h"
 #include "scaler_settings.h"
 
@@ -69,6 +70,7 @@ typedef struct join_offer join_offer;
 typedef struct scaler {
     scaler_config config;
     ob_bus *bus;
+    ob_seal seal;
     ob_leader *leader;
     provider *provider;
     counters *counters;
@@ -91,8 +93,9 @@ typedef struct scaler {
     join_offer *offers; /* of executors started by hand, to be looked at */
     size_t n_offers;
     uint64_t ignored_messages;
-    int32_t placements; /* partitions of batch.placements */
-    uintptr_t sign_no;  /* of the last question */
+    uint64_t forged_messages, repeated_messages; /* refused because of who sent them, or when */
+    int32_t placements;                          /* partitions of batch.placements */
+    uintptr_t sign_no;                           /* of the last question */
 
     /* Monotonic times of what is periodic. */
     int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms;

@@ -8,12 +8,14 @@
 #include <string.h>
 
 #include "ob/catalog.h"
+#include "ob/seal.h"
 #include "providers/providers.h"
 
 #define FIELD(member) offsetof(scaler_config, member)
 static const ob_config_field own[] = {
     { "OPENBATCH_PG", OB_CONFIG_STRING, FIELD(pg), OB_CONFIG_PG_DEFAULT,
       "libpq connection string of the database" },
+    OB_SEAL_FIELD(FIELD(seal_key_file)),
     { "OPENBATCH_REDIS", OB_CONFIG_STRING, FIELD(redis), "${OPENBATCH_RUN_DIR}/redis.sock",
       "Redis: path of a unix socket, or host:port" },
     { "OPENBATCH_REDIS_PASSWORD_FILE", OB_CONFIG_PATH, FIELD(redis_password_file), "",

@@ -8,6 +8,7 @@
 typedef struct scaler_config {
     ob_config_common common; /* first */
     char *pg;
+    char *seal_key_file;
     char *redis;
     char *redis_password_file;
     char *provider;

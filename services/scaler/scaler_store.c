@@ -117,7 +117,7 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_GPUS, int32, int32_t, rows, n, row->size.gpus);
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_VCPUS, int32, int32_t, rows, n, row->vcpus);
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_DOUBTFUL, int32, int32_t, rows, n, row->may_fail);
-    OB_PARAM_COLUMN(&p, NEW_INSTANCE_TOKEN_HASH, text, const char *, rows, n, row->token_hash);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_KEY_SALT, text, const char *, rows, n, row->key_salt);
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_INFRA, text, const char *, rows, n, row->launch_hash);
     int r = ob_leader_begin(leader, err);
     if (r == 0)
@@ -127,14 +127,14 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
     return r < 0 ? r : c;
 }
 
-int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err)
+int store_key(ob_leader *leader, const char *id, const char *salt, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text(&p, id);
-    ob_param_text(&p, token_hash);
+    ob_param_text(&p, salt);
     int r = ob_leader_begin(leader, err);
     if (r == 0)
-        r = ob_db_pipe_add(ob_leader_db(leader), STMT_INSTANCE_RETOKEN, &p, err);
+        r = ob_db_pipe_add(ob_leader_db(leader), STMT_INSTANCE_SET_KEY, &p, err);
     int c = ob_leader_commit(leader, OB_POINT_SCALER_TOKEN, COMMIT_TIMEOUT_MS, NULL, 0,
                              r < 0 ? NULL : err);
     return r < 0 ? r : c;
@@ -176,8 +176,8 @@ int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_
     ob_param_int(&p, row->size.mem_mib);
     ob_param_next(&p, JOINING_GPUS);
     ob_param_int(&p, row->size.gpus);
-    ob_param_next(&p, JOINING_TOKEN_HASH);
-    ob_param_text(&p, row->token_hash);
+    ob_param_next(&p, JOINING_KEY_SALT);
+    ob_param_text(&p, row->key_salt);
     ob_param_next(&p, JOINING_JOIN_HASH);
     ob_param_text(&p, row->join_hash);
     ob_param_next(&p, JOINING_CE);

@@ -43,7 +43,7 @@ typedef struct store_statuses {
 int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *err);
 
 typedef struct store_instance {
-    const char *id, *type, *token_hash, *launch_hash;
+    const char *id, *type, *key_salt, *launch_hash;
     int64_t ce_id;
     bool spot, may_fail;
     ob_resources size;
@@ -53,7 +53,7 @@ typedef struct store_instance {
 int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err);
 typedef struct store_joining {
     const char *id, *ce; /* the environment's name */
-    const char *join_hash, *token_hash;
+    const char *join_hash, *key_salt;
     ob_resources size;
 } store_joining;
 /* An instance of an executor that was started by hand, LAUNCHING, if its join token is one of that
@@ -61,7 +61,8 @@ typedef struct store_joining {
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err);
 /* Clears the doubtful mark of those of 'ids' that have it. *ret: the ids. */
 int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
-int store_retoken(ob_leader *leader, const char *id, const char *token_hash, ob_error *err);
+/* The salt of the instance's key. */
+int store_key(ob_leader *leader, const char *id, const char *salt, ob_error *err);
 
 /* Those of 'ids' that are DRAINING, past their deadline, and have a run. *ret: OVERDUE_* */
 int store_overdue(ob_db *db, const char *const *ids, size_t n, PGresult **ret, ob_error *err);

@@ -19,8 +19,16 @@ static void ask(scaler *s, instance *in)
     if (in->silence.sign_no == 0)
         in->silence.sign_no = ++s->sign_no;
     int32_t partition = ob_instance_partition(in->id, s->placements);
-    if (ob_bus_send(s->bus, OB_POINT_SCALER_ASK, OB_TOPIC_PLACEMENTS, partition, NULL, 0, text, len,
-                    (void *)in->silence.sign_no, &err) < 0)
+    void *ref = (void *)in->silence.sign_no;
+    const ob_point point = OB_POINT_SCALER_ASK;
+    ob_seal_owner owner = { 0 };
+    memcpy(owner.instance, in->id, sizeof(owner.instance));
+    memcpy(owner.salt, in->trust.salt, sizeof(owner.salt));
+    int r = *owner.salt ? ob_seal_send(&s->seal, &owner, s->bus, point, OB_TOPIC_PLACEMENTS,
+                                       partition, NULL, 0, text, len, ref, &err)
+                        : ob_bus_send_clear(s->bus, point, OB_TOPIC_PLACEMENTS, partition, NULL, 0,
+                                            text, len, ref, &err);
+    if (r < 0)
         ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "error", err.text);
 }
 

@@ -258,4 +258,6 @@ void status_health(scaler *s)
     ob_health_info("environments", json_integer((json_int_t)HASH_COUNT(s->envs)));
     ob_health_info("epoch", json_integer((json_int_t)ob_leader_epoch(s->leader)));
     ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));
+    ob_health_info("forgedMessages", json_integer((json_int_t)s->forged_messages));
+    ob_health_info("repeatedMessages", json_integer((json_int_t)s->repeated_messages));
 }

@@ -1,9 +1,10 @@
 /* Instances of unmanaged environments. Owns the offers that wait for the next turn. Never launches
  * for a managed environment.
  *
- * Invariants: a row is made only with a join token of that very environment, checked in the
- * statement that makes it; an ended id is never accepted again; an executor repeats its offer, so
- * none needs to be stored. Loop thread. */
+ * Invariants: a row is made only for an executor that has a join token of that very environment:
+ * its message opens with a key under that token, and the statement that makes the row checks it; an
+ * ended id is never accepted again; an executor repeats its offer, so none needs to be stored. Loop
+ * thread. */
 #include "unmanaged.h"
 
 #include <stdio.h>
@@ -26,7 +27,7 @@
 struct join_offer {
     char id[OB_INSTANCE_TEXT];
     char *ce;
-    char join_hash[OB_TOKEN_HASH_TEXT], token_hash[OB_TOKEN_HASH_TEXT];
+    char join_hash[OB_TOKEN_HASH_TEXT], key_salt[OB_SEAL_SALT_TEXT];
     ob_resources size;
 };
 
@@ -43,17 +44,19 @@ void join_note(scaler *s, const json_t *msg)
 {
     const json_t *join = json_object_get(msg, "join");
     const char *id = ob_json_str(msg, "instance", ""), *ce = ob_json_str(msg, "ce", "");
-    const char *token = ob_json_str(msg, "token", ""), *secret = ob_json_str(join, "token", "");
+    const char *salt = ob_seal_salt_of(msg);
+    char token[OB_SEAL_JOIN_TEXT];
     join_offer offer = { 0 };
-    if (!ob_instance_id_is(id) || !*ce || strlen(ce) > CE_MAX || !*token || !*secret ||
-        !take_size(join, &offer.size) || s->n_offers == OFFERS_MAX)
+    if (!ob_instance_id_is(id) || !*ce || strlen(ce) > CE_MAX || !take_size(join, &offer.size) ||
+        s->n_offers == OFFERS_MAX || !*salt || !ob_seal_join_of(&s->seal, salt, token))
         return;
     for (size_t i = 0; i < s->n_offers; i++)
         if (!strcmp(s->offers[i].id, id))
             return;
     memcpy(offer.id, id, sizeof(offer.id));
-    ob_token_hash(secret, offer.join_hash);
-    ob_token_hash(token, offer.token_hash);
+    ob_token_hash(token, offer.join_hash);
+    explicit_bzero(token, sizeof(token));
+    (void)snprintf(offer.key_salt, sizeof(offer.key_salt), "%s", salt);
     offer.ce = ob_strdup(ce);
     s->offers = ob_realloc(s->offers, (s->n_offers + 1) * sizeof(*s->offers));
     s->offers[s->n_offers++] = offer;
@@ -66,7 +69,7 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
                        &(store_joining){ .id = offer->id,
                                          .ce = offer->ce,
                                          .join_hash = offer->join_hash,
-                                         .token_hash = offer->token_hash,
+                                         .key_salt = offer->key_salt,
                                          .size = offer->size },
                        &ce_id, err);
     if (r < 0)
@@ -84,7 +87,7 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
     }
     decide_launch as = { .size = offer->size };
     instance *in =
-        envs_add_instance(s, offer->id, e, PROVIDER_JOINED, &as, offer->token_hash, now_ms);
+        envs_add_instance(s, offer->id, e, PROVIDER_JOINED, &as, offer->key_salt, now_ms);
     in->launched = true;
     (void)instance_set_executor(in, EXECUTOR_REGISTERED);
     ob_info("instance.joined", "{s:s, s:s, s:i, s:i}", "instance", in->id, "ce", e->name, "mcpu",

@@ -67,4 +67,6 @@ void health_post(const scheduler *s)
     post_unwell(&stats);
     ob_health_info("waitingBytes", json_integer((json_int_t)stats.bytes));
     ob_health_info("ignoredMessages", json_integer((json_int_t)s->ignored_messages));
+    ob_health_info("forgedMessages", json_integer((json_int_t)s->forged_messages));
+    ob_health_info("repeatedMessages", json_integer((json_int_t)s->repeated_messages));
 }

@@ -19,6 +19,7 @@
 static const ob_config_field fields[] = {
     { "OPENBATCH_PG", OB_CONFIG_STRING, offsetof(scheduler_config, pg), ob_config_pg_default,
       "libpq connection string of the database", 0, 0 },
+    OB_SEAL_FIELD(offsetof(scheduler_config, seal_key_file)),
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, offsetof(scheduler_config, job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { 0 },
@@ -44,6 +45,8 @@ static int make_bus(scheduler *s, ob_error *err)
 static int make(scheduler *s, ob_error *err)
 {
     int r = ob_service_init(SCHEDULER_NAME, s->config.common.log_level, err);
+    if (r == 0)
+        r = ob_seal_load(&s->seal, s->config.seal_key_file, err);
     if (r == 0)
         r = ob_health_start(s->config.common.run_dir, SCHEDULER_NAME, err);
     if (r == 0)
@@ -71,6 +74,7 @@ static void done(scheduler *s)
     ob_lead_free(s->lead);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);
+    ob_seal_done(&s->seal);
     engine_free(s->engine);
     engine_effects_done(&s->effects);
     peers_free(s->peers);

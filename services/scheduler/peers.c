@@ -10,6 +10,7 @@
 
 #include "ob/clock.h"
 #include "ob/hash.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
@@ -75,8 +76,12 @@ void peers_restart(peers *p)
     p->any_heard = false;
 }
 
-void peers_put(
-    peers *p, const char *id, int64_t ce_id, ob_instance_state state, const char *token_hash)
+void peers_put(peers *p,
+               const char *id,
+               int64_t ce_id,
+               ob_instance_state state,
+               const char *salt,
+               const char *token_hash)
 {
     peer *it = peers_find(p, id);
     if (!it) {
@@ -93,7 +98,7 @@ void peers_put(
     it->seen = true;
     it->ce_id = ce_id;
     it->state = state;
-    (void)snprintf(it->token_hash, sizeof(it->token_hash), "%s", token_hash);
+    ob_seal_trust_set(&it->trust, salt, token_hash);
 }
 
 void peers_drop(peers *p, const char *id)
@@ -128,12 +133,26 @@ bool peers_known(const peers *p, const char *id)
 
 /* ---- Sessions ---- */
 
-bool peers_token_ok(const peers *p, const char *id, const char *token)
+bool peers_accept(peers *p, const char *id, const json_t *msg)
 {
-    const peer *it = peers_find(p, id);
-    char hash[OB_TOKEN_HASH_TEXT];
-    ob_token_hash(token, hash);
-    return it && strcmp(hash, it->token_hash) == 0;
+    peer *it = peers_find(p, id);
+    return it && ob_seal_accepts(&it->trust, msg);
+}
+
+bool peers_repeat(peers *p, const char *id, json_t *msg)
+{
+    peer *it = peers_find(p, id);
+    return it && ob_seal_repeats(&it->trust, msg);
+}
+
+bool peers_fresh(peers *p, const char *id, int64_t seen_epoch, int64_t epoch)
+{
+    peer *it = peers_find(p, id);
+    if (seen_epoch >= epoch || !it)
+        return true;
+    if (!it->sync_owed)
+        owe_sync(p, it);
+    return false;
 }
 
 void peers_registered(peers *p, const char *id, const char *session)
@@ -206,9 +225,9 @@ void peers_sync_all(peers *p)
     }
 }
 
-void peers_leave(peers *p, const char *id)
+void peers_leave(peers *p, const char *id, const char *salt)
 {
-    (void)json_object_set_new(p->leaving, id, json_true());
+    (void)json_object_set_new(p->leaving, id, ob_json_text(salt ? salt : ""));
 }
 
 void peers_refuse(peers *p, const char *id, const ob_run_ref *run)

@@ -13,16 +13,25 @@ void peers_free(peers *p);
 void peers_restart(peers *p);
 
 /* An instance as its row says. */
-void peers_put(
-    peers *p, const char *id, int64_t ce_id, ob_instance_state state, const char *token_hash);
+void peers_put(peers *p,
+               const char *id,
+               int64_t ce_id,
+               ob_instance_state state,
+               const char *salt,
+               const char *token_hash);
 void peers_drop(peers *p, const char *id);
 /* Marks all; those that are not put again are dropped, and fn is called for each. */
 void peers_unsee(peers *p);
 void peers_drop_unseen(peers *p, void (*fn)(const char *id, void *arg), void *arg);
 bool peers_known(const peers *p, const char *id);
 
-/* Is 'token' (SHA-256, compared with the instance's token_hash) this instance's? */
-bool peers_token_ok(const peers *p, const char *id, const char *token);
+/* By its key, may a message of this instance count (ob_seal_accepts)? */
+bool peers_accept(peers *p, const char *id, const json_t *msg);
+/* Has it, or a later one, counted already (ob_seal_repeats)? */
+bool peers_repeat(peers *p, const char *id, json_t *msg);
+/* Is a registration of this leader's time? Its sender has then seen this epoch. If not, the
+ * instance is asked to register. */
+bool peers_fresh(peers *p, const char *id, int64_t seen_epoch, int64_t epoch);
 /* An executor registered with this session, which is now the current one. */
 void peers_registered(peers *p, const char *id, const char *session);
 /* Part 'part' of 'parts' of a registering executor's list. Returns the whole list (new) with the
@@ -41,5 +50,6 @@ void peers_compare(scheduler *s);
 void peers_sync_all(peers *p);
 /* A doorbell named this instance: if it is draining and empty, 'drained' is sent again. */
 void peers_ask_drained(peers *p, const char *id);
-/* Its row has ended: its executor gets "leave", for what it still has is nobody's. */
-void peers_leave(peers *p, const char *id);
+/* Its row has ended: its executor gets "leave", for what it still has is nobody's. salt: of its
+ * key; NULL: it has none. */
+void peers_leave(peers *p, const char *id, const char *salt);

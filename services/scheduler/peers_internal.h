@@ -12,7 +12,7 @@ typedef struct peer {
     char id[ID_TEXT];
     int64_t ce_id;
     ob_instance_state state;
-    char token_hash[OB_TOKEN_HASH_TEXT];
+    ob_seal_trust trust;
     char session[SESSION_TEXT]; /* "" = it has not registered since this leader began */
     int64_t seq, sent_at_ms;    /* the last message to it */
     bool heard;                 /* a heartbeat waits to be compared */
@@ -41,7 +41,7 @@ struct peers {
     size_t n_refused, cap_refused;
     size_t n_sync_owed; /* may be more than there are */
     bool any_heard;
-    json_t *leaving; /* ids of instances that have ended: their executors get "leave" */
+    json_t *leaving; /* salts by ids of instances that have ended: their executors get "leave" */
 };
 
 peer *peers_find(const peers *p, const char *id);

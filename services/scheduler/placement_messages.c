@@ -17,6 +17,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 #include "ob/topics.h"
 #include "peers_internal.h"
 #include "round_sql.h"
@@ -43,23 +44,43 @@ static void send(scheduler *s,
         ob_warn("message.unsent", "{s:s, s:s}", "topic", topic, "error", err.text);
 }
 
-static void send_placement(scheduler *s, ob_point point, const char *instance, const ob_buf *t)
+/* The one way to an executor: sealed for its instance, or in clear if its row has no salt and it
+ * has shown no key, because it is of an earlier version. */
+static void send_placement(
+    scheduler *s, ob_point point, const char *instance, const char *salt, const ob_buf *t)
 {
-    send(s, point, OB_TOPIC_PLACEMENTS, ob_instance_partition(instance, s->partitions), instance,
-         t);
+    ob_error err = { 0 };
+    ob_seal_owner owner = { 0 };
+    int32_t partition = ob_instance_partition(instance, s->partitions);
+    (void)ob_text_into(owner.instance, sizeof(owner.instance), instance);
+    (void)ob_text_into(owner.salt, sizeof(owner.salt), salt);
+    int r = *salt ? ob_seal_send(&s->seal, &owner, s->bus, point, OB_TOPIC_PLACEMENTS, partition,
+                                 instance, strlen(instance), t->at, t->len, NULL, &err)
+                  : ob_bus_send_clear(s->bus, point, OB_TOPIC_PLACEMENTS, partition, instance,
+                                      strlen(instance), t->at, t->len, NULL, &err);
+    if (r < 0)
+        ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "error", err.text);
 }
 
+/* In clear, for executors of an earlier version. Others take the epoch from each message under
+ * their key, and each gets a SYNC of a new leader. */
 static void send_fence(scheduler *s)
 {
     ob_buf t = { 0 };
     ob_buf_addf(&t, "{\"v\":%d,\"type\":\"fence\",\"epoch\":%" PRId64 "}", OB_MESSAGE_VERSION,
                 s->epoch);
-    for (int32_t i = 0; i < s->partitions; i++)
-        send(s, OB_POINT_SCHEDULER_FENCE, OB_TOPIC_PLACEMENTS, i, NULL, &t);
+    for (int32_t i = 0; i < s->partitions; i++) {
+        ob_error err = { 0 };
+        if (ob_bus_send_clear(s->bus, OB_POINT_SCHEDULER_FENCE, OB_TOPIC_PLACEMENTS, i, NULL, 0,
+                              t.at, t.len, NULL, &err) < 0)
+            ob_warn("message.unsent", "{s:s, s:s}", "topic", OB_TOPIC_PLACEMENTS, "error",
+                    err.text);
+    }
     ob_buf_done(&t);
 }
 
-static void send_bare(scheduler *s, ob_point point, const char *type, const char *instance)
+static void
+send_bare(scheduler *s, ob_point point, const char *type, const char *instance, const char *salt)
 {
     ob_buf t = { 0 };
     ob_buf_addf(&t,
@@ -67,13 +88,13 @@ static void send_bare(scheduler *s, ob_point point, const char *type, const char
                 type, s->epoch);
     ob_buf_json(&t, instance);
     ob_buf_str(&t, "}");
-    send_placement(s, point, instance, &t);
+    send_placement(s, point, instance, salt, &t);
     ob_buf_done(&t);
 }
 
 static void send_sync(scheduler *s, peer *it)
 {
-    send_bare(s, OB_POINT_SCHEDULER_SYNC, "sync", it->id);
+    send_bare(s, OB_POINT_SCHEDULER_SYNC, "sync", it->id, it->trust.salt);
     it->sync_owed = false;
     it->synced_at_ms = ob_mono_ms();
 }
@@ -81,9 +102,9 @@ static void send_sync(scheduler *s, peer *it)
 static void send_leaves(scheduler *s)
 {
     const char *id;
-    json_t *ignored;
-    json_object_foreach(s->peers->leaving, id, ignored)
-        send_bare(s, OB_POINT_SCHEDULER_LEAVE, "leave", id);
+    json_t *salt;
+    json_object_foreach(s->peers->leaving, id, salt)
+        send_bare(s, OB_POINT_SCHEDULER_LEAVE, "leave", id, json_string_value(salt));
     (void)json_object_clear(s->peers->leaving);
 }
 
@@ -148,7 +169,7 @@ static void place_send(scheduler *s, peer *it, place *m)
         ob_buf_str(&t, members[i].end);
     }
     ob_buf_str(&t, "}");
-    send_placement(s, OB_POINT_SCHEDULER_PLACE, it->id, &t);
+    send_placement(s, OB_POINT_SCHEDULER_PLACE, it->id, it->trust.salt, &t);
     ob_buf_done(&t);
     place_clear(m);
 }

@@ -1,7 +1,7 @@
 /* Received messages: one table of topic, type, handler. Owns the list of executors' messages since
  * the last commit. Never decides about a job: a handler turns a message into engine events or
- * records what must be read. Invariant: an executor's message counts only with its instance's token
- * and, except for a registration, in its current session. Thread: the loop's. */
+ * records what must be read. Invariant: an executor's message counts only under its instance's key,
+ * once, and, except for a registration, in its current session. Thread: the loop's. */
 #include "report_messages.h"
 
 #include <string.h>
@@ -78,10 +78,21 @@ static void take_unwell(scheduler *s, const char *instance, const json_t *msg)
     engine_unwell(s->engine, instance, ob_json_str(msg, "unwell", NULL));
 }
 
+/* A registration from before this leader could be somebody's repetition. An executor of an earlier
+ * version does not show which leader it has seen. */
+static bool is_fresh(scheduler *s, const char *instance, const json_t *msg)
+{
+    return !ob_seal_is_sealed(msg) ||
+           peers_fresh(s->peers, instance, ob_json_int(json_object_get(msg, "last"), "epoch", 0),
+                       s->epoch);
+}
+
 /* Safe twice: the same session and the same runs. */
 static void on_registered(scheduler *s, const char *instance, const json_t *msg)
 {
     const char *session = ob_json_str(msg, "session", "");
+    if (!is_fresh(s, instance, msg))
+        return;
     json_auto_t *held = peers_gather(s->peers, instance, session, json_object_get(msg, "held"),
                                      ob_json_int(msg, "part", 0), ob_json_int(msg, "parts", 1));
     size_t n = 0, size = json_array_size(held);
@@ -152,18 +163,32 @@ static void ignore(scheduler *s, const char *why, const char *detail)
             "count", (json_int_t)s->ignored_messages);
 }
 
-static void feed_one(scheduler *s, const json_t *msg)
+/* Does it come from the instance that it names, for the first time? */
+static bool is_authentic(scheduler *s, const char *instance, json_t *msg)
+{
+    if (!peers_accept(s->peers, instance, msg)) {
+        bool known = peers_known(s->peers, instance);
+        s->forged_messages += known;
+        ignore(s, known ? "wrong key" : "unknown instance", instance);
+        return false;
+    }
+    if (!peers_repeat(s->peers, instance, msg))
+        return true;
+    s->repeated_messages++;
+    ignore(s, "repeated", instance);
+    return false;
+}
+
+static void feed_one(scheduler *s, json_t *msg)
 {
     const char *type = ob_json_str(msg, "type", "");
     const char *instance = ob_json_str(msg, "instance", "");
     for (size_t i = 0; i < ARRAY_SIZE(executor_messages); i++) {
         if (strcmp(executor_messages[i].type, type) != 0)
             continue;
-        if (!peers_token_ok(s->peers, instance, ob_json_str(msg, "token", "")))
-            ignore(s, peers_known(s->peers, instance) ? "wrong token" : "unknown instance",
-                   instance);
-        else if (executor_messages[i].any_session ||
-                 peers_current(s->peers, instance, ob_json_str(msg, "session", "")))
+        if (is_authentic(s, instance, msg) &&
+            (executor_messages[i].any_session ||
+             peers_current(s->peers, instance, ob_json_str(msg, "session", ""))))
             executor_messages[i].handle(s, instance, msg);
         return;
     }
@@ -232,7 +257,9 @@ void reports_on_message(const ob_bus_msg *msg, void *arg)
     json_t *json = NULL;
     const char *type = NULL;
     int64_t epoch;
-    if (ob_message_parse(msg->data, msg->len, &json, &type, &epoch, &err) < 0) {
+    int r = ob_seal_parse(&s->seal, msg, &json, &type, &epoch, &err);
+    if (r < 0) {
+        s->forged_messages += r == -EBADMSG;
         ignore(s, err.text, msg->topic);
         return;
     }

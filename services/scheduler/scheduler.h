@@ -9,12 +9,14 @@
 #include "ob/bus.h"
 #include "ob/config.h"
 #include "ob/lead.h"
+#include "ob/seal.h"
 
 #define SCHEDULER_NAME "scheduler"
 
 typedef struct scheduler_config {
     ob_config_common common;
     char *pg;
+    char *seal_key_file;
     int64_t job_retention_s; /* 0: for ever */
 } scheduler_config;
 
@@ -45,6 +47,7 @@ typedef struct scheduler {
     ob_lead *lead;     /* the loop */
     ob_db *db;         /* its connection, while leading */
     ob_bus *bus;
+    ob_seal seal;
     engine *engine; /* NULL while not leading */
     engine_effects effects;
     int64_t engine_ahead_ms; /* of the engine's time to the steady clock */
@@ -67,4 +70,5 @@ typedef struct scheduler {
         reloads; /* since the start: rounds that lost a placement because an instance was no longer
                     ACTIVE; rounds that failed and were decided again */
     uint64_t ignored_messages;
+    uint64_t forged_messages, repeated_messages; /* refused because of who sent them, or when */
 } scheduler;

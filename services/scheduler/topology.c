@@ -239,7 +239,7 @@ static void put_instance(scheduler *s, const PGresult *res, int row, bool loadin
     const char *id = ob_col(res, row, INSTANCE_ID);
     ob_instance_state state = (ob_instance_state)ob_col_int(res, row, INSTANCE_STATE, 0);
     if (!loading && state >= OB_INSTANCE_LOST && ob_col_bool(res, row, INSTANCE_JOINED))
-        peers_leave(s->peers, id);
+        peers_leave(s->peers, id, ob_col(res, row, INSTANCE_KEY_SALT));
     if (!loading && state == OB_INSTANCE_TERMINATED) {
         engine_drop_instance(s->engine, id);
         peers_drop(s->peers, id);
@@ -257,7 +257,8 @@ static void put_instance(scheduler *s, const PGresult *res, int row, bool loadin
         engine_drop_instance(s->engine, id);
     else
         engine_put_instance(s->engine, &put);
-    peers_put(s->peers, id, put.ce_id, state, ob_col(res, row, INSTANCE_TOKEN_HASH));
+    peers_put(s->peers, id, put.ce_id, state, ob_col(res, row, INSTANCE_KEY_SALT),
+              ob_col(res, row, INSTANCE_TOKEN_HASH));
 }
 
 static void drop_instance(const char *id, void *arg)

@@ -12,6 +12,7 @@
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"
+#include "ob/seal.h"
 
 #define FLUSH_MS 2000
 #define WAIT_SLICE_MS 1000 /* poll checks its queues at least this often */
@@ -271,16 +272,16 @@ static int send_failed(ob_bus *bus, rd_kafka_resp_err_t e, const char *topic, ob
     return bus_fail_kafka(err, e, topic);
 }
 
-int ob_bus_send(ob_bus *bus,
-                ob_point point,
-                const char *topic,
-                int32_t partition,
-                const char *key,
-                size_t key_len,
-                const char *data,
-                size_t len,
-                void *ref,
-                ob_error *err)
+int ob_bus_send_clear(ob_bus *bus,
+                      ob_point point,
+                      const char *topic,
+                      int32_t partition,
+                      const char *key,
+                      size_t key_len,
+                      const char *data,
+                      size_t len,
+                      void *ref,
+                      ob_error *err)
 {
     /* Its readers would drop it, and the sender would repeat it for ever. */
     if (len > ob_topic_max(topic))
@@ -305,6 +306,22 @@ int ob_bus_send(ob_bus *bus,
     rd_kafka_resp_err_t e = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);
     return send_failed(bus, e, topic, err);
+}
+
+int ob_bus_send(ob_bus *bus,
+                ob_point point,
+                const char *topic,
+                int32_t partition,
+                const char *key,
+                size_t key_len,
+                const char *data,
+                size_t len,
+                void *ref,
+                ob_error *err)
+{
+    if (ob_topic_is_sealed(topic) && !ob_seal_is(data, len))
+        return ob_fail(err, EINVAL, "%s takes only sealed messages", topic);
+    return ob_bus_send_clear(bus, point, topic, partition, key, key_len, data, len, ref, err);
 }
 
 static void handle(ob_bus *bus, const rd_kafka_message_t *m)

@@ -54,7 +54,7 @@ void ob_probe_send(
     size_t len = ob_message_dump(msg, &text);
     /* A probe that cannot be sent does not come back, which is its purpose. */
     for (int32_t i = 0; i < probe->partitions; i++)
-        (void)ob_bus_send(bus, point, OB_TOPIC_EXECUTIONS, i, NULL, 0, text, len, NULL, NULL);
+        (void)ob_bus_send_clear(bus, point, OB_TOPIC_EXECUTIONS, i, NULL, 0, text, len, NULL, NULL);
 }
 
 bool ob_probe_take(

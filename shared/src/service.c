@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ob/log.h"
@@ -51,6 +52,7 @@ int ob_service_init(const char *name, const char *log_level, ob_error *err)
                        log_level);
     (void)snprintf(service_name, sizeof(service_name), "%s", name);
     ob_log_init(name, level);
+    (void)setrlimit(RLIMIT_CORE, &(struct rlimit){ 0 }); /* a core file would have its keys */
 
     if (stop_fd < 0)
         stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -23,14 +23,15 @@
 const ob_topic ob_topics[] = {
     { OB_TOPIC_SUBMISSIONS, true, DOORBELL },
     { OB_TOPIC_COMMANDS, true, DOORBELL },
-    { OB_TOPIC_PLACEMENTS, true, DOORBELL },
-    { OB_TOPIC_EXECUTIONS, true, DOORBELL },
+    { OB_TOPIC_PLACEMENTS, true, DOORBELL, .is_sealed = true },
+    { OB_TOPIC_EXECUTIONS, true, DOORBELL, .is_sealed = true },
     { OB_TOPIC_INSTANCES, true, DOORBELL },
     { OB_TOPIC_DEMAND, true, DOORBELL },
     /* The api stores logs within seconds; the day is for times when no api runs. */
     { OB_TOPIC_LOGS,
       true,
-      { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL } },
+      { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL },
+      .is_sealed = true },
     /* Public: one order for all readers; limited by size, not by time. The producer compresses
      * (lz4), and the broker stores it so. */
     { OB_TOPIC_JOB_STATE,
@@ -46,6 +47,14 @@ size_t ob_topic_max(const char *topic)
         if (strcmp(t->name, topic) == 0)
             return t->is_public ? SIZE_MAX : OB_MESSAGE_MAX;
     return SIZE_MAX;
+}
+
+bool ob_topic_is_sealed(const char *topic)
+{
+    for (const ob_topic *t = ob_topics; t->name; t++)
+        if (strcmp(t->name, topic) == 0)
+            return t->is_sealed;
+    return false;
 }
 
 int32_t ob_instance_partition(const char *instance_id, int32_t partitions)

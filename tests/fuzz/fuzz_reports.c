@@ -54,7 +54,7 @@ static void begin(scheduler *s)
                                                        .size = { 64000, 64000, 0 },
                                                        .vcpus = 64,
                                                        .state = OB_INSTANCE_ACTIVE });
-    peers_put(s->peers, INSTANCE, 1, OB_INSTANCE_ACTIVE, hash);
+    peers_put(s->peers, INSTANCE, 1, OB_INSTANCE_ACTIVE, NULL, hash);
     submit(s->engine, JOB "1", 0);
     submit(s->engine, JOB "2", 2);
     engine_round(s->engine, NOW_MS, &s->effects);

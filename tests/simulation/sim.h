@@ -6,6 +6,7 @@
 
 #include "ob/id.h"
 #include "ob/job.h"
+#include "ob/seal.h"
 #include "world.h"
 
 #define SIM_HEARTBEAT_MS 1500
@@ -85,7 +86,7 @@ void sim_scheduler(process *self);
 void sim_scaler(process *self);
 /* arg: an executor_start. */
 typedef struct executor_start {
-    char id[OB_INSTANCE_TEXT], token[72];
+    char id[OB_INSTANCE_TEXT], token[OB_SEAL_TOKEN_TEXT];
     char ce[64];
     engine_host *engine;
     struct disk *disk;

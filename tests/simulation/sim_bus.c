@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "ob/hash.h"
+#include "ob/seal.h"
 #include "ob/topics.h"
 #include "sim.h"
 
@@ -500,6 +501,27 @@ void ob_bus_unassign(ob_bus *bus)
     bus->n_reads = 0;
 }
 
+int ob_bus_send_clear(ob_bus *bus,
+                      ob_point point,
+                      const char *topic,
+                      int32_t partition,
+                      const char *key,
+                      size_t key_len,
+                      const char *data,
+                      size_t len,
+                      void *ref,
+                      ob_error *err)
+{
+    if (len > ob_topic_max(topic))
+        return ob_fail(err, EMSGSIZE, "the message is too long");
+    int n = topic_of(topic);
+    message m = { .data = (char *)data, .key = (char *)key, .len = len, .key_len = key_len };
+    ob_point_pass(point, OB_POINT_BEFORE);
+    send_to(bus, n, partition_for(n, partition, key, key_len), copy_message(&m), ref);
+    ob_point_pass(point, OB_POINT_AFTER);
+    return 0;
+}
+
 int ob_bus_send(ob_bus *bus,
                 ob_point point,
                 const char *topic,
@@ -511,14 +533,9 @@ int ob_bus_send(ob_bus *bus,
                 void *ref,
                 ob_error *err)
 {
-    if (len > ob_topic_max(topic))
-        return ob_fail(err, EMSGSIZE, "the message is too long");
-    int n = topic_of(topic);
-    message m = { .data = (char *)data, .key = (char *)key, .len = len, .key_len = key_len };
-    ob_point_pass(point, OB_POINT_BEFORE);
-    send_to(bus, n, partition_for(n, partition, key, key_len), copy_message(&m), ref);
-    ob_point_pass(point, OB_POINT_AFTER);
-    return 0;
+    if (ob_topic_is_sealed(topic) && !ob_seal_is(data, len))
+        return ob_fail(err, EINVAL, "%s takes only sealed messages", topic);
+    return ob_bus_send_clear(bus, point, topic, partition, key, key_len, data, len, ref, err);
 }
 
 static void say_events(ob_bus *bus)

@@ -70,8 +70,8 @@ static void begin(world *w)
     assert_int_equal(loop_new(&w->loop, NULL), 0);
     assert_int_equal(spool_open(w->dir, 0, &w->spool, NULL), 0);
     w->runtime.ops = &fake_ops;
-    w->logs = logs_new(
-        &(logs_config){ .loop = w->loop, .instance = "i", .token = "t", .out = on_out, .arg = w });
+    w->logs =
+        logs_new(&(logs_config){ .loop = w->loop, .seal = &w->seal, .out = on_out, .arg = w });
     w->placement =
         placement_new("i", (placement_position){ 1, 1 }, (placement_sink){ .advance = on_advance });
     w->a = (attempts){ .loop = w->loop,

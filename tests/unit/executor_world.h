@@ -17,6 +17,7 @@ typedef struct world {
     spool *spool;
     runtime runtime;
     logs *logs;
+    ob_seal seal;
     placement *placement;
     ob_permits permits;
     attempts a;

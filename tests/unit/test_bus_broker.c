@@ -74,7 +74,8 @@ static int say(ob_bus *bus, const char *topic, int number)
     char text[64];
     ob_error err = { 0 };
     int n = snprintf(text, sizeof(text), "%d %lld", number, (long long)ob_mono_us());
-    return ob_bus_send(bus, OB_POINT_API_RING, topic, -1, NULL, 0, text, (size_t)n, NULL, &err);
+    return ob_bus_send_clear(bus, OB_POINT_API_RING, topic, -1, NULL, 0, text, (size_t)n, NULL,
+                             &err);
 }
 
 static void poll_until(ob_bus *bus, const int *count, int want)

@@ -8,6 +8,7 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/topics.h"
+#include "seal_pair.h"
 
 #define RUNS 1500
 #define INSTANCE "i-0123456789abcdef0"
@@ -17,6 +18,7 @@ typedef struct heard {
     world *w;
     heartbeat *h;
     notice *none;
+    ob_seal copy, own;
     ob_bus *writer, *reader;
     loop_timer timer;
     int64_t until_ms;
@@ -35,8 +37,10 @@ static void on_heard(const ob_bus_msg *msg, void *arg)
     const char *type;
     int64_t epoch;
     ob_error err = { 0 };
-    if (ob_message_parse(msg->data, msg->len, &json, &type, &epoch, &err) < 0)
+    if (ob_seal_parse(&x->copy, msg, &json, &type, &epoch, &err) < 0)
         fail_msg("%s", err.text);
+    assert_true(ob_seal_is_sealed(json));
+    assert_string_equal(ob_json_str(json, "instance", ""), INSTANCE);
     x->longest = msg->len > x->longest ? msg->len : x->longest;
     const char *session = ob_json_str(json, "session", "");
     if (strcmp(type, "report") != 0)
@@ -110,6 +114,7 @@ static void run_until(heard *x, bool (*is_enough)(const heard *x), int64_t patie
 static void begin(heard *x, world *w)
 {
     *x = (heard){ .w = w };
+    seal_pair(INSTANCE, 1, &x->copy, &x->own);
     x->timer = (loop_timer){ .fn = on_time, .arg = x };
     x->writer = bus_of(NULL, on_assigned, x);
     x->reader = bus_of(on_heard, NULL, x);
@@ -121,7 +126,7 @@ static void begin(heard *x, world *w)
                                               .placement = w->placement,
                                               .notice = x->none,
                                               .instance = INSTANCE,
-                                              .token = "t",
+                                              .seal = &x->own,
                                               .ce = "ce",
                                               .host = "h",
                                               .every_ms = 600000,

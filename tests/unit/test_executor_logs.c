@@ -8,6 +8,7 @@
 #include "output.h"
 #include "output_text.h"
 #include "runtimes/docker/docker_lines.h"
+#include "seal_pair.h"
 
 #define RUN "018f0000-0000-7000-8000-00000000000a/1"
 
@@ -22,6 +23,7 @@ typedef struct sent {
 static sent sent_messages[4096];
 static size_t sent_count;
 static bool bus_is_full;
+static ob_seal copy, own;
 
 int ob_bus_send(ob_bus *bus,
                 ob_point point,
@@ -40,7 +42,9 @@ int ob_bus_send(ob_bus *bus,
     const char *type = NULL;
     int64_t epoch = 0;
     sent *s = &sent_messages[sent_count++];
-    assert_int_equal(ob_message_parse(data, len, &s->msg, &type, &epoch, err), 0);
+    const ob_bus_msg msg = { .topic = topic, .data = data, .len = len };
+    assert_int_equal(ob_seal_parse(&copy, &msg, &s->msg, &type, &epoch, err), 0);
+    assert_true(ob_seal_is_sealed(s->msg));
     assert_string_equal(topic, "batch.logs");
     s->ref = ref;
     s->len = len;
@@ -65,8 +69,10 @@ static logs *test_logs;
 static int setup(void **state)
 {
     assert_int_equal(loop_new(&test_loop, NULL), 0);
-    test_logs = logs_new(&(logs_config){
-        .loop = test_loop, .instance = "i-1", .token = "t", .resume = on_resume, .out = on_out });
+    memset(&own, 0, sizeof(own));
+    seal_pair("i-00000000000000001", 1, &copy, &own);
+    test_logs = logs_new(
+        &(logs_config){ .loop = test_loop, .seal = &own, .resume = on_resume, .out = on_out });
     json_auto_t *target = json_pack("{s:s, s:s, s:s, s:s}", "account", "1", "region", "r", "group",
                                     "g", "stream", "s");
     logs_open(test_logs, RUN, target);
@@ -359,8 +365,8 @@ static void the_first_line_goes_at_once_and_offsets_count_line_ends(void **state
     logs_flush(test_logs);
     assert_int_equal(sent_count, 1);
     assert_int_equal(offset_of(0), 0);
-    assert_string_equal(ob_json_str(sent_messages[0].msg, "stream", ""), "s");
-    assert_string_equal(ob_json_str(sent_messages[0].msg, "token", ""), "t");
+    assert_string_equal(ob_json_str(sent_messages[0].msg, "run", ""), RUN);
+    assert_null(json_object_get(sent_messages[0].msg, "token"));
     say("");
     say("x");
     logs_flush(test_logs);
@@ -520,12 +526,8 @@ static void what_was_not_delivered_goes_again_with_all_behind_it(void **state)
 static void at_the_limit_one_marked_line_ends_the_output(void **state)
 {
     logs_free(test_logs);
-    test_logs = logs_new(&(logs_config){ .loop = test_loop,
-                                         .instance = "i-1",
-                                         .token = "t",
-                                         .limit = 8,
-                                         .resume = on_resume,
-                                         .out = on_out });
+    test_logs = logs_new(&(logs_config){
+        .loop = test_loop, .seal = &own, .limit = 8, .resume = on_resume, .out = on_out });
     json_auto_t *target = json_pack("{s:s, s:s, s:s, s:s}", "account", "1", "region", "r", "group",
                                     "g", "stream", "s");
     logs_open(test_logs, RUN, target);

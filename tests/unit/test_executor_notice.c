@@ -9,7 +9,9 @@
 #include "host/notice.h"
 #include "join.h"
 #include "ob/clock.h"
+#include "ob/config.h"
 #include "ob/message.h"
+#include "ob/seal.h"
 
 typedef struct world {
     char dir[64];
@@ -129,6 +131,23 @@ static void the_metadata_service_is_understood(void **state)
     assert_int_equal(parsed("<html>"), -1);
 }
 
+static void key_in(const char *dir, const char *instance, ob_seal *ret)
+{
+    ob_cleanup(ob_freep) char *file = ob_strf("%s/token", dir);
+    ob_cleanup(ob_freep) char *token = NULL;
+    assert_int_equal(ob_config_read_secret(file, &token, NULL), 0);
+    assert_int_equal(ob_seal_own(ret, instance, token, 1, NULL), 0);
+}
+
+static void write_token(const char *dir, const char *token)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/token", dir);
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    assert_true(fputs(token, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+}
+
 static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
 {
     world *w = *state;
@@ -136,7 +155,10 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     char first[32];
     char *argv[] = { "openbatch-executor", "--compute-environment", "mine", "--vcpus", "3", NULL };
     char *again[] = { "openbatch-executor", NULL };
-    (void)setenv("OPENBATCH_JOIN_TOKEN", "secret", 1);
+    ob_seal copy = { 0 }, own, later;
+    char join[OB_SEAL_JOIN_TEXT];
+    ob_seal_join_new(&copy, join);
+    (void)setenv("OPENBATCH_JOIN_TOKEN", join, 1);
     (void)setenv("OPENBATCH_INSTANCE_DIR", w->dir, 1);
     (void)setenv("OPENBATCH_RUN_DIR", w->dir, 1);
     assert_int_equal(join_prepare(5, argv, &err), 1);
@@ -144,8 +166,19 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     assert_string_equal(getenv("OPENBATCH_JOIN_VCPUS"), "3");
     (void)snprintf(first, sizeof(first), "%s", getenv("OPENBATCH_INSTANCE_ID"));
     assert_int_equal(strlen(first), 19);
+    key_in(w->dir, first, &own);
     assert_int_equal(join_prepare(1, again, &err), 1);
     assert_string_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
+    key_in(w->dir, first, &later);
+    assert_string_equal(later.self.salt, own.self.salt);
+    assert_memory_equal(later.key, own.key, sizeof(own.key));
+    /* It had joined with an earlier version, whose tokens have no key. */
+    write_token(w->dir, "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    assert_int_equal(join_prepare(1, again, &err), 1);
+    key_in(w->dir, first, &later);
+    assert_string_equal(later.former,
+                        "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef");
+    assert_string_not_equal(later.self.salt, own.self.salt);
     join_forget(w->dir);
     assert_int_equal(join_prepare(1, again, &err), 1);
     assert_string_not_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
@@ -155,7 +188,7 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     (void)setenv("OPENBATCH_CE_NAME", "../up", 1);
     assert_int_equal(join_prepare(1, again, &err), -EINVAL);
 
-    json_auto_t *offer = join_offer("secret", 3, 0, 1);
+    json_auto_t *offer = join_offer(3, 0, 1);
     assert_int_equal(ob_json_int(offer, "mcpu", 0), 3000);
     assert_true(ob_json_int(offer, "mem", 0) > 100);
 }

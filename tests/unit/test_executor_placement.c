@@ -139,6 +139,10 @@ static void a_sync_needs_no_session_but_no_lower_epoch(void **state)
     assert_string_equal(asked, "");
     assert_int_equal(take(p, "{\"v\":1,\"type\":\"sync\",\"epoch\":3,\"instance\":\"i-x\"}"),
                      PLACEMENT_OTHER_INSTANCE);
+    /* A new leader's: the next registration shows that it has been seen. */
+    assert_int_equal(take(p, "{\"v\":1,\"type\":\"sync\",\"epoch\":4,\"instance\":\"" ME "\"}"),
+                     PLACEMENT_TAKEN);
+    assert_string_equal(asked, "advance 4.0; sync; ");
     placement_free(p);
 }
 

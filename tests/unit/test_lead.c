@@ -203,16 +203,16 @@ void ob_bus_unassign(ob_bus *bus)
     (void)bus;
 }
 
-int ob_bus_send(ob_bus *bus,
-                ob_point point,
-                const char *topic,
-                int32_t partition,
-                const char *key,
-                size_t key_len,
-                const char *data,
-                size_t len,
-                void *ref,
-                ob_error *err)
+int ob_bus_send_clear(ob_bus *bus,
+                      ob_point point,
+                      const char *topic,
+                      int32_t partition,
+                      const char *key,
+                      size_t key_len,
+                      const char *data,
+                      size_t len,
+                      void *ref,
+                      ob_error *err)
 {
     (void)bus, (void)topic, (void)key, (void)key_len, (void)ref, (void)err;
     assert_int_equal(point, OB_POINT_SCALER_PROBE);

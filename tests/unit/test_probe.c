@@ -10,16 +10,16 @@ static int32_t last_partition;
 static char last_text[300];
 
 /* In place of the bus. */
-int ob_bus_send(ob_bus *bus,
-                ob_point point,
-                const char *topic,
-                int32_t partition,
-                const char *key,
-                size_t key_len,
-                const char *data,
-                size_t len,
-                void *ref,
-                ob_error *err)
+int ob_bus_send_clear(ob_bus *bus,
+                      ob_point point,
+                      const char *topic,
+                      int32_t partition,
+                      const char *key,
+                      size_t key_len,
+                      const char *data,
+                      size_t len,
+                      void *ref,
+                      ob_error *err)
 {
     (void)bus, (void)point, (void)key, (void)key_len, (void)ref, (void)err;
     assert_string_equal(topic, OB_TOPIC_EXECUTIONS);

@@ -13,6 +13,7 @@
 #include "placement_messages.h"
 #include "random_bytes.h"
 #include "report_messages.h"
+#include "seal_pair.h"
 #include "topology.h"
 
 #define INSTANCE "i-0123456789abcdef0"
@@ -24,6 +25,7 @@
 
 typedef struct world {
     scheduler s;
+    ob_seal own; /* of the executor; empty: it is of an earlier version */
     json_t *received[RECEIVED_MAX];
     size_t lengths[RECEIVED_MAX];
     int n;
@@ -37,8 +39,15 @@ static void on_received(const ob_bus_msg *msg, void *arg)
     ob_error err = { 0 };
     assert_true(w->n < RECEIVED_MAX);
     w->lengths[w->n] = msg->len;
-    if (ob_message_parse(msg->data, msg->len, &w->received[w->n++], &type, &epoch, &err) < 0)
+    ob_seal_opened m = { .text = ob_strdup(msg->data), .len = msg->len };
+    if (*w->own.self.salt) {
+        free(m.text);
+        if (ob_seal_read(&w->own, msg->topic, msg->data, msg->len, &m, &err) < 0)
+            fail_msg("%s", err.text);
+    }
+    if (ob_message_parse(m.text, m.len, &w->received[w->n++], &type, &epoch, &err) < 0)
         fail_msg("%s", err.text);
+    free(m.text);
 }
 
 static void begin(world *w, const char *topic)
@@ -86,7 +95,7 @@ static void put_instance(world *w, const char *id, ob_instance_state state)
         w->s.engine,
         &(engine_instance){
             .id = id, .ce_id = CE, .size = { 64000, 640000, 0 }, .vcpus = 64, .state = state });
-    peers_put(w->s.peers, id, CE, state, hash);
+    peers_put(w->s.peers, id, CE, state, *w->own.self.salt ? w->own.self.salt : NULL, hash);
 }
 
 static void receive(world *w, int n)
@@ -260,7 +269,7 @@ static void many_instances_are_told_of_in_several(void **state)
     for (int i = 0; i < N; i++) {
         char id[OB_INSTANCE_TEXT];
         (void)snprintf(id, sizeof(id), "i-%017d", i);
-        peers_put(w.s.peers, id, CE, OB_INSTANCE_DRAINING, "");
+        peers_put(w.s.peers, id, CE, OB_INSTANCE_DRAINING, NULL, "");
     }
     w.s.peers->n_sync_owed = 0;
     placements_send(&w.s, NULL);
@@ -311,14 +320,29 @@ static void a_message_that_nobody_could_read_is_not_sent(void **state)
     ob_cleanup(ob_freep) char *text = ob_calloc(1, OB_MESSAGE_MAX + 2);
     memset(text, 'x', OB_MESSAGE_MAX + 1);
     begin(&w, OB_TOPIC_JOB_STATE);
-    assert_int_equal(ob_bus_send(w.s.bus, OB_POINT_API_RING, OB_TOPIC_EXECUTIONS, -1, NULL, 0, text,
-                                 OB_MESSAGE_MAX + 1, NULL, &err),
+    assert_int_equal(ob_bus_send_clear(w.s.bus, OB_POINT_API_RING, OB_TOPIC_EXECUTIONS, -1, NULL, 0,
+                                       text, OB_MESSAGE_MAX + 1, NULL, &err),
                      -EMSGSIZE);
     assert_false(err.retriable);
     ob_bus_unassign(w.s.bus);
     assert_int_equal(ob_bus_send(w.s.bus, OB_POINT_API_RING, OB_TOPIC_JOB_STATE, -1, NULL, 0, text,
                                  OB_MESSAGE_MAX + 1, NULL, &err),
                      0); /* others' limits are not ours */
+    end(&w);
+}
+
+/* A path that forgets to seal is noticed before anybody can read what it says. */
+static void nothing_goes_in_clear_by_mistake(void **state)
+{
+    static world w;
+    ob_error err = { 0 };
+    static const char *const topics[] = { OB_TOPIC_PLACEMENTS, OB_TOPIC_EXECUTIONS, OB_TOPIC_LOGS };
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    for (size_t i = 0; i < ARRAY_SIZE(topics); i++)
+        assert_int_equal(ob_bus_send(w.s.bus, OB_POINT_API_RING, topics[i], -1, NULL, 0,
+                                     "{\"v\":1}", 7, NULL, &err),
+                         -EINVAL);
+    assert_non_null(strstr(err.text, "sealed"));
     end(&w);
 }
 
@@ -490,9 +514,151 @@ static void an_engine_that_is_unwell_is_one_until_its_executor_says_otherwise(vo
     end(&w);
 }
 
+/* ---- An executor with a key ---- */
+
+static void begin_sealed(world *w)
+{
+    begin(w, OB_TOPIC_PLACEMENTS);
+    seal_pair(INSTANCE, 1, &w->s.seal, &w->own);
+    put_instance(w, INSTANCE, OB_INSTANCE_ACTIVE);
+    w->s.peers->n_sync_owed = 0;
+    peers_find(w->s.peers, INSTANCE)->sync_owed = false;
+}
+
+/* Takes what the executor says under its key; *ret, if not NULL, is its message, to be freed. */
+static void hear_sealed(world *w, json_t *msg, char **ret, size_t *ret_len)
+{
+    ob_cleanup(ob_freep) char *text = NULL, *data = NULL;
+    size_t len = ob_message_dump(msg, &text);
+    len = ob_seal_write(&w->own, NULL, OB_TOPIC_EXECUTIONS, text, len, &data);
+    reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = data, .len = len },
+                       &w->s);
+    json_decref(msg);
+    reports_feed(&w->s);
+    if (ret) {
+        *ret = ob_take(data);
+        *ret_len = len;
+    }
+}
+
+static json_t *said_after(const char *type, const char *session, int64_t epoch)
+{
+    json_t *msg = said(type, session);
+    (void)json_object_set_new(msg, "held", json_array());
+    (void)json_object_set_new(msg, "last",
+                              json_pack("{s:I, s:i}", "epoch", (json_int_t)epoch, "seq", 0));
+    return msg;
+}
+
+static void orders_are_sealed_for_their_instance(void **state)
+{
+    static world w;
+    const size_t bytes[] = { 75000 };
+    begin_sealed(&w);
+    hear_sealed(&w, said_after("registered", "one", 3), NULL, NULL);
+    assert_true(is_current(&w, "one"));
+    PGresult *specs = make_specs(1, bytes);
+    order(&w, ORDER_RUN, 1);
+    peers_sync_all(w.s.peers);
+    placements_send(&w.s, specs);
+    receive(&w, 2);
+    assert_string_equal(ob_json_str(w.received[0], "type", ""), "place");
+    assert_string_equal(ob_json_str(w.received[1], "type", ""), "sync");
+    PQclear(specs);
+    orders_done(&w);
+    end(&w);
+}
+
+static void a_registration_from_before_this_leader_only_asks_for_another(void **state)
+{
+    static world w;
+    begin_sealed(&w);
+    hear_sealed(&w, said_after("registered", "old", 2), NULL, NULL);
+    assert_false(is_current(&w, "old"));
+    assert_int_equal(w.s.peers->n_sync_owed, 1);
+    hear_sealed(&w, said_after("registered", "new", 3), NULL, NULL);
+    assert_true(is_current(&w, "new"));
+    end(&w);
+}
+
+static void a_repeated_message_changes_nothing(void **state)
+{
+    static world w;
+    char *first = NULL;
+    size_t len = 0;
+    begin_sealed(&w);
+    hear_sealed(&w, said_after("registered", "one", 3), &first, &len);
+    hear_sealed(&w, said_after("registered", "two", 3), NULL, NULL);
+    reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = first, .len = len },
+                       &w.s);
+    reports_feed(&w.s);
+    assert_true(is_current(&w, "two"));
+    assert_int_equal(w.s.repeated_messages, 1);
+    reports_again(&w.s); /* as after a round that failed */
+    reports_feed(&w.s);
+    assert_true(is_current(&w, "two"));
+    /* Its next process, then one of the first. */
+    seal_pair(INSTANCE, 2, &w.s.seal, &w.own);
+    hear_sealed(&w, said_after("registered", "three", 3), NULL, NULL);
+    assert_true(is_current(&w, "three"));
+    seal_pair(INSTANCE, 1, &w.s.seal, &w.own);
+    hear_sealed(&w, said_after("registered", "four", 3), NULL, NULL);
+    assert_true(is_current(&w, "three"));
+    free(first);
+    end(&w);
+}
+
+static void forged_messages_are_counted_and_change_nothing(void **state)
+{
+    static world w;
+    begin_sealed(&w);
+    hear_sealed(&w, said_after("registered", "one", 3), NULL, NULL);
+    ob_seal own = w.own;
+    w.own.key[0] ^= 1;
+    hear_sealed(&w, said_after("registered", "two", 3), NULL, NULL);
+    w.own = own;
+    ob_seal launched_before = { 0 };
+    seal_pair(INSTANCE, 9, &w.s.seal, &launched_before);
+    w.own = launched_before;
+    hear_sealed(&w, said_after("registered", "three", 3), NULL, NULL);
+    w.own = own;
+    hear(&w, said_after("registered", "four", 3)); /* in clear, with the token of its row */
+    assert_true(is_current(&w, "one"));
+    assert_int_equal(w.s.forged_messages, 3);
+    end(&w);
+}
+
+/* The upgrade: its executor speaks in clear until it is replaced by one that has a key. */
+static void an_executor_that_gets_a_key_is_answered_under_it(void **state)
+{
+    static world w;
+    char token[OB_SEAL_TOKEN_TEXT];
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    put_instance(&w, INSTANCE, OB_INSTANCE_ACTIVE);
+    registered(&w, "old", 0, 1);
+    assert_true(is_current(&w, "old"));
+    ob_seal_owner first = { .instance = INSTANCE, .salt = OB_SEAL_FIRST_SALT };
+    ob_seal_token(&w.s.seal, &first, token);
+    assert_int_equal(ob_seal_own(&w.own, INSTANCE, token, 1, NULL), 0);
+    hear_sealed(&w, said_after("registered", "new", 3), NULL, NULL);
+    assert_true(is_current(&w, "new"));
+    registered(&w, "old", 0, 1);
+    assert_true(is_current(&w, "new"));
+    peers_sync_all(w.s.peers);
+    placements_send(&w.s, NULL);
+    receive(&w, 1); /* it opens */
+    end(&w);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(nothing_goes_in_clear_by_mistake),
+        cmocka_unit_test(orders_are_sealed_for_their_instance),
+        cmocka_unit_test(a_registration_from_before_this_leader_only_asks_for_another),
+        cmocka_unit_test(a_repeated_message_changes_nothing),
+        cmocka_unit_test(forged_messages_are_counted_and_change_nothing),
+        cmocka_unit_test(an_executor_that_gets_a_key_is_answered_under_it),
         cmocka_unit_test(descriptions_that_do_not_fit_one_message_go_in_several),
         cmocka_unit_test(long_lists_go_in_several),
         cmocka_unit_test(a_description_that_cannot_travel_ends_its_run),

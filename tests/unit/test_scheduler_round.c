@@ -44,6 +44,20 @@ int ob_bus_send(ob_bus *bus,
     return 0;
 }
 
+int ob_bus_send_clear(ob_bus *bus,
+                      ob_point point,
+                      const char *topic,
+                      int32_t partition,
+                      const char *key,
+                      size_t key_len,
+                      const char *data,
+                      size_t len,
+                      void *ref,
+                      ob_error *err)
+{
+    return ob_bus_send(bus, point, topic, partition, key, key_len, data, len, ref, err);
+}
+
 int ob_bus_partitions(ob_bus *bus, const char *topic, int timeout_ms, int32_t *ret, ob_error *err)
 {
     (void)bus, (void)topic, (void)timeout_ms, (void)err;

@@ -117,6 +117,13 @@ def expected_secrets(system):
         "the api cannot start again, and accepts no key",
         ("write a key id and a secret into it, one a line, and run './openbatch up'"),
     )
+    yield (
+        folder / "seal.key",
+        r"[0-9a-f]{64}\s*",
+        "no service can start again, and executors are not heard",
+        "put it back from a backup (./openbatch restore); ./openbatch up makes a new one, and then "
+        "all instances are lost",
+    )
     for user in USERS:
         yield (
             folder / f"kafka-{user}.password",

@@ -43,14 +43,13 @@ class PackagedSystem(System):
     def part_pid(self, part):
         return next(self._processes(f"openbatch-{part}"), None)
 
-    @staticmethod
-    def _processes(program):
+    def _processes(self, program):
         for path in Path("/proc").glob("[0-9]*"):
             try:
                 words = (path / "cmdline").read_bytes().split(b"\0")
             except OSError:
                 continue
-            if words[0].decode(errors="replace").endswith(f"/{program}"):
+            if words[0].decode(errors="replace") == str(self.sbin / program):
                 pid = int(path.name)
                 if state_of(pid) not in (None, "Z"):
                     yield pid

@@ -12,7 +12,7 @@ refuse_unless_empty() {
     [[ -z $other ]] || die "$OPENBATCH_HOME/secrets is not empty ($other); restore needs an empty system: move it away first"
     healthy postgres || die "PostgreSQL does not answer at $OPENBATCH_PG: make the role and the empty database openbatch (docs/operations.md)"
     tables=$(as_openbatch psql -XAtq -w -d "$OPENBATCH_PG" -c "SELECT count(*) FROM pg_class WHERE relnamespace = 'public'::regnamespace")
-    [[ $tables == 0 ]] || die "the database is not empty: restore needs an empty one (dropdb openbatch; createdb -O openbatch openbatch)"
+    [[ $tables == 0 ]] || die "the database is not empty: restore needs an empty one (dropdb openbatch; createdb -O openbatch -E UTF8 --locale=C.UTF-8 -T template0 openbatch)"
 }
 
 begin_home() {

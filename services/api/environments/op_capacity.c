@@ -11,8 +11,6 @@
 #include "ob/message.h"
 #include "request/names.h"
 
-#define TOKEN_BYTES 32
-
 int op_interrupt_instance(api_request *req, api_reply *rep)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
@@ -59,8 +57,8 @@ static int make_token(api_request *req, api_reply *rep, void *arg)
 
 int op_create_join_token(api_request *req, api_reply *rep)
 {
-    char token[2 * TOKEN_BYTES + 1];
-    ob_token_new(token, TOKEN_BYTES);
+    char token[OB_SEAL_JOIN_TEXT];
+    ob_seal_join_new(&req->ctx->seal, token);
     int r = store_tx(req, OB_POINT_API_JOIN_TOKEN, rep, make_token, token);
     explicit_bzero(token, sizeof(token));
     return r;

@@ -6,6 +6,7 @@
 #include "ob/db.h"
 #include "ob/id.h"
 #include "ob/log_target.h"
+#include "ob/seal.h"
 
 typedef struct log_key {
     const char *account, *region, *group, *stream;
@@ -48,8 +49,9 @@ int log_store_runs(ob_db *db,
                    PGresult **ret,
                    ob_error *err);
 
-/* The hash of an instance's token: *ret is new, NULL when there is no such instance. */
-int log_store_token_hash(ob_db *db, const char *instance, char **ret, ob_error *err);
+/* What the row of an instance says of its key; *ret_known false: there is no such instance. */
+int log_store_key(
+    ob_db *db, const char *instance, ob_seal_trust *trust, bool *ret_known, ob_error *err);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

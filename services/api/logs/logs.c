@@ -3,10 +3,10 @@
  *
  * Invariants: offsets of the topic are committed after the rows, and never past a chunk that waits
  * for a gap to close, so a restart reads it again; no chunk waits so long that offsets are not
- * committed for COMMIT_MS. A chunk is accepted from the instance that has or had its run, with that
- * instance's token; where its lines go follows from the run (log_runs.c). All others are dropped. A
- * turn takes what arrived during the last one, up to TURN_BYTES. Thread: its own, with its own
- * connection and bus. */
+ * committed for COMMIT_MS. A chunk is accepted from the instance that has or had its run, under
+ * that instance's key; where its lines go follows from the run (log_runs.c). All others are
+ * dropped. A turn takes what arrived during the last one, up to TURN_BYTES. Thread: its own, with
+ * its own connection and bus. */
 #include "logs.h"
 
 #include <pthread.h>
@@ -22,21 +22,22 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/service.h"
 #include "ob/topics.h"
 
 #define POLL_MS 200
 #define POLL_STEP 20
 #define TURN_BYTES (8u << 20)
 #define RETRY_MS 500
-#define TOKENS_MAX 10000
+#define SENDERS_MAX 10000
 #define COMMIT_MS (60 * 1000)
 #define SAY_MS 1000
 
-typedef struct known_token {
+typedef struct sender {
     char instance[OB_INSTANCE_TEXT];
-    char hash[OB_TOKEN_HASH_TEXT];
+    ob_seal_trust trust;
     UT_hash_handle hh;
-} known_token;
+} sender;
 
 typedef struct intake {
     pthread_t thread;
@@ -49,13 +50,28 @@ typedef struct intake {
     log_chunk *pending; /* not yet in PostgreSQL; in order of arrival */
     bool uncommitted;   /* rows are stored whose topic offsets are not committed yet */
     int64_t committed_ms;
-    known_token *tokens;
+    sender *senders;
     log_runs *runs;
-    size_t refused; /* chunks since the last log line */
+    size_t refused;         /* chunks since the last log line */
+    uint64_t refused_total; /* for health */
     int64_t said_ms;
 } intake;
 
 static intake *the_intake;
+
+static void refuse(intake *in, size_t n, const char *instance, const char *why)
+{
+    in->refused += n;
+    in->refused_total += n;
+    if (n > 0)
+        ob_health_info("logChunksRefused", json_integer((json_int_t)in->refused_total));
+    if (n == 0 || ob_mono_ms() - in->said_ms < SAY_MS)
+        return;
+    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance", ob_json_text(instance), "reason",
+            why, "count", (json_int_t)in->refused);
+    in->said_ms = ob_mono_ms();
+    in->refused = 0;
+}
 
 static void on_msg(const ob_bus_msg *msg, void *arg)
 {
@@ -64,8 +80,13 @@ static void on_msg(const ob_bus_msg *msg, void *arg)
     const char *type;
     int64_t epoch;
     in->uncommitted = true;
-    if (ob_message_parse(msg->data, msg->len, &parsed, &type, &epoch, NULL) < 0)
+    ob_error err = { 0 };
+    int r = ob_seal_parse(&in->ctx->seal, msg, &parsed, &type, &epoch, &err);
+    if (r < 0) {
+        if (r == -EBADMSG)
+            refuse(in, 1, "", err.text);
         return;
+    }
     if (strcmp(type, "log") != 0) {
         json_decref(parsed);
         return;
@@ -75,74 +96,63 @@ static void on_msg(const ob_bus_msg *msg, void *arg)
     in->arrived_bytes += msg->len;
 }
 
-static void forget_tokens(intake *in)
+static void forget_senders(intake *in)
 {
-    known_token *t, *next;
-    HASH_ITER(hh, in->tokens, t, next)
+    sender *one, *next;
+    HASH_ITER(hh, in->senders, one, next)
     {
-        HASH_DEL(in->tokens, t);
-        free(t);
+        HASH_DEL(in->senders, one);
+        free(one);
     }
 }
 
-/* Does the chunk come from the instance that it names? If the hash differs it is read again,
- * because an instance that is launched again gets a new token. */
-static int check_token(intake *in, const json_t *msg, bool *ret_ok, ob_error *err)
+static sender *add_sender(intake *in, const char *instance)
+{
+    if (HASH_COUNT(in->senders) >= SENDERS_MAX)
+        forget_senders(in);
+    sender *one = ob_calloc(1, sizeof(*one));
+    snprintf(one->instance, sizeof(one->instance), "%s", instance);
+    HASH_ADD_STR(in->senders, instance, one);
+    return one;
+}
+
+/* Does the chunk come from the instance that it names? If not, or if its row had no key yet, the
+ * row is read again: an instance that is launched again gets a new key. */
+static int check_sender(intake *in, const json_t *msg, bool *ret_ok, ob_error *err)
 {
     const char *instance = ob_json_str(msg, "instance", "");
-    char hash[OB_TOKEN_HASH_TEXT];
-    known_token *t;
+    sender *one;
     *ret_ok = false;
     if (strlen(instance) >= OB_INSTANCE_TEXT)
         return 0;
-    ob_token_hash(ob_json_str(msg, "token", ""), hash);
-    HASH_FIND_STR(in->tokens, instance, t);
-    if (t != NULL && strcmp(hash, t->hash) == 0) {
-        *ret_ok = true;
+    HASH_FIND_STR(in->senders, instance, one);
+    *ret_ok = one && *one->trust.salt && ob_seal_accepts(&one->trust, msg);
+    if (*ret_ok)
         return 0;
-    }
-    ob_cleanup(ob_freep) char *known = NULL;
-    int r = log_store_token_hash(in->db, instance, &known, err);
-    if (r < 0)
+    ob_seal_trust trust = { 0 };
+    bool known = false;
+    int r = log_store_key(in->db, instance, &trust, &known, err);
+    if (r < 0 || !known)
         return r;
-    if (known == NULL)
-        return 0;
-    if (t == NULL) {
-        if (HASH_COUNT(in->tokens) >= TOKENS_MAX)
-            forget_tokens(in);
-        t = ob_calloc(1, sizeof(*t));
-        snprintf(t->instance, sizeof(t->instance), "%s", instance);
-        HASH_ADD_STR(in->tokens, instance, t);
-    }
-    snprintf(t->hash, sizeof(t->hash), "%s", known);
-    *ret_ok = strcmp(hash, t->hash) == 0;
+    if (!one)
+        one = add_sender(in, instance);
+    one->trust = trust;
+    *ret_ok = ob_seal_accepts(&one->trust, msg);
     return 0;
 }
-
-static void refuse(intake *in, size_t n, const char *instance, const char *why)
-{
-    in->refused += n;
-    if (n == 0 || ob_mono_ms() - in->said_ms < SAY_MS)
-        return;
-    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance", ob_json_text(instance), "reason",
-            why, "count", (json_int_t)in->refused);
-    in->said_ms = ob_mono_ms();
-    in->refused = 0;
-}
-
 /* Drops chunks from wrong senders. */
-static int check_tokens(intake *in, ob_error *err)
+static int check_senders(intake *in, ob_error *err)
 {
     log_chunk *c, *next;
     DL_FOREACH_SAFE(in->arrived, c, next)
     {
         bool ok;
-        int r = check_token(in, c->msg, &ok, err);
+        int r = check_sender(in, c->msg, &ok, err);
         if (r < 0)
             return r;
         if (ok)
             continue;
-        refuse(in, 1, ob_json_str(c->msg, "instance", ""), "no instance has that token");
+        refuse(in, 1, ob_json_str(c->msg, "instance", ""), "no instance has that key");
         DL_DELETE(in->arrived, c);
         log_chunk_free(c);
     }
@@ -179,7 +189,7 @@ static int find_runs(intake *in, ob_error *err)
 static int check_arrived(intake *in, ob_error *err)
 {
     log_chunk *c, *next;
-    int r = check_tokens(in, err);
+    int r = check_senders(in, err);
     if (r == 0)
         r = find_runs(in, err);
     if (r < 0)
@@ -333,7 +343,7 @@ void logs_stop(api_ctx *ctx)
     pthread_join(in->thread, NULL);
     log_chunks_free(&in->arrived);
     log_chunks_free(&in->pending);
-    forget_tokens(in);
+    forget_senders(in);
     log_runs_free(in->runs);
     ob_bus_free(in->bus);
     ob_db_free(in->db);

@@ -15,6 +15,7 @@
 #include "ob/error.h"
 #include "ob/host_path.h"
 #include "ob/permit.h"
+#include "ob/seal.h"
 
 typedef struct api_config {
     ob_config_common common; /* first: see ob/config.h */
@@ -24,6 +25,7 @@ typedef struct api_config {
     int64_t db_connections;
     char *pg;
     char *master_key_file;
+    char *seal_key_file;
     char *root_key_file;
     char *privileged, *host_mounts, *devices;
     char *instance_types;
@@ -49,6 +51,7 @@ typedef struct api_ctx {
     struct known *known;   /* cache of recently submitted names; has its own lock */
     struct disks *disks;   /* the disks that the copy needs; any thread may use it */
     uint8_t token_key[32]; /* seals paging tokens; derived from the master key */
+    ob_seal seal;          /* keys of instances and join tokens */
     atomic_bool
         ready; /* the schema is up to date; until then every operation is answered with 503 */
 } api_ctx;

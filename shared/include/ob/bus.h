@@ -109,7 +109,8 @@ int ob_bus_watermarks(ob_bus *bus,
 
 /* Passes the point and queues one message (copied). partition -1: by key. ref: passed to
  * on_delivery (NULL: no report). Never blocks. Errors: -EAGAIN (the queue is full), -ENOENT
- * (unknown topic: it is being created), -EIO; all of these are retriable; -EMSGSIZE. Any thread. */
+ * (unknown topic: it is being created), -EIO; all of these are retriable; -EMSGSIZE; -EINVAL (the
+ * topic takes only sealed messages: use ob_seal_send, ob/seal.h). Any thread. */
 int ob_bus_send(ob_bus *bus,
                 ob_point point,
                 const char *topic,
@@ -120,6 +121,19 @@ int ob_bus_send(ob_bus *bus,
                 size_t len,
                 void *ref,
                 ob_error *err);
+
+/* The same for the few messages that go in clear on a topic of sealed ones: probes, and orders for
+ * executors of an earlier version. */
+int ob_bus_send_clear(ob_bus *bus,
+                      ob_point point,
+                      const char *topic,
+                      int32_t partition,
+                      const char *key,
+                      size_t key_len,
+                      const char *data,
+                      size_t len,
+                      void *ref,
+                      ob_error *err);
 
 /* Handles messages that have arrived by calling the handlers in the caller's thread. Waits up to
  * timeout_ms for the first message and takes at most 'max' messages. Returns the number of

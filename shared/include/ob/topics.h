@@ -19,11 +19,14 @@ typedef struct ob_topic {
     bool partitioned;       /* OPENBATCH_KAFKA_PARTITIONS partitions, otherwise one */
     const char *configs[8]; /* "key", "value", ..., NULL */
     bool is_public;         /* others read its messages, so our limit does not apply */
+    bool is_sealed;         /* its messages are sealed (ob/seal.h) */
 } ob_topic;
 extern const ob_topic ob_topics[]; /* ends with name == NULL */
 
 /* The longest message of a topic: OB_MESSAGE_MAX if we read it. */
 size_t ob_topic_max(const char *topic);
+/* Are the topic's messages sealed? */
+bool ob_topic_is_sealed(const char *topic);
 
 /* The partition of batch.placements for an instance: hash(instance id) mod partitions (FNV-1a
  * 32). */

@@ -2,7 +2,6 @@
 sockets and passwords."""
 
 import datetime
-import hashlib
 import json
 import socket
 import subprocess
@@ -15,6 +14,7 @@ import botocore.awsrequest
 import botocore.credentials
 import botocore.exceptions
 import pytest
+from sealed import Key, Sender
 from stack import wait_for
 
 
@@ -179,10 +179,8 @@ def test_an_executor_can_act_as_itself_only(stack):
 
 
 def test_an_executor_can_write_the_output_of_its_own_runs_only(stack, shared_work, queue, tmp_path):
-    """With an instance's token: another instance's run, a stream of another name or account, and an
+    """With an instance's key: another instance's run, a stream of another name or account, and an
     offset so far ahead that the job's own lines would count as old."""
-    from confluent_kafka import Producer
-
     w = shared_work
     tmp_path.chmod(0o777)
     definition = w.definition(
@@ -194,56 +192,29 @@ def test_an_executor_can_write_the_output_of_its_own_runs_only(stack, shared_wor
     stream = job["container"]["logStreamName"]
     assert w.log(job) == ["one"]
     ((instance,),) = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{job['jobId']}'")
-    own = (stack.home / "instances" / instance / "token").read_text().strip()
-    other, token = "i-" + "0" * 17, "t" * 64
-    stack.sql(
-        "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, vcpus, state, token_hash)"
-        f" VALUES ('{other}', 0, 'm5.large', false, 2000, 7955, 2, 4,"
-        f" '{hashlib.sha256(token.encode()).hexdigest()}') ON CONFLICT DO NOTHING"
-    )
-    producer = Producer(
-        {
-            "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": "executor",
-            "sasl.password": (stack.home / "secrets/kafka-executor.password").read_text().strip(),
-        }
-    )
+    own, stranger, sender = Key(stack, instance), Key(stack, instance), Sender(stack)
+    stranger.key = bytes(32)
 
-    def say(instance, token, text, **more):
+    def say(key, text, claim=None, **more):
         message = {
             "v": 1,
             "type": "log",
             "epoch": 0,
-            "instance": instance,
-            "token": token,
             "run": job["jobId"] + "/1",
-            "account": "123456789012",
-            "region": "us-east-1",
-            "group": "/aws/batch/job",
-            "stream": stream,
             "offset": 4,
             "lines": [[1, text]],
             "end": False,
         } | more
-        failed = []
-        producer.produce(
-            "batch.logs",
-            json.dumps(message).encode(),
-            key=stream.encode(),
-            on_delivery=lambda e, m: failed.append(e),
-        )
-        producer.flush(20)
-        assert failed == [None]
+        data = key.seal("batch.logs", message, instance=claim)
+        assert sender.send("batch.logs", data, stream.encode()) is None
 
-    say(other, token, "another instance's")
-    say(instance, "t" * 64, "a wrong token's")
-    say(instance, own, "no run's", run="00000000-0000-7000-8000-000000000000/1")
-    say(instance, own, "another run's", run=job["jobId"] + "/2")
+    say(own, "another instance's", claim="i-" + "0" * 17)
+    say(stranger, "a wrong key's")
+    say(own, "no run's", run="00000000-0000-7000-8000-000000000000/1")
+    say(own, "another run's", run=job["jobId"] + "/2")
     for offset in (10**15, 2**63 - 1, -1):
-        say(instance, own, "too far", offset=offset)
-    say(instance, own, "its own", account="210987654321", group="/other", stream="forged")
+        say(own, "too far", offset=offset)
+    say(own, "its own", account="210987654321", group="/other", stream="forged")
     wait_for("its own", lambda: w.log(job) == ["one", "its own"])
     rows = stack.sql(
         "SELECT count(*) FROM log_stream WHERE account <> '123456789012' OR log_group = '/other'"
@@ -253,7 +224,7 @@ def test_an_executor_can_write_the_output_of_its_own_runs_only(stack, shared_wor
     (tmp_path / "go").touch()
     w.wait(job["jobId"])
     # It forged that itself: of its own line only what lies behind is new.
-    say(instance, own, "after its end", offset=4 + len("its own") + 1)
+    say(own, "after its end", offset=4 + len("its own") + 1)
     wait_for("the last line", lambda: w.log(job) == ["one", "its own", "after its end"])
 
 

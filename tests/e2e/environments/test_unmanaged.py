@@ -84,10 +84,11 @@ def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
         "a reason", lambda: "no instance has joined" in work.job(waits).get("statusReason", "")
     )
 
-    stranger = host.join(environment, more="OPENBATCH_RUNTIME=null", token="0" * 64)
+    foreign = re.search(r"JOIN_TOKEN=(\w+)", stack.openbatch("join", work.unmanaged()).stdout)[1]
+    stranger = host.join(environment, more="OPENBATCH_RUNTIME=null", token=foreign)
     said = stack.home / "log/scaler/current"
     wait_for(
-        "the refusal of a wrong token",
+        "the refusal of another environment's token",
         lambda: any("join.refused" in li and environment in li for li in said.open()),
     )
     assert instances(stack, environment) == []

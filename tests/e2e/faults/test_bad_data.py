@@ -8,8 +8,8 @@ import os
 import signal
 import time
 
-from confluent_kafka import Producer
 from job_events import consumer, read
+from sealed import Key, Sender
 from stack import HOLD, wait_for
 
 MESSAGE_MAX = 512 * 1024
@@ -124,22 +124,14 @@ def test_a_description_that_cannot_be_sent_fails(stack, work):
 
 def executor_says(stack, instance):
     """Sends a message as this instance's executor, in a session of its own."""
-    token = (stack.home / "instances" / instance / "token").read_text().strip()
-    producer = Producer(
-        {
-            "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": "executor",
-            "sasl.password": (stack.home / "secrets/kafka-executor.password").read_text().strip(),
-        }
-    )
+    key, sender = Key(stack, instance), Sender(stack)
+    epoch = int(stack.sql("SELECT epoch FROM leader WHERE role = 'scheduler'")[0][0])
 
     def say(kind, **members):
-        message = {"v": 1, "type": kind, "epoch": 0, "instance": instance, "token": token}
-        text = json.dumps(message | {"session": "forged"} | members)
-        producer.produce("batch.executions", text.encode(), key=instance.encode())
-        assert producer.flush(20) == 0
+        message = {"v": 1, "type": kind, "epoch": 0, "session": "forged"}
+        message["last"] = {"epoch": epoch, "seq": 0}
+        data = key.seal("batch.executions", message | members)
+        assert sender.send("batch.executions", data, instance.encode()) is None
 
     return say
 
@@ -185,6 +177,7 @@ def test_what_an_executor_reports_is_bounded(stack, work):
         ],
     )
     job = work.wait(job_id)
+    stack.kill(instance)  # its next process is heard again
     container = job["attempts"][0]["container"]
     assert container["reason"] == 255 * "x"
     assert "exitCode" not in container

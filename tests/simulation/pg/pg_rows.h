@@ -229,6 +229,7 @@
     C(INT, state, NEED)                                                                            \
     C(TEXT, reason, MAY)                                                                           \
     C(TEXT, token_hash, NEED)                                                                      \
+    C(TEXT, key_salt, MAY)                                                                         \
     C(TIME, launched_at, NEED)                                                                     \
     C(TIME, active_at, MAY)                                                                        \
     C(TIME, ended_at, MAY)                                                                         \

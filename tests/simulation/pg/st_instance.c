@@ -36,6 +36,7 @@ static void instances(pg_run *run)
         pg_put_int(run, i->vcpus);
         pg_put_int(run, i->state);
         pg_put_text(run, i->token_hash);
+        pg_put_text(run, i->key_salt);
         pg_put_text(run, i->infra);
         pg_put_bool(run, i->deadline_at != PG_NULL);
         pg_put_bool(run, i->doubtful && i->state == OB_INSTANCE_LAUNCHING);
@@ -112,7 +113,8 @@ static void instance_insert(pg_run *run)
         i->gpus = pg_int_at(run, NEW_INSTANCE_GPUS, n);
         i->vcpus = pg_int_at(run, NEW_INSTANCE_VCPUS, n);
         i->state = OB_INSTANCE_LAUNCHING;
-        i->token_hash = pg_text_at(run, NEW_INSTANCE_TOKEN_HASH, n);
+        i->token_hash = "";
+        i->key_salt = pg_text_at(run, NEW_INSTANCE_KEY_SALT, n);
         i->infra = pg_text_at(run, NEW_INSTANCE_INFRA, n);
         i->doubtful = pg_equal_at(run, NEW_INSTANCE_DOUBTFUL, n, 1);
         i->launched_at = run->now_us;
@@ -141,7 +143,8 @@ static void instance_join(pg_run *run)
     i->gpus = pg_int(run, JOINING_GPUS);
     i->vcpus = 0;
     i->state = OB_INSTANCE_LAUNCHING;
-    i->token_hash = pg_text(run, JOINING_TOKEN_HASH);
+    i->token_hash = "";
+    i->key_salt = pg_text(run, JOINING_KEY_SALT);
     i->infra = "";
     i->doubtful = false;
     i->launched_at = run->now_us;
@@ -166,14 +169,15 @@ static void instance_found(pg_run *run)
     }
 }
 
-static void instance_retoken(pg_run *run)
+static void instance_set_key(pg_run *run)
 {
     pg_rec *rec = pg_find(run->s, PG_INSTANCE, &(pg_instance){ .id = pg_text(run, 0) });
     const pg_instance *is = rec ? pg_see(run->s, rec) : NULL;
     pg_instance *i = is && is->state < OB_INSTANCE_TERMINATED ? pg_update(run, rec) : NULL;
     if (!i)
         return;
-    i->token_hash = pg_text(run, 1);
+    i->key_salt = pg_text(run, 1);
+    i->token_hash = "";
     (void)pg_check(run, PG_INSTANCE, i);
 }
 
@@ -224,7 +228,8 @@ static void instance_end_empty(pg_run *run)
 #define S "scaler"
 const pg_statement pg_instance_statements[] = {
     { S, "instances", "",
-      "id,ce_id,type,spot,mcpu,mem_mib,gpus,vcpus,state,token_hash,infra,has_deadline,doubtful",
+      "id,ce_id,type,spot,mcpu,mem_mib,gpus,vcpus,state,token_hash,key_salt,infra,has_deadline,"
+      "doubtful",
       instances },
     { S, "instance_use", "", "instance_id,runs,mcpu,mem_mib,gpus", instance_use },
     { S, "instances_empty", "T", "id", instances_empty },
@@ -232,7 +237,7 @@ const pg_statement pg_instance_statements[] = {
     { S, "instance_insert", "TITIIIIIITT", NULL, instance_insert },
     { S, "instance_join", "ttiiittt", "ce_id", instance_join },
     { S, "instance_found", "T", "id", instance_found },
-    { S, "instance_retoken", "tt", NULL, instance_retoken },
+    { S, "instance_set_key", "tt", NULL, instance_set_key },
     { S, "instance_advance", "Titii", "id", instance_advance },
     { S, "instance_end_empty", "Tit", "id", instance_end_empty },
     { 0 },

@@ -86,6 +86,7 @@ static void instances(pg_run *run)
         pg_put_int(run, i->vcpus);
         pg_put_int(run, i->state);
         pg_put_text(run, i->token_hash);
+        pg_put_text(run, i->key_salt);
         pg_put_bool(run, strcmp(i->type, "unmanaged") == 0);
         pg_put_bool(run, i->doubtful && i->state == OB_INSTANCE_LAUNCHING);
     }
@@ -95,7 +96,7 @@ static void instances(pg_run *run)
 #define QUEUE                                                                                      \
     "id,name,priority,enabled,deleting,ce_ids,version,known_version,fair,policy,time_limits"
 #define CE "id,name,cluster,enabled,valid,max_vcpus,shapes,lacking,exact,unmanaged,share_vcpus"
-#define INSTANCE "id,ce_id,mcpu,mem_mib,gpus,vcpus,state,token_hash,joined,doubtful"
+#define INSTANCE "id,ce_id,mcpu,mem_mib,gpus,vcpus,state,token_hash,key_salt,joined,doubtful"
 const pg_statement pg_topology_statements[] = {
     { S, "queues", "", QUEUE, queues },
     { S, "queues_of", "I", QUEUE, queues },

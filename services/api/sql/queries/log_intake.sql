@@ -51,7 +51,7 @@ WHERE EXISTS (SELECT FROM placement p WHERE p.instance_id = k.instance_id
     OR EXISTS (SELECT FROM attempt a WHERE a.job_id = k.job_id AND a.idx = k.idx
         AND a.run = k.run AND a.instance_id = k.instance_id);
 
--- name: log_token_hash
+-- name: log_key
 -- params: instance_id text
--- columns: TOKEN_COL
-SELECT token_hash FROM instance WHERE id = :instance_id;
+-- columns: KEY_COL
+SELECT key_salt, token_hash FROM instance WHERE id = :instance_id;

@@ -5,7 +5,7 @@
 -- Instances that have not ended.
 -- name: instances
 -- columns: INSTANCE_ROW
-SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, infra,
+SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, key_salt, infra,
     deadline_at IS NOT NULL AS has_deadline,
     doubtful AND state = :OB_INSTANCE_LAUNCHING AS doubtful
 FROM instance WHERE state < :OB_INSTANCE_TERMINATED ORDER BY id;
@@ -33,21 +33,22 @@ WHERE id = ANY (:ids) AND state = :OB_INSTANCE_DRAINING AND deadline_at <= now()
 
 -- name: instance_insert
 -- params: NEW_INSTANCE = id text[], ce_id bigint[], type text[], spot int[], mcpu int[],
---     mem_mib int[], gpus int[], vcpus int[], doubtful int[], token_hash text[], infra text[]
-INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, infra,
-    doubtful)
-SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, :OB_INSTANCE_LAUNCHING, token_hash,
+--     mem_mib int[], gpus int[], vcpus int[], doubtful int[], key_salt text[], infra text[]
+INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, key_salt,
+    infra, doubtful)
+SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, :OB_INSTANCE_LAUNCHING, '', key_salt,
     infra, doubtful = 1
 FROM {{rows: m}};
 
 -- An instance that was started by hand, if its join token is one of that environment and its id is
 -- new.
 -- name: instance_join
--- params: JOINING = id text, type text, mcpu int, mem_mib int, gpus int, token_hash text,
+-- params: JOINING = id text, type text, mcpu int, mem_mib int, gpus int, key_salt text,
 --     join_hash text, ce text
 -- columns: JOINED
-INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, infra)
-SELECT :id, c.id, :type, false, :mcpu, :mem_mib, :gpus, 0, :OB_INSTANCE_LAUNCHING, :token_hash, ''
+INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, key_salt,
+    infra)
+SELECT :id, c.id, :type, false, :mcpu, :mem_mib, :gpus, 0, :OB_INSTANCE_LAUNCHING, '', :key_salt, ''
 FROM join_token t JOIN compute_environment c ON c.id = t.ce_id
 WHERE t.hash = :join_hash AND c.name = :ce AND upper(c.type) = 'UNMANAGED' AND NOT c.deleting
 ON CONFLICT (id) DO NOTHING
@@ -61,9 +62,11 @@ UPDATE instance i SET doubtful = false
 FROM (SELECT id FROM instance WHERE id = ANY (:ids) AND doubtful ORDER BY id FOR UPDATE) l
 WHERE i.id = l.id RETURNING i.id;
 
--- name: instance_retoken
--- params: id text, token_hash text
-UPDATE instance SET token_hash = :token_hash WHERE id = :id AND state < :OB_INSTANCE_TERMINATED;
+-- Another key; messages under the one before, or in clear, do not count any more.
+-- name: instance_set_key
+-- params: id text, key_salt text
+UPDATE instance SET key_salt = :key_salt, token_hash = ''
+WHERE id = :id AND state < :OB_INSTANCE_TERMINATED;
 
 -- fragment: move(which, more)
 UPDATE instance i SET state = :state, reason = coalesce(:reason, i.reason),

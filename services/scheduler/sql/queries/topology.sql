@@ -19,7 +19,7 @@ LEFT JOIN ce_status s ON s.ce_id = c.id;
 -- joined: it was started by hand, so only its executor can end it. doubtful: LAUNCHING, and may
 -- never come.
 -- fragment: instances
-SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash, type = 'unmanaged' AS joined,
+SELECT id, ce_id, mcpu, mem_mib, gpus, vcpus, state, token_hash, key_salt, type = 'unmanaged' AS joined,
     doubtful AND state = :OB_INSTANCE_LAUNCHING AS doubtful
 FROM instance;
 
