@@ -17,9 +17,11 @@
 #include "ob/id.h"
 #include "ob/json.h"
 #include "ob/seal.h"
+#include "spool.h"
 
 #define HOME_DEFAULT "/var/lib/openbatch"
 #define NAME_MAX_LEN 128
+#define NAME_CHARACTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 
 static int make_dirs(const char *path, ob_error *err)
 {
@@ -62,6 +64,24 @@ static int renew_token(const char *file, const char *id, ob_error *err)
     return r;
 }
 
+/* Has the instance a key that is not under the join token, and has nobody ever answered it? Then the
+ * join token before was a wrong one. */
+static bool was_refused(const char *dir, const char *token_file, const char *id)
+{
+    spool *s = NULL;
+    char *token = NULL;
+    bool refused = false;
+    if (ob_config_read_secret(token_file, &token, NULL) == 0 && strchr(token, '.') &&
+        !ob_seal_is_under(token, getenv("OPENBATCH_JOIN_TOKEN")) &&
+        spool_open(dir, 0, &s, NULL) == 0) /* else another executor of this instance runs */
+        refused = !spool_is_accepted(s, id);
+    spool_free(s);
+    if (token)
+        explicit_bzero(token, strlen(token));
+    free(token);
+    return refused;
+}
+
 /* The id in the directory, or a new one with its token. *ret is new. */
 static int identity(const char *dir, char **ret, ob_error *err)
 {
@@ -69,11 +89,15 @@ static int identity(const char *dir, char **ret, ob_error *err)
     ob_cleanup(ob_freep) char *token_file = ob_strf("%s/token", dir);
     ob_cleanup(ob_freep) char *id = NULL;
     int r = 0;
-    if (access(id_file, F_OK) == 0) {
+    if (access(id_file, F_OK) == 0)
         r = ob_config_read_secret(id_file, &id, err);
-        if (r == 0)
-            r = renew_token(token_file, id, err);
-    } else {
+    if (r == 0 && id && was_refused(dir, token_file, id)) {
+        join_forget(dir);
+        free(ob_take(id));
+    }
+    if (r == 0 && id)
+        r = renew_token(token_file, id, err);
+    else if (r == 0) {
         id = ob_calloc(1, OB_INSTANCE_TEXT);
         ob_instance_id_new(id);
         r = write_token(token_file, id, NULL, err);
@@ -97,7 +121,7 @@ static int become(ob_error *err)
                *home = setting("OPENBATCH_HOME", HOME_DEFAULT);
     ob_cleanup(ob_freep) char *own_run_dir = ob_strf("%s/run", home);
     const char *run_dir = setting("OPENBATCH_RUN_DIR", own_run_dir);
-    if (!*ce || strlen(ce) > NAME_MAX_LEN || strchr(ce, '/'))
+    if (!*ce || strlen(ce) > NAME_MAX_LEN || strspn(ce, NAME_CHARACTERS) != strlen(ce))
         return ob_fail(err, EINVAL, "--compute-environment must name the environment to join");
     ob_cleanup(ob_freep) char *own = ob_strf("%s/unmanaged/%s", home, ce);
     ob_cleanup(ob_freep) char *dir = ob_strdup(setting("OPENBATCH_INSTANCE_DIR", own));

@@ -226,6 +226,11 @@ int ob_seal_join_token(const char *join_token,
     return 0;
 }
 
+bool ob_seal_is_under(const char *token, const char *join_token)
+{
+    return strlen(token) >= NAME_LEN && strncmp(token, join_token, NAME_LEN) == 0;
+}
+
 /* ---- Messages ---- */
 
 /* Encrypts or decrypts 'len' bytes behind the head; the tag is behind them. */

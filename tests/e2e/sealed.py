@@ -38,7 +38,7 @@ class Key:
         folder = stack.home / "instances" / instance
         token = (folder / "token").read_text().strip()
         lines = [json.loads(line) for line in (folder / "spool").read_text().splitlines()]
-        [*_, generation] = [line["v"] for line in lines if line["k"] == "seal"]
+        [*_, generation] = [line["v"] for line in lines if line.get("n") == "generation"]
         self.instance, self.salt = instance, token.split(".")[0]
         self.key = bytes.fromhex(token.split(".")[1])
         self.stream, self.number = os.urandom(16), (generation << 40) + (1 << 39)

@@ -183,9 +183,33 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     assert_int_equal(join_prepare(1, again, &err), 1);
     assert_string_not_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
 
+    /* With another join token it is another instance, unless the copy has accepted it: the first
+     * token may have been a wrong one. */
+    (void)snprintf(first, sizeof(first), "%s", getenv("OPENBATCH_INSTANCE_ID"));
+    spool_free(w->spool); /* no executor of the instance runs */
+    ob_seal_join_new(&copy, join);
+    (void)setenv("OPENBATCH_JOIN_TOKEN", join, 1);
+    assert_int_equal(join_prepare(1, again, &err), 1);
+    assert_string_not_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
+    (void)snprintf(first, sizeof(first), "%s", getenv("OPENBATCH_INSTANCE_ID"));
+    key_in(w->dir, first, &own);
+    assert_int_equal(spool_open(w->dir, 0, &w->spool, &err), 0);
+    spool_accept(w->spool, first);
+    assert_int_equal(spool_sync(w->spool, &err), 0);
+    spool_free(w->spool);
+    ob_seal_join_new(&copy, join);
+    (void)setenv("OPENBATCH_JOIN_TOKEN", join, 1);
+    assert_int_equal(join_prepare(1, again, &err), 1);
+    assert_string_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
+    key_in(w->dir, first, &later);
+    assert_memory_equal(later.key, own.key, sizeof(own.key));
+    assert_int_equal(spool_open(w->dir, 0, &w->spool, &err), 0);
+
     char *no_value[] = { "openbatch-executor", "--memory", NULL };
     assert_int_equal(join_prepare(2, no_value, &err), -EINVAL);
     (void)setenv("OPENBATCH_CE_NAME", "../up", 1);
+    assert_int_equal(join_prepare(1, again, &err), -EINVAL);
+    (void)setenv("OPENBATCH_CE_NAME", "..", 1);
     assert_int_equal(join_prepare(1, again, &err), -EINVAL);
 
     json_auto_t *offer = join_offer(3, 0, 1);

@@ -72,6 +72,9 @@ int ob_seal_join_token(const char *join_token,
                        char out[OB_SEAL_TOKEN_TEXT],
                        ob_error *err);
 
+/* Is it the token of an instance that joined with this join token? */
+bool ob_seal_is_under(const char *token, const char *join_token);
+
 /* Seals a text. owner: NULL for an executor, which seals with its own key. *ret is new, free() it.
  * Returns its length, which is len + OB_SEAL_MORE. */
 size_t ob_seal_write(ob_seal *seal,
