@@ -8,12 +8,8 @@ from confluent_kafka import Consumer
 
 def consumer(stack):
     c = Consumer(
-        {
-            "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": stack.env["OPENBATCH_KAFKA_USER"],
-            "sasl.password": stack.env["OPENBATCH_KAFKA_PASSWORD"],
+        stack.kafka()
+        | {
             "group.id": f"reader-{uuid.uuid4()}",
             "auto.offset.reset": "earliest",
         }

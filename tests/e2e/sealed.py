@@ -13,18 +13,6 @@ MAGIC = b"OBS1"
 HEAD = 4 + 19 + 48 + 16 + 8
 
 
-def kafka(stack, user="executor"):
-    """The settings of a client of this user."""
-    return {
-        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": user,
-        "sasl.password": (stack.home / f"secrets/kafka-{user}.password").read_text().strip(),
-        "log_level": 0,
-    }
-
-
 def derive(key, label, first, second):
     text = label.encode() + b"\0" + first.encode() + b"\0" + second
     return hmac.new(key, text, hashlib.sha256).digest()
@@ -71,7 +59,7 @@ class Sender:
     """Sends bytes as the executors' Kafka user."""
 
     def __init__(self, stack):
-        self.producer = Producer(kafka(stack))
+        self.producer = Producer(stack.kafka("executor"))
 
     def send(self, topic, data, key=None):
         """The error of its delivery, or None."""

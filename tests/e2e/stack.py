@@ -88,6 +88,21 @@ class Stack:
             timeout=timeout,
         )
 
+    def kafka(self, user=None):
+        """Settings of a Kafka client: of a service's user or the administrator, or of the user that
+        people have."""
+        secret = self.home / f"secrets/kafka-{user}.password"
+        return {
+            "bootstrap.servers": self.env["OPENBATCH_KAFKA"],
+            "security.protocol": "SASL_PLAINTEXT",
+            "sasl.mechanism": "PLAIN",
+            "sasl.username": user or self.env["OPENBATCH_KAFKA_USER"],
+            "sasl.password": secret.read_text().strip()
+            if user
+            else self.env["OPENBATCH_KAFKA_PASSWORD"],
+            "log_level": 0,
+        }
+
     def _exports(self):
         text = self.openbatch("env").stdout
         pairs = re.findall(r"^export ([A-Z_0-9]+)=(.*)$", text, re.M)

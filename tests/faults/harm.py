@@ -18,17 +18,6 @@ from stack import pid_in, wait_for
 PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres", "dockerd"]
 
 
-def kafka_admin(stack):
-    """Settings of an administrator's client."""
-    return {
-        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "admin",
-        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
-    }
-
-
 class Harm:
     """Faults of one copy. 'note' is told of each: note(what, details)."""
 
@@ -152,7 +141,7 @@ class Harm:
 
     def delete_topics(self):
         """All topics go while Kafka runs on."""
-        admin = AdminClient(kafka_admin(self.stack))
+        admin = AdminClient(self.stack.kafka("admin"))
         topics = [name for name in admin.list_topics(timeout=10).topics if name[:6] == "batch."]
         for deleted in admin.delete_topics(topics).values():
             deleted.result(timeout=30)

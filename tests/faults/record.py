@@ -24,7 +24,7 @@ import uuid
 
 from confluent_kafka import Consumer, TopicCollection
 from confluent_kafka.admin import AdminClient
-from harm import kafka_admin, monotonic
+from harm import monotonic
 
 TABLES = {
     "job": "id",
@@ -99,16 +99,10 @@ class Events:
         self.thread.start()
 
     def _settings(self):
-        return {
-            "bootstrap.servers": self.stack.env["OPENBATCH_KAFKA"],
-            "security.protocol": "SASL_PLAINTEXT",
-            "sasl.mechanism": "PLAIN",
-            "sasl.username": self.stack.env["OPENBATCH_KAFKA_USER"],
-            "sasl.password": self.stack.env["OPENBATCH_KAFKA_PASSWORD"],
+        return self.stack.kafka() | {
             "group.id": f"reader-{uuid.uuid4()}",
             "auto.offset.reset": "earliest",
             "enable.auto.commit": False,
-            "log_level": 0,
         }
 
     def _topic(self, admin):
@@ -127,7 +121,7 @@ class Events:
 
     def _read(self):
         admin, consumer, topic, looked = (
-            AdminClient(kafka_admin(self.stack) | {"log_level": 0}),
+            AdminClient(self.stack.kafka("admin")),
             None,
             None,
             0,

@@ -18,7 +18,7 @@ from confluent_kafka.admin import (
     ResourcePatternType,
     ResourceType,
 )
-from harm import Harm, kafka_admin, settle
+from harm import Harm, settle
 from stack import HOLD, ROOT, wait_for
 from work import Work
 
@@ -201,7 +201,7 @@ def test_output_that_nobody_reads_is_named(stack, harm, work):
 
 
 def test_access_rules_that_are_missing_are_named(stack, harm):
-    admin = AdminClient(kafka_admin(stack) | {"log_level": 0})
+    admin = AdminClient(stack.kafka("admin"))
     one = AclBindingFilter(
         ResourceType.TOPIC,
         "batch.demand",

@@ -136,15 +136,10 @@ def test_every_listening_port_of_a_copy_asks_who_is_there(stack):
             continue
         for settings in (
             {},
-            {
-                "security.protocol": "SASL_PLAINTEXT",
-                "sasl.mechanism": "PLAIN",
-                "sasl.username": "api",
-                "sasl.password": "wrong",
-            },
+            stack.kafka("api") | {"sasl.password": "wrong"},
         ):
             admin = AdminClient(
-                {"bootstrap.servers": "127.0.0.1:" + address.rsplit(":", 1)[1]} | settings
+                settings | {"bootstrap.servers": "127.0.0.1:" + address.rsplit(":", 1)[1]}
             )
             with pytest.raises(Exception, match="(?i)transport|timed out|metadata|auth"):
                 admin.list_topics(timeout=3)
@@ -154,27 +149,16 @@ def test_an_executor_can_act_as_itself_only(stack):
     """The executors' Kafka user can neither read reports of others nor command anybody."""
     from confluent_kafka import Producer
 
-    password = (stack.home / "secrets/kafka-executor.password").read_text().strip()
-    settings = {
-        "bootstrap.servers": stack.env["OPENBATCH_KAFKA"],
-        "security.protocol": "SASL_PLAINTEXT",
-        "sasl.mechanism": "PLAIN",
-        "sasl.username": "executor",
-        "sasl.password": password,
-    }
+    settings = stack.kafka("executor")
     for topic in ("batch.placements", "batch.instances", "batch.demand", "batch.job-state"):
         failed = []
         producer = Producer(settings)
         producer.produce(topic, b"{}", on_delivery=lambda e, m, f=failed: f.append(e))
         producer.flush(10)
         assert failed and failed[0] is not None, topic
-    admin = {
-        "sasl.username": "admin",
-        "sasl.password": (stack.home / "secrets/kafka-admin.password").read_text().strip(),
-        "auto.offset.reset": "earliest",
-    }
+    admin = stack.kafka("admin") | {"auto.offset.reset": "earliest"}
     for topic in ("batch.executions", "batch.logs", "batch.demand"):
-        assert reads_something(settings | admin, topic), topic
+        assert reads_something(admin, topic), topic
         assert not reads_something(settings, topic), topic
 
 

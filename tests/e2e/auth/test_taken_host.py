@@ -37,7 +37,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from cryptography.exceptions import InvalidTag
-from sealed import Key, Sender, kafka, owner
+from sealed import Key, Sender, owner
 from stack import HOLD, wait_for
 
 SECRET = "the-environment-of-another-job"
@@ -113,7 +113,7 @@ def messages(settings, topic, partitions):
 
 
 def topics(stack):
-    found = AdminClient(kafka(stack, "admin")).list_topics(timeout=10).topics
+    found = AdminClient(stack.kafka("admin")).list_topics(timeout=10).topics
     return {name: len(topic.partitions) for name, topic in found.items()}
 
 
@@ -124,7 +124,7 @@ def test_of_all_topics_only_its_own_orders_can_be_read(host):
     stack, hidden = host.stack, host.secrets()
     readable = {}
     for topic, partitions in topics(stack).items():
-        found = messages(kafka(stack), topic, partitions)
+        found = messages(stack.kafka("executor"), topic, partitions)
         if found:
             readable[topic] = found
         for data in found:
@@ -158,14 +158,14 @@ def something(answer):
 
 def others(stack):
     """Groups that are not executors'."""
-    admin = AdminClient(kafka(stack, "admin"))  # no answer comes once it is gone
+    admin = AdminClient(stack.kafka("admin"))  # no answer comes once it is gone
     found = admin.list_consumer_groups().result(timeout=20).valid
     return [g.group_id for g in found if not g.group_id.startswith("openbatch-executor")]
 
 
 def administration(stack):
     """What a client could ask of Kafka, by name: a function that raises when it is refused."""
-    admin = AdminClient(kafka(stack))
+    admin = AdminClient(stack.kafka("executor"))
     there = topics(stack)
     groups = wait_for("the api's group", lambda: "openbatch-api" in (g := others(stack)) and g)
 
@@ -216,7 +216,7 @@ def administration(stack):
     )
     yield (
         "a transaction",
-        lambda: Producer(kafka(stack) | {"transactional.id": "t"}).init_transactions(20),
+        lambda: Producer(stack.kafka("executor") | {"transactional.id": "t"}).init_transactions(20),
     )
 
 
@@ -262,7 +262,7 @@ def test_what_it_forges_or_repeats_has_no_effect_and_is_counted(host):
     captured = {
         topic: [
             data
-            for data in messages(kafka(stack, "admin"), topic, topics(stack)[topic])
+            for data in messages(stack.kafka("admin"), topic, topics(stack)[topic])
             if owner(data) and owner(data)[0] == instance
         ]
         for topic in sorted(OWN_TOPICS)

@@ -9,7 +9,6 @@ import pytest
 import sealed
 from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
-from harm import kafka_admin
 from stack import wait_for
 
 JOBS = 200
@@ -79,7 +78,7 @@ def test_200_jobs_survive_the_death_of(part, stack, shared_work, queue, tmp_path
 @pytest.mark.timeout(420)
 def test_200_jobs_survive_the_loss_of_all_topics(stack, shared_work, queue, tmp_path):
     def delete_topics():
-        admin = AdminClient(kafka_admin(stack))
+        admin = AdminClient(stack.kafka("admin"))
         topics = [name for name in admin.list_topics(timeout=10).topics if name[:6] == "batch."]
         assert "batch.executions" in topics
         for deleted in admin.delete_topics(topics).values():
@@ -94,7 +93,7 @@ def test_messages_read_twice_change_nothing(stack, shared_work, queue):
     w = shared_work
     ids = [w.submit(queue, w.definition(["sh", "-c", f"exit {n % 2}"])) for n in range(10)]
     w.wait_all(ids)
-    settings = kafka_admin(stack)
+    settings = stack.kafka("admin")
 
     def picture():
         return [
