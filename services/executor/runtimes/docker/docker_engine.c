@@ -9,6 +9,7 @@
 #include "container.h"
 #include "docker_down.h"
 #include "docker_error.h"
+#include "docker_feed.h"
 #include "docker_inspect.h"
 #include "docker_moves.h"
 #include "docker_spec.h"
@@ -170,8 +171,9 @@ static void send_list(docker *d)
                                                   .arg = d });
 }
 
-static void take_event(docker *d, const char *text, size_t len)
+static void take_event(const char *text, size_t len, void *arg)
 {
+    docker *d = arg;
     json_auto_t *event = ob_json_read(text, len);
     const char *action = ob_json_str(event, "Action", "");
     /* Labels are merged into the attributes, so only our keys count; the id is the engine's. */
@@ -195,18 +197,7 @@ static void take_event(docker *d, const char *text, size_t len)
 static bool on_event_data(const char *data, size_t len, void *arg)
 {
     docker *d = arg;
-    while (len > 0) {
-        const char *end = memchr(data, '\n', len);
-        size_t part = end ? (size_t)(end - data) + 1 : len;
-        ob_buf_add(&d->event, data, part);
-        data += part;
-        len -= part;
-        if (end) {
-            take_event(d, d->event.at, d->event.len);
-            ob_buf_clear(&d->event);
-        }
-    }
-    return true;
+    return docker_feed(&d->event, data, len, take_event, d);
 }
 
 static void on_events_end(const ob_http_reply *reply, void *arg)

@@ -13,6 +13,7 @@
 #include "docker_auth.h"
 #include "docker_down.h"
 #include "docker_error.h"
+#include "docker_feed.h"
 #include "docker_moves.h"
 #include "docker_spec.h"
 #include "ob/json.h"
@@ -43,8 +44,9 @@ static void expect_progress(pull *p)
     loop_timer_set(p->d->base.config.loop, &p->stall_timer, p->d->settings->pull_stall_ms);
 }
 
-static void take_progress(pull *p, const char *line, size_t len)
+static void take_progress(const char *line, size_t len, void *arg)
 {
+    pull *p = arg;
     json_auto_t *entry = ob_json_read(line, len);
     const char *error = json_string_value(json_object_get(entry, "error"));
     if (error)
@@ -66,20 +68,7 @@ static bool on_data(const char *data, size_t len, void *arg)
 {
     pull *p = arg;
     note_progress(p);
-    while (len > 0) {
-        const char *end = memchr(data, '\n', len);
-        size_t part = end ? (size_t)(end - data) : len;
-        ob_buf_add(&p->line, data, part);
-        data += part;
-        len -= part;
-        if (end) {
-            take_progress(p, p->line.at, p->line.len);
-            ob_buf_clear(&p->line);
-            data++;
-            len--;
-        }
-    }
-    return true;
+    return docker_feed(&p->line, data, len, take_progress, p);
 }
 
 static void pull_free(pull *p)
@@ -124,7 +113,7 @@ static void on_reply(const ob_http_reply *reply, void *arg)
     pull *p = arg;
     char text[1024];
     p->call = NULL;
-    take_progress(p, p->line.at ? p->line.at : "", p->line.len);
+    take_progress(p->line.at ? p->line.at : "", p->line.len, p);
     const char *why = p->error[0] ? p->error : docker_error_text(reply, text, sizeof(text));
     if (reply->status == 0)
         docker_down(p->d, why);
