@@ -64,8 +64,8 @@ static int renew_token(const char *file, const char *id, ob_error *err)
     return r;
 }
 
-/* Has the instance a key that is not under the join token, and has nobody ever answered it? Then the
- * join token before was a wrong one. */
+/* Has the instance a key that is not under the join token, and has nobody ever answered it? Then
+ * the join token before was a wrong one. */
 static bool was_refused(const char *dir, const char *token_file, const char *id)
 {
     spool *s = NULL;

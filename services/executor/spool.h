@@ -1,6 +1,6 @@
 /* Data that must survive this process, in OPENBATCH_INSTANCE_DIR: a small durable map of JSON
- * members by key. Keys are runs, "last" for the highest (epoch, seq), and "seal" for what belongs to
- * the instance's key. */
+ * members by key. Keys are runs, "last" for the highest (epoch, seq), and "seal" for what belongs
+ * to the instance's key. */
 #pragma once
 
 #include <jansson.h>
