@@ -61,6 +61,28 @@ def rounds(copy, ids, state):
     return [int(row[0]) for row in rows]
 
 
+def freeze(pid):
+    """SIGSTOP; returns when it stands still, which a call of the kernel may hold up."""
+    os.kill(pid, signal.SIGSTOP)
+    stat = Path(f"/proc/{pid}/stat")
+    wait_for(
+        "the process to stand still", lambda: stat.read_text().rsplit(")")[-1].split()[0] in "Tt"
+    )
+
+
+@contextlib.contextmanager
+def frozen(*pids):
+    """The processes stand still."""
+    try:
+        for pid in pids:
+            freeze(pid)
+        yield
+    finally:
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
 class Stack:
     """One copy of OpenBatch, found by OPENBATCH_HOME."""
 

@@ -10,7 +10,7 @@ import types
 from pathlib import Path
 
 from cloud import USER_DATA, cloud_of
-from stack import wait_for
+from stack import freeze, wait_for
 
 # --- hosts that join ---
 
@@ -116,7 +116,7 @@ def come_back_too_late(case):
             for p in os.scandir("/proc")
             if p.name.isdigit() and is_executor(p, case.folder / "host")
         )
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         wait_for(
             "its loss",
             lambda: case.stack.sql(f"SELECT 1 FROM instance WHERE id = '{instance}' AND state > 2"),

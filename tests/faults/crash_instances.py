@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 
 from crash_case import LIGHT
-from stack import wait_for
+from stack import frozen, wait_for
 from trial import until_answered
 from word import lasting, until
 
@@ -49,13 +49,9 @@ def own_instance(case):
 
 @contextlib.contextmanager
 def standing_still(case, pid):
-    os.kill(pid, signal.SIGSTOP)
-    case.harm.note("stop", pids=[pid])
-    try:
+    with frozen(pid):
+        case.harm.note("stop", pids=[pid])
         yield
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGCONT)
 
 
 def silence(case):

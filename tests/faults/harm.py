@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 
 from confluent_kafka.admin import AdminClient
-from stack import pid_in, wait_for
+from stack import frozen, pid_in, wait_for
 
 PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres", "dockerd"]
 
@@ -67,16 +67,10 @@ class Harm:
     def all_stopped(self):
         """All processes of the copy stand still: the host stalls. Containers' own go on."""
         pids = [pid for part in [*PARTS, "containerd"] for pid in self.pids(part)]
-        for pid in pids:
-            os.kill(pid, signal.SIGSTOP)
-        self.note("stall", pids=pids)
-        try:
+        with frozen(*pids):
+            self.note("stall", pids=pids)
             yield
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-            self.note("stall.end")
+        self.note("stall.end")
 
     @contextlib.contextmanager
     def repeated(self, harm, every, first=None):

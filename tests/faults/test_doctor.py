@@ -19,7 +19,7 @@ from confluent_kafka.admin import (
     ResourceType,
 )
 from harm import Harm, settle
-from stack import HOLD, ROOT, wait_for
+from stack import HOLD, ROOT, freeze, wait_for
 from work import Work
 
 
@@ -152,7 +152,7 @@ def test_an_executor_that_stands_still_or_is_gone_is_named(stack, harm, work):
 
 def test_a_logger_that_does_not_read_is_named(stack, harm):
     pid = stack.pid("kafka/log")
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     try:
         named(stack, "kafka", "nobody reads what kafka logs")
     finally:

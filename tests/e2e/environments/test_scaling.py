@@ -9,7 +9,7 @@ import subprocess
 import time
 
 import pytest
-from stack import assert_promised, wait_for
+from stack import assert_promised, frozen, wait_for
 
 WIDE = {
     "OPENBATCH_RUNTIME": "null",
@@ -353,12 +353,8 @@ def test_redis_away_old_empty_or_silent_changes_nothing(settings, wide, stack):
     finally:
         redis.turn("up")
         redis.dump.unlink(missing_ok=True)
-    pid = stack.pid("redis")
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(stack.pid("redis")):
         done = wide.wait_all([*jobs, later], timeout=40)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     assert {j["status"] for j in done} == {"SUCCEEDED"}
     assert {len(j["attempts"]) for j in done} == {1}
     lost = "SELECT 1 FROM instance WHERE ce_id = {} AND (state = 3 OR reason LIKE 'silent%')"

@@ -2,28 +2,15 @@
 
 What the api refuses today may have been stored by an older version: such rows are written here."""
 
-import contextlib
 import json
-import os
-import signal
 import time
 
 from job_events import consumer, read
 from sealed import Key, Sender
-from stack import HOLD, wait_for
+from stack import HOLD, frozen, wait_for
 
 MESSAGE_MAX = 512 * 1024
 MESSAGE_ROOM = MESSAGE_MAX - 64 * 1024
-
-
-@contextlib.contextmanager
-def frozen(stack, service):
-    pid = stack.pid(service)
-    os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        os.kill(pid, signal.SIGCONT)
 
 
 def one_instance(stack, work, vcpus):
@@ -99,7 +86,7 @@ def test_descriptions_that_do_not_fit_one_message_all_run(stack, work):
     round with a small one of somebody else's."""
     queue, _ = one_instance(stack, work, 8)
     definition = work.definition(environment=[{"name": "A", "value": "short"}])
-    with frozen(stack, "scheduler"):
+    with frozen(stack.pid("scheduler")):
         jobs = [work.submit(queue, definition) for _ in range(7)]
         grow(stack, jobs, 75300)
         size = spec_size(stack, jobs[0])
@@ -112,7 +99,7 @@ def test_a_description_that_cannot_be_sent_fails(stack, work):
     """One of an older version, longer than any message; the job beside it runs."""
     queue, _ = one_instance(stack, work, 2)
     definition = work.definition(environment=[{"name": "A", "value": "short"}])
-    with frozen(stack, "scheduler"):
+    with frozen(stack.pid("scheduler")):
         large = work.submit(queue, definition)
         grow(stack, [large], 600000)
         small = work.submit(queue, definition)

@@ -18,7 +18,7 @@ from pathlib import Path
 import botocore.config
 import botocore.exceptions
 import pytest
-from stack import HOLD, ROOT, assert_promised, wait_for
+from stack import HOLD, ROOT, assert_promised, freeze, wait_for
 
 
 def healthz(stack):
@@ -264,7 +264,7 @@ def stopped_logger(stack, service):
     """The logger of a service stands still, and its pipe is full."""
     pid = stack.pid(f"{service}/log")
     pipe = os.open(f"/proc/{stack.pid(service)}/fd/2", os.O_WRONLY | os.O_NONBLOCK)
-    os.kill(pid, signal.SIGSTOP)
+    freeze(pid)
     try:
         with contextlib.suppress(BlockingIOError):
             while True:

@@ -2,13 +2,12 @@
 scaler leads only when it has loaded everything."""
 
 import os
-import signal
 import subprocess
 import threading
 import uuid
 
 import pytest
-from stack import wait_for
+from stack import frozen, wait_for
 
 
 @pytest.fixture
@@ -84,11 +83,8 @@ def test_a_leader_that_stalls_goes_on_where_nobody_stands_by(stack, role):
     lives, and it need not begin anew."""
     wait_for("it leads", lambda: (stack.health(role) or {}).get("leader"), 60)
     before, pid = epoch(stack, role), stack.pid(role)
-    os.kill(pid, signal.SIGSTOP)
-    try:
+    with frozen(pid):
         assert not wait_or_none(lambda: not leads(stack, role), 3)
-    finally:
-        os.kill(pid, signal.SIGCONT)
     wait_for("it answers", lambda: (stack.health(role) or {}).get("ok"), 60)
     assert (epoch(stack, role), stack.pid(role)) == (before, pid)
 
@@ -115,14 +111,11 @@ def test_a_standby_takes_over_from_a_frozen_leader(stack, standby, shared_work, 
     definition = w.definition(["sleep", "0.2"])
     ids = [w.submit(queue, definition) for _ in range(10)]
     before = epoch(stack)
-    frozen = stack.pid("scheduler")
-    os.kill(frozen, signal.SIGSTOP)
-    try:
+    leader = stack.pid("scheduler")
+    with frozen(leader):
         wait_for("another leader", lambda: epoch(stack) > before, 15)
         ids += [w.submit(queue, definition) for _ in range(10)]
         jobs = w.wait_all(ids, timeout=60)
-    finally:
-        os.kill(frozen, signal.SIGCONT)
     assert {j["status"] for j in jobs} == {"SUCCEEDED"}
     ids += [w.submit(queue, definition) for _ in range(5)]
     jobs = w.wait_all(ids, timeout=60)

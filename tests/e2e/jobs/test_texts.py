@@ -1,13 +1,11 @@
 """Texts that clients compare (docs/aws-batch.md, 1.4) and that need a resource in a certain state.
 Texts of single members are with their operations: test_submit_job.py, test_resources.py, others."""
 
-import contextlib
 import os
-import signal
 
 import botocore.exceptions
 import pytest
-from stack import wait_for
+from stack import frozen, wait_for
 
 
 def refused(call, **arguments):
@@ -19,19 +17,6 @@ def refused(call, **arguments):
         "ClientException",
     )
     return answer["Error"]["Message"]
-
-
-@contextlib.contextmanager
-def frozen(stack, *services):
-    """So that resources stay in the states between, which last for moments only."""
-    pids = [stack.pid(service) for service in services]
-    for pid in pids:
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        for pid in pids:
-            os.kill(pid, signal.SIGCONT)
 
 
 def test_full_arn_does_not_exist_though_asked_by_name(batch):
@@ -61,7 +46,7 @@ def test_a_resource_that_is_being_modified(stack, batch, work):
         (batch.update_job_queue, {"jobQueue": queue}),
     )
     deletes = (batch.delete_compute_environment, batch.delete_job_queue)
-    with frozen(stack, "scaler", "scheduler"):
+    with frozen(stack.pid("scaler"), stack.pid("scheduler")):
         for (update, name), delete in zip(named, deletes, strict=True):
             update(**name, state="DISABLED")
             text = refused(update, **name, state="ENABLED")
