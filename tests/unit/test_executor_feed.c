@@ -1,7 +1,7 @@
 /* Lines of JSON from the container engine. */
 #include "unit.h"
 
-#include "docker_feed.h"
+#include "runtimes/docker/docker_feed.h"
 
 static char seen[64];
 
