@@ -168,7 +168,7 @@ build() {
         }
     }
     ninja -C "$OB_BUILD" "$@" >"$log" 2>&1 </dev/null || {
-        grep -E -A6 'error|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2 || :
+        grep -E -A6 'error:|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2 || :
         die "the build failed; the output of the compiler is in $log"
     }
 }
