@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "departure.h"
+#include "join.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -84,8 +85,7 @@ static void on_message(const ob_bus_msg *msg, void *arg)
         refuse(x, msg, &err);
     if (r < 0)
         return;
-    if (!spool_is_accepted(x->spool, x->config->instance))
-        spool_accept(x->spool, x->config->instance);
+    join_accept(x->spool, x->config->instance);
     placement_result result = placement_take(x->placement, order.text, order.len, &err);
     OPENSSL_cleanse(order.text, order.len);
     free(order.text);

@@ -16,8 +16,8 @@
 #include "ob/file.h"
 #include "ob/id.h"
 #include "ob/json.h"
+#include "ob/message.h"
 #include "ob/seal.h"
-#include "spool.h"
 
 #define HOME_DEFAULT "/var/lib/openbatch"
 #define NAME_MAX_LEN 128
@@ -64,6 +64,11 @@ static int renew_token(const char *file, const char *id, ob_error *err)
     return r;
 }
 
+static bool is_accepted(const spool *s, const char *instance)
+{
+    return !strcmp(ob_json_str(spool_get(s, "seal"), "accepted", ""), instance);
+}
+
 /* Has the instance a key that is not under the join token, and has nobody ever answered it? Then
  * the join token before was a wrong one. */
 static bool was_refused(const char *dir, const char *token_file, const char *id)
@@ -74,7 +79,7 @@ static bool was_refused(const char *dir, const char *token_file, const char *id)
     if (ob_config_read_secret(token_file, &token, NULL) == 0 && strchr(token, '.') &&
         !ob_seal_is_under(token, getenv("OPENBATCH_JOIN_TOKEN")) &&
         spool_open(dir, 0, &s, NULL) == 0) /* else another executor of this instance runs */
-        refused = !spool_is_accepted(s, id);
+        refused = !is_accepted(s, id);
     spool_free(s);
     if (token)
         explicit_bzero(token, strlen(token));
@@ -176,6 +181,12 @@ int join_prepare(int argc, char **argv, ob_error *err)
     bool joins = *setting("OPENBATCH_JOIN_TOKEN", "") && left == 1;
     int r = joins ? become(err) : 0;
     return r < 0 ? r : left;
+}
+
+void join_accept(spool *s, const char *instance)
+{
+    if (!is_accepted(s, instance))
+        spool_set(s, "seal", "accepted", ob_json_text(instance), true);
 }
 
 void join_forget(const char *dir)

@@ -15,8 +15,6 @@
 
 #include "ob/buf.h"
 #include "ob/clock.h"
-#include "ob/json.h"
-#include "ob/message.h"
 #include "ob/point.h"
 #include "spool_text.h"
 
@@ -173,16 +171,6 @@ void spool_free(spool *s)
 const json_t *spool_get(const spool *s, const char *key)
 {
     return json_object_get(s->all, key);
-}
-
-void spool_accept(spool *s, const char *instance)
-{
-    spool_set(s, "seal", "accepted", ob_json_text(instance), true);
-}
-
-bool spool_is_accepted(const spool *s, const char *instance)
-{
-    return !strcmp(ob_json_str(spool_get(s, "seal"), "accepted", ""), instance);
 }
 
 const json_t *spool_all(const spool *s)

@@ -26,9 +26,6 @@ const json_t *spool_all(const spool *s);
 /* Sets a member; takes 'value' (NULL: null). durable: the next spool_sync flushes it to the disk;
  * otherwise it is only written (it survives the process, not the machine). */
 void spool_set(spool *s, const char *key, const char *name, json_t *value, bool durable);
-/* The copy knows the instance: a message under its key has come. */
-void spool_accept(spool *s, const char *instance);
-bool spool_is_accepted(const spool *s, const char *instance);
 /* Forgets a key. */
 void spool_drop(spool *s, const char *key);
 

@@ -194,7 +194,7 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     (void)snprintf(first, sizeof(first), "%s", getenv("OPENBATCH_INSTANCE_ID"));
     key_in(w->dir, first, &own);
     assert_int_equal(spool_open(w->dir, 0, &w->spool, &err), 0);
-    spool_accept(w->spool, first);
+    join_accept(w->spool, first);
     assert_int_equal(spool_sync(w->spool, &err), 0);
     spool_free(w->spool);
     ob_seal_join_new(&copy, join);
