@@ -51,7 +51,7 @@ def build(tree):
 
 @pytest.fixture(scope="session")
 def system(packages):
-    """A clean root with the packages, PostgreSQL, Redis and Java from Debian, and Kafka's jars."""
+    """A clean root with the packages, servers, Java and systemd from Debian, and Kafka's jars."""
     root = CleanRoot(os.environ["OB_TEST_WORK"])
     try:
         root.make()
@@ -59,7 +59,7 @@ def system(packages):
         for name in names:
             target = root.root / f"root/{packages[name].name}"
             target.write_bytes(packages[name].read_bytes())
-        more = ["postgresql", "redis-server", "default-jre-headless"]
+        more = ["postgresql", "redis-server", "default-jre-headless", "systemd"]
         root.chroot("mkdir", "-p", "/usr/share/man/man1")
         debs = [f"/root/{packages[name].name}" for name in names]
         root.chroot("apt-get", "-q", "-y", "--no-install-recommends", "install", *debs, *more)
