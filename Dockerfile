@@ -6,7 +6,7 @@ RUN apt-get update && apt-get install -y --no-install-recommends \
         gcc libc6-dev meson ninja-build pkg-config \
         libcivetweb-dev libcurl4-openssl-dev libexpat1-dev libhiredis-dev libjansson-dev libpq-dev librdkafka-dev libssl-dev uthash-dev
 COPY . /src
-RUN meson setup /build /src --buildtype=release -Dwerror=false -Dtests=false \
+RUN meson setup /build /src --buildtype=release -Dwerror=false -Dtests=false -Dsystem_files=false \
     && ninja -C /build \
     && mkdir /programs \
     && for name in api scheduler scaler executor; do \

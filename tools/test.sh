@@ -15,7 +15,7 @@ done
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
-test_home='' test_homes=() halves=() engine_home='' engine_net='' engine_host='' images_pid=''
+test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid=''
 
 kill_tree() { # PROCESS
     local child
@@ -26,7 +26,7 @@ kill_tree() { # PROCESS
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
     local pid
-    for pid in "${halves[@]}"; do kill_tree "$pid"; done
+    for pid in "${parts[@]}"; do kill_tree "$pid"; done
     [[ -z $engine_home ]] || engine_down
     drop_test_homes
 }
@@ -164,30 +164,35 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
     return $result
 }
 
-# In halves, each with a copy of its own: most tests wait for something.
+# In parts side by side, each with a copy of its own: most tests wait for something.
 suite_e2e() {
     (build all) || return 1
-    local first=(auth clients command environments) part status=0 logs=() ports=() i
-    for part in 0 1; do
+    local named=('auth clients command logs queues' 'containers faults') part port status=0 logs=() ports=() i
+    for part in "${named[@]}" rest; do
         # As root the copy has its own engine, so that tests can inject faults into it.
         if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
-        logs[part]=$test_home/pytest.log
-        while :; do
-            ports[part]=$(free_ports)
-            [[ ${ports[part]} == "${ports[1 - part]:-}" ]] || break
-        done
-        local paths=("${first[@]/#/tests/e2e/}")
-        ((part == 0)) || paths=(tests/e2e "${first[@]/#/--ignore=tests/e2e/}")
+        port=$(free_ports)
+        while [[ " ${ports[*]} " == *" $port "* ]]; do port=$(free_ports); done
+        ports+=("$port")
+        logs+=("$test_home/pytest.log")
+        local folders=() paths=(tests/e2e)
+        read -ra folders <<<"$part"
+        if [[ $part == rest ]]; then
+            read -ra folders <<<"${named[*]}"
+            paths+=("${folders[@]/#/--ignore=tests/e2e/}")
+        else
+            paths=("${folders[@]/#/tests/e2e/}")
+        fi
         # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
-        (test_port=${ports[part]} on_test_home "${paths[@]}" -m 'not long' --timeout=600 --durations=25 --reruns 1) \
-            >"${logs[part]}" 2>&1 </dev/null &
-        halves+=("$!")
+        (test_port=$port on_test_home "${paths[@]}" -m 'not long' --timeout=600 --durations=25 --reruns 1) \
+            >"$test_home/pytest.log" 2>&1 </dev/null &
+        parts+=("$!")
     done
-    for i in "${!halves[@]}"; do
-        wait "${halves[i]}" || status=1
+    for i in "${!parts[@]}"; do
+        wait "${parts[i]}" || status=1
         cat "${logs[i]}"
     done
-    halves=()
+    parts=()
     drop_test_homes
     return $status
 }
