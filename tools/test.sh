@@ -85,7 +85,7 @@ suite_unit() {
     local status=0
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
-    simulate 151 230 || status=1
+    simulate 1 2000 || status=1
     # The demo's checks, and the checker of the fault tests, can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT"/tests/faults/test_{checker,recipes}.py -q -p no:cacheprovider || status=1
