@@ -214,8 +214,10 @@ suite_crashes() {
 suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
-    local status=0
-    simulate "$(shuf -i 1-1000000000 -n 1)" 20000 || status=1 # it prints the seed of one that is broken
+    local status=0 seed
+    seed=$(shuf -i 1-1000000000 -n 1)
+    echo "simulate: histories from seed $seed"
+    simulate "$seed" 20000 || status=1
     make_test_home ours
     on_test_home tests/faults -m long --timeout=3600 --durations=0 || status=1
     make_test_home ours

@@ -346,10 +346,10 @@ int main(int argc, char **argv)
         report(&o, seed, r);
     }
     end_rest();
-    (void)printf(
-        "%llu histories, %llu broken: %llu jobs, %llu runs, %llu faults, %.1f s of a processor; "
-        "digest %016llx\n",
-        (unsigned long long)now.taken, (unsigned long long)n_broken, (unsigned long long)jobs,
-        (unsigned long long)runs, (unsigned long long)faults, used_s(), (unsigned long long)digest);
+    (void)printf("%llu histories from seed %llu, %llu broken: %llu jobs, %llu runs, %llu faults, "
+                 "%.1f s of a processor; digest %016llx\n",
+                 (unsigned long long)now.taken, (unsigned long long)o.seed,
+                 (unsigned long long)n_broken, (unsigned long long)jobs, (unsigned long long)runs,
+                 (unsigned long long)faults, used_s(), (unsigned long long)digest);
     return n_broken > 0;
 }
