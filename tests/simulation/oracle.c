@@ -21,7 +21,6 @@ typedef struct run {
     bool given_back;     /* without an attempt: it is recorded as never started */
     bool recorded;       /* as an attempt */
     int written, stored; /* lines of output */
-    bool key_gone;       /* its instance has got another key */
     int64_t stream;      /* where they are; 0: none is */
     UT_hash_handle hh;
 } run;
@@ -385,13 +384,12 @@ static void store_line(const pg_log_event *row)
 }
 
 /* A container is removed only when its output is with Kafka. What is sent again too late (its
- * executor stood still) is lost as well, and so is what nobody has stored before its instance gets
- * another key. */
+ * executor stood still) is lost as well. */
 static void judge_output(void)
 {
     for (const run *r = o.runs; r && !o.output_lost; r = r->hh.next) {
         bool late = o.output_late && (!r->stream || output_of(r->stream)->gaps);
-        if (r->removed && r->stored != r->written && !late && !r->key_gone)
+        if (r->removed && r->stored != r->written && !late)
             broken(r->name, "%d of %d lines of run %s are stored", r->stored, r->written, r->name);
     }
 }
@@ -516,20 +514,11 @@ static void end(const pg_done *row)
         broken(name, "job %s is recorded FAILED, but a run of it has succeeded", name);
 }
 
-/* What its runs have sent under the key before, and nobody has stored yet, is refused. */
-static void change_key(const char *instance)
-{
-    for (run *r = o.runs; r; r = r->hh.next)
-        r->key_gone |= strcmp(r->instance, instance) == 0;
-}
-
 static void change_instance(const pg_instance *before, const pg_instance *after)
 {
     box *b = box_of(after ? after->id : before->id);
     if (!after)
         return;
-    if (before && before->key_salt && strcmp(before->key_salt, after->key_salt) != 0)
-        change_key(b->id);
     if (before && before->state == OB_INSTANCE_ACTIVE && after->state == OB_INSTANCE_TERMINATED)
         broken(b->id, "instance %s ends without having drained", b->id);
     if (before && after->state < before->state)

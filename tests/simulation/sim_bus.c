@@ -9,7 +9,7 @@
  * stop reading, and begin again a little later at what was committed.
  *
  * Invariant: readers, sends and reports of a killed process are gone at once; what it sent before
- * may still arrive. One thread. */
+ * may still arrive; if it was held up, it is perhaps lost with its memory. One thread. */
 #include "ob/bus.h"
 
 #include <stdio.h>
@@ -64,6 +64,7 @@ struct ob_bus {
     int64_t key_us[64];      /* by a hash of its key: when its last message arrives */
     bool subscribes, is_out; /* a member of the group; it does not know yet that it is no more */
     int64_t polled_us;
+    bool forgets; /* its process is gone, and with it all that was held up */
     struct ob_bus *next;
 };
 
@@ -74,6 +75,7 @@ typedef struct flight {
     message *m;
     void *ref;
     uint64_t generation;
+    bool held; /* in its sender's memory, longer than usual */
 } flight;
 
 static struct {
@@ -209,8 +211,16 @@ static void arrive(void *arg)
     flight *f = arg;
     ob_bus *bus = f->bus ? find(f->bus) : NULL;
     log_part *l = &kafka.logs[f->topic][f->partition];
+    if (f->held && f->bus && !bus && f->bus->forgets) {
+        trace_step("unsent", (uint64_t)f->topic, f->m->len,
+                   "a message of %s is gone with its sender", ob_topics[f->topic].name);
+        message_free(f->m);
+        free(f);
+        return;
+    }
     if (!is_up() &&
         l->generation == f->generation) { /* the producer tries again until it is back */
+        f->held = true;
         world_at(kafka.away_until_us + 1, arrive, f);
         return;
     }
@@ -254,7 +264,8 @@ static void send_to(ob_bus *bus, int topic, int partition, message *m, void *ref
     for (size_t i = 0; i < m->key_len; i++)
         hash = (hash ^ (uint8_t)m->key[i]) * 16777619u;
     int64_t arrives_us = world_now_us() + dice_between(&kafka.latency, 200, 900);
-    if (struck(BUS_DELAY)) {
+    bool held = struck(BUS_DELAY);
+    if (held) {
         int64_t by_us = dice_between(&kafka.luck, 1, 6000) * MS_US;
         trace_step("delayed", (uint64_t)topic, (uint64_t)by_us,
                    "a message of %s is held up for %.1f s", ob_topics[topic].name,
@@ -263,6 +274,7 @@ static void send_to(ob_bus *bus, int topic, int partition, message *m, void *ref
     }
     if (bus) {
         int64_t *last = &bus->key_us[(hash + (uint32_t)topic * 7u) % ARRAY_SIZE(bus->key_us)];
+        held = held || arrives_us < *last - MS_US; /* behind one that is held up */
         arrives_us = arrives_us < *last ? *last : arrives_us;
         *last = arrives_us;
     }
@@ -272,6 +284,7 @@ static void send_to(ob_bus *bus, int topic, int partition, message *m, void *ref
                    .partition = partition,
                    .m = m,
                    .ref = ref,
+                   .held = held,
                    .generation = kafka.logs[topic][partition].generation };
     world_at(arrives_us, arrive, f);
 }
@@ -446,6 +459,7 @@ static void unlink_bus(ob_bus *bus)
     /* Its memory stays: what is on its way must not meet another one at the same place. */
     free(bus->reports);
     bus->reports = NULL;
+    bus->forgets = dice_in(&kafka.luck, 2);
 }
 
 void ob_bus_free(ob_bus *bus)
