@@ -1,19 +1,20 @@
 /* malloc for a process that lives for one history, with one thread: lists of free pieces by size,
  * on memory that is never given back. It takes half the time of libc's. Not with sanitizers, which
  * have their own. */
-#if defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define __SANITIZE_ADDRESS__ 1
-#endif
-#endif
-#ifndef __SANITIZE_ADDRESS__
-
 #include <errno.h>
 #include <malloc.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer) ||                         \
+    __has_feature(memory_sanitizer)
+#define SANITIZED 1
+#endif
+#endif
+#if !defined(SANITIZED) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
 #define STEP 16          /* sizes of small pieces, and where pieces may begin */
 #define SMALL_MAX 1024   /* above, a size is a power of two */
