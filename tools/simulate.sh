@@ -6,12 +6,13 @@
 case " $* " in
 *" --help "*)
     cat <<EOF
-usage: openbatch simulate [--seed N] [--histories M] [--faults LIST] [--jobs J] [--keep-going] [--story]
+usage: openbatch simulate [--seed N] [--histories M] [--faults LIST] [--jobs J] [--size S] [--keep-going] [--story]
 
   --seed N       the first seed; each history has the next one (default: 1)
   --histories M  how many (default: 100)
   --faults LIST  kinds of faults, with commas; all, none (default: all)
-  --jobs J       jobs of each history (default: 100 to 300, drawn)
+  --jobs J       histories that run at a time (default: one for each processor)
+  --size S       jobs of each history (default: 100 to 300, drawn)
   --keep-going   do not end with the first history that is broken
   --story        print every step of a broken history, not only what concerns its job
   --only MASK    of a history's faults only these, as a broken one names them

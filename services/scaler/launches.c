@@ -145,9 +145,10 @@ int launches_store_keys(scaler *s, ob_error *err)
     return r;
 }
 
-/* A launch without an answer, or whose directory is gone, is repeated with the same id. An instance
- * that the provider no longer has gets a new key. One of an earlier version has none yet: it gets
- * its first, always the same, which counts when its executor has used it. */
+/* A launch without an answer, or whose directory is gone, is repeated with the same id, and gets a
+ * new key. An instance that has been ACTIVE is never made again: a new one would know nothing of
+ * the runs that have started there, and would start them a second time. One of an earlier version
+ * has no key yet: it gets its first, always the same, which counts when its executor has used it. */
 static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
 {
     int has = s->provider->ops->has(s->provider, in->id);
@@ -157,6 +158,11 @@ static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
     }
     if (has)
         return provide(s, in, *in->trust.salt ? NULL : OB_SEAL_FIRST_SALT, now_ms, err);
+    if (in->state != OB_INSTANCE_LAUNCHING) {
+        in->retry_at_ms = now_ms + RETRY_MS;
+        (void)instance_set_fate(in, FATE_GONE, 0, "the provider no longer has it");
+        return 0;
+    }
     char salt[OB_SEAL_SALT_TEXT];
     ob_seal_salt_new(salt);
     int r = set_key(s, in, salt, err);

@@ -1,6 +1,6 @@
 #!/bin/bash
 # again.sh OB_SIMULATE: a history depends on nothing but its seed. Run alone, among others and once more, it ends with the
-# same digest; another seed ends with another one.
+# same digest; another seed ends with another one. What is printed does not depend on how many run at a time.
 set -euo pipefail
 simulate=$1
 digest() { # SEED
@@ -17,4 +17,12 @@ done
     echo "different seeds give the same digest" >&2
     exit 1
 }
-"$simulate" --seed 1 --histories 12
+several() { # JOBS
+    "$simulate" --seed 1 --histories 12 --jobs "$1" | sed 's/[0-9.]* s of a processor//'
+}
+first=$(several 1)
+[[ $first == "$(several 5)" ]] || {
+    echo "five at a time give another result" >&2
+    exit 1
+}
+echo "$first"

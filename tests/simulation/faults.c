@@ -9,12 +9,15 @@
 #include "ob/rows.h"
 #include "oracle.h"
 
+#define TROUBLE_US (10 * SECOND_US) /* a crash, a broken connection */
+
 typedef enum fault_kind {
     F_KAFKA_LOSES,
     F_KAFKA_TWICE,
     F_KAFKA_DELAYS,
     F_KAFKA_AWAY,
     F_KAFKA_WIPED,
+    F_KAFKA_AGAIN, /* what was read is read again */
     F_REDIS_FLUSHED,
     F_REDIS_AWAY,
     F_PG_BROKEN,  /* a connection breaks before a commit */
@@ -38,6 +41,7 @@ const char *const fault_names[] = {
     "kafka-delays",
     "kafka-away",
     "kafka-wiped",
+    "kafka-again",
     "redis-flushed",
     "redis-away",
     "pg-broken",
@@ -63,6 +67,7 @@ const char *const fault_names[] = {
     "engine-loses",
     "engine-deaf",
     "engine-kills",
+    "engine-sick",
     NULL,
 };
 
@@ -95,12 +100,14 @@ size_t faults_draw(uint64_t seed, uint64_t kinds, int64_t until_us, fault out[FA
 
 bool fault_hurts_jobs(const fault *f)
 {
+    if (f->kind == F_ENGINE + ENGINE_SICK)
+        return false; /* what does not start is given back */
     return f->kind >= F_INSTANCE || f->kind == F_FROZEN || f->kind == F_CRASH;
 }
 
 static bool of_role(const fault *f, const process *p)
 {
-    static const char *const roles[] = { "scheduler", "scaler", "executor" };
+    static const char *const roles[] = { "scheduler", "scaler", "executor", "api" };
     const char *role = roles[f->which % ARRAY_SIZE(roles)];
     return strncmp(p->name, role, strlen(role)) == 0;
 }
@@ -119,6 +126,7 @@ void sim_step(const char *what)
         if (f->kind != F_CRASH || !of_role(f, p) || --f->n > 0)
             continue;
         disarm(i);
+        oracle_trouble(TROUBLE_US);
         trace_step("crash", (uint64_t)p->number, 0, "crash of %s at %s", p->name, what);
         world_kill(p);
     }
@@ -126,15 +134,20 @@ void sim_step(const char *what)
 
 void faults_pass_point(ob_point point, ob_point_side side)
 {
-    static const char *const sides[] = { "before", "after" };
-    char what[64];
-    (void)snprintf(what, sizeof(what), "%s %s", sides[side], ob_point_name(point));
-    sim_step(what);
+    static char *texts[OB_POINTS_END][2];
+    if (point == OB_POINT_NONE)
+        return;
+    char **text = &texts[point][side == OB_POINT_AFTER];
+    if (!*text)
+        *text = ob_strf("%s %s", side == OB_POINT_AFTER ? "after" : "before", ob_point_name(point));
+    sim_step(*text);
 }
 
 static bool of_application(const fault *f, const char *application)
 {
-    return strcmp(application, f->which % 2 ? "openbatch-scheduler" : "openbatch-scaler") == 0;
+    static const char *const applications[] = { "openbatch-scheduler", "openbatch-scaler",
+                                                "openbatch-api logs" };
+    return strcmp(application, applications[f->which % ARRAY_SIZE(applications)]) == 0;
 }
 
 sim_pg_fault faults_of_pg(const sim_pg_call *call, void *arg)
@@ -157,8 +170,9 @@ sim_pg_fault faults_of_pg(const sim_pg_call *call, void *arg)
         if (with == SIM_PG_FINE || call->moment != at || !of_application(f, call->application) ||
             (!call->commits && f->kind != F_PG_ENDED) || --f->n > 0)
             continue;
+        oracle_trouble(TROUBLE_US);
         trace_step("pg", with, at, "PostgreSQL: %s of %s", fault_names[f->kind], call->application);
-        if (f->kind == F_PG_UNKNOWN && f->which / 2 % 2)
+        if (f->kind == F_PG_UNKNOWN && f->which / 4 % 2)
             with = SIM_PG_TIMEOUT;
         disarm(i);
         return with;
@@ -182,6 +196,11 @@ static void strike(void *arg)
         return;
     trace_step("fault", (uint64_t)f->kind, f->which, "FAULT %zu: %s", (size_t)(f - now.list),
                fault_names[f->kind]);
+    if (f->kind == F_ENGINE + ENGINE_SICK) {
+        sim_cloud_engine_mischief(ENGINE_SICK, f->which, f->for_us * 5);
+        return;
+    }
+    oracle_trouble(f->for_us * 4);
     if (f->kind >= F_ENGINE) {
         sim_cloud_engine_mischief((engine_mischief)(f->kind - F_ENGINE), f->which, f->for_us);
         return;
@@ -202,6 +221,9 @@ static void strike(void *arg)
         break;
     case F_KAFKA_WIPED:
         sim_bus_wipe();
+        break;
+    case F_KAFKA_AGAIN:
+        sim_bus_again(f->which, f->n * 10);
         break;
     case F_REDIS_FLUSHED:
         sim_cache_flush();

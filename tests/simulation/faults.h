@@ -33,6 +33,6 @@ void faults_pass_point(ob_point point, ob_point_side side);
 sim_pg_fault faults_of_pg(const sim_pg_call *call, void *arg);
 
 /* ---- history.c: the services' processes ---- */
-/* The n-th of the schedulers and scalers (0 to 3); NULL: it is not there at the moment. */
+/* The n-th of the schedulers, scalers and apis; NULL: it is not there at the moment. */
 process *history_service(uint64_t n);
 host *history_host(uint64_t n);

@@ -10,7 +10,7 @@
 #include "oracle.h"
 #include "workload.h"
 
-#define SERVICES 4 /* two schedulers, two scalers */
+#define SERVICES 6 /* two schedulers, two scalers, one or two apis */
 #define RESTART_US SECOND_US
 #define REST_US (300 * SECOND_US) /* after the last fault everything is at rest within so long */
 
@@ -18,7 +18,20 @@ static struct {
     history_result *result;
     host hosts[2];
     process *services[SERVICES];
+    size_t n; /* of them */
 } h;
+
+static const struct {
+    const char *name;
+    void (*run)(process *self);
+} services[SERVICES] = {
+    { "scheduler-1", sim_scheduler },
+    { "scheduler-2", sim_scheduler },
+    { "scaler-1", sim_scaler },
+    { "scaler-2", sim_scaler },
+    { "api-1", sim_api },
+    { "api-2", sim_api },
+};
 
 void broken(const char *subject, const char *fmt, ...)
 {
@@ -68,10 +81,7 @@ static void start_service(void *arg)
 {
     process **place = arg;
     size_t n = (size_t)(place - h.services);
-    char name[32];
-    bool is_scheduler = n < 2;
-    (void)snprintf(name, sizeof(name), "%s-%zu", is_scheduler ? "scheduler" : "scaler", n % 2 + 1);
-    *place = world_spawn(name, &h.hosts[n % 2], is_scheduler ? sim_scheduler : sim_scaler, place);
+    *place = world_spawn(services[n].name, &h.hosts[n % 2], services[n].run, place);
     (*place)->gone = on_gone;
 }
 
@@ -140,7 +150,8 @@ void history_run(uint64_t seed, uint64_t kinds, uint64_t mask, size_t jobs, hist
     ret->n_faults = faults_draw(seed, kinds, faults_us, ret->faults);
     faults_plan(ret->faults, ret->n_faults, mask);
     workload_plan(seed, work_us, jobs);
-    for (size_t i = 0; i < SERVICES; i++)
+    h.n = (size_t)dice_between(&d, SERVICES - 1, SERVICES);
+    for (size_t i = 0; i < h.n; i++)
         start_service(&h.services[i]);
     world_run(faults_us, NULL);
     faults_end();

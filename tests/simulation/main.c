@@ -1,8 +1,9 @@
 /* ob-simulate: runs histories, each in a process of its own, so that an abort or a sanitizer's
- * report ends one of them only. A broken one is run again with fewer and fewer faults, and then
- * once more to tell its story. */
+ * report ends one of them only. Several run at a time; what is printed does not depend on how many,
+ * because their results are taken in the order of the seeds. A broken one is run again with fewer
+ * and fewer faults, and then once more to tell its story. */
 #include <getopt.h>
-#include <malloc.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,44 +15,76 @@
 #include "history.h"
 #include "ob/error.h"
 
+#define JOBS_MAX 256
+
 typedef struct options {
     uint64_t seed, histories, kinds, mask;
-    size_t jobs;
+    size_t size, jobs;
     bool story, keep_going, here;
 } options;
 
-static history_result *shared; /* with the child */
+/* A history in a child. The result is shared with it. */
+typedef struct child {
+    pid_t pid; /* 0: it has ended */
+    history_result *result;
+} child;
+
+static child alone; /* for those that run one after the other */
+static child
+    children[JOBS_MAX]; /* of the seeds from the first whose result was not taken, in a ring */
 
 /* ---- One history in a child ---- */
 
-static void run_child(const options *o, uint64_t seed, uint64_t mask, int story_fd)
+static void
+run_here(const options *o, uint64_t seed, uint64_t mask, int story_fd, history_result *result)
 {
     if (story_fd >= 0) {
         (void)dup2(story_fd, STDOUT_FILENO);
         trace_tell(true);
     }
-    history_run(seed, o->kinds, mask, o->jobs, shared);
+    history_run(seed, o->kinds, mask, o->size, result);
     (void)fflush(stdout);
     _exit(0);
 }
 
+static void begin(child *c, const options *o, uint64_t seed, uint64_t mask, int story_fd)
+{
+    memset(c->result, 0, sizeof(*c->result));
+    (void)fflush(stdout);
+    c->pid = fork();
+    if (c->pid == 0)
+        run_here(o, seed, mask, story_fd, c->result);
+    if (c->pid > 0)
+        return;
+    perror("fork");
+    exit(2);
+}
+
+static void end(child *c, int status)
+{
+    history_result *r = c->result;
+    c->pid = 0;
+    if (status == 0 || r->broken)
+        return;
+    r->broken = true;
+    (void)snprintf(r->subject, sizeof(r->subject), "-");
+    (void)snprintf(r->text, sizeof(r->text), "the process ended with %s %d",
+                   WIFSIGNALED(status) ? "signal" : "code",
+                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+}
+
+static void wait_for(child *c)
+{
+    int status = 0;
+    if (waitpid(c->pid, &status, 0) == c->pid)
+        end(c, status);
+}
+
 static history_result run_once(const options *o, uint64_t seed, uint64_t mask)
 {
-    memset(shared, 0, sizeof(*shared));
-    (void)fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
-        run_child(o, seed, mask, -1);
-    int status = 0;
-    (void)waitpid(child, &status, 0);
-    if (status != 0 && !shared->broken) {
-        shared->broken = true;
-        (void)snprintf(shared->subject, sizeof(shared->subject), "-");
-        (void)snprintf(shared->text, sizeof(shared->text), "the process ended with %s %d",
-                       WIFSIGNALED(status) ? "signal" : "code",
-                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
-    }
-    return *shared;
+    begin(&alone, o, seed, mask, -1);
+    wait_for(&alone);
+    return *alone.result;
 }
 
 /* ---- A broken one ---- */
@@ -118,12 +151,8 @@ static void tell(const options *o, uint64_t seed, uint64_t mask, const char *sub
     FILE *story = tmpfile();
     if (!story)
         return;
-    memset(shared, 0, sizeof(*shared));
-    (void)fflush(stdout);
-    pid_t child = fork();
-    if (child == 0)
-        run_child(o, seed, mask, fileno(story));
-    (void)waitpid(child, NULL, 0);
+    begin(&alone, o, seed, mask, fileno(story));
+    wait_for(&alone);
     char instances[16][24];
     size_t n = subject[0] == '-' ? 0 : find_instances(story, subject, instances, 16);
     char *line = NULL;
@@ -181,16 +210,13 @@ static uint64_t kinds_of(const char *list)
 static options parse(int argc, char **argv)
 {
     options o = { .seed = 1, .histories = 100, .kinds = UINT64_MAX, .mask = UINT64_MAX };
+    o.jobs = (size_t)sysconf(_SC_NPROCESSORS_ONLN);
     static const struct option names[] = {
-        { "seed", required_argument, NULL, 's' },
-        { "histories", required_argument, NULL, 'n' },
-        { "faults", required_argument, NULL, 'f' },
-        { "only", required_argument, NULL, 'o' },
-        { "jobs", required_argument, NULL, 'j' },
-        { "story", no_argument, NULL, 't' },
-        { "keep-going", no_argument, NULL, 'k' },
-        { "here", no_argument, NULL, 'h' },
-        { 0 },
+        { "seed", required_argument, NULL, 's' },   { "histories", required_argument, NULL, 'n' },
+        { "faults", required_argument, NULL, 'f' }, { "only", required_argument, NULL, 'o' },
+        { "size", required_argument, NULL, 'z' },   { "jobs", required_argument, NULL, 'j' },
+        { "story", no_argument, NULL, 't' },        { "keep-going", no_argument, NULL, 'k' },
+        { "here", no_argument, NULL, 'h' },         { 0 },
     };
     for (int c; (c = getopt_long(argc, argv, "", names, NULL)) != -1;)
         switch (c) {
@@ -205,6 +231,9 @@ static options parse(int argc, char **argv)
             break;
         case 'o':
             o.mask = strtoull(optarg, NULL, 16);
+            break;
+        case 'z':
+            o.size = strtoul(optarg, NULL, 10);
             break;
         case 'j':
             o.jobs = strtoul(optarg, NULL, 10);
@@ -221,6 +250,7 @@ static options parse(int argc, char **argv)
         default:
             exit(2);
         }
+    o.jobs = o.jobs < 1 ? 1 : o.jobs > JOBS_MAX / 4 ? JOBS_MAX / 4 : o.jobs;
     return o;
 }
 
@@ -233,33 +263,93 @@ static double used_s(void)
            (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6;
 }
 
+/* ---- Several at a time ---- */
+
+static struct {
+    uint64_t begun, taken; /* histories */
+    size_t running;
+} now;
+
+static child *child_of(uint64_t n)
+{
+    return &children[n % JOBS_MAX];
+}
+
+static void wait_for_any(void)
+{
+    int status = 0;
+    pid_t pid = wait(&status);
+    for (uint64_t n = now.taken; n < now.begun; n++)
+        if (child_of(n)->pid == pid) {
+            end(child_of(n), status);
+            now.running--;
+            return;
+        }
+}
+
+/* The result of the next one, in the order of the seeds. */
+static history_result take_next(const options *o)
+{
+    while (now.begun == now.taken || child_of(now.taken)->pid != 0) {
+        bool begins =
+            now.begun < o->histories && now.running < o->jobs && now.begun - now.taken < JOBS_MAX;
+        if (begins) {
+            begin(child_of(now.begun), o, o->seed + now.begun, o->mask, -1);
+            now.begun++;
+            now.running++;
+        } else {
+            wait_for_any();
+        }
+    }
+    return *child_of(now.taken++)->result;
+}
+
+/* Those that are begun, but that nobody asks for any more. */
+static void end_rest(void)
+{
+    for (uint64_t n = now.taken; n < now.begun; n++)
+        if (child_of(n)->pid > 0) {
+            (void)kill(child_of(n)->pid, SIGKILL);
+            wait_for(child_of(n));
+        }
+}
+
+static void share_results(void)
+{
+    history_result *all = mmap(NULL, (JOBS_MAX + 1) * sizeof(*all), PROT_READ | PROT_WRITE,
+                               MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    if (all == MAP_FAILED)
+        exit(2);
+    alone.result = &all[JOBS_MAX];
+    for (size_t i = 0; i < JOBS_MAX; i++)
+        children[i].result = &all[i];
+}
+
 int main(int argc, char **argv)
 {
     options o = parse(argc, argv);
     (void)setvbuf(stdout, NULL, _IOLBF, 0);
-    (void)mallopt(M_TOP_PAD, 16 << 20); /* a history takes memory, and gives none back */
-    (void)mallopt(M_TRIM_THRESHOLD, INT32_MAX);
-    shared = mmap(NULL, sizeof(*shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    if (shared == MAP_FAILED)
-        return 2;
+    share_results();
     if (o.here)
-        run_child(&o, o.seed, o.mask, o.story ? STDOUT_FILENO : -1);
-    uint64_t digest = 0, jobs = 0, runs = 0, faults = 0, done = 0, n_broken = 0;
-    for (; done < o.histories && (n_broken == 0 || o.keep_going); done++) {
-        history_result r = run_once(&o, o.seed + done, o.mask);
+        run_here(&o, o.seed, o.mask, o.story ? STDOUT_FILENO : -1, alone.result);
+    uint64_t digest = 0, jobs = 0, runs = 0, faults = 0, n_broken = 0;
+    while (now.taken < o.histories && (n_broken == 0 || o.keep_going)) {
+        uint64_t seed = o.seed + now.taken;
+        history_result r = take_next(&o);
         digest = dice_mix(digest, r.digest);
         jobs += r.jobs;
         runs += r.runs;
         faults += r.n_faults;
-        if (r.broken) {
-            n_broken++;
-            report(&o, o.seed + done, r);
-        }
+        if (!r.broken)
+            continue;
+        n_broken++;
+        report(&o, seed, r);
     }
-    (void)printf(
-        "%llu histories, %llu broken: %llu jobs, %llu runs, %llu faults, %.1f s of a processor; "
-        "digest %016llx\n",
-        (unsigned long long)done, (unsigned long long)n_broken, (unsigned long long)jobs,
-        (unsigned long long)runs, (unsigned long long)faults, used_s(), (unsigned long long)digest);
+    end_rest();
+    (void)printf("%llu histories from seed %llu, %llu broken: %llu jobs, %llu runs, %llu faults, "
+                 "%.1f s of a processor; digest %016llx\n",
+                 (unsigned long long)now.taken, (unsigned long long)o.seed,
+                 (unsigned long long)n_broken, (unsigned long long)jobs, (unsigned long long)runs,
+                 (unsigned long long)faults, used_s(), (unsigned long long)digest);
     return n_broken > 0;
 }

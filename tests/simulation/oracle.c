@@ -7,15 +7,21 @@
 #include <uthash.h>
 
 #include "ob/error.h"
+#include "sim_engine.h"
+
+#define HEARD_US                                                                                   \
+    (6 * SECOND_US) /* what an executor says is known by then, if nothing is in the way */
 
 typedef struct run {
     char name[OB_RUN_TEXT];
     char instance[OB_INSTANCE_TEXT]; /* where it was placed */
     bool started, ended, removed;
-    int code;        /* of its container; -1: nobody knows */
-    bool closed;     /* its placement is gone */
-    bool given_back; /* without an attempt: it is recorded as never started */
-    bool recorded;   /* as an attempt */
+    int code;            /* of its container; -1: nobody knows */
+    bool closed;         /* its placement is gone */
+    bool given_back;     /* without an attempt: it is recorded as never started */
+    bool recorded;       /* as an attempt */
+    int written, stored; /* lines of output */
+    int64_t stream;      /* where they are; 0: none is */
     UT_hash_handle hh;
 } run;
 
@@ -55,8 +61,20 @@ typedef struct box {
     int64_t state;
     size_t placements;
     bool changed;
+    int64_t
+        unwell_us; /* since when its executor says that its engine starts nothing; 0: it does not */
     UT_hash_handle hh;
 } box;
+
+/* A stream of output. */
+typedef struct output {
+    int64_t id; /* the key */
+    run *of;
+    int64_t lines, at_ms; /* stored; the last one's time */
+    int next;             /* the next line of the run */
+    bool gap, gaps;       /* the last line that is stored says that some were lost; one of them */
+    UT_hash_handle hh;
+} output;
 
 static struct {
     job *jobs, **list;
@@ -64,7 +82,9 @@ static struct {
     leaf *leaves;
     run *runs;
     box *boxes;
-    bool excused;
+    output *outputs;
+    bool excused, output_lost, output_late;
+    int64_t trouble_us; /* until then */
 } o;
 
 void oracle_open(void)
@@ -213,12 +233,19 @@ void oracle_started(const char *name, const char *instance)
     r->started = true;
 }
 
-void oracle_ended(const char *name, int code)
+void oracle_ended(const char *name, int code, int lines)
 {
     run *r = run_of(name);
     trace_step("ends", (uint64_t)code, 0, "container %s ends with %d", name, code);
     r->ended = true;
     r->code = code;
+    r->written = lines;
+}
+
+void oracle_output_lost(bool told)
+{
+    o.output_late = true;
+    o.output_lost |= !told;
 }
 
 void oracle_removed(const char *name, const char *instance)
@@ -245,6 +272,19 @@ void oracle_host_gone(const char *instance, bool order)
     (void)instance, (void)order;
 }
 
+void oracle_unwell(const char *instance, bool unwell)
+{
+    trace_step("unwell", unwell, 0, "the engine of %s %s", instance,
+               unwell ? "starts nothing" : "works");
+    box_of(instance)->unwell_us = unwell ? world_now_us() : 0;
+}
+
+void oracle_trouble(int64_t for_us)
+{
+    if (world_now_us() + for_us > o.trouble_us)
+        o.trouble_us = world_now_us() + for_us;
+}
+
 /* ---- The state of a job, by what is committed ---- */
 
 /* OB_JOB_SUCCEEDED, OB_JOB_FAILED; -1: it has not ended. */
@@ -254,7 +294,15 @@ static int64_t end_of(const ob_uuid *id, int64_t index)
     if (d || index < 0)
         return d ? d->state : -1;
     d = sim_pg_find(PG_DONE, &(pg_done){ .job_id = *id, .idx = -1 });
-    return d ? d->bulk_state : -1;
+    if (d)
+        return d->bulk_state;
+    /* Of the children without a row of their own; it may end before the others have. */
+    const pg_live *parent = sim_pg_find(PG_LIVE, &(pg_live){ .job_id = *id, .idx = -1 });
+    bool in_bulk = parent && !sim_pg_find(PG_LIVE, &(pg_live){ .job_id = *id, .idx = index });
+    return in_bulk && parent->bulk_state != PG_NULL &&
+                   ob_job_is_final((ob_job_state)parent->bulk_state)
+               ? parent->bulk_state
+               : -1;
 }
 
 static void check_dependencies(const job *j, int64_t index, const char *name)
@@ -270,6 +318,79 @@ static void check_dependencies(const job *j, int64_t index, const char *name)
             continue;
         ref_of(&d->id, of, dep);
         broken(name, "run %s is placed before job %s has succeeded", name, dep);
+    }
+}
+
+/* ---- Output ---- */
+
+/* A bytea as PostgreSQL writes it. */
+static void text_of(const char *bytes, char *out, size_t size)
+{
+    static const char digits[] = "0123456789abcdef";
+    size_t n = 0;
+    for (bytes += 2; n + 1 < size && *bytes; bytes += 2)
+        out[n++] =
+            (char)((strchr(digits, bytes[0]) - digits) * 16 + (strchr(digits, bytes[1]) - digits));
+    out[n] = '\0';
+}
+
+static output *output_of(int64_t id)
+{
+    output *v;
+    HASH_FIND(hh, o.outputs, &id, sizeof(id), v);
+    if (v)
+        return v;
+    v = ob_calloc(1, sizeof(*v));
+    v->id = id;
+    HASH_ADD(hh, o.outputs, id, sizeof(v->id), v);
+    return v;
+}
+
+/* Each line once, in order; and a mark where some are lost, if Kafka has lost any. */
+static void store_line(const pg_log_event *row)
+{
+    char line[256], name[OB_RUN_TEXT];
+    output *v = output_of(row->stream_id);
+    text_of(row->message, line, sizeof(line));
+    trace_step("line", (uint64_t)row->stream_id, (uint64_t)row->n, "line %lld of stream %lld: %s",
+               (long long)row->n, (long long)row->stream_id, line);
+    const char *subject = v->of ? v->of->name : "-";
+    if (row->n != v->lines++ || row->at_ms < v->at_ms)
+        broken(subject, "line %lld of stream %lld is not its next one", (long long)row->n,
+               (long long)row->stream_id);
+    v->at_ms = row->at_ms;
+    if (strncmp(line, "[OpenBatch: ", strlen("[OpenBatch: ")) == 0) {
+        if (!o.output_late)
+            broken(subject, "output of stream %lld is said to be lost, but nothing was",
+                   (long long)row->stream_id);
+        v->gap = v->gaps = true;
+        return;
+    }
+    int number = engine_line_number(line, name);
+    run *r = number < 0 ? NULL : run_of(name);
+    if (!r || !r->started)
+        broken(subject, "a line is stored that no run has written: %s", line);
+    if ((v->of && v->of != r) || (r->stream && r->stream != v->id))
+        broken(name, "output of run %s is in streams of different runs", name);
+    if (number < v->next)
+        broken(name, "line %d of run %s is stored twice", number, name);
+    if (number > v->next && !v->gap)
+        broken(name, "line %d of run %s is stored, but not line %d", number, name, v->next);
+    v->of = r;
+    v->next = number + 1;
+    v->gap = false;
+    r->stream = v->id;
+    r->stored++;
+}
+
+/* A container is removed only when its output is with Kafka. What is sent again too late (its
+ * executor stood still) is lost as well. */
+static void judge_output(void)
+{
+    for (const run *r = o.runs; r && !o.output_lost; r = r->hh.next) {
+        bool late = o.output_late && (!r->stream || output_of(r->stream)->gaps);
+        if (r->removed && r->stored != r->written && !late)
+            broken(r->name, "%d of %d lines of run %s are stored", r->stored, r->written, r->name);
     }
 }
 
@@ -310,6 +431,10 @@ static void place(const pg_placement *row)
         broken(name, "run %s is placed after its job has ended", name);
     if (b->state != OB_INSTANCE_ACTIVE)
         broken(name, "run %s is placed on %s, which is not ACTIVE", name, row->instance_id);
+    int64_t heard_us = world_now_us() - HEARD_US;
+    if (b->unwell_us && b->unwell_us < heard_us && o.trouble_us < heard_us)
+        broken(name, "run %s is placed on %s, whose engine has started nothing for %.1f s", name,
+               row->instance_id, (double)(world_now_us() - b->unwell_us) / 1e6);
     check_dependencies(j, row->idx, name);
     run *r = ob_calloc(1, sizeof(*r));
     (void)snprintf(r->name, sizeof(r->name), "%s", name);
@@ -336,6 +461,9 @@ static void record(const pg_attempt *row)
     l->attempts++;
     if (r->started && !r->ended && !is_lost(r->instance))
         broken(name, "run %s is recorded ended while it runs", name);
+    if (!r->started && !row->container_reason && !is_lost(r->instance) &&
+        !job_of(&row->job_id)->stop_asked)
+        broken(name, "run %s is recorded as an attempt, but it was never started", name);
     if (row->exit_code == PG_NULL)
         return;
     if (!r->ended || r->code != row->exit_code)
@@ -507,6 +635,8 @@ void oracle_committed(const sim_pg_commit *commit, void *arg)
             check_closed(c->before);
         if (c->table == PG_LIVE || c->table == PG_PLACEMENT)
             check_live(c);
+        if (c->table == PG_LOG_EVENT && c->after)
+            store_line(c->after);
     }
     check_fence(commit);
     check_boxes(commit);
@@ -562,6 +692,7 @@ bool oracle_rests(const char **ret_why)
         { "instances are left", instances_alive() },
         { "hosts are left", sim_cloud_hosts() },
         { "containers are left", sim_cloud_containers() },
+        { "messages of output are not read", (size_t)sim_bus_unread() },
         { "entries of Redis differ from PostgreSQL", wrong_counters() },
     };
     for (size_t i = 0; i < ARRAY_SIZE(left); i++)
@@ -611,6 +742,7 @@ static void judge_leaf(const job *j, int64_t index)
 
 void oracle_judge(void)
 {
+    judge_output();
     for (size_t i = 0; i < o.n_jobs; i++) {
         const job *j = o.list[i];
         for (int64_t k = 0; k < j->row.array_size; k++)

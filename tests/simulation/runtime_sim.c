@@ -15,6 +15,7 @@
 
 #define ENGINE_FD 2
 #define AGAIN_MS 500
+#define TRY_MS 1000
 
 typedef enum run_step {
     RUN_INTENT, /* to be asked for, when the spool is on the disk */
@@ -29,8 +30,9 @@ typedef struct sim_run {
     char run[OB_RUN_TEXT];
     run_step step;
     container_plan plan;
-    bool follow;
-    int stop_grace_s; /* -1: not asked for */
+    bool follow, reads; /* its output is wanted; a reading of it has begun */
+    int read;           /* lines of this reading */
+    int stop_grace_s;   /* -1: not asked for */
     UT_hash_handle hh;
 } sim_run;
 
@@ -39,7 +41,8 @@ typedef struct sim_runtime {
     engine_host *engine;
     sim_run *runs;
     bool list_owed, listing;
-    loop_timer again;
+    bool unwell; /* the engine can start nothing */
+    loop_timer again, try_again;
 } sim_runtime;
 
 #define ON(s) (&(s)->base.config.on)
@@ -86,28 +89,35 @@ static int64_t wall_ms(int64_t us)
     return ob_wall_ms() - (world_now_us() - us) / 1000;
 }
 
-static void tell_output(sim_runtime *s, const sim_run *r)
+/* What it has written since, with the same text and the same offsets at each reading. */
+static void tell_output(sim_runtime *s, sim_run *r, const container_view *v)
 {
-    static const char line[] = "done";
+    char line[ENGINE_LINE_MAX];
     if (!r->follow)
         return;
-    ON(s)->output_begin(r->run, ON(s)->arg);
-    (void)ON(s)->line(r->run, ob_wall_ms() * 1000000, line, sizeof(line) - 1, sizeof(line),
-                      ON(s)->arg);
-    ON(s)->output_end(r->run, ON(s)->arg);
+    if (!r->reads)
+        ON(s)->output_begin(r->run, ON(s)->arg);
+    r->reads = true;
+    for (; v && r->read < v->lines; r->read++) {
+        engine_line(r->run, r->read, line);
+        (void)ON(s)->line(r->run, ob_wall_ms() * 1000000, line, strlen(line), strlen(line) + 1,
+                          ON(s)->arg);
+    }
+    if (!v || v->state == CONTAINER_ENDED)
+        ON(s)->output_end(r->run, ON(s)->arg);
 }
 
-static void tell_end(sim_runtime *s, sim_run *r, const runtime_end *end)
+static void tell_end(sim_runtime *s, sim_run *r, const runtime_end *end, const container_view *v)
 {
     r->step = RUN_OVER;
     ON(s)->exited(r->run, end, ON(s)->arg);
     if (end->started)
-        tell_output(s, r);
+        tell_output(s, r, v);
 }
 
 static void tell_unstarted(sim_runtime *s, sim_run *r, const char *reason)
 {
-    tell_end(s, r, &(runtime_end){ .exit_code = -1, .reason = reason });
+    tell_end(s, r, &(runtime_end){ .exit_code = -1, .reason = reason }, NULL);
 }
 
 static void tell_missing(sim_runtime *s, sim_run *r)
@@ -115,7 +125,8 @@ static void tell_missing(sim_runtime *s, sim_run *r)
     tell_end(s, r,
              &(runtime_end){ .started = true,
                              .exit_code = -1,
-                             .reason = "CannotInspectContainerError: No such container" });
+                             .reason = "CannotInspectContainerError: No such container" },
+             NULL);
 }
 
 static void take_view(sim_runtime *s, sim_run *r, const container_view *v)
@@ -128,6 +139,8 @@ static void take_view(sim_runtime *s, sim_run *r, const container_view *v)
     if (v->state == CONTAINER_RUNS) {
         if (r->stop_grace_s >= 0)
             ask(s, ENGINE_STOP, r);
+        if (v->lines > 0)
+            tell_output(s, r, v);
         return;
     }
     tell_end(s, r,
@@ -138,7 +151,26 @@ static void take_view(sim_runtime *s, sim_run *r, const container_view *v)
                              .stopped_at_ms = wall_ms(v->ended_us),
                              .reason = v->code_known ? NULL
                                                      : "CannotInspectContainerError: the engine "
-                                                       "does not know how it ended" });
+                                                       "does not know how it ended" },
+             v);
+}
+
+static void set_unwell(sim_runtime *s, bool unwell)
+{
+    static const char why[] =
+        "the container engine cannot start containers: no space left on device";
+    if (unwell)
+        loop_timer_set(s->base.config.loop, &s->try_again, TRY_MS);
+    if (unwell == s->unwell)
+        return;
+    s->unwell = unwell;
+    oracle_unwell(engine_host_name(s->engine), unwell);
+    ON(s)->unwell(unwell ? why : NULL, ON(s)->arg);
+}
+
+static void on_try(void *arg)
+{
+    ask(arg, ENGINE_TRY, NULL);
 }
 
 static const container_view *view_of(const engine_answer *a, const char *run)
@@ -175,10 +207,16 @@ static void take_lost(sim_runtime *s, const engine_answer *a)
     s->listing = s->listing && a->to.verb != ENGINE_LIST;
     s->list_owed = true;
     loop_timer_set(s->base.config.loop, &s->again, AGAIN_MS);
+    if (s->unwell)
+        loop_timer_set(s->base.config.loop, &s->try_again, TRY_MS);
     if (a->to.verb == ENGINE_LIST)
         ON(s)->engine(false, "the connection broke", ON(s)->arg);
     if (r && r->step == RUN_ASKED)
-        r->step = RUN_KNOWN; /* was it started? The listing shows it */
+        r->step = RUN_KNOWN;               /* was it started? The listing shows it */
+    for (r = s->runs; r; r = r->hh.next) { /* what is read, is read again */
+        r->reads = false;
+        r->read = 0;
+    }
 }
 
 static void take_answer(sim_runtime *s, const engine_answer *a)
@@ -186,14 +224,22 @@ static void take_answer(sim_runtime *s, const engine_answer *a)
     sim_run *r = find(s, a->to.run);
     if (a->said == ENGINE_LOST) {
         take_lost(s, a);
+    } else if (a->to.verb == ENGINE_TRY) {
+        set_unwell(s, a->said != ENGINE_DONE);
+    } else if (a->said == ENGINE_WROTE) {
+        if (r && r->step == RUN_RUNS)
+            tell_output(s, r, &a->views[0]);
     } else if (a->said == ENGINE_ENDED) {
         if (r)
             take_view(s, r, &a->views[0]);
     } else if (a->to.verb == ENGINE_LIST) {
         take_listing(s, a);
     } else if (a->to.verb == ENGINE_RUN && r && r->step <= RUN_KNOWN) {
+        set_unwell(s, a->said == ENGINE_CANNOT);
         if (a->said == ENGINE_DONE)
             take_view(s, r, &a->views[0]);
+        else if (a->said == ENGINE_CANNOT)
+            tell_unstarted(s, r, NULL);
         else
             tell_unstarted(s, r, "CannotStartContainerError: no such command");
     } else if (a->to.verb == ENGINE_REMOVE && r && r->step == RUN_REMOVES) {
@@ -246,7 +292,9 @@ static int sim_make(const runtime_config *config, const void *own, runtime **ret
     s->base = (runtime){ .ops = &runtime_sim, .config = *config };
     s->engine = next_engine;
     s->again = (loop_timer){ .fn = on_again, .arg = s };
+    s->try_again = (loop_timer){ .fn = on_try, .arg = s };
     engine_connect(s->engine, ENGINE_FD);
+    oracle_unwell(engine_host_name(s->engine), false);
     *ret = &s->base;
     return loop_watch(config->loop, WORLD_FD + ENGINE_FD, 0, on_answers, s, err);
 }
@@ -256,6 +304,7 @@ static void sim_free(runtime *rt)
     sim_runtime *s = (sim_runtime *)rt;
     sim_run *r, *next;
     loop_timer_stop(s->base.config.loop, &s->again);
+    loop_timer_stop(s->base.config.loop, &s->try_again);
     HASH_ITER(hh, s->runs, r, next)
     {
         HASH_DEL(s->runs, r);
@@ -278,6 +327,7 @@ static container_plan plan_of(const json_t *spec, int attempt)
     const char *ms = json_string_value(json_array_get(command, 1));
     const char *n = json_string_value(json_array_get(command, 2));
     container_plan plan = { .for_ms = ms ? strtoll(ms, NULL, 10) : 0 };
+    plan.lines = (int)(plan.for_ms % 5);
     int64_t number = n ? strtoll(n, NULL, 10) : 0;
     if (!kind || strcmp(kind, "ok") == 0)
         return plan;
@@ -303,6 +353,8 @@ static int sim_start(
     sim_run *r = find(s, run);
     if (r)
         return ob_fail(err, EEXIST, "run %s is here already", run);
+    if (s->unwell)
+        return ob_fail_retry(err, EBUSY, "the engine can start nothing");
     r = add(s, run, RUN_INTENT);
     r->plan = plan_of(spec, attempt);
     r->follow = follow;
@@ -318,6 +370,8 @@ static void sim_adopt(runtime *rt, const char *run, bool follow, int64_t since_n
     if (!r)
         r = add(s, run, RUN_KNOWN);
     r->follow = follow;
+    r->reads = false;
+    r->read = 0;
     /* A listing is under way, or comes. */
     s->list_owed = true;
     loop_timer_set(rt->config.loop, &s->again, 0);
@@ -367,7 +421,7 @@ static void sim_flush(runtime *rt)
     {
         if (r->step != RUN_INTENT)
             continue;
-        if (r->stop_grace_s >= 0) {
+        if (r->stop_grace_s >= 0 || s->unwell) {
             tell_unstarted(s, r, NULL);
             continue;
         }

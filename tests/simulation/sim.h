@@ -27,11 +27,13 @@ void sim_step(const char *what);
 /* ---- sim_bus.c ---- */
 void sim_bus_open(uint64_t seed, int partitions);
 void sim_bus_end_process(const process *p);
-void sim_bus_away(int64_t for_us); /* no broker answers */
-void sim_bus_wipe(void);           /* all topics are deleted, with what is in them */
+void sim_bus_away(int64_t for_us);         /* no broker answers */
+void sim_bus_wipe(void);                   /* all topics are deleted, with what is in them */
+void sim_bus_again(uint64_t which, int n); /* readers of a topic's partition go back n messages */
 /* From now on, for that time, one message in 'in' is ... */
 typedef enum bus_mischief { BUS_LOSE, BUS_TWICE, BUS_DELAY, BUS_MISCHIEF_COUNT } bus_mischief;
 void sim_bus_mischief(bus_mischief what, int in, int64_t for_us);
+int64_t sim_bus_unread(void); /* messages of output that no api has committed */
 /* As the api rings after a commit. */
 void sim_bus_ring(const char *topic);
 
@@ -56,6 +58,7 @@ typedef enum engine_mischief {
     ENGINE_LOSES,     /* a container vanishes */
     ENGINE_DEAF,      /* does what it is asked, but the answer is lost */
     ENGINE_KILLS,     /* the kernel kills a container */
+    ENGINE_SICK,      /* it starts nothing for a while */
     ENGINE_MISCHIEF_COUNT,
 } engine_mischief;
 void sim_engine_mischief(engine_host *e, engine_mischief what, uint64_t which, int64_t for_us);
@@ -84,6 +87,7 @@ provider *sim_provider_new(void); /* of the scaler that runs now */
 /* ---- the product's processes ---- */
 void sim_scheduler(process *self);
 void sim_scaler(process *self);
+void sim_api(process *self);
 /* arg: an executor_start. */
 typedef struct executor_start {
     char id[OB_INSTANCE_TEXT], token[OB_SEAL_TOKEN_TEXT];
@@ -110,11 +114,19 @@ void sim_disk_power_off(disk *d); /* what was not synced is lost */
 
 /* The containers' own word. */
 void oracle_started(const char *run, const char *instance);
-void oracle_ended(const char *run, int exit_code);
+/* lines: what it has written. */
+void oracle_ended(const char *run, int exit_code, int lines);
 void oracle_removed(const char *run, const char *instance); /* by an order of its executor */
 /* The host of an instance is gone, with its containers. order: the scaler asked for it. */
 void oracle_host_gone(const char *instance, bool order);
 void oracle_terminated(const char *instance); /* the scaler asks for its end */
+
+/* By the word of its executor the engine starts nothing, or works again. */
+void oracle_unwell(const char *instance, bool unwell);
+/* Something goes wrong, for that time: what the parts know of each other may be old. */
+void oracle_trouble(int64_t for_us);
+/* Kafka has lost messages of output. told: the sender knows, and sends them again. */
+void oracle_output_lost(bool told);
 
 /* What is broken: ends the history. */
 __attribute__((format(printf, 2, 3), noreturn)) void

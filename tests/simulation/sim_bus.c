@@ -5,8 +5,11 @@
  * to: lose it (with or without telling the sender), keep it twice, or hold it up so that those of
  * other keys pass. A wiped topic begins again at offset 0, and its readers at its end.
  *
+ * There is one group: its members share the partitions of batch.logs. When one comes or goes, all
+ * stop reading, and begin again a little later at what was committed.
+ *
  * Invariant: readers, sends and reports of a killed process are gone at once; what it sent before
- * may still arrive. One thread. */
+ * may still arrive; if it was held up, it is perhaps lost with its memory. One thread. */
 #include "ob/bus.h"
 
 #include <stdio.h>
@@ -22,6 +25,7 @@
 #define PARTITIONS_MAX 8
 #define FOLLOWS_MAX 64
 #define REQUEST_US 1500
+#define SESSION_US (10 * SECOND_US) /* a member of the group that is silent for so long is out */
 
 typedef struct message {
     char *data, *key;
@@ -57,7 +61,10 @@ struct ob_bus {
     bool positions_lost, was_up, event_owed;
     report *reports; /* by time */
     size_t n_reports, cap_reports;
-    int64_t key_us[64]; /* by a hash of its key: when its last message arrives */
+    int64_t key_us[64];      /* by a hash of its key: when its last message arrives */
+    bool subscribes, is_out; /* a member of the group; it does not know yet that it is no more */
+    int64_t polled_us;
+    bool forgets; /* its process is gone, and with it all that was held up */
     struct ob_bus *next;
 };
 
@@ -68,6 +75,7 @@ typedef struct flight {
     message *m;
     void *ref;
     uint64_t generation;
+    bool held; /* in its sender's memory, longer than usual */
 } flight;
 
 static struct {
@@ -80,6 +88,9 @@ static struct {
         int64_t until_us;
     } mischief[BUS_MISCHIEF_COUNT];
     dice latency, luck;
+    int64_t committed[PARTITIONS_MAX]; /* the group's, of batch.logs */
+    int64_t settles_us; /* not before: a member that was killed is still waited for */
+    uint64_t changes;   /* of the group */
 } kafka;
 
 void sim_bus_open(uint64_t seed, int partitions)
@@ -200,8 +211,16 @@ static void arrive(void *arg)
     flight *f = arg;
     ob_bus *bus = f->bus ? find(f->bus) : NULL;
     log_part *l = &kafka.logs[f->topic][f->partition];
+    if (f->held && f->bus && !bus && f->bus->forgets) {
+        trace_step("unsent", (uint64_t)f->topic, f->m->len,
+                   "a message of %s is gone with its sender", ob_topics[f->topic].name);
+        message_free(f->m);
+        free(f);
+        return;
+    }
     if (!is_up() &&
         l->generation == f->generation) { /* the producer tries again until it is back */
+        f->held = true;
         world_at(kafka.away_until_us + 1, arrive, f);
         return;
     }
@@ -221,8 +240,11 @@ static void arrive(void *arg)
         }
     }
     /* One that a wiped topic has swallowed was acknowledged, or not. */
+    bool ok = !lost || dice_in(&kafka.luck, 2);
+    if (lost && f->topic == topic_of(OB_TOPIC_LOGS))
+        oracle_output_lost(!ok);
     if (bus)
-        add_report(bus, f->ref, !lost || dice_in(&kafka.luck, 2), offset < 0 ? 0 : offset);
+        add_report(bus, f->ref, ok, offset < 0 ? 0 : offset);
     free(f);
 }
 
@@ -242,7 +264,8 @@ static void send_to(ob_bus *bus, int topic, int partition, message *m, void *ref
     for (size_t i = 0; i < m->key_len; i++)
         hash = (hash ^ (uint8_t)m->key[i]) * 16777619u;
     int64_t arrives_us = world_now_us() + dice_between(&kafka.latency, 200, 900);
-    if (struck(BUS_DELAY)) {
+    bool held = struck(BUS_DELAY);
+    if (held) {
         int64_t by_us = dice_between(&kafka.luck, 1, 6000) * MS_US;
         trace_step("delayed", (uint64_t)topic, (uint64_t)by_us,
                    "a message of %s is held up for %.1f s", ob_topics[topic].name,
@@ -251,6 +274,7 @@ static void send_to(ob_bus *bus, int topic, int partition, message *m, void *ref
     }
     if (bus) {
         int64_t *last = &bus->key_us[(hash + (uint32_t)topic * 7u) % ARRAY_SIZE(bus->key_us)];
+        held = held || arrives_us < *last - MS_US; /* behind one that is held up */
         arrives_us = arrives_us < *last ? *last : arrives_us;
         *last = arrives_us;
     }
@@ -260,6 +284,7 @@ static void send_to(ob_bus *bus, int topic, int partition, message *m, void *ref
                    .partition = partition,
                    .m = m,
                    .ref = ref,
+                   .held = held,
                    .generation = kafka.logs[topic][partition].generation };
     world_at(arrives_us, arrive, f);
 }
@@ -303,6 +328,8 @@ static void positions_lost(void *arg)
 
 void sim_bus_wipe(void)
 {
+    oracle_output_lost(false);
+    memset(kafka.committed, 0, sizeof(kafka.committed));
     for (int t = 0; t < TOPICS; t++)
         for (int p = 0; p < PARTITIONS_MAX; p++) {
             log_part *l = &kafka.logs[t][p];
@@ -315,10 +342,87 @@ void sim_bus_wipe(void)
     world_after(dice_between(&kafka.latency, 50, 1500) * MS_US, positions_lost, NULL);
 }
 
+/* As after an offset that a broker has lost: what was read is read again. */
+void sim_bus_again(uint64_t which, int n)
+{
+    /* Orders for executors are what matters most. */
+    int topic = which % 2 ? topic_of(OB_TOPIC_PLACEMENTS) : (int)(which / 2 % TOPICS);
+    int partition = (int)(which / 32 % (uint64_t)partitions_of(topic));
+    const log_part *l = &kafka.logs[topic][partition];
+    for (ob_bus *bus = kafka.all; bus; bus = bus->next)
+        for (size_t i = 0; i < bus->n_reads; i++) {
+            reader *r = &bus->reads[i];
+            if (r->topic != topic || r->partition != partition || r->generation != l->generation)
+                continue;
+            r->next = r->next - n < l->first ? l->first : r->next - n;
+            world_signal(bus->owner, BUS_FD);
+        }
+}
+
 void sim_bus_mischief(bus_mischief what, int in, int64_t for_us)
 {
     kafka.mischief[what].in = in;
     kafka.mischief[what].until_us = world_now_us() + for_us;
+}
+
+/* ---- The group ---- */
+
+static void follow(ob_bus *bus, int topic, int partition, int64_t from);
+
+static void share_out(void *arg)
+{
+    ob_bus *members[FOLLOWS_MAX];
+    size_t n = 0;
+    int topic = topic_of(OB_TOPIC_LOGS);
+    if ((uint64_t)(uintptr_t)arg != kafka.changes)
+        return; /* it has changed again */
+    if (!is_up()) {
+        world_at(kafka.away_until_us + REQUEST_US, share_out, arg);
+        return;
+    }
+    for (ob_bus *bus = kafka.all; bus && n < FOLLOWS_MAX; bus = bus->next)
+        if (bus->subscribes && !bus->is_out)
+            members[n++] = bus;
+    for (int p = 0; n > 0 && p < partitions_of(topic); p++)
+        follow(members[(size_t)p % n], topic, p, kafka.committed[p]);
+    for (size_t i = 0; i < n; i++)
+        world_signal(members[i]->owner, BUS_FD);
+}
+
+/* A member came or went. settles_us: the group does not settle before. */
+static void change_group(int64_t settles_us)
+{
+    if (settles_us > kafka.settles_us)
+        kafka.settles_us = settles_us;
+    for (ob_bus *bus = kafka.all; bus; bus = bus->next)
+        if (bus->subscribes)
+            bus->n_reads = 0;
+    int64_t at_us = world_now_us() + dice_between(&kafka.latency, 20, 400) * MS_US;
+    world_at(at_us < kafka.settles_us ? kafka.settles_us : at_us, share_out,
+             (void *)(uintptr_t)++kafka.changes);
+}
+
+/* Members that stand still are out after a while, and find out when they go on. */
+static void watch_group(ob_bus *self)
+{
+    bool changed = self->is_out;
+    self->is_out = false;
+    self->polled_us = world_now_us();
+    for (ob_bus *bus = kafka.all; bus; bus = bus->next)
+        if (bus->subscribes && !bus->is_out && bus->owner->frozen_until_us > world_now_us() &&
+            world_now_us() - bus->polled_us > SESSION_US)
+            changed = bus->is_out = true;
+    if (changed)
+        change_group(0);
+}
+
+int64_t sim_bus_unread(void)
+{
+    int64_t n = 0;
+    int topic = topic_of(OB_TOPIC_LOGS);
+    for (int p = 0; p < partitions_of(topic); p++)
+        n += end_of(&kafka.logs[topic][p]) - kafka.committed[p];
+    return n;
 }
 
 /* ---- ob/bus.h ---- */
@@ -355,12 +459,16 @@ static void unlink_bus(ob_bus *bus)
     /* Its memory stays: what is on its way must not meet another one at the same place. */
     free(bus->reports);
     bus->reports = NULL;
+    bus->forgets = dice_in(&kafka.luck, 2);
 }
 
 void ob_bus_free(ob_bus *bus)
 {
-    if (bus)
-        unlink_bus(bus);
+    if (!bus)
+        return;
+    unlink_bus(bus);
+    if (bus->subscribes)
+        change_group(0);
 }
 
 void sim_bus_end_process(const process *p)
@@ -368,8 +476,11 @@ void sim_bus_end_process(const process *p)
     ob_bus *next;
     for (ob_bus *bus = kafka.all; bus; bus = next) {
         next = bus->next;
-        if (bus->owner == p)
-            unlink_bus(bus);
+        if (bus->owner != p)
+            continue;
+        unlink_bus(bus);
+        if (bus->subscribes)
+            change_group(bus->polled_us + SESSION_US);
     }
 }
 
@@ -419,14 +530,19 @@ int ob_bus_watermarks(ob_bus *bus,
     return 0;
 }
 
-static void follow(ob_bus *bus, int topic, int partition)
+static void follow(ob_bus *bus, int topic, int partition, int64_t from)
 {
-    const log_part *l = &kafka.logs[topic][partition];
     if (bus->n_reads == FOLLOWS_MAX)
         abort();
-    bus->reads[bus->n_reads++] = (reader){
-        .topic = topic, .partition = partition, .next = end_of(l), .generation = l->generation
-    };
+    bus->reads[bus->n_reads++] = (reader){ .topic = topic,
+                                           .partition = partition,
+                                           .next = from,
+                                           .generation = kafka.logs[topic][partition].generation };
+}
+
+static void follow_end(ob_bus *bus, int topic, int partition)
+{
+    follow(bus, topic, partition, end_of(&kafka.logs[topic][partition]));
 }
 
 int ob_bus_assign_end(ob_bus *bus,
@@ -444,7 +560,7 @@ int ob_bus_assign_end(ob_bus *bus,
         int topic = topic_of(topics[i]);
         for (int p = 0; p < partitions_of(topic); p++)
             if (!partitions_only || partitions_only[i] < 0 || partitions_only[i] == p)
-                follow(bus, topic, p);
+                follow_end(bus, topic, p);
     }
     return 0;
 }
@@ -464,7 +580,7 @@ static void on_followed(void *arg)
     }
     if (bus) {
         bus->n_reads = 0;
-        follow(bus, f->topic, f->partition);
+        follow_end(bus, f->topic, f->partition);
         bus->event_owed = true;
         world_signal(bus->owner, BUS_FD);
     }
@@ -486,14 +602,25 @@ int ob_bus_follow_end(
 
 int ob_bus_subscribe(ob_bus *bus, const char *const *topics, ob_error *err)
 {
-    (void)bus, (void)topics;
-    return ob_fail(err, ENOTSUP, "nobody reads with a group here");
+    (void)topics, (void)err; /* batch.logs; it does not wait */
+    bus->subscribes = true;
+    bus->polled_us = world_now_us();
+    change_group(0);
+    return 0;
 }
 
 int ob_bus_commit(ob_bus *bus, ob_point point, ob_error *err)
 {
-    (void)bus, (void)point;
-    return ob_fail(err, ENOTSUP, "nobody reads with a group here");
+    ob_point_pass(point, OB_POINT_BEFORE);
+    if (!is_up())
+        return ob_fail_retry(err, EIO, "no broker is reachable");
+    for (size_t i = 0; i < bus->n_reads; i++) {
+        const reader *r = &bus->reads[i];
+        if (r->generation == kafka.logs[r->topic][r->partition].generation)
+            kafka.committed[r->partition] = r->next;
+    }
+    ob_point_pass(point, OB_POINT_AFTER);
+    return 0;
 }
 
 void ob_bus_unassign(ob_bus *bus)
@@ -538,26 +665,31 @@ int ob_bus_send(ob_bus *bus,
     return ob_bus_send_clear(bus, point, topic, partition, key, key_len, data, len, ref, err);
 }
 
+static void say(const ob_bus *bus, ob_bus_event event)
+{
+    if (bus->config.on_event)
+        bus->config.on_event(event, bus->config.arg);
+}
+
 static void say_events(ob_bus *bus)
 {
-    if (!bus->config.on_event)
-        return;
     if (is_up() != bus->was_up) {
         bus->was_up = is_up();
-        bus->config.on_event(bus->was_up ? OB_BUS_UP : OB_BUS_DOWN, bus->config.arg);
+        say(bus, bus->was_up ? OB_BUS_UP : OB_BUS_DOWN);
     }
     if (bus->event_owed) {
         bus->event_owed = false;
-        bus->config.on_event(OB_BUS_REASSIGNED, bus->config.arg);
+        say(bus, OB_BUS_REASSIGNED);
     }
     if (bus->positions_lost && is_up()) {
         bus->positions_lost = false;
         for (size_t i = 0; i < bus->n_reads; i++) {
             const log_part *l = &kafka.logs[bus->reads[i].topic][bus->reads[i].partition];
-            bus->reads[i].next = end_of(l);
+            bus->reads[i].next =
+                bus->subscribes ? kafka.committed[bus->reads[i].partition] : end_of(l);
             bus->reads[i].generation = l->generation;
         }
-        bus->config.on_event(OB_BUS_REASSIGNED, bus->config.arg);
+        say(bus, OB_BUS_REASSIGNED);
     }
 }
 
@@ -603,6 +735,8 @@ static int poll_once(ob_bus *bus, int max)
     int n = 0;
     say_reports(bus);
     say_events(bus);
+    if (bus->subscribes)
+        watch_group(bus);
     if (!bus->config.on_msg || !is_up())
         return 0;
     for (size_t i = 0; i < bus->n_reads && n < max; i++)

@@ -13,7 +13,14 @@ typedef struct container_plan {
     bool oom;
     bool no_start; /* it cannot be started */
     bool stubborn; /* it ignores SIGTERM */
+    int lines;     /* of output, at equal intervals */
 } container_plan;
+
+/* The n-th line of a run's output. */
+#define ENGINE_LINE_MAX (OB_RUN_TEXT + 16)
+void engine_line(const char *run, int n, char out[ENGINE_LINE_MAX]);
+/* Which one it is; -1: none of a run's. run: its name. */
+int engine_line_number(const char *line, char run[OB_RUN_TEXT]);
 
 typedef enum container_state { CONTAINER_RUNS, CONTAINER_ENDED } container_state;
 
@@ -25,6 +32,7 @@ typedef struct container_view {
     int exit_code;
     bool oom;
     int64_t started_us, ended_us;
+    int lines; /* written so far */
 } container_view;
 
 typedef enum engine_verb {
@@ -32,6 +40,7 @@ typedef enum engine_verb {
     ENGINE_RUN, /* creates and starts */
     ENGINE_STOP,
     ENGINE_REMOVE,
+    ENGINE_TRY, /* can it start anything? */
 } engine_verb;
 
 typedef struct engine_request {
@@ -44,8 +53,10 @@ typedef struct engine_request {
 typedef enum engine_said {
     ENGINE_DONE,
     ENGINE_REFUSED, /* RUN: it cannot start; REMOVE: there is none */
+    ENGINE_CANNOT,  /* RUN, TRY: it can start nothing now; it has not */
     ENGINE_LOST,    /* the connection broke: it is not known whether it was done */
     ENGINE_ENDED,   /* no answer: a container has ended */
+    ENGINE_WROTE,   /* no answer: a container has written lines */
 } engine_said;
 
 /* views: of LIST all containers, else the one; NULL: there is none. */

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "ob/json.h"
+#include "ob/message.h"
 #include "ob/point.h"
 #include "sim.h"
 
@@ -151,6 +153,16 @@ void spool_set(spool *s, const char *key, const char *name, json_t *value, bool 
     set_member(s->all, key, name, kept);
     changes_add(&s->pending, key, name, kept);
     s->want_sync |= durable;
+}
+
+void spool_accept(spool *s, const char *instance)
+{
+    spool_set(s, "seal", "accepted", ob_json_text(instance), true);
+}
+
+bool spool_is_accepted(const spool *s, const char *instance)
+{
+    return strcmp(ob_json_str(spool_get(s, "seal"), "accepted", ""), instance) == 0;
 }
 
 void spool_drop(spool *s, const char *key)

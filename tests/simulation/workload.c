@@ -24,6 +24,7 @@ static struct {
     int64_t until_us;
     int pending; /* events */
     uint64_t ids;
+    bool big; /* many jobs have a long description, and fit one instance */
 } w;
 
 bool workload_done(void)
@@ -163,22 +164,37 @@ static void draw_dependencies(pg_job *row, dependency_texts *t)
     }
 }
 
+/* Members of a job's container beside its command. */
+static char *more_of(void)
+{
+    if (dice_in(&w.d, 8))
+        return ob_strdup(",\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":"
+                         "{\"awslogs-group\":\"g\",\"awslogs-stream-prefix\":\"p\"}}");
+    if (!w.big || dice_in(&w.d, 4))
+        return ob_strdup("");
+    int len = (int)dice_between(&w.d, 40, 58) * 1024; /* some of them fill a message */
+    ob_cleanup(ob_freep) char *value = ob_calloc((size_t)len + 1, 1);
+    memset(value, 'x', (size_t)len);
+    return ob_strf(",\"environment\":[{\"name\":\"LONG\",\"value\":\"%s\"}]", value);
+}
+
 static char *detail_of(const pg_job *row, const job_plan *plan, int queue)
 {
     char id[OB_UUID_TEXT];
     ob_uuid_format(&row->id, id);
+    ob_cleanup(ob_freep) char *more = more_of();
     return ob_strf(
         "{\"jobArn\":\"arn:aws:batch:us-east-1:123456789012:job/%s\",\"jobQueue\":"
         "\"arn:aws:batch:us-east-1:123456789012:job-queue/q-%d\",\"container\":{\"image\":\"i\","
-        "\"command\":[\"%s\",\"%lld\",\"%d\"]}}",
-        id, queue, kind_words[plan->kind], (long long)plan->for_ms, plan->number);
+        "\"command\":[\"%s\",\"%lld\",\"%d\"]%s}}",
+        id, queue, kind_words[plan->kind], (long long)plan->for_ms, plan->number, more);
 }
 
 static void submit_one(void)
 {
     static const int sizes[][2] = { { 250, 256 }, { 500, 512 }, { 1000, 1024 }, { 2000, 4096 } };
     static const int array_sizes[] = { 2, 3, 8, 8, 20 };
-    const int *size = sizes[dice_below(&w.d, ARRAY_SIZE(sizes))];
+    const int *size = sizes[w.big ? 0 : dice_below(&w.d, ARRAY_SIZE(sizes))];
     int queue = (int)dice_below(&w.d, w.n_queues);
     job_plan plan = draw_plan();
     dependency_texts deps = { 0 };
@@ -247,6 +263,7 @@ void workload_plan(uint64_t seed, int64_t until_us, size_t jobs)
     w.d = dice_new(seed, "workload");
     w.until_us = until_us;
     w.left = jobs;
+    w.big = dice_in(&w.d, 40);
     int64_t environments[ENVIRONMENTS_MAX];
     int n = (int)dice_between(&w.d, 1, ENVIRONMENTS_MAX);
     for (int i = 0; i < n; i++)

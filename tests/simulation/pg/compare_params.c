@@ -93,6 +93,8 @@ static const char *text_of(const char *stmt, int param)
     for (size_t i = 0; i < ARRAY_SIZE(array_texts); i++)
         if (array_texts[i].param == param && strcmp(array_texts[i].stmt, stmt) == 0)
             return arrays[pick(3)];
+    if (strcmp(stmt, "log_make_streams") == 0 && param == 4) /* an id, as text */
+        return pick(2) ? "01010101-0101-0101-0101-010101010101" : NULL;
     return pick(20) ? pick_text() : NULL;
 }
 
@@ -127,12 +129,14 @@ static void pick_array(const declared *d, const char *type, size_t n, ob_params 
     int32_t ints[ROWS_MAX];
     int64_t longs[ROWS_MAX];
     const char *texts[ROWS_MAX];
+    int lens[ROWS_MAX];
     for (size_t i = 0; i < n; i++) {
         bool is_null = pick(60) == 0;
         ids[i] = pick_uuid();
         ints[i] = is_null ? INT32_MIN : (int32_t)number_of(d->name, p->n);
         longs[i] = is_null ? INT64_MIN : ints[i];
         texts[i] = text_of(d->name, p->n);
+        lens[i] = texts[i] ? (int)strlen(texts[i]) : 0;
     }
     if (strcmp(type, "uuid[]") == 0)
         ob_param_uuid_array(p, ids, n);
@@ -140,6 +144,8 @@ static void pick_array(const declared *d, const char *type, size_t n, ob_params 
         ob_param_int32_array(p, ints, n);
     else if (strcmp(type, "bigint[]") == 0)
         ob_param_int64_array(p, longs, n);
+    else if (strcmp(type, "bytea[]") == 0)
+        ob_param_bytes_array(p, (const void *const *)texts, lens, n);
     else
         ob_param_text_array(p, texts, n);
 }
@@ -164,6 +170,8 @@ void pick_params(const declared *d, ob_params *p)
     (void)snprintf(types, sizeof(types), "%s", d->params);
     size_t n = pick(ROWS_MAX) / (pick(2) + 1) + (pick(10) > 0);
     n = n > ROWS_MAX ? ROWS_MAX : n;
+    if (strcmp(d->name, "log_open") == 0 || strcmp(d->name, "log_move") == 0)
+        n = n > 1 ? 1 : n; /* the api names a stream once */
     char *rest = types;
     for (char *type; *types && (type = strsep(&rest, ","));) {
         type += *type == ' ';

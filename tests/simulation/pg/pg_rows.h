@@ -1,5 +1,5 @@
 /* The rows of the simulated PostgreSQL, one struct for each table (pg_live is a row of live). The
- * members are the columns of docs/schema.sql that the scheduler, the scaler or the checker read;
+ * members are the columns of docs/schema.sql that the services or the checker read;
  * the key's come first, in its order. SQL NULL is PG_NULL for numbers and truth values, NULL for
  * texts, the nil id for ids. Times (PG_TIME) are microseconds since the epoch. Arrays and bytea are
  * texts as PostgreSQL writes them: {1,2}, \x0a. Rows never change: a change makes a new one. */
@@ -239,6 +239,35 @@
 
 #define PG_TABLE_JOIN_TOKEN(C) C(TEXT, hash, KEY) C(INT, ce_id, NEED) C(TIME, created_at, NEED)
 
+/* Keyed by its name, which is unique, instead of by its id. */
+#define PG_TABLE_LOG_STREAM(C)                                                                     \
+    C(TEXT, account, KEY)                                                                          \
+    C(TEXT, region, KEY)                                                                           \
+    C(TEXT, log_group, KEY)                                                                        \
+    C(TEXT, name, KEY)                                                                             \
+    C(INT, id, NEED)                                                                               \
+    C(INT, created_at_ms, NEED)                                                                    \
+    C(INT, end_offset, NEED)                                                                       \
+    C(INT, lines, NEED)                                                                            \
+    C(UUID, job_id, MAY)                                                                           \
+    C(INT, idx, NEED)                                                                              \
+    C(INT, first_at_ms, NEED)                                                                      \
+    C(INT, last_at_ms, NEED)                                                                       \
+    C(INT, last_ingested_at_ms, NEED)
+
+#define PG_TABLE_LOG_GROUP(C)                                                                      \
+    C(TEXT, account, KEY)                                                                          \
+    C(TEXT, region, KEY)                                                                           \
+    C(TEXT, name, KEY)                                                                             \
+    C(INT, created_at_ms, NEED)
+
+#define PG_TABLE_LOG_EVENT(C)                                                                      \
+    C(INT, stream_id, KEY)                                                                         \
+    C(INT, at_ms, KEY)                                                                             \
+    C(INT, n, KEY)                                                                                 \
+    C(INT, ingested_at_ms, NEED)                                                                   \
+    C(TEXT, message, NEED)
+
 /* T(name in capitals, name): all tables. */
 #define PG_TABLES(T)                                                                               \
     T(LEADER, leader)                                                                              \
@@ -260,7 +289,10 @@
     T(COMPUTE_ENVIRONMENT, compute_environment)                                                    \
     T(CE_STATUS, ce_status)                                                                        \
     T(INSTANCE, instance)                                                                          \
-    T(JOIN_TOKEN, join_token)
+    T(JOIN_TOKEN, join_token)                                                                      \
+    T(LOG_GROUP, log_group)                                                                        \
+    T(LOG_STREAM, log_stream)                                                                      \
+    T(LOG_EVENT, log_event)
 
 #define PG_C_INT int64_t
 #define PG_C_BOOL int64_t

@@ -20,6 +20,8 @@ static own_server server;
 static char conninfo[128];
 static ob_db *api; /* the real one's */
 
+static declared intake[16]; /* what the api stores output with */
+
 static struct {
     pair pair;
     bool in_transaction;
@@ -27,6 +29,7 @@ static struct {
     { .pair = { "scheduler", scheduler_declarations } },
     { .pair = { "scheduler", scheduler_declarations } },
     { .pair = { "scaler", scaler_declarations } },
+    { .pair = { "api", intake } }, /* only one: a number for a row is not given back */
 };
 
 /* How often statements found something to do. */
@@ -81,6 +84,7 @@ static void empty_real(void)
             "TRUNCATE job, job_queue, compute_environment, scheduling_policy, inbox, live,"
             " done, attempt, placement, job_event, class_reason, share_usage, instance,"
             " queue_snapshot, queue_status, ce_status, join_token, submit_once,"
+            " log_group, log_stream, log_event,"
             " job_definition RESTART IDENTITY CASCADE;"
             "UPDATE leader SET epoch = 0, round = 0, holder = '';"
             "UPDATE publisher SET epoch = 0, round = 0, n = 0, topic_end = 0;"
@@ -207,7 +211,7 @@ static size_t effects_of(const char *service, const char *name)
 static bool is_rare(const char *name)
 {
     return !strcmp(name, "leader_end_stalled") || !strcmp(name, "reason_delete") ||
-           !strcmp(name, "instance_join");
+           !strcmp(name, "instance_join") || !strcmp(name, "log_runs");
 }
 
 /* A statement that was never compared with rows, or NULL. */
@@ -225,6 +229,8 @@ static const char *never_compared(void)
     const char *name = without_effects("scheduler", scheduler_declarations);
     if (!name)
         name = without_effects("scaler", scaler_declarations);
+    if (!name)
+        name = without_effects("api", intake);
     return name ? name : without_effects(NULL, shared_declarations);
 }
 
@@ -318,6 +324,71 @@ static void a_host_joins_with_a_token(void **state)
     assert_int_equal(pair_exec(&connections[2].pair, d, NULL, &joins), 0);
 }
 
+static void add_run(ob_params *p, int32_t index)
+{
+    ob_uuid id;
+    memset(id.b, 1, sizeof(id.b));
+    ob_param_uuid_array(p, &id, 1);
+    ob_param_int32_array(p, &index, 1);
+    ob_param_int32_array(p, &(int32_t){ 3 }, 1);
+    ob_param_text_array(p, &(const char *){ "i-1" }, 1);
+}
+
+#define DETAIL "{\"container\":{\"logConfiguration\":{\"logDriver\":\"awslogs\"}}}"
+
+static void submit_on_both(void)
+{
+    assert_int_equal(real_side.sql(api,
+                                   "INSERT INTO job (id, account, region, queue_id, definition,"
+                                   " name, mcpu, mem_mib, created_at_ms, detail) VALUES"
+                                   " ('01010101-0101-0101-0101-010101010101', 'a', 'a', 1, 'd',"
+                                   " '', 0, 0, 0, '" DETAIL "')",
+                                   NULL, NULL, NULL),
+                     0);
+    const pg_job_queue q = {
+        .account = "a", .region = "a", .name = "q", .enabled = true, .ce_ids = "{}", .body = ""
+    };
+    assert_int_equal(sim_pg_put_queue(&q), 1);
+    pg_job j = { .account = "a",
+                 .region = "a",
+                 .queue_id = 1,
+                 .definition = "d",
+                 .name = "",
+                 .detail = DETAIL };
+    memset(j.id.b, 1, sizeof(j.id.b));
+    assert_int_equal(sim_pg_submit(&j, NULL, 1, NULL), 0);
+}
+
+static void place_on_both(void)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_uuid id;
+    memset(id.b, 1, sizeof(id.b));
+    ob_param_text_array(&p, &(const char *){ "i-1" }, 1);
+    ob_param_uuid_array(&p, &id, 1);
+    ob_param_int32_array(&p, &(int32_t){ 0 }, 1);
+    ob_param_int32_array(&p, &(int32_t){ 3 }, 1);
+    const declared *d = declared_find(scheduler_declarations, "placement_insert");
+    assert_int_equal(pair_exec(&connections[0].pair, d, NULL, &p), 1);
+}
+
+static void output_is_of_a_run_that_is_on_its_instance(void **state)
+{
+    (void)state;
+    if (!api)
+        skip();
+    open_all();
+    submit_on_both();
+    place_on_both();
+    for (int32_t index = 0; index < 2; index++) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        add_run(&p, index);
+        assert_int_equal(
+            pair_exec(&connections[3].pair, declared_find(intake, "log_runs"), NULL, &p),
+            index == 0);
+    }
+}
+
 /* ---- Sessions ---- */
 
 static void exec_int(pair *p, const char *stmt, int64_t value)
@@ -398,6 +469,10 @@ static int start(void **state)
     migrate(conninfo, SQL_DIR);
     assert_int_equal(real_side.connect(conninfo, "openbatch-api", &api, NULL), 0);
     clients_prepare(api);
+    size_t n = 0;
+    for (const declared *d = api_declarations; d->name; d++)
+        if (strcmp(d->table, "log_intake") == 0 && n + 1 < ARRAY_SIZE(intake))
+            intake[n++] = *d;
     return 0;
 }
 
@@ -415,6 +490,7 @@ int main(void)
         cmocka_unit_test_teardown(random_statements_have_the_same_results, close_all),
         cmocka_unit_test_teardown(a_reason_is_deleted_by_its_key, close_all),
         cmocka_unit_test_teardown(a_host_joins_with_a_token, close_all),
+        cmocka_unit_test_teardown(output_is_of_a_run_that_is_on_its_instance, close_all),
         cmocka_unit_test_teardown(sessions_end_in_the_same_way, close_all),
         cmocka_unit_test_teardown(transactions_that_are_idle_end_in_the_same_way, close_all),
         cmocka_unit_test_teardown(texts_without_a_name_have_the_same_results, close_all),
