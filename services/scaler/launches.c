@@ -148,7 +148,8 @@ int launches_store_keys(scaler *s, ob_error *err)
 /* A launch without an answer, or whose directory is gone, is repeated with the same id, and gets a
  * new key. An instance that has been ACTIVE is never made again: a new one would know nothing of
  * the runs that have started there, and would start them a second time. One of an earlier version
- * has no key yet: it gets its first, always the same, which counts when its executor has used it. */
+ * has no key yet: it gets its first, always the same, which counts when its executor has used it.
+ */
 static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
 {
     int has = s->provider->ops->has(s->provider, in->id);
