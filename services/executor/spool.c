@@ -176,7 +176,7 @@ const json_t *spool_get(const spool *s, const char *key)
 
 void spool_accept(spool *s, const char *instance)
 {
-    spool_set(s, "seal", "accepted", json_string(instance), true);
+    spool_set(s, "seal", "accepted", ob_json_text(instance), true);
 }
 
 bool spool_is_accepted(const spool *s, const char *instance)
