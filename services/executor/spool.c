@@ -16,6 +16,7 @@
 #include "ob/buf.h"
 #include "ob/clock.h"
 #include "ob/json.h"
+#include "ob/message.h"
 #include "ob/point.h"
 #include "spool_text.h"
 
