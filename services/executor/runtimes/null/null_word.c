@@ -9,6 +9,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "ob/id.h"
+
 const ob_config_field null_fields[] = {
     { "OPENBATCH_NULL_WORD", OB_CONFIG_STRING, offsetof(null_settings, word), "",
       "for tests, with the runtime null: file to which each run appends a line when it starts and "
@@ -25,9 +27,10 @@ void null_word_say(const char *file,
                    int64_t began_boot_ms,
                    int code)
 {
-    char line[256];
-    int job = (int)strcspn(run, "/");
-    int n = snprintf(line, sizeof(line), "%.*s %d %s %.3f %lld %s", job, run, attempt,
+    char line[256], job[OB_RUN_TEXT];
+    (void)snprintf(job, sizeof(job), "%s", run);
+    job[strcspn(job, "/")] = '\0';
+    int n = snprintf(line, sizeof(line), "%s %d %s %.3f %lld %s", job, attempt,
                      code < 0 ? "start" : "end", (double)at_boot_ms / 1000,
                      (long long)began_boot_ms, run);
     n += code < 0 ? snprintf(line + n, sizeof(line) - (size_t)n, "\n")
