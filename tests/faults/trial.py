@@ -16,6 +16,8 @@ from stack import wait_for
 from word import FOLDER
 from work import ENDED, Work
 
+COUNTERS = ("instance", "compute_environment", "placements_counted", "redis")
+
 
 def until_answered(call, timeout=300):
     """What the call answers, tried again while it fails: a client that does not give up."""
@@ -181,7 +183,7 @@ class Trial:
         end = time.monotonic() + timeout
         while True:
             collect_counters(self.stack, self.folder)
-            differ = checker.redis_counts_what_postgresql_has(checker.load(self.folder))
+            differ = checker.redis_counts_what_postgresql_has(checker.load(self.folder, COUNTERS))
             if not any(differ) or time.monotonic() > end:
                 return
             time.sleep(0.5)
