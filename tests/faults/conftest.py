@@ -10,7 +10,17 @@ import pytest
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
 
-from fixtures import crash, crash_queue, small_copy, small_trial, trial  # noqa: E402, F401
+from fixtures import (  # noqa: E402, F401
+    cable,
+    crash,
+    crash_queue,
+    null_copy,
+    null_trial,
+    small_copy,
+    small_trial,
+    trial,
+    wide_trial,
+)
 from stack import Stack  # noqa: E402
 
 

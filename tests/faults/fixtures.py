@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -11,17 +12,19 @@ import pytest
 from crash_case import Case
 from crash_recipes import OF_POINT
 from harm import settle
+from null_trial import NullTrial
+from other_host import OtherHost
 from stack import ROOT, Stack, wait_for
 from trial import Trial
 from work import Work
 
 
 @contextlib.contextmanager
-def on(stack, folder, session):
+def on(stack, folder, session, kind=Trial):
     if not stack.pid("dockerd"):
         pytest.skip("faults are done to a copy with a container engine of its own only")
     settle(stack)
-    one, failed = Trial(stack, folder), session.testsfailed
+    one, failed = kind(stack, folder), session.testsfailed
     try:
         yield one
     finally:
@@ -36,6 +39,9 @@ def trial(stack, tmp_path, request):
     with on(stack, tmp_path, request.session) as one:
         yield one
 
+
+SANITIZER = re.compile(r"ERROR: (Address|Leak)Sanitizer|runtime error:")
+SILENCE_MS = 15000  # after which an instance of the null copy is LOST
 
 # Each crash has its own kind of work: what that has nothing for is not looked at.
 ALWAYS = {
@@ -98,7 +104,7 @@ def own_env(home, port):
 def share_installed(home):
     """What is installed and built for the main copy serves another one, too."""
     of_main = Path(os.environ["OPENBATCH_HOME"])
-    (home / "kafka").mkdir()
+    (home / "kafka").mkdir(exist_ok=True)
     for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
         if (of_main / name).exists():
             (home / name).symlink_to((of_main / name).resolve())
@@ -110,27 +116,115 @@ def openbatch(env, *args):
     )
 
 
-@pytest.fixture(scope="session")
-def small_copy():
-    """Another copy, whose home and whose logs have small file systems of their own that can be
-    full: its Stack."""
+@contextlib.contextmanager
+def another_copy(mounts, config="", port=None, **settings):
+    """A copy in a folder of its own, with small file systems that can be full: {folder: options of
+    its tmpfs}, the home's own first. Its Stack. {home} in 'config' and in settings is its home."""
     home = Path(tempfile.mkdtemp(prefix="openbatch-small.", dir="/tmp"))
-    mount(home, "size=1500m,mode=711")
-    (home / "log").mkdir(mode=0o700)
-    mount(home / "log", "size=24m,mode=700")
-    env = own_env(home, free_ports())
-    share_installed(home)
-    # A container engine of its own, whichever else answers.
-    (home / "config").write_text("made=for the fault tests\nengine=ours\n")
+    env = own_env(home, port or free_ports())
+    env |= {name: value.format(home=home) for name, value in settings.items()}
+    folders = [home / name for name in mounts]
     try:
+        for folder, options in zip(folders, mounts.values(), strict=True):
+            folder.mkdir(exist_ok=True)
+            mount(folder, options)
+        share_installed(home)
+        # A container engine of its own, whichever else answers.
+        lines = f"made=for the fault tests\nengine=ours\n{config}"
+        (home / "config").write_text(lines.format(home=home))
         subprocess.run([ROOT / "openbatch", "up"], check=True, env=env, timeout=600)
         yield Stack(home)
     finally:
-        subprocess.run(["umount", "-l", home / "log"], check=False)
-        subprocess.run([ROOT / "openbatch", "down", "--wipe", "--yes"], env=env, check=False)
+        openbatch(env, "down")
+        said = reports(home)
+        for folder in folders[1:]:
+            if folder.name != "docker":  # containers are there, until they are wiped
+                subprocess.run(["umount", "-l", folder], check=False)
+        openbatch(env, "down", "--wipe", "--yes")
         subprocess.run(["umount", "-l", home], check=False)
         with contextlib.suppress(OSError):
             home.rmdir()
+    assert not said, "sanitizers reported:\n" + "\n".join(said)
+
+
+def reports(home):
+    """What sanitizers have said in the logs of a copy's services."""
+    found = []
+    for path in (home / "log").glob("*/*"):
+        lines = path.read_text(errors="replace").splitlines() if path.is_file() else []
+        for n, line in enumerate(lines):
+            if SANITIZER.search(line):
+                found += [str(path), *lines[n : n + 25]]
+    return found
+
+
+@pytest.fixture(scope="session")
+def small_copy():
+    """Another copy, whose home, whose logs and whose container engine have small file systems of
+    their own that can be full: its Stack."""
+    mounts = {
+        "": "size=1500m,mode=711",
+        "log": "size=24m,mode=700",
+        "docker": "size=1000m,mode=711",
+    }
+    with another_copy(mounts) as stack:
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def cable():
+    """A cable from this host to another one, for the null copy."""
+    port = free_ports()
+    host = OtherHost(port)
+    yield host
+    host.end()
+
+
+@pytest.fixture(scope="session")
+def null_copy(cable):
+    """Another copy, whose jobs run without containers, hundreds at a time; PostgreSQL and Kafka
+    have file systems of their own, other hosts reach Kafka over the cable, and a silence of 15 s is
+    noticed: its Stack."""
+    mounts = {
+        "": "size=2g,mode=711",
+        "database": "size=8g,mode=711",
+        "kafka": "size=3g,mode=700",
+    }
+    with another_copy(
+        mounts,
+        config="pgdata={home}/database/data\n",
+        port=cable.port - 4,
+        OPENBATCH_RUNTIME="null",
+        OPENBATCH_NULL_WORD="{home}/word",
+        OPENBATCH_LOCAL_VCPUS="512",
+        OPENBATCH_LOCAL_MEMORY_MIB=str(4 << 20),
+        OPENBATCH_LOST_AFTER_MS=str(SILENCE_MS),
+        OPENBATCH_KAFKA_LISTEN=cable.here,
+        # Less of what was freed is kept, so that the services' memory can be judged: else each
+        # thread keeps a MiB, and the api has 512.
+        ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "abort_on_error=0")
+        + ":quarantine_size_mb=16:thread_local_quarantine_size_kb=16",
+    ) as stack:
+        (stack.home / "word").touch()
+        yield stack
+
+
+@pytest.fixture
+def null_trial(null_copy, tmp_path, request):
+    """A trial on the null copy."""
+    with on(null_copy, tmp_path, request.session, NullTrial) as one:
+        yield one
+
+
+@pytest.fixture
+def wide_trial(null_copy, tmp_path, request):
+    """A trial on the null copy, in which hundreds of jobs run at once."""
+
+    def wide(stack, folder):
+        return NullTrial(stack, folder, max_vcpus=512)
+
+    with on(null_copy, tmp_path, request.session, wide) as one:
+        yield one
 
 
 @pytest.fixture
@@ -140,9 +234,14 @@ def small_trial(small_copy, tmp_path, request):
         yield one
 
 
+given = set()
+
+
 def free_ports():
-    """The first of twenty ports that nobody listens on."""
+    """The first of twenty ports that nobody listens on and that were not given before."""
     for port in range(24000, 32000, 20):
+        if port in given:
+            continue
         listening = subprocess.run(
             ["ss", "-Hltn", f"sport >= :{port} and sport < :{port + 20}"],
             capture_output=True,
@@ -150,5 +249,6 @@ def free_ports():
             check=True,
         ).stdout
         if not listening.strip():
+            given.add(port)
             return port
     raise AssertionError("there are no twenty free ports in a row between 24000 and 32000")

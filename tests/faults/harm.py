@@ -64,6 +64,18 @@ class Harm:
             self.note("continue", part=part, pids=pids)
 
     @contextlib.contextmanager
+    def away(self, part):
+        """It has ended, and the supervisor starts it again only at the end."""
+        folder = self.stack.home / "sv" / part
+        subprocess.run(["sv", "-w", "20", "force-stop", folder], check=True, capture_output=True)
+        self.note("away", part=part)
+        try:
+            yield
+        finally:
+            subprocess.run(["sv", "up", folder], check=True, capture_output=True)
+            self.note("away.end", part=part)
+
+    @contextlib.contextmanager
     def all_stopped(self):
         """All processes of the copy stand still: the host stalls. Containers' own go on."""
         pids = [pid for part in [*PARTS, "containerd"] for pid in self.pids(part)]
@@ -141,13 +153,52 @@ class Harm:
             deleted.result(timeout=30)
         self.note("topics.delete", topics=topics)
 
-    def empty_redis(self):
-        subprocess.run(
-            ["redis-cli", "-s", self.stack.run_dir / "redis.sock", "flushall"],
+    def redis(self, *words):
+        """What Redis answers to a command."""
+        return subprocess.run(
+            ["redis-cli", "-s", self.stack.run_dir / "redis.sock", *words],
             check=True,
             capture_output=True,
-        )
+            text=True,
+        ).stdout
+
+    def empty_redis(self):
+        self.redis("flushall")
         self.note("redis.empty")
+
+    def dump_redis(self):
+        """What Redis has now, as a file for restore_redis."""
+        self.redis("save")
+        dump = self.stack.run_dir / "dump.rdb"
+        data = dump.read_bytes()
+        dump.unlink()
+        return data
+
+    def restore_redis(self, data):
+        """Redis dies and comes back with what it had then."""
+        dump = self.stack.run_dir / "dump.rdb"
+        wait_for("Redis", self._answers_redis, 30)
+        dump.write_bytes(data)
+        self.wait_back("redis", self.kill("redis"))
+        wait_for("Redis", self._answers_redis, 30)
+        dump.unlink()
+        self.note("redis.restore")
+
+    def _answers_redis(self):
+        with contextlib.suppress(subprocess.CalledProcessError):
+            return self.redis("ping") == "PONG\n"
+        return False
+
+    @contextlib.contextmanager
+    def redis_without_memory(self):
+        """Redis answers each write with -OOM."""
+        self.redis("config", "set", "maxmemory", "1")
+        self.note("redis.oom")
+        try:
+            yield
+        finally:
+            self.redis("config", "set", "maxmemory", "0")
+            self.note("redis.oom.end")
 
     @contextlib.contextmanager
     def full_disk(self, at=None, leave=0):
@@ -175,6 +226,30 @@ class Harm:
             yield empty
         finally:
             empty()
+
+    @contextlib.contextmanager
+    def no_space(self, at):
+        """The file system that is mounted there, a tmpfs, becomes as small as what is in it."""
+
+        def resize(kib):
+            subprocess.run(["mount", "-o", f"remount,size={kib}k", at], check=True)
+
+        assert os.path.ismount(at), f"{at} has no file system of its own"
+        space = os.statvfs(at)
+        page_kib = space.f_frsize // 1024
+        for _ in range(50):  # while it is being written to, it grows meanwhile
+            now = os.statvfs(at)
+            with contextlib.suppress(subprocess.CalledProcessError):
+                resize((now.f_blocks - now.f_bfree) * page_kib)
+                break
+        else:
+            raise AssertionError(f"{at} does not get small")
+        self.note("disk.full", folder=at)
+        try:
+            yield
+        finally:
+            resize(space.f_blocks * page_kib)
+            self.note("disk.empty", folder=at)
 
 
 def settle(stack, timeout=300):

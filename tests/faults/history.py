@@ -166,11 +166,11 @@ def run_of_name(name):
     return key, int(parts[-1])
 
 
-def load(folder):
-    """The history that record.py wrote into a folder."""
+def load(folder, lists=LISTS):
+    """The history that record.py wrote into a folder, or some of its lists."""
     folder = Path(folder)
     found = {"meta": json.loads((folder / "meta.json").read_text())}
-    for name in LISTS:
+    for name in lists:
         path = folder / f"{name}.jsonl"
         lines = path.read_text().splitlines() if path.exists() else []
         found[name] = [json.loads(line) for line in lines]

@@ -84,6 +84,17 @@ class Calls:
 
         return logged
 
+    def submitted(self, arguments, begun, invocation, answer):
+        """Writes down a submission that somebody else has made."""
+        self._lines.add(
+            op="SubmitJob",
+            begun=begun,
+            arguments=arguments,
+            ended=monotonic(),
+            invocation=invocation,
+            answer={name: answer[name] for name in ("jobId", "jobName")},
+        )
+
     def _end(self):
         return {"ended": monotonic(), "invocation": self._local.invocation}
 
@@ -201,11 +212,13 @@ class Names:
 
 
 def rows(stack, query):
-    """Rows of a query as JSON objects."""
+    """Rows of a query as JSON objects. The query may be long: it may name a hundred thousand
+    jobs."""
     return [
         json.loads(line)
         for line in subprocess.run(
-            stack.psql("-c", f"SELECT row_to_json(t) FROM ({query}) t"),
+            stack.psql(),
+            input=f"SELECT row_to_json(t) FROM ({query}) t;",
             check=True,
             capture_output=True,
             text=True,

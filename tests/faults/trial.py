@@ -8,11 +8,15 @@ import time
 from pathlib import Path
 
 import checker
+import word
 from harm import Harm, monotonic, settle
+from history import run_of_name
 from record import Calls, Events, Lines, Names, collect, collect_counters, rows
 from stack import wait_for
-from word import FOLDER, lasting
+from word import FOLDER
 from work import ENDED, Work
+
+COUNTERS = ("instance", "compute_environment", "placements_counted", "redis")
 
 
 def until_answered(call, timeout=300):
@@ -31,11 +35,14 @@ class Trial:
     """Makes jobs that say their own word, does harm (trial.harm), and proves the promise with
     check(). Its folder is a history that `python tests/faults/checker.py FOLDER` reads."""
 
+    says = word  # commands of jobs that say their own word
+
     def __init__(self, stack, folder, image="openbatch/busybox", max_vcpus=8, queue=None):
         """queue: one that others have used before; without it, one of its own."""
         self.stack, self.folder = stack, Path(folder)
         (self.folder / "word").mkdir()
-        (self.folder / "word/word").touch()
+        self.word_file = self.folder / "word/word"
+        self.word_file.touch()
         self.batch = stack.client("batch")
         self.calls = Calls(stack.client("batch"), Lines(self.folder / "calls.jsonl"))
         self.work = Work(self.calls, stack.client("logs"), image)
@@ -58,7 +65,7 @@ class Trial:
         volumes = [{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}]
         return until_answered(
             lambda: self.work.definition(
-                command or lasting(0.05),
+                command or self.says.lasting(0.05),
                 vcpus=vcpus,
                 memory=memory,
                 volumes=[*volumes, *more_volumes],
@@ -96,7 +103,7 @@ class Trial:
 
     def word(self):
         """The lines of the containers' own word so far, as text."""
-        return (self.folder / "word/word").read_text().splitlines()
+        return self.word_file.read_text().splitlines()
 
     def wait_word(self, lines, timeout=900):
         """Until the containers have written so many lines."""
@@ -104,9 +111,9 @@ class Trial:
 
     def wait_next_start(self, timeout=300):
         """Until another container says that it has started, to the millisecond."""
-        path = self.folder / "word/word"
-        size = path.stat().st_size
-        wait_for("another start", lambda: path.stat().st_size > size, timeout, every=0.0005)
+        file = self.word_file
+        size = file.stat().st_size
+        wait_for("another start", lambda: file.stat().st_size > size, timeout, every=0.0005)
 
     def release(self, name):
         """Ends the containers that wait for this (word.until)."""
@@ -144,19 +151,25 @@ class Trial:
 
     def _is_quiet(self, ids):
         quoted = ", ".join(f"'{i}'" for i in ids) or "NULL"
-        left = self.stack.sql(
-            f"SELECT (SELECT count(*) FROM live WHERE job_id IN ({quoted}))"
-            f" + (SELECT count(*) FROM placement WHERE job_id IN ({quoted}))"
-            f" + (SELECT count(*) FROM inbox WHERE job_id IN ({quoted}))"
+        [left] = rows(
+            self.stack,
+            f"WITH mine AS (SELECT id FROM job WHERE id IN ({quoted})) SELECT"
+            " (SELECT count(*) FROM live l JOIN mine ON id = l.job_id)"
+            " + (SELECT count(*) FROM placement p JOIN mine ON id = p.job_id)"
+            " + (SELECT count(*) FROM inbox i JOIN mine ON id = i.job_id) AS n",
         )
         told = self.stack.sql(
             "SELECT NOT EXISTS (SELECT FROM job_event e, publisher p"
             " WHERE (e.round, e.n) > (p.round, p.n))"
         )
         names = self.stack.docker("ps", "-a", "--format", "{{.Names}}").splitlines()
-        mine = [name for name in names if any(i in name for i in ids)]
+        known = set(ids)
+        mine = [name for name in names if (run := run_of_name(name)) and run[0][:36] in known]
         ends = all(self.events.seen.get(i, [None])[-1] in ENDED for i in ids)
-        return left == [["0"]] and told == [["t"]] and not mine and ends
+        return left["n"] == 0 and told == [["t"]] and not mine and ends
+
+    def collect_word(self):
+        """Brings the containers' own word into the folder; they have written it there."""
 
     def wait_quiet(self, timeout=180):
         """Until nothing of this trial moves any more; what is left by then the checker names."""
@@ -170,7 +183,7 @@ class Trial:
         end = time.monotonic() + timeout
         while True:
             collect_counters(self.stack, self.folder)
-            differ = checker.redis_counts_what_postgresql_has(checker.load(self.folder))
+            differ = checker.redis_counts_what_postgresql_has(checker.load(self.folder, COUNTERS))
             if not any(differ) or time.monotonic() > end:
                 return
             time.sleep(0.5)
@@ -188,6 +201,7 @@ class Trial:
             "every_attempt_ran": every_attempt_ran,
         }
         (self.folder / "meta.json").write_text(json.dumps(meta))
+        self.collect_word()
         collect(self.stack, self.folder, self.batch, self.accepted())
         self._collect_counters()
         self.checked = True

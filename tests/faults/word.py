@@ -34,6 +34,11 @@ def lasting(seconds, code=0):
     return script(f"sleep {seconds} & wait $!; code={code}")
 
 
+def failing(times):
+    """Ends with 1 in its first attempts, so many, and with 0 after that."""
+    return lasting(0.1, f"$((AWS_BATCH_JOB_ATTEMPT <= {times}))")
+
+
 def until(name):
     """Lasts until the test makes a file of this name in the folder."""
     return script(f"while ! [ -e {FOLDER}/{name} ]; do sleep 0.5; done")

@@ -155,16 +155,6 @@ void spool_set(spool *s, const char *key, const char *name, json_t *value, bool 
     s->want_sync |= durable;
 }
 
-void spool_accept(spool *s, const char *instance)
-{
-    spool_set(s, "seal", "accepted", ob_json_text(instance), true);
-}
-
-bool spool_is_accepted(const spool *s, const char *instance)
-{
-    return strcmp(ob_json_str(spool_get(s, "seal"), "accepted", ""), instance) == 0;
-}
-
 void spool_drop(spool *s, const char *key)
 {
     if (json_object_del(s->all, key) == 0)

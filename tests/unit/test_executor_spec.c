@@ -424,8 +424,10 @@ static void the_null_runtime_reads_the_command(void **state)
         const char *members;
         int64_t ms;
         int code;
+        int failures;
     } cases[] = {
         { "'command':['sleep','2.5']", 2500, 0 },
+        { "'command':['fail','2']", 0, 0, 2 },
         { "'command':['exit','7']", 0, 7 },
         { "'command':['sh','-c','exit 3']", 0, 3 },
         { "'command':['sh','-c','sleep 1']", 1000, 0 },
@@ -439,6 +441,7 @@ static void the_null_runtime_reads_the_command(void **state)
         null_plan plan = null_plan_of(spec);
         assert_int_equal(plan.duration_ms, cases[i].ms);
         assert_int_equal(plan.exit_code, cases[i].code);
+        assert_int_equal(plan.failures, cases[i].failures);
     }
 }
 

@@ -2,43 +2,18 @@
 scaler leads only when it has loaded everything."""
 
 import os
-import subprocess
 import threading
 import uuid
 
 import pytest
 from stack import frozen, wait_for
+from standby import standby_of
 
 
 @pytest.fixture
 def standby(stack, tmp_path):
-    """A second scheduler, with a health socket of its own."""
-    run_dir = tmp_path / "run"
-    run_dir.mkdir(mode=0o700)
-    settings = stack.settings
-    process = subprocess.Popen(
-        [stack.build / "services/scheduler/openbatch-scheduler"],
-        env=os.environ
-        | settings
-        | {
-            "OPENBATCH_RUN_DIR": str(run_dir),
-            "OPENBATCH_PG": f"host={stack.run_dir} user=openbatch dbname=openbatch",
-            "OPENBATCH_KAFKA_USER": "scheduler",
-            "OPENBATCH_KAFKA_PASSWORD_FILE": str(stack.home / "secrets/kafka-scheduler.password"),
-        },
-        stderr=(tmp_path / "standby.log").open("w"),
-    )
-    wait_for("the standby's connection", lambda: len(holders(stack)) == 2, 20)
-    yield process
-    process.kill()
-    process.wait()
-    wait_for("the supervised one leads", lambda: stack.health("scheduler")["leader"], 20)
-
-
-def holders(stack):
-    return stack.sql(
-        "SELECT pid FROM pg_stat_activity WHERE application_name = 'openbatch-scheduler'"
-    )
+    with standby_of(stack, tmp_path) as process:
+        yield process
 
 
 def epoch(stack, role="scheduler"):

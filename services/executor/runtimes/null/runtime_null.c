@@ -1,14 +1,15 @@
 /* Everything but the container is real: a run takes the time that its command says. Owns the runs'
- * timers and, in the spool, their starts ({"boot", "began", "at", "ms", "code"}) and ends; both are
- * on the disk before they are reported, because spool_sync precedes all reports. A restarted
- * executor continues its runs on the boot clock. Used only if chosen by name. Thread: the
- * loop's. */
+ * timers and, in the spool, their starts ({"boot", "began", "at", "ms", "code", "attempt"}) and
+ * ends; both are on the disk before they are reported, because spool_sync precedes all reports. A
+ * start is on the disk before the run says it (null_word.h), too. A restarted executor continues
+ * its runs on the boot clock. Used only if chosen by name. Thread: the loop's. */
 #include <stdio.h>
 #include <string.h>
 #include <uthash.h>
 #include <utlist.h>
 
 #include "null_plan.h"
+#include "null_word.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
@@ -20,7 +21,9 @@ typedef struct null_run {
     struct null *n;
     char run[OB_RUN_TEXT];
     int64_t started_at_ms;
+    int64_t began_boot_ms;
     int64_t ends_boot_ms;
+    int attempt;
     int exit_code;
     const char *reason; /* a constant, or NULL */
     bool fresh;         /* 'running' is to be told */
@@ -34,6 +37,7 @@ typedef struct null_run {
 
 typedef struct null {
     runtime base;
+    const char *word; /* borrowed: null_settings.word */
     char boot[OB_BOOT_ID_TEXT];
     bool opened, purging;
     bool dirty;
@@ -57,6 +61,8 @@ static null_plan plan_of_words(const char *verb, const char *argument)
         plan.duration_ms = (int64_t)(parse_number(argument) * 1000);
     else if (verb && strcmp(verb, "exit") == 0)
         plan.exit_code = (int)parse_number(argument) & 0xff;
+    else if (verb && strcmp(verb, "fail") == 0)
+        plan.failures = (int)parse_number(argument) & 0xff;
     return plan;
 }
 
@@ -114,6 +120,7 @@ static int null_make(const runtime_config *config, const void *own, runtime **re
 {
     null *n = ob_calloc(1, sizeof(*n));
     n->base = (runtime){ .ops = &runtime_null, .config = *config };
+    n->word = ((const null_settings *)own)->word;
     ob_boot_id(n->boot);
     *ret = &n->base;
     return 0;
@@ -146,12 +153,15 @@ static int null_start(
     null_run *r = add(n, run);
     r->fresh = true;
     r->follow = follow;
-    r->exit_code = plan.exit_code;
+    r->attempt = attempt;
+    r->exit_code = attempt <= plan.failures ? 1 : plan.exit_code;
     r->started_at_ms = ob_wall_ms();
-    r->ends_boot_ms = ob_boot_ms() + plan.duration_ms;
-    json_t *record = json_pack("{s:o, s:I, s:I, s:I, s:i}", "boot", ob_json_text(n->boot), "at",
-                               (json_int_t)r->started_at_ms, "began", (json_int_t)ob_boot_ms(),
-                               "ms", (json_int_t)plan.duration_ms, "code", plan.exit_code);
+    r->began_boot_ms = ob_boot_ms();
+    r->ends_boot_ms = r->began_boot_ms + plan.duration_ms;
+    json_t *record =
+        json_pack("{s:o, s:I, s:I, s:I, s:i, s:i}", "boot", ob_json_text(n->boot), "at",
+                  (json_int_t)r->started_at_ms, "began", (json_int_t)r->began_boot_ms, "ms",
+                  (json_int_t)plan.duration_ms, "code", r->exit_code, "attempt", attempt);
     spool_set(rt->config.spool, run, "null", record, true);
     if (plan.duration_ms > 0)
         loop_timer_set(rt->config.loop, &r->timer, plan.duration_ms);
@@ -174,7 +184,9 @@ static void null_adopt(runtime *rt, const char *run, bool follow, int64_t since_
     r->started_at_ms = ob_json_int(record, "at", 0);
     r->exit_code = same_boot ? (int)ob_json_int(record, "code", 0) : -1;
     r->reason = same_boot ? NULL : "CannotInspectContainerError: the host restarted";
-    r->ends_boot_ms = ob_json_int(record, "began", 0) + ob_json_int(record, "ms", 0);
+    r->attempt = (int)ob_json_int(record, "attempt", 0);
+    r->began_boot_ms = ob_json_int(record, "began", 0);
+    r->ends_boot_ms = r->began_boot_ms + ob_json_int(record, "ms", 0);
     int64_t left = r->ends_boot_ms - ob_boot_ms();
     if (same_boot && left > 0)
         loop_timer_set(rt->config.loop, &r->timer, left);
@@ -235,6 +247,8 @@ static void tell_end(null_run *r)
     if (stopped_at_ms < r->started_at_ms)
         stopped_at_ms = r->started_at_ms;
     r->told = true;
+    if (!r->reason)
+        null_word_say(n->word, r->run, r->attempt, r->ends_boot_ms, r->began_boot_ms, r->exit_code);
     ON(n)->exited(r->run,
                   &(runtime_end){ .started = true,
                                   .exit_code = r->exit_code,
@@ -258,8 +272,11 @@ static void null_run_go(null_run *r)
         ON(n)->removed(run, ON(n)->arg);
         return;
     }
-    if (r->fresh)
+    if (r->fresh) {
+        if (!r->reason)
+            null_word_say(n->word, r->run, r->attempt, r->began_boot_ms, r->began_boot_ms, -1);
         ON(n)->running(r->run, r->started_at_ms, ON(n)->arg);
+    }
     r->fresh = false;
     if (r->ended && !r->told)
         tell_end(r);
@@ -286,6 +303,8 @@ static void null_flush(runtime *rt)
 const runtime_ops runtime_null = {
     .name = "null",
     .help = "null: runs without containers, for tests of everything else",
+    .fields = null_fields,
+    .settings_size = sizeof(null_settings),
     .make = null_make,
     .free = null_free,
     .open = null_open,
