@@ -142,6 +142,7 @@ def interrupted(case):
         case.arm()
         until_answered(lambda: interrupt(case, instance))
         case.keep_on(lambda: interrupt(case, instance), every=2)
+        case.wait_all(60)  # an executor that starts now gets the settings of now
     finally:
         case.stack.change_settings(before)
 
