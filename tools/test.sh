@@ -164,28 +164,20 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
     return $result
 }
 
-# In parts side by side, each with a copy of its own: most tests wait for something.
-suite_e2e() {
-    (build all) || return 1
-    local named=('auth clients command logs queues' 'containers faults') part port status=0 logs=() ports=() i
-    for part in "${named[@]}" rest; do
+# In parts side by side, each with a copy of its own: most tests wait for something. of_part has pytest's arguments for
+# each part, as words.
+in_parts() { # PYTEST_ARGUMENT...: for all parts
+    local part port status=0 logs=() ports=() i
+    for part in "${of_part[@]}"; do
         # As root the copy has its own engine, so that tests can inject faults into it.
         if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
         port=$(free_ports)
         while [[ " ${ports[*]} " == *" $port "* ]]; do port=$(free_ports); done
         ports+=("$port")
         logs+=("$test_home/pytest.log")
-        local folders=() paths=(tests/e2e)
-        read -ra folders <<<"$part"
-        if [[ $part == rest ]]; then
-            read -ra folders <<<"${named[*]}"
-            paths+=("${folders[@]/#/--ignore=tests/e2e/}")
-        else
-            paths=("${folders[@]/#/tests/e2e/}")
-        fi
-        # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
-        (test_port=$port on_test_home "${paths[@]}" -m 'not long' --timeout=600 --durations=25 --reruns 1) \
-            >"$test_home/pytest.log" 2>&1 </dev/null &
+        local words=()
+        read -ra words <<<"$part"
+        (test_port=$port on_test_home "${words[@]}" "$@") >"$test_home/pytest.log" 2>&1 </dev/null &
         parts+=("$!")
     done
     for i in "${!parts[@]}"; do
@@ -197,6 +189,15 @@ suite_e2e() {
     return $status
 }
 
+suite_e2e() {
+    (build all) || return 1
+    local first=(auth clients command logs queues) second=(containers faults) of_part
+    local others=("${first[@]}" "${second[@]}")
+    of_part=("${first[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}" "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
+    # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
+    in_parts -m 'not long' --timeout=600 --durations=25 --reruns 1
+}
+
 # Faults are injected into servers and the container engine, so that must be this copy's own. Nothing is tried again.
 suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
@@ -205,14 +206,14 @@ suite_faults() {
     on_test_home tests/faults -m 'not long and not crashes' --timeout=1500 --durations=0 --durations-min=1
 }
 
-# A service dies before and after each crash point. Nothing is tried again. Retention runs every few seconds, and an
-# executor's silence is noticed soon.
+# A service dies before and after each crash point, half of which are the scaler's. Nothing is tried again. Retention
+# runs every few seconds, and an executor's silence is noticed soon.
 suite_crashes() {
     ((EUID == 0)) || die "the suite crashes starts a container engine: that needs root"
     (build all) || return 1
-    make_test_home ours
+    local of_part=('-k scaler' '-k not(scaler)')
     OPENBATCH_JOB_RETENTION_S=3600 OPENBATCH_LOG_RETENTION_S=3600 OPENBATCH_LOST_AFTER_MS=12000 \
-        on_test_home tests/faults/test_crash_points.py --timeout=400 --durations=8
+        in_parts tests/faults/test_crash_points.py --timeout=400 --durations=8
 }
 
 # Long tests that rarely fail.

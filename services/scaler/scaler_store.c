@@ -159,7 +159,7 @@ int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text_array(&p, ids, n);
-    return change(leader, OB_POINT_SCALER_ACTIVE, STMT_INSTANCE_FOUND, &p, ret, err);
+    return change(leader, OB_POINT_SCALER_FOUND, STMT_INSTANCE_FOUND, &p, ret, err);
 }
 
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)

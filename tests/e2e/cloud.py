@@ -177,7 +177,8 @@ class Cloud:
         self.scaler.wait()
 
     def close(self):
-        for process in [self.scaler, self.server, *self.booted.values()]:
+        self.server.kill()  # asked to end it may wait for a client
+        for process in [self.scaler, *self.booted.values()]:
             if process and process.poll() is None:
                 process.terminate()
         for process in [self.scaler, self.server, *self.booted.values()]:

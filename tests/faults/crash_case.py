@@ -65,6 +65,12 @@ class Case(Trial):
         )
         return self.queues[-1]
 
+    def forget_queues(self):
+        """Deletes the queues and environments of its own; their instances are to end."""
+        self.work.forget()
+        self.work.queues.clear()
+        self.work.environments.clear()
+
     def instance_of(self, queue):
         """The instance that a queue's environment has come to."""
         rows = wait_for(

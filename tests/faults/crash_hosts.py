@@ -177,37 +177,10 @@ def scaler_of(case, settings):
         wait_for("the scaler", lambda: (stack.health("scaler") or {}).get("leader"), 60)
 
 
-def executors_of(case):
-    return case.stack.docker("ps", "-aq", "--filter", "label=openbatch.executor").split()
-
-
-def docker_provider(case):
-    """Instances are containers, of an image in which no executor starts: they are given up, until
-    the environment goes. Nothing is left of them, and a job is done by the usual scaler."""
-    job = None
-    settings = {
-        "OPENBATCH_PROVIDER": "docker",
-        "OPENBATCH_DOCKER_IMAGE": "openbatch/busybox",
-        "OPENBATCH_REGISTER_MS": "4000",
-    }
-    with scaler_of(case, settings) as stop:
-        case.arm()
-        queue = case.own_queue(kind="SPOT")
-        job = case.one_job(queue=queue)
-        wait_for("an executor's container", lambda: executors_of(case) or case.has_died(), 60)
-        if "leav" in case.point or "left" in case.point:
-            case.keep_on(stop, every=3)
-        else:
-            case.wait_died()
-        case.terminate(job)
-        case.work.forget()
-        case.work.queues.clear()
-        case.work.environments.clear()
-        wait_for("no executor's container is left", lambda: executors_of(case) == [], 90)
-
-
-def ec2_provider(case):
-    """An instance of EC2 (moto) runs a job and goes when idle."""
+@contextlib.contextmanager
+def machines(case):
+    """A cloud whose scaler is started again when it dies, and whose instances start what they are
+    told to. At the end all jobs are done, and all instances gone."""
     executor = case.stack.build / "services/executor/openbatch-executor"
     # The home of an executor is closed to containers, and the case's folder has their word.
     script = USER_DATA.format(dir=case.folder / "machines", executor=executor)
@@ -225,24 +198,46 @@ def ec2_provider(case):
         thread = threading.Thread(target=again, daemon=True)
         thread.start()
         try:
-            resources = {
-                "subnets": [cloud.subnet],
-                "imageId": "ami-12345678",
-                "securityGroupIds": [],
-            }
-            case.arm()
-            queue = case.own_queue(types=("m5.large",), **resources)
-            case.one_job(queue=queue)
-            if case.point == "scaler.ec2_double":
-                [[one]] = wait_for("a launch", lambda: list(cloud.alive().values()), 60)
-                tags = [{"Key": k, "Value": v} for k, v in one["Tags"].items()]
-                cloud.ec2.run_instances(
-                    ImageId="ami-12345678", MinCount=1, MaxCount=1, InstanceType="m5.large",
-                    TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
-                )  # fmt: skip
-            case.wait_died(90)
+            yield cloud
             case.wait_all(180)
             wait_for("EC2 to have terminated all", lambda: cloud.alive() == {}, 120)
         finally:
             ending.set()
             thread.join(30)
+
+
+def job_of(case, cloud):
+    resources = {"subnets": [cloud.subnet], "imageId": "ami-12345678", "securityGroupIds": []}
+    return case.one_job(queue=case.own_queue(types=("m5.large",), **resources))
+
+
+def machines_come_and_go(case):
+    """An instance of EC2 (moto) runs a job and goes when idle."""
+    with machines(case) as cloud:
+        case.arm()
+        job_of(case, cloud)
+        case.wait_died(90)
+
+
+def launched_twice(case):
+    """There is another instance of EC2's with the tags of the one that was launched."""
+    with machines(case) as cloud:
+        case.arm()
+        job_of(case, cloud)
+        [[one]] = wait_for("a launch", lambda: list(cloud.alive().values()), 60)
+        tags = [{"Key": k, "Value": v} for k, v in one["Tags"].items()]
+        cloud.ec2.run_instances(
+            ImageId="ami-12345678", MinCount=1, MaxCount=1, InstanceType="m5.large",
+            TagSpecifications=[{"ResourceType": "instance", "Tags": tags}],
+        )  # fmt: skip
+        case.wait_died(90)
+
+
+def none_for_a_while(case):
+    """EC2 has none of the only type, and then has one again."""
+    with machines(case) as cloud:
+        cloud.gate.none_of.add("m5.large")
+        case.work.reason(job_of(case, cloud), "There is no m5.large left", timeout=60)
+        case.arm()
+        cloud.gate.none_of.clear()
+        case.wait_died(90)

@@ -16,12 +16,9 @@ from word import lasting, until
 def come_and_go(case):
     """An instance of an environment of its own runs a job, and goes with its environment."""
     case.arm()
-    queue = case.own_queue()
-    case.one_job(queue=queue)
-    wait_for("its word", lambda: len(case.word()) >= 2, 120)
-    case.work.forget()
-    case.work.queues.clear()
-    case.work.environments.clear()
+    case.one_job(queue=case.own_queue())
+    case.wait_all(120)
+    case.forget_queues()
     case.wait_died()
 
 
@@ -43,7 +40,7 @@ def own_instance(case):
     """An instance that has run a job, of an environment of its own: its id."""
     queue = case.own_queue()
     case.one_job(queue=queue)
-    wait_for("its word", lambda: len(case.word()) >= 2, 120)
+    case.wait_all(120)
     return case.instance_of(queue)
 
 
@@ -145,6 +142,7 @@ def interrupted(case):
         case.arm()
         until_answered(lambda: interrupt(case, instance))
         case.keep_on(lambda: interrupt(case, instance), every=2)
+        case.wait_all(60)  # an executor that starts now gets the settings of now
     finally:
         case.stack.change_settings(before)
 

@@ -4,7 +4,6 @@ import contextlib
 import shutil
 import signal
 import subprocess
-import time
 
 from botocore.exceptions import ClientError
 from crash_case import LIGHT
@@ -200,13 +199,21 @@ def engine_that_starts_nothing(case):
 
 
 def end_unseen(case):
-    """A container ends while containerd stands still: the engine goes on to say that it runs."""
-    case.submit(case.definition(lasting(3)), **LIGHT)
-    case.wait_word(1, 120)
+    """A container ends while containerd stands still: the engine goes on to say that it runs, until
+    the executor has it look. It answers that when containerd goes on."""
+    job = case.submit(case.definition(lasting(6)), **LIGHT)
+    case.work.wait(job, "RUNNING", timeout=120)
     with case.harm.stopped("containerd"):
         case.arm()
         if case.side == "before":
             case.wait_died(90)
         else:
-            time.sleep(25)
-    case.wait_died(60)
+            wait_for("the executor to miss it", lambda: is_missed(case, job), 90)
+    case.wait_died()
+
+
+def is_missed(case, job):
+    """Does an executor's log say that the job's process is gone?"""
+    logs = (case.stack.home / "log").glob("executor-*/current")
+    said = (line for log in logs for line in log.read_text(errors="replace").splitlines())
+    return any("container.vanished" in line and job in line for line in said)

@@ -6,12 +6,14 @@ waits until one has died."""
 
 import sys
 
+import crash_docker
 from crash_hosts import (
     come_back_too_late,
-    docker_provider,
-    ec2_provider,
     join_and_leave,
+    launched_twice,
     leave_unseen,
+    machines_come_and_go,
+    none_for_a_while,
 )
 from crash_instances import (
     come_and_go,
@@ -88,7 +90,7 @@ RECIPES = {
     asking(access_keys): "api.key_create api.key_policy api.key_revoke",
     asking(join_tokens): "api.join_token",
     come_and_go: """
-        scaler.launching scaler.active scaler.moved scaler.ended scaler.changed scheduler.drained
+        scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env
         scaler.file_run scaler.files_go scaler.local_start scaler.local_stop scaler.local_purge""",
     launched_again: "scaler.token",
@@ -103,10 +105,14 @@ RECIPES = {
     come_back_too_late: "scheduler.leave",
     engine_that_starts_nothing: "executor.try_create executor.try_start executor.try_remove",
     end_unseen: "executor.nudge",
-    docker_provider: """
+    crash_docker.come_and_go: """
         scaler.file_password scaler.docker_create scaler.docker_start scaler.docker_stop
-        scaler.docker_interrupt scaler.docker_kill scaler.docker_remove scaler.docker_remove_job
-        scaler.docker_leave scaler.docker_left""",
-    ec2_provider: "scaler.ec2_run scaler.ec2_terminate scaler.ec2_double scaler.ec2_describe",
+        scaler.docker_remove""",
+    crash_docker.interrupted: "scaler.docker_interrupt",
+    crash_docker.silent: "scaler.docker_kill scaler.docker_remove_job",
+    crash_docker.scaler_stops: "scaler.docker_leave scaler.docker_left",
+    machines_come_and_go: "scaler.ec2_run scaler.ec2_terminate scaler.ec2_describe",
+    launched_twice: "scaler.ec2_double",
+    none_for_a_while: "scaler.found",
 }
 OF_POINT = {point: recipe for recipe, points in RECIPES.items() for point in points.split()}

@@ -55,7 +55,8 @@ class Trial:
         self.checked = False
         self.queue = queue or self.work.queue(self.work.environment(max_vcpus=max_vcpus))
         self.queues = [self.queue]
-        self.since_ms = round(time.time() * 1000)
+        # Not by time: ids and times of jobs may be ahead of the clock.
+        self.earlier = {job["id"] for job in self._jobs_of_queues()}
 
     # --- jobs ---
 
@@ -119,15 +120,18 @@ class Trial:
         """Ends the containers that wait for this (word.until)."""
         (self.folder / "word" / name).touch()
 
-    def accepted(self):
-        """Ids of all jobs that are this trial's: also of submissions that had no answer."""
+    def _jobs_of_queues(self):
         names = ", ".join(f"'{queue}'" for queue in self.queues)
-        made = rows(
+        return rows(
             self.stack,
             "SELECT j.id FROM job j JOIN job_queue q ON q.id = j.queue_id"
-            f" WHERE q.name IN ({names}) AND j.created_at_ms >= {self.since_ms}",
+            f" WHERE q.name IN ({names})",
         )
-        return sorted({*self.ids, *(row["id"] for row in made)})
+
+    def accepted(self):
+        """Ids of all jobs that are this trial's: also of submissions that had no answer."""
+        made = {job["id"] for job in self._jobs_of_queues()}
+        return sorted({*self.ids, *made} - self.earlier)
 
     def recorded(self, columns):
         """These columns of the rows of attempt that are this trial's."""

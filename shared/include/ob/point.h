@@ -86,7 +86,7 @@ typedef enum ob_point_kind {
     P(SCALER_STATUS, COMMIT, "scaler.status", "the status of environments; requests are done")     \
     P(SCALER_LAUNCHING, COMMIT, "scaler.launching", "rows of instances to be launched")            \
     P(SCALER_TOKEN, COMMIT, "scaler.token", "another token for an instance to be launched")        \
-    P(SCALER_ACTIVE, COMMIT, "scaler.active", "instances have registered")                         \
+    P(SCALER_FOUND, COMMIT, "scaler.found", "launches that were in doubt have succeeded")          \
     P(SCALER_JOINED, COMMIT, "scaler.joined", "an instance joins an unmanaged environment")        \
     P(SCALER_MOVED, COMMIT, "scaler.moved", "instances become DRAINING, LOST or TERMINATED")       \
     P(SCALER_ENDED, COMMIT, "scaler.ended", "instances without runs become TERMINATED")            \
