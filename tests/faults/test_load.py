@@ -15,7 +15,7 @@ from storm import Storm
 # MiB, of each service's process. The sanitizers have a shadow of all memory, and keep what was
 # freed for a while (16 MiB on the null copy, and some for each thread).
 LIMIT = {"api": 200, "scheduler": 200, "scaler": 100, "executor": 100}
-OF_SANITIZERS, OF_QUARANTINE = 500, 24
+OF_SANITIZERS, OF_QUARANTINE = 300, 24
 STORM_JOBS = int(os.environ.get("OPENBATCH_STORM_JOBS", "100000"))
 SOAK_JOBS = int(os.environ.get("OPENBATCH_SOAK_JOBS", "200000"))
 SOAK_S = int(os.environ.get("OPENBATCH_SOAK_S", "3600"))
