@@ -1,7 +1,6 @@
 """One scheduler leads, others are on standby; a frozen one loses leadership and does no harm. A
 scaler leads only when it has loaded everything."""
 
-import os
 import threading
 import uuid
 
