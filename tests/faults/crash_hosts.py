@@ -81,7 +81,7 @@ def join_and_leave(case):
     case.arm()
     with joined(case, environment) as host:
         case.one_job(queue=case.queues[-1])
-        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        case.wait_all(120)
         leave_at_last(host)
         case.wait_died()
 
@@ -92,7 +92,7 @@ def leave_unseen(case):
     case.queues.append(case.work.queue(environment))
     with joined(case, environment) as host:
         case.one_job(queue=case.queues[-1])
-        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        case.wait_all(120)
         with case.harm.stopped("scheduler"):
             case.arm()
             host.leave()
@@ -106,7 +106,7 @@ def come_back_too_late(case):
     case.queues.append(case.work.queue(environment))
     with joined(case, environment) as host:
         case.one_job(queue=case.queues[-1])
-        wait_for("its word", lambda: len(case.word()) >= 2, 120)
+        case.wait_all(120)
         [[instance]] = case.stack.sql(
             "SELECT i.id FROM instance i JOIN compute_environment c ON c.id = i.ce_id"
             f" WHERE c.name = '{environment}' AND i.state = 1"
