@@ -3,6 +3,7 @@
 import contextlib
 import os
 import re
+import socket
 import subprocess
 import tempfile
 from pathlib import Path
@@ -234,21 +235,21 @@ def small_trial(small_copy, tmp_path, request):
         yield one
 
 
-given = set()
+given = []  # a socket on the last of each twenty, so that no other session takes them
 
 
 def free_ports():
     """The first of twenty ports that nobody listens on and that were not given before."""
     for port in range(24000, 32000, 20):
-        if port in given:
-            continue
         listening = subprocess.run(
             ["ss", "-Hltn", f"sport >= :{port} and sport < :{port + 20}"],
             capture_output=True,
             text=True,
             check=True,
         ).stdout
-        if not listening.strip():
-            given.add(port)
+        if listening.strip():
+            continue
+        with contextlib.suppress(OSError):
+            given.append(socket.create_server(("127.0.0.1", port + 19)))
             return port
     raise AssertionError("there are no twenty free ports in a row between 24000 and 32000")
