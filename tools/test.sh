@@ -5,7 +5,7 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(pure faults crashes packages long) # only when they are named
+MORE=(pure faults crashes upgrades packages long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -207,7 +207,7 @@ suite_faults() {
     dies=("${dies[@]/%/.py}") load=("${load[@]/%/.py}")
     of_part=("${dies[*]/#/tests/faults/test_}" "${load[*]/#/tests/faults/test_}"
         "tests/faults ${others[*]/#/--ignore=tests/faults/test_}")
-    in_parts -m 'not long and not crashes' --timeout=1500 --durations=0 --durations-min=1
+    in_parts -m 'not long and not crashes and not upgrades' --timeout=1500 --durations=0 --durations-min=1
 }
 
 # A service dies before and after each crash point, half of which are the scaler's. Nothing is tried again. Retention
@@ -218,6 +218,14 @@ suite_crashes() {
     local of_part=('-k scaler' '-k not(scaler)')
     OPENBATCH_JOB_RETENTION_S=3600 OPENBATCH_LOG_RETENTION_S=3600 OPENBATCH_LOST_AFTER_MS=12000 \
         in_parts tests/faults/test_crash_points.py --timeout=400 --durations=8
+}
+
+# A copy of the version before becomes one of this version, while jobs run.
+suite_upgrades() {
+    ((EUID == 0)) || die "the suite upgrades starts a container engine: that needs root"
+    (build all) || return 1
+    make_test_home ours
+    on_test_home tests/faults/test_upgrades.py --timeout=2400 --durations=0
 }
 
 # Long tests that rarely fail.

@@ -27,6 +27,7 @@ from stack import Stack  # noqa: E402
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long and rarely fails: ./openbatch test long")
     config.addinivalue_line("markers", "crashes: each crash point: ./openbatch test crashes")
+    config.addinivalue_line("markers", "upgrades: of the version before: ./openbatch test upgrades")
 
 
 @pytest.fixture(scope="session")
