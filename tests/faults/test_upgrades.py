@@ -88,8 +88,11 @@ def old():
 
 def is_new(trial, part):
     """Do all processes of a part run the program that is on the disk?"""
-    pids = trial.harm.pids(part)
-    return pids and not any(os.readlink(f"/proc/{p}/exe").endswith(" (deleted)") for p in pids)
+    try:
+        programs = [os.readlink(f"/proc/{pid}/exe") for pid in trial.harm.pids(part)]
+    except FileNotFoundError:  # one has just ended
+        return False
+    return programs and not any(program.endswith(" (deleted)") for program in programs)
 
 
 def replace(trial, part):

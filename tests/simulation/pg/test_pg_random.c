@@ -211,7 +211,8 @@ static size_t effects_of(const char *service, const char *name)
 static bool is_rare(const char *name)
 {
     return !strcmp(name, "leader_end_stalled") || !strcmp(name, "reason_delete") ||
-           !strcmp(name, "instance_join") || !strcmp(name, "log_runs");
+           !strcmp(name, "instance_join") || !strcmp(name, "instances_overdue") ||
+           !strcmp(name, "log_runs");
 }
 
 /* A statement that was never compared with rows, or NULL. */
@@ -287,12 +288,9 @@ static void a_reason_is_deleted_by_its_key(void **state)
     compare_tables(api);
 }
 
-static void a_host_joins_with_a_token(void **state)
+/* Instance i-1, of an environment with a join token. */
+static void join_on_both(void)
 {
-    (void)state;
-    if (!api)
-        skip();
-    open_all();
     assert_int_equal(real_side.sql(api,
                                    "INSERT INTO compute_environment (account, region, name, uuid,"
                                    " type, enabled, resource_type, min_vcpus, max_vcpus, body)"
@@ -322,6 +320,15 @@ static void a_host_joins_with_a_token(void **state)
     const declared *d = declared_find(scaler_declarations, "instance_join");
     assert_int_equal(pair_exec(&connections[2].pair, d, NULL, &joins), 1);
     assert_int_equal(pair_exec(&connections[2].pair, d, NULL, &joins), 0);
+}
+
+static void a_host_joins_with_a_token(void **state)
+{
+    (void)state;
+    if (!api)
+        skip();
+    open_all();
+    join_on_both();
 }
 
 static void add_run(ob_params *p, int32_t index)
@@ -387,6 +394,34 @@ static void output_is_of_a_run_that_is_on_its_instance(void **state)
             pair_exec(&connections[3].pair, declared_find(intake, "log_runs"), NULL, &p),
             index == 0);
     }
+}
+
+static void drain_on_both(void)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text_array(&p, &(const char *){ "i-1" }, 1);
+    ob_param_int(&p, OB_INSTANCE_DRAINING);
+    ob_param_text(&p, "the end");
+    ob_param_int(&p, 1 << OB_INSTANCE_LAUNCHING);
+    ob_param_int(&p, 0); /* its deadline is now */
+    const declared *d = declared_find(scaler_declarations, "instance_advance");
+    assert_int_equal(pair_exec(&connections[2].pair, d, NULL, &p), 1);
+}
+
+static void an_instance_with_a_run_is_overdue(void **state)
+{
+    (void)state;
+    if (!api)
+        skip();
+    open_all();
+    join_on_both();
+    submit_on_both();
+    place_on_both();
+    drain_on_both();
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_text_array(&p, &(const char *){ "i-1" }, 1);
+    const declared *d = declared_find(scaler_declarations, "instances_overdue");
+    assert_int_equal(pair_exec(&connections[2].pair, d, NULL, &p), 1);
 }
 
 /* ---- Sessions ---- */
@@ -491,6 +526,7 @@ int main(void)
         cmocka_unit_test_teardown(a_reason_is_deleted_by_its_key, close_all),
         cmocka_unit_test_teardown(a_host_joins_with_a_token, close_all),
         cmocka_unit_test_teardown(output_is_of_a_run_that_is_on_its_instance, close_all),
+        cmocka_unit_test_teardown(an_instance_with_a_run_is_overdue, close_all),
         cmocka_unit_test_teardown(sessions_end_in_the_same_way, close_all),
         cmocka_unit_test_teardown(transactions_that_are_idle_end_in_the_same_way, close_all),
         cmocka_unit_test_teardown(texts_without_a_name_have_the_same_results, close_all),
