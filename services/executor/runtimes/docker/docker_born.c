@@ -17,9 +17,12 @@
 #include "ob/clock.h"
 #include "ob/text.h"
 
+#define PF_EXITING 0x4u /* the kernel's flag, as /proc shows it */
+
 typedef struct process {
     char name[32];
     char state;
+    unsigned flags;
     int parent;
     int64_t born_ms;
 } process;
@@ -39,9 +42,9 @@ static bool look(int pid, process *ret)
     unsigned long long ticks = 0;
     if (!name || !end ||
         sscanf(end,
-               ") %c %d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
+               ") %c %d %*d %*d %*d %*d %u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %*d %*d "
                "%llu",
-               &ret->state, &ret->parent, &ticks) != 3)
+               &ret->state, &ret->parent, &ret->flags, &ticks) != 4)
         return false;
     (void)ob_text_copy(ret->name, sizeof(ret->name), name + 1, (size_t)(end - name - 1));
     int64_t since_boot_ms = (int64_t)(ticks * 1000 / (unsigned long long)sysconf(_SC_CLK_TCK));
@@ -66,9 +69,11 @@ static int listener(const char *host)
     return ok ? peer.pid : 0;
 }
 
+/* On a starved host a killed process can have closed its files, which its peers notice, long before
+ * it becomes a zombie. It never runs its program again. */
 static bool is_alive(const process *p, const char *name)
 {
-    return strcmp(p->name, name) == 0 && !strchr("ZX", p->state);
+    return strcmp(p->name, name) == 0 && !strchr("ZX", p->state) && !(p->flags & PF_EXITING);
 }
 
 static int64_t find_containerd(int dockerd)

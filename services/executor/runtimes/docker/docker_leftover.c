@@ -19,10 +19,10 @@
 #include "docker_leftover.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
-#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +35,7 @@
 #define ID_MIN 32 /* a shorter text, or one of other digits, is not an id to search for */
 #define STOP_TRIES 100
 #define STOP_TRY_US 1000
+#define WALK_TRIES 100
 
 typedef struct search {
     const char *id;
@@ -110,21 +111,35 @@ static _Thread_local const char *group_id;
 
 static int is_its_group(const char *path, const struct stat *st, int type, struct FTW *at)
 {
-    return (type == FTW_D || type == FTW_DNR) && strstr(path + at->base, group_id) ? 1 : 0;
+    return type != FTW_F && strstr(path + at->base, group_id) ? 1 : 0;
 }
 
-/* A container's control group lives from before its first process until the engine has noted its
- * end. */
-static bool has_control_group(const char *id)
+bool docker_leftover_group(const char *root, const char *id)
 {
+    int r = -1;
     group_id = id;
-    return nftw("/sys/fs/cgroup", is_its_group, 32, FTW_PHYS) != 0; /* also when unreadable */
+    /* Another container's group that goes just now breaks the walk off: it says nothing of this
+     * one's. */
+    for (int i = 0; i < WALK_TRIES; i++) {
+        r = nftw(root, is_its_group, 32, FTW_PHYS);
+        if (r >= 0 || (errno != ENOENT && errno != ENODEV))
+            break;
+    }
+    return r != 0;
 }
 
+static bool is_containerd_dead(const char *host)
+{
+    docker_birth birth = docker_born(host);
+    return birth.dockerd_ms && !birth.containerd_ms && birth.same_view;
+}
+
+/* Looking again after seconds would not do: a new containerd can come, throw things away, and go.
+ * For the same reason it is looked for before and after the search. */
 static bool is_nothing_thrown_away(const char *id, const char *stayed)
 {
-    docker_birth birth = docker_born(stayed);
-    return birth.dockerd_ms && !birth.containerd_ms && birth.same_view && !has_control_group(id);
+    return is_containerd_dead(stayed) && !docker_leftover_group("/sys/fs/cgroup", id) &&
+           is_containerd_dead(stayed);
 }
 
 leftover docker_leftover_end(const char *id, const char *stayed)

@@ -1,6 +1,8 @@
 /* What is left of a start without a clear answer. */
 #pragma once
 
+#include <stdbool.h>
+
 typedef enum leftover {
     LEFTOVER_MAY_HAVE_BEGUN,
     LEFTOVER_NOT_BEGUN, /* proven: the job's command did not begin, and will not */
@@ -12,3 +14,7 @@ typedef enum leftover {
  * started once at most. stayed: DOCKER_HOST of an engine whose dockerd has lived since it was asked
  * and has answered with an error just now; else NULL. */
 leftover docker_leftover_end(const char *id, const char *stayed);
+
+/* A container's control group, somewhere below root, lives from before its first process until the
+ * engine has noted its end. Also true if that cannot be found out. */
+bool docker_leftover_group(const char *root, const char *id);
