@@ -139,6 +139,8 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
         w->intent_on_disk = disk_has_intent(w);
         return w->start;
     }
+    if (strstr(path, "/stop?t="))
+        w->has_stopped = true;
     if (strstr(path, "/kill?signal=SIGURG")) { /* the engine looks, and finds nobody */
         w->nudges++;
         inspect_says(w, "exited", w->end_code, ob_wall_ms());
@@ -317,7 +319,7 @@ void assert_unknown(const world *w)
 {
     assert_true(w->started);
     assert_int_equal(w->exit_code, -1);
-    assert_non_null(strstr(w->reason, "does not know the container's exit code"));
+    assert_non_null(strstr(w->reason, "does not know its exit code"));
 }
 
 /* ---- processes ---- */

@@ -40,7 +40,7 @@ typedef struct world {
     engine_answer outputs[2]; /* of the first reading, and of all others */
     /* What happened. */
     int starts, probes, probe_removals, found, nudges, nudge_status;
-    bool has_listed, intent_on_disk;
+    bool has_listed, intent_on_disk, has_stopped;
     bool running, ended;
     bool started;
     int exit_code;

@@ -272,6 +272,37 @@ static void what_the_engine_says_not_to_run_is_looked_at(void **state)
     assert_int_equal(w->exit_code, 3);
 }
 
+/* ---- a container that is asked to stop ---- */
+
+static void end_after_stop(world *w, int code, int64_t later_ms)
+{
+    run_one(w);
+    w->rt->ops->stop(w->rt, RUN, 30);
+    run_until(w, &w->has_stopped);
+    inspect_says(w, "exited", code, ob_wall_ms() + later_ms);
+    say_died(w, 0);
+    run_until(w, &w->ended);
+}
+
+/* Its end was missed, and the signal found nobody. */
+static void what_the_engine_says_after_it_waited_for_a_signalled_end_is_unknown(void **state)
+{
+    end_after_stop(*state, 255, 10000);
+    assert_unknown(*state);
+}
+
+static void another_code_after_that_time_is_believed(void **state)
+{
+    end_after_stop(*state, 137, 30000);
+    assert_int_equal(((world *)*state)->exit_code, 137);
+}
+
+static void a_failure_soon_after_a_signal_is_the_job_s(void **state)
+{
+    end_after_stop(*state, 255, 100);
+    assert_int_equal(((world *)*state)->exit_code, 255);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -298,6 +329,9 @@ int main(void)
         SEEN(an_end_without_a_start_is_an_end),
         SEEN(a_success_without_a_start_is_one),
         SEEN(what_the_engine_says_not_to_run_is_looked_at),
+        IN_WORLD(what_the_engine_says_after_it_waited_for_a_signalled_end_is_unknown),
+        IN_WORLD(another_code_after_that_time_is_believed),
+        IN_WORLD(a_failure_soon_after_a_signal_is_the_job_s),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

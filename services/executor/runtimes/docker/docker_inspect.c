@@ -34,6 +34,8 @@
 #define CLEANUP_MS 10000  /* time in which a starting containerd checks what it finds */
 #define NUDGE_TIMEOUT_S 30
 #define READER_WAIT_MS 10000
+#define SIGNAL_WAIT_MS 10000 /* dockerd's, for the end of what it could not signal */
+#define SIGNAL_SLACK_MS 500
 #define EXIT_SIGKILL 137
 #define EXIT_UNKNOWN 255 /* exit codes that engines make up */
 
@@ -80,15 +82,22 @@ is_containerd_s(const container *c, int code, bool oom, int64_t started_ms, int6
            stopped_ms <= born_ms + CLEANUP_MS;
 }
 
+/* If dockerd is to signal a container whose process is gone, it waits 10 s for the end that it has
+ * missed. If containerd does not answer then, or no longer has it, dockerd makes up 255 and the
+ * time of that moment (docker.io 20.10). So a stop that is followed by an end sooner has found the
+ * process. A nudge never has. */
+static bool is_a_signal_s(const container *c, int64_t stopped_ms)
+{
+    return c->nudged || (c->stop_ms && stopped_ms - c->stop_ms >= SIGNAL_WAIT_MS - SIGNAL_SLACK_MS);
+}
+
 static bool
 is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t stopped_ms)
 {
     int64_t booted_ms = ob_wall_ms() - ob_boot_ms();
     bool is_usual = code == 0 || code == EXIT_UNKNOWN;
-    /* dockerd's answer for a container that it does not have. */
-    if (c->nudged && code == EXIT_UNKNOWN)
-        return true;
-    return (is_usual && started_ms < booted_ms - BOOT_SLACK_MS) ||
+    return (code == EXIT_UNKNOWN && is_a_signal_s(c, stopped_ms)) ||
+           (is_usual && started_ms < booted_ms - BOOT_SLACK_MS) ||
            is_dockerd_s(c, code, started_ms, stopped_ms) ||
            is_containerd_s(c, code, oom, started_ms, stopped_ms);
 }
@@ -132,8 +141,8 @@ static void take_end(container *c, const json_t *state)
             return;
         }
         end.exit_code = -1;
-        end.reason = "CannotInspectContainerError: the container engine ended and does not know "
-                     "the container's exit code";
+        end.reason = "CannotInspectContainerError: the container engine missed the container's "
+                     "end and does not know its exit code";
     }
     c->out.cut_short = is_cut_short(c, end.stopped_at_ms);
     if (end.oom)

@@ -74,6 +74,7 @@ struct container {
     bool force;            /* remove also while it runs */
     int64_t running_at_ms; /* as reported, wall clock; 0: 'running' was not reported */
     int64_t die_ms;        /* the event's time, wall clock; 0: none came */
+    int64_t stop_ms;       /* of the first request to stop it, wall clock; 0: none */
     bool die_published;    /* by the dockerd that answers now: it saw the container end */
     int pid;               /* of its first process, according to the engine; 0: not asked yet */
     int listings;          /* since it was last seen alive, or checked */

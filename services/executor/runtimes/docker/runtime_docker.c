@@ -53,6 +53,7 @@ static void go_run(container *c)
         ob_cleanup(ob_freep) char *path =
             ob_strf("%s/containers/%s/stop?t=%d", c->d->api, c->name, c->grace_s);
         container_set_stop(c, STOP_SENT);
+        c->stop_ms = c->stop_ms ? c->stop_ms : ob_wall_ms();
         c->stop_call = ob_http_send(
             c->d->http, OB_POINT_EXECUTOR_STOP,
             &(ob_http_request){ .method = "POST", .path = path, .on_reply = on_stopped, .arg = c });
