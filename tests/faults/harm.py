@@ -54,14 +54,11 @@ class Harm:
     @contextlib.contextmanager
     def stopped(self, part):
         """SIGSTOP, as a host that stands still; SIGCONT at the end."""
-        pids = self.kill(part, signal.SIGSTOP)
-        try:
+        pids = self.pids(part)
+        with frozen(*pids):
+            self.note("stop", part=part, pids=pids)
             yield pids
-        finally:
-            for pid in pids:
-                with contextlib.suppress(ProcessLookupError):
-                    os.kill(pid, signal.SIGCONT)
-            self.note("continue", part=part, pids=pids)
+        self.note("continue", part=part, pids=pids)
 
     @contextlib.contextmanager
     def away(self, part):

@@ -8,7 +8,7 @@ import time
 from crowd import Crowd
 from harm import settle
 from null_trial import LOST, joined
-from stack import wait_for
+from stack import freeze, frozen, wait_for
 from standby import standby_of
 
 
@@ -43,7 +43,7 @@ def freeze_in_a_round(trial, pid, before_commit):
             60,
             every=0.01,
         )
-        os.kill(pid, signal.SIGSTOP)
+        freeze(pid)
         trial.harm.note("freeze", pid=pid)
         time.sleep(before_commit)
 
@@ -71,11 +71,10 @@ def test_a_leader_frozen_in_a_round_and_an_executor_past_its_silence(null_trial)
                     os.kill(pid, signal.SIGCONT)
                     trial.harm.note("thaw", pid=pid)
                 time.sleep(2)
-            one.signal(signal.SIGSTOP)
-            trial.harm.note("freeze", executor=first)
-            wait_for("its loss", lambda: trial.state(first) >= LOST, 90, 0.5)
-            time.sleep(5)  # its jobs run again elsewhere
-            one.signal(signal.SIGCONT)
+            with frozen(one.process.pid):
+                trial.harm.note("freeze", executor=first)
+                wait_for("its loss", lambda: trial.state(first) >= LOST, 90, 0.5)
+                time.sleep(5)  # its jobs run again elsewhere
             trial.harm.note("thaw", executor=first)
             wait_for("it to join anew", lambda: trial.active(environment) == 2, 60, 0.5)
         crowd.wait_ended()

@@ -5,7 +5,6 @@ import contextlib
 import os
 import queue as queues
 import re
-import signal
 import subprocess
 import threading
 import time
@@ -13,7 +12,7 @@ import uuid
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
-from stack import HOLD, ROOT, wait_for
+from stack import HOLD, ROOT, frozen, wait_for
 
 GROUP = "/aws/batch/job"
 AWS = "/usr/bin/aws"  # Debian's: version 2
@@ -519,17 +518,16 @@ def test_limit_and_retention(stack, work):
             wait_for("retention", lambda: stack.waits_for_a_lock("openbatch-api retention"), 60)
         needed = work.submit(queue, definition)
         work.wait(needed)
-        scheduler = stack.kill("scheduler", signal.SIGSTOP)
-        waiting = work.submit(queue, definition, dependsOn=[{"jobId": needed}])
-        unneeded_at = work.job(needed)["stoppedAt"] + 6000
 
         def gone():
             return all(not work.batch.describe_jobs(jobs=[j])["jobs"] for j in (job_id, array))
 
-        wait_for("the jobs to be gone", gone, 20)
-        wait_for("the time of the other", lambda: time.time() * 1000 > unneeded_at)
-        assert work.job(needed)["status"] == "SUCCEEDED"
-        os.kill(scheduler, signal.SIGCONT)
+        with frozen(stack.pid("scheduler")):
+            waiting = work.submit(queue, definition, dependsOn=[{"jobId": needed}])
+            unneeded_at = work.job(needed)["stoppedAt"] + 6000
+            wait_for("the jobs to be gone", gone, 20)
+            wait_for("the time of the other", lambda: time.time() * 1000 > unneeded_at)
+            assert work.job(needed)["status"] == "SUCCEEDED"
         assert work.wait(waiting)["status"] == "SUCCEEDED"
         assert work.batch.describe_jobs(jobs=[f"{array}:1"])["jobs"] == []
         for status in ("SUCCEEDED", "FAILED"):
