@@ -1,7 +1,8 @@
 /* The bus on librdkafka: sending, reading, polling. Partitions are assigned one by one into one
  * queue, without a group: librdkafka's group consumer would look for a coordinator and store
  * offsets that are wrong after a wipe. Handlers are called only from ob_bus_poll (deliveries also
- * from ob_bus_free), in the owner's thread. Only ob_bus_send may be called from any thread. */
+ * from ob_bus_free), in the owner's thread. Only ob_bus_send_clear may be called from any thread.
+ */
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,7 +13,6 @@
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"
-#include "ob/seal.h"
 
 #define FLUSH_MS 2000
 #define WAIT_SLICE_MS 1000 /* poll checks its queues at least this often */
@@ -306,22 +306,6 @@ int ob_bus_send_clear(ob_bus *bus,
     rd_kafka_resp_err_t e = rd_kafka_error_code(error);
     rd_kafka_error_destroy(error);
     return send_failed(bus, e, topic, err);
-}
-
-int ob_bus_send(ob_bus *bus,
-                ob_point point,
-                const char *topic,
-                int32_t partition,
-                const char *key,
-                size_t key_len,
-                const char *data,
-                size_t len,
-                void *ref,
-                ob_error *err)
-{
-    if (ob_topic_is_sealed(topic) && !ob_seal_is(data, len))
-        return ob_fail(err, EINVAL, "%s takes only sealed messages", topic);
-    return ob_bus_send_clear(bus, point, topic, partition, key, key_len, data, len, ref, err);
 }
 
 static void handle(ob_bus *bus, const rd_kafka_message_t *m)

@@ -16,7 +16,6 @@
 #include <string.h>
 
 #include "ob/hash.h"
-#include "ob/seal.h"
 #include "ob/topics.h"
 #include "sim.h"
 
@@ -647,22 +646,6 @@ int ob_bus_send_clear(ob_bus *bus,
     send_to(bus, n, partition_for(n, partition, key, key_len), copy_message(&m), ref);
     ob_point_pass(point, OB_POINT_AFTER);
     return 0;
-}
-
-int ob_bus_send(ob_bus *bus,
-                ob_point point,
-                const char *topic,
-                int32_t partition,
-                const char *key,
-                size_t key_len,
-                const char *data,
-                size_t len,
-                void *ref,
-                ob_error *err)
-{
-    if (ob_topic_is_sealed(topic) && !ob_seal_is(data, len))
-        return ob_fail(err, EINVAL, "%s takes only sealed messages", topic);
-    return ob_bus_send_clear(bus, point, topic, partition, key, key_len, data, len, ref, err);
 }
 
 static void say(const ob_bus *bus, ob_bus_event event)
