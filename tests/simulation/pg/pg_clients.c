@@ -203,58 +203,88 @@ static void *put_row(pg_run *run, pg_table table, const void *row, int64_t id)
     return copy_row(table, row);
 }
 
-int64_t sim_pg_put_queue(const pg_job_queue *row)
+static void ring_for_queue(pg_run *run, int64_t id, bool is_new)
+{
+    (void)is_new;
+    ring(run, OB_INBOX_SCHEDULER, OB_INBOX_QUEUE, id);
+}
+
+static void ring_for_environment(pg_run *run, int64_t id, bool is_new)
+{
+    (void)is_new;
+    ring(run, OB_INBOX_SCHEDULER, OB_INBOX_ENVIRONMENT, id);
+    ring(run, OB_INBOX_SCALER, OB_INBOX_ENVIRONMENT, id);
+}
+
+/* A changed policy changes its queues. */
+static void ring_for_policy(pg_run *run, int64_t id, bool is_new)
+{
+    size_t at = 0;
+    for (const pg_rec *rec; !is_new && (rec = pg_next(run->s, PG_JOB_QUEUE, &at));) {
+        const pg_job_queue *q = pg_see(run->s, rec);
+        if (q->policy_id == id)
+            ring_for_queue(run, q->id, false);
+    }
+}
+
+/* What clients make and change: where its columns are, and who hears of it. */
+typedef struct resource {
+    const char *what;
+    pg_table table;
+    size_t id, version; /* offsets */
+    void (*ring)(pg_run *run, int64_t id, bool is_new);
+} resource;
+
+#define RESOURCE(what, table, type) what, table, offsetof(type, id), offsetof(type, version)
+static const resource queue = { RESOURCE("queue", PG_JOB_QUEUE, pg_job_queue), ring_for_queue };
+static const resource environment = {
+    RESOURCE("environment", PG_COMPUTE_ENVIRONMENT, pg_compute_environment), ring_for_environment
+};
+static const resource policy = { RESOURCE("policy", PG_SCHEDULING_POLICY, pg_scheduling_policy),
+                                 ring_for_policy };
+
+static int64_t number_at(const void *row, size_t offset)
+{
+    int64_t n;
+    memcpy(&n, (const char *)row + offset, sizeof(n));
+    return n;
+}
+
+static void set_number(void *row, size_t offset, int64_t n)
+{
+    memcpy((char *)row + offset, &n, sizeof(n));
+}
+
+static int64_t put(const resource *of, const void *row)
 {
     pg_run run = begin();
-    const pg_job_queue *is = pg_get(run.s, PG_JOB_QUEUE, row);
-    pg_job_queue *q = put_row(&run, PG_JOB_QUEUE, row, row->id);
+    const void *is = pg_get(run.s, of->table, row);
+    void *made = put_row(&run, of->table, row, number_at(row, of->id));
     int64_t id = 0;
-    if (q) {
-        q->version = is ? is->version + 1 : 1;
-        q->id = id = is ? is->id : pg_next_number(PG_JOB_QUEUE);
+    if (made) {
+        id = is ? number_at(is, of->id) : pg_next_number(of->table);
+        set_number(made, of->id, id);
+        set_number(made, of->version, is ? number_at(is, of->version) + 1 : 1);
         if (!is)
-            (void)pg_insert(&run, PG_JOB_QUEUE, q);
-        ring(&run, OB_INBOX_SCHEDULER, OB_INBOX_QUEUE, id);
+            (void)pg_insert(&run, of->table, made);
+        of->ring(&run, id, !is);
     }
-    return end(&run, "queue") < 0 ? -EIO : id;
+    return end(&run, of->what) < 0 ? -EIO : id;
+}
+
+int64_t sim_pg_put_queue(const pg_job_queue *row)
+{
+    return put(&queue, row);
 }
 
 int64_t sim_pg_put_environment(const pg_compute_environment *row)
 {
-    pg_run run = begin();
-    const pg_compute_environment *is = pg_get(run.s, PG_COMPUTE_ENVIRONMENT, row);
-    pg_compute_environment *c = put_row(&run, PG_COMPUTE_ENVIRONMENT, row, row->id);
-    int64_t id = 0;
-    if (c) {
-        c->version = is ? is->version + 1 : 1;
-        c->id = id = is ? is->id : pg_next_number(PG_COMPUTE_ENVIRONMENT);
-        if (!is)
-            (void)pg_insert(&run, PG_COMPUTE_ENVIRONMENT, c);
-        ring(&run, OB_INBOX_SCHEDULER, OB_INBOX_ENVIRONMENT, id);
-        ring(&run, OB_INBOX_SCALER, OB_INBOX_ENVIRONMENT, id);
-    }
-    return end(&run, "environment") < 0 ? -EIO : id;
+    return put(&environment, row);
 }
 
 int64_t sim_pg_put_policy(const pg_scheduling_policy *row)
 {
-    pg_run run = begin();
-    const pg_scheduling_policy *is = pg_get(run.s, PG_SCHEDULING_POLICY, row);
-    pg_scheduling_policy *p = put_row(&run, PG_SCHEDULING_POLICY, row, row->id);
-    int64_t id = 0;
-    if (p) {
-        p->version = is ? is->version + 1 : 1;
-        p->id = id = is ? is->id : pg_next_number(PG_SCHEDULING_POLICY);
-        if (!is)
-            (void)pg_insert(&run, PG_SCHEDULING_POLICY, p);
-        size_t at = 0;
-        for (const pg_rec *rec; is && (rec = pg_next(run.s, PG_JOB_QUEUE, &at));) {
-            const pg_job_queue *q = pg_see(run.s, rec);
-            if (q->policy_id == id)
-                ring(&run, OB_INBOX_SCHEDULER, OB_INBOX_QUEUE, q->id);
-        }
-    }
-    return end(&run, "policy") < 0 ? -EIO : id;
+    return put(&policy, row);
 }
 
 /* ---- Instances ---- */
