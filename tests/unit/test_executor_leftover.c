@@ -65,6 +65,17 @@ static void a_keeper_tells_by_its_bundle_and_is_ended(void **state)
     }
 }
 
+/* A part of an id could be in other texts, too. */
+static void only_a_whole_id_is_searched_for(void **state)
+{
+    int status = 0;
+    pid_t pid = begin_keeper(*state, false);
+    leftover left = docker_leftover_end("0123456789abcdef0123456789abcdef", NULL);
+    assert_int_equal(left, LEFTOVER_MAY_HAVE_BEGUN);
+    assert_int_equal(waitpid(pid, &status, WNOHANG), 0);
+    end_process(pid);
+}
+
 /* ---- dead, and dying ---- */
 
 /* In a namespace of processes: the first one, called containerd, ends with a byte in 'end'. Then it
@@ -145,6 +156,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         SEEN(nothing_left_proves_nothing),
+        IN_WORLD(only_a_whole_id_is_searched_for),
         SEEN(a_containerd_that_is_dying_is_dead),
         IN_WORLD(other_groups_that_come_and_go_hide_nothing),
         IN_WORLD(a_keeper_tells_by_its_bundle_and_is_ended),

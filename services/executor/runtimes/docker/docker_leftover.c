@@ -32,7 +32,7 @@
 
 #include "docker_born.h"
 
-#define ID_MIN 32 /* a shorter text, or one of other digits, is not an id to search for */
+#define ID_LEN 64 /* another text, or one of other digits, is not an id to search for */
 #define STOP_TRIES 100
 #define STOP_TRY_US 1000
 #define WALK_TRIES 100
@@ -145,7 +145,7 @@ static bool is_nothing_thrown_away(const char *id, const char *stayed)
 leftover docker_leftover_end(const char *id, const char *stayed)
 {
     search s = { .id = id };
-    if (strlen(id) < ID_MIN || strspn(id, "0123456789abcdef") != strlen(id))
+    if (strlen(id) != ID_LEN || strspn(id, "0123456789abcdef") != strlen(id))
         return LEFTOVER_MAY_HAVE_BEGUN;
     DIR *dir = opendir("/proc");
     const struct dirent *entry;
