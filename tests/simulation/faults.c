@@ -214,16 +214,16 @@ static void strike(void *arg)
     case F_KAFKA_LOSES:
     case F_KAFKA_TWICE:
     case F_KAFKA_DELAYS:
-        sim_bus_mischief((bus_mischief)(f->kind - F_KAFKA_LOSES), 1 + f->n / 4, f->for_us);
+        sim_kafka_mischief((bus_mischief)(f->kind - F_KAFKA_LOSES), 1 + f->n / 4, f->for_us);
         break;
     case F_KAFKA_AWAY:
-        sim_bus_away(f->for_us);
+        sim_kafka_away(f->for_us);
         break;
     case F_KAFKA_WIPED:
-        sim_bus_wipe();
+        sim_kafka_wipe();
         break;
     case F_KAFKA_AGAIN:
-        sim_bus_again(f->which, f->n * 10);
+        sim_kafka_again(f->which, f->n * 10);
         break;
     case F_REDIS_FLUSHED:
         sim_cache_flush();
@@ -281,6 +281,6 @@ void faults_end(void)
     now.over = true;
     now.n = 0;
     for (int i = 0; i < BUS_MISCHIEF_COUNT; i++)
-        sim_bus_mischief((bus_mischief)i, 1, 0);
+        sim_kafka_mischief((bus_mischief)i, 1, 0);
     trace_step("peace", 0, 0, "the faults are over");
 }

@@ -122,7 +122,7 @@ static void open_all(uint64_t seed)
     srandom((unsigned)seed);
     dice d = dice_new(seed, "world");
     sim_clock_open(seed);
-    sim_bus_open(seed, (int)dice_between(&d, 1, 4));
+    sim_kafka_open(seed, (int)dice_between(&d, 1, 4));
     sim_cloud_open(seed);
     oracle_open();
     for (size_t i = 0; i < ARRAY_SIZE(h.hosts); i++) {

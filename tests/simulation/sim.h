@@ -24,18 +24,18 @@ void sim_service_enter(const process *p);
  * does not return. */
 void sim_step(const char *what);
 
-/* ---- sim_bus.c ---- */
-void sim_bus_open(uint64_t seed, int partitions);
-void sim_bus_end_process(const process *p);
-void sim_bus_away(int64_t for_us);         /* no broker answers */
-void sim_bus_wipe(void);                   /* all topics are deleted, with what is in them */
-void sim_bus_again(uint64_t which, int n); /* readers of a topic's partition go back n messages */
+/* ---- sim_kafka.c, sim_bus.c ---- */
+void sim_kafka_open(uint64_t seed, int partitions);
+void sim_kafka_away(int64_t for_us);         /* no broker answers */
+void sim_kafka_wipe(void);                   /* all topics are deleted, with what is in them */
+void sim_kafka_again(uint64_t which, int n); /* readers of a topic's partition go back n messages */
 /* From now on, for that time, one message in 'in' is ... */
 typedef enum bus_mischief { BUS_LOSE, BUS_TWICE, BUS_DELAY, BUS_MISCHIEF_COUNT } bus_mischief;
-void sim_bus_mischief(bus_mischief what, int in, int64_t for_us);
+void sim_kafka_mischief(bus_mischief what, int in, int64_t for_us);
+void sim_bus_end_process(const process *p);
 int64_t sim_bus_unread(void); /* messages of output that no api has committed */
 /* As the api rings after a commit. */
-void sim_bus_ring(const char *topic);
+void sim_kafka_ring(const char *topic);
 
 /* ---- sim_cache.c ---- */
 void sim_cache_flush(void); /* Redis has lost everything */

@@ -237,7 +237,7 @@ static void stop_one(void)
     if (sim_pg_stop(kind, &row->id, -1, "no longer needed") < 0)
         return;
     oracle_stop_asked(&row->id);
-    sim_bus_ring(OB_TOPIC_COMMANDS);
+    sim_kafka_ring(OB_TOPIC_COMMANDS);
 }
 
 static void on_time(void *arg)
@@ -246,7 +246,7 @@ static void on_time(void *arg)
     w.pending--;
     for (int n = (int)dice_between(&w.d, 1, 12); n > 0 && w.left > 0; n--)
         submit_one();
-    sim_bus_ring(OB_TOPIC_SUBMISSIONS);
+    sim_kafka_ring(OB_TOPIC_SUBMISSIONS);
     if (dice_in(&w.d, 4))
         stop_one();
     if (w.left == 0)
