@@ -1,0 +1,121 @@
+/* The end of a history: does it rest, and was everything kept that was promised? Owns nothing. One
+ * thread. */
+#include <stdio.h>
+
+#include "oracle_seen.h"
+
+static const char *busy_text(const char *what, size_t n)
+{
+    static char text[128];
+    (void)snprintf(text, sizeof(text), "%zu %s", n, what);
+    return text;
+}
+
+static size_t instances_alive(void)
+{
+    size_t n = 0;
+    for (const box *b = seen.boxes; b; b = b->hh.next)
+        n += b->state >= 0 && b->state != OB_INSTANCE_TERMINATED;
+    return n;
+}
+
+/* Entries of Redis that say something else than PostgreSQL at rest: no environment uses anything,
+ * and there is no instance. */
+static size_t wrong_counters(void)
+{
+    static const char *const zero[] = { "provisionedMcpu", "allocatedMcpu", "attempts",
+                                        "instances" };
+    size_t at = 0, wrong = 0, n = 0;
+    const pg_compute_environment *row;
+    while ((row = sim_pg_next(PG_COMPUTE_ENVIRONMENT, &at))) {
+        char key[32];
+        (void)snprintf(key, sizeof(key), "ce:%lld", (long long)row->id);
+        const json_t *has = sim_cache_get(key);
+        bool equal = has != NULL;
+        for (size_t i = 0; i < ARRAY_SIZE(zero); i++)
+            equal = equal && json_integer_value(json_object_get(has, zero[i])) == 0;
+        wrong += !equal;
+        n++;
+    }
+    return wrong + sim_cache_count() - (sim_cache_count() < n ? sim_cache_count() : n);
+}
+
+bool oracle_rests(const char **ret_why)
+{
+    const struct {
+        const char *what;
+        size_t n;
+    } left[] = {
+        { "jobs are not ended", sim_pg_count(PG_LIVE) },
+        { "requests are in the inbox", sim_pg_count(PG_INBOX) },
+        { "placements are left", sim_pg_count(PG_PLACEMENT) },
+        { "instances are left", instances_alive() },
+        { "hosts are left", sim_cloud_hosts() },
+        { "containers are left", sim_cloud_containers() },
+        { "messages of output are not read", (size_t)sim_bus_unread() },
+        { "entries of Redis differ from PostgreSQL", wrong_counters() },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(left); i++)
+        if (left[i].n > 0) {
+            *ret_why = busy_text(left[i].what, left[i].n);
+            return false;
+        }
+    return true;
+}
+
+void oracle_restless(const char *why)
+{
+    size_t at = 0;
+    char name[OB_RUN_TEXT] = "-";
+    const pg_live *row = sim_pg_next(PG_LIVE, &at);
+    /* A child says more than its parent. */
+    for (const pg_live *next = row; next; next = sim_pg_next(PG_LIVE, &at))
+        if (next->state >= OB_JOB_RUNNABLE)
+            row = next;
+    if (!row)
+        broken(name, "it does not come to rest: %s", why);
+    seen_ref(&row->job_id, row->idx, name);
+    broken(name, "it does not come to rest: %s; job %s is %s%s%s", why, name,
+           ob_job_state_name((ob_job_state)row->state), row->reason ? ": " : "",
+           row->reason ? row->reason : "");
+}
+
+static void judge_leaf(const job *j, int64_t index)
+{
+    char name[OB_RUN_TEXT];
+    int64_t state = seen_end(&j->id, index);
+    seen_ref(&j->id, index, name);
+    if (state != OB_JOB_SUCCEEDED && state != OB_JOB_FAILED)
+        broken(name, "job %s has no end", name);
+    const leaf *l = seen_leaf(&j->id, index);
+    if ((state == OB_JOB_SUCCEEDED) != (l->successes == 1) && !j->stop_asked)
+        broken(name, "job %s ended as %s, and %d runs of it succeeded", name,
+               ob_job_state_name((ob_job_state)state), l->successes);
+    if (seen.excused || j->stop_asked)
+        return;
+    int64_t may = j->row.attempts > 0 ? j->row.attempts : 1;
+    bool can = j->plan.kind == KIND_OK || j->plan.kind == KIND_STUBBORN ||
+               (j->plan.kind == KIND_FLAKY && j->plan.number < may);
+    if (can && state != OB_JOB_SUCCEEDED && !seen_dependency_failed(j, index))
+        broken(name, "job %s should have succeeded, and nothing was in its way", name);
+}
+
+void oracle_judge(void)
+{
+    judge_output();
+    for (size_t i = 0; i < seen.n_jobs; i++) {
+        const job *j = seen.list[i];
+        for (int64_t k = 0; k < j->row.array_size; k++)
+            judge_leaf(j, k);
+        if (j->row.array_size == 0)
+            judge_leaf(j, -1);
+        char name[OB_RUN_TEXT];
+        seen_ref(&j->id, -1, name);
+        int64_t state = seen_end(&j->id, -1), failed = 0;
+        for (int64_t k = 0; k < j->row.array_size; k++)
+            failed += seen_end(&j->id, k) == OB_JOB_FAILED;
+        if (j->row.array_size > 0 && (state == OB_JOB_SUCCEEDED) != (failed == 0))
+            broken(name, "array %s ended as %s with %lld failed children", name,
+                   ob_job_state_name((ob_job_state)state), (long long)failed);
+    }
+}
