@@ -39,6 +39,13 @@ super.users=User:admin
 # More would exceed the number of files that Kafka can open, and it would end. No copy needs so many.
 listener.name.client.max.connections=5000
 listener.name.controller.max.connections=200
+# Kafka takes memory for as much as a request says that it will send: little for one without a password, and no request
+# is longer than a message with what is around it.
+sasl.server.max.receive.size=1024
+socket.request.max.bytes=4194304
+# What executors send compressed would be kept so: a few bytes that become more than any reader can hold, and at which
+# it stops for good. Kafka stores it unpacked, or refuses it.
+compression.type=uncompressed
 log.dirs=$data
 auto.create.topics.enable=false
 num.partitions=1

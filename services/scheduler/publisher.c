@@ -394,6 +394,7 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
     publisher *p = ob_calloc(1, sizeof(*p));
     p->pg = ob_strdup(config->pg);
     const ob_bus_config bus = { .client_id = "openbatch-scheduler-publisher",
+                                .writes_alone = true,
                                 .on_delivery = on_delivery,
                                 .arg = p };
     int r = ob_bus_open(&config->common, &bus, &p->bus, err);

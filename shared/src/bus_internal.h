@@ -48,6 +48,7 @@ struct ob_bus {
     /* Constant after ob_bus_new. */
     char *servers, *user, *password, *client_id, *group, *settings, *pid_file;
     int32_t partitions;
+    bool writes_alone;
     ob_bus_on_msg on_msg;
     ob_bus_on_event on_event;
     ob_bus_on_delivery on_delivery;

@@ -35,6 +35,7 @@ int ob_bus_new(const ob_bus_config *config, ob_bus **ret, ob_error *err)
     bus->client_id = ob_strdup(config->client_id ? config->client_id : "openbatch");
     bus->group = strdup_or_null(config->group);
     bus->partitions = config->partitions > 0 ? config->partitions : 1;
+    bus->writes_alone = config->writes_alone;
     bus->on_msg = config->on_msg;
     bus->on_event = config->on_event;
     bus->on_delivery = config->on_delivery;

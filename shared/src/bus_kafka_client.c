@@ -39,7 +39,6 @@ static const setting common_settings[] = {
 };
 
 static const setting producer_settings[] = {
-    { "enable.idempotence", "true" },
     { "acks", "all" },
     { "linger.ms", "0" },
     { "retry.backoff.ms", "50" },
@@ -313,6 +312,8 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
     int r = set_common(bus, conf, err);
     if (r == 0)
         r = set_all(conf, producer_settings, err);
+    if (r == 0)
+        r = set(conf, "enable.idempotence", bus->writes_alone ? "true" : "false", err);
     if (r < 0) {
         rd_kafka_conf_destroy(conf);
         return r;

@@ -15,9 +15,12 @@
 #define FOUR_GIB "4294967296"
 #define SEGMENT "67108864"
 
+/* A compressed batch that unpacks to more than a reader can hold would stop that reader for good.
+ */
+#define UNPACKED "compression.type", "uncompressed"
 #define DOORBELL                                                                                   \
     {                                                                                              \
-        "retention.ms", HOUR, "segment.ms", TEN_MINUTES, "retention.bytes", GIB, NULL              \
+        "retention.ms", HOUR, "segment.ms", TEN_MINUTES, "retention.bytes", GIB, UNPACKED, NULL    \
     }
 
 const ob_topic ob_topics[] = {
@@ -30,13 +33,15 @@ const ob_topic ob_topics[] = {
     /* The api stores logs within seconds; the day is for times when no api runs. */
     { OB_TOPIC_LOGS,
       true,
-      { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL },
+      { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, UNPACKED,
+        NULL },
       .is_sealed = true },
     /* Public: one order for all readers; limited by size, not by time. The producer compresses
      * (lz4), and the broker stores it so. */
     { OB_TOPIC_JOB_STATE,
       false,
-      { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, NULL },
+      { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB,
+        "compression.type", "producer", NULL },
       .is_public = true },
     { NULL, false, { NULL } },
 };

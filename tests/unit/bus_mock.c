@@ -38,18 +38,14 @@ static void on_delivery(void *ref, int ok, int64_t offset, void *arg)
     s->failed += !ok;
 }
 
-ob_bus *open_bus(seen *s, const char *group)
-{
-    return open_bus_set(s, group, NULL);
-}
-
-ob_bus *open_bus_set(seen *s, const char *group, const char *settings)
+static ob_bus *open_any(seen *s, const char *group, const char *settings, bool writes_alone)
 {
     ob_error err = { 0 };
     const ob_bus_config config = {
         .settings = settings,
         .servers = rd_kafka_mock_cluster_bootstraps(cluster),
         .client_id = "test",
+        .writes_alone = writes_alone,
         .group = group,
         .partitions = 3,
         .on_msg = on_msg,
@@ -61,6 +57,21 @@ ob_bus *open_bus_set(seen *s, const char *group, const char *settings)
     if (ob_bus_new(&config, &s->bus, &err) < 0)
         fail_msg("%s", err.text);
     return s->bus;
+}
+
+ob_bus *open_bus(seen *s, const char *group)
+{
+    return open_any(s, group, NULL, false);
+}
+
+ob_bus *open_bus_set(seen *s, const char *group, const char *settings)
+{
+    return open_any(s, group, settings, false);
+}
+
+ob_bus *open_bus_alone(seen *s)
+{
+    return open_any(s, NULL, NULL, true);
 }
 
 void say(ob_bus *bus, const char *topic, const char *key, const char *text, void *ref)

@@ -32,6 +32,8 @@ int tear_down(void **state);
 ob_bus *open_bus(seen *s, const char *group);
 /* settings: a file of librdkafka's, as in ob_bus_config. */
 ob_bus *open_bus_set(seen *s, const char *group, const char *settings);
+/* One that alone writes its topics. */
+ob_bus *open_bus_alone(seen *s);
 void on_msg(const ob_bus_msg *msg, void *arg);
 void make_topic(const char *topic, int partitions);
 void assign(ob_bus *bus, const char *topic);

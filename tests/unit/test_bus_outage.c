@@ -91,10 +91,26 @@ static void without_traffic_the_return_is_noticed_too(void **state)
     ob_bus_free(bus);
 }
 
+/* Others could use up its producer's id. Only a producer with an id fails for good. */
+static void only_who_writes_alone_has_a_producer_id(void **state)
+{
+    for (int alone = 0; alone < 2; alone++) {
+        static seen s;
+        char has[16] = "";
+        size_t size = sizeof(has);
+        ob_bus *bus = alone ? open_bus_alone(&s) : open_bus(&s, NULL);
+        assert_int_equal(
+            rd_kafka_conf_get(rd_kafka_conf(bus_producer(bus)), "enable.idempotence", has, &size),
+            RD_KAFKA_CONF_OK);
+        assert_string_equal(has, alone ? "true" : "false");
+        ob_bus_free(bus);
+    }
+}
+
 static void a_producer_that_failed_for_good_is_replaced(void **state)
 {
     static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
+    ob_bus *bus = open_bus_alone(&s);
     make_topic("fatal", 1);
     assign(bus, "fatal");
     say(bus, "fatal", NULL, "1", &s);
@@ -122,7 +138,7 @@ static void a_producer_that_failed_for_good_is_replaced(void **state)
 static void what_a_failed_producer_held_is_reported_as_failed(void **state)
 {
     static seen s;
-    ob_bus *bus = open_bus(&s, NULL);
+    ob_bus *bus = open_bus_alone(&s);
     make_topic("held", 1);
     say(bus, "held", NULL, "1", &s);
     poll_until(bus, &s.delivered, 1);
@@ -259,6 +275,7 @@ int main(void)
         cmocka_unit_test(a_broker_that_goes_and_comes_is_noticed_and_nothing_read_is_lost),
         cmocka_unit_test(an_instance_is_followed_without_waiting_for_a_slow_broker),
         cmocka_unit_test(without_traffic_the_return_is_noticed_too),
+        cmocka_unit_test(only_who_writes_alone_has_a_producer_id),
         cmocka_unit_test(a_producer_that_failed_for_good_is_replaced),
         cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),
         cmocka_unit_test(a_producer_that_sends_nothing_is_replaced),

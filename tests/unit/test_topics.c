@@ -18,14 +18,17 @@ static void every_topic_is_in_the_table_once_and_bounded(void **state)
                                   OB_TOPIC_LOGS,        OB_TOPIC_JOB_STATE };
     size_t n = 0;
     for (const ob_topic *t = ob_topics; t->name; t++, n++) {
-        bool bounded = false;
+        bool bounded = false, unpacked = false;
         size_t i = 0;
         for (; t->configs[i]; i += 2) {
             assert_non_null(t->configs[i + 1]);
             bounded |= strcmp(t->configs[i], "retention.bytes") == 0;
+            unpacked |= strcmp(t->configs[i], "compression.type") == 0 &&
+                        strcmp(t->configs[i + 1], "uncompressed") == 0;
         }
         assert_true(i < ARRAY_SIZE(t->configs));
         assert_true(bounded);
+        assert_true(unpacked != t->is_public);
     }
     assert_int_equal(n, ARRAY_SIZE(names));
     for (size_t i = 0; i < n; i++)

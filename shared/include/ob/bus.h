@@ -49,7 +49,12 @@ typedef struct ob_bus_config {
                              spoken to; NULL or empty: anybody who has the port */
     const char *client_id;
     int32_t partitions; /* of partitioned topics, when they are created */
-    const char *group;  /* NULL, or the group of 'group_topics' (api: batch.logs) */
+    /* Nobody else may write the topics that this process sends to. Then its producer has an id: a
+     * message is there once, and in order. Kafka believes whatever id a batch names, so others who
+     * write the same topic could use the id up: our messages would be refused, or dropped as
+     * repeated. */
+    bool writes_alone;
+    const char *group; /* NULL, or the group of 'group_topics' (api: batch.logs) */
     ob_bus_on_msg on_msg;
     ob_bus_on_event on_event;       /* may be NULL */
     ob_bus_on_delivery on_delivery; /* may be NULL; ob_bus_poll calls it */

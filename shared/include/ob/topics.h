@@ -16,10 +16,10 @@
 
 typedef struct ob_topic {
     const char *name;
-    bool partitioned;       /* OPENBATCH_KAFKA_PARTITIONS partitions, otherwise one */
-    const char *configs[8]; /* "key", "value", ..., NULL */
-    bool is_public;         /* others read its messages, so our limit does not apply */
-    bool is_sealed;         /* its messages are sealed (ob/seal.h) */
+    bool partitioned;        /* OPENBATCH_KAFKA_PARTITIONS partitions, otherwise one */
+    const char *configs[10]; /* "key", "value", ..., NULL */
+    bool is_public;          /* others read its messages, so our limit does not apply */
+    bool is_sealed;          /* its messages are sealed (ob/seal.h) */
 } ob_topic;
 extern const ob_topic ob_topics[]; /* ends with name == NULL */
 

@@ -9,12 +9,14 @@ import contextlib
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import time
 from pathlib import Path
 
 import pytest
+import raw_kafka
 from confluent_kafka import (
     Consumer,
     ConsumerGroupTopicPartitions,
@@ -300,6 +302,54 @@ def test_what_it_forges_or_repeats_has_no_effect_and_is_counted(host):
     time.sleep(2)
     host.other_is_untouched()
     stack.kill(host.own)  # its next process is heard again
+
+
+def connection(stack):
+    port = int(stack.env["OPENBATCH_KAFKA"].rsplit(":", 1)[1])
+    password = (stack.home / "secrets/kafka-executor.password").read_text().strip()
+    return raw_kafka.Connection(port, "executor", password)
+
+
+def test_it_cannot_use_up_the_numbers_of_others_messages(host):
+    """Kafka lets anybody send under any producer's id: it then drops the first message of that
+    producer as repeated, or refuses all. So no message of ours may depend on such an id."""
+    kafka, there = connection(host.stack), topics(host.stack)
+    new, taken = kafka.new_producer(), 0
+    for producer in range(max(0, new - 50), new + 50):
+        for topic in sorted(OWN_TOPICS):
+            # Those that there are cannot go on; of those to come, the first message was here.
+            epoch = 32767 if producer < new else 0
+            data = raw_kafka.batch(raw_kafka.record(b"x"), producer, epoch, 0)
+            for partition in range(there[topic]):
+                taken += kafka.produce(topic, partition, data) == 0
+    assert taken > 50  # or this test knows Kafka's protocol no more
+    work = host.work
+    lines = ["sh", "-c", "echo one; sleep 2; echo two; sleep 2; echo three"]
+    queue = work.queue(work.environment(2, ["m5.large"]))
+    job = work.wait(work.submit(queue, work.definition(lines)), timeout=120)
+    assert job["status"] == "SUCCEEDED"
+    wait_for("all of its output", lambda: work.log(job) == ["one", "two", "three"])
+    for service in ("scheduler", "scaler"):
+        wait_for(f"{service} to be well", lambda s=service: host.stack.health(s)["ok"])
+    host.other_is_untouched()
+
+
+def test_what_it_sends_compressed_is_never_kept_so(host):
+    """5 KB that unpack to 150 MB stop a reader for good: it gives up, and tries again. (With so
+    many, Kafka itself would end; it refuses more than a message may have.)"""
+    kafka = connection(host.stack)
+    for topic in sorted(OWN_TOPICS):
+        data = raw_kafka.batch(raw_kafka.zeros(20 << 20), attributes=raw_kafka.ZSTD)
+        assert len(data) < 1000
+        assert kafka.produce(topic, 0, data) == raw_kafka.RECORD_TOO_LARGE
+
+
+def test_without_a_password_kafka_keeps_no_memory_for_anybody(host):
+    """It takes as much as a request says it has, before it knows who sends it."""
+    port = int(host.stack.env["OPENBATCH_KAFKA"].rsplit(":", 1)[1])
+    with socket.create_connection(("127.0.0.1", port), timeout=20) as long:
+        long.sendall((64 << 10).to_bytes(4, "big"))
+        assert long.recv(1) == b""  # closed
 
 
 # ---- Ports, sockets, files ----
