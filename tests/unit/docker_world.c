@@ -98,7 +98,8 @@ void inspect_says(world *w, const char *status, int code, int64_t finished_ms)
     show_time(began, w->began_ms ? w->began_ms : ob_wall_ms() - 10000);
     show_time(ended, finished_ms);
     (void)snprintf(w->inspected, sizeof(w->inspected),
-                   "{\"Id\": \"1234\", \"Config\": {\"Image\": \"x\"}, \"State\": {\"Status\": "
+                   "{\"Id\": \"" CONTAINER_ID
+                   "\", \"Config\": {\"Image\": \"x\"}, \"State\": {\"Status\": "
                    "\"%s\", \"Running\": %s, \"ExitCode\": %d, \"StartedAt\": \"%s\", "
                    "\"FinishedAt\": \"%s\"}}",
                    status, strcmp(status, "running") == 0 ? "true" : "false", code, began, ended);
@@ -132,7 +133,7 @@ static engine_answer on_request(const char *method, const char *path, void *arg)
         return on_probe(w, method, path);
     if (strncmp(path, "/containers/create", 18) == 0)
         return (engine_answer){ .status = w->create_status,
-                                .body = w->create_status == 201 ? "{\"Id\": \"1234\"}"
+                                .body = w->create_status == 201 ? "{\"Id\": \"" CONTAINER_ID "\"}"
                                                                 : "{\"message\": \"broken\"}" };
     if (strstr(path, "/start")) {
         w->starts++;
@@ -291,10 +292,10 @@ void run_one(world *w)
 
 void say_died(world *w, int64_t ms)
 {
-    ob_cleanup(ob_freep) char *event =
-        ob_strf("{\"Action\": \"die\", \"timeNano\": %lld, \"Actor\": {\"ID\": \"1234\", "
-                "\"Attributes\": {\"openbatch.run\": \"" RUN "\", \"exitCode\": \"0\"}}}\n",
-                (long long)ms * 1000000);
+    ob_cleanup(ob_freep) char *event = ob_strf(
+        "{\"Action\": \"die\", \"timeNano\": %lld, \"Actor\": {\"ID\": \"" CONTAINER_ID "\", "
+        "\"Attributes\": {\"openbatch.run\": \"" RUN "\", \"exitCode\": \"0\"}}}\n",
+        (long long)ms * 1000000);
     engine_say(w->engine, "/events", event);
 }
 

@@ -14,6 +14,8 @@
 #define RUN JOB "/1"
 #define NAME "ob-" JOB "-1"
 #define OTHER_RUN "018f0000-0000-7000-8000-000000000002/1"
+/* As long as real ones: it is looked for in the kernel's log. */
+#define CONTAINER_ID "c0ffee0000000000000000000000000000000000000000000000000000000001"
 #define LISTED(state)                                                                              \
     "[{\"Names\": [\"/" NAME "\"], \"State\": \"" state "\", "                                     \
     "\"Labels\": {\"openbatch.run\": \"" RUN "\"}}]"

@@ -92,7 +92,8 @@ static void find_ended_at(world *w, int code, int64_t began_ms, int64_t ended_ms
     (void)usleep(20000); /* times are told in milliseconds */
     show_time(ended, ended_ms ? ended_ms : ob_wall_ms());
     (void)snprintf(w->inspected, sizeof(w->inspected),
-                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"exited\", \"ExitCode\": %d, "
+                   "{\"Id\": \"" CONTAINER_ID
+                   "\", \"State\": {\"Status\": \"exited\", \"ExitCode\": %d, "
                    "\"StartedAt\": \"%s\", \"FinishedAt\": \"%s\"}}",
                    code, began, ended);
     w->listed = LISTED("exited");
@@ -192,7 +193,8 @@ static void end_unheard_as(world *w, int code, const char *status)
     w->end_code = code;
     w->began_ms = ob_wall_ms(); /* with this dockerd */
     (void)snprintf(w->inspected, sizeof(w->inspected),
-                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"%s\", \"Running\": true, "
+                   "{\"Id\": \"" CONTAINER_ID
+                   "\", \"State\": {\"Status\": \"%s\", \"Running\": true, "
                    "\"Pid\": 2147483647}}",
                    status);
     for (int i = 0; i < 8 && w->nudges == 0; i++)
@@ -231,7 +233,8 @@ static void end_of_what_was_just_starting(world *w, int code)
 {
     run_one(w);
     (void)snprintf(w->inspected, sizeof(w->inspected),
-                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"created\", \"Running\": true, "
+                   "{\"Id\": \"" CONTAINER_ID
+                   "\", \"State\": {\"Status\": \"created\", \"Running\": true, "
                    "\"Pid\": 2147483647, \"StartedAt\": \"0001-01-01T00:00:00Z\", "
                    "\"FinishedAt\": \"0001-01-01T00:00:00Z\"}}");
     w->listed = "[{\"Names\": [\"/" NAME "\"], \"State\": \"created\", "
@@ -241,7 +244,8 @@ static void end_of_what_was_just_starting(world *w, int code)
     char ended[48];
     show_time(ended, ob_wall_ms());
     (void)snprintf(w->inspected, sizeof(w->inspected),
-                   "{\"Id\": \"1234\", \"State\": {\"Status\": \"created\", \"Running\": false, "
+                   "{\"Id\": \"" CONTAINER_ID
+                   "\", \"State\": {\"Status\": \"created\", \"Running\": false, "
                    "\"Pid\": 0, \"ExitCode\": %d, \"StartedAt\": \"0001-01-01T00:00:00Z\", "
                    "\"FinishedAt\": \"%s\"}}",
                    code, ended);
