@@ -13,8 +13,13 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 TICK_US = 1_000_000 / os.sysconf("SC_CLK_TCK")
-# Many small programs that do one thing together.
+NAME_MAX = 15  # the kernel cuts names there
+# Programs by another name than their own; many small ones do one thing together.
 GROUPS = {
+    "openbatch-api": "api",
+    "openbatch-scheduler": "scheduler",
+    "openbatch-scaler": "scaler",
+    "openbatch-executor": "executor",
     "java": "kafka",
     "postgres": "postgresql",
     "redis-server": "redis",
@@ -23,8 +28,9 @@ GROUPS = {
     "runsvdir": "supervision and logs",
     "openbatch-logger": "supervision and logs",
     "sv": "supervision and logs",
-    "containerd-shim": "containerd-shim",
+    "containerd-shim-runc-v2": "containerd-shim",
 }
+GROUPS = {name[:NAME_MAX]: group for name, group in GROUPS.items()}
 
 
 @dataclass(frozen=True)
@@ -81,10 +87,7 @@ def below(processes, roots):
 
 
 def group_of(name):
-    for start, group in GROUPS.items():
-        if name == start or (name.startswith(start) and start.startswith("containerd-shim")):
-            return group
-    return name.removeprefix("openbatch-")
+    return GROUPS.get(name[:NAME_MAX], name)
 
 
 class Accounts:

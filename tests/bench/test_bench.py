@@ -86,6 +86,13 @@ def test_own_process_is_among_all():
     assert found.parent == os.getppid() and found.own >= 0
 
 
+def test_names_that_the_kernel_cuts_are_known():
+    names = ("scheduler", "scaler", "executor", "api")
+    assert [cpu.group_of(f"openbatch-{name}"[:15]) for name in names] == list(names)
+    assert cpu.group_of("containerd-shim"[:15]) == "containerd-shim"
+    assert cpu.group_of("crun") == "crun"
+
+
 def test_backends_belong_to_the_server_that_started_them():
     all_of_them = processes(
         stat(10, "postgres", 1, (0, 0, 0, 0)),
@@ -278,7 +285,7 @@ def test_an_insert_has_the_row_without_variables_of_pgbench():
     script = baselines.insert_script({"id": "x", "name": "a:b'c", "share": None, "queue_id": 7})
     values = script.partition("VALUES")[2]
     assert "share" not in script and ", 7)" in values
-    assert ":b" not in values and b"a:b".hex() in values
+    assert ":b" not in values.replace("::", "") and b"a:b".hex() in values
 
 
 def test_rows_are_copies_but_for_what_is_changed():

@@ -49,7 +49,7 @@ def last_round(copy):
 
 
 def until_decided(copy, last):
-    wait_for("a decision", lambda: last_round(copy) > last, 600, every=0.005)
+    wait_for("a decision", lambda: last_round(copy) > last, 120, every=0.005)
     return time.monotonic()
 
 
