@@ -150,6 +150,12 @@ typedef enum ob_point_kind {
     P(EXECUTOR_TRY_CREATE, CONTAINER, "executor.try_create", "a container to try the engine")      \
     P(EXECUTOR_TRY_START, CONTAINER, "executor.try_start", "it is started")                        \
     P(EXECUTOR_TRY_REMOVE, CONTAINER, "executor.try_remove", "it is removed")                      \
+    P(EXECUTOR_OCI_FOLDER, FILE, "executor.oci_folder", "the folder of a container")               \
+    P(EXECUTOR_OCI_FOLDER_GO, FILE, "executor.oci_folder_go", "it goes")                           \
+    P(EXECUTOR_KEEPER_START, CONTAINER, "executor.keeper_start", "the keeper of a container")      \
+    P(EXECUTOR_KEEPER_STOP, CONTAINER, "executor.keeper_stop", "it is to stop its container")      \
+    P(EXECUTOR_KEEPER_CLEAN, CONTAINER, "executor.keeper_clean", "what a killed keeper left goes") \
+    P(EXECUTOR_KEEPER_TRY, CONTAINER, "executor.keeper_try", "a container's root is tried")        \
     P(EXECUTOR_METADATA, PROVIDER, "executor.metadata", "a token of the metadata service")
 
 /* The table as an enum. */
