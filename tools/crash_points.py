@@ -46,6 +46,10 @@ OCI_FOLDER, OCI_KEEPER = OCI + "oci_folder.c", OCI + "oci_keeper.c"
 KEEPER = {OCI + f"keeper/keeper_{name}.c" for name in ("groups", "init", "room", "run", "tree")} | {
     OCI + "keeper/keeper.c"
 }
+# The store of images; its programs, skopeo and umoci, work in a folder of whoever runs them.
+IMAGE_FILES = "services/executor/images/image_files.c"
+CHILD = "services/executor/child.c"
+IMAGE_PROGRAM = "services/executor/images/image_program.c"
 # Its file belongs to a test.
 NULL_WORD = "services/executor/runtimes/null/null_word.c"
 BUS, BUS_ADMIN = "shared/src/bus_kafka.c", "shared/src/bus_kafka_admin.c"
@@ -57,7 +61,7 @@ RAW = [
     (
         r"\bob_point_pass\(",
         {BUS, BUS_ADMIN, DB, DB_PIPE, FILE, HTTP, CACHE, SPOOL, INSTANCE_DIR, SUPERVISE}
-        | {OCI_FOLDER, OCI_KEEPER},
+        | {IMAGE_FILES, IMAGE_PROGRAM, OCI_FOLDER, OCI_KEEPER},
     ),
     (r"\brd_kafka_produce\w*\(", {BUS}),
     (r"\brd_kafka_(commit|offsets?_store)\w*\(", {BUS}),
@@ -69,17 +73,25 @@ RAW = [
     # health.c has a socket, which is made again at each start
     (
         r"(?<!->)\b(rename|link|symlink|unlink|remove)(at2?)?\(",
-        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH, OCI_FOLDER} | KEEPER,
+        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH, IMAGE_FILES, OCI_FOLDER} | KEEPER,
     ),
     (r"\b(fsync|fdatasync|f?truncate)\(", {FILE, SPOOL}),
-    (r"\bO_(CREAT|TRUNC|APPEND)\b", {FILE, SPOOL, SUPERVISE, NULL_WORD, OCI_FOLDER} | KEEPER),
+    (
+        r"\bO_(CREAT|TRUNC|APPEND)\b",
+        {FILE, SPOOL, SUPERVISE, NULL_WORD, IMAGE_FILES, OCI_FOLDER} | KEEPER,
+    ),
     # the kernel's filter of core files, which is no file on a disk
     (r'\bfopen\([^;]*"[wa]', {SERVICE}),
-    (r"\b(v?fork|posix_spawnp?|system|popen)\(", {SUPERVISE, OCI_KEEPER} | KEEPER),
+    (
+        r"\b(v?fork|posix_spawnp?|system|popen)\(",
+        {SUPERVISE, IMAGE_PROGRAM, CHILD, OCI_KEEPER} | KEEPER,
+    ),
     # the local provider kills a purge that hangs, and starts another one
     (
         r"(?<!->)\bkill\(",
-        {SUPERVISE, POINT, "services/scaler/providers/local/provider_local.c", OCI_KEEPER} | KEEPER,
+        {SUPERVISE, POINT, "services/scaler/providers/local/provider_local.c"}
+        | {IMAGE_PROGRAM, CHILD, OCI_KEEPER}
+        | KEEPER,
     ),
 ]
 

@@ -7,6 +7,7 @@ waits until one has died."""
 import sys
 
 import crash_docker
+import crash_images
 from crash_hosts import (
     come_back_too_late,
     join_and_leave,
@@ -114,5 +115,9 @@ RECIPES = {
     machines_come_and_go: "scaler.ec2_run scaler.ec2_terminate scaler.ec2_describe",
     launched_twice: "scaler.ec2_double",
     none_for_a_while: "scaler.found",
+    crash_images.images_come_and_go: """
+        executor.image_restart executor.image_copy executor.image_unpack executor.image_info
+        executor.image_publish executor.image_name executor.image_done executor.image_unname
+        executor.image_go executor.image_delete executor.image_sweep executor.image_unlock""",
 }
 OF_POINT = {point: recipe for recipe, points in RECIPES.items() for point in points.split()}

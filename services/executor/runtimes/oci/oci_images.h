@@ -16,10 +16,11 @@ typedef struct oci_image_wait oci_image_wait;
 typedef struct oci_images_config {
     loop *loop;
     const char *dir;         /* of the store; made if it is missing (borrowed) */
-    int64_t limit_bytes;     /* of unpacked roots that nothing uses; 0: no limit */
+    int64_t limit_bytes;     /* of all roots; what is in use or was loaded stays; 0: no limit */
     int64_t pull_stall_ms;   /* time without progress after which a pull fails */
     const char *credentials; /* a config.json (auths); empty: the user's own (borrowed) */
     const char *engine;      /* DOCKER_HOST of an engine to copy images from; empty: none */
+    const char *program;     /* openbatch-image; NULL: the one beside this program */
 } oci_images_config;
 
 /* An image in use. All members are borrowed and valid until the use is released. */
@@ -50,8 +51,9 @@ int oci_images_new(const oci_images_config *config, oci_images **ret, ob_error *
 /* Ends its pulls. All uses and waits are over. */
 void oci_images_free(oci_images *store);
 
-/* The image if it is there, unpacked, for that platform: a new use; NULL: it is to be waited for.
- * Fast: it may be called for each container. */
+/* The image if it is there, unpacked, for that platform: a new use; NULL: it is to be waited for,
+ * also to look whether a Docker engine that it came from has another one of that name now. Fast: it
+ * may be called for each container. */
 const oci_image *oci_images_get(oci_images *store, const oci_image_request *request);
 /* Pulls and unpacks it, once for all that wait for the same image, platform and login, and calls fn
  * once from the loop. A pull for which nobody waits any more continues. The request is copied. */
