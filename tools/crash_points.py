@@ -40,7 +40,8 @@ FOLDERS = {
 SUPERVISE = "services/scaler/providers/local/supervise.c"
 INSTANCE_DIR = "services/scaler/providers/instance_dir.c"
 SPOOL = "services/executor/spool.c"
-# Files of containers. A keeper is a program of its own, which may be killed anywhere: it passes no points.
+# Files of containers. A keeper is a program of its own that may be killed anywhere: it passes no
+# points.
 OCI = "services/executor/runtimes/oci/"
 OCI_FOLDER, OCI_KEEPER = OCI + "oci_folder.c", OCI + "oci_keeper.c"
 KEEPER = {OCI + f"keeper/keeper_{name}.c" for name in ("groups", "init", "room", "run", "tree")} | {

@@ -42,6 +42,7 @@ from crash_jobs import (
     with_volume,
     work,
 )
+from crash_oci import oci_begins, oci_job, oci_keeper_killed, oci_stop
 from crash_operations import (
     access_keys,
     asking,
@@ -106,6 +107,10 @@ RECIPES = {
     come_back_too_late: "scheduler.leave",
     engine_that_starts_nothing: "executor.try_create executor.try_start executor.try_remove",
     end_unseen: "executor.nudge",
+    oci_job: "executor.oci_folder executor.oci_folder_go executor.keeper_start",
+    oci_begins: "executor.keeper_try",
+    oci_stop: "executor.keeper_stop",
+    oci_keeper_killed: "executor.keeper_clean",
     crash_docker.come_and_go: """
         scaler.file_password scaler.docker_create scaler.docker_start scaler.docker_stop
         scaler.docker_remove""",

@@ -144,8 +144,8 @@ static void an_init_process_starts_the_command(void **state)
 {
     ob_cleanup(oci_config_done) oci_config a = make("'linuxParameters': {'initProcessEnabled': "
                                                     "true}");
-    assert_at(a.body, "process.args", "['/dev/init', 'init', 'sh']");
-    assert_at(mount_at(a.body, "/dev/init"), "source", "'/bin/keeper'");
+    assert_at(a.body, "process.args", "['/sbin/docker-init', 'init', 'sh']");
+    assert_at(mount_at(a.body, "/sbin/docker-init"), "source", "'/bin/keeper'");
 }
 
 static void the_last_of_two_variables_counts(void **state)

@@ -173,11 +173,16 @@ static int make_config(const oci_container *c, oci_config *ret, ob_error *err)
     int r = oci_user_read(c->image->root, oci_config_user(c->spec, image), &user, err);
     if (r == 0)
         r = oci_devices_find(json_object_get(c->spec, "container"), &devices, err);
+    if (r < 0) { /* Docker finds these only at the start */
+        ob_error_context(err, "CannotStartContainerError");
+        return r;
+    }
     in.devices = devices;
-    if (r == 0)
-        r = oci_config_make(&in, ret, err);
+    r = oci_config_make(&in, ret, err);
     if (r == 0)
         r = make_sources(ret->sources, err);
+    if (r < 0)
+        ob_error_context(err, "CannotCreateContainerError");
     return r;
 }
 
@@ -187,7 +192,7 @@ static void make(oci_container *c)
     ob_error err = { 0 };
     ob_cleanup(oci_config_done) oci_config config = { 0 };
     if (make_config(c, &config, &err) < 0) {
-        oci_end_failed(c, "CannotCreateContainerError: %s", err.text);
+        oci_end_failed(c, "%s", err.text);
         return;
     }
     c->volumes = json_incref(config.volumes);

@@ -119,8 +119,8 @@ static int make_args(const oci_input *in, json_t **ret, ob_error *err)
     const json_t *rest = json_array_size(own) > 0 ? own : json_object_get(in->image, "Cmd");
     json_auto_t *args = json_array();
     if (oci_has_init(in->spec)) {
-        (void)json_array_append_new(args, json_string(OCI_INIT_PATH));
-        (void)json_array_append_new(args, json_string("init"));
+        (void)json_array_append_new(args, ob_json_text(OCI_INIT_PATH));
+        (void)json_array_append_new(args, ob_json_text("init"));
     }
     size_t before = json_array_size(args);
     if (json_is_array(entry))
@@ -154,7 +154,7 @@ static json_t *make_rlimits(const json_t *container)
         for (size_t n = strlen(type); *name && n < sizeof(type) - 1; name++, n++)
             type[n] = (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
         (void)json_array_append_new(list,
-                                    json_pack("{s:s, s:I, s:I}", "type", type, "soft",
+                                    json_pack("{s:o, s:I, s:I}", "type", ob_json_text(type), "soft",
                                               (json_int_t)ob_json_int(item, "softLimit", 0), "hard",
                                               (json_int_t)ob_json_int(item, "hardLimit", 0)));
     }
@@ -186,7 +186,7 @@ static json_t *make_namespaces(const oci_host *host)
     static const char *const types[] = { "pid", "ipc", "uts", "mount", "cgroup" };
     size_t n = ARRAY_SIZE(types) - (host->groups == OCI_GROUPS_V2 ? 0 : 1);
     for (size_t i = 0; i < n; i++)
-        (void)json_array_append_new(list, json_pack("{s:s}", "type", types[i]));
+        (void)json_array_append_new(list, json_pack("{s:o}", "type", ob_json_text(types[i])));
     return list;
 }
 
@@ -234,15 +234,17 @@ int oci_config_make(const oci_input *in, oci_config *ret, ob_error *err)
         r = oci_mounts(in, made.volumes, made.sources, &mounts, err);
     if (r < 0)
         return r;
-    made.body = json_pack("{s:s, s:O, s:{s:s, s:b}, s:o, s:O, s:o}", "ociVersion", "1.0.2",
-                          "process", process, "root", "path", OCI_ROOT_FOLDER, "readonly",
-                          ob_json_bool(container, "readonlyRootfilesystem", false), "hostname",
-                          ob_json_text(in->host->name), "mounts", mounts, "linux",
-                          make_linux(in, json_incref(resources)));
+    made.body =
+        json_pack("{s:o, s:O, s:{s:o, s:b}, s:o, s:O, s:o}", "ociVersion", ob_json_text("1.0.2"),
+                  "process", process, "root", "path", ob_json_text(OCI_ROOT_FOLDER), "readonly",
+                  ob_json_bool(container, "readonlyRootfilesystem", false), "hostname",
+                  ob_json_text(in->host->name), "mounts", mounts, "linux",
+                  make_linux(in, json_incref(resources)));
     if (in->gpus)
         set(made.body, "hooks",
-            json_pack("{s:[{s:o, s:[s, s]}]}", "prestart", "path", ob_json_text(in->gpu_hook),
-                      "args", "nvidia-container-runtime-hook", "prestart"));
+            json_pack("{s:[{s:o, s:[o, o]}]}", "prestart", "path", ob_json_text(in->gpu_hook),
+                      "args", ob_json_text("nvidia-container-runtime-hook"),
+                      ob_json_text("prestart")));
     *ret = made;
     made = (oci_config){ 0 };
     return 0;

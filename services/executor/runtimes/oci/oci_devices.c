@@ -34,11 +34,11 @@ static bool is_device(const struct stat *at)
 static void add(json_t *list, const char *path, const struct stat *at, const char *access)
 {
     (void)json_array_append_new(
-        list,
-        json_pack("{s:o, s:s, s:I, s:I, s:i, s:I, s:I, s:s}", "path", ob_json_text(path), "type",
-                  S_ISBLK(at->st_mode) ? "b" : "c", "major", (json_int_t)major(at->st_rdev),
-                  "minor", (json_int_t)minor(at->st_rdev), "fileMode", (int)(at->st_mode & 0777),
-                  "uid", (json_int_t)at->st_uid, "gid", (json_int_t)at->st_gid, "access", access));
+        list, json_pack("{s:o, s:o, s:I, s:I, s:i, s:I, s:I, s:o}", "path", ob_json_text(path),
+                        "type", ob_json_text(S_ISBLK(at->st_mode) ? "b" : "c"), "major",
+                        (json_int_t)major(at->st_rdev), "minor", (json_int_t)minor(at->st_rdev),
+                        "fileMode", (int)(at->st_mode & 0777), "uid", (json_int_t)at->st_uid, "gid",
+                        (json_int_t)at->st_gid, "access", ob_json_text(access)));
 }
 
 static void add_folder(
@@ -79,7 +79,7 @@ static void read_access(const json_t *device, char access[4])
         }
     access[n] = '\0';
     if (n == 0)
-        (void)strcpy(access, "rwm");
+        (void)snprintf(access, 4, "rwm");
 }
 
 static int add_device(const json_t *device, json_t *list, ob_error *err)

@@ -132,13 +132,13 @@ static int give(posix_spawn_file_actions_t *actions, int fd, int as, int *ret_hi
     return *ret_high < 0 ? errno : posix_spawn_file_actions_adddup2(actions, *ret_high, as);
 }
 
-/* The program says by its own table what is closed: all but these. state_fd, image_fd: -1: none. */
+/* state_fd, image_fd: -1: none. */
 static int spawn(int *ret_pid, char *const args[], const char *folder, int state_fd, int image_fd)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
     sigset_t blocked, ignored;
-    int state = -1, image = -1, pid = 0;
+    int pid = 0, given[2] = { -1, -1 };
     ob_cleanup(ob_freep) char *path = ob_strf("PATH=%s", getenv("PATH") ? getenv("PATH") : "");
     (void)posix_spawn_file_actions_init(&actions);
     (void)posix_spawnattr_init(&attributes);
@@ -152,15 +152,14 @@ static int spawn(int *ret_pid, char *const args[], const char *folder, int state
     for (int fd = 0; r == 0 && fd < 3; fd++)
         r = posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     if (r == 0 && state_fd >= 0)
-        r = give(&actions, state_fd, OCI_FD_STATE, &state);
+        r = give(&actions, state_fd, OCI_FD_STATE, &given[0]);
     if (r == 0 && image_fd >= 0)
-        r = give(&actions, image_fd, OCI_FD_IMAGE, &image);
+        r = give(&actions, image_fd, OCI_FD_IMAGE, &given[1]);
     if (r == 0)
         r = posix_spawn(&pid, args[0], &actions, &attributes, args, (char *[]){ path, NULL });
-    if (state >= 0)
-        (void)close(state);
-    if (image >= 0)
-        (void)close(image);
+    for (size_t i = 0; i < ARRAY_SIZE(given); i++)
+        if (given[i] >= 0)
+            (void)close(given[i]);
     (void)posix_spawn_file_actions_destroy(&actions);
     (void)posix_spawnattr_destroy(&attributes);
     *ret_pid = pid;

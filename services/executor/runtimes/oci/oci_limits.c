@@ -67,7 +67,8 @@ static json_t *make_cpu(const json_t *container)
 
 static void allow(json_t *rules, const char *type, int64_t major, int64_t minor, const char *access)
 {
-    json_t *rule = json_pack("{s:b, s:s, s:s}", "allow", 1, "type", type, "access", access);
+    json_t *rule = json_pack("{s:b, s:o, s:o}", "allow", 1, "type", ob_json_text(type), "access",
+                             ob_json_text(access));
     if (major >= 0)
         set(rule, "major", json_integer(major));
     if (minor >= 0)
@@ -83,10 +84,12 @@ static json_t *make_device_rules(const oci_input *in)
                   { 5, 0 }, { 5, 1 }, { 5, 2 }, { 136, -1 } };
     json_t *rules = json_array();
     if (is_privileged(in)) {
-        (void)json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", 1, "access", "rwm"));
+        (void)json_array_append_new(
+            rules, json_pack("{s:b, s:o}", "allow", 1, "access", ob_json_text("rwm")));
         return rules;
     }
-    (void)json_array_append_new(rules, json_pack("{s:b, s:s}", "allow", 0, "access", "rwm"));
+    (void)json_array_append_new(rules,
+                                json_pack("{s:b, s:o}", "allow", 0, "access", ob_json_text("rwm")));
     allow(rules, "c", -1, -1, "m");
     allow(rules, "b", -1, -1, "m");
     for (size_t i = 0; i < ARRAY_SIZE(usual); i++)
@@ -194,7 +197,7 @@ json_t *oci_capabilities(const oci_input *in)
     for (size_t i = 0; i < ARRAY_SIZE(capability_names); i++)
         if ((in->host->capabilities >> i & 1) &&
             (is_privileged(in) || is_usual(capability_names[i])))
-            (void)json_array_append_new(bounding, json_string(capability_names[i]));
+            (void)json_array_append_new(bounding, ob_json_text(capability_names[i]));
     json_t *held = in->user->uid == 0 ? json_incref(bounding) : json_array();
     return json_pack("{s:o, s:O, s:o, s:[], s:[]}", "bounding", bounding, "effective", held,
                      "permitted", held, "inheritable", "ambient");

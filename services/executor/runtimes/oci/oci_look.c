@@ -45,7 +45,10 @@ static void end_refused(oci_container *c, const oci_state *s)
         oci_doubt(c, s->why);
         return;
     }
-    (void)snprintf(reason, sizeof(reason), "CannotStartContainerError: %s", s->why);
+    (void)snprintf(reason, sizeof(reason), "CannotStartContainerError: %s",
+                   strncmp(s->why, "open executable", 15) == 0
+                       ? "open executable: permission denied"
+                       : s->why);
     oci_tell_end(c, &(runtime_end){ .exit_code = code, .reason = reason });
 }
 

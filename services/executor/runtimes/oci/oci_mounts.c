@@ -33,8 +33,8 @@ make_mount(const char *target, const char *type, const char *source, const char 
     for (char *rest = copy, *option; (option = strsep(&rest, ","));)
         if (*option)
             (void)json_array_append_new(list, ob_json_text(option));
-    return json_pack("{s:o, s:s, s:o, s:o}", "destination", ob_json_text(target), "type", type,
-                     "source", ob_json_text(source), "options", list);
+    return json_pack("{s:o, s:o, s:o, s:o}", "destination", ob_json_text(target), "type",
+                     ob_json_text(type), "source", ob_json_text(source), "options", list);
 }
 
 static void

@@ -6,7 +6,7 @@
 
 #include "oci_input.h"
 
-#define OCI_INIT_PATH "/dev/init" /* of the job's init process, inside of the container */
+#define OCI_INIT_PATH "/sbin/docker-init" /* of the job's init process, as with Docker */
 
 /* Does the job ask for an init process? */
 bool oci_has_init(const json_t *spec);

@@ -99,7 +99,7 @@ int oci_user_find(
     *ret = (oci_user){ .home = "/" };
     const char *colon = strchr(spec, ':');
     size_t len = colon ? (size_t)(colon - spec) : strlen(spec);
-    (void)snprintf(user, sizeof(user), "%.*s", (int)(len < 255 ? len : 255), spec);
+    (void)ob_text_copy(user, sizeof(user), spec, len);
     if (!find_user(*user ? user : "0", passwd, ret, name))
         return ob_fail(err, EINVAL, "unable to find user %s: no matching entries in passwd file",
                        ob_cut(user, 100));

@@ -72,7 +72,7 @@ static void each(const char *group, void (*fn)(const char *path, void *arg), voi
     while (dir && (entry = readdir(dir))) {
         if (entry->d_type != DT_DIR || entry->d_name[0] == '.')
             continue;
-        int n = snprintf(path, sizeof(path), ROOT "/%.100s", entry->d_name);
+        int n = snprintf(path, sizeof(path), ROOT "/%s", entry->d_name);
         if (!is_hierarchy(path))
             continue;
         (void)snprintf(path + n, sizeof(path) - (size_t)n, "%s", group);

@@ -40,6 +40,7 @@
 #define STATE_ROOT "runtime"
 #define PID_FILE "pid"
 #define LOG_FILE "log"
+#define NAMES 3
 
 typedef enum keeper_phase {
     PHASE_CREATING,
@@ -229,7 +230,8 @@ static void runtime_error(const keeper *k, char *why, size_t size)
         return;
     }
     unquote(quote + 1);
-    (void)snprintf(why, size, "%.*s", WHY_MAX - 1, quote + 1);
+    quote[1 + strnlen(quote + 1, size - 1)] = '\0';
+    (void)snprintf(why, size, "%s", quote + 1);
 }
 
 typedef enum keeper_gate {
@@ -382,10 +384,10 @@ static bool make_volume(const char *name, const char *place)
 /* The container's own copies of the host's names. */
 static bool copy_names(void)
 {
-    static const char *const names[] = { "hosts", "resolv.conf", "hostname" };
+    static const char *const names[NAMES] = { "hosts", "resolv.conf", "hostname" };
     char data[READ_BYTES], path[64];
     bool ok = make_folder("etc");
-    for (size_t i = 0; ok && i < sizeof(names) / sizeof(names[0]); i++) {
+    for (size_t i = 0; ok && i < NAMES; i++) {
         (void)snprintf(path, sizeof(path), "/etc/%s", names[i]);
         (void)read_text(path, data, sizeof(data));
         int fd = open(path + 1, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
