@@ -356,7 +356,7 @@ static void a_job_s_mount_takes_the_place_of_a_usual_one(void **state)
     ob_cleanup(oci_config_done) oci_config b = make("'linuxParameters': {'sharedMemorySize': 3}");
     assert_at(mount_at(b.body, "/dev/shm"), "options",
               "['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=3145728']");
-    assert_at(mount_at(b.body, "/etc/hosts"), "source", "'/runs/x/etc/hosts'");
+    assert_at(mount_at(b.body, "/etc/hosts"), "source", "'/runs/x/room/etc/hosts'");
 }
 
 static void the_image_s_volumes_can_be_written_in_a_root_that_cannot(void **state)
@@ -365,7 +365,7 @@ static void the_image_s_volumes_can_be_written_in_a_root_that_cannot(void **stat
     ob_cleanup(oci_config_done) oci_config a = make("");
     assert_null(mount_at(a.body, "/var/x"));
     assert_at(a.body, "root.readonly", "false");
-    ob_cleanup(oci_config_done) oci_config b = make("'readonlyRootfilesystem': true");
+    ob_cleanup(oci_config_done) oci_config b = make("'readonlyRootFilesystem': true");
     assert_at(b.body, "root.readonly", "true");
     assert_at(mount_at(b.body, "/var/x"), "source", "'/runs/x/volumes/image_var_x'");
     assert_at(b.volumes, "image_var_x", "'/var/x'");

@@ -627,7 +627,7 @@ static void properties_are_as_with_docker(void **state)
 static void the_root_may_be_read_only(void **state)
 {
     world *w = *state;
-    run_seen *s = START(w, "{\"readonlyRootfilesystem\": true}", "write", "/new", "write",
+    run_seen *s = START(w, "{\"readonlyRootFilesystem\": true}", "write", "/new", "write",
                         "/dev/shm/new", "cat", "/etc/hostname");
     run_seen *open = START(w, NULL, "write", "/new", "mode", "/new");
     run_until(w, all_over);

@@ -102,6 +102,11 @@ def test_environment_user_and_volume(oci):
     assert oci.work.log(ended)[:4] == ["12", "34", "b c", "1"]
 
 
+def test_the_root_may_be_read_only(oci):
+    ended = oci.run(sh("touch /tmp/x 2>&1 || true", user="12", readonlyRootFilesystem=True))
+    assert "Read-only" in oci.work.log(ended)[0]
+
+
 def test_long_lines_are_whole(oci):
     ended = oci.run(sh("head -c 65536 /dev/zero | tr '\\0' x; echo; echo end"))
     lines = oci.work.log(ended)

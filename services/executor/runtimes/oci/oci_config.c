@@ -237,7 +237,7 @@ int oci_config_make(const oci_input *in, oci_config *ret, ob_error *err)
     made.body =
         json_pack("{s:o, s:O, s:{s:o, s:b}, s:o, s:O, s:o}", "ociVersion", ob_json_text("1.0.2"),
                   "process", process, "root", "path", ob_json_text(OCI_ROOT_FOLDER), "readonly",
-                  ob_json_bool(container, "readonlyRootfilesystem", false), "hostname",
+                  ob_json_bool(container, "readonlyRootFilesystem", false), "hostname",
                   ob_json_text(in->host->name), "mounts", mounts, "linux",
                   make_linux(in, json_incref(resources)));
     if (in->gpus)

@@ -9,9 +9,9 @@
 #include "oci_user.h"
 
 /* Files and folders of an attempt's folder. */
-#define OCI_ROOT_FOLDER "rootfs"
+#define OCI_ROOT_FOLDER "room/rootfs"
 #define OCI_VOLUMES_FOLDER "volumes"
-#define OCI_ETC_FOLDER "etc"
+#define OCI_ETC_FOLDER "room/etc"
 
 typedef struct oci_input {
     const ob_run_ref *ref;

@@ -131,7 +131,7 @@ static void add_image_volumes(mount_list *l)
 {
     const char *target;
     json_t *value;
-    if (!ob_json_bool(l->container, "readonlyRootfilesystem", false))
+    if (!ob_json_bool(l->container, "readonlyRootFilesystem", false))
         return;
     json_object_foreach(json_object_get(l->in->image, "Volumes"), target, value)
     {
@@ -216,7 +216,7 @@ static void add_usual(const mount_list *l, json_t *list)
 static void add_names(const mount_list *l, json_t *list)
 {
     static const char *const names[] = { "resolv.conf", "hostname", "hosts" };
-    bool readonly = ob_json_bool(l->container, "readonlyRootfilesystem", false);
+    bool readonly = ob_json_bool(l->container, "readonlyRootFilesystem", false);
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         ob_cleanup(ob_freep) char *target = ob_strf("/etc/%s", names[i]);
         ob_cleanup(ob_freep) char *source =

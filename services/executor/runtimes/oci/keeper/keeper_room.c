@@ -75,11 +75,20 @@ static bool make_overlay(const char *lower, char *why, size_t size)
 /* crun wants its root to be a mount, too. */
 static bool make_copy(const char *lower, char *why, size_t size)
 {
-    if (!keeper_tree_copy(lower, ROOM_ROOT)) {
+    if (!make_folder(ROOM_UPPER, 0755, why, size))
+        return false;
+    if (!keeper_tree_copy(lower, ROOM_UPPER)) {
         (void)snprintf(why, size, "cannot copy the image's root");
         return false;
     }
-    return mount(ROOM_ROOT, ROOM_ROOT, NULL, MS_BIND, NULL) == 0 || failed(ROOM_ROOT, why, size);
+    return mount(ROOM_UPPER, ROOM_ROOT, NULL, MS_BIND, NULL) == 0 || failed(ROOM_ROOT, why, size);
+}
+
+static bool hide_v2(char *why, size_t size)
+{
+    return make_folder(ROOM "/v2", 0755, why, size) &&
+           (mount(ROOM "/v2", "/sys/fs/cgroup/unified", NULL, MS_BIND, NULL) == 0 ||
+            failed("cannot hide cgroup v2", why, size));
 }
 
 bool keeper_room_make(const keeper_room *room, char *why, size_t size)
@@ -88,10 +97,11 @@ bool keeper_room_make(const keeper_room *room, char *why, size_t size)
         return failed("cannot make a mount namespace", why, size);
     if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
         return failed("cannot make mounts private", why, size);
-    if (room->hide_v2 && mount("none", "/sys/fs/cgroup/unified", "tmpfs",
-                               MS_NOSUID | MS_NOEXEC | MS_NODEV, "size=64k") < 0)
-        return failed("cannot hide cgroup v2", why, size);
-    if (!make_folder(ROOM_ROOT, 0755, why, size))
+    if (!make_folder(ROOM, 0700, why, size))
+        return false;
+    if (mount("none", ROOM, "tmpfs", MS_NOSUID | MS_NODEV, "size=16m,mode=700") < 0)
+        return failed(ROOM, why, size);
+    if ((room->hide_v2 && !hide_v2(why, size)) || !make_folder(ROOM_ROOT, 0755, why, size))
         return false;
     return room->copy ? make_copy(room->lower, why, size) : make_overlay(room->lower, why, size);
 }
@@ -101,5 +111,6 @@ void keeper_room_clear(void)
     (void)umount2(ROOM_ROOT, MNT_DETACH);
     keeper_tree_remove(ROOM_UPPER);
     keeper_tree_remove(ROOM_WORK);
-    keeper_tree_remove(ROOM_ROOT);
+    (void)umount2(ROOM, MNT_DETACH);
+    (void)rmdir(ROOM);
 }

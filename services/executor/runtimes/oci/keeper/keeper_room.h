@@ -6,8 +6,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Names in the attempt's folder. */
-#define ROOM_ROOT "rootfs"
+/* Names in the attempt's folder. What is in the room is in memory, and goes with the mounts. */
+#define ROOM "room"
+#define ROOM_ROOT ROOM "/rootfs"
 #define ROOM_UPPER "upper"
 #define ROOM_WORK "work"
 

@@ -37,9 +37,9 @@
 #define RETRY_MS 200
 #define LATE_TRIES 50 /* of writing output after the container's end */
 #define EXIT_SIGNAL 128
-#define STATE_ROOT "runtime"
-#define PID_FILE "pid"
-#define LOG_FILE "log"
+#define STATE_ROOT ROOM "/runtime"
+#define PID_FILE ROOM "/pid"
+#define LOG_FILE ROOM "/log"
 #define NAMES 3
 
 typedef enum keeper_phase {
@@ -386,11 +386,11 @@ static bool copy_names(void)
 {
     static const char *const names[NAMES] = { "hosts", "resolv.conf", "hostname" };
     char data[READ_BYTES], path[64];
-    bool ok = make_folder("etc");
+    bool ok = make_folder(ROOM "/etc");
     for (size_t i = 0; ok && i < NAMES; i++) {
-        (void)snprintf(path, sizeof(path), "/etc/%s", names[i]);
-        (void)read_text(path, data, sizeof(data));
-        int fd = open(path + 1, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+        (void)snprintf(path, sizeof(path), ROOM "/etc/%s", names[i]);
+        (void)read_text(path + strlen(ROOM), data, sizeof(data));
+        int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         ok = fd >= 0 && write(fd, data, strlen(data)) == (ssize_t)strlen(data);
         if (fd >= 0)
             (void)close(fd);
@@ -479,11 +479,7 @@ static void clear(const char *group)
     keeper_groups_remove(group);
     keeper_room_clear();
     keeper_tree_remove("config.json");
-    keeper_tree_remove(STATE_ROOT);
     keeper_tree_remove("volumes");
-    keeper_tree_remove("etc");
-    keeper_tree_remove(PID_FILE);
-    keeper_tree_remove(LOG_FILE);
 }
 
 int keeper_run(const keeper_plan *plan)
@@ -503,10 +499,24 @@ int keeper_run(const keeper_plan *plan)
     return EXIT_SUCCESS;
 }
 
+/* Is the working directory the folder of an attempt? Names are removed only in one. */
+static bool is_attempt(void)
+{
+    char line[sizeof(OCI_SAID_BOOT) + 1];
+    struct stat at;
+    return lstat(OCI_STATE_FILE, &at) == 0 && S_ISREG(at.st_mode) &&
+           (at.st_size == 0 || (read_text(OCI_STATE_FILE, line, sizeof(line)) &&
+                                strcmp(line, OCI_SAID_BOOT " ") == 0));
+}
+
 int keeper_clean(const char *group)
 {
     if (!keeper_groups_kill(group))
         return EXIT_FAILURE;
+    if (!is_attempt()) { /* anywhere else the same names are somebody's */
+        keeper_groups_remove(group);
+        return EXIT_SUCCESS;
+    }
     clear(group);
     return EXIT_SUCCESS;
 }
