@@ -47,7 +47,8 @@ SERVICES=(api scheduler scaler)
 # The programs that a user's copy needs.
 # shellcheck disable=SC2034
 PROGRAMS=(services/api/openbatch-api services/scheduler/openbatch-scheduler
-    services/scaler/openbatch-scaler services/executor/openbatch-executor tools/logger/openbatch-logger)
+    services/scaler/openbatch-scaler services/executor/openbatch-executor
+    services/executor/openbatch-keeper tools/logger/openbatch-logger)
 
 # Settings that later verbs must find again: KEY=VALUE lines of $OPENBATCH_HOME/config.
 config_get() {

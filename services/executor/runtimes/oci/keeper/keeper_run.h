@@ -1,0 +1,26 @@
+/* The life of one container, from its folder to its end. */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "keeper_room.h"
+
+#define KEEPER_FILLS_MAX 64
+
+typedef struct keeper_plan {
+    const char *runtime; /* crun or runc: a path */
+    const char *id;      /* the container's name */
+    const char *group;   /* its control group */
+    keeper_room room;
+    int stop_signal;
+    bool output;                            /* is output kept? */
+    uint64_t limit;                         /* bytes of it; 0: all */
+    const char *fills[KEEPER_FILLS_MAX][2]; /* volumes: name, and place in the image */
+    int fill_count;
+} keeper_plan;
+
+/* Runs the container of the working directory (config.json). The result is for exit(). */
+int keeper_run(const keeper_plan *plan);
+/* Ends and removes what a keeper that was killed has left: all but the state and the output. */
+int keeper_clean(const char *group);
