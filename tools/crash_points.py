@@ -47,6 +47,8 @@ OCI_FOLDER, OCI_KEEPER = OCI + "oci_folder.c", OCI + "oci_keeper.c"
 KEEPER = {OCI + f"keeper/keeper_{name}.c" for name in ("groups", "init", "room", "run", "tree")} | {
     OCI + "keeper/keeper.c"
 }
+# Marks and removal, for programs of both kinds: who removes passes the point.
+OWNED = "services/executor/owned.c"
 # The store of images; its programs, skopeo and umoci, work in a folder of whoever runs them.
 IMAGE_FILES = "services/executor/images/image_files.c"
 CHILD = "services/executor/child.c"
@@ -74,7 +76,7 @@ RAW = [
     # health.c has a socket, which is made again at each start
     (
         r"(?<!->)\b(rename|link|symlink|unlink|remove)(at2?)?\(",
-        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH, IMAGE_FILES, OCI_FOLDER} | KEEPER,
+        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH, IMAGE_FILES, OCI_FOLDER, OWNED} | KEEPER,
     ),
     (r"\b(fsync|fdatasync|f?truncate)\(", {FILE, SPOOL}),
     (

@@ -307,11 +307,11 @@ static void volumes_are_mounted(void **state)
         make("'volumes': [{'name': 'own'}, {'name': 'h', 'host': {'sourcePath': '/srv/x'}}],"
              "'mountPoints': [{'sourceVolume': 'own', 'containerPath': '/a/b'},"
              "{'sourceVolume': 'h', 'containerPath': '/a', 'readOnly': true}]");
-    assert_at(mount_at(a.body, "/a/b"), "source", "'/runs/x/volumes/own'");
+    assert_at(mount_at(a.body, "/a/b"), "source", "'/runs/x/" OCI_VOLUMES_FOLDER "/job-own'");
     assert_at(mount_at(a.body, "/a/b"), "options", "['rbind', 'rw', 'rprivate']");
     assert_at(mount_at(a.body, "/a"), "source", "'/srv/x'");
     assert_at(mount_at(a.body, "/a"), "options", "['rbind', 'ro', 'rprivate']");
-    assert_at(a.volumes, "own", "'/a/b'");
+    assert_at(a.volumes, "job-own", "'/a/b'");
     json_auto_t *sources = parse("['/srv/x']");
     assert_true(json_equal(a.sources, sources));
     /* The outer one is mounted first. */
@@ -343,7 +343,7 @@ static void a_volume_s_name_stays_in_its_folder(void **state)
     ob_cleanup(oci_config_done) oci_config a =
         make("'volumes': [{'name': '../x=y'}], 'mountPoints': [{'sourceVolume': '../x=y', "
              "'containerPath': '/a'}]");
-    assert_at(mount_at(a.body, "/a"), "source", "'/runs/x/volumes/.._x_y'");
+    assert_at(mount_at(a.body, "/a"), "source", "'/runs/x/" OCI_VOLUMES_FOLDER "/job-.._x_y'");
 }
 
 static void a_job_s_mount_takes_the_place_of_a_usual_one(void **state)
@@ -356,7 +356,7 @@ static void a_job_s_mount_takes_the_place_of_a_usual_one(void **state)
     ob_cleanup(oci_config_done) oci_config b = make("'linuxParameters': {'sharedMemorySize': 3}");
     assert_at(mount_at(b.body, "/dev/shm"), "options",
               "['nosuid', 'noexec', 'nodev', 'mode=1777', 'size=3145728']");
-    assert_at(mount_at(b.body, "/etc/hosts"), "source", "'/runs/x/room/etc/hosts'");
+    assert_at(mount_at(b.body, "/etc/hosts"), "source", "'/runs/x/" OCI_ETC_FOLDER "/hosts'");
 }
 
 static void the_image_s_volumes_can_be_written_in_a_root_that_cannot(void **state)
@@ -367,8 +367,9 @@ static void the_image_s_volumes_can_be_written_in_a_root_that_cannot(void **stat
     assert_at(a.body, "root.readonly", "false");
     ob_cleanup(oci_config_done) oci_config b = make("'readonlyRootFilesystem': true");
     assert_at(b.body, "root.readonly", "true");
-    assert_at(mount_at(b.body, "/var/x"), "source", "'/runs/x/volumes/image_var_x'");
-    assert_at(b.volumes, "image_var_x", "'/var/x'");
+    assert_at(mount_at(b.body, "/var/x"), "source",
+              "'/runs/x/" OCI_VOLUMES_FOLDER "/image-_var_x'");
+    assert_at(b.volumes, "image-_var_x", "'/var/x'");
 }
 
 /* ---- users ---- */

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "child.h"
+#include "images/image_keeper.h"
 #include "images/image_name.h"
 #include "images/image_store.h"
 #include "ob/clock.h"
@@ -103,7 +104,6 @@ static void world_open(world *w, const char *script)
     *w = (world){ .dir = "/tmp/ob-images-XXXXXX" };
     assert_non_null(mkdtemp(w->dir));
     (void)snprintf(w->program, sizeof(w->program), "%s/program", w->dir);
-    write_file(w->program, 0755, script);
     assert_int_equal(loop_new(&w->loop, NULL), 0);
     w->deadline = (loop_timer){ .fn = too_late };
     loop_timer_set(w->loop, &w->deadline, 20000);
@@ -114,6 +114,7 @@ static void world_open(world *w, const char *script)
                                  .engine = "unix:///nonexistent",
                                  .program = w->program };
     assert_int_equal(oci_images_new(&config, &w->images, NULL), 0);
+    write_file(w->program, 0755, script); /* a store begins as an empty folder */
 }
 
 static void world_close(world *w)
@@ -362,6 +363,70 @@ static void a_child_says_all_before_its_end(void **state)
     world_close(&w);
 }
 
+/* ---- what is not the store's ---- */
+
+static char *put_left(const char *dir, const char *folder, const char *name)
+{
+    char *path = image_store_path(dir, "%s/%s", folder, name);
+    ob_cleanup(ob_freep) char *file = image_store_path(path, "file");
+    assert_int_equal(mkdir(path, 0700), 0);
+    write_file(file, 0600, "of somebody");
+    return path;
+}
+
+static void a_store_takes_no_other_folder(void **state)
+{
+    char dir[] = "/tmp/ob-images-XXXXXX";
+    ob_error err = { 0 };
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    ob_cleanup(ob_freep) char *mail = image_store_path(dir, "new");
+    assert_int_equal(mkdir(mail, 0700), 0); /* a name that the store uses, too */
+    ob_cleanup(ob_freep) char *left = put_left(dir, "new", DIGITS);
+    assert_int_equal(image_store_make(dir, &err), -ENOTEMPTY);
+    assert_non_null(strstr(err.text, "contains other files"));
+    assert_int_equal(access(left, F_OK), 0);
+    ob_cleanup(ob_freep) char *rm = ob_strf("rm -rf %s", dir);
+    assert_int_equal(system(rm), 0);
+}
+
+static void a_sweep_takes_only_what_has_the_stores_names(void **state)
+{
+    static const struct {
+        const char *folder, *name;
+        bool goes;
+    } cases[] = {
+        { "new", DIGITS, true },        { "new", "cur", false },
+        { "new", DIGITS ".1", false },  { "going", DIGITS ".12", true },
+        { "going", DIGITS ".", false }, { "going", DIGITS ".1x", false },
+        { "going", DIGITS, false },     { "going", "somebody", false },
+        { "pulls", "somebody", false }, { "images", "somebody", false },
+    };
+    char dir[] = "/tmp/ob-images-XXXXXX";
+    bool over = false;
+    (void)state;
+    assert_non_null(mkdtemp(dir));
+    assert_int_equal(image_store_make(dir, NULL), 0);
+    ob_cleanup(ob_freep) char *kept = ob_strf("%s-kept", dir);
+    ob_cleanup(ob_freep) char *link = image_store_path(dir, "new/" DIGITS "/link");
+    ob_cleanup(ob_freep) char *kept_file = image_store_path(kept, "file");
+    char *paths[ARRAY_SIZE(cases)];
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
+        paths[i] = put_left(dir, cases[i].folder, cases[i].name);
+    assert_int_equal(mkdir(kept, 0700), 0);
+    write_file(kept_file, 0600, "of somebody");
+    assert_int_equal(symlink(kept, link), 0);
+    image_keeper_sweep(dir);
+    assert_int_equal(image_keeper_make_room(dir, 1, &over, NULL), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        assert_int_equal(access(paths[i], F_OK), cases[i].goes ? -1 : 0);
+        free(paths[i]);
+    }
+    assert_int_equal(access(kept_file, F_OK), 0);
+    ob_cleanup(ob_freep) char *rm = ob_strf("rm -rf %s %s", dir, kept);
+    assert_int_equal(system(rm), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -375,6 +440,8 @@ int main(void)
         cmocka_unit_test(a_pull_without_progress_fails),
         cmocka_unit_test(a_program_that_dies_is_an_error),
         cmocka_unit_test(a_child_says_all_before_its_end),
+        cmocka_unit_test(a_store_takes_no_other_folder),
+        cmocka_unit_test(a_sweep_takes_only_what_has_the_stores_names),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "runtimes/oci/oci_settings.h"
+#include "runtimes/oci/oci_words.h"
 #include "runtimes/oci/runtime_oci.h"
 
 #define PATIENCE_MS 60000
@@ -538,7 +539,9 @@ static void leave_folder(world *w, const char *boot_before, const char *rest)
     spool_set(w->spool, run, "intent", json_string(boot), true);
     assert_int_equal(spool_sync(w->spool, NULL), 0);
     end_process(w);
+    ob_cleanup(ob_freep) char *mark = ob_strf("%s/" OCI_ATTEMPT_MARK, folder);
     assert_int_equal(mkdir(folder, 0700), 0);
+    assert_int_equal(symlink(name, mark), 0);
     put(folder, "state", text);
     begin_process(w);
     run_until(w, is_listed);

@@ -69,7 +69,7 @@ void image_catalog_read(const char *dir, image_catalog *ret)
     DIR *folder = opendir(path);
     struct dirent *entry;
     while (folder && (entry = readdir(folder)))
-        if (strlen(entry->d_name) == IMAGE_ID_TEXT - 1)
+        if (image_store_is_id(entry->d_name))
             add_row(dir, entry->d_name, ret);
     if (folder)
         (void)closedir(folder);

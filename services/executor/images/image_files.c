@@ -10,6 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob/message.h"
+#include "ob/text.h"
+#include "owned.h"
+
 #define OPEN_FOLDERS 32 /* descriptors of one walk */
 
 static bool is_in_place(int fd, const char *path)
@@ -52,21 +56,18 @@ int image_files_move(ob_point point, const char *from, const char *to, ob_error 
     return 0;
 }
 
-static int delete_one(const char *path, const struct stat *st, int type, struct FTW *at)
-{
-    (void)st, (void)type, (void)at;
-    (void)remove(path); /* what stays is tried again by the next sweep */
-    return 0;
-}
-
 void image_files_delete(ob_point point, const char *path)
 {
-    struct stat st;
-    if (lstat(path, &st) < 0)
-        return;
-    ob_point_pass(point, OB_POINT_BEFORE);
-    (void)nftw(path, delete_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
-    ob_point_pass(point, OB_POINT_AFTER);
+    const char *name = strrchr(path, '/') + 1;
+    ob_cleanup(ob_freep) char *folder = ob_text_dup(path, (size_t)(name - path));
+    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0 && faccessat(fd, name, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+        ob_point_pass(point, OB_POINT_BEFORE);
+        (void)owned_remove(fd, name); /* what stays is tried again by the next sweep */
+        ob_point_pass(point, OB_POINT_AFTER);
+    }
+    if (fd >= 0)
+        (void)close(fd);
 }
 
 static int64_t walked_bytes;

@@ -16,7 +16,8 @@ int image_files_lock(const char *path, int how, bool make);
 int image_files_create(const char *path);
 /* Moves a folder. Errors: -errno. */
 int image_files_move(ob_point point, const char *from, const char *to, ob_error *err);
-/* Deletes a file, or a folder with all that is in it, without following links. */
+/* Deletes a file, or a folder with all that is in it, without following links or entering mounts.
+ * Only for what the store has made: whoever calls this knows it from the entry's name. */
 void image_files_delete(ob_point point, const char *path);
 /* The space that a folder takes, in bytes. */
 int64_t image_files_bytes(const char *path);

@@ -151,8 +151,20 @@ each_of(const char *dir, const char *folder, void (*fn)(const char *dir, const c
         (void)closedir(list);
 }
 
+/* Only entries whose names are of the store's own form are the store's: here <id>.<number>. */
+static bool is_going(const char *name)
+{
+    char id[IMAGE_ID_TEXT];
+    const char *rest = name + strnlen(name, IMAGE_ID_TEXT - 1);
+    (void)ob_text_into(id, sizeof(id), name);
+    return image_store_is_id(id) && rest[0] == '.' && rest[1] &&
+           rest[1 + strspn(rest + 1, "0123456789")] == '\0';
+}
+
 static void delete_going(const char *dir, const char *name)
 {
+    if (!is_going(name))
+        return;
     ob_cleanup(ob_freep) char *path = image_store_path(dir, "going/%s", name);
     image_files_delete(OB_POINT_EXECUTOR_IMAGE_DELETE, path);
 }
@@ -160,6 +172,8 @@ static void delete_going(const char *dir, const char *name)
 /* A work folder whose pull nobody does any more. */
 static void delete_left(const char *dir, const char *name)
 {
+    if (!image_store_is_id(name)) /* keys are digests, too */
+        return;
     ob_cleanup(ob_freep) char *lock = image_store_path(dir, "pulls/%s", name);
     ob_cleanup(ob_freep) char *work = image_store_path(dir, "new/%s", name);
     int fd = image_files_lock(lock, LOCK_EX | LOCK_NB, true);

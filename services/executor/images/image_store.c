@@ -19,9 +19,11 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "owned.h"
 
 #define FILE_MAX_BYTES (4 * 1024 * 1024) /* registries limit a configuration to that */
 
+#define HEX_DIGITS "0123456789abcdef"
 #define LOCK_TRIES 10
 #define LOCK_WAIT_US 1000
 
@@ -49,14 +51,35 @@ static int make_folder(const char *path, ob_error *err)
     return 0;
 }
 
+static int mark(const char *dir, ob_error *err)
+{
+    int fd = open(dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    int r = fd < 0 ? -errno : owned_mark(fd, IMAGE_STORE_MARK, IMAGE_STORE_OWNER);
+    if (fd >= 0)
+        (void)close(fd);
+    if (r == -ENOTEMPTY)
+        return ob_fail(err, ENOTEMPTY,
+                       "%s is not a store of images and contains other files; choose an empty "
+                       "directory",
+                       dir);
+    return r < 0 ? ob_fail(err, -r, "%s: %s", dir, strerror(-r)) : 0;
+}
+
 int image_store_make(const char *dir, ob_error *err)
 {
     int r = make_folder(dir, err);
+    if (r == 0)
+        r = mark(dir, err);
     for (size_t i = 0; i < ARRAY_SIZE(folders) && r == 0; i++) {
         ob_cleanup(ob_freep) char *path = image_store_path(dir, "%s", folders[i]);
         r = make_folder(path, err);
     }
     return r;
+}
+
+bool image_store_is_id(const char *text)
+{
+    return strspn(text, HEX_DIGITS) == IMAGE_ID_TEXT - 1 && strlen(text) == IMAGE_ID_TEXT - 1;
 }
 
 const char *image_host_platform(void)
@@ -108,7 +131,7 @@ json_t *image_store_name(const char *dir, const char *file)
 static bool take_entry(const json_t *from, image_entry *ret)
 {
     const char *id = ob_json_str(from, "id", "");
-    if (strlen(id) != IMAGE_ID_TEXT - 1)
+    if (!image_store_is_id(id))
         return false;
     (void)ob_text_into(ret->id, sizeof(ret->id), id);
     (void)ob_text_into(ret->from, sizeof(ret->from), ob_json_str(from, "from", ""));

@@ -1,6 +1,7 @@
 /* The store of unpacked images: a folder that all executors of a host and `openbatch image` share.
  * This part reads and holds; image_keeper.h changes it.
  *
+ *   ob-image-store          the mark (owned.h): without it nothing is changed or removed
  *   lock                    flock: whoever changes names, or moves images, has it (short)
  *   images/<id>/rootfs      the unpacked root; nothing writes to it any more
  *   images/<id>/image.json  {id, platform, bytes, config}: config as the image has it
@@ -18,8 +19,11 @@
 
 #include "ob/error.h"
 
-#define IMAGE_ID_TEXT 65      /* with NUL */
-#define IMAGE_PLATFORM_MAX 64 /* with NUL */
+#define IMAGE_STORE_MARK "ob-image-store"
+#define IMAGE_STORE_OWNER "openbatch"
+#define IMAGE_STORE_BYTES "21474836480" /* of all images, where no other limit is set */
+#define IMAGE_ID_TEXT 65                /* with NUL */
+#define IMAGE_PLATFORM_MAX 64           /* with NUL */
 
 /* Where an image came from. Only what can be had again is removed to make room. */
 #define IMAGE_FROM_LOAD "load"
@@ -33,11 +37,14 @@ typedef struct image_entry {
     char source[128]; /* the engine's own id of an image that came from one; otherwise empty */
 } image_entry;
 
-/* Makes the folders that are missing. Errors: -errno. */
+/* Makes the folders that are missing. Errors: -ENOTEMPTY: the folder is not a store, and other
+ * files are in it; -errno. */
 int image_store_make(const char *dir, ob_error *err);
 /* A path in the store. New. */
 __attribute__((format(printf, 2, 3))) char *image_store_path(const char *dir, const char *fmt, ...);
 
+/* Is it an id: 64 hexadecimal digits? */
+bool image_store_is_id(const char *text);
 /* This host's platform in Docker's form: linux/amd64. */
 const char *image_host_platform(void);
 

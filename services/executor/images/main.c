@@ -36,7 +36,8 @@ static const char usage[] =
     "\n"
     "  --store DIR           the store's folder\n"
     "  --limit BYTES         above which images are removed, the one used last the longest ago "
-    "first\n"
+    "first;\n"
+    "                        0: no limit; default: " IMAGE_STORE_BYTES "\n"
     "  --engine HOST         a Docker engine, as in DOCKER_HOST\n"
     "  --credentials FILE    a config.json with auths; default: the user's own\n"
     "  --platform PLATFORM   linux/arm64, for example; default: the host's\n"
@@ -232,7 +233,7 @@ static int run(options *o, int argc, char **argv, ob_error *err)
 
 int main(int argc, char **argv)
 {
-    options o = { 0 };
+    options o = { .limit = atoll(IMAGE_STORE_BYTES) };
     ob_error err = { 0 };
     ob_point_arm();
     (void)signal(SIGPIPE, SIG_IGN);

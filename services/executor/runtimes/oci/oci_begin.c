@@ -248,11 +248,8 @@ void oci_begin_intended(oci_container *c)
 {
     oci *o = c->o;
     ob_error err = { 0 };
-    const oci_keeping keeping = { .programs = &o->programs,
+    const oci_keeping keeping = { .place = oci_place_of(o, c->name),
                                   .host = &o->host,
-                                  .folder = c->folder,
-                                  .name = c->name,
-                                  .group = c->group,
                                   .lower = c->image->root,
                                   .copy = o->copies,
                                   .stop_signal = c->stop_signal,

@@ -8,6 +8,7 @@
 
 #include "ob/state_moves.h"
 #include "ob/text.h"
+#include "oci_words.h"
 
 #define TO(value) OB_MOVE_TO(value)
 #define REASON_MAX 640
@@ -42,10 +43,17 @@ oci_container *oci_add(oci *o, const char *run, oci_step step)
     if (ob_run_ref_parse(run, &ref))
         ob_run_container_name(&ref, c->name);
     c->folder = ob_strf("%s/%s", o->runs, c->name);
-    c->group = ob_strf("/openbatch/%s/%s", o->base.config.instance, c->name);
+    c->group = ob_strf(OCI_GROUP "/%s/%s", o->base.config.instance, c->name);
     HASH_ADD_STR(o->containers, run, c);
     o->dirty = true;
     return c;
+}
+
+oci_place oci_place_of(const oci *o, const char *name)
+{
+    return (oci_place){
+        .programs = &o->programs, .home = o->home, .instance = o->base.config.instance, .name = name
+    };
 }
 
 void oci_drop_plan(oci_container *c)

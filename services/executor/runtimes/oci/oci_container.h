@@ -11,6 +11,9 @@ oci_container *oci_add(oci *o, const char *run, oci_step step);
 /* Also removes it from the table. */
 void oci_free_container(oci_container *c);
 
+/* name: of a container, or NULL. */
+oci_place oci_place_of(const oci *o, const char *name);
+
 void oci_set_step(oci_container *c, oci_step step);
 /* Its next step waits for a while. */
 void oci_wait(oci_container *c, int64_t delay_ms);

@@ -7,11 +7,7 @@
 #include "ob/id.h"
 #include "oci_host.h"
 #include "oci_user.h"
-
-/* Files and folders of an attempt's folder. */
-#define OCI_ROOT_FOLDER "room/rootfs"
-#define OCI_VOLUMES_FOLDER "volumes"
-#define OCI_ETC_FOLDER "room/etc"
+#include "oci_words.h"
 
 typedef struct oci_input {
     const ob_run_ref *ref;

@@ -133,7 +133,7 @@ static int give(posix_spawn_file_actions_t *actions, int fd, int as, int *ret_hi
 }
 
 /* state_fd, image_fd: -1: none. */
-static int spawn(int *ret_pid, char *const args[], const char *folder, int state_fd, int image_fd)
+static int spawn(int *ret_pid, char *const args[], int state_fd, int image_fd)
 {
     posix_spawn_file_actions_t actions;
     posix_spawnattr_t attributes;
@@ -148,7 +148,7 @@ static int spawn(int *ret_pid, char *const args[], const char *folder, int state
     (void)posix_spawnattr_setsigmask(&attributes, &blocked);
     (void)posix_spawnattr_setsigdefault(&attributes, &ignored);
     (void)posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int r = posix_spawn_file_actions_addchdir_np(&actions, folder);
+    int r = posix_spawn_file_actions_addchdir_np(&actions, "/");
     for (int fd = 0; r == 0 && fd < 3; fd++)
         r = posix_spawn_file_actions_addopen(&actions, fd, "/dev/null", O_RDWR, 0);
     if (r == 0 && state_fd >= 0)
@@ -169,13 +169,12 @@ static int spawn(int *ret_pid, char *const args[], const char *folder, int state
 static int begin(oci_process *p,
                  ob_point point,
                  const char *const args[],
-                 const char *folder,
                  int state_fd,
                  int image_fd,
                  ob_error *err)
 {
     ob_point_pass(point, OB_POINT_BEFORE);
-    int r = spawn(&p->pid, (char *const *)args, folder, state_fd, image_fd);
+    int r = spawn(&p->pid, (char *const *)args, state_fd, image_fd);
     if (r < 0)
         return ob_fail(err, -r, "%s: %s", args[0], strerror(-r));
     ob_point_pass(point, OB_POINT_AFTER);
@@ -223,13 +222,20 @@ static void arguments_done(arguments *a)
         free(a->made[i]);
 }
 
+static void add_place(arguments *a, const char *verb, const oci_place *place)
+{
+    add_pair(a, place->programs->keeper, verb);
+    add_pair(a, "--home", place->home);
+    add_pair(a, "--instance", place->instance);
+    if (place->name)
+        add_pair(a, "--id", place->name);
+}
+
 int oci_keeper_start(oci_process *p, const oci_keeping *keeping, ob_error *err)
 {
     ob_cleanup(arguments_done) arguments a = { 0 };
-    add_pair(&a, keeping->programs->keeper, "run");
-    add_pair(&a, "--runtime", keeping->programs->runtime);
-    add_pair(&a, "--id", keeping->name);
-    add_pair(&a, "--group", keeping->group);
+    add_place(&a, "run", &keeping->place);
+    add_pair(&a, "--runtime", keeping->place.programs->runtime);
     add_pair(&a, "--lower", keeping->lower);
     add_made(&a, "--signal", ob_strf("%d", keeping->stop_signal));
     if (keeping->output)
@@ -242,26 +248,24 @@ int oci_keeper_start(oci_process *p, const oci_keeping *keeping, ob_error *err)
     json_t *path;
     json_object_foreach((json_t *)keeping->volumes, name, path)
         add_made(&a, "--volume", ob_strf("%s=%s", name, json_string_value(path)));
-    return begin(p, OB_POINT_EXECUTOR_KEEPER_START, a.list, keeping->folder, keeping->state_fd,
-                 keeping->image_fd, err);
+    return begin(p, OB_POINT_EXECUTOR_KEEPER_START, a.list, keeping->state_fd, keeping->image_fd,
+                 err);
 }
 
-int oci_keeper_clean(oci_process *p,
-                     const oci_programs *programs,
-                     const char *folder,
-                     const char *group,
-                     ob_error *err)
+int oci_keeper_clean(oci_process *p, const oci_place *place, ob_error *err)
 {
-    const char *const args[] = { programs->keeper, "clean", "--group", group, NULL };
-    return begin(p, OB_POINT_EXECUTOR_KEEPER_CLEAN, args, folder, -1, -1, err);
+    ob_cleanup(arguments_done) arguments a = { 0 };
+    add_place(&a, "clean", place);
+    return begin(p, OB_POINT_EXECUTOR_KEEPER_CLEAN, a.list, -1, -1, err);
 }
 
-int oci_keeper_try(
-    oci_process *p, const oci_programs *programs, const char *folder, bool copy, ob_error *err)
+int oci_keeper_try(oci_process *p, const oci_place *place, bool copy, ob_error *err)
 {
-    const char *const args[] = { programs->keeper,       "try", "--lower", folder,
-                                 copy ? "--copy" : NULL, NULL };
-    return begin(p, OB_POINT_EXECUTOR_KEEPER_TRY, args, folder, -1, -1, err);
+    ob_cleanup(arguments_done) arguments a = { 0 };
+    add_place(&a, "try", place);
+    if (copy)
+        add(&a, "--copy");
+    return begin(p, OB_POINT_EXECUTOR_KEEPER_TRY, a.list, -1, -1, err);
 }
 
 void oci_keeper_stop(const oci_process *p, int grace_s)

@@ -29,10 +29,17 @@ typedef struct oci_process {
     void *arg;
 } oci_process;
 
-typedef struct oci_keeping {
+/* Where a keeper works: the folder <home>/<instance>/<name> and the control group of these names.
+ */
+typedef struct oci_place {
     const oci_programs *programs;
+    const char *home, *instance;
+    const char *name; /* NULL: only the control group of the instance */
+} oci_place;
+
+typedef struct oci_keeping {
+    oci_place place;
     const oci_host *host;
-    const char *folder, *name, *group;
     const char *lower; /* the image's root */
     bool copy;         /* no overlay */
     int stop_signal;
@@ -48,15 +55,11 @@ int oci_keeper_start(oci_process *p, const oci_keeping *keeping, ob_error *err);
 bool oci_keeper_watch(oci_process *p, int pid);
 /* Orders it to stop its container. Without a keeper nothing happens. */
 void oci_keeper_stop(const oci_process *p, int grace_s);
-/* Ends and removes what a keeper that was killed has left in the folder. */
-int oci_keeper_clean(oci_process *p,
-                     const oci_programs *programs,
-                     const char *folder,
-                     const char *group,
-                     ob_error *err);
+/* Ends and removes what a keeper that was killed has left. Its status is OCI_EXIT_REFUSED if no
+ * executor made the folder: then it was left as it is. */
+int oci_keeper_clean(oci_process *p, const oci_place *place, ob_error *err);
 /* Can containers be made in the folder, with an overlay or a copy? */
-int oci_keeper_try(
-    oci_process *p, const oci_programs *programs, const char *folder, bool copy, ob_error *err);
+int oci_keeper_try(oci_process *p, const oci_place *place, bool copy, ob_error *err);
 /* Waits for it here; returns its status. */
 int oci_process_wait(oci_process *p);
 /* Does not wait for it any more. */

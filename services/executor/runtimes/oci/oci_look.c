@@ -7,6 +7,7 @@
 #include "oci_look.h"
 
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ob/log.h"
@@ -16,6 +17,7 @@
 #include "oci_folder.h"
 #include "oci_follow.h"
 #include "oci_unwell.h"
+#include "oci_words.h"
 
 #define RETRY_MS 1000
 #define REMOVALS_MAX 5
@@ -142,7 +144,11 @@ static void conclude(oci_container *c)
 static void on_clean(int status, void *arg)
 {
     oci_container *c = arg;
-    if (status == 0) {
+    bool is_refused = WIFEXITED(status) && WEXITSTATUS(status) == OCI_EXIT_REFUSED;
+    if (is_refused)
+        ob_warn("keeper.failed", "{s:s, s:s}", "run", c->run, "error",
+                "no executor made its folder, so it stays");
+    if (status == 0 || is_refused) {
         conclude(c);
         return;
     }
@@ -160,7 +166,8 @@ static void clean(oci_container *c)
     }
     c->cleaner.on_exit = on_clean;
     c->cleaner.arg = c;
-    if (oci_keeper_clean(&c->cleaner, &c->o->programs, c->folder, c->group, &err) < 0) {
+    const oci_place place = oci_place_of(c->o, c->name);
+    if (oci_keeper_clean(&c->cleaner, &place, &err) < 0) {
         ob_warn("keeper.failed", "{s:s, s:s}", "run", c->run, "error", err.text);
         oci_wait(c, RETRY_MS);
     }

@@ -78,6 +78,7 @@ struct oci {
     oci_host host;
     oci_images *images;
     ob_host_guard *guard;
+    char *home; /* without symbolic links */
     char *runs; /* folder of all containers of this instance */
     char boot[OB_BOOT_ID_TEXT];
     bool copies; /* no overlay can be mounted */

@@ -58,9 +58,9 @@ static const json_t *find_volume(const json_t *container, const char *name)
 }
 
 /* A volume that is made for the attempt; it begins with what the image has at its first place. */
-static char *own_volume(mount_list *l, const char *name, const char *target)
+static char *own_volume(mount_list *l, const char *kind, const char *name, const char *target)
 {
-    ob_cleanup(ob_freep) char *safe = ob_strdup(name);
+    ob_cleanup(ob_freep) char *safe = ob_strf("%s-%s", kind, name); /* never "." or ".." */
     for (char *p = safe; *p; p++)
         if (*p == '/' || *p == '=')
             *p = '_';
@@ -89,7 +89,7 @@ static int add_mount_point(mount_list *l, const json_t *mount, ob_error *err)
         return ob_fail(err, EINVAL, "sourcePath %s is not an absolute path without colons",
                        ob_cut(path, 100));
     if (!path || !*path)
-        path = made = own_volume(l, source, target);
+        path = made = own_volume(l, "job", source, target);
     else
         (void)json_array_append_new(l->sources, ob_json_text(path));
     add(l->own, target, "bind", path,
@@ -137,8 +137,7 @@ static void add_image_volumes(mount_list *l)
     {
         if (*target != '/' || is_mounted(l->own, target))
             continue;
-        ob_cleanup(ob_freep) char *name = ob_strf("image%s", target);
-        ob_cleanup(ob_freep) char *path = own_volume(l, name, target);
+        ob_cleanup(ob_freep) char *path = own_volume(l, "image", target, target);
         add(l->own, target, "bind", path, "rbind,rw,rprivate");
     }
 }

@@ -1,6 +1,8 @@
 /* The table of the OCI runtime's settings. Data only; docs/configuration.md is made from it. */
 #include "oci_settings.h"
 
+#include "images/image_store.h"
+
 #define FIELD(member) offsetof(oci_settings, member)
 const ob_config_field oci_fields[] = {
     { "OPENBATCH_OCI_RUNTIME", OB_CONFIG_STRING, FIELD(runtime), "crun",
@@ -12,7 +14,7 @@ const ob_config_field oci_fields[] = {
       "overlay" },
     { "OPENBATCH_OCI_IMAGES", OB_CONFIG_PATH, FIELD(images), "${OPENBATCH_HOME}/images",
       "runtime oci: directory of unpacked images" },
-    { "OPENBATCH_OCI_IMAGES_BYTES", OB_CONFIG_INT, FIELD(images_bytes), "21474836480",
+    { "OPENBATCH_OCI_IMAGES_BYTES", OB_CONFIG_INT, FIELD(images_bytes), IMAGE_STORE_BYTES,
       "runtime oci: bytes of unpacked images that are kept; those in use, and those that were "
       "loaded by hand, stay in any case; 0: no limit",
       0, INT64_MAX },

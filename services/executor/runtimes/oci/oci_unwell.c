@@ -54,9 +54,9 @@ static void try(oci *o)
 {
     if (o->trial.fd > 0)
         return;
-    ob_cleanup(ob_freep) char *folder = ob_strf("%s/" OCI_TRIAL_FOLDER, o->runs);
-    bool ok = oci_folder_path(folder, 0711, 0700, NULL) == 0 &&
-              oci_keeper_try(&o->trial, &o->programs, folder, o->copies, NULL) == 0;
+    const oci_place place = oci_place_of(o, OCI_TRIAL_NAME);
+    bool ok = oci_folder_trial(o->runs, NULL) == 0 &&
+              oci_keeper_try(&o->trial, &place, o->copies, NULL) == 0;
     if (!ok)
         conclude(o, false);
 }

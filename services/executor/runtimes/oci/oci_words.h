@@ -1,6 +1,10 @@
 /* What a container's keeper and the executor say to each other through the files of an attempt's
  * folder. Data only.
  *
+ * The folder is <home>/<instance>/<id>. The home and the attempt's folder have marks (owned.h),
+ * which the executor puts there; without both the keeper does nothing. All that the keeper makes is
+ * in OCI_ROOM, but for the output.
+ *
  * `state`: lines. The executor makes it, with the boot's id, and holds its lock (flock); the keeper
  * inherits the lock with the descriptor and adds lines. While somebody holds the lock, the keeper
  * lives or is just being started. Only whole lines count.
@@ -10,8 +14,25 @@
 
 #include <stdint.h>
 
+#define OCI_HOME_MARK "ob-oci-home"
+#define OCI_HOME_OWNER "openbatch"
+#define OCI_ATTEMPT_MARK "ob-attempt" /* its owner is the id */
+
+#define OCI_CONFIG_FILE                                                                            \
+    "config.json" /* by the executor; it has secrets, so the keeper removes it */
 #define OCI_STATE_FILE "state"
 #define OCI_OUTPUT_FILE "output"
+
+/* Names in the attempt's folder. What is in OCI_MEMORY is in memory, and goes with its mount. */
+#define OCI_ROOM "ob-room"
+#define OCI_MEMORY OCI_ROOM "/memory"
+#define OCI_ROOT_FOLDER OCI_MEMORY "/rootfs"
+#define OCI_ETC_FOLDER OCI_MEMORY "/etc"
+#define OCI_VOLUMES_FOLDER OCI_ROOM "/volumes"
+
+#define OCI_GROUP "/openbatch" /* control groups: <it>/<instance>/<id> */
+
+#define OCI_EXIT_REFUSED 3 /* of the keeper: the folder is not one of an attempt */
 
 #define OCI_SAID_BOOT "boot"       /* <boot id>: by the executor */
 #define OCI_SAID_KEEPER "keeper"   /* <pid> */

@@ -32,11 +32,11 @@ static void on_later(void *arg)
 /* No overlay: on top of another overlay, or on a file system without what it needs. */
 static int try_host(oci *o, ob_error *err)
 {
-    ob_cleanup(ob_freep) char *folder = ob_strf("%s/" OCI_TRIAL_FOLDER, o->runs);
-    int r = oci_folder_path(folder, 0711, 0700, err);
+    int r = oci_folder_trial(o->runs, err);
     for (int i = 0; r == 0 && i < 2; i++) {
+        const oci_place place = oci_place_of(o, OCI_TRIAL_NAME);
         o->copies = i > 0;
-        r = oci_keeper_try(&o->trial, &o->programs, folder, o->copies, err);
+        r = oci_keeper_try(&o->trial, &place, o->copies, err);
         if (r == 0 && oci_process_wait(&o->trial) == 0) {
             if (o->copies)
                 ob_warn("overlay.missing", "{s:s}", "path", o->runs);
@@ -77,6 +77,7 @@ static void oci_free(runtime *rt)
         oci_images_free(o->images);
     oci_programs_done(&o->programs);
     ob_host_guard_free(o->guard);
+    free(o->home);
     free(o->runs);
     free(o);
 }
@@ -86,7 +87,6 @@ static int oci_make(const runtime_config *config, const void *own, runtime **ret
     oci *o = ob_calloc(1, sizeof(*o));
     o->base = (runtime){ .ops = &runtime_oci, .config = *config };
     o->settings = own;
-    o->runs = ob_strf("%s/%s", o->settings->home, config->instance);
     o->later_timer = (loop_timer){ .fn = on_later, .arg = o };
     ob_boot_id(o->boot);
     oci_host_read(&o->host);
@@ -95,6 +95,10 @@ static int oci_make(const runtime_config *config, const void *own, runtime **ret
                                                  config->guarded_dirs ? config->guarded_dirs : "");
     o->guard = ob_host_guard_new(config->home, config->run_dir, config->engine, guarded);
     int r = geteuid() == 0 ? 0 : ob_fail(err, EPERM, "OPENBATCH_RUNTIME=oci needs root");
+    if (r == 0)
+        r = oci_folder_home(o->settings->home, &o->home, err);
+    if (r == 0)
+        o->runs = ob_strf("%s/%s", o->home, config->instance);
     if (r == 0)
         r = oci_programs_find(o->settings->runtime, o->settings->keeper, &o->programs, err);
     if (r == 0)
@@ -209,8 +213,8 @@ static void list(oci *o)
 static void forget(oci *o)
 {
     oci_process p = { .loop = o->base.config.loop };
-    ob_cleanup(ob_freep) char *group = ob_strf("/openbatch/%s", o->base.config.instance);
-    if (oci_keeper_clean(&p, &o->programs, o->runs, group, NULL) == 0)
+    const oci_place place = oci_place_of(o, NULL);
+    if (oci_keeper_clean(&p, &place, NULL) == 0)
         (void)oci_process_wait(&p);
     oci_folder_forget(o->runs);
 }

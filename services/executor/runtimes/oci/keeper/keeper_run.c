@@ -31,16 +31,18 @@
 #include "keeper_groups.h"
 #include "keeper_lines.h"
 #include "keeper_tree.h"
+#include "owned.h"
 
 #define READ_BYTES (64 * 1024)
 #define WHY_MAX 1024
 #define RETRY_MS 200
 #define LATE_TRIES 50 /* of writing output after the container's end */
 #define EXIT_SIGNAL 128
-#define STATE_ROOT ROOM "/runtime"
-#define PID_FILE ROOM "/pid"
-#define LOG_FILE ROOM "/log"
+#define STATE_ROOT OCI_MEMORY "/runtime"
+#define PID_FILE OCI_MEMORY "/pid"
+#define LOG_FILE OCI_MEMORY "/log"
 #define NAMES 3
+#define TRY_BYTES 65536
 
 typedef enum keeper_phase {
     PHASE_CREATING,
@@ -108,7 +110,8 @@ static bool write_output(keeper *k)
 {
     keeper_bytes *records = &k->lines.records;
     if (records->len > 0 && k->output < 0)
-        k->output = open(OCI_OUTPUT_FILE, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+        k->output = openat(k->plan->place.fd, OCI_OUTPUT_FILE,
+                           O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     while (records->len > 0) {
         ssize_t n = k->output < 0 ? -1 : write(k->output, records->at, records->len);
         if (n < 0 && errno == EINTR)
@@ -187,10 +190,20 @@ start_runtime(const keeper *k, const char *const args[], const int ends[KEEPER_S
 
 static void create(keeper *k, const int ends[KEEPER_STREAMS])
 {
-    const char *const args[] = { k->plan->runtime, "--log",  LOG_FILE,     "--log-format",
-                                 "json",           "--root", STATE_ROOT,   "create",
-                                 "--bundle",       ".",      "--pid-file", PID_FILE,
-                                 k->plan->id,      NULL };
+    const char *const args[] = { k->plan->runtime,
+                                 "--log",
+                                 LOG_FILE,
+                                 "--log-format",
+                                 "json",
+                                 "--root",
+                                 STATE_ROOT,
+                                 "create",
+                                 "--bundle",
+                                 ".",
+                                 "--pid-file",
+                                 PID_FILE,
+                                 k->plan->place.id,
+                                 NULL };
     k->runtime = start_runtime(k, args, ends);
 }
 
@@ -245,7 +258,7 @@ typedef enum keeper_gate {
 static keeper_gate open_gate(const keeper *k)
 {
     char path[512];
-    (void)snprintf(path, sizeof(path), STATE_ROOT "/%s/exec.fifo", k->plan->id);
+    (void)snprintf(path, sizeof(path), STATE_ROOT "/%s/exec.fifo", k->plan->place.id);
     const char *name = strrchr(k->plan->runtime, '/');
     if (strcmp(name ? name + 1 : k->plan->runtime, "crun") == 0) {
         int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -255,8 +268,8 @@ static keeper_gate open_gate(const keeper *k)
         return ok ? GATE_OPEN : GATE_SHUT;
     }
     int ends[KEEPER_STREAMS] = { k->null, k->null }, status = -1;
-    const char *const args[] = { k->plan->runtime, "--log",    LOG_FILE, "--log-format", "json",
-                                 "--root",         STATE_ROOT, "start",  k->plan->id,    NULL };
+    const char *const args[] = { k->plan->runtime, "--log",    LOG_FILE, "--log-format",    "json",
+                                 "--root",         STATE_ROOT, "start",  k->plan->place.id, NULL };
     pid_t pid = start_runtime(k, args, ends);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -272,7 +285,7 @@ static void stop(keeper *k, int grace_s)
     bool is_first = !k->stopping;
     k->stopping = true;
     if (k->phase == PHASE_CREATING) {
-        (void)keeper_groups_kill(k->plan->group);
+        (void)keeper_groups_kill(k->plan->place.group);
         if (k->runtime > 0)
             (void)kill(k->runtime, SIGKILL);
         return;
@@ -377,8 +390,9 @@ static bool make_folder(const char *path)
 static bool make_volume(const char *name, const char *place)
 {
     char path[512];
-    (void)snprintf(path, sizeof(path), "volumes/%s", name);
-    return make_folder("volumes") && make_folder(path) && keeper_tree_fill(ROOM_ROOT, place, path);
+    (void)snprintf(path, sizeof(path), OCI_VOLUMES_FOLDER "/%s", name);
+    return make_folder(OCI_VOLUMES_FOLDER) && make_folder(path) &&
+           keeper_tree_fill(OCI_ROOT_FOLDER, place, path);
 }
 
 /* The container's own copies of the host's names. */
@@ -386,10 +400,10 @@ static bool copy_names(void)
 {
     static const char *const names[NAMES] = { "hosts", "resolv.conf", "hostname" };
     char data[READ_BYTES], path[64];
-    bool ok = make_folder(ROOM "/etc");
+    bool ok = make_folder(OCI_ETC_FOLDER);
     for (size_t i = 0; ok && i < NAMES; i++) {
-        (void)snprintf(path, sizeof(path), ROOM "/etc/%s", names[i]);
-        (void)read_text(path + strlen(ROOM), data, sizeof(data));
+        (void)snprintf(path, sizeof(path), OCI_ETC_FOLDER "/%s", names[i]);
+        (void)read_text(path + strlen(OCI_MEMORY), data, sizeof(data));
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         ok = fd >= 0 && write(fd, data, strlen(data)) == (ssize_t)strlen(data);
         if (fd >= 0)
@@ -448,10 +462,10 @@ static bool begin(keeper *k)
     keeper_gate gate = open_gate(k);
     if (gate == GATE_OPEN) {
         (void)say(OCI_SAID_RUNNING " %lld %d", (long long)at_ms, (int)k->init);
-        (void)unlink("config.json"); /* it has secrets */
+        (void)unlinkat(k->plan->place.fd, OCI_CONFIG_FILE, 0); /* it has secrets */
         return true;
     }
-    bool is_starved = keeper_groups_oom(k->plan->group) > 0;
+    bool is_starved = keeper_groups_oom(k->plan->place.group) > 0;
     runtime_error(k, why, sizeof(why));
     if (gate == GATE_UNKNOWN)
         (void)say(OCI_SAID_LOST " %s", why);
@@ -467,24 +481,48 @@ static void end(keeper *k)
     int64_t at_ms = now_ms(CLOCK_REALTIME);
     int status = k->init_status;
     int code = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
-    long oom = keeper_groups_oom(k->plan->group);
-    (void)keeper_groups_kill(k->plan->group);
+    long oom = keeper_groups_oom(k->plan->place.group);
+    (void)keeper_groups_kill(k->plan->place.group);
     bool is_whole = finish_output(k);
     while (!say(OCI_SAID_END " %d %ld %lld %d", code, oom, (long long)at_ms, !is_whole))
         (void)usleep(RETRY_MS * 1000);
 }
 
-static void clear(const char *group)
+/* False: something stays. */
+static bool clear(const keeper_place *place)
 {
-    keeper_groups_remove(group);
-    keeper_room_clear();
-    keeper_tree_remove("config.json");
-    keeper_tree_remove("volumes");
+    keeper_groups_remove(place->group);
+    bool ok = keeper_room_clear(place->fd);
+    return owned_remove(place->fd, OCI_CONFIG_FILE) && ok;
 }
 
-int keeper_run(const keeper_plan *plan)
+/* ---- the verbs ---- */
+
+static int refuse_place(const char *why)
+{
+    (void)fprintf(stderr, "openbatch-keeper: %s; nothing was changed there\n", why);
+    return OCI_EXIT_REFUSED;
+}
+
+/* Did this process inherit the state of that attempt? */
+static bool has_state(const keeper_place *place)
+{
+    struct stat ours, there;
+    return fstat(OCI_FD_STATE, &ours) == 0 &&
+           fstatat(place->fd, OCI_STATE_FILE, &there, AT_SYMLINK_NOFOLLOW) == 0 &&
+           S_ISREG(there.st_mode) && ours.st_dev == there.st_dev && ours.st_ino == there.st_ino;
+}
+
+int keeper_run(keeper_plan *plan)
 {
     keeper k = { .plan = plan, .pipes = { -1, -1 }, .output = -1, .lines.limit = plan->limit };
+    char why[WHY_MAX];
+    if (!keeper_place_find(&plan->place, why, sizeof(why)) ||
+        keeper_place_enter(&plan->place, why, sizeof(why)) != KEEPER_ENTERED)
+        return refuse_place(why);
+    if (!has_state(&plan->place))
+        return refuse_place(
+            "only an executor starts this: descriptor 3 is not the attempt's state");
     if (!prepare(&k) || !say(OCI_SAID_KEEPER " %d", (int)getpid()))
         return EXIT_FAILURE;
     if (furnish(plan) && make_container(&k) && begin(&k)) {
@@ -492,31 +530,44 @@ int keeper_run(const keeper_plan *plan)
             turn(&k);
         end(&k);
     } else {
-        (void)keeper_groups_kill(plan->group);
+        (void)keeper_groups_kill(plan->place.group);
     }
-    clear(plan->group);
-    (void)say(OCI_SAID_CLEAN);
+    if (clear(&plan->place))
+        (void)say(OCI_SAID_CLEAN);
     return EXIT_SUCCESS;
 }
 
-/* Is the working directory the folder of an attempt? Names are removed only in one. */
-static bool is_attempt(void)
+int keeper_clean(keeper_plan *plan)
 {
-    char line[sizeof(OCI_SAID_BOOT) + 1];
-    struct stat at;
-    return lstat(OCI_STATE_FILE, &at) == 0 && S_ISREG(at.st_mode) &&
-           (at.st_size == 0 || (read_text(OCI_STATE_FILE, line, sizeof(line)) &&
-                                strcmp(line, OCI_SAID_BOOT " ") == 0));
-}
-
-int keeper_clean(const char *group)
-{
-    if (!keeper_groups_kill(group))
+    char why[WHY_MAX];
+    keeper_place *place = &plan->place;
+    if (!keeper_place_find(place, why, sizeof(why)))
+        return refuse_place(why);
+    if (!keeper_groups_kill(place->group))
         return EXIT_FAILURE;
-    if (!is_attempt()) { /* anywhere else the same names are somebody's */
-        keeper_groups_remove(group);
-        return EXIT_SUCCESS;
-    }
-    clear(group);
-    return EXIT_SUCCESS;
+    keeper_entry entry = place->id ? keeper_place_enter(place, why, sizeof(why)) : KEEPER_NOTHING;
+    if (entry == KEEPER_ENTERED)
+        (void)clear(place); /* what stays, the executor finds when it removes the folder */
+    else
+        keeper_groups_remove(place->group);
+    return entry == KEEPER_REFUSED ? refuse_place(why) : EXIT_SUCCESS;
+}
+
+/* A trial that was killed may have left its room. */
+int keeper_try(keeper_plan *plan)
+{
+    char why[WHY_MAX];
+    static char data[TRY_BYTES];
+    keeper_place *place = &plan->place;
+    if (!keeper_place_find(place, why, sizeof(why)) ||
+        keeper_place_enter(place, why, sizeof(why)) != KEEPER_ENTERED)
+        return refuse_place(why);
+    if (!keeper_room_clear(place->fd))
+        return EXIT_FAILURE;
+    bool ok = keeper_room_make(&plan->room, why, sizeof(why));
+    int fd = ok ? open(OCI_ROOT_FOLDER "/try", O_WRONLY | O_CREAT | O_CLOEXEC, 0600) : -1;
+    ok = fd >= 0 && write(fd, data, sizeof(data)) == (ssize_t)sizeof(data);
+    if (fd >= 0)
+        (void)close(fd);
+    return keeper_room_clear(place->fd) && ok ? EXIT_SUCCESS : EXIT_FAILURE;
 }

@@ -4,14 +4,14 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "keeper_place.h"
 #include "keeper_room.h"
 
 #define KEEPER_FILLS_MAX 64
 
 typedef struct keeper_plan {
     const char *runtime; /* crun or runc: a path */
-    const char *id;      /* the container's name */
-    const char *group;   /* its control group */
+    keeper_place place;
     keeper_room room;
     int stop_signal;
     bool output;                            /* is output kept? */
@@ -20,7 +20,9 @@ typedef struct keeper_plan {
     int fill_count;
 } keeper_plan;
 
-/* Runs the container of the working directory (config.json). The result is for exit(). */
-int keeper_run(const keeper_plan *plan);
+/* Runs the container of the attempt's folder (OCI_CONFIG_FILE). The result is for exit(). */
+int keeper_run(keeper_plan *plan);
 /* Ends and removes what a keeper that was killed has left: all but the state and the output. */
-int keeper_clean(const char *group);
+int keeper_clean(keeper_plan *plan);
+/* Can a root be made in the folder, and written to? */
+int keeper_try(keeper_plan *plan);

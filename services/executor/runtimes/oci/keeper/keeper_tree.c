@@ -1,20 +1,15 @@
-/* Removes and copies folders. Owns nothing. Trees that are deep are left to rm, and copies to cp:
- * both are well-kept, and rare here. */
+/* Copies folders. Owns nothing. Leaves the work to cp, which is well-kept; copies are rare here. */
 #include "keeper_tree.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
 #include <spawn.h>
 #include <stdio.h>
-#include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
-
-#define DEPTH_MAX 16
 
 extern char **environ;
 
@@ -27,40 +22,6 @@ static bool run(char *const args[])
     while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
     return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-/* False: it is too deep, or something stays. */
-static bool remove_at(int dir_fd, const char *name, int depth)
-{
-    if (unlinkat(dir_fd, name, 0) == 0 || errno == ENOENT)
-        return true;
-    if (errno != EISDIR && errno != EPERM)
-        return false;
-    if (unlinkat(dir_fd, name, AT_REMOVEDIR) == 0)
-        return true;
-    if (errno != ENOTEMPTY && errno != EEXIST)
-        return false;
-    int fd = depth > 0 ? openat(dir_fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
-    DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    if (!dir) {
-        if (fd >= 0)
-            (void)close(fd);
-        return false;
-    }
-    bool ok = true;
-    const struct dirent *entry;
-    while ((entry = readdir(dir)))
-        if (strcmp(entry->d_name, ".") != 0 && strcmp(entry->d_name, "..") != 0)
-            ok &= remove_at(fd, entry->d_name, depth - 1);
-    (void)closedir(dir);
-    return ok && unlinkat(dir_fd, name, AT_REMOVEDIR) == 0;
-}
-
-void keeper_tree_remove(const char *name)
-{
-    if (!remove_at(AT_FDCWD, name, DEPTH_MAX))
-        (void)run((char *[]){ (char *)"rm", (char *)"-rf", (char *)"--one-file-system",
-                              (char *)"--", (char *)name, NULL });
 }
 
 bool keeper_tree_copy(const char *from, const char *to)

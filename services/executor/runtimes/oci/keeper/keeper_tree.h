@@ -1,11 +1,8 @@
-/* Folders as a whole. */
+/* Copies of folders. */
 #pragma once
 
 #include <stdbool.h>
 
-/* Removes what the name in the working directory leads to, with all that is in it. Follows no link
- * and leaves its file system nowhere. */
-void keeper_tree_remove(const char *name);
 /* Copies the content of 'from' inside the root (whose links stay inside it) into the folder 'to',
  * with the owner and mode of 'from'. Nothing is there: nothing happens. False: it failed. */
 bool keeper_tree_fill(const char *root, const char *from, const char *to);
