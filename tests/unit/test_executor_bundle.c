@@ -344,6 +344,10 @@ static void a_volume_s_name_stays_in_its_folder(void **state)
         make("'volumes': [{'name': '../x=y'}], 'mountPoints': [{'sourceVolume': '../x=y', "
              "'containerPath': '/a'}]");
     assert_at(mount_at(a.body, "/a"), "source", "'/runs/x/" OCI_VOLUMES_FOLDER "/job-.._x_y'");
+    ob_cleanup(oci_config_done) oci_config b =
+        make("'volumes': [{'name': '..'}], 'mountPoints': [{'sourceVolume': '..', 'containerPath': "
+             "'/a'}]");
+    assert_at(mount_at(b.body, "/a"), "source", "'/runs/x/" OCI_VOLUMES_FOLDER "/job-..'");
 }
 
 static void a_job_s_mount_takes_the_place_of_a_usual_one(void **state)
