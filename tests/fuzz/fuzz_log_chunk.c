@@ -96,7 +96,7 @@ static void take(json_t *msg)
     chunk->run = run_new();
     FUZZ_CHECK(log_chunk_is_usable(chunk));
     DL_APPEND(list, chunk);
-    log_batch_hurry(list, true);
+    chunk->hurries = true;
     FUZZ_CHECK(log_batch_store(NULL, &list, &far, NULL) == 0 && !list);
 }
 

@@ -4,8 +4,8 @@
  * Invariants: a chunk carries the byte offset of its first line, and only what lies past the
  * stream's end is appended, so a chunk that comes twice changes nothing; a chunk behind a gap
  * waits, and a gap that lasts GAP_MS is stored as one marked line (docs/architecture.md, "Logs").
- * What waits is bounded, and so is a gap: nobody loses more than GAP_MAX at once. Times within a
- * stream never fall and are never later than their arrival. Thread: the intake's. */
+ * What waits is bounded (log_patience.c), and so is a gap: nobody loses more than GAP_MAX at once.
+ * Times within a stream never fall and are never later than their arrival. Thread: the intake's. */
 #include "log_batch.h"
 
 #include <openssl/evp.h>
@@ -20,10 +20,8 @@
 #include "ob/message.h"
 
 #define GAP_MS (30 * 1000)
-#define GAP_MAX (1LL << 32)    /* bytes: some times what is kept of a run (its executor's limit) */
-#define PART_BYTES (16 * 1024) /* of a line in the Docker Engine */
-#define RUN_HELD (4u << 20)    /* bytes that wait */
-#define ALL_HELD (64u << 20)
+#define GAP_MAX (1LL << 32)     /* bytes: some times what is kept of a run (its executor's limit) */
+#define PART_BYTES (16 * 1024)  /* of a line in the Docker Engine */
 #define APPEND_BYTES (4u << 20) /* of one statement */
 #define NAME_BYTES 512          /* longer names do not fit the index of log_stream */
 
@@ -346,27 +344,4 @@ int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err)
     *list = waiting;
     *ret_far = b.far;
     return 0;
-}
-
-/* The list is in the order of arrival, which is that of a run's offsets: a chunk that goes on
- * before one in front of it would make that one a repetition. */
-void log_batch_hurry(log_chunk *list, bool all)
-{
-    log_chunk *c;
-    size_t held = 0;
-    DL_FOREACH(list, c)
-    c->run->held = 0;
-    DL_FOREACH(list, c)
-    {
-        held += c->bytes;
-        c->run->held += c->bytes;
-    }
-    DL_FOREACH(list, c)
-    {
-        if (!all && held <= ALL_HELD && c->run->held <= RUN_HELD)
-            continue;
-        c->hurries = true;
-        held -= c->bytes;
-        c->run->held -= c->bytes;
-    }
 }
