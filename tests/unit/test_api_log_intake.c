@@ -120,7 +120,8 @@ static void a_run_is_on_its_instance_and_names_its_stream(void **state)
 }
 
 static log_chunk *pending;
-static size_t far;
+static int64_t limit; /* none */
+static log_refused refused;
 
 static log_chunk *
 chunk(log_runs *runs, const char *run, int64_t offset, const char *text, size_t bytes)
@@ -141,7 +142,7 @@ static size_t store(void)
     ob_error err = { 0 };
     size_t n;
     log_chunk *c;
-    if (log_batch_store(db, &pending, &far, &err) < 0)
+    if (log_batch_store(db, limit, &pending, &refused, &err) < 0)
         fail_msg("%s", err.text);
     DL_COUNT(pending, c, n);
     return n;
@@ -180,11 +181,11 @@ static void what_lies_absurdly_far_ahead_silences_nobody(void **state)
     for (size_t i = 0; i < 4; i++) {
         chunk(runs, PLAIN "/2", offsets[i], "forged", 100);
         assert_int_equal(store(), 0);
-        assert_int_equal(far, 1);
+        assert_int_equal(refused.far, 1);
     }
     chunk(runs, PLAIN "/2", 4, "two", 100);
     assert_int_equal(store(), 0);
-    assert_int_equal(far, 0);
+    assert_int_equal(refused.far, 0);
     assert_lines("one|two");
     log_runs_free(runs);
 }
@@ -399,6 +400,59 @@ static void a_stream_goes_on_after_an_upgrade(void **state)
     assert_lengths("3 16384 16384 100 16384 0 5 16384 1");
 }
 
+static void assert_limited(const char *wanted)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    assert_int_equal(
+        ob_db_sql(db,
+                  "SELECT coalesce(string_agg(convert_from(substr(message, 1, 90), 'UTF8'), '|'"
+                  " ORDER BY n), '') FROM log_event WHERE stream_id IN (SELECT id FROM log_stream"
+                  " WHERE log_group = 'limited')",
+                  NULL, &res, NULL),
+        0);
+    assert_string_equal(ob_col(res, 0, 0), wanted);
+}
+
+/* Of a run that only its executor's word would end. */
+static void what_is_past_the_limit_is_not_stored_whoever_sends_it(void **state)
+{
+    (void)state;
+    static const char *const run = "01900000-0000-7000-8000-000000000012/1";
+    static const char *const line =
+        "[OpenBatch: the limit of 100 bytes of output is reached; what follows is not kept]";
+    if (!db)
+        skip();
+    ob_cleanup(ob_freep) char *slack = ob_calloc(1200, 1);
+    memset(slack, 'x', 1199);
+    add_job("01900000-0000-7000-8000-000000000012",
+            "\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":"
+            "{\"awslogs-group\":\"limited\"}}");
+    sql("INSERT INTO placement VALUES ('" HERE "', '01900000-0000-7000-8000-000000000012', -1, 1)");
+    log_runs *runs = log_runs_new();
+    limit = 100;
+    chunk(runs, run, 0, "one", 100);
+    chunk(runs, run, 4, line, 100); /* the executor's own may be behind it */
+    int64_t at = 4 + (int64_t)strlen(line) + 1;
+    slack[1124 - at - 1] = '\0';
+    chunk(runs, run, at, slack, 100); /* it ends where the slack does */
+    assert_int_equal(store(), 0);
+    assert_int_equal(refused.past, 0);
+    slack[90] = '\0';
+    ob_cleanup(ob_freep) char *before = ob_strf("one|%s|%s", line, slack);
+    assert_limited(before);
+    ob_cleanup(ob_freep) char *after = ob_strf("%s|%s", before, line);
+    for (int again = 0; again < 3; again++) {
+        chunk(runs, run, 1124, "more", 100);
+        chunk(runs, run, 1129, "and more", 100);
+        chunk(runs, run, 5000, "behind a gap", 100);
+        assert_int_equal(store(), 0); /* nothing waits */
+        assert_int_equal(refused.past, 3);
+        assert_limited(after);
+    }
+    limit = 0;
+    log_runs_free(runs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -408,6 +462,7 @@ int main(void)
         cmocka_unit_test(who_holds_the_most_goes_on_first),
         cmocka_unit_test(many_small_chunks_are_much),
         cmocka_unit_test(who_has_waited_long_has_no_more_time_until_a_commit),
+        cmocka_unit_test(what_is_past_the_limit_is_not_stored_whoever_sends_it),
         cmocka_unit_test(a_stream_goes_on_after_an_upgrade),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -25,7 +25,14 @@ void log_chunks_free(log_chunk **list);
 /* Does PostgreSQL accept its run's names? A bad one would block all later chunks. */
 bool log_chunk_is_usable(const log_chunk *chunk);
 
+/* Chunks that were not accepted, or not wholly. */
+typedef struct log_refused {
+    size_t far;  /* too far after the end */
+    size_t past; /* past the limit */
+} log_refused;
+
 /* Stores the new lines of the chunks in one transaction. Chunks after a gap that may still close
- * stay in *list, the others are freed. *ret_far: the number of lines that were too far after the
- * end to be accepted. On failure the list is unchanged. Thread: the owner of 'db'. */
-int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err);
+ * stay in *list, the others are freed. limit: bytes of a run's output; 0: all is stored. On failure
+ * the list is unchanged. Thread: the owner of 'db'. */
+int log_batch_store(
+    ob_db *db, int64_t limit, log_chunk **list, log_refused *ret_refused, ob_error *err);

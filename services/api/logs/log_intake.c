@@ -255,11 +255,12 @@ int log_intake_turn(log_intake *in, ob_error *err)
     if (r < 0)
         return r;
     in->arrived_bytes = 0;
-    size_t far = 0;
+    log_refused refused = { 0 };
     log_patience_before(in->patience, in->pending, ob_mono_ms());
     if (in->pending != NULL)
-        r = log_batch_store(in->db, &in->pending, &far, err);
-    refuse(in, far, "", "too much is missing before it");
+        r = log_batch_store(in->db, in->config.limit, &in->pending, &refused, err);
+    refuse(in, refused.far, "", "too much is missing before it");
+    refuse(in, refused.past, "", "it is past the limit of output");
     if (r < 0)
         return r;
     log_patience_after(in->patience, in->pending, ob_mono_ms());
