@@ -76,8 +76,9 @@ static pid_t start_program(const loop *l, const char *const *words)
 
 static void begin(loop *l, slot *s)
 {
-    (void)snprintf(s->id, sizeof(s->id), "bench-%d-%ld", (int)getpid(), l->begun++);
-    (void)snprintf(s->pid_file, sizeof(s->pid_file), "%s/%s.pid", l->state_dir, s->id);
+    long n = l->begun++;
+    (void)snprintf(s->id, sizeof(s->id), "bench-%d-%ld", (int)getpid(), n);
+    (void)snprintf(s->pid_file, sizeof(s->pid_file), "%s/bench-%ld.pid", l->state_dir, n);
     s->container = 0;
     s->step = l->whole ? STEP_DELETE : STEP_CREATE;
     s->child =
