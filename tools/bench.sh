@@ -1,19 +1,24 @@
 # shellcheck shell=bash
-# bench: every benchmark of tests/bench, in the environment that `env` prints.
+# bench: the benchmarks (tests/bench), on copies of their own; what they need is installed and built in this home.
 . "$OB_ROOT/tools/install.sh"
-shopt -s nullglob
-benches=("$OB_ROOT"/tests/bench/*)
-programs=()
-for file in "${benches[@]}"; do [[ -f $file && -x $file ]] && programs+=("$file"); done
-((${#programs[@]})) || die "there are no benchmarks in $OB_ROOT/tests/bench"
-"$OB_ROOT/openbatch" up
-eval "$(print_env)"
-PATH=$OPENBATCH_HOME/venv/bin:$PATH
-OB_BUILD=$(config_get build)
-export OB_BUILD
-# Their C programs, which a user's copy does not need otherwise.
-build tests/bench/load tests/bench/bench_engine tests/bench/bench_decide tests/bench/sim
-for file in "${programs[@]}"; do
-    say "== ${file##*/}"
-    "$file" "$@"
+
+((EUID == 0)) || die "the benchmarks start container engines: that needs root"
+kinds=(bench)
+for arg in "$@"; do
+    case $arg in
+    --with-slurm) kinds+=(slurm) ;;
+    -h | --help) exec /usr/bin/python3 "$OB_ROOT/tests/bench/arguments.py" --help ;;
+    esac
 done
+OB_BUILD=$OPENBATCH_HOME/build
+check_platform
+take_lock
+install_packages "${kinds[@]}"
+install_venv up
+install_kafka
+# With the C programs of the benchmarks, which a user's copy does not need.
+build "${PROGRAMS[@]}" tests/bench/{load,hosts,loop_engine,loop_oci,spawn,bench_engine,bench_decide,sim}
+# The lock is for what is installed and built here, which the benchmarks only read.
+exec 9>&-
+export OB_BUILD
+PYTHONDONTWRITEBYTECODE=1 exec "$OPENBATCH_HOME/venv/bin/python" "$OB_ROOT/tests/bench/bench.py" "$@"

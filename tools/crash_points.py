@@ -40,6 +40,19 @@ FOLDERS = {
 SUPERVISE = "services/scaler/providers/local/supervise.c"
 INSTANCE_DIR = "services/scaler/providers/instance_dir.c"
 SPOOL = "services/executor/spool.c"
+# Files of containers. A keeper is a program of its own that may be killed anywhere: it passes no
+# points.
+OCI = "services/executor/runtimes/oci/"
+OCI_FOLDER, OCI_KEEPER = OCI + "oci_folder.c", OCI + "oci_keeper.c"
+KEEPER = {OCI + f"keeper/keeper_{name}.c" for name in ("groups", "init", "room", "run", "tree")} | {
+    OCI + "keeper/keeper.c"
+}
+# Marks and removal, for programs of both kinds: who removes passes the point.
+OWNED = "services/executor/owned.c"
+# The store of images; its programs, skopeo and umoci, work in a folder of whoever runs them.
+IMAGE_FILES = "services/executor/images/image_files.c"
+CHILD = "services/executor/child.c"
+IMAGE_PROGRAM = "services/executor/images/image_program.c"
 # Its file belongs to a test.
 NULL_WORD = "services/executor/runtimes/null/null_word.c"
 BUS, BUS_ADMIN = "shared/src/bus_kafka.c", "shared/src/bus_kafka_admin.c"
@@ -50,7 +63,8 @@ POINT, HEALTH, SERVICE = "shared/src/point.c", "shared/src/health.c", "shared/sr
 RAW = [
     (
         r"\bob_point_pass\(",
-        {BUS, BUS_ADMIN, DB, DB_PIPE, FILE, HTTP, CACHE, SPOOL, INSTANCE_DIR, SUPERVISE},
+        {BUS, BUS_ADMIN, DB, DB_PIPE, FILE, HTTP, CACHE, SPOOL, INSTANCE_DIR, SUPERVISE}
+        | {IMAGE_FILES, IMAGE_PROGRAM, OCI_FOLDER, OCI_KEEPER},
     ),
     (r"\brd_kafka_produce\w*\(", {BUS}),
     (r"\brd_kafka_(commit|offsets?_store)\w*\(", {BUS}),
@@ -62,15 +76,26 @@ RAW = [
     # health.c has a socket, which is made again at each start
     (
         r"(?<!->)\b(rename|link|symlink|unlink|remove)(at2?)?\(",
-        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH},
+        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH, IMAGE_FILES, OCI_FOLDER, OWNED} | KEEPER,
     ),
     (r"\b(fsync|fdatasync|f?truncate)\(", {FILE, SPOOL}),
-    (r"\bO_(CREAT|TRUNC|APPEND)\b", {FILE, SPOOL, SUPERVISE, NULL_WORD}),
+    (
+        r"\bO_(CREAT|TRUNC|APPEND)\b",
+        {FILE, SPOOL, SUPERVISE, NULL_WORD, IMAGE_FILES, OCI_FOLDER} | KEEPER,
+    ),
     # the kernel's filter of core files, which is no file on a disk
     (r'\bfopen\([^;]*"[wa]', {SERVICE}),
-    (r"\b(v?fork|posix_spawnp?|system|popen)\(", {SUPERVISE}),
+    (
+        r"\b(v?fork|posix_spawnp?|system|popen)\(",
+        {SUPERVISE, IMAGE_PROGRAM, CHILD, OCI_KEEPER} | KEEPER,
+    ),
     # the local provider kills a purge that hangs, and starts another one
-    (r"(?<!->)\bkill\(", {SUPERVISE, POINT, "services/scaler/providers/local/provider_local.c"}),
+    (
+        r"(?<!->)\bkill\(",
+        {SUPERVISE, POINT, "services/scaler/providers/local/provider_local.c"}
+        | {IMAGE_PROGRAM, CHILD, OCI_KEEPER}
+        | KEEPER,
+    ),
 ]
 
 

@@ -33,6 +33,7 @@ if [[ -z $wipe ]]; then
     exit 0
 fi
 end_containers
+end_oci_containers
 unmount_all
 [[ -z $pgdata ]] || rm -rf "$pgdata"
 [[ -z $demo ]] || rm -rf "$demo"

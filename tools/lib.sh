@@ -47,7 +47,8 @@ SERVICES=(api scheduler scaler)
 # The programs that a user's copy needs.
 # shellcheck disable=SC2034
 PROGRAMS=(services/api/openbatch-api services/scheduler/openbatch-scheduler
-    services/scaler/openbatch-scaler services/executor/openbatch-executor tools/logger/openbatch-logger)
+    services/scaler/openbatch-scaler services/executor/openbatch-executor
+    services/executor/openbatch-keeper services/executor/openbatch-image tools/logger/openbatch-logger)
 
 # Settings that later verbs must find again: KEY=VALUE lines of $OPENBATCH_HOME/config.
 config_get() {
@@ -94,6 +95,18 @@ kafka_address() { say "127.0.0.1:$OB_KAFKA_PORT"; }
 kafka_remote() { config_get kafka_remote; }
 
 program_of() { say "$(config_get build)/services/$1/openbatch-$1"; }
+
+# A setting of this copy: the caller's, or else that of the last `up`.
+copy_setting() { # NAME DEFAULT
+    if [[ -n ${!1:-} ]]; then
+        say "${!1}"
+    elif [[ -r $OPENBATCH_HOME/env ]]; then
+        # shellcheck source=/dev/null
+        (. "$OPENBATCH_HOME/env" && say "${!1:-$2}")
+    else
+        say "$2"
+    fi
+}
 
 initialised() { [[ -f $OPENBATCH_HOME/secrets/root.key ]]; }
 need_home() {

@@ -353,6 +353,45 @@ end_containers() {
     [[ -z ${ids[0]} ]] || docker -H "$host" rm -f "${ids[@]}" >/dev/null || :
 }
 
+# Ends containers that executors of this copy run without an engine, and removes their folders. The keeper removes only
+# what executors have made (docs/containers.md).
+end_oci_containers() {
+    local home dir instance attempt keeper
+    home=$(copy_setting OPENBATCH_OCI_HOME "$OPENBATCH_HOME/oci")
+    [[ -L $home/ob-oci-home ]] || return 0 # no executor has used it
+    home=$(realpath "$home")
+    keeper=$(dirname "$(program_of executor)")/openbatch-keeper
+    if [[ ! -x $keeper ]]; then
+        note "$keeper is missing; containers in $home are left there"
+        return 0
+    fi
+    for dir in "$home"/i-*/; do
+        [[ -d $dir ]] || continue
+        instance=$(basename "$dir")
+        # Executors of other copies may use the same directory.
+        [[ $home == "$OPENBATCH_HOME"/* || -d $OPENBATCH_HOME/instances/$instance ]] || continue
+        for attempt in "$dir"ob-*/ "$dir".trial/; do
+            [[ ! -d $attempt ]] || end_oci_container "$keeper" "$home" "$instance" "$(basename "$attempt")"
+        done
+        "$keeper" clean --home "$home" --instance "$instance" || :
+        rmdir "$dir" 2>/dev/null || :
+    done
+}
+
+# Its keeper ends when its container has ended, and then nobody holds the lock of the state.
+end_oci_container() { # KEEPER HOME INSTANCE NAME
+    local dir=$2/$3/$4 i
+    for ((i = 0; i < 100; i++)); do
+        "$1" clean --home "$2" --instance "$3" --id "$4" || :
+        if [[ ! -e $dir/state ]] || flock -n "$dir/state" true; then break; fi
+        sleep 0.1
+    done
+    "$1" clean --home "$2" --instance "$3" --id "$4" || return 0
+    [[ $(readlink "$dir/ob-attempt") == "$4" && ! -e $dir/ob-room ]] || return 0
+    rm -f "$dir/config.json" "$dir/output" "$dir/state" "$dir/ob-attempt"
+    rmdir "$dir" || :
+}
+
 # Ends our services and executors; servers stay. The scaler ends first, otherwise it would start executors again.
 stop_services() {
     local pid dirs

@@ -48,7 +48,7 @@ prepare() {
 suite_format() {
     local c_files py_dirs=()
     mapfile -t c_files < <(cd "$OB_ROOT" && find shared services tests tools -name '*.[ch]' | LC_ALL=C sort)
-    [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests" "$OB_ROOT/tests/bench/submit" "$OB_ROOT/examples")
+    [[ -d $OB_ROOT/tests ]] && py_dirs+=("$OB_ROOT/tests" "$OB_ROOT/examples")
     (
         status=0
         cd "$OB_ROOT" || exit
@@ -70,8 +70,7 @@ suite_format() {
         /usr/bin/python3 tools/sql_rules.py || status=1
         /usr/bin/python3 tools/crash_points.py --check || status=1
         shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{pin,started} tools/compose/setup \
-            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh \
-            tests/bench/{decide,engine,simulation} .ci/run || status=1
+            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
         exit $status
@@ -86,9 +85,10 @@ suite_unit() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
     simulate 1 2000 || status=1
-    # The demo's checks, and the checker of the fault tests, can fail.
+    # The demo's checks, the checker of the fault tests and the benchmarks' arithmetic can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT"/tests/faults/test_{checker,recipes}.py -q -p no:cacheprovider || status=1
+    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/bench" -q -p no:cacheprovider || status=1
     return $status
 }
 

@@ -70,7 +70,10 @@ take_lock
 make_home
 config_set made "$(date -u +%FT%TZ)"
 [[ -z $tls ]] || config_set tls "$tls"
-if tls_is_on; then install_packages tls; else install_packages; fi
+kinds=()
+if tls_is_on; then kinds+=(tls); fi
+if [[ ${OPENBATCH_RUNTIME:-} == oci ]]; then kinds+=(oci); fi
+install_packages "${kinds[@]}"
 remote_choose
 check_ports
 config_set port "$OPENBATCH_PORT"

@@ -45,6 +45,8 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, AT(instance_types), "", OB_CATALOG_HELP },
     { "OPENBATCH_LOG_RETENTION_S", OB_CONFIG_INT, AT(log_retention_s), "604800",
       "seconds that lines of output are kept; 0: for ever", 0, INT32_MAX },
+    { "OPENBATCH_LOG_LIMIT_BYTES", OB_CONFIG_INT, AT(log_limit), OB_CONFIG_LOG_LIMIT_DEFAULT,
+      OB_CONFIG_LOG_LIMIT_HELP, 0, INT64_MAX },
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, AT(job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
     { "OPENBATCH_DISKS", OB_CONFIG_STRING, AT(disks), "state=${OPENBATCH_HOME}",

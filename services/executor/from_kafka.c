@@ -151,8 +151,9 @@ static int take_key(executor *x, ob_error *err)
     json_int_t generation = json_integer_value(before) + 1;
     spool_set(x->spool, "seal", "generation", json_integer(generation), true);
     int r = spool_sync(x->spool, err);
-    if (r == 0)
-        r = ob_config_read_secret(x->config->token_file, &token, err);
+    if (r < 0)
+        return r;
+    r = ob_config_read_secret(x->config->token_file, &token, err);
     if (r < 0)
         return r;
     r = ob_seal_own(&x->seal, x->config->instance, token, (uint32_t)generation, err);

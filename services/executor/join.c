@@ -138,7 +138,7 @@ static int become(ob_error *err)
         r = make_dirs(run_dir, err);
     if (r == 0)
         r = identity(dir, &id, err);
-    if (r < 0)
+    if (r != 0)
         return r;
     (void)setenv("OPENBATCH_HOME", home, 1);
     (void)setenv("OPENBATCH_RUN_DIR", run_dir, 1);

@@ -16,6 +16,7 @@
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
+#include "ob/log_target.h"
 #include "ob/message.h"
 #include "ob/topics.h"
 #include "output_text.h"
@@ -214,10 +215,7 @@ logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len,
     s->read += (int64_t)span;
     if (l->config.limit > 0 && s->read > l->config.limit) {
         char mark[128];
-        int n = snprintf(mark, sizeof(mark),
-                         "[OpenBatch: the limit of %lld bytes of output is reached; what follows "
-                         "is not kept]",
-                         (long long)l->config.limit);
+        int n = snprintf(mark, sizeof(mark), OB_LOG_LIMIT_LINE, (long long)l->config.limit);
         if (at >= s->next)
             take_line(s, at_ns, mark, (size_t)n, (size_t)n + 1);
         s->ended = true;

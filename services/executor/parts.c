@@ -65,6 +65,10 @@ static int make_runtime(executor *x, ob_error *err)
                           .guarded_dirs = c->common.guarded_dirs,
                           .instance = c->instance,
                           .ce = c->ce,
+                          .engine = c->engine,
+                          .secrets_dir = c->secrets_dir,
+                          .credentials = c->credentials,
+                          .pull_stall_ms = c->pull_stall_ms,
                           .gpus = (int)c->gpus,
                           .on = from_runtime(x) };
     return ops->make(&rc, settings_of_runtime(c, ops), &x->runtime, err);

@@ -9,6 +9,8 @@ typedef struct settings {
     ob_config_common common; /* first */
     char *instance, *dir, *token_file, *ce, *type;
     char *runtime;
+    char *engine, *secrets_dir, *credentials;
+    int64_t pull_stall_ms;
     char *privileged, *host_mounts, *devices;
     int64_t gpus;
     int64_t heartbeat_ms, log_limit;

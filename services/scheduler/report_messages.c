@@ -72,6 +72,56 @@ static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
     return true;
 }
 
+/* The run states of a list, in a new array. Returns their number. */
+static size_t parse_runs(const json_t *list, engine_run_report **ret)
+{
+    int64_t now_ms = ob_wall_ms();
+    engine_run_report *runs = ob_calloc(json_array_size(list) + 1, sizeof(*runs));
+    size_t i, n = 0;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        if (parse_run(item, now_ms, &runs[n]))
+            n++;
+    }
+    *ret = runs;
+    return n;
+}
+
+/* A copy of a scalar with a bounded text; NULL: it is no scalar. */
+static json_t *trimmed(json_t *value)
+{
+    const char *text = json_string_value(value);
+    if (json_is_object(value) || json_is_array(value))
+        return NULL;
+    if (!text || strlen(text) <= STATUS_REASON_MAX)
+        return json_incref(value);
+    ob_cleanup(ob_freep) char *cut = ob_text_dup(text, STATUS_REASON_MAX);
+    return ob_json_text(cut);
+}
+
+/* What parse_run reads of a list, and nothing else: it waits for the other parts. */
+static json_t *trimmed_runs(const json_t *list)
+{
+    static const char *const members[] = { "run",      "state",       "startedAt", "stoppedAt",
+                                           "exitCode", "oom",         "timedOut",  "started",
+                                           "reason",   "statusReason" };
+    json_t *runs = json_array();
+    size_t i;
+    json_t *item;
+    json_array_foreach(list, i, item)
+    {
+        json_t *run = json_object();
+        for (size_t k = 0; k < ARRAY_SIZE(members); k++) {
+            json_t *value = trimmed(json_object_get(item, members[k]));
+            if (value)
+                (void)json_object_set_new(run, members[k], value);
+        }
+        (void)json_array_append_new(runs, run);
+    }
+    return runs;
+}
+
 /* A level: absent if the engine works. */
 static void take_unwell(scheduler *s, const char *instance, const json_t *msg)
 {
@@ -93,34 +143,26 @@ static void on_registered(scheduler *s, const char *instance, const json_t *msg)
     const char *session = ob_json_str(msg, "session", "");
     if (!is_fresh(s, instance, msg))
         return;
-    json_auto_t *held = peers_gather(s->peers, instance, session, json_object_get(msg, "held"),
-                                     ob_json_int(msg, "part", 0), ob_json_int(msg, "parts", 1));
-    size_t n = 0, size = json_array_size(held);
-    if (!held || size > PEERS_HELD_MAX)
+    int64_t parts = ob_json_int(msg, "parts", 1);
+    json_t *list = json_object_get(msg, "held");
+    json_auto_t *part = parts > 1 ? trimmed_runs(list) : json_incref(list);
+    json_auto_t *held =
+        peers_gather(s->peers, instance, session, part, ob_json_int(msg, "part", 0), parts);
+    if (!held || json_array_size(held) > PEERS_HELD_MAX)
         return;
-    int64_t now_ms = ob_wall_ms();
-    engine_run_report *runs = ob_calloc(size + 1, sizeof(*runs));
-    for (size_t i = 0; i < size; i++) {
-        if (parse_run(json_array_get(held, i), now_ms, &runs[n]))
-            n++;
-    }
+    ob_cleanup(ob_freep) engine_run_report *runs = NULL;
+    size_t n = parse_runs(held, &runs);
     peers_registered(s->peers, instance, session);
     engine_registered(s->engine, instance, runs, n);
     take_unwell(s, instance, msg);
-    free(runs);
 }
 
 /* Safe twice: a run that has moved on is not current any more. */
 static void on_report(scheduler *s, const char *instance, const json_t *msg)
 {
-    size_t i;
-    json_t *item;
-    json_array_foreach(json_object_get(msg, "runs"), i, item)
-    {
-        engine_run_report run;
-        if (parse_run(item, ob_wall_ms(), &run))
-            engine_report(s->engine, instance, &run);
-    }
+    ob_cleanup(ob_freep) engine_run_report *runs = NULL;
+    size_t n = parse_runs(json_object_get(msg, "runs"), &runs);
+    engine_reports(s->engine, instance, runs, n);
 }
 
 /* Safe twice: a level. */

@@ -65,7 +65,6 @@ struct ob_bus {
     rd_kafka_queue_t *queue;  /* of the assigned partitions */
     rd_kafka_t *group_member; /* NULL until ob_bus_subscribe */
     bus_positions reading;
-    unsigned generation; /* of the assignment; raised by each change */
     bool told_up;
     int handled;             /* reports and events since poll began */
     int64_t delivered_at_ms; /* monotonic: the last message that went out */

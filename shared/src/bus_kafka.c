@@ -16,7 +16,6 @@
 
 #define FLUSH_MS 2000
 #define WAIT_SLICE_MS 1000 /* poll checks its queues at least this often */
-#define BATCH 256
 
 static char *strdup_or_null(const char *s)
 {
@@ -90,7 +89,6 @@ static void stop_reading(ob_bus *bus)
     for (size_t i = 0; i < bus->reading.n; i++)
         (void)rd_kafka_consume_stop(bus->reading.at[i].rkt, bus->reading.at[i].partition);
     bus_positions_done(&bus->reading);
-    bus->generation++;
 }
 
 static void forget_wanted(ob_bus *bus)
@@ -333,33 +331,26 @@ static void handle(ob_bus *bus, const rd_kafka_message_t *m)
     bus->on_msg(&msg, bus->arg);
 }
 
-/* Handles up to 'max' messages of the assigned partitions. */
-static int poll_assigned(ob_bus *bus, int max)
+/* Handles up to 'max' messages of the assigned partitions. It takes them one by one: a handler may
+ * be slow, or may unassign, after which messages no longer belong to the owner. */
+static int poll_assigned(ob_bus *bus, int max, int64_t until_ms)
 {
     int n = 0;
-    while (bus->queue && n < max) {
-        rd_kafka_message_t *msgs[BATCH];
-        size_t want = max - n < BATCH ? (size_t)(max - n) : BATCH;
-        ssize_t got = rd_kafka_consume_batch_queue(bus->queue, 0, msgs, want);
-        unsigned generation = bus->generation;
-        for (ssize_t i = 0; i < got; i++) {
-            /* A handler may unassign: later messages no longer belong to the owner. */
-            if (generation == bus->generation) {
-                n += msgs[i]->err == RD_KAFKA_RESP_ERR_NO_ERROR;
-                handle(bus, msgs[i]);
-            }
-            rd_kafka_message_destroy(msgs[i]);
-        }
-        if (got < (ssize_t)want)
+    while (bus->queue && n < max && ob_mono_ms() < until_ms) {
+        rd_kafka_message_t *m = rd_kafka_consume_queue(bus->queue, 0);
+        if (!m)
             break;
+        n += m->err == RD_KAFKA_RESP_ERR_NO_ERROR;
+        handle(bus, m);
+        rd_kafka_message_destroy(m);
     }
     return n;
 }
 
-static int poll_group(ob_bus *bus, int max)
+static int poll_group(ob_bus *bus, int max, int64_t until_ms)
 {
     int n = 0;
-    while (bus->group_member && n < max) {
+    while (bus->group_member && n < max && ob_mono_ms() < until_ms) {
         rd_kafka_message_t *m = rd_kafka_consumer_poll(bus->group_member, 0);
         if (!m)
             break;
@@ -447,9 +438,10 @@ int ob_bus_poll(ob_bus *bus, int timeout_ms, int max)
         uint64_t count;
         (void)!read(bus->wake_fd, &count, sizeof(count)); /* before looking, never after */
         serve(bus);
-        int n = poll_assigned(bus, max);
-        n += poll_group(bus, max - n);
-        if (n >= max)
+        int64_t until_ms = ob_mono_ms() + OB_BUS_HANDLE_MS;
+        int n = poll_assigned(bus, max, until_ms);
+        n += poll_group(bus, max - n, until_ms);
+        if (n >= max || ob_mono_ms() >= until_ms)
             bus_wake(bus); /* there may be more without a further wake-up */
         if (n > 0 || bus->handled > 0)
             return n;

@@ -45,6 +45,11 @@ static extent measure(const char *data, size_t len)
     return e;
 }
 
+size_t ob_json_values(const char *data, size_t len)
+{
+    return measure(data, len).values;
+}
+
 /* jansson's own texts, except those for programmers. */
 static const char *reason(const json_error_t *jerr)
 {

@@ -75,10 +75,11 @@ void ob_lead_bus_event(ob_lead *lead, ob_bus_event event)
 
 /* ---- Health ---- */
 
-static void post_postgresql(ob_lead *lead, bool ok, const ob_error *err)
+/* err: NULL if it is well. */
+static void post_postgresql(ob_lead *lead, const ob_error *err)
 {
-    lead->pg_failed = !ok;
-    ob_health_set("postgresql", true, ok, ok ? NULL : err->text);
+    lead->pg_failed = err != NULL;
+    ob_health_set("postgresql", true, err == NULL, err != NULL ? err->text : NULL);
 }
 
 /* A leader whose own messages do not come back can give no orders, whatever the state of the
@@ -143,7 +144,7 @@ static ending after_failure(ob_lead *lead, int r, ob_error *err)
         ob_db *db = ob_leader_db(c->leader);
         if (r == -ESTALE)
             return END_DEPOSED;
-        post_postgresql(lead, false, err);
+        post_postgresql(lead, err);
         if (r == -ETIMEDOUT || !ob_db_ok(db))
             return END_LOST;
         lead->failures++;
@@ -306,7 +307,7 @@ static ending turn(ob_lead *lead, ob_error *err)
     } else {
         lead->failures = 0;
         if (lead->pg_failed)
-            post_postgresql(lead, true, NULL);
+            post_postgresql(lead, NULL);
     }
     if (end == LEADS_ON && !keeps(lead, err))
         end = END_LOST;
@@ -330,7 +331,7 @@ static bool try_lock(ob_lead *lead)
     }
     ob_error err = { 0 };
     int r = ob_leader_try(c->leader, &err);
-    post_postgresql(lead, r >= 0, &err);
+    post_postgresql(lead, r < 0 ? &err : NULL);
     if (r < 0)
         complain(lead, &err);
     return r == 1;

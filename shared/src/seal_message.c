@@ -6,6 +6,7 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/seal.h"
+#include "ob/topics.h"
 
 int ob_seal_send(ob_seal *seal,
                  const ob_seal_owner *owner,
@@ -25,6 +26,23 @@ int ob_seal_send(ob_seal *seal,
     return ob_bus_send(bus, point, topic, partition, key, key_len, sealed, sealed_len, ref, err);
 }
 
+/* Many small values cost far more than a text of their length: memory and time of parsing, and of
+ * whoever looks at them. No executor's report is like that. */
+static int parse(const char *topic,
+                 const char *text,
+                 size_t len,
+                 json_t **ret,
+                 const char **ret_type,
+                 int64_t *ret_epoch,
+                 ob_error *err)
+{
+    size_t max = OB_SEAL_VALUES + len / OB_SEAL_VALUE_BYTES;
+    if (strcmp(topic, OB_TOPIC_EXECUTIONS) == 0 && len <= OB_MESSAGE_MAX &&
+        ob_json_values(text, len) > max)
+        return ob_fail(err, EINVAL, "message of %zu bytes has more than %zu values", len, max);
+    return ob_message_parse(text, len, ret, ret_type, ret_epoch, err);
+}
+
 int ob_seal_parse(const ob_seal *seal,
                   const ob_bus_msg *msg,
                   json_t **ret,
@@ -34,7 +52,7 @@ int ob_seal_parse(const ob_seal *seal,
 {
     json_t *json = NULL;
     if (!ob_seal_is(msg->data, msg->len)) {
-        int r = ob_message_parse(msg->data, msg->len, &json, ret_type, ret_epoch, err);
+        int r = parse(msg->topic, msg->data, msg->len, &json, ret_type, ret_epoch, err);
         if (r == 0)
             (void)json_object_del(json, "seal");
         *ret = r == 0 ? json : *ret;
@@ -43,7 +61,7 @@ int ob_seal_parse(const ob_seal *seal,
     ob_seal_opened m = { 0 };
     int r = ob_seal_read(seal, msg->topic, msg->data, msg->len, &m, err);
     if (r == 0)
-        r = ob_message_parse(m.text, m.len, &json, ret_type, ret_epoch, err);
+        r = parse(msg->topic, m.text, m.len, &json, ret_type, ret_epoch, err);
     free(m.text);
     if (r < 0)
         return r;

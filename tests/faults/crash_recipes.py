@@ -7,6 +7,7 @@ waits until one has died."""
 import sys
 
 import crash_docker
+import crash_images
 from crash_hosts import (
     come_back_too_late,
     join_and_leave,
@@ -41,6 +42,7 @@ from crash_jobs import (
     with_volume,
     work,
 )
+from crash_oci import oci_begins, oci_job, oci_keeper_killed, oci_stop
 from crash_operations import (
     access_keys,
     asking,
@@ -105,6 +107,10 @@ RECIPES = {
     come_back_too_late: "scheduler.leave",
     engine_that_starts_nothing: "executor.try_create executor.try_start executor.try_remove",
     end_unseen: "executor.nudge",
+    oci_job: "executor.oci_folder executor.oci_folder_go executor.keeper_start",
+    oci_begins: "executor.keeper_try",
+    oci_stop: "executor.keeper_stop",
+    oci_keeper_killed: "executor.keeper_clean",
     crash_docker.come_and_go: """
         scaler.file_password scaler.docker_create scaler.docker_start scaler.docker_stop
         scaler.docker_remove""",
@@ -114,5 +120,9 @@ RECIPES = {
     machines_come_and_go: "scaler.ec2_run scaler.ec2_terminate scaler.ec2_describe",
     launched_twice: "scaler.ec2_double",
     none_for_a_while: "scaler.found",
+    crash_images.images_come_and_go: """
+        executor.image_restart executor.image_copy executor.image_unpack executor.image_info
+        executor.image_publish executor.image_name executor.image_done executor.image_unname
+        executor.image_go executor.image_delete executor.image_sweep executor.image_unlock""",
 }
 OF_POINT = {point: recipe for recipe, points in RECIPES.items() for point in points.split()}

@@ -2,20 +2,25 @@
 run, and hundreds of thousands of jobs that wait. Every accepted job runs once, clients are answered
 soon, and the services' memory is bounded."""
 
+import contextlib
+import http.client
+import json
 import os
 import time
+import urllib.parse
 
 import pytest
 from harm import settle
 from memory import Memory
 from record import rows
 from stack import wait_for
-from storm import Storm
+from storm import Signer, Storm
 
 # MiB, of each service's process. The sanitizers have a shadow of all memory, and keep what was
 # freed for a while (16 MiB on the null copy, and some for each thread).
 LIMIT = {"api": 200, "scheduler": 200, "scaler": 100, "executor": 100}
 OF_SANITIZERS, OF_QUARANTINE = 300, 24
+API_THREADS = 512  # OPENBATCH_API_THREADS, which nobody sets here
 STORM_JOBS = int(os.environ.get("OPENBATCH_STORM_JOBS", "100000"))
 SOAK_JOBS = int(os.environ.get("OPENBATCH_SOAK_JOBS", "200000"))
 SOAK_S = int(os.environ.get("OPENBATCH_SOAK_S", "3600"))
@@ -146,6 +151,25 @@ def test_ten_times_what_can_run_is_answered_soon_in_bounded_memory(null_copy, wi
     trial.check(may_be_empty={"what_was_stopped_ends"}, every_attempt_ran=True)
 
 
+def use_every_thread(trial):
+    """The api's threads take connections in turn, and each keeps the memory that its first requests
+    took. So each gets some, by twice as many connections as there are threads, one after another:
+    what grows after that is lost."""
+    signer = Signer(trial.stack)
+    host = urllib.parse.urlsplit(trial.stack.endpoint).netloc
+    listed = json.dumps(
+        {"jobQueue": trial.queue, "jobStatus": "RUNNABLE", "maxResults": 50}
+    ).encode()
+    for _ in range(2 * API_THREADS):
+        with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as connection:
+            for _ in range(5):
+                path = "/v1/listjobs"
+                connection.request("POST", path, listed, signer.headers(path, listed))
+                answer = connection.getresponse()
+                text = answer.read()
+                assert answer.status == 200, text
+
+
 @pytest.mark.long
 @pytest.mark.timeout(SOAK_S + 5400)
 def test_jobs_that_wait_for_an_hour_cost_no_more_memory(null_copy, wide_trial):
@@ -159,6 +183,7 @@ def test_jobs_that_wait_for_an_hour_cost_no_more_memory(null_copy, wide_trial):
     )
     trial.work.settle_environment(trial.work.environments[0])
     Storm(trial, threads=16).run(mixed(trial, SOAK_JOBS))
+    use_every_thread(trial)
     settle(trial.stack)
     quick, memory = trial.definition(["true"]), Memory(trial.harm, every=5)
     begin = time.monotonic()

@@ -245,16 +245,16 @@ static void remove_spool(void)
 
 static void make(spool *s)
 {
-    static docker_settings settings = { .engine = (char *)"unix:///e",
-                                        .copy = (char *)"",
-                                        .secrets_dir = (char *)"",
-                                        .credentials = (char *)"/nonexistent",
-                                        .pull_stall_ms = 1000 };
+    static docker_settings settings = { .copy = (char *)"" };
     const runtime_config config = { .spool = s,
                                     .home = "/h",
                                     .run_dir = "/r",
                                     .instance = "i-1",
                                     .ce = "ce",
+                                    .engine = "unix:///e",
+                                    .secrets_dir = "",
+                                    .credentials = "/nonexistent",
+                                    .pull_stall_ms = 1000,
                                     .on = { .running = on_running,
                                             .exited = on_exited,
                                             .output_begin = on_output_begin,

@@ -1,11 +1,13 @@
 /* Credentials for registries, and secrets: their names, and their values in the engine's texts.
- * Covers: services/executor/runtimes/docker/docker_auth.c services/executor/host/secrets.c */
+ * Covers: services/executor/runtimes/docker/docker_auth.c services/executor/host/registry_login.c
+ * services/executor/host/secrets.c */
 #include "fuzz.h"
 
 #include <openssl/evp.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/registry_login.h"
 #include "host/secrets.h"
 #include "ob/json.h"
 #include "ob/message.h"
@@ -21,7 +23,7 @@ static void check_header(const char *header, const char *image)
     FUZZ_CHECK(len % 4 == 0 &&
                EVP_DecodeBlock((unsigned char *)text, (const unsigned char *)base64, (int)len) > 0);
     json_auto_t *out = ob_json_read_text(text);
-    ob_cleanup(ob_freep) char *registry = docker_auth_registry(image);
+    ob_cleanup(ob_freep) char *registry = registry_login_host(image);
     FUZZ_CHECK(strcmp(ob_json_str(out, "serveraddress", ""), registry) == 0);
     FUZZ_CHECK(json_object_get(out, "username") || json_object_get(out, "identitytoken"));
 }

@@ -9,6 +9,7 @@
 #include "output_text.h"
 #include "placement.h"
 #include "runtimes/docker/docker_spec.h"
+#include "runtimes/properties.h"
 
 #define INSTANCE "i-0123456789abcdef0"
 
@@ -78,7 +79,7 @@ static void check_spec(const char *run, const ob_run_ref *ref, int attempt, cons
     json_t *body = NULL, *volumes = NULL;
     const char *platform = NULL;
     ob_error err = { 0 };
-    (void)docker_spec_platform(spec, &platform, NULL);
+    (void)property_platform(spec, &platform, NULL);
     if (docker_spec_body(&in, &body, &volumes, &err) == 0)
         check_body(body, run);
     else

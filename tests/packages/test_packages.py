@@ -96,6 +96,8 @@ def test_packages_hold_what_they_are_for(packages):
         assert f"/usr/share/man/man8/openbatch-{name}.8.gz" in files("openbatch-services")
     assert {
         "/usr/sbin/openbatch-executor",
+        "/usr/sbin/openbatch-image",
+        "/usr/sbin/openbatch-keeper",
         "/lib/systemd/system/openbatch-executor@.service",
     } <= files("openbatch-executor")
     assert "/usr/share/openbatch/tools/doctor/__main__.py" in files("openbatch-tools")

@@ -233,16 +233,16 @@ int world_init(void **state)
 
 void open_runtime(world *w)
 {
-    w->settings = (docker_settings){ .engine = (char *)engine_host(w->engine),
-                                     .copy = (char *)"",
-                                     .secrets_dir = (char *)"",
-                                     .credentials = (char *)"/nonexistent",
-                                     .pull_stall_ms = 1000 };
+    w->settings = (docker_settings){ .copy = (char *)"" };
     runtime_config config = { .loop = w->loop,
                               .spool = w->spool,
                               .home = w->dir,
                               .instance = "i-1",
                               .ce = "own",
+                              .engine = engine_host(w->engine),
+                              .secrets_dir = "",
+                              .credentials = "/nonexistent",
+                              .pull_stall_ms = 1000,
                               .on = { .running = on_running,
                                       .exited = on_exited,
                                       .output_begin = on_output_begin,

@@ -5,6 +5,7 @@
 #include <utlist.h>
 
 #include "logs/log_batch.h"
+#include "logs/log_patience.h"
 #include "logs/log_runs.h"
 #include "migrated.h"
 #include "ob/clock.h"
@@ -119,7 +120,8 @@ static void a_run_is_on_its_instance_and_names_its_stream(void **state)
 }
 
 static log_chunk *pending;
-static size_t far;
+static int64_t limit; /* none */
+static log_refused refused;
 
 static log_chunk *
 chunk(log_runs *runs, const char *run, int64_t offset, const char *text, size_t bytes)
@@ -140,7 +142,7 @@ static size_t store(void)
     ob_error err = { 0 };
     size_t n;
     log_chunk *c;
-    if (log_batch_store(db, &pending, &far, &err) < 0)
+    if (log_batch_store(db, limit, &pending, &refused, &err) < 0)
         fail_msg("%s", err.text);
     DL_COUNT(pending, c, n);
     return n;
@@ -179,11 +181,11 @@ static void what_lies_absurdly_far_ahead_silences_nobody(void **state)
     for (size_t i = 0; i < 4; i++) {
         chunk(runs, PLAIN "/2", offsets[i], "forged", 100);
         assert_int_equal(store(), 0);
-        assert_int_equal(far, 1);
+        assert_int_equal(refused.far, 1);
     }
     chunk(runs, PLAIN "/2", 4, "two", 100);
     assert_int_equal(store(), 0);
-    assert_int_equal(far, 0);
+    assert_int_equal(refused.far, 0);
     assert_lines("one|two");
     log_runs_free(runs);
 }
@@ -199,15 +201,140 @@ static void what_waits_for_a_gap_is_bounded(void **state)
     chunk(runs, NAMED ":4/1", 7, "other", 100);
     assert_int_equal(store(), 6);
     assert_lines("one|two");
-    log_batch_hurry(pending, false);
+    log_patience *patience = log_patience_new(0);
+    log_patience_after(patience, pending, 0);
     /* The oldest goes on; then the others are in their places. */
     assert_int_equal(store(), 1);
     assert_lines("one|two|[OpenBatch: 12 bytes of output were lost here]|x|x|x|x|x");
-    log_batch_hurry(pending, false);
+    log_patience_after(patience, pending, 0);
     assert_int_equal(store(), 1);
-    log_batch_hurry(pending, true);
+    log_patience_before(patience, pending, 600 * 1000);
     assert_int_equal(store(), 0);
+    log_patience_free(patience);
     log_runs_free(runs);
+}
+
+/* ---- Without a database: who goes on ---- */
+
+enum { KIB = 1024, MIB = 1024 * KIB };
+
+static log_run made[64];
+
+static void make_runs(void)
+{
+    memset(made, 0, sizeof(made));
+    for (size_t i = 0; i < ARRAY_SIZE(made); i++)
+        made[i].refs = 1;
+}
+
+/* A chunk of so many bytes, of that run, which is on that instance. */
+static log_chunk *add_waiting(log_chunk **list, log_run *run, int instance, size_t bytes)
+{
+    log_chunk *c = log_chunk_new(json_object(), bytes - KIB); /* it counts so much more */
+    (void)snprintf(run->instance, sizeof(run->instance), "i-%d", instance);
+    run->refs++;
+    c->run = run;
+    DL_APPEND(*list, c);
+    return c;
+}
+
+/* The chunks of the list, in order: + goes on, . waits. */
+static char *going_on(log_chunk *list)
+{
+    size_t n = 0;
+    log_chunk *c;
+    DL_COUNT(list, c, n);
+    char *text = ob_calloc(n + 1, 1);
+    n = 0;
+    DL_FOREACH(list, c)
+    text[n++] = c->hurries ? '+' : '.';
+    return text;
+}
+
+static void assert_going_on(log_chunk *list, const char *wanted)
+{
+    ob_cleanup(ob_freep) char *found = going_on(list);
+    assert_string_equal(found, wanted);
+}
+
+static void who_holds_the_most_goes_on_first(void **state)
+{
+    (void)state;
+    log_chunk *list = NULL;
+    log_patience *p = log_patience_new(0);
+    make_runs();
+    (void)add_waiting(&list, &made[0], 0, 2 * MIB); /* the oldest */
+    for (int i = 1; i <= 14; i++)
+        (void)add_waiting(&list, &made[i], 1, 4 * MIB);
+    (void)add_waiting(&list, &made[15], 2, 4 * MIB);
+    (void)add_waiting(&list, &made[16], 2, 2 * MIB);
+    log_patience_after(p, list, 0);
+    assert_going_on(list, ".................");
+    (void)add_waiting(&list, &made[17], 2, MIB); /* one byte would be too much */
+    (void)add_waiting(&list, &made[18], 0, 4 * MIB);
+    log_patience_after(p, list, 0);
+    assert_going_on(list, ".++................");
+    log_chunks_free(&list);
+    /* All at once, if they hold the same. */
+    for (int i = 0; i < 34; i++)
+        (void)add_waiting(&list, &made[20 + i], i % 2, 2 * MIB);
+    log_patience_after(p, list, 0);
+    assert_going_on(list, "++................................");
+    log_chunks_free(&list);
+    log_patience_free(p);
+}
+
+static void many_small_chunks_are_much(void **state)
+{
+    (void)state;
+    enum { RUNS = 20, EACH = 3500 };
+    log_chunk *list = NULL;
+    log_patience *p = log_patience_new(0);
+    make_runs();
+    for (int i = 0; i < RUNS * EACH; i++)
+        (void)add_waiting(&list, &made[i % RUNS], 1, KIB + 1);
+    log_patience_after(p, list, 0);
+    ob_cleanup(ob_freep) char *on = going_on(list);
+    size_t gone = strspn(on, "+");
+    assert_null(strchr(on + gone, '+'));
+    assert_int_equal(RUNS * EACH - gone, 64 * MIB / (KIB + 1));
+    log_chunks_free(&list);
+    log_patience_free(p);
+}
+
+static void who_has_waited_long_has_no_more_time_until_a_commit(void **state)
+{
+    (void)state;
+    log_chunk *list = NULL;
+    log_patience *p = log_patience_new(0);
+    make_runs();
+    (void)add_waiting(&list, &made[0], 1, 2 * KIB);
+    log_patience_after(p, list, 1000);
+    log_chunks_free(&list); /* its gap has closed */
+    (void)add_waiting(&list, &made[1], 2, 2 * KIB);
+    log_patience_after(p, list, 31000);
+    (void)add_waiting(&list, &made[0], 1, 2 * KIB);
+    log_patience_before(p, list, 39000);
+    log_patience_after(p, list, 40000);
+    log_patience_before(p, list, 54999);
+    assert_going_on(list, "..");
+    (void)add_waiting(&list, &made[2], 1, 2 * KIB); /* has just arrived */
+    (void)add_waiting(&list, &made[3], 3, 2 * KIB);
+    log_patience_before(p, list, 55000); /* 30 s and 15 s */
+    assert_going_on(list, ".++.");
+    log_chunks_free(&list);
+    log_patience_committed(p, 60000);
+    (void)add_waiting(&list, &made[0], 1, 2 * KIB);
+    log_patience_after(p, list, 60000);
+    log_patience_before(p, list, 100000);
+    assert_going_on(list, ".");
+    (void)add_waiting(&list, &made[3], 3, 2 * KIB);
+    log_patience_before(p, list, 659999);
+    assert_going_on(list, "+.");
+    log_patience_before(p, list, 660000); /* ten minutes for nobody's commit */
+    assert_going_on(list, "++");
+    log_chunks_free(&list);
+    log_patience_free(p);
 }
 
 /* One chunk with lines of these lengths and spans (0: none is said) at 'offset'; what the texts of
@@ -273,12 +400,69 @@ static void a_stream_goes_on_after_an_upgrade(void **state)
     assert_lengths("3 16384 16384 100 16384 0 5 16384 1");
 }
 
+static void assert_limited(const char *wanted)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    assert_int_equal(
+        ob_db_sql(db,
+                  "SELECT coalesce(string_agg(convert_from(substr(message, 1, 90), 'UTF8'), '|'"
+                  " ORDER BY n), '') FROM log_event WHERE stream_id IN (SELECT id FROM log_stream"
+                  " WHERE log_group = 'limited')",
+                  NULL, &res, NULL),
+        0);
+    assert_string_equal(ob_col(res, 0, 0), wanted);
+}
+
+/* Of a run that only its executor's word would end. */
+static void what_is_past_the_limit_is_not_stored_whoever_sends_it(void **state)
+{
+    (void)state;
+    static const char *const run = "01900000-0000-7000-8000-000000000012/1";
+    static const char *const line =
+        "[OpenBatch: the limit of 100 bytes of output is reached; what follows is not kept]";
+    if (!db)
+        skip();
+    ob_cleanup(ob_freep) char *slack = ob_calloc(1200, 1);
+    memset(slack, 'x', 1199);
+    add_job("01900000-0000-7000-8000-000000000012",
+            "\"logConfiguration\":{\"logDriver\":\"awslogs\",\"options\":"
+            "{\"awslogs-group\":\"limited\"}}");
+    sql("INSERT INTO placement VALUES ('" HERE "', '01900000-0000-7000-8000-000000000012', -1, 1)");
+    log_runs *runs = log_runs_new();
+    limit = 100;
+    chunk(runs, run, 0, "one", 100);
+    chunk(runs, run, 4, line, 100); /* the executor's own may be behind it */
+    int64_t at = 4 + (int64_t)strlen(line) + 1;
+    slack[1124 - at - 1] = '\0';
+    chunk(runs, run, at, slack, 100); /* it ends where the slack does */
+    assert_int_equal(store(), 0);
+    assert_int_equal(refused.past, 0);
+    slack[90] = '\0';
+    ob_cleanup(ob_freep) char *before = ob_strf("one|%s|%s", line, slack);
+    assert_limited(before);
+    ob_cleanup(ob_freep) char *after = ob_strf("%s|%s", before, line);
+    for (int again = 0; again < 3; again++) {
+        chunk(runs, run, 1124, "more", 100);
+        chunk(runs, run, 1129, "and more", 100);
+        chunk(runs, run, 5000, "behind a gap", 100);
+        assert_int_equal(store(), 0); /* nothing waits */
+        assert_int_equal(refused.past, 3);
+        assert_limited(after);
+    }
+    limit = 0;
+    log_runs_free(runs);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_on_its_instance_and_names_its_stream),
         cmocka_unit_test(what_lies_absurdly_far_ahead_silences_nobody),
         cmocka_unit_test(what_waits_for_a_gap_is_bounded),
+        cmocka_unit_test(who_holds_the_most_goes_on_first),
+        cmocka_unit_test(many_small_chunks_are_much),
+        cmocka_unit_test(who_has_waited_long_has_no_more_time_until_a_commit),
+        cmocka_unit_test(what_is_past_the_limit_is_not_stored_whoever_sends_it),
         cmocka_unit_test(a_stream_goes_on_after_an_upgrade),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -172,6 +172,52 @@ static void poll_takes_at_most_max_and_its_descriptor_says_when_there_is_more(vo
     ob_bus_free(bus);
 }
 
+static void take_20_ms(seen *s)
+{
+    (void)poll(NULL, 0, 20);
+}
+
+/* As an epoll loop does, again. */
+static void handle_slowly(ob_bus *bus, seen *s, int many)
+{
+    for (int64_t end = ob_mono_ms() + 20000; s->n < many;) {
+        struct pollfd fd = { .fd = ob_bus_fd(bus), .events = POLLIN };
+        assert_true(poll(&fd, 1, 10000) == 1 && ob_mono_ms() < end);
+        int n = ob_bus_poll(bus, 0, 1000);
+        assert_true(n <= OB_BUS_HANDLE_MS / 20 + 1);
+    }
+}
+
+static void slow_messages_do_not_keep_the_caller_from_its_turn(void **state)
+{
+    enum { MANY = 40 };
+    static seen s;
+    ob_bus *bus = open_bus(&s, "openbatch-slow");
+    make_topic("slow", 1);
+    make_topic("slow-grouped", 1);
+    assign(bus, "slow");
+    s.in_handler = take_20_ms;
+    for (int i = 0; i < MANY; i++)
+        say(bus, "slow", NULL, "x", &s);
+    (void)poll(NULL, 0, 1000); /* so that many wait */
+    handle_slowly(bus, &s, MANY);
+    assert_int_equal(s.n, MANY);
+
+    const char *const topics[] = { "slow-grouped", NULL };
+    ob_error err = { 0 };
+    s.n = 0;
+    for (int i = 0; i < MANY; i++)
+        say(bus, "slow-grouped", NULL, "x", &s);
+    assert_int_equal(ob_bus_subscribe(bus, topics, &err), 0);
+    for (int64_t end = ob_mono_ms() + 20000; s.n < MANY;) {
+        assert_true(ob_mono_ms() < end);
+        int n = ob_bus_poll(bus, 100, 1000);
+        assert_true(n <= OB_BUS_HANDLE_MS / 20 + 1);
+    }
+    assert_int_equal(s.n, MANY);
+    ob_bus_free(bus);
+}
+
 static void stop_reading_in_handler(seen *s)
 {
     ob_bus_unassign(s->bus);
@@ -186,7 +232,7 @@ static void after_unassign_in_a_handler_nothing_more_is_handled(void **state)
     s.in_handler = stop_reading_in_handler;
     for (int i = 0; i < 50; i++)
         say(bus, "deposed", NULL, "x", &s);
-    (void)poll(NULL, 0, 1000); /* so that many wait in one batch */
+    (void)poll(NULL, 0, 1000); /* so that many wait */
     poll_until(bus, &s.delivered, 50);
     poll_for(bus, 500);
     assert_int_equal(s.n, 1);
@@ -448,6 +494,7 @@ int main(void)
         cmocka_unit_test(equal_keys_meet_on_one_partition_and_arrive_whole),
         cmocka_unit_test(partitions_and_watermarks_are_told),
         cmocka_unit_test(poll_takes_at_most_max_and_its_descriptor_says_when_there_is_more),
+        cmocka_unit_test(slow_messages_do_not_keep_the_caller_from_its_turn),
         cmocka_unit_test(after_unassign_in_a_handler_nothing_more_is_handled),
         cmocka_unit_test(a_report_brings_its_reference_and_ends_a_wait),
         cmocka_unit_test(too_large_a_message_is_refused),

@@ -342,6 +342,11 @@ static void registration_orders_again_what_was_never_told_of(void **state)
     engine_registered(w->e, "i-1", both, 2);
     world_round(w);
     assert_non_null(world_order(w, ORDER_STOP, stopped, -1));
+    /* Once, however often it is named. */
+    engine_run_report often[] = { world_run(w, there, -1, RUN_RUNNING), s, s, s };
+    engine_registered(w->e, "i-1", often, 4);
+    world_round(w);
+    assert_int_equal(w->effects.n_orders, 2); /* one to run 'never' again */
 }
 
 static void count(const engine_wanted *run, void *arg)

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "host/registry_login.h"
 #include "host/secrets.h"
 #include "runtimes/docker/docker_auth.h"
 #include "runtimes/docker/docker_gpus.h"
@@ -168,7 +169,7 @@ static void an_image_names_its_registry(void **state)
         { "123.dkr.ecr.us-east-1.amazonaws.com/a@sha256:0", "123.dkr.ecr.us-east-1.amazonaws.com" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        char *registry = docker_auth_registry(cases[i][0]);
+        char *registry = registry_login_host(cases[i][0]);
         assert_string_equal(registry, cases[i][1]);
         free(registry);
     }

@@ -142,16 +142,16 @@ static int world_init(void **state)
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/ob-spool-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     assert_int_equal(spool_open(w->dir, 0, &w->spool, NULL), 0);
-    w->settings = (docker_settings){ .engine = (char *)engine_host(w->engine),
-                                     .copy = (char *)"",
-                                     .secrets_dir = (char *)"",
-                                     .credentials = (char *)"/nonexistent",
-                                     .pull_stall_ms = STALL_MS };
+    w->settings = (docker_settings){ .copy = (char *)"" };
     runtime_config config = { .loop = w->loop,
                               .spool = w->spool,
                               .home = "/tmp",
                               .instance = "i-1",
                               .ce = "own",
+                              .engine = engine_host(w->engine),
+                              .secrets_dir = "",
+                              .credentials = "/nonexistent",
+                              .pull_stall_ms = STALL_MS,
                               .on = { .running = on_running,
                                       .exited = on_exited,
                                       .listed = on_listed,

@@ -5,6 +5,7 @@
 #include "runtimes/docker/docker_spec.h"
 #include "runtimes/docker/docker_time.h"
 #include "runtimes/null/null_plan.h"
+#include "runtimes/properties.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000a"
 
@@ -326,7 +327,7 @@ static void a_platform_is_named_as_docker_names_it(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_auto_t *spec = spec_of(cases[i].members);
         const char *platform = "?";
-        assert_int_equal(docker_spec_platform(spec, &platform, NULL), cases[i].result);
+        assert_int_equal(property_platform(spec, &platform, NULL), cases[i].result);
         if (cases[i].platform)
             assert_string_equal(platform, cases[i].platform);
         else

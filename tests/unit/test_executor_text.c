@@ -16,6 +16,7 @@
 #include "runtimes/docker/docker_auth.h"
 #include "runtimes/docker/docker_error.h"
 #include "runtimes/docker/docker_spec.h"
+#include "runtimes/properties.h"
 
 #define ROUNDS 400
 #define LONG_MAX 900
@@ -157,7 +158,7 @@ static void specs_with_any_text_are_made_or_refused_in_words(void **state)
             assert_text(err.text);
         json_decref(body);
         json_decref(volumes);
-        if (docker_spec_platform(spec, &platform, &err) < 0)
+        if (property_platform(spec, &platform, &err) < 0)
             assert_text(err.text);
         json_auto_t *target = log_target(spec, &ref);
         if (target)

@@ -412,6 +412,87 @@ static void a_registration_counts_when_all_its_parts_are_there(void **state)
     end(&w);
 }
 
+/* Runs that nobody knows. */
+static json_t *unknown_runs(int first, int n)
+{
+    json_t *runs = json_array();
+    for (int i = first; i < first + n; i++) {
+        char run[OB_RUN_TEXT];
+        ob_run_ref ref = { .id = job_id(i), .index = -1, .run = 1 };
+        ob_run_ref_format(&ref, run);
+        (void)json_array_append_new(
+            runs, json_pack("{s:s, s:s}", "run", run, "state", i % 2 ? "running" : "exited"));
+    }
+    return runs;
+}
+
+static size_t orders_of_a_round(world *w)
+{
+    engine_effects_clear(&w->s.effects);
+    engine_round(w->s.engine, ob_wall_ms(), &w->s.effects);
+    return w->s.effects.n_orders;
+}
+
+static void of_many_unknown_runs_a_thousand_are_answered(void **state)
+{
+    static world w;
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    put_instance(&w, INSTANCE, OB_INSTANCE_ACTIVE);
+    peers_registered(w.s.peers, INSTANCE, "session");
+    json_t *msg = said("report", "session");
+    (void)json_object_set_new(msg, "runs", unknown_runs(1, 6000));
+    hear(&w, msg);
+    assert_int_equal(orders_of_a_round(&w), ENGINE_ANSWERS_MAX);
+    assert_int_equal(w.s.effects.orders[0].kind, ORDER_STOP);
+    assert_int_equal(w.s.effects.orders[1].kind, ORDER_CONFIRM);
+    for (int part = 0; part < 2; part++) {
+        msg = said("registered", "next");
+        (void)json_object_set_new(msg, "held", unknown_runs(1 + 6000 * part, 6000));
+        (void)json_object_set_new(msg, "part", json_integer(part));
+        (void)json_object_set_new(msg, "parts", json_integer(2));
+        hear(&w, msg);
+    }
+    assert_true(is_current(&w, "next"));
+    assert_int_equal(orders_of_a_round(&w), ENGINE_ANSWERS_MAX);
+    for (int i = 0; i < 2; i++) { /* two messages, two answers */
+        msg = said("report", "next");
+        (void)json_object_set_new(msg, "runs", unknown_runs(1, 600));
+        hear(&w, msg);
+    }
+    assert_int_equal(orders_of_a_round(&w), 1200);
+    end(&w);
+}
+
+/* Nothing else of them waits, however long it is. */
+static void of_a_registration_in_parts_only_run_states_are_kept(void **state)
+{
+    static world w;
+    ob_cleanup(ob_freep) char *text = ob_calloc(1, 100001);
+    memset(text, 'x', 100000);
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    put_instance(&w, INSTANCE, OB_INSTANCE_ACTIVE);
+    json_t *run =
+        json_pack("{s:s, s:s, s:I, s:i, s:b, s:s, s:s, s:{s:s}, s:[i]}", "run", "r", "state",
+                  "exited", "startedAt", (json_int_t)1700000000000, "exitCode", 3, "oom", 1,
+                  "statusReason", text, "other", text, "reason", "a", text, "stoppedAt", 1);
+    json_t *msg = said("registered", "one");
+    (void)json_object_set_new(msg, "held", json_pack("[o, s]", run, text));
+    (void)json_object_set_new(msg, "part", json_integer(0));
+    (void)json_object_set_new(msg, "parts", json_integer(2));
+    hear(&w, msg);
+    const json_t *held = peers_find(w.s.peers, INSTANCE)->held;
+    const json_t *kept = json_array_get(held, 0);
+    assert_int_equal(json_array_size(held), 2);
+    assert_int_equal(json_object_size(kept), 6);
+    assert_string_equal(ob_json_str(kept, "run", ""), "r");
+    assert_int_equal(ob_json_int(kept, "startedAt", 0), 1700000000000);
+    assert_int_equal(ob_json_int(kept, "exitCode", 0), 3);
+    assert_true(ob_json_bool(kept, "oom", false));
+    assert_int_equal(strlen(ob_json_str(kept, "statusReason", "")), 1024);
+    assert_int_equal(json_object_size(json_array_get(held, 1)), 0);
+    end(&w);
+}
+
 static void running_job(world *w)
 {
     put_instance(w, INSTANCE, OB_INSTANCE_ACTIVE);
@@ -666,6 +747,8 @@ int main(void)
         cmocka_unit_test(demand_of_many_instances_goes_in_several),
         cmocka_unit_test(a_message_that_nobody_could_read_is_not_sent),
         cmocka_unit_test(a_registration_counts_when_all_its_parts_are_there),
+        cmocka_unit_test(of_many_unknown_runs_a_thousand_are_answered),
+        cmocka_unit_test(of_a_registration_in_parts_only_run_states_are_kept),
         cmocka_unit_test(what_executors_say_is_bounded),
         cmocka_unit_test(a_poison_reason_is_cut_where_it_enters),
         cmocka_unit_test(an_engine_that_is_unwell_is_one_until_its_executor_says_otherwise),

@@ -88,6 +88,23 @@ static json_t *parsed(ob_seal *seal, const char *text)
     return json;
 }
 
+/* A list of 'n' such entries in a message; what parsing it returns, sealed or not. */
+static int parse_list(ob_seal *seal, const char *topic, const char *entry, int n)
+{
+    json_t *json;
+    ob_cleanup(ob_freep) char *text = ob_calloc(100 + (size_t)n * (strlen(entry) + 1), 1);
+    char *at = stpcpy(text, "{\"v\":1,\"type\":\"report\",\"runs\":[");
+    for (int i = 0; i < n; i++)
+        at = stpcpy(stpcpy(at, i ? "," : ""), entry);
+    (void)stpcpy(at, "]}");
+    sealed s = seal ? by(seal, topic, text) : (sealed){ text, strlen(text) };
+    int r = parse(s, topic, &json);
+    json_decref(json);
+    if (seal)
+        free(s.data);
+    return r;
+}
+
 static json_t *in_clear(const char *text)
 {
     json_t *json;
@@ -374,6 +391,29 @@ static void a_message_counts_once_and_none_before_it_counts_later(void **state)
     json_decref(b);
 }
 
+/* They would cost far more than a report of that length. */
+static void a_message_full_of_small_values_is_refused(void **state)
+{
+    static const char *const small[] = { "{}", "[]", "1", "\"\"", "[[[]]]", "{\"run\":\"\"}" };
+    static const char *const run =
+        "{\"run\":\"018f0000-0000-7000-8000-000000000001:9999/1\",\"state\":\"exited\","
+        "\"startedAt\":1700000000000,\"stoppedAt\":1700000000000,\"exitCode\":0,\"oom\":true,"
+        "\"started\":true,\"timedOut\":true,\"reason\":\"\",\"statusReason\":\"\"}";
+    ob_seal own = some_executor(ME);
+    for (size_t i = 0; i < ARRAY_SIZE(small); i++) {
+        assert_int_equal(parse_list(&own, OB_TOPIC_EXECUTIONS, small[i], 20000), -EINVAL);
+        assert_int_equal(parse_list(NULL, OB_TOPIC_EXECUTIONS, small[i], 20000), -EINVAL);
+        assert_int_equal(parse_list(&own, OB_TOPIC_EXECUTIONS, small[i], 10), 0);
+        assert_int_equal(parse_list(&own, OB_TOPIC_LOGS, small[i], 20000), 0);
+    }
+    assert_int_equal(parse_list(&own, OB_TOPIC_EXECUTIONS, run, 2000), 0);
+    assert_int_equal(
+        parse_list(&own, OB_TOPIC_EXECUTIONS,
+                   "{\"run\":\"018f0000-0000-7000-8000-000000000001/1\",\"state\":\"running\"}",
+                   7000),
+        0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -389,6 +429,7 @@ int main(void)
         cmocka_unit_test(the_row_decides_whether_a_message_counts),
         cmocka_unit_test(an_executor_of_an_earlier_version_counts_until_it_has_a_key),
         cmocka_unit_test(a_joined_executor_of_an_earlier_version_shows_its_former_token),
+        cmocka_unit_test(a_message_full_of_small_values_is_refused),
         cmocka_unit_test(a_message_counts_once_and_none_before_it_counts_later),
     };
     return cmocka_run_group_tests(tests, set_up, NULL);

@@ -4,8 +4,9 @@
  * Invariants: a chunk carries the byte offset of its first line, and only what lies past the
  * stream's end is appended, so a chunk that comes twice changes nothing; a chunk behind a gap
  * waits, and a gap that lasts GAP_MS is stored as one marked line (docs/architecture.md, "Logs").
- * What waits is bounded, and so is a gap: nobody loses more than GAP_MAX at once. Times within a
- * stream never fall and are never later than their arrival. Thread: the intake's. */
+ * What waits is bounded (log_patience.c), and so is a gap: nobody loses more than GAP_MAX at once.
+ * Of a run nothing is stored that is more than LIMIT_SLACK past its limit. Times within a stream
+ * never fall and are never later than their arrival. Thread: the intake's. */
 #include "log_batch.h"
 
 #include <openssl/evp.h>
@@ -20,11 +21,10 @@
 #include "ob/message.h"
 
 #define GAP_MS (30 * 1000)
-#define GAP_MAX (1LL << 32)    /* bytes: some times what is kept of a run (its executor's limit) */
-#define PART_BYTES (16 * 1024) /* of a line in the Docker Engine */
-#define RUN_HELD (4u << 20)    /* bytes that wait */
-#define ALL_HELD (64u << 20)
+#define GAP_MAX (1LL << 32)     /* bytes: some times what is kept of a run */
+#define PART_BYTES (16 * 1024)  /* of a line in the Docker Engine */
 #define APPEND_BYTES (4u << 20) /* of one statement */
+#define LIMIT_SLACK 1024        /* an executor's own line about the limit comes after it */
 #define NAME_BYTES 512          /* longer names do not fit the index of log_stream */
 
 typedef struct stream {
@@ -40,7 +40,8 @@ typedef struct batch {
     stream *streams;
     log_lines lines;
     size_t cap, bytes;
-    size_t far;
+    int64_t limit; /* bytes of a run's output; 0: none */
+    log_refused refused;
     void **owned; /* decoded texts; of marked lines too */
 } batch;
 
@@ -241,6 +242,22 @@ static void add_gap(batch *b, stream *s, int64_t offset)
     add_line(b, s, b->now_ms, text, (int)strlen(text), text, offset);
 }
 
+/* Is this position behind all that is kept of a run? An executor stops before, so this is only sent
+ * by one that does not do as it should. */
+static bool is_past(const batch *b, int64_t end)
+{
+    return b->limit > 0 && end > LIMIT_SLACK && end - LIMIT_SLACK > b->limit;
+}
+
+/* Ends a stream at its limit: its end is then past it, so this happens once. */
+static void add_limit(batch *b, stream *s)
+{
+    if (is_past(b, s->at.end_offset))
+        return;
+    char *text = ob_strf(OB_LOG_LIMIT_LINE, (long long)b->limit);
+    add_line(b, s, b->now_ms, text, (int)strlen(text), text, b->limit + LIMIT_SLACK + 1);
+}
+
 /* Takes the new lines of a chunk, unless it is after a gap that may still close. */
 static int take_chunk(batch *b, log_chunk *c, ob_error *err)
 {
@@ -251,14 +268,15 @@ static int take_chunk(batch *b, log_chunk *c, ob_error *err)
     json_t *line;
     c->waits = false;
     if (offset < 0 || offset - s->at.end_offset > GAP_MAX) {
-        b->far++;
+        b->refused.far++;
         return 0;
     }
-    if (offset > s->at.end_offset) {
+    if (offset > s->at.end_offset && !is_past(b, s->at.end_offset)) {
         c->waits = !c->hurries && ob_mono_ms() - c->since_ms < GAP_MS;
         if (c->waits)
             return 0;
-        add_gap(b, s, offset);
+        if (!is_past(b, offset))
+            add_gap(b, s, offset);
     }
     json_array_foreach(json_object_get(c->msg, "lines"), i, line)
     {
@@ -268,6 +286,12 @@ static int take_chunk(batch *b, log_chunk *c, ob_error *err)
         if (bytes == NULL)
             continue;
         offset += line_span(line, len);
+        if (is_past(b, offset)) {
+            free(owned);
+            add_limit(b, s);
+            b->refused.past++;
+            break;
+        }
         int stored = stored_part(line, len, s->at.end_offset - begin);
         begin = offset;
         if (stored < 0 || (stored == len && len > 0)) { /* but for its end */
@@ -318,9 +342,10 @@ static int store_all(batch *b, log_chunk *list, ob_error *err)
     return r < 0 ? r : move_streams(b, err);
 }
 
-int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err)
+int log_batch_store(
+    ob_db *db, int64_t limit, log_chunk **list, log_refused *ret_refused, ob_error *err)
 {
-    ob_cleanup(batch_done) batch b = { .db = db, .now_ms = ob_wall_ms() };
+    ob_cleanup(batch_done) batch b = { .db = db, .limit = limit, .now_ms = ob_wall_ms() };
     log_chunk *c, *next;
     log_chunk *waiting = NULL;
     int r = ob_db_sql(db, "BEGIN", NULL, NULL, err);
@@ -344,29 +369,6 @@ int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err)
     }
     log_chunks_free(list);
     *list = waiting;
-    *ret_far = b.far;
+    *ret_refused = b.refused;
     return 0;
-}
-
-/* The list is in the order of arrival, which is that of a run's offsets: a chunk that goes on
- * before one in front of it would make that one a repetition. */
-void log_batch_hurry(log_chunk *list, bool all)
-{
-    log_chunk *c;
-    size_t held = 0;
-    DL_FOREACH(list, c)
-    c->run->held = 0;
-    DL_FOREACH(list, c)
-    {
-        held += c->bytes;
-        c->run->held += c->bytes;
-    }
-    DL_FOREACH(list, c)
-    {
-        if (!all && held <= ALL_HELD && c->run->held <= RUN_HELD)
-            continue;
-        c->hurries = true;
-        held -= c->bytes;
-        c->run->held -= c->bytes;
-    }
 }

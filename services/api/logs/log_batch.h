@@ -14,7 +14,7 @@ typedef struct log_chunk {
     size_t bytes;
     int64_t since_ms; /* monotonic: when it arrived */
     bool waits;       /* it is after a gap that may still close */
-    bool hurries;     /* it does not wait any longer */
+    bool hurries;     /* it does not wait any longer (log_patience.c) */
     struct log_chunk *prev, *next;
 } log_chunk;
 
@@ -25,11 +25,14 @@ void log_chunks_free(log_chunk **list);
 /* Does PostgreSQL accept its run's names? A bad one would block all later chunks. */
 bool log_chunk_is_usable(const log_chunk *chunk);
 
-/* Stores the new lines of the chunks in one transaction. Chunks after a gap that may still close
- * stay in *list, the others are freed. *ret_far: the number of lines that were too far after the
- * end to be accepted. On failure the list is unchanged. Thread: the owner of 'db'. */
-int log_batch_store(ob_db *db, log_chunk **list, size_t *ret_far, ob_error *err);
+/* Chunks that were not accepted, or not wholly. */
+typedef struct log_refused {
+    size_t far;  /* too far after the end */
+    size_t past; /* past the limit */
+} log_refused;
 
-/* Ends the waiting of the oldest chunks until the rest is within the limits, for each run and in
- * all; or of all chunks. */
-void log_batch_hurry(log_chunk *list, bool all);
+/* Stores the new lines of the chunks in one transaction. Chunks after a gap that may still close
+ * stay in *list, the others are freed. limit: bytes of a run's output; 0: all is stored. On failure
+ * the list is unchanged. Thread: the owner of 'db'. */
+int log_batch_store(
+    ob_db *db, int64_t limit, log_chunk **list, log_refused *ret_refused, ob_error *err);

@@ -2,8 +2,8 @@
  * without loss or duplicate (see log_batch.c).
  *
  * Invariants: offsets of the topic are committed after the rows, and never past a chunk that waits
- * for a gap to close, so a restart reads it again; no chunk waits so long that offsets are not
- * committed for COMMIT_MS. A chunk is accepted from the instance that has or had its run, under
+ * for a gap to close, so a restart reads it again; no chunk waits for ever, nor at the cost of
+ * others (log_patience.c). A chunk is accepted from the instance that has or had its run, under
  * that instance's key; where its lines go follows from the run (log_runs.c). All others are
  * dropped. A turn takes what arrived during the last one, up to TURN_BYTES. Thread: its own, with
  * its own connection and bus (logs.c). */
@@ -15,6 +15,7 @@
 #include <utlist.h>
 
 #include "log_batch.h"
+#include "log_patience.h"
 #include "log_runs.h"
 #include "log_store.h"
 #include "ob/clock.h"
@@ -28,7 +29,6 @@
 #define POLL_STEP 20
 #define TURN_BYTES (8u << 20)
 #define SENDERS_MAX 10000
-#define COMMIT_MS (60 * 1000)
 #define SAY_MS 1000
 
 typedef struct sender {
@@ -46,7 +46,7 @@ struct log_intake {
     size_t arrived_bytes;
     log_chunk *pending; /* not yet in PostgreSQL; in order of arrival */
     bool uncommitted;   /* rows are stored whose topic offsets are not committed yet */
-    int64_t committed_ms;
+    log_patience *patience;
     sender *senders;
     log_runs *runs;
     size_t refused;         /* chunks since the last log line */
@@ -255,19 +255,21 @@ int log_intake_turn(log_intake *in, ob_error *err)
     if (r < 0)
         return r;
     in->arrived_bytes = 0;
-    size_t far = 0;
+    log_refused refused = { 0 };
+    log_patience_before(in->patience, in->pending, ob_mono_ms());
     if (in->pending != NULL)
-        r = log_batch_store(in->db, &in->pending, &far, err);
-    refuse(in, far, "", "too much is missing before it");
-    if (in->pending == NULL && !in->uncommitted)
-        in->committed_ms = ob_mono_ms();
-    log_batch_hurry(in->pending, ob_mono_ms() - in->committed_ms > COMMIT_MS);
-    if (r == 0 && in->uncommitted && in->pending == NULL) {
-        r = ob_bus_commit(in->bus, OB_POINT_API_LOG_OFFSETS, err);
-        if (r == 0) {
-            in->uncommitted = false;
-            in->committed_ms = ob_mono_ms();
-        }
+        r = log_batch_store(in->db, in->config.limit, &in->pending, &refused, err);
+    refuse(in, refused.far, "", "too much is missing before it");
+    refuse(in, refused.past, "", "it is past the limit of output");
+    if (r < 0)
+        return r;
+    log_patience_after(in->patience, in->pending, ob_mono_ms());
+    if (in->pending != NULL)
+        return 0;
+    r = in->uncommitted ? ob_bus_commit(in->bus, OB_POINT_API_LOG_OFFSETS, err) : 0;
+    if (r == 0) {
+        in->uncommitted = false;
+        log_patience_committed(in->patience, ob_mono_ms());
     }
     return r;
 }
@@ -277,7 +279,7 @@ int log_intake_new(const log_intake_config *config, log_intake **ret, ob_error *
     log_intake *in = ob_calloc(1, sizeof(*in));
     in->config = *config;
     in->runs = log_runs_new();
-    in->committed_ms = ob_mono_ms();
+    in->patience = log_patience_new(ob_mono_ms());
     const ob_bus_config bus = {
         .client_id = "openbatch-api-logs", .group = "openbatch-api", .on_msg = on_msg, .arg = in
     };
@@ -296,6 +298,7 @@ void log_intake_free(log_intake *in)
     log_chunks_free(&in->arrived);
     log_chunks_free(&in->pending);
     forget_senders(in);
+    log_patience_free(in->patience);
     log_runs_free(in->runs);
     ob_bus_free(in->bus);
     ob_db_free(in->db);

@@ -12,6 +12,7 @@ typedef struct log_intake_config {
     const ob_config_common *common;
     const char *pg;
     const ob_seal *seal;
+    int64_t limit; /* bytes of a run's output; 0: all */
 } log_intake_config;
 
 int log_intake_new(const log_intake_config *config, log_intake **ret, ob_error *err);

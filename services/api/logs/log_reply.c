@@ -41,7 +41,7 @@ int log_group_of(const api_request *req, const char **ret, api_reply *rep)
     *ret = group->name;
     if (group->name)
         return 0;
-    if (id && arn_is(id->text))
+    if (group == id && arn_is(id->text))
         return log_missing(rep, "group");
     return log_invalid(rep,
                        "1 validation error detected: Value '%.512s' at '%s' failed to satisfy "
@@ -52,7 +52,7 @@ int log_group_of(const api_request *req, const char **ret, api_reply *rep)
 
 int log_group_check(api_request *req, const char *group, api_reply *rep)
 {
-    bool exists;
+    bool exists = false;
     int r = req_db(req, &rep->err);
     if (r == 0)
         r = log_store_group_exists(req->db, req->account, req->region, group, &exists, &rep->err);

@@ -6,8 +6,8 @@
 #include "log_store.h"
 #include "ob/id.h"
 
-/* A run, its instance, and where its output goes. Shared by its chunks; only log_batch.c changes
- * it, by counting in 'held'. */
+/* A run, its instance, and where its output goes. Shared by its chunks; only log_patience.c
+ * changes it, by counting in 'held'. */
 typedef struct log_run {
     char text[OB_RUN_TEXT];
     char instance[OB_INSTANCE_TEXT];

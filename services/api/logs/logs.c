@@ -48,6 +48,7 @@ int logs_start(api_ctx *ctx, ob_error *err)
 {
     const log_intake_config config = { .common = &ctx->config->common,
                                        .pg = ctx->config->pg,
+                                       .limit = ctx->config->log_limit,
                                        .seal = &ctx->seal };
     int r = log_intake_new(&config, &the.intake, err);
     if (r < 0)

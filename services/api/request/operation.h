@@ -30,6 +30,7 @@ typedef struct api_config {
     char *privileged, *host_mounts, *devices;
     char *instance_types;
     int64_t log_retention_s; /* 0: for ever */
+    int64_t log_limit;       /* bytes of a run's output; 0: all */
     int64_t job_retention_s;
     char *disks;
 } api_config;

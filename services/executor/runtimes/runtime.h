@@ -65,7 +65,11 @@ typedef struct runtime_config {
     spool *spool;
     const char *home, *run_dir, *instance, *ce; /* borrowed */
     const char *guarded_dirs;                   /* OPENBATCH_GUARDED_DIRS */
-    int gpus;                                   /* of the instance */
+    const char *engine;                         /* DOCKER_HOST */
+    const char *secrets_dir;                    /* empty: none */
+    const char *credentials;                    /* a config.json; empty: the user's own */
+    int64_t pull_stall_ms;
+    int gpus; /* of the instance */
     runtime_callbacks on;
 } runtime_config;
 

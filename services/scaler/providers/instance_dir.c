@@ -23,6 +23,14 @@
 static const char *const passed_on[] = { "PATH",
                                          "LANG",
                                          "TZ",
+                                         "http_proxy",
+                                         "https_proxy",
+                                         "no_proxy",
+                                         "HTTP_PROXY",
+                                         "HTTPS_PROXY",
+                                         "NO_PROXY",
+                                         "SSL_CERT_FILE",
+                                         "SSL_CERT_DIR",
                                          "DOCKER_HOST",
                                          "ASAN_OPTIONS",
                                          "LSAN_OPTIONS",
@@ -51,7 +59,8 @@ static const char *const passed_on[] = { "PATH",
                                          "OPENBATCH_HOST_MOUNTS",
                                          "OPENBATCH_DEVICES",
                                          NULL };
-#define PASSED_ON_PREFIX "OPENBATCH_NULL_" /* settings of the null runtime */
+/* Settings of runtimes. */
+static const char *const passed_on_prefixes[] = { "OPENBATCH_NULL_", "OPENBATCH_OCI_" };
 
 extern char **environ;
 
@@ -94,6 +103,14 @@ static void add_setting(FILE *out, const char *name, const char *value)
     (void)fputs("'\n", out);
 }
 
+static bool is_of_a_runtime(const char *variable)
+{
+    for (size_t i = 0; i < ARRAY_SIZE(passed_on_prefixes); i++)
+        if (strncmp(variable, passed_on_prefixes[i], strlen(passed_on_prefixes[i])) == 0)
+            return true;
+    return false;
+}
+
 static char *settings(const instance_dir_config *config, const provider_launch_spec *spec)
 {
     char *text = NULL, path[PATH_MAX];
@@ -106,7 +123,7 @@ static char *settings(const instance_dir_config *config, const provider_launch_s
             add_setting(out, passed_on[i], getenv(passed_on[i]));
     for (char **e = environ; *e; e++) {
         const char *equals = strchr(*e, '=');
-        if (strncmp(*e, PASSED_ON_PREFIX, strlen(PASSED_ON_PREFIX)) != 0 || !equals)
+        if (!equals || !is_of_a_runtime(*e))
             continue;
         ob_cleanup(ob_freep) char *name = ob_text_dup(*e, (size_t)(equals - *e));
         add_setting(out, name, equals + 1);

@@ -181,12 +181,16 @@ typedef struct engine_run_report {
     const char *status_reason; /* or NULL: the default of the case (AWS: "Essential container in
                                   task exited", "Task failed to start") */
 } engine_run_report;
-/* An executor's report about one run. If the run is not current, the answer is an order to stop it,
- * or a confirmation if it has ended. */
+/* One message of an executor: what it reports about runs. If a run is not current, the answer is an
+ * order to stop it, or a confirmation if it has ended. At most ENGINE_ANSWERS_MAX such runs of one
+ * message are answered; executors repeat what is not answered. */
+#define ENGINE_ANSWERS_MAX 1000
+void engine_reports(engine *e, const char *instance_id, const engine_run_report *reports, size_t n);
+/* The same with one run. */
 void engine_report(engine *e, const char *instance_id, const engine_run_report *report);
 
-/* The complete list of runs that an executor holds (it registered). In addition to engine_report
- * for each: missing runs are ordered again if they were never reported, and otherwise ended ("the
+/* The complete list of runs that an executor holds (it registered). In addition to engine_reports:
+ * missing runs are ordered again if they were never reported, and otherwise ended ("the
  * container is gone"). */
 void engine_registered(engine *e, const char *instance_id, const engine_run_report *held, size_t n);
 

@@ -115,9 +115,15 @@ static void add_reports(
     e->dirty = true;
 }
 
+void engine_reports(engine *e, const char *instance_id, const engine_run_report *reports, size_t n)
+{
+    if (n > 0)
+        add_reports(e, instance_id, reports, n, IN_REPORTS);
+}
+
 void engine_report(engine *e, const char *instance_id, const engine_run_report *report)
 {
-    add_reports(e, instance_id, report, 1, IN_REPORT);
+    engine_reports(e, instance_id, report, 1);
 }
 
 void engine_registered(engine *e, const char *instance_id, const engine_run_report *held, size_t n)
@@ -138,8 +144,8 @@ static void read_inputs(engine *e)
         case IN_STOP:
             stop_ref(e, &in->stop.job, in->stop.terminate, in->reason);
             break;
-        case IN_REPORT:
-            report_apply(e, in->instance_id, &in->held.reports[0], false);
+        case IN_REPORTS:
+            report_apply(e, in->instance_id, in->held.reports, in->held.n);
             break;
         case IN_REGISTERED:
             report_apply_all(e, in->instance_id, in->held.reports, in->held.n);

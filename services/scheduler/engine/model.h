@@ -19,7 +19,7 @@
 typedef struct work_kind work_kind;
 
 typedef struct input {
-    enum { IN_SUBMIT, IN_STOP, IN_REPORT, IN_REGISTERED } kind;
+    enum { IN_SUBMIT, IN_STOP, IN_REPORTS, IN_REGISTERED } kind;
     const char *instance_id, *reason;
     union {
         engine_submission submission;

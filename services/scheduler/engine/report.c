@@ -1,6 +1,7 @@
 /* Executors' reports about runs. A report counts only for the current run of a job on the instance
  * where it was placed; any other is answered with an order to stop it, or with a confirmation if it
- * has ended. Reading a report twice changes nothing. */
+ * has ended. Reading a report twice changes nothing. What one message costs is bounded, whatever it
+ * lists: of runs that are not current only ENGINE_ANSWERS_MAX are answered. */
 #include "report.h"
 
 #include "effects.h"
@@ -51,15 +52,32 @@ static void exited(engine *e, job *j, const engine_run_report *r)
     run_end(e, j, ok ? OB_EV_EXIT_OK : OB_EV_EXIT_FAIL, true, &x);
 }
 
-void report_apply(engine *e, const char *instance_id, const engine_run_report *r, bool registering)
+/* The job whose current run it is, on that instance; NULL: none. */
+static job *current_job(engine *e, const char *instance_id, const engine_run_report *r)
 {
     job *j = job_find(e, &r->run.id, r->run.index);
-    if (!j || j->is_array || !job_is_placed(j) || j->last_run != r->run.run ||
-        strcmp(j->placed->on->id, instance_id) != 0) {
-        effects_add_order(e, r->state == RUN_EXITED ? ORDER_CONFIRM : ORDER_STOP, instance_id,
-                          &r->run);
+    bool current = j && !j->is_array && job_is_placed(j) && j->last_run == r->run.run &&
+                   strcmp(j->placed->on->id, instance_id) == 0;
+    return current ? j : NULL;
+}
+
+/* answers: for runs of the message that are not current, so far. */
+static void apply_one(engine *e,
+                      const char *instance_id,
+                      const engine_run_report *r,
+                      bool registering,
+                      size_t *answers)
+{
+    job *j = current_job(e, instance_id, r);
+    if (!j) {
+        if (*answers < ENGINE_ANSWERS_MAX) {
+            effects_add_order(e, r->state == RUN_EXITED ? ORDER_CONFIRM : ORDER_STOP, instance_id,
+                              &r->run);
+            ++*answers;
+        }
         return;
     }
+    bool first = !registering || j->placed->mark != e->mark; /* it may be named several times */
     bool stop = (j->flags & FLAGS_STOPPING) && registering;
     j->placed->reported = true;
     j->placed->mark = e->mark;
@@ -77,15 +95,23 @@ void report_apply(engine *e, const char *instance_id, const engine_run_report *r
         exited(e, j, r);
         return;
     }
-    if (stop)
+    if (stop && first)
         effects_add_order(e, ORDER_STOP, instance_id, &r->run);
+}
+
+void report_apply(engine *e, const char *instance_id, const engine_run_report *reports, size_t n)
+{
+    size_t answers = 0;
+    for (size_t i = 0; i < n; i++)
+        apply_one(e, instance_id, &reports[i], false, &answers);
 }
 
 void report_apply_all(engine *e, const char *instance_id, const engine_run_report *held, size_t n)
 {
+    size_t answers = 0;
     e->mark++;
     for (size_t i = 0; i < n; i++)
-        report_apply(e, instance_id, &held[i], true);
+        apply_one(e, instance_id, &held[i], true, &answers);
     instance *on = instance_find(e, instance_id);
     if (!on)
         return;

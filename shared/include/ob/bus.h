@@ -140,10 +140,14 @@ int ob_bus_send_clear(ob_bus *bus,
                       void *ref,
                       ob_error *err);
 
+/* Messages are handled for so long before the caller gets its turn, however many wait. */
+#define OB_BUS_HANDLE_MS 100
+
 /* Handles messages that have arrived by calling the handlers in the caller's thread. Waits up to
- * timeout_ms for the first message and takes at most 'max' messages. Returns the number of
- * messages; returns 0 early after delivery reports, an event or a signal. Sends no request to the
- * cluster: a thread of the bus prepares repairs. */
+ * timeout_ms for the first message and takes at most 'max' messages in at most OB_BUS_HANDLE_MS and
+ * one handler's time more; the descriptor stays readable if there may be others. Returns the number
+ * of messages; returns 0 early after delivery reports, an event or a signal. Sends no request to
+ * the cluster: a thread of the bus prepares repairs. */
 int ob_bus_poll(ob_bus *bus, int timeout_ms, int max);
 
 /* A file descriptor that becomes readable when ob_bus_poll has something to do (for epoll; read it

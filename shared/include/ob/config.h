@@ -48,6 +48,10 @@ extern const char ob_config_pg_default[];
 /* OPENBATCH_JOB_RETENTION_S: the api deletes jobs, the scheduler their remaining rows. */
 #define OB_CONFIG_JOB_RETENTION_DEFAULT "604800"
 #define OB_CONFIG_JOB_RETENTION_HELP "seconds that jobs are kept after their end; 0: for ever"
+/* OPENBATCH_LOG_LIMIT_BYTES: the executor ends its reading there, the api refuses what is sent
+ * nevertheless. */
+#define OB_CONFIG_LOG_LIMIT_DEFAULT "1073741824"
+#define OB_CONFIG_LOG_LIMIT_HELP "bytes of output kept of each attempt of a job; 0: all"
 
 /* Fills 'out' from the environment according to 'fields' and, if common is true, to
  * ob_config_common_fields (the struct must then begin with ob_config_common). The caller zeroes

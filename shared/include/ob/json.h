@@ -28,6 +28,10 @@ json_t *ob_json_read(const char *data, size_t len);
 /* The same for a NUL-terminated string; NULL gives NULL. */
 json_t *ob_json_read_text(const char *text);
 
+/* How many values parsing would build: entries of lists and members of objects; lists and objects
+ * count once more. */
+size_t ob_json_values(const char *data, size_t len);
+
 /* A JSON string from any bytes, made valid text (ob/text.h). New, and never NULL (a NULL argument
  * gives JSON null), so packing or setting it cannot fail because of bytes from outside. */
 json_t *ob_json_text(const char *text);

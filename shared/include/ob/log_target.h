@@ -10,6 +10,10 @@
 
 #define OB_LOG_GROUP "/aws/batch/job" /* if the job names none */
 
+/* The line in place of a run's output past the limit (a long long). */
+#define OB_LOG_LIMIT_LINE                                                                          \
+    "[OpenBatch: the limit of %lld bytes of output is reached; what follows is not kept]"
+
 /* The prefix of the names of a job's streams: the driver's option, or else the first 200 characters
  * of the definition's name. configuration: the job's logConfiguration, or NULL. New; NULL: another
  * driver sends the output. */

@@ -150,6 +150,24 @@ typedef enum ob_point_kind {
     P(EXECUTOR_TRY_CREATE, CONTAINER, "executor.try_create", "a container to try the engine")      \
     P(EXECUTOR_TRY_START, CONTAINER, "executor.try_start", "it is started")                        \
     P(EXECUTOR_TRY_REMOVE, CONTAINER, "executor.try_remove", "it is removed")                      \
+    P(EXECUTOR_OCI_FOLDER, FILE, "executor.oci_folder", "the folder of a container")               \
+    P(EXECUTOR_OCI_FOLDER_GO, FILE, "executor.oci_folder_go", "it goes")                           \
+    P(EXECUTOR_KEEPER_START, CONTAINER, "executor.keeper_start", "the keeper of a container")      \
+    P(EXECUTOR_KEEPER_STOP, CONTAINER, "executor.keeper_stop", "it is to stop its container")      \
+    P(EXECUTOR_KEEPER_CLEAN, CONTAINER, "executor.keeper_clean", "what a killed keeper left goes") \
+    P(EXECUTOR_KEEPER_TRY, CONTAINER, "executor.keeper_try", "a container's root is tried")        \
+    P(EXECUTOR_IMAGE_RESTART, FILE, "executor.image_restart", "what a pull has left goes")         \
+    P(EXECUTOR_IMAGE_COPY, FILE, "executor.image_copy", "an image is copied to a work folder")     \
+    P(EXECUTOR_IMAGE_UNPACK, FILE, "executor.image_unpack", "its layers are unpacked there")       \
+    P(EXECUTOR_IMAGE_INFO, FILE, "executor.image_info", "its description is written there")        \
+    P(EXECUTOR_IMAGE_PUBLISH, FILE, "executor.image_publish", "it moves to its place")             \
+    P(EXECUTOR_IMAGE_NAME, FILE, "executor.image_name", "what a name stands for is written")       \
+    P(EXECUTOR_IMAGE_DONE, FILE, "executor.image_done", "the work folder goes")                    \
+    P(EXECUTOR_IMAGE_UNNAME, FILE, "executor.image_unname", "a name of an image goes")             \
+    P(EXECUTOR_IMAGE_GO, FILE, "executor.image_go", "an image leaves its place")                   \
+    P(EXECUTOR_IMAGE_DELETE, FILE, "executor.image_delete", "its files are deleted")               \
+    P(EXECUTOR_IMAGE_SWEEP, FILE, "executor.image_sweep", "a work folder without a process goes")  \
+    P(EXECUTOR_IMAGE_UNLOCK, FILE, "executor.image_unlock", "a lock that nobody uses goes")        \
     P(EXECUTOR_METADATA, PROVIDER, "executor.metadata", "a token of the metadata service")
 
 /* The table as an enum. */

@@ -119,9 +119,15 @@ int ob_seal_send(ob_seal *seal,
                  void *ref,
                  ob_error *err);
 
+/* A message of batch.executions has at most so many JSON values (as ob_json_values counts them),
+ * and one more for each so many bytes. */
+#define OB_SEAL_VALUES 64
+#define OB_SEAL_VALUE_BYTES 16
+
 /* For a service: reads an executor's message. The members "instance" and "seal" of a sealed one are
  * set here, whatever its sender wrote; a message in clear has no "seal". *ret is new; *ret_type
- * borrows from it. Errors: -EBADMSG (forged or changed), those of ob_message_parse. */
+ * borrows from it. Errors: -EBADMSG (forged or changed), -EINVAL (too many values), those of
+ * ob_message_parse. */
 int ob_seal_parse(const ob_seal *seal,
                   const ob_bus_msg *msg,
                   json_t **ret,

@@ -20,6 +20,7 @@
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
+#include "runtimes/properties.h"
 
 #define FOLLOW_AFTER_MS 30
 
@@ -87,7 +88,7 @@ static int plan_body(docker_spec *in,
                      json_t **volumes,
                      ob_error *err)
 {
-    int r = docker_spec_platform(in->spec, &p->platform, err);
+    int r = property_platform(in->spec, &p->platform, err);
     if (r == 0)
         r = ob_host_guard_check(guard, json_object_get(in->spec, "container"), true, err);
     in->secrets = p->secrets;
@@ -120,7 +121,7 @@ int begin_prepare(
     if (r < 0 && r != -EBUSY)
         ob_error_context(err, "CannotCreateContainerError");
     if (r == 0)
-        r = plan_secrets(d->settings->secrets_dir, job, &p, err);
+        r = plan_secrets(d->base.config.secrets_dir, job, &p, err);
     if (r == 0)
         r = plan_body(&in, d->guard, &p, &body, &volumes, err);
     if (r < 0)

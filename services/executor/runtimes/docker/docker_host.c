@@ -9,12 +9,12 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "runtimes/properties.h"
 
 #define MIB (1024LL * 1024)
-#define MIB_MAX (INT64_MAX / MIB / 4) /* sums of some fit */
-#define MEMORY_MIN (6 * MIB)          /* Docker refuses less */
-#define VCPUS_MAX 1000000             /* no machine has more */
-#define CPU_SHARES_MIN 2              /* the kernel's bounds (cgroup v1, cpu.shares) */
+#define MEMORY_MIN (6 * MIB) /* Docker refuses less */
+#define VCPUS_MAX 1000000    /* no machine has more */
+#define CPU_SHARES_MIN 2     /* the kernel's bounds (cgroup v1, cpu.shares) */
 #define CPU_SHARES_MAX 262144
 /* The engine stores output until it has been sent. A full file is rotated away, and a reader that
  * is more than one file behind loses lines; reading slows only while Kafka accepts less than the
@@ -25,29 +25,6 @@
 static void set(json_t *obj, const char *name, json_t *value)
 {
     (void)json_object_set_new(obj, name, value);
-}
-
-static int64_t bytes_of(double mib)
-{
-    return mib > 0 ? (mib < (double)MIB_MAX ? (int64_t)(mib * (double)MIB) : MIB_MAX * MIB) : 0;
-}
-
-double docker_resource(const json_t *container, const char *type, const char *old_member)
-{
-    size_t i;
-    const json_t *item;
-    json_array_foreach(json_object_get(container, "resourceRequirements"), i,
-                       item) if (strcmp(ob_json_str(item, "type", ""), type) == 0)
-    {
-        const json_t *value = json_object_get(item, "value");
-        return json_is_string(value) ? atof(json_string_value(value)) : json_number_value(value);
-    }
-    return old_member ? json_number_value(json_object_get(container, old_member)) : 0;
-}
-
-bool docker_is_fargate(const json_t *container)
-{
-    return json_is_object(json_object_get(container, "fargatePlatformConfiguration"));
 }
 
 static const json_t *find_volume(const json_t *container, const char *name)
@@ -156,7 +133,7 @@ static void add_linux(const json_t *container, json_t *host, int64_t memory)
     const json_t *params = json_object_get(container, "linuxParameters");
     const json_t *devices = json_object_get(params, "devices");
     int64_t max_swap = ob_json_int(params, "maxSwap", -1);
-    int64_t swap = max_swap < 0 ? memory : bytes_of((double)max_swap);
+    int64_t swap = max_swap < 0 ? memory : property_bytes((double)max_swap);
     set(host, "MemorySwap", json_integer(memory + swap));
     if (max_swap >= 0 && json_object_get(params, "swappiness"))
         set(host, "MemorySwappiness", json_integer(ob_json_int(params, "swappiness", 60)));
@@ -164,7 +141,7 @@ static void add_linux(const json_t *container, json_t *host, int64_t memory)
         set(host, "Init", json_true());
     int64_t shm = ob_json_int(params, "sharedMemorySize", 0);
     if (shm > 0)
-        set(host, "ShmSize", json_integer(bytes_of((double)shm)));
+        set(host, "ShmSize", json_integer(property_bytes((double)shm)));
     if (json_array_size(json_object_get(params, "tmpfs")) > 0)
         add_tmpfs(json_object_get(params, "tmpfs"), host);
     if (json_array_size(devices) > 0) {
@@ -195,14 +172,14 @@ static json_t *make_log_config(const docker_spec *in, const json_t *container)
 /* EC2: a share of the host's processors; Fargate: no more than requested. */
 static void add_cpu(const json_t *container, json_t *host)
 {
-    double vcpus = docker_resource(container, "VCPU", "vcpus");
+    double vcpus = property_resource(container, "VCPU", "vcpus");
     vcpus = vcpus < VCPUS_MAX ? vcpus : VCPUS_MAX;
     int64_t shares = (int64_t)(vcpus * 1024);
     shares = shares < CPU_SHARES_MIN   ? CPU_SHARES_MIN
              : shares > CPU_SHARES_MAX ? CPU_SHARES_MAX
                                        : shares;
     set(host, "CpuShares", json_integer(shares));
-    if (docker_is_fargate(container))
+    if (property_is_fargate(container))
         set(host, "NanoCpus", json_integer((json_int_t)(vcpus * 1e9)));
 }
 
@@ -239,7 +216,7 @@ static int add_mounts(
 int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes, ob_error *err)
 {
     const json_t *container = json_object_get(in->spec, "container");
-    int64_t memory = bytes_of(docker_resource(container, "MEMORY", "memory"));
+    int64_t memory = property_bytes(property_resource(container, "MEMORY", "memory"));
     if (memory == 0)
         return ob_fail(err, EINVAL, "the job has no memory limit");
     if (memory < MEMORY_MIN)

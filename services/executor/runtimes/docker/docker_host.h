@@ -6,12 +6,6 @@
 #include "docker_run.h"
 #include "ob/error.h"
 
-/* A resource by its type in resourceRequirements, else by the deprecated member. */
-double docker_resource(const json_t *container, const char *type, const char *old_member);
-
-/* Only Fargate containers have this member. */
-bool docker_is_fargate(const json_t *container);
-
 /* *ret_host is new. 'volumes' gets the names of volumes that go with the container. Errors:
  * -EINVAL, the text is fit for a user. */
 int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes, ob_error *err);

@@ -57,7 +57,7 @@ static bool is_dockerd_s(const container *c, int code, int64_t started_ms, int64
     if ((code != 0 && code != EXIT_UNKNOWN) || stopped_ms > d->back_ms ||
         (code == 0 && c->die_published))
         return false;
-    int64_t born_ms = docker_born(d->settings->engine).dockerd_ms;
+    int64_t born_ms = docker_born(d->base.config.engine).dockerd_ms;
     int64_t from_ms = born_ms ? born_ms - BORN_SLACK_MS : d->away_ms;
     /* Another dockerd may have started and ended while this process was not connected. A failure
      * that is unknown can be repeated. */
@@ -77,7 +77,7 @@ is_containerd_s(const container *c, int code, bool oom, int64_t started_ms, int6
     bool killed = code == EXIT_SIGKILL && !oom && c->stop == STOP_NONE;
     if (!killed && code != EXIT_UNKNOWN)
         return false;
-    int64_t born_ms = docker_born(c->d->settings->engine).containerd_ms;
+    int64_t born_ms = docker_born(c->d->base.config.engine).containerd_ms;
     return started_ms < born_ms && stopped_ms >= born_ms - BORN_SLACK_MS &&
            stopped_ms <= born_ms + CLEANUP_MS;
 }
@@ -109,7 +109,7 @@ is_made_up(const container *c, int code, bool oom, int64_t started_ms, int64_t s
 static bool is_cut_short(const container *c, int64_t stopped_ms)
 {
     return stopped_ms && c->die_ms - stopped_ms >= READER_WAIT_MS && !c->nudged &&
-           docker_born(c->d->settings->engine).containerd_ms < stopped_ms;
+           docker_born(c->d->base.config.engine).containerd_ms < stopped_ms;
 }
 
 static void take_end(container *c, const json_t *state)
@@ -184,7 +184,8 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
     static const char *const words[] = {
         [LEFTOVER_MAY_HAVE_BEGUN] = "unknown", [LEFTOVER_NOT_BEGUN] = "no", [LEFTOVER_BEGUN] = "yes"
     };
-    leftover left = docker_leftover_end(c->id ? c->id : "", stayed ? c->d->settings->engine : NULL);
+    leftover left =
+        docker_leftover_end(c->id ? c->id : "", stayed ? c->d->base.config.engine : NULL);
     /* It is not known which process started it, so what is left now proves nothing. */
     if (c->start == START_UNKNOWN && left == LEFTOVER_NOT_BEGUN)
         left = LEFTOVER_MAY_HAVE_BEGUN;
@@ -241,7 +242,7 @@ static bool is_gone(const container *c)
 {
     char path[32];
     (void)snprintf(path, sizeof(path), "/proc/%d", c->pid);
-    return access(path, F_OK) < 0 && docker_born(c->d->settings->engine).dockerd_ms;
+    return access(path, F_OK) < 0 && docker_born(c->d->base.config.engine).dockerd_ms;
 }
 
 /* If a container ends while containerd is not running, dockerd may never get its end and keeps

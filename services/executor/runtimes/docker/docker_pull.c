@@ -41,7 +41,7 @@ struct pull {
 
 static void expect_progress(pull *p)
 {
-    loop_timer_set(p->d->base.config.loop, &p->stall_timer, p->d->settings->pull_stall_ms);
+    loop_timer_set(p->d->base.config.loop, &p->stall_timer, p->d->base.config.pull_stall_ms);
 }
 
 static void take_progress(const char *line, size_t len, void *arg)
@@ -100,7 +100,7 @@ static void pull_end(pull *p, pull_result result, const char *why)
         } else {
             ob_cleanup(ob_freep) char *reason =
                 ob_strf("CannotPullContainerError: the container engine %s has no image %s: %s",
-                        d->settings->engine, p->image, why);
+                        d->base.config.engine, p->image, why);
             container_end_unstarted(c, reason);
         }
     }
@@ -130,7 +130,7 @@ static void on_stall(void *arg)
     char why[128];
     (void)snprintf(why, sizeof(why),
                    "inactivity time exceeded timeout while pulling image: no progress for %lld ms",
-                   (long long)p->d->settings->pull_stall_ms);
+                   (long long)p->d->base.config.pull_stall_ms);
     pull_end(p, PULL_REFUSED, why);
 }
 
@@ -145,7 +145,7 @@ static pull *pull_new(docker *d, const char *key, const char *image, const conta
     ob_cleanup(ob_freep) char *own = NULL;
     const char *auth = c->auth;
     if (!auth)
-        auth = own = docker_auth_from_file(d->settings->credentials, image);
+        auth = own = docker_auth_from_file(d->base.config.credentials, image);
     ob_cleanup(ob_freep) char *header = auth ? ob_strf("X-Registry-Auth: %s", auth) : NULL;
     ob_cleanup(ob_freep) char *query = docker_spec_pull_query(image, c->platform);
     ob_cleanup(ob_freep) char *path = ob_strf("%s/images/create?%s", d->api, query);

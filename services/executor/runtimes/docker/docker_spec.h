@@ -15,9 +15,6 @@ int docker_spec_body(const docker_spec *in, json_t **ret_body, json_t **ret_volu
 /* The image that a spec names; borrowed; NULL: none. */
 const char *docker_spec_image(const json_t *spec);
 
-/* The platform that a spec requests, in Docker's form; NULL: none. Errors: -EINVAL (not Linux). */
-int docker_spec_platform(const json_t *spec, const char **ret, ob_error *err);
-
 /* The query of POST /images/create for an image: an image without tag or digest means :latest (the
  * engine would pull all its tags). platform: NULL: the engine's own. New, free(). */
 char *docker_spec_pull_query(const char *image, const char *platform);

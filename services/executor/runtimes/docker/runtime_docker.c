@@ -194,13 +194,13 @@ static int docker_make(const runtime_config *config, const void *own, runtime **
     ob_boot_id(d->boot);
     d->pids_limit = pids_limit();
     docker_unwell_init(d);
-    int r = connect_to(d, d->settings->engine, err);
+    int r = connect_to(d, d->base.config.engine, err);
     if (r < 0) {
         free(d);
         return r;
     }
-    d->guard =
-        ob_host_guard_new(config->home, config->run_dir, d->settings->engine, config->guarded_dirs);
+    d->guard = ob_host_guard_new(config->home, config->run_dir, d->base.config.engine,
+                                 config->guarded_dirs);
     *ret = &d->base;
     return 0;
 }

@@ -90,7 +90,7 @@ int supervise_start(ob_point point, const char *home, const char *id, ob_error *
         (void)setsid();
         pid_t grandchild = fork();
         if (grandchild != 0)
-            _exit(grandchild < 0);
+            _exit(grandchild < 0 ? 1 : 0);
         child_setup(log_fd);
         (void)!chdir("/");
         (void)execve(program, argv, envp);

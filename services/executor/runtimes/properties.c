@@ -1,0 +1,105 @@
+/* What Batch's container properties say, whatever runs the container (AWS Batch API reference:
+ * ContainerProperties). Owns nothing, does no I/O. Any thread. */
+#include "runtimes/properties.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "ob/json.h"
+#include "ob/message.h"
+#include "ob/text.h"
+
+#define MIB (1024LL * 1024)
+#define MIB_MAX (INT64_MAX / MIB / 4) /* sums of some fit */
+
+int64_t property_bytes(double mib)
+{
+    return mib > 0 ? (mib < (double)MIB_MAX ? (int64_t)(mib * (double)MIB) : MIB_MAX * MIB) : 0;
+}
+
+double property_resource(const json_t *container, const char *type, const char *old_member)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(container, "resourceRequirements"), i,
+                       item) if (strcmp(ob_json_str(item, "type", ""), type) == 0)
+    {
+        const json_t *value = json_object_get(item, "value");
+        return json_is_string(value) ? atof(json_string_value(value)) : json_number_value(value);
+    }
+    return old_member ? json_number_value(json_object_get(container, old_member)) : 0;
+}
+
+bool property_is_fargate(const json_t *container)
+{
+    return json_is_object(json_object_get(container, "fargatePlatformConfiguration"));
+}
+
+static void add_env(json_t *env, const char *name, const char *value)
+{
+    ob_cleanup(ob_freep) char *text = ob_strf("%s=%s", name, value);
+    (void)json_array_append_new(env, ob_json_text(text));
+}
+
+static const char *after_last(const char *text, char c)
+{
+    const char *p = strrchr(text, c);
+    return p ? p + 1 : text;
+}
+
+/* Docker takes the last of two entries with one name: ours come last (AWS Batch user guide, "AWS
+ * Batch job environment variables"). */
+json_t *property_env(
+    const ob_run_ref *ref, int attempt, const json_t *spec, const char *ce, const json_t *secrets)
+{
+    const json_t *container = json_object_get(spec, "container");
+    json_t *env = json_array();
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(container, "environment"), i, item)
+    {
+        if (ob_json_str(item, "name", NULL))
+            add_env(env, ob_json_str(item, "name", ""), ob_json_str(item, "value", ""));
+    }
+    const char *name;
+    json_t *value;
+    json_object_foreach((json_t *)secrets, name, value)
+        add_env(env, name, json_string_value(value));
+    char text[OB_RUN_TEXT];
+    ob_job_ref_format(&(ob_job_ref){ .id = ref->id, .index = ref->index }, text);
+    add_env(env, "AWS_BATCH_JOB_ID", text);
+    (void)snprintf(text, sizeof(text), "%d", attempt);
+    add_env(env, "AWS_BATCH_JOB_ATTEMPT", text);
+    add_env(env, "AWS_BATCH_CE_NAME", after_last(ob_json_str(spec, "ce", ce), '/'));
+    add_env(env, "AWS_BATCH_JQ_NAME", after_last(ob_json_str(spec, "queue", ""), '/'));
+    if (ref->index >= 0) {
+        (void)snprintf(text, sizeof(text), "%d", ref->index);
+        add_env(env, "AWS_BATCH_JOB_ARRAY_INDEX", text);
+    }
+    int64_t size = ob_json_int(spec, "arraySize", 0);
+    if (ref->index >= 0 && size > 0) { /* AWS does not set it; jobs that share work need it */
+        (void)snprintf(text, sizeof(text), "%lld", (long long)size);
+        add_env(env, "AWS_BATCH_JOB_ARRAY_SIZE", text);
+    }
+    add_env(env, "AWS_EXECUTION_ENV",
+            property_is_fargate(container) ? "AWS_ECS_FARGATE" : "AWS_ECS_EC2");
+    return env;
+}
+
+int property_platform(const json_t *spec, const char **ret, ob_error *err)
+{
+    const json_t *platform = json_object_get(json_object_get(spec, "container"), "runtimePlatform");
+    const char *system = ob_json_str(platform, "operatingSystemFamily", "LINUX");
+    const char *cpu = ob_json_str(platform, "cpuArchitecture", NULL);
+    *ret = NULL;
+    if (strcmp(system, "LINUX") != 0)
+        return ob_fail(err, EINVAL, "operatingSystemFamily %s is not supported",
+                       ob_cut(system, 100));
+    if (!cpu)
+        return 0;
+    if (strcmp(cpu, "X86_64") == 0)
+        *ret = "linux/amd64";
+    else if (strcmp(cpu, "ARM64") == 0)
+        *ret = "linux/arm64";
+    return *ret ? 0 : ob_fail(err, EINVAL, "cpuArchitecture %s is not supported", ob_cut(cpu, 100));
+}
