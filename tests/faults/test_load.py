@@ -153,18 +153,20 @@ def test_ten_times_what_can_run_is_answered_soon_in_bounded_memory(null_copy, wi
 
 def use_every_thread(trial):
     """The api's threads take connections in turn, and each keeps the memory that its first requests
-    took. So each gets some, by twice as many connections as there are threads, one after another:
-    what grows after that is lost."""
+    took. So each gets some of every kind, by twice as many connections as there are threads, one
+    after another: what grows after that is lost."""
     signer = Signer(trial.stack)
     host = urllib.parse.urlsplit(trial.stack.endpoint).netloc
-    listed = json.dumps(
-        {"jobQueue": trial.queue, "jobStatus": "RUNNABLE", "maxResults": 50}
-    ).encode()
+    some = rows(trial.stack, "SELECT id FROM job LIMIT 20")
+    calls = {
+        "/v1/listjobs": {"jobQueue": trial.queue, "jobStatus": "RUNNABLE", "maxResults": 50},
+        "/v1/describejobs": {"jobs": [row["id"] for row in some]},
+    }
+    bodies = {path: json.dumps(body).encode() for path, body in calls.items()}
     for _ in range(2 * API_THREADS):
         with contextlib.closing(http.client.HTTPConnection(host, timeout=60)) as connection:
-            for _ in range(5):
-                path = "/v1/listjobs"
-                connection.request("POST", path, listed, signer.headers(path, listed))
+            for path, body in 3 * list(bodies.items()):
+                connection.request("POST", path, body, signer.headers(path, body))
                 answer = connection.getresponse()
                 text = answer.read()
                 assert answer.status == 200, text
@@ -182,7 +184,8 @@ def test_jobs_that_wait_for_an_hour_cost_no_more_memory(null_copy, wide_trial):
         computeEnvironment=trial.work.environments[0], state="DISABLED"
     )
     trial.work.settle_environment(trial.work.environments[0])
-    Storm(trial, threads=16).run(mixed(trial, SOAK_JOBS))
+    # A cut reply ends its connection, so all threads of the api take submissions.
+    Storm(trial, threads=16, cuts=0.1).run(mixed(trial, SOAK_JOBS))
     use_every_thread(trial)
     settle(trial.stack)
     quick, memory = trial.definition(["true"]), Memory(trial.harm, every=5)
