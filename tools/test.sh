@@ -15,7 +15,7 @@ done
 export OPENBATCH_SANITIZE=1
 OB_BUILD=$OPENBATCH_HOME/build-asan
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
-test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid=''
+test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid='' beside_pid=''
 
 kill_tree() { # PROCESS
     local child
@@ -26,7 +26,7 @@ kill_tree() { # PROCESS
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
     local pid
-    for pid in "${parts[@]}"; do kill_tree "$pid"; done
+    for pid in "${parts[@]}" $beside_pid; do kill_tree "$pid"; done
     [[ -z $engine_home ]] || engine_down
     drop_test_homes
 }
@@ -230,18 +230,20 @@ suite_upgrades() {
         "$OB_VENV/bin/python" -m pytest -q -p no:cacheprovider tests/faults/test_upgrades.py --timeout=2400 --durations=0
 }
 
-# Long tests that rarely fail.
+# Long tests that rarely fail. The histories run beside the others, which mostly wait.
 suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
     (build all) || return 1
-    local status=0 seed
+    local status=0 seed of_part log=$OB_BUILD/histories.log
     seed=$(shuf -i 1-1000000000 -n 1)
+    simulate "$seed" 20000 >"$log" 2>&1 </dev/null &
+    beside_pid=$!
+    of_part=("tests/faults/test_load.py" "tests/faults --ignore=tests/faults/test_load.py" tests/e2e)
+    in_parts -m long --timeout=3600 --durations=0 || status=1
+    wait "$beside_pid" || status=1
+    beside_pid=''
     echo "simulate: histories from seed $seed"
-    simulate "$seed" 20000 || status=1
-    make_test_home ours
-    on_test_home tests/faults -m long --timeout=3600 --durations=0 || status=1
-    make_test_home ours
-    on_test_home tests/e2e -m long --timeout=3600 --durations=0 || status=1
+    cat "$log"
     return "$status"
 }
 
