@@ -92,8 +92,14 @@ class Stack:
         self.endpoint = self.env["AWS_ENDPOINT_URL_BATCH"]
         self.settings = self._home_env()
         self.run_dir = Path(self.settings["OPENBATCH_RUN_DIR"])
-        builds = [self.home / name for name in ("build-asan", "build")]
-        self.build = next((path for path in builds if path.exists()), None)
+        self.build = self._build()
+
+    def _build(self):
+        """What `up` has built and started; None: a copy that was not built here."""
+        config = self.home / "config"
+        lines = config.read_text().splitlines() if config.exists() else []
+        found = [line.removeprefix("build=") for line in lines if line.startswith("build=")]
+        return Path(found[-1]) if found else None
 
     def own_env(self):
         """For ./openbatch to speak of this copy; the port is what the copy remembers."""

@@ -16,6 +16,8 @@ from fixtures import (  # noqa: E402, F401
     crash_queue,
     null_copy,
     null_trial,
+    plain_copy,
+    plain_trial,
     small_copy,
     small_trial,
     trial,

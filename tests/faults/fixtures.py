@@ -181,24 +181,31 @@ def cable():
     host.end()
 
 
-@pytest.fixture(scope="session")
-def null_copy(cable):
+def copy_without_containers(**settings):
     """Another copy, whose jobs run without containers, hundreds at a time; PostgreSQL and Kafka
-    have file systems of their own, other hosts reach Kafka over the cable, and a silence of 15 s is
-    noticed: its Stack."""
+    have file systems of their own."""
     mounts = {
         "": "size=2g,mode=711",
         "database": "size=8g,mode=711",
         "kafka": "size=3g,mode=700",
     }
-    with another_copy(
+    return another_copy(
         mounts,
         config="pgdata={home}/database/data\n",
-        port=cable.port - 4,
         OPENBATCH_RUNTIME="null",
         OPENBATCH_NULL_WORD="{home}/word",
         OPENBATCH_LOCAL_VCPUS="512",
         OPENBATCH_LOCAL_MEMORY_MIB=str(4 << 20),
+        **settings,
+    )
+
+
+@pytest.fixture(scope="session")
+def null_copy(cable):
+    """A copy without containers; other hosts reach Kafka over the cable, and a silence of 15 s is
+    noticed: its Stack."""
+    with copy_without_containers(
+        port=cable.port - 4,
         OPENBATCH_LOST_AFTER_MS=str(SILENCE_MS),
         OPENBATCH_KAFKA_LISTEN=cable.here,
         # Less of what was freed is kept, so that the services' memory can be judged: else each
@@ -206,6 +213,14 @@ def null_copy(cable):
         ASAN_OPTIONS=os.environ.get("ASAN_OPTIONS", "abort_on_error=0")
         + ":quarantine_size_mb=16:thread_local_quarantine_size_kb=16",
     ) as stack:
+        (stack.home / "word").touch()
+        yield stack
+
+
+@pytest.fixture(scope="session")
+def plain_copy():
+    """A copy without containers, built as users build it, without sanitizers: its Stack."""
+    with copy_without_containers(OPENBATCH_SANITIZE="") as stack:
         (stack.home / "word").touch()
         yield stack
 
@@ -220,12 +235,19 @@ def null_trial(null_copy, tmp_path, request):
 @pytest.fixture
 def wide_trial(null_copy, tmp_path, request):
     """A trial on the null copy, in which hundreds of jobs run at once."""
-
-    def wide(stack, folder):
-        return NullTrial(stack, folder, max_vcpus=512)
-
     with on(null_copy, tmp_path, request.session, wide) as one:
         yield one
+
+
+@pytest.fixture
+def plain_trial(plain_copy, tmp_path, request):
+    """A trial on the plain copy, in which hundreds of jobs run at once."""
+    with on(plain_copy, tmp_path, request.session, wide) as one:
+        yield one
+
+
+def wide(stack, folder):
+    return NullTrial(stack, folder, max_vcpus=512)
 
 
 @pytest.fixture
