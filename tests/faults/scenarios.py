@@ -213,7 +213,7 @@ def kill_everything(trial, rounds, every):
     parts = ["api", "scheduler", "scaler", "executor", "kafka", "postgres", "redis"]
     with trial.harm.random_kills(parts, every):
         work_of_every_kind(trial, rounds)
-        trial.wait_word(20 * rounds)
+        trial.wait_word(20 * rounds, timeout=max(900, 30 * rounds))
     trial.wait_all()
     trial.check()
 
