@@ -2,8 +2,9 @@
  * for a managed environment.
  *
  * Invariants: a row is made only for an executor that has a join token of that very environment:
- * its message opens with a key under that token, and the statement that makes the row checks it; an
- * ended id is never accepted again; an executor repeats its offer, so none needs to be stored. Loop
+ * its message opens with a key under that token, and the statement that makes the row checks it; no
+ * row is made with the salt of an earlier version, whose key follows from the join token; an ended
+ * id is never accepted again; an executor repeats its offer, so none needs to be stored. Loop
  * thread. */
 #include "unmanaged.h"
 
@@ -12,6 +13,8 @@
 
 #include "environments.h"
 #include "launches.h"
+#include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "scaler_store.h"
@@ -40,6 +43,17 @@ static bool take_size(const json_t *join, ob_resources *ret)
            gpus <= GPUS_MAX;
 }
 
+/* The executor repeats its offer every second. */
+static void refuse(scaler *s, const char *id, const char *ce, const char *why)
+{
+    int64_t now_ms = ob_mono_ms();
+    if (s->join_refused_at_ms && now_ms - s->join_refused_at_ms < REFUSED_EVERY_MS)
+        return;
+    ob_warn("join.refused", "{s:o, s:o, s:s}", "instance", ob_json_text(id), "ce", ob_json_text(ce),
+            "error", why);
+    s->join_refused_at_ms = now_ms;
+}
+
 void join_note(scaler *s, const json_t *msg)
 {
     const json_t *join = json_object_get(msg, "join");
@@ -48,7 +62,16 @@ void join_note(scaler *s, const json_t *msg)
     char token[OB_SEAL_JOIN_TEXT];
     join_offer offer = { 0 };
     if (!ob_instance_id_is(id) || !*ce || strlen(ce) > CE_MAX || !take_size(join, &offer.size) ||
-        s->n_offers == OFFERS_MAX || !*salt || !ob_seal_join_of(&s->seal, salt, token))
+        s->n_offers == OFFERS_MAX || !*salt)
+        return;
+    if (ob_seal_is_host_of_before(salt)) {
+        refuse(
+            s, id, ce,
+            "its join token, or its program, is of an earlier version; ./openbatch join prints a "
+            "new one");
+        return;
+    }
+    if (!ob_seal_join_of(&s->seal, salt, token))
         return;
     for (size_t i = 0; i < s->n_offers; i++)
         if (!strcmp(s->offers[i].id, id))
@@ -80,9 +103,9 @@ static int let_in(scaler *s, const join_offer *offer, int64_t now_ms, ob_error *
         return 0;
     }
     if (!e) {
-        if (s->join_refused_at_ms == 0 || now_ms - s->join_refused_at_ms > REFUSED_EVERY_MS)
-            ob_warn("join.refused", "{s:s, s:s}", "instance", offer->id, "ce", offer->ce);
-        s->join_refused_at_ms = now_ms;
+        refuse(s, offer->id, offer->ce,
+               "the compute environment is not known or not unmanaged, the join token is not one "
+               "of it, or the instance has ended");
         return 0;
     }
     decide_launch as = { .size = offer->size };

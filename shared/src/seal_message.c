@@ -22,7 +22,10 @@ int ob_seal_send(ob_seal *seal,
                  ob_error *err)
 {
     ob_cleanup(ob_freep) char *sealed = NULL;
-    size_t sealed_len = ob_seal_write(seal, owner, topic, text, len, &sealed);
+    size_t sealed_len = 0;
+    int r = ob_seal_write(seal, owner, topic, text, len, &sealed, &sealed_len, err);
+    if (r < 0)
+        return r;
     return ob_bus_send(bus, point, topic, partition, key, key_len, sealed, sealed_len, ref, err);
 }
 

@@ -148,6 +148,19 @@ static void write_token(const char *dir, const char *token)
     assert_int_equal(fclose(file), 0);
 }
 
+/* The copy that the host joins. */
+static void load_copy(const char *dir, ob_seal *ret)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/seal.key", dir);
+    char secret[65];
+    FILE *file = fopen(path, "we");
+    assert_non_null(file);
+    ob_token_new(secret, 32);
+    assert_true(fputs(secret, file) >= 0);
+    assert_int_equal(fclose(file), 0);
+    assert_int_equal(ob_seal_load(ret, path, NULL), 0);
+}
+
 static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
 {
     world *w = *state;
@@ -157,6 +170,7 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     char *again[] = { "openbatch-executor", NULL };
     ob_seal copy = { 0 }, own, later;
     char join[OB_SEAL_JOIN_TEXT];
+    load_copy(w->dir, &copy);
     ob_seal_join_new(&copy, join);
     (void)setenv("OPENBATCH_JOIN_TOKEN", join, 1);
     (void)setenv("OPENBATCH_INSTANCE_DIR", w->dir, 1);
@@ -203,6 +217,18 @@ static void an_executor_by_hand_is_the_same_until_it_forgets(void **state)
     assert_string_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
     key_in(w->dir, first, &later);
     assert_memory_equal(later.key, own.key, sizeof(own.key));
+
+    /* A join token of an earlier version makes no new instance, and ends none that there is. */
+    join[80] = '\0';
+    (void)setenv("OPENBATCH_JOIN_TOKEN", join, 1);
+    assert_int_equal(join_prepare(1, again, &err), 1);
+    assert_string_equal(getenv("OPENBATCH_INSTANCE_ID"), first);
+    join_forget(w->dir);
+    assert_int_equal(join_prepare(1, again, &err), -EINVAL);
+    assert_non_null(strstr(err.text, "run ./openbatch join again"));
+    ob_seal_join_new(&copy, join);
+    (void)setenv("OPENBATCH_JOIN_TOKEN", join, 1);
+    ob_seal_done(&copy);
     assert_int_equal(spool_open(w->dir, 0, &w->spool, &err), 0);
 
     char *no_value[] = { "openbatch-executor", "--memory", NULL };

@@ -611,7 +611,8 @@ static void hear_sealed(world *w, json_t *msg, char **ret, size_t *ret_len)
 {
     ob_cleanup(ob_freep) char *text = NULL, *data = NULL;
     size_t len = ob_message_dump(msg, &text);
-    len = ob_seal_write(&w->own, NULL, OB_TOPIC_EXECUTIONS, text, len, &data);
+    assert_int_equal(
+        ob_seal_write(&w->own, NULL, OB_TOPIC_EXECUTIONS, text, len, &data, &len, NULL), 0);
     reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = data, .len = len },
                        &w->s);
     json_decref(msg);

@@ -6,7 +6,9 @@
  * A key is derived from the copy's secret, the instance's id and a salt, which is in the instance's
  * row. So the services, which have the secret, can read the messages of every instance, and no
  * table has a key. A launched instance gets its key as a text, the token. An executor that was
- * started by hand derives its key from its join token, which is derived from the secret as well.
+ * started by hand (a host that joins) makes a key pair; its salt names its join token and has its
+ * public key. Its key is derived from the join token and from what its private key and the copy's
+ * key pair have in common, so whoever has the join token cannot compute it.
  *
  * Nothing here stores a key or writes it to a log. */
 #pragma once
@@ -21,10 +23,14 @@
 #include "ob/id.h"
 
 #define OB_SEAL_KEY 32
-#define OB_SEAL_SALT_TEXT 49   /* 16 digits of the join token, or zeros; 32 random digits; NUL */
-#define OB_SEAL_TOKEN_TEXT 179 /* <salt>.<key>, or <salt>.<key>.<token of before>, with NUL */
-#define OB_SEAL_JOIN_TEXT 81   /* 16 digits that name it, 64 of its key, NUL */
-/* Bytes that sealing adds to a message. */
+/* With NUL. A launched instance's: 16 zeros, 32 random digits. A host's: 16 digits that name the
+ * join token, 64 of its public key. That of a host which joined with an earlier version: 16 digits
+ * that name the join token, 32 random ones. */
+#define OB_SEAL_SALT_TEXT 81
+#define OB_SEAL_TOKEN_TEXT 211 /* <salt>.<key>, or <salt>.<key>.<token of before>, with NUL */
+#define OB_SEAL_JOIN_TEXT                                                                          \
+    145 /* 16 digits that name it, 64 of its key, 64 of the copy's public key */
+/* Bytes that sealing adds to a message at most. */
 #define OB_SEAL_MORE (4 + (OB_INSTANCE_TEXT - 1) + (OB_SEAL_SALT_TEXT - 1) + 16 + 8 + 16)
 
 /* The row that decides which salt counts for it has no salt: an executor of an earlier version. */
@@ -36,14 +42,16 @@ typedef struct ob_seal_owner {
     char salt[OB_SEAL_SALT_TEXT];
 } ob_seal_owner;
 
-/* What a process seals and opens with. One owner thread, except for ob_seal_read and the functions
- * that take it as const. */
+typedef struct ob_seal_hosts ob_seal_hosts;
+
+/* What a process seals and opens with. One owner thread; ob_seal_join_new is for any. */
 typedef struct ob_seal {
     uint8_t key[OB_SEAL_KEY]; /* the copy's secret; an executor's: the key of its instance */
     ob_seal_owner self;       /* an executor's; empty: a service, which has the copy's secret */
     char former[65];          /* the token that its instance had before it had a key; or empty */
     uint8_t stream[16];       /* random: no other process uses the same keys for its messages */
     uint64_t number;          /* of the last message */
+    ob_seal_hosts *hosts;     /* a service's: the copy's key pair, and keys that it has computed */
 } ob_seal;
 
 /* For a service: reads the secret (64 hexadecimal digits). Errors: -EINVAL, -errno of the file. */
@@ -62,10 +70,14 @@ void ob_seal_salt_new(char out[OB_SEAL_SALT_TEXT]);
 void ob_seal_token(const ob_seal *seal, const ob_seal_owner *owner, char out[OB_SEAL_TOKEN_TEXT]);
 /* A new join token. seal: a service's. */
 void ob_seal_join_new(const ob_seal *seal, char out[OB_SEAL_JOIN_TEXT]);
-/* The join token that a salt names; false: the salt is one of a launched instance. */
+/* The join token that a host's salt names; false: it is the salt of a launched instance, or of a
+ * host that joined with an earlier version. */
 bool ob_seal_join_of(const ob_seal *seal, const char *salt, char out[OB_SEAL_JOIN_TEXT]);
-/* An executor that joins: the token of an instance that it has named itself. former: the token that
- * it had in an earlier version, or NULL. Errors: -EINVAL (not a join token). */
+/* Is it the salt of a host that joined with an earlier version? Its join token gives its key. */
+bool ob_seal_is_host_of_before(const char *salt);
+/* An executor that joins: the token of an instance that it has named itself, another one each time.
+ * former: the token that it had in an earlier version, or NULL. Errors: -EINVAL (not a join token
+ * of this version). */
 int ob_seal_join_token(const char *join_token,
                        const char *instance,
                        const char *former,
@@ -75,14 +87,17 @@ int ob_seal_join_token(const char *join_token,
 /* Is it the token of an instance that joined with this join token? */
 bool ob_seal_is_under(const char *token, const char *join_token);
 
-/* Seals a text. owner: NULL for an executor, which seals with its own key. *ret is new, free() it.
- * Returns its length, which is len + OB_SEAL_MORE. */
-size_t ob_seal_write(ob_seal *seal,
-                     const ob_seal_owner *owner,
-                     const char *topic,
-                     const char *text,
-                     size_t len,
-                     char **ret);
+/* Seals a text. owner: NULL for an executor, which seals with its own key. *ret is new, free() it;
+ * *ret_len is at most len + OB_SEAL_MORE. Errors: -EINVAL (no key follows from the owner's salt).
+ */
+int ob_seal_write(ob_seal *seal,
+                  const ob_seal_owner *owner,
+                  const char *topic,
+                  const char *text,
+                  size_t len,
+                  char **ret,
+                  size_t *ret_len,
+                  ob_error *err);
 /* Has it the form of a sealed message? */
 bool ob_seal_is(const char *data, size_t len);
 
@@ -94,7 +109,7 @@ typedef struct ob_seal_opened {
 } ob_seal_opened;
 /* Opens a message that was read from 'topic'. Errors: -EINVAL (not sealed), -EACCES (for another
  * instance than this executor's), -EBADMSG (it does not open: changed, forged, from another topic,
- * or with another key). Any thread. */
+ * or with another key). The first message of a host that joined costs more than the next ones. */
 int ob_seal_read(const ob_seal *seal,
                  const char *topic,
                  const char *data,

@@ -176,7 +176,7 @@ def test_an_executor_can_write_the_output_of_its_own_runs_only(stack, shared_wor
     stream = job["container"]["logStreamName"]
     assert w.log(job) == ["one"]
     ((instance,),) = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{job['jobId']}'")
-    own, stranger, sender = Key(stack, instance), Key(stack, instance), Sender(stack)
+    own, stranger, sender = Key.of(stack, instance), Key.of(stack, instance), Sender(stack)
     stranger.key = bytes(32)
 
     def say(key, text, claim=None, **more):

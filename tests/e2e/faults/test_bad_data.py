@@ -111,7 +111,7 @@ def test_a_description_that_cannot_be_sent_fails(stack, work):
 
 def executor_says(stack, instance):
     """Sends a message as this instance's executor, in a session of its own."""
-    key, sender = Key(stack, instance), Sender(stack)
+    key, sender = Key.of(stack, instance), Sender(stack)
     epoch = int(stack.sql("SELECT epoch FROM leader WHERE role = 'scheduler'")[0][0])
 
     def say(kind, **members):
