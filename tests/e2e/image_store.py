@@ -1,5 +1,6 @@
 """Stores of images of a test's own (openbatch-image), and archives of images made by hand."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -7,6 +8,7 @@ import os
 import re
 import subprocess
 import tarfile
+from dataclasses import dataclass
 
 
 def layer(*entries):
@@ -27,30 +29,92 @@ def layer(*entries):
     return out.getvalue()
 
 
-def save(path, name, *layers, config=None, platform="linux/amd64"):
-    """What docker save would have written of an image with these layers."""
+@dataclass
+class Packed:
+    """A layer as an archive has it, and the digest of what it unpacks to."""
+
+    data: bytes
+    digest: str
+
+
+def sha256(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def packed(data):
+    """A layer that is compressed."""
+    return Packed(gzip.compress(data, 1), sha256(data))
+
+
+def plain(data):
+    return data if isinstance(data, Packed) else Packed(data, sha256(data))
+
+
+def image_config(layers, config, platform):
     os_name, architecture, *variant = platform.split("/")
     image = {
         "architecture": architecture,
         "os": os_name,
         "config": config or {"Cmd": ["sh"]},
-        "rootfs": {
-            "type": "layers",
-            "diff_ids": ["sha256:" + hashlib.sha256(data).hexdigest() for data in layers],
-        },
+        "rootfs": {"type": "layers", "diff_ids": ["sha256:" + one.digest for one in layers]},
     } | ({"variant": variant[0]} if variant else {})
-    text = json.dumps(image).encode()
-    digest = hashlib.sha256(text).hexdigest()
+    return json.dumps(image).encode()
+
+
+def save(path, name, *layers, config=None, platform="linux/amd64"):
+    """What docker save would have written of an image with these layers."""
+    layers = [plain(one) for one in layers]
+    text = image_config(layers, config, platform)
+    digest = sha256(text)
     names = [f"{i}/layer.tar" for i in range(len(layers))]
     manifest = [{"Config": f"{digest}.json", "RepoTags": [name] if name else None, "Layers": names}]
     path.write_bytes(
         layer(
             (f"{digest}.json", text),
-            *zip(names, layers, strict=True),
+            *((name, one.data) for name, one in zip(names, layers, strict=True)),
             ("manifest.json", json.dumps(manifest)),
         )
     )
     return path
+
+
+def save_layout(path, name, *layers, config=None, more=()):
+    """An archive of an OCI image with these layers, and more members."""
+    blobs = {}
+
+    def descriptor(data, kind):
+        blobs[sha256(data)] = data
+        media = f"application/vnd.oci.image.{kind}"
+        return {"mediaType": media, "digest": "sha256:" + sha256(data), "size": len(data)}
+
+    layers = [plain(one) for one in layers]
+    manifest = {
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor(image_config(layers, config, "linux/amd64"), "config.v1+json"),
+        "layers": [descriptor(one.data, "layer.v1.tar+gzip") for one in layers],
+    }
+    entry = descriptor(json.dumps(manifest).encode(), "manifest.v1+json")
+    entry["annotations"] = {"org.opencontainers.image.ref.name": name}
+    path.write_bytes(
+        layer(
+            ("oci-layout", '{"imageLayoutVersion": "1.0.0"}'),
+            ("index.json", json.dumps({"schemaVersion": 2, "manifests": [entry]})),
+            *((f"blobs/sha256/{digest}", data) for digest, data in blobs.items()),
+            *more,
+        )
+    )
+    return path
+
+
+# Everything outside of a folder is read-only for the command.
+CAGE = """
+mount --bind "$0" "$0"
+while read -r _ at _; do
+    [ "$at" = "$0" ] || mount -o remount,bind,ro "$at" 2>/dev/null
+done </proc/mounts
+exec "$@"
+"""
 
 
 class ImageStore:
@@ -73,6 +137,22 @@ class ImageStore:
             text=True,
             **more,
         )
+
+    def caged(self, *args):
+        """The command's exit code, and what it said. It can write only beside the store, so that a
+        bad image does no harm to the host; that it does not even try is checked, too."""
+        cage = self.folder.parent
+        done = subprocess.run(
+            ["unshare", "-m", "sh", "-c", CAGE, cage, self.program, *self.options, *args],
+            env=self.env,
+            cwd=cage,
+            capture_output=True,
+            text=True,
+            timeout=120,
+        )
+        said = done.stdout + done.stderr
+        assert "read-only file system" not in said.lower()
+        return done.returncode, said
 
     def run(self, *args, check=True):
         """The command's exit code, and what it printed."""

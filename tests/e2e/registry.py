@@ -1,9 +1,11 @@
-"""Registries of this test's own: Debian's docker-registry, with and without a password, and one
-that does not answer."""
+"""Registries of this test's own: Debian's docker-registry, with and without a password, one that
+stops in the middle of an answer, and one that does not answer."""
 
 import base64
+import contextlib
 import json
 import os
+import re
 import socket
 import subprocess
 import threading
@@ -59,10 +61,68 @@ class Registry:
         text = (self.folder / "log").read_text()
         return text.count(f'"HEAD /v2/{name}/manifests/{tag} ')
 
+    def manifests_sent(self, name):
+        """How often a manifest of the image was sent: once a pull."""
+        text = (self.folder / "log").read_text()
+        return len(re.findall(rf'"GET /v2/{name}/manifests/\S+ HTTP/[0-9.]+" 200 ', text))
+
+    def push(self, archive, name, port=None):
+        """Stores an image of an archive; its whole name, perhaps by way of another port."""
+        to = f"docker://127.0.0.1:{self.port}/{name}"
+        subprocess.run(
+            ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false"]
+            + [f"docker-archive:{archive}", to],
+            check=True,
+            capture_output=True,
+            timeout=120,
+        )
+        return f"127.0.0.1:{port or self.port}/{name}"
+
     def stop(self):
         self.process.terminate()
         self.process.wait(10)
         self.log.close()
+
+
+class HeldRegistry:
+    """In front of a registry: sends so many bytes of its answers, and waits before the rest."""
+
+    def __init__(self, registry, after):
+        self.registry, self.left = registry, after
+        self.reached, self.may_go_on = threading.Event(), threading.Event()
+        self.lock = threading.Lock()
+        self.server = socket.create_server(("127.0.0.1", 0))
+        self.port = self.server.getsockname()[1]
+        threading.Thread(target=self._take, daemon=True).start()
+
+    def _take(self):
+        with contextlib.suppress(OSError):
+            while True:
+                client = self.server.accept()[0]
+                other = socket.create_connection(("127.0.0.1", self.registry.port))
+                for pair in ((client, other, False), (other, client, True)):
+                    threading.Thread(target=self._pass_on, args=pair, daemon=True).start()
+
+    def _pass_on(self, source, target, is_answer):
+        with contextlib.suppress(OSError):
+            while data := source.recv(16384):
+                if is_answer:
+                    self._hold(len(data))
+                target.sendall(data)
+        with contextlib.suppress(OSError):
+            target.shutdown(socket.SHUT_RDWR)
+
+    def _hold(self, size):
+        with self.lock:
+            self.left -= size
+            is_over = self.left < 0
+        if is_over:
+            self.reached.set()
+            self.may_go_on.wait()
+
+    def close(self):
+        self.may_go_on.set()
+        self.server.close()
 
 
 class MuteRegistry:

@@ -7,6 +7,8 @@ import time
 from image_store import ImageStore, layer, save
 
 ROOT_FILE = ("etc/name", "here")
+KEY = hashlib.sha256(b"docker.io/openbatch/busybox:latest\nlinux/amd64").hexdigest()
+LEFT = hashlib.sha256(b"left").hexdigest()  # only what has the store's own names is removed
 
 
 def store_of(case):
@@ -34,11 +36,10 @@ def images_come_and_go(case):
 
 def work(store, archive, check):
     """All that the program does, once; the roots are whole as long as they have a name."""
-    key = hashlib.sha256(b"docker.io/openbatch/busybox:latest\nlinux/amd64").hexdigest()
-    for name in ("new/left", f"new/{key}", "going/left"):
+    for name in (f"new/{LEFT}", f"new/{KEY}", f"going/{LEFT}.1"):
         (store.folder / name).mkdir(exist_ok=True)
         (store.folder / name / "file").touch()
-    (store.folder / "pulls/left").touch()
+    (store.folder / "pulls" / LEFT).touch()
     store.run("pull", "openbatch/busybox", check=check)
     store.run("load", archive, check=check)
     store.run("load", archive, "crash/two", check=check)

@@ -128,7 +128,7 @@ static int place(bringing *x, const char *platform, int *ret_fd, ob_error *err)
     if (stat(there, &st) == 0 &&
         image_keeper_add(x->b->dir, NULL, x->full, platform, &x->entry, ret_fd, err) == 0)
         return 0;
-    r = image_unpack_root(x->work, &x->progress, err);
+    r = image_unpack_root(x->work, x->b->limit_bytes, &x->progress, err);
     if (r == 0)
         r = image_keeper_add(x->b->dir, folder, x->full, platform, &x->entry, ret_fd, err);
     return r;
@@ -140,7 +140,8 @@ static int copy(bringing *x, const char *source, const char *registry, ob_error 
     const json_t *login = x->b->login;
     if (registry && !login)
         login = own = registry_login_from_file(x->b->credentials, x->full);
-    return image_unpack_copy(x->work, source, x->platform, registry, login, &x->progress, err);
+    return image_unpack_copy(x->work, source, x->platform, registry, login, x->b->limit_bytes,
+                             &x->progress, err);
 }
 
 static int from_registry(bringing *x, ob_error *err)
@@ -157,7 +158,7 @@ static int from_engine(bringing *x, const char *id, ob_error *err)
     ob_cleanup(ob_freep) char *file = ob_strf("%s/archive", x->work);
     x->entry = (image_entry){ .from = IMAGE_FROM_DOCKER };
     (void)ob_text_into(x->entry.source, sizeof(x->entry.source), id);
-    int r = image_engine_save(x->b->engine, id, file, &x->progress, err);
+    int r = image_engine_save(x->b->engine, id, file, x->b->limit_bytes, &x->progress, err);
     return r < 0 ? r : copy(x, "docker-archive:archive", NULL, err);
 }
 
@@ -216,7 +217,11 @@ int image_bring_named(const image_bringer *b,
 
 /* ---- archives ---- */
 
-static int load_one(const image_bringer *b, const image_archived *image, ob_error *err)
+static int load_one(const image_bringer *b,
+                    const char *path,
+                    const image_archive *archive,
+                    const image_archived *image,
+                    ob_error *err)
 {
     bringing x = { .b = b, .lock_fd = -1 };
     ob_cleanup(ob_freep) char *key = ob_strf("load %d", (int)getpid());
@@ -225,6 +230,8 @@ static int load_one(const image_bringer *b, const image_archived *image, ob_erro
     int r = begin(&x, key, err);
     if (r == 0)
         r = make_work(&x, err);
+    if (r == 0)
+        r = image_archive_prepare(archive, x.work, path, b->limit_bytes, &x.progress, err);
     if (r == 0)
         r = copy(&x, image->source, NULL, err);
     json_array_foreach(image->names, i, name)
@@ -259,7 +266,7 @@ int image_bring_archive(const image_bringer *b, const char *path, const char *na
             r = ob_fail(err, EINVAL, "an image in %s has no name: name it, with load FILE NAME",
                         path);
         else
-            r = load_one(b, &archive.images[i], err);
+            r = load_one(b, path, &archive, &archive.images[i], err);
     }
     image_archive_done(&archive);
     return r;

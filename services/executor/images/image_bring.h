@@ -10,6 +10,7 @@ typedef struct image_bringer {
     const char *engine;      /* DOCKER_HOST; empty or NULL: none is asked */
     const char *credentials; /* a config.json; empty: the user's own */
     const json_t *login;     /* a job's own credentials; NULL: those of 'credentials' */
+    int64_t limit_bytes;     /* that one image may take; 0: no limit */
     const image_progress *progress;
 } image_bringer;
 

@@ -21,8 +21,9 @@ typedef struct answer {
     int status;
     char error[512];
     json_t *body;
-    int fd;     /* of a file that takes the body; -1: none */
-    int failed; /* errno of its last write */
+    int fd;                     /* of a file that takes the body; -1: none */
+    int64_t bytes, limit_bytes; /* that it has taken, and may take; 0: no limit */
+    int failed;                 /* errno of its last write */
     const image_progress *progress;
 } answer;
 
@@ -53,6 +54,9 @@ static void on_reply(const ob_http_reply *reply, void *arg)
 static bool on_data(const char *data, size_t len, void *arg)
 {
     answer *a = arg;
+    a->bytes += (int64_t)len;
+    if (a->limit_bytes > 0 && a->bytes > a->limit_bytes)
+        a->failed = EFBIG;
     while (len > 0 && !a->failed) {
         ssize_t n = write(a->fd, data, len);
         if (n < 0 && errno == EINTR)
@@ -83,6 +87,8 @@ static int get(const char *host, const char *path, int timeout_s, answer *a, ob_
     while (!a->done && !a->failed)
         ob_http_step(http, STEP_MS);
     ob_http_free(http);
+    if (a->failed == EFBIG)
+        return image_program_too_large(a->limit_bytes, err);
     if (a->failed)
         return ob_fail(err, a->failed, "%s", strerror(a->failed));
     if (a->status == 0)
@@ -123,13 +129,14 @@ int image_engine_find(
 int image_engine_save(const char *host,
                       const char *id,
                       const char *path,
+                      int64_t limit_bytes,
                       const image_progress *progress,
                       ob_error *err)
 {
     int fd = image_files_create(path);
     if (fd < 0)
         return ob_fail(err, -fd, "%s: %s", path, strerror(-fd));
-    answer a = { .fd = fd, .progress = progress };
+    answer a = { .fd = fd, .limit_bytes = limit_bytes, .progress = progress };
     ob_cleanup(ob_freep) char *from = ob_strf("/images/%s/get", id);
     int r = get(host, from, 0, &a, err);
     json_decref(a.body);

@@ -8,9 +8,11 @@
  * -EHOSTUNREACH: no engine answers. */
 int image_engine_find(
     const char *host, const char *full, const char *platform, char **ret, ob_error *err);
-/* Writes the image with that id into a new file, as docker save does. Errors: -errno. */
+/* Writes the image with that id into a new file, as docker save does. limit_bytes: 0: no limit.
+ * Errors: -EFBIG: it takes more; -errno. */
 int image_engine_save(const char *host,
                       const char *id,
                       const char *path,
+                      int64_t limit_bytes,
                       const image_progress *progress,
                       ob_error *err);

@@ -47,6 +47,11 @@ int image_files_create(const char *path)
     return fd < 0 ? -errno : fd;
 }
 
+int image_files_link(const char *target, const char *path, ob_error *err)
+{
+    return symlink(target, path) < 0 ? ob_fail(err, errno, "%s: %s", path, strerror(errno)) : 0;
+}
+
 int image_files_move(ob_point point, const char *from, const char *to, ob_error *err)
 {
     ob_point_pass(point, OB_POINT_BEFORE);

@@ -14,6 +14,8 @@
 int image_files_lock(const char *path, int how, bool make);
 /* Opens a new file for writing; returns a descriptor, or -errno. */
 int image_files_create(const char *path);
+/* Makes a symbolic link to 'target' in a work folder. Errors: -errno. */
+int image_files_link(const char *target, const char *path, ob_error *err);
 /* Moves a folder. Errors: -errno. */
 int image_files_move(ob_point point, const char *from, const char *to, ob_error *err);
 /* Deletes a file, or a folder with all that is in it, without following links or entering mounts.

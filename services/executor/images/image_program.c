@@ -15,9 +15,11 @@
 #include <unistd.h>
 
 #include "host/secrets.h"
+#include "image_files.h"
 #include "ob/text.h"
 
 #define LOOK_MS 250
+#define LIMIT_STEPS 16
 #define ERROR_KEPT 8192 /* the end of what it prints as errors */
 
 static const char *const passed_on[] = { "PATH",          "HOME",        "TZ",
@@ -25,13 +27,18 @@ static const char *const passed_on[] = { "PATH",          "HOME",        "TZ",
                                          "HTTP_PROXY",    "HTTPS_PROXY", "NO_PROXY",
                                          "SSL_CERT_FILE", "SSL_CERT_DIR" };
 
+typedef struct io_count {
+    unsigned long long in, out;
+} io_count;
+
 typedef struct child {
     const image_program *program;
     pid_t pid;
     int out_fd, err_fd; /* -1: closed */
     ob_buf errors;
-    bool too_much;
-    unsigned long long counted;
+    bool too_much, too_large;
+    io_count counted;
+    unsigned long long look_at; /* when it has written so many bytes, its folder is measured */
 } child;
 
 /* In the child, which ends or becomes another program: nothing is freed. */
@@ -86,18 +93,18 @@ static int begin(child *c, ob_error *err)
 }
 
 /* What it has read and written, as the kernel counts it. */
-static unsigned long long count_bytes(pid_t pid)
+static io_count count_bytes(pid_t pid)
 {
     char path[64];
-    unsigned long long in = 0, out = 0;
+    io_count n = { 0 };
     (void)snprintf(path, sizeof(path), "/proc/%d/io", (int)pid);
     FILE *file = fopen(path, "re");
     if (!file)
-        return 0;
-    if (fscanf(file, "rchar: %llu wchar: %llu", &in, &out) != 2)
-        in = out = 0;
+        return n;
+    if (fscanf(file, "rchar: %llu wchar: %llu", &n.in, &n.out) != 2)
+        n = (io_count){ 0 };
     (void)fclose(file);
-    return in + out;
+    return n;
 }
 
 static void take_errors(child *c, const char *data, size_t len)
@@ -133,13 +140,28 @@ static void read_from(child *c, int *fd, void (*take)(child *, const char *, siz
     }
 }
 
+/* Files may be written twice, or be removed again, so what was written is only when to measure. */
+static void check_limit(child *c)
+{
+    const image_program *p = c->program;
+    if (p->limit_bytes <= 0 || c->too_large || c->counted.out < c->look_at)
+        return;
+    int64_t taken = image_files_bytes(p->limit_folder);
+    int64_t left = p->limit_bytes - taken, step = p->limit_bytes / LIMIT_STEPS;
+    c->look_at = c->counted.out + (unsigned long long)(left > step ? left : step);
+    c->too_large = left < 0;
+    if (c->too_large)
+        (void)kill(c->pid, SIGKILL);
+}
+
 static void look(child *c)
 {
-    unsigned long long counted = count_bytes(c->pid);
+    io_count now = count_bytes(c->pid);
     const image_progress *progress = c->program->progress;
-    if (counted != c->counted && progress)
+    if ((now.in != c->counted.in || now.out != c->counted.out) && progress)
         progress->fn(progress->arg);
-    c->counted = counted;
+    c->counted = now;
+    check_limit(c);
 }
 
 static int wait_for_end(child *c)
@@ -176,12 +198,27 @@ static char *last_error(char *text)
         return last;
     }
     for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
-        while (*line && (unsigned char)*line <= ' ')
-            line++;
+        while (*line && ((unsigned char)*line <= ' ' || (unsigned char)*line >= 0x80))
+            line++; /* umoci begins with a mark */
         if (*line)
             last = line;
     }
     return last;
+}
+
+int image_program_too_large(int64_t limit_bytes, ob_error *err)
+{
+    return ob_fail(
+        err, EFBIG,
+        "the image takes more than %lld bytes, which is the limit of all images together "
+        "(OPENBATCH_OCI_IMAGES_BYTES)",
+        (long long)limit_bytes);
+}
+
+/* The last bytes may have come after the last look. */
+static bool is_over(const image_program *p)
+{
+    return p->limit_bytes > 0 && image_files_bytes(p->limit_folder) > p->limit_bytes;
 }
 
 static int judge(child *c, int status, ob_error *err)
@@ -189,9 +226,13 @@ static int judge(child *c, int status, ob_error *err)
     const char *name = c->program->argv[0];
     if (c->too_much)
         return ob_fail(err, EIO, "%s: its answer is too long", name);
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 0)
+    if (c->too_large || (WIFEXITED(status) && is_over(c->program)))
+        return image_program_too_large(c->program->limit_bytes, err);
+    if (status == 0)
         return 0;
-    if (WIFEXITED(status) && WEXITSTATUS(status) == 127)
+    if (WIFSIGNALED(status)) /* its last line is not about that */
+        return ob_fail(err, EIO, "%s ended with signal %d", name, WTERMSIG(status));
+    if (WEXITSTATUS(status) == 127)
         return ob_fail(err, ENOENT, "the program %s is not installed", name);
     ob_buf_add(&c->errors, "", 0);
     char *why = last_error(c->errors.at);
@@ -199,14 +240,12 @@ static int judge(child *c, int status, ob_error *err)
         secrets_hide(c->program->hidden, why);
     if (*why)
         return ob_fail(err, EIO, "%s", ob_cut(why, 400));
-    return ob_fail(err, EIO, "%s ended with %s %d", name,
-                   WIFSIGNALED(status) ? "signal" : "exit code",
-                   WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+    return ob_fail(err, EIO, "%s ended with exit code %d", name, WEXITSTATUS(status));
 }
 
 int image_program_run(ob_point point, const image_program *program, ob_error *err)
 {
-    child c = { .program = program };
+    child c = { .program = program, .look_at = (unsigned long long)program->limit_bytes };
     if (point != OB_POINT_NONE)
         ob_point_pass(point, OB_POINT_BEFORE);
     int r = begin(&c, err);

@@ -91,6 +91,7 @@ int image_unpack_copy(const char *work,
                       const char *platform,
                       const char *registry,
                       const json_t *login,
+                      int64_t limit_bytes,
                       const image_progress *progress,
                       ob_error *err)
 {
@@ -102,11 +103,15 @@ int image_unpack_copy(const char *work,
         return ob_fail(err, -auth, "memfd_create: %s", strerror(-auth));
     ob_cleanup(ob_freep) char *auth_file = ob_strf("--src-authfile=/proc/self/fd/%d", auth);
     json_auto_t *hidden = secrets_of(login);
+    /* Its large temporary files; it does not ask TMPDIR. What it leaves when it is killed goes with
+     * the work folder. */
+    ob_cleanup(ob_freep) char *tmpdir = ob_strf("--tmpdir=%s", work);
 
     read_platform(platform ? platform : image_host_platform(), &args);
     argv[n++] = "skopeo";
     if (access(POLICY, R_OK) < 0)
         argv[n++] = "--insecure-policy"; /* as Docker: signatures are not asked for */
+    argv[n++] = tmpdir;
     argv[n++] = args.os;
     argv[n++] = args.arch;
     argv[n++] = args.variant;
@@ -118,9 +123,14 @@ int image_unpack_copy(const char *work,
     argv[n++] = source;
     argv[n++] = "oci:layout:image";
     argv[n] = NULL;
-    image_program skopeo = {
-        .argv = argv, .folder = work, .keep_fd = auth, .hidden = hidden, .progress = progress
-    };
+    ob_cleanup(ob_freep) char *layout = ob_strf("%s/layout", work);
+    image_program skopeo = { .argv = argv,
+                             .folder = work,
+                             .keep_fd = auth,
+                             .hidden = hidden,
+                             .progress = progress,
+                             .limit_folder = layout,
+                             .limit_bytes = limit_bytes };
     int r = image_program_run(OB_POINT_EXECUTOR_IMAGE_COPY, &skopeo, err);
     (void)close(auth);
     return r;
@@ -216,7 +226,10 @@ static int write_info(const char *work, ob_error *err)
     return ob_file_write(OB_POINT_EXECUTOR_IMAGE_INFO, path, 0600, text, false, err);
 }
 
-int image_unpack_root(const char *work, const image_progress *progress, ob_error *err)
+int image_unpack_root(const char *work,
+                      int64_t limit_bytes,
+                      const image_progress *progress,
+                      ob_error *err)
 {
     ob_cleanup(ob_freep) char *folder = ob_strf("%s/image", work);
     ob_cleanup(ob_freep) char *lock = ob_strf("%s/image/lock", work);
@@ -228,7 +241,11 @@ int image_unpack_root(const char *work, const image_progress *progress, ob_error
     }
     if (mkdir(folder, 0755) < 0)
         return ob_fail(err, errno, "%s: %s", folder, strerror(errno));
-    image_program umoci = { .argv = argv, .folder = work, .progress = progress };
+    image_program umoci = { .argv = argv,
+                            .folder = work,
+                            .progress = progress,
+                            .limit_folder = folder,
+                            .limit_bytes = limit_bytes };
     int r = image_program_run(OB_POINT_EXECUTOR_IMAGE_UNPACK, &umoci, err);
     if (r == 0)
         r = write_info(work, err);

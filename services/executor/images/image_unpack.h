@@ -1,5 +1,6 @@
 /* From an image as a registry has it to a folder of the store. All paths are in a work folder,
- * which nobody else writes to. */
+ * which nobody else writes to. limit_bytes: what a step makes may take; 0: no limit; -EFBIG: it
+ * takes more. */
 #pragma once
 
 #include "image_program.h"
@@ -13,6 +14,7 @@ int image_unpack_copy(const char *work,
                       const char *platform,
                       const char *registry,
                       const json_t *login,
+                      int64_t limit_bytes,
                       const image_progress *progress,
                       ob_error *err);
 
@@ -23,4 +25,7 @@ int image_unpack_describe(const char *work,
                           ob_error *err);
 
 /* Unpacks it into the folder <work>/image, which is then complete for the store. */
-int image_unpack_root(const char *work, const image_progress *progress, ob_error *err);
+int image_unpack_root(const char *work,
+                      int64_t limit_bytes,
+                      const image_progress *progress,
+                      ob_error *err);

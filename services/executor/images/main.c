@@ -125,6 +125,7 @@ static int bring(options *o, const char *name, const json_t *login, char **ret_i
                         .engine = o->engine,
                         .credentials = o->credentials,
                         .login = login,
+                        .limit_bytes = o->limit,
                         .progress = &progress };
     int fd = -1; /* held to the end of the process */
     return image_bring_named(&b, name, o->platform, !o->is_get, ret_id, &fd, err);
@@ -155,6 +156,7 @@ static int do_get(options *o, const char *name, ob_error *err)
     }
     (void)image_keeper_make_room(o->dir, o->limit, &over, NULL);
     report(json_pack("{s:o, s:b}", "id", ob_json_text(id), "over", over));
+    image_keeper_sweep(o->dir);
     wait_for_end();
     return 0;
 }
@@ -174,6 +176,7 @@ static int do_pull(options *o, const char *name, ob_error *err)
     ob_cleanup(ob_freep) char *id = NULL;
     bool over = false;
     int r = bring(o, name, NULL, &id, err);
+    image_keeper_sweep(o->dir);
     if (r == 0)
         r = image_keeper_make_room(o->dir, o->limit, &over, err);
     if (r == 0)
@@ -184,13 +187,14 @@ static int do_pull(options *o, const char *name, ob_error *err)
 static int do_load(options *o, const char *path, const char *name, ob_error *err)
 {
     ob_cleanup(ob_freep) char *full = NULL, *file = realpath(path, NULL);
-    image_bringer b = { .dir = o->dir };
+    image_bringer b = { .dir = o->dir, .limit_bytes = o->limit };
     bool over = false;
     if (!file)
         return ob_fail(err, errno, "%s: %s", path, strerror(errno));
     int r = name ? image_name_parse(name, &full, err) : 0;
     if (r == 0)
         r = image_bring_archive(&b, file, full, err);
+    image_keeper_sweep(o->dir);
     if (r == 0)
         r = image_keeper_make_room(o->dir, o->limit, &over, err);
     return r;

@@ -77,6 +77,13 @@ struct oci_images {
 
 /* ---- uses ---- */
 
+/* Room is made, and what killed programs have left goes, a moment later. */
+static void want_room(oci_images *store)
+{
+    if (!store->room_timer.armed)
+        loop_timer_set(store->config.loop, &store->room_timer, ROOM_MS);
+}
+
 static const oci_image *use_new(const oci_images *store, const char *id)
 {
     int fd;
@@ -107,8 +114,8 @@ void oci_images_release(oci_images *store, const oci_image *image)
     free(u->id);
     free(u->root);
     free(u);
-    if (store->over && !store->room_timer.armed)
-        loop_timer_set(store->config.loop, &store->room_timer, ROOM_MS);
+    if (store->over)
+        want_room(store);
 }
 
 const oci_image *oci_images_hold(oci_images *store, const char *id)
@@ -240,6 +247,8 @@ static void on_line(const char *line, size_t len, void *arg)
 static void on_end(int status, void *arg)
 {
     pull *p = arg;
+    if (WIFSIGNALED(status)) /* it has left its work folder */
+        want_room(p->store);
     if (!p->error[0])
         ob_text_format(p->error, sizeof(p->error), "openbatch-image ended unexpectedly (%s %d)",
                        WIFSIGNALED(status) ? "signal" : "exit code",

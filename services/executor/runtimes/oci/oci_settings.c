@@ -16,7 +16,8 @@ const ob_config_field oci_fields[] = {
       "runtime oci: directory of unpacked images" },
     { "OPENBATCH_OCI_IMAGES_BYTES", OB_CONFIG_INT, FIELD(images_bytes), IMAGE_STORE_BYTES,
       "runtime oci: bytes of unpacked images that are kept; those in use, and those that were "
-      "loaded by hand, stay in any case; 0: no limit",
+      "loaded by hand, stay in any case; an image that takes more by itself is refused; 0: no "
+      "limit",
       0, INT64_MAX },
     { "OPENBATCH_OCI_OUTPUT_BYTES", OB_CONFIG_INT, FIELD(output_bytes), "2147483648",
       "runtime oci: bytes of an attempt's output on the disk, until it is sent; what is beyond is "

@@ -1,9 +1,11 @@
-/* Reads and ends control groups at their files. Owns nothing. */
+/* Reads and ends control groups at their files, with the groups that a privileged container has
+ * made below its own. Owns nothing. One thread: nftw has no argument for its function. */
 #include "keeper_groups.h"
 
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,6 +20,7 @@
 #define PATH_BYTES 4096
 #define KILL_TRIES 200
 #define KILL_TRY_US 5000
+#define OPEN_FOLDERS 16 /* descriptors of one walk */
 
 static bool is_v2(void)
 {
@@ -59,12 +62,12 @@ long keeper_groups_oom(const char *group)
 }
 
 /* Calls fn with the group's folder in each hierarchy. */
-static void each(const char *group, void (*fn)(const char *path, void *arg), void *arg)
+static void each(const char *group, void (*fn)(const char *path))
 {
     char path[PATH_BYTES];
     if (is_v2()) {
         (void)snprintf(path, sizeof(path), ROOT "%s", group);
-        fn(path, arg);
+        fn(path);
         return;
     }
     DIR *dir = opendir(ROOT);
@@ -76,47 +79,69 @@ static void each(const char *group, void (*fn)(const char *path, void *arg), voi
         if (!is_hierarchy(path))
             continue;
         (void)snprintf(path + n, sizeof(path) - (size_t)n, "%s", group);
-        fn(path, arg);
+        fn(path);
     }
     if (dir)
         (void)closedir(dir);
 }
 
-/* *arg: were there any? */
-static void kill_in(const char *path, void *arg)
+/* Of one walk. */
+static bool found_any, is_deep;
+
+static int kill_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
     char file[PATH_BYTES + 32];
-    bool *any = arg;
     int pid = 0;
+    (void)st;
+    if (type != FTW_D || (at->level > 0 && !is_deep))
+        return 0;
     (void)snprintf(file, sizeof(file), "%s/cgroup.procs", path);
     FILE *procs = fopen(file, "re");
     while (procs && fscanf(procs, "%d", &pid) == 1) {
-        *any = true;
+        found_any = true;
         (void)kill(pid, SIGKILL);
     }
     if (procs)
         (void)fclose(procs);
+    return 0;
 }
 
-bool keeper_groups_kill(const char *group)
+static void kill_in(const char *path)
 {
+    (void)nftw(path, kill_one, OPEN_FOLDERS, FTW_PHYS | FTW_MOUNT);
+}
+
+bool keeper_groups_kill(const char *group, bool deep)
+{
+    is_deep = deep;
     for (int i = 0; i < KILL_TRIES; i++) {
-        bool any = false;
-        each(group, kill_in, &any);
-        if (!any)
+        found_any = false;
+        each(group, kill_in);
+        if (!found_any)
             return true;
         (void)usleep(KILL_TRY_US);
     }
     return false;
 }
 
-static void remove_in(const char *path, void *arg)
+/* The groups below come before their own. */
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
 {
+    (void)st;
+    if (type != FTW_DP || (at->level > 0 && !is_deep))
+        return 0;
     for (int i = 0; i < KILL_TRIES && rmdir(path) < 0 && errno == EBUSY; i++)
         (void)usleep(KILL_TRY_US);
+    return 0;
 }
 
-void keeper_groups_remove(const char *group)
+static void remove_in(const char *path)
 {
-    each(group, remove_in, NULL);
+    (void)nftw(path, remove_one, OPEN_FOLDERS, FTW_DEPTH | FTW_PHYS | FTW_MOUNT);
+}
+
+void keeper_groups_remove(const char *group, bool deep)
+{
+    is_deep = deep;
+    each(group, remove_in);
 }

@@ -285,7 +285,7 @@ static void stop(keeper *k, int grace_s)
     bool is_first = !k->stopping;
     k->stopping = true;
     if (k->phase == PHASE_CREATING) {
-        (void)keeper_groups_kill(k->plan->place.group);
+        (void)keeper_groups_kill(k->plan->place.group, true);
         if (k->runtime > 0)
             (void)kill(k->runtime, SIGKILL);
         return;
@@ -482,7 +482,7 @@ static void end(keeper *k)
     int status = k->init_status;
     int code = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
     long oom = keeper_groups_oom(k->plan->place.group);
-    (void)keeper_groups_kill(k->plan->place.group);
+    (void)keeper_groups_kill(k->plan->place.group, true);
     bool is_whole = finish_output(k);
     while (!say(OCI_SAID_END " %d %ld %lld %d", code, oom, (long long)at_ms, !is_whole))
         (void)usleep(RETRY_MS * 1000);
@@ -491,7 +491,7 @@ static void end(keeper *k)
 /* False: something stays. */
 static bool clear(const keeper_place *place)
 {
-    keeper_groups_remove(place->group);
+    keeper_groups_remove(place->group, true);
     bool ok = keeper_room_clear(place->fd);
     return owned_remove(place->fd, OCI_CONFIG_FILE) && ok;
 }
@@ -530,7 +530,7 @@ int keeper_run(keeper_plan *plan)
             turn(&k);
         end(&k);
     } else {
-        (void)keeper_groups_kill(plan->place.group);
+        (void)keeper_groups_kill(plan->place.group, true);
     }
     if (clear(&plan->place))
         (void)say(OCI_SAID_CLEAN);
@@ -543,13 +543,13 @@ int keeper_clean(keeper_plan *plan)
     keeper_place *place = &plan->place;
     if (!keeper_place_find(place, why, sizeof(why)))
         return refuse_place(why);
-    if (!keeper_groups_kill(place->group))
+    if (!keeper_groups_kill(place->group, place->id))
         return EXIT_FAILURE;
     keeper_entry entry = place->id ? keeper_place_enter(place, why, sizeof(why)) : KEEPER_NOTHING;
     if (entry == KEEPER_ENTERED)
         (void)clear(place); /* what stays, the executor finds when it removes the folder */
     else
-        keeper_groups_remove(place->group);
+        keeper_groups_remove(place->group, place->id);
     return entry == KEEPER_REFUSED ? refuse_place(why) : EXIT_SUCCESS;
 }
 
