@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HOLD = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]
 
 
-def wait_for(what, condition, timeout=30.0, every=0.05):
+def wait_for(what, condition, timeout=120.0, every=0.05):
     """The first true value of condition(); fails with 'what' when the deadline has passed."""
     end = time.monotonic() + timeout
     while True:
