@@ -2,6 +2,7 @@
 arrays with each kind of dependency, stops. What becomes of each is known beforehand."""
 
 import contextlib
+import itertools
 import threading
 import time
 
@@ -10,7 +11,8 @@ OF_A_ROUND = 38  # jobs and children
 
 class Crowd:
     """Submits rounds of jobs in the trial, 'every' seconds one. Each job has tries enough for what
-    is done to it, but those that are to fail. lasts: seconds, of the longer ones."""
+    is done to it, but those that are to fail. lasts: seconds, of the longer ones. rounds: None:
+    until the block of arriving() ends."""
 
     def __init__(self, trial, rounds=15, every=0.0, lasts=2.0, queue=None):
         self.trial, self.rounds, self.every = trial, rounds, every
@@ -23,7 +25,8 @@ class Crowd:
         self.endless = trial.definition(says.lasting(600))
         self.common = {"queue": queue} if queue else {}
         self.failed = None
-        self.number = rounds * OF_A_ROUND
+        self.number = rounds and rounds * OF_A_ROUND
+        self.enough = threading.Event()
 
     def _round(self):
         common = {"retryStrategy": {"attempts": 10}, **self.common}
@@ -47,7 +50,9 @@ class Crowd:
 
     def _run(self):
         try:
-            for _ in range(self.rounds):
+            for n in itertools.count():
+                if n == self.rounds or (self.rounds is None and self.enough.is_set()):
+                    break
                 self._round()
                 time.sleep(self.every)
         except Exception as err:
@@ -60,7 +65,10 @@ class Crowd:
         thread.start()
         words = len(self.trial.word())
         self.trial.wait_word(words + begun)
-        yield
+        try:
+            yield
+        finally:
+            self.enough.set()
         thread.join(900)
         assert not thread.is_alive(), "jobs are still being submitted"
         if self.failed:

@@ -105,7 +105,7 @@ def replace(trial, part):
 
 def test_services_are_replaced_one_by_one_while_jobs_run(old, tmp_path):
     trial = Trial(Stack(old.home), tmp_path)
-    crowd = Crowd(trial, rounds=30, every=4.0, lasts=3.0)
+    crowd = Crowd(trial, rounds=None, every=6.0, lasts=3.0)
     with crowd.arriving():
         before = old.migrations()
         old.checkout(old.new)
