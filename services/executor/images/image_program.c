@@ -175,7 +175,8 @@ static char *last_error(char *text)
         *to = '\0';
         return last;
     }
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         while (*line && (unsigned char)*line <= ' ')
             line++;
         if (*line)
