@@ -92,8 +92,7 @@ class Stack:
         self.endpoint = self.env["AWS_ENDPOINT_URL_BATCH"]
         self.settings = self._home_env()
         self.run_dir = Path(self.settings["OPENBATCH_RUN_DIR"])
-        builds = [self.home / name for name in ("build-asan", "build")]
-        self.build = next((path for path in builds if path.exists()), None)
+        self.build = Path(self.settings["OB_BUILD"])
 
     def own_env(self):
         """For ./openbatch to speak of this copy; the port is what the copy remembers."""
@@ -254,10 +253,10 @@ class Stack:
             self.restart(service)
         return before
 
-    def restart(self, service):
+    def restart(self, service, timeout=30):
         old = self.kill(service, signal.SIGTERM)
-        wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old))
-        wait_for(f"{service} to be well", lambda: self.is_well(service))
+        wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old), timeout)
+        wait_for(f"{service} to be well", lambda: self.is_well(service), timeout)
 
     def healthz(self):
         """(status, text) of GET /healthz; (None, why) without an answer."""
