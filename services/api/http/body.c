@@ -74,8 +74,10 @@ int body_read(exchange *x, api_reply *rep)
             return too_long(x, rep);
     }
     if (announced >= 0 && len < (size_t)announced) {
+        /* The client may only have been starved: SDKs repeat a call after 503, not after 400. */
         x->close = true;
-        return api_error(rep, 400, "SerializationException", "The request's body ended early.");
+        return api_error(rep, 503, "ServiceUnavailableException",
+                         "The request's body did not arrive in time; try again.");
     }
     x->w->body[len] = '\0';
     x->body_len = len;

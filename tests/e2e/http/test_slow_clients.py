@@ -103,6 +103,11 @@ def test_more_slow_clients_than_threads_do_not_either(stack, address):
     assert len(took) > 12 and took[len(took) // 2] < 0.7
 
 
+def test_a_body_that_stops_is_answered_so_that_clients_try_again(stack, address):
+    status, answer = exchange(address, [*signed(stack), "Content-Length: 1000"], b"{")
+    assert status == 503 and b"ServiceUnavailableException" in answer
+
+
 def test_a_body_that_trickles_in_is_given_up(stack, address):
     """Although each byte comes in time."""
     with socket.create_connection(address, 15) as s:
