@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -183,7 +184,7 @@ static int wait_for_end(child *c)
 }
 
 /* The last error of a program that logs as skopeo does (level=fatal msg="..."), otherwise its last
- * line. Changes the text. */
+ * line, or the one before the trace of a crash. Changes the text. */
 static char *last_error(char *text)
 {
     char *fatal = strstr(text, "level=fatal msg=\""), *last = text;
@@ -201,6 +202,8 @@ static char *last_error(char *text)
     for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         while (*line && ((unsigned char)*line <= ' ' || (unsigned char)*line >= 0x80))
             line++; /* umoci begins with a mark */
+        if (strncmp(line, "goroutine ", strlen("goroutine ")) == 0)
+            break;
         if (*line)
             last = line;
     }
@@ -222,6 +225,13 @@ static bool is_over(const image_program *p)
     return p->limit_bytes > 0 && image_files_bytes(p->limit_folder) > p->limit_bytes;
 }
 
+/* Some programs crash when a disk is full, and then say something else. */
+static bool is_full(const char *folder)
+{
+    struct statvfs st;
+    return folder && statvfs(folder, &st) == 0 && st.f_bavail == 0;
+}
+
 static int judge(child *c, int status, ob_error *err)
 {
     const char *name = c->program->argv[0];
@@ -231,6 +241,8 @@ static int judge(child *c, int status, ob_error *err)
         return image_program_too_large(c->program->limit_bytes, err);
     if (status == 0)
         return 0;
+    if (is_full(c->program->folder))
+        return ob_fail(err, ENOSPC, "%s: no space left on device", name);
     if (WIFSIGNALED(status)) /* its last line is not about that */
         return ob_fail(err, EIO, "%s ended with signal %d", name, WTERMSIG(status));
     if (WEXITSTATUS(status) == 127)
