@@ -88,10 +88,12 @@ static int add_mount_point(mount_list *l, const json_t *mount, ob_error *err)
     if (path && *path && (strchr(path, ':') || *path != '/'))
         return ob_fail(err, EINVAL, "sourcePath %s is not an absolute path without colons",
                        ob_cut(path, 100));
-    if (!path || !*path)
-        path = made = own_volume(l, "job", source, target);
-    else
+    if (!path || !*path) {
+        made = own_volume(l, "job", source, target);
+        path = made;
+    } else {
         (void)json_array_append_new(l->sources, ob_json_text(path));
+    }
     add(l->own, target, "bind", path,
         ob_json_bool(mount, "readOnly", false) ? "rbind,ro,rprivate" : "rbind,rw,rprivate");
     return 0;
