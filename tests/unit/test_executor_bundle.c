@@ -217,6 +217,8 @@ static void the_folder_and_the_signal_are_the_image_s(void **state)
         { "{'StopSignal': '9'}", SIGKILL },
         { "{'StopSignal': 'SIGNONE'}", SIGTERM },
         { "{'StopSignal': '4000'}", SIGTERM },
+        { "{'StopSignal': 'SIGRTMIN+2147483647'}", SIGTERM },
+        { "{'StopSignal': 'RTMIN-1'}", SIGTERM },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_auto_t *image = parse(cases[i].image);

@@ -47,9 +47,10 @@ int oci_config_stop_signal(const json_t *image)
         if (abbreviation && strcmp(abbreviation, name) == 0)
             return i;
     }
-    if (strncmp(name, "RTMIN", 5) == 0)
-        number = SIGRTMIN + atoi(name + 5);
-    return number >= SIGRTMIN && number <= SIGRTMAX ? number : SIGTERM;
+    if (strncmp(name, "RTMIN", 5) != 0)
+        return SIGTERM;
+    int above = atoi(name + 5);
+    return above >= 0 && above <= SIGRTMAX - SIGRTMIN ? SIGRTMIN + above : SIGTERM;
 }
 
 /* The place of the variable in the list, or its end. */
@@ -245,8 +246,9 @@ int oci_config_make(const oci_input *in, oci_config *ret, ob_error *err)
             json_pack("{s:[{s:o, s:[o, o]}]}", "prestart", "path", ob_json_text(in->gpu_hook),
                       "args", ob_json_text("nvidia-container-runtime-hook"),
                       ob_json_text("prestart")));
-    *ret = made;
-    made = (oci_config){ 0 };
+    *ret = (oci_config){ .body = ob_take(made.body),
+                         .volumes = ob_take(made.volumes),
+                         .sources = ob_take(made.sources) };
     return 0;
 }
 

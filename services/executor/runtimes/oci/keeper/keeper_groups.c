@@ -99,7 +99,8 @@ static int kill_one(const char *path, const struct stat *st, int type, struct FT
     FILE *procs = fopen(file, "re");
     while (procs && fscanf(procs, "%d", &pid) == 1) {
         found_any = true;
-        (void)kill(pid, SIGKILL);
+        if (pid > 0) /* 0: of another namespace; to kill, it would be ourselves */
+            (void)kill(pid, SIGKILL);
     }
     if (procs)
         (void)fclose(procs);
