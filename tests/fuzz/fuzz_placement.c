@@ -1,7 +1,7 @@
 /* Messages of batch.placements as the executor reads them, and the containers that their specs
  * become.
  * Covers: services/executor/placement.c services/executor/runtimes/docker/docker_spec.c
- * services/executor/runtimes/docker/docker_host.c */
+ * services/executor/runtimes/docker/docker_host.c services/executor/runtimes/properties.c */
 #include "fuzz.h"
 
 #include "ob/json.h"

@@ -11,6 +11,10 @@
 
 #define MIB (1024LL * 1024)
 #define MIB_MAX (INT64_MAX / MIB / 4) /* sums of some fit */
+#define MEMORY_MIN (6 * MIB)          /* Docker refuses less */
+#define VCPUS_MAX 1000000             /* no machine has more */
+#define CPU_SHARES_MIN 2
+#define CPU_SHARES_MAX 262144
 
 int64_t property_bytes(double mib)
 {
@@ -28,6 +32,29 @@ double property_resource(const json_t *container, const char *type, const char *
         return json_is_string(value) ? atof(json_string_value(value)) : json_number_value(value);
     }
     return old_member ? json_number_value(json_object_get(container, old_member)) : 0;
+}
+
+int property_memory(const json_t *container, int64_t *ret, ob_error *err)
+{
+    int64_t memory = property_bytes(property_resource(container, "MEMORY", "memory"));
+    if (memory == 0)
+        return ob_fail(err, EINVAL, "the job has no memory limit");
+    *ret = memory < MEMORY_MIN ? MEMORY_MIN : memory;
+    return 0;
+}
+
+double property_vcpus(const json_t *container)
+{
+    double vcpus = property_resource(container, "VCPU", "vcpus");
+    return vcpus < VCPUS_MAX ? vcpus : VCPUS_MAX;
+}
+
+int64_t property_cpu_shares(double vcpus)
+{
+    int64_t shares = (int64_t)(vcpus * 1024);
+    return shares < CPU_SHARES_MIN   ? CPU_SHARES_MIN
+           : shares > CPU_SHARES_MAX ? CPU_SHARES_MAX
+                                     : shares;
 }
 
 bool property_is_fargate(const json_t *container)
@@ -102,4 +129,44 @@ int property_platform(const json_t *spec, const char **ret, ob_error *err)
     else if (strcmp(cpu, "ARM64") == 0)
         *ret = "linux/arm64";
     return *ret ? 0 : ob_fail(err, EINVAL, "cpuArchitecture %s is not supported", ob_cut(cpu, 100));
+}
+
+static const json_t *find_volume(const json_t *container, const char *name)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(container, "volumes"), i, item)
+    {
+        if (strcmp(ob_json_str(item, "name", ""), name) == 0)
+            return item;
+    }
+    return NULL;
+}
+
+int property_mount_read(const json_t *container,
+                        const json_t *mount,
+                        property_mount *ret,
+                        ob_error *err)
+{
+    const char *source = ob_json_str(mount, "sourceVolume", "");
+    const char *target = ob_json_str(mount, "containerPath", NULL);
+    const json_t *volume = find_volume(container, source);
+    if (!target)
+        return ob_fail(err, EINVAL, "mountPoints has an element without containerPath");
+    if (!volume)
+        return ob_fail(err, EINVAL, "mountPoints names volume %s, which is not in volumes", source);
+    if (json_object_get(volume, "efsVolumeConfiguration"))
+        return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
+    if (strchr(target, ':') || *target != '/')
+        return ob_fail(err, EINVAL, "containerPath %s is not an absolute path without colons",
+                       ob_cut(target, 100));
+    const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", "");
+    if (*path && (strchr(path, ':') || *path != '/'))
+        return ob_fail(err, EINVAL, "sourcePath %s is not an absolute path without colons",
+                       ob_cut(path, 100));
+    *ret = (property_mount){ .volume = source,
+                             .target = target,
+                             .path = *path ? path : NULL,
+                             .read_only = ob_json_bool(mount, "readOnly", false) };
+    return 0;
 }

@@ -11,11 +11,6 @@
 #include "ob/text.h"
 #include "runtimes/properties.h"
 
-#define MIB (1024LL * 1024)
-#define MEMORY_MIN (6 * MIB) /* Docker refuses less */
-#define VCPUS_MAX 1000000    /* no machine has more */
-#define CPU_SHARES_MIN 2     /* the kernel's bounds (cgroup v1, cpu.shares) */
-#define CPU_SHARES_MAX 262144
 /* The engine stores output until it has been sent. A full file is rotated away, and a reader that
  * is more than one file behind loses lines; reading slows only while Kafka accepts less than the
  * container writes. 4 files of 512 MB limit what a runaway job can fill. */
@@ -27,15 +22,6 @@ static void set(json_t *obj, const char *name, json_t *value)
     (void)json_object_set_new(obj, name, value);
 }
 
-static const json_t *find_volume(const json_t *container, const char *name)
-{
-    size_t i;
-    const json_t *item;
-    json_array_foreach(json_object_get(container, "volumes"), i,
-                       item) if (strcmp(ob_json_str(item, "name", ""), name) == 0) return item;
-    return NULL;
-}
-
 static int add_mount(const docker_spec *in,
                      const json_t *container,
                      const json_t *mount,
@@ -43,32 +29,19 @@ static int add_mount(const docker_spec *in,
                      json_t *volumes,
                      ob_error *err)
 {
-    const char *source = ob_json_str(mount, "sourceVolume", "");
-    const char *target = ob_json_str(mount, "containerPath", NULL);
-    const json_t *volume = find_volume(container, source);
-    if (!target)
-        return ob_fail(err, EINVAL, "mountPoints has an element without containerPath");
-    if (!volume)
-        return ob_fail(err, EINVAL, "mountPoints names volume %s, which is not in volumes", source);
-    if (json_object_get(volume, "efsVolumeConfiguration"))
-        return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
-    if (strchr(target, ':') || *target != '/')
-        return ob_fail(err, EINVAL, "containerPath %s is not an absolute path without colons",
-                       ob_cut(target, 100));
-
-    const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", NULL);
+    property_mount m;
+    int r = property_mount_read(container, mount, &m, err);
+    if (r < 0)
+        return r;
     ob_cleanup(ob_freep) char *made = NULL;
-    if (path && *path && (strchr(path, ':') || *path != '/'))
-        return ob_fail(err, EINVAL, "sourcePath %s is not an absolute path without colons",
-                       ob_cut(path, 100));
-    if (!path || !*path) {
+    if (!m.path) {
         char name[OB_RUN_TEXT];
         ob_run_container_name(in->ref, name);
-        path = made = ob_strf("%s-%s", name, source);
+        m.path = made = ob_strf("%s-%s", name, m.volume);
         (void)json_array_append_new(volumes, ob_json_text(made));
     }
     ob_cleanup(ob_freep) char *bind =
-        ob_strf("%s:%s%s", path, target, ob_json_bool(mount, "readOnly", false) ? ":ro" : "");
+        ob_strf("%s:%s%s", m.path, m.target, m.read_only ? ":ro" : "");
     (void)json_array_append_new(binds, ob_json_text(bind));
     return 0;
 }
@@ -172,13 +145,8 @@ static json_t *make_log_config(const docker_spec *in, const json_t *container)
 /* EC2: a share of the host's processors; Fargate: no more than requested. */
 static void add_cpu(const json_t *container, json_t *host)
 {
-    double vcpus = property_resource(container, "VCPU", "vcpus");
-    vcpus = vcpus < VCPUS_MAX ? vcpus : VCPUS_MAX;
-    int64_t shares = (int64_t)(vcpus * 1024);
-    shares = shares < CPU_SHARES_MIN   ? CPU_SHARES_MIN
-             : shares > CPU_SHARES_MAX ? CPU_SHARES_MAX
-                                       : shares;
-    set(host, "CpuShares", json_integer(shares));
+    double vcpus = property_vcpus(container);
+    set(host, "CpuShares", json_integer(property_cpu_shares(vcpus)));
     if (property_is_fargate(container))
         set(host, "NanoCpus", json_integer((json_int_t)(vcpus * 1e9)));
 }
@@ -216,14 +184,13 @@ static int add_mounts(
 int docker_host_config(const docker_spec *in, json_t **ret_host, json_t *volumes, ob_error *err)
 {
     const json_t *container = json_object_get(in->spec, "container");
-    int64_t memory = property_bytes(property_resource(container, "MEMORY", "memory"));
-    if (memory == 0)
-        return ob_fail(err, EINVAL, "the job has no memory limit");
-    if (memory < MEMORY_MIN)
-        memory = MEMORY_MIN;
+    int64_t memory = 0;
+    int r = property_memory(container, &memory, err);
+    if (r < 0)
+        return r;
     json_auto_t *host = json_pack("{s:o, s:I, s:o}", "NetworkMode", ob_json_text("host"), "Memory",
                                   (json_int_t)memory, "LogConfig", make_log_config(in, container));
-    int r = add_mounts(in, container, host, volumes, err);
+    r = add_mounts(in, container, host, volumes, err);
     if (r < 0)
         return r;
     /* On the host's network raw packets show everybody's traffic. */

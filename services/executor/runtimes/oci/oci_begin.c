@@ -17,10 +17,10 @@
 #include "oci_follow.h"
 #include "oci_look.h"
 #include "oci_unwell.h"
+#include "runtimes/gpus.h"
 #include "runtimes/properties.h"
 
 #define SLOTS 8
-#define GPUS_MAX 64
 
 /* ---- what a spec needs ---- */
 
@@ -29,42 +29,14 @@ static int gpus_wanted(const json_t *container)
     return (int)property_resource(container, "GPU", NULL);
 }
 
-static void mark_gpus(bool taken[GPUS_MAX], const char *list)
-{
-    for (const char *at = list; at && *at; at += strspn(at, ",")) {
-        char *end = NULL;
-        long index = strtol(at, &end, 10);
-        if (end == at)
-            return;
-        if (index >= 0 && index < GPUS_MAX)
-            taken[index] = true;
-        at = end;
-    }
-}
-
 /* A GPU is free again when its container's end is known. */
 static int take_gpus(const oci *o, int n, char **ret, ob_error *err)
 {
-    int count = o->base.config.gpus;
-    bool taken[GPUS_MAX] = { false };
-    ob_cleanup(ob_freep) char *list = ob_strdup("");
-    if (n > count || n > GPUS_MAX)
-        return ob_fail(err, EINVAL, "the job requests %d GPUs; this instance has %d", n, count);
+    gpu_use use = { 0 };
     for (const oci_container *c = o->containers; c; c = c->hh.next)
         if (!OCI_ENDED(c))
-            mark_gpus(taken, c->gpus);
-    for (int i = 0; i < count && i < GPUS_MAX && n > 0; i++) {
-        if (taken[i])
-            continue;
-        char *longer = ob_strf("%s%s%d", list, *list ? "," : "", i);
-        free(list);
-        list = longer;
-        n--;
-    }
-    if (n > 0)
-        return ob_fail_retry(err, EBUSY, "other containers use the instance's GPUs");
-    *ret = ob_take(list);
-    return 0;
+            gpus_mark(&use, c->gpus);
+    return gpus_select(&use, o->base.config.gpus, n, ret, err);
 }
 
 /* ECS's words for failures before a container can be created. */

@@ -8,10 +8,6 @@
 #include "ob/message.h"
 #include "runtimes/properties.h"
 
-#define MEMORY_MIN (6LL * 1024 * 1024) /* as with Docker, which refuses less */
-#define VCPUS_MAX 1000000
-#define CPU_SHARES_MIN 2 /* the kernel's bounds (cgroup v1, cpu.shares) */
-#define CPU_SHARES_MAX 262144
 #define CPU_PERIOD_US 100000
 #define SWAPPINESS_DEFAULT 60
 
@@ -31,11 +27,10 @@ static int make_memory(const oci_input *in, json_t **ret, ob_error *err)
 {
     const json_t *container = json_object_get(in->spec, "container");
     const json_t *params = json_object_get(container, "linuxParameters");
-    int64_t memory = property_bytes(property_resource(container, "MEMORY", "memory"));
-    if (memory == 0)
-        return ob_fail(err, EINVAL, "the job has no memory limit");
-    if (memory < MEMORY_MIN)
-        memory = MEMORY_MIN;
+    int64_t memory = 0;
+    int r = property_memory(container, &memory, err);
+    if (r < 0)
+        return r;
     int64_t max_swap = ob_json_int(params, "maxSwap", -1);
     int64_t swap = max_swap < 0 ? memory : property_bytes((double)max_swap);
     *ret = json_pack("{s:I}", "limit", (json_int_t)memory);
@@ -51,13 +46,8 @@ static int make_memory(const oci_input *in, json_t **ret, ob_error *err)
 /* EC2: a share of the host's processors; Fargate: no more than requested. */
 static json_t *make_cpu(const json_t *container)
 {
-    double vcpus = property_resource(container, "VCPU", "vcpus");
-    vcpus = vcpus < VCPUS_MAX ? vcpus : VCPUS_MAX;
-    int64_t shares = (int64_t)(vcpus * 1024);
-    shares = shares < CPU_SHARES_MIN   ? CPU_SHARES_MIN
-             : shares > CPU_SHARES_MAX ? CPU_SHARES_MAX
-                                       : shares;
-    json_t *cpu = json_pack("{s:I}", "shares", (json_int_t)shares);
+    double vcpus = property_vcpus(container);
+    json_t *cpu = json_pack("{s:I}", "shares", (json_int_t)property_cpu_shares(vcpus));
     if (property_is_fargate(container)) {
         set(cpu, "period", json_integer(CPU_PERIOD_US));
         set(cpu, "quota", json_integer((json_int_t)(vcpus * CPU_PERIOD_US)));

@@ -45,18 +45,6 @@ add(json_t *list, const char *target, const char *type, const char *source, cons
 
 /* ---- the job's ---- */
 
-static const json_t *find_volume(const json_t *container, const char *name)
-{
-    size_t i;
-    const json_t *item;
-    json_array_foreach(json_object_get(container, "volumes"), i, item)
-    {
-        if (strcmp(ob_json_str(item, "name", ""), name) == 0)
-            return item;
-    }
-    return NULL;
-}
-
 /* A volume that is made for the attempt; it begins with what the image has at its first place. */
 static char *own_volume(mount_list *l, const char *kind, const char *name, const char *target)
 {
@@ -71,29 +59,16 @@ static char *own_volume(mount_list *l, const char *kind, const char *name, const
 
 static int add_mount_point(mount_list *l, const json_t *mount, ob_error *err)
 {
-    const char *source = ob_json_str(mount, "sourceVolume", "");
-    const char *target = ob_json_str(mount, "containerPath", NULL);
-    const json_t *volume = find_volume(l->container, source);
-    if (!target)
-        return ob_fail(err, EINVAL, "mountPoints has an element without containerPath");
-    if (!volume)
-        return ob_fail(err, EINVAL, "mountPoints names volume %s, which is not in volumes", source);
-    if (json_object_get(volume, "efsVolumeConfiguration"))
-        return ob_fail(err, EINVAL, "volume %s: EFS is not supported", source);
-    if (strchr(target, ':') || *target != '/')
-        return ob_fail(err, EINVAL, "containerPath %s is not an absolute path without colons",
-                       ob_cut(target, 100));
-    const char *path = ob_json_str(json_object_get(volume, "host"), "sourcePath", NULL);
+    property_mount m;
+    int r = property_mount_read(l->container, mount, &m, err);
+    if (r < 0)
+        return r;
     ob_cleanup(ob_freep) char *made = NULL;
-    if (path && *path && (strchr(path, ':') || *path != '/'))
-        return ob_fail(err, EINVAL, "sourcePath %s is not an absolute path without colons",
-                       ob_cut(path, 100));
-    if (!path || !*path)
-        path = made = own_volume(l, "job", source, target);
+    if (m.path)
+        (void)json_array_append_new(l->sources, ob_json_text(m.path));
     else
-        (void)json_array_append_new(l->sources, ob_json_text(path));
-    add(l->own, target, "bind", path,
-        ob_json_bool(mount, "readOnly", false) ? "rbind,ro,rprivate" : "rbind,rw,rprivate");
+        m.path = made = own_volume(l, "job", m.volume, m.target);
+    add(l->own, m.target, "bind", m.path, m.read_only ? "rbind,ro,rprivate" : "rbind,rw,rprivate");
     return 0;
 }
 
