@@ -10,11 +10,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
 #include "owned.h"
 
-#define OPEN_FOLDERS 32 /* descriptors of one walk */
+#define OPEN_FOLDERS 32                  /* descriptors of one walk */
+#define FILE_MAX_BYTES (4 * 1024 * 1024) /* registries limit a configuration to that */
 
 static bool is_in_place(int fd, const char *path)
 {
@@ -45,6 +47,21 @@ int image_files_create(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     return fd < 0 ? -errno : fd;
+}
+
+json_t *image_files_json(const char *path)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct stat st;
+    json_t *out = NULL;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= FILE_MAX_BYTES) {
+        ob_cleanup(ob_freep) char *text = ob_calloc(1, (size_t)st.st_size + 1);
+        ssize_t n = read(fd, text, (size_t)st.st_size);
+        out = ob_json_read(text, n > 0 ? (size_t)n : 0);
+    }
+    if (fd >= 0)
+        (void)close(fd);
+    return out;
 }
 
 int image_files_link(const char *target, const char *path, ob_error *err)

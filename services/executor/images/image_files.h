@@ -2,6 +2,7 @@
  * crash point (ob/point.h). */
 #pragma once
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -14,6 +15,8 @@
 int image_files_lock(const char *path, int how, bool make);
 /* Opens a new file for writing; returns a descriptor, or -errno. */
 int image_files_create(const char *path);
+/* A file as JSON, new. NULL: it is not there, is no JSON, or is larger than 4 MiB. */
+json_t *image_files_json(const char *path);
 /* Makes a symbolic link to 'target' in a work folder. Errors: -errno. */
 int image_files_link(const char *target, const char *path, ob_error *err);
 /* Moves a folder. Errors: -errno. */

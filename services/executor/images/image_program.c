@@ -11,7 +11,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,13 +223,6 @@ static bool is_over(const image_program *p)
     return p->limit_bytes > 0 && image_files_bytes(p->limit_folder) > p->limit_bytes;
 }
 
-/* Some programs crash when a disk is full, and then say something else. */
-static bool is_full(const char *folder)
-{
-    struct statvfs st;
-    return folder && statvfs(folder, &st) == 0 && st.f_bavail == 0;
-}
-
 static int judge(child *c, int status, ob_error *err)
 {
     const char *name = c->program->argv[0];
@@ -240,8 +232,6 @@ static int judge(child *c, int status, ob_error *err)
         return image_program_too_large(c->program->limit_bytes, err);
     if (status == 0)
         return 0;
-    if (is_full(c->program->folder))
-        return ob_fail(err, ENOSPC, "%s: no space left on device", name);
     if (WIFSIGNALED(status)) /* its last line is not about that */
         return ob_fail(err, EIO, "%s ended with signal %d", name, WTERMSIG(status));
     if (WEXITSTATUS(status) == 127)

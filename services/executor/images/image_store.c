@@ -21,8 +21,6 @@
 #include "ob/text.h"
 #include "owned.h"
 
-#define FILE_MAX_BYTES (4 * 1024 * 1024) /* registries limit a configuration to that */
-
 #define HEX_DIGITS "0123456789abcdef"
 #define LOCK_TRIES 10
 #define LOCK_WAIT_US 1000
@@ -106,26 +104,10 @@ char *image_store_name_file(const char *dir, const char *full)
     return image_store_path(dir, "names/%s", hex);
 }
 
-/* NULL: it is not there or is no JSON. */
-static json_t *read_json(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    json_t *out = NULL;
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= FILE_MAX_BYTES) {
-        ob_cleanup(ob_freep) char *text = ob_calloc(1, (size_t)st.st_size + 1);
-        ssize_t n = read(fd, text, (size_t)st.st_size);
-        out = ob_json_read(text, n > 0 ? (size_t)n : 0);
-    }
-    if (fd >= 0)
-        (void)close(fd);
-    return out;
-}
-
 json_t *image_store_name(const char *dir, const char *file)
 {
     ob_cleanup(ob_freep) char *path = image_store_path(dir, "names/%s", file);
-    return read_json(path);
+    return image_files_json(path);
 }
 
 static bool take_entry(const json_t *from, image_entry *ret)
@@ -191,5 +173,5 @@ int image_store_hold(const char *dir, const char *id, int *ret_fd)
 json_t *image_store_info(const char *dir, const char *id)
 {
     ob_cleanup(ob_freep) char *path = image_store_path(dir, "images/%s/image.json", id);
-    return read_json(path);
+    return image_files_json(path);
 }

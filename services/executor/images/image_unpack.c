@@ -4,12 +4,14 @@
  * configuration. One thread. */
 #include "image_unpack.h"
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 #include "image_files.h"
@@ -23,7 +25,6 @@
 #define DIGEST "sha256:"
 #define ZERO_USER                                                                                  \
     "00000000-0000-0000-0000-000000000000" /* as docker login writes it beside a token */
-#define FILE_MAX_BYTES (4 * 1024 * 1024)
 
 /* ---- credentials ---- */
 
@@ -138,21 +139,6 @@ int image_unpack_copy(const char *work,
 
 /* ---- reading ---- */
 
-static json_t *read_json(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct stat st;
-    json_t *out = NULL;
-    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size <= FILE_MAX_BYTES) {
-        ob_cleanup(ob_freep) char *text = ob_calloc(1, (size_t)st.st_size + 1);
-        ssize_t n = read(fd, text, (size_t)st.st_size);
-        out = ob_json_read(text, n > 0 ? (size_t)n : 0);
-    }
-    if (fd >= 0)
-        (void)close(fd);
-    return out;
-}
-
 /* The 64 digits of a descriptor's digest. NULL: it has none. */
 static const char *digits_of(const json_t *descriptor)
 {
@@ -169,14 +155,14 @@ static json_t *read_blob(const char *work, const json_t *descriptor)
     const char *digits = digits_of(descriptor);
     ob_cleanup(ob_freep) char *path =
         ob_strf("%s/layout/blobs/sha256/%s", work, digits ? digits : "");
-    return digits ? read_json(path) : NULL;
+    return digits ? image_files_json(path) : NULL;
 }
 
 /* The configuration of the image in the layout. New, or NULL. */
 static json_t *read_config(const char *work, char ret_id[IMAGE_ID_TEXT])
 {
     ob_cleanup(ob_freep) char *path = ob_strf("%s/layout/index.json", work);
-    json_auto_t *index = read_json(path);
+    json_auto_t *index = image_files_json(path);
     json_auto_t *manifest = read_blob(work, json_array_get(json_object_get(index, "manifests"), 0));
     const json_t *descriptor = json_object_get(manifest, "config");
     json_t *config = read_blob(work, descriptor);
@@ -226,6 +212,32 @@ static int write_info(const char *work, ob_error *err)
     return ob_file_write(OB_POINT_EXECUTOR_IMAGE_INFO, path, 0600, text, false, err);
 }
 
+/* umoci may crash on a full disk, and then it says something else. A layer takes at least as much
+ * as it does packed. */
+static int check_room(const char *work, ob_error *err)
+{
+    ob_cleanup(ob_freep) char *path = ob_strf("%s/layout/blobs/sha256", work);
+    DIR *blobs = opendir(path);
+    struct statvfs disk;
+    struct stat st;
+    uint64_t largest = 0;
+    if (!blobs || statvfs(work, &disk) < 0) {
+        int r = ob_fail(err, errno, "%s: %s", path, strerror(errno));
+        if (blobs)
+            (void)closedir(blobs);
+        return r;
+    }
+    for (const struct dirent *e; (e = readdir(blobs));)
+        if (fstatat(dirfd(blobs), e->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 &&
+            S_ISREG(st.st_mode) && (uint64_t)st.st_size > largest)
+            largest = (uint64_t)st.st_size;
+    (void)closedir(blobs);
+    if ((uint64_t)disk.f_bavail * disk.f_frsize < largest)
+        return ob_fail(err, ENOSPC, "a layer takes %llu bytes at least: no space left on device",
+                       (unsigned long long)largest);
+    return 0;
+}
+
 int image_unpack_root(const char *work,
                       int64_t limit_bytes,
                       const image_progress *progress,
@@ -239,6 +251,9 @@ int image_unpack_root(const char *work,
         argv[5] = "--rootless";
         argv[6] = "image/rootfs";
     }
+    int r = check_room(work, err);
+    if (r < 0)
+        return r;
     if (mkdir(folder, 0755) < 0)
         return ob_fail(err, errno, "%s: %s", folder, strerror(errno));
     image_program umoci = { .argv = argv,
@@ -246,7 +261,7 @@ int image_unpack_root(const char *work,
                             .progress = progress,
                             .limit_folder = folder,
                             .limit_bytes = limit_bytes };
-    int r = image_program_run(OB_POINT_EXECUTOR_IMAGE_UNPACK, &umoci, err);
+    r = image_program_run(OB_POINT_EXECUTOR_IMAGE_UNPACK, &umoci, err);
     if (r == 0)
         r = write_info(work, err);
     int fd = r == 0 ? image_files_create(lock) : r;
