@@ -83,6 +83,14 @@ def frozen(*pids):
                 os.kill(pid, signal.SIGCONT)
 
 
+def end_groups(processes):
+    """Kills processes that lead a group each, with their groups."""
+    for process in processes:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
 class Stack:
     """One copy of OpenBatch, found by OPENBATCH_HOME."""
 

@@ -234,6 +234,15 @@ static void begin_process(world *w)
     open_runtime(w);
 }
 
+/* After end_process: a new process, which knows nothing, until it has listed what it found. */
+static void begin_again(world *w)
+{
+    memset(w->seen, 0, sizeof(w->seen));
+    w->n = 0;
+    begin_process(w);
+    run_until(w, is_listed);
+}
+
 static void end_process(world *w)
 {
     w->rt->ops->free(w->rt);
@@ -444,10 +453,7 @@ static void a_container_outlives_the_executor(void **state)
     run_seen *s = START(w, NULL, "say", "before", "sleep", "700", "say", "after", "exit", "5");
     run_until(w, first_speaks);
     end_process(w);
-    memset(w->seen, 0, sizeof(w->seen));
-    w->n = 0;
-    begin_process(w);
-    run_until(w, is_listed);
+    begin_again(w);
     assert_int_equal(w->n, 1);
     run_until(w, all_over);
     assert_true(s->found);
@@ -463,10 +469,7 @@ static void an_end_without_an_executor_is_kept(void **state)
     run_until(w, first_speaks);
     end_process(w);
     (void)usleep(600000);
-    memset(w->seen, 0, sizeof(w->seen));
-    w->n = 0;
-    begin_process(w);
-    run_until(w, is_listed);
+    begin_again(w);
     run_until(w, all_over);
     assert_int_equal(s->code, 6);
     assert_string_equal(s->lines, "before\nafter\n");
@@ -515,10 +518,7 @@ static void a_keeper_that_dies_without_an_executor_is_noticed(void **state)
     end_process(w);
     assert_int_equal(kill(pid, SIGKILL), 0);
     (void)usleep(100000);
-    memset(w->seen, 0, sizeof(w->seen));
-    w->n = 0;
-    begin_process(w);
-    run_until(w, is_listed);
+    begin_again(w);
     run_until(w, all_over);
     assert_true(s->started);
     assert_int_equal(s->code, -1);

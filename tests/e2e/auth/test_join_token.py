@@ -3,7 +3,6 @@ Kafka and the directory of one host, nobody reads the orders of another host tha
 same token, or speaks as it. Hosts that joined with the version before go on; none joins so any
 more."""
 
-import contextlib
 import hashlib
 import json
 import os
@@ -22,7 +21,7 @@ from sealed import (
     in_common,
     owner,
 )
-from stack import wait_for
+from stack import end_groups, wait_for
 from topic_content import messages, topics
 
 SECRET = "the-environment-of-another-job"
@@ -66,10 +65,7 @@ class Hosts:
         return folder / "own", self.processes[-1]
 
     def end(self):
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_groups(self.processes)
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Unmanaged environments: executors that are started by hand, in a network of their own, and those
 that join automatically."""
 
-import contextlib
 import os
 import re
 import signal
@@ -10,7 +9,7 @@ import sys
 
 import pytest
 from registry import MuteRegistry
-from stack import HOLD, ROOT, wait_for
+from stack import HOLD, ROOT, end_groups, wait_for
 
 HELPERS = ROOT / "tests/e2e"
 
@@ -61,10 +60,7 @@ class Host:
         return self.run("unshare", "-n", "sh", "-c", script, stdout=log, stderr=log)
 
     def end(self):
-        for process in self.processes:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        end_groups(self.processes)
 
 
 @pytest.fixture
