@@ -1,8 +1,11 @@
 /* openbatch-api: wiring. Reads the configuration, listens, updates the schema once PostgreSQL
  * answers, starts the parts, waits for a stop and undoes everything in reverse order. */
+#include <limits.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "auth/keys.h"
 #include "compatibility.h"
@@ -175,8 +178,23 @@ static int print_compatibility(void)
     return written ? 0 : 1;
 }
 
+/* Hundreds of threads serve connections in turn, and the C library keeps up to 236 KiB of freed
+ * memory for each of them: the api would grow for hours. The library reads this bound (bytes, of a
+ * piece that a thread keeps) from the environment before main(), so the program starts again. */
+static void bound_memory_of_threads(char **argv)
+{
+    char path[PATH_MAX];
+    ssize_t n = readlink("/proc/self/exe", path, sizeof path - 1);
+    if (n < 0 || getenv("GLIBC_TUNABLES"))
+        return;
+    path[n] = '\0'; /* /proc/self/exe itself would become the process's name */
+    if (setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_max=128", 0) == 0)
+        (void)execv(path, argv);
+}
+
 int main(int argc, char **argv)
 {
+    bound_memory_of_threads(argv);
     ob_point_arm();
     if (argc == 2 && strcmp(argv[1], "--compatibility") == 0)
         return print_compatibility();
