@@ -150,7 +150,7 @@ static int connect_now(publisher *p, ob_error *err)
 
 static int begin(publisher *p, int64_t epoch, ob_error *err)
 {
-    int64_t topic_end;
+    int64_t topic_end = 0;
     bool shorter;
     int r = connect_now(p, err);
     if (r == 0)

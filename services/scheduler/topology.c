@@ -46,17 +46,22 @@ struct topology {
     id_list owed, owed_versions, gone; /* what topology_owes returned */
 };
 
+static void ids_append(id_list *list, int64_t id)
+{
+    if (list->n == list->cap) {
+        list->cap = list->cap ? list->cap * 2 : 16;
+        list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
+    }
+    list->at[list->n++] = id;
+}
+
 static void ids_add(id_list *list, int64_t id)
 {
     for (size_t i = 0; i < list->n; i++) {
         if (list->at[i] == id)
             return;
     }
-    if (list->n == list->cap) {
-        list->cap = list->cap ? list->cap * 2 : 16;
-        list->at = ob_realloc(list->at, list->cap * sizeof(*list->at));
-    }
-    list->at[list->n++] = id;
+    ids_append(list, id);
 }
 
 static void names_clear(name_list *list)
@@ -443,17 +448,12 @@ void topology_owes(scheduler *s, topology_owed *ret)
     for (known_queue *q = t->queues; q; q = q->hh.next) {
         if (q->deleting && engine_queue_empty(s->engine, q->id)) {
             if (!q->gone_tried)
-                ids_add(&t->gone, q->id);
+                ids_append(&t->gone, q->id);
         } else if (q->known_version != q->version) {
-            ids_add(&t->owed, q->id);
+            ids_append(&t->owed, q->id);
+            ids_append(&t->owed_versions, q->version);
         }
     }
-    if (t->owed_versions.cap < t->owed.n) {
-        t->owed_versions.cap = t->owed.n;
-        t->owed_versions.at = ob_realloc(t->owed_versions.at, t->owed.n * sizeof(int64_t));
-    }
-    for (size_t i = 0; i < t->owed.n; i++)
-        t->owed_versions.at[i] = find_queue(t, t->owed.at[i])->version;
     *ret = (topology_owed){
         .queues = t->owed.at,
         .versions = t->owed_versions.at,

@@ -138,7 +138,7 @@ static void text_query(ob_buf *t, const char *query)
     }
     qsort(pairs, n, sizeof *pairs, by_text);
     for (size_t i = 0; i < n; i++) {
-        *strchr(pairs[i], '\1') = '=';
+        pairs[i][strcspn(pairs[i], "\1")] = '=';
         if (i)
             ob_buf_str(t, "&");
         ob_buf_str(t, pairs[i]);

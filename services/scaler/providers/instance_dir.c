@@ -302,7 +302,7 @@ static void prune(const char *home, const char *folder, const char *prefix, size
     }
     if (dir)
         (void)closedir(dir);
-    if (n > keep)
+    if (all)
         qsort(all, n, sizeof(*all), by_age);
     for (size_t i = keep; i < n; i++) {
         (void)snprintf(path, sizeof(path), "%s/%s/%s", home, folder, all[i].name);

@@ -79,12 +79,17 @@ static ec2_machine *add(ec2 *e, const char *id, phase at)
     return in;
 }
 
+static void free_secret(char *secret)
+{
+    if (secret)
+        explicit_bzero(secret, strlen(secret));
+    free(secret);
+}
+
 static void forget(ec2 *e, ec2_machine *in)
 {
     HASH_DEL(e->instances, in);
-    if (in->run)
-        explicit_bzero(in->run, strlen(in->run));
-    free(in->run);
+    free_secret(in->run);
     free(in);
 }
 
@@ -403,18 +408,14 @@ static void ec2_free(provider *p)
     ob_http_free(e->http);
     HASH_ITER(hh, e->instances, in, next)
     forget(e, in);
-    if (e->userpwd)
-        explicit_bzero(e->userpwd, strlen(e->userpwd));
-    if (e->password)
-        explicit_bzero(e->password, strlen(e->password));
+    free_secret(e->userpwd);
+    free_secret(e->password);
     free(e->endpoint);
     free(e->image);
     free(e->copy);
-    free(e->userpwd);
     free(e->session);
     free(e->kafka);
     free(e->kafka_settings);
-    free(e->password);
     free(e->user_data);
     free(e->sign);
     free(e);

@@ -12,9 +12,10 @@ static void add(keeper_bytes *b, const void *data, size_t len)
 {
     if (b->len + len > b->cap) {
         b->cap = (b->len + len) * 2;
-        b->at = realloc(b->at, b->cap);
-        if (!b->at)
+        char *at = realloc(b->at, b->cap);
+        if (!at)
             abort();
+        b->at = at;
     }
     memcpy(b->at + b->len, data, len);
     b->len += len;
