@@ -21,7 +21,7 @@ OURS = ("services/", "shared/", "tools/")
 WITHOUT_HEADER = "shared/src/error.c"
 MACROS = ("jansson.h", "jansson_config.h", "uthash.h", "utlist.h")
 # Reports of gcc that name a path through the code, without the path.
-GCC = ["-fanalyzer", "-fdiagnostics-path-format=none", "-fdiagnostics-plain-output", "-O1", "-S"]
+GCC = ["-fdiagnostics-plain-output", "-fdiagnostics-path-format=none", "-fanalyzer", "-O1", "-S"]
 
 
 def commands(build):
