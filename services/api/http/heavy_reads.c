@@ -80,6 +80,7 @@ static bool wait_for_turn(turns *t, key_turns *k)
     waiter w = { 0 };
     int64_t until_ms = ob_mono_ms() + WAIT_MS;
     ob_cond_init(&w.woken);
+    /* cppcheck-suppress autoVariables; it is taken out by whoever grants, or below */
     DL_APPEND(k->waiting, &w);
     k->n_waiting++;
     while (!w.granted && ob_cond_wait_until(&w.woken, &t->lock, until_ms))

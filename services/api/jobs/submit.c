@@ -297,6 +297,7 @@ int submit_wait(submitter *s, const submission *job, ob_uuid *ret_id, ob_error *
     waiter w = { .job = job };
     pthread_cond_init(&w.woken, NULL);
     pthread_mutex_lock(&s->lock);
+    /* cppcheck-suppress autoVariables; the submitter takes it out before it is finished */
     DL_APPEND(s->waiting, &w);
     pthread_cond_signal(&s->arrived);
     while (!w.finished)

@@ -46,7 +46,9 @@ int image_files_lock(const char *path, int how, bool make)
 int image_files_create(const char *path)
 {
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    return fd < 0 ? -errno : fd;
+    if (fd < 0)
+        return -errno;
+    return fd;
 }
 
 json_t *image_files_json(const char *path)

@@ -197,7 +197,8 @@ static char *last_error(char *text)
         *to = '\0';
         return last;
     }
-    for (char *line = strtok(text, "\n"); line; line = strtok(NULL, "\n")) {
+    char *rest = NULL;
+    for (char *line = strtok_r(text, "\n", &rest); line; line = strtok_r(NULL, "\n", &rest)) {
         while (*line && ((unsigned char)*line <= ' ' || (unsigned char)*line >= 0x80))
             line++; /* umoci begins with a mark */
         if (strncmp(line, "goroutine ", strlen("goroutine ")) == 0)

@@ -98,7 +98,7 @@ int image_unpack_copy(const char *work,
 {
     const char *argv[16];
     size_t n = 0;
-    platform_args args;
+    platform_args args = { 0 };
     int auth = make_auth_file(registry, login);
     if (auth < 0)
         return ob_fail(err, -auth, "memfd_create: %s", strerror(-auth));
