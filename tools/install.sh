@@ -149,14 +149,25 @@ install_node() {
     cp "$lock" "$OPENBATCH_HOME/node_modules/.installed"
 }
 
-# Builds into $OB_BUILD, with meson's arguments in OB_BUILD_ARGS if it is set. Warnings stop the sanitized build, which is
+# Sets OB_BUILD, the directory of this copy's build, by OPENBATCH_SANITIZE: 1 or "thread".
+choose_build() {
+    case ${OPENBATCH_SANITIZE:-} in
+    1) OB_BUILD=$OPENBATCH_HOME/build-asan ;;
+    thread) OB_BUILD=$OPENBATCH_HOME/build-tsan ;;
+    *) OB_BUILD=$OPENBATCH_HOME/build ;;
+    esac
+}
+
+# Builds into $OB_BUILD, with meson's arguments in OB_BUILD_ARGS if it is set. Warnings stop a sanitized build, which is
 # for tests; an unforeseen compiler must not stop a user.
 build() {
     local log=$OPENBATCH_HOME/log/build.log args=(--buildtype=debugoptimized -Dwerror=false)
-    [[ ${OPENBATCH_SANITIZE:-} != 1 ]] ||
-        # With -O2 and all of -g, sanitized code takes twice the time to compile.
-        args=(-Dbuildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 -Dwerror=true "-Db_sanitize=address,undefined"
-            -Db_lundef=false)
+    # With -O2 and all of -g, sanitized code takes twice the time to compile.
+    local sanitized=(-Dbuildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 -Dwerror=true -Db_lundef=false)
+    case ${OPENBATCH_SANITIZE:-} in
+    1) args=("${sanitized[@]}" "-Db_sanitize=address,undefined") ;;
+    thread) args=("${sanitized[@]}" "-Db_sanitize=thread") ;;
+    esac
     [[ ! -v OB_BUILD_ARGS ]] || args=("${OB_BUILD_ARGS[@]}")
     mkdir -p "$OPENBATCH_HOME/log"
     [[ -f $OB_BUILD/build.ninja ]] || {

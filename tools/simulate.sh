@@ -26,7 +26,7 @@ take_lock
 mkdir -p "$OPENBATCH_HOME/log"
 install_packages test
 OB_BUILD=$OPENBATCH_HOME/build-simulate
-[[ -n ${OPENBATCH_SANITIZE:-} ]] && OB_BUILD=$OPENBATCH_HOME/build-asan
+[[ -z ${OPENBATCH_SANITIZE:-} ]] || choose_build
 build tests/simulation/ob-simulate
 exec 9>&- # the lock is for the build
 exec "$OB_BUILD/tests/simulation/ob-simulate" "$@"

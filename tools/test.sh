@@ -5,7 +5,7 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(pure faults crashes upgrades packages long) # only when they are named
+MORE=(pure analysis faults crashes upgrades packages long) # only when they are named
 suites=("$@")
 ((${#suites[@]})) || suites=("${ALL[@]}")
 for suite in "${suites[@]}"; do
@@ -13,8 +13,10 @@ for suite in "${suites[@]}"; do
 done
 
 export OPENBATCH_SANITIZE=1
-OB_BUILD=$OPENBATCH_HOME/build-asan
+choose_build
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
+# What a sanitizer's report begins with.
+REPORT='ERROR: (Address|Leak)Sanitizer|runtime error:|(WARNING|FATAL): ThreadSanitizer'
 test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid='' beside_pid=''
 
 kill_tree() { # PROCESS
@@ -37,7 +39,9 @@ prepare() {
     check_platform
     take_lock
     mkdir -p "$OPENBATCH_HOME/log"
-    install_packages test tls
+    local kinds=(test tls)
+    [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
+    install_packages "${kinds[@]}"
     install_venv test
     install_node
     install_kafka
@@ -120,7 +124,7 @@ make_test_home() { # [ours]
     test_homes+=("$test_home")
     chmod 711 "$test_home"
     mkdir -p "$test_home/home/kafka"
-    ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OPENBATCH_HOME/build-asan" "$test_home/home/"
+    ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OB_BUILD" "$test_home/home/"
     ln -s "$OPENBATCH_HOME/kafka/libs" "$test_home/home/kafka/"
     [[ -z ${1:-} ]] || printf 'made=for the tests\nengine=%s\n' "$1" >"$test_home/home/config"
 }
@@ -150,11 +154,9 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         "$OPENBATCH_HOME/venv/bin/python" -m pytest -q -p no:cacheprovider "$@" || status=1
         # A service that a sanitizer ended was restarted, and leaks are found at the end; the reports are in the log.
         "$OB_ROOT/openbatch" down >/dev/null || status=1
-        if grep -lE 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
-            "$OPENBATCH_HOME"/log/*/*.s 2>/dev/null; then
+        if grep -lE "$REPORT" "$OPENBATCH_HOME"/log/{*/current,*/*.s,sanitizer.*} 2>/dev/null; then
             note "a sanitizer reported an error:"
-            grep -hE -A25 'ERROR: (Address|Leak)Sanitizer|runtime error:' "$OPENBATCH_HOME"/log/*/current \
-                2>/dev/null | head -n 80 >&2 || :
+            grep -hE -A25 "$REPORT" "$OPENBATCH_HOME"/log/{*/current,sanitizer.*} 2>/dev/null | head -n 80 >&2 || :
             status=1
         fi
         if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
@@ -196,6 +198,26 @@ suite_e2e() {
     of_part=("${first[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}" "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
     in_parts -m 'not long' --timeout=600 --durations=25 --reruns 1
+}
+
+# The unit tests in which threads share something.
+THREADED=(api_pool api_turns bus bus_outage cond executor_heartbeat id log scaler_lacking scheduler_messages
+    scheduler_publisher service sweeper)
+
+# Static analysers; then ThreadSanitizer, on unit tests and on all services under load. The copy's jobs have no
+# containers but for one host's.
+suite_analysis() {
+    local OB_BUILD status=0
+    local -x OPENBATCH_SANITIZE=thread TSAN_OPTIONS=suppressions=$OB_ROOT/tests/tsan/suppressions.txt
+    choose_build
+    (build "${PROGRAMS[@]}" "${THREADED[@]/#/tests/unit/test_}") || return 1
+    /usr/bin/python3 "$OB_ROOT/tools/analysis/analyze.py" "$OB_BUILD" || status=1
+    meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs --timeout-multiplier 3 "${THREADED[@]}" || status=1
+    if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
+    TSAN_OPTIONS+=:log_path=$test_home/home/log/sanitizer
+    OPENBATCH_RUNTIME=null OPENBATCH_NULL_WORD=$test_home/home/word OPENBATCH_LOCAL_VCPUS=512 \
+        OPENBATCH_LOCAL_MEMORY_MIB=4194304 OPENBATCH_API_THREADS=32 on_test_home tests/tsan --timeout=1500 || status=1
+    return $status
 }
 
 # Faults are injected into servers and the container engine, so those must be this copy's own. Nothing is tried again.

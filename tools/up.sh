@@ -18,8 +18,7 @@ for arg in "$@"; do
     esac
 done
 
-OB_BUILD=$OPENBATCH_HOME/build
-[[ ${OPENBATCH_SANITIZE:-} == 1 ]] && OB_BUILD=$OPENBATCH_HOME/build-asan
+choose_build
 # shellcheck disable=SC2034  # written into the env file by its name
 OB_KAFKA_LIBS=$OPENBATCH_HOME/kafka/libs
 

@@ -268,10 +268,10 @@ class Stack:
             self.restart(service)
         return before
 
-    def restart(self, service):
+    def restart(self, service, timeout=30):
         old = self.kill(service, signal.SIGTERM)
-        wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old))
-        wait_for(f"{service} to be well", lambda: self.is_well(service))
+        wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old), timeout)
+        wait_for(f"{service} to be well", lambda: self.is_well(service), timeout)
 
     def healthz(self):
         """(status, text) of GET /healthz; (None, why) without an answer."""
