@@ -18,6 +18,8 @@
 #define BACKLOG 512
 #define FIRST_FD 3 /* the first descriptor of LISTEN_FDS */
 #define FDS_MAX 4096
+#define PID_IS "LISTEN_PID="
+#define FDS_ARE "LISTEN_FDS="
 
 static bool same_end(const struct sockaddr_storage *a, const struct addrinfo *b)
 {
@@ -42,11 +44,9 @@ static bool listens(int fd, struct sockaddr_storage *ret_at)
 /* The socket that was passed to this process, or -1. One for another address is closed. */
 static int handed_over(const struct addrinfo *where)
 {
-    struct sockaddr_storage at;
+    struct sockaddr_storage at = { 0 };
     const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
     bool ours = pid && n && atoi(pid) == (int)getpid() && strcmp(n, "1") == 0;
-    (void)unsetenv("LISTEN_PID");
-    (void)unsetenv("LISTEN_FDS");
     if (!ours)
         return -1;
     (void)fcntl(FIRST_FD, F_SETFD, FD_CLOEXEC);
@@ -117,7 +117,7 @@ int listener_give(struct mg_context *mg, int fd, int *ret_place, ob_error *err)
     if (mg_get_server_ports(mg, 1, &own) != 1)
         return ob_fail(err, EPROTO, "the server does not listen");
     for (int place = FIRST_FD; place < FDS_MAX; place++) {
-        struct sockaddr_storage at;
+        struct sockaddr_storage at = { 0 };
         const struct sockaddr_in *v4 = (const void *)&at;
         if (place == fd || !listens(place, &at) || at.ss_family != AF_INET ||
             ntohs(v4->sin_port) != own.port)
@@ -140,19 +140,36 @@ void listener_take_back(int place)
     (void)close(nothing);
 }
 
+/* With other values of LISTEN_PID and LISTEN_FDS. The environment itself stays as it is: a thread
+ * of a library may read it at any time. To be freed; its texts are borrowed. */
+static char **environment_with(char *pid, char *n)
+{
+    size_t had = 0, used = 0;
+    while (environ[had])
+        had++;
+    char **out = ob_calloc(had + 3, sizeof(char *));
+    for (size_t i = 0; i < had; i++)
+        if (strncmp(environ[i], PID_IS, strlen(PID_IS)) != 0 &&
+            strncmp(environ[i], FDS_ARE, strlen(FDS_ARE)) != 0)
+            out[used++] = environ[i];
+    out[used++] = pid;
+    out[used] = n;
+    return out;
+}
+
 void listener_exec(int fd, const char *path, char **argv)
 {
-    char pid[16];
-    (void)snprintf(pid, sizeof(pid), "%d", (int)getpid());
-    (void)setenv("LISTEN_PID", pid, 1);
-    (void)setenv("LISTEN_FDS", "1", 1);
+    char pid[32], n[] = FDS_ARE "1";
+    (void)snprintf(pid, sizeof(pid), PID_IS "%d", (int)getpid());
+    char **environment = environment_with(pid, n);
     if (fd == FIRST_FD)
         (void)fcntl(fd, F_SETFD, 0);
     else
         (void)dup2(fd, FIRST_FD);
     char *const only[] = { (char *)(uintptr_t)path, NULL };
     if (path)
-        (void)execv(path, only);
-    (void)execv("/proc/self/exe", argv);
+        (void)execve(path, only, environment);
+    (void)execve("/proc/self/exe", argv, environment);
     ob_errlog("restart.failed", "{s:o}", "error", ob_json_text(strerror(errno)));
+    free(environment);
 }
