@@ -45,8 +45,8 @@ static void look(disk *d)
     struct statvfs s;
     if (statvfs(d->folder, &s) < 0) /* not there yet */
         return;
-    long long room = (long long)(s.f_bavail * s.f_frsize);
-    long long least = (long long)(s.f_blocks * s.f_frsize) / LEAST_PART;
+    long long block = (long long)s.f_frsize, room = (long long)s.f_bavail * block;
+    long long least = (long long)s.f_blocks * block / LEAST_PART;
     d->full = room < (least < LEAST_BYTES ? least : LEAST_BYTES);
     d->free_mib = room >> 20;
     d->id = s.f_fsid;

@@ -313,8 +313,10 @@ void logs_delivered(logs *l, void *ref, bool ok)
     if (!ok && !s->lost)
         ob_warn("output.undelivered", "{s:s}", "run", s->run);
     s->lost |= !ok;
-    while (s->chunks && s->chunks->state == CHUNK_DONE)
-        chunk_free(s->chunks);
+    for (chunk *at = s->chunks, *next; at && at->state == CHUNK_DONE; at = next) {
+        next = at->next;
+        chunk_free(at);
+    }
     if (s->lost && s->sent == 0) {
         /* What was sent after the lost chunk came too early, because the reader wants no gap. */
         DL_FOREACH(s->chunks, c)

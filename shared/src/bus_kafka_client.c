@@ -206,7 +206,7 @@ static int set_from_file(rd_kafka_conf_t *conf, const char *path, ob_error *err)
     char *line = NULL;
     size_t cap = 0;
     int r = file ? 0 : ob_fail(err, errno, "%s: %s", path, strerror(errno));
-    for (ssize_t n; r == 0 && (n = getline(&line, &cap, file)) > 0;) {
+    while (r == 0 && getline(&line, &cap, file) > 0) {
         line[strcspn(line, "\r\n")] = '\0';
         char *equals = strchr(line, '=');
         if (line[0] == '\0' || line[0] == '#')

@@ -19,6 +19,10 @@
 #define ob_fail(err, code, ...) OB_NEGATIVE((ob_fail)(err, code, __VA_ARGS__))
 #define ob_fail_retry(err, code, ...) OB_NEGATIVE((ob_fail_retry)(err, code, __VA_ARGS__))
 
+/* Safe for threads since glibc 2.32, which clang-tidy's list of its functions does not know. */
+char *ob_safe_strerror(int code);
+#define strerror(code) ob_safe_strerror(code)
+
 /* uthash: to look for a member may find any, and after one is added or removed the head is any. The
  * macros' own code costs analysers most of their time, and they lose count of the members: they
  * take the table for freed, or the head for a member that was removed and freed. */

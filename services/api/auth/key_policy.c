@@ -350,7 +350,7 @@ static char lower(char c)
 
 /* '*' matches any text, '?' one character; takes at most |pattern| * |text| steps. */
 static bool
-glob(const char *pattern, size_t n_pattern, const char *text, size_t n_text, bool any_case)
+matches(const char *pattern, size_t n_pattern, const char *text, size_t n_text, bool any_case)
 {
     size_t p = 0, t = 0, star = n_pattern, resume = 0;
     while (t < n_text) {
@@ -383,7 +383,7 @@ static bool arn_matches(const char *pattern, const char *arn)
     for (int part = 0;; part++) {
         size_t n_pattern = part < 5 ? strcspn(pattern, ":") : strlen(pattern);
         size_t n_arn = part < 5 ? strcspn(arn, ":") : strlen(arn);
-        if (!glob(pattern, n_pattern, arn, n_arn, false))
+        if (!matches(pattern, n_pattern, arn, n_arn, false))
             return false;
         if (!pattern[n_pattern])
             return true;
@@ -398,7 +398,8 @@ static bool about_action(const statement *s, const char *action)
 {
     bool found = false;
     for (size_t i = 0; i < s->actions.n && !found; i++)
-        found = glob(s->actions.list[i], strlen(s->actions.list[i]), action, strlen(action), true);
+        found =
+            matches(s->actions.list[i], strlen(s->actions.list[i]), action, strlen(action), true);
     return found != s->not_actions;
 }
 
@@ -418,7 +419,7 @@ static bool value_matches(const condition *c, const char *value)
         bool same = c->op->compare == EQUALS ? strcmp(wanted, value) == 0
                     : c->op->compare == EQUALS_ANY_CASE
                         ? strcasecmp(wanted, value) == 0
-                        : glob(wanted, strlen(wanted), value, strlen(value), false);
+                        : matches(wanted, strlen(wanted), value, strlen(value), false);
         if (same)
             return true;
     }

@@ -90,7 +90,7 @@ static bool has_end(const struct sockaddr_storage *a, const char *addr, int port
 /* Is it a client's connection to our port? */
 static bool is_client(int port, int fd)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = { 0 };
     socklen_t len = sizeof a;
     return getsockname(fd, (struct sockaddr *)&a, &len) == 0 && has_end(&a, NULL, port) &&
            (len = sizeof a, getpeername(fd, (struct sockaddr *)&a, &len) == 0);
@@ -110,7 +110,7 @@ bool conns_are_open(http_conns *c)
 /* The server does not give a connection's socket: it is the one with these two addresses. */
 static int find_socket(int port, const char *remote_addr, int remote_port)
 {
-    struct sockaddr_storage a;
+    struct sockaddr_storage a = { 0 };
     for (int fd = 3, gap = 0; gap < FD_GAP; fd++) {
         socklen_t len = sizeof a;
         if (getpeername(fd, (struct sockaddr *)&a, &len) < 0) {

@@ -205,7 +205,7 @@ static int measure(const json_t *command, const param_set *p, extent *ret, api_r
     json_t *word;
     json_array_foreach((json_t *)command, i, word)
     {
-        extent e;
+        extent e = { 0 };
         int r = substitute(word_text(word), p, NULL, &e, rep);
         if (r < 0)
             return r;
@@ -221,7 +221,7 @@ static int substitute_all(json_t *command, const param_set *p, api_reply *rep)
     json_t *word;
     json_array_foreach(command, i, word)
     {
-        extent e;
+        extent e = { 0 };
         int r = substitute(word_text(word), p, NULL, &e, rep);
         if (r < 0)
             return r;

@@ -72,7 +72,7 @@ static int build_page(const PGresult *rows, const log_window *w, api_reply *rep)
 int op_get_log_events(api_request *req, api_reply *rep)
 {
     const char *group = NULL;
-    log_window w;
+    log_window w = { 0 };
     int64_t stream_id = 0;
     int r = log_group_of(req, &group, rep);
     if (r == 0)

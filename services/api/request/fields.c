@@ -198,6 +198,7 @@ static bool is_tag_text(const char *text)
     bool good = true;
     while (good && *text) {
         wchar_t c = L'\0';
+        /* NOLINTNEXTLINE(concurrency-mt-unsafe): only without a state of the caller's */
         size_t n = mbrtowc(&c, text, MB_LEN_MAX, &state);
         good = n <= MB_LEN_MAX && (iswalnum((wint_t)c) || wcschr(L" _.:/=+-@", c) ||
                                    (c >= 0x80 && iswspace((wint_t)c)));

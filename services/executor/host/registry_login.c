@@ -95,7 +95,8 @@ json_t *registry_login_from_file(const char *path, const char *image)
     ob_cleanup(ob_freep) char *own = NULL;
     if (!path || !*path) {
         const struct passwd *user = getpwuid(geteuid());
-        path = own = ob_strf("%s/.docker/config.json", user ? user->pw_dir : "/root");
+        own = ob_strf("%s/.docker/config.json", user ? user->pw_dir : "/root");
+        path = own;
     }
     json_auto_t *config = read_config(path);
     return registry_login_from_config(config, image);

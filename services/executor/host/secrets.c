@@ -149,9 +149,10 @@ int secrets_read(const char *dir, const char *value_from, char **ret, ob_error *
         return ob_fail(err, -r, "secret %s: %s", from, strerror(-r));
     if (name.key[0])
         r = pick_member(value_from, name.key, &value, err);
-    if (r == 0)
-        *ret = ob_take(value);
-    return r;
+    if (r < 0)
+        return r;
+    *ret = ob_take(value);
+    return 0;
 }
 
 int secrets_read_all(const char *dir, const json_t *list, json_t **ret, ob_error *err)

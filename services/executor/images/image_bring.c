@@ -138,8 +138,10 @@ static int copy(bringing *x, const char *source, const char *registry, ob_error 
 {
     json_auto_t *own = NULL;
     const json_t *login = x->b->login;
-    if (registry && !login)
-        login = own = registry_login_from_file(x->b->credentials, x->full);
+    if (registry && !login) {
+        own = registry_login_from_file(x->b->credentials, x->full);
+        login = own;
+    }
     return image_unpack_copy(x->work, source, x->platform, registry, login, x->b->limit_bytes,
                              &x->progress, err);
 }

@@ -118,9 +118,11 @@ static char *settings(const instance_dir_config *config, const provider_launch_s
     FILE *out = open_memstream(&text, &size);
     if (!out)
         abort();
-    for (size_t i = 0; passed_on[i]; i++)
-        if (getenv(passed_on[i]))
-            add_setting(out, passed_on[i], getenv(passed_on[i]));
+    for (size_t i = 0; passed_on[i]; i++) {
+        const char *value = getenv(passed_on[i]);
+        if (value)
+            add_setting(out, passed_on[i], value);
+    }
     for (char **e = environ; *e; e++) {
         const char *equals = strchr(*e, '=');
         if (!equals || !is_of_a_runtime(*e))
@@ -232,7 +234,8 @@ bool instance_dir_alive(const char *home, const char *id)
     DIR *dir = opendir(instance_dir_path(path, home, id, "%s", ""));
     bool more = false;
     for (const struct dirent *e; dir && !more && (e = readdir(dir));)
-        more = strcmp(e->d_name, ".") && strcmp(e->d_name, "..") && strcmp(e->d_name, "type");
+        more = strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0 &&
+               strcmp(e->d_name, "type") != 0;
     if (dir)
         (void)closedir(dir);
     return more;

@@ -120,7 +120,7 @@ void class_insert_returned(engine *e)
         job *j = e->returned[i];
         if (!class_awaits(j))
             continue;
-        if (j->cls != cls)
+        if (!cls || j->cls != cls)
             next = j->cls->waiting;
         cls = j->cls;
         if (next && job_is_before(cls->waiting->prev, j)) /* the tail */

@@ -458,10 +458,10 @@ static void write_waiting(const class *cls, const view *v, line *l)
     else if (q->keeper && q->keeper != cls && q->keeper->capped)
         say(l, "the next free vCPUs of the job queue are kept for a larger job that has been "
                "passed over");
-    else if (q->n_ces == 0)
+    else if (v->n == 0)
         say(l, "the job queue has no compute environment");
     else
-        for (size_t i = 0; i < q->n_ces; i++) {
+        for (size_t i = 0; i < v->n; i++) {
             say(l, "%s", i > 0 ? "; " : "");
             say_ce(l, cls, i, v);
         }

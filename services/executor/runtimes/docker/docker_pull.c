@@ -144,8 +144,10 @@ static pull *pull_new(docker *d, const char *key, const char *image, const conta
     HASH_ADD_KEYPTR(hh, d->pulls, p->key, strlen(p->key), p);
     ob_cleanup(ob_freep) char *own = NULL;
     const char *auth = c->auth;
-    if (!auth)
-        auth = own = docker_auth_from_file(d->base.config.credentials, image);
+    if (!auth) {
+        own = docker_auth_from_file(d->base.config.credentials, image);
+        auth = own;
+    }
     ob_cleanup(ob_freep) char *header = auth ? ob_strf("X-Registry-Auth: %s", auth) : NULL;
     ob_cleanup(ob_freep) char *query = docker_spec_pull_query(image, c->platform);
     ob_cleanup(ob_freep) char *path = ob_strf("%s/images/create?%s", d->api, query);

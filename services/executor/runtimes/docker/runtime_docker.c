@@ -177,12 +177,14 @@ static int connect_to(docker *d, const char *host, ob_error *err)
                                 .body_max = BODY_MAX,
                                 .idle_connections = IDLE_CONNECTIONS };
     ob_cleanup(ob_freep) char *base = NULL;
-    if (strncmp(host, "unix://", 7) == 0)
+    if (strncmp(host, "unix://", 7) == 0) {
         options.socket = host + 7;
-    else if (strncmp(host, "tcp://", 6) == 0)
-        options.base = base = ob_strf("http://%s", host + 6);
-    else
+    } else if (strncmp(host, "tcp://", 6) == 0) {
+        base = ob_strf("http://%s", host + 6);
+        options.base = base;
+    } else {
         return ob_fail(err, EINVAL, "DOCKER_HOST must begin with unix:// or tcp://, not %s", host);
+    }
     return loop_http_new(d->base.config.loop, &options, &d->http, err);
 }
 

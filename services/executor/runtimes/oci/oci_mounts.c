@@ -64,10 +64,12 @@ static int add_mount_point(mount_list *l, const json_t *mount, ob_error *err)
     if (r < 0)
         return r;
     ob_cleanup(ob_freep) char *made = NULL;
-    if (m.path)
+    if (m.path) {
         (void)json_array_append_new(l->sources, ob_json_text(m.path));
-    else
-        m.path = made = own_volume(l, "job", m.volume, m.target);
+    } else {
+        made = own_volume(l, "job", m.volume, m.target);
+        m.path = made;
+    }
     add(l->own, m.target, "bind", m.path, m.read_only ? "rbind,ro,rprivate" : "rbind,rw,rprivate");
     return 0;
 }

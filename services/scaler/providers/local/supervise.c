@@ -44,7 +44,7 @@ static void child_setup(int log_fd)
 {
     sigset_t none;
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    (void)pthread_sigmask(SIG_SETMASK, &none, NULL);
     (void)signal(SIGPIPE, SIG_DFL);
     int null_fd = open("/dev/null", O_RDWR);
     (void)dup2(null_fd, 0);

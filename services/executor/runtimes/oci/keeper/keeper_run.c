@@ -40,7 +40,7 @@
 #define EXIT_SIGNAL 128
 #define STATE_ROOT OCI_MEMORY "/runtime"
 #define PID_FILE OCI_MEMORY "/pid"
-#define LOG_FILE OCI_MEMORY "/log"
+#define LOG_FILE (OCI_MEMORY "/log")
 #define NAMES 3
 #define TRY_BYTES 65536
 
