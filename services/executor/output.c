@@ -92,9 +92,9 @@ static stream *find(const logs *l, const char *run)
     return s;
 }
 
-static void chunk_free(chunk *c)
+/* One of the stream's. */
+static void chunk_free(stream *s, chunk *c)
 {
-    stream *s = c->stream;
     DL_DELETE(s->chunks, c);
     s->bytes -= c->len;
     s->l->bytes -= c->len;
@@ -106,7 +106,7 @@ static void stream_free(stream *s)
 {
     chunk *c, *next;
     DL_FOREACH_SAFE(s->chunks, c, next)
-    chunk_free(c);
+    chunk_free(s, c);
     HASH_DEL(s->l->streams, s);
     free(s->name);
     free(s->head);
@@ -313,10 +313,8 @@ void logs_delivered(logs *l, void *ref, bool ok)
     if (!ok && !s->lost)
         ob_warn("output.undelivered", "{s:s}", "run", s->run);
     s->lost |= !ok;
-    for (chunk *at = s->chunks, *next; at && at->state == CHUNK_DONE; at = next) {
-        next = at->next;
-        chunk_free(at);
-    }
+    while (s->chunks && s->chunks->state == CHUNK_DONE)
+        chunk_free(s, s->chunks);
     if (s->lost && s->sent == 0) {
         /* What was sent after the lost chunk came too early, because the reader wants no gap. */
         DL_FOREACH(s->chunks, c)

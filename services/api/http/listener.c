@@ -37,6 +37,7 @@ static bool listens(int fd, struct sockaddr_storage *ret_at)
 {
     int yes = 0;
     socklen_t len = sizeof(yes), at_len = sizeof(*ret_at);
+    memset(ret_at, 0, at_len);
     return getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &yes, &len) == 0 && yes &&
            getsockname(fd, (struct sockaddr *)ret_at, &at_len) == 0;
 }
@@ -44,7 +45,7 @@ static bool listens(int fd, struct sockaddr_storage *ret_at)
 /* The socket that was passed to this process, or -1. One for another address is closed. */
 static int handed_over(const struct addrinfo *where)
 {
-    struct sockaddr_storage at = { 0 };
+    struct sockaddr_storage at;
     const char *pid = getenv("LISTEN_PID"), *n = getenv("LISTEN_FDS");
     bool ours = pid && n && atoi(pid) == (int)getpid() && strcmp(n, "1") == 0;
     if (!ours)
@@ -117,7 +118,7 @@ int listener_give(struct mg_context *mg, int fd, int *ret_place, ob_error *err)
     if (mg_get_server_ports(mg, 1, &own) != 1)
         return ob_fail(err, EPROTO, "the server does not listen");
     for (int place = FIRST_FD; place < FDS_MAX; place++) {
-        struct sockaddr_storage at = { 0 };
+        struct sockaddr_storage at;
         const struct sockaddr_in *v4 = (const void *)&at;
         if (place == fd || !listens(place, &at) || at.ss_family != AF_INET ||
             ntohs(v4->sin_port) != own.port)

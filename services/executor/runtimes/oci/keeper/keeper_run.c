@@ -38,11 +38,11 @@
 #define RETRY_MS 200
 #define LATE_TRIES 50 /* of writing output after the container's end */
 #define EXIT_SIGNAL 128
-#define STATE_ROOT OCI_MEMORY "/runtime"
-#define PID_FILE OCI_MEMORY "/pid"
-#define LOG_FILE (OCI_MEMORY "/log")
 #define NAMES 3
 #define TRY_BYTES 65536
+
+static const char state_root[] = OCI_MEMORY "/runtime", pid_file[] = OCI_MEMORY "/pid",
+                  log_file[] = OCI_MEMORY "/log";
 
 typedef enum keeper_phase {
     PHASE_CREATING,
@@ -192,16 +192,16 @@ static void create(keeper *k, const int ends[KEEPER_STREAMS])
 {
     const char *const args[] = { k->plan->runtime,
                                  "--log",
-                                 LOG_FILE,
+                                 log_file,
                                  "--log-format",
                                  "json",
                                  "--root",
-                                 STATE_ROOT,
+                                 state_root,
                                  "create",
                                  "--bundle",
                                  ".",
                                  "--pid-file",
-                                 PID_FILE,
+                                 pid_file,
                                  k->plan->place.id,
                                  NULL };
     k->runtime = start_runtime(k, args, ends);
@@ -234,7 +234,7 @@ static void runtime_error(const keeper *k, char *why, size_t size)
 {
     static const char member[] = "\"msg\":";
     char text[WHY_MAX * 2], *last = NULL;
-    if (read_text(LOG_FILE, text, sizeof(text)))
+    if (read_text(log_file, text, sizeof(text)))
         for (char *at = text; (at = strstr(at, member)); at += sizeof(member))
             last = at + sizeof(member) - 1;
     char *quote = last ? strchr(last, '"') : NULL;
@@ -258,7 +258,7 @@ typedef enum keeper_gate {
 static keeper_gate open_gate(const keeper *k)
 {
     char path[512];
-    (void)snprintf(path, sizeof(path), STATE_ROOT "/%s/exec.fifo", k->plan->place.id);
+    (void)snprintf(path, sizeof(path), "%s/%s/exec.fifo", state_root, k->plan->place.id);
     const char *name = strrchr(k->plan->runtime, '/');
     if (strcmp(name ? name + 1 : k->plan->runtime, "crun") == 0) {
         int fd = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC);
@@ -268,8 +268,8 @@ static keeper_gate open_gate(const keeper *k)
         return ok ? GATE_OPEN : GATE_SHUT;
     }
     int ends[KEEPER_STREAMS] = { k->null, k->null }, status = -1;
-    const char *const args[] = { k->plan->runtime, "--log",    LOG_FILE, "--log-format",    "json",
-                                 "--root",         STATE_ROOT, "start",  k->plan->place.id, NULL };
+    const char *const args[] = { k->plan->runtime, "--log",    log_file, "--log-format",    "json",
+                                 "--root",         state_root, "start",  k->plan->place.id, NULL };
     pid_t pid = start_runtime(k, args, ends);
     while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
         ;
@@ -443,7 +443,7 @@ static bool make_container(keeper *k)
         return false;
     }
     bool ok = WIFEXITED(k->runtime_status) && WEXITSTATUS(k->runtime_status) == 0;
-    if (ok && read_text(PID_FILE, pid, sizeof(pid)))
+    if (ok && read_text(pid_file, pid, sizeof(pid)))
         k->init = atoi(pid);
     if (k->init > 0)
         return true;
