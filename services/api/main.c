@@ -155,7 +155,7 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
         r = http_start(&ctx, &http, err);
     if (r == 0)
         r = start_parts(&ctx, http, err);
-    *ret_listen = r == 0 && atomic_load(&ob_service_again) ? http_drain(http) : -1;
+    *ret_listen = r == 0 && ob_service_again() ? http_drain(http) : -1;
     atomic_store(&ctx.ready, false);
     http_stop(http);
     retention_stop(&ctx);
@@ -215,8 +215,8 @@ int main(int argc, char **argv)
     if (r < 0)
         (void)fprintf(stderr, "openbatch-api: %s\n", err.text);
     ob_config_done(&config, fields, true);
-    if (listen_fd >=
-        0) /* OB_RERUN: the script that reads the settings and starts the program (tools/sv/api) */
+    /* OB_RERUN: the script that reads the settings and starts the program (tools/sv/api) */
+    if (listen_fd >= 0 && ob_service_exec())
         listener_exec(listen_fd, getenv("OB_RERUN"), argv);
     return r < 0 ? 1 : 0;
 }

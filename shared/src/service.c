@@ -15,8 +15,9 @@
 #include "ob/log.h"
 #include "service_internal.h"
 
-atomic_bool ob_service_stopping, ob_service_again;
+atomic_bool ob_service_stopping;
 
+static atomic_bool hung_up, to_end; /* SIGHUP has come; SIGTERM or SIGINT has */
 static int stop_fd = -1;
 static char service_name[64] = "openbatch";
 
@@ -24,7 +25,7 @@ static void on_stop(int signal_number)
 {
     int saved_errno = errno;
     uint64_t one = 1;
-    atomic_store(&ob_service_again, signal_number == SIGHUP);
+    atomic_store(signal_number == SIGHUP ? &hung_up : &to_end, true);
     atomic_store(&ob_service_stopping, true);
     (void)!write(stop_fd, &one, sizeof(one));
     errno = saved_errno;
@@ -67,6 +68,20 @@ int ob_service_init(const char *name, const char *log_level, ob_error *err)
         sigaction(SIGHUP, &stop, NULL) < 0 || sigaction(SIGPIPE, &ignore, NULL) < 0)
         return ob_fail(err, errno, "sigaction: %s", strerror(errno));
     return keep_out_of_cores(err);
+}
+
+bool ob_service_again(void)
+{
+    return atomic_load(&hung_up) && !atomic_load(&to_end);
+}
+
+bool ob_service_exec(void)
+{
+    struct sigaction end = { .sa_handler = SIG_DFL };
+    (void)sigemptyset(&end.sa_mask);
+    (void)sigaction(SIGTERM, &end, NULL);
+    (void)sigaction(SIGINT, &end, NULL);
+    return ob_service_again();
 }
 
 int ob_service_stop_fd(void)

@@ -6,7 +6,7 @@
 #define STOP_FD 0
 
 /* A process looks at it after each wait; who is told to stop, is told when it runs. */
-atomic_bool ob_service_stopping, ob_service_again;
+atomic_bool ob_service_stopping;
 
 int ob_service_stop_fd(void)
 {

@@ -6,6 +6,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "ob/service.h"
@@ -161,6 +162,35 @@ static void sigterm_sets_the_flag_and_wakes_the_loop(void **state)
     assert_int_equal(poll(&fd, 1, 0), 1);
 }
 
+/* The status of a process that gets these signals, as a service that begins anew does. */
+static int status_after(bool again, int then, int last)
+{
+    int status = -1;
+    uint64_t word;
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (raise(SIGHUP) != 0 || !ob_service_again() || (then && raise(then) != 0) ||
+            raise(SIGHUP) != 0 || ob_service_again() != again || ob_service_exec() != again)
+            _exit(1);
+        (void)(last && raise(last));
+        _exit(0);
+    }
+    assert_int_equal(waitpid(pid, &status, 0), pid);
+    assert_int_equal(read(ob_service_stop_fd(), &word, sizeof(word)), sizeof(word)); /* shared */
+    return status;
+}
+
+static void a_signal_to_end_is_not_lost_when_the_service_begins_anew(void **state)
+{
+    static const int ends[] = { SIGTERM, SIGINT };
+    assert_int_equal(status_after(true, 0, 0), 0);
+    for (size_t i = 0; i < ARRAY_SIZE(ends); i++) {
+        assert_int_equal(status_after(false, ends[i], 0), 0);
+        int status = status_after(true, 0, ends[i]);
+        assert_true(WIFSIGNALED(status) && WTERMSIG(status) == ends[i]);
+    }
+}
+
 static void a_wrong_log_level_is_refused(void **state)
 {
     ob_error err = { 0 };
@@ -176,6 +206,7 @@ int main(void)
         cmocka_unit_test(a_stale_socket_is_replaced_and_only_the_owner_may_connect),
         cmocka_unit_test(a_client_that_does_not_read_stops_nobody),
         cmocka_unit_test(too_long_a_directory_is_refused),
+        cmocka_unit_test(a_signal_to_end_is_not_lost_when_the_service_begins_anew),
         cmocka_unit_test(sigterm_sets_the_flag_and_wakes_the_loop),
         cmocka_unit_test(a_wrong_log_level_is_refused),
     };

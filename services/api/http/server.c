@@ -218,7 +218,7 @@ int http_drain(http_server *server)
     if (server->serves)
         listener_take_back(server->place);
     atomic_store(&server->common.draining, true);
-    while (conns_are_open(server->common.conns) && ob_mono_ms() < until_ms)
+    while (conns_are_open(server->common.conns) && ob_service_again() && ob_mono_ms() < until_ms)
         (void)nanosleep(&nap, NULL);
     return fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
 }

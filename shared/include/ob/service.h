@@ -9,10 +9,13 @@
 
 /* Set by SIGTERM, SIGINT and SIGHUP; loops check it. */
 extern atomic_bool ob_service_stopping;
-/* The last of these signals was SIGHUP: a service that can should start again in the same process,
- * with the current program and settings. The other services just end, and their supervisor restarts
- * them. */
-extern atomic_bool ob_service_again;
+/* SIGHUP has come, and neither SIGTERM nor SIGINT: a service that can should start again in the
+ * same process, with the current program and settings. The other services just end, and their
+ * supervisor restarts them. */
+bool ob_service_again(void);
+/* The same, to be asked last: from now on SIGTERM and SIGINT end the process at once, so that one
+ * that comes before the next program is ready for it is not lost. */
+bool ob_service_exec(void);
 
 /* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs, and keeps its
  * memory out of core files. Errors: -EINVAL (log_level), -errno. */

@@ -241,6 +241,21 @@ def test_a_connection_that_is_kept_open_is_answered_to_its_end(stack):
     wait_for("the api", lambda: stack.is_well("api"), 60)
 
 
+def test_sigterm_ends_an_api_that_is_to_begin_anew(stack):
+    """While it still serves a request of before; its supervisor starts another."""
+    url = urllib.parse.urlsplit(stack.endpoint)
+    pid = stack.pid("api")
+    with contextlib.closing(socket.create_connection((url.hostname, url.port), 30)) as sock:
+        sock.sendall(b"POST /v1/listjobs HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\n\r\n{")
+        with contextlib.closing(http.client.HTTPConnection(url.hostname, url.port, 30)) as other:
+            keeps_open(other)
+            os.kill(pid, signal.SIGHUP)
+            wait_for("the api to hear of it", lambda: not keeps_open(other), 60, every=0.01)
+        os.kill(pid, signal.SIGTERM)
+        wait_for("its end", lambda: stack.pid("api") != pid, 60)
+    wait_for("the api", lambda: stack.is_well("api"), 60)
+
+
 # --- a job's log stream -------------------------------------------------------------------------
 
 
