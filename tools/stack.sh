@@ -278,14 +278,17 @@ restart_executors() {
 }
 
 # The progress of a service, as a text that changes while it makes progress: its process, the processor time of the
-# process and its children, and the size of its log. Empty if no process runs.
+# process and its children, of those that run, too, and the size of its log. Empty if no process runs.
 service_progress() { # NAME
-    local pid line ticks
+    local pid one line ticks sum=0
     pid=$(cat "$OPENBATCH_HOME/sv/$1/supervise/pid" 2>/dev/null || :)
-    [[ -n $pid ]] || return 0
-    { read -r line <"/proc/$pid/stat"; } 2>/dev/null || return 0
-    read -ra ticks <<<"${line##*) }"
-    say "$pid $((ticks[11] + ticks[12] + ticks[13] + ticks[14]))" \
+    [[ -n $pid && -e /proc/$pid/stat ]] || return 0
+    for one in "$pid" $(pgrep -P "$pid"); do
+        { read -r line <"/proc/$one/stat"; } 2>/dev/null || continue
+        read -ra ticks <<<"${line##*) }"
+        ((sum += ticks[11] + ticks[12] + ticks[13] + ticks[14])) || :
+    done
+    say "$pid $sum" \
         "$(stat -c %s "$OPENBATCH_HOME/log/$1/current" 2>/dev/null || :)"
 }
 
