@@ -2,12 +2,20 @@
  * not thrd_*, mtx_* and cnd_*, with which librdkafka makes its threads and keeps its locks. Unseen
  * threads would crash in our callbacks, and unseen locks would make races of what they order. A
  * program that links this uses it in place of the C library's, which has the same types below:
- * there mtx_t is a pthread_mutex_t, too. Owns nothing. Any thread. */
+ * there mtx_t is a pthread_mutex_t, too. Owns nothing. Any thread.
+ *
+ * librdkafka's read-write locks are those of POSIX, but what it calls itself is left out
+ * (suppressions.txt), so they pass through here as well. It destroys a lock after the last
+ * reference to it, which it counts by unseen atomic operations: here such a lock is taken once
+ * more before that, so that its end comes after all who have held it. */
 #include <assert.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <threads.h>
 
 static_assert(sizeof(mtx_t) == sizeof(pthread_mutex_t), "a mutex is one of POSIX");
@@ -117,6 +125,8 @@ int mtx_unlock(mtx_t *mtx)
 
 void mtx_destroy(mtx_t *mtx)
 {
+    (void)mtx_lock(mtx);
+    (void)mtx_unlock(mtx);
     (void)pthread_mutex_destroy(mutex(mtx));
 }
 
@@ -148,4 +158,48 @@ int cnd_timedwait(cnd_t *cnd, mtx_t *mtx, const struct timespec *until)
 void cnd_destroy(cnd_t *cnd)
 {
     (void)pthread_cond_destroy(condition(cnd));
+}
+
+/* ---- read-write locks ------------------------------------------------------------------------ */
+
+/* ThreadSanitizer's own functions, under the names that stay theirs. */
+int __interceptor_pthread_rwlock_init(pthread_rwlock_t *lock, const pthread_rwlockattr_t *attr);
+int __interceptor_pthread_rwlock_rdlock(pthread_rwlock_t *lock);
+int __interceptor_pthread_rwlock_wrlock(pthread_rwlock_t *lock);
+int __interceptor_pthread_rwlock_unlock(pthread_rwlock_t *lock);
+int __interceptor_pthread_rwlock_destroy(pthread_rwlock_t *lock);
+
+static bool is_in_librdkafka(const void *code)
+{
+    Dl_info where;
+    return dladdr(code, &where) && where.dli_fname && strstr(where.dli_fname, "/librdkafka.so");
+}
+
+int pthread_rwlock_init(pthread_rwlock_t *restrict lock, const pthread_rwlockattr_t *restrict attr)
+{
+    return __interceptor_pthread_rwlock_init(lock, attr);
+}
+
+int pthread_rwlock_rdlock(pthread_rwlock_t *lock)
+{
+    return __interceptor_pthread_rwlock_rdlock(lock);
+}
+
+int pthread_rwlock_wrlock(pthread_rwlock_t *lock)
+{
+    return __interceptor_pthread_rwlock_wrlock(lock);
+}
+
+int pthread_rwlock_unlock(pthread_rwlock_t *lock)
+{
+    return __interceptor_pthread_rwlock_unlock(lock);
+}
+
+int pthread_rwlock_destroy(pthread_rwlock_t *lock)
+{
+    if (is_in_librdkafka(__builtin_return_address(0))) {
+        (void)pthread_rwlock_wrlock(lock);
+        (void)pthread_rwlock_unlock(lock);
+    }
+    return __interceptor_pthread_rwlock_destroy(lock);
 }

@@ -87,6 +87,36 @@ static bool has_end(const struct sockaddr_storage *a, const char *addr, int port
     return has == port && (!addr || strcmp(text, addr) == 0);
 }
 
+/* The next three look at any descriptor, which another thread may open or close meanwhile. They get
+ * numbers and read no memory that is shared (tests/tsan/suppressions.txt names them). */
+static bool is_socket(int fd, bool *ret_open, ino_t *ret_inode)
+{
+    struct stat st = { 0 };
+    *ret_open = fstat(fd, &st) == 0;
+    *ret_inode = st.st_ino;
+    return *ret_open && S_ISSOCK(st.st_mode);
+}
+
+/* Has the client sent headers that have not been read yet? */
+static bool headers_wait(int fd)
+{
+    char head[HEAD_MAX];
+    ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
+    return n > 0 && memmem(head, (size_t)n, "\r\n\r\n", 4);
+}
+
+/* Another socket may have its number by now. */
+static void cut_stranger(int fd, ino_t inode)
+{
+    struct stat st;
+    int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    if (same < 0)
+        return;
+    if (fstat(same, &st) == 0 && st.st_ino == inode)
+        (void)shutdown(same, SHUT_RDWR);
+    (void)close(same);
+}
+
 /* Is it a client's connection to our port? */
 static bool is_client(int port, int fd)
 {
@@ -98,11 +128,12 @@ static bool is_client(int port, int fd)
 
 bool conns_are_open(http_conns *c)
 {
-    struct stat st;
+    bool open;
+    ino_t inode;
     for (int fd = 3, gap = 0; gap < FD_GAP; fd++) {
-        gap = fstat(fd, &st) < 0 ? gap + 1 : 0;
-        if (gap == 0 && S_ISSOCK(st.st_mode) && is_client(c->port, fd))
+        if (is_socket(fd, &open, &inode) && is_client(c->port, fd))
             return true;
+        gap = open ? 0 : gap + 1;
     }
     return false;
 }
@@ -125,26 +156,6 @@ static int find_socket(int port, const char *remote_addr, int remote_port)
 }
 
 /* ---- the thread ------------------------------------------------------------------------------ */
-
-/* Has the client sent headers that have not been read yet? */
-static bool headers_wait(int fd)
-{
-    char head[HEAD_MAX];
-    ssize_t n = recv(fd, head, sizeof head, MSG_PEEK | MSG_DONTWAIT);
-    return n > 0 && memmem(head, (size_t)n, "\r\n\r\n", 4);
-}
-
-/* Another socket may have its number by now. */
-static void cut_stranger(int fd, ino_t inode)
-{
-    struct stat st;
-    int same = fcntl(fd, F_DUPFD_CLOEXEC, 0);
-    if (same < 0)
-        return;
-    if (fstat(same, &st) == 0 && st.st_ino == inode)
-        (void)shutdown(same, SHUT_RDWR);
-    (void)close(same);
-}
 
 static void make_room(http_conns *c, int fd)
 {
@@ -177,15 +188,16 @@ static void look_at_strangers(http_conns *c)
     int64_t now_ms = ob_mono_ms();
     int cut = 0;
     for (int fd = 3, gap = 0; gap < FD_GAP; fd++) {
-        struct stat st;
+        bool open;
+        ino_t inode;
         make_room(c, fd);
         stranger *s = &c->strangers[fd];
-        gap = fstat(fd, &st) < 0 ? gap + 1 : 0;
-        if (gap || c->known[fd] || !S_ISSOCK(st.st_mode) || !is_client(c->port, fd) ||
-            headers_wait(fd))
+        bool socket = is_socket(fd, &open, &inode);
+        gap = open ? 0 : gap + 1;
+        if (!socket || c->known[fd] || !is_client(c->port, fd) || headers_wait(fd))
             *s = (stranger){ 0 };
-        else if (s->inode != st.st_ino)
-            *s = (stranger){ st.st_ino, now_ms };
+        else if (s->inode != inode)
+            *s = (stranger){ inode, now_ms };
         else if (now_ms - s->since_ms > SCARCE_MS) {
             cut_stranger(fd, s->inode);
             cut++;
