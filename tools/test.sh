@@ -201,7 +201,7 @@ suite_e2e() {
 }
 
 # The unit tests in which threads share something.
-THREADED=(api_pool api_turns bus bus_outage cond executor_heartbeat id log scaler_lacking scheduler_messages
+THREADED=(api_clients api_pool api_turns bus bus_outage cond executor_heartbeat id log scaler_lacking scheduler_messages
     scheduler_publisher service sweeper)
 
 # Static analysers; then ThreadSanitizer, on unit tests and on all services under load. The copy's jobs have no
@@ -216,7 +216,7 @@ suite_analysis() {
     if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
     TSAN_OPTIONS+=:log_path=$test_home/home/log/sanitizer
     OPENBATCH_RUNTIME=null OPENBATCH_NULL_WORD=$test_home/home/word OPENBATCH_LOCAL_VCPUS=512 \
-        OPENBATCH_LOCAL_MEMORY_MIB=4194304 OPENBATCH_API_THREADS=32 on_test_home tests/tsan --timeout=1500 || status=1
+        OPENBATCH_LOCAL_MEMORY_MIB=4194304 OPENBATCH_API_THREADS=32 on_test_home tests/tsan --timeout=3600 || status=1
     return $status
 }
 

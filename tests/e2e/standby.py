@@ -15,7 +15,7 @@ def holders(stack):
 
 
 @contextlib.contextmanager
-def standby_of(stack, folder):
+def standby_of(stack, folder, timeout=20):
     """With a health socket of its own in folder/run; gives its process."""
     run_dir = folder / "run"
     run_dir.mkdir(mode=0o700)
@@ -35,10 +35,10 @@ def standby_of(stack, folder):
             },
             stderr=log,
         )
-    wait_for("the standby's connection", lambda: len(holders(stack)) == 2, 20)
+    wait_for("the standby's connection", lambda: len(holders(stack)) == 2, timeout)
     try:
         yield process
     finally:
         process.kill()
         process.wait()
-    wait_for("the supervised one leads", lambda: stack.health("scheduler")["leader"], 20)
+    wait_for("the supervised one leads", lambda: stack.health("scheduler")["leader"], timeout)

@@ -140,7 +140,7 @@ class Joined:
 
 
 @contextlib.contextmanager
-def joined(trial, environment, name, **more):
+def joined(trial, environment, name, timeout=60, **more):
     """Such a host, once its instance is ACTIVE."""
     before = len(trial.instances(environment))
     host = Joined(trial, environment, name, **more)
@@ -148,7 +148,7 @@ def joined(trial, environment, name, **more):
         wait_for(
             f"{name} to join",
             lambda: [i for i, s in trial.instances(environment)[before:] if s == ACTIVE],
-            60,
+            timeout,
         )
         yield host
     finally:

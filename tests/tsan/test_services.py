@@ -16,10 +16,11 @@ from storm import Storm
 from trial import until_answered
 from work import ENDED
 
-ROUNDS = 30  # of the crowd's
-SUBMISSIONS = 2000
+ROUNDS = 12  # of the crowd's
+SUBMISSIONS = 600
 LINES = 300  # that a container writes
-SLOW = 120  # seconds that a service may take to start
+SLOW = 300  # seconds that a service may take to start
+AGAIN = {"retryStrategy": {"attempts": 10}}  # an executor that is held up is lost
 STATES = ("SUBMITTED", "PENDING", "RUNNABLE", "STARTING", "RUNNING", *ENDED)
 
 
@@ -73,7 +74,7 @@ def storm(trial, definition):
     def call(n):
         def arguments(last):
             on = [{"jobId": last}] if last and n % 3 == 0 else []
-            return {"jobDefinition": definition, "dependsOn": on}
+            return {"jobDefinition": definition, "dependsOn": on, **AGAIN}
 
         return arguments
 
@@ -112,11 +113,10 @@ def test_services_under_load(trial):
     talk = trial.definition(["sh", "-c", f"for i in $(seq {LINES}); do echo line $i; done"])
     engine = {"OPENBATCH_RUNTIME": "docker", "DOCKER_HOST": stack.settings["DOCKER_HOST"]}
     with (
-        standby_of(stack, trial.folder),
-        joined(trial, environment, "containers", **engine) as host,
+        standby_of(stack, trial.folder, SLOW),
+        joined(trial, environment, "containers", SLOW, **engine) as host,
     ):
-        again = {"retryStrategy": {"attempts": 5}}
-        talking = [trial.submit(talk, queue=queue, **again) for _ in range(8)]
+        talking = [trial.submit(talk, queue=queue, **AGAIN) for _ in range(8)]
         with reading(trial, environment):
             with crowd.arriving():
                 submitter, submitting = storm(trial, crowd.quick)
@@ -128,9 +128,13 @@ def test_services_under_load(trial):
                     if stack.pid(instance):
                         stack.kill(instance, signal.SIGTERM)
                 stack.restart("api", SLOW)
-            submitting.join(600)
+            submitting.join(1200)
         assert not submitter.failed, submitter.failed[0]
         assert submitter.counts.submitted == SUBMISSIONS
-        crowd.wait_ended(900)
+        crowd.wait_ended(1800)
         for job in trial.work.jobs(talking):
-            assert len(trial.work.log(job, 60)) == LINES, job
+            wait_for(
+                f"all lines of {job['jobId']}",
+                lambda job=job: len(trial.work.log(job, SLOW)) == LINES,
+                SLOW,
+            )
