@@ -188,8 +188,9 @@ static void bound_memory_of_threads(char **argv)
     if (n < 0 || getenv("GLIBC_TUNABLES"))
         return;
     path[n] = '\0'; /* /proc/self/exe itself would become the process's name */
-    if (setenv("GLIBC_TUNABLES", "glibc.malloc.tcache_max=128", 0) == 0)
-        (void)execv(path, argv);
+    char **environment = ob_service_environment("GLIBC_TUNABLES=glibc.malloc.tcache_max=128", NULL);
+    (void)execve(path, argv, environment);
+    free(environment);
 }
 
 int main(int argc, char **argv)

@@ -84,6 +84,28 @@ bool ob_service_exec(void)
     return ob_service_again();
 }
 
+static bool same_name(const char *setting, const char *other)
+{
+    size_t len = other ? strcspn(other, "=") + 1 : 0;
+    return other && strncmp(setting, other, len) == 0;
+}
+
+char **ob_service_environment(const char *one, const char *other)
+{
+    size_t had = 0, used = 0;
+    while (environ[had])
+        had++;
+    char **out = ob_calloc(had + 3, sizeof(char *));
+    for (size_t i = 0; i < had; i++)
+        if (!same_name(environ[i], one) && !same_name(environ[i], other))
+            out[used++] = environ[i];
+    if (one)
+        out[used++] = (char *)(uintptr_t)one;
+    if (other)
+        out[used++] = (char *)(uintptr_t)other;
+    return out;
+}
+
 int ob_service_stop_fd(void)
 {
     return stop_fd;

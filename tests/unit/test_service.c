@@ -191,6 +191,25 @@ static void a_signal_to_end_is_not_lost_when_the_service_begins_anew(void **stat
     }
 }
 
+static void an_environment_for_an_exec_has_each_name_once(void **state)
+{
+    assert_int_equal(setenv("OB_TEST_ONE", "old", 1), 0);
+    assert_int_equal(setenv("OB_TEST_ONE_MORE", "kept", 1), 0);
+    char **with = ob_service_environment("OB_TEST_ONE=new", "OB_TEST_TWO=2");
+    size_t found = 0, had = 0, n = 0;
+    for (; with[n]; n++) {
+        assert_string_not_equal(with[n], "OB_TEST_ONE=old");
+        found += strcmp(with[n], "OB_TEST_ONE=new") == 0 || strcmp(with[n], "OB_TEST_TWO=2") == 0 ||
+                 strcmp(with[n], "OB_TEST_ONE_MORE=kept") == 0;
+    }
+    while (environ[had])
+        had++;
+    assert_int_equal(found, 3);
+    assert_int_equal(n, had + 1);
+    assert_string_equal(getenv("OB_TEST_ONE"), "old");
+    free(with);
+}
+
 static void a_wrong_log_level_is_refused(void **state)
 {
     ob_error err = { 0 };
@@ -208,6 +227,7 @@ int main(void)
         cmocka_unit_test(too_long_a_directory_is_refused),
         cmocka_unit_test(a_signal_to_end_is_not_lost_when_the_service_begins_anew),
         cmocka_unit_test(sigterm_sets_the_flag_and_wakes_the_loop),
+        cmocka_unit_test(an_environment_for_an_exec_has_each_name_once),
         cmocka_unit_test(a_wrong_log_level_is_refused),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -14,12 +14,11 @@
 
 #include "ob/json.h"
 #include "ob/log.h"
+#include "ob/service.h"
 
 #define BACKLOG 512
 #define FIRST_FD 3 /* the first descriptor of LISTEN_FDS */
 #define FDS_MAX 4096
-#define PID_IS "LISTEN_PID="
-#define FDS_ARE "LISTEN_FDS="
 
 static bool same_end(const struct sockaddr_storage *a, const struct addrinfo *b)
 {
@@ -141,28 +140,11 @@ void listener_take_back(int place)
     (void)close(nothing);
 }
 
-/* With other values of LISTEN_PID and LISTEN_FDS. The environment itself stays as it is: a thread
- * of a library may read it at any time. To be freed; its texts are borrowed. */
-static char **environment_with(char *pid, char *n)
-{
-    size_t had = 0, used = 0;
-    while (environ[had])
-        had++;
-    char **out = ob_calloc(had + 3, sizeof(char *));
-    for (size_t i = 0; i < had; i++)
-        if (strncmp(environ[i], PID_IS, strlen(PID_IS)) != 0 &&
-            strncmp(environ[i], FDS_ARE, strlen(FDS_ARE)) != 0)
-            out[used++] = environ[i];
-    out[used++] = pid;
-    out[used] = n;
-    return out;
-}
-
 void listener_exec(int fd, const char *path, char **argv)
 {
-    char pid[32], n[] = FDS_ARE "1";
-    (void)snprintf(pid, sizeof(pid), PID_IS "%d", (int)getpid());
-    char **environment = environment_with(pid, n);
+    char pid[32];
+    (void)snprintf(pid, sizeof(pid), "LISTEN_PID=%d", (int)getpid());
+    char **environment = ob_service_environment(pid, "LISTEN_FDS=1");
     if (fd == FIRST_FD)
         (void)fcntl(fd, F_SETFD, 0);
     else

@@ -16,6 +16,10 @@ bool ob_service_again(void);
 /* The same, to be asked last: from now on SIGTERM and SIGINT end the process at once, so that one
  * that comes before the next program is ready for it is not lost. */
 bool ob_service_exec(void);
+/* The environment, with these settings ("NAME=value"; or NULL) instead of those of the same names,
+ * for an exec. The environment itself stays as it is: a thread of a library may read it at any
+ * time. The caller frees it; its texts are borrowed. */
+char **ob_service_environment(const char *one, const char *other);
 
 /* Installs the handlers (SIGPIPE is ignored) and sets the process's name in logs, and keeps its
  * memory out of core files. Errors: -EINVAL (log_level), -errno. */

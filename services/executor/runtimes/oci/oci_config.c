@@ -246,9 +246,8 @@ int oci_config_make(const oci_input *in, oci_config *ret, ob_error *err)
             json_pack("{s:[{s:o, s:[o, o]}]}", "prestart", "path", ob_json_text(in->gpu_hook),
                       "args", ob_json_text("nvidia-container-runtime-hook"),
                       ob_json_text("prestart")));
-    *ret = (oci_config){ .body = ob_take(made.body),
-                         .volumes = ob_take(made.volumes),
-                         .sources = ob_take(made.sources) };
+    json_t *body = ob_take(made.body), *volumes = ob_take(made.volumes);
+    *ret = (oci_config){ .body = body, .volumes = volumes, .sources = ob_take(made.sources) };
     return 0;
 }
 
