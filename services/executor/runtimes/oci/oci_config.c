@@ -247,7 +247,8 @@ int oci_config_make(const oci_input *in, oci_config *ret, ob_error *err)
                       "args", ob_json_text("nvidia-container-runtime-hook"),
                       ob_json_text("prestart")));
     json_t *body = ob_take(made.body), *volumes = ob_take(made.volumes);
-    *ret = (oci_config){ .body = body, .volumes = volumes, .sources = ob_take(made.sources) };
+    json_t *sources = ob_take(made.sources);
+    *ret = (oci_config){ .body = body, .volumes = volumes, .sources = sources };
     return 0;
 }
 
