@@ -232,6 +232,10 @@ logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len,
 void logs_end(logs *l, const char *run)
 {
     stream *s = find(l, run);
+    if (s && s->next == 0) { /* each line has a span */
+        stream_free(s);
+        s = NULL;
+    }
     if (!s) {
         l->config.out(run, l->config.arg);
         return;

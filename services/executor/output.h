@@ -36,7 +36,8 @@ void logs_begin(logs *l, const char *run);
  * were accepted before are skipped. RUNTIME_WAIT: no more for now, 'resume' will follow. */
 runtime_more
 logs_line(logs *l, const char *run, int64_t at_ns, const char *text, size_t len, size_t span);
-/* No more lines follow. 'out' is called when all are delivered; at once if there is no stream. */
+/* No more lines follow. 'out' is called when all are delivered; at once if there are none or
+ * there is no stream: a run without output sends nothing. */
 void logs_end(logs *l, const char *run);
 /* Forgets a stream to which nothing was written. */
 void logs_drop(logs *l, const char *run);

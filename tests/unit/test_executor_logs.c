@@ -400,18 +400,30 @@ static void reading_again_sends_only_what_is_new(void **state)
     assert_int_equal(lines_of(1), 1);
 }
 
-static void an_end_without_lines_is_said_too(void **state)
+static void an_end_after_all_lines_is_said_too(void **state)
 {
+    say("one");
+    logs_flush(test_logs);
     logs_end(test_logs, RUN);
     logs_flush(test_logs);
-    assert_int_equal(sent_count, 1);
-    assert_int_equal(lines_of(0), 0);
-    assert_true(ob_json_bool(sent_messages[0].msg, "end", false));
+    assert_int_equal(sent_count, 2);
+    assert_int_equal(lines_of(1), 0);
+    assert_true(ob_json_bool(sent_messages[1].msg, "end", false));
     logs_delivered(test_logs, sent_messages[0].ref, true);
+    logs_delivered(test_logs, sent_messages[1].ref, true);
     assert_string_equal(outs, RUN);
     outs[0] = '\0';
     logs_end(test_logs, RUN); /* there is no stream any more */
     assert_string_equal(outs, RUN);
+}
+
+static void a_run_without_output_sends_nothing(void **state)
+{
+    logs_flush(test_logs);
+    logs_end(test_logs, RUN);
+    assert_string_equal(outs, RUN);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 0);
 }
 
 /* The longest line there is, of whatever bytes, with short ones between them. */
@@ -563,7 +575,8 @@ int main(void)
         WITH_LOGS(the_longest_line_does_not_join_others_that_leave_it_no_room),
         WITH_LOGS(the_first_line_goes_at_once_and_offsets_count_line_ends),
         WITH_LOGS(reading_again_sends_only_what_is_new),
-        WITH_LOGS(an_end_without_lines_is_said_too),
+        WITH_LOGS(an_end_after_all_lines_is_said_too),
+        WITH_LOGS(a_run_without_output_sends_nothing),
         WITH_LOGS(a_reader_waits_while_much_is_on_its_way),
         WITH_LOGS(at_the_limit_one_marked_line_ends_the_output),
         WITH_LOGS(what_was_not_delivered_goes_again_with_all_behind_it),
