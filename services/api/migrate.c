@@ -3,20 +3,19 @@
  * thread. */
 #include "migrate.h"
 
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/digest.h"
 #include "ob/rows.h"
 
 enum { MIGRATION_VERSION, MIGRATION_NAME, MIGRATION_CHECKSUM }; /* columns */
 
 static void checksum(const char *text, char out[65])
 {
-    uint8_t hash[32];
-    if (!EVP_Digest(text, strlen(text), hash, NULL, EVP_sha256(), NULL))
-        abort();
-    for (int i = 0; i < 32; i++)
+    uint8_t hash[OB_SHA256_BYTES];
+    ob_sha256(text, strlen(text), hash);
+    for (int i = 0; i < OB_SHA256_BYTES; i++)
         (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }
 

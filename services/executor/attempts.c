@@ -39,9 +39,9 @@ static void set_state(attempt *at, attempt_state state)
     };
     static const ob_state_moves moves = { "attempt", state_names, next };
     ob_state_moves_check(&moves, at->run, (int)at->state, (int)state);
-    ob_info("run.changed", "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from",
-            state_names[at->state], "to", state_names[state], "exitCode", at->exit_code, "reason",
-            at->reason ? at->reason : "");
+    ob_log(state == ATTEMPT_EXITED ? OB_LOG_INFO : OB_LOG_DEBUG, "run.changed",
+           "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from", state_names[at->state], "to",
+           state_names[state], "exitCode", at->exit_code, "reason", at->reason ? at->reason : "");
     at->state = state;
     at->all->changed = true;
 }

@@ -4,13 +4,13 @@
 #include "event_message.h"
 
 #include <inttypes.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
 
 #include "detail.h"
 #include "ob/db.h"
+#include "ob/digest.h"
 #include "ob/id.h"
 #include "ob/job.h"
 #include "ob/rows.h"
@@ -293,10 +293,10 @@ static void add_stored(ob_buf *t, const subject *s, const ob_buf *run, bool lean
 static void event_id(char out[OB_UUID_TEXT], const PGresult *events, int row, const subject *s)
 {
     char name[160];
-    unsigned char hash[EVP_MAX_MD_SIZE] = { 0 };
+    uint8_t hash[OB_SHA256_BYTES];
     int n = snprintf(name, sizeof(name), "%s/%s/%s", ob_col(events, row, EVENT_ROUND),
                      ob_col(events, row, EVENT_N), s->id);
-    (void)EVP_Digest(name, (size_t)n, hash, NULL, EVP_sha256(), NULL);
+    ob_sha256(name, (size_t)n, hash);
     ob_uuid id;
     memcpy(id.b, hash, sizeof(id.b));
     id.b[6] = (uint8_t)((id.b[6] & 0x0f) | 0x80);

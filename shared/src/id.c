@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
-#include <openssl/sha.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,6 +12,7 @@
 #include <sys/random.h>
 
 #include "ob/clock.h"
+#include "ob/digest.h"
 #include "ob/hex.h"
 
 static const char hex_digits[] = "0123456789abcdef";
@@ -248,16 +248,16 @@ void ob_run_container_name(const ob_run_ref *ref, char out[OB_RUN_TEXT])
 
 void ob_token_hash(const char *token, char out[OB_TOKEN_HASH_TEXT])
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
-    (void)SHA256((const unsigned char *)token, strlen(token), digest);
+    uint8_t digest[OB_SHA256_BYTES];
+    ob_sha256(token, strlen(token), digest);
     hex_encode(digest, sizeof(digest), out);
 }
 
 void ob_run_task_id(const ob_run_ref *ref, char out[OB_TASK_TEXT])
 {
     char text[OB_RUN_TEXT];
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[OB_SHA256_BYTES];
     ob_run_ref_format(ref, text);
-    (void)SHA256((const unsigned char *)text, strlen(text), digest);
+    ob_sha256(text, strlen(text), digest);
     hex_encode(digest, (OB_TASK_TEXT - 1) / 2, out);
 }

@@ -3,12 +3,12 @@
 #include "sigv4_canonical.h"
 
 #include <ctype.h>
-#include <openssl/evp.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 #include "ob/buf.h"
+#include "ob/digest.h"
 
 void sigv4_hex(const uint8_t *data, size_t len, char *out)
 {
@@ -22,20 +22,8 @@ void sigv4_hex(const uint8_t *data, size_t len, char *out)
 
 void sigv4_sha256(const char *data, size_t len, char out[65])
 {
-    /* Fetched once: EVP_sha256() would be fetched at each use. */
-    static EVP_MD *sha256;
-    EVP_MD *md = __atomic_load_n(&sha256, __ATOMIC_ACQUIRE);
-    if (!md) {
-        EVP_MD *fetched = EVP_MD_fetch(NULL, "SHA256", NULL);
-        EVP_MD *none = NULL;
-        if (!__atomic_compare_exchange_n(&sha256, &none, fetched, 0, __ATOMIC_ACQ_REL,
-                                         __ATOMIC_ACQUIRE))
-            EVP_MD_free(fetched);
-        md = __atomic_load_n(&sha256, __ATOMIC_ACQUIRE);
-    }
-    uint8_t hash[32];
-    if (!EVP_Digest(data, len, hash, NULL, md, NULL))
-        abort();
+    uint8_t hash[OB_SHA256_BYTES];
+    ob_sha256(data, len, hash);
     sigv4_hex(hash, sizeof hash, out);
 }
 

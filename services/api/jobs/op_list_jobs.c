@@ -3,7 +3,6 @@
  * although more follow (job_list.c). A token is valid only for the request that returned it.
  * Thread: an HTTP worker. */
 #include "job_operations.h"
-#include <openssl/sha.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -12,6 +11,7 @@
 #include "job_list.h"
 #include "job_store.h"
 #include "job_view.h"
+#include "ob/digest.h"
 #include "ob/message.h"
 #include "request/paging.h"
 #include "request/resolve.h"
@@ -64,12 +64,12 @@ static int list_children(api_request *req, const listing *l, job_page *ret, api_
 /* The request that a token belongs to: all its members except the size of the page. */
 static void hash_question(const api_request *req, char out[HASH_TEXT])
 {
-    uint8_t hash[SHA256_DIGEST_LENGTH];
+    uint8_t hash[OB_SHA256_BYTES];
     json_auto_t *question = json_copy(req->body);
     (void)json_object_del(question, "nextToken");
     (void)json_object_del(question, "maxResults");
     ob_cleanup(ob_freep) char *text = json_dumps(question, JSON_COMPACT | JSON_SORT_KEYS);
-    SHA256((const unsigned char *)text, strlen(text), hash);
+    ob_sha256(text, strlen(text), hash);
     for (size_t i = 0; i < HASH_TEXT / 2; i++)
         (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
 }

@@ -1,6 +1,5 @@
 /* SubmitJob: resolve, persist, answer. Thread: an HTTP worker. */
 #include "job_operations.h"
-#include <openssl/sha.h>
 #include <string.h>
 
 #include "disks.h"
@@ -8,6 +7,7 @@
 #include "job_detail.h"
 #include "jobs.h"
 #include "ob/clock.h"
+#include "ob/digest.h"
 #include "ob/message.h"
 #include "queues/queue_store.h"
 #include "request/name_cache.h"
@@ -94,7 +94,7 @@ static int answer(const api_request *req, const ob_uuid *id, api_reply *rep)
 
 static void hash_body(const api_request *req, uint8_t out[32])
 {
-    SHA256((const unsigned char *)req->body_text, req->body_len, out);
+    ob_sha256(req->body_text, req->body_len, out);
 }
 
 static int check_name(const api_request *req, api_reply *rep)

@@ -6,7 +6,6 @@
 #include "image_store.h"
 
 #include <fcntl.h>
-#include <openssl/sha.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +15,7 @@
 #include <unistd.h>
 
 #include "image_files.h"
+#include "ob/digest.h"
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
@@ -96,9 +96,9 @@ const char *image_host_platform(void)
 
 char *image_store_name_file(const char *dir, const char *full)
 {
-    uint8_t digest[SHA256_DIGEST_LENGTH];
+    uint8_t digest[OB_SHA256_BYTES];
     char hex[2 * sizeof(digest) + 1];
-    (void)SHA256((const unsigned char *)full, strlen(full), digest);
+    ob_sha256(full, strlen(full), digest);
     for (size_t i = 0; i < sizeof(digest); i++)
         (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
     return image_store_path(dir, "names/%s", hex);
