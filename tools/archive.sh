@@ -7,7 +7,7 @@
 OB_ARCHIVE_FORMAT=1
 OB_PG_CONNINFO=${OPENBATCH_PG:-host=$OPENBATCH_RUN_DIR user=openbatch dbname=openbatch}
 # Lines of a home's config that the next copy keeps; the others are found out again.
-OB_KEPT_CONFIG=(port engine tls default_queue)
+OB_KEPT_CONFIG=(port engine runtime runtime_from tls default_queue)
 
 # All that is needed beside the database. What Kafka, Redis and the engine hold is not.
 archive_home() { # FILE

@@ -3,7 +3,7 @@
 . "$OB_ROOT/tools/install.sh"
 
 ((EUID == 0)) || die "the benchmarks start container engines: that needs root"
-kinds=(bench)
+kinds=(bench docker oci)
 for arg in "$@"; do
     case $arg in
     --with-slurm) kinds+=(slurm) ;;

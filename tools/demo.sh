@@ -8,5 +8,6 @@ if [[ ! -d $OPENBATCH_DEMO_DIR ]]; then
     chmod 755 "$OPENBATCH_DEMO_DIR"
     config_set demo "$OPENBATCH_DEMO_DIR"
 fi
-export OPENBATCH_DEMO_DIR
+OPENBATCH_RUNTIME=$(runtime_of_copy)
+export OPENBATCH_DEMO_DIR OPENBATCH_RUNTIME
 client demo/main.py "$@"

@@ -19,7 +19,7 @@ demo=$(config_get demo)
 
 if [[ -n $wipe ]]; then
     say "this stops all jobs and deletes:"
-    say "    $OPENBATCH_HOME (jobs, logs, keys, images of its own engine, builds)"
+    say "    $OPENBATCH_HOME (jobs, logs, keys, images, builds)"
     [[ -z $pgdata || $pgdata == "$OPENBATCH_HOME"/* ]] || say "    $pgdata (PostgreSQL)"
     [[ -z $demo ]] || say "    $demo (the demo's films and pictures)"
     if [[ -z $yes && -t 0 ]]; then

@@ -11,22 +11,6 @@ usage: openbatch image list
 EOF
 }
 
-# Runs openbatch-image as an executor does: with the settings of `up`, and its proxy.
-image_program() {
-    local program name value options
-    program=$(dirname "$(program_of executor)")/openbatch-image
-    [[ -x $program ]] || die "$program is missing; run './openbatch up' again"
-    options=(--store "$(copy_setting OPENBATCH_OCI_IMAGES "$OPENBATCH_HOME/images")" --engine "$(engine_host)"
-        --credentials "$(copy_setting OPENBATCH_DOCKER_CONFIG "")")
-    value=$(copy_setting OPENBATCH_OCI_IMAGES_BYTES "")
-    [[ -z $value ]] || options+=(--limit "$value")
-    for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR; do
-        value=$(copy_setting "$name" "")
-        [[ -z $value ]] || export "$name=$value"
-    done
-    "$program" "${options[@]}" "$@"
-}
-
 case ${1:-} in
 list) (($# == 1)) || die "image list takes no arguments" ;;
 pull | rm) (($# == 2)) || die "image $1 needs one NAME" ;;

@@ -41,7 +41,7 @@ wait_for_apt() {
     done
 }
 
-# Prints the packages of tools/packages.txt that are missing; arguments: test, tls, fuzz include what is for those only.
+# Prints the packages of tools/packages.txt that are missing; arguments: test, tls, docker include what is for those only.
 missing_packages() {
     local name words word skip command
     while read -r name words; do
@@ -49,9 +49,6 @@ missing_packages() {
         skip=
         for word in $words; do
             case $word in
-            unless=docker*)
-                if have dockerd || engine_found >/dev/null; then skip=1; fi
-                ;;
             unless=*)
                 command=${word#unless=}
                 have "$command" && skip=1

@@ -23,6 +23,10 @@ def print_unit(made, password, kafka):
     print(f"systemctl enable --now openbatch-executor@{name}")
 
 
+def own_runtime():
+    return "oci" if os.environ.get("OPENBATCH_RUNTIME") == "oci" else "docker"
+
+
 def main():
     parser = argparse.ArgumentParser(
         prog="openbatch join",
@@ -42,11 +46,20 @@ def main():
         + os.environ["OPENBATCH_KAFKA"],
     )
     parser.add_argument(
+        "--runtime",
+        choices=["docker", "oci"],
+        help="what runs containers on that host (default: what runs them in this copy: "
+        f"{own_runtime()})",
+    )
+    parser.add_argument(
         "--unit",
         action="store_true",
-        help="print the commands for a host with the Debian package openbatch-executor",
+        help="print the commands for a host with the Debian package openbatch-executor, which is "
+        "for Docker",
     )
     args = parser.parse_args()
+    if args.unit and args.runtime == "oci":
+        parser.error("the package's unit is for Docker: leave out --unit or --runtime oci")
     made = own.call("join", "CreateJoinToken", computeEnvironment=args.environment)
     home = Path(os.environ["OPENBATCH_HOME"])
     password = (home / "secrets/kafka-executor.password").read_text().strip()
@@ -57,7 +70,12 @@ def main():
         return
     folder = shlex.quote(args.dir)
     file, settings = (shlex.quote(f"{args.dir}/kafka.{name}") for name in ("password", "settings"))
-    print("# Run as a user who may use the container engine: docs/capacity.md")
+    runtime = args.runtime or own_runtime()
+    if runtime == "oci":
+        print("# Run as root, with crun, skopeo and umoci, and all of openbatch-executor,")
+        print("# openbatch-keeper and openbatch-image in one folder: docs/capacity.md")
+    else:
+        print("# Run as a user who may use the container engine: docs/capacity.md")
     print(f"(umask 077 && mkdir -p {folder} && printf %s {shlex.quote(password)} >{file})")
     print(f"export OPENBATCH_HOME={folder} OPENBATCH_KAFKA={shlex.quote(kafka)}")
     print(f"export OPENBATCH_KAFKA_USER=executor OPENBATCH_KAFKA_PASSWORD_FILE={file}")
@@ -65,6 +83,8 @@ def main():
         text = (home / "tls/kafka.settings").read_text()
         print(f"printf %s {shlex.quote(text)} >{settings}")
         print(f"export OPENBATCH_KAFKA_SETTINGS={settings}")
+    if runtime == "oci":
+        print("export OPENBATCH_RUNTIME=oci")
     print(f"export OPENBATCH_JOIN_TOKEN={made['joinToken']}")
     program = shlex.quote(os.environ["OPENBATCH_EXECUTOR"])
     print(f"exec {program} --compute-environment {made['computeEnvironmentName']}")

@@ -73,15 +73,44 @@ OB_TLS_PORT=$((OPENBATCH_PORT + 3))
 OB_KAFKA_REMOTE_PORT=$((OPENBATCH_PORT + 4))
 export OPENBATCH_PORT
 
-# The container engine: ours when `up` started one, otherwise the one that answered then.
+# The container engine: ours when `up` started one, otherwise the one that answered then; none where executors run
+# containers themselves.
+OB_DOCKER_SOCKET=unix:///var/run/docker.sock
 engine_is_ours() { [[ $(config_get engine) == ours ]]; }
 engine_host() {
-    if engine_is_ours; then
-        say "unix://$OPENBATCH_RUN_DIR/docker.sock"
+    local engine
+    engine=$(config_get engine)
+    case $engine in
+    ours) say "unix://$OPENBATCH_RUN_DIR/docker.sock" ;;
+    none) ;;
+    *) say "$engine" ;;
+    esac
+}
+
+# What runs the containers of new instances: docker, oci or null.
+runtime_of_copy() {
+    local runtime
+    runtime=$(sed -n 's/^OPENBATCH_RUNTIME=//p' "$OPENBATCH_HOME/env" 2>/dev/null || :)
+    say "${runtime:-docker}"
+}
+
+# What runs containers, in a few lines that begin with $1, for people.
+said_of_engine() {
+    local host why="no Docker engine answered at the first 'up'"
+    host=$(engine_host)
+    if [[ $(runtime_of_copy) == oci ]]; then
+        [[ $(config_get runtime_from) != variable ]] || why='OPENBATCH_RUNTIME=oci was chosen'
+        say "$1none: executors run containers themselves, with $(copy_setting OPENBATCH_OCI_RUNTIME crun) ($why)"
+        if [[ -z $host ]] && engine_answers "$OB_DOCKER_SOCKET"; then host=$OB_DOCKER_SOCKET; fi
+        [[ -z $host ]] || say "${1//[a-z]/ }images are also taken from Docker, $host$(engine_is_ours && say ', which OpenBatch started')"
     else
-        config_get engine
+        say "$1Docker, $host$(engine_is_ours && say ', started by OpenBatch')"
     fi
 }
+
+# Where executors that run containers themselves have these, and their images.
+oci_home() { copy_setting OPENBATCH_OCI_HOME "$OPENBATCH_HOME/oci"; }
+oci_store() { copy_setting OPENBATCH_OCI_IMAGES "$OPENBATCH_HOME/images"; }
 
 # HTTPS in front of the api, after `up --tls`.
 tls_is_on() { [[ $(config_get tls) == on ]]; }
@@ -180,6 +209,23 @@ engine_answers() {
     else
         have docker && timeout 10 docker -H "$1" version >/dev/null 2>&1
     fi
+}
+
+# Runs openbatch-image as an executor does: with the settings of `up`, its engine and its proxy.
+image_program() {
+    local program host name value options
+    program=$(dirname "$(program_of executor)")/openbatch-image
+    [[ -x $program ]] || die "$program is missing; run './openbatch up' again"
+    host=$(engine_host)
+    options=(--store "$(oci_store)" --engine "${host:-$OB_DOCKER_SOCKET}"
+        --credentials "$(copy_setting OPENBATCH_DOCKER_CONFIG "")")
+    value=$(copy_setting OPENBATCH_OCI_IMAGES_BYTES "")
+    [[ -z $value ]] || options+=(--limit "$value")
+    for name in http_proxy https_proxy no_proxy HTTP_PROXY HTTPS_PROXY NO_PROXY SSL_CERT_FILE SSL_CERT_DIR; do
+        value=$(copy_setting "$name" "")
+        [[ -z $value ]] || export "$name=$value"
+    done
+    "$program" "${options[@]}" "$@"
 }
 
 # Runs one of our tools that use this copy with boto3.

@@ -85,7 +85,7 @@ remove_left_containers() {
     local host ids label
     label=openbatch.home=$(archive_says "$parts/manifest" home)
     host=$(config_get engine)
-    [[ -n $host && $host != ours ]] || return 0
+    [[ -n $host && $host != ours && $host != none ]] || return 0
     if ! ids=$(docker -H "$host" ps -aq --no-trunc --filter "label=$label" 2>/dev/null); then
         note "the engine at $host does not answer; remove what the lost copy left there before './openbatch up':" \
             "docker ps -aq --filter label=$label"
@@ -98,7 +98,7 @@ remove_left_containers() {
 own_settings() {
     [[ -f $parts/home/env ]] || return 0
     grep -E '^(OPENBATCH_[A-Z0-9_]+|[a-z]+_proxy|[A-Z]+_PROXY|SSL_CERT_(FILE|DIR)|TZ)=' "$parts/home/env" |
-        grep -vE '^OPENBATCH_(HOME|RUN_DIR|PORT|DISKS|KAFKA|KAFKA_PID_FILE|SANITIZE)=' | sed 's/^/export /' || :
+        grep -vE '^OPENBATCH_(HOME|RUN_DIR|PORT|DISKS|KAFKA|KAFKA_PID_FILE|SANITIZE)=|^OPENBATCH_RUNTIME=(oci|docker)$' | sed 's/^/export /' || :
 }
 
 say_next() {

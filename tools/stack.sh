@@ -95,40 +95,81 @@ pg_database() {
 
 # Prints the address of an engine that answers and is not ours.
 engine_found() {
-    local host=${DOCKER_HOST:-unix:///var/run/docker.sock}
+    local host=${DOCKER_HOST:-$OB_DOCKER_SOCKET}
     # Set by `eval "$(openbatch env)"` of another copy: its engine ends with that copy.
-    [[ $host == unix://*/openbatch*/docker.sock ]] && host=unix:///var/run/docker.sock
+    [[ $host == unix://*/openbatch*/docker.sock ]] && host=$OB_DOCKER_SOCKET
     engine_answers "$host" && say "$host"
 }
 
-# Decided at the first `up` and kept, because another engine does not have the containers.
+# Whether executors could run containers themselves: docs/containers.md.
+oci_works() {
+    local release
+    release=$(uname -r)
+    ((EUID == 0)) && [[ $release =~ ^([0-9]+)\.([0-9]+) ]] && ((BASH_REMATCH[1] * 1000 + BASH_REMATCH[2] >= 5010))
+}
+
+# What runs the containers of new instances: the caller's choice, that of the first `up`, or what is there. Sets
+# OB_RUNTIME (oci, docker, null) and OB_ENGINE: "ours", the address of another engine, or "none". Both are kept, because
+# another runtime or engine does not have the containers.
 engine_choose() {
-    local host
-    host=$(config_get engine)
-    if [[ -z $host ]]; then
-        if ! host=$(engine_found); then
-            ((EUID == 0)) || die "no container engine answers at ${DOCKER_HOST:-unix:///var/run/docker.sock}: start Docker and" \
-                "make sure that you may use it, or run this as root and openbatch starts one of its own"
-            have dockerd || die "no container engine answers, and there is no dockerd to start one (Debian: docker.io)"
-            host=ours
-        fi
-        config_set engine "$host"
-    elif [[ $host != ours ]] && ! engine_answers "$host"; then
-        die "the container engine at $host, which this copy uses, does not answer"
+    OB_RUNTIME=${OPENBATCH_RUNTIME:-$(config_get runtime)} OB_ENGINE=$(config_get engine)
+    case $OB_RUNTIME in
+    oci) ((EUID == 0)) || die "OPENBATCH_RUNTIME=oci needs root" ;;
+    '' | docker | null) ;;
+    *) die "OPENBATCH_RUNTIME=$OB_RUNTIME is not a runtime; there are: docker, oci" ;;
+    esac
+    if [[ $OB_RUNTIME == docker && $OB_ENGINE == none ]]; then OB_ENGINE=''; fi
+    if [[ -z $OB_ENGINE ]] && ! OB_ENGINE=$(engine_found); then
+        if [[ -z $OB_RUNTIME ]] && oci_works; then OB_RUNTIME=oci; fi
+        if [[ $OB_RUNTIME == oci ]]; then OB_ENGINE=none; else OB_ENGINE=ours; fi
     fi
-    [[ $host != ours ]] || BACKING+=(dockerd)
+    OB_RUNTIME=${OB_RUNTIME:-docker}
+    [[ $OB_ENGINE != ours ]] || ((EUID == 0)) ||
+        die "no container engine answers at ${DOCKER_HOST:-$OB_DOCKER_SOCKET}: start Docker and make sure that you may" \
+            "use it, or run this as root: then no Docker is needed"
+    [[ $OB_ENGINE == ours || $OB_ENGINE == none ]] || engine_answers "$OB_ENGINE" || engine_lost
+}
+
+engine_lost() {
+    [[ $OB_RUNTIME == oci ]] || die "the container engine at $OB_ENGINE, which this copy uses, does not answer"
+    note "the container engine at $OB_ENGINE does not answer; executors cannot take images from it"
+}
+
+# The kinds of packages that this needs.
+engine_kinds() {
+    [[ $OB_RUNTIME != oci ]] || say oci
+    [[ $OB_ENGINE != ours ]] || say docker
+}
+
+engine_keep() {
+    [[ $OB_ENGINE != ours ]] || have dockerd || die "there is no dockerd to start a container engine (Debian: docker.io)"
+    config_set engine "$OB_ENGINE"
+    if [[ $OB_RUNTIME != null ]]; then
+        if [[ -n ${OPENBATCH_RUNTIME:-} ]]; then
+            config_set runtime_from variable
+        elif [[ -z $(config_get runtime) ]]; then
+            config_set runtime_from "$([[ $OB_RUNTIME == oci ]] && say 'no engine')"
+        fi
+        config_set runtime "$OB_RUNTIME"
+    fi
+    [[ $OB_RUNTIME == docker ]] || export OPENBATCH_RUNTIME=$OB_RUNTIME
+    [[ $OB_ENGINE != ours ]] || BACKING+=(dockerd)
     DOCKER_HOST=$(engine_host)
     export DOCKER_HOST
 }
 
-# Makes an image of the programs of Debian's package busybox-static.
-busybox_image() { # IMAGE LOG
+# Makes an image of the programs of Debian's package busybox-static: in Docker, or in the store of images.
+busybox_image() { # IMAGE LOG docker|store
     local dir name status=0
     dir=$(mktemp -d)
     (cd "$dir" && apt-get -q download busybox-static && dpkg-deb -x busybox-static*.deb deb &&
         mkdir -p root/bin root/tmp && for name in $(deb/bin/busybox --list); do ln -s busybox "root/bin/$name"; done &&
-        cp --remove-destination deb/bin/busybox root/bin/ &&
-        tar -C root -c . | docker import - "$1") >"$2" 2>&1 </dev/null || status=1
+        cp --remove-destination deb/bin/busybox root/bin/ && tar -C root -cf layer.tar . &&
+        if [[ $3 == store ]]; then
+            /usr/bin/python3 -B "$OB_ROOT/tools/image_archive.py" "$1" layer.tar image.tar && image_program load image.tar
+        else
+            docker import layer.tar "$1"
+        fi) >"$2" 2>&1 </dev/null || status=1
     rm -rf "$dir"
     return $status
 }
@@ -160,6 +201,9 @@ check_ports() {
 watched_disks() {
     local list="PostgreSQL=$OB_PGDATA;Kafka=$OPENBATCH_HOME/kafka;executors=$OPENBATCH_HOME/instances;logs~$OPENBATCH_HOME/log"
     if engine_is_ours; then list+=";containers~$OPENBATCH_HOME/docker"; fi
+    if [[ $OB_RUNTIME == oci ]]; then
+        list+=";containers~${OPENBATCH_OCI_HOME:-$OPENBATCH_HOME/oci};images~${OPENBATCH_OCI_IMAGES:-$OPENBATCH_HOME/images}"
+    fi
     say "$list"
 }
 
@@ -169,7 +213,7 @@ write_env() {
     {
         for name in PATH OPENBATCH_HOME OPENBATCH_RUN_DIR OPENBATCH_PORT DOCKER_HOST OB_PGBIN OB_PGDATA OB_PG_SOCKETS \
             OB_KAFKA_LIBS OB_BUILD; do
-            printf '%s=%q\n' "$name" "${!name}"
+            [[ -z ${!name} ]] || printf '%s=%q\n' "$name" "${!name}"
         done
         printf 'LANG=C.UTF-8\n'
         printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
@@ -360,7 +404,7 @@ end_containers() {
 # what executors have made (docs/containers.md).
 end_oci_containers() {
     local home dir instance attempt keeper
-    home=$(copy_setting OPENBATCH_OCI_HOME "$OPENBATCH_HOME/oci")
+    home=$(oci_home)
     [[ -L $home/ob-oci-home ]] || return 0 # no executor has used it
     home=$(realpath "$home")
     keeper=$(dirname "$(program_of executor)")/openbatch-keeper

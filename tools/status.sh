@@ -36,7 +36,7 @@ say
 [[ -n $supervisor ]] || say "supervisor  not running: './openbatch up' starts it"
 say "endpoint    $(endpoint) (Kafka 127.0.0.1:$OB_KAFKA_PORT)"
 [[ -z $(kafka_remote) ]] || say "            Kafka for executors on other hosts: $(kafka_remote), TLS"
-say "engine      $(engine_host)$(engine_is_ours && echo ' (its own)')"
+said_of_engine "engine      "
 say "state       $OPENBATCH_HOME ($(du -shx "$OPENBATCH_HOME" 2>/dev/null | cut -f1))"
 pgdata=$(config_get pgdata)
 [[ -z $pgdata || $pgdata == "$OPENBATCH_HOME"/* ]] || say "            $pgdata (PostgreSQL)"

@@ -39,7 +39,7 @@ prepare() {
     check_platform
     take_lock
     mkdir -p "$OPENBATCH_HOME/log"
-    local kinds=(test tls)
+    local kinds=(test tls docker oci)
     [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
     install_packages "${kinds[@]}"
     install_venv test
@@ -118,15 +118,19 @@ free_ports() {
     die "there are no twenty free ports in a row between 20000 and 32000"
 }
 
-# A separate copy for a suite, in test_home; with "ours" it also has its own engine, even if another one answers.
-make_test_home() { # [ours]
+# A separate copy for a suite, in test_home. "ours": with an engine of its own, even if another one answers; "oci": with
+# executors that run containers themselves.
+make_test_home() { # [ours|oci]
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
     test_homes+=("$test_home")
     chmod 711 "$test_home"
     mkdir -p "$test_home/home/kafka"
     ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OB_BUILD" "$test_home/home/"
     ln -s "$OPENBATCH_HOME/kafka/libs" "$test_home/home/kafka/"
-    [[ -z ${1:-} ]] || printf 'made=for the tests\nengine=%s\n' "$1" >"$test_home/home/config"
+    case ${1:-} in
+    ours) printf 'made=for the tests\nengine=ours\n' >"$test_home/home/config" ;;
+    oci) printf 'made=for the tests\nengine=none\nruntime=oci\n' >"$test_home/home/config" ;;
+    esac
 }
 
 drop_test_homes() {
@@ -171,8 +175,8 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
 in_parts() { # PYTEST_ARGUMENT...: for all parts
     local part port status=0 logs=() ports=() i
     for part in "${of_part[@]}"; do
-        # As root the copy has its own engine, so that tests can inject faults into it.
-        if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
+        # As root the copy has its own engine, so that tests can inject faults into it; or none.
+        if ((EUID == 0)); then make_test_home "${OPENBATCH_TEST_ENGINE:-ours}"; else make_test_home; fi
         port=$(free_ports)
         while [[ " ${ports[*]} " == *" $port "* ]]; do port=$(free_ports); done
         ports+=("$port")
@@ -279,7 +283,7 @@ suite_packages() {
     (
         export DOCKER_HOST=$engine_host OB_TEST_WORK=$work OB_TEST_JARS=$OB_JARS OB_TEST_ENGINE=$engine_home/docker.sock
         cd "$OB_ROOT" || exit
-        busybox_image openbatch/busybox "$work/image.log" || exit
+        busybox_image openbatch/busybox "$work/image.log" docker || exit
         "$OB_VENV/bin/python" -m pytest tests/packages -q -p no:cacheprovider --timeout=1500 --durations=5
     ) || status=1
     engine_down

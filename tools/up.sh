@@ -24,9 +24,18 @@ OB_KAFKA_LIBS=$OPENBATCH_HOME/kafka/libs
 
 # A small image of Debian's busybox, so that a first job (and the tests) needs no registry. Prints its name.
 hello_image() {
-    local image=openbatch/busybox
-    docker image inspect "$image" >/dev/null 2>&1 || busybox_image "$image" "$OPENBATCH_HOME/log/image.log" || image=busybox
+    local image=openbatch/busybox place=docker
+    [[ $OB_RUNTIME != oci ]] || place=store
+    has_image "$image" "$place" || busybox_image "$image" "$OPENBATCH_HOME/log/image.log" "$place" || image=busybox
     say "$image"
+}
+
+has_image() { # IMAGE docker|store
+    if [[ $2 == store ]]; then
+        image_program list | grep -q "^docker\.io/$1:latest "
+    else
+        docker image inspect "$1" >/dev/null 2>&1
+    fi
 }
 
 # Queue `default` for the first job; made once, so that it is not made again after it was deleted.
@@ -42,7 +51,7 @@ first_steps() {
     say "OpenBatch is up: $(endpoint)"
     say "  state   $OPENBATCH_HOME"
     [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
-    if engine_is_ours; then say "  engine  Docker, started by OpenBatch, $DOCKER_HOST"; else say "  engine  $DOCKER_HOST"; fi
+    said_of_engine "  engine  "
     if [[ -n $(kafka_remote) ]]; then say "  hosts   executors on other hosts use Kafka at $(kafka_remote) (./openbatch join)"; fi
     say "  stop    $OB_ROOT/openbatch down          (containers keep running; down --wipe stops them and deletes all state)"
     say
@@ -71,12 +80,15 @@ config_set made "$(date -u +%FT%TZ)"
 [[ -z $tls ]] || config_set tls "$tls"
 kinds=()
 if tls_is_on; then kinds+=(tls); fi
-if [[ ${OPENBATCH_RUNTIME:-} == oci ]]; then kinds+=(oci); fi
+# An engine is asked with curl.
+if [[ -S ${OB_DOCKER_SOCKET#unix://} || -n ${DOCKER_HOST:-} ]]; then have curl || install_packages; fi
+engine_choose
+mapfile -t -O "${#kinds[@]}" kinds < <(engine_kinds)
 install_packages "${kinds[@]}"
 remote_choose
 check_ports
 config_set port "$OPENBATCH_PORT"
-engine_choose
+engine_keep
 make_secrets
 remote_prepare
 config_set build "$OB_BUILD"
@@ -87,7 +99,8 @@ venv_job=$!
 install_kafka 9>&- &
 kafka_job=$!
 trap 'kill "$venv_job" "$kafka_job" 2>/dev/null || :' EXIT
-if [[ -n $backing_only ]]; then PROGRAMS=(tools/logger/openbatch-logger); fi
+# Images can be loaded before the services start.
+if [[ -n $backing_only ]]; then PROGRAMS=(tools/logger/openbatch-logger services/executor/openbatch-image); fi
 (build "${PROGRAMS[@]}") 9>&- || exit 1
 finish "$kafka_job" install_kafka || exit 1
 
@@ -95,6 +108,7 @@ pg_locate
 make_run_dir
 pg_configure
 write_env
+if [[ $OB_RUNTIME == oci && ! -d $(oci_home) ]]; then install -d -m 711 "$(oci_home)"; fi
 kafka_configure
 start_supervisor "${BACKING[@]}" "${SERVICES[@]}"
 for name in "${BACKING[@]}"; do start_service "$name"; done

@@ -1,10 +1,13 @@
 """Makes the container images of the demo, without pulling any.
 
-A root is unpacked from Debian packages and wheels and handed to `docker import`. Each image carries
-the hash of its recipe as a label, so that it is made once and again only when the recipe changes.
+A root is unpacked from Debian packages and wheels and handed to Docker, or to the store of images
+of executors that run containers themselves (places.py). Each image is known by the hash of its
+recipe, so that it is made once and again only when the recipe changes.
 """
 
+import functools
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -16,6 +19,7 @@ from pathlib import Path
 import imageio_ffmpeg
 
 import packages
+import places
 from problems import DemoError
 
 REGISTRY = "123456789012.dkr.ecr.us-east-1.amazonaws.com"
@@ -25,7 +29,6 @@ BUSYBOX = "openbatch/queue-demo:latest"
 
 PYTHON_PACKAGES = ["python3-minimal", "libpython3-stdlib", "busybox-static"]
 PILLOW = "pillow==13.0.0"
-LABEL = "openbatch.demo.recipe"
 RECIPE_VERSION = "1"  # Raise it when the code below makes another root of the same ingredients.
 PROGRAMS = Path(__file__).resolve().parent / "containers"
 NOT_NEEDED = ("usr/share/doc", "usr/share/man", "usr/share/locale", "usr/share/lintian")
@@ -35,7 +38,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass
 class Image:
-    """One image: its name, what it is made of, and how Docker is to start it."""
+    """One image: its name, what it is made of, and how it is started."""
 
     name: str
     ingredients: list[str]
@@ -48,41 +51,6 @@ class Image:
         if self.program is not None:
             digest.update((PROGRAMS / self.program).read_bytes())
         return digest.hexdigest()[:16]
-
-
-def docker(*arguments: str, **options) -> subprocess.CompletedProcess:
-    """Runs the docker client against the engine that DOCKER_HOST names."""
-    try:
-        return subprocess.run(["docker", *arguments], capture_output=True, **options)
-    except FileNotFoundError:
-        raise DemoError(
-            "there is no docker client on this machine; ./openbatch up installs it"
-        ) from None
-
-
-def check_engine() -> None:
-    done = docker("version", "--format", "{{.Server.Version}}")
-    if done.returncode != 0:
-        where = os.environ.get("DOCKER_HOST", "unix:///var/run/docker.sock")
-        raise DemoError(f"no container engine answers at {where}:", done.stderr.decode().strip())
-
-
-def inspect(image: Image) -> tuple[str, str]:
-    """(id, recipe) of what has the image's name; empty where nothing has, or no recipe is told."""
-    template = f'{{{{.Id}}}} {{{{index .Config.Labels "{LABEL}"}}}}'
-    done = docker("image", "inspect", "--format", template, image.name)
-    if done.returncode != 0:
-        return "", ""
-    image_id, _, recipe = done.stdout.decode().strip().partition(" ")
-    return image_id, recipe
-
-
-def _put_away(image: Image, image_id: str, recipe: str, say) -> None:
-    """Removes what had the image's name before, unless it is somebody else's."""
-    if recipe:
-        docker("image", "rm", image_id)  # One that a container still uses stays; no harm in that.
-    elif image_id:
-        say(f"images: what was {image.name} before, not by the demo, is now {image_id}")
 
 
 class Workshop:
@@ -208,28 +176,11 @@ def _add_tree(archive: tarfile.TarFile, tree: Path, place: str) -> None:
             archive.add(path, target, recursive=False, filter=entry_of)
 
 
-def _import(image: Image) -> None:
-    changes = [f"LABEL {LABEL}={image.recipe()}", f"ENV PATH={PATH}", f"CMD {image.command}"]
-    if image.program is not None:
-        changes.append("WORKDIR /app")
-    command = ["docker", "import"]
-    for change in changes:
-        command += ["--change", change]
-    with subprocess.Popen(
-        [*command, "-", image.name],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    ) as importer:
-        try:
-            with tarfile.open(fileobj=importer.stdin, mode="w|", bufsize=1 << 20) as archive:
-                for tree, place in image.trees:
-                    _add_tree(archive, tree, place)
-        except BrokenPipeError:
-            pass  # The engine said no; its message follows.
-        _, errors = importer.communicate()
-    if importer.returncode != 0:
-        raise DemoError(f"docker import of {image.name} failed:", errors.decode().strip())
+def _write_root(image: Image, file) -> None:
+    """Writes the image's root to an open file, as a tar."""
+    with tarfile.open(fileobj=file, mode="w|", bufsize=1 << 20) as archive:
+        for tree, place in image.trees:
+            _add_tree(archive, tree, place)
 
 
 def make_all(folder: Path, say) -> None:
@@ -241,8 +192,10 @@ def make_all(folder: Path, say) -> None:
     busybox = Image(BUSYBOX, ["debian busybox-static"])
     makers = [(busybox, _busybox_trees), (video, _video_trees), (thumbs, _thumbnail_trees)]
 
-    check_engine()
-    missing = [(image, maker) for image, maker in makers if inspect(image)[1] != image.recipe()]
+    place = places.of_copy(folder.parent)
+    missing = [
+        (image, maker) for image, maker in makers if place.find(image.name)[1] != image.recipe()
+    ]
     if not missing:
         say("images: all there from an earlier run")
         return
@@ -252,8 +205,13 @@ def make_all(folder: Path, say) -> None:
     for image, maker in missing:
         began = time.monotonic()
         maker(workshop, image)
-        before = inspect(image)
-        _import(image)
-        _put_away(image, *before, say)
+        before, recipe = place.find(image.name)
+        config = {"Env": [f"PATH={PATH}"], "Cmd": json.loads(image.command)}
+        config |= {"WorkingDir": "/app"} if image.program is not None else {}
+        place.take(image.name, image.recipe(), config, functools.partial(_write_root, image))
+        if before and recipe:
+            place.remove(before)
+        elif before:
+            say(f"images: what was {image.name} before, not by the demo, is now {before}")
         say(f"images: made {image.name} in {time.monotonic() - began:.1f} s")
     shutil.rmtree(folder)

@@ -39,6 +39,7 @@ CHECKS = [
     kafka.server,
     redis.server,
     engine.server,
+    engine.programs,
     services.health,
     services.executors,
     work.environments,

@@ -1,7 +1,9 @@
-"""The container engine and its containerd."""
+"""The container engine and its containerd, or the programs that executors use instead."""
 
 import http.client
 import json
+import os
+import shutil
 import socket
 import subprocess
 from pathlib import Path
@@ -50,10 +52,33 @@ def ask(system, path):
     return json.loads(text) if text.startswith((b"{", b"[")) else {}
 
 
-def server(system):
-    if not system.engine:
+def programs(system):
+    """Of executors that run containers themselves."""
+    if system.runtime != "oci":
         return
+    path = system.setting("PATH", os.environ["PATH"])
+    runtime = system.setting("OPENBATCH_OCI_RUNTIME", "crun")
+    folder = system.program("executor").parent
+    for name, means in (
+        (runtime, MEANS["containerd"]),
+        (folder / "openbatch-keeper", MEANS["containerd"]),
+        (folder / "openbatch-image", MEANS["images"]),
+        ("skopeo", MEANS["images"]),
+        ("umoci", MEANS["images"]),
+    ):
+        if not shutil.which(name, path=path):
+            yield Finding(
+                "executor",
+                f"the program {name}, which executors run, does not exist",
+                means,
+                "./openbatch up installs or builds it",
+            )
+
+
+def server(system):
     ours = system.engine_is_ours
+    if not system.engine or (system.runtime == "oci" and not ours):
+        return  # executors only copy images from one that is there
     try:
         ask(system, "/_ping")
         ask(system, "/containers/json?limit=1")

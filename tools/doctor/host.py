@@ -28,6 +28,7 @@ FULL = {
     "logs": "nothing: lines of the services' logs are dropped and counted",
     "containers": "images cannot be pulled and containers cannot start; such runs are given back "
     "without using an attempt",
+    "images": "images cannot be pulled; their jobs fail",
 }
 
 
@@ -41,7 +42,8 @@ def folders(system):
     for part in filter(None, text.split(";")):
         name, folder = re.split("[=~]", part, maxsplit=1)
         yield name, Path(folder)
-    if system.engine and not system.engine_is_ours and Path("/var/lib/docker").is_dir():
+    docker = system.engine and system.runtime == "docker" and not system.engine_is_ours
+    if docker and Path("/var/lib/docker").is_dir():
         yield "containers", Path("/var/lib/docker")
 
 
@@ -77,8 +79,8 @@ def one_disk(group):
             "disk",
             f"{where} is full: {free >> 20} MiB free",
             means,
-            "free space: old images (docker image prune), other files; or make the disk larger. "
-            "OpenBatch goes on by itself",
+            "free space: old images (docker image prune, ./openbatch image rm), other files; or "
+            "make the disk larger. OpenBatch goes on by itself",
         )
     elif space.f_files and space.f_favail == 0:
         yield Finding("disk", f"{where} has no free inodes", means, "delete small files there")

@@ -21,6 +21,7 @@ MEANS = {
     "dockerd": "no container starts or ends; those that run keep running, and their jobs wait",
     "containerd": "no container starts; runs that had not begun are given back without using an "
     "attempt",
+    "images": "jobs whose image is not in the store yet fail with CannotPullContainerError",
     "api": "clients get no answer; accepted jobs go on",
     "scheduler": "no job starts and no end is recorded; containers keep running",
     "scaler": "no instance is launched or ended; jobs run on those that are there",

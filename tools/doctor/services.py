@@ -86,7 +86,7 @@ def of_dependency(service, name, state):
             "executor",
             text,
             "they get no jobs, or one at a time; jobs go to other instances or wait",
-            "mend the container engine there; then the instance gets jobs again by itself",
+            "mend what the text names, there; then the instance gets jobs again by itself",
             echo_of="containerd",
         )
     else:

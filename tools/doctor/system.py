@@ -30,6 +30,7 @@ class System:
         self.secrets = self.home / "secrets"
         self.kafka_port = self.port + 1
         self.engine_is_ours = self.config.get("engine") == "ours"
+        self.runtime = self.setting("OPENBATCH_RUNTIME", "docker")
         self.begun = time.monotonic()
 
     def _config(self):
