@@ -31,11 +31,20 @@ from fixtures import crash, crash_queue, small_copy, small_trial, trial  # noqa:
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long and rarely fails: ./openbatch test long")
+    config.addinivalue_line("markers", "docker(why): of what only a Docker engine has")
 
 
 @pytest.fixture(scope="session")
 def stack():
     return Stack(os.environ["OPENBATCH_HOME"])
+
+
+@pytest.fixture(autouse=True)
+def of_docker(request):
+    """A test that is marked is left out where executors run containers themselves."""
+    marker = request.node.get_closest_marker("docker")
+    if marker and request.getfixturevalue("stack").runtime == "oci":
+        pytest.skip(marker.args[0])
 
 
 @pytest.fixture(scope="session")
@@ -94,7 +103,7 @@ def new_key(stack):
 @pytest.fixture(scope="session")
 def image(stack):
     """Debian's static busybox, as `up` makes it."""
-    assert stack.docker("image", "inspect", "openbatch/busybox")
+    assert stack.has_image("openbatch/busybox")
     return "openbatch/busybox"
 
 

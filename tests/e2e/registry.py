@@ -29,7 +29,7 @@ class Registry:
     def __init__(self, folder, password=False):
         self.port = free_port()
         folder.mkdir()
-        self.folder = folder
+        self.folder, self.login = folder, f"{USER}:{PASSWORD}" if password else ""
         config = {
             "version": "0.1",
             "storage": {"filesystem": {"rootdirectory": str(folder / "data")}},
@@ -69,8 +69,9 @@ class Registry:
     def push(self, archive, name, port=None):
         """Stores an image of an archive; its whole name, perhaps by way of another port."""
         to = f"docker://127.0.0.1:{self.port}/{name}"
+        login = ["--dest-creds", self.login] if self.login else []
         subprocess.run(
-            ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false"]
+            ["skopeo", "--insecure-policy", "copy", "-q", "--dest-tls-verify=false", *login]
             + [f"docker-archive:{archive}", to],
             check=True,
             capture_output=True,

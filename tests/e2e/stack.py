@@ -8,6 +8,7 @@ import shlex
 import signal
 import socket
 import subprocess
+import sys
 import time
 import urllib.error
 import urllib.request
@@ -101,6 +102,7 @@ class Stack:
         self.settings = self._home_env()
         self.run_dir = Path(self.settings["OPENBATCH_RUN_DIR"])
         self.build = self._build()
+        self.runtime = self.settings.get("OPENBATCH_RUNTIME", "docker")
 
     def _build(self):
         """What `up` has built and started; None: a copy that was not built here."""
@@ -253,6 +255,27 @@ class Stack:
         pid = wait_for(f"a process of {service}", lambda: self.pid(service))
         os.kill(pid, sig)
         return pid
+
+    def has_image(self, name):
+        """Whether a job can use an image of this name without a registry."""
+        if self.runtime == "oci":
+            return f"docker.io/{name}:latest " in self.openbatch("image", "list").stdout
+        return bool(self.docker("image", "inspect", name, check=False).strip("[]\n"))
+
+    def save_image(self, name, file):
+        """An archive of an image, as of docker save; it has this name with the tag latest."""
+        if self.runtime != "oci":
+            self.docker("save", "-o", file, name)
+            return
+        names = [json.loads(path.read_text()) for path in (self.home / "images/names").glob("*")]
+        [known] = [entry for entry in names if entry["name"] == f"docker.io/{name}:latest"]
+        [digits] = {platform["id"] for platform in known["platforms"].values()}
+        root = self.home / "images/images" / digits / "rootfs"
+        layer = Path(file).with_suffix(".layer")
+        subprocess.run(["tar", "-C", root, "-cf", layer, "."], check=True)
+        subprocess.run(
+            [sys.executable, ROOT / "tools/image_archive.py", name, layer, file], check=True
+        )
 
     def change_settings(self, changes):
         """Sets variables of the home's env file (None: forgets one) and starts again what reads

@@ -3,6 +3,7 @@ test looks at its own; settings change twice, for the permits."""
 
 import contextlib
 import os
+import re
 import socket
 from pathlib import Path
 
@@ -76,22 +77,14 @@ def registries(stack, folder, image):
     """One that anybody reads, one that wants a password. Both have the image."""
     open_one = Registry(folder / "open")
     locked = Registry(folder / "locked", password=True)
-    names = [
-        f"127.0.0.1:{open_one.port}/bb:1",
-        f"127.0.0.1:{open_one.port}/many:1",
-        f"localhost:{locked.port}/bb:configured",
-        f"localhost:{locked.port}/bb:secret",
-    ]
-    login = folder / "login"
-    login.mkdir()
-    write_docker_config(login / "config.json", [f"localhost:{locked.port}"])
-    for name in names:
-        stack.docker("tag", image, name)
-        stack.docker("--config", login, "push", name)
-        stack.docker("rmi", name)
+    file = folder / "image.tar"
+    stack.save_image(image, file)
+    names = [open_one.push(file, name) for name in ("bb:1", "many:1")]
+    names += [locked.push(file, name) for name in ("bb:configured", "bb:secret")]
     yield open_one, locked
-    for name in [*names, f"127.0.0.1:{locked.port}/bb:secret"]:
-        stack.docker("rmi", name, check=False)
+    if stack.runtime != "oci":
+        for name in [*names, f"localhost:{locked.port}/bb:configured"]:
+            stack.docker("rmi", name, check=False)
     open_one.stop()
     locked.stop()
 
@@ -267,9 +260,14 @@ def test_host_folder_read_only(place, folder):
 
 def test_volume_without_path_is_shared_and_goes_with_the_container(place, stack):
     assert place.ok("volume") == ["kept"]
-    wait_for(
-        "the volume to be gone", lambda: place.ids["volume"] not in stack.docker("volume", "ls")
-    )
+    job = place.ids["volume"]
+
+    def is_there():
+        if stack.runtime == "oci":  # it is in the attempt's folder
+            return list((stack.home / "oci").glob(f"*/ob-{job}-*"))
+        return job in stack.docker("volume", "ls")
+
+    wait_for("the volume to be gone", lambda: not is_there())
 
 
 def test_init_shared_memory_tmpfs_and_devices(place):
@@ -305,18 +303,42 @@ def test_children_know_the_size_of_their_array(place):
     assert place.work.log(child) == ["1 of 2"]
 
 
-def test_limits_and_tags_reach_the_engine(place, stack, batch):
+LIMITS = {
+    "memory.limit_in_bytes": 32 << 20,
+    "memory.memsw.limit_in_bytes": 40 << 20,
+    "memory.max": 32 << 20,
+    "memory.swap.max": 8 << 20,
+    "cpu.shares": 1024,
+}
+
+
+def limits_of_groups(name):
+    """Of a container, by the names of files: those of control groups v1, or of v2."""
+    found = {}
+    for top in Path("/sys/fs/cgroup").glob("**/openbatch"):
+        for folder in top.rglob(name):
+            files = {key: folder / key for key in LIMITS}
+            found |= {key: int(file.read_text()) for key, file in files.items() if file.exists()}
+    return found
+
+
+def test_limits_and_tags_reach_the_container(place, stack, batch):
     job = place.ids["shape"]
     place.work.wait(job, "RUNNING")
     name = f"ob-{job}-1"
-    shown = stack.docker(
-        "inspect",
-        "-f",
-        "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuShares}} "
-        '{{index .Config.Labels "openbatch.tag.team"}}',
-        name,
-    )
-    assert shown.split() == [str(32 << 20), str(40 << 20), "1024", "blue"]
+    if stack.runtime == "oci":  # containers have no labels
+        found = limits_of_groups(name)
+        assert "memory.limit_in_bytes" in found or "memory.max" in found
+        assert all(LIMITS[key] == value for key, value in found.items()), found
+    else:
+        shown = stack.docker(
+            "inspect",
+            "-f",
+            "{{.HostConfig.Memory}} {{.HostConfig.MemorySwap}} {{.HostConfig.CpuShares}} "
+            '{{index .Config.Labels "openbatch.tag.team"}}',
+            name,
+        )
+        assert shown.split() == [str(32 << 20), str(40 << 20), "1024", "blue"]
     batch.terminate_job(jobId=job, reason="seen")
 
 
@@ -338,19 +360,20 @@ def test_terminate_reaches_the_container(place, batch):
         ("no_permission", "CannotStartContainerError", "permission denied", 126),
         ("no_user", "CannotStartContainerError", "nobody-here", None),
         ("no_image", "CannotPullContainerError", "/none:1", None),
-        ("pull_denied", "CannotPullContainerError", "no basic auth", None),
+        ("pull_denied", "CannotPullContainerError", "no basic auth|unauthorized|required", None),
     ],
 )
 def test_what_cannot_start_says_why(place, name, kind, text, code):
     job = place.failed(name)
     container = job["attempts"][0]["container"]
     assert container["reason"].startswith(kind + ": ")
-    assert text in container["reason"]
+    assert re.search(text, container["reason"])
     assert container.get("exitCode") == code
     assert job["statusReason"] == "Task failed to start"
     assert len(container["reason"]) <= 255
 
 
+@pytest.mark.docker("without an engine the registry is named")
 def test_missing_image_names_the_engine(place, stack):
     reason = place.failed("no_image")["attempts"][0]["container"]["reason"]
     assert stack.settings["DOCKER_HOST"] in reason
@@ -364,15 +387,16 @@ def test_out_of_memory(place):
     assert job["statusReason"] == "Essential container in task exited"
 
 
-def engine_can_privileged(stack, image):
-    return "CapEff" in stack.docker(
+def can_privileged(stack, image):
+    """An engine refuses where it has not all capabilities itself."""
+    return stack.runtime == "oci" or "CapEff" in stack.docker(
         "run", "--rm", "--privileged", image, "grep", "CapEff", "/proc/self/status", check=False
     )
 
 
 def test_privileged_as_far_as_the_engine_can(place, stack, image):
     job = place.ended("privileged")
-    if engine_can_privileged(stack, image):
+    if can_privileged(stack, image):
         assert job["status"] == "SUCCEEDED"
         capabilities = int(place.work.log(job)[0].split()[1], 16)
         assert capabilities >> 21 & 1  # CAP_SYS_ADMIN
@@ -403,12 +427,14 @@ def test_missing_secret_fails_the_attempt(place):
     assert job["statusReason"] == reason
 
 
+@pytest.mark.docker("log drivers are the engine's")
 def test_log_driver_trouble_hides_the_secret(place):
     reason = place.failed("bad_log_option")["attempts"][0]["container"]["reason"]
     assert reason.startswith("Cannot")
     assert "***" in reason
 
 
+@pytest.mark.docker("log drivers are the engine's")
 def test_other_log_drivers_are_docker_s(place, syslog):
     job = place.ended("syslog")
     assert job["status"] == "SUCCEEDED"
@@ -430,7 +456,9 @@ def test_an_image_is_pulled_once_for_all_who_wait(place, stack, registries):
     logs = [file.read_text() for file in stack.home.glob("log/executor-*/current")]
     pulls = [sum("image.pulled" in x and image in x for x in log.splitlines()) for log in logs]
     assert max(pulls) == 1
-    assert registries[0].asked_for("many", "1") == sum(pulls)
+    of_docker = registries[0].asked_for("many", "1")  # skopeo sends no HEAD
+    assert of_docker == sum(pulls) or stack.runtime == "oci"
+    assert 1 <= registries[0].manifests_sent("many") <= sum(pulls)
 
 
 def test_credentials_of_docker_s_configuration(place):
