@@ -98,11 +98,12 @@ runtime_of_copy() {
 said_of_engine() {
     local host why="no Docker engine answered at the first 'up'"
     host=$(engine_host)
+    # Executors of a copy that had an engine before keep it until their instances end.
     if [[ $(runtime_of_copy) == oci ]]; then
         [[ $(config_get runtime_from) != variable ]] || why='OPENBATCH_RUNTIME=oci was chosen'
-        say "$1none: executors run containers themselves, with $(copy_setting OPENBATCH_OCI_RUNTIME crun) ($why)"
-        if [[ -z $host ]] && engine_answers "$OB_DOCKER_SOCKET"; then host=$OB_DOCKER_SOCKET; fi
-        [[ -z $host ]] || say "${1//[a-z]/ }images are also taken from Docker, $host$(engine_is_ours && say ', which OpenBatch started')"
+        say "$1none: $(engine_is_ours && say "new ")executors run containers themselves, with $(copy_setting OPENBATCH_OCI_RUNTIME crun) ($why)"
+        host=${host:-$OB_DOCKER_SOCKET}
+        ! engine_answers "$host" || say "${1//[a-z]/ }images are also taken from Docker, $host$(engine_is_ours && say ', which OpenBatch started')"
     else
         say "$1Docker, $host$(engine_is_ours && say ', started by OpenBatch')"
     fi
