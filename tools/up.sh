@@ -1,6 +1,6 @@
 # shellcheck shell=bash
 # up: installs what is missing, builds, starts everything supervised, returns when all is healthy.
-# --tls puts HTTPS in front of the api, remembered until --no-tls. --backing-only (for development) stops after PostgreSQL, Redis, Kafka and the container engine.
+# --tls puts HTTPS in front of the api, remembered until --no-tls. --backing-only (for development) stops after PostgreSQL, Redis, Kafka and a container engine of its own.
 . "$OB_ROOT/tools/install.sh"
 . "$OB_ROOT/tools/kafka.sh"
 . "$OB_ROOT/tools/stack.sh"
@@ -118,7 +118,7 @@ wait_healthy "${BACKING[@]}"
 pg_database
 kafka_acls
 if [[ -n $backing_only ]]; then
-    say "PostgreSQL, Redis, Kafka and the container engine are up; sockets in $OPENBATCH_RUN_DIR"
+    say "${BACKING[*]} are up; sockets in $OPENBATCH_RUN_DIR"
     exit 0
 fi
 if tls_is_on; then
