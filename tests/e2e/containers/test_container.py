@@ -184,6 +184,7 @@ def place(configured, batch, logs, image, folder, registries, syslog):
     p.submit("no_user", sh("true") | {"user": "nobody-here"})
     p.submit("oom", {"command": ["tail", "/dev/zero"], "memory": 8})
     p.submit("privileged", sh("grep CapEff /proc/self/status") | {"privileged": True})
+    p.submit("calls", sh("grep Seccomp: /proc/self/status; unshare -U true; unshare -m true"))
     p.submit(
         "secret",
         sh("echo $TOKEN $DB | md5sum; echo ${#TOKEN}")
@@ -385,6 +386,16 @@ def test_out_of_memory(place):
     assert container["reason"] == "OutOfMemoryError: Container killed due to memory usage"
     assert container["exitCode"] == 137
     assert job["statusReason"] == "Essential container in task exited"
+
+
+def test_calls_that_reach_beyond_the_container_are_refused(place):
+    """A new namespace of users (0x10000000) needs no capability, and opens what needs some."""
+    job = place.failed("calls")
+    assert place.work.log(job) == [
+        "Seccomp:\t2",
+        "unshare: unshare(0x10000000): Operation not permitted",
+        "unshare: unshare(0x20000): Operation not permitted",
+    ]
 
 
 def can_privileged(stack, image):

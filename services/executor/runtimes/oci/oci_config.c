@@ -12,6 +12,7 @@
 #include "ob/text.h"
 #include "oci_limits.h"
 #include "oci_mounts.h"
+#include "oci_syscalls.h"
 #include "runtimes/properties.h"
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -199,6 +200,8 @@ static json_t *make_linux(const oci_input *in, json_t *resources)
     if (!ob_json_bool(json_object_get(in->spec, "container"), "privileged", false)) {
         set(linux_part, "maskedPaths", oci_masked_paths());
         set(linux_part, "readonlyPaths", oci_readonly_paths());
+        if (in->host->refuses_calls)
+            set(linux_part, "seccomp", oci_syscalls_refused());
     }
     return linux_part;
 }

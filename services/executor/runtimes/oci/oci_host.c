@@ -1,6 +1,7 @@
 /* Reads the host's facts once, at the executor's start. Owns nothing. */
 #include "oci_host.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -9,6 +10,7 @@
 #include <unistd.h>
 
 #include <linux/magic.h>
+#include <linux/seccomp.h>
 
 #define ROOT "/sys/fs/cgroup"
 #define CAPABILITIES_MAX 63
@@ -69,6 +71,8 @@ void oci_host_read(oci_host *ret)
     struct utsname name;
     *ret = (oci_host){ .groups = read_groups(), .pids_limit = read_pids_limit() };
     ret->limits_swap = read_limits_swap(ret->groups);
+    /* Without a filter: EFAULT where there are filters. */
+    ret->refuses_calls = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) < 0 && errno == EFAULT;
     ret->oom_score = (int)read_number("/proc/self/oom_score_adj", 0);
     if (uname(&name) == 0)
         (void)snprintf(ret->name, sizeof(ret->name), "%s", name.nodename);

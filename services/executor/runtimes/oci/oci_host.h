@@ -14,6 +14,7 @@ typedef enum oci_groups {
 typedef struct oci_host {
     oci_groups groups;
     bool limits_swap;      /* the kernel accounts for swap */
+    bool refuses_calls;    /* the kernel can refuse system calls: seccomp filters */
     uint64_t capabilities; /* the most that a process of this one can have, by number */
     char name[65];         /* of the host */
     int oom_score;         /* this process's oom_score_adj */
