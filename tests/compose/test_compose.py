@@ -224,7 +224,7 @@ def test_50_children_survive_the_death_of_every_container(composed, work, queues
     definition = work.definition(["sh", "-c", CHILD], memory=32, **mounted(tmp_path))
     job = work.submit(queues[0], definition, arrayProperties={"size": 50})
     for part in [*SERVICES, "executor"]:
-        wait_for("children that run", composed.jobs, 60)
+        wait_for("children that run", composed.jobs, 120)
         if part == "executor":
             docker("kill", wait_for("an executor", composed.executors, 60)[0])
         else:
