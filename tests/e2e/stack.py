@@ -291,7 +291,7 @@ class Stack:
             self.restart(service)
         return before
 
-    def restart(self, service, timeout=30):
+    def restart(self, service, timeout=120):
         old = self.kill(service, signal.SIGTERM)
         wait_for(f"another {service}", lambda: self.pid(service) not in (None, 0, old), timeout)
         wait_for(f"{service} to be well", lambda: self.is_well(service), timeout)

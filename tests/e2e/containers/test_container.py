@@ -3,7 +3,6 @@ test looks at its own; settings change twice, for the permits."""
 
 import contextlib
 import os
-import re
 import socket
 from pathlib import Path
 
@@ -361,14 +360,16 @@ def test_terminate_reaches_the_container(place, batch):
         ("no_permission", "CannotStartContainerError", "permission denied", 126),
         ("no_user", "CannotStartContainerError", "nobody-here", None),
         ("no_image", "CannotPullContainerError", "/none:1", None),
-        ("pull_denied", "CannotPullContainerError", "no basic auth|unauthorized|required", None),
+        ("pull_denied", "CannotPullContainerError", "no basic auth", None),
     ],
 )
-def test_what_cannot_start_says_why(place, name, kind, text, code):
+def test_what_cannot_start_says_why(place, stack, name, kind, text, code):
+    if (stack.runtime, name) == ("oci", "pull_denied"):
+        text = "authentication required"  # skopeo's words
     job = place.failed(name)
     container = job["attempts"][0]["container"]
     assert container["reason"].startswith(kind + ": ")
-    assert re.search(text, container["reason"])
+    assert text in container["reason"]
     assert container.get("exitCode") == code
     assert job["statusReason"] == "Task failed to start"
     assert len(container["reason"]) <= 255
