@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ob/digest.h"
+#include "ob/hex.h"
 #include "ob/rows.h"
 
 enum { MIGRATION_VERSION, MIGRATION_NAME, MIGRATION_CHECKSUM }; /* columns */
@@ -15,8 +16,7 @@ static void checksum(const char *text, char out[65])
 {
     uint8_t hash[OB_SHA256_BYTES];
     ob_sha256(text, strlen(text), hash);
-    for (int i = 0; i < OB_SHA256_BYTES; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
+    ob_hex(hash, sizeof hash, out);
 }
 
 static int apply(ob_db *db, const migration *m, const char *sum, ob_error *err)

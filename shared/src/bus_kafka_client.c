@@ -314,7 +314,7 @@ int bus_sender_new(ob_bus *bus, bus_sender **ret, ob_error *err)
         r = set_all(conf, producer_settings, err);
     if (r == 0)
         r = set(conf, "enable.idempotence", bus->writes_alone ? "true" : "false", err);
-    if (r == 0 && bus->writes_alone)
+    if (r == 0 && bus->writes_alone) /* the publisher: 500 events would be as many requests */
         r = set(conf, "linger.ms", "5", err);
     if (r < 0) {
         rd_kafka_conf_destroy(conf);

@@ -98,15 +98,6 @@ ob_uuid ob_uuid_from_ms(int64_t ms)
     return id;
 }
 
-static void hex_encode(const uint8_t *in, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i++) {
-        out[2 * i] = hex_digits[in[i] >> 4];
-        out[2 * i + 1] = hex_digits[in[i] & 15];
-    }
-    out[2 * n] = '\0';
-}
-
 void ob_uuid_format(const ob_uuid *id, char out[OB_UUID_TEXT])
 {
     char *p = out;
@@ -154,7 +145,7 @@ void ob_instance_id_new(char out[OB_INSTANCE_TEXT])
     uint8_t rnd[9];
     char hex[19];
     random_bytes(rnd, sizeof(rnd));
-    hex_encode(rnd, sizeof(rnd), hex);
+    ob_hex(rnd, sizeof(rnd), hex);
     (void)snprintf(out, OB_INSTANCE_TEXT, "i-%.17s", hex); /* ASCII */
 }
 
@@ -163,7 +154,7 @@ void ob_token_new(char *out, size_t bytes)
     uint8_t rnd[256];
     assert(bytes <= sizeof(rnd));
     random_bytes(rnd, bytes);
-    hex_encode(rnd, bytes, out);
+    ob_hex(rnd, bytes, out);
     explicit_bzero(rnd, sizeof(rnd));
 }
 
@@ -250,7 +241,7 @@ void ob_token_hash(const char *token, char out[OB_TOKEN_HASH_TEXT])
 {
     uint8_t digest[OB_SHA256_BYTES];
     ob_sha256(token, strlen(token), digest);
-    hex_encode(digest, sizeof(digest), out);
+    ob_hex(digest, sizeof(digest), out);
 }
 
 void ob_run_task_id(const ob_run_ref *ref, char out[OB_TASK_TEXT])
@@ -259,5 +250,5 @@ void ob_run_task_id(const ob_run_ref *ref, char out[OB_TASK_TEXT])
     uint8_t digest[OB_SHA256_BYTES];
     ob_run_ref_format(ref, text);
     ob_sha256(text, strlen(text), digest);
-    hex_encode(digest, (OB_TASK_TEXT - 1) / 2, out);
+    ob_hex(digest, (OB_TASK_TEXT - 1) / 2, out);
 }

@@ -57,12 +57,6 @@ void seal_derive(const uint8_t key[OB_SEAL_KEY],
         abort();
 }
 
-void seal_write_hex(const uint8_t *bytes, size_t n, char *out)
-{
-    for (size_t i = 0; i < n; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
 bool seal_read_hex(const char *text, uint8_t *out, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -181,7 +175,7 @@ static void write_token(const ob_seal_owner *owner,
                         char out[OB_SEAL_TOKEN_TEXT])
 {
     char hex[2 * OB_SEAL_KEY + 1];
-    seal_write_hex(key, OB_SEAL_KEY, hex);
+    ob_hex(key, OB_SEAL_KEY, hex);
     (void)snprintf(out, OB_SEAL_TOKEN_TEXT, "%s.%s%s%s", owner->salt, hex, former ? "." : "",
                    former ? former : "");
     OPENSSL_cleanse(hex, sizeof(hex));

@@ -19,6 +19,7 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "ob/hex.h"
 #include "ob/mem.h"
 #include "seal_internal.h"
 
@@ -78,7 +79,7 @@ static void write_public(const EVP_PKEY *pair, char out[PUBLIC_TEXT + 1])
     size_t len = sizeof(bytes);
     if (EVP_PKEY_get_raw_public_key(pair, bytes, &len) != 1 || len != sizeof(bytes))
         abort();
-    seal_write_hex(bytes, sizeof(bytes), out);
+    ob_hex(bytes, sizeof(bytes), out);
 }
 
 /* What a pair has in common with another one, of which 'theirs' is the public key in 64 digits.
@@ -198,7 +199,7 @@ bool ob_seal_join_of(const ob_seal *seal, const char *salt, char out[OB_SEAL_JOI
         return false;
     seal_derive(seal->key, LABEL_TOKEN, "", salt, SEAL_NAME_LEN, token);
     memcpy(out, salt, SEAL_NAME_LEN);
-    seal_write_hex(token, OB_SEAL_KEY, out + SEAL_NAME_LEN);
+    ob_hex(token, OB_SEAL_KEY, out + SEAL_NAME_LEN);
     memcpy(out + BEFORE_LEN, seal->hosts->public_key, PUBLIC_TEXT + 1);
     OPENSSL_cleanse(token, sizeof(token));
     return true;

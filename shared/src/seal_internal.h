@@ -15,7 +15,6 @@ void seal_derive(const uint8_t key[OB_SEAL_KEY],
                  const void *second,
                  size_t second_len,
                  uint8_t ret[OB_SEAL_KEY]);
-void seal_write_hex(const uint8_t *bytes, size_t n, char *out);
 /* Exactly 'n' bytes of hex. */
 bool seal_read_hex(const char *text, uint8_t *out, size_t n);
 

@@ -10,6 +10,7 @@
 #include <strings.h>
 
 #include "ob/hash.h"
+#include "ob/hex.h"
 #include "sigv4_canonical.h"
 
 #define MAX_SKEW_S 300
@@ -93,7 +94,7 @@ void sigv4_signature(sigv4_ctx *ctx,
 {
     uint8_t out[32];
     hmac(ctx, signing_key_of(ctx, auth, secret), 32, string_to_sign, strlen(string_to_sign), out);
-    sigv4_hex(out, sizeof out, ret_hex);
+    ob_hex(out, sizeof out, ret_hex);
 }
 
 static bool is_signed(const sigv4_auth *auth, const char *name)

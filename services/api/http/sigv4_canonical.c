@@ -9,22 +9,13 @@
 
 #include "ob/buf.h"
 #include "ob/digest.h"
-
-void sigv4_hex(const uint8_t *data, size_t len, char *out)
-{
-    static const char digits[] = "0123456789abcdef";
-    for (size_t i = 0; i < len; i++) {
-        out[2 * i] = digits[data[i] >> 4];
-        out[2 * i + 1] = digits[data[i] & 15];
-    }
-    out[2 * len] = '\0';
-}
+#include "ob/hex.h"
 
 void sigv4_sha256(const char *data, size_t len, char out[65])
 {
     uint8_t hash[OB_SHA256_BYTES];
     ob_sha256(data, len, hash);
-    sigv4_hex(hash, sizeof hash, out);
+    ob_hex(hash, sizeof hash, out);
 }
 
 static bool is_unreserved(unsigned char c)

@@ -9,5 +9,3 @@ char *sigv4_string_to_sign(const sigv4_auth *auth, const char *canonical_request
 
 /* SHA-256, in hexadecimal digits. */
 void sigv4_sha256(const char *data, size_t len, char out[65]);
-/* out: 2 * len + 1 */
-void sigv4_hex(const uint8_t *data, size_t len, char *out);

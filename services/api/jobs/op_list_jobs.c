@@ -12,6 +12,7 @@
 #include "job_store.h"
 #include "job_view.h"
 #include "ob/digest.h"
+#include "ob/hex.h"
 #include "ob/message.h"
 #include "request/paging.h"
 #include "request/resolve.h"
@@ -70,8 +71,7 @@ static void hash_question(const api_request *req, char out[HASH_TEXT])
     (void)json_object_del(question, "maxResults");
     ob_cleanup(ob_freep) char *text = json_dumps(question, JSON_COMPACT | JSON_SORT_KEYS);
     ob_sha256(text, strlen(text), hash);
-    for (size_t i = 0; i < HASH_TEXT / 2; i++)
-        (void)snprintf(out + 2 * i, 3, "%02x", hash[i]);
+    ob_hex(hash, HASH_TEXT / 2, out);
 }
 
 /* position: the token's text on entry; on return the text after the hash, if it belongs to this

@@ -16,6 +16,7 @@
 
 #include "image_files.h"
 #include "ob/digest.h"
+#include "ob/hex.h"
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
@@ -99,8 +100,7 @@ char *image_store_name_file(const char *dir, const char *full)
     uint8_t digest[OB_SHA256_BYTES];
     char hex[2 * sizeof(digest) + 1];
     ob_sha256(full, strlen(full), digest);
-    for (size_t i = 0; i < sizeof(digest); i++)
-        (void)snprintf(hex + 2 * i, 3, "%02x", digest[i]);
+    ob_hex(digest, sizeof(digest), hex);
     return image_store_path(dir, "names/%s", hex);
 }
 
