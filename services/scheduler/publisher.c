@@ -177,20 +177,24 @@ static bool poll_leading(publisher *p)
     return still_leading(p);
 }
 
+static int no_longer_leading(ob_error *err)
+{
+    return ob_fail(err, ECANCELED, "no longer leading");
+}
+
 /* Events on their way are limited, so the children of a large array go in portions. */
-static int send_one(publisher *p, const char *key)
+static int send_one(publisher *p, const char *key, ob_error *err)
 {
     /* The partition comes from our own hash, so that a delivery shows it; a job's events stay on
      * one. */
     int32_t partition = ob_instance_partition(key, p->partitions);
     uintptr_t ref = p->event.len * REF_PARTITIONS + (uintptr_t)partition + 1;
-    ob_error err = { 0 };
     int r = -EAGAIN;
     while (r == -EAGAIN) { /* the producer's queue is full */
         r = ob_bus_send(p->bus, OB_POINT_SCHEDULER_EVENT, OB_TOPIC_JOB_STATE, partition, key,
-                        strlen(key), p->event.at, p->event.len, (void *)ref, &err);
+                        strlen(key), p->event.at, p->event.len, (void *)ref, err);
         if (r == -EAGAIN && !poll_leading(p))
-            return -ECANCELED;
+            return no_longer_leading(err);
     }
     if (r < 0)
         return r;
@@ -198,7 +202,7 @@ static int send_one(publisher *p, const char *key)
     p->in_flight_bytes += p->event.len;
     while (p->in_flight >= IN_FLIGHT_MAX || p->in_flight_bytes >= IN_FLIGHT_BYTES) {
         if (!poll_leading(p))
-            return -ECANCELED;
+            return no_longer_leading(err);
     }
     return 0;
 }
@@ -213,8 +217,12 @@ static int skip(publisher *p, const PGresult *events, int row, int32_t index)
 }
 
 /* An event that is too large even without its largest parts must not stop the others. */
-static int
-send_event(publisher *p, const PGresult *events, int row, int32_t index, const PGresult *attempts)
+static int send_event(publisher *p,
+                      const PGresult *events,
+                      int row,
+                      int32_t index,
+                      const PGresult *attempts,
+                      ob_error *err)
 {
     bool lean = event_is_lean(events, row, index);
     ob_buf_clear(&p->event);
@@ -223,18 +231,20 @@ send_event(publisher *p, const PGresult *events, int row, int32_t index, const P
         ob_buf_clear(&p->event);
         event_render(&p->event, events, row, index, attempts, true);
     }
-    int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB_ID));
+    int r =
+        p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB_ID), err);
     return r == -EMSGSIZE ? skip(p, events, row, index) : r;
 }
 
-static int send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts)
+static int
+send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts, ob_error *err)
 {
     if (!ob_col(events, row, EVENT_DEFINITION))
         return 0; /* the job is gone (retention), and nobody asks for its events */
     int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
     int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
     for (int32_t index = lo; index <= hi; index++) {
-        int r = send_event(p, events, row, index, attempts);
+        int r = send_event(p, events, row, index, attempts, err);
         if (r < 0)
             return r;
     }
@@ -273,7 +283,7 @@ static int wait_for_acks(publisher *p, ob_error *err)
     while (p->in_flight > 0) {
         (void)ob_bus_poll(p->bus, 100, 1000);
         if (p->in_flight > 0 && !still_leading(p))
-            return ob_fail(err, ECANCELED, "no longer leading");
+            return no_longer_leading(err);
     }
     return p->failed ? ob_fail_retry(err, EIO, "Kafka: %zu events were not delivered", p->failed)
                      : 0;
@@ -295,9 +305,7 @@ static int publish_batch(publisher *p, ob_error *err)
 
     p->failed = 0;
     for (int i = 0; i < rows && r == 0; i++)
-        r = send_row(p, events, i, attempts);
-    if (r < 0)
-        (void)ob_fail_retry(err, -r, "Kafka: an event could not be sent");
+        r = send_row(p, events, i, attempts, err);
     int acked = wait_for_acks(p, r < 0 ? NULL : err);
     if (r < 0 || acked < 0)
         return r < 0 ? r : acked;
@@ -313,10 +321,11 @@ static int publish_batch(publisher *p, ob_error *err)
 }
 
 /* Waits for the messages of an earlier, abandoned batch: their late deliveries would look like
- * those of a topic that was made anew. */
+ * those of a topic that was made anew. Polls in any case: the producer may have failed. */
 static int settle(publisher *p)
 {
     bool stopping = false;
+    (void)ob_bus_poll(p->bus, 0, 1000);
     while (p->in_flight > 0 && !stopping) {
         (void)ob_bus_poll(p->bus, 100, 1000);
         pthread_mutex_lock(&p->lock);

@@ -263,11 +263,8 @@ static int send_failed(ob_bus *bus, rd_kafka_resp_err_t e, const char *topic, ob
         return ob_fail_retry(err, EAGAIN, "Kafka: the queue is full");
     if (e == RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE)
         return ob_fail(err, EMSGSIZE, "Kafka: a message for %s is too large", topic);
-    if (e == RD_KAFKA_RESP_ERR__FATAL) {
-        bus_sender_fails(bus);
-    } else if (bus_is_lost_position(e)) {
+    if (bus_is_lost_position(e))
         bus_want_repair(bus, rd_kafka_err2str(e));
-    }
     return bus_fail_kafka(err, e, topic);
 }
 
@@ -297,6 +294,10 @@ int ob_bus_send_clear(ob_bus *bus,
     ob_point_pass(point, OB_POINT_BEFORE);
     (void)pthread_rwlock_rdlock(&bus->sender_lock);
     rd_kafka_error_t *error = rd_kafka_produceva(bus->sender->rk, parts, ARRAY_SIZE(parts));
+    /* The error's code is that of what failed first, whatever it was. on_error may hear of it too
+     * late: only when the owner polls. */
+    if (error && rd_kafka_fatal_error(bus->sender->rk, NULL, 0))
+        bus_sender_fails(bus);
     (void)pthread_rwlock_unlock(&bus->sender_lock);
     if (!error) {
         ob_point_pass(point, OB_POINT_AFTER);

@@ -124,7 +124,8 @@ static void on_error(rd_kafka_t *rk, int code, const char *reason, void *opaque)
     if (e == RD_KAFKA_RESP_ERR__ALL_BROKERS_DOWN) {
         bus_set_up(bus, false);
     } else if (e == RD_KAFKA_RESP_ERR__FATAL) {
-        bus_sender_fails(bus);
+        if (rk == bus_producer(bus)) /* not one that has been replaced */
+            bus_sender_fails(bus);
     } else if (bus_is_lost_position(e)) {
         bus_want_repair(bus, reason);
     }

@@ -135,6 +135,28 @@ static void a_producer_that_failed_for_good_is_replaced(void **state)
     ob_bus_free(bus);
 }
 
+/* The owner of one that refuses all that is sent may have no reason to poll. */
+static void a_producer_that_failed_is_replaced_without_a_poll(void **state)
+{
+    static seen s;
+    ob_bus *bus = open_bus_alone(&s);
+    make_topic("unpolled", 1);
+    say(bus, "unpolled", NULL, "1", &s);
+    poll_until(bus, &s.delivered, 1);
+    rd_kafka_t *old = bus_producer(bus);
+    (void)rd_kafka_test_fatal_error(old, RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED, "test");
+    ob_error err = { 0 };
+    int64_t end = ob_mono_ms() + 20000;
+    while (bus_producer(bus) == old) {
+        assert_true(ob_mono_ms() < end);
+        (void)ob_bus_send(bus, OB_POINT_API_RING, "unpolled", -1, NULL, 0, "x", 1, &s, &err);
+        (void)usleep(50000);
+    }
+    say(bus, "unpolled", NULL, "2", &s);
+    poll_until(bus, &s.delivered, 2);
+    ob_bus_free(bus);
+}
+
 static void what_a_failed_producer_held_is_reported_as_failed(void **state)
 {
     static seen s;
@@ -277,6 +299,7 @@ int main(void)
         cmocka_unit_test(without_traffic_the_return_is_noticed_too),
         cmocka_unit_test(only_who_writes_alone_has_a_producer_id),
         cmocka_unit_test(a_producer_that_failed_for_good_is_replaced),
+        cmocka_unit_test(a_producer_that_failed_is_replaced_without_a_poll),
         cmocka_unit_test(what_a_failed_producer_held_is_reported_as_failed),
         cmocka_unit_test(a_producer_that_sends_nothing_is_replaced),
         cmocka_unit_test(a_lost_position_is_resolved_anew),

@@ -1,5 +1,6 @@
 /* The publisher, with a broker in memory and a database of its own: an event that is too large
- * blocks no other, and a publisher without progress reports it. */
+ * blocks no other, a publisher without progress reports it, and one whose producer failed for good
+ * goes on. */
 #include "bus_mock.h"
 
 #include "migrated.h"
@@ -14,6 +15,7 @@
 #define JOB "01900000-0000-7000-8000-00000000000"
 #define EVENT_MAX (256 * 1024)
 #define LOOK_MS 5000 /* so often it looks by itself */
+#define INIT_PRODUCER_ID 22
 
 static own_server server;
 static ob_db *db;
@@ -63,6 +65,11 @@ static int start(void **state)
                                       .pg = conninfo };
     if (ob_bus_new(&bus, &reader, &err) < 0 || publisher_new(&config, &it, &err) < 0)
         fail_msg("%s", err.text);
+    /* Kafka whose access rules are not there yet: the producer's first request fails for good, and
+     * so does that of the one after it. */
+    rd_kafka_mock_push_request_errors(cluster, INIT_PRODUCER_ID, 2,
+                                      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED,
+                                      RD_KAFKA_RESP_ERR_CLUSTER_AUTHORIZATION_FAILED);
     assign(reader, OB_TOPIC_JOB_STATE);
     sql("UPDATE leader SET epoch = 5 WHERE role = 'scheduler'");
     publisher_lead(it, 5);
@@ -102,6 +109,21 @@ static void add_event(int n, int job, const char *reason)
                 " container_reason, reason) VALUES (1, %d, 5, '" JOB "%d', -1, -1, 6, %s, %s)",
                 n, job, reason, reason);
     sql(text);
+}
+
+static void one_whose_producers_failed_for_good_goes_on(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    sql("INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state)"
+        " VALUES (0, 1, 5, '" JOB "9', -1, -1, 6)");
+    add_job(9, "'v'", "'x'");
+    publisher_kick(it);
+    poll_until(reader, &told.n, 1);
+    assert_string_equal(ob_json_str(told.details[0], "jobId", ""), JOB "9");
+    json_decref(told.details[0]);
+    told = (heard){ 0 };
 }
 
 static const json_t *container_of(int i)
@@ -176,6 +198,7 @@ static void a_publisher_that_does_not_move_shows_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(one_whose_producers_failed_for_good_goes_on),
         cmocka_unit_test(an_event_that_is_too_large_holds_nobody_up),
         cmocka_unit_test(a_publisher_that_does_not_move_shows_it),
     };

@@ -147,7 +147,9 @@ int ob_bus_send_clear(ob_bus *bus,
  * timeout_ms for the first message and takes at most 'max' messages in at most OB_BUS_HANDLE_MS and
  * one handler's time more; the descriptor stays readable if there may be others. Returns the number
  * of messages; returns 0 early after delivery reports, an event or a signal. Sends no request to
- * the cluster: a thread of the bus prepares repairs. */
+ * the cluster: a thread of the bus prepares repairs. The owner calls it every few seconds, also
+ * when nothing is on its way: a producer is replaced a second time only when the owner has polled
+ * what the first one left. */
 int ob_bus_poll(ob_bus *bus, int timeout_ms, int max);
 
 /* A file descriptor that becomes readable when ob_bus_poll has something to do (for epoll; read it
