@@ -141,16 +141,32 @@ bool ob_catalog_entry_has(const char *entry, const ob_instance_type *type)
     return catalog_bundle_has(b, type->name, len);
 }
 
+/* The first type of a family, in the order of names; NULL: there is no such family. */
+static const ob_instance_type *first_of_family(const char *family)
+{
+    size_t len = strlen(family), low = 0, high = all.n_types;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        const char *name = all.types[middle].name;
+        int order = strncmp(name, family, len);
+        if (order < 0 || (order == 0 && name[len] < '.'))
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low < all.n_types && ob_catalog_entry_has(family, &all.types[low]) ? &all.types[low]
+                                                                              : NULL;
+}
+
 ob_arch ob_catalog_entry_arch(const char *entry)
 {
     need_tables();
     const catalog_bundle *b = catalog_bundle_find(&all, entry);
     if (b)
         return b->arch;
-    for (size_t i = 0; i < all.n_types; i++)
-        if (ob_catalog_entry_has(entry, &all.types[i]))
-            return all.types[i].arch;
-    return OB_ARCH_NONE;
+    const ob_instance_type *type =
+        strchr(entry, '.') ? ob_catalog_find(entry) : first_of_family(entry);
+    return type ? type->arch : OB_ARCH_NONE;
 }
 
 const char *const *ob_catalog_entries(size_t *ret_n)
