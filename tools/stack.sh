@@ -244,9 +244,10 @@ service_stamp() {
     tls) files+=("$OPENBATCH_HOME/tls/env") ;;
     kafka) files+=("$OPENBATCH_HOME"/kafka/{server.properties,log4j2.properties,run,acls.py,libs/.checked}) ;;
     esac
-    # PostgreSQL, Kafka, Redis and dockerd do not use our settings.
+    # PostgreSQL, Kafka, Redis and dockerd do not use our settings, but for one.
     case $1 in
-    postgres | redis | kafka | dockerd) grep -vhE '^(OPENBATCH_[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
+    kafka) grep -vhP '^(OPENBATCH_(?!KAFKA_JAVA=)[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
+    postgres | redis | dockerd) grep -vhE '^(OPENBATCH_[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
     *) cat "${files[@]}" ;;
     esac | sha256sum
 }

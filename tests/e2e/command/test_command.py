@@ -1,8 +1,13 @@
 """./openbatch itself, run from another directory."""
 
+import os
 import subprocess
+from pathlib import Path
 
+import pytest
 from stack import ROOT
+
+JAVA_OPTIONS = os.environ.get("OPENBATCH_KAFKA_JAVA", "").split()
 
 
 def openbatch(*args):
@@ -30,6 +35,12 @@ def test_status_tells_each_part():
     for part in ("postgres", "redis", "kafka", "api", "scheduler", "scaler"):
         line = next(x for x in done.stdout.splitlines() if x.startswith(part))
         assert "healthy" in line
+
+
+@pytest.mark.skipif(not JAVA_OPTIONS, reason="the copy has no options for Kafka's Java")
+def test_kafkas_java_has_the_options_of_the_copy(stack):
+    command = Path(f"/proc/{stack.pid('kafka')}/cmdline").read_text().split("\0")
+    assert set(JAVA_OPTIONS) <= set(command)
 
 
 def test_what_is_no_verb_is_refused():
