@@ -17,7 +17,7 @@ choose_build
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
 # What a sanitizer's report begins with.
 REPORT='ERROR: (Address|Leak)Sanitizer|runtime error:|(WARNING|FATAL): ThreadSanitizer'
-test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid='' beside_pid=''
+test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid='' beside_pid='' build_pid=''
 
 kill_tree() { # PROCESS
     local child
@@ -28,7 +28,7 @@ kill_tree() { # PROCESS
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
     local pid
-    for pid in "${parts[@]}" $beside_pid; do kill_tree "$pid"; done
+    for pid in "${parts[@]}" $beside_pid $build_pid; do kill_tree "$pid"; done
     [[ -z $engine_home ]] || engine_down
     drop_test_homes
 }
@@ -42,11 +42,29 @@ prepare() {
     local kinds=(test tls docker oci)
     [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
     install_packages "${kinds[@]}"
+    begin_build
     install_venv test
     install_node
     install_kafka
     # The lock is for the home's contents, which the suites only read.
     exec 9>&-
+}
+
+# The tree is built beside what is fetched and the suite format, which leave a core idle. built repeats what it says.
+begin_build() {
+    local suite
+    for suite in "${suites[@]}"; do
+        [[ " format analysis packages " == *" $suite "* ]] && continue
+        (exec 9>&- && build all) >/dev/null 2>&1 </dev/null &
+        build_pid=$!
+        return
+    done
+}
+
+built() { # TARGET...
+    if [[ -n $build_pid ]]; then wait "$build_pid" || :; fi
+    build_pid=''
+    (build "$@")
 }
 
 suite_format() {
@@ -82,30 +100,46 @@ suite_format() {
 }
 
 suite_unit() {
-    (build all) || return 1
+    built all || return 1
     # meson succeeds even if there are no tests.
     [[ $(meson introspect --tests "$OB_BUILD") != '[]' ]] || die "there are no unit tests"
     local status=0
+    begin_histories 1 2000
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs ||
         status=1
-    simulate 1 2000 || status=1
     # The demo's checks, the checker of the fault tests and the benchmarks' arithmetic can fail.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tools/demo/tests" -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT"/tests/faults/test_{checker,recipes}.py -q -p no:cacheprovider || status=1
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/bench" -q -p no:cacheprovider || status=1
+    end_histories || status=1
     return $status
 }
 
-# Histories of the whole system over virtual time (docs/simulation.md), in a build without sanitizers.
+# Histories of the whole system over virtual time (docs/simulation.md), in a build without sanitizers. They run beside
+# other tests, most of which wait for something.
 simulate() ( # SEED HISTORIES
     unset OPENBATCH_SANITIZE
     "$OB_ROOT/openbatch" simulate --seed "$1" --histories "$2" &&
         "$OB_ROOT/tests/simulation/again.sh" "$OPENBATCH_HOME/build-simulate/tests/simulation/ob-simulate"
 )
 
+begin_histories() { # SEED HISTORIES
+    say "simulate: $2 histories from seed $1"
+    (renice -n 10 "$BASHPID" >/dev/null && simulate "$@") >"$OB_BUILD/histories.log" 2>&1 </dev/null &
+    beside_pid=$!
+}
+
+end_histories() {
+    local status=0
+    wait "$beside_pid" || status=1
+    beside_pid=''
+    cat "$OB_BUILD/histories.log"
+    return $status
+}
+
 # The unit tests that need no server: seconds.
 suite_pure() {
-    (build all) || return 1
+    built all || return 1
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs --suite pure
 }
 
@@ -196,10 +230,12 @@ in_parts() { # PYTEST_ARGUMENT...: for all parts
 }
 
 suite_e2e() {
-    (build all) || return 1
-    local first=(auth clients command logs queues) second=(containers faults) of_part
+    built all || return 1
+    local first=(auth clients command http logs queues) second=(containers faults) of_part
     local others=("${first[@]}" "${second[@]}")
     of_part=("${first[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}" "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
+    # Kafka lives for minutes here: what its better compiler costs is never earned.
+    local -x OPENBATCH_KAFKA_JAVA=-XX:TieredStopAtLevel=1
     # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
     in_parts -m 'not long' --timeout=600 --durations=25 --reruns 1
 }
@@ -214,7 +250,7 @@ suite_analysis() {
     local OB_BUILD status=0
     local -x OPENBATCH_SANITIZE=thread TSAN_OPTIONS=suppressions=$OB_ROOT/tests/tsan/suppressions.txt
     choose_build
-    (build "${PROGRAMS[@]}" "${THREADED[@]/#/tests/unit/test_}") || return 1
+    built "${PROGRAMS[@]}" "${THREADED[@]/#/tests/unit/test_}" || return 1
     /usr/bin/python3 "$OB_ROOT/tools/analysis/analyze.py" "$OB_BUILD" || status=1
     meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs --timeout-multiplier 3 "${THREADED[@]}" || status=1
     if ((EUID == 0)); then make_test_home ours; else make_test_home; fi
@@ -227,7 +263,7 @@ suite_analysis() {
 # Faults are injected into servers and the container engine, so those must be this copy's own. Nothing is tried again.
 suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
-    (build all) || return 1
+    built all || return 1
     local dies=(bus_dies disk_full engine_dies random_kills) load=(clocks load redis_is_lost) of_part
     local others=("${dies[@]/%/.py}" "${load[@]/%/.py}")
     dies=("${dies[@]/%/.py}") load=("${load[@]/%/.py}")
@@ -240,7 +276,7 @@ suite_faults() {
 # runs every few seconds, and an executor's silence is noticed soon.
 suite_crashes() {
     ((EUID == 0)) || die "the suite crashes starts a container engine: that needs root"
-    (build all) || return 1
+    built all || return 1
     local of_part=('-k scaler' '-k not(scaler)')
     OPENBATCH_JOB_RETENTION_S=3600 OPENBATCH_LOG_RETENTION_S=3600 OPENBATCH_LOST_AFTER_MS=12000 \
         in_parts tests/faults/test_crash_points.py --timeout=400 --durations=8
@@ -249,27 +285,22 @@ suite_crashes() {
 # A copy of the version before becomes one of this version, while jobs run.
 suite_upgrades() {
     ((EUID == 0)) || die "the suite upgrades starts a container engine: that needs root"
-    (build all) || return 1
+    built all || return 1
     # The test makes its copy itself.
     cd "$OB_ROOT" || return 1
     env ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
         "$OB_VENV/bin/python" -m pytest -q -p no:cacheprovider tests/faults/test_upgrades.py --timeout=2400 --durations=0
 }
 
-# Long tests that rarely fail. The histories run beside the others, which mostly wait.
+# Long tests that rarely fail.
 suite_long() {
     ((EUID == 0)) || die "the suite long starts a container engine: that needs root"
-    (build all) || return 1
-    local status=0 seed of_part log=$OB_BUILD/histories.log
-    seed=$(shuf -i 1-1000000000 -n 1)
-    (renice -n 10 "$BASHPID" >/dev/null && simulate "$seed" 20000) >"$log" 2>&1 </dev/null &
-    beside_pid=$!
+    built all || return 1
+    local status=0 of_part
+    begin_histories "$(shuf -i 1-1000000000 -n 1)" 20000
     of_part=("tests/faults/test_load.py" "tests/faults --ignore=tests/faults/test_load.py" tests/e2e)
     in_parts -m long --timeout=3600 --durations=0 || status=1
-    wait "$beside_pid" || status=1
-    beside_pid=''
-    echo "simulate: histories from seed $seed"
-    cat "$log"
+    end_histories || status=1
     return "$status"
 }
 

@@ -22,16 +22,18 @@ ROOT = Path(__file__).resolve().parents[2]
 HOLD = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]
 
 
-def wait_for(what, condition, timeout=120.0, every=0.05):
-    """The first true value of condition(); fails with 'what' when the deadline has passed."""
-    end = time.monotonic() + timeout
+def wait_for(what, condition, timeout=120.0, every=None):
+    """The first true value of condition(); fails with 'what' when the deadline has passed. Unless
+    'every' says how often, it looks ever less often: a look costs all services time."""
+    begun = time.monotonic()
     while True:
         value = condition()
         if value:
             return value
-        if time.monotonic() > end:
+        passed = time.monotonic() - begun
+        if passed > timeout:
             raise AssertionError(f"after {timeout:.0f} s still not: {what}")
-        time.sleep(every)
+        time.sleep(every or min(max(0.02, passed / 5), 0.25))
 
 
 def assert_promised(took, seconds):
