@@ -43,9 +43,16 @@ prepare() {
     [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
     install_packages "${kinds[@]}"
     begin_build
-    install_venv test
-    install_node
-    install_kafka
+    # Each waits for the network.
+    local pid
+    install_venv test &
+    parts+=("$!")
+    install_node &
+    parts+=("$!")
+    install_kafka &
+    parts+=("$!")
+    for pid in "${parts[@]}"; do wait "$pid" || exit 1; done
+    parts=()
     # The lock is for the home's contents, which the suites only read.
     exec 9>&-
 }
@@ -231,7 +238,7 @@ in_parts() { # PYTEST_ARGUMENT...: for all parts
 
 suite_e2e() {
     built all || return 1
-    local first=(auth clients command http logs queues) second=(containers faults) of_part
+    local first=(auth clients command containers queues) second=(faults http logs) of_part
     local others=("${first[@]}" "${second[@]}")
     of_part=("${first[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}" "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Kafka lives for minutes here: what its better compiler costs is never earned.

@@ -172,7 +172,12 @@ class Work:
                 return None
             return [event["message"] for event in page["events"]] or None
 
-        return wait_for("the log of the job", lines, timeout)
+        seen = wait_for("the log of the job", lines, timeout)
+        while True:  # it comes in pieces
+            time.sleep(0.2)
+            before, seen = seen, lines()
+            if seen == before:
+                return seen
 
     def log_of(self, group, stream):
         """Waits for the first line of a stream."""

@@ -11,7 +11,7 @@ from confluent_kafka import Consumer, Producer, TopicPartition
 from confluent_kafka.admin import AdminClient
 from stack import wait_for
 
-JOBS = 80
+JOBS = 40  # tests/faults has hundreds
 PARTS = ["api", "scheduler", "scaler", "executor", "kafka", "redis", "postgres"]
 
 
