@@ -1,7 +1,11 @@
 /* From a job's spec and an image to config.json of the OCI runtime, and what keepers say. */
 #include "unit.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "runtimes/oci/oci_config.h"
 #include "runtimes/oci/oci_output.h"
@@ -418,6 +422,36 @@ static void users_are_found_as_docker_does(void **state)
     assert_string_equal(found.home, "/");
 }
 
+/* Anything else may be a device, or end never. */
+static void users_are_read_of_plain_files_only(void **state)
+{
+    static const char entry[] = "ann:x:7:8::/:\n";
+    char root[] = "/tmp/openbatch-bundle-XXXXXX", path[64], link[64], pipe_path[64];
+    oci_user found;
+    assert_non_null(mkdtemp(root));
+    (void)snprintf(path, sizeof(path), "%s/etc", root);
+    (void)snprintf(link, sizeof(link), "%s/etc/passwd", root);
+    (void)snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", root);
+    assert_int_equal(mkdir(path, 0755), 0);
+    assert_int_equal(mkfifo(pipe_path, 0600), 0);
+    int fd = open(pipe_path, O_RDWR | O_CLOEXEC);
+    assert_int_equal(write(fd, entry, strlen(entry)), strlen(entry));
+
+    assert_int_equal(symlink("/pipe", link), 0); /* it begins at the image's root */
+    assert_int_equal(oci_user_read(root, "ann", &found, NULL), -EINVAL);
+    (void)close(fd);
+    assert_int_equal(unlink(pipe_path), 0);
+
+    fd = open(pipe_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+    assert_int_equal(write(fd, entry, strlen(entry)), strlen(entry));
+    (void)close(fd);
+    assert_int_equal(oci_user_read(root, "ann", &found, NULL), 0);
+    assert_int_equal(found.uid, 7);
+
+    assert_int_equal(unlink(link) | unlink(pipe_path), 0);
+    assert_int_equal(rmdir(path) | rmdir(root), 0);
+}
+
 /* ---- what keepers say ---- */
 
 static oci_state read_state(const char *text)
@@ -550,6 +584,7 @@ int main(void)
         RESET(a_job_s_mount_takes_the_place_of_a_usual_one),
         RESET(the_image_s_volumes_can_be_written_in_a_root_that_cannot),
         RESET(users_are_found_as_docker_does),
+        RESET(users_are_read_of_plain_files_only),
         RESET(a_state_says_what_happened),
         RESET(what_is_not_whole_does_not_count),
         RESET(a_folder_s_name_is_its_run_s),

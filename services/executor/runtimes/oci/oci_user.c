@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -114,12 +115,26 @@ int oci_user_find(
     return 0;
 }
 
+/* A plain file of an image, or -1. An image may have anything there, also a device of the host, and
+ * only to open some of those does harm (a watchdog, a tape); O_PATH opens none. */
+static int open_plain(int root, const char *path)
+{
+    struct open_how how = { .flags = O_PATH | O_CLOEXEC, .resolve = RESOLVE_IN_ROOT };
+    struct stat at;
+    char again[64];
+    int found = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    bool ok = found >= 0 && fstat(found, &at) == 0 && S_ISREG(at.st_mode);
+    (void)snprintf(again, sizeof(again), "/proc/self/fd/%d", found);
+    int fd = ok ? open(again, O_RDONLY | O_CLOEXEC) : -1;
+    if (found >= 0)
+        (void)close(found);
+    return fd;
+}
+
 /* New; empty: there is none. */
 static char *read_in(int root, const char *path)
 {
-    struct open_how how = { .flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK,
-                            .resolve = RESOLVE_IN_ROOT };
-    int fd = (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
+    int fd = open_plain(root, path);
     size_t len = 0;
     char *text = ob_calloc(1, FILE_MAX + 1);
     while (fd >= 0 && len < FILE_MAX) {
