@@ -627,6 +627,21 @@ static void properties_are_as_with_docker(void **state)
     (void)rmdir("/tmp/ob-oci-host");
 }
 
+static void calls_are_refused(void **state)
+{
+    world *w = *state;
+    run_seen *s = START(w, NULL, "call", "inet", "call", "inet32", "call", "alg", "call", "vsock",
+                        "call", "linux32", "call", "personality", "call", "syslog");
+    run_until(w, all_over);
+    assert_true(has(s, "call inet yes\n"));
+    assert_true(has(s, "call linux32 yes\n"));
+    assert_true(has(s, "call alg refused\n"));
+    assert_true(has(s, "call vsock refused\n"));
+    assert_true(has(s, "call personality refused\n"));
+    assert_true(has(s, "call syslog refused\n"));
+    assert_null(strstr(s->lines, "call inet32 refused\n")); /* the kernel may not have it */
+}
+
 static void the_root_may_be_read_only(void **state)
 {
     world *w = *state;
@@ -700,6 +715,7 @@ int main(void)
         IN_WORLD(what_was_about_to_begin_may_have_run),
         IN_WORLD(after_a_restart_of_the_host_the_intent_counts),
         IN_WORLD(properties_are_as_with_docker),
+        IN_WORLD(calls_are_refused),
         IN_WORLD(the_root_may_be_read_only),
         IN_WORLD(many_containers_leave_nothing),
         IN_WORLD(a_purge_ends_what_runs),
