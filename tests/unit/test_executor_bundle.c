@@ -192,6 +192,21 @@ static void a_user_other_than_root_has_no_capabilities(void **state)
     assert_true(has_text(at(b.body, "process.capabilities.bounding"), "CAP_CHOWN"));
 }
 
+static void what_is_the_host_s_is_hidden(void **state)
+{
+    static const char *const hidden[] = { "/proc/kcore",
+                                          "/proc/keys",
+                                          "/proc/scsi",
+                                          "/proc/interrupts",
+                                          "/sys/devices/virtual/powercap",
+                                          "/sys/firmware" };
+    ob_cleanup(oci_config_done) oci_config config = make("");
+    for (size_t i = 0; i < ARRAY_SIZE(hidden); i++)
+        if (!has_text(at(config.body, "linux.maskedPaths"), hidden[i]))
+            fail_msg("%s", hidden[i]);
+    assert_true(has_text(at(config.body, "linux.readonlyPaths"), "/proc/sysrq-trigger"));
+}
+
 static void nobody_gets_what_the_executor_does_not_have(void **state)
 {
     host.capabilities = ~(1ULL << 24); /* CAP_SYS_RESOURCE */
@@ -641,6 +656,7 @@ int main(void)
         RESET(an_init_process_starts_the_command),
         RESET(the_last_of_two_variables_counts),
         RESET(a_user_other_than_root_has_no_capabilities),
+        RESET(what_is_the_host_s_is_hidden),
         RESET(nobody_gets_what_the_executor_does_not_have),
         RESET(ulimits_become_rlimits),
         RESET(the_folder_and_the_signal_are_the_image_s),

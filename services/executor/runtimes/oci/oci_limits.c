@@ -195,11 +195,13 @@ json_t *oci_capabilities(const oci_input *in)
 
 /* ---- /proc and /sys ---- */
 
+/* /proc/scsi takes disks from the host; the host's interrupts and power tell what others do. */
 json_t *oci_masked_paths(void)
 {
-    return json_pack("[sssssssss]", "/proc/asound", "/proc/acpi", "/proc/kcore", "/proc/keys",
-                     "/proc/latency_stats", "/proc/timer_list", "/proc/timer_stats",
-                     "/proc/sched_debug", "/sys/firmware");
+    return json_pack("[ssssssssssss]", "/proc/acpi", "/proc/asound", "/proc/interrupts",
+                     "/proc/kcore", "/proc/keys", "/proc/latency_stats", "/proc/sched_debug",
+                     "/proc/scsi", "/proc/timer_list", "/proc/timer_stats",
+                     "/sys/devices/virtual/powercap", "/sys/firmware");
 }
 
 json_t *oci_readonly_paths(void)
