@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <signal.h>
 #include <sys/file.h>
@@ -475,7 +476,8 @@ static void an_end_without_an_executor_is_kept(void **state)
     assert_string_equal(s->lines, "before\nafter\n");
 }
 
-static int keeper_of(const world *w, const run_seen *s)
+/* The last number behind the word, in what its keeper says. */
+static int number_of(const world *w, const run_seen *s, const char *word)
 {
     char path[256], line[128];
     char name[OB_RUN_TEXT];
@@ -487,11 +489,53 @@ static int keeper_of(const world *w, const run_seen *s)
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     while (fgets(line, sizeof(line), file))
-        if (strncmp(line, "keeper ", 7) == 0)
-            pid = atoi(line + 7);
+        if (strncmp(line, word, strlen(word)) == 0 && line[strlen(word)] == ' ')
+            pid = atoi(strrchr(line, ' '));
     (void)fclose(file);
     assert_true(pid > 0);
     return pid;
+}
+
+static int keeper_of(const world *w, const run_seen *s)
+{
+    return number_of(w, s, OCI_SAID_KEEPER);
+}
+
+/* As a container does that was passed the pipe. Empty lines take longer to read than to write. */
+static void write_for_ever(int pid, pid_t writers[], int n)
+{
+    static char lines[65536];
+    char path[64];
+    memset(lines, '\n', sizeof(lines));
+    (void)snprintf(path, sizeof(path), "/proc/%d/fd/1", pid);
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    assert_true(fd >= 0);
+    (void)fcntl(fd, F_SETPIPE_SZ, 1 << 20);
+    for (int i = 0; i < n; i++) {
+        writers[i] = fork();
+        while (writers[i] == 0 && write(fd, lines, sizeof(lines)) > 0)
+            ;
+        if (writers[i] == 0)
+            _exit(0);
+    }
+    (void)close(fd);
+}
+
+static void writers_elsewhere_do_not_delay_the_end(void **state)
+{
+    enum { WRITERS = 8 };
+    pid_t writers[WRITERS];
+    world *w = *state;
+    w->settings.output_bytes = 1 << 16;
+    run_seen *s = START(w, NULL, "say", "up", "sleep", "300", "exit", "4");
+    run_until(w, first_speaks);
+    write_for_ever(number_of(w, s, OCI_SAID_RUNNING), writers, WRITERS);
+    run_until(w, all_over);
+    for (int i = 0; i < WRITERS; i++) {
+        (void)kill(writers[i], SIGKILL);
+        assert_int_equal(waitpid(writers[i], NULL, 0), writers[i]);
+    }
+    assert_int_equal(s->code, 4);
 }
 
 static void without_its_keeper_nobody_knows_the_code(void **state)
@@ -708,6 +752,7 @@ int main(void)
         IN_WORLD(a_stop_before_the_start_is_no_start),
         IN_WORLD(a_container_outlives_the_executor),
         IN_WORLD(an_end_without_an_executor_is_kept),
+        IN_WORLD(writers_elsewhere_do_not_delay_the_end),
         IN_WORLD(without_its_keeper_nobody_knows_the_code),
         IN_WORLD(a_keeper_that_dies_without_an_executor_is_noticed),
         IN_WORLD(what_no_keeper_was_started_for_has_not_begun),

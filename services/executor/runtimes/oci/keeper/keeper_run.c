@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/stat.h>
@@ -124,29 +125,42 @@ static bool write_output(keeper *k)
     return true;
 }
 
-/* False: there is nothing more to read now. */
-static bool read_output(keeper *k, size_t stream)
+/* Returns the number of bytes; 0: there is nothing to read now. */
+static size_t read_output(keeper *k, size_t stream)
 {
     static char data[READ_BYTES];
     ssize_t n = k->pipes[stream] < 0 ? -1 : read(k->pipes[stream], data, sizeof(data));
+    while (n < 0 && errno == EINTR)
+        n = read(k->pipes[stream], data, sizeof(data));
     if (n > 0) {
         keeper_lines_take(&k->lines, stream, data, (size_t)n, now_ns());
-        return true;
+        return (size_t)n;
     }
     if (n == 0) {
         (void)close(k->pipes[stream]);
         k->pipes[stream] = -1;
     }
-    return n < 0 && errno == EINTR;
+    return 0;
+}
+
+static size_t waiting_output(const keeper *k, size_t stream)
+{
+    int n = 0;
+    return k->pipes[stream] >= 0 && ioctl(k->pipes[stream], FIONREAD, &n) == 0 ? (size_t)n : 0;
 }
 
 /* All that the container wrote: its processes are gone, so what is not in the pipes does not come.
- * True: all of it is in the file. */
+ * It may have passed a pipe to a process of another container, which goes on writing; that is no
+ * output of this one. True: all of it is in the file. */
 static bool finish_output(keeper *k)
 {
-    for (size_t i = 0; i < KEEPER_STREAMS; i++)
-        while (read_output(k, i))
+    for (size_t i = 0; i < KEEPER_STREAMS; i++) {
+        size_t left = waiting_output(k, i), n;
+        while (left > 0 && (n = read_output(k, i)) > 0) {
+            left -= n < left ? n : left;
             (void)write_output(k);
+        }
+    }
     keeper_lines_end(&k->lines);
     for (int i = 0; i < LATE_TRIES; i++) {
         if (write_output(k))
