@@ -4,9 +4,11 @@ import os
 import socket
 import ssl
 import subprocess
+import time
 import urllib.error
 import urllib.request
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack
 
 import botocore.exceptions
 import pytest
@@ -99,6 +101,21 @@ def test_an_unsigned_or_too_long_request_is_refused_behind_it_too(tls):
             urllib.request.urlopen(request, timeout=15, context=trusting(tls))
         if isinstance(caught.value, urllib.error.HTTPError):
             assert caught.value.code == status
+
+
+def test_long_bodies_that_come_slowly_keep_nobody_waiting(tls, address):
+    """More of them than the proxy passes requests to the api at a time. They are not signed."""
+    lines = "POST /v1/describejobqueues HTTP/1.1", "Host: localhost", "Content-Length: 200000"
+    head = "\r\n".join([*lines, "", ""]).encode()
+    context, batch = trusting(tls), tls.client("batch", verify=tls.env["AWS_CA_BUNDLE"])
+    with ExitStack() as open_ones:
+        for _ in range(200):
+            raw = open_ones.enter_context(socket.create_connection(address, 10))
+            secure = context.wrap_socket(raw, server_hostname="localhost")
+            open_ones.enter_context(secure).sendall(head + b"x" * 70_000)
+        began = time.monotonic()
+        assert batch.describe_job_queues()["jobQueues"]
+        assert time.monotonic() - began < 3
 
 
 def test_the_proxy_comes_back_when_it_is_killed(tls, address):
