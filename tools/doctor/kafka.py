@@ -71,7 +71,24 @@ def server(system):
             level="note",
         )
         return
+    if system.supervisor == "runsvdir" and not is_ours(system):
+        yield Finding(
+            "kafka",
+            f"another process than Kafka listens at {host}:{port}; it was not sent the password",
+            MEANS["kafka"],
+            f"ss -Hltnp 'sport = :{port}' shows which; stop it, and Kafka takes its port",
+        )
+        return
     yield from inside(system)
+
+
+def is_ours(system):
+    """Jobs share the host's network: one may have taken the port while Kafka was away."""
+    sys.path.append(str(system.root / "tools/kafka"))
+    import acls
+
+    host, port = address(system)
+    return acls.listens(system.part_pid("kafka"), f"{host}:{port}")
 
 
 def inside(system):

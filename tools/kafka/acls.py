@@ -4,13 +4,19 @@ What no rule allows is refused; `admin` stands above the rules. Each service may
 the table of topics asks for. Executors run beside users' jobs and can write reports and logs and
 nothing else; `reader` is for people and programs that follow batch.job-state.
 
-usage: acls.py [--keep] BOOTSTRAP ADMIN_PASSWORD_FILE
+usage: acls.py [--keep] [--process FILE] BOOTSTRAP ADMIN_PASSWORD_FILE
 --keep: stays, and looks again every few seconds: Kafka may lose its data.
+--process: a file with the number of Kafka's process on this host. Jobs share the host's network,
+and one may have taken the port: the password goes to no other process.
 """
 
 import argparse
 import contextlib
+import os
+import socket
+import sys
 import time
+from pathlib import Path
 
 from confluent_kafka import KafkaException
 from confluent_kafka.admin import (
@@ -118,12 +124,40 @@ def apply(admin):
         )
 
 
+def listens(pid, address):
+    """Whether a process of this host, which is in no container, listens at an address of IPv4."""
+    host, _, port = address.rpartition(":")
+    # As proc(5) has it; Java's sockets are of IPv6, with the address in the last of four words.
+    words = [int.from_bytes(b, sys.byteorder) for b in (b"\0\0\xff\xff", socket.inet_aton(host))]
+    plain, mapped = f"{words[1]:08X}", f"{0:016X}{words[0]:08X}{words[1]:08X}"
+    wanted = {f"{at}:{int(port):04X}" for at in (plain, mapped)}
+    sockets = set()
+    for table in ("/proc/net/tcp", "/proc/net/tcp6"):
+        with contextlib.suppress(OSError):
+            rows = [line.split() for line in Path(table).read_text().splitlines()[1:]]
+            sockets |= {f"socket:[{row[9]}]" for row in rows if row[1] in wanted and row[3] == "0A"}
+    try:
+        if os.readlink(f"/proc/{pid}/ns/pid") != os.readlink("/proc/self/ns/pid"):
+            return False
+        files = [str(entry) for entry in Path(f"/proc/{pid}/fd").iterdir()]
+    except OSError:
+        return False
+    for file in files:
+        with contextlib.suppress(OSError):
+            if os.readlink(file) in sockets:
+                return True
+    return False
+
+
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--keep", action="store_true")
+    parser.add_argument("--process", type=Path)
     parser.add_argument("bootstrap")
     parser.add_argument("password_file", type=argparse.FileType(encoding="ascii"))
     args = parser.parse_args()
+    if args.process and not listens(args.process.read_text().strip(), args.bootstrap):
+        sys.exit(f"another process than Kafka listens at {args.bootstrap}, or none")
     admin = AdminClient(
         {
             "bootstrap.servers": args.bootstrap,
