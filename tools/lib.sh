@@ -163,15 +163,18 @@ instance_dirs() {
     return 0
 }
 
-# Processes of this copy (its home is in their environment), by command name.
+# Processes of this copy (its home is in their environment), by command name. A job's container can have that environment,
+# too, and a process of that name, but has process numbers of its own.
 # usage: our_pids NAME...; names are those of /proc/*/comm (15 bytes). This shell and its parents are not among them.
 our_pids() {
-    local p pid comm name
+    local p pid comm name namespace
+    namespace=$(readlink /proc/self/ns/pid)
     for p in /proc/[0-9]*; do
         pid=${p#/proc/}
         { read -r comm <"$p/comm"; } 2>/dev/null || continue
         for name in "$@"; do
             [[ $comm == "${name:0:15}" ]] || continue
+            [[ $(readlink "$p/ns/pid" 2>/dev/null) == "$namespace" ]] || continue
             if grep -qzxF "OPENBATCH_HOME=$OPENBATCH_HOME" "$p/environ" 2>/dev/null; then say "$pid"; fi
         done
     done
