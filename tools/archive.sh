@@ -47,6 +47,8 @@ archive_open() { # FILE DIRECTORY
     [[ $format == "$OB_ARCHIVE_FORMAT" ]] ||
         die "$1 has format '$format', and this version reads format $OB_ARCHIVE_FORMAT; it was made by $(archive_says "$manifest" version)"
     schema=$(archive_says "$manifest" schema)
+    # In arithmetic, bash would run commands that are in the text.
+    [[ $schema =~ ^[1-9][0-9]{0,5}$ ]] || die "$1 is damaged: its schema is not a number"
     ((schema <= $(known_schema))) ||
         die "$1 has schema $schema, and this version knows only $(known_schema): restore it with OpenBatch $(archive_says "$manifest" version) or newer"
     tar -C "$2" -xf "$1" --no-same-owner home.tar database 2>/dev/null || die "$1 is damaged: it ends too early"
