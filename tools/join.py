@@ -8,14 +8,16 @@ from pathlib import Path
 import own
 
 
-def print_unit(made, password, kafka):
+def print_unit(made, password, kafka, settings):
     """The commands that make systemd run the executor (openbatch-executor@.service)."""
     name = made["computeEnvironmentName"]
-    lines = " ".join(
-        shlex.quote(f"{key}={value}")
-        for key, value in (("OPENBATCH_KAFKA", kafka), ("OPENBATCH_JOIN_TOKEN", made["joinToken"]))
-    )
+    pairs = [("OPENBATCH_KAFKA", kafka), ("OPENBATCH_JOIN_TOKEN", made["joinToken"])]
     print("# Run as root:")
+    if settings:
+        file = "/etc/openbatch/kafka-executor.settings"
+        print(f"printf %s {shlex.quote(settings)} >{file}")
+        pairs.append(("OPENBATCH_KAFKA_SETTINGS", file))
+    lines = " ".join(shlex.quote(f"{key}={value}") for key, value in pairs)
     print(
         f"(umask 077 && printf %s {shlex.quote(password)} >/etc/openbatch/kafka-executor.password)"
     )
@@ -65,8 +67,10 @@ def main():
     password = (home / "secrets/kafka-executor.password").read_text().strip()
     remote = os.environ["OPENBATCH_KAFKA_REMOTE"]
     kafka = args.kafka or remote or os.environ["OPENBATCH_KAFKA"]
+    # Without these the password would go over the network in clear, to whoever answers there.
+    text = (home / "tls/kafka.settings").read_text() if remote and not args.kafka else ""
     if args.unit:
-        print_unit(made, password, kafka)
+        print_unit(made, password, kafka, text)
         return
     folder = shlex.quote(args.dir)
     file, settings = (shlex.quote(f"{args.dir}/kafka.{name}") for name in ("password", "settings"))
@@ -79,8 +83,7 @@ def main():
     print(f"(umask 077 && mkdir -p {folder} && printf %s {shlex.quote(password)} >{file})")
     print(f"export OPENBATCH_HOME={folder} OPENBATCH_KAFKA={shlex.quote(kafka)}")
     print(f"export OPENBATCH_KAFKA_USER=executor OPENBATCH_KAFKA_PASSWORD_FILE={file}")
-    if remote and not args.kafka:
-        text = (home / "tls/kafka.settings").read_text()
+    if text:
         print(f"printf %s {shlex.quote(text)} >{settings}")
         print(f"export OPENBATCH_KAFKA_SETTINGS={settings}")
     if runtime == "oci":

@@ -58,8 +58,13 @@ def test_an_executor_joins_by_the_commands_as_they_are_printed(remote, work, oth
     assert (job["status"], work.log(job)) == ("SUCCEEDED", ["hello"])
     executor.terminate()
     assert executor.wait(timeout=20) == 0
+    unit = join(environment, "--unit")
+    assert "ssl.ca.pem=" in unit
+    assert "OPENBATCH_KAFKA_SETTINGS=/etc/openbatch/kafka-executor.settings" in unit
     # The way through a tunnel stays as it was.
-    assert "SETTINGS" not in join(environment, "--kafka", f"127.0.0.1:{other.port - 3}")
+    for options in ((), ("--unit",)):
+        tunnel = join(environment, "--kafka", f"127.0.0.1:{other.port - 3}", *options)
+        assert "SETTINGS" not in tunnel
 
 
 def test_one_listener_more_is_open_to_others_and_nothing_else(remote, other):
