@@ -11,6 +11,8 @@ import json
 import socket
 import sys
 
+from plain import plain
+
 
 def ask(service, run_dir, port):
     if service == "api":
@@ -51,7 +53,7 @@ def main():
         health = json.loads(ask(service, run_dir, int(port)))
     except (OSError, ValueError, http.client.HTTPException) as err:
         health = {"service": service, "ok": False, "error": str(err)}
-    print(brief(health) if is_brief else json.dumps(health))
+    print(plain(brief(health)) if is_brief else json.dumps(health))
     return 0 if health.get("ok") is True else 1
 
 

@@ -205,7 +205,7 @@ healthy() {
 }
 
 # Prints a service's own report of its health, for people; fails unless it is healthy.
-service_health() { /usr/bin/python3 "$OB_ROOT/tools/health.py" --brief "$1" "$OPENBATCH_RUN_DIR" "$OPENBATCH_PORT"; }
+service_health() { /usr/bin/python3 -B "$OB_ROOT/tools/health.py" --brief "$1" "$OPENBATCH_RUN_DIR" "$OPENBATCH_PORT"; }
 
 engine_answers() {
     if [[ $1 == unix://* ]]; then

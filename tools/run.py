@@ -14,6 +14,7 @@ import time
 
 import boto3
 from botocore.exceptions import BotoCoreError, ClientError
+from plain import plain
 
 NAME = "default"
 LOG_GROUP = "/aws/batch/job"  # unless the job definition names another
@@ -180,7 +181,7 @@ def follow(batch, logs, job_id, attempt=None):
         job = describe(batch, job_id)
         if job["status"] == "RUNNABLE" and job.get("statusReason") not in (None, said):
             said = job["statusReason"]
-            print(f"waiting: {said}", file=sys.stderr, flush=True)
+            print(f"waiting: {plain(said)}", file=sys.stderr, flush=True)
         follower.follow(log_group(job), log_stream(job, attempt))
         printed = follower.print_new()
         now = time.monotonic()
@@ -200,7 +201,7 @@ def exit_code(job):
     if job["status"] == "SUCCEEDED":
         return 0
     reason = container.get("reason") or job.get("statusReason") or "no reason given"
-    print(f"job {job['jobId']} FAILED: {reason}", file=sys.stderr)
+    print(f"job {job['jobId']} FAILED: {plain(reason)}", file=sys.stderr)
     return code if code else 1
 
 

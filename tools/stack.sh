@@ -185,7 +185,7 @@ check_ports() {
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
                 grep -qx "$pid" <<<"$(our_pids java openbatch-api haproxy)" && continue
-                who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | cut -c1-80) (pid $pid)"
+                who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | LC_ALL=C tr -cd '[:print:]' | cut -c1-80) (pid $pid)"
             else
                 who="somebody else's process"
             fi

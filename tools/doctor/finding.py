@@ -1,6 +1,11 @@
 """One thing that is wrong, or worth knowing."""
 
+import sys
 from dataclasses import dataclass
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).resolve().parents[1]))
+from plain import plain  # noqa: E402
 
 
 @dataclass
@@ -16,7 +21,7 @@ class Finding:
 
     def __post_init__(self):
         for name in ("wrong", "means", "do"):
-            setattr(self, name, " ".join(str(getattr(self, name)).split()))
+            setattr(self, name, plain(" ".join(str(getattr(self, name)).split())))
 
     def as_json(self):
         names = ("part", "level", "wrong", "means", "do")
