@@ -34,6 +34,7 @@ static json_t *parse(const char *text)
 static oci_host host;
 static oci_user user;
 static const char *image_text, *devices_text;
+static json_t *large_image; /* in place of image_text */
 static const char *gpus, *gpu_hook;
 
 static int reset(void **state)
@@ -58,7 +59,8 @@ static int try(const char *members, oci_config *ret, ob_error *err)
                    "{'queue':'q','container':{'image':'img','resourceRequirements':"
                    "[{'type':'VCPU','value':'2'},{'type':'MEMORY','value':'128'}]%s%s}}",
                    *members ? "," : "", members);
-    json_auto_t *spec = parse(text), *image = parse(image_text), *devices = parse(devices_text);
+    json_auto_t *spec = parse(text), *devices = parse(devices_text);
+    json_auto_t *image = large_image ? json_incref(large_image) : parse(image_text);
     ob_run_ref ref;
     assert_true(ob_run_ref_parse(JOB ":4/2", &ref));
     const oci_input in = { .ref = &ref,
@@ -175,6 +177,27 @@ static void the_last_of_two_variables_counts(void **state)
         make("'environment': [{'name': 'HOME', 'value': '/mine'}]");
     assert_true(has_text(at(b.body, "process.env"), "HOME=/mine"));
     assert_false(has_text(at(b.body, "process.env"), "HOME=/"));
+}
+
+/* A pass over all of them for each would take minutes, in which the executor does nothing else. */
+static void an_image_may_have_many_variables(void **state)
+{
+    enum { VARIABLES = 200000 };
+    char text[32];
+    json_auto_t *env = json_array();
+    for (int i = 0; i < VARIABLES; i++) {
+        (void)snprintf(text, sizeof(text), "V%d=%d", i, i);
+        (void)json_array_append_new(env, json_string(text));
+    }
+    (void)json_array_append_new(env, json_string("V7=seven"));
+    large_image = json_pack("{s:[s], s:O}", "Cmd", "sh", "Env", env);
+    ob_cleanup(oci_config_done) oci_config config = make("");
+    const json_t *made = at(config.body, "process.env");
+    assert_in_range(json_array_size(made), VARIABLES, VARIABLES + 20);
+    assert_true(has_text(made, "V7=seven"));
+    assert_false(has_text(made, "V7=7"));
+    json_decref(large_image);
+    large_image = NULL;
 }
 
 static void a_user_other_than_root_has_no_capabilities(void **state)
@@ -655,6 +678,7 @@ int main(void)
         RESET(a_job_s_command_takes_the_place_of_the_image_s),
         RESET(an_init_process_starts_the_command),
         RESET(the_last_of_two_variables_counts),
+        RESET(an_image_may_have_many_variables),
         RESET(a_user_other_than_root_has_no_capabilities),
         RESET(what_is_the_host_s_is_hidden),
         RESET(nobody_gets_what_the_executor_does_not_have),

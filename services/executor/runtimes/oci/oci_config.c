@@ -54,31 +54,37 @@ int oci_config_stop_signal(const json_t *image)
     return above >= 0 && above <= SIGRTMAX - SIGRTMIN ? SIGRTMIN + above : SIGTERM;
 }
 
-/* The place of the variable in the list, or its end. */
-static size_t place_of(const json_t *env, const char *entry)
+/* An image may have hundreds of thousands of variables, so their places are kept by name. */
+typedef struct env_list {
+    json_t *list, *places;
+} env_list;
+
+static void env_done(env_list *env)
 {
-    size_t len = strcspn(entry, "="), i;
-    const json_t *item;
-    json_array_foreach(env, i, item)
-    {
-        const char *text = json_string_value(item);
-        if (strncmp(text, entry, len) == 0 && (text[len] == '=' || !text[len]))
-            break;
-    }
-    return i;
+    json_decref(env->list);
+    json_decref(env->places);
 }
 
 /* A later entry takes the place of an earlier one with its name. */
-static void put_env(json_t *env, const char *entry)
+static void put_env(env_list *env, const char *entry)
 {
-    size_t i = place_of(env, entry);
-    if (i < json_array_size(env))
-        (void)json_array_set_new(env, i, ob_json_text(entry));
-    else
-        (void)json_array_append_new(env, ob_json_text(entry));
+    ob_cleanup(ob_freep) char *name = ob_text_dup(entry, strcspn(entry, "="));
+    const json_t *place = json_object_get(env->places, name);
+    if (place) {
+        (void)json_array_set_new(env->list, (size_t)json_integer_value(place), ob_json_text(entry));
+        return;
+    }
+    json_int_t next = (json_int_t)json_array_size(env->list);
+    (void)json_object_set_new_nocheck(env->places, name, json_integer(next));
+    (void)json_array_append_new(env->list, ob_json_text(entry));
 }
 
-static void put_all(json_t *env, const json_t *entries)
+static bool has_env(const env_list *env, const char *name)
+{
+    return json_object_get(env->places, name) != NULL;
+}
+
+static void put_all(env_list *env, const json_t *entries)
 {
     size_t i;
     const json_t *item;
@@ -89,7 +95,7 @@ static void put_all(json_t *env, const json_t *entries)
     }
 }
 
-static void put_text(json_t *env, const char *name, const char *value)
+static void put_text(env_list *env, const char *name, const char *value)
 {
     ob_cleanup(ob_freep) char *entry = ob_strf("%s=%s", name, value);
     put_env(env, entry);
@@ -97,20 +103,20 @@ static void put_text(json_t *env, const char *name, const char *value)
 
 static json_t *make_env(const oci_input *in)
 {
-    json_t *env = json_array();
-    put_env(env, DEFAULT_PATH);
-    put_text(env, "HOSTNAME", in->host->name);
-    put_all(env, json_object_get(in->image, "Env"));
+    ob_cleanup(env_done) env_list env = { .list = json_array(), .places = json_object() };
+    put_env(&env, DEFAULT_PATH);
+    put_text(&env, "HOSTNAME", in->host->name);
+    put_all(&env, json_object_get(in->image, "Env"));
     json_auto_t *own = property_env(in->ref, in->attempt, in->spec, in->ce, in->secrets);
-    put_all(env, own);
+    put_all(&env, own);
     if (in->gpus) {
-        put_text(env, "NVIDIA_VISIBLE_DEVICES", in->gpus);
-        if (place_of(env, "NVIDIA_DRIVER_CAPABILITIES") == json_array_size(env))
-            put_text(env, "NVIDIA_DRIVER_CAPABILITIES", "utility,compute");
+        put_text(&env, "NVIDIA_VISIBLE_DEVICES", in->gpus);
+        if (!has_env(&env, "NVIDIA_DRIVER_CAPABILITIES"))
+            put_text(&env, "NVIDIA_DRIVER_CAPABILITIES", "utility,compute");
     }
-    if (place_of(env, "HOME") == json_array_size(env))
-        put_text(env, "HOME", in->user->home);
-    return env;
+    if (!has_env(&env, "HOME"))
+        put_text(&env, "HOME", in->user->home);
+    return json_incref(env.list);
 }
 
 /* The job's command takes the place of the image's, not of its entry point. */
