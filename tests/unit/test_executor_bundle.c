@@ -493,6 +493,28 @@ static void the_image_s_volumes_can_be_written_in_a_root_that_cannot(void **stat
 
 /* ---- users ---- */
 
+/* What the keeper refused would be placed again and again. */
+static void more_volumes_than_the_keeper_takes_are_refused(void **state)
+{
+    char text[32];
+    ob_error err = { 0 };
+    json_auto_t *volumes = json_object();
+    large_image = json_pack("{s:[s], s:O}", "Cmd", "sh", "Volumes", volumes);
+    for (int i = 0; i < OCI_VOLUMES_MAX; i++) {
+        (void)snprintf(text, sizeof(text), "/v%d", i);
+        (void)json_object_set_new(volumes, text, json_object());
+    }
+    ob_cleanup(oci_config_done) oci_config most = make("'readonlyRootFilesystem': true");
+    assert_int_equal(json_object_size(most.volumes), OCI_VOLUMES_MAX);
+    (void)json_object_set_new(volumes, "/more", json_object());
+    ob_cleanup(oci_config_done) oci_config other = { 0 }, more = { 0 };
+    assert_int_equal(try("", &other, &err), 0);
+    assert_int_equal(try("'readonlyRootFilesystem': true", &more, &err), -EINVAL);
+    assert_string_equal(err.text, "the container has more than 64 volumes of its own");
+    json_decref(large_image);
+    large_image = NULL;
+}
+
 static void users_are_found_as_docker_does(void **state)
 {
     static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1001::/home/ann:\nbad";
@@ -696,6 +718,7 @@ int main(void)
         RESET(a_volume_s_name_stays_in_its_folder),
         RESET(a_job_s_mount_takes_the_place_of_a_usual_one),
         RESET(the_image_s_volumes_can_be_written_in_a_root_that_cannot),
+        RESET(more_volumes_than_the_keeper_takes_are_refused),
         RESET(users_are_found_as_docker_does),
         RESET(users_are_read_of_plain_files_only),
         RESET(a_state_says_what_happened),

@@ -8,6 +8,7 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "oci_words.h"
 #include "runtimes/properties.h"
 
 #define SHM_BYTES (64LL * 1024 * 1024)
@@ -112,6 +113,8 @@ static void add_image_volumes(mount_list *l)
         return;
     json_object_foreach(json_object_get(l->in->image, "Volumes"), target, value)
     {
+        if (json_object_size(l->volumes) > OCI_VOLUMES_MAX) /* an image may have any number */
+            return;
         if (*target != '/' || is_mounted(l->own, target))
             continue;
         ob_cleanup(ob_freep) char *path = own_volume(l, "image", target, target);
@@ -132,6 +135,9 @@ static int add_own(mount_list *l, ob_error *err)
     const json_t *params = json_object_get(l->container, "linuxParameters");
     json_array_foreach(json_object_get(params, "tmpfs"), i, item) add_tmpfs(l, item);
     add_image_volumes(l);
+    if (json_object_size(l->volumes) > OCI_VOLUMES_MAX)
+        return ob_fail(err, EINVAL, "the container has more than %d volumes of its own",
+                       OCI_VOLUMES_MAX);
     return 0;
 }
 

@@ -30,6 +30,8 @@
 #define OCI_ETC_FOLDER OCI_MEMORY "/etc"
 #define OCI_VOLUMES_FOLDER OCI_ROOM "/volumes"
 
+#define OCI_VOLUMES_MAX 64 /* of a container: the keeper takes no more */
+
 #define OCI_GROUP "/openbatch" /* control groups: <it>/<instance>/<id> */
 
 #define OCI_EXIT_REFUSED 3 /* of the keeper: the folder is not one of an attempt */

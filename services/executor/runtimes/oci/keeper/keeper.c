@@ -38,7 +38,7 @@ static const struct option options[] = {
 static bool add_volume(keeper_plan *plan, char *text)
 {
     char *path = strchr(text, '=');
-    if (!path || plan->fill_count == KEEPER_FILLS_MAX)
+    if (!path || plan->fill_count == OCI_VOLUMES_MAX)
         return false;
     *path = '\0';
     plan->fills[plan->fill_count][0] = text;

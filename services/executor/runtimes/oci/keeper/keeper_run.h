@@ -4,19 +4,18 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "../oci_words.h"
 #include "keeper_place.h"
 #include "keeper_room.h"
-
-#define KEEPER_FILLS_MAX 64
 
 typedef struct keeper_plan {
     const char *runtime; /* crun or runc: a path */
     keeper_place place;
     keeper_room room;
     int stop_signal;
-    bool output;                            /* is output kept? */
-    uint64_t limit;                         /* bytes of it; 0: all */
-    const char *fills[KEEPER_FILLS_MAX][2]; /* volumes: name, and place in the image */
+    bool output;                           /* is output kept? */
+    uint64_t limit;                        /* bytes of it; 0: all */
+    const char *fills[OCI_VOLUMES_MAX][2]; /* volumes: name, and place in the image */
     int fill_count;
 } keeper_plan;
 
