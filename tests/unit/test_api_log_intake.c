@@ -7,6 +7,7 @@
 #include "logs/log_batch.h"
 #include "logs/log_patience.h"
 #include "logs/log_runs.h"
+#include "logs/log_senders.h"
 #include "migrated.h"
 #include "ob/clock.h"
 #include "ob/db.h"
@@ -117,6 +118,100 @@ static void a_run_is_on_its_instance_and_names_its_stream(void **state)
         log_run_unref(known);
     }
     log_runs_free(runs);
+}
+
+/* A chunk as it comes in: under that key, or, without one, in clear with that token. */
+static void arrive(log_chunk **list, const char *instance, const char *salt, const char *token)
+{
+    json_t *msg = json_pack("{s:s, s:s*}", "instance", instance, "token", token);
+    if (salt)
+        (void)json_object_set_new(msg, "seal", json_pack("{s:s, s:i}", "salt", salt, "number", 1));
+    log_chunk *c = log_chunk_new(msg, 100);
+    DL_APPEND(*list, c);
+}
+
+static void chunks_count_under_the_key_of_their_instance(void **state)
+{
+    (void)state;
+    static const char launched[] = "0000000000000000aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
+                      again[] = "0000000000000000bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb";
+    char hash[OB_TOKEN_HASH_TEXT];
+    log_chunk *list = NULL, *c;
+    ob_error err = { 0 };
+    if (!db)
+        skip();
+    ob_token_hash("former", hash);
+    ob_cleanup(ob_freep) char *rows = ob_strf(
+        "INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, vcpus, state, token_hash,"
+        " key_salt) VALUES ('" HERE "', 1, 't', false, 1, 1, 1, 1, '', '%s'), ('" THERE
+        "', 1, 't', false, 1, 1, 1, 1, '%s', NULL)",
+        launched, hash);
+    sql(rows);
+    log_senders *senders = log_senders_new();
+    for (int turn = 0; turn < 2; turn++) {
+        arrive(&list, HERE, launched, NULL);
+        arrive(&list, THERE, NULL, "former");
+        arrive(&list, HERE, again, NULL);
+        arrive(&list, HERE, NULL, "former");
+        arrive(&list, THERE, NULL, "another");
+        arrive(&list, THERE, launched, NULL);
+        arrive(&list, "i-0000000000000000f", launched, "former");
+        arrive(&list, "nonsense", launched, "former");
+        if (log_senders_check(senders, db, list, &err) < 0)
+            fail_msg("%s", err.text);
+        int i = 0;
+        DL_FOREACH(list, c)
+        assert_int_equal(c->genuine, i++ < 2);
+        log_chunks_free(&list);
+    }
+    /* It is launched again. */
+    ob_cleanup(ob_freep) char *change =
+        ob_strf("UPDATE instance SET key_salt = '%s' WHERE id = '" HERE "'", again);
+    sql(change);
+    arrive(&list, HERE, again, NULL);
+    arrive(&list, HERE, launched, NULL);
+    assert_int_equal(log_senders_check(senders, db, list, &err), 0);
+    assert_true(list->genuine);
+    log_chunks_free(&list);
+    arrive(&list, HERE, launched, NULL);
+    assert_int_equal(log_senders_check(senders, db, list, &err), 0);
+    assert_false(list->genuine);
+    log_chunks_free(&list);
+    log_senders_free(senders);
+}
+
+static int64_t statements_run(void)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    ob_error err = { 0 };
+    if (ob_db_sql(db, "SELECT sum(generic_plans + custom_plans) FROM pg_prepared_statements", NULL,
+                  &res, &err) < 0)
+        fail_msg("%s", err.text);
+    return ob_col_int(res, 0, 0, -1);
+}
+
+/* Whoever can write to the topic can name instances that do not exist, each time another one. */
+static void names_of_nobody_are_looked_up_together(void **state)
+{
+    (void)state;
+    enum { NAMES = 20000 };
+    log_chunk *list = NULL, *c;
+    ob_error err = { 0 };
+    char name[OB_INSTANCE_TEXT];
+    if (!db)
+        skip();
+    log_senders *senders = log_senders_new();
+    for (int i = 0; i < NAMES; i++) {
+        (void)snprintf(name, sizeof(name), "i-%017d", 100 + i);
+        arrive(&list, name, NULL, "x");
+    }
+    int64_t before = statements_run();
+    assert_int_equal(log_senders_check(senders, db, list, &err), 0);
+    assert_int_equal(statements_run(), before + 1);
+    DL_FOREACH(list, c)
+    assert_false(c->genuine);
+    log_chunks_free(&list);
+    log_senders_free(senders);
 }
 
 static log_chunk *pending;
@@ -457,6 +552,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_run_is_on_its_instance_and_names_its_stream),
+        cmocka_unit_test(chunks_count_under_the_key_of_their_instance),
+        cmocka_unit_test(names_of_nobody_are_looked_up_together),
         cmocka_unit_test(what_lies_absurdly_far_ahead_silences_nobody),
         cmocka_unit_test(what_waits_for_a_gap_is_bounded),
         cmocka_unit_test(who_holds_the_most_goes_on_first),

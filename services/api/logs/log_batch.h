@@ -10,6 +10,7 @@
 typedef struct log_chunk {
     json_t *msg;  /* owned */
     bool asked;   /* the intake's */
+    bool genuine; /* it comes from the instance that it names (log_senders.c) */
     log_run *run; /* a reference; set by whoever knows whose it is, before log_batch_store */
     size_t bytes;
     int64_t since_ms; /* monotonic: when it arrived */

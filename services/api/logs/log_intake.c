@@ -11,31 +11,25 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <uthash.h>
 #include <utlist.h>
 
 #include "log_batch.h"
 #include "log_patience.h"
 #include "log_runs.h"
+#include "log_senders.h"
 #include "log_store.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/service.h"
+#include "ob/text.h"
 #include "ob/topics.h"
 
 #define POLL_MS 200
 #define POLL_STEP 20
 #define TURN_BYTES (8u << 20)
-#define SENDERS_MAX 10000
 #define SAY_MS 1000
-
-typedef struct sender {
-    char instance[OB_INSTANCE_TEXT];
-    ob_seal_trust trust;
-    UT_hash_handle hh;
-} sender;
 
 struct log_intake {
     log_intake_config config;
@@ -47,7 +41,7 @@ struct log_intake {
     log_chunk *pending; /* not yet in PostgreSQL; in order of arrival */
     bool uncommitted;   /* rows are stored whose topic offsets are not committed yet */
     log_patience *patience;
-    sender *senders;
+    log_senders *senders;
     log_runs *runs;
     size_t refused;         /* chunks since the last log line */
     uint64_t refused_total; /* for health */
@@ -62,8 +56,9 @@ static void refuse(log_intake *in, size_t n, const char *instance, const char *w
         ob_health_info("logChunksRefused", json_integer((json_int_t)in->refused_total));
     if (n == 0 || ob_mono_ms() - in->said_ms < SAY_MS)
         return;
-    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance", ob_json_text(instance), "reason",
-            why, "count", (json_int_t)in->refused);
+    ob_warn("log.chunks_refused", "{s:o, s:s, s:I}", "instance",
+            ob_json_text(ob_cut(instance, OB_INSTANCE_TEXT)), "reason", why, "count",
+            (json_int_t)in->refused);
     in->said_ms = ob_mono_ms();
     in->refused = 0;
 }
@@ -91,62 +86,16 @@ static void on_msg(const ob_bus_msg *msg, void *arg)
     in->arrived_bytes += msg->len;
 }
 
-static void forget_senders(log_intake *in)
-{
-    sender *one, *next;
-    HASH_ITER(hh, in->senders, one, next)
-    {
-        HASH_DEL(in->senders, one);
-        free(one);
-    }
-}
-
-static sender *add_sender(log_intake *in, const char *instance)
-{
-    if (HASH_COUNT(in->senders) >= SENDERS_MAX)
-        forget_senders(in);
-    sender *one = ob_calloc(1, sizeof(*one));
-    snprintf(one->instance, sizeof(one->instance), "%s", instance);
-    HASH_ADD_STR(in->senders, instance, one);
-    return one;
-}
-
-/* Does the chunk come from the instance that it names? If not, or if its row had no key yet, the
- * row is read again: an instance that is launched again gets a new key. */
-static int check_sender(log_intake *in, const json_t *msg, bool *ret_ok, ob_error *err)
-{
-    const char *instance = ob_json_str(msg, "instance", "");
-    sender *one;
-    *ret_ok = false;
-    if (strlen(instance) >= OB_INSTANCE_TEXT)
-        return 0;
-    HASH_FIND_STR(in->senders, instance, one);
-    *ret_ok = one && *one->trust.salt && ob_seal_accepts(&one->trust, msg);
-    if (*ret_ok)
-        return 0;
-    ob_seal_trust trust = { 0 };
-    bool known = false;
-    int r = log_store_key(in->db, instance, &trust, &known, err);
-    if (r < 0 || !known)
-        return r;
-    if (!one)
-        one = add_sender(in, instance);
-    one->trust = trust;
-    *ret_ok = ob_seal_accepts(&one->trust, msg);
-    return 0;
-}
-
 /* Drops chunks from wrong senders. */
 static int check_senders(log_intake *in, ob_error *err)
 {
     log_chunk *c, *next;
+    int r = log_senders_check(in->senders, in->db, in->arrived, err);
+    if (r < 0)
+        return r;
     DL_FOREACH_SAFE(in->arrived, c, next)
     {
-        bool ok;
-        int r = check_sender(in, c->msg, &ok, err);
-        if (r < 0)
-            return r;
-        if (ok)
+        if (c->genuine)
             continue;
         refuse(in, 1, ob_json_str(c->msg, "instance", ""), "no instance has that key");
         DL_DELETE(in->arrived, c);
@@ -279,6 +228,7 @@ int log_intake_new(const log_intake_config *config, log_intake **ret, ob_error *
     log_intake *in = ob_calloc(1, sizeof(*in));
     in->config = *config;
     in->runs = log_runs_new();
+    in->senders = log_senders_new();
     in->patience = log_patience_new(ob_mono_ms());
     const ob_bus_config bus = {
         .client_id = "openbatch-api-logs", .group = "openbatch-api", .on_msg = on_msg, .arg = in
@@ -297,7 +247,7 @@ void log_intake_free(log_intake *in)
         return;
     log_chunks_free(&in->arrived);
     log_chunks_free(&in->pending);
-    forget_senders(in);
+    log_senders_free(in->senders);
     log_patience_free(in->patience);
     log_runs_free(in->runs);
     ob_bus_free(in->bus);

@@ -148,20 +148,12 @@ int log_store_runs(ob_db *db,
     return ob_db_exec(db, STMT_LOG_RUNS, &p, ret, err);
 }
 
-int log_store_key(
-    ob_db *db, const char *instance, ob_seal_trust *trust, bool *ret_known, ob_error *err)
+int log_store_senders(
+    ob_db *db, const char *const *instances, size_t n, PGresult **ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    ob_param_text(&p, instance);
-    int r = ob_db_exec(db, STMT_LOG_KEY, &p, &res, err);
-    if (r < 0)
-        return r;
-    *ret_known = PQntuples(res) > 0;
-    if (*ret_known)
-        ob_seal_trust_set(trust, ob_col(res, 0, KEY_COL_KEY_SALT),
-                          ob_col(res, 0, KEY_COL_TOKEN_HASH));
-    return 0;
+    ob_param_text_array(&p, instances, n);
+    return ob_db_exec(db, STMT_LOG_SENDERS, &p, ret, err);
 }
 
 /* ---- reading --------------------------------------------------------------------------------- */

@@ -49,9 +49,9 @@ int log_store_runs(ob_db *db,
                    PGresult **ret,
                    ob_error *err);
 
-/* What the row of an instance says of its key; *ret_known false: there is no such instance. */
-int log_store_key(
-    ob_db *db, const char *instance, ob_seal_trust *trust, bool *ret_known, ob_error *err);
+/* Of those instances that exist (LOG_SENDER_COL_*): what their rows say of their keys. */
+int log_store_senders(
+    ob_db *db, const char *const *instances, size_t n, PGresult **ret, ob_error *err);
 
 /* ---- reading --------------------------------------------------------------------------------- */
 

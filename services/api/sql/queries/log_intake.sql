@@ -51,7 +51,7 @@ WHERE EXISTS (SELECT FROM placement p WHERE p.instance_id = k.instance_id
     OR EXISTS (SELECT FROM attempt a WHERE a.job_id = k.job_id AND a.idx = k.idx
         AND a.run = k.run AND a.instance_id = k.instance_id);
 
--- name: log_key
--- params: instance_id text
--- columns: KEY_COL
-SELECT key_salt, token_hash FROM instance WHERE id = :instance_id;
+-- name: log_senders
+-- params: instance_id text[]
+-- columns: LOG_SENDER_COL
+SELECT i.id, i.key_salt, i.token_hash FROM {{rows: k}} JOIN instance i ON i.id = k.instance_id;
