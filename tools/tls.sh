@@ -61,6 +61,8 @@ tls_certificate() { # NAME NAMES
 # Everything that the proxy needs; OPENBATCH_TLS_PEM and OPENBATCH_TLS_CA are the operator's own.
 tls_prepare() {
     local pem=${OPENBATCH_TLS_PEM:-} ca=${OPENBATCH_TLS_CA:-} address=${OPENBATCH_TLS_LISTEN:-127.0.0.1} why
+    local threads=${OPENBATCH_API_THREADS:-512}
+    [[ $threads =~ ^[1-9][0-9]{0,5}$ ]] || die "OPENBATCH_API_THREADS=$threads is not a number"
     install -d -m 755 "$OB_TLS"
     if [[ -n $pem ]]; then
         openssl x509 -in "$pem" -noout -checkend 0 >/dev/null 2>&1 || die "OPENBATCH_TLS_PEM=$pem is not a valid certificate"
@@ -78,7 +80,7 @@ tls_prepare() {
     {
         printf '%s=%q\n' OPENBATCH_TLS_CONFIG "$OB_ROOT/tools/tls" OPENBATCH_TLS_PEM "$pem" \
             OPENBATCH_TLS_BIND "$address:$OB_TLS_PORT" \
-            OPENBATCH_TLS_API "127.0.0.1:$OPENBATCH_PORT"
+            OPENBATCH_TLS_API "127.0.0.1:$OPENBATCH_PORT" OPENBATCH_TLS_REQUESTS "$(((threads + 1) / 2))"
         # A changed certificate restarts the proxy.
         printf '# %s\n' "$(sha256sum "$pem" "$OB_ROOT"/tools/tls/*.cfg | sha256sum)"
     } >"$OB_TLS/env.new"

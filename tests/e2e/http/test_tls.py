@@ -109,7 +109,7 @@ def test_long_bodies_that_come_slowly_keep_nobody_waiting(tls, address):
     head = "\r\n".join([*lines, "", ""]).encode()
     context, batch = trusting(tls), tls.client("batch", verify=tls.env["AWS_CA_BUNDLE"])
     with ExitStack() as open_ones:
-        for _ in range(200):
+        for _ in range(400):
             raw = open_ones.enter_context(socket.create_connection(address, 10))
             secure = context.wrap_socket(raw, server_hostname="localhost")
             open_ones.enter_context(secure).sendall(head + b"x" * 70_000)
