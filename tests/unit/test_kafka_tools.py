@@ -1,14 +1,20 @@
-"""What tools/kafka/acls.py finds out before it sends a password."""
+"""What tools/kafka/acls.py finds out before it sends a password, and which of Kafka's lines
+tools/kafka/run acts on."""
 
+import contextlib
 import os
+import shlex
 import socket
 import subprocess
 import sys
+import tempfile
+import threading
 import unittest
 from pathlib import Path
 from unittest import mock
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tools/kafka"))
+KAFKA = Path(__file__).resolve().parents[2] / "tools/kafka"
+sys.path.insert(0, str(KAFKA))
 CLIENT = {name: mock.Mock() for name in ("confluent_kafka", "confluent_kafka.admin")}
 with mock.patch.dict(sys.modules, CLIENT):
     import acls
@@ -44,6 +50,69 @@ class Listener(unittest.TestCase):
         self.assertFalse(acls.listens(os.getpid(), "127.0.0.1:1"))
         # Another address of the host, at the same port.
         self.assertFalse(acls.listens(os.getpid(), address.replace("127.0.0.1", "127.0.0.2")))
+
+
+REFUSED = "INFO Unable to register broker 1 because of DUPLICATE_BROKER_REGISTRATION"
+REGISTERED = "INFO Successfully registered broker 1 with broker epoch 7"
+STARTED = "INFO Kafka Server started (kafka.server.KafkaRaftServer)"
+OF_A_CLIENT = "ERROR Unexpected error handling request clientId="
+
+
+class Controller:
+    """Counts the connections to a port, and answers none."""
+
+    def __init__(self):
+        self.sock = socket.create_server(("127.0.0.1", 0))
+        self.port = self.sock.getsockname()[1]
+        self.connections = 0
+        threading.Thread(target=self.serve, daemon=True).start()
+
+    def serve(self):
+        with contextlib.suppress(OSError):
+            while True:
+                self.sock.accept()[0].close()
+                self.connections += 1
+
+
+class Lines(unittest.TestCase):
+    def kafka_says(self, *lines):
+        """Returns how often a broker was struck off, and how often what follows a start was run."""
+        controller = Controller()
+        self.addCleanup(controller.sock.close)
+        with tempfile.TemporaryDirectory() as name:
+            home = Path(name)
+            (home / "data").mkdir()
+            (home / "data/meta.properties").touch()
+            (home / "properties").write_text(
+                f"log.dirs={home}/data\n"
+                f"controller.quorum.voters=1@127.0.0.1:{controller.port}\n"
+                'listener.name.controller.plain.sasl.jaas.config=x username="a" password="b";\n'
+            )
+            java = home / "java"
+            java.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.join(lines)}\n")
+            java.chmod(0o755)
+            done = subprocess.run(
+                [KAFKA / "run", home, home / "properties", "log4j"],
+                env={
+                    "PATH": f"{home}:{os.environ['PATH']}",
+                    "OB_KAFKA_STARTED": f"echo x >>{home}/started",
+                },
+                capture_output=True,
+                text=True,
+                timeout=30,
+            )
+            for line in lines:
+                self.assertIn(line, done.stdout)
+            started = home / "started"
+            starts = len(started.read_text().split()) if started.exists() else 0
+        return controller.connections, starts
+
+    def test_a_broker_that_is_not_let_in_strikes_the_old_one_off_once(self):
+        self.assertEqual(self.kafka_says(REFUSED, REFUSED, REGISTERED, STARTED), (1, 1))
+
+    def test_lines_with_texts_of_clients_do_nothing(self):
+        forged = OF_A_CLIENT + REFUSED, OF_A_CLIENT + STARTED
+        self.assertEqual(self.kafka_says(REGISTERED, forged[0], STARTED, *forged), (0, 1))
 
 
 if __name__ == "__main__":
