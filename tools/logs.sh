@@ -43,5 +43,10 @@ if ((${#files[@]} == 0)); then
     done
 fi
 ((${#files[@]})) || die "there are no logs yet"
-if [[ -n $follow ]]; then exec tail -n 20 -F "${files[@]}"; fi
-exec tail -n 50 "${files[@]}"
+# Kafka and others repeat texts of their clients as they are.
+plainly() { LC_ALL=C.UTF-8 sed -u $'s/\t/    /g; s/[[:cntrl:]]/?/g'; }
+if [[ -n $follow ]]; then
+    tail -n 20 -F "${files[@]}" | plainly
+else
+    tail -n 50 "${files[@]}" | plainly
+fi
