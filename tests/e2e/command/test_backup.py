@@ -89,9 +89,9 @@ def test_restore_refuses_what_cannot_be_right(stack, base, backup):
     assert "has schema 99, and this version knows only" in refused(
         doubled(backup, schema="99"), empty
     )
-    run = own_copy.base / "run"
+    run = base / "run"
     assert "its schema is not a number" in refused(
-        own_copy, doubled(backup, schema=f"known[$(touch {run})]"), empty
+        doubled(backup, schema=f"known[$(touch {run})]"), empty
     )
     assert not run.exists()
     assert "has format '2', and this version reads format 1" in refused(

@@ -115,7 +115,7 @@ def test_long_bodies_that_come_slowly_keep_nobody_waiting(tls, address):
             open_ones.enter_context(secure).sendall(head + b"x" * 70_000)
         began = time.monotonic()
         assert batch.describe_job_queues()["jobQueues"]
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 10  # more than 20 s, if they held all places
 
 
 def test_the_proxy_comes_back_when_it_is_killed(tls, address):
