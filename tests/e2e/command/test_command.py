@@ -1,13 +1,10 @@
 """./openbatch itself, run from another directory."""
 
-import os
 import subprocess
 from pathlib import Path
 
 import pytest
 from stack import ROOT
-
-JAVA_OPTIONS = os.environ.get("OPENBATCH_KAFKA_JAVA", "").split()
 
 
 def openbatch(*args):
@@ -37,10 +34,12 @@ def test_status_tells_each_part():
         assert "healthy" in line
 
 
-@pytest.mark.skipif(not JAVA_OPTIONS, reason="the copy has no options for Kafka's Java")
 def test_kafkas_java_has_the_options_of_the_copy(stack):
+    options = stack.settings.get("OPENBATCH_KAFKA_JAVA", "").split()
+    if not options:
+        pytest.skip("the copy has none")
     command = Path(f"/proc/{stack.pid('kafka')}/cmdline").read_text().split("\0")
-    assert set(JAVA_OPTIONS) <= set(command)
+    assert set(options) <= set(command)
 
 
 def test_what_is_no_verb_is_refused():
