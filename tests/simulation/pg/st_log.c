@@ -212,15 +212,19 @@ static void runs(pg_run *run)
     }
 }
 
-static void key(pg_run *run)
+static void senders(pg_run *run)
 {
-    const char *id = pg_text(run, 0);
-    const pg_instance *i = id ? pg_get(run->s, PG_INSTANCE, &(pg_instance){ .id = id }) : NULL;
-    if (!i)
-        return;
-    pg_out_row(run);
-    pg_put_text(run, i->key_salt);
-    pg_put_text(run, i->token_hash);
+    size_t rows = pg_arg_rows(run);
+    for (size_t k = 0; k < rows; k++) {
+        const char *id = pg_text_at(run, 0, k);
+        const pg_instance *i = id ? pg_get(run->s, PG_INSTANCE, &(pg_instance){ .id = id }) : NULL;
+        if (!i)
+            continue;
+        pg_out_row(run);
+        pg_put_text(run, i->id);
+        pg_put_text(run, i->key_salt);
+        pg_put_text(run, i->token_hash);
+    }
 }
 
 #define S "api"
@@ -231,6 +235,6 @@ const pg_statement pg_log_statements[] = {
     { S, "log_append", "iIIIB", NULL, append },
     { S, "log_move", "iIIIII", NULL, move_streams },
     { S, "log_runs", "UIIT", "ord,account,region,definition,configuration", runs },
-    { S, "log_key", "t", "key_salt,token_hash", key },
+    { S, "log_senders", "T", "id,key_salt,token_hash", senders },
     { 0 },
 };
