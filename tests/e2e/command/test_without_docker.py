@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from fixtures import free_ports, openbatch, own_env, reports, share_installed
-from stack import ROOT, Stack, wait_for
+from stack import ROOT, Stack, control_groups, wait_for
 from work import Work
 
 NOWHERE = "unix:///nowhere/docker.sock"
@@ -49,12 +49,7 @@ class Copy:
         return found
 
     def groups(self, instances):
-        return [
-            folder
-            for top in Path("/sys/fs/cgroup").glob("**/openbatch")
-            for folder in top.iterdir()
-            if folder.name in instances
-        ]
+        return [group for instance in instances for group in control_groups(instance)]
 
 
 @pytest.fixture(scope="module")

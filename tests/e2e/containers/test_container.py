@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Work
 from registry import PASSWORD, USER, Registry, write_docker_config
-from stack import wait_for
+from stack import control_groups, wait_for
 
 SECRET = "hunter2-" + os.urandom(8).hex()
 SM = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
@@ -315,10 +315,9 @@ LIMITS = {
 def limits_of_groups(name):
     """Of a container, by the names of files: those of control groups v1, or of v2."""
     found = {}
-    for top in Path("/sys/fs/cgroup").glob("**/openbatch"):
-        for folder in top.rglob(name):
-            files = {key: folder / key for key in LIMITS}
-            found |= {key: int(file.read_text()) for key, file in files.items() if file.exists()}
+    for folder in control_groups(name):
+        files = {key: folder / key for key in LIMITS if folder.name == name}
+        found |= {key: int(file.read_text()) for key, file in files.items() if file.exists()}
     return found
 
 

@@ -13,7 +13,7 @@ import pytest
 from conftest import Work
 from image_store import ImageStore, layer, save
 from registry import HeldRegistry, Registry
-from stack import pid_in, wait_for
+from stack import control_groups, pid_in, wait_for
 
 MIB = 1 << 20
 LIMIT = 16 * MIB
@@ -253,16 +253,6 @@ def test_an_image_that_means_harm(oci, queue, tmp_path):
 # ---- what is left ----
 
 
-def groups(name):
-    """Control groups with that in their path, in all hierarchies."""
-    return [
-        folder
-        for top in Path("/sys/fs/cgroup").glob("**/openbatch")
-        for folder in top.rglob("*")
-        if name in str(folder) and folder.is_dir()
-    ]
-
-
 def mounts(home):
     """Of all processes of this host, below the folder of containers."""
     found = set()
@@ -282,7 +272,7 @@ def test_many_containers_leave_nothing(oci, queue, image):
     last = oci.submit(queue, image, "echo here; sleep 600", vcpus=1)
     described = oci.work.wait(last, "RUNNING", timeout=120)
     wait_for("its first line", lambda: oci.work.log(described) == ["here"])
-    assert groups(last)
+    assert control_groups(last)
     assert mounts(home)
     assert processes("openbatch-keeper", last)
     assert [path for path in oci.runs() if last in path.name]
@@ -317,6 +307,6 @@ def test_many_containers_leave_nothing(oci, queue, image):
         timeout=60,
     )
     for job in jobs:
-        assert not groups(job)
+        assert not control_groups(job)
         assert not processes(job)
     assert not mounts(home)
