@@ -196,7 +196,8 @@ def test_much_output_is_whole_and_in_order(stack, shared_work, queue):
     written."""
     w = shared_work
     many = w.submit(queue, w.definition(["seq", "1", "100000"]))
-    numbered = """sleep 1; awk 'BEGIN { for (n = 0; n < 100000; n++) printf "%01000d\\n", n }'"""
+    # Its instance must still be there when a fifth is stored, which a busy machine does late.
+    numbered = """awk 'BEGIN { for (n = 0; n < 100000; n++) printf "%01000d\\n", n }'; sleep 20"""
     long = w.submit(queue, w.definition(["sh", "-c", numbered]))
     w.wait(long, "RUNNING")
     instance = stack.sql(f"SELECT instance_id FROM placement WHERE job_id = '{long}'")[0][0]
