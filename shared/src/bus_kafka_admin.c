@@ -49,7 +49,7 @@ static int
 new_topic(const ob_bus *bus, const ob_topic *topic, rd_kafka_NewTopic_t **ret, ob_error *err)
 {
     char text[256];
-    int count = topic->partitioned ? bus->partitions : 1;
+    int count = ob_topic_partitions(topic, bus->partitions);
     /* -1: as many replicas as the brokers' default says. */
     rd_kafka_NewTopic_t *made = rd_kafka_NewTopic_new(topic->name, count, -1, text, sizeof(text));
     if (!made)

@@ -45,7 +45,9 @@ const ob_config_field ob_config_common_fields[] = {
       "file with the process id of Kafka on this host; services send nothing to another process "
       "that has its port; empty: not checked" },
     { "OPENBATCH_KAFKA_PARTITIONS", OB_CONFIG_INT, COMMON(kafka_partitions), "1",
-      "number of partitions of each internal topic when it is created", 1, 256 },
+      "number of partitions of each internal topic when it is created; batch.placements "
+      "has 8 at least",
+      1, 256 },
     { 0 },
 };
 

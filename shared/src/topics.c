@@ -23,28 +23,38 @@
         "retention.ms", HOUR, "segment.ms", TEN_MINUTES, "retention.bytes", GIB, UNPACKED, NULL    \
     }
 
+/* An order for one instance wakes every executor that reads its partition. */
+#define PLACEMENTS 8
+
 const ob_topic ob_topics[] = {
-    { OB_TOPIC_SUBMISSIONS, true, DOORBELL },
-    { OB_TOPIC_COMMANDS, true, DOORBELL },
-    { OB_TOPIC_PLACEMENTS, true, DOORBELL, .is_sealed = true },
-    { OB_TOPIC_EXECUTIONS, true, DOORBELL, .is_sealed = true },
-    { OB_TOPIC_INSTANCES, true, DOORBELL },
-    { OB_TOPIC_DEMAND, true, DOORBELL },
+    { OB_TOPIC_SUBMISSIONS, 1, DOORBELL },
+    { OB_TOPIC_COMMANDS, 1, DOORBELL },
+    { OB_TOPIC_PLACEMENTS, PLACEMENTS, DOORBELL, .is_sealed = true },
+    { OB_TOPIC_EXECUTIONS, 1, DOORBELL, .is_sealed = true },
+    { OB_TOPIC_INSTANCES, 1, DOORBELL },
+    { OB_TOPIC_DEMAND, 1, DOORBELL },
     /* The api stores logs within seconds; the day is for times when no api runs. */
     { OB_TOPIC_LOGS,
-      true,
+      1,
       { "retention.ms", DAY, "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB, UNPACKED,
         NULL },
       .is_sealed = true },
     /* Public: one order for all readers; limited by size, not by time. The producer compresses
      * (lz4), and the broker stores it so. */
     { OB_TOPIC_JOB_STATE,
-      false,
+      0,
       { "retention.ms", "-1", "segment.bytes", SEGMENT, "retention.bytes", FOUR_GIB,
         "compression.type", "producer", NULL },
       .is_public = true },
-    { NULL, false, { NULL } },
+    { NULL, 0, { NULL } },
 };
+
+int32_t ob_topic_partitions(const ob_topic *topic, int32_t configured)
+{
+    if (topic->partitions == 0)
+        return 1;
+    return topic->partitions > configured ? topic->partitions : configured;
+}
 
 size_t ob_topic_max(const char *topic)
 {

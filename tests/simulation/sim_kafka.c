@@ -49,7 +49,7 @@ int kafka_topic(const char *name)
 
 int kafka_partitions(int topic)
 {
-    return ob_topics[topic].partitioned ? kafka.partitions : 1;
+    return ob_topics[topic].partitions > 0 ? kafka.partitions : 1;
 }
 
 int64_t kafka_end(const log_part *l)

@@ -33,7 +33,17 @@ static void every_topic_is_in_the_table_once_and_bounded(void **state)
     assert_int_equal(n, ARRAY_SIZE(names));
     for (size_t i = 0; i < n; i++)
         assert_non_null(find(names[i]));
-    assert_false(find(OB_TOPIC_JOB_STATE)->partitioned);
+}
+
+static void a_topic_has_as_many_partitions_as_asked_for_or_as_it_needs(void **state)
+{
+    for (int32_t configured = 1; configured <= 16; configured *= 2) {
+        for (const ob_topic *t = ob_topics; t->name; t++) {
+            int32_t least = strcmp(t->name, OB_TOPIC_PLACEMENTS) == 0 ? 8 : 1;
+            int32_t want = configured > least ? configured : least;
+            assert_int_equal(ob_topic_partitions(t, configured), t->is_public ? 1 : want);
+        }
+    }
 }
 
 static void an_instance_has_one_partition_for_all_processes(void **state)
@@ -50,6 +60,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(every_topic_is_in_the_table_once_and_bounded),
+        cmocka_unit_test(a_topic_has_as_many_partitions_as_asked_for_or_as_it_needs),
         cmocka_unit_test(an_instance_has_one_partition_for_all_processes),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,7 +48,7 @@ typedef struct ob_bus_config {
     const char *pid_file; /* file with the number of Kafka's process on this host, which alone is
                              spoken to; NULL or empty: anybody who has the port */
     const char *client_id;
-    int32_t partitions; /* of partitioned topics, when they are created */
+    int32_t partitions; /* OPENBATCH_KAFKA_PARTITIONS, for topics that are created */
     /* Nobody else may write the topics that this process sends to. Then its producer has an id: a
      * message is there once, and in order. Kafka believes whatever id a batch names, so others who
      * write the same topic could use the id up: our messages would be refused, or dropped as

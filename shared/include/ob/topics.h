@@ -16,13 +16,15 @@
 
 typedef struct ob_topic {
     const char *name;
-    bool partitioned;        /* OPENBATCH_KAFKA_PARTITIONS partitions, otherwise one */
+    int32_t partitions;      /* at least; OPENBATCH_KAFKA_PARTITIONS may say more. 0: always one */
     const char *configs[10]; /* "key", "value", ..., NULL */
     bool is_public;          /* others read its messages, so our limit does not apply */
     bool is_sealed;          /* its messages are sealed (ob/seal.h) */
 } ob_topic;
 extern const ob_topic ob_topics[]; /* ends with name == NULL */
 
+/* With how many partitions a topic is created. configured: OPENBATCH_KAFKA_PARTITIONS. */
+int32_t ob_topic_partitions(const ob_topic *topic, int32_t configured);
 /* The longest message of a topic: OB_MESSAGE_MAX if we read it. */
 size_t ob_topic_max(const char *topic);
 /* Are the topic's messages sealed? */

@@ -109,17 +109,18 @@ def test_messages_read_twice_change_nothing(stack, shared_work, queue):
     replayed = 0
     for topic in ("batch.submissions", "batch.commands", "batch.executions", "batch.placements"):
         reader = Consumer(settings | {"group.id": f"openbatch-replay-{topic}"})
-        low, high = reader.get_watermark_offsets(TopicPartition(topic, 0), timeout=10)
-        reader.assign([TopicPartition(topic, 0, max(low, high - 2000))])
-        while True:
-            message = reader.poll(5)
-            if message is None or message.offset() >= high:
-                break
-            if sealed.owner(message.value()) or json.loads(message.value())["type"] != "probe":
-                producer.produce(topic, message.value(), message.key(), message.partition())
-                replayed += 1
-            if message.offset() == high - 1:
-                break
+        for partition in reader.list_topics(topic, 10).topics[topic].partitions:
+            low, high = reader.get_watermark_offsets(TopicPartition(topic, partition), timeout=10)
+            reader.assign([TopicPartition(topic, partition, max(low, high - 2000))])
+            while low < high:
+                message = reader.poll(5)
+                if message is None or message.offset() >= high:
+                    break
+                if sealed.owner(message.value()) or json.loads(message.value())["type"] != "probe":
+                    producer.produce(topic, message.value(), message.key(), partition)
+                    replayed += 1
+                if message.offset() == high - 1:
+                    break
         reader.close()
     producer.flush(30)
     assert replayed > 50
