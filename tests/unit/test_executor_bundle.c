@@ -1,18 +1,13 @@
 /* From a job's spec and an image to config.json of the OCI runtime, and what keepers say. */
 #include "unit.h"
 
-#include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
-#include <stdlib.h>
-#include <sys/personality.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "runtimes/oci/oci_config.h"
 #include "runtimes/oci/oci_output.h"
 #include "runtimes/oci/oci_state.h"
+#include "runtimes/oci/oci_syscalls.h"
 #include "runtimes/oci/oci_words.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000a"
@@ -296,72 +291,15 @@ static void limits_are_docker_s(void **state)
     assert_at(c.body, "linux.resources.memory", "{'limit': 134217728}");
 }
 
-/* Is a call refused, by its name and the first two arguments? All comparisons are of bits. */
-static bool refuses(const json_t *seccomp, const char *name, uint64_t first, uint64_t second)
+static void calls_are_refused_but_to_who_may_make_them(void **state)
 {
-    size_t i, k;
-    const json_t *rule, *arg;
-    json_array_foreach(json_object_get(seccomp, "syscalls"), i, rule)
-    {
-        bool fits = has_text(json_object_get(rule, "names"), name);
-        json_array_foreach(json_object_get(rule, "args"), k, arg)
-        {
-            uint64_t given = json_integer_value(json_object_get(arg, "index")) ? second : first;
-            uint64_t mask = (uint64_t)json_integer_value(json_object_get(arg, "value"));
-            uint64_t value = (uint64_t)json_integer_value(json_object_get(arg, "valueTwo"));
-            assert_string_equal(json_string_value(json_object_get(arg, "op")),
-                                "SCMP_CMP_MASKED_EQ");
-            fits = fits && (given & mask) == value;
-        }
-        if (fits)
-            return true;
-    }
-    return false;
-}
-
-static void calls_are_refused_as_docker_does(void **state)
-{
-    static const char *const never[] = { "mount", "setns",  "unshare",     "clone3",
-                                         "bpf",   "syslog", "pidfd_getfd", "fanotify_init" };
-    const uint64_t high = 1ULL << 32; /* the kernel does not look at it */
     host.refuses_calls = true;
     ob_cleanup(oci_config_done) oci_config config = make("");
-    const json_t *calls = at(config.body, "linux.seccomp");
-    for (size_t i = 0; i < ARRAY_SIZE(never); i++)
-        if (!refuses(calls, never[i], 0, 0))
-            fail_msg("%s", never[i]);
-    assert_false(refuses(calls, "read", 0, 0));
-
-    assert_false(refuses(calls, "clone", SIGCHLD | CLONE_VM | CLONE_VFORK, 0));
-    assert_true(refuses(calls, "clone", SIGCHLD | CLONE_NEWUSER, 0));
-    assert_true(refuses(calls, "clone", high | CLONE_NEWNS | CLONE_NEWNET, 0));
-
-    for (uint64_t family = 0; family < AF_MAX; family++)
-        assert_int_equal(refuses(calls, "socket", high | family, high | SOCK_STREAM | SOCK_CLOEXEC),
-                         family == AF_ALG || family == AF_VSOCK);
-    assert_true(refuses(calls, "socket", AF_ALG, SOCK_SEQPACKET | SOCK_NONBLOCK));
-    assert_false(refuses(calls, "socket", 1, 0xffd00000)); /* socketcall: SYS_SOCKET, an address */
-}
-
-static void one_personality_of_a_few_can_be_had(void **state)
-{
-    static const uint32_t usable[] = { 0, PER_LINUX32, UNAME26, PER_LINUX32 | UNAME26, UINT32_MAX };
-    host.refuses_calls = true;
-    ob_cleanup(oci_config_done) oci_config config = make("");
-    const json_t *calls = at(config.body, "linux.seccomp");
-    for (size_t i = 0; i < ARRAY_SIZE(usable); i++) {
-        assert_false(refuses(calls, "personality", usable[i], 0));
-        assert_false(refuses(calls, "personality", 1ULL << 40 | usable[i], 0));
-        for (unsigned bit = 0; bit < 32; bit++) {
-            uint32_t other = usable[i] ^ 1U << bit;
-            bool known = false;
-            for (size_t k = 0; k < ARRAY_SIZE(usable); k++)
-                known |= other == usable[k];
-            assert_int_equal(refuses(calls, "personality", other, 0), !known);
-        }
-    }
-    assert_true(refuses(calls, "personality", ADDR_NO_RANDOMIZE | READ_IMPLIES_EXEC, 0));
-    assert_true(refuses(calls, "personality", 0xfffffff6, 0));
+    json_auto_t *refused = oci_syscalls_refused();
+    assert_true(json_equal(at(config.body, "linux.seccomp"), refused));
+    host.refuses_calls = false;
+    ob_cleanup(oci_config_done) oci_config free_one = make("");
+    assert_null(at(free_one.body, "linux.seccomp"));
 }
 
 static void cgroup_v2_has_its_own_namespace_and_no_swappiness(void **state)
@@ -491,8 +429,6 @@ static void the_image_s_volumes_can_be_written_in_a_root_that_cannot(void **stat
     assert_at(b.volumes, "image-_var_x", "'/var/x'");
 }
 
-/* ---- users ---- */
-
 /* What the keeper refused would be placed again and again. */
 static void more_volumes_than_the_keeper_takes_are_refused(void **state)
 {
@@ -513,74 +449,6 @@ static void more_volumes_than_the_keeper_takes_are_refused(void **state)
     assert_string_equal(err.text, "the container has more than 64 volumes of its own");
     json_decref(large_image);
     large_image = NULL;
-}
-
-static void users_are_found_as_docker_does(void **state)
-{
-    static const char passwd[] = "root:x:0:0:root:/root:/bin/sh\nann:x:1000:1001::/home/ann:\nbad";
-    static const char group[] = "root:x:0:\ndisk:x:6:bob,ann\nann:x:1001:\nx:x:9:annabel";
-    static const struct {
-        const char *spec;
-        int result;
-        uint32_t uid, gid;
-        int more;
-        const char *home;
-    } cases[] = {
-        { "", 0, 0, 0, 0, "/root" },
-        { "root", 0, 0, 0, 0, "/root" },
-        { "ann", 0, 1000, 1001, 1, "/home/ann" },
-        { "1000", 0, 1000, 1001, 1, "/home/ann" },
-        { "77", 0, 77, 0, 0, "/" },
-        { "77:88", 0, 77, 88, 0, "/" },
-        { "ann:disk", 0, 1000, 6, 0, "/home/ann" },
-        { "ann:5", 0, 1000, 5, 0, "/home/ann" },
-        { "nobody", -EINVAL, 0, 0, 0, "" },
-        { "ann:none", -EINVAL, 0, 0, 0, "" },
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        oci_user found;
-        assert_int_equal(oci_user_find(cases[i].spec, passwd, group, &found, NULL),
-                         cases[i].result);
-        if (cases[i].result < 0)
-            continue;
-        assert_int_equal(found.uid, cases[i].uid);
-        assert_int_equal(found.gid, cases[i].gid);
-        assert_int_equal(found.more_count, cases[i].more);
-        assert_string_equal(found.home, cases[i].home);
-    }
-    oci_user found;
-    assert_int_equal(oci_user_find("", "", "", &found, NULL), 0);
-    assert_string_equal(found.home, "/");
-}
-
-/* Anything else may be a device, or end never. */
-static void users_are_read_of_plain_files_only(void **state)
-{
-    static const char entry[] = "ann:x:7:8::/:\n";
-    char root[] = "/tmp/openbatch-bundle-XXXXXX", path[64], link[64], pipe_path[64];
-    oci_user found;
-    assert_non_null(mkdtemp(root));
-    (void)snprintf(path, sizeof(path), "%s/etc", root);
-    (void)snprintf(link, sizeof(link), "%s/etc/passwd", root);
-    (void)snprintf(pipe_path, sizeof(pipe_path), "%s/pipe", root);
-    assert_int_equal(mkdir(path, 0755), 0);
-    assert_int_equal(mkfifo(pipe_path, 0600), 0);
-    int fd = open(pipe_path, O_RDWR | O_CLOEXEC);
-    assert_int_equal(write(fd, entry, strlen(entry)), strlen(entry));
-
-    assert_int_equal(symlink("/pipe", link), 0); /* it begins at the image's root */
-    assert_int_equal(oci_user_read(root, "ann", &found, NULL), -EINVAL);
-    (void)close(fd);
-    assert_int_equal(unlink(pipe_path), 0);
-
-    fd = open(pipe_path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-    assert_int_equal(write(fd, entry, strlen(entry)), strlen(entry));
-    (void)close(fd);
-    assert_int_equal(oci_user_read(root, "ann", &found, NULL), 0);
-    assert_int_equal(found.uid, 7);
-
-    assert_int_equal(unlink(link) | unlink(pipe_path), 0);
-    assert_int_equal(rmdir(path) | rmdir(root), 0);
 }
 
 /* ---- what keepers say ---- */
@@ -707,8 +575,7 @@ int main(void)
         RESET(ulimits_become_rlimits),
         RESET(the_folder_and_the_signal_are_the_image_s),
         RESET(limits_are_docker_s),
-        RESET(calls_are_refused_as_docker_does),
-        RESET(one_personality_of_a_few_can_be_had),
+        RESET(calls_are_refused_but_to_who_may_make_them),
         RESET(cgroup_v2_has_its_own_namespace_and_no_swappiness),
         RESET(devices_are_allowed_by_number),
         RESET(gpus_need_their_hook),
@@ -719,8 +586,6 @@ int main(void)
         RESET(a_job_s_mount_takes_the_place_of_a_usual_one),
         RESET(the_image_s_volumes_can_be_written_in_a_root_that_cannot),
         RESET(more_volumes_than_the_keeper_takes_are_refused),
-        RESET(users_are_found_as_docker_does),
-        RESET(users_are_read_of_plain_files_only),
         RESET(a_state_says_what_happened),
         RESET(what_is_not_whole_does_not_count),
         RESET(a_folder_s_name_is_its_run_s),
