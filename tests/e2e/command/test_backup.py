@@ -48,7 +48,7 @@ def refused(file, home):
 # --- the file -------------------------------------------------------------------------------------
 
 
-def test_a_backup_is_for_its_owner_only_and_says_what_it_is(stack, base, backup):
+def test_a_backup_is_for_its_owner_only_and_says_what_it_is(backup):
     assert backup.stat().st_mode & 0o777 == 0o600
     with tarfile.open(backup) as archive:
         assert archive.getnames() == ["manifest", "home.tar", "database"]
@@ -58,7 +58,7 @@ def test_a_backup_is_for_its_owner_only_and_says_what_it_is(stack, base, backup)
     assert (said["format"], said["schema"]) == ("1", str(migrations)) and said["version"]
 
 
-def test_a_backup_that_fails_leaves_nothing_and_spoils_no_older_one(stack, base, backup):
+def test_a_backup_that_fails_leaves_nothing_and_spoils_no_older_one(base, backup):
     folder = base / "failing"
     folder.mkdir(exist_ok=True)
     (folder / "kept").write_bytes(backup.read_bytes())
