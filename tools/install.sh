@@ -33,8 +33,7 @@ wait_for_apt() {
     local pid told=-30
     while pid=$(apt_holder); do
         if ((SECONDS - told >= 30)); then
-            note "waiting for another package installation to finish: $(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null |
-                cut -c1-60) (pid $pid)"
+            note "waiting for another package installation to finish: $(command_of "$pid" 60) (pid $pid)"
             told=$SECONDS
         fi
         sleep 1

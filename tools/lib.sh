@@ -154,6 +154,14 @@ take_lock() {
 
 # --- processes ----------------------------------------------------------------------------------
 
+# Texts of others, without what would change a terminal; tools/plain.py does the same.
+plainly() { LC_ALL=C.UTF-8 sed -u $'s/\t/    /g; s/[[:cntrl:]]/?/g'; }
+
+# A process's command for people, at most so many bytes of it; nothing if it is gone.
+command_of() { # PID BYTES
+    { tr '\0' ' ' <"/proc/$1/cmdline"; } 2>/dev/null | plainly | cut -c1-"$2" || :
+}
+
 # The service directories of executors on this host; the scaler makes and starts them.
 instance_dirs() {
     local d

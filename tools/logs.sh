@@ -44,7 +44,6 @@ if ((${#files[@]} == 0)); then
 fi
 ((${#files[@]})) || die "there are no logs yet"
 # Kafka and others repeat texts of their clients as they are.
-plainly() { LC_ALL=C.UTF-8 sed -u $'s/\t/    /g; s/[[:cntrl:]]/?/g'; }
 if [[ -n $follow ]]; then
     tail -n 20 -F "${files[@]}" | plainly
 else

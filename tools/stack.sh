@@ -185,7 +185,7 @@ check_ports() {
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
                 grep -qx "$pid" <<<"$(our_pids java openbatch-api haproxy)" && continue
-                who="$(tr '\0' ' ' <"/proc/$pid/cmdline" 2>/dev/null | LC_ALL=C tr -cd '[:print:]' | cut -c1-80) (pid $pid)"
+                who="$(command_of "$pid" 80) (pid $pid)"
             else
                 who="somebody else's process"
             fi
@@ -245,9 +245,10 @@ service_stamp() {
     kafka) files+=("$OPENBATCH_HOME"/kafka/{server.properties,log4j2.properties,run,acls.py,libs/.checked}) ;;
     esac
     # PostgreSQL, Kafka, Redis and dockerd do not use our settings, but for one.
+    local settings='OPENBATCH_[A-Z0-9_]*'
+    [[ $1 != kafka ]] || settings='OPENBATCH_(?!KAFKA_JAVA=)[A-Z0-9_]*'
     case $1 in
-    kafka) grep -vhP '^(OPENBATCH_(?!KAFKA_JAVA=)[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
-    postgres | redis | dockerd) grep -vhE '^(OPENBATCH_[A-Z0-9_]*|OB_BUILD|[A-Z]*SAN_OPTIONS)=' "${files[@]}" ;;
+    postgres | redis | kafka | dockerd) grep -vhP "^($settings|OB_BUILD|[A-Z]*SAN_OPTIONS)=" "${files[@]}" ;;
     *) cat "${files[@]}" ;;
     esac | sha256sum
 }

@@ -44,13 +44,11 @@ prepare() {
     install_packages "${kinds[@]}"
     begin_build
     # Each waits for the network.
-    local pid
-    install_venv test &
-    parts+=("$!")
-    install_node &
-    parts+=("$!")
-    install_kafka &
-    parts+=("$!")
+    local step pid
+    for step in 'install_venv test' install_node install_kafka; do
+        $step &
+        parts+=("$!")
+    done
     for pid in "${parts[@]}"; do wait "$pid" || exit 1; done
     parts=()
     # The lock is for the home's contents, which the suites only read.
