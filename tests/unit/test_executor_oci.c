@@ -20,7 +20,6 @@
 
 #define PATIENCE_MS 60000
 #define RUNS_MAX 64
-#define INSTANCE "i-0123456789abcdef0"
 
 extern const char *fake_image_config;
 
@@ -202,7 +201,7 @@ static void open_runtime(world *w)
                               .spool = w->spool,
                               .home = "/nonexistent",
                               .run_dir = "/nonexistent",
-                              .instance = INSTANCE,
+                              .instance = own_instance(),
                               .ce = "own",
                               .engine = "",
                               .secrets_dir = "",
@@ -310,9 +309,13 @@ static int teardown(void **state)
     world *w = *state;
     w->rt->ops->purge(w->rt);
     run_until(w, is_purged);
-    assert_int_equal(access("/sys/fs/cgroup/memory/openbatch/" INSTANCE, F_OK), -1);
-    assert_int_equal(access("/sys/fs/cgroup/openbatch/" INSTANCE, F_OK), -1);
-    ob_cleanup(ob_freep) char *runs = ob_strf("%s/" INSTANCE, w->home);
+    static const char *const hierarchies[] = { "memory/", "" }; /* version 1 and 2 */
+    for (size_t i = 0; i < ARRAY_SIZE(hierarchies); i++) {
+        ob_cleanup(ob_freep) char *group =
+            ob_strf("/sys/fs/cgroup/%sopenbatch/%s", hierarchies[i], own_instance());
+        assert_int_equal(access(group, F_OK), -1);
+    }
+    ob_cleanup(ob_freep) char *runs = ob_strf("%s/%s", w->home, own_instance());
     assert_int_equal(access(runs, F_OK), -1);
     end_process(w);
     (void)nftw(w->dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
@@ -485,7 +488,7 @@ static int number_of(const world *w, const run_seen *s, const char *word)
     int pid = 0;
     assert_true(ob_run_ref_parse(s->run, &ref));
     ob_run_container_name(&ref, name);
-    (void)snprintf(path, sizeof(path), "%s/" INSTANCE "/%s/state", w->home, name);
+    (void)snprintf(path, sizeof(path), "%s/%s/%s/state", w->home, own_instance(), name);
     FILE *file = fopen(path, "re");
     assert_non_null(file);
     while (fgets(line, sizeof(line), file))
@@ -577,7 +580,7 @@ static void leave_folder(world *w, const char *boot_before, const char *rest)
     assert_true(ob_run_ref_parse(run, &ref));
     ob_run_container_name(&ref, name);
     ob_boot_id(boot);
-    ob_cleanup(ob_freep) char *folder = ob_strf("%s/" INSTANCE "/%s", w->home, name);
+    ob_cleanup(ob_freep) char *folder = ob_strf("%s/%s/%s", w->home, own_instance(), name);
     ob_cleanup(ob_freep) char *text = ob_strf("boot %s%s\n%s", boot_before, boot, rest);
     spool_set(w->spool, run, "begins", json_integer(1), true);
     spool_set(w->spool, run, "intent", json_string(boot), true);
@@ -716,7 +719,7 @@ static void many_containers_leave_nothing(void **state)
     }
     run_until(w, all_removed);
     /* Only the folder for trials is left. */
-    ob_cleanup(ob_freep) char *runs = ob_strf("%s/" INSTANCE, w->home);
+    ob_cleanup(ob_freep) char *runs = ob_strf("%s/%s", w->home, own_instance());
     DIR *dir = opendir(runs);
     const struct dirent *entry;
     assert_non_null(dir);

@@ -12,7 +12,6 @@
 #include "runtimes/oci/oci_folder.h"
 #include "runtimes/oci/oci_words.h"
 
-#define INSTANCE "i-0123456789abcdef0"
 #define ID "ob-018f0000-0000-7000-8000-000000000001-1"
 #define OTHER "ob-018f0000-0000-7000-8000-000000000002-1"
 
@@ -54,7 +53,7 @@ static int setup(void **state)
     (void)snprintf(w->dir, sizeof(w->dir), "/tmp/ob-keeper-XXXXXX");
     assert_non_null(mkdtemp(w->dir));
     w->home = ob_strf("%s/home", w->dir);
-    w->instance = ob_strf("%s/" INSTANCE, w->home);
+    w->instance = ob_strf("%s/%s", w->home, own_instance());
     w->attempt = ob_strf("%s/" ID, w->instance);
     assert_int_equal(mkdir(w->home, 0700), 0);
     assert_int_equal(mkdir(w->instance, 0700), 0);
@@ -134,9 +133,9 @@ static int keep(world *w, const char *folder, const char *const args[])
 static int keep_id(world *w, const char *folder, const char *verb, const char *home, const char *id)
 {
     return keep(w, folder,
-                (const char *const[]){ OCI_KEEPER, verb, "--home", home, "--instance", INSTANCE,
-                                       "--runtime", "/bin/false", "--lower", "/", "--id", id,
-                                       NULL });
+                (const char *const[]){ OCI_KEEPER, verb, "--home", home, "--instance",
+                                       own_instance(), "--runtime", "/bin/false", "--lower", "/",
+                                       "--id", id, NULL });
 }
 
 /* Each verb with that home and id; in the attempt's own folder, where all names are. */
@@ -203,8 +202,9 @@ static void an_attempt_without_its_mark_is_refused(void **state)
 
 static void only_names_are_taken(void **state)
 {
-    static const char *const wrong[] = { ".", "..", "", "/", "../" INSTANCE "/" ID, "./" ID };
     world *w = *state;
+    ob_cleanup(ob_freep) char *way_round = ob_strf("../%s/" ID, own_instance());
+    const char *const wrong[] = { ".", "..", "", "/", way_round, "./" ID };
     mark_home(w);
     mark_attempt(w, ID);
     for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
@@ -286,7 +286,7 @@ static void the_executor_removes_what_it_made(void **state)
     assert_string_equal(home, path);
     free(home);
     assert_int_equal(oci_folder_home(path, &home, NULL), 0); /* and finds it again */
-    ob_cleanup(ob_freep) char *runs = ob_strf("%s/" INSTANCE, home);
+    ob_cleanup(ob_freep) char *runs = ob_strf("%s/%s", home, own_instance());
     ob_cleanup(ob_freep) char *attempt = ob_strf("%s/" ID, runs);
     free(home);
     assert_int_equal(oci_folder_trial(runs, NULL), 0);
