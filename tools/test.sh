@@ -17,7 +17,8 @@ choose_build
 OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
 # What a sanitizer's report begins with.
 REPORT='ERROR: (Address|Leak)Sanitizer|runtime error:|(WARNING|FATAL): ThreadSanitizer'
-test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' images_pid='' beside_pid='' build_pid=''
+test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' compose_pid='' compose_port=''
+beside_pid='' build_pid=''
 
 kill_tree() { # PROCESS
     local child
@@ -28,7 +29,7 @@ kill_tree() { # PROCESS
 # shellcheck disable=SC2317  # called by trap
 clean_up() {
     local pid
-    for pid in "${parts[@]}" $beside_pid $build_pid; do kill_tree "$pid"; done
+    for pid in "${parts[@]}" $beside_pid $build_pid $compose_pid; do kill_tree "$pid"; done
     [[ -z $engine_home ]] || engine_down
     drop_test_homes
 }
@@ -212,7 +213,7 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
 # In parts side by side, each with a copy of its own: most tests wait for something. of_part has pytest's arguments for
 # each part, as words.
 in_parts() { # PYTEST_ARGUMENT...: for all parts
-    local part port status=0 logs=() ports=() i
+    local part port status=0 logs=() ports=("$compose_port") i
     for part in "${of_part[@]}"; do
         # As root the copy has its own engine, so that tests can inject faults into it; or none.
         if ((EUID == 0)); then make_test_home "${OPENBATCH_TEST_ENGINE:-ours}"; else make_test_home; fi
@@ -368,10 +369,6 @@ engine_up() {
 
 engine_down() {
     local ids pid i
-    if [[ -n $images_pid ]]; then
-        pkill -P "$images_pid" || :
-        kill "$images_pid" 2>/dev/null || :
-    fi
     mapfile -t ids < <(docker -H "$engine_host" ps -aq 2>/dev/null)
     ((${#ids[@]} == 0)) || docker -H "$engine_host" rm -f "${ids[@]}" >/dev/null 2>&1 || :
     pid=$(cat "$engine_home/pid" 2>/dev/null || :)
@@ -380,43 +377,38 @@ engine_down() {
     [[ -z $engine_net ]] || ip link delete "obtest$engine_net" 2>/dev/null || :
     umount "$engine_home"/run/netns/* 2>/dev/null || :
     rm -rf "$engine_home" 2>/dev/null || :
-    engine_home='' engine_net='' engine_host='' images_pid=''
+    engine_home='' engine_net='' engine_host=''
 }
 
-# The images of the suite compose take minutes, most of them waiting for packages: they are made beside other suites.
-begin_images() {
+# The suite compose runs beside the other suites: it waits for packages, for images and for servers that begin.
+begin_compose() {
     engine_up
-    mkdir "$engine_home/images"
-    DOCKER_HOST=$engine_host nice bash "$OB_ROOT/tests/compose/images.sh" "$engine_home/images" "$OB_JARS" \
-        >"$engine_home/images.log" 2>&1 </dev/null &
-    images_pid=$!
+    compose_port=$(free_ports)
+    compose >"$engine_home/compose.log" 2>&1 </dev/null &
+    compose_pid=$!
 }
 
-end_images() {
-    local status=0
-    wait "$images_pid" || status=1
-    cat "$engine_home/images.log" >&2
-    images_pid=''
-    return $status
+compose() {
+    mkdir "$engine_home/images"
+    cd "$OB_ROOT" || return
+    DOCKER_HOST=$engine_host nice bash tests/compose/images.sh "$engine_home/images" "$OB_JARS" || return
+    DOCKER_HOST=$engine_host OPENBATCH_PORT=$compose_port \
+        "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5 --reruns 1
 }
 
 suite_compose() {
     local status=0
-    [[ -n $engine_home ]] || begin_images
-    end_images &&
-        (
-            OPENBATCH_PORT=$(free_ports) DOCKER_HOST=$engine_host
-            export OPENBATCH_PORT DOCKER_HOST
-            cd "$OB_ROOT" || exit
-            "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5 --reruns 1
-        ) || status=1
+    [[ -n $compose_pid ]] || begin_compose
+    wait "$compose_pid" || status=1
+    compose_pid=''
+    cat "$engine_home/compose.log"
     engine_down
     return $status
 }
 
 prepare
 failed=()
-[[ " ${suites[*]} " != *" compose "* ]] || ((EUID != 0)) || begin_images
+if ((EUID == 0)) && [[ " ${suites[*]} " == *" compose "* && " ${suites[*]} " != *" packages "* ]]; then begin_compose; fi
 for suite in "${suites[@]}"; do
     say "== $suite"
     "suite_$suite" || failed+=("$suite")
