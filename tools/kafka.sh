@@ -32,10 +32,11 @@ sasl.enabled.mechanisms=PLAIN
 sasl.mechanism.inter.broker.protocol=PLAIN
 sasl.mechanism.controller.protocol=PLAIN
 listener.name.client.plain.sasl.jaas.config=$(kafka_jaas admin "${KAFKA_USERS[@]}")
-listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas admin admin)
+# Kafka alone uses this listener, and tools/kafka/run puts a password in at each start.
+listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="controller" password="@EACH_START@" user_controller="@EACH_START@";
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
-super.users=User:admin
+super.users=User:admin;User:controller
 # More would exceed the number of files that Kafka can open, and it would end. No copy needs so many.
 listener.name.client.max.connections=5000
 listener.name.controller.max.connections=200

@@ -3,6 +3,7 @@ tools/kafka/run acts on."""
 
 import contextlib
 import os
+import re
 import shlex
 import socket
 import subprocess
@@ -74,38 +75,66 @@ class Controller:
                 self.connections += 1
 
 
-class Lines(unittest.TestCase):
+LOGIN = "listener.name.controller.plain.sasl.jaas.config"
+
+
+class Run(unittest.TestCase):
+    def setUp(self):
+        self.controller = Controller()
+        self.addCleanup(self.controller.sock.close)
+        home = tempfile.TemporaryDirectory()
+        self.addCleanup(home.cleanup)
+        self.home = Path(home.name)
+        (self.home / "data").mkdir()
+        (self.home / "data/meta.properties").touch()
+        (self.home / "properties").write_text(
+            f"log.dirs={self.home}/data\n"
+            f"controller.quorum.voters=1@127.0.0.1:{self.controller.port}\n"
+            f'{LOGIN}=x username="a" password="@EACH_START@" user_a="@EACH_START@";\n'
+        )
+
+    def start(self, *lines):
+        """Starts a Kafka that says those lines. Returns its configuration."""
+        java = self.home / "java"
+        java.write_text(
+            "#!/bin/sh\n"
+            'for last; do :; done; stat -c %a "$last" >$HOME/seen; cat "$last" >>$HOME/seen\n'
+            f"printf '%s\\n' {shlex.join(lines)}\n"
+        )
+        java.chmod(0o755)
+        done = subprocess.run(
+            [KAFKA / "run", self.home, self.home / "properties", "log4j"],
+            env={
+                "HOME": str(self.home),
+                "PATH": f"{self.home}:{os.environ['PATH']}",
+                "OB_KAFKA_STARTED": f"echo x >>{self.home}/started",
+            },
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        for line in lines:
+            self.assertIn(line, done.stdout)
+        return (self.home / "seen").read_text().splitlines()
+
     def kafka_says(self, *lines):
         """Returns how often a broker was struck off, and how often what follows a start was run."""
-        controller = Controller()
-        self.addCleanup(controller.sock.close)
-        with tempfile.TemporaryDirectory() as name:
-            home = Path(name)
-            (home / "data").mkdir()
-            (home / "data/meta.properties").touch()
-            (home / "properties").write_text(
-                f"log.dirs={home}/data\n"
-                f"controller.quorum.voters=1@127.0.0.1:{controller.port}\n"
-                'listener.name.controller.plain.sasl.jaas.config=x username="a" password="b";\n'
-            )
-            java = home / "java"
-            java.write_text(f"#!/bin/sh\nprintf '%s\\n' {shlex.join(lines)}\n")
-            java.chmod(0o755)
-            done = subprocess.run(
-                [KAFKA / "run", home, home / "properties", "log4j"],
-                env={
-                    "PATH": f"{home}:{os.environ['PATH']}",
-                    "OB_KAFKA_STARTED": f"echo x >>{home}/started",
-                },
-                capture_output=True,
-                text=True,
-                timeout=30,
-            )
-            for line in lines:
-                self.assertIn(line, done.stdout)
-            started = home / "started"
-            starts = len(started.read_text().split()) if started.exists() else 0
-        return controller.connections, starts
+        self.start(*lines)
+        started = self.home / "started"
+        starts = len(started.read_text().split()) if started.exists() else 0
+        return self.controller.connections, starts
+
+    def test_the_controllers_password_is_another_at_each_start(self):
+        passwords = set()
+        for _ in range(2):
+            mode, *settings = self.start(STARTED)
+            self.assertEqual(mode, "600")
+            login = next(line for line in settings if line.startswith(LOGIN))
+            name, password, user = re.findall(r'"([^"]*)"', login)
+            self.assertEqual((name, password), ("a", user))
+            self.assertGreaterEqual(len(password), 32)
+            passwords.add(password)
+        self.assertEqual(len(passwords), 2)
 
     def test_a_broker_that_is_not_let_in_strikes_the_old_one_off_once(self):
         self.assertEqual(self.kafka_says(REFUSED, REFUSED, REGISTERED, STARTED), (1, 1))
