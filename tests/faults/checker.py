@@ -344,12 +344,12 @@ def an_attempt_is_used_by_what_ran(h):
     """A run that was refused before it started uses up no attempt: each row of attempt has its
     start in the containers' word, or says why none is known. Trials in which nothing may cost an
     attempt (every_attempt_ran) allow no row without, unless an executor saw the job's own process
-    and ended it."""
+    and ended it, or the trial itself hit the start (in_doubt)."""
     words, begun = h.words(), h.seen_begun()
     for key, rows in h.attempts().items():
         for row in rows:
             ran = any(x["attempt"] == row["attempt"] and x["kind"] == "start" for x in words[key])
-            ran |= (key, row["run"]) in begun
+            ran |= (key, row["run"]) in begun or key in h.meta.get("in_doubt", ())
             said = row["container_reason"] or row["reason"] != DEFAULT_REASON
             if ran or (said and not h.meta.get("every_attempt_ran")):
                 yield None

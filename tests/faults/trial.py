@@ -192,10 +192,11 @@ class Trial:
                 return
             time.sleep(0.5)
 
-    def check(self, may_be_empty=(), every_attempt_ran=False):
+    def check(self, may_be_empty=(), every_attempt_ran=False, in_doubt=()):
         """Ends the recording and proves each line of the promise. may_be_empty: properties that
         this trial has nothing for; any other that checks nothing is a failure.
-        every_attempt_ran: no attempt may have been used where no container ran."""
+        every_attempt_ran: no attempt may have been used where no container ran; but for the jobs
+        in_doubt, of which nobody can know."""
         self.wait_quiet()
         self.events.end()
         self.names.end()
@@ -203,6 +204,7 @@ class Trial:
             "boot_ms": self.boot_ms,
             "may_be_empty": sorted(may_be_empty),
             "every_attempt_ran": every_attempt_ran,
+            "in_doubt": list(in_doubt),
         }
         (self.folder / "meta.json").write_text(json.dumps(meta))
         self.collect_word()
