@@ -306,6 +306,7 @@ suite_long() {
     begin_histories "$(shuf -i 1-1000000000 -n 1)" 20000
     of_part=("tests/faults/test_load.py" "tests/faults --ignore=tests/faults/test_load.py" tests/e2e)
     in_parts -m long --timeout=3600 --durations=0 || status=1
+    "$OB_BUILD/tests/bench/sim" || status=1
     end_histories || status=1
     return "$status"
 }

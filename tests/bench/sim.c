@@ -3,7 +3,7 @@
  * come, drain and are lost, beside two other queues; no instance is ever oversubscribed, and no
  * large job of any queue waits longer than the limit. The usage of a share is counted here from
  * placement to end. Exits with 1 if a rule is broken. `sim small` is part of the unit tests: (a)
- * for six hours, (b) with 500 instances. */
+ * for six hours, (b) for twelve with 150 instances. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -460,6 +460,6 @@ int main(int argc, char **argv)
 {
     bool small = argc > 1 && strcmp(argv[1], "small") == 0;
     shares(small ? DAY_S / 4 : DAY_S);
-    load(small ? 500 : 1000, DAY_S);
+    load(small ? 150 : 1000, small ? DAY_S / 2 : DAY_S);
     return 0;
 }
