@@ -56,8 +56,7 @@ def units(system):
             yield Finding(part=part, wrong=f"{part} does not run", means=MEANS[part], do=do)
         elif state_of(pid) == "T":
             yield frozen(part, part, pid)
-    for name, pid, _ in system.executors():
-        yield from of_executor(name, pid)
+    yield from executors(system)
 
 
 def below_runsvdir(system):
@@ -80,8 +79,7 @@ def below_runsvdir(system):
     before = {part: system.part_pid(part) for part in system.parts()}
     for part in system.parts():
         yield from of_part(system, part, before[part])
-    for name, executor, _ in system.executors():
-        yield from of_executor(name, executor)
+    yield from executors(system)
     yield from restarting(system, before)
 
 
@@ -130,8 +128,17 @@ def of_part(system, part, pid):
         )
 
 
-def of_executor(name, pid):
-    if pid is None:
+def executors(system):
+    absent = set()
+    for name, pid, _ in system.executors():
+        if pid is None:
+            absent.add(name)
+        elif state_of(pid) == "T":
+            yield frozen("executor", f"the executor of {name}", pid)
+    if absent:  # one whose instance begins or ends has no process for a moment
+        time.sleep(LOOK_AGAIN_S)
+        absent &= {name for name, pid, _ in system.executors() if pid is None}
+    for name in sorted(absent):
         yield Finding(
             part="executor",
             wrong=f"the executor of {name} does not run",
@@ -139,8 +146,6 @@ def of_executor(name, pid):
             do="nothing at first: the scaler starts it again; "
             f"why it ended: ./openbatch logs {name}",
         )
-    elif state_of(pid) == "T":
-        yield frozen("executor", f"the executor of {name}", pid)
 
 
 def restarting(system, before):
