@@ -211,18 +211,19 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
 }
 
 # In parts side by side, each with a copy of its own: most tests wait for something. of_part has pytest's arguments for
-# each part, as words.
+# each part, as words; engine_of what runs its containers (make_test_home), by default an engine of the copy's own, so
+# that tests can inject faults into it. OPENBATCH_TEST_ENGINE is for all parts.
 in_parts() { # PYTEST_ARGUMENT...: for all parts
-    local part port status=0 logs=() ports=("$compose_port") i
-    for part in "${of_part[@]}"; do
-        # As root the copy has its own engine, so that tests can inject faults into it; or none.
-        if ((EUID == 0)); then make_test_home "${OPENBATCH_TEST_ENGINE:-ours}"; else make_test_home; fi
+    local port status=0 logs=() ports=("$compose_port") engine=() i
+    for i in "${!of_part[@]}"; do
+        ((EUID != 0)) || engine=("${OPENBATCH_TEST_ENGINE:-${engine_of[i]:-ours}}")
+        make_test_home "${engine[@]}"
         port=$(free_ports)
         while [[ " ${ports[*]} " == *" $port "* ]]; do port=$(free_ports); done
         ports+=("$port")
         logs+=("$test_home/pytest.log")
         local words=()
-        read -ra words <<<"$part"
+        read -ra words <<<"${of_part[i]}"
         (test_port=$port on_test_home "${words[@]}" "$@") >"$test_home/pytest.log" 2>&1 </dev/null &
         parts+=("$!")
     done
@@ -237,9 +238,13 @@ in_parts() { # PYTEST_ARGUMENT...: for all parts
 
 suite_e2e() {
     built all || return 1
-    local first=(auth clients command containers queues) second=(faults http logs) of_part
-    local others=("${first[@]}" "${second[@]}")
-    of_part=("${first[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}" "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
+    # What speaks to Docker's engine, or harms it, has one. The others run with either; without one they take half of
+    # the time.
+    local docker=(auth/test_taken_host.py containers faults/test_{crash_points,faults,host}.py)
+    local second=(clients command faults http logs)
+    local others=("${docker[@]}" "${second[@]}") of_part engine_of=(ours oci oci)
+    of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
+        "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Kafka lives for minutes here: what its better compiler costs is never earned.
     local -x OPENBATCH_KAFKA_JAVA=-XX:TieredStopAtLevel=1
     # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.

@@ -141,14 +141,14 @@ class Cloud:
         """Runs the script of each instance that has not been started yet."""
         for ours, [one] in self.alive().items():
             if ours not in self.booted:
+                env = {"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
                 script = self.ec2.describe_instance_attribute(
                     InstanceId=one["InstanceId"], Attribute="userData"
                 )["UserData"]["Value"]
                 self.booted[ours] = subprocess.Popen(
                     [*self.boot_command, base64.b64decode(script).decode()],
                     stdout=(self.folder / f"{ours}.log").open("w"), stderr=subprocess.STDOUT,
-                    env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"}
-                    | {k: v for k, v in self.stack.settings.items() if k == "DOCKER_HOST"},
+                    env=env | self.stack.runtime_settings(),
                 )  # fmt: skip
 
     def start_scaler(self, register_ms=15000):

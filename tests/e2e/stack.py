@@ -53,6 +53,11 @@ def control_groups(name):
     ]
 
 
+def assignments(variables):
+    """As a shell reads them."""
+    return shlex.join(f"{name}={value}" for name, value in variables.items())
+
+
 def pid_in(file):
     """The process that a file names; None if there is no file, or it is being written."""
     try:
@@ -253,6 +258,25 @@ class Stack:
         return subprocess.run(
             ["docker", *args], check=check, capture_output=True, text=True, env=env
         ).stdout
+
+    def runtime_settings(self):
+        """Variables with which an executor that nobody supervises runs containers as this copy's
+        do: by the same engine, or from the same images."""
+        if self.runtime == "oci":
+            images = str(self.home / "images")
+            return {"OPENBATCH_RUNTIME": "oci", "OPENBATCH_OCI_IMAGES": images}
+        return {k: v for k, v in self.settings.items() if k == "DOCKER_HOST"}
+
+    def containers(self, job="", instance=""):
+        """The names of a job's or an instance's containers, also of those that have ended."""
+        if self.runtime == "oci":
+            paths = [*control_groups(job or instance), *self.home.glob("oci/i-*/ob-*")]
+            named = [re.search(r"/(i-\w+)/(ob-[\w-]+)", str(path)) for path in paths]
+            return sorted({at[2] for at in named if at and instance in at[1] and job in at[2]})
+        filters = [f"name=ob-{job}"] if job else []
+        filters += [f"label=openbatch.instance={instance}"] if instance else []
+        words = [word for one in filters for word in ("--filter", one)]
+        return self.docker("ps", "--all", "--format", "{{.Names}}", *words).split()
 
     def pid(self, service):
         """The process of a supervised server or service."""

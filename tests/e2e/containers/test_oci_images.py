@@ -47,14 +47,14 @@ class Oci:
     def __init__(self, stack, batch, logs, folder, image):
         self.stack, self.batch, self.folder = stack, batch, folder
         self.store = ImageStore(stack.build, folder / "images", limit=LIMIT)
-        self.registry = Registry(folder / "registry")
         self.work = Work(batch, logs, image)
         self.busybox = self._busybox(image)
+        self.registry = Registry(folder / "registry")
 
     def _busybox(self, image):
-        """The layer of the engine's busybox."""
+        """The layer of the copy's busybox."""
         saved = self.folder / "saved.tar"
-        self.stack.docker("save", "-o", saved, image)
+        self.stack.save_image(image, saved)
         with tarfile.open(saved) as tar:
             (manifest,) = json.load(tar.extractfile("manifest.json"))
             return tar.extractfile(manifest["Layers"][0]).read()

@@ -30,8 +30,7 @@ def test_an_environment_grows_with_demand_and_shrinks_to_its_minimum(work, stack
     for host in hosts:
         folder = stack.home / "instances" / host / "supervise"
         wait_for(f"{host} gone", lambda f=folder: not f.exists(), 10)
-        label = f"label=openbatch.instance={host}"
-        assert stack.docker("ps", "--all", "--quiet", "--filter", label) == ""
+        assert stack.containers(instance=host) == []
 
 
 def test_min_vcpus_are_kept_running(work):

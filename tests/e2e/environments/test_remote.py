@@ -9,7 +9,7 @@ import pytest
 from cloud import cloud_of
 from confluent_kafka import KafkaError, Producer
 from other_host import OtherHost
-from stack import ROOT, Stack, wait_for
+from stack import ROOT, Stack, assignments, wait_for
 
 
 def up(**settings):
@@ -52,8 +52,8 @@ def test_an_executor_joins_by_the_commands_as_they_are_printed(remote, work, oth
     environment = work.unmanaged()
     commands = join(environment, "--dir", str(tmp_path / "state"))
     assert f"OPENBATCH_KAFKA={other.here}:{other.port}\n" in commands
-    engine = f"export DOCKER_HOST={remote.settings['DOCKER_HOST']}\n"
-    executor = other.run(engine + commands, tmp_path / "log")
+    runtime = assignments(remote.runtime_settings())
+    executor = other.run(f"export {runtime}\n{commands}", tmp_path / "log")
     job = work.wait(work.submit(work.queue(environment), work.definition(["echo", "hello"])))
     assert (job["status"], work.log(job)) == ("SUCCEEDED", ["hello"])
     executor.terminate()
@@ -144,12 +144,14 @@ def test_only_executors_that_trust_the_copys_authority_get_in(remote, other, tmp
 def cloud(remote, other, tmp_path):
     """EC2 whose instances are the other host, with directories of their own."""
     folder = tmp_path
-    engine = remote.settings["DOCKER_HOST"].removeprefix("unix://")
+    runtime = remote.runtime_settings()
+    if "DOCKER_HOST" in runtime:
+        engine = runtime["DOCKER_HOST"].removeprefix("unix://")
+        runtime["DOCKER_HOST"] = f"unix:///proc/{os.getpid()}/root{engine}"
     executor = remote.build / "services/executor"
     script = (
         "for d in /var/lib /run; do mount -t tmpfs none $d; done;"
-        f"export DOCKER_HOST=unix:///proc/{os.getpid()}/root{engine} PATH={executor}:$PATH;"
-        'exec sh -c "$1"'
+        f'export {assignments(runtime)} PATH={executor}:$PATH; exec sh -c "$1"'
     )
     boot = [*other.enter, "unshare", "-m", "sh", "-c", script, "sh"]
     with cloud_of(remote, folder, boot=boot) as cloud:

@@ -9,7 +9,7 @@ import sys
 
 import pytest
 from registry import MuteRegistry
-from stack import HOLD, ROOT, end_groups, wait_for
+from stack import HOLD, ROOT, assignments, end_groups, wait_for
 
 HELPERS = ROOT / "tests/e2e"
 
@@ -54,7 +54,7 @@ class Host:
         script = f"""
             ip link set lo up && ip addr add 10.255.0.1/32 dev lo
             {sys.executable} {HELPERS}/forward.py tcp:{self.kafka} unix:{self.door} &
-            export DOCKER_HOST={self.stack.settings["DOCKER_HOST"]} {more}
+            export {assignments(self.stack.runtime_settings())} {more}
             {script.rstrip()} {args}"""
         log = (self.folder / "executor.log").open("a")
         return self.run("unshare", "-n", "sh", "-c", script, stdout=log, stderr=log)
@@ -131,7 +131,7 @@ def test_an_executor_joins_from_another_network_and_leaves(work, stack, host):
     wait_for("its end", lambda: instances(stack, environment)[0][1] == "4", 10)
     assert work.job(later)["status"] == "RUNNABLE"
     for run in (waits, lasts, ends):
-        assert stack.docker("ps", "-aq", "--filter", f"name=ob-{run}") == ""
+        assert stack.containers(run) == []
 
     # It comes again as another instance, and goes when its environment is deleted.
     executor = host.join(environment, more=short)
@@ -178,9 +178,9 @@ def test_an_executor_that_was_given_up_removes_what_it_has(work, stack, host):
         ended = work.wait(job)
         assert ended["statusReason"] == f"Host EC2 (instance {instance}) terminated."
         wait_for("its end", lambda: instances(stack, environment)[0][1] == "4", 10)
-        assert stack.docker("ps", "-q", "--filter", f"name=ob-{job}") != ""
+        assert len(stack.containers(job)) == 1
         assert host.join(environment).wait(timeout=20) == 0
-        assert stack.docker("ps", "-aq", "--filter", f"name=ob-{job}") == ""
+        assert stack.containers(job) == []
     finally:
         stack.change_settings(before)
 

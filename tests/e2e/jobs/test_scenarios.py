@@ -200,6 +200,7 @@ def test_terminate_of_a_starting_job(ids, work, batch):
     assert "exitCode" not in job["container"]
 
 
+@pytest.mark.docker("only an engine removes one behind the executor's back")
 def test_a_container_removed_behind_its_back(ids, work, stack):
     job = work.wait(ids["removed"], "RUNNING", timeout=90)
     stack.docker("rm", "-f", f"ob-{job['jobId']}-1")

@@ -336,6 +336,7 @@ def test_tags_of_the_definition_are_propagated_not_merged(batch, stack, submit, 
     assert job["propagateTags"] is False
 
 
+@pytest.mark.docker("labels are the engine's")
 def test_propagated_tags_are_labels_of_the_container(stack, batch, shared_work, queue):
     base = register(
         batch,
