@@ -70,6 +70,54 @@ static void on_purged(void *arg)
     loop_stop(x->loop);
 }
 
+/* ---- of a purge, which has no attempts ---- */
+
+static void no_running(const char *run, int64_t started_at_ms, void *arg)
+{
+}
+
+static void no_end(const char *run, const runtime_end *end, void *arg)
+{
+}
+
+static void no_run(const char *run, void *arg)
+{
+}
+
+static runtime_more
+no_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
+{
+    return RUNTIME_ENOUGH;
+}
+
+static void no_list(void *arg)
+{
+}
+
+static void no_engine(bool up, const char *text, void *arg)
+{
+}
+
+static void no_unwell(const char *why, void *arg)
+{
+}
+
+runtime_callbacks from_purge(executor *x)
+{
+    return (runtime_callbacks){ .running = no_running,
+                                .exited = no_end,
+                                .output_begin = no_run,
+                                .line = no_line,
+                                .output_end = no_run,
+                                .removed = no_run,
+                                .found = no_run,
+                                .listed = no_list,
+                                .engine = no_engine,
+                                .unwell = no_unwell,
+                                .purged = on_purged,
+                                .arg = x };
+}
+
 runtime_callbacks from_runtime(executor *x)
 {
     return (runtime_callbacks){ .running = on_running,

@@ -4,3 +4,6 @@
 #include "executor.h"
 
 runtime_callbacks from_runtime(executor *x);
+
+/* For parts_purge: all but its end is ignored. */
+runtime_callbacks from_purge(executor *x);

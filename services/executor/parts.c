@@ -153,6 +153,7 @@ int parts_work(executor *x, ob_error *err)
 int parts_purge(executor *x, ob_error *err)
 {
     executor_set_life(x, LIFE_PURGING);
+    x->runtime->config.on = from_purge(x); /* the modules are not made */
     x->runtime->ops->purge(x->runtime);
     loop_timer_set(x->loop, &x->start_timer, PURGE_WAIT_MS);
     int r = loop_run(x->loop, err);

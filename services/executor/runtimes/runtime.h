@@ -100,7 +100,8 @@ typedef struct runtime_ops {
     void (*resume)(runtime *rt, const char *run);
     /* Removes the rest of an ended run; 'removed' reports it. */
     void (*remove)(runtime *rt, const char *run);
-    /* Ends and removes everything of this instance; 'purged' reports it. */
+    /* Ends and removes everything of this instance; 'purged' reports it. What else is reported
+     * meanwhile means nothing. */
     void (*purge)(runtime *rt);
     /* Sends the requests of a turn. */
     void (*flush)(runtime *rt);

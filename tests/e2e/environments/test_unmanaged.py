@@ -25,10 +25,15 @@ class Host:
     """Another host: a network namespace with nothing but a way to Kafka."""
 
     def __init__(self, stack, folder):
-        self.stack, self.folder, self.processes = stack, folder, []
+        self.stack, self.folder, self.processes, self.ways = stack, folder, [], ""
         self.kafka = stack.settings["OPENBATCH_KAFKA"]
-        self.door = folder / "kafka.sock"
-        self.run(sys.executable, HELPERS / "forward.py", f"unix:{self.door}", f"tcp:{self.kafka}")
+        self.reach(self.kafka)
+
+    def reach(self, address):
+        """A way from there to an address of this host."""
+        door, way = self.folder / f"{address}.sock", [sys.executable, HELPERS / "forward.py"]
+        self.run(*way, f"unix:{door}", f"tcp:{address}")
+        self.ways += f"{sys.executable} {HELPERS}/forward.py tcp:{address} unix:{door} &\n"
 
     def run(self, *command, **more):
         """Without settings of this host's copy: the other host has none of them."""
@@ -53,7 +58,7 @@ class Host:
                 assert n == 1
         script = f"""
             ip link set lo up && ip addr add 10.255.0.1/32 dev lo
-            {sys.executable} {HELPERS}/forward.py tcp:{self.kafka} unix:{self.door} &
+            {self.ways}
             export {assignments(self.stack.runtime_settings())} {more}
             {script.rstrip()} {args}"""
         log = (self.folder / "executor.log").open("a")
@@ -149,6 +154,7 @@ def test_a_pull_that_stalls_fails(work, host):
     registry = MuteRegistry()
     try:
         environment = work.unmanaged()
+        host.reach(f"127.0.0.1:{registry.port}")
         host.join(environment, more="OPENBATCH_PULL_STALL_MS=1500")
         image = f"127.0.0.1:{registry.port}/never:1"
         job = work.submit(work.queue(environment), work.definition(image=image))
