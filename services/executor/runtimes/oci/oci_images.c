@@ -208,9 +208,9 @@ static void pull_tell(pull *p, const char *id)
 static void on_stall(void *arg)
 {
     pull *p = arg;
-    (void)snprintf(p->error, sizeof(p->error),
+    ob_text_format(p->error, sizeof(p->error),
                    "inactivity time exceeded timeout while pulling image: no progress for %lld ms "
-                   "with %.300s",
+                   "with %s",
                    (long long)p->store->config.pull_stall_ms, p->full);
     child_kill(p->child);
     pull_tell(p, NULL); /* it is freed with the program's end */
