@@ -293,7 +293,7 @@ static void what_the_leader_before_has_shown_is_not_undercut(void **state)
 /* ---- Counts ---- */
 
 /* Queues whose counts of what has ended are those of the tables. */
-#define AGREEING                                                                                 \
+#define AGREEING                                                                                   \
     "SELECT count(*) FROM (SELECT"                                                                 \
     " jobs[6] - (SELECT count(*) FROM done WHERE idx = -1 AND state = 5) AS a,"                    \
     " jobs[7] - (SELECT count(*) FROM done WHERE idx = -1 AND state = 6) AS b,"                    \
