@@ -66,6 +66,10 @@ json_t *heartbeat_run_state(const attempt *at)
         (void)json_object_set_new(state, "stoppedAt", json_integer(at->stopped_at_ms));
     if (at->exit_code >= 0)
         (void)json_object_set_new(state, "exitCode", json_integer(at->exit_code));
+    if (at->cpu_ms > 0)
+        (void)json_object_set_new(state, "cpuMs", json_integer(at->cpu_ms));
+    if (at->peak_bytes > 0)
+        (void)json_object_set_new(state, "peakBytes", json_integer(at->peak_bytes));
     if (at->outcome == OUTCOME_OOM)
         (void)json_object_set_new(state, "oom", json_true());
     if (at->reason)
