@@ -62,6 +62,10 @@ json_t *heartbeat_run_state(const attempt *at)
     if (at->state != ATTEMPT_EXITED)
         return state;
     (void)json_object_set_new(state, "started", json_boolean(attempt_has_run(at)));
+    if (at->pulled_at_ms > 0)
+        (void)json_object_set_new(state, "pulledAt", json_integer(at->pulled_at_ms));
+    if (at->created_at_ms > 0)
+        (void)json_object_set_new(state, "createdAt", json_integer(at->created_at_ms));
     if (at->stopped_at_ms)
         (void)json_object_set_new(state, "stoppedAt", json_integer(at->stopped_at_ms));
     if (at->exit_code >= 0)
