@@ -56,7 +56,7 @@ typedef struct scheduler {
     peers *peers;
     topology *topology;
     publisher *publisher;
-    retention *retention; /* NULL: jobs are kept for ever */
+    retention *retention;
     inbox inbox;
     json_t
         *reports; /* executors' messages since the last commit, to be fed again after a failure */

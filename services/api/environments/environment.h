@@ -3,9 +3,9 @@
 
 #include "environment_store.h"
 
-/* The environment in the request's member computeEnvironment; nothing if it is absent. Errors:
- * -ENOENT, the reply is "<ARN> does not exist". Locked: inside store_tx. */
-int environment_named(api_request *req, api_environment *ret, api_reply *rep);
+/* The environment in the request's member computeEnvironment; nothing if it is absent. lock: for
+ * update, inside store_tx. Errors: -ENOENT, the reply is "<ARN> does not exist". */
+int environment_named(api_request *req, bool lock, api_environment *ret, api_reply *rep);
 
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
 const char *environment_status(const api_environment *e);

@@ -5,6 +5,7 @@
 
 #include "environment_check.h"
 #include "request/field_tables.h"
+#include "request/usage_range.h"
 
 #define WHY_EC2 "works with the ec2 provider; stored only with other providers"
 #define WHY_IMAGE                                                                                  \
@@ -124,6 +125,11 @@ static const api_field fields_delete_compute_environment[] = {
     STRING("computeEnvironment", REQUIRED), END
 };
 
+static const api_field fields_get_compute_environment_usage[] = {
+    STRING("computeEnvironment", .min = 1, REQUIRED),
+    USAGE_RANGE,
+    END,
+};
 static const api_field fields_interrupt_instance[] = {
     STRING("instanceId", .min = 1, .max = 64, REQUIRED),
     END,
@@ -150,6 +156,10 @@ const api_operation environment_operations[] = {
           &(const access_rule){ .shows = { "computeEnvironments", "computeEnvironmentArn" } } },
     { API_BATCH, "/v1/deletecomputeenvironment", "DeleteComputeEnvironment",
       op_delete_compute_environment, fields_delete_compute_environment,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { API_ADMIN, "/openbatch/v1/getcomputeenvironmentusage", "GetComputeEnvironmentUsage",
+      op_get_compute_environment_usage, fields_get_compute_environment_usage,
+      .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
       .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
     { API_ADMIN, "/openbatch/v1/interruptinstance", "InterruptInstance", op_interrupt_instance,
       fields_interrupt_instance, .plain = true,

@@ -39,7 +39,7 @@ static int make_token(api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(api_environment_done) api_environment e = { 0 };
     char hash[OB_TOKEN_HASH_TEXT];
-    int r = environment_named(req, &e, rep);
+    int r = environment_named(req, true, &e, rep);
     if (r < 0)
         return r;
     if (e.managed || e.deleting)

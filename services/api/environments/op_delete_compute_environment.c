@@ -7,7 +7,7 @@
 static int delete (api_request *req, api_reply *rep, void *arg)
 {
     ob_cleanup(api_environment_done) api_environment e = { 0 };
-    int r = environment_named(req, &e, rep);
+    int r = environment_named(req, true, &e, rep);
     if (r < 0)
         return r;
     if (e.deleting)

@@ -197,7 +197,7 @@ static void take_members(const api_request *req, api_environment *e)
 static int update(api_request *req, api_reply *rep, void *arg)
 {
     api_environment *e = arg;
-    int r = environment_named(req, e, rep);
+    int r = environment_named(req, true, e, rep);
     if (r < 0)
         return r;
     if (e->deleting || !e->has_status || !e->current)

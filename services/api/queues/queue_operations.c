@@ -2,6 +2,7 @@
  * start. The members are those of the AWS Batch API reference. */
 #include "queue_operations.h"
 #include "request/field_tables.h"
+#include "request/usage_range.h"
 
 static const api_field environment_order[] = {
     INT("order", REQUIRED),
@@ -47,6 +48,8 @@ static const api_field fields_update_job_queue[] = {
 static const api_field fields_describe_job_queues[] = { STRINGS("jobQueues", .max = 100), PAGE,
                                                         END };
 static const api_field fields_delete_job_queue[] = { STRING("jobQueue", REQUIRED), END };
+static const api_field fields_get_job_queue_usage[] = { STRING("jobQueue", REQUIRED), USAGE_RANGE,
+                                                        END };
 static const api_field fields_get_job_queue_snapshot[] = { STRING("jobQueue", REQUIRED), END };
 
 const api_operation queue_operations[] = {
@@ -70,6 +73,9 @@ const api_operation queue_operations[] = {
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
     { API_BATCH, "/v1/getjobqueuesnapshot", "GetJobQueueSnapshot", op_get_job_queue_snapshot,
       fields_get_job_queue_snapshot, .audit = AUDIT_NOTHING, .heavy = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
+    { API_ADMIN, "/openbatch/v1/getjobqueueusage", "GetJobQueueUsage", op_get_job_queue_usage,
+      fields_get_job_queue_usage, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
     { 0 },
 };

@@ -128,6 +128,15 @@ INSERT INTO queue_snapshot ({{names}}) SELECT {{names}} FROM {{rows: m}}
 ON CONFLICT (queue_id) DO UPDATE
 SET body = excluded.body, updated_at_ms = excluded.updated_at_ms;
 
+-- A clock that was set back may come to the time of another point.
+-- name: usage_put
+-- params: USAGE_ROW = queue_id bigint[], at_ms bigint[], mcpu bigint[], placed int[],
+--     waiting int[], succeeded int[], failed int[]
+INSERT INTO queue_usage ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (queue_id, at_ms) DO UPDATE
+SET mcpu = excluded.mcpu, placed = excluded.placed, waiting = excluded.waiting,
+    succeeded = excluded.succeeded, failed = excluded.failed;
+
 -- name: queue_status_put
 -- params: queue_id bigint[], version bigint[]
 INSERT INTO queue_status (queue_id, version, valid, reason)
