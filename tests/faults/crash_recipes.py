@@ -50,6 +50,7 @@ from crash_operations import (
     environments,
     join_tokens,
     policies,
+    questions,
     queues,
 )
 from stack import ROOT
@@ -92,6 +93,7 @@ RECIPES = {
     asking(definitions): "api.definition_register api.definition_off",
     asking(access_keys): "api.key_create api.key_policy api.key_revoke",
     asking(join_tokens): "api.join_token",
+    asking(questions): "api.ask",
     come_and_go: """
         scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env

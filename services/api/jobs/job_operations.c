@@ -59,6 +59,8 @@ static const api_field fields_describe_attempts[] = {
     END,
 };
 
+static const api_field fields_list_dependents[] = { STRING("jobId", REQUIRED), END };
+
 static const api_field filters[] = {
     STRING("name",
            .choice = "JOB_NAME|JOB_DEFINITION|BEFORE_CREATED_AT|AFTER_CREATED_AT|SHARE_IDENTIFIER",
@@ -98,6 +100,10 @@ const api_operation job_operations[] = {
     { API_ADMIN, "/openbatch/v1/describeattempts", "DescribeAttempts", op_describe_attempts,
       fields_describe_attempts, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
       .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
+    { API_ADMIN, "/openbatch/v1/listdependents", "ListDependents", op_list_dependents,
+      fields_list_dependents, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } },
+                                      .shows = { "dependents", "jobArn", "jobQueue" } } },
     { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs, .audit = AUDIT_NOTHING,
       .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },

@@ -9,6 +9,7 @@
 #include "class.h"
 #include "demand.h"
 #include "dependencies.h"
+#include "dependents.h"
 #include "effects.h"
 #include "front.h"
 #include "head.h"
@@ -52,6 +53,7 @@ void engine_free(engine *e)
     terms_free(e);
     queues_free(e);
     free(e->inputs);
+    free(e->questions);
     free(e->touched);
     free(e->returned);
     free(e->line);
@@ -96,6 +98,12 @@ void engine_stop(engine *e, const ob_job_ref *ref, bool terminate, const char *r
     in->reason = arena_text(&e->input_arena, reason ? reason : "");
     in->stop.job = *ref;
     in->stop.terminate = terminate;
+    e->dirty = true;
+}
+
+void engine_ask_dependents(engine *e, int64_t seq, const ob_job_ref *ref)
+{
+    *LIST_ADD(e, questions) = (question){ .seq = seq, .job = *ref };
     e->dirty = true;
 }
 
@@ -189,6 +197,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     head_report_blocked(e);
     shares_write_rows(e);
     queue_usage_update(e);
+    dependents_answer(e);
     e->effects = NULL;
 }
 

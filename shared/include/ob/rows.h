@@ -53,6 +53,7 @@ typedef enum ob_inbox_kind {
     OB_INBOX_QUEUE = 4,       /* a queue was created or changed */
     OB_INBOX_ENVIRONMENT = 5, /* a compute environment was created or changed */
     OB_INBOX_INTERRUPT = 6,   /* an instance is to be interrupted */
+    OB_INBOX_DEPENDENTS = 7,  /* a question: who waits for the job? A row of answer is the answer */
 } ob_inbox_kind;
 
 /* queue_usage, ce_usage: how long a point is kept */

@@ -108,7 +108,8 @@ int sim_pg_submit(const pg_job *jobs,
                   const pg_submit_once *const *once,
                   size_t n,
                   size_t *ret_made);
-/* CancelJob, TerminateJob (OB_INBOX_CANCEL, OB_INBOX_TERMINATE), if it has not ended. */
+/* CancelJob, TerminateJob, ListDependents (OB_INBOX_CANCEL, OB_INBOX_TERMINATE,
+ * OB_INBOX_DEPENDENTS), if it has not ended. */
 int sim_pg_stop(ob_inbox_kind kind, const ob_uuid *job, int64_t index, const char *reason);
 /* Makes a row (its id is 0), or changes all but account, region, name and uuid, which must be the
  * same. Versions are counted here. Returns the id; 0: the name is taken. */
