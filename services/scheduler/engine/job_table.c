@@ -65,6 +65,7 @@ job *job_add_single(engine *e, const ob_uuid *id, class *cls)
     memset(j, 0, sizeof(*j));
     add(e, j, id, NO_INDEX, cls);
     cls->queue->n_jobs++;
+    cls->queue->jobs[OB_JOB_SUBMITTED]++;
     return j;
 }
 
@@ -78,6 +79,8 @@ array *job_add_array(engine *e, const ob_uuid *id, class *cls, int32_t size)
     a->bulk_state = OB_JOB_SUBMITTED;
     add(e, &a->base, id, NO_INDEX, cls);
     cls->queue->n_jobs++;
+    cls->queue->jobs[OB_JOB_SUBMITTED]++;
+    cls->queue->children[OB_JOB_SUBMITTED] += size;
     DL_APPEND2(cls->queue->arrays, a, aprev, anext);
     return a;
 }
@@ -103,9 +106,15 @@ void job_forget(engine *e, job *j)
         child *c = job_as_child(j);
         DL_DELETE2(c->parent->kids, c, kprev, knext);
     } else {
-        j->cls->queue->n_jobs--;
-        if (j->is_array)
-            DL_DELETE2(j->cls->queue->arrays, job_as_array(j), aprev, anext);
+        queue *q = j->cls->queue;
+        q->n_jobs--;
+        q->jobs[j->state]--;
+        if (j->is_array) {
+            const array *a = job_as_array(j);
+            DL_DELETE2(q->arrays, job_as_array(j), aprev, anext);
+            for (int s = 0; s < OB_JOB_STATE_COUNT; s++)
+                q->children[s] -= a->counts[s];
+        }
     }
     *LIST_ADD(e, dead) = j;
 }

@@ -23,6 +23,8 @@ static bool leave(engine *e, array *a, int32_t index, int state)
     array_leave_bulk(e, a, index);
     a->counts[a->bulk_state]--;
     a->counts[state]++;
+    a->base.cls->queue->children[a->bulk_state]--;
+    a->base.cls->queue->children[state]++;
     return true;
 }
 
@@ -30,6 +32,8 @@ static void load_bulk(array *a, const engine_job_row *row)
 {
     a->counts[OB_JOB_SUBMITTED] = 0;
     a->counts[row->bulk_state] = a->size;
+    a->base.cls->queue->children[OB_JOB_SUBMITTED] -= a->size;
+    a->base.cls->queue->children[row->bulk_state] += a->size;
     a->bulk_state = row->bulk_state;
     if (ob_job_is_final(row->bulk_state))
         a->bulk = 0;
@@ -75,6 +79,10 @@ void engine_load(engine *e, const engine_job_row *row)
         load_bulk(job_as_array(j), row);
     j->order = ORDER(row->order);
     j->stored = 1;
+    if (j->index == NO_INDEX) {
+        q->jobs[j->state]--;
+        q->jobs[row->state]++;
+    }
     j->state = (uint8_t)row->state & 7;
     j->flags = (uint8_t)row->flags & 7;
     j->last_run = row->run;

@@ -94,6 +94,7 @@ struct queue {
     size_t n_limits;
     share all;        /* a line of all classes: first in, first out */
     int64_t mcpu;     /* in use */
+    engine_sum used;  /* likewise, of each resource */
     int64_t cap_mcpu; /* the remaining vCPUs are reserved for shares that are not active */
     size_t n_active;
     bool shares_changed;             /* who is active, or the weights */
@@ -113,7 +114,8 @@ struct queue {
     class *classes;
     job *held; /* SUBMITTED: came before the queue was known */
     array *arrays;
-    size_t n_jobs; /* children not counted */
+    size_t n_jobs;                                                  /* children not counted */
+    int64_t jobs[OB_JOB_STATE_COUNT], children[OB_JOB_STATE_COUNT]; /* engine_queue_figures' */
     UT_hash_handle hh;
 };
 

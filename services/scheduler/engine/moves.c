@@ -17,11 +17,17 @@ bool move_job(engine *e, job *j, ob_job_event ev)
         e->ignored++;
         return false;
     }
+    queue *q = j->cls->queue;
     if (j->index != NO_INDEX) {
         array *a = job_as_child(j)->parent;
         a->counts[j->state]--;
         a->counts[to]++;
+        q->children[j->state]--;
+        q->children[to]++;
         effects_touch(e, &a->base);
+    } else {
+        q->jobs[j->state]--;
+        q->jobs[to]++;
     }
     j->state = (uint8_t)to & 7;
     effects_touch(e, j);
@@ -52,8 +58,11 @@ void move_bulk(engine *e, array *a, ob_job_event ev, const char *reason)
     int to = ob_job_next(a->bulk_state, ev);
     if (to < 0 || a->bulk == 0)
         return;
+    queue *q = a->base.cls->queue;
     a->counts[a->bulk_state] -= a->bulk;
     a->counts[to] += a->bulk;
+    q->children[a->bulk_state] -= a->bulk;
+    q->children[to] += a->bulk;
     a->bulk_state = (ob_job_state)to;
     effects_touch(e, &a->base);
     bool ends = ob_job_is_final(a->bulk_state);
