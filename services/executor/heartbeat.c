@@ -144,6 +144,20 @@ static void add_unwell(const heartbeat *h, json_t *msg)
         (void)json_object_set_new(msg, "unwell", ob_json_text(h->unwell));
 }
 
+/* For the scaler's metrics. */
+static json_t *figures(const attempts *a)
+{
+    int64_t by_state[ATTEMPT_CONFIRMED + 1] = { 0 };
+    const attempts_sums *s = &a->sums;
+    for (const attempt *at = a->table; at; at = at->hh.next)
+        by_state[at->state]++;
+    return json_pack("{s:I, s:I, s:I, s:I, s:I, s:I, s:I}", "starting",
+                     (json_int_t)by_state[ATTEMPT_STARTING], "running",
+                     (json_int_t)by_state[ATTEMPT_RUNNING], "starts", (json_int_t)s->starts,
+                     "startMs", (json_int_t)s->start_ms, "pulls", (json_int_t)s->pulls,
+                     "failedPulls", (json_int_t)s->failed_pulls, "pullMs", (json_int_t)s->pull_ms);
+}
+
 static void beat(heartbeat *h)
 {
     attempts *a = h->config.attempts;
@@ -159,6 +173,7 @@ static void beat(heartbeat *h)
         add_join(h, msg);
     }
     (void)json_object_set_new(msg, "digest", ob_json_text(h->digest));
+    (void)json_object_set_new(msg, "figures", figures(a));
     add_unwell(h, msg);
     (void)send(h, OB_POINT_EXECUTOR_HEARTBEAT, msg, NULL);
 }
