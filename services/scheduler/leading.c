@@ -12,6 +12,7 @@
 #include "recover.h"
 #include "report_messages.h"
 #include "round.h"
+#include "round_news.h"
 #include "sweep.h"
 #include "topology.h"
 
@@ -69,6 +70,7 @@ static void forget(void *arg)
     sweep_inbox_forget(s);
     event_lag_clear(&s->lag);
     queue_metrics_forget();
+    news_forget();
 }
 
 static void health(void *arg, bool leads)
@@ -76,6 +78,7 @@ static void health(void *arg, bool leads)
     (void)leads;
     health_post(arg);
     queue_metrics_post(arg, ob_mono_ms());
+    news_post(arg, ob_mono_ms());
 }
 
 ob_lead *leading_new(scheduler *s)
