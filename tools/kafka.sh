@@ -4,7 +4,10 @@
 
 . "$OB_ROOT/tools/secrets.sh"
 
-kafka_password() { cat "$OPENBATCH_HOME/secrets/kafka-$1.password"; }
+# The controller's listener is Kafka's own: tools/kafka/run puts another password there at each start.
+kafka_password() { # USER
+    if [[ $1 == controller ]]; then say @EACH_START@; else cat "$OPENBATCH_HOME/secrets/kafka-$1.password"; fi
+}
 
 kafka_jaas() { # BROKER USER...: what a listener knows; BROKER: as whom the broker itself uses it, '' if it does not
     local user
@@ -32,8 +35,7 @@ sasl.enabled.mechanisms=PLAIN
 sasl.mechanism.inter.broker.protocol=PLAIN
 sasl.mechanism.controller.protocol=PLAIN
 listener.name.client.plain.sasl.jaas.config=$(kafka_jaas admin "${KAFKA_USERS[@]}")
-# Kafka alone uses this listener, and tools/kafka/run puts a password in at each start.
-listener.name.controller.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="controller" password="@EACH_START@" user_controller="@EACH_START@";
+listener.name.controller.plain.sasl.jaas.config=$(kafka_jaas controller controller)
 authorizer.class.name=org.apache.kafka.metadata.authorizer.StandardAuthorizer
 allow.everyone.if.no.acl.found=false
 super.users=User:admin;User:controller

@@ -53,6 +53,14 @@ def control_groups(name):
     ]
 
 
+def limits_of_groups(name, files):
+    """What these files of a container's groups say, as far as they are there: the names are those
+    of control groups v1, or of v2."""
+    own = [folder for folder in control_groups(name) if folder.name == name]
+    paths = {file: folder / file for folder in own for file in files if (folder / file).exists()}
+    return {file: path.read_text().strip() for file, path in paths.items()}
+
+
 def assignments(variables):
     """As a shell reads them."""
     return shlex.join(f"{name}={value}" for name, value in variables.items())
@@ -267,16 +275,19 @@ class Stack:
             return {"OPENBATCH_RUNTIME": "oci", "OPENBATCH_OCI_IMAGES": images}
         return {k: v for k, v in self.settings.items() if k == "DOCKER_HOST"}
 
-    def containers(self, job="", instance=""):
-        """The names of a job's or an instance's containers, also of those that have ended."""
+    def containers(self, job="", instance="", running=False):
+        """The names of a job's or an instance's containers; running: not of those that have
+        ended."""
         if self.runtime == "oci":
-            paths = [*control_groups(job or instance), *self.home.glob("oci/i-*/ob-*")]
+            paths = control_groups(job or instance)
+            paths += [] if running else self.home.glob("oci/i-*/ob-*")
             named = [re.search(r"/(i-\w+)/(ob-[\w-]+)", str(path)) for path in paths]
             return sorted({at[2] for at in named if at and instance in at[1] and job in at[2]})
         filters = [f"name=ob-{job}"] if job else []
         filters += [f"label=openbatch.instance={instance}"] if instance else []
         words = [word for one in filters for word in ("--filter", one)]
-        return self.docker("ps", "--all", "--format", "{{.Names}}", *words).split()
+        words += [] if running else ["--all"]
+        return self.docker("ps", "--format", "{{.Names}}", *words).split()
 
     def pid(self, service):
         """The process of a supervised server or service."""

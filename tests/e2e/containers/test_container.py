@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from conftest import Work
 from registry import PASSWORD, USER, Registry, write_docker_config
-from stack import control_groups, wait_for
+from stack import limits_of_groups, wait_for
 
 SECRET = "hunter2-" + os.urandom(8).hex()
 SM = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"
@@ -312,23 +312,14 @@ LIMITS = {
 }
 
 
-def limits_of_groups(name):
-    """Of a container, by the names of files: those of control groups v1, or of v2."""
-    found = {}
-    for folder in control_groups(name):
-        files = {key: folder / key for key in LIMITS if folder.name == name}
-        found |= {key: int(file.read_text()) for key, file in files.items() if file.exists()}
-    return found
-
-
 def test_limits_and_tags_reach_the_container(place, stack, batch):
     job = place.ids["shape"]
     place.work.wait(job, "RUNNING")
     name = f"ob-{job}-1"
     if stack.runtime == "oci":  # containers have no labels
-        found = limits_of_groups(name)
+        found = limits_of_groups(name, LIMITS)
         assert "memory.limit_in_bytes" in found or "memory.max" in found
-        assert all(LIMITS[key] == value for key, value in found.items()), found
+        assert all(LIMITS[key] == int(value) for key, value in found.items()), found
     else:
         shown = stack.docker(
             "inspect",

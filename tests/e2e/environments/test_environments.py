@@ -7,7 +7,7 @@ import platform
 import re
 
 import pytest
-from stack import HOLD, control_groups, wait_for
+from stack import HOLD, limits_of_groups, wait_for
 
 FOREIGN, NATIVE = ("m5", "m6g") if platform.machine() == "aarch64" else ("m6g", "m5")
 
@@ -53,19 +53,19 @@ def ran_in(work, job, environment):
     assert f"AWS_BATCH_CE_NAME={environment}" in work.log(job)
 
 
-def share_of_a_vcpu(stack, container):
-    """What the kernel lets it have, or what Docker was asked for."""
+QUOTA = ("cpu.cfs_quota_us", "cpu.cfs_period_us")  # one file, cpu.max, in control groups v2
+MEMORY = ("memory.limit_in_bytes", "memory.max")
+
+
+def size_of(stack, container):
+    """(vCPUs, bytes) that the kernel lets it have, or that Docker was asked for."""
     if stack.runtime != "oci":
         [shown] = json.loads(stack.docker("inspect", container))
-        return shown["HostConfig"]["NanoCpus"] / 1e9
-    for group in control_groups(container):
-        if (group / "cpu.cfs_quota_us").exists():
-            quota, period = (group / f"cpu.cfs_{name}_us" for name in ("quota", "period"))
-            return int(quota.read_text()) / int(period.read_text())
-        if (group / "cpu.max").exists():
-            quota, period = (group / "cpu.max").read_text().split()
-            return int(quota) / int(period)
-    return None
+        return shown["HostConfig"]["NanoCpus"] / 1e9, shown["HostConfig"]["Memory"]
+    found = limits_of_groups(container, (*QUOTA, "cpu.max", *MEMORY))
+    quota, period = found["cpu.max"].split() if "cpu.max" in found else (found[q] for q in QUOTA)
+    [memory] = (found[name] for name in MEMORY if name in found)
+    return int(quota) / int(period), int(memory)
 
 
 def test_fargate_runs_a_container_of_its_size(work, stack):
@@ -75,8 +75,8 @@ def test_fargate_runs_a_container_of_its_size(work, stack):
     job = work.submit(queue, work.fargate_definition(["sh", "-c", script], "0.25", 512))
     work.wait(job, "RUNNING")
     [(instance, _)] = instances(stack, environment)
-    [container] = stack.containers(instance=instance)
-    assert share_of_a_vcpu(stack, container) == 0.25
+    [container] = stack.containers(instance=instance, running=True)
+    assert size_of(stack, container) == (0.25, 512 << 20)
     ended = work.wait(job)
     assert ended["status"] == "SUCCEEDED"
     assert ended["platformCapabilities"] == ["FARGATE"]

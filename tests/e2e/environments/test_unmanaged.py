@@ -3,6 +3,7 @@ that join automatically."""
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -33,7 +34,7 @@ class Host:
         """A way from there to an address of this host."""
         door, way = self.folder / f"{address}.sock", [sys.executable, HELPERS / "forward.py"]
         self.run(*way, f"unix:{door}", f"tcp:{address}")
-        self.ways += f"{sys.executable} {HELPERS}/forward.py tcp:{address} unix:{door} &\n"
+        self.ways += shlex.join([str(w) for w in (*way, f"tcp:{address}", f"unix:{door}")]) + " &\n"
 
     def run(self, *command, **more):
         """Without settings of this host's copy: the other host has none of them."""
@@ -184,7 +185,7 @@ def test_an_executor_that_was_given_up_removes_what_it_has(work, stack, host):
         ended = work.wait(job)
         assert ended["statusReason"] == f"Host EC2 (instance {instance}) terminated."
         wait_for("its end", lambda: instances(stack, environment)[0][1] == "4", 10)
-        assert len(stack.containers(job)) == 1
+        assert len(stack.containers(job, running=True)) == 1
         assert host.join(environment).wait(timeout=20) == 0
         assert stack.containers(job) == []
     finally:
