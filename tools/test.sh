@@ -241,7 +241,7 @@ suite_e2e() {
     # What speaks to Docker's engine, or harms it, has one. The others run with either; without one they take half of
     # the time.
     local docker=(auth/test_taken_host.py containers faults/test_{crash_points,faults,host}.py)
-    local second=(clients command faults http logs)
+    local second=(clients command definitions faults http jobs/test_{array,dependencies,job,retries,scenarios}.py logs)
     local others=("${docker[@]}" "${second[@]}") of_part engine_of=(ours oci oci)
     of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
@@ -333,6 +333,23 @@ suite_packages() {
     return $status
 }
 
+# Deletes what the engine of run number N has left in the kernel: the bridges of its networks and all rules that name
+# them or their addresses. An engine that was killed deletes neither, and each new network needs a free range.
+engine_forget() { # N
+    local from=$((4 * $1)) bridge bridges table words pattern
+    mapfile -t bridges < <(ip -o -4 address show to "10.214.$from.0/22" | awk '{ print $2 }')
+    pattern="obtest$1 |10\.213\.$1\.|10\.214\.($from|$((from + 1))|$((from + 2))|$((from + 3)))\."
+    for bridge in "${bridges[@]}"; do
+        pattern+="|$bridge "
+        ip link delete "$bridge"
+    done
+    for table in filter nat; do
+        while read -ra words; do
+            iptables -w -t "$table" -D "${words[@]:1}" || :
+        done < <(iptables-save -t "$table" 2>/dev/null | grep -E -- "^-A .*($pattern)" || :)
+    done
+}
+
 # A separate bridge with the first number that no other run uses: 10.213.N.1/24, and 10.214.4N.0/22 for the engine's
 # networks. A bridge's alias is its run's process; that of a killed run is deleted.
 engine_bridge() {
@@ -345,6 +362,7 @@ engine_bridge() {
             [[ -n $run && ! -d /proc/$run ]] || continue
             ip link delete "obtest$n"
         fi
+        engine_forget "$n"
         ip link add "obtest$n" type bridge
         engine_net=$n
         ip link set "obtest$n" alias $$ up
@@ -380,7 +398,10 @@ engine_down() {
     pid=$(cat "$engine_home/pid" 2>/dev/null || :)
     [[ -z $pid ]] || kill "$pid" 2>/dev/null || :
     for ((i = 0; i < 100; i++)); do [[ -n $pid && -d /proc/$pid ]] && sleep 0.1; done
-    [[ -z $engine_net ]] || ip link delete "obtest$engine_net" 2>/dev/null || :
+    if [[ -n $engine_net ]]; then
+        engine_forget "$engine_net"
+        ip link delete "obtest$engine_net" 2>/dev/null || :
+    fi
     umount "$engine_home"/run/netns/* 2>/dev/null || :
     rm -rf "$engine_home" 2>/dev/null || :
     engine_home='' engine_net='' engine_host=''
