@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs/compatibility.md"
 HEAD = ROOT / "tools/compatibility.head.md"
 COLUMNS = {"works": "works", "stored": "stored only", "refused": "refused"}
-SERVICES = {"batch": "AWS Batch", "logs": "CloudWatch Logs"}
+SERVICES = {"batch": "AWS Batch", "logs": "CloudWatch Logs", "sts": "AWS STS"}
 
 
 def tables(build):

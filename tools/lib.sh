@@ -255,7 +255,7 @@ print_env() {
     url=$(endpoint)
     mapfile -t key <"$OPENBATCH_HOME/secrets/root.key"
     printf 'export %s=%q\n' \
-        AWS_ENDPOINT_URL_BATCH "$url" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS "$url" \
+        AWS_ENDPOINT_URL_BATCH "$url" AWS_ENDPOINT_URL_CLOUDWATCH_LOGS "$url" AWS_ENDPOINT_URL_STS "$url" \
         AWS_ACCESS_KEY_ID "${key[0]}" AWS_SECRET_ACCESS_KEY "${key[1]}" AWS_REGION us-east-1 AWS_DEFAULT_REGION us-east-1 \
         OPENBATCH_KAFKA "$(kafka_address)" OPENBATCH_KAFKA_USER reader \
         OPENBATCH_KAFKA_PASSWORD "$(<"$OPENBATCH_HOME/secrets/kafka-reader.password")"

@@ -141,6 +141,7 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
         r = ob_seal_load(&ctx.seal, config->seal_key_file, err);
     if (r == 0) {
         keys_derive(ctx.keys, "paging token", ctx.token_key);
+        keys_derive(ctx.keys, "session token", ctx.session_key);
         r = bell_start(config, &b, err);
         ctx.bus = bell_bus(b);
     }

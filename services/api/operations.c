@@ -5,6 +5,7 @@
 
 #include "access_sql.h"
 #include "auth/key_operations.h"
+#include "auth/session_operations.h"
 #include "definitions/definition_operations.h"
 #include "definitions_sql.h"
 #include "environments/environment_operations.h"
@@ -26,9 +27,9 @@
 #include "unsupported.h"
 
 static const api_operation *const tables[] = {
-    environment_operations, queue_operations,      policy_operations,
-    tag_operations,         definition_operations, job_operations,
-    log_operations,         key_operations,        unsupported_operations,
+    environment_operations, queue_operations,       policy_operations, tag_operations,
+    definition_operations,  job_operations,         log_operations,    key_operations,
+    session_operations,     unsupported_operations,
 };
 
 const api_operation *api_operation_next(const api_operation *op)

@@ -5,6 +5,10 @@ import os
 import re
 import subprocess
 
+import botocore.auth
+import botocore.awsrequest
+import botocore.credentials
+import botocore.httpsession
 from stack import ROOT
 
 ARN = "arn:aws:batch:us-east-1:123456789012:"
@@ -56,3 +60,21 @@ class Key:
 
     def revoke(self):
         assert key_command(self.stack, "revoke", self.id)[0] == 0
+
+
+def own_call(stack, credentials, operation, members):
+    """One of OpenBatch's own operations, signed with (key id, secret) or (key id, secret, token):
+    (error code or None, message or answer)."""
+    request = botocore.awsrequest.AWSRequest(
+        "POST",
+        f"{stack.endpoint}/openbatch/v1/{operation.lower()}",
+        data=json.dumps(members).encode(),
+        headers={"Content-Type": "application/json"},
+    )
+    signer = botocore.credentials.Credentials(*credentials)
+    botocore.auth.SigV4Auth(signer, "openbatch", "us-east-1").add_auth(request)
+    answer = botocore.httpsession.URLLib3Session(timeout=20).send(request.prepare())
+    found = json.loads(answer.text)
+    if answer.status_code == 200:
+        return None, found
+    return answer.headers["x-amzn-ErrorType"], found["message"]

@@ -150,7 +150,7 @@ void api_alone_check_reply(int r, const api_reply *rep)
         "NoSuchEntityException",     "RequestEntityTooLargeException",
         "ResourceNotFoundException", "SerializationException",
         "ServerException",           "UnknownOperationException",
-        "ValidationException",
+        "ValidationError",           "ValidationException",
     };
     if (!rep->code) { /* an answer, or a failure that dispatch.c words */
         CHECK(r == 0 || rep->err.text[0]);

@@ -1,7 +1,8 @@
 /* Whole HTTP requests of the api: path, query, headers, body and signature, up to the answer on the
  * wire. civetweb, the connection and the key are the target's own.
  * Covers: services/api/http/dispatch.c services/api/http/exchange.c services/api/http/body.c
- * services/api/http/uri.c services/api/request/operation.c */
+ * services/api/http/uri.c services/api/http/authenticate.c
+ * services/api/request/operation.c */
 #include "fuzz.h"
 
 #include "api_alone.h"
@@ -161,10 +162,19 @@ static void read_head(char *head)
     }
 }
 
+/* As exchange.c tells STS from CloudWatch Logs. */
+static bool has_form(void)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    const char *type = __wrap_mg_get_header(NULL, "Content-Type");
+    return type && strncasecmp(type, form, sizeof(form) - 1) == 0 &&
+           !__wrap_mg_get_header(NULL, "X-Amz-Target");
+}
+
 /* Signs it as the holder of the key, if it has no Authorization of its own. New, or NULL. */
 static char *sign(const char *body, size_t body_len)
 {
-    static const char *const services[] = { "batch", "logs", "openbatch" };
+    static const char *const services[] = { "batch", "logs", "openbatch", "sts" };
     /* As civetweb has them: a name, a NUL, its value. */
     static char host[] = "host\0localhost", date[] = "x-amz-date\0" NOW;
     static sigv4_ctx *ctx;
@@ -175,7 +185,9 @@ static char *sign(const char *body, size_t body_len)
     add_header(host, host + strlen(host) + 1);
     add_header(date, date + strlen(date) + 1);
     const char *path = info.request_uri;
-    int service = strcmp(path, "/") == 0 ? 1 : strncmp(path, "/openbatch/", 11) == 0 ? 2 : 0;
+    int service = strcmp(path, "/") == 0                  ? (has_form() ? 3 : 1)
+                  : strncmp(path, "/openbatch/", 11) == 0 ? 2
+                                                          : 0;
     ob_buf names = { 0 };
     ob_buf_str(&names, "host;x-amz-date");
     sigv4_header headers[HEADERS_MAX];
@@ -212,8 +224,15 @@ static char *sign(const char *body, size_t body_len)
 
 /* ---- its answer ---- */
 
-/* One status line, known headers, and a body of the announced length: JSON, with a message if it is
- * an error. */
+static void check_xml(const char *text, size_t len, int status)
+{
+    FUZZ_CHECK(len > 2 && text[0] == '<' && text[len - 2] == '>' && text[len - 1] == '\n');
+    FUZZ_CHECK((strstr(text, "<Code>") != NULL) == (status != 200));
+    FUZZ_CHECK(ob_text_is_utf8(text, len));
+}
+
+/* One status line, known headers, and a body of the announced length: JSON (of STS XML), with a
+ * message if it is an error. */
 static void check_answer(const exchange *x)
 {
     static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
@@ -232,6 +251,10 @@ static void check_answer(const exchange *x)
         return;
     }
     FUZZ_CHECK(strtoul(length + 18, NULL, 10) == body_len);
+    if (x->protocol == API_STS) {
+        check_xml(end + 4, body_len, status);
+        return;
+    }
     json_auto_t *body = ob_json_read(end + 4, body_len);
     FUZZ_CHECK(json_is_object(body));
     FUZZ_CHECK(status == 200 || json_is_string(json_object_get(body, "message")));
@@ -257,10 +280,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         info.content_length = (long long)body_len;
     incoming = (fuzz_input){ body, body_len };
     ob_buf_clear(&outgoing);
-    const char *operation = "-";
     exchange x;
     exchange_begin(&x, NULL, w);
-    int r = dispatch(&x, &rep, &operation);
+    int r = dispatch(&x, &rep);
     if (r < 0 && !rep.code)
         api_error_from(&rep, r);
     (void)exchange_answer(&x, &rep);

@@ -8,7 +8,6 @@
 
 #include "access_store.h"
 #include "authorize.h"
-#include "keys.h"
 #include "ob/json.h"
 
 /* May the key see this entry? */
@@ -37,12 +36,12 @@ static int visible(inquiry *c, const access_shows *shows, const json_t *entry, b
         resource_add_name(&res, ob_strf("%.*s", (int)(colon - arn), arn));
     else /* children are shown without their array's tags */
         res.tags = json_incref(json_object_get(entry, "tags"));
-    if (!res.tags && policy_asks_resource_tags(c->req->key->policy)) {
+    if (!res.tags && rights_ask_resource_tags(c->req->key)) {
         int r = access_store_tags(c->req, arn, &res.tags, &c->rep->err);
         if (r < 0 && r != -ENOENT)
             return r;
     }
-    *ret = verdict_weigh(c->req, c->action, &res) == POLICY_ALLOWED;
+    *ret = verdict_weigh(c->req, c->action, &res) == RIGHT_GIVEN;
     return 0;
 }
 
@@ -55,7 +54,7 @@ static int stream_visible(inquiry *c, const api_name *group, const char *stream,
         return r;
     res.orphan |= r == -ENOENT; /* deleted since it was read */
     resource_name_group(c->req, group, &res);
-    *ret = verdict_weigh(c->req, c->action, &res) == POLICY_ALLOWED;
+    *ret = verdict_weigh(c->req, c->action, &res) == RIGHT_GIVEN;
     return 0;
 }
 
@@ -88,13 +87,13 @@ static int filter_streams(inquiry *c, const char *list_name)
 
 int access_filter(api_request *req, api_reply *rep)
 {
-    const access_rule *rule = req->key->root ? NULL : req->op->access;
+    const access_rule *rule = rights_are_all(req->key) ? NULL : req->op->access;
     if (!rule || (!rule->shows.list && !rule->in_streams && !rule->of_stream))
         return 0;
     ob_cleanup(ob_freep) char *action = verdict_action(req);
     inquiry c = { .req = req, .rep = rep, .action = action };
     if (rule->of_stream) /* it may have been created since the request */
-        return policy_only_adds(req->key->policy, action) ? 0 : access_check_uses(&c, rule);
+        return rights_only_add(req->key, action) ? 0 : access_check_uses(&c, rule);
     if (rep->raw) {
         int r = ob_json_parse_as(rep->raw, rep->raw_len, OB_JSON_NUL, &rep->body, &rep->err);
         free(rep->raw);
@@ -103,8 +102,7 @@ int access_filter(api_request *req, api_reply *rep)
             return r;
     }
     if (rule->in_streams)
-        return policy_only_adds(req->key->policy, action) ? 0
-                                                          : filter_streams(&c, rule->in_streams);
+        return rights_only_add(req->key, action) ? 0 : filter_streams(&c, rule->in_streams);
     json_t *list = json_object_get(rep->body, rule->shows.list);
     for (size_t i = 0; i < json_array_size(list);) {
         bool seen = false;

@@ -1,4 +1,4 @@
-/* Authorisation: checks what a request touches (request/access_rule.h) against its key's policy
+/* Authorisation: checks what a request touches (request/access_rule.h) against its key's policies
  * (verdict.c), before its handler is called. Thread: an HTTP worker.
  *
  * Invariants: a key that is not the root key can do nothing that its policy does not allow; a
@@ -8,7 +8,6 @@
 #include <string.h>
 
 #include "access_container.h"
-#include "keys.h"
 
 #define RIGHTS_MAX 8
 
@@ -85,22 +84,43 @@ int access_check_uses(inquiry *c, const access_rule *rule)
     return r;
 }
 
+/* AWS: "GetSessionToken must be called by using long-term credentials", and its sessions cannot
+ * call operations of IAM. */
+static int check_session(const api_request *req, api_reply *rep)
+{
+    api_sessions may = req->op->sessions;
+    if (!req->key->session[0] || may == SESSIONS_MAY ||
+        (may == SESSIONS_MAY_IF_THEY_MANAGE_KEYS && req->key->manages_keys))
+        return 0;
+    (void)api_error(rep, 403, "AccessDeniedException", "Cannot call %s with session credentials",
+                    req->operation);
+    return -EACCES;
+}
+
+static bool is_denial(rights_answer answer)
+{
+    return answer == RIGHT_DENIED || answer == RIGHT_DENIED_IN_SESSION;
+}
+
 int access_check(api_request *req, api_reply *rep)
 {
     req->definition_revision = 0;
-    if (req->key->root)
-        return 0;
+    int r = check_session(req, rep);
+    if (r < 0 || rights_are_all(req->key))
+        return r;
     const access_rule *rule = req->op->access;
-    if (rule && rule->one_by_one)
+    if (rule && (rule->one_by_one || rule->needs == ACCESS_NEEDS_NOTHING))
         return 0;
     ob_cleanup(ob_freep) char *action = verdict_action(req);
-    policy_answer outlook = rule ? policy_outlook(req->key->policy, action) : POLICY_NOT_ALLOWED;
-    if (outlook != POLICY_ALLOWED)
+    rights_answer outlook = rule ? rights_outlook(req->key, action) : RIGHT_NOT_GIVEN;
+    if (rule && rule->needs == ACCESS_NEEDS_NO_DENIAL)
+        return is_denial(outlook) ? verdict_refuse(req, outlook, action, "*", rep) : 0;
+    if (outlook != RIGHT_GIVEN)
         return verdict_refuse(req, outlook, action, "*", rep);
     if (rule->shows.list)
         return 0; /* checked for each entry of the answer */
     inquiry c = { .req = req, .rep = rep, .action = action };
-    int r = access_check_uses(&c, rule);
+    r = access_check_uses(&c, rule);
     if (r < 0 || c.touched > 0)
         return r;
     resource everything = { .names = { ob_strdup("*") }, .n_names = 1 };
@@ -111,7 +131,7 @@ int access_check(api_request *req, api_reply *rep)
 
 int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep)
 {
-    if (req->key->root)
+    if (rights_are_all(req->key))
         return 0;
     ob_cleanup(ob_freep) char *action = verdict_action(req);
     ob_cleanup(resource_done) resource res = { 0 };
@@ -128,7 +148,7 @@ int access_check_container(const api_request *req,
                            api_reply *rep)
 {
     const char *actions[RIGHTS_MAX];
-    if (req->key->root)
+    if (rights_are_all(req->key))
         return 0;
     ob_cleanup(resource_done) resource res = { .tags = json_incref(tags) };
     if (revision > 0) {
@@ -139,8 +159,8 @@ int access_check_container(const api_request *req,
     }
     size_t n = access_container_actions(container, actions, RIGHTS_MAX);
     for (size_t i = 0; i < n; i++) {
-        policy_answer answer = verdict_weigh(req, actions[i], &res);
-        if (answer != POLICY_ALLOWED)
+        rights_answer answer = verdict_weigh(req, actions[i], &res);
+        if (answer != RIGHT_GIVEN)
             return verdict_refuse(req, answer, actions[i], res.names[0], rep);
     }
     return 0;

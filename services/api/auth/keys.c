@@ -38,6 +38,7 @@ struct api_keys {
 void api_key_done(api_key *key)
 {
     policy_unref(key->policy);
+    policy_unref(key->session_policy);
     OPENSSL_cleanse(key, sizeof *key);
 }
 
@@ -296,8 +297,7 @@ static int store(api_keys *keys,
     return r;
 }
 
-/* 'n' characters of an alphabet of 32 or 64. */
-static bool draw(const char *alphabet, size_t n, char *out)
+bool keys_draw(const char *alphabet, size_t n, char *out)
 {
     uint8_t bytes[64];
     size_t mask = strlen(alphabet) - 1;
@@ -321,8 +321,9 @@ int keys_create(api_keys *keys,
     /* The same form as AWS's keys, because tools check it. */
     memset(ret, 0, sizeof *ret);
     memcpy(ret->key_id, "AKIA", 5);
-    if (!draw("ABCDEFGHIJKLMNOPQRSTUVWXYZ234567", 16, ret->key_id + 4) ||
-        !draw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40, ret->secret))
+    if (!keys_draw(KEYS_ID_ALPHABET, 16, ret->key_id + 4) ||
+        !keys_draw("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/", 40,
+                   ret->secret))
         return ob_fail(err, EIO, "no random numbers are available");
     (void)snprintf(ret->account, sizeof ret->account, "%s", account);
     (void)snprintf(ret->name, sizeof ret->name, "%s", name);

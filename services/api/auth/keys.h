@@ -6,16 +6,22 @@
 #include "request/operation.h"
 
 #define KEY_NAME_MAX 64
+#define SESSION_ID_TEXT 21 /* "ASIA" and 16 characters, with NUL */
 
+/* A key, or a session of it (session_token.h): the session then has its own id, secret and policy,
+ * and all the rest is its key's. */
 typedef struct api_key {
     char key_id[129];
     char account[16];
     char secret[129];
-    char name[KEY_NAME_MAX + 1]; /* may be empty */
-    bool root;                   /* may do everything */
-    policy *policy;              /* a reference of its own; NULL: may do nothing */
+    char name[KEY_NAME_MAX + 1];   /* may be empty */
+    bool root;                     /* may do everything */
+    policy *policy;                /* a reference of its own; NULL: may do nothing */
+    char session[SESSION_ID_TEXT]; /* the session's access key id; "": it is the key itself */
+    policy *session_policy;        /* a reference of its own; NULL: takes nothing away */
+    bool manages_keys;             /* of a session: may it call operations on keys? */
 } api_key;
-/* Forgets the secret, drops the policy. */
+/* Forgets the secret, drops the policies. */
 void api_key_done(api_key *key);
 
 /* Reads the master key (64 hex digits). Errors: -EINVAL, -errno. */
@@ -24,6 +30,11 @@ void keys_free(api_keys *keys);
 
 /* 32 bytes for another purpose, derived from the master key. */
 void keys_derive(const api_keys *keys, const char *purpose, uint8_t ret[32]);
+
+/* 'n' random characters of an alphabet of 32 or 64, n at most 64, and a NUL. False: no random
+ * numbers are available. */
+bool keys_draw(const char *alphabet, size_t n, char *out);
+#define KEYS_ID_ALPHABET "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567"
 
 /* Makes the key of a two-line file (id, secret) the root key of 'account' and removes an older one;
  * does nothing if the table already has it. Errors: -EINVAL, database errors. *ret_changed: it was

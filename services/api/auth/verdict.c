@@ -1,4 +1,4 @@
-/* Checks a resource and the facts of a request against the policy of its key (key_policy.c
+/* Checks a resource and the facts of a request against the policies of its key (rights.c
  * decides). Owns the facts and AWS's words of refusal. Thread: an HTTP worker.
  *
  * Invariant: a key that is not the root key can do nothing that its policy does not allow. */
@@ -7,7 +7,6 @@
 #include <string.h>
 
 #include "access_store.h"
-#include "keys.h"
 #include "ob/json.h"
 
 typedef struct facts {
@@ -66,9 +65,10 @@ static void add_request_facts(const api_request *req, facts *f)
 
 static const char *service_of(const api_request *req)
 {
-    return req->op->protocol == API_LOGS    ? "logs"
-           : req->op->protocol == API_ADMIN ? "openbatch"
-                                            : "batch";
+    static const char *const services[] = {
+        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch", [API_STS] = "sts"
+    };
+    return services[req->op->protocol];
 }
 
 char *verdict_action(const api_request *req)
@@ -77,25 +77,36 @@ char *verdict_action(const api_request *req)
     return ob_strf("%s:%s", service_of(req), rule && rule->action ? rule->action : req->operation);
 }
 
+static char *reason(rights_answer answer, const char *action)
+{
+    switch (answer) {
+    case RIGHT_DENIED:
+        return ob_strdup("with an explicit deny in an identity-based policy");
+    case RIGHT_DENIED_IN_SESSION:
+        return ob_strdup("with an explicit deny in a session policy");
+    case RIGHT_NOT_IN_SESSION:
+        return ob_strf("because no session policy allows the %s action", action);
+    case RIGHT_GIVEN:
+    case RIGHT_NOT_GIVEN:
+        break;
+    }
+    return ob_strf("because no identity-based policy allows the %s action", action);
+}
+
 int verdict_refuse(const api_request *req,
-                   policy_answer answer,
+                   rights_answer answer,
                    const char *action,
                    const char *name,
                    api_reply *rep)
 {
-    ob_cleanup(ob_freep) char *why =
-        answer == POLICY_FORBIDDEN
-            ? ob_strdup("with an explicit deny in an identity-based policy")
-            : ob_strf("because no identity-based policy allows the %s action", action);
+    ob_cleanup(ob_freep) char *who = rights_arn(req->key), *why = reason(answer, action);
     (void)api_error(rep, 403, "AccessDeniedException",
-                    "User: arn:aws:iam::%s:user/%s is not authorized to perform: %s on resource: "
-                    "%s %s",
-                    req->account, req->key->name[0] ? req->key->name : req->key_id, action, name,
-                    why);
+                    "User: %s is not authorized to perform: %s on resource: %s %s", who, action,
+                    name, why);
     return -EACCES;
 }
 
-policy_answer verdict_weigh(const api_request *req, const char *action, const resource *r)
+rights_answer verdict_weigh(const api_request *req, const char *action, const resource *r)
 {
     facts f = { 0 };
     add_request_facts(req, &f);
@@ -107,22 +118,22 @@ policy_answer verdict_weigh(const api_request *req, const char *action, const re
         .facts = f.list,
         .n_facts = f.n,
     };
-    policy_answer answer = policy_decide(req->key->policy, &question);
+    rights_answer answer = rights_decide(req->key, &question);
     facts_done(&f);
     /* Unknown names or tags could take away what the known ones give. */
-    if (answer == POLICY_ALLOWED && r->orphan && !policy_only_adds(req->key->policy, action))
-        answer = POLICY_NOT_ALLOWED;
+    if (answer == RIGHT_GIVEN && r->orphan && !rights_only_add(req->key, action))
+        answer = RIGHT_NOT_GIVEN;
     return answer;
 }
 
 int verdict_judge(inquiry *c, resource *r)
 {
     int got = 0;
-    if (!r->tags && policy_asks_resource_tags(c->req->key->policy))
+    if (!r->tags && rights_ask_resource_tags(c->req->key))
         got = access_store_tags(c->req, r->names[0], &r->tags, &c->rep->err);
     if (got == 0 || got == -ENOENT) {
-        policy_answer answer = verdict_weigh(c->req, c->action, r);
-        got = answer == POLICY_ALLOWED
+        rights_answer answer = verdict_weigh(c->req, c->action, r);
+        got = answer == RIGHT_GIVEN
                   ? 0
                   : verdict_refuse(c->req, answer, c->action, r->names[r->shown], c->rep);
     }

@@ -1,8 +1,8 @@
-/* Checks one resource against the policy of a request's key. */
+/* Checks one resource against the policies of a request's key. */
 #pragma once
 
-#include "key_policy.h"
 #include "resource.h"
+#include "rights.h"
 
 /* What a request may do, resource by resource. */
 typedef struct inquiry {
@@ -14,11 +14,11 @@ typedef struct inquiry {
 
 /* "service:Action" of the request's operation. A new text. */
 char *verdict_action(const api_request *req);
-policy_answer verdict_weigh(const api_request *req, const char *action, const resource *r);
+rights_answer verdict_weigh(const api_request *req, const char *action, const resource *r);
 /* Fills 'rep' with AWS's words. name: the resource's name as the caller may know it. Returns
  * -EACCES */
 int verdict_refuse(const api_request *req,
-                   policy_answer answer,
+                   rights_answer answer,
                    const char *action,
                    const char *name,
                    api_reply *rep);

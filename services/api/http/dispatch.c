@@ -10,72 +10,22 @@
 
 #include "auth/answer_filter.h"
 #include "auth/authorize.h"
-#include "auth/keys.h"
+#include "authenticate.h"
 #include "body.h"
 #include "ob/json.h"
+#include "ob/message.h"
 #include "operations.h"
+#include "query_protocol.h"
 #include "request/names.h"
 #include "uri.h"
 
 #define HANDLER_TRIES 3
 #define INVOCATION_ID_MAX 128
 
-static int refused(api_reply *rep, const sigv4_refusal *refusal)
-{
-    return api_error(rep, 403, refusal->code, "%s", refusal->message);
-}
-
-static int find_key(const exchange *x, const char *key_id, api_key *ret, ob_error *err)
-{
-    api_ctx *ctx = x->w->common->ctx;
-    if (keys_recall(ctx->keys, key_id, ret))
-        return 0;
-    ob_db *db = NULL;
-    int r = db_pool_take(ctx->pool, &db, err);
-    if (r < 0)
-        return r;
-    r = keys_find(ctx->keys, db, key_id, ret, err);
-    db_pool_give(ctx->pool, db);
-    return r;
-}
-
-/* Identifies the caller. Fills 'auth' and 'key'. */
-static int authenticate(exchange *x, sigv4_auth *auth, api_key *key, api_reply *rep)
-{
-    const struct mg_request_info *info = x->info;
-    sigv4_header headers[MG_MAX_HEADERS];
-    for (int i = 0; i < info->num_headers; i++)
-        headers[i] = (sigv4_header){ info->http_headers[i].name, info->http_headers[i].value };
-    const sigv4_request signed_request = {
-        .method = info->request_method,
-        .path = info->request_uri,
-        .query = info->query_string,
-        .headers = headers,
-        .n_headers = (size_t)info->num_headers,
-        .body = x->w->body,
-        .body_len = x->body_len,
-    };
-    sigv4_refusal refusal = { 0 };
-    if (sigv4_read(&signed_request, auth, &refusal) < 0)
-        return refused(rep, &refusal);
-    int r = find_key(x, auth->key_id, key, &rep->err);
-    if (r == -ENOENT)
-        return api_error(rep, 403, "UnrecognizedClientException",
-                         "The security token included in the request is invalid.");
-    if (r < 0)
-        return r;
-    static const char *const services[] = {
-        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch"
-    };
-    const char *service = services[x->protocol];
-    if (sigv4_verify(x->w->sigv4, &signed_request, auth, service, key->secret, time(NULL),
-                     &refusal) < 0)
-        return refused(rep, &refusal);
-    return 0;
-}
-
 static int parse_body(exchange *x, json_t **ret, api_reply *rep)
 {
+    if (x->protocol == API_STS)
+        return query_read(x->w->body, x->body_len, ret, rep);
     if (x->body_len == 0) {
         *ret = json_object();
         return 0;
@@ -105,13 +55,17 @@ static int call(const api_operation *op, api_request *req, api_reply *rep)
     }
 }
 
-static const api_operation *find_operation(const exchange *x)
+/* form: of API_STS, else NULL. */
+static const api_operation *find_operation(const exchange *x, const json_t *form)
 {
-    const char *method = x->info->request_method;
-    if (x->protocol != API_LOGS)
-        return api_operation_find(x->protocol, method, x->info->request_uri);
-    const char *target = mg_get_header(x->conn, "X-Amz-Target");
-    return target ? api_operation_find(API_LOGS, method, target) : NULL;
+    const char *method = x->info->request_method, *key = exchange_path(x);
+    if (x->protocol == API_LOGS)
+        key = mg_get_header(x->conn, "X-Amz-Target");
+    if (x->protocol == API_STS)
+        key = strcmp(ob_json_str(form, "Version", ""), QUERY_VERSION) == 0
+                  ? ob_json_str(form, "Action", NULL)
+                  : NULL;
+    return key ? api_operation_find(x->protocol, method, key) : NULL;
 }
 
 /* "attempt=1; max=3": SDKs count their tries. */
@@ -151,34 +105,49 @@ static int call_in_turn(exchange *x, const api_operation *op, api_request *req, 
     return r;
 }
 
-/* The request of an authenticated caller. */
-static int perform(exchange *x,
-                   const sigv4_auth *auth,
-                   const api_key *key,
-                   api_reply *rep,
-                   const char **ret_operation)
+static int no_operation(const exchange *x, const json_t *form, api_reply *rep)
 {
-    const api_operation *op = find_operation(x);
-    if (!op)
-        return api_error(rep, x->protocol == API_LOGS ? 400 : 404, "UnknownOperationException",
-                         "Unknown operation");
-    *ret_operation = op->name;
-    json_auto_t *body = NULL;
-    int r = api_operation_check_size(op, x->body_len, x->request_id, rep);
-    if (r == 0)
-        r = parse_body(x, &body, rep);
-    if (r == 0 && op->in_path)
-        r = uri_members(x->info->request_uri, op->key, op->in_path, x->info->query_string, body,
-                        rep);
+    if (x->protocol == API_STS)
+        return query_no_action(form, rep);
+    return api_error(rep, x->protocol == API_LOGS ? 400 : 404, "UnknownOperationException",
+                     "Unknown operation");
+}
+
+/* Finds the operation and reads the members of its request. */
+static int read_members(exchange *x, json_t **ret, api_reply *rep)
+{
+    const bool form = x->protocol == API_STS;
+    int r = form ? parse_body(x, ret, rep) : 0;
     if (r < 0)
         return r;
+    const api_operation *op = find_operation(x, *ret);
+    x->op = op;
+    if (!op)
+        return no_operation(x, *ret, rep);
+    r = api_operation_check_size(op, x->body_len, x->request_id, rep);
+    if (r == 0 && !form)
+        r = parse_body(x, ret, rep);
+    if (r == 0 && op->in_path)
+        r = uri_members(x->info->request_uri, op->key, op->in_path, x->info->query_string, *ret,
+                        rep);
+    return r;
+}
+
+/* The request of an authenticated caller. */
+static int perform(exchange *x, const caller *c, api_reply *rep)
+{
+    json_auto_t *body = NULL;
+    int r = read_members(x, &body, rep);
+    if (r < 0)
+        return r;
+    const api_operation *op = x->op;
     api_request req = {
         .op = op,
         .operation = op->name,
-        .account = key->account,
-        .region = auth->region,
-        .key_id = key->key_id,
-        .key = key,
+        .account = c->key.account,
+        .region = c->auth.region,
+        .key_id = c->key.key_id,
+        .key = &c->key,
         .invocation_id = invocation_id(x),
         .first_try = is_first_try(x),
         .request_id = x->request_id,
@@ -194,10 +163,31 @@ static int perform(exchange *x,
     return r;
 }
 
-int dispatch(exchange *x, api_reply *rep, const char **ret_operation)
+static int identify(exchange *x, caller *c, api_reply *rep)
 {
-    sigv4_auth auth;
-    api_key key = { 0 };
+    static const char *const services[] = {
+        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch", [API_STS] = "sts"
+    };
+    const struct mg_request_info *info = x->info;
+    sigv4_header headers[MG_MAX_HEADERS];
+    for (int i = 0; i < info->num_headers; i++)
+        headers[i] = (sigv4_header){ info->http_headers[i].name, info->http_headers[i].value };
+    const sigv4_request signed_request = {
+        .method = info->request_method,
+        .path = info->request_uri,
+        .query = info->query_string,
+        .headers = headers,
+        .n_headers = (size_t)info->num_headers,
+        .body = x->w->body,
+        .body_len = x->body_len,
+    };
+    return authenticate(x->w->common->ctx, x->w->sigv4, &signed_request, services[x->protocol],
+                        time(NULL), c, rep);
+}
+
+int dispatch(exchange *x, api_reply *rep)
+{
+    ob_cleanup(caller_done) caller c = { 0 };
     http_conns *conns = x->w->common->conns;
     conn_waits(conns, x->slot, BODY_MS);
     int r = body_read(x, rep);
@@ -208,9 +198,6 @@ int dispatch(exchange *x, api_reply *rep, const char **ret_operation)
         return -EPIPE;
     if (!atomic_load(&x->w->common->ctx->ready))
         return ob_fail_retry(&rep->err, ENOTCONN, "starting");
-    r = authenticate(x, &auth, &key, rep);
-    if (r == 0)
-        r = perform(x, &auth, &key, rep, ret_operation);
-    api_key_done(&key);
-    return r;
+    r = identify(x, &c, rep);
+    return r < 0 ? r : perform(x, &c, rep);
 }

@@ -3,7 +3,7 @@
 
 #include "exchange.h"
 
-/* Checks a request and calls its handler. Fills 'rep', and *ret_operation with its operation's name
- * (static) once that is known. Errors: -errno, with rep->code or rep->err; x->left: the client has
- * gone, so nothing is answered. */
-int dispatch(exchange *x, api_reply *rep, const char **ret_operation);
+/* Checks a request and calls its handler. Fills 'rep', and x->op once that is known.
+ * Errors: -errno, with rep->code or rep->err; x->left: the client has gone, so nothing is
+ * answered. */
+int dispatch(exchange *x, api_reply *rep);

@@ -7,7 +7,10 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
+
+#include "query_protocol.h"
 
 worker *worker_new(http_common *common)
 {
@@ -27,10 +30,18 @@ void worker_free(worker *w)
     free(w);
 }
 
-static api_protocol protocol_of(const char *path)
+static bool has_form(struct mg_connection *conn)
+{
+    static const char form[] = "application/x-www-form-urlencoded";
+    const char *type = mg_get_header(conn, "Content-Type");
+    return type && strncasecmp(type, form, sizeof form - 1) == 0;
+}
+
+/* CloudWatch Logs and STS share a path; only Logs has a target. */
+static api_protocol protocol_of(struct mg_connection *conn, const char *path)
 {
     if (strcmp(path, "/") == 0)
-        return API_LOGS;
+        return has_form(conn) && !mg_get_header(conn, "X-Amz-Target") ? API_STS : API_LOGS;
     return strncmp(path, "/openbatch/", strlen("/openbatch/")) == 0 ? API_ADMIN : API_BATCH;
 }
 
@@ -48,7 +59,7 @@ void exchange_begin(exchange *x, struct mg_connection *conn, worker *w)
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, x->request_id);
     x->head = strcmp(info->request_method, "HEAD") == 0;
-    x->protocol = protocol_of(exchange_path(x));
+    x->protocol = protocol_of(conn, exchange_path(x));
 }
 
 bool exchange_is_left(exchange *x)
@@ -77,6 +88,15 @@ static const char *status_text(int status)
     return "Error";
 }
 
+static const char *type_of(api_protocol protocol)
+{
+    static const char *const types[] = { [API_BATCH] = "application/json",
+                                         [API_LOGS] = "application/x-amz-json-1.1",
+                                         [API_ADMIN] = "application/json",
+                                         [API_STS] = "text/xml" };
+    return types[protocol];
+}
+
 static void http_date(char out[40])
 {
     struct tm tm;
@@ -94,7 +114,6 @@ void exchange_send(exchange *x, int status, const char *code, const char *text, 
 
     char date[40];
     http_date(date);
-    bool logs = x->protocol == API_LOGS;
     char *out = ob_calloc(1, len + 512);
     int n = snprintf(out, 512,
                      "HTTP/1.1 %d %s\r\n"
@@ -104,8 +123,7 @@ void exchange_send(exchange *x, int status, const char *code, const char *text, 
                      "x-amzn-RequestId: %s\r\n"
                      "%s%s%s"
                      "Connection: %s\r\n\r\n",
-                     status, status_text(status), date,
-                     logs ? "application/x-amz-json-1.1" : "application/json", len, x->request_id,
+                     status, status_text(status), date, type_of(x->protocol), len, x->request_id,
                      code ? "x-amzn-ErrorType: " : "", code ? code : "", code ? "\r\n" : "",
                      x->close ? "close" : "keep-alive");
     size_t sent = x->head ? 0 : len;
@@ -128,32 +146,37 @@ static const char *logs_code(const char *code)
     return code;
 }
 
+/* The answer's text, by the protocol. New. */
+static char *text_of(exchange *x, api_reply *rep, size_t *ret_len)
+{
+    char *text = NULL;
+    if (x->protocol == API_STS) {
+        text = query_answer(x->op ? x->op->name : "", rep, x->request_id);
+    } else if (rep->code) {
+        json_auto_t *body = api_error_body(rep, x->protocol == API_LOGS);
+        text = json_dumps(body, JSON_COMPACT);
+    } else if (rep->raw) {
+        *ret_len = rep->raw_len;
+        return ob_take(rep->raw);
+    } else if (rep->body) {
+        text = json_dumps(rep->body, JSON_COMPACT);
+    }
+    if (!text)
+        text = ob_strdup("{}");
+    *ret_len = strlen(text);
+    return text;
+}
+
 int exchange_answer(exchange *x, api_reply *rep)
 {
-    bool logs = x->protocol == API_LOGS;
     int status = rep->status ? rep->status : 200;
-    if (logs && rep->code) {
+    if (x->protocol == API_LOGS && rep->code) {
         rep->code = logs_code(rep->code);
         if (status == 403) /* JSON protocols answer 400 for errors in a signature */
             status = 400;
     }
-    ob_cleanup(ob_freep) char *text = NULL;
     size_t len = 0;
-    if (rep->code) {
-        json_auto_t *body = api_error_body(rep, logs);
-        text = json_dumps(body, JSON_COMPACT);
-        len = text ? strlen(text) : 0;
-    } else if (rep->raw) {
-        text = ob_take(rep->raw);
-        len = rep->raw_len;
-    } else if (rep->body) {
-        text = json_dumps(rep->body, JSON_COMPACT);
-        len = text ? strlen(text) : 0;
-    }
-    if (!text) {
-        text = ob_strdup("{}");
-        len = 2;
-    }
-    exchange_send(x, status, rep->code, text, len);
+    ob_cleanup(ob_freep) char *text = text_of(x, rep, &len);
+    exchange_send(x, status, x->protocol == API_STS ? NULL : rep->code, text, len);
     return status;
 }

@@ -40,9 +40,10 @@ typedef struct exchange {
     api_protocol protocol;
     char request_id[OB_UUID_TEXT];
     size_t body_len;
-    bool head;  /* is answered without a body */
-    bool left;  /* the client has gone, so nothing is answered */
-    bool close; /* the connection cannot be used again */
+    const api_operation *op; /* NULL: not known yet */
+    bool head;               /* is answered without a body */
+    bool left;               /* the client has gone, so nothing is answered */
+    bool close;              /* the connection cannot be used again */
 } exchange;
 
 /* A request whose headers have arrived. */

@@ -83,8 +83,8 @@ static int on_request(struct mg_connection *conn)
         return healthz(mg_get_user_data(mg_get_context(conn)), &x);
 
     api_reply rep = { 0 };
-    const char *operation = "-";
-    int r = dispatch(&x, &rep, &operation);
+    int r = dispatch(&x, &rep);
+    const char *operation = x.op ? x.op->name : "-";
     if (x.left) {
         mg_disable_connection_keep_alive(conn);
         api_reply_done(&rep);

@@ -7,8 +7,7 @@
 #include "ob/error.h"
 #include "ob/hex.h"
 
-/* *ret is new; NULL: not UTF-8, or it contains NUL. plus: '+' means a space. */
-static json_t *decode(const char *text, size_t len, bool plus)
+json_t *uri_text(const char *text, size_t len, bool plus)
 {
     ob_cleanup(ob_freep) char *out = ob_calloc(1, len + 1);
     size_t n = 0;
@@ -34,9 +33,9 @@ static int read_query(const char *query, json_t *body, api_reply *rep)
 {
     for (const char *at = query; *at;) {
         size_t len = strcspn(at, "&"), name_len = strcspn(at, "=&");
-        json_auto_t *name = decode(at, name_len, true);
+        json_auto_t *name = uri_text(at, name_len, true);
         json_t *value =
-            decode(at + name_len + (name_len < len), len - name_len - (name_len < len), true);
+            uri_text(at + name_len + (name_len < len), len - name_len - (name_len < len), true);
         if (!name || !value) {
             json_decref(value);
             return damaged(rep);
@@ -60,7 +59,7 @@ int uri_members(const char *path,
                 api_reply *rep)
 {
     const char *rest = path + strlen(prefix);
-    json_t *value = decode(rest, strlen(rest), false);
+    json_t *value = uri_text(rest, strlen(rest), false);
     int r = value && query ? read_query(query, body, rep) : 0;
     if (!value)
         return damaged(rep);

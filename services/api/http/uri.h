@@ -2,6 +2,7 @@
 #pragma once
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "request/errors.h"
 
@@ -14,3 +15,6 @@ int uri_members(const char *path,
                 const char *query,
                 json_t *body,
                 api_reply *rep);
+
+/* Percent-decoded. plus: '+' means a space. New; NULL: it is not UTF-8, or contains NUL. */
+json_t *uri_text(const char *text, size_t len, bool plus);

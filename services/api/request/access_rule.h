@@ -39,6 +39,12 @@ typedef struct access_shows {
     const char *also; /* another ARN of the entry: a job's queue */
 } access_shows;
 
+typedef enum access_needs {
+    ACCESS_NEEDS_RIGHT,     /* a policy must allow it */
+    ACCESS_NEEDS_NO_DENIAL, /* any key may do it, unless a statement denies it on everything */
+    ACCESS_NEEDS_NOTHING    /* any key may do it */
+} access_needs;
+
 typedef struct access_rule {
     access_use uses[4]; /* if the request names none, it touches "*" */
     access_shows shows;
@@ -47,7 +53,8 @@ typedef struct access_rule {
     bool of_stream; /* it answers with the content of a stream, which may not have existed when it
                        was checked, so it is checked again */
     const char *action; /* the operation whose right it needs; NULL: its own */
-    bool one_by_one;    /* its handler calls access_check_job() for each job and answers for each */
+    access_needs needs;
+    bool one_by_one; /* its handler calls access_check_job() for each job and answers for each */
 } access_rule;
 
 /* A condition key of Batch and the member of the request with its value. */

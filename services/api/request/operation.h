@@ -47,12 +47,13 @@ typedef struct api_ctx {
     ob_host_guard *guard; /* folders of the host that no container may use */
     ob_bus *bus; /* producer of doorbells, polled by the doorbell thread. Consumers create their own
                     ob_bus */
-    api_keys *keys;        /* access keys, decrypted on demand; has its own lock */
-    db_pool *pool;         /* the connections of requests; has its own lock */
-    struct known *known;   /* cache of recently submitted names; has its own lock */
-    struct disks *disks;   /* the disks that the copy needs; any thread may use it */
-    uint8_t token_key[32]; /* seals paging tokens; derived from the master key */
-    ob_seal seal;          /* keys of instances and join tokens */
+    api_keys *keys;          /* access keys, decrypted on demand; has its own lock */
+    db_pool *pool;           /* the connections of requests; has its own lock */
+    struct known *known;     /* cache of recently submitted names; has its own lock */
+    struct disks *disks;     /* the disks that the copy needs; any thread may use it */
+    uint8_t token_key[32];   /* seals paging tokens; derived from the master key */
+    uint8_t session_key[32]; /* seals the tokens of sessions; derived from the master key */
+    ob_seal seal;            /* keys of instances and join tokens */
     atomic_bool
         ready; /* the schema is up to date; until then every operation is answered with 503 */
 } api_ctx;
@@ -61,11 +62,11 @@ struct api_operation;
 
 typedef struct api_request {
     const struct api_operation *op;
-    const char *operation; /* "SubmitJob" */
-    const char *account;   /* the access key's */
-    const char *region;    /* the credential scope's */
-    const char *key_id;
-    const struct api_key *key; /* the caller's key (keys.h) */
+    const char *operation;     /* "SubmitJob" */
+    const char *account;       /* the access key's */
+    const char *region;        /* the credential scope's */
+    const char *key_id;        /* of the caller's key, also if the caller is a session of it */
+    const struct api_key *key; /* the caller's key or session (keys.h) */
     int definition_revision;   /* the revision for a definition named without one: the only one that
                                   the key may use (-1: there was none); 0: any */
     const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (dispatch.c) */
@@ -109,13 +110,21 @@ typedef enum api_protocol {
     API_BATCH, /* rest-json: POST <key> */
     API_LOGS,  /* JSON 1.1: POST /, X-Amz-Target: <key> */
     API_ADMIN, /* as API_BATCH; OpenBatch's own operations, signed for the service "openbatch" */
+    API_STS,   /* AWS's query protocol: POST /, a form with Action=<key>; the answer is XML */
 } api_protocol;
+
+/* May a session (auth/session_token.h) call it? */
+typedef enum api_sessions {
+    SESSIONS_MAY,
+    SESSIONS_MAY_IF_THEY_MANAGE_KEYS,
+    SESSIONS_MAY_NOT,
+} api_sessions;
 
 typedef struct api_operation {
     api_protocol protocol;
-    const char *key;         /* path, or X-Amz-Target; "/v1/tags/" is a prefix of the path */
-    const char *name;        /* "SubmitJob" */
-    api_handler handler;     /* NULL: not built; the answer says so */
+    const char *key;     /* path, X-Amz-Target, or Action; "/v1/tags/" is a prefix of the path */
+    const char *name;    /* "SubmitJob" */
+    api_handler handler; /* NULL: not built; the answer says so */
     const api_field *fields; /* members of the request */
     const char *method;      /* NULL: POST */
     const char *in_path; /* the member after 'key' in the path; the query string then has lists */
@@ -127,6 +136,7 @@ typedef struct api_operation {
     const char *body_name;
     const access_rule *access; /* what it touches; NULL: only the root key may call it */
     const access_fact *facts;  /* ends with key == NULL; NULL: none */
+    api_sessions sessions;
     bool heavy; /* its answer may be long: a key may run a few of them at a time (heavy_reads.h) */
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */

@@ -127,7 +127,8 @@ class Operation:
 def operations(stack):
     program = [stack.build / "services/api/openbatch-api", "--compatibility"]
     tables = json.loads(subprocess.run(program, check=True, capture_output=True).stdout)
-    return {t["name"]: Operation(t) for t in tables if t["built"]}
+    built = [t for t in tables if t["built"] and t["service"] in MODELS]
+    return {t["name"]: Operation(t) for t in built}
 
 
 # --- a world for the examples ---------------------------------------------------------------------
