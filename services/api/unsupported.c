@@ -3,7 +3,7 @@
 
 #define NOT_BUILT(path, n, of)                                                                     \
     {                                                                                              \
-        API_BATCH, "/v1/" path, n, .why = "OpenBatch has no " of                                   \
+        API_BATCH, "/v1/" path, n, .audit = AUDIT_NOTHING, .why = "OpenBatch has no " of           \
     }
 
 const api_operation unsupported_operations[] = {

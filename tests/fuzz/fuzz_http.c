@@ -1,7 +1,7 @@
 /* Whole HTTP requests of the api: path, query, headers, body and signature, up to the answer on the
  * wire. civetweb, the connection and the key are the target's own.
  * Covers: services/api/http/dispatch.c services/api/http/exchange.c services/api/http/body.c
- * services/api/http/uri.c services/api/http/authenticate.c
+ * services/api/http/uri.c services/api/http/authenticate.c services/api/http/audit_note.c
  * services/api/request/operation.c */
 #include "fuzz.h"
 
@@ -287,6 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         api_error_from(&rep, r);
     (void)exchange_answer(&x, &rep);
     check_answer(&x);
+    exchange_end(&x);
     free(authorization);
     api_reply_done(&rep);
     return 0;

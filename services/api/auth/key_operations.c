@@ -29,10 +29,10 @@ static const api_field fields_put_key_policy[] = { KEY_ID, STRING("policy", .min
 
 const api_operation key_operations[] = {
     { API_ADMIN, "/openbatch/v1/createkey", "CreateKey", op_create_key, fields_create_key,
-      .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS,
+      .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS, .made = "accessKeyId",
       .access = &(const access_rule){ .uses = { { 0 } } } },
     { API_ADMIN, "/openbatch/v1/listkeys", "ListKeys", op_list_keys, fields_list_keys,
-      .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS,
+      .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS, .audit = AUDIT_NOTHING,
       .access = &(const access_rule){ .uses = { { 0 } } } },
     { API_ADMIN, "/openbatch/v1/revokekey", "RevokeKey", op_revoke_key, fields_revoke_key,
       .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS,

@@ -23,13 +23,13 @@ static const api_field fields_get_caller_identity[] = { END };
 
 const api_operation session_operations[] = {
     { API_ADMIN, "/openbatch/v1/createsession", "CreateSession", op_create_session,
-      fields_create_session, .plain = true, .sessions = SESSIONS_MAY_NOT,
+      fields_create_session, .plain = true, .sessions = SESSIONS_MAY_NOT, .made = "accessKeyId",
       .access = &(const access_rule){ .needs = ACCESS_NEEDS_NO_DENIAL } },
     { API_STS, "GetSessionToken", "GetSessionToken", op_get_session_token, fields_get_session_token,
-      .plain = true, .sessions = SESSIONS_MAY_NOT,
+      .plain = true, .sessions = SESSIONS_MAY_NOT, .made = "Credentials.AccessKeyId",
       .access = &(const access_rule){ .needs = ACCESS_NEEDS_NO_DENIAL } },
     { API_STS, "GetCallerIdentity", "GetCallerIdentity", op_get_caller_identity,
-      fields_get_caller_identity, .plain = true,
+      fields_get_caller_identity, .plain = true, .audit = AUDIT_NOTHING,
       .access = &(const access_rule){ .needs = ACCESS_NEEDS_NOTHING } },
     { 0 },
 };

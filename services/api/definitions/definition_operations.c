@@ -61,8 +61,8 @@ static const api_field fields_deregister_job_definition[] = { STRING("jobDefinit
 
 const api_operation definition_operations[] = {
     { API_BATCH, "/v1/registerjobdefinition", "RegisterJobDefinition", op_register_job_definition,
-      fields_register_job_definition, .check = definition_check, .body_max = 24 * 1024,
-      .body_name = "Job definition",
+      fields_register_job_definition, .check = definition_check, .made = "jobDefinitionArn",
+      .body_max = 24 * 1024, .body_name = "Job definition",
       .access = &(const access_rule){ .uses = { { ACCESS_NEW_DEFINITION, "jobDefinitionName" } } },
       .facts =
           (const access_fact[]){
@@ -76,7 +76,8 @@ const api_operation definition_operations[] = {
                 "containerProperties.logConfiguration.options.awslogs-stream-prefix" },
               { 0 } } },
     { API_BATCH, "/v1/describejobdefinitions", "DescribeJobDefinitions",
-      op_describe_job_definitions, fields_describe_job_definitions, .heavy = true,
+      op_describe_job_definitions, fields_describe_job_definitions, .audit = AUDIT_NOTHING,
+      .heavy = true,
       .access = &(const access_rule){ .shows = { "jobDefinitions", "jobDefinitionArn" } } },
     { API_BATCH, "/v1/deregisterjobdefinition", "DeregisterJobDefinition",
       op_deregister_job_definition, fields_deregister_job_definition,

@@ -144,7 +144,8 @@ const api_operation environment_operations[] = {
       .check = environment_check_update,
       .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
     { API_BATCH, "/v1/describecomputeenvironments", "DescribeComputeEnvironments",
-      op_describe_compute_environments, fields_describe_compute_environments, .heavy = true,
+      op_describe_compute_environments, fields_describe_compute_environments,
+      .audit = AUDIT_NOTHING, .heavy = true,
       .access =
           &(const access_rule){ .shows = { "computeEnvironments", "computeEnvironmentArn" } } },
     { API_BATCH, "/v1/deletecomputeenvironment", "DeleteComputeEnvironment",

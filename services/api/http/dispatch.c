@@ -5,6 +5,7 @@
 #include "dispatch.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -12,6 +13,7 @@
 #include "auth/authorize.h"
 #include "authenticate.h"
 #include "body.h"
+#include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
 #include "operations.h"
@@ -121,7 +123,7 @@ static int read_members(exchange *x, json_t **ret, api_reply *rep)
     if (r < 0)
         return r;
     const api_operation *op = find_operation(x, *ret);
-    x->op = op;
+    x->audit.op = op;
     if (!op)
         return no_operation(x, *ret, rep);
     r = api_operation_check_size(op, x->body_len, x->request_id, rep);
@@ -140,7 +142,7 @@ static int perform(exchange *x, const caller *c, api_reply *rep)
     int r = read_members(x, &body, rep);
     if (r < 0)
         return r;
-    const api_operation *op = x->op;
+    const api_operation *op = x->audit.op;
     api_request req = {
         .op = op,
         .operation = op->name,
@@ -158,6 +160,7 @@ static int perform(exchange *x, const caller *c, api_reply *rep)
     };
     names_read(&req);
     r = call_in_turn(x, op, &req, rep);
+    audit_note_request(&x->audit, &req, rep);
     names_done(&req);
     req_db_release(&req);
     return r;
@@ -181,8 +184,16 @@ static int identify(exchange *x, caller *c, api_reply *rep)
         .body = x->w->body,
         .body_len = x->body_len,
     };
-    return authenticate(x->w->common->ctx, x->w->sigv4, &signed_request, services[x->protocol],
-                        time(NULL), c, rep);
+    int r = authenticate(x->w->common->ctx, x->w->sigv4, &signed_request, services[x->protocol],
+                         time(NULL), c, rep);
+    if (r == 0) {
+        audit_note_caller(&x->audit, &c->key, c->auth.region);
+    } else if (rep->code) { /* who it claims to be, and what it asks for */
+        x->audit.refused = true;
+        (void)snprintf(x->audit.key_id, sizeof x->audit.key_id, "%s", c->auth.key_id);
+        x->audit.op = find_operation(x, NULL);
+    }
+    return r;
 }
 
 int dispatch(exchange *x, api_reply *rep)
@@ -198,6 +209,7 @@ int dispatch(exchange *x, api_reply *rep)
         return -EPIPE;
     if (!atomic_load(&x->w->common->ctx->ready))
         return ob_fail_retry(&rep->err, ENOTCONN, "starting");
+    x->audit.received_us = ob_mono_us();
     r = identify(x, &c, rep);
     return r < 0 ? r : perform(x, &c, rep);
 }

@@ -62,6 +62,11 @@ void exchange_begin(exchange *x, struct mg_connection *conn, worker *w)
     x->protocol = protocol_of(conn, exchange_path(x));
 }
 
+void exchange_end(exchange *x)
+{
+    audit_note_done(&x->audit);
+}
+
 bool exchange_is_left(exchange *x)
 {
     x->left = conn_is_left(x->w->common->conns, x->slot);
@@ -151,7 +156,7 @@ static char *text_of(exchange *x, api_reply *rep, size_t *ret_len)
 {
     char *text = NULL;
     if (x->protocol == API_STS) {
-        text = query_answer(x->op ? x->op->name : "", rep, x->request_id);
+        text = query_answer(x->audit.op ? x->audit.op->name : "", rep, x->request_id);
     } else if (rep->code) {
         json_auto_t *body = api_error_body(rep, x->protocol == API_LOGS);
         text = json_dumps(body, JSON_COMPACT);

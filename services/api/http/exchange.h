@@ -4,6 +4,7 @@
 #include <civetweb.h>
 #include <stdatomic.h>
 
+#include "audit.h"
 #include "clients.h"
 #include "heavy_reads.h"
 #include "request/operation.h"
@@ -20,6 +21,7 @@ typedef struct http_common {
     api_ctx *ctx;
     http_conns *conns;
     turns *turns;
+    audit *audit;
     atomic_bool draining;
 } http_common;
 
@@ -40,14 +42,16 @@ typedef struct exchange {
     api_protocol protocol;
     char request_id[OB_UUID_TEXT];
     size_t body_len;
-    const api_operation *op; /* NULL: not known yet */
-    bool head;               /* is answered without a body */
-    bool left;               /* the client has gone, so nothing is answered */
-    bool close;              /* the connection cannot be used again */
+    audit_note audit; /* of this request, and its operation once that is known */
+    bool head;        /* is answered without a body */
+    bool left;        /* the client has gone, so nothing is answered */
+    bool close;       /* the connection cannot be used again */
 } exchange;
 
 /* A request whose headers have arrived. */
 void exchange_begin(exchange *x, struct mg_connection *conn, worker *w);
+/* It has been answered. */
+void exchange_end(exchange *x);
 /* "" when there is none. */
 const char *exchange_path(const exchange *x);
 /* Sends a text unchanged. code: NULL, or the name of an error. */

@@ -11,6 +11,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <strings.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -74,6 +75,25 @@ static bool asks_for_health(const exchange *x)
            (x->head || strcmp(x->info->request_method, "GET") == 0);
 }
 
+/* The address that the last proxy has added. */
+static const char *forwarded_for(const struct mg_request_info *info)
+{
+    const char *found = NULL;
+    for (int i = 0; i < info->num_headers; i++)
+        if (strcasecmp(info->http_headers[i].name, "X-Forwarded-For") == 0)
+            found = info->http_headers[i].value;
+    return found;
+}
+
+/* Before the answer: who has it may look for the line. */
+static void write_audit(const exchange *x, const api_reply *rep)
+{
+    const audit_source from = { .request_id = x->request_id,
+                                .remote = x->info->remote_addr,
+                                .forwarded = forwarded_for(x->info) };
+    audit_request(x->w->common->audit, &x->audit, &from, rep);
+}
+
 static int on_request(struct mg_connection *conn)
 {
     int64_t began_us = ob_mono_us();
@@ -84,9 +104,10 @@ static int on_request(struct mg_connection *conn)
 
     api_reply rep = { 0 };
     int r = dispatch(&x, &rep);
-    const char *operation = x.op ? x.op->name : "-";
+    const char *operation = x.audit.op ? x.audit.op->name : "-";
     if (x.left) {
         mg_disable_connection_keep_alive(conn);
+        exchange_end(&x);
         api_reply_done(&rep);
         return STATUS_LEFT;
     }
@@ -95,10 +116,12 @@ static int on_request(struct mg_connection *conn)
                "requestId", x.request_id, "operation", operation, "error", rep.err.text);
         api_error_from(&rep, r);
     }
+    write_audit(&x, &rep);
     int status = exchange_answer(&x, &rep);
     ob_debug("request.answered", "{s:s, s:s, s:i, s:s*, s:I}", "requestId", x.request_id,
              "operation", operation, "status", status, "code", rep.code, "us",
              (json_int_t)(ob_mono_us() - began_us));
+    exchange_end(&x);
     api_reply_done(&rep);
     return status;
 }
@@ -179,6 +202,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
     /* Half of the database connections, so that others get one; a quarter of the threads. */
     size_t running = (size_t)ctx->config->db_connections / 2;
     server->common.turns = turns_new(running > 0 ? running : 1, (size_t)ctx->config->threads / 4);
+    server->common.audit = audit_new(AUDIT_COUNTS_MS);
     int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);
     if (r == 0)
         r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->common.conns,
@@ -234,6 +258,7 @@ void http_stop(http_server *server)
     (void)mg_exit_library();
     conns_free(server->common.conns);
     turns_free(server->common.turns);
+    audit_free(server->common.audit);
     ob_db_free(server->health_db);
     (void)pthread_mutex_destroy(&server->health_lock);
     free(server);

@@ -83,13 +83,15 @@ static const api_field fields_stop_jobs[] = {
 
 const api_operation job_operations[] = {
     { API_BATCH, "/v1/submitjob", "SubmitJob", op_submit_job, fields_submit_job,
-      .body_max = 30 * 1024, .body_name = "Job",
+      .audit = AUDIT_COUNT, .body_max = 30 * 1024, .body_name = "Job",
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },
                                                 { ACCESS_DEFINITION, "jobDefinition" } } },
       .facts = (const access_fact[]){ { "batch:ShareIdentifier", "shareIdentifier" }, { 0 } } },
     { API_BATCH, "/v1/describejobs", "DescribeJobs", op_describe_jobs, fields_describe_jobs,
-      .heavy = true, .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
-    { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs, .heavy = true,
+      .audit = AUDIT_NOTHING, .heavy = true,
+      .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
+    { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs, .audit = AUDIT_NOTHING,
+      .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },
                                                 { ACCESS_JOB, "arrayJobId" },
                                                 { ACCESS_JOB, "multiNodeJobId" } } } },

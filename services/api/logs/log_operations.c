@@ -62,11 +62,11 @@ static const api_field fields_describe_log_streams[] = {
 
 const api_operation log_operations[] = {
     { API_LOGS, "Logs_20140328.GetLogEvents", "GetLogEvents", op_get_log_events,
-      fields_get_log_events, .plain = true, .heavy = true,
+      fields_get_log_events, .audit = AUDIT_NOTHING, .plain = true, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_LOG_STREAM, "logStreamName" } },
                                       .of_stream = true } },
     { API_LOGS, "Logs_20140328.FilterLogEvents", "FilterLogEvents", op_filter_log_events,
-      fields_filter_log_events, .plain = true, .heavy = true,
+      fields_filter_log_events, .audit = AUDIT_NOTHING, .plain = true, .heavy = true,
       .access =
           &(const access_rule){
               .uses = { { ACCESS_LOG_STREAM, "logStreamNames[]" },
@@ -74,10 +74,10 @@ const api_operation log_operations[] = {
                         { ACCESS_LOG_GROUP_ID, ACCESS_GROUP_ID, .unless = "logStreamNames" } },
               .in_streams = "events" } },
     { API_LOGS, "Logs_20140328.DescribeLogGroups", "DescribeLogGroups", op_describe_log_groups,
-      fields_describe_log_groups, .plain = true, .heavy = true,
+      fields_describe_log_groups, .audit = AUDIT_NOTHING, .plain = true, .heavy = true,
       .access = &(const access_rule){ .shows = { "logGroups", "arn" } } },
     { API_LOGS, "Logs_20140328.DescribeLogStreams", "DescribeLogStreams", op_describe_log_streams,
-      fields_describe_log_streams, .plain = true, .heavy = true,
+      fields_describe_log_streams, .audit = AUDIT_NOTHING, .plain = true, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_LOG_GROUP, ACCESS_GROUP },
                                                 { ACCESS_LOG_GROUP_ID, ACCESS_GROUP_ID } },
                                       .in_streams = "logStreams" } },

@@ -43,6 +43,7 @@ static const api_field fields_list_scheduling_policies[] = { PAGE, END };
 const api_operation policy_operations[] = {
     { API_BATCH, "/v1/createschedulingpolicy", "CreateSchedulingPolicy",
       op_create_scheduling_policy, fields_create_scheduling_policy, .check = sched_policy_check,
+      .made = "arn",
       .access = &(const access_rule){ .uses = { { ACCESS_NEW_SCHEDULING_POLICY, "name" } } } },
     { API_BATCH, "/v1/updateschedulingpolicy", "UpdateSchedulingPolicy",
       op_update_scheduling_policy, fields_update_scheduling_policy, .check = sched_policy_check,
@@ -51,10 +52,10 @@ const api_operation policy_operations[] = {
       op_delete_scheduling_policy, fields_delete_scheduling_policy,
       .access = &(const access_rule){ .uses = { { ACCESS_ARN, "arn" } } } },
     { API_BATCH, "/v1/describeschedulingpolicies", "DescribeSchedulingPolicies",
-      op_describe_scheduling_policies, fields_describe_scheduling_policies,
+      op_describe_scheduling_policies, fields_describe_scheduling_policies, .audit = AUDIT_NOTHING,
       .access = &(const access_rule){ .shows = { "schedulingPolicies", "arn" } } },
     { API_BATCH, "/v1/listschedulingpolicies", "ListSchedulingPolicies",
-      op_list_scheduling_policies, fields_list_scheduling_policies,
+      op_list_scheduling_policies, fields_list_scheduling_policies, .audit = AUDIT_NOTHING,
       .access = &(const access_rule){ .shows = { "schedulingPolicies", "arn" } } },
     { 0 },
 };

@@ -120,6 +120,13 @@ typedef enum api_sessions {
     SESSIONS_MAY_NOT,
 } api_sessions;
 
+/* What the log says of an operation (http/audit.h), besides refusals. */
+typedef enum api_audit {
+    AUDIT_EACH,   /* a line for each call: it changes something */
+    AUDIT_COUNT,  /* how often each key called it */
+    AUDIT_NOTHING /* it changes nothing */
+} api_audit;
+
 typedef struct api_operation {
     api_protocol protocol;
     const char *key;     /* path, X-Amz-Target, or Action; "/v1/tags/" is a prefix of the path */
@@ -137,6 +144,8 @@ typedef struct api_operation {
     const access_rule *access; /* what it touches; NULL: only the root key may call it */
     const access_fact *facts;  /* ends with key == NULL; NULL: none */
     api_sessions sessions;
+    api_audit audit;
+    const char *made; /* the answer's member that names what was made ("a.b": within another) */
     bool heavy; /* its answer may be long: a key may run a few of them at a time (heavy_reads.h) */
     bool plain; /* validation errors come without AWS's wrapper "Error executing request, Exception
                    : ..." */

@@ -23,7 +23,8 @@ const api_operation tag_operations[] = {
       .method = "DELETE", .in_path = "resourceArn",
       .access = &(const access_rule){ .uses = { { ACCESS_ARN, "resourceArn" } } } },
     { API_BATCH, "/v1/tags/", "ListTagsForResource", op_list_tags_for_resource,
-      fields_list_tags_for_resource, .method = "GET", .in_path = "resourceArn",
+      fields_list_tags_for_resource, .audit = AUDIT_NOTHING, .method = "GET",
+      .in_path = "resourceArn",
       .access = &(const access_rule){ .uses = { { ACCESS_ARN, "resourceArn" } } } },
     { 0 },
 };
