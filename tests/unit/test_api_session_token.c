@@ -158,6 +158,8 @@ static void a_policy_has_a_limit_and_the_longest_fits(void **state)
     policy_json[SESSION_POLICY_MAX] = ' ';
     policy_json[SESSION_POLICY_MAX + 1] = '\0';
     assert_int_equal(session_token_new(copy, &long_id, &terms, &c, NULL), -EINVAL);
+    policy_json[0] = '\0'; /* it would narrow nothing */
+    assert_int_equal(session_token_new(copy, &long_id, &terms, &c, NULL), -EINVAL);
 }
 
 /* Nothing of a token can be read without the copy's key. */

@@ -355,6 +355,21 @@ static void create_session_takes_a_policy(void **state)
 static void any_key_makes_sessions_unless_it_is_denied(void **state)
 {
     (void)state;
+    static const char *const denials[] = {
+        DENY("*"),
+        "{\"Effect\":\"Deny\",\"NotAction\":\"batch:*\",\"Resource\":[\"arn:aws:a:r:1:b\",\"*\"]}",
+        "{\"Effect\":\"Deny\",\"Action\":\"*\",\"NotResource\":\"arn:aws:batch:*\"}",
+        "{\"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{"
+        "\"StringNotEquals\":{\"aws:ResourceTag/team\":\"a\"}}}",
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(denials); i++) {
+        ob_cleanup(ob_freep) char *text = ob_strf(POLICY("%s,%s"), ALLOW("*"), denials[i]);
+        api_key one = user;
+        one.policy = parsed(text);
+        assert_refused("CreateSession", &one, "{}", "with an explicit deny");
+        assert_refused("GetSessionToken", &one, "{}", "with an explicit deny");
+        api_key_done(&one);
+    }
     api_key denied = user;
     denied.policy = parsed(POLICY(ALLOW("*") "," DENY("sts:*") "," DENY("openbatch:Create*")));
     assert_refused("GetSessionToken", &denied, "{}",
@@ -408,6 +423,25 @@ static void a_session_makes_no_sessions_and_manages_keys_if_it_may(void **state)
     api_key_done(&root);
 }
 
+static void what_sessions_may_not_do_is_in_the_operations_row(void **state)
+{
+    (void)state;
+    size_t of_keys = 0, of_sessions = 0;
+    for (const api_operation *op = NULL; (op = api_operation_next(op));) {
+        bool keys = op->protocol == API_ADMIN && strstr(op->name, "Key");
+        bool makes = op->access && op->access->needs == ACCESS_NEEDS_NO_DENIAL;
+        api_sessions expected = makes  ? SESSIONS_MAY_NOT
+                                : keys ? SESSIONS_MAY_IF_THEY_MANAGE_KEYS
+                                       : SESSIONS_MAY;
+        if (op->sessions != expected)
+            fail_msg("%s: sessions %d", op->name, (int)op->sessions);
+        of_keys += keys;
+        of_sessions += makes;
+    }
+    assert_int_equal(of_keys, 4);
+    assert_int_equal(of_sessions, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -421,6 +455,7 @@ int main(void)
         cmocka_unit_test(any_key_makes_sessions_unless_it_is_denied),
         cmocka_unit_test(the_caller_of_a_session_is_its_key),
         cmocka_unit_test(a_session_makes_no_sessions_and_manages_keys_if_it_may),
+        cmocka_unit_test(what_sessions_may_not_do_is_in_the_operations_row),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -113,20 +113,19 @@ int access_check(api_request *req, api_reply *rep)
         return 0;
     ob_cleanup(ob_freep) char *action = verdict_action(req);
     rights_answer outlook = rule ? rights_outlook(req->key, action) : RIGHT_NOT_GIVEN;
-    if (rule && rule->needs == ACCESS_NEEDS_NO_DENIAL)
-        return is_denial(outlook) ? verdict_refuse(req, outlook, action, "*", rep) : 0;
+    ob_cleanup(resource_done) resource everything = { 0 };
+    resource_add_name(&everything, ob_strdup("*"));
+    if (rule && rule->needs == ACCESS_NEEDS_NO_DENIAL) {
+        rights_answer answer = verdict_weigh(req, action, &everything);
+        return is_denial(answer) ? verdict_refuse(req, answer, action, "*", rep) : 0;
+    }
     if (outlook != RIGHT_GIVEN)
         return verdict_refuse(req, outlook, action, "*", rep);
     if (rule->shows.list)
         return 0; /* checked for each entry of the answer */
     inquiry c = { .req = req, .rep = rep, .action = action };
     r = access_check_uses(&c, rule);
-    if (r < 0 || c.touched > 0)
-        return r;
-    resource everything = { .names = { ob_strdup("*") }, .n_names = 1 };
-    r = verdict_judge(&c, &everything);
-    resource_done(&everything);
-    return r;
+    return r < 0 || c.touched > 0 ? r : verdict_judge(&c, &everything);
 }
 
 int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep)

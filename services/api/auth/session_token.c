@@ -123,7 +123,10 @@ int session_token_new(const uint8_t sealing_key[32],
 {
     uint8_t raw[RAW_MAX], plain[PLAIN_MAX], proof[SESSION_PROOF];
     memset(ret, 0, sizeof *ret);
-    if (terms->policy && strlen(terms->policy) > SESSION_POLICY_MAX)
+    size_t policy_len = terms->policy ? strlen(terms->policy) : 0;
+    if (terms->policy && policy_len == 0) /* in a token it would be none, which narrows nothing */
+        return ob_fail(err, EINVAL, "the policy is empty");
+    if (policy_len > SESSION_POLICY_MAX)
         return ob_fail(err, EINVAL, "the policy is longer than %d bytes", SESSION_POLICY_MAX);
     memcpy(ret->key_id, "ASIA", 4); /* the same form as AWS's keys of sessions */
     raw[0] = VERSION;

@@ -27,7 +27,8 @@ typedef struct session_credentials {
 void session_credentials_done(session_credentials *c);
 
 /* A new session of 'parent', which is a key and not a session. sealing_key: api_ctx.session_key.
- * Errors: -EINVAL (the policy is too long), -EIO (no random numbers). Any thread, as all here. */
+ * Errors: -EINVAL (the policy is too long, or empty), -EIO (no random numbers). Any thread, as all
+ * here. */
 int session_token_new(const uint8_t sealing_key[32],
                       const api_key *parent,
                       const session_terms *terms,
