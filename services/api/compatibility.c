@@ -5,9 +5,6 @@
 
 #include "operations.h"
 
-static const char *const services[] = {
-    [API_BATCH] = "batch", [API_LOGS] = "logs", [API_STS] = "sts"
-};
 static const char *const support_names[] = {
     [WORKS] = "works", [STORED] = "stored", [REFUSED] = "refused"
 };
@@ -39,7 +36,7 @@ json_t *compatibility_json(void)
             add_members(members, op->fields, "", WORKS);
         (void)json_array_append_new(
             out, json_pack("{s:s, s:s, s:s, s:b, s:s*, s:o}", "name", op->name, "service",
-                           services[op->protocol], "method", op->method ? op->method : "POST",
+                           api_service(op->protocol), "method", op->method ? op->method : "POST",
                            "built", op->handler != NULL, "why", op->why, "members", members));
     }
     return out;

@@ -63,18 +63,11 @@ static void add_request_facts(const api_request *req, facts *f)
     }
 }
 
-static const char *service_of(const api_request *req)
-{
-    static const char *const services[] = {
-        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch", [API_STS] = "sts"
-    };
-    return services[req->op->protocol];
-}
-
 char *verdict_action(const api_request *req)
 {
     const access_rule *rule = req->op->access;
-    return ob_strf("%s:%s", service_of(req), rule && rule->action ? rule->action : req->operation);
+    return ob_strf("%s:%s", api_service(req->op->protocol),
+                   rule && rule->action ? rule->action : req->operation);
 }
 
 static char *reason(rights_answer answer, const char *action)

@@ -168,9 +168,6 @@ static int perform(exchange *x, const caller *c, api_reply *rep)
 
 static int identify(exchange *x, caller *c, api_reply *rep)
 {
-    static const char *const services[] = {
-        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch", [API_STS] = "sts"
-    };
     const struct mg_request_info *info = x->info;
     sigv4_header headers[MG_MAX_HEADERS];
     for (int i = 0; i < info->num_headers; i++)
@@ -184,8 +181,8 @@ static int identify(exchange *x, caller *c, api_reply *rep)
         .body = x->w->body,
         .body_len = x->body_len,
     };
-    int r = authenticate(x->w->common->ctx, x->w->sigv4, &signed_request, services[x->protocol],
-                         time(NULL), c, rep);
+    int r = authenticate(x->w->common->ctx, x->w->sigv4, &signed_request,
+                         api_service(x->protocol), time(NULL), c, rep);
     if (r == 0) {
         audit_note_caller(&x->audit, &c->key, c->auth.region);
     } else if (rep->code) { /* who it claims to be, and what it asks for */

@@ -1,6 +1,14 @@
 /* Checks a request with its operation and takes a connection for it. Owns nothing. */
 #include "operation.h"
 
+const char *api_service(api_protocol protocol)
+{
+    static const char *const services[] = {
+        [API_BATCH] = "batch", [API_LOGS] = "logs", [API_ADMIN] = "openbatch", [API_STS] = "sts"
+    };
+    return services[protocol];
+}
+
 int api_operation_check_size(const api_operation *op,
                              size_t body_len,
                              const char *request_id,

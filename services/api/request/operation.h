@@ -151,6 +151,9 @@ typedef struct api_operation {
                    : ..." */
 } api_operation;
 
+/* The name of the service for which its requests are signed; actions of policies begin with it. */
+const char *api_service(api_protocol protocol);
+
 /* Refuses a body that is too large for the operation. */
 int api_operation_check_size(const api_operation *op,
                              size_t body_len,
