@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 #include "http/audit.h"
-#include "http/refusal_limit.h"
+#include "http/line_limit.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -17,6 +17,7 @@
 static int saved_stderr;
 static char path[32];
 static audit *all;
+static audit_source here = { .request_id = "r-1", .remote = "127.0.0.1" };
 
 static int begin(void **state)
 {
@@ -28,6 +29,7 @@ static int begin(void **state)
     (void)dup2(fd, STDERR_FILENO);
     ob_log_init("tester", OB_LOG_INFO);
     all = audit_new(INT32_MAX);
+    here.forwarded = NULL;
     return close(fd);
 }
 
@@ -71,7 +73,9 @@ static const char *text_of(const json_t *all_lines, size_t i, const char *member
 static const api_key user = {
     .key_id = "AKIAUSER", .account = "123456789012", .secret = "never to be seen", .name = "ci"
 };
-static const audit_source here = { .request_id = "r-1", .remote = "127.0.0.1" };
+
+#define JOB "0189abcd-0000-7000-8000-00000000000"
+#define JOB_ARN "arn:aws:batch:us-east-1:123456789012:job/" JOB
 
 /* A request of 'key' as dispatch.c notes it, up to its reply. NULL: of a stranger. */
 static void noted(const char *operation, const api_key *key, const char *body_text, api_reply *rep)
@@ -158,6 +162,38 @@ static void calls_for_many_jobs_name_all_and_those_refused(void **state)
     const json_t *refused = json_object_get(one, "refusedJobs");
     assert_int_equal(json_array_size(refused), 1);
     assert_string_equal(json_string_value(json_array_get(refused, 0)), "b");
+}
+
+static bool names(const json_t *one, const char *member, const char *text)
+{
+    size_t i;
+    json_t *entry;
+    bool found = false;
+    json_array_foreach(json_object_get(one, member), i, entry) found |=
+        strcmp(json_string_value(entry), text) == 0;
+    return found;
+}
+
+/* Otherwise a caller could stop jobs and not be found by their ids. */
+static void a_job_is_named_as_itself_whatever_else_a_call_names(void **state)
+{
+    (void)state;
+    static api_reply rep;
+    ob_cleanup(ob_freep) char *junk = ob_calloc(1, 9000), *body = NULL;
+    memset(junk, 'x', 8999);
+    body = ob_strf("{\"jobs\":[\"%s\",\"%s\",\"0189ABCD-0000-7000-8000-000000000001\","
+                   "\"0189ABCD-0000-7000-8000-000000000002:7\"]}",
+                   junk, junk);
+    rep.body = json_pack("{s:[s], s:[{s:s, s:s}]}", "successful", "a", "errors", "job",
+                         "0189ABCD-0000-7000-8000-000000000002:7", "code", "AccessDenied");
+    noted("TerminateJobs", &user, body, &rep);
+    noted("TerminateJob", &user, "{\"jobId\":\"0189ABCD-0000-7000-8000-000000000003\"}", &rep);
+    json_auto_t *changes = lines("change.answered");
+    assert_int_equal(json_array_size(changes), 2);
+    const json_t *many = json_array_get(changes, 0), *one = json_array_get(changes, 1);
+    assert_true(names(many, "resources", JOB_ARN "1") && names(many, "resources", JOB_ARN "2:7"));
+    assert_true(names(many, "refusedJobs", JOB "2:7"));
+    assert_true(names(one, "resources", JOB_ARN "3"));
 }
 
 static void reads_have_no_line_unless_they_are_refused(void **state)
@@ -257,7 +293,7 @@ static void a_flood_of_refusals_is_counted_instead(void **state)
         noted("ListJobs", &user, "{}", &rep);
     }
     audit_write_counts(all);
-    json_auto_t *refusals = lines("access.refused"), *omitted = lines("refusals.omitted");
+    json_auto_t *refusals = lines("access.refused"), *omitted = lines("lines.omitted");
     size_t written = json_array_size(refusals), seconds = (size_t)(ob_mono_ms() - began_ms) / 1000;
     assert_true(written >= 120 &&
                 written <= 122 + seconds); /* 20 and 100, then one in two seconds */
@@ -267,6 +303,85 @@ static void a_flood_of_refusals_is_counted_instead(void **state)
                          json_integer_value(json_object_get(one, "authenticated")) +
                          (json_int_t)written,
                      2 * FLOOD);
+}
+
+/* Any key may have these as often as it likes. */
+static void a_flood_that_changes_nothing_is_counted_instead(void **state)
+{
+    (void)state;
+    static api_reply rep;
+    static const struct {
+        const char *operation, *code, *jobs;
+    } calls[] = { { "TagResource", "ClientException", NULL },
+                  { "CreateSession", NULL, NULL },
+                  { "TerminateJobs", NULL, JOB "1" } };
+    for (size_t i = 0; i < ARRAY_SIZE(calls); i++) {
+        api_key one = { .account = "1" };
+        (void)snprintf(one.key_id, sizeof one.key_id, "AKIA%zu", i);
+        for (int k = 0; k < 110; k++) {
+            if (calls[i].code)
+                (void)api_error(&rep, 400, calls[i].code, "no");
+            else if (calls[i].jobs)
+                rep.body = json_pack("{s:[], s:[{s:s, s:s}]}", "successful", "errors", "job",
+                                     calls[i].jobs, "code", "AccessDenied");
+            noted(calls[i].operation, &one, "{}", &rep);
+        }
+    }
+    audit_write_counts(all);
+    json_auto_t *changes = lines("change.answered"), *omitted = lines("lines.omitted");
+    assert_int_equal(json_array_size(changes), 300);
+    const json_t *count = json_array_get(omitted, 0);
+    assert_int_equal(json_integer_value(json_object_get(count, "authenticated")), 30);
+}
+
+/* However many there are, and also if its result is not known. */
+static void each_change_has_a_line(void **state)
+{
+    (void)state;
+    static api_reply rep;
+    enum { EACH = 200 };
+    for (int i = 0; i < EACH; i++) {
+        noted("DeleteJobQueue", &user, "{\"jobQueue\":\"q\"}", &rep);
+        (void)api_error(&rep, 500, "ServerException", "The request could not be carried out.");
+        noted("DeleteJobQueue", &user, "{\"jobQueue\":\"q\"}", &rep);
+        rep.body = json_pack("{s:[s], s:[]}", "successful", JOB "1", "errors");
+        noted("TerminateJobs", &user, "{\"jobs\":[\"" JOB "1\"]}", &rep);
+    }
+    json_auto_t *changes = lines("change.answered");
+    assert_int_equal(json_array_size(changes), 3 * EACH);
+}
+
+/* What a proxy adds stands at the end; before it may stand what its caller has invented. */
+static void the_end_of_what_proxies_say_counts(void **state)
+{
+    (void)state;
+    static api_reply rep;
+    static const char *const inventions[] = { "x", "\x1b", "\xff", "\"", "\xe2\x80\xae", "9, " };
+    for (size_t i = 0; i < ARRAY_SIZE(inventions); i++) {
+        ob_cleanup(ob_freep) char *said = ob_calloc(1, 1024);
+        for (int k = 0; k < 300; k++)
+            (void)strcat(said, inventions[i]);
+        here.forwarded = strcat(said, ", 198.51.100.9");
+        noted("DeleteJobQueue", &user, "{\"jobQueue\":\"q\"}", &rep);
+        json_auto_t *changes = lines("change.answered");
+        const char *shown = text_of(changes, i, "forwardedFor");
+        assert_true(strlen(shown) <= 104);
+        assert_string_equal(shown + strlen(shown) - 14, ", 198.51.100.9");
+    }
+    /* One that invents another each time is still one. */
+    for (int i = 0; i < 50; i++) {
+        char said[40];
+        (void)snprintf(said, sizeof said, "10.0.0.%d, 198.51.100.9", i);
+        here.forwarded = said;
+        (void)api_error(&rep, 403, "MissingAuthenticationTokenException", "no");
+        noted("ListJobs", NULL, "{}", &rep);
+    }
+    here.forwarded = "198.51.100.10";
+    (void)api_error(&rep, 403, "MissingAuthenticationTokenException", "no");
+    noted("ListJobs", NULL, "{}", &rep);
+    json_auto_t *refusals = lines("access.refused");
+    assert_int_equal(json_array_size(refusals), 21);
+    assert_string_equal(text_of(refusals, 20, "forwardedFor"), "198.51.100.10");
 }
 
 static void slow_requests_of_keys_have_a_line(void **state)
@@ -285,24 +400,74 @@ static void slow_requests_of_keys_have_a_line(void **state)
     assert_string_equal(text_of(slow, 0, "keyId"), "AKIAUSER");
     const json_t *one = json_array_get(slow, 0);
     assert_true(json_integer_value(json_object_get(one, "us")) > AUDIT_SLOW_US);
+    for (int i = 1; i < 110; i++)
+        audit_request(all, &n, &here, &rep);
+    audit_write_counts(all);
+    json_auto_t *flood = lines("request.slow"), *omitted = lines("lines.omitted");
+    assert_int_equal(json_array_size(flood), 100);
+    one = json_array_get(omitted, 0);
+    assert_int_equal(json_integer_value(json_object_get(one, "slow")), 10);
 }
 
+/* Whatever characters a caller takes. */
 static void a_line_has_a_limit(void **state)
 {
     (void)state;
     static api_reply rep;
-    json_auto_t *jobs = json_array();
-    ob_cleanup(ob_freep) char *long_id = ob_calloc(1, 2001);
-    memset(long_id, 'x', 2000);
-    for (int i = 0; i < 100; i++)
-        (void)json_array_append_new(jobs, json_string(long_id));
-    json_auto_t *body = json_pack("{s:O}", "jobs", jobs);
+    static const char fills[] = { 'x', '"', '\\', '\x1b' };
+    for (size_t i = 0; i < 2 * sizeof fills; i++) {
+        bool changes_something = i % 2;
+        json_auto_t *jobs = json_array();
+        ob_cleanup(ob_freep) char *long_id = ob_calloc(1, 2001);
+        memset(long_id, fills[i / 2], 2000);
+        for (int k = 0; k < 100; k++)
+            (void)json_array_append_new(jobs, json_string(long_id));
+        json_auto_t *body = json_pack("{s:O}", "jobs", jobs);
+        ob_cleanup(ob_freep) char *text = json_dumps(body, 0);
+        if (changes_something)
+            rep.body = json_pack("{s:[s], s:[]}", "successful", "a", "errors");
+        noted("CancelJobs", &user, text, &rep);
+        json_auto_t *changes = lines("change.answered");
+        ob_cleanup(ob_freep) char *line = json_dumps(json_array_get(changes, i), 0);
+        assert_true(strlen(line) < (changes_something ? 9000 : 1600));
+        assert_non_null(strstr(line, "\u2026\"]"));
+    }
+
+    audit_note stranger = { .op = api_operation_named("DescribeSchedulingPolicies"),
+                            .refused = true };
+    memset(stranger.key_id, 'K', sizeof stranger.key_id - 1);
+    ob_cleanup(ob_freep) char *quotes = ob_calloc(1, 4001), *jobs = NULL;
+    memset(quotes, '"', 4000);
+    here.forwarded = quotes;
+    (void)api_error(&rep, 403, "MissingAuthenticationTokenException", "no");
+    audit_request(all, &stranger, &here, &rep);
+    (void)api_error(&rep, 403, "AccessDeniedException", "%s", quotes);
+    json_auto_t *body = json_pack("{s:s}", "jobQueue", quotes);
     ob_cleanup(ob_freep) char *text = json_dumps(body, 0);
-    noted("CancelJobs", &user, text, &rep);
+    noted("ListJobs", &user, text, &rep);
+    json_auto_t *refusals = lines("access.refused");
+    for (size_t i = 0; i < 2; i++) {
+        ob_cleanup(ob_freep) char *line = json_dumps(json_array_get(refusals, i), 0);
+        assert_true(strlen(line) < (i == 0 ? 900 : 2000));
+    }
+    json_t *errors = json_array();
+    jobs = ob_strdup("");
+    for (int i = 10; i < 60; i++) {
+        char *before = jobs;
+        jobs = ob_strf("%s%s\"" JOB "1:%d\"", before, *before ? "," : "", i);
+        free(before);
+        (void)json_array_append_new(
+            errors,
+            json_pack("{s:o, s:s}", "job", json_sprintf(JOB "1:%d", i), "code", "AccessDenied"));
+    }
+    ob_cleanup(ob_freep) char *all_jobs = ob_strf("{\"jobs\":[%s]}", jobs);
+    rep.body = json_pack("{s:[], s:o}", "successful", "errors", errors);
+    noted("CancelJobs", &user, all_jobs, &rep);
     json_auto_t *changes = lines("change.answered");
-    ob_cleanup(ob_freep) char *line = json_dumps(json_array_get(changes, 0), 0);
-    assert_true(strlen(line) < 8192);
-    assert_non_null(strstr(line, "\u2026\"]"));
+    const json_t *last = json_array_get(changes, json_array_size(changes) - 1);
+    ob_cleanup(ob_freep) char *line = json_dumps(last, 0);
+    assert_int_equal(json_array_size(json_object_get(last, "refusedJobs")), 50);
+    assert_true(strlen(line) < 5000);
 }
 
 static void whether_a_change_has_a_line_is_in_the_operations_row(void **state)
@@ -326,22 +491,22 @@ static void whether_a_change_has_a_line_is_in_the_operations_row(void **state)
 static void buckets_fill_again(void **state)
 {
     (void)state;
-    static const refusal_rates rates = {
+    static const line_rates rates = {
         .each_ms = 10, .burst = 4, .each_ms_one = 100, .burst_one = 2
     };
-    static refusal_limit l;
-    assert_true(refusal_limit_take(&l, &rates, "a", 1000));
-    assert_true(refusal_limit_take(&l, &rates, "a", 1000));
-    assert_false(refusal_limit_take(&l, &rates, "a", 1000));
-    assert_true(refusal_limit_take(&l, &rates, "b", 1000)); /* not hidden by a's */
-    assert_true(refusal_limit_take(&l, &rates, "b", 1000));
-    assert_false(refusal_limit_take(&l, &rates, "c", 1000)); /* all together */
-    assert_int_equal(refusal_limit_omitted(&l), 2);
-    assert_int_equal(refusal_limit_omitted(&l), 0);
-    assert_true(refusal_limit_take(&l, &rates, "c", 1010));
-    assert_false(refusal_limit_take(&l, &rates, "a", 1099));
-    assert_true(refusal_limit_take(&l, &rates, "a", 1100));
-    assert_false(refusal_limit_take(&l, &rates, "a", 1100));
+    static line_limit l;
+    assert_true(line_limit_take(&l, &rates, "a", 1000));
+    assert_true(line_limit_take(&l, &rates, "a", 1000));
+    assert_false(line_limit_take(&l, &rates, "a", 1000));
+    assert_true(line_limit_take(&l, &rates, "b", 1000)); /* not hidden by a's */
+    assert_true(line_limit_take(&l, &rates, "b", 1000));
+    assert_false(line_limit_take(&l, &rates, "c", 1000)); /* all together */
+    assert_int_equal(line_limit_omitted(&l), 2);
+    assert_int_equal(line_limit_omitted(&l), 0);
+    assert_true(line_limit_take(&l, &rates, "c", 1010));
+    assert_false(line_limit_take(&l, &rates, "a", 1099));
+    assert_true(line_limit_take(&l, &rates, "a", 1100));
+    assert_false(line_limit_take(&l, &rates, "a", 1100));
 }
 
 static void counts_are_written_now_and_then(void **state)
@@ -370,11 +535,15 @@ int main(void)
         TEST(a_change_has_a_line),
         TEST(what_was_made_is_named_and_no_secret),
         TEST(calls_for_many_jobs_name_all_and_those_refused),
+        TEST(a_job_is_named_as_itself_whatever_else_a_call_names),
         TEST(reads_have_no_line_unless_they_are_refused),
         TEST(a_stranger_is_named_as_what_it_claims),
         TEST(submissions_are_counted_by_key),
         TEST(very_many_keys_are_counted_together),
         TEST(a_flood_of_refusals_is_counted_instead),
+        TEST(a_flood_that_changes_nothing_is_counted_instead),
+        TEST(each_change_has_a_line),
+        TEST(the_end_of_what_proxies_say_counts),
         TEST(counts_are_written_now_and_then),
         TEST(slow_requests_of_keys_have_a_line),
         TEST(a_line_has_a_limit),

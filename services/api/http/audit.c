@@ -2,8 +2,8 @@
  * and the thread that writes them now and then. Never waits for anything but its lock, which
  * is held for counting only; ob_log drops a line that cannot be written at once, and counts it.
  *
- * Invariants: no line has a body, a secret or a token; all that a caller wrote is escaped; who has
- * no key can cause only a limited number of lines. */
+ * Invariants: no line has a body, a secret or a token; all that a caller wrote is escaped and cut;
+ * who has no right to a change can cause only a limited number of lines. */
 #include "audit.h"
 
 #include <pthread.h>
@@ -12,23 +12,26 @@
 
 #include <uthash.h>
 
+#include "line_limit.h"
 #include "ob/clock.h"
 #include "ob/cond.h"
+#include "ob/json.h"
 #include "ob/log.h"
-#include "refusal_limit.h"
+#include "ob/text.h"
 
 #define KEYS_MAX 100 /* with a count of their own; the others are counted together */
 #define REASON_MAX 500
+#define MADE_MAX 300
 #define FORWARDED_MAX 100
 #define FAILED_MAX 50
 
-/* About 300 bytes a line of a stranger, 600 of a key: one that repeats a refused call for ever does
- * not push everything else out of the log. */
-static const refusal_rates of_strangers = {
-    .each_ms = 500, .burst = 100, .each_ms_one = 2000, .burst_one = 20
+/* A line of a stranger has at most 900 bytes, one of a key that tells of no change 5 KB: whoever
+ * repeats a call for ever needs days to push everything else out of the log. */
+static const line_rates of_strangers = {
+    .each_ms = 5000, .burst = 100, .each_ms_one = 10000, .burst_one = 20
 };
-static const refusal_rates of_keys = {
-    .each_ms = 200, .burst = 500, .each_ms_one = 2000, .burst_one = 100
+static const line_rates of_keys = {
+    .each_ms = 2000, .burst = 500, .each_ms_one = 20000, .burst_one = 100
 };
 
 typedef struct submitted {
@@ -45,7 +48,7 @@ struct audit {
     pthread_cond_t changed;
     bool stopping;
     submitted *keys, others;
-    refusal_limit strangers, callers;
+    line_limit strangers, callers, slow;
 };
 
 /* ---- counts ---------------------------------------------------------------------------------- */
@@ -91,8 +94,8 @@ void audit_write_counts(audit *a)
     submitted *one, *next;
     (void)pthread_mutex_lock(&a->lock);
     submitted *keys = ob_take(a->keys), others = a->others;
-    uint64_t strangers = refusal_limit_omitted(&a->strangers);
-    uint64_t callers = refusal_limit_omitted(&a->callers);
+    uint64_t strangers = line_limit_omitted(&a->strangers);
+    uint64_t callers = line_limit_omitted(&a->callers), slow = line_limit_omitted(&a->slow);
     memset(&a->others, 0, sizeof a->others);
     (void)pthread_mutex_unlock(&a->lock);
     HASH_ITER(hh, keys, one, next)
@@ -102,9 +105,9 @@ void audit_write_counts(audit *a)
         free(one);
     }
     write_submitted(&others);
-    if (strangers + callers > 0)
-        ob_warn("refusals.omitted", "{s:I, s:I}", "unauthenticated", (json_int_t)strangers,
-                "authenticated", (json_int_t)callers);
+    if (strangers + callers + slow > 0)
+        ob_warn("lines.omitted", "{s:I, s:I, s:I}", "unauthenticated", (json_int_t)strangers,
+                "authenticated", (json_int_t)callers, "slow", (json_int_t)slow);
 }
 
 static void *audit_run(void *arg)
@@ -155,7 +158,7 @@ static const char *or_nothing(const char *text)
 }
 
 /* What was made, by the answer's member that the operation's row names. Borrowed, or NULL. */
-static const json_t *made_by(const audit_note *n, const api_reply *rep)
+static const char *made_by(const audit_note *n, const api_reply *rep)
 {
     const json_t *at = rep->body;
     const char *path = n->op->made;
@@ -164,7 +167,7 @@ static const json_t *made_by(const audit_note *n, const api_reply *rep)
         at = json_object_getn(at, path, len);
         path += len + (path[len] == '.');
     }
-    return path && json_is_string(at) ? at : NULL;
+    return path ? json_string_value(at) : NULL;
 }
 
 /* The jobs of a call for many that the caller may not stop. New, or NULL. */
@@ -177,14 +180,34 @@ static json_t *refused_jobs(const audit_note *n, const api_reply *rep)
     json_array_foreach(json_object_get(rep->body, "errors"), i, error)
     {
         const char *code = json_string_value(json_object_get(error, "code"));
-        if (i == FAILED_MAX || !code || strcmp(code, "AccessDenied") != 0)
+        if (i >= FAILED_MAX || !code || strcmp(code, "AccessDenied") != 0)
             continue;
         if (!jobs)
             jobs = json_array();
-        (void)json_array_append_new(
-            jobs, audit_json(json_string_value(json_object_get(error, "job")), FORWARDED_MAX));
+        ob_cleanup(ob_freep) char *id =
+            audit_job_id(json_string_value(json_object_get(error, "job")));
+        (void)json_array_append_new(jobs, audit_json(id, OB_RUN_TEXT));
     }
     return jobs;
+}
+
+static const char *last_bytes(const char *text, size_t max)
+{
+    size_t len = strlen(text);
+    return len > max ? text + len - max : text;
+}
+
+/* Each proxy adds the address of its caller at the end. What stands before is as long as that
+ * caller likes. New; NULL gives NULL. */
+static json_t *forwarded_json(const char *text)
+{
+    char valid[3 * FORWARDED_MAX + 1]; /* a byte that is no character becomes three */
+    if (!text)
+        return NULL;
+    text = last_bytes(text, FORWARDED_MAX);
+    (void)ob_text_copy(valid, sizeof valid, text, strlen(text));
+    ob_cleanup(ob_freep) char *shown = audit_text(valid, 7 * sizeof valid);
+    return ob_json_text(last_bytes(shown, FORWARDED_MAX));
 }
 
 static void
@@ -192,9 +215,9 @@ write_change(const audit_note *n, const audit_source *from, const api_reply *rep
 {
     if (!ob_log_enabled(OB_LOG_INFO))
         return;
-    json_auto_t *forwarded = audit_json(from->forwarded, FORWARDED_MAX);
+    json_auto_t *forwarded = forwarded_json(from->forwarded);
     json_auto_t *refused = refused_jobs(n, rep);
-    const json_t *made = made_by(n, rep);
+    json_auto_t *made = audit_json(made_by(n, rep), MADE_MAX);
     ob_info("change.answered",
             "{s:s, s:s, s:O*, s:O*, s:O*, s:s, s:s*, s:s*, s:s, s:s, s:O*, s:s, s:I}", "operation",
             n->op->name, "result", rep->code ? rep->code : "done", "resources", n->resources,
@@ -210,7 +233,7 @@ static void write_refusal(const audit_note *n, const audit_source *from, const a
 {
     if (!ob_log_enabled(OB_LOG_WARN))
         return;
-    json_auto_t *forwarded = audit_json(from->forwarded, FORWARDED_MAX);
+    json_auto_t *forwarded = forwarded_json(from->forwarded);
     json_auto_t *reason = n->known ? audit_json(rep->message, REASON_MAX) : NULL;
     ob_warn("access.refused",
             "{s:s*, s:s, s:O*, s:O*, s:b, s:s*, s:s*, s:s*, s:s*, s:s, s:O*, s:s}", "operation",
@@ -225,7 +248,7 @@ write_slow(const audit_note *n, const audit_source *from, const api_reply *rep, 
 {
     if (!ob_log_enabled(OB_LOG_WARN))
         return;
-    json_auto_t *forwarded = audit_json(from->forwarded, FORWARDED_MAX);
+    json_auto_t *forwarded = forwarded_json(from->forwarded);
     ob_warn("request.slow", "{s:s*, s:s, s:s, s:s*, s:s*, s:s, s:O*, s:s, s:I}", "operation",
             n->op ? n->op->name : NULL, "result", rep->code ? rep->code : "done", "keyId",
             n->key_id, "keyName", or_nothing(n->name), "session", or_nothing(n->session), "remote",
@@ -233,20 +256,25 @@ write_slow(const audit_note *n, const audit_source *from, const api_reply *rep, 
             (json_int_t)took_us);
 }
 
-static bool may_write_refusal(audit *a, const audit_note *n, const audit_source *from)
+static bool may_write(audit *a, line_limit *l, const line_rates *rates, const char *who)
 {
     int64_t now_ms = ob_mono_ms();
-    char who[160];
-    if (n->known)
-        (void)snprintf(who, sizeof who, "%s", n->key_id);
-    else /* behind a proxy all have its address */
-        (void)snprintf(who, sizeof who, "%s %.100s", from->remote,
-                       from->forwarded ? from->forwarded : "");
     (void)pthread_mutex_lock(&a->lock);
-    bool may = n->known ? refusal_limit_take(&a->callers, &of_keys, who, now_ms)
-                        : refusal_limit_take(&a->strangers, &of_strangers, who, now_ms);
+    bool may = line_limit_take(l, rates, who, now_ms);
     (void)pthread_mutex_unlock(&a->lock);
     return may;
+}
+
+/* Of a line that tells of no change. */
+static bool may_write_of(audit *a, const audit_note *n, const audit_source *from)
+{
+    char who[160];
+    if (n->known)
+        return may_write(a, &a->callers, &of_keys, n->key_id);
+    /* behind a proxy all have its address */
+    const char *said = from->forwarded ? from->forwarded : "", *comma = strrchr(said, ',');
+    (void)snprintf(who, sizeof who, "%s %.100s", from->remote, comma ? comma + 1 : said);
+    return may_write(a, &a->strangers, &of_strangers, who);
 }
 
 void audit_request(audit *a, const audit_note *n, const audit_source *from, const api_reply *rep)
@@ -255,12 +283,13 @@ void audit_request(audit *a, const audit_note *n, const audit_source *from, cons
     if (n->known && n->op && n->op->audit == AUDIT_COUNT)
         count(a, n, rep);
     if (n->refused) {
-        if (may_write_refusal(a, n, from))
+        if (may_write_of(a, n, from))
             write_refusal(n, from, rep);
     } else if (n->known && n->op && n->op->audit == AUDIT_EACH) {
-        write_change(n, from, rep, took_us);
+        if (n->changed || may_write_of(a, n, from))
+            write_change(n, from, rep, took_us);
     }
     /* Not of strangers: they could cause any number of lines. */
-    if (n->known && took_us > AUDIT_SLOW_US)
+    if (n->known && took_us > AUDIT_SLOW_US && may_write(a, &a->slow, &of_keys, n->key_id))
         write_slow(n, from, rep, took_us);
 }

@@ -1,6 +1,6 @@
 /* The audit in the log: who changed what, and who was refused (docs/operations.md, "Who did it").
- * One line for each change and each refusal, the number of submissions of each key every ten
- * seconds, and slow requests. */
+ * One line for each change, the number of submissions of each key every ten seconds; for each
+ * refusal, each call that failed and each slow request too, as long as there are not too many. */
 #pragma once
 
 #include "audit_note.h"

@@ -12,8 +12,12 @@
 #include "ob/text.h"
 #include "request/names.h"
 
+/* Bytes of a line. Names that are valid are shorter, so what a call has touched is always shown
+ * whole, whatever else the call names. */
 #define NAME_MAX_SHOWN 300
-#define NAMES_BYTES_MAX 6000 /* of all resources of a line: enough for 50 jobs */
+#define JOB_MAX_SHOWN 160
+#define NAMES_MAX_SHOWN (50 * JOB_MAX_SHOWN) /* all that a call may stop */
+#define NAMES_MAX_UNCHANGED 1000             /* of a call that has changed nothing */
 
 void audit_note_done(audit_note *n)
 {
@@ -47,20 +51,36 @@ static bool is_control(unsigned long c)
            (c >= 0x2028 && c <= 0x202e) || (c >= 0x2066 && c <= 0x2069);
 }
 
+/* What 'n' bytes of text take in a line: JSON writes a backslash before these. */
+static size_t in_line(const char *text, size_t n)
+{
+    size_t bytes = n;
+    for (size_t i = 0; i < n; i++)
+        bytes += text[i] == '"' || text[i] == '\\';
+    return bytes;
+}
+
 char *audit_text(const char *text, size_t max)
 {
     ob_cleanup(ob_freep) char *valid = ob_text_dup(text, max);
+    size_t left = strlen(valid), used = 0;
     ob_buf out = { 0 };
     ob_buf_str(&out, "");
-    const char *end = valid + strlen(valid);
-    for (const char *at = valid; at < end;) {
-        size_t n = ob_utf8_sequence(at, (size_t)(end - at));
-        unsigned long c = n > 0 ? number_of((const unsigned char *)at, n) : 0xfffd;
-        if (n == 0 || is_control(c))
-            ob_buf_addf(&out, "\\u%04lx", c);
-        else
-            ob_buf_add(&out, at, n);
-        at += n > 0 ? n : 1;
+    for (const char *at = valid; left > 0;) {
+        char escaped[16];
+        const char *shown = at;
+        size_t n = ob_utf8_sequence(at, left), shown_len = n;
+        unsigned long c = number_of((const unsigned char *)at, n);
+        if (is_control(c)) {
+            shown_len = (size_t)snprintf(escaped, sizeof escaped, "\\u%04lx", c);
+            shown = escaped;
+        }
+        used += in_line(shown, shown_len);
+        if (used > max)
+            break;
+        ob_buf_add(&out, shown, shown_len);
+        at += n;
+        left -= n;
     }
     return out.at;
 }
@@ -73,31 +93,46 @@ json_t *audit_json(const char *text, size_t max)
     return ob_json_text(shown);
 }
 
+char *audit_job_id(const char *text)
+{
+    ob_job_ref ref;
+    char id[OB_RUN_TEXT];
+    if (!ob_job_ref_parse(text, &ref))
+        return ob_strdup(text ? text : "");
+    ob_job_ref_format(&ref, id);
+    return ob_strdup(id);
+}
+
 /* ---- resources ------------------------------------------------------------------------------- */
 
 /* False: there are enough. */
-static bool add(audit_note *n, const char *text, size_t *bytes)
+static bool add(audit_note *n, const char *text, size_t max_shown, size_t *bytes)
 {
     if (!n->resources)
         n->resources = json_array();
-    *bytes += strlen(text);
-    if (*bytes > NAMES_BYTES_MAX) {
-        (void)json_array_append_new(n->resources, json_string("…"));
-        return false;
-    }
-    (void)json_array_append_new(n->resources, audit_json(text, NAME_MAX_SHOWN));
-    return true;
+    ob_cleanup(ob_freep) char *shown = audit_text(text, max_shown);
+    *bytes += in_line(shown, strlen(shown));
+    bool fits = *bytes <= (n->changed ? NAMES_MAX_SHOWN : NAMES_MAX_UNCHANGED);
+    (void)json_array_append_new(n->resources, fits ? ob_json_text(shown) : json_string("…"));
+    return fits;
+}
+
+/* As a policy names it. New. */
+static char *shown_name(const api_request *req, const api_name *name)
+{
+    bool job = name->valid && strcmp(name->of, "job") == 0;
+    if (!name->name || !*name->of)
+        return ob_strdup(name->text);
+    ob_cleanup(ob_freep) char *id = job ? audit_job_id(name->name) : ob_strdup(name->name);
+    return resource_batch_arn(req, name->of, id);
 }
 
 static void add_names(audit_note *n, const api_request *req)
 {
     size_t bytes = 0;
     for (size_t i = 0; i < req->n_names; i++) {
-        const api_name *name = &req->names[i];
-        ob_cleanup(ob_freep) char *text = name->name && *name->of
-                                              ? resource_batch_arn(req, name->of, name->name)
-                                              : ob_strdup(name->text);
-        if (!add(n, text, &bytes))
+        ob_cleanup(ob_freep) char *text = shown_name(req, &req->names[i]);
+        if (!add(n, text, NAME_MAX_SHOWN, &bytes))
             return;
     }
 }
@@ -111,15 +146,29 @@ static void add_jobs(audit_note *n, const api_request *req)
     {
         if (!json_is_string(job))
             continue;
-        ob_cleanup(ob_freep) char *text = resource_batch_arn(req, "job", json_string_value(job));
-        if (!add(n, text, &bytes))
+        ob_cleanup(ob_freep) char *id = audit_job_id(json_string_value(job));
+        ob_cleanup(ob_freep) char *text = resource_batch_arn(req, "job", id);
+        if (!add(n, text, JOB_MAX_SHOWN, &bytes))
             return;
     }
+}
+
+/* What has failed by a mistake of the caller has changed nothing; of an error of ours, where 'rep'
+ * has no code yet, nobody knows. What needs no right gives nothing that the key does not have. */
+static bool may_have_changed(const api_request *req, const api_reply *rep)
+{
+    const access_rule *rule = req->op->access;
+    if (rep->code)
+        return rep->status >= 500;
+    if (rule && rule->one_by_one)
+        return json_array_size(json_object_get(rep->body, "successful")) > 0;
+    return !rule || rule->needs == ACCESS_NEEDS_RIGHT;
 }
 
 void audit_note_request(audit_note *n, const api_request *req, const api_reply *rep)
 {
     n->refused = rep->code && strcmp(rep->code, "AccessDeniedException") == 0;
+    n->changed = req->op->audit == AUDIT_EACH && may_have_changed(req, rep);
     if (!n->refused && req->op->audit != AUDIT_EACH)
         return;
     if (req->op->access && req->op->access->one_by_one)

@@ -181,8 +181,8 @@ static int identify(exchange *x, caller *c, api_reply *rep)
         .body = x->w->body,
         .body_len = x->body_len,
     };
-    int r = authenticate(x->w->common->ctx, x->w->sigv4, &signed_request,
-                         api_service(x->protocol), time(NULL), c, rep);
+    int r = authenticate(x->w->common->ctx, x->w->sigv4, &signed_request, api_service(x->protocol),
+                         time(NULL), c, rep);
     if (r == 0) {
         audit_note_caller(&x->audit, &c->key, c->auth.region);
     } else if (rep->code) { /* who it claims to be, and what it asks for */
