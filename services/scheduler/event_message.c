@@ -1,6 +1,6 @@
-/* Renders events: the job's stored detail is copied, with the content of the event row inserted
- * (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail at the time of the change).
- * Owns nothing. Any thread. */
+/* Renders events: what a job's events have in common (event_job.c), with the content of the event
+ * row inserted (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail at the time of
+ * the change). Owns nothing. Thread: the owner of the jobs. */
 #include "event_message.h"
 
 #include <inttypes.h>
@@ -8,7 +8,6 @@
 #include <string.h>
 #include <time.h>
 
-#include "detail.h"
 #include "ob/db.h"
 #include "ob/digest.h"
 #include "ob/id.h"
@@ -16,16 +15,13 @@
 #include "ob/rows.h"
 #include "scheduler_store.h"
 
-#define ARRAY_MAX                                                                                  \
-    (32LL << 20)                 /* bytes that one transition of all children of an array may take \
-                                  */
-#define DEFINITION_IN_STREAM 200 /* characters of the definition's name in a log stream's name */
+/* Bytes that one transition of all children of an array may take. */
+#define ARRAY_MAX (32LL << 20)
 
 typedef struct subject {
-    ob_job_ref ref;
+    event_job *job;
+    int32_t index;        /* -1: the job itself */
     char id[OB_RUN_TEXT]; /* <uuid> or <uuid>:<index> */
-    const char *detail, *definition;
-    detail_arn arn; /* region and account */
     ob_job_state state;
 } subject;
 
@@ -41,13 +37,28 @@ static void add_span(ob_buf *t, detail_span span)
     ob_buf_add(t, span.at, span.len);
 }
 
+static void add_scope(ob_buf *t, const subject *s)
+{
+    add_span(t, s->job->arn.region);
+    ob_buf_str(t, ":");
+    add_span(t, s->job->arn.account);
+}
+
 static void add_job_arn(ob_buf *t, const subject *s)
 {
     ob_buf_str(t, "\"arn:aws:batch:");
-    add_span(t, s->arn.region);
-    ob_buf_str(t, ":");
-    add_span(t, s->arn.account);
-    ob_buf_addf(t, ":job/%s\"", s->id);
+    add_scope(t, s);
+    ob_buf_str(t, ":job/");
+    ob_buf_str(t, s->id);
+    ob_buf_str(t, "\"");
+}
+
+/* ,"name": */
+static void add_name(ob_buf *t, const char *name)
+{
+    ob_buf_str(t, ",\"");
+    ob_buf_str(t, name);
+    ob_buf_str(t, "\":");
 }
 
 static void add_ecs_arn(ob_buf *t,
@@ -57,53 +68,54 @@ static void add_ecs_arn(ob_buf *t,
                         const char *cluster,
                         const char *id)
 {
-    ob_buf_addf(t, ",\"%s\":\"arn:aws:ecs:", name);
-    add_span(t, s->arn.region);
+    add_name(t, name);
+    ob_buf_str(t, "\"arn:aws:ecs:");
+    add_scope(t, s);
     ob_buf_str(t, ":");
-    add_span(t, s->arn.account);
-    ob_buf_addf(t, ":%s/%s/%s\"", kind, cluster, id);
+    ob_buf_str(t, kind);
+    ob_buf_str(t, "/");
+    ob_buf_str(t, cluster);
+    ob_buf_str(t, "/");
+    ob_buf_str(t, id);
+    ob_buf_str(t, "\"");
 }
 
-/* The prefix of its log streams' names, as it is written in the detail or the definition's name.
- * False: its output goes elsewhere. */
-static bool stream_prefix(const subject *s, detail_span *ret)
+static void add_number(ob_buf *t, const char *name, const char *number)
 {
-    detail_span container, config, options;
-    *ret = (detail_span){ s->definition, strnlen(s->definition, DEFINITION_IN_STREAM) };
-    if (!detail_get(s->detail, "container", &container) ||
-        !detail_get(container.at, "logConfiguration", &config))
-        return true;
-    detail_span driver = detail_string(config.at, "logDriver"), prefix = { 0 };
-    if (detail_get(config.at, "options", &options))
-        prefix = detail_string(options.at, "awslogs-stream-prefix");
-    if (prefix.len)
-        *ret = prefix;
-    return driver.len == 0 || detail_is(&driver, "awslogs");
+    if (!number)
+        return;
+    add_name(t, name);
+    ob_buf_str(t, number);
+}
+
+static void add_text(ob_buf *t, const char *name, const char *text)
+{
+    if (!text)
+        return;
+    add_name(t, name);
+    ob_buf_json(t, text);
 }
 
 /* Members of a container that are known only at run time; each begins with a comma. */
 static void add_run(ob_buf *t, const subject *s, const run_view *run)
 {
     if (run->instance && run->cluster) {
-        ob_run_ref ref = { .id = s->ref.id, .index = s->ref.index, .run = run->run };
+        ob_run_ref ref = { .id = s->job->id, .index = s->index, .run = run->run };
         char task[OB_TASK_TEXT];
         ob_run_task_id(&ref, task);
         add_ecs_arn(t, "containerInstanceArn", s, "container-instance", run->cluster,
                     run->instance);
         add_ecs_arn(t, "taskArn", s, "task", run->cluster, task);
-        detail_span prefix;
-        if (run->started && stream_prefix(s, &prefix)) {
+        if (run->started && s->job->has_stream) {
             ob_buf_str(t, ",\"logStreamName\":\"");
-            add_span(t, prefix);
-            ob_buf_addf(t, "/default/%s\"", task);
+            add_span(t, s->job->stream);
+            ob_buf_str(t, "/default/");
+            ob_buf_str(t, task);
+            ob_buf_str(t, "\"");
         }
     }
-    if (run->exit_code)
-        ob_buf_addf(t, ",\"exitCode\":%s", run->exit_code);
-    if (run->reason) {
-        ob_buf_str(t, ",\"reason\":");
-        ob_buf_json(t, run->reason);
-    }
+    add_number(t, "exitCode", run->exit_code);
+    add_text(t, "reason", run->reason);
 }
 
 static run_view attempt_run(const PGresult *attempts, int row)
@@ -121,7 +133,7 @@ static run_view attempt_run(const PGresult *attempts, int row)
 /* Orders an attempt's row against the subject's job. */
 static int cmp_job(const subject *s, const PGresult *attempts, int row)
 {
-    return strncmp(ob_col(attempts, row, ATTEMPT_JOB_ID), s->id, OB_UUID_TEXT - 1);
+    return strcmp(ob_col(attempts, row, ATTEMPT_JOB_ID), s->job->key);
 }
 
 /* The first attempt of the subject's job; they are ordered by it. */
@@ -138,20 +150,6 @@ static int first_attempt(const subject *s, const PGresult *attempts)
     return low;
 }
 
-static void add_time(ob_buf *t, const char *name, const char *at_ms)
-{
-    if (at_ms)
-        ob_buf_addf(t, ",\"%s\":%s", name, at_ms);
-}
-
-static void add_reason(ob_buf *t, const char *name, const char *reason)
-{
-    if (!reason)
-        return;
-    ob_buf_addf(t, ",\"%s\":", name);
-    ob_buf_json(t, reason);
-}
-
 /* Returns the row of the last attempt, -1 without one. */
 static int add_attempts(ob_buf *t, const subject *s, const PGresult *attempts, int64_t ended)
 {
@@ -161,16 +159,17 @@ static int add_attempts(ob_buf *t, const subject *s, const PGresult *attempts, i
     for (int i = rows ? first_attempt(s, attempts) : 0; i < rows && cmp_job(s, attempts, i) == 0;
          i++) {
         /* An attempt of this child that had ended at the event. */
-        if (ob_col_int(attempts, i, ATTEMPT_IDX, -1) != s->ref.index ||
+        if (ob_col_int(attempts, i, ATTEMPT_IDX, -1) != s->index ||
             ob_col_int(attempts, i, ATTEMPT_ATTEMPT, 0) > ended)
             continue;
         run_view run = attempt_run(attempts, i);
-        ob_buf_addf(t, "%s{\"container\":{\"networkInterfaces\":[]", last >= 0 ? "," : "");
+        ob_buf_str(t, last >= 0 ? "," : "");
+        ob_buf_str(t, "{\"container\":{\"networkInterfaces\":[]");
         add_run(t, s, &run);
         ob_buf_str(t, "}");
-        add_time(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED_AT_MS));
-        add_time(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED_AT_MS));
-        add_reason(t, "statusReason", ob_col(attempts, i, ATTEMPT_REASON));
+        add_number(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED_AT_MS));
+        add_number(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED_AT_MS));
+        add_text(t, "statusReason", ob_col(attempts, i, ATTEMPT_REASON));
         ob_buf_str(t, "}");
         last = i;
     }
@@ -196,11 +195,11 @@ latest_run(const subject *s, const PGresult *events, int row, const PGresult *at
 
 static void add_array(ob_buf *t, const subject *s, const PGresult *events, int row)
 {
-    int64_t size = ob_col_int(events, row, EVENT_ARRAY_SIZE, 0);
+    int64_t size = s->job->array_size;
     if (size == 0)
         return;
-    if (s->ref.index >= 0) {
-        ob_buf_addf(t, ",\"arrayProperties\":{\"index\":%d}", s->ref.index);
+    if (s->index >= 0) {
+        ob_buf_addf(t, ",\"arrayProperties\":{\"index\":%d}", s->index);
         return;
     }
     ob_buf_addf(t, ",\"arrayProperties\":{\"size\":%" PRId64 ",\"statusSummary\":{", size);
@@ -217,75 +216,33 @@ static void add_array(ob_buf *t, const subject *s, const PGresult *events, int r
     ob_buf_str(t, "}}");
 }
 
-/* A member that is longer than this is left out of a lean event, or empty in it. */
-#define LEAN_MAX 256
-
-/* A member as it is stored. */
-static void add_member(ob_buf *t, const detail_span *key, const detail_span *value, bool lean)
+static void add_part(ob_buf *t, const ob_buf *from, size_t begin, size_t end)
 {
-    bool empty = lean && value->len > LEAN_MAX;
-    if (empty && value->at[0] != '[' && value->at[0] != '{')
-        return;
-    ob_buf_str(t, ",\"");
-    add_span(t, *key);
-    ob_buf_str(t, "\":");
-    if (empty)
-        ob_buf_str(t, value->at[0] == '[' ? "[]" : "{}");
-    else
-        add_span(t, *value);
+    if (end > begin)
+        ob_buf_add(t, from->at + begin, end - begin);
 }
 
-/* Members of the stored detail that the event replaces. */
-static bool is_ours(const detail_span *key)
-{
-    static const char *const names[] = {
-        "jobArn",    "jobId",     "attempts",        "status",      "statusReason",
-        "startedAt", "stoppedAt", "arrayProperties", "isCancelled", "isTerminated",
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-        if (detail_is(key, names[i]))
-            return true;
-    }
-    return false;
-}
-
-/* An object with its members and more after them; each of 'more' begins with a comma. */
-static void
-add_object(ob_buf *t, const char *name, const detail_span *object, const ob_buf *more, bool lean)
-{
-    ob_buf members = { 0 };
-    const char *pos = object->at;
-    detail_span key, value;
-    while (detail_next(&pos, &key, &value))
-        add_member(&members, &key, &value, lean);
-    if (more->len)
-        ob_buf_add(&members, more->at, more->len);
-    ob_buf_addf(t, ",\"%s\":{", name);
-    if (members.len)
-        ob_buf_add(t, members.at + 1, members.len - 1);
-    ob_buf_str(t, "}");
-    ob_buf_done(&members);
-}
-
+/* What the job's events have in common, with members of this one in the gaps. run: begins with a
+ * comma, or is empty. */
 static void add_stored(ob_buf *t, const subject *s, const ob_buf *run, bool lean)
 {
-    const char *pos = s->detail;
-    detail_span key, value;
-    while (detail_next(&pos, &key, &value)) {
-        if (is_ours(&key))
-            continue;
-        if (detail_is(&key, "container") && value.at[0] == '{') {
-            add_object(t, "container", &value, run, lean);
-        } else if (detail_is(&key, "tags") && value.at[0] == '{') {
-            ob_buf arn = { 0 };
-            ob_buf_str(&arn, ",\"resourceArn\":");
-            add_job_arn(&arn, s);
-            add_object(t, "tags", &value, &arn, false);
-            ob_buf_done(&arn);
-        } else {
-            add_member(t, &key, &value, lean);
+    const event_members *m = event_job_members(s->job, lean);
+    size_t at = 0;
+    for (size_t i = 0; i < m->n_gaps; i++) {
+        const event_gap *gap = &m->gaps[i];
+        add_part(t, &m->text, at, gap->at);
+        at = gap->at;
+        switch (gap->kind) {
+        case EVENT_GAP_RUN:
+            add_part(t, run, gap->is_first, run->len);
+            break;
+        case EVENT_GAP_ARN:
+            ob_buf_str(t, gap->is_first ? "\"resourceArn\":" : ",\"resourceArn\":");
+            add_job_arn(t, s);
+            break;
         }
     }
+    add_part(t, &m->text, at, m->text.len);
 }
 
 /* Derived from (round, n, index) and the job, so repeated events have the same id; RFC 9562 version
@@ -313,48 +270,51 @@ static void add_envelope(ob_buf *t, const PGresult *events, int row, const subje
     (void)gmtime_r(&at, &utc);
     (void)strftime(when, sizeof(when), "%Y-%m-%dT%H:%M:%SZ", &utc);
     bool blocked = ob_col_bool(events, row, EVENT_BLOCKED);
-    ob_buf_addf(t,
-                "{\"version\":\"0\",\"id\":\"%s\",\"detail-type\":\"%s\","
-                "\"source\":\"aws.batch\",\"account\":\"",
-                id, blocked ? "Batch Job Queue Blocked" : "Batch Job State Change");
-    add_span(t, s->arn.account);
-    ob_buf_addf(t, "\",\"time\":\"%s\",\"region\":\"", when);
-    add_span(t, s->arn.region);
+    ob_buf_str(t, "{\"version\":\"0\",\"id\":\"");
+    ob_buf_str(t, id);
+    ob_buf_str(t, "\",\"detail-type\":\"");
+    ob_buf_str(t, blocked ? "Batch Job Queue Blocked" : "Batch Job State Change");
+    ob_buf_str(t, "\",\"source\":\"aws.batch\",\"account\":\"");
+    add_span(t, s->job->arn.account);
+    ob_buf_str(t, "\",\"time\":\"");
+    ob_buf_str(t, when);
+    ob_buf_str(t, "\",\"region\":\"");
+    add_span(t, s->job->arn.region);
     ob_buf_str(t, "\",\"resources\":[");
     add_job_arn(t, s);
     if (blocked) {
         ob_buf_str(t, ",\"");
-        add_span(t, detail_string(s->detail, "jobQueue"));
+        add_span(t, detail_string(s->job->detail, "jobQueue"));
         ob_buf_str(t, "\"");
     }
     ob_buf_str(t, "],\"detail\":{\"jobArn\":");
     add_job_arn(t, s);
-    ob_buf_addf(t, ",\"jobId\":\"%s\"", s->id);
+    ob_buf_str(t, ",\"jobId\":\"");
+    ob_buf_str(t, s->id);
+    ob_buf_str(t, "\"");
 }
 
-bool event_is_lean(const PGresult *events, int row, int32_t index)
+bool event_is_lean(const event_job *job, int32_t index)
 {
-    int64_t size = ob_col_int(events, row, EVENT_ARRAY_SIZE, 0);
-    return index >= 0 && size * (int64_t)strlen(ob_col(events, row, EVENT_DETAIL)) > ARRAY_MAX;
+    return index >= 0 && job->array_size * (int64_t)job->detail_len > ARRAY_MAX;
 }
 
 void event_render(ob_buf *out,
                   const PGresult *events,
                   int row,
+                  event_job *job,
                   int32_t index,
                   const PGresult *attempts,
                   bool lean)
 {
     subject s = {
-        .ref.index = index,
-        .detail = ob_col(events, row, EVENT_DETAIL),
-        .definition = ob_col(events, row, EVENT_DEFINITION),
+        .job = job,
+        .index = index,
         .state = (ob_job_state)ob_col_int(events, row, EVENT_STATE, 0),
     };
+    const ob_job_ref ref = { .id = job->id, .index = index };
     int64_t flags = ob_col_int(events, row, EVENT_FLAGS, 0);
-    (void)ob_col_uuid(events, row, EVENT_JOB_ID, &s.ref.id);
-    ob_job_ref_format(&s.ref, s.id);
-    s.arn = detail_arn_of(s.detail, "jobArn");
+    ob_job_ref_format(&ref, s.id);
 
     ob_buf attempts_text = { 0 }, run_text = { 0 };
     int last =
@@ -364,13 +324,15 @@ void event_render(ob_buf *out,
 
     add_envelope(out, events, row, &s);
     add_stored(out, &s, &run_text, lean);
-    ob_buf_addf(out, ",\"status\":\"%s\"", ob_job_state_name(s.state));
-    add_reason(out, "statusReason", ob_col(events, row, EVENT_REASON));
+    ob_buf_str(out, ",\"status\":\"");
+    ob_buf_str(out, ob_job_state_name(s.state));
+    ob_buf_str(out, "\"");
+    add_text(out, "statusReason", ob_col(events, row, EVENT_REASON));
     const char *started = ob_col(events, row, EVENT_STARTED_AT_MS);
     if (!started && last >= 0)
         started = ob_col(attempts, last, ATTEMPT_STARTED_AT_MS);
-    add_time(out, "startedAt", started);
-    add_time(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED_AT_MS));
+    add_number(out, "startedAt", started);
+    add_number(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED_AT_MS));
     ob_buf_add(out, attempts_text.at, attempts_text.len);
     add_array(out, &s, events, row);
     if (flags & OB_FLAG_CANCELLED)

@@ -1,22 +1,24 @@
-/* A job_event row as EventBridge's "Batch Job State Change". Pure. */
+/* A job_event row as EventBridge's "Batch Job State Change". Changes nothing but what the job has
+ * rendered. Thread: the owner of the jobs. */
 #pragma once
 
 #include <libpq-fe.h>
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "ob/buf.h"
+#include "event_job.h"
 
 /* Would the events of all children of this array be too large if each repeated the whole job? Then
  * those of its children are lean. */
-bool event_is_lean(const PGresult *events, int row, int32_t index);
+bool event_is_lean(const event_job *job, int32_t index);
 
-/* Appends the event of row 'row' of store_events, for the job itself (index -1) or the child
- * 'index'. attempts: rows of store_attempts that include this job's, or NULL. lean: without the
- * largest submitted parts (docs/messages.md). */
+/* Appends the event of row 'row' of store_events, which is about 'job', for the job itself (index
+ * -1) or the child 'index'. attempts: rows of store_attempts that include this job's, or NULL.
+ * lean: without the largest submitted parts (docs/messages.md). */
 void event_render(ob_buf *out,
                   const PGresult *events,
                   int row,
+                  event_job *job,
                   int32_t index,
                   const PGresult *attempts,
                   bool lean);

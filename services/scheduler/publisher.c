@@ -53,6 +53,7 @@ struct publisher {
     bool failing; /* the last try */
     bool wiped;
     int64_t checked_at_ms;
+    event_jobs jobs; /* of the last rows */
     ob_buf event;
 };
 
@@ -220,31 +221,32 @@ static int skip(publisher *p, const PGresult *events, int row, int32_t index)
 static int send_event(publisher *p,
                       const PGresult *events,
                       int row,
+                      event_job *job,
                       int32_t index,
                       const PGresult *attempts,
                       ob_error *err)
 {
-    bool lean = event_is_lean(events, row, index);
+    bool lean = event_is_lean(job, index);
     ob_buf_clear(&p->event);
-    event_render(&p->event, events, row, index, attempts, lean);
+    event_render(&p->event, events, row, job, index, attempts, lean);
     if (p->event.len > EVENT_MAX && !lean) {
         ob_buf_clear(&p->event);
-        event_render(&p->event, events, row, index, attempts, true);
+        event_render(&p->event, events, row, job, index, attempts, true);
     }
-    int r =
-        p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, ob_col(events, row, EVENT_JOB_ID), err);
+    int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, job->key, err);
     return r == -EMSGSIZE ? skip(p, events, row, index) : r;
 }
 
 static int
 send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts, ob_error *err)
 {
-    if (!ob_col(events, row, EVENT_DEFINITION))
+    event_job *job = event_jobs_find(&p->jobs, ob_col(events, row, EVENT_JOB_ID));
+    if (!job)
         return 0; /* the job is gone (retention), and nobody asks for its events */
     int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
     int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
     for (int32_t index = lo; index <= hi; index++) {
-        int r = send_event(p, events, row, index, attempts, err);
+        int r = send_event(p, events, row, job, index, attempts, err);
         if (r < 0)
             return r;
     }
@@ -299,6 +301,8 @@ static int publish_batch(publisher *p, ob_error *err)
         r = store_events(p->db, p->round, p->n, BATCH_ROWS, &events, err);
     int rows = r == 0 ? PQntuples(events) : 0;
     if (r == 0 && rows > 0)
+        r = event_jobs_read(&p->jobs, p->db, events, err);
+    if (r == 0 && rows > 0)
         r = read_attempts(p, events, &attempts, err);
     if (r < 0 || rows == 0)
         return r;
@@ -306,6 +310,7 @@ static int publish_batch(publisher *p, ob_error *err)
     p->failed = 0;
     for (int i = 0; i < rows && r == 0; i++)
         r = send_row(p, events, i, attempts, err);
+    event_jobs_shrink(&p->jobs);
     int acked = wait_for_acks(p, r < 0 ? NULL : err);
     if (r < 0 || acked < 0)
         return r < 0 ? r : acked;
@@ -438,6 +443,7 @@ void publisher_free(publisher *p)
     ob_db_free(p->db);
     pthread_cond_destroy(&p->changed);
     pthread_mutex_destroy(&p->lock);
+    event_jobs_done(&p->jobs);
     ob_buf_done(&p->event);
     free(p->pg);
     free(p);

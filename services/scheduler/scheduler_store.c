@@ -139,6 +139,13 @@ int store_events(
     return ob_db_exec(db, STMT_EVENTS, &p, ret, err);
 }
 
+int store_subjects(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    return ob_db_exec(db, STMT_SUBJECTS, &p, ret, err);
+}
+
 int store_attempts(
     ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
 {

@@ -61,6 +61,8 @@ int store_move_watermark(
 /* *ret: EVENT_* */
 int store_events(
     ob_db *db, int64_t after_round, int32_t after_n, int limit, PGresult **ret, ob_error *err);
+/* Those of these jobs that are still there. *ret: SUBJECT_* */
+int store_subjects(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);
 /* Attempts of these jobs, in order. *ret: ATTEMPT_* */
 int store_attempts(
     ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);

@@ -37,16 +37,40 @@ static PGresult *make_row(int columns, const int *at, const char *const *values,
     return res;
 }
 
-static PGresult *
+/* The row of an event, and the job that it is about. */
+typedef struct story {
+    PGresult *event;
+    event_jobs jobs;
+    event_job *job;
+} story;
+
+static story story_of(PGresult *event, const char *detail, const char *array_size)
+{
+    const int at[] = { SUBJECT_ID, SUBJECT_DEFINITION, SUBJECT_ARRAY_SIZE, SUBJECT_DETAIL };
+    const char *const values[] = { JOB, "def", array_size, detail };
+    story s = { .event = event };
+    PGresult *subjects = make_row(SUBJECT_DETAIL + 1, at, values, (int)ARRAY_SIZE(at));
+    event_jobs_take(&s.jobs, subjects);
+    PQclear(subjects);
+    s.job = event_jobs_find(&s.jobs, JOB);
+    assert_non_null(s.job);
+    return s;
+}
+
+static void story_done(story *s)
+{
+    PQclear(s->event);
+    event_jobs_done(&s->jobs);
+}
+
+static story
 make_event_of(const char *detail, const char *state, const char *attempt, const char *array_size)
 {
-    const int at[] = { EVENT_ROUND,         EVENT_N,       EVENT_AT_MS,
-                       EVENT_JOB_ID,        EVENT_IDX_LO,  EVENT_IDX_HI,
-                       EVENT_STATE,         EVENT_ATTEMPT, EVENT_RUN,
-                       EVENT_INSTANCE_ID,   EVENT_CLUSTER, EVENT_STARTED_AT_MS,
-                       EVENT_STOPPED_AT_MS, EVENT_REASON,  EVENT_DEFINITION,
-                       EVENT_ARRAY_SIZE,    EVENT_DETAIL,  EVENT_COUNTS,
-                       EVENT_EXIT_CODE,     EVENT_FLAGS };
+    const int at[] = { EVENT_ROUND,         EVENT_N,           EVENT_AT_MS,   EVENT_JOB_ID,
+                       EVENT_IDX_LO,        EVENT_IDX_HI,      EVENT_STATE,   EVENT_ATTEMPT,
+                       EVENT_RUN,           EVENT_INSTANCE_ID, EVENT_CLUSTER, EVENT_STARTED_AT_MS,
+                       EVENT_STOPPED_AT_MS, EVENT_REASON,      EVENT_COUNTS,  EVENT_EXIT_CODE,
+                       EVENT_FLAGS };
     const char *const values[] = { "7",
                                    "3",
                                    "1700000000999",
@@ -61,24 +85,22 @@ make_event_of(const char *detail, const char *state, const char *attempt, const 
                                    "1699999999000",
                                    "1700000000998",
                                    "why \"so\"",
-                                   "def",
-                                   array_size,
-                                   detail,
                                    "{0,1,2,3,4,5,6}",
                                    "9",
                                    "2" };
-    return make_row(EVENT_DETAIL + 1, at, values, (int)ARRAY_SIZE(at));
+    PGresult *event = make_row(EVENT_BLOCKED + 1, at, values, (int)ARRAY_SIZE(at));
+    return story_of(event, detail, array_size);
 }
 
-static PGresult *make_event(const char *state, const char *attempt, const char *array_size)
+static story make_event(const char *state, const char *attempt, const char *array_size)
 {
     return make_event_of(DETAIL, state, attempt, array_size);
 }
 
-static json_t *render_as(const PGresult *event, int32_t index, const PGresult *attempts, bool lean)
+static json_t *render_as(const story *s, int32_t index, const PGresult *attempts, bool lean)
 {
     ob_buf t = { 0 };
-    event_render(&t, event, 0, index, attempts, lean);
+    event_render(&t, s->event, 0, s->job, index, attempts, lean);
     json_error_t err;
     json_t *json = json_loads(t.at, JSON_REJECT_DUPLICATES, &err);
     if (!json)
@@ -87,9 +109,9 @@ static json_t *render_as(const PGresult *event, int32_t index, const PGresult *a
     return json;
 }
 
-static json_t *render(const PGresult *event, int32_t index, const PGresult *attempts)
+static json_t *render(const story *s, int32_t index, const PGresult *attempts)
 {
-    return render_as(event, index, attempts, false);
+    return render_as(s, index, attempts, false);
 }
 
 static const char *str(const json_t *object, const char *name)
@@ -100,14 +122,14 @@ static const char *str(const json_t *object, const char *name)
 static void an_ended_job_is_told_whole(void **state)
 {
     (void)state;
-    PGresult *event = make_event("6", "1", "0");
+    story event = make_event("6", "1", "0");
     const int at[] = {
         ATTEMPT_JOB_ID,      ATTEMPT_IDX,     ATTEMPT_ATTEMPT, ATTEMPT_RUN,
         ATTEMPT_INSTANCE_ID, ATTEMPT_CLUSTER, ATTEMPT_REASON,  ATTEMPT_STOPPED_AT_MS
     };
     const char *const values[] = { JOB, "-1", "1", "2", "i-1", "ce_Batch_u", "gone", "5" };
     PGresult *attempts = make_row(ATTEMPT_STOPPED_AT_MS + 1, at, values, 8);
-    json_t *json = render(event, -1, attempts);
+    json_t *json = render(&event, -1, attempts);
     assert_string_equal(str(json, "detail-type"), "Batch Job State Change");
     assert_string_equal(str(json, "time"), "2023-11-14T22:13:20Z");
     assert_string_equal(str(json, "account"), "111122223333");
@@ -128,7 +150,7 @@ static void an_ended_job_is_told_whole(void **state)
     assert_string_equal(str(tags, "team"), "x");
     assert_string_equal(str(tags, "resourceArn"), str(detail, "jobArn"));
     json_decref(json);
-    PQclear(event);
+    story_done(&event);
     PQclear(attempts);
 }
 
@@ -137,20 +159,20 @@ static void between_attempts_the_last_one_is_shown(void **state)
 {
     (void)state;
     for (int stopped = 0; stopped <= 1; stopped++) {
-        const int at[] = { EVENT_ROUND,        EVENT_N,          EVENT_AT_MS,  EVENT_JOB_ID,
-                           EVENT_STATE,        EVENT_ATTEMPT,    EVENT_RUN,    EVENT_FLAGS,
-                           EVENT_IDX_LO,       EVENT_DEFINITION, EVENT_DETAIL, EVENT_ARRAY_SIZE,
-                           EVENT_STOPPED_AT_MS };
-        const char *const values[] = { "7",    "3", "9", JOB,  stopped ? "6" : "2",
-                                       "1",    "2", "0", "-1", "def",
-                                       DETAIL, "0", "9" };
-        PGresult *event = make_row(EVENT_DETAIL + 1, at, values, stopped ? 13 : 12);
+        const int at[] = {
+            EVENT_ROUND,   EVENT_N,   EVENT_AT_MS, EVENT_JOB_ID, EVENT_STATE,
+            EVENT_ATTEMPT, EVENT_RUN, EVENT_FLAGS, EVENT_IDX_LO, EVENT_STOPPED_AT_MS
+        };
+        const char *const values[] = { "7", "3", "9", JOB,  stopped ? "6" : "2",
+                                       "1", "2", "0", "-1", "9" };
+        PGresult *row = make_row(EVENT_BLOCKED + 1, at, values, stopped ? 10 : 9);
+        story event = story_of(row, DETAIL, "0");
         const int a[] = { ATTEMPT_JOB_ID,        ATTEMPT_IDX,         ATTEMPT_ATTEMPT,
                           ATTEMPT_RUN,           ATTEMPT_INSTANCE_ID, ATTEMPT_CLUSTER,
                           ATTEMPT_STARTED_AT_MS, ATTEMPT_EXIT_CODE,   ATTEMPT_STOPPED_AT_MS };
         const char *const ended[] = { JOB, "-1", "1", "2", "i-1", "ce_Batch_u", "4", "3", "5" };
         PGresult *attempts = make_row(ATTEMPT_STOPPED_AT_MS + 1, a, ended, 9);
-        json_t *json = render(event, -1, attempts);
+        json_t *json = render(&event, -1, attempts);
         const json_t *detail = json_object_get(json, "detail");
         assert_int_equal(json_integer_value(json_object_get(detail, "startedAt")), 4);
         assert_int_equal(json_integer_value(json_object_get(detail, "stoppedAt")), stopped ? 9 : 0);
@@ -158,7 +180,7 @@ static void between_attempts_the_last_one_is_shown(void **state)
         assert_int_equal(json_integer_value(json_object_get(container, "exitCode")), 3);
         assert_non_null(strstr(str(container, "logStreamName"), "def/default/"));
         json_decref(json);
-        PQclear(event);
+        story_done(&event);
         PQclear(attempts);
     }
 }
@@ -166,9 +188,9 @@ static void between_attempts_the_last_one_is_shown(void **state)
 static void a_child_has_its_own_id_and_index(void **state)
 {
     (void)state;
-    PGresult *event = make_event("2", "0", "10");
-    json_t *json = render(event, 4, NULL), *again = render(event, 4, NULL);
-    json_t *other = render(event, 5, NULL);
+    story event = make_event("2", "0", "10");
+    json_t *json = render(&event, 4, NULL), *again = render(&event, 4, NULL);
+    json_t *other = render(&event, 5, NULL);
     const json_t *detail = json_object_get(json, "detail");
     assert_string_equal(str(detail, "jobId"), JOB ":4");
     assert_non_null(strstr(str(detail, "jobArn"), ":job/" JOB ":4"));
@@ -179,14 +201,14 @@ static void a_child_has_its_own_id_and_index(void **state)
     json_decref(json);
     json_decref(again);
     json_decref(other);
-    PQclear(event);
+    story_done(&event);
 }
 
 static void a_parent_sums_its_children_up(void **state)
 {
     (void)state;
-    PGresult *event = make_event("1", "0", "21");
-    json_t *json = render(event, -1, NULL);
+    story event = make_event("1", "0", "21");
+    json_t *json = render(&event, -1, NULL);
     const json_t *array = json_object_get(json_object_get(json, "detail"), "arrayProperties");
     const json_t *summary = json_object_get(array, "statusSummary");
     assert_int_equal(json_integer_value(json_object_get(array, "size")), 21);
@@ -194,19 +216,19 @@ static void a_parent_sums_its_children_up(void **state)
     assert_int_equal(json_integer_value(json_object_get(summary, "SUBMITTED")), 0);
     assert_int_equal(json_integer_value(json_object_get(summary, "FAILED")), 6);
     json_decref(json);
-    PQclear(event);
+    story_done(&event);
 }
 
 static void a_starting_job_has_no_log_yet(void **state)
 {
     (void)state;
-    PGresult *event = make_event("3", "0", "0");
-    json_t *json = render(event, -1, NULL);
+    story event = make_event("3", "0", "0");
+    json_t *json = render(&event, -1, NULL);
     const json_t *container = json_object_get(json_object_get(json, "detail"), "container");
     assert_non_null(json_object_get(container, "taskArn"));
     assert_null(json_object_get(container, "logStreamName"));
     json_decref(json);
-    PQclear(event);
+    story_done(&event);
 }
 
 static void a_log_is_where_the_definition_sends_it(void **state)
@@ -224,8 +246,8 @@ static void a_log_is_where_the_definition_sends_it(void **state)
         ob_cleanup(ob_freep) char *job = ob_strf("{\"jobArn\":\"arn:aws:batch:r:1:job/" JOB
                                                  "\",\"container\":{\"logConfiguration\":%s}}",
                                                  cases[i].config);
-        PGresult *event = make_event_of(job, "4", "0", "0");
-        json_t *json = render(event, -1, NULL);
+        story event = make_event_of(job, "4", "0", "0");
+        json_t *json = render(&event, -1, NULL);
         const json_t *container = json_object_get(json_object_get(json, "detail"), "container");
         const char *stream = str(container, "logStreamName");
         if (cases[i].begins)
@@ -233,7 +255,7 @@ static void a_log_is_where_the_definition_sends_it(void **state)
         else
             assert_null(stream);
         json_decref(json);
-        PQclear(event);
+        story_done(&event);
     }
 }
 
@@ -300,15 +322,15 @@ static void children_of_large_arrays_are_told_without_the_largest_parts(void **s
                 "\"environment\":[{\"name\":\"A\",\"value\":\"%s\"}],\"ulimits\":[]}}",
                 filler, filler, filler, filler);
     free(filler);
-    PGresult *of_many = make_event_of(detail, "4", "0", "10000");
-    PGresult *of_few = make_event_of(detail, "4", "0", "100");
-    PGresult *small = make_event_of(DETAIL, "4", "0", "10000");
-    assert_true(event_is_lean(of_many, 0, 7));
-    assert_false(event_is_lean(of_many, 0, -1)); /* the array itself has all */
-    assert_false(event_is_lean(of_few, 0, 7));
-    assert_false(event_is_lean(small, 0, 7));
+    story of_many = make_event_of(detail, "4", "0", "10000");
+    story of_few = make_event_of(detail, "4", "0", "100");
+    story small = make_event_of(DETAIL, "4", "0", "10000");
+    assert_true(event_is_lean(of_many.job, 7));
+    assert_false(event_is_lean(of_many.job, -1)); /* the array itself has all */
+    assert_false(event_is_lean(of_few.job, 7));
+    assert_false(event_is_lean(small.job, 7));
 
-    json_t *json = render_as(of_many, 7, NULL, true);
+    json_t *json = render_as(&of_many, 7, NULL, true);
     const json_t *told = json_object_get(json, "detail");
     const json_t *container = json_object_get(told, "container");
     assert_true(json_dumpb(json, NULL, 0, 0) < 2500);
@@ -324,15 +346,61 @@ static void children_of_large_arrays_are_told_without_the_largest_parts(void **s
     assert_int_equal(
         json_integer_value(json_object_get(json_object_get(told, "arrayProperties"), "index")), 7);
     json_decref(json);
-    PQclear(of_many);
-    PQclear(of_few);
-    PQclear(small);
+    story_done(&of_many);
+    story_done(&of_few);
+    story_done(&small);
+}
+
+#define HEAD "\"jobArn\":\"arn:aws:batch:r:1:job/" JOB "\",\"jobId\":\"" JOB "\""
+#define ENVELOPE                                                                                   \
+    "{\"version\":\"0\",\"id\":\"ebb36a10-ac61-8543-b94f-bc4d9ca39ad4\","                          \
+    "\"detail-type\":\"Batch Job State Change\",\"source\":\"aws.batch\",\"account\":\"1\","       \
+    "\"time\":\"2023-11-14T22:13:20Z\",\"region\":\"r\","                                          \
+    "\"resources\":[\"arn:aws:batch:r:1:job/" JOB "\"],\"detail\":{" HEAD
+#define TAIL                                                                                       \
+    "\"status\":\"RUNNABLE\",\"statusReason\":\"why \\\"so\\\"\",\"startedAt\":1699999999000,"     \
+    "\"stoppedAt\":1700000000998,\"attempts\":[],\"isTerminated\":true}}"
+#define RUN                                                                                        \
+    "\"containerInstanceArn\":\"arn:aws:ecs:r:1:container-instance/ce_Batch_u/i-1\","              \
+    "\"taskArn\":\"arn:aws:ecs:r:1:task/ce_Batch_u/ba09e6fab495d8e8a31fefadbbc8c711\","            \
+    "\"logStreamName\":\"def/default/ba09e6fab495d8e8a31fefadbbc8c711\",\"exitCode\":9"
+#define ARN "\"resourceArn\":\"arn:aws:batch:r:1:job/" JOB "\""
+
+/* Wherever the objects stand into which an event puts members of its own, and whatever they hold;
+ * the first event of a job and a later one. */
+static void what_is_stored_is_told_in_its_order(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *stored, *told;
+    } cases[] = {
+        { ",\"a\":1,\"container\":{\"image\":\"i\"},\"b\":[2],\"tags\":{\"t\":\"x\"},\"c\":3",
+          ",\"a\":1,\"container\":{\"image\":\"i\"," RUN "},\"b\":[2],\"tags\":{\"t\":\"x\"," ARN
+          "},\"c\":3," },
+        { ",\"tags\":{},\"status\":\"SUBMITTED\",\"container\":{}",
+          ",\"tags\":{" ARN "},\"container\":{" RUN "}," },
+        { ",\"container\":null,\"attempts\":[1]", ",\"container\":null," },
+        { "", "," },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ob_cleanup(ob_freep) char *job = ob_strf("{" HEAD "%s}", cases[i].stored);
+        ob_cleanup(ob_freep) char *want = ob_strf(ENVELOPE "%s" TAIL, cases[i].told);
+        story event = make_event_of(job, "2", "0", "0");
+        for (int times = 0; times < 2; times++) {
+            ob_buf t = { 0 };
+            event_render(&t, event.event, 0, event.job, -1, NULL, false);
+            assert_string_equal(t.at, want);
+            ob_buf_done(&t);
+        }
+        story_done(&event);
+    }
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(children_of_large_arrays_are_told_without_the_largest_parts),
+        cmocka_unit_test(what_is_stored_is_told_in_its_order),
         cmocka_unit_test(an_ended_job_is_told_whole),
         cmocka_unit_test(between_attempts_the_last_one_is_shown),
         cmocka_unit_test(a_child_has_its_own_id_and_index),

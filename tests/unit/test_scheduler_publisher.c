@@ -1,6 +1,6 @@
 /* The publisher, with a broker in memory and a database of its own: an event that is too large
- * blocks no other, a publisher without progress reports it, and one whose producer failed for good
- * goes on. */
+ * blocks no other, a job's events are whole however they are read, a publisher without progress
+ * reports it, and one whose producer failed for good goes on. */
 #include "bus_mock.h"
 
 #include "migrated.h"
@@ -16,6 +16,9 @@
 #define EVENT_MAX (256 * 1024)
 #define LOOK_MS 5000 /* so often it looks by itself */
 #define INIT_PRODUCER_ID 22
+#define HEARD_MAX 2048
+#define ROWS 1102       /* of events: it reads 500 at a time */
+#define LARGE_PART 5000 /* more than it keeps of a job for the next rows */
 
 static own_server server;
 static ob_db *db;
@@ -25,7 +28,7 @@ static publisher *it;
 typedef struct heard {
     int n;
     size_t longest;
-    json_t *details[16];
+    json_t *details[HEARD_MAX];
 } heard;
 static heard told;
 
@@ -34,7 +37,7 @@ static void on_told(const ob_bus_msg *msg, void *arg)
     (void)arg;
     json_auto_t *event = json_loadb(msg->data, msg->len, 0, NULL);
     assert_non_null(event);
-    assert_true(told.n < 16);
+    assert_true(told.n < HEARD_MAX);
     told.longest = msg->len > told.longest ? msg->len : told.longest;
     told.details[told.n++] = json_incref(json_object_get(event, "detail"));
 }
@@ -159,6 +162,47 @@ static void an_event_that_is_too_large_holds_nobody_up(void **state)
     assert_int_equal(json_array_size(json_object_get(container_of(2), "environment")), 1);
 }
 
+/* Events of a small job, of a large one, of an array and of a job that retention has deleted, in
+ * turns, and more than are read at a time. */
+static void a_job_s_events_are_whole_on_both_sides_of_what_is_read_at_once(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    static const char *const job_of[] = { JOB "4", JOB "5", JOB "6:0", JOB "6:1", JOB "6:2" };
+    static const size_t env_of[] = { 1, LARGE_PART, 2, 2, 2 };
+    int before = told.n, all = 5 * (ROWS / 4) + 2;
+    ob_cleanup(ob_freep) char *large = ob_strf("repeat('w', %d)", LARGE_PART);
+    ob_cleanup(ob_freep) char *events = ob_strf(
+        "INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state, reason)"
+        " SELECT 1, 1000 + i, 5, ('" JOB
+        "' || (4 + i %% 4))::uuid, CASE i %% 4 WHEN 2 THEN 0 ELSE -1"
+        " END, CASE i %% 4 WHEN 2 THEN 2 ELSE -1 END, 2, i::text FROM generate_series(0, %d) i",
+        ROWS - 1);
+    add_job(4, "'v'", "'x'");
+    add_job(5, large, "'x'");
+    add_job(6, "'ab'", "'x'");
+    sql("UPDATE job SET array_size = 3 WHERE id = '" JOB "6'");
+    sql(events);
+    publisher_kick(it);
+    poll_until(reader, &told.n, before + all);
+    poll_for(reader, 300);
+    assert_int_equal(told.n, before + all);
+    for (int i = 0; i < all; i++) {
+        char number[16];
+        int of = i % 5;
+        const json_t *told_of = told.details[before + i];
+        const json_t *env =
+            json_array_get(json_object_get(container_of(before + i), "environment"), 0);
+        (void)snprintf(number, sizeof(number), "%d", i / 5 * 4 + (of < 2 ? of : 2));
+        assert_string_equal(ob_json_str(told_of, "jobId", ""), job_of[of]);
+        assert_string_equal(ob_json_str(told_of, "statusReason", ""), number);
+        assert_int_equal(strlen(ob_json_str(env, "value", "")), env_of[of]);
+        assert_string_equal(ob_json_str(json_object_get(told_of, "tags"), "resourceArn", ""),
+                            ob_json_str(told_of, "jobArn", "-"));
+    }
+}
+
 static void a_publisher_that_does_not_move_shows_it(void **state)
 {
     (void)state;
@@ -200,6 +244,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(one_whose_producers_failed_for_good_goes_on),
         cmocka_unit_test(an_event_that_is_too_large_holds_nobody_up),
+        cmocka_unit_test(a_job_s_events_are_whole_on_both_sides_of_what_is_read_at_once),
         cmocka_unit_test(a_publisher_that_does_not_move_shows_it),
     };
     return cmocka_run_group_tests(tests, start, stop);

@@ -117,7 +117,7 @@ static const char *left(const char *text, size_t chars)
     return *end ? pg_keep(text, (size_t)(end - text)) : text;
 }
 
-static void put_event(pg_run *run, const pg_job_event *e, const pg_job *j)
+static void put_event(pg_run *run, const pg_job_event *e)
 {
     pg_out_row(run);
     pg_put_int(run, e->round);
@@ -139,9 +139,6 @@ static void put_event(pg_run *run, const pg_job_event *e, const pg_job *j)
     pg_put_int(run, e->flags);
     pg_put_text(run, e->counts);
     pg_put_bool(run, e->blocked);
-    pg_put_text(run, j ? j->definition : NULL);
-    pg_put_int(run, j ? j->array_size : PG_NULL);
-    pg_put_text(run, j ? j->detail : NULL);
 }
 
 static void events(pg_run *run)
@@ -149,9 +146,23 @@ static void events(pg_run *run)
     pg_job_event key = { .round = pg_int(run, 0), .n = pg_int(run, 1) + 1 };
     size_t at = pg_from(PG_JOB_EVENT, &key, 2);
     int64_t rows = pg_int(run, 2);
-    for (const pg_rec *rec; rows-- > 0 && (rec = pg_next(run->s, PG_JOB_EVENT, &at));) {
-        const pg_job_event *e = pg_see(run->s, rec);
-        put_event(run, e, pg_get(run->s, PG_JOB, &(pg_job){ .id = e->job_id }));
+    for (const pg_rec *rec; rows-- > 0 && (rec = pg_next(run->s, PG_JOB_EVENT, &at));)
+        put_event(run, pg_see(run->s, rec));
+}
+
+static void subjects(pg_run *run)
+{
+    const pg_arg *ids = &run->args->at[0];
+    ob_uuid *sorted = pg_uuids_sorted(ids);
+    for (size_t i = 0; i < ids->n; i++) {
+        const pg_job *j = pg_get(run->s, PG_JOB, &(pg_job){ .id = sorted[i] });
+        if (!j || (i > 0 && ob_uuid_cmp(&sorted[i - 1], &sorted[i]) == 0))
+            continue;
+        pg_out_row(run);
+        pg_put_uuid(run, &j->id);
+        pg_put_text(run, j->definition);
+        pg_put_int(run, j->array_size);
+        pg_put_text(run, j->detail);
     }
 }
 
@@ -207,9 +218,9 @@ const pg_statement pg_ended_statements[] = {
     { S, "move_watermark", "iiii", NULL, move_watermark },
     { S, "events", "iii",
       "round,n,at_ms,job_id,idx_lo,idx_hi,state,attempt,run,instance_id,cluster,started_at_ms,"
-      "stopped_at_ms,exit_code,container_reason,reason,flags,counts,blocked,definition,array_size,"
-      "detail",
+      "stopped_at_ms,exit_code,container_reason,reason,flags,counts,blocked",
       events },
+    { S, "subjects", "U", "id,definition,array_size,detail", subjects },
     { S, "attempts", "UI",
       "job_id,idx,attempt,run,instance_id,cluster,exit_code,container_reason,reason,started_at_ms,"
       "stopped_at_ms",

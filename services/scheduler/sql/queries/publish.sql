@@ -17,16 +17,17 @@ WHERE (round, n) <= (:round, :n)
 -- name: events
 -- params: after_round bigint, after_n int, rows bigint
 -- columns: EVENT
-SELECT e.round, e.n, e.at_ms, e.job_id, e.idx_lo, e.idx_hi, e.state, e.attempt, e.run,
-    e.instance_id, e.cluster, e.started_at_ms, e.stopped_at_ms, e.exit_code,
-    left(e.container_reason, 255) AS container_reason, left(e.reason, 1024) AS reason,
-    e.flags, e.counts, e.blocked, j.definition, j.array_size, j.detail
-FROM (
-    SELECT * FROM job_event WHERE (round, n) > (:after_round, :after_n)
-    ORDER BY round, n LIMIT :rows
-) e
-LEFT JOIN job j ON j.id = e.job_id
-ORDER BY e.round, e.n;
+SELECT round, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run, instance_id, cluster,
+    started_at_ms, stopped_at_ms, exit_code, left(container_reason, 255) AS container_reason,
+    left(reason, 1024) AS reason, flags, counts, blocked
+FROM job_event WHERE (round, n) > (:after_round, :after_n)
+ORDER BY round, n LIMIT :rows;
+
+-- The jobs of events: each once, however many of its events are published together.
+-- name: subjects
+-- params: ids uuid[]
+-- columns: SUBJECT
+SELECT id, definition, array_size, detail FROM job WHERE id = ANY (:ids);
 
 -- In the order of the jobs and, for each, of the attempts.
 -- name: attempts
