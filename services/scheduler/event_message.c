@@ -118,6 +118,18 @@ static void add_run(ob_buf *t, const subject *s, const run_view *run)
     add_text(t, "reason", run->reason);
 }
 
+static run_view event_run(const subject *s, const PGresult *events, int row)
+{
+    return (run_view){
+        .run = (int32_t)ob_col_int(events, row, EVENT_RUN, 0),
+        .instance = ob_col(events, row, EVENT_INSTANCE_ID),
+        .cluster = ob_col(events, row, EVENT_CLUSTER),
+        .exit_code = ob_col(events, row, EVENT_EXIT_CODE),
+        .reason = ob_col(events, row, EVENT_CONTAINER_REASON),
+        .started = s->state != OB_JOB_STARTING && ob_col(events, row, EVENT_STARTED_AT_MS) != NULL,
+    };
+}
+
 static run_view attempt_run(const PGresult *attempts, int row)
 {
     return (run_view){
@@ -150,6 +162,39 @@ static int first_attempt(const subject *s, const PGresult *attempts)
     return low;
 }
 
+static void add_attempt(ob_buf *t,
+                        const subject *s,
+                        const run_view *run,
+                        const char *started,
+                        const char *stopped,
+                        const char *reason)
+{
+    ob_buf_str(t, "{\"container\":{\"networkInterfaces\":[]");
+    add_run(t, s, run);
+    ob_buf_str(t, "}");
+    add_number(t, "startedAt", started);
+    add_number(t, "stoppedAt", stopped);
+    add_text(t, "statusReason", reason);
+    ob_buf_str(t, "}");
+}
+
+bool event_has_attempts(const PGresult *events, int row)
+{
+    return ob_col_int(events, row, EVENT_ATTEMPT, 0) == 1 &&
+           ob_col_int(events, row, EVENT_RUN, 0) == 1 && ob_col(events, row, EVENT_INSTANCE_ID) &&
+           ob_job_is_final((ob_job_state)ob_col_int(events, row, EVENT_STATE, 0));
+}
+
+static void add_own_attempt(ob_buf *t, const subject *s, const PGresult *events, int row)
+{
+    run_view run = event_run(s, events, row);
+    const char *reason = ob_col(events, row, EVENT_REASON);
+    ob_buf_str(t, ",\"attempts\":[");
+    add_attempt(t, s, &run, ob_col(events, row, EVENT_STARTED_AT_MS),
+                ob_col(events, row, EVENT_STOPPED_AT_MS), reason ? reason : "");
+    ob_buf_str(t, "]");
+}
+
 /* Returns the row of the last attempt, -1 without one. */
 static int add_attempts(ob_buf *t, const subject *s, const PGresult *attempts, int64_t ended)
 {
@@ -164,13 +209,9 @@ static int add_attempts(ob_buf *t, const subject *s, const PGresult *attempts, i
             continue;
         run_view run = attempt_run(attempts, i);
         ob_buf_str(t, last >= 0 ? "," : "");
-        ob_buf_str(t, "{\"container\":{\"networkInterfaces\":[]");
-        add_run(t, s, &run);
-        ob_buf_str(t, "}");
-        add_number(t, "startedAt", ob_col(attempts, i, ATTEMPT_STARTED_AT_MS));
-        add_number(t, "stoppedAt", ob_col(attempts, i, ATTEMPT_STOPPED_AT_MS));
-        add_text(t, "statusReason", ob_col(attempts, i, ATTEMPT_REASON));
-        ob_buf_str(t, "}");
+        add_attempt(t, s, &run, ob_col(attempts, i, ATTEMPT_STARTED_AT_MS),
+                    ob_col(attempts, i, ATTEMPT_STOPPED_AT_MS),
+                    ob_col(attempts, i, ATTEMPT_REASON));
         last = i;
     }
     ob_buf_str(t, "]");
@@ -183,14 +224,7 @@ latest_run(const subject *s, const PGresult *events, int row, const PGresult *at
 {
     if (last >= 0 && !ob_col(events, row, EVENT_INSTANCE_ID))
         return attempt_run(attempts, last);
-    return (run_view){
-        .run = (int32_t)ob_col_int(events, row, EVENT_RUN, 0),
-        .instance = ob_col(events, row, EVENT_INSTANCE_ID),
-        .cluster = ob_col(events, row, EVENT_CLUSTER),
-        .exit_code = ob_col(events, row, EVENT_EXIT_CODE),
-        .reason = ob_col(events, row, EVENT_CONTAINER_REASON),
-        .started = s->state != OB_JOB_STARTING && ob_col(events, row, EVENT_STARTED_AT_MS) != NULL,
-    };
+    return event_run(s, events, row);
 }
 
 static void add_array(ob_buf *t, const subject *s, const PGresult *events, int row)
@@ -317,8 +351,12 @@ void event_render(ob_buf *out,
     ob_job_ref_format(&ref, s.id);
 
     ob_buf attempts_text = { 0 }, run_text = { 0 };
-    int last =
-        add_attempts(&attempts_text, &s, attempts, ob_col_int(events, row, EVENT_ATTEMPT, 0));
+    int last = -1;
+    if (event_has_attempts(events, row))
+        add_own_attempt(&attempts_text, &s, events, row);
+    else
+        last =
+            add_attempts(&attempts_text, &s, attempts, ob_col_int(events, row, EVENT_ATTEMPT, 0));
     run_view run = latest_run(&s, events, row, attempts, last);
     add_run(&run_text, &s, &run);
 

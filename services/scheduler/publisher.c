@@ -253,7 +253,7 @@ send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts
     return 0;
 }
 
-/* The attempts of jobs whose events include attempts. */
+/* The attempts of jobs whose events show more of them than their rows have. */
 static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, ob_error *err)
 {
     int rows = PQntuples(events);
@@ -263,7 +263,7 @@ static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, o
     for (int i = 0; i < rows; i++) {
         ob_uuid id;
         int32_t idx = (int32_t)ob_col_int(events, i, EVENT_IDX_LO, -1);
-        if (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 ||
+        if (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 || event_has_attempts(events, i) ||
             !ob_col_uuid(events, i, EVENT_JOB_ID, &id))
             continue;
         bool twice = false;

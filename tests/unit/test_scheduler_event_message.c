@@ -154,6 +154,31 @@ static void an_ended_job_is_told_whole(void **state)
     PQclear(attempts);
 }
 
+/* Then its row is all there is to say of attempts. */
+static void a_job_that_ends_with_its_first_run_shows_it(void **state)
+{
+    (void)state;
+    story event = make_event("6", "1", "0");
+    assert_false(event_has_attempts(event.event, 0)); /* run 2 */
+    assert_true(PQsetvalue(event.event, 0, EVENT_RUN, (char *)(uintptr_t) "1", 1));
+    assert_true(event_has_attempts(event.event, 0));
+    json_t *json = render(&event, -1, NULL);
+    const json_t *detail = json_object_get(json, "detail");
+    const json_t *attempt = json_array_get(json_object_get(detail, "attempts"), 0);
+    const json_t *container = json_object_get(attempt, "container");
+    assert_int_equal(json_array_size(json_object_get(detail, "attempts")), 1);
+    assert_int_equal(json_integer_value(json_object_get(attempt, "startedAt")), 1699999999000);
+    assert_int_equal(json_integer_value(json_object_get(attempt, "stoppedAt")), 1700000000998);
+    assert_string_equal(str(attempt, "statusReason"), "why \"so\"");
+    assert_int_equal(json_integer_value(json_object_get(container, "exitCode")), 9);
+    assert_string_equal(str(container, "taskArn"),
+                        str(json_object_get(detail, "container"), "taskArn"));
+    json_decref(json);
+    assert_true(PQsetvalue(event.event, 0, EVENT_STATE, (char *)(uintptr_t) "2", 1));
+    assert_false(event_has_attempts(event.event, 0)); /* it is tried again */
+    story_done(&event);
+}
+
 /* Whether it waits for the next attempt or is stopped meanwhile. */
 static void between_attempts_the_last_one_is_shown(void **state)
 {
@@ -402,6 +427,7 @@ int main(void)
         cmocka_unit_test(children_of_large_arrays_are_told_without_the_largest_parts),
         cmocka_unit_test(what_is_stored_is_told_in_its_order),
         cmocka_unit_test(an_ended_job_is_told_whole),
+        cmocka_unit_test(a_job_that_ends_with_its_first_run_shows_it),
         cmocka_unit_test(between_attempts_the_last_one_is_shown),
         cmocka_unit_test(a_child_has_its_own_id_and_index),
         cmocka_unit_test(a_parent_sums_its_children_up),

@@ -287,6 +287,41 @@ static void what_the_leader_before_has_shown_is_not_undercut(void **state)
     assert_int_equal(count("SELECT at_ms FROM job_event WHERE state = 5"), told);
 }
 
+/* Rows of events and of attempts that publishing takes for each other (event_has_attempts). */
+#define FIRST_ENDS                                                                                 \
+    "SELECT count(*) FROM job_event e JOIN attempt a ON a.job_id = e.job_id AND a.idx = e.idx_lo"  \
+    " WHERE e.state IN (5, 6) AND e.attempt = 1 AND e.run = 1 AND e.instance_id IS NOT NULL"
+#define DIFFERENT                                                                                  \
+    FIRST_ENDS                                                                                     \
+    " AND (a.attempt, a.run, a.instance_id, a.cluster, a.exit_code, a.container_reason,"           \
+    " a.reason, a.started_at_ms, a.stopped_at_ms) IS DISTINCT FROM (e.attempt, e.run,"             \
+    " e.instance_id, e.cluster, e.exit_code, e.container_reason,"                                  \
+    " coalesce(e.reason, ''), e.started_at_ms, e.stopped_at_ms)"
+
+static void the_event_of_a_first_run_s_end_says_all_of_its_attempt(void **state)
+{
+    (void)state;
+    if (!server.pid)
+        skip();
+    (void)add_instance();
+    ob_uuid ended = submit(), unstarted = submit(), stopped = submit();
+    turn();
+    int64_t before = count(FIRST_ENDS);
+    report(ended, instance_of(ended), RUN_EXITED);
+    engine_run_report r = { .run = { .id = unstarted, .index = -1, .run = 1 },
+                            .state = RUN_EXITED,
+                            .reason = "CannotPullContainerError: \"so\"" };
+    engine_report(s.engine, instance_of(unstarted), &r);
+    engine_stop(s.engine, &(ob_job_ref){ .id = stopped, .index = -1 }, true, "stopped");
+    turn();
+    report(stopped, instance_of(stopped), RUN_RUNNING);
+    turn();
+    report(stopped, instance_of(stopped), RUN_EXITED);
+    turn();
+    assert_int_equal(count(FIRST_ENDS), before + 3);
+    assert_int_equal(count(DIFFERENT), 0);
+}
+
 static void memory_that_differs_from_the_tables_is_loaded_anew(void **state)
 {
     (void)state;
@@ -360,6 +395,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(instances_that_drain_within_rounds_make_nobody_load),
         cmocka_unit_test(what_the_leader_before_has_shown_is_not_undercut),
+        cmocka_unit_test(the_event_of_a_first_run_s_end_says_all_of_its_attempt),
         cmocka_unit_test(memory_that_differs_from_the_tables_is_loaded_anew),
         cmocka_unit_test(health_names_what_is_unwell_and_counts_what_went_wrong),
     };
