@@ -34,8 +34,8 @@ typedef struct level {
 static void level_begin(level *l)
 {
     ob_buf_clear(&l->t);
-    ob_buf_addf(&l->t, "{\"v\":%d,\"type\":\"demand\",\"epoch\":%" PRId64 ",\"ce\":%" PRId64,
-                OB_MESSAGE_VERSION, l->s->epoch, l->ce_id);
+    ob_message_begin(&l->t, "demand", l->s->epoch);
+    ob_buf_addf(&l->t, ",\"ce\":%" PRId64, l->ce_id);
 }
 
 static void level_begin_use(level *l)

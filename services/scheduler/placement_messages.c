@@ -67,8 +67,8 @@ static void send_placement(
 static void send_fence(scheduler *s)
 {
     ob_buf t = { 0 };
-    ob_buf_addf(&t, "{\"v\":%d,\"type\":\"fence\",\"epoch\":%" PRId64 "}", OB_MESSAGE_VERSION,
-                s->epoch);
+    ob_message_begin(&t, "fence", s->epoch);
+    ob_buf_str(&t, "}");
     for (int32_t i = 0; i < s->partitions; i++) {
         ob_error err = { 0 };
         if (ob_bus_send_clear(s->bus, OB_POINT_SCHEDULER_FENCE, OB_TOPIC_PLACEMENTS, i, NULL, 0,
@@ -83,9 +83,8 @@ static void
 send_bare(scheduler *s, ob_point point, const char *type, const char *instance, const char *salt)
 {
     ob_buf t = { 0 };
-    ob_buf_addf(&t,
-                "{\"v\":%d,\"type\":\"%s\",\"epoch\":%" PRId64 ",\"instance\":", OB_MESSAGE_VERSION,
-                type, s->epoch);
+    ob_message_begin(&t, type, s->epoch);
+    ob_buf_str(&t, ",\"instance\":");
     ob_buf_json(&t, instance);
     ob_buf_str(&t, "}");
     send_placement(s, point, instance, salt, &t);
@@ -147,8 +146,8 @@ static void place_send(scheduler *s, peer *it, place *m)
     ob_buf t = { 0 };
     it->seq++;
     it->sent_at_ms = ob_mono_ms();
-    ob_buf_addf(&t, "{\"v\":%d,\"type\":\"place\",\"epoch\":%" PRId64 ",\"instance\":",
-                OB_MESSAGE_VERSION, s->epoch);
+    ob_message_begin(&t, "place", s->epoch);
+    ob_buf_str(&t, ",\"instance\":");
     ob_buf_json(&t, it->id);
     ob_buf_str(&t, ",\"session\":");
     ob_buf_json(&t, it->session);
@@ -347,8 +346,10 @@ static void send_drained_ids(scheduler *s, ob_buf *ids)
     ob_buf m = { 0 };
     if (ids->len == 0)
         return;
-    ob_buf_addf(&m, "{\"v\":%d,\"type\":\"drained\",\"epoch\":%" PRId64 ",\"instances\":[%s]}",
-                OB_MESSAGE_VERSION, s->epoch, ids->at);
+    ob_message_begin(&m, "drained", s->epoch);
+    ob_buf_str(&m, ",\"instances\":[");
+    ob_buf_add(&m, ids->at, ids->len);
+    ob_buf_str(&m, "]}");
     send(s, OB_POINT_SCHEDULER_DRAINED, OB_TOPIC_INSTANCES, 0, NULL, &m);
     ob_buf_done(&m);
     ob_buf_clear(ids);

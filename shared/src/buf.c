@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "ob/mem.h"
+#include "ob/text.h"
 
 #define FIRST_CAP 256
 
@@ -57,13 +58,8 @@ void ob_buf_addf(ob_buf *buf, const char *fmt, ...)
         buf->len += (size_t)n;
 }
 
-void ob_buf_json(ob_buf *buf, const char *s)
+static void add_escaped(ob_buf *buf, const char *s)
 {
-    if (!s) {
-        ob_buf_add(buf, "null", 4);
-        return;
-    }
-    ob_buf_add(buf, "\"", 1);
     while (*s) {
         size_t plain = 0;
         while ((unsigned char)s[plain] >= 0x20 && s[plain] != '"' && s[plain] != '\\')
@@ -77,6 +73,24 @@ void ob_buf_json(ob_buf *buf, const char *s)
         else
             ob_buf_addf(buf, "\\u%04x", (unsigned)(unsigned char)*s);
         s++;
+    }
+}
+
+void ob_buf_json(ob_buf *buf, const char *s)
+{
+    if (!s) {
+        ob_buf_add(buf, "null", 4);
+        return;
+    }
+    size_t len = strlen(s);
+    ob_buf_add(buf, "\"", 1);
+    if (ob_text_is_utf8(s, len)) {
+        add_escaped(buf, s);
+    } else {
+        size_t size = 3 * len + 1; /* U+FFFD has three bytes */
+        ob_cleanup(ob_freep) char *text = ob_calloc(1, size);
+        (void)ob_text_copy(text, size, s, len);
+        add_escaped(buf, text);
     }
     ob_buf_add(buf, "\"", 1);
 }

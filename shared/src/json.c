@@ -1,4 +1,4 @@
-/* Parses JSON with limits, and makes strings from outside data. Any thread. */
+/* Parses JSON with limits, makes strings from outside data, and writes. Any thread. */
 #include "ob/json.h"
 
 #include <stdbool.h>
@@ -112,4 +112,16 @@ json_t *ob_json_textn(const char *data, size_t len)
 json_t *ob_json_text(const char *text)
 {
     return text ? ob_json_textn(text, strlen(text)) : json_null();
+}
+
+static int add_text(const char *data, size_t len, void *to)
+{
+    ob_buf_add(to, data, len);
+    return 0;
+}
+
+void ob_json_write(ob_buf *to, const json_t *value)
+{
+    if (json_dump_callback(value, add_text, to, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+        abort(); /* out of memory: a value that could be built can be written */
 }

@@ -2,6 +2,7 @@
  * thread. */
 #include "ob/message.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,6 +15,12 @@ json_t *ob_message_new(const char *type, int64_t epoch)
     if (!msg)
         abort(); /* out of memory */
     return msg;
+}
+
+void ob_message_begin(ob_buf *to, const char *type, int64_t epoch)
+{
+    ob_buf_addf(to, "{\"v\":%d,\"type\":\"%s\",\"epoch\":%" PRId64, OB_MESSAGE_VERSION, type,
+                epoch);
 }
 
 int ob_message_parse(const char *data,

@@ -36,6 +36,9 @@ static void check_value(const char *text, size_t len, unsigned flags)
     FUZZ_CHECK(depth_of(value) <= DEPTH_MAX);
     ob_cleanup(ob_freep) char *out = json_dumps(value, JSON_COMPACT);
     FUZZ_CHECK(out && strlen(out) == ob_json_size(value));
+    ob_cleanup(ob_buf_done) ob_buf written = { 0 };
+    ob_json_write(&written, value);
+    FUZZ_CHECK(strcmp(out, written.at) == 0);
     /* It is the same for every reader, also for one with no duplicates. */
     FUZZ_CHECK(ob_json_parse_as(out, strlen(out), flags | OB_JSON_UNIQUE, &again, &err) == 0);
     FUZZ_CHECK(json_equal(value, again));

@@ -104,6 +104,49 @@ static void what_is_no_json_reads_as_nothing(void **state)
     assert_null(ob_json_read("[", 1));
 }
 
+static void what_is_written_reads_the_same(void **state)
+{
+    static const char *const texts[] = { "{}", "[]",
+                                         "{\"a\":[1,-2.5,true,null,\"\\u0001\\\"é\"]}" };
+    for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
+        json_auto_t *value = ob_json_read_text(texts[i]);
+        ob_buf t = { 0 };
+        ob_buf_str(&t, "[");
+        ob_json_write(&t, value);
+        assert_int_equal(t.len, strlen(t.at));
+        assert_int_equal(t.len, 1 + json_dumpb(value, NULL, 0, JSON_COMPACT));
+        json_auto_t *again = ob_json_read_text(t.at + 1);
+        assert_true(json_equal(value, again));
+        ob_buf_done(&t);
+    }
+    ob_buf t = { 0 };
+    json_auto_t *number = json_integer(7);
+    ob_json_write(&t, number);
+    assert_string_equal(t.at, "7");
+    ob_buf_done(&t);
+}
+
+static void a_text_of_any_bytes_is_written_as_text(void **state)
+{
+    static const struct {
+        const char *bytes, *text;
+    } cases[] = {
+        { "", "" },
+        { "é€", "é€" },
+        { "a\xff\"\xe2\x82", "a\xef\xbf\xbd\"\xef\xbf\xbd\xef\xbf\xbd" },
+        { "\xc3", "\xef\xbf\xbd" },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        ob_buf t = { 0 };
+        ob_buf_str(&t, "[");
+        ob_buf_json(&t, cases[i].bytes);
+        ob_buf_str(&t, "]");
+        json_auto_t *value = ob_json_read(t.at, t.len);
+        assert_string_equal(json_string_value(json_array_get(value, 0)), cases[i].text);
+        ob_buf_done(&t);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -114,6 +157,8 @@ int main(void)
         cmocka_unit_test(a_nul_is_refused_in_the_sender_s_words),
         cmocka_unit_test(a_brief_text_has_few_values),
         cmocka_unit_test(what_is_no_json_reads_as_nothing),
+        cmocka_unit_test(what_is_written_reads_the_same),
+        cmocka_unit_test(a_text_of_any_bytes_is_written_as_text),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -29,6 +29,19 @@ static void a_message_goes_round(void **state)
     assert_string_equal(ob_json_str(back, "instance", ""), "i-1");
 }
 
+static void a_message_that_is_written_has_the_same_envelope(void **state)
+{
+    json_auto_t *built = ob_message_new("place", (int64_t)1 << 40), *written = NULL;
+    ob_buf t = { 0 };
+    const char *type = NULL;
+    int64_t epoch = 0;
+    ob_message_begin(&t, "place", (int64_t)1 << 40);
+    ob_buf_str(&t, "}");
+    assert_int_equal(parse(t.at, &written, &type, &epoch), 0);
+    assert_true(json_equal(built, written));
+    ob_buf_done(&t);
+}
+
 static void what_has_no_envelope_is_refused(void **state)
 {
     const char *const bad[] = { "",
@@ -106,6 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_message_goes_round),
+        cmocka_unit_test(a_message_that_is_written_has_the_same_envelope),
         cmocka_unit_test(what_has_no_envelope_is_refused),
         cmocka_unit_test(another_version_is_told_apart),
         cmocka_unit_test(a_missing_epoch_is_zero),

@@ -17,5 +17,5 @@ static inline void ob_buf_clear(ob_buf *buf)
 void ob_buf_add(ob_buf *buf, const char *data, size_t len);
 void ob_buf_str(ob_buf *buf, const char *s);
 __attribute__((format(printf, 2, 3))) void ob_buf_addf(ob_buf *buf, const char *fmt, ...);
-/* A JSON string with its quotes; s is UTF-8. NULL gives null. */
+/* A JSON string with its quotes, from any bytes, made valid text (ob/text.h). NULL gives null. */
 void ob_buf_json(ob_buf *buf, const char *s);

@@ -6,6 +6,7 @@
 #include <jansson.h>
 #include <stddef.h>
 
+#include "ob/buf.h"
 #include "ob/error.h"
 
 /* A value uses up to about 250 bytes of memory, but only two bytes of text ("{},"). */
@@ -36,3 +37,6 @@ size_t ob_json_values(const char *data, size_t len);
  * gives JSON null), so packing or setting it cannot fail because of bytes from outside. */
 json_t *ob_json_text(const char *text);
 json_t *ob_json_textn(const char *data, size_t len);
+
+/* Appends the compact text of a value. */
+void ob_json_write(ob_buf *to, const json_t *value);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "ob/buf.h"
 #include "ob/error.h"
 
 #define OB_MESSAGE_VERSION 1
@@ -16,6 +17,9 @@
 
 /* A new message object. epoch: 0 if the sender is not a leader. The caller owns it. */
 json_t *ob_message_new(const char *type, int64_t epoch);
+/* The same as text, for messages that are written rather than built: appends the envelope; the
+ * object stays open. type: has nothing that JSON would escape. */
+void ob_message_begin(ob_buf *to, const char *type, int64_t epoch);
 
 /* Parses and checks the envelope. *ret is new; *ret_type borrows from it. Errors: -EINVAL (not
  * JSON, no envelope), -ENOTSUP (another version). */
