@@ -6,6 +6,7 @@
  * not. */
 #include "heartbeat.h"
 
+#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -53,29 +54,41 @@ static const char *status_reason(const attempt *at)
     return !attempt_has_run(at) && is_init ? at->reason : NULL;
 }
 
-json_t *heartbeat_run_state(const attempt *at)
+static void add_text(ob_buf *t, const char *name, const char *text)
 {
-    json_t *state = json_pack("{s:o, s:o}", "run", ob_json_text(at->run), "state",
-                              ob_json_text(state_name(at->state)));
+    ob_buf_addf(t, ",\"%s\":", name);
+    ob_buf_json(t, text);
+}
+
+static void add_number(ob_buf *t, const char *name, int64_t number)
+{
+    ob_buf_addf(t, ",\"%s\":%" PRId64, name, number);
+}
+
+void heartbeat_run_state(ob_buf *t, const attempt *at)
+{
+    ob_buf_str(t, "{\"run\":");
+    ob_buf_json(t, at->run);
+    add_text(t, "state", state_name(at->state));
     if (at->started_at_ms)
-        (void)json_object_set_new(state, "startedAt", json_integer(at->started_at_ms));
-    if (at->state != ATTEMPT_EXITED)
-        return state;
-    (void)json_object_set_new(state, "started", json_boolean(attempt_has_run(at)));
-    if (at->stopped_at_ms)
-        (void)json_object_set_new(state, "stoppedAt", json_integer(at->stopped_at_ms));
-    if (at->exit_code >= 0)
-        (void)json_object_set_new(state, "exitCode", json_integer(at->exit_code));
-    if (at->outcome == OUTCOME_OOM)
-        (void)json_object_set_new(state, "oom", json_true());
-    if (at->reason)
-        (void)json_object_set_new(state, "reason", ob_json_text(at->reason));
-    if (at->timed_out)
-        (void)json_object_set_new(state, "timedOut", json_true());
-    const char *status = status_reason(at);
-    if (status)
-        (void)json_object_set_new(state, "statusReason", ob_json_text(status));
-    return state;
+        add_number(t, "startedAt", at->started_at_ms);
+    if (at->state == ATTEMPT_EXITED) {
+        ob_buf_str(t, attempt_has_run(at) ? ",\"started\":true" : ",\"started\":false");
+        if (at->stopped_at_ms)
+            add_number(t, "stoppedAt", at->stopped_at_ms);
+        if (at->exit_code >= 0)
+            add_number(t, "exitCode", at->exit_code);
+        if (at->outcome == OUTCOME_OOM)
+            ob_buf_str(t, ",\"oom\":true");
+        if (at->reason)
+            add_text(t, "reason", at->reason);
+        if (at->timed_out)
+            ob_buf_str(t, ",\"timedOut\":true");
+        const char *status = status_reason(at);
+        if (status)
+            add_text(t, "statusReason", status);
+    }
+    ob_buf_str(t, "}");
 }
 
 static int by_run(const void *a, const void *b)
@@ -103,45 +116,45 @@ void heartbeat_digest(const attempts *a, char out[17], int *ret_count)
     *ret_count = (int)HASH_COUNT(a->table);
 }
 
-static json_t *message(const heartbeat *h, const char *type)
+/* Begins a message; its object stays open until it is sent. */
+static void begin(const heartbeat *h, ob_buf *t, const char *type)
 {
-    json_t *msg = ob_message_new(type, 0);
+    ob_message_begin(t, type, 0);
     if (*h->config.seal->former)
-        (void)json_object_set_new(msg, "token", ob_json_text(h->config.seal->former));
-    (void)json_object_set_new(msg, "session", ob_json_text(h->session));
-    return msg;
+        add_text(t, "token", h->config.seal->former);
+    add_text(t, "session", h->session);
 }
 
-static void add_join(const heartbeat *h, json_t *msg)
+static void add_join(const heartbeat *h, ob_buf *t)
 {
-    if (h->config.join)
-        (void)json_object_set(msg, "join", h->config.join);
+    if (!h->config.join)
+        return;
+    ob_buf_str(t, ",\"join\":");
+    ob_json_write(t, h->config.join);
 }
 
-static int send(heartbeat *h, ob_point point, const json_t *msg, void *ref)
-{
-    ob_error err = { 0 };
-    ob_cleanup(ob_freep) char *text = NULL;
-    size_t len = ob_message_dump(msg, &text);
-    const char *instance = h->config.instance;
-    int r = ob_seal_send(h->config.seal, NULL, h->config.bus, point, OB_TOPIC_EXECUTIONS, -1,
-                         instance, strlen(instance), text, len, ref, &err);
-    if (r < 0)
-        ob_warn("message.unsent", "{s:s, s:s}", "type", ob_json_str(msg, "type", ""), "error",
-                err.text);
-    return r;
-}
-
-static json_t *position(const heartbeat *h)
+static void add_position(const heartbeat *h, ob_buf *t)
 {
     placement_position last = placement_last(h->config.placement);
-    return json_pack("{s:I, s:I}", "epoch", (json_int_t)last.epoch, "seq", (json_int_t)last.seq);
+    ob_buf_addf(t, ",\"last\":{\"epoch\":%" PRId64 ",\"seq\":%" PRId64 "}", last.epoch, last.seq);
 }
 
-static void add_unwell(const heartbeat *h, json_t *msg)
+static void add_unwell(const heartbeat *h, ob_buf *t)
 {
     if (h->unwell)
-        (void)json_object_set_new(msg, "unwell", ob_json_text(h->unwell));
+        add_text(t, "unwell", h->unwell);
+}
+
+static int send(heartbeat *h, ob_point point, const char *type, ob_buf *t, void *ref)
+{
+    ob_error err = { 0 };
+    const char *instance = h->config.instance;
+    ob_buf_str(t, "}");
+    int r = ob_seal_send(h->config.seal, NULL, h->config.bus, point, OB_TOPIC_EXECUTIONS, -1,
+                         instance, strlen(instance), t->at, t->len, ref, &err);
+    if (r < 0)
+        ob_warn("message.unsent", "{s:s, s:s}", "type", type, "error", err.text);
+    return r;
 }
 
 static void beat(heartbeat *h)
@@ -150,17 +163,18 @@ static void beat(heartbeat *h)
     if (a->changed)
         heartbeat_digest(a, h->digest, &h->count);
     a->changed = false;
-    json_auto_t *msg = message(h, "heartbeat");
-    (void)json_object_set_new(msg, "last", position(h));
+    ob_cleanup(ob_buf_done) ob_buf t = { 0 };
+    begin(h, &t, "heartbeat");
+    add_position(h, &t);
     if (a->listed)
-        (void)json_object_set_new(msg, "count", json_integer(h->count));
+        add_number(&t, "count", h->count);
     if (h->config.join) {
-        (void)json_object_set_new(msg, "ce", ob_json_text(h->config.ce));
-        add_join(h, msg);
+        add_text(&t, "ce", h->config.ce);
+        add_join(h, &t);
     }
-    (void)json_object_set_new(msg, "digest", ob_json_text(h->digest));
-    add_unwell(h, msg);
-    (void)send(h, OB_POINT_EXECUTOR_HEARTBEAT, msg, NULL);
+    add_text(&t, "digest", h->digest);
+    add_unwell(h, &t);
+    (void)send(h, OB_POINT_EXECUTOR_HEARTBEAT, "heartbeat", &t, NULL);
 }
 
 /* Repeated, so that a receiver that missed it gets it later. */
@@ -169,9 +183,10 @@ static void say_notice(heartbeat *h)
     int64_t left_ms = notice_left_ms(h->config.notice);
     if (left_ms < 0)
         return;
-    json_auto_t *msg = message(h, "interrupted");
-    (void)json_object_set_new(msg, "in", json_integer(left_ms));
-    (void)send(h, OB_POINT_EXECUTOR_INTERRUPTED, msg, NULL);
+    ob_cleanup(ob_buf_done) ob_buf t = { 0 };
+    begin(h, &t, "interrupted");
+    add_number(&t, "in", left_ms);
+    (void)send(h, OB_POINT_EXECUTOR_INTERRUPTED, "interrupted", &t, NULL);
 }
 
 /* Ends that have not been confirmed for a while are reported again. */
@@ -209,37 +224,70 @@ void heartbeat_notice(heartbeat *h)
         say_notice(h);
 }
 
+/* What is held, in lists that each fit a message: one at least. */
+typedef struct held_parts {
+    ob_buf *at; /* entries of a list */
+    size_t n;
+} held_parts;
+
+static held_parts write_held(const heartbeat *h)
+{
+    held_parts parts = { .at = ob_calloc(1, sizeof(*parts.at)), .n = 1 };
+    ob_cleanup(ob_buf_done) ob_buf state = { 0 };
+    attempt *at, *next;
+    HASH_ITER(hh, h->config.attempts->table, at, next)
+    {
+        if (!attempt_is_held(at))
+            continue;
+        ob_buf_clear(&state);
+        heartbeat_run_state(&state, at);
+        ob_buf *part = &parts.at[parts.n - 1];
+        if (part->len > 0 && part->len + 1 + state.len > OB_MESSAGE_ROOM) {
+            parts.at = ob_realloc(parts.at, (parts.n + 1) * sizeof(*parts.at));
+            part = &parts.at[parts.n++];
+            *part = (ob_buf){ 0 };
+        }
+        if (part->len > 0)
+            ob_buf_str(part, ",");
+        ob_buf_add(part, state.at, state.len);
+    }
+    return parts;
+}
+
+static int say_part(heartbeat *h, const ob_buf *held, size_t number, size_t of)
+{
+    ob_cleanup(ob_buf_done) ob_buf t = { 0 };
+    begin(h, &t, "registered");
+    add_text(&t, "ce", h->config.ce);
+    add_text(&t, "host", h->config.host);
+    add_position(h, &t);
+    ob_buf_str(&t, ",\"held\":[");
+    if (held->len > 0)
+        ob_buf_add(&t, held->at, held->len);
+    ob_buf_str(&t, "]");
+    if (of > 1) {
+        add_number(&t, "part", (int64_t)number);
+        add_number(&t, "parts", (int64_t)of);
+    }
+    add_unwell(h, &t);
+    add_join(h, &t);
+    return send(h, OB_POINT_EXECUTOR_REGISTER, "registered", &t, h);
+}
+
 /* The held runs are sent in as many parts as needed. Together they are one registration, which the
  * session distinguishes from earlier ones. */
 static int say_registered(heartbeat *h)
 {
     ob_token_new(h->session, 8);
     placement_set_session(h->config.placement, h->session);
-    json_auto_t *held = json_array();
-    attempt *at, *next;
-    HASH_ITER(hh, h->config.attempts->table, at, next)
-    if (attempt_is_held(at))
-        (void)json_array_append_new(held, heartbeat_run_state(at));
-    json_auto_t *parts = ob_message_split(held);
-    size_t i, n = json_array_size(parts);
-    json_t *part;
+    held_parts parts = write_held(h);
     int r = 0;
-    json_array_foreach(parts, i, part)
-    {
-        json_auto_t *msg = message(h, "registered");
-        (void)json_object_set_new(msg, "ce", ob_json_text(h->config.ce));
-        (void)json_object_set_new(msg, "host", ob_json_text(h->config.host));
-        (void)json_object_set_new(msg, "last", position(h));
-        (void)json_object_set(msg, "held", part);
-        if (n > 1) {
-            (void)json_object_set_new(msg, "part", json_integer((json_int_t)i));
-            (void)json_object_set_new(msg, "parts", json_integer((json_int_t)n));
-        }
-        add_unwell(h, msg);
-        add_join(h, msg);
+    for (size_t i = 0; i < parts.n; i++) {
         if (r == 0)
-            r = send(h, OB_POINT_EXECUTOR_REGISTER, msg, h);
+            r = say_part(h, &parts.at[i], i, parts.n);
+        ob_buf_done(&parts.at[i]);
     }
+    free(parts.at);
     return r;
 }
 
@@ -287,9 +335,11 @@ static void on_register(void *arg)
 
 void heartbeat_left(heartbeat *h)
 {
-    json_auto_t *msg = message(h, "left");
-    if (h->registered)
-        (void)send(h, OB_POINT_EXECUTOR_LEFT, msg, NULL);
+    if (!h->registered)
+        return;
+    ob_cleanup(ob_buf_done) ob_buf t = { 0 };
+    begin(h, &t, "left");
+    (void)send(h, OB_POINT_EXECUTOR_LEFT, "left", &t, NULL);
 }
 
 heartbeat *heartbeat_new(const heartbeat_config *config)
@@ -344,44 +394,53 @@ void heartbeat_delivered(heartbeat *h, bool ok)
     heartbeat_register(h);
 }
 
-/* Sends one message with changes. False: there are no more, or it cannot be sent now. */
-static bool report_some(heartbeat *h)
+/* Takes the changed runs that fit a message. Returns their number. */
+static size_t take_changed(attempts *a, ob_buf *t, attempt *taken[REPORT_RUNS])
 {
-    attempts *a = h->config.attempts;
-    size_t bytes = 0;
-    a->dirty = false;
-    json_auto_t *runs = json_array();
+    size_t n = 0, begun = t->len;
     attempt *at, *next;
+    a->dirty = false;
     HASH_ITER(hh, a->table, at, next)
     {
         if (!at->dirty || !attempt_is_held(at)) {
             at->dirty = false;
             continue;
         }
-        json_auto_t *state = heartbeat_run_state(at);
-        bytes += ob_json_size(state) + 1;
-        if (json_array_size(runs) == REPORT_RUNS || bytes > OB_MESSAGE_ROOM) {
+        size_t before = t->len;
+        if (n > 0)
+            ob_buf_str(t, ",");
+        heartbeat_run_state(t, at);
+        if (n == REPORT_RUNS || t->len - begun > OB_MESSAGE_ROOM) {
+            t->len = before;
             a->dirty = true;
             break;
         }
-        (void)json_array_append(runs, state);
+        taken[n++] = at;
     }
-    if (json_array_size(runs) == 0)
+    return n;
+}
+
+/* Sends one message with changes. False: there are no more, or it cannot be sent now. */
+static bool report_some(heartbeat *h)
+{
+    attempts *a = h->config.attempts;
+    attempt *taken[REPORT_RUNS];
+    ob_cleanup(ob_buf_done) ob_buf t = { 0 };
+    begin(h, &t, "report");
+    ob_buf_str(&t, ",\"runs\":[");
+    size_t n = take_changed(a, &t, taken);
+    if (n == 0)
         return false;
-    json_auto_t *msg = message(h, "report");
-    (void)json_object_set(msg, "runs", runs);
-    if (send(h, OB_POINT_EXECUTOR_REPORT, msg, h) <
+    ob_buf_str(&t, "]");
+    if (send(h, OB_POINT_EXECUTOR_REPORT, "report", &t, h) <
         0) { /* the producer's queue is full: send it with the next heartbeat */
         a->dirty = true;
         return false;
     }
-    size_t i;
-    const json_t *state;
-    json_array_foreach(runs, i, state)
-    {
-        at = attempts_find(a, ob_json_str(state, "run", ""));
-        at->dirty = false;
-        at->reported_at_ms = ob_boot_ms();
+    int64_t now_ms = ob_boot_ms();
+    for (size_t i = 0; i < n; i++) {
+        taken[i]->dirty = false;
+        taken[i]->reported_at_ms = now_ms;
     }
     return a->dirty;
 }

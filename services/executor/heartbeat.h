@@ -5,6 +5,7 @@
 
 #include "attempts.h"
 #include "host/notice.h"
+#include "ob/buf.h"
 #include "ob/bus.h"
 #include "ob/seal.h"
 
@@ -46,8 +47,9 @@ void heartbeat_unwell(heartbeat *h, const char *why);
 void heartbeat_left(heartbeat *h);
 bool heartbeat_is_registered(const heartbeat *h);
 
-/* Pure: a run's state as docs/messages.md writes it (new); the digest of what is held and the count
- * of all that is not out of the way: also confirmed runs whose output or container is still here.
+/* Pure: appends a run's state as docs/messages.md writes it; the digest of what is held and the
+ * count of all that is not out of the way: also confirmed runs whose output or container is still
+ * here.
  */
-json_t *heartbeat_run_state(const attempt *at);
+void heartbeat_run_state(ob_buf *t, const attempt *at);
 void heartbeat_digest(const attempts *a, char out[17], int *ret_count);

@@ -14,7 +14,6 @@
 #include <utlist.h>
 
 #include "ob/clock.h"
-#include "ob/json.h"
 #include "ob/log.h"
 #include "ob/log_target.h"
 #include "ob/message.h"
@@ -43,7 +42,6 @@ typedef struct stream {
     logs *l;
     char run[OB_RUN_TEXT];
     char *name;
-    char *head;     /* the message up to "offset": */
     int64_t next;   /* offset after the last accepted line */
     int64_t read;   /* offset of the current reading */
     log_text lines; /* not in a chunk yet */
@@ -109,7 +107,6 @@ static void stream_free(stream *s)
     chunk_free(s, c);
     HASH_DEL(s->l->streams, s);
     free(s->name);
-    free(s->head);
     free(s->lines.text);
     free(s);
 }
@@ -125,18 +122,6 @@ void logs_free(logs *l)
     free(l);
 }
 
-static char *make_head(const logs *l, const char *run)
-{
-    json_auto_t *msg = ob_message_new("log", 0);
-    if (*l->config.seal->former)
-        (void)json_object_set_new(msg, "token", ob_json_text(l->config.seal->former));
-    (void)json_object_set_new(msg, "run", ob_json_text(run));
-    char *text = NULL;
-    size_t len = ob_message_dump(msg, &text);
-    text[len - 1] = '\0'; /* the object stays open */
-    return text;
-}
-
 void logs_open(logs *l, const char *run, const json_t *target)
 {
     if (find(l, run))
@@ -145,7 +130,6 @@ void logs_open(logs *l, const char *run, const json_t *target)
     s->l = l;
     (void)snprintf(s->run, sizeof(s->run), "%s", run);
     s->name = ob_strdup(ob_json_str(target, "stream", ""));
-    s->head = make_head(l, run);
     HASH_ADD_STR(l->streams, run, s);
 }
 
@@ -158,23 +142,33 @@ void logs_begin(logs *l, const char *run)
     }
 }
 
+/* What a message says of its run. */
+static void add_head(const stream *s, ob_buf *t)
+{
+    const ob_seal *sealed_by = s->l->config.seal;
+    ob_message_begin(t, "log", 0);
+    if (*sealed_by->former) {
+        ob_buf_str(t, ",\"token\":");
+        ob_buf_json(t, sealed_by->former);
+    }
+    ob_buf_str(t, ",\"run\":");
+    ob_buf_json(t, s->run);
+}
+
 /* Closes the collected lines into a chunk. */
 static void seal(stream *s)
 {
     bool end = s->ended;
-    log_text t = { 0 };
-    char middle[64];
-    int n = snprintf(middle, sizeof(middle), ",\"offset\":%lld,\"lines\":[", (long long)s->first);
-    log_text_add(&t, s->head, strlen(s->head));
-    log_text_add(&t, middle, (size_t)n);
+    ob_buf t = { 0 };
+    add_head(s, &t);
+    ob_buf_addf(&t, ",\"offset\":%lld,\"lines\":[", (long long)s->first);
     if (s->lines.len > 0)
-        log_text_add(&t, s->lines.text, s->lines.len);
-    const char *tail = end ? "],\"end\":true}" : "],\"end\":false}";
-    log_text_add(&t, tail, strlen(tail));
+        ob_buf_add(&t, s->lines.text, s->lines.len);
+    ob_buf_str(&t, end ? "],\"end\":true}" : "],\"end\":false}");
 
     chunk *c = ob_calloc(1, sizeof(*c));
     c->stream = s;
-    c->text = t.text;
+    c->text = t.at;
     c->len = t.len;
     DL_APPEND(s->chunks, c);
     s->bytes += c->len;

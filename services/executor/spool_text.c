@@ -1,7 +1,6 @@
 /* Reads and writes the text of the spool. Owns nothing. Any thread. */
 #include "spool_text.h"
 
-#include <stdlib.h>
 #include <string.h>
 
 #include "ob/json.h"
@@ -40,24 +39,20 @@ void spool_text_read(json_t *all, const char *text, size_t len)
     }
 }
 
-static void add(ob_buf *out, json_t *entry)
+void spool_text_set(ob_buf *out, const char *key, const char *name, const json_t *value)
 {
-    char *text = json_dumps(entry, JSON_COMPACT);
-    json_decref(entry);
-    if (!text)
-        abort(); /* out of memory */
-    ob_buf_str(out, text);
-    ob_buf_add(out, "\n", 1);
-    free(text);
-}
-
-void spool_text_set(ob_buf *out, const char *key, const char *name, json_t *value)
-{
-    add(out,
-        json_pack("{s:o, s:o, s:O}", "k", ob_json_text(key), "n", ob_json_text(name), "v", value));
+    ob_buf_str(out, "{\"k\":");
+    ob_buf_json(out, key);
+    ob_buf_str(out, ",\"n\":");
+    ob_buf_json(out, name);
+    ob_buf_str(out, ",\"v\":");
+    ob_json_write(out, value);
+    ob_buf_str(out, "}\n");
 }
 
 void spool_text_drop(ob_buf *out, const char *key)
 {
-    add(out, json_pack("{s:o, s:b}", "k", ob_json_text(key), "drop", 1));
+    ob_buf_str(out, "{\"k\":");
+    ob_buf_json(out, key);
+    ob_buf_str(out, ",\"drop\":true}\n");
 }

@@ -15,5 +15,5 @@ void spool_text_read(json_t *all, const char *text, size_t len);
 void spool_text_apply(json_t *all, const char *key, const char *name, json_t *value);
 
 /* Add a line. */
-void spool_text_set(ob_buf *out, const char *key, const char *name, json_t *value);
+void spool_text_set(ob_buf *out, const char *key, const char *name, const json_t *value);
 void spool_text_drop(ob_buf *out, const char *key);

@@ -4,6 +4,8 @@
 #include <unistd.h>
 
 #include "adopt.h"
+#include "heartbeat.h"
+#include "ob/json.h"
 
 /* ---- the fake runtime ---- */
 
@@ -145,4 +147,13 @@ attempt_state state_of(world *w, const char *run)
     attempt *at = attempts_find(&w->a, run);
     assert_non_null(at);
     return at->state;
+}
+
+json_t *told_state(const attempt *at)
+{
+    ob_cleanup(ob_buf_done) ob_buf t = { 0 };
+    heartbeat_run_state(&t, at);
+    json_t *state = ob_json_read(t.at, t.len);
+    assert_non_null(state);
+    return state;
 }

@@ -39,3 +39,5 @@ void restart(world *w);
 /* A run whose output goes nowhere, unless logged. */
 void place(world *w, const char *run, bool logged);
 attempt_state state_of(world *w, const char *run);
+/* What a report says of it; new. */
+json_t *told_state(const attempt *at);

@@ -37,7 +37,7 @@ static void an_end_never_changes(void **state)
     attempt *at = attempts_find(&w->a, RUN);
     assert_int_equal(at->exit_code, 3);
     assert_int_equal(at->state, ATTEMPT_EXITED);
-    json_auto_t *said = heartbeat_run_state(at);
+    json_auto_t *said = told_state(at);
     assert_int_equal(ob_json_int(said, "exitCode", -1), 3);
     assert_int_equal(ob_json_int(said, "startedAt", 0), 1000);
     assert_int_equal(ob_json_int(said, "stoppedAt", 0), 2000);
@@ -275,7 +275,7 @@ static void one_executor_holds_the_directory(void **state)
 static const char *said_of(world *w, const char *run, const char *member)
 {
     static char text[128];
-    json_auto_t *said = heartbeat_run_state(attempts_find(&w->a, run));
+    json_auto_t *said = told_state(attempts_find(&w->a, run));
     (void)snprintf(text, sizeof(text), "%s", ob_json_str(said, member, "-"));
     return text;
 }

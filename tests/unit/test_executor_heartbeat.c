@@ -24,9 +24,9 @@ typedef struct heard {
     int64_t until_ms;
     char session[32];
     int64_t parts, next_part;
-    size_t held, reported, longest, beats;
-    char unwell[64]; /* of the last registration or heartbeat */
-    bool is_deaf;    /* it hears nothing of its bus */
+    size_t held, reported, most, longest, beats; /* most: runs of one report */
+    char unwell[64];                             /* of the last registration or heartbeat */
+    bool is_deaf;                                /* it hears nothing of its bus */
     bool (*is_enough)(const struct heard *x);
 } heard;
 
@@ -55,7 +55,9 @@ static void on_heard(const ob_bus_msg *msg, void *arg)
         x->held += json_array_size(json_object_get(json, "held"));
     } else if (strcmp(type, "report") == 0) {
         assert_true(x->parts > 0 && x->next_part == x->parts);
-        x->reported += json_array_size(json_object_get(json, "runs"));
+        size_t runs = json_array_size(json_object_get(json, "runs"));
+        x->reported += runs;
+        x->most = runs > x->most ? runs : x->most;
     }
 }
 
@@ -176,6 +178,25 @@ static void very_many_runs_are_told_in_several_messages(void **state)
     end(&x);
 }
 
+/* One message is one transaction of the scheduler's. */
+static void at_most_500_runs_are_told_in_one_report(void **state)
+{
+    static heard x;
+    world *w = *state;
+    for (int i = 0; i < RUNS; i++) {
+        char run[OB_RUN_TEXT];
+        (void)snprintf(run, sizeof(run), JOB ":%d/1", i);
+        attempt_touch(attempts_add(&w->a, run, ATTEMPT_EXITED));
+    }
+    begin(&x, w);
+    run_until(&x, all_are_reported, 240000);
+    assert_int_equal(x.parts, 1);
+    assert_int_equal(x.held, RUNS);
+    assert_int_equal(x.reported, RUNS);
+    assert_int_equal(x.most, 500);
+    end(&x);
+}
+
 static bool is_registered(const heard *x)
 {
     return x->parts > 0 && x->next_part == x->parts;
@@ -250,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(very_many_runs_are_told_in_several_messages),
+        IN_WORLD(at_most_500_runs_are_told_in_one_report),
         IN_WORLD(an_engine_that_is_unwell_is_told_of_at_once_and_by_each_registration),
         IN_WORLD(nothing_is_said_before_the_partition_is_assigned),
         IN_WORLD(registering_again_is_another_session),

@@ -3,7 +3,6 @@
 #include "executor_world.h"
 
 #include "adopt.h"
-#include "heartbeat.h"
 #include "ob/clock.h"
 #include "ob/message.h"
 
@@ -32,7 +31,7 @@ static void turn_for(world *w, int64_t ms)
 
 static void assert_says_timeout(const attempt *at, bool expected)
 {
-    json_auto_t *said = heartbeat_run_state(at);
+    json_auto_t *said = told_state(at);
     assert_int_equal(ob_json_bool(said, "timedOut", false), expected);
     if (expected)
         assert_string_equal(ob_json_str(said, "statusReason", ""),
@@ -192,7 +191,7 @@ static void trouble_with_secrets_is_the_attempt_s_reason_too(void **state)
     static const char text[] = "ResourceInitializationError: no secret";
     place(w, RUN, false);
     attempts_exited(&w->a, RUN, &(runtime_end){ .exit_code = -1, .reason = text });
-    json_auto_t *said = heartbeat_run_state(attempts_find(&w->a, RUN));
+    json_auto_t *said = told_state(attempts_find(&w->a, RUN));
     assert_string_equal(ob_json_str(said, "statusReason", ""), text);
     assert_string_equal(ob_json_str(said, "reason", ""), text);
 }

@@ -6,7 +6,6 @@
 #include <unistd.h>
 
 #include "adopt.h"
-#include "heartbeat.h"
 #include "host/secrets.h"
 #include "ob/json.h"
 #include "ob/message.h"
@@ -84,7 +83,7 @@ static void ends_with_any_reason_are_kept_and_told(void **state)
         assert_int_equal(at->state, ATTEMPT_EXITED);
         assert_text(at->reason);
         assert_true(strlen(at->reason) <= 255);
-        json_auto_t *said = heartbeat_run_state(at);
+        json_auto_t *said = told_state(at);
         assert_message(said);
         assert_true(!at->reason[0] || json_is_string(json_object_get(said, "reason")));
     }
