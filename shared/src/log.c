@@ -198,16 +198,47 @@ static void write_line(const char *text, size_t len)
     (void)pthread_mutex_unlock(&out.lock);
 }
 
+static void add_text(ob_buf *line, const char *name, const char *text)
+{
+    ob_buf_str(line, ",\"");
+    ob_buf_str(line, name);
+    ob_buf_str(line, "\":");
+    ob_buf_json(line, text);
+}
+
+/* What every line begins with; the object stays open. */
+static void add_frame(ob_buf *line, ob_log_level level, const char *event)
+{
+    char ts[40];
+    format_now(ts, sizeof(ts));
+    ob_buf_str(line, "{\"ts\":");
+    ob_buf_json(line, ts);
+    add_text(line, "level", level_names[level]);
+    add_text(line, "service", service_name);
+    add_text(line, "event", event);
+}
+
+/* Fields cannot replace the frame. */
+static void add_fields(ob_buf *line, json_t *fields)
+{
+    static const char *const frame[] = { "ts", "level", "service", "event" };
+    for (size_t i = 0; i < ARRAY_SIZE(frame); i++)
+        (void)json_object_del(fields, frame[i]);
+    if (json_object_size(fields) == 0)
+        return;
+    size_t begin = line->len;
+    ob_json_write(line, fields);
+    line->at[begin] = ',';
+    line->len--; /* its bracket */
+}
+
 void ob_log(ob_log_level level, const char *event, const char *fmt, ...)
 {
     if (!ob_log_enabled(level))
         return;
     int saved_errno = errno;
-    char ts[40];
-    format_now(ts, sizeof(ts));
-
-    json_auto_t *line = json_pack("{s:s, s:s, s:s, s:s}", "ts", ts, "level", level_names[level],
-                                  "service", service_name, "event", event); /* ours */
+    ob_cleanup(ob_buf_done) ob_buf line = { 0 };
+    add_frame(&line, level, event);
     if (fmt) {
         json_error_t jerr;
         va_list args;
@@ -216,16 +247,11 @@ void ob_log(ob_log_level level, const char *event, const char *fmt, ...)
         va_end(args);
         /* A value that is not UTF-8, or a wrong format: the line itself must not be lost. */
         if (fields)
-            (void)json_object_update_missing(line, fields);
+            add_fields(&line, fields);
         else
-            (void)json_object_set_new(line, "log_error", ob_json_text(jerr.text));
+            add_text(&line, "log_error", jerr.text);
     }
-    char *text = json_dumps(line, JSON_COMPACT);
-    if (text) {
-        size_t len = strlen(text);
-        text[len] = '\n'; /* over the NUL: the length is known */
-        write_line(text, len + 1);
-        free(text);
-    }
+    ob_buf_str(&line, "}\n");
+    write_line(line.at, line.len);
     errno = saved_errno;
 }
