@@ -14,8 +14,9 @@ static void sync_spool(executor *x)
     int r = spool_sync(x->spool, &err);
     if (r < 0 && !x->spool_failed)
         ob_errlog("spool.failed", "{s:s}", "error", err.text);
+    if (r < 0 || x->spool_failed)
+        ob_health_set("spool", true, r == 0, err.text);
     x->spool_failed = r < 0;
-    ob_health_set("spool", true, r == 0, err.text);
 }
 
 static void on_turn(void *arg)
@@ -38,6 +39,8 @@ static void on_second(void *arg)
     executor *x = arg;
     loop_timer_set(x->loop, &x->second_timer, 1000);
     ob_health_beat();
+    if (!x->spool_failed)
+        ob_health_set("spool", true, true, "");
     if (!x->bus)
         return;
     departure_check(x);
