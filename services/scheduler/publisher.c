@@ -21,7 +21,9 @@
 #include "scheduler_store.h"
 
 #define BATCH_ROWS 500
-#define GATHER_MS 10       /* the delay after a kick, so that a busy time makes batches */
+#define MANY_ROWS 50
+#define GATHER_MS 10       /* the delay after a kick, so that events come in batches ... */
+#define GATHER_BUSY_MS 100 /* ... of many, while there are many */
 #define LOOK_EVERY_MS 5000 /* the interval without a kick, and for checking the topic */
 #define PAUSE_MS 500       /* after a failure */
 #define KAFKA_STEP_MS 2000
@@ -51,6 +53,7 @@ struct publisher {
     int64_t ends[MAX_PARTITIONS]; /* each partition's end, as far as is known */
     size_t in_flight, in_flight_bytes, failed;
     bool failing; /* the last try */
+    bool busy;    /* the last time there were many rows */
     bool wiped;
     int64_t checked_at_ms;
     event_jobs jobs; /* of the last rows */
@@ -352,9 +355,11 @@ static int work(publisher *p, int64_t epoch, ob_error *err)
         r = read_ends(p, &shorter, err);
     if (r == 0 && shorter)
         replay(p, "the topic is shorter than it was");
+    p->busy = false;
     do {
         if (r >= 0)
             r = publish_batch(p, err);
+        p->busy |= r >= MANY_ROWS;
     } while (r == BATCH_ROWS && still_leading(p));
     return r < 0 ? r : 0;
 }
@@ -384,7 +389,7 @@ static void *publisher_run(void *arg)
         }
         pthread_mutex_unlock(&p->lock);
         ob_error err = { 0 };
-        pause_ms(p, GATHER_MS);
+        pause_ms(p, p->busy ? GATHER_BUSY_MS : GATHER_MS);
         int r = work(p, epoch, &err);
         p->failing = r < 0;
         if (r >= 0)
