@@ -73,8 +73,15 @@ static void live_update(pg_run *run)
         pg_live key = { .job_id = *pg_uuid_at(run, LIVE_ROW_JOB_ID, i),
                         .idx = pg_int_at(run, LIVE_ROW_IDX, i) };
         pg_rec *rec = pg_find(run->s, PG_LIVE, &key);
-        if (!rec || rec->run == run->number) /* a row is changed once */
+        if (!rec)
             continue;
+        if (rec->run == run->number) { /* a row is changed once; what is refused is seen before */
+            pg_live *second = pg_row_new(PG_LIVE);
+            *second = *(const pg_live *)pg_see(run->s, rec);
+            fill_live(run, second, i);
+            (void)pg_check(run, PG_LIVE, second);
+            continue;
+        }
         pg_live *l = pg_update(run, rec);
         if (!l)
             return;
