@@ -56,7 +56,7 @@ struct publisher {
     bool busy;    /* the last time there were many rows */
     bool wiped;
     int64_t checked_at_ms;
-    event_jobs jobs; /* of the last rows */
+    event_jobs jobs; /* of the last rows, read since checked_at_ms */
     ob_buf event;
 };
 
@@ -349,10 +349,12 @@ static int work(publisher *p, int64_t epoch, ob_error *err)
     int r = settle(p);
     if (r < 0)
         return r;
-    if (p->epoch != epoch)
-        r = begin(p, epoch, err);
-    else if (ob_mono_ms() - p->checked_at_ms >= LOOK_EVERY_MS)
-        r = read_ends(p, &shorter, err);
+    bool begins = p->epoch != epoch;
+    bool looks = begins || ob_mono_ms() - p->checked_at_ms >= LOOK_EVERY_MS;
+    if (looks)
+        event_jobs_done(&p->jobs); /* retention may have deleted some, with their attempts */
+    if (looks)
+        r = begins ? begin(p, epoch, err) : read_ends(p, &shorter, err);
     if (r == 0 && shorter)
         replay(p, "the topic is shorter than it was");
     p->busy = false;

@@ -19,6 +19,7 @@
 #define HEARD_MAX 2048
 #define ROWS 1102       /* of events: it reads 500 at a time */
 #define LARGE_PART 5000 /* more than it keeps of a job for the next rows */
+#define LATER_N 4000    /* of the rows that are added below */
 
 static own_server server;
 static ob_db *db;
@@ -203,6 +204,29 @@ static void a_job_s_events_are_whole_on_both_sides_of_what_is_read_at_once(void 
     }
 }
 
+/* Its attempts are deleted next, so an event of it could not be whole. */
+static void a_job_that_retention_deletes_is_told_no_more(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    int before = told.n;
+    add_job(7, "'v'", "'x'");
+    add_event(LATER_N, 7, "'first'");
+    publisher_kick(it);
+    poll_until(reader, &told.n, before + 1);
+    sql("DELETE FROM job WHERE id = '" JOB "7'");
+    poll_for(reader, LOOK_MS + 1000);
+    add_event(LATER_N + 1, 7, "'second'");
+    add_event(LATER_N + 2, 1, "'of another'");
+    publisher_kick(it);
+    poll_until(reader, &told.n, before + 2);
+    poll_for(reader, 300);
+    assert_int_equal(told.n, before + 2);
+    assert_string_equal(ob_json_str(told.details[before], "statusReason", ""), "first");
+    assert_string_equal(ob_json_str(told.details[before + 1], "statusReason", ""), "of another");
+}
+
 static void a_publisher_that_does_not_move_shows_it(void **state)
 {
     (void)state;
@@ -245,6 +269,7 @@ int main(void)
         cmocka_unit_test(one_whose_producers_failed_for_good_goes_on),
         cmocka_unit_test(an_event_that_is_too_large_holds_nobody_up),
         cmocka_unit_test(a_job_s_events_are_whole_on_both_sides_of_what_is_read_at_once),
+        cmocka_unit_test(a_job_that_retention_deletes_is_told_no_more),
         cmocka_unit_test(a_publisher_that_does_not_move_shows_it),
     };
     return cmocka_run_group_tests(tests, start, stop);
