@@ -11,7 +11,6 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <string.h>
-#include <time.h>
 
 #include "event_message.h"
 #include "ob/clock.h"
@@ -53,7 +52,7 @@ struct publisher {
     int64_t ends[MAX_PARTITIONS]; /* each partition's end, as far as is known */
     size_t in_flight, in_flight_bytes, failed;
     bool failing; /* the last try */
-    bool busy;    /* the last time there were many rows */
+    bool busy;    /* there were many rows the last time, which was a moment ago */
     bool wiped;
     int64_t checked_at_ms;
     event_jobs jobs; /* of the last rows, read since checked_at_ms */
@@ -368,11 +367,24 @@ static int work(publisher *p, int64_t epoch, ob_error *err)
 
 /* ---- The thread ---- */
 
+/* Ends early if the publisher is to stop. */
 static void pause_ms(publisher *p, int ms)
 {
-    struct timespec time = { .tv_sec = ms / 1000, .tv_nsec = (long)(ms % 1000) * 1000000 };
-    (void)p;
-    (void)nanosleep(&time, NULL);
+    int64_t until_ms = ob_mono_ms() + ms;
+    pthread_mutex_lock(&p->lock);
+    while (!p->stopping && ob_mono_ms() < until_ms)
+        (void)ob_cond_wait_until(&p->changed, &p->lock, until_ms);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Waits until there may be rows, with the lock held. An event that comes after a while of silence
+ * does not wait for others. */
+static void wait_for_rows(publisher *p)
+{
+    int64_t since_ms = ob_mono_ms();
+    (void)ob_cond_wait_until(&p->changed, &p->lock, since_ms + LOOK_EVERY_MS);
+    if (ob_mono_ms() - since_ms >= GATHER_BUSY_MS)
+        p->busy = false;
 }
 
 static void *publisher_run(void *arg)
@@ -382,7 +394,7 @@ static void *publisher_run(void *arg)
     pthread_mutex_lock(&p->lock);
     while (!p->stopping) {
         if (p->wanted_epoch == 0 || (!p->kicked && p->wanted_epoch == p->epoch))
-            (void)ob_cond_wait_until(&p->changed, &p->lock, ob_mono_ms() + LOOK_EVERY_MS);
+            wait_for_rows(p);
         int64_t epoch = p->wanted_epoch;
         p->kicked = false;
         if (epoch == 0) {

@@ -1,6 +1,7 @@
 /* The publisher, with a broker in memory and a database of its own: an event that is too large
- * blocks no other, a job's events are whole however they are read, a publisher without progress
- * reports it, and one whose producer failed for good goes on. */
+ * blocks no other, a job's events are whole however they are read, many come together and one that
+ * comes alone at once, a publisher without progress reports it, one whose producer failed for good
+ * goes on, and none holds up the end of its process. */
 #include "bus_mock.h"
 
 #include "migrated.h"
@@ -16,9 +17,12 @@
 #define EVENT_MAX (256 * 1024)
 #define LOOK_MS 5000 /* so often it looks by itself */
 #define INIT_PRODUCER_ID 22
-#define HEARD_MAX 2048
+#define HEARD_MAX 4096
 #define ROWS 1102       /* of events: it reads 500 at a time */
 #define LARGE_PART 5000 /* more than it keeps of a job for the next rows */
+#define MANY 60         /* rows: a busy time */
+#define GATHER_MS 100   /* in it, events wait for others */
+#define TRIES 8         /* this machine may be slow */
 #define LATER_N 4000    /* of the rows that are added below */
 
 static own_server server;
@@ -227,6 +231,76 @@ static void a_job_that_retention_deletes_is_told_no_more(void **state)
     assert_string_equal(ob_json_str(told.details[before + 1], "statusReason", ""), "of another");
 }
 
+/* How long it takes to tell an event that comes so long after many. */
+static int64_t told_after_many_ms(int64_t rest_ms)
+{
+    static int n = LATER_N + 10;
+    int before = told.n;
+    ob_cleanup(ob_freep) char *many =
+        ob_strf("INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state)"
+                " SELECT 1, %d + i, 5, '" JOB "1', -1, -1, 2 FROM generate_series(1, %d) i",
+                n, MANY);
+    n += MANY + 1;
+    sql(many);
+    publisher_kick(it);
+    poll_until(reader, &told.n, before + MANY);
+    poll_for(reader, rest_ms);
+    add_event(n++, 1, "'alone'");
+    int64_t begun_ms = ob_mono_ms();
+    publisher_kick(it);
+    poll_until(reader, &told.n, before + MANY + 1);
+    return ob_mono_ms() - begun_ms;
+}
+
+static void events_gather_only_while_there_are_many(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    int64_t most_ms = 0, least_ms = INT64_MAX;
+    for (int i = 0; i < TRIES && most_ms < GATHER_MS; i++) {
+        int64_t ms = told_after_many_ms(0);
+        most_ms = ms > most_ms ? ms : most_ms;
+    }
+    for (int i = 0; i < TRIES && least_ms >= GATHER_MS; i++) {
+        int64_t ms = told_after_many_ms(3 * GATHER_MS);
+        least_ms = ms < least_ms ? ms : least_ms;
+    }
+    assert_true(most_ms >= GATHER_MS);
+    assert_true(least_ms < GATHER_MS);
+}
+
+/* How long the end of a publisher takes; failing: it finds no database, so it pauses for 500 ms. */
+static int64_t end_ms(bool failing)
+{
+    ob_error err = { 0 };
+    publisher *other = NULL;
+    char *kafka = (char *)(uintptr_t)rd_kafka_mock_cluster_bootstraps(cluster);
+    const scheduler_config config = { .common = { .kafka = kafka, .kafka_partitions = 1 },
+                                      .pg = (char *)(uintptr_t) "host=/nonexistent" };
+    if (publisher_new(&config, &other, &err) < 0)
+        fail_msg("%s", err.text);
+    if (failing)
+        publisher_lead(other, 5);
+    poll_for(reader, 150);
+    int64_t begun_ms = ob_mono_ms();
+    publisher_free(other);
+    return ob_mono_ms() - begun_ms;
+}
+
+static void a_publisher_that_pauses_ends_at_once(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    int64_t least_ms = INT64_MAX;
+    for (int i = 0; i < TRIES && least_ms >= 200; i++) {
+        int64_t idle_ms = end_ms(false), ms = end_ms(true) - idle_ms;
+        least_ms = ms < least_ms ? ms : least_ms;
+    }
+    assert_true(least_ms < 200);
+}
+
 static void a_publisher_that_does_not_move_shows_it(void **state)
 {
     (void)state;
@@ -270,6 +344,8 @@ int main(void)
         cmocka_unit_test(an_event_that_is_too_large_holds_nobody_up),
         cmocka_unit_test(a_job_s_events_are_whole_on_both_sides_of_what_is_read_at_once),
         cmocka_unit_test(a_job_that_retention_deletes_is_told_no_more),
+        cmocka_unit_test(events_gather_only_while_there_are_many),
+        cmocka_unit_test(a_publisher_that_pauses_ends_at_once),
         cmocka_unit_test(a_publisher_that_does_not_move_shows_it),
     };
     return cmocka_run_group_tests(tests, start, stop);
