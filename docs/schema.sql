@@ -327,7 +327,10 @@ ALTER TABLE ONLY publisher ADD CONSTRAINT publisher_pkey PRIMARY KEY (only_one);
 CREATE TABLE queue_snapshot (
     queue_id bigint NOT NULL,
     body text NOT NULL,
-    updated_at_ms bigint NOT NULL
+    updated_at_ms bigint NOT NULL,
+    jobs bigint[],
+    children bigint[],
+    counted_at_ms bigint
 );
 ALTER TABLE ONLY queue_snapshot ADD CONSTRAINT queue_snapshot_pkey PRIMARY KEY (queue_id);
 

@@ -312,6 +312,23 @@ static void add_snapshots(batch *b, const engine_effects *effects)
     free(texts);
 }
 
+static void add_counts(batch *b, const effect_counts *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    char(*jobs)[SNAPSHOT_COUNTS_TEXT] = ob_calloc(n, sizeof(*jobs));
+    char(*children)[SNAPSHOT_COUNTS_TEXT] = ob_calloc(n, sizeof(*children));
+    ob_params p = { 0 };
+    LONGS(&p, COUNTS_ROW_QUEUE_ID, rows, n, row->queue_id);
+    TEXTS(&p, COUNTS_ROW_JOBS, rows, n, snapshot_counts_render(jobs[row - rows], row->jobs));
+    TEXTS(&p, COUNTS_ROW_CHILDREN, rows, n,
+          snapshot_counts_render(children[row - rows], row->children));
+    LONGS(&p, COUNTS_ROW_COUNTED_AT_MS, rows, n, row->at_ms);
+    add(b, STMT_COUNTS_PUT, &p);
+    free(jobs);
+    free(children);
+}
+
 /* Returns the index of the statement's result, or SIZE_MAX if none was sent. */
 static size_t add_specs(batch *b, const engine_effects *effects)
 {
@@ -385,6 +402,7 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
         add_shares(b, effects);
     if (effects->n_fronts > 0)
         add_snapshots(b, effects);
+    add_counts(b, effects->counts, effects->n_counts);
     *ret_gone = add_queues(b, in);
     *ret_specs = add_specs(b, effects);
 }

@@ -19,6 +19,7 @@
  * for longer. */
 #define PAGE_ROWS 1000
 #define CHILDREN_A_STEP 20000
+#define COUNTED_A_STEP 5000
 
 typedef struct parents {
     ob_uuid *ids;
@@ -151,14 +152,54 @@ static int load_shares(scheduler *s, ob_error *err)
     return r;
 }
 
-static int load_fronts(scheduler *s, ob_error *err)
+/* Fronts, and how many jobs have ended. */
+static int load_snapshots(scheduler *s, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = store_snapshots(s->db, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
         engine_front front[ENGINE_FRONT_MAX];
+        effect_counts counts = { .queue_id = ob_col_int(res, i, SNAPSHOT_QUEUE_ID, 0) };
         size_t n = snapshot_parse(ob_col(res, i, SNAPSHOT_BODY), front, ENGINE_FRONT_MAX);
-        engine_load_front(s->engine, ob_col_int(res, i, SNAPSHOT_QUEUE_ID, 0), front, n);
+        engine_load_front(s->engine, counts.queue_id, front, n);
+        if (snapshot_counts_parse(ob_col(res, i, SNAPSHOT_JOBS), counts.jobs) &&
+            snapshot_counts_parse(ob_col(res, i, SNAPSHOT_CHILDREN), counts.children))
+            engine_load_counts(s->engine, &counts);
+    }
+    return r;
+}
+
+static int count_ended(scheduler *s, int64_t queue_id, ob_job_state state, ob_error *err)
+{
+    ob_uuid after = { 0 };
+    for (;;) {
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        int r = store_ended_page(s->db, queue_id, state, &after, COUNTED_A_STEP, &res, err);
+        for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+            int64_t children[OB_JOB_STATE_COUNT];
+            bool is_array = snapshot_counts_parse(ob_col(res, i, PAST_COUNTS), children);
+            engine_load_ended(s->engine, queue_id, state, is_array ? children : NULL);
+        }
+        if (r == 0)
+            r = ob_leader_keep(s->leader, err);
+        if (r < 0 || PQntuples(res) < COUNTED_A_STEP)
+            return r;
+        (void)ob_col_uuid(res, PQntuples(res) - 1, PAST_JOB_ID, &after);
+        ob_health_beat();
+    }
+}
+
+/* Once for each queue: of a new one nothing has ended, and one of an earlier version was not
+ * counted. */
+static int count_uncounted(scheduler *s, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = store_uncounted(s->db, &res, err);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++) {
+        int64_t queue_id = ob_col_int(res, i, UNCOUNTED_ID, 0);
+        r = count_ended(s, queue_id, OB_JOB_SUCCEEDED, err);
+        if (r == 0)
+            r = count_ended(s, queue_id, OB_JOB_FAILED, err);
     }
     return r;
 }
@@ -192,7 +233,9 @@ int recover_load(scheduler *s, ob_error *err)
     if (r == 0)
         r = load_shares(s, err);
     if (r == 0)
-        r = load_fronts(s, err);
+        r = load_snapshots(s, err);
+    if (r == 0)
+        r = count_uncounted(s, err);
     if (r == 0)
         r = topology_loaded(s, err);
     free(list.ids);

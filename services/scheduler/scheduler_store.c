@@ -101,6 +101,27 @@ int store_snapshots(ob_db *db, PGresult **ret, ob_error *err)
     return ob_db_exec(db, STMT_SNAPSHOTS, NULL, ret, err);
 }
 
+int store_uncounted(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, STMT_UNCOUNTED, NULL, ret, err);
+}
+
+int store_ended_page(ob_db *db,
+                     int64_t queue_id,
+                     ob_job_state state,
+                     const ob_uuid *after_id,
+                     int limit,
+                     PGresult **ret,
+                     ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, queue_id);
+    ob_param_int(&p, (int64_t)state);
+    ob_param_uuid(&p, after_id);
+    ob_param_int(&p, limit);
+    return ob_db_exec(db, STMT_ENDED_PAGE, &p, ret, err);
+}
+
 /* ---- Publishing ---- */
 
 int store_watermark(

@@ -50,6 +50,16 @@ int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err);
 int store_share_usages(ob_db *db, PGresult **ret, ob_error *err);
 /* *ret: SNAPSHOT_* */
 int store_snapshots(ob_db *db, PGresult **ret, ob_error *err);
+/* Queues whose jobs were never counted. *ret: UNCOUNTED_* */
+int store_uncounted(ob_db *db, PGresult **ret, ob_error *err);
+/* A page of the jobs of a queue that have ended in that state, by id. *ret: PAST_* */
+int store_ended_page(ob_db *db,
+                     int64_t queue_id,
+                     ob_job_state state,
+                     const ob_uuid *after_id,
+                     int limit,
+                     PGresult **ret,
+                     ob_error *err);
 
 /* ---- Publishing ---- */
 

@@ -1,7 +1,9 @@
-/* Queue snapshots to and from JSON. Owns nothing. Any thread. */
+/* Queue snapshots to and from text. Owns nothing. Any thread. */
 #include "snapshot.h"
 
 #include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "ob/id.h"
@@ -44,4 +46,29 @@ size_t snapshot_parse(const char *body, engine_front *out, size_t max)
                                    .since_ms = json_integer_value(json_array_get(entry, 1)) };
     }
     return n;
+}
+
+const char *snapshot_counts_render(char out[SNAPSHOT_COUNTS_TEXT],
+                                   const int64_t counts[OB_JOB_STATE_COUNT])
+{
+    int n = 0;
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
+        n += snprintf(out + n, SNAPSHOT_COUNTS_TEXT - (size_t)n, "%c%" PRId64, i ? ',' : '{',
+                      counts[i]);
+    (void)snprintf(out + n, SNAPSHOT_COUNTS_TEXT - (size_t)n, "}");
+    return out;
+}
+
+bool snapshot_counts_parse(const char *text, int64_t out[OB_JOB_STATE_COUNT])
+{
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
+        char *end = NULL;
+        if (!text || *text != (i ? ',' : '{'))
+            return false;
+        out[i] = strtoll(text + 1, &end, 10);
+        if (end == text + 1)
+            return false;
+        text = end;
+    }
+    return strcmp(text, "}") == 0;
 }

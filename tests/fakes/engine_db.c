@@ -91,6 +91,12 @@ void engine_db_free(engine_db *db)
         free(f->front);
         free(f);
     }
+    counts_row *c, *ctmp;
+    HASH_ITER(hh, db->counts, c, ctmp)
+    {
+        HASH_DEL(db->counts, c);
+        free(c);
+    }
     free(db);
 }
 
@@ -309,6 +315,19 @@ static void put_front(engine_db *db, const effect_front *e)
     }
 }
 
+static void put_counts(engine_db *db, const effect_counts *e)
+{
+    counts_row *c = NULL;
+    HASH_FIND(hh, db->counts, &e->queue_id, sizeof(e->queue_id), c);
+    if (!c) {
+        c = ob_calloc(1, sizeof(*c));
+        c->row.queue_id = e->queue_id;
+        HASH_ADD(hh, db->counts, row.queue_id, sizeof(c->row.queue_id), c);
+    }
+    c->row = *e;
+    c->fresh = true;
+}
+
 static void check_blocked(const engine_db *db, const effect_event *e)
 {
     assert_int_equal(engine_db_row(db, &e->id, e->idx_lo).state, OB_JOB_RUNNABLE);
@@ -364,6 +383,10 @@ void engine_db_apply(engine_db *db, const engine_effects *effects)
         put_share(db, &effects->shares[i]);
     for (size_t i = 0; i < effects->n_fronts; i++)
         put_front(db, &effects->fronts[i]);
+    for (counts_row *c = db->counts; c; c = c->hh.next)
+        c->fresh = false;
+    for (size_t i = 0; i < effects->n_counts; i++)
+        put_counts(db, &effects->counts[i]);
 }
 
 /* ---- Looking ---- */
@@ -381,6 +404,13 @@ db_row engine_db_row(const engine_db *db, const ob_uuid *id, int32_t index)
         row.flags = ob_job_is_final(row.state) ? parent->row.flags : 0;
     }
     return row;
+}
+
+const effect_counts *engine_db_counts(const engine_db *db, int64_t queue_id)
+{
+    counts_row *c = NULL;
+    HASH_FIND(hh, db->counts, &queue_id, sizeof(queue_id), c);
+    return c ? &c->row : NULL;
 }
 
 const char *engine_db_class_reason(const engine_db *db, int64_t queue_id, const ob_resources *need)
@@ -514,4 +544,22 @@ void engine_db_load(const engine_db *db, engine *e)
         engine_load_share(e, &s->row);
     for (const front_row *f = db->fronts; f; f = f->hh.next)
         engine_load_front(e, f->queue_id, f->front, f->n);
+    for (const counts_row *c = db->counts; c; c = c->hh.next)
+        engine_load_counts(e, &c->row);
+}
+
+void engine_db_load_uncounted(const engine_db *db, engine *e)
+{
+    engine_db uncounted = *db;
+    uncounted.counts = NULL;
+    engine_db_load(&uncounted, e);
+    for (const record *r = db->records; r; r = r->hh.next) {
+        const engine_submission *s = &engine_db_submission(db, &r->key.id)->s;
+        int64_t children[OB_JOB_STATE_COUNT];
+        if (!r->done || r->key.index >= 0)
+            continue;
+        for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
+            children[i] = r->row.counts[i];
+        engine_load_ended(e, s->queue_id, r->row.state, s->array_size > 0 ? children : NULL);
+    }
 }

@@ -37,9 +37,13 @@ void engine_db_apply(engine_db *db, const engine_effects *effects);
 void engine_db_check(engine_db *db);
 /* Loads a new engine with all of it but topology. */
 void engine_db_load(const engine_db *db, engine *e);
+/* As if a version that did not count jobs had led until now. */
+void engine_db_load_uncounted(const engine_db *db, engine *e);
 
 /* What a job, parent or child is, synthesised as the API does it. */
 db_row engine_db_row(const engine_db *db, const ob_uuid *id, int32_t index);
+/* Of a queue's jobs, as the scheduler has written it; NULL: nothing. */
+const effect_counts *engine_db_counts(const engine_db *db, int64_t queue_id);
 const char *engine_db_class_reason(const engine_db *db, int64_t queue_id, const ob_resources *need);
 const char *engine_db_share_reason(const engine_db *db,
                                    int64_t queue_id,

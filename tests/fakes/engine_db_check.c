@@ -96,6 +96,29 @@ static void check_dependencies(const engine_db *db, const accepted *a)
         check_waiting(db, a, i);
 }
 
+/* ---- Counts ---- */
+
+/* What a queue's row must say: of what has ended always, of the rest when it was just written. A
+ * job that was accepted and has no row was not seen by a round yet. */
+static void check_counts(const engine_db *db, const counts_row *c)
+{
+    effect_counts is = { 0 };
+    for (const accepted *a = db->accepted; a; a = a->hh.next) {
+        const record *r = engine_db_find(db, &a->id, -1);
+        if (a->s.queue_id != c->row.queue_id || !r || !(r->live || r->done))
+            continue;
+        is.jobs[r->row.state]++;
+        for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
+            is.children[i] += r->row.counts[i];
+    }
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
+        if (!c->fresh && !ob_job_is_final((ob_job_state)i))
+            continue;
+        assert_int_equal(c->row.jobs[i], is.jobs[i]);
+        assert_int_equal(c->row.children[i], is.children[i]);
+    }
+}
+
 /* ---- All ---- */
 
 void engine_db_check(engine_db *db)
@@ -120,4 +143,6 @@ void engine_db_check(engine_db *db)
             check_parent(db, a);
     for (const accepted *a = db->accepted; a; a = a->hh.next)
         check_dependencies(db, a);
+    for (const counts_row *c = db->counts; c; c = c->hh.next)
+        check_counts(db, c);
 }

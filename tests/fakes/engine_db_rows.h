@@ -46,6 +46,12 @@ typedef struct front_row {
     UT_hash_handle hh;
 } front_row;
 
+typedef struct counts_row {
+    effect_counts row; /* the key first */
+    bool fresh;        /* written by the last round */
+    UT_hash_handle hh;
+} counts_row;
+
 typedef struct accepted {
     ob_uuid id; /* key */
     engine_submission s;
@@ -72,6 +78,7 @@ struct engine_db {
     reason *reasons;
     share_row *shares;
     front_row *fronts;
+    counts_row *counts;
     size_t n_events, n_unended;
     int64_t steady_ms;
 };

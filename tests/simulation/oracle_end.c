@@ -1,6 +1,7 @@
 /* The end of a history: does it rest, and was everything kept that was promised? Owns nothing. One
  * thread. */
 #include <stdio.h>
+#include <string.h>
 
 #include "oracle_seen.h"
 
@@ -100,6 +101,42 @@ static void judge_leaf(const job *j, int64_t index)
         broken(name, "job %s should have succeeded, and nothing was in its way", name);
 }
 
+static void tally(int64_t counts[OB_JOB_STATE_COUNT], int64_t end)
+{
+    if (end >= 0)
+        counts[end]++;
+}
+
+/* What the scheduler has counted of a queue, whichever leaders there were: all has ended. */
+static void judge_counts(const pg_job_queue *q)
+{
+    int64_t jobs[OB_JOB_STATE_COUNT] = { 0 }, children[OB_JOB_STATE_COUNT] = { 0 };
+    char job_text[96], child_text[96];
+    size_t n = 0;
+    for (size_t i = 0; i < seen.n_jobs; i++) {
+        const job *j = seen.list[i];
+        if (j->row.queue_id != q->id)
+            continue;
+        n++;
+        tally(jobs, seen_end(&j->id, -1));
+        for (int64_t k = 0; k < j->row.array_size; k++)
+            tally(children, seen_end(&j->id, k));
+    }
+    const pg_queue_snapshot *has =
+        sim_pg_find(PG_QUEUE_SNAPSHOT, &(pg_queue_snapshot){ .queue_id = q->id });
+    if (n == 0)
+        return;
+    (void)snprintf(job_text, sizeof(job_text), "{0,0,0,0,0,%lld,%lld}",
+                   (long long)jobs[OB_JOB_SUCCEEDED], (long long)jobs[OB_JOB_FAILED]);
+    (void)snprintf(child_text, sizeof(child_text), "{0,0,0,0,0,%lld,%lld}",
+                   (long long)children[OB_JOB_SUCCEEDED], (long long)children[OB_JOB_FAILED]);
+    if (!has || !has->jobs || strcmp(has->jobs, job_text) != 0 ||
+        strcmp(has->children, child_text) != 0)
+        broken(q->name, "queue %s is counted as %s and children %s; it had %s and %s", q->name,
+               has && has->jobs ? has->jobs : "nothing",
+               has && has->children ? has->children : "nothing", job_text, child_text);
+}
+
 void oracle_judge(void)
 {
     judge_output();
@@ -118,4 +155,7 @@ void oracle_judge(void)
             broken(name, "array %s ended as %s with %lld failed children", name,
                    ob_job_state_name((ob_job_state)state), (long long)failed);
     }
+    size_t at = 0;
+    for (const pg_job_queue *q; (q = sim_pg_next(PG_JOB_QUEUE, &at));)
+        judge_counts(q);
 }

@@ -265,7 +265,10 @@ void history_load(history *h, engine *e)
             put_queue(h, i);
     for (size_t i = 0; i < h->n_places; i++)
         history_put_place(h, &h->places[i]);
-    engine_db_load(h->w.db, e);
+    if (history_chance(h, 10))
+        engine_db_load_uncounted(h->w.db, e);
+    else
+        engine_db_load(h->w.db, e);
     h->w.e = kept;
 }
 

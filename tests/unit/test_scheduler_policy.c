@@ -71,12 +71,32 @@ static void a_front_is_read_as_it_was_written(void **state)
     ob_buf_done(&t);
 }
 
+static void counts_are_read_as_they_were_written(void **state)
+{
+    (void)state;
+    static const char *const wrong[] = { NULL,       "",        "{}",           "{1,2,3,4,5,6}",
+                                         "{1,2,3,4", "1,2,3,4", "{1,,3,4,5,6,7}" };
+    int64_t counts[OB_JOB_STATE_COUNT] = { 0, 1, 20, 300, 0, INT64_MAX, INT64_MIN };
+    int64_t back[OB_JOB_STATE_COUNT];
+    char text[SNAPSHOT_COUNTS_TEXT];
+    assert_string_equal(snapshot_counts_render(text, counts),
+                        "{0,1,20,300,0,9223372036854775807,-9223372036854775808}");
+    assert_true(snapshot_counts_parse(text, back));
+    assert_memory_equal(back, counts, sizeof(counts));
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
+        counts[i] = INT64_MIN;
+    assert_true(snapshot_counts_parse(snapshot_counts_render(text, counts), back));
+    for (size_t i = 0; i < ARRAY_SIZE(wrong); i++)
+        assert_false(snapshot_counts_parse(wrong[i], back));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_policy_is_read),
         cmocka_unit_test(what_is_missing_or_broken_is_left_out),
         cmocka_unit_test(a_front_is_read_as_it_was_written),
+        cmocka_unit_test(counts_are_read_as_they_were_written),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -1,5 +1,6 @@
 /* The operations on job queues: members, access rules, handlers. Data only; read-only after the
- * start. The members are those of the AWS Batch API reference. */
+ * start. The members are those of the AWS Batch API reference; CountJobs is our own
+ * (docs/access.md). */
 #include "queue_operations.h"
 #include "request/field_tables.h"
 
@@ -47,6 +48,7 @@ static const api_field fields_update_job_queue[] = {
 static const api_field fields_describe_job_queues[] = { STRINGS("jobQueues", .max = 100), PAGE,
                                                         END };
 static const api_field fields_delete_job_queue[] = { STRING("jobQueue", REQUIRED), END };
+static const api_field fields_count_jobs[] = { STRINGS("jobQueues", .max = 100), PAGE, END };
 static const api_field fields_get_job_queue_snapshot[] = { STRING("jobQueue", REQUIRED), END };
 
 const api_operation queue_operations[] = {
@@ -71,5 +73,8 @@ const api_operation queue_operations[] = {
     { API_BATCH, "/v1/getjobqueuesnapshot", "GetJobQueueSnapshot", op_get_job_queue_snapshot,
       fields_get_job_queue_snapshot, .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
+    { API_ADMIN, "/openbatch/v1/countjobs", "CountJobs", op_count_jobs, fields_count_jobs,
+      .plain = true, .audit = AUDIT_NOTHING,
+      .access = &(const access_rule){ .shows = { "jobQueues", "jobQueueArn" } } },
     { 0 },
 };

@@ -118,6 +118,11 @@ int queue_update(api_request *req, const api_wanted_queue *q, ob_error *err)
     return req_exec(req, STMT_QUEUE_UPDATE, &p, NULL, err);
 }
 
+int queue_counted(api_request *req, const store_selection *which, PGresult **ret, ob_error *err)
+{
+    return store_list(req, STMT_COUNTED_NAMED, STMT_COUNTED_PAGE, which, ret, err);
+}
+
 /* ---- for jobs -------------------------------------------------------------------------------- */
 
 int queue_of_jobs(ob_db *db,

@@ -27,6 +27,8 @@ void api_wanted_queue_done(api_wanted_queue *q);
 int queue_from_row(const PGresult *res, int row, api_wanted_queue *ret, ob_error *err);
 int queue_find(api_request *req, const char *name, bool lock, api_wanted_queue *ret, ob_error *err);
 int queue_list(api_request *req, const store_selection *which, PGresult **ret, ob_error *err);
+/* How many jobs they have, by state: COUNTED_COL_*. */
+int queue_counted(api_request *req, const store_selection *which, PGresult **ret, ob_error *err);
 #define QUEUES_MAX 50 /* AWS quota, of a region */
 /* New row and inbox row, inside store_tx. Errors: -EEXIST; -EDQUOT: there are QUEUES_MAX. */
 int queue_insert(api_request *req, const api_wanted_queue *q, ob_error *err);

@@ -160,6 +160,13 @@ void engine_load_share(engine *e, const effect_share *row);
 /* The stored front: its times are kept for jobs that are still at the same position. */
 void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, size_t n);
 
+/* The stored numbers of what has ended; the engine counts the rest. After all live rows and ended
+ * children. */
+void engine_load_counts(engine *e, const effect_counts *row);
+/* For a queue without such numbers, because a version that did not count has led: a job, or array
+ * with its children by state (NULL: a single job), that ended. */
+void engine_load_ended(engine *e, int64_t queue_id, ob_job_state state, const int64_t *children);
+
 /* ---- Events ---- */
 
 void engine_submit(engine *e, const engine_submission *s); /* known already: ignored */

@@ -137,6 +137,15 @@ typedef struct effect_front { /* published on change, at least ENGINE_FRONT_EVER
     size_t active_shares;
 } effect_front;
 
+/* Jobs and children of arrays by state; a parent is a job. Those that have ended are counted as long
+ * as their queue is there. Written by each round that ends something, and otherwise on change, at
+ * least ENGINE_COUNTS_EVERY_MS apart. */
+#define ENGINE_COUNTS_EVERY_MS 1000
+typedef struct effect_counts {
+    int64_t queue_id, at_ms;
+    int64_t jobs[OB_JOB_STATE_COUNT], children[OB_JOB_STATE_COUNT];
+} effect_counts;
+
 typedef struct effect_shape {
     ob_resources need;
     int32_t count;
@@ -165,6 +174,7 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_reason, reasons);
     ENGINE_LIST(effect_share, shares);
     ENGINE_LIST(effect_front, fronts);
+    ENGINE_LIST(effect_counts, counts);
     ENGINE_LIST(effect_demand, demand);
     struct engine_arena *arena; /* the engine's: memory of the strings and shapes above */
 } engine_effects;

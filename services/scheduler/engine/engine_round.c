@@ -7,6 +7,7 @@
 #include "arena.h"
 #include "ce.h"
 #include "class.h"
+#include "counts.h"
 #include "demand.h"
 #include "dependencies.h"
 #include "effects.h"
@@ -183,6 +184,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     job_table_free_ended(e);
     demand_update(e);
     fronts_update(e);
+    counts_update(e);
     reasons_update(e);
     queues_drop_unused_classes(e);
     head_report_blocked(e);

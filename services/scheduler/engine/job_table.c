@@ -65,6 +65,7 @@ job *job_add_single(engine *e, const ob_uuid *id, class *cls)
     memset(j, 0, sizeof(*j));
     add(e, j, id, NO_INDEX, cls);
     cls->queue->n_jobs++;
+    queue_count(cls->queue, false, NO_STATE, OB_JOB_SUBMITTED, 1);
     return j;
 }
 
@@ -78,6 +79,8 @@ array *job_add_array(engine *e, const ob_uuid *id, class *cls, int32_t size)
     a->bulk_state = OB_JOB_SUBMITTED;
     add(e, &a->base, id, NO_INDEX, cls);
     cls->queue->n_jobs++;
+    queue_count(cls->queue, false, NO_STATE, OB_JOB_SUBMITTED, 1);
+    queue_count(cls->queue, true, NO_STATE, OB_JOB_SUBMITTED, size);
     DL_APPEND2(cls->queue->arrays, a, aprev, anext);
     return a;
 }

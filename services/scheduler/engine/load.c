@@ -23,6 +23,7 @@ static bool leave(engine *e, array *a, int32_t index, int state)
     array_leave_bulk(e, a, index);
     a->counts[a->bulk_state]--;
     a->counts[state]++;
+    queue_count(a->base.cls->queue, true, (int)a->bulk_state, state, 1);
     return true;
 }
 
@@ -30,6 +31,7 @@ static void load_bulk(array *a, const engine_job_row *row)
 {
     a->counts[OB_JOB_SUBMITTED] = 0;
     a->counts[row->bulk_state] = a->size;
+    queue_count(a->base.cls->queue, true, OB_JOB_SUBMITTED, (int)row->bulk_state, a->size);
     a->bulk_state = row->bulk_state;
     if (ob_job_is_final(row->bulk_state))
         a->bulk = 0;
@@ -75,6 +77,8 @@ void engine_load(engine *e, const engine_job_row *row)
         load_bulk(job_as_array(j), row);
     j->order = ORDER(row->order);
     j->stored = 1;
+    if (row->index < 0) /* children: leave */
+        queue_count(q, false, j->state, (int)row->state, 1);
     j->state = (uint8_t)row->state & 7;
     j->flags = (uint8_t)row->flags & 7;
     j->last_run = row->run;
@@ -124,6 +128,28 @@ void engine_load_share(engine *e, const effect_share *row)
     share_set_active(s, row->active);
     s->changed = false;
     e->dirty = true;
+}
+
+static void set_ended(queue *q, const effect_counts *row, ob_job_state state)
+{
+    q->counts.jobs[state] = row->jobs[state];
+    q->counts.children[state] = row->children[state];
+}
+
+void engine_load_counts(engine *e, const effect_counts *row)
+{
+    queue *q = queue_get(e, row->queue_id);
+    set_ended(q, row, OB_JOB_SUCCEEDED);
+    set_ended(q, row, OB_JOB_FAILED);
+    q->counts_changed = true;
+}
+
+void engine_load_ended(engine *e, int64_t queue_id, ob_job_state state, const int64_t *children)
+{
+    queue *q = queue_get(e, queue_id);
+    queue_count(q, false, NO_STATE, (int)state, 1);
+    for (int to = 0; children && to < OB_JOB_STATE_COUNT; to++)
+        queue_count(q, true, NO_STATE, to, children[to]);
 }
 
 void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, size_t n)

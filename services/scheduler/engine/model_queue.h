@@ -111,6 +111,12 @@ struct queue {
     } head;
     int64_t blocked_published_ms;
     class *classes;
+    struct {
+        int64_t jobs[OB_JOB_STATE_COUNT];     /* parents of arrays are jobs */
+        int64_t children[OB_JOB_STATE_COUNT]; /* of arrays */
+    } counts;                                 /* also of what has ended */
+    bool counts_changed, counts_ended; /* since the row was written: something; an end */
+    int64_t counts_ms;                 /* when it was written; 0: not yet */
     job *held; /* SUBMITTED: came before the queue was known */
     array *arrays;
     size_t n_jobs; /* children not counted */
@@ -125,4 +131,17 @@ static inline void job_leave_held(job *j)
         return;
     DL_DELETE(j->cls->queue->held, j);
     j->prev = j->next = NULL;
+}
+
+#define NO_STATE (-1)
+/* Some of its jobs, or of the children of its arrays, go from one state to another; NO_STATE: they
+ * are new to the engine. */
+static inline void queue_count(queue *q, bool children, int from, int to, int64_t n)
+{
+    int64_t *counts = children ? q->counts.children : q->counts.jobs;
+    if (from != NO_STATE)
+        counts[from] -= n;
+    counts[to] += n;
+    q->counts_changed = true;
+    q->counts_ended = q->counts_ended || ob_job_is_final((ob_job_state)to);
 }

@@ -23,6 +23,7 @@ bool move_job(engine *e, job *j, ob_job_event ev)
         a->counts[to]++;
         effects_touch(e, &a->base);
     }
+    queue_count(j->cls->queue, j->index != NO_INDEX, j->state, to, 1);
     j->state = (uint8_t)to & 7;
     effects_touch(e, j);
     return true;
@@ -54,6 +55,7 @@ void move_bulk(engine *e, array *a, ob_job_event ev, const char *reason)
         return;
     a->counts[a->bulk_state] -= a->bulk;
     a->counts[to] += a->bulk;
+    queue_count(a->base.cls->queue, true, (int)a->bulk_state, to, a->bulk);
     a->bulk_state = (ob_job_state)to;
     effects_touch(e, &a->base);
     bool ends = ob_job_is_final(a->bulk_state);

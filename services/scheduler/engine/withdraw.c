@@ -5,6 +5,7 @@
 #include "engine.h"
 
 #include "class.h"
+#include "counts.h"
 #include "effects.h"
 #include "instance.h"
 #include "job_table.h"
@@ -88,6 +89,7 @@ size_t engine_withdraw(engine *e, engine_effects *out)
         drop_placements(e, out);
         write_again(e, out->live_insert, out->n_live_insert);
         write_again(e, out->live_update, out->n_live_update);
+        counts_write_again(e, out);
         for (size_t i = 0; i < e->n_touched; i++)
             e->touched[i]->touched = 0;
         e->n_touched = 0;

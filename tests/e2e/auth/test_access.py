@@ -149,6 +149,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         ],
         "DeleteJobQueue": [{"jobQueue": other["queue"]}],
         "GetJobQueueSnapshot": [{"jobQueue": other["queue"]}],
+        "CountJobs": [{}, {"jobQueues": [other["queue"]]}],
         "RegisterJobDefinition": [{"jobDefinitionName": name, "type": "container"}],
         "DeregisterJobDefinition": [{"jobDefinition": other["quick"] + ":1"}],
         "CreateSchedulingPolicy": [{"name": name}],

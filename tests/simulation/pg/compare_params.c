@@ -52,6 +52,7 @@ static const struct {
     { "inbox", 0, 0, 5 },
     { "live_page", 2, 0, 5 },
     { "events", 2, 0, 5 },
+    { "ended_page", 3, 0, 5 },
     { "orphaned_attempts", 4, 0, 5 },
     { "orphaned_done", 4, 0, 5 },
     { "past_job_events", 1, 0, 8 },
@@ -72,6 +73,8 @@ static const struct {
     { "live_update", 14 },
     { "done_insert", 10 },
     { "event_insert", 16 },
+    { "counts_put", 1 },
+    { "counts_put", 2 },
 };
 
 static int64_t number_of(const char *stmt, int param)

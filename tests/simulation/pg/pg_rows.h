@@ -161,7 +161,10 @@
 #define PG_TABLE_QUEUE_SNAPSHOT(C)                                                                 \
     C(INT, queue_id, KEY)                                                                          \
     C(TEXT, body, NEED)                                                                            \
-    C(INT, updated_at_ms, NEED)
+    C(INT, updated_at_ms, NEED)                                                                    \
+    C(TEXT, jobs, MAY)                                                                             \
+    C(TEXT, children, MAY)                                                                         \
+    C(INT, counted_at_ms, MAY)
 
 #define PG_TABLE_QUEUE_STATUS(C)                                                                   \
     C(INT, queue_id, KEY)                                                                          \

@@ -182,6 +182,38 @@ static void snapshots(pg_run *run)
         pg_out_row(run);
         pg_put_int(run, q->queue_id);
         pg_put_text(run, q->body);
+        pg_put_text(run, q->jobs);
+        pg_put_text(run, q->children);
+    }
+}
+
+static void uncounted(pg_run *run)
+{
+    size_t at = 0;
+    for (const pg_rec *rec; (rec = pg_next(run->s, PG_JOB_QUEUE, &at));) {
+        const pg_job_queue *q = pg_see(run->s, rec);
+        const pg_queue_snapshot *s =
+            pg_get(run->s, PG_QUEUE_SNAPSHOT, &(pg_queue_snapshot){ .queue_id = q->id });
+        if (s && s->jobs)
+            continue;
+        pg_out_row(run);
+        pg_put_int(run, q->id);
+    }
+}
+
+static void ended_page(pg_run *run)
+{
+    pg_done key = { .job_id = *pg_uuid(run, 2), .idx = INT64_MAX };
+    size_t at = pg_from(PG_DONE, &key, 2);
+    int64_t left = pg_int(run, 3);
+    for (const pg_rec *rec; left > 0 && (rec = pg_next(run->s, PG_DONE, &at));) {
+        const pg_done *d = pg_see(run->s, rec);
+        if (d->idx != -1 || d->queue_id != pg_int(run, 0) || d->state != pg_int(run, 1))
+            continue;
+        pg_out_row(run);
+        pg_put_uuid(run, &d->job_id);
+        pg_put_text(run, d->counts);
+        left--;
     }
 }
 
@@ -196,7 +228,9 @@ const pg_statement pg_inbox_statements[] = {
     { S, "class_reasons", "", "queue_id,mcpu,mem_mib,gpus,share,priority,reason,since_ms",
       class_reasons },
     { S, "share_usages", "", "queue_id,share,usage_ms,at_ms,active", share_usages },
-    { S, "snapshots", "", "queue_id,body", snapshots },
+    { S, "snapshots", "", "queue_id,body,jobs,children", snapshots },
+    { S, "uncounted", "", "id", uncounted },
+    { S, "ended_page", "iiui", "job_id,counts", ended_page },
     { "scaler", "inbox", "", "seq,instance_id", scaler_inbox },
     { "scaler", "inbox_delete", "I", NULL, scaler_inbox_delete },
     { 0 },

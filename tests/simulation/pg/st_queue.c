@@ -62,6 +62,20 @@ static void share_delete(pg_run *run)
     }
 }
 
+/* INSERT … ON CONFLICT DO UPDATE of some columns: what is to be updated. NULL: it was inserted, or
+ * the statement has stopped. */
+static pg_queue_snapshot *snapshot_there(pg_run *run, pg_queue_snapshot *row)
+{
+    if (pg_insert_new(run, PG_QUEUE_SNAPSHOT, row) || run->stop.set)
+        return NULL;
+    pg_rec *rec = pg_rec_at(PG_QUEUE_SNAPSHOT, row);
+    if (rec->run == run->number) {
+        pg_fail(run, "21000", "ON CONFLICT DO UPDATE command cannot affect row a second time");
+        return NULL;
+    }
+    return pg_update(run, rec);
+}
+
 static void snapshot_put(pg_run *run)
 {
     for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
@@ -69,7 +83,30 @@ static void snapshot_put(pg_run *run)
         q->queue_id = pg_int_at(run, SNAPSHOT_ROW_QUEUE_ID, i);
         q->body = pg_text_at(run, SNAPSHOT_ROW_BODY, i);
         q->updated_at_ms = pg_int_at(run, SNAPSHOT_ROW_UPDATED_AT_MS, i);
-        pg_upsert(run, PG_QUEUE_SNAPSHOT, q);
+        pg_queue_snapshot *there = snapshot_there(run, q);
+        if (!there)
+            continue;
+        there->body = q->body;
+        there->updated_at_ms = q->updated_at_ms;
+    }
+}
+
+static void counts_put(pg_run *run)
+{
+    for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
+        pg_queue_snapshot *q = pg_row_new(PG_QUEUE_SNAPSHOT);
+        q->queue_id = pg_int_at(run, COUNTS_ROW_QUEUE_ID, i);
+        q->body = "{}";
+        q->jobs = pg_text_at(run, COUNTS_ROW_JOBS, i);
+        q->children = pg_text_at(run, COUNTS_ROW_CHILDREN, i);
+        q->counted_at_ms = pg_int_at(run, COUNTS_ROW_COUNTED_AT_MS, i);
+        q->updated_at_ms = q->counted_at_ms;
+        pg_queue_snapshot *there = snapshot_there(run, q);
+        if (!there)
+            continue;
+        there->jobs = q->jobs;
+        there->children = q->children;
+        there->counted_at_ms = q->counted_at_ms;
     }
 }
 
@@ -136,6 +173,7 @@ const pg_statement pg_queue_statements[] = {
     { S, "share_put", "ITIII", NULL, share_put },
     { S, "share_delete", "IT", NULL, share_delete },
     { S, "snapshot_put", "ITI", NULL, snapshot_put },
+    { S, "counts_put", "ITTI", NULL, counts_put },
     { S, "queue_status_put", "II", NULL, queue_status_put },
     { S, "queue_status_delete", "I", "queue_id", queue_status_delete },
     { S, "queue_rest_delete", "I", NULL, queue_rest_delete },

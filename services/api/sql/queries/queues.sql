@@ -88,6 +88,23 @@ SELECT EXISTS (SELECT FROM share_usage WHERE queue_id = :queue_id AND share = :s
     OR (SELECT count(*) FROM share_usage WHERE queue_id = :queue_id AND active) < :shares_max
     AS fits;
 
+-- How many jobs the queues of a region have, by state: one row a queue; NULL: it has had none.
+-- fragment: counted
+SELECT q.id, q.name, c.jobs, c.children, c.counted_at_ms
+FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id
+LEFT JOIN queue_snapshot c ON c.queue_id = q.id
+WHERE q.account = :account AND q.region = :region AND NOT (q.deleting AND s.queue_id IS NULL);
+
+-- name: counted_named
+-- params: account text, region text, names text[]
+-- columns: COUNTED_COL
+{{counted}} AND q.name = ANY (:names) ORDER BY array_position(:names, q.name);
+
+-- name: counted_page
+-- params: account text, region text, after bigint, rows bigint
+-- columns: COUNTED_COL
+{{counted}} AND q.id > :after ORDER BY q.id LIMIT :rows;
+
 -- name: snapshot
 -- params: queue_id bigint
 -- columns: SNAPSHOT_COL

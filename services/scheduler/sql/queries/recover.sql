@@ -26,6 +26,21 @@ SELECT queue_id, mcpu, mem_mib, gpus, share, priority, reason, since_ms FROM cla
 -- columns: SHARE
 SELECT queue_id, share, usage_ms, at_ms, active FROM share_usage;
 
+-- jobs and children: NULL, or seven numbers.
 -- name: snapshots
 -- columns: SNAPSHOT
-SELECT queue_id, body FROM queue_snapshot;
+SELECT queue_id, body, jobs, children FROM queue_snapshot;
+
+-- Queues whose jobs were never counted.
+-- name: uncounted
+-- columns: UNCOUNTED
+SELECT q.id FROM job_queue q LEFT JOIN queue_snapshot s ON s.queue_id = q.id
+WHERE s.jobs IS NULL ORDER BY q.id;
+
+-- A page of a queue's jobs that have ended in a state.
+-- name: ended_page
+-- params: queue_id bigint, state int, after_id uuid, rows bigint
+-- columns: PAST
+SELECT job_id, counts FROM done
+WHERE queue_id = :queue_id AND state = :state AND idx = -1 AND job_id > :after_id
+ORDER BY job_id LIMIT :rows;

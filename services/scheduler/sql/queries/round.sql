@@ -124,6 +124,15 @@ INSERT INTO queue_snapshot ({{names}}) SELECT {{names}} FROM {{rows: m}}
 ON CONFLICT (queue_id) DO UPDATE
 SET body = excluded.body, updated_at_ms = excluded.updated_at_ms;
 
+-- A queue that has never had a front gets an empty one.
+-- name: counts_put
+-- params: COUNTS_ROW = queue_id bigint[], jobs text[], children text[], counted_at_ms bigint[]
+INSERT INTO queue_snapshot (queue_id, body, updated_at_ms, jobs, children, counted_at_ms)
+SELECT queue_id, '{}', counted_at_ms, jobs::bigint[], children::bigint[], counted_at_ms
+FROM {{rows: m}}
+ON CONFLICT (queue_id) DO UPDATE
+SET jobs = excluded.jobs, children = excluded.children, counted_at_ms = excluded.counted_at_ms;
+
 -- name: queue_status_put
 -- params: queue_id bigint[], version bigint[]
 INSERT INTO queue_status (queue_id, version, valid, reason)
