@@ -261,7 +261,8 @@ CREATE TABLE live (
     ord bigint,
     waits integer,
     running_at timestamp with time zone,
-    told_at_ms bigint
+    told_at_ms bigint,
+    round bigint
 )
 WITH (fillfactor='60', autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='5000');
 COMMENT ON COLUMN live.ord IS 'Position in its queue: by admission, a new one with each retry';

@@ -118,11 +118,13 @@ static void add_instances(batch *b, const engine_effects *effects)
     free(ids);
 }
 
-static void add_live(batch *b, const char *stmt, const effect_live *rows, size_t n)
+static void add_live(batch *b, const char *stmt, int64_t round, const effect_live *rows, size_t n)
 {
     if (n == 0)
         return;
     ob_params p = { 0 };
+    ob_param_next(&p, LIVE_ROW_ROUND);
+    ob_param_int(&p, round);
     UUIDS(&p, LIVE_ROW_JOB_ID, rows, n, row->id);
     INTS(&p, LIVE_ROW_IDX, rows, n, row->index);
     INTS(&p, LIVE_ROW_STATE, rows, n, (int32_t)row->state);
@@ -379,6 +381,7 @@ void commit_output_done(commit_output *out)
 static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *ret_specs)
 {
     const engine_effects *effects = in->effects;
+    int64_t round = ob_leader_round(b->leader) + 1;
     if (effects->n_placement_insert > 0)
         add_instances(b, effects);
     if (in->n_inbox > 0) {
@@ -386,8 +389,8 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
         ob_param_int64_array(&p, in->inbox, in->n_inbox);
         add(b, STMT_INBOX_DELETE, &p);
     }
-    add_live(b, STMT_LIVE_INSERT, effects->live_insert, effects->n_live_insert);
-    add_live(b, STMT_LIVE_UPDATE, effects->live_update, effects->n_live_update);
+    add_live(b, STMT_LIVE_INSERT, round, effects->live_insert, effects->n_live_insert);
+    add_live(b, STMT_LIVE_UPDATE, round, effects->live_update, effects->n_live_update);
     add_live_delete(b, effects->live_delete, effects->n_live_delete);
     add_placements(b, STMT_PLACEMENT_DELETE, effects->placement_delete,
                    effects->n_placement_delete);
@@ -395,7 +398,7 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
                    effects->n_placement_insert);
     add_done(b, effects->done, effects->n_done);
     add_attempts(b, effects->attempts, effects->n_attempts);
-    add_events(b, ob_leader_round(b->leader) + 1, effects->events, effects->n_events);
+    add_events(b, round, effects->events, effects->n_events);
     if (effects->n_reasons > 0)
         add_reasons(b, effects);
     if (effects->n_shares > 0)

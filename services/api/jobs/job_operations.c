@@ -1,5 +1,6 @@
 /* The operations on jobs: members, access rules, handlers. Data only; read-only after the start.
- * The members are those of the AWS Batch API reference. */
+ * The members are those of the AWS Batch API reference; DescribeArray is our own
+ * (docs/access.md). */
 #include "job_operations.h"
 #include "definitions/definition_fields.h"
 #include "request/field_tables.h"
@@ -70,6 +71,11 @@ static const api_field fields_list_jobs[] = {
     PAGE,
     END,
 };
+static const api_field fields_describe_array[] = {
+    STRING("jobId", .min = 1, .max = 128, REQUIRED),
+    STRING("etag", .max = 64),
+    END,
+};
 static const api_field fields_stop_job[] = {
     STRING("jobId", REQUIRED),
     STRING("reason", .max = 1024, REQUIRED),
@@ -95,6 +101,9 @@ const api_operation job_operations[] = {
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },
                                                 { ACCESS_JOB, "arrayJobId" },
                                                 { ACCESS_JOB, "multiNodeJobId" } } } },
+    { API_ADMIN, "/openbatch/v1/describearray", "DescribeArray", op_describe_array,
+      fields_describe_array, .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },
     { API_BATCH, "/v1/canceljob", "CancelJob", op_cancel_job, fields_stop_job,
       .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },
     { API_BATCH, "/v1/terminatejob", "TerminateJob", op_terminate_job, fields_stop_job,

@@ -7,6 +7,7 @@ extern const api_operation job_operations[]; /* ends with key == NULL */
 
 int op_submit_job(api_request *req, api_reply *rep);
 int op_describe_jobs(api_request *req, api_reply *rep);
+int op_describe_array(api_request *req, api_reply *rep);
 int op_list_jobs(api_request *req, api_reply *rep);
 int op_cancel_job(api_request *req, api_reply *rep);
 int op_terminate_job(api_request *req, api_reply *rep);

@@ -67,6 +67,20 @@ int job_store_describe(
     return ob_db_exec(db, STMT_DESCRIBE, &p, ret, err);
 }
 
+int job_store_array_states(ob_db *db,
+                           job_scope scope,
+                           const ob_uuid *array,
+                           const char *etag,
+                           PGresult **ret,
+                           ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
+    ob_param_uuid(&p, array);
+    ob_param_text(&p, etag);
+    return ob_db_exec(db, STMT_ARRAY_STATES, &p, ret, err);
+}
+
 int job_store_array_exists(
     ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err)
 {

@@ -45,3 +45,12 @@ int job_store_describe(
 /* Is this an array job of the scope? */
 int job_store_array_exists(
     ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err);
+
+/* How all children of an array are: one row (ARRAY_COL_*), or none if it is no array job of the
+ * scope. etag: of an answer that the caller has, or NULL. *ret is new. */
+int job_store_array_states(ob_db *db,
+                           job_scope scope,
+                           const ob_uuid *array,
+                           const char *etag,
+                           PGresult **ret,
+                           ob_error *err);

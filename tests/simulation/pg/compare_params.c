@@ -69,8 +69,8 @@ static const struct {
     const char *stmt;
     int param;
 } array_texts[] = {
-    { "live_insert", 14 },
-    { "live_update", 14 },
+    { "live_insert", 15 },
+    { "live_update", 15 },
     { "done_insert", 10 },
     { "event_insert", 16 },
     { "counts_put", 1 },

@@ -86,7 +86,8 @@
     C(INT, ord, MAY)                                                                               \
     C(INT, waits, MAY)                                                                             \
     C(INT, told_at_ms, MAY)                                                                        \
-    C(TIME, running_at, MAY)
+    C(TIME, running_at, MAY)                                                                       \
+    C(INT, round, MAY)
 
 #define PG_TABLE_DONE(C)                                                                           \
     C(UUID, job_id, KEY)                                                                           \

@@ -54,6 +54,7 @@ static void fill_live(const pg_run *run, pg_live *l, size_t i)
     l->ord = pg_int_at(run, LIVE_ROW_ORD, i);
     l->waits = pg_int_at(run, LIVE_ROW_WAITS, i);
     l->told_at_ms = pg_int_at(run, LIVE_ROW_TOLD_AT_MS, i);
+    l->round = l->counts ? pg_int(run, LIVE_ROW_ROUND) : PG_NULL;
 }
 
 static void live_insert(pg_run *run)
@@ -228,7 +229,7 @@ static void specs(pg_run *run)
     }
 }
 
-#define LIVE_TYPES "UIIIITIIITITITTIII"
+#define LIVE_TYPES "iUIIIITIIITITITTIII"
 #define S "scheduler"
 const pg_statement pg_round_statements[] = {
     { S, "lock_instances", "T", "ob_lock_instances", lock_instances },

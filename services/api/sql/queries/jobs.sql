@@ -81,3 +81,56 @@ RETURNING seq;
 -- columns: none
 SELECT id FROM job
 WHERE id = :id AND account = :account AND region = :region AND array_size > 0;
+
+-- The letter of a state other than FAILED (docs/access.md, "The picture of an array").
+-- fragment: letter(state)
+substr('SPWTRC', {{state}} + 1, 1);
+
+-- All children of an array in one answer, as of one instant. children: index and letter of those
+-- with a row of their own; the others have the letter 'bulk'. NULL if nothing has changed since
+-- etag: an array's row has the round of the last change; what has ended does not change.
+-- Of a failed child the last attempt says how it failed; reasons are those of the engine.
+-- name: array_states
+-- params: account text, region text, id uuid, etag text
+-- columns: ARRAY_COL
+SELECT h.array_size, h.state, h.bulk, h.etag, h.changed,
+    CASE WHEN h.changed THEN coalesce((
+        SELECT string_agg(c.idx || c.letter, '')
+        FROM (
+            SELECT l.idx, {{letter: l.state}} AS letter FROM live l
+            WHERE l.job_id = h.id AND l.idx >= 0
+            UNION ALL
+            SELECT d.idx, CASE
+                WHEN d.state <> :OB_JOB_FAILED THEN {{letter: d.state}}
+                WHEN d.flags & (:OB_FLAG_CANCELLED | :OB_FLAG_TERMINATED) <> 0 THEN 'X'
+                WHEN a.attempt IS NULL THEN 'D'
+                WHEN d.flags & :OB_FLAG_TIMED_OUT <> 0
+                    OR a.reason = 'Job attempt duration exceeded timeout' THEN 'L'
+                WHEN a.container_reason LIKE 'OutOfMemoryError%' THEN 'O'
+                WHEN a.exit_code > 128 THEN 'K'
+                WHEN a.exit_code IS NOT NULL THEN 'F'
+                WHEN a.started_at_ms IS NULL AND a.reason NOT LIKE 'Host EC2%' THEN 'E'
+                ELSE 'H' END AS letter
+            FROM done d LEFT JOIN LATERAL (
+                SELECT t.attempt, t.exit_code, t.container_reason, t.reason, t.started_at_ms
+                FROM attempt t WHERE t.job_id = d.job_id AND t.idx = d.idx
+                ORDER BY t.attempt DESC LIMIT 1
+            ) a ON d.state = :OB_JOB_FAILED
+            WHERE d.job_id = h.id AND d.idx >= 0
+        ) c), '') END AS children
+FROM (
+    SELECT b.*, b.etag IS NULL OR b.etag IS DISTINCT FROM :etag AS changed
+    FROM (
+        SELECT j.id, j.array_size, coalesce(d.state, l.state, :OB_JOB_SUBMITTED) AS state,
+            CASE
+                WHEN coalesce(d.bulk_state, l.bulk_state) = :OB_JOB_FAILED THEN
+                    CASE WHEN coalesce(d.flags, l.flags) <> 0 THEN 'X' ELSE 'D' END
+                ELSE {{letter: coalesce(d.bulk_state, l.bulk_state, :OB_JOB_SUBMITTED)}} END AS bulk,
+            CASE WHEN d.job_id IS NOT NULL THEN 'ended' WHEN l.job_id IS NULL THEN 'submitted'
+                ELSE l.round::text END AS etag
+        FROM job j
+        LEFT JOIN live l ON l.job_id = j.id AND l.idx = -1
+        LEFT JOIN done d ON d.job_id = j.id AND d.idx = -1
+        WHERE j.id = :id AND j.account = :account AND j.region = :region AND j.array_size > 0
+    ) b
+) h;

@@ -12,14 +12,16 @@ SELECT 1 / (count(*) = cardinality(:{{rows}}))::int FROM changed;
 -- columns: none
 SELECT ob_lock_instances(:ids);
 
+-- round: of a parent, whose row changes with each change of a child's state.
 -- name: live_insert
--- params: LIVE_ROW = job_id uuid[], idx int[], state int[], run int[], attempt int[],
+-- params: LIVE_ROW = round bigint, job_id uuid[], idx int[], state int[], run int[], attempt int[],
 --     instance_id text[], ce_id bigint[], started_at_ms bigint[], runnable_at_ms bigint[],
 --     reason text[], flags int[], stop_reason text[], bulk_state int[], bulk_reason text[],
 --     counts text[], ord bigint[], waits int[], told_at_ms bigint[]
-INSERT INTO live ({{names}})
+INSERT INTO live ({{names}}, round)
 SELECT job_id, idx, state, run, attempt, instance_id, ce_id, started_at_ms, runnable_at_ms, reason,
-    flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord, waits, told_at_ms
+    flags, stop_reason, bulk_state, bulk_reason, counts::int[], ord, waits, told_at_ms,
+    CASE WHEN counts IS NOT NULL THEN :round END
 FROM {{rows: m}};
 
 -- running_at stays while the same run is RUNNING.
@@ -32,6 +34,7 @@ WITH changed AS (
         runnable_at_ms = m.runnable_at_ms, reason = m.reason, flags = m.flags,
         stop_reason = m.stop_reason, bulk_state = m.bulk_state, bulk_reason = m.bulk_reason,
         counts = m.counts::int[], ord = m.ord, waits = m.waits, told_at_ms = m.told_at_ms,
+        round = CASE WHEN m.counts IS NOT NULL THEN :round END,
         running_at = CASE WHEN m.state = :OB_JOB_RUNNING THEN
             CASE WHEN live.state = :OB_JOB_RUNNING AND live.run = m.run THEN live.running_at
             ELSE now() END END
