@@ -139,6 +139,18 @@ int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep)
     return r < 0 ? r : verdict_judge(&c, &res);
 }
 
+int access_sees_job(api_request *req, const ob_job_ref *job, bool *ret, ob_error *err)
+{
+    *ret = true;
+    if (rights_are_all(req->key))
+        return 0;
+    ob_cleanup(resource_done) resource res = { 0 };
+    int r = resource_name_job(req, job, &res, err);
+    if (r == 0)
+        *ret = verdict_weigh(req, "batch:DescribeJobs", &res) == RIGHT_GIVEN;
+    return r;
+}
+
 int access_check_container(const api_request *req,
                            const char *definition,
                            int revision,

@@ -13,6 +13,10 @@ int access_check(api_request *req, api_reply *rep);
  * (request/access_rule.h). */
 int access_check_job(api_request *req, const ob_job_ref *job, api_reply *rep);
 
+/* May the key see this job, as DescribeJobs shows it? For answers that show jobs beside other
+ * things. Errors: database errors. */
+int access_sees_job(api_request *req, const ob_job_ref *job, bool *ret, ob_error *err);
+
 /* May the key use containers of this definition with what this one requests from its host
  * (access_container.h)? revision 0: a new one; tags: the definition's. Errors: -EACCES with the
  * reply. */

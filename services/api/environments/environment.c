@@ -10,14 +10,14 @@
 #include "ob/message.h"
 #include "request/names.h"
 
-int environment_named(api_request *req, api_environment *ret, api_reply *rep)
+static int find_named(api_request *req, bool lock, api_environment *ret, api_reply *rep)
 {
     const api_name *named = names_of(req, "computeEnvironment");
     const char *name = named ? named->name : "";
     char arn[API_ARN_MAX];
     int r = -ENOENT;
     if (name && name_is_valid(name))
-        r = environment_find(req, name, true, ret, &rep->err);
+        r = environment_find(req, name, lock, ret, &rep->err);
     if (r != -ENOENT)
         return r;
     if (name)
@@ -25,6 +25,16 @@ int environment_named(api_request *req, api_environment *ret, api_reply *rep)
                        req->region, req->account, name);
     (void)api_client_error(rep, "%.383s does not exist", name ? arn : named->text);
     return -ENOENT;
+}
+
+int environment_named(api_request *req, api_environment *ret, api_reply *rep)
+{
+    return find_named(req, true, ret, rep);
+}
+
+int environment_looked_at(api_request *req, api_environment *ret, api_reply *rep)
+{
+    return find_named(req, false, ret, rep);
 }
 
 const char *environment_status(const api_environment *e)

@@ -6,6 +6,8 @@
 /* The environment in the request's member computeEnvironment; nothing if it is absent. Errors:
  * -ENOENT, the reply is "<ARN> does not exist". Locked: inside store_tx. */
 int environment_named(api_request *req, api_environment *ret, api_reply *rep);
+/* The same without a lock, for operations that only read. */
+int environment_looked_at(api_request *req, api_environment *ret, api_reply *rep);
 
 /* CREATING, UPDATING, VALID, INVALID or DELETING. */
 const char *environment_status(const api_environment *e);

@@ -124,6 +124,17 @@ static const api_field fields_delete_compute_environment[] = {
     STRING("computeEnvironment", REQUIRED), END
 };
 
+static const api_field fields_list_instances[] = {
+    STRING("computeEnvironment", .min = 1, REQUIRED),
+    PAGE,
+    END,
+};
+static const api_field fields_describe_instance[] = {
+    STRING("computeEnvironment", .min = 1, REQUIRED),
+    STRING("instanceId", .min = 1, .max = 64, REQUIRED),
+    PAGE,
+    END,
+};
 static const api_field fields_interrupt_instance[] = {
     STRING("instanceId", .min = 1, .max = 64, REQUIRED),
     END,
@@ -150,6 +161,12 @@ const api_operation environment_operations[] = {
           &(const access_rule){ .shows = { "computeEnvironments", "computeEnvironmentArn" } } },
     { API_BATCH, "/v1/deletecomputeenvironment", "DeleteComputeEnvironment",
       op_delete_compute_environment, fields_delete_compute_environment,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { API_ADMIN, "/openbatch/v1/listinstances", "ListInstances", op_list_instances,
+      fields_list_instances, .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { API_ADMIN, "/openbatch/v1/describeinstance", "DescribeInstance", op_describe_instance,
+      fields_describe_instance, .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
     { API_ADMIN, "/openbatch/v1/interruptinstance", "InterruptInstance", op_interrupt_instance,
       fields_interrupt_instance, .plain = true,

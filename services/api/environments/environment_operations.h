@@ -10,5 +10,7 @@ int op_create_compute_environment(api_request *req, api_reply *rep);
 int op_update_compute_environment(api_request *req, api_reply *rep);
 int op_describe_compute_environments(api_request *req, api_reply *rep);
 int op_delete_compute_environment(api_request *req, api_reply *rep);
+int op_list_instances(api_request *req, api_reply *rep);
+int op_describe_instance(api_request *req, api_reply *rep);
 int op_interrupt_instance(api_request *req, api_reply *rep);
 int op_create_join_token(api_request *req, api_reply *rep);

@@ -201,6 +201,10 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "PutKeyPolicy": [{"accessKeyId": key.id, "policy": document(statement("*", "*"))}],
         "InterruptInstance": [{"instanceId": "i-0123456789abcdef0"}],
         "CreateJoinToken": [{"computeEnvironment": other["environment"]}],
+        "ListInstances": [{"computeEnvironment": other["environment"]}],
+        "DescribeInstance": [
+            {"computeEnvironment": other["environment"], "instanceId": "i-0123456789abcdef0"}
+        ],
     }
     job_by_job = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
     shown_only = {

@@ -10,7 +10,7 @@ STATES = ALIVE | {"C": "SUCCEEDED"} | dict.fromkeys("FKOLHEXD", "FAILED")
 
 # What child n does.
 ENDS = """case $AWS_BATCH_JOB_ARRAY_INDEX in
-0) exit 0;; 1) exit 1;; 2) exit 127;; 3) kill -9 $$;; 4) exit 143;;
+0) exit 0;; 1) exit 1;; 2) exit 127;; 3) exit 137;; 4) exit 143;;
 *) sleep 600;;
 esac"""
 

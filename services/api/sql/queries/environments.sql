@@ -1,5 +1,5 @@
 -- Compute environments: their settings and their status. Owner of compute_environment and
--- join_token; reads ce_status and instance.
+-- join_token; reads ce_status, instance, and what is placed on it.
 
 -- The resources of a region. A row that is deleting and has no status counts as deleted.
 -- fragment: environments
@@ -107,3 +107,62 @@ SELECT state, spot FROM i;
 -- name: join_token_add
 -- params: ce_id bigint, hash text
 INSERT INTO join_token (ce_id, hash) VALUES (:ce_id, :hash);
+
+-- An instance i, and what is placed on it in all (u).
+-- fragment: instance_columns
+i.id, i.type, i.spot, i.mcpu, i.mem_mib, i.gpus, i.vcpus, i.state, i.reason,
+    i.doubtful AND i.state = :OB_INSTANCE_LAUNCHING AS doubtful,
+    (extract(epoch FROM i.launched_at) * 1000)::bigint AS launched_at_ms,
+    (extract(epoch FROM i.active_at) * 1000)::bigint AS active_at_ms,
+    (extract(epoch FROM i.deadline_at) * 1000)::bigint AS deadline_at_ms,
+    (extract(epoch FROM i.ended_at) * 1000)::bigint AS ended_at_ms,
+    u.runs, u.mcpu AS used_mcpu, u.mem_mib AS used_mem_mib, u.gpus AS used_gpus;
+
+-- fragment: instance_use
+CROSS JOIN LATERAL (
+    SELECT count(*) AS runs, coalesce(sum(j.mcpu), 0) AS mcpu,
+        coalesce(sum(j.mem_mib), 0) AS mem_mib, coalesce(sum(j.gpus), 0) AS gpus
+    FROM placement p JOIN job j ON j.id = p.job_id WHERE p.instance_id = i.id
+) u;
+
+-- Those of an environment that are not TERMINATED.
+-- name: instance_page
+-- params: ce_id bigint, after text, rows bigint
+-- columns: INSTANCE_COL
+SELECT {{instance_columns}}
+FROM (
+    SELECT * FROM instance
+    WHERE ce_id = :ce_id AND state < :OB_INSTANCE_TERMINATED AND id > :after
+    ORDER BY id LIMIT :rows
+) i {{instance_use}}
+ORDER BY i.id;
+
+-- name: instance_one
+-- params: ce_id bigint, instance_id text
+-- columns: INSTANCE_COL
+SELECT {{instance_columns}}
+FROM instance i {{instance_use}}
+WHERE i.id = :instance_id AND i.ce_id = :ce_id;
+
+-- What is placed on an instance, page by page.
+-- name: instance_runs
+-- params: instance_id text, after_id uuid, after_idx int, rows bigint
+-- columns: INSTANCE_RUN_COL
+SELECT p.job_id, p.idx, j.name, j.mcpu, j.mem_mib, j.gpus, q.name AS queue,
+    coalesce(l.state, :OB_JOB_STARTING) AS state, l.attempt, l.started_at_ms,
+    coalesce(l.flags, 0) & (:OB_FLAG_TERMINATED | :OB_FLAG_TIMED_OUT) <> 0 AS stopping
+FROM (
+    SELECT job_id, idx FROM placement
+    WHERE instance_id = :instance_id AND (job_id, idx) > (:after_id, :after_idx)
+    ORDER BY job_id, idx LIMIT :rows
+) p
+JOIN job j ON j.id = p.job_id
+LEFT JOIN live l ON l.job_id = p.job_id AND l.idx = p.idx
+LEFT JOIN job_queue q ON q.id = j.queue_id
+ORDER BY p.job_id, p.idx;
+
+-- What the scaler says that it cannot get for an environment now: {"<why>": [[mcpu, ...], ...]}.
+-- name: environment_lacking
+-- params: ce_id bigint
+-- columns: LACKING_COL
+SELECT lacking FROM ce_status WHERE ce_id = :ce_id;
