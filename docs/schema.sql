@@ -364,6 +364,32 @@ CREATE TABLE share_usage (
 );
 ALTER TABLE ONLY share_usage ADD CONSTRAINT share_usage_pkey PRIMARY KEY (queue_id, share);
 
+CREATE TABLE stop_progress (
+    stop_id bigint NOT NULL,
+    after_id uuid,
+    looked bigint DEFAULT 0 NOT NULL,
+    matched bigint DEFAULT 0 NOT NULL,
+    begun_at_ms bigint NOT NULL,
+    finished_at_ms bigint
+);
+ALTER TABLE ONLY stop_progress ADD CONSTRAINT stop_progress_pkey PRIMARY KEY (stop_id);
+
+CREATE TABLE stop_request (
+    id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
+    account text NOT NULL,
+    region text NOT NULL,
+    queue_id bigint NOT NULL,
+    states integer NOT NULL,
+    name_prefix text,
+    definition text,
+    revision integer NOT NULL,
+    share text,
+    terminate boolean NOT NULL,
+    reason text NOT NULL,
+    created_at_ms bigint NOT NULL
+);
+ALTER TABLE ONLY stop_request ADD CONSTRAINT stop_request_pkey PRIMARY KEY (id);
+
 CREATE TABLE submit_once (
     key_id text NOT NULL,
     invocation_id text NOT NULL,

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "inbox_sql.h"
+#include "ob/clock.h"
 #include "round_sql.h"
 #include "snapshot.h"
 
@@ -371,6 +372,29 @@ static size_t add_queues(batch *b, const commit_input *in)
     return index;
 }
 
+static void add_stops(batch *b, const commit_input *in)
+{
+    const stop_step *step = in->stop_step;
+    ob_params p = { 0 };
+    if (in->n_stops > 0) {
+        ob_param_int64_array(&p, in->stops, in->n_stops);
+        ob_param_int(&p, ob_wall_ms());
+        add(b, STMT_STOP_BEGIN, &p);
+    }
+    if (!step)
+        return;
+    p = (ob_params){ 0 };
+    ob_param_int(&p, step->id);
+    ob_param_uuid(&p, &step->after);
+    ob_param_int(&p, step->looked);
+    ob_param_int(&p, step->matched);
+    if (step->finished_at_ms)
+        ob_param_int(&p, step->finished_at_ms);
+    else
+        ob_param_text(&p, NULL);
+    add(b, STMT_STOP_STEP, &p);
+}
+
 void commit_output_done(commit_output *out)
 {
     PQclear(out->specs);
@@ -406,6 +430,7 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     if (effects->n_fronts > 0)
         add_snapshots(b, effects);
     add_counts(b, effects->counts, effects->n_counts);
+    add_stops(b, in);
     *ret_gone = add_queues(b, in);
     *ret_specs = add_specs(b, effects);
 }

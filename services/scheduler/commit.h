@@ -2,6 +2,7 @@
 #pragma once
 
 #include "engine/engine.h"
+#include "mass_stops.h"
 #include "ob/leader.h"
 
 typedef struct commit_input {
@@ -12,6 +13,9 @@ typedef struct commit_input {
     size_t n_queues;
     const int64_t *gone; /* queues that are being deleted and have no job any more */
     size_t n_gone;
+    const int64_t *stops; /* requests to stop all that match, which begin */
+    size_t n_stops;
+    const stop_step *stop_step; /* what one of them has done; NULL: nothing */
 } commit_input;
 
 typedef struct commit_output {

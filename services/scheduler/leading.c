@@ -43,7 +43,7 @@ static int turn(void *arg, int64_t now_ms, int *ret_wait_ms, ob_error *err)
     scheduler *s = arg;
     sweep_tick(s, now_ms);
     int r = round_turn(s, err);
-    if (r == 0 && (s->inbox.rung || engine_dirty(s->engine)))
+    if (r == 0 && (s->inbox.rung || engine_dirty(s->engine) || stops_pending(s)))
         *ret_wait_ms = 0;
     return r;
 }
@@ -65,6 +65,7 @@ static void forget(void *arg)
     topology_clear(s->topology);
     reports_forget(s);
     sweep_inbox_forget(s);
+    stops_forget(s);
 }
 
 static void health(void *arg, bool leads)

@@ -81,6 +81,8 @@ static void done(scheduler *s)
     topology_free(s->topology);
     json_decref(s->reports);
     free(s->inbox.seqs);
+    stops_forget(s);
+    free(s->stops.begun);
     ob_health_stop();
 }
 

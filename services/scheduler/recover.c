@@ -221,6 +221,7 @@ int recover_load(scheduler *s, ob_error *err)
     engine_effects_clear(&s->effects);
     topology_clear(s->topology);
     sweep_inbox_forget(s);
+    stops_forget(s);
     reports_again(s);
 
     int r = topology_read_all(s, true, err);

@@ -88,6 +88,9 @@ static int commit(scheduler *s, const topology_owed *owed, commit_output *out, o
         .n_queues = owed->n_queues,
         .gone = owed->gone,
         .n_gone = owed->n_gone,
+        .stops = s->stops.begun,
+        .n_stops = s->stops.n_begun,
+        .stop_step = s->stops.stepped ? &s->stops.step : NULL,
     };
     int r = commit_round(s->leader, &in, out, err);
     /* A deadlock or similar: nothing was committed, and a second try may succeed. */
@@ -117,6 +120,7 @@ static int run(scheduler *s, ob_error *err)
 
     topology_committed(s, &owed, out.gone);
     sweep_inbox_forget(s);
+    stops_committed(s);
     reports_forget(s);
     placements_send(s, out.specs);
     demand_send(s);
@@ -131,7 +135,8 @@ static bool is_due(scheduler *s)
 {
     topology_owed owed;
     if (engine_dirty(s->engine) || engine_next_due(s->engine) <= recover_engine_ms(s) ||
-        engine_next_timeout(s->engine) <= ob_mono_ms() || s->inbox.n > 0 || placements_owe(s) ||
+        engine_next_timeout(s->engine) <= ob_mono_ms() || s->inbox.n > 0 || s->stops.stepped ||
+        placements_owe(s) ||
         demand_due(s, ob_mono_ms()))
         return true;
     topology_owes(s, &owed);
@@ -149,6 +154,8 @@ static int turn(scheduler *s, ob_error *err)
     placements_refused(s);
     reports_feed(s);
     r = sweep_inbox(s, err);
+    if (r == 0)
+        r = stops_step(s, err);
     if (r < 0)
         return r;
     if (is_due(s))

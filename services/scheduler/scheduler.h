@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 #include "engine/engine.h"
+#include "mass_stops.h"
 #include "ob/bus.h"
 #include "ob/config.h"
 #include "ob/lead.h"
@@ -58,6 +59,7 @@ typedef struct scheduler {
     publisher *publisher;
     retention *retention; /* NULL: jobs are kept for ever */
     inbox inbox;
+    mass_stops stops;
     json_t
         *reports; /* executors' messages since the last commit, to be fed again after a failure */
     size_t reports_fed; /* how many of them the engine has seen */

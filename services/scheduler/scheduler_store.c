@@ -122,6 +122,34 @@ int store_ended_page(ob_db *db,
     return ob_db_exec(db, STMT_ENDED_PAGE, &p, ret, err);
 }
 
+/* ---- Stopping all that match ---- */
+
+int store_stop_open(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, STMT_STOP_OPEN, NULL, ret, err);
+}
+
+int store_stop_page(ob_db *db,
+                    const stop_filter *filter,
+                    const ob_uuid *after_id,
+                    int limit,
+                    PGresult **ret,
+                    ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid(&p, after_id);
+    ob_param_int(&p, INT32_MAX); /* none of its children */
+    ob_param_int(&p, limit);
+    ob_param_int(&p, filter->queue_id);
+    ob_param_int(&p, filter->states);
+    ob_param_int(&p, filter->created_at_ms);
+    ob_param_text(&p, filter->name_prefix);
+    ob_param_text(&p, filter->definition);
+    ob_param_int(&p, filter->revision);
+    ob_param_text(&p, filter->share);
+    return ob_db_exec(db, STMT_STOP_PAGE, &p, ret, err);
+}
+
 /* ---- Publishing ---- */
 
 int store_watermark(

@@ -8,6 +8,7 @@
 #include "ob/rows.h"
 #include "publish_sql.h"
 #include "recover_sql.h"
+#include "stops_sql.h"
 #include "topology_sql.h"
 
 /* ---- Reading; each *ret is new, PQclear it ---- */
@@ -60,6 +61,25 @@ int store_ended_page(ob_db *db,
                      int limit,
                      PGresult **ret,
                      ob_error *err);
+
+/* ---- Stopping all that match ---- */
+
+/* Requests that have begun and are not finished. *ret: STOP_* */
+int store_stop_open(ob_db *db, PGresult **ret, ob_error *err);
+/* Which jobs a request means. Texts may be NULL: any. */
+typedef struct stop_filter {
+    int64_t queue_id, created_at_ms;
+    int32_t states; /* bit n: ob_job_state n */
+    const char *name_prefix, *definition, *share;
+    int32_t revision; /* 0: any */
+} stop_filter;
+/* A page of living jobs, after that one: which of them match? *ret: STOP_PAGE_* */
+int store_stop_page(ob_db *db,
+                    const stop_filter *filter,
+                    const ob_uuid *after_id,
+                    int limit,
+                    PGresult **ret,
+                    ob_error *err);
 
 /* ---- Publishing ---- */
 

@@ -60,6 +60,8 @@ static void feed_row(scheduler *s, const PGresult *res, int row, const ended_dep
         feed_submission(s, res, row, deps, &ref.id);
     else if ((kind == OB_INBOX_CANCEL || kind == OB_INBOX_TERMINATE) && has_job)
         engine_stop(s->engine, &ref, kind == OB_INBOX_TERMINATE, ob_col(res, row, INBOX_REASON));
+    else if (kind == OB_INBOX_STOP_MATCHING)
+        stops_begin(s, ob_col_int(res, row, INBOX_REF, 0));
     else if (kind != OB_INBOX_QUEUE && kind != OB_INBOX_ENVIRONMENT)
         ob_warn("inbox.skipped", "{s:I}", "kind", (json_int_t)kind);
 }

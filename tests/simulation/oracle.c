@@ -102,6 +102,10 @@ void oracle_accepted(const pg_job *row, const job_plan *plan)
         seen.list = ob_realloc(seen.list, seen.cap_jobs * sizeof(*seen.list));
     }
     seen.list[seen.n_jobs++] = j;
+    for (size_t i = 0; i < ARRAY_SIZE(seen.stops); i++)
+        if (seen.stops[i].queue_id == row->queue_id &&
+            row->created_at_ms <= seen.stops[i].created_at_ms)
+            j->stop_asked = true;
 }
 
 void oracle_stop_asked(const ob_uuid *id)
@@ -109,6 +113,16 @@ void oracle_stop_asked(const ob_uuid *id)
     job *j = seen_job(id);
     if (j)
         j->stop_asked = true;
+}
+
+void oracle_stops_asked(int64_t queue_id, int64_t created_at_ms)
+{
+    for (size_t i = 0; i < seen.n_jobs; i++)
+        if (seen.list[i]->row.queue_id == queue_id)
+            seen.list[i]->stop_asked = true;
+    /* Some are on their way to the client. */
+    seen.stops[seen.n_stops % ARRAY_SIZE(seen.stops)].queue_id = queue_id;
+    seen.stops[seen.n_stops++ % ARRAY_SIZE(seen.stops)].created_at_ms = created_at_ms;
 }
 
 void oracle_excuses(void)

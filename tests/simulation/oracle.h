@@ -27,6 +27,8 @@ void oracle_open(void);
 void oracle_accepted(const pg_job *row, const job_plan *plan);
 /* A request to stop it was accepted: it may fail from now on. */
 void oracle_stop_asked(const ob_uuid *id);
+/* The same for all jobs of a queue that were submitted by then. */
+void oracle_stops_asked(int64_t queue_id, int64_t created_at_ms);
 /* From now on faults excuse a failure. */
 void oracle_excuses(void);
 /* Each commit (sim_pg_hooks.committed). */

@@ -20,6 +20,17 @@ static size_t instances_alive(void)
     return n;
 }
 
+static size_t stops_left(void)
+{
+    size_t n = 0, at = 0;
+    for (const pg_stop_request *r; (r = sim_pg_next(PG_STOP_REQUEST, &at));) {
+        const pg_stop_progress *p =
+            sim_pg_find(PG_STOP_PROGRESS, &(pg_stop_progress){ .stop_id = r->id });
+        n += !p || p->finished_at_ms == PG_NULL;
+    }
+    return n;
+}
+
 /* Entries of Redis that say something else than PostgreSQL at rest: no environment uses anything,
  * and there is no instance. */
 static size_t wrong_counters(void)
@@ -49,6 +60,7 @@ bool oracle_rests(const char **ret_why)
     } left[] = {
         { "jobs are not ended", sim_pg_count(PG_LIVE) },
         { "requests are in the inbox", sim_pg_count(PG_INBOX) },
+        { "requests to stop all that match are not finished", stops_left() },
         { "placements are left", sim_pg_count(PG_PLACEMENT) },
         { "instances are left", instances_alive() },
         { "hosts are left", sim_cloud_hosts() },

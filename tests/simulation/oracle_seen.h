@@ -80,6 +80,10 @@ extern struct seen {
     output *outputs;
     bool excused, output_lost, output_late;
     int64_t trouble_us; /* until then */
+    struct {
+        int64_t queue_id, created_at_ms;
+    } stops[16]; /* requests to stop all of a queue; the last ones */
+    size_t n_stops;
 } seen;
 
 /* NULL: there is none. */

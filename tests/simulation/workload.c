@@ -24,7 +24,8 @@ static struct {
     int64_t until_us;
     int pending; /* events */
     uint64_t ids;
-    bool big; /* many jobs have a long description, and fit one instance */
+    bool stops_many; /* clients also stop all jobs of a queue that match */
+    bool big;        /* many jobs have a long description, and fit one instance */
 } w;
 
 bool workload_done(void)
@@ -240,6 +241,27 @@ static void stop_one(void)
     sim_kafka_ring(OB_TOPIC_COMMANDS);
 }
 
+/* All jobs of a queue, or those with a definition or share. */
+static void stop_many(void)
+{
+    int64_t queue = w.queues[dice_below(&w.d, w.n_queues)];
+    bool terminate = dice_in(&w.d, 2);
+    pg_stop_request row = { .account = "123456789012",
+                            .region = "us-east-1",
+                            .queue_id = queue,
+                            .states = terminate ? 31 : 7,
+                            .name_prefix = dice_in(&w.d, 2) ? "j" : NULL,
+                            .definition = dice_in(&w.d, 2) ? kind_words[KIND_OK] : NULL,
+                            .revision = 0,
+                            .share = dice_in(&w.d, 4) ? "gold" : NULL,
+                            .terminate = terminate,
+                            .reason = "no longer needed",
+                            .created_at_ms = (SIM_EPOCH_US + world_now_us()) / 1000 };
+    oracle_stops_asked(queue, row.created_at_ms);
+    if (sim_pg_stop_matching(&row, 20, 0) > 0)
+        sim_kafka_ring(OB_TOPIC_COMMANDS);
+}
+
 static void on_time(void *arg)
 {
     (void)arg;
@@ -249,6 +271,8 @@ static void on_time(void *arg)
     sim_kafka_ring(OB_TOPIC_SUBMISSIONS);
     if (dice_in(&w.d, 4))
         stop_one();
+    if (w.stops_many && dice_in(&w.d, 4))
+        stop_many();
     if (w.left == 0)
         return;
     w.pending++;
@@ -264,6 +288,7 @@ void workload_plan(uint64_t seed, int64_t until_us, size_t jobs)
     w.until_us = until_us;
     w.left = jobs;
     w.big = dice_in(&w.d, 40);
+    w.stops_many = dice_in(&w.d, 10);
     int64_t environments[ENVIRONMENTS_MAX];
     int n = (int)dice_between(&w.d, 1, ENVIRONMENTS_MAX);
     for (int i = 0; i < n; i++)

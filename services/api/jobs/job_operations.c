@@ -1,6 +1,6 @@
 /* The operations on jobs: members, access rules, handlers. Data only; read-only after the start.
- * The members are those of the AWS Batch API reference; DescribeArray is our own
- * (docs/access.md). */
+ * The members are those of the AWS Batch API reference; DescribeArray, StopJobs
+ * and DescribeStop are our own (docs/access.md). */
 #include "job_operations.h"
 #include "definitions/definition_fields.h"
 #include "request/field_tables.h"
@@ -81,6 +81,21 @@ static const api_field fields_stop_job[] = {
     STRING("reason", .max = 1024, REQUIRED),
     END,
 };
+static const api_field fields_stop_matching[] = {
+    STRING("jobQueue", REQUIRED),
+    STRINGS("states", .max = 5),
+    STRING("jobNamePrefix", .min = 1, .max = 128),
+    STRING("jobDefinition", .min = 1),
+    STRING("shareIdentifier", .min = 1, .max = 255),
+    STRING("action", .choice = "CANCEL|TERMINATE", REQUIRED),
+    STRING("reason", .max = 1024, REQUIRED),
+    END,
+};
+static const api_field fields_describe_stop[] = {
+    STRING("jobQueue", REQUIRED),
+    STRING("stopId", .min = 1, .max = 20, REQUIRED),
+    END,
+};
 static const api_field fields_stop_jobs[] = {
     STRINGS("jobs", .max = BULK_MAX, REQUIRED),
     STRING("reason", .max = 1024, REQUIRED),
@@ -112,5 +127,11 @@ const api_operation job_operations[] = {
       .access = &(const access_rule){ .action = "CancelJob", .one_by_one = true } },
     { API_BATCH, "/v1/terminatejobs", "TerminateJobs", op_terminate_jobs, fields_stop_jobs,
       .access = &(const access_rule){ .action = "TerminateJob", .one_by_one = true } },
+    { API_ADMIN, "/openbatch/v1/stopjobs", "StopJobs", op_stop_jobs, fields_stop_matching,
+      .plain = true, .made = "stopId",
+      .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
+    { API_ADMIN, "/openbatch/v1/describestop", "DescribeStop", op_describe_stop,
+      fields_describe_stop, .plain = true, .audit = AUDIT_NOTHING,
+      .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
     { 0 },
 };

@@ -9,6 +9,8 @@ int op_submit_job(api_request *req, api_reply *rep);
 int op_describe_jobs(api_request *req, api_reply *rep);
 int op_describe_array(api_request *req, api_reply *rep);
 int op_list_jobs(api_request *req, api_reply *rep);
+int op_stop_jobs(api_request *req, api_reply *rep);
+int op_describe_stop(api_request *req, api_reply *rep);
 int op_cancel_job(api_request *req, api_reply *rep);
 int op_terminate_job(api_request *req, api_reply *rep);
 int op_cancel_jobs(api_request *req, api_reply *rep);

@@ -53,6 +53,7 @@ typedef enum ob_inbox_kind {
     OB_INBOX_QUEUE = 4,       /* a queue was created or changed */
     OB_INBOX_ENVIRONMENT = 5, /* a compute environment was created or changed */
     OB_INBOX_INTERRUPT = 6,   /* an instance is to be interrupted */
+    OB_INBOX_STOP_MATCHING = 7, /* all jobs that match a stop_request are to be stopped */
 } ob_inbox_kind;
 
 /* Advisory locks with two numbers: a class, and the object of that class that is locked. */

@@ -161,6 +161,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
             {"jobName": "j", "jobQueue": "no-such", "jobDefinition": mine["quick"]},
             {"jobName": "j", "jobQueue": mine["queue"], "jobDefinition": "no-such"},
         ],
+        "StopJobs": [{"jobQueue": other["queue"], "action": "TERMINATE", "reason": "r"}],
+        "DescribeStop": [{"jobQueue": other["queue"], "stopId": "1"}],
         "DescribeArray": [{"jobId": foreign["array"]}, {"jobId": "no-such"}],
         "CancelJob": [{"jobId": foreign["lasting"], "reason": "r"}],
         "TerminateJob": [

@@ -10,6 +10,7 @@
 static const char *const statements[] = {
     "submit",
     "stop",
+    "stop_request_add",
     "queue_insert",
     "queue_update",
     "queue_gone",
@@ -313,10 +314,43 @@ static void add_token(ob_db *api)
     assert_int_equal(sim_pg_join_token(c->id, hash), 0);
 }
 
+static void stop_matching(ob_db *api)
+{
+    pg_stop_request r = { .account = NAMED,
+                          .region = NAMED,
+                          .queue_id = pick_int(),
+                          .states = (int64_t)pick(32),
+                          .name_prefix = pick(2) ? pick_text() : NULL,
+                          .definition = pick(2) ? pick_text() : NULL,
+                          .revision = (int64_t)pick(3),
+                          .share = pick(2) ? pick_text() : NULL,
+                          .terminate = pick(2) > 0,
+                          .reason = pick_text(),
+                          .created_at_ms = pick_int() };
+    int64_t open_max = (int64_t)pick(6), forget_ms = pick_int();
+    ob_params p = { 0 };
+    ob_param_text(&p, NAMED);
+    ob_param_text(&p, NAMED);
+    ob_param_int(&p, r.queue_id);
+    ob_param_int(&p, r.states);
+    ob_param_text(&p, r.name_prefix);
+    ob_param_text(&p, r.definition);
+    ob_param_int(&p, r.revision);
+    ob_param_text(&p, r.share);
+    add_bool(&p, r.terminate);
+    ob_param_text(&p, r.reason);
+    ob_param_int(&p, r.created_at_ms);
+    ob_param_int(&p, open_max);
+    ob_param_int(&p, forget_ms);
+    run_real(api, "stop_request_add", &p);
+    assert_true(sim_pg_stop_matching(&r, open_max, forget_ms) >= 0);
+}
+
 void clients_request(ob_db *api)
 {
-    static void (*const requests[])(ob_db *) = { submit,    submit,    submit,     stop,
-                                                 stop,      put_queue, put_policy, put_environment,
-                                                 interrupt, add_token };
+    static void (*const requests[])(ob_db *) = { submit,        submit,     submit,
+                                                 stop,          stop,       put_queue,
+                                                 put_policy,    put_environment, interrupt,
+                                                 stop_matching, add_token };
     requests[pick(ARRAY_SIZE(requests))](api);
 }

@@ -143,6 +143,42 @@ int sim_pg_stop(ob_inbox_kind kind, const ob_uuid *job, int64_t index, const cha
     return end(&run, "stop");
 }
 
+static const pg_stop_progress *progress_of(const pg_run *run, int64_t id)
+{
+    return pg_get(run->s, PG_STOP_PROGRESS, &(pg_stop_progress){ .stop_id = id });
+}
+
+/* Those that were finished before go. *ret_open: how many of the account and region are not
+ * finished; it counts what was there before. */
+static void forget_stops(pg_run *run, const pg_stop_request *of, int64_t forget_ms, size_t *ret_open)
+{
+    size_t at = 0;
+    for (pg_rec *rec; !run->stop.set && (rec = pg_next(run->s, PG_STOP_REQUEST, &at));) {
+        const pg_stop_request *r = pg_see(run->s, rec);
+        const pg_stop_progress *p = progress_of(run, r->id);
+        bool finished = p && p->finished_at_ms != PG_NULL;
+        *ret_open += !finished && strcmp(r->account, of->account) == 0 &&
+                     strcmp(r->region, of->region) == 0;
+        if (finished && p->finished_at_ms < forget_ms)
+            (void)pg_delete(run, rec);
+    }
+}
+
+int64_t sim_pg_stop_matching(const pg_stop_request *row, int64_t open_max, int64_t forget_ms)
+{
+    pg_run run = begin();
+    size_t open = 0;
+    int64_t id = 0;
+    forget_stops(&run, row, forget_ms, &open);
+    if ((int64_t)open < open_max) {
+        pg_stop_request *r = copy_row(PG_STOP_REQUEST, row);
+        id = r->id = pg_next_number(PG_STOP_REQUEST);
+        (void)pg_insert(&run, PG_STOP_REQUEST, r);
+        ring(&run, OB_INBOX_SCHEDULER, OB_INBOX_STOP_MATCHING, id);
+    }
+    return end(&run, "stop_request_add") < 0 ? -EIO : id;
+}
+
 /* ---- Queues, policies, environments ---- */
 
 /* Is there a row with the account, region and name? The tables have the same columns there. */

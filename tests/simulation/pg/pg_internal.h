@@ -207,7 +207,7 @@ typedef struct pg_statement {
 extern const pg_statement pg_leader_statements[], pg_round_statements[], pg_queue_statements[],
     pg_inbox_statements[], pg_ended_statements[], pg_topology_statements[],
     pg_environment_statements[], pg_instance_statements[], pg_retention_statements[],
-    pg_log_statements[];
+    pg_log_statements[], pg_stop_statements[];
 
 bool pg_has_placement(const pg_run *run, const char *instance_id);
 /* By the application's service; NULL: there is none. */

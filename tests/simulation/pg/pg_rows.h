@@ -272,6 +272,28 @@
     C(INT, ingested_at_ms, NEED)                                                                   \
     C(TEXT, message, NEED)
 
+#define PG_TABLE_STOP_REQUEST(C)                                                                   \
+    C(INT, id, KEY)                                                                                \
+    C(TEXT, account, NEED)                                                                         \
+    C(TEXT, region, NEED)                                                                          \
+    C(INT, queue_id, NEED)                                                                         \
+    C(INT, states, NEED)                                                                           \
+    C(TEXT, name_prefix, MAY)                                                                      \
+    C(TEXT, definition, MAY)                                                                       \
+    C(INT, revision, NEED)                                                                         \
+    C(TEXT, share, MAY)                                                                            \
+    C(BOOL, terminate, NEED)                                                                       \
+    C(TEXT, reason, NEED)                                                                          \
+    C(INT, created_at_ms, NEED)
+
+#define PG_TABLE_STOP_PROGRESS(C)                                                                  \
+    C(INT, stop_id, KEY)                                                                           \
+    C(UUID, after_id, MAY)                                                                         \
+    C(INT, looked, NEED)                                                                           \
+    C(INT, matched, NEED)                                                                          \
+    C(INT, begun_at_ms, NEED)                                                                      \
+    C(INT, finished_at_ms, MAY)
+
 /* T(name in capitals, name): all tables. */
 #define PG_TABLES(T)                                                                               \
     T(LEADER, leader)                                                                              \
@@ -279,6 +301,8 @@
     T(JOB, job)                                                                                    \
     T(SUBMIT_ONCE, submit_once)                                                                    \
     T(INBOX, inbox)                                                                                \
+    T(STOP_REQUEST, stop_request)                                                                  \
+    T(STOP_PROGRESS, stop_progress)                                                                \
     T(LIVE, live)                                                                                  \
     T(DONE, done)                                                                                  \
     T(ATTEMPT, attempt)                                                                            \

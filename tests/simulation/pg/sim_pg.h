@@ -110,6 +110,9 @@ int sim_pg_submit(const pg_job *jobs,
                   size_t *ret_made);
 /* CancelJob, TerminateJob (OB_INBOX_CANCEL, OB_INBOX_TERMINATE), if it has not ended. */
 int sim_pg_stop(ob_inbox_kind kind, const ob_uuid *job, int64_t index, const char *reason);
+/* StopJobs: all of a queue that match. The row's id is given here. open_max, forget_ms: as the
+ * statement's. Returns the id; 0: too many are not finished. */
+int64_t sim_pg_stop_matching(const pg_stop_request *row, int64_t open_max, int64_t forget_ms);
 /* Makes a row (its id is 0), or changes all but account, region, name and uuid, which must be the
  * same. Versions are counted here. Returns the id; 0: the name is taken. */
 int64_t sim_pg_put_queue(const pg_job_queue *row);

@@ -134,3 +134,36 @@ FROM (
         WHERE j.id = :id AND j.account = :account AND j.region = :region AND j.array_size > 0
     ) b
 ) h;
+
+-- Requests that all jobs that match are stopped; forgets requests that were finished long ago. No
+-- row: the region has too many that are not finished.
+-- name: stop_request_add
+-- params: account text, region text, queue_id bigint, states int, name_prefix text,
+--     definition text, revision int, share text, terminate boolean, reason text,
+--     created_at_ms bigint, open_max bigint, forget_ms bigint
+-- columns: STOP_REQUEST_COL
+WITH past AS (
+    DELETE FROM stop_request r USING stop_progress p
+    WHERE p.stop_id = r.id AND p.finished_at_ms < :forget_ms
+), made AS (
+    INSERT INTO stop_request (account, region, queue_id, states, name_prefix, definition, revision,
+        share, terminate, reason, created_at_ms)
+    SELECT :account, :region, :queue_id, :states, :name_prefix, :definition, :revision, :share,
+        :terminate, :reason, :created_at_ms
+    WHERE (
+        SELECT count(*) FROM stop_request o LEFT JOIN stop_progress p ON p.stop_id = o.id
+        WHERE o.account = :account AND o.region = :region AND p.finished_at_ms IS NULL
+    ) < :open_max
+    RETURNING id
+)
+INSERT INTO inbox (consumer, kind, ref)
+SELECT :OB_INBOX_SCHEDULER, :OB_INBOX_STOP_MATCHING, made.id FROM made RETURNING ref AS id;
+
+-- A request of a queue, and how far it is.
+-- name: stop_request_get
+-- params: account text, region text, queue_id bigint, id bigint
+-- columns: STOP_STATE_COL
+SELECT r.states, r.name_prefix, r.definition, r.revision, r.share, r.terminate, r.reason,
+    r.created_at_ms, p.begun_at_ms, p.finished_at_ms, p.looked, p.matched
+FROM stop_request r LEFT JOIN stop_progress p ON p.stop_id = r.id
+WHERE r.id = :id AND r.account = :account AND r.region = :region AND r.queue_id = :queue_id;

@@ -160,6 +160,23 @@ WITH r AS (DELETE FROM class_reason WHERE queue_id = ANY (:queue_ids)),
     u AS (DELETE FROM share_usage WHERE queue_id = ANY (:queue_ids))
 DELETE FROM queue_snapshot WHERE queue_id = ANY (:queue_ids);
 
+-- Requests to stop all that match begin. What was done for requests that are kept no longer goes.
+-- name: stop_begin
+-- params: ids bigint[], begun_at_ms bigint
+WITH gone AS (
+    DELETE FROM stop_progress p
+    WHERE NOT EXISTS (SELECT FROM stop_request r WHERE r.id = p.stop_id)
+)
+INSERT INTO stop_progress (stop_id, begun_at_ms)
+SELECT r.id, :begun_at_ms FROM unnest(:ids) AS m(id) JOIN stop_request r ON r.id = m.id
+ON CONFLICT (stop_id) DO NOTHING;
+
+-- name: stop_step
+-- params: id bigint, after_id uuid, looked bigint, matched bigint, finished_at_ms bigint
+UPDATE stop_progress SET after_id = :after_id, looked = :looked, matched = :matched,
+    finished_at_ms = :finished_at_ms
+WHERE stop_id = :id;
+
 -- The job data that executors get for placed jobs, by id.
 -- name: specs
 -- params: ids uuid[]
