@@ -4,6 +4,7 @@
 #include "leading.h"
 
 #include "health_figures.h"
+#include "mass_stops.h"
 #include "ob/topics.h"
 #include "peers.h"
 #include "publisher.h"

@@ -4,6 +4,7 @@
 #include <stddef.h>
 
 #include "leading.h"
+#include "mass_stops.h"
 #include "ob/log.h"
 #include "ob/point.h"
 #include "ob/schema.h"

@@ -9,7 +9,6 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
-#include "scheduler.h"
 #include "scheduler_store.h"
 
 /* A page of that size whose jobs all match takes some 100 ms, as a full inbox does. */

@@ -6,6 +6,7 @@
 #include "recover.h"
 
 #include "job_row.h"
+#include "mass_stops.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/service.h"
@@ -196,7 +197,7 @@ static int count_uncounted(scheduler *s, ob_error *err)
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     int r = store_uncounted(s->db, &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
-        int64_t queue_id = ob_col_int(res, i, UNCOUNTED_ID, 0);
+        int64_t queue_id = ob_col_int(res, i, UNCOUNTED_QUEUE_ID, 0);
         r = count_ended(s, queue_id, OB_JOB_SUCCEEDED, err);
         if (r == 0)
             r = count_ended(s, queue_id, OB_JOB_FAILED, err);

@@ -11,6 +11,7 @@
 
 #include "commit.h"
 #include "demand_messages.h"
+#include "mass_stops.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "peers.h"

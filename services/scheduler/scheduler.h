@@ -5,8 +5,8 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "commit.h"
 #include "engine/engine.h"
-#include "mass_stops.h"
 #include "ob/bus.h"
 #include "ob/config.h"
 #include "ob/lead.h"
@@ -41,6 +41,17 @@ typedef struct inbox {
     int64_t *seqs;       /* fed to the engine; the round's transaction deletes them */
     size_t n, cap;
 } inbox;
+
+/* Requests to stop all that match, as far as they are not finished. */
+typedef struct mass_stops {
+    bool stale;             /* they must be read */
+    struct mass_stop *open; /* the oldest first; one at a time is carried out */
+    size_t n_open;
+    int64_t *begun; /* named by inbox rows of the round that is being made */
+    size_t n_begun, cap_begun;
+    bool stepped; /* that round has a step of the first one */
+    stop_step step;
+} mass_stops;
 
 typedef struct scheduler {
     scheduler_config config;

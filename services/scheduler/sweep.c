@@ -5,6 +5,7 @@
 
 #include "ended_dependencies.h"
 #include "job_row.h"
+#include "mass_stops.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/rows.h"

@@ -31,11 +31,11 @@ SELECT queue_id, share, usage_ms, at_ms, active FROM share_usage;
 -- columns: SNAPSHOT
 SELECT queue_id, body, jobs, children FROM queue_snapshot;
 
--- Queues whose jobs were never counted.
+-- Queues that were not deleted and whose jobs were never counted.
 -- name: uncounted
 -- columns: UNCOUNTED
-SELECT q.id FROM job_queue q LEFT JOIN queue_snapshot s ON s.queue_id = q.id
-WHERE s.jobs IS NULL ORDER BY q.id;
+SELECT q.queue_id FROM queue_status q LEFT JOIN queue_snapshot s ON s.queue_id = q.queue_id
+WHERE s.jobs IS NULL ORDER BY q.queue_id;
 
 -- A page of a queue's jobs that have ended in a state.
 -- name: ended_page
