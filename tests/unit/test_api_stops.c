@@ -1,0 +1,194 @@
+/* Requests to stop all jobs that match: what their members mean, and what is stored, in a database
+ * of its own. */
+#include "unit.h"
+
+#include "jobs/stop_request.h"
+#include "migrate.h"
+#include "ob/job.h"
+#include "own_server.h"
+
+static own_server server;
+static ob_db *db;
+
+static void sql(const char *text)
+{
+    ob_error err = { 0 };
+    if (ob_db_sql(db, text, NULL, NULL, &err) < 0)
+        fail_msg("%s: %s", err.text, text);
+}
+
+static int64_t number(const char *query)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    assert_int_equal(ob_db_sql(db, query, NULL, &res, NULL), 0);
+    return ob_col_int(res, 0, 0, -1);
+}
+
+static int start(void **state)
+{
+    (void)state;
+    char conninfo[128];
+    int applied = 0;
+    ob_error err = { 0 };
+    if (!own_postgres_start(&server))
+        return 0;
+    (void)snprintf(conninfo, sizeof conninfo, "host=%s user=postgres dbname=postgres", server.dir);
+    assert_int_equal(ob_db_connect(conninfo, "test", &db, &err), 0);
+    if (migrate(db, migrations, &applied, &err) < 0 || ob_db_prepare(db, jobs_stmts, &err) < 0)
+        fail_msg("%s", err.text);
+    return 0;
+}
+
+static int stop(void **state)
+{
+    (void)state;
+    ob_db_free(db);
+    own_server_stop(&server);
+    return 0;
+}
+
+/* The request keeps the texts of 'body', which the caller frees. */
+static int read_it(json_t *body, stop_request *ret, api_reply *rep)
+{
+    api_request req = { .account = "1", .region = "r", .body = body };
+    return stop_request_read(&req, ret, rep);
+}
+
+static void assert_refused(const char *text, const char *words)
+{
+    json_auto_t *body = json_loads(text, 0, NULL);
+    stop_request r;
+    api_reply rep = { 0 };
+    assert_true(read_it(body, &r, &rep) < 0);
+    assert_string_equal(rep.code, "ClientException");
+    if (!strstr(rep.message, words))
+        fail_msg("'%s' is not '%s'", rep.message, words);
+    api_reply_done(&rep);
+}
+
+static void states_are_those_from_which_jobs_can_be_stopped(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int states;
+    } cases[] = {
+        { "{\"action\": \"CANCEL\"}", 7 },
+        { "{\"action\": \"CANCEL\", \"states\": []}", 7 },
+        { "{\"action\": \"TERMINATE\"}", 31 },
+        { "{\"action\": \"CANCEL\", \"states\": [\"RUNNABLE\"]}", 4 },
+        { "{\"action\": \"TERMINATE\", \"states\": [\"RUNNING\", \"PENDING\"]}", 18 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        json_auto_t *body = json_loads(cases[i].text, 0, NULL);
+        stop_request r;
+        api_reply rep = { 0 };
+        assert_int_equal(read_it(body, &r, &rep), 0);
+        assert_int_equal(r.states, cases[i].states);
+    }
+    assert_refused("{\"action\": \"CANCEL\", \"states\": [\"RUNNING\"]}",
+                   "RUNNING is not a state from which a job can be cancelled");
+    assert_refused("{\"action\": \"TERMINATE\", \"states\": [\"RUNNING\", \"FAILED\"]}",
+                   "FAILED is not a state from which a job can be terminated");
+    assert_refused("{\"action\": \"TERMINATE\", \"states\": [\"\"]}", " is not a state");
+}
+
+static void a_definition_is_named_in_every_spelling(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        int revision;
+    } cases[] = {
+        { "{\"action\": \"CANCEL\", \"jobDefinition\": \"d-1\"}", 0 },
+        { "{\"action\": \"CANCEL\", \"jobDefinition\": \"d-1:3\"}", 3 },
+        { "{\"action\": \"CANCEL\", \"jobDefinition\":"
+          " \"arn:aws:batch:r:1:job-definition/d-1:3\"}",
+          3 },
+    };
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        json_auto_t *body = json_loads(cases[i].text, 0, NULL);
+        stop_request r;
+        api_reply rep = { 0 };
+        assert_int_equal(read_it(body, &r, &rep), 0);
+        assert_string_equal(r.definition, "d-1");
+        assert_int_equal(r.revision, cases[i].revision);
+        assert_null(r.name_prefix);
+        assert_null(r.share);
+    }
+    assert_refused("{\"action\": \"CANCEL\", \"jobDefinition\":"
+                   " \"arn:aws:batch:r:2:job-definition/d-1:3\"}",
+                   "JobDefinition arn:aws:batch:r:2:job-definition/d-1:3 not found.");
+    assert_refused("{\"action\": \"CANCEL\", \"jobDefinition\": \"d:x\"}", "not found.");
+}
+
+static int64_t add(const char *region)
+{
+    const stop_request r = { .queue_id = 5,
+                             .states = 7,
+                             .name_prefix = "a",
+                             .definition = "d",
+                             .revision = 3,
+                             .reason = "r" };
+    api_request req = { .account = "1", .region = region, .db = db };
+    ob_error err = { 0 };
+    int64_t id = -1;
+    if (stop_request_add(&req, &r, &id, &err) < 0)
+        fail_msg("%s", err.text);
+    return id;
+}
+
+static void a_request_is_one_row_and_one_of_the_inbox(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    int64_t id = add("r");
+    assert_true(id > 0);
+    assert_int_equal(number("SELECT count(*) FROM inbox WHERE consumer = 1 AND kind = 7"), 1);
+    assert_int_equal(number("SELECT ref FROM inbox"), id);
+    api_request req = { .account = "1", .region = "r", .db = db };
+    api_request other = { .account = "1", .region = "s", .db = db };
+    ob_cleanup(ob_pq_clearp) PGresult *row = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *of_other = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *of_queue = NULL;
+    assert_int_equal(stop_request_get(&req, 5, id, &row, NULL), 0);
+    assert_int_equal(PQntuples(row), 1);
+    assert_string_equal(ob_col(row, 0, STOP_STATE_COL_NAME_PREFIX), "a");
+    assert_null(ob_col(row, 0, STOP_STATE_COL_SHARE));
+    assert_null(ob_col(row, 0, STOP_STATE_COL_BEGUN_AT_MS));
+    assert_int_equal(stop_request_get(&other, 5, id, &of_other, NULL), 0);
+    assert_int_equal(stop_request_get(&req, 6, id, &of_queue, NULL), 0);
+    assert_int_equal(PQntuples(of_other) + PQntuples(of_queue), 0);
+}
+
+static void so_many_are_unfinished_and_old_ones_are_forgotten(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    sql("DELETE FROM stop_request");
+    for (int i = 0; i < STOP_REQUESTS_OPEN_MAX; i++)
+        assert_true(add("r") > 0);
+    assert_int_equal(add("r"), 0);
+    assert_true(add("s") > 0);
+    sql("INSERT INTO stop_progress (stop_id, begun_at_ms, finished_at_ms)"
+        " SELECT id, 1, (extract(epoch FROM now()) * 1000)::bigint - 1000 FROM stop_request"
+        " ORDER BY id LIMIT 1");
+    assert_true(add("r") > 0);
+    int64_t kept = number("SELECT count(*) FROM stop_request");
+    sql("UPDATE stop_progress SET finished_at_ms = 5");
+    assert_int_equal(add("r"), 0); /* too many; the finished one goes nevertheless */
+    assert_int_equal(number("SELECT count(*) FROM stop_request"), kept - 1);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(states_are_those_from_which_jobs_can_be_stopped),
+        cmocka_unit_test(a_definition_is_named_in_every_spelling),
+        cmocka_unit_test(a_request_is_one_row_and_one_of_the_inbox),
+        cmocka_unit_test(so_many_are_unfinished_and_old_ones_are_forgotten),
+    };
+    return cmocka_run_group_tests(tests, start, stop);
+}
