@@ -7,6 +7,7 @@ import time
 
 import botocore.config
 from crash_hosts import join_script
+from keys import own_call
 from stack import ROOT
 
 
@@ -168,6 +169,27 @@ def join_tokens(case):
     asked(
         lambda: join_script(case, environment, folder).index("JOIN_TOKEN"),
         lambda: "JOIN_TOKEN" in join_script(case, environment, folder),
+    )
+
+
+def mass_stops(case):
+    """Of a queue without jobs: what was stored is carried out."""
+    queue = case.work.queue(case.work.unmanaged())
+    env = case.stack.env
+    credentials = env["AWS_ACCESS_KEY_ID"], env["AWS_SECRET_ACCESS_KEY"]
+    members = {"jobQueue": queue, "action": "CANCEL", "reason": "none is needed"}
+
+    def ask():
+        code, answer = own_call(case.stack, credentials, "StopJobs", members)
+        assert code is None, answer
+
+    asked(
+        ask,
+        lambda: case.stack.sql(
+            "SELECT 1 FROM stop_progress p JOIN stop_request r ON r.id = p.stop_id"
+            " JOIN job_queue q ON q.id = r.queue_id"
+            f" WHERE q.name = '{queue}' AND p.finished_at_ms IS NOT NULL"
+        ),
     )
 
 

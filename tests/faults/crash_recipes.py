@@ -49,6 +49,7 @@ from crash_operations import (
     definitions,
     environments,
     join_tokens,
+    mass_stops,
     policies,
     queues,
 )
@@ -91,6 +92,7 @@ RECIPES = {
     asking(definitions): "api.definition_register api.definition_off",
     asking(access_keys): "api.key_create api.key_policy api.key_revoke",
     asking(join_tokens): "api.join_token",
+    asking(mass_stops): "api.stop_many",
     come_and_go: """
         scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env

@@ -48,7 +48,7 @@ static int stop(void **state)
 }
 
 /* The request keeps the texts of 'body', which the caller frees. */
-static int read_it(json_t *body, stop_request *ret, api_reply *rep)
+static int read_it(json_t *body, job_mass_stop *ret, api_reply *rep)
 {
     api_request req = { .account = "1", .region = "r", .body = body };
     return stop_request_read(&req, ret, rep);
@@ -57,7 +57,7 @@ static int read_it(json_t *body, stop_request *ret, api_reply *rep)
 static void assert_refused(const char *text, const char *words)
 {
     json_auto_t *body = json_loads(text, 0, NULL);
-    stop_request r;
+    job_mass_stop r;
     api_reply rep = { 0 };
     assert_true(read_it(body, &r, &rep) < 0);
     assert_string_equal(rep.code, "ClientException");
@@ -81,7 +81,7 @@ static void states_are_those_from_which_jobs_can_be_stopped(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_auto_t *body = json_loads(cases[i].text, 0, NULL);
-        stop_request r;
+        job_mass_stop r;
         api_reply rep = { 0 };
         assert_int_equal(read_it(body, &r, &rep), 0);
         assert_int_equal(r.states, cases[i].states);
@@ -108,7 +108,7 @@ static void a_definition_is_named_in_every_spelling(void **state)
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         json_auto_t *body = json_loads(cases[i].text, 0, NULL);
-        stop_request r;
+        job_mass_stop r;
         api_reply rep = { 0 };
         assert_int_equal(read_it(body, &r, &rep), 0);
         assert_string_equal(r.definition, "d-1");
@@ -124,18 +124,25 @@ static void a_definition_is_named_in_every_spelling(void **state)
 
 static int64_t add(const char *region)
 {
-    const stop_request r = { .queue_id = 5,
-                             .states = 7,
-                             .name_prefix = "a",
-                             .definition = "d",
-                             .revision = 3,
-                             .reason = "r" };
-    api_request req = { .account = "1", .region = region, .db = db };
+    const job_mass_stop m = { .queue_id = 5,
+                              .states = 7,
+                              .name_prefix = "a",
+                              .definition = "d",
+                              .revision = 3,
+                              .how = { .reason = "r" } };
     ob_error err = { 0 };
     int64_t id = -1;
-    if (stop_request_add(&req, &r, &id, &err) < 0)
+    if (job_store_mass_stop(db, (job_scope){ "1", region }, &m, &id, &err) < 0)
         fail_msg("%s", err.text);
     return id;
+}
+
+static PGresult *get(const char *region, int64_t queue_id, int64_t id)
+{
+    PGresult *row = NULL;
+    assert_int_equal(
+        job_store_mass_stop_get(db, (job_scope){ "1", region }, queue_id, id, &row, NULL), 0);
+    return row;
 }
 
 static void a_request_is_one_row_and_one_of_the_inbox(void **state)
@@ -147,18 +154,13 @@ static void a_request_is_one_row_and_one_of_the_inbox(void **state)
     assert_true(id > 0);
     assert_int_equal(number("SELECT count(*) FROM inbox WHERE consumer = 1 AND kind = 7"), 1);
     assert_int_equal(number("SELECT ref FROM inbox"), id);
-    api_request req = { .account = "1", .region = "r", .db = db };
-    api_request other = { .account = "1", .region = "s", .db = db };
-    ob_cleanup(ob_pq_clearp) PGresult *row = NULL;
-    ob_cleanup(ob_pq_clearp) PGresult *of_other = NULL;
-    ob_cleanup(ob_pq_clearp) PGresult *of_queue = NULL;
-    assert_int_equal(stop_request_get(&req, 5, id, &row, NULL), 0);
+    ob_cleanup(ob_pq_clearp) PGresult *row = get("r", 5, id);
+    ob_cleanup(ob_pq_clearp) PGresult *of_other = get("s", 5, id);
+    ob_cleanup(ob_pq_clearp) PGresult *of_queue = get("r", 6, id);
     assert_int_equal(PQntuples(row), 1);
     assert_string_equal(ob_col(row, 0, STOP_STATE_COL_NAME_PREFIX), "a");
     assert_null(ob_col(row, 0, STOP_STATE_COL_SHARE));
     assert_null(ob_col(row, 0, STOP_STATE_COL_BEGUN_AT_MS));
-    assert_int_equal(stop_request_get(&other, 5, id, &of_other, NULL), 0);
-    assert_int_equal(stop_request_get(&req, 6, id, &of_queue, NULL), 0);
     assert_int_equal(PQntuples(of_other) + PQntuples(of_queue), 0);
 }
 
@@ -168,7 +170,7 @@ static void so_many_are_unfinished_and_old_ones_are_forgotten(void **state)
     if (!db)
         skip();
     sql("DELETE FROM stop_request");
-    for (int i = 0; i < STOP_REQUESTS_OPEN_MAX; i++)
+    for (int i = 0; i < STOPS_OPEN_MAX; i++)
         assert_true(add("r") > 0);
     assert_int_equal(add("r"), 0);
     assert_true(add("s") > 0);

@@ -3,6 +3,7 @@
  * owner of the connection. */
 #include "job_store.h"
 
+#include "ob/clock.h"
 #include "ob/rows.h"
 
 static void add_scope(ob_params *p, job_scope scope)
@@ -92,4 +93,42 @@ int job_store_array_exists(
     if (r == 0)
         *ret = PQntuples(res) > 0;
     return r;
+}
+
+int job_store_mass_stop(
+    ob_db *db, job_scope scope, const job_mass_stop *m, int64_t *ret_id, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int64_t now_ms = ob_wall_ms();
+    add_scope(&p, scope);
+    ob_param_int(&p, m->queue_id);
+    ob_param_int(&p, m->states);
+    ob_param_text(&p, m->name_prefix);
+    ob_param_text(&p, m->definition[0] ? m->definition : NULL);
+    ob_param_int(&p, m->revision);
+    ob_param_text(&p, m->share);
+    ob_param_text(&p, m->how.terminate ? "t" : "f");
+    ob_param_text(&p, m->how.reason);
+    ob_param_int(&p, now_ms);
+    ob_param_int(&p, STOPS_OPEN_MAX);
+    ob_param_int(&p, now_ms - STOPS_KEPT_MS);
+    int r = ob_db_write(db, OB_POINT_API_STOP_MANY, STMT_STOP_REQUEST_ADD, &p, &res, err);
+    if (r == 0)
+        *ret_id = PQntuples(res) ? ob_col_int(res, 0, STOP_REQUEST_COL_ID, 0) : 0;
+    return r;
+}
+
+int job_store_mass_stop_get(ob_db *db,
+                            job_scope scope,
+                            int64_t queue_id,
+                            int64_t id,
+                            PGresult **ret,
+                            ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
+    ob_param_int(&p, queue_id);
+    ob_param_int(&p, id);
+    return ob_db_exec(db, STMT_STOP_REQUEST_GET, &p, ret, err);
 }

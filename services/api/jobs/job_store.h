@@ -5,6 +5,7 @@
 #include "jobs_sql.h"
 #include "ob/db.h"
 #include "ob/job.h"
+#include "request/arn.h"
 
 /* Whose jobs are seen: those of others are as if they were not there. */
 typedef struct job_scope {
@@ -54,3 +55,27 @@ int job_store_array_states(ob_db *db,
                            const char *etag,
                            PGresult **ret,
                            ob_error *err);
+
+/* Which jobs of a queue are to be stopped, and how. Texts may be NULL: any. */
+#define STOPS_OPEN_MAX 20       /* requests of a region that are not finished */
+#define STOPS_KEPT_MS 604800000 /* a week after they were finished */
+typedef struct job_mass_stop {
+    int64_t queue_id;
+    int states; /* bit n: ob_job_state n */
+    const char *name_prefix;
+    char definition[API_NAME_MAX]; /* "": any */
+    int revision;                  /* 0: any */
+    const char *share;
+    job_stop how;
+} job_mass_stop;
+
+/* Stores the request, and a row of the inbox. *ret_id: 0: too many are not finished. */
+int job_store_mass_stop(
+    ob_db *db, job_scope scope, const job_mass_stop *m, int64_t *ret_id, ob_error *err);
+/* A request of a queue, and how far it is: one row (STOP_STATE_COL_*), or none. *ret is new. */
+int job_store_mass_stop_get(ob_db *db,
+                            job_scope scope,
+                            int64_t queue_id,
+                            int64_t id,
+                            PGresult **ret,
+                            ob_error *err);

@@ -13,7 +13,8 @@
 int op_stop_jobs(api_request *req, api_reply *rep)
 {
     api_queue queue;
-    stop_request wanted;
+    job_mass_stop wanted;
+    const job_scope scope = { req->account, req->region };
     char text[24];
     int64_t id = 0;
     int r = stop_request_read(req, &wanted, rep);
@@ -22,12 +23,12 @@ int op_stop_jobs(api_request *req, api_reply *rep)
     if (r < 0)
         return r;
     wanted.queue_id = queue.id;
-    r = stop_request_add(req, &wanted, &id, &rep->err);
+    r = job_store_mass_stop(req->db, scope, &wanted, &id, &rep->err);
     if (r < 0)
         return r;
     if (id == 0)
         return api_error(rep, 429, "TooManyRequestsException",
-                         "%d requests to stop jobs are not finished yet", STOP_REQUESTS_OPEN_MAX);
+                         "%d requests to stop jobs are not finished yet", STOPS_OPEN_MAX);
     api_ring_command(req->ctx);
     (void)snprintf(text, sizeof(text), "%lld", (long long)id);
     rep->body = json_pack("{s:s}", "stopId", text);
@@ -94,9 +95,10 @@ int op_describe_stop(api_request *req, api_reply *rep)
     api_queue queue;
     ob_cleanup(ob_pq_clearp) PGresult *row = NULL;
     const char *text = ob_json_str(req->body, "stopId", "");
+    const job_scope scope = { req->account, req->region };
     int r = resolve_queue(req, &queue, rep);
     if (r == 0)
-        r = stop_request_get(req, queue.id, id_of(text), &row, &rep->err);
+        r = job_store_mass_stop_get(req->db, scope, queue.id, id_of(text), &row, &rep->err);
     if (r < 0)
         return r;
     if (PQntuples(row) == 0)
