@@ -38,8 +38,9 @@ static void make_job(const char *id, int size)
 }
 
 /* Child i is what the last digit of i says: 0 in the bulk, 1 RUNNING, 2 STARTING, 3 SUCCEEDED, 4 to
- * 9 FAILED with an exit code, by a signal, out of memory, at its time limit, terminated, and without
- * an attempt. 14 was on an instance that was lost, 24 could not be started, 34 has no exit code. */
+ * 9 FAILED with an exit code, by a signal, out of memory, at its time limit, terminated, and
+ * without an attempt. 14 was on an instance that was lost, 24 could not be started, 34 has no exit
+ * code. */
 static void make_array(const char *id)
 {
     ob_cleanup(ob_freep) char *text = ob_strf(
@@ -206,12 +207,16 @@ static void texts_that_make_no_sense_change_nothing_else(void **state)
     static const struct {
         int size;
         const char *others, *expected;
-    } cases[] = { { 3, "", "WWW" },          { 3, "0R2C", "RWC" }, { 3, "3R18446744073709551616C", "WWW" },
-                  { 3, "-1R1C", "WCW" },     { 3, "1", "WWW" },    { 3, "R", "WWW" },
-                  { 0, "0R", "" },           { -5, "0R", "" } };
+    } cases[] = { { 3, "", "WWW" },
+                  { 3, "0R2C", "RWC" },
+                  { 3, "3R18446744073709551616C", "WWW" },
+                  { 3, "-1R1C", "WCW" },
+                  { 3, "1", "WWW" },
+                  { 3, "R", "WWW" },
+                  { 0, "0R", "" },
+                  { -5, "0R", "" } };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        ob_cleanup(ob_freep) char *text =
-            array_states_text(cases[i].size, 'W', cases[i].others);
+        ob_cleanup(ob_freep) char *text = array_states_text(cases[i].size, 'W', cases[i].others);
         assert_string_equal(text, cases[i].expected);
     }
     ob_cleanup(ob_freep) char *most = array_states_text(2000000000, 'W', "");

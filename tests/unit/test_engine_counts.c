@@ -76,7 +76,8 @@ static void what_has_ended_stays_counted_under_the_next_leaders(void **state)
 {
     world *w = *state;
     put(w);
-    ob_uuid ended = world_submit(w, 1, 2, NEED(1, 100)), lives = world_submit(w, 1, 3, NEED(1, 100));
+    ob_uuid ended = world_submit(w, 1, 2, NEED(1, 100));
+    ob_uuid lives = world_submit(w, 1, 3, NEED(1, 100));
     world_round(w);
     world_exit(w, ended, 0, 0);
     world_exit(w, ended, 1, 1);
@@ -100,7 +101,8 @@ static void a_queue_that_was_not_counted_is_counted_once(void **state)
 {
     world *w = *state;
     put(w);
-    ob_uuid ended = world_submit(w, 1, 2, NEED(1, 100)), lives = world_submit(w, 1, 3, NEED(1, 100));
+    ob_uuid ended = world_submit(w, 1, 2, NEED(1, 100));
+    ob_uuid lives = world_submit(w, 1, 3, NEED(1, 100));
     ob_uuid single = world_submit(w, 1, 0, NEED(1, 100));
     world_round(w);
     world_exit(w, ended, 0, 0);

@@ -1,5 +1,5 @@
-/* DescribeInstance (OpenBatch's own: docs/access.md): an instance, and what runs on it, page by page
- * in the order of the jobs. Reads only. Thread: an HTTP worker.
+/* DescribeInstance (OpenBatch's own: docs/access.md): an instance, and what runs on it, page by
+ * page in the order of the jobs. Reads only. Thread: an HTTP worker.
  *
  * Invariant: of a job that the key may not see by DescribeJobs nothing is shown but its vCPUs. */
 #include "auth/authorize.h"

@@ -1,6 +1,6 @@
-/* StopJobs and DescribeStop (OpenBatch's own: docs/access.md): stops all jobs of a queue that match,
- * by one row that the scheduler carries out in steps, and says how far that is. Thread: an HTTP
- * worker. */
+/* StopJobs and DescribeStop (OpenBatch's own: docs/access.md): stops all jobs of a queue that
+ * match, by one row that the scheduler carries out in steps, and says how far that is. Thread: an
+ * HTTP worker. */
 #include <stdio.h>
 #include <string.h>
 

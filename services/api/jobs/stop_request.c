@@ -22,7 +22,8 @@ static int read_states(const json_t *list, job_mass_stop *ret, api_reply *rep)
         int found = name ? ob_job_state_parse(name) : -1;
         if (found < 0 || !(may & BIT(found)))
             return api_client_error(rep, "%.40s is not a state from which a job can be %s",
-                                    name ? name : "", ret->how.terminate ? "terminated" : "cancelled");
+                                    name ? name : "",
+                                    ret->how.terminate ? "terminated" : "cancelled");
         ret->states |= BIT(found);
     }
     return 0;

@@ -4,6 +4,6 @@
 #include "job_store.h"
 #include "request/operation.h"
 
-/* queue_id is the caller's to fill; texts are borrowed from the request's body. Errors: -EINVAL with
- * the reply. */
+/* queue_id is the caller's to fill; texts are borrowed from the request's body. Errors: -EINVAL
+ * with the reply. */
 int stop_request_read(const api_request *req, job_mass_stop *ret, api_reply *rep);

@@ -1,4 +1,5 @@
-/* Jobs and children of arrays by state, as rows. Where states change: queue_count (model_queue.h). */
+/* Jobs and children of arrays by state, as rows. Where states change: queue_count (model_queue.h).
+ */
 #pragma once
 
 #include "model.h"

@@ -137,9 +137,9 @@ typedef struct effect_front { /* published on change, at least ENGINE_FRONT_EVER
     size_t active_shares;
 } effect_front;
 
-/* Jobs and children of arrays by state; a parent is a job. Those that have ended are counted as long
- * as their queue is there. Written by each round that ends something, and otherwise on change, at
- * least ENGINE_COUNTS_EVERY_MS apart. */
+/* Jobs and children of arrays by state; a parent is a job. Those that have ended are counted as
+ * long as their queue is there. Written by each round that ends something, and otherwise on change,
+ * at least ENGINE_COUNTS_EVERY_MS apart. */
 #define ENGINE_COUNTS_EVERY_MS 1000
 typedef struct effect_counts {
     int64_t queue_id, at_ms;

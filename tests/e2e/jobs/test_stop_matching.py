@@ -137,7 +137,8 @@ def test_a_request_is_carried_out_whoever_dies(stack, work, crowded):
     assert set(states(w, ids)) == {"FAILED"}
     listed = ", ".join(f"'{job}'" for job in ids)
     ends = stack.sql(
-        f"SELECT count(*), count(DISTINCT job_id) FROM job_event WHERE state = 6 AND job_id IN ({listed})"
+        "SELECT count(*), count(DISTINCT job_id) FROM job_event"
+        f" WHERE state = 6 AND job_id IN ({listed})"
     )
     assert ends == [[str(MANY)] * 2]
     assert w.job(holder)["status"] == "RUNNING"

@@ -150,7 +150,8 @@ static const pg_stop_progress *progress_of(const pg_run *run, int64_t id)
 
 /* Those that were finished before go. *ret_open: how many of the account and region are not
  * finished; it counts what was there before. */
-static void forget_stops(pg_run *run, const pg_stop_request *of, int64_t forget_ms, size_t *ret_open)
+static void
+forget_stops(pg_run *run, const pg_stop_request *of, int64_t forget_ms, size_t *ret_open)
 {
     size_t at = 0;
     for (pg_rec *rec; !run->stop.set && (rec = pg_next(run->s, PG_STOP_REQUEST, &at));) {

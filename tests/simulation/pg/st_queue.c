@@ -62,8 +62,8 @@ static void share_delete(pg_run *run)
     }
 }
 
-/* INSERT … ON CONFLICT DO UPDATE of some columns: what is to be updated. NULL: it was inserted, or
- * the statement has stopped. */
+/* INSERT … ON CONFLICT DO UPDATE of some columns: what is to be updated. NULL: it was inserted,
+ * or the statement has stopped. */
 static pg_queue_snapshot *snapshot_there(pg_run *run, pg_queue_snapshot *row)
 {
     if (pg_insert_new(run, PG_QUEUE_SNAPSHOT, row) || run->stop.set)

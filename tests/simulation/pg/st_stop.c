@@ -32,7 +32,18 @@ static void stop_open(pg_run *run)
 }
 
 /* The parameters of stop_page. */
-enum { AFTER_ID, AFTER_IDX, ROWS, QUEUE_ID, STATES, CREATED_AT_MS, NAME_PREFIX, DEFINITION, REVISION, SHARE };
+enum {
+    AFTER_ID,
+    AFTER_IDX,
+    ROWS,
+    QUEUE_ID,
+    STATES,
+    CREATED_AT_MS,
+    NAME_PREFIX,
+    DEFINITION,
+    REVISION,
+    SHARE
+};
 
 /* Is the text as asked, or was nothing asked? */
 static bool is_text(const pg_run *run, size_t param, const char *text)

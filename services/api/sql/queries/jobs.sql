@@ -125,7 +125,8 @@ FROM (
             CASE
                 WHEN coalesce(d.bulk_state, l.bulk_state) = :OB_JOB_FAILED THEN
                     CASE WHEN coalesce(d.flags, l.flags) <> 0 THEN 'X' ELSE 'D' END
-                ELSE {{letter: coalesce(d.bulk_state, l.bulk_state, :OB_JOB_SUBMITTED)}} END AS bulk,
+                ELSE {{letter: coalesce(d.bulk_state, l.bulk_state, :OB_JOB_SUBMITTED)}}
+                END AS bulk,
             CASE WHEN d.job_id IS NOT NULL THEN 'ended' WHEN l.job_id IS NULL THEN 'submitted'
                 ELSE l.round::text END AS etag
         FROM job j
