@@ -7,7 +7,7 @@
 /* What a round does for a request to stop all that match (mass_stops.h). */
 typedef struct stop_step {
     int64_t id;
-    ob_uuid after; /* the last job that was looked at; nil: none was */
+    ob_uuid after;                           /* the last job that was looked at; nil: none was */
     int64_t looked, matched, finished_at_ms; /* finished_at_ms 0: not finished */
 } stop_step;
 

@@ -207,14 +207,11 @@ static void texts_that_make_no_sense_change_nothing_else(void **state)
     static const struct {
         int size;
         const char *others, *expected;
-    } cases[] = { { 3, "", "WWW" },
-                  { 3, "0R2C", "RWC" },
-                  { 3, "3R18446744073709551616C", "WWW" },
-                  { 3, "-1R1C", "WCW" },
-                  { 3, "1", "WWW" },
-                  { 3, "R", "WWW" },
-                  { 0, "0R", "" },
-                  { -5, "0R", "" } };
+    } cases[] = {
+        { 3, "", "WWW" },      { 3, "0R2C", "RWC" }, { 3, "3R18446744073709551616C", "WWW" },
+        { 3, "-1R1C", "WCW" }, { 3, "1", "WWW" },    { 3, "R", "WWW" },
+        { 0, "0R", "" },       { -5, "0R", "" }
+    };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         ob_cleanup(ob_freep) char *text = array_states_text(cases[i].size, 'W', cases[i].others);
         assert_string_equal(text, cases[i].expected);

@@ -74,8 +74,9 @@ static void a_front_is_read_as_it_was_written(void **state)
 static void counts_are_read_as_they_were_written(void **state)
 {
     (void)state;
-    static const char *const wrong[] = { NULL,       "",        "{}",           "{1,2,3,4,5,6}",
-                                         "{1,2,3,4", "1,2,3,4", "{1,,3,4,5,6,7}" };
+    static const char *const wrong[] = {
+        NULL, "", "{}", "{1,2,3,4,5,6}", "{1,2,3,4", "1,2,3,4", "{1,,3,4,5,6,7}"
+    };
     int64_t counts[OB_JOB_STATE_COUNT] = { 0, 1, 20, 300, 0, INT64_MAX, INT64_MIN };
     int64_t back[OB_JOB_STATE_COUNT];
     char text[SNAPSHOT_COUNTS_TEXT];

@@ -328,7 +328,7 @@ static void the_event_of_a_first_run_s_end_says_all_of_its_attempt(void **state)
 /* ---- Counts ---- */
 
 /* Queues whose counts of what has ended are those of the tables. */
-#define AGREEING                                                                                 \
+#define AGREEING                                                                                   \
     "SELECT count(*) FROM (SELECT"                                                                 \
     " jobs[6] - (SELECT count(*) FROM done WHERE idx = -1 AND state = 5) AS a,"                    \
     " jobs[7] - (SELECT count(*) FROM done WHERE idx = -1 AND state = 6) AS b,"                    \

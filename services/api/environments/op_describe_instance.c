@@ -22,11 +22,11 @@ static json_t *run_json(const api_request *req, const ob_job_ref *job, const PGr
                                      ob_col_int(rows, i, INSTANCE_RUN_COL_MEM_MIB, 0),
                                      ob_col_int(rows, i, INSTANCE_RUN_COL_GPUS, 0));
     ob_job_ref_format(job, id);
-    json_auto_t *more = json_pack("{s:s, s:s, s:s, s:I, s:b}", "jobId", id, "jobName",
-                                  ob_col(rows, i, INSTANCE_RUN_COL_NAME), "status",
-                                  ob_job_state_name(state), "attempt",
-                                  (json_int_t)ob_col_int(rows, i, INSTANCE_RUN_COL_ATTEMPT, 1),
-                                  "stopping", ob_col_bool(rows, i, INSTANCE_RUN_COL_STOPPING));
+    json_auto_t *more =
+        json_pack("{s:s, s:s, s:s, s:I, s:b}", "jobId", id, "jobName",
+                  ob_col(rows, i, INSTANCE_RUN_COL_NAME), "status", ob_job_state_name(state),
+                  "attempt", (json_int_t)ob_col_int(rows, i, INSTANCE_RUN_COL_ATTEMPT, 1),
+                  "stopping", ob_col_bool(rows, i, INSTANCE_RUN_COL_STOPPING));
     (void)json_object_update(out, more);
     if (queue) {
         arn_job_queue(arn, req->region, req->account, queue);
@@ -66,8 +66,8 @@ static void set_next(api_request *req, const ob_job_ref *last, api_reply *rep)
     (void)json_object_set_new(rep->body, "nextToken", json_string(token));
 }
 
-static int add_runs(
-    api_request *req, const char *instance, const ob_job_ref *after, int limit, api_reply *rep)
+static int
+add_runs(api_request *req, const char *instance, const ob_job_ref *after, int limit, api_reply *rep)
 {
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
     int r = instance_runs(req, instance, after, limit + 1, &rows, &rep->err);

@@ -119,12 +119,8 @@ int job_store_mass_stop(
     return r;
 }
 
-int job_store_mass_stop_get(ob_db *db,
-                            job_scope scope,
-                            int64_t queue_id,
-                            int64_t id,
-                            PGresult **ret,
-                            ob_error *err)
+int job_store_mass_stop_get(
+    ob_db *db, job_scope scope, int64_t queue_id, int64_t id, PGresult **ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     add_scope(&p, scope);

@@ -73,9 +73,5 @@ typedef struct job_mass_stop {
 int job_store_mass_stop(
     ob_db *db, job_scope scope, const job_mass_stop *m, int64_t *ret_id, ob_error *err);
 /* A request of a queue, and how far it is: one row (STOP_STATE_COL_*), or none. *ret is new. */
-int job_store_mass_stop_get(ob_db *db,
-                            job_scope scope,
-                            int64_t queue_id,
-                            int64_t id,
-                            PGresult **ret,
-                            ob_error *err);
+int job_store_mass_stop_get(
+    ob_db *db, job_scope scope, int64_t queue_id, int64_t id, PGresult **ret, ob_error *err);

@@ -14,9 +14,9 @@ static json_t *answer(const api_request *req, const ob_job_ref *array, const PGr
     ob_job_state state = (ob_job_state)ob_col_int(row, 0, ARRAY_COL_STATE, OB_JOB_SUBMITTED);
     ob_job_ref_format(array, id);
     arn_job(arn, req->region, req->account, id);
-    json_t *out = json_pack("{s:s, s:s, s:i, s:s, s:s*}", "jobId", id, "jobArn", arn, "arraySize",
-                            size, "status", ob_job_state_name(state), "etag",
-                            ob_col(row, 0, ARRAY_COL_ETAG));
+    json_t *out =
+        json_pack("{s:s, s:s, s:i, s:s, s:s*}", "jobId", id, "jobArn", arn, "arraySize", size,
+                  "status", ob_job_state_name(state), "etag", ob_col(row, 0, ARRAY_COL_ETAG));
     if (!others)
         return out;
     ob_cleanup(ob_freep) char *states = array_states_text(size, bulk ? *bulk : 'S', others);

@@ -40,8 +40,7 @@ static json_t *states_json(int64_t states)
     json_t *out = json_array();
     for (int state = 0; state < OB_JOB_STATE_COUNT; state++)
         if (states >> state & 1)
-            (void)json_array_append_new(out,
-                                        json_string(ob_job_state_name((ob_job_state)state)));
+            (void)json_array_append_new(out, json_string(ob_job_state_name((ob_job_state)state)));
     return out;
 }
 
@@ -65,18 +64,18 @@ static json_t *stop_json(const char *id, const PGresult *row)
 {
     bool begun = ob_col(row, 0, STOP_STATE_COL_BEGUN_AT_MS);
     bool finished = ob_col(row, 0, STOP_STATE_COL_FINISHED_AT_MS);
-    json_t *out = json_pack(
-        "{s:s, s:s, s:s, s:s, s:o, s:s*, s:o*, s:s*, s:I, s:I}", "stopId", id, "status",
-        finished ? "FINISHED"
-        : begun  ? "RUNNING"
-                 : "WAITING",
-        "action", ob_col_bool(row, 0, STOP_STATE_COL_TERMINATE) ? "TERMINATE" : "CANCEL", "reason",
-        ob_col(row, 0, STOP_STATE_COL_REASON), "states",
-        states_json(ob_col_int(row, 0, STOP_STATE_COL_STATES, 0)), "jobNamePrefix",
-        ob_col(row, 0, STOP_STATE_COL_NAME_PREFIX), "jobDefinition", definition_json(row),
-        "shareIdentifier", ob_col(row, 0, STOP_STATE_COL_SHARE), "looked",
-        (json_int_t)ob_col_int(row, 0, STOP_STATE_COL_LOOKED, 0), "matched",
-        (json_int_t)ob_col_int(row, 0, STOP_STATE_COL_MATCHED, 0));
+    json_t *out =
+        json_pack("{s:s, s:s, s:s, s:s, s:o, s:s*, s:o*, s:s*, s:I, s:I}", "stopId", id, "status",
+                  finished ? "FINISHED"
+                  : begun  ? "RUNNING"
+                           : "WAITING",
+                  "action", ob_col_bool(row, 0, STOP_STATE_COL_TERMINATE) ? "TERMINATE" : "CANCEL",
+                  "reason", ob_col(row, 0, STOP_STATE_COL_REASON), "states",
+                  states_json(ob_col_int(row, 0, STOP_STATE_COL_STATES, 0)), "jobNamePrefix",
+                  ob_col(row, 0, STOP_STATE_COL_NAME_PREFIX), "jobDefinition", definition_json(row),
+                  "shareIdentifier", ob_col(row, 0, STOP_STATE_COL_SHARE), "looked",
+                  (json_int_t)ob_col_int(row, 0, STOP_STATE_COL_LOOKED, 0), "matched",
+                  (json_int_t)ob_col_int(row, 0, STOP_STATE_COL_MATCHED, 0));
     add_time(out, "createdAt", row, STOP_STATE_COL_CREATED_AT_MS);
     add_time(out, "begunAt", row, STOP_STATE_COL_BEGUN_AT_MS);
     add_time(out, "finishedAt", row, STOP_STATE_COL_FINISHED_AT_MS);

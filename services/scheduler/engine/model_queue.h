@@ -115,9 +115,9 @@ struct queue {
         int64_t jobs[OB_JOB_STATE_COUNT];     /* parents of arrays are jobs */
         int64_t children[OB_JOB_STATE_COUNT]; /* of arrays */
     } counts;                                 /* also of what has ended */
-    bool counts_changed, counts_ended; /* since the row was written: something; an end */
-    int64_t counts_ms;                 /* when it was written; 0: not yet */
-    job *held; /* SUBMITTED: came before the queue was known */
+    bool counts_changed, counts_ended;        /* since the row was written: something; an end */
+    int64_t counts_ms;                        /* when it was written; 0: not yet */
+    job *held;                                /* SUBMITTED: came before the queue was known */
     array *arrays;
     size_t n_jobs; /* children not counted */
     UT_hash_handle hh;

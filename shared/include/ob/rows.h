@@ -50,9 +50,9 @@ typedef enum ob_inbox_kind {
     OB_INBOX_SUBMIT = 1,
     OB_INBOX_CANCEL = 2,
     OB_INBOX_TERMINATE = 3,
-    OB_INBOX_QUEUE = 4,       /* a queue was created or changed */
-    OB_INBOX_ENVIRONMENT = 5, /* a compute environment was created or changed */
-    OB_INBOX_INTERRUPT = 6,   /* an instance is to be interrupted */
+    OB_INBOX_QUEUE = 4,         /* a queue was created or changed */
+    OB_INBOX_ENVIRONMENT = 5,   /* a compute environment was created or changed */
+    OB_INBOX_INTERRUPT = 6,     /* an instance is to be interrupted */
     OB_INBOX_STOP_MATCHING = 7, /* all jobs that match a stop_request are to be stopped */
 } ob_inbox_kind;
 

@@ -144,9 +144,7 @@ def test_what_a_policy_hides_stays_hidden(stack, work, new_key):
     assert len(runs) == 2 and {"vcpus": 1} in runs
     [seen] = [run for run in runs if "jobId" in run]
     assert seen["jobId"] == jobs[0]
-    key.allow(
-        statement("openbatch:DescribeInstance", f"{ARN}compute-environment/{environment}")
-    )
+    key.allow(statement("openbatch:DescribeInstance", f"{ARN}compute-environment/{environment}"))
     runs = described(stack, environment, one["instanceId"], of_key)["runs"]
     assert runs == [{"vcpus": 1}] * 2
     for operation, more in (

@@ -20,9 +20,7 @@ def root(stack):
 
 
 def call(stack, job, credentials=None, **members):
-    return own_call(
-        stack, credentials or root(stack), "DescribeArray", {"jobId": job} | members
-    )
+    return own_call(stack, credentials or root(stack), "DescribeArray", {"jobId": job} | members)
 
 
 def picture(stack, job, **members):

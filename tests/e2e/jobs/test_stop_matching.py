@@ -34,9 +34,7 @@ def progress(stack, queue, stop_id):
 def finished(stack, queue, stop_id, timeout=60):
     return wait_for(
         "the request is finished",
-        lambda: (
-            (found := progress(stack, queue, stop_id))["status"] == "FINISHED" and found
-        ),
+        lambda: (found := progress(stack, queue, stop_id))["status"] == "FINISHED" and found,
         timeout,
     )
 
@@ -69,8 +67,7 @@ def test_a_filter_says_which_jobs_are_meant(stack, work, crowded):
     }
 
     def ended():
-        names = {name for name, job in jobs.items() if w.job(job)["status"] == "FAILED"}
-        return names
+        return {name for name, job in jobs.items() if w.job(job)["status"] == "FAILED"}
 
     first = finished(stack, queue, stop(stack, queue, "CANCEL", jobNamePrefix="apr"))
     assert (first["matched"], ended()) == (1, {"apricot"})
@@ -183,9 +180,7 @@ def test_unfinished_requests_are_limited(stack, work, crowded):
         " created_at_ms) SELECT '123456789012', 'us-east-1', q.id, 7, 0, false, 'r', 0"
         f" FROM job_queue q, generate_series(1, 20) WHERE q.name = '{queue}'"
     )
-    code, message = call(
-        stack, "StopJobs", jobQueue=queue, action="CANCEL", reason="one too many"
-    )
+    code, message = call(stack, "StopJobs", jobQueue=queue, action="CANCEL", reason="one too many")
     assert (code, message) == (
         "TooManyRequestsException",
         "20 requests to stop jobs are not finished yet",

@@ -129,9 +129,7 @@ def test_a_leader_that_was_frozen_counts_nothing_twice(stack, work, quick, faili
     assert agree(stack, queue)
 
 
-def test_a_queue_that_was_never_counted_is_counted_by_the_next_leader(
-    stack, work, quick, failing
-):
+def test_a_queue_that_was_never_counted_is_counted_by_the_next_leader(stack, work, quick, failing):
     """As after an upgrade from a version without counts."""
     queue = work.queue()
     ids = submit_some(work, queue, quick, failing)

@@ -348,9 +348,8 @@ static void stop_matching(ob_db *api)
 
 void clients_request(ob_db *api)
 {
-    static void (*const requests[])(ob_db *) = { submit,        submit,     submit,
-                                                 stop,          stop,       put_queue,
-                                                 put_policy,    put_environment, interrupt,
-                                                 stop_matching, add_token };
+    static void (*const requests[])(
+        ob_db *) = { submit,     submit,          submit,    stop,          stop,     put_queue,
+                     put_policy, put_environment, interrupt, stop_matching, add_token };
     requests[pick(ARRAY_SIZE(requests))](api);
 }

@@ -70,12 +70,8 @@ static const struct {
     const char *stmt;
     int param;
 } array_texts[] = {
-    { "live_insert", 15 },
-    { "live_update", 15 },
-    { "done_insert", 10 },
-    { "event_insert", 16 },
-    { "counts_put", 1 },
-    { "counts_put", 2 },
+    { "live_insert", 15 },  { "live_update", 15 }, { "done_insert", 10 },
+    { "event_insert", 16 }, { "counts_put", 1 },   { "counts_put", 2 },
 };
 
 static int64_t number_of(const char *stmt, int param)

@@ -158,8 +158,8 @@ forget_stops(pg_run *run, const pg_stop_request *of, int64_t forget_ms, size_t *
         const pg_stop_request *r = pg_see(run->s, rec);
         const pg_stop_progress *p = progress_of(run, r->id);
         bool finished = p && p->finished_at_ms != PG_NULL;
-        *ret_open += !finished && strcmp(r->account, of->account) == 0 &&
-                     strcmp(r->region, of->region) == 0;
+        *ret_open +=
+            !finished && strcmp(r->account, of->account) == 0 && strcmp(r->region, of->region) == 0;
         if (finished && p->finished_at_ms < forget_ms)
             (void)pg_delete(run, rec);
     }
