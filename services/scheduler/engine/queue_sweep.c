@@ -70,6 +70,14 @@ static void admit_held(engine *e, queue *q)
     }
 }
 
+/* Has it nothing that a later job must find? The counts of a queue that is not known yet are not
+ * loaded again. */
+static bool is_empty(const queue *q)
+{
+    bool counted = q->counts.jobs[OB_JOB_SUCCEEDED] + q->counts.jobs[OB_JOB_FAILED] > 0;
+    return q->n_jobs == 0 && !q->classes && (q->deleting || !counted);
+}
+
 void queues_sweep(engine *e)
 {
     queue *q, *tmp;
@@ -82,7 +90,7 @@ void queues_sweep(engine *e)
             admit_held(e, q);
         q->sweep = !swept;
         e->dirty = e->dirty || q->sweep;
-        if (!q->known && q->n_jobs == 0 && !q->classes)
+        if (!q->known && is_empty(q))
             queue_free(e, q);
     }
 }
