@@ -283,7 +283,8 @@ static void assert_refused(const char *name, const api_key *key, const char *bod
 }
 
 /* The session that an operation has made, as a later request finds it. */
-static void assert_made(const json_t *answer, const char *const names[3], int64_t seconds)
+static void
+assert_made(const json_t *answer, const char *const names[3], int64_t seconds, bool manages_keys)
 {
     const char *id = json_string_value(json_object_get(answer, names[0]));
     const char *secret = json_string_value(json_object_get(answer, names[1]));
@@ -293,6 +294,7 @@ static void assert_made(const json_t *answer, const char *const names[3], int64_
     int64_t now_s = ob_wall_ms() / 1000;
     assert_int_equal(session_token_open(ctx.session_key, id, token, now_s, &claim, NULL), 0);
     assert_true(claim.ends_s >= now_s + seconds - 60 && claim.ends_s <= now_s + seconds);
+    assert_int_equal(claim.manages_keys, manages_keys);
     session_claim_done(&claim);
 }
 
@@ -313,8 +315,8 @@ static void get_session_token_has_aws_limits(void **state)
         char why[200];
         json_auto_t *one = call("GetSessionToken", &user, cases[i].body, why);
         json_auto_t *of_root = call("GetSessionToken", &root, cases[i].body, why);
-        assert_made(json_object_get(one, "Credentials"), of_sts, cases[i].user);
-        assert_made(json_object_get(of_root, "Credentials"), of_sts, cases[i].root);
+        assert_made(json_object_get(one, "Credentials"), of_sts, cases[i].user, false);
+        assert_made(json_object_get(of_root, "Credentials"), of_sts, cases[i].root, false);
     }
     assert_refused("GetSessionToken", &user, "{\"DurationSeconds\":\"899\"}",
                    "ValidationError: 1 validation error detected: Value '899' at "
@@ -329,17 +331,19 @@ static void get_session_token_has_aws_limits(void **state)
     assert_refused("GetSessionToken", &user, "{\"TokenCode\":\"123456\"}", "TokenCode");
 }
 
-static void create_session_takes_a_policy(void **state)
+static void create_session_takes_a_policy_and_an_end(void **state)
 {
     (void)state;
     char why[200];
     json_auto_t *plain = call("CreateSession", &user, "{}", why);
-    assert_made(plain, of_ours, 43200);
+    assert_made(plain, of_ours, 43200, false);
+    json_auto_t *manager = call("CreateSession", &user, "{\"manageKeys\":true}", why);
+    assert_made(manager, of_ours, 43200, true);
     json_auto_t *body =
         json_pack("{s:i, s:s}", "durationSeconds", 900, "policy", POLICY(ALLOW("batch:List*")));
     ob_cleanup(ob_freep) char *text = json_dumps(body, 0);
     json_auto_t *narrow = call("CreateSession", &user, text, why);
-    assert_made(narrow, of_ours, 900);
+    assert_made(narrow, of_ours, 900, false);
     int64_t expires_ms = json_integer_value(json_object_get(narrow, "expiresAt"));
     assert_true(expires_ms > ob_wall_ms() + 800 * 1000);
     assert_refused("CreateSession", &user, "{\"durationSeconds\":899}", "durationSeconds");
@@ -451,7 +455,7 @@ int main(void)
         cmocka_unit_test(a_session_may_do_what_both_policies_allow),
         cmocka_unit_test(facts_about_tags_are_of_both_policies),
         cmocka_unit_test(get_session_token_has_aws_limits),
-        cmocka_unit_test(create_session_takes_a_policy),
+        cmocka_unit_test(create_session_takes_a_policy_and_an_end),
         cmocka_unit_test(any_key_makes_sessions_unless_it_is_denied),
         cmocka_unit_test(the_caller_of_a_session_is_its_key),
         cmocka_unit_test(a_session_makes_no_sessions_and_manages_keys_if_it_may),

@@ -37,7 +37,7 @@ int op_create_session(api_request *req, api_reply *rep)
     const char *narrower = ob_json_str(req->body, "policy", NULL);
     const session_terms terms = {
         .ends_s = now_s() + ob_json_int(req->body, "durationSeconds", SESSION_SECONDS_DEFAULT),
-        .manages_keys = true,
+        .manages_keys = ob_json_bool(req->body, "manageKeys", false),
         .policy = narrower,
     };
     ob_cleanup(session_credentials_done) session_credentials made = { 0 };

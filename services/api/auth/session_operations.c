@@ -10,6 +10,7 @@
 static const api_field fields_create_session[] = {
     INT("durationSeconds", .min = SESSION_SECONDS_MIN, .max = SESSION_SECONDS_MAX),
     STRING("policy", .min = 1, .max = SESSION_POLICY_MAX),
+    BOOL("manageKeys"),
     END,
 };
 /* A form has texts only; the handler reads the number. */

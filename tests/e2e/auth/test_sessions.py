@@ -198,21 +198,23 @@ def test_a_session_makes_no_sessions(stack, sts, new_key):
         )
 
 
-def test_a_session_of_sts_manages_no_keys(stack, sts, new_key):
-    """AWS: they call no operation of IAM. One of CreateSession may, if its policies allow it."""
-    of_sts = Session.of_sts(stack, sts)
-    for operation, members in (
+def test_a_session_manages_no_keys_unless_it_was_made_to(stack, sts, new_key):
+    """AWS: those of STS call no operation of IAM."""
+    key = new_key("admin", statement("openbatch:*", "*"))
+    operations = (
         ("CreateKey", {}),
         ("ListKeys", {}),
         ("RevokeKey", {"accessKeyId": "AKIA"}),
         ("PutKeyPolicy", {"accessKeyId": "AKIA", "policy": document(statement("*", "*"))}),
-    ):
-        code, message = of_sts.own(operation, **members)
-        assert code == "AccessDeniedException"
-        assert message == f"Cannot call {operation} with session credentials"
-    key = new_key("admin", statement("openbatch:*", "*"))
-    assert Session.of_ours(stack, key).own("ListKeys", accessKeyId=key.id)[0] is None
-    narrow = Session.of_ours(stack, key, policy=document(statement("batch:*", "*")))
+    )
+    for session in (Session.of_sts(stack, sts), Session.of_ours(stack, key)):
+        for operation, members in operations:
+            code, message = session.own(operation, **members)
+            assert code == "AccessDeniedException"
+            assert message == f"Cannot call {operation} with session credentials"
+    manager = Session.of_ours(stack, key, manageKeys=True)
+    assert manager.own("ListKeys", accessKeyId=key.id)[0] is None
+    narrow = Session.of_ours(stack, key, manageKeys=True, policy=document(statement("batch:*", "*")))
     assert narrow.own("ListKeys")[0] == "AccessDeniedException"
 
 
