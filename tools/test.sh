@@ -391,18 +391,24 @@ engine_up() {
     die "the container engine of the suite compose did not start"
 }
 
+# Also when the engine does not answer any more.
 engine_down() {
-    local ids pid i
-    mapfile -t ids < <(docker -H "$engine_host" ps -aq 2>/dev/null)
-    ((${#ids[@]} == 0)) || docker -H "$engine_host" rm -f "${ids[@]}" >/dev/null 2>&1 || :
+    local ids pid i container
+    mapfile -t ids < <(timeout 60 docker -H "$engine_host" ps -aq 2>/dev/null)
+    ((${#ids[@]} == 0)) || timeout 120 docker -H "$engine_host" rm -f "${ids[@]}" >/dev/null 2>&1 || :
     pid=$(cat "$engine_home/pid" 2>/dev/null || :)
     [[ -z $pid ]] || kill "$pid" 2>/dev/null || :
     for ((i = 0; i < 100; i++)); do [[ -n $pid && -d /proc/$pid ]] && sleep 0.1; done
+    pkill -KILL -f -- "$engine_home/" || :
+    for container in "$engine_home"/run/runtime-runc/moby/*; do
+        [[ ! -d $container ]] ||
+            timeout 20 runc --root "${container%/*}" delete --force "${container##*/}" 2>/dev/null || :
+    done
     if [[ -n $engine_net ]]; then
         engine_forget "$engine_net"
         ip link delete "obtest$engine_net" 2>/dev/null || :
     fi
-    umount "$engine_home"/run/netns/* 2>/dev/null || :
+    awk -v of="$engine_home/" 'index($2, of) == 1 { print $2 }' /proc/mounts | sort -r | xargs -r umount -l
     rm -rf "$engine_home" 2>/dev/null || :
     engine_home='' engine_net='' engine_host=''
 }

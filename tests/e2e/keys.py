@@ -48,9 +48,8 @@ class Key:
         self.secret = re.search("^AWS_SECRET_ACCESS_KEY=(.{40})$", out, re.M)[1]
 
     def client(self, service, **more):
-        return self.stack.client(
-            service, aws_access_key_id=self.id, aws_secret_access_key=self.secret, **more
-        )
+        own = {"aws_access_key_id": self.id, "aws_secret_access_key": self.secret}
+        return self.stack.client(service, **(own | more))
 
     def allow(self, *statements):
         status, _, errors = key_command(

@@ -126,6 +126,10 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         assert shown <= {mine["queue"], mine["quick"]}, shown
     named = b.describe_job_queues(jobQueues=[mine["queue"], other["queue"]])["jobQueues"]
     assert [q["jobQueueName"] for q in named] == [mine["queue"]]
+    for queues in ({}, {"jobQueues": [mine["queue"], other["queue"]]}):
+        code, counted = own_call(stack, (key.id, key.secret), "CountJobs", queues)
+        assert code is None, counted
+        assert [q["jobQueueName"] for q in counted["jobQueues"]] == [mine["queue"]]
 
     foreign, name = other["jobs"], "access-none"
     tried = {
@@ -149,7 +153,6 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         ],
         "DeleteJobQueue": [{"jobQueue": other["queue"]}],
         "GetJobQueueSnapshot": [{"jobQueue": other["queue"]}],
-        "CountJobs": [{}, {"jobQueues": [other["queue"]]}],
         "RegisterJobDefinition": [{"jobDefinitionName": name, "type": "container"}],
         "DeregisterJobDefinition": [{"jobDefinition": other["quick"] + ":1"}],
         "CreateSchedulingPolicy": [{"name": name}],
@@ -210,6 +213,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
     }
     job_by_job = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
     shown_only = {
+        "CountJobs",
         "DescribeComputeEnvironments",
         "DescribeJobQueues",
         "DescribeJobDefinitions",

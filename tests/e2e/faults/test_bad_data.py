@@ -192,6 +192,7 @@ def test_events_that_are_too_large_hold_nobody_up(stack, work):
         stack.sql(
             f"UPDATE job SET detail = replace(detail, '\"{text}\"', {long}) WHERE id = '{job}'"
         )
+    goes_on(stack, work, queue)  # so that nobody remembers what the jobs were
     stack.sql(
         "INSERT INTO job_event (round, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run,"
         " container_reason, reason, flags) SELECT (SELECT max(round) FROM job_event), 1000000 + n,"
