@@ -22,7 +22,7 @@
 #define LARGE_PART 5000 /* more than it keeps of a job for the next rows */
 #define MANY 60         /* rows: a busy time */
 #define GATHER_MS 100   /* in it, events wait for others */
-#define TRIES 8         /* this machine may be slow */
+#define TRIES 100       /* this machine may be slow */
 #define LATER_N 4000    /* of the rows that are added below */
 
 static own_server server;
