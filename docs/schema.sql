@@ -25,7 +25,9 @@ CREATE TABLE attempt (
     container_reason text,
     reason text NOT NULL,
     started_at_ms bigint,
-    stopped_at_ms bigint NOT NULL
+    stopped_at_ms bigint NOT NULL,
+    cpu_ms bigint,
+    peak_bytes bigint
 );
 ALTER TABLE ONLY attempt ADD CONSTRAINT attempt_pkey PRIMARY KEY (job_id, idx, attempt);
 

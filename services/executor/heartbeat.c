@@ -78,6 +78,10 @@ void heartbeat_run_state(ob_buf *t, const attempt *at)
             add_number(t, "stoppedAt", at->stopped_at_ms);
         if (at->exit_code >= 0)
             add_number(t, "exitCode", at->exit_code);
+        if (at->cpu_ms > 0)
+            add_number(t, "cpuMs", at->cpu_ms);
+        if (at->peak_bytes > 0)
+            add_number(t, "peakBytes", at->peak_bytes);
         if (at->outcome == OUTCOME_OOM)
             ob_buf_str(t, ",\"oom\":true");
         if (at->reason)

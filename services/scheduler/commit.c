@@ -204,6 +204,8 @@ static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
     TEXTS(&p, ATTEMPT_ROW_REASON, rows, n, row->reason ? row->reason : "");
     LONGS(&p, ATTEMPT_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
     LONGS(&p, ATTEMPT_ROW_STOPPED_AT_MS, rows, n, row->stopped_at_ms);
+    LONGS(&p, ATTEMPT_ROW_CPU_MS, rows, n, OR_NULL(row->cpu_ms));
+    LONGS(&p, ATTEMPT_ROW_PEAK_BYTES, rows, n, OR_NULL(row->peak_bytes));
     add(b, STMT_ATTEMPT_INSERT, &p);
 }
 

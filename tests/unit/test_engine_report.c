@@ -39,6 +39,24 @@ static void reports_out_of_order_and_twice_change_nothing(void **state)
     assert_int_equal(world_orders(w, ORDER_STOP), 1);
 }
 
+static void what_a_run_has_used_is_kept_with_its_attempt(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid used = world_submit(w, 1, 0, NEED1), unknown = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report r = world_run(w, used, -1, RUN_EXITED);
+    r.started = true;
+    r.cpu_ms = 1500;
+    r.peak_bytes = 40960;
+    engine_report(w->e, "i-1", &r);
+    world_exit(w, unknown, -1, 0);
+    world_round(w);
+    assert_int_equal(engine_db_attempt(w->db, &used, -1, 1)->cpu_ms, 1500);
+    assert_int_equal(engine_db_attempt(w->db, &used, -1, 1)->peak_bytes, 40960);
+    assert_int_equal(engine_db_attempt(w->db, &unknown, -1, 1)->cpu_ms, 0);
+}
+
 /* An executor that refuses all does not get its runs back as fast as messages travel. */
 static void an_instance_that_refuses_is_left_alone_for_a_while(void **state)
 {
@@ -441,6 +459,7 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, world_new, world_free)
     const struct CMUnitTest tests[] = {
         T(reports_out_of_order_and_twice_change_nothing),
+        T(what_a_run_has_used_is_kept_with_its_attempt),
         T(an_instance_that_refuses_is_left_alone_for_a_while),
         T(a_clock_set_back_makes_no_refusal_last),
         T(what_an_instance_refuses_goes_elsewhere_and_is_asked_for_late),

@@ -43,6 +43,10 @@ int job_store_stop(ob_db *db,
 int job_store_describe(
     ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
 
+/* Rows of DescribeAttempts, likewise (columns: ATTEMPTS_COL_*). *ret is new. */
+int job_store_attempts(
+    ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
+
 /* Is this an array job of the scope? */
 int job_store_array_exists(
     ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err);

@@ -24,6 +24,8 @@ typedef struct runtime_end {
     bool oom;              /* ended for lack of memory */
     int64_t started_at_ms; /* 0: unknown */
     int64_t stopped_at_ms; /* 0: unknown */
+    int64_t cpu_ms;        /* of all its processors, rounded up; 0: unknown */
+    int64_t peak_bytes;    /* the most memory that it used at a time; 0: unknown */
     const char *reason;    /* as ECS words it; NULL: none */
 } runtime_end;
 

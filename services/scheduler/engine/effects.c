@@ -88,6 +88,8 @@ void effects_add_attempt(engine *e, const job *j, const ending *x)
     t->reason = text(e, x->reason);
     t->started_at_ms = x->started_at_ms;
     t->stopped_at_ms = x->stopped_at_ms;
+    t->cpu_ms = x->cpu_ms;
+    t->peak_bytes = x->peak_bytes;
 }
 
 void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref)

@@ -181,6 +181,7 @@ typedef struct engine_run_report {
     int64_t started_at_ms, stopped_at_ms; /* 0 = unknown */
     bool has_exit_code;
     int32_t exit_code;
+    int64_t cpu_ms, peak_bytes; /* EXITED: what it has used; 0 = unknown */
     bool oom;
     bool timed_out;            /* EXITED: its executor stopped it at its time limit */
     bool started;              /* EXITED: the container ran or may have run */

@@ -92,6 +92,7 @@ typedef struct effect_attempt {
     int32_t exit_code;
     const char *container_reason, *reason;
     int64_t started_at_ms, stopped_at_ms;
+    int64_t cpu_ms, peak_bytes; /* what it has used; 0 = NULL */
 } effect_attempt;
 
 typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or parent */

@@ -216,6 +216,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeSchedulingPolicies",
         "ListSchedulingPolicies",
         "DescribeJobs",
+        "DescribeAttempts",
         "DescribeLogGroups",
     }
     operations = [one for one in operations_of_the_api() if one[1] not in ANY_KEY]
@@ -244,6 +245,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         if operation in shown_only:
             members = {
                 "DescribeJobs": {"jobs": [foreign["quick"]]},
+                "DescribeAttempts": {"jobs": [foreign["quick"], foreign["array"] + ":0"]},
                 "DescribeSchedulingPolicies": {"arns": [f"{ARN}scheduling-policy/{name}"]},
             }.get(operation, {})
             code, text = raw_call(key, service, operation, members)

@@ -113,7 +113,9 @@
     C(TEXT, container_reason, MAY)                                                                 \
     C(TEXT, reason, NEED)                                                                          \
     C(INT, started_at_ms, MAY)                                                                     \
-    C(INT, stopped_at_ms, NEED)
+    C(INT, stopped_at_ms, NEED)                                                                    \
+    C(INT, cpu_ms, MAY)                                                                            \
+    C(INT, peak_bytes, MAY)
 
 #define PG_TABLE_PLACEMENT(C)                                                                      \
     C(TEXT, instance_id, KEY)                                                                      \

@@ -177,6 +177,8 @@ static void attempt_insert(pg_run *run)
         a->reason = pg_text_at(run, ATTEMPT_ROW_REASON, i);
         a->started_at_ms = pg_int_at(run, ATTEMPT_ROW_STARTED_AT_MS, i);
         a->stopped_at_ms = pg_int_at(run, ATTEMPT_ROW_STOPPED_AT_MS, i);
+        a->cpu_ms = pg_int_at(run, ATTEMPT_ROW_CPU_MS, i);
+        a->peak_bytes = pg_int_at(run, ATTEMPT_ROW_PEAK_BYTES, i);
         (void)pg_insert(run, PG_ATTEMPT, a);
     }
 }
@@ -239,7 +241,7 @@ const pg_statement pg_round_statements[] = {
     { S, "placement_delete", "TUII", "?column?", placement_delete },
     { S, "placement_insert", "TUII", NULL, placement_insert },
     { S, "done_insert", "UIIITIIIITT", NULL, done_insert },
-    { S, "attempt_insert", "UIIITTITTII", NULL, attempt_insert },
+    { S, "attempt_insert", "UIIITTITTIIII", NULL, attempt_insert },
     { S, "event_insert", "iIUIIIIITTIIITTITI", NULL, event_insert },
     { S, "specs", "U", "id,name,definition,detail,task_tags,timeout_s,array_size", specs },
     { 0 },

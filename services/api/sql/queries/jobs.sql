@@ -32,9 +32,16 @@ CASE WHEN j.failure IS NOT NULL THEN 0 ELSE
     END AS flags,
 l.run, l.instance_id, ce.name || '_Batch_' || ce.uuid AS cluster,
 coalesce(d.counts, l.counts) AS counts,
-(SELECT json_agg(a ORDER BY a.attempt)
-    FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx) AS attempts,
+{{attempts}} AS attempts,
 (SELECT t.tags FROM job_tag t WHERE t.job_id = j.id) AS tags;
+
+-- Those that have ended.
+-- fragment: attempts
+(SELECT json_agg(a ORDER BY a.attempt) FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx);
+
+-- fragment: ours
+j.account = :account AND j.region = :region
+    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size));
 
 -- fragment: job_joins
 LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx
@@ -52,8 +59,15 @@ LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu
 -- columns: JOB_COL
 SELECT {{job_columns: j.detail}}
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
-WHERE j.account = :account AND j.region = :region
-    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
+WHERE {{ours}}
+ORDER BY r.ord;
+
+-- name: attempts_of
+-- params: account text, region text, id uuid[], idx int[]
+-- columns: ATTEMPTS_COL
+SELECT j.id, r.idx, j.detail::json ->> 'jobQueue' AS queue_arn, {{attempts}} AS attempts
+FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
+WHERE {{ours}}
 ORDER BY r.ord;
 
 -- Except those that ended too long ago.
@@ -70,8 +84,7 @@ WHERE id = ANY (:ids) AND account = :account AND region = :region AND NOT EXISTS
 INSERT INTO inbox (consumer, kind, job_id, idx, reason)
 SELECT :OB_INBOX_SCHEDULER, :kind, j.id, r.idx, :reason
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
-WHERE j.account = :account AND j.region = :region
-    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
+WHERE {{ours}}
     AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, r.idx))
 ORDER BY r.ord
 RETURNING seq;

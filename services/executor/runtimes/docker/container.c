@@ -8,6 +8,7 @@
 #include "docker_down.h"
 #include "docker_error.h"
 #include "docker_moves.h"
+#include "docker_use.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
@@ -65,6 +66,7 @@ void container_free(container *c)
 {
     container_release_slot(c);
     container_drop_output(c);
+    docker_use_end(c);
     ob_http_drop(c->op);
     ob_http_drop(c->stop_call);
     json_decref(c->body);
@@ -118,6 +120,7 @@ void container_tell_end(container *c, const runtime_end *end)
     container_set_step(c, STEP_ENDED);
     c->out.retry_at_ms = 0;
     c->d->dirty = true;
+    docker_use_end(c);
     ON(c->d)->exited(c->run, end, ON(c->d)->arg);
 }
 

@@ -16,6 +16,7 @@
 #include "docker_pull.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
+#include "docker_use.h"
 #include "host/secrets.h"
 #include "ob/clock.h"
 #include "ob/json.h"
@@ -201,6 +202,7 @@ static int command_code(const char *text)
 
 static void take_started(container *c)
 {
+    docker_use_begin(c);
     json_decref(ob_take(c->hidden));
     container_tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
     container_set_step(c, STEP_RUN);

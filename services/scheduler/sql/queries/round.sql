@@ -79,7 +79,7 @@ FROM {{rows: m}};
 -- name: attempt_insert
 -- params: ATTEMPT_ROW = job_id uuid[], idx int[], attempt int[], run int[], instance_id text[],
 --     cluster text[], exit_code int[], container_reason text[], reason text[],
---     started_at_ms bigint[], stopped_at_ms bigint[]
+--     started_at_ms bigint[], stopped_at_ms bigint[], cpu_ms bigint[], peak_bytes bigint[]
 INSERT INTO attempt ({{names}}) SELECT {{names}} FROM {{rows: m}};
 
 -- name: event_insert
