@@ -27,7 +27,11 @@ CREATE TABLE attempt (
     started_at_ms bigint,
     stopped_at_ms bigint NOT NULL,
     cpu_ms bigint,
-    peak_bytes bigint
+    peak_bytes bigint,
+    runnable_at_ms bigint,
+    placed_at_ms bigint,
+    pulled_ms integer,
+    created_ms integer
 );
 ALTER TABLE ONLY attempt ADD CONSTRAINT attempt_pkey PRIMARY KEY (job_id, idx, attempt);
 
@@ -312,7 +316,8 @@ CREATE TABLE placement (
     instance_id text NOT NULL,
     job_id uuid NOT NULL,
     idx integer NOT NULL,
-    run integer NOT NULL
+    run integer NOT NULL,
+    placed_at_ms bigint
 )
 WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='5000');
 ALTER TABLE ONLY placement ADD CONSTRAINT placement_pkey PRIMARY KEY (instance_id, job_id, idx);

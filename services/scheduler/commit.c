@@ -157,7 +157,8 @@ static void add_live_delete(batch *b, const effect_key *rows, size_t n)
     add(b, STMT_LIVE_DELETE, &p);
 }
 
-static void add_placements(batch *b, const char *stmt, const effect_placement *rows, size_t n)
+/* inserts: else they are deleted. */
+static void add_placements(batch *b, bool inserts, const effect_placement *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -166,7 +167,9 @@ static void add_placements(batch *b, const char *stmt, const effect_placement *r
     UUIDS(&p, PLACEMENT_ROW_JOB_ID, rows, n, row->run.id);
     INTS(&p, PLACEMENT_ROW_IDX, rows, n, row->run.index);
     INTS(&p, PLACEMENT_ROW_RUN, rows, n, row->run.run);
-    add(b, stmt, &p);
+    if (inserts)
+        LONGS(&p, PLACEMENT_ROW_PLACED_AT_MS, rows, n, row->placed_at_ms);
+    add(b, inserts ? STMT_PLACEMENT_INSERT : STMT_PLACEMENT_DELETE, &p);
 }
 
 static void add_done(batch *b, const effect_done *rows, size_t n)
@@ -188,6 +191,13 @@ static void add_done(batch *b, const effect_done *rows, size_t n)
     add(b, STMT_DONE_INSERT, &p);
 }
 
+/* Milliseconds from one time to another; NO_INT: one of them is not known, or it is a month. */
+static int32_t after(int64_t from_ms, int64_t at_ms)
+{
+    int64_t ms = at_ms - from_ms;
+    return from_ms == 0 || at_ms == 0 || ms < 0 || ms > INT32_MAX ? NO_INT : (int32_t)ms;
+}
+
 static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
 {
     if (n == 0)
@@ -204,6 +214,10 @@ static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
     TEXTS(&p, ATTEMPT_ROW_REASON, rows, n, row->reason ? row->reason : "");
     LONGS(&p, ATTEMPT_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
     LONGS(&p, ATTEMPT_ROW_STOPPED_AT_MS, rows, n, row->stopped_at_ms);
+    LONGS(&p, ATTEMPT_ROW_RUNNABLE_AT_MS, rows, n, OR_NULL(row->runnable_at_ms));
+    LONGS(&p, ATTEMPT_ROW_PLACED_AT_MS, rows, n, OR_NULL(row->placed_at_ms));
+    INTS(&p, ATTEMPT_ROW_PULLED_MS, rows, n, after(row->placed_at_ms, row->pulled_at_ms));
+    INTS(&p, ATTEMPT_ROW_CREATED_MS, rows, n, after(row->placed_at_ms, row->created_at_ms));
     LONGS(&p, ATTEMPT_ROW_CPU_MS, rows, n, OR_NULL(row->cpu_ms));
     LONGS(&p, ATTEMPT_ROW_PEAK_BYTES, rows, n, OR_NULL(row->peak_bytes));
     add(b, STMT_ATTEMPT_INSERT, &p);
@@ -418,10 +432,8 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     add_live(b, STMT_LIVE_INSERT, round, effects->live_insert, effects->n_live_insert);
     add_live(b, STMT_LIVE_UPDATE, round, effects->live_update, effects->n_live_update);
     add_live_delete(b, effects->live_delete, effects->n_live_delete);
-    add_placements(b, STMT_PLACEMENT_DELETE, effects->placement_delete,
-                   effects->n_placement_delete);
-    add_placements(b, STMT_PLACEMENT_INSERT, effects->placement_insert,
-                   effects->n_placement_insert);
+    add_placements(b, false, effects->placement_delete, effects->n_placement_delete);
+    add_placements(b, true, effects->placement_insert, effects->n_placement_insert);
     add_done(b, effects->done, effects->n_done);
     add_attempts(b, effects->attempts, effects->n_attempts);
     add_events(b, round, effects->events, effects->n_events);

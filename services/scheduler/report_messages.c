@@ -72,6 +72,8 @@ static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
         return false;
     ret->started_at_ms = bounded_time(json, "startedAt", now_ms);
     ret->stopped_at_ms = bounded_time(json, "stoppedAt", now_ms);
+    ret->pulled_at_ms = bounded_time(json, "pulledAt", now_ms);
+    ret->created_at_ms = bounded_time(json, "createdAt", now_ms);
     ret->has_exit_code = exit_code >= 0 && exit_code <= EXIT_CODE_MAX;
     ret->exit_code = ret->has_exit_code ? (int32_t)exit_code : 0;
     ret->cpu_ms = bounded_number(json, "cpuMs", CPU_MS_MAX);
@@ -115,9 +117,10 @@ static json_t *trimmed(json_t *value)
 /* What parse_run reads of a list, and nothing else: it waits for the other parts. */
 static json_t *trimmed_runs(const json_t *list)
 {
-    static const char *const members[] = { "run",     "state",    "startedAt",    "stoppedAt",
-                                           "cpuMs",   "exitCode", "peakBytes",    "oom",
-                                           "started", "timedOut", "statusReason", "reason" };
+    static const char *const members[] = { "run",          "state",     "pulledAt", "createdAt",
+                                           "startedAt",    "stoppedAt", "cpuMs",    "peakBytes",
+                                           "exitCode",     "oom",       "started",  "timedOut",
+                                           "statusReason", "reason" };
     json_t *runs = json_array();
     size_t i;
     json_t *item;

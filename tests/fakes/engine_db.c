@@ -207,6 +207,12 @@ static void put_attempt(engine_db *db, const effect_attempt *t)
     int64_t before = r->n_attempts > 0 ? r->attempts[r->n_attempts - 1].stopped_at_ms : 0;
     assert_true(t->stopped_at_ms >= before);
     assert_true(t->started_at_ms == 0 || t->started_at_ms >= before);
+    assert_true(t->runnable_at_ms >= before && t->placed_at_ms >= t->runnable_at_ms);
+    assert_true(t->stopped_at_ms >= t->runnable_at_ms);
+    assert_true(t->placed_at_ms <= r->placed_at_ms); /* it may be placed again in this round */
+    assert_true(t->pulled_at_ms == 0 || t->pulled_at_ms >= t->placed_at_ms);
+    assert_true(t->created_at_ms == 0 ||
+                (t->created_at_ms >= t->placed_at_ms && t->created_at_ms >= t->pulled_at_ms));
     effect_attempt *to = &r->attempts[r->n_attempts++];
     *to = *t;
     to->reason = ob_strdup(t->reason);
@@ -364,6 +370,8 @@ void engine_db_apply(engine_db *db, const engine_effects *effects)
             fail_msg("run numbers must grow");
         copy(r->placed_on, sizeof(r->placed_on), p->instance_id);
         r->placed_run = p->run.run;
+        r->placed_at_ms = p->placed_at_ms;
+        assert_true(p->placed_at_ms > 0);
     }
     for (size_t i = 0; i < effects->n_done; i++)
         put_done(db, &effects->done[i]);
@@ -518,6 +526,7 @@ void engine_db_load(const engine_db *db, engine *e)
                            .started_at_ms = r->row.started_at_ms,
                            .running_for_ms = db->steady_ms - r->running_at_ms,
                            .runnable_at_ms = r->row.runnable_at_ms,
+                           .placed_at_ms = r->placed_on[0] ? r->placed_at_ms : 0,
                            .published_at_ms = r->row.published_at_ms,
                            .flags = r->row.flags,
                            .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,

@@ -154,6 +154,7 @@ static void take_view(sim_runtime *s, sim_run *r, const container_view *v)
              &(runtime_end){ .started = true,
                              .exit_code = v->code_known ? v->exit_code : -1,
                              .oom = v->code_known && v->oom,
+                             .created_at_ms = wall_ms(v->started_us),
                              .started_at_ms = wall_ms(v->started_us),
                              .stopped_at_ms = wall_ms(v->ended_us),
                              .cpu_ms = v->code_known ? cpu_ms(v) : 0,

@@ -523,9 +523,10 @@ static void what_executors_say_is_bounded(void **state)
         char raw[6001];
         random_string(&seed, raw, sizeof(raw) - 1);
         int64_t code = any[random_next(&seed) % 6] - (int64_t)(random_next(&seed) % 3);
-        json_t *run = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:b}", "run",
+        json_t *run = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "run",
                                 "018f0000-0000-7000-8000-000000000001/1", "state", "exited",
-                                "cpuMs", (json_int_t)any[random_next(&seed) % 6], "peakBytes",
+                                "createdAt", (json_int_t)any[random_next(&seed) % 6], "cpuMs",
+                                (json_int_t)any[random_next(&seed) % 6], "peakBytes",
                                 (json_int_t)any[random_next(&seed) % 6], "startedAt",
                                 (json_int_t)any[random_next(&seed) % 6], "stoppedAt",
                                 (json_int_t)any[random_next(&seed) % 6], "exitCode",
@@ -544,6 +545,8 @@ static void what_executors_say_is_bounded(void **state)
         assert_true(a->started_at_ms >= before_ms && a->started_at_ms <= ob_wall_ms());
         assert_true(a->stopped_at_ms >= a->started_at_ms && a->stopped_at_ms <= ob_wall_ms());
         assert_int_equal(a->has_exit_code, code >= 0 && code <= 255);
+        assert_true(a->created_at_ms == 0 ||
+                    (a->created_at_ms >= before_ms && a->created_at_ms <= a->stopped_at_ms));
         assert_true(a->cpu_ms >= 0 && a->cpu_ms <= INT64_C(1) << 54);
         assert_true(a->peak_bytes >= 0 && a->peak_bytes <= INT64_C(1) << 46);
         end(&w);

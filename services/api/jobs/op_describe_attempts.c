@@ -6,25 +6,59 @@
 #include "ob/json.h"
 #include "request/arn.h"
 
-/* A number of the attempt's row; not a number: the member is absent. */
-static void set_number(json_t *to, const char *name, const json_t *a, const char *column)
+#define NO_NUMBER INT64_MIN
+
+/* A column of the attempt's row. */
+static int64_t number(const json_t *a, const char *column)
 {
-    json_t *value = json_object_get(a, column);
-    if (json_is_integer(value))
-        (void)json_object_set(to, name, value);
+    const json_t *value = json_object_get(a, column);
+    return json_is_integer(value) ? json_integer_value(value) : NO_NUMBER;
+}
+
+static void set_number(json_t *to, const char *name, int64_t value)
+{
+    if (value != NO_NUMBER)
+        (void)json_object_set_new(to, name, json_integer(value));
+}
+
+/* A time that is stored as milliseconds after another one. */
+static int64_t after(int64_t at_ms, int64_t ms)
+{
+    return at_ms == NO_NUMBER || ms == NO_NUMBER ? NO_NUMBER : at_ms + ms;
 }
 
 static json_t *attempt_view(const json_t *a)
 {
     json_t *out = json_object();
-    const json_t *cpu_ms = json_object_get(a, "cpu_ms");
-    set_number(out, "attempt", a, "attempt");
-    set_number(out, "startedAt", a, "started_at_ms");
-    set_number(out, "stoppedAt", a, "stopped_at_ms");
-    if (json_is_integer(cpu_ms))
-        (void)json_object_set_new(out, "cpuSeconds",
-                                  json_real((double)json_integer_value(cpu_ms) / 1000));
-    set_number(out, "peakMemoryBytes", a, "peak_bytes");
+    int64_t placed_ms = number(a, "placed_at_ms"), cpu_ms = number(a, "cpu_ms");
+    set_number(out, "attempt", number(a, "attempt"));
+    set_number(out, "runnableAt", number(a, "runnable_at_ms"));
+    set_number(out, "placedAt", placed_ms);
+    set_number(out, "pulledAt", after(placed_ms, number(a, "pulled_ms")));
+    set_number(out, "createdAt", after(placed_ms, number(a, "created_ms")));
+    set_number(out, "startedAt", number(a, "started_at_ms"));
+    set_number(out, "stoppedAt", number(a, "stopped_at_ms"));
+    if (cpu_ms != NO_NUMBER)
+        (void)json_object_set_new(out, "cpuSeconds", json_real((double)cpu_ms / 1000));
+    set_number(out, "peakMemoryBytes", number(a, "peak_bytes"));
+    return out;
+}
+
+/* The attempt that has not ended; NULL: there is none. */
+static json_t *present_attempt(const PGresult *rows, int row)
+{
+    static const struct {
+        const char *name;
+        int column;
+    } members[] = { { "attempt", ATTEMPTS_COL_NOW_ATTEMPT },
+                    { "runnableAt", ATTEMPTS_COL_NOW_RUNNABLE_AT_MS },
+                    { "placedAt", ATTEMPTS_COL_NOW_PLACED_AT_MS },
+                    { "startedAt", ATTEMPTS_COL_NOW_STARTED_AT_MS } };
+    if (!ob_col(rows, row, ATTEMPTS_COL_NOW_ATTEMPT))
+        return NULL;
+    json_t *out = json_object();
+    for (size_t i = 0; i < ARRAY_SIZE(members); i++)
+        set_number(out, members[i].name, ob_col_int(rows, row, members[i].column, NO_NUMBER));
     return out;
 }
 
@@ -41,6 +75,9 @@ static json_t *job_attempts(const api_request *req, const PGresult *rows, int ro
     size_t i;
     const json_t *a;
     json_array_foreach(attempts, i, a)(void) json_array_append_new(list, attempt_view(a));
+    json_t *present = present_attempt(rows, row);
+    if (present)
+        (void)json_array_append_new(list, present);
     return json_pack("{s:s, s:s, s:s, s:o}", "jobArn", arn, "jobId", text, "jobQueue",
                      ob_col(rows, row, ATTEMPTS_COL_QUEUE_ARN), "attempts", list);
 }

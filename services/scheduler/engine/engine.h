@@ -142,6 +142,7 @@ typedef struct engine_job_row { /* one live row with its job */
     int32_t run, attempt;
     const char *instance_id;               /* STARTING, RUNNING */
     int64_t started_at_ms, runnable_at_ms; /* 0 = none */
+    int64_t placed_at_ms;                  /* as effect_placement's; 0 = unknown */
     int flags;
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
@@ -179,6 +180,8 @@ typedef struct engine_run_report {
     ob_run_ref run;
     engine_run_state state;
     int64_t started_at_ms, stopped_at_ms; /* 0 = unknown */
+    int64_t pulled_at_ms, created_at_ms;  /* EXITED: its image, its container was there; 0 = unknown
+                                           */
     bool has_exit_code;
     int32_t exit_code;
     int64_t cpu_ms, peak_bytes; /* EXITED: what it has used; 0 = unknown */

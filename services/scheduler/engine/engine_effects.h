@@ -91,6 +91,9 @@ typedef struct effect_attempt {
     bool has_exit_code;
     int32_t exit_code;
     const char *container_reason, *reason;
+    /* In this order, as far as they are known (0 = NULL): it became RUNNABLE, got its instance, its
+     * image, its container. started_at_ms is by another clock: its instance's. */
+    int64_t runnable_at_ms, placed_at_ms, pulled_at_ms, created_at_ms;
     int64_t started_at_ms, stopped_at_ms;
     int64_t cpu_ms, peak_bytes; /* what it has used; 0 = NULL */
 } effect_attempt;
@@ -114,6 +117,7 @@ typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or
 typedef struct effect_placement { /* write the deletes before the inserts */
     const char *instance_id;
     ob_run_ref run;
+    int64_t placed_at_ms; /* of an insert */
 } effect_placement;
 
 typedef struct effect_order { /* to an instance's executor */

@@ -2,6 +2,8 @@
 
 import pytest
 from keys import own_call
+from stack import HOLD
+from submitting import RUNNABLE_FOR_EVER
 
 BUSY = "i=0; while [ $i -lt 400000 ]; do i=$((i+1)); done"
 LARGE = "x=$(head -c 20000000 /dev/zero | tr '\\0' x); sleep 0.5"
@@ -47,6 +49,43 @@ def test_an_attempt_says_what_it_has_used(shared_work, queue, attempts):
         assert 100_000 < one["peakMemoryBytes"] < 64 << 20, one
     for one in of_large:
         assert 20_000_000 < one["peakMemoryBytes"] <= 64 << 20, one
+
+
+def test_the_phases_of_an_attempt_follow_one_another(shared_work, queue, attempts):
+    """From RUNNABLE to its end; the first attempt of a job waits apart from the second."""
+    w = shared_work
+    again = {"retryStrategy": {"attempts": 2}}
+    job = w.submit(queue, w.definition(["sh", "-c", "sleep 1; false"]), **again)
+    ended = w.wait(job)
+    (found,) = attempts(job).values()
+    phases = ["runnableAt", "placedAt", "pulledAt", "createdAt", "startedAt", "stoppedAt"]
+    for one, shown in zip(found, ended["attempts"], strict=True):
+        times = [one[phase] for phase in phases]
+        assert times == sorted(times), one
+        assert one["stoppedAt"] == shown["stoppedAt"]
+    assert ended["createdAt"] <= found[0]["runnableAt"]
+    assert found[0]["stoppedAt"] <= found[1]["runnableAt"]
+
+
+def test_an_attempt_that_has_not_ended_shows_how_far_it_is(shared_work, queue, attempts):
+    """A job that waits shows since when; an array has no attempts of its own."""
+    w = shared_work
+    running = w.submit(queue, w.definition(HOLD))
+    waiting = w.submit(queue, w.definition(HOLD, **RUNNABLE_FOR_EVER))
+    array = w.submit(queue, w.definition(HOLD), arrayProperties={"size": 2})
+    w.wait(running, "RUNNING")
+    w.wait(waiting, "RUNNABLE")
+    found = attempts(running, waiting, array)
+    assert list(found[running][0]) == ["attempt", "runnableAt", "placedAt", "startedAt"]
+    assert found[running][0]["startedAt"] == w.job(running)["startedAt"]
+    assert [list(one) for one in found[waiting]] == [["attempt", "runnableAt"]]
+    assert found[waiting][0]["attempt"] == 1
+    assert found[array] == []
+    for job in (running, waiting, array):
+        w.batch.terminate_job(jobId=job, reason="end of test")
+    w.wait(running)
+    (ended,) = attempts(running)[running]
+    assert ended["placedAt"] == found[running][0]["placedAt"]
 
 
 def test_attempts_are_shown_in_the_order_of_the_jobs_asked_for(shared_work, queue, attempts):

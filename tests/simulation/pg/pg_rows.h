@@ -114,6 +114,10 @@
     C(TEXT, reason, NEED)                                                                          \
     C(INT, started_at_ms, MAY)                                                                     \
     C(INT, stopped_at_ms, NEED)                                                                    \
+    C(INT, runnable_at_ms, MAY)                                                                    \
+    C(INT, placed_at_ms, MAY)                                                                      \
+    C(INT, pulled_ms, MAY)                                                                         \
+    C(INT, created_ms, MAY)                                                                        \
     C(INT, cpu_ms, MAY)                                                                            \
     C(INT, peak_bytes, MAY)
 
@@ -121,7 +125,8 @@
     C(TEXT, instance_id, KEY)                                                                      \
     C(UUID, job_id, KEY)                                                                           \
     C(INT, idx, KEY)                                                                               \
-    C(INT, run, NEED)
+    C(INT, run, NEED)                                                                              \
+    C(INT, placed_at_ms, MAY)
 
 #define PG_TABLE_JOB_EVENT(C)                                                                      \
     C(INT, round, KEY)                                                                             \

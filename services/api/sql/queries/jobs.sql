@@ -62,11 +62,18 @@ FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
 WHERE {{ours}}
 ORDER BY r.ord;
 
+-- now_...: of the attempt that has not ended; now_attempt is NULL if there is none.
 -- name: attempts_of
 -- params: account text, region text, id uuid[], idx int[]
 -- columns: ATTEMPTS_COL
-SELECT j.id, r.idx, j.detail::json ->> 'jobQueue' AS queue_arn, {{attempts}} AS attempts
+SELECT j.id, r.idx, j.detail::json ->> 'jobQueue' AS queue_arn, {{attempts}} AS attempts,
+    l.attempt + (l.state = :OB_JOB_RUNNABLE)::int AS now_attempt,
+    l.runnable_at_ms AS now_runnable_at_ms, p.placed_at_ms AS now_placed_at_ms,
+    l.started_at_ms AS now_started_at_ms
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
+LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx AND (r.idx >= 0 OR j.array_size = 0)
+    AND l.state IN (:OB_JOB_RUNNABLE, :OB_JOB_STARTING, :OB_JOB_RUNNING)
+LEFT JOIN placement p ON p.instance_id = l.instance_id AND p.job_id = l.job_id AND p.idx = l.idx
 WHERE {{ours}}
 ORDER BY r.ord;
 

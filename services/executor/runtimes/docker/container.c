@@ -121,7 +121,10 @@ void container_tell_end(container *c, const runtime_end *end)
     c->out.retry_at_ms = 0;
     c->d->dirty = true;
     docker_use_end(c);
-    ON(c->d)->exited(c->run, end, ON(c->d)->arg);
+    runtime_end all = *end;
+    all.pulled_at_ms = c->pulled_at_ms;
+    all.created_at_ms = c->created_at_ms;
+    ON(c->d)->exited(c->run, &all, ON(c->d)->arg);
 }
 
 void container_end_unstarted(container *c, const char *reason)

@@ -81,9 +81,10 @@ struct container {
     int listings;          /* since it was last seen alive, or checked */
     unsigned listing_no;   /* of the last listing that had it */
     int grace_s;
-    char *id;              /* the engine's, when known */
-    int removals;          /* tries */
-    int64_t not_before_ms; /* of the step's next request */
+    char *id;                            /* the engine's, when known */
+    int removals;                        /* tries */
+    int64_t not_before_ms;               /* of the step's next request */
+    int64_t pulled_at_ms, created_at_ms; /* runtime_end's */
     int64_t started_at_ms;
     group_use use;        /* as far as it is known; docker_use.c */
     char *use_group;      /* while that waits for the end; NULL: it does not */

@@ -53,8 +53,9 @@ WITH changed AS (
 )
 {{expect_all: job_id}};
 
+-- Its parameters are the first of placement_insert's.
 -- name: placement_delete
--- params: PLACEMENT_ROW = instance_id text[], job_id uuid[], idx int[], run int[]
+-- params: instance_id text[], job_id uuid[], idx int[], run int[]
 -- columns: none
 WITH changed AS (
     DELETE FROM placement p USING {{rows: m}}
@@ -64,7 +65,8 @@ WITH changed AS (
 {{expect_all: instance_id}};
 
 -- name: placement_insert
--- params: PLACEMENT_ROW
+-- params: PLACEMENT_ROW = instance_id text[], job_id uuid[], idx int[], run int[],
+--     placed_at_ms bigint[]
 INSERT INTO placement ({{names}}) SELECT {{names}} FROM {{rows: m}};
 
 -- name: done_insert
@@ -79,7 +81,9 @@ FROM {{rows: m}};
 -- name: attempt_insert
 -- params: ATTEMPT_ROW = job_id uuid[], idx int[], attempt int[], run int[], instance_id text[],
 --     cluster text[], exit_code int[], container_reason text[], reason text[],
---     started_at_ms bigint[], stopped_at_ms bigint[], cpu_ms bigint[], peak_bytes bigint[]
+--     started_at_ms bigint[], stopped_at_ms bigint[], runnable_at_ms bigint[],
+--     placed_at_ms bigint[], pulled_ms int[], created_ms int[], cpu_ms bigint[],
+--     peak_bytes bigint[]
 INSERT INTO attempt ({{names}}) SELECT {{names}} FROM {{rows: m}};
 
 -- name: event_insert
