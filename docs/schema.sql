@@ -46,6 +46,17 @@ CREATE TABLE ce_status (
 );
 ALTER TABLE ONLY ce_status ADD CONSTRAINT ce_status_pkey PRIMARY KEY (ce_id);
 
+CREATE TABLE ce_usage (
+    ce_id bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    mcpu bigint NOT NULL,
+    provisioned_mcpu bigint NOT NULL,
+    desired_vcpus integer NOT NULL,
+    max_vcpus integer NOT NULL,
+    instances integer NOT NULL
+);
+ALTER TABLE ONLY ce_usage ADD CONSTRAINT ce_usage_pkey PRIMARY KEY (ce_id, at_ms);
+
 CREATE TABLE class_reason (
     queue_id bigint NOT NULL,
     mcpu integer NOT NULL,
@@ -349,6 +360,17 @@ CREATE TABLE queue_status (
     reason text NOT NULL
 );
 ALTER TABLE ONLY queue_status ADD CONSTRAINT queue_status_pkey PRIMARY KEY (queue_id);
+
+CREATE TABLE queue_usage (
+    queue_id bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    mcpu bigint NOT NULL,
+    placed integer NOT NULL,
+    waiting integer NOT NULL,
+    succeeded integer NOT NULL,
+    failed integer NOT NULL
+);
+ALTER TABLE ONLY queue_usage ADD CONSTRAINT queue_usage_pkey PRIMARY KEY (queue_id, at_ms);
 
 CREATE TABLE scheduling_policy (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

@@ -348,6 +348,21 @@ static void add_counts(batch *b, const effect_counts *rows, size_t n)
     free(children);
 }
 
+static void add_usages(batch *b, const effect_usage *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    LONGS(&p, USAGE_ROW_QUEUE_ID, rows, n, row->queue_id);
+    LONGS(&p, USAGE_ROW_AT_MS, rows, n, row->at_ms);
+    LONGS(&p, USAGE_ROW_MCPU, rows, n, row->mcpu);
+    INTS(&p, USAGE_ROW_PLACED, rows, n, row->placed);
+    INTS(&p, USAGE_ROW_WAITING, rows, n, row->waiting);
+    INTS(&p, USAGE_ROW_SUCCEEDED, rows, n, row->succeeded);
+    INTS(&p, USAGE_ROW_FAILED, rows, n, row->failed);
+    add(b, STMT_USAGE_PUT, &p);
+}
+
 /* Returns the index of the statement's result, or SIZE_MAX if none was sent. */
 static size_t add_specs(batch *b, const engine_effects *effects)
 {
@@ -445,6 +460,7 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
         add_snapshots(b, effects);
     add_counts(b, effects->counts, effects->n_counts);
     add_stops(b, in);
+    add_usages(b, effects->usages, effects->n_usages);
     *ret_gone = add_queues(b, in);
     *ret_specs = add_specs(b, effects);
 }

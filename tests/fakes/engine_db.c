@@ -342,6 +342,35 @@ static void check_blocked(const engine_db *db, const effect_event *e)
     assert_true(!r || e->at_ms >= r->published_at_ms);
 }
 
+static int32_t waiting_of(const engine_db *db, const accepted *a)
+{
+    db_row row = engine_db_row(db, &a->id, -1);
+    return !row.live             ? 0
+           : a->s.array_size > 0 ? row.counts[OB_JOB_RUNNABLE]
+                                 : row.state == OB_JOB_RUNNABLE;
+}
+
+/* By the rows as they are after the round. */
+static void check_usage(const engine_db *db, const effect_usage *u)
+{
+    int64_t mcpu = 0;
+    int32_t placed = 0, waiting = 0;
+    for (const record *r = db->records; r; r = r->hh.next) {
+        const accepted *a = r->placed_on[0] ? engine_db_submission(db, &r->key.id) : NULL;
+        if (!a || a->s.queue_id != u->queue_id)
+            continue;
+        mcpu += a->s.need.mcpu;
+        placed++;
+    }
+    for (const accepted *a = db->accepted; a; a = a->hh.next)
+        if (a->s.queue_id == u->queue_id)
+            waiting += waiting_of(db, a);
+    assert_int_equal(u->mcpu, mcpu);
+    assert_int_equal(u->placed, placed);
+    assert_int_equal(u->waiting, waiting);
+    assert_true(u->succeeded >= 0 && u->failed >= 0);
+}
+
 void engine_db_apply(engine_db *db, const engine_effects *effects)
 {
     for (size_t i = 0; i < effects->n_live_insert; i++)
@@ -395,6 +424,8 @@ void engine_db_apply(engine_db *db, const engine_effects *effects)
         c->fresh = false;
     for (size_t i = 0; i < effects->n_counts; i++)
         put_counts(db, &effects->counts[i]);
+    for (size_t i = 0; i < effects->n_usages; i++)
+        check_usage(db, &effects->usages[i]);
 }
 
 /* ---- Looking ---- */

@@ -189,7 +189,7 @@ void engine_effects_clear(engine_effects *out)
     out->n_done = out->n_attempts = out->n_events = 0;
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
-    out->n_shares = out->n_fronts = out->n_counts = 0;
+    out->n_shares = out->n_fronts = out->n_counts = out->n_usages = 0;
     arena_clear(out->arena);
 }
 
@@ -208,6 +208,7 @@ void engine_effects_done(engine_effects *out)
     free(out->shares);
     free(out->fronts);
     free(out->counts);
+    free(out->usages);
     free(out->demand);
     arena_free(out->arena);
     memset(out, 0, sizeof(*out));

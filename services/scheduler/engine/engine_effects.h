@@ -151,6 +151,18 @@ typedef struct effect_counts {
     int64_t jobs[OB_JOB_STATE_COUNT], children[OB_JOB_STATE_COUNT];
 } effect_counts;
 
+/* A point of a queue's use over time, at most every ENGINE_USAGE_EVERY_MS. It holds until the next
+ * one, which comes when something differs, or after ENGINE_USAGE_LONGEST_MS. Children of arrays are
+ * counted, not their parents. */
+#define ENGINE_USAGE_EVERY_MS 10000
+#define ENGINE_USAGE_LONGEST_MS 600000
+typedef struct effect_usage {
+    int64_t queue_id, at_ms;
+    int64_t mcpu;              /* in use */
+    int32_t placed, waiting;   /* STARTING and RUNNING; RUNNABLE */
+    int32_t succeeded, failed; /* since the point before, or since the leader began */
+} effect_usage;
+
 typedef struct effect_shape {
     ob_resources need;
     int32_t count;
@@ -180,6 +192,7 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_share, shares);
     ENGINE_LIST(effect_front, fronts);
     ENGINE_LIST(effect_counts, counts);
+    ENGINE_LIST(effect_usage, usages);
     ENGINE_LIST(effect_demand, demand);
     struct engine_arena *arena; /* the engine's: memory of the strings and shapes above */
 } engine_effects;

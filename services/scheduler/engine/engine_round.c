@@ -22,6 +22,7 @@
 #include "place.h"
 #include "queue.h"
 #include "queue_sweep.h"
+#include "queue_usage.h"
 #include "reason.h"
 #include "report.h"
 #include "share.h"
@@ -189,6 +190,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     queues_drop_unused_classes(e);
     head_report_blocked(e);
     shares_write_rows(e);
+    queue_usage_update(e);
     e->effects = NULL;
 }
 

@@ -7,7 +7,8 @@
  *     effects, moves                           the door for every change, and what it writes
  *     queue, keep, run_end, stop, dependencies
  *     admit, report, lost, timeout, load       inputs
- *     place, head, front, counts, demand, reason    the second half of a round
+ *     place, head, front, counts, demand,
+ *     reason, queue_usage                      the second half of a round
  *     queue_sweep, withdraw
  *     engine_round                             the door */
 #pragma once

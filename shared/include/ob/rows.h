@@ -56,6 +56,9 @@ typedef enum ob_inbox_kind {
     OB_INBOX_STOP_MATCHING = 7, /* all jobs that match a stop_request are to be stopped */
 } ob_inbox_kind;
 
+/* queue_usage, ce_usage: how long a point is kept */
+#define OB_USAGE_KEPT_S (7 * 24 * 3600)
+
 /* Advisory locks with two numbers: a class, and the object of that class that is locked. */
 typedef enum ob_lock {
     OB_LOCK_LEADING = 28514, /* the class; the second number is an ob_role */

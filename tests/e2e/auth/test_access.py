@@ -207,6 +207,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeInstance": [
             {"computeEnvironment": other["environment"], "instanceId": "i-0123456789abcdef0"}
         ],
+        "GetJobQueueUsage": [{"jobQueue": other["queue"]}],
+        "GetComputeEnvironmentUsage": [{"computeEnvironment": other["environment"]}],
     }
     job_by_job = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
     shown_only = {

@@ -180,6 +180,24 @@
     C(BOOL, valid, NEED)                                                                           \
     C(TEXT, reason, NEED)
 
+#define PG_TABLE_QUEUE_USAGE(C)                                                                    \
+    C(INT, queue_id, KEY)                                                                          \
+    C(INT, at_ms, KEY)                                                                             \
+    C(INT, mcpu, NEED)                                                                             \
+    C(INT, placed, NEED)                                                                           \
+    C(INT, waiting, NEED)                                                                          \
+    C(INT, succeeded, NEED)                                                                        \
+    C(INT, failed, NEED)
+
+#define PG_TABLE_CE_USAGE(C)                                                                       \
+    C(INT, ce_id, KEY)                                                                             \
+    C(INT, at_ms, KEY)                                                                             \
+    C(INT, mcpu, NEED)                                                                             \
+    C(INT, provisioned_mcpu, NEED)                                                                 \
+    C(INT, desired_vcpus, NEED)                                                                    \
+    C(INT, max_vcpus, NEED)                                                                        \
+    C(INT, instances, NEED)
+
 #define PG_TABLE_JOB_QUEUE(C)                                                                      \
     C(INT, id, KEY)                                                                                \
     C(TEXT, account, NEED)                                                                         \
@@ -319,6 +337,8 @@
     T(SHARE_USAGE, share_usage)                                                                    \
     T(QUEUE_SNAPSHOT, queue_snapshot)                                                              \
     T(QUEUE_STATUS, queue_status)                                                                  \
+    T(QUEUE_USAGE, queue_usage)                                                                    \
+    T(CE_USAGE, ce_usage)                                                                          \
     T(JOB_QUEUE, job_queue)                                                                        \
     T(SCHEDULING_POLICY, scheduling_policy)                                                        \
     T(COMPUTE_ENVIRONMENT, compute_environment)                                                    \

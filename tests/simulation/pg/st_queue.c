@@ -110,6 +110,21 @@ static void counts_put(pg_run *run)
     }
 }
 
+static void usage_put(pg_run *run)
+{
+    for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
+        pg_queue_usage *u = pg_row_new(PG_QUEUE_USAGE);
+        u->queue_id = pg_int_at(run, USAGE_ROW_QUEUE_ID, i);
+        u->at_ms = pg_int_at(run, USAGE_ROW_AT_MS, i);
+        u->mcpu = pg_int_at(run, USAGE_ROW_MCPU, i);
+        u->placed = pg_int_at(run, USAGE_ROW_PLACED, i);
+        u->waiting = pg_int_at(run, USAGE_ROW_WAITING, i);
+        u->succeeded = pg_int_at(run, USAGE_ROW_SUCCEEDED, i);
+        u->failed = pg_int_at(run, USAGE_ROW_FAILED, i);
+        pg_upsert(run, PG_QUEUE_USAGE, u);
+    }
+}
+
 static void queue_status_put(pg_run *run)
 {
     for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
@@ -174,6 +189,7 @@ const pg_statement pg_queue_statements[] = {
     { S, "share_delete", "IT", NULL, share_delete },
     { S, "snapshot_put", "ITI", NULL, snapshot_put },
     { S, "counts_put", "ITTI", NULL, counts_put },
+    { S, "usage_put", "IIIIIII", NULL, usage_put },
     { S, "queue_status_put", "II", NULL, queue_status_put },
     { S, "queue_status_delete", "I", "queue_id", queue_status_delete },
     { S, "queue_rest_delete", "I", NULL, queue_rest_delete },

@@ -83,7 +83,7 @@ static void empty_real(void)
             api,
             "TRUNCATE job, job_queue, compute_environment, scheduling_policy, inbox, live,"
             " done, attempt, placement, job_event, class_reason, share_usage, instance,"
-            " queue_snapshot, queue_status, ce_status, join_token, submit_once,"
+            " queue_snapshot, queue_status, queue_usage, ce_usage, ce_status, join_token, submit_once,"
             " stop_request, stop_progress,"
             " log_group, log_stream, log_event,"
             " job_definition RESTART IDENTITY CASCADE;"

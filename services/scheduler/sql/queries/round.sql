@@ -140,6 +140,15 @@ FROM {{rows: m}}
 ON CONFLICT (queue_id) DO UPDATE
 SET jobs = excluded.jobs, children = excluded.children, counted_at_ms = excluded.counted_at_ms;
 
+-- A clock that was set back may come to the time of another point.
+-- name: usage_put
+-- params: USAGE_ROW = queue_id bigint[], at_ms bigint[], mcpu bigint[], placed int[],
+--     waiting int[], succeeded int[], failed int[]
+INSERT INTO queue_usage ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (queue_id, at_ms) DO UPDATE
+SET mcpu = excluded.mcpu, placed = excluded.placed, waiting = excluded.waiting,
+    succeeded = excluded.succeeded, failed = excluded.failed;
+
 -- name: queue_status_put
 -- params: queue_id bigint[], version bigint[]
 INSERT INTO queue_status (queue_id, version, valid, reason)
