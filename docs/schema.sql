@@ -14,6 +14,13 @@ CREATE TABLE access_key (
 );
 ALTER TABLE ONLY access_key ADD CONSTRAINT access_key_pkey PRIMARY KEY (key_id);
 
+CREATE TABLE answer (
+    seq bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    body text NOT NULL
+);
+ALTER TABLE ONLY answer ADD CONSTRAINT answer_pkey PRIMARY KEY (seq);
+
 CREATE TABLE attempt (
     job_id uuid NOT NULL,
     idx integer NOT NULL,

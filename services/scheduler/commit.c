@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answers.h"
 #include "inbox_sql.h"
 #include "ob/clock.h"
 #include "round_sql.h"
@@ -14,6 +15,7 @@
 
 #define COMMIT_TIMEOUT_MS 30000
 #define STATEMENTS_MAX 32
+#define ANSWERS_KEPT_MS 60000
 
 /* One column of 'rows'; the expression refers to the row as 'row'. */
 #define UUIDS(p, name, rows, n, expr) OB_PARAM_COLUMN(p, name, uuid, ob_uuid, rows, n, expr)
@@ -363,6 +365,25 @@ static void add_usages(batch *b, const effect_usage *rows, size_t n)
     add(b, STMT_USAGE_PUT, &p);
 }
 
+static void add_answers(batch *b, const effect_dependents *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_buf *texts = ob_calloc(n, sizeof(*texts));
+    for (size_t i = 0; i < n; i++)
+        answer_render(&texts[i], &rows[i]);
+    ob_params p = { 0 };
+    ob_param_next(&p, ANSWER_ROW_BEFORE_MS);
+    ob_param_int(&p, rows[0].at_ms - ANSWERS_KEPT_MS);
+    LONGS(&p, ANSWER_ROW_SEQ, rows, n, row->seq);
+    LONGS(&p, ANSWER_ROW_AT_MS, rows, n, row->at_ms);
+    TEXTS(&p, ANSWER_ROW_BODY, texts, n, row->at);
+    add(b, STMT_ANSWER_PUT, &p);
+    for (size_t i = 0; i < n; i++)
+        ob_buf_done(&texts[i]);
+    free(texts);
+}
+
 /* Returns the index of the statement's result, or SIZE_MAX if none was sent. */
 static size_t add_specs(batch *b, const engine_effects *effects)
 {
@@ -461,6 +482,7 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     add_counts(b, effects->counts, effects->n_counts);
     add_stops(b, in);
     add_usages(b, effects->usages, effects->n_usages);
+    add_answers(b, effects->dependents, effects->n_dependents);
     *ret_gone = add_queues(b, in);
     *ret_specs = add_specs(b, effects);
 }

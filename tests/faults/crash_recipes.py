@@ -51,6 +51,7 @@ from crash_operations import (
     join_tokens,
     mass_stops,
     policies,
+    questions,
     queues,
 )
 from stack import ROOT
@@ -94,6 +95,7 @@ RECIPES = {
     asking(access_keys): "api.key_create api.key_policy api.key_revoke",
     asking(join_tokens): "api.join_token",
     asking(mass_stops): "api.stop_many",
+    asking(questions): "api.ask",
     come_and_go: """
         scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env

@@ -1,6 +1,6 @@
 /* The operations on jobs: members, access rules, handlers. Data only; read-only after the start.
  * The members are those of the AWS Batch API reference; DescribeArray,
- * DescribeAttempts, StopJobs and DescribeStop are our own (docs/access.md). */
+ * DescribeAttempts, ListDependents, StopJobs and DescribeStop are our own (docs/access.md). */
 #include "job_operations.h"
 #include "definitions/definition_fields.h"
 #include "request/field_tables.h"
@@ -59,6 +59,8 @@ static const api_field fields_describe_attempts[] = {
     STRINGS("jobs", .max = ATTEMPTS_MAX, REQUIRED),
     END,
 };
+
+static const api_field fields_list_dependents[] = { STRING("jobId", REQUIRED), END };
 
 static const api_field filters[] = {
     STRING("name",
@@ -119,6 +121,10 @@ const api_operation job_operations[] = {
     { API_ADMIN, "/openbatch/v1/describeattempts", "DescribeAttempts", op_describe_attempts,
       fields_describe_attempts, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
       .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
+    { API_ADMIN, "/openbatch/v1/listdependents", "ListDependents", op_list_dependents,
+      fields_list_dependents, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } },
+                                      .shows = { "dependents", "jobArn", "jobQueue" } } },
     { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs, .audit = AUDIT_NOTHING,
       .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },

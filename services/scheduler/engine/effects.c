@@ -189,7 +189,7 @@ void engine_effects_clear(engine_effects *out)
     out->n_done = out->n_attempts = out->n_events = 0;
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
-    out->n_shares = out->n_fronts = out->n_counts = out->n_usages = 0;
+    out->n_shares = out->n_fronts = out->n_counts = out->n_usages = out->n_dependents = 0;
     arena_clear(out->arena);
 }
 
@@ -209,6 +209,7 @@ void engine_effects_done(engine_effects *out)
     free(out->fronts);
     free(out->counts);
     free(out->usages);
+    free(out->dependents);
     free(out->demand);
     arena_free(out->arena);
     memset(out, 0, sizeof(*out));

@@ -175,6 +175,10 @@ void engine_submit(engine *e, const engine_submission *s); /* known already: ign
 /* Cancel (terminate false) or terminate a job, an array or one child. Unknown or ended: ignored. */
 void engine_stop(engine *e, const ob_job_ref *job, bool terminate, const char *reason);
 
+/* Who waits for the job, or the child, that has not ended? The round answers (effect_dependents).
+ * seq: the question's number. */
+void engine_ask_dependents(engine *e, int64_t seq, const ob_job_ref *job);
+
 typedef enum engine_run_state { RUN_STARTING, RUN_RUNNING, RUN_EXITED } engine_run_state;
 typedef struct engine_run_report {
     ob_run_ref run;

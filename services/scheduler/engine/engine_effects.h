@@ -163,6 +163,20 @@ typedef struct effect_usage {
     int32_t succeeded, failed; /* since the point before, or since the leader began */
 } effect_usage;
 
+/* The answer to engine_ask_dependents: jobs that wait for it, at most ENGINE_DEPENDENTS_MAX. */
+#define ENGINE_DEPENDENTS_MAX 100
+typedef struct effect_dependent {
+    ob_uuid id;
+    int32_t index; /* of the child that it waits for; -1: the whole job */
+    bool n_to_n;   /* child i waits for child i */
+} effect_dependent;
+typedef struct effect_dependents {
+    int64_t seq, at_ms;
+    effect_dependent *list;
+    size_t n;
+    bool more; /* there are others */
+} effect_dependents;
+
 typedef struct effect_shape {
     ob_resources need;
     int32_t count;
@@ -193,6 +207,7 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_front, fronts);
     ENGINE_LIST(effect_counts, counts);
     ENGINE_LIST(effect_usage, usages);
+    ENGINE_LIST(effect_dependents, dependents);
     ENGINE_LIST(effect_demand, demand);
     struct engine_arena *arena; /* the engine's: memory of the strings and shapes above */
 } engine_effects;

@@ -10,6 +10,7 @@
 #include "counts.h"
 #include "demand.h"
 #include "dependencies.h"
+#include "dependents.h"
 #include "effects.h"
 #include "front.h"
 #include "head.h"
@@ -53,6 +54,7 @@ void engine_free(engine *e)
     terms_free(e);
     queues_free(e);
     free(e->inputs);
+    free(e->questions);
     free(e->touched);
     free(e->returned);
     free(e->line);
@@ -97,6 +99,12 @@ void engine_stop(engine *e, const ob_job_ref *ref, bool terminate, const char *r
     in->reason = arena_text(&e->input_arena, reason ? reason : "");
     in->stop.job = *ref;
     in->stop.terminate = terminate;
+    e->dirty = true;
+}
+
+void engine_ask_dependents(engine *e, int64_t seq, const ob_job_ref *ref)
+{
+    *LIST_ADD(e, questions) = (question){ .seq = seq, .job = *ref };
     e->dirty = true;
 }
 
@@ -191,6 +199,7 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     head_report_blocked(e);
     shares_write_rows(e);
     queue_usage_update(e);
+    dependents_answer(e);
     e->effects = NULL;
 }
 

@@ -8,7 +8,7 @@
  *     queue, keep, run_end, stop, dependencies
  *     admit, report, lost, timeout, load       inputs
  *     place, head, front, counts, demand,
- *     reason, queue_usage                      the second half of a round
+ *     reason, queue_usage, dependents          the second half of a round
  *     queue_sweep, withdraw
  *     engine_round                             the door */
 #pragma once
@@ -34,6 +34,11 @@ typedef struct input {
         } held;
     };
 } input;
+
+typedef struct question { /* who waits for it? */
+    int64_t seq;
+    ob_job_ref job;
+} question;
 
 typedef struct notice { /* of an end, to those who depend on it */
     job *of;
@@ -73,6 +78,7 @@ struct engine {
     job *free_jobs;
 
     ENGINE_LIST(input, inputs);
+    ENGINE_LIST(question, questions);
     struct engine_arena *input_arena;
 
     /* Within a round. */

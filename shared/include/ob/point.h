@@ -41,6 +41,7 @@ typedef enum ob_point_kind {
     P(API_ID_LEAD, COMMIT, "api.id_lead", "the lead of ids over the clock is stored")              \
     P(API_STOP, COMMIT, "api.stop", "jobs are to be cancelled or terminated")                      \
     P(API_STOP_MANY, COMMIT, "api.stop_many", "all jobs that match are to be stopped")             \
+    P(API_ASK, COMMIT, "api.ask", "the scheduler is asked a question")                             \
     P(API_ENVIRONMENT_CREATE, COMMIT, "api.environment_create", "an environment is made")          \
     P(API_ENVIRONMENT_UPDATE, COMMIT, "api.environment_update", "an environment is changed")       \
     P(API_ENVIRONMENT_DELETE, COMMIT, "api.environment_delete", "an environment is to go")         \

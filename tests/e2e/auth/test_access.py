@@ -207,6 +207,11 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeInstance": [
             {"computeEnvironment": other["environment"], "instanceId": "i-0123456789abcdef0"}
         ],
+        "ListDependents": [
+            {"jobId": foreign["lasting"]},
+            {"jobId": foreign["array"] + ":0"},
+            {"jobId": "00000000-0000-4000-8000-000000000000"},
+        ],
         "GetJobQueueUsage": [{"jobQueue": other["queue"]}],
         "GetComputeEnvironmentUsage": [{"computeEnvironment": other["environment"]}],
     }

@@ -198,6 +198,8 @@
     C(INT, max_vcpus, NEED)                                                                        \
     C(INT, instances, NEED)
 
+#define PG_TABLE_ANSWER(C) C(INT, seq, KEY) C(INT, at_ms, NEED) C(TEXT, body, NEED)
+
 #define PG_TABLE_JOB_QUEUE(C)                                                                      \
     C(INT, id, KEY)                                                                                \
     C(TEXT, account, NEED)                                                                         \
@@ -339,6 +341,7 @@
     T(QUEUE_STATUS, queue_status)                                                                  \
     T(QUEUE_USAGE, queue_usage)                                                                    \
     T(CE_USAGE, ce_usage)                                                                          \
+    T(ANSWER, answer)                                                                              \
     T(JOB_QUEUE, job_queue)                                                                        \
     T(SCHEDULING_POLICY, scheduling_policy)                                                        \
     T(COMPUTE_ENVIRONMENT, compute_environment)                                                    \

@@ -83,8 +83,8 @@ static void empty_real(void)
             api,
             "TRUNCATE job, job_queue, compute_environment, scheduling_policy, inbox, live,"
             " done, attempt, placement, job_event, class_reason, share_usage, instance,"
-            " queue_snapshot, queue_status, queue_usage, ce_usage, ce_status, join_token, submit_once,"
-            " stop_request, stop_progress,"
+            " queue_snapshot, queue_status, queue_usage, ce_usage, ce_status, answer, join_token,"
+            " submit_once, stop_request, stop_progress,"
             " log_group, log_stream, log_event,"
             " job_definition RESTART IDENTITY CASCADE;"
             "UPDATE leader SET epoch = 0, round = 0, holder = '';"

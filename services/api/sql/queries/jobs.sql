@@ -1,5 +1,5 @@
 -- Jobs as DescribeJobs shows them, and requests to stop them. Reads the scheduler's rows about jobs
--- (live, done, attempt, class_reason).
+-- (live, done, attempt, class_reason, answer).
 
 -- The state of a job. r: the requested reference (id, idx); children without their own row have
 -- their parent's bulk state. An array waits for what its RUNNABLE children wait for, or else for
@@ -188,3 +188,31 @@ SELECT r.states, r.name_prefix, r.definition, r.revision, r.share, r.terminate, 
     r.created_at_ms, p.begun_at_ms, p.finished_at_ms, p.looked, p.matched
 FROM stop_request r LEFT JOIN stop_progress p ON p.stop_id = r.id
 WHERE r.id = :id AND r.account = :account AND r.region = :region AND r.queue_id = :queue_id;
+
+-- Asks the scheduler who waits for a job, or a child, that has not ended. No row: there is none.
+-- name: ask_dependents
+-- params: account text, region text, id uuid, idx int
+-- columns: ASK_COL
+INSERT INTO inbox (consumer, kind, job_id, idx)
+SELECT :OB_INBOX_SCHEDULER, :OB_INBOX_DEPENDENTS, j.id, :idx FROM job j
+WHERE j.id = :id AND j.account = :account AND j.region = :region
+    AND (:idx = -1 OR (:idx >= 0 AND :idx < j.array_size))
+    AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, :idx))
+RETURNING seq;
+
+-- name: answer
+-- params: seq bigint
+-- columns: ANSWER_COL
+SELECT body FROM answer WHERE seq = :seq;
+
+-- What ListDependents shows of jobs; ord: their place in the list, from 1.
+-- name: dependents
+-- params: account text, region text, id uuid[]
+-- columns: DEPENDENT_COL
+SELECT r.ord, j.id, j.name, j.detail::json ->> 'jobQueue' AS queue_arn,
+    coalesce(d.state, l.state, :OB_JOB_SUBMITTED) AS state
+FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
+LEFT JOIN live l ON l.job_id = j.id AND l.idx = -1
+LEFT JOIN done d ON d.job_id = j.id AND d.idx = -1
+WHERE j.account = :account AND j.region = :region
+ORDER BY r.ord;

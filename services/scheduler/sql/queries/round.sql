@@ -149,6 +149,13 @@ ON CONFLICT (queue_id, at_ms) DO UPDATE
 SET mcpu = excluded.mcpu, placed = excluded.placed, waiting = excluded.waiting,
     succeeded = excluded.succeeded, failed = excluded.failed;
 
+-- Those before :before_ms have been read, or nobody waits for them any more.
+-- name: answer_put
+-- params: ANSWER_ROW = before_ms bigint, seq bigint[], at_ms bigint[], body text[]
+WITH gone AS (DELETE FROM answer WHERE at_ms < :before_ms)
+INSERT INTO answer ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (seq) DO NOTHING;
+
 -- name: queue_status_put
 -- params: queue_id bigint[], version bigint[]
 INSERT INTO queue_status (queue_id, version, valid, reason)
