@@ -5,14 +5,18 @@
 
 #include "arena.h"
 
+/* Parents of arrays are never in these states. */
+static int32_t count(const queue *q, ob_job_state state)
+{
+    return (int32_t)(q->counts.jobs[state] + q->counts.children[state]);
+}
+
 void queue_usage_fill(const queue *q, effect_usage *u)
 {
     u->queue_id = q->id;
     u->mcpu = q->mcpu;
-    u->placed = (int32_t)q->n_placed;
-    u->waiting = 0;
-    for (const class *cls = q->classes; cls; cls = cls->hh.next)
-        u->waiting += (int32_t)cls->n_waiting;
+    u->placed = count(q, OB_JOB_STARTING) + count(q, OB_JOB_RUNNING);
+    u->waiting = count(q, OB_JOB_RUNNABLE);
     u->succeeded = q->n_succeeded;
     u->failed = q->n_failed;
 }

@@ -114,7 +114,6 @@ void share_count_use(engine *e, const class *cls, int sign)
         advance(e, s);
     s->mcpu += sign * (int64_t)cls->need.mcpu;
     cls->queue->mcpu += sign * (int64_t)cls->need.mcpu;
-    cls->queue->n_placed += (size_t)sign;
     cls->queue->changes++;
     s->changed = true;
 }
