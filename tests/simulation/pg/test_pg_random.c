@@ -376,6 +376,7 @@ static void place_on_both(void)
     ob_param_uuid_array(&p, &id, 1);
     ob_param_int32_array(&p, &(int32_t){ 0 }, 1);
     ob_param_int32_array(&p, &(int32_t){ 3 }, 1);
+    ob_param_int64_array(&p, &(int64_t){ 1000 }, 1);
     const declared *d = declared_find(scheduler_declarations, "placement_insert");
     assert_int_equal(pair_exec(&connections[0].pair, d, NULL, &p), 1);
 }
