@@ -14,6 +14,13 @@ CREATE TABLE access_key (
 );
 ALTER TABLE ONLY access_key ADD CONSTRAINT access_key_pkey PRIMARY KEY (key_id);
 
+CREATE TABLE answer (
+    seq bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    body text NOT NULL
+);
+ALTER TABLE ONLY answer ADD CONSTRAINT answer_pkey PRIMARY KEY (seq);
+
 CREATE TABLE attempt (
     job_id uuid NOT NULL,
     idx integer NOT NULL,
@@ -25,7 +32,13 @@ CREATE TABLE attempt (
     container_reason text,
     reason text NOT NULL,
     started_at_ms bigint,
-    stopped_at_ms bigint NOT NULL
+    stopped_at_ms bigint NOT NULL,
+    cpu_ms bigint,
+    peak_bytes bigint,
+    runnable_at_ms bigint,
+    placed_at_ms bigint,
+    pulled_ms integer,
+    created_ms integer
 );
 ALTER TABLE ONLY attempt ADD CONSTRAINT attempt_pkey PRIMARY KEY (job_id, idx, attempt);
 
@@ -39,6 +52,17 @@ CREATE TABLE ce_status (
     lacking text
 );
 ALTER TABLE ONLY ce_status ADD CONSTRAINT ce_status_pkey PRIMARY KEY (ce_id);
+
+CREATE TABLE ce_usage (
+    ce_id bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    mcpu bigint NOT NULL,
+    provisioned_mcpu bigint NOT NULL,
+    desired_vcpus integer NOT NULL,
+    max_vcpus integer NOT NULL,
+    instances integer NOT NULL
+);
+ALTER TABLE ONLY ce_usage ADD CONSTRAINT ce_usage_pkey PRIMARY KEY (ce_id, at_ms);
 
 CREATE TABLE class_reason (
     queue_id bigint NOT NULL,
@@ -310,7 +334,8 @@ CREATE TABLE placement (
     instance_id text NOT NULL,
     job_id uuid NOT NULL,
     idx integer NOT NULL,
-    run integer NOT NULL
+    run integer NOT NULL,
+    placed_at_ms bigint
 )
 WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='5000');
 ALTER TABLE ONLY placement ADD CONSTRAINT placement_pkey PRIMARY KEY (instance_id, job_id, idx);
@@ -342,6 +367,17 @@ CREATE TABLE queue_status (
     reason text NOT NULL
 );
 ALTER TABLE ONLY queue_status ADD CONSTRAINT queue_status_pkey PRIMARY KEY (queue_id);
+
+CREATE TABLE queue_usage (
+    queue_id bigint NOT NULL,
+    at_ms bigint NOT NULL,
+    mcpu bigint NOT NULL,
+    placed integer NOT NULL,
+    waiting integer NOT NULL,
+    succeeded integer NOT NULL,
+    failed integer NOT NULL
+);
+ALTER TABLE ONLY queue_usage ADD CONSTRAINT queue_usage_pkey PRIMARY KEY (queue_id, at_ms);
 
 CREATE TABLE scheduling_policy (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,

@@ -23,6 +23,10 @@ static void load_end(attempt *at, const json_t *end)
     at->timed_out = ob_json_bool(end, "timedOut", false);
     at->started_at_ms = ob_json_int(end, "startedAt", 0);
     at->stopped_at_ms = ob_json_int(end, "stoppedAt", 0);
+    at->pulled_at_ms = ob_json_int(end, "pulledAt", 0);
+    at->created_at_ms = ob_json_int(end, "createdAt", 0);
+    at->cpu_ms = ob_json_int(end, "cpuMs", 0);
+    at->peak_bytes = ob_json_int(end, "peakBytes", 0);
     const char *reason = ob_json_str(end, "reason", NULL);
     at->reason = reason ? ob_strdup(reason) : NULL;
 }

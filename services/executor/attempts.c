@@ -160,10 +160,12 @@ void attempts_done(attempts *a)
 static void remember_end(attempt *at, bool durable)
 {
     json_t *end = json_pack(
-        "{s:b, s:i, s:b, s:b, s:I, s:I, s:o*}", "started", at->outcome >= OUTCOME_RAN, "exitCode",
-        at->exit_code, "oom", at->outcome == OUTCOME_OOM, "timedOut", at->timed_out, "startedAt",
-        (json_int_t)at->started_at_ms, "stoppedAt", (json_int_t)at->stopped_at_ms, "reason",
-        at->reason ? ob_json_text(at->reason) : NULL);
+        "{s:b, s:i, s:b, s:b, s:I, s:I, s:I, s:I, s:I, s:I, s:o*}", "started",
+        at->outcome >= OUTCOME_RAN, "exitCode", at->exit_code, "oom", at->outcome == OUTCOME_OOM,
+        "timedOut", at->timed_out, "pulledAt", (json_int_t)at->pulled_at_ms, "createdAt",
+        (json_int_t)at->created_at_ms, "startedAt", (json_int_t)at->started_at_ms, "stoppedAt",
+        (json_int_t)at->stopped_at_ms, "cpuMs", (json_int_t)at->cpu_ms, "peakBytes",
+        (json_int_t)at->peak_bytes, "reason", at->reason ? ob_json_text(at->reason) : NULL);
     spool_set(at->all->spool, at->run, "end", end, durable);
 }
 
@@ -187,6 +189,10 @@ void attempt_end(attempt *at, const runtime_end *end, bool durable)
     if (!at->started_at_ms || (!at->reported_at_ms && end->started_at_ms))
         at->started_at_ms = end->started_at_ms;
     at->stopped_at_ms = end->stopped_at_ms;
+    at->pulled_at_ms = end->pulled_at_ms;
+    at->created_at_ms = end->created_at_ms;
+    at->cpu_ms = end->cpu_ms;
+    at->peak_bytes = end->peak_bytes;
     if (at->stopped_at_ms && at->stopped_at_ms < at->started_at_ms)
         at->stopped_at_ms = at->started_at_ms;
     /* A run that ended while it could not be reported may have ended in time. */

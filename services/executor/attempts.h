@@ -45,6 +45,8 @@ typedef struct attempt {
     attempt_rest rest;
     int exit_code;                        /* -1: unknown */
     int64_t started_at_ms, stopped_at_ms; /* 0: unknown */
+    int64_t pulled_at_ms, created_at_ms;  /* runtime_end's, and ... */
+    int64_t cpu_ms, peak_bytes;           /* ... these, too */
     char *reason;
     char *note;            /* what the run must run without, for its reason; NULL: nothing */
     int64_t limit_s;       /* its time limit; 0: none */

@@ -74,10 +74,18 @@ void heartbeat_run_state(ob_buf *t, const attempt *at)
         add_number(t, "startedAt", at->started_at_ms);
     if (at->state == ATTEMPT_EXITED) {
         ob_buf_str(t, attempt_has_run(at) ? ",\"started\":true" : ",\"started\":false");
+        if (at->pulled_at_ms > 0)
+            add_number(t, "pulledAt", at->pulled_at_ms);
+        if (at->created_at_ms > 0)
+            add_number(t, "createdAt", at->created_at_ms);
         if (at->stopped_at_ms)
             add_number(t, "stoppedAt", at->stopped_at_ms);
         if (at->exit_code >= 0)
             add_number(t, "exitCode", at->exit_code);
+        if (at->cpu_ms > 0)
+            add_number(t, "cpuMs", at->cpu_ms);
+        if (at->peak_bytes > 0)
+            add_number(t, "peakBytes", at->peak_bytes);
         if (at->outcome == OUTCOME_OOM)
             ob_buf_str(t, ",\"oom\":true");
         if (at->reason)

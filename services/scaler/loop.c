@@ -6,6 +6,7 @@
 #include "loop.h"
 
 #include "decision.h"
+#include "environment_usage.h"
 #include "environments.h"
 #include "incoming.h"
 #include "instances.h"
@@ -53,6 +54,7 @@ static int load(void *arg, ob_error *err)
     s->scheduler_epoch = 0;
     s->inbox_rung = true;
     s->reload_owed = s->counters_reloaded = false;
+    s->used_at_ms = 0;
     counters_begin(s->counters, ob_leader_epoch(s->leader));
     listening_begin(&s->listening, now_ms);
     int r = envs_load(s, true, now_ms, err);
@@ -91,6 +93,8 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
         r = ob_leader_keep(s->leader, err);
     if (r == 0)
         r = status_write(s, now_ms, err);
+    if (r == 0)
+        r = environment_usage_write(s, now_ms, err);
     status_count(s, now_ms);
     return r;
 }

@@ -1,23 +1,45 @@
-/* Deletes rows of instances that ended longer ago than jobs are kept. Owns the thread; all its
- * statements are here. Never touches running instances.
+/* Deletes rows of instances that ended longer ago than jobs are kept, and old points of ce_usage.
+ * Owns the thread; all its statements are here. Never touches running instances.
  *
  * Invariants: a TERMINATED instance never changes, and jobs' records name instances without reading
  * their rows, so this needs no fence and may run in any scaler, leading or not. Steps are short
  * transactions of at most STEP rows with a rest between them (ob/sweeper.h). */
 #include "retention.h"
 
+#include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/rows.h"
 #include "ob/sweeper.h"
 #include "retention_sql.h"
 
 #define STEP 1000
 
 static ob_sweeper *the_sweeper;
-static int64_t kept_s; /* set before the thread starts */
+static int64_t kept_s; /* instances; 0: for ever. Set before the thread starts */
 
-static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+static int sweep_usage(ob_sweeper *sweeper, ob_db *db, ob_error *err)
 {
-    (void)arg;
+    int64_t before_ms = ob_wall_ms() - OB_USAGE_KEPT_S * INT64_C(1000), id = 0;
+    for (bool more = true; more;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_int(&p, id);
+        ob_param_int(&p, before_ms);
+        ob_param_int(&p, STEP);
+        int r = ob_db_write(db, OB_POINT_SCALER_PAST_USAGE, STMT_PAST_USAGE, &p, &res, err);
+        if (r < 0)
+            return r;
+        more = ob_col(res, 0, PAST_USAGE_ID) != NULL;
+        if (ob_col_int(res, 0, PAST_USAGE_DELETED, 0) < STEP)
+            id = ob_col_int(res, 0, PAST_USAGE_ID, 0);
+        if (!ob_sweeper_rest(sweeper))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    return 0;
+}
+
+static int sweep_instances(ob_sweeper *sweeper, ob_db *db, ob_error *err)
+{
     int64_t gone = 0;
     for (int rows = STEP; rows == STEP;) {
         ob_cleanup(ob_params_done) ob_params p = { 0 };
@@ -37,6 +59,13 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
     return 0;
 }
 
+static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+{
+    (void)arg;
+    int r = kept_s > 0 ? sweep_instances(sweeper, db, err) : 0;
+    return r < 0 ? r : sweep_usage(sweeper, db, err);
+}
+
 static void failed(int r, const ob_error *err, void *arg)
 {
     (void)arg;
@@ -47,12 +76,11 @@ static void failed(int r, const ob_error *err, void *arg)
 int retention_start(const scaler_config *config, ob_error *err)
 {
     kept_s = config->job_retention_s;
-    if (kept_s == 0)
-        return 0;
     ob_sweeper_config sweeper = { .conninfo = config->pg,
                                   .application = "openbatch-scaler retention",
                                   .stmts = scaler_retention_stmts,
-                                  .every_ms = ob_sweeper_interval(kept_s),
+                                  .every_ms =
+                                      ob_sweeper_interval(kept_s ? kept_s : OB_USAGE_KEPT_S),
                                   .sweep = sweep,
                                   .failed = failed };
     return ob_sweeper_start(&sweeper, &the_sweeper, err);

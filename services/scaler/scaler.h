@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "ce_usage.h"
 #include "counters.h"
 #include "decide/decide_types.h"
 #include "instance_state.h"
@@ -61,6 +62,10 @@ typedef struct env {
     bool written_valid;
     char *written_reason;
 
+    ce_usage usage; /* the last point of ce_usage, as of usage_ms (0: none) */
+    int64_t usage_ms;
+    size_t usage_at; /* environment_usage.c: among those that are counted */
+
     bool seen; /* by the reload under way */
     UT_hash_handle hh;
 } env;
@@ -99,7 +104,7 @@ typedef struct scaler {
 
     /* Monotonic times of what is periodic. */
     int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms;
-    int64_t counted_at_ms, led_since_ms;
+    int64_t counted_at_ms, led_since_ms, used_at_ms;
     int64_t overdue_at_ms, join_refused_at_ms;
 } scaler;
 

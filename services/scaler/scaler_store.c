@@ -105,6 +105,24 @@ int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *er
     return r < 0 ? r : c;
 }
 
+int store_put_usage(ob_leader *leader, const ce_usage *rows, size_t n, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    OB_PARAM_COLUMN(&p, USAGE_CE_ID, int64, int64_t, rows, n, row->ce_id);
+    OB_PARAM_COLUMN(&p, USAGE_AT_MS, int64, int64_t, rows, n, row->at_ms);
+    OB_PARAM_COLUMN(&p, USAGE_MCPU, int64, int64_t, rows, n, row->mcpu);
+    OB_PARAM_COLUMN(&p, USAGE_PROVISIONED_MCPU, int64, int64_t, rows, n, row->provisioned_mcpu);
+    OB_PARAM_COLUMN(&p, USAGE_DESIRED_VCPUS, int32, int32_t, rows, n, row->desired_vcpus);
+    OB_PARAM_COLUMN(&p, USAGE_MAX_VCPUS, int32, int32_t, rows, n, row->max_vcpus);
+    OB_PARAM_COLUMN(&p, USAGE_INSTANCES, int32, int32_t, rows, n, row->instances);
+    int r = ob_leader_begin(leader, err);
+    if (r == 0)
+        r = ob_db_pipe_add(ob_leader_db(leader), STMT_USAGE_PUT, &p, err);
+    int c = ob_leader_commit(leader, OB_POINT_SCALER_USAGE, COMMIT_TIMEOUT_MS, NULL, 0,
+                             r < 0 ? NULL : err);
+    return r < 0 ? r : c;
+}
+
 int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };

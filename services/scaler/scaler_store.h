@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "ce_usage.h"
 #include "environments_sql.h"
 #include "instances_sql.h"
 #include "ob/db.h"
@@ -41,6 +42,8 @@ typedef struct store_statuses {
     size_t n_inbox;
 } store_statuses;
 int store_put_status(ob_leader *leader, const store_statuses *what, ob_error *err);
+
+int store_put_usage(ob_leader *leader, const ce_usage *rows, size_t n, ob_error *err);
 
 typedef struct store_instance {
     const char *id, *type, *key_salt, *launch_hash;

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "answers.h"
 #include "inbox_sql.h"
 #include "ob/clock.h"
 #include "round_sql.h"
@@ -14,6 +15,7 @@
 
 #define COMMIT_TIMEOUT_MS 30000
 #define STATEMENTS_MAX 32
+#define ANSWERS_KEPT_MS 60000
 
 /* One column of 'rows'; the expression refers to the row as 'row'. */
 #define UUIDS(p, name, rows, n, expr) OB_PARAM_COLUMN(p, name, uuid, ob_uuid, rows, n, expr)
@@ -157,7 +159,8 @@ static void add_live_delete(batch *b, const effect_key *rows, size_t n)
     add(b, STMT_LIVE_DELETE, &p);
 }
 
-static void add_placements(batch *b, const char *stmt, const effect_placement *rows, size_t n)
+/* inserts: else they are deleted. */
+static void add_placements(batch *b, bool inserts, const effect_placement *rows, size_t n)
 {
     if (n == 0)
         return;
@@ -166,7 +169,9 @@ static void add_placements(batch *b, const char *stmt, const effect_placement *r
     UUIDS(&p, PLACEMENT_ROW_JOB_ID, rows, n, row->run.id);
     INTS(&p, PLACEMENT_ROW_IDX, rows, n, row->run.index);
     INTS(&p, PLACEMENT_ROW_RUN, rows, n, row->run.run);
-    add(b, stmt, &p);
+    if (inserts)
+        LONGS(&p, PLACEMENT_ROW_PLACED_AT_MS, rows, n, row->placed_at_ms);
+    add(b, inserts ? STMT_PLACEMENT_INSERT : STMT_PLACEMENT_DELETE, &p);
 }
 
 static void add_done(batch *b, const effect_done *rows, size_t n)
@@ -188,6 +193,13 @@ static void add_done(batch *b, const effect_done *rows, size_t n)
     add(b, STMT_DONE_INSERT, &p);
 }
 
+/* Milliseconds from one time to another; NO_INT: one of them is not known, or it is a month. */
+static int32_t after(int64_t from_ms, int64_t at_ms)
+{
+    int64_t ms = at_ms - from_ms;
+    return from_ms == 0 || at_ms == 0 || ms < 0 || ms > INT32_MAX ? NO_INT : (int32_t)ms;
+}
+
 static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
 {
     if (n == 0)
@@ -204,6 +216,12 @@ static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
     TEXTS(&p, ATTEMPT_ROW_REASON, rows, n, row->reason ? row->reason : "");
     LONGS(&p, ATTEMPT_ROW_STARTED_AT_MS, rows, n, OR_NULL(row->started_at_ms));
     LONGS(&p, ATTEMPT_ROW_STOPPED_AT_MS, rows, n, row->stopped_at_ms);
+    LONGS(&p, ATTEMPT_ROW_RUNNABLE_AT_MS, rows, n, OR_NULL(row->runnable_at_ms));
+    LONGS(&p, ATTEMPT_ROW_PLACED_AT_MS, rows, n, OR_NULL(row->placed_at_ms));
+    INTS(&p, ATTEMPT_ROW_PULLED_MS, rows, n, after(row->placed_at_ms, row->pulled_at_ms));
+    INTS(&p, ATTEMPT_ROW_CREATED_MS, rows, n, after(row->placed_at_ms, row->created_at_ms));
+    LONGS(&p, ATTEMPT_ROW_CPU_MS, rows, n, OR_NULL(row->cpu_ms));
+    LONGS(&p, ATTEMPT_ROW_PEAK_BYTES, rows, n, OR_NULL(row->peak_bytes));
     add(b, STMT_ATTEMPT_INSERT, &p);
 }
 
@@ -332,6 +350,40 @@ static void add_counts(batch *b, const effect_counts *rows, size_t n)
     free(children);
 }
 
+static void add_usages(batch *b, const effect_usage *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    LONGS(&p, USAGE_ROW_QUEUE_ID, rows, n, row->queue_id);
+    LONGS(&p, USAGE_ROW_AT_MS, rows, n, row->at_ms);
+    LONGS(&p, USAGE_ROW_MCPU, rows, n, row->mcpu);
+    INTS(&p, USAGE_ROW_PLACED, rows, n, row->placed);
+    INTS(&p, USAGE_ROW_WAITING, rows, n, row->waiting);
+    INTS(&p, USAGE_ROW_SUCCEEDED, rows, n, row->succeeded);
+    INTS(&p, USAGE_ROW_FAILED, rows, n, row->failed);
+    add(b, STMT_USAGE_PUT, &p);
+}
+
+static void add_answers(batch *b, const effect_dependents *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_buf *texts = ob_calloc(n, sizeof(*texts));
+    for (size_t i = 0; i < n; i++)
+        answer_render(&texts[i], &rows[i]);
+    ob_params p = { 0 };
+    ob_param_next(&p, ANSWER_ROW_BEFORE_MS);
+    ob_param_int(&p, rows[0].at_ms - ANSWERS_KEPT_MS);
+    LONGS(&p, ANSWER_ROW_SEQ, rows, n, row->seq);
+    LONGS(&p, ANSWER_ROW_AT_MS, rows, n, row->at_ms);
+    TEXTS(&p, ANSWER_ROW_BODY, texts, n, row->at);
+    add(b, STMT_ANSWER_PUT, &p);
+    for (size_t i = 0; i < n; i++)
+        ob_buf_done(&texts[i]);
+    free(texts);
+}
+
 /* Returns the index of the statement's result, or SIZE_MAX if none was sent. */
 static size_t add_specs(batch *b, const engine_effects *effects)
 {
@@ -416,10 +468,8 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     add_live(b, STMT_LIVE_INSERT, round, effects->live_insert, effects->n_live_insert);
     add_live(b, STMT_LIVE_UPDATE, round, effects->live_update, effects->n_live_update);
     add_live_delete(b, effects->live_delete, effects->n_live_delete);
-    add_placements(b, STMT_PLACEMENT_DELETE, effects->placement_delete,
-                   effects->n_placement_delete);
-    add_placements(b, STMT_PLACEMENT_INSERT, effects->placement_insert,
-                   effects->n_placement_insert);
+    add_placements(b, false, effects->placement_delete, effects->n_placement_delete);
+    add_placements(b, true, effects->placement_insert, effects->n_placement_insert);
     add_done(b, effects->done, effects->n_done);
     add_attempts(b, effects->attempts, effects->n_attempts);
     add_events(b, round, effects->events, effects->n_events);
@@ -431,6 +481,8 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
         add_snapshots(b, effects);
     add_counts(b, effects->counts, effects->n_counts);
     add_stops(b, in);
+    add_usages(b, effects->usages, effects->n_usages);
+    add_answers(b, effects->dependents, effects->n_dependents);
     *ret_gone = add_queues(b, in);
     *ret_specs = add_specs(b, effects);
 }

@@ -53,6 +53,7 @@ static void load_row(scheduler *s, const PGresult *res, int i, int64_t order, pa
         .started_at_ms = ob_col_int(res, i, LIVE_STARTED_AT_MS, 0),
         .running_for_ms = ob_col_int(res, i, LIVE_RUNNING_FOR_MS, 0),
         .runnable_at_ms = ob_col_int(res, i, LIVE_RUNNABLE_AT_MS, 0),
+        .placed_at_ms = ob_col_int(res, i, LIVE_PLACED_AT_MS, 0),
         .published_at_ms = ob_col_int(res, i, LIVE_TOLD_AT_MS, 0),
         .flags = (int)ob_col_int(res, i, LIVE_FLAGS, 0),
         .stop_reason = ob_col(res, i, LIVE_STOP_REASON),

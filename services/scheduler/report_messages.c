@@ -19,6 +19,9 @@
 #define REASON_MAX 255
 #define STATUS_REASON_MAX 1024
 #define EXIT_CODE_MAX 255
+/* Of what a run has used: 4,096 processors for a hundred years, and 64 TiB. */
+#define CPU_MS_MAX (INT64_C(1) << 54)
+#define PEAK_BYTES_MAX (INT64_C(1) << 46)
 
 /* ---- Executors ---- */
 
@@ -39,6 +42,13 @@ static int64_t bounded_time(const json_t *json, const char *name, int64_t now_ms
 {
     int64_t at_ms = ob_json_int(json, name, 0);
     return at_ms < 0 ? 0 : at_ms > now_ms ? now_ms : at_ms;
+}
+
+/* 0: it has no such member, or not one within the bounds. */
+static int64_t bounded_number(const json_t *json, const char *name, int64_t max)
+{
+    int64_t n = ob_json_int(json, name, 0);
+    return n > 0 && n <= max ? n : 0;
 }
 
 /* A run state in the form of docs/messages.md. False: it is not one. All values are limited,
@@ -62,8 +72,12 @@ static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
         return false;
     ret->started_at_ms = bounded_time(json, "startedAt", now_ms);
     ret->stopped_at_ms = bounded_time(json, "stoppedAt", now_ms);
+    ret->pulled_at_ms = bounded_time(json, "pulledAt", now_ms);
+    ret->created_at_ms = bounded_time(json, "createdAt", now_ms);
     ret->has_exit_code = exit_code >= 0 && exit_code <= EXIT_CODE_MAX;
     ret->exit_code = ret->has_exit_code ? (int32_t)exit_code : 0;
+    ret->cpu_ms = bounded_number(json, "cpuMs", CPU_MS_MAX);
+    ret->peak_bytes = bounded_number(json, "peakBytes", PEAK_BYTES_MAX);
     ret->oom = ob_json_bool(json, "oom", false);
     ret->timed_out = ob_json_bool(json, "timedOut", false);
     ret->started = ob_json_bool(json, "started", ret->started_at_ms > 0);
@@ -103,9 +117,10 @@ static json_t *trimmed(json_t *value)
 /* What parse_run reads of a list, and nothing else: it waits for the other parts. */
 static json_t *trimmed_runs(const json_t *list)
 {
-    static const char *const members[] = { "run",      "state",       "startedAt", "stoppedAt",
-                                           "exitCode", "oom",         "timedOut",  "started",
-                                           "reason",   "statusReason" };
+    static const char *const members[] = { "run",          "state",     "pulledAt", "createdAt",
+                                           "startedAt",    "stoppedAt", "cpuMs",    "peakBytes",
+                                           "exitCode",     "oom",       "started",  "timedOut",
+                                           "statusReason", "reason" };
     json_t *runs = json_array();
     size_t i;
     json_t *item;

@@ -1,6 +1,6 @@
-/* Deletes the remaining rows of jobs that the api has deleted (done, attempt), and job_event rows
- * that are older than the retention and have been published. Owns the thread; its statements are in
- * sql/queries/retention.sql.
+/* Deletes the remaining rows of jobs that the api has deleted (done, attempt), job_event rows that
+ * are older than the retention and have been published, and old points of queue_usage. Owns the
+ * thread; its statements are in sql/queries/retention.sql.
  *
  * Invariants: a row of done or attempt is deleted only after its job, which nothing brings back, so
  * this needs no fence and may run in any scheduler, leading or not. Steps are short transactions of
@@ -11,6 +11,7 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "ob/rows.h"
 #include "ob/sweeper.h"
 #include "retention_sql.h"
 
@@ -18,7 +19,7 @@
 
 struct retention {
     ob_sweeper *sweeper;
-    int64_t kept_ms;
+    int64_t kept_ms; /* jobs; 0: for ever */
 };
 
 static int sweep_orphans(ob_sweeper *sweeper,
@@ -76,9 +77,29 @@ static int sweep_events(ob_sweeper *sweeper, ob_db *db, int64_t before_ms, ob_er
     return 0;
 }
 
-static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+static int sweep_usage(ob_sweeper *sweeper, ob_db *db, ob_error *err)
 {
-    const retention *r = arg;
+    int64_t before_ms = ob_wall_ms() - OB_USAGE_KEPT_S * INT64_C(1000), id = 0;
+    for (bool more = true; more;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_int(&p, id);
+        ob_param_int(&p, before_ms);
+        ob_param_int(&p, STEP);
+        int r = ob_db_write(db, OB_POINT_SCHEDULER_PAST_USAGE, STMT_PAST_USAGE, &p, &res, err);
+        if (r < 0)
+            return r;
+        more = ob_col(res, 0, PAST_USAGE_ID) != NULL;
+        if (ob_col_int(res, 0, PAST_USAGE_DELETED, 0) < STEP)
+            id = ob_col_int(res, 0, PAST_USAGE_ID, 0);
+        if (!ob_sweeper_rest(sweeper))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    return 0;
+}
+
+static int sweep_jobs(const retention *r, ob_sweeper *sweeper, ob_db *db, ob_error *err)
+{
     int64_t before_ms = ob_wall_ms() - r->kept_ms;
     ob_uuid id = ob_uuid_from_ms(before_ms);
     char bound[OB_UUID_TEXT];
@@ -91,6 +112,13 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
     return result < 0 ? result : sweep_events(sweeper, db, before_ms, err);
 }
 
+static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
+{
+    const retention *r = arg;
+    int result = r->kept_ms > 0 ? sweep_jobs(r, sweeper, db, err) : 0;
+    return result < 0 ? result : sweep_usage(sweeper, db, err);
+}
+
 static void failed(int r, const ob_error *err, void *arg)
 {
     (void)arg;
@@ -100,15 +128,14 @@ static void failed(int r, const ob_error *err, void *arg)
 
 int retention_start(const scheduler_config *config, retention **ret, ob_error *err)
 {
-    if (config->job_retention_s == 0)
-        return 0;
+    int64_t kept_s = config->job_retention_s;
     retention *r = ob_calloc(1, sizeof(*r));
-    r->kept_ms = config->job_retention_s * 1000;
+    r->kept_ms = kept_s * 1000;
     int result = ob_sweeper_start(
         &(ob_sweeper_config){ .conninfo = config->pg,
                               .application = "openbatch-scheduler retention",
                               .stmts = scheduler_retention_stmts,
-                              .every_ms = ob_sweeper_interval(config->job_retention_s),
+                              .every_ms = ob_sweeper_interval(kept_s ? kept_s : OB_USAGE_KEPT_S),
                               .sweep = sweep,
                               .failed = failed,
                               .arg = r },

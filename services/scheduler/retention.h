@@ -1,4 +1,4 @@
-/* The remaining rows of deleted jobs. */
+/* The remaining rows of deleted jobs, and what is kept for a time of its own. */
 #pragma once
 
 #include "scheduler.h"

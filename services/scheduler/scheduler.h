@@ -68,7 +68,7 @@ typedef struct scheduler {
     peers *peers;
     topology *topology;
     publisher *publisher;
-    retention *retention; /* NULL: jobs are kept for ever */
+    retention *retention;
     inbox inbox;
     mass_stops stops;
     json_t

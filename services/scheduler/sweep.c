@@ -63,6 +63,8 @@ static void feed_row(scheduler *s, const PGresult *res, int row, const ended_dep
         engine_stop(s->engine, &ref, kind == OB_INBOX_TERMINATE, ob_col(res, row, INBOX_REASON));
     else if (kind == OB_INBOX_STOP_MATCHING)
         stops_begin(s, ob_col_int(res, row, INBOX_REF, 0));
+    else if (kind == OB_INBOX_DEPENDENTS && has_job)
+        engine_ask_dependents(s->engine, ob_col_int(res, row, INBOX_SEQ, 0), &ref);
     else if (kind != OB_INBOX_QUEUE && kind != OB_INBOX_ENVIRONMENT)
         ob_warn("inbox.skipped", "{s:I}", "kind", (json_int_t)kind);
 }

@@ -207,6 +207,12 @@ static void put_attempt(engine_db *db, const effect_attempt *t)
     int64_t before = r->n_attempts > 0 ? r->attempts[r->n_attempts - 1].stopped_at_ms : 0;
     assert_true(t->stopped_at_ms >= before);
     assert_true(t->started_at_ms == 0 || t->started_at_ms >= before);
+    assert_true(t->runnable_at_ms >= before && t->placed_at_ms >= t->runnable_at_ms);
+    assert_true(t->stopped_at_ms >= t->runnable_at_ms);
+    assert_true(t->placed_at_ms <= r->placed_at_ms); /* it may be placed again in this round */
+    assert_true(t->pulled_at_ms == 0 || t->pulled_at_ms >= t->placed_at_ms);
+    assert_true(t->created_at_ms == 0 ||
+                (t->created_at_ms >= t->placed_at_ms && t->created_at_ms >= t->pulled_at_ms));
     effect_attempt *to = &r->attempts[r->n_attempts++];
     *to = *t;
     to->reason = ob_strdup(t->reason);
@@ -336,6 +342,35 @@ static void check_blocked(const engine_db *db, const effect_event *e)
     assert_true(!r || e->at_ms >= r->published_at_ms);
 }
 
+static int32_t waiting_of(const engine_db *db, const accepted *a)
+{
+    db_row row = engine_db_row(db, &a->id, -1);
+    return !row.live             ? 0
+           : a->s.array_size > 0 ? row.counts[OB_JOB_RUNNABLE]
+                                 : row.state == OB_JOB_RUNNABLE;
+}
+
+/* By the rows as they are after the round. */
+static void check_usage(const engine_db *db, const effect_usage *u)
+{
+    int64_t mcpu = 0;
+    int32_t placed = 0, waiting = 0;
+    for (const record *r = db->records; r; r = r->hh.next) {
+        const accepted *a = r->placed_on[0] ? engine_db_submission(db, &r->key.id) : NULL;
+        if (!a || a->s.queue_id != u->queue_id)
+            continue;
+        mcpu += a->s.need.mcpu;
+        placed++;
+    }
+    for (const accepted *a = db->accepted; a; a = a->hh.next)
+        if (a->s.queue_id == u->queue_id)
+            waiting += waiting_of(db, a);
+    assert_int_equal(u->mcpu, mcpu);
+    assert_int_equal(u->placed, placed);
+    assert_int_equal(u->waiting, waiting);
+    assert_true(u->succeeded >= 0 && u->failed >= 0);
+}
+
 void engine_db_apply(engine_db *db, const engine_effects *effects)
 {
     for (size_t i = 0; i < effects->n_live_insert; i++)
@@ -364,6 +399,8 @@ void engine_db_apply(engine_db *db, const engine_effects *effects)
             fail_msg("run numbers must grow");
         copy(r->placed_on, sizeof(r->placed_on), p->instance_id);
         r->placed_run = p->run.run;
+        r->placed_at_ms = p->placed_at_ms;
+        assert_true(p->placed_at_ms > 0);
     }
     for (size_t i = 0; i < effects->n_done; i++)
         put_done(db, &effects->done[i]);
@@ -387,6 +424,8 @@ void engine_db_apply(engine_db *db, const engine_effects *effects)
         c->fresh = false;
     for (size_t i = 0; i < effects->n_counts; i++)
         put_counts(db, &effects->counts[i]);
+    for (size_t i = 0; i < effects->n_usages; i++)
+        check_usage(db, &effects->usages[i]);
 }
 
 /* ---- Looking ---- */
@@ -518,6 +557,7 @@ void engine_db_load(const engine_db *db, engine *e)
                            .started_at_ms = r->row.started_at_ms,
                            .running_for_ms = db->steady_ms - r->running_at_ms,
                            .runnable_at_ms = r->row.runnable_at_ms,
+                           .placed_at_ms = r->placed_on[0] ? r->placed_at_ms : 0,
                            .published_at_ms = r->row.published_at_ms,
                            .flags = r->row.flags,
                            .stop_reason = r->row.stop_reason[0] ? r->row.stop_reason : NULL,

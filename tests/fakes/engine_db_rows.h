@@ -18,6 +18,7 @@ typedef struct record { /* one job, parent or child of which anything was told *
     db_row row;
     char placed_on[24]; /* placement row, "" = none */
     int32_t placed_run;
+    int64_t placed_at_ms;
     int64_t running_at_ms; /* steady */
     ob_job_state told;     /* by the last event */
     int64_t published_at_ms;

@@ -6,9 +6,11 @@ import subprocess
 import time
 
 import botocore.config
+from crash_case import LIGHT
 from crash_hosts import join_script
 from keys import own_call
 from stack import ROOT
+from word import lasting
 
 
 def asked(call, holds):
@@ -191,6 +193,21 @@ def mass_stops(case):
             f" WHERE q.name = '{queue}' AND p.finished_at_ms IS NOT NULL"
         ),
     )
+
+
+def questions(case):
+    """Who waits for a job that has not ended? Nobody."""
+    job = case.submit(case.definition(lasting(8)), **LIGHT)
+    root = (case.stack.env["AWS_ACCESS_KEY_ID"], case.stack.env["AWS_SECRET_ACCESS_KEY"])
+    answers = []
+
+    def ask():
+        code, found = own_call(case.stack, root, "ListDependents", {"jobId": job})
+        assert code is None, found
+        answers.append(found)
+
+    asked(ask, lambda: answers)
+    assert answers[-1] == {"dependents": [], "more": False}
 
 
 def asking(operations):

@@ -51,6 +51,7 @@ from crash_operations import (
     join_tokens,
     mass_stops,
     policies,
+    questions,
     queues,
 )
 from stack import ROOT
@@ -66,7 +67,7 @@ RECIPES = {
     work: """
         api.submit api.stop api.ring_submission api.ring api.log_lines api.log_offsets
         scheduler.round scheduler.watermark scheduler.place scheduler.demand scheduler.event
-        scheduler.probe scaler.probe scaler.counters scaler.beats
+        scheduler.probe scaler.probe scaler.counters scaler.beats scaler.usage
         executor.spool_write executor.spool_sync executor.heartbeat executor.report executor.log
         executor.create executor.start executor.remove""",
     describe: "api.named_streams",
@@ -75,7 +76,8 @@ RECIPES = {
     no_such_image: "executor.pull",
     long_and_sweep: """
         api.past_events api.past_streams api.past_jobs api.past_tags api.past_definitions
-        scheduler.past_attempts scheduler.past_done scheduler.past_events scaler.past_instances""",
+        scheduler.past_attempts scheduler.past_done scheduler.past_events scheduler.past_usage
+        scaler.past_instances scaler.past_usage""",
     refused: "api.submit_refused",
     clock_back: "api.id_lead",
     start_of("api"): "api.submit_forget",
@@ -93,6 +95,7 @@ RECIPES = {
     asking(access_keys): "api.key_create api.key_policy api.key_revoke",
     asking(join_tokens): "api.join_token",
     asking(mass_stops): "api.stop_many",
+    asking(questions): "api.ask",
     come_and_go: """
         scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env

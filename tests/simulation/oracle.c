@@ -500,6 +500,8 @@ void oracle_committed(const sim_pg_commit *commit, void *arg)
             check_live(c);
         if (c->table == PG_LOG_EVENT && c->after)
             seen_line(c->after);
+        if (c->table == PG_ANSWER && !c->before)
+            judge_answer(commit, c->after);
     }
     check_fence(commit);
     check_boxes(commit);

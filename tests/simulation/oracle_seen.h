@@ -1,5 +1,5 @@
-/* The inside of the oracle: what it has seen (oracle.c), of output too (oracle_output.c), and how
- * it judges that at the end (oracle_end.c). */
+/* The inside of the oracle: what it has seen (oracle.c), of output too (oracle_output.c), of
+ * answers (oracle_answers.c), and how it judges that at the end (oracle_end.c). */
 #pragma once
 
 #include <uthash.h>
@@ -95,6 +95,9 @@ void seen_ref(const ob_uuid *id, int64_t index, char out[OB_RUN_TEXT]);
 /* By what is committed: OB_JOB_SUCCEEDED, OB_JOB_FAILED; -1: it has not ended. */
 int64_t seen_end(const ob_uuid *id, int64_t index);
 bool seen_dependency_failed(const job *j, int64_t index);
+
+/* ---- oracle_answers.c ---- */
+void judge_answer(const sim_pg_commit *commit, const pg_answer *answer);
 
 /* ---- oracle_output.c ---- */
 /* A line is stored. */

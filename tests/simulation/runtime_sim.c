@@ -16,6 +16,8 @@
 #define ENGINE_FD 2
 #define AGAIN_MS 500
 #define TRY_MS 1000
+#define CPU_MS_A_SECOND 250
+#define PEAK_BYTES (INT64_C(40) << 20)
 
 typedef enum run_step {
     RUN_INTENT, /* to be asked for, when the spool is on the disk */
@@ -129,6 +131,11 @@ static void tell_missing(sim_runtime *s, sim_run *r)
              NULL);
 }
 
+static int64_t cpu_ms(const container_view *v)
+{
+    return 1 + (v->ended_us - v->started_us) / 1000000 * CPU_MS_A_SECOND;
+}
+
 static void take_view(sim_runtime *s, sim_run *r, const container_view *v)
 {
     if (r->step >= RUN_OVER)
@@ -147,8 +154,11 @@ static void take_view(sim_runtime *s, sim_run *r, const container_view *v)
              &(runtime_end){ .started = true,
                              .exit_code = v->code_known ? v->exit_code : -1,
                              .oom = v->code_known && v->oom,
+                             .created_at_ms = wall_ms(v->started_us),
                              .started_at_ms = wall_ms(v->started_us),
                              .stopped_at_ms = wall_ms(v->ended_us),
+                             .cpu_ms = v->code_known ? cpu_ms(v) : 0,
+                             .peak_bytes = v->code_known ? PEAK_BYTES : 0,
                              .reason = v->code_known ? NULL
                                                      : "CannotInspectContainerError: the engine "
                                                        "does not know how it ended" },

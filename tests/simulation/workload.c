@@ -262,6 +262,13 @@ static void stop_many(void)
         sim_kafka_ring(OB_TOPIC_COMMANDS);
 }
 
+static void ask_one(void)
+{
+    const pg_job *row = oracle_pick(dice_next(&w.d));
+    if (row && sim_pg_stop(OB_INBOX_DEPENDENTS, &row->id, -1, NULL) == 0)
+        sim_kafka_ring(OB_TOPIC_COMMANDS);
+}
+
 static void on_time(void *arg)
 {
     (void)arg;
@@ -273,6 +280,8 @@ static void on_time(void *arg)
         stop_one();
     if (w.stops_many && dice_in(&w.d, 4))
         stop_many();
+    if (dice_in(&w.d, 4))
+        ask_one();
     if (w.left == 0)
         return;
     w.pending++;

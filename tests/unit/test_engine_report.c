@@ -39,6 +39,58 @@ static void reports_out_of_order_and_twice_change_nothing(void **state)
     assert_int_equal(world_orders(w, ORDER_STOP), 1);
 }
 
+static void what_a_run_has_used_is_kept_with_its_attempt(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid used = world_submit(w, 1, 0, NEED1), unknown = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report r = world_run(w, used, -1, RUN_EXITED);
+    r.started = true;
+    r.pulled_at_ms = 5; /* long ago, by its instance's clock */
+    r.started_at_ms = w->now_ms + 200;
+    r.stopped_at_ms = w->now_ms + 500;
+    r.created_at_ms = w->now_ms + 700;
+    r.cpu_ms = 1500;
+    r.peak_bytes = 40960;
+    engine_report(w->e, "i-1", &r);
+    world_exit(w, unknown, -1, 0);
+    world_round(w);
+    assert_int_equal(engine_db_attempt(w->db, &used, -1, 1)->cpu_ms, 1500);
+    assert_int_equal(engine_db_attempt(w->db, &used, -1, 1)->peak_bytes, 40960);
+    assert_int_equal(engine_db_attempt(w->db, &unknown, -1, 1)->cpu_ms, 0);
+    const effect_attempt *a = engine_db_attempt(w->db, &used, -1, 1);
+    assert_int_equal(a->pulled_at_ms, a->placed_at_ms);
+    assert_int_equal(a->created_at_ms, a->stopped_at_ms);
+    assert_int_equal(engine_db_attempt(w->db, &unknown, -1, 1)->pulled_at_ms, 0);
+}
+
+/* The wait before its second attempt is one of its own. */
+static void each_attempt_has_phases_of_its_own(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit_terms(w, 0, NEED1, (engine_terms){ .attempts = 2 });
+    world_round(w);
+    int64_t first_ms = w->now_ms;
+    world_running(w, id, -1);
+    world_round(w);
+    world_reload(w);
+    start(w);
+    world_exit(w, id, -1, 1);
+    world_round(w);
+    int64_t second_ms = w->now_ms;
+    world_running(w, id, -1);
+    world_round(w);
+    world_exit(w, id, -1, 0);
+    world_round(w);
+    const effect_attempt *a = engine_db_attempt(w->db, &id, -1, 1);
+    const effect_attempt *b = engine_db_attempt(w->db, &id, -1, 2);
+    assert_int_equal(a->placed_at_ms, first_ms);
+    assert_true(b->runnable_at_ms >= a->stopped_at_ms);
+    assert_int_equal(b->placed_at_ms, second_ms);
+}
+
 /* An executor that refuses all does not get its runs back as fast as messages travel. */
 static void an_instance_that_refuses_is_left_alone_for_a_while(void **state)
 {
@@ -441,6 +493,8 @@ int main(void)
 #define T(fn) cmocka_unit_test_setup_teardown(fn, world_new, world_free)
     const struct CMUnitTest tests[] = {
         T(reports_out_of_order_and_twice_change_nothing),
+        T(what_a_run_has_used_is_kept_with_its_attempt),
+        T(each_attempt_has_phases_of_its_own),
         T(an_instance_that_refuses_is_left_alone_for_a_while),
         T(a_clock_set_back_makes_no_refusal_last),
         T(what_an_instance_refuses_goes_elsewhere_and_is_asked_for_late),

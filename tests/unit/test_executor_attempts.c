@@ -44,6 +44,35 @@ static void an_end_never_changes(void **state)
     assert_true(ob_json_bool(said, "started", false));
 }
 
+/* Nothing is said of what is unknown, and schedulers of an earlier version read the rest. */
+static void the_phases_of_a_run_and_what_it_has_used_are_said_also_after_a_restart(void **state)
+{
+    world *w = *state;
+    place(w, RUN, false);
+    attempts_running(&w->a, RUN, 1000);
+    attempts_exited(&w->a, RUN,
+                    &(runtime_end){ .started = true,
+                                    .pulled_at_ms = 700,
+                                    .created_at_ms = 800,
+                                    .cpu_ms = 1500,
+                                    .peak_bytes = 40960 });
+    place(w, JOB ":1/1", false);
+    attempts_exited(&w->a, JOB ":1/1", &exit_3);
+    for (int i = 0; i < 2; i++) {
+        json_auto_t *said = told_state(attempts_find(&w->a, RUN));
+        json_auto_t *nothing = told_state(attempts_find(&w->a, JOB ":1/1"));
+        assert_int_equal(ob_json_int(said, "cpuMs", 0), 1500);
+        assert_int_equal(ob_json_int(said, "peakBytes", 0), 40960);
+        assert_int_equal(ob_json_int(said, "pulledAt", 0), 700);
+        assert_int_equal(ob_json_int(said, "createdAt", 0), 800);
+        assert_null(json_object_get(nothing, "pulledAt"));
+        assert_null(json_object_get(nothing, "createdAt"));
+        assert_null(json_object_get(nothing, "cpuMs"));
+        assert_null(json_object_get(nothing, "peakBytes"));
+        restart(w);
+    }
+}
+
 static void a_stop_of_an_unknown_run_is_remembered_also_after_a_restart(void **state)
 {
     world *w = *state;
@@ -357,6 +386,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_run_goes_from_placement_to_its_tombstone),
         IN_WORLD(an_end_never_changes),
+        IN_WORLD(the_phases_of_a_run_and_what_it_has_used_are_said_also_after_a_restart),
         IN_WORLD(a_stop_of_an_unknown_run_is_remembered_also_after_a_restart),
         IN_WORLD(a_spec_that_cannot_run_ends_without_a_start),
         IN_WORLD(a_reason_is_cut_between_characters),

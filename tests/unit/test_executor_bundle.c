@@ -472,7 +472,12 @@ static void a_state_says_what_happened(void **state)
     assert_int_equal(s.code, 137);
     assert_true(s.oom);
     assert_int_equal(s.ended_ms, 2000);
+    assert_int_equal(s.cpu_ms, 0); /* of a keeper of an earlier version */
     assert_true(s.clean);
+    s = read_state("start\nend 0 0 2000 0 1500 40960\n");
+    assert_int_equal(s.result, OCI_RESULT_END);
+    assert_int_equal(s.cpu_ms, 1500);
+    assert_int_equal(s.peak_bytes, 40960);
     s = read_state("boot b\nkeeper 12\nrefused job no such file\nclean\n");
     assert_int_equal(s.result, OCI_RESULT_REFUSED);
     assert_false(s.by_host);

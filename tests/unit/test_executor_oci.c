@@ -28,6 +28,7 @@ typedef struct run_seen {
     bool running, ended, started, oom, output_over, removed, found;
     int code;
     char reason[512];
+    runtime_end end;  /* its numbers */
     char lines[4096]; /* each with its end, as far as they fit */
     size_t longest, bytes, count;
 } run_seen;
@@ -70,6 +71,7 @@ static void on_exited(const char *run, const runtime_end *end, void *arg)
     s->started = end->started;
     s->oom = end->oom;
     s->code = end->exit_code;
+    s->end = *end;
     (void)snprintf(s->reason, sizeof(s->reason), "%s", end->reason ? end->reason : "");
 }
 
@@ -377,6 +379,27 @@ static void a_container_runs_and_leaves_nothing(void **state)
     assert_non_null(strstr(s->lines, "three\n"));
     w->rt->ops->remove(w->rt, s->run);
     run_until(w, all_removed);
+}
+
+static void its_phases_and_what_it_has_used_are_told(void **state)
+{
+    world *w = *state;
+    int64_t begun_ms = ob_wall_ms();
+    run_seen *small = START(w, NULL, "exit", "0"), *large = START(w, NULL, "eat", "20");
+    run_until(w, all_over);
+    for (int i = 0; i < w->n; i++) {
+        const runtime_end *end = &w->seen[i].end;
+        assert_true(begun_ms <= end->pulled_at_ms && end->pulled_at_ms <= end->created_at_ms);
+        assert_true(end->created_at_ms <= end->stopped_at_ms);
+        assert_in_range(end->cpu_ms, 1, 20000);
+    }
+    assert_in_range(small->end.peak_bytes, 1, (20 << 20) - 1);
+    assert_in_range(large->end.peak_bytes, 20 << 20, 64 << 20);
+    run_seen *none = START(w, NULL, "sleep", "60000");
+    w->rt->ops->stop(w->rt, none->run, 0); /* before it has begun */
+    run_until(w, all_over);
+    assert_int_equal(none->end.cpu_ms, 0);
+    assert_int_equal(none->end.created_at_ms, 0);
 }
 
 static void lines_are_whole_and_complete(void **state)
@@ -747,6 +770,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_container_runs_and_leaves_nothing),
+        IN_WORLD(its_phases_and_what_it_has_used_are_told),
         IN_WORLD(lines_are_whole_and_complete),
         IN_WORLD(a_lack_of_memory_is_told_apart),
         IN_WORLD(a_missing_command_has_not_begun),

@@ -471,10 +471,10 @@ static void of_a_registration_in_parts_only_run_states_are_kept(void **state)
     memset(text, 'x', 100000);
     begin(&w, OB_TOPIC_PLACEMENTS);
     put_instance(&w, INSTANCE, OB_INSTANCE_ACTIVE);
-    json_t *run =
-        json_pack("{s:s, s:s, s:I, s:i, s:b, s:s, s:s, s:{s:s}, s:[i]}", "run", "r", "state",
-                  "exited", "startedAt", (json_int_t)1700000000000, "exitCode", 3, "oom", 1,
-                  "statusReason", text, "other", text, "reason", "a", text, "stoppedAt", 1);
+    json_t *run = json_pack("{s:s, s:s, s:I, s:i, s:i, s:b, s:s, s:s, s:{s:s}, s:[i]}", "run", "r",
+                            "state", "exited", "startedAt", (json_int_t)1700000000000, "exitCode",
+                            3, "cpuMs", 5, "oom", 1, "statusReason", text, "other", text, "reason",
+                            "a", text, "stoppedAt", 1);
     json_t *msg = said("registered", "one");
     (void)json_object_set_new(msg, "held", json_pack("[o, s]", run, text));
     (void)json_object_set_new(msg, "part", json_integer(0));
@@ -483,7 +483,8 @@ static void of_a_registration_in_parts_only_run_states_are_kept(void **state)
     const json_t *held = peers_find(w.s.peers, INSTANCE)->held;
     const json_t *kept = json_array_get(held, 0);
     assert_int_equal(json_array_size(held), 2);
-    assert_int_equal(json_object_size(kept), 6);
+    assert_int_equal(json_object_size(kept), 7);
+    assert_int_equal(ob_json_int(kept, "cpuMs", 0), 5);
     assert_string_equal(ob_json_str(kept, "run", ""), "r");
     assert_int_equal(ob_json_int(kept, "startedAt", 0), 1700000000000);
     assert_int_equal(ob_json_int(kept, "exitCode", 0), 3);
@@ -522,10 +523,14 @@ static void what_executors_say_is_bounded(void **state)
         char raw[6001];
         random_string(&seed, raw, sizeof(raw) - 1);
         int64_t code = any[random_next(&seed) % 6] - (int64_t)(random_next(&seed) % 3);
-        json_t *run = json_pack(
-            "{s:s, s:s, s:I, s:I, s:I, s:b}", "run", "018f0000-0000-7000-8000-000000000001/1",
-            "state", "exited", "startedAt", (json_int_t)any[random_next(&seed) % 6], "stoppedAt",
-            (json_int_t)any[random_next(&seed) % 6], "exitCode", (json_int_t)code, "started", 1);
+        json_t *run = json_pack("{s:s, s:s, s:I, s:I, s:I, s:I, s:I, s:I, s:b}", "run",
+                                "018f0000-0000-7000-8000-000000000001/1", "state", "exited",
+                                "createdAt", (json_int_t)any[random_next(&seed) % 6], "cpuMs",
+                                (json_int_t)any[random_next(&seed) % 6], "peakBytes",
+                                (json_int_t)any[random_next(&seed) % 6], "startedAt",
+                                (json_int_t)any[random_next(&seed) % 6], "stoppedAt",
+                                (json_int_t)any[random_next(&seed) % 6], "exitCode",
+                                (json_int_t)code, "started", 1);
         (void)json_object_set_new(run, "reason", ob_json_text(raw));
         (void)json_object_set_new(run, "statusReason", ob_json_text(raw));
         json_t *msg = said("report", "session");
@@ -540,6 +545,10 @@ static void what_executors_say_is_bounded(void **state)
         assert_true(a->started_at_ms >= before_ms && a->started_at_ms <= ob_wall_ms());
         assert_true(a->stopped_at_ms >= a->started_at_ms && a->stopped_at_ms <= ob_wall_ms());
         assert_int_equal(a->has_exit_code, code >= 0 && code <= 255);
+        assert_true(a->created_at_ms == 0 ||
+                    (a->created_at_ms >= before_ms && a->created_at_ms <= a->stopped_at_ms));
+        assert_true(a->cpu_ms >= 0 && a->cpu_ms <= INT64_C(1) << 54);
+        assert_true(a->peak_bytes >= 0 && a->peak_bytes <= INT64_C(1) << 46);
         end(&w);
     }
 }

@@ -627,7 +627,8 @@ static void a_message_full_of_small_values_is_refused(void **state)
     static const char *const run =
         "{\"run\":\"018f0000-0000-7000-8000-000000000001:9999/1\",\"state\":\"exited\","
         "\"startedAt\":1700000000000,\"stoppedAt\":1700000000000,\"exitCode\":0,\"oom\":true,"
-        "\"started\":true,\"timedOut\":true,\"reason\":\"\",\"statusReason\":\"\"}";
+        "\"cpuMs\":1,\"peakBytes\":4096,\"started\":true,\"timedOut\":true,\"reason\":\"\","
+        "\"statusReason\":\"\"}";
     ob_seal own = some_executor(ME);
     for (size_t i = 0; i < ARRAY_SIZE(small); i++) {
         assert_int_equal(parse_list(&own, OB_TOPIC_EXECUTIONS, small[i], 20000), -EINVAL);

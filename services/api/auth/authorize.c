@@ -121,7 +121,7 @@ int access_check(api_request *req, api_reply *rep)
     }
     if (outlook != RIGHT_GIVEN)
         return verdict_refuse(req, outlook, action, "*", rep);
-    if (rule->shows.list)
+    if (rule->shows.list && rule->uses[0].kind == ACCESS_NONE)
         return 0; /* checked for each entry of the answer */
     inquiry c = { .req = req, .rep = rep, .action = action };
     r = access_check_uses(&c, rule);

@@ -5,6 +5,7 @@
 
 #include "environment_check.h"
 #include "request/field_tables.h"
+#include "request/usage_range.h"
 
 #define WHY_EC2 "works with the ec2 provider; stored only with other providers"
 #define WHY_IMAGE                                                                                  \
@@ -135,6 +136,11 @@ static const api_field fields_describe_instance[] = {
     PAGE,
     END,
 };
+static const api_field fields_get_compute_environment_usage[] = {
+    STRING("computeEnvironment", .min = 1, REQUIRED),
+    USAGE_RANGE,
+    END,
+};
 static const api_field fields_interrupt_instance[] = {
     STRING("instanceId", .min = 1, .max = 64, REQUIRED),
     END,
@@ -167,6 +173,10 @@ const api_operation environment_operations[] = {
       .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
     { API_ADMIN, "/openbatch/v1/describeinstance", "DescribeInstance", op_describe_instance,
       fields_describe_instance, .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
+    { API_ADMIN, "/openbatch/v1/getcomputeenvironmentusage", "GetComputeEnvironmentUsage",
+      op_get_compute_environment_usage, fields_get_compute_environment_usage,
+      .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
       .access = &(const access_rule){ .uses = { { ACCESS_ENVIRONMENT, "computeEnvironment" } } } },
     { API_ADMIN, "/openbatch/v1/interruptinstance", "InterruptInstance", op_interrupt_instance,
       fields_interrupt_instance, .plain = true,

@@ -1,6 +1,6 @@
 /* The operations on jobs: members, access rules, handlers. Data only; read-only after the start.
- * The members are those of the AWS Batch API reference; DescribeArray, StopJobs
- * and DescribeStop are our own (docs/access.md). */
+ * The members are those of the AWS Batch API reference; DescribeArray,
+ * DescribeAttempts, ListDependents, StopJobs and DescribeStop are our own (docs/access.md). */
 #include "job_operations.h"
 #include "definitions/definition_fields.h"
 #include "request/field_tables.h"
@@ -8,7 +8,8 @@
 #include "definitions/container_check.h"
 #include "job_check.h"
 
-#define BULK_MAX 50 /* AWS quota: jobs of a CancelJobs or TerminateJobs call */
+#define ATTEMPTS_MAX 100 /* jobs of a DescribeAttempts call, as of DescribeJobs */
+#define BULK_MAX 50      /* AWS quota: jobs of a CancelJobs or TerminateJobs call */
 
 static const api_field array_properties[] = { INT("size", .min = 2, .max = 10000), END };
 static const api_field depends_on[] = {
@@ -54,6 +55,12 @@ static const api_field fields_submit_job[] = {
     END,
 };
 static const api_field fields_describe_jobs[] = { STRINGS("jobs", REQUIRED), END };
+static const api_field fields_describe_attempts[] = {
+    STRINGS("jobs", .max = ATTEMPTS_MAX, REQUIRED),
+    END,
+};
+
+static const api_field fields_list_dependents[] = { STRING("jobId", REQUIRED), END };
 
 static const api_field filters[] = {
     STRING("name",
@@ -111,6 +118,13 @@ const api_operation job_operations[] = {
     { API_BATCH, "/v1/describejobs", "DescribeJobs", op_describe_jobs, fields_describe_jobs,
       .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
+    { API_ADMIN, "/openbatch/v1/describeattempts", "DescribeAttempts", op_describe_attempts,
+      fields_describe_attempts, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
+      .access = &(const access_rule){ .shows = { "jobs", "jobArn", "jobQueue" } } },
+    { API_ADMIN, "/openbatch/v1/listdependents", "ListDependents", op_list_dependents,
+      fields_list_dependents, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } },
+                                      .shows = { "dependents", "jobArn", "jobQueue" } } },
     { API_BATCH, "/v1/listjobs", "ListJobs", op_list_jobs, fields_list_jobs, .audit = AUDIT_NOTHING,
       .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" },

@@ -82,6 +82,45 @@ int job_store_array_states(ob_db *db,
     return ob_db_exec(db, STMT_ARRAY_STATES, &p, ret, err);
 }
 
+int job_store_attempts(
+    ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
+    add_refs(&p, refs, n);
+    return ob_db_exec(db, STMT_ATTEMPTS_OF, &p, ret, err);
+}
+
+int job_store_ask(
+    ob_db *db, job_scope scope, const ob_job_ref *job, int64_t *ret_seq, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    add_scope(&p, scope);
+    ob_param_uuid(&p, &job->id);
+    ob_param_int(&p, job->index);
+    int r = ob_db_write(db, OB_POINT_API_ASK, STMT_ASK_DEPENDENTS, &p, &res, err);
+    if (r == 0)
+        *ret_seq = PQntuples(res) > 0 ? ob_col_int(res, 0, ASK_COL_SEQ, 0) : 0;
+    return r;
+}
+
+int job_store_answer(ob_db *db, int64_t seq, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, seq);
+    return ob_db_exec(db, STMT_ANSWER, &p, ret, err);
+}
+
+int job_store_dependents(
+    ob_db *db, job_scope scope, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
+    ob_param_uuid_array(&p, ids, n);
+    return ob_db_exec(db, STMT_DEPENDENTS, &p, ret, err);
+}
+
 int job_store_array_exists(
     ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err)
 {

@@ -43,6 +43,20 @@ int job_store_stop(ob_db *db,
 int job_store_describe(
     ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
 
+/* Rows of DescribeAttempts, likewise (columns: ATTEMPTS_COL_*). *ret is new. */
+int job_store_attempts(
+    ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err);
+
+/* Asks the scheduler who waits for the job, or the child. *ret_seq: the question's number; 0: it
+ * has ended, or there is none. */
+int job_store_ask(
+    ob_db *db, job_scope scope, const ob_job_ref *job, int64_t *ret_seq, ob_error *err);
+/* Its answer: one row (ANSWER_COL_*), or none yet. *ret is new. */
+int job_store_answer(ob_db *db, int64_t seq, PGresult **ret, ob_error *err);
+/* Rows of ListDependents (DEPENDENT_COL_*), in the order of the ids. *ret is new. */
+int job_store_dependents(
+    ob_db *db, job_scope scope, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);
+
 /* Is this an array job of the scope? */
 int job_store_array_exists(
     ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err);

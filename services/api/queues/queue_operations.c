@@ -1,8 +1,9 @@
 /* The operations on job queues: members, access rules, handlers. Data only; read-only after the
- * start. The members are those of the AWS Batch API reference; CountJobs is our own
- * (docs/access.md). */
+ * start. The members are those of the AWS Batch API reference; CountJobs and
+ * GetJobQueueUsage are our own (docs/access.md). */
 #include "queue_operations.h"
 #include "request/field_tables.h"
+#include "request/usage_range.h"
 
 static const api_field environment_order[] = {
     INT("order", REQUIRED),
@@ -49,6 +50,8 @@ static const api_field fields_describe_job_queues[] = { STRINGS("jobQueues", .ma
                                                         END };
 static const api_field fields_delete_job_queue[] = { STRING("jobQueue", REQUIRED), END };
 static const api_field fields_count_jobs[] = { STRINGS("jobQueues", .max = 100), PAGE, END };
+static const api_field fields_get_job_queue_usage[] = { STRING("jobQueue", REQUIRED), USAGE_RANGE,
+                                                        END };
 static const api_field fields_get_job_queue_snapshot[] = { STRING("jobQueue", REQUIRED), END };
 
 const api_operation queue_operations[] = {
@@ -76,5 +79,8 @@ const api_operation queue_operations[] = {
     { API_ADMIN, "/openbatch/v1/countjobs", "CountJobs", op_count_jobs, fields_count_jobs,
       .plain = true, .audit = AUDIT_NOTHING,
       .access = &(const access_rule){ .shows = { "jobQueues", "jobQueueArn" } } },
+    { API_ADMIN, "/openbatch/v1/getjobqueueusage", "GetJobQueueUsage", op_get_job_queue_usage,
+      fields_get_job_queue_usage, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
     { 0 },
 };

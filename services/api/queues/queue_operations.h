@@ -11,3 +11,4 @@ int op_describe_job_queues(api_request *req, api_reply *rep);
 int op_delete_job_queue(api_request *req, api_reply *rep);
 int op_get_job_queue_snapshot(api_request *req, api_reply *rep);
 int op_count_jobs(api_request *req, api_reply *rep);
+int op_get_job_queue_usage(api_request *req, api_reply *rep);

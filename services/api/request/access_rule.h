@@ -32,7 +32,8 @@ typedef struct access_use {
     const char *unless; /* does not apply if the request has this member */
 } access_use;
 
-/* The list in an answer: each entry is a resource, and is removed if the key may not see it. */
+/* The list in an answer: each entry is a resource, and is removed if the key may not see it. What
+ * the request names (access_rule.uses) is checked before, if it names anything. */
 typedef struct access_shows {
     const char *list; /* the answer's member; NULL: it lists nothing */
     const char *arn;  /* the entry's ARN */

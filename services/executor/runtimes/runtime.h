@@ -22,8 +22,12 @@ typedef struct runtime_end {
     bool started;          /* it ran, or may have */
     int exit_code;         /* -1: unknown */
     bool oom;              /* ended for lack of memory */
+    int64_t pulled_at_ms;  /* its image was there, and it was its turn; 0: unknown */
+    int64_t created_at_ms; /* its container was there; 0: unknown */
     int64_t started_at_ms; /* 0: unknown */
     int64_t stopped_at_ms; /* 0: unknown */
+    int64_t cpu_ms;        /* of all its processors, rounded up; 0: unknown */
+    int64_t peak_bytes;    /* the most memory that it used at a time; 0: unknown */
     const char *reason;    /* as ECS words it; NULL: none */
 } runtime_end;
 

@@ -73,6 +73,12 @@ void effects_add_bulk_event(engine *e, const array *a, int32_t lo, int32_t hi, c
     ev->state = a->bulk_state;
 }
 
+/* A time of an instance's clock, in order between two of ours. */
+static int64_t between(int64_t from_ms, int64_t at_ms, int64_t to_ms)
+{
+    return at_ms == 0 ? 0 : max_i64(from_ms, min_i64(at_ms, to_ms));
+}
+
 void effects_add_attempt(engine *e, const job *j, const ending *x)
 {
     effect_attempt *t = LIST_ADD(e->effects, attempts);
@@ -86,8 +92,15 @@ void effects_add_attempt(engine *e, const job *j, const ending *x)
     t->exit_code = x->exit_code;
     t->container_reason = text(e, x->container_reason);
     t->reason = text(e, x->reason);
+    t->runnable_at_ms = j->at_ms;
+    t->placed_at_ms = j->placed->placed_at_ms;
+    t->pulled_at_ms = between(t->placed_at_ms, x->pulled_at_ms, x->stopped_at_ms);
+    t->created_at_ms =
+        between(max_i64(t->placed_at_ms, t->pulled_at_ms), x->created_at_ms, x->stopped_at_ms);
     t->started_at_ms = x->started_at_ms;
     t->stopped_at_ms = x->stopped_at_ms;
+    t->cpu_ms = x->cpu_ms;
+    t->peak_bytes = x->peak_bytes;
 }
 
 void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref)
@@ -176,7 +189,7 @@ void engine_effects_clear(engine_effects *out)
     out->n_done = out->n_attempts = out->n_events = 0;
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
-    out->n_shares = out->n_fronts = out->n_counts = 0;
+    out->n_shares = out->n_fronts = out->n_counts = out->n_usages = out->n_dependents = 0;
     arena_clear(out->arena);
 }
 
@@ -195,6 +208,8 @@ void engine_effects_done(engine_effects *out)
     free(out->shares);
     free(out->fronts);
     free(out->counts);
+    free(out->usages);
+    free(out->dependents);
     free(out->demand);
     arena_free(out->arena);
     memset(out, 0, sizeof(*out));

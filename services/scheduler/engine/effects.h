@@ -10,6 +10,7 @@ typedef struct ending { /* the times of a job in an event, a done row or an atte
     int64_t after_ms; /* the event is not shown as earlier than this */
     bool has_exit_code, timed_out;
     int32_t exit_code;
+    int64_t pulled_at_ms, created_at_ms, cpu_ms, peak_bytes;
 } ending;
 
 int64_t effects_time(const engine *e, const job *j); /* now, but never before its last shown time */

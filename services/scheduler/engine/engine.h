@@ -142,6 +142,7 @@ typedef struct engine_job_row { /* one live row with its job */
     int32_t run, attempt;
     const char *instance_id;               /* STARTING, RUNNING */
     int64_t started_at_ms, runnable_at_ms; /* 0 = none */
+    int64_t placed_at_ms;                  /* as effect_placement's; 0 = unknown */
     int flags;
     const char *stop_reason;
     ob_job_state bulk_state; /* parents */
@@ -174,13 +175,20 @@ void engine_submit(engine *e, const engine_submission *s); /* known already: ign
 /* Cancel (terminate false) or terminate a job, an array or one child. Unknown or ended: ignored. */
 void engine_stop(engine *e, const ob_job_ref *job, bool terminate, const char *reason);
 
+/* Who waits for the job, or the child, that has not ended? The round answers (effect_dependents).
+ * seq: the question's number. */
+void engine_ask_dependents(engine *e, int64_t seq, const ob_job_ref *job);
+
 typedef enum engine_run_state { RUN_STARTING, RUN_RUNNING, RUN_EXITED } engine_run_state;
 typedef struct engine_run_report {
     ob_run_ref run;
     engine_run_state state;
     int64_t started_at_ms, stopped_at_ms; /* 0 = unknown */
+    int64_t pulled_at_ms, created_at_ms;  /* EXITED: its image, its container was there; 0 = unknown
+                                           */
     bool has_exit_code;
     int32_t exit_code;
+    int64_t cpu_ms, peak_bytes; /* EXITED: what it has used; 0 = unknown */
     bool oom;
     bool timed_out;            /* EXITED: its executor stopped it at its time limit */
     bool started;              /* EXITED: the container ran or may have run */

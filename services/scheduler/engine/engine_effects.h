@@ -91,7 +91,11 @@ typedef struct effect_attempt {
     bool has_exit_code;
     int32_t exit_code;
     const char *container_reason, *reason;
+    /* In this order, as far as they are known (0 = NULL): it became RUNNABLE, got its instance, its
+     * image, its container. started_at_ms is by another clock: its instance's. */
+    int64_t runnable_at_ms, placed_at_ms, pulled_at_ms, created_at_ms;
     int64_t started_at_ms, stopped_at_ms;
+    int64_t cpu_ms, peak_bytes; /* what it has used; 0 = NULL */
 } effect_attempt;
 
 typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or parent */
@@ -113,6 +117,7 @@ typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or
 typedef struct effect_placement { /* write the deletes before the inserts */
     const char *instance_id;
     ob_run_ref run;
+    int64_t placed_at_ms; /* of an insert */
 } effect_placement;
 
 typedef struct effect_order { /* to an instance's executor */
@@ -146,6 +151,32 @@ typedef struct effect_counts {
     int64_t jobs[OB_JOB_STATE_COUNT], children[OB_JOB_STATE_COUNT];
 } effect_counts;
 
+/* A point of a queue's use over time, at most every ENGINE_USAGE_EVERY_MS. It holds until the next
+ * one, which comes when something differs, or after ENGINE_USAGE_LONGEST_MS. Children of arrays are
+ * counted, not their parents. */
+#define ENGINE_USAGE_EVERY_MS 10000
+#define ENGINE_USAGE_LONGEST_MS 600000
+typedef struct effect_usage {
+    int64_t queue_id, at_ms;
+    int64_t mcpu;              /* in use */
+    int32_t placed, waiting;   /* STARTING and RUNNING; RUNNABLE */
+    int32_t succeeded, failed; /* since the point before, or since the leader began */
+} effect_usage;
+
+/* The answer to engine_ask_dependents: jobs that wait for it, at most ENGINE_DEPENDENTS_MAX. */
+#define ENGINE_DEPENDENTS_MAX 100
+typedef struct effect_dependent {
+    ob_uuid id;
+    int32_t index; /* of the child that it waits for; -1: the whole job */
+    bool n_to_n;   /* child i waits for child i */
+} effect_dependent;
+typedef struct effect_dependents {
+    int64_t seq, at_ms;
+    effect_dependent *list;
+    size_t n;
+    bool more; /* there are others */
+} effect_dependents;
+
 typedef struct effect_shape {
     ob_resources need;
     int32_t count;
@@ -175,6 +206,8 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_share, shares);
     ENGINE_LIST(effect_front, fronts);
     ENGINE_LIST(effect_counts, counts);
+    ENGINE_LIST(effect_usage, usages);
+    ENGINE_LIST(effect_dependents, dependents);
     ENGINE_LIST(effect_demand, demand);
     struct engine_arena *arena; /* the engine's: memory of the strings and shapes above */
 } engine_effects;

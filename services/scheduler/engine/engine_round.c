@@ -10,6 +10,7 @@
 #include "counts.h"
 #include "demand.h"
 #include "dependencies.h"
+#include "dependents.h"
 #include "effects.h"
 #include "front.h"
 #include "head.h"
@@ -22,6 +23,7 @@
 #include "place.h"
 #include "queue.h"
 #include "queue_sweep.h"
+#include "queue_usage.h"
 #include "reason.h"
 #include "report.h"
 #include "share.h"
@@ -52,6 +54,7 @@ void engine_free(engine *e)
     terms_free(e);
     queues_free(e);
     free(e->inputs);
+    free(e->questions);
     free(e->touched);
     free(e->returned);
     free(e->line);
@@ -96,6 +99,12 @@ void engine_stop(engine *e, const ob_job_ref *ref, bool terminate, const char *r
     in->reason = arena_text(&e->input_arena, reason ? reason : "");
     in->stop.job = *ref;
     in->stop.terminate = terminate;
+    e->dirty = true;
+}
+
+void engine_ask_dependents(engine *e, int64_t seq, const ob_job_ref *ref)
+{
+    *LIST_ADD(e, questions) = (question){ .seq = seq, .job = *ref };
     e->dirty = true;
 }
 
@@ -189,6 +198,8 @@ void engine_round(engine *e, int64_t now_ms, engine_effects *out)
     queues_drop_unused_classes(e);
     head_report_blocked(e);
     shares_write_rows(e);
+    queue_usage_update(e);
+    dependents_answer(e);
     e->effects = NULL;
 }
 

@@ -53,6 +53,7 @@ static job *load_child(engine *e, const engine_job_row *row)
 static void load_run(engine *e, job *j, const engine_job_row *row)
 {
     run *r = run_add(e, j, instance_get(e, row->instance_id ? row->instance_id : ""));
+    r->placed_at_ms = row->placed_at_ms;
     r->started_at_ms = row->started_at_ms;
     r->published_at_ms = row->published_at_ms;
     if (row->state == OB_JOB_RUNNING)

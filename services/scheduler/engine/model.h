@@ -7,7 +7,8 @@
  *     effects, moves                           the door for every change, and what it writes
  *     queue, keep, run_end, stop, dependencies
  *     admit, report, lost, timeout, load       inputs
- *     place, head, front, counts, demand, reason    the second half of a round
+ *     place, head, front, counts, demand,
+ *     reason, queue_usage, dependents          the second half of a round
  *     queue_sweep, withdraw
  *     engine_round                             the door */
 #pragma once
@@ -33,6 +34,11 @@ typedef struct input {
         } held;
     };
 } input;
+
+typedef struct question { /* who waits for it? */
+    int64_t seq;
+    ob_job_ref job;
+} question;
 
 typedef struct notice { /* of an end, to those who depend on it */
     job *of;
@@ -72,6 +78,7 @@ struct engine {
     job *free_jobs;
 
     ENGINE_LIST(input, inputs);
+    ENGINE_LIST(question, questions);
     struct engine_arena *input_arena;
 
     /* Within a round. */

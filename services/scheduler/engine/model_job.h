@@ -86,6 +86,7 @@ struct run {
     job *job;
     instance *on;
     run *rprev, *rnext;                     /* instance->runs */
+    int64_t placed_at_ms;                   /* 0: unknown */
     int64_t started_at_ms, published_at_ms; /* published_at_ms: time of its last event */
     char *stop_reason;                      /* terminated (job.flags) */
     uint32_t mark;                          /* of the registration that named it */

@@ -110,6 +110,9 @@ struct queue {
         int64_t since_ms;
     } head;
     int64_t blocked_published_ms;
+    int32_t n_succeeded, n_failed; /* since 'usage'; parents of arrays are not counted */
+    effect_usage usage;            /* the last point, as of usage_ms (0: none) */
+    int64_t usage_ms;
     class *classes;
     struct {
         int64_t jobs[OB_JOB_STATE_COUNT];     /* parents of arrays are jobs */

@@ -29,10 +29,17 @@ bool move_job(engine *e, job *j, ob_job_event ev)
     return true;
 }
 
+static void count_ends(queue *q, ob_job_state state, int32_t n)
+{
+    *(state == OB_JOB_SUCCEEDED ? &q->n_succeeded : &q->n_failed) += n;
+}
+
 void end_job(engine *e, job *j, ob_job_event ev, ending *x)
 {
     if (!move_job(e, j, ev))
         return;
+    if (!j->is_array)
+        count_ends(j->cls->queue, (ob_job_state)j->state, 1);
     if (x->stopped_at_ms == 0)
         x->stopped_at_ms = max_i64(e->shown_ms, j->at_ms);
     effects_add_done(e, j, x);
@@ -60,6 +67,7 @@ void move_bulk(engine *e, array *a, ob_job_event ev, const char *reason)
     effects_touch(e, &a->base);
     bool ends = ob_job_is_final(a->bulk_state);
     if (ends) {
+        count_ends(a->base.cls->queue, a->bulk_state, a->bulk);
         a->bulk = 0;
         set_text(&a->bulk_reason, reason);
     }

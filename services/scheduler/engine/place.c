@@ -54,10 +54,12 @@ static void place(engine *e, class *cls, instance *on)
     run_add(e, j, on);
     move_job(e, j, OB_EV_PLACE);
     effects_add_event(e, j, &(ending){ .on = on });
+    j->placed->placed_at_ms = j->placed->published_at_ms;
     ob_run_ref ref = job_run_ref(j);
     effect_placement *p = LIST_ADD(e->effects, placement_insert);
     p->instance_id = arena_text(&e->effects->arena, on->id);
     p->run = ref;
+    p->placed_at_ms = j->placed->placed_at_ms;
     effects_add_order(e, ORDER_RUN, on->id, &ref);
     hold_begin_trial(e, on);
     cls->passed_ms = 0;

@@ -29,6 +29,10 @@ static void exited(engine *e, job *j, const engine_run_report *r)
                  .stopped_at_ms = r->stopped_at_ms ? r->stopped_at_ms : e->shown_ms,
                  .has_exit_code = r->has_exit_code,
                  .exit_code = r->exit_code,
+                 .pulled_at_ms = r->pulled_at_ms,
+                 .created_at_ms = r->created_at_ms,
+                 .cpu_ms = r->cpu_ms,
+                 .peak_bytes = r->peak_bytes,
                  .timed_out = r->timed_out };
     if (r->started && j->state == OB_JOB_STARTING)
         begin(e, j, r->started_at_ms);

@@ -11,6 +11,8 @@
 #include "job_table.h"
 #include "model.h"
 #include "moves.h"
+#include "queue.h"
+#include "queue_usage.h"
 
 static bool is_gone(engine *e, const char *instance_id)
 {
@@ -73,6 +75,20 @@ static void write_again(engine *e, effect_live *rows, size_t n)
     }
 }
 
+/* What has ended since the point before stays as it is: nothing of that is taken back. */
+static void usages_write_again(engine *e, effect_usage *usages, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        effect_usage *u = &usages[i];
+        queue *q = queue_get(e, u->queue_id);
+        int32_t succeeded = u->succeeded, failed = u->failed;
+        queue_usage_fill(q, u);
+        u->succeeded = succeeded;
+        u->failed = failed;
+        q->usage = *u;
+    }
+}
+
 size_t engine_withdraw(engine *e, engine_effects *out)
 {
     size_t n = 0;
@@ -90,6 +106,7 @@ size_t engine_withdraw(engine *e, engine_effects *out)
         write_again(e, out->live_insert, out->n_live_insert);
         write_again(e, out->live_update, out->n_live_update);
         counts_write_again(e, out);
+        usages_write_again(e, out->usages, out->n_usages);
         for (size_t i = 0; i < e->n_touched; i++)
             e->touched[i]->touched = 0;
         e->n_touched = 0;

@@ -41,6 +41,7 @@ typedef enum ob_point_kind {
     P(API_ID_LEAD, COMMIT, "api.id_lead", "the lead of ids over the clock is stored")              \
     P(API_STOP, COMMIT, "api.stop", "jobs are to be cancelled or terminated")                      \
     P(API_STOP_MANY, COMMIT, "api.stop_many", "all jobs that match are to be stopped")             \
+    P(API_ASK, COMMIT, "api.ask", "the scheduler is asked a question")                             \
     P(API_ENVIRONMENT_CREATE, COMMIT, "api.environment_create", "an environment is made")          \
     P(API_ENVIRONMENT_UPDATE, COMMIT, "api.environment_update", "an environment is changed")       \
     P(API_ENVIRONMENT_DELETE, COMMIT, "api.environment_delete", "an environment is to go")         \
@@ -73,6 +74,7 @@ typedef enum ob_point_kind {
     P(SCHEDULER_PAST_ATTEMPTS, COMMIT, "scheduler.past_attempts", "attempts of deleted jobs go")   \
     P(SCHEDULER_PAST_DONE, COMMIT, "scheduler.past_done", "ends of deleted jobs go")               \
     P(SCHEDULER_PAST_EVENTS, COMMIT, "scheduler.past_events", "published events are deleted")      \
+    P(SCHEDULER_PAST_USAGE, COMMIT, "scheduler.past_usage", "old use of queues is deleted")        \
     P(SCHEDULER_FENCE, MESSAGE, "scheduler.fence", "executors hear of a new epoch")                \
     P(SCHEDULER_PLACE, MESSAGE, "scheduler.place", "orders to an instance")                        \
     P(SCHEDULER_SYNC, MESSAGE, "scheduler.sync", "an instance is to report everything")            \
@@ -91,7 +93,9 @@ typedef enum ob_point_kind {
     P(SCALER_JOINED, COMMIT, "scaler.joined", "an instance joins an unmanaged environment")        \
     P(SCALER_MOVED, COMMIT, "scaler.moved", "instances become DRAINING, LOST or TERMINATED")       \
     P(SCALER_ENDED, COMMIT, "scaler.ended", "instances without runs become TERMINATED")            \
+    P(SCALER_USAGE, COMMIT, "scaler.usage", "the use of environments is stored")                   \
     P(SCALER_PAST_INSTANCES, COMMIT, "scaler.past_instances", "old instances are deleted")         \
+    P(SCALER_PAST_USAGE, COMMIT, "scaler.past_usage", "old use of environments is deleted")        \
     P(SCALER_CHANGED, MESSAGE, "scaler.changed", "instances or environments have changed")         \
     P(SCALER_ASK, MESSAGE, "scaler.ask", "a silent instance is asked for a sign")                  \
     P(SCALER_PROBE, MESSAGE, "scaler.probe", "a probe through Kafka")                              \

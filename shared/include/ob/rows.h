@@ -54,7 +54,11 @@ typedef enum ob_inbox_kind {
     OB_INBOX_ENVIRONMENT = 5,   /* a compute environment was created or changed */
     OB_INBOX_INTERRUPT = 6,     /* an instance is to be interrupted */
     OB_INBOX_STOP_MATCHING = 7, /* all jobs that match a stop_request are to be stopped */
+    OB_INBOX_DEPENDENTS = 8,    /* a question: who waits for the job? A row of answer answers it */
 } ob_inbox_kind;
+
+/* queue_usage, ce_usage: how long a point is kept */
+#define OB_USAGE_KEPT_S (7 * 24 * 3600)
 
 /* Advisory locks with two numbers: a class, and the object of that class that is locked. */
 typedef enum ob_lock {

@@ -210,6 +210,13 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeInstance": [
             {"computeEnvironment": other["environment"], "instanceId": "i-0123456789abcdef0"}
         ],
+        "ListDependents": [
+            {"jobId": foreign["lasting"]},
+            {"jobId": foreign["array"] + ":0"},
+            {"jobId": "00000000-0000-4000-8000-000000000000"},
+        ],
+        "GetJobQueueUsage": [{"jobQueue": other["queue"]}],
+        "GetComputeEnvironmentUsage": [{"computeEnvironment": other["environment"]}],
     }
     job_by_job = {"CancelJobs": "CancelJob", "TerminateJobs": "TerminateJob"}
     shown_only = {
@@ -220,6 +227,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeSchedulingPolicies",
         "ListSchedulingPolicies",
         "DescribeJobs",
+        "DescribeAttempts",
+        "CountJobs",
         "DescribeLogGroups",
     }
     operations = [one for one in operations_of_the_api() if one[1] not in ANY_KEY]
@@ -248,6 +257,8 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         if operation in shown_only:
             members = {
                 "DescribeJobs": {"jobs": [foreign["quick"]]},
+                "DescribeAttempts": {"jobs": [foreign["quick"], foreign["array"] + ":0"]},
+                "CountJobs": {"jobQueues": [mine["queue"], other["queue"]]},
                 "DescribeSchedulingPolicies": {"arns": [f"{ARN}scheduling-policy/{name}"]},
             }.get(operation, {})
             code, text = raw_call(key, service, operation, members)

@@ -452,6 +452,30 @@ def known(stack, ids):
     return {row[0] for row in stack.sql(f"SELECT id FROM instance WHERE id IN ({quoted})")}
 
 
+USAGE = {"queue_usage": "queue_id", "ce_usage": "ce_id"}
+
+
+def make_points(stack):
+    """Of the use of two queues and environments that are not there: six and eight days ago."""
+    for table in USAGE:
+        stack.sql(
+            f"INSERT INTO {table} SELECT 1000000 + n,"
+            " (extract(epoch FROM now()) - days * 86400) * 1000, 0, 0, 0, 0, 0"
+            " FROM generate_series(1, 2) AS n, unnest(ARRAY[6, 8]) AS days"
+        )
+
+
+def points(stack):
+    """How many of each table are there, by their age in days."""
+    return [
+        stack.sql(
+            "SELECT round((extract(epoch FROM now()) - at_ms / 1000) / 86400) AS days, count(*)"
+            f" FROM {table} WHERE {of} > 1000000 GROUP BY 1 ORDER BY 1"
+        )
+        for table, of in USAGE.items()
+    ]
+
+
 def tags_of_a_job_that_goes_meanwhile(stack, work, queue):
     """Who tags a job that is deleted just now is told that it is not there, and no tag is."""
     job_id = work.submit(queue, work.definition())
@@ -498,6 +522,7 @@ def test_limit_and_retention(stack, work):
         # The api has begun anew: Kafka may wait ten seconds for the one before.
         wait_for("output to be taken in again", lambda: is_heard(work, queue), 60)
         old, used, later = ended_instances(stack)
+        make_points(stack)
         definition = work.definition(["seq", "1", "100000"])
         job_id = work.submit(queue, definition)
         stream = stream_of(work.wait(job_id))
@@ -546,6 +571,7 @@ def test_limit_and_retention(stack, work):
         wait_for("nothing to be left of them", lambda: rows() == ["0"] * 5, 20)
         with pytest.raises(work.logs.exceptions.ResourceNotFoundException):
             work.logs.get_log_events(logGroupName=GROUP, logStreamName=stream)
+        wait_for("old use to be forgotten", lambda: points(stack) == [[["6", "2"]]] * 2, 20)
         wait_for("the instance to be forgotten", lambda: old not in known(stack, [old]), 20)
         assert known(stack, [used, later, instance]) == {used, later, instance}
         stack.sql(f"DELETE FROM placement WHERE instance_id = '{used}'")

@@ -57,6 +57,7 @@ static const struct {
     { "orphaned_attempts", 4, 0, 5 },
     { "orphaned_done", 4, 0, 5 },
     { "past_job_events", 1, 0, 8 },
+    { "past_usage", 2, 0, 5 },
     { "past_instances", 1, 100, 100 }, /* which ones go is not said */
     { "instance_advance", 1, 0, 4 },
     { "instance_advance", 3, 0, 31 },

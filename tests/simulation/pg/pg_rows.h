@@ -113,13 +113,20 @@
     C(TEXT, container_reason, MAY)                                                                 \
     C(TEXT, reason, NEED)                                                                          \
     C(INT, started_at_ms, MAY)                                                                     \
-    C(INT, stopped_at_ms, NEED)
+    C(INT, stopped_at_ms, NEED)                                                                    \
+    C(INT, runnable_at_ms, MAY)                                                                    \
+    C(INT, placed_at_ms, MAY)                                                                      \
+    C(INT, pulled_ms, MAY)                                                                         \
+    C(INT, created_ms, MAY)                                                                        \
+    C(INT, cpu_ms, MAY)                                                                            \
+    C(INT, peak_bytes, MAY)
 
 #define PG_TABLE_PLACEMENT(C)                                                                      \
     C(TEXT, instance_id, KEY)                                                                      \
     C(UUID, job_id, KEY)                                                                           \
     C(INT, idx, KEY)                                                                               \
-    C(INT, run, NEED)
+    C(INT, run, NEED)                                                                              \
+    C(INT, placed_at_ms, MAY)
 
 #define PG_TABLE_JOB_EVENT(C)                                                                      \
     C(INT, round, KEY)                                                                             \
@@ -172,6 +179,26 @@
     C(INT, version, NEED)                                                                          \
     C(BOOL, valid, NEED)                                                                           \
     C(TEXT, reason, NEED)
+
+#define PG_TABLE_QUEUE_USAGE(C)                                                                    \
+    C(INT, queue_id, KEY)                                                                          \
+    C(INT, at_ms, KEY)                                                                             \
+    C(INT, mcpu, NEED)                                                                             \
+    C(INT, placed, NEED)                                                                           \
+    C(INT, waiting, NEED)                                                                          \
+    C(INT, succeeded, NEED)                                                                        \
+    C(INT, failed, NEED)
+
+#define PG_TABLE_CE_USAGE(C)                                                                       \
+    C(INT, ce_id, KEY)                                                                             \
+    C(INT, at_ms, KEY)                                                                             \
+    C(INT, mcpu, NEED)                                                                             \
+    C(INT, provisioned_mcpu, NEED)                                                                 \
+    C(INT, desired_vcpus, NEED)                                                                    \
+    C(INT, max_vcpus, NEED)                                                                        \
+    C(INT, instances, NEED)
+
+#define PG_TABLE_ANSWER(C) C(INT, seq, KEY) C(INT, at_ms, NEED) C(TEXT, body, NEED)
 
 #define PG_TABLE_JOB_QUEUE(C)                                                                      \
     C(INT, id, KEY)                                                                                \
@@ -312,6 +339,9 @@
     T(SHARE_USAGE, share_usage)                                                                    \
     T(QUEUE_SNAPSHOT, queue_snapshot)                                                              \
     T(QUEUE_STATUS, queue_status)                                                                  \
+    T(QUEUE_USAGE, queue_usage)                                                                    \
+    T(CE_USAGE, ce_usage)                                                                          \
+    T(ANSWER, answer)                                                                              \
     T(JOB_QUEUE, job_queue)                                                                        \
     T(SCHEDULING_POLICY, scheduling_policy)                                                        \
     T(COMPUTE_ENVIRONMENT, compute_environment)                                                    \

@@ -108,7 +108,8 @@ int sim_pg_submit(const pg_job *jobs,
                   const pg_submit_once *const *once,
                   size_t n,
                   size_t *ret_made);
-/* CancelJob, TerminateJob (OB_INBOX_CANCEL, OB_INBOX_TERMINATE), if it has not ended. */
+/* CancelJob, TerminateJob, ListDependents (OB_INBOX_CANCEL, OB_INBOX_TERMINATE,
+ * OB_INBOX_DEPENDENTS), if it has not ended. */
 int sim_pg_stop(ob_inbox_kind kind, const ob_uuid *job, int64_t index, const char *reason);
 /* StopJobs: all of a queue that match. The row's id is given here. open_max, forget_ms: as the
  * statement's. Returns the id; 0: too many are not finished. */

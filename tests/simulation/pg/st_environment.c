@@ -77,6 +77,21 @@ static void status_delete(pg_run *run)
     }
 }
 
+static void usage_put(pg_run *run)
+{
+    for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
+        pg_ce_usage *u = pg_row_new(PG_CE_USAGE);
+        u->ce_id = pg_int_at(run, USAGE_CE_ID, i);
+        u->at_ms = pg_int_at(run, USAGE_AT_MS, i);
+        u->mcpu = pg_int_at(run, USAGE_MCPU, i);
+        u->provisioned_mcpu = pg_int_at(run, USAGE_PROVISIONED_MCPU, i);
+        u->desired_vcpus = pg_int_at(run, USAGE_DESIRED_VCPUS, i);
+        u->max_vcpus = pg_int_at(run, USAGE_MAX_VCPUS, i);
+        u->instances = pg_int_at(run, USAGE_INSTANCES, i);
+        pg_upsert(run, PG_CE_USAGE, u);
+    }
+}
+
 #define S "scaler"
 const pg_statement pg_environment_statements[] = {
     { S, "environments", "",
@@ -86,5 +101,6 @@ const pg_statement pg_environment_statements[] = {
       environments },
     { S, "status_put", "IIITTIT", NULL, status_put },
     { S, "status_delete", "I", NULL, status_delete },
+    { S, "usage_put", "IIIIIII", NULL, usage_put },
     { 0 },
 };

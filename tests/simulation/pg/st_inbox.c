@@ -128,6 +128,12 @@ static void put_live(pg_run *run, const pg_live *l, const pg_job *j)
     pg_put_int(run, running_for_ms(run, l));
     pg_put_int(run, l->waits);
     pg_put_int(run, l->told_at_ms);
+    const pg_placement *p = l->instance_id ? pg_get(run->s, PG_PLACEMENT,
+                                                    &(pg_placement){ .instance_id = l->instance_id,
+                                                                     .job_id = l->job_id,
+                                                                     .idx = l->idx })
+                                           : NULL;
+    pg_put_int(run, p ? p->placed_at_ms : PG_NULL);
 }
 
 static void live_page(pg_run *run)
@@ -223,7 +229,8 @@ const pg_statement pg_inbox_statements[] = {
     { S, "inbox_delete", "I", NULL, inbox_delete },
     { S, "live_page", "uii",
       JOB_NAMES ",job_id,idx,state,run,attempt,instance_id,started_at_ms,runnable_at_ms,flags,"
-                "stop_reason,bulk_state,bulk_reason,ord,running_for_ms,waits,told_at_ms",
+                "stop_reason,bulk_state,bulk_reason,ord,running_for_ms,waits,told_at_ms,"
+                "placed_at_ms",
       live_page },
     { S, "class_reasons", "", "queue_id,mcpu,mem_mib,gpus,share,priority,reason,since_ms",
       class_reasons },

@@ -1,4 +1,4 @@
-/* The statements of a round about queues: reasons, shares, fronts, status
+/* The statements of a round about queues: reasons, shares, fronts, status, use, answers
  * (services/scheduler/sql/queries/round.sql). */
 #include <string.h>
 
@@ -110,6 +110,42 @@ static void counts_put(pg_run *run)
     }
 }
 
+static void usage_put(pg_run *run)
+{
+    for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
+        pg_queue_usage *u = pg_row_new(PG_QUEUE_USAGE);
+        u->queue_id = pg_int_at(run, USAGE_ROW_QUEUE_ID, i);
+        u->at_ms = pg_int_at(run, USAGE_ROW_AT_MS, i);
+        u->mcpu = pg_int_at(run, USAGE_ROW_MCPU, i);
+        u->placed = pg_int_at(run, USAGE_ROW_PLACED, i);
+        u->waiting = pg_int_at(run, USAGE_ROW_WAITING, i);
+        u->succeeded = pg_int_at(run, USAGE_ROW_SUCCEEDED, i);
+        u->failed = pg_int_at(run, USAGE_ROW_FAILED, i);
+        pg_upsert(run, PG_QUEUE_USAGE, u);
+    }
+}
+
+/* What is deleted goes after the rows that come, and is not one of them. */
+static void answer_put(pg_run *run)
+{
+    int64_t before_ms = pg_int(run, ANSWER_ROW_BEFORE_MS);
+    for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
+        pg_answer *a = pg_row_new(PG_ANSWER);
+        a->seq = pg_int_at(run, ANSWER_ROW_SEQ, i);
+        a->at_ms = pg_int_at(run, ANSWER_ROW_AT_MS, i);
+        a->body = pg_text_at(run, ANSWER_ROW_BODY, i);
+        (void)pg_insert_new(run, PG_ANSWER, a);
+    }
+    int64_t inserted = run->changed;
+    size_t at = 0;
+    for (pg_rec *rec; !run->stop.set && (rec = pg_next(run->s, PG_ANSWER, &at));) {
+        const pg_answer *a = pg_see(run->s, rec);
+        if (rec->run != run->number && a->at_ms < before_ms)
+            (void)pg_delete(run, rec);
+    }
+    run->changed = inserted;
+}
+
 static void queue_status_put(pg_run *run)
 {
     for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
@@ -174,6 +210,8 @@ const pg_statement pg_queue_statements[] = {
     { S, "share_delete", "IT", NULL, share_delete },
     { S, "snapshot_put", "ITI", NULL, snapshot_put },
     { S, "counts_put", "ITTI", NULL, counts_put },
+    { S, "usage_put", "IIIIIII", NULL, usage_put },
+    { S, "answer_put", "iIIT", NULL, answer_put },
     { S, "queue_status_put", "II", NULL, queue_status_put },
     { S, "queue_status_delete", "I", "queue_id", queue_status_delete },
     { S, "queue_rest_delete", "I", NULL, queue_rest_delete },

@@ -75,11 +75,46 @@ static void past_instances(pg_run *run)
     }
 }
 
+/* The table's key is an id and a time. */
+typedef struct usage_key {
+    int64_t id, at_ms;
+} usage_key;
+
+static void past_usage(pg_run *run, pg_table table)
+{
+    int64_t before_ms = pg_int(run, 1), left = pg_int(run, 2), deleted = 0, id = PG_NULL;
+    usage_key key = { .id = pg_int(run, 0) + 1, .at_ms = INT64_MIN };
+    size_t at = pg_from(table, &key, 1);
+    for (pg_rec *rec; !run->stop.set && (rec = pg_next(run->s, table, &at));) {
+        const usage_key *row = pg_see(run->s, rec);
+        if (id == PG_NULL)
+            id = row->id;
+        if (row->id != id || row->at_ms >= before_ms || deleted >= left)
+            break;
+        deleted += pg_delete(run, rec);
+    }
+    pg_out_row(run);
+    pg_put_int(run, id);
+    pg_put_int(run, deleted);
+}
+
+static void past_queue_usage(pg_run *run)
+{
+    past_usage(run, PG_QUEUE_USAGE);
+}
+
+static void past_ce_usage(pg_run *run)
+{
+    past_usage(run, PG_CE_USAGE);
+}
+
 #define S "scheduler"
 const pg_statement pg_retention_statements[] = {
     { S, "orphaned_attempts", "uiiui", "job_id,idx,number,looked,deleted", orphaned_attempts },
     { S, "orphaned_done", "uiiui", "job_id,idx,number,looked,deleted", orphaned_done },
     { S, "past_job_events", "ii", NULL, past_job_events },
+    { S, "past_usage", "iii", "id,deleted", past_queue_usage },
     { "scaler", "past_instances", "ii", "?column?", past_instances },
+    { "scaler", "past_usage", "iii", "id,deleted", past_ce_usage },
     { 0 },
 };

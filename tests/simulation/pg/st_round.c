@@ -137,6 +137,7 @@ static void placement_insert(pg_run *run)
     for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
         pg_placement *p = pg_row_new(PG_PLACEMENT);
         *p = placement_at(run, i);
+        p->placed_at_ms = pg_int_at(run, PLACEMENT_ROW_PLACED_AT_MS, i);
         (void)pg_insert(run, PG_PLACEMENT, p);
     }
 }
@@ -177,6 +178,12 @@ static void attempt_insert(pg_run *run)
         a->reason = pg_text_at(run, ATTEMPT_ROW_REASON, i);
         a->started_at_ms = pg_int_at(run, ATTEMPT_ROW_STARTED_AT_MS, i);
         a->stopped_at_ms = pg_int_at(run, ATTEMPT_ROW_STOPPED_AT_MS, i);
+        a->runnable_at_ms = pg_int_at(run, ATTEMPT_ROW_RUNNABLE_AT_MS, i);
+        a->placed_at_ms = pg_int_at(run, ATTEMPT_ROW_PLACED_AT_MS, i);
+        a->pulled_ms = pg_int_at(run, ATTEMPT_ROW_PULLED_MS, i);
+        a->created_ms = pg_int_at(run, ATTEMPT_ROW_CREATED_MS, i);
+        a->cpu_ms = pg_int_at(run, ATTEMPT_ROW_CPU_MS, i);
+        a->peak_bytes = pg_int_at(run, ATTEMPT_ROW_PEAK_BYTES, i);
         (void)pg_insert(run, PG_ATTEMPT, a);
     }
 }
@@ -237,9 +244,9 @@ const pg_statement pg_round_statements[] = {
     { S, "live_update", LIVE_TYPES, "?column?", live_update },
     { S, "live_delete", "UI", "?column?", live_delete },
     { S, "placement_delete", "TUII", "?column?", placement_delete },
-    { S, "placement_insert", "TUII", NULL, placement_insert },
+    { S, "placement_insert", "TUIII", NULL, placement_insert },
     { S, "done_insert", "UIIITIIIITT", NULL, done_insert },
-    { S, "attempt_insert", "UIIITTITTII", NULL, attempt_insert },
+    { S, "attempt_insert", "UIIITTITTIIIIIIII", NULL, attempt_insert },
     { S, "event_insert", "iIUIIIIITTIIITTITI", NULL, event_insert },
     { S, "specs", "U", "id,name,definition,detail,task_tags,timeout_s,array_size", specs },
     { 0 },

@@ -83,8 +83,8 @@ static void empty_real(void)
             api,
             "TRUNCATE job, job_queue, compute_environment, scheduling_policy, inbox, live,"
             " done, attempt, placement, job_event, class_reason, share_usage, instance,"
-            " queue_snapshot, queue_status, ce_status, join_token, submit_once,"
-            " stop_request, stop_progress,"
+            " queue_snapshot, queue_status, queue_usage, ce_usage, ce_status, answer, join_token,"
+            " submit_once, stop_request, stop_progress,"
             " log_group, log_stream, log_event,"
             " job_definition RESTART IDENTITY CASCADE;"
             "UPDATE leader SET epoch = 0, round = 0, holder = '';"
@@ -213,7 +213,7 @@ static bool is_rare(const char *name)
 {
     return !strcmp(name, "leader_end_stalled") || !strcmp(name, "reason_delete") ||
            !strcmp(name, "instance_join") || !strcmp(name, "instances_overdue") ||
-           !strcmp(name, "log_runs");
+           !strcmp(name, "log_runs") || !strcmp(name, "ended_page");
 }
 
 /* A statement that was never compared with rows, or NULL. */
@@ -287,6 +287,55 @@ static void a_reason_is_deleted_by_its_key(void **state)
     d = declared_find(scheduler_declarations, "reason_delete");
     assert_int_equal(pair_exec(p, d, NULL, &key), 1);
     compare_tables(api);
+}
+
+/* Two jobs of a queue: they have ended in the same state. */
+static void end_on_both(void)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    static const int32_t none[2] = { 0 }, whole[] = { -1, -1 };
+    static const int32_t states[] = { OB_JOB_FAILED, OB_JOB_FAILED };
+    static const int64_t queues[] = { 1, 1 }, times[] = { 5, 6 };
+    static const char *const texts[] = { NULL, "" }, *counts[] = { NULL, "{0,0,0,0,0,1,1}" };
+    ob_uuid ids[2];
+    for (int i = 0; i < 2; i++)
+        memset(ids[i].b, i + 1, sizeof(ids[i].b));
+    ob_param_uuid_array(&p, ids, 2);
+    ob_param_int32_array(&p, whole, 2);
+    ob_param_int64_array(&p, queues, 2);
+    ob_param_int32_array(&p, states, 2);
+    ob_param_text_array(&p, texts, 2);
+    ob_param_int64_array(&p, times, 2);
+    ob_param_int64_array(&p, times, 2);
+    ob_param_int32_array(&p, none, 2);
+    ob_param_int32_array(&p, states, 2);
+    ob_param_text_array(&p, texts, 2);
+    ob_param_text_array(&p, counts, 2);
+    const declared *d = declared_find(scheduler_declarations, "done_insert");
+    assert_int_equal(pair_exec(&connections[0].pair, d, NULL, &p), 2);
+}
+
+static void jobs_that_have_ended_come_in_pages(void **state)
+{
+    (void)state;
+    if (!api)
+        skip();
+    open_all();
+    end_on_both();
+    const declared *d = declared_find(scheduler_declarations, "ended_page");
+    for (int after = 0; after < 3; after++)
+        for (int queue = 1; queue <= 2; queue++)
+            for (int ends = OB_JOB_SUCCEEDED; ends <= OB_JOB_FAILED; ends++) {
+                ob_cleanup(ob_params_done) ob_params p = { 0 };
+                ob_uuid id;
+                memset(id.b, after, sizeof(id.b));
+                ob_param_int(&p, queue);
+                ob_param_int(&p, ends);
+                ob_param_uuid(&p, &id);
+                ob_param_int(&p, 5);
+                assert_int_equal(pair_exec(&connections[0].pair, d, NULL, &p),
+                                 queue == 1 && ends == OB_JOB_FAILED ? 2 - after : 0);
+            }
 }
 
 /* Instance i-1, of an environment with a join token. */
@@ -376,6 +425,7 @@ static void place_on_both(void)
     ob_param_uuid_array(&p, &id, 1);
     ob_param_int32_array(&p, &(int32_t){ 0 }, 1);
     ob_param_int32_array(&p, &(int32_t){ 3 }, 1);
+    ob_param_int64_array(&p, &(int64_t){ 1000 }, 1);
     const declared *d = declared_find(scheduler_declarations, "placement_insert");
     assert_int_equal(pair_exec(&connections[0].pair, d, NULL, &p), 1);
 }
@@ -525,6 +575,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_teardown(random_statements_have_the_same_results, close_all),
         cmocka_unit_test_teardown(a_reason_is_deleted_by_its_key, close_all),
+        cmocka_unit_test_teardown(jobs_that_have_ended_come_in_pages, close_all),
         cmocka_unit_test_teardown(a_host_joins_with_a_token, close_all),
         cmocka_unit_test_teardown(output_is_of_a_run_that_is_on_its_instance, close_all),
         cmocka_unit_test_teardown(an_instance_with_a_run_is_overdue, close_all),

@@ -1,5 +1,5 @@
 -- Compute environments: their settings and their status. Owner of compute_environment and
--- join_token; reads ce_status, instance, and what is placed on it.
+-- join_token; reads ce_status, ce_usage, instance, and what is placed on it.
 
 -- The resources of a region. A row that is deleting and has no status counts as deleted.
 -- fragment: environments
@@ -166,3 +166,23 @@ ORDER BY p.job_id, p.idx;
 -- params: ce_id bigint
 -- columns: LACKING_COL
 SELECT lacking FROM ce_status WHERE ce_id = :ce_id;
+
+-- Points of a time, at most one a step: of several in a step the last, the most, and the sums. A
+-- point holds until the next one, so the last one before the time is there, too.
+-- fragment: of_time
+FROM ce_usage u, (SELECT coalesce(max(at_ms), :from_ms) AS at_ms FROM ce_usage
+                 WHERE ce_id = :id AND at_ms < :from_ms) AS first
+WHERE u.ce_id = :id AND u.at_ms >= first.at_ms AND u.at_ms < :to_ms
+GROUP BY CASE WHEN u.at_ms < :from_ms THEN -1 ELSE (u.at_ms - :from_ms) / :step_ms END
+ORDER BY 1;
+
+-- fragment: last(column)
+(array_agg(u.{{column}} ORDER BY u.at_ms DESC))[1];
+
+-- name: ce_usage
+-- params: id bigint, from_ms bigint, to_ms bigint, step_ms bigint
+-- columns: CE_USAGE_COL
+SELECT max(u.at_ms) AS at_ms, {{last: mcpu}} AS mcpu, max(u.mcpu) AS most_mcpu,
+    {{last: provisioned_mcpu}} AS provisioned_mcpu, {{last: desired_vcpus}} AS desired_vcpus,
+    {{last: max_vcpus}} AS max_vcpus, {{last: instances}} AS instances
+{{of_time}};

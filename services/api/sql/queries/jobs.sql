@@ -1,5 +1,5 @@
 -- Jobs as DescribeJobs shows them, and requests to stop them. Reads the scheduler's rows about jobs
--- (live, done, attempt, class_reason).
+-- (live, done, attempt, class_reason, answer).
 
 -- The state of a job. r: the requested reference (id, idx); children without their own row have
 -- their parent's bulk state. An array waits for what its RUNNABLE children wait for, or else for
@@ -32,9 +32,16 @@ CASE WHEN j.failure IS NOT NULL THEN 0 ELSE
     END AS flags,
 l.run, l.instance_id, ce.name || '_Batch_' || ce.uuid AS cluster,
 coalesce(d.counts, l.counts) AS counts,
-(SELECT json_agg(a ORDER BY a.attempt)
-    FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx) AS attempts,
+{{attempts}} AS attempts,
 (SELECT t.tags FROM job_tag t WHERE t.job_id = j.id) AS tags;
+
+-- Those that have ended.
+-- fragment: attempts
+(SELECT json_agg(a ORDER BY a.attempt) FROM attempt a WHERE a.job_id = j.id AND a.idx = r.idx);
+
+-- fragment: ours
+j.account = :account AND j.region = :region
+    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size));
 
 -- fragment: job_joins
 LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx
@@ -52,8 +59,22 @@ LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu
 -- columns: JOB_COL
 SELECT {{job_columns: j.detail}}
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
-WHERE j.account = :account AND j.region = :region
-    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
+WHERE {{ours}}
+ORDER BY r.ord;
+
+-- now_...: of the attempt that has not ended; now_attempt is NULL if there is none.
+-- name: attempts_of
+-- params: account text, region text, id uuid[], idx int[]
+-- columns: ATTEMPTS_COL
+SELECT j.id, r.idx, j.detail::json ->> 'jobQueue' AS queue_arn, {{attempts}} AS attempts,
+    l.attempt + (l.state = :OB_JOB_RUNNABLE)::int AS now_attempt,
+    l.runnable_at_ms AS now_runnable_at_ms, p.placed_at_ms AS now_placed_at_ms,
+    l.started_at_ms AS now_started_at_ms
+FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
+LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx AND (r.idx >= 0 OR j.array_size = 0)
+    AND l.state IN (:OB_JOB_RUNNABLE, :OB_JOB_STARTING, :OB_JOB_RUNNING)
+LEFT JOIN placement p ON p.instance_id = l.instance_id AND p.job_id = l.job_id AND p.idx = l.idx
+WHERE {{ours}}
 ORDER BY r.ord;
 
 -- Except those that ended too long ago.
@@ -70,8 +91,7 @@ WHERE id = ANY (:ids) AND account = :account AND region = :region AND NOT EXISTS
 INSERT INTO inbox (consumer, kind, job_id, idx, reason)
 SELECT :OB_INBOX_SCHEDULER, :kind, j.id, r.idx, :reason
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
-WHERE j.account = :account AND j.region = :region
-    AND (r.idx = -1 OR (r.idx >= 0 AND r.idx < j.array_size))
+WHERE {{ours}}
     AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, r.idx))
 ORDER BY r.ord
 RETURNING seq;
@@ -168,3 +188,31 @@ SELECT r.states, r.name_prefix, r.definition, r.revision, r.share, r.terminate, 
     r.created_at_ms, p.begun_at_ms, p.finished_at_ms, p.looked, p.matched
 FROM stop_request r LEFT JOIN stop_progress p ON p.stop_id = r.id
 WHERE r.id = :id AND r.account = :account AND r.region = :region AND r.queue_id = :queue_id;
+
+-- Asks the scheduler who waits for a job, or a child, that has not ended. No row: there is none.
+-- name: ask_dependents
+-- params: account text, region text, id uuid, idx int
+-- columns: ASK_COL
+INSERT INTO inbox (consumer, kind, job_id, idx)
+SELECT :OB_INBOX_SCHEDULER, :OB_INBOX_DEPENDENTS, j.id, :idx FROM job j
+WHERE j.id = :id AND j.account = :account AND j.region = :region
+    AND (:idx = -1 OR (:idx >= 0 AND :idx < j.array_size))
+    AND NOT EXISTS (SELECT FROM done d WHERE d.job_id = j.id AND d.idx IN (-1, :idx))
+RETURNING seq;
+
+-- name: answer
+-- params: seq bigint
+-- columns: ANSWER_COL
+SELECT body FROM answer WHERE seq = :seq;
+
+-- What ListDependents shows of jobs; ord: their place in the list, from 1.
+-- name: dependents
+-- params: account text, region text, id uuid[]
+-- columns: DEPENDENT_COL
+SELECT r.ord, j.id, j.name, j.detail::json ->> 'jobQueue' AS queue_arn,
+    coalesce(d.state, l.state, :OB_JOB_SUBMITTED) AS state
+FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
+LEFT JOIN live l ON l.job_id = j.id AND l.idx = -1
+LEFT JOIN done d ON d.job_id = j.id AND d.idx = -1
+WHERE j.account = :account AND j.region = :region
+ORDER BY r.ord;

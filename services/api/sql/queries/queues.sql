@@ -1,5 +1,5 @@
 -- Job queues: their settings and their status. Owner of job_queue; reads the scheduler's rows about
--- queues (queue_status, queue_snapshot, share_usage).
+-- queues (queue_status, queue_snapshot, queue_usage, share_usage).
 
 -- The resources of a region. A row that is deleting and has no status counts as deleted.
 -- fragment: queues
@@ -109,3 +109,23 @@ WHERE q.account = :account AND q.region = :region AND NOT (q.deleting AND s.queu
 -- params: queue_id bigint
 -- columns: SNAPSHOT_COL
 SELECT body, updated_at_ms FROM queue_snapshot WHERE queue_id = :queue_id;
+
+-- Points of a time, at most one a step: of several in a step the last, the most, and the sums. A
+-- point holds until the next one, so the last one before the time is there, too.
+-- fragment: of_time
+FROM queue_usage u, (SELECT coalesce(max(at_ms), :from_ms) AS at_ms FROM queue_usage
+                 WHERE queue_id = :id AND at_ms < :from_ms) AS first
+WHERE u.queue_id = :id AND u.at_ms >= first.at_ms AND u.at_ms < :to_ms
+GROUP BY CASE WHEN u.at_ms < :from_ms THEN -1 ELSE (u.at_ms - :from_ms) / :step_ms END
+ORDER BY 1;
+
+-- fragment: last(column)
+(array_agg(u.{{column}} ORDER BY u.at_ms DESC))[1];
+
+-- name: queue_usage
+-- params: id bigint, from_ms bigint, to_ms bigint, step_ms bigint
+-- columns: QUEUE_USAGE_COL
+SELECT max(u.at_ms) AS at_ms, {{last: mcpu}} AS mcpu, max(u.mcpu) AS most_mcpu,
+    {{last: placed}} AS placed, {{last: waiting}} AS waiting, max(u.waiting) AS most_waiting,
+    sum(u.succeeded) AS succeeded, sum(u.failed) AS failed
+{{of_time}};

@@ -8,6 +8,7 @@
 #include "docker_down.h"
 #include "docker_error.h"
 #include "docker_moves.h"
+#include "docker_use.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/message.h"
@@ -65,6 +66,7 @@ void container_free(container *c)
 {
     container_release_slot(c);
     container_drop_output(c);
+    docker_use_end(c);
     ob_http_drop(c->op);
     ob_http_drop(c->stop_call);
     json_decref(c->body);
@@ -118,7 +120,11 @@ void container_tell_end(container *c, const runtime_end *end)
     container_set_step(c, STEP_ENDED);
     c->out.retry_at_ms = 0;
     c->d->dirty = true;
-    ON(c->d)->exited(c->run, end, ON(c->d)->arg);
+    docker_use_end(c);
+    runtime_end all = *end;
+    all.pulled_at_ms = c->pulled_at_ms;
+    all.created_at_ms = c->created_at_ms;
+    ON(c->d)->exited(c->run, &all, ON(c->d)->arg);
 }
 
 void container_end_unstarted(container *c, const char *reason)

@@ -16,6 +16,7 @@
 #include "docker_pull.h"
 #include "docker_spec.h"
 #include "docker_unwell.h"
+#include "docker_use.h"
 #include "host/secrets.h"
 #include "ob/clock.h"
 #include "ob/json.h"
@@ -157,6 +158,7 @@ static void on_create(const ob_http_reply *reply, void *arg)
     if (reply->status == 201) {
         json_auto_t *body = ob_json_read(reply->body, reply->len);
         container_take_id(c, body);
+        c->created_at_ms = ob_wall_ms();
         container_set_step(c, STEP_START);
         json_decref(ob_take(c->body));
     } else if (reply->status == 409) {
@@ -165,6 +167,7 @@ static void on_create(const ob_http_reply *reply, void *arg)
         container_set_step(c, STEP_INSPECT);
     } else if (reply->status == 404 && speaks_of_image(reply->body)) {
         c->exists = false;
+        c->pulled_at_ms = 0;
         if (c->pulled)
             container_end_failed(c, "CannotPullContainerError", reply, -1);
         else
@@ -185,6 +188,7 @@ void begin_create(container *c)
         ob_strf("%s/containers/create?name=%s%s%s", c->d->api, c->name,
                 c->platform ? "&platform=" : "", c->platform ? c->platform : "");
     c->exists = true;
+    c->pulled_at_ms = ob_wall_ms();
     docker_probe_image(c->d, ob_json_str(c->body, "Image", NULL));
     container_request(c, OB_POINT_EXECUTOR_CREATE, "POST", path, c->body, on_create);
 }
@@ -201,6 +205,7 @@ static int command_code(const char *text)
 
 static void take_started(container *c)
 {
+    docker_use_begin(c);
     json_decref(ob_take(c->hidden));
     container_tell_running(c, c->started_at_ms ? c->started_at_ms : ob_wall_ms());
     container_set_step(c, STEP_RUN);

@@ -17,6 +17,7 @@
 #include "docker_output.h"
 #include "docker_time.h"
 #include "docker_unwell.h"
+#include "docker_use.h"
 #include "host/kernel_oom.h"
 #include "ob/clock.h"
 #include "ob/json.h"
@@ -132,6 +133,8 @@ static void take_end(container *c, const json_t *state)
                         .oom = oom && code != 0,
                         .started_at_ms = started_ms ? started_ms : c->running_at_ms,
                         .stopped_at_ms = time_ms(state, "FinishedAt"),
+                        .cpu_ms = c->use.cpu_ms,
+                        .peak_bytes = c->use.peak_bytes,
                         .reason = *error ? error : NULL };
     if (is_made_up(c, code, end.oom, end.started_at_ms, end.stopped_at_ms)) {
         /* The event that proves the code may be on its way. */
@@ -286,6 +289,7 @@ static void take_running(container *c, const json_t *state)
     int64_t started_ms = time_ms(state, "StartedAt");
     note_start(c);
     c->pid = (int)ob_json_int(state, "Pid", 0);
+    docker_use_begin(c);
     /* A dockerd that ended during the start does not know when that was. */
     container_tell_running(c, started_ms ? started_ms : ob_wall_ms());
     container_set_step(c, STEP_RUN);

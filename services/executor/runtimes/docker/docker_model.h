@@ -4,7 +4,7 @@
  * advances each container and sends the requests. The files lean on each other in one direction,
  * from below:
  *     model
- *     moves, down
+ *     moves, down, use
  *     container                                the table, and what any step does
  *     output, pull, remove, unwell             the steps
  *     inspect
@@ -19,6 +19,7 @@
 #include "docker_lines.h"
 #include "docker_settings.h"
 #include "docker_states.h"
+#include "group_use.h"
 #include "loop_http.h"
 #include "ob/buf.h"
 #include "ob/clock.h"
@@ -80,10 +81,14 @@ struct container {
     int listings;          /* since it was last seen alive, or checked */
     unsigned listing_no;   /* of the last listing that had it */
     int grace_s;
-    char *id;              /* the engine's, when known */
-    int removals;          /* tries */
-    int64_t not_before_ms; /* of the step's next request */
+    char *id;                            /* the engine's, when known */
+    int removals;                        /* tries */
+    int64_t not_before_ms;               /* of the step's next request */
+    int64_t pulled_at_ms, created_at_ms; /* runtime_end's */
     int64_t started_at_ms;
+    group_use use;        /* as far as it is known; docker_use.c */
+    char *use_group;      /* while that waits for the end; NULL: it does not */
+    int use_fd;           /* of its first process; 0: none */
     json_t *body;         /* of create, until it was created */
     json_t *volumes;      /* names */
     char *gpus;           /* indices, "0,3"; NULL: none */

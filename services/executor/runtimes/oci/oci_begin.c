@@ -163,6 +163,7 @@ static void make(oci_container *c)
     oci *o = c->o;
     ob_error err = { 0 };
     ob_cleanup(oci_config_done) oci_config config = { 0 };
+    c->pulled_at_ms = ob_wall_ms();
     if (make_config(c, &config, &err) < 0) {
         oci_end_failed(c, "%s", err.text);
         return;

@@ -150,12 +150,16 @@ void oci_tell_running(oci_container *c, int64_t started_at_ms)
     if (!c->running_told)
         OCI_ON(c->o)->running(c->run, started_at_ms, OCI_ON(c->o)->arg);
     c->running_told = true;
+    c->created_at_ms = started_at_ms; /* its keeper starts it as soon as it is there */
 }
 
 void oci_tell_end(oci_container *c, const runtime_end *end)
 {
     oci_set_step(c, OCI_STEP_ENDED);
-    OCI_ON(c->o)->exited(c->run, end, OCI_ON(c->o)->arg);
+    runtime_end all = *end;
+    all.pulled_at_ms = c->pulled_at_ms;
+    all.created_at_ms = c->created_at_ms;
+    OCI_ON(c->o)->exited(c->run, &all, OCI_ON(c->o)->arg);
 }
 
 void oci_end_unstarted(oci_container *c, const char *reason)

@@ -70,6 +70,8 @@ static void end_ran(oci_container *c, const oci_state *s)
                                     .oom = oom,
                                     .started_at_ms = s->running_ms,
                                     .stopped_at_ms = s->ended_ms,
+                                    .cpu_ms = s->cpu_ms,
+                                    .peak_bytes = s->peak_bytes,
                                     .reason = oom ? "OutOfMemoryError: Container killed due to "
                                                     "memory usage"
                                                   : NULL });

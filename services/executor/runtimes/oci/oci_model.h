@@ -52,6 +52,7 @@ struct oci_container {
     int grace_s;   /* of the stop that was ordered; -1: none */
     int removals;  /* tries */
     int64_t not_before_ms;
+    int64_t pulled_at_ms, created_at_ms; /* runtime_end's */
     /* Until its keeper was started. */
     json_t *spec, *secrets, *volumes;
     int attempt;

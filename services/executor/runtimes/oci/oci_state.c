@@ -20,14 +20,18 @@ static void take_end(oci_state *s, const char *rest)
 {
     int code = -1, cut = 0;
     long oom = 0;
-    long long ended_ms = 0;
-    if (sscanf(rest, "%d %ld %lld %d", &code, &oom, &ended_ms, &cut) != 4 || code < 0 || code > 255)
+    long long ended_ms = 0, cpu_ms = 0, peak_bytes = 0;
+    int n = sscanf(rest, "%d %ld %lld %d %lld %lld", &code, &oom, &ended_ms, &cut, &cpu_ms,
+                   &peak_bytes);
+    if (n < 4 || code < 0 || code > 255)
         return;
     s->result = OCI_RESULT_END;
     s->code = code;
     s->oom = oom > 0;
     s->ended_ms = ended_ms;
     s->is_cut = cut != 0;
+    s->cpu_ms = cpu_ms;
+    s->peak_bytes = peak_bytes;
 }
 
 static void take_refusal(oci_state *s, const char *rest)

@@ -25,7 +25,8 @@ typedef struct oci_state {
     int code;
     bool oom, is_cut; /* is_cut: output was lost, because the disk took none */
     int64_t ended_ms;
-    bool clean; /* nothing is left but state and output */
+    int64_t cpu_ms, peak_bytes; /* 0: unknown */
+    bool clean;                 /* nothing is left but state and output */
     char why[512];
 } oci_state;
 

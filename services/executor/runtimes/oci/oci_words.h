@@ -40,7 +40,9 @@
 #define OCI_SAID_KEEPER "keeper"   /* <pid> */
 #define OCI_SAID_START "start"     /* the command is about to begin; without it, it has not */
 #define OCI_SAID_RUNNING "running" /* <wall ms> <pid> */
-#define OCI_SAID_END "end"         /* <exit code> <processes killed for memory> <wall ms> <cut> */
+/* <exit code> <processes killed for memory> <wall ms> <cut> <cpu ms> <most bytes of memory>. The
+ * last two are 0 where they are unknown; keepers of an earlier version do not say them. */
+#define OCI_SAID_END "end"
 #define OCI_SAID_LOST "lost"       /* <text>: it may have begun, and has no exit code */
 #define OCI_SAID_REFUSED "refused" /* job|host <text>: it has not begun */
 #define OCI_SAID_STOPPED "stopped" /* it was stopped before it began */

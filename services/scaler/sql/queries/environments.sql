@@ -32,6 +32,16 @@ DELETE FROM ce_status s WHERE ce_id = ANY (:ce_ids) AND NOT EXISTS (
     SELECT 1 FROM instance i WHERE i.ce_id = s.ce_id AND i.state < :OB_INSTANCE_TERMINATED
 );
 
+-- A clock that was set back may come to the time of another point.
+-- name: usage_put
+-- params: USAGE = ce_id bigint[], at_ms bigint[], mcpu bigint[], provisioned_mcpu bigint[],
+--     desired_vcpus int[], max_vcpus int[], instances int[]
+INSERT INTO ce_usage ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (ce_id, at_ms) DO UPDATE
+SET mcpu = excluded.mcpu, provisioned_mcpu = excluded.provisioned_mcpu,
+    desired_vcpus = excluded.desired_vcpus, max_vcpus = excluded.max_vcpus,
+    instances = excluded.instances;
+
 -- instance_id: the instance to interrupt; NULL: the row announces an environment.
 -- name: inbox
 -- columns: INBOX

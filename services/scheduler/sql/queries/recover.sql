@@ -10,12 +10,13 @@ SELECT {{job: CASE WHEN l.waits IS NOT NULL THEN j.dep_ids END}},
     l.job_id, l.idx, l.state, l.run, l.attempt, l.instance_id, l.started_at_ms, l.runnable_at_ms,
     l.flags, l.stop_reason, l.bulk_state, l.bulk_reason, l.ord,
     (extract(epoch FROM now() - l.running_at) * 1000)::bigint AS running_for_ms, l.waits,
-    l.told_at_ms
+    l.told_at_ms, p.placed_at_ms
 FROM (
     SELECT * FROM live WHERE (job_id, idx) > (:after_id, :after_idx)
     ORDER BY job_id, idx LIMIT :rows
 ) l
 JOIN job j ON j.id = l.job_id
+LEFT JOIN placement p ON p.instance_id = l.instance_id AND p.job_id = l.job_id AND p.idx = l.idx
 ORDER BY l.job_id, l.idx;
 
 -- name: class_reasons

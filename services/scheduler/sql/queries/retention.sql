@@ -39,3 +39,17 @@ DELETE FROM job_event WHERE ctid = ANY (ARRAY(
     CROSS JOIN publisher p
     WHERE e.at_ms < :before_ms AND (e.round, e.n) <= (p.round, p.n)
 ));
+
+-- Old points of the first queue behind :after that has any. Its id is NULL behind the last one.
+-- name: past_usage
+-- params: after bigint, before_ms bigint, rows bigint
+-- columns: PAST_USAGE
+WITH first AS (SELECT min(queue_id) AS id FROM queue_usage WHERE queue_id > :after),
+gone AS (
+    DELETE FROM queue_usage WHERE ctid = ANY (ARRAY(
+        SELECT u.ctid FROM queue_usage u JOIN first ON u.queue_id = first.id
+        WHERE u.at_ms < :before_ms ORDER BY u.queue_id, u.at_ms LIMIT :rows
+    ))
+    RETURNING 1
+)
+SELECT id, (SELECT count(*) FROM gone) AS deleted FROM first;

@@ -53,8 +53,9 @@ WITH changed AS (
 )
 {{expect_all: job_id}};
 
+-- Its parameters are the first of placement_insert's.
 -- name: placement_delete
--- params: PLACEMENT_ROW = instance_id text[], job_id uuid[], idx int[], run int[]
+-- params: instance_id text[], job_id uuid[], idx int[], run int[]
 -- columns: none
 WITH changed AS (
     DELETE FROM placement p USING {{rows: m}}
@@ -64,7 +65,8 @@ WITH changed AS (
 {{expect_all: instance_id}};
 
 -- name: placement_insert
--- params: PLACEMENT_ROW
+-- params: PLACEMENT_ROW = instance_id text[], job_id uuid[], idx int[], run int[],
+--     placed_at_ms bigint[]
 INSERT INTO placement ({{names}}) SELECT {{names}} FROM {{rows: m}};
 
 -- name: done_insert
@@ -79,7 +81,9 @@ FROM {{rows: m}};
 -- name: attempt_insert
 -- params: ATTEMPT_ROW = job_id uuid[], idx int[], attempt int[], run int[], instance_id text[],
 --     cluster text[], exit_code int[], container_reason text[], reason text[],
---     started_at_ms bigint[], stopped_at_ms bigint[]
+--     started_at_ms bigint[], stopped_at_ms bigint[], runnable_at_ms bigint[],
+--     placed_at_ms bigint[], pulled_ms int[], created_ms int[], cpu_ms bigint[],
+--     peak_bytes bigint[]
 INSERT INTO attempt ({{names}}) SELECT {{names}} FROM {{rows: m}};
 
 -- name: event_insert
@@ -135,6 +139,22 @@ SELECT queue_id, '{}', counted_at_ms, jobs::bigint[], children::bigint[], counte
 FROM {{rows: m}}
 ON CONFLICT (queue_id) DO UPDATE
 SET jobs = excluded.jobs, children = excluded.children, counted_at_ms = excluded.counted_at_ms;
+
+-- A clock that was set back may come to the time of another point.
+-- name: usage_put
+-- params: USAGE_ROW = queue_id bigint[], at_ms bigint[], mcpu bigint[], placed int[],
+--     waiting int[], succeeded int[], failed int[]
+INSERT INTO queue_usage ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (queue_id, at_ms) DO UPDATE
+SET mcpu = excluded.mcpu, placed = excluded.placed, waiting = excluded.waiting,
+    succeeded = excluded.succeeded, failed = excluded.failed;
+
+-- Those before :before_ms have been read, or nobody waits for them any more.
+-- name: answer_put
+-- params: ANSWER_ROW = before_ms bigint, seq bigint[], at_ms bigint[], body text[]
+WITH gone AS (DELETE FROM answer WHERE at_ms < :before_ms)
+INSERT INTO answer ({{names}}) SELECT {{names}} FROM {{rows: m}}
+ON CONFLICT (seq) DO NOTHING;
 
 -- name: queue_status_put
 -- params: queue_id bigint[], version bigint[]

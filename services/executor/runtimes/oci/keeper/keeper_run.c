@@ -29,6 +29,7 @@
 #include <linux/close_range.h>
 
 #include "../oci_words.h"
+#include "group_use.h"
 #include "keeper_groups.h"
 #include "keeper_lines.h"
 #include "keeper_tree.h"
@@ -497,8 +498,10 @@ static void end(keeper *k)
     int code = WIFSIGNALED(status) ? EXIT_SIGNAL + WTERMSIG(status) : WEXITSTATUS(status);
     long oom = keeper_groups_oom(k->plan->place.group);
     (void)keeper_groups_kill(k->plan->place.group, true);
+    group_use use = group_use_read(GROUP_USE_ROOT, k->plan->place.group);
     bool is_whole = finish_output(k);
-    while (!say(OCI_SAID_END " %d %ld %lld %d", code, oom, (long long)at_ms, !is_whole))
+    while (!say(OCI_SAID_END " %d %ld %lld %d %lld %lld", code, oom, (long long)at_ms, !is_whole,
+                (long long)use.cpu_ms, (long long)use.peak_bytes))
         (void)usleep(RETRY_MS * 1000);
 }
 

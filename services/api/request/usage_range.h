@@ -1,0 +1,25 @@
+/* The common part of GetJobQueueUsage and GetComputeEnvironmentUsage (OpenBatch's own:
+ * docs/access.md): points of use over time. */
+#pragma once
+
+#include "field_tables.h"
+#include "operation.h"
+
+/* Members of both requests. */
+#define USAGE_POINTS_MAX 1000
+#define USAGE_RANGE                                                                                \
+    LONG("startTime"), LONG("endTime"), INT("maxPoints", .min = 1, .max = USAGE_POINTS_MAX)
+
+/* At most one point in each step of from_ms to to_ms, and the last one before. */
+typedef struct usage_range {
+    int64_t from_ms, to_ms, step_ms;
+} usage_range;
+
+/* endTime: now if it is absent; startTime: an hour before. Errors: -EINVAL, the reply is filled. */
+int usage_range_read(const api_request *req, usage_range *ret, api_reply *rep);
+/* The parameters of the statements: of whom, and the range. */
+void usage_range_params(ob_params *p, int64_t id, const usage_range *range);
+/* The answer, with an empty list of points, which is returned (borrowed). */
+json_t *usage_range_answer(const usage_range *range, api_reply *rep);
+/* Thousandths as a number. */
+json_t *usage_vcpus(int64_t mcpu);
