@@ -4,6 +4,7 @@
 #include "launches.h"
 #include "loop.h"
 #include "ob/log.h"
+#include "ob/metrics.h"
 #include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
@@ -62,6 +63,8 @@ static int start(scaler *s, ob_error *err)
         return r;
     s->counters = counters_new(c->redis, redis_password);
     r = ob_health_start(c->common.run_dir, SCALER_NAME, err);
+    if (r == 0)
+        r = ob_metrics_serve(c->common.run_dir, SCALER_NAME, err);
     if (r < 0)
         return r;
     ob_schema_wait(c->pg, "openbatch-scaler-starting", OB_SCHEMA_VERSION);
@@ -75,6 +78,7 @@ static int start(scaler *s, ob_error *err)
 
 static void stop(scaler *s)
 {
+    ob_metrics_stop();
     ob_health_stop();
     retention_stop();
     scaler_forget(s);

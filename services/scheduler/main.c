@@ -6,6 +6,7 @@
 #include "leading.h"
 #include "mass_stops.h"
 #include "ob/log.h"
+#include "ob/metrics.h"
 #include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
@@ -51,6 +52,8 @@ static int make(scheduler *s, ob_error *err)
     if (r == 0)
         r = ob_health_start(s->config.common.run_dir, SCHEDULER_NAME, err);
     if (r == 0)
+        r = ob_metrics_serve(s->config.common.run_dir, SCHEDULER_NAME, err);
+    if (r == 0)
         r = make_bus(s, err);
     if (r == 0)
         ob_schema_wait(s->config.pg, "openbatch-scheduler-starting", OB_SCHEMA_VERSION);
@@ -84,6 +87,7 @@ static void done(scheduler *s)
     free(s->inbox.seqs);
     stops_forget(s);
     free(s->stops.begun);
+    ob_metrics_stop();
     ob_health_stop();
 }
 
