@@ -3,7 +3,8 @@
  * to /healthz; dispatch.c executes requests. Workers share http_common, and the health connection
  * under a lock that no worker waits for.
  *
- * Invariant: every answer except /healthz's needs a valid signature. */
+ * Invariant: every answer except /healthz's needs a valid signature, or, the metrics, their
+ * token. */
 #include "server.h"
 
 #include <civetweb.h>
@@ -17,6 +18,7 @@
 
 #include "dispatch.h"
 #include "listener.h"
+#include "metrics_page.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -101,6 +103,8 @@ static int on_request(struct mg_connection *conn)
     exchange_begin(&x, conn, mg_get_thread_pointer(conn));
     if (asks_for_health(&x))
         return healthz(mg_get_user_data(mg_get_context(conn)), &x);
+    if (metrics_are_asked(&x))
+        return metrics_answer(&x);
 
     api_reply rep = { 0 };
     int r = dispatch(&x, &rep);
