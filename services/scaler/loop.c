@@ -6,6 +6,7 @@
 #include "loop.h"
 
 #include "decision.h"
+#include "environment_metrics.h"
 #include "environments.h"
 #include "incoming.h"
 #include "instances.h"
@@ -117,6 +118,7 @@ static int failed(void *arg, ob_error *err)
 
 static void forget(void *arg)
 {
+    environment_metrics_forget();
     scaler_forget(arg);
 }
 
@@ -128,8 +130,10 @@ static void waiting(void *arg)
 
 static void health(void *arg, bool leads)
 {
-    if (leads)
-        status_health(arg);
+    if (!leads)
+        return;
+    status_health(arg);
+    environment_metrics_post(arg);
 }
 
 ob_lead *scaler_leading(scaler *s)
