@@ -13,6 +13,7 @@
 #include "recover.h"
 #include "report_messages.h"
 #include "round.h"
+#include "round_news.h"
 #include "sweep.h"
 #include "topology.h"
 
@@ -71,6 +72,7 @@ static void forget(void *arg)
     stops_forget(s);
     event_lag_clear(&s->lag);
     queue_metrics_forget();
+    news_forget();
 }
 
 static void health(void *arg, bool leads)
@@ -78,6 +80,7 @@ static void health(void *arg, bool leads)
     (void)leads;
     health_post(arg);
     queue_metrics_post(arg, ob_mono_ms());
+    news_post(arg, ob_mono_ms());
 }
 
 ob_lead *leading_new(scheduler *s)

@@ -15,6 +15,7 @@
 #include "queue_metrics.h"
 #include "report_messages.h"
 #include "retention.h"
+#include "round_news.h"
 #include "scheduler_metrics.h"
 #include "scheduler_store.h"
 #include "sweep.h"
@@ -86,6 +87,7 @@ static void done(scheduler *s)
     engine_effects_done(&s->effects);
     event_lag_clear(&s->lag);
     queue_metrics_forget();
+    news_forget();
     peers_free(s->peers);
     topology_free(s->topology);
     json_decref(s->reports);

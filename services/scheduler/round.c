@@ -20,6 +20,7 @@
 #include "queue_metrics.h"
 #include "recover.h"
 #include "report_messages.h"
+#include "round_news.h"
 #include "scheduler_metrics.h"
 #include "sweep.h"
 #include "topology.h"
@@ -41,6 +42,7 @@ static void note_times(scheduler *s, int64_t whole_us, int64_t engine_us)
     s->times.engine_us[at] = (uint32_t)engine_us;
     ob_metric_observe(&scheduler_metrics[SCHED_ROUND], whole_us);
     ob_metric_observe(&scheduler_metrics[SCHED_ENGINE], engine_us);
+    news_round(s, whole_us, engine_us);
 }
 
 /* Each row is one, or one of each child of a bulk. */

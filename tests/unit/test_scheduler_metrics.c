@@ -1,14 +1,18 @@
-/* What the scheduler counts of queues: from rounds of the engine alone. */
+/* What the scheduler counts of queues, and what its log says of them: from rounds of the engine
+ * alone. */
 #include "unit.h"
 
+#include <fcntl.h>
 
 #include "event_lag.h"
 #include "ob/clock.h"
 #include "ob/json.h"
+#include "ob/log.h"
 #include "ob/message.h"
 #include "publisher.h"
 #include "queue_metrics.h"
 #include "recover.h"
+#include "round_news.h"
 #include "scheduler_metrics.h"
 
 #define QUEUE 7
@@ -63,6 +67,7 @@ static int end(void **state)
     s.engine = NULL;
     engine_effects_done(&s.effects);
     queue_metrics_forget();
+    news_forget();
     ob_metrics_stop();
     return 0;
 }
@@ -219,7 +224,98 @@ static void the_lag_is_what_is_committed_and_not_published(void **state)
     event_lag_clear(&lag);
 }
 
+/* ---- the log --------------------------------------------------------------------------------- */
+
+static char path[40];
+static int saved_stderr;
+
+static int begin_log(void **state)
+{
+    (void)snprintf(path, sizeof(path), "/tmp/ob-test-news-XXXXXX");
+    int fd = mkstemp(path);
+    saved_stderr = dup(STDERR_FILENO);
+    (void)fcntl(fd, F_SETFL, O_APPEND);
+    (void)dup2(fd, STDERR_FILENO);
+    ob_log_init("tester", OB_LOG_INFO);
+    (void)close(fd);
+    return begin(state);
+}
+
+static int end_log(void **state)
+{
+    (void)dup2(saved_stderr, STDERR_FILENO);
+    (void)close(saved_stderr);
+    ob_log_init("tester", OB_LOG_INFO);
+    return unlink(path) + end(state);
+}
+
+/* The lines of this event that were written since the start. */
+static json_t *lines(const char *event)
+{
+    static char line[65536];
+    json_t *found = json_array();
+    FILE *f = fopen(path, "re");
+    assert_non_null(f);
+    while (fgets(line, sizeof(line), f)) {
+        json_auto_t *one = ob_json_read_text(line);
+        if (one && strcmp(ob_json_str(one, "event", ""), event) == 0)
+            (void)json_array_append(found, one);
+    }
+    (void)fclose(f);
+    return found;
+}
+
+static void a_queue_that_is_blocked_is_logged_once(void **state)
+{
+    ob_uuid id = submit(1, 0, 64000, 1);
+    for (int i = 0; i < 20; i++) {
+        make_round();
+        news_post(&s, now_ms);
+    }
+    json_auto_t *blocked = lines("queue.blocked"), *none = lines("queue.unblocked");
+    assert_int_equal(json_array_size(blocked), 1);
+    assert_int_equal(json_array_size(none), 0);
+    const json_t *line = json_array_get(blocked, 0);
+    assert_string_equal(ob_json_str(line, "queue", ""), "night");
+    assert_non_null(strstr(ob_json_str(line, "reason", ""), "MISCONFIGURATION:"));
+    engine_stop(s.engine, &(ob_job_ref){ .id = id, .index = -1 }, true, "enough");
+    make_round();
+    news_post(&s, now_ms);
+    json_auto_t *unblocked = lines("queue.unblocked");
+    assert_int_equal(json_array_size(unblocked), 1);
+    assert_true(ob_json_int(json_array_get(unblocked, 0), "seconds", 0) > 0);
+}
+
+static void slow_rounds_are_logged_and_a_minute_sums_up(void **state)
+{
+    news_post(&s, now_ms);
+    (void)submit(1, 0, 1000, 1);
+    make_round();
+    news_round(&s, NEWS_SLOW_US, 5); /* not more than that */
+    news_round(&s, NEWS_SLOW_US + 1, 7);
+    news_round(&s, NEWS_SLOW_US + 2, 6); /* too soon for another line */
+    json_auto_t *slow = lines("round.slowed"), *soon = lines("minute.ended");
+    assert_int_equal(json_array_size(slow), 1);
+    assert_int_equal(ob_json_int(json_array_get(slow, 0), "us", 0), NEWS_SLOW_US + 1);
+    assert_int_equal(json_array_size(soon), 0);
+    news_post(&s, now_ms + 59000);
+    news_post(&s, now_ms + 60000);
+    json_auto_t *summed = lines("minute.ended");
+    assert_int_equal(json_array_size(summed), 1);
+    const json_t *line = json_array_get(summed, 0);
+    assert_int_equal(ob_json_int(line, "rounds", 0), 3);
+    assert_int_equal(ob_json_int(line, "slowRounds", 0), 2);
+    assert_int_equal(ob_json_int(line, "longestUs", 0), NEWS_SLOW_US + 2);
+    assert_int_equal(ob_json_int(line, "longestEngineUs", 0), 7);
+    assert_int_equal(ob_json_int(line, "started", 0), 3); /* the same round, three times */
+    assert_int_equal(ob_json_int(line, "placed", 0), 1);
+    news_post(&s, now_ms + 120000); /* nothing happened: no line */
+    json_auto_t *later = lines("minute.ended");
+    assert_int_equal(json_array_size(later), 1);
+}
+
 #define COUNT_TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
+#define LOG_TEST(name) cmocka_unit_test_setup_teardown(name, begin_log, end_log)
 
 int main(void)
 {
@@ -230,6 +326,8 @@ int main(void)
         COUNT_TEST(queues_of_one_name_are_counted_together),
         COUNT_TEST(the_series_of_a_queue_go_with_it),
         cmocka_unit_test(the_lag_is_what_is_committed_and_not_published),
+        LOG_TEST(a_queue_that_is_blocked_is_logged_once),
+        LOG_TEST(slow_rounds_are_logged_and_a_minute_sums_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
