@@ -8,6 +8,7 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "providers/instance_dir.h"
 #include "providers/local/provider_local.h"
 
 #define WAIT_MS 20000
@@ -286,6 +287,49 @@ static void dead_executors_and_supervisors_come_back(void **state)
 }
 
 /* Neither a stopped executor nor its stopped supervisor keeps an instance alive. */
+/* It was written last so long ago. */
+static void age_log(int n, int64_t age_s)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/log/executor-i-%017x", home, (unsigned)n);
+    struct timespec at[2] = { { .tv_sec = ob_wall_ms() / 1000 - age_s } };
+    at[1] = at[0];
+    assert_int_equal(utimensat(AT_FDCWD, path, at, 0), 0);
+}
+
+/* The log of an ended instance. */
+static void make_log(int n, int64_t age_s)
+{
+    char path[256];
+    (void)snprintf(path, sizeof(path), "%s/log", home);
+    (void)mkdir(path, 0700);
+    (void)snprintf(path, sizeof(path), "%s/log/executor-i-%017x", home, (unsigned)n);
+    assert_int_equal(mkdir(path, 0700), 0);
+    age_log(n, age_s);
+}
+
+static bool log_is_there(int n)
+{
+    char name[64];
+    (void)snprintf(name, sizeof(name), "log/executor-i-%017x", (unsigned)n);
+    return there(name);
+}
+
+static void logs_of_ended_instances_go_by_number_and_by_age(void **state)
+{
+    const int64_t hour_s = 3600, day_s = 24 * hour_s;
+    for (int n = 0; n < 240; n++)
+        make_log(n, hour_s + n);
+    instance_dir_prune(home);
+    for (int n = 0; n < 240; n++)
+        assert_int_equal(log_is_there(n), n < 200); /* of today */
+    for (int n = 0; n < 200; n++)
+        age_log(n, (n < 20 ? 2 : 40) * day_s + n);
+    instance_dir_prune(home);
+    for (int n = 0; n < 200; n++)
+        assert_int_equal(log_is_there(n), n < 20); /* of the 50 newest, those of this month */
+}
+
 static void what_is_frozen_is_killed(void **state)
 {
     start("i-00000000000000007");
@@ -337,6 +381,7 @@ int main(void)
         cmocka_unit_test(an_older_process_finds_what_was_launched_since),
         cmocka_unit_test(dead_executors_and_supervisors_come_back),
         cmocka_unit_test(what_is_frozen_is_killed),
+        cmocka_unit_test(logs_of_ended_instances_go_by_number_and_by_age),
         cmocka_unit_test(an_interruption_reaches_the_executor),
         cmocka_unit_test(another_architecture_is_refused),
     };
