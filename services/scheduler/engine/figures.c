@@ -1,5 +1,5 @@
-/* What an operator wants to know of queues and shares, from what the engine has anyway (counts.c), so
- * nothing looks at single jobs. Changes nothing. */
+/* What an operator wants to know of queues and shares, from what the engine has anyway (counts.c),
+ * so nothing looks at single jobs. Changes nothing. */
 #include "engine.h"
 
 #include "job_table.h"

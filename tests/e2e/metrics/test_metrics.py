@@ -5,6 +5,10 @@ import json
 import re
 import time
 
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.credentials import Credentials
+from keys import ARN, statement
 from prometheus import MONITORING, ask, page, prometheus, promtool, samples, token_of, value
 from stack import HOLD, frozen, wait_for
 
@@ -31,6 +35,30 @@ def test_metrics_need_their_token(stack, raw):
     )
     assert ask(stack, token=token, method="POST")[0] in (403, 404)
     assert ask(stack, "/metrics/more", token=token)[0] in (403, 404)
+
+
+def test_a_key_sees_no_queues_by_metrics(stack, new_key):
+    """Not even its own: metrics show all queues, and no policy says how much of them it may see.
+    So whatever a key or a session may do, it gets the same answer as a stranger."""
+    one = new_key("one-queue", statement("batch:*", ARN + "job-queue/one"))
+    everything = new_key("everything", statement("*", "*"))
+    session = everything.client("sts").get_session_token()["Credentials"]
+    credentials = [
+        (one.id, one.secret, None),
+        (everything.id, everything.secret, None),
+        (session["AccessKeyId"], session["SecretAccessKey"], session["SessionToken"]),
+    ]
+    stranger = ask(stack)
+    assert stranger[0] == 401
+    for id_secret_token in credentials:
+        for service in ("batch", "openbatch"):
+            for path in ("/metrics", "/metrics/shares"):
+                request = AWSRequest("GET", stack.endpoint + path)
+                signer = SigV4Auth(Credentials(*id_secret_token), service, "us-east-1")
+                signer.add_auth(request)
+                assert ask(stack, path, **dict(request.headers)) == stranger
+        for part in filter(None, id_secret_token):
+            assert ask(stack, token=part) == stranger
 
 
 def test_a_new_token_counts_at_once(stack):
