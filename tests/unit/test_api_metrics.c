@@ -190,6 +190,34 @@ static void of_a_leader_and_a_standby_the_leader_is_shown(void **state)
     ob_metrics_stop();
 }
 
+static void *gather(void *arg)
+{
+    metrics_gather(run_dir, OB_PAGE_METRICS, arg);
+    return NULL;
+}
+
+/* Civetweb gives its workers 100 KiB, of which it and our code have used a third before. A guard
+ * that no large array can jump over ends the test instead of letting it write elsewhere. */
+static void a_worker_has_enough_stack(void **state)
+{
+    process service;
+    pthread_attr_t attr;
+    pthread_t thread;
+    ob_buf out = { 0 };
+    ob_metrics_register(api_metrics, API_METRIC_COUNT);
+    begin_process(&service, "scaler.metrics", HERS "s_n 5\n");
+    assert_int_equal(pthread_attr_init(&attr), 0);
+    assert_int_equal(pthread_attr_setstacksize(&attr, 48 << 10), 0);
+    assert_int_equal(pthread_attr_setguardsize(&attr, 1 << 20), 0);
+    assert_int_equal(pthread_create(&thread, &attr, gather, &out), 0);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    assert_non_null(strstr(out.at, "\ns_n 5\n"));
+    end_process(&service);
+    (void)pthread_attr_destroy(&attr);
+    ob_buf_done(&out);
+    ob_metrics_stop();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -197,6 +225,7 @@ int main(void)
         cmocka_unit_test(what_is_cut_or_of_no_metric_is_left_out),
         cmocka_unit_test(a_service_that_does_not_answer_is_told),
         cmocka_unit_test(of_a_leader_and_a_standby_the_leader_is_shown),
+        cmocka_unit_test(a_worker_has_enough_stack),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

@@ -39,10 +39,11 @@ static int connect_to(const char *run_dir, const char *file)
     return -1;
 }
 
-/* To the end of the answer, which comes when the service closes. */
+/* To the end of the answer, which comes when the service closes. The stack of an HTTP worker is
+ * small (100 KiB, civetweb's own choice). */
 static bool read_all(int fd, ob_buf *out)
 {
-    char part[65536];
+    char part[8192];
     int64_t until_ms = ob_mono_ms() + SERVICE_MS;
     for (;;) {
         ssize_t n = recv(fd, part, sizeof part, 0);
