@@ -168,6 +168,11 @@ static void begin_counters(const env *e)
     (void)ob_metric_with(&scaler_metrics[SCALER_PULL_SECONDS], e->name);
     (void)ob_metric_with(&scaler_metrics[SCALER_PULLS], e->name, "done");
     (void)ob_metric_with(&scaler_metrics[SCALER_PULLS], e->name, "failed");
+    if (!e->managed)
+        return;
+    /* Launches are rare: the rate of one that begins a series is not seen. */
+    (void)ob_metric_with(&scaler_metrics[SCALER_LAUNCHES], e->name, "active");
+    (void)ob_metric_with(&scaler_metrics[SCALER_LAUNCH_SECONDS], e->name);
 }
 
 static void post_environment(const scaler *s, const env *e)
