@@ -19,7 +19,7 @@ RUN apt-get update \
     && apt-get install -y --no-install-recommends ca-certificates libjansson4 librdkafka1 libssl3 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
     && useradd --uid 10001 --user-group --no-create-home --home-dir /var/lib/openbatch openbatch \
-    && install -d -o openbatch -g openbatch /run/openbatch /var/lib/openbatch
+    && install -d -o openbatch -g openbatch /run/openbatch /run/openbatch/standby /var/lib/openbatch
 ENV OPENBATCH_HOME=/var/lib/openbatch OPENBATCH_RUN_DIR=/run/openbatch
 COPY tools/compose/healthy /usr/local/bin/
 USER openbatch

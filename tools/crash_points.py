@@ -58,7 +58,8 @@ NULL_WORD = "services/executor/runtimes/null/null_word.c"
 BUS, BUS_ADMIN = "shared/src/bus_kafka.c", "shared/src/bus_kafka_admin.c"
 DB, DB_CONN, DB_PIPE = "shared/src/db.c", "shared/src/db_conn.c", "shared/src/db_pipe.c"
 FILE, HTTP, CACHE = "shared/src/file.c", "shared/src/http.c", "shared/src/cache.c"
-POINT, HEALTH, SERVICE = "shared/src/point.c", "shared/src/health.c", "shared/src/service.c"
+POINT, SERVICE = "shared/src/point.c", "shared/src/service.c"
+SOCKET = "shared/src/local_socket.c"
 # Durable calls, and the files that may have them.
 RAW = [
     (
@@ -73,10 +74,10 @@ RAW = [
     (r'"COMMIT"', {"shared/src/db_rules.h"}),
     (r"\bcurl_easy_init\(", {HTTP}),
     (r"\bredis\w*Command\w*\(", {CACHE}),
-    # health.c has a socket, which is made again at each start
+    # a socket is made again at each start
     (
         r"(?<!->)\b(rename|link|symlink|unlink|remove)(at2?)?\(",
-        {FILE, SPOOL, INSTANCE_DIR, POINT, HEALTH, IMAGE_FILES, OCI_FOLDER, OWNED} | KEEPER,
+        {FILE, SPOOL, INSTANCE_DIR, POINT, SOCKET, IMAGE_FILES, OCI_FOLDER, OWNED} | KEEPER,
     ),
     (r"\b(fsync|fdatasync|f?truncate)\(", {FILE, SPOOL}),
     (

@@ -95,6 +95,7 @@ suite_format() {
         /usr/bin/python3 tools/include_rules.py || status=1
         /usr/bin/python3 tools/commit_rules.py || status=1
         /usr/bin/python3 tools/log_events.py --check || status=1
+        /usr/bin/python3 tools/metrics.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
         /usr/bin/python3 tools/crash_points.py --check || status=1
         shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{pin,started} tools/compose/setup \

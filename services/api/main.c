@@ -22,6 +22,7 @@
 #include "ob/point.h"
 #include "ob/service.h"
 #include "operations.h"
+#include "request/api_metrics.h"
 #include "request/name_cache.h"
 #include "retention.h"
 
@@ -44,6 +45,10 @@ static const ob_config_field fields[] = {
     { "OPENBATCH_ROOT_KEY_FILE", OB_CONFIG_PATH, AT(root_key_file),
       "${OPENBATCH_HOME}/secrets/root.key",
       "file with two lines, access key id and secret, imported at start" },
+    { "OPENBATCH_METRICS_TOKEN_FILE", OB_CONFIG_PATH, AT(metrics_token_file),
+      "${OPENBATCH_HOME}/secrets/metrics.token",
+      "file with the bearer token for GET /metrics, at least 16 characters; without it there are "
+      "no metrics (metrics.md)" },
     OB_PERMIT_FIELDS(AT(privileged), AT(host_mounts), AT(devices)),
     { "OPENBATCH_INSTANCE_TYPES", OB_CONFIG_PATH, AT(instance_types), "", OB_CATALOG_HELP },
     { "OPENBATCH_LOG_RETENTION_S", OB_CONFIG_INT, AT(log_retention_s), "604800",
@@ -133,6 +138,7 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
     api_ctx ctx = { .config = config };
     bell *b = NULL;
     http_server *http = NULL;
+    ob_metrics_register(api_metrics, API_METRIC_COUNT);
     int r = ob_permits_parse(config->privileged, config->host_mounts, config->devices, &ctx.permits,
                              err);
     if (r == 0)
@@ -169,6 +175,7 @@ static int run(const api_config *config, int *ret_listen, ob_error *err)
     db_pool_free(ctx.pool);
     keys_free(ctx.keys);
     ob_seal_done(&ctx.seal);
+    ob_metrics_stop();
     return r;
 }
 

@@ -39,9 +39,14 @@ static void set_state(attempt *at, attempt_state state)
     };
     static const ob_state_moves moves = { "attempt", state_names, next };
     ob_state_moves_check(&moves, at->run, (int)at->state, (int)state);
+    int64_t run_ms = at->started_at_ms && at->stopped_at_ms > at->started_at_ms
+                         ? at->stopped_at_ms - at->started_at_ms
+                         : 0;
     ob_log(state == ATTEMPT_EXITED ? OB_LOG_INFO : OB_LOG_DEBUG, "run.changed",
-           "{s:s, s:s, s:s, s:i, s:s}", "run", at->run, "from", state_names[at->state], "to",
-           state_names[state], "exitCode", at->exit_code, "reason", at->reason ? at->reason : "");
+           "{s:s, s:s, s:s, s:i, s:s, s:I, s:I}", "run", at->run, "from", state_names[at->state],
+           "to", state_names[state], "exitCode", at->exit_code, "reason",
+           at->reason ? at->reason : "", "startMs", (json_int_t)at->start_ms, "runMs",
+           (json_int_t)run_ms);
     at->state = state;
     at->all->changed = true;
 }
@@ -246,6 +251,7 @@ begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const
         return;
     }
     attempt *at = attempts_add(a, run, ATTEMPT_STARTING);
+    at->ordered_ms = ob_mono_ms();
     if (!target)
         attempt_set_rest(at, REST_CONTAINER);
     at->limit_s = ob_json_int(spec, "timeout", 0);
@@ -358,6 +364,23 @@ void attempts_confirm(attempts *a, const char *run)
     let_go(at);
 }
 
+static void note_start(attempt *at)
+{
+    if (!at->ordered_ms)
+        return;
+    int64_t ms = ob_mono_ms() - at->ordered_ms;
+    at->start_ms = ms > 0 ? ms : 1; /* 0: unknown */
+    at->all->sums.starts++;
+    at->all->sums.start_ms += ms;
+}
+
+void attempts_pulled(attempts *a, bool ok, int64_t took_ms)
+{
+    a->sums.pulls += ok;
+    a->sums.failed_pulls += !ok;
+    a->sums.pull_ms += took_ms;
+}
+
 void attempts_running(attempts *a, const char *run, int64_t started_at_ms)
 {
     attempt *at = attempts_find(a, run);
@@ -375,6 +398,7 @@ void attempts_running(attempts *a, const char *run, int64_t started_at_ms)
     attempt_watch_limit(at);
     if (!is_news)
         return;
+    note_start(at);
     set_state(at, ATTEMPT_RUNNING);
     attempt_touch(at);
 }

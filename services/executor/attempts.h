@@ -51,6 +51,8 @@ typedef struct attempt {
     char *note;            /* what the run must run without, for its reason; NULL: nothing */
     int64_t limit_s;       /* its time limit; 0: none */
     int64_t began_boot_ms; /* boot clock at its start; 0: unknown */
+    int64_t ordered_ms;    /* monotonic; 0: unknown, by an executor before this one */
+    int64_t start_ms;      /* from then until it was RUNNING; 0: unknown */
     bool timed_out;        /* the limit was reached */
     loop_timer limit_timer;
     bool host_ended; /* it was stopped because the instance ends */
@@ -63,6 +65,12 @@ typedef struct attempt {
     UT_hash_handle hh;
 } attempt;
 
+/* Sums since this executor's start, which heartbeats tell. */
+typedef struct attempts_sums {
+    int64_t starts, start_ms; /* runs that became RUNNING; from their orders on */
+    int64_t pulls, failed_pulls, pull_ms;
+} attempts_sums;
+
 typedef struct attempts {
     loop *loop;
     spool *spool;
@@ -71,8 +79,9 @@ typedef struct attempts {
     placement *placement;
     ob_permits permits;
     attempt *table;
-    bool dirty;           /* an attempt has changes to report */
-    bool changed;         /* the set of held runs has changed */
+    bool dirty;   /* an attempt has changes to report */
+    bool changed; /* the set of held runs has changed */
+    attempts_sums sums;
     bool listed;          /* the runtime has listed the containers, so the table is complete */
     bool closing;         /* the instance is ending: nothing starts any more */
     char host_reason[64]; /* statusReason of runs that ended with the instance */
@@ -99,6 +108,7 @@ void attempts_running(attempts *a, const char *run, int64_t started_at_ms);
 void attempts_exited(attempts *a, const char *run, const runtime_end *end);
 void attempts_log_out(attempts *a, const char *run);
 void attempts_removed(attempts *a, const char *run);
+void attempts_pulled(attempts *a, bool ok, int64_t took_ms);
 
 /* For adopt.c: adds a run to the table without telling the runtime. It has output to send. */
 attempt *attempts_add(attempts *a, const char *run, attempt_state state);

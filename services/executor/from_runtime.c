@@ -63,6 +63,11 @@ static void on_unwell(const char *why, void *arg)
         heartbeat_unwell(x->heartbeat, why);
 }
 
+static void on_pulled(bool ok, int64_t took_ms, void *arg)
+{
+    attempts_pulled(&((executor *)arg)->attempts, ok, took_ms);
+}
+
 static void on_purged(void *arg)
 {
     executor *x = arg;
@@ -130,6 +135,7 @@ runtime_callbacks from_runtime(executor *x)
                                 .listed = on_listed,
                                 .engine = on_engine,
                                 .unwell = on_unwell,
+                                .pulled = on_pulled,
                                 .purged = on_purged,
                                 .arg = x };
 }

@@ -165,6 +165,23 @@ static int send(heartbeat *h, ob_point point, const char *type, ob_buf *t, void 
     return r;
 }
 
+/* For the scaler's metrics. */
+static void add_figures(ob_buf *t, const attempts *a)
+{
+    int64_t by_state[ATTEMPT_CONFIRMED + 1] = { 0 };
+    const attempts_sums *s = &a->sums;
+    for (const attempt *at = a->table; at; at = at->hh.next)
+        by_state[at->state]++;
+    ob_buf_addf(t, ",\"figures\":{\"starting\":%" PRId64 ",\"running\":%" PRId64,
+                by_state[ATTEMPT_STARTING], by_state[ATTEMPT_RUNNING]);
+    add_number(t, "starts", s->starts);
+    add_number(t, "startMs", s->start_ms);
+    add_number(t, "pulls", s->pulls);
+    add_number(t, "failedPulls", s->failed_pulls);
+    add_number(t, "pullMs", s->pull_ms);
+    ob_buf_str(t, "}");
+}
+
 static void beat(heartbeat *h)
 {
     attempts *a = h->config.attempts;
@@ -181,6 +198,7 @@ static void beat(heartbeat *h)
         add_join(h, &t);
     }
     add_text(&t, "digest", h->digest);
+    add_figures(&t, a);
     add_unwell(h, &t);
     (void)send(h, OB_POINT_EXECUTOR_HEARTBEAT, "heartbeat", &t, NULL);
 }

@@ -128,6 +128,7 @@ instance *envs_add_instance(scaler *s,
     in->state = OB_INSTANCE_LAUNCHING;
     in->since_ms = in->idle_since_ms = now_ms;
     in->held = -1;
+    in->figures.known = true; /* nothing has run there yet */
     if (launch->type && launch->type->may_fail)
         (void)instance_set_prospect(in, PROSPECT_MAY_FAIL);
     HASH_ADD_STR(s->instances, id, in);

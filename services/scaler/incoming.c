@@ -5,6 +5,7 @@
 
 #include <string.h>
 
+#include "environment_metrics.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -69,6 +70,7 @@ static void on_execution(scaler *s, const ob_bus_msg *msg, const char *type, jso
         heard_of(in); /* it registered when nobody listened: a heartbeat comes after that */
         int64_t count = ob_json_int(body, "count", -1);
         in->held = count < 0 ? -1 : count;
+        environment_metrics_heard(s, in, body);
     } else if (!strcmp(type, "interrupted")) {
         int64_t in_ms = ob_json_int(body, "in", 0);
         if (in->notice != NOTICE_TAKEN)

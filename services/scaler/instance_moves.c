@@ -4,6 +4,7 @@
 
 #include "announce.h"
 #include "decide/env_types.h"
+#include "environment_metrics.h"
 #include "environments.h"
 #include "ob/clock.h"
 #include "ob/log.h"
@@ -25,6 +26,7 @@ static void moved(scaler *s, instance *in, ob_instance_state to, const char *rea
     ob_info("instance.changed", "{s:s, s:I, s:s, s:s, s:s, s:s*}", "instance", in->id, "ce",
             (json_int_t)in->ce_id, "type", in->type, "from", ob_instance_state_name(in->state),
             "to", ob_instance_state_name(to), "reason", reason);
+    environment_metrics_move(s, in, to, now_ms);
     instance_set_state(in, to, now_ms);
     s->dirty = true;
 }

@@ -58,6 +58,13 @@ typedef enum instance_placements {
     PLACEMENTS_NONE,      /* looked up */
 } instance_placements;
 
+/* What its heartbeats told for metrics: runs by state, and sums since its executor's start. */
+typedef struct instance_figures {
+    bool known; /* false: the next sums are not added, but what comes after them */
+    bool unwell;
+    int64_t starting, running, starts, start_ms, pulls, failed_pulls, pull_ms;
+} instance_figures;
+
 /* How long it has been silent (silence.h). */
 typedef struct instance_silence {
     int64_t ms; /* time without a message while the link worked */
@@ -96,6 +103,7 @@ typedef struct instance {
     int64_t held; /* runs that it still has, by its last heartbeat; -1: unknown */
     bool beat;    /* heard since heartbeats were last noted in Redis */
     instance_silence silence;
+    instance_figures figures;
 
     instance_notice notice;
     int64_t notice_in_ms;     /* when the instance ends, according to the last report */
@@ -113,7 +121,8 @@ typedef struct instance {
     size_t n_plan;
 
     /* Its end, DRAINING or LOST. */
-    bool has_deadline; /* instance.deadline_at is set */
+    bool has_deadline;    /* instance.deadline_at is set */
+    const char *end_code; /* why it ends, or its launch (docs/metrics.md); a literal, or NULL */
     instance_placements placements;
     int64_t flush_ms;    /* time with PLACEMENTS_NONE while the link worked */
     int64_t asked_at_ms; /* when the end was tried last */

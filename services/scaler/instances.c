@@ -26,8 +26,10 @@ static int find_lost(scaler *s, int64_t heard_ms, ob_error *err)
     for (instance *in = s->instances; in; in = in->hh.next) {
         if (in->state != OB_INSTANCE_ACTIVE && in->state != OB_INSTANCE_DRAINING)
             continue;
-        if (silence_turn(s, in, heard_ms))
+        if (silence_turn(s, in, heard_ms)) {
+            in->end_code = "silent";
             id_list_add(&list, in->id);
+        }
     }
     char reason[64];
     (void)snprintf(reason, sizeof(reason), "silent for %lld ms",
@@ -73,8 +75,12 @@ static int end_overdue(scaler *s, int64_t now_ms, ob_error *err)
     if (list.n == 0)
         return 0;
     int r = store_overdue(ob_leader_db(s->leader), list.ids, list.n, &overdue, err);
-    for (int i = 0; r == 0 && i < PQntuples(overdue); i++)
+    for (int i = 0; r == 0 && i < PQntuples(overdue); i++) {
+        instance *in = scaler_instance(s, PQgetvalue(overdue, i, OVERDUE_ID));
+        if (in)
+            in->end_code = "overdue";
         id_list_add(&late, PQgetvalue(overdue, i, OVERDUE_ID));
+    }
     return r < 0 ? r
                  : moves_advance(s, &late, BIT(OB_INSTANCE_DRAINING), OB_INSTANCE_LOST,
                                  "the time for its running jobs is over", err);

@@ -8,6 +8,7 @@
 
 #include "announce.h"
 #include "decide/env_types.h"
+#include "environment_metrics.h"
 #include "environments.h"
 #include "instance_moves.h"
 #include "ob/log.h"
@@ -19,6 +20,7 @@ static int
 end_launch(scaler *s, instance *in, int why, const char *text, int64_t now_ms, ob_error *err)
 {
     env *e = scaler_env(s, in->ce_id);
+    in->end_code = environment_metrics_refused(s, why);
     if (e && why == -ENOSPC)
         env_types_refuse(e, in->type, now_ms);
     if (e && why == -EINVAL && !e->invalid)
@@ -67,8 +69,10 @@ static int provide(scaler *s, instance *in, const char *salt, int64_t now_ms, ob
     in->retry_at_ms = now_ms + RETRY_MS;
     ob_warn("launch.failed", "{s:s, s:s, s:s}", "instance", in->id, "type", in->type, "error",
             said.text);
-    if ((r != -ENOSPC && r != -EINVAL) || in->state != OB_INSTANCE_LAUNCHING)
+    if ((r != -ENOSPC && r != -EINVAL) || in->state != OB_INSTANCE_LAUNCHING) {
+        (void)environment_metrics_refused(s, r);
         return 0;
+    }
     return end_launch(s, in, r, said.text, now_ms, err);
 }
 
@@ -282,6 +286,8 @@ static int take_failures(scaler *s, int64_t now_ms, ob_error *err)
         int error = in->fate_error;
         ob_cleanup(ob_freep) char *text = ob_take(in->fate_text);
         (void)instance_set_fate(in, FATE_OPEN, 0, NULL);
+        if (!launching)
+            in->end_code = "gone";
         if (launching)
             r = end_launch(s, in, error, text, now_ms, err);
         else if (in->state == OB_INSTANCE_ACTIVE || in->state == OB_INSTANCE_DRAINING)
@@ -323,8 +329,10 @@ static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
     int64_t set_ms = s->config.register_ms;
     int64_t limit_ms = set_ms > 0 ? set_ms : s->provider->ops->register_ms;
     for (instance *in = s->instances; in; in = in->hh.next)
-        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > limit_ms)
+        if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > limit_ms) {
+            in->end_code = "not_registered";
             id_list_add(&list, in->id);
+        }
     return moves_advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
                          "its executor did not register in time", err);
 }

@@ -6,6 +6,7 @@
 #include "loop.h"
 
 #include "decision.h"
+#include "environment_metrics.h"
 #include "environment_usage.h"
 #include "environments.h"
 #include "incoming.h"
@@ -121,6 +122,7 @@ static int failed(void *arg, ob_error *err)
 
 static void forget(void *arg)
 {
+    environment_metrics_forget();
     scaler_forget(arg);
 }
 
@@ -132,8 +134,10 @@ static void waiting(void *arg)
 
 static void health(void *arg, bool leads)
 {
-    if (leads)
-        status_health(arg);
+    if (!leads)
+        return;
+    status_health(arg);
+    environment_metrics_post(arg);
 }
 
 ob_lead *scaler_leading(scaler *s)

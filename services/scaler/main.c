@@ -1,14 +1,17 @@
 /* openbatch-scaler: creates its parts, runs the loop, destroys them. Owns all of them. Main
  * thread. */
+#include "environment_metrics.h"
 #include "incoming.h"
 #include "launches.h"
 #include "loop.h"
 #include "ob/log.h"
+#include "ob/metrics.h"
 #include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
 #include "providers/providers.h"
 #include "retention.h"
+#include "scaler_metrics.h"
 #include "scaler_store.h"
 #include "silence.h"
 #include "unmanaged.h"
@@ -62,6 +65,9 @@ static int start(scaler *s, ob_error *err)
         return r;
     s->counters = counters_new(c->redis, redis_password);
     r = ob_health_start(c->common.run_dir, SCALER_NAME, err);
+    ob_metrics_register(scaler_metrics, SCALER_METRIC_COUNT);
+    if (r == 0)
+        r = ob_metrics_serve(c->common.run_dir, SCALER_NAME, err);
     if (r < 0)
         return r;
     ob_schema_wait(c->pg, "openbatch-scaler-starting", OB_SCHEMA_VERSION);
@@ -75,9 +81,11 @@ static int start(scaler *s, ob_error *err)
 
 static void stop(scaler *s)
 {
+    ob_metrics_stop();
     ob_health_stop();
     retention_stop();
     scaler_forget(s);
+    environment_metrics_forget();
     ob_lead_free(s->lead);
     ob_leader_free(s->leader);
     ob_bus_free(s->bus);

@@ -15,6 +15,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "scaler_metrics.h"
 #include "scaler_store.h"
 #include "shortages.h"
 
@@ -30,6 +31,7 @@ int status_sweep_inbox(scaler *s, int64_t now_ms, ob_error *err)
     s->swept_at_ms = now_ms;
     s->n_inbox = 0;
     int n = PQntuples(res);
+    ob_metric_put(&scaler_metrics[SCALER_INBOX], n, SCALER_NAME);
     if (n == 0)
         return 0;
     /* The rows of the inbox are read first, so the data that they name is at least as new. */

@@ -7,6 +7,7 @@
 #include "ob/text.h"
 #include "publisher.h"
 #include "round.h"
+#include "scheduler_metrics.h"
 
 #define STUCK_MS 30000 /* the publisher looks every 5 s */
 
@@ -41,13 +42,31 @@ static void post_publisher(const scheduler *s)
     ob_health_info("eventsSkipped", json_integer((json_int_t)publisher_skipped(s->publisher)));
 }
 
-void health_post(const scheduler *s)
+/* The same for Prometheus; without an engine it knows of nothing. */
+static void post_metrics(scheduler *s, const engine_stats *stats)
+{
+    ob_metric *m = scheduler_metrics;
+    ob_series_set(ob_metric_only(&m[SCHED_CLASSES]), (int64_t)stats->classes);
+    ob_series_set(ob_metric_only(&m[SCHED_UNWELL]), (int64_t)stats->unwell);
+    ob_series_set(ob_metric_only(&m[SCHED_HELD]), (int64_t)stats->held);
+    ob_series_set(ob_metric_only(&m[SCHED_PUBLISHED]), (int64_t)publisher_count(s->publisher));
+    ob_series_set(ob_metric_only(&m[SCHED_PUBLISHER_STUCK]), publisher_stuck_ms(s->publisher));
+    ob_series_set(ob_metric_only(&m[SCHED_PUBLISHER_LAG]),
+                  event_lag_after(&s->lag, publisher_round(s->publisher)));
+    ob_metric_put(&m[SCHED_REFUSED], (int64_t)s->ignored_messages, SCHEDULER_NAME, "ignored");
+    ob_metric_put(&m[SCHED_REFUSED], (int64_t)s->forged_messages, SCHEDULER_NAME, "forged");
+    ob_metric_put(&m[SCHED_REFUSED], (int64_t)s->repeated_messages, SCHEDULER_NAME, "repeated");
+}
+
+void health_post(scheduler *s)
 {
     engine_stats stats = { 0 };
     post_publisher(s);
+    if (s->engine)
+        engine_stats_get(s->engine, &stats);
+    post_metrics(s, &stats);
     if (!s->engine)
         return;
-    engine_stats_get(s->engine, &stats);
     uint64_t window = s->times.count < ROUND_WINDOW ? s->times.count : ROUND_WINDOW;
     ob_health_info("epoch", json_integer(s->epoch));
     ob_health_info("round", json_integer(ob_leader_round(s->leader)));

@@ -3,5 +3,5 @@
 
 #include "scheduler.h"
 
-/* Reports everything; once a second is enough. */
-void health_post(const scheduler *s);
+/* Reports everything, also as metrics; once a second is enough. */
+void health_post(scheduler *s);

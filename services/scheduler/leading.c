@@ -5,12 +5,15 @@
 
 #include "health_figures.h"
 #include "mass_stops.h"
+#include "ob/clock.h"
 #include "ob/topics.h"
 #include "peers.h"
 #include "publisher.h"
+#include "queue_metrics.h"
 #include "recover.h"
 #include "report_messages.h"
 #include "round.h"
+#include "round_news.h"
 #include "sweep.h"
 #include "topology.h"
 
@@ -67,12 +70,17 @@ static void forget(void *arg)
     reports_forget(s);
     sweep_inbox_forget(s);
     stops_forget(s);
+    event_lag_clear(&s->lag);
+    queue_metrics_forget();
+    news_forget();
 }
 
 static void health(void *arg, bool leads)
 {
     (void)leads;
     health_post(arg);
+    queue_metrics_post(arg, ob_mono_ms());
+    news_post(arg, ob_mono_ms());
 }
 
 ob_lead *leading_new(scheduler *s)

@@ -6,13 +6,17 @@
 #include "leading.h"
 #include "mass_stops.h"
 #include "ob/log.h"
+#include "ob/metrics.h"
 #include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
 #include "peers.h"
 #include "publisher.h"
+#include "queue_metrics.h"
 #include "report_messages.h"
 #include "retention.h"
+#include "round_news.h"
+#include "scheduler_metrics.h"
 #include "scheduler_store.h"
 #include "sweep.h"
 #include "topology.h"
@@ -50,6 +54,9 @@ static int make(scheduler *s, ob_error *err)
         r = ob_seal_load(&s->seal, s->config.seal_key_file, err);
     if (r == 0)
         r = ob_health_start(s->config.common.run_dir, SCHEDULER_NAME, err);
+    ob_metrics_register(scheduler_metrics, SCHED_METRIC_COUNT);
+    if (r == 0)
+        r = ob_metrics_serve(s->config.common.run_dir, SCHEDULER_NAME, err);
     if (r == 0)
         r = make_bus(s, err);
     if (r == 0)
@@ -78,12 +85,16 @@ static void done(scheduler *s)
     ob_seal_done(&s->seal);
     engine_free(s->engine);
     engine_effects_done(&s->effects);
+    event_lag_clear(&s->lag);
+    queue_metrics_forget();
+    news_forget();
     peers_free(s->peers);
     topology_free(s->topology);
     json_decref(s->reports);
     free(s->inbox.seqs);
     stops_forget(s);
     free(s->stops.begun);
+    ob_metrics_stop();
     ob_health_stop();
 }
 

@@ -15,6 +15,7 @@
 #include "ob/message.h"
 #include "ob/text.h"
 #include "peers_internal.h"
+#include "scheduler_metrics.h"
 
 #define ARRIVES_MS 1500    /* a message that no heartbeat shows within this time is lost */
 #define PARTS_MAX 256      /* of a registration: limits what is stored for one executor */
@@ -58,8 +59,10 @@ void peers_free(peers *p)
     free(p);
 }
 
-static void owe_sync(peers *p, peer *it)
+/* why: a label's value (docs/metrics.md). */
+static void owe_sync(peers *p, peer *it, const char *why)
 {
+    ob_series_add(ob_metric_with(&scheduler_metrics[SCHED_SYNCS], why), 1);
     it->sync_owed = true;
     p->n_sync_owed++;
 }
@@ -91,7 +94,7 @@ void peers_put(peers *p,
         (void)snprintf(it->id, sizeof(it->id), "%s", id);
         HASH_ADD_STR(p->all, id, it);
         if (state != OB_INSTANCE_LAUNCHING)
-            owe_sync(p, it);
+            owe_sync(p, it, "new");
     }
     if (state == OB_INSTANCE_DRAINING && it->state != state)
         it->drained_owed = true;
@@ -151,7 +154,7 @@ bool peers_fresh(peers *p, const char *id, int64_t seen_epoch, int64_t epoch)
     if (seen_epoch >= epoch || !it)
         return true;
     if (!it->sync_owed)
-        owe_sync(p, it);
+        owe_sync(p, it, "epoch");
     return false;
 }
 
@@ -202,7 +205,7 @@ bool peers_current(peers *p, const char *id, const char *session)
     if (it->session[0] && strcmp(it->session, session) == 0)
         return true;
     if (!it->sync_owed && ob_mono_ms() - it->synced_at_ms >= SYNC_EVERY_MS)
-        owe_sync(p, it);
+        owe_sync(p, it, "session");
     return false;
 }
 
@@ -221,7 +224,7 @@ void peers_sync_all(peers *p)
 {
     for (peer *it = p->all; it; it = it->hh.next) {
         if (it->state != OB_INSTANCE_LAUNCHING && it->state < OB_INSTANCE_TERMINATED)
-            owe_sync(p, it);
+            owe_sync(p, it, "reconcile");
     }
 }
 
@@ -312,7 +315,7 @@ void peers_compare(scheduler *s)
             ob_info("executor.differed", "{s:s, s:I, s:I}", "instance", it->id, "seq",
                     (json_int_t)it->seq, "last", (json_int_t)it->heard_seq);
             it->mismatches = 0;
-            owe_sync(s->peers, it);
+            owe_sync(s->peers, it, "differs");
         }
     }
 }

@@ -39,6 +39,7 @@ struct publisher {
     int64_t wanted_epoch;
     bool kicked, stopping;
     atomic_uint_fast64_t count, skipped;
+    atomic_int_fast64_t published_round;
     atomic_int_fast64_t moved_at_ms; /* if events wait, they have waited since then */
 
     /* The thread's own. */
@@ -166,6 +167,7 @@ static int begin(publisher *p, int64_t epoch, ob_error *err)
         r = store_watermark(p->db, &p->round, &p->n, &topic_end, err);
     if (r < 0)
         return r;
+    atomic_store(&p->published_round, p->round > 0 ? p->round - 1 : 0); /* perhaps a part of it */
     if (sum_of_ends(p) < topic_end)
         replay(p, "the topic is shorter than it was");
     p->epoch = epoch;
@@ -319,6 +321,8 @@ static int publish_batch(publisher *p, ob_error *err)
 
     p->round = ob_col_int(events, rows - 1, EVENT_ROUND, 0);
     p->n = (int32_t)ob_col_int(events, rows - 1, EVENT_N, 0);
+    /* After a full batch more of the same round may follow. */
+    atomic_store(&p->published_round, rows == BATCH_ROWS ? p->round - 1 : p->round);
     r = store_move_watermark(p->db, p->epoch, p->round, p->n, sum_of_ends(p), err);
     if (r == 0)
         atomic_store(&p->moved_at_ms, ob_mono_ms());
@@ -488,6 +492,11 @@ void publisher_kick(publisher *p)
 uint64_t publisher_count(publisher *p)
 {
     return atomic_load(&p->count);
+}
+
+int64_t publisher_round(publisher *p)
+{
+    return atomic_load(&p->published_round);
 }
 
 uint64_t publisher_skipped(publisher *p)

@@ -16,6 +16,8 @@ void publisher_kick(publisher *p);
 uint64_t publisher_count(publisher *p);
 /* Events that were too large to be sent at all, since the start. Any thread. */
 uint64_t publisher_skipped(publisher *p);
+/* The last round whose events are all published, as far as this process knows. Any thread. */
+int64_t publisher_round(publisher *p);
 /* The time for which publishing has made no progress while it leads: nothing published, although
  * something waits. Any thread. */
 int64_t publisher_stuck_ms(publisher *p);

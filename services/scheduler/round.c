@@ -17,8 +17,11 @@
 #include "peers.h"
 #include "placement_messages.h"
 #include "publisher.h"
+#include "queue_metrics.h"
 #include "recover.h"
 #include "report_messages.h"
+#include "round_news.h"
+#include "scheduler_metrics.h"
 #include "sweep.h"
 #include "topology.h"
 
@@ -37,6 +40,18 @@ static void note_times(scheduler *s, int64_t whole_us, int64_t engine_us)
     size_t at = s->times.count++ % ROUND_WINDOW;
     s->times.whole_us[at] = (uint32_t)whole_us;
     s->times.engine_us[at] = (uint32_t)engine_us;
+    ob_metric_observe(&scheduler_metrics[SCHED_ROUND], whole_us);
+    ob_metric_observe(&scheduler_metrics[SCHED_ENGINE], engine_us);
+    news_round(s, whole_us, engine_us);
+}
+
+/* Each row is one, or one of each child of a bulk. */
+static int64_t count_events(const engine_effects *effects)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < effects->n_events; i++)
+        n += (int64_t)effects->events[i].idx_hi - effects->events[i].idx_lo + 1;
+    return n;
 }
 
 static int cmp_u32(const void *a, const void *b)
@@ -73,6 +88,7 @@ static bool withdraw(scheduler *s)
     if (n == 0)
         return false;
     s->withdrawn++;
+    ob_series_add(ob_metric_with(&scheduler_metrics[SCHED_REPEATED], "withdrawn"), 1);
     ob_info("round.withdrawn", "{s:I, s:I}", "placements", (json_int_t)n, "left",
             (json_int_t)effects->n_placement_insert);
     return true;
@@ -125,6 +141,8 @@ static int run(scheduler *s, ob_error *err)
     reports_forget(s);
     placements_send(s, out.specs);
     demand_send(s);
+    queue_metrics_count(s);
+    event_lag_add(&s->lag, ob_leader_round(s->leader), count_events(&s->effects));
     if (s->effects.n_events > 0)
         publisher_kick(s->publisher);
     commit_output_done(&out);
@@ -177,5 +195,6 @@ int round_again(scheduler *s, ob_error *err)
 {
     /* Memory and tables differ: PostgreSQL is right. */
     s->reloads++;
+    ob_series_add(ob_metric_with(&scheduler_metrics[SCHED_REPEATED], "reloaded"), 1);
     return recover_load(s, err);
 }

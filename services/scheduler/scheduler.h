@@ -7,6 +7,7 @@
 
 #include "commit.h"
 #include "engine/engine.h"
+#include "event_lag.h"
 #include "ob/bus.h"
 #include "ob/config.h"
 #include "ob/lead.h"
@@ -75,6 +76,7 @@ typedef struct scheduler {
         *reports; /* executors' messages since the last commit, to be fed again after a failure */
     size_t reports_fed; /* how many of them the engine has seen */
     round_times times;
+    event_lag lag;
     ob_probe probe;
     bool fence_owed;     /* FENCE must be written to every placements partition */
     bool reconcile_owed; /* positions were lost: reconcile now */

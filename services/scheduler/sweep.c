@@ -11,6 +11,7 @@
 #include "ob/rows.h"
 #include "ob/topics.h"
 #include "peers.h"
+#include "scheduler_metrics.h"
 #include "scheduler_store.h"
 #include "topology.h"
 
@@ -96,6 +97,7 @@ int sweep_inbox(scheduler *s, ob_error *err)
     int r = store_inbox(s->db, INBOX_MAX, &res, err);
     if (r < 0)
         return r;
+    ob_metric_put(&scheduler_metrics[SCHED_INBOX], PQntuples(res), SCHEDULER_NAME);
     want_named(s, res);
     r = topology_refresh(s, err);
     ended_dependencies *deps = NULL;

@@ -1,18 +1,11 @@
-/* A service's health: its own reports, and the socket that serves them. Owns the socket's path and
- * one thread. Never checks a dependency itself: only the service's own work shows whether it
- * answers. One lock for all of the state; functions may be called from any thread. */
-#include <errno.h>
-#include <fcntl.h>
-#include <poll.h>
+/* A service's health: its own reports, and the socket that serves them. Never checks a dependency
+ * itself: only the service's own work shows whether it answers. One lock for all of the state;
+ * functions may be called from any thread. */
 #include <pthread.h>
-#include <stdio.h>
 #include <string.h>
-#include <sys/eventfd.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
 #include <unistd.h>
 
+#include "local_socket.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
@@ -20,7 +13,6 @@
 #include "service_internal.h"
 
 #define BEAT_SILENCE_MS 10000
-#define WRITE_TIMEOUT_S 1
 
 static struct {
     pthread_mutex_t lock;
@@ -28,12 +20,8 @@ static struct {
     json_t *info;
     int64_t last_beat_ms; /* 0: no heartbeat of a loop yet */
     bool has_leader, leader;
-
-    bool serving;
-    pthread_t thread;
-    int listen_fd, stop_fd;
-    char path[sizeof(((struct sockaddr_un *)0)->sun_path)];
-} health = { .lock = PTHREAD_MUTEX_INITIALIZER, .listen_fd = -1, .stop_fd = -1 };
+    local_socket *socket; /* of the thread that starts and stops it */
+} health = { .lock = PTHREAD_MUTEX_INITIALIZER };
 
 void ob_health_beat(void)
 {
@@ -128,95 +116,21 @@ static void answer(int fd)
         return;
     size_t len = strlen(text);
     text[len++] = '\n'; /* over the NUL: the length is known */
-    const struct timeval limit = { .tv_sec = WRITE_TIMEOUT_S };
-    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit));
-    for (size_t at = 0; at < len;) {
-        ssize_t n = send(fd, text + at, len - at, MSG_NOSIGNAL);
-        if (n < 0 && errno == EINTR)
-            continue;
-        if (n <= 0)
-            return;
-        at += (size_t)n;
-    }
-}
-
-static void *serve(void *unused)
-{
-    for (;;) {
-        struct pollfd fds[2] = { { .fd = health.listen_fd, .events = POLLIN },
-                                 { .fd = health.stop_fd, .events = POLLIN } };
-        if (poll(fds, 2, -1) < 0 && errno != EINTR)
-            return NULL;
-        if (fds[1].revents)
-            return NULL;
-        if (!fds[0].revents)
-            continue;
-        int fd = accept4(health.listen_fd, NULL, NULL, SOCK_CLOEXEC);
-        if (fd >= 0) {
-            answer(fd);
-            (void)close(fd);
-        } else if (errno == EMFILE || errno == ENFILE) {
-            (void)poll(&fds[1], 1, 100); /* not a busy loop while descriptors are out */
-        }
-    }
-}
-
-static void close_fds(void)
-{
-    if (health.listen_fd >= 0)
-        (void)close(health.listen_fd);
-    if (health.stop_fd >= 0)
-        (void)close(health.stop_fd);
-    health.listen_fd = health.stop_fd = -1;
-}
-
-static int listen_at(const char *path, ob_error *err)
-{
-    struct sockaddr_un address = { .sun_family = AF_UNIX };
-    memcpy(address.sun_path, path, strlen(path) + 1);
-    health.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-    health.stop_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
-    if (health.listen_fd < 0 || health.stop_fd < 0)
-        return ob_fail(err, errno, "health socket: %s", strerror(errno));
-    /* A killed predecessor leaves its socket behind. */
-    if (unlink(path) < 0 && errno != ENOENT)
-        return ob_fail(err, errno, "%s: %s", path, strerror(errno));
-    if (bind(health.listen_fd, (struct sockaddr *)&address, sizeof(address)) < 0 ||
-        chmod(path, 0600) < 0 || listen(health.listen_fd, 16) < 0)
-        return ob_fail(err, errno, "%s: %s", path, strerror(errno));
-    return 0;
+    local_socket_send(fd, text, len);
 }
 
 int ob_health_start(const char *run_dir, const char *name, ob_error *err)
 {
-    if (health.serving)
+    if (health.socket)
         return ob_fail(err, EALREADY, "the health socket is open already");
-    int n = snprintf(health.path, sizeof(health.path), "%s/%s.health", run_dir, name);
-    if (n < 0 || (size_t)n >= sizeof(health.path))
-        return ob_fail(err, ENAMETOOLONG, "%s is too long for a unix socket", run_dir);
-    int r = listen_at(health.path, err);
-    if (r == 0) {
-        int e = pthread_create(&health.thread, NULL, serve, NULL);
-        if (e)
-            r = ob_fail(err, e, "health thread: %s", strerror(e));
-    }
-    if (r < 0)
-        close_fds();
-    else
-        health.serving = true;
-    return r;
+    ob_cleanup(ob_freep) char *file = ob_strf("%s.health", name);
+    return local_socket_start(run_dir, file, answer, &health.socket, err);
 }
 
 void ob_health_stop(void)
 {
-    if (health.serving) {
-        uint64_t one = 1;
-        (void)!write(health.stop_fd, &one, sizeof(one));
-        (void)pthread_join(health.thread, NULL);
-        (void)unlink(health.path);
-        close_fds();
-        health.serving = false;
-    }
+    local_socket_stop(health.socket);
+    health.socket = NULL;
     (void)pthread_mutex_lock(&health.lock);
     json_decref(health.depends);
     json_decref(health.info);

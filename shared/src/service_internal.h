@@ -1,4 +1,4 @@
-/* Shared by service.c and health.c. */
+/* Shared by service.c, health.c and metrics_process.c. */
 #pragma once
 
 /* The name given to ob_service_init. */

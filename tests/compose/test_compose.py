@@ -8,6 +8,7 @@ import ssl
 import subprocess
 import sys
 import time
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -241,6 +242,22 @@ def test_50_children_survive_the_death_of_every_container(composed, work, queues
     successes = f"FROM attempt WHERE job_id = '{job}' AND exit_code = 0"
     assert composed.sql(f"SELECT count(*), count(DISTINCT idx) {successes}") == [["50", "50"]]
     assert composed.sql("SELECT count(*) FROM inbox") == [["0"]]
+
+
+def test_the_api_finds_the_metrics_of_the_others(composed):
+    """The services are different users in different containers; the metrics have one page."""
+    token = docker(
+        "exec", composed.id("api"), "cat", "/var/lib/openbatch/secrets/metrics.token"
+    ).strip()
+    request = urllib.request.Request(
+        f"http://127.0.0.1:{composed.port}/metrics", headers={"Authorization": f"Bearer {token}"}
+    )
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        text = answer.read().decode()
+    for service in ("scheduler", "scaler"):
+        assert f'openbatch_service_up{{service="{service}"}} 1\n' in text
+        assert f'openbatch_healthy{{service="{service}"}} 1\n' in text
+        assert f'openbatch_leader{{role="{service}"}} 1\n' in text
 
 
 def test_a_crash_needs_nobody(composed, work, queues):

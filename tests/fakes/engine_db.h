@@ -35,6 +35,8 @@ void engine_db_clock(engine_db *db, int64_t steady_ms);
 void engine_db_apply(engine_db *db, const engine_effects *effects);
 /* Checks rules that hold between rounds: rows, placements, counts, events. */
 void engine_db_check(engine_db *db);
+/* Checks what the engine counts of its queues. */
+void engine_db_check_figures(engine_db *db, const engine *e);
 /* Loads a new engine with all of it but topology. */
 void engine_db_load(const engine_db *db, engine *e);
 /* As if a version that did not count jobs had led until now. */

@@ -126,6 +126,7 @@ void world_apply(world *w)
 {
     engine_db_apply(w->db, &w->effects);
     engine_db_check(w->db);
+    engine_db_check_figures(w->db, w->e);
 }
 
 void world_round(world *w)

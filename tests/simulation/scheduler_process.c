@@ -54,6 +54,12 @@ uint64_t publisher_count(publisher *p)
     return 0;
 }
 
+int64_t publisher_round(publisher *p)
+{
+    (void)p;
+    return INT64_MAX;
+}
+
 uint64_t publisher_skipped(publisher *p)
 {
     (void)p;

@@ -111,6 +111,27 @@ static void a_reason_is_cut_between_characters(void **state)
     assert_string_equal(attempts_find(&w->a, RUN)->reason, reason);
 }
 
+static void starts_and_pulls_are_summed_up(void **state)
+{
+    world *w = *state;
+    place(w, RUN, false);
+    attempts_running(&w->a, RUN, 1000);
+    attempts_running(&w->a, RUN, 1000); /* said again */
+    assert_int_equal(w->a.sums.starts, 1);
+    assert_true(w->a.sums.start_ms >= 0);
+    assert_true(attempts_find(&w->a, RUN)->start_ms > 0);
+    attempts_pulled(&w->a, true, 700);
+    attempts_pulled(&w->a, false, 50);
+    assert_int_equal(w->a.sums.pulls, 1);
+    assert_int_equal(w->a.sums.failed_pulls, 1);
+    assert_int_equal(w->a.sums.pull_ms, 750);
+    restart(w);
+    adopt_found(&w->a, RUN);
+    adopt_listed(&w->a);
+    attempts_exited(&w->a, RUN, &exit_3);
+    assert_int_equal(attempts_find(&w->a, RUN)->start_ms, 0); /* another executor's */
+}
+
 static void a_container_stays_until_it_is_confirmed_and_its_output_is_out(void **state)
 {
     world *w = *state;
@@ -390,6 +411,7 @@ int main(void)
         IN_WORLD(a_stop_of_an_unknown_run_is_remembered_also_after_a_restart),
         IN_WORLD(a_spec_that_cannot_run_ends_without_a_start),
         IN_WORLD(a_reason_is_cut_between_characters),
+        IN_WORLD(starts_and_pulls_are_summed_up),
         IN_WORLD(a_container_stays_until_it_is_confirmed_and_its_output_is_out),
         IN_WORLD(a_restart_goes_on_with_containers_and_gives_back_what_never_began),
         IN_WORLD(a_run_that_was_to_be_started_and_has_no_container_may_have_run),

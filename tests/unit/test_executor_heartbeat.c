@@ -45,7 +45,12 @@ static void on_heard(const ob_bus_msg *msg, void *arg)
     const char *session = ob_json_str(json, "session", "");
     if (strcmp(type, "report") != 0)
         (void)snprintf(x->unwell, sizeof(x->unwell), "%s", ob_json_str(json, "unwell", ""));
-    x->beats += strcmp(type, "heartbeat") == 0;
+    if (strcmp(type, "heartbeat") == 0) {
+        const json_t *figures = json_object_get(json, "figures");
+        assert_int_equal(json_object_size(figures), 7);
+        assert_true(ob_json_int(figures, "starting", -1) >= 0);
+        x->beats++;
+    }
     if (strcmp(type, "registered") == 0) {
         if (x->next_part == 0)
             (void)snprintf(x->session, sizeof(x->session), "%s", session);

@@ -8,6 +8,7 @@
 
 #include "ob/clock.h"
 #include "ob/log.h"
+#include "providers/instance_dir.h"
 #include "providers/local/provider_local.h"
 
 #define WAIT_MS 20000
@@ -285,6 +286,60 @@ static void dead_executors_and_supervisors_come_back(void **state)
     end("i-00000000000000006");
 }
 
+/* ---- logs of ended instances: in a home of their own, without those of the tests above ---- */
+
+static const char *ended_home(void)
+{
+    static char path[128];
+    (void)snprintf(path, sizeof(path), "%.60s/ended", home);
+    return path;
+}
+
+static const char *log_of(int n)
+{
+    static char path[256];
+    (void)snprintf(path, sizeof(path), "%s/log/executor-i-%017x", ended_home(), (unsigned)n);
+    return path;
+}
+
+/* It was written last so long ago. */
+static void age_log(int n, int64_t age_s)
+{
+    struct timespec at[2] = { { .tv_sec = ob_wall_ms() / 1000 - age_s } };
+    at[1] = at[0];
+    assert_int_equal(utimensat(AT_FDCWD, log_of(n), at, 0), 0);
+}
+
+static void make_log(int n, int64_t age_s)
+{
+    assert_int_equal(mkdir(log_of(n), 0700), 0);
+    age_log(n, age_s);
+}
+
+static bool log_is_there(int n)
+{
+    return access(log_of(n), F_OK) == 0;
+}
+
+static void logs_of_ended_instances_go_by_number_and_by_age(void **state)
+{
+    const int64_t hour_s = 3600, day_s = 24 * hour_s;
+    char folder[160];
+    (void)snprintf(folder, sizeof(folder), "%s/log", ended_home());
+    assert_int_equal(mkdir(ended_home(), 0700), 0);
+    assert_int_equal(mkdir(folder, 0700), 0);
+    for (int n = 0; n < 240; n++)
+        make_log(n, hour_s + n);
+    instance_dir_prune(ended_home());
+    for (int n = 0; n < 240; n++)
+        assert_int_equal(log_is_there(n), n < 200); /* of today */
+    for (int n = 0; n < 200; n++)
+        age_log(n, (n < 20 ? 2 : 40) * day_s + n);
+    instance_dir_prune(ended_home());
+    for (int n = 0; n < 200; n++)
+        assert_int_equal(log_is_there(n), n < 20); /* of the 50 newest, those of this month */
+}
+
 /* Neither a stopped executor nor its stopped supervisor keeps an instance alive. */
 static void what_is_frozen_is_killed(void **state)
 {
@@ -337,6 +392,7 @@ int main(void)
         cmocka_unit_test(an_older_process_finds_what_was_launched_since),
         cmocka_unit_test(dead_executors_and_supervisors_come_back),
         cmocka_unit_test(what_is_frozen_is_killed),
+        cmocka_unit_test(logs_of_ended_instances_go_by_number_and_by_age),
         cmocka_unit_test(an_interruption_reaches_the_executor),
         cmocka_unit_test(another_architecture_is_refused),
     };

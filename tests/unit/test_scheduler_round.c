@@ -77,6 +77,14 @@ uint64_t publisher_count(publisher *p)
     return 7;
 }
 
+static int64_t published_round;
+
+int64_t publisher_round(publisher *p)
+{
+    (void)p;
+    return published_round;
+}
+
 uint64_t publisher_skipped(publisher *p)
 {
     (void)p;

@@ -32,7 +32,7 @@ own_secrets() {
     chown root:root "$dir"
     chmod 711 "$dir"
     chmod 600 "$dir"/*
-    for name in master.key seal.key root.key kafka-api.password kafka-scheduler.password kafka-scaler.password; do
+    for name in master.key seal.key root.key metrics.token kafka-api.password kafka-scheduler.password kafka-scaler.password; do
         chown openbatch:openbatch "$dir/$name"
     done
     if id openbatch-kafka >/dev/null 2>&1; then chown openbatch-kafka:openbatch-kafka "$dir/kafka-admin.password"; fi

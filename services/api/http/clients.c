@@ -35,6 +35,7 @@
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"
+#include "request/api_metrics.h"
 
 #define PERIOD_MS 100
 #define SCARCE_MS 250        /* when threads are scarce: the longest wait */
@@ -181,6 +182,12 @@ static void note_known(http_conns *c)
     }
 }
 
+static void count_cut(const char *why, int n)
+{
+    if (n > 0)
+        ob_series_add(ob_metric_with(&api_metrics[API_CONNECTIONS_CUT], why), n);
+}
+
 /* Without the lock. If the headers were complete at the last look, the request will be known
  * soon. */
 static void look_at_strangers(http_conns *c)
@@ -203,6 +210,7 @@ static void look_at_strangers(http_conns *c)
             cut++;
         }
     }
+    count_cut("stranger", cut);
     if (cut)
         ob_debug("connection.cut", "{s:i}", "strangers", cut);
 }
@@ -211,7 +219,7 @@ static void look_at_strangers(http_conns *c)
 static bool look_around(http_conns *c)
 {
     int64_t now_ms = ob_mono_ms();
-    int spare = c->threads - c->n, wanted = c->threads / 4, cut = 0;
+    int spare = c->threads - c->n, wanted = c->threads / 4, cut = 0, sooner = 0;
     http_conn *one;
     DL_FOREACH(c->all, one)
     {
@@ -224,7 +232,10 @@ static bool look_around(http_conns *c)
         (void)shutdown(one->fd, SHUT_RDWR);
         one->cut = true;
         cut++;
+        sooner += waited_ms <= one->limit_ms;
     }
+    count_cut("scarce", sooner);
+    count_cut("slow", cut - sooner);
     if (cut)
         ob_debug("connection.cut", "{s:i, s:i}", "connections", cut, "of", c->n);
     return spare < wanted;
@@ -318,6 +329,21 @@ void conns_remove(http_conns *c, http_conn *one)
     c->n--;
     (void)pthread_mutex_unlock(&c->lock);
     free(one);
+}
+
+size_t conns_count(http_conns *c, size_t *ret_waiting)
+{
+    const http_conn *one;
+    size_t waiting = 0;
+    (void)pthread_mutex_lock(&c->lock);
+    size_t n = (size_t)c->n;
+    DL_FOREACH(c->all, one)
+    {
+        waiting += one->waits_since_ms != 0;
+    }
+    (void)pthread_mutex_unlock(&c->lock);
+    *ret_waiting = waiting;
+    return n;
 }
 
 void conn_waits(http_conns *c, http_conn *one, int limit_ms)

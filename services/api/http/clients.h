@@ -23,6 +23,9 @@ http_conn *conns_add(http_conns *c);
 void conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remote_port);
 void conns_remove(http_conns *c, http_conn *one);
 
+/* How many have a thread; *ret_waiting: of them, how many make theirs wait. */
+size_t conns_count(http_conns *c, size_t *ret_waiting);
+
 /* From now on its thread waits for the client, at most limit_ms. Then the connection is cut; sooner
  * when threads are scarce. */
 void conn_waits(http_conns *c, http_conn *one, int limit_ms);

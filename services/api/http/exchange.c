@@ -80,6 +80,7 @@ static const char *status_text(int status)
         const char *text;
     } texts[] = { { 200, "OK" },
                   { 400, "Bad Request" },
+                  { 401, "Unauthorized" },
                   { 403, "Forbidden" },
                   { 404, "Not Found" },
                   { 409, "Conflict" },
@@ -128,9 +129,9 @@ void exchange_send(exchange *x, int status, const char *code, const char *text, 
                      "x-amzn-RequestId: %s\r\n"
                      "%s%s%s"
                      "Connection: %s\r\n\r\n",
-                     status, status_text(status), date, type_of(x->protocol), len, x->request_id,
-                     code ? "x-amzn-ErrorType: " : "", code ? code : "", code ? "\r\n" : "",
-                     x->close ? "close" : "keep-alive");
+                     status, status_text(status), date, x->type ? x->type : type_of(x->protocol),
+                     len, x->request_id, code ? "x-amzn-ErrorType: " : "", code ? code : "",
+                     code ? "\r\n" : "", x->close ? "close" : "keep-alive");
     size_t sent = x->head ? 0 : len;
     memcpy(out + n, text, sent);
     if (x->close)

@@ -40,6 +40,7 @@ typedef struct exchange {
     http_conn *slot;
     worker *w;
     api_protocol protocol;
+    const char *type; /* Content-Type of the answer; NULL: the protocol's */
     char request_id[OB_UUID_TEXT];
     size_t body_len;
     audit_note audit; /* of this request, and its operation once that is known */

@@ -3,7 +3,8 @@
  * to /healthz; dispatch.c executes requests. Workers share http_common, and the health connection
  * under a lock that no worker waits for.
  *
- * Invariant: every answer except /healthz's needs a valid signature. */
+ * Invariant: every answer except /healthz's needs a valid signature, or, the metrics, their
+ * token. */
 #include "server.h"
 
 #include <civetweb.h>
@@ -17,10 +18,12 @@
 
 #include "dispatch.h"
 #include "listener.h"
+#include "metrics_page.h"
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/service.h"
+#include "request/api_metrics.h"
 
 #define DRAIN_MS 10000  /* the time for which open connections are still served at the end */
 #define STATUS_LEFT 499 /* for the server's own statistics: nothing is sent */
@@ -94,6 +97,23 @@ static void write_audit(const exchange *x, const api_reply *rep)
     audit_request(x->w->common->audit, &x->audit, &from, rep);
 }
 
+/* Strangers are counted apart, so that they make no series: an operation, or its name, is what they
+ * ask for. */
+static void count_request(const exchange *x, const api_reply *rep)
+{
+    const audit_note *n = &x->audit;
+    const char *operation = n->op ? n->op->name : "none";
+    if (!n->known) {
+        if (n->refused)
+            ob_series_add(ob_metric_with(&api_metrics[API_SIGNATURE_FAILURES], rep->code), 1);
+        return;
+    }
+    ob_series_add(
+        ob_metric_with(&api_metrics[API_REQUESTS], operation, rep->code ? rep->code : "OK"), 1);
+    ob_series_observe(ob_metric_with(&api_metrics[API_REQUEST_SECONDS], operation),
+                      ob_mono_us() - n->received_us);
+}
+
 static int on_request(struct mg_connection *conn)
 {
     int64_t began_us = ob_mono_us();
@@ -101,6 +121,8 @@ static int on_request(struct mg_connection *conn)
     exchange_begin(&x, conn, mg_get_thread_pointer(conn));
     if (asks_for_health(&x))
         return healthz(mg_get_user_data(mg_get_context(conn)), &x);
+    if (metrics_are_asked(&x))
+        return metrics_answer(&x);
 
     api_reply rep = { 0 };
     int r = dispatch(&x, &rep);
@@ -117,6 +139,7 @@ static int on_request(struct mg_connection *conn)
         api_error_from(&rep, r);
     }
     write_audit(&x, &rep);
+    count_request(&x, &rep);
     int status = exchange_answer(&x, &rep);
     ob_debug("request.answered", "{s:s, s:s, s:i, s:s*, s:I}", "requestId", x.request_id,
              "operation", operation, "status", status, "code", rep.code, "us",
@@ -164,6 +187,15 @@ static int on_log(const struct mg_connection *conn, const char *message)
 {
     ob_debug("http.reported", "{s:s}", "text", message);
     return 1;
+}
+
+static void show_connections(void *arg)
+{
+    const http_server *server = arg;
+    size_t waiting = 0, all = conns_count(server->common.conns, &waiting);
+    ob_metric *m = &api_metrics[API_CONNECTIONS];
+    ob_metric_put(m, (int64_t)(all - waiting), "working");
+    ob_metric_put(m, (int64_t)waiting, "waiting");
 }
 
 int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
@@ -222,6 +254,7 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
         http_stop(server);
         return ob_fail(err, EIO, "the HTTP server cannot start: %s", text);
     }
+    ob_metrics_on_show(show_connections, server);
     *ret = server;
     return 0;
 }
@@ -253,6 +286,7 @@ void http_stop(http_server *server)
         return;
     if (server->mg)
         mg_stop(server->mg);
+    ob_metrics_off_show(show_connections, server); /* its threads are those that show */
     if (server->listen_fd >= 0)
         (void)close(server->listen_fd);
     (void)mg_exit_library();

@@ -21,6 +21,7 @@
 #include "ob/message.h"
 #include "ob/topics.h"
 #include "once_sql.h"
+#include "request/api_metrics.h"
 #include "request/db_pool.h"
 #include "submit_sql.h"
 #include "submit_store.h"
@@ -194,7 +195,10 @@ static void commit_singly(submitter *s, waiter **batch, size_t n, int r, const o
 static void commit_and_answer(submitter *s, waiter **batch, size_t n)
 {
     ob_error err = { 0 };
+    int64_t began_us = ob_mono_us();
     int r = commit_batch(s, batch, n, &err);
+    ob_metric_observe(&api_metrics[API_SUBMIT_BATCH], (int64_t)n);
+    ob_metric_observe(&api_metrics[API_SUBMIT_COMMIT], ob_mono_us() - began_us);
     if (r < 0) {
         ob_warn("submit.batch_failed", "{s:i, s:s}", "jobs", (int)n, "error", err.text);
         commit_singly(s, batch, n, r, &err);

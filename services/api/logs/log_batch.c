@@ -19,6 +19,7 @@
 #include "ob/clock.h"
 #include "ob/id.h"
 #include "ob/message.h"
+#include "request/api_metrics.h"
 
 #define GAP_MS (30 * 1000)
 #define GAP_MAX (1LL << 32)     /* bytes: some times what is kept of a run */
@@ -42,7 +43,8 @@ typedef struct batch {
     size_t cap, bytes;
     int64_t limit; /* bytes of a run's output; 0: none */
     log_refused refused;
-    void **owned; /* decoded texts; of marked lines too */
+    int64_t n_lines, n_gaps; /* of the whole transaction */
+    void **owned;            /* decoded texts; of marked lines too */
 } batch;
 
 log_chunk *log_chunk_new(json_t *msg, size_t bytes)
@@ -228,6 +230,7 @@ add_line(batch *b, stream *s, int64_t at_ms, const void *text, int len, void *ow
     l->lens[l->n] = len;
     b->owned[l->n++] = owned;
     b->bytes += (size_t)len;
+    b->n_lines++;
     if (at->first_ms == 0)
         at->first_ms = at_ms;
     at->last_ms = at_ms;
@@ -239,6 +242,7 @@ static void add_gap(batch *b, stream *s, int64_t offset)
 {
     char *text = ob_strf("[OpenBatch: %lld bytes of output were lost here]",
                          (long long)(offset - s->at.end_offset));
+    b->n_gaps++;
     add_line(b, s, b->now_ms, text, (int)strlen(text), text, offset);
 }
 
@@ -354,6 +358,10 @@ int log_batch_store(
     r = store_all(&b, *list, err);
     if (r == 0)
         r = ob_db_commit(db, OB_POINT_API_LOG_LINES, err);
+    if (r == 0) {
+        ob_metric_add(&api_metrics[API_LOG_LINES], b.n_lines);
+        ob_metric_add(&api_metrics[API_LOG_GAPS], b.n_gaps);
+    }
     if (r < 0) {
         ob_error ignored;
         (void)ob_db_sql(db, "ROLLBACK", NULL, NULL, &ignored);

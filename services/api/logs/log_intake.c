@@ -25,6 +25,7 @@
 #include "ob/service.h"
 #include "ob/text.h"
 #include "ob/topics.h"
+#include "request/api_metrics.h"
 
 #define POLL_MS 200
 #define POLL_STEP 20
@@ -52,6 +53,7 @@ static void refuse(log_intake *in, size_t n, const char *instance, const char *w
 {
     in->refused += n;
     in->refused_total += n;
+    ob_metric_add(&api_metrics[API_LOG_REFUSED], (int64_t)n);
     if (n > 0)
         ob_health_info("logChunksRefused", json_integer((json_int_t)in->refused_total));
     if (n == 0 || ob_mono_ms() - in->said_ms < SAY_MS)
@@ -206,8 +208,11 @@ int log_intake_turn(log_intake *in, ob_error *err)
     in->arrived_bytes = 0;
     log_refused refused = { 0 };
     log_patience_before(in->patience, in->pending, ob_mono_ms());
-    if (in->pending != NULL)
+    if (in->pending != NULL) {
+        int64_t began_us = ob_mono_us();
         r = log_batch_store(in->db, in->config.limit, &in->pending, &refused, err);
+        ob_metric_observe(&api_metrics[API_LOG_TURN], ob_mono_us() - began_us);
+    }
     refuse(in, refused.far, "", "too much is missing before it");
     refuse(in, refused.past, "", "it is past the limit of output");
     if (r < 0)

@@ -13,6 +13,7 @@
 
 #include <utlist.h>
 
+#include "api_metrics.h"
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"
@@ -36,19 +37,32 @@ struct db_pool {
     _Atomic int64_t retry_at_ms; /* no connect before */
 
     pthread_mutex_t lock; /* guards what follows */
-    size_t free;          /* free places */
+    size_t size, free;    /* places; of them free */
     size_t n_idle;
     waiter *waiting;
     ob_db *idle[]; /* connections of free places, last used last */
 };
+
+static void show(void *arg)
+{
+    db_pool *pool = arg;
+    ob_metric *m = &api_metrics[API_POOL_CONNECTIONS];
+    (void)pthread_mutex_lock(&pool->lock);
+    size_t taken = pool->size - pool->free, idle = pool->n_idle;
+    (void)pthread_mutex_unlock(&pool->lock);
+    ob_metric_put(m, (int64_t)taken, "taken");
+    ob_metric_put(m, (int64_t)idle, "idle");
+    ob_metric_put(m, (int64_t)(pool->size - taken - idle), "unopened");
+}
 
 db_pool *db_pool_new(const char *conninfo, const ob_db_stmt *const *tables, size_t n)
 {
     db_pool *pool = ob_calloc(1, sizeof(*pool) + n * sizeof(pool->idle[0]));
     pool->conninfo = ob_strdup(conninfo);
     pool->tables = tables;
-    pool->free = n;
+    pool->size = pool->free = n;
     (void)pthread_mutex_init(&pool->lock, NULL);
+    ob_metrics_on_show(show, pool);
     return pool;
 }
 
@@ -56,6 +70,7 @@ void db_pool_free(db_pool *pool)
 {
     if (!pool)
         return;
+    ob_metrics_off_show(show, pool);
     for (size_t i = 0; i < pool->n_idle; i++)
         ob_db_free(pool->idle[i]);
     (void)pthread_mutex_destroy(&pool->lock);
@@ -150,6 +165,7 @@ static void leave(db_pool *pool, ob_db *db)
 int db_pool_take(db_pool *pool, ob_db **ret, ob_error *err)
 {
     waiter w = { 0 };
+    int64_t began_us = ob_mono_us();
     (void)pthread_mutex_lock(&pool->lock);
     if (pool->free > 0) {
         pool->free--;
@@ -159,6 +175,7 @@ int db_pool_take(db_pool *pool, ob_db **ret, ob_error *err)
         wait_for_place(pool, &w);
     }
     (void)pthread_mutex_unlock(&pool->lock);
+    ob_metric_observe(&api_metrics[API_POOL_WAIT], ob_mono_us() - began_us);
     if (!w.granted)
         return ob_fail_retry(err, EBUSY, "no database connection became free in %d ms", WAIT_MS);
     int r = freshen(pool, &w.db, err);

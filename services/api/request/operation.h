@@ -27,6 +27,7 @@ typedef struct api_config {
     char *master_key_file;
     char *seal_key_file;
     char *root_key_file;
+    char *metrics_token_file;
     char *privileged, *host_mounts, *devices;
     char *instance_types;
     int64_t log_retention_s; /* 0: for ever */

@@ -60,6 +60,8 @@ typedef struct runtime_callbacks {
     /* The engine answers but can start nothing: the reason, in at most 200 bytes; NULL: it works
      * again. Meanwhile runs that have not started are given back. */
     void (*unwell)(const char *why, void *arg);
+    /* A pull of an image has ended; for figures only. May be NULL. */
+    void (*pulled)(bool ok, int64_t took_ms, void *arg);
     void (*purged)(void *arg);
     void *arg;
 } runtime_callbacks;

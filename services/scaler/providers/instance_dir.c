@@ -12,11 +12,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "ob/clock.h"
 #include "ob/file.h"
 #include "ob/text.h"
 
-#define KEEP_TYPES 1000             /* notes of ended instances */
-#define KEEP_LOGS 50                /* logs of ended instances */
+/* What is left of ended instances: so many of the newest, unless they are older than that; and so
+ * many if they are young. */
+typedef struct keeping {
+    size_t newest, young;
+    int64_t oldest_s, young_s; /* 0: no limit, none */
+} keeping;
+static const keeping keep_types = { .newest = 1000 };
+static const keeping keep_logs = {
+    .newest = 50, .oldest_s = 30 * 24 * 3600, .young = 200, .young_s = 24 * 3600
+};
 #define LOG_CONFIG "s1000000\nn5\n" /* svlogd(8): size of a file, older files kept */
 
 /* What an executor gets of this process's environment. */
@@ -284,9 +293,19 @@ static int remove_any(const char *path, const struct stat *st, int flag, struct 
     return 0;
 }
 
-/* Keeps the newest of <home>/<folder>/<prefix><id> that belong to ended instances. */
-static void prune(const char *home, const char *folder, const char *prefix, size_t keep)
+/* The n-th newest. Ages mean nothing after the clock was set. */
+static bool stays(const keeping *keep, size_t n, int64_t age_s)
 {
+    if (!ob_wall_steady(keep->young_s * 1000))
+        return n < keep->newest;
+    return (n < keep->newest && (keep->oldest_s == 0 || age_s < keep->oldest_s)) ||
+           (n < keep->young && age_s < keep->young_s);
+}
+
+/* Removes of <home>/<folder>/<prefix><id> those of ended instances that are not to be kept. */
+static void prune(const char *home, const char *folder, const char *prefix, const keeping *keep)
+{
+    int64_t now_s = ob_wall_ms() / 1000;
     char path[PATH_MAX];
     (void)snprintf(path, sizeof(path), "%s/%s", home, folder);
     DIR *dir = opendir(path);
@@ -307,7 +326,9 @@ static void prune(const char *home, const char *folder, const char *prefix, size
         (void)closedir(dir);
     if (all)
         qsort(all, n, sizeof(*all), by_age);
-    for (size_t i = keep; i < n; i++) {
+    for (size_t i = 0; i < n; i++) {
+        if (stays(keep, i, now_s - all[i].at))
+            continue;
         (void)snprintf(path, sizeof(path), "%s/%s/%s", home, folder, all[i].name);
         (void)nftw(path, remove_any, 8, FTW_DEPTH | FTW_PHYS);
     }
@@ -316,6 +337,6 @@ static void prune(const char *home, const char *folder, const char *prefix, size
 
 void instance_dir_prune(const char *home)
 {
-    prune(home, "instances", "", KEEP_TYPES);
-    prune(home, "log", "executor-", KEEP_LOGS);
+    prune(home, "instances", "", &keep_types);
+    prune(home, "log", "executor-", &keep_logs);
 }

@@ -27,7 +27,8 @@ bool instance_dir_alive(const char *home, const char *id);
 bool instance_dir_size(const char *home, const char *id, ob_resources *ret);
 /* Removes everything except that note. */
 void instance_dir_remove(const char *home, const char *id);
-/* Removes the oldest notes and logs of ended instances beyond a fixed number. */
+/* Removes the oldest notes and logs of ended instances: beyond a fixed number, and logs by their
+ * age (docs/architecture.md, "Logs of the services"). */
 void instance_dir_prune(const char *home);
 
 /* The path of something in the directory, 'fmt' behind its own path. Returns 'out'. */

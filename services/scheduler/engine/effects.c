@@ -32,6 +32,7 @@ static effect_event *event(engine *e, const job *j, const ending *x)
 {
     effect_event *ev = LIST_ADD(e->effects, events);
     ev->id = j->id;
+    ev->queue_id = j->cls->queue->id;
     ev->idx_lo = ev->idx_hi = job_index(j);
     ev->state = (ob_job_state)j->state;
     ev->attempt = j->ended;
@@ -48,11 +49,14 @@ static effect_event *event(engine *e, const job *j, const ending *x)
         ev->at_ms = max_i64(ev->at_ms, max_i64(x->stopped_at_ms, x->after_ms));
         ev->has_exit_code = x->has_exit_code;
         ev->exit_code = x->exit_code;
+        ev->timed_out = x->timed_out;
         ev->container_reason = text(e, x->container_reason);
         ev->reason = text(e, x->reason);
     }
-    if (job_is_placed(j) && !j->is_array)
+    if (job_is_placed(j) && !j->is_array) {
+        ev->before_ms = j->placed->published_at_ms ? j->placed->published_at_ms : j->at_ms;
         j->placed->published_at_ms = ev->at_ms;
+    }
     return ev;
 }
 
@@ -83,6 +87,7 @@ void effects_add_attempt(engine *e, const job *j, const ending *x)
 {
     effect_attempt *t = LIST_ADD(e->effects, attempts);
     t->id = j->id;
+    t->queue_id = j->cls->queue->id;
     t->index = job_index(j);
     t->attempt = j->ended;
     t->run = j->last_run;
@@ -101,6 +106,8 @@ void effects_add_attempt(engine *e, const job *j, const ending *x)
     t->stopped_at_ms = x->stopped_at_ms;
     t->cpu_ms = x->cpu_ms;
     t->peak_bytes = x->peak_bytes;
+    t->retried = x->retried;
+    t->host_lost = !x->on->known || x->on->lost;
 }
 
 void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref)

@@ -8,7 +8,7 @@ typedef struct ending { /* the times of a job in an event, a done row or an atte
     const instance *on;
     int64_t started_at_ms, stopped_at_ms;
     int64_t after_ms; /* the event is not shown as earlier than this */
-    bool has_exit_code, timed_out;
+    bool has_exit_code, timed_out, retried;
     int32_t exit_code;
     int64_t pulled_at_ms, created_at_ms, cpu_ms, peak_bytes;
 } ending;

@@ -284,6 +284,43 @@ void engine_effects_done(engine_effects *out);
 
 /* ---- Looking ---- */
 
+typedef struct engine_sum { /* of resources of many jobs */
+    int64_t mcpu, mem_mib, gpus;
+} engine_sum;
+static inline void engine_sum_add(engine_sum *to, const ob_resources *what, int64_t times)
+{
+    to->mcpu += times * what->mcpu;
+    to->mem_mib += times * what->mem_mib;
+    to->gpus += times * what->gpus;
+}
+
+typedef struct engine_queue_figures {
+    int64_t id;
+    const char *name;                     /* borrowed */
+    int64_t jobs[OB_JOB_STATE_COUNT];     /* single jobs and arrays, also those that have ended */
+    int64_t children[OB_JOB_STATE_COUNT]; /* of the arrays */
+    engine_sum waiting, used;             /* by RUNNABLE ones; by STARTING and RUNNING ones */
+    int64_t oldest_at_ms; /* since when the job that waits longest is RUNNABLE, as a shown time; 0:
+                             none waits */
+    const char *blocked;  /* why the job at the head is blocked: a text that begins with a code;
+                             NULL:  it is not */
+} engine_queue_figures;
+/* Calls fn for each known queue. The cost depends on the number of queues and classes. */
+void engine_each_queue(const engine *e,
+                       void (*fn)(const engine_queue_figures *figures, void *arg),
+                       void *arg);
+typedef struct engine_share_figures {
+    const char *queue, *share; /* borrowed */
+    int64_t mcpu;              /* in use */
+    double weighted_usage; /* vCPU seconds, older ones counting less, times its weight; the share
+                              with the least is served next */
+} engine_share_figures;
+/* Calls fn for each share of the known queues with a fair-share policy. */
+void engine_each_share(const engine *e,
+                       int64_t now_ms,
+                       void (*fn)(const engine_share_figures *figures, void *arg),
+                       void *arg);
+
 typedef struct engine_wanted { /* a run that should be on an instance */
     ob_run_ref run;
     int32_t attempt;

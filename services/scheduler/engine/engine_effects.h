@@ -86,6 +86,7 @@ typedef struct effect_done {
 
 typedef struct effect_attempt {
     ob_uuid id;
+    int64_t queue_id;
     int32_t index, attempt, run;
     const char *instance_id, *cluster;
     bool has_exit_code;
@@ -96,16 +97,20 @@ typedef struct effect_attempt {
     int64_t runnable_at_ms, placed_at_ms, pulled_at_ms, created_at_ms;
     int64_t started_at_ms, stopped_at_ms;
     int64_t cpu_ms, peak_bytes; /* what it has used; 0 = NULL */
+    bool retried;   /* another one follows */
+    bool host_lost; /* with its instance */
 } effect_attempt;
 
 typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or parent */
     ob_uuid id;
+    int64_t queue_id;
     int32_t idx_lo, idx_hi;
     ob_job_state state;
     int32_t attempt, run; /* attempt: attempts ended so far */
     const char *instance_id, *cluster;
     int64_t at_ms, started_at_ms, stopped_at_ms;
-    bool has_exit_code;
+    int64_t before_ms; /* STARTING, RUNNING: when it got into the state before */
+    bool has_exit_code, timed_out;
     int32_t exit_code;
     const char *container_reason, *reason;
     int flags;

@@ -90,6 +90,7 @@ void head_report_blocked(engine *e)
         q->blocked_published_ms = since;
         effect_event *ev = LIST_ADD(e->effects, events);
         ev->id = q->head.id;
+        ev->queue_id = q->id;
         ev->idx_lo = ev->idx_hi = q->head.index;
         ev->state = OB_JOB_RUNNABLE;
         ev->attempt = cls->waiting->ended;

@@ -94,6 +94,7 @@ struct queue {
     size_t n_limits;
     share all;        /* a line of all classes: first in, first out */
     int64_t mcpu;     /* in use */
+    engine_sum used;  /* likewise, of each resource */
     int64_t cap_mcpu; /* the remaining vCPUs are reserved for shares that are not active */
     size_t n_active;
     bool shares_changed;             /* who is active, or the weights */

@@ -53,6 +53,7 @@ void run_end(engine *e, job *j, ob_job_event ev, bool attempt, ending *x)
         j->flags |= a->base.flags;
         x->reason = a->stop_reason;
     }
+    x->retried = ev == OB_EV_RETRY;
     if (attempt)
         effects_add_attempt(e, j, x);
     effect_placement *p = LIST_ADD(e->effects, placement_delete);

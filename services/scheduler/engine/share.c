@@ -96,14 +96,19 @@ static void weigh(queue *q)
 
 /* ---- Use ---- */
 
+double share_usage_at(const share *s, int64_t now_ms)
+{
+    double d = s->queue->policy.decay_s, left = exp(-(double)(now_ms - s->at_ms) / 1000 / d);
+    return s->usage * left + (double)s->mcpu / 1000 * d * (1 - left);
+}
+
 static void advance(const engine *e, share *s)
 {
     if (s->at_ms == 0)
         s->at_ms = e->now_ms;
     if (e->now_ms <= s->at_ms) /* loading, or a clock set back */
         return;
-    double d = s->queue->policy.decay_s, left = exp(-(double)(e->now_ms - s->at_ms) / 1000 / d);
-    s->usage = s->usage * left + (double)s->mcpu / 1000 * d * (1 - left);
+    s->usage = share_usage_at(s, e->now_ms);
     s->at_ms = e->now_ms;
 }
 
@@ -114,6 +119,7 @@ void share_count_use(engine *e, const class *cls, int sign)
         advance(e, s);
     s->mcpu += sign * (int64_t)cls->need.mcpu;
     cls->queue->mcpu += sign * (int64_t)cls->need.mcpu;
+    engine_sum_add(&cls->queue->used, &cls->need, sign);
     cls->queue->changes++;
     s->changed = true;
 }

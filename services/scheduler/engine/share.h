@@ -10,4 +10,6 @@ void share_count_use(engine *e, const class *cls, int sign); /* a job of it is p
 void share_set_policy(queue *q, const engine_policy *policy);
 void shares_update(engine *e);     /* usage, weights and reservations as of now */
 void shares_write_rows(engine *e); /* of those whose row is due */
+/* Its usage at a later time than s->at_ms, if the vCPUs in use stay the same. */
+double share_usage_at(const share *s, int64_t now_ms);
 void share_set_active(share *s, bool active);

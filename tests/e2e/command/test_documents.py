@@ -69,6 +69,38 @@ def test_a_log_event_without_a_meaning_is_found(monkeypatch):
     ]
 
 
+def test_a_metric_that_breaks_a_rule_is_found(monkeypatch, tmp_path):
+    """tools/metrics.py, a part of the suite `format`, can fail: each of its rules is broken."""
+    monkeypatch.syspath_prepend(ROOT / "tools")
+    import metrics
+
+    row = ['"openbatch_" "a_total"', "OB_COUNTER", '"All."', '{ "queue", "state" }', "3"]
+    good = metrics.metric(row)
+    assert (good.name, good.labels, good.faults()) == ("openbatch_a_total", ["queue", "state"], [])
+    timed = metrics.metric(
+        ['"openbatch_a_seconds"', "OB_HISTOGRAM", '"All."', ".bounds = ob_bounds_us"]
+    )
+    assert (timed.bounds, timed.faults()) == ("ob_bounds_us", [])
+    for at, text in [
+        (0, '"openbatch_a"'),
+        (0, '"a_total"'),
+        (1, "OB_GAUGE"),
+        (2, '"No sentence"'),
+        (3, '{ "job" }'),
+    ]:
+        assert metrics.metric(row[:at] + [text] + row[at + 1 :]).faults(), text
+    assert metrics.described_differently() == metrics.monitoring() == []
+    folder = tmp_path / "docs/monitoring"
+    folder.mkdir(parents=True)
+    (folder / "rules.yml").write_text("expr: openbatch_jobs_total > 1")
+    found = {name: metrics.metrics(name) for name in metrics.FOLDERS}
+    monkeypatch.setattr(metrics, "metrics", found.get)
+    monkeypatch.setattr(metrics, "ROOT", tmp_path)
+    assert metrics.monitoring() == [
+        "docs/monitoring/rules.yml: there is no metric openbatch_jobs_total"
+    ]
+
+
 def test_a_subject_of_a_commit_that_is_no_command_is_found(monkeypatch):
     """tools/commit_rules.py, a part of the suite `format`, can fail: each rule is broken."""
     monkeypatch.syspath_prepend(ROOT / "tools")

@@ -16,6 +16,7 @@
 #include "docker_feed.h"
 #include "docker_moves.h"
 #include "docker_spec.h"
+#include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -33,6 +34,7 @@ struct pull {
     char *image;
     ob_http_call *call;
     loop_timer stall_timer; /* from the last sign of progress */
+    int64_t begun_ms;       /* monotonic */
     ob_buf line;            /* the incomplete line of the progress */
     bool waits;             /* its last line says that it waits for its turn */
     char error[1024];
@@ -87,7 +89,12 @@ static void pull_end(pull *p, pull_result result, const char *why)
 {
     docker *d = p->d;
     bool ok = result == PULL_OK;
-    ob_info("image.pulled", "{s:s, s:b, s:s}", "image", p->image, "ok", ok, "error", ok ? "" : why);
+    const runtime_callbacks *on = &d->base.config.on;
+    int64_t took_ms = ob_mono_ms() - p->begun_ms;
+    ob_info("image.pulled", "{s:s, s:b, s:s, s:I}", "image", p->image, "ok", ok, "error",
+            ok ? "" : why, "ms", (json_int_t)took_ms);
+    if (on->pulled)
+        on->pulled(ok, took_ms, on->arg);
     container *c, *next;
     HASH_ITER(hh, d->containers, c, next)
     {
@@ -140,6 +147,7 @@ static pull *pull_new(docker *d, const char *key, const char *image, const conta
     p->d = d;
     p->key = ob_strdup(key);
     p->image = ob_strdup(image);
+    p->begun_ms = ob_mono_ms();
     p->stall_timer = (loop_timer){ .fn = on_stall, .arg = p };
     HASH_ADD_KEYPTR(hh, d->pulls, p->key, strlen(p->key), p);
     ob_cleanup(ob_freep) char *own = NULL;

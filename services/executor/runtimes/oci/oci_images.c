@@ -42,6 +42,7 @@ typedef struct pull {
     char *check; /* name, platform */
     char *full, *platform;
     child *child;           /* NULL: it could not be started */
+    int64_t begun_ms;       /* monotonic */
     loop_timer stall_timer; /* from the last sign of progress */
     loop_timer fail_timer;  /* for one that could not be started */
     char error[512];
@@ -185,8 +186,11 @@ static void pull_free(pull *p)
 static void pull_tell(pull *p, const char *id)
 {
     oci_images *store = p->store;
-    ob_info("image.pulled", "{s:o, s:b, s:o}", "image", ob_json_text(p->full), "ok", id != NULL,
-            "error", ob_json_text(id ? "" : p->error));
+    int64_t took_ms = ob_mono_ms() - p->begun_ms;
+    ob_info("image.pulled", "{s:o, s:b, s:o, s:I}", "image", ob_json_text(p->full), "ok",
+            id != NULL, "error", ob_json_text(id ? "" : p->error), "ms", (json_int_t)took_ms);
+    if (store->config.pulled)
+        store->config.pulled(id != NULL, took_ms, store->config.arg);
     p->done = true;
     HASH_DEL(store->pulls, p);
     loop_timer_stop(store->config.loop, &p->stall_timer);
@@ -332,6 +336,7 @@ static pull *pull_new(oci_images *store, const char *key, const oci_image_reques
         p->full = ob_strdup(request->name); /* pull_start says what is wrong with it */
     p->platform = request->platform ? ob_strdup(request->platform) : NULL;
     p->check = check_key(p->full, p->platform);
+    p->begun_ms = ob_mono_ms();
     p->stall_timer = (loop_timer){ .fn = on_stall, .arg = p };
     p->fail_timer = (loop_timer){ .fn = on_fail, .arg = p };
     HASH_ADD_KEYPTR(hh, store->pulls, p->key, strlen(p->key), p);

@@ -21,6 +21,9 @@ typedef struct oci_images_config {
     const char *credentials; /* a config.json (auths); empty: the user's own (borrowed) */
     const char *engine;      /* DOCKER_HOST of an engine to copy images from; empty: none */
     const char *program;     /* openbatch-image; NULL: the one beside this program */
+    /* A pull has ended; may be NULL. */
+    void (*pulled)(bool ok, int64_t took_ms, void *arg);
+    void *arg;
 } oci_images_config;
 
 /* An image in use. All members are borrowed and valid until the use is released. */

@@ -58,7 +58,9 @@ static int open_images(oci *o, ob_error *err)
                                                 .limit_bytes = o->settings->images_bytes,
                                                 .pull_stall_ms = config->pull_stall_ms,
                                                 .credentials = config->credentials,
-                                                .engine = config->engine },
+                                                .engine = config->engine,
+                                                .pulled = config->on.pulled,
+                                                .arg = config->on.arg },
                           &o->images, err);
 }
 

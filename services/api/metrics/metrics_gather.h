@@ -1,0 +1,9 @@
+/* The metrics of all services of this host. */
+#pragma once
+
+#include "ob/metrics.h"
+
+/* Appends a page with this process's metrics and those of each service that has a socket for them
+ * in 'run_dir'. A service that does not answer is missing, and openbatch_service_up says so. Waits
+ * for some seconds at most. Any thread; one caller at a time is served. */
+void metrics_gather(const char *run_dir, ob_metric_page page, ob_buf *out);
