@@ -97,8 +97,8 @@ typedef struct effect_attempt {
     int64_t runnable_at_ms, placed_at_ms, pulled_at_ms, created_at_ms;
     int64_t started_at_ms, stopped_at_ms;
     int64_t cpu_ms, peak_bytes; /* what it has used; 0 = NULL */
-    bool retried;   /* another one follows */
-    bool host_lost; /* with its instance */
+    bool retried;               /* another one follows */
+    bool host_lost;             /* with its instance */
 } effect_attempt;
 
 typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or parent */
