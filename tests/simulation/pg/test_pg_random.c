@@ -213,7 +213,7 @@ static bool is_rare(const char *name)
 {
     return !strcmp(name, "leader_end_stalled") || !strcmp(name, "reason_delete") ||
            !strcmp(name, "instance_join") || !strcmp(name, "instances_overdue") ||
-           !strcmp(name, "log_runs") || !strcmp(name, "ended_page");
+           !strcmp(name, "log_runs") || !strcmp(name, "log_open") || !strcmp(name, "ended_page");
 }
 
 /* A statement that was never compared with rows, or NULL. */
@@ -447,6 +447,37 @@ static void output_is_of_a_run_that_is_on_its_instance(void **state)
     }
 }
 
+static void add_stream(ob_params *p, const char *name)
+{
+    static const char *const account = "1", *const region = "r", *const group = "g";
+    ob_param_text_array(p, &account, 1);
+    ob_param_text_array(p, &region, 1);
+    ob_param_text_array(p, &group, 1);
+    ob_param_text_array(p, &name, 1);
+}
+
+static void a_log_stream_is_found_by_its_name(void **state)
+{
+    (void)state;
+    if (!api)
+        skip();
+    open_all();
+    ob_cleanup(ob_params_done) ob_params made = { 0 }, own = { 0 }, other = { 0 };
+    static const char *const job = "01900000-0000-7000-8000-000000000001";
+    add_stream(&made, "s");
+    ob_param_text_array(&made, &job, 1);
+    ob_param_int32_array(&made, &(int32_t){ -1 }, 1);
+    ob_param_int(&made, 1000);
+    add_stream(&own, "s");
+    add_stream(&other, "other");
+    const declared *make = declared_find(intake, "log_make_streams");
+    const declared *find = declared_find(intake, "log_open");
+    assert_int_equal(pair_exec(&connections[3].pair, make, NULL, &made), 1);
+    assert_int_equal(pair_exec(&connections[3].pair, make, NULL, &made), 0);
+    assert_int_equal(pair_exec(&connections[3].pair, find, NULL, &own), 1);
+    assert_int_equal(pair_exec(&connections[3].pair, find, NULL, &other), 0);
+}
+
 static void drain_on_both(void)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
@@ -578,6 +609,7 @@ int main(void)
         cmocka_unit_test_teardown(jobs_that_have_ended_come_in_pages, close_all),
         cmocka_unit_test_teardown(a_host_joins_with_a_token, close_all),
         cmocka_unit_test_teardown(output_is_of_a_run_that_is_on_its_instance, close_all),
+        cmocka_unit_test_teardown(a_log_stream_is_found_by_its_name, close_all),
         cmocka_unit_test_teardown(an_instance_with_a_run_is_overdue, close_all),
         cmocka_unit_test_teardown(sessions_end_in_the_same_way, close_all),
         cmocka_unit_test_teardown(transactions_that_are_idle_end_in_the_same_way, close_all),
