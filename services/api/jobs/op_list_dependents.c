@@ -12,8 +12,7 @@
 #include "ob/message.h"
 #include "request/names.h"
 
-#define PATIENCE_MS 1500 /* other reads of the key may wait for its turn, for no longer than 2 s   \
-                          */
+#define PATIENCE_MS 1500 /* other reads of the key wait for its turn, for 2 s at most */
 #define LOOK_EVERY_US 20000
 
 /* The answer; NULL: there is none yet. */
