@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from stack import ROOT
+from stack import ROOT, wait_for
 
 CASES = re.findall(
     r"cmocka_unit_test\((\w+)\)", (ROOT / "tests/unit/test_bus_broker.c").read_text()
@@ -39,8 +39,13 @@ def broker(stack, tmp_path_factory):
     kafka = subprocess.Popen([ROOT / "tools/sv/kafka"], cwd=home / "sv/kafka", env=env, stdout=log)
     address, secrets = f"127.0.0.1:{port + 1}", home / "secrets"
     acls = [ROOT / "tools/kafka/acls.py", address, secrets / "kafka-admin.password"]
+
+    def has_rules():
+        """It gives Kafka 30 s, which are not enough for its start on a busy machine."""
+        return subprocess.run([sys.executable, *acls], stdout=log, stderr=log).returncode == 0
+
     try:
-        subprocess.run([sys.executable, *acls], check=True, timeout=90, stdout=log, stderr=log)
+        wait_for("Kafka's access rules", has_rules, 300)
         yield {"OPENBATCH_TEST_KAFKA": address, "OPENBATCH_TEST_KAFKA_SECRETS": str(secrets)}
     finally:
         kafka.kill()
