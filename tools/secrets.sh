@@ -26,5 +26,6 @@ make_secrets() {
     done
     make_secret master.key openssl rand -hex 32
     make_secret seal.key openssl rand -hex 32
+    make_secret console.key openssl rand -hex 32
     make_secret root.key root_key
 }

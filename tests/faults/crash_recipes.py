@@ -8,6 +8,7 @@ import sys
 
 import crash_docker
 import crash_images
+from crash_console import page_changes
 from crash_hosts import (
     come_back_too_late,
     join_and_leave,
@@ -93,6 +94,7 @@ RECIPES = {
     asking(access_keys): "api.key_create api.key_policy api.key_revoke",
     asking(join_tokens): "api.join_token",
     asking(mass_stops): "api.stop_many",
+    page_changes: "console.change",
     come_and_go: """
         scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env

@@ -1,0 +1,77 @@
+// Environments: what they are, what they want now and may have at most.
+
+import { command } from "../cli";
+import { allEnvironments } from "../lists";
+import { Copy } from "../parts/copy";
+import { Failure, Nothing } from "../parts/notice";
+import { StatusMark } from "../parts/state";
+import { plain } from "../plain";
+import { SLOW_MS, useRead } from "../read";
+import { Environment } from "../types";
+
+function One({ environment: e }: { environment: Environment }) {
+  const r = e.computeResources;
+  const facts: [string, preact.ComponentChildren][] = [
+    ["Kind", [e.type, r?.type, e.containerOrchestrationType].filter(Boolean).join(", ")],
+    [
+      "vCPUs",
+      r ? (
+        <>
+          <meter min={0} max={r.maxvCpus} value={r.desiredvCpus ?? 0} aria-label="vCPUs wanted" />{" "}
+          {r.desiredvCpus ?? 0} wanted, at least {r.minvCpus ?? 0}, at most {r.maxvCpus}
+        </>
+      ) : (
+        `${e.unmanagedvCpus ?? "any number"} (unmanaged)`
+      ),
+    ],
+    ["Instance types", (r?.instanceTypes ?? []).slice(0, 40).map(plain).join(", ")],
+    ["Strategy", r?.allocationStrategy ?? ""],
+    ["Bid", r?.bidPercentage ? `${r.bidPercentage} % of the On-Demand price` : ""],
+    ["Reason", plain(e.statusReason ?? "")],
+  ];
+  return (
+    <section aria-label={e.computeEnvironmentName}>
+      <h2>
+        {e.computeEnvironmentName} <StatusMark {...e} />
+      </h2>
+      <dl class="facts">
+        {facts
+          .filter(([, value]) => value)
+          .map(([name, value]) => (
+            <>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </>
+          ))}
+      </dl>
+      <Copy
+        label="copy as aws cli"
+        text={command("batch", "describe-compute-environments", {
+          "compute-environments": [e.computeEnvironmentName],
+        })}
+      />
+    </section>
+  );
+}
+
+const SHOWN_MAX = 50;
+
+export function Environments() {
+  const { data, error, loading } = useRead("environments", allEnvironments, SLOW_MS);
+  return (
+    <>
+      <h1>Environments</h1>
+      <Failure text={error} />
+      {data && data.length > SHOWN_MAX && (
+        <p class="notice">
+          The first {SHOWN_MAX} of {data.length}.
+        </p>
+      )}
+      {data?.length ? (
+        data.slice(0, SHOWN_MAX).map((e) => <One key={e.computeEnvironmentArn} environment={e} />)
+      ) : (
+        <Nothing loading={loading} text="There is no environment that this key may see." />
+      )}
+    </>
+  );
+}
