@@ -6,15 +6,24 @@ import urllib.parse
 
 
 class ConsolePage:
-    def __init__(self, stack):
-        self.stack = stack
-        self.host = f"127.0.0.1:{stack.settings['OPENBATCH_CONSOLE_PORT']}"
+    """secure: the context of TLS for a copy with HTTPS."""
+
+    def __init__(self, stack, secure=None):
+        self.stack, self.secure = stack, secure
+        port = int(stack.settings["OPENBATCH_CONSOLE_PORT"])
+        self.host = f"localhost:{port + 1}" if secure else f"127.0.0.1:{port}"
         self.cookie, self.passed = "", ""
+
+    def connect(self):
+        if self.secure:
+            return http.client.HTTPSConnection(self.host, timeout=30, context=self.secure)
+        return http.client.HTTPConnection(self.host, timeout=30)
 
     def request(self, method, path, body=None, **headers):
         """(status, headers, text)"""
-        connection = http.client.HTTPConnection(self.host, timeout=30)
-        own = {"Origin": f"http://{self.host}", "Content-Type": "application/json"}
+        connection = self.connect()
+        scheme = "https" if self.secure else "http"
+        own = {"Origin": f"{scheme}://{self.host}", "Content-Type": "application/json"}
         if self.cookie:
             own |= {"Cookie": self.cookie, "X-Console-Pass": self.passed}
         text = None if body is None else json.dumps(body)
@@ -25,7 +34,7 @@ class ConsolePage:
         return answer.status, answer.headers, said
 
     def sign_in(self, key_id=None, secret=None):
-        """With the root key, unless another one is given."""
+        """With the root key, unless another one is given. Returns what the browser keeps."""
         status, headers, text = self.request(
             "POST",
             "/session",
@@ -37,6 +46,7 @@ class ConsolePage:
         assert status == 200, text
         self.cookie = headers["Set-Cookie"].split(";")[0]
         self.passed = json.loads(text)["pass"]
+        return headers["Set-Cookie"]
 
     def read(self, operation, **members):
         query = urllib.parse.quote(json.dumps(members))

@@ -36,7 +36,7 @@ export function useRead<T>(
     running.current = controller;
     last.current = Date.now();
     try {
-      const data = await loader.current(controller.signal);
+      const data = (await loader.current(controller.signal)) as T;
       if (!controller.signal.aborted) setState({ key, data, error: "", loading: false });
     } catch (error) {
       if (!controller.signal.aborted)

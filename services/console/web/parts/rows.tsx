@@ -23,6 +23,7 @@ interface Props<T> {
 }
 
 const ROWS_MAX = 200;
+const MOVES: Record<string, number> = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 };
 
 export function Rows<T>({ label, rows, columns, id, href, main }: Props<T>) {
   const [chosen, setChosen] = useState("");
@@ -36,7 +37,7 @@ export function Rows<T>({ label, rows, columns, id, href, main }: Props<T>) {
 
   useKeys((event) => {
     if (!main || shown.length === 0) return false;
-    const move = { j: 1, ArrowDown: 1, k: -1, ArrowUp: -1 }[event.key];
+    const move = MOVES[event.key];
     if (move) {
       const next = at < 0 ? (move > 0 ? 0 : shown.length - 1) : at + move;
       const row = shown[Math.min(Math.max(next, 0), shown.length - 1)];

@@ -7,8 +7,10 @@ import { command } from "../cli";
 import { differences } from "../differences";
 import { nameOf, need } from "../format";
 import { allQueues } from "../lists";
+import { useOnce } from "../once";
 import { Copy } from "../parts/copy";
 import { Dialog } from "../parts/dialog";
+import { Field } from "../parts/field";
 import { Failure, Nothing } from "../parts/notice";
 import { Rows } from "../parts/rows";
 import { cut, plain } from "../plain";
@@ -43,24 +45,21 @@ function parametersOf(d: Definition): [string, string][] {
 function Submit({ definition, close }: { definition: Definition; close: () => void }) {
   const parameters = parametersOf(definition);
   const { data: queues } = useRead("queues", allQueues, 0);
-  const [once] = useState(() => crypto.randomUUID());
+  const once = useOnce();
   const act = async () => {
     const form = document.querySelector<HTMLFormElement>("dialog form");
     const values = new FormData(form ?? undefined);
     const given = parameters
       .map(([name]) => [name, String(values.get(`parameter ${name}`) ?? "")])
       .filter(([, value]) => value);
-    const made = await change<{ jobId: string }>(
-      "SubmitJob",
-      {
-        jobName: String(values.get("name")),
-        jobQueue: String(values.get("queue")),
-        jobDefinition: definition.jobDefinitionArn,
-        ...(given.length ? { parameters: Object.fromEntries(given) } : {}),
-        ...(values.get("share") ? { shareIdentifier: String(values.get("share")) } : {}),
-      },
-      once,
-    );
+    const request = {
+      jobName: String(values.get("name")),
+      jobQueue: String(values.get("queue")),
+      jobDefinition: definition.jobDefinitionArn,
+      ...(given.length ? { parameters: Object.fromEntries(given) } : {}),
+      ...(values.get("share") ? { shareIdentifier: String(values.get("share")) } : {}),
+    };
+    const made = await change<{ jobId: string }>("SubmitJob", request, once(request));
     go(jobHref(made.jobId));
   };
   return (
@@ -72,7 +71,7 @@ function Submit({ definition, close }: { definition: Definition; close: () => vo
     >
       <label>
         Name
-        <input name="name" required value={definition.jobDefinitionName} maxLength={128} />
+        <input name="name" required defaultValue={definition.jobDefinitionName} maxLength={128} />
       </label>
       <label>
         Queue
@@ -161,15 +160,12 @@ export function Definitions() {
     <>
       <h1>{name ? `Definition ${cut(name, 130)}` : "Definitions"}</h1>
       <form class="filters" onSubmit={(e) => e.preventDefault()} role="search">
-        <label>
-          Name
-          <input
-            data-search=""
-            value={name}
-            spellcheck={false}
-            onChange={(e) => go(href("/definitions", { name: e.currentTarget.value.trim() }))}
-          />
-        </label>
+        <Field
+          label="Name"
+          search
+          value={name}
+          commit={(value) => go(href("/definitions", { name: value }))}
+        />
       </form>
       <Failure text={error} />
       {rows.length ? (

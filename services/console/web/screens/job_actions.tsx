@@ -3,6 +3,7 @@
 import { useState } from "preact/hooks";
 import { change } from "../api";
 import { nameOf } from "../format";
+import { useOnce } from "../once";
 import { Dialog } from "../parts/dialog";
 import { go, jobHref } from "../router";
 import { Container, Job } from "../types";
@@ -72,10 +73,10 @@ export function againRequest(job: Job): Record<string, unknown> {
 
 function EditAndSubmit({ job, close }: { job: Job; close: () => void }) {
   const [text, setText] = useState(JSON.stringify(againRequest(job), null, 2));
-  const [once] = useState(() => crypto.randomUUID());
+  const once = useOnce();
   const act = async () => {
     const request = JSON.parse(text) as object;
-    const made = await change<{ jobId: string }>("SubmitJob", request, once);
+    const made = await change<{ jobId: string }>("SubmitJob", request, once(request));
     go(jobHref(made.jobId));
   };
   return (

@@ -10,6 +10,7 @@ import { allQueues } from "../lists";
 import { changesOf, useLive } from "../live";
 import { Copy } from "../parts/copy";
 import { Dialog } from "../parts/dialog";
+import { Field } from "../parts/field";
 import { Failure, Nothing } from "../parts/notice";
 import { Column, Rows } from "../parts/rows";
 import { StateMark } from "../parts/state";
@@ -53,7 +54,7 @@ function Filters({ queues, query }: { queues: string[]; query: URLSearchParams }
     const state = value && name !== "share" ? { state: null } : {};
     set({ ...others, ...state, [name]: value });
   };
-  const of = (event: Event) => (event.currentTarget as HTMLInputElement).value.trim() || null;
+  const of = (event: Event) => (event.currentTarget as HTMLSelectElement).value || null;
   return (
     <form class="filters" onSubmit={(e) => e.preventDefault()} role="search">
       <label>
@@ -81,16 +82,13 @@ function Filters({ queues, query }: { queues: string[]; query: URLSearchParams }
         </select>
       </label>
       {FILTERS.map(([name, filter, title], i) => (
-        <label>
-          {title}
-          <input
-            type={filter.endsWith("CREATED_AT") ? "datetime-local" : "text"}
-            value={query.get(name) ?? ""}
-            data-search={i === 0 ? "" : undefined}
-            spellcheck={false}
-            onChange={(e) => one(name, of(e))}
-          />
-        </label>
+        <Field
+          label={title}
+          type={filter.endsWith("CREATED_AT") ? "datetime-local" : "text"}
+          value={query.get(name) ?? ""}
+          search={i === 0}
+          commit={(value) => one(name, value || null)}
+        />
       ))}
     </form>
   );

@@ -5,6 +5,7 @@ import { command } from "../cli";
 import { timeWithMs } from "../format";
 import { earlier, firstPart, later, Part, search, Stream, wholeText } from "../log_stream";
 import { Copy } from "../parts/copy";
+import { Field } from "../parts/field";
 import { Lines } from "../parts/lines";
 import { Failure, Nothing } from "../parts/notice";
 import { Rows } from "../parts/rows";
@@ -162,23 +163,18 @@ export function Logs() {
         </button>
       </p>
       <form class="filters" role="search" onSubmit={(e) => e.preventDefault()}>
-        <label>
-          Search
-          <input
-            data-search=""
-            value={text}
-            spellcheck={false}
-            onChange={(e) => go(withQuery({ search: e.currentTarget.value || null }))}
-          />
-        </label>
-        <label>
-          Go to
-          <input
-            type="datetime-local"
-            step="1"
-            onChange={(e) => go(withQuery({ at: String(Date.parse(e.currentTarget.value) || 0) }))}
-          />
-        </label>
+        <Field
+          label="Search"
+          search
+          value={text}
+          commit={(value) => go(withQuery({ search: value || null }))}
+        />
+        <Field
+          label="Go to"
+          type="datetime-local"
+          value=""
+          commit={(value) => go(withQuery({ at: String(Date.parse(value) || 0) }))}
+        />
         <label class="check">
           <input type="checkbox" checked={follow} onChange={() => setFollow(!follow)} /> follow
         </label>
