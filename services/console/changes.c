@@ -34,10 +34,10 @@ bool change_read(const char *data, size_t len, job_change *ret)
         return false;
     if (strcmp(kind, "Batch Job Queue Blocked") == 0)
         return true;
-    int state = ob_job_state_parse(ob_json_str(detail, "status", ""));
-    if (strcmp(kind, "Batch Job State Change") != 0 || state < 0)
+    int found = ob_job_state_parse(ob_json_str(detail, "status", ""));
+    if (strcmp(kind, "Batch Job State Change") != 0 || found < 0)
         return false;
-    ret->state = (uint8_t)state;
+    ret->state = (uint8_t)found;
     return copy_token(ret->job, sizeof ret->job, ob_json_str(detail, "jobId", ""), "");
 }
 

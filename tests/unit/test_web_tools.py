@@ -1,4 +1,5 @@
-"""What tools/web/unpack.py takes out of a WebJar, and what services/console/embed_assets.py embeds."""
+"""What tools/web/unpack.py takes out of a WebJar, and what services/console/embed_assets.py
+embeds."""
 
 import contextlib
 import gzip
@@ -13,8 +14,8 @@ from unittest import mock
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tools/web"), str(ROOT / "services/console")]
-import embed_assets
-import unpack
+import embed_assets  # noqa: E402
+import unpack  # noqa: E402
 
 
 class Unpacking(unittest.TestCase):

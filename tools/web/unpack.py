@@ -1,7 +1,7 @@
 """Unpacks WebJars as a folder of npm's modules.
 
-usage: unpack.py MODULES JAR...: MODULES is made anew. A file META-INF/resources/webjars/NAME/VERSION/REST
-of a jar becomes MODULES/NAME/REST."""
+usage: unpack.py MODULES JAR...: MODULES is made anew. A file
+META-INF/resources/webjars/NAME/VERSION/REST of a jar becomes MODULES/NAME/REST."""
 
 import shutil
 import sys

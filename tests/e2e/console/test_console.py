@@ -145,9 +145,7 @@ def test_a_key_sees_and_hears_of_what_its_policy_allows(
 ):
     other = shared_work.queue(shared_work.environment(max_vcpus=4))
     arns = {name: shared_work.jq(name)["jobQueueArn"] for name in (queue, other)}
-    key = new_key(
-        "narrow", {"Effect": "Allow", "Action": "batch:*", "Resource": arns[queue]}
-    )
+    key = new_key("narrow", {"Effect": "Allow", "Action": "batch:*", "Resource": arns[queue]})
     definition = shared_work.definition(["true"])
 
     def submit():
