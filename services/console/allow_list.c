@@ -15,6 +15,10 @@
     {                                                                                              \
         name, "batch", path, NULL, true                                                            \
     }
+#define OWN(name, path, changes)                                                                   \
+    {                                                                                              \
+        name, "openbatch", path, NULL, changes                                                     \
+    }
 #define LOGS(name)                                                                                 \
     {                                                                                              \
         name, "logs", "/", "Logs_20140328." name, false                                            \
@@ -28,12 +32,18 @@ static const allowed_operation operations[] = {
     READ("DescribeSchedulingPolicies", "/v1/describeschedulingpolicies"),
     READ("GetJobQueueSnapshot", "/v1/getjobqueuesnapshot"),
     READ("ListJobs", "/v1/listjobs"),
+    OWN("CountJobs", "/openbatch/v1/countjobs", false),
+    OWN("DescribeArray", "/openbatch/v1/describearray", false),
+    OWN("DescribeInstance", "/openbatch/v1/describeinstance", false),
+    OWN("DescribeStop", "/openbatch/v1/describestop", false),
+    OWN("ListInstances", "/openbatch/v1/listinstances", false),
     LOGS("FilterLogEvents"),
     LOGS("GetLogEvents"),
     CHANGE("CancelJob", "/v1/canceljob"),
     CHANGE("SubmitJob", "/v1/submitjob"),
     CHANGE("TerminateJob", "/v1/terminatejob"),
     CHANGE("TerminateJobs", "/v1/terminatejobs"),
+    OWN("StopJobs", "/openbatch/v1/stopjobs", true),
 };
 
 const allowed_operation allow_list_create_session = { "CreateSession", "openbatch",

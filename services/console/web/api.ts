@@ -24,8 +24,16 @@ function keep(url: string, one: Kept): void {
   }
 }
 
+const REFUSED_MS = 300000;
+const refused = new Map<string, number>(); // until when it is not asked again
+
+function urlOf(operation: string, members: object): string {
+  return `/api/${operation}?${encodeURIComponent(JSON.stringify(members))}`;
+}
+
 export function forgetAnswers(): void {
   kept.clear();
+  refused.clear();
 }
 
 async function failure(answer: Response): Promise<ApiError> {
@@ -36,7 +44,7 @@ async function failure(answer: Response): Promise<ApiError> {
 
 /** A read. What has not changed since the last time comes back as the same object. */
 export async function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
-  const url = `/api/${operation}?${encodeURIComponent(JSON.stringify(members))}`;
+  const url = urlOf(operation, members);
   const before = kept.get(url);
   const headers: Record<string, string> = { "X-Console-Pass": pass() };
   if (before) headers["If-None-Match"] = before.tag;
@@ -50,6 +58,24 @@ export async function read<T>(operation: string, members: object, signal?: Abort
   const tag = answer.headers.get("ETag");
   if (tag) keep(url, { tag, data });
   return data as T;
+}
+
+/** A read that a screen can do without: undefined when the key may not do it, or the api cannot.
+ * It is then left alone for some minutes, because the api logs each refusal. */
+export async function readIfAllowed<T>(
+  operation: string,
+  members: object,
+  signal?: AbortSignal,
+): Promise<T | undefined> {
+  const url = urlOf(operation, members);
+  if ((refused.get(url) ?? 0) > Date.now()) return undefined;
+  try {
+    return await read<T>(operation, members, signal);
+  } catch (error) {
+    if (!(error instanceof ApiError) || (error.status !== 403 && error.status !== 404)) throw error;
+    refused.set(url, Date.now() + REFUSED_MS);
+    return undefined;
+  }
 }
 
 /** A change. once: an id for all tries of the same one. */

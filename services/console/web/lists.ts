@@ -1,7 +1,7 @@
 // Lists that several screens show.
 
-import { read } from "./api";
-import { Environment, Job, JobSummary, Policy, Queue, Snapshot } from "./types";
+import { read, readIfAllowed } from "./api";
+import { Counted, Environment, Job, JobSummary, Policy, Queue, Snapshot } from "./types";
 
 const PAGES_MAX = 10;
 
@@ -44,6 +44,16 @@ export async function oneQueue(name: string, signal: AbortSignal): Promise<Queue
 
 export function snapshotOf(jobQueue: string, signal: AbortSignal): Promise<Snapshot> {
   return read<Snapshot>("GetJobQueueSnapshot", { jobQueue }, signal);
+}
+
+/** By the queue's ARN; without those of which the key may not know. At most a hundred queues. */
+export async function countsOf(
+  jobQueues: string[],
+  signal: AbortSignal,
+): Promise<Map<string, Counted>> {
+  if (jobQueues.length === 0) return new Map();
+  const answer = await readIfAllowed<{ jobQueues: Counted[] }>("CountJobs", { jobQueues }, signal);
+  return new Map((answer?.jobQueues ?? []).map((one) => [one.jobQueueArn, one]));
 }
 
 export async function policyOf(arn: string, signal: AbortSignal): Promise<Policy | undefined> {

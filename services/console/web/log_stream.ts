@@ -7,6 +7,23 @@ export const FIRST = 1000;
 const MORE = 1000;
 export const KEPT_MAX = 20000; // lines; then those at the other end go
 
+/** A line: many can have the same time, so a short hash of its text goes with it. */
+export interface Mark {
+  at: number; // 0: none
+  line: string; // "": any of that time
+}
+
+export function hashOf(message: string): string {
+  let hash = 0x811c9dc5; // FNV-1a
+  for (let i = 0; i < message.length; i++)
+    hash = Math.imul(hash ^ message.charCodeAt(i), 0x01000193) >>> 0;
+  return hash.toString(16);
+}
+
+export function isMarked(event: LogEvent, mark: Mark): boolean {
+  return event.timestamp === mark.at && (!mark.line || hashOf(event.message) === mark.line);
+}
+
 export interface Stream {
   group: string;
   name: string;
@@ -32,8 +49,23 @@ function get(stream: Stream, more: object, signal: AbortSignal): Promise<Answer>
   );
 }
 
-/** at: a time to begin with; 0: the end. */
-export async function firstPart(stream: Stream, at: number, signal: AbortSignal): Promise<Part> {
+/** Goes on until the line is there, or the lines of its time are over. */
+async function upTo(mark: Mark, stream: Stream, begun: Part, signal: AbortSignal): Promise<Part> {
+  let part = begun;
+  while (
+    mark.line &&
+    part.cutAtEnd &&
+    part.events.length < KEPT_MAX &&
+    part.events[part.events.length - 1]?.timestamp === mark.at &&
+    !part.events.some((event) => isMarked(event, mark))
+  )
+    part = await later(stream, part, signal);
+  return part;
+}
+
+/** Around the marked line; without one the end. */
+export async function firstPart(stream: Stream, mark: Mark, signal: AbortSignal): Promise<Part> {
+  const { at } = mark;
   const from = at ? { startTime: at, startFromHead: true } : { startFromHead: false };
   const answer = await get(stream, { ...from, limit: FIRST }, signal);
   const events = answer.events ?? [];
@@ -44,7 +76,7 @@ export async function firstPart(stream: Stream, at: number, signal: AbortSignal)
     atStart: !at && events.length < FIRST,
     cutAtEnd: at > 0 && events.length === FIRST,
   };
-  return at ? earlier(stream, part, signal) : part;
+  return at ? earlier(stream, await upTo(mark, stream, part, signal), signal) : part;
 }
 
 export async function earlier(stream: Stream, part: Part, signal: AbortSignal): Promise<Part> {

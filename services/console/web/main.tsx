@@ -7,6 +7,7 @@ import { SCREENS, useKeys } from "./keys";
 import { usePlace } from "./router";
 import { Definitions } from "./screens/definitions";
 import { Environments } from "./screens/environments";
+import { InstanceScreen } from "./screens/instances";
 import { JobScreen } from "./screens/job";
 import { Jobs } from "./screens/jobs";
 import { Logs } from "./screens/logs";
@@ -32,6 +33,8 @@ function screenFor(path: string) {
       return <JobScreen key={name} id={name} />;
     case "log":
       return <Logs />;
+    case "instance":
+      return <InstanceScreen />;
     case "environments":
       return <Environments />;
     case "definitions":

@@ -66,6 +66,10 @@ export function jobHref(id: string): string {
   return `/job/${encodeURIComponent(id)}`;
 }
 
+export function instanceHref(environment: string, id: string): string {
+  return href("/instance", { environment, id });
+}
+
 export function queueHref(name: string): string {
   return `/queue/${encodeURIComponent(name)}`;
 }

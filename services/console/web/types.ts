@@ -80,6 +80,29 @@ export interface Job extends JobSummary {
   arrayProperties?: { size?: number; index?: number; statusSummary?: Record<string, number> };
 }
 
+/** How many jobs, or children of arrays, are in each state. */
+export type Counts = Partial<Record<State, number>>;
+export interface Counted {
+  jobQueueName: string;
+  jobQueueArn: string;
+  jobs: Counts;
+  children: Counts;
+}
+
+export interface ArrayPicture {
+  arraySize: number;
+  etag?: string;
+  /** A letter a child (docs/access.md); absent: nothing has changed since the etag asked with. */
+  states?: string;
+}
+
+export interface StopProgress {
+  stopId: string;
+  status: "WAITING" | "RUNNING" | "FINISHED";
+  looked: number;
+  matched: number;
+}
+
 export interface TimeLimit {
   reason: string;
   state: string;
@@ -138,6 +161,46 @@ export interface Environment {
     instanceTypes?: string[];
     bidPercentage?: number;
   };
+}
+
+export interface Size {
+  vcpus: number;
+  memory: number;
+  gpus: number;
+}
+export interface Instance {
+  instanceId: string;
+  instanceType: string;
+  status: string;
+  statusReason?: string;
+  spot: boolean;
+  capacity: Size;
+  used: Size & { runs: number };
+  launchedAt?: number;
+  activeAt?: number;
+  drainUntil?: number;
+  endedAt?: number;
+  mayFail?: boolean;
+}
+export interface InstancePage {
+  instances: Instance[];
+  shortages: string[];
+  nextToken?: string;
+}
+/** Of a job that the key may not see there are only the vCPUs. */
+export interface Run extends Partial<Size> {
+  vcpus: number;
+  jobId?: string;
+  jobName?: string;
+  jobQueue?: string;
+  status?: State;
+  attempt?: number;
+  startedAt?: number;
+  stopping?: boolean;
+}
+export interface InstanceRuns extends Instance {
+  runs: Run[];
+  nextToken?: string;
 }
 
 export interface Definition {

@@ -23,21 +23,41 @@ def root_key(stack):
     return {"id": stack.env["AWS_ACCESS_KEY_ID"], "secret": stack.env["AWS_SECRET_ACCESS_KEY"]}
 
 
+def node(stack, script, *arguments):
+    """A process of Node with the tests' packages."""
+    return subprocess.Popen(
+        ["node", HERE / script, *arguments],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"NODE_PATH": str(stack.home / "node_modules")},
+    )
+
+
+@pytest.fixture(scope="session")
+def browser(stack):
+    """The address of a browser."""
+    process = node(stack, "browser.js")
+    address = process.stdout.readline().strip()
+    assert address, process.communicate()[1]
+    yield address
+    process.communicate(timeout=60)
+
+
 @pytest.fixture
-def browse(stack, console_url, root_key, tmp_path):
+def browse(stack, browser, console_url, root_key, tmp_path):
     """browse(scenario, when_ready=None, **arguments): what the scenario returns. when_ready is
     called when the scenario prints READY."""
 
     def run(scenario, when_ready=None, **arguments):
-        given = {"url": console_url, "key": root_key, "picture": str(tmp_path / "failed.png")}
-        process = subprocess.Popen(
-            ["node", HERE / "run.js", scenario],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-            env=os.environ | {"NODE_PATH": str(stack.home / "node_modules")},
-        )
+        given = {
+            "browser": browser,
+            "url": console_url,
+            "key": root_key,
+            "picture": str(tmp_path / "failed.png"),
+        }
+        process = node(stack, "run.js", scenario)
         killer = threading.Timer(SCENARIO_S, process.kill)
         killer.start()
         said = []

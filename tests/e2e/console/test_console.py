@@ -1,6 +1,7 @@
 """The web console, in a real browser, with the real services behind it."""
 
 import json
+import os
 import subprocess
 import urllib.error
 import urllib.request
@@ -104,6 +105,29 @@ def test_a_job_is_stopped_and_run_again(browse, shared_work, queue):
     assert again["jobName"] == "again" and again["container"]["command"] == ["echo", "second try"]
 
 
+def test_an_array_is_a_picture(browse, shared_work, queue):
+    fails = "case $AWS_BATCH_JOB_ARRAY_INDEX in 3|7|1[1-8]) exit 7;; esac"
+    definition = shared_work.definition(["sh", "-c", fails])
+    job = shared_work.submit(queue, definition, jobName="picture", arrayProperties={"size": 40})
+    after = shared_work.submit(queue, definition, jobName="after", dependsOn=[{"jobId": job}])
+    shared_work.wait(job, "FAILED", timeout=120)
+    shared_work.wait(after, "FAILED")
+    browse("array", job=job, after=after)
+
+
+def test_all_that_match_are_stopped_by_one_request(browse, many):
+    browse("stops", queue=many, matching=111, others=139)
+
+
+def test_what_runs_on_an_instance(browse, shared_work):
+    environment = shared_work.environment(max_vcpus=4)
+    queue = shared_work.queue(environment)
+    job = shared_work.submit(queue, shared_work.definition(HOLD), jobName="here")
+    wait_for("it runs", lambda: shared_work.job(job)["status"] == "RUNNING")
+    browse("instances", environment=environment, name="here")
+    shared_work.batch.terminate_job(jobId=job, reason="tested")
+
+
 def test_what_happens_is_seen_at_once(browse, shared_work):
     name = shared_work.queue(shared_work.environment(max_vcpus=4))
     definition = shared_work.definition(["true"])
@@ -116,9 +140,15 @@ def test_what_happens_is_seen_at_once(browse, shared_work):
     assert heard["messages"] >= 2
 
 
-def test_every_page_is_for_everybody(browse, queue, many, written, shared_work, tmp_path):
+def test_every_page_is_for_everybody(browse, queue, many, written, shared_work):
     job, _ = written
+    environment = shared_work.jq(queue)["computeEnvironmentOrder"][0]["computeEnvironment"]
     container = shared_work.job(job)["container"]
+    instance = container["containerInstanceArn"].split("/")[-1]
+    array = shared_work.submit(
+        queue, shared_work.definition(["false"]), arrayProperties={"size": 3}
+    )
+    shared_work.wait(array, "FAILED")
     waiting = shared_work.batch.list_jobs(jobQueue=many, jobStatus="RUNNABLE", maxResults=1)
     definition = shared_work.job(job)["jobDefinition"].split("/")[-1].split(":")[0]
     browse(
@@ -132,11 +162,13 @@ def test_every_page_is_for_everybody(browse, queue, many, written, shared_work, 
             f"/job/{waiting['jobSummaryList'][0]['jobId']}",
             f"/log?group=/aws/batch/job&stream={container['logStreamName']}&job={job}",
             "/environments",
+            f"/instance?environment={environment.split('/')[-1]}&id={instance}",
+            f"/job/{array}",
             "/definitions",
             f"/definitions?name={definition}",
             "/nowhere",
         ],
-        pictures=str(tmp_path),
+        pictures=os.environ.get("OPENBATCH_TEST_PICTURES"),
     )
 
 

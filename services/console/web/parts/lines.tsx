@@ -2,6 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { timeWithMs } from "../format";
+import { isMarked, Mark } from "../log_stream";
 import { pieces } from "../plain";
 import { LogEvent } from "../types";
 
@@ -13,13 +14,13 @@ interface Props {
   events: LogEvent[];
   follow: boolean;
   times: boolean;
-  marked: number; // the time of a line; 0: none
+  mark: Mark;
   href: (event: LogEvent) => string;
   onTop: () => void;
   onAway: () => void; // somebody scrolls up
 }
 
-export function Lines({ events, follow, times, marked, href, onTop, onAway }: Props) {
+export function Lines({ events, follow, times, mark, href, onTop, onAway }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
@@ -47,9 +48,10 @@ export function Lines({ events, follow, times, marked, href, onTop, onAway }: Pr
   }, [events, follow]);
 
   useEffect(() => {
-    const at = marked ? events.findIndex((e) => e.timestamp >= marked) : -1;
+    const exact = mark.at ? events.findIndex((e) => isMarked(e, mark)) : -1;
+    const at = exact < 0 && mark.at ? events.findIndex((e) => e.timestamp >= mark.at) : exact;
     if (at >= 0 && box.current) box.current.scrollTop = Math.max(0, (at - 5) * HEIGHT);
-  }, [marked, events.length > 0]);
+  }, [mark.at, mark.line, events.length > 0]);
 
   const onScroll = () => {
     const element = box.current;
@@ -67,7 +69,7 @@ export function Lines({ events, follow, times, marked, href, onTop, onAway }: Pr
           {events.slice(from, to).map((event, i) => (
             <div
               key={from + i}
-              class={marked && event.timestamp === marked ? "line marked" : "line"}
+              class={mark.at && isMarked(event, mark) ? "line marked" : "line"}
             >
               {times && (
                 <a class="when" href={href(event)}>

@@ -8,8 +8,9 @@ import { StatusMark } from "../parts/state";
 import { plain } from "../plain";
 import { SLOW_MS, useRead } from "../read";
 import { Environment } from "../types";
+import { Instances } from "./instances";
 
-function One({ environment: e }: { environment: Environment }) {
+function One({ environment: e, instances }: { environment: Environment; instances: boolean }) {
   const r = e.computeResources;
   const facts: [string, preact.ComponentChildren][] = [
     ["Kind", [e.type, r?.type, e.containerOrchestrationType].filter(Boolean).join(", ")],
@@ -44,6 +45,7 @@ function One({ environment: e }: { environment: Environment }) {
             </>
           ))}
       </dl>
+      {instances && <Instances environment={e.computeEnvironmentName} />}
       <Copy
         label="copy as aws cli"
         text={command("batch", "describe-compute-environments", {
@@ -55,6 +57,7 @@ function One({ environment: e }: { environment: Environment }) {
 }
 
 const SHOWN_MAX = 50;
+const OPEN_MAX = 10; // whose instances are listed
 
 export function Environments() {
   const { data, error, loading } = useRead("environments", allEnvironments, SLOW_MS);
@@ -68,7 +71,9 @@ export function Environments() {
         </p>
       )}
       {data?.length ? (
-        data.slice(0, SHOWN_MAX).map((e) => <One key={e.computeEnvironmentArn} environment={e} />)
+        data
+          .slice(0, SHOWN_MAX)
+          .map((e, i) => <One key={e.computeEnvironmentArn} environment={e} instances={i < OPEN_MAX} />)
       ) : (
         <Nothing loading={loading} text="There is no environment that this key may see." />
       )}

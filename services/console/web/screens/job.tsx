@@ -15,8 +15,9 @@ import { cut, plain } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
 import { href, jobHref, queueHref, usePlace, withQuery } from "../router";
 import { Attempt, Job, JobSummary } from "../types";
+import { Children } from "./array";
 import { RunAgain, Stop } from "./job_actions";
-import { Children, DependsOn, WhyItWaits } from "./job_wait";
+import { DependsOn, WhyItWaits } from "./job_wait";
 
 function logHref(job: Job, stream: string | undefined): string | undefined {
   const config = job.container?.logConfiguration;

@@ -5,6 +5,7 @@ import { change } from "../api";
 import { nameOf } from "../format";
 import { useOnce } from "../once";
 import { Dialog } from "../parts/dialog";
+import { REASON, Reason } from "../parts/reason";
 import { go, jobHref } from "../router";
 import { Container, Job } from "../types";
 
@@ -12,7 +13,7 @@ const ENDED = ["SUCCEEDED", "FAILED"];
 
 export function Stop({ job, done }: { job: Job; done: () => void }) {
   const [asks, setAsks] = useState(false);
-  const [reason, setReason] = useState("stopped in the console");
+  const [reason, setReason] = useState(REASON);
   if (ENDED.includes(job.status)) return null;
   const act = async () => {
     await change("TerminateJob", { jobId: job.jobId, reason });
@@ -25,15 +26,7 @@ export function Stop({ job, done }: { job: Job; done: () => void }) {
       </button>
       {asks && (
         <Dialog title="Stop this job?" verb="Stop it" act={act} close={() => setAsks(false)}>
-          <label>
-            Reason, which the job will show
-            <input
-              value={reason}
-              required
-              maxLength={1024}
-              onInput={(e) => setReason(e.currentTarget.value)}
-            />
-          </label>
+          <Reason value={reason} change={setReason} />
         </Dialog>
       )}
     </>

@@ -7,7 +7,7 @@ import { StateMark } from "../parts/state";
 import { Ago } from "../parts/time";
 import { cut, plain } from "../plain";
 import { SLOW_MS, useNow, useRead } from "../read";
-import { href, jobHref, queueHref } from "../router";
+import { jobHref, queueHref } from "../router";
 import { Job, State } from "../types";
 
 /** "Waiting for <request>, at least <n> jobs ahead: <one part an environment>; …" */
@@ -96,26 +96,6 @@ export function DependsOn({ job }: { job: Job }) {
           { title: "Reason", cell: (id) => cut(data?.get(id)?.statusReason, 200) },
         ]}
       />
-    </section>
-  );
-}
-
-/** Counts of an array's children; each leads to their list. */
-export function Children({ job }: { job: Job }) {
-  const summary = job.arrayProperties?.statusSummary;
-  if (!job.arrayProperties?.size || !summary) return null;
-  return (
-    <section aria-label="Children">
-      <h2>{job.arrayProperties.size} children</h2>
-      <p class="links">
-        {Object.entries(summary)
-          .filter(([, n]) => n > 0)
-          .map(([state, n]) => (
-            <a href={href(jobHref(job.jobId), { children: state })}>
-              <StateMark state={state} /> {n}
-            </a>
-          ))}
-      </p>
     </section>
   );
 }

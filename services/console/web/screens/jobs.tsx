@@ -2,14 +2,12 @@
 // All that is chosen is in the address.
 
 import { useState } from "preact/hooks";
-import { change } from "../api";
 import { command } from "../cli";
 import { duration, nameOf } from "../format";
 import { JobPage, readJobPage, Row } from "../job_pages";
 import { allQueues } from "../lists";
 import { changesOf, useLive } from "../live";
 import { Copy } from "../parts/copy";
-import { Dialog } from "../parts/dialog";
 import { Field } from "../parts/field";
 import { Failure, Nothing } from "../parts/notice";
 import { Column, Rows } from "../parts/rows";
@@ -19,6 +17,7 @@ import { cut } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
 import { go, jobHref, queueHref, usePlace, withQuery } from "../router";
 import { STATES } from "../types";
+import { StopMatching, StopProgressLine, StopSelected } from "./job_stops";
 
 const QUEUES_MAX = 10; // merged into one list
 
@@ -135,49 +134,6 @@ function columns(
   ];
 }
 
-async function stopJobs(ids: string[], reason: string): Promise<void> {
-  const failed: string[] = [];
-  for (let at = 0; at < ids.length; at += 50) {
-    const answer = await change<{ errors?: { jobId?: string; message?: string }[] }>(
-      "TerminateJobs",
-      { jobs: ids.slice(at, at + 50), reason },
-    );
-    for (const error of answer.errors ?? []) failed.push(`${error.jobId}: ${error.message}`);
-  }
-  if (failed.length) throw new Error(`Not stopped: ${failed.slice(0, 3).join("; ")}`);
-}
-
-function StopSelected({ ids, done }: { ids: string[]; done: () => void }) {
-  const [asks, setAsks] = useState(false);
-  const [reason, setReason] = useState("stopped in the console");
-  if (ids.length === 0) return null;
-  return (
-    <>
-      <button type="button" onClick={() => setAsks(true)}>
-        Stop {ids.length} selected
-      </button>
-      {asks && (
-        <Dialog
-          title={`Stop ${ids.length} jobs?`}
-          verb="Stop them"
-          act={() => stopJobs(ids, reason).then(done)}
-          close={() => setAsks(false)}
-        >
-          <label>
-            Reason, which the jobs will show
-            <input
-              value={reason}
-              required
-              maxLength={1024}
-              onInput={(e) => setReason(e.currentTarget.value)}
-            />
-          </label>
-        </Dialog>
-      )}
-    </>
-  );
-}
-
 function Pager({ page, query }: { page: JobPage; query: URLSearchParams }) {
   return (
     <p class="links">
@@ -228,6 +184,7 @@ export function Jobs() {
             page.again();
           }}
         />
+        {wanted && <StopMatching queue={wanted} query={query} />}
         {from.length === 1 && (
           <Copy
             label="copy as aws cli"
@@ -235,6 +192,9 @@ export function Jobs() {
           />
         )}
       </p>
+      {wanted && query.get("stop") && (
+        <StopProgressLine queue={wanted} id={query.get("stop") ?? ""} />
+      )}
       {rows.length ? (
         <Rows
           main

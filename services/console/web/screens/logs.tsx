@@ -3,7 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { command } from "../cli";
 import { timeWithMs } from "../format";
-import { earlier, firstPart, later, Part, search, Stream, wholeText } from "../log_stream";
+import { earlier, firstPart, hashOf, later, Mark, Part, search, Stream, wholeText } from "../log_stream";
 import { Copy } from "../parts/copy";
 import { Field } from "../parts/field";
 import { Lines } from "../parts/lines";
@@ -24,7 +24,7 @@ interface Log {
 }
 
 /** What of the stream is in the page; one request at a time. */
-function useLog(stream: Stream, at: number): Log {
+function useLog(stream: Stream, mark: Mark): Log {
   const [part, setPart] = useState<Part | null>(null);
   const [error, setError] = useState("");
   const latest = useRef<Part | null>(null);
@@ -52,9 +52,9 @@ function useLog(stream: Stream, at: number): Log {
     busy.current = false;
     latest.current = null;
     setPart(null);
-    void run((signal) => firstPart(stream, at, signal));
+    void run((signal) => firstPart(stream, mark, signal));
     return () => gone.current.abort();
-  }, [stream.group, stream.name, at]);
+  }, [stream.group, stream.name, mark.at, mark.line]);
 
   return {
     part,
@@ -65,9 +65,13 @@ function useLog(stream: Stream, at: number): Log {
     },
     newer: () => {
       const before = latest.current;
-      void run((signal) => (before ? later(stream, before, signal) : firstPart(stream, at, signal)));
+      void run((signal) => (before ? later(stream, before, signal) : firstPart(stream, mark, signal)));
     },
   };
+}
+
+function markHref(event: LogEvent): string {
+  return withQuery({ at: String(event.timestamp), line: hashOf(event.message), search: null });
 }
 
 function Found({ stream, text }: { stream: Stream; text: string }) {
@@ -81,7 +85,6 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
     const next = await search(stream, text, shown.next, new AbortController().signal);
     setMore(next);
   };
-  const to = (e: LogEvent) => withQuery({ at: String(e.timestamp), search: null });
   return (
     <section aria-label="Lines found">
       <Failure text={error} />
@@ -91,12 +94,12 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
           label="Lines found"
           rows={shown.events.map((event, i) => ({ ...event, i }))}
           id={(e) => String(e.i)}
-          href={to}
+          href={markHref}
           columns={[
             {
               title: "Time",
               narrow: true,
-              cell: (e) => <a href={to(e)}>{timeWithMs(e.timestamp)}</a>,
+              cell: (e) => <a href={markHref(e)}>{timeWithMs(e.timestamp)}</a>,
             },
             { title: "Line", cell: (e) => <code>{cut(e.message, 500)}</code> },
           ]}
@@ -127,12 +130,13 @@ export function Logs() {
   const { query } = usePlace();
   const stream = { group: query.get("group") ?? "", name: query.get("stream") ?? "" };
   const at = Number(query.get("at") ?? 0);
+  const mark = { at, line: query.get("line") ?? "" };
   const text = query.get("search") ?? "";
   const [follow, setFollow] = useState(at === 0);
   const [times, setTimes] = useState(true);
   const [wrap, setWrap] = useState(false);
   const [said, setSaid] = useState("");
-  const log = useLog(stream, at);
+  const log = useLog(stream, mark);
   const { part } = log;
   const newer = useRef(log.newer);
   newer.current = log.newer;
@@ -173,7 +177,7 @@ export function Logs() {
           label="Go to"
           type="datetime-local"
           value=""
-          commit={(value) => go(withQuery({ at: String(Date.parse(value) || 0) }))}
+          commit={(value) => go(withQuery({ at: String(Date.parse(value) || 0), line: null }))}
         />
         <label class="check">
           <input type="checkbox" checked={follow} onChange={() => setFollow(!follow)} /> follow
@@ -201,7 +205,7 @@ export function Logs() {
                 later lines
               </button>
             )}
-            {at > 0 && <a href={withQuery({ at: null })}>to the end</a>}
+            {at > 0 && <a href={withQuery({ at: null, line: null })}>to the end</a>}
           </p>
           {part && (
             <div class={wrap ? "wrap-marked" : ""}>
@@ -209,8 +213,8 @@ export function Logs() {
                 events={part.events}
                 follow={follow}
                 times={times}
-                marked={at}
-                href={(e) => withQuery({ at: String(e.timestamp) })}
+                mark={mark}
+                href={markHref}
                 onTop={log.older}
                 onAway={() => setFollow(false)}
               />

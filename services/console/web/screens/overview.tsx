@@ -3,23 +3,26 @@
 
 import { health } from "../api";
 import { nameOf } from "../format";
-import { allEnvironments, allQueues, jobsOf, lastFailures, snapshotOf } from "../lists";
+import { allEnvironments, allQueues, countsOf, jobsOf, lastFailures, snapshotOf } from "../lists";
 import { changesOf, useLive } from "../live";
+import { Counts } from "../parts/counts";
 import { Failure, Nothing } from "../parts/notice";
 import { Rows } from "../parts/rows";
 import { StatusMark } from "../parts/state";
 import { Ago } from "../parts/time";
 import { cut, plain } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
-import { jobHref, queueHref } from "../router";
-import { Environment, Health, Job, Queue } from "../types";
+import { href, jobHref, queueHref } from "../router";
+import { Counted, Environment, Health, Job, Queue, State } from "../types";
 import { Activity } from "./activity";
 
+const WAITING: State[] = ["SUBMITTED", "PENDING", "RUNNABLE"];
 const QUEUES_MAX = 20; // that are looked into; the others are on the screen of queues
 
 interface Front {
   queue: Queue;
-  waiting: number;
+  waiting: number; // of the snapshot's front, which ends at a hundred
+  counted?: Counted;
   job?: Job;
   since?: number;
 }
@@ -27,15 +30,23 @@ interface Front {
 async function readFronts(signal: AbortSignal): Promise<{ queues: Queue[]; fronts: Front[] }> {
   const queues = await allQueues(signal);
   const looked = queues.slice(0, QUEUES_MAX);
-  const snapshots = await Promise.all(looked.map((q) => snapshotOf(q.jobQueueArn, signal)));
+  const [counts, snapshots] = await Promise.all([
+    countsOf(
+      looked.map((q) => q.jobQueueArn),
+      signal,
+    ),
+    Promise.all(looked.map((q) => snapshotOf(q.jobQueueArn, signal))),
+  ]);
   const heads = snapshots.map((s) => s.frontOfQueue?.jobs[0]);
   const ids = heads.flatMap((head) => (head ? [nameOf(head.jobArn)] : []));
   const jobs = await jobsOf(ids, signal);
   const fronts = looked.map((queue, i) => {
     const head = heads[i];
     const job = head && jobs.get(nameOf(head.jobArn));
+    const counted = counts.get(queue.jobQueueArn);
     return {
       queue,
+      ...(counted ? { counted } : {}),
       waiting: snapshots[i]?.frontOfQueue?.jobs.length ?? 0,
       ...(job ? { job } : {}),
       ...(head ? { since: head.earliestTimeAtPosition } : {}),
@@ -66,6 +77,20 @@ function Strip() {
   );
 }
 
+function waitingOf({ counted, waiting }: Front) {
+  if (counted) return <Counts of={counted} states={WAITING} />;
+  return waiting >= 100 ? "100 or more" : waiting;
+}
+
+function CountLink({ front: f, state }: { front: Front; state: State }) {
+  if (!f.counted) return null;
+  return (
+    <a href={href("/jobs", { queue: f.queue.jobQueueName, state })}>
+      <Counts of={f.counted} states={[state]} />
+    </a>
+  );
+}
+
 function QueueTable({ fronts, now }: { fronts: Front[]; now: number }) {
   return (
     <Rows
@@ -80,11 +105,10 @@ function QueueTable({ fronts, now }: { fronts: Front[]; now: number }) {
           cell: (f) => <a href={queueHref(f.queue.jobQueueName)}>{f.queue.jobQueueName}</a>,
         },
         { title: "Status", narrow: true, cell: (f) => <StatusMark {...f.queue} /> },
-        {
-          title: "Waiting",
-          narrow: true,
-          cell: (f) => (f.waiting >= 100 ? "100 or more" : f.waiting),
-        },
+        { title: "Waiting", narrow: true, cell: waitingOf },
+        { title: "Running", narrow: true, cell: (f) => <CountLink front={f} state="RUNNING" /> },
+        { title: "Succeeded", narrow: true, cell: (f) => <CountLink front={f} state="SUCCEEDED" /> },
+        { title: "Failed", narrow: true, cell: (f) => <CountLink front={f} state="FAILED" /> },
         { title: "At the front", narrow: true, cell: (f) => <Ago at={f.since} now={now} /> },
         {
           title: "The front job, and why it waits",

@@ -2,9 +2,10 @@
 // that use it, its environments in order, its time limits.
 
 import { nameOf } from "../format";
-import { allQueues, jobsOf, oneQueue, policyOf, snapshotOf } from "../lists";
+import { allQueues, countsOf, jobsOf, oneQueue, policyOf, snapshotOf } from "../lists";
 import { changesOf, useLive } from "../live";
 import { Copy } from "../parts/copy";
+import { Counts } from "../parts/counts";
 import { Failure, Nothing } from "../parts/notice";
 import { Rows } from "../parts/rows";
 import { StateMark, StatusMark } from "../parts/state";
@@ -13,7 +14,7 @@ import { command } from "../cli";
 import { cut, plain } from "../plain";
 import { SLOW_MS, useNow, useRead } from "../read";
 import { href, jobHref, queueHref } from "../router";
-import { Job, Policy, Queue, Snapshot, STATES } from "../types";
+import { Counted, Job, Policy, Queue, Snapshot, STATES } from "../types";
 
 export function Queues() {
   const { data, error, loading } = useRead("queues", allQueues, SLOW_MS);
@@ -63,13 +64,18 @@ interface Whole {
   queue: Queue;
   front: Place[];
   snapshot: Snapshot;
+  counted?: Counted;
   policy?: Policy;
 }
 
 async function readQueue(name: string, signal: AbortSignal): Promise<Whole> {
   const queue = await oneQueue(name, signal);
   if (!queue) throw new Error(`There is no queue ${name}, or this key may not see it.`);
-  const snapshot = await snapshotOf(queue.jobQueueArn, signal);
+  const [snapshot, counts] = await Promise.all([
+    snapshotOf(queue.jobQueueArn, signal),
+    countsOf([queue.jobQueueArn], signal),
+  ]);
+  const counted = counts.get(queue.jobQueueArn);
   const places = snapshot.frontOfQueue?.jobs ?? [];
   const jobs = await jobsOf(
     places.map((p) => nameOf(p.jobArn)),
@@ -87,7 +93,7 @@ async function readQueue(name: string, signal: AbortSignal): Promise<Whole> {
       ...(job ? { job } : {}),
     };
   });
-  return { queue, front, snapshot, ...(policy ? { policy } : {}) };
+  return { queue, front, snapshot, ...(counted ? { counted } : {}), ...(policy ? { policy } : {}) };
 }
 
 function weightOf(policy: Policy | undefined, share: string): number {
@@ -190,7 +196,7 @@ export function QueueScreen({ name }: { name: string }) {
         Jobs:{" "}
         {STATES.map((state) => (
           <a href={href("/jobs", { queue: queue.jobQueueName, state })}>
-            <StateMark state={state} />
+            <StateMark state={state} /> <Counts of={data.counted} states={[state]} />
           </a>
         ))}
       </p>

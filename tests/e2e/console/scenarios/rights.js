@@ -21,4 +21,14 @@ module.exports = async (page, args, { assert, may, signIn }) => {
     [args.own, args.other],
   );
   assert.ok(stream.includes(args.own) && !stream.includes(args.other));
+
+  // Numbers need a right that this key has not: the screens stand without them.
+  await page.goto(`${args.url}/queue/${args.queue}`);
+  await page.getByRole("heading", { name: `Queue ${args.queue}` }).waitFor();
+  assert.equal(await page.getByRole("alert").count(), 0);
+  await page.goto(args.url + "/");
+  const rows = page.getByRole("region", { name: "Queues" }).locator("tbody tr");
+  await rows.first().waitFor();
+  assert.equal(await rows.count(), 1);
+  assert.ok((await rows.first().innerText()).includes(args.queue));
 };
