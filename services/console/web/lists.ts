@@ -37,6 +37,11 @@ export function allEnvironments(signal: AbortSignal): Promise<Environment[]> {
   return all<Environment>("DescribeComputeEnvironments", "computeEnvironments", {}, signal);
 }
 
+export function oneEnvironment(name: string, signal: AbortSignal): Promise<Environment[]> {
+  const request = { computeEnvironments: [name] };
+  return all<Environment>("DescribeComputeEnvironments", "computeEnvironments", request, signal);
+}
+
 export async function oneQueue(name: string, signal: AbortSignal): Promise<Queue | undefined> {
   const found = await all<Queue>("DescribeJobQueues", "jobQueues", { jobQueues: [name] }, signal);
   return found[0];

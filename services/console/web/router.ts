@@ -66,6 +66,10 @@ export function jobHref(id: string): string {
   return `/job/${encodeURIComponent(id)}`;
 }
 
+export function environmentHref(name: string): string {
+  return href("/environments", { name });
+}
+
 export function instanceHref(environment: string, id: string): string {
   return href("/instance", { environment, id });
 }

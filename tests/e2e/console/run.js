@@ -15,7 +15,7 @@ async function main() {
   const context = await browser.newContext({ ignoreHTTPSErrors: true, ...args.context });
   const page = await context.newPage();
   const wrong = tools.watch(page);
-  page.setDefaultTimeout(20000);
+  page.setDefaultTimeout(60000);
   let result;
   try {
     result = await scenario(page, args, tools);

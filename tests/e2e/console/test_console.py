@@ -162,6 +162,7 @@ def test_every_page_is_for_everybody(browse, queue, many, written, shared_work):
             f"/job/{waiting['jobSummaryList'][0]['jobId']}",
             f"/log?group=/aws/batch/job&stream={container['logStreamName']}&job={job}",
             "/environments",
+            f"/environments?name={environment.split('/')[-1]}",
             f"/instance?environment={environment.split('/')[-1]}&id={instance}",
             f"/job/{array}",
             "/definitions",

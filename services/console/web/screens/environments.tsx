@@ -1,12 +1,13 @@
 // Environments: what they are, what they want now and may have at most.
 
 import { command } from "../cli";
-import { allEnvironments } from "../lists";
+import { allEnvironments, oneEnvironment } from "../lists";
 import { Copy } from "../parts/copy";
 import { Failure, Nothing } from "../parts/notice";
 import { StatusMark } from "../parts/state";
-import { plain } from "../plain";
+import { cut, plain } from "../plain";
 import { SLOW_MS, useRead } from "../read";
+import { environmentHref, usePlace } from "../router";
 import { Environment } from "../types";
 import { Instances } from "./instances";
 
@@ -33,7 +34,7 @@ function One({ environment: e, instances }: { environment: Environment; instance
   return (
     <section aria-label={e.computeEnvironmentName}>
       <h2>
-        {e.computeEnvironmentName} <StatusMark {...e} />
+        <a href={environmentHref(e.computeEnvironmentName)}>{e.computeEnvironmentName}</a> <StatusMark {...e} />
       </h2>
       <dl class="facts">
         {facts
@@ -45,7 +46,13 @@ function One({ environment: e, instances }: { environment: Environment; instance
             </>
           ))}
       </dl>
-      {instances && <Instances environment={e.computeEnvironmentName} />}
+      {instances ? (
+        <Instances environment={e.computeEnvironmentName} />
+      ) : (
+        <p>
+          <a href={environmentHref(e.computeEnvironmentName)}>its instances</a>
+        </p>
+      )}
       <Copy
         label="copy as aws cli"
         text={command("batch", "describe-compute-environments", {
@@ -60,10 +67,20 @@ const SHOWN_MAX = 50;
 const OPEN_MAX = 10; // whose instances are listed
 
 export function Environments() {
-  const { data, error, loading } = useRead("environments", allEnvironments, SLOW_MS);
+  const name = usePlace().query.get("name");
+  const { data, error, loading } = useRead(
+    name ? `environment ${name}` : "environments",
+    (signal) => (name ? oneEnvironment(name, signal) : allEnvironments(signal)),
+    SLOW_MS,
+  );
   return (
     <>
-      <h1>Environments</h1>
+      <h1>{name ? `Environment ${cut(name, 130)}` : "Environments"}</h1>
+      {name && (
+        <p>
+          <a href="/environments">all environments</a>
+        </p>
+      )}
       <Failure text={error} />
       {data && data.length > SHOWN_MAX && (
         <p class="notice">

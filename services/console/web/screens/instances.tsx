@@ -8,7 +8,7 @@ import { StateMark } from "../parts/state";
 import { Ago, At } from "../parts/time";
 import { cut, plain } from "../plain";
 import { SLOW_MS, useNow, useRead } from "../read";
-import { instanceHref, jobHref, queueHref, usePlace } from "../router";
+import { environmentHref, instanceHref, jobHref, queueHref, usePlace } from "../router";
 import { Instance, InstancePage, InstanceRuns, Run } from "../types";
 
 const PAGE = 100;
@@ -148,7 +148,7 @@ export function InstanceScreen() {
         <>
           <p>
             {data.spot ? `${data.instanceType}, Spot` : data.instanceType}, in{" "}
-            <a href="/environments">{environment}</a>; <Use of={data} /> vCPUs, {data.used.memory} of{" "}
+            <a href={environmentHref(environment)}>{environment}</a>; <Use of={data} /> vCPUs, {data.used.memory} of{" "}
             {data.capacity.memory} MiB{data.capacity.gpus ? `, ${data.used.gpus} of ${data.capacity.gpus} GPUs` : ""}.
           </p>
           {data.drainUntil && (

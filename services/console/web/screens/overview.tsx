@@ -12,7 +12,7 @@ import { StatusMark } from "../parts/state";
 import { Ago } from "../parts/time";
 import { cut, plain } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
-import { href, jobHref, queueHref } from "../router";
+import { environmentHref, href, jobHref, queueHref } from "../router";
 import { Counted, Environment, Health, Job, Queue, State } from "../types";
 import { Activity } from "./activity";
 
@@ -131,9 +131,9 @@ function EnvironmentTable({ environments }: { environments: Environment[] }) {
       label="Environments"
       rows={environments}
       id={(e) => e.computeEnvironmentArn}
-      href={() => "/environments"}
+      href={(e) => environmentHref(e.computeEnvironmentName)}
       columns={[
-        { title: "Environment", cell: (e) => <a href="/environments">{e.computeEnvironmentName}</a> },
+        { title: "Environment", cell: (e) => <a href={environmentHref(e.computeEnvironmentName)}>{e.computeEnvironmentName}</a> },
         { title: "Status", narrow: true, cell: (e) => <StatusMark {...e} /> },
         { title: "Kind", narrow: true, cell: (e) => e.computeResources?.type ?? e.type },
         {

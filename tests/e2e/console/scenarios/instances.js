@@ -1,6 +1,6 @@
 // From an environment to an instance to the job that runs on it.
 module.exports = async (page, args, { signIn }) => {
-  await signIn(page, args, "/environments");
+  await signIn(page, args, `/environments?name=${args.environment}`);
   const environment = page.getByRole("region", { name: args.environment, exact: true });
   await environment.getByRole("link", { name: /^i-/ }).first().click();
   await page.getByRole("heading", { name: "Instance i-" }).waitFor();
