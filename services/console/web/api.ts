@@ -42,13 +42,21 @@ async function failure(answer: Response): Promise<ApiError> {
   return new ApiError(answer.status, said.message ?? `The console answers ${answer.status}.`);
 }
 
+/** Browsers keep connections in stock, and may use one at the moment when the console closes it. */
+function fetchRead(url: string, request: RequestInit): Promise<Response> {
+  return fetch(url, request).catch((error: Error) => {
+    if (request.signal?.aborted) throw error;
+    return fetch(url, request);
+  });
+}
+
 /** A read. What has not changed since the last time comes back as the same object. */
 export async function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
   const url = urlOf(operation, members);
   const before = kept.get(url);
   const headers: Record<string, string> = { "X-Console-Pass": pass() };
   if (before) headers["If-None-Match"] = before.tag;
-  const answer = await fetch(url, { headers, signal: signal ?? null });
+  const answer = await fetchRead(url, { headers, signal: signal ?? null });
   if (answer.status === 304 && before) {
     keep(url, before);
     return before.data as T;

@@ -113,7 +113,8 @@ function QueueTable({ fronts, now }: { fronts: Front[]; now: number }) {
         {
           title: "The front job, and why it waits",
           cell: (f) =>
-            f.job && (
+            f.job &&
+            WAITING.includes(f.job.status) && (
               <>
                 <a href={jobHref(f.job.jobId)}>{cut(f.job.jobName, 40)}</a>{" "}
                 {cut(f.job.statusReason, 200)}
