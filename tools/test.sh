@@ -14,7 +14,7 @@ done
 
 export OPENBATCH_SANITIZE=1
 choose_build
-OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
+OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs OB_WEB=$OPENBATCH_HOME/web/modules
 # What a sanitizer's report begins with.
 REPORT='ERROR: (Address|Leak)Sanitizer|runtime error:|(WARNING|FATAL): ThreadSanitizer'
 test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' compose_pid='' compose_port=''
@@ -341,7 +341,7 @@ suite_packages() {
     work=$engine_home/packages
     mkdir "$work"
     (
-        export DOCKER_HOST=$engine_host OB_TEST_WORK=$work OB_TEST_JARS=$OB_JARS OB_TEST_WEB=$OPENBATCH_HOME/web/modules OB_TEST_ENGINE=$engine_home/docker.sock
+        export DOCKER_HOST=$engine_host OB_TEST_WORK=$work OB_TEST_JARS=$OB_JARS OB_TEST_WEB=$OB_WEB OB_TEST_ENGINE=$engine_home/docker.sock
         cd "$OB_ROOT" || exit
         busybox_image openbatch/busybox "$work/image.log" docker || exit
         "$OB_VENV/bin/python" -m pytest tests/packages -q -p no:cacheprovider --timeout=1500 --durations=5
