@@ -20,6 +20,7 @@ CREATE TABLE answer (
     body text NOT NULL
 );
 ALTER TABLE ONLY answer ADD CONSTRAINT answer_pkey PRIMARY KEY (seq);
+CREATE INDEX answer_by_time ON answer USING btree (at_ms);
 
 CREATE TABLE attempt (
     job_id uuid NOT NULL,
@@ -262,7 +263,9 @@ CREATE TABLE leader (
     role text NOT NULL,
     epoch bigint DEFAULT 0 NOT NULL,
     round bigint DEFAULT 0 NOT NULL,
-    holder text DEFAULT ''::text NOT NULL
+    holder text DEFAULT ''::text NOT NULL,
+    counted_round bigint DEFAULT 0 NOT NULL,
+    counted_since bigint DEFAULT 0 NOT NULL
 );
 ALTER TABLE ONLY leader ADD CONSTRAINT leader_pkey PRIMARY KEY (role);
 
@@ -409,6 +412,7 @@ CREATE TABLE stop_progress (
     finished_at_ms bigint
 );
 ALTER TABLE ONLY stop_progress ADD CONSTRAINT stop_progress_pkey PRIMARY KEY (stop_id);
+CREATE INDEX stop_progress_open ON stop_progress USING btree (stop_id) WHERE (finished_at_ms IS NULL);
 
 CREATE TABLE stop_request (
     id bigint NOT NULL GENERATED ALWAYS AS IDENTITY,
@@ -440,6 +444,18 @@ CREATE FUNCTION ob_fence(p_role text, p_epoch bigint, p_round bigint) RETURNS vo
     AS $$
 BEGIN
     UPDATE leader SET round = p_round WHERE role = p_role AND epoch = p_epoch AND round = p_round - 1;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'deposed: epoch % round % of % is not the next', p_epoch, p_round, p_role
+            USING ERRCODE = 'OB001';
+    END IF;
+END $$;
+
+CREATE FUNCTION ob_fence_counted(p_role text, p_epoch bigint, p_round bigint) RETURNS void
+    LANGUAGE plpgsql
+    AS $$
+BEGIN
+    UPDATE leader SET round = p_round, counted_round = p_round
+    WHERE role = p_role AND epoch = p_epoch AND round = p_round - 1;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'deposed: epoch % round % of % is not the next', p_epoch, p_round, p_role
             USING ERRCODE = 'OB001';

@@ -255,10 +255,11 @@ in_parts() { # PYTEST_ARGUMENT...: for all parts
 
 suite_e2e() {
     built all || return 1
-    # What speaks to Docker's engine, or harms it, has one. The others run with either; without one they take half of
-    # the time.
-    local docker=(auth/test_taken_host.py containers faults/test_{crash_points,faults,host}.py)
-    local second=(clients command definitions faults http jobs/test_{array,dependencies,job,retries,scenarios}.py logs)
+    # What speaks to Docker's engine, or harms it, has one (and auth: the parts take about as long). The others run with
+    # either; without one they take half of the time.
+    local docker=(auth containers faults/test_{crash_points,faults,host}.py)
+    local second=(clients command definitions faults http jobs/test_{array,dependencies,job,retries,scenarios}.py logs
+        metrics)
     local others=("${docker[@]}" "${second[@]}") of_part engine_of=(ours oci oci)
     of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")

@@ -60,6 +60,8 @@ int group_use_process(const char *root, const char *group)
     if (!read_file(root, "/cpuacct", group, "cgroup.procs", text) &&
         !read_file(root, "", group, "cgroup.procs", text))
         return -1;
+    if (text[0] == '0') /* of another namespace: nobody here sees its end */
+        return -1;
     int64_t pid = positive(text);
     return pid <= INT32_MAX ? (int)pid : 0;
 }

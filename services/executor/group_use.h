@@ -15,6 +15,6 @@ typedef struct group_use {
 /* root: GROUP_USE_ROOT. group: from the root of a hierarchy, "/openbatch/…". With cgroup v1 (also
  * beside v2) each figure is in a hierarchy of its own. */
 group_use group_use_read(const char *root, const char *group);
-/* A process of the group, the first one if it lives; 0: there is none, or it is in another
- * namespace. -1: there is no such group. */
+/* A process of the group, the first one if it lives; 0: there is none. -1: there is no such group,
+ * or its processes are in another namespace. */
 int group_use_process(const char *root, const char *group);

@@ -15,7 +15,7 @@ void event_lag_add(event_lag *lag, int64_t round, int64_t events)
     if (events == 0)
         return;
     lag->left += events;
-    if (lag->n == lag->cap && lag->first > 0) {
+    if ((lag->n == lag->cap || lag->n == ROUNDS_MAX) && lag->first > 0) {
         memmove(lag->rounds, lag->rounds + lag->first,
                 (lag->n - lag->first) * sizeof(*lag->rounds));
         lag->n -= lag->first;

@@ -88,11 +88,25 @@ void stops_begin(scheduler *s, int64_t id)
     m->begun[m->n_begun++] = id;
 }
 
+/* Once after each load: an earlier version may have led before. */
+static int begin_lost(scheduler *s, ob_error *err)
+{
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = store_stop_lost(s->db, &res, err);
+    for (int i = 0; r == 0 && i < PQntuples(res); i++)
+        stops_begin(s, ob_col_int(res, i, STOP_LOST_ID, 0));
+    if (r == 0)
+        s->stops.unsure = false;
+    return r;
+}
+
 int stops_step(scheduler *s, ob_error *err)
 {
     mass_stops *m = &s->stops;
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = m->stale ? read_open(s, err) : 0;
+    int r = m->unsure ? begin_lost(s, err) : 0;
+    if (r == 0 && m->stale)
+        r = read_open(s, err);
     if (r < 0 || m->n_open == 0)
         return r;
     const mass_stop *first = &m->open[0];
@@ -119,15 +133,16 @@ int stops_step(scheduler *s, ob_error *err)
 
 bool stops_pending(const scheduler *s)
 {
-    return s->stops.stale || s->stops.n_open > 0;
+    return s->stops.unsure || s->stops.stale || s->stops.n_open > 0;
 }
 
 void stops_committed(scheduler *s)
 {
     mass_stops *m = &s->stops;
     if (m->stepped && m->step.finished_at_ms) {
-        ob_info("stop.finished", "{s:I, s:I, s:I}", "stop", (json_int_t)m->step.id, "looked",
-                (json_int_t)m->step.looked, "matched", (json_int_t)m->step.matched);
+        ob_info("stop.finished", "{s:I, s:I, s:b, s:I, s:I}", "stop", (json_int_t)m->step.id,
+                "queue", (json_int_t)m->open[0].filter.queue_id, "terminate", m->open[0].terminate,
+                "looked", (json_int_t)m->step.looked, "matched", (json_int_t)m->step.matched);
         m->stale = true;
     } else if (m->stepped) {
         m->open[0].at = m->step;
@@ -143,5 +158,5 @@ void stops_forget(scheduler *s)
     clear(&s->stops);
     s->stops.n_begun = 0;
     s->stops.stepped = false;
-    s->stops.stale = true;
+    s->stops.stale = s->stops.unsure = true;
 }

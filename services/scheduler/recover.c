@@ -164,7 +164,8 @@ static int load_snapshots(scheduler *s, ob_error *err)
         effect_counts counts = { .queue_id = ob_col_int(res, i, SNAPSHOT_QUEUE_ID, 0) };
         size_t n = snapshot_parse(ob_col(res, i, SNAPSHOT_BODY), front, ENGINE_FRONT_MAX);
         engine_load_front(s->engine, counts.queue_id, front, n);
-        if (snapshot_counts_parse(ob_col(res, i, SNAPSHOT_JOBS), counts.jobs) &&
+        if (ob_leader_counted(s->leader) &&
+            snapshot_counts_parse(ob_col(res, i, SNAPSHOT_JOBS), counts.jobs) &&
             snapshot_counts_parse(ob_col(res, i, SNAPSHOT_CHILDREN), counts.children))
             engine_load_counts(s->engine, &counts);
     }
@@ -192,13 +193,14 @@ static int count_ended(scheduler *s, int64_t queue_id, ob_job_state state, ob_er
 }
 
 /* Once for each queue: of a new one nothing has ended, and one of an earlier version was not
- * counted. */
+ * counted. All of them if an earlier version has led since they were. */
 static int count_uncounted(scheduler *s, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-    int r = store_uncounted(s->db, &res, err);
+    int r = store_uncounted(s->db, !ob_leader_counted(s->leader), &res, err);
     for (int i = 0; r == 0 && i < PQntuples(res); i++) {
         int64_t queue_id = ob_col_int(res, i, UNCOUNTED_QUEUE_ID, 0);
+        engine_load_uncounted(s->engine, queue_id);
         r = count_ended(s, queue_id, OB_JOB_SUCCEEDED, err);
         if (r == 0)
             r = count_ended(s, queue_id, OB_JOB_FAILED, err);

@@ -155,7 +155,7 @@ static bool is_due(scheduler *s)
     topology_owed owed;
     if (engine_dirty(s->engine) || engine_next_due(s->engine) <= recover_engine_ms(s) ||
         engine_next_timeout(s->engine) <= ob_mono_ms() || s->inbox.n > 0 || s->stops.stepped ||
-        placements_owe(s) || demand_due(s, ob_mono_ms()))
+        s->stops.n_begun > 0 || placements_owe(s) || demand_due(s, ob_mono_ms()))
         return true;
     topology_owes(s, &owed);
     return owed.n_queues > 0 || owed.n_gone > 0;

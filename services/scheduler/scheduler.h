@@ -46,6 +46,7 @@ typedef struct inbox {
 /* Requests to stop all that match, as far as they are not finished. */
 typedef struct mass_stops {
     bool stale;             /* they must be read */
+    bool unsure;            /* those that have not begun may be known to nobody */
     struct mass_stop *open; /* the oldest first; one at a time is carried out */
     size_t n_open;
     int64_t *begun; /* named by inbox rows of the round that is being made */

@@ -101,9 +101,11 @@ int store_snapshots(ob_db *db, PGresult **ret, ob_error *err)
     return ob_db_exec(db, STMT_SNAPSHOTS, NULL, ret, err);
 }
 
-int store_uncounted(ob_db *db, PGresult **ret, ob_error *err)
+int store_uncounted(ob_db *db, bool whole, PGresult **ret, ob_error *err)
 {
-    return ob_db_exec(db, STMT_UNCOUNTED, NULL, ret, err);
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, whole);
+    return ob_db_exec(db, STMT_UNCOUNTED, &p, ret, err);
 }
 
 int store_ended_page(ob_db *db,
@@ -127,6 +129,11 @@ int store_ended_page(ob_db *db,
 int store_stop_open(ob_db *db, PGresult **ret, ob_error *err)
 {
     return ob_db_exec(db, STMT_STOP_OPEN, NULL, ret, err);
+}
+
+int store_stop_lost(ob_db *db, PGresult **ret, ob_error *err)
+{
+    return ob_db_exec(db, STMT_STOP_LOST, NULL, ret, err);
 }
 
 int store_stop_page(ob_db *db,

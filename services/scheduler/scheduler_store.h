@@ -51,8 +51,8 @@ int store_class_reasons(ob_db *db, PGresult **ret, ob_error *err);
 int store_share_usages(ob_db *db, PGresult **ret, ob_error *err);
 /* *ret: SNAPSHOT_* */
 int store_snapshots(ob_db *db, PGresult **ret, ob_error *err);
-/* Queues whose jobs were never counted. *ret: UNCOUNTED_* */
-int store_uncounted(ob_db *db, PGresult **ret, ob_error *err);
+/* Queues whose jobs were never counted; whole: also the others. *ret: UNCOUNTED_* */
+int store_uncounted(ob_db *db, bool whole, PGresult **ret, ob_error *err);
 /* A page of the jobs of a queue that have ended in that state, by id. *ret: PAST_* */
 int store_ended_page(ob_db *db,
                      int64_t queue_id,
@@ -66,6 +66,8 @@ int store_ended_page(ob_db *db,
 
 /* Requests that have begun and are not finished. *ret: STOP_* */
 int store_stop_open(ob_db *db, PGresult **ret, ob_error *err);
+/* Requests that nobody would begin. *ret: STOP_LOST_* */
+int store_stop_lost(ob_db *db, PGresult **ret, ob_error *err);
 /* Which jobs a request means. Texts may be NULL: any. */
 typedef struct stop_filter {
     int64_t queue_id, created_at_ms;

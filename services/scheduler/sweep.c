@@ -16,7 +16,8 @@
 #include "topology.h"
 
 #define INBOX_EVERY_MS 1000
-#define INBOX_MAX 2000 /* rows a round; a round of that size takes some 100 ms */
+#define INBOX_MAX 2000   /* rows a round; a round of that size takes some 100 ms */
+#define QUESTIONS_MAX 50 /* a round: each may look at all children of an array */
 #define RECONCILE_EVERY_MS 30000
 #define KAFKA_STEP_MS 200
 
@@ -105,12 +106,16 @@ int sweep_inbox(scheduler *s, ob_error *err)
         r = ended_read(s->leader, res, &deps, err);
     if (r < 0)
         return r;
-    for (int i = 0; i < PQntuples(res); i++) {
+    int rows = PQntuples(res), i = 0;
+    for (int asked = 0; i < rows; i++) {
+        asked += ob_col_int(res, i, INBOX_KIND, 0) == OB_INBOX_DEPENDENTS;
+        if (asked > QUESTIONS_MAX)
+            break; /* this and all later rows wait for the next round */
         feed_row(s, res, i, deps);
         note_row(&s->inbox, ob_col_int(res, i, INBOX_SEQ, 0));
     }
     ended_free(deps);
-    s->inbox.rung = PQntuples(res) == INBOX_MAX;
+    s->inbox.rung = i < rows || rows == INBOX_MAX;
     return 0;
 }
 

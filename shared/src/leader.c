@@ -32,6 +32,7 @@ struct ob_leader {
     const ob_db_stmt *stmts;
     ob_db *db;
     bool leads;
+    bool counted;
     int64_t epoch, round;
     int64_t kept_at_ms;
 };
@@ -121,6 +122,7 @@ static int raise_epoch(ob_leader *leader, ob_error *err)
         return ob_fail(err, ENOENT, "table leader has no row for %s", leader->role);
     leader->epoch = ob_col_int(res, 0, LEADER_EPOCH, 0);
     leader->round = ob_col_int(res, 0, LEADER_ROUND, 0);
+    leader->counted = ob_col_bool(res, 0, LEADER_COUNTED);
     return 0;
 }
 
@@ -160,6 +162,11 @@ int64_t ob_leader_epoch(const ob_leader *leader)
 int64_t ob_leader_round(const ob_leader *leader)
 {
     return leader->round;
+}
+
+bool ob_leader_counted(const ob_leader *leader)
+{
+    return leader->counted;
 }
 
 int ob_leader_keep(ob_leader *leader, ob_error *err)
@@ -215,6 +222,7 @@ int ob_leader_commit(ob_leader *leader,
     int r = ob_db_pipe_commit(leader->db, point, timeout_ms, all, n + BEFORE, err);
     if (r == 0) {
         leader->round++;
+        leader->counted = true;
         leader->kept_at_ms = ob_mono_ms();
         for (size_t i = 0; i < n; i++)
             ret_results[i] = ob_take(all[i + BEFORE]);

@@ -257,8 +257,9 @@ static void stop_many(void)
                             .terminate = terminate,
                             .reason = "no longer needed",
                             .created_at_ms = (SIM_EPOCH_US + world_now_us()) / 1000 };
+    static const pg_stop_limits limits = { .open_max = 20, .queue_open_max = 5, .kept_max = 4 };
     oracle_stops_asked(queue, row.created_at_ms);
-    if (sim_pg_stop_matching(&row, 20, 0) > 0)
+    if (sim_pg_stop_matching(&row, &limits) > 0)
         sim_kafka_ring(OB_TOPIC_COMMANDS);
 }
 

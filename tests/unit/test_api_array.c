@@ -148,7 +148,7 @@ static void ten_thousand_children_have_a_letter_each(void **state)
     if (!db)
         skip();
     int64_t before = rows_looked_at();
-    ob_cleanup(ob_freep) char *text = states(ARRAY, "77");
+    ob_cleanup(ob_freep) char *text = states(ARRAY, "77.0");
     int64_t read = rows_looked_at() - before;
     assert_int_equal(strlen(text), ALL);
     for (int i = 0; i < ALL; i++)
@@ -163,15 +163,24 @@ static void what_has_not_changed_is_not_read(void **state)
     (void)state;
     if (!db)
         skip();
-    ob_cleanup(ob_pq_clearp) PGresult *first = ask(ours, ARRAY, "76");
+    ob_cleanup(ob_pq_clearp) PGresult *first = ask(ours, ARRAY, "76.0");
     assert_non_null(ob_col(first, 0, ARRAY_COL_CHILDREN));
     int64_t before = rows_looked_at();
-    ob_cleanup(ob_pq_clearp) PGresult *again = ask(ours, ARRAY, "77");
+    ob_cleanup(ob_pq_clearp) PGresult *again = ask(ours, ARRAY, "77.0");
     assert_null(ob_col(again, 0, ARRAY_COL_CHILDREN));
-    assert_string_equal(ob_col(again, 0, ARRAY_COL_ETAG), "77");
+    assert_string_equal(ob_col(again, 0, ARRAY_COL_ETAG), "77.0");
     assert_true(rows_looked_at() - before < 20);
+    /* An earlier version leads: it does not say when a picture changes. */
+    sql("UPDATE leader SET round = round + 1 WHERE role = 'scheduler'");
+    ob_cleanup(ob_pq_clearp) PGresult *unsure = ask(ours, ARRAY, "77.0");
+    assert_null(ob_col(unsure, 0, ARRAY_COL_ETAG));
+    assert_non_null(ob_col(unsure, 0, ARRAY_COL_CHILDREN));
+    /* And one that does leads again. */
+    sql("UPDATE leader SET counted_round = round, counted_since = 9 WHERE role = 'scheduler'");
+    ob_cleanup(ob_pq_clearp) PGresult *anew = ask(ours, ARRAY, "77.0");
+    assert_string_equal(ob_col(anew, 0, ARRAY_COL_ETAG), "77.9");
     sql("UPDATE live SET round = NULL WHERE job_id = '" OTHER "' AND idx = -1");
-    ob_cleanup(ob_pq_clearp) PGresult *unknown = ask(ours, OTHER, "77");
+    ob_cleanup(ob_pq_clearp) PGresult *unknown = ask(ours, OTHER, "77.0");
     assert_null(ob_col(unknown, 0, ARRAY_COL_ETAG));
     assert_non_null(ob_col(unknown, 0, ARRAY_COL_CHILDREN));
 }

@@ -122,9 +122,9 @@ static void a_definition_is_named_in_every_spelling(void **state)
     assert_refused("{\"action\": \"CANCEL\", \"jobDefinition\": \"d:x\"}", "not found.");
 }
 
-static int64_t add(const char *region)
+static int64_t add(const char *region, int64_t queue_id)
 {
-    const job_mass_stop m = { .queue_id = 5,
+    const job_mass_stop m = { .queue_id = queue_id,
                               .states = 7,
                               .name_prefix = "a",
                               .definition = "d",
@@ -150,7 +150,7 @@ static void a_request_is_one_row_and_one_of_the_inbox(void **state)
     (void)state;
     if (!db)
         skip();
-    int64_t id = add("r");
+    int64_t id = add("r", 5);
     assert_true(id > 0);
     assert_int_equal(number("SELECT count(*) FROM inbox WHERE consumer = 1 AND kind = 7"), 1);
     assert_int_equal(number("SELECT ref FROM inbox"), id);
@@ -170,18 +170,44 @@ static void so_many_are_unfinished_and_old_ones_are_forgotten(void **state)
     if (!db)
         skip();
     sql("DELETE FROM stop_request");
-    for (int i = 0; i < STOPS_OPEN_MAX; i++)
-        assert_true(add("r") > 0);
-    assert_int_equal(add("r"), 0);
-    assert_true(add("s") > 0);
+    for (int i = 0; i < STOPS_OPEN_MAX; i++) {
+        assert_true(add("r", 5 + i / STOPS_OPEN_QUEUE_MAX) > 0);
+        if (i == STOPS_OPEN_QUEUE_MAX - 1)
+            assert_int_equal(add("r", 5), 0);
+    }
+    assert_int_equal(add("r", 100), 0);
+    assert_true(add("s", 5) > 0);
     sql("INSERT INTO stop_progress (stop_id, begun_at_ms, finished_at_ms)"
         " SELECT id, 1, (extract(epoch FROM now()) * 1000)::bigint - 1000 FROM stop_request"
         " ORDER BY id LIMIT 1");
-    assert_true(add("r") > 0);
+    assert_true(add("r", 5) > 0);
     int64_t kept = number("SELECT count(*) FROM stop_request");
     sql("UPDATE stop_progress SET finished_at_ms = 5");
-    assert_int_equal(add("r"), 0); /* too many; the finished one goes nevertheless */
+    assert_int_equal(add("r", 5), 0); /* too many; the finished one goes nevertheless */
     assert_int_equal(number("SELECT count(*) FROM stop_request"), kept - 1);
+}
+
+static void the_last_ones_of_a_queue_are_kept(void **state)
+{
+    (void)state;
+    if (!db)
+        skip();
+    sql("DELETE FROM stop_request");
+    sql("DELETE FROM stop_progress");
+    int64_t first = add("r", 6), open = add("r", 5), last = 0;
+    for (int i = 0; i < STOPS_KEPT_MAX + 10; i++) {
+        sql("INSERT INTO stop_progress (stop_id, begun_at_ms, finished_at_ms)"
+            " SELECT id, 1, (extract(epoch FROM now()) * 1000)::bigint FROM stop_request"
+            " WHERE queue_id = 5 OFFSET 1 ON CONFLICT DO NOTHING");
+        last = add("r", 5);
+        assert_true(last > 0);
+    }
+    /* The new one comes beside those that are kept, as does the first, which is not finished. */
+    assert_int_equal(number("SELECT count(*) FROM stop_request WHERE queue_id = 5"),
+                     STOPS_KEPT_MAX + 2);
+    assert_int_equal(number("SELECT min(id) FROM stop_request WHERE queue_id = 5"), open);
+    assert_int_equal(number("SELECT max(id) FROM stop_request"), last);
+    assert_int_equal(number("SELECT id FROM stop_request WHERE queue_id = 6"), first);
 }
 
 int main(void)
@@ -191,6 +217,7 @@ int main(void)
         cmocka_unit_test(a_definition_is_named_in_every_spelling),
         cmocka_unit_test(a_request_is_one_row_and_one_of_the_inbox),
         cmocka_unit_test(so_many_are_unfinished_and_old_ones_are_forgotten),
+        cmocka_unit_test(the_last_ones_of_a_queue_are_kept),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

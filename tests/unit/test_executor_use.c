@@ -98,7 +98,7 @@ static void what_is_not_there_is_unknown(void **state)
     use = group_use_read(root, "/o");
     assert_int_equal(use.cpu_ms, 0);
     assert_int_equal(use.peak_bytes, 0);
-    assert_int_equal(group_use_process(root, "/o"), 0);
+    assert_int_equal(group_use_process(root, "/o"), -1);
 }
 
 int main(void)

@@ -221,6 +221,9 @@ static void the_lag_is_what_is_committed_and_not_published(void **state)
         event_lag_add(&lag, round, 1);
     assert_int_equal(event_lag_after(&lag, -1), 250000);
     assert_int_equal(event_lag_after(&lag, 250000), 0);
+    event_lag_add(&lag, 250001, 7);
+    assert_int_equal(event_lag_after(&lag, 250000), 7);
+    assert_int_equal(event_lag_after(&lag, 250001), 0);
     event_lag_clear(&lag);
 }
 

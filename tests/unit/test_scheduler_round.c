@@ -498,6 +498,16 @@ static void what_has_ended_is_counted_once_under_each_leader(void **state)
     sql("DELETE FROM queue_snapshot");
     the_next_leader();
     assert_counted();
+    /* And as if it had led in between: it leaves the numbers as they were. */
+    sql("UPDATE queue_snapshot SET jobs = '{0,0,0,0,0,90,91}', children = jobs");
+    sql("UPDATE leader SET round = round + 1 WHERE role = 'scheduler'");
+    the_next_leader();
+    assert_counted();
+    assert_int_equal(count("SELECT counted_since FROM leader WHERE role = 'scheduler'"), s.epoch);
+    the_next_leader();
+    assert_counted();
+    assert_int_equal(count("SELECT counted_since FROM leader WHERE role = 'scheduler'"),
+                     s.epoch - 1);
 }
 
 /* ---- Stopping all that match ---- */
@@ -557,6 +567,17 @@ static void a_request_stops_all_that_match_whoever_leads(void **state)
                            " AND j.name IN ('other', 'many later')"),
                      20);
     assert_counted();
+    /* Its row of the inbox was taken by a version that does not know it. */
+    sql("INSERT INTO stop_request (account, region, queue_id, states, name_prefix, revision,"
+        " terminate, reason, created_at_ms) VALUES ('1', 'r', 1, 31, 'other', 0, true, 'all',"
+        " 1500)");
+    the_next_leader();
+    for (turns = 0; stops_pending(&s); turns++) {
+        assert_true(turns < 20);
+        turn();
+    }
+    assert_int_equal(count("SELECT count(*) FROM stop_progress WHERE finished_at_ms > 0"), 2);
+    assert_int_equal(count("SELECT sum(matched) FROM stop_progress"), MANY + 10);
     /* What is no longer kept is forgotten with the next request. */
     sql("DELETE FROM stop_request");
     sql("INSERT INTO inbox (consumer, kind, ref) VALUES (1, 7, 4711)");

@@ -3,6 +3,7 @@
  * a new token counts at once. Never logs the token. Thread: an HTTP worker. */
 #include "metrics_page.h"
 
+#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
@@ -12,6 +13,7 @@
 #include "request/api_metrics.h"
 
 #define TOKEN_MIN 16 /* a shorter one could be guessed */
+#define AT_A_TIME 4  /* they are made one after another: more would only hold threads */
 
 static bool is_page(const exchange *x, ob_metric_page page)
 {
@@ -43,6 +45,31 @@ static int refuse(exchange *x, int status, const char *text)
     return status;
 }
 
+/* False: enough others are being answered. */
+static bool gather_in_turn(const exchange *x, ob_buf *out)
+{
+    static atomic_int asked;
+    ob_metric_page page = is_page(x, OB_PAGE_SHARES) ? OB_PAGE_SHARES : OB_PAGE_METRICS;
+    bool fits = atomic_fetch_add(&asked, 1) < AT_A_TIME;
+    if (fits)
+        metrics_gather(x->w->common->ctx->config->common.run_dir, page, out);
+    (void)atomic_fetch_sub(&asked, 1);
+    return fits;
+}
+
+static int show(exchange *x)
+{
+    ob_buf out = { 0 };
+    bool fits = gather_in_turn(x, &out);
+    if (!fits)
+        ob_buf_str(&out, "Too many requests for metrics at a time; try again later.\n");
+    x->type = fits ? OB_METRICS_TYPE : "text/plain; charset=utf-8";
+    int status = fits ? 200 : 503;
+    exchange_send(x, status, NULL, out.at ? out.at : "", out.len);
+    ob_buf_done(&out);
+    return status;
+}
+
 int metrics_answer(exchange *x)
 {
     const api_config *config = x->w->common->ctx->config;
@@ -55,11 +82,5 @@ int metrics_answer(exchange *x)
                       "16 characters.\n");
     if (!given || strlen(given) != strlen(token) || CRYPTO_memcmp(given, token, strlen(token)) != 0)
         return refuse(x, 401, "The metrics need the bearer token of this copy.\n");
-    ob_metric_page page = is_page(x, OB_PAGE_SHARES) ? OB_PAGE_SHARES : OB_PAGE_METRICS;
-    ob_buf out = { 0 };
-    metrics_gather(config->common.run_dir, page, &out);
-    x->type = OB_METRICS_TYPE;
-    exchange_send(x, 200, NULL, out.at ? out.at : "", out.len);
-    ob_buf_done(&out);
-    return 200;
+    return show(x);
 }

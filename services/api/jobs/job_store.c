@@ -151,6 +151,8 @@ int job_store_mass_stop(
     ob_param_text(&p, m->how.reason);
     ob_param_int(&p, now_ms);
     ob_param_int(&p, STOPS_OPEN_MAX);
+    ob_param_int(&p, STOPS_OPEN_QUEUE_MAX);
+    ob_param_int(&p, STOPS_KEPT_MAX);
     ob_param_int(&p, now_ms - STOPS_KEPT_MS);
     int r = ob_db_write(db, OB_POINT_API_STOP_MANY, STMT_STOP_REQUEST_ADD, &p, &res, err);
     if (r == 0)

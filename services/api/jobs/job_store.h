@@ -72,7 +72,9 @@ int job_store_array_states(ob_db *db,
 
 /* Which jobs of a queue are to be stopped, and how. Texts may be NULL: any. */
 #define STOPS_OPEN_MAX 20       /* requests of a region that are not finished */
+#define STOPS_OPEN_QUEUE_MAX 5  /* of a queue, so that one cannot take the places of all */
 #define STOPS_KEPT_MS 604800000 /* a week after they were finished */
+#define STOPS_KEPT_MAX 100      /* of a queue: rounds look at all that are kept */
 typedef struct job_mass_stop {
     int64_t queue_id;
     int states; /* bit n: ob_job_state n */

@@ -12,8 +12,8 @@
 #include "ob/message.h"
 #include "request/names.h"
 
-#define PATIENCE_MS 4000
-#define LOOK_EVERY_US 10000
+#define PATIENCE_MS 1500 /* other reads of the key wait for its turn, for 2 s at most */
+#define LOOK_EVERY_US 20000
 
 /* The answer; NULL: there is none yet. */
 static int look(api_request *req, int64_t seq, json_t **ret, ob_error *err)

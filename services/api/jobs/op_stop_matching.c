@@ -28,7 +28,9 @@ int op_stop_jobs(api_request *req, api_reply *rep)
         return r;
     if (id == 0)
         return api_error(rep, 429, "TooManyRequestsException",
-                         "%d requests to stop jobs are not finished yet", STOPS_OPEN_MAX);
+                         "%d requests to stop jobs of this queue, or %d of all queues, are not "
+                         "finished yet",
+                         STOPS_OPEN_QUEUE_MAX, STOPS_OPEN_MAX);
     api_ring_command(req->ctx);
     (void)snprintf(text, sizeof(text), "%lld", (long long)id);
     rep->body = json_pack("{s:s}", "stopId", text);

@@ -77,7 +77,7 @@ const api_operation queue_operations[] = {
       fields_get_job_queue_snapshot, .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_QUEUE, "jobQueue" } } } },
     { API_ADMIN, "/openbatch/v1/countjobs", "CountJobs", op_count_jobs, fields_count_jobs,
-      .plain = true, .audit = AUDIT_NOTHING,
+      .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .shows = { "jobQueues", "jobQueueArn" } } },
     { API_ADMIN, "/openbatch/v1/getjobqueueusage", "GetJobQueueUsage", op_get_job_queue_usage,
       fields_get_job_queue_usage, .audit = AUDIT_NOTHING, .heavy = true, .plain = true,

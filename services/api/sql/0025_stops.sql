@@ -25,5 +25,6 @@ CREATE TABLE stop_progress (
     begun_at_ms bigint NOT NULL,
     finished_at_ms bigint           -- NULL: not yet
 );
+CREATE INDEX stop_progress_open ON stop_progress (stop_id) WHERE finished_at_ms IS NULL;
 
 -- inbox.kind 7 stop all that match (ref: stop_request), consumer 1.

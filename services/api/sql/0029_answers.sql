@@ -6,3 +6,4 @@ CREATE TABLE answer (
     at_ms bigint NOT NULL,
     body text NOT NULL
 );
+CREATE INDEX answer_by_time ON answer (at_ms);

@@ -164,7 +164,10 @@ void engine_load_front(engine *e, int64_t queue_id, const engine_front *front, s
 /* The stored numbers of what has ended; the engine counts the rest. After all live rows and ended
  * children. */
 void engine_load_counts(engine *e, const effect_counts *row);
-/* For a queue without such numbers, because a version that did not count has led: a job, or array
+/* For a queue without such numbers, or with wrong ones, because a version that did not count has
+ * led: they are to be stored anew. */
+void engine_load_uncounted(engine *e, int64_t queue_id);
+/* And, for each that ended, a job, or array
  * with its children by state (NULL: a single job), that ended. */
 void engine_load_ended(engine *e, int64_t queue_id, ob_job_state state, const int64_t *children);
 

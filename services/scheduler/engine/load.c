@@ -145,6 +145,11 @@ void engine_load_counts(engine *e, const effect_counts *row)
     q->counts_changed = true;
 }
 
+void engine_load_uncounted(engine *e, int64_t queue_id)
+{
+    queue_get(e, queue_id)->counts_changed = true;
+}
+
 void engine_load_ended(engine *e, int64_t queue_id, ob_job_state state, const int64_t *children)
 {
     queue *q = queue_get(e, queue_id);

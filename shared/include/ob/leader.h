@@ -37,6 +37,9 @@ ob_db *ob_leader_db(ob_leader *leader);
 int64_t ob_leader_epoch(const ob_leader *leader);
 int64_t ob_leader_round(
     const ob_leader *leader); /* the last committed round; the number continues across epochs */
+/* False: an earlier version, which counts nothing, has led since the tables were counted, and no
+ * round of this leader has been committed yet (table leader, counted_round). */
+bool ob_leader_counted(const ob_leader *leader);
 /* Keeps the session alive if nothing was sent for a while. Errors: -EIO: leadership is lost. */
 int ob_leader_keep(ob_leader *leader, ob_error *err);
 /* Is another process of this role connected that could lead? */

@@ -23,7 +23,9 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.classid = :OB_LOCK_LEADING AND
 -- name: leader_epoch
 -- params: role text, holder text
 -- columns: LEADER
-UPDATE leader SET epoch = epoch + 1, holder = :holder WHERE role = :role RETURNING epoch, round;
+UPDATE leader SET epoch = epoch + 1, holder = :holder,
+    counted_since = CASE WHEN counted_round = round THEN counted_since ELSE epoch + 1 END
+WHERE role = :role RETURNING epoch, round, counted_round = round AS counted;
 
 -- name: leader_plans
 -- columns: none
@@ -32,7 +34,7 @@ UPDATE leader SET epoch = epoch + 1, holder = :holder WHERE role = :role RETURNI
 -- name: leader_fence
 -- params: role text, epoch bigint, round bigint
 -- columns: none
-SELECT ob_fence(:role, :epoch, :round);
+SELECT ob_fence_counted(:role, :epoch, :round);
 
 -- name: leader_standby
 -- params: application text

@@ -95,6 +95,7 @@ def test_no_core_file_has_a_secret(stack, shared_work, queue, secrets, cores):
 
     job = shared_work.submit(queue, shared_work.definition(["sleep", "5"]))
     wait_for("the job to run", lambda: shared_work.job(job)["status"] == "RUNNING")
+    executor = shared_work.job(job)["container"]["containerInstanceArn"].split("/")[-1]
     for service in (
         "api",
         "scheduler",
@@ -102,7 +103,7 @@ def test_no_core_file_has_a_secret(stack, shared_work, queue, secrets, cores):
         "postgres",
         "kafka",
         "redis",
-        stack.instances()[0],
+        executor,
     ):
         data = core_of(
             stack.pid(service),

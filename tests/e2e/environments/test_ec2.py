@@ -29,7 +29,14 @@ def test_an_instance_of_ec2_runs_a_job_and_goes(cloud, work, resources):
         8, ("m5.large",), "SPOT", **resources, tags={"team": "a"}, spotIamFleetRole="role"
     )
     job = work.submit(work.queue(environment), work.definition(["echo", "from EC2"]))
-    ours, [one] = wait_for("a launch", lambda: list(cloud.alive().items()), 30)[0]
+
+    def launched():
+        """The simulated cloud says of an instance that it is Spot a moment after it is there."""
+        return [
+            (name, made) for name, made in cloud.alive().items() if "InstanceLifecycle" in made[0]
+        ]
+
+    ours, [one] = wait_for("a Spot launch", launched, 30)[0]
     assert one["InstanceType"] == "m5.large"
     assert one["SubnetId"] == cloud.subnet
     assert one["InstanceLifecycle"] == "spot"

@@ -340,7 +340,7 @@ def test_redis_away_old_empty_or_silent_changes_nothing(settings, wide, stack):
         wait_for("8 jobs counted", lambda: redis.counts(environment)[2] == "8")
         redis.turn("down")
         back = time.monotonic() + 6.5
-        later = wide.submit(wide.queue(other), sleeps(wide, 12))
+        later = wide.submit(wide.queue(other), sleeps(wide, 25))
         wide.wait(later, "RUNNING", timeout=6)
         while time.monotonic() < back:
             assert stack.sql(OVERSUBSCRIBED) == []

@@ -183,7 +183,7 @@ def test_unfinished_requests_are_limited(stack, work, crowded):
     code, message = call(stack, "StopJobs", jobQueue=queue, action="CANCEL", reason="one too many")
     assert (code, message) == (
         "TooManyRequestsException",
-        "20 requests to stop jobs are not finished yet",
+        "5 requests to stop jobs of this queue, or 20 of all queues, are not finished yet",
     )
     stack.sql("DELETE FROM stop_request WHERE reason = 'r' AND created_at_ms = 0")
     finished(stack, queue, stop(stack, queue, "CANCEL"))

@@ -327,7 +327,10 @@ static void stop_matching(ob_db *api)
                           .terminate = pick(2) > 0,
                           .reason = pick_text(),
                           .created_at_ms = pick_int() };
-    int64_t open_max = (int64_t)pick(6), forget_ms = pick_int();
+    pg_stop_limits limits = { .open_max = (int64_t)pick(6),
+                              .queue_open_max = (int64_t)pick(4),
+                              .kept_max = (int64_t)pick(6),
+                              .forget_ms = pick_int() };
     ob_params p = { 0 };
     ob_param_text(&p, NAMED);
     ob_param_text(&p, NAMED);
@@ -340,10 +343,12 @@ static void stop_matching(ob_db *api)
     add_bool(&p, r.terminate);
     ob_param_text(&p, r.reason);
     ob_param_int(&p, r.created_at_ms);
-    ob_param_int(&p, open_max);
-    ob_param_int(&p, forget_ms);
+    ob_param_int(&p, limits.open_max);
+    ob_param_int(&p, limits.queue_open_max);
+    ob_param_int(&p, limits.kept_max);
+    ob_param_int(&p, limits.forget_ms);
     run_real(api, "stop_request_add", &p);
-    assert_true(sim_pg_stop_matching(&r, open_max, forget_ms) >= 0);
+    assert_true(sim_pg_stop_matching(&r, &limits) >= 0);
 }
 
 void clients_request(ob_db *api)

@@ -148,30 +148,60 @@ static const pg_stop_progress *progress_of(const pg_run *run, int64_t id)
     return pg_get(run->s, PG_STOP_PROGRESS, &(pg_stop_progress){ .stop_id = id });
 }
 
-/* Those that were finished before go. *ret_open: how many of the account and region are not
- * finished; it counts what was there before. */
-static void
-forget_stops(pg_run *run, const pg_stop_request *of, int64_t forget_ms, size_t *ret_open)
+/* How many requests of its queue are later. */
+static int64_t count_later(const pg_run *run, const pg_stop_request *than)
 {
+    int64_t n = 0;
+    size_t at = 0;
+    for (const pg_rec *rec; (rec = pg_next(run->s, PG_STOP_REQUEST, &at));) {
+        const pg_stop_request *r = pg_see(run->s, rec);
+        n += r->queue_id == than->queue_id && r->id > than->id;
+    }
+    return n;
+}
+
+/* The last request of the queue that is not kept; 0: all are. */
+static int64_t last_not_kept(const pg_run *run, int64_t queue_id, int64_t kept_max)
+{
+    size_t at = 0;
+    for (const pg_rec *rec; (rec = pg_next(run->s, PG_STOP_REQUEST, &at));) {
+        const pg_stop_request *r = pg_see(run->s, rec);
+        if (r->queue_id == queue_id && count_later(run, r) == kept_max)
+            return r->id;
+    }
+    return 0;
+}
+
+/* Those that are not to be kept go. *ret_open: how many of the account and region are not finished,
+ * *ret_queue_open: of the queue; they count what was there before. */
+static void forget_stops(pg_run *run,
+                         const pg_stop_request *of,
+                         const pg_stop_limits *limits,
+                         int64_t *ret_open,
+                         int64_t *ret_queue_open)
+{
+    int64_t last = last_not_kept(run, of->queue_id, limits->kept_max);
     size_t at = 0;
     for (pg_rec *rec; !run->stop.set && (rec = pg_next(run->s, PG_STOP_REQUEST, &at));) {
         const pg_stop_request *r = pg_see(run->s, rec);
         const pg_stop_progress *p = progress_of(run, r->id);
         bool finished = p && p->finished_at_ms != PG_NULL;
-        *ret_open +=
+        bool of_queue = r->queue_id == of->queue_id;
+        bool counts =
             !finished && strcmp(r->account, of->account) == 0 && strcmp(r->region, of->region) == 0;
-        if (finished && p->finished_at_ms < forget_ms)
+        *ret_open += counts;
+        *ret_queue_open += counts && of_queue;
+        if (finished && (p->finished_at_ms < limits->forget_ms || (of_queue && r->id <= last)))
             (void)pg_delete(run, rec);
     }
 }
 
-int64_t sim_pg_stop_matching(const pg_stop_request *row, int64_t open_max, int64_t forget_ms)
+int64_t sim_pg_stop_matching(const pg_stop_request *row, const pg_stop_limits *limits)
 {
     pg_run run = begin();
-    size_t open = 0;
-    int64_t id = 0;
-    forget_stops(&run, row, forget_ms, &open);
-    if ((int64_t)open < open_max) {
+    int64_t open = 0, queue_open = 0, id = 0;
+    forget_stops(&run, row, limits, &open, &queue_open);
+    if (open < limits->open_max && queue_open < limits->queue_open_max) {
         pg_stop_request *r = copy_row(PG_STOP_REQUEST, row);
         id = r->id = pg_next_number(PG_STOP_REQUEST);
         (void)pg_insert(&run, PG_STOP_REQUEST, r);
@@ -365,8 +395,10 @@ void sim_pg_raise_epoch(const char *role)
     pg_run run = begin();
     pg_rec *rec = pg_find(run.s, PG_LEADER, &(pg_leader){ .role = role });
     pg_leader *l = rec ? pg_update(&run, rec) : NULL;
-    if (l)
+    if (l) {
         l->epoch++;
+        l->round++;
+    }
     run.stop = (pg_stop){ 0 };
     pg_commit(run.s);
     pg_session_free(run.s);

@@ -16,7 +16,9 @@
     C(TEXT, role, KEY)                                                                             \
     C(INT, epoch, NEED)                                                                            \
     C(INT, round, NEED)                                                                            \
-    C(TEXT, holder, NEED)
+    C(TEXT, holder, NEED)                                                                          \
+    C(INT, counted_round, NEED)                                                                    \
+    C(INT, counted_since, NEED)
 
 #define PG_TABLE_PUBLISHER(C)                                                                      \
     C(BOOL, only_one, KEY)                                                                         \

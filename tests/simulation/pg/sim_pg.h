@@ -92,7 +92,8 @@ void sim_pg_close(void);
 void sim_pg_end_process(int process);
 /* The server is killed and stays away: sessions end, nobody can connect. false: it is back. */
 void sim_pg_away(bool away);
-/* As if another process had led for a moment: the leader's next round is refused. */
+/* As if a process of an earlier version, which counts nothing, had led for a moment and made a
+ * round: the leader's next one is refused. */
 void sim_pg_raise_epoch(const char *role);
 
 /* ---- Clients ----
@@ -111,9 +112,13 @@ int sim_pg_submit(const pg_job *jobs,
 /* CancelJob, TerminateJob, ListDependents (OB_INBOX_CANCEL, OB_INBOX_TERMINATE,
  * OB_INBOX_DEPENDENTS), if it has not ended. */
 int sim_pg_stop(ob_inbox_kind kind, const ob_uuid *job, int64_t index, const char *reason);
-/* StopJobs: all of a queue that match. The row's id is given here. open_max, forget_ms: as the
- * statement's. Returns the id; 0: too many are not finished. */
-int64_t sim_pg_stop_matching(const pg_stop_request *row, int64_t open_max, int64_t forget_ms);
+/* As the statement's. */
+typedef struct pg_stop_limits {
+    int64_t open_max, queue_open_max, kept_max, forget_ms;
+} pg_stop_limits;
+/* StopJobs: all of a queue that match. The row's id is given here. Returns it; 0: too many are not
+ * finished. */
+int64_t sim_pg_stop_matching(const pg_stop_request *row, const pg_stop_limits *limits);
 /* Makes a row (its id is 0), or changes all but account, region, name and uuid, which must be the
  * same. Versions are counted here. Returns the id; 0: the name is taken. */
 int64_t sim_pg_put_queue(const pg_job_queue *row);

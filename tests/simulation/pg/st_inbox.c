@@ -200,7 +200,7 @@ static void uncounted(pg_run *run)
         const pg_queue_status *q = pg_see(run->s, rec);
         const pg_queue_snapshot *s =
             pg_get(run->s, PG_QUEUE_SNAPSHOT, &(pg_queue_snapshot){ .queue_id = q->queue_id });
-        if (s && s->jobs)
+        if (pg_int(run, 0) != 1 && s && s->jobs)
             continue;
         pg_out_row(run);
         pg_put_int(run, q->queue_id);
@@ -236,7 +236,7 @@ const pg_statement pg_inbox_statements[] = {
       class_reasons },
     { S, "share_usages", "", "queue_id,share,usage_ms,at_ms,active", share_usages },
     { S, "snapshots", "", "queue_id,body,jobs,children", snapshots },
-    { S, "uncounted", "", "queue_id", uncounted },
+    { S, "uncounted", "i", "queue_id", uncounted },
     { S, "ended_page", "iiui", "job_id,counts", ended_page },
     { "scaler", "inbox", "", "seq,instance_id", scaler_inbox },
     { "scaler", "inbox_delete", "I", NULL, scaler_inbox_delete },

@@ -47,9 +47,12 @@ static void leader_epoch(pg_run *run)
         return;
     l->epoch++;
     l->holder = pg_text(run, 1);
+    if (l->counted_round != l->round)
+        l->counted_since = l->epoch;
     pg_out_row(run);
     pg_put_int(run, l->epoch);
     pg_put_int(run, l->round);
+    pg_put_bool(run, l->counted_round == l->round);
 }
 
 static void leader_plans(pg_run *run)
@@ -73,7 +76,7 @@ static void leader_fence(pg_run *run)
     pg_leader *l = pg_update(run, rec);
     if (!l)
         return;
-    l->round = round;
+    l->round = l->counted_round = round;
     run->s->role = role;
     run->s->epoch = epoch;
     run->s->round = round;
@@ -93,10 +96,10 @@ static void leader_standby(pg_run *run)
 const pg_statement pg_leader_statements[] = {
     { S, "leader_lock", "i", "done", leader_lock },
     { S, "leader_end_stalled", "i", "done", leader_end_stalled },
-    { S, "leader_epoch", "tt", "epoch,round", leader_epoch },
+    { S, "leader_epoch", "tt", "epoch,round,counted", leader_epoch },
     { S, "leader_plans", "", "set_config,set_config,set_config,set_config,set_config",
       leader_plans },
-    { S, "leader_fence", "tii", "ob_fence", leader_fence },
+    { S, "leader_fence", "tii", "ob_fence_counted", leader_fence },
     { S, "leader_standby", "t", "connected", leader_standby },
     { 0 },
 };

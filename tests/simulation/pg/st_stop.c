@@ -31,6 +31,30 @@ static void stop_open(pg_run *run)
     }
 }
 
+static bool is_in_inbox(const pg_run *run, int64_t id)
+{
+    size_t at = 0;
+    for (const pg_rec *rec; (rec = pg_next(run->s, PG_INBOX, &at));) {
+        const pg_inbox *i = pg_see(run->s, rec);
+        if (i->consumer == OB_INBOX_SCHEDULER && i->kind == OB_INBOX_STOP_MATCHING && i->ref == id)
+            return true;
+    }
+    return false;
+}
+
+static void stop_lost(pg_run *run)
+{
+    size_t at = 0;
+    for (const pg_rec *rec; (rec = pg_next(run->s, PG_STOP_REQUEST, &at));) {
+        const pg_stop_request *r = pg_see(run->s, rec);
+        if (pg_get(run->s, PG_STOP_PROGRESS, &(pg_stop_progress){ .stop_id = r->id }) ||
+            is_in_inbox(run, r->id))
+            continue;
+        pg_out_row(run);
+        pg_put_int(run, r->id);
+    }
+}
+
 /* The parameters of stop_page. */
 enum {
     AFTER_ID,
@@ -121,6 +145,7 @@ const pg_statement pg_stop_statements[] = {
       "id,queue_id,states,name_prefix,definition,revision,share,terminate,reason,created_at_ms,"
       "after_id,looked,matched",
       stop_open },
+    { S, "stop_lost", "", "id", stop_lost },
     { S, "stop_page", "uiiiiittit", "job_id,matches", stop_page },
     { S, "stop_begin", "Ii", NULL, stop_begin },
     { S, "stop_step", "iuiii", NULL, stop_step },

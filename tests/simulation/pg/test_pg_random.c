@@ -87,7 +87,8 @@ static void empty_real(void)
             " submit_once, stop_request, stop_progress,"
             " log_group, log_stream, log_event,"
             " job_definition RESTART IDENTITY CASCADE;"
-            "UPDATE leader SET epoch = 0, round = 0, holder = '';"
+            "UPDATE leader SET epoch = 0, round = 0, holder = '', counted_round = 0,"
+            " counted_since = 0;"
             "UPDATE publisher SET epoch = 0, round = 0, n = 0, topic_end = 0;"
             "INSERT INTO job_definition (account, region, name, revision, body,"
             " created_at_ms) VALUES ('a', 'a', 'd', 1, '{}', 0)",

@@ -148,33 +148,40 @@ FROM (
                 ELSE {{letter: coalesce(d.bulk_state, l.bulk_state, :OB_JOB_SUBMITTED)}}
                 END AS bulk,
             CASE WHEN d.job_id IS NOT NULL THEN 'ended' WHEN l.job_id IS NULL THEN 'submitted'
-                ELSE l.round::text END AS etag
+                WHEN c.counted_round = c.round THEN l.round || '.' || c.counted_since END AS etag
         FROM job j
+        JOIN leader c ON c.role = 'scheduler'
         LEFT JOIN live l ON l.job_id = j.id AND l.idx = -1
         LEFT JOIN done d ON d.job_id = j.id AND d.idx = -1
         WHERE j.id = :id AND j.account = :account AND j.region = :region AND j.array_size > 0
     ) b
 ) h;
 
--- Requests that all jobs that match are stopped; forgets requests that were finished long ago. No
--- row: the region has too many that are not finished.
+-- Requests that all jobs that match are stopped; forgets requests that were finished long ago, and
+-- all but the last ones of the queue. No row: too many of the region, or the queue, are unfinished.
 -- name: stop_request_add
 -- params: account text, region text, queue_id bigint, states int, name_prefix text,
 --     definition text, revision int, share text, terminate boolean, reason text,
---     created_at_ms bigint, open_max bigint, forget_ms bigint
+--     created_at_ms bigint, open_max bigint, queue_open_max bigint, kept_max bigint,
+--     forget_ms bigint
 -- columns: STOP_REQUEST_COL
 WITH past AS (
     DELETE FROM stop_request r USING stop_progress p
-    WHERE p.stop_id = r.id AND p.finished_at_ms < :forget_ms
+    WHERE p.stop_id = r.id AND p.finished_at_ms IS NOT NULL
+        AND (p.finished_at_ms < :forget_ms OR (r.queue_id = :queue_id AND r.id <= (
+            SELECT o.id FROM stop_request o WHERE o.queue_id = :queue_id
+            ORDER BY o.id DESC OFFSET :kept_max LIMIT 1)))
 ), made AS (
     INSERT INTO stop_request (account, region, queue_id, states, name_prefix, definition, revision,
         share, terminate, reason, created_at_ms)
     SELECT :account, :region, :queue_id, :states, :name_prefix, :definition, :revision, :share,
         :terminate, :reason, :created_at_ms
     WHERE (
-        SELECT count(*) FROM stop_request o LEFT JOIN stop_progress p ON p.stop_id = o.id
+        SELECT count(*) < :open_max
+            AND count(*) FILTER (WHERE o.queue_id = :queue_id) < :queue_open_max
+        FROM stop_request o LEFT JOIN stop_progress p ON p.stop_id = o.id
         WHERE o.account = :account AND o.region = :region AND p.finished_at_ms IS NULL
-    ) < :open_max
+    )
     RETURNING id
 )
 INSERT INTO inbox (consumer, kind, ref)

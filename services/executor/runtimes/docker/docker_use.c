@@ -5,6 +5,7 @@
  * end would be too small. Owns the descriptor that waits for the process. Thread: the loop's. */
 #include "docker_use.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
@@ -60,7 +61,8 @@ void docker_use_begin(container *c)
     if (c->use_group || !(c->use_group = find_group(c, &listed)))
         return;
     /* Just after its start no other process can be listed before the first one. */
-    if (!wait_for(c, c->pid > 0 ? c->pid : listed))
+    int pid = c->pid > 0 ? c->pid : listed;
+    if (pid == 0 || (!wait_for(c, pid) && errno == ESRCH)) /* it has ended */
         c->use = group_use_read(GROUP_USE_ROOT, c->use_group);
 }
 

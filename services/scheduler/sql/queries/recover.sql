@@ -32,11 +32,12 @@ SELECT queue_id, share, usage_ms, at_ms, active FROM share_usage;
 -- columns: SNAPSHOT
 SELECT queue_id, body, jobs, children FROM queue_snapshot;
 
--- Queues that were not deleted and whose jobs were never counted.
+-- Queues that were not deleted and whose jobs were never counted; whole 1: also the others.
 -- name: uncounted
+-- params: whole int
 -- columns: UNCOUNTED
 SELECT q.queue_id FROM queue_status q LEFT JOIN queue_snapshot s ON s.queue_id = q.queue_id
-WHERE s.jobs IS NULL ORDER BY q.queue_id;
+WHERE :whole = 1 OR s.jobs IS NULL ORDER BY q.queue_id;
 
 -- A page of a queue's jobs that have ended in a state.
 -- name: ended_page

@@ -9,6 +9,18 @@ SELECT r.id, r.queue_id, r.states, r.name_prefix, r.definition, r.revision, r.sh
 FROM stop_progress p JOIN stop_request r ON r.id = p.stop_id
 WHERE p.finished_at_ms IS NULL ORDER BY r.id;
 
+-- Requests that have not begun and that no inbox row names: an earlier version, which does not know
+-- them, has taken their rows.
+-- name: stop_lost
+-- columns: STOP_LOST
+SELECT r.id FROM stop_request r
+WHERE NOT EXISTS (SELECT FROM stop_progress p WHERE p.stop_id = r.id)
+    AND NOT EXISTS (
+        SELECT FROM inbox i WHERE i.consumer = :OB_INBOX_SCHEDULER
+            AND i.kind = :OB_INBOX_STOP_MATCHING AND i.ref = r.id
+    )
+ORDER BY r.id;
+
 -- A page of living jobs of all queues, so that what has ended costs nothing: does each match?
 -- name: stop_page
 -- params: after_id uuid, after_idx int, rows bigint, queue_id bigint, states int,
