@@ -1,15 +1,24 @@
 # One image for each service, and `setup`, which makes a composed copy's secrets. docker-compose.yml builds them all;
 # docs/compose.md says what each is.
 
+# The modules of the console's page, each checked.
+FROM debian:bookworm-slim AS web
+RUN apt-get update && apt-get install -y --no-install-recommends maven python3
+COPY tools/web /web
+RUN mvn -B -q -f /web/pom.xml dependency:copy-dependencies -DoutputDirectory=/libs \
+    && (cd /libs && sha256sum --quiet --strict -c /web/checksums) \
+    && python3 /web/unpack.py /modules /libs/*.jar
+
 FROM debian:bookworm-slim AS build
 RUN apt-get update && apt-get install -y --no-install-recommends \
-        gcc libc6-dev meson ninja-build pkg-config \
+        esbuild gcc libc6-dev meson ninja-build pkg-config \
         libcivetweb-dev libcurl4-openssl-dev libexpat1-dev libhiredis-dev libjansson-dev libpq-dev librdkafka-dev libssl-dev uthash-dev
+COPY --from=web /modules /modules
 COPY . /src
-RUN meson setup /build /src --buildtype=release -Dwerror=false -Dtests=false -Dsystem_files=false \
+RUN meson setup /build /src --buildtype=release -Dwerror=false -Dtests=false -Dsystem_files=false -Dweb_modules=/modules \
     && ninja -C /build \
     && mkdir /programs \
-    && for name in api scheduler scaler executor; do \
+    && for name in api scheduler scaler executor console; do \
         strip -o "/programs/openbatch-$name" "/build/services/$name/openbatch-$name" || exit 1; \
     done
 
@@ -62,6 +71,17 @@ RUN apt-get update \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=build /programs/openbatch-executor /usr/local/bin/
 CMD ["openbatch-executor"]
+
+FROM base AS console
+USER root
+RUN apt-get update \
+    && apt-get install -y --no-install-recommends libcivetweb1 libcurl4 \
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+COPY --from=build /programs/openbatch-console /usr/local/bin/
+USER openbatch
+EXPOSE 8085
+HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "console"]
+CMD ["openbatch-console"]
 
 FROM debian:bookworm-slim AS setup
 RUN apt-get update \

@@ -9,7 +9,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENT = ROOT / "docs/configuration.md"
-SERVICES = ("api", "scheduler", "scaler", "executor")
+SERVICES = ("api", "scheduler", "scaler", "executor", "console")
 HEAD = (ROOT / "tools/configuration.head.md").read_text()
 
 

@@ -28,6 +28,7 @@ KINDS = {
     "FILE": "file",
     "CONTAINER": "container",
     "PROVIDER": "provider",
+    "REQUEST": "request",
 }
 # Services, and the folders whose code passes their points.
 FOLDERS = {
@@ -36,6 +37,7 @@ FOLDERS = {
     "scheduler": ["services/scheduler", "shared/src/leader.c"],
     "scaler": ["services/scaler", "shared/src/leader.c"],
     "executor": ["services/executor"],
+    "console": ["services/console"],
 }
 SUPERVISE = "services/scaler/providers/local/supervise.c"
 INSTANCE_DIR = "services/scaler/providers/instance_dir.c"

@@ -86,24 +86,39 @@ install_packages() {
 
 # Kafka from Maven Central, each jar checked against the checksums in this tree.
 install_kafka() {
-    local libs=$OPENBATCH_HOME/kafka/libs sums=$OB_ROOT/tools/kafka/checksums log=$OPENBATCH_HOME/log/maven.log java
-    cmp -s "$sums" "$libs/.checked" && return 0
-    mkdir -p "$libs" "$OPENBATCH_HOME/log"
+    local libs=$OPENBATCH_HOME/kafka/libs java
+    cmp -s "$OB_ROOT/tools/kafka/checksums" "$libs/.checked" && return 0
     java=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
     ((${java:-0} >= 17)) || die "Kafka needs Java 17 or newer; $(command -v java) is older (Debian: default-jre-headless)"
-    say "fetching Kafka's jars from Maven Central"
+    fetch_jars kafka "$libs" "Kafka's jars" "Kafka was not started"
+}
+
+# The modules of the console's page, unpacked for the build.
+install_web() {
+    local libs=$OPENBATCH_HOME/web/libs modules=$OPENBATCH_HOME/web/modules
+    cmp -s "$OB_ROOT/tools/web/checksums" "$modules/.checked" && return 0
+    fetch_jars web "$libs" "the console's modules" "the console was not built"
+    /usr/bin/python3 -B "$OB_ROOT/tools/web/unpack.py" "$modules" "$libs"/*.jar
+    cp "$libs/.checked" "$modules/"
+}
+
+# What tools/KIND/pom.xml names, from Maven Central, each jar checked against tools/KIND/checksums.
+fetch_jars() { # KIND LIBS WHAT CONSEQUENCE
+    local kind=$1 libs=$2 what=$3 consequence=$4 sums=$OB_ROOT/tools/$1/checksums log=$OPENBATCH_HOME/log/maven-$1.log
+    mkdir -p "$libs" "$OPENBATCH_HOME/log"
+    say "fetching $what from Maven Central"
     find "$libs/" -maxdepth 1 -name '*.jar' -delete
-    mvn -B -f "$OB_ROOT/tools/kafka/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs/" \
-        -Dmaven.repo.local="$OPENBATCH_HOME/m2" >"$log" 2>&1 </dev/null || {
+    mvn -B -f "$OB_ROOT/tools/$kind/pom.xml" dependency:copy-dependencies -DoutputDirectory="$libs/" \
+        -Dmaven.repo.local="$OPENBATCH_HOME/m2-$kind" >"$log" 2>&1 </dev/null || {
         grep -E '^\[ERROR\]' "$log" | head -n 4 >&2 || :
-        die "Kafka's jars could not be fetched from Maven Central; the output of Maven is in $log"
+        die "$what could not be fetched from Maven Central; the output of Maven is in $log"
     }
     if ! (cd "$libs" && sha256sum --quiet --strict -c "$sums" >&2) ||
         [[ $(find "$libs/" -name '*.jar' | wc -l) != $(wc -l <"$sums") ]]; then
-        die "the checksums of Kafka's jars differ from tools/kafka/checksums; Kafka was not started"
+        die "the checksums of $what differ from tools/$kind/checksums; $consequence"
     fi
     cp "$sums" "$libs/.checked"
-    rm -rf "$OPENBATCH_HOME/m2"
+    rm -rf "$OPENBATCH_HOME/m2-$kind"
 }
 
 # Python packages from PyPI in a virtual environment; $1 = test adds those for the tests.
@@ -165,6 +180,8 @@ build() {
     thread) args=("${sanitized[@]}" "-Db_sanitize=thread") ;;
     esac
     [[ ! -v OB_BUILD_ARGS ]] || args=("${OB_BUILD_ARGS[@]}")
+    # Without these the console is not built.
+    [[ ! -d $OPENBATCH_HOME/web/modules ]] || args+=("-Dweb_modules=$OPENBATCH_HOME/web/modules")
     mkdir -p "$OPENBATCH_HOME/log"
     [[ -f $OB_BUILD/build.ninja ]] || {
         say "building"
@@ -174,6 +191,11 @@ build() {
             die "the build could not be set up; the output of meson is in $log"
         }
     }
+    # A build of before that knows no modules.
+    if [[ -d $OPENBATCH_HOME/web/modules ]] && ! grep -q '^web_modules = ' "$OB_BUILD/meson-private/cmd_line.txt"; then
+        meson setup --reconfigure "-Dweb_modules=$OPENBATCH_HOME/web/modules" "$OB_BUILD" "$OB_ROOT" >"$log" 2>&1 </dev/null ||
+            die "the build could not be set up; the output of meson is in $log"
+    fi
     ninja -C "$OB_BUILD" "$@" >"$log" 2>&1 </dev/null || {
         grep -E -A6 'error:|FAILED' "$log" | head -n 40 | sed 's/^/    /' >&2 || :
         die "the build failed; the output of the compiler is in $log"

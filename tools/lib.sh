@@ -43,11 +43,11 @@ export OPENBATCH_RUN_DIR
 OB_PG_SOCKETS=$OPENBATCH_RUN_DIR.pg
 
 BACKING=(postgres redis kafka)
-SERVICES=(api scheduler scaler)
+SERVICES=(api scheduler scaler console)
 # The programs that a user's copy needs.
 # shellcheck disable=SC2034
 PROGRAMS=(services/api/openbatch-api services/scheduler/openbatch-scheduler
-    services/scaler/openbatch-scaler services/executor/openbatch-executor
+    services/scaler/openbatch-scaler services/executor/openbatch-executor services/console/openbatch-console
     services/executor/openbatch-keeper services/executor/openbatch-image tools/logger/openbatch-logger)
 
 # Settings that later verbs must find again: KEY=VALUE lines of $OPENBATCH_HOME/config.
@@ -71,6 +71,8 @@ OB_KAFKA_PORT=$((OPENBATCH_PORT + 1))
 OB_CONTROLLER_PORT=$((OPENBATCH_PORT + 2))
 OB_TLS_PORT=$((OPENBATCH_PORT + 3))
 OB_KAFKA_REMOTE_PORT=$((OPENBATCH_PORT + 4))
+OB_CONSOLE_PORT=$((OPENBATCH_PORT + 5))
+OB_CONSOLE_TLS_PORT=$((OPENBATCH_PORT + 6))
 export OPENBATCH_PORT
 
 # The container engine: ours when `up` started one, otherwise the one that answered then; none where executors run
@@ -117,6 +119,21 @@ oci_store() { copy_setting OPENBATCH_OCI_IMAGES "$OPENBATCH_HOME/images"; }
 tls_is_on() { [[ $(config_get tls) == on ]]; }
 endpoint() {
     if tls_is_on; then say "https://$(config_get tls_host):$OB_TLS_PORT"; else say "http://127.0.0.1:$OPENBATCH_PORT"; fi
+}
+
+# Where the web console is, for browsers.
+console_endpoint() {
+    if tls_is_on; then say "https://$(config_get tls_host):$OB_CONSOLE_TLS_PORT"; else say "http://127.0.0.1:$OB_CONSOLE_PORT"; fi
+}
+
+# The text of a link that signs in, made with this copy's root key.
+console_link() {
+    (
+        set -a
+        # shellcheck source=/dev/null
+        [[ ! -r $OPENBATCH_HOME/env ]] || . "$OPENBATCH_HOME/env"
+        as_openbatch "$(program_of console)" --link
+    )
 }
 
 kafka_address() { say "127.0.0.1:$OB_KAFKA_PORT"; }
@@ -207,7 +224,7 @@ healthy() {
     redis) [[ $(timeout 5 redis-cli -s "$OPENBATCH_RUN_DIR/redis.sock" ping 2>/dev/null) == PONG ]] ;;
     kafka) timeout 5 bash -c "exec 3<>/dev/tcp/127.0.0.1/$OB_KAFKA_PORT" 2>/dev/null ;;
     dockerd) engine_answers "unix://$OPENBATCH_RUN_DIR/docker.sock" ;;
-    api | scheduler | scaler) service_health "$1" >/dev/null ;;
+    api | scheduler | scaler | console) service_health "$1" >/dev/null ;;
     tls) curl -fsk --noproxy '*' -m 5 "https://$(config_get tls_address):$OB_TLS_PORT/healthz" >/dev/null 2>&1 ;;
     esac
 }

@@ -22,6 +22,7 @@ FOLDERS = {
     "services/scheduler": "`openbatch-scheduler`",
     "services/scaler": "`openbatch-scaler`",
     "services/executor": "`openbatch-executor`",
+    "services/console": "`openbatch-console`",
 }
 CALL = re.compile(r"\bob_(debug|info|warn|errlog|log)\(")
 LEVELS = ("debug", "info", "warn", "error")

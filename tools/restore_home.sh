@@ -8,7 +8,7 @@ postgres_pid=''
 refuse_unless_empty() {
     local other
     check_platform
-    other=$(our_pids runsvdir postgres java redis-server dockerd openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor \
+    other=$(our_pids runsvdir postgres java redis-server dockerd openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor openbatch-console \
         containerd-shim containerd-shim-runc-v2)
     [[ -z $other ]] || die "a copy runs in $OPENBATCH_HOME (process ${other//$'\n'/, }); restore needs an empty home:" \
         "'./openbatch down --wipe' first, or set OPENBATCH_HOME"

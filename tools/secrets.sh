@@ -26,6 +26,7 @@ make_secrets() {
     done
     make_secret master.key openssl rand -hex 32
     make_secret seal.key openssl rand -hex 32
+    make_secret console.key openssl rand -hex 32
     make_secret root.key root_key
     make_secret metrics.token random_of 'A-Za-z0-9' 40
 }

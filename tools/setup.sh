@@ -43,4 +43,4 @@ say "secrets: $OPENBATCH_HOME/secrets"
 setup_database
 setup_kafka
 install_venv up
-say "now: systemctl enable --now openbatch-kafka openbatch-api openbatch-scheduler openbatch-scaler; then: openbatch doctor"
+say "now: systemctl enable --now openbatch-kafka openbatch-api openbatch-scheduler openbatch-scaler; with the package openbatch-console also openbatch-console; then: openbatch doctor"

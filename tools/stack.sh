@@ -19,7 +19,7 @@ pg_uid() { if ((EUID == 0)); then id -u postgres; else echo "$EUID"; fi; }
 # Prints a file in the home that is none of what is installed and built there before there is a copy.
 foreign_files() {
     [[ -d $OPENBATCH_HOME ]] || return 0
-    find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name m2 ! -name node_modules \
+    find "$OPENBATCH_HOME" -mindepth 1 -maxdepth 1 ! -name lock ! -name log ! -name kafka ! -name venv ! -name 'm2*' ! -name node_modules ! -name web \
         ! -name 'package*.json' ! -name 'build*' -print -quit
 }
 
@@ -178,13 +178,14 @@ busybox_image() { # IMAGE LOG docker|store
 
 check_ports() {
     local port line pid who
-    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$OB_TLS_PORT" "$OB_KAFKA_REMOTE_PORT"; do
-        [[ $port != "$OB_TLS_PORT" ]] || tls_is_on || continue
+    for port in "$OPENBATCH_PORT" "$OB_KAFKA_PORT" "$OB_CONTROLLER_PORT" "$OB_TLS_PORT" "$OB_KAFKA_REMOTE_PORT" "$OB_CONSOLE_PORT" \
+        "$OB_CONSOLE_TLS_PORT"; do
+        [[ $port != "$OB_TLS_PORT" && $port != "$OB_CONSOLE_TLS_PORT" ]] || tls_is_on || continue
         [[ $port != "$OB_KAFKA_REMOTE_PORT" || -n $OB_REMOTE_HOST ]] || continue
         while read -r line; do
             pid=$(sed -n 's/.*pid=\([0-9]*\),.*/\1/p' <<<"$line")
             if [[ -n $pid ]]; then
-                grep -qx "$pid" <<<"$(our_pids java openbatch-api haproxy)" && continue
+                grep -qx "$pid" <<<"$(our_pids java openbatch-api openbatch-console haproxy)" && continue
                 who="$(command_of "$pid" 80) (pid $pid)"
             else
                 who="somebody else's process"
@@ -219,11 +220,12 @@ write_env() {
         printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
         printf 'OPENBATCH_KAFKA_PID_FILE=%q\n' "$OPENBATCH_HOME/sv/kafka/supervise/pid"
         printf 'OPENBATCH_DISKS=%q\n' "$(watched_disks)"
+        printf 'OPENBATCH_CONSOLE_PORT=%s\nOPENBATCH_CONSOLE_API=http://127.0.0.1:%s\n' "$OB_CONSOLE_PORT" "$OPENBATCH_PORT"
         # The caller's own settings; the engine fetches images through the caller's proxy.
         for name in $(compgen -A export | LC_ALL=C sort); do
             case $name in
             # Made above; and those of `openbatch env`.
-            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_DISKS | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
+            OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_DISKS | OPENBATCH_CONSOLE_PORT | OPENBATCH_CONSOLE_API | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
                 OPENBATCH_KAFKA_PID_FILE | \
                 OPENBATCH_KAFKA_PASSWORD*) ;;
             OPENBATCH_* | http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
@@ -340,7 +342,7 @@ service_progress() { # NAME
 
 unhealthy() { # NAME WHY: gives up
     note "$1 is not healthy: $2"
-    case $1 in api | scheduler | scaler) service_health "$1" >&2 || : ;; esac
+    case $1 in api | scheduler | scaler | console) service_health "$1" >&2 || : ;; esac
     log_tail "$1"
     die "try './openbatch logs $1'; run './openbatch up' again to continue"
 }
@@ -447,7 +449,8 @@ stop_services() {
     if pid=$(runsvdir_pid); then kill "$pid"; fi
     stop_dirs 10 "$OPENBATCH_HOME/sv/scaler"
     mapfile -t dirs < <(instance_dirs)
-    stop_dirs 10 "${dirs[@]}" "$OPENBATCH_HOME/sv/scheduler" "$OPENBATCH_HOME/sv/api"
+    stop_dirs 10 "${dirs[@]}" "$OPENBATCH_HOME/sv/scheduler" "$OPENBATCH_HOME/sv/console" \
+        "$OPENBATCH_HOME/sv/api"
 }
 
 # Ends all processes of this copy; containers and their shims keep running.
@@ -473,7 +476,7 @@ stop_strays() { # SIGNAL [NAME...]
     local i pids signal=$1
     shift
     (($#)) || set -- runsvdir runsv svlogd openbatch-logger openbatch-api openbatch-scheduler openbatch-scaler openbatch-executor \
-        java redis-server postgres dockerd containerd haproxy
+        openbatch-console         java redis-server postgres dockerd containerd haproxy
     for ((i = 0; i < 50; i++)); do
         mapfile -t pids < <(our_pids "$@")
         ((${#pids[@]})) || return 0

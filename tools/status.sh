@@ -23,7 +23,7 @@ for name in "${BACKING[@]}" "${SERVICES[@]}"; do
         health=unhealthy
     fi
     [[ $health == healthy ]] || bad=1
-    if [[ -n $pid && " api scheduler scaler " == *" $name "* ]]; then said=$(service_health "$name" || :); fi
+    if [[ -n $pid && " api scheduler scaler console " == *" $name "* ]]; then said=$(service_health "$name" || :); fi
     row "$name" "$health" "${pid:--}" "${for_s:--}" "$said"
 done
 while read -r dir; do
@@ -35,6 +35,7 @@ done < <(instance_dirs)
 say
 [[ -n $supervisor ]] || say "supervisor  not running: './openbatch up' starts it"
 say "endpoint    $(endpoint) (Kafka 127.0.0.1:$OB_KAFKA_PORT)"
+say "console     $(console_endpoint) (./openbatch console prints a link that signs in)"
 [[ -z $(kafka_remote) ]] || say "            Kafka for executors on other hosts: $(kafka_remote), TLS"
 said_of_engine "engine      "
 say "state       $OPENBATCH_HOME ($(du -shx "$OPENBATCH_HOME" 2>/dev/null | cut -f1))"

@@ -14,7 +14,7 @@ done
 
 export OPENBATCH_SANITIZE=1
 choose_build
-OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs
+OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs OB_WEB=$OPENBATCH_HOME/web/modules
 # What a sanitizer's report begins with.
 REPORT='ERROR: (Address|Leak)Sanitizer|runtime error:|(WARNING|FATAL): ThreadSanitizer'
 test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' compose_pid='' compose_port=''
@@ -43,6 +43,7 @@ prepare() {
     local kinds=(test tls docker oci)
     [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
     install_packages "${kinds[@]}"
+    (install_web) || exit 1 # the build needs it
     begin_build
     # Each waits for the network.
     local step pid
@@ -73,6 +74,19 @@ built() { # TARGET...
     (build "$@")
 }
 
+# The types of the console's page and of its tests.
+web_types() {
+    local config=$OPENBATCH_HOME/web/tsconfig.json
+    cat >"$config" <<END
+{
+  "extends": "$OB_ROOT/services/console/web/tsconfig.json",
+  "compilerOptions": { "baseUrl": "modules", "paths": { "*": ["*"] }, "typeRoots": [], "noEmit": true },
+  "include": ["$OB_ROOT/services/console/web/**/*"]
+}
+END
+    node "$OPENBATCH_HOME/node_modules/typescript/bin/tsc" -p "$config"
+}
+
 suite_format() {
     local c_files py_dirs=()
     mapfile -t c_files < <(cd "$OB_ROOT" && find shared services tests tools -name '*.[ch]' | LC_ALL=C sort)
@@ -98,7 +112,8 @@ suite_format() {
         /usr/bin/python3 tools/metrics.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
         /usr/bin/python3 tools/crash_points.py --check || status=1
-        shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{pin,started} tools/compose/setup \
+        web_types || status=1
+        shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{pin,started} tools/web/pin tools/compose/setup \
             tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
@@ -168,6 +183,7 @@ make_test_home() { # [ours|oci]
     mkdir -p "$test_home/home/kafka"
     ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OB_BUILD" "$test_home/home/"
     ln -s "$OPENBATCH_HOME/kafka/libs" "$test_home/home/kafka/"
+    ln -s "$OPENBATCH_HOME/web" "$test_home/home/"
     case ${1:-} in
     ours) printf 'made=for the tests\nengine=ours\n' >"$test_home/home/config" ;;
     oci) printf 'made=for the tests\nengine=none\nruntime=oci\n' >"$test_home/home/config" ;;
@@ -204,7 +220,7 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
             grep -hE -A25 "$REPORT" "$OPENBATCH_HOME"/log/{*/current,sanitizer.*} 2>/dev/null | head -n 80 >&2 || :
             status=1
         fi
-        if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler >&2 || :; fi
+        if ((status)); then "$OB_ROOT/openbatch" logs api scheduler scaler console >&2 || :; fi
         exit "$status"
     ) || result=1
     [[ -n ${test_port:-} ]] || drop_test_homes
@@ -254,7 +270,7 @@ suite_e2e() {
 }
 
 # The unit tests in which threads share something.
-THREADED=(api_audit api_clients api_pool api_turns bus bus_outage cond executor_heartbeat id log scaler_lacking scheduler_messages
+THREADED=(api_audit api_pool api_turns bus bus_outage clients cond console_live console_requests executor_heartbeat id log scaler_lacking scheduler_messages
     scheduler_publisher service sweeper)
 
 # Static analysers; then ThreadSanitizer, on unit tests and on all services under load. The copy's jobs have no
@@ -326,7 +342,7 @@ suite_packages() {
     work=$engine_home/packages
     mkdir "$work"
     (
-        export DOCKER_HOST=$engine_host OB_TEST_WORK=$work OB_TEST_JARS=$OB_JARS OB_TEST_ENGINE=$engine_home/docker.sock
+        export DOCKER_HOST=$engine_host OB_TEST_WORK=$work OB_TEST_JARS=$OB_JARS OB_TEST_WEB=$OB_WEB OB_TEST_ENGINE=$engine_home/docker.sock
         cd "$OB_ROOT" || exit
         busybox_image openbatch/busybox "$work/image.log" docker || exit
         "$OB_VENV/bin/python" -m pytest tests/packages -q -p no:cacheprovider --timeout=1500 --durations=5

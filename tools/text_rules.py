@@ -12,7 +12,13 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
-FOLDERS = ["shared/src", "services/executor", "services/scheduler", "services/scaler"]
+FOLDERS = [
+    "shared/src",
+    "services/console",
+    "services/executor",
+    "services/scheduler",
+    "services/scaler",
+]
 EXCUSE = re.compile(r"/\*.*\b(ASCII|ours)\b.*\*/")
 RULES = [
     (re.compile(r"%\.(\d+|\*)s"), "cuts within characters: ob_cut(text, n) or ob_text_dup()"),

@@ -80,6 +80,7 @@ tls_prepare() {
     {
         printf '%s=%q\n' OPENBATCH_TLS_CONFIG "$OB_ROOT/tools/tls" OPENBATCH_TLS_PEM "$pem" \
             OPENBATCH_TLS_BIND "$address:$OB_TLS_PORT" \
+            OPENBATCH_TLS_CONSOLE_BIND "$address:$OB_CONSOLE_TLS_PORT" OPENBATCH_TLS_CONSOLE "127.0.0.1:$OB_CONSOLE_PORT" \
             OPENBATCH_TLS_API "127.0.0.1:$OPENBATCH_PORT" OPENBATCH_TLS_REQUESTS "$(((threads + 1) / 2))"
         # A changed certificate restarts the proxy.
         printf '# %s\n' "$(sha256sum "$pem" "$OB_ROOT"/tools/tls/*.cfg | sha256sum)"

@@ -51,6 +51,7 @@ first_steps() {
     say "OpenBatch is up: $(endpoint)"
     say "  state   $OPENBATCH_HOME"
     [[ $OB_PGDATA == "$OPENBATCH_HOME"/* ]] || say "          $OB_PGDATA (PostgreSQL)"
+    say "  console $(console_endpoint)          (./openbatch console prints a link that signs in)"
     said_of_engine "  engine  "
     if [[ -n $(kafka_remote) ]]; then say "  hosts   executors on other hosts use Kafka at $(kafka_remote) (./openbatch join)"; fi
     say "  stop    $OB_ROOT/openbatch down          (containers keep running; down --wipe stops them and deletes all state)"
@@ -99,6 +100,8 @@ venv_job=$!
 install_kafka 9>&- &
 kafka_job=$!
 trap 'kill "$venv_job" "$kafka_job" 2>/dev/null || :' EXIT
+# The console's page is built of them.
+[[ -n $backing_only ]] || install_web 9>&- || exit 1
 # Images can be loaded before the services start.
 if [[ -n $backing_only ]]; then PROGRAMS=(tools/logger/openbatch-logger services/executor/openbatch-image); fi
 (build "${PROGRAMS[@]}") 9>&- || exit 1

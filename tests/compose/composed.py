@@ -55,6 +55,8 @@ class Composed:
             **os.environ,
             "OPENBATCH_PORT": str(port),
             "OPENBATCH_TLS_PORT": str(int(port) + 3),
+            "OPENBATCH_CONSOLE_PORT": str(int(port) + 5),
+            "OPENBATCH_CONSOLE_TLS_PORT": str(int(port) + 6),
             # Spot interruptions that a test can wait for.
             "OPENBATCH_INTERRUPT_NOTICE_MS": "4000",
             "OPENBATCH_INTERRUPT_TERM_MS": "2000",

@@ -15,8 +15,9 @@ import pytest
 from composed import ROOT, Composed, compose_command, docker, evaluated, run
 from stack import HOLD, RUNNABLE, STARTING, rounds, wait_for
 
-SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler"]
-PROGRAMS = ["api", "scheduler", "scaler", "executor"]
+SERVICES = ["postgres", "redis", "kafka", "api", "scheduler", "scaler", "console"]
+PROGRAMS = ["api", "scheduler", "scaler", "executor", "console"]
+PUBLISHED = ("api", "console")
 
 
 @pytest.fixture(scope="module")
@@ -47,15 +48,15 @@ def test_services_add_less_than_50_mb_to_their_base(composed):
         assert tools == ""
 
 
-def test_only_the_api_is_published_and_only_here(composed):
+def test_only_the_api_and_the_console_are_published_and_only_here(composed):
     for service in SERVICES:
         ports = composed.inspect(service)["NetworkSettings"]["Ports"] or {}
         published = [p["HostIp"] for bindings in ports.values() for p in bindings or []]
-        assert published == (["127.0.0.1"] if service == "api" else [])
+        assert published == (["127.0.0.1"] if service in PUBLISHED else [])
 
 
 def test_services_without_rights_where_they_can(composed):
-    for service in ("api", "scheduler"):
+    for service in ("api", "scheduler", "console"):
         assert docker("exec", composed.id(service), "id", "-u") == "10001"
     for service in ("postgres", "redis", "kafka"):
         assert docker("exec", composed.id(service), "id", "-u") not in ("0", "")

@@ -8,6 +8,7 @@ import sys
 
 import crash_docker
 import crash_images
+from crash_console import page_changes
 from crash_hosts import (
     come_back_too_late,
     join_and_leave,
@@ -96,6 +97,7 @@ RECIPES = {
     asking(join_tokens): "api.join_token",
     asking(mass_stops): "api.stop_many",
     asking(questions): "api.ask",
+    page_changes: "console.change",
     come_and_go: """
         scaler.launching scaler.moved scaler.ended scaler.changed scheduler.drained
         scaler.file_log scaler.file_log_run scaler.file_type scaler.file_token scaler.file_env

@@ -106,7 +106,7 @@ def share_installed(home):
     """What is installed and built for the main copy serves another one, too."""
     of_main = Path(os.environ["OPENBATCH_HOME"])
     (home / "kafka").mkdir(exist_ok=True)
-    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs"):
+    for name in ("venv", "node_modules", "build", "build-asan", "kafka/libs", "web"):
         if (of_main / name).exists():
             (home / name).symlink_to((of_main / name).resolve())
 

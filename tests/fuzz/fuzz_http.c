@@ -32,11 +32,11 @@ __typeof__(mg_get_header) __wrap_mg_get_header;
 __typeof__(mg_read) __wrap_mg_read;
 __typeof__(mg_write) __wrap_mg_write;
 __typeof__(mg_disable_connection_keep_alive) __wrap_mg_disable_connection_keep_alive;
-__typeof__(conn_from) __wrap_conn_from;
-__typeof__(conn_waits) __wrap_conn_waits;
-__typeof__(conn_works) __wrap_conn_works;
-__typeof__(conn_is_left) __wrap_conn_is_left;
-__typeof__(conn_had_its_turn) __wrap_conn_had_its_turn;
+__typeof__(ob_conn_from) __wrap_ob_conn_from;
+__typeof__(ob_conn_waits) __wrap_ob_conn_waits;
+__typeof__(ob_conn_works) __wrap_ob_conn_works;
+__typeof__(ob_conn_is_left) __wrap_ob_conn_is_left;
+__typeof__(ob_conn_had_its_turn) __wrap_ob_conn_had_its_turn;
 __typeof__(keys_recall) __wrap_keys_recall;
 __typeof__(time) __wrap_time;
 
@@ -78,28 +78,28 @@ void __wrap_mg_disable_connection_keep_alive(struct mg_connection *conn)
     (void)conn;
 }
 
-void __wrap_conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remote_port)
+void __wrap_ob_conn_from(ob_conns *c, ob_conn *one, const char *remote_addr, int remote_port)
 {
     (void)c, (void)one, (void)remote_addr, (void)remote_port;
 }
 
-void __wrap_conn_waits(http_conns *c, http_conn *one, int limit_ms)
+void __wrap_ob_conn_waits(ob_conns *c, ob_conn *one, int limit_ms)
 {
     (void)c, (void)one, (void)limit_ms;
 }
 
-void __wrap_conn_works(http_conns *c, http_conn *one)
+void __wrap_ob_conn_works(ob_conns *c, ob_conn *one)
 {
     (void)c, (void)one;
 }
 
-bool __wrap_conn_is_left(http_conns *c, const http_conn *one)
+bool __wrap_ob_conn_is_left(ob_conns *c, const ob_conn *one)
 {
     (void)c, (void)one;
     return false;
 }
 
-bool __wrap_conn_had_its_turn(http_conns *c, const http_conn *one)
+bool __wrap_ob_conn_had_its_turn(ob_conns *c, const ob_conn *one)
 {
     (void)c, (void)one;
     return false;

@@ -1,7 +1,7 @@
 """`./openbatch test packages` makes the packages, and a clean Debian root in which they are
 installed. OB_TEST_ENGINE is the socket of a container engine of the suite's own, OB_TEST_JARS a
-folder with Kafka's jars, OB_TEST_WORK a folder for all of it. OB_TEST_PACKAGES names a folder with
-packages that were made before."""
+folder with Kafka's jars, OB_TEST_WEB one with the console's modules, OB_TEST_WORK a folder for all
+of it. OB_TEST_PACKAGES names a folder with packages that were made before."""
 
 import os
 import subprocess
@@ -44,7 +44,11 @@ def build(tree):
         capture_output=True,
         text=True,
         env=os.environ
-        | {"DEB_BUILD_OPTIONS": "parallel=2", "PATH": f"/usr/lib/ccache:{os.environ['PATH']}"},
+        | {
+            "DEB_BUILD_OPTIONS": "parallel=2",
+            "PATH": f"/usr/lib/ccache:{os.environ['PATH']}",
+            "OPENBATCH_WEB_MODULES": os.environ["OB_TEST_WEB"],
+        },
     )
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
 

@@ -12,7 +12,7 @@ from clean_root import environment_file
 from stack import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
-SERVICES = ["openbatch-api", "openbatch-scheduler", "openbatch-scaler"]
+SERVICES = ["openbatch-api", "openbatch-scheduler", "openbatch-scaler", "openbatch-console"]
 CLIENT = 'export PATH=/var/lib/openbatch/venv/bin:$PATH; eval "$(openbatch env)"\n'
 DEFINITION = json.dumps(
     {
@@ -59,7 +59,7 @@ def start_servers(system):
 def start_services(system):
     for name in SERVICES:
         system.start(name)
-    for name in ("api", "scheduler", "scaler"):
+    for name in ("api", "scheduler", "scaler", "console"):
         wait_for(f"{name} to be well", lambda n=name: health(system, n).get("ok"), 120, every=0.5)
 
 

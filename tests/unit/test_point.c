@@ -126,7 +126,8 @@ static void a_process_without_the_variable_watches_nothing(void **state)
 static void each_point_has_a_name_of_its_own_that_begins_with_its_service(void **state)
 {
     (void)state;
-    static const char *const services[] = { "any.", "api.", "scheduler.", "scaler.", "executor." };
+    static const char *const services[] = { "any.",    "api.",      "scheduler.",
+                                            "scaler.", "executor.", "console." };
     assert_null(ob_point_name(OB_POINT_NONE));
     for (ob_point p = 1; p < OB_POINTS_END; p++) {
         const char *name = ob_point_name(p);

@@ -9,7 +9,7 @@ import time
 from pathlib import Path
 
 from finding import Finding
-from system import COMMAND_S, SERVICES
+from system import COMMAND_S
 
 # As services/api/disks.c: below this PostgreSQL cannot go on.
 LEAST_BYTES = 16 << 20
@@ -126,6 +126,12 @@ def expected_secrets(system):
         "put it back from a backup (./openbatch restore); ./openbatch up makes a new one, and then "
         "all instances are lost",
     )
+    yield (
+        Path(system.setting("OPENBATCH_CONSOLE_KEY_FILE", str(folder / "console.key"))),
+        r"[0-9a-f]{64}\s*",
+        "the console cannot start again",
+        "./openbatch up makes a new one; pages then have to sign in again",
+    )
     for user in USERS:
         yield (
             folder / f"kafka-{user}.password",
@@ -192,7 +198,7 @@ def certificates(system):
 
 def settings(system):
     """Each program reads its settings as at its start."""
-    for service in SERVICES:
+    for service in system.services():
         program = system.program(service)
         if not program.exists():
             yield Finding(
@@ -272,7 +278,7 @@ def differing(who, by_s):
 def set_clocks(system):
     """What the services saw: the clock was set while they ran."""
     jumps = {}
-    for service in SERVICES:
+    for service in system.services():
         try:
             jump = system.health(service).get("info", {}).get("clockJump")
         except (OSError, ValueError):

@@ -31,11 +31,18 @@ class PackagedSystem(System):
         """tools/lib.sh has read openbatch.conf."""
         return {k: v for k, v in os.environ.items() if k.startswith("OPENBATCH_")}
 
+    def services(self):
+        """The console is a package of its own."""
+        return [name for name in SERVICES if name != "console" or self.program(name).exists()]
+
     def parts(self):
-        return SERVICES
+        return self.services()
 
     def ports(self):
-        return {self.port: "api"}
+        ports = {self.port: "api"}
+        if "console" in self.services():
+            ports[int(self.setting("OPENBATCH_CONSOLE_PORT", "8085"))] = "console"
+        return ports
 
     def program(self, service):
         return self.sbin / f"openbatch-{service}"

@@ -25,6 +25,7 @@ MEANS = {
     "api": "clients get no answer; accepted jobs go on",
     "scheduler": "no job starts and no end is recorded; containers keep running",
     "scaler": "no instance is launched or ended; jobs run on those that are there",
+    "console": "its pages do not open; jobs and clients of the api go on",
     "tls": "clients get no answer over HTTPS; accepted jobs go on",
     "executor": "its runs are not reported; their containers keep running. After "
     "OPENBATCH_LOST_AFTER_MS the instance is lost, and the retry strategy decides",

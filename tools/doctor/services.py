@@ -4,7 +4,7 @@ import time
 
 from finding import Finding
 from processes import MEANS
-from system import SERVICES, health_at, state_of
+from system import health_at, state_of
 
 LOOK_AGAIN_S = 3
 # The parts that their dependencies are.
@@ -12,8 +12,8 @@ PARTS = {"postgresql": "postgres", "engine": "dockerd", "starts": "containerd", 
 
 
 def health(system):
-    before = {service: asked(system, service) for service in SERVICES}
-    for service in SERVICES:
+    before = {service: asked(system, service) for service in system.services()}
+    for service in system.services():
         pid = system.part_pid(service)
         if pid is None or state_of(pid) == "T":
             continue  # found by its process

@@ -12,7 +12,7 @@ from pathlib import Path
 WAIT_S = 5  # for any answer
 COMMAND_S = 60  # for a command of this host, which may be busy
 BACKING = ["postgres", "redis", "kafka"]
-SERVICES = ["api", "scheduler", "scaler"]
+SERVICES = ["api", "scheduler", "scaler", "console"]
 
 
 class System:
@@ -57,6 +57,10 @@ class System:
 
     # --- processes ---
 
+    def services(self):
+        """The names of our services."""
+        return SERVICES
+
     def parts(self):
         """The names of supervised servers and services."""
         names = [*BACKING, *(["dockerd"] if self.engine_is_ours else []), *SERVICES]
@@ -64,9 +68,14 @@ class System:
 
     def ports(self):
         """Who listens where."""
-        wanted = {self.port: "api", self.port + 1: "kafka", self.port + 2: "kafka"}
+        wanted = {
+            self.port: "api",
+            self.port + 1: "kafka",
+            self.port + 2: "kafka",
+            self.port + 5: "console",
+        }
         if self.config.get("tls") == "on":
-            wanted[self.port + 3] = "tls"
+            wanted[self.port + 3] = wanted[self.port + 6] = "tls"
         if self.config.get("kafka_remote"):
             wanted[self.port + 4] = "kafka"
         return wanted

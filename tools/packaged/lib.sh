@@ -8,6 +8,7 @@ OB_KAFKA_HOME=/var/lib/openbatch-kafka
 
 need_home() { initialised || die "run 'openbatch setup' as root first"; }
 program_of() { say "$OB_SBIN/openbatch-$1"; }
+console_endpoint() { say "http://127.0.0.1:${OPENBATCH_CONSOLE_PORT:-8085}"; }
 kafka_address() { say "${OPENBATCH_KAFKA:-127.0.0.1:9092}"; }
 
 # PostgreSQL knows the services' user by the kernel's word.
@@ -22,7 +23,7 @@ as_openbatch() {
 healthy() {
     case $1 in
     postgres) as_openbatch timeout 5 psql -XAtq -w -d "$OPENBATCH_PG" -c 'SELECT 1' >/dev/null 2>&1 ;;
-    api | scheduler | scaler) service_health "$1" >/dev/null ;;
+    api | scheduler | scaler | console) service_health "$1" >/dev/null ;;
     esac
 }
 
@@ -32,7 +33,7 @@ own_secrets() {
     chown root:root "$dir"
     chmod 711 "$dir"
     chmod 600 "$dir"/*
-    for name in master.key seal.key root.key metrics.token kafka-api.password kafka-scheduler.password kafka-scaler.password; do
+    for name in {master,seal,root,console}.key metrics.token kafka-{api,scheduler,scaler,reader}.password; do
         chown openbatch:openbatch "$dir/$name"
     done
     if id openbatch-kafka >/dev/null 2>&1; then chown openbatch-kafka:openbatch-kafka "$dir/kafka-admin.password"; fi

@@ -6,8 +6,8 @@ refuse_unless_empty() {
     local other tables
     ((EUID == 0)) || die "run it as root"
     id openbatch >/dev/null 2>&1 || die "there is no user openbatch: install the package openbatch-services first"
-    other=$(our_pids openbatch-api openbatch-scheduler openbatch-scaler)
-    [[ -z $other ]] || die "services run (process ${other//$'\n'/, }): systemctl stop openbatch-api openbatch-scheduler openbatch-scaler"
+    other=$(our_pids openbatch-api openbatch-scheduler openbatch-scaler openbatch-console)
+    [[ -z $other ]] || die "services run (process ${other//$'\n'/, }): systemctl stop openbatch-api openbatch-scheduler openbatch-scaler openbatch-console"
     other=$(find "$OPENBATCH_HOME/secrets/" -type f -print -quit 2>/dev/null || :)
     [[ -z $other ]] || die "$OPENBATCH_HOME/secrets is not empty ($other); restore needs an empty system: move it away first"
     healthy postgres || die "PostgreSQL does not answer at $OPENBATCH_PG: make the role and the empty database openbatch (docs/operations.md)"

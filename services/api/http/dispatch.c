@@ -196,10 +196,10 @@ static int identify(exchange *x, caller *c, api_reply *rep)
 int dispatch(exchange *x, api_reply *rep)
 {
     ob_cleanup(caller_done) caller c = { 0 };
-    http_conns *conns = x->w->common->conns;
-    conn_waits(conns, x->slot, BODY_MS);
+    ob_conns *conns = x->w->common->conns;
+    ob_conn_waits(conns, x->slot, BODY_MS);
     int r = body_read(x, rep);
-    conn_works(conns, x->slot);
+    ob_conn_works(conns, x->slot);
     if (r < 0)
         return r;
     if (exchange_is_left(x))

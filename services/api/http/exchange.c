@@ -54,8 +54,8 @@ void exchange_begin(exchange *x, struct mg_connection *conn, worker *w)
 {
     const struct mg_request_info *info = mg_get_request_info(conn);
     *x = (exchange){ .conn = conn, .info = info, .slot = info->conn_data, .w = w };
-    conn_from(w->common->conns, x->slot, info->remote_addr, info->remote_port);
-    conn_works(w->common->conns, x->slot);
+    ob_conn_from(w->common->conns, x->slot, info->remote_addr, info->remote_port);
+    ob_conn_works(w->common->conns, x->slot);
     ob_uuid id = ob_uuid_new();
     ob_uuid_format(&id, x->request_id);
     x->head = strcmp(info->request_method, "HEAD") == 0;
@@ -69,7 +69,7 @@ void exchange_end(exchange *x)
 
 bool exchange_is_left(exchange *x)
 {
-    x->left = conn_is_left(x->w->common->conns, x->slot);
+    x->left = ob_conn_is_left(x->w->common->conns, x->slot);
     return x->left;
 }
 
@@ -115,7 +115,7 @@ void exchange_send(exchange *x, int status, const char *code, const char *text, 
 {
     http_common *common = x->w->common;
     /* There are more clients than threads: let the waiting ones have a turn. */
-    if (conn_had_its_turn(common->conns, x->slot) || atomic_load(&common->draining))
+    if (ob_conn_had_its_turn(common->conns, x->slot) || atomic_load(&common->draining))
         x->close = true;
 
     char date[40];
@@ -136,9 +136,9 @@ void exchange_send(exchange *x, int status, const char *code, const char *text, 
     memcpy(out + n, text, sent);
     if (x->close)
         mg_disable_connection_keep_alive(x->conn);
-    conn_waits(common->conns, x->slot, WRITE_MS);
+    ob_conn_waits(common->conns, x->slot, WRITE_MS);
     (void)mg_write(x->conn, out, (size_t)n + sent);
-    conn_waits(common->conns, x->slot, HEADER_MS); /* for the next request */
+    ob_conn_waits(common->conns, x->slot, HEADER_MS); /* for the next request */
     free(out);
 }
 

@@ -5,13 +5,13 @@
 #include <stdatomic.h>
 
 #include "audit.h"
-#include "clients.h"
 #include "heavy_reads.h"
+#include "ob/clients.h"
 #include "request/operation.h"
 #include "sigv4.h"
 
 #define BODY_MAX (256 * 1024)
-/* The time for which a thread waits for a client (clients.h). */
+/* The time for which a thread waits for a client (ob/clients.h). */
 #define HEADER_MS 5000 /* idle connections are closed sooner, by the server */
 #define BODY_MS 5000
 #define WRITE_MS 20000
@@ -19,7 +19,7 @@
 /* The state that all requests of a server share. */
 typedef struct http_common {
     api_ctx *ctx;
-    http_conns *conns;
+    ob_conns *conns;
     turns *turns;
     audit *audit;
     atomic_bool draining;
@@ -37,7 +37,7 @@ void worker_free(worker *w); /* NULL: nothing */
 typedef struct exchange {
     struct mg_connection *conn;
     const struct mg_request_info *info;
-    http_conn *slot;
+    ob_conn *slot;
     worker *w;
     api_protocol protocol;
     const char *type; /* Content-Type of the answer; NULL: the protocol's */

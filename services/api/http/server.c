@@ -167,8 +167,8 @@ static void on_thread_end(const struct mg_context *mg, int type, void *thread)
 static int on_connection(const struct mg_connection *conn, void **data)
 {
     http_server *server = mg_get_user_data(mg_get_context(conn));
-    http_conn *slot = conns_add(server->common.conns);
-    conn_waits(server->common.conns, slot, HEADER_MS);
+    ob_conn *slot = ob_conns_add(server->common.conns);
+    ob_conn_waits(server->common.conns, slot, HEADER_MS);
     *data = slot;
     return 0;
 }
@@ -176,11 +176,11 @@ static int on_connection(const struct mg_connection *conn, void **data)
 static void on_connection_end(const struct mg_connection *conn)
 {
     http_server *server = mg_get_user_data(mg_get_context(conn));
-    http_conn *slot = mg_get_user_connection_data(conn);
+    ob_conn *slot = mg_get_user_connection_data(conn);
     if (!slot)
         return;
     mg_set_user_connection_data(conn, NULL);
-    conns_remove(server->common.conns, slot);
+    ob_conns_remove(server->common.conns, slot);
 }
 
 static int on_log(const struct mg_connection *conn, const char *message)
@@ -189,10 +189,15 @@ static int on_log(const struct mg_connection *conn, const char *message)
     return 1;
 }
 
+static void count_cut(const char *why, int n)
+{
+    ob_series_add(ob_metric_with(&api_metrics[API_CONNECTIONS_CUT], why), n);
+}
+
 static void show_connections(void *arg)
 {
     const http_server *server = arg;
-    size_t waiting = 0, all = conns_count(server->common.conns, &waiting);
+    size_t waiting = 0, all = ob_conns_count(server->common.conns, &waiting);
     ob_metric *m = &api_metrics[API_CONNECTIONS];
     ob_metric_put(m, (int64_t)(all - waiting), "working");
     ob_metric_put(m, (int64_t)waiting, "waiting");
@@ -237,8 +242,8 @@ int http_start(api_ctx *ctx, http_server **ret, ob_error *err)
     server->common.audit = audit_new(AUDIT_COUNTS_MS);
     int r = listener_open(ctx->config->listen, (int)ctx->config->port, &server->listen_fd, err);
     if (r == 0)
-        r = conns_new((int)ctx->config->port, (int)ctx->config->threads, &server->common.conns,
-                      err);
+        r = ob_conns_new((int)ctx->config->port, (int)ctx->config->threads, count_cut,
+                         &server->common.conns, err);
     if (r < 0) {
         http_stop(server);
         return r;
@@ -275,7 +280,7 @@ int http_drain(http_server *server)
     if (server->serves)
         listener_take_back(server->place);
     atomic_store(&server->common.draining, true);
-    while (conns_are_open(server->common.conns) && ob_service_again() && ob_mono_ms() < until_ms)
+    while (ob_conns_are_open(server->common.conns) && ob_service_again() && ob_mono_ms() < until_ms)
         (void)nanosleep(&nap, NULL);
     return fcntl(server->listen_fd, F_DUPFD_CLOEXEC, 0);
 }
@@ -290,7 +295,7 @@ void http_stop(http_server *server)
     if (server->listen_fd >= 0)
         (void)close(server->listen_fd);
     (void)mg_exit_library();
-    conns_free(server->common.conns);
+    ob_conns_free(server->common.conns);
     turns_free(server->common.turns);
     audit_free(server->common.audit);
     ob_db_free(server->health_db);

@@ -19,13 +19,15 @@ typedef enum ob_point_kind {
     OB_POINT_FILE,      /* a file that is written or removed */
     OB_POINT_CONTAINER, /* a request to a container engine */
     OB_POINT_PROVIDER,  /* a call that makes or ends an instance */
+    OB_POINT_REQUEST,   /* a request to the api */
 } ob_point_kind;
 
 /* One line a point: id, kind, name, what happens between "before" and "after". The name begins with
  * the service that passes it. */
 #define OB_POINTS(P)                                                                               \
     OB_POINTS_ANY(P)                                                                               \
-    OB_POINTS_API(P) OB_POINTS_SCHEDULER(P) OB_POINTS_SCALER(P) OB_POINTS_EXECUTOR(P)
+    OB_POINTS_API(P)                                                                               \
+    OB_POINTS_SCHEDULER(P) OB_POINTS_SCALER(P) OB_POINTS_EXECUTOR(P) OB_POINTS_CONSOLE(P)
 
 #define OB_POINTS_ANY(P) P(ANY_TOPICS, TOPICS, "any.topics", "missing topics are created")
 
@@ -174,6 +176,9 @@ typedef enum ob_point_kind {
     P(EXECUTOR_IMAGE_SWEEP, FILE, "executor.image_sweep", "a work folder without a process goes")  \
     P(EXECUTOR_IMAGE_UNLOCK, FILE, "executor.image_unlock", "a lock that nobody uses goes")        \
     P(EXECUTOR_METADATA, PROVIDER, "executor.metadata", "a token of the metadata service")
+
+#define OB_POINTS_CONSOLE(P)                                                                       \
+    P(CONSOLE_CHANGE, REQUEST, "console.change", "a change that a page asks for is passed on")
 
 /* The table as an enum. */
 typedef enum ob_point {

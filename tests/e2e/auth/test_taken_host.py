@@ -432,7 +432,7 @@ def test_no_file_and_no_socket_of_the_copy_is_open_to_its_user(host):
     if not pg.is_relative_to(stack.home):
         places.append(pg)
     files, folders, sockets = [], [], []
-    shared = {stack.home / name for name in ("venv", "node_modules", "kafka/libs", "m2")}
+    shared = {stack.home / name for name in ("venv", "node_modules", "kafka/libs", "web")}
     shared |= set(stack.home.glob("build*"))  # programs, as everybody may read them
     for place in places:
         for folder, names, inside in os.walk(place):

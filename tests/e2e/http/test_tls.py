@@ -12,6 +12,7 @@ from contextlib import ExitStack
 
 import botocore.exceptions
 import pytest
+from console_page import ConsolePage
 from stack import ROOT, Stack, wait_for
 
 
@@ -63,6 +64,17 @@ def test_clients_work_with_what_env_prints(tls, stack):
     assert listed.returncode == 0 and "(root)" in listed.stdout, listed.stderr
     # The plain port stays.
     assert stack.client("batch").describe_job_queues()["jobQueues"]
+
+
+def test_the_console_has_https_and_a_secure_cookie(tls):
+    page = ConsolePage(tls, trusting(tls))
+    cookie = page.sign_in()
+    assert cookie.startswith("__Host-openbatch-console-") and cookie.endswith("; Secure")
+    assert "jobQueues" in page.read("DescribeJobQueues")
+    said = subprocess.run(
+        [ROOT / "openbatch", "console"], capture_output=True, text=True, timeout=60, check=True
+    )
+    assert said.stdout.startswith(f"https://{page.host}/#link=")
 
 
 def test_the_certificate_is_for_this_host_and_checked(tls, address):

@@ -7,13 +7,13 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "http/clients.h"
+#include "ob/clients.h"
 #include "ob/clock.h"
 
 typedef struct pair {
     int listener, client, server;
-    http_conns *all;
-    http_conn *conn;
+    ob_conns *all;
+    ob_conn *conn;
 } pair;
 
 static int port_of(int fd)
@@ -36,8 +36,8 @@ static int begin(void **state)
     assert_int_equal(getsockname(p.listener, (struct sockaddr *)&a, &len), 0);
     assert_int_equal(connect(p.client, (struct sockaddr *)&a, len), 0);
     p.server = accept(p.listener, NULL, NULL);
-    assert_int_equal(conns_new(port_of(p.listener), 100, &p.all, NULL), 0);
-    p.conn = conns_add(p.all);
+    assert_int_equal(ob_conns_new(port_of(p.listener), 100, NULL, &p.all, NULL), 0);
+    p.conn = ob_conns_add(p.all);
     *state = &p;
     return 0;
 }
@@ -45,8 +45,8 @@ static int begin(void **state)
 static int end(void **state)
 {
     pair *p = *state;
-    conns_remove(p->all, p->conn);
-    conns_free(p->all);
+    ob_conns_remove(p->all, p->conn);
+    ob_conns_free(p->all);
     (void)close(p->server);
     (void)close(p->listener);
     if (p->client >= 0)
@@ -59,7 +59,7 @@ static bool leaves(const pair *p, int64_t ms)
 {
     const struct timespec nap = { .tv_nsec = 5000000 };
     for (int64_t until_ms = ob_mono_ms() + ms; ob_mono_ms() < until_ms;) {
-        if (conn_is_left(p->all, p->conn))
+        if (ob_conn_is_left(p->all, p->conn))
             return true;
         (void)nanosleep(&nap, NULL);
     }
@@ -75,7 +75,7 @@ static void hang_up(pair *p)
 static void who_has_closed_has_left(void **state)
 {
     pair *p = *state;
-    conn_from(p->all, p->conn, "127.0.0.1", port_of(p->client));
+    ob_conn_from(p->all, p->conn, "127.0.0.1", port_of(p->client));
     assert_false(leaves(p, 50));
     hang_up(p);
     assert_true(leaves(p, 5000));
@@ -85,7 +85,7 @@ static void who_has_closed_has_left(void **state)
 static void who_has_closed_behind_requests_has_left(void **state)
 {
     pair *p = *state;
-    conn_from(p->all, p->conn, "127.0.0.1", port_of(p->client));
+    ob_conn_from(p->all, p->conn, "127.0.0.1", port_of(p->client));
     assert_int_equal(send(p->client, "POST / HTTP/1.1\r\n\r\n", 19, MSG_NOSIGNAL), 19);
     hang_up(p);
     assert_true(leaves(p, 5000));
@@ -94,7 +94,7 @@ static void who_has_closed_behind_requests_has_left(void **state)
 static void who_only_sends_nothing_more_is_still_there(void **state)
 {
     pair *p = *state;
-    conn_from(p->all, p->conn, "127.0.0.1", port_of(p->client));
+    ob_conn_from(p->all, p->conn, "127.0.0.1", port_of(p->client));
     assert_int_equal(shutdown(p->client, SHUT_WR), 0);
     assert_false(leaves(p, 200));
 }

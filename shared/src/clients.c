@@ -16,7 +16,7 @@
  * Invariants: a connection leaves the list before its socket is closed, so no other connection can
  * have the same number meanwhile; a stranger's socket, which may be closed at any moment, is
  * identified by its inode. */
-#include "clients.h"
+#include "ob/clients.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -35,7 +35,6 @@
 #include "ob/clock.h"
 #include "ob/cond.h"
 #include "ob/log.h"
-#include "request/api_metrics.h"
 
 #define PERIOD_MS 100
 #define SCARCE_MS 250        /* when threads are scarce: the longest wait */
@@ -43,13 +42,13 @@
 #define HEAD_MAX (16 * 1024) /* the server's own limit of a request's headers */
 #define FD_GAP 256           /* stop after this many numbers without a socket */
 
-struct http_conn {
+struct ob_conn {
     int fd; /* -1: not known, so it is not cut */
     int64_t since_ms;
     int64_t waits_since_ms; /* 0: its thread works */
     int limit_ms;
     bool cut;
-    http_conn *prev, *next;
+    ob_conn *prev, *next;
 };
 
 /* By socket number: since when its client has been a stranger. */
@@ -58,8 +57,9 @@ typedef struct stranger {
     int64_t since_ms;
 } stranger;
 
-struct http_conns {
+struct ob_conns {
     int port, threads;
+    ob_conns_cut_fn *on_cut;
     pthread_t thread;
     stranger *strangers; /* the thread's own, as the next two */
     bool *known;         /* sockets of which a request is known */
@@ -67,7 +67,7 @@ struct http_conns {
     pthread_mutex_t lock; /* guards what follows, and the members of all in 'all' */
     pthread_cond_t wake;
     bool stop;
-    http_conn *all; /* waiting connections, longest first; working ones may be anywhere */
+    ob_conn *all; /* waiting connections, longest first; working ones may be anywhere */
     int n;
 };
 
@@ -127,7 +127,7 @@ static bool is_client(int port, int fd)
            (len = sizeof a, getpeername(fd, (struct sockaddr *)&a, &len) == 0);
 }
 
-bool conns_are_open(http_conns *c)
+bool ob_conns_are_open(ob_conns *c)
 {
     bool open;
     ino_t inode;
@@ -158,7 +158,7 @@ static int find_socket(int port, const char *remote_addr, int remote_port)
 
 /* ---- the thread ------------------------------------------------------------------------------ */
 
-static void make_room(http_conns *c, int fd)
+static void make_room(ob_conns *c, int fd)
 {
     if (fd < c->n_fds)
         return;
@@ -171,9 +171,9 @@ static void make_room(http_conns *c, int fd)
 }
 
 /* With the lock held. */
-static void note_known(http_conns *c)
+static void note_known(ob_conns *c)
 {
-    const http_conn *one;
+    const ob_conn *one;
     memset(c->known, 0, (size_t)c->n_fds * sizeof *c->known);
     DL_FOREACH(c->all, one)
     {
@@ -182,15 +182,15 @@ static void note_known(http_conns *c)
     }
 }
 
-static void count_cut(const char *why, int n)
+static void tell_cut(const ob_conns *c, const char *why, int n)
 {
-    if (n > 0)
-        ob_series_add(ob_metric_with(&api_metrics[API_CONNECTIONS_CUT], why), n);
+    if (n > 0 && c->on_cut)
+        c->on_cut(why, n);
 }
 
 /* Without the lock. If the headers were complete at the last look, the request will be known
  * soon. */
-static void look_at_strangers(http_conns *c)
+static void look_at_strangers(ob_conns *c)
 {
     int64_t now_ms = ob_mono_ms();
     int cut = 0;
@@ -210,17 +210,17 @@ static void look_at_strangers(http_conns *c)
             cut++;
         }
     }
-    count_cut("stranger", cut);
+    tell_cut(c, "stranger", cut);
     if (cut)
         ob_debug("connection.cut", "{s:i}", "strangers", cut);
 }
 
 /* With the lock held. Are threads scarce? */
-static bool look_around(http_conns *c)
+static bool look_around(ob_conns *c)
 {
     int64_t now_ms = ob_mono_ms();
     int spare = c->threads - c->n, wanted = c->threads / 4, cut = 0, sooner = 0;
-    http_conn *one;
+    ob_conn *one;
     DL_FOREACH(c->all, one)
     {
         if (!one->waits_since_ms || one->cut || one->fd < 0)
@@ -234,8 +234,8 @@ static bool look_around(http_conns *c)
         cut++;
         sooner += waited_ms <= one->limit_ms;
     }
-    count_cut("scarce", sooner);
-    count_cut("slow", cut - sooner);
+    tell_cut(c, "scarce", sooner);
+    tell_cut(c, "slow", cut - sooner);
     if (cut)
         ob_debug("connection.cut", "{s:i, s:i}", "connections", cut, "of", c->n);
     return spare < wanted;
@@ -243,7 +243,7 @@ static bool look_around(http_conns *c)
 
 static void *keep(void *arg)
 {
-    http_conns *c = arg;
+    ob_conns *c = arg;
     (void)pthread_mutex_lock(&c->lock);
     while (!c->stop) {
         /* Without a connection there is nothing to examine. */
@@ -262,11 +262,12 @@ static void *keep(void *arg)
     return NULL;
 }
 
-int conns_new(int port, int threads, http_conns **ret, ob_error *err)
+int ob_conns_new(int port, int threads, ob_conns_cut_fn *on_cut, ob_conns **ret, ob_error *err)
 {
-    http_conns *c = ob_calloc(1, sizeof *c);
+    ob_conns *c = ob_calloc(1, sizeof *c);
     c->port = port;
     c->threads = threads;
+    c->on_cut = on_cut;
     make_room(c, 0);
     (void)pthread_mutex_init(&c->lock, NULL);
     ob_cond_init(&c->wake);
@@ -281,7 +282,7 @@ int conns_new(int port, int threads, http_conns **ret, ob_error *err)
     return 0;
 }
 
-void conns_free(http_conns *c)
+void ob_conns_free(ob_conns *c)
 {
     if (!c)
         return;
@@ -299,9 +300,9 @@ void conns_free(http_conns *c)
 
 /* ---- connections ----------------------------------------------------------------------------- */
 
-http_conn *conns_add(http_conns *c)
+ob_conn *ob_conns_add(ob_conns *c)
 {
-    http_conn *one = ob_calloc(1, sizeof *one);
+    ob_conn *one = ob_calloc(1, sizeof *one);
     one->fd = -1;
     one->since_ms = ob_mono_ms();
     (void)pthread_mutex_lock(&c->lock);
@@ -312,7 +313,7 @@ http_conn *conns_add(http_conns *c)
     return one;
 }
 
-void conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remote_port)
+void ob_conn_from(ob_conns *c, ob_conn *one, const char *remote_addr, int remote_port)
 {
     if (one->fd >= 0) /* written by this thread only */
         return;
@@ -322,7 +323,7 @@ void conn_from(http_conns *c, http_conn *one, const char *remote_addr, int remot
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-void conns_remove(http_conns *c, http_conn *one)
+void ob_conns_remove(ob_conns *c, ob_conn *one)
 {
     (void)pthread_mutex_lock(&c->lock);
     DL_DELETE(c->all, one);
@@ -331,9 +332,9 @@ void conns_remove(http_conns *c, http_conn *one)
     free(one);
 }
 
-size_t conns_count(http_conns *c, size_t *ret_waiting)
+size_t ob_conns_count(ob_conns *c, size_t *ret_waiting)
 {
-    const http_conn *one;
+    const ob_conn *one;
     size_t waiting = 0;
     (void)pthread_mutex_lock(&c->lock);
     size_t n = (size_t)c->n;
@@ -346,7 +347,7 @@ size_t conns_count(http_conns *c, size_t *ret_waiting)
     return n;
 }
 
-void conn_waits(http_conns *c, http_conn *one, int limit_ms)
+void ob_conn_waits(ob_conns *c, ob_conn *one, int limit_ms)
 {
     (void)pthread_mutex_lock(&c->lock);
     one->waits_since_ms = ob_mono_ms();
@@ -356,7 +357,7 @@ void conn_waits(http_conns *c, http_conn *one, int limit_ms)
     (void)pthread_mutex_unlock(&c->lock);
 }
 
-void conn_works(http_conns *c, http_conn *one)
+void ob_conn_works(ob_conns *c, ob_conn *one)
 {
     (void)pthread_mutex_lock(&c->lock);
     one->waits_since_ms = 0;
@@ -370,7 +371,7 @@ static int tcp_state(int fd)
     return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_state : TCP_CLOSE;
 }
 
-bool conn_is_left(http_conns *c, const http_conn *one)
+bool ob_conn_is_left(ob_conns *c, const ob_conn *one)
 {
     static const char nothing[] = "HTTP/1.1 100 Continue\r\n\r\n";
     (void)c;
@@ -384,7 +385,7 @@ bool conn_is_left(http_conns *c, const http_conn *one)
     return state != TCP_ESTABLISHED && state != TCP_CLOSE_WAIT;
 }
 
-bool conn_had_its_turn(http_conns *c, const http_conn *one)
+bool ob_conn_had_its_turn(ob_conns *c, const ob_conn *one)
 {
     (void)pthread_mutex_lock(&c->lock);
     bool had = c->n >= c->threads && ob_mono_ms() - one->since_ms > TURN_MS;

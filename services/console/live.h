@@ -1,0 +1,29 @@
+/* Follows batch.job-state while tabs listen, and tells each of them, at most four times a second,
+ * what has changed. */
+#pragma once
+
+#include "changes.h"
+#include "ob/config.h"
+
+typedef struct live live;
+typedef struct live_tab live_tab;
+
+/* tabs_max: so many may listen at a time. */
+int live_start(const ob_config_common *config, size_t tabs_max, live **ret, ob_error *err);
+/* Wakes the tabs, whose next live_next is their last. */
+void live_end(live *l);
+void live_free(live *l);
+
+/* A tab that may hear of these queues (ARNs). NULL: there are too many tabs. Any thread. */
+live_tab *live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues);
+void live_leave(live_tab *tab);
+
+typedef enum live_word {
+    LIVE_CHANGES, /* 'out' has a message */
+    LIVE_NOTHING, /* nothing until the time */
+    LIVE_DOWN,    /* Kafka does not answer: the page should ask by itself */
+    LIVE_UP,      /* it does again: the page should read again what it shows */
+    LIVE_END,
+} live_word;
+/* Waits for the next word, at most until this time (ob_mono_ms). Thread: the tab's. */
+live_word live_next(live_tab *tab, int64_t until_ms, ob_buf *out);

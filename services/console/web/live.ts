@@ -1,0 +1,110 @@
+// One event stream for the tab: what changes in the queues that its screens show. While the tab is
+// hidden there is none; without the stream screens ask by themselves, slowly.
+
+import { useEffect, useRef, useState } from "preact/hooks";
+import { pass, session } from "./session";
+
+export interface Told {
+  queues?: Record<string, Record<string, number | boolean>>;
+  jobs?: [string, string][];
+  more?: boolean;
+  missed?: boolean;
+  live?: boolean;
+}
+type Listener = (told: Told) => void;
+
+interface Watch {
+  queues: string[];
+  listener: Listener;
+}
+const watches = new Set<Watch>();
+const RETRY_MS = 10000;
+const QUEUES_MAX = 32;
+
+let stream: EventSource | null = null;
+let followed = "";
+let retry: ReturnType<typeof setTimeout> | undefined;
+let settle: ReturnType<typeof setTimeout> | undefined;
+
+function wanted(): string[] {
+  const all = new Set<string>();
+  if (document.hidden || !session()) return [];
+  for (const watch of watches) for (const queue of watch.queues) all.add(queue);
+  return [...all].sort().slice(0, QUEUES_MAX);
+}
+
+function tell(told: Told): void {
+  for (const watch of watches) watch.listener(told);
+}
+
+function close(): void {
+  stream?.close();
+  if (stream) tell({ live: false });
+  stream = null;
+  followed = "";
+  clearTimeout(retry);
+}
+
+function open(queues: string[]): void {
+  const query = new URLSearchParams([["pass", pass()], ...queues.map((q) => ["queue", q])]);
+  const mine = new EventSource(`/live?${query}`);
+  stream = mine;
+  mine.onmessage = (event) => tell(JSON.parse(event.data) as Told);
+  mine.onerror = () => {
+    tell({ live: false });
+    if (mine.readyState === EventSource.CLOSED) {
+      close();
+      retry = setTimeout(arrange, RETRY_MS);
+    }
+  };
+}
+
+function arrange(): void {
+  const queues = wanted();
+  const key = queues.join(" ");
+  if (key === followed) return;
+  close();
+  if (queues.length === 0) return;
+  followed = key;
+  open(queues);
+}
+
+/** Screens come and go together: one stream for the next ones. */
+function arrangeSoon(): void {
+  clearTimeout(settle);
+  settle = setTimeout(arrange, 50);
+}
+
+document.addEventListener("visibilitychange", arrange);
+addEventListener("pagehide", close);
+
+/** Calls 'listener' with what happens in these queues (ARNs). Returns whether the stream stands. */
+export function useLive(queues: string[], listener: Listener): boolean {
+  const [live, setLive] = useState(false);
+  const latest = useRef(listener);
+  latest.current = listener;
+  const key = queues.join(" ");
+  useEffect(() => {
+    const watch = {
+      queues,
+      listener: (told: Told) => {
+        if (told.live !== undefined) setLive(told.live);
+        latest.current(told);
+      },
+    };
+    watches.add(watch);
+    arrangeSoon();
+    return () => {
+      watches.delete(watch);
+      arrangeSoon();
+    };
+  }, [key]);
+  return live;
+}
+
+/** The number of changes told for a queue, by state. */
+export function changesOf(told: Told, queue: string): number {
+  let sum = 0;
+  for (const n of Object.values(told.queues?.[queue] ?? {})) sum += typeof n === "number" ? n : 1;
+  return sum;
+}

@@ -1,0 +1,138 @@
+// The frame of all screens: who is signed in, where one can go, which screen the address names.
+
+import { render } from "preact";
+import { useEffect, useState } from "preact/hooks";
+import { forgetAnswers } from "./api";
+import { SCREENS, useKeys } from "./keys";
+import { usePlace } from "./router";
+import { Definitions } from "./screens/definitions";
+import { Environments } from "./screens/environments";
+import { InstanceScreen } from "./screens/instances";
+import { JobScreen } from "./screens/job";
+import { Jobs } from "./screens/jobs";
+import { Logs } from "./screens/logs";
+import { Overview } from "./screens/overview";
+import { QueueScreen, Queues } from "./screens/queue";
+import { SignIn } from "./screens/sign_in";
+import { onSession, recall, session, signInWithLink, signOut } from "./session";
+import "./style.css";
+
+function screenFor(path: string) {
+  const [, first, second] = path.split("/");
+  const name = second ? decodeURIComponent(second) : "";
+  switch (first) {
+    case "":
+      return <Overview />;
+    case "queues":
+      return <Queues />;
+    case "queue":
+      return <QueueScreen key={name} name={name} />;
+    case "jobs":
+      return <Jobs />;
+    case "job":
+      return <JobScreen key={name} id={name} />;
+    case "log":
+      return <Logs />;
+    case "instance":
+      return <InstanceScreen />;
+    case "environments":
+      return <Environments />;
+    case "definitions":
+      return <Definitions />;
+    default:
+      return (
+        <>
+          <h1>There is no such page</h1>
+          <p>
+            <a href="/">To the overview</a>
+          </p>
+        </>
+      );
+  }
+}
+
+function Help({ close }: { close: () => void }) {
+  return (
+    <aside class="help" aria-label="Keys">
+      <h2>Keys</h2>
+      <dl>
+        <dt>/</dt>
+        <dd>search</dd>
+        <dt>j k</dt>
+        <dd>next and previous row</dd>
+        <dt>Enter</dt>
+        <dd>open the row</dd>
+        {SCREENS.map(([key, , title]) => (
+          <>
+            <dt>g {key}</dt>
+            <dd>{title}</dd>
+          </>
+        ))}
+      </dl>
+      <button type="button" onClick={close}>
+        Close
+      </button>
+    </aside>
+  );
+}
+
+function Page({ said }: { said: string }) {
+  const [, redraw] = useState({});
+  const [help, setHelp] = useState(false);
+  const { path } = usePlace();
+  useEffect(() => onSession(() => (forgetAnswers(), redraw({}))), []);
+  useKeys((event) => {
+    if (event.key === "?") setHelp(!help);
+    return event.key === "?";
+  });
+  const who = session();
+  if (!who) return <SignIn said={said} />;
+  const here = (target: string) => (target === "/" ? path === "/" : path.startsWith(target.replace(/s$/, "")));
+  return (
+    <>
+      <a class="skip" href="#content">
+        To the content
+      </a>
+      <header>
+        <nav aria-label="Screens">
+          <a href="/" class="brand">
+            OpenBatch
+          </a>
+          {SCREENS.map(([key, target, title]) => (
+            <a href={target} aria-current={here(target) ? "page" : undefined} title={`g ${key}`}>
+              {title}
+            </a>
+          ))}
+        </nav>
+        <span class="who">
+          {who.accessKeyId} · {who.region}{" "}
+          <button type="button" class="quiet" onClick={() => setHelp(!help)}>
+            Keys
+          </button>
+          <button type="button" class="quiet" onClick={() => void signOut()}>
+            Sign out
+          </button>
+        </span>
+      </header>
+      {help && <Help close={() => setHelp(false)} />}
+      <main id="content" tabIndex={-1}>
+        {screenFor(path)}
+      </main>
+    </>
+  );
+}
+
+/** A link of `./openbatch console` is behind #, so that it reaches no log and no other page. */
+async function begin(): Promise<string> {
+  const link = /^#link=(.+)$/.exec(location.hash)?.[1];
+  if (!link) return recall().then(() => "");
+  history.replaceState(null, "", location.pathname + location.search);
+  return signInWithLink(link).then(
+    () => "",
+    (failure: Error) => failure.message,
+  );
+}
+
+begin()
+  .catch((failure: Error) => failure.message)
+  .then((said) => render(<Page said={said} />, document.getElementById("page")!));

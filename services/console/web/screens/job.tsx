@@ -1,0 +1,274 @@
+// One job: its state, why it waits, what it runs, its attempts and their output, all of it as JSON.
+
+import { useState } from "preact/hooks";
+import { read } from "../api";
+import { command } from "../cli";
+import { duration, nameOf, need } from "../format";
+import { jobsOf } from "../lists";
+import { useLive } from "../live";
+import { Copy } from "../parts/copy";
+import { Failure, Nothing } from "../parts/notice";
+import { Rows } from "../parts/rows";
+import { StateMark } from "../parts/state";
+import { At } from "../parts/time";
+import { cut, plain } from "../plain";
+import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
+import { href, jobHref, queueHref, usePlace, withQuery } from "../router";
+import { Attempt, Job, JobSummary } from "../types";
+import { Children } from "./array";
+import { RunAgain, Stop } from "./job_actions";
+import { DependsOn, WhyItWaits } from "./job_wait";
+
+function logHref(job: Job, stream: string | undefined): string | undefined {
+  const config = job.container?.logConfiguration;
+  const group = config?.options?.["awslogs-group"] ?? "/aws/batch/job";
+  return stream ? href("/log", { group, stream, job: job.jobId }) : undefined;
+}
+
+/** The attempts that have ended, and the one that runs. */
+function attemptsOf(job: Job): (Attempt & { number: number; runs: boolean })[] {
+  const ended = (job.attempts ?? []).map((a, i) => ({ ...a, number: i + 1, runs: false }));
+  if (job.status !== "RUNNING" && job.status !== "STARTING") return ended;
+  const now: Attempt = {
+    ...(job.startedAt && job.status === "RUNNING" ? { startedAt: job.startedAt } : {}),
+    ...(job.container ? { container: job.container } : {}),
+  };
+  return [...ended, { ...now, number: ended.length + 1, runs: true }];
+}
+
+function Attempts({ job, now }: { job: Job; now: number }) {
+  const attempts = attemptsOf(job);
+  if (attempts.length === 0) return null;
+  return (
+    <section aria-label="Attempts">
+      <h2>Attempts</h2>
+      <Rows
+        main
+        label="Attempts"
+        rows={attempts}
+        id={(a) => String(a.number)}
+        href={(a) => logHref(job, a.container?.logStreamName) ?? jobHref(job.jobId)}
+        columns={[
+          { title: "Attempt", narrow: true, cell: (a) => a.number },
+          {
+            title: "Output",
+            narrow: true,
+            cell: (a) => {
+              const link = logHref(job, a.container?.logStreamName);
+              return link ? <a href={link}>output</a> : "";
+            },
+          },
+          { title: "Started", narrow: true, cell: (a) => <At at={a.startedAt} /> },
+          { title: "Ended", narrow: true, cell: (a) => (a.runs ? job.status : <At at={a.stoppedAt} />) },
+          {
+            title: "Ran",
+            narrow: true,
+            cell: (a) => (a.startedAt ? duration((a.stoppedAt ?? now) - a.startedAt) : ""),
+          },
+          { title: "Exit code", narrow: true, cell: (a) => a.container?.exitCode ?? "" },
+          {
+            title: "Instance",
+            narrow: true,
+            cell: (a) => nameOf(a.container?.containerInstanceArn ?? ""),
+          },
+          {
+            title: "Reason",
+            cell: (a) => cut([a.container?.reason, a.statusReason].filter(Boolean).join("; "), 400),
+          },
+        ]}
+      />
+    </section>
+  );
+}
+
+function Timeline({ job, now }: { job: Job; now: number }) {
+  const steps: [string, number | undefined][] = [
+    ["submitted", job.createdAt],
+    ["started", job.startedAt],
+    ["ended", job.stoppedAt],
+  ];
+  const known = steps.filter(([, at]) => at) as [string, number][];
+  return (
+    <ol class="timeline" aria-label="Timeline">
+      {known.map(([name, at], i) => (
+        <li>
+          <b>{name}</b> <At at={at} />
+          {i > 0 && <span class="faint"> after {duration(at - (known[i - 1]?.[1] ?? at))}</span>}
+          {i === known.length - 1 && !job.stoppedAt && (
+            <span class="faint"> for {duration(now - at)}</span>
+          )}
+        </li>
+      ))}
+    </ol>
+  );
+}
+
+function Facts({ job }: { job: Job }) {
+  const c = job.container;
+  const queue = nameOf(job.jobQueue);
+  const rows: [string, preact.ComponentChildren][] = [
+    ["Queue", <a href={queueHref(queue)}>{queue}</a>],
+    [
+      "Definition",
+      <a href={href("/definitions", { name: nameOf(job.jobDefinition ?? "").split(":")[0] })}>
+        {nameOf(job.jobDefinition ?? "")}
+      </a>,
+    ],
+    ["Needs", need(c?.resourceRequirements)],
+    ["Image", cut(c?.image, 200)],
+    ["Command", <code>{cut((c?.command ?? []).map((w) => JSON.stringify(w)).join(" "), 2000)}</code>],
+    ["Share", plain(job.shareIdentifier ?? "")],
+    ["Attempts", job.retryStrategy?.attempts ?? ""],
+    ["Timeout", job.timeout?.attemptDurationSeconds ? `${job.timeout.attemptDurationSeconds} s` : ""],
+    ["Environment", <Pairs pairs={c?.environment ?? []} />],
+    ["Secrets", cut((c?.secrets ?? []).map((s) => s.name).join(", "), 400)],
+    ["Parameters", <Pairs pairs={pairsOf(job.parameters)} />],
+    ["Tags", <Pairs pairs={pairsOf(job.tags)} />],
+  ];
+  return (
+    <dl class="facts">
+      {rows.map(([name, value]) => (
+        <>
+          <dt>{name}</dt>
+          <dd>{value || "–"}</dd>
+        </>
+      ))}
+    </dl>
+  );
+}
+
+function pairsOf(map: Record<string, string> | undefined) {
+  return Object.entries(map ?? {}).map(([name, value]) => ({ name, value }));
+}
+
+function Pairs({ pairs }: { pairs: { name?: string; value?: string }[] }) {
+  if (pairs.length === 0) return <>–</>;
+  return (
+    <ul class="pairs">
+      {pairs.slice(0, 100).map((pair) => (
+        <li>
+          <code>
+            {cut(pair.name, 200)}={cut(pair.value, 500)}
+          </code>
+        </li>
+      ))}
+      {pairs.length > 100 && <li>and {pairs.length - 100} more, in the JSON</li>}
+    </ul>
+  );
+}
+
+/** The first hundred children in one state. */
+function ChildList({ job, state }: { job: Job; state: string }) {
+  const { data, error, loading } = useRead(
+    `children ${job.jobId} ${state}`,
+    (signal) =>
+      read<{ jobSummaryList?: JobSummary[]; nextToken?: string }>(
+        "ListJobs",
+        { arrayJobId: job.jobId, jobStatus: state, maxResults: 100 },
+        signal,
+      ),
+    SLOW_MS,
+  );
+  const rows = data?.jobSummaryList ?? [];
+  return (
+    <section aria-label={`Children ${state}`}>
+      <h3>
+        <StateMark state={state} /> <a href={withQuery({ children: null })}>hide</a>
+      </h3>
+      <Failure text={error} />
+      {rows.length ? (
+        <Rows
+          label="Children"
+          rows={rows}
+          id={(j) => j.jobId}
+          href={(j) => jobHref(j.jobId)}
+          columns={[
+            { title: "Index", narrow: true, cell: (j) => <a href={jobHref(j.jobId)}>{j.arrayProperties?.index}</a> },
+            { title: "Started", narrow: true, cell: (j) => <At at={j.startedAt} /> },
+            { title: "Exit code", narrow: true, cell: (j) => j.container?.exitCode ?? "" },
+            { title: "Reason", cell: (j) => cut(j.container?.reason || j.statusReason, 200) },
+          ]}
+        />
+      ) : (
+        <Nothing loading={loading} text="None now." />
+      )}
+      {data?.nextToken && <p class="notice">The first 100 in order of their index.</p>}
+    </section>
+  );
+}
+
+function Raw({ job }: { job: Job }) {
+  const [open, setOpen] = useState(false);
+  return (
+    <details onToggle={(e) => setOpen(e.currentTarget.open)}>
+      <summary>JSON</summary>
+      {open && (
+        <>
+          <Copy label="copy" text={JSON.stringify(job, null, 2)} />
+          <pre tabIndex={0}>{JSON.stringify(job, null, 2).split("\n").map(plain).join("\n")}</pre>
+        </>
+      )}
+    </details>
+  );
+}
+
+async function readJob(id: string, signal: AbortSignal): Promise<Job> {
+  const job = (await jobsOf([id], signal)).get(id);
+  if (!job) throw new Error(`There is no job ${id}, or this key may not see it.`);
+  return job;
+}
+
+export function JobScreen({ id }: { id: string }) {
+  const now = useNow();
+  const { query } = usePlace();
+  const [ended, setEnded] = useState(false);
+  const { data: job, error, loading, again } = useRead(
+    `job ${id}`,
+    (signal) => readJob(id, signal),
+    ended ? CALM_MS : SLOW_MS / 2,
+  );
+  const parent = id.split(":")[0] ?? id;
+  useLive(job ? [job.jobQueue] : [], (told) => {
+    const mine = told.jobs?.some(([other]) => other === id || other.startsWith(parent));
+    if (told.live || told.missed || told.more || mine) again();
+  });
+  if (!job)
+    return (
+      <>
+        <h1>Job {cut(id, 60)}</h1>
+        <Failure text={error} />
+        {!error && <Nothing loading={loading} text="" />}
+      </>
+    );
+  const isEnded = job.stoppedAt !== undefined;
+  if (isEnded !== ended) setEnded(isEnded);
+  const children = query.get("children");
+  return (
+    <>
+      <h1>
+        {cut(job.jobName, 130)} <StateMark state={job.status} />
+      </h1>
+      <p class="links">
+        <code>{job.jobId}</code>
+        {id !== parent && <a href={jobHref(parent)}>the array</a>}
+        <Stop job={job} done={again} />
+        <RunAgain job={job} />
+        <Copy
+          label="copy as aws cli"
+          text={command("batch", "describe-jobs", { jobs: [job.jobId] })}
+        />
+      </p>
+      <Failure text={error} />
+      {isEnded && job.statusReason && <p class="notice">{plain(job.statusReason)}</p>}
+      <Timeline job={job} now={now} />
+      <WhyItWaits job={job} />
+      <DependsOn job={job} />
+      <Children job={job} />
+      {children && <ChildList job={job} state={children} />}
+      <Attempts job={job} now={now} />
+      <h2>What it runs</h2>
+      <Facts job={job} />
+      <Raw job={job} />
+    </>
+  );
+}

@@ -1,0 +1,130 @@
+// Stops of many jobs: those that are selected, and all of a queue that match. The latter is one request,
+// which the scheduler carries out; how far it is stands on the page, whose address names it.
+
+import { useState } from "preact/hooks";
+import { change, read } from "../api";
+import { count } from "../format";
+import { useOnce } from "../once";
+import { Dialog } from "../parts/dialog";
+import { Failure } from "../parts/notice";
+import { REASON, Reason } from "../parts/reason";
+import { plain } from "../plain";
+import { useRead } from "../read";
+import { go, withQuery } from "../router";
+import { StopProgress } from "../types";
+
+async function stopJobs(ids: string[], reason: string): Promise<void> {
+  const failed: string[] = [];
+  for (let at = 0; at < ids.length; at += 50) {
+    const answer = await change<{ errors?: { jobId?: string; message?: string }[] }>(
+      "TerminateJobs",
+      { jobs: ids.slice(at, at + 50), reason },
+    );
+    for (const error of answer.errors ?? []) failed.push(`${error.jobId}: ${error.message}`);
+  }
+  if (failed.length) throw new Error(`Not stopped: ${failed.slice(0, 3).join("; ")}`);
+}
+
+export function StopSelected({ ids, done }: { ids: string[]; done: () => void }) {
+  const [asks, setAsks] = useState(false);
+  const [reason, setReason] = useState(REASON);
+  if (ids.length === 0) return null;
+  return (
+    <>
+      <button type="button" onClick={() => setAsks(true)}>
+        Stop {ids.length} selected
+      </button>
+      {asks && (
+        <Dialog
+          title={`Stop ${ids.length} jobs?`}
+          verb="Stop them"
+          act={() => stopJobs(ids, reason).then(done)}
+          close={() => setAsks(false)}
+        >
+          <Reason value={reason} change={setReason} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+/** The members of StopJobs for what the list shows. undefined: it cannot say the same. */
+export function matchOf(query: URLSearchParams): Record<string, unknown> | undefined {
+  const value = (name: string) => query.get(name) ?? "";
+  const state = value("state");
+  const name = value("name");
+  const definition = value("definition");
+  if (state === "SUCCEEDED" || state === "FAILED" || value("after") || value("before")) return undefined;
+  if ((name && !/^[^*]+\*$/.test(name)) || definition.includes("*")) return undefined;
+  return {
+    ...(state ? { states: [state] } : {}),
+    ...(name ? { jobNamePrefix: name.slice(0, -1) } : {}),
+    ...(!name && definition ? { jobDefinition: definition } : {}),
+    ...(!name && !definition && value("share") ? { shareIdentifier: value("share") } : {}),
+  };
+}
+
+function Matching({ match }: { match: Record<string, unknown> }) {
+  const { states, jobNamePrefix, jobDefinition, shareIdentifier } = match;
+  const parts = [
+    states && `in the state ${String(states)}`,
+    jobNamePrefix && `whose name begins with "${plain(String(jobNamePrefix))}", with these capitals`,
+    jobDefinition && `of the definition ${plain(String(jobDefinition))}`,
+    shareIdentifier && `of the share ${plain(String(shareIdentifier))}`,
+  ].filter(Boolean);
+  return <>{parts.length ? `all its jobs ${parts.join(" ")}` : "all its jobs"}</>;
+}
+
+export function StopMatching({ queue, query }: { queue: string; query: URLSearchParams }) {
+  const [asks, setAsks] = useState(false);
+  const [reason, setReason] = useState(REASON);
+  const once = useOnce();
+  const match = matchOf(query);
+  if (!match) return null;
+  const act = async () => {
+    const request = { jobQueue: queue, action: "TERMINATE", reason, ...match };
+    const made = await change<{ stopId: string }>("StopJobs", request, once(request));
+    go(withQuery({ stop: made.stopId }));
+  };
+  return (
+    <>
+      <button type="button" onClick={() => setAsks(true)}>
+        Stop all that match …
+      </button>
+      {asks && (
+        <Dialog
+          title={`Stop jobs of queue ${queue}?`}
+          verb="Stop all of them"
+          act={act}
+          close={() => setAsks(false)}
+        >
+          <p>
+            This stops <Matching match={match} />, those that wait and those that run; an array as a
+            whole. Jobs that are submitted later are not meant.
+          </p>
+          <Reason value={reason} change={setReason} />
+        </Dialog>
+      )}
+    </>
+  );
+}
+
+const STEP_MS = 1000;
+const WORDS = { WAITING: "will begin soon", RUNNING: "is going on", FINISHED: "is finished" };
+
+export function StopProgressLine({ queue, id }: { queue: string; id: string }) {
+  const [over, setOver] = useState("");
+  const { data, error } = useRead(
+    `stop ${queue} ${id}`,
+    (signal) => read<StopProgress>("DescribeStop", { jobQueue: queue, stopId: id }, signal),
+    over === id ? 0 : STEP_MS,
+  );
+  if (data?.status === "FINISHED" && over !== id) setOver(id);
+  if (!data) return <Failure text={error} />;
+  return (
+    <p class="notice" role="status">
+      The stop {WORDS[data.status]}: {count(data.matched)} stopped, {count(data.looked)} looked at.{" "}
+      <a href={withQuery({ stop: null })}>hide</a>
+    </p>
+  );
+}

@@ -1,0 +1,228 @@
+// What the api answers, as far as the screens show it (AWS Batch and CloudWatch Logs API references).
+
+export const STATES = [
+  "SUBMITTED",
+  "PENDING",
+  "RUNNABLE",
+  "STARTING",
+  "RUNNING",
+  "SUCCEEDED",
+  "FAILED",
+] as const;
+export type State = typeof STATES[number];
+
+export interface Pair {
+  name?: string;
+  value?: string;
+}
+export interface Requirement {
+  type: string;
+  value: string;
+}
+
+export interface ContainerSummary {
+  exitCode?: number;
+  reason?: string;
+}
+export interface JobSummary {
+  jobId: string;
+  jobArn: string;
+  jobName: string;
+  jobDefinition?: string;
+  status: State;
+  statusReason?: string;
+  createdAt: number;
+  startedAt?: number;
+  stoppedAt?: number;
+  container?: ContainerSummary;
+  arrayProperties?: { size?: number; index?: number };
+}
+
+export interface Attempt {
+  startedAt?: number;
+  stoppedAt?: number;
+  statusReason?: string;
+  container?: ContainerSummary & {
+    containerInstanceArn?: string;
+    taskArn?: string;
+    logStreamName?: string;
+  };
+}
+export interface Container extends ContainerSummary {
+  image?: string;
+  command?: string[];
+  environment?: Pair[];
+  secrets?: { name: string; valueFrom: string }[];
+  resourceRequirements?: Requirement[];
+  containerInstanceArn?: string;
+  taskArn?: string;
+  logStreamName?: string;
+  logConfiguration?: { logDriver?: string; options?: Record<string, string> };
+}
+export interface Dependency {
+  jobId?: string;
+  type?: string;
+}
+export interface Job extends JobSummary {
+  jobQueue: string;
+  dependsOn?: Dependency[];
+  parameters?: Record<string, string>;
+  container?: Container;
+  attempts?: Attempt[];
+  retryStrategy?: { attempts?: number };
+  timeout?: { attemptDurationSeconds?: number };
+  shareIdentifier?: string;
+  schedulingPriority?: number;
+  tags?: Record<string, string>;
+  propagateTags?: boolean;
+  isCancelled?: boolean;
+  isTerminated?: boolean;
+  arrayProperties?: { size?: number; index?: number; statusSummary?: Record<string, number> };
+}
+
+/** How many jobs, or children of arrays, are in each state. */
+export type Counts = Partial<Record<State, number>>;
+export interface Counted {
+  jobQueueName: string;
+  jobQueueArn: string;
+  jobs: Counts;
+  children: Counts;
+}
+
+export interface ArrayPicture {
+  arraySize: number;
+  etag?: string;
+  /** A letter a child (docs/access.md); absent: nothing has changed since the etag asked with. */
+  states?: string;
+}
+
+export interface StopProgress {
+  stopId: string;
+  status: "WAITING" | "RUNNING" | "FINISHED";
+  looked: number;
+  matched: number;
+}
+
+export interface TimeLimit {
+  reason: string;
+  state: string;
+  maxTimeSeconds: number;
+  action: string;
+}
+export interface Queue {
+  jobQueueName: string;
+  jobQueueArn: string;
+  state: string;
+  status: string;
+  statusReason?: string;
+  priority: number;
+  schedulingPolicyArn?: string;
+  computeEnvironmentOrder: { order: number; computeEnvironment: string }[];
+  jobStateTimeLimitActions?: TimeLimit[];
+}
+export interface Snapshot {
+  frontOfQueue?: { jobs: { jobArn: string; earliestTimeAtPosition: number }[]; lastUpdatedAt?: number };
+  queueUtilization?: {
+    totalCapacityUsage?: { capacityUnit: string; quantity: number }[];
+    fairshareUtilization?: {
+      activeShareCount: number;
+      topCapacityUtilization: {
+        shareIdentifier: string;
+        capacityUsage: { capacityUnit: string; quantity: number }[];
+      }[];
+    };
+  };
+}
+export interface Policy {
+  arn: string;
+  name: string;
+  fairsharePolicy?: {
+    shareDecaySeconds?: number;
+    computeReservation?: number;
+    shareDistribution?: { shareIdentifier: string; weightFactor?: number }[];
+  };
+}
+
+export interface Environment {
+  computeEnvironmentName: string;
+  computeEnvironmentArn: string;
+  type: string;
+  state: string;
+  status: string;
+  statusReason?: string;
+  unmanagedvCpus?: number;
+  containerOrchestrationType?: string;
+  computeResources?: {
+    type: string;
+    allocationStrategy?: string;
+    minvCpus?: number;
+    maxvCpus: number;
+    desiredvCpus?: number;
+    instanceTypes?: string[];
+    bidPercentage?: number;
+  };
+}
+
+export interface Size {
+  vcpus: number;
+  memory: number;
+  gpus: number;
+}
+export interface Instance {
+  instanceId: string;
+  instanceType: string;
+  status: string;
+  statusReason?: string;
+  spot: boolean;
+  capacity: Size;
+  used: Size & { runs: number };
+  launchedAt?: number;
+  activeAt?: number;
+  drainUntil?: number;
+  endedAt?: number;
+  mayFail?: boolean;
+}
+export interface InstancePage {
+  instances: Instance[];
+  shortages: string[];
+  nextToken?: string;
+}
+/** Of a job that the key may not see there are only the vCPUs. */
+export interface Run extends Partial<Size> {
+  vcpus: number;
+  jobId?: string;
+  jobName?: string;
+  jobQueue?: string;
+  status?: State;
+  attempt?: number;
+  startedAt?: number;
+  stopping?: boolean;
+}
+export interface InstanceRuns extends Instance {
+  runs: Run[];
+  nextToken?: string;
+}
+
+export interface Definition {
+  jobDefinitionName: string;
+  jobDefinitionArn: string;
+  revision: number;
+  status: string;
+  type: string;
+  parameters?: Record<string, string>;
+  containerProperties?: Container;
+  platformCapabilities?: string[];
+  [member: string]: unknown;
+}
+
+export interface LogEvent {
+  timestamp: number;
+  message: string;
+  ingestionTime?: number;
+  eventId?: string;
+}
+
+export interface Health {
+  ok: boolean;
+  depends?: Record<string, { ok: boolean; required?: boolean; text?: string }>;
+}

@@ -1,0 +1,139 @@
+/* civetweb with a fixed number of threads, one for each connection; clients that hold a thread
+ * without need are cut (ob/clients.h). Owns threads and connections; routes.c answers. Never logs
+ * what is asked for. */
+#include "web_server.h"
+
+#include <stdio.h>
+
+#include "ob/json.h"
+#include "ob/log.h"
+#include "routes.h"
+
+struct web_server {
+    console *c;
+    struct mg_context *mg;
+};
+
+static int on_request(struct mg_connection *conn)
+{
+    web_request q;
+    web_request_begin(&q, conn, mg_get_thread_pointer(conn));
+    if (q.info->num_headers >= MG_MAX_HEADERS) { /* the server drops further headers */
+        q.close = true;
+        web_refuse(&q, 400, "The request has too many headers.");
+    } else {
+        routes_answer(&q);
+    }
+    return 200; /* for the server's own statistics */
+}
+
+static void *on_thread(const struct mg_context *mg, int type)
+{
+    if (type != 1) /* not a worker */
+        return NULL;
+    web_server *s = mg_get_user_data(mg);
+    web_worker *w = ob_calloc(1, sizeof *w);
+    ob_error err = { 0 };
+    w->c = s->c;
+    w->body = ob_calloc(1, WEB_BODY_MAX + 1);
+    if (api_client_new(s->c->config->api, &w->api, &err) < 0) {
+        ob_errlog("client.failed", "{s:s}", "error", err.text /* ours */);
+        abort();
+    }
+    return w;
+}
+
+static void on_thread_end(const struct mg_context *mg, int type, void *thread)
+{
+    web_worker *w = thread;
+    if (!w)
+        return;
+    api_client_free(w->api);
+    free(w->body);
+    free(w);
+}
+
+static int on_connection(const struct mg_connection *conn, void **data)
+{
+    const web_server *s = mg_get_user_data(mg_get_context(conn));
+    ob_conn *slot = ob_conns_add(s->c->conns);
+    ob_conn_waits(s->c->conns, slot, WEB_HEADER_MS);
+    *data = slot;
+    return 0;
+}
+
+static void on_connection_end(const struct mg_connection *conn)
+{
+    const web_server *s = mg_get_user_data(mg_get_context(conn));
+    ob_conn *slot = mg_get_user_connection_data(conn);
+    if (!slot)
+        return;
+    mg_set_user_connection_data(conn, NULL);
+    ob_conns_remove(s->c->conns, slot);
+}
+
+static int on_log(const struct mg_connection *conn, const char *message)
+{
+    ob_debug("http.reported", "{s:o}", "text", ob_json_text(message));
+    return 1;
+}
+
+int web_server_start(console *c, web_server **ret, ob_error *err)
+{
+    web_server *s = ob_calloc(1, sizeof *s);
+    ob_cleanup(ob_freep) char *threads = ob_strf("%lld", (long long)c->config->threads);
+    ob_cleanup(ob_freep) char *place =
+        ob_strf("%s:%lld", c->config->listen, (long long)c->config->port);
+    const char *options[] = { "listening_ports",
+                              place,
+                              "num_threads",
+                              threads,
+                              "enable_keep_alive",
+                              "yes",
+                              "keep_alive_timeout_ms",
+                              "5000",
+                              "request_timeout_ms",
+                              "2000", /* all headers; each read and write */
+                              "tcp_nodelay",
+                              "1",
+                              "decode_url",
+                              "no",
+                              NULL };
+    const struct mg_callbacks callbacks = { .begin_request = on_request,
+                                            .log_message = on_log,
+                                            .init_thread = on_thread,
+                                            .exit_thread = on_thread_end,
+                                            .init_connection = on_connection,
+                                            .connection_close = on_connection_end };
+    s->c = c;
+    int r = ob_conns_new((int)c->config->port, (int)c->config->threads, NULL, &c->conns, err);
+    if (r < 0) {
+        free(s);
+        return r;
+    }
+    (void)mg_init_library(0);
+    char text[256] = "";
+    struct mg_error_data why = { .text = text, .text_buffer_size = sizeof text };
+    struct mg_init_data init = { .callbacks = &callbacks,
+                                 .user_data = s,
+                                 .configuration_options = options };
+    s->mg = mg_start2(&init, &why);
+    if (!s->mg) {
+        web_server_stop(s);
+        return ob_fail(err, EIO, "cannot listen on %s: %s", place, text);
+    }
+    *ret = s;
+    return 0;
+}
+
+void web_server_stop(web_server *s)
+{
+    if (!s)
+        return;
+    if (s->mg)
+        mg_stop(s->mg);
+    (void)mg_exit_library();
+    ob_conns_free(s->c->conns);
+    s->c->conns = NULL;
+    free(s);
+}

@@ -1,0 +1,31 @@
+// Without a mouse: from the form to the output of a job.
+module.exports = async (page, args, { assert, until }) => {
+  await page.goto(args.url + "/");
+  await page.getByLabel("Access key id").focus();
+  await page.keyboard.type(args.key.id);
+  await page.keyboard.press("Tab");
+  await page.keyboard.type(args.key.secret);
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Overview" }).waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("j");
+  await page.getByRole("heading", { name: "Jobs" }).waitFor();
+  await page.keyboard.press("/");
+  assert.equal(await page.evaluate(() => document.activeElement.dataset.search), "");
+  await page.keyboard.type(args.name);
+  await page.keyboard.press("Enter");
+  await until("the filter", async () => page.url().includes(`name=${args.name}`));
+  await page.keyboard.press("Escape");
+  await until("one row", async () => (await page.locator("tbody tr").count()) === 1);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: args.name }).waitFor();
+  await page.locator("section[aria-label=Attempts] tbody tr").first().waitFor();
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await page.getByRole("heading", { name: "Output" }).waitFor();
+  await page.getByRole("log").getByText("line 3000").waitFor();
+  await page.keyboard.press("g");
+  await page.keyboard.press("q");
+  await page.getByRole("heading", { name: "Queues" }).waitFor();
+};

@@ -1,0 +1,29 @@
+// The form, a wrong secret, a reload, signing out; what the browser keeps.
+module.exports = async (page, args, { assert, may, signIn }) => {
+  may("403");
+  await page.goto(args.url + "/jobs?state=FAILED");
+  await page.getByLabel("Access key id").fill(args.key.id);
+  await page.getByLabel("Secret access key").fill("wrong" + args.key.secret);
+  await page.getByRole("button", { name: "Sign in" }).click();
+  await page.getByRole("alert").waitFor();
+  assert.equal((await page.context().cookies()).length, 0);
+
+  await signIn(page, args, "/jobs?state=FAILED");
+  await page.getByRole("heading", { name: "Jobs" }).waitFor();
+  const [cookie, ...others] = await page.context().cookies();
+  assert.equal(others.length, 0);
+  assert.equal(cookie.httpOnly, true);
+  assert.equal(cookie.sameSite, "Strict");
+  assert.equal(await page.evaluate(() => document.cookie), "");
+  const stored = await page.evaluate(() => JSON.stringify(localStorage));
+  assert.ok(!stored.includes(args.key.secret) && !cookie.value.includes(args.key.id));
+
+  await page.reload();
+  await page.getByRole("button", { name: "Sign out" }).waitFor();
+  assert.equal(new URL(page.url()).search, "?state=FAILED");
+  const pass = await page.evaluate(() => localStorage.getItem("openbatch-pass"));
+  await page.getByRole("button", { name: "Sign out" }).click();
+  await page.getByLabel("Access key id").waitFor();
+  assert.equal((await page.context().cookies()).length, 0);
+  return { cookie: `${cookie.name}=${cookie.value}`, pass, secure: cookie.secure };
+};

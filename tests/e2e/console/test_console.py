@@ -1,0 +1,217 @@
+"""The web console, in a real browser, with the real services behind it."""
+
+import json
+import os
+import subprocess
+import urllib.error
+import urllib.request
+
+import pytest
+from stack import HOLD, ROOT, wait_for
+
+LINES = """
+i=1; while [ $i -le 3000 ]; do echo "line $i"; i=$((i + 1)); done
+echo '<script>alert(1)</script>'
+printf 'turned \\342\\200\\256 around\\n'
+printf '\\033[31mred words\\033[0m and plain ones\\n'
+"""
+HOSTILE = [{"name": "HOSTILE", "value": "<img src=x onerror=alert(1)>"}]
+
+
+@pytest.fixture(scope="module")
+def written(shared_work, queue):
+    """A job that has written much, some of it hostile: (id, name)."""
+    definition = shared_work.definition(["sh", "-c", LINES], environment=HOSTILE)
+    job = shared_work.submit(queue, definition, jobName="written")
+    assert shared_work.wait(job)["status"] == "SUCCEEDED"
+    stream = shared_work.job(job)["container"]["logStreamName"]
+
+    def stored():
+        page = shared_work.logs.get_log_events(
+            logGroupName="/aws/batch/job", logStreamName=stream, limit=1
+        )
+        return page["events"] and "plain ones" in page["events"][-1]["message"]
+
+    wait_for("all of its output", stored)
+    return job, "written"
+
+
+@pytest.fixture(scope="module")
+def many(batch, shared_work):
+    """A queue with 250 jobs that wait."""
+    name = shared_work.queue(shared_work.environment(max_vcpus=4, types=("m5.large",)))
+    definition = shared_work.definition(["true"], vcpus=64)
+    ids = [
+        batch.submit_job(jobName=f"many-{n}", jobQueue=name, jobDefinition=definition)["jobId"]
+        for n in range(250)
+    ]
+    yield name
+    for at in range(0, len(ids), 50):
+        batch.terminate_jobs(jobs=ids[at : at + 50], reason="tested")
+
+
+def get(url, **headers):
+    """(status, headers, body), without a browser."""
+    request = urllib.request.Request(url, headers=headers)
+    try:
+        with urllib.request.urlopen(request, timeout=20) as answer:
+            return answer.status, answer.headers, answer.read()
+    except urllib.error.HTTPError as err:
+        return err.code, err.headers, err.read()
+
+
+def test_a_key_signs_in_and_its_secret_stays_nowhere(browse, console_url):
+    """Another program on the host that got the cookie cannot use it: the pass is not in it."""
+    left = browse("sign_in")
+    assert left["secure"] is False, "this copy speaks plain HTTP"
+    read = f"{console_url}/api/DescribeJobQueues?%7B%7D"
+    assert get(read, Cookie=left["cookie"])[0] == 401
+    assert get(read, Cookie=left["cookie"], **{"X-Console-Pass": left["pass"]})[0] == 200
+    assert get(read, **{"X-Console-Pass": left["pass"]})[0] == 401
+
+
+def test_a_link_of_the_command_signs_in_once(browse, stack):
+    done = subprocess.run(
+        [ROOT / "openbatch", "console"],
+        env={"PATH": "/usr/bin:/bin", "OPENBATCH_HOME": str(stack.home)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    link = done.stdout.strip()
+    assert "/#link=" in link
+    browse("link", link=link)
+
+
+def test_from_the_overview_to_the_output_of_a_hostile_job(browse, queue, written):
+    job, name = written
+    browse("walk", queue=queue, job=job, name=name)
+
+
+def test_without_a_mouse(browse, written):
+    browse("keyboard", name=written[1])
+
+
+def test_many_jobs_come_in_pages(browse, many):
+    browse("jobs", queue=many, count=250, sevens=11)
+
+
+def test_a_job_is_stopped_and_run_again(browse, shared_work, queue):
+    job = shared_work.submit(queue, shared_work.definition(HOLD), jobName="held")
+    wait_for("it runs", lambda: shared_work.job(job)["status"] == "RUNNING")
+    made = browse("actions", job=job)["made"]
+    assert shared_work.job(job)["statusReason"] == "stopped by a test"
+    again = shared_work.job(made)
+    assert again["jobName"] == "again" and again["container"]["command"] == ["echo", "second try"]
+
+
+def test_an_array_is_a_picture(browse, shared_work, queue):
+    fails = "case $AWS_BATCH_JOB_ARRAY_INDEX in 3|7|1[1-8]) exit 7;; esac"
+    definition = shared_work.definition(["sh", "-c", fails])
+    job = shared_work.submit(queue, definition, jobName="picture", arrayProperties={"size": 40})
+    after = shared_work.submit(queue, definition, jobName="after", dependsOn=[{"jobId": job}])
+    shared_work.wait(job, "FAILED", timeout=120)
+    shared_work.wait(after, "FAILED")
+    browse("array", job=job, after=after)
+
+
+def test_all_that_match_are_stopped_by_one_request(browse, many):
+    browse("stops", queue=many, matching=111, others=139)
+
+
+def test_what_runs_on_an_instance(browse, shared_work):
+    environment = shared_work.environment(max_vcpus=4)
+    queue = shared_work.queue(environment)
+    job = shared_work.submit(queue, shared_work.definition(HOLD), jobName="here")
+    wait_for("it runs", lambda: shared_work.job(job)["status"] == "RUNNING")
+    browse("instances", environment=environment, name="here")
+    shared_work.batch.terminate_job(jobId=job, reason="tested")
+
+
+def test_what_happens_is_seen_at_once(browse, shared_work):
+    name = shared_work.queue(shared_work.environment(max_vcpus=4))
+    definition = shared_work.definition(["true"])
+
+    def submit():
+        for _ in range(5):
+            shared_work.submit(name, definition)
+
+    heard = browse("live", when_ready=submit, queue=name, count=5)
+    assert heard["messages"] >= 2
+
+
+def test_every_page_is_for_everybody(browse, queue, many, written, shared_work):
+    job, _ = written
+    environment = shared_work.jq(queue)["computeEnvironmentOrder"][0]["computeEnvironment"]
+    container = shared_work.job(job)["container"]
+    instance = container["containerInstanceArn"].split("/")[-1]
+    array = shared_work.submit(
+        queue, shared_work.definition(["false"]), arrayProperties={"size": 3}
+    )
+    shared_work.wait(array, "FAILED")
+    waiting = shared_work.batch.list_jobs(jobQueue=many, jobStatus="RUNNABLE", maxResults=1)
+    definition = shared_work.job(job)["jobDefinition"].split("/")[-1].split(":")[0]
+    browse(
+        "access",
+        places=[
+            "/",
+            "/jobs",
+            "/queues",
+            f"/queue/{many}",
+            f"/job/{job}",
+            f"/job/{waiting['jobSummaryList'][0]['jobId']}",
+            f"/log?group=/aws/batch/job&stream={container['logStreamName']}&job={job}",
+            "/environments",
+            f"/environments?name={environment.split('/')[-1]}",
+            f"/instance?environment={environment.split('/')[-1]}&id={instance}",
+            f"/job/{array}",
+            "/definitions",
+            f"/definitions?name={definition}",
+            "/nowhere",
+        ],
+        pictures=os.environ.get("OPENBATCH_TEST_PICTURES"),
+    )
+
+
+def test_a_key_sees_and_hears_of_what_its_policy_allows(
+    browse, new_key, shared_work, queue, written
+):
+    other = shared_work.queue(shared_work.environment(max_vcpus=4))
+    arns = {name: shared_work.jq(name)["jobQueueArn"] for name in (queue, other)}
+    key = new_key("narrow", {"Effect": "Allow", "Action": "batch:*", "Resource": arns[queue]})
+    definition = shared_work.definition(["true"])
+
+    def submit():
+        for name in (other, queue):
+            shared_work.submit(name, definition)
+
+    browse(
+        "rights",
+        when_ready=submit,
+        key={"id": key.id, "secret": key.secret},
+        queue=queue,
+        own=arns[queue],
+        other=arns[other],
+    )
+
+
+def test_the_first_load_is_small_and_asks_nobody_else(console_url):
+    total = 0
+    for path in ("/", "/assets/console.js", "/assets/console.css", "/assets/icon.svg"):
+        status, headers, body = get(console_url + path)
+        assert status == 200 and headers["Content-Encoding"] == "gzip"
+        assert headers["Content-Security-Policy"].startswith("default-src 'self';")
+        total += len(body)
+    assert total <= 120 * 1024
+
+
+def test_health_says_how_the_console_is(stack):
+    said = json.loads(
+        subprocess.run(
+            ["/usr/bin/python3", ROOT / "tools/health.py", "console", stack.run_dir, "1"],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+    )
+    assert said["service"] == "console" and said["depends"]["api"]["ok"] is True
