@@ -318,7 +318,7 @@ suite_upgrades() {
     # The test makes its copy itself.
     cd "$OB_ROOT" || return 1
     env ASAN_OPTIONS=abort_on_error=0 UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 \
-        "$OB_VENV/bin/python" -m pytest -q -p no:cacheprovider tests/faults/test_upgrades.py --timeout=2400 --durations=0
+        "$OB_VENV/bin/python" -m pytest -q -p no:cacheprovider tests/faults/test_upgrades.py --timeout=3600 --durations=0
 }
 
 # Long tests that rarely fail.
