@@ -17,27 +17,6 @@
 static ob_sweeper *the_sweeper;
 static int64_t kept_s; /* instances; 0: for ever. Set before the thread starts */
 
-static int sweep_usage(ob_sweeper *sweeper, ob_db *db, ob_error *err)
-{
-    int64_t before_ms = ob_wall_ms() - OB_USAGE_KEPT_S * INT64_C(1000), id = 0;
-    for (bool more = true; more;) {
-        ob_cleanup(ob_params_done) ob_params p = { 0 };
-        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
-        ob_param_int(&p, id);
-        ob_param_int(&p, before_ms);
-        ob_param_int(&p, STEP);
-        int r = ob_db_write(db, OB_POINT_SCALER_PAST_USAGE, STMT_PAST_USAGE, &p, &res, err);
-        if (r < 0)
-            return r;
-        more = ob_col(res, 0, PAST_USAGE_ID) != NULL;
-        if (ob_col_int(res, 0, PAST_USAGE_DELETED, 0) < STEP)
-            id = ob_col_int(res, 0, PAST_USAGE_ID, 0);
-        if (!ob_sweeper_rest(sweeper))
-            return ob_fail(err, ECANCELED, "stopped");
-    }
-    return 0;
-}
-
 static int sweep_instances(ob_sweeper *sweeper, ob_db *db, ob_error *err)
 {
     int64_t gone = 0;
@@ -63,7 +42,9 @@ static int sweep(ob_sweeper *sweeper, ob_db *db, void *arg, ob_error *err)
 {
     (void)arg;
     int r = kept_s > 0 ? sweep_instances(sweeper, db, err) : 0;
-    return r < 0 ? r : sweep_usage(sweeper, db, err);
+    return r < 0 ? r
+                 : ob_sweep_usage(sweeper, db, OB_POINT_SCALER_PAST_USAGE, STMT_PAST_USAGE,
+                                  PAST_USAGE_ID, PAST_USAGE_DELETED, err);
 }
 
 static void failed(int r, const ob_error *err, void *arg)

@@ -8,10 +8,12 @@
 
 #include "ob/clock.h"
 #include "ob/cond.h"
+#include "ob/rows.h"
 
 #define INTERVAL_MIN_MS 500
 #define INTERVAL_MAX_MS (600 * 1000)
 #define REST_MIN_MS 1
+#define USAGE_STEP 2000 /* rows */
 #define SETTLE_MS (3600 * 1000)
 
 struct ob_sweeper {
@@ -114,4 +116,31 @@ void ob_sweeper_stop(ob_sweeper *s)
     pthread_cond_destroy(&s->changed);
     pthread_mutex_destroy(&s->lock);
     free(s);
+}
+
+int ob_sweep_usage(ob_sweeper *s,
+                   ob_db *db,
+                   ob_point point,
+                   const char *stmt,
+                   int id_column,
+                   int deleted_column,
+                   ob_error *err)
+{
+    int64_t before_ms = ob_wall_ms() - OB_USAGE_KEPT_S * INT64_C(1000), id = 0;
+    for (bool more = true; more;) {
+        ob_cleanup(ob_params_done) ob_params p = { 0 };
+        ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+        ob_param_int(&p, id);
+        ob_param_int(&p, before_ms);
+        ob_param_int(&p, USAGE_STEP);
+        int r = ob_db_write(db, point, stmt, &p, &res, err);
+        if (r < 0)
+            return r;
+        more = ob_col(res, 0, id_column) != NULL;
+        if (ob_col_int(res, 0, deleted_column, 0) < USAGE_STEP)
+            id = ob_col_int(res, 0, id_column, 0);
+        if (!ob_sweeper_rest(s))
+            return ob_fail(err, ECANCELED, "stopped");
+    }
+    return 0;
 }

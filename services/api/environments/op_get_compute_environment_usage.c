@@ -29,21 +29,11 @@ static json_t *point(const PGresult *rows, int row)
 int op_get_compute_environment_usage(api_request *req, api_reply *rep)
 {
     ob_cleanup(api_environment_done) api_environment e = { 0 };
-    ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
     usage_range range;
     int r = usage_range_read(req, &range, rep);
     if (r == 0)
         r = environment_looked_at(req, &e, rep);
     if (r < 0)
         return r;
-    usage_range_params(&p, e.id, &range);
-    r = req_exec(req, STMT_CE_USAGE, &p, &rows, &rep->err);
-    if (r < 0)
-        return r;
-    req_db_release(req);
-    json_t *points = usage_range_answer(&range, rep);
-    for (int row = 0; row < PQntuples(rows); row++)
-        (void)json_array_append_new(points, point(rows, row));
-    return 0;
+    return usage_range_answer(req, e.id, &range, STMT_CE_USAGE, point, rep);
 }

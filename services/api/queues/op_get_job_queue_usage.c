@@ -31,20 +31,10 @@ int op_get_job_queue_usage(api_request *req, api_reply *rep)
 {
     api_queue queue;
     usage_range range;
-    ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
     int r = usage_range_read(req, &range, rep);
     if (r == 0)
         r = resolve_queue(req, &queue, rep);
     if (r < 0)
         return r;
-    usage_range_params(&p, queue.id, &range);
-    r = req_exec(req, STMT_QUEUE_USAGE, &p, &rows, &rep->err);
-    if (r < 0)
-        return r;
-    req_db_release(req);
-    json_t *points = usage_range_answer(&range, rep);
-    for (int row = 0; row < PQntuples(rows); row++)
-        (void)json_array_append_new(points, point(rows, row));
-    return 0;
+    return usage_range_answer(req, queue.id, &range, STMT_QUEUE_USAGE, point, rep);
 }

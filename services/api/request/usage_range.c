@@ -21,21 +21,30 @@ int usage_range_read(const api_request *req, usage_range *ret, api_reply *rep)
     return 0;
 }
 
-void usage_range_params(ob_params *p, int64_t id, const usage_range *range)
+int usage_range_answer(api_request *req,
+                       int64_t id,
+                       const usage_range *range,
+                       const char *stmt,
+                       json_t *(*point)(const PGresult *rows, int row),
+                       api_reply *rep)
 {
-    ob_param_int(p, id);
-    ob_param_int(p, range->from_ms);
-    ob_param_int(p, range->to_ms);
-    ob_param_int(p, range->step_ms);
-}
-
-json_t *usage_range_answer(const usage_range *range, api_reply *rep)
-{
+    ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, id);
+    ob_param_int(&p, range->from_ms);
+    ob_param_int(&p, range->to_ms);
+    ob_param_int(&p, range->step_ms);
+    int r = req_exec(req, stmt, &p, &rows, &rep->err);
+    if (r < 0)
+        return r;
+    req_db_release(req);
     json_t *points = json_array();
+    for (int row = 0; row < PQntuples(rows); row++)
+        (void)json_array_append_new(points, point(rows, row));
     rep->body =
         json_pack("{s:o, s:I, s:I, s:I}", "points", points, "startTime", (json_int_t)range->from_ms,
                   "endTime", (json_int_t)range->to_ms, "step", (json_int_t)range->step_ms);
-    return points;
+    return 0;
 }
 
 json_t *usage_vcpus(int64_t mcpu)

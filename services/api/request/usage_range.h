@@ -17,9 +17,13 @@ typedef struct usage_range {
 
 /* endTime: now if it is absent; startTime: an hour before. Errors: -EINVAL, the reply is filled. */
 int usage_range_read(const api_request *req, usage_range *ret, api_reply *rep);
-/* The parameters of the statements: of whom, and the range. */
-void usage_range_params(ob_params *p, int64_t id, const usage_range *range);
-/* The answer, with an empty list of points, which is returned (borrowed). */
-json_t *usage_range_answer(const usage_range *range, api_reply *rep);
+/* Answers with the points of 'id', one for each row of 'stmt', which takes an id and a range;
+ * 'point' makes one of a row. Errors: those of the database, in the reply's. */
+int usage_range_answer(api_request *req,
+                       int64_t id,
+                       const usage_range *range,
+                       const char *stmt,
+                       json_t *(*point)(const PGresult *rows, int row),
+                       api_reply *rep);
 /* Thousandths as a number. */
 json_t *usage_vcpus(int64_t mcpu);

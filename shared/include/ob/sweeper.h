@@ -31,3 +31,14 @@ void ob_sweeper_stop(ob_sweeper *sweeper);
 bool ob_sweeper_rest(ob_sweeper *sweeper);
 /* The interval in milliseconds at which to apply a retention of that many seconds. */
 int64_t ob_sweeper_interval(int64_t retention_s);
+
+/* Deletes the points of use that are older than OB_USAGE_KEPT_S, in steps with rests between them:
+ * 'stmt' (PAST_USAGE) deletes those of one queue or environment. id_column and deleted_column are
+ * its columns. Errors: those of the statement; -ECANCELED: the thread must stop. */
+int ob_sweep_usage(ob_sweeper *sweeper,
+                   ob_db *db,
+                   ob_point point,
+                   const char *stmt,
+                   int id_column,
+                   int deleted_column,
+                   ob_error *err);
