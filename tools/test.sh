@@ -205,7 +205,8 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         OPENBATCH_HOME=$test_home/home
         OPENBATCH_PORT=${test_port:-$(free_ports)}
         PATH=$OPENBATCH_HOME/venv/bin:$PATH
-        ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0}
+        # A small quarantine of freed memory costs a tenth less time than the usual one of 256 MiB.
+        ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:quarantine_size_mb=16}
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
         OPENBATCH_CRASH_FILE=$OPENBATCH_HOME/crash # does nothing until a test writes it
         export OPENBATCH_HOME OPENBATCH_PORT OPENBATCH_CRASH_FILE PATH ASAN_OPTIONS UBSAN_OPTIONS
