@@ -489,8 +489,12 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
 
 int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err)
 {
-    batch b = { .leader = leader, .err = err };
+    batch b; /* only what is set is looked at: clearing it all costs more than many rounds */
     size_t gone, specs;
+    b.leader = leader;
+    b.err = err;
+    b.error = 0;
+    b.n = 0;
     add_all(&b, in, &gone, &specs);
 
     PGresult *results[STATEMENTS_MAX] = { 0 };
