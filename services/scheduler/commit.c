@@ -10,6 +10,7 @@
 #include "answers.h"
 #include "inbox_sql.h"
 #include "ob/clock.h"
+#include "ob/text.h"
 #include "round_sql.h"
 #include "snapshot.h"
 
@@ -76,10 +77,13 @@ typedef struct counts_column {
 
 static const char *counts_format(char out[COUNTS_TEXT], const int32_t counts[OB_JOB_STATE_COUNT])
 {
-    int n = snprintf(out, COUNTS_TEXT, "{");
-    for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
-        n += snprintf(out + n, COUNTS_TEXT - (size_t)n, "%s%d", i ? "," : "", counts[i]);
-    (void)snprintf(out + n, COUNTS_TEXT - (size_t)n, "}");
+    char *at = out;
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
+        *at++ = i ? ',' : '{';
+        at = ob_text_number(at, counts[i]);
+    }
+    *at++ = '}';
+    *at = '\0';
     return out;
 }
 

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "ob/mem.h"
+#include "ob/text.h"
 #include "pg_internal.h"
 
 #define COLUMNS_MAX 40
@@ -48,14 +49,9 @@ void pg_put_text(pg_run *run, const char *text)
 
 void pg_put_int(pg_run *run, int64_t value)
 {
-    char text[24], *end = text + sizeof(text), *at = end;
-    uint64_t left = value < 0 ? 0 - (uint64_t)value : (uint64_t)value;
-    do
-        *--at = (char)('0' + left % 10);
-    while (left /= 10);
-    if (value < 0)
-        *--at = '-';
-    put(run, value == PG_NULL ? NULL : at, (size_t)(end - at));
+    char text[OB_NUMBER_MAX];
+    size_t len = (size_t)(ob_text_number(text, value) - text);
+    put(run, value == PG_NULL ? NULL : text, len);
 }
 
 void pg_put_bool(pg_run *run, int64_t value)
