@@ -54,15 +54,23 @@ static const char *status_reason(const attempt *at)
     return !attempt_has_run(at) && is_init ? at->reason : NULL;
 }
 
+static void add_name(ob_buf *t, const char *name)
+{
+    ob_buf_str(t, ",\"");
+    ob_buf_str(t, name);
+    ob_buf_str(t, "\":");
+}
+
 static void add_text(ob_buf *t, const char *name, const char *text)
 {
-    ob_buf_addf(t, ",\"%s\":", name);
+    add_name(t, name);
     ob_buf_json(t, text);
 }
 
 static void add_number(ob_buf *t, const char *name, int64_t number)
 {
-    ob_buf_addf(t, ",\"%s\":%" PRId64, name, number);
+    add_name(t, name);
+    ob_buf_number(t, number);
 }
 
 void heartbeat_run_state(ob_buf *t, const attempt *at)

@@ -215,7 +215,7 @@ int counters_write(counters *c, json_t *all, bool rebuild, ob_error *err)
     c->version++;
     c->lost = false;
     json_decref(c->written);
-    c->written = json_deep_copy(all);
+    c->written = json_incref(all);
     return 0;
 }
 

@@ -20,10 +20,19 @@ void counters_begin(counters *c, int64_t epoch);
 /* Must they be rebuilt from PostgreSQL? */
 bool counters_lost(const counters *c);
 
+/* What was made last for 'all' below, and the numbers that it was made of: it is made again only
+ * when one of them has changed. */
+#define COUNTERS_NUMBERS 9
+typedef struct counters_entry {
+    int64_t numbers[COUNTERS_NUMBERS];
+    json_t *json; /* NULL: nothing yet */
+} counters_entry;
+
 /* Makes the counters equal to 'all': {"ce:<id>": {field: integer or string, ...}, "instance:<id>":
  * {...}}, in one atomic step; only changes are sent. rebuild: replaces everything, unless a later
- * leader wrote it. Errors: -ESTALE (they are no longer ours: counters_lost), -EPERM (a later
- * leader's), -EIO (not reachable). */
+ * leader wrote it. 'all' is kept and must not change afterwards; what is the same object as the
+ * last time is not compared. Errors: -ESTALE (they are no longer ours: counters_lost), -EPERM (a
+ * later leader's), -EIO (not reachable). */
 int counters_write(counters *c, json_t *all, bool rebuild, ob_error *err);
 
 /* Notes that these instances are alive, for ttl_ms. */

@@ -36,6 +36,7 @@ static void drop_env(scaler *s, env *e)
     free(e->written_lacking);
     free(e->written_reason);
     free(e->written_shapes);
+    json_decref(e->counted.json);
     free(e);
 }
 
@@ -46,6 +47,7 @@ void envs_drop_instance(scaler *s, instance *in)
     free(in->fate_text);
     free(in->plan);
     free(in->launch_hash);
+    json_decref(in->counted.json);
     free(in);
 }
 

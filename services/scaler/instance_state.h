@@ -7,6 +7,7 @@
 #include <stdint.h>
 #include <uthash.h>
 
+#include "counters.h"
 #include "decide/shape.h"
 #include "ob/id.h"
 #include "ob/job.h"
@@ -127,7 +128,8 @@ typedef struct instance {
     int64_t flush_ms;    /* time with PLACEMENTS_NONE while the link worked */
     int64_t asked_at_ms; /* when the end was tried last */
 
-    bool seen; /* by the reload under way */
+    counters_entry counted; /* in Redis */
+    bool seen;              /* by the reload under way */
     UT_hash_handle hh;
 } instance;
 

@@ -66,7 +66,8 @@ typedef struct env {
     int64_t usage_ms;
     size_t usage_at; /* environment_usage.c: among those that are counted */
 
-    bool seen; /* by the reload under way */
+    counters_entry counted; /* in Redis */
+    bool seen;              /* by the reload under way */
     UT_hash_handle hh;
 } env;
 

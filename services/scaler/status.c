@@ -152,40 +152,70 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
 
 /* ---- Counters ---- */
 
+/* Is the entry made of other numbers, or of another text? Then it has the new numbers now. */
+static bool is_other(counters_entry *e,
+                     const int64_t numbers[COUNTERS_NUMBERS],
+                     const char *name,
+                     const char *text)
+{
+    if (e->json && memcmp(e->numbers, numbers, sizeof(e->numbers)) == 0 &&
+        same_text(json_string_value(json_object_get(e->json, name)), text))
+        return false;
+    memcpy(e->numbers, numbers, sizeof(e->numbers));
+    json_decref(e->json);
+    return true;
+}
+
+static json_t *count_env(const scaler *s, env *e)
+{
+    ob_resources used = { 0 };
+    int64_t provisioned = 0, runs = 0, n = 0;
+    for (const instance *in = s->instances; in; in = in->hh.next) {
+        if (in->ce_id != e->id)
+            continue;
+        n++;
+        runs += in->runs;
+        provisioned += in->nominal.mcpu;
+        ob_resources_add(&used, &in->used);
+    }
+    const int64_t now[COUNTERS_NUMBERS] = { e->min_vcpus, e->max_vcpus, e->written_desired,
+                                            provisioned,  used.mcpu,    used.mem_mib,
+                                            used.gpus,    runs,         n };
+    if (is_other(&e->counted, now, "name", e->name))
+        e->counted.json = json_pack(
+            "{s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I}", "name", ob_json_text(e->name),
+            "minVcpus", e->min_vcpus, "maxVcpus", e->max_vcpus, "desiredVcpus", e->written_desired,
+            "provisionedMcpu", (json_int_t)provisioned, "allocatedMcpu", used.mcpu,
+            "allocatedMemMib", used.mem_mib, "allocatedGpus", used.gpus, "attempts",
+            (json_int_t)runs, "instances", (json_int_t)n);
+    return e->counted.json;
+}
+
+static json_t *count_instance(instance *in)
+{
+    const int64_t now[COUNTERS_NUMBERS] = { in->ce_id,     in->state,        in->nominal.mcpu,
+                                            in->used.mcpu, in->used.mem_mib, in->used.gpus,
+                                            in->runs };
+    if (is_other(&in->counted, now, "type", in->type))
+        in->counted.json = json_pack(
+            "{s:I, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id, "type",
+            ob_json_text(in->type), "state", ob_json_text(ob_instance_state_name(in->state)),
+            "mcpu", in->nominal.mcpu, "allocatedMcpu", in->used.mcpu, "allocatedMemMib",
+            in->used.mem_mib, "allocatedGpus", in->used.gpus, "attempts", in->runs);
+    return in->counted.json;
+}
+
 static json_t *count_all(const scaler *s)
 {
     json_t *all = json_object();
     char key[64];
-    for (const env *e = s->envs; e; e = e->hh.next) {
-        ob_resources used = { 0 };
-        int64_t provisioned = 0, runs = 0, n = 0;
-        for (const instance *in = s->instances; in; in = in->hh.next) {
-            if (in->ce_id != e->id)
-                continue;
-            n++;
-            runs += in->runs;
-            provisioned += in->nominal.mcpu;
-            ob_resources_add(&used, &in->used);
-        }
+    for (env *e = s->envs; e; e = e->hh.next) {
         (void)snprintf(key, sizeof(key), "ce:%lld", (long long)e->id);
-        (void)json_object_set_new(
-            all, key,
-            json_pack("{s:o, s:i, s:i, s:i, s:I, s:i, s:i, s:i, s:I, s:I}", "name",
-                      ob_json_text(e->name), "minVcpus", e->min_vcpus, "maxVcpus", e->max_vcpus,
-                      "desiredVcpus", e->written_desired, "provisionedMcpu",
-                      (json_int_t)provisioned, "allocatedMcpu", used.mcpu, "allocatedMemMib",
-                      used.mem_mib, "allocatedGpus", used.gpus, "attempts", (json_int_t)runs,
-                      "instances", (json_int_t)n));
+        (void)json_object_set(all, key, count_env(s, e));
     }
-    for (const instance *in = s->instances; in; in = in->hh.next) {
+    for (instance *in = s->instances; in; in = in->hh.next) {
         (void)snprintf(key, sizeof(key), "instance:%s", in->id);
-        (void)json_object_set_new(
-            all, key,
-            json_pack("{s:I, s:o, s:o, s:i, s:i, s:i, s:i, s:i}", "ce", (json_int_t)in->ce_id,
-                      "type", ob_json_text(in->type), "state",
-                      ob_json_text(ob_instance_state_name(in->state)), "mcpu", in->nominal.mcpu,
-                      "allocatedMcpu", in->used.mcpu, "allocatedMemMib", in->used.mem_mib,
-                      "allocatedGpus", in->used.gpus, "attempts", in->runs));
+        (void)json_object_set(all, key, count_instance(in));
     }
     return all;
 }

@@ -10,6 +10,7 @@
 #include "answers.h"
 #include "inbox_sql.h"
 #include "ob/clock.h"
+#include "ob/text.h"
 #include "round_sql.h"
 #include "snapshot.h"
 
@@ -76,10 +77,13 @@ typedef struct counts_column {
 
 static const char *counts_format(char out[COUNTS_TEXT], const int32_t counts[OB_JOB_STATE_COUNT])
 {
-    int n = snprintf(out, COUNTS_TEXT, "{");
-    for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
-        n += snprintf(out + n, COUNTS_TEXT - (size_t)n, "%s%d", i ? "," : "", counts[i]);
-    (void)snprintf(out + n, COUNTS_TEXT - (size_t)n, "}");
+    char *at = out;
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
+        *at++ = i ? ',' : '{';
+        at = ob_text_number(at, counts[i]);
+    }
+    *at++ = '}';
+    *at = '\0';
     return out;
 }
 
@@ -489,8 +493,12 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
 
 int commit_round(ob_leader *leader, const commit_input *in, commit_output *out, ob_error *err)
 {
-    batch b = { .leader = leader, .err = err };
+    batch b; /* only what is set is looked at: clearing it all costs more than many rounds */
     size_t gone, specs;
+    b.leader = leader;
+    b.err = err;
+    b.error = 0;
+    b.n = 0;
     add_all(&b, in, &gone, &specs);
 
     PGresult *results[STATEMENTS_MAX] = { 0 };

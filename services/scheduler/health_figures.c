@@ -14,8 +14,9 @@
 /* A sliding window: the last ROUND_WINDOW rounds that did something, in microseconds. */
 static json_t *times_object(const uint32_t *times, uint64_t count)
 {
-    return json_pack("{s:I, s:I}", "median", (json_int_t)round_time(times, count, 500), "p99",
-                     (json_int_t)round_time(times, count, 990));
+    uint32_t median, p99;
+    round_quantiles(times, count, &median, &p99);
+    return json_pack("{s:I, s:I}", "median", (json_int_t)median, "p99", (json_int_t)p99);
 }
 
 /* Nothing depends on a single instance: it is reported, but does not make the scheduler

@@ -60,15 +60,17 @@ static int cmp_u32(const void *a, const void *b)
     return (x > y) - (x < y);
 }
 
-uint32_t round_time(const uint32_t *times, uint64_t count, int permille)
+void round_quantiles(const uint32_t *times, uint64_t count, uint32_t *ret_median, uint32_t *ret_p99)
 {
     uint32_t sorted[ROUND_WINDOW];
     size_t n = count < ROUND_WINDOW ? count : ROUND_WINDOW;
+    *ret_median = *ret_p99 = 0;
     if (n == 0)
-        return 0;
+        return;
     memcpy(sorted, times, n * sizeof(*sorted));
     qsort(sorted, n, sizeof(*sorted), cmp_u32);
-    return sorted[(n - 1) * (size_t)permille / 1000];
+    *ret_median = sorted[(n - 1) * 500 / 1000];
+    *ret_p99 = sorted[(n - 1) * 990 / 1000];
 }
 
 /* After a failed commit: was it refused because instances of its placements are no longer ACTIVE,

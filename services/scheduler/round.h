@@ -12,5 +12,8 @@ int round_turn(scheduler *s, ob_error *err);
 int round_again(scheduler *s, ob_error *err);
 
 /* Times of the last rounds that did something, in microseconds; a sliding window of ROUND_WINDOW.
- * permille: 500 = the median. */
-uint32_t round_time(const uint32_t *times, uint64_t count, int permille);
+ */
+void round_quantiles(const uint32_t *times,
+                     uint64_t count,
+                     uint32_t *ret_median,
+                     uint32_t *ret_p99);

@@ -8,6 +8,7 @@
 
 #include "ob/id.h"
 #include "ob/json.h"
+#include "ob/text.h"
 
 void snapshot_render(ob_buf *out, const effect_front *front)
 {
@@ -51,11 +52,13 @@ size_t snapshot_parse(const char *body, engine_front *out, size_t max)
 const char *snapshot_counts_render(char out[SNAPSHOT_COUNTS_TEXT],
                                    const int64_t counts[OB_JOB_STATE_COUNT])
 {
-    int n = 0;
-    for (int i = 0; i < OB_JOB_STATE_COUNT; i++)
-        n += snprintf(out + n, SNAPSHOT_COUNTS_TEXT - (size_t)n, "%c%" PRId64, i ? ',' : '{',
-                      counts[i]);
-    (void)snprintf(out + n, SNAPSHOT_COUNTS_TEXT - (size_t)n, "}");
+    char *at = out;
+    for (int i = 0; i < OB_JOB_STATE_COUNT; i++) {
+        *at++ = i ? ',' : '{';
+        at = ob_text_number(at, counts[i]);
+    }
+    *at++ = '}';
+    *at = '\0';
     return out;
 }
 

@@ -58,6 +58,14 @@ void ob_buf_addf(ob_buf *buf, const char *fmt, ...)
         buf->len += (size_t)n;
 }
 
+void ob_buf_number(ob_buf *buf, int64_t number)
+{
+    reserve(buf, OB_NUMBER_MAX);
+    char *end = ob_text_number(buf->at + buf->len, number);
+    *end = '\0';
+    buf->len = (size_t)(end - buf->at);
+}
+
 static void add_escaped(ob_buf *buf, const char *s)
 {
     while (*s) {

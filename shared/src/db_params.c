@@ -41,7 +41,7 @@ void ob_params_done(ob_params *p)
 {
     for (int i = 0; i < p->n; i++)
         free(p->owned[i]);
-    *p = (ob_params){ 0 };
+    p->n = 0;
 }
 
 void ob_param_text(ob_params *p, const char *text)
@@ -58,7 +58,8 @@ void ob_param_text(ob_params *p, const char *text)
 
 void ob_param_int(ob_params *p, int64_t value)
 {
-    char *text = ob_strf("%lld", (long long)value);
+    char *text = ob_calloc(1, OB_NUMBER_MAX + 1);
+    (void)ob_text_number(text, value);
     add(p, text, 0, 0, text);
 }
 

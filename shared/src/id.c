@@ -14,6 +14,7 @@
 #include "ob/clock.h"
 #include "ob/digest.h"
 #include "ob/hex.h"
+#include "ob/text.h"
 
 static const char hex_digits[] = "0123456789abcdef";
 
@@ -202,8 +203,12 @@ bool ob_job_ref_parse(const char *text, ob_job_ref *ret)
 void ob_job_ref_format(const ob_job_ref *ref, char out[OB_RUN_TEXT])
 {
     ob_uuid_format(&ref->id, out);
-    if (ref->index >= 0)
-        (void)snprintf(out + OB_UUID_TEXT - 1, OB_RUN_TEXT - OB_UUID_TEXT + 1, ":%d", ref->index);
+    char *end = out + OB_UUID_TEXT - 1;
+    if (ref->index >= 0) {
+        *end++ = ':';
+        end = ob_text_number(end, ref->index);
+    }
+    *end = '\0';
 }
 
 bool ob_run_ref_parse(const char *text, ob_run_ref *ret)
@@ -223,8 +228,9 @@ bool ob_run_ref_parse(const char *text, ob_run_ref *ret)
 void ob_run_ref_format(const ob_run_ref *ref, char out[OB_RUN_TEXT])
 {
     ob_job_ref_format(&(ob_job_ref){ .id = ref->id, .index = ref->index }, out);
-    size_t n = strlen(out);
-    (void)snprintf(out + n, OB_RUN_TEXT - n, "/%d", ref->run);
+    char *end = out + strlen(out);
+    *end++ = '/';
+    *ob_text_number(end, ref->run) = '\0';
 }
 
 void ob_run_container_name(const ob_run_ref *ref, char out[OB_RUN_TEXT])

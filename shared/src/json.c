@@ -16,22 +16,24 @@ typedef struct extent {
     size_t values; /* entries of lists and members of objects; lists and objects once more */
 } extent;
 
+/* Where the string ends whose first character is at 'i': its quotation mark, or beyond the end. */
+static size_t string_end(const char *data, size_t len, size_t i)
+{
+    while (i < len && data[i] != '"')
+        i += data[i] == '\\' ? 2 : 1;
+    return i;
+}
+
 /* The size of what parsing would build, counted by the text's punctuation. Brackets inside strings
  * do not count. */
 static extent measure(const char *data, size_t len)
 {
     extent e = { 0 };
     int depth = 0;
-    bool in_string = false;
     for (size_t i = 0; i < len && e.depth <= MAX_DEPTH; i++) {
         char c = data[i];
-        if (in_string) {
-            if (c == '\\')
-                i++;
-            else if (c == '"')
-                in_string = false;
-        } else if (c == '"') {
-            in_string = true;
+        if (c == '"') {
+            i = string_end(data, len, i + 1);
         } else if (c == '{' || c == '[') {
             e.values++;
             if (++depth > e.depth)

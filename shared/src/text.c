@@ -59,6 +59,13 @@ size_t ob_text_copy(char *dst, size_t size, const char *src, size_t len)
 {
     size_t have = 0;
     for (size_t i = 0; i < len;) {
+        size_t plain = plain_prefix(src + i, len - i);
+        if (plain > 0 && have + plain < size) {
+            memcpy(dst + have, src + i, plain);
+            have += plain;
+            i += plain;
+            continue;
+        }
         size_t n = ob_utf8_sequence(src + i, len - i);
         const char *from = n ? src + i : REPLACEMENT;
         size_t bytes = n ? n : strlen(REPLACEMENT);
@@ -87,6 +94,21 @@ void ob_text_format(char *dst, size_t size, const char *fmt, ...)
     va_start(args, fmt);
     ob_text_vformat(dst, size, fmt, args);
     va_end(args);
+}
+
+char *ob_text_number(char *at, int64_t number)
+{
+    char digits[OB_NUMBER_MAX];
+    size_t n = 0;
+    uint64_t left = number < 0 ? 0 - (uint64_t)number : (uint64_t)number;
+    do
+        digits[n++] = (char)('0' + left % 10);
+    while (left /= 10);
+    if (number < 0)
+        *at++ = '-';
+    while (n > 0)
+        *at++ = digits[--n];
+    return at;
 }
 
 char *ob_text_dup(const char *src, size_t max)

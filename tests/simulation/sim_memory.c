@@ -18,6 +18,7 @@
 
 #define STEP 16          /* sizes of small pieces, and where pieces may begin */
 #define SMALL_MAX 1024   /* above, a size is a power of two */
+#define HUGE_PAGE (2u << 20)
 #define CHUNK (8u << 20) /* taken from the kernel at a time */
 #define SMALL (SMALL_MAX / STEP + 1)
 #define CLASSES (SMALL + 64)
@@ -46,17 +47,23 @@ static size_t size_of(unsigned class)
     return class < SMALL ? (size_t) class * STEP : (size_t)1 << (class - SMALL);
 }
 
+static char *map(size_t bytes)
+{
+    char *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? NULL : p;
+}
+
 static head *take(size_t bytes)
 {
+    if (bytes > CHUNK) /* it is all of one piece */
+        return (head *)map((bytes + 4095) / 4096 * 4096);
     if (bytes > (size_t)(end - at)) {
-        size_t chunk = bytes > CHUNK ? (bytes + 4095) / 4096 * 4096 : CHUNK;
-        char *more = mmap(NULL, chunk, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-        if (more == MAP_FAILED)
+        char *more = map(CHUNK + HUGE_PAGE);
+        if (!more)
             return NULL;
-        if (chunk > CHUNK) /* it is all of one piece */
-            return (head *)more;
-        at = more;
-        end = more + chunk;
+        at = (char *)(((uintptr_t)more + HUGE_PAGE - 1) & ~(uintptr_t)(HUGE_PAGE - 1));
+        end = at + CHUNK;
+        (void)madvise(at, CHUNK, MADV_HUGEPAGE);
     }
     head *h = (head *)at;
     at += bytes;

@@ -44,8 +44,9 @@ typedef struct coroutine {
 typedef struct event {
     int64_t at_us;
     uint64_t no;
-    void (*fn)(void *arg);
+    void (*fn)(void *arg); /* NULL: the process 'arg' is to wake from this wait */
     void *arg;
+    uint64_t wait_no;
 } event;
 
 static struct {
@@ -106,7 +107,7 @@ static bool is_before(const event *a, const event *b)
     return a->at_us != b->at_us ? a->at_us < b->at_us : a->no < b->no;
 }
 
-void world_at(int64_t at_us, void (*fn)(void *arg), void *arg)
+static void add(int64_t at_us, void (*fn)(void *arg), void *arg, uint64_t wait_no)
 {
     if (world.n == world.cap) {
         world.cap = world.cap ? world.cap * 2 : 256;
@@ -115,11 +116,17 @@ void world_at(int64_t at_us, void (*fn)(void *arg), void *arg)
     event e = { .at_us = at_us < world.now_us ? world.now_us : at_us,
                 .no = world.next_no++,
                 .fn = fn,
-                .arg = arg };
+                .arg = arg,
+                .wait_no = wait_no };
     size_t i = world.n++;
     for (; i > 0 && is_before(&e, &world.heap[(i - 1) / 2]); i = (i - 1) / 2)
         world.heap[i] = world.heap[(i - 1) / 2];
     world.heap[i] = e;
+}
+
+void world_at(int64_t at_us, void (*fn)(void *arg), void *arg)
+{
+    add(at_us, fn, arg, 0);
 }
 
 void world_after(int64_t delay_us, void (*fn)(void *arg), void *arg)
@@ -142,6 +149,8 @@ static event take_first(void)
     return first;
 }
 
+static void on_wake(process *p, uint64_t wait_no);
+
 int64_t world_now_us(void)
 {
     return world.now_us;
@@ -158,7 +167,10 @@ void world_run(int64_t until_us, bool (*done)(void))
     while (world.n > 0 && world.heap[0].at_us <= until_us) {
         event e = take_first();
         world.now_us = e.at_us;
-        e.fn(e.arg);
+        if (e.fn)
+            e.fn(e.arg);
+        else
+            on_wake(e.arg, e.wait_no);
         if (done && world.now_us - asked_us >= SECOND_US) {
             asked_us = world.now_us;
             if (done())
@@ -265,20 +277,14 @@ static void begin(void)
 
 /* ---- Processes ---- */
 
-/* A process, and which of its waits is to end. */
-typedef struct wake {
-    process *p;
-    uint64_t wait_no;
-} wake;
-
-static void wake_later(process *p, int64_t at_us);
-
-static void on_wake(void *arg)
+static void wake_later(process *p, int64_t at_us)
 {
-    wake w = *(wake *)arg;
-    free(arg);
-    process *p = w.p;
-    if (p->dead || p->wait_no != w.wait_no)
+    add(at_us, NULL, p, p->wait_no);
+}
+
+static void on_wake(process *p, uint64_t wait_no)
+{
+    if (p->dead || p->wait_no != wait_no)
         return;
     if (p->frozen_until_us > world.now_us) {
         wake_later(p, p->frozen_until_us);
@@ -287,13 +293,6 @@ static void on_wake(void *arg)
     p->frozen_until_us = 0;
     p->wait_no++;
     resume(p);
-}
-
-static void wake_later(process *p, int64_t at_us)
-{
-    wake *w = ob_calloc(1, sizeof(*w));
-    *w = (wake){ .p = p, .wait_no = p->wait_no };
-    world_at(at_us, on_wake, w);
 }
 
 process *world_spawn(const char *name, host *at, void (*run)(process *self), void *arg)

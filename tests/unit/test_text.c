@@ -119,9 +119,22 @@ static void random_strings_become_errors_and_json(void **state)
     assert_true(json_is_null(nothing));
 }
 
+static void numbers_are_written_as_printf_writes_them(void **state)
+{
+    static const int64_t numbers[] = { 0, 7, -1, 10, 1234567890123, INT64_MAX, INT64_MIN };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(numbers); i++) {
+        char text[OB_NUMBER_MAX + 1], as[32];
+        *ob_text_number(text, numbers[i]) = '\0';
+        (void)snprintf(as, sizeof(as), "%lld", (long long)numbers[i]);
+        assert_string_equal(text, as);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(numbers_are_written_as_printf_writes_them),
         cmocka_unit_test(a_cut_falls_between_characters),
         cmocka_unit_test(what_is_no_character_is_replaced),
         cmocka_unit_test(a_format_may_read_what_it_writes),

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 typedef struct ob_buf {
     char *at; /* NUL-terminated once something was added */
@@ -17,5 +18,6 @@ static inline void ob_buf_clear(ob_buf *buf)
 void ob_buf_add(ob_buf *buf, const char *data, size_t len);
 void ob_buf_str(ob_buf *buf, const char *s);
 __attribute__((format(printf, 2, 3))) void ob_buf_addf(ob_buf *buf, const char *fmt, ...);
+void ob_buf_number(ob_buf *buf, int64_t number);
 /* A JSON string with its quotes, from any bytes, made valid text (ob/text.h). NULL gives null. */
 void ob_buf_json(ob_buf *buf, const char *s);

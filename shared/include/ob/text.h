@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 /* The number of bytes of the character at 'at', of which 'left' may be read; 0: no character starts
  * here. NUL is not a character. */
@@ -31,6 +32,11 @@ char *ob_text_dup(const char *src, size_t max);
 
 /* ob_text_copy of a NUL-terminated text (NULL: an empty one); returns dst. */
 char *ob_text_into(char *dst, size_t size, const char *src);
+
+/* Writes a decimal number at 'at', without NUL: at most OB_NUMBER_MAX bytes. Returns its end. Most
+ * of what the services write are numbers, and printf takes ten times as long. */
+#define OB_NUMBER_MAX 20
+char *ob_text_number(char *at, int64_t number);
 
 /* At most the first 'max' bytes of a text, valid until the end of the enclosing block. Use it with
  * "%s" where "%.100s" would cut a character. max: a constant. */

@@ -1,8 +1,9 @@
 /* Results, as libpq gives them: text format. Owns nothing: the result is the caller's. */
-#include <stdio.h>
+#include <assert.h>
 #include <string.h>
 
 #include "ob/mem.h"
+#include "ob/text.h"
 #include "pg_internal.h"
 
 #define COLUMNS_MAX 40
@@ -18,7 +19,9 @@ void pg_out_begin(pg_out *out, const char *columns)
     char names[1024];
     PGresAttDesc described[COLUMNS_MAX];
     int n = 0;
-    (void)snprintf(names, sizeof(names), "%s", columns);
+    size_t len = strlen(columns);
+    assert(len < sizeof(names));
+    memcpy(names, columns, len + 1);
     char *rest = names;
     for (char *name; (name = strsep(&rest, ","));)
         described[n++] = (PGresAttDesc){ .name = name, .typid = OID_TEXT, .typlen = -1 };
@@ -46,9 +49,9 @@ void pg_put_text(pg_run *run, const char *text)
 
 void pg_put_int(pg_run *run, int64_t value)
 {
-    char text[24];
-    int len = snprintf(text, sizeof(text), "%lld", (long long)value);
-    put(run, value == PG_NULL ? NULL : text, (size_t)len);
+    char text[OB_NUMBER_MAX];
+    size_t len = (size_t)(ob_text_number(text, value) - text);
+    put(run, value == PG_NULL ? NULL : text, len);
 }
 
 void pg_put_bool(pg_run *run, int64_t value)

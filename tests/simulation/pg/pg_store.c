@@ -1,6 +1,7 @@
 /* The tables: for each an array of rows in the order of the key; and the memory of all rows.
  * Invariants: a row without an owner has its committed version in 'now'; a row that a transaction
  * has made or deleted stays in the array until the transaction ends. */
+#include <endian.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -136,6 +137,17 @@ bool pg_column_null(const void *row, const pg_column *c)
     return number_at(row, c) == PG_NULL;
 }
 
+/* As ob_uuid_cmp: most keys of a search are ids. */
+static int cmp_uuid(const ob_uuid *a, const ob_uuid *b)
+{
+    uint64_t x[2], y[2];
+    memcpy(x, a->b, sizeof(x));
+    memcpy(y, b->b, sizeof(y));
+    int i = x[0] == y[0];
+    uint64_t p = be64toh(x[i]), q = be64toh(y[i]);
+    return (p > q) - (p < q);
+}
+
 static int cmp_column(const pg_column *c, const void *a, const void *b)
 {
     if (c->type == PG_TYPE_TEXT) { /* NULL, in what is looked for, equals no text */
@@ -143,7 +155,7 @@ static int cmp_column(const pg_column *c, const void *a, const void *b)
         return x && y ? strcmp(x, y) : !!x - !!y;
     }
     if (c->type == PG_TYPE_UUID)
-        return ob_uuid_cmp(uuid_at(a, c), uuid_at(b, c));
+        return cmp_uuid(uuid_at(a, c), uuid_at(b, c));
     int64_t x = number_at(a, c), y = number_at(b, c);
     return (x > y) - (x < y);
 }
@@ -175,6 +187,9 @@ size_t pg_from(pg_table table, const void *key, size_t columns)
 {
     const pg_index *index = &pg_indexes[table];
     size_t low = 0, high = index->n;
+    /* Most rows are added at the end, and many that are looked for are new ones. */
+    if (high > 0 && pg_cmp(table, index->at[high - 1]->key, key, columns) < 0)
+        return high;
     while (low < high) {
         size_t middle = low + (high - low) / 2;
         if (pg_cmp(table, index->at[middle]->key, key, columns) < 0)

@@ -12,7 +12,9 @@ static ob_db *connections;
 
 void sim_set_sqlstate(ob_db *db, const char *code)
 {
-    (void)snprintf(db->sqlstate, sizeof(db->sqlstate), "%s", code);
+    size_t len = strnlen(code, sizeof(db->sqlstate) - 1);
+    memcpy(db->sqlstate, code, len);
+    db->sqlstate[len] = '\0';
 }
 
 int sim_lost(ob_db *db, const char *code, ob_error *err)

@@ -16,17 +16,37 @@ int ob_db_prepare(ob_db *db, const ob_db_stmt *stmts, ob_error *err)
         return r;
     assert(db->n_tables < TABLES_MAX);
     db->tables[db->n_tables++] = stmts;
+    memset(db->names, 0, sizeof(db->names));
     pg_hooks.wait(2 * pg_hooks.latency_us, pg_hooks.arg);
     return 0;
 }
 
-static bool writes(const ob_db *db, const char *name)
+static bool find_writes(const ob_db *db, const char *name)
 {
     for (size_t i = 0; i < db->n_tables; i++)
         for (const ob_db_stmt *stmt = db->tables[i]; stmt->name; stmt++)
             if (strcmp(stmt->name, name) == 0)
                 return stmt->writes;
     return false;
+}
+
+/* NULL: there is no such statement. */
+static const known_name *know(ob_db *db, const char *name)
+{
+    known_name *k = &db->names[(uintptr_t)name / 4 % NAMES_MAX];
+    if (k->text == name && strcmp(k->stmt->name, name) == 0)
+        return k;
+    const pg_statement *stmt = pg_statement_find(db->application, name);
+    if (!stmt)
+        return NULL;
+    *k = (known_name){ .text = name, .stmt = stmt, .writes = find_writes(db, name) };
+    return k;
+}
+
+static bool writes(ob_db *db, const char *name)
+{
+    const known_name *k = know(db, name);
+    return k && k->writes;
 }
 
 static void add_item(ob_db *db, const char *text, bool is_sql, const ob_params *p)
@@ -36,7 +56,8 @@ static void add_item(ob_db *db, const char *text, bool is_sql, const ob_params *
         db->items = ob_realloc(db->items, db->room * sizeof(*db->items));
     }
     item *it = &db->items[db->n++];
-    it->stmt = is_sql ? NULL : pg_statement_find(db->application, text);
+    const known_name *k = is_sql ? NULL : know(db, text);
+    it->stmt = k ? k->stmt : NULL;
     it->text = it->stmt ? it->stmt->name : pg_keep(text, strlen(text));
     if (!is_sql && !it->stmt) {
         (void)fprintf(stderr, "simulated PostgreSQL: %s: statement %s is not implemented\n",

@@ -13,6 +13,14 @@ typedef struct item {
     pg_args args;
 } item;
 
+/* What a name means on this connection. */
+#define NAMES_MAX 64
+typedef struct known_name {
+    const char *text; /* as it was given; the same pointer may be of another text now */
+    const pg_statement *stmt;
+    bool writes;
+} known_name;
+
 struct ob_db {
     ob_db *next;
     int process;
@@ -24,6 +32,7 @@ struct ob_db {
 
     const ob_db_stmt *tables[TABLES_MAX]; /* prepared; borrowed */
     size_t n_tables;
+    known_name names[NAMES_MAX]; /* by the pointer's bits */
 
     bool in_pipe;
     bool pipe_has_begun; /* BEGIN is queued */
