@@ -11,16 +11,26 @@ export class ApiError extends Error {
 interface Kept {
   tag: string;
   data: unknown;
+  characters: number; // of its text
 }
 const KEPT_MAX = 60;
+const KEPT_CHARACTERS = 8 * 1024 * 1024; // of all
 const kept = new Map<string, Kept>();
+let keptCharacters = 0;
 
-function keep(url: string, one: Kept): void {
+function drop(url: string): void {
+  keptCharacters -= kept.get(url)?.characters ?? 0;
   kept.delete(url);
+}
+
+/** The latest answers. */
+function keep(url: string, one: Kept): void {
+  drop(url);
   kept.set(url, one);
+  keptCharacters += one.characters;
   for (const oldest of kept.keys()) {
-    if (kept.size <= KEPT_MAX) break;
-    kept.delete(oldest);
+    if (kept.size <= KEPT_MAX && keptCharacters <= KEPT_CHARACTERS) break;
+    drop(oldest);
   }
 }
 
@@ -33,6 +43,7 @@ function urlOf(operation: string, members: object): string {
 
 export function forgetAnswers(): void {
   kept.clear();
+  keptCharacters = 0;
   refused.clear();
 }
 
@@ -50,22 +61,34 @@ function fetchRead(url: string, request: RequestInit): Promise<Response> {
   });
 }
 
+async function ask(url: string, signal?: AbortSignal, tag?: string): Promise<Response> {
+  const headers: Record<string, string> = { "X-Console-Pass": pass() };
+  if (tag) headers["If-None-Match"] = tag;
+  const answer = await fetchRead(url, { headers, signal: signal ?? null });
+  if (!answer.ok && !(tag && answer.status === 304)) throw await failure(answer);
+  return answer;
+}
+
 /** A read. What has not changed since the last time comes back as the same object. */
 export async function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
   const url = urlOf(operation, members);
   const before = kept.get(url);
-  const headers: Record<string, string> = { "X-Console-Pass": pass() };
-  if (before) headers["If-None-Match"] = before.tag;
-  const answer = await fetchRead(url, { headers, signal: signal ?? null });
+  const answer = await ask(url, signal, before?.tag);
   if (answer.status === 304 && before) {
     keep(url, before);
     return before.data as T;
   }
-  if (!answer.ok) throw await failure(answer);
-  const data = await answer.json();
+  const text = await answer.text();
+  const data: unknown = JSON.parse(text);
   const tag = answer.headers.get("ETag");
-  if (tag) keep(url, { tag, data });
+  if (tag) keep(url, { tag, data, characters: text.length });
   return data as T;
+}
+
+/** A read of what is hardly asked for again, such as output: the answer is not kept. */
+export async function readOnce<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
+  const answer = await ask(urlOf(operation, members), signal);
+  return (await answer.json()) as T;
 }
 
 /** A read that a screen can do without: undefined when the key may not do it, or the api cannot.
