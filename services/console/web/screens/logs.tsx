@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { command } from "../cli";
-import { timeWithMs } from "../format";
+import { count, timeWithMs } from "../format";
 import { earlier, firstPart, hashOf, later, Mark, Part, search, Stream, wholeText } from "../log_stream";
 import { Copy } from "../parts/copy";
 import { Field } from "../parts/field";
@@ -15,12 +15,14 @@ import { go, jobHref, usePlace, withQuery } from "../router";
 import { LogEvent } from "../types";
 
 const FOLLOW_MS = 1000;
+const END: Mark = { at: 0, line: "" };
 
 interface Log {
   part: Part | null;
   error: string;
   older: () => void;
   newer: () => void;
+  latest: () => void; // the end, wherever the part ends
 }
 
 /** What of the stream is in the page; one request at a time. */
@@ -66,6 +68,12 @@ function useLog(stream: Stream, mark: Mark): Log {
     newer: () => {
       const before = latest.current;
       void run((signal) => (before ? later(stream, before, signal) : firstPart(stream, mark, signal)));
+    },
+    latest: () => {
+      const before = latest.current;
+      void run((signal) =>
+        before && !before.cutAtEnd ? later(stream, before, signal) : firstPart(stream, END, signal),
+      );
     },
   };
 }
@@ -117,19 +125,19 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
 }
 
 async function download(stream: Stream): Promise<string> {
-  const { text, cut: isCut } = await wholeText(stream);
+  const { text, lines, cut: isCut } = await wholeText(stream);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
   link.download = `${stream.name.replace(/[^A-Za-z0-9._-]/g, "_")}.log`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  return isCut ? "The file has the first 200,000 lines; the AWS CLI reads all of them." : "";
+  return isCut ? `The file has the first ${count(lines)} lines; the AWS CLI reads all of them.` : "";
 }
 
 export function Logs() {
   const { query } = usePlace();
   const stream = { group: query.get("group") ?? "", name: query.get("stream") ?? "" };
-  const at = Number(query.get("at") ?? 0);
+  const at = Number(query.get("at")) || 0;
   const mark = { at, line: query.get("line") ?? "" };
   const text = query.get("search") ?? "";
   const [follow, setFollow] = useState(at === 0);
@@ -138,13 +146,13 @@ export function Logs() {
   const [said, setSaid] = useState("");
   const log = useLog(stream, mark);
   const { part } = log;
-  const newer = useRef(log.newer);
-  newer.current = log.newer;
+  const latest = useRef(log.latest);
+  latest.current = log.latest;
 
   useEffect(() => setFollow(at === 0), [at]);
   useEffect(() => {
     if (!follow) return;
-    const timer = setInterval(() => document.hidden || newer.current(), FOLLOW_MS);
+    const timer = setInterval(() => document.hidden || latest.current(), FOLLOW_MS);
     return () => clearInterval(timer);
   }, [follow, stream.group, stream.name]);
 
