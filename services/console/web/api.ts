@@ -35,7 +35,24 @@ function keep(url: string, one: Kept): void {
 }
 
 const REFUSED_MS = 300000;
-const refused = new Map<string, number>(); // until when it is not asked again
+const REFUSED_MAX = 500;
+/** What is not asked again until then, because the api logs each refusal. */
+const refused = new Map<string, { until: number; error: ApiError }>();
+
+function refusalOf(url: string): ApiError | undefined {
+  const before = refused.get(url);
+  return before && before.until > Date.now() ? before.error : undefined;
+}
+
+function refuse(url: string, error: ApiError): void {
+  if (refusalOf(url)) return;
+  for (const oldest of refused.keys()) {
+    if (refused.size < REFUSED_MAX) break;
+    refused.delete(oldest);
+  }
+  refused.delete(url);
+  refused.set(url, { until: Date.now() + REFUSED_MS, error });
+}
 
 function urlOf(operation: string, members: object): string {
   return `/api/${operation}?${encodeURIComponent(JSON.stringify(members))}`;
@@ -53,6 +70,29 @@ async function failure(answer: Response): Promise<ApiError> {
   return new ApiError(answer.status, said.message ?? `The console answers ${answer.status}.`);
 }
 
+const ANSWER_MS = 40000; // the console gives up before
+
+/** After a sleep of the computer a request may hang for ever. */
+async function inTime<T>(
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const inner = new AbortController();
+  const stop = () => inner.abort();
+  let late = false;
+  const timer = setTimeout(() => ((late = true), stop()), ANSWER_MS);
+  outer?.addEventListener("abort", stop);
+  if (outer?.aborted) stop();
+  try {
+    return await work(inner.signal);
+  } catch (error) {
+    throw late ? new ApiError(0, `No answer came within ${ANSWER_MS / 1000} s.`) : error;
+  } finally {
+    clearTimeout(timer);
+    outer?.removeEventListener("abort", stop);
+  }
+}
+
 /** Browsers keep connections in stock, and may use one at the moment when the console closes it. */
 function fetchRead(url: string, request: RequestInit): Promise<Response> {
   return fetch(url, request).catch((error: Error) => {
@@ -61,72 +101,83 @@ function fetchRead(url: string, request: RequestInit): Promise<Response> {
   });
 }
 
-async function ask(url: string, signal?: AbortSignal, tag?: string): Promise<Response> {
+async function ask(url: string, signal: AbortSignal, tag?: string): Promise<Response> {
+  const refusal = refusalOf(url);
+  if (refusal) throw refusal;
   const headers: Record<string, string> = { "X-Console-Pass": pass() };
   if (tag) headers["If-None-Match"] = tag;
-  const answer = await fetchRead(url, { headers, signal: signal ?? null });
-  if (!answer.ok && !(tag && answer.status === 304)) throw await failure(answer);
-  return answer;
+  const answer = await fetchRead(url, { headers, signal });
+  if (answer.ok || (tag && answer.status === 304)) return answer;
+  const error = await failure(answer);
+  if (error.status === 403) refuse(url, error);
+  throw error;
 }
 
 /** A read. What has not changed since the last time comes back as the same object. */
-export async function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
+export function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
   const url = urlOf(operation, members);
   const before = kept.get(url);
-  const answer = await ask(url, signal, before?.tag);
-  if (answer.status === 304 && before) {
-    keep(url, before);
-    return before.data as T;
-  }
-  const text = await answer.text();
-  const data: unknown = JSON.parse(text);
-  const tag = answer.headers.get("ETag");
-  if (tag) keep(url, { tag, data, characters: text.length });
-  return data as T;
+  return inTime(signal, async (limit) => {
+    const answer = await ask(url, limit, before?.tag);
+    if (answer.status === 304 && before) {
+      keep(url, before);
+      return before.data as T;
+    }
+    const text = await answer.text();
+    const data: unknown = JSON.parse(text);
+    const tag = answer.headers.get("ETag");
+    if (tag) keep(url, { tag, data, characters: text.length });
+    return data as T;
+  });
 }
 
 /** A read of what is hardly asked for again, such as output: the answer is not kept. */
-export async function readOnce<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
-  const answer = await ask(urlOf(operation, members), signal);
-  return (await answer.json()) as T;
+export function readOnce<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
+  return inTime(signal, async (limit) => {
+    const answer = await ask(urlOf(operation, members), limit);
+    return (await answer.json()) as T;
+  });
 }
 
-/** A read that a screen can do without: undefined when the key may not do it, or the api cannot.
- * It is then left alone for some minutes, because the api logs each refusal. */
+export function isRefusal(error: unknown): boolean {
+  return error instanceof ApiError && error.status === 403;
+}
+
+/** A read that a screen can do without: undefined when the key may not do it, or the api cannot. */
 export async function readIfAllowed<T>(
   operation: string,
   members: object,
   signal?: AbortSignal,
 ): Promise<T | undefined> {
-  const url = urlOf(operation, members);
-  if ((refused.get(url) ?? 0) > Date.now()) return undefined;
   try {
     return await read<T>(operation, members, signal);
   } catch (error) {
-    if (!(error instanceof ApiError) || (error.status !== 403 && error.status !== 404)) throw error;
-    refused.set(url, Date.now() + REFUSED_MS);
+    if (isRefusal(error)) return undefined;
+    if (!(error instanceof ApiError) || error.status !== 404) throw error;
+    refuse(urlOf(operation, members), error);
     return undefined;
   }
 }
 
 /** A change. once: an id for all tries of the same one. */
-export async function change<T>(operation: string, members: object, once?: string): Promise<T> {
+export function change<T>(operation: string, members: object, once?: string): Promise<T> {
   const headers: Record<string, string> = {
     "X-Console-Pass": pass(),
     "Content-Type": "application/json",
   };
   if (once) headers["X-Console-Once"] = once;
   const body = JSON.stringify(members);
-  const answer = await fetch(`/api/${operation}`, { method: "POST", headers, body });
-  if (!answer.ok) throw await failure(answer);
-  return (await answer.json()) as T;
+  return inTime(undefined, async (signal) => {
+    const answer = await fetch(`/api/${operation}`, { method: "POST", headers, body, signal });
+    if (!answer.ok) throw await failure(answer);
+    return (await answer.json()) as T;
+  });
 }
 
-export async function health<T>(signal?: AbortSignal): Promise<T> {
-  const answer = await fetch("/health", {
-    headers: { "X-Console-Pass": pass() },
-    signal: signal ?? null,
+export function health<T>(signal?: AbortSignal): Promise<T> {
+  return inTime(signal, async (limit) => {
+    const answer = await fetch("/health", { headers: { "X-Console-Pass": pass() }, signal: limit });
+    if (!answer.ok) throw await failure(answer);
+    return (await answer.json()) as T;
   });
-  if (!answer.ok) throw await failure(answer);
-  return (await answer.json()) as T;
 }
