@@ -206,7 +206,7 @@ export function Definitions() {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text="There is no such definition that this key may see." />
+        <Nothing loading={loading} text="There is no such definition that this key may see." failed={error} />
       )}
       {data?.nextToken && (
         <p class="links">

@@ -190,7 +190,7 @@ function ChildList({ job, state }: { job: Job; state: string }) {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text="None now." />
+        <Nothing loading={loading} text="None now." failed={error} />
       )}
       {data?.nextToken && <p class="notice">The first 100 in order of their index.</p>}
     </section>

@@ -113,7 +113,7 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text={shown?.next ? "None so far." : "No line has this text."} />
+        <Nothing loading={loading} text={shown?.next ? "None so far." : "No line has this text."} failed={error} />
       )}
       {shown?.next && (
         <button type="button" onClick={() => void goOn()}>
