@@ -64,9 +64,9 @@ export function forgetAnswers(): void {
   refused.clear();
 }
 
-async function failure(answer: Response): Promise<ApiError> {
+async function failure(answer: Response, usedPass: string): Promise<ApiError> {
   const said = await answer.json().catch(() => ({}));
-  if (answer.status === 401) ended();
+  if (answer.status === 401) ended(usedPass);
   return new ApiError(answer.status, said.message ?? `The console answers ${answer.status}.`);
 }
 
@@ -104,11 +104,12 @@ function fetchRead(url: string, request: RequestInit): Promise<Response> {
 async function ask(url: string, signal: AbortSignal, tag?: string): Promise<Response> {
   const refusal = refusalOf(url);
   if (refusal) throw refusal;
-  const headers: Record<string, string> = { "X-Console-Pass": pass() };
+  const usedPass = pass();
+  const headers: Record<string, string> = { "X-Console-Pass": usedPass };
   if (tag) headers["If-None-Match"] = tag;
   const answer = await fetchRead(url, { headers, signal });
   if (answer.ok || (tag && answer.status === 304)) return answer;
-  const error = await failure(answer);
+  const error = await failure(answer, usedPass);
   if (error.status === 403) refuse(url, error);
   throw error;
 }
@@ -161,23 +162,25 @@ export async function readIfAllowed<T>(
 
 /** A change. once: an id for all tries of the same one. */
 export function change<T>(operation: string, members: object, once?: string): Promise<T> {
+  const usedPass = pass();
   const headers: Record<string, string> = {
-    "X-Console-Pass": pass(),
+    "X-Console-Pass": usedPass,
     "Content-Type": "application/json",
   };
   if (once) headers["X-Console-Once"] = once;
   const body = JSON.stringify(members);
   return inTime(undefined, async (signal) => {
     const answer = await fetch(`/api/${operation}`, { method: "POST", headers, body, signal });
-    if (!answer.ok) throw await failure(answer);
+    if (!answer.ok) throw await failure(answer, usedPass);
     return (await answer.json()) as T;
   });
 }
 
 export function health<T>(signal?: AbortSignal): Promise<T> {
+  const usedPass = pass();
   return inTime(signal, async (limit) => {
-    const answer = await fetch("/health", { headers: { "X-Console-Pass": pass() }, signal: limit });
-    if (!answer.ok) throw await failure(answer);
+    const answer = await fetch("/health", { headers: { "X-Console-Pass": usedPass }, signal: limit });
+    if (!answer.ok) throw await failure(answer, usedPass);
     return (await answer.json()) as T;
   });
 }
