@@ -106,11 +106,12 @@ function Timeline({ job, now }: { job: Job; now: number }) {
 function Facts({ job }: { job: Job }) {
   const c = job.container;
   const queue = nameOf(job.jobQueue);
+  const [definition, revision] = nameOf(job.jobDefinition ?? "").split(":");
   const rows: [string, preact.ComponentChildren][] = [
     ["Queue", <a href={queueHref(queue)}>{queue}</a>],
     [
       "Definition",
-      <a href={href("/definitions", { name: nameOf(job.jobDefinition ?? "").split(":")[0] })}>
+      <a href={href("/definitions", { name: definition, revision })}>
         {nameOf(job.jobDefinition ?? "")}
       </a>,
     ],
