@@ -1,5 +1,6 @@
 // Requests to the console, which passes them on to the api with this page's session.
 
+import { answered } from "./once";
 import { ended, pass } from "./session";
 
 export class ApiError extends Error {
@@ -172,7 +173,9 @@ export function change<T>(operation: string, members: object, once?: string): Pr
   return inTime(undefined, async (signal) => {
     const answer = await fetch(`/api/${operation}`, { method: "POST", headers, body, signal });
     if (!answer.ok) throw await failure(answer, usedPass);
-    return (await answer.json()) as T;
+    const made = (await answer.json()) as T;
+    if (once) answered(once);
+    return made;
   });
 }
 
