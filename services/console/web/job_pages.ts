@@ -3,7 +3,8 @@
 // queue the token of its page and how many of its rows were shown. So any page can be linked, and
 // none costs more than the first.
 
-import { read } from "./api";
+import { isRefusal, read } from "./api";
+import { forEach } from "./lists";
 import { JobSummary } from "./types";
 
 export type Row = JobSummary & { queue: string };
@@ -17,7 +18,7 @@ export interface JobPage {
 }
 
 const SIZE = 100;
-const CALLS_MAX = 40; // of the api, for one page
+const CALLS_MAX = 20; // of the api, for one page
 
 interface Source {
   queue: string;
@@ -26,6 +27,7 @@ interface Source {
   rows: JobSummary[] | null; // null: to be read
   after: string; // the token of the page behind it
   done: boolean;
+  refusal?: unknown; // the key may not list this queue
 }
 
 function begin(queues: string[], cursor: string): Source[] {
@@ -35,6 +37,18 @@ function begin(queues: string[], cursor: string): Source[] {
   return positions
     .filter(([queue]) => queues.includes(queue))
     .map(([queue, token, skip]) => ({ queue, token, skip, ...fresh }));
+}
+
+/** A queue that the key may not list is left out. */
+async function fillIfAllowed(source: Source, request: object, signal: AbortSignal): Promise<void> {
+  try {
+    await fill(source, request, signal);
+  } catch (error) {
+    if (!isRefusal(error)) throw error;
+    source.refusal = error;
+    source.rows = [];
+    source.after = "";
+  }
 }
 
 async function fill(source: Source, request: object, signal: AbortSignal): Promise<void> {
@@ -73,12 +87,14 @@ export async function readJobPage(
   signal: AbortSignal,
 ): Promise<JobPage> {
   let sources = begin(queues, cursor);
+  const all = sources;
   const rows: Row[] = [];
   let calls = 0;
   while (rows.length < SIZE && sources.length > 0 && calls < CALLS_MAX) {
     const unread = sources.filter((s) => s.rows === null);
     calls += unread.length;
-    await Promise.all(unread.map((s) => fill(s, request, signal)));
+    await forEach(unread, (s) => fillIfAllowed(s, request, signal));
+    if (all.every((s) => s.refusal)) throw all[0]?.refusal;
     sources.forEach(advance);
     sources = sources.filter((s) => !s.done);
     while (rows.length < SIZE && sources.length > 0 && sources.every((s) => s.rows !== null)) {

@@ -1,7 +1,7 @@
 // Lists that several screens show.
 
 import { read, readIfAllowed } from "./api";
-import { Counted, Environment, Job, JobSummary, Policy, Queue, Snapshot } from "./types";
+import { Counted, Environment, Job, Policy, Queue, Snapshot } from "./types";
 
 const PAGES_MAX = 10;
 
@@ -27,6 +27,19 @@ async function all<T>(
   return found;
 }
 
+const AT_ONCE = 4; // a page leaves turns at the api to its key's programs
+
+/** Work on all items, few at a time. */
+export async function forEach<T, R>(items: T[], work: (item: T) => Promise<R>): Promise<R[]> {
+  const results: R[] = [];
+  let next = 0;
+  const worker = async () => {
+    for (let at = next++; at < items.length; at = next++) results[at] = await work(items[at] as T);
+  };
+  await Promise.all(Array.from({ length: Math.min(AT_ONCE, items.length) }, worker));
+  return results;
+}
+
 export function allQueues(signal: AbortSignal): Promise<Queue[]> {
   return all<Queue>("DescribeJobQueues", "jobQueues", {}, signal).then((queues) =>
     queues.sort((a, b) => b.priority - a.priority || a.jobQueueName.localeCompare(b.jobQueueName)),
@@ -47,8 +60,9 @@ export async function oneQueue(name: string, signal: AbortSignal): Promise<Queue
   return found[0];
 }
 
-export function snapshotOf(jobQueue: string, signal: AbortSignal): Promise<Snapshot> {
-  return read<Snapshot>("GetJobQueueSnapshot", { jobQueue }, signal);
+/** undefined: the key may not see it. */
+export function snapshotOf(jobQueue: string, signal: AbortSignal): Promise<Snapshot | undefined> {
+  return readIfAllowed<Snapshot>("GetJobQueueSnapshot", { jobQueue }, signal);
 }
 
 /** By the queue's ARN; without those of which the key may not know. At most a hundred queues. */
@@ -62,12 +76,12 @@ export async function countsOf(
 }
 
 export async function policyOf(arn: string, signal: AbortSignal): Promise<Policy | undefined> {
-  const answer = await read<{ schedulingPolicies?: Policy[] }>(
+  const answer = await readIfAllowed<{ schedulingPolicies?: Policy[] }>(
     "DescribeSchedulingPolicies",
     { arns: [arn] },
     signal,
   );
-  return answer.schedulingPolicies?.[0];
+  return answer?.schedulingPolicies?.[0];
 }
 
 /** Jobs by their ids, in any number; those that are gone are left out. */
@@ -79,22 +93,4 @@ export async function jobsOf(ids: string[], signal: AbortSignal): Promise<Map<st
     for (const job of answer.jobs ?? []) found.set(job.jobId, job);
   }
   return found;
-}
-
-export async function lastFailures(
-  queues: Queue[],
-  each: number,
-  signal: AbortSignal,
-): Promise<(JobSummary & { queue: string })[]> {
-  const lists = await Promise.all(
-    queues.map(async (queue) => {
-      const answer = await read<{ jobSummaryList?: JobSummary[] }>(
-        "ListJobs",
-        { jobQueue: queue.jobQueueArn, jobStatus: "FAILED", maxResults: each },
-        signal,
-      );
-      return (answer.jobSummaryList ?? []).map((job) => ({ ...job, queue: queue.jobQueueName }));
-    }),
-  );
-  return lists.flat().sort((a, b) => (b.stoppedAt ?? b.createdAt) - (a.stoppedAt ?? a.createdAt));
 }

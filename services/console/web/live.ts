@@ -2,7 +2,7 @@
 // hidden there is none; without the stream screens ask by themselves, slowly.
 
 import { useEffect, useRef, useState } from "preact/hooks";
-import { pass, session } from "./session";
+import { onSession, pass, session } from "./session";
 
 export interface Told {
   queues?: Record<string, Record<string, number | boolean>>;
@@ -20,8 +20,11 @@ interface Watch {
 const watches = new Set<Watch>();
 const RETRY_MS = 10000;
 const QUEUES_MAX = 32;
+const SILENCE_MS = 60000; // the console gives a sign of life four times as often
 
 let stream: EventSource | null = null;
+let stands = false; // changes are heard of
+let heard = 0; // when something came last
 let followed = "";
 let retry: ReturnType<typeof setTimeout> | undefined;
 let settle: ReturnType<typeof setTimeout> | undefined;
@@ -34,6 +37,7 @@ function wanted(): string[] {
 }
 
 function tell(told: Told): void {
+  stands = told.live ?? stands;
   for (const watch of watches) watch.listener(told);
 }
 
@@ -49,7 +53,11 @@ function open(queues: string[]): void {
   const query = new URLSearchParams([["pass", pass()], ...queues.map((q) => ["queue", q])]);
   const mine = new EventSource(`/live?${query}`);
   stream = mine;
-  mine.onmessage = (event) => tell(JSON.parse(event.data) as Told);
+  heard = Date.now();
+  mine.onmessage = (event) => {
+    heard = Date.now();
+    tell(JSON.parse(event.data) as Told);
+  };
   mine.onerror = () => {
     tell({ live: false });
     if (mine.readyState === EventSource.CLOSED) {
@@ -75,12 +83,23 @@ function arrangeSoon(): void {
   settle = setTimeout(arrange, 50);
 }
 
+/** After a sleep of the computer a connection can look as if it stood. */
+setInterval(() => {
+  if (!stream || Date.now() - heard < SILENCE_MS) return;
+  close();
+  arrange();
+}, SILENCE_MS / 4);
+
 document.addEventListener("visibilitychange", arrange);
+onSession(() => {
+  close();
+  arrangeSoon();
+});
 addEventListener("pagehide", close);
 
 /** Calls 'listener' with what happens in these queues (ARNs). Returns whether the stream stands. */
 export function useLive(queues: string[], listener: Listener): boolean {
-  const [live, setLive] = useState(false);
+  const [live, setLive] = useState(stands);
   const latest = useRef(listener);
   latest.current = listener;
   const key = queues.join(" ");
@@ -93,6 +112,7 @@ export function useLive(queues: string[], listener: Listener): boolean {
       },
     };
     watches.add(watch);
+    setLive(stands); // this may be the stream of the screen before
     arrangeSoon();
     return () => {
       watches.delete(watch);

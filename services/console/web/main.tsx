@@ -1,9 +1,10 @@
 // The frame of all screens: who is signed in, where one can go, which screen the address names.
 
 import { render } from "preact";
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useErrorBoundary, useState } from "preact/hooks";
 import { forgetAnswers } from "./api";
 import { SCREENS, useKeys } from "./keys";
+import { Failure } from "./parts/notice";
 import { usePlace } from "./router";
 import { Definitions } from "./screens/definitions";
 import { Environments } from "./screens/environments";
@@ -17,9 +18,18 @@ import { SignIn } from "./screens/sign_in";
 import { onSession, recall, session, signInWithLink, signOut } from "./session";
 import "./style.css";
 
+function decoded(text: string): string | undefined {
+  try {
+    return decodeURIComponent(text);
+  } catch {
+    return undefined;
+  }
+}
+
 function screenFor(path: string) {
   const [, first, second] = path.split("/");
-  const name = second ? decodeURIComponent(second) : "";
+  const name = decoded(second ?? "");
+  if (name === undefined) return <NoPage />;
   switch (first) {
     case "":
       return <Overview />;
@@ -40,15 +50,31 @@ function screenFor(path: string) {
     case "definitions":
       return <Definitions />;
     default:
-      return (
-        <>
-          <h1>There is no such page</h1>
-          <p>
-            <a href="/">To the overview</a>
-          </p>
-        </>
-      );
+      return <NoPage />;
   }
+}
+
+function NoPage() {
+  return (
+    <>
+      <h1>There is no such page</h1>
+      <p>
+        <a href="/">To the overview</a>
+      </p>
+    </>
+  );
+}
+
+/** What a screen cannot show does not take the frame with it. */
+function Screen({ path }: { path: string }) {
+  const [failure] = useErrorBoundary((error) => console.error(error));
+  if (!failure) return screenFor(path);
+  return (
+    <>
+      <h1>This page cannot be shown</h1>
+      <Failure text={String(failure)} />
+    </>
+  );
 }
 
 function Help({ close }: { close: () => void }) {
@@ -76,17 +102,27 @@ function Help({ close }: { close: () => void }) {
   );
 }
 
-function Page({ said }: { said: string }) {
-  const [, redraw] = useState({});
+function Page({ said }: { said: { text: string } }) {
+  const [sessions, setSessions] = useState(0);
+  const [note, setNote] = useState(said.text);
   const [help, setHelp] = useState(false);
   const { path } = usePlace();
-  useEffect(() => onSession(() => (forgetAnswers(), redraw({}))), []);
+  useEffect(() => setNote(said.text), [said]);
+  useEffect(
+    () =>
+      onSession(() => {
+        forgetAnswers();
+        setNote("");
+        setSessions((n) => n + 1);
+      }),
+    [],
+  );
   useKeys((event) => {
     if (event.key === "?") setHelp(!help);
     return event.key === "?";
   });
   const who = session();
-  if (!who) return <SignIn said={said} />;
+  if (!who) return <SignIn key={note} said={note} />;
   const here = (target: string) => (target === "/" ? path === "/" : path.startsWith(target.replace(/s$/, "")));
   return (
     <>
@@ -116,16 +152,19 @@ function Page({ said }: { said: string }) {
       </header>
       {help && <Help close={() => setHelp(false)} />}
       <main id="content" tabIndex={-1}>
-        {screenFor(path)}
+        <Failure text={note} />
+        {/* Of another session nothing stays, such as a dialog that waits for an answer. */}
+        <Screen key={`${sessions} ${path}`} path={path} />
       </main>
     </>
   );
 }
 
-/** A link of `./openbatch console` is behind #, so that it reaches no log and no other page. */
-async function begin(): Promise<string> {
+/** A link of `./openbatch console` is behind #, so that it reaches no log and no other page. Returns
+ * why it does not sign in. */
+async function followLink(): Promise<string> {
   const link = /^#link=(.+)$/.exec(location.hash)?.[1];
-  if (!link) return recall().then(() => "");
+  if (!link) return "";
   history.replaceState(null, "", location.pathname + location.search);
   return signInWithLink(link).then(
     () => "",
@@ -133,6 +172,17 @@ async function begin(): Promise<string> {
   );
 }
 
+async function begin(): Promise<string> {
+  const said = await followLink();
+  if (!session()) await recall();
+  return said;
+}
+
+function draw(said: string): void {
+  render(<Page said={{ text: said }} />, document.getElementById("page")!);
+}
+
 begin()
   .catch((failure: Error) => failure.message)
-  .then((said) => render(<Page said={said} />, document.getElementById("page")!));
+  .then(draw);
+addEventListener("hashchange", () => void followLink().then((said) => said && draw(said)));

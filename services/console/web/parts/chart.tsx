@@ -75,7 +75,7 @@ export function Chart({ label, seconds, lines, height = 160 }: Props) {
   });
   useEffect(() => {
     lines.forEach((line, i) => plot.current?.setSeries(i + 1, { show: !hidden.includes(line.name) }));
-  }, [hidden, names]);
+  }, [hidden, names, height]);
 
   const toggle = (name: string) =>
     setHidden((h) => (h.includes(name) ? h.filter((n) => n !== name) : [...h, name]));
@@ -93,7 +93,7 @@ export function Chart({ label, seconds, lines, height = 160 }: Props) {
             <span aria-hidden="true" style={{ color: `var(${line.colour})` }}>
               ■
             </span>{" "}
-            {line.name}: {line.values[line.values.length - 1] ?? 0}
+            {line.name}: {line.values[line.values.length - 1] ?? "–"}
           </button>
         ))}
       </figcaption>

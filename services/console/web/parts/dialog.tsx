@@ -17,10 +17,14 @@ export function Dialog({ title, verb, children, act, close }: Props) {
   const [error, setError] = useState("");
   const [busy, setBusy] = useState(false);
   useEffect(() => dialog.current?.showModal(), []);
+  // What was begun says how it ended: until then Escape does not close.
+  const closed = () => (busy ? dialog.current?.showModal() : close());
 
   const submit = async (event: Event) => {
     event.preventDefault();
+    if (busy) return;
     setBusy(true);
+    setError("");
     try {
       await act();
       close();
@@ -30,7 +34,7 @@ export function Dialog({ title, verb, children, act, close }: Props) {
     }
   };
   return (
-    <dialog ref={dialog} onClose={close} aria-label={title}>
+    <dialog ref={dialog} onCancel={(e) => busy && e.preventDefault()} onClose={closed} aria-label={title}>
       <form onSubmit={submit}>
         <h2>{title}</h2>
         {children}
@@ -39,7 +43,7 @@ export function Dialog({ title, verb, children, act, close }: Props) {
           <button type="submit" disabled={busy}>
             {verb}
           </button>
-          <button type="button" class="quiet" onClick={close}>
+          <button type="button" class="quiet" disabled={busy} onClick={close}>
             Cancel
           </button>
         </p>

@@ -24,7 +24,7 @@ export function Lines({ events, follow, times, mark, href, onTop, onAway }: Prop
   const box = useRef<HTMLDivElement>(null);
   const [top, setTop] = useState(0);
   const [height, setHeight] = useState(600);
-  const first = useRef<LogEvent | undefined>(undefined);
+  const last = useRef<LogEvent[]>([]); // what was shown before
   const pinned = useRef(0); // where we have scrolled to ourselves
 
   useEffect(() => {
@@ -35,13 +35,15 @@ export function Lines({ events, follow, times, mark, href, onTop, onAway }: Prop
     return () => observer.disconnect();
   }, []);
 
-  // Earlier lines come in above: what is seen stays where it is.
+  // Earlier lines come in above, or go: what is seen stays where it is.
   useEffect(() => {
     const element = box.current;
     if (!element) return;
-    const before = first.current ? events.indexOf(first.current) : 0;
-    if (before > 0) element.scrollTop += before * HEIGHT;
-    first.current = events[0];
+    const [was, is] = [last.current[0], events[0]];
+    const more = was ? events.indexOf(was) : 0;
+    const moved = more >= 0 || !is ? more : -Math.max(0, last.current.indexOf(is));
+    if (moved !== 0) element.scrollTop += moved * HEIGHT;
+    last.current = events;
     if (!follow) return;
     element.scrollTop = element.scrollHeight;
     pinned.current = element.scrollTop;

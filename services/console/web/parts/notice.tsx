@@ -11,6 +11,8 @@ export function Failure({ text }: { text: string }) {
   );
 }
 
-export function Nothing({ loading, text }: { loading: boolean; text: string }) {
+/** failed: what went wrong; then nobody knows whether there is nothing. */
+export function Nothing({ loading, text, failed }: { loading: boolean; text: string; failed?: string }) {
+  if (failed) return null;
   return <p class="notice">{loading ? "Loading …" : text}</p>;
 }

@@ -33,6 +33,31 @@ function readPage(name: string, token: string, signal: AbortSignal): Promise<Pag
   return read<Page>("DescribeJobDefinitions", request, signal);
 }
 
+/** A revision by its number, whatever its status and its page. */
+function useRevision(name: string, revision: string | null) {
+  const wanted = name && revision ? `${name}:${revision}` : "";
+  const reading = useRead(
+    `definition ${wanted}`,
+    async (signal) => {
+      if (!wanted) return undefined;
+      const request = { jobDefinitions: [wanted] };
+      const found = (await read<Page>("DescribeJobDefinitions", request, signal)).jobDefinitions?.[0];
+      if (!found) throw new Error(`There is no definition ${wanted}, or this key may not see it.`);
+      return found;
+    },
+    wanted ? CALM_MS : 0,
+  );
+  return { ...reading, wanted };
+}
+
+/** Of the definition that is shown a revision; another definition from its first page on. */
+function hrefOf(d: Definition, shown: string): string {
+  const revision = String(d.revision);
+  return d.jobDefinitionName === shown
+    ? withQuery({ revision, with: null })
+    : href("/definitions", { name: d.jobDefinitionName, revision });
+}
+
 /** Names of the parameters that the definition refers to, with their defaults. */
 function parametersOf(d: Definition): [string, string][] {
   const names = new Map(Object.entries(d.parameters ?? {}));
@@ -125,7 +150,7 @@ function One({ definition: d }: { definition: Definition }) {
         Revision {d.revision} {d.status}
       </h2>
       <p class="links">
-        {d.type === "container" && (
+        {d.type === "container" && d.status === "ACTIVE" && (
           <button type="button" onClick={() => setAsks(true)}>
             Submit a job …
           </button>
@@ -153,9 +178,10 @@ export function Definitions() {
     CALM_MS,
   );
   const rows = data?.jobDefinitions ?? [];
-  const at = (param: string) => rows.find((d) => String(d.revision) === query.get(param));
-  const one = name ? (at("revision") ?? rows[0]) : undefined;
-  const other = name ? at("with") : undefined;
+  const chosen = useRevision(name, query.get("revision"));
+  const compared = useRevision(name, query.get("with"));
+  const one = chosen.wanted ? chosen.data : name ? rows[0] : undefined;
+  const other = compared.data;
   return (
     <>
       <h1>{name ? `Definition ${cut(name, 130)}` : "Definitions"}</h1>
@@ -167,21 +193,19 @@ export function Definitions() {
           commit={(value) => go(href("/definitions", { name: value }))}
         />
       </form>
-      <Failure text={error} />
+      <Failure text={error || chosen.error || compared.error} />
       {rows.length ? (
         <Rows
           main
           label="Definitions"
           rows={rows}
           id={(d) => d.jobDefinitionArn}
-          href={(d) => href("/definitions", { name: d.jobDefinitionName, revision: String(d.revision) })}
+          href={(d) => hrefOf(d, name)}
           columns={[
             {
               title: "Definition",
               cell: (d) => (
-                <a href={href("/definitions", { name: d.jobDefinitionName, revision: String(d.revision) })}>
-                  {nameOf(d.jobDefinitionArn)}
-                </a>
+                <a href={hrefOf(d, name)}>{nameOf(d.jobDefinitionArn)}</a>
               ),
             },
             { title: "Type", narrow: true, cell: (d) => d.type },
@@ -195,7 +219,7 @@ export function Definitions() {
               title: "",
               narrow: true,
               cell: (d) =>
-                one && d !== one ? (
+                one && d.jobDefinitionArn !== one.jobDefinitionArn ? (
                   <a href={withQuery({ with: String(d.revision), revision: String(one.revision) })}>
                     compare with {one.revision}
                   </a>
@@ -206,7 +230,7 @@ export function Definitions() {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text="There is no such definition that this key may see." />
+        <Nothing loading={loading} text="There is no active definition that this key may see." failed={error} />
       )}
       {data?.nextToken && (
         <p class="links">

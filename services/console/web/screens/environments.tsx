@@ -92,7 +92,7 @@ export function Environments() {
           .slice(0, SHOWN_MAX)
           .map((e, i) => <One key={e.computeEnvironmentArn} environment={e} instances={i < OPEN_MAX} />)
       ) : (
-        <Nothing loading={loading} text="There is no environment that this key may see." />
+        <Nothing loading={loading} text="There is no environment that this key may see." failed={error} />
       )}
     </>
   );

@@ -14,7 +14,7 @@ const ENDED = ["SUCCEEDED", "FAILED"];
 export function Stop({ job, done }: { job: Job; done: () => void }) {
   const [asks, setAsks] = useState(false);
   const [reason, setReason] = useState(REASON);
-  if (ENDED.includes(job.status)) return null;
+  if (ENDED.includes(job.status) && !asks) return null;
   const act = async () => {
     await change("TerminateJob", { jobId: job.jobId, reason });
     done();

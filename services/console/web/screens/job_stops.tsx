@@ -4,7 +4,6 @@
 import { useState } from "preact/hooks";
 import { change, read } from "../api";
 import { count } from "../format";
-import { useOnce } from "../once";
 import { Dialog } from "../parts/dialog";
 import { Failure } from "../parts/notice";
 import { REASON, Reason } from "../parts/reason";
@@ -26,20 +25,22 @@ async function stopJobs(ids: string[], reason: string): Promise<void> {
 }
 
 export function StopSelected({ ids, done }: { ids: string[]; done: () => void }) {
-  const [asks, setAsks] = useState(false);
+  // Those that were selected when the question was asked, whatever the list shows meanwhile.
+  const [asked, setAsked] = useState<string[] | null>(null);
   const [reason, setReason] = useState(REASON);
-  if (ids.length === 0) return null;
   return (
     <>
-      <button type="button" onClick={() => setAsks(true)}>
-        Stop {ids.length} selected
-      </button>
-      {asks && (
+      {ids.length > 0 && (
+        <button type="button" onClick={() => setAsked(ids)}>
+          Stop {ids.length} selected
+        </button>
+      )}
+      {asked && (
         <Dialog
-          title={`Stop ${ids.length} jobs?`}
+          title={`Stop ${asked.length} jobs?`}
           verb="Stop them"
-          act={() => stopJobs(ids, reason).then(done)}
-          close={() => setAsks(false)}
+          act={() => stopJobs(asked, reason).then(done)}
+          close={() => setAsked(null)}
         >
           <Reason value={reason} change={setReason} />
         </Dialog>
@@ -75,31 +76,36 @@ function Matching({ match }: { match: Record<string, unknown> }) {
   return <>{parts.length ? `all its jobs ${parts.join(" ")}` : "all its jobs"}</>;
 }
 
+interface Asked {
+  queue: string;
+  match: Record<string, unknown>;
+}
+
 export function StopMatching({ queue, query }: { queue: string; query: URLSearchParams }) {
-  const [asks, setAsks] = useState(false);
+  const [asked, setAsked] = useState<Asked | null>(null);
   const [reason, setReason] = useState(REASON);
-  const once = useOnce();
   const match = matchOf(query);
-  if (!match) return null;
-  const act = async () => {
-    const request = { jobQueue: queue, action: "TERMINATE", reason, ...match };
-    const made = await change<{ stopId: string }>("StopJobs", request, once(request));
+  const act = async ({ queue: jobQueue, match: wanted }: Asked) => {
+    const request = { jobQueue, action: "TERMINATE", reason, ...wanted };
+    const made = await change<{ stopId: string }>("StopJobs", request);
     go(withQuery({ stop: made.stopId }));
   };
   return (
     <>
-      <button type="button" onClick={() => setAsks(true)}>
-        Stop all that match …
-      </button>
-      {asks && (
+      {match && (
+        <button type="button" onClick={() => setAsked({ queue, match })}>
+          Stop all that match …
+        </button>
+      )}
+      {asked && (
         <Dialog
-          title={`Stop jobs of queue ${queue}?`}
+          title={`Stop jobs of queue ${asked.queue}?`}
           verb="Stop all of them"
-          act={act}
-          close={() => setAsks(false)}
+          act={() => act(asked)}
+          close={() => setAsked(null)}
         >
           <p>
-            This stops <Matching match={match} />, those that wait and those that run; an array as a
+            This stops <Matching match={asked.match} />, those that wait and those that run; an array as a
             whole. Jobs that are submitted later are not meant.
           </p>
           <Reason value={reason} change={setReason} />

@@ -20,6 +20,7 @@ import { STATES } from "../types";
 import { StopMatching, StopProgressLine, StopSelected } from "./job_stops";
 
 const QUEUES_MAX = 10; // merged into one list
+const FILTER_REST_MS = 10000; // a filter looks through many jobs for few
 
 const FILTERS = [
   ["name", "JOB_NAME", "Name, or its beginning and *"],
@@ -155,10 +156,18 @@ export function Jobs() {
   const request = requestOf(query);
   const cursor = query.get("page") ?? "";
   const key = JSON.stringify([from, request, cursor]);
-  const page = useRead(key, (signal) => readJobPage(from, request, cursor, signal), SLOW_MS);
-  useLive(from, (told) => {
+  const live = useLive(from, (told) => {
     if (told.live || told.missed || from.some((arn) => changesOf(told, arn) > 0)) page.again();
   });
+  const [far, setFar] = useState(false); // the last search was stopped
+  const rest = far ? CALM_MS : FILTERS.some(([name]) => query.get(name)) ? FILTER_REST_MS : undefined;
+  const page = useRead(
+    key,
+    (signal) => readJobPage(from, request, cursor, signal),
+    live || far ? CALM_MS : SLOW_MS,
+    rest,
+  );
+  if (page.data && page.data.unfinished !== far) setFar(page.data.unfinished);
   const toggle = (id: string) => {
     const next = new Set(selected);
     if (!next.delete(id)) next.add(id);
@@ -181,7 +190,7 @@ export function Jobs() {
           ids={ids}
           done={() => {
             setSelected(new Set());
-            page.again();
+            page.now();
           }}
         />
         {wanted && <StopMatching queue={wanted} query={query} />}
@@ -205,7 +214,7 @@ export function Jobs() {
           columns={columns(now, selected, toggle)}
         />
       ) : (
-        <Nothing loading={page.loading || queues.loading} text="No job matches." />
+        <Nothing loading={page.loading || queues.loading} text="No job matches." failed={page.error} />
       )}
       {page.data && <Pager page={page.data} query={query} />}
     </>

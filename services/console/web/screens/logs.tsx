@@ -2,7 +2,7 @@
 
 import { useEffect, useRef, useState } from "preact/hooks";
 import { command } from "../cli";
-import { timeWithMs } from "../format";
+import { count, timeWithMs } from "../format";
 import { earlier, firstPart, hashOf, later, Mark, Part, search, Stream, wholeText } from "../log_stream";
 import { Copy } from "../parts/copy";
 import { Field } from "../parts/field";
@@ -15,12 +15,14 @@ import { go, jobHref, usePlace, withQuery } from "../router";
 import { LogEvent } from "../types";
 
 const FOLLOW_MS = 1000;
+const END: Mark = { at: 0, line: "" };
 
 interface Log {
   part: Part | null;
   error: string;
   older: () => void;
   newer: () => void;
+  latest: () => void; // the end, wherever the part ends
 }
 
 /** What of the stream is in the page; one request at a time. */
@@ -67,6 +69,12 @@ function useLog(stream: Stream, mark: Mark): Log {
       const before = latest.current;
       void run((signal) => (before ? later(stream, before, signal) : firstPart(stream, mark, signal)));
     },
+    latest: () => {
+      const before = latest.current;
+      void run((signal) =>
+        before && !before.cutAtEnd ? later(stream, before, signal) : firstPart(stream, END, signal),
+      );
+    },
   };
 }
 
@@ -74,25 +82,20 @@ function markHref(event: LogEvent): string {
   return withQuery({ at: String(event.timestamp), line: hashOf(event.message), search: null });
 }
 
+/** A hundred lines or so; then the next ones, when they are wanted. */
 function Found({ stream, text }: { stream: Stream; text: string }) {
-  const [more, setMore] = useState<{ events: LogEvent[]; next: string } | null>(null);
-  const key = `search ${stream.group} ${stream.name} ${text}`;
-  const { data, error, loading } = useRead(key, (signal) => search(stream, text, "", signal), 0);
-  useEffect(() => setMore(null), [key]);
-  const shown = more ?? data;
-  const goOn = async () => {
-    if (!shown?.next) return;
-    const next = await search(stream, text, shown.next, new AbortController().signal);
-    setMore(next);
-  };
+  const [from, setFrom] = useState("");
+  const key = `search ${stream.group} ${stream.name} ${text} ${from}`;
+  const { data, error, loading, now } = useRead(key, (signal) => search(stream, text, from, signal), 0);
+  const goOn = () => (data?.next ? setFrom(data.next) : now());
   return (
     <section aria-label="Lines found">
       <Failure text={error} />
-      {shown?.events.length ? (
+      {data?.events.length ? (
         <Rows
           main
           label="Lines found"
-          rows={shown.events.map((event, i) => ({ ...event, i }))}
+          rows={data.events.map((event, i) => ({ ...event, i }))}
           id={(e) => String(e.i)}
           href={markHref}
           columns={[
@@ -105,11 +108,11 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text={shown?.next ? "None so far." : "No line has this text."} />
+        <Nothing loading={loading} text={data?.next ? "None so far." : from ? "There are no more." : "No line has this text."} failed={error} />
       )}
-      {shown?.next && (
-        <button type="button" onClick={() => void goOn()}>
-          Search on
+      {(data?.next || error) && (
+        <button type="button" onClick={goOn}>
+          {error ? "Try again" : "Search on"}
         </button>
       )}
     </section>
@@ -117,19 +120,19 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
 }
 
 async function download(stream: Stream): Promise<string> {
-  const { text, cut: isCut } = await wholeText(stream);
+  const { text, lines, cut: isCut } = await wholeText(stream);
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob([text], { type: "text/plain" }));
   link.download = `${stream.name.replace(/[^A-Za-z0-9._-]/g, "_")}.log`;
   link.click();
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);
-  return isCut ? "The file has the first 200,000 lines; the AWS CLI reads all of them." : "";
+  return isCut ? `The file has the first ${count(lines)} lines; the AWS CLI reads all of them.` : "";
 }
 
 export function Logs() {
   const { query } = usePlace();
   const stream = { group: query.get("group") ?? "", name: query.get("stream") ?? "" };
-  const at = Number(query.get("at") ?? 0);
+  const at = Number(query.get("at")) || 0;
   const mark = { at, line: query.get("line") ?? "" };
   const text = query.get("search") ?? "";
   const [follow, setFollow] = useState(at === 0);
@@ -138,13 +141,13 @@ export function Logs() {
   const [said, setSaid] = useState("");
   const log = useLog(stream, mark);
   const { part } = log;
-  const newer = useRef(log.newer);
-  newer.current = log.newer;
+  const latest = useRef(log.latest);
+  latest.current = log.latest;
 
   useEffect(() => setFollow(at === 0), [at]);
   useEffect(() => {
     if (!follow) return;
-    const timer = setInterval(() => document.hidden || newer.current(), FOLLOW_MS);
+    const timer = setInterval(() => document.hidden || latest.current(), FOLLOW_MS);
     return () => clearInterval(timer);
   }, [follow, stream.group, stream.name]);
 
@@ -191,7 +194,7 @@ export function Logs() {
       </form>
       <Failure text={log.error || said} />
       {text ? (
-        <Found stream={stream} text={text} />
+        <Found key={`${stream.group} ${stream.name} ${text}`} stream={stream} text={text} />
       ) : (
         <>
           <p class="faint">

@@ -1,9 +1,10 @@
 // Is all well, and what happens? Queues with the job that waits at their front and why, environments
 // with what they have, changes a second, the last failures, the health of the services.
 
+import { useState } from "preact/hooks";
 import { health } from "../api";
-import { nameOf } from "../format";
-import { allEnvironments, allQueues, countsOf, jobsOf, lastFailures, snapshotOf } from "../lists";
+import { Front, FrontReader, QUEUES_MAX, WAITING } from "../fronts";
+import { allEnvironments } from "../lists";
 import { changesOf, useLive } from "../live";
 import { Counts } from "../parts/counts";
 import { Failure, Nothing } from "../parts/notice";
@@ -11,49 +12,13 @@ import { Rows } from "../parts/rows";
 import { StatusMark } from "../parts/state";
 import { Ago } from "../parts/time";
 import { cut, plain } from "../plain";
-import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
+import { SLOW_MS, useNow, useRead } from "../read";
 import { environmentHref, href, jobHref, queueHref } from "../router";
-import { Counted, Environment, Health, Job, Queue, State } from "../types";
+import { Environment, Health, State } from "../types";
 import { Activity } from "./activity";
+import { LastFailures } from "./failures";
 
-const WAITING: State[] = ["SUBMITTED", "PENDING", "RUNNABLE"];
-const QUEUES_MAX = 20; // that are looked into; the others are on the screen of queues
-
-interface Front {
-  queue: Queue;
-  waiting: number; // of the snapshot's front, which ends at a hundred
-  counted?: Counted;
-  job?: Job;
-  since?: number;
-}
-
-async function readFronts(signal: AbortSignal): Promise<{ queues: Queue[]; fronts: Front[] }> {
-  const queues = await allQueues(signal);
-  const looked = queues.slice(0, QUEUES_MAX);
-  const [counts, snapshots] = await Promise.all([
-    countsOf(
-      looked.map((q) => q.jobQueueArn),
-      signal,
-    ),
-    Promise.all(looked.map((q) => snapshotOf(q.jobQueueArn, signal))),
-  ]);
-  const heads = snapshots.map((s) => s.frontOfQueue?.jobs[0]);
-  const ids = heads.flatMap((head) => (head ? [nameOf(head.jobArn)] : []));
-  const jobs = await jobsOf(ids, signal);
-  const fronts = looked.map((queue, i) => {
-    const head = heads[i];
-    const job = head && jobs.get(nameOf(head.jobArn));
-    const counted = counts.get(queue.jobQueueArn);
-    return {
-      queue,
-      ...(counted ? { counted } : {}),
-      waiting: snapshots[i]?.frontOfQueue?.jobs.length ?? 0,
-      ...(job ? { job } : {}),
-      ...(head ? { since: head.earliestTimeAtPosition } : {}),
-    };
-  });
-  return { queues, fronts };
-}
+const FRONTS_REST_MS = 5000;
 
 function Strip() {
   const { data, error } = useRead("health", (signal) => health<Health>(signal), SLOW_MS);
@@ -70,7 +35,7 @@ function Strip() {
         .filter(([, part]) => !part.ok)
         .map(([name, part]) => (
           <span class="notice failure">
-            {plain(name)}: {plain(part.text)}
+            {plain(name)}: <bdi>{plain(part.text)}</bdi>
           </span>
         ))}
     </section>
@@ -157,23 +122,29 @@ function EnvironmentTable({ environments }: { environments: Environment[] }) {
 
 export function Overview() {
   const now = useNow();
-  const fronts = useRead("fronts", readFronts, SLOW_MS);
-  const queues = fronts.data?.fronts.map((f) => f.queue) ?? [];
-  const key = queues.map((q) => q.jobQueueName).join(" ");
-  const failures = useRead(
-    `failures ${key}`,
-    (signal) => lastFailures(queues, 5, signal),
-    CALM_MS,
+  const [reader] = useState(() => new FrontReader());
+  const [follows, setFollows] = useState(false);
+  const fronts = useRead(
+    "fronts",
+    (signal) => {
+      if (!follows) reader.change();
+      return reader.read(signal);
+    },
+    SLOW_MS,
+    FRONTS_REST_MS,
   );
+  const queues = fronts.data?.fronts.map((f) => f.queue) ?? [];
   const environments = useRead("environments", allEnvironments, SLOW_MS);
-  useLive(
+  const live = useLive(
     queues.map((q) => q.jobQueueArn),
     (told) => {
-      if (told.live || told.missed) failures.again();
-      if (queues.some((q) => changesOf(told, q.jobQueueArn) > 0)) fronts.again();
-      if (queues.some((q) => told.queues?.[q.jobQueueArn]?.FAILED)) failures.again();
+      const changed = queues.filter((q) => changesOf(told, q.jobQueueArn) > 0);
+      if (told.live || told.missed) reader.change();
+      else changed.forEach((q) => reader.change(q.jobQueueArn));
+      if (told.live || told.missed || changed.length > 0) fronts.again();
     },
   );
+  if (live !== follows) setFollows(live);
   return (
     <>
       <h1>Overview</h1>
@@ -188,34 +159,17 @@ export function Overview() {
       {queues.length > 0 ? (
         <QueueTable fronts={fronts.data?.fronts ?? []} now={now} />
       ) : (
-        <Nothing loading={fronts.loading} text="There is no queue that this key may see." />
+        <Nothing
+          loading={fronts.loading}
+          text="There is no queue that this key may see."
+          failed={fronts.error}
+        />
       )}
       <Activity queues={queues.map((q) => q.jobQueueArn)} />
       <h2>Environments</h2>
       <Failure text={environments.error} />
       <EnvironmentTable environments={environments.data ?? []} />
-      <h2>Last failures</h2>
-      <Failure text={failures.error} />
-      {failures.data?.length ? (
-        <Rows
-          label="Last failures"
-          rows={failures.data.slice(0, 10)}
-          id={(j) => j.jobId}
-          href={(j) => jobHref(j.jobId)}
-          columns={[
-            { title: "Job", cell: (j) => <a href={jobHref(j.jobId)}>{cut(j.jobName, 60)}</a> },
-            { title: "Queue", narrow: true, cell: (j) => j.queue },
-            { title: "Ended", narrow: true, cell: (j) => <Ago at={j.stoppedAt} now={now} /> },
-            { title: "Exit code", narrow: true, cell: (j) => j.container?.exitCode ?? "" },
-            {
-              title: "Reason",
-              cell: (j) => cut(j.container?.reason ?? j.statusReason, 160),
-            },
-          ]}
-        />
-      ) : (
-        <Nothing loading={failures.loading} text="No job has failed." />
-      )}
+      <LastFailures queues={queues} now={now} />
     </>
   );
 }

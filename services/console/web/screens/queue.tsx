@@ -1,6 +1,7 @@
 // All queues; and one queue: its front in the order of service, each job with its reason, the shares
 // that use it, its environments in order, its time limits.
 
+import { useState } from "preact/hooks";
 import { nameOf } from "../format";
 import { allQueues, countsOf, jobsOf, oneQueue, policyOf, snapshotOf } from "../lists";
 import { changesOf, useLive } from "../live";
@@ -48,7 +49,7 @@ export function Queues() {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text="There is no queue that this key may see." />
+        <Nothing loading={loading} text="There is no queue that this key may see." failed={error} />
       )}
     </>
   );
@@ -63,12 +64,30 @@ interface Place {
 interface Whole {
   queue: Queue;
   front: Place[];
-  snapshot: Snapshot;
+  snapshot: Snapshot | undefined; // the key may not see it
   counted?: Counted;
   policy?: Policy;
 }
 
-async function readQueue(name: string, signal: AbortSignal): Promise<Whole> {
+const REST_MS = 2000;
+const REASONS_MS = 10000; // then whole jobs are read again, for their reasons
+
+/** The jobs of the front: those that have come to it are read. */
+class FrontJobs {
+  private jobs = new Map<string, Job>();
+  private readAt = 0;
+
+  async read(ids: string[], signal: AbortSignal): Promise<Map<string, Job>> {
+    const all = Date.now() - this.readAt >= REASONS_MS;
+    const found = await jobsOf(all ? ids : ids.filter((id) => !this.jobs.has(id)), signal);
+    if (all) this.readAt = Date.now();
+    const kept = all ? [] : [...this.jobs].filter(([id]) => ids.includes(id));
+    this.jobs = new Map([...kept, ...found]);
+    return this.jobs;
+  }
+}
+
+async function readQueue(name: string, known: FrontJobs, signal: AbortSignal): Promise<Whole> {
   const queue = await oneQueue(name, signal);
   if (!queue) throw new Error(`There is no queue ${name}, or this key may not see it.`);
   const [snapshot, counts] = await Promise.all([
@@ -76,8 +95,8 @@ async function readQueue(name: string, signal: AbortSignal): Promise<Whole> {
     countsOf([queue.jobQueueArn], signal),
   ]);
   const counted = counts.get(queue.jobQueueArn);
-  const places = snapshot.frontOfQueue?.jobs ?? [];
-  const jobs = await jobsOf(
+  const places = snapshot?.frontOfQueue?.jobs ?? [];
+  const jobs = await known.read(
     places.map((p) => nameOf(p.jobArn)),
     signal,
   );
@@ -108,7 +127,7 @@ function weightOf(policy: Policy | undefined, share: string): number {
 
 function Shares({ whole }: { whole: Whole }) {
   const { snapshot, policy, queue } = whole;
-  const use = snapshot.queueUtilization?.fairshareUtilization;
+  const use = snapshot?.queueUtilization?.fairshareUtilization;
   if (!use) return null;
   const most = Math.max(1, ...use.topCapacityUtilization.map((s) => s.capacityUsage[0]?.quantity ?? 0));
   return (
@@ -159,10 +178,12 @@ function Limits({ queue }: { queue: Queue }) {
 
 export function QueueScreen({ name }: { name: string }) {
   const now = useNow();
+  const [known] = useState(() => new FrontJobs());
   const { data, error, loading, again } = useRead(
     `queue ${name}`,
-    (signal) => readQueue(name, signal),
+    (signal) => readQueue(name, known, signal),
     SLOW_MS,
+    REST_MS,
   );
   const arn = data?.queue.jobQueueArn;
   useLive(arn ? [arn] : [], (told) => {
@@ -177,7 +198,7 @@ export function QueueScreen({ name }: { name: string }) {
       </>
     );
   const { queue, front } = data;
-  const used = data.snapshot.queueUtilization?.totalCapacityUsage?.[0]?.quantity ?? 0;
+  const used = data.snapshot?.queueUtilization?.totalCapacityUsage?.[0]?.quantity ?? 0;
   return (
     <>
       <h1>
@@ -185,7 +206,7 @@ export function QueueScreen({ name }: { name: string }) {
       </h1>
       <Failure text={error} />
       <p>
-        Priority {queue.priority}; {used} vCPUs in use; environments in order:{" "}
+        Priority {queue.priority}; {data.snapshot && `${used} vCPUs in use; `}environments in order:{" "}
         {queue.computeEnvironmentOrder.map((e) => nameOf(e.computeEnvironment)).join(", ")}.{" "}
         <Copy
           label="copy as aws cli"
@@ -220,7 +241,7 @@ export function QueueScreen({ name }: { name: string }) {
           ]}
         />
       ) : (
-        <Nothing loading={false} text="No job waits." />
+        <Nothing loading={false} text={data.snapshot ? "No job waits." : "This key may not see it."} />
       )}
       <Shares whole={data} />
       <Limits queue={queue} />
