@@ -10,6 +10,7 @@
 #include "sign_in_link.h"
 
 #define CONSOLE_NAME "console"
+#define CONSOLE_RIGHTS_MS 60000
 
 typedef struct console_config {
     ob_config_common common;
@@ -29,4 +30,5 @@ typedef struct console {
     link_keeper *links;
     live *live;
     ob_conns *conns;
+    int rights_ms; /* so often the api is asked what a stream may tell */
 } console;

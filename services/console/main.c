@@ -79,6 +79,7 @@ static int run(const console_config *config, ob_error *err)
 {
     static console c;
     c.config = config;
+    c.rights_ms = CONSOLE_RIGHTS_MS;
     int r = ob_service_init(CONSOLE_NAME, config->common.log_level, err);
     if (r == 0)
         r = sealed_key_read(config->key_file, c.key, err);
