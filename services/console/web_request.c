@@ -46,6 +46,18 @@ static void find_client(web_request *q)
     (void)ob_text_into(q->client, sizeof q->client, found);
 }
 
+int web_host_port(const char *host, bool tls)
+{
+    const char *colon = host ? strrchr(host, ':') : NULL;
+    if (!host || !*host)
+        return 0;
+    if (!colon || strchr(colon, ']')) /* a colon of an address in brackets */
+        return tls ? 443 : 80;
+    size_t digits = strspn(colon + 1, "0123456789");
+    long port = digits >= 1 && digits <= 5 && !colon[1 + digits] ? strtol(colon + 1, NULL, 10) : 0;
+    return port <= 65535 ? (int)port : 0;
+}
+
 void web_request_begin(web_request *q, struct mg_connection *conn, web_worker *w)
 {
     const struct mg_request_info *info = mg_get_request_info(conn);
@@ -57,6 +69,10 @@ void web_request_begin(web_request *q, struct mg_connection *conn, web_worker *w
     const char *protocol = header(q, "X-Forwarded-Proto");
     q->tls = protocol && strcmp(protocol, "https") == 0;
     q->head = strcmp(info->request_method, "HEAD") == 0;
+    /* Our own port may be another one: containers publish theirs elsewhere, a proxy has its own. */
+    q->port = web_host_port(header(q, "Host"), q->tls);
+    if (q->port == 0)
+        q->port = (int)w->c->config->port;
     find_client(q);
     ob_conn_from(w->c->conns, q->slot, info->remote_addr, info->remote_port);
     ob_conn_works(w->c->conns, q->slot);
@@ -232,7 +248,7 @@ bool web_read_session(web_request *q, const char *pass, web_session *ret)
 {
     const console *c = q->w->c;
     char name[64];
-    web_cookie_name(q->tls, (int)c->config->port, name);
+    web_cookie_name(q->tls, q->port, name);
     ob_cleanup(ob_freep) char *sealed = web_cookie_find(header(q, "Cookie"), name);
     if (sealed && web_session_open(c->key, "cookie", sealed, ret, NULL) == 0) {
         if (is_pass(pass, ret) && ret->ends_ms > ob_wall_ms())

@@ -33,6 +33,7 @@ typedef struct web_request {
     bool tls;   /* it came through the proxy that ends TLS */
     bool sent;  /* it has been answered */
     bool close; /* the connection cannot be used again */
+    int port;   /* that the browser uses */
     char client[WEB_ADDRESS_TEXT];
 } web_request;
 
@@ -58,5 +59,7 @@ bool web_read_body(web_request *q, size_t *ret_len);
 /* The session in the cookie, if the page's pass belongs to it. Forget it with web_session_done. */
 bool web_read_session(web_request *q, const char *pass, web_session *ret);
 
+/* Pure: the port that a Host names, which may be NULL. 0: none that can be. */
+int web_host_port(const char *host, bool tls);
 /* Pure; for web_check_origin: is it the origin of what is under this Host? Both may be NULL. */
 bool web_origin_matches(const char *origin, const char *host);

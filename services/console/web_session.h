@@ -44,7 +44,7 @@ int web_session_open(const uint8_t key[SEALED_KEY],
 #define COOKIE_MAX 4096 /* bytes of name and value that browsers keep */
 
 /* The cookie's name. Under TLS browsers keep it only if it is Secure, from this host, for all
- * paths. port: the console's own, because two copies on a host share their cookies. */
+ * paths. port: the one that the browser uses, because two copies on a host share their cookies. */
 void web_cookie_name(bool tls, int port, char out[64]);
 /* The value of Set-Cookie; value NULL: the cookie goes. New. NULL: it would be too long. */
 char *web_cookie_set(bool tls, int port, const char *value, int64_t seconds);

@@ -226,6 +226,48 @@ static void under_tls_the_cookie_is_secure(void **state)
     assert_non_null(strstr(request, "X-Forwarded-For: 192.0.2.7\r\n"));
 }
 
+/* Behind a published port, or a proxy, the console's own port says nothing of what the browser
+ * uses. */
+static void two_copies_on_a_host_do_not_share_a_cookie(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *proto, *cookie;
+    } copies[] = {
+        { "localhost:7001", "", "Set-Cookie: openbatch-console-7001=" },
+        { "localhost:7002", "", "Set-Cookie: openbatch-console-7002=" },
+        { "[::1]:7002", "", "Set-Cookie: openbatch-console-7002=" },
+        { "localhost", "", "Set-Cookie: openbatch-console-80=" },
+        { "b.example", "X-Forwarded-Proto: https\r\n",
+          "Set-Cookie: __Host-openbatch-console-443=" },
+    };
+    fake_api_answers(t.api, 200, SESSION);
+    for (size_t i = 0; i < ARRAY_SIZE(copies); i++) {
+        ob_cleanup(ob_freep) char *request =
+            ob_strf("POST /session HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s"
+                    "Origin: %s://%s\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %zu\r\n\r\n" FORM,
+                    copies[i].host, copies[i].proto, *copies[i].proto ? "https" : "http",
+                    copies[i].host, strlen(FORM));
+        assert_int_equal(raw(request, strlen(request)), 200);
+        assert_non_null(strstr(t.answer, copies[i].cookie));
+    }
+}
+
+static void the_port_of_a_host_is_what_stands_behind_it(void **state)
+{
+    (void)state;
+    assert_int_equal(web_host_port("127.0.0.1:8085", false), 8085);
+    assert_int_equal(web_host_port("[::1]:65535", true), 65535);
+    assert_int_equal(web_host_port("[::1]", true), 443);
+    assert_int_equal(web_host_port("h", false), 80);
+    static const char *const none[] = { "",        "h:",       "h:x",  "h:80x",
+                                        "h:65536", "h:999999", "h:-1", "h:0" };
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+        assert_int_equal(web_host_port(none[i], false), 0);
+    assert_int_equal(web_host_port(NULL, false), 0);
+}
+
 static void a_link_signs_in_once(void **state)
 {
     (void)state;
@@ -463,6 +505,8 @@ int main(void)
         TEST(credentials_that_cannot_be_signed_with_go_nowhere),
         TEST(a_deep_or_long_body_is_refused),
         TEST(under_tls_the_cookie_is_secure),
+        TEST(two_copies_on_a_host_do_not_share_a_cookie),
+        TEST(the_port_of_a_host_is_what_stands_behind_it),
         TEST(a_link_signs_in_once),
         TEST(only_our_own_pages_change_something),
         TEST(the_origin_is_that_of_the_host),
