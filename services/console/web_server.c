@@ -4,10 +4,16 @@
 #include "web_server.h"
 
 #include <stdio.h>
+#include <sys/resource.h>
 
 #include "ob/json.h"
 #include "ob/log.h"
 #include "routes.h"
+
+/* A thread has a client's connection, one to the api, and what its HTTP client waits with: an
+ * epoll, a timer and libcurl's pair of sockets. */
+#define FILES_OF_THREAD 6
+#define FILES_OF_OTHERS 128
 
 struct web_server {
     console *c;
@@ -78,8 +84,30 @@ static int on_log(const struct mg_connection *conn, const char *message)
     return 1;
 }
 
+/* Threads that could not open their files would end the process, or leave connections waiting. */
+static int allow_files(int64_t threads, ob_error *err)
+{
+    const rlim_t needed = (rlim_t)threads * FILES_OF_THREAD + FILES_OF_OTHERS;
+    struct rlimit limit = { 0 };
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+        return 0;
+    if (limit.rlim_max < needed)
+        return ob_fail(err, EMFILE,
+                       "OPENBATCH_CONSOLE_THREADS=%lld needs %llu open files, and this process may "
+                       "have %llu",
+                       (long long)threads, (unsigned long long)needed,
+                       (unsigned long long)limit.rlim_max);
+    limit.rlim_cur = needed;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0
+               ? 0
+               : ob_fail(err, errno, "cannot raise the limit of open files");
+}
+
 int web_server_start(console *c, web_server **ret, ob_error *err)
 {
+    int r = allow_files(c->config->threads, err);
+    if (r < 0)
+        return r;
     web_server *s = ob_calloc(1, sizeof *s);
     ob_cleanup(ob_freep) char *threads = ob_strf("%lld", (long long)c->config->threads);
     ob_cleanup(ob_freep) char *place =
@@ -106,7 +134,7 @@ int web_server_start(console *c, web_server **ret, ob_error *err)
                                             .init_connection = on_connection,
                                             .connection_close = on_connection_end };
     s->c = c;
-    int r = ob_conns_new((int)c->config->port, (int)c->config->threads, NULL, &c->conns, err);
+    r = ob_conns_new((int)c->config->port, (int)c->config->threads, NULL, &c->conns, err);
     if (r < 0) {
         free(s);
         return r;

@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "allow_list.h"
@@ -71,6 +72,7 @@ static int end(void **state)
 {
     (void)state;
     web_server_stop(t.server);
+    t.server = NULL;
     link_keeper_free(t.c.links);
     fake_api_free(t.api);
     free(t.config.api);
@@ -485,6 +487,28 @@ static void garbage_ends_no_process(void **state)
     assert_int_equal(ask("GET", "/", "", NULL), 200);
 }
 
+static void threads_get_the_files_that_they_need(void **state)
+{
+    (void)state;
+    ob_error err = { 0 };
+    struct rlimit before, little, after;
+    web_server_stop(t.server);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    little = (struct rlimit){ 64, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &little), 0);
+    t.config.threads = 32;
+    assert_int_equal(web_server_start(&t.c, &t.server, &err), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+    assert_int_equal(after.rlim_max, before.rlim_max);
+    assert_int_equal(ask("GET", "/", "", NULL), 200);
+    web_server_stop(t.server);
+    t.server = NULL;
+    t.config.threads = 1LL << 40;
+    assert_int_equal(web_server_start(&t.c, &t.server, &err), -EMFILE);
+    assert_non_null(strstr(err.text, "OPENBATCH_CONSOLE_THREADS"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void a_stream_of_too_many_queues_is_refused(void **state)
 {
     (void)state;
@@ -519,6 +543,7 @@ int main(void)
         TEST(when_the_api_knows_the_session_no_more_the_page_signs_in_again),
         TEST(every_answer_keeps_browsers_from_harm),
         TEST(garbage_ends_no_process),
+        TEST(threads_get_the_files_that_they_need),
         TEST(a_stream_of_too_many_queues_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
