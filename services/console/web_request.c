@@ -6,6 +6,7 @@
  * that does not come from this program, and no answer to a signed-in page is stored by caches. */
 #include "web_request.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -177,6 +178,38 @@ bool web_origin_matches(const char *origin, const char *host)
     bool web = (scheme == 4 && strncmp(origin, "http", 4) == 0) ||
                (scheme == 5 && strncmp(origin, "https", 5) == 0);
     return web && strcasecmp(at + 3, host) == 0;
+}
+
+static bool is_loopback(const char *address)
+{
+    struct in_addr a;
+    return strcmp(address, "::1") == 0 ||
+           (inet_pton(AF_INET, address, &a) == 1 && ntohl(a.s_addr) >> 24 == IN_LOOPBACKNET);
+}
+
+bool web_host_is_local(const char *host)
+{
+    static const char own[] = "localhost";
+    char name[256];
+    const char *begin = host && *host == '[' ? host + 1 : host;
+    size_t len = begin ? strcspn(begin, begin == host ? ":" : "]") : 0;
+    if (len == 0 || len >= sizeof name)
+        return false;
+    (void)ob_text_copy(name, sizeof name, begin, len);
+    if (is_loopback(name))
+        return true;
+    size_t below = len > strlen(own) ? len - strlen(own) : 0;
+    return strcasecmp(name + below, own) == 0 && (below == 0 || name[below - 1] == '.');
+}
+
+bool web_check_host(web_request *q)
+{
+    if (q->tls || !is_loopback(q->w->c->config->listen) || web_host_is_local(header(q, "Host")))
+        return true;
+    web_refuse(q, 403,
+               "The console is not known by this name here. A proxy in front of it must send "
+               "X-Forwarded-Proto: https.");
+    return false;
 }
 
 bool web_check_origin(web_request *q)

@@ -19,7 +19,8 @@ typedef struct web_session {
     char region[REGION_MAX + 1];
     int64_t ends_ms;
     /* The page sends it with each request. Cookies are shared by all ports of a host, so whatever
-     * listens on another port there can get the cookie; the pass stays with the page's origin. */
+     * listens on another port there can get the cookie; the pass stays with the page's origin. It
+     * is of no help against what takes the console's own port (SECURITY.md). */
     char pass[PASS_DIGITS + 1];
 } web_session;
 void web_session_done(web_session *s);

@@ -240,7 +240,7 @@ static void two_copies_on_a_host_do_not_share_a_cookie(void **state)
         { "localhost:7002", "", "Set-Cookie: openbatch-console-7002=" },
         { "[::1]:7002", "", "Set-Cookie: openbatch-console-7002=" },
         { "localhost", "", "Set-Cookie: openbatch-console-80=" },
-        { "b.example", "X-Forwarded-Proto: https\r\n",
+        { "batch.example", "X-Forwarded-Proto: https\r\n",
           "Set-Cookie: __Host-openbatch-console-443=" },
     };
     fake_api_answers(t.api, 200, SESSION);
@@ -268,6 +268,72 @@ static void the_port_of_a_host_is_what_stands_behind_it(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(none); i++)
         assert_int_equal(web_host_port(none[i], false), 0);
     assert_int_equal(web_host_port(NULL, false), 0);
+}
+
+static void a_host_that_is_not_ours_is_refused(void **state)
+{
+    (void)state;
+    static const char *const ours[] = { "localhost",   "LOCALHOST:1",  "a.localhost:8085",
+                                        "127.0.0.1",   "127.1.2.3:80", "[::1]:8085",
+                                        "[127.0.0.1]", "[::1]" };
+    static const char *const others[] = { "",
+                                          ":80",
+                                          "evil.example",
+                                          "notlocalhost",
+                                          "localhost.evil.example:8085",
+                                          "127.0.0.1.evil.example",
+                                          "128.0.0.1",
+                                          "[::2]:80",
+                                          "[",
+                                          "::1" };
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+        assert_true(web_host_is_local(ours[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_false(web_host_is_local(others[i]));
+    assert_false(web_host_is_local(NULL));
+    static const char evil[] = "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+                      proxied[] = "GET / HTTP/1.1\r\nHost: batch.example\r\nConnection: close\r\n"
+                                  "X-Forwarded-Proto: https\r\n\r\n";
+    assert_int_equal(raw(evil, strlen(evil)), 403);
+    assert_int_equal(raw(proxied, strlen(proxied)), 200);
+    strcpy(t.config.listen, "0.0.0.0"); /* then it is not known how browsers come */
+    assert_int_equal(raw(evil, strlen(evil)), 200);
+    strcpy(t.config.listen, "127.0.0.1");
+}
+
+/* Binds ::1; -1: this host has none, or the port is taken. */
+static int take_loopback6(int port)
+{
+    struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)port),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static void nobody_else_is_localhost(void **state)
+{
+    (void)state;
+    ob_error err = { 0 };
+    int fd = take_loopback6(0);
+    if (fd < 0)
+        skip(); /* this host has no ::1 */
+    (void)close(fd);
+    assert_int_equal(take_loopback6(t.port), -1);
+    web_server_stop(t.server);
+    t.server = NULL;
+    /* Nor does the console start beside one that is. */
+    fd = take_loopback6(t.port);
+    assert_true(fd >= 0);
+    assert_int_equal(web_server_start(&t.c, &t.server, &err), -EADDRINUSE);
+    assert_non_null(strstr(err.text, "[::1]"));
+    (void)close(fd);
 }
 
 static void a_link_signs_in_once(void **state)
@@ -531,6 +597,8 @@ int main(void)
         TEST(under_tls_the_cookie_is_secure),
         TEST(two_copies_on_a_host_do_not_share_a_cookie),
         TEST(the_port_of_a_host_is_what_stands_behind_it),
+        TEST(a_host_that_is_not_ours_is_refused),
+        TEST(nobody_else_is_localhost),
         TEST(a_link_signs_in_once),
         TEST(only_our_own_pages_change_something),
         TEST(the_origin_is_that_of_the_host),
