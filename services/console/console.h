@@ -17,6 +17,7 @@ typedef struct console_config {
     char *listen;
     int64_t port;
     int64_t threads;
+    int64_t api_port; /* for the default of 'api' */
     char *api;
     char *region;
     char *key_file;
