@@ -172,10 +172,24 @@ def test_a_packaged_system_runs_a_job(running):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+# Makes of a backup one of a version that had no console.
+WITHOUT_CONSOLE = """
+mkdir /root/parts
+tar -C /root/parts -xf /root/backup
+tar --delete -f /root/parts/home.tar secrets/console.key
+sum=$(sha256sum </root/parts/home.tar)
+sed -i "s/^sha256.home.tar=.*/sha256.home.tar=${sum%% *}/" /root/parts/manifest
+tar -C /root/parts -cf /root/backup manifest home.tar database
+rm -r /root/parts
+"""
+
+
 def test_a_backup_of_a_packaged_system_comes_back(running):
+    """Also one of a version that had fewer secrets."""
     before = json.loads(running.inside(LIST).stdout)
     assert before["jobSummaryList"]
     running.inside("openbatch backup /root/backup")
+    running.inside(WITHOUT_CONSOLE)
     assert "services run" in running.inside("openbatch restore /root/backup", check=False).stderr
     for name in SERVICES:
         running.stop(name)
