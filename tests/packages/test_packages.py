@@ -172,6 +172,25 @@ def test_a_packaged_system_runs_a_job(running):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_an_upgrade_from_before_the_console_is_setup_and_a_restart(running):
+    """Such a system has no key for the console, and the password of Kafka's user reader is root's.
+    The doctor says what to do."""
+    secrets = "/var/lib/openbatch/secrets"
+    running.stop("openbatch-console")
+    running.inside(f"rm {secrets}/console.key; chown root:root {secrets}/kafka-reader.password")
+    said = json.loads(running.inside("openbatch doctor --json", check=False).stdout)["findings"]
+    found = {f["wrong"]: f["do"] for f in said if f["part"] == "secrets"}
+    assert found == {
+        f"{secrets}/console.key cannot be read: No such file or directory": (
+            "openbatch setup makes a new one; pages then have to sign in again"
+        ),
+        f"{secrets}/kafka-reader.password does not belong to the user openbatch": "openbatch setup",
+    }
+    running.chroot("openbatch", "setup")
+    running.start("openbatch-console")
+    wait_for("the console to be well", lambda: health(running, "console").get("ok"), 120, every=0.5)
+
+
 # Makes of a backup one of a version that had no console.
 WITHOUT_CONSOLE = """
 mkdir /root/parts
