@@ -227,6 +227,11 @@ def test_a_backup_of_a_packaged_system_comes_back(running):
 def test_settings_are_read_by_both_systemd_and_the_command(running):
     """/etc/openbatch/openbatch.conf has one form for both."""
     file = running.root / "etc/openbatch/openbatch.conf"
+    console = running.inside(
+        "env -i OPENBATCH_HOME=/x OPENBATCH_RUN_DIR=/x OPENBATCH_PORT=9090"
+        " /usr/sbin/openbatch-console --check-config"
+    ).stdout
+    assert "OPENBATCH_CONSOLE_API=http://127.0.0.1:9090\n" in console
     by_bash = running.inside("env -i bash -c 'set -a; . /etc/openbatch/openbatch.conf; env'").stdout
     for name, value in environment_file(file).items():
         assert f"{name}={value}\n" in by_bash
