@@ -76,9 +76,12 @@ FROM base AS console
 USER root
 RUN apt-get update \
     && apt-get install -y --no-install-recommends libcivetweb1 libcurl4 \
-    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
+    && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log \
+    && useradd --uid 10002 --user-group --no-create-home --home-dir /var/lib/openbatch openbatch-console \
+    && chown openbatch-console:openbatch-console /run/openbatch
 COPY --from=build /programs/openbatch-console /usr/local/bin/
-USER openbatch
+# Browsers reach it, so it can read no secrets but its own.
+USER openbatch-console
 EXPOSE 8085
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "console"]
 CMD ["openbatch-console"]

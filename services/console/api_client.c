@@ -10,11 +10,16 @@
 #include "ob/text.h"
 #include "web_session.h"
 
-#define STEP_MS 1000
+#define STEP_MS 250
+
+#define BAD_SESSION "security token included in the request"
+
 #define LINES_MAX 5
 
 struct api_client {
     ob_http *http;
+    api_goes_on *goes_on;
+    void *goes_on_arg;
 };
 
 typedef struct pending {
@@ -51,6 +56,17 @@ void api_answer_done(api_answer *answer)
     *answer = (api_answer){ 0 };
 }
 
+bool api_answer_ends_session(const api_answer *answer)
+{
+    return answer->status >= 400 && answer->status < 500 && strstr(answer->body, BAD_SESSION);
+}
+
+void api_client_while(api_client *c, api_goes_on *goes_on, void *arg)
+{
+    c->goes_on = goes_on;
+    c->goes_on_arg = arg;
+}
+
 static void on_reply(const ob_http_reply *reply, void *arg)
 {
     pending *p = arg;
@@ -62,10 +78,18 @@ static void on_reply(const ob_http_reply *reply, void *arg)
     memcpy(p->answer->body, text, p->answer->len);
 }
 
-static void wait_for_answer(api_client *c, const pending *p)
+static void wait_for_answer(api_client *c, ob_http_call *call, const pending *p)
 {
-    while (!p->done)
+    static const char text[] = "the answer was not waited for";
+    while (!p->done) {
         ob_http_step(c->http, STEP_MS);
+        if (p->done || !c->goes_on || c->goes_on(c->goes_on_arg))
+            continue;
+        ob_http_drop(call);
+        ob_http_flush(c->http);
+        *p->answer = (api_answer){ .body = ob_strdup(text), .len = sizeof text - 1 };
+        return;
+    }
 }
 
 void api_client_call(api_client *c,
@@ -104,8 +128,9 @@ void api_client_call(api_client *c,
         .on_reply = on_reply,
         .arg = &p,
     };
-    (void)ob_http_send(c->http, op->changes ? OB_POINT_CONSOLE_CHANGE : OB_POINT_NONE, &request);
-    wait_for_answer(c, &p);
+    ob_http_call *call =
+        ob_http_send(c->http, op->changes ? OB_POINT_CONSOLE_CHANGE : OB_POINT_NONE, &request);
+    wait_for_answer(c, call, &p);
     for (size_t i = 0; i < n; i++)
         sealed_text_forget(lines[i]);
     sealed_text_forget(userpwd);
@@ -118,8 +143,7 @@ void api_client_health(api_client *c, api_answer *ret)
         .method = "GET", .path = "/healthz", .timeout_s = 5, .on_reply = on_reply, .arg = &p
     };
     *ret = (api_answer){ 0 };
-    (void)ob_http_send(c->http, OB_POINT_NONE, &request);
-    wait_for_answer(c, &p);
+    wait_for_answer(c, ob_http_send(c->http, OB_POINT_NONE, &request), &p);
 }
 
 /* ---- sessions -------------------------------------------------------------------------------- */

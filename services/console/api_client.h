@@ -16,6 +16,11 @@ typedef struct api_client api_client;
 int api_client_new(const char *base, api_client **ret, ob_error *err);
 void api_client_free(api_client *c);
 
+/* From now on, 'goes_on' is asked a few times a second while a call waits. When it says no, the
+ * call is given up, as one without an answer. NULL: calls wait for API_TIMEOUT_S. */
+typedef bool api_goes_on(void *arg);
+void api_client_while(api_client *c, api_goes_on *goes_on, void *arg);
+
 /* Who signs. token: NULL for an ordinary key. All are printable ASCII without a line break. */
 typedef struct api_signer {
     const char *key_id, *secret, *token, *region;
@@ -27,6 +32,8 @@ typedef struct api_answer {
     size_t len;
 } api_answer;
 void api_answer_done(api_answer *answer);
+/* Does the api say that the session's key is gone, or that its end has come by the api's clock? */
+bool api_answer_ends_session(const api_answer *answer);
 
 /* body: JSON text. once: NULL, or an id for all tries of one submission. client: the address of
  * whoever asks, for the api's audit; NULL: nobody. */

@@ -10,12 +10,14 @@
 #include "sign_in_link.h"
 
 #define CONSOLE_NAME "console"
+#define CONSOLE_RIGHTS_MS 60000
 
 typedef struct console_config {
     ob_config_common common;
     char *listen;
     int64_t port;
     int64_t threads;
+    int64_t api_port; /* for the default of 'api' */
     char *api;
     char *region;
     char *key_file;
@@ -29,4 +31,5 @@ typedef struct console {
     link_keeper *links;
     live *live;
     ob_conns *conns;
+    int rights_ms; /* so often the api is asked what a stream may tell */
 } console;

@@ -43,8 +43,9 @@ struct live {
 struct live_tab {
     live *l;
     change_reader reader;
+    bool may_hear; /* it is known of which queues */
     int64_t told_ms;
-    unsigned told_readings;
+    unsigned told_readings; /* another number than the readings: the next word is UP or DOWN */
 };
 
 /* ---- the thread that reads ------------------------------------------------------------------- */
@@ -85,7 +86,7 @@ static bool is_wanted(live *l)
     return wanted;
 }
 
-static bool is_ending(live *l)
+bool live_is_ending(live *l)
 {
     (void)pthread_mutex_lock(&l->lock);
     bool ending = l->ending;
@@ -109,7 +110,7 @@ static void *follow(void *arg)
 {
     live *l = arg;
     int64_t next_try_ms = 0;
-    while (!is_ending(l)) {
+    while (!live_is_ending(l)) {
         bool wanted = is_wanted(l);
         if (wanted && !l->assigned && ob_mono_ms() >= next_try_ms) {
             l->assigned = begin_reading(l);
@@ -181,13 +182,10 @@ void live_free(live *l)
 
 /* ---- tabs ------------------------------------------------------------------------------------ */
 
-live_tab *live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues)
+live_tab *live_join(live *l)
 {
     live_tab *tab = ob_calloc(1, sizeof *tab);
     tab->l = l;
-    tab->reader.queues = ob_calloc(n_queues + 1, sizeof *queues);
-    memcpy(tab->reader.queues, queues, n_queues * sizeof *queues);
-    tab->reader.n_queues = n_queues;
     (void)pthread_mutex_lock(&l->lock);
     bool taken = l->tabs < l->tabs_max && !l->ending;
     if (taken)
@@ -197,9 +195,25 @@ live_tab *live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues)
     (void)pthread_mutex_unlock(&l->lock);
     if (taken)
         return tab;
-    free(tab->reader.queues);
     free(tab);
     return NULL;
+}
+
+void live_hear(live_tab *tab, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues)
+{
+    change_reader *reader = &tab->reader;
+    bool may_hear = queues != NULL;
+    if (may_hear == tab->may_hear && n_queues == reader->n_queues &&
+        (n_queues == 0 || memcmp(queues, reader->queues, n_queues * sizeof *queues) == 0))
+        return;
+    tab->may_hear = may_hear;
+    reader->queues = ob_realloc(reader->queues, (n_queues + 1) * sizeof *queues);
+    reader->n_queues = n_queues;
+    if (n_queues > 0)
+        memcpy(reader->queues, queues, n_queues * sizeof *queues);
+    (void)pthread_mutex_lock(&tab->l->lock);
+    tab->told_readings = tab->l->readings - 1;
+    (void)pthread_mutex_unlock(&tab->l->lock);
 }
 
 void live_leave(live_tab *tab)
@@ -222,7 +236,7 @@ static live_word word_for(live_tab *tab, ob_buf *out)
     if (tab->told_readings != l->readings) {
         tab->told_readings = l->readings;
         tab->reader.next = l->changes.next;
-        return l->reading ? LIVE_UP : LIVE_DOWN;
+        return l->reading && tab->may_hear ? LIVE_UP : LIVE_DOWN;
     }
     return changes_tell(&l->changes, &tab->reader, out) ? LIVE_CHANGES : LIVE_NOTHING;
 }

@@ -22,7 +22,9 @@ static const ob_config_field fields[] = {
       "threads of the console: the number of browser connections that are served at the same time; "
       "half of them may be tabs that follow what happens",
       4, 1024 },
-    { "OPENBATCH_CONSOLE_API", OB_CONFIG_STRING, AT(api), "http://127.0.0.1:8080",
+    { "OPENBATCH_PORT", OB_CONFIG_INT, AT(api_port), "8080", "port of the api on this host", 1,
+      65535 },
+    { "OPENBATCH_CONSOLE_API", OB_CONFIG_STRING, AT(api), "http://127.0.0.1:${OPENBATCH_PORT}",
       "URL at which the console reaches the api" },
     { "OPENBATCH_CONSOLE_REGION", OB_CONFIG_STRING, AT(region), "us-east-1",
       "region of whoever signs in without naming one" },
@@ -79,6 +81,7 @@ static int run(const console_config *config, ob_error *err)
 {
     static console c;
     c.config = config;
+    c.rights_ms = CONSOLE_RIGHTS_MS;
     int r = ob_service_init(CONSOLE_NAME, config->common.log_level, err);
     if (r == 0)
         r = sealed_key_read(config->key_file, c.key, err);

@@ -11,9 +11,6 @@
 #define ETAG_BYTES 12
 #define ONCE_MAX 64
 
-/* What the api says when a session's key is gone, or its end has come by the api's clock. */
-#define BAD_SESSION "security token included in the request"
-
 static void send_read(web_request *q, const api_answer *answer)
 {
     uint8_t hash[OB_SHA256_BYTES];
@@ -31,7 +28,7 @@ static void send_answer(web_request *q, bool read, const api_answer *answer)
 {
     if (answer->status == 0)
         web_refuse(q, 502, "The api does not answer, or its answer is too long.");
-    else if (answer->status >= 400 && answer->status < 500 && strstr(answer->body, BAD_SESSION))
+    else if (api_answer_ends_session(answer))
         web_refuse(q, 401, "This session has ended: sign in again.");
     else if (answer->status == 200 && read)
         send_read(q, answer);
@@ -59,6 +56,12 @@ static bool read_query(web_request *q)
     return false;
 }
 
+static bool is_waited_for(void *arg)
+{
+    web_request *q = arg;
+    return !ob_conn_is_left(q->w->c->conns, q->slot);
+}
+
 void route_call(web_request *q, const char *operation)
 {
     const allowed_operation *op = allow_list_find(operation);
@@ -76,8 +79,10 @@ void route_call(web_request *q, const char *operation)
     if (op->changes ? web_read_body(q, &len) : read_query(q)) {
         api_answer answer;
         const api_signer signer = { s.key_id, s.secret, s.token, s.region };
+        api_client_while(q->w->api, op->changes ? NULL : is_waited_for, q);
         api_client_call(q->w->api, op, &signer, q->w->body, op->changes ? once_of(q) : NULL,
                         q->client, &answer);
+        api_client_while(q->w->api, NULL, NULL);
         send_answer(q, !op->changes, &answer);
         api_answer_done(&answer);
     }

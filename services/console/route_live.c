@@ -1,6 +1,10 @@
 /* An event stream for a tab: what changes in the queues that it shows. The api is asked whether the
- * session may list the jobs of these queues, at the beginning and every minute; of others nothing
- * is told. The stream ends with the session. Thread: an HTTP worker, as long as the tab listens. */
+ * session may list the jobs of these queues, at the beginning and again and again; of others
+ * nothing is told. While the api does not answer, what it said last counts for a while. The stream
+ * ends with the session. Thread: an HTTP worker, as long as the tab listens.
+ *
+ * Invariant: a thread that asks the api belongs to a tab that has joined, of which there is a
+ * limited number, and it asks for ASK_MS at most, for all queues together. */
 #include <string.h>
 
 #include "ob/clock.h"
@@ -9,8 +13,9 @@
 
 #define QUEUES_MAX 32
 #define VALUE_MAX 512
-#define CHECK_MS 60000
 #define SIGN_MS 15000 /* of life, so that a tab that has gone is found */
+#define ASK_MS 10000
+#define RETRY "retry: 1000\n\n" /* so soon a browser comes again, in ms, when the stream breaks */
 
 static const allowed_operation *list_jobs(void)
 {
@@ -58,38 +63,106 @@ static bool read_stream_query(web_request *q, stream_query *ret)
     return true;
 }
 
+/* A stream that stands. Times are of ob_mono_ms. */
+typedef struct stream {
+    web_request *q;
+    const web_session *s;
+    stream_query *wanted;
+    live_tab *tab;
+    int64_t ends_ms;  /* the session's end */
+    int64_t check_ms; /* then the api is asked (again) */
+    int64_t until_ms; /* what it said last counts until then */
+    int64_t wait_ms;  /* while it is asked: its answers are waited for until then */
+    bool ended;       /* the api says that the session has */
+} stream;
+
+static bool is_wanted(const stream *st)
+{
+    const console *c = st->q->w->c;
+    return !live_is_ending(c->live) && !ob_conn_is_left(c->conns, st->q->slot);
+}
+
+static bool goes_on_asking(void *arg)
+{
+    const stream *st = arg;
+    return ob_mono_ms() < st->wait_ms && is_wanted(st);
+}
+
+typedef enum verdict { MAY, MAY_NOT, UNKNOWN, SESSION_ENDED } verdict;
+
+static verdict verdict_of(const api_answer *answer)
+{
+    if (answer->status == 200)
+        return MAY;
+    if (answer->status < 400 || answer->status == 429 || answer->status >= 500)
+        return UNKNOWN;
+    return api_answer_ends_session(answer) ? SESSION_ENDED : MAY_NOT;
+}
+
 /* Does the api let the session list the jobs of this queue? */
-static bool may_list(web_request *q, const web_session *s, const char *queue)
+static verdict may_list(const stream *st, const char *queue)
 {
     api_answer answer;
+    const web_session *s = st->s;
     const api_signer signer = { s->key_id, s->secret, s->token, s->region };
     json_auto_t *body = json_pack("{s:o, s:s, s:i}", "jobQueue", ob_json_text(queue),
                                   "jobStatus" /* ours */, "RUNNING", "maxResults", 1);
     ob_cleanup(ob_freep) char *text = json_dumps(body, JSON_COMPACT);
-    api_client_call(q->w->api, list_jobs(), &signer, text, NULL, q->client, &answer);
-    bool may = answer.status == 200;
+    api_client_call(st->q->w->api, list_jobs(), &signer, text, NULL, st->q->client, &answer);
+    verdict v = verdict_of(&answer);
     api_answer_done(&answer);
-    return may;
+    return v;
 }
 
-/* Leaves the queues that may be listed. */
-static void check_queues(web_request *q, const web_session *s, stream_query *sq)
+/* UNKNOWN when one of the queues is. */
+static verdict ask_for_all(stream *st, char (*ret)[CHANGE_QUEUE_TEXT], size_t *ret_n)
 {
-    size_t kept = 0;
-    for (size_t i = 0; i < sq->n; i++)
-        if (may_list(q, s, sq->queues[i]) && kept++ != i)
-            memcpy(sq->queues[kept - 1], sq->queues[i], CHANGE_QUEUE_TEXT);
-    sq->n = kept;
+    verdict v = MAY;
+    st->wait_ms = ob_mono_ms() + ASK_MS;
+    api_client_while(st->q->w->api, goes_on_asking, st);
+    for (size_t i = 0; i < st->wanted->n && v <= MAY_NOT; i++) {
+        v = goes_on_asking(st) ? may_list(st, st->wanted->queues[i]) : UNKNOWN;
+        if (v == MAY)
+            memcpy(ret[(*ret_n)++], st->wanted->queues[i], sizeof *ret);
+    }
+    api_client_while(st->q->w->api, NULL, NULL);
+    return v <= MAY_NOT ? MAY : v;
+}
+
+/* False: the session has ended, or nobody wants the stream any more. */
+static bool check_rights(stream *st)
+{
+    const int lasts_ms = st->q->w->c->rights_ms;
+    char(*may)[CHANGE_QUEUE_TEXT] = ob_calloc(st->wanted->n + 1, sizeof *may);
+    size_t n = 0;
+    verdict v = ask_for_all(st, may, &n);
+    int64_t now_ms = ob_mono_ms();
+    if (v == MAY) {
+        st->until_ms = now_ms + 2 * (int64_t)lasts_ms;
+        live_hear(st->tab, may, n);
+    } else if (now_ms >= st->until_ms) {
+        live_hear(st->tab, NULL, 0);
+    }
+    st->check_ms = now_ms + (v == MAY ? lasts_ms : lasts_ms / 12);
+    free(may);
+    st->ended = v == SESSION_ENDED;
+    return !st->ended && is_wanted(st);
 }
 
 /* False: the tab has gone. */
+static bool write_text(web_request *q, const char *text)
+{
+    ob_conn_waits(q->w->c->conns, q->slot, WEB_WRITE_MS);
+    size_t len = strlen(text);
+    int n = mg_write(q->conn, text, len);
+    ob_conn_works(q->w->c->conns, q->slot);
+    return n >= 0 && (size_t)n == len; /* what follows a part would be read as its rest */
+}
+
 static bool write_event(web_request *q, const char *data)
 {
     ob_cleanup(ob_freep) char *text = ob_strf("data: %s\n\n", data);
-    ob_conn_waits(q->w->c->conns, q->slot, WEB_WRITE_MS);
-    int n = mg_write(q->conn, text, strlen(text));
-    ob_conn_works(q->w->c->conns, q->slot);
-    return n > 0;
+    return write_text(q, text);
 }
 
 static bool tell_word(web_request *q, live_word word, const ob_buf *message)
@@ -109,17 +182,39 @@ static bool tell_word(web_request *q, live_word word, const ob_buf *message)
     return false;
 }
 
-static void stream_until(web_request *q, live_tab *tab, int64_t until_ms)
+static int64_t earliest(int64_t a, int64_t b)
+{
+    return a < b ? a : b;
+}
+
+static void follow(stream *st)
 {
     ob_buf message = { 0 };
-    bool goes_on = true;
-    while (goes_on && ob_mono_ms() < until_ms) {
-        int64_t sign_ms = ob_mono_ms() + SIGN_MS;
+    bool goes_on = write_text(st->q, RETRY);
+    while (goes_on && ob_mono_ms() < st->ends_ms) {
+        int64_t until_ms = earliest(earliest(st->check_ms, st->ends_ms), ob_mono_ms() + SIGN_MS);
         ob_buf_clear(&message);
-        live_word word = live_next(tab, sign_ms < until_ms ? sign_ms : until_ms, &message);
-        goes_on = tell_word(q, word, &message) && !ob_conn_is_left(q->w->c->conns, q->slot);
+        live_word word = live_next(st->tab, until_ms, &message);
+        goes_on = tell_word(st->q, word, &message) && is_wanted(st) &&
+                  (ob_mono_ms() < st->check_ms || check_rights(st));
     }
     ob_buf_done(&message);
+}
+
+static void run_stream(web_request *q, const web_session *s, stream_query *wanted, live_tab *tab)
+{
+    int64_t now_ms = ob_mono_ms();
+    stream st = {
+        .q = q, .s = s, .wanted = wanted, .tab = tab, .ends_ms = now_ms + s->ends_ms - ob_wall_ms()
+    };
+    if (check_rights(&st)) {
+        web_send_head(q, 200, "text/event-stream", NULL);
+        follow(&st);
+    } else if (st.ended) {
+        web_refuse(q, 401, "This session has ended: sign in again.");
+    } else { /* who has left reads nothing */
+        web_refuse(q, 503, "The console is stopping.");
+    }
 }
 
 void route_live(web_request *q)
@@ -129,15 +224,11 @@ void route_live(web_request *q)
     if (!web_request_is(q, "GET") || q->head) {
         web_refuse(q, 405, "A stream needs GET.");
     } else if (read_stream_query(q, sq) && web_read_session(q, sq->pass, &s)) {
-        check_queues(q, &s, sq);
-        live_tab *tab = live_join(q->w->c->live, sq->queues, sq->n);
+        live_tab *tab = live_join(q->w->c->live);
         if (!tab) {
             web_refuse(q, 503, "Too many tabs follow what happens.");
         } else {
-            int64_t left_ms = s.ends_ms - ob_wall_ms();
-            web_send_head(q, 200, "text/event-stream", NULL);
-            /* The browser comes again, and is checked again. */
-            stream_until(q, tab, ob_mono_ms() + (left_ms < CHECK_MS ? left_ms : CHECK_MS));
+            run_stream(q, &s, sq, tab);
             live_leave(tab);
         }
     }

@@ -36,7 +36,7 @@ static void give_cookie(web_request *q, const web_session *s)
     int64_t seconds = (s->ends_ms - ob_wall_ms()) / 1000;
     ob_cleanup(ob_freep) char *cookie = NULL;
     if (web_session_seal(c->key, "cookie", s, &sealed, NULL) == 0)
-        cookie = web_cookie_set(q->tls, (int)c->config->port, sealed, seconds);
+        cookie = web_cookie_set(q->tls, q->port, sealed, seconds);
     free(sealed);
     if (!cookie) {
         web_refuse(q, 502, "The session is too large for a browser.");
@@ -101,7 +101,7 @@ static void sign_out(web_request *q)
 {
     if (!web_check_origin(q))
         return;
-    ob_cleanup(ob_freep) char *cookie = web_cookie_set(q->tls, (int)q->w->c->config->port, NULL, 0);
+    ob_cleanup(ob_freep) char *cookie = web_cookie_set(q->tls, q->port, NULL, 0);
     ob_cleanup(ob_freep) char *line = ob_strf("Set-Cookie: %s\r\n", cookie);
     web_send(q, 200, "application/json", line, "{}", 2);
 }

@@ -6,6 +6,7 @@
  * that does not come from this program, and no answer to a signed-in page is stored by caches. */
 #include "web_request.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -46,6 +47,18 @@ static void find_client(web_request *q)
     (void)ob_text_into(q->client, sizeof q->client, found);
 }
 
+int web_host_port(const char *host, bool tls)
+{
+    const char *colon = host ? strrchr(host, ':') : NULL;
+    if (!host || !*host)
+        return 0;
+    if (!colon || strchr(colon, ']')) /* a colon of an address in brackets */
+        return tls ? 443 : 80;
+    size_t digits = strspn(colon + 1, "0123456789");
+    long port = digits >= 1 && digits <= 5 && !colon[1 + digits] ? strtol(colon + 1, NULL, 10) : 0;
+    return port <= 65535 ? (int)port : 0;
+}
+
 void web_request_begin(web_request *q, struct mg_connection *conn, web_worker *w)
 {
     const struct mg_request_info *info = mg_get_request_info(conn);
@@ -57,6 +70,10 @@ void web_request_begin(web_request *q, struct mg_connection *conn, web_worker *w
     const char *protocol = header(q, "X-Forwarded-Proto");
     q->tls = protocol && strcmp(protocol, "https") == 0;
     q->head = strcmp(info->request_method, "HEAD") == 0;
+    /* Our own port may be another one: containers publish theirs elsewhere, a proxy has its own. */
+    q->port = web_host_port(header(q, "Host"), q->tls);
+    if (q->port == 0)
+        q->port = (int)w->c->config->port;
     find_client(q);
     ob_conn_from(w->c->conns, q->slot, info->remote_addr, info->remote_port);
     ob_conn_works(w->c->conns, q->slot);
@@ -163,6 +180,38 @@ bool web_origin_matches(const char *origin, const char *host)
     return web && strcasecmp(at + 3, host) == 0;
 }
 
+static bool is_loopback(const char *address)
+{
+    struct in_addr a;
+    return strcmp(address, "::1") == 0 ||
+           (inet_pton(AF_INET, address, &a) == 1 && ntohl(a.s_addr) >> 24 == IN_LOOPBACKNET);
+}
+
+bool web_host_is_local(const char *host)
+{
+    static const char own[] = "localhost";
+    char name[256];
+    const char *begin = host && *host == '[' ? host + 1 : host;
+    size_t len = begin ? strcspn(begin, begin == host ? ":" : "]") : 0;
+    if (len == 0 || len >= sizeof name)
+        return false;
+    (void)ob_text_copy(name, sizeof name, begin, len);
+    if (is_loopback(name))
+        return true;
+    size_t below = len > strlen(own) ? len - strlen(own) : 0;
+    return strcasecmp(name + below, own) == 0 && (below == 0 || name[below - 1] == '.');
+}
+
+bool web_check_host(web_request *q)
+{
+    if (q->tls || !is_loopback(q->w->c->config->listen) || web_host_is_local(header(q, "Host")))
+        return true;
+    web_refuse(q, 403,
+               "The console is not known by this name here. A proxy in front of it must send "
+               "X-Forwarded-Proto: https.");
+    return false;
+}
+
 bool web_check_origin(web_request *q)
 {
     const char *site = header(q, "Sec-Fetch-Site");
@@ -232,7 +281,7 @@ bool web_read_session(web_request *q, const char *pass, web_session *ret)
 {
     const console *c = q->w->c;
     char name[64];
-    web_cookie_name(q->tls, (int)c->config->port, name);
+    web_cookie_name(q->tls, q->port, name);
     ob_cleanup(ob_freep) char *sealed = web_cookie_find(header(q, "Cookie"), name);
     if (sealed && web_session_open(c->key, "cookie", sealed, ret, NULL) == 0) {
         if (is_pass(pass, ret) && ret->ends_ms > ob_wall_ms())

@@ -33,6 +33,7 @@ typedef struct web_request {
     bool tls;   /* it came through the proxy that ends TLS */
     bool sent;  /* it has been answered */
     bool close; /* the connection cannot be used again */
+    int port;   /* that the browser uses */
     char client[WEB_ADDRESS_TEXT];
 } web_request;
 
@@ -51,6 +52,9 @@ void web_send_head(web_request *q, int status, const char *type, const char *mor
 
 /* ---- checks: false when the request has been refused ---- */
 
+/* Is it for us? Known where the console listens on this host only and no proxy is in front of it:
+ * then browsers have no other name for it than the host's own. */
+bool web_check_host(web_request *q);
 /* Does it come from a page of this console? For all that changes something. */
 bool web_check_origin(web_request *q);
 /* Reads the body into the worker's, with a NUL. */
@@ -58,5 +62,10 @@ bool web_read_body(web_request *q, size_t *ret_len);
 /* The session in the cookie, if the page's pass belongs to it. Forget it with web_session_done. */
 bool web_read_session(web_request *q, const char *pass, web_session *ret);
 
+/* Pure: "localhost", a name below it, or an address of the loopback, with or without a port? For a
+ * Host, which may be NULL. */
+bool web_host_is_local(const char *host);
+/* Pure: the port that a Host names, which may be NULL. 0: none that can be. */
+int web_host_port(const char *host, bool tls);
 /* Pure; for web_check_origin: is it the origin of what is under this Host? Both may be NULL. */
 bool web_origin_matches(const char *origin, const char *host);

@@ -3,15 +3,27 @@
  * what is asked for. */
 #include "web_server.h"
 
+#include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "ob/json.h"
 #include "ob/log.h"
 #include "routes.h"
 
+/* A thread has a client's connection, one to the api, and what its HTTP client waits with: an
+ * epoll, a timer and libcurl's pair of sockets. */
+#define FILES_OF_THREAD 6
+#define FILES_OF_OTHERS 128
+
 struct web_server {
     console *c;
     struct mg_context *mg;
+    int kept_fd; /* [::1] with our port; -1: none */
 };
 
 static int on_request(struct mg_connection *conn)
@@ -21,7 +33,7 @@ static int on_request(struct mg_connection *conn)
     if (q.info->num_headers >= MG_MAX_HEADERS) { /* the server drops further headers */
         q.close = true;
         web_refuse(&q, 400, "The request has too many headers.");
-    } else {
+    } else if (web_check_host(&q)) {
         routes_answer(&q);
     }
     return 200; /* for the server's own statistics */
@@ -78,8 +90,61 @@ static int on_log(const struct mg_connection *conn, const char *message)
     return 1;
 }
 
+/* Threads that could not open their files would end the process, or leave connections waiting. */
+static int allow_files(int64_t threads, ob_error *err)
+{
+    const rlim_t needed = (rlim_t)threads * FILES_OF_THREAD + FILES_OF_OTHERS;
+    struct rlimit limit = { 0 };
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0 || limit.rlim_cur >= needed)
+        return 0;
+    if (limit.rlim_max < needed)
+        return ob_fail(err, EMFILE,
+                       "OPENBATCH_CONSOLE_THREADS=%lld needs %llu open files, and this process may "
+                       "have %llu",
+                       (long long)threads, (unsigned long long)needed,
+                       (unsigned long long)limit.rlim_max);
+    limit.rlim_cur = needed;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0
+               ? 0
+               : ob_fail(err, errno, "cannot raise the limit of open files");
+}
+
+/* Browsers take ::1 or 127.0.0.1 for "localhost", and whatever had the other one on this host would
+ * get the cookies of our pages. civetweb may be without IPv6, so the port is only kept: nothing
+ * listens, and browsers go on to 127.0.0.1. */
+static int keep_loopback6(const console_config *config, int *ret_fd, ob_error *err)
+{
+    const struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+                                    .sin6_port = htons((uint16_t)config->port),
+                                    .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    if (strcmp(config->listen, "127.0.0.1") != 0)
+        return 0;
+    int fd = socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return 0; /* this host has no IPv6 */
+    if (bind(fd, (const struct sockaddr *)&a, sizeof a) == 0) {
+        *ret_fd = fd;
+        return 0;
+    }
+    int e = errno;
+    (void)close(fd);
+    return e == EADDRNOTAVAIL ? 0
+                              : ob_fail(err, e, "cannot keep [::1]:%d for \"localhost\": %s",
+                                        (int)config->port, strerror(e));
+}
+
+static void let_go(web_server *s)
+{
+    if (s->kept_fd >= 0)
+        (void)close(s->kept_fd);
+    free(s);
+}
+
 int web_server_start(console *c, web_server **ret, ob_error *err)
 {
+    int r = allow_files(c->config->threads, err);
+    if (r < 0)
+        return r;
     web_server *s = ob_calloc(1, sizeof *s);
     ob_cleanup(ob_freep) char *threads = ob_strf("%lld", (long long)c->config->threads);
     ob_cleanup(ob_freep) char *place =
@@ -106,9 +171,12 @@ int web_server_start(console *c, web_server **ret, ob_error *err)
                                             .init_connection = on_connection,
                                             .connection_close = on_connection_end };
     s->c = c;
-    int r = ob_conns_new((int)c->config->port, (int)c->config->threads, NULL, &c->conns, err);
+    s->kept_fd = -1;
+    r = keep_loopback6(c->config, &s->kept_fd, err);
+    if (r == 0)
+        r = ob_conns_new((int)c->config->port, (int)c->config->threads, NULL, &c->conns, err);
     if (r < 0) {
-        free(s);
+        let_go(s);
         return r;
     }
     (void)mg_init_library(0);
@@ -135,5 +203,5 @@ void web_server_stop(web_server *s)
     (void)mg_exit_library();
     ob_conns_free(s->c->conns);
     s->c->conns = NULL;
-    free(s);
+    let_go(s);
 }

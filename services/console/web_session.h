@@ -19,7 +19,8 @@ typedef struct web_session {
     char region[REGION_MAX + 1];
     int64_t ends_ms;
     /* The page sends it with each request. Cookies are shared by all ports of a host, so whatever
-     * listens on another port there can get the cookie; the pass stays with the page's origin. */
+     * listens on another port there can get the cookie; the pass stays with the page's origin. It
+     * is of no help against what takes the console's own port (SECURITY.md). */
     char pass[PASS_DIGITS + 1];
 } web_session;
 void web_session_done(web_session *s);
@@ -44,7 +45,7 @@ int web_session_open(const uint8_t key[SEALED_KEY],
 #define COOKIE_MAX 4096 /* bytes of name and value that browsers keep */
 
 /* The cookie's name. Under TLS browsers keep it only if it is Secure, from this host, for all
- * paths. port: the console's own, because two copies on a host share their cookies. */
+ * paths. port: the one that the browser uses, because two copies on a host share their cookies. */
 void web_cookie_name(bool tls, int port, char out[64]);
 /* The value of Set-Cookie; value NULL: the cookie goes. New. NULL: it would be too long. */
 char *web_cookie_set(bool tls, int port, const char *value, int64_t seconds);

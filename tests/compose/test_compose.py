@@ -56,10 +56,21 @@ def test_only_the_api_and_the_console_are_published_and_only_here(composed):
 
 
 def test_services_without_rights_where_they_can(composed):
-    for service in ("api", "scheduler", "console"):
-        assert docker("exec", composed.id(service), "id", "-u") == "10001"
+    for service, user in (("api", "10001"), ("scheduler", "10001"), ("console", "10002")):
+        assert docker("exec", composed.id(service), "id", "-u") == user
     for service in ("postgres", "redis", "kafka"):
         assert docker("exec", composed.id(service), "id", "-u") not in ("0", "")
+
+
+def test_the_console_can_read_no_secrets_but_its_own(composed):
+    """Its links are made by the user who may read the root key."""
+    console = composed.id("console")
+    find = "find /var/lib/openbatch/secrets -type f -size +0 -readable -printf %P\\n"
+    files = set(docker("exec", console, *find.split(), check=False).splitlines())
+    files = {name for name in files if not name.startswith("tls/")}
+    assert files == {"console.key", "kafka-reader.password"}
+    link = docker("exec", "-u", "openbatch", console, "openbatch-console", "--link")
+    assert len(link) > 64 and "\n" not in link
 
 
 def first_steps():

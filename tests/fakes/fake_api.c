@@ -19,7 +19,9 @@ struct fake_api {
     pthread_t thread;
     pthread_mutex_t lock;
     int status;
-    const char *body;
+    const char *body, *refused;
+    bool hangs;
+    pthread_cond_t goes_on; /* it does not hang */
     int count;
     char last[REQUEST_MAX + 1];
 };
@@ -50,10 +52,14 @@ static void serve(fake_api *f, int fd)
         (void)pthread_mutex_lock(&f->lock);
         memcpy(f->last, request, REQUEST_MAX + 1);
         f->count++;
+        while (f->hangs)
+            (void)pthread_cond_wait(&f->goes_on, &f->lock);
+        bool refused = f->refused && strstr(request, f->refused);
+        const char *body = refused ? "{\"message\":\"refused\"}" : f->body;
         ob_cleanup(ob_freep) char *answer =
             ob_strf("HTTP/1.1 %d OK\r\nContent-Type: application/json\r\nContent-Length: %zu\r\n"
                     "Connection: close\r\n\r\n%s",
-                    f->status, strlen(f->body), f->body);
+                    refused ? 403 : f->status, strlen(body), body);
         (void)pthread_mutex_unlock(&f->lock);
         (void)send(fd, answer, strlen(answer), MSG_NOSIGNAL);
     }
@@ -80,6 +86,7 @@ fake_api *fake_api_new(void)
     f->status = 200;
     f->body = "{}";
     (void)pthread_mutex_init(&f->lock, NULL);
+    (void)pthread_cond_init(&f->goes_on, NULL);
     f->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (f->listener < 0 || bind(f->listener, (struct sockaddr *)&a, len) < 0 ||
         listen(f->listener, 16) < 0 || getsockname(f->listener, (struct sockaddr *)&a, &len) < 0 ||
@@ -91,9 +98,11 @@ fake_api *fake_api_new(void)
 
 void fake_api_free(fake_api *f)
 {
+    fake_api_hangs(f, false);
     (void)shutdown(f->listener, SHUT_RDWR);
     (void)pthread_join(f->thread, NULL);
     (void)close(f->listener);
+    (void)pthread_cond_destroy(&f->goes_on);
     (void)pthread_mutex_destroy(&f->lock);
     free(f);
 }
@@ -108,6 +117,21 @@ void fake_api_answers(fake_api *f, int status, const char *body)
     (void)pthread_mutex_lock(&f->lock);
     f->status = status;
     f->body = body;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+void fake_api_refuses(fake_api *f, const char *text)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    f->refused = text;
+    (void)pthread_mutex_unlock(&f->lock);
+}
+
+void fake_api_hangs(fake_api *f, bool hangs)
+{
+    (void)pthread_mutex_lock(&f->lock);
+    f->hangs = hangs;
+    (void)pthread_cond_broadcast(&f->goes_on);
     (void)pthread_mutex_unlock(&f->lock);
 }
 

@@ -3,20 +3,28 @@
 import uuid
 
 from console_page import ConsolePage
-from crash_operations import asked
+from crash_case import LIGHT
+from harm import monotonic
+from trial import until_answered
 
 
 def page_changes(case):
-    """A page asks for a change, of a job that does not exist, which the api answers as any other;
-    afterwards the page goes on with the session that it had."""
-    page = ConsolePage(case.stack)
+    """The console dies when it passes a submission on. The page tries again, under the same id and
+    with the session that it had. All tries count as one call of the history, so the check finds a
+    job that was lost, and a second one."""
+    page, once, begun = ConsolePage(case.stack), str(uuid.uuid4()), monotonic()
     page.sign_in()
+    members = {"jobName": f"page-{once}", "jobQueue": case.queue, "jobDefinition": case.quick}
+    members |= LIGHT
 
-    def change():
-        page.change("TerminateJob", jobId=str(uuid.uuid4()), reason="nobody's")
-        return True
+    def submit():
+        return page.change("SubmitJob", once=once, **members)
 
-    case.one_job()
     case.arm()
-    case.keep_on(change)
-    asked(lambda: None, change)
+    case.keep_on(submit)
+    made = until_answered(submit, 60)
+    case.calls.submitted(members, begun, once, made)
+    case.ids.append(made["jobId"])
+    kept = case.stack.sql(f"SELECT id FROM job WHERE name = 'page-{once}'")
+    assert kept == [[made["jobId"]]], f"one submission, answered with {made}, made {kept}"
+    case.one_job()

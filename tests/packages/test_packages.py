@@ -172,10 +172,43 @@ def test_a_packaged_system_runs_a_job(running):
     assert done.returncode == 0, done.stdout + done.stderr
 
 
+def test_an_upgrade_from_before_the_console_is_setup_and_a_restart(running):
+    """Such a system has no key for the console, and the password of Kafka's user reader is root's.
+    The doctor says what to do."""
+    secrets = "/var/lib/openbatch/secrets"
+    running.stop("openbatch-console")
+    running.inside(f"rm {secrets}/console.key; chown root:root {secrets}/kafka-reader.password")
+    said = json.loads(running.inside("openbatch doctor --json", check=False).stdout)["findings"]
+    found = {f["wrong"]: f["do"] for f in said if f["part"] == "secrets"}
+    assert found == {
+        f"{secrets}/console.key cannot be read: No such file or directory": (
+            "openbatch setup makes a new one; pages then have to sign in again"
+        ),
+        f"{secrets}/kafka-reader.password does not belong to the user openbatch": "openbatch setup",
+    }
+    running.chroot("openbatch", "setup")
+    running.start("openbatch-console")
+    wait_for("the console to be well", lambda: health(running, "console").get("ok"), 120, every=0.5)
+
+
+# Makes of a backup one of a version that had no console.
+WITHOUT_CONSOLE = """
+mkdir /root/parts
+tar -C /root/parts -xf /root/backup
+tar --delete -f /root/parts/home.tar secrets/console.key
+sum=$(sha256sum </root/parts/home.tar)
+sed -i "s/^sha256.home.tar=.*/sha256.home.tar=${sum%% *}/" /root/parts/manifest
+tar -C /root/parts -cf /root/backup manifest home.tar database
+rm -r /root/parts
+"""
+
+
 def test_a_backup_of_a_packaged_system_comes_back(running):
+    """Also one of a version that had fewer secrets."""
     before = json.loads(running.inside(LIST).stdout)
     assert before["jobSummaryList"]
     running.inside("openbatch backup /root/backup")
+    running.inside(WITHOUT_CONSOLE)
     assert "services run" in running.inside("openbatch restore /root/backup", check=False).stderr
     for name in SERVICES:
         running.stop(name)
@@ -194,6 +227,11 @@ def test_a_backup_of_a_packaged_system_comes_back(running):
 def test_settings_are_read_by_both_systemd_and_the_command(running):
     """/etc/openbatch/openbatch.conf has one form for both."""
     file = running.root / "etc/openbatch/openbatch.conf"
+    console = running.inside(
+        "env -i OPENBATCH_HOME=/x OPENBATCH_RUN_DIR=/x OPENBATCH_PORT=9090"
+        " /usr/sbin/openbatch-console --check-config"
+    ).stdout
+    assert "OPENBATCH_CONSOLE_API=http://127.0.0.1:9090\n" in console
     by_bash = running.inside("env -i bash -c 'set -a; . /etc/openbatch/openbatch.conf; env'").stdout
     for name, value in environment_file(file).items():
         assert f"{name}={value}\n" in by_bash

@@ -44,7 +44,10 @@ static int end(void **state)
 static live_tab *join(void)
 {
     char queues[1][CHANGE_QUEUE_TEXT] = { QUEUE };
-    return live_join(l, queues, 1);
+    live_tab *tab = live_join(l);
+    if (tab)
+        live_hear(tab, queues, 1);
+    return tab;
 }
 
 /* Waits for this word; others before it are passed over. */
@@ -134,6 +137,27 @@ static void without_kafka_a_tab_is_told_and_hears_again_later(void **state)
     ob_buf_done(&out);
 }
 
+static void a_tab_hears_of_its_queues_only_while_they_are_known(void **state)
+{
+    (void)state;
+    ob_buf out = { 0 };
+    char queues[1][CHANGE_QUEUE_TEXT] = { QUEUE };
+    live_tab *tab = live_join(l);
+    wait_word(tab, LIVE_DOWN, &out);
+    live_hear(tab, queues, 1);
+    wait_word(tab, LIVE_UP, &out);
+    live_hear(tab, queues, 1);
+    assert_int_equal(live_next(tab, ob_mono_ms() + 300, &out), LIVE_NOTHING);
+    live_hear(tab, queues, 0);
+    assert_int_equal(live_next(tab, ob_mono_ms(), &out), LIVE_UP);
+    change(3);
+    assert_int_equal(live_next(tab, ob_mono_ms() + 1000, &out), LIVE_NOTHING);
+    live_hear(tab, NULL, 0);
+    assert_int_equal(live_next(tab, ob_mono_ms(), &out), LIVE_DOWN);
+    live_leave(tab);
+    ob_buf_done(&out);
+}
+
 static void at_the_end_tabs_are_let_go(void **state)
 {
     (void)state;
@@ -155,6 +179,7 @@ int main(void)
         TEST(it_hears_at_most_four_times_a_second),
         TEST(there_are_only_so_many_tabs),
         TEST(without_kafka_a_tab_is_told_and_hears_again_later),
+        TEST(a_tab_hears_of_its_queues_only_while_they_are_known),
         TEST(at_the_end_tabs_are_let_go),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

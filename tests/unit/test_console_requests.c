@@ -4,6 +4,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #include "allow_list.h"
@@ -71,6 +72,7 @@ static int end(void **state)
 {
     (void)state;
     web_server_stop(t.server);
+    t.server = NULL;
     link_keeper_free(t.c.links);
     fake_api_free(t.api);
     free(t.config.api);
@@ -224,6 +226,114 @@ static void under_tls_the_cookie_is_secure(void **state)
     assert_non_null(strstr(t.answer, "; Secure\r\n"));
     fake_api_last(t.api, request, sizeof request);
     assert_non_null(strstr(request, "X-Forwarded-For: 192.0.2.7\r\n"));
+}
+
+/* Behind a published port, or a proxy, the console's own port says nothing of what the browser
+ * uses. */
+static void two_copies_on_a_host_do_not_share_a_cookie(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *host, *proto, *cookie;
+    } copies[] = {
+        { "localhost:7001", "", "Set-Cookie: openbatch-console-7001=" },
+        { "localhost:7002", "", "Set-Cookie: openbatch-console-7002=" },
+        { "[::1]:7002", "", "Set-Cookie: openbatch-console-7002=" },
+        { "localhost", "", "Set-Cookie: openbatch-console-80=" },
+        { "batch.example", "X-Forwarded-Proto: https\r\n",
+          "Set-Cookie: __Host-openbatch-console-443=" },
+    };
+    fake_api_answers(t.api, 200, SESSION);
+    for (size_t i = 0; i < ARRAY_SIZE(copies); i++) {
+        ob_cleanup(ob_freep) char *request =
+            ob_strf("POST /session HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n%s"
+                    "Origin: %s://%s\r\nContent-Type: application/json\r\n"
+                    "Content-Length: %zu\r\n\r\n" FORM,
+                    copies[i].host, copies[i].proto, *copies[i].proto ? "https" : "http",
+                    copies[i].host, strlen(FORM));
+        assert_int_equal(raw(request, strlen(request)), 200);
+        assert_non_null(strstr(t.answer, copies[i].cookie));
+    }
+}
+
+static void the_port_of_a_host_is_what_stands_behind_it(void **state)
+{
+    (void)state;
+    assert_int_equal(web_host_port("127.0.0.1:8085", false), 8085);
+    assert_int_equal(web_host_port("[::1]:65535", true), 65535);
+    assert_int_equal(web_host_port("[::1]", true), 443);
+    assert_int_equal(web_host_port("h", false), 80);
+    static const char *const none[] = { "",        "h:",       "h:x",  "h:80x",
+                                        "h:65536", "h:999999", "h:-1", "h:0" };
+    for (size_t i = 0; i < ARRAY_SIZE(none); i++)
+        assert_int_equal(web_host_port(none[i], false), 0);
+    assert_int_equal(web_host_port(NULL, false), 0);
+}
+
+static void a_host_that_is_not_ours_is_refused(void **state)
+{
+    (void)state;
+    static const char *const ours[] = { "localhost",   "LOCALHOST:1",  "a.localhost:8085",
+                                        "127.0.0.1",   "127.1.2.3:80", "[::1]:8085",
+                                        "[127.0.0.1]", "[::1]" };
+    static const char *const others[] = { "",
+                                          ":80",
+                                          "evil.example",
+                                          "notlocalhost",
+                                          "localhost.evil.example:8085",
+                                          "127.0.0.1.evil.example",
+                                          "128.0.0.1",
+                                          "[::2]:80",
+                                          "[",
+                                          "::1" };
+    for (size_t i = 0; i < ARRAY_SIZE(ours); i++)
+        assert_true(web_host_is_local(ours[i]));
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        assert_false(web_host_is_local(others[i]));
+    assert_false(web_host_is_local(NULL));
+    static const char evil[] = "GET / HTTP/1.1\r\nHost: evil.example\r\nConnection: close\r\n\r\n",
+                      proxied[] = "GET / HTTP/1.1\r\nHost: batch.example\r\nConnection: close\r\n"
+                                  "X-Forwarded-Proto: https\r\n\r\n";
+    assert_int_equal(raw(evil, strlen(evil)), 403);
+    assert_int_equal(raw(proxied, strlen(proxied)), 200);
+    strcpy(t.config.listen, "0.0.0.0"); /* then it is not known how browsers come */
+    assert_int_equal(raw(evil, strlen(evil)), 200);
+    strcpy(t.config.listen, "127.0.0.1");
+}
+
+/* Binds ::1; -1: this host has none, or the port is taken. */
+static int take_loopback6(int port)
+{
+    struct sockaddr_in6 a = { .sin6_family = AF_INET6,
+                              .sin6_port = htons((uint16_t)port),
+                              .sin6_addr = IN6ADDR_LOOPBACK_INIT };
+    int fd = socket(AF_INET6, SOCK_STREAM, 0);
+    if (fd < 0)
+        return -1;
+    (void)setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &(int){ 1 }, sizeof(int));
+    if (bind(fd, (struct sockaddr *)&a, sizeof a) == 0 && listen(fd, 1) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+static void nobody_else_is_localhost(void **state)
+{
+    (void)state;
+    ob_error err = { 0 };
+    int fd = take_loopback6(0);
+    if (fd < 0)
+        skip(); /* this host has no ::1 */
+    (void)close(fd);
+    assert_int_equal(take_loopback6(t.port), -1);
+    web_server_stop(t.server);
+    t.server = NULL;
+    /* Nor does the console start beside one that is. */
+    fd = take_loopback6(t.port);
+    assert_true(fd >= 0);
+    assert_int_equal(web_server_start(&t.c, &t.server, &err), -EADDRINUSE);
+    assert_non_null(strstr(err.text, "[::1]"));
+    (void)close(fd);
 }
 
 static void a_link_signs_in_once(void **state)
@@ -443,6 +553,28 @@ static void garbage_ends_no_process(void **state)
     assert_int_equal(ask("GET", "/", "", NULL), 200);
 }
 
+static void threads_get_the_files_that_they_need(void **state)
+{
+    (void)state;
+    ob_error err = { 0 };
+    struct rlimit before, little, after;
+    web_server_stop(t.server);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    little = (struct rlimit){ 64, before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &little), 0);
+    t.config.threads = 32;
+    assert_int_equal(web_server_start(&t.c, &t.server, &err), 0);
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
+    assert_int_equal(after.rlim_max, before.rlim_max);
+    assert_int_equal(ask("GET", "/", "", NULL), 200);
+    web_server_stop(t.server);
+    t.server = NULL;
+    t.config.threads = 1LL << 40;
+    assert_int_equal(web_server_start(&t.c, &t.server, &err), -EMFILE);
+    assert_non_null(strstr(err.text, "OPENBATCH_CONSOLE_THREADS"));
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 static void a_stream_of_too_many_queues_is_refused(void **state)
 {
     (void)state;
@@ -463,6 +595,10 @@ int main(void)
         TEST(credentials_that_cannot_be_signed_with_go_nowhere),
         TEST(a_deep_or_long_body_is_refused),
         TEST(under_tls_the_cookie_is_secure),
+        TEST(two_copies_on_a_host_do_not_share_a_cookie),
+        TEST(the_port_of_a_host_is_what_stands_behind_it),
+        TEST(a_host_that_is_not_ours_is_refused),
+        TEST(nobody_else_is_localhost),
         TEST(a_link_signs_in_once),
         TEST(only_our_own_pages_change_something),
         TEST(the_origin_is_that_of_the_host),
@@ -475,6 +611,7 @@ int main(void)
         TEST(when_the_api_knows_the_session_no_more_the_page_signs_in_again),
         TEST(every_answer_keeps_browsers_from_harm),
         TEST(garbage_ends_no_process),
+        TEST(threads_get_the_files_that_they_need),
         TEST(a_stream_of_too_many_queues_is_refused),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

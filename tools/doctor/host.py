@@ -2,6 +2,7 @@
 
 import email.utils
 import os
+import pwd
 import re
 import stat
 import subprocess
@@ -126,25 +127,26 @@ def expected_secrets(system):
         "put it back from a backup (./openbatch restore); ./openbatch up makes a new one, and then "
         "all instances are lost",
     )
-    yield (
-        Path(system.setting("OPENBATCH_CONSOLE_KEY_FILE", str(folder / "console.key"))),
-        r"[0-9a-f]{64}\s*",
-        "the console cannot start again",
-        "./openbatch up makes a new one; pages then have to sign in again",
-    )
+    if "console" in system.services():
+        yield (
+            Path(system.setting("OPENBATCH_CONSOLE_KEY_FILE", str(folder / "console.key"))),
+            r"[0-9a-f]{64}\s*",
+            "the console cannot start again",
+            "./openbatch up makes a new one; pages then have to sign in again",
+        )
     for user in USERS:
         yield (
             folder / f"kafka-{user}.password",
             r"\S+\s*",
             f"the Kafka user '{user}' cannot sign in after the next start",
-            "./openbatch up makes a new one and restarts Kafka and the services",
+            "./openbatch up makes a new one, with which Kafka and the services have to start again",
         )
 
 
 def secrets(system):
     for file, form, means, do in expected_secrets(system):
         try:
-            text, mode = file.read_text(), file.stat().st_mode
+            text, status = file.read_text(), file.stat()
         except (OSError, UnicodeDecodeError) as err:
             why = getattr(err, "strerror", None) or "it is not text"
             yield Finding("secrets", f"{file} cannot be read: {why}", means, do)
@@ -152,13 +154,27 @@ def secrets(system):
         if not re.fullmatch(form, text):
             why = "is empty" if not text.strip() else "does not have its form"
             yield Finding("secrets", f"{file} {why}", means, do)
-        elif stat.S_IMODE(mode) & 0o077:
-            yield Finding(
-                "secrets",
-                f"{file} may be read by other users (mode {stat.S_IMODE(mode):o})",
-                "nothing; but who reads it can act as OpenBatch",
-                f"chmod 600 {file}; if others use this host, replace the secret too",
-            )
+            continue
+        yield from kept(system, file, status)
+
+
+def kept(system, file, status):
+    """A secret's owner and mode."""
+    mode, owner = stat.S_IMODE(status.st_mode), system.owner(file)
+    if mode & 0o077:
+        yield Finding(
+            "secrets",
+            f"{file} may be read by other users (mode {mode:o})",
+            "nothing; but who reads it can act as OpenBatch",
+            f"chmod 600 {file}; if others use this host, replace the secret too",
+        )
+    if owner and status.st_uid != pwd.getpwnam(owner).pw_uid:
+        yield Finding(
+            "secrets",
+            f"{file} does not belong to the user {owner}",
+            "the service that reads it cannot start again",
+            "./openbatch setup",
+        )
 
 
 def certificates(system):

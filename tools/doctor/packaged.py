@@ -26,6 +26,8 @@ class PackagedSystem(System):
         self.engine_is_ours = False
         self.kafka_port = 9092
         self.sbin = Path(os.environ["OB_SBIN"])
+        names = os.environ["OB_SERVICES_SECRETS"].split()
+        self.services_secrets = [self.secrets / name for name in names]
 
     def _env(self):
         """tools/lib.sh has read openbatch.conf."""
@@ -34,6 +36,11 @@ class PackagedSystem(System):
     def services(self):
         """The console is a package of its own."""
         return [name for name in SERVICES if name != "console" or self.program(name).exists()]
+
+    def owner(self, file):
+        if file.name == "kafka-reader.password" and "console" not in self.services():
+            return ""
+        return "openbatch" if file in self.services_secrets else ""
 
     def parts(self):
         return self.services()
@@ -79,5 +86,6 @@ class PackagedSystem(System):
             return f"journalctl -u {UNITS.get(match[1], 'openbatch-' + match[1])}"
 
         text = re.sub(r"\./openbatch logs ([\w-]+)", journal, text)
+        text = text.replace("./openbatch up makes", "openbatch setup makes")
         text = text.replace("./openbatch up", "systemctl restart the unit, or openbatch setup")
         return text.replace("./openbatch", "openbatch")

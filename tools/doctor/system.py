@@ -61,6 +61,10 @@ class System:
         """The names of our services."""
         return SERVICES
 
+    def owner(self, file):
+        """The user who has to own a secret, because a service reads it; "": that is not known."""
+        return ""
+
     def parts(self):
         """The names of supervised servers and services."""
         names = [*BACKING, *(["dockerd"] if self.engine_is_ours else []), *SERVICES]

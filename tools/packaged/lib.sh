@@ -27,13 +27,16 @@ healthy() {
     esac
 }
 
-# Files of secrets/ that a service, or Kafka, reads; the others are root's.
+# Files of secrets/ that a service reads; the doctor looks at them, too.
+export OB_SERVICES_SECRETS="master.key seal.key root.key console.key metrics.token kafka-api.password kafka-scheduler.password kafka-scaler.password kafka-reader.password"
+
+# Kafka reads one, too; the others are root's.
 own_secrets() {
     local dir=$OPENBATCH_HOME/secrets name
     chown root:root "$dir"
     chmod 711 "$dir"
     chmod 600 "$dir"/*
-    for name in {master,seal,root,console}.key metrics.token kafka-{api,scheduler,scaler,reader}.password; do
+    for name in $OB_SERVICES_SECRETS; do
         chown openbatch:openbatch "$dir/$name"
     done
     if id openbatch-kafka >/dev/null 2>&1; then chown openbatch-kafka:openbatch-kafka "$dir/kafka-admin.password"; fi

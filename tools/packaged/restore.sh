@@ -1,6 +1,7 @@
 # shellcheck shell=bash disable=SC2154,SC2034 # file, parts and begun are of restore.sh
 # restore's steps for a packaged system: the PostgreSQL that OPENBATCH_PG names, an empty secrets folder. systemctl then starts
 # the services. /etc/openbatch is not changed.
+. "$OB_ROOT/tools/secrets.sh"
 
 refuse_unless_empty() {
     local other tables
@@ -22,7 +23,11 @@ begin_home() {
 
 begin_postgres() { :; }
 
-end_postgres() { own_secrets; }
+# A backup of an earlier version has not all of the secrets.
+end_postgres() {
+    make_secrets
+    own_secrets
+}
 
 # The database is restored in one transaction, and then changed in another.
 forget() {
@@ -31,5 +36,5 @@ forget() {
 }
 
 say_next() {
-    say "openbatch setup makes what else is needed (Kafka's settings); then: systemctl start openbatch-api openbatch-scheduler openbatch-scaler"
+    say "openbatch setup makes what else is needed (Kafka's settings); then: systemctl start openbatch-api openbatch-scheduler openbatch-scaler; with the package openbatch-console also openbatch-console"
 }
