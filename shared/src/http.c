@@ -301,6 +301,8 @@ static void set_headers(ob_http_call *call, const ob_http_request *request)
         call->headers = curl_slist_append(call->headers, "Expect:");
     if (request->header)
         call->headers = curl_slist_append(call->headers, request->header);
+    for (char *const *line = request->headers; line && *line; line++)
+        call->headers = curl_slist_append(call->headers, *line);
     (void)curl_easy_setopt(call->easy, CURLOPT_HTTPHEADER, call->headers);
 }
 
@@ -322,7 +324,7 @@ static void set_target(ob_http_call *call, const ob_http_request *request)
 
 ob_http_call *ob_http_send(ob_http *h, ob_point point, const ob_http_request *request)
 {
-    assert(point || strcmp(request->method, "GET") == 0);
+    assert(point || request->is_figure || strcmp(request->method, "GET") == 0);
     if (point)
         ob_point_pass(point, OB_POINT_BEFORE);
     ob_http_call *call = ob_calloc(1, sizeof(*call));

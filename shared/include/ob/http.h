@@ -45,9 +45,11 @@ typedef struct ob_http_request {
     const char *body;        /* NULL: none */
     const char *type;        /* of the body; NULL: application/json */
     const char *header;      /* one more line; NULL: none */
+    char *const *headers;    /* more lines, NULL behind the last; NULL: none */
     const char *sign;        /* CURLOPT_AWS_SIGV4, "aws:amz:us-east-1:ec2"; NULL: not signed */
     const char *userpwd;     /* "key:secret" for 'sign' */
     int timeout_s;           /* 0: none */
+    bool is_figure;          /* nothing depends on it, whatever the method: it needs no point */
     bool only_once;          /* never sent again by itself when the connection breaks */
     ob_http_on_data on_data; /* NULL: the body is collected */
     ob_http_on_open on_open; /* may be NULL */
@@ -61,7 +63,7 @@ int ob_http_new(const ob_http_options *options, ob_http **ret, ob_error *err);
 void ob_http_free(ob_http *h);
 
 /* Passes the point: before now, after when an answer has come, before on_reply. OB_POINT_NONE: only
- * with GET. */
+ * with GET, and for figures. */
 ob_http_call *ob_http_send(ob_http *h, ob_point point, const ob_http_request *request);
 /* Ends a call: no callback follows. NULL is fine. */
 void ob_http_drop(ob_http_call *call);
