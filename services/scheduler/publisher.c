@@ -48,8 +48,8 @@ struct publisher {
     ob_bus *bus;
     ob_db *db;
     tracer *tracer; /* NULL: there are no traces */
-    int64_t epoch; /* 0: not begun */
-    int64_t round; /* the last row published */
+    int64_t epoch;  /* 0: not begun */
+    int64_t round;  /* the last row published */
     int32_t n;
     int32_t partitions;
     int64_t ends[MAX_PARTITIONS]; /* each partition's end, as far as is known */

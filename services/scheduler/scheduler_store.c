@@ -240,8 +240,7 @@ int store_traced_jobs(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, o
     return ob_db_exec(db, STMT_TRACED_JOBS, &p, ret, err);
 }
 
-int store_traced_children(
-    ob_db *db, const ob_uuid *array, int limit, PGresult **ret, ob_error *err)
+int store_traced_children(ob_db *db, const ob_uuid *array, int limit, PGresult **ret, ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid(&p, array);

@@ -202,7 +202,8 @@ static int64_t first_of(const int64_t at[AT_COUNT])
     return at[i];
 }
 
-static void add_part(ob_buf *t, const ob_run_ref *run, ob_trace_phase phase, int64_t from, int64_t to)
+static void
+add_part(ob_buf *t, const ob_run_ref *run, ob_trace_phase phase, int64_t from, int64_t to)
 {
     begin_span(t, &(span){ .run = run,
                            .phase = phase,

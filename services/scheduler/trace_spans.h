@@ -16,7 +16,8 @@ void trace_end(ob_buf *t);
 /* Appends the spans of the job in row 'row' of store_traced_jobs. attempts: rows of
  * store_traced_attempts that include this job's; NULL: it is an array. children: of how many the
  * spans are made. */
-void trace_add_job(ob_buf *t, const PGresult *jobs, int row, const PGresult *attempts, int children);
+void trace_add_job(
+    ob_buf *t, const PGresult *jobs, int row, const PGresult *attempts, int children);
 /* The same for the child in row 'child' of store_traced_children of that job. */
 void trace_add_child(ob_buf *t,
                      const PGresult *jobs,

@@ -134,7 +134,8 @@ void tracer_take(tracer *t, const PGresult *events)
     if (!t)
         return;
     for (int i = 0; i < PQntuples(events); i++) {
-        int64_t round = ob_col_int(events, i, EVENT_ROUND, 0), n = ob_col_int(events, i, EVENT_N, 0);
+        int64_t round = ob_col_int(events, i, EVENT_ROUND, 0),
+                n = ob_col_int(events, i, EVENT_N, 0);
         /* Events may be published again. */
         if (round < t->taken_round || (round == t->taken_round && n <= t->taken_n))
             continue;
@@ -166,8 +167,8 @@ static void on_reply(const ob_http_reply *reply, void *arg)
     if (reply->error)
         ob_text_format(t->said, sizeof(t->said), "%s", reply->error);
     else
-        ob_text_format(t->said, sizeof(t->said), "status %d: %.*s", reply->status, CUT,
-                       reply->body);
+        ob_text_format(t->said, sizeof(t->said), "status %d: %s", reply->status,
+                       ob_cut(reply->body, CUT));
 }
 
 /* False: the tracer is to stop. */
@@ -397,9 +398,9 @@ static int open_http(tracer *t, const char *endpoint, ob_error *err)
                        endpoint);
     while (len > 0 && endpoint[len - 1] == '/')
         len--;
-    ob_cleanup(ob_freep) char *base = ob_strf("%.*s", (int)len, endpoint);
-    return ob_http_new(
-        &(ob_http_options){ .base = base, .body_max = ANSWER_MAX, .proxy = true }, &t->http, err);
+    ob_cleanup(ob_freep) char *base = ob_text_dup(endpoint, len);
+    return ob_http_new(&(ob_http_options){ .base = base, .body_max = ANSWER_MAX, .proxy = true },
+                       &t->http, err);
 }
 
 int tracer_new(const scheduler_config *config, tracer **ret, ob_error *err)

@@ -1,5 +1,6 @@
 /* Sends the traces of jobs that have ended to a receiver of OpenTelemetry (docs/traces.md), from a
- * thread of its own. A trace is a figure: it may be lost, or sent twice, and nobody waits for it. */
+ * thread of its own. A trace is a figure: it may be lost, or sent twice, and nobody waits for it.
+ */
 #pragma once
 
 #include "ob/db.h"

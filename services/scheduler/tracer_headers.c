@@ -72,8 +72,7 @@ int tracer_headers_read(const char *text, char ***ret, ob_error *err)
             continue;
         size_t before = equals ? (size_t)(equals - entry.at) : 0;
         if (equals)
-            lines[n] = line_of(trim(entry.at, before),
-                               trim(equals + 1, entry.len - before - 1));
+            lines[n] = line_of(trim(entry.at, before), trim(equals + 1, entry.len - before - 1));
         if (!lines[n++]) {
             tracer_headers_free(lines);
             return ob_fail(err, EINVAL,

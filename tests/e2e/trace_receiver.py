@@ -27,7 +27,9 @@ class Span:
         self.name = span.name
         self.start, self.end = span.start_time_unix_nano, span.end_time_unix_nano
         self.attributes = plain(span.attributes)
-        self.links = [(hexadecimal(link.trace_id), hexadecimal(link.span_id)) for link in span.links]
+        self.links = [
+            (hexadecimal(link.trace_id), hexadecimal(link.span_id)) for link in span.links
+        ]
         self.ok, self.message = span.status.code == 1, span.status.message
 
 

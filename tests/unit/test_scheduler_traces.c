@@ -374,8 +374,8 @@ static void headers_are_read_as_other_exporters_do(void **state)
     assert_null(lines[2]);
     tracer_headers_free(lines);
     static const char *const bad[] = {
-        "secret", "=secret", "a b=secret", "a=secret%", "a=secret%4", "a=secret%zz",
-        "a=secret%0d%0aB:c", "a=1,secret", "a:=secret",
+        "secret",      "=secret",           "a b=secret", "a=secret%", "a=secret%4",
+        "a=secret%zz", "a=secret%0d%0aB:c", "a=1,secret", "a:=secret",
     };
     for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
         ob_error err = { 0 };
@@ -423,8 +423,8 @@ static void add_event(PGresult *res, int n, const char *index, const char *state
     char number[16];
     (void)snprintf(number, sizeof(number), "%d", n);
     const char *values[EVENT_BLOCKED + 1] = {
-        [EVENT_ROUND] = "3",      [EVENT_N] = number,      [EVENT_JOB_ID] = OTHER_JOB,
-        [EVENT_IDX_LO] = index,   [EVENT_IDX_HI] = index,  [EVENT_STATE] = state,
+        [EVENT_ROUND] = "3",      [EVENT_N] = number,     [EVENT_JOB_ID] = OTHER_JOB,
+        [EVENT_IDX_LO] = index,   [EVENT_IDX_HI] = index, [EVENT_STATE] = state,
         [EVENT_AT_MS] = "1000000"
     };
     add_row(res, values);

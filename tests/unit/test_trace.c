@@ -81,8 +81,8 @@ static void a_traceparent_is_read_by_its_rules(void **state)
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
         if (ob_traceparent_parse(cases[i].text, &read) != cases[i].valid)
             fail_msg("%s", cases[i].text);
-    assert_true(ob_traceparent_parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-a3",
-                                     &read));
+    assert_true(
+        ob_traceparent_parse("00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-a3", &read));
     assert_string_equal(read.trace_id, "4bf92f3577b34da6a3ce929d0e0e4736");
     assert_string_equal(read.span_id, "00f067aa0ba902b7");
     assert_int_equal(read.flags, 0xa3);
