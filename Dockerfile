@@ -47,7 +47,7 @@ CMD ["openbatch-api"]
 FROM base AS scheduler
 USER root
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libpq5 \
+    && apt-get install -y --no-install-recommends libcurl4 libpq5 \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
 COPY --from=build /programs/openbatch-scheduler /usr/local/bin/
 USER openbatch

@@ -179,7 +179,8 @@ CREATE TABLE job (
     task_tags text,
     failure text,
     account text NOT NULL,
-    region text NOT NULL
+    region text NOT NULL,
+    traceparent text
 );
 ALTER TABLE ONLY job ADD CONSTRAINT job_pkey PRIMARY KEY (id);
 CREATE INDEX job_by_definition ON job USING btree (queue_id, definition COLLATE "C", id) INCLUDE (revision);

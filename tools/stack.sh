@@ -228,7 +228,8 @@ write_env() {
             OPENBATCH_HOME | OPENBATCH_RUN_DIR | OPENBATCH_PORT | OPENBATCH_DISKS | OPENBATCH_CONSOLE_PORT | OPENBATCH_CONSOLE_API | OPENBATCH_KAFKA | OPENBATCH_KAFKA_USER | \
                 OPENBATCH_KAFKA_PID_FILE | \
                 OPENBATCH_KAFKA_PASSWORD*) ;;
-            OPENBATCH_* | http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
+            OPENBATCH_* | OTEL_EXPORTER_OTLP_ENDPOINT | OTEL_EXPORTER_OTLP_HEADERS | OTEL_SERVICE_NAME | \
+                http_proxy | https_proxy | no_proxy | HTTP_PROXY | HTTPS_PROXY | NO_PROXY | SSL_CERT_FILE | \
                 SSL_CERT_DIR | TZ | ASAN_OPTIONS | LSAN_OPTIONS | UBSAN_OPTIONS | TSAN_OPTIONS)
                 printf '%s=%q\n' "$name" "${!name}"
                 ;;
@@ -247,8 +248,8 @@ service_stamp() {
     kafka) files+=("$OPENBATCH_HOME"/kafka/{server.properties,log4j2.properties,run,acls.py,libs/.checked}) ;;
     esac
     # PostgreSQL, Kafka, Redis and dockerd do not use our settings, but for one.
-    local settings='OPENBATCH_[A-Z0-9_]*'
-    [[ $1 != kafka ]] || settings='OPENBATCH_(?!KAFKA_JAVA=)[A-Z0-9_]*'
+    local settings='OPENBATCH_[A-Z0-9_]*|OTEL_[A-Z_]*'
+    [[ $1 != kafka ]] || settings='OPENBATCH_(?!KAFKA_JAVA=)[A-Z0-9_]*|OTEL_[A-Z_]*'
     case $1 in
     postgres | redis | kafka | dockerd) grep -vhP "^($settings|OB_BUILD|[A-Z]*SAN_OPTIONS)=" "${files[@]}" ;;
     *) cat "${files[@]}" ;;

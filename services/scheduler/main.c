@@ -27,6 +27,16 @@ static const ob_config_field fields[] = {
     OB_SEAL_FIELD(offsetof(scheduler_config, seal_key_file)),
     { "OPENBATCH_JOB_RETENTION_S", OB_CONFIG_INT, offsetof(scheduler_config, job_retention_s),
       OB_CONFIG_JOB_RETENTION_DEFAULT, OB_CONFIG_JOB_RETENTION_HELP, 0, INT32_MAX },
+    { "OTEL_EXPORTER_OTLP_ENDPOINT", OB_CONFIG_STRING, offsetof(scheduler_config, otlp_endpoint),
+      "",
+      "where traces go, by OTLP over HTTP, such as http://127.0.0.1:4318 (traces.md); empty: no "
+      "traces",
+      0, 0 },
+    { "OTEL_EXPORTER_OTLP_HEADERS", OB_CONFIG_SECRET, offsetof(scheduler_config, otlp_headers), "",
+      "headers of these requests, name=value separated by commas; values may be percent-encoded", 0,
+      0 },
+    { "OTEL_SERVICE_NAME", OB_CONFIG_STRING, offsetof(scheduler_config, otel_service), "openbatch",
+      "service.name of traces", 0, 0 },
     { 0 },
 };
 

@@ -22,6 +22,7 @@
 #include "peers_internal.h"
 #include "round_sql.h"
 #include "topology.h"
+#include "tracer.h"
 
 /* The longest entry of a list: a run with what is said of it. */
 #define ENTRY_MAX (OB_RUN_TEXT + 64)
@@ -217,7 +218,8 @@ static void note_spec(place *m, size_t row)
     m->spec_rows[m->n_spec_rows++] = row;
 }
 
-static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_name)
+/* traced: the containers get a TRACEPARENT. */
+static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_name, bool traced)
 {
     const char *detail = ob_col(specs, row, SPEC_DETAIL);
     ob_buf_clear(t);
@@ -242,6 +244,8 @@ static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_
         ob_buf_addf(t, ",\"timeout\":%" PRId64, timeout_s);
     if (array_size > 0)
         ob_buf_addf(t, ",\"arraySize\":%" PRId64, array_size);
+    if (traced)
+        ob_buf_str(t, ",\"trace\":true");
     detail_span container;
     ob_buf_str(t, ",\"container\":");
     if (detail_get(detail, "container", &container))
@@ -270,7 +274,8 @@ add_run(scheduler *s, peer *it, place *m, const PGresult *specs, const effect_or
     }
     make_room(s, it, m, ENTRY_MAX);
     if (!has_spec(m, (size_t)row)) {
-        make_spec(&m->spec, specs, row, topology_ce_name(s->topology, it->ce_id));
+        make_spec(&m->spec, specs, row, topology_ce_name(s->topology, it->ce_id),
+                  tracer_wanted(&s->config));
         size_t bytes = m->spec.len + 1 + ENTRY_MAX;
         if (bytes > OB_MESSAGE_ROOM) {
             peers_refuse(s->peers, it->id, &order->run);

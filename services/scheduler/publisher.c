@@ -18,6 +18,7 @@
 #include "ob/log.h"
 #include "ob/topics.h"
 #include "scheduler_store.h"
+#include "tracer.h"
 
 #define BATCH_ROWS 500
 #define MANY_ROWS 50
@@ -46,8 +47,9 @@ struct publisher {
     char *pg;
     ob_bus *bus;
     ob_db *db;
-    int64_t epoch; /* 0: not begun */
-    int64_t round; /* the last row published */
+    tracer *tracer; /* NULL: there are no traces */
+    int64_t epoch;  /* 0: not begun */
+    int64_t round;  /* the last row published */
     int32_t n;
     int32_t partitions;
     int64_t ends[MAX_PARTITIONS]; /* each partition's end, as far as is known */
@@ -165,6 +167,8 @@ static int begin(publisher *p, int64_t epoch, ob_error *err)
         r = read_ends(p, &shorter, err);
     if (r == 0)
         r = store_watermark(p->db, &p->round, &p->n, &topic_end, err);
+    if (r == 0)
+        r = tracer_begin(p->tracer, p->db, p->round, p->n, err);
     if (r < 0)
         return r;
     atomic_store(&p->published_round, p->round > 0 ? p->round - 1 : 0); /* perhaps a part of it */
@@ -318,6 +322,7 @@ static int publish_batch(publisher *p, ob_error *err)
     int acked = wait_for_acks(p, r < 0 ? NULL : err);
     if (r < 0 || acked < 0)
         return r < 0 ? r : acked;
+    tracer_take(p->tracer, events);
 
     p->round = ob_col_int(events, rows - 1, EVENT_ROUND, 0);
     p->n = (int32_t)ob_col_int(events, rows - 1, EVENT_N, 0);
@@ -435,6 +440,8 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
                                 .on_delivery = on_delivery,
                                 .arg = p };
     int r = ob_bus_open(&config->common, &bus, &p->bus, err);
+    if (r == 0)
+        r = tracer_new(config, &p->tracer, err);
     if (r < 0)
         goto undo;
     pthread_mutex_init(&p->lock, NULL);
@@ -447,6 +454,7 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
     *ret = p;
     return 0;
 undo:
+    tracer_free(p->tracer);
     ob_bus_free(p->bus);
     free(p->pg);
     free(p);
@@ -462,6 +470,7 @@ void publisher_free(publisher *p)
     pthread_cond_signal(&p->changed);
     pthread_mutex_unlock(&p->lock);
     pthread_join(p->thread, NULL);
+    tracer_free(p->tracer);
     ob_bus_free(p->bus);
     ob_db_free(p->db);
     pthread_cond_destroy(&p->changed);

@@ -20,12 +20,16 @@ typedef struct scheduler_config {
     char *pg;
     char *seal_key_file;
     int64_t job_retention_s; /* 0: for ever */
+    char *otlp_endpoint;     /* empty: no traces */
+    char *otlp_headers;
+    char *otel_service;
 } scheduler_config;
 
 typedef struct peers peers;         /* peers.h */
 typedef struct topology topology;   /* topology.h */
 typedef struct publisher publisher; /* publisher.h */
 typedef struct retention retention; /* retention.h */
+typedef struct tracer tracer;       /* tracer.h */
 
 /* Times of the last rounds that did something. */
 #define ROUND_WINDOW 200

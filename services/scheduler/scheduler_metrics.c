@@ -123,6 +123,14 @@ ob_metric scheduler_metrics[SCHED_METRIC_COUNT] = {
                                 "How long publishing has made no progress; the scheduler is "
                                 "unhealthy from 30 s on.",
                                 .decimals = 3 },
+    [SCHED_TRACES_SENT] = { "openbatch_traces_sent_total", OB_COUNTER,
+                            "Traces of ended jobs that the receiver has taken (traces.md)." },
+    [SCHED_TRACES_DROPPED] = { "openbatch_traces_dropped_total",
+                               OB_COUNTER,
+                               "Traces that were lost: queue_full (more jobs ended than the "
+                               "receiver took, or it was away for too long), refused (by the "
+                               "receiver), deleted (retention was earlier).",
+                               { "reason" } },
     [SCHED_REPEATED] = { "openbatch_scheduler_rounds_repeated_total",
                          OB_COUNTER,
                          "Rounds that were changed or decided again: withdrawn (an instance was no "

@@ -210,3 +210,49 @@ int store_attempts(
     ob_param_int32_array(&p, idxs, n);
     return ob_db_exec(db, STMT_ATTEMPTS, &p, ret, err);
 }
+
+int store_last_ends(ob_db *db,
+                    int64_t after_round,
+                    int32_t after_n,
+                    int64_t round,
+                    int32_t n,
+                    int limit,
+                    int64_t within_ms,
+                    PGresult **ret,
+                    ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_int(&p, after_round);
+    ob_param_int(&p, after_n);
+    ob_param_int(&p, round);
+    ob_param_int(&p, n);
+    ob_param_int(&p, limit);
+    ob_param_int(&p, within_ms);
+    return ob_db_exec(db, STMT_LAST_ENDS, &p, ret, err);
+}
+
+/* ---- Traces ---- */
+
+int store_traced_jobs(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    return ob_db_exec(db, STMT_TRACED_JOBS, &p, ret, err);
+}
+
+int store_traced_children(ob_db *db, const ob_uuid *array, int limit, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid(&p, array);
+    ob_param_int(&p, limit);
+    return ob_db_exec(db, STMT_TRACED_CHILDREN, &p, ret, err);
+}
+
+int store_traced_attempts(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    ob_param_int32_array(&p, idxs, n);
+    return ob_db_exec(db, STMT_TRACED_ATTEMPTS, &p, ret, err);
+}

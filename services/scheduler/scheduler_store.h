@@ -10,6 +10,7 @@
 #include "recover_sql.h"
 #include "stops_sql.h"
 #include "topology_sql.h"
+#include "traces_sql.h"
 
 /* ---- Reading; each *ret is new, PQclear it ---- */
 
@@ -97,4 +98,26 @@ int store_events(
 int store_subjects(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);
 /* Attempts of these jobs, in order. *ret: ATTEMPT_* */
 int store_attempts(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);
+/* Jobs that ended within that time before the event (round, n), and after the event (after_round,
+ * after_n), as far as the last 'limit' events say so. *ret: LAST_END_* */
+int store_last_ends(ob_db *db,
+                    int64_t after_round,
+                    int32_t after_n,
+                    int64_t round,
+                    int32_t n,
+                    int limit,
+                    int64_t within_ms,
+                    PGresult **ret,
+                    ob_error *err);
+
+/* ---- Traces ---- */
+
+/* Those of these jobs that have ended and are still there, by id. *ret: TRACED_* */
+int store_traced_jobs(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_error *err);
+/* Children of the array, those that failed first. *ret: TRACED_CHILD_* */
+int store_traced_children(
+    ob_db *db, const ob_uuid *array, int limit, PGresult **ret, ob_error *err);
+/* Attempts of these jobs, in order. *ret: TRACED_ATTEMPT_* */
+int store_traced_attempts(
     ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);

@@ -1,10 +1,11 @@
-/* Ids of jobs, array children, runs and instances.
- * Covers: shared/src/id.c */
+/* Ids of jobs, array children, runs and instances, and traceparent.
+ * Covers: shared/src/id.c shared/src/trace.c */
 #include "fuzz.h"
 
 #include <strings.h>
 
 #include "ob/id.h"
+#include "ob/trace.h"
 
 /* What was read is written in one way, which differs from the input at most in case. */
 static void check_job(const char *text)
@@ -38,6 +39,18 @@ static void check_run(const char *text)
     FUZZ_CHECK(strlen(task) == OB_TASK_TEXT - 1);
 }
 
+/* What was read is what the text begins with. */
+static void check_traceparent(const char *text)
+{
+    ob_traceparent parent;
+    char out[OB_TRACEPARENT_TEXT];
+    if (!ob_traceparent_parse(text, &parent))
+        return;
+    (void)snprintf(out, sizeof(out), "%.2s-%s-%s-%02x", text, parent.trace_id, parent.span_id,
+                   (unsigned)parent.flags & 0xff);
+    FUZZ_CHECK(strncmp(out, text, sizeof(out) - 1) == 0);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     fuzz_input in = fuzz_begin(data, size);
@@ -51,6 +64,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     }
     check_job(text);
     check_run(text);
+    check_traceparent(text);
     if (ob_instance_id_is(text))
         FUZZ_CHECK(len >= OB_INSTANCE_TEXT - 1 && strlen(text) == OB_INSTANCE_TEXT - 1);
     return 0;

@@ -1,6 +1,7 @@
 /* From specs to the engine's containers, log streams and the null runtime's plans. */
 #include "unit.h"
 
+#include "ob/trace.h"
 #include "output_text.h"
 #include "runtimes/docker/docker_spec.h"
 #include "runtimes/docker/docker_time.h"
@@ -273,6 +274,22 @@ static void secrets_become_environment_before_ours(void **state)
     assert_json(json_array_get(env, 2), "\"AWS_BATCH_JOB_ID=" JOB ":4\"");
 }
 
+/* The first: one of the job's own counts. */
+static void a_traced_run_knows_its_span(void **state)
+{
+    json_auto_t *more = parse("{\"trace\":true}");
+    json_auto_t *body =
+        make_with("'environment':[{'name':'A','value':'1'}]", (docker_spec){ .spec = more });
+    const json_t *env = json_object_get(body, "Env");
+    ob_run_ref run;
+    char parent[OB_TRACEPARENT_TEXT], text[80];
+    assert_true(ob_run_ref_parse(JOB ":4/1", &run));
+    ob_traceparent_format(&run, OB_TRACE_RUN, parent);
+    (void)snprintf(text, sizeof(text), "TRACEPARENT=%s", parent);
+    assert_string_equal(json_string_value(json_array_get(env, 0)), text);
+    assert_json(json_array_get(env, 1), "\"A=1\"");
+}
+
 static void children_know_the_size_of_their_array(void **state)
 {
     json_auto_t *more = parse("{\"arraySize\":7}");
@@ -466,6 +483,7 @@ int main(void)
         cmocka_unit_test(gpus_become_a_device_request_and_a_label),
         cmocka_unit_test(fargate_is_a_hard_limit_of_cpu),
         cmocka_unit_test(secrets_become_environment_before_ours),
+        cmocka_unit_test(a_traced_run_knows_its_span),
         cmocka_unit_test(children_know_the_size_of_their_array),
         cmocka_unit_test(tags_become_labels_with_a_prefix_and_ours_are_always_set),
         cmocka_unit_test(secret_options_join_the_log_driver_s),

@@ -155,12 +155,14 @@ static void a_loop_that_watches_the_descriptor_needs_no_steps(void **state)
     request.body = "a=b";
     request.type = "text/plain";
     request.header = "X-Own: 1";
+    request.more = (const char *const[]){ "X-More: 2", "X-Last: 3", NULL };
     (void)ob_http_send(w->h, OB_POINT_EXECUTOR_PULL, &request);
     watch_until_idle(w);
     assert_int_equal(w->status, 200);
     assert_non_null(strstr(w->request, "POST /x HTTP/1.1\r\n"));
     assert_non_null(strstr(w->request, "Content-Type: text/plain\r\n"));
     assert_non_null(strstr(w->request, "X-Own: 1\r\n"));
+    assert_non_null(strstr(w->request, "X-More: 2\r\nX-Last: 3\r\n"));
     assert_non_null(strstr(w->request, "\r\n\r\na=b"));
     /* Time arrives by the descriptor, too. */
     w->answer = NULL;

@@ -151,6 +151,7 @@ static int perform(exchange *x, const caller *c, api_reply *rep)
         .key_id = c->key.key_id,
         .key = &c->key,
         .invocation_id = invocation_id(x),
+        .traceparent = mg_get_header(x->conn, "traceparent"),
         .first_try = is_first_try(x),
         .request_id = x->request_id,
         .body = body,

@@ -1,5 +1,6 @@
 /* SubmitJob: resolve, persist, answer. Thread: an HTTP worker. */
 #include "job_operations.h"
+#include <stdio.h>
 #include <string.h>
 
 #include "disks.h"
@@ -9,6 +10,7 @@
 #include "ob/clock.h"
 #include "ob/digest.h"
 #include "ob/message.h"
+#include "ob/trace.h"
 #include "queues/queue_store.h"
 #include "request/name_cache.h"
 #include "submit_check.h"
@@ -97,6 +99,17 @@ static void hash_body(const api_request *req, uint8_t out[32])
     ob_sha256(req->body_text, req->body_len, out);
 }
 
+/* By W3C Trace Context one that is not valid is ignored, and so is what a later version adds.
+ * Returns 'out', or NULL. */
+static const char *valid_traceparent(const char *sent, char out[OB_TRACEPARENT_TEXT])
+{
+    ob_traceparent parent;
+    if (!sent || !ob_traceparent_parse(sent, &parent))
+        return NULL;
+    (void)snprintf(out, OB_TRACEPARENT_TEXT, "%s", sent);
+    return out;
+}
+
 static int check_name(const api_request *req, api_reply *rep)
 {
     if (name_is_valid(ob_json_str(req->body, "jobName", "")))
@@ -139,6 +152,7 @@ static int submit(api_request *req, api_reply *rep)
         return resolve_again(req, rep);
 
     int64_t now_ms = ob_wall_ms();
+    char traceparent[OB_TRACEPARENT_TEXT];
     ob_cleanup(submission_done) submission job = {
         .id = ob_uuid_new_at(now_ms),
         .created_at_ms = now_ms,
@@ -155,6 +169,7 @@ static int submit(api_request *req, api_reply *rep)
             (int32_t)ob_json_int(json_object_get(req->body, "arrayProperties"), "size", 0),
         .key_id = req->key_id,
         .invocation_id = req->invocation_id,
+        .traceparent = valid_traceparent(req->traceparent, traceparent),
     };
     hash_body(req, job.body_hash);
     r = job_deps_read(req, &job, rep);

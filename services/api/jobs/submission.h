@@ -42,6 +42,7 @@ typedef struct submission {
     char *task_tags; /* owned: JSON, the tags of its containers; NULL: none */
     const char *
         failure; /* statusReason of a job that is accepted and then fails; NULL: it does not fail */
+    const char *traceparent; /* of the call, valid; NULL: none */
     const char *key_id; /* access key and amz-sdk-invocation-id of the call; invocation_id NULL: not
                            known */
     const char *invocation_id;

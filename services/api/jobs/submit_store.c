@@ -87,6 +87,7 @@ static void add_columns(ob_params *p, const submission *const *jobs, size_t n)
     add_deps(p, jobs, n, DEP_TYPE);
     COLUMN(TASK_TAGS, text, const char *, task_tags);
     COLUMN(FAILURE, text, const char *, failure);
+    COLUMN(TRACEPARENT, text, const char *, traceparent);
     COLUMN(KEY_ID, text, const char *, key_id);
     COLUMN(INVOCATION_ID, text, const char *, invocation_id);
     ob_cleanup(ob_freep) const void **hashes = ob_calloc(n, sizeof *hashes);

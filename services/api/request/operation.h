@@ -71,6 +71,7 @@ typedef struct api_request {
     int definition_revision;   /* the revision for a definition named without one: the only one that
                                   the key may use (-1: there was none); 0: any */
     const char *invocation_id; /* amz-sdk-invocation-id, NULL: none (dispatch.c) */
+    const char *traceparent;   /* as sent, not checked; NULL: none */
     bool first_try;            /* according to amz-sdk-request, so there can be no earlier try */
     const char *request_id;    /* x-amzn-RequestId of the answer */
     json_t *body;          /* an object; borrowed. Checked against the operation's fields already */

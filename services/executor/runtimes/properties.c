@@ -8,6 +8,7 @@
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "ob/trace.h"
 
 #define MIB (1024LL * 1024)
 #define MIB_MAX (INT64_MAX / MIB / 4) /* sums of some fit */
@@ -74,6 +75,14 @@ static const char *after_last(const char *text, char c)
     return p ? p + 1 : text;
 }
 
+/* For spans of the job's own program. The first: the job's own entry of this name counts. */
+static void add_traceparent(json_t *env, const ob_run_ref *ref)
+{
+    char parent[OB_TRACEPARENT_TEXT];
+    ob_traceparent_format(ref, OB_TRACE_RUN, parent);
+    add_env(env, "TRACEPARENT", parent);
+}
+
 /* Docker takes the last of two entries with one name: ours come last (AWS Batch user guide, "AWS
  * Batch job environment variables"). */
 json_t *property_env(
@@ -83,6 +92,8 @@ json_t *property_env(
     json_t *env = json_array();
     size_t i;
     const json_t *item;
+    if (ob_json_bool(spec, "trace", false))
+        add_traceparent(env, ref);
     json_array_foreach(json_object_get(container, "environment"), i, item)
     {
         if (ob_json_str(item, "name", NULL))

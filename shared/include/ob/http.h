@@ -49,7 +49,7 @@ typedef struct ob_http_request {
     const char *sign;        /* CURLOPT_AWS_SIGV4, "aws:amz:us-east-1:ec2"; NULL: not signed */
     const char *userpwd;     /* "key:secret" for 'sign' */
     int timeout_s;           /* 0: none */
-    bool reads;              /* it changes nothing, although it is not a GET */
+    bool reads;              /* it changes nothing that lasts, although it is not a GET */
     bool only_once;          /* never sent again by itself when the connection breaks */
     ob_http_on_data on_data; /* NULL: the body is collected */
     ob_http_on_open on_open; /* may be NULL */

@@ -222,6 +222,7 @@ static void add_job(ob_params *p, const pg_job *j, int64_t version, const pg_sub
     TEXT(j->dep_types);
     TEXT(j->task_tags);
     TEXT(j->failure);
+    TEXT(j->traceparent);
     TEXT(once ? once->key_id : NULL);
     TEXT(once ? once->invocation_id : NULL);
     ob_param_bytes_array(p, &(const void *){ once ? "\x01\xff" : NULL }, &(int){ 2 }, 1);
@@ -254,7 +255,8 @@ static void submit(ob_db *api)
                  .dep_idxs = waits ? "{-1}" : NULL,
                  .dep_types = waits ? "{0}" : NULL,
                  .task_tags = pick(2) ? pick_text() : NULL,
-                 .failure = pick(4) ? NULL : pick_text() };
+                 .failure = pick(4) ? NULL : pick_text(),
+                 .traceparent = pick(2) ? pick_text() : NULL };
     pg_submit_once call = { .key_id = pick_text(),
                             .invocation_id = pick_text(),
                             .body_hash = "\\x01ff",

@@ -52,6 +52,8 @@ static const struct {
     { "inbox", 0, 0, 5 },
     { "live_page", 2, 0, 5 },
     { "events", 2, 0, 5 },
+    { "last_ends", 4, 0, 5 },
+    { "traced_children", 1, 0, 5 },
     { "ended_page", 3, 0, 5 },
     { "stop_page", 2, 0, 5 },
     { "orphaned_attempts", 4, 0, 5 },

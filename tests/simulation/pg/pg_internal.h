@@ -207,8 +207,12 @@ typedef struct pg_statement {
 extern const pg_statement pg_leader_statements[], pg_round_statements[], pg_queue_statements[],
     pg_inbox_statements[], pg_ended_statements[], pg_topology_statements[],
     pg_environment_statements[], pg_instance_statements[], pg_retention_statements[],
-    pg_log_statements[], pg_stop_statements[];
+    pg_log_statements[], pg_stop_statements[], pg_trace_statements[];
 
+/* left(text, chars) */
+const char *pg_left(const char *text, size_t chars);
+/* The attempts of the jobs (parameter 0) and indexes (1), in order. */
+void pg_attempts_of(pg_run *run, void (*put)(pg_run *run, const pg_attempt *a));
 bool pg_has_placement(const pg_run *run, const char *instance_id);
 /* By the application's service; NULL: there is none. */
 const pg_statement *pg_statement_find(const char *application, const char *name);

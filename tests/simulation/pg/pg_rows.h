@@ -50,7 +50,8 @@
     C(TEXT, dep_idxs, MAY)                                                                         \
     C(TEXT, dep_types, MAY)                                                                        \
     C(TEXT, task_tags, MAY)                                                                        \
-    C(TEXT, failure, MAY)
+    C(TEXT, failure, MAY)                                                                          \
+    C(TEXT, traceparent, MAY)
 
 #define PG_TABLE_SUBMIT_ONCE(C)                                                                    \
     C(TEXT, key_id, KEY)                                                                           \

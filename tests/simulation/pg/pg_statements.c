@@ -8,7 +8,7 @@ static const pg_statement *const files[] = {
     pg_leader_statements,      pg_round_statements,    pg_queue_statements,
     pg_inbox_statements,       pg_ended_statements,    pg_topology_statements,
     pg_environment_statements, pg_instance_statements, pg_retention_statements,
-    pg_log_statements,         pg_stop_statements,
+    pg_log_statements,         pg_stop_statements,     pg_trace_statements,
 };
 
 const pg_statement *pg_statement_at(size_t i)

@@ -102,8 +102,7 @@ static void move_watermark(pg_run *run)
     (void)pg_check(run, PG_PUBLISHER, p);
 }
 
-/* left(text, chars) */
-static const char *left(const char *text, size_t chars)
+const char *pg_left(const char *text, size_t chars)
 {
     if (!text)
         return NULL;
@@ -134,8 +133,8 @@ static void put_event(pg_run *run, const pg_job_event *e)
     pg_put_int(run, e->started_at_ms);
     pg_put_int(run, e->stopped_at_ms);
     pg_put_int(run, e->exit_code);
-    pg_put_text(run, left(e->container_reason, 255));
-    pg_put_text(run, left(e->reason, 1024));
+    pg_put_text(run, pg_left(e->container_reason, 255));
+    pg_put_text(run, pg_left(e->reason, 1024));
     pg_put_int(run, e->flags);
     pg_put_text(run, e->counts);
     pg_put_bool(run, e->blocked);
@@ -188,13 +187,13 @@ static void put_attempt(pg_run *run, const pg_attempt *a)
     pg_put_text(run, a->instance_id);
     pg_put_text(run, a->cluster);
     pg_put_int(run, a->exit_code);
-    pg_put_text(run, left(a->container_reason, 255));
-    pg_put_text(run, left(a->reason, 1024));
+    pg_put_text(run, pg_left(a->container_reason, 255));
+    pg_put_text(run, pg_left(a->reason, 1024));
     pg_put_int(run, a->started_at_ms);
     pg_put_int(run, a->stopped_at_ms);
 }
 
-static void attempts(pg_run *run)
+void pg_attempts_of(pg_run *run, void (*put)(pg_run *run, const pg_attempt *a))
 {
     size_t n = pg_arg_rows(run);
     wanted *of = pg_alloc((n + 1) * sizeof(*of));
@@ -205,7 +204,38 @@ static void attempts(pg_run *run)
         pg_attempt key = { .job_id = of[i].id, .idx = of[i].idx };
         size_t at = pg_from(PG_ATTEMPT, &key, 2);
         for (const pg_rec *rec; (rec = pg_next_of(run->s, PG_ATTEMPT, &key, 2, &at));)
-            put_attempt(run, pg_see(run->s, rec));
+            put(run, pg_see(run->s, rec));
+    }
+}
+
+static void attempts(pg_run *run)
+{
+    pg_attempts_of(run, put_attempt);
+}
+
+/* The last 'rows' events up to one, from the end; only jobs that ended shortly before the last. */
+static void last_ends(pg_run *run)
+{
+    const pg_job_event after = { .round = pg_int(run, 0), .n = pg_int(run, 1) + 1 };
+    const pg_job_event end = { .round = pg_int(run, 2), .n = pg_int(run, 3) + 1 };
+    size_t at = pg_from(PG_JOB_EVENT, &after, 2), n = 0, room = sim_pg_count(PG_JOB_EVENT);
+    const pg_job_event **found = pg_alloc((room + 1) * sizeof(*found));
+    int64_t rows = pg_int(run, 4), last_ms = INT64_MIN;
+    for (const pg_rec *rec; (rec = pg_next(run->s, PG_JOB_EVENT, &at));) {
+        const pg_job_event *e = pg_see(run->s, rec);
+        if (pg_cmp(PG_JOB_EVENT, e, &end, 2) >= 0)
+            break;
+        found[n++] = e;
+    }
+    size_t first = (int64_t)n > rows ? n - (size_t)rows : 0;
+    for (size_t i = first; i < n; i++)
+        last_ms = found[i]->at_ms > last_ms ? found[i]->at_ms : last_ms;
+    for (size_t i = first; i < n; i++) {
+        if (found[i]->idx_lo != -1 || found[i]->state < OB_JOB_SUCCEEDED ||
+            found[i]->at_ms <= last_ms - pg_int(run, 5))
+            continue;
+        pg_out_row(run);
+        pg_put_uuid(run, &found[i]->job_id);
     }
 }
 
@@ -220,6 +250,7 @@ const pg_statement pg_ended_statements[] = {
       "round,n,at_ms,job_id,idx_lo,idx_hi,state,attempt,run,instance_id,cluster,started_at_ms,"
       "stopped_at_ms,exit_code,container_reason,reason,flags,counts,blocked",
       events },
+    { S, "last_ends", "iiiiii", "job_id", last_ends },
     { S, "subjects", "U", "id,definition,array_size,detail", subjects },
     { S, "attempts", "UI",
       "job_id,idx,attempt,run,instance_id,cluster,exit_code,container_reason,reason,started_at_ms,"

@@ -12,7 +12,7 @@
 --     mcpu int[], mem_mib int[], gpus int[], created_at_ms bigint[], detail text[],
 --     attempts smallint[], on_exit text[], timeout_s int[], share text[], priority int[],
 --     dep_ids text[], dep_idxs text[], dep_types text[], task_tags text[], failure text[],
---     key_id text[], invocation_id text[], body_hash bytea[]
+--     traceparent text[], key_id text[], invocation_id text[], body_hash bytea[]
 -- columns: SUBMITTED_COL
 WITH input AS (
     SELECT * FROM {{rows: i}}
@@ -37,10 +37,11 @@ WITH input AS (
 ), made AS (
     INSERT INTO job (id, account, region, queue_id, definition, revision, name, array_size, mcpu, mem_mib, gpus,
         created_at_ms, detail, attempts, on_exit, timeout_s, share, priority,
-        dep_ids, dep_idxs, dep_types, task_tags, failure)
+        dep_ids, dep_idxs, dep_types, task_tags, failure, traceparent)
     SELECT i.id, i.account, i.region, i.queue_id, i.definition, i.revision, i.name, i.array_size, i.mcpu, i.mem_mib,
         i.gpus, i.created_at_ms, i.detail, i.attempts, i.on_exit, i.timeout_s, i.share, i.priority,
-        i.dep_ids::uuid[], i.dep_idxs::int[], i.dep_types::smallint[], i.task_tags, i.failure
+        i.dep_ids::uuid[], i.dep_idxs::int[], i.dep_types::smallint[], i.task_tags, i.failure,
+        i.traceparent
     FROM ok i WHERE i.invocation_id IS NULL OR i.id IN (SELECT job_id FROM once)
     RETURNING id, failure
 ), boxed AS (

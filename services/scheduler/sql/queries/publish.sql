@@ -23,6 +23,23 @@ SELECT round, n, at_ms, job_id, idx_lo, idx_hi, state, attempt, run, instance_id
 FROM job_event WHERE (round, n) > (:after_round, :after_n)
 ORDER BY round, n LIMIT :rows;
 
+-- Jobs that ended within a time before the last of these events: a leader before may have published
+-- them, and died before it sent their traces. At most :rows events are looked at.
+-- name: last_ends
+-- params: after_round bigint, after_n int, round bigint, n int, rows bigint, within_ms bigint
+-- columns: LAST_END
+SELECT e.job_id
+FROM (
+    SELECT l.*, max(at_ms) OVER () AS last_ms
+    FROM (
+        SELECT round, n, at_ms, job_id, idx_lo, state FROM job_event
+        WHERE (round, n) > (:after_round, :after_n) AND (round, n) <= (:round, :n)
+        ORDER BY round DESC, n DESC LIMIT :rows
+    ) l
+) e
+WHERE e.idx_lo = -1 AND e.state >= :OB_JOB_SUCCEEDED AND e.at_ms > e.last_ms - :within_ms
+ORDER BY e.round, e.n;
+
 -- The jobs of events: each once, however many of its events are published together.
 -- name: subjects
 -- params: ids uuid[]
