@@ -260,7 +260,7 @@ suite_e2e() {
     # either; without one they take half of the time.
     local docker=(auth containers faults/test_{crash_points,faults,host}.py)
     local second=(clients command definitions faults http jobs/test_{array,dependencies,job,retries,scenarios}.py logs
-        metrics)
+        metrics queues)
     local others=("${docker[@]}" "${second[@]}") of_part engine_of=(ours oci oci)
     of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
