@@ -9,6 +9,7 @@
 
 #include "allow_list.h"
 #include "assets.h"
+#include "console_server.h"
 #include "fake_api.h"
 #include "ob/clock.h"
 #include "ob/json.h"
@@ -37,17 +38,6 @@ static struct {
     char cookie[COOKIE_MAX], pass[PASS_DIGITS + 1];
 } t;
 
-static int free_port(void)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
-
 static int begin(void **state)
 {
     (void)state;
@@ -71,7 +61,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     (void)state;
-    web_server_stop(t.server);
+    stop_server(t.server, t.port);
     t.server = NULL;
     link_keeper_free(t.c.links);
     fake_api_free(t.api);
@@ -326,7 +316,7 @@ static void nobody_else_is_localhost(void **state)
         skip(); /* this host has no ::1 */
     (void)close(fd);
     assert_int_equal(take_loopback6(t.port), -1);
-    web_server_stop(t.server);
+    stop_server(t.server, t.port);
     t.server = NULL;
     /* Nor does the console start beside one that is. */
     fd = take_loopback6(t.port);
@@ -558,7 +548,7 @@ static void threads_get_the_files_that_they_need(void **state)
     (void)state;
     ob_error err = { 0 };
     struct rlimit before, little, after;
-    web_server_stop(t.server);
+    stop_server(t.server, t.port);
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
     little = (struct rlimit){ 64, before.rlim_max };
     assert_int_equal(setrlimit(RLIMIT_NOFILE, &little), 0);
@@ -567,7 +557,7 @@ static void threads_get_the_files_that_they_need(void **state)
     assert_int_equal(getrlimit(RLIMIT_NOFILE, &after), 0);
     assert_int_equal(after.rlim_max, before.rlim_max);
     assert_int_equal(ask("GET", "/", "", NULL), 200);
-    web_server_stop(t.server);
+    stop_server(t.server, t.port);
     t.server = NULL;
     t.config.threads = 1LL << 40;
     assert_int_equal(web_server_start(&t.c, &t.server, &err), -EMFILE);

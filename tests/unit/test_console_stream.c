@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 
 #include "assets.h"
+#include "console_server.h"
 #include "fake_api.h"
 #include "ob/clock.h"
 #include "ob/text.h"
@@ -54,17 +55,6 @@ static void make_session(int64_t lasts_ms)
     free(sealed);
 }
 
-static int free_port(void)
-{
-    struct sockaddr_in a = { .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
-    socklen_t len = sizeof a;
-    int fd = socket(AF_INET, SOCK_STREAM, 0);
-    assert_int_equal(bind(fd, (struct sockaddr *)&a, len), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &len), 0);
-    (void)close(fd);
-    return ntohs(a.sin_port);
-}
-
 static int begin(void **state)
 {
     static char listen_on[] = "127.0.0.1", region[] = "us-east-1", servers[256];
@@ -99,7 +89,7 @@ static int begin(void **state)
 static int end(void **state)
 {
     live_end(t.c.live);
-    web_server_stop(t.server);
+    stop_server(t.server, (int)t.config.port);
     live_free(t.c.live);
     fake_api_free(t.api);
     ob_bus_free(speaker);
@@ -378,7 +368,7 @@ static void a_stop_does_not_wait_for_the_api(void **state)
     wait_count(1);
     int64_t began_ms = ob_mono_ms();
     live_end(t.c.live);
-    web_server_stop(t.server);
+    stop_server(t.server, (int)t.config.port);
     t.server = NULL;
     assert_true(ob_mono_ms() - began_ms < ASKED_MS);
     close_tab(one);
