@@ -1,10 +1,14 @@
 // Text that comes from jobs, images or people: shown as text only, with what would move the cursor,
 // hide characters or turn the direction of writing made visible.
 
-const HIDDEN = /[\u0000-\u0008\u000b-\u001f\u007f-\u009f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb]/g;
+// Controls, ends of lines and paragraphs, and all that Unicode lets a program draw as nothing: marks of
+// direction, fillers, tags. The two that only choose between forms of a sign before them may stay.
+const HIDDEN =
+  /(?![\t\n\ufe0e\ufe0f])[\p{Cc}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}\ufff9-\ufffb]/gu;
 
 function visible(character: string): string {
-  return "\\u" + character.charCodeAt(0).toString(16).padStart(4, "0");
+  const code = character.codePointAt(0)?.toString(16) ?? "";
+  return code.length > 4 ? `\\u{${code}}` : "\\u" + code.padStart(4, "0");
 }
 
 export function plain(text: unknown): string {

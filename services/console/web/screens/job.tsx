@@ -117,7 +117,7 @@ function Facts({ job }: { job: Job }) {
     ],
     ["Needs", need(c?.resourceRequirements)],
     ["Image", cut(c?.image, 200)],
-    ["Command", <code>{cut((c?.command ?? []).map((w) => JSON.stringify(w)).join(" "), 2000)}</code>],
+    ["Command", <Command words={c?.command ?? []} />],
     ["Share", plain(job.shareIdentifier ?? "")],
     ["Attempts", job.retryStrategy?.attempts ?? ""],
     ["Timeout", job.timeout?.attemptDurationSeconds ? `${job.timeout.attemptDurationSeconds} s` : ""],
@@ -138,6 +138,20 @@ function Facts({ job }: { job: Job }) {
   );
 }
 
+/** Each word apart, whatever the direction of its letters. */
+function Command({ words }: { words: string[] }) {
+  return (
+    <code>
+      {words.slice(0, 100).map((word) => (
+        <>
+          <bdi>{cut(JSON.stringify(word), 2000)}</bdi>{" "}
+        </>
+      ))}
+      {words.length > 100 && "…"}
+    </code>
+  );
+}
+
 function pairsOf(map: Record<string, string> | undefined) {
   return Object.entries(map ?? {}).map(([name, value]) => ({ name, value }));
 }
@@ -149,7 +163,7 @@ function Pairs({ pairs }: { pairs: { name?: string; value?: string }[] }) {
       {pairs.slice(0, 100).map((pair) => (
         <li>
           <code>
-            {cut(pair.name, 200)}={cut(pair.value, 500)}
+            <bdi>{cut(pair.name, 200)}</bdi>=<bdi>{cut(pair.value, 500)}</bdi>
           </code>
         </li>
       ))}

@@ -82,25 +82,20 @@ function markHref(event: LogEvent): string {
   return withQuery({ at: String(event.timestamp), line: hashOf(event.message), search: null });
 }
 
+/** A hundred lines or so; then the next ones, when they are wanted. */
 function Found({ stream, text }: { stream: Stream; text: string }) {
-  const [more, setMore] = useState<{ events: LogEvent[]; next: string } | null>(null);
-  const key = `search ${stream.group} ${stream.name} ${text}`;
-  const { data, error, loading } = useRead(key, (signal) => search(stream, text, "", signal), 0);
-  useEffect(() => setMore(null), [key]);
-  const shown = more ?? data;
-  const goOn = async () => {
-    if (!shown?.next) return;
-    const next = await search(stream, text, shown.next, new AbortController().signal);
-    setMore(next);
-  };
+  const [from, setFrom] = useState("");
+  const key = `search ${stream.group} ${stream.name} ${text} ${from}`;
+  const { data, error, loading, now } = useRead(key, (signal) => search(stream, text, from, signal), 0);
+  const goOn = () => (data?.next ? setFrom(data.next) : now());
   return (
     <section aria-label="Lines found">
       <Failure text={error} />
-      {shown?.events.length ? (
+      {data?.events.length ? (
         <Rows
           main
           label="Lines found"
-          rows={shown.events.map((event, i) => ({ ...event, i }))}
+          rows={data.events.map((event, i) => ({ ...event, i }))}
           id={(e) => String(e.i)}
           href={markHref}
           columns={[
@@ -113,11 +108,11 @@ function Found({ stream, text }: { stream: Stream; text: string }) {
           ]}
         />
       ) : (
-        <Nothing loading={loading} text={shown?.next ? "None so far." : "No line has this text."} failed={error} />
+        <Nothing loading={loading} text={data?.next ? "None so far." : from ? "There are no more." : "No line has this text."} failed={error} />
       )}
-      {shown?.next && (
-        <button type="button" onClick={() => void goOn()}>
-          Search on
+      {(data?.next || error) && (
+        <button type="button" onClick={goOn}>
+          {error ? "Try again" : "Search on"}
         </button>
       )}
     </section>
@@ -199,7 +194,7 @@ export function Logs() {
       </form>
       <Failure text={log.error || said} />
       {text ? (
-        <Found stream={stream} text={text} />
+        <Found key={`${stream.group} ${stream.name} ${text}`} stream={stream} text={text} />
       ) : (
         <>
           <p class="faint">

@@ -35,7 +35,7 @@ function Strip() {
         .filter(([, part]) => !part.ok)
         .map(([name, part]) => (
           <span class="notice failure">
-            {plain(name)}: {plain(part.text)}
+            {plain(name)}: <bdi>{plain(part.text)}</bdi>
           </span>
         ))}
     </section>
