@@ -88,6 +88,24 @@ def test_from_the_overview_to_the_output_of_a_hostile_job(browse, queue, written
     browse("walk", queue=queue, job=job, name=name)
 
 
+def test_no_line_of_long_output_is_left_out(browse, shared_work, queue):
+    lines = 24000
+    job = shared_work.submit(
+        queue, shared_work.definition(["sh", "-c", f"seq 1 {lines} | sed 's/^/line /'"])
+    )
+    assert shared_work.wait(job)["status"] == "SUCCEEDED"
+    stream = shared_work.job(job)["container"]["logStreamName"]
+
+    def stored():
+        page = shared_work.logs.get_log_events(
+            logGroupName="/aws/batch/job", logStreamName=stream, limit=1
+        )
+        return page["events"] and page["events"][-1]["message"] == f"line {lines}"
+
+    wait_for("all of its output", stored)
+    browse("long_log", stream=stream, lines=lines)
+
+
 def test_without_a_mouse(browse, written):
     browse("keyboard", name=written[1])
 
@@ -174,12 +192,29 @@ def test_every_page_is_for_everybody(browse, queue, many, written, shared_work):
 
 
 def test_a_key_sees_and_hears_of_what_its_policy_allows(
-    browse, new_key, shared_work, queue, written
+    browse, new_key, root_key, shared_work, queue, written
 ):
-    other = shared_work.queue(shared_work.environment(max_vcpus=4))
+    environment = shared_work.environment(max_vcpus=4)
+    other = shared_work.queue(environment)
     arns = {name: shared_work.jq(name)["jobQueueArn"] for name in (queue, other)}
     key = new_key("narrow", {"Effect": "Allow", "Action": "batch:*", "Resource": arns[queue]})
     definition = shared_work.definition(["true"])
+    talks = shared_work.definition(["echo", "unseen output"])
+    job = shared_work.submit(other, talks, jobName="unseen")
+    array = shared_work.submit(other, definition, jobName="folded", arrayProperties={"size": 2})
+    for one in (job, array):
+        assert shared_work.wait(one)["status"] == "SUCCEEDED"
+    container = shared_work.job(job)["container"]
+    instance = container["containerInstanceArn"].split("/")[-1]
+    stream = container["logStreamName"]
+    places = [
+        (f"/jobs?queue={other}", "unseen"),
+        (f"/job/{job}", "unseen"),
+        (f"/job/{array}", "folded"),
+        (f"/job/{array}:1", "folded"),
+        (f"/log?group=/aws/batch/job&stream={stream}", "unseen output"),
+        (f"/instance?environment={environment}&id={instance}", "What runs on it"),
+    ]
 
     def submit():
         for name in (other, queue):
@@ -189,10 +224,20 @@ def test_a_key_sees_and_hears_of_what_its_policy_allows(
         "rights",
         when_ready=submit,
         key={"id": key.id, "secret": key.secret},
+        root=root_key,
+        places=places,
         queue=queue,
+        name=written[1],
         own=arns[queue],
         other=arns[other],
     )
+
+
+def test_a_tab_does_nothing_as_the_key_of_another_tab(browse, new_key, root_key, batch, many):
+    """Its key may not stop all that match; the other tab's may."""
+    key = new_key("tabs", {"Effect": "Allow", "Action": "batch:*", "Resource": "*"})
+    browse("tabs", key={"id": key.id, "secret": key.secret}, other=root_key, queue=many)
+    assert batch.list_jobs(jobQueue=many, jobStatus="RUNNABLE", maxResults=1)["jobSummaryList"]
 
 
 def test_the_first_load_is_small_and_asks_nobody_else(console_url):
