@@ -56,3 +56,12 @@ export function need(requirements: { type: string; value: string }[] | undefined
   ];
   return parts.filter(Boolean).join(", ");
 }
+
+/** "512 KiB", "12.3 MiB" */
+export function bytes(n: number | undefined): string {
+  if (n === undefined) return "";
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; n >= 1024 && unit < units.length - 1; unit++) n /= 1024;
+  return `${unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[unit]}`;
+}

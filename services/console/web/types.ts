@@ -48,6 +48,27 @@ export interface Attempt {
     logStreamName?: string;
   };
 }
+/** What DescribeAttempts adds; a member is absent if nobody knows it. */
+export interface AttemptPhases {
+  attempt: number;
+  runnableAt?: number;
+  placedAt?: number;
+  pulledAt?: number;
+  createdAt?: number;
+  startedAt?: number;
+  stoppedAt?: number;
+  cpuSeconds?: number;
+  peakMemoryBytes?: number;
+}
+/** A job that waits for another one. */
+export interface Dependent {
+  jobId: string;
+  jobName: string;
+  jobQueue: string;
+  status: State;
+  dependsOn: string;
+  type?: string;
+}
 export interface Container extends ContainerSummary {
   image?: string;
   command?: string[];

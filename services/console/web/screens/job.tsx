@@ -14,72 +14,11 @@ import { At } from "../parts/time";
 import { cut, plain } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
 import { href, jobHref, queueHref, usePlace, withQuery } from "../router";
-import { Attempt, Job, JobSummary } from "../types";
+import { Job, JobSummary } from "../types";
 import { Children } from "./array";
 import { RunAgain, Stop } from "./job_actions";
-import { DependsOn, WhyItWaits } from "./job_wait";
-
-function logHref(job: Job, stream: string | undefined): string | undefined {
-  const config = job.container?.logConfiguration;
-  const group = config?.options?.["awslogs-group"] ?? "/aws/batch/job";
-  return stream ? href("/log", { group, stream, job: job.jobId }) : undefined;
-}
-
-/** The attempts that have ended, and the one that runs. */
-function attemptsOf(job: Job): (Attempt & { number: number; runs: boolean })[] {
-  const ended = (job.attempts ?? []).map((a, i) => ({ ...a, number: i + 1, runs: false }));
-  if (job.status !== "RUNNING" && job.status !== "STARTING") return ended;
-  const now: Attempt = {
-    ...(job.startedAt && job.status === "RUNNING" ? { startedAt: job.startedAt } : {}),
-    ...(job.container ? { container: job.container } : {}),
-  };
-  return [...ended, { ...now, number: ended.length + 1, runs: true }];
-}
-
-function Attempts({ job, now }: { job: Job; now: number }) {
-  const attempts = attemptsOf(job);
-  if (attempts.length === 0) return null;
-  return (
-    <section aria-label="Attempts">
-      <h2>Attempts</h2>
-      <Rows
-        main
-        label="Attempts"
-        rows={attempts}
-        id={(a) => String(a.number)}
-        href={(a) => logHref(job, a.container?.logStreamName) ?? jobHref(job.jobId)}
-        columns={[
-          { title: "Attempt", narrow: true, cell: (a) => a.number },
-          {
-            title: "Output",
-            narrow: true,
-            cell: (a) => {
-              const link = logHref(job, a.container?.logStreamName);
-              return link ? <a href={link}>output</a> : "";
-            },
-          },
-          { title: "Started", narrow: true, cell: (a) => <At at={a.startedAt} /> },
-          { title: "Ended", narrow: true, cell: (a) => (a.runs ? job.status : <At at={a.stoppedAt} />) },
-          {
-            title: "Ran",
-            narrow: true,
-            cell: (a) => (a.startedAt ? duration((a.stoppedAt ?? now) - a.startedAt) : ""),
-          },
-          { title: "Exit code", narrow: true, cell: (a) => a.container?.exitCode ?? "" },
-          {
-            title: "Instance",
-            narrow: true,
-            cell: (a) => nameOf(a.container?.containerInstanceArn ?? ""),
-          },
-          {
-            title: "Reason",
-            cell: (a) => cut([a.container?.reason, a.statusReason].filter(Boolean).join("; "), 400),
-          },
-        ]}
-      />
-    </section>
-  );
-}
+import { Attempts } from "./job_attempts";
+import { Dependencies, WhyItWaits } from "./job_wait";
 
 function Timeline({ job, now }: { job: Job; now: number }) {
   const steps: [string, number | undefined][] = [
@@ -262,7 +201,7 @@ export function JobScreen({ id }: { id: string }) {
       {isEnded && job.statusReason && <p class="notice">{plain(job.statusReason)}</p>}
       <Timeline job={job} now={now} />
       <WhyItWaits job={job} />
-      <DependsOn job={job} />
+      <Dependencies job={job} />
       <Children job={job} />
       {children && <ChildList job={job} state={children} />}
       <Attempts job={job} now={now} />
