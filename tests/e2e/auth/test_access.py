@@ -167,6 +167,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "StopJobs": [{"jobQueue": other["queue"], "action": "TERMINATE", "reason": "r"}],
         "DescribeStop": [{"jobQueue": other["queue"], "stopId": "1"}],
         "DescribeArray": [{"jobId": foreign["array"]}, {"jobId": "no-such"}],
+        "DescribeArrayTimes": [{"jobId": foreign["array"]}, {"jobId": "no-such"}],
         "CancelJob": [{"jobId": foreign["lasting"], "reason": "r"}],
         "TerminateJob": [
             {"jobId": foreign["lasting"], "reason": "r"},
