@@ -45,6 +45,7 @@ struct live_tab {
     change_reader reader;
     int64_t told_ms;
     unsigned told_readings;
+    bool first; /* it has heard nothing yet */
 };
 
 /* ---- the thread that reads ------------------------------------------------------------------- */
@@ -181,13 +182,22 @@ void live_free(live *l)
 
 /* ---- tabs ------------------------------------------------------------------------------------ */
 
-live_tab *live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues)
+/* With the lock: where a reader of events begins. */
+static uint64_t past_of(const live *l)
+{
+    uint64_t next = l->changes.next;
+    return next > CHANGE_EVENTS_PAST ? next - CHANGE_EVENTS_PAST : 0;
+}
+
+live_tab *live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues, unsigned events)
 {
     live_tab *tab = ob_calloc(1, sizeof *tab);
     tab->l = l;
     tab->reader.queues = ob_calloc(n_queues + 1, sizeof *queues);
     memcpy(tab->reader.queues, queues, n_queues * sizeof *queues);
     tab->reader.n_queues = n_queues;
+    tab->reader.events = events;
+    tab->first = true;
     (void)pthread_mutex_lock(&l->lock);
     bool taken = l->tabs < l->tabs_max && !l->ending;
     if (taken)
@@ -221,7 +231,9 @@ static live_word word_for(live_tab *tab, ob_buf *out)
         return LIVE_END;
     if (tab->told_readings != l->readings) {
         tab->told_readings = l->readings;
-        tab->reader.next = l->changes.next;
+        tab->reader.next =
+            tab->first && tab->reader.events ? past_of(l) : l->changes.next;
+        tab->first = false;
         return l->reading ? LIVE_UP : LIVE_DOWN;
     }
     return changes_tell(&l->changes, &tab->reader, out) ? LIVE_CHANGES : LIVE_NOTHING;

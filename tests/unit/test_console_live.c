@@ -44,7 +44,7 @@ static int end(void **state)
 static live_tab *join(void)
 {
     char queues[1][CHANGE_QUEUE_TEXT] = { QUEUE };
-    return live_join(l, queues, 1);
+    return live_join(l, queues, 1, 0);
 }
 
 /* Waits for this word; others before it are passed over. */

@@ -5,8 +5,10 @@ import { useEffect, useState } from "preact/hooks";
 import { forgetAnswers } from "./api";
 import { SCREENS, useKeys } from "./keys";
 import { usePlace } from "./router";
+import { Access } from "./screens/access";
 import { Definitions } from "./screens/definitions";
 import { Environments } from "./screens/environments";
+import { Events } from "./screens/events";
 import { InstanceScreen } from "./screens/instances";
 import { JobScreen } from "./screens/job";
 import { Jobs } from "./screens/jobs";
@@ -14,6 +16,7 @@ import { Logs } from "./screens/logs";
 import { Overview } from "./screens/overview";
 import { QueueScreen, Queues } from "./screens/queue";
 import { SignIn } from "./screens/sign_in";
+import { System } from "./screens/system";
 import { onSession, recall, session, signInWithLink, signOut } from "./session";
 import "./style.css";
 
@@ -39,6 +42,12 @@ function screenFor(path: string) {
       return <Environments />;
     case "definitions":
       return <Definitions />;
+    case "access":
+      return <Access />;
+    case "system":
+      return <System />;
+    case "events":
+      return <Events />;
     default:
       return (
         <>

@@ -1,21 +1,20 @@
 // One job: its state, why it waits, what it runs, its attempts and their output, all of it as JSON.
 
 import { useState } from "preact/hooks";
-import { read } from "../api";
 import { command } from "../cli";
 import { duration, nameOf, need } from "../format";
 import { jobsOf } from "../lists";
 import { useLive } from "../live";
 import { Copy } from "../parts/copy";
 import { Failure, Nothing } from "../parts/notice";
-import { Rows } from "../parts/rows";
 import { StateMark } from "../parts/state";
 import { At } from "../parts/time";
 import { cut, plain } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
-import { href, jobHref, queueHref, usePlace, withQuery } from "../router";
-import { Job, JobSummary } from "../types";
+import { href, jobHref, queueHref } from "../router";
+import { Job } from "../types";
 import { Children } from "./array";
+import { RunFailedAgain } from "./array_again";
 import { RunAgain, Stop } from "./job_actions";
 import { Attempts } from "./job_attempts";
 import { Dependencies, WhyItWaits } from "./job_wait";
@@ -96,46 +95,6 @@ function Pairs({ pairs }: { pairs: { name?: string; value?: string }[] }) {
   );
 }
 
-/** The first hundred children in one state. */
-function ChildList({ job, state }: { job: Job; state: string }) {
-  const { data, error, loading } = useRead(
-    `children ${job.jobId} ${state}`,
-    (signal) =>
-      read<{ jobSummaryList?: JobSummary[]; nextToken?: string }>(
-        "ListJobs",
-        { arrayJobId: job.jobId, jobStatus: state, maxResults: 100 },
-        signal,
-      ),
-    SLOW_MS,
-  );
-  const rows = data?.jobSummaryList ?? [];
-  return (
-    <section aria-label={`Children ${state}`}>
-      <h3>
-        <StateMark state={state} /> <a href={withQuery({ children: null })}>hide</a>
-      </h3>
-      <Failure text={error} />
-      {rows.length ? (
-        <Rows
-          label="Children"
-          rows={rows}
-          id={(j) => j.jobId}
-          href={(j) => jobHref(j.jobId)}
-          columns={[
-            { title: "Index", narrow: true, cell: (j) => <a href={jobHref(j.jobId)}>{j.arrayProperties?.index}</a> },
-            { title: "Started", narrow: true, cell: (j) => <At at={j.startedAt} /> },
-            { title: "Exit code", narrow: true, cell: (j) => j.container?.exitCode ?? "" },
-            { title: "Reason", cell: (j) => cut(j.container?.reason || j.statusReason, 200) },
-          ]}
-        />
-      ) : (
-        <Nothing loading={loading} text="None now." />
-      )}
-      {data?.nextToken && <p class="notice">The first 100 in order of their index.</p>}
-    </section>
-  );
-}
-
 function Raw({ job }: { job: Job }) {
   const [open, setOpen] = useState(false);
   return (
@@ -159,7 +118,6 @@ async function readJob(id: string, signal: AbortSignal): Promise<Job> {
 
 export function JobScreen({ id }: { id: string }) {
   const now = useNow();
-  const { query } = usePlace();
   const [ended, setEnded] = useState(false);
   const { data: job, error, loading, again } = useRead(
     `job ${id}`,
@@ -181,7 +139,6 @@ export function JobScreen({ id }: { id: string }) {
     );
   const isEnded = job.stoppedAt !== undefined;
   if (isEnded !== ended) setEnded(isEnded);
-  const children = query.get("children");
   return (
     <>
       <h1>
@@ -192,6 +149,7 @@ export function JobScreen({ id }: { id: string }) {
         {id !== parent && <a href={jobHref(parent)}>the array</a>}
         <Stop job={job} done={again} />
         <RunAgain job={job} />
+        <RunFailedAgain job={job} />
         <Copy
           label="copy as aws cli"
           text={command("batch", "describe-jobs", { jobs: [job.jobId] })}
@@ -203,7 +161,6 @@ export function JobScreen({ id }: { id: string }) {
       <WhyItWaits job={job} />
       <Dependencies job={job} />
       <Children job={job} />
-      {children && <ChildList job={job} state={children} />}
       <Attempts job={job} now={now} />
       <h2>What it runs</h2>
       <Facts job={job} />

@@ -15,6 +15,7 @@ import { cut, plain } from "../plain";
 import { SLOW_MS, useNow, useRead } from "../read";
 import { href, jobHref, queueHref } from "../router";
 import { Counted, Job, Policy, Queue, Snapshot, STATES } from "../types";
+import { QueueUse } from "./usage";
 
 export function Queues() {
   const { data, error, loading } = useRead("queues", allQueues, SLOW_MS);
@@ -222,6 +223,7 @@ export function QueueScreen({ name }: { name: string }) {
       ) : (
         <Nothing loading={false} text="No job waits." />
       )}
+      <QueueUse name={queue.jobQueueName} />
       <Shares whole={data} />
       <Limits queue={queue} />
     </>
