@@ -141,9 +141,9 @@ static bool is_line(const char *text)
 /* A page may see the keys and ask what they may do, if its key may; it makes and changes none, so
  * that nobody who takes a page over can leave a key behind. */
 #define SESSION_POLICY                                                                             \
-    "{\"Version\":\"2012-10-17\",\"Statement\":["                                                    \
-    "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"},"                                    \
-    "{\"Effect\":\"Deny\",\"Action\":[\"openbatch:CreateKey\",\"openbatch:RevokeKey\","              \
+    "{\"Version\":\"2012-10-17\",\"Statement\":["                                                  \
+    "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"},"                                  \
+    "{\"Effect\":\"Deny\",\"Action\":[\"openbatch:CreateKey\",\"openbatch:RevokeKey\","            \
     "\"openbatch:PutKeyPolicy\"],\"Resource\":\"*\"}]}"
 
 int api_client_create_session(api_client *c,
@@ -154,8 +154,8 @@ int api_client_create_session(api_client *c,
                               ob_error *err)
 {
     api_answer answer;
-    json_auto_t *members = json_pack("{s:I, s:b, s:s}", "durationSeconds", (json_int_t)seconds,
-                                     "manageKeys", true, "policy", SESSION_POLICY);
+    json_auto_t *members = json_pack("{s:I, s:b, s:o}", "durationSeconds", (json_int_t)seconds,
+                                     "manageKeys", true, "policy", ob_json_text(SESSION_POLICY));
     ob_cleanup(ob_freep) char *body = json_dumps(members, JSON_COMPACT);
     api_client_call(c, &allow_list_create_session, signer, body, NULL, client, &answer);
     if (answer.status != 200) {

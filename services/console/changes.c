@@ -29,8 +29,8 @@ unsigned change_kind(const char *name)
 {
     if (strcmp(name, blocked_name) == 0)
         return CHANGE_KIND_BLOCKED;
-    int state = ob_job_state_parse(name);
-    return state < 0 ? 0 : CHANGE_KIND(state);
+    int found = ob_job_state_parse(name);
+    return found < 0 ? 0 : CHANGE_KIND(found);
 }
 
 static unsigned kind_of(const job_change *one)

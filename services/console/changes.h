@@ -11,7 +11,7 @@
 
 #define CHANGES_KEPT 8192
 #define CHANGE_QUEUE_TEXT 256
-#define CHANGE_JOB_TEXT 56  /* <uuid> or <uuid>:<index> */
+#define CHANGE_JOB_TEXT 56 /* <uuid> or <uuid>:<index> */
 #define CHANGE_REASON_TEXT 256
 #define CHANGE_JOBS_MAX 100    /* a message names at most so many jobs */
 #define CHANGE_EVENTS_MAX 100  /* and tells so many events whole */

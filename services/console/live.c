@@ -231,8 +231,7 @@ static live_word word_for(live_tab *tab, ob_buf *out)
         return LIVE_END;
     if (tab->told_readings != l->readings) {
         tab->told_readings = l->readings;
-        tab->reader.next =
-            tab->first && tab->reader.events ? past_of(l) : l->changes.next;
+        tab->reader.next = tab->first && tab->reader.events ? past_of(l) : l->changes.next;
         tab->first = false;
         return l->reading ? LIVE_UP : LIVE_DOWN;
     }

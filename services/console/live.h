@@ -14,10 +14,10 @@ int live_start(const ob_config_common *config, size_t tabs_max, live **ret, ob_e
 void live_end(live *l);
 void live_free(live *l);
 
-/* A tab that may hear of these queues (ARNs). events: the kinds that it is told whole, with the last
- * ones from before, as far as they were read; 0: none. NULL: there are too many tabs. Any thread. */
-live_tab *
-live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues, unsigned events);
+/* A tab that may hear of these queues (ARNs). events: the kinds that it is told whole, with the
+ * last ones from before, as far as they were read; 0: none. NULL: there are too many tabs. Any
+ * thread. */
+live_tab *live_join(live *l, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues, unsigned events);
 void live_leave(live_tab *tab);
 
 typedef enum live_word {

@@ -1,6 +1,6 @@
-/* CheckAccess (OpenBatch's own: docs/access.md): may a key do this? The question is a request of that
- * key, which gets as far as the check of every request (authorize.c) and no further: nothing is
- * decided here. Thread: an HTTP worker. */
+/* CheckAccess (OpenBatch's own: docs/access.md): may a key do this? The question is a request of
+ * that key, which gets as far as the check of every request (authorize.c) and no further: nothing
+ * is decided here. Thread: an HTTP worker. */
 #include "authorize.h"
 #include "key_operations.h"
 
@@ -27,8 +27,7 @@ static int read_request(const api_request *req, json_t **ret, api_reply *rep)
 {
     ob_error err = { 0 };
     const char *text = ob_json_str(req->body, "request", "{}");
-    if (ob_json_parse_as(text, strlen(text), OB_JSON_BRIEF, ret, &err) < 0 ||
-        !json_is_object(*ret))
+    if (ob_json_parse_as(text, strlen(text), OB_JSON_BRIEF, ret, &err) < 0 || !json_is_object(*ret))
         return api_client_error(rep, "request is not a JSON object: %s", err.text);
     return 0;
 }
@@ -62,11 +61,8 @@ static bool is_by_entry(const api_operation *op)
 }
 
 /* The question as a request of the key, as dispatch.c makes one. */
-static int ask(api_request *req,
-               const api_operation *op,
-               const api_key *key,
-               json_t *body,
-               api_reply *said)
+static int
+ask(api_request *req, const api_operation *op, const api_key *key, json_t *body, api_reply *said)
 {
     api_request question = *req;
     question.op = op;
@@ -83,8 +79,8 @@ static int ask(api_request *req,
     return r;
 }
 
-static int answer(
-    api_request *req, const api_operation *op, const api_key *key, json_t *body, api_reply *rep)
+static int
+answer(api_request *req, const api_operation *op, const api_key *key, json_t *body, api_reply *rep)
 {
     api_reply *said = ob_calloc(1, sizeof *said); /* long: not on the stack */
     int r = ask(req, op, key, body, said);

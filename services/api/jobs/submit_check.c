@@ -116,8 +116,9 @@ static int check_part(const api_request *req, const json_t *container, api_reply
                                     OB_ARRAY_PART " is not valid: indexes that rise and the size "
                                                   "of their array are needed, as in 3,7,11-18/40.");
         if (n != size)
-            return api_client_error(rep, OB_ARRAY_PART " names %d indexes, but there are %lld jobs.",
-                                    n, (long long)size);
+            return api_client_error(rep,
+                                    OB_ARRAY_PART " names %d indexes, but there are %lld jobs.", n,
+                                    (long long)size);
     }
     return 0;
 }

@@ -63,22 +63,20 @@ static int show_database(api_request *req, json_t *to, ob_error *err)
     if (r == 0)
         (void)json_object_set_new(
             to, "database",
-            json_pack("{s:s, s:I, s:I, s:I, s:I}", "version",
-                      ob_col(row, 0, SYSTEM_DATABASE_COL_VERSION), "bytes",
-                      (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_BYTES, 0), "schemaVersion",
-                      (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_SCHEMA_VERSION, 0),
-                      "connections",
-                      (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_CONNECTIONS, 0),
-                      "startedAt",
-                      (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_STARTED_AT_MS, 0)));
+            json_pack(
+                "{s:s, s:I, s:I, s:I, s:I}", "version", ob_col(row, 0, SYSTEM_DATABASE_COL_VERSION),
+                "bytes", (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_BYTES, 0),
+                "schemaVersion",
+                (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_SCHEMA_VERSION, 0),
+                "connections", (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_CONNECTIONS, 0),
+                "startedAt", (json_int_t)ob_col_int(row, 0, SYSTEM_DATABASE_COL_STARTED_AT_MS, 0)));
     return r;
 }
 
 static int show_services(const api_request *req, json_t *to, api_reply *rep)
 {
     ob_buf page = { 0 };
-    bool fits =
-        metrics_gather_in_turn(req->ctx->config->common.run_dir, OB_PAGE_METRICS, &page);
+    bool fits = metrics_gather_in_turn(req->ctx->config->common.run_dir, OB_PAGE_METRICS, &page);
     if (fits)
         (void)json_object_set_new(to, "metrics", metrics_samples(page.at ? page.at : "", shown));
     ob_buf_done(&page);
@@ -90,10 +88,9 @@ static int show_services(const api_request *req, json_t *to, api_reply *rep)
 int op_describe_system(api_request *req, api_reply *rep)
 {
     const api_config *config = req->ctx->config;
-    json_auto_t *all =
-        json_pack("{s:I, s:{s:I, s:I}}", "now", (json_int_t)ob_wall_ms(), "retention", "jobSeconds",
-                  (json_int_t)config->job_retention_s, "logSeconds",
-                  (json_int_t)config->log_retention_s);
+    json_auto_t *all = json_pack("{s:I, s:{s:I, s:I}}", "now", (json_int_t)ob_wall_ms(),
+                                 "retention", "jobSeconds", (json_int_t)config->job_retention_s,
+                                 "logSeconds", (json_int_t)config->log_retention_s);
     int r = req_db(req, &rep->err);
     if (r == 0)
         r = show_leaders(req, all, &rep->err);

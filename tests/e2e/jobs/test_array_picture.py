@@ -148,10 +148,11 @@ def test_bars_of_run_times_count_each_child_once(stack, shared_work, queue):
 def test_a_part_of_an_array_has_the_indexes_of_the_whole(stack, shared_work, queue):
     """Failed children can run again as what they were, also a single one."""
     w = shared_work
-    says = w.definition(["sh", "-c", "echo $AWS_BATCH_JOB_ARRAY_INDEX of $AWS_BATCH_JOB_ARRAY_SIZE"])
+    index, size = "$AWS_BATCH_JOB_ARRAY_INDEX", "$AWS_BATCH_JOB_ARRAY_SIZE"
+    says = w.definition(["sh", "-c", f"echo {index} of {size}"])
 
-    def submit(part, size=None):
-        array = {"arrayProperties": {"size": size}} if size else {}
+    def submit(part, children=None):
+        array = {"arrayProperties": {"size": children}} if children else {}
         variable = {"name": "OPENBATCH_ARRAY_PART", "value": part}
         return w.submit(queue, says, containerOverrides={"environment": [variable]}, **array)
 
@@ -160,6 +161,12 @@ def test_a_part_of_an_array_has_the_indexes_of_the_whole(stack, shared_work, que
     for place, index in enumerate((2, 7, 8)):
         assert w.log(w.job(f"{three}:{place}")) == [f"{index} of 10"]
     assert w.log(w.wait(one, "SUCCEEDED")) == ["5 of 10"]
-    for part, size in (("2,7-8/10", 4), ("2,7-8/10", None), ("7,2/10", 2), ("1-2/2", 2), ("", 2)):
+    for part, children in (
+        ("2,7-8/10", 4),
+        ("2,7-8/10", None),
+        ("7,2/10", 2),
+        ("1-2/2", 2),
+        ("", 2),
+    ):
         with pytest.raises(ClientError, match="OPENBATCH_ARRAY_PART"):
-            submit(part, size)
+            submit(part, children)
