@@ -21,6 +21,11 @@ export function duration(ms: number): string {
   return `${Math.floor(h / 24)} d ${h % 24} h`;
 }
 
+/** As duration, with milliseconds below a second. */
+export function fineDuration(ms: number): string {
+  return ms >= 0 && ms < 1000 ? `${Math.round(ms)} ms` : duration(ms);
+}
+
 function two(n: number): string {
   return String(n).padStart(2, "0");
 }

@@ -99,7 +99,7 @@ def test_many_jobs_come_in_pages(browse, many):
 def test_a_job_is_stopped_and_run_again(browse, shared_work, queue):
     job = shared_work.submit(queue, shared_work.definition(HOLD), jobName="held")
     after = shared_work.definition(["true"])
-    shared_work.submit(queue, after, jobName="after it", dependsOn=[{"jobId": job}])
+    shared_work.submit(queue, after, jobName="after-it", dependsOn=[{"jobId": job}])
     wait_for("it runs", lambda: shared_work.job(job)["status"] == "RUNNING")
     made = browse("actions", job=job)["made"]
     assert shared_work.job(job)["statusReason"] == "stopped by a test"

@@ -1,6 +1,6 @@
 // How many children ran how long, as bars: succeeded ones below, failed ones on top of them.
 
-import { count, duration } from "../format";
+import { count, fineDuration } from "../format";
 import { ArrayTimes } from "../types";
 
 export function Histogram({ times }: { times: ArrayTimes }) {
@@ -13,17 +13,17 @@ export function Histogram({ times }: { times: ArrayTimes }) {
   const places = Math.round((last.to - first.from) / width);
   const byPlace = new Map(bars.map((b) => [Math.round((b.from - first.from) / width), b]));
   const facts =
-    `shortest ${duration(times.least ?? 0)}, median ${duration(times.median ?? 0)}, ` +
-    `longest ${duration(times.most ?? 0)}`;
+    `shortest ${fineDuration(times.least ?? 0)}, median ${fineDuration(times.median ?? 0)}, ` +
+    `longest ${fineDuration(times.most ?? 0)}`;
   const share = (n: number) => `${(100 * n) / most}%`;
   return (
     <figure>
-      <div class="bars" role="img" aria-label={`Run times of the children that have ended: ${facts}`}>
+      <div class="bars" role="img" aria-label={`Run times: ${facts}`}>
         {Array.from({ length: places }, (_, i) => {
           const bar = byPlace.get(i);
           if (!bar) return <span />;
           const { from, to, succeeded, failed } = bar;
-          const said = `${duration(from)} to ${duration(to)}: ${count(succeeded)} succeeded, ${count(failed)} failed`;
+          const said = `${fineDuration(from)} to ${fineDuration(to)}: ${count(succeeded)} succeeded, ${count(failed)} failed`;
           return (
             <span title={said}>
               <i class="bar-failed" style={{ height: share(failed) }} />
@@ -33,7 +33,7 @@ export function Histogram({ times }: { times: ArrayTimes }) {
         })}
       </div>
       <figcaption>
-        {facts}; at most {count(most)} in a bar of {duration(width)}.{" "}
+        {facts}; at most {count(most)} in a bar of {fineDuration(width)}.{" "}
         <span class="state-succeeded">■ succeeded</span> <span class="state-failed">☒ failed</span>
       </figcaption>
     </figure>

@@ -4,7 +4,7 @@
 
 import { useEffect } from "preact/hooks";
 import { readIfAllowed } from "../api";
-import { bytes, duration, nameOf } from "../format";
+import { bytes, duration, fineDuration, nameOf } from "../format";
 import { Failure } from "../parts/notice";
 import { Rows } from "../parts/rows";
 import { At } from "../parts/time";
@@ -64,7 +64,7 @@ function Bar({ phases }: { phases: Phase[] }) {
       {phases.map((p) => (
         <span
           style={{ flexGrow: String(Math.max(1, p.to - p.from)), background: `var(${p.colour})` }}
-          title={`${p.name}: ${duration(p.to - p.from)}`}
+          title={`${p.name}: ${fineDuration(p.to - p.from)}`}
         >
           {p.letter}
         </span>
@@ -86,7 +86,7 @@ function Phases({ attempt, now }: { attempt: AttemptPhases; now: number }) {
             <span aria-hidden="true" class="phase" style={{ color: `var(${p.colour})` }}>
               {p.letter}
             </span>{" "}
-            {p.name} {p.open ? "for" : ""} {duration(p.to - p.from)}
+            {p.name} {p.open && "for "}{fineDuration(p.to - p.from)}
           </li>
         ))}
       </ol>
@@ -147,7 +147,7 @@ function AttemptTable({ job, rows, now }: { job: Job; rows: Row[]; now: number }
         {
           title: "Processor time",
           narrow: true,
-          cell: (a) => (a.more?.cpuSeconds === undefined ? "" : duration(a.more.cpuSeconds * 1000)),
+          cell: (a) => (a.more?.cpuSeconds === undefined ? "" : fineDuration(a.more.cpuSeconds * 1000)),
         },
         { title: "Peak memory", narrow: true, cell: (a) => bytes(a.more?.peakMemoryBytes) },
         { title: "Exit code", narrow: true, cell: (a) => a.container?.exitCode ?? "" },

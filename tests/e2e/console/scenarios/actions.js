@@ -3,7 +3,7 @@ module.exports = async (page, args, { assert, signIn }) => {
   await signIn(page, args, `/job/${args.job}`);
   const phases = page.getByRole("list", { name: "Phases of each attempt" });
   await phases.getByText(/running for \d/).waitFor();
-  await page.getByRole("region", { name: "Dependents" }).first().getByText("after it").waitFor();
+  await page.getByRole("region", { name: "Dependents" }).first().getByText("after-it").waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByLabel("Reason").fill("stopped by a test");
   await page.getByRole("button", { name: "Stop it" }).click();

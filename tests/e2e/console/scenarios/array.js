@@ -37,7 +37,7 @@ module.exports = async (page, args, { assert, signIn, until }) => {
   assert.ok((await rows.first().innerText()).includes("7"), "with their exit codes");
   await page.getByRole("link", { name: "hide" }).click();
   await until("no list", async () => (await rows.count()) === 0);
-  await page.getByRole("img", { name: "Run times of the children that have ended: shortest" }).waitFor();
+  await page.getByRole("img", { name: "Run times: shortest" }).waitFor();
 
   await page.getByRole("button", { name: "Run failed children again" }).click();
   await page.getByText("one new array of 10 children").waitFor();

@@ -9,8 +9,8 @@ module.exports = async (page, args, { assert, signIn, until }) => {
   await page.getByRole("link", { name: "6 hours" }).click();
   await until("the range", async () => page.url().includes("range=6h"));
   await page.reload();
-  await page.locator('a[aria-current="true"]').getByText("6 hours").waitFor();
+  await page.locator('a[aria-current="true"]', { hasText: "6 hours" }).waitFor();
   await page.goto(`${args.url}/environments?name=${args.environment}`);
   await page.getByRole("img", { name: "Over time: vCPUs used" }).waitFor();
-  await page.getByRole("button", { name: /^provisioned: [1-9]/ }).waitFor();
+  await page.getByRole("button", { name: /^provisioned: / }).waitFor();
 };

@@ -17,7 +17,7 @@ module.exports = async (page, args, { assert, signIn, until }) => {
   const phases = page.getByRole("list", { name: "Phases of each attempt" });
   for (const phase of ["waiting for its place", "running"]) await phases.getByText(phase).waitFor();
   const attempt = page.getByRole("region", { name: "Attempts" }).locator("tbody tr").first();
-  assert.match(await attempt.innerText(), /\d s\t[\d.]+ [KM]iB\t0\t/, "processor time, memory, exit code");
+  assert.match(await attempt.innerText(), /\d m?s\t[\d.]+ [KM]iB\t0\t/, "processor time, memory, exit code");
 
   await page.getByRole("link", { name: "output" }).click();
   const log = page.getByRole("log");
