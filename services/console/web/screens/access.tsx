@@ -55,7 +55,7 @@ function Mine() {
       <h2>This session</h2>
       <p>
         A session of the key <code>{who.accessKeyId}</code> in region {who.region}; it ends at{" "}
-        <At at={who.expiresAt} />. It may do what its key may, but make and change no keys.
+        <At at={who.expiresAt} />. It may do what its key may do, except make, change and revoke keys.
       </p>
       <p>
         The api stores no sessions, so there is no list of them. A session ends by itself; to end all

@@ -8,31 +8,36 @@ import { count } from "../format";
 import { useOnce } from "../once";
 import { Dialog } from "../parts/dialog";
 import { Failure } from "../parts/notice";
+import { plain } from "../plain";
 import { useRead } from "../read";
 import { go, jobHref } from "../router";
 import { ArrayPicture, Job } from "../types";
 import { againRequest } from "./job_actions";
 
 const FAILED = "FKOLHEXD"; // the letters of DescribeArray
-const PART_MAX = 8000; // characters; a whole submission has at most 30 KiB
+const PART_MAX = 20000; // characters; a whole submission has at most 30 KiB
 
 function failedOf(picture: ArrayPicture): number[] {
   return [...(picture.states ?? "")].flatMap((letter, i) => (FAILED.includes(letter) ? [i] : []));
 }
 
-/** The submission with these children only. */
-export function partRequest(job: Job, children: number[]): Record<string, unknown> {
+/** The submission with these children only, and which part of the whole array that is. */
+function partRequest(job: Job, children: number[]): { request: Record<string, unknown>; part: string } {
   const request = againRequest(job);
   const overrides = request.containerOverrides as { environment?: { name?: string; value?: string }[] };
   const environment = overrides.environment ?? [];
   const own = environment.find((pair) => pair.name === ARRAY_PART)?.value;
-  const value = partOf(children, job.arrayProperties?.size ?? 0, own);
+  const part = partOf(children, job.arrayProperties?.size ?? 0, own);
   const others = environment.filter((pair) => pair.name !== ARRAY_PART);
   delete request.arrayProperties;
+  const environmentNow = [...others, { name: ARRAY_PART, value: part }];
   return {
-    ...request,
-    ...(children.length > 1 ? { arrayProperties: { size: children.length } } : {}),
-    containerOverrides: { ...overrides, environment: [...others, { name: ARRAY_PART, value }] },
+    part,
+    request: {
+      ...request,
+      ...(children.length > 1 ? { arrayProperties: { size: children.length } } : {}),
+      containerOverrides: { ...overrides, environment: environmentNow },
+    },
   };
 }
 
@@ -44,8 +49,7 @@ function Question({ job, close }: { job: Job; close: () => void }) {
     0,
   );
   const children = data ? failedOf(data) : [];
-  const request = partRequest(job, children);
-  const part = partOf(children, job.arrayProperties?.size ?? 0, undefined);
+  const { request, part } = partRequest(job, children);
   const tooMany = part.length > PART_MAX;
   const act = async () => {
     if (children.length === 0 || tooMany) throw new Error("There is nothing that can be submitted.");
@@ -65,18 +69,18 @@ function Question({ job, close }: { job: Job; close: () => void }) {
             {children.length === 1
               ? "This submits one single job, for the child that has failed:"
               : `This submits one new array of ${count(children.length)} children, for those that have failed:`}{" "}
-            <b>{part}</b> (indexes / size of the array).
+            <b>{part}</b> (their indexes / the size of the whole array).
           </p>
           <p>
             Each gets the <code>AWS_BATCH_JOB_ARRAY_INDEX</code> and{" "}
-            <code>AWS_BATCH_JOB_ARRAY_SIZE</code> that it had here, by the variable{" "}
+            <code>AWS_BATCH_JOB_ARRAY_SIZE</code> that it had, by the variable{" "}
             <code>{ARRAY_PART}</code>. Its job id and its place in the new array are new. Queue,
             definition, overrides, attempts, timeout and tags are the same; what the array depended
             on is left out. This array stays as it is.
           </p>
           <details>
             <summary>The request</summary>
-            <pre tabIndex={0}>{JSON.stringify(request, null, 2)}</pre>
+            <pre tabIndex={0}>{JSON.stringify(request, null, 2).split("\n").map(plain).join("\n")}</pre>
           </details>
         </>
       )}
