@@ -16,20 +16,22 @@
 #include "keys_sql.h"
 #include "logs/log_operations.h"
 #include "logs_sql.h"
+#include "metrics/system_operations.h"
 #include "once_sql.h"
 #include "policies_sql.h"
 #include "queues/policy_operations.h"
 #include "queues/queue_operations.h"
 #include "queues_sql.h"
 #include "scopes_sql.h"
+#include "system_sql.h"
 #include "tags/tag_operations.h"
 #include "tags_sql.h"
 #include "unsupported.h"
 
 static const api_operation *const tables[] = {
-    environment_operations, queue_operations,       policy_operations, tag_operations,
-    definition_operations,  job_operations,         log_operations,    key_operations,
-    session_operations,     unsupported_operations,
+    environment_operations, queue_operations,  policy_operations,      tag_operations,
+    definition_operations,  job_operations,    log_operations,         key_operations,
+    session_operations,     system_operations, unsupported_operations,
 };
 
 const api_operation *api_operation_next(const api_operation *op)
@@ -70,7 +72,7 @@ const api_operation *api_operation_find(api_protocol protocol, const char *metho
 }
 
 const ob_db_stmt *const api_stmt_tables[] = {
-    access_stmts, definitions_stmts, environments_stmts, job_list_stmts, jobs_stmts,   keys_stmts,
-    logs_stmts,   once_stmts,        policies_stmts,     queues_stmts,   scopes_stmts, tags_stmts,
-    NULL,
+    access_stmts, definitions_stmts, environments_stmts, job_list_stmts, jobs_stmts,
+    keys_stmts,   logs_stmts,        once_stmts,         policies_stmts, queues_stmts,
+    scopes_stmts, system_stmts,      tags_stmts,         NULL,
 };

@@ -162,6 +162,14 @@ static bool is_line(const char *text)
     return *text && !strpbrk(text, "\r\n");
 }
 
+/* A page may see the keys and ask what they may do, if its key may; it makes and changes none, so
+ * that nobody who takes a page over can leave a key behind. */
+#define SESSION_POLICY                                                                             \
+    "{\"Version\":\"2012-10-17\",\"Statement\":["                                                  \
+    "{\"Effect\":\"Allow\",\"Action\":\"*\",\"Resource\":\"*\"},"                                  \
+    "{\"Effect\":\"Deny\",\"Action\":[\"openbatch:CreateKey\",\"openbatch:RevokeKey\","            \
+    "\"openbatch:PutKeyPolicy\"],\"Resource\":\"*\"}]}"
+
 int api_client_create_session(api_client *c,
                               const api_signer *signer,
                               int64_t seconds,
@@ -170,7 +178,9 @@ int api_client_create_session(api_client *c,
                               ob_error *err)
 {
     api_answer answer;
-    ob_cleanup(ob_freep) char *body = ob_strf("{\"durationSeconds\":%lld}", (long long)seconds);
+    json_auto_t *members = json_pack("{s:I, s:b, s:o}", "durationSeconds", (json_int_t)seconds,
+                                     "manageKeys", true, "policy", ob_json_text(SESSION_POLICY));
+    ob_cleanup(ob_freep) char *body = json_dumps(members, JSON_COMPACT);
     api_client_call(c, &allow_list_create_session, signer, body, NULL, client, &answer);
     if (answer.status != 200) {
         int r = refusal(&answer, err);

@@ -1,14 +1,14 @@
 /* A ring of changes. A reader that falls behind by more than the ring is told so ("missed"), and
- * then reads its page again. Reads only what it needs of a message: names, which come from jobs,
- * are not passed on. */
+ * then reads its page again. Reads only what it needs of a message: of what may come from a job
+ * only the reason is passed on, as JSON text, and only to readers of events. */
 #include "changes.h"
 
 #include <string.h>
+#include <time.h>
 
-#include "ob/job.h"
 #include "ob/json.h"
 #include "ob/message.h"
-#include "ob/rows.h"
+#include "ob/text.h"
 
 static bool copy_token(char *dst, size_t size, const char *text, const char *more)
 {
@@ -23,21 +23,46 @@ static bool copy_token(char *dst, size_t size, const char *text, const char *mor
     return true;
 }
 
+static const char blocked_name[] = "BLOCKED";
+
+unsigned change_kind(const char *name)
+{
+    if (strcmp(name, blocked_name) == 0)
+        return CHANGE_KIND_BLOCKED;
+    int found = ob_job_state_parse(name);
+    return found < 0 ? 0 : CHANGE_KIND(found);
+}
+
+static unsigned kind_of(const job_change *one)
+{
+    return one->blocked ? CHANGE_KIND_BLOCKED : CHANGE_KIND(one->state);
+}
+
+/* "2026-01-31T12:00:00Z" */
+static int64_t read_time(const char *text)
+{
+    struct tm tm = { 0 };
+    const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
+    return rest ? (int64_t)timegm(&tm) : 0;
+}
+
 bool change_read(const char *data, size_t len, job_change *ret)
 {
     json_auto_t *event = ob_json_read(data, len);
     const json_t *detail = json_object_get(event, "detail");
     const char *kind = ob_json_str(event, "detail-type", "");
     const char *queue = ob_json_str(detail, "jobQueue", "");
-    *ret = (job_change){ .state = OB_JOB_RUNNABLE };
+    *ret = (job_change){ .state = OB_JOB_RUNNABLE,
+                         .at_s = read_time(ob_json_str(event, "time", "")),
+                         .blocked = strcmp(kind, "Batch Job Queue Blocked") == 0 };
+    (void)ob_text_into(ret->reason, sizeof ret->reason, ob_json_str(detail, "statusReason", ""));
     if (!copy_token(ret->queue, sizeof ret->queue, queue, "/"))
         return false;
-    if (strcmp(kind, "Batch Job Queue Blocked") == 0)
-        return true;
     int found = ob_job_state_parse(ob_json_str(detail, "status", ""));
-    if (strcmp(kind, "Batch Job State Change") != 0 || found < 0)
+    if (!ret->blocked && (strcmp(kind, "Batch Job State Change") != 0 || found < 0))
         return false;
-    ret->state = (uint8_t)found;
+    if (!ret->blocked)
+        ret->state = (uint8_t)found;
     return copy_token(ret->job, sizeof ret->job, ob_json_str(detail, "jobId", ""), "");
 }
 
@@ -99,7 +124,7 @@ static void tell_jobs(ob_buf *out, const changes *c, const change_reader *reader
     ob_buf_str(out, ",\"jobs\":[");
     for (uint64_t at = c->next; at > from && !more; at--) {
         const job_change *one = &c->last[(at - 1) % CHANGES_KEPT];
-        if (!one->job[0] || queue_of(reader, one) == reader->n_queues)
+        if (one->blocked || queue_of(reader, one) == reader->n_queues)
             continue;
         more = told == CHANGE_JOBS_MAX;
         if (more)
@@ -109,6 +134,36 @@ static void tell_jobs(ob_buf *out, const changes *c, const change_reader *reader
         told++;
     }
     ob_buf_addf(out, "],\"more\":%s", more ? "true" : "false");
+}
+
+static void tell_event(ob_buf *out, const job_change *one, uint64_t number)
+{
+    ob_buf_addf(out, "[%llu,%lld,", (unsigned long long)number, (long long)one->at_s * 1000);
+    ob_buf_json(out, one->queue);
+    ob_buf_addf(out, ",\"%s\",\"%s\",", one->job,
+                one->blocked ? blocked_name : ob_job_state_name((ob_job_state)one->state));
+    ob_buf_json(out, one->reason);
+    ob_buf_str(out, "]");
+}
+
+/* The latest ones of the reader's kinds, latest first; how many others there were. Filtered before
+ * they are cut. */
+static void tell_events(ob_buf *out, const changes *c, const change_reader *reader, uint64_t from)
+{
+    int told = 0, cut = 0;
+    ob_buf_str(out, ",\"events\":[");
+    for (uint64_t at = c->next; at > from; at--) {
+        const job_change *one = &c->last[(at - 1) % CHANGES_KEPT];
+        if (!(reader->events & kind_of(one)) || queue_of(reader, one) == reader->n_queues)
+            continue;
+        if (told == CHANGE_EVENTS_MAX) {
+            cut++;
+            continue;
+        }
+        ob_buf_str(out, told++ ? "," : "");
+        tell_event(out, one, at - 1);
+    }
+    ob_buf_addf(out, "],\"cut\":%d", cut);
 }
 
 bool changes_tell(const changes *c, change_reader *reader, ob_buf *out)
@@ -122,15 +177,17 @@ bool changes_tell(const changes *c, change_reader *reader, ob_buf *out)
         if (i == reader->n_queues)
             continue;
         any = tallies[i].any = true;
-        if (one->job[0])
-            tallies[i].states[one->state]++;
-        else
+        if (one->blocked)
             tallies[i].blocked = true;
+        else
+            tallies[i].states[one->state]++;
     }
     if (any) {
         ob_buf_str(out, "{");
         tell_queues(out, reader, tallies);
         tell_jobs(out, c, reader, from);
+        if (reader->events)
+            tell_events(out, c, reader, from);
         ob_buf_addf(out, ",\"missed\":%s}", missed ? "true" : "false");
     }
     free(tallies);

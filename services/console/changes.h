@@ -7,17 +7,31 @@
 #include <stdint.h>
 
 #include "ob/buf.h"
+#include "ob/job.h"
 
 #define CHANGES_KEPT 8192
 #define CHANGE_QUEUE_TEXT 256
-#define CHANGE_JOB_TEXT 56  /* <uuid> or <uuid>:<index> */
-#define CHANGE_JOBS_MAX 100 /* a message names at most so many jobs */
+#define CHANGE_JOB_TEXT 56 /* <uuid> or <uuid>:<index> */
+#define CHANGE_REASON_TEXT 256
+#define CHANGE_JOBS_MAX 100    /* a message names at most so many jobs */
+#define CHANGE_EVENTS_MAX 100  /* and tells so many events whole */
+#define CHANGE_EVENTS_PAST 500 /* changes from before that a new reader of events looks at */
 
 typedef struct job_change {
     char queue[CHANGE_QUEUE_TEXT]; /* its ARN */
-    char job[CHANGE_JOB_TEXT];     /* empty: the front of the queue is blocked */
-    uint8_t state;                 /* ob_job_state */
+    char job[CHANGE_JOB_TEXT];
+    char reason[CHANGE_REASON_TEXT]; /* may come from the job; any bytes but NUL */
+    int64_t at_s;                    /* 0: not known */
+    uint8_t state;                   /* ob_job_state */
+    bool blocked;                    /* the job is at the front of the queue, which is blocked */
 } job_change;
+
+/* Kinds of changes: the bit of a state, and this one. */
+#define CHANGE_KIND(state) (1U << (state))
+#define CHANGE_KIND_BLOCKED CHANGE_KIND(OB_JOB_STATE_COUNT)
+#define CHANGE_KINDS_ALL (2 * CHANGE_KIND_BLOCKED - 1)
+/* "FAILED", "BLOCKED"; 0: there is no such kind. */
+unsigned change_kind(const char *name);
 
 /* Reads a message. False: it is none of a job or a queue, or its members are not ours. */
 bool change_read(const char *data, size_t len, job_change *ret);
@@ -32,6 +46,7 @@ void changes_add(changes *c, const job_change *one);
 typedef struct change_reader {
     char (*queues)[CHANGE_QUEUE_TEXT];
     size_t n_queues;
+    unsigned events; /* the kinds that are told whole; 0: none */
     uint64_t next;
 } change_reader;
 

@@ -46,6 +46,7 @@ struct live_tab {
     bool may_hear; /* it is known of which queues */
     int64_t told_ms;
     unsigned told_readings; /* another number than the readings: the next word is UP or DOWN */
+    bool has_heard;         /* it was told LIVE_UP once */
 };
 
 /* ---- the thread that reads ------------------------------------------------------------------- */
@@ -182,10 +183,18 @@ void live_free(live *l)
 
 /* ---- tabs ------------------------------------------------------------------------------------ */
 
-live_tab *live_join(live *l)
+/* With the lock: where a reader of events begins. */
+static uint64_t past_of(const live *l)
+{
+    uint64_t next = l->changes.next;
+    return next > CHANGE_EVENTS_PAST ? next - CHANGE_EVENTS_PAST : 0;
+}
+
+live_tab *live_join(live *l, unsigned events)
 {
     live_tab *tab = ob_calloc(1, sizeof *tab);
     tab->l = l;
+    tab->reader.events = events;
     (void)pthread_mutex_lock(&l->lock);
     bool taken = l->tabs < l->tabs_max && !l->ending;
     if (taken)
@@ -235,8 +244,11 @@ static live_word word_for(live_tab *tab, ob_buf *out)
         return LIVE_END;
     if (tab->told_readings != l->readings) {
         tab->told_readings = l->readings;
-        tab->reader.next = l->changes.next;
-        return l->reading && tab->may_hear ? LIVE_UP : LIVE_DOWN;
+        bool up = l->reading && tab->may_hear;
+        tab->reader.next =
+            up && !tab->has_heard && tab->reader.events ? past_of(l) : l->changes.next;
+        tab->has_heard |= up;
+        return up ? LIVE_UP : LIVE_DOWN;
     }
     return changes_tell(&l->changes, &tab->reader, out) ? LIVE_CHANGES : LIVE_NOTHING;
 }

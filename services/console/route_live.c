@@ -26,6 +26,7 @@ typedef struct stream_query {
     char pass[PASS_DIGITS + 1];
     char queues[QUEUES_MAX][CHANGE_QUEUE_TEXT];
     size_t n;
+    unsigned events;
 } stream_query;
 
 /* One "name=value". False: there are too many queues. */
@@ -44,6 +45,8 @@ static bool read_pair(stream_query *sq, const char *pair, size_t len)
         if (sq->n == QUEUES_MAX)
             return false;
         memcpy(sq->queues[sq->n++], value, strlen(value) + 1);
+    } else if (name == 5 && strncmp(pair, "event", 5) == 0) {
+        sq->events |= strcmp(value, "ALL") == 0 ? CHANGE_KINDS_ALL : change_kind(value);
     }
     return true;
 }
@@ -224,7 +227,7 @@ void route_live(web_request *q)
     if (!web_request_is(q, "GET") || q->head) {
         web_refuse(q, 405, "A stream needs GET.");
     } else if (read_stream_query(q, sq) && web_read_session(q, sq->pass, &s)) {
-        live_tab *tab = live_join(q->w->c->live);
+        live_tab *tab = live_join(q->w->c->live, sq->events);
         if (!tab) {
             web_refuse(q, 503, "Too many tabs follow what happens.");
         } else {

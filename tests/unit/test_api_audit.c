@@ -473,7 +473,7 @@ static void a_line_has_a_limit(void **state)
 static void whether_a_change_has_a_line_is_in_the_operations_row(void **state)
 {
     (void)state;
-    static const char *const reads[] = { "Count", "Describe", "Filter", "Get", "List" };
+    static const char *const reads[] = { "Check", "Count", "Describe", "Filter", "Get", "List" };
     for (const api_operation *op = NULL; (op = api_operation_next(op));) {
         bool reads_only = false;
         for (size_t i = 0; i < ARRAY_SIZE(reads); i++)

@@ -9,6 +9,7 @@
 
 #include "metrics/metrics_gather.h"
 #include "metrics/metrics_merge.h"
+#include "metrics/metrics_samples.h"
 #include "ob/clock.h"
 #include "ob/service.h"
 #include "request/api_metrics.h"
@@ -218,6 +219,33 @@ static void a_worker_has_enough_stack(void **state)
     ob_metrics_stop();
 }
 
+static void chosen_series_become_json(void **state)
+{
+    (void)state;
+    static const char page[] = "# HELP a A.\n# TYPE a gauge\n"
+                               "a 1\n"
+                               "ab 2\n"
+                               "b{x=\"1\",y=\"q\\\"\\\\\\n}\"} 2.5e3\n"
+                               "b{} 7\n"
+                               "b{x=\"never closed} 1\n"
+                               "b{x=1} 1\n"
+                               "b{x=\"1\"}\n"
+                               "b NaN\n"
+                               "b +Inf\n"
+                               "b 1x\n"
+                               "b{x=\"z\"} 3";
+    static const char *const names[] = { "a", "b", NULL };
+    json_auto_t *list = metrics_samples(page, names);
+    ob_cleanup(ob_freep) char *text = json_dumps(list, JSON_COMPACT | JSON_SORT_KEYS);
+    assert_string_equal(text, "[{\"labels\":{},\"name\":\"a\",\"value\":1.0},"
+                              "{\"labels\":{\"x\":\"1\",\"y\":\"q\\\"\\\\\\n}\"},\"name\":\"b\","
+                              "\"value\":2500.0},"
+                              "{\"labels\":{},\"name\":\"b\",\"value\":7.0},"
+                              "{\"labels\":{\"x\":\"z\"},\"name\":\"b\",\"value\":3.0}]");
+    json_auto_t *none = metrics_samples("", names);
+    assert_int_equal(json_array_size(none), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -226,6 +254,7 @@ int main(void)
         cmocka_unit_test(a_service_that_does_not_answer_is_told),
         cmocka_unit_test(of_a_leader_and_a_standby_the_leader_is_shown),
         cmocka_unit_test(a_worker_has_enough_stack),
+        cmocka_unit_test(chosen_series_become_json),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

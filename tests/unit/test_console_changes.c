@@ -32,9 +32,11 @@ static void a_change_of_state_is_read(void **state)
     assert_string_equal(one.queue, QUEUE);
     assert_string_equal(one.job, JOB ":7");
     assert_int_equal(one.state, OB_JOB_RUNNING);
+    assert_false(one.blocked);
     ob_cleanup(ob_freep) char *blocked = event("Batch Job Queue Blocked", QUEUE, JOB, "RUNNABLE");
     assert_true(read_text(blocked, &one));
-    assert_string_equal(one.job, "");
+    assert_true(one.blocked);
+    assert_string_equal(one.job, JOB);
 }
 
 static void what_is_not_of_ours_is_not_read(void **state)
@@ -63,7 +65,8 @@ static void what_is_not_of_ours_is_not_read(void **state)
 
 static void add(changes *c, const char *queue, const char *job, ob_job_state to)
 {
-    job_change one = { .state = (uint8_t)to };
+    job_change one = { .state = (uint8_t)to, .at_s = 1700000000, .blocked = !*job };
+    (void)snprintf(one.reason, sizeof one.reason, "\"a\" <b>\n\xff");
     (void)snprintf(one.queue, sizeof one.queue, "%s", queue);
     (void)snprintf(one.job, sizeof one.job, "%s", job);
     changes_add(c, &one);
@@ -139,6 +142,44 @@ static void who_is_far_behind_is_told_so(void **state)
     free(c);
 }
 
+static void events_are_filtered_before_they_are_cut(void **state)
+{
+    (void)state;
+    changes *c = ob_calloc(1, sizeof *c);
+    char queues[][CHANGE_QUEUE_TEXT] = { QUEUE };
+    change_reader reader = { .queues = queues,
+                             .n_queues = 1,
+                             .events = change_kind("FAILED") | change_kind("BLOCKED") };
+    add(c, QUEUE, JOB ":1", OB_JOB_FAILED);
+    add(c, OTHER, JOB ":2", OB_JOB_FAILED);
+    add(c, QUEUE, "", OB_JOB_RUNNABLE);
+    for (int i = 0; i < 3000; i++)
+        add(c, QUEUE, JOB, OB_JOB_RUNNING);
+    json_auto_t *message = told(c, &reader);
+    const json_t *events = json_object_get(message, "events");
+    assert_int_equal(json_array_size(events), 2);
+    assert_int_equal(ob_json_int(message, "cut", -1), 0);
+    const json_t *failed = json_array_get(events, 1);
+    assert_int_equal(json_integer_value(json_array_get(failed, 1)), 1700000000000);
+    assert_string_equal(json_string_value(json_array_get(failed, 2)), QUEUE);
+    assert_string_equal(json_string_value(json_array_get(failed, 3)), JOB ":1");
+    assert_string_equal(json_string_value(json_array_get(failed, 4)), "FAILED");
+    assert_string_equal(json_string_value(json_array_get(failed, 5)), "\"a\" <b>\n\xef\xbf\xbd");
+    assert_string_equal(json_string_value(json_array_get(json_array_get(events, 0), 4)), "BLOCKED");
+
+    for (int i = 0; i < CHANGE_EVENTS_MAX + 7; i++)
+        add(c, QUEUE, JOB, OB_JOB_FAILED);
+    json_auto_t *many = told(c, &reader);
+    assert_int_equal(json_array_size(json_object_get(many, "events")), CHANGE_EVENTS_MAX);
+    assert_int_equal(ob_json_int(many, "cut", -1), 7);
+    assert_int_equal(change_kind("SLEEPING"), 0);
+    reader.events = 0;
+    add(c, QUEUE, JOB, OB_JOB_FAILED);
+    json_auto_t *few = told(c, &reader);
+    assert_null(json_object_get(few, "events"));
+    free(c);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -147,6 +188,7 @@ int main(void)
         cmocka_unit_test(a_tab_hears_of_its_queues_only_and_once),
         cmocka_unit_test(however_much_happens_a_message_is_short),
         cmocka_unit_test(who_is_far_behind_is_told_so),
+        cmocka_unit_test(events_are_filtered_before_they_are_cut),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -44,7 +44,7 @@ static int end(void **state)
 static live_tab *join(void)
 {
     char queues[1][CHANGE_QUEUE_TEXT] = { QUEUE };
-    live_tab *tab = live_join(l);
+    live_tab *tab = live_join(l, 0);
     if (tab)
         live_hear(tab, queues, 1);
     return tab;
@@ -142,7 +142,7 @@ static void a_tab_hears_of_its_queues_only_while_they_are_known(void **state)
     (void)state;
     ob_buf out = { 0 };
     char queues[1][CHANGE_QUEUE_TEXT] = { QUEUE };
-    live_tab *tab = live_join(l);
+    live_tab *tab = live_join(l, 0);
     wait_word(tab, LIVE_DOWN, &out);
     live_hear(tab, queues, 1);
     wait_word(tab, LIVE_UP, &out);

@@ -147,7 +147,8 @@ static void a_key_is_used_once_to_make_a_session(void **state)
     assert_non_null(strstr(request, "POST /openbatch/v1/createsession "));
     assert_non_null(strstr(request, "Credential=AKIAUSER/"));
     assert_non_null(strstr(request, "/us-east-1/openbatch/aws4_request"));
-    assert_non_null(strstr(request, "{\"durationSeconds\":3600}"));
+    assert_non_null(strstr(request, "{\"durationSeconds\":3600,\"manageKeys\":true,\"policy\":"));
+    assert_non_null(strstr(request, "\\\"Deny\\\",\\\"Action\\\":[\\\"openbatch:CreateKey\\\""));
     assert_null(strstr(request, "top/secret"));
     assert_null(strstr(t.answer, "secret"));
     assert_non_null(strstr(t.answer, "HttpOnly; SameSite=Strict"));

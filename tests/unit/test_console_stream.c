@@ -328,7 +328,7 @@ static void there_are_only_so_many_streams(void **state)
 static void wait_live_place(int64_t until_ms)
 {
     live_tab *own;
-    while (!(own = live_join(t.c.live)))
+    while (!(own = live_join(t.c.live, 0)))
         assert_true(ob_mono_ms() < until_ms);
     live_leave(own);
 }
@@ -400,7 +400,7 @@ static void who_does_not_read_is_cut(void **state)
     assert_int_equal(try_stream(), 503);
     int64_t until_ms = ob_mono_ms() + WAIT_MS;
     live_tab *own;
-    for (int n = 0; !(own = live_join(t.c.live)); n++) {
+    for (int n = 0; !(own = live_join(t.c.live, 0)); n++) {
         assert_true(ob_mono_ms() < until_ms);
         change("a", n);
         (void)read_some(other, 0);

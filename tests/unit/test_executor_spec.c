@@ -132,6 +132,46 @@ static void the_service_s_variables_come_last(void **state)
     json_decref(body);
 }
 
+static bool has_env(const json_t *body, const char *pair)
+{
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(body, "Env"), i, item)
+    {
+        if (strcmp(json_string_value(item), pair) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A child of a part of an array is what its index in the whole says; so is a single job. */
+static void a_part_of_an_array_has_the_indexes_of_the_whole(void **state)
+{
+    static const struct {
+        const char *ref, *part, *index, *size;
+    } cases[] = {
+        { JOB ":2/4", "3,7,11-18/40", "AWS_BATCH_JOB_ARRAY_INDEX=11",
+          "AWS_BATCH_JOB_ARRAY_SIZE=40" },
+        { JOB "/4", "7/40", "AWS_BATCH_JOB_ARRAY_INDEX=7", "AWS_BATCH_JOB_ARRAY_SIZE=40" },
+        { JOB ":2/4", "3,7/40", "AWS_BATCH_JOB_ARRAY_INDEX=2", NULL }, /* it names no third one */
+        { JOB ":2/4", "nonsense", "AWS_BATCH_JOB_ARRAY_INDEX=2", NULL },
+    };
+    (void)state;
+    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+        json_t *body = NULL;
+        json_auto_t *volumes = NULL;
+        char members[1024];
+        (void)snprintf(members, sizeof(members),
+                       "%s,'environment':[{'name':'OPENBATCH_ARRAY_PART','value':'%s'}]", limits,
+                       cases[i].part);
+        assert_int_equal(make_ref(members, cases[i].ref, &body, &volumes, NULL), 0);
+        assert_true(has_env(body, cases[i].index));
+        if (cases[i].size)
+            assert_true(has_env(body, cases[i].size));
+        json_decref(body);
+    }
+}
+
 static void command_user_and_flags_are_passed_on(void **state)
 {
     json_auto_t *body = make("'command':['sh','-c','x y'],'user':'1:2','privileged':true,"
@@ -227,18 +267,6 @@ static json_t *make_with(const char *members, docker_spec in)
     in.ce = "own";
     assert_int_equal(docker_spec_body(&in, &body, &volumes, NULL), 0);
     return body;
-}
-
-static bool has_env(const json_t *body, const char *pair)
-{
-    size_t i;
-    const json_t *item;
-    json_array_foreach(json_object_get(body, "Env"), i, item)
-    {
-        if (strcmp(json_string_value(item), pair) == 0)
-            return true;
-    }
-    return false;
 }
 
 static void gpus_become_a_device_request_and_a_label(void **state)
@@ -470,6 +498,7 @@ int main(void)
         cmocka_unit_test(amounts_beyond_any_machine_are_cut),
         cmocka_unit_test(old_members_count_when_there_are_no_requirements),
         cmocka_unit_test(the_service_s_variables_come_last),
+        cmocka_unit_test(a_part_of_an_array_has_the_indexes_of_the_whole),
         cmocka_unit_test(command_user_and_flags_are_passed_on),
         cmocka_unit_test(volumes_are_bound_or_made_for_the_run),
         cmocka_unit_test(linux_parameters_become_host_settings),

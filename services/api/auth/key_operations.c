@@ -27,6 +27,13 @@ static const api_field fields_revoke_key[] = { KEY_ID, END };
 static const api_field fields_put_key_policy[] = { KEY_ID, STRING("policy", .min = 1, REQUIRED),
                                                    END };
 
+static const api_field fields_check_access[] = {
+    STRING("accessKeyId", .min = 1, .max = 128),
+    STRING("operation", .min = 1, .max = 128, REQUIRED),
+    STRING("request", .min = 1),
+    END,
+};
+
 const api_operation key_operations[] = {
     { API_ADMIN, "/openbatch/v1/createkey", "CreateKey", op_create_key, fields_create_key,
       .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS, .made = "accessKeyId",
@@ -39,6 +46,9 @@ const api_operation key_operations[] = {
       .access = &(const access_rule){ .uses = { { ACCESS_KEY, "accessKeyId" } } } },
     { API_ADMIN, "/openbatch/v1/putkeypolicy", "PutKeyPolicy", op_put_key_policy,
       fields_put_key_policy, .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS,
+      .access = &(const access_rule){ .uses = { { ACCESS_KEY, "accessKeyId" } } } },
+    { API_ADMIN, "/openbatch/v1/checkaccess", "CheckAccess", op_check_access, fields_check_access,
+      .plain = true, .audit = AUDIT_NOTHING,
       .access = &(const access_rule){ .uses = { { ACCESS_KEY, "accessKeyId" } } } },
     { 0 },
 };

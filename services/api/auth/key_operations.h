@@ -9,3 +9,4 @@ int op_create_key(api_request *req, api_reply *rep);
 int op_list_keys(api_request *req, api_reply *rep);
 int op_revoke_key(api_request *req, api_reply *rep);
 int op_put_key_policy(api_request *req, api_reply *rep);
+int op_check_access(api_request *req, api_reply *rep);

@@ -3,7 +3,6 @@
  * a new token counts at once. Never logs the token. Thread: an HTTP worker. */
 #include "metrics_page.h"
 
-#include <stdatomic.h>
 #include <string.h>
 #include <strings.h>
 
@@ -13,7 +12,6 @@
 #include "request/api_metrics.h"
 
 #define TOKEN_MIN 16 /* a shorter one could be guessed */
-#define AT_A_TIME 4  /* they are made one after another: more would only hold threads */
 
 static bool is_page(const exchange *x, ob_metric_page page)
 {
@@ -45,22 +43,11 @@ static int refuse(exchange *x, int status, const char *text)
     return status;
 }
 
-/* False: enough others are being answered. */
-static bool gather_in_turn(const exchange *x, ob_buf *out)
-{
-    static atomic_int asked;
-    ob_metric_page page = is_page(x, OB_PAGE_SHARES) ? OB_PAGE_SHARES : OB_PAGE_METRICS;
-    bool fits = atomic_fetch_add(&asked, 1) < AT_A_TIME;
-    if (fits)
-        metrics_gather(x->w->common->ctx->config->common.run_dir, page, out);
-    (void)atomic_fetch_sub(&asked, 1);
-    return fits;
-}
-
 static int show(exchange *x)
 {
     ob_buf out = { 0 };
-    bool fits = gather_in_turn(x, &out);
+    ob_metric_page page = is_page(x, OB_PAGE_SHARES) ? OB_PAGE_SHARES : OB_PAGE_METRICS;
+    bool fits = metrics_gather_in_turn(x->w->common->ctx->config->common.run_dir, page, &out);
     if (!fits)
         ob_buf_str(&out, "Too many requests for metrics at a time; try again later.\n");
     x->type = fits ? OB_METRICS_TYPE : "text/plain; charset=utf-8";

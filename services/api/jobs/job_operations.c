@@ -83,6 +83,11 @@ static const api_field fields_describe_array[] = {
     STRING("etag", .max = 64),
     END,
 };
+static const api_field fields_describe_array_times[] = {
+    STRING("jobId", .min = 1, .max = 128, REQUIRED),
+    INT("maxBars", .min = 1, .max = ARRAY_BARS_MAX),
+    END,
+};
 static const api_field fields_stop_job[] = {
     STRING("jobId", REQUIRED),
     STRING("reason", .max = 1024, REQUIRED),
@@ -132,6 +137,9 @@ const api_operation job_operations[] = {
                                                 { ACCESS_JOB, "multiNodeJobId" } } } },
     { API_ADMIN, "/openbatch/v1/describearray", "DescribeArray", op_describe_array,
       fields_describe_array, .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
+      .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },
+    { API_ADMIN, "/openbatch/v1/describearraytimes", "DescribeArrayTimes", op_describe_array_times,
+      fields_describe_array_times, .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },
     { API_BATCH, "/v1/canceljob", "CancelJob", op_cancel_job, fields_stop_job,
       .access = &(const access_rule){ .uses = { { ACCESS_JOB, "jobId" } } } },

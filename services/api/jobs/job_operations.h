@@ -3,11 +3,14 @@
 
 #include "request/operation.h"
 
+#define ARRAY_BARS_MAX 100 /* DescribeArrayTimes */
+
 extern const api_operation job_operations[]; /* ends with key == NULL */
 
 int op_submit_job(api_request *req, api_reply *rep);
 int op_describe_jobs(api_request *req, api_reply *rep);
 int op_describe_array(api_request *req, api_reply *rep);
+int op_describe_array_times(api_request *req, api_reply *rep);
 int op_describe_attempts(api_request *req, api_reply *rep);
 int op_list_dependents(api_request *req, api_reply *rep);
 int op_list_jobs(api_request *req, api_reply *rep);

@@ -82,6 +82,16 @@ int job_store_array_states(ob_db *db,
     return ob_db_exec(db, STMT_ARRAY_STATES, &p, ret, err);
 }
 
+int job_store_array_times(
+    ob_db *db, job_scope scope, const ob_uuid *array, int bars, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    add_scope(&p, scope);
+    ob_param_uuid(&p, array);
+    ob_param_int(&p, bars);
+    return ob_db_exec(db, STMT_ARRAY_TIMES, &p, ret, err);
+}
+
 int job_store_attempts(
     ob_db *db, job_scope scope, const ob_job_ref *refs, size_t n, PGresult **ret, ob_error *err)
 {

@@ -61,6 +61,10 @@ int job_store_dependents(
 int job_store_array_exists(
     ob_db *db, job_scope scope, const ob_uuid *array, bool *ret, ob_error *err);
 
+/* How long its children ran (ARRAY_TIMES_COL_*), in at most 'bars' + 1 bars. *ret is new. */
+int job_store_array_times(
+    ob_db *db, job_scope scope, const ob_uuid *array, int bars, PGresult **ret, ob_error *err);
+
 /* How all children of an array are: one row (ARRAY_COL_*), or none if it is no array job of the
  * scope. etag: of an answer that the caller has, or NULL. *ret is new. */
 int job_store_array_states(ob_db *db,

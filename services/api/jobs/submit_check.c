@@ -6,6 +6,7 @@
 
 #include "container_resolve.h"
 #include "definitions/container_check.h"
+#include "ob/array_part.h"
 #include "ob/message.h"
 
 /* Definitions that OpenBatch stores but does not run. */
@@ -97,6 +98,31 @@ int submit_check(const api_request *req,
     return r < 0 ? r : check_overrides(req, queue, rep);
 }
 
+/* A part of an array (ob/array_part.h) names an index for each child; a single job is one. */
+static int check_part(const api_request *req, const json_t *container, api_reply *rep)
+{
+    int64_t size =
+        ob_json_int(json_object_get(req->body, "arrayProperties"), "size", 1 /* a single job */);
+    size_t i;
+    const json_t *pair;
+    json_array_foreach(json_object_get(container, "environment"), i, pair)
+    {
+        const char *text = ob_json_str(pair, "value", "");
+        int n = 0, index = 0, whole = 0;
+        if (strcmp(ob_json_str(pair, "name", ""), OB_ARRAY_PART) != 0)
+            continue;
+        if (!ob_array_part_read(text, 0, &n, &index, &whole))
+            return api_client_error(rep,
+                                    OB_ARRAY_PART " is not valid: indexes that rise and the size "
+                                                  "of their array are needed, as in 3,7,11-18/40.");
+        if (n != size)
+            return api_client_error(rep,
+                                    OB_ARRAY_PART " names %d indexes, but there are %lld jobs.", n,
+                                    (long long)size);
+    }
+    return 0;
+}
+
 int submit_check_container(const api_request *req,
                            const api_queue *queue,
                            const json_t *container,
@@ -112,6 +138,8 @@ int submit_check_container(const api_request *req,
         return api_client_error(rep, "vCPU is not provided.");
     if (need.mem_mib <= 0)
         return api_client_error(rep, "Memory is not provided.");
+    if (check_part(req, container, rep) < 0)
+        return -EINVAL;
     return container_check_platform(
         container, queue->fargate,
         &(const api_field_where){ "containerProperties", req->request_id, rep });

@@ -7,3 +7,6 @@
  * in 'run_dir'. A service that does not answer is missing, and openbatch_service_up says so. Waits
  * for some seconds at most. Any thread; one caller at a time is served. */
 void metrics_gather(const char *run_dir, ob_metric_page page, ob_buf *out);
+/* The same, unless some others wait for theirs: then false, and nothing is appended. For requests:
+ * more of them would only hold threads. */
+bool metrics_gather_in_turn(const char *run_dir, ob_metric_page page, ob_buf *out);

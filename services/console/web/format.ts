@@ -21,6 +21,11 @@ export function duration(ms: number): string {
   return `${Math.floor(h / 24)} d ${h % 24} h`;
 }
 
+/** As duration, with milliseconds below a second. */
+export function fineDuration(ms: number): string {
+  return ms >= 0 && ms < 1000 ? `${Math.round(ms)} ms` : duration(ms);
+}
+
 function two(n: number): string {
   return String(n).padStart(2, "0");
 }
@@ -55,4 +60,13 @@ export function need(requirements: { type: string; value: string }[] | undefined
     of("GPU") && `${of("GPU")} GPU`,
   ];
   return parts.filter(Boolean).join(", ");
+}
+
+/** "512 KiB", "12.3 MiB" */
+export function bytes(n: number | undefined): string {
+  if (n === undefined) return "";
+  const units = ["bytes", "KiB", "MiB", "GiB", "TiB"];
+  let unit = 0;
+  for (; n >= 1024 && unit < units.length - 1; unit++) n /= 1024;
+  return `${unit === 0 || n >= 100 ? Math.round(n) : n.toFixed(1)} ${units[unit]}`;
 }

@@ -13,6 +13,9 @@ export const SCREENS: [string, string, string][] = [
   ["q", "/queues", "Queues"],
   ["e", "/environments", "Environments"],
   ["d", "/definitions", "Definitions"],
+  ["v", "/events", "Events"],
+  ["a", "/access", "Access"],
+  ["s", "/system", "System"],
 ];
 
 function isTyping(target: EventTarget | null): boolean {

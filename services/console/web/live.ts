@@ -4,17 +4,24 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { onSession, pass, session } from "./session";
 
+/** [number, time, queue (ARN), job, state or BLOCKED, reason] */
+export type ToldEvent = [number, number, string, string, string, string];
+
 export interface Told {
   queues?: Record<string, Record<string, number | boolean>>;
   jobs?: [string, string][];
   more?: boolean;
   missed?: boolean;
   live?: boolean;
+  /** Only when somebody asked for events; those that did not fit are counted. */
+  events?: ToldEvent[];
+  cut?: number;
 }
 type Listener = (told: Told) => void;
 
 interface Watch {
   queues: string[];
+  events: string; // the kind that is wanted whole, or ALL; "": none
   listener: Listener;
 }
 const watches = new Set<Watch>();
@@ -36,6 +43,12 @@ function wanted(): string[] {
   return [...all].sort().slice(0, QUEUES_MAX);
 }
 
+function wantedEvents(): string[] {
+  const kinds = new Set([...watches].map((watch) => watch.events));
+  kinds.delete("");
+  return [...kinds].sort();
+}
+
 function tell(told: Told): void {
   stands = told.live ?? stands;
   for (const watch of watches) watch.listener(told);
@@ -49,8 +62,12 @@ function close(): void {
   clearTimeout(retry);
 }
 
-function open(queues: string[]): void {
-  const query = new URLSearchParams([["pass", pass()], ...queues.map((q) => ["queue", q])]);
+function open(queues: string[], events: string[]): void {
+  const query = new URLSearchParams([
+    ["pass", pass()],
+    ...queues.map((q) => ["queue", q]),
+    ...events.map((e) => ["event", e]),
+  ]);
   const mine = new EventSource(`/live?${query}`);
   stream = mine;
   heard = Date.now();
@@ -69,12 +86,13 @@ function open(queues: string[]): void {
 
 function arrange(): void {
   const queues = wanted();
-  const key = queues.join(" ");
+  const events = wantedEvents();
+  const key = [...queues, ...events].join(" ");
   if (key === followed) return;
   close();
   if (queues.length === 0) return;
   followed = key;
-  open(queues);
+  open(queues, events);
 }
 
 /** Screens come and go together: one stream for the next ones. */
@@ -97,15 +115,17 @@ onSession(() => {
 });
 addEventListener("pagehide", close);
 
-/** Calls 'listener' with what happens in these queues (ARNs). Returns whether the stream stands. */
-export function useLive(queues: string[], listener: Listener): boolean {
+/** Calls 'listener' with what happens in these queues (ARNs). events: a state or BLOCKED, of which it
+ * hears whole events; ALL: of all. Returns whether the stream stands. */
+export function useLive(queues: string[], listener: Listener, events = ""): boolean {
   const [live, setLive] = useState(stands);
   const latest = useRef(listener);
   latest.current = listener;
-  const key = queues.join(" ");
+  const key = [...queues, events].join(" ");
   useEffect(() => {
     const watch = {
       queues,
+      events,
       listener: (told: Told) => {
         if (told.live !== undefined) setLive(told.live);
         latest.current(told);

@@ -6,8 +6,10 @@ import { forgetAnswers } from "./api";
 import { SCREENS, useKeys } from "./keys";
 import { Failure } from "./parts/notice";
 import { usePlace } from "./router";
+import { Access } from "./screens/access";
 import { Definitions } from "./screens/definitions";
 import { Environments } from "./screens/environments";
+import { Events } from "./screens/events";
 import { InstanceScreen } from "./screens/instances";
 import { JobScreen } from "./screens/job";
 import { Jobs } from "./screens/jobs";
@@ -15,6 +17,7 @@ import { Logs } from "./screens/logs";
 import { Overview } from "./screens/overview";
 import { QueueScreen, Queues } from "./screens/queue";
 import { SignIn } from "./screens/sign_in";
+import { System } from "./screens/system";
 import { onSession, recall, session, signInWithLink, signOut } from "./session";
 import "./style.css";
 
@@ -49,6 +52,12 @@ function screenFor(path: string) {
       return <Environments />;
     case "definitions":
       return <Definitions />;
+    case "access":
+      return <Access />;
+    case "system":
+      return <System />;
+    case "events":
+      return <Events />;
     default:
       return <NoPage />;
   }

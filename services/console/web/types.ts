@@ -48,6 +48,27 @@ export interface Attempt {
     logStreamName?: string;
   };
 }
+/** What DescribeAttempts adds; a member is absent if nobody knows it. */
+export interface AttemptPhases {
+  attempt: number;
+  runnableAt?: number;
+  placedAt?: number;
+  pulledAt?: number;
+  createdAt?: number;
+  startedAt?: number;
+  stoppedAt?: number;
+  cpuSeconds?: number;
+  peakMemoryBytes?: number;
+}
+/** A job that waits for another one. */
+export interface Dependent {
+  jobId: string;
+  jobName: string;
+  jobQueue: string;
+  status: State;
+  dependsOn: string;
+  type?: string;
+}
 export interface Container extends ContainerSummary {
   image?: string;
   command?: string[];
@@ -94,6 +115,14 @@ export interface ArrayPicture {
   etag?: string;
   /** A letter a child (docs/access.md); absent: nothing has changed since the etag asked with. */
   states?: string;
+}
+
+/** Bars of run times in milliseconds; those without a child are left out. */
+export interface ArrayTimes {
+  bars: { from: number; to: number; succeeded: number; failed: number }[];
+  least?: number;
+  median?: number;
+  most?: number;
 }
 
 export interface StopProgress {
@@ -203,6 +232,28 @@ export interface InstanceRuns extends Instance {
   nextToken?: string;
 }
 
+/** A point of use over time (docs/access.md): of a queue or of an environment. */
+export interface UsagePoint {
+  at: number;
+  usedvCpus: number;
+  maxUsedvCpus: number;
+  placed?: number;
+  runnable?: number;
+  maxRunnable?: number;
+  succeeded?: number;
+  failed?: number;
+  provisionedvCpus?: number;
+  instances?: number;
+  desiredvCpus?: number;
+  maxvCpus?: number;
+}
+export interface Usage {
+  points: UsagePoint[];
+  startTime: number;
+  endTime: number;
+  step: number;
+}
+
 export interface Definition {
   jobDefinitionName: string;
   jobDefinitionArn: string;
@@ -213,6 +264,42 @@ export interface Definition {
   containerProperties?: Container;
   platformCapabilities?: string[];
   [member: string]: unknown;
+}
+
+export interface AccessKey {
+  accessKeyId: string;
+  name: string;
+  root: boolean;
+  createdAt: number;
+  policy?: string;
+}
+export interface AccessAnswer {
+  accessKeyId: string;
+  operation: string;
+  allowed: boolean;
+  /** Its answer leaves out what the key may not see. */
+  byEntry: boolean;
+  reason?: string;
+}
+
+/** A metric of a service (docs/metrics.md). */
+export interface Sample {
+  name: string;
+  labels: Record<string, string>;
+  value: number;
+}
+export interface SystemAnswer {
+  now: number;
+  leaders: { role: string; epoch: number; round: number; holder: string }[];
+  database: {
+    version: string;
+    bytes: number;
+    schemaVersion: number;
+    connections: number;
+    startedAt: number;
+  };
+  retention: { jobSeconds: number; logSeconds: number };
+  metrics: Sample[];
 }
 
 export interface LogEvent {

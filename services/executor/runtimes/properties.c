@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/array_part.h"
 #include "ob/json.h"
 #include "ob/message.h"
 #include "ob/text.h"
@@ -83,6 +84,44 @@ static void add_traceparent(json_t *env, const ob_run_ref *ref)
     add_env(env, "TRACEPARENT", parent);
 }
 
+static void add_number(json_t *env, const char *name, int64_t value)
+{
+    ob_cleanup(ob_freep) char *text = ob_strf("%lld", (long long)value);
+    add_env(env, name, text);
+}
+
+static const char *part_of(const json_t *container)
+{
+    const char *part = NULL;
+    size_t i;
+    const json_t *item;
+    json_array_foreach(json_object_get(container, "environment"), i, item)
+    {
+        if (strcmp(ob_json_str(item, "name", ""), OB_ARRAY_PART) == 0)
+            part = ob_json_str(item, "value", NULL);
+    }
+    return part;
+}
+
+/* A child's index and size; those of the whole array, if its own is a part of one, which may be a
+ * single job. The api has checked the part. */
+static void add_array_env(json_t *env, const ob_run_ref *ref, const json_t *spec)
+{
+    const char *part = part_of(json_object_get(spec, "container"));
+    int n = 0, index = -1, whole = 0;
+    int64_t size = ob_json_int(spec, "arraySize", 0);
+    if (part && ob_array_part_read(part, ref->index < 0 ? 0 : ref->index, &n, &index, &whole) &&
+        index >= 0)
+        size = whole;
+    else
+        index = ref->index;
+    if (index < 0)
+        return;
+    add_number(env, "AWS_BATCH_JOB_ARRAY_INDEX", index);
+    if (size > 0) /* AWS does not set it; jobs that share work need it */
+        add_number(env, "AWS_BATCH_JOB_ARRAY_SIZE", size);
+}
+
 /* Docker takes the last of two entries with one name: ours come last (AWS Batch user guide, "AWS
  * Batch job environment variables"). */
 json_t *property_env(
@@ -110,15 +149,7 @@ json_t *property_env(
     add_env(env, "AWS_BATCH_JOB_ATTEMPT", text);
     add_env(env, "AWS_BATCH_CE_NAME", after_last(ob_json_str(spec, "ce", ce), '/'));
     add_env(env, "AWS_BATCH_JQ_NAME", after_last(ob_json_str(spec, "queue", ""), '/'));
-    if (ref->index >= 0) {
-        (void)snprintf(text, sizeof(text), "%d", ref->index);
-        add_env(env, "AWS_BATCH_JOB_ARRAY_INDEX", text);
-    }
-    int64_t size = ob_json_int(spec, "arraySize", 0);
-    if (ref->index >= 0 && size > 0) { /* AWS does not set it; jobs that share work need it */
-        (void)snprintf(text, sizeof(text), "%lld", (long long)size);
-        add_env(env, "AWS_BATCH_JOB_ARRAY_SIZE", text);
-    }
+    add_array_env(env, ref, spec);
     add_env(env, "AWS_EXECUTION_ENV",
             property_is_fargate(container) ? "AWS_ECS_FARGATE" : "AWS_ECS_EC2");
     return env;

@@ -167,6 +167,7 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "StopJobs": [{"jobQueue": other["queue"], "action": "TERMINATE", "reason": "r"}],
         "DescribeStop": [{"jobQueue": other["queue"], "stopId": "1"}],
         "DescribeArray": [{"jobId": foreign["array"]}, {"jobId": "no-such"}],
+        "DescribeArrayTimes": [{"jobId": foreign["array"]}, {"jobId": "no-such"}],
         "CancelJob": [{"jobId": foreign["lasting"], "reason": "r"}],
         "TerminateJob": [
             {"jobId": foreign["lasting"], "reason": "r"},
@@ -202,6 +203,11 @@ def test_a_key_limited_to_one_queue_can_do_nothing_else(stack, batch, two, new_k
         "DescribeLogStreams": [{"logGroupName": "/aws/batch/job"}],
         "CreateKey": [{"name": "mine"}],
         "ListKeys": [{}],
+        "CheckAccess": [
+            {"operation": "SubmitJob"},
+            {"operation": "SubmitJob", "accessKeyId": stack.env["AWS_ACCESS_KEY_ID"]},
+        ],
+        "DescribeSystem": [{}],
         "RevokeKey": [{"accessKeyId": stack.env["AWS_ACCESS_KEY_ID"]}],
         "PutKeyPolicy": [{"accessKeyId": key.id, "policy": document(statement("*", "*"))}],
         "InterruptInstance": [{"instanceId": "i-0123456789abcdef0"}],

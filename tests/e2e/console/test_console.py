@@ -116,6 +116,8 @@ def test_many_jobs_come_in_pages(browse, many):
 
 def test_a_job_is_stopped_and_run_again(browse, shared_work, queue):
     job = shared_work.submit(queue, shared_work.definition(HOLD), jobName="held")
+    after = shared_work.definition(["true"])
+    shared_work.submit(queue, after, jobName="after-it", dependsOn=[{"jobId": job}])
     wait_for("it runs", lambda: shared_work.job(job)["status"] == "RUNNING")
     made = browse("actions", job=job)["made"]
     assert shared_work.job(job)["statusReason"] == "stopped by a test"
@@ -130,7 +132,42 @@ def test_an_array_is_a_picture(browse, shared_work, queue):
     after = shared_work.submit(queue, definition, jobName="after", dependsOn=[{"jobId": job}])
     shared_work.wait(job, "FAILED", timeout=120)
     shared_work.wait(after, "FAILED")
-    browse("array", job=job, after=after)
+    made = browse("array", job=job, after=after)["made"]
+    # All of them fail again: they have the indexes of before.
+    again = shared_work.wait(made, "FAILED", timeout=120)
+    assert again["arrayProperties"]["statusSummary"]["FAILED"] == 10
+
+
+def test_events_come_as_they_happen(browse, shared_work, queue):
+    name = shared_work.queue(shared_work.environment(max_vcpus=4))
+    definition = shared_work.definition(["true"])
+
+    def submit():
+        shared_work.submit(queue, definition, jobName="elsewhere")
+        for _ in range(3):
+            shared_work.submit(name, definition, jobName="eventful")
+
+    browse("events", when_ready=submit, queue=name, count=3, name="eventful", other="elsewhere")
+
+
+def test_use_over_time(browse, shared_work, queue, written):
+    environment = shared_work.jq(queue)["computeEnvironmentOrder"][0]["computeEnvironment"]
+    browse("usage", queue=queue, environment=environment.split("/")[-1])
+
+
+def test_who_may_do_what(browse, shared_work, queue, new_key):
+    other = shared_work.queue(shared_work.environment(max_vcpus=4))
+    arns = {name: shared_work.jq(name)["jobQueueArn"] for name in (queue, other)}
+    anything = "arn:aws:batch:*:*:job-definition/*"
+    submits = {"Effect": "Allow", "Action": "batch:SubmitJob", "Resource": [arns[queue], anything]}
+    key = new_key("submitter", {"Sid": "<b>not bold</b>"} | submits)
+    narrow = {"id": key.id, "secret": key.secret}
+    browse("may", id=key.id, narrow=narrow, queue=queue, other=other, arn=arns[other])
+
+
+def test_how_the_copy_is(browse):
+    migrations = sorted((ROOT / "services/api/sql").glob("[0-9]*.sql"))
+    browse("system", schema=int(migrations[-1].name[:4]))
 
 
 def test_all_that_match_are_stopped_by_one_request(browse, many):
@@ -184,6 +221,9 @@ def test_every_page_is_for_everybody(browse, queue, many, written, shared_work):
             f"/instance?environment={environment.split('/')[-1]}&id={instance}",
             f"/job/{array}",
             "/definitions",
+            "/events",
+            "/access?operation=batch%3ASubmitJob&m.jobQueue=none",
+            "/system",
             f"/definitions?name={definition}",
             "/nowhere",
         ],

@@ -1,7 +1,9 @@
-"""DescribeArray: how all children of an array are, in one answer."""
+"""DescribeArray and DescribeArrayTimes: how all children of an array are, and how long they ran."""
 
 from collections import Counter
 
+import pytest
+from botocore.exceptions import ClientError
 from keys import ARN, own_call, statement
 from stack import wait_for
 
@@ -115,3 +117,56 @@ def test_a_picture_is_for_those_who_may_see_the_array(stack, shared_work, queue,
     )
     key.allow(statement("batch:*", "*"))
     assert call(stack, array, of_key)[0] == "AccessDeniedException"
+
+
+def test_bars_of_run_times_count_each_child_once(stack, shared_work, queue):
+    """Children that never ran are in no bar; a slow one stands at the end."""
+    w = shared_work
+    index = "$AWS_BATCH_JOB_ARRAY_INDEX"
+    ends = w.definition(["sh", "-c", f"[ {index} = 3 ] && sleep 4; [ {index} != 1 ]"])
+    array = w.submit(queue, ends, arrayProperties={"size": 6})
+    after = w.submit(queue, ends, arrayProperties={"size": 2}, dependsOn=[{"jobId": array}])
+    w.wait(array, "FAILED", timeout=120)
+    w.wait(after, "FAILED")
+
+    def times(job, **members):
+        members["jobId"] = job
+        code, answer = own_call(stack, root(stack), "DescribeArrayTimes", members)
+        return answer if code is None else code
+
+    found = times(array, maxBars=8)
+    bars = found["bars"]
+    assert len(bars) <= 9
+    assert [sum(bar[end] for bar in bars) for end in ("succeeded", "failed")] == [5, 1]
+    assert bars[-1]["succeeded"] == 1 and bars[-1]["from"] <= found["most"] < bars[-1]["to"]
+    assert found["least"] == bars[0]["from"] <= found["median"] <= found["most"]
+    assert found["most"] >= 4000
+    assert times(after) == {"bars": []}
+    assert times(f"{array}:0") == times("x") == "NoSuchEntityException"
+
+
+def test_a_part_of_an_array_has_the_indexes_of_the_whole(stack, shared_work, queue):
+    """Failed children can run again as what they were, also a single one."""
+    w = shared_work
+    index, size = "$AWS_BATCH_JOB_ARRAY_INDEX", "$AWS_BATCH_JOB_ARRAY_SIZE"
+    says = w.definition(["sh", "-c", f"echo {index} of {size}"])
+
+    def submit(part, children=None):
+        array = {"arrayProperties": {"size": children}} if children else {}
+        variable = {"name": "OPENBATCH_ARRAY_PART", "value": part}
+        return w.submit(queue, says, containerOverrides={"environment": [variable]}, **array)
+
+    three, one = submit("2,7-8/10", 3), submit("5/10")
+    w.wait(three, "SUCCEEDED", timeout=120)
+    for place, index in enumerate((2, 7, 8)):
+        assert w.log(w.job(f"{three}:{place}")) == [f"{index} of 10"]
+    assert w.log(w.wait(one, "SUCCEEDED")) == ["5 of 10"]
+    for part, children in (
+        ("2,7-8/10", 4),
+        ("2,7-8/10", None),
+        ("7,2/10", 2),
+        ("1-2/2", 2),
+        ("x", 2),
+    ):
+        with pytest.raises(ClientError, match="OPENBATCH_ARRAY_PART"):
+            submit(part, children)

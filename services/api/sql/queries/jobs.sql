@@ -157,6 +157,29 @@ FROM (
     ) b
 ) h;
 
+-- fragment: child_times(name)
+(SELECT d.state, greatest(d.stopped_at_ms - d.started_at_ms, 0) AS ms
+    FROM job j JOIN done d ON d.job_id = j.id AND d.idx >= 0 AND d.started_at_ms IS NOT NULL
+    WHERE j.id = :id AND j.account = :account AND j.region = :region AND j.array_size > 0
+) {{name}};
+
+-- How long the last attempts of an array's children ran, in bars of the same width: a row for each
+-- bar that has any. Those that never ran are left out.
+-- name: array_times
+-- params: account text, region text, id uuid, bars int
+-- columns: ARRAY_TIMES_COL
+SELECT b.least_ms, b.median_ms, b.most_ms, b.width_ms, (t.ms - b.least_ms) / b.width_ms AS bar,
+    count(*) FILTER (WHERE t.state = :OB_JOB_SUCCEEDED) AS succeeded,
+    count(*) FILTER (WHERE t.state = :OB_JOB_FAILED) AS failed
+FROM (
+    SELECT min(m.ms) AS least_ms, max(m.ms) AS most_ms, (max(m.ms) - min(m.ms)) / :bars + 1 AS width_ms,
+        percentile_disc(0.5) WITHIN GROUP (ORDER BY m.ms) AS median_ms
+    FROM {{child_times: m}}
+) b
+JOIN {{child_times: t}} ON true
+GROUP BY 1, 2, 3, 4, 5
+ORDER BY 5;
+
 -- Requests that all jobs that match are stopped; forgets requests that were finished long ago, and
 -- all but the last ones of the queue. No row: too many of the region, or the queue, are unfinished.
 -- name: stop_request_add

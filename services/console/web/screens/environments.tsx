@@ -1,4 +1,4 @@
-// Environments: what they are, what they want now and may have at most.
+// Environments: what they are, what they want now and may have at most; of one also what it had over time.
 
 import { command } from "../cli";
 import { allEnvironments, oneEnvironment } from "../lists";
@@ -10,8 +10,15 @@ import { SLOW_MS, useRead } from "../read";
 import { environmentHref, usePlace } from "../router";
 import { Environment } from "../types";
 import { Instances } from "./instances";
+import { EnvironmentUse } from "./usage";
 
-function One({ environment: e, instances }: { environment: Environment; instances: boolean }) {
+interface OneProps {
+  environment: Environment;
+  instances: boolean;
+  use: boolean;
+}
+
+function One({ environment: e, instances, use }: OneProps) {
   const r = e.computeResources;
   const facts: [string, preact.ComponentChildren][] = [
     ["Kind", [e.type, r?.type, e.containerOrchestrationType].filter(Boolean).join(", ")],
@@ -46,11 +53,12 @@ function One({ environment: e, instances }: { environment: Environment; instance
             </>
           ))}
       </dl>
+      {use && <EnvironmentUse name={e.computeEnvironmentName} />}
       {instances ? (
         <Instances environment={e.computeEnvironmentName} />
       ) : (
         <p>
-          <a href={environmentHref(e.computeEnvironmentName)}>its instances</a>
+          <a href={environmentHref(e.computeEnvironmentName)}>its instances and its use over time</a>
         </p>
       )}
       <Copy
@@ -90,7 +98,14 @@ export function Environments() {
       {data?.length ? (
         data
           .slice(0, SHOWN_MAX)
-          .map((e, i) => <One key={e.computeEnvironmentArn} environment={e} instances={i < OPEN_MAX} />)
+          .map((e, i) => (
+            <One
+              key={e.computeEnvironmentArn}
+              environment={e}
+              instances={i < OPEN_MAX}
+              use={name !== null}
+            />
+          ))
       ) : (
         <Nothing loading={loading} text="There is no environment that this key may see." failed={error} />
       )}

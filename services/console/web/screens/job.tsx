@@ -1,85 +1,23 @@
 // One job: its state, why it waits, what it runs, its attempts and their output, all of it as JSON.
 
 import { useState } from "preact/hooks";
-import { read } from "../api";
 import { command } from "../cli";
 import { duration, nameOf, need } from "../format";
 import { jobsOf } from "../lists";
 import { useLive } from "../live";
 import { Copy } from "../parts/copy";
 import { Failure, Nothing } from "../parts/notice";
-import { Rows } from "../parts/rows";
 import { StateMark } from "../parts/state";
 import { At } from "../parts/time";
 import { cut, plain } from "../plain";
 import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
-import { href, jobHref, queueHref, usePlace, withQuery } from "../router";
-import { Attempt, Job, JobSummary } from "../types";
+import { href, jobHref, queueHref } from "../router";
+import { Job } from "../types";
 import { Children } from "./array";
+import { RunFailedAgain } from "./array_again";
 import { RunAgain, Stop } from "./job_actions";
-import { DependsOn, WhyItWaits } from "./job_wait";
-
-function logHref(job: Job, stream: string | undefined): string | undefined {
-  const config = job.container?.logConfiguration;
-  const group = config?.options?.["awslogs-group"] ?? "/aws/batch/job";
-  return stream ? href("/log", { group, stream, job: job.jobId }) : undefined;
-}
-
-/** The attempts that have ended, and the one that runs. */
-function attemptsOf(job: Job): (Attempt & { number: number; runs: boolean })[] {
-  const ended = (job.attempts ?? []).map((a, i) => ({ ...a, number: i + 1, runs: false }));
-  if (job.status !== "RUNNING" && job.status !== "STARTING") return ended;
-  const now: Attempt = {
-    ...(job.startedAt && job.status === "RUNNING" ? { startedAt: job.startedAt } : {}),
-    ...(job.container ? { container: job.container } : {}),
-  };
-  return [...ended, { ...now, number: ended.length + 1, runs: true }];
-}
-
-function Attempts({ job, now }: { job: Job; now: number }) {
-  const attempts = attemptsOf(job);
-  if (attempts.length === 0) return null;
-  return (
-    <section aria-label="Attempts">
-      <h2>Attempts</h2>
-      <Rows
-        main
-        label="Attempts"
-        rows={attempts}
-        id={(a) => String(a.number)}
-        href={(a) => logHref(job, a.container?.logStreamName) ?? jobHref(job.jobId)}
-        columns={[
-          { title: "Attempt", narrow: true, cell: (a) => a.number },
-          {
-            title: "Output",
-            narrow: true,
-            cell: (a) => {
-              const link = logHref(job, a.container?.logStreamName);
-              return link ? <a href={link}>output</a> : "";
-            },
-          },
-          { title: "Started", narrow: true, cell: (a) => <At at={a.startedAt} /> },
-          { title: "Ended", narrow: true, cell: (a) => (a.runs ? job.status : <At at={a.stoppedAt} />) },
-          {
-            title: "Ran",
-            narrow: true,
-            cell: (a) => (a.startedAt ? duration((a.stoppedAt ?? now) - a.startedAt) : ""),
-          },
-          { title: "Exit code", narrow: true, cell: (a) => a.container?.exitCode ?? "" },
-          {
-            title: "Instance",
-            narrow: true,
-            cell: (a) => nameOf(a.container?.containerInstanceArn ?? ""),
-          },
-          {
-            title: "Reason",
-            cell: (a) => cut([a.container?.reason, a.statusReason].filter(Boolean).join("; "), 400),
-          },
-        ]}
-      />
-    </section>
-  );
-}
+import { Attempts } from "./job_attempts";
+import { Dependencies, WhyItWaits } from "./job_wait";
 
 function Timeline({ job, now }: { job: Job; now: number }) {
   const steps: [string, number | undefined][] = [
@@ -172,46 +110,6 @@ function Pairs({ pairs }: { pairs: { name?: string; value?: string }[] }) {
   );
 }
 
-/** The first hundred children in one state. */
-function ChildList({ job, state }: { job: Job; state: string }) {
-  const { data, error, loading } = useRead(
-    `children ${job.jobId} ${state}`,
-    (signal) =>
-      read<{ jobSummaryList?: JobSummary[]; nextToken?: string }>(
-        "ListJobs",
-        { arrayJobId: job.jobId, jobStatus: state, maxResults: 100 },
-        signal,
-      ),
-    SLOW_MS,
-  );
-  const rows = data?.jobSummaryList ?? [];
-  return (
-    <section aria-label={`Children ${state}`}>
-      <h3>
-        <StateMark state={state} /> <a href={withQuery({ children: null })}>hide</a>
-      </h3>
-      <Failure text={error} />
-      {rows.length ? (
-        <Rows
-          label="Children"
-          rows={rows}
-          id={(j) => j.jobId}
-          href={(j) => jobHref(j.jobId)}
-          columns={[
-            { title: "Index", narrow: true, cell: (j) => <a href={jobHref(j.jobId)}>{j.arrayProperties?.index}</a> },
-            { title: "Started", narrow: true, cell: (j) => <At at={j.startedAt} /> },
-            { title: "Exit code", narrow: true, cell: (j) => j.container?.exitCode ?? "" },
-            { title: "Reason", cell: (j) => cut(j.container?.reason || j.statusReason, 200) },
-          ]}
-        />
-      ) : (
-        <Nothing loading={loading} text="None now." failed={error} />
-      )}
-      {data?.nextToken && <p class="notice">The first 100 in order of their index.</p>}
-    </section>
-  );
-}
-
 function Raw({ job }: { job: Job }) {
   const [open, setOpen] = useState(false);
   return (
@@ -235,7 +133,6 @@ async function readJob(id: string, signal: AbortSignal): Promise<Job> {
 
 export function JobScreen({ id }: { id: string }) {
   const now = useNow();
-  const { query } = usePlace();
   const [ended, setEnded] = useState(false);
   const { data: job, error, loading, again } = useRead(
     `job ${id}`,
@@ -257,7 +154,6 @@ export function JobScreen({ id }: { id: string }) {
     );
   const isEnded = job.stoppedAt !== undefined;
   if (isEnded !== ended) setEnded(isEnded);
-  const children = query.get("children");
   return (
     <>
       <h1>
@@ -268,6 +164,7 @@ export function JobScreen({ id }: { id: string }) {
         {id !== parent && <a href={jobHref(parent)}>the array</a>}
         <Stop job={job} done={again} />
         <RunAgain job={job} />
+        <RunFailedAgain job={job} />
         <Copy
           label="copy as aws cli"
           text={command("batch", "describe-jobs", { jobs: [job.jobId] })}
@@ -277,9 +174,8 @@ export function JobScreen({ id }: { id: string }) {
       {isEnded && job.statusReason && <p class="notice">{plain(job.statusReason)}</p>}
       <Timeline job={job} now={now} />
       <WhyItWaits job={job} />
-      <DependsOn job={job} />
+      <Dependencies job={job} />
       <Children job={job} />
-      {children && <ChildList job={job} state={children} />}
       <Attempts job={job} now={now} />
       <h2>What it runs</h2>
       <Facts job={job} />

@@ -1,14 +1,17 @@
-// Why a job waits: its reason in its parts, its place in the queue, and what it depends on.
+// Why a job waits: its reason in its parts, its place in the queue, what it depends on, and what
+// depends on it.
 
+import { readIfAllowed } from "../api";
 import { nameOf } from "../format";
 import { jobsOf, snapshotOf } from "../lists";
+import { Failure } from "../parts/notice";
 import { Rows } from "../parts/rows";
 import { StateMark } from "../parts/state";
 import { Ago } from "../parts/time";
 import { cut, plain } from "../plain";
-import { SLOW_MS, useNow, useRead } from "../read";
+import { CALM_MS, SLOW_MS, useNow, useRead } from "../read";
 import { jobHref, queueHref } from "../router";
-import { Job, State } from "../types";
+import { Dependent, Job, State } from "../types";
 
 /** "Waiting for <request>, at least <n> jobs ahead: <one part an environment>; …" */
 function partsOf(reason: string): { head: string; parts: string[] } {
@@ -62,7 +65,7 @@ export function WhyItWaits({ job }: { job: Job }) {
   );
 }
 
-export function DependsOn({ job }: { job: Job }) {
+function DependsOn({ job }: { job: Job }) {
   const ids = (job.dependsOn ?? []).flatMap((d) => (d.jobId ? [d.jobId] : []));
   const types = new Map((job.dependsOn ?? []).map((d) => [d.jobId, d.type ?? ""]));
   const { data } = useRead(
@@ -97,5 +100,56 @@ export function DependsOn({ job }: { job: Job }) {
         ]}
       />
     </section>
+  );
+}
+
+/** No job waits for one that has ended, so nobody is asked about one. */
+function WaitsForIt({ job }: { job: Job }) {
+  const { data, error } = useRead(
+    `dependents ${job.jobId}`,
+    (signal) =>
+      readIfAllowed<{ dependents: Dependent[]; more: boolean }>(
+        "ListDependents",
+        { jobId: job.jobId },
+        signal,
+      ),
+    CALM_MS,
+  );
+  if (!data?.dependents.length) return <Failure text={error} />;
+  return (
+    <section aria-label="Dependents">
+      <h2>These wait for its end</h2>
+      <Rows
+        label="Dependents"
+        rows={data.dependents}
+        id={(d) => d.jobId}
+        href={(d) => jobHref(d.jobId)}
+        columns={[
+          { title: "Job", cell: (d) => <a href={jobHref(d.jobId)}>{cut(d.jobName, 60)}</a> },
+          { title: "State", narrow: true, cell: (d) => <StateMark state={d.status} /> },
+          {
+            title: "Queue",
+            narrow: true,
+            cell: (d) => <a href={queueHref(nameOf(d.jobQueue))}>{nameOf(d.jobQueue)}</a>,
+          },
+          {
+            title: "How",
+            narrow: true,
+            cell: (d) =>
+              [d.type, d.dependsOn !== job.jobId && `for ${d.dependsOn}`].filter(Boolean).join(" "),
+          },
+        ]}
+      />
+      {data.more && <p class="notice">There are others.</p>}
+    </section>
+  );
+}
+
+export function Dependencies({ job }: { job: Job }) {
+  return (
+    <div class="beside">
+      <DependsOn job={job} />
+      {job.stoppedAt === undefined && <WaitsForIt job={job} />}
+    </div>
   );
 }

@@ -16,6 +16,7 @@ import { cut, plain } from "../plain";
 import { SLOW_MS, useNow, useRead } from "../read";
 import { href, jobHref, queueHref } from "../router";
 import { Counted, Job, Policy, Queue, Snapshot, STATES } from "../types";
+import { QueueUse } from "./usage";
 
 export function Queues() {
   const { data, error, loading } = useRead("queues", allQueues, SLOW_MS);
@@ -243,6 +244,7 @@ export function QueueScreen({ name }: { name: string }) {
       ) : (
         <Nothing loading={false} text={data.snapshot ? "No job waits." : "This key may not see it."} />
       )}
+      <QueueUse name={queue.jobQueueName} />
       <Shares whole={data} />
       <Limits queue={queue} />
     </>

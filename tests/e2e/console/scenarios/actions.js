@@ -1,6 +1,9 @@
-// Stop a job, and run it again with another command.
+// A job that runs, and who waits for it; stop it, and run it again with another command.
 module.exports = async (page, args, { assert, signIn }) => {
   await signIn(page, args, `/job/${args.job}`);
+  const phases = page.getByRole("list", { name: "Phases of each attempt" });
+  await phases.getByText(/running for \d/).waitFor();
+  await page.getByRole("region", { name: "Dependents" }).first().getByText("after-it").waitFor();
   await page.getByRole("button", { name: "Stop" }).click();
   await page.getByLabel("Reason").fill("stopped by a test");
   await page.getByRole("button", { name: "Stop it" }).click();

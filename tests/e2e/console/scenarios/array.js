@@ -1,5 +1,5 @@
-// An array as a picture: its cells, its legend, the keyboard; a child that failed, and what waits for
-// the array.
+// An array as a picture: its cells, its legend, the keyboard; the children that failed, which run again
+// with the indexes that they had; and what waits for the array.
 module.exports = async (page, args, { assert, signIn, until }) => {
   await signIn(page, args, `/job/${args.job}`);
   const picture = page.getByRole("img", { name: "The children" });
@@ -31,13 +31,24 @@ module.exports = async (page, args, { assert, signIn, until }) => {
   await until("child 39", async () => decodeURIComponent(page.url()).endsWith(":39"));
   await page.goBack();
 
-  // The list of those that failed, by its address.
-  await page.goto(`${args.url}/job/${args.job}?children=FAILED`);
+  // Those that failed are listed without being asked for.
   const rows = page.getByRole("region", { name: "Children FAILED" }).locator("tbody tr");
   await until("the failed ones", async () => (await rows.count()) === 10);
   assert.ok((await rows.first().innerText()).includes("7"), "with their exit codes");
+  await page.getByRole("link", { name: "hide" }).click();
+  await until("no list", async () => (await rows.count()) === 0);
+  await page.getByRole("img", { name: "Run times: shortest" }).waitFor();
+
+  await page.getByRole("button", { name: "Run failed children again" }).click();
+  await page.getByText("one new array of 10 children").waitFor();
+  await page.getByText("3,7,11-18/40").first().waitFor();
+  await page.getByRole("button", { name: "Submit" }).click();
+  await until("the new array", async () => !page.url().includes(args.job));
+  const made = new URL(page.url()).pathname.split("/")[2];
+  await page.getByRole("heading", { name: "10 children" }).waitFor();
 
   await page.goto(`${args.url}/job/${args.after}`);
   await page.getByRole("region", { name: "Dependencies" }).first().getByText("picture").waitFor();
   await page.getByText("Dependent Job failed").first().waitFor();
+  return { made };
 };

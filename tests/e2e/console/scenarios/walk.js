@@ -13,6 +13,12 @@ module.exports = async (page, args, { assert, signIn, until }) => {
   await page.getByText("JSON", { exact: true }).click();
   await page.getByText('"jobName"').waitFor();
 
+  // What its attempt did and used.
+  const phases = page.getByRole("list", { name: "Phases of each attempt" });
+  for (const phase of ["waiting for its place", "running"]) await phases.getByText(phase).waitFor();
+  const attempt = page.getByRole("region", { name: "Attempts" }).locator("tbody tr").first();
+  assert.match(await attempt.innerText(), /\d m?s\t[\d.]+ [KM]iB\t0\t/, "processor time, memory, exit code");
+
   await page.getByRole("link", { name: "output" }).click();
   const log = page.getByRole("log");
   await log.getByText("<script>alert(1)</script>").waitFor();
