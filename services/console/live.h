@@ -14,8 +14,9 @@ int live_start(const ob_config_common *config, size_t tabs_max, live **ret, ob_e
 void live_end(live *l);
 void live_free(live *l);
 
-/* A new tab, which hears of no queue yet. events: the kinds that it is told whole, with the last ones
- * from before, as far as they were read; 0: none. NULL: there are too many tabs. Any thread. */
+/* A new tab, which hears of no queue yet. events: the kinds that it is told whole, with the last
+ * ones from before, as far as they were read; 0: none. NULL: there are too many tabs. Any thread.
+ */
 live_tab *live_join(live *l, unsigned events);
 void live_leave(live_tab *tab);
 /* Is the console to end? Any thread. */
