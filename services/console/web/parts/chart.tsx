@@ -3,6 +3,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import uPlot from "uplot";
 import "uplot/dist/uPlot.min.css";
+import { useScheme } from "./scheme";
 
 export interface Line {
   name: string;
@@ -48,6 +49,7 @@ export function Chart({ label, seconds, lines, height = 160 }: Props) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const [hidden, setHidden] = useState<string[]>([]);
+  const dark = useScheme();
   const names = lines.map((line) => line.name).join("|");
 
   useEffect(() => {
@@ -68,14 +70,14 @@ export function Chart({ label, seconds, lines, height = 160 }: Props) {
       made.destroy();
       plot.current = null;
     };
-  }, [names, height]);
+  }, [names, height, dark]);
 
   useEffect(() => {
     plot.current?.setData([seconds, ...lines.map((l) => l.values)] as uPlot.AlignedData);
   });
   useEffect(() => {
     lines.forEach((line, i) => plot.current?.setSeries(i + 1, { show: !hidden.includes(line.name) }));
-  }, [hidden, names, height]);
+  }, [hidden, names, height, dark]);
 
   const toggle = (name: string) =>
     setHidden((h) => (h.includes(name) ? h.filter((n) => n !== name) : [...h, name]));

@@ -5,6 +5,7 @@
 import { useEffect, useRef, useState } from "preact/hooks";
 import { count } from "../format";
 import { Field } from "./field";
+import { useScheme } from "./scheme";
 
 interface Kind {
   name: string;
@@ -130,18 +131,6 @@ function useWidth(): [preact.RefObject<HTMLDivElement>, number] {
     return () => observer.disconnect();
   }, []);
   return [box, width];
-}
-
-/** Draws again when the colours change. */
-function useScheme(): boolean {
-  const query = matchMedia("(prefers-color-scheme: dark)");
-  const [dark, setDark] = useState(query.matches);
-  useEffect(() => {
-    const changed = () => setDark(query.matches);
-    query.addEventListener("change", changed);
-    return () => query.removeEventListener("change", changed);
-  }, []);
-  return dark;
 }
 
 export function Picture({ states, open }: { states: string; open: (index: number) => void }) {
