@@ -16,8 +16,8 @@
 #endif
 #if !defined(SANITIZED) && !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
 
-#define STEP 16          /* sizes of small pieces, and where pieces may begin */
-#define SMALL_MAX 1024   /* above, a size is a power of two */
+#define STEP 16        /* sizes of small pieces, and where pieces may begin */
+#define SMALL_MAX 1024 /* above, a size is a power of two */
 #define HUGE_PAGE (2u << 20)
 #define CHUNK (8u << 20) /* taken from the kernel at a time */
 #define SMALL (SMALL_MAX / STEP + 1)
