@@ -1,6 +1,7 @@
 """A receiver of traces, as a collector of OpenTelemetry is one: OTLP over HTTP with JSON bodies."""
 
 import base64
+import contextlib
 import json
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -55,11 +56,12 @@ class Receiver:
                 receiver.opened.wait()
                 if receiver.status == 200 and generation == receiver.generation:
                     receiver.take(self.path, self.headers, body)
-                self.send_response(receiver.status)
-                self.send_header("Content-Type", "application/json")
-                self.send_header("Content-Length", "2")
-                self.end_headers()
-                self.wfile.write(b"{}")
+                with contextlib.suppress(OSError):  # the sender may be gone
+                    self.send_response(receiver.status)
+                    self.send_header("Content-Type", "application/json")
+                    self.send_header("Content-Length", "2")
+                    self.end_headers()
+                    self.wfile.write(b"{}")
 
             def log_message(self, *args):
                 pass

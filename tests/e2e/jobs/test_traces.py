@@ -68,6 +68,22 @@ def below(spans, parent):
     return [s.name for s in sorted(spans, key=lambda s: s.start) if s.parent == parent.id]
 
 
+def tracers(stack):
+    return stack.sql(
+        "SELECT pid FROM pg_stat_activity WHERE application_name = 'openbatch-scheduler tracer'"
+    )
+
+
+def test_without_the_variable_nothing_is_done(stack, shared_work, queue):
+    """Nobody reads rows for it, and containers know of no trace. The first test: it comes before
+    the scheduler gets the variable."""
+    w = shared_work
+    job = w.wait(w.submit(queue, w.definition(["env"])))
+    wait_for("its last event", lambda: is_published(stack, job["jobId"]), timeout=10)
+    assert not any(line.startswith("TRACEPARENT=") for line in w.log(job))
+    assert tracers(stack) == []
+
+
 def test_a_job_is_a_trace(stack, shared_work, queue, receiver):
     """Its trace id is its own id; its phases are spans with the times that the api shows; the
     caller's span is linked, and the container knows the span of its run."""
@@ -96,6 +112,7 @@ def test_a_job_is_a_trace(stack, shared_work, queue, receiver):
     headers, resource, _ = receiver.requests[-1]
     assert (headers["api-key"], headers["x-more"]) == ("a b", "2")
     assert resource == {"service.name": "batch-of-tests"}
+    assert len(tracers(stack)) == 1
 
 
 def test_a_traceparent_that_is_not_valid_is_ignored(stack, shared_work, queue, receiver):
