@@ -157,7 +157,7 @@ static void tell_events(ob_buf *out, const changes *c, const change_reader *read
         if (!(reader->events & kind_of(one)) || queue_of(reader, one) == reader->n_queues)
             continue;
         if (told == CHANGE_EVENTS_MAX) {
-            cut++;
+            cut += !reader->is_new; /* of what was before, the latest ones are enough */
             continue;
         }
         ob_buf_str(out, told++ ? "," : "");
@@ -191,6 +191,7 @@ bool changes_tell(const changes *c, change_reader *reader, ob_buf *out)
         ob_buf_addf(out, ",\"missed\":%s}", missed ? "true" : "false");
     }
     free(tallies);
+    reader->is_new = false;
     reader->next = c->next;
     return any;
 }

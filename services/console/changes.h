@@ -13,9 +13,9 @@
 #define CHANGE_QUEUE_TEXT 256
 #define CHANGE_JOB_TEXT 56 /* <uuid> or <uuid>:<index> */
 #define CHANGE_REASON_TEXT 256
-#define CHANGE_JOBS_MAX 100    /* a message names at most so many jobs */
-#define CHANGE_EVENTS_MAX 100  /* and tells so many events whole */
-#define CHANGE_EVENTS_PAST 500 /* changes from before that a new reader of events looks at */
+#define CHANGE_JOBS_MAX 100                       /* a message names at most so many jobs */
+#define CHANGE_EVENTS_MAX 100                     /* and tells so many events whole */
+#define CHANGE_EVENTS_PAST (CHANGES_KEPT / 8 * 7) /* a new reader of events looks back so far */
 
 typedef struct job_change {
     char queue[CHANGE_QUEUE_TEXT]; /* its ARN */
@@ -48,6 +48,7 @@ typedef struct change_reader {
     size_t n_queues;
     unsigned events; /* the kinds that are told whole; 0: none */
     uint64_t next;
+    bool is_new; /* it looks back: what is cut then is not told as cut */
 } change_reader;
 
 /* Appends one message with all changes of the reader's queues since the last one; nothing, if there

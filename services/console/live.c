@@ -3,8 +3,8 @@
  * pages come and go. Tabs wait in the threads of their requests. One lock for the ring and the
  * counts; it is held for work in memory only.
  *
- * Invariant: whoever has heard LIVE_UP, or whose join has returned while the topic was read, hears
- * of every later change, or is told that some were missed. */
+ * Invariant: whoever has heard LIVE_UP hears of every later change, or is told that some were
+ * missed, until another LIVE_UP says that everything is to be read again. */
 #include "live.h"
 
 #include <pthread.h>
@@ -245,8 +245,8 @@ static live_word word_for(live_tab *tab, ob_buf *out)
     if (tab->told_readings != l->readings) {
         tab->told_readings = l->readings;
         bool up = l->reading && tab->may_hear;
-        tab->reader.next =
-            up && !tab->has_heard && tab->reader.events ? past_of(l) : l->changes.next;
+        tab->reader.is_new = up && !tab->has_heard && tab->reader.events;
+        tab->reader.next = tab->reader.is_new ? past_of(l) : l->changes.next;
         tab->has_heard |= up;
         return up ? LIVE_UP : LIVE_DOWN;
     }

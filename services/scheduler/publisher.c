@@ -440,10 +440,12 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
                                 .on_delivery = on_delivery,
                                 .arg = p };
     int r = ob_bus_open(&config->common, &bus, &p->bus, err);
-    if (r == 0)
-        r = tracer_new(config, &p->tracer, err);
     if (r < 0)
         goto undo;
+    /* The variables are not ours: a shell may have them for other programs. */
+    ob_error untraced = { 0 };
+    if (tracer_new(config, &p->tracer, &untraced) < 0)
+        ob_warn("traces.disabled", "{s:s}", "error", untraced.text);
     pthread_mutex_init(&p->lock, NULL);
     ob_cond_init(&p->changed);
     r = pthread_create(&p->thread, NULL, publisher_run, p);
@@ -454,7 +456,6 @@ int publisher_new(const scheduler_config *config, publisher **ret, ob_error *err
     *ret = p;
     return 0;
 undo:
-    tracer_free(p->tracer);
     ob_bus_free(p->bus);
     free(p->pg);
     free(p);

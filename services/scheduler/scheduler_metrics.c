@@ -127,7 +127,8 @@ ob_metric scheduler_metrics[SCHED_METRIC_COUNT] = {
                             "Traces of ended jobs that the receiver has taken (traces.md)." },
     [SCHED_TRACES_DROPPED] = { "openbatch_traces_dropped_total",
                                OB_COUNTER,
-                               "Traces that were lost: queue_full (more jobs ended than the "
+                               "Traces that were lost, whole or in part: queue_full (more jobs "
+                               "ended than the "
                                "receiver took, or it was away for too long), refused (by the "
                                "receiver), deleted (retention was earlier).",
                                { "reason" } },

@@ -59,6 +59,7 @@ struct tracer {
     bool answered;
     int status; /* of the last answer; 0: there was none */
     char said[CUT + 64];
+    int64_t delay_told_ms; /* monotonic: the last line about a delay */
 
     atomic_size_t dropped; /* since the last complaint */
     atomic_int_fast64_t complained_at_ms;
@@ -78,6 +79,16 @@ static void drop(tracer *t, size_t traces, const char *reason, const char *error
         return;
     ob_warn("traces.dropped", "{s:s, s:I, s:s}", "reason", reason, "traces",
             (json_int_t)atomic_exchange(&t->dropped, 0), "error", error);
+}
+
+/* Nothing can be sent now. At most one line a minute. */
+static void tell_delay(tracer *t, const char *error)
+{
+    int64_t now_ms = ob_mono_ms();
+    if (now_ms - t->delay_told_ms < COMPLAIN_EVERY_MS)
+        return;
+    t->delay_told_ms = now_ms;
+    ob_warn("traces.delayed", "{s:s}", "error", error);
 }
 
 /* ---- The queue ---- */
@@ -209,20 +220,17 @@ static void empty_body(tracer *t)
 static void send_body(tracer *t)
 {
     int64_t wait_ms = PAUSE_MS;
-    bool complained = false;
     trace_end(&t->body);
     while (post(t) && is_worth_repeating(t->status)) {
-        if (!complained)
-            ob_warn("traces.delayed", "{s:s}", "error", t->said);
-        complained = true;
+        tell_delay(t, t->said);
         pause_ms(t, wait_ms);
         wait_ms = wait_ms * 2 < PAUSE_MAX_MS ? wait_ms * 2 : PAUSE_MAX_MS;
     }
     bool taken = t->status >= 200 && t->status < 300;
     if (t->answered && taken)
         ob_metric_add(&scheduler_metrics[SCHED_TRACES_SENT], (int64_t)t->traces);
-    else if (t->answered)
-        drop(t, t->traces, "refused", t->said);
+    else if (t->answered) /* a further piece of an array has no root */
+        drop(t, t->traces > 0 ? t->traces : 1, "refused", t->said);
     empty_body(t);
 }
 
@@ -325,6 +333,19 @@ static int read_attempts(tracer *t, const PGresult *jobs, PGresult **ret, ob_err
     return n ? store_traced_attempts(t->db, ids, idxs, n, ret, err) : 0;
 }
 
+/* Events that are published again bring an id twice. */
+static size_t distinct(const ob_uuid *ids, size_t n)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < n; i++) {
+        size_t k = 0;
+        while (k < i && memcmp(&ids[k], &ids[i], sizeof(ids[i])) != 0)
+            k++;
+        count += k == i;
+    }
+    return count;
+}
+
 static int add_jobs(tracer *t, const ob_uuid *ids, size_t n, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *jobs = NULL;
@@ -342,8 +363,9 @@ static int add_jobs(tracer *t, const ob_uuid *ids, size_t n, ob_error *err)
         else
             add_single(t, jobs, i, attempts);
     }
-    if (r == 0 && (size_t)PQntuples(jobs) < n)
-        drop(t, n - (size_t)PQntuples(jobs), "deleted", "retention has deleted the jobs");
+    size_t found = (size_t)PQntuples(jobs), wanted = distinct(ids, n);
+    if (r == 0 && found < wanted)
+        drop(t, wanted - found, "deleted", "retention has deleted the jobs");
     return r;
 }
 
@@ -351,11 +373,8 @@ static int add_jobs(tracer *t, const ob_uuid *ids, size_t n, ob_error *err)
 static void trace(tracer *t, const ob_uuid *ids, size_t n)
 {
     ob_error err = { 0 };
-    bool complained = false;
     while (!t->stopping && add_jobs(t, ids, n, &err) < 0) {
-        if (!complained)
-            ob_warn("traces.delayed", "{s:s}", "error", err.text);
-        complained = true;
+        tell_delay(t, err.text);
         empty_body(t);
         pause_ms(t, PAUSE_MS);
     }
@@ -393,9 +412,7 @@ static int open_http(tracer *t, const char *endpoint, ob_error *err)
     size_t len = strlen(endpoint);
     if (strncmp(endpoint, "http://", 7) != 0 && strncmp(endpoint, "https://", 8) != 0)
         return ob_fail(err, EINVAL,
-                       "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://, not "
-                       "\"%s\"",
-                       endpoint);
+                       "OTEL_EXPORTER_OTLP_ENDPOINT must begin with http:// or https://");
     while (len > 0 && endpoint[len - 1] == '/')
         len--;
     ob_cleanup(ob_freep) char *base = ob_text_dup(endpoint, len);
@@ -414,7 +431,7 @@ int tracer_new(const scheduler_config *config, tracer **ret, ob_error *err)
     t->pg = ob_strdup(config->pg);
     t->service = ob_strdup(config->otel_service);
     t->ids = ob_calloc(QUEUE_MAX, sizeof(*t->ids));
-    t->complained_at_ms = INT64_MIN / 2;
+    t->complained_at_ms = t->delay_told_ms = INT64_MIN / 2;
     int r = tracer_headers_read(config->otlp_headers, &t->headers, err);
     if (r == 0)
         r = open_http(t, config->otlp_endpoint, err);

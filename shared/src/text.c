@@ -59,8 +59,9 @@ size_t ob_text_copy(char *dst, size_t size, const char *src, size_t len)
 {
     size_t have = 0;
     for (size_t i = 0; i < len;) {
-        size_t plain = plain_prefix(src + i, len - i);
-        if (plain > 0 && have + plain < size) {
+        size_t room = size - 1 - have;
+        size_t plain = plain_prefix(src + i, len - i < room ? len - i : room);
+        if (plain > 0) {
             memcpy(dst + have, src + i, plain);
             have += plain;
             i += plain;

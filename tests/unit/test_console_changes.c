@@ -172,6 +172,13 @@ static void events_are_filtered_before_they_are_cut(void **state)
     json_auto_t *many = told(c, &reader);
     assert_int_equal(json_array_size(json_object_get(many, "events")), CHANGE_EVENTS_MAX);
     assert_int_equal(ob_json_int(many, "cut", -1), 7);
+
+    reader.next = 0;
+    reader.is_new = true;
+    json_auto_t *past = told(c, &reader);
+    assert_int_equal(json_array_size(json_object_get(past, "events")), CHANGE_EVENTS_MAX);
+    assert_int_equal(ob_json_int(past, "cut", -1), 0);
+    assert_false(reader.is_new);
     assert_int_equal(change_kind("SLEEPING"), 0);
     reader.events = 0;
     add(c, QUEUE, JOB, OB_JOB_FAILED);

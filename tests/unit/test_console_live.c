@@ -88,6 +88,34 @@ static void a_tab_hears_what_happens_after_it_is_told_that_it_listens(void **sta
     ob_buf_done(&out);
 }
 
+static void a_tab_of_events_hears_what_was_before_once(void **state)
+{
+    (void)state;
+    ob_buf out = { 0 };
+    char queues[1][CHANGE_QUEUE_TEXT] = { QUEUE };
+    live_tab *first = join();
+    wait_word(first, LIVE_UP, &out);
+    change(1);
+    wait_word(first, LIVE_CHANGES, &out);
+    live_tab *tab = live_join(l, CHANGE_KINDS_ALL);
+    wait_word(tab, LIVE_DOWN, &out); /* nothing of before while its rights are not known */
+    live_hear(tab, queues, 1);
+    wait_word(tab, LIVE_UP, &out);
+    wait_word(tab, LIVE_CHANGES, &out);
+    assert_non_null(strstr(out.at, "\"events\":[[0,"));
+    live_hear(tab, NULL, 0);
+    wait_word(tab, LIVE_DOWN, &out);
+    live_hear(tab, queues, 1);
+    wait_word(tab, LIVE_UP, &out);
+    change(2);
+    wait_word(tab, LIVE_CHANGES, &out);
+    assert_non_null(strstr(out.at, "\"events\":[[1,"));
+    assert_null(strstr(out.at, "[0,"));
+    live_leave(tab);
+    live_leave(first);
+    ob_buf_done(&out);
+}
+
 static void it_hears_at_most_four_times_a_second(void **state)
 {
     (void)state;
@@ -176,6 +204,7 @@ int main(void)
 #define TEST(f) cmocka_unit_test_setup_teardown(f, begin, end)
     const struct CMUnitTest tests[] = {
         TEST(a_tab_hears_what_happens_after_it_is_told_that_it_listens),
+        TEST(a_tab_of_events_hears_what_was_before_once),
         TEST(it_hears_at_most_four_times_a_second),
         TEST(there_are_only_so_many_tabs),
         TEST(without_kafka_a_tab_is_told_and_hears_again_later),

@@ -23,8 +23,12 @@ begin_home() {
 
 begin_postgres() { :; }
 
-# A backup of an earlier version has not all of the secrets.
+# A backup of an earlier version has not all of the secrets. Without these nobody could read what is in the database.
 end_postgres() {
+    local name
+    for name in master.key seal.key root.key; do
+        [[ -f $OPENBATCH_HOME/secrets/$name ]] || die "the backup has no secrets/$name"
+    done
     make_secrets
     own_secrets
 }

@@ -48,7 +48,7 @@ const api_operation key_operations[] = {
       fields_put_key_policy, .plain = true, .sessions = SESSIONS_MAY_IF_THEY_MANAGE_KEYS,
       .access = &(const access_rule){ .uses = { { ACCESS_KEY, "accessKeyId" } } } },
     { API_ADMIN, "/openbatch/v1/checkaccess", "CheckAccess", op_check_access, fields_check_access,
-      .plain = true, .audit = AUDIT_NOTHING,
+      .plain = true, .audit = AUDIT_NOTHING, .heavy = true,
       .access = &(const access_rule){ .uses = { { ACCESS_KEY, "accessKeyId" } } } },
     { 0 },
 };

@@ -32,14 +32,22 @@ static int read_request(const api_request *req, json_t **ret, api_reply *rep)
     return 0;
 }
 
-/* The caller's own key or session, or another key of the account. */
+/* The caller itself, a session too; or the named key of the account. A session that manages no keys
+ * asks about no other key than its own. */
 static int find_key(api_request *req, api_key *other, const api_key **ret, api_reply *rep)
 {
-    const char *id = ob_json_str(req->body, "accessKeyId", req->key_id);
+    const char *id = ob_json_str(req->body, "accessKeyId", NULL);
+    bool is_session = req->key->session[0] != '\0', is_own = !id || strcmp(id, req->key_id) == 0;
     ob_error err = { 0 };
     *ret = req->key;
-    if (strcmp(id, req->key_id) == 0)
+    if (!id || (is_own && !is_session))
         return 0;
+    if (!is_own && is_session && !req->key->manages_keys) {
+        (void)api_error(rep, 403, "AccessDeniedException",
+                        "Cannot call %s about another key with session credentials",
+                        req->operation);
+        return -EACCES;
+    }
     int r = req_db(req, &rep->err);
     if (r == 0)
         r = keys_find(req->ctx->keys, req->db, id, other, &err);
@@ -57,7 +65,8 @@ static int find_key(api_request *req, api_key *other, const api_key **ret, api_r
 /* Some operations show or touch a list and decide for each entry. */
 static bool is_by_entry(const api_operation *op)
 {
-    return op->access && (op->access->one_by_one || op->access->shows.list);
+    return op->access &&
+           (op->access->one_by_one || op->access->shows.list || op->access->in_streams);
 }
 
 /* The question as a request of the key, as dispatch.c makes one. */

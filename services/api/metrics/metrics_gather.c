@@ -195,12 +195,13 @@ void metrics_gather(const char *run_dir, ob_metric_page page, ob_buf *out)
     metrics_merge_free(all);
 }
 
-bool metrics_gather_in_turn(const char *run_dir, ob_metric_page page, ob_buf *out)
+bool metrics_gather_in_turn(gather_for kind, const char *run_dir, ob_metric_page page, ob_buf *out)
 {
-    static atomic_int asked;
-    bool fits = atomic_fetch_add(&asked, 1) < AT_A_TIME;
+    static atomic_int asked[GATHER_FOR_PAGES + 1];
+    static const int places[] = { [GATHER_FOR_SCRAPES] = AT_A_TIME, [GATHER_FOR_PAGES] = 1 };
+    bool fits = atomic_fetch_add(&asked[kind], 1) < places[kind];
     if (fits)
         metrics_gather(run_dir, page, out);
-    (void)atomic_fetch_sub(&asked, 1);
+    (void)atomic_fetch_sub(&asked[kind], 1);
     return fits;
 }

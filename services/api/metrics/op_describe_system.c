@@ -76,7 +76,8 @@ static int show_database(api_request *req, json_t *to, ob_error *err)
 static int show_services(const api_request *req, json_t *to, api_reply *rep)
 {
     ob_buf page = { 0 };
-    bool fits = metrics_gather_in_turn(req->ctx->config->common.run_dir, OB_PAGE_METRICS, &page);
+    bool fits = metrics_gather_in_turn(GATHER_FOR_PAGES, req->ctx->config->common.run_dir,
+                                       OB_PAGE_METRICS, &page);
     if (fits)
         (void)json_object_set_new(to, "metrics", metrics_samples(page.at ? page.at : "", shown));
     ob_buf_done(&page);

@@ -4,7 +4,7 @@ import json
 
 import pytest
 from botocore.exceptions import ClientError
-from keys import ARN, own_call, statement
+from keys import ARN, document, own_call, statement
 
 
 def root(stack):
@@ -68,6 +68,24 @@ def test_questions_need_a_right_and_sense(stack, new_key):
             stack, root(stack), "CheckAccess", {"operation": "SubmitJob", "request": text}
         )
         assert code == "ClientException"
+
+
+def test_a_session_asks_about_itself_and_its_key(stack, new_key):
+    key = new_key("narrow", statement(["batch:ListJobs", "openbatch:CheckAccess"], "*"))
+    policy = document(statement("openbatch:CheckAccess", "*"))
+    code, made = own_call(stack, (key.id, key.secret), "CreateSession", {"policy": policy})
+    assert code is None, made
+    session = (made["accessKeyId"], made["secretAccessKey"], made["sessionToken"])
+    assert check(stack, "ListJobs", session)[1]["allowed"] is False
+    assert check(stack, "ListJobs", session, accessKeyId=key.id)[1]["allowed"] is True
+    code, said = check(stack, "ListJobs", session, accessKeyId=root(stack)[0])
+    assert (code, said) == (
+        "AccessDeniedException",
+        "Cannot call CheckAccess about another key with session credentials",
+    )
+    # What is left out of an answer is not refused.
+    code, said = check(stack, "logs:DescribeLogStreams", request={"logGroupName": "/aws/batch/job"})
+    assert (said["allowed"], said["byEntry"]) == (True, True)
 
 
 def test_the_copy_says_how_it_is(stack, new_key):

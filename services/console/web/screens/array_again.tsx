@@ -15,7 +15,7 @@ import { ArrayPicture, Job } from "../types";
 import { againRequest } from "./job_actions";
 
 const FAILED = "FKOLHEXD"; // the letters of DescribeArray
-const PART_MAX = 20000; // characters; a whole submission has at most 30 KiB
+const OVERRIDES_MAX = 8192; // bytes of JSON, as AWS has it
 
 function failedOf(picture: ArrayPicture): number[] {
   return [...(picture.states ?? "")].flatMap((letter, i) => (FAILED.includes(letter) ? [i] : []));
@@ -50,7 +50,8 @@ function Question({ job, close }: { job: Job; close: () => void }) {
   );
   const children = data ? failedOf(data) : [];
   const { request, part } = partRequest(job, children);
-  const tooMany = part.length > PART_MAX;
+  const tooMany =
+    new TextEncoder().encode(JSON.stringify(request.containerOverrides)).length > OVERRIDES_MAX;
   const act = async () => {
     if (children.length === 0 || tooMany) throw new Error("There is nothing that can be submitted.");
     const made = await change<{ jobId: string }>("SubmitJob", request, once(request));
@@ -76,7 +77,8 @@ function Question({ job, close }: { job: Job; close: () => void }) {
             <code>AWS_BATCH_JOB_ARRAY_SIZE</code> that it had, by the variable{" "}
             <code>{ARRAY_PART}</code>. Its job id and its place in the new array are new. Queue,
             definition, overrides, attempts, timeout and tags are the same; what the array depended
-            on is left out. This array stays as it is.
+            on is left out. This array stays as it is. Executors of a version before this one do
+            not know the variable: children there would get their new index.
           </p>
           <details>
             <summary>The request</summary>
