@@ -175,8 +175,6 @@ build() {
     local log=$OPENBATCH_HOME/log/build.log args=(--buildtype=debugoptimized -Dwerror=false)
     # With -O2 and all of -g, sanitized code takes twice the time to compile.
     local sanitized=(-Dbuildtype=debugoptimized -Doptimization=1 -Dc_args=-g1 -Dwerror=true -Db_lundef=false)
-    # Two hundred test programs.
-    ! command -v mold >/dev/null || sanitized+=(-Dc_link_args=-fuse-ld=mold)
     case ${OPENBATCH_SANITIZE:-} in
     1) args=("${sanitized[@]}" "-Db_sanitize=address,undefined") ;;
     thread) args=("${sanitized[@]}" "-Db_sanitize=thread") ;;
