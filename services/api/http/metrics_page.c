@@ -47,7 +47,8 @@ static int show(exchange *x)
 {
     ob_buf out = { 0 };
     ob_metric_page page = is_page(x, OB_PAGE_SHARES) ? OB_PAGE_SHARES : OB_PAGE_METRICS;
-    bool fits = metrics_gather_in_turn(GATHER_FOR_SCRAPES, x->w->common->ctx->config->common.run_dir, page, &out);
+    bool fits = metrics_gather_in_turn(GATHER_FOR_SCRAPES,
+                                       x->w->common->ctx->config->common.run_dir, page, &out);
     if (!fits)
         ob_buf_str(&out, "Too many requests for metrics at a time; try again later.\n");
     x->type = fits ? OB_METRICS_TYPE : "text/plain; charset=utf-8";
