@@ -96,15 +96,8 @@ def test_no_core_file_has_a_secret(stack, shared_work, queue, secrets, cores):
     job = shared_work.submit(queue, shared_work.definition(["sleep", "5"]))
     wait_for("the job to run", lambda: shared_work.job(job)["status"] == "RUNNING")
     executor = shared_work.job(job)["container"]["containerInstanceArn"].split("/")[-1]
-    for service in (
-        "api",
-        "scheduler",
-        "scaler",
-        "postgres",
-        "kafka",
-        "redis",
-        executor,
-    ):
+    # The executor first: it goes when its job has ended.
+    for service in (executor, "api", "scheduler", "scaler", "postgres", "kafka", "redis"):
         data = core_of(
             stack.pid(service),
             cores,
