@@ -135,7 +135,8 @@ install_venv() {
     say "installing the test clients (boto3, aws) from PyPI"
     {
         [[ -x $venv/bin/pip ]] || /usr/bin/python3 -m venv "$venv"
-        "$venv/bin/pip" install --disable-pip-version-check --no-input -q "${args[@]}"
+        # Modules are compiled when they are first used: most never are.
+        "$venv/bin/pip" install --no-compile --disable-pip-version-check --no-input -q "${args[@]}"
     } >"$log" 2>&1 </dev/null || {
         tail -n 4 "$log" | sed 's/^/    /' >&2
         die "Python packages could not be installed; the output of pip is in $log"
