@@ -9,6 +9,9 @@ import urllib.request
 import pytest
 from stack import HOLD, ROOT, wait_for
 
+# A browser takes half a core: most of its walks are for the suite `long`.
+LONG = pytest.mark.long
+
 LINES = """
 i=1; while [ $i -le 3000 ]; do echo "line $i"; i=$((i + 1)); done
 echo '<script>alert(1)</script>'
@@ -88,6 +91,7 @@ def test_from_the_overview_to_the_output_of_a_hostile_job(browse, queue, written
     browse("walk", queue=queue, job=job, name=name)
 
 
+@LONG
 def test_no_line_of_long_output_is_left_out(browse, shared_work, queue):
     lines = 24000
     job = shared_work.submit(
@@ -110,10 +114,12 @@ def test_without_a_mouse(browse, written):
     browse("keyboard", name=written[1])
 
 
+@LONG
 def test_many_jobs_come_in_pages(browse, many):
     browse("jobs", queue=many, count=250, sevens=11)
 
 
+@LONG
 def test_a_job_is_stopped_and_run_again(browse, shared_work, queue):
     job = shared_work.submit(queue, shared_work.definition(HOLD), jobName="held")
     after = shared_work.definition(["true"])
@@ -138,6 +144,7 @@ def test_an_array_is_a_picture(browse, shared_work, queue):
     assert again["arrayProperties"]["statusSummary"]["FAILED"] == 10
 
 
+@LONG
 def test_events_come_as_they_happen(browse, shared_work, queue):
     name = shared_work.queue(shared_work.environment(max_vcpus=4))
     definition = shared_work.definition(["true"])
@@ -150,6 +157,7 @@ def test_events_come_as_they_happen(browse, shared_work, queue):
     browse("events", when_ready=submit, queue=name, count=3, name="eventful", other="elsewhere")
 
 
+@LONG
 def test_use_over_time(browse, shared_work, queue, written):
     environment = shared_work.jq(queue)["computeEnvironmentOrder"][0]["computeEnvironment"]
     browse("usage", queue=queue, environment=environment.split("/")[-1])
@@ -165,15 +173,18 @@ def test_who_may_do_what(browse, shared_work, queue, new_key):
     browse("may", id=key.id, narrow=narrow, queue=queue, other=other, arn=arns[other])
 
 
+@LONG
 def test_how_the_copy_is(browse):
     migrations = sorted((ROOT / "services/api/sql").glob("[0-9]*.sql"))
     browse("system", schema=int(migrations[-1].name[:4]))
 
 
+@LONG
 def test_all_that_match_are_stopped_by_one_request(browse, many):
     browse("stops", queue=many, matching=111, others=139)
 
 
+@LONG
 def test_what_runs_on_an_instance(browse, shared_work):
     environment = shared_work.environment(max_vcpus=4)
     queue = shared_work.queue(environment)
@@ -183,6 +194,7 @@ def test_what_runs_on_an_instance(browse, shared_work):
     shared_work.batch.terminate_job(jobId=job, reason="tested")
 
 
+@LONG
 def test_what_happens_is_seen_at_once(browse, shared_work):
     name = shared_work.queue(shared_work.environment(max_vcpus=4))
     definition = shared_work.definition(["true"])
@@ -195,6 +207,7 @@ def test_what_happens_is_seen_at_once(browse, shared_work):
     assert heard["messages"] >= 2
 
 
+@LONG
 def test_every_page_is_for_everybody(browse, queue, many, written, shared_work):
     job, _ = written
     environment = shared_work.jq(queue)["computeEnvironmentOrder"][0]["computeEnvironment"]
@@ -273,6 +286,7 @@ def test_a_key_sees_and_hears_of_what_its_policy_allows(
     )
 
 
+@LONG
 def test_a_tab_does_nothing_as_the_key_of_another_tab(browse, new_key, root_key, batch, many):
     """Its key may not stop all that match; the other tab's may."""
     key = new_key("tabs", {"Effect": "Allow", "Action": "batch:*", "Resource": "*"})
