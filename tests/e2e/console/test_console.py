@@ -174,9 +174,13 @@ def test_who_may_do_what(browse, shared_work, queue, new_key):
 
 
 @LONG
-def test_how_the_copy_is(browse):
+def test_how_the_copy_is(browse, shared_work, queue):
+    """While it works: the screen tells of the rounds of the last seconds."""
+    definition = shared_work.definition(["sleep", "1"])
+    job = shared_work.submit(queue, definition, arrayProperties={"size": 300})
     migrations = sorted((ROOT / "services/api/sql").glob("[0-9]*.sql"))
     browse("system", schema=int(migrations[-1].name[:4]))
+    shared_work.batch.terminate_job(jobId=job, reason="enough")
 
 
 @LONG
