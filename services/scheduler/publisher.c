@@ -138,20 +138,9 @@ static void replay(publisher *p, const char *why)
 
 static int connect_now(publisher *p, ob_error *err)
 {
-    if (p->db && ob_db_ok(p->db))
-        return 0;
-    ob_db_free(p->db);
-    p->db = NULL;
-    ob_cleanup(ob_db_freep) ob_db *db = NULL;
-    int r = ob_db_connect(p->pg, "openbatch-scheduler publisher", &db, err);
     /* A watermark that is lost in a crash causes repeats, which are allowed. */
-    if (r == 0)
-        r = ob_db_sql(db, "SET synchronous_commit = off", NULL, NULL, err);
-    if (r == 0)
-        r = ob_db_prepare(db, publisher_stmts, err);
-    if (r == 0)
-        p->db = ob_take(db);
-    return r;
+    return ob_db_keep(&p->db, p->pg, "openbatch-scheduler publisher", ob_db_commit_soon,
+                      publisher_stmts, err);
 }
 
 static int begin(publisher *p, int64_t epoch, ob_error *err)

@@ -250,19 +250,8 @@ static void send_if_enough(tracer *t)
 
 static int connect_now(tracer *t, ob_error *err)
 {
-    if (t->db && ob_db_ok(t->db))
-        return 0;
-    ob_db_free(t->db);
-    t->db = NULL;
-    ob_cleanup(ob_db_freep) ob_db *db = NULL;
-    int r = ob_db_connect(t->pg, "openbatch-scheduler tracer", &db, err);
-    if (r == 0)
-        r = ob_db_by_keys(db, err);
-    if (r == 0)
-        r = ob_db_prepare(db, tracer_stmts, err);
-    if (r == 0)
-        t->db = ob_take(db);
-    return r;
+    return ob_db_keep(&t->db, t->pg, "openbatch-scheduler tracer", ob_db_by_keys, tracer_stmts,
+                      err);
 }
 
 /* Adds the spans of children from 'from' on, at most JOBS_AT_ONCE. */

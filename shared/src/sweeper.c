@@ -52,23 +52,6 @@ int64_t ob_sweeper_interval(int64_t retention_s)
     return ms < INTERVAL_MIN_MS ? INTERVAL_MIN_MS : ms > INTERVAL_MAX_MS ? INTERVAL_MAX_MS : ms;
 }
 
-static int open_db(ob_sweeper *s, ob_error *err)
-{
-    if (s->db && ob_db_ok(s->db))
-        return 0;
-    ob_db_free(s->db);
-    s->db = NULL;
-    ob_cleanup(ob_db_freep) ob_db *db = NULL;
-    int r = ob_db_connect(s->config.conninfo, s->config.application, &db, err);
-    if (r == 0)
-        r = ob_db_sql(db, "SET synchronous_commit = off", NULL, NULL, err);
-    if (r == 0)
-        r = ob_db_prepare(db, s->config.stmts, err);
-    if (r == 0)
-        s->db = ob_take(db);
-    return r;
-}
-
 static void *sweeper_run(void *arg)
 {
     ob_sweeper *s = arg;
@@ -76,7 +59,8 @@ static void *sweeper_run(void *arg)
         ob_error err = { 0 };
         if (!ob_wall_steady(SETTLE_MS))
             continue;
-        int r = open_db(s, &err);
+        int r = ob_db_keep(&s->db, s->config.conninfo, s->config.application, ob_db_commit_soon,
+                           s->config.stmts, &err);
         s->step_began_us = ob_mono_us();
         if (r == 0)
             r = s->config.sweep(s, s->db, s->config.arg, &err);

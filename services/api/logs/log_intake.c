@@ -158,19 +158,8 @@ static int check_arrived(log_intake *in, ob_error *err)
 
 static int open_db(log_intake *in, ob_error *err)
 {
-    if (in->db != NULL && ob_db_ok(in->db))
-        return 0;
-    ob_db_free(in->db);
-    in->db = NULL;
-    ob_cleanup(ob_db_freep) ob_db *db = NULL;
-    int r = ob_db_connect(in->config.pg, "openbatch-api logs", &db, err);
-    if (r == 0)
-        r = ob_db_by_keys(db, err);
-    if (r == 0)
-        r = ob_db_prepare(db, log_intake_stmts, err);
-    if (r == 0)
-        in->db = ob_take(db);
-    return r;
+    return ob_db_keep(&in->db, in->config.pg, "openbatch-api logs", ob_db_by_keys, log_intake_stmts,
+                      err);
 }
 
 /* Waits for something to arrive, then takes everything that is available. */

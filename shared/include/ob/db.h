@@ -40,6 +40,19 @@ void ob_db_set_timeout(ob_db *db, int timeout_ms);
  * better when the statistics are gathered. Plain index scans go as well, for they may read all of
  * an index; bitmap scans cannot. A leader's rounds do the same. */
 int ob_db_by_keys(ob_db *db, ob_error *err);
+/* For connections whose commits may be lost in a crash of the server, because what they write is
+ * repeated: a commit does not wait for its disk. */
+int ob_db_commit_soon(ob_db *db, ob_error *err);
+/* ob_db_by_keys or ob_db_commit_soon. */
+typedef int (*ob_db_set_up)(ob_db *db, ob_error *err);
+/* Does nothing while *db is connected. Otherwise frees it (NULL: none) and makes a new one, set up
+ * and with these statements; *db is NULL then if that fails. Errors: of the calls it makes. */
+int ob_db_keep(ob_db **db,
+               const char *conninfo,
+               const char *application,
+               ob_db_set_up set_up,
+               const ob_db_stmt *stmts,
+               ob_error *err);
 /* Replaces a broken connection by a new one and prepares the statements again. */
 int ob_db_reconnect(ob_db *db, ob_error *err);
 
