@@ -4,6 +4,7 @@
 import { useState } from "preact/hooks";
 import { read, readIfAllowed } from "../api";
 import { time } from "../format";
+import { asShown, Choice } from "../parts/choice";
 import { Field } from "../parts/field";
 import { Failure } from "../parts/notice";
 import { Rows } from "../parts/rows";
@@ -197,24 +198,23 @@ function May({ keys }: { keys: AccessKey[] | undefined }) {
     <section aria-labelledby={id}>
       <h2 id={id}>May this key do it?</h2>
       <form class="filters" onSubmit={(e) => e.preventDefault()}>
-        <label>
-          Key
-          <select value={q.accessKeyId} onChange={(e) => go(withQuery({ who: e.currentTarget.value }))}>
-            <option value="">this session</option>
-            {(keys ?? []).slice(0, 200).map((k) => (
-              <option value={k.accessKeyId}>{cut(k.name ? `${k.name} (${k.accessKeyId})` : k.accessKeyId, 90)}</option>
-            ))}
-          </select>
-        </label>
-        <label>
-          Operation
-          <select value={q.operation} onChange={(e) => choose(e.currentTarget.value)}>
-            <option value="">choose one</option>
-            {Object.keys(QUESTIONS).map((name) => (
-              <option value={name}>{name}</option>
-            ))}
-          </select>
-        </label>
+        <Choice
+          label="Key"
+          value={q.accessKeyId}
+          none="this session"
+          values={(keys ?? []).slice(0, 200).map((k) => ({
+            value: k.accessKeyId,
+            text: cut(k.name ? `${k.name} (${k.accessKeyId})` : k.accessKeyId, 90),
+          }))}
+          choose={(who) => go(withQuery({ who }))}
+        />
+        <Choice
+          label="Operation"
+          value={q.operation}
+          none="choose one"
+          values={asShown(Object.keys(QUESTIONS))}
+          choose={choose}
+        />
         {names.map((name) => (
           <Field
             key={`${q.operation} ${name}`}

@@ -6,6 +6,7 @@ import { useEffect, useRef, useState } from "preact/hooks";
 import { nameOf, time } from "../format";
 import { allQueues, jobsOf } from "../lists";
 import { ToldEvent, useLive } from "../live";
+import { asShown, Choice } from "../parts/choice";
 import { Failure, Nothing } from "../parts/notice";
 import { Rows } from "../parts/rows";
 import { StateMark } from "../parts/state";
@@ -86,33 +87,23 @@ interface FilterProps {
 }
 
 function Filters({ queues, queue, kind }: FilterProps) {
-  const of = (event: { currentTarget: EventTarget }) =>
-    (event.currentTarget as HTMLSelectElement).value || null;
   return (
     <form class="filters" onSubmit={(e) => e.preventDefault()} role="search">
-      <label>
-        Queue
-        <select
-          data-search=""
-          value={queue}
-          onChange={(e) => go(withQuery({ queue: of(e) }))}
-        >
-          <option value="">all</option>
-          {queues.map((q) => (
-            <option value={q}>{q}</option>
-          ))}
-        </select>
-      </label>
-      <label>
-        What
-        <select value={kind} onChange={(e) => go(withQuery({ what: of(e) }))}>
-          <option value="">all</option>
-          {STATES.map((s) => (
-            <option value={s}>{s}</option>
-          ))}
-          <option value="BLOCKED">queue blocked</option>
-        </select>
-      </label>
+      <Choice
+        label="Queue"
+        value={queue}
+        none="all"
+        values={asShown(queues)}
+        choose={(value) => go(withQuery({ queue: value || null }))}
+        search
+      />
+      <Choice
+        label="What"
+        value={kind}
+        none="all"
+        values={[...asShown(STATES), { value: "BLOCKED", text: "queue blocked" }]}
+        choose={(value) => go(withQuery({ what: value || null }))}
+      />
     </form>
   );
 }

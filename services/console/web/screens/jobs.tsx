@@ -7,6 +7,7 @@ import { duration, nameOf } from "../format";
 import { JobPage, readJobPage, Row } from "../job_pages";
 import { allQueues } from "../lists";
 import { changesOf, useLive } from "../live";
+import { asShown, Choice } from "../parts/choice";
 import { Copy } from "../parts/copy";
 import { Field } from "../parts/field";
 import { Failure, Nothing } from "../parts/notice";
@@ -54,33 +55,25 @@ function Filters({ queues, query }: { queues: string[]; query: URLSearchParams }
     const state = value && name !== "share" ? { state: null } : {};
     set({ ...others, ...state, [name]: value });
   };
-  const of = (event: Event) => (event.currentTarget as HTMLSelectElement).value || null;
   return (
     <form class="filters" onSubmit={(e) => e.preventDefault()} role="search">
-      <label>
-        Queue
-        <select value={query.get("queue") ?? ""} onChange={(e) => set({ queue: of(e) })}>
-          <option value="">all</option>
-          {queues.map((q) => (
-            <option value={q}>{q}</option>
-          ))}
-        </select>
-      </label>
-      <label>
-        State
-        <select
-          value={query.get("state") ?? ""}
-          onChange={(e) => {
-            const keep = chosen?.[0] === "share" ? {} : Object.fromEntries(FILTERS.map(([n]) => [n, null]));
-            set({ ...keep, state: of(e) });
-          }}
-        >
-          <option value="">all</option>
-          {STATES.map((s) => (
-            <option value={s}>{s}</option>
-          ))}
-        </select>
-      </label>
+      <Choice
+        label="Queue"
+        value={query.get("queue") ?? ""}
+        none="all"
+        values={asShown(queues)}
+        choose={(value) => set({ queue: value || null })}
+      />
+      <Choice
+        label="State"
+        value={query.get("state") ?? ""}
+        none="all"
+        values={asShown(STATES)}
+        choose={(value) => {
+          const keep = chosen?.[0] === "share" ? {} : Object.fromEntries(FILTERS.map(([n]) => [n, null]));
+          set({ ...keep, state: value || null });
+        }}
+      />
       {FILTERS.map(([name, filter, title], i) => (
         <Field
           label={title}
