@@ -75,6 +75,13 @@ metadata.log.segment.bytes=67108864
 EOF
 }
 
+# The archive of classes (tools/kafka/archive), by a broker with these settings and no password of this copy.
+kafka_archive() ( # LIBS
+    kafka_password() { if [[ $1 == controller ]]; then say @EACH_START@; else say none; fi; }
+    kafka_properties 127.0.0.1:@PORT@ 127.0.0.1:@PORT@ @CONTROLLER@ @DATA@ |
+        "$OB_ROOT/tools/kafka/archive" "$1" "$OB_ROOT/tools/kafka/log4j2.properties"
+)
+
 kafka_configure() {
     local dir=$OPENBATCH_HOME/kafka here=127.0.0.1:$OB_KAFKA_PORT
     mkdir -p "$dir/data"

@@ -2,7 +2,6 @@
 # up: installs what is missing, builds, starts everything supervised, returns when all is healthy.
 # --tls puts HTTPS in front of the api, remembered until --no-tls. --backing-only (for development) stops after PostgreSQL, Redis, Kafka and a container engine of its own.
 . "$OB_ROOT/tools/install.sh"
-. "$OB_ROOT/tools/kafka.sh"
 . "$OB_ROOT/tools/stack.sh"
 . "$OB_ROOT/tools/tls.sh"
 . "$OB_ROOT/tools/remote.sh"
