@@ -77,6 +77,7 @@ EOF
 
 # The archive of classes (tools/kafka/archive), by a broker with these settings and no password of this copy.
 kafka_archive() ( # LIBS
+    # shellcheck disable=SC2317 # kafka_properties calls it
     kafka_password() { if [[ $1 == controller ]]; then say @EACH_START@; else say none; fi; }
     kafka_properties 127.0.0.1:@PORT@ 127.0.0.1:@PORT@ @CONTROLLER@ @DATA@ |
         "$OB_ROOT/tools/kafka/archive" "$1" "$OB_ROOT/tools/kafka/log4j2.properties"
