@@ -256,13 +256,13 @@ in_parts() { # PYTEST_ARGUMENT...: for all parts
 
 suite_e2e() {
     built all || return 1
-    # What speaks to Docker's engine, or harms it, has one (and auth: the parts take about as long). The others run with
-    # either; without one they take half of the time.
-    local docker=(auth containers faults/test_{crash_points,faults,host}.py)
-    local second=(clients command definitions faults http jobs/test_{array,dependencies,job,retries,scenarios}.py logs
-        metrics queues)
-    local others=("${docker[@]}" "${second[@]}") of_part engine_of=(ours oci oci)
-    of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
+    # What speaks to Docker's engine, or harms it, has one. The others run with either; without one they take half of the
+    # time. The parts take about as long.
+    local docker=(containers faults/test_{crash_points,faults,host}.py) second=(auth console definitions http logs)
+    local third=(clients command faults jobs/test_{array,dependencies,job,retries,scenarios}.py metrics queues)
+    local others=("${docker[@]}" "${second[@]}" "${third[@]}") of_part engine_of=(ours oci oci oci)
+    of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}"
+        "${third[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Kafka lives for minutes here: what its better compiler costs is never earned.
     local -x OPENBATCH_KAFKA_JAVA=-XX:TieredStopAtLevel=1
