@@ -18,7 +18,7 @@ from trial import Trial
 pytestmark = pytest.mark.upgrades
 
 # The version that was released before this one. OB_TEST_BEFORE names another one.
-BEFORE = os.environ.get("OB_TEST_BEFORE", "7a619b3c6c5f116fcadb6e63dc11098ba566ff93")
+BEFORE = os.environ.get("OB_TEST_BEFORE", "242cc64")
 SERVICES = ["api", "scheduler", "scaler"]  # the order of docs/operations.md, "Upgrades"
 WORDS = 40  # that containers say between two steps
 
