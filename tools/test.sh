@@ -258,10 +258,11 @@ suite_e2e() {
     built all || return 1
     # What speaks to Docker's engine, or harms it, has one. The others run with either; without one they take half of the
     # time. The parts take about as long.
-    local docker=(containers faults/test_{crash_points,faults,host}.py) second=(auth console definitions http logs)
+    local docker=(auth/test_taken_host.py containers faults/test_{crash_points,faults,host}.py)
+    local second=(auth console definitions http logs)
     local third=(clients command faults jobs/test_{array,dependencies,job,retries,scenarios}.py metrics queues)
     local others=("${docker[@]}" "${second[@]}" "${third[@]}") of_part engine_of=(ours oci oci oci)
-    of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/}"
+    of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
         "${third[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Kafka lives for minutes here: what its better compiler costs is never earned.

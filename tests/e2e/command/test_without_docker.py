@@ -202,7 +202,7 @@ def test_others_than_root_need_docker():
         home = Path(base)
         home.chmod(0o711)
         (home / "tools").mkdir()
-        for name in ("lib.sh", "install.sh", "stack.sh", "packages.txt"):
+        for name in ("lib.sh", "install.sh", "kafka.sh", "secrets.sh", "stack.sh", "packages.txt"):
             shutil.copy(ROOT / "tools" / name, home / "tools")
         who = {"user": "nobody", "OB_ROOT": base}
         assert "start Docker" in choice(home, **who)
