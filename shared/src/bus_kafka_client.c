@@ -57,7 +57,8 @@ static const setting consumer_settings[] = {
     { "enable.auto.commit", "false" },
     { "enable.partition.eof", "false" },
     { "allow.auto.create.topics", "false" },
-    { "fetch.wait.max.ms", "300" },
+    /* Kafka answers at once when there is something. An idle consumer costs it as many answers. */
+    { "fetch.wait.max.ms", "1000" },
     { "fetch.error.backoff.ms", "50" },
     { "queued.max.messages.kbytes", "16384" },
     { 0 },
