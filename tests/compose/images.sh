@@ -13,8 +13,8 @@ have() { docker image inspect "$1" >/dev/null 2>&1; }
 debian() {
     local root=$work/debian
     have debian:bookworm-slim && return 0
-    debootstrap --variant=minbase --include=ca-certificates bookworm "$root" >"$work/debootstrap.log" 2>&1 ||
-        { tail -n 5 "$work/debootstrap.log" >&2; return 1; }
+    mmdebstrap --quiet --variant=minbase --include=ca-certificates bookworm "$root" >"$work/mmdebstrap.log" 2>&1 ||
+        { tail -n 5 "$work/mmdebstrap.log" >&2; return 1; }
     if [[ -d /etc/apt/sources.list.d ]]; then
         rm -f "$root/etc/apt/sources.list"
         cp -a /etc/apt/sources.list /etc/apt/sources.list.d "$root/etc/apt/" 2>/dev/null || cp -a /etc/apt/sources.list.d "$root/etc/apt/"
@@ -39,27 +39,23 @@ build() { # NAME CONTEXT: the Dockerfile comes from stdin
 
 debian
 mkdir -p "$work/empty"
-build postgres:15-bookworm "$work/empty" <<'END'
+# All servers in one, as each package installation and each layer takes its time.
+build openbatch/stand-in "$work/empty" <<'END'
 FROM debian:bookworm-slim
-RUN groupadd -g 999 postgres && useradd -u 999 -g 999 -d /var/lib/postgresql postgres \
+RUN mkdir -p /usr/share/man/man1 \
+    && groupadd -g 999 postgres && useradd -u 999 -g 999 -d /var/lib/postgresql postgres \
+    && groupadd -o -g 999 redis && useradd -o -u 999 -g 999 redis \
+    && groupadd -g 1000 appuser && useradd -u 1000 -g 1000 appuser \
     && apt-get update && apt-get install -y --no-install-recommends postgresql-common \
     && echo 'create_main_cluster = false' >/etc/postgresql-common/createcluster.conf \
-    && apt-get install -y --no-install-recommends postgresql-15
-END
-build redis:7-bookworm "$work/empty" <<'END'
-FROM debian:bookworm-slim
-RUN groupadd -g 999 redis && useradd -u 999 -g 999 redis \
-    && apt-get update && apt-get install -y --no-install-recommends redis-server
-END
-build haproxy:2.6-bookworm "$work/empty" <<'END'
-FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends haproxy \
+    && apt-get install -y --no-install-recommends default-jre-headless haproxy postgresql-15 python3-minimal redis-server \
     && usermod -u 99 haproxy && groupmod -g 99 haproxy
 END
+for name in postgres:15-bookworm redis:7-bookworm haproxy:2.6-bookworm; do
+    have "$name" || docker tag openbatch/stand-in "$name"
+done
 build apache/kafka:4.1.0 "$jars" <<'END'
-FROM debian:bookworm-slim
-RUN mkdir -p /usr/share/man/man1 && groupadd -g 1000 appuser && useradd -u 1000 -g 1000 appuser \
-    && apt-get update && apt-get install -y --no-install-recommends default-jre-headless
+FROM openbatch/stand-in
 COPY *.jar /opt/kafka/libs/
 END
 
@@ -72,7 +68,6 @@ if ! have openbatch/busybox; then
     tar -C "$work/root" -c . | docker import - openbatch/busybox >/dev/null
 fi
 build openbatch/asker "$work/empty" <<'END'
-FROM debian:bookworm-slim
-RUN apt-get update && apt-get install -y --no-install-recommends python3-minimal
+FROM openbatch/stand-in
 ENTRYPOINT ["/bin/sh"]
 END

@@ -25,7 +25,8 @@ class CleanRoot:
     def make(self):
         """Debian's base system, with this machine's package sources and certificates."""
         self._run(
-            "debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", self.root
+            *("mmdebstrap", "--quiet", "--variant=minbase", "--include=ca-certificates"),
+            *("bookworm", self.root),
         )
         shutil.copytree(
             "/etc/apt/sources.list.d", self.root / "etc/apt/sources.list.d", dirs_exist_ok=True

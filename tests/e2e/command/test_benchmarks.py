@@ -27,6 +27,7 @@ def small(stack, monkeypatch):
     run.close()
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_a_benchmark_is_measured_beside_its_baseline(small, stack, tmp_path):
     """Every figure of the benchmark is in the report, with the baseline of the same run."""

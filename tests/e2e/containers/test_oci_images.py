@@ -265,6 +265,7 @@ def mounts(home):
     return found
 
 
+@pytest.mark.long
 def test_many_containers_leave_nothing(oci, queue, image):
     """Of many containers that end in all ways no mount, control group, process or folder is left.
     While one runs, each of these is seen."""

@@ -177,7 +177,8 @@ def test_fargate_is_not_for_ec2(cloud, work):
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("crashes", [21, pytest.param(100, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("crashes", [21, 100])
 def test_crashes_leave_nothing_behind(cloud, stack, work, resources, crashes):
     """kill -9 of the scaler at random points while capacity grows, shrinks and is replaced: each
     instance that EC2 has is known, once; at the end there is none."""

@@ -116,6 +116,7 @@ def test_only_spot_instances_are_interrupted(short_notices, work, stack):
     work.wait(job)
 
 
+@pytest.mark.long
 def test_many_jobs_on_spot_with_an_interruption_every_few_seconds(work, stack):
     """500 short jobs, instances that are interrupted by lot: all succeed, none is lost, attempts
     and reasons are AWS's."""

@@ -319,6 +319,7 @@ OVERSUBSCRIBED = """SELECT i.id FROM instance i JOIN placement p ON p.instance_i
     HAVING sum(j.mcpu) > i.mcpu OR sum(j.mem_mib) > i.mem_mib"""
 
 
+@pytest.mark.long
 def test_redis_away_old_empty_or_silent_changes_nothing(settings, wide, stack):
     """Away for longer than the silence that makes an instance lost: none is, none takes more than
     it holds, and work goes on, also on new instances. Back with a copy of old, or emptied, its

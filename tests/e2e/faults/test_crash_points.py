@@ -4,8 +4,6 @@ import pytest
 
 
 @pytest.mark.parametrize("side", ["before", "after"])
-@pytest.mark.parametrize(
-    "point", ["api.submit", "scheduler.round", "scaler.launching", "executor.start"]
-)
+@pytest.mark.parametrize("point", ["scheduler.round", "executor.start"])
 def test_a_service_dies_at(crash, point, side):
     crash(point, side)

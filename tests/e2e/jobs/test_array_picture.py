@@ -32,6 +32,7 @@ def picture(stack, job, **members):
     return answer
 
 
+@pytest.mark.long
 def test_ten_thousand_children_in_one_answer(stack, work):
     """The letters say what statusSummary says; what has not changed is not sent again."""
     w = work

@@ -78,6 +78,7 @@ def listed(batch, queue, name):
     return [job["jobId"] for page in pages for job in page["jobSummaryList"]]
 
 
+@pytest.mark.long
 @pytest.mark.timeout(300)
 def test_1000_calls_with_cut_connections_make_1000_jobs(
     stack, shared_work, queue, second_api, quick_retries

@@ -190,6 +190,7 @@ def test_a_line_is_one_event_up_to_256_kib(stack, shared_work, queue):
     assert [line for line in found if line[0] == "y"] == ["y" * 20000 + " err"]
 
 
+@pytest.mark.long
 def test_much_output_is_whole_and_in_order(stack, shared_work, queue):
     """Two jobs at once: many short lines, more than 10,000 a second, and 100 MB of long ones, in
     the midst of which the executor is killed; all of it is stored once, in order, soon after it was
