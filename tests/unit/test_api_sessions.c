@@ -363,8 +363,8 @@ static void any_key_makes_sessions_unless_it_is_denied(void **state)
         DENY("*"),
         "{\"Effect\":\"Deny\",\"NotAction\":\"batch:*\",\"Resource\":[\"arn:aws:a:r:1:b\",\"*\"]}",
         "{\"Effect\":\"Deny\",\"Action\":\"*\",\"NotResource\":\"arn:aws:batch:*\"}",
-        "{\"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{"
-        "\"StringNotEquals\":{\"aws:ResourceTag/team\":\"a\"}}}",
+        ("{\"Effect\":\"Deny\",\"Action\":\"*\",\"Resource\":\"*\",\"Condition\":{"
+         "\"StringNotEquals\":{\"aws:ResourceTag/team\":\"a\"}}}"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(denials); i++) {
         ob_cleanup(ob_freep) char *text = ob_strf(POLICY("%s,%s"), ALLOW("*"), denials[i]);

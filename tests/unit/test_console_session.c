@@ -91,8 +91,8 @@ static void a_sealed_text_of_another_form_is_no_session(void **state)
     (void)state;
     static const char *const texts[] = { "", "1\n", "2\na\nb\nc\nd\nr\np\n1\n",
                                          "1\na\nb\nc\nd\nus-east-1\nshort pass\n1\n",
-                                         "1\na\nb\nc\nd\nUS EAST\n"
-                                         "0123456789abcdef0123456789abcdef\n1\n" };
+                                         ("1\na\nb\nc\nd\nUS EAST\n"
+                                          "0123456789abcdef0123456789abcdef\n1\n") };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         web_session s;
         ob_cleanup(ob_freep) char *sealed = NULL;

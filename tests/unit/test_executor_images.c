@@ -51,7 +51,7 @@ static void what_is_no_name_is_refused(void **state)
 {
     static const char *const cases[] = {
         "",           "a:",     ":tag",   "a b",   "a//b",      "/a",         "a/",
-        "../a",       "a/../b", "-a",     "a:b:c", "App",       "a@sha256:1", "a@md5:" DIGITS,
+        "../a",       "a/../b", "-a",     "a:b:c", "App",       "a@sha256:1", ("a@md5:" DIGITS),
         "a:-tag",     "a\nb",   "a;b",    "a$(b)", "h.x/",      "-h.x/a",     "a..b",
         "a:tag/with", "a@",     "--flag", "\xff",  "a\xc3\xa9", "x.y/A",
     };

@@ -190,7 +190,7 @@ static void what_is_no_frame_is_refused(void **state)
     for (size_t piece = 1; piece <= 8; piece++) {
         int r = 0;
         for (size_t at = 0; at < 8 && r == 0; at += piece)
-            r = docker_frames_feed(&f, "\5\0\0\0\0\0\0\0" + at, piece < 8 - at ? piece : 8 - at,
+            r = docker_frames_feed(&f, &"\5\0\0\0\0\0\0\0"[at], piece < 8 - at ? piece : 8 - at,
                                    on_frame_part, NULL);
         assert_int_equal(r, -EBADMSG);
         docker_frames_reset(&f);
