@@ -116,8 +116,9 @@ void bus_want_repair(ob_bus *bus, const char *why);
 
 /* bus_kafka_peer.c: is the other end of a connection within this host the process whose number
  * stands in 'pid_file', and one of no container? Waits until it has accepted, at most some seconds.
- */
-bool bus_peer_is(int fd, const char *pid_file);
+ * ask: the kernel, if it answers such questions; otherwise its tables are read, which costs it much
+ * more. */
+bool bus_peer_is(int fd, const char *pid_file, bool ask);
 
 /* bus_kafka_admin.c */
 int bus_fail_kafka(ob_error *err, rd_kafka_resp_err_t e, const char *what);

@@ -240,7 +240,7 @@ connect_to_kafka(int fd, const struct sockaddr *address, int len, const char *id
         return ETIMEDOUT;
     if (error == EINPROGRESS && getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) < 0)
         return errno;
-    if (error == 0 && !bus_peer_is(fd, bus->pid_file)) {
+    if (error == 0 && !bus_peer_is(fd, bus->pid_file, true)) {
         ob_warn("bus.peer_refused", "{s:s}", "broker", id);
         error = EPERM;
     }

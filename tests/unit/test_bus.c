@@ -443,14 +443,16 @@ static void who_has_the_other_end_is_found_out(void **state)
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     int other = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(other >= 0);
-    write_pid(path, getpid());
-    assert_true(bus_peer_is(fd, path));
-    write_pid(path, getppid());
-    assert_false(bus_peer_is(fd, path));
-    write_pid(path, 0);
-    assert_false(bus_peer_is(fd, path));
-    (void)unlink(path);
-    assert_false(bus_peer_is(fd, path));
+    for (int ask = 0; ask <= 1; ask++) {
+        write_pid(path, getpid());
+        assert_true(bus_peer_is(fd, path, ask));
+        write_pid(path, getppid());
+        assert_false(bus_peer_is(fd, path, ask));
+        write_pid(path, 0);
+        assert_false(bus_peer_is(fd, path, ask));
+        (void)unlink(path);
+        assert_false(bus_peer_is(fd, path, ask));
+    }
     (void)close(other);
     (void)close(fd);
     (void)close(listener);
