@@ -44,7 +44,8 @@ def test_describe_is_read_your_writes(shared_work, queue):
         ]
         assert job_id in [j["jobId"] for page in pages for j in page]
         w.batch.terminate_job(jobId=job_id, reason="seen")
-        assert w.job(job_id)["isTerminated"]
+        seen = w.job(job_id)  # on a busy machine it may have ended before
+        assert seen["isTerminated"] or seen["status"] == "SUCCEEDED"
 
 
 @pytest.mark.parametrize("code", [1, 42, 255])
