@@ -16,6 +16,7 @@ take_lock
 install_packages "${kinds[@]}"
 install_venv up
 install_kafka
+install_web
 # With the C programs of the benchmarks, which a user's copy does not need.
 build "${PROGRAMS[@]}" tests/bench/{load,hosts,loop_engine,loop_oci,spawn,bench_engine,bench_decide,sim}
 # The lock is for what is installed and built here, which the benchmarks only read.

@@ -16,7 +16,7 @@ sys.path.append(str(ROOT / "tests/e2e"))
 from stack import Stack, wait_for  # noqa: E402
 from work import Work  # noqa: E402
 
-SHARED = ("venv", "node_modules", "kafka/libs")  # of the home in which all is installed
+SHARED = ("venv", "node_modules", "kafka/libs", "web")  # of the home in which all is installed
 # More than any benchmark asks for: what runs here needs no memory.
 SETTINGS = {"OPENBATCH_LOCAL_VCPUS": "4096", "OPENBATCH_LOCAL_MEMORY_MIB": "33554432"}
 
