@@ -87,16 +87,18 @@ install_packages() {
 
 # Kafka from Maven Central, each jar checked against the checksums in this tree, and the archive of its classes.
 install_kafka() {
-    local libs=$OPENBATCH_HOME/kafka/libs java archived
-    java=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
-    ((${java:-0} >= 17)) || die "Kafka needs Java 17 or newer; $(command -v java) is older (Debian: default-jre-headless)"
-    cmp -s "$OB_ROOT/tools/kafka/checksums" "$libs/.checked" ||
+    local libs=$OPENBATCH_HOME/kafka/libs java
+    if ! cmp -s "$OB_ROOT/tools/kafka/checksums" "$libs/.checked"; then
+        java=$(java -version 2>&1 | sed -n 's/.* version "\([0-9]*\).*/\1/p')
+        ((${java:-0} >= 17)) || die "Kafka needs Java 17 or newer; $(command -v java) is older (Debian: default-jre-headless)"
         fetch_jars kafka "$libs" "Kafka's jars" "Kafka was not started"
-    archived=$(java -version 2>&1 | cat - "$libs/.checked" | sha256sum)
-    [[ $archived != "$(cat "$libs/.archived" 2>/dev/null || :)" ]] || return 0
+        rm -f "$libs/.archived"
+    fi
+    java=$(stat -c '%n %s %Y' "$(readlink -f "$(command -v java)")")
+    [[ $java != "$(cat "$libs/.archived" 2>/dev/null || :)" ]] || return 0
     # Without the archive, or with that of another Java, Kafka starts as well, but more slowly.
     kafka_archive "$libs" >"$OPENBATCH_HOME/log/kafka-archive.log" 2>&1 </dev/null || rm -f "$libs/classes.jsa"
-    say "$archived" >"$libs/.archived"
+    say "$java" >"$libs/.archived"
 }
 
 # The modules of the console's page, unpacked for the build.

@@ -79,8 +79,11 @@ EOF
 kafka_archive() ( # LIBS
     # shellcheck disable=SC2317 # kafka_properties calls it
     kafka_password() { if [[ $1 == controller ]]; then say @EACH_START@; else say none; fi; }
-    kafka_properties 127.0.0.1:@PORT@ 127.0.0.1:@PORT@ @CONTROLLER@ @DATA@ |
-        "$OB_ROOT/tools/kafka/archive" "$1" "$OB_ROOT/tools/kafka/log4j2.properties"
+    port=$(free_ports) || exit
+    work=$(mktemp -d) || exit
+    trap 'rm -rf "$work"' EXIT
+    kafka_properties "127.0.0.1:$port" "127.0.0.1:$port" $((port + 1)) "$work/data" >"$work/properties"
+    "$OB_ROOT/tools/kafka/archive" "$1" "$work/properties" "$OB_ROOT/tools/kafka/log4j2.properties"
 )
 
 kafka_configure() {

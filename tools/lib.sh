@@ -218,6 +218,15 @@ as_openbatch() { "$@"; }
 
 # --- health: the exit status is the result; nothing is printed ------------------------------------
 
+# The first of twenty free ports in a row.
+free_ports() {
+    local port
+    for ((port = 20000 + RANDOM % 400 * 20; port < 32000; port += 20)); do
+        [[ -z $(ss -Hltn "sport >= :$port and sport < :$((port + 20))") ]] && say "$port" && return
+    done
+    die "there are no twenty free ports in a row between 20000 and 32000"
+}
+
 healthy() {
     case $1 in
     postgres) timeout 5 pg_isready -q -h "$OPENBATCH_RUN_DIR" -U openbatch ;;

@@ -165,15 +165,6 @@ suite_pure() {
     UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1 meson test -C "$OB_BUILD" --no-rebuild --print-errorlogs --suite pure
 }
 
-# The first of twenty free ports in a row.
-free_ports() {
-    local port
-    for ((port = 20000 + RANDOM % 400 * 20; port < 32000; port += 20)); do
-        [[ -z $(ss -Hltn "sport >= :$port and sport < :$((port + 20))") ]] && say "$port" && return
-    done
-    die "there are no twenty free ports in a row between 20000 and 32000"
-}
-
 # A separate copy for a suite, in test_home. "ours": with an engine of its own, even if another one answers; "oci": with
 # executors that run containers themselves.
 make_test_home() { # [ours|oci]
