@@ -437,7 +437,7 @@ compose() {
     cd "$OB_ROOT" || return
     DOCKER_HOST=$engine_host nice bash tests/compose/images.sh "$engine_home/images" "$OB_JARS" || return
     DOCKER_HOST=$engine_host OPENBATCH_PORT=$compose_port \
-        "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=900 --durations=5 --reruns 1
+        "$OB_VENV/bin/python" -m pytest tests/compose -q -p no:cacheprovider --timeout=3000 --durations=5 --reruns 1
 }
 
 suite_compose() {

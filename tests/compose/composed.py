@@ -69,7 +69,7 @@ class Composed:
         return run(*self.command, *words, cwd=ROOT, env=self.env, **more).stdout
 
     def up(self):
-        self.compose("up", "-d", timeout=900)
+        self.compose("up", "-d", timeout=2400)  # it builds the images, beside all other suites
 
     def exports(self):
         return evaluated(self.compose("run", "--rm", "-T", "--no-deps", "ready"))

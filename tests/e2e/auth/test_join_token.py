@@ -261,15 +261,16 @@ def test_a_host_that_joined_with_the_version_before_goes_on_and_none_joins_so(st
     instance, salt = new_instance(), token[:16] + os.urandom(16).hex()
     old = Key(instance, salt, host_key_before(token, instance, salt))
 
-    # A new one is refused, although its message opens, and it is said why.
+    # A new one is refused, although its message opens, and it is said why. It asks again and again,
+    # as an executor does: the scaler says one refusal a minute, of whichever host.
     sender = Sender(stack)
-    assert sender.send(EXECUTIONS, old.seal(EXECUTIONS, registration(environment))) is None
-    said = stack.home / "log/scaler/current"
-    wait_for(
-        "the refusal",
-        lambda: any("join.refused" in li and instance in li for li in said.open()),
-    )
-    [line] = [json.loads(li) for li in said.open() if "join.refused" in li and instance in li]
+
+    def refusals():
+        assert sender.send(EXECUTIONS, old.seal(EXECUTIONS, registration(environment))) is None
+        said = (stack.home / "log/scaler/current").read_text().splitlines()
+        return [json.loads(li) for li in said if "join.refused" in li and instance in li]
+
+    line = wait_for("the refusal", refusals, every=1)[0]
     assert "earlier version" in line["error"] and "openbatch join" in line["error"]
     assert state(stack, instance) == []
     _, process = hosts.join(environment, token, "new")
