@@ -1,7 +1,7 @@
 // Requests to the console, which passes them on to the api with this page's session.
 
 import { answered } from "./once";
-import { ended, pass } from "./session";
+import { ended, pass, untilItsEnd } from "./session";
 
 export class ApiError extends Error {
   constructor(readonly status: number, message: string) {
@@ -73,25 +73,37 @@ async function failure(answer: Response, usedPass: string): Promise<ApiError> {
 
 const ANSWER_MS = 40000; // the console gives up before
 
-/** After a sleep of the computer a request may hang for ever. */
+/** Ends with any of 'ends', and in time: after a sleep of the computer a request may hang for ever. */
 async function inTime<T>(
-  outer: AbortSignal | undefined,
+  ends: (AbortSignal | undefined)[],
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
   const inner = new AbortController();
   const stop = () => inner.abort();
   let late = false;
   const timer = setTimeout(() => ((late = true), stop()), ANSWER_MS);
-  outer?.addEventListener("abort", stop);
-  if (outer?.aborted) stop();
+  for (const end of ends) end?.addEventListener("abort", stop);
+  if (ends.some((end) => end?.aborted)) stop();
   try {
     return await work(inner.signal);
   } catch (error) {
     throw late ? new ApiError(0, `No answer came within ${ANSWER_MS / 1000} s.`) : error;
   } finally {
     clearTimeout(timer);
-    outer?.removeEventListener("abort", stop);
+    for (const end of ends) end?.removeEventListener("abort", stop);
   }
+}
+
+/** A read for this session: it ends with the session, and then never answers. */
+function reading<T>(
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const end = untilItsEnd();
+  return inTime([outer, end], work).catch((error: Error) => {
+    if (end.aborted) return new Promise<T>(() => undefined);
+    throw error;
+  });
 }
 
 /** Browsers keep connections in stock, and may use one at the moment when the console closes it. */
@@ -119,7 +131,7 @@ async function ask(url: string, signal: AbortSignal, tag?: string): Promise<Resp
 export function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
   const url = urlOf(operation, members);
   const before = kept.get(url);
-  return inTime(signal, async (limit) => {
+  return reading(signal, async (limit) => {
     const answer = await ask(url, limit, before?.tag);
     if (answer.status === 304 && before) {
       keep(url, before);
@@ -135,7 +147,7 @@ export function read<T>(operation: string, members: object, signal?: AbortSignal
 
 /** A read of what is hardly asked for again, such as output: the answer is not kept. */
 export function readOnce<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
-  return inTime(signal, async (limit) => {
+  return reading(signal, async (limit) => {
     const answer = await ask(urlOf(operation, members), limit);
     return (await answer.json()) as T;
   });
@@ -170,7 +182,7 @@ export function change<T>(operation: string, members: object, once?: string): Pr
   };
   if (once) headers["X-Console-Once"] = once;
   const body = JSON.stringify(members);
-  return inTime(undefined, async (signal) => {
+  return inTime([], async (signal) => {
     const answer = await fetch(`/api/${operation}`, { method: "POST", headers, body, signal });
     if (!answer.ok) throw await failure(answer, usedPass);
     const made = (await answer.json()) as T;
@@ -181,7 +193,7 @@ export function change<T>(operation: string, members: object, once?: string): Pr
 
 export function health<T>(signal?: AbortSignal): Promise<T> {
   const usedPass = pass();
-  return inTime(signal, async (limit) => {
+  return reading(signal, async (limit) => {
     const answer = await fetch("/health", { headers: { "X-Console-Pass": usedPass }, signal: limit });
     if (!answer.ok) throw await failure(answer, usedPass);
     return (await answer.json()) as T;

@@ -18,6 +18,7 @@ export class SignInFailed extends Error {}
 
 let current: Session | null = null;
 let mine = ""; // the pass of 'current'
+let standing = new AbortController();
 const listeners = new Set<() => void>();
 
 export function session(): Session | null {
@@ -30,6 +31,10 @@ export function onSession(listener: () => void): () => void {
 }
 
 function become(next: Session | null, withPass: string): void {
+  if (withPass !== mine) {
+    standing.abort();
+    standing = new AbortController();
+  }
   current = next;
   mine = withPass;
   for (const listener of listeners) listener();
@@ -37,6 +42,11 @@ function become(next: Session | null, withPass: string): void {
 
 export function pass(): string {
   return mine;
+}
+
+/** Aborted when this session ends: nobody waits for answers to it any more. */
+export function untilItsEnd(): AbortSignal {
+  return standing.signal;
 }
 
 async function sign(path: string, body: unknown): Promise<void> {
@@ -82,8 +92,9 @@ export function ended(usedPass: string): void {
   else recallOrEnd();
 }
 
-/** In all tabs: they have one cookie. */
+/** In all tabs: they have one cookie. Nothing is read any more while the session goes. */
 export async function signOut(): Promise<void> {
+  standing.abort();
   await fetch("/session", { method: "DELETE" }).catch(() => undefined);
   localStorage.removeItem(PASS);
   become(null, "");
