@@ -18,7 +18,7 @@ from trial import Trial
 pytestmark = pytest.mark.upgrades
 
 # The version that was released before this one. OB_TEST_BEFORE names another one.
-BEFORE = os.environ.get("OB_TEST_BEFORE", "242cc64ababb7c22340432fada83aec649387ceb")
+BEFORE = os.environ.get("OB_TEST_BEFORE", "ded4c6bc49326a242bdb0ab431351510fffed25e")
 SERVICES = ["api", "scheduler", "scaler"]  # the order of docs/operations.md, "Upgrades"
 WORDS = 40  # that containers say between two steps
 
