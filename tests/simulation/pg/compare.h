@@ -1,4 +1,4 @@
-/* Runs the same on the real and on the simulated PostgreSQL, and compares: for test_pg_random.c. */
+/* Runs the same on the real and on the simulated PostgreSQL, and compares (pairs.h). */
 #pragma once
 
 #include <stdbool.h>
