@@ -270,7 +270,7 @@ def test_a_host_that_joined_with_the_version_before_goes_on_and_none_joins_so(st
         said = (stack.home / "log/scaler/current").read_text().splitlines()
         return [json.loads(li) for li in said if "join.refused" in li and instance in li]
 
-    line = wait_for("the refusal", refusals, every=1)[0]
+    [line] = wait_for("the refusal", refusals, every=1)
     assert "earlier version" in line["error"] and "openbatch join" in line["error"]
     assert state(stack, instance) == []
     _, process = hosts.join(environment, token, "new")
