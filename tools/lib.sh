@@ -216,8 +216,6 @@ runsvdir_pid() {
 # As the user of the services, where that is not the user of the command.
 as_openbatch() { "$@"; }
 
-# --- health: the exit status is the result; nothing is printed ------------------------------------
-
 # The first of twenty free ports in a row.
 free_ports() {
     local port
@@ -226,6 +224,8 @@ free_ports() {
     done
     die "there are no twenty free ports in a row between 20000 and 32000"
 }
+
+# --- health: the exit status is the result; nothing is printed ------------------------------------
 
 healthy() {
     case $1 in
