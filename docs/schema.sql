@@ -93,7 +93,9 @@ CREATE TABLE compute_environment (
     body text NOT NULL,
     version bigint DEFAULT 1 NOT NULL,
     deleting boolean DEFAULT false NOT NULL,
-    unmanaged_vcpus integer
+    unmanaged_vcpus integer,
+    eks_cluster_arn text,
+    kubernetes_namespace text
 );
 ALTER TABLE ONLY compute_environment
     ADD CONSTRAINT compute_environment_account_region_name_key UNIQUE (account, region, name);
@@ -343,6 +345,15 @@ CREATE TABLE placement (
 )
 WITH (autovacuum_vacuum_scale_factor='0.0', autovacuum_vacuum_threshold='5000');
 ALTER TABLE ONLY placement ADD CONSTRAINT placement_pkey PRIMARY KEY (instance_id, job_id, idx);
+
+CREATE TABLE pod (
+    job_id uuid NOT NULL,
+    idx integer NOT NULL,
+    attempt integer NOT NULL,
+    run integer NOT NULL,
+    body text NOT NULL
+);
+ALTER TABLE ONLY pod ADD CONSTRAINT pod_pkey PRIMARY KEY (job_id, idx, attempt);
 
 CREATE TABLE publisher (
     only_one boolean DEFAULT true NOT NULL,

@@ -229,6 +229,19 @@ static void add_attempts(batch *b, const effect_attempt *rows, size_t n)
     add(b, STMT_ATTEMPT_INSERT, &p);
 }
 
+static void add_pods(batch *b, const effect_pod *rows, size_t n)
+{
+    if (n == 0)
+        return;
+    ob_params p = { 0 };
+    UUIDS(&p, POD_ROW_JOB_ID, rows, n, row->run.id);
+    INTS(&p, POD_ROW_IDX, rows, n, row->run.index);
+    INTS(&p, POD_ROW_ATTEMPT, rows, n, row->attempt);
+    INTS(&p, POD_ROW_RUN, rows, n, row->run.run);
+    TEXTS(&p, POD_ROW_BODY, rows, n, row->body);
+    add(b, STMT_POD_PUT, &p);
+}
+
 static void add_events(batch *b, int64_t round, const effect_event *rows, size_t n)
 {
     if (n == 0)
@@ -476,6 +489,7 @@ static void add_all(batch *b, const commit_input *in, size_t *ret_gone, size_t *
     add_placements(b, true, effects->placement_insert, effects->n_placement_insert);
     add_done(b, effects->done, effects->n_done);
     add_attempts(b, effects->attempts, effects->n_attempts);
+    add_pods(b, effects->pods, effects->n_pods);
     add_events(b, round, effects->events, effects->n_events);
     if (effects->n_reasons > 0)
         add_reasons(b, effects);

@@ -23,8 +23,8 @@ static void add_span(ob_buf *t, detail_span span)
 static bool is_ours(const detail_span *key)
 {
     static const char *const names[] = {
-        "jobArn",    "jobId",     "attempts",        "status",      "statusReason",
-        "startedAt", "stoppedAt", "arrayProperties", "isCancelled", "isTerminated",
+        "jobArn",    "jobId",           "attempts",    "status",       "statusReason",  "startedAt",
+        "stoppedAt", "arrayProperties", "isCancelled", "isTerminated", "eksProperties",
     };
     for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
         if (detail_is(key, names[i]))
@@ -127,6 +127,7 @@ static void fill(event_job *job, const PGresult *subjects, int row)
     job->array_size = ob_col_int(subjects, row, SUBJECT_ARRAY_SIZE, 0);
     job->arn = detail_arn_of(job->detail, "jobArn");
     find_stream(job);
+    job->is_eks = detail_get(job->detail, "eksProperties", &(detail_span){ 0 });
 }
 
 /* ---- All ---- */

@@ -43,6 +43,7 @@ typedef struct event_job {
     detail_arn arn;           /* region and account */
     detail_span stream;       /* how the names of its log streams begin, as written in JSON */
     bool has_stream;          /* else its output goes elsewhere */
+    bool is_eks;              /* its events have a pod in place of a container */
     event_members members[2]; /* whole, lean; rendered when they are needed */
     bool wanted;              /* by the events that are being published */
     UT_hash_handle hh;

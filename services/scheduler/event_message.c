@@ -2,6 +2,7 @@
  * row inserted (AWS Batch user guide, "AWS Batch events"; the detail is a JobDetail at the time of
  * the change). Owns nothing. Thread: the owner of the jobs. */
 #include "event_message.h"
+#include "event_pod.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -339,6 +340,7 @@ void event_render(ob_buf *out,
                   event_job *job,
                   int32_t index,
                   const PGresult *attempts,
+                  const PGresult *pods,
                   bool lean)
 {
     subject s = {
@@ -352,7 +354,7 @@ void event_render(ob_buf *out,
 
     ob_buf attempts_text = { 0 }, run_text = { 0 };
     int last = -1;
-    if (event_has_attempts(events, row))
+    if (event_has_attempts(events, row) && !job->is_eks)
         add_own_attempt(&attempts_text, &s, events, row);
     else
         last =
@@ -371,7 +373,10 @@ void event_render(ob_buf *out,
         started = ob_col(attempts, last, ATTEMPT_STARTED_AT_MS);
     add_number(out, "startedAt", started);
     add_number(out, "stoppedAt", ob_col(events, row, EVENT_STOPPED_AT_MS));
-    ob_buf_add(out, attempts_text.at, attempts_text.len);
+    if (job->is_eks)
+        event_pod_add(out, &(event_pod){ job, index, events, row, attempts, pods, lean });
+    else
+        ob_buf_add(out, attempts_text.at, attempts_text.len);
     add_array(out, &s, events, row);
     if (flags & OB_FLAG_CANCELLED)
         ob_buf_str(out, ",\"isCancelled\":true");

@@ -18,11 +18,13 @@ bool event_has_attempts(const PGresult *events, int row);
 
 /* Appends the event of row 'row' of store_events, which is about 'job', for the job itself (index
  * -1) or the child 'index'. attempts: rows of store_attempts that include this job's; NULL if its
- * row has them or there are none. lean: without the largest submitted parts (docs/messages.md). */
+ * row has them or there are none. pods: rows of store_pods; NULL if there are none. lean: without
+ * the largest submitted parts (docs/messages.md). */
 void event_render(ob_buf *out,
                   const PGresult *events,
                   int row,
                   event_job *job,
                   int32_t index,
                   const PGresult *attempts,
+                  const PGresult *pods,
                   bool lean);

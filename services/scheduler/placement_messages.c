@@ -218,6 +218,18 @@ static void note_spec(place *m, size_t row)
     m->spec_rows[m->n_spec_rows++] = row;
 }
 
+/* What it runs: a container, or, for an EKS job, a pod. */
+static void add_workload(ob_buf *t, const char *detail)
+{
+    detail_span eks, value;
+    bool pod = detail_get(detail, "eksProperties", &eks);
+    ob_buf_str(t, pod ? ",\"eks\":" : ",\"container\":");
+    if (pod ? detail_get(eks.at, "podProperties", &value) : detail_get(detail, "container", &value))
+        ob_buf_add(t, value.at, value.len);
+    else
+        ob_buf_str(t, "{}");
+}
+
 /* traced: the containers get a TRACEPARENT. */
 static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_name, bool traced)
 {
@@ -246,12 +258,7 @@ static void make_spec(ob_buf *t, const PGresult *specs, int row, const char *ce_
         ob_buf_addf(t, ",\"arraySize\":%" PRId64, array_size);
     if (traced)
         ob_buf_str(t, ",\"trace\":true");
-    detail_span container;
-    ob_buf_str(t, ",\"container\":");
-    if (detail_get(detail, "container", &container))
-        ob_buf_add(t, container.at, container.len);
-    else
-        ob_buf_str(t, "{}");
+    add_workload(t, detail);
     ob_buf_str(t, "}");
 }
 

@@ -221,21 +221,26 @@ static int send_event(publisher *p,
                       event_job *job,
                       int32_t index,
                       const PGresult *attempts,
+                      const PGresult *pods,
                       ob_error *err)
 {
     bool lean = event_is_lean(job, index);
     ob_buf_clear(&p->event);
-    event_render(&p->event, events, row, job, index, attempts, lean);
+    event_render(&p->event, events, row, job, index, attempts, pods, lean);
     if (p->event.len > EVENT_MAX && !lean) {
         ob_buf_clear(&p->event);
-        event_render(&p->event, events, row, job, index, attempts, true);
+        event_render(&p->event, events, row, job, index, attempts, pods, true);
     }
     int r = p->event.len > EVENT_MAX ? -EMSGSIZE : send_one(p, job->key, err);
     return r == -EMSGSIZE ? skip(p, events, row, index) : r;
 }
 
-static int
-send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts, ob_error *err)
+static int send_row(publisher *p,
+                    const PGresult *events,
+                    int row,
+                    const PGresult *attempts,
+                    const PGresult *pods,
+                    ob_error *err)
 {
     event_job *job = event_jobs_find(&p->jobs, ob_col(events, row, EVENT_JOB_ID));
     if (!job)
@@ -243,7 +248,7 @@ send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts
     int32_t lo = (int32_t)ob_col_int(events, row, EVENT_IDX_LO, -1);
     int32_t hi = (int32_t)ob_col_int(events, row, EVENT_IDX_HI, -1);
     for (int32_t index = lo; index <= hi; index++) {
-        int r = send_event(p, events, row, job, index, attempts, err);
+        int r = send_event(p, events, row, job, index, attempts, pods, err);
         if (r < 0)
             return r;
     }
@@ -251,18 +256,24 @@ send_row(publisher *p, const PGresult *events, int row, const PGresult *attempts
 }
 
 /* The attempts of jobs whose events show more of them than their rows have. */
-static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, ob_error *err)
+static int read_attempts(
+    publisher *p, const PGresult *events, PGresult **ret, PGresult **ret_pods, ob_error *err)
 {
     int rows = PQntuples(events);
     size_t n = 0;
+    bool pods = false;
     ob_uuid *ids = ob_calloc((size_t)rows + 1, sizeof(*ids));
     int32_t *idxs = ob_calloc((size_t)rows + 1, sizeof(*idxs));
     for (int i = 0; i < rows; i++) {
         ob_uuid id;
         int32_t idx = (int32_t)ob_col_int(events, i, EVENT_IDX_LO, -1);
-        if (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 || event_has_attempts(events, i) ||
+        const event_job *job = event_jobs_find(&p->jobs, ob_col(events, i, EVENT_JOB_ID));
+        bool eks = job && job->is_eks;
+        if ((!eks &&
+             (ob_col_int(events, i, EVENT_ATTEMPT, 0) == 0 || event_has_attempts(events, i))) ||
             !ob_col_uuid(events, i, EVENT_JOB_ID, &id))
             continue;
+        pods = pods || eks;
         bool twice = false;
         for (size_t k = 0; k < n && !twice; k++)
             twice = idxs[k] == idx && ob_uuid_cmp(&ids[k], &id) == 0;
@@ -272,6 +283,8 @@ static int read_attempts(publisher *p, const PGresult *events, PGresult **ret, o
         }
     }
     int r = n ? store_attempts(p->db, ids, idxs, n, ret, err) : 0;
+    if (r == 0 && pods)
+        r = store_pods(p->db, ids, idxs, n, ret_pods, err);
     free(ids);
     free(idxs);
     return r;
@@ -293,6 +306,7 @@ static int publish_batch(publisher *p, ob_error *err)
 {
     ob_cleanup(ob_pq_clearp) PGresult *events = NULL;
     ob_cleanup(ob_pq_clearp) PGresult *attempts = NULL;
+    ob_cleanup(ob_pq_clearp) PGresult *pods = NULL;
     int r = connect_now(p, err);
     if (r == 0)
         r = store_events(p->db, p->round, p->n, BATCH_ROWS, &events, err);
@@ -300,13 +314,13 @@ static int publish_batch(publisher *p, ob_error *err)
     if (r == 0 && rows > 0)
         r = event_jobs_read(&p->jobs, p->db, events, err);
     if (r == 0 && rows > 0)
-        r = read_attempts(p, events, &attempts, err);
+        r = read_attempts(p, events, &attempts, &pods, err);
     if (r < 0 || rows == 0)
         return r;
 
     p->failed = 0;
     for (int i = 0; i < rows && r == 0; i++)
-        r = send_row(p, events, i, attempts, err);
+        r = send_row(p, events, i, attempts, pods, err);
     event_jobs_shrink(&p->jobs);
     int acked = wait_for_acks(p, r < 0 ? NULL : err);
     if (r < 0 || acked < 0)

@@ -10,6 +10,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/pod.h"
 #include "ob/text.h"
 #include "ob/topics.h"
 #include "peers.h"
@@ -51,6 +52,19 @@ static int64_t bounded_number(const json_t *json, const char *name, int64_t max)
     return n > 0 && n <= max ? n : 0;
 }
 
+/* What it says of its pod, as a text within bounds, which the run state holds as well; NULL:
+ * nothing. */
+static const char *bounded_pod(json_t *json)
+{
+    static const char name[] = "podText";
+    json_auto_t *pod = ob_pod_bounded(json_object_get(json, "pod"));
+    if (!pod)
+        return NULL;
+    ob_cleanup(ob_freep) char *text = json_dumps(pod, JSON_COMPACT);
+    (void)json_object_set_new(json, name, ob_json_text(text));
+    return ob_json_str(json, name, NULL);
+}
+
 /* A run state in the form of docs/messages.md. False: it is not one. All values are limited,
  * because they are stored, shown and sent on. The strings borrow from 'json', whose texts are
  * cut. */
@@ -83,6 +97,7 @@ static bool parse_run(json_t *json, int64_t now_ms, engine_run_report *ret)
     ret->started = ob_json_bool(json, "started", ret->started_at_ms > 0);
     ret->reason = bounded_text(json, "reason", REASON_MAX);
     ret->status_reason = bounded_text(json, "statusReason", STATUS_REASON_MAX);
+    ret->pod = bounded_pod(json);
     return true;
 }
 
@@ -132,6 +147,9 @@ static json_t *trimmed_runs(const json_t *list)
             if (value)
                 (void)json_object_set_new(run, members[k], value);
         }
+        json_t *pod = ob_pod_bounded(json_object_get(item, "pod"));
+        if (pod)
+            (void)json_object_set_new(run, "pod", pod);
         (void)json_array_append_new(runs, run);
     }
     return runs;

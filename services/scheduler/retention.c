@@ -1,8 +1,8 @@
-/* Deletes the remaining rows of jobs that the api has deleted (done, attempt), job_event rows that
- * are older than the retention and have been published, and old points of queue_usage. Owns the
- * thread; its statements are in sql/queries/retention.sql.
+/* Deletes the remaining rows of jobs that the api has deleted (done, attempt, pod), job_event rows
+ * that are older than the retention and have been published, and old points of queue_usage. Owns
+ * the thread; its statements are in sql/queries/retention.sql.
  *
- * Invariants: a row of done or attempt is deleted only after its job, which nothing brings back, so
+ * Invariants: a row of these is deleted only after its job, which nothing brings back, so
  * this needs no fence and may run in any scheduler, leading or not. Steps are short transactions of
  * at most STEP rows, oldest first, with a rest between them (ob/sweeper.h). */
 #include "retention.h"
@@ -83,8 +83,11 @@ static int sweep_jobs(const retention *r, ob_sweeper *sweeper, ob_db *db, ob_err
     ob_uuid id = ob_uuid_from_ms(before_ms);
     char bound[OB_UUID_TEXT];
     ob_uuid_format(&id, bound);
-    int result = sweep_orphans(sweeper, db, OB_POINT_SCHEDULER_PAST_ATTEMPTS,
-                               STMT_ORPHANED_ATTEMPTS, bound, err);
+    static const char *const of_attempts[] = { STMT_ORPHANED_ATTEMPTS, STMT_ORPHANED_PODS };
+    int result = 0;
+    for (size_t i = 0; i < ARRAY_SIZE(of_attempts) && result == 0; i++)
+        result = sweep_orphans(sweeper, db, OB_POINT_SCHEDULER_PAST_ATTEMPTS, of_attempts[i], bound,
+                               err);
     if (result == 0)
         result = sweep_orphans(sweeper, db, OB_POINT_SCHEDULER_PAST_DONE, STMT_ORPHANED_DONE, bound,
                                err);

@@ -31,7 +31,7 @@
 static bool any_rows(const engine_effects *effects)
 {
     return effects->n_live_insert || effects->n_live_update || effects->n_live_delete ||
-           effects->n_done || effects->n_attempts || effects->n_events ||
+           effects->n_done || effects->n_attempts || effects->n_pods || effects->n_events ||
            effects->n_placement_insert || effects->n_placement_delete || effects->n_reasons;
 }
 

@@ -211,6 +211,15 @@ int store_attempts(
     return ob_db_exec(db, STMT_ATTEMPTS, &p, ret, err);
 }
 
+int store_pods(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    ob_param_uuid_array(&p, ids, n);
+    ob_param_int32_array(&p, idxs, n);
+    return ob_db_exec(db, STMT_PODS, &p, ret, err);
+}
+
 int store_last_ends(ob_db *db,
                     int64_t after_round,
                     int32_t after_n,

@@ -99,6 +99,9 @@ int store_subjects(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_e
 /* Attempts of these jobs, in order. *ret: ATTEMPT_* */
 int store_attempts(
     ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);
+/* What is known of the pods of these jobs. *ret: POD_* */
+int store_pods(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err);
 /* Jobs that ended within that time before the event (round, n), and after the event (after_round,
  * after_n), as far as the last 'limit' events say so. *ret: LAST_END_* */
 int store_last_ends(ob_db *db,

@@ -65,6 +65,41 @@ static void what_a_run_has_used_is_kept_with_its_attempt(void **state)
     assert_int_equal(engine_db_attempt(w->db, &unknown, -1, 1)->pulled_at_ms, 0);
 }
 
+/* Of the current run only; one that is given back has the same attempt as the next. */
+static void what_is_known_of_a_pod_goes_with_its_run(void **state)
+{
+    world *w = *state;
+    start(w);
+    ob_uuid id = world_submit(w, 1, 0, NEED1);
+    world_round(w);
+    engine_run_report first = world_run(w, id, -1, RUN_STARTING);
+    first.pod = "{\"name\":\"a\"}";
+    engine_report(w->e, "i-1", &first);
+    world_round(w);
+    assert_int_equal(w->effects.n_pods, 1);
+    assert_int_equal(w->effects.pods[0].attempt, 1);
+    assert_int_equal(w->effects.pods[0].run.run, 1);
+    assert_string_equal(w->effects.pods[0].body, "{\"name\":\"a\"}");
+    engine_report(w->e, "i-2", &first); /* it is not there */
+    engine_run_report refused = world_run(w, id, -1, RUN_EXITED);
+    engine_report(w->e, "i-1", &refused);
+    world_round(w);
+    assert_int_equal(w->effects.n_pods, 0);
+    w->now_ms += ENGINE_HOLD_MIN_MS;
+    world_round(w);
+    engine_report(w->e, "i-1", &first); /* it is over */
+    world_round(w);
+    assert_int_equal(w->effects.n_pods, 0);
+    engine_run_report second = world_run(w, id, -1, RUN_EXITED);
+    second.pod = "{}";
+    second.started = true;
+    engine_report(w->e, "i-1", &second);
+    world_round(w);
+    assert_int_equal(w->effects.n_pods, 1);
+    assert_int_equal(w->effects.pods[0].attempt, 1);
+    assert_int_equal(w->effects.pods[0].run.run, 2);
+}
+
 /* The wait before its second attempt is one of its own. */
 static void each_attempt_has_phases_of_its_own(void **state)
 {
@@ -494,6 +529,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         T(reports_out_of_order_and_twice_change_nothing),
         T(what_a_run_has_used_is_kept_with_its_attempt),
+        T(what_is_known_of_a_pod_goes_with_its_run),
         T(each_attempt_has_phases_of_its_own),
         T(an_instance_that_refuses_is_left_alone_for_a_while),
         T(a_clock_set_back_makes_no_refusal_last),

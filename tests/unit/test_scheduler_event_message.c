@@ -100,7 +100,7 @@ static story make_event(const char *state, const char *attempt, const char *arra
 static json_t *render_as(const story *s, int32_t index, const PGresult *attempts, bool lean)
 {
     ob_buf t = { 0 };
-    event_render(&t, s->event, 0, s->job, index, attempts, lean);
+    event_render(&t, s->event, 0, s->job, index, attempts, NULL, lean);
     json_error_t err;
     json_t *json = json_loads(t.at, JSON_REJECT_DUPLICATES, &err);
     if (!json)
@@ -208,6 +208,92 @@ static void between_attempts_the_last_one_is_shown(void **state)
         story_done(&event);
         PQclear(attempts);
     }
+}
+
+#define EKS_DETAIL                                                                                 \
+    "{\"jobArn\":\"arn:aws:batch:eu-west-1:111122223333:job/" JOB "\",\"jobId\":\"" JOB "\","      \
+    "\"tags\":{},\"eksProperties\":{\"podProperties\":{\"containers\":"                            \
+    "[{\"image\":\"i\",\"command\":[\"c\"]}]}}}"
+
+/* The detail of the event of an EKS job with a pod. ended: attempts that have; two are stored, the
+ * first with what is known of its pod, whose run is 'pod_run'. */
+static json_t *eks_detail(const char *state, const char *ended, const char *pod_run, bool lean)
+{
+    story event = make_event_of(EKS_DETAIL, state, ended, "0");
+    const int a[] = { ATTEMPT_JOB_ID,  ATTEMPT_IDX,    ATTEMPT_ATTEMPT,      ATTEMPT_RUN,
+                      ATTEMPT_CLUSTER, ATTEMPT_REASON, ATTEMPT_STOPPED_AT_MS };
+    const char *const first[] = { JOB, "-1", "1", "2", "arn:eks", "why", "5" };
+    const int p[] = { POD_JOB_ID, POD_IDX, POD_ATTEMPT, POD_RUN, POD_BODY };
+    const char *const pod[] = { JOB, "-1", *ended == '0' ? "1" : ended, pod_run,
+                                "{\"name\":\"p\",\"node\":\"n\",\"containers\":"
+                                "[{\"name\":\"default\",\"exitCode\":3}]}" };
+    PGresult *attempts = make_row(ATTEMPT_STOPPED_AT_MS + 1, a, first, (int)ARRAY_SIZE(a));
+    PGresult *pods = make_row(POD_BODY + 1, p, pod, (int)ARRAY_SIZE(p));
+    ob_buf t = { 0 };
+    event_render(&t, event.event, 0, event.job, -1, attempts, pods, lean);
+    json_error_t err;
+    json_t *json = json_loads(t.at, JSON_REJECT_DUPLICATES, &err);
+    if (!json)
+        fail_msg("%s: %s", err.text, t.at);
+    json_t *detail = json_incref(json_object_get(json, "detail"));
+    json_decref(json);
+    ob_buf_done(&t);
+    PQclear(attempts);
+    PQclear(pods);
+    story_done(&event);
+    return detail;
+}
+
+static const json_t *pod_in(const json_t *detail)
+{
+    return json_object_get(json_object_get(detail, "eksProperties"), "podProperties");
+}
+
+static const json_t *container_in(const json_t *detail)
+{
+    return json_array_get(json_object_get(pod_in(detail), "containers"), 0);
+}
+
+static void an_eks_job_is_told_with_its_pod(void **state)
+{
+    (void)state;
+    json_t *detail = eks_detail("6", "1", "2", false);
+    assert_null(json_object_get(detail, "container"));
+    assert_int_equal(json_array_size(json_object_get(detail, "attempts")), 0);
+    assert_string_equal(str(pod_in(detail), "podName"), "p");
+    assert_int_equal(json_integer_value(json_object_get(container_in(detail), "exitCode")), 3);
+    assert_int_equal(json_array_size(json_object_get(container_in(detail), "command")), 1);
+    assert_int_equal(json_array_size(json_object_get(detail, "eksAttempts")), 1);
+    const json_t *attempt = json_array_get(json_object_get(detail, "eksAttempts"), 0);
+    assert_string_equal(str(attempt, "eksClusterArn"), "arn:eks");
+    assert_string_equal(str(attempt, "nodeName"), "n");
+    assert_string_equal(str(attempt, "statusReason"), "why");
+    assert_int_equal(json_integer_value(json_object_get(attempt, "stoppedAt")), 5);
+    json_decref(detail);
+}
+
+/* What its containers have done since is not of that event. */
+static void a_running_eks_job_is_told_with_the_name_of_its_pod(void **state)
+{
+    (void)state;
+    json_t *detail = eks_detail("4", "0", "2", false);
+    assert_string_equal(str(pod_in(detail), "podName"), "p");
+    assert_null(json_object_get(container_in(detail), "exitCode"));
+    assert_int_equal(json_array_size(json_object_get(detail, "eksAttempts")), 0);
+    json_decref(detail);
+    detail = eks_detail("4", "0", "1", false); /* a pod of a run before */
+    assert_null(json_object_get(pod_in(detail), "podName"));
+    json_decref(detail);
+}
+
+static void a_lean_event_of_an_eks_job_has_its_pod(void **state)
+{
+    (void)state;
+    json_t *detail = eks_detail("6", "1", "2", true);
+    assert_string_equal(str(pod_in(detail), "podName"), "p");
+    assert_int_equal(json_array_size(json_object_get(container_in(detail), "command")), 0);
+    assert_int_equal(json_integer_value(json_object_get(container_in(detail), "exitCode")), 3);
+    json_decref(detail);
 }
 
 static void a_child_has_its_own_id_and_index(void **state)
@@ -413,7 +499,7 @@ static void what_is_stored_is_told_in_its_order(void **state)
         story event = make_event_of(job, "2", "0", "0");
         for (int times = 0; times < 2; times++) {
             ob_buf t = { 0 };
-            event_render(&t, event.event, 0, event.job, -1, NULL, false);
+            event_render(&t, event.event, 0, event.job, -1, NULL, NULL, false);
             assert_string_equal(t.at, want);
             ob_buf_done(&t);
         }
@@ -429,6 +515,9 @@ int main(void)
         cmocka_unit_test(an_ended_job_is_told_whole),
         cmocka_unit_test(a_job_that_ends_with_its_first_run_shows_it),
         cmocka_unit_test(between_attempts_the_last_one_is_shown),
+        cmocka_unit_test(an_eks_job_is_told_with_its_pod),
+        cmocka_unit_test(a_running_eks_job_is_told_with_the_name_of_its_pod),
+        cmocka_unit_test(a_lean_event_of_an_eks_job_has_its_pod),
         cmocka_unit_test(a_child_has_its_own_id_and_index),
         cmocka_unit_test(a_parent_sums_its_children_up),
         cmocka_unit_test(a_starting_job_has_no_log_yet),

@@ -1,6 +1,6 @@
 /* Rules between the members of a job definition (AWS Batch API reference, "RegisterJobDefinition"):
  * the properties for its type and platform, and the consistency of the parts that are stored only:
- * tasks, pods, nodes. Changes nothing. Pure: any thread. */
+ * tasks, nodes. Changes nothing. Pure: any thread. */
 #include "definition_check.h"
 
 #include <ctype.h>
@@ -111,48 +111,6 @@ int check_tasks(json_t *list, const api_field_where *where)
     return check_task(json_array_get(list, 0), where);
 }
 
-/* ---- Kubernetes pods ------------------------------------------------------------------------- */
-
-static bool is_pod_amount(const char *name, const char *text)
-{
-    char *end = NULL;
-    double value = strtod(text, &end);
-    if (end == text || value <= 0)
-        return false;
-    if (strcmp(name, "memory") == 0)
-        return strcmp(end, "Mi") == 0 && value >= 4 && text[strspn(text, "0123456789")] == 'M';
-    if (*end)
-        return false;
-    if (strcmp(name, "cpu") == 0)
-        return value * 4 - (double)(long)(value * 4) < 1e-9;
-    return text[strspn(text, "0123456789")] == '\0';
-}
-
-int check_pod_resources(json_t *resources, const api_field_where *where)
-{
-    static const char *const kinds[] = { "limits", "requests" };
-    for (size_t i = 0; i < 2; i++) {
-        const char *name;
-        json_t *value;
-        const json_t *other = json_object_get(resources, kinds[1 - i]);
-        json_object_foreach(json_object_get(resources, kinds[i]), name, value)
-        {
-            if (strcmp(name, "cpu") != 0 && strcmp(name, "memory") != 0 &&
-                strcmp(name, "nvidia.com/gpu") != 0)
-                return field_refuse(where, "%s.%s.%.100s is not a known resource.", where->path,
-                                    kinds[i], name);
-            if (!is_pod_amount(name, json_string_value(value)))
-                return field_refuse(where, "%s.%s.%s %.60s is not valid.", where->path, kinds[i],
-                                    name, json_string_value(value));
-            const json_t *same = json_object_get(other, name);
-            if (same && strcmp(name, "cpu") != 0 && !json_equal(same, value))
-                return field_refuse(where, "%s: limits and requests of %s must be equal.",
-                                    where->path, name);
-        }
-    }
-    return 0;
-}
-
 /* ---- multi-node parallel jobs ---------------------------------------------------------------- */
 
 /* "a:b", ":b", "a:" or "a". */
@@ -246,6 +204,15 @@ static int check_type(const json_t *body, bool multinode, const api_field_where 
     return 0;
 }
 
+static int check_eks(const json_t *body, const api_field_where *where)
+{
+    static const char *const others[] = { "propagateTags", "platformCapabilities" };
+    for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+        if (!json_is_nothing(json_object_get(body, others[i])))
+            return field_refuse(where, "%s is not applicable for EKS.", others[i]);
+    return 0;
+}
+
 int definition_check(const json_t *body, const api_field_where *where)
 {
     bool multinode = strcmp(ob_json_str(body, "type", ""), "multinode") == 0,
@@ -256,8 +223,7 @@ int definition_check(const json_t *body, const api_field_where *where)
         return r;
     if (multinode && fargate)
         return field_refuse(where, "The type multinode is not applicable for Fargate.");
-    if (json_is_true(json_object_get(body, "propagateTags")) &&
-        json_object_get(body, "eksProperties"))
-        return field_refuse(where, "propagateTags is not applicable for EKS.");
+    if (json_object_get(body, "eksProperties"))
+        return check_eks(body, where);
     return container ? container_check_platform(container, fargate, where) : 0;
 }

@@ -6,9 +6,8 @@
 
 int check_reason_pattern(json_t *pattern, const api_field_where *where);
 int check_exit_code_pattern(json_t *pattern, const api_field_where *where);
-int check_tasks(json_t *list, const api_field_where *where);              /* taskProperties */
-int check_pod_resources(json_t *resources, const api_field_where *where); /* of a container */
-int check_nodes(json_t *nodes, const api_field_where *where);             /* nodeProperties */
+int check_tasks(json_t *list, const api_field_where *where);  /* taskProperties */
+int check_nodes(json_t *nodes, const api_field_where *where); /* nodeProperties */
 
 /* Checks the rules between the members of a RegisterJobDefinition request: the properties for its
  * type and its platform. Errors: -EINVAL with the reply. */

@@ -20,9 +20,11 @@ extern const api_field fields_runtime_platform[];
 extern const api_field fields_credentials[];
 /* kept_fields.c */
 extern const api_field fields_ecs_properties[];
-extern const api_field fields_eks_properties[];
 extern const api_field fields_node_properties[];
 extern const api_field fields_consumable_resources[];
+/* eks_fields.c */
+extern const api_field fields_eks_properties[];
+extern const api_field fields_eks_override[]; /* of a submission */
 /* definition_operations.c */
 extern const api_field fields_retry_strategy[];
 extern const api_field fields_timeout[];

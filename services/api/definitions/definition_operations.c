@@ -40,7 +40,7 @@ static const api_field fields_register_job_definition[] = {
     OBJECT("containerProperties", fields_container, .check = check_container),
     OBJECT("nodeProperties", fields_node_properties, .check = check_nodes, KEPT, .why = WHY_PARTS),
     OBJECT("ecsProperties", fields_ecs_properties, KEPT, .why = WHY_PARTS),
-    OBJECT("eksProperties", fields_eks_properties, KEPT, .why = WHY_PARTS),
+    OBJECT("eksProperties", fields_eks_properties),
     OBJECT("retryStrategy", fields_retry_strategy),
     OBJECT("timeout", fields_timeout),
     BOOL("propagateTags"),

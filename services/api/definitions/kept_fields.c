@@ -1,6 +1,6 @@
 /* Members of definitions that OpenBatch stores but does not run: ECS tasks with several containers,
- * Kubernetes pods, multi-node parallel jobs. Data only; read-only after the start. They are those
- * of the AWS Batch API reference ("EcsProperties", "EksProperties", "NodeProperties"). */
+ * multi-node parallel jobs. Data only; read-only after the start. They are those of the AWS Batch
+ * API reference ("EcsProperties", "NodeProperties"). */
 #include "definition_fields.h"
 #include "request/field_tables.h"
 
@@ -60,84 +60,6 @@ const api_field fields_ecs_properties[] = {
     OBJECTS("taskProperties", task, .min = 1, .max = 1, REQUIRED, .check = check_tasks),
     END,
 };
-
-/* ---- Kubernetes pods ------------------------------------------------------------------------- */
-
-static const api_field pod_environment[] = { STRING("name", REQUIRED), STRING("value"), END };
-static const api_field pod_resources[] = { MAP("limits"), MAP("requests"), END };
-static const api_field pod_mounts[] = {
-    STRING("name"), STRING("mountPath"), STRING("subPath"), BOOL("readOnly"), END,
-};
-static const api_field capabilities[] = { STRINGS("add"), STRINGS("drop"), END };
-static const api_field seccomp[] = {
-    STRING("type", .choice = "RuntimeDefault|Localhost|Unconfined", REQUIRED),
-    STRING("localhostProfile"),
-    END,
-};
-static const api_field container_security[] = {
-    LONG("runAsUser"),
-    LONG("runAsGroup"),
-    BOOL("privileged"),
-    BOOL("allowPrivilegeEscalation"),
-    BOOL("readOnlyRootFilesystem"),
-    BOOL("runAsNonRoot"),
-    OBJECT("capabilities", capabilities),
-    OBJECT("seccompProfile", seccomp),
-    END,
-};
-static const api_field pod_container[] = {
-    STRING("name"),
-    STRING("image", REQUIRED),
-    STRING("imagePullPolicy", .choice = "Always|IfNotPresent|Never"),
-    STRINGS("command"),
-    STRINGS("args"),
-    OBJECTS("env", pod_environment),
-    OBJECT("resources", pod_resources, .check = check_pod_resources),
-    OBJECTS("volumeMounts", pod_mounts),
-    OBJECT("securityContext", container_security),
-    END,
-};
-static const api_field host_path[] = { STRING("path"), END };
-static const api_field empty_dir[] = { STRING("medium"), STRING("sizeLimit"), END };
-static const api_field pod_secret[] = { STRING("secretName", REQUIRED), BOOL("optional"), END };
-static const api_field claim[] = { STRING("claimName", REQUIRED), BOOL("readOnly"), END };
-static const api_field pod_volumes[] = {
-    STRING("name", REQUIRED),
-    OBJECT("hostPath", host_path),
-    OBJECT("emptyDir", empty_dir),
-    OBJECT("secret", pod_secret),
-    OBJECT("persistentVolumeClaim", claim),
-    END,
-};
-static const api_field metadata[] = {
-    MAP("labels"),
-    MAP("annotations"),
-    STRING("namespace", .max = 63),
-    END,
-};
-static const api_field pod_security[] = {
-    LONG("runAsUser"),
-    LONG("runAsGroup"),
-    BOOL("runAsNonRoot"),
-    LONG("fsGroup"),
-    OBJECT("seccompProfile", seccomp),
-    END,
-};
-static const api_field pull_secrets[] = { STRING("name", REQUIRED), END };
-static const api_field pod[] = {
-    STRING("serviceAccountName"),
-    BOOL("hostNetwork"),
-    STRING("dnsPolicy", .choice = "Default|ClusterFirst|ClusterFirstWithHostNet"),
-    OBJECTS("imagePullSecrets", pull_secrets),
-    OBJECTS("containers", pod_container, .min = 1, .max = 10, REQUIRED),
-    OBJECTS("initContainers", pod_container, .max = 10),
-    OBJECTS("volumes", pod_volumes),
-    OBJECT("metadata", metadata),
-    BOOL("shareProcessNamespace"),
-    OBJECT("securityContext", pod_security),
-    END,
-};
-const api_field fields_eks_properties[] = { OBJECT("podProperties", pod, REQUIRED), END };
 
 /* ---- consumable resources, multi-node parallel jobs -------------------------------------------
  */

@@ -8,6 +8,7 @@
 #include "definition_store.h"
 #include "logs/log_store.h"
 #include "ob/message.h"
+#include "pod_host.h"
 #include "request/store.h"
 
 typedef struct registration {
@@ -84,7 +85,6 @@ static void add_to_pod(json_t *pod)
         return;
     default_lists(pod, (const char *const[]){ "imagePullSecrets", "volumes", NULL });
     default_to(pod, "hostNetwork", json_true());
-    default_to(pod, "dnsPolicy", json_string("ClusterFirst"));
     for (size_t kind = 0; kind < 2; kind++) {
         size_t i;
         json_t *container;
@@ -155,18 +155,30 @@ static int insert(api_request *req, api_reply *rep, void *arg)
     return r;
 }
 
+/* What its container, or its pod, requests from the host. */
+static int check_host(const api_request *req, const char *name, api_reply *rep)
+{
+    ob_error why = { 0 };
+    const json_t *container = json_object_get(req->body, "containerProperties");
+    const json_t *eks = json_object_get(req->body, "eksProperties");
+    json_t *tags = json_object_get(req->body, "tags");
+    if (eks) {
+        json_auto_t *host = pod_host_container(json_object_get(eks, "podProperties"));
+        return access_check_container(req, name, 0, host, tags, rep);
+    }
+    int r = access_check_container(req, name, 0, container, tags, rep);
+    if (r == 0 && ob_host_guard_check(req->ctx->guard, container, false, &why) < 0)
+        r = api_client_error_long(rep, req->request_id, "%s", why.text);
+    return r;
+}
+
 int op_register_job_definition(api_request *req, api_reply *rep)
 {
     registration one = { .name = ob_json_str(req->body, "jobDefinitionName", "") };
     if (!name_is_valid(one.name))
         return api_client_error_long(
             rep, req->request_id, "jobDefinitionName %.200s should match valid pattern", one.name);
-    const json_t *container = json_object_get(req->body, "containerProperties");
-    ob_error why = { 0 };
-    int r = access_check_container(req, one.name, 0, container, json_object_get(req->body, "tags"),
-                                   rep);
-    if (r == 0 && ob_host_guard_check(req->ctx->guard, container, false, &why) < 0)
-        r = api_client_error_long(rep, req->request_id, "%s", why.text);
+    int r = check_host(req, one.name, rep);
     if (r < 0)
         return r;
     json_auto_t *body = fields_copy(req->op->fields, req->body);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eks_check.h"
 #include "environment_check.h"
 #include "ob/catalog.h"
 #include "ob/message.h"
@@ -98,6 +99,15 @@ static void add_to_resources(json_t *resources, const api_environment *e)
     }
 }
 
+static void add_to_access_entry(json_t *out)
+{
+    json_t *entry = json_object_get(json_object_get(out, "eksConfiguration"), "accessEntry");
+    const char *desired = ob_json_str(entry, "desiredState", "");
+    if (*desired)
+        (void)json_object_set_new(
+            entry, "status", json_string(strcmp(desired, "DISABLED") == 0 ? "INACTIVE" : "ACTIVE"));
+}
+
 json_t *environment_json(const api_request *req, const api_environment *e)
 {
     char arn[API_ARN_MAX], cluster_arn[API_ARN_MAX], cluster[256];
@@ -108,11 +118,14 @@ json_t *environment_json(const api_request *req, const api_environment *e)
     json_t *resources = json_object_get(out, "computeResources");
     if (resources)
         add_to_resources(resources, e);
-    json_auto_t *more = json_pack(
-        "{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:s}", "computeEnvironmentName", e->name,
-        "computeEnvironmentArn", arn, "ecsClusterArn", cluster_arn, "type",
-        e->managed ? "MANAGED" : "UNMANAGED", "state", e->enabled ? "ENABLED" : "DISABLED",
-        "status", environment_status(e), "containerOrchestrationType", "ECS", "uuid", e->uuid);
+    add_to_access_entry(out);
+    bool eks = environment_is_eks(e->body);
+    json_auto_t *more =
+        json_pack("{s:s, s:s, s:s*, s:s, s:s, s:s, s:s, s:s}", "computeEnvironmentName", e->name,
+                  "computeEnvironmentArn", arn, "ecsClusterArn", eks ? NULL : cluster_arn, "type",
+                  e->managed ? "MANAGED" : "UNMANAGED", "state",
+                  e->enabled ? "ENABLED" : "DISABLED", "status", environment_status(e),
+                  "containerOrchestrationType", eks ? "EKS" : "ECS", "uuid", e->uuid);
     (void)json_object_update(out, more);
     if (e->has_status)
         (void)json_object_set_new(out, "statusReason", json_string(e->reason));

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "eks_check.h"
 #include "ob/catalog.h"
 #include "ob/message.h"
 
@@ -176,11 +177,14 @@ int environment_check_new(const json_t *body, const api_field_where *where)
         if (json_object_get(body, "unmanagedvCpus"))
             return field_refuse(
                 where, "unmanagedvCpus can only be set for an UNMANAGED compute environment");
-        return environment_check_resources(resources, false, where);
+        int r = environment_check_resources(resources, false, where);
+        return r == 0 && environment_is_eks(body) ? environment_check_eks(body, where) : r;
     }
     if (!json_is_nothing(resources))
         return field_refuse(
             where, "computeResources must not be provided for an UNMANAGED compute environment");
+    if (environment_is_eks(body))
+        return environment_check_eks(body, where);
     if (!*ob_json_str(body, "serviceRole", ""))
         return field_refuse(where, "ServiceRole is required.");
     return 0;
@@ -190,7 +194,7 @@ int environment_check_update(const json_t *body, const api_field_where *where)
 {
     static const char *const any[] = { "state",          "computeResources", "serviceRole",
                                        "unmanagedvCpus", "updatePolicy",     "ecsSettings",
-                                       "context" };
+                                       "context",        "eksConfiguration" };
     size_t given = 0;
     for (size_t i = 0; i < ARRAY_SIZE(any); i++)
         given += json_object_get(body, any[i]) != NULL;

@@ -3,6 +3,7 @@
  * operations on instances are OpenBatch's own (docs/capacity.md). */
 #include "environment_operations.h"
 
+#include "eks_check.h"
 #include "environment_check.h"
 #include "request/field_tables.h"
 #include "request/usage_range.h"
@@ -11,6 +12,7 @@
 #define WHY_IMAGE                                                                                  \
     "the image is the one that imageIdOverride or imageId names, or else the provider's"
 #define WHY_FLEET "there are no fleets; each Spot instance is requested separately"
+#define WHY_NODES "OpenBatch makes no nodes of Kubernetes clusters"
 #define WHY_LATEST                                                                                 \
     "true replaces the instances; the new ones start with the image that is the latest at that "   \
     "time"
@@ -21,7 +23,7 @@ static const api_field ec2_configuration[] = {
     STRING("batchImageStatus",
            KEPT,
            .why = "set by the service; the value in the request is not kept"),
-    REFUSE("imageKubernetesVersion", .why = "there is no Kubernetes"),
+    REFUSE("imageKubernetesVersion", .why = WHY_NODES),
     END,
 };
 static const api_field scaling_policy[] = {
@@ -31,7 +33,7 @@ static const api_field scaling_policy[] = {
 
 #define LAUNCH_TEMPLATE                                                                            \
     STRING("launchTemplateId"), STRING("launchTemplateName"), STRING("version"),                   \
-        REFUSE("userdataType", .why = "there is no Kubernetes")
+        REFUSE("userdataType", .why = WHY_NODES)
 static const api_field template_override[] = {
     LAUNCH_TEMPLATE,
     STRINGS("targetInstanceTypes", .max = 20),
@@ -90,6 +92,21 @@ static const api_field update_policy[] = {
     INT("jobExecutionTimeoutMinutes", .min = 1, .max = 7200),
     END,
 };
+static const api_field access_entry[] = {
+    STRING("desiredState", .choice = "ENABLED|DISABLED|INHERIT_FROM_CLUSTER", REQUIRED),
+    STRING("status", KEPT, .why = "set by the service; the value in the request is not kept"),
+    END,
+};
+#define ACCESS_ENTRY                                                                               \
+    OBJECT("accessEntry", access_entry, KEPT,                                                      \
+           .why = "OpenBatch uses the credentials that the operator gives it for the cluster")
+static const api_field eks_configuration[] = {
+    STRING("eksClusterArn", REQUIRED, .check = check_eks_cluster),
+    STRING("kubernetesNamespace", .max = 63, REQUIRED, .check = check_eks_namespace),
+    ACCESS_ENTRY,
+    END,
+};
+static const api_field eks_update[] = { ACCESS_ENTRY, END };
 static const api_field ecs_settings[] = {
     STRING("containerInsights", .choice = "DISABLED|ENABLED|ENHANCED"),
     END,
@@ -100,14 +117,14 @@ static const api_field ecs_settings[] = {
         STRING("serviceRole", KEPT, .why = "OpenBatch calls no service that needs a role"),        \
         STRING("context", KEPT, .why = "reserved by AWS"),                                         \
         OBJECT("ecsSettings", ecs_settings, KEPT,                                                  \
-               .why = "there is no CloudWatch Container Insights"),                                \
-        REFUSE("eksConfiguration", .why = "there is no Kubernetes")
+               .why = "there is no CloudWatch Container Insights")
 
 static const api_field fields_create_compute_environment[] = {
     STRING("computeEnvironmentName", REQUIRED),
     STRING("type", .choice = "MANAGED|UNMANAGED", .flags = FIELD_REQUIRED | FIELD_ANY_CASE),
     OBJECT("computeResources", create_resources),
     TAGS("tags"),
+    OBJECT("eksConfiguration", eks_configuration, .why = "UNMANAGED only"),
     COMMON,
     END,
 };
@@ -115,6 +132,7 @@ static const api_field fields_update_compute_environment[] = {
     STRING("computeEnvironment", REQUIRED),
     OBJECT("computeResources", update_resources),
     OBJECT("updatePolicy", update_policy),
+    OBJECT("eksConfiguration", eks_update),
     COMMON,
     END,
 };

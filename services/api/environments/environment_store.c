@@ -6,6 +6,8 @@
  * and gives way to a new one of its name. */
 #include "environment_store.h"
 
+#include "ob/message.h"
+
 void api_environment_done(api_environment *e)
 {
     json_decref(e->body);
@@ -60,6 +62,21 @@ int environment_share(
                       &(store_selection){ .names = names, .n = n }, ret, err);
 }
 
+/* Of the environments on one Kubernetes cluster. arn: NULL: it is on none. */
+static int check_cluster_quota(api_request *req, const char *arn, ob_error *err)
+{
+    if (!arn)
+        return 0;
+    SCOPED(p, req);
+    ob_param_text(&p, arn);
+    ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
+    int r = req_exec(req, STMT_ENVIRONMENT_COUNT_OF_CLUSTER, &p, &res, err);
+    if (r == 0 &&
+        ob_col_int(res, 0, ENVIRONMENT_COUNT_OF_CLUSTER_COL_N, 0) >= CLUSTER_ENVIRONMENTS_MAX)
+        r = ob_fail(err, EUSERS, "there are %d on the cluster already", CLUSTER_ENVIRONMENTS_MAX);
+    return r;
+}
+
 static int check_quota(api_request *req, ob_error *err)
 {
     SCOPED(p, req);
@@ -74,7 +91,11 @@ static int check_quota(api_request *req, ob_error *err)
 
 int environment_insert(api_request *req, const api_environment *e, ob_error *err)
 {
+    const json_t *eks = json_object_get(e->body, "eksConfiguration");
+    const char *cluster = ob_json_str(eks, "eksClusterArn", NULL);
     int r = check_quota(req, err);
+    if (r == 0)
+        r = check_cluster_quota(req, cluster, err);
     if (r == 0)
         r = store_exec_named(req, STMT_ENVIRONMENT_GONE, e->name, err);
     if (r < 0)
@@ -92,6 +113,8 @@ int environment_insert(api_request *req, const api_environment *e, ob_error *err
     ob_param_text(&p, body);
     ob_param_text(&p, e->managed ? "MANAGED" : "UNMANAGED");
     store_param_optional_int(&p, json_object_get(e->body, "unmanagedvCpus"));
+    ob_param_text(&p, cluster);
+    ob_param_text(&p, ob_json_str(eks, "kubernetesNamespace", NULL));
     return store_insert(req, STMT_ENVIRONMENT_INSERT, &p, err);
 }
 

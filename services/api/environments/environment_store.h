@@ -31,8 +31,10 @@ int environment_find(
     api_request *req, const char *name, bool lock, api_environment *ret, ob_error *err);
 /* *ret rows: the names in their order, or the page. */
 int environment_list(api_request *req, const store_selection *which, PGresult **ret, ob_error *err);
-#define ENVIRONMENTS_MAX 50 /* AWS quota, of a region */
-/* New row and inbox rows, inside store_tx. Errors: -EEXIST; -EDQUOT: there are ENVIRONMENTS_MAX. */
+#define ENVIRONMENTS_MAX 50        /* AWS quota, of a region */
+#define CLUSTER_ENVIRONMENTS_MAX 5 /* AWS quota, of an EKS cluster */
+/* New row and inbox rows, inside store_tx. Errors: -EEXIST; -EDQUOT: there are ENVIRONMENTS_MAX;
+ * -EUSERS: there are CLUSTER_ENVIRONMENTS_MAX on its cluster. */
 int environment_insert(api_request *req, const api_environment *e, ob_error *err);
 /* The wanted row as e says, version + 1, inbox rows. */
 int environment_update(api_request *req, const api_environment *e, ob_error *err);

@@ -13,6 +13,10 @@ static int insert(api_request *req, api_reply *rep, void *arg)
     if (r == -EDQUOT)
         return api_client_error(rep, "There may be at most %d compute environments in a region.",
                                 ENVIRONMENTS_MAX);
+    if (r == -EUSERS)
+        return api_client_error(
+            rep, "There may be at most %d compute environments on an Amazon EKS cluster.",
+            CLUSTER_ENVIRONMENTS_MAX);
     return r == -EEXIST ? api_conflict(rep) : r;
 }
 

@@ -5,6 +5,7 @@
 #include "environment_operations.h"
 #include <string.h>
 
+#include "eks_check.h"
 #include "environment.h"
 #include "environment_check.h"
 #include "ob/message.h"
@@ -147,6 +148,25 @@ static int merge_resources(const api_request *req, api_environment *e, api_reply
     return 0;
 }
 
+/* The member of the request that does not go with the environment's orchestrator; NULL: there is
+ * none. */
+static const char *eks_refuses(const api_request *req, const api_environment *e)
+{
+    static const char *const of_ecs[] = { "serviceRole", "ecsSettings", NULL };
+    static const char *const of_eks[] = { "eksConfiguration", NULL };
+    const char *const *name = environment_is_eks(e->body) ? of_ecs : of_eks;
+    while (*name && json_is_nothing(json_object_get(req->body, *name)))
+        name++;
+    return *name;
+}
+
+static void take_access_entry(api_environment *e, const json_t *changes)
+{
+    json_t *entry = json_object_get(json_object_get(changes, "eksConfiguration"), "accessEntry");
+    if (entry)
+        (void)json_object_set(json_object_get(e->body, "eksConfiguration"), "accessEntry", entry);
+}
+
 /* Members that go by the type of the environment. */
 static int check_members(const api_request *req, const api_environment *e, api_reply *rep)
 {
@@ -160,6 +180,10 @@ static int check_members(const api_request *req, const api_environment *e, api_r
         return api_client_error_long(
             rep, req->request_id,
             "unmanagedvCpus can only be set for an UNMANAGED compute environment");
+    if (eks_refuses(req, e))
+        return api_client_error_long(rep, req->request_id, "%s is not applicable for %s.",
+                                     eks_refuses(req, e),
+                                     environment_is_eks(e->body) ? "EKS" : "ECS");
     if (!has_instances && json_object_get(req->body, "updatePolicy")) {
         (void)json_object_del(req->body, "updatePolicy"); /* there are no instances to replace */
         return environment_check_update(req->body,
@@ -186,6 +210,7 @@ static void take_members(const api_request *req, api_environment *e)
             (void)json_object_set(e->body, members[i], json_object_get(changes, members[i]));
     if (json_object_get(changes, "updatePolicy"))
         take_update_policy(e, json_object_get(changes, "updatePolicy"));
+    take_access_entry(e, changes);
     const char *role = ob_json_str(changes, "serviceRole", "");
     if (*role)
         (void)json_object_set_new(e->body, "serviceRole", json_string(role));

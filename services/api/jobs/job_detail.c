@@ -8,8 +8,10 @@
 #include "auth/authorize.h"
 #include "container_resolve.h"
 #include "definitions/definition_check.h"
+#include "definitions/pod_host.h"
 #include "job_detail_text.h"
 #include "ob/message.h"
+#include "pod_resolve.h"
 #include "submit_check.h"
 
 #define TAGS_MAX 50
@@ -102,22 +104,26 @@ static json_t *depends_on(const json_t *body)
     return out;
 }
 
-int job_detail_resolve(const api_request *req,
-                       const api_queue *queue,
-                       const api_definition *definition,
-                       submission *job,
-                       api_reply *rep)
+/* The member that DescribeJobs shows of what the job runs, and its size. */
+typedef struct workload {
+    const char *member;
+    json_t *value;
+    bool too_long; /* its overrides are, for ECS */
+} workload;
+
+static int resolve_container(const api_request *req,
+                             const api_queue *queue,
+                             const api_definition *definition,
+                             const json_t *parameters,
+                             submission *job,
+                             workload *ret,
+                             api_reply *rep)
 {
-    const json_t *body = req->body;
     const json_t *base = definition->body;
-    json_auto_t *parameters = copy_or(json_object_get(base, "parameters"), json_object());
     json_auto_t *container = NULL;
-    json_auto_t *detail = json_object();
-    json_object_update(parameters, json_object_get(body, "parameters"));
-    bool too_long = false;
     int r = container_resolve(json_object_get(base, "containerProperties"),
-                              json_object_get(body, "containerOverrides"), parameters, &container,
-                              &too_long, rep);
+                              json_object_get(req->body, "containerOverrides"), parameters,
+                              &container, &ret->too_long, rep);
     /* Of a definition for both platforms; its registration has set it. */
     if (r == 0 && !queue->fargate && definition_is_fargate(base))
         (void)json_object_del(container, "fargatePlatformConfiguration");
@@ -129,6 +135,56 @@ int job_detail_resolve(const api_request *req,
     if (r < 0)
         return r;
     job->need = container_need(container);
+    ret->member = "container";
+    ret->value = json_incref(container);
+    return 0;
+}
+
+static int resolve_pod(const api_request *req,
+                       const api_definition *definition,
+                       const json_t *parameters,
+                       submission *job,
+                       workload *ret,
+                       api_reply *rep)
+{
+    static const char name[] = "podProperties";
+    const json_t *eks = json_object_get(definition->body, "eksProperties");
+    const json_t *overrides = json_object_get(req->body, "eksPropertiesOverride");
+    json_auto_t *pod = NULL;
+    int r = pod_resolve(json_object_get(eks, name), json_object_get(overrides, name), parameters,
+                        JOB_DETAIL_MAX, &pod, rep);
+    if (r == 0)
+        r = pod_need(pod, &job->need, rep);
+    if (r == 0)
+        r = submit_check_pod(req, pod, &job->need, rep);
+    if (r < 0)
+        return r;
+    json_auto_t *host = pod_host_container(pod);
+    r = access_check_container(req, definition->name, definition->revision, host,
+                               json_object_get(definition->body, "tags"), rep);
+    if (r < 0)
+        return r;
+    ret->member = "eksProperties";
+    ret->value = json_pack("{s:O}", name, pod);
+    return 0;
+}
+
+int job_detail_resolve(const api_request *req,
+                       const api_queue *queue,
+                       const api_definition *definition,
+                       submission *job,
+                       api_reply *rep)
+{
+    const json_t *body = req->body;
+    const json_t *base = definition->body;
+    json_auto_t *parameters = copy_or(json_object_get(base, "parameters"), json_object());
+    json_auto_t *detail = json_object();
+    workload work = { 0 };
+    json_object_update(parameters, json_object_get(body, "parameters"));
+    int r = queue->eks ? resolve_pod(req, definition, parameters, job, &work, rep)
+                       : resolve_container(req, queue, definition, parameters, job, &work, rep);
+    if (r < 0)
+        return r;
 
     json_object_set(detail, "jobName", json_object_get(body, "jobName"));
     json_object_set_new(detail, "jobQueue", json_string(queue->arn));
@@ -140,11 +196,11 @@ int job_detail_resolve(const api_request *req,
     set_timeout(detail, body, base, job);
     set_share(detail, body, base, queue, job);
     set_tags(detail, body, base, job);
-    if (too_long) /* AWS accepts them, and fails the job when it hands the task to ECS */
+    if (work.too_long) /* AWS accepts them, and fails the job when it hands the task to ECS */
         job->failure = "Container Overrides length must be at most 8192";
     json_object_set_new(detail, "platformCapabilities",
                         copy_or(json_object_get(base, "platformCapabilities"), json_array()));
-    json_object_set(detail, "container", container); /* last: see job_detail.h */
+    json_object_set_new(detail, work.member, work.value); /* last: see job_detail_text.h */
 
     char text_id[OB_UUID_TEXT];
     char prefix[JOB_DETAIL_PREFIX_MAX];

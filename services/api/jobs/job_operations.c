@@ -46,7 +46,7 @@ static const api_field fields_submit_job[] = {
     OBJECT("containerOverrides", container_overrides),
     REFUSE("nodeOverrides"),
     REFUSE("ecsPropertiesOverride"),
-    REFUSE("eksPropertiesOverride"),
+    OBJECT("eksPropertiesOverride", fields_eks_override),
     OBJECT("retryStrategy", fields_retry_strategy),
     OBJECT("timeout", fields_timeout),
     BOOL("propagateTags"),

@@ -12,6 +12,7 @@
 #include "ob/log_target.h"
 #include "ob/message.h"
 #include "ob/rows.h"
+#include "pod_view.h"
 #include "request/arn.h"
 
 typedef struct view {
@@ -249,17 +250,23 @@ bool job_view_detail(FILE *out,
     char prefix[JOB_DETAIL_PREFIX_MAX];
     ob_cleanup(ob_freep) char *changed = retagged(&v, rows, row);
     const char *detail = changed != NULL ? changed : ob_col(rows, row, JOB_COL_DETAIL);
+    json_auto_t *attempts = attempts_of(rows, row);
+    json_auto_t *members = json_object();
+    set_status(members, &v, attempts, rows, row);
+    json_object_set_new(members, "isCancelled", json_boolean(v.flags & OB_FLAG_CANCELLED));
+    json_object_set_new(members, "isTerminated", json_boolean(v.flags & OB_FLAG_TERMINATED));
+    if (pod_view_is(detail)) {
+        bool placed = v.state == OB_JOB_STARTING || v.state == OB_JOB_RUNNING;
+        pod_view_write(out, separator, &(pod_view){ req, &v.ref, detail, attempts, placed },
+                       members, rows, row);
+        return true;
+    }
     ob_uuid_format(&v.ref.id, parent);
     job_detail_prefix(prefix, req->region, req->account, parent);
     size_t skip = strlen(prefix);
 
-    json_auto_t *attempts = attempts_of(rows, row);
     json_auto_t *container = container_view(&v, attempts, rows, row);
-    json_auto_t *members = json_object();
     json_object_set_new(members, "attempts", attempts_view(&v, attempts));
-    set_status(members, &v, attempts, rows, row);
-    json_object_set_new(members, "isCancelled", json_boolean(v.flags & OB_FLAG_CANCELLED));
-    json_object_set_new(members, "isTerminated", json_boolean(v.flags & OB_FLAG_TERMINATED));
 
     ob_job_ref_format(&v.ref, ref);
     job_detail_prefix(prefix, req->region, req->account, ref);
@@ -273,10 +280,11 @@ bool job_view_detail(FILE *out,
     return true;
 }
 
-/* What never changes: the summary of job_list.sql. */
-static void set_summary(json_t *to, const view *v, const PGresult *rows, int row)
+/* What never changes: the summary of job_list.sql. Returns whether the job is of EKS. */
+static bool set_summary(json_t *to, const view *v, const PGresult *rows, int row)
 {
     json_auto_t *summary = ob_json_read_text(ob_col(rows, row, JOB_COL_DETAIL));
+    bool eks = ob_json_bool(summary, "eks", false);
     char arn[API_ARN_MAX];
     arn_job_definition(arn, v->req->region, v->req->account, ob_col(rows, row, JOB_COL_DEFINITION),
                        (int)ob_json_int(summary, "revision", 0));
@@ -285,8 +293,21 @@ static void set_summary(json_t *to, const view *v, const PGresult *rows, int row
     set_text(to, "jobDefinition", ob_json_str(summary, "jobDefinition", arn));
     set_text(to, "shareIdentifier", ob_json_str(summary, "shareIdentifier", NULL));
     json_object_set_new(to, "capacityUsage",
-                        json_pack("[{s:s, s:f}]", "capacityUnit", "VCPU", "quantity",
+                        json_pack("[{s:s, s:f}]", "capacityUnit", eks ? "cpu" : "VCPU", "quantity",
                                   (double)ob_json_int(summary, "mcpu", 0) / 1000));
+    return eks;
+}
+
+static json_t *container_summary(const json_t *attempts)
+{
+    json_t *container = json_object();
+    if (json_array_size(attempts) > 0) {
+        const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
+        if (json_is_integer(json_object_get(last, "exit_code")))
+            json_object_set(container, "exitCode", json_object_get(last, "exit_code"));
+        set_text(container, "reason", json_string_value(json_object_get(last, "container_reason")));
+    }
+    return container;
 }
 
 json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
@@ -300,16 +321,10 @@ json_t *job_view_summary(const api_request *req, const PGresult *rows, int row)
     ob_job_ref_format(&v.ref, ref);
     arn_job(arn, req->region, req->account, ref);
     json_t *out = json_pack("{s:s, s:s}", "jobArn", arn, "jobId", ref);
-    set_summary(out, &v, rows, row);
+    bool eks = set_summary(out, &v, rows, row);
     set_status(out, &v, attempts, rows, row);
-    json_t *container = json_object();
-    if (json_array_size(attempts) > 0) {
-        const json_t *last = json_array_get(attempts, json_array_size(attempts) - 1);
-        if (json_is_integer(json_object_get(last, "exit_code")))
-            json_object_set(container, "exitCode", json_object_get(last, "exit_code"));
-        set_text(container, "reason", json_string_value(json_object_get(last, "container_reason")));
-    }
-    json_object_set_new(out, "container", container);
+    if (!eks)
+        json_object_set_new(out, "container", container_summary(attempts));
     if (v.flags & OB_FLAG_CANCELLED)
         json_object_set_new(out, "isCancelled", json_true());
     if (v.flags & OB_FLAG_TERMINATED)

@@ -17,12 +17,11 @@
 #include "submit_store.h"
 
 #define SHARES_MAX 500 /* AWS quota: active share identifiers of a job queue */
-/* Ref:: may stand for a long parameter many times; a resolved job must fit into one message to an
- * executor, and into one event. */
-#define DETAIL_MAX (60 * 1024)
-/* Propagated tags travel beside it: 50 of 128 + 256 characters, of six bytes at most as JSON. */
+/* Propagated tags travel beside a job's text: 50 of 128 + 256 characters, of six bytes at most as
+ * JSON. */
 #define TASK_TAGS_MAX (50 * (128 + 256) * 6)
-_Static_assert(DETAIL_MAX + TASK_TAGS_MAX < OB_MESSAGE_ROOM, "each job can be sent to an instance");
+_Static_assert(JOB_DETAIL_MAX + TASK_TAGS_MAX < OB_MESSAGE_ROOM,
+               "each job can be sent to an instance");
 
 /* The cache uses the meaning of a text, whatever its spelling. */
 static const char *name_in(const api_request *req, const char *member)
@@ -177,11 +176,11 @@ static int submit(api_request *req, api_reply *rep)
         r = job_detail_resolve(req, &queue, &definition, &job, rep);
     if (r < 0)
         return r;
-    if (strlen(job.detail) > DETAIL_MAX)
+    if (strlen(job.detail) > JOB_DETAIL_MAX)
         return api_client_error_long(
             rep, req->request_id,
             "Job size must be less than %d KiB with its parameters in place, got %zu KiB",
-            DETAIL_MAX / 1024, (strlen(job.detail) + 1023) / 1024);
+            JOB_DETAIL_MAX / 1024, (strlen(job.detail) + 1023) / 1024);
     ob_uuid id;
     r = persist(req, &job, &id, rep);
     return r < 0 ? r : answer(req, &id, rep);

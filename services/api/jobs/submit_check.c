@@ -6,18 +6,30 @@
 
 #include "container_resolve.h"
 #include "definitions/container_check.h"
+#include "definitions/pod_host.h"
 #include "ob/array_part.h"
 #include "ob/message.h"
 
-/* Definitions that OpenBatch stores but does not run. */
+static bool is_eks(const json_t *definition)
+{
+    return !json_is_nothing(json_object_get(definition, "eksProperties"));
+}
+
+/* Overrides go with the kind of properties that they override. */
 static int check_kind(const api_request *req, const json_t *definition, api_reply *rep)
 {
-    static const char *const kinds[] = { "nodeProperties", "ecsProperties", "eksProperties",
+    /* Definitions that OpenBatch stores but does not run. */
+    static const char *const kinds[] = { "nodeProperties", "ecsProperties",
                                          "consumableResourceProperties" };
-    if (!json_is_nothing(json_object_get(definition, "eksProperties")) &&
-        !json_is_nothing(json_object_get(req->body, "containerOverrides")))
+    if (is_eks(definition) && !json_is_nothing(json_object_get(req->body, "containerOverrides")))
         return api_client_error(
             rep, "Container overrides or node overrides should not be set for Batch on EKS jobs.");
+    if (is_eks(definition) && json_is_true(json_object_get(req->body, "propagateTags")))
+        return api_client_error(rep, "propagateTags is not applicable for EKS.");
+    if (!is_eks(definition) &&
+        !json_is_nothing(json_object_get(req->body, "eksPropertiesOverride")))
+        return api_client_error(rep,
+                                "eksPropertiesOverride can only be set for Batch on EKS jobs.");
     for (size_t i = 0; i < ARRAY_SIZE(kinds); i++)
         if (!json_is_nothing(json_object_get(definition, kinds[i])))
             return api_client_error(
@@ -42,13 +54,17 @@ static bool can_run_on(const json_t *definition, const char *capability)
 
 static int check_capability(const api_queue *queue, const json_t *definition, api_reply *rep)
 {
-    const char *wanted = queue->fargate ? "FARGATE" : "EC2";
-    if (can_run_on(definition, wanted))
+    const char *lacks = NULL;
+    if (is_eks(definition) != queue->eks)
+        lacks = queue->eks ? (can_run_on(definition, "EC2") ? "EC2" : "FARGATE") : "EKS";
+    else if (!queue->eks && !can_run_on(definition, queue->fargate ? "FARGATE" : "EC2"))
+        lacks = queue->fargate ? "EC2" : "FARGATE";
+    if (!lacks)
         return 0;
     return api_client_error(rep,
                             "Job Queue is attached to Compute Environment that can not run Jobs "
                             "with capability %s.",
-                            queue->fargate ? "EC2" : "FARGATE");
+                            lacks);
 }
 
 static int check_share(const api_request *req, const api_queue *queue, api_reply *rep)
@@ -99,13 +115,13 @@ int submit_check(const api_request *req,
 }
 
 /* A part of an array (ob/array_part.h) names an index for each child; a single job is one. */
-static int check_part(const api_request *req, const json_t *container, api_reply *rep)
+static int check_part(const api_request *req, const json_t *environment, api_reply *rep)
 {
     int64_t size =
         ob_json_int(json_object_get(req->body, "arrayProperties"), "size", 1 /* a single job */);
     size_t i;
     const json_t *pair;
-    json_array_foreach(json_object_get(container, "environment"), i, pair)
+    json_array_foreach((json_t *)environment, i, pair)
     {
         const char *text = ob_json_str(pair, "value", "");
         int n = 0, index = 0, whole = 0;
@@ -123,6 +139,15 @@ static int check_part(const api_request *req, const json_t *container, api_reply
     return 0;
 }
 
+static int check_need(const ob_resources *need, api_reply *rep)
+{
+    if (need->mcpu <= 0)
+        return api_client_error(rep, "vCPU is not provided.");
+    if (need->mem_mib <= 0)
+        return api_client_error(rep, "Memory is not provided.");
+    return 0;
+}
+
 int submit_check_container(const api_request *req,
                            const api_queue *queue,
                            const json_t *container,
@@ -134,13 +159,32 @@ int submit_check_container(const api_request *req,
         return api_client_error(rep, "%s", why.text);
     if (ob_host_guard_check(req->ctx->guard, container, false, &why) < 0)
         return api_client_error(rep, "%s", why.text);
-    if (need.mcpu <= 0)
-        return api_client_error(rep, "vCPU is not provided.");
-    if (need.mem_mib <= 0)
-        return api_client_error(rep, "Memory is not provided.");
-    if (check_part(req, container, rep) < 0)
-        return -EINVAL;
+    int r = check_need(&need, rep);
+    if (r == 0)
+        r = check_part(req, json_object_get(container, "environment"), rep);
+    if (r < 0)
+        return r;
     return container_check_platform(
         container, queue->fargate,
         &(const api_field_where){ "containerProperties", req->request_id, rep });
+}
+
+int submit_check_pod(const api_request *req,
+                     const json_t *pod,
+                     const ob_resources *need,
+                     api_reply *rep)
+{
+    ob_error why = { 0 };
+    json_auto_t *host = pod_host_container(pod);
+    size_t i;
+    json_t *one;
+    if (ob_permits_check(&req->ctx->permits, host, &why) < 0)
+        return api_client_error(rep, "%s", why.text);
+    int r = check_need(need, rep);
+    json_array_foreach(json_object_get(pod, "containers"), i, one)
+    {
+        if (r == 0)
+            r = check_part(req, json_object_get(one, "env"), rep);
+    }
+    return r;
 }

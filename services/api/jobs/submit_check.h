@@ -1,6 +1,7 @@
 /* Which definitions, queues and members of a submission go together. */
 #pragma once
 
+#include "ob/job.h"
 #include "request/operation.h"
 #include "request/resolve.h"
 
@@ -17,3 +18,8 @@ int submit_check_container(const api_request *req,
                            const api_queue *queue,
                            const json_t *container,
                            api_reply *rep);
+/* The same for a resulting pod, which takes 'need'. */
+int submit_check_pod(const api_request *req,
+                     const json_t *pod,
+                     const ob_resources *need,
+                     api_reply *rep);

@@ -7,10 +7,11 @@
 #include "queue_store.h"
 #include "request/resolve.h"
 
-/* [{"capacityUnit": "VCPU", "quantity": ...}] of thousandths of a vCPU. */
-static json_t *usage_json(json_int_t mcpu)
+/* [{"capacityUnit": "VCPU", "quantity": ...}] of thousandths of a vCPU; Kubernetes calls it cpu. */
+static json_t *usage_json(const api_queue *queue, json_int_t mcpu)
 {
-    return json_pack("[{s:s, s:f}]", "capacityUnit", "VCPU", "quantity", (double)mcpu / 1000);
+    return json_pack("[{s:s, s:f}]", "capacityUnit", queue->eks ? "cpu" : "VCPU", "quantity",
+                     (double)mcpu / 1000);
 }
 
 /* From [[job id or id:index, since when (ms)], ...]. */
@@ -33,7 +34,7 @@ static json_t *front_json(const api_request *req, const json_t *front)
 }
 
 /* From {"shares": [[shareIdentifier, mcpu in use], ...], "activeShares": n}. */
-static json_t *shares_json(const json_t *snapshot)
+static json_t *shares_json(const api_queue *queue, const json_t *snapshot)
 {
     json_t *top = json_array();
     size_t i;
@@ -43,7 +44,7 @@ static json_t *shares_json(const json_t *snapshot)
         json_t *share = json_array_get(entry, 0);
         json_int_t mcpu = json_integer_value(json_array_get(entry, 1));
         json_array_append_new(top, json_pack("{s:O, s:o}", "shareIdentifier", share,
-                                             "capacityUsage", usage_json(mcpu)));
+                                             "capacityUsage", usage_json(queue, mcpu)));
     }
     return json_pack("{s:I, s:o}", "activeShareCount",
                      (json_int_t)ob_json_int(snapshot, "activeShares", 0), "topCapacityUtilization",
@@ -63,10 +64,11 @@ int op_get_job_queue_snapshot(api_request *req, api_reply *rep)
     json_auto_t *snapshot =
         found ? ob_json_read_text(ob_col(rows, 0, SNAPSHOT_COL_BODY)) : json_object();
     json_int_t at_ms = found ? ob_col_int(rows, 0, SNAPSHOT_COL_UPDATED_AT_MS, 0) : ob_wall_ms();
-    json_t *used = json_pack("{s:o, s:I}", "totalCapacityUsage",
-                             usage_json(ob_json_int(snapshot, "mcpu", 0)), "lastUpdatedAt", at_ms);
+    json_t *used =
+        json_pack("{s:o, s:I}", "totalCapacityUsage",
+                  usage_json(&queue, ob_json_int(snapshot, "mcpu", 0)), "lastUpdatedAt", at_ms);
     if (queue.fair_share)
-        json_object_set_new(used, "fairshareUtilization", shares_json(snapshot));
+        json_object_set_new(used, "fairshareUtilization", shares_json(&queue, snapshot));
     rep->body = json_pack("{s:{s:o, s:I}, s:o}", "frontOfQueue", "jobs",
                           front_json(req, json_object_get(snapshot, "front")), "lastUpdatedAt",
                           at_ms, "queueUtilization", used);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "environments/eks_check.h"
 #include "environments/environment.h"
 #include "environments/environment_check.h"
 #include "ob/message.h"
@@ -99,13 +100,19 @@ static int check_environment(const api_environment *e, entry *to, api_reply *rep
 
 /* The properties that all environments of a queue must share. */
 typedef struct likeness {
-    int fargate, arm; /* -1: not known yet */
+    int eks, fargate, arm; /* -1: not known yet */
 } likeness;
 
 static int check_alike(api_request *req, const api_environment *e, likeness *all, api_reply *rep)
 {
     const json_t *resources = json_object_get(e->body, "computeResources");
     int fargate = environment_is_fargate(resources), arm = environment_is_arm(resources);
+    int eks = environment_is_eks(e->body);
+    if (all->eks >= 0 && all->eks != eks)
+        return api_client_error_long(rep, req->request_id,
+                                     "Compute environments of ECS and of EKS cannot be mixed in a "
+                                     "job queue.");
+    all->eks = eks;
     if (all->fargate >= 0 && all->fargate != fargate)
         return api_client_error_long(rep, req->request_id,
                                      "Compute environments of EC2 and of Fargate cannot be mixed "
@@ -122,15 +129,14 @@ static int check_alike(api_request *req, const api_environment *e, likeness *all
 }
 
 /* Finds and locks the environments of all entries. */
-static int
-bind_entries(api_request *req, entry *entries, size_t n, bool *ret_fargate, api_reply *rep)
+static int bind_entries(api_request *req, entry *entries, size_t n, likeness *ret, api_reply *rep)
 {
     const char *names[ORDER_MAX];
     for (size_t i = 0; i < n; i++)
         names[i] = entries[i].name;
     ob_cleanup(ob_pq_clearp) PGresult *rows = NULL;
     int r = environment_share(req, names, n, &rows, &rep->err);
-    likeness all = { -1, -1 };
+    likeness all = { -1, -1, -1 };
     for (int row = 0; r == 0 && row < PQntuples(rows); row++) {
         ob_cleanup(api_environment_done) api_environment e = { 0 };
         r = environment_from_row(rows, row, &e, &rep->err);
@@ -143,20 +149,23 @@ bind_entries(api_request *req, entry *entries, size_t n, bool *ret_fargate, api_
     for (size_t i = 0; r == 0 && i < n; i++)
         if (entries[i].ce_id == 0)
             r = api_client_error(rep, "%s does not exist", entries[i].arn);
-    *ret_fargate = all.fargate > 0;
+    *ret = all;
     return r;
 }
 
 /* jobQueueType follows from the environments; a given or earlier value must match. */
-static int take_type(api_request *req, bool fargate, api_wanted_queue *q, api_reply *rep)
+static int take_type(api_request *req, const likeness *all, api_wanted_queue *q, api_reply *rep)
 {
-    const char *type = fargate ? "ECS_FARGATE" : "ECS";
+    const char *type = all->eks > 0 ? "EKS" : all->fargate > 0 ? "ECS_FARGATE" : "ECS";
     const char *given = ob_json_str(q->body, "jobQueueType", type);
     if (strcmp(given, type) != 0)
         return api_client_error_long(
             rep, req->request_id,
             "Compute environments of %s cannot be attached to a job queue of type %s.",
-            fargate ? "Fargate" : "EC2", given);
+            all->eks > 0       ? "EKS"
+            : all->fargate > 0 ? "Fargate"
+                               : "EC2",
+            given);
     (void)json_object_set_new(q->body, "jobQueueType", json_string(type));
     return 0;
 }
@@ -182,12 +191,12 @@ int queue_take_order(api_request *req, const json_t *order, api_wanted_queue *q,
 {
     entry entries[ORDER_MAX] = { 0 };
     size_t n = 0;
-    bool fargate = false;
+    likeness all = { 0 };
     int r = read_entries(req, order, entries, &n, rep);
     if (r == 0)
-        r = bind_entries(req, entries, n, &fargate, rep);
+        r = bind_entries(req, entries, n, &all, rep);
     if (r == 0)
-        r = take_type(req, fargate, q, rep);
+        r = take_type(req, &all, q, rep);
     if (r < 0)
         return r;
     json_t *list = json_array();

@@ -30,7 +30,8 @@ int resolve_queue(api_request *req, api_queue *ret, api_reply *rep)
                         .enabled = ob_col_bool(res, 0, QUEUE_COL_ENABLED),
                         .deleting = ob_col_bool(res, 0, QUEUE_COL_DELETING),
                         .fair_share = ob_col_bool(res, 0, QUEUE_COL_FAIR_SHARE),
-                        .fargate = ob_col_bool(res, 0, QUEUE_COL_FARGATE) };
+                        .fargate = ob_col_bool(res, 0, QUEUE_COL_FARGATE),
+                        .eks = ob_col_bool(res, 0, QUEUE_COL_EKS) };
     memcpy(ret->name, name, strlen(name) + 1);
     arn_job_queue(ret->arn, req->region, req->account, name);
     return 0;

@@ -14,6 +14,7 @@ typedef struct api_queue {
     bool deleting;
     bool fair_share; /* it has a scheduling policy, with any content */
     bool fargate;    /* its environments are Fargate's */
+    bool eks;        /* they are of Kubernetes clusters */
 } api_queue;
 
 /* The queue in the request's member jobQueue. Errors: -ENOENT, the reply is ClientException

@@ -110,6 +110,14 @@ void effects_add_attempt(engine *e, const job *j, const ending *x)
     t->host_lost = !x->on->known || x->on->lost;
 }
 
+void effects_add_pod(engine *e, const job *j, const char *body)
+{
+    effect_pod *p = LIST_ADD(e->effects, pods);
+    p->run = job_run_ref(j);
+    p->attempt = j->ended + 1;
+    p->body = text(e, body);
+}
+
 void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref)
 {
     effect_order *o = LIST_ADD(e->effects, orders);
@@ -193,7 +201,7 @@ void effects_write_rows(engine *e)
 void engine_effects_clear(engine_effects *out)
 {
     out->n_live_insert = out->n_live_update = out->n_live_delete = 0;
-    out->n_done = out->n_attempts = out->n_events = 0;
+    out->n_done = out->n_attempts = out->n_pods = out->n_events = 0;
     out->n_placement_insert = out->n_placement_delete = 0;
     out->n_orders = out->n_reasons = out->n_demand = 0;
     out->n_shares = out->n_fronts = out->n_counts = out->n_usages = out->n_dependents = 0;
@@ -207,6 +215,7 @@ void engine_effects_done(engine_effects *out)
     free(out->live_delete);
     free(out->done);
     free(out->attempts);
+    free(out->pods);
     free(out->events);
     free(out->placement_insert);
     free(out->placement_delete);

@@ -21,4 +21,5 @@ void effects_add_done(engine *e, const job *j, const ending *x); /* instead of i
 void effects_add_event(engine *e, const job *j, const ending *x);
 void effects_add_bulk_event(engine *e, const array *a, int32_t lo, int32_t hi, const ending *x);
 void effects_add_attempt(engine *e, const job *j, const ending *x);
+void effects_add_pod(engine *e, const job *j, const char *body); /* of the current attempt */
 void effects_add_order(engine *e, int kind, const char *instance_id, const ob_run_ref *ref);

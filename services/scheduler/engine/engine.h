@@ -198,6 +198,7 @@ typedef struct engine_run_report {
     const char *reason;        /* container reason, or NULL */
     const char *status_reason; /* or NULL: the default of the case (AWS: "Essential container in
                                   task exited", "Task failed to start") */
+    const char *pod;           /* what is known of its pod, as text; NULL: nothing new */
 } engine_run_report;
 /* One message of an executor: what it reports about runs. If a run is not current, the answer is an
  * order to stop it, or a confirmation if it has ended. At most ENGINE_ANSWERS_MAX such runs of one

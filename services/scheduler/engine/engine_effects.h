@@ -101,6 +101,12 @@ typedef struct effect_attempt {
     bool host_lost;             /* with its instance */
 } effect_attempt;
 
+typedef struct effect_pod { /* in order: what is known of the pod of the current attempt */
+    ob_run_ref run;
+    int32_t attempt;
+    const char *body;
+} effect_pod;
+
 typedef struct effect_event { /* in order; idx_lo..idx_hi is -1..-1 for a job or parent */
     ob_uuid id;
     int64_t queue_id;
@@ -203,6 +209,7 @@ typedef struct engine_effects {
     ENGINE_LIST(effect_key, live_delete);
     ENGINE_LIST(effect_done, done);
     ENGINE_LIST(effect_attempt, attempts);
+    ENGINE_LIST(effect_pod, pods);
     ENGINE_LIST(effect_event, events);
     ENGINE_LIST(effect_placement, placement_insert);
     ENGINE_LIST(effect_placement, placement_delete);

@@ -121,6 +121,7 @@ static void add_reports(
         *to = reports[i];
         to->reason = arena_text(&e->input_arena, reports[i].reason);
         to->status_reason = arena_text(&e->input_arena, reports[i].status_reason);
+        to->pod = arena_text(&e->input_arena, reports[i].pod);
     }
     e->dirty = true;
 }

@@ -85,6 +85,8 @@ static void apply_one(engine *e,
     bool stop = (j->flags & FLAGS_STOPPING) && registering;
     j->placed->reported = true;
     j->placed->mark = e->mark;
+    if (r->pod)
+        effects_add_pod(e, j, r->pod);
     switch (r->state) {
     case RUN_STARTING:
         break;

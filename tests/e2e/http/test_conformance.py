@@ -155,11 +155,20 @@ class World:
         self.policies = [policy, quota]
         fair = self.fair_queue(environment, policy)
         array = work.submit(queue, definition, arrayProperties={"size": 2})
-        unmanaged = self.unmanaged()
+        unmanaged = self.unmanaged(serviceRole="r")
+        eks = self.unmanaged(
+            eksConfiguration={
+                "eksClusterArn": DATA["examples"]["eksClusterArn"],
+                "kubernetesNamespace": "batch-jobs",
+            }
+        )
         self.names = {
             "$environment": environment,
             "$idle": work.environment(allocationStrategy="BEST_FIT_PROGRESSIVE"),
             "$unmanaged": unmanaged,
+            "$eks": eks,
+            "$eksQueue": work.queue(eks),
+            "$eksDefinition": self.eks_definition(),
             "$queue": queue,
             "$fairQueue": fair,
             "$queueArn": work.jq(queue)["jobQueueArn"],
@@ -188,10 +197,24 @@ class World:
         wait_for(f"{name} VALID", lambda: self.work.jq(name)["status"] == "VALID")
         return name
 
-    def unmanaged(self):
+    def eks_definition(self):
         name = next(NAMES)
-        self.work.batch.create_compute_environment(
-            computeEnvironmentName=name, type="UNMANAGED", serviceRole="r"
+        self.clients["batch"].register_job_definition(
+            jobDefinitionName=name,
+            type="container",
+            eksProperties={
+                "podProperties": {
+                    "containers": [{"image": "x", "name": "x"}],
+                    "initContainers": [{"image": "x", "name": "first"}],
+                }
+            },
+        )
+        return name
+
+    def unmanaged(self, **members):
+        name = next(NAMES)
+        self.clients["batch"].create_compute_environment(
+            computeEnvironmentName=name, type="UNMANAGED", **members
         )
         self.work.environments.append(name)
         wait_for(f"{name} VALID", lambda: self.work.ce(name)["status"] == "VALID")

@@ -107,7 +107,6 @@ def test_overrides_are_not_for_eks_jobs(batch, shared_work, refused):
     assert refused(jobDefinition=name, containerOverrides={"command": ["x"]}) == (
         "Container overrides or node overrides should not be set for Batch on EKS jobs."
     )
-    assert "eksProperties are not supported by OpenBatch yet" in refused(jobDefinition=name)
 
 
 def test_multinode_and_task_definitions_are_refused(batch, shared_work, refused):

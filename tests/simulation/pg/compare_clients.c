@@ -180,6 +180,15 @@ static void put_environment(ob_db *api)
     else
         ob_param_text(&p, c.type);
     add_number(&p, c.unmanaged_vcpus);
+    if (is) { /* an update leaves them */
+        c.eks_cluster_arn = is->eks_cluster_arn;
+        c.kubernetes_namespace = is->kubernetes_namespace;
+    } else {
+        c.eks_cluster_arn = pick(2) ? pick_text() : NULL;
+        c.kubernetes_namespace = pick(2) ? pick_text() : NULL;
+        ob_param_text(&p, c.eks_cluster_arn);
+        ob_param_text(&p, c.kubernetes_namespace);
+    }
     run_real(api, is ? "environment_update" : "environment_insert", &p);
     assert_true(sim_pg_put_environment(&c) >= 0);
 }

@@ -60,6 +60,7 @@ static const struct {
     { "ended_page", 3, 0, 5 },
     { "stop_page", 2, 0, 5 },
     { "orphaned_attempts", 4, 0, 5 },
+    { "orphaned_pods", 4, 0, 5 },
     { "orphaned_done", 4, 0, 5 },
     { "past_job_events", 1, 0, 8 },
     { "past_usage", 2, 0, 5 },

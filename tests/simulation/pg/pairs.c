@@ -43,7 +43,7 @@ static void empty_real(void)
     ob_error err = { 0 };
     if (real_side.sql(
             api,
-            "TRUNCATE job, job_queue, compute_environment, scheduling_policy, inbox, live,"
+            "TRUNCATE job, job_queue, compute_environment, scheduling_policy, inbox, live, pod,"
             " done, attempt, placement, job_event, class_reason, share_usage, instance,"
             " queue_snapshot, queue_status, queue_usage, ce_usage, ce_status, answer, join_token,"
             " submit_once, stop_request, stop_progress,"

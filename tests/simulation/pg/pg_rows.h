@@ -124,6 +124,13 @@
     C(INT, cpu_ms, MAY)                                                                            \
     C(INT, peak_bytes, MAY)
 
+#define PG_TABLE_POD(C)                                                                            \
+    C(UUID, job_id, KEY)                                                                           \
+    C(INT, idx, KEY)                                                                               \
+    C(INT, attempt, KEY)                                                                           \
+    C(INT, run, NEED)                                                                              \
+    C(TEXT, body, NEED)
+
 #define PG_TABLE_PLACEMENT(C)                                                                      \
     C(TEXT, instance_id, KEY)                                                                      \
     C(UUID, job_id, KEY)                                                                           \
@@ -240,7 +247,9 @@
     C(TEXT, body, NEED)                                                                            \
     C(INT, version, NEED)                                                                          \
     C(BOOL, deleting, NEED)                                                                        \
-    C(INT, unmanaged_vcpus, MAY)
+    C(INT, unmanaged_vcpus, MAY)                                                                   \
+    C(TEXT, eks_cluster_arn, MAY)                                                                  \
+    C(TEXT, kubernetes_namespace, MAY)
 
 #define PG_TABLE_CE_STATUS(C)                                                                      \
     C(INT, ce_id, KEY)                                                                             \
@@ -336,6 +345,7 @@
     T(LIVE, live)                                                                                  \
     T(DONE, done)                                                                                  \
     T(ATTEMPT, attempt)                                                                            \
+    T(POD, pod)                                                                                    \
     T(PLACEMENT, placement)                                                                        \
     T(JOB_EVENT, job_event)                                                                        \
     T(CLASS_REASON, class_reason)                                                                  \

@@ -213,6 +213,28 @@ static void attempts(pg_run *run)
     pg_attempts_of(run, put_attempt);
 }
 
+static void pods(pg_run *run)
+{
+    size_t n = pg_arg_rows(run);
+    wanted *of = pg_alloc((n + 1) * sizeof(*of));
+    for (size_t i = 0; i < n; i++)
+        of[i] = (wanted){ *pg_uuid_at(run, 0, i), pg_int_at(run, 1, i) };
+    qsort(of, n, sizeof(*of), cmp_wanted);
+    for (size_t i = 0; i < n; i++) {
+        pg_pod key = { .job_id = of[i].id, .idx = of[i].idx };
+        size_t at = pg_from(PG_POD, &key, 2);
+        for (const pg_rec *rec; (rec = pg_next_of(run->s, PG_POD, &key, 2, &at));) {
+            const pg_pod *p = pg_see(run->s, rec);
+            pg_out_row(run);
+            pg_put_uuid(run, &p->job_id);
+            pg_put_int(run, p->idx);
+            pg_put_int(run, p->attempt);
+            pg_put_int(run, p->run);
+            pg_put_text(run, p->body);
+        }
+    }
+}
+
 /* The last 'rows' events up to one, from the end; only jobs that ended shortly before the last. */
 static void last_ends(pg_run *run)
 {
@@ -252,6 +274,7 @@ const pg_statement pg_ended_statements[] = {
       events },
     { S, "last_ends", "iiiiii", "job_id", last_ends },
     { S, "subjects", "U", "id,definition,array_size,detail", subjects },
+    { S, "pods", "UI", "job_id,idx,attempt,run,body", pods },
     { S, "attempts", "UI",
       "job_id,idx,attempt,run,instance_id,cluster,exit_code,container_reason,reason,started_at_ms,"
       "stopped_at_ms",

@@ -40,6 +40,14 @@ static void orphaned_attempts(pg_run *run)
     orphans(run, PG_ATTEMPT, &after, &pg_table_infos[PG_ATTEMPT].columns[2]);
 }
 
+static void orphaned_pods(pg_run *run)
+{
+    pg_pod after = { .job_id = *pg_uuid(run, 0),
+                     .idx = pg_int(run, 1),
+                     .attempt = pg_int(run, 2) + 1 };
+    orphans(run, PG_POD, &after, &pg_table_infos[PG_POD].columns[2]);
+}
+
 static void orphaned_done(pg_run *run)
 {
     /* (job_id, idx, 0) > (after_id, after_idx, after_number) */
@@ -111,6 +119,7 @@ static void past_ce_usage(pg_run *run)
 #define S "scheduler"
 const pg_statement pg_retention_statements[] = {
     { S, "orphaned_attempts", "uiiui", "job_id,idx,number,looked,deleted", orphaned_attempts },
+    { S, "orphaned_pods", "uiiui", "job_id,idx,number,looked,deleted", orphaned_pods },
     { S, "orphaned_done", "uiiui", "job_id,idx,number,looked,deleted", orphaned_done },
     { S, "past_job_events", "ii", NULL, past_job_events },
     { S, "past_usage", "iii", "id,deleted", past_queue_usage },

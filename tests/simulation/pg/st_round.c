@@ -188,6 +188,31 @@ static void attempt_insert(pg_run *run)
     }
 }
 
+static pg_pod *pod_at(const pg_run *run, size_t i)
+{
+    pg_pod *p = pg_row_new(PG_POD);
+    p->job_id = *pg_uuid_at(run, POD_ROW_JOB_ID, i);
+    p->idx = pg_int_at(run, POD_ROW_IDX, i);
+    p->attempt = pg_int_at(run, POD_ROW_ATTEMPT, i);
+    p->run = pg_int_at(run, POD_ROW_RUN, i);
+    p->body = pg_text_at(run, POD_ROW_BODY, i);
+    return p;
+}
+
+/* Of several about one attempt the last one counts. */
+static void pod_put(pg_run *run)
+{
+    size_t n = pg_arg_rows(run);
+    for (size_t i = 0; i < n && !run->stop.set; i++) {
+        pg_pod *p = pod_at(run, i);
+        bool again = false;
+        for (size_t k = i + 1; k < n && !again; k++)
+            again = pg_cmp(PG_POD, p, pod_at(run, k), 3) == 0;
+        if (!again)
+            pg_upsert(run, PG_POD, p);
+    }
+}
+
 static void event_insert(pg_run *run)
 {
     for (size_t i = 0; i < pg_arg_rows(run) && !run->stop.set; i++) {
@@ -247,6 +272,7 @@ const pg_statement pg_round_statements[] = {
     { S, "placement_insert", "TUIII", NULL, placement_insert },
     { S, "done_insert", "UIIITIIIITT", NULL, done_insert },
     { S, "attempt_insert", "UIIITTITTIIIIIIII", NULL, attempt_insert },
+    { S, "pod_put", "UIIIT", NULL, pod_put },
     { S, "event_insert", "iIUIIIIITTIIITTITI", NULL, event_insert },
     { S, "specs", "U", "id,name,definition,detail,task_tags,timeout_s,array_size", specs },
     { 0 },

@@ -48,7 +48,8 @@ static void put_environment(pg_run *run, const pg_compute_environment *c)
     pg_out_row(run);
     pg_put_int(run, c->id);
     pg_put_text(run, c->name);
-    pg_put_text(run, pg_textf("%s_Batch_%s", c->name, uuid));
+    pg_put_text(run,
+                c->eks_cluster_arn ? c->eks_cluster_arn : pg_textf("%s_Batch_%s", c->name, uuid));
     pg_put_bool(run, c->enabled && !c->deleting);
     pg_put_bool(run, s && s->valid);
     pg_put_int(run, c->max_vcpus);

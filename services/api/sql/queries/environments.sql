@@ -53,16 +53,24 @@ WHERE account = :account AND region = :region AND name = :name AND deleting
 -- columns: ENVIRONMENT_COUNT_COL
 SELECT count(*) AS n FROM ({{environments}}) AS c;
 
+-- name: environment_count_of_cluster
+-- params: account text, region text, cluster text
+-- columns: ENVIRONMENT_COUNT_OF_CLUSTER_COL
+SELECT count(*) AS n FROM ({{environments}} AND c.eks_cluster_arn = :cluster) AS c;
+
 -- No row: the name is taken.
 -- name: environment_insert
 -- params: account text, region text, name text, uuid uuid, enabled boolean, resource_type text,
---     min_vcpus int, max_vcpus int, desired_vcpus int, body text, type text, unmanaged_vcpus int
+--     min_vcpus int, max_vcpus int, desired_vcpus int, body text, type text, unmanaged_vcpus int,
+--     eks_cluster_arn text, kubernetes_namespace text
 -- columns: none
 WITH c AS (
     INSERT INTO compute_environment (account, region, name, uuid, type, enabled, resource_type,
-        min_vcpus, max_vcpus, desired_vcpus, body, unmanaged_vcpus)
+        min_vcpus, max_vcpus, desired_vcpus, body, unmanaged_vcpus, eks_cluster_arn,
+        kubernetes_namespace)
     VALUES (:account, :region, :name, :uuid, :type, :enabled, :resource_type,
-        :min_vcpus, :max_vcpus, :desired_vcpus, :body, :unmanaged_vcpus)
+        :min_vcpus, :max_vcpus, :desired_vcpus, :body, :unmanaged_vcpus, :eks_cluster_arn,
+        :kubernetes_namespace)
     ON CONFLICT (account, region, name) DO NOTHING RETURNING id
 )
 {{ring_both: c}} RETURNING ref;

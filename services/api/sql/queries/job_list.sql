@@ -9,7 +9,9 @@
 -- The unchanging members of JobSummary. Jobs older than job.revision have it only in their text.
 -- fragment: summary
 json_build_object('jobName', j.name, 'createdAt', j.created_at_ms, 'revision', j.revision,
-    'shareIdentifier', j.share, 'mcpu', j.mcpu, 'jobDefinition',
+    'shareIdentifier', j.share, 'mcpu', j.mcpu, 'eks',
+    (SELECT q.body::json ->> 'jobQueueType' = 'EKS' FROM job_queue q WHERE q.id = j.queue_id),
+    'jobDefinition',
     CASE WHEN j.revision = 0
          THEN substring(j.detail FROM '"jobDefinition":"([^"]*)"') END)::text;
 

@@ -1,10 +1,11 @@
 -- Jobs as DescribeJobs shows them, and requests to stop them. Reads the scheduler's rows about jobs
--- (live, done, attempt, class_reason, answer).
+-- (live, done, attempt, pod, class_reason, answer).
 
 -- The state of a job. r: the requested reference (id, idx); children without their own row have
 -- their parent's bulk state. An array waits for what its RUNNABLE children wait for, or else for
 -- its dependencies.
 -- fragment: job_columns(detail)
+-- columns: JOB_COL
 j.id, r.idx, j.array_size, j.definition, {{detail}} AS detail,
 coalesce(d.state, l.state, pd.bulk_state, pl.bulk_state, :OB_JOB_SUBMITTED) AS state,
 CASE
@@ -53,11 +54,16 @@ LEFT JOIN class_reason cr ON cr.queue_id = j.queue_id AND cr.mcpu = j.mcpu
     AND cr.mem_mib = j.mem_mib AND cr.gpus = j.gpus AND cr.share = coalesce(j.share, '')
     AND cr.priority = j.priority;
 
+-- What is known of the pods of an EKS job, by attempt; NULL: nothing.
+-- fragment: pods
+(SELECT json_agg(json_build_object('attempt', p.attempt, 'run', p.run, 'pod', p.body::json))
+    FROM pod p WHERE p.job_id = j.id AND p.idx = r.idx);
+
 -- tags: all tags of the job, if they have changed since it was submitted.
 -- name: describe
 -- params: account text, region text, id uuid[], idx int[]
--- columns: JOB_COL
-SELECT {{job_columns: j.detail}}
+-- columns: JOB_COL then DESCRIBE_COL
+SELECT {{job_columns: j.detail}}, {{pods}} AS pods, l.attempt
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
 WHERE {{ours}}
 ORDER BY r.ord;

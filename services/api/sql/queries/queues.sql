@@ -75,7 +75,9 @@ SELECT :OB_INBOX_SCHEDULER, :OB_INBOX_QUEUE, q.id FROM q;
 -- columns: QUEUE_COL
 SELECT q.id, q.version, q.enabled, q.deleting, q.policy_id IS NOT NULL AS fair_share,
     coalesce((SELECT c.resource_type LIKE 'FARGATE%' FROM compute_environment c
-              WHERE c.id = q.ce_ids[1]), false) AS fargate
+              WHERE c.id = q.ce_ids[1]), false) AS fargate,
+    coalesce((SELECT c.eks_cluster_arn IS NOT NULL FROM compute_environment c
+              WHERE c.id = q.ce_ids[1]), false) AS eks
 FROM job_queue q LEFT JOIN queue_status s ON s.queue_id = q.id
 WHERE q.account = :account AND q.region = :region AND q.name = :name
     AND NOT (q.deleting AND s.queue_id IS NULL);

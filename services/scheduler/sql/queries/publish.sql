@@ -46,6 +46,14 @@ ORDER BY e.round, e.n;
 -- columns: SUBJECT
 SELECT id, definition, array_size, detail FROM job WHERE id = ANY (:ids);
 
+-- What is known of the pods of their attempts.
+-- name: pods
+-- params: job_id uuid[], idx int[]
+-- columns: POD
+SELECT p.job_id, p.idx, p.attempt, p.run, p.body
+FROM {{rows: m}} JOIN pod p ON p.job_id = m.job_id AND p.idx = m.idx
+ORDER BY p.job_id, p.idx, p.attempt;
+
 -- In the order of the jobs and, for each, of the attempts.
 -- name: attempts
 -- params: job_id uuid[], idx int[]

@@ -24,6 +24,11 @@ FROM page ORDER BY job_id DESC, idx DESC, number DESC LIMIT 1;
 -- columns: ORPHAN
 {{orphans: attempt; attempt}};
 
+-- name: orphaned_pods
+-- params: after_id uuid, after_idx int, after_number int, bound uuid, rows bigint
+-- columns: ORPHAN
+{{orphans: pod; attempt}};
+
 -- name: orphaned_done
 -- params: after_id uuid, after_idx int, after_number int, bound uuid, rows bigint
 -- columns: ORPHAN

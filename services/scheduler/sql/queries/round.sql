@@ -86,6 +86,14 @@ FROM {{rows: m}};
 --     peak_bytes bigint[]
 INSERT INTO attempt ({{names}}) SELECT {{names}} FROM {{rows: m}};
 
+-- Of several about one attempt the last one counts.
+-- name: pod_put
+-- params: POD_ROW = job_id uuid[], idx int[], attempt int[], run int[], body text[]
+INSERT INTO pod ({{names}})
+SELECT DISTINCT ON (job_id, idx, attempt) {{names}} FROM {{rows: m; n}}
+ORDER BY job_id, idx, attempt, n DESC
+ON CONFLICT (job_id, idx, attempt) DO UPDATE SET run = excluded.run, body = excluded.body;
+
 -- name: event_insert
 -- params: EVENT_ROW = round bigint, at_ms bigint[], job_id uuid[], idx_lo int[], idx_hi int[],
 --     state int[], attempt int[], run int[], instance_id text[], cluster text[],

@@ -9,7 +9,7 @@ LEFT JOIN queue_status s ON s.queue_id = q.id
 LEFT JOIN scheduling_policy p ON p.id = q.policy_id;
 
 -- fragment: environments
-SELECT c.id, c.name, c.name || '_Batch_' || c.uuid AS cluster,
+SELECT c.id, c.name, coalesce(c.eks_cluster_arn, c.name || '_Batch_' || c.uuid) AS cluster,
     c.enabled AND NOT c.deleting AS enabled, coalesce(s.valid, false) AS valid, c.max_vcpus,
     s.shapes, s.lacking, c.resource_type LIKE 'FARGATE%' AS exact,
     c.type = 'UNMANAGED' AS unmanaged, c.unmanaged_vcpus AS share_vcpus

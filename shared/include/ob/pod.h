@@ -1,0 +1,22 @@
+/* The pod of a run of an EKS job: what its executor reports of it, and what answers and events show
+ * of that. A pod is {"name", "namespace", "node", "containers", "initContainers"}; a container is
+ * {"name", "containerID", "exitCode", "reason"}. All members may be missing. Pure: any thread. */
+#pragma once
+
+#include <jansson.h>
+
+/* The limits of a pod: entries of a list, bytes of a text. */
+#define OB_POD_CONTAINERS_MAX 10
+#define OB_POD_TEXT_MAX 255
+
+/* A copy of what somebody else says of a pod: only the members above, within their bounds. *ret is
+ * new; NULL: it is no object. */
+json_t *ob_pod_bounded(const json_t *pod);
+
+/* Adds what is known of a pod (NULL: nothing) to the podProperties of a job: podName, nodeName, and
+ * exitCode and reason of each container. Containers are matched by name. */
+void ob_pod_show(json_t *pod_properties, const json_t *pod);
+
+/* The members of an entry of eksAttempts that are about its pod (NULL: it is not known). *ret is
+ * new. */
+json_t *ob_pod_attempt(const json_t *pod);

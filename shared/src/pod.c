@@ -1,0 +1,106 @@
+/* See ob/pod.h. Owns the spellings of what AWS shows of pods (AWS Batch API reference,
+ * "EksPodPropertiesDetail", "EksAttemptDetail"). */
+#include "ob/pod.h"
+
+#include <string.h>
+#include <strings.h>
+
+#include "ob/json.h"
+#include "ob/mem.h"
+#include "ob/message.h"
+#include "ob/text.h"
+
+#define EXIT_CODE_MAX 255
+#define DEFAULT_NAME "default" /* of a container that has none, in any case */
+
+static const char *const lists[] = { "containers", "initContainers" };
+
+static void copy_text(json_t *to, const json_t *from, const char *name)
+{
+    const char *text = ob_json_str(from, name, NULL);
+    if (!text || !*text)
+        return;
+    ob_cleanup(ob_freep) char *cut = ob_text_dup(text, OB_POD_TEXT_MAX);
+    (void)json_object_set_new(to, name, ob_json_text(cut));
+}
+
+static json_t *bounded_container(const json_t *from)
+{
+    int64_t exit_code = ob_json_int(from, "exitCode", -1);
+    json_t *to = json_object();
+    copy_text(to, from, "name");
+    copy_text(to, from, "containerID");
+    if (exit_code >= 0 && exit_code <= EXIT_CODE_MAX)
+        (void)json_object_set_new(to, "exitCode", json_integer(exit_code));
+    copy_text(to, from, "reason");
+    return to;
+}
+
+json_t *ob_pod_bounded(const json_t *pod)
+{
+    if (!json_is_object(pod))
+        return NULL;
+    json_t *out = json_object();
+    copy_text(out, pod, "name");
+    copy_text(out, pod, "namespace");
+    copy_text(out, pod, "node");
+    for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
+        const json_t *from = json_object_get(pod, lists[k]);
+        if (!json_is_array(from))
+            continue;
+        json_t *to = json_array();
+        for (size_t i = 0; i < json_array_size(from) && i < OB_POD_CONTAINERS_MAX; i++)
+            (void)json_array_append_new(to, bounded_container(json_array_get(from, i)));
+        (void)json_object_set_new(out, lists[k], to);
+    }
+    return out;
+}
+
+static const json_t *container_named(const json_t *containers, const char *name)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach((json_t *)containers, i, one)
+    {
+        if (strcasecmp(ob_json_str(one, "name", DEFAULT_NAME), name) == 0)
+            return one;
+    }
+    return NULL;
+}
+
+static void move_member(json_t *to, const char *name, const json_t *from, const char *member)
+{
+    json_t *value = json_object_get(from, member);
+    if (value)
+        (void)json_object_set(to, name, value);
+}
+
+void ob_pod_show(json_t *pod_properties, const json_t *pod)
+{
+    move_member(pod_properties, "podName", pod, "name");
+    move_member(pod_properties, "nodeName", pod, "node");
+    for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
+        const json_t *known = json_object_get(pod, lists[k]);
+        size_t i;
+        json_t *shown;
+        json_array_foreach(json_object_get(pod_properties, lists[k]), i, shown)
+        {
+            const json_t *one = container_named(known, ob_json_str(shown, "name", DEFAULT_NAME));
+            move_member(shown, "exitCode", one, "exitCode");
+            move_member(shown, "reason", one, "reason");
+        }
+    }
+}
+
+json_t *ob_pod_attempt(const json_t *pod)
+{
+    json_t *out = json_object();
+    for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
+        json_t *list = json_object_get(pod, lists[k]);
+        (void)json_object_set_new(out, lists[k], list ? json_deep_copy(list) : json_array());
+    }
+    move_member(out, "podName", pod, "name");
+    move_member(out, "podNamespace", pod, "namespace");
+    move_member(out, "nodeName", pod, "node");
+    return out;
+}
