@@ -13,6 +13,7 @@ import sys
 import time
 
 import boto3
+import own
 from botocore.exceptions import BotoCoreError, ClientError
 from plain import plain
 
@@ -161,9 +162,23 @@ def log_group(job):
     return options.get("awslogs-group", LOG_GROUP)
 
 
+def attempts_of(job):
+    """Those that have ended."""
+    return job.get("eksAttempts" if "eksProperties" in job else "attempts", [])
+
+
+def pod_stream(job, attempt):
+    """DescribeJobs does not name the streams of jobs of Kubernetes clusters."""
+    [found] = own.call("logs", "DescribeAttempts", jobs=[job["jobId"]])["jobs"]
+    streams = {a["attempt"]: a.get("logStreamName") for a in found["attempts"]}
+    return streams.get(attempt or max(streams, default=0))
+
+
 def log_stream(job, attempt):
     """The stream of an attempt, counted from 1, or of the latest one (None); None while it has
     none."""
+    if "eksProperties" in job:
+        return pod_stream(job, attempt)
     ended = job.get("attempts", [])
     if attempt is not None and attempt <= len(ended):
         return ended[attempt - 1].get("container", {}).get("logStreamName")
@@ -185,7 +200,7 @@ def follow(batch, logs, job_id, attempt=None):
         follower.follow(log_group(job), log_stream(job, attempt))
         printed = follower.print_new()
         now = time.monotonic()
-        over = job["status"] in ENDED or (attempt and attempt <= len(job.get("attempts", [])))
+        over = job["status"] in ENDED or (attempt and attempt <= len(attempts_of(job)))
         if not over or printed or quiet_since is None:
             quiet_since = now
         elif follower.stream is None or now - quiet_since > (
@@ -196,7 +211,9 @@ def follow(batch, logs, job_id, attempt=None):
 
 
 def exit_code(job):
-    container = job.get("container", {})
+    pod = job.get("eksProperties", {}).get("podProperties", {})
+    ends = pod.get("containers") or [job.get("container", {})]
+    container = next((c for c in ends if c.get("exitCode")), ends[0])
     code = container.get("exitCode")
     if job["status"] == "SUCCEEDED":
         return 0

@@ -4,6 +4,7 @@
 
 #include "job_store.h"
 #include "ob/json.h"
+#include "ob/log_target.h"
 #include "request/arn.h"
 
 #define NO_NUMBER INT64_MIN
@@ -27,7 +28,20 @@ static int64_t after(int64_t at_ms, int64_t ms)
     return at_ms == NO_NUMBER || ms == NO_NUMBER ? NO_NUMBER : at_ms + ms;
 }
 
-static json_t *attempt_view(const json_t *a)
+/* Where the output of a run of an EKS job is. A container shows it itself. definition: NULL: the
+ * job is of another kind. */
+static void set_stream(
+    json_t *to, const ob_job_ref *job, const char *definition, int64_t run, int64_t started_at_ms)
+{
+    if (!definition || run == NO_NUMBER || started_at_ms == NO_NUMBER)
+        return;
+    ob_run_ref ref = { .id = job->id, .index = job->index, .run = (int32_t)run };
+    ob_cleanup(ob_freep) char *prefix = ob_log_prefix(NULL, definition);
+    ob_cleanup(ob_freep) char *stream = ob_log_stream(prefix, &ref);
+    (void)json_object_set_new(to, "logStreamName", json_string(stream));
+}
+
+static json_t *attempt_view(const json_t *a, const ob_job_ref *job, const char *definition)
 {
     json_t *out = json_object();
     int64_t placed_ms = number(a, "placed_at_ms"), cpu_ms = number(a, "cpu_ms");
@@ -41,11 +55,13 @@ static json_t *attempt_view(const json_t *a)
     if (cpu_ms != NO_NUMBER)
         (void)json_object_set_new(out, "cpuSeconds", json_real((double)cpu_ms / 1000));
     set_number(out, "peakMemoryBytes", number(a, "peak_bytes"));
+    set_stream(out, job, definition, number(a, "run"), number(a, "started_at_ms"));
     return out;
 }
 
 /* The attempt that has not ended; NULL: there is none. */
-static json_t *present_attempt(const PGresult *rows, int row)
+static json_t *
+present_attempt(const PGresult *rows, int row, const ob_job_ref *job, const char *definition)
 {
     static const struct {
         const char *name;
@@ -59,6 +75,8 @@ static json_t *present_attempt(const PGresult *rows, int row)
     json_t *out = json_object();
     for (size_t i = 0; i < ARRAY_SIZE(members); i++)
         set_number(out, members[i].name, ob_col_int(rows, row, members[i].column, NO_NUMBER));
+    set_stream(out, job, definition, ob_col_int(rows, row, ATTEMPTS_COL_NOW_RUN, NO_NUMBER),
+               ob_col_int(rows, row, ATTEMPTS_COL_NOW_STARTED_AT_MS, NO_NUMBER));
     return out;
 }
 
@@ -74,8 +92,12 @@ static json_t *job_attempts(const api_request *req, const PGresult *rows, int ro
     json_t *list = json_array();
     size_t i;
     const json_t *a;
-    json_array_foreach(attempts, i, a)(void) json_array_append_new(list, attempt_view(a));
-    json_t *present = present_attempt(rows, row);
+    const char *definition = ob_col(rows, row, ATTEMPTS_COL_POD_DEFINITION);
+    json_array_foreach(attempts, i, a)
+    {
+        (void)json_array_append_new(list, attempt_view(a, &ref, definition));
+    }
+    json_t *present = present_attempt(rows, row, &ref, definition);
     if (present)
         (void)json_array_append_new(list, present);
     return json_pack("{s:s, s:s, s:s, s:o}", "jobArn", arn, "jobId", text, "jobQueue",

@@ -59,6 +59,7 @@ export interface AttemptPhases {
   stoppedAt?: number;
   cpuSeconds?: number;
   peakMemoryBytes?: number;
+  logStreamName?: string;
 }
 /** A job that waits for another one. */
 export interface Dependent {
@@ -80,6 +81,27 @@ export interface Container extends ContainerSummary {
   logStreamName?: string;
   logConfiguration?: { logDriver?: string; options?: Record<string, string> };
 }
+export interface PodContainer extends ContainerSummary {
+  name?: string;
+  image?: string;
+  command?: string[];
+  args?: string[];
+  env?: Pair[];
+  resources?: { limits?: Record<string, string>; requests?: Record<string, string> };
+}
+export interface Pod {
+  containers?: PodContainer[];
+  podName?: string;
+  nodeName?: string;
+}
+export interface EksAttempt {
+  startedAt?: number;
+  stoppedAt?: number;
+  statusReason?: string;
+  podName?: string;
+  nodeName?: string;
+  containers?: ContainerSummary[];
+}
 export interface Dependency {
   jobId?: string;
   type?: string;
@@ -90,6 +112,8 @@ export interface Job extends JobSummary {
   parameters?: Record<string, string>;
   container?: Container;
   attempts?: Attempt[];
+  eksProperties?: { podProperties?: Pod };
+  eksAttempts?: EksAttempt[];
   retryStrategy?: { attempts?: number };
   timeout?: { attemptDurationSeconds?: number };
   shareIdentifier?: string;
@@ -262,6 +286,7 @@ export interface Definition {
   type: string;
   parameters?: Record<string, string>;
   containerProperties?: Container;
+  eksProperties?: { podProperties?: Pod };
   platformCapabilities?: string[];
   [member: string]: unknown;
 }

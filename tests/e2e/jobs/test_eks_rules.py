@@ -1,7 +1,11 @@
 """Compute environments, queues, definitions and jobs of Kubernetes clusters, as far as they need no
 cluster: what clients send and see, and the texts that they get."""
 
+import hashlib
+import json
+
 import pytest
+from keys import own_call
 from resources import (
     RESOURCES,
     delete_environment,
@@ -330,6 +334,52 @@ def test_children_of_an_array_show_pods_too(batch, submitted):
     child = batch.describe_jobs(jobs=[job["jobId"] + ":2"])["jobs"][0]
     assert child["arrayProperties"] == {"index": 2} and child["jobArn"].endswith(":2")
     assert child["eksProperties"] == job["eksProperties"] and child["eksAttempts"] == []
+
+
+def test_attempts_show_their_pods(batch, stack, submitted):
+    """As the scheduler stores what executors report. The first run was given back, so the first
+    attempt is the second run."""
+    job = submitted()["jobId"]
+
+    def seen():
+        return batch.describe_jobs(jobs=[job])["jobs"][0]
+
+    wait_for("RUNNABLE", lambda: seen()["status"] == "RUNNABLE")
+    containers = [
+        {"name": "default", "containerID": "c1", "exitCode": 3, "reason": "Error"},
+        {"name": "another", "exitCode": 0},
+    ]
+    pod = {"name": "aws-batch.1", "namespace": "batch-jobs", "node": "n", "containers": containers}
+    old = {"name": "old"}  # of a run that was given back
+    stack.sql(
+        "INSERT INTO attempt (job_id, idx, attempt, run, instance_id, cluster, exit_code, reason,"
+        " started_at_ms, stopped_at_ms) SELECT id, -1, n, n + 1, 'i-1', c, 3, 'why', 1000, 2000"
+        f" FROM job, (VALUES (1, '{CLUSTER}'), (2, '{CLUSTER}')) AS a(n, c) WHERE id = '{job}';"
+        " INSERT INTO pod (job_id, idx, attempt, run, body) VALUES"
+        f" ('{job}', -1, 1, 2, '{json.dumps(pod)}'), ('{job}', -1, 2, 1, '{json.dumps(old)}')"
+    )
+    one = seen()
+    ends = {"eksClusterArn": CLUSTER, "startedAt": 1000, "stoppedAt": 2000, "statusReason": "why"}
+    first, second = one["eksAttempts"]
+    assert first == ends | {
+        "podName": "aws-batch.1",
+        "podNamespace": "batch-jobs",
+        "nodeName": "n",
+        "containers": containers,
+        "initContainers": [],
+    }
+    assert second == ends | {"containers": [], "initContainers": []}
+    assert "podName" not in one["eksProperties"]["podProperties"]  # of the last one it is not known
+    stack.sql(f"DELETE FROM attempt WHERE job_id = '{job}' AND attempt = 2")
+    shown = seen()["eksProperties"]["podProperties"]
+    assert (shown["podName"], shown["nodeName"]) == ("aws-batch.1", "n")
+    assert (shown["containers"][0]["exitCode"], shown["containers"][0]["reason"]) == (3, "Error")
+    root = (stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"])
+    code, found = own_call(stack, root, "DescribeAttempts", {"jobs": [job]})
+    assert code is None, found
+    name = batch.describe_jobs(jobs=[job])["jobs"][0]["jobDefinition"].split("/")[1].split(":")[0]
+    task = hashlib.sha256(f"{job}/2".encode()).hexdigest()[:32]
+    assert found["jobs"][0]["attempts"][0]["logStreamName"] == f"{name}/default/{task}"
 
 
 def override(*containers, **more):

@@ -68,14 +68,16 @@ FROM {{rows: r; ord}} JOIN job j ON j.id = r.id {{job_joins}}
 WHERE {{ours}}
 ORDER BY r.ord;
 
--- now_...: of the attempt that has not ended; now_attempt is NULL if there is none.
+-- now_...: of the attempt that has not ended; now_attempt is NULL if there is none. pod_definition:
+-- the definition of an EKS job.
 -- name: attempts_of
 -- params: account text, region text, id uuid[], idx int[]
 -- columns: ATTEMPTS_COL
 SELECT j.id, r.idx, j.detail::json ->> 'jobQueue' AS queue_arn, {{attempts}} AS attempts,
     l.attempt + (l.state = :OB_JOB_RUNNABLE)::int AS now_attempt,
     l.runnable_at_ms AS now_runnable_at_ms, p.placed_at_ms AS now_placed_at_ms,
-    l.started_at_ms AS now_started_at_ms
+    l.started_at_ms AS now_started_at_ms, l.run AS now_run,
+    CASE WHEN j.detail LIKE '%,"eksProperties":{%' THEN j.definition END AS pod_definition
 FROM {{rows: r; ord}} JOIN job j ON j.id = r.id
 LEFT JOIN live l ON l.job_id = j.id AND l.idx = r.idx AND (r.idx >= 0 OR j.array_size = 0)
     AND l.state IN (:OB_JOB_RUNNABLE, :OB_JOB_STARTING, :OB_JOB_RUNNING)

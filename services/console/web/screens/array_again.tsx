@@ -4,6 +4,7 @@
 import { useState } from "preact/hooks";
 import { change, read } from "../api";
 import { ARRAY_PART, partOf } from "../array_part";
+import { containerOf, podOverride } from "../eks";
 import { count } from "../format";
 import { useOnce } from "../once";
 import { Dialog } from "../parts/dialog";
@@ -24,19 +25,27 @@ function failedOf(picture: ArrayPicture): number[] {
 /** The submission with these children only, and which part of the whole array that is. */
 function partRequest(job: Job, children: number[]): { request: Record<string, unknown>; part: string } {
   const request = againRequest(job);
-  const overrides = request.containerOverrides as { environment?: { name?: string; value?: string }[] };
-  const environment = overrides.environment ?? [];
+  const pod = job.eksProperties?.podProperties;
+  const environment = containerOf(job)?.environment ?? [];
   const own = environment.find((pair) => pair.name === ARRAY_PART)?.value;
   const part = partOf(children, job.arrayProperties?.size ?? 0, own);
   const others = environment.filter((pair) => pair.name !== ARRAY_PART);
   delete request.arrayProperties;
-  const environmentNow = [...others, { name: ARRAY_PART, value: part }];
+  const added = { name: ARRAY_PART, value: part };
+  const overrides = pod
+    ? { eksPropertiesOverride: podOverride(pod, [added]) }
+    : {
+        containerOverrides: {
+          ...(request.containerOverrides as object),
+          environment: [...others, added],
+        },
+      };
   return {
     part,
     request: {
       ...request,
       ...(children.length > 1 ? { arrayProperties: { size: children.length } } : {}),
-      containerOverrides: { ...overrides, environment: environmentNow },
+      ...overrides,
     },
   };
 }
@@ -51,7 +60,9 @@ function Question({ job, close }: { job: Job; close: () => void }) {
   const children = data ? failedOf(data) : [];
   const { request, part } = partRequest(job, children);
   const tooMany =
-    new TextEncoder().encode(JSON.stringify(request.containerOverrides)).length > OVERRIDES_MAX;
+    new TextEncoder().encode(
+      JSON.stringify(request.containerOverrides ?? request.eksPropertiesOverride),
+    ).length > OVERRIDES_MAX;
   const act = async () => {
     if (children.length === 0 || tooMany) throw new Error("There is nothing that can be submitted.");
     const made = await change<{ jobId: string }>("SubmitJob", request, once(request));

@@ -5,6 +5,7 @@ import { useState } from "preact/hooks";
 import { change, read } from "../api";
 import { command } from "../cli";
 import { differences } from "../differences";
+import { podRequirements } from "../eks";
 import { nameOf, need } from "../format";
 import { allQueues } from "../lists";
 import { useOnce } from "../once";
@@ -61,7 +62,7 @@ function hrefOf(d: Definition, shown: string): string {
 /** Names of the parameters that the definition refers to, with their defaults. */
 function parametersOf(d: Definition): [string, string][] {
   const names = new Map(Object.entries(d.parameters ?? {}));
-  const text = JSON.stringify(d.containerProperties ?? {});
+  const text = JSON.stringify(d.containerProperties ?? d.eksProperties ?? {});
   for (const match of text.matchAll(/Ref::([A-Za-z0-9_-]+)/g))
     if (!names.has(match[1] ?? "")) names.set(match[1] ?? "", "");
   return [...names];
@@ -212,9 +213,21 @@ export function Definitions() {
             {
               title: "Needs",
               narrow: true,
-              cell: (d) => need(d.containerProperties?.resourceRequirements),
+              cell: (d) =>
+                need(
+                  d.containerProperties?.resourceRequirements ??
+                    podRequirements(d.eksProperties?.podProperties),
+                ),
             },
-            { title: "Image", cell: (d) => cut(d.containerProperties?.image, 100) },
+            {
+              title: "Image",
+              cell: (d) =>
+                cut(
+                  d.containerProperties?.image ??
+                    d.eksProperties?.podProperties?.containers?.[0]?.image,
+                  100,
+                ),
+            },
             {
               title: "",
               narrow: true,

@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { command } from "../cli";
+import { containerOf } from "../eks";
 import { duration, nameOf, need } from "../format";
 import { jobsOf } from "../lists";
 import { useLive } from "../live";
@@ -42,7 +43,8 @@ function Timeline({ job, now }: { job: Job; now: number }) {
 }
 
 function Facts({ job }: { job: Job }) {
-  const c = job.container;
+  const c = containerOf(job);
+  const pod = job.eksProperties?.podProperties;
   const queue = nameOf(job.jobQueue);
   const [definition, revision] = nameOf(job.jobDefinition ?? "").split(":");
   const rows: [string, preact.ComponentChildren][] = [
@@ -64,6 +66,7 @@ function Facts({ job }: { job: Job }) {
     ["Parameters", <Pairs pairs={pairsOf(job.parameters)} />],
     ["Tags", <Pairs pairs={pairsOf(job.tags)} />],
   ];
+  if (pod) rows.push(["Pod", cut(pod.podName, 253)]);
   return (
     <dl class="facts">
       {rows.map(([name, value]) => (

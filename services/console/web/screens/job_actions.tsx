@@ -2,6 +2,7 @@
 
 import { useState } from "preact/hooks";
 import { change } from "../api";
+import { podOverride } from "../eks";
 import { nameOf } from "../format";
 import { useOnce } from "../once";
 import { Dialog } from "../parts/dialog";
@@ -46,6 +47,7 @@ function overridesOf(container: Container | undefined): object {
 
 export function againRequest(job: Job): Record<string, unknown> {
   const size = job.arrayProperties?.size;
+  const pod = job.eksProperties?.podProperties;
   return {
     jobName: job.jobName,
     jobQueue: nameOf(job.jobQueue),
@@ -56,7 +58,9 @@ export function againRequest(job: Job): Record<string, unknown> {
       ? { schedulingPriorityOverride: job.schedulingPriority }
       : {}),
     ...(Object.keys(job.parameters ?? {}).length ? { parameters: job.parameters } : {}),
-    containerOverrides: overridesOf(job.container),
+    ...(pod
+      ? { eksPropertiesOverride: podOverride(pod) }
+      : { containerOverrides: overridesOf(job.container) }),
     ...(job.retryStrategy ? { retryStrategy: job.retryStrategy } : {}),
     ...(job.timeout ? { timeout: job.timeout } : {}),
     ...(job.propagateTags !== undefined ? { propagateTags: job.propagateTags } : {}),

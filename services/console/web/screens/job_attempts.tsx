@@ -4,6 +4,7 @@
 
 import { useEffect } from "preact/hooks";
 import { readIfAllowed } from "../api";
+import { attemptsOf, containerOf } from "../eks";
 import { bytes, duration, fineDuration, nameOf } from "../format";
 import { Failure } from "../parts/notice";
 import { Rows } from "../parts/rows";
@@ -100,10 +101,11 @@ type Row = Attempt & { number: number; runs: boolean; more?: AttemptPhases };
 
 /** The attempts that have ended, and the one that runs. */
 function rowsOf(job: Job, more: AttemptPhases[]): Row[] {
-  const ended = (job.attempts ?? []).map((a, i) => ({ ...a, number: i + 1, runs: false }));
+  const container = containerOf(job);
+  const ended = attemptsOf(job).map((a, i) => ({ ...a, number: i + 1, runs: false }));
   const now: Attempt = {
     ...(job.startedAt && job.status === "RUNNING" ? { startedAt: job.startedAt } : {}),
-    ...(job.container ? { container: job.container } : {}),
+    ...(container ? { container } : {}),
   };
   const runs = job.status === "RUNNING" || job.status === "STARTING";
   const all = runs ? [...ended, { ...now, number: ended.length + 1, runs: true }] : ended;
@@ -119,6 +121,11 @@ function logHref(job: Job, stream: string | undefined): string | undefined {
   return stream ? href("/log", { group, stream, job: job.jobId }) : undefined;
 }
 
+/** DescribeJobs names no streams of EKS jobs. */
+function streamOf(row: Row): string | undefined {
+  return row.container?.logStreamName ?? row.more?.logStreamName;
+}
+
 function AttemptTable({ job, rows, now }: { job: Job; rows: Row[]; now: number }) {
   return (
     <Rows
@@ -126,14 +133,14 @@ function AttemptTable({ job, rows, now }: { job: Job; rows: Row[]; now: number }
       label="Attempts"
       rows={rows}
       id={(a) => String(a.number)}
-      href={(a) => logHref(job, a.container?.logStreamName) ?? jobHref(job.jobId)}
+      href={(a) => logHref(job, streamOf(a)) ?? jobHref(job.jobId)}
       columns={[
         { title: "Attempt", narrow: true, cell: (a) => a.number },
         {
           title: "Output",
           narrow: true,
           cell: (a) => {
-            const link = logHref(job, a.container?.logStreamName);
+            const link = logHref(job, streamOf(a));
             return link ? <a href={link}>output</a> : "";
           },
         },
@@ -177,7 +184,7 @@ export function Attempts({ job, now }: { job: Job; now: number }) {
       ),
     ended ? CALM_MS : SLOW_MS,
   );
-  useEffect(again, [job.status, job.attempts?.length, ended]);
+  useEffect(again, [job.status, attemptsOf(job).length, ended]);
   const phases = data?.jobs[0]?.attempts ?? [];
   const rows = rowsOf(job, phases);
   if (rows.length === 0 && phases.length === 0) return <Failure text={error} />;
