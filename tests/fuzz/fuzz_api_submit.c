@@ -1,7 +1,8 @@
 /* A job definition and a submission that go together: what becomes of parameters, overrides and
  * tags, and whether the scheduler and the executor read it as the api wrote it.
  * Covers: services/api/jobs/container_resolve.c services/api/jobs/job_detail.c
- * services/api/jobs/submit_check.c services/scheduler/detail.c */
+ * services/api/jobs/pod_resolve.c services/api/jobs/references.c services/api/jobs/submit_check.c
+ * services/api/definitions/pod_check.c services/scheduler/detail.c */
 #include "fuzz.h"
 
 #include "api_alone.h"
@@ -77,7 +78,10 @@ static void check_detail(const char *detail)
 static void check_container(const char *detail)
 {
     json_auto_t *whole = ob_json_read_text(detail);
-    json_auto_t *spec = json_pack("{s:O}", "container", json_object_get(whole, "container"));
+    json_t *container = json_object_get(whole, "container");
+    if (!container) /* a pod */
+        return;
+    json_auto_t *spec = json_pack("{s:O}", "container", container);
     const ob_run_ref ref = { .index = -1, .run = 1 };
     docker_spec in = {
         .ref = &ref, .attempt = 1, .spec = spec, .home = "/", .instance = "i-1", .ce = "c"
@@ -111,7 +115,8 @@ static void submit(api_request *req, const json_t *definition_body, uint8_t flag
                               .arn = "arn:aws:batch:us-east-1:123456789012:job-queue/q",
                               .enabled = true,
                               .fair_share = flags & 1,
-                              .fargate = flags & 2 };
+                              .fargate = flags & 2,
+                              .eks = flags & 8 };
     api_definition definition = { .id = 1, .name = "d", .revision = 1, .active = true };
     (void)snprintf(definition.arn, sizeof(definition.arn),
                    "arn:aws:batch:us-east-1:123456789012:job-definition/d:1");
@@ -143,7 +148,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
         return 0;
     if (api_operation_check(registers, definition, "id", &rep) == 0 &&
         api_operation_check(submits, body, "id", &rep) == 0 &&
-        json_object_get(definition, "containerProperties")) {
+        (json_object_get(definition, "containerProperties") ||
+         json_object_get(definition, "eksProperties"))) {
         json_auto_t *stored = fields_copy(registers->fields, definition);
         api_request req = api_alone_request(submits, body, submit_text);
         submit(&req, stored, flags, &rep);

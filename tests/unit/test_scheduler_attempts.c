@@ -105,12 +105,54 @@ static void what_an_attempt_does_not_know_is_null(void **state)
         assert_int_equal(of_attempt(unknown[i]), -1);
 }
 
+#define PODS_LIKE(text)                                                                            \
+    "SELECT count(*) FROM pod p WHERE p.attempt = 1 AND p.run = 1 AND p.body = '" text "'"
+
+/* The last one of a round counts, also after an attempt's end and under another leader. */
+static void what_is_known_of_a_pod_is_kept(void **state)
+{
+    (void)state;
+    if (!server.pid)
+        skip();
+    (void)add_instance();
+    ob_uuid id = submit();
+    turn();
+    char where[64];
+    (void)snprintf(where, sizeof(where), "%s", instance_of(id));
+    static const char *const bodies[] = { "{}", "{\"name\":\"a\"}", "{\"name\":\"b\"}" };
+    engine_run_report r = { .run = { .id = id, .index = -1, .run = 1 }, .state = RUN_STARTING };
+    for (int i = 0; i < 2; i++) {
+        r.pod = bodies[i];
+        engine_report(s.engine, where, &r);
+    }
+    turn();
+    assert_int_equal(count(PODS_LIKE("{\"name\":\"a\"}")), 1);
+    ob_leader_drop(s.leader);
+    lead();
+    r.state = RUN_EXITED;
+    r.started = true;
+    r.pod = bodies[2];
+    engine_report(s.engine, where, &r);
+    turn();
+    assert_int_equal(
+        count(PODS_LIKE("{\"name\":\"b\"}") " AND EXISTS (SELECT FROM attempt a"
+                                            " WHERE (a.job_id, a.idx, a.attempt, a.run) ="
+                                            " (p.job_id, p.idx, p.attempt, p.run))"),
+        1);
+    r.pod = bodies[0];
+    engine_report(s.engine, where, &r); /* it is over */
+    turn();
+    assert_int_equal(count("SELECT count(*) FROM pod"), 1);
+    assert_int_equal(count(PODS_LIKE("{}")), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_event_of_a_first_run_s_end_says_all_of_its_attempt),
         cmocka_unit_test(an_attempt_keeps_its_phases_and_what_it_has_used_under_another_leader),
         cmocka_unit_test(what_an_attempt_does_not_know_is_null),
+        cmocka_unit_test(what_is_known_of_a_pod_is_kept),
     };
     return cmocka_run_group_tests(tests, start, stop);
 }

@@ -163,6 +163,30 @@ static PGresult *make_specs(int n, const size_t *bytes)
 
 /* ---- Out ---- */
 
+static void the_spec_of_an_eks_job_has_its_pod(void **state)
+{
+    static world w;
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    put_instance(&w, INSTANCE, OB_INSTANCE_ACTIVE);
+    peers_registered(w.s.peers, INSTANCE, "session");
+    PGresult *specs = make_specs(1, (const size_t[]){ 1 });
+    static const char detail[] = "{\"jobArn\":\"arn:aws:batch:r:1:job/j\",\"jobQueue\":"
+                                 "\"arn:aws:batch:r:1:job-queue/q\",\"eksProperties\":"
+                                 "{\"podProperties\":{\"containers\":[{\"image\":\"i\"}]}}}";
+    assert_true(PQsetvalue(specs, 0, 3, (char *)(uintptr_t)detail, (int)strlen(detail)));
+    order(&w, ORDER_RUN, 1);
+    placements_send(&w.s, specs);
+    receive(&w, 1);
+    const json_t *spec =
+        json_object_iter_value(json_object_iter(json_object_get(w.received[0], "specs")));
+    assert_null(json_object_get(spec, "container"));
+    const json_t *containers = json_object_get(json_object_get(spec, "eks"), "containers");
+    assert_string_equal(ob_json_str(json_array_get(containers, 0), "image", ""), "i");
+    PQclear(specs);
+    orders_done(&w);
+    end(&w);
+}
+
 /* As it was met: seven descriptions of 75 KB in one round, and a small one among them. */
 static void descriptions_that_do_not_fit_one_message_go_in_several(void **state)
 {
@@ -571,6 +595,47 @@ static void a_poison_reason_is_cut_where_it_enters(void **state)
     end(&w);
 }
 
+/* The text of a pod is made anew, whatever else is in the run state; of a registration in parts it
+ * stays. */
+static void what_executors_say_of_pods_is_bounded(void **state)
+{
+    static world w;
+    begin(&w, OB_TOPIC_PLACEMENTS);
+    running_job(&w);
+    ob_cleanup(ob_freep) char *text = ob_calloc(1, 5001);
+    memset(text, 'x', 5000);
+    json_t *run = json_pack("{s:s, s:s, s:s, s:{s:s, s:s, s:[{s:s, s:i, s:s}]}}", "run",
+                            "018f0000-0000-7000-8000-000000000001/1", "state", "starting",
+                            "podText", text, "pod", "name", "p", "other", text, "containers",
+                            "name", "a", "exitCode", 1000, "reason", text);
+    for (int parts = 1; parts <= 2; parts++) {
+        json_t *msg = said(parts == 1 ? "report" : "registered", "session");
+        (void)json_object_set_new(msg, parts == 1 ? "runs" : "held", json_pack("[O]", run));
+        if (parts == 2) {
+            (void)json_object_set_new(msg, "part", json_integer(0));
+            (void)json_object_set_new(msg, "parts", json_integer(2));
+            hear(&w, msg);
+            msg = said("registered", "session");
+            (void)json_object_set_new(msg, "held", json_array());
+            (void)json_object_set_new(msg, "part", json_integer(1));
+            (void)json_object_set_new(msg, "parts", json_integer(2));
+        }
+        hear(&w, msg);
+        engine_effects_clear(&w.s.effects);
+        engine_round(w.s.engine, ob_wall_ms(), &w.s.effects);
+        assert_int_equal(w.s.effects.n_pods, 1);
+        const char *body = w.s.effects.pods[0].body;
+        json_auto_t *pod = ob_json_read_text(body);
+        const json_t *one = json_array_get(json_object_get(pod, "containers"), 0);
+        assert_string_equal(ob_json_str(pod, "name", ""), "p");
+        assert_int_equal(strlen(ob_json_str(one, "reason", "")), 255);
+        assert_null(json_object_get(one, "exitCode"));
+        assert_true(strlen(body) < 400);
+    }
+    json_decref(run);
+    end(&w);
+}
+
 static size_t unwell(const world *w)
 {
     engine_stats stats;
@@ -750,6 +815,7 @@ int main(void)
         cmocka_unit_test(a_repeated_message_changes_nothing),
         cmocka_unit_test(forged_messages_are_counted_and_change_nothing),
         cmocka_unit_test(an_executor_that_gets_a_key_is_answered_under_it),
+        cmocka_unit_test(the_spec_of_an_eks_job_has_its_pod),
         cmocka_unit_test(descriptions_that_do_not_fit_one_message_go_in_several),
         cmocka_unit_test(long_lists_go_in_several),
         cmocka_unit_test(a_description_that_cannot_travel_ends_its_run),
@@ -760,6 +826,7 @@ int main(void)
         cmocka_unit_test(of_many_unknown_runs_a_thousand_are_answered),
         cmocka_unit_test(of_a_registration_in_parts_only_run_states_are_kept),
         cmocka_unit_test(what_executors_say_is_bounded),
+        cmocka_unit_test(what_executors_say_of_pods_is_bounded),
         cmocka_unit_test(a_poison_reason_is_cut_where_it_enters),
         cmocka_unit_test(an_engine_that_is_unwell_is_one_until_its_executor_says_otherwise),
     };

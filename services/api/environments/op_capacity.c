@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "capacity_store.h"
+#include "eks_check.h"
 #include "environment.h"
 #include "ob/id.h"
 #include "ob/job.h"
@@ -48,6 +49,9 @@ static int make_token(api_request *req, api_reply *rep, void *arg)
             e.managed ? "%s is MANAGED; hosts can join only UNMANAGED compute environments"
                       : "%s is being deleted",
             e.name);
+    if (environment_is_eks(e.body))
+        return api_client_error(
+            rep, "%s is of a Kubernetes cluster; hosts join it as nodes with its label", e.name);
     ob_token_hash(arg, hash);
     r = capacity_add_token(req->db, e.id, hash, &rep->err);
     if (r == 0)

@@ -34,6 +34,8 @@ static json_t *overridden(json_t *containers, const json_t *override)
 /* Adds pairs, or replaces those of the same name; of several the last one counts. */
 static void merge_env(json_t *container, const json_t *given)
 {
+    if (!json_object_get(container, "env"))
+        (void)json_object_set_new(container, "env", json_array());
     json_t *env = json_object_get(container, "env");
     size_t i, k;
     json_t *pair, *old;

@@ -7,6 +7,7 @@ import urllib.error
 import urllib.request
 
 import pytest
+from eks import define, store_attempt, with_queue
 from stack import HOLD, ROOT, wait_for
 
 # A browser takes half a core: most of its walks are for the suite `long`.
@@ -61,6 +62,27 @@ def get(url, **headers):
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as err:
         return err.code, err.headers, err.read()
+
+
+@pytest.fixture
+def eks_queue(batch):
+    for _, name in with_queue(batch):
+        yield name
+
+
+@LONG
+def test_a_job_of_a_kubernetes_cluster(browse, batch, stack, eks_queue):
+    """It has no container, but shows its first one, and can be run again."""
+    definition = define(batch, parameters={"what": "hello"})
+    call = {"jobName": "a-pod", "jobQueue": eks_queue, "jobDefinition": definition}
+    job = batch.submit_job(**call)["jobId"]
+    wait_for("RUNNABLE", lambda: batch.describe_jobs(jobs=[job])["jobs"][0]["status"] == "RUNNABLE")
+    ends = [{"name": "default", "exitCode": 3, "reason": "Error"}]
+    store_attempt(stack, job, {"name": "aws-batch.1", "node": "node-7", "containers": ends})
+    made = browse("eks", job=job)["made"]
+    again = batch.describe_jobs(jobs=[made])["jobs"][0]["eksProperties"]["podProperties"]
+    assert again["containers"][0]["command"] == ["echo", "hello"]
+    assert again["containers"][0]["env"] == [{"name": "MORE", "value": "1"}]
 
 
 def test_a_key_signs_in_and_its_secret_stays_nowhere(browse, console_url):

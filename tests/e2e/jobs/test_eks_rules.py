@@ -2,66 +2,18 @@
 cluster: what clients send and see, and the texts that they get."""
 
 import hashlib
-import json
 
 import pytest
+from eks import CLUSTER, CONTAINER, create, define, store_attempt, with_queue
 from keys import own_call
-from resources import (
-    RESOURCES,
-    delete_environment,
-    delete_queue,
-    environment,
-    new_name,
-    queue,
-    refused,
-)
+from resources import RESOURCES, delete_environment, environment, new_name, queue, refused
 from stack import wait_for
-
-CLUSTER = "arn:aws:eks:us-east-1:123456789012:cluster/none"
-CONTAINER = {
-    "image": "busybox",
-    "command": ["echo", "Ref::what"],
-    "resources": {"limits": {"cpu": "1", "memory": "900000Mi"}},
-}
-
-
-def create(batch, name, kind="UNMANAGED", cluster=CLUSTER, namespace="batch-jobs", **more):
-    configuration = {"eksClusterArn": cluster, "kubernetesNamespace": namespace}
-    return batch.create_compute_environment(
-        **{"computeEnvironmentName": name, "type": kind, "eksConfiguration": configuration} | more
-    )
 
 
 @pytest.fixture(scope="module")
 def eks(batch):
-    """(environment, queue), of a cluster that does not exist."""
-    ce, jq = new_name(), new_name()
-    create(batch, ce)
-    wait_for("settled", lambda: environment(batch, ce)["status"] in ("VALID", "INVALID"))
-    if environment(batch, ce)["status"] == "INVALID":
-        pytest.skip("a queue needs an environment that is VALID: no cluster")
-    batch.create_job_queue(
-        jobQueueName=jq,
-        priority=1,
-        jobQueueType="EKS",
-        computeEnvironmentOrder=[{"order": 1, "computeEnvironment": ce}],
-    )
-    wait_for("VALID", lambda: queue(batch, jq)["status"] == "VALID")
-    yield ce, jq
-    for job in batch.list_jobs(jobQueue=jq, jobStatus="RUNNABLE")["jobSummaryList"]:
-        batch.terminate_job(jobId=job["jobId"], reason="tested")
-    delete_queue(batch, jq)
-    delete_environment(batch, ce)
-
-
-def define(batch, containers=(CONTAINER,), more=None, **members):
-    pod = {"containers": list(containers)} | (more or {})
-    return batch.register_job_definition(
-        jobDefinitionName=new_name(),
-        type="container",
-        eksProperties={"podProperties": pod},
-        **members,
-    )["jobDefinitionArn"]
+    """(environment, queue)"""
+    yield from with_queue(batch)
 
 
 @pytest.fixture(scope="module")
@@ -108,6 +60,12 @@ def test_an_environment_of_a_cluster(batch):
     assert environment(batch, name)["unmanagedvCpus"] == 4
     assert environment(batch, name)["uuid"] == seen["uuid"]
     delete_environment(batch, name)
+
+
+def test_hosts_do_not_join_a_cluster(stack, eks):
+    root = (stack.env["AWS_ACCESS_KEY_ID"], stack.env["AWS_SECRET_ACCESS_KEY"])
+    code, answer = own_call(stack, root, "CreateJoinToken", {"computeEnvironment": eks[0]})
+    assert code == "ClientException" and "is of a Kubernetes cluster" in str(answer)
 
 
 @pytest.mark.parametrize(
@@ -337,8 +295,6 @@ def test_children_of_an_array_show_pods_too(batch, submitted):
 
 
 def test_attempts_show_their_pods(batch, stack, submitted):
-    """As the scheduler stores what executors report. The first run was given back, so the first
-    attempt is the second run."""
     job = submitted()["jobId"]
 
     def seen():
@@ -350,14 +306,9 @@ def test_attempts_show_their_pods(batch, stack, submitted):
         {"name": "another", "exitCode": 0},
     ]
     pod = {"name": "aws-batch.1", "namespace": "batch-jobs", "node": "n", "containers": containers}
-    old = {"name": "old"}  # of a run that was given back
-    stack.sql(
-        "INSERT INTO attempt (job_id, idx, attempt, run, instance_id, cluster, exit_code, reason,"
-        " started_at_ms, stopped_at_ms) SELECT id, -1, n, n + 1, 'i-1', c, 3, 'why', 1000, 2000"
-        f" FROM job, (VALUES (1, '{CLUSTER}'), (2, '{CLUSTER}')) AS a(n, c) WHERE id = '{job}';"
-        " INSERT INTO pod (job_id, idx, attempt, run, body) VALUES"
-        f" ('{job}', -1, 1, 2, '{json.dumps(pod)}'), ('{job}', -1, 2, 1, '{json.dumps(old)}')"
-    )
+    store_attempt(stack, job, pod)
+    store_attempt(stack, job, None, attempt=2)
+    stack.sql(f"INSERT INTO pod VALUES ('{job}', -1, 2, 1, '{{}}')")  # of a run that was given back
     one = seen()
     ends = {"eksClusterArn": CLUSTER, "startedAt": 1000, "stoppedAt": 2000, "statusReason": "why"}
     first, second = one["eksAttempts"]
