@@ -112,15 +112,28 @@ int ob_permits_parse(const char *privileged,
     return 0;
 }
 
+static int refuse(size_t i, const char *value, ob_error *err)
+{
+    return ob_fail(err, EPERM,
+                   "Containers may not use %s: the operator of this service refuses it (%s=%s).",
+                   table[i].what, table[i].variable, value);
+}
+
 int ob_permits_check(const ob_permits *p, const json_t *container, ob_error *err)
 {
     for (size_t i = 0; i < N; i++)
         if (permit(p, i) == OB_PERMIT_REFUSE && table[i].asks(container))
-            return ob_fail(err, EPERM,
-                           "Containers may not use %s: the operator of this service refuses it "
-                           "(%s=refuse).",
-                           table[i].what, table[i].variable);
+            return refuse(i, "refuse", err);
     return 0;
+}
+
+int ob_permits_check_whole(const ob_permits *p, const json_t *container, ob_error *err)
+{
+    int r = ob_permits_check(p, container, err);
+    for (size_t i = 0; i < N && r == 0; i++)
+        if (permit(p, i) == OB_PERMIT_DROP && table[i].asks(container))
+            r = refuse(i, "drop", err);
+    return r;
 }
 
 char *ob_permits_note(const ob_permits *p, const json_t *container)

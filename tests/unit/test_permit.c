@@ -51,7 +51,11 @@ static void what_is_refused_is_named(void **state)
         assert_int_equal(ob_permits_check(&cases[i].permits, modest, &err), 0);
     }
     ob_permits lenient = { .privileged = OB_PERMIT_DROP };
+    ob_error err = { 0 };
     assert_int_equal(ob_permits_check(&lenient, all, NULL), 0);
+    assert_int_equal(ob_permits_check_whole(&lenient, all, &err), -EPERM);
+    assert_non_null(strstr(err.text, "(OPENBATCH_PRIVILEGED=drop)"));
+    assert_int_equal(ob_permits_check_whole(&lenient, modest, NULL), 0);
     assert_null(ob_permits_note(&lenient, modest));
 }
 

@@ -159,14 +159,11 @@ static int insert(api_request *req, api_reply *rep, void *arg)
 static int check_host(const api_request *req, const char *name, api_reply *rep)
 {
     ob_error why = { 0 };
-    const json_t *container = json_object_get(req->body, "containerProperties");
     const json_t *eks = json_object_get(req->body, "eksProperties");
-    json_t *tags = json_object_get(req->body, "tags");
-    if (eks) {
-        json_auto_t *host = pod_host_container(json_object_get(eks, "podProperties"));
-        return access_check_container(req, name, 0, host, tags, rep);
-    }
-    int r = access_check_container(req, name, 0, container, tags, rep);
+    json_auto_t *pod = eks ? pod_host_container(json_object_get(eks, "podProperties")) : NULL;
+    const json_t *container = pod ? pod : json_object_get(req->body, "containerProperties");
+    int r =
+        access_check_container(req, name, 0, container, json_object_get(req->body, "tags"), rep);
     if (r == 0 && ob_host_guard_check(req->ctx->guard, container, false, &why) < 0)
         r = api_client_error_long(rep, req->request_id, "%s", why.text);
     return r;

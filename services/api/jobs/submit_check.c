@@ -178,7 +178,8 @@ int submit_check_pod(const api_request *req,
     json_auto_t *host = pod_host_container(pod);
     size_t i;
     json_t *one;
-    if (ob_permits_check(&req->ctx->permits, host, &why) < 0)
+    if (ob_permits_check_whole(&req->ctx->permits, host, &why) < 0 ||
+        ob_host_guard_check(req->ctx->guard, host, false, &why) < 0)
         return api_client_error(rep, "%s", why.text);
     int r = check_need(need, rep);
     json_array_foreach(json_object_get(pod, "containers"), i, one)

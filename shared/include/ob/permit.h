@@ -57,6 +57,10 @@ bool ob_permit_asked(ob_permit_kind kind, const json_t *container);
  * with a text for users. */
 int ob_permits_check(const ob_permits *p, const json_t *container, ob_error *err);
 
+/* The same for one that runs whole or not at all, as a pod does: what it would have to run without
+ * is refused, too. */
+int ob_permits_check_whole(const ob_permits *p, const json_t *container, ob_error *err);
+
 /* What the container must run without, as a text for users ("Ran without ..."); new, or NULL:
  * nothing. */
 char *ob_permits_note(const ob_permits *p, const json_t *container);

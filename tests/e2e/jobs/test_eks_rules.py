@@ -226,6 +226,10 @@ def test_containers_that_are_refused(batch, text, container):
             {"volumes": [{"name": "v", "emptyDir": {}, "hostPath": {"path": "/"}}]},
         ),
         ("name V is not valid", {"volumes": [{"name": "V", "emptyDir": {}}]}),
+        (
+            "which no container may use",
+            {"volumes": [{"name": "v", "hostPath": {"path": "/proc/1"}}]},
+        ),
         ("hostPath.path a is not valid", {"volumes": [{"name": "v", "hostPath": {"path": "a"}}]}),
         (
             "emptyDir.medium disk is not valid",
