@@ -84,7 +84,7 @@ check_platform
 mkdir -p "$OPENBATCH_HOME/log"
 install_packages fuzz test
 kept=$sources/corpus/$target found=$OPENBATCH_HOME/fuzz/$target
-mkdir -p "$found" "$found.findings"
+mkdir -p "$kept" "$found" "$found.findings"
 (build_fuzz "$target") || exit 1
 case $limit in
 keep) keep "$target" ;;

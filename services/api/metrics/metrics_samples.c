@@ -10,6 +10,8 @@
 #include "ob/json.h"
 #include "ob/mem.h"
 
+#define NAME_LETTERS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz_0123456789"
+
 /* The value of a label behind its first quote; *at is then behind its last one. False: it has no
  * end. */
 static bool read_value(const char **at, ob_buf *out)
@@ -22,7 +24,7 @@ static bool read_value(const char **at, ob_buf *out)
         char c = **at;
         if (c == '\\') {
             c = *++*at;
-            if (!c)
+            if (!c || c == '\n')
                 return false;
             c = c == 'n' ? '\n' : c;
         }
@@ -39,14 +41,14 @@ static bool read_labels(const char **at, json_t *labels)
     if (**at != '{')
         return true;
     for ((*at)++; good && **at != '}';) {
-        size_t n = strcspn(*at, "=\n");
+        size_t n = strspn(*at, NAME_LETTERS);
         ob_cleanup(ob_freep) char *name = ob_strf("%.*s", (int)n, *at);
-        good = strncmp(*at + n, "=\"", 2) == 0;
+        good = n > 0 && strncmp(*at + n, "=\"", 2) == 0;
         if (!good)
             break;
         *at += n + 2;
         ob_buf_clear(&value);
-        good = read_value(at, &value);
+        good = read_value(at, &value) && (**at == ',' || **at == '}');
         if (good)
             (void)json_object_set_new(labels, name, ob_json_text(value.at ? value.at : ""));
         *at += **at == ',';
