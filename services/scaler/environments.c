@@ -95,6 +95,7 @@ static void load_env(scaler *s, const PGresult *res, int row)
     e->name = ob_strdup(ob_col(res, row, ENV_NAME));
     const char *kind = ob_col(res, row, ENV_RESOURCE_TYPE);
     e->managed = ob_col_bool(res, row, ENV_MANAGED);
+    e->kubernetes = ob_col_bool(res, row, ENV_KUBERNETES);
     e->exact = !strncmp(kind, "FARGATE", strlen("FARGATE"));
     e->spot = !strcmp(kind, "SPOT") || !strcmp(kind, "FARGATE_SPOT");
     e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN_VCPUS, 0);

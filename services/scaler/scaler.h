@@ -33,7 +33,8 @@ typedef struct env {
     int64_t id;
     char *name;
     int64_t version;
-    bool managed; /* false: others start its instances; nothing is decided for it */
+    bool managed;    /* false: others start its instances; nothing is decided for it */
+    bool kubernetes; /* its instances are nodes of a cluster: no executor of a host serves it */
     bool enabled, deleting, spot, exact, may_exceed;
     decide_strategy strategy;
     int32_t min_vcpus, max_vcpus;

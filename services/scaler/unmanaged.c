@@ -150,8 +150,8 @@ int join_turn(scaler *s, int64_t now_ms, ob_error *err)
     env *e, *next;
     HASH_ITER(hh, s->envs, e, next)
     {
-        if (r == 0 && s->config.unmanaged_local && !e->managed && e->enabled && !e->deleting &&
-            !has_instance(s, e))
+        if (r == 0 && s->config.unmanaged_local && !e->managed && !e->kubernetes && e->enabled &&
+            !e->deleting && !has_instance(s, e))
             r = launch_local(s, e, now_ms, err);
     }
     return r;

@@ -8,7 +8,8 @@
 SELECT e.id, e.name, e.version, e.enabled, e.deleting, e.resource_type, e.min_vcpus, e.max_vcpus,
     e.desired_vcpus, e.body, s.version AS status_version, s.desired_vcpus AS status_desired_vcpus,
     s.lacking AS status_lacking, s.shapes AS status_shapes, s.valid AS status_valid,
-    s.reason AS status_reason, upper(e.type) = 'MANAGED' AS managed
+    s.reason AS status_reason, upper(e.type) = 'MANAGED' AS managed,
+    e.eks_cluster_arn IS NOT NULL AS kubernetes
 FROM compute_environment e
 LEFT JOIN ce_status s ON s.ce_id = e.id
 WHERE NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS (
