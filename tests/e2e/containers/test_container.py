@@ -7,9 +7,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from conftest import Work
 from registry import PASSWORD, USER, Registry, write_docker_config
 from stack import limits_of_groups, wait_for
+from work import Work
 
 SECRET = "hunter2-" + os.urandom(8).hex()
 SM = "arn:aws:secretsmanager:us-east-1:123456789012:secret:"

@@ -7,8 +7,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from conftest import Work
 from stack import wait_for
+from work import Work
 
 TRAP = "trap 'echo told; exit 7' TERM; echo ready; while :; do sleep 0.05; done"
 

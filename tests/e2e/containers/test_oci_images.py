@@ -10,10 +10,10 @@ import time
 from pathlib import Path
 
 import pytest
-from conftest import Work
 from image_store import ImageStore, layer, save
 from registry import HeldRegistry, Registry
 from stack import control_groups, pid_in, wait_for
+from work import Work
 
 MIB = 1 << 20
 LIMIT = 16 * MIB

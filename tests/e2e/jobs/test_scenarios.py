@@ -4,9 +4,9 @@ test then looks at its own part. The rules are in docs/aws-batch.md."""
 import time
 
 import pytest
-from conftest import Work
 from registry import MuteRegistry
 from stack import HOLD, assert_promised, wait_for
+from work import Work
 
 ESSENTIAL = "Essential container in task exited"
 DEPENDENT = "Dependent Job failed"
