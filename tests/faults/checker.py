@@ -276,11 +276,14 @@ def exit_codes_are_the_containers_own(h):
 @holds
 def a_dependent_starts_after_what_it_waits_for(h):
     """A dependent never starts before what it depends on has succeeded, by the containers' word;
-    and not at all when that has failed."""
-    words, described = h.words(), h.described()
+    and not at all when that has failed. What succeeded is the last attempt: one whose instance was
+    lost may still come to its end, at any time."""
+    words, described, attempts = h.words(), h.described(), h.attempts()
     for key, on in h.dependencies():
         starts = [line["order"] for line in words[key] if line["kind"] == "start"]
-        good = [x["order"] for x in words[on] if x["kind"] == "end" and x["code"] == 0]
+        last = max((row["attempt"] for row in attempts[on]), default=None)
+        ends = [x for x in words[on] if x["kind"] == "end" and x["attempt"] == last]
+        good = [x["order"] for x in ends if x["code"] == 0]
         status = described.get(on, {}).get("status")
         if not starts:
             yield None

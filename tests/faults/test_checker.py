@@ -385,6 +385,21 @@ def test_repeated_events_and_lost_instances_are_no_violation():
     assert report.ok, report.text()
 
 
+def test_a_lost_run_that_comes_to_its_end_late_is_no_violation():
+    """Its instance stood still until it was LOST; what depends on the job followed the second
+    attempt. If that one ends late, it is a violation."""
+    h = good()
+    for row in [*h.word, *h.attempt]:
+        if ONE in (row.get("job"), row.get("job_id")):
+            row["attempt"] = 2
+    late = word_of(h, ONE, "end", 2) | {"attempt": 1, "order": len(h.word)}
+    h.word.append(late)
+    assert not list(filter(None, checker.a_dependent_starts_after_what_it_waits_for(h)))
+    word_of(h, ONE, "end", 2)["order"] = len(h.word)
+    found = list(filter(None, checker.a_dependent_starts_after_what_it_waits_for(h)))
+    assert [job for job, _ in found] == [AFTER]
+
+
 def test_a_history_is_read_as_it_was_recorded(tmp_path):
     h = good()
     (tmp_path / "word").mkdir()
