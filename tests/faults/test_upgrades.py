@@ -18,7 +18,7 @@ from trial import Trial
 pytestmark = pytest.mark.upgrades
 
 # The version that was released before this one. OB_TEST_BEFORE names another one.
-BEFORE = os.environ.get("OB_TEST_BEFORE", "ded4c6bc49326a242bdb0ab431351510fffed25e")
+BEFORE = os.environ.get("OB_TEST_BEFORE", "17b43faff067c51dbf17b340fff27d115071aa13")
 SERVICES = ["api", "scheduler", "scaler"]  # the order of docs/operations.md, "Upgrades"
 WORDS = 40  # that containers say between two steps
 
