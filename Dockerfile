@@ -93,7 +93,7 @@ RUN apt-get update \
 COPY tools/requirements.txt /opt/openbatch/tools/
 RUN python3 -m venv /opt/openbatch/venv \
     && /opt/openbatch/venv/bin/pip install --no-cache-dir $(grep -E '^(boto3|confluent-kafka)==' /opt/openbatch/tools/requirements.txt)
-COPY tools/secrets.sh tools/kafka.sh tools/tls.sh tools/run.py tools/plain.py /opt/openbatch/tools/
+COPY tools/secrets.sh tools/kafka.sh tools/tls.sh tools/run.py tools/own.py tools/plain.py /opt/openbatch/tools/
 COPY tools/tls /opt/openbatch/tools/tls
 COPY tools/kafka /opt/openbatch/tools/kafka
 COPY tools/compose /opt/openbatch/tools/compose
