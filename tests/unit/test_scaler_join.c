@@ -1,8 +1,10 @@
-/* Which executors, started by hand, are looked at for a row. */
+/* Which executors, started by hand, are looked at for a row, and which environments get one of this
+ * host. */
 #include "unit.h"
 
 #include <unistd.h>
 
+#include "launches.h"
 #include "ob/message.h"
 #include "ob/topics.h"
 #include "unmanaged.h"
@@ -13,6 +15,18 @@
     "\"join\":{\"mcpu\":1000,\"mem\":512,\"gpus\":0}}"
 
 static scaler s;
+static int64_t launched_for; /* the environment, 0: none */
+
+__typeof__(launches_start) __wrap_launches_start;
+
+int __wrap_launches_start(
+    scaler *of, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err)
+{
+    (void)of, (void)launches, (void)now_ms, (void)err;
+    assert_int_equal(n, 1);
+    launched_for = envs[0]->id;
+    return 0;
+}
 
 static int begin(void **state)
 {
@@ -84,6 +98,32 @@ static void a_launched_instance_is_no_host_that_joins(void **state)
     assert_int_equal(s.n_offers, 0);
 }
 
+static void room(provider *p, provider_room *ret)
+{
+    (void)p;
+    *ret = (provider_room){ .limited = true, .mcpu = 2000, .mem_mib = 512 };
+}
+
+/* The instances of a cluster are its nodes. */
+static void no_executor_of_this_host_serves_a_cluster(void **state)
+{
+    (void)state;
+    const provider_ops ops = { .room = room };
+    provider local = { .ops = &ops };
+    env of_hosts = { .id = 7, .enabled = true };
+    s.provider = &local;
+    s.config.unmanaged_local = true;
+    HASH_ADD(hh, s.envs, id, sizeof(of_hosts.id), (&of_hosts));
+    of_hosts.kubernetes = true;
+    launched_for = 0;
+    assert_int_equal(join_turn(&s, 1, NULL), 0);
+    assert_int_equal(launched_for, 0);
+    of_hosts.kubernetes = false;
+    assert_int_equal(join_turn(&s, 1, NULL), 0);
+    assert_int_equal(launched_for, 7);
+    HASH_DEL(s.envs, (&of_hosts));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -91,6 +131,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_host_with_the_key_of_an_earlier_version_is_refused, begin,
                                         end),
         cmocka_unit_test_setup_teardown(a_launched_instance_is_no_host_that_joins, begin, end),
+        cmocka_unit_test_setup_teardown(no_executor_of_this_host_serves_a_cluster, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
