@@ -230,6 +230,12 @@ def every_start_is_recorded(h):
             )
 
 
+def _last_ends(lines, rows):
+    """The number of the last attempt that is recorded, and what was said of its end."""
+    last = max((row["attempt"] for row in rows), default=None)
+    return last, [x for x in lines if x["kind"] == "end" and x["attempt"] == last]
+
+
 @holds
 def success_is_the_containers_own(h):
     """SUCCEEDED is only what said of itself that it has reached its end with 0."""
@@ -237,8 +243,8 @@ def success_is_the_containers_own(h):
     for key in h.runners():
         if described.get(key, {}).get("status") != "SUCCEEDED":
             continue
-        last = max((row["attempt"] for row in attempts[key]), default=None)
-        said = [x["code"] for x in words[key] if x["kind"] == "end" and x["attempt"] == last]
+        last, ends = _last_ends(words[key], attempts[key])
+        said = [x["code"] for x in ends]
         yield None if said == [0] else (key, f"SUCCEEDED, and its attempt {last} said {said}")
 
 
@@ -281,8 +287,7 @@ def a_dependent_starts_after_what_it_waits_for(h):
     words, described, attempts = h.words(), h.described(), h.attempts()
     for key, on in h.dependencies():
         starts = [line["order"] for line in words[key] if line["kind"] == "start"]
-        last = max((row["attempt"] for row in attempts[on]), default=None)
-        ends = [x for x in words[on] if x["kind"] == "end" and x["attempt"] == last]
+        _, ends = _last_ends(words[on], attempts[on])
         good = [x["order"] for x in ends if x["code"] == 0]
         status = described.get(on, {}).get("status")
         if not starts:

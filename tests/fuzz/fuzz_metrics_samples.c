@@ -65,14 +65,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     for (const char *at = page; *at; at++)
         lines += *at == '\n';
     FUZZ_CHECK(json_array_size(list) <= lines);
-    ob_buf_str(&written, "");
     json_array_foreach(list, i, sample)
     {
         check_sample(sample, &written);
     }
     /* The samples written as a page are read as the same samples. */
-    json_auto_t *again = metrics_samples(written.at ? written.at : "", names);
-    FUZZ_CHECK(ob_text_is_utf8(written.at ? written.at : "", written.len));
+    const char *text = written.at ? written.at : "";
+    json_auto_t *again = metrics_samples(text, names);
+    FUZZ_CHECK(ob_text_is_utf8(text, written.len));
     FUZZ_CHECK(json_equal(list, again));
     ob_buf_done(&written);
     return 0;

@@ -193,13 +193,20 @@ static void put_attempt(pg_run *run, const pg_attempt *a)
     pg_put_int(run, a->stopped_at_ms);
 }
 
-void pg_attempts_of(pg_run *run, void (*put)(pg_run *run, const pg_attempt *a))
+/* The jobs and children that are the parameters, in their order. */
+static wanted *wanted_of(const pg_run *run, size_t n)
 {
-    size_t n = pg_arg_rows(run);
     wanted *of = pg_alloc((n + 1) * sizeof(*of));
     for (size_t i = 0; i < n; i++)
         of[i] = (wanted){ *pg_uuid_at(run, 0, i), pg_int_at(run, 1, i) };
     qsort(of, n, sizeof(*of), cmp_wanted);
+    return of;
+}
+
+void pg_attempts_of(pg_run *run, void (*put)(pg_run *run, const pg_attempt *a))
+{
+    size_t n = pg_arg_rows(run);
+    const wanted *of = wanted_of(run, n);
     for (size_t i = 0; i < n; i++) {
         pg_attempt key = { .job_id = of[i].id, .idx = of[i].idx };
         size_t at = pg_from(PG_ATTEMPT, &key, 2);
@@ -216,10 +223,7 @@ static void attempts(pg_run *run)
 static void pods(pg_run *run)
 {
     size_t n = pg_arg_rows(run);
-    wanted *of = pg_alloc((n + 1) * sizeof(*of));
-    for (size_t i = 0; i < n; i++)
-        of[i] = (wanted){ *pg_uuid_at(run, 0, i), pg_int_at(run, 1, i) };
-    qsort(of, n, sizeof(*of), cmp_wanted);
+    const wanted *of = wanted_of(run, n);
     for (size_t i = 0; i < n; i++) {
         pg_pod key = { .job_id = of[i].id, .idx = of[i].idx };
         size_t at = pg_from(PG_POD, &key, 2);
