@@ -202,22 +202,31 @@ int store_subjects(ob_db *db, const ob_uuid *ids, size_t n, PGresult **ret, ob_e
     return ob_db_exec(db, STMT_SUBJECTS, &p, ret, err);
 }
 
-int store_attempts(
-    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
+/* stmt: its parameters are the jobs and children. */
+static int exec_of_jobs(ob_db *db,
+                        const char *stmt,
+                        const ob_uuid *ids,
+                        const int32_t *idxs,
+                        size_t n,
+                        PGresult **ret,
+                        ob_error *err)
 {
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_uuid_array(&p, ids, n);
     ob_param_int32_array(&p, idxs, n);
-    return ob_db_exec(db, STMT_ATTEMPTS, &p, ret, err);
+    return ob_db_exec(db, stmt, &p, ret, err);
+}
+
+int store_attempts(
+    ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
+{
+    return exec_of_jobs(db, STMT_ATTEMPTS, ids, idxs, n, ret, err);
 }
 
 int store_pods(
     ob_db *db, const ob_uuid *ids, const int32_t *idxs, size_t n, PGresult **ret, ob_error *err)
 {
-    ob_cleanup(ob_params_done) ob_params p = { 0 };
-    ob_param_uuid_array(&p, ids, n);
-    ob_param_int32_array(&p, idxs, n);
-    return ob_db_exec(db, STMT_PODS, &p, ret, err);
+    return exec_of_jobs(db, STMT_PODS, ids, idxs, n, ret, err);
 }
 
 int store_last_ends(ob_db *db,

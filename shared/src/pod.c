@@ -11,7 +11,6 @@
 #include "ob/text.h"
 
 #define EXIT_CODE_MAX 255
-#define DEFAULT_NAME "default" /* of a container that has none, in any case */
 
 static const char *const lists[] = { "containers", "initContainers" };
 
@@ -56,13 +55,19 @@ json_t *ob_pod_bounded(const json_t *pod)
     return out;
 }
 
+const char *ob_pod_container_name(const json_t *container)
+{
+    const char *name = ob_json_str(container, "name", "");
+    return *name ? name : OB_POD_DEFAULT_NAME;
+}
+
 static const json_t *container_named(const json_t *containers, const char *name)
 {
     size_t i;
     json_t *one;
     json_array_foreach((json_t *)containers, i, one)
     {
-        if (strcasecmp(ob_json_str(one, "name", DEFAULT_NAME), name) == 0)
+        if (strcasecmp(ob_pod_container_name(one), name) == 0)
             return one;
     }
     return NULL;
@@ -85,7 +90,7 @@ void ob_pod_show(json_t *pod_properties, const json_t *pod)
         json_t *shown;
         json_array_foreach(json_object_get(pod_properties, lists[k]), i, shown)
         {
-            const json_t *one = container_named(known, ob_json_str(shown, "name", DEFAULT_NAME));
+            const json_t *one = container_named(known, ob_pod_container_name(shown));
             move_member(shown, "exitCode", one, "exitCode");
             move_member(shown, "reason", one, "reason");
         }

@@ -6,10 +6,10 @@
 
 #include <ctype.h>
 #include <string.h>
-#include <strings.h>
 
 #include "ob/mem.h"
 #include "ob/message.h"
+#include "ob/pod.h"
 
 #define LABEL_MAX 63
 #define SUBDOMAIN_MAX 253
@@ -73,7 +73,7 @@ int check_dns_subdomain(json_t *name, const api_field_where *where)
 
 int check_pod_container_name(json_t *name, const api_field_where *where)
 {
-    if (strcmp(json_string_value(name), POD_CONTAINER_NAME) == 0)
+    if (strcmp(json_string_value(name), OB_POD_DEFAULT_NAME) == 0)
         return 0;
     return check_dns_label(name, where);
 }
@@ -345,13 +345,13 @@ int check_pod_quantity(json_t *quantity, const api_field_where *where)
     return refuse_name(quantity, where);
 }
 
-static const json_t *named(const json_t *list, const char *name)
+static const json_t *volume_named(const json_t *volumes, const char *name)
 {
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)list, i, one)
+    json_array_foreach((json_t *)volumes, i, one)
     {
-        if (strcmp(ob_json_str(one, "name", POD_CONTAINER_NAME), name) == 0)
+        if (strcmp(ob_json_str(one, "name", ""), name) == 0)
             return one;
     }
     return NULL;
@@ -374,7 +374,7 @@ static int check_volumes(const json_t *volumes, const api_field_where *where)
                                 "%s.volumes[%zu] must have one of [hostPath, emptyDir, secret, "
                                 "persistentVolumeClaim].",
                                 where->path, i);
-        if (named(volumes, name) != one)
+        if (volume_named(volumes, name) != one)
             return field_refuse(where, "Volume name %.255s is used more than once.", name);
     }
     return 0;
@@ -389,7 +389,7 @@ static int check_container(const json_t *pod, const json_t *container, const api
     json_array_foreach(json_object_get(container, "volumeMounts"), i, mount)
     {
         const char *name = ob_json_str(mount, "name", "");
-        if (!named(json_object_get(pod, "volumes"), name))
+        if (!volume_named(json_object_get(pod, "volumes"), name))
             return field_refuse(where, "volumeMounts: no volume is named %.255s.", name);
     }
     return 0;
@@ -405,8 +405,7 @@ int check_pod(json_t *pod, const api_field_where *where)
         json_t *one;
         json_array_foreach(json_object_get(pod, kinds[k]), i, one)
         {
-            const char *name = ob_json_str(one, "name", "");
-            name = *name ? name : POD_CONTAINER_NAME;
+            const char *name = ob_pod_container_name(one);
             if (r == 0 && json_object_get(names, name))
                 r = field_refuse(where, "Container name %.255s is used more than once.", name);
             (void)json_object_set_new(names, name, json_true());

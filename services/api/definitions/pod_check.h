@@ -4,9 +4,6 @@
 
 #include "request/fields.h"
 
-/* The name of a container that is given none. */
-#define POD_CONTAINER_NAME "Default"
-
 int check_dns_label(json_t *name, const api_field_where *where);
 int check_dns_subdomain(json_t *name, const api_field_where *where);
 int check_pod_container_name(json_t *name, const api_field_where *where);

@@ -180,9 +180,9 @@ static int check_members(const api_request *req, const api_environment *e, api_r
         return api_client_error_long(
             rep, req->request_id,
             "unmanagedvCpus can only be set for an UNMANAGED compute environment");
-    if (eks_refuses(req, e))
-        return api_client_error_long(rep, req->request_id, "%s is not applicable for %s.",
-                                     eks_refuses(req, e),
+    const char *refused = eks_refuses(req, e);
+    if (refused)
+        return api_client_error_long(rep, req->request_id, "%s is not applicable for %s.", refused,
                                      environment_is_eks(e->body) ? "EKS" : "ECS");
     if (!has_instances && json_object_get(req->body, "updatePolicy")) {
         (void)json_object_del(req->body, "updatePolicy"); /* there are no instances to replace */

@@ -155,13 +155,12 @@ static int resolve_pod(const api_request *req,
                         JOB_DETAIL_MAX, &pod, rep);
     if (r == 0)
         r = pod_need(pod, &job->need, rep);
+    json_auto_t *host = r == 0 ? pod_host_container(pod) : NULL;
     if (r == 0)
-        r = submit_check_pod(req, pod, &job->need, rep);
-    if (r < 0)
-        return r;
-    json_auto_t *host = pod_host_container(pod);
-    r = access_check_container(req, definition->name, definition->revision, host,
-                               json_object_get(definition->body, "tags"), rep);
+        r = submit_check_pod(req, pod, host, &job->need, rep);
+    if (r == 0)
+        r = access_check_container(req, definition->name, definition->revision, host,
+                                   json_object_get(definition->body, "tags"), rep);
     if (r < 0)
         return r;
     ret->member = "eksProperties";

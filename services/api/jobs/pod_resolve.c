@@ -8,6 +8,7 @@
 #include "definitions/pod_check.h"
 #include "ob/mem.h"
 #include "ob/message.h"
+#include "ob/pod.h"
 #include "references.h"
 
 static const char *const kinds[] = { "containers", "initContainers" };
@@ -24,8 +25,7 @@ static json_t *overridden(json_t *containers, const json_t *override)
         return json_array_size(containers) == 1 ? json_array_get(containers, 0) : NULL;
     json_array_foreach(containers, i, one)
     {
-        const char *own = ob_json_str(one, "name", "");
-        if (strcmp(*own ? own : POD_CONTAINER_NAME, name) == 0)
+        if (strcmp(ob_pod_container_name(one), name) == 0)
             return one;
     }
     return NULL;

@@ -6,7 +6,6 @@
 
 #include "container_resolve.h"
 #include "definitions/container_check.h"
-#include "definitions/pod_host.h"
 #include "ob/array_part.h"
 #include "ob/message.h"
 
@@ -171,11 +170,11 @@ int submit_check_container(const api_request *req,
 
 int submit_check_pod(const api_request *req,
                      const json_t *pod,
+                     const json_t *host,
                      const ob_resources *need,
                      api_reply *rep)
 {
     ob_error why = { 0 };
-    json_auto_t *host = pod_host_container(pod);
     size_t i;
     json_t *one;
     if (ob_permits_check_whole(&req->ctx->permits, host, &why) < 0 ||

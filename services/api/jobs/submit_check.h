@@ -18,8 +18,10 @@ int submit_check_container(const api_request *req,
                            const api_queue *queue,
                            const json_t *container,
                            api_reply *rep);
-/* The same for a resulting pod, which takes 'need'. */
+/* The same for a resulting pod, which takes 'need'. host: what it requests from its host
+ * (pod_host.h). */
 int submit_check_pod(const api_request *req,
                      const json_t *pod,
+                     const json_t *host,
                      const ob_resources *need,
                      api_reply *rep);

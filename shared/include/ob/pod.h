@@ -9,6 +9,11 @@
 #define OB_POD_CONTAINERS_MAX 10
 #define OB_POD_TEXT_MAX 255
 
+/* The name of a container in a list of a pod: "Default" if it is given none. Kubernetes has that in
+ * lower case. */
+#define OB_POD_DEFAULT_NAME "Default"
+const char *ob_pod_container_name(const json_t *container);
+
 /* A copy of what somebody else says of a pod: only the members above, within their bounds. *ret is
  * new; NULL: it is no object. */
 json_t *ob_pod_bounded(const json_t *pod);
