@@ -66,13 +66,13 @@ static bool read_stream_query(web_request *q, stream_query *ret)
     return true;
 }
 
-/* A stream that stands. Times are of ob_mono_ms. */
+/* A stream that stands. Times are of ob_mono_ms; the session's end is of ob_wall_ms, and stays so:
+ * who asks again after the stream has ended is then told that the session has. */
 typedef struct stream {
     web_request *q;
     const web_session *s;
     stream_query *wanted;
     live_tab *tab;
-    int64_t ends_ms;  /* the session's end */
     int64_t check_ms; /* then the api is asked (again) */
     int64_t until_ms; /* what it said last counts until then */
     int64_t wait_ms;  /* while it is asked: its answers are waited for until then */
@@ -194,8 +194,9 @@ static void follow(stream *st)
 {
     ob_buf message = { 0 };
     bool goes_on = write_text(st->q, RETRY);
-    while (goes_on && ob_mono_ms() < st->ends_ms) {
-        int64_t until_ms = earliest(earliest(st->check_ms, st->ends_ms), ob_mono_ms() + SIGN_MS);
+    int64_t left_ms;
+    while (goes_on && (left_ms = st->s->ends_ms - ob_wall_ms()) > 0) {
+        int64_t until_ms = earliest(st->check_ms, ob_mono_ms() + earliest(left_ms, SIGN_MS));
         ob_buf_clear(&message);
         live_word word = live_next(st->tab, until_ms, &message);
         goes_on = tell_word(st->q, word, &message) && is_wanted(st) &&
@@ -206,10 +207,7 @@ static void follow(stream *st)
 
 static void run_stream(web_request *q, const web_session *s, stream_query *wanted, live_tab *tab)
 {
-    int64_t now_ms = ob_mono_ms();
-    stream st = {
-        .q = q, .s = s, .wanted = wanted, .tab = tab, .ends_ms = now_ms + s->ends_ms - ob_wall_ms()
-    };
+    stream st = { .q = q, .s = s, .wanted = wanted, .tab = tab };
     if (check_rights(&st)) {
         web_send_head(q, 200, "text/event-stream", NULL);
         follow(&st);
