@@ -58,7 +58,7 @@ json_t *ob_pod_bounded(const json_t *pod)
 const char *ob_pod_container_name(const json_t *container)
 {
     const char *name = ob_json_str(container, "name", "");
-    return *name ? name : OB_POD_DEFAULT_NAME;
+    return *name && strcasecmp(name, OB_POD_DEFAULT_NAME) != 0 ? name : OB_POD_DEFAULT_NAME;
 }
 
 static const json_t *container_named(const json_t *containers, const char *name)

@@ -25,7 +25,7 @@ static json_t *overridden(json_t *containers, const json_t *override)
         return json_array_size(containers) == 1 ? json_array_get(containers, 0) : NULL;
     json_array_foreach(containers, i, one)
     {
-        if (strcmp(ob_pod_container_name(one), name) == 0)
+        if (strcmp(ob_pod_container_name(one), ob_pod_container_name(override)) == 0)
             return one;
     }
     return NULL;

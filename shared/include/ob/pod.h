@@ -10,7 +10,7 @@
 #define OB_POD_TEXT_MAX 255
 
 /* The name of a container in a list of a pod: "Default" if it is given none. Kubernetes has that in
- * lower case. */
+ * lower case, so a container that is named so in any case of letters has the same name. */
 #define OB_POD_DEFAULT_NAME "Default"
 const char *ob_pod_container_name(const json_t *container);
 

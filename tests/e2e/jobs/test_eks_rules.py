@@ -219,6 +219,10 @@ def test_containers_that_are_refused(batch, text, container):
         ("containers must have at least 1 entry", {"containers": []}),
         ("containers may have at most 10 entries", {"containers": [{"image": "a"}] * 11}),
         ("Container name Default is used more than once", {"initContainers": [{"image": "a"}]}),
+        (
+            "Container name Default is used more than once",
+            {"initContainers": [{"image": "a", "name": "default"}]},
+        ),
         ("dnsPolicy None is not valid", {"dnsPolicy": "None"}),
         ("volumes[0] must have one of", {"volumes": [{"name": "v"}]}),
         (
