@@ -109,7 +109,7 @@ kafka_acls() {
     cmp -s "$script" "$done" && return 0
     # Kafka listens before it can do all things, and may be slow.
     for ((i = 0; ; i++)); do
-        "$OPENBATCH_HOME/venv/bin/python" "$script" --process "$OPENBATCH_HOME/sv/kafka/supervise/pid" \
+        "$OPENBATCH_HOME/venv/bin/python" "$script" --process "$OPENBATCH_HOME/kafka/pid" \
             "127.0.0.1:$OB_KAFKA_PORT" "$OPENBATCH_HOME/secrets/kafka-admin.password" 2>"$log" && break
         ((i < 20)) || die "Kafka's access rules could not be set: $(tail -n 1 "$log"); see $log"
         note "waiting for Kafka to accept its access rules"

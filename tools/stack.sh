@@ -218,7 +218,7 @@ write_env() {
         done
         printf 'LANG=C.UTF-8\n'
         printf 'OPENBATCH_KAFKA=127.0.0.1:%s\n' "$OB_KAFKA_PORT"
-        printf 'OPENBATCH_KAFKA_PID_FILE=%q\n' "$OPENBATCH_HOME/sv/kafka/supervise/pid"
+        printf 'OPENBATCH_KAFKA_PID_FILE=%q\n' "$OPENBATCH_HOME/kafka/pid"
         printf 'OPENBATCH_DISKS=%q\n' "$(watched_disks)"
         printf 'OPENBATCH_CONSOLE_PORT=%s\nOPENBATCH_CONSOLE_API=http://127.0.0.1:%s\n' "$OB_CONSOLE_PORT" "$OPENBATCH_PORT"
         # The caller's own settings; the engine fetches images through the caller's proxy.

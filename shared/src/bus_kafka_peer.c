@@ -1,7 +1,7 @@
 /* Who is at the other end of a connection to this host? Jobs share the host's network: one of them
  * can take Kafka's port while Kafka is away, and would be sent the password. The kernel says which
- * process has the other end's socket (sock_diag(7), or proc(5), /proc/net/tcp; /proc/<pid>/fd); the
- * supervisor says which one Kafka is. A process of a container is none of ours, whatever its
+ * process has the other end's socket (sock_diag(7), or proc(5), /proc/net/tcp; /proc/<pid>/fd); a
+ * file says which one Kafka is. A process of a container is none of ours, whatever its
  * number: numbers come again. Owns nothing. Thread: librdkafka's, which may wait. */
 #include <arpa/inet.h>
 #include <dirent.h>

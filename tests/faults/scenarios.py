@@ -233,7 +233,8 @@ def fill_log_disk(trial, jobs):
 
 def fill_disk(trial, jobs):
     """healthz and `status` name the disk; SubmitJob answers 503 within 2 s; jobs that were accepted
-    before, and what is sent when there is room again, end as they should."""
+    before, and what is sent when there is room again, end as they should. Kafka is killed
+    meanwhile, and comes back with the room."""
     stack, short, long = trial.stack, trial.definition(), trial.definition(lasting(10))
     made = [trial.submit(short) for _ in range(jobs)] + [trial.submit(long) for _ in range(2)]
     trial.wait_word(2 * jobs + 2)
@@ -245,6 +246,7 @@ def fill_disk(trial, jobs):
 
     with trial.harm.full_disk() as empty:
         print(wait_for("healthz to name the disk", names_the_disk, 120))
+        trial.harm.kill("kafka")
         for _ in range(5):
             begin = time.monotonic()
             answer = refused(impatient, trial.queue, short)

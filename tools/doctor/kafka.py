@@ -6,6 +6,7 @@ import socket
 import struct
 import sys
 import time
+from pathlib import Path
 
 from finding import Finding
 from processes import MEANS
@@ -88,7 +89,11 @@ def is_ours(system):
     import acls
 
     host, port = address(system)
-    return acls.listens(system.part_pid("kafka"), f"{host}:{port}")
+    try:
+        pid = Path(system.setting("OPENBATCH_KAFKA_PID_FILE")).read_text().strip()
+    except OSError:
+        return False
+    return acls.listens(pid, f"{host}:{port}")
 
 
 def inside(system):

@@ -110,10 +110,12 @@ class System:
     def pid(self, folder):
         """The process that runs in a supervised directory; None without one."""
         try:
-            pid = int((folder / "supervise/pid").read_text())
-        except (OSError, ValueError):
+            pid = (folder / "supervise/pid").read_text()
+        except OSError:
             return None
-        return pid if state_of(pid) not in (None, "Z") else None
+        # Empty: there is none, or the disk was full when it was to be written.
+        pid = int(pid) if pid.strip() else supervised(folder)
+        return pid if pid and state_of(pid) not in (None, "Z") else None
 
     # --- answers ---
 
@@ -189,6 +191,28 @@ def state_of(pid):
     """R, S, D, T, Z …; None without such a process."""
     fields = stat_of(pid)
     return fields[0] if fields else None
+
+
+def supervised(folder):
+    """The process that the supervisor of this directory has started, which also has that of its
+    log; by proc(5)."""
+    parents = {}
+    for path in Path("/proc").glob("[0-9]*"):
+        if fields := stat_of(path.name):
+            parents[int(path.name)] = int(fields[1])
+    logger = [folder / "log", folder.parents[1] / "log" / folder.name]
+    for pid, parent in parents.items():
+        words = command_of(parent).split()
+        if words[:1] == ["runsv"] and cwd_of(parent) == folder and cwd_of(pid) not in logger:
+            return pid
+    return None
+
+
+def cwd_of(pid):
+    try:
+        return Path(os.readlink(f"/proc/{pid}/cwd"))
+    except OSError:
+        return None
 
 
 def age_of(pid):
