@@ -138,7 +138,10 @@ class FakeCluster:
         self.add("secrets", "Secret", namespace, name, data=data, type="Opaque")
 
     def write_secret(self, folder, secret):
-        folder.mkdir(parents=True, exist_ok=True)
+        """Once: containers may read it already."""
+        if folder.exists():
+            return
+        folder.mkdir(parents=True)
         for key, value in ((secret or {}).get("data") or {}).items():
             (folder / key).write_bytes(base64.b64decode(value))
 

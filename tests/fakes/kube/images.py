@@ -47,7 +47,7 @@ class Images:
     def config(self, name):
         return self.configs.get(untagged(name), {})
 
-    def lacks(self, spec, failed, backs_off):
+    def lacks(self, spec, backs_off):
         """What a container waits for, as (reason, message); None: its image is there."""
         name = spec["image"]
         if not NAME.fullmatch(name):
@@ -64,6 +64,6 @@ class Images:
             "access denied, repository does not exist or may require authorization: server "
             "message: insufficient_scope: authorization failed"
         )
-        if failed and backs_off:
+        if backs_off:
             return "ImagePullBackOff", f'Back-off pulling image "{name}": ErrImagePull: {why}'
         return "ErrImagePull", why

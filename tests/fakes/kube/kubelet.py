@@ -20,7 +20,7 @@ class PodState:
 
     def __init__(self):
         self.admitted = False
-        self.pulls = {}  # by container: [failures, when to try again]
+        self.pulls = {}  # by container: (failures, when to try again, when to say that it waits)
         self.waits = {}  # by container: (reason, message)
         self.term_at = None  # when SIGTERM was sent, by the monotonic clock
         self.ended_at = None
@@ -117,10 +117,11 @@ class Kubelet:
         deleting = bool(pod["metadata"].get("deletionTimestamp"))
         containers = self.runtime.of_pod(uid)
         if pods.is_ended(pod) and not any(c.state != "exited" for c in containers.values()):
-            if deleting:
+            if containers:
                 self._write_status(pod, state, pod["status"]["phase"], terminated=True)
+            if deleting:
                 self._let_go(pod)
-            return 1.0
+            return 60.0
         if deleting or pods.is_ended(pod):
             return self._end(pod, state, containers, now)
         if not state.admitted and not containers and not self._admit(pod):
@@ -191,12 +192,12 @@ class Kubelet:
         container = self.runtime.get(uid, name)
         if container:
             return container
-        failed, again = state.pulls.get(name, (0, 0.0))
-        wait = self.cluster.images.lacks(spec, failed, now < again)
+        failed, again, calm = state.pulls.get(name, (0, 0.0, 0.0))
+        wait = self.cluster.images.lacks(spec, calm <= now < again)
         if wait:
             if now >= again:
                 pause = self.cluster.times.pull_backoff_s * 2 ** min(failed, 5)
-                state.pulls[name] = (failed + 1, now + pause)
+                state.pulls[name] = (failed + 1, now + pause, now + pause / 2)
             state.waits[name] = wait
             return None
         if self.cluster.times.pull_s:
@@ -302,7 +303,7 @@ class Kubelet:
         self._write_status(pod, state, pod_status.phase(pod, containers, final), terminated=final)
         if ended and not final:
             return state.ended_at + late - now
-        waits = [again - now for _, again in state.pulls.values() if again > now]
+        waits = [at - now for _, *times in state.pulls.values() for at in times if at > now]
         if state.ready_at and state.ready_at > now:
             waits.append(state.ready_at - now)
         return max(0.02, min([1.0, *waits]))
