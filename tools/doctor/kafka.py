@@ -176,30 +176,36 @@ def access_rules(system, admin):
 
 
 def behind(admin):
-    """{partition: (committed, end)} of the api's reading of the jobs' output."""
+    """{partition: (at, end)} of the api's reading of the jobs' output. Where it has committed
+    nothing yet, it reads from the first message that is there."""
     from confluent_kafka import ConsumerGroupTopicPartitions, TopicPartition
     from confluent_kafka.admin import OffsetSpec
 
     numbers = admin.list_topics(LOGS, timeout=WAIT_S).topics[LOGS].partitions
     parts = [TopicPartition(LOGS, number) for number in numbers]
-    ends = admin.list_offsets({part: OffsetSpec.latest() for part in parts})
-    ends = {part.partition: f.result(timeout=WAIT_S).offset for part, f in ends.items()}
+
+    def offsets(of_kind):
+        asked = admin.list_offsets({part: of_kind for part in parts})
+        return {part.partition: f.result(timeout=WAIT_S).offset for part, f in asked.items()}
+
+    first, ends = offsets(OffsetSpec.earliest()), offsets(OffsetSpec.latest())
     asked = [ConsumerGroupTopicPartitions(GROUP, parts)]
     said = admin.list_consumer_group_offsets(asked)[GROUP].result(timeout=WAIT_S)
-    return {p.partition: (p.offset, ends[p.partition]) for p in said.topic_partitions}
+    committed = {p.partition: p.offset for p in said.topic_partitions}
+    return {p: (max(at, first[p]), ends[p]) for p, at in committed.items()}
 
 
 def reading_of_logs(admin):
-    """The one topic with a group: committed offsets that stand still behind the end."""
+    """The one topic with a group: offsets that stand still behind the end."""
     from confluent_kafka import KafkaException
 
     with contextlib.suppress(KafkaException, TimeoutError):
         before = behind(admin)
-        if all(committed >= end for committed, end in before.values()):
+        if all(at >= end for at, end in before.values()):
             return
         time.sleep(LOOK_AGAIN_S)
         now = behind(admin)
-        stuck = [p for p, (at, end) in now.items() if 0 <= at < end and at == before[p][0]]
+        stuck = [p for p, (at, end) in now.items() if at < end and at == before[p][0]]
         if stuck:
             waiting = sum(now[p][1] - now[p][0] for p in stuck)
             yield Finding(
