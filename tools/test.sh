@@ -135,6 +135,7 @@ suite_unit() {
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/bench" -q -p no:cacheprovider || status=1
     # The Kubernetes cluster that other tests take for a real one.
     "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/fakes" -q -p no:cacheprovider --timeout=120 || status=1
+    "$OPENBATCH_HOME/venv/bin/python" -m pytest "$OB_ROOT/tests/kubernetes/test_kube_command.py" -q -p no:cacheprovider || status=1
     end_histories || status=1
     return $status
 }
