@@ -255,3 +255,18 @@ def test_a_removed_pod_takes_its_container_with_it(cluster, pods):
     assert cluster.processes(uid)
     cluster.remove_pod(name)
     wait_for("its container is dead", lambda: not cluster.processes(uid))
+
+
+def test_a_deadline_ends_a_pod(cluster, pods):
+    name = pods.create("sleep 100", activeDeadlineSeconds=1, terminationGracePeriodSeconds=1)
+    assert pods.phase(name, "Failed")["status"]["reason"] == "DeadlineExceeded"
+    wait_for("its container is dead", lambda: not cluster.processes(name))
+
+
+def test_a_container_that_ran_may_be_said_not_to_have_started(cluster, pods):
+    name = pods.create("sleep 100")
+    pods.phase(name, "Running")
+    cluster.spoil_start(name)
+    end = pods.end(name)[1]
+    assert (end["exitCode"], end["reason"]) == (128, "StartError")
+    assert end["startedAt"] == "1970-01-01T00:00:00Z"

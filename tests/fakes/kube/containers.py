@@ -45,6 +45,8 @@ class Container:
     reason: str = ""
     message: str = ""
     out_of_memory: str = ""  # "", "itself" or "child"
+    is_spoilt: bool = False
+    is_told: bool = False  # to end
     ended: threading.Event = field(default_factory=threading.Event)
 
     def send(self, number):
@@ -58,6 +60,12 @@ class Container:
             else:
                 os.kill(process.pid, number)
 
+    def terminate(self):
+        """SIGTERM, once."""
+        if self.state == "running" and not self.is_told:
+            self.is_told = True
+            self.send(signal.SIGTERM)
+
     def run_out_of_memory(self, child=False):
         """As the kernel does it: kills the container, or one of its children."""
         self.out_of_memory = "child" if child else "itself"
@@ -68,6 +76,11 @@ class Container:
                     os.kill(int(pid), signal.SIGKILL)
         else:
             self.send(signal.SIGKILL)
+
+    def spoil(self):
+        """It ends, and will be said never to have started."""
+        self.is_spoilt = True
+        self.send(signal.SIGKILL)
 
 
 def resolve(word, env, folder):
@@ -169,6 +182,9 @@ class Runtime:
         container.reason = reason or ("Completed" if code == 0 else "Error")
         if container.out_of_memory == "child" or (container.out_of_memory and code == 137):
             container.reason = "OOMKilled"
+        if container.is_spoilt:
+            container.exit_code, container.reason = 128, "StartError"
+            container.started_at = EPOCH
         container.finished_at = now_text()
         container.state = "exited"
         container.ended.set()

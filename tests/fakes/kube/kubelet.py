@@ -14,15 +14,18 @@ from . import pod_status, pods, quantity
 from .store import now_text
 from .words import expanded, with_folders
 
+TOO_LONG = "Pod was active on the node longer than the specified deadline"
+
 
 class PodState:
     """What a kubelet remembers of a pod; lost when it dies."""
 
     def __init__(self):
         self.admitted = False
+        self.begun_at = None
         self.pulls = {}  # by container: (failures, when to try again, when to say that it waits)
         self.waits = {}  # by container: (reason, message)
-        self.term_at = None  # when SIGTERM was sent, by the monotonic clock
+        self.term_at = None  # when SIGTERM was sent; all times are the monotonic clock's
         self.ended_at = None
         self.ready_at = None
 
@@ -127,6 +130,11 @@ class Kubelet:
         if not state.admitted and not containers and not self._admit(pod):
             return 0.02
         state.admitted = True
+        state.begun_at = state.begun_at or now
+        deadline = pod["spec"].get("activeDeadlineSeconds")
+        if deadline and now - state.begun_at >= deadline:
+            self._fail(pod, "DeadlineExceeded", TOO_LONG)
+            return 0.02
         self._start(pod, state, now)
         return self._report(pod, state, now)
 
@@ -152,14 +160,15 @@ class Kubelet:
         return True
 
     def _reject(self, pod, name, wanted, used, room):
+        text = f"Pod was rejected: Node didn't have enough resource: {name}, requested: {wanted},"
+        self._fail(pod, f"OutOf{name}", f"{text} used: {used}, capacity: {room}")
+
+    def _fail(self, pod, reason, message):
+        """For good; its containers are killed."""
+
         def edit(item):
-            item["status"]["phase"] = "Failed"
-            item["status"]["reason"] = f"OutOf{name}"
-            item["status"]["message"] = (
-                f"Pod was rejected: Node didn't have enough resource: {name}, requested: {wanted}, "
-                f"used: {used}, capacity: {room}"
-            )
-            item["status"]["startTime"] = now_text()
+            item["status"] |= {"phase": "Failed", "reason": reason, "message": message}
+            item["status"].setdefault("startTime", now_text())
 
         self._write(pod, edit)
 
@@ -273,10 +282,9 @@ class Kubelet:
         """A pod that is being deleted: SIGTERM, then SIGKILL, then its last status."""
         running = [c for c in containers.values() if c.state in ("running", "created")]
         grace = pod["metadata"].get("deletionGracePeriodSeconds") or 0
-        if state.term_at is None:
-            state.term_at = now
-            for container in running:
-                container.send(signal.SIGTERM)
+        state.term_at = state.term_at or now
+        for container in running:
+            container.terminate()
         if running:
             if now >= state.term_at + max(grace, 0):
                 for container in running:
