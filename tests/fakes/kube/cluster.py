@@ -246,6 +246,13 @@ class FakeCluster(Harm):
             for container in list(runtime.containers.values())
         )
 
+    def lives(self, **env):
+        """Of the containers that have run, in the order of their begins; only those with these
+        variables."""
+        found = [life for runtime in self.runtimes.values() for life in list(runtime.lives)]
+        chosen = [f for f in found if all(f.env.get(k) == str(v) for k, v in env.items())]
+        return sorted(chosen, key=lambda life: life.began)
+
     # Inside.
 
     def _changed(self, resource, change):

@@ -31,6 +31,19 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 @dataclass
+class Life:
+    """Of one container that really ran, by the monotonic clock; what it was labelled and told."""
+
+    node: str
+    pod: str
+    container: str
+    labels: dict
+    env: dict
+    began: float
+    ended: float | None = None
+
+
+@dataclass
 class Container:
     """state is created, running or exited."""
 
@@ -45,6 +58,7 @@ class Container:
     reason: str = ""
     message: str = ""
     out_of_memory: str = ""  # "", "itself" or "child"
+    life: Life | None = None
     is_spoilt: bool = False
     is_told: bool = False  # to end
     ended: threading.Event = field(default_factory=threading.Event)
@@ -104,6 +118,7 @@ class Runtime:
         self.on_change = on_change
         self.lock = threading.Lock()
         self.containers = {}
+        self.lives = []
         self.delay_start_s = 0.0
         self.stopped = False
 
@@ -114,9 +129,9 @@ class Runtime:
         with self.lock:
             return {name: c for (owner, name), c in self.containers.items() if owner == uid}
 
-    def start(self, uid, name, words, env, folder):
-        """A new container, which starts in the background."""
-        container = Container(f"containerd://{secrets.token_hex(32)}")
+    def start(self, uid, name, words, env, folder, life):
+        """A new container, which starts in the background. life: noted if it comes to run."""
+        container = Container(f"containerd://{secrets.token_hex(32)}", life=life)
         with self.lock:
             if self.stopped:
                 return container
@@ -162,6 +177,8 @@ class Runtime:
         os.close(sink)
         container.started_at = now_text()
         container.state = "running"
+        container.life.began = time.monotonic()
+        self.lives.append(container.life)
         self.on_change(uid)
         code = container.process.wait()
         with contextlib.suppress(ProcessLookupError, PermissionError):
@@ -178,6 +195,7 @@ class Runtime:
 
     def _end(self, uid, container, code, reason="", message=""):
         container.log.close()
+        container.life.ended = time.monotonic()
         container.exit_code, container.message = code, message
         container.reason = reason or ("Completed" if code == 0 else "Error")
         if container.out_of_memory == "child" or (container.out_of_memory and code == 137):

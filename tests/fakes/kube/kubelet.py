@@ -11,6 +11,7 @@ import threading
 import time
 
 from . import pod_status, pods, quantity
+from .containers import Life
 from .store import now_text
 from .words import expanded, with_folders
 
@@ -253,7 +254,9 @@ class Kubelet:
         env = {key: with_folders(value, mounts, volumes) for key, value in env.items()}
         folder = self.folder / uid / "work" / name
         folder.mkdir(parents=True, exist_ok=True)
-        return self.runtime.start(uid, name, words, env, str(folder))
+        meta = pod["metadata"]
+        life = Life(self.name, meta["name"], name, meta.get("labels") or {}, env, 0.0)
+        return self.runtime.start(uid, name, words, env, str(folder), life)
 
     def _volumes(self, pod, state):
         """The folders of a pod's volumes by name; None: one can't be mounted, for which a real
