@@ -82,6 +82,26 @@ def test_pods_of_a_deleted_node_fail_although_they_run(own_cluster, own_pods):
     wait_for("the container is dead", lambda: not own_cluster.processes(uid))
 
 
+def test_a_deleted_pod_that_was_never_bound_fails(own_pods):
+    name = own_pods.create("sleep 100", node="none")
+    own_pods.delete(name)
+    assert "containerStatuses" not in own_pods.phase(name, "Failed")["status"]
+    own_pods.release(name)
+    assert not own_pods.exists(name)
+
+
+def test_pods_of_a_node_out_of_service_are_given_up(own_cluster, own_pods):
+    name = own_pods.create("sleep 100")
+    own_pods.phase(name, "Running")
+    own_cluster.kill_kubelet("node-1")
+    wait_for("Unknown", lambda: ready(own_cluster, "node-1") == "Unknown")
+    own_cluster.taint("node-1", "node.kubernetes.io/out-of-service", "NoExecute")
+    own_pods.phase(name, "Failed")
+    own_pods.release(name)
+    wait_for("the pod is gone", lambda: not own_pods.exists(name))
+    assert own_cluster.running_containers() == 1
+
+
 def test_a_node_can_say_that_it_is_not_ready(own_cluster):
     own_cluster.break_node("node-2")
     wait_for("False", lambda: ready(own_cluster, "node-2") == "False")

@@ -92,7 +92,10 @@ class Api:
             return 200, self._list(target, query)
         if verb == "get":
             return 200, self._get(target)
-        return self._write(verb, target, parsed(body), content_type)
+        body = parsed(body)
+        if verb == "delete" and "gracePeriodSeconds" in query:
+            body["gracePeriodSeconds"] = int(query["gracePeriodSeconds"])
+        return self._write(verb, target, body, content_type)
 
     def _verb(self, method, target, query):
         if method == "GET":

@@ -10,6 +10,12 @@ from .store import now_text
 
 SILENT = "Kubelet stopped posting node status."
 EVICTED = "Taint manager: deleting due to NoExecute taint"
+OUT_OF_SERVICE = "node.kubernetes.io/out-of-service"
+
+
+def _is_out_of_service(node):
+    taints = {taint["key"] for taint in node["spec"].get("taints") or []}
+    return OUT_OF_SERVICE in taints and pods.condition(node, "Ready")["status"] != "True"
 
 
 class Controllers:
@@ -28,7 +34,7 @@ class Controllers:
             for node in nodes:
                 self._look_at(node, now)
             self._evict(nodes, now)
-            self._collect({node["metadata"]["name"] for node in nodes}, now)
+            self._collect(nodes, now)
             for namespace in self.store.list("namespaces")[1]:
                 if namespace["metadata"].get("deletionTimestamp"):
                     self._empty(namespace["metadata"]["name"])
@@ -95,12 +101,17 @@ class Controllers:
         meta = pod["metadata"]
         pods.delete(self.store, meta["namespace"], meta["name"], {})
 
-    def _collect(self, names, now):
-        """Pods whose node's object is gone: Failed, although their containers may run on."""
+    def _collect(self, nodes, now):
+        """Pods of which no kubelet will say the end: Failed, although containers may run on."""
+        names = {node["metadata"]["name"] for node in nodes}
+        out = {node["metadata"]["name"] for node in nodes if _is_out_of_service(node)}
         seen = set()
         for pod in self.store.list("pods")[1]:
             node, uid = pod["spec"].get("nodeName"), pod["metadata"]["uid"]
-            if not node or node in names:
+            deleting = "deletionTimestamp" in pod["metadata"]
+            if node in names and not (deleting and node in out):
+                continue
+            if not node and not deleting:
                 continue
             seen.add(uid)
             if now - self.orphans.setdefault(uid, now) >= self.cluster.times.pod_gc_s:
@@ -111,8 +122,9 @@ class Controllers:
         def edit(item):
             if not pods.is_ended(item):
                 item["status"]["phase"] = "Failed"
-                text = "PodGC: node no longer exists"
-                pods.set_condition(item, "DisruptionTarget", "True", "DeletionByPodGC", text)
+                if item["spec"].get("nodeName"):
+                    text = "PodGC: node no longer exists"
+                    pods.set_condition(item, "DisruptionTarget", "True", "DeletionByPodGC", text)
             item["metadata"].setdefault("deletionTimestamp", now_text())
             item["metadata"]["deletionGracePeriodSeconds"] = 0
 
