@@ -7,7 +7,7 @@ PODS = "/api/v1/namespaces/batch-jobs/pods"
 NUMBERS = itertools.count(1)
 
 
-def wait_for(what, condition, timeout=20.0):
+def wait_for(what, condition, timeout=60.0):
     end = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < end, f"after {timeout:.0f} s still not: {what}"

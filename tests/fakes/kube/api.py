@@ -31,32 +31,35 @@ PAGES = 50  # lists of which the rest is kept
 
 def parsed(body):
     """The JSON object of a body."""
+    text = "the object provided is unrecognized: couldn't get version/kind; json parse error"
     try:
         item = json.loads(body or b"{}")
     except ValueError as bad:
-        raise errors.bad_request(f"the object provided is unrecognized: {bad}") from None
+        raise errors.bad_request(f"{text}: {bad}") from None
     if not isinstance(item, dict):
-        raise errors.bad_request("the object provided is unrecognized: it is not an object")
+        raise errors.bad_request(f"{text}: it is not an object")
     return item
 
 
 class Target:
-    """What a path means: namespace, resource, name and subresource."""
+    """What a path means: group, namespace, resource, name and subresource. kind is empty if there
+    is no such resource."""
 
     def __init__(self, path):
-        parts = [part for part in path.removeprefix("/api/v1").split("/") if part]
+        parts = [part for part in path.split("/") if part]
+        if len(parts) < 3 or parts[0] not in ("api", "apis"):
+            raise errors.no_such_path()
+        self.group = "" if parts[0] == "api" else parts[1]
+        parts = parts[2:] if parts[0] == "api" else parts[3:]
         self.namespace = ""
-        if len(parts) > 2 and parts[0] == "namespaces" and parts[2] in KINDS:
+        if len(parts) > 2 and parts[0] == "namespaces":
             self.namespace, parts = parts[1], parts[2:]
-        parts += [""] * 3
-        self.resource, self.name, self.part = parts[:3]
-        if not path.startswith("/api/v1/") or self.resource not in KINDS or any(parts[3:]):
-            raise errors.no_such_path()
-        if self.namespace and self.resource in GLOBAL:
-            raise errors.no_such_path()
-        if self.name and not self.namespace and self.resource not in GLOBAL:
-            raise errors.no_such_path()
-        self.kind = KINDS[self.resource]
+        self.resource, self.name, self.part, *more = parts + [""] * 3
+        is_global = self.resource in GLOBAL
+        good = not any(more) and not self.group and path.startswith("/api/v1/")
+        if (self.namespace and is_global) or (self.name and not self.namespace and not is_global):
+            good = False
+        self.kind = KINDS.get(self.resource, "") if good else ""
 
     def scope(self):
         """The namespace by which rights are judged."""
@@ -81,7 +84,10 @@ class Api:
         verb = self._verb(method, target, query)
         resource = f"{target.resource}/{target.part}" if target.part else target.resource
         if not self.cluster.rights.may(user, verb, resource, target.scope()):
-            raise errors.forbidden(user, verb, resource, target.scope(), target.name)
+            about = (target.scope(), target.name, target.group)
+            raise errors.forbidden(user, verb, resource, *about)
+        if not target.kind:
+            raise errors.no_such_path()
         if target.part == "log" and method == "GET" and target.resource == "pods":
             return self._log(target, query, stream)
         if target.part not in ("", "status"):
@@ -103,7 +109,7 @@ class Api:
                 return "get"
             return "get" if target.name else "watch" if _true(query.get("watch")) else "list"
         if method == "DELETE" and not target.name:
-            raise errors.not_allowed()
+            return "deletecollection"
         return VERBS[method]
 
     def _version(self):
@@ -111,6 +117,10 @@ class Api:
         return {
             "major": major,
             "minor": minor,
+            "emulationMajor": major,
+            "emulationMinor": minor,
+            "minCompatibilityMajor": major,
+            "minCompatibilityMinor": str(int(minor) - 1),
             "gitVersion": self.cluster.version,
             "gitCommit": "0" * 40,
             "gitTreeState": "clean",
@@ -128,7 +138,8 @@ class Api:
         allowed = self.cluster.rights.may(
             user, wanted.get("verb", ""), resource, wanted.get("namespace", "")
         )
-        return body | {"status": {"allowed": allowed, "reason": ""}}
+        kind = {"kind": "SelfSubjectAccessReview", "apiVersion": "authorization.k8s.io/v1"}
+        return kind | {"metadata": {}} | body | {"status": {"allowed": allowed}}
 
     def _get(self, target):
         item = self.store.get(target.resource, target.namespace, target.name)
@@ -141,6 +152,8 @@ class Api:
             if target.name:
                 raise errors.not_allowed()
             return 201, self._create(target, body)
+        if verb == "deletecollection":
+            raise errors.not_allowed()
         key = (target.resource, target.kind, target.namespace, target.name)
         if verb == "delete":
             return 200, self._delete(target, key, body)
@@ -209,8 +222,13 @@ class Api:
         return token
 
     def _rest(self, target, token):
+        try:
+            start = json.loads(base64.urlsafe_b64decode(token + "=="))
+        except ValueError as bad:
+            text = f"invalid continue token: continue key is not valid: {bad}"
+            raise errors.bad_request(text) from None
         with self.store.changed:
-            resource, version, rest = self.pages.get(token, ("", 0, []))
+            resource, version, rest = self.pages.get(token, ("", start["rv"], []))
             if resource != target.resource or version < self.store.oldest[resource]:
                 raise errors.too_old_page(token)
         return version, rest

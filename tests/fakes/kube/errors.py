@@ -15,8 +15,9 @@ class ApiError(Exception):
             "metadata": self.metadata,
             "status": "Failure",
             "message": self.message,
-            "reason": self.reason,
         }
+        if self.reason:
+            status["reason"] = self.reason
         if self.details is not None:
             status["details"] = self.details
         return status | {"code": self.code}
@@ -26,13 +27,16 @@ def unauthorized():
     return ApiError(401, "Unauthorized", "Unauthorized")
 
 
-def forbidden(user, verb, resource, namespace, name=""):
+def forbidden(user, verb, resource, namespace, name="", group=""):
     """resource: perhaps with a subresource, as in "pods/log"."""
     kind = resource.split("/")[0]
-    what = f'{kind} "{name}"' if name else kind
+    full = f"{kind}.{group}" if group else kind
+    what = f'{full} "{name}"' if name else full
     where = f'in the namespace "{namespace}"' if namespace else "at the cluster scope"
-    text = f'{what} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group ""'
-    details = ({"name": name} if name else {}) | {"kind": kind}
+    text = f'{what} is forbidden: User "{user}" cannot {verb} resource "{resource}" in API group'
+    text += f' "{group}"'
+    details = ({"name": name} if name else {}) | ({"group": group} if group else {})
+    details |= {"kind": kind}
     return ApiError(403, "Forbidden", f"{text} {where}", details)
 
 
@@ -55,8 +59,10 @@ def not_allowed():
     return ApiError(405, "MethodNotAllowed", text, {})
 
 
-def already_exists(resource, name):
+def already_exists(resource, name, is_deleted=False):
     text = f'{resource} "{name}" already exists'
+    if is_deleted:
+        text = f"object is being deleted: {text}"
     return ApiError(409, "AlreadyExists", text, {"name": name, "kind": resource})
 
 
@@ -87,6 +93,10 @@ def invalid(kind, name, causes):
     listed = [{"reason": reason, "message": text, "field": f} for f, reason, text in causes]
     details = {"name": name, "kind": kind, "causes": listed}
     return ApiError(422, "Invalid", f'{kind} "{name}" is invalid: {said}', details)
+
+
+def version_was_set():
+    return ApiError(500, "", "resourceVersion should not be set on objects to be created")
 
 
 def bad_request(message):

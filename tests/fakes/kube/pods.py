@@ -72,6 +72,9 @@ def with_defaults(pod):
     for kind in ("initContainers", "containers"):
         for container in spec.get(kind) or []:
             _container_defaults(container)
+    for volume in spec.get("volumes") or []:
+        if len(volume) == 1:
+            volume["emptyDir"] = {}
     defaults = {
         "restartPolicy": "Always",
         "dnsPolicy": "ClusterFirst",
@@ -170,7 +173,7 @@ def create(store, namespace, body):
     for name in ("uid", "creationTimestamp", "deletionTimestamp", "deletionGracePeriodSeconds"):
         meta.pop(name, None)
     if meta.pop("resourceVersion", ""):
-        raise errors.bad_request("resourceVersion should not be set on objects to be created")
+        raise errors.version_was_set()
     pod["kind"], pod["apiVersion"] = "Pod", "v1"
     pod.setdefault("spec", {})
     with_defaults(pod)
@@ -183,7 +186,8 @@ def create(store, namespace, body):
         try:
             return store.create("pods", pod)
         except KeyError:
-            raise errors.already_exists("pods", meta["name"]) from None
+            old = store.get("pods", namespace, meta["name"])["metadata"]
+            raise errors.already_exists("pods", meta["name"], "deletionTimestamp" in old) from None
 
 
 def merged(target, patch):

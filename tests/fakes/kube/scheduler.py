@@ -6,7 +6,11 @@ from collections import Counter
 
 from . import pods, quantity
 
-NOT_HELPFUL = "preemption: 0/{0} nodes are available: {0} Preemption is not helpful for scheduling."
+NO_MATCH = "didn't match Pod's node affinity/selector"
+NOT_HELPFUL = (
+    "no new claims to deallocate, preemption: 0/{0} nodes are available: {0} Preemption is not "
+    "helpful for scheduling."
+)
 
 
 def _matches(expression, values):
@@ -119,10 +123,9 @@ class Scheduler:
             why.update(lacking)
         others = len(nodes) - len(affine)
         if others:
-            text = "node(s) didn't match Pod's node affinity/selector"
-            if not affine:
-                text = "node(s) didn't satisfy plugin(s) [NodeAffinity]"
-            why[text] += others
+            named = "matchFields" in str(pod["spec"].get("affinity"))
+            text = "didn't satisfy plugin(s) [NodeAffinity]"
+            why[f"node(s) {text if named else NO_MATCH}"] += others
         self._refuse(pod, len(nodes), why)
 
     def _bind(self, pod, node):

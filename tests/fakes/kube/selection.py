@@ -23,7 +23,10 @@ def _requirement(text):
     if text.startswith("!"):
         return lambda labels: text[1:].strip() not in labels
     if not re.fullmatch(r"[A-Za-z0-9./_-]+", text):
-        raise errors.bad_request(f"unable to parse requirement: found '{text}'")
+        found = text.split()[1] if len(text.split()) > 1 else text
+        raise errors.bad_request(
+            f"unable to parse requirement: found '{found}', expected: in, notin, =, ==, !=, gt, lt"
+        )
     return lambda labels: text in labels
 
 
@@ -50,7 +53,7 @@ def _field_requirement(resource, text):
     key, _, value = text.partition("!=") if not equal else text.replace("==", "=").partition("=")
     key, value = key.strip(), value.strip()
     if key not in FIELDS.get(resource, ("metadata.name", "metadata.namespace")):
-        raise errors.bad_request(f'field label "{key}" not supported for "{resource}"')
+        raise errors.bad_request(f"field label not supported: {key}")
     return lambda item: (_field(item, key) == value) == equal
 
 

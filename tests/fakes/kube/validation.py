@@ -29,7 +29,10 @@ BAD_KEY = (
     "validation is '([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]')"
 )
 BAD_FINALIZER = "name is neither a standard finalizer name nor is it fully qualified"
-BAD_ENV = "environment variable names must be a valid printable ASCII except '='"
+BAD_ENV = (
+    "a valid environment variable name must consist only of printable ASCII characters other than "
+    "'='"
+)
 POLICIES = ("Always", "IfNotPresent", "Never")
 
 
@@ -80,7 +83,12 @@ def _keys(field, pairs):
 
 def metadata(item):
     meta = item["metadata"]
-    yield from _named("metadata.name", meta.get("name"), SUBDOMAIN, 253, BAD_SUBDOMAIN)
+    if not meta.get("name"):
+        yield _required("metadata.name", "name or generateName is required")
+    elif len(meta["name"]) > 253:
+        yield _bad("metadata.name", meta["name"], "must be no more than 253 characters")
+    else:
+        yield from _named("metadata.name", meta["name"], SUBDOMAIN, 253, BAD_SUBDOMAIN)
     labels, annotations = meta.get("labels") or {}, meta.get("annotations") or {}
     yield from _keys("metadata.labels", labels)
     for value in labels.values():
@@ -96,11 +104,12 @@ def metadata(item):
             "FieldValueTooLong",
             "Too long: may not be more than 262144 bytes",
         )
-    for name in meta.get("finalizers") or []:
+    for at, name in enumerate(meta.get("finalizers") or []):
+        field = f"metadata.finalizers[{at}]"
         if "/" not in name:
-            yield _bad("metadata.finalizers", name, BAD_FINALIZER)
+            yield _bad(field, name, BAD_FINALIZER)
         else:
-            yield from _keys("metadata.finalizers", [name])
+            yield from _keys(field, [name])
 
 
 def _resources(field, resources):
@@ -167,9 +176,7 @@ def _volumes(spec):
         if name in names:
             yield _twice(f"{field}.name", name)
         names.add(name)
-        if len(volume) < 2:
-            yield _required(field, "must specify a volume type")
-        elif len(volume) > 2:
+        if len(volume) > 2:
             text = "Forbidden: may not specify more than 1 volume type"
             yield f"{field}.{list(volume)[2]}", "FieldValueForbidden", text
 
@@ -204,7 +211,7 @@ def pod(item):
     if not spec.get("containers"):
         yield _required("spec.containers")
     names = set()
-    for kind in ("initContainers", "containers"):
+    for kind in ("containers", "initContainers"):
         for at, container in enumerate(spec.get(kind) or []):
             yield from _container(f"spec.{kind}[{at}]", container, volumes)
             if container.get("name") in names:
