@@ -62,7 +62,7 @@ class Pods:
         return pod["status"]["phase"], pod["status"]["containerStatuses"][0]["state"]["terminated"]
 
     def waiting(self, name, reason):
-        """Waits until its first container waits for this reason: the message."""
+        """Waits until its first container waits for this reason: the message, if there is one."""
 
         def found():
             for one in self.get(name)["status"].get("containerStatuses") or []:
@@ -71,7 +71,19 @@ class Pods:
                     return waiting
             return None
 
-        return wait_for(f"{name} waits for {reason}", found)["message"]
+        return wait_for(f"{name} waits for {reason}", found).get("message")
+
+    def unschedulable(self, name):
+        """Waits until the scheduler has found no node: its message."""
+
+        def found():
+            for one in self.get(name)["status"].get("conditions") or []:
+                if one["type"] == "PodScheduled" and one["status"] == "False":
+                    assert one["reason"] == "Unschedulable"
+                    return one["message"]
+            return None
+
+        return wait_for(f"{name} is unschedulable", found)
 
     def delete(self, name, **options):
         return self.client.call("DELETE", f"{PODS}/{name}", options)

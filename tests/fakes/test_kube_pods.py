@@ -2,7 +2,6 @@
 
 import os
 import re
-import time
 
 import pytest
 from kube_cases import PODS, body, on_node, wait_for
@@ -77,7 +76,7 @@ def test_memory(cluster, pods):
     assert (phase, end["exitCode"], end["reason"]) == ("Failed", 137, "OOMKilled")
     name = pods.create("sleep 100; exit 0")
     pods.phase(name, "Running")
-    time.sleep(0.3)  # its child is there
+    wait_for("its child", lambda: cluster.children(name))
     cluster.run_out_of_memory(name, child=True)
     phase, end = pods.end(name)
     assert (phase, end["exitCode"], end["reason"]) == ("Succeeded", 0, "OOMKilled")
@@ -122,9 +121,7 @@ def test_what_is_missing_in_the_namespace(cluster, pods):
     mount = [{"name": "v", "mountPath": "/etc/word"}]
     spec = body("cat /etc/word/key")["spec"]["containers"][0] | {"volumeMounts": mount}
     name = pods.create(containers=[spec], volumes=volume)
-    time.sleep(0.5)
-    status = pods.get(name)["status"]
-    assert status["containerStatuses"][0]["state"]["waiting"]["reason"] == "ContainerCreating"
+    pods.waiting(name, "ContainerCreating")
     code, text = pods.log(name)
     assert code == 400 and "is waiting to start: ContainerCreating" in text
     cluster.add_secret("batch-jobs", "word", key="open sesame")
@@ -169,18 +166,9 @@ def test_variables_are_expanded_by_the_kubelet(pods):
 
 def test_rooms_and_who_finds_none(pods):
     name = pods.create("sleep 100", cpu="100")
-
-    def unschedulable(name):
-        for one in pods.get(name)["status"].get("conditions") or []:
-            if one["type"] == "PodScheduled" and one["status"] == "False":
-                return one
-        return None
-
-    one = wait_for("Unschedulable", lambda: unschedulable(name))
-    assert one["reason"] == "Unschedulable" and "1 Insufficient cpu" in one["message"]
+    assert "1 Insufficient cpu" in pods.unschedulable(name)
     name = pods.create("sleep 100", node="no-node")
-    one = wait_for("Unschedulable", lambda: unschedulable(name))
-    assert "node(s) didn't satisfy plugin(s) [NodeAffinity]" in one["message"]
+    assert "node(s) didn't satisfy plugin(s) [NodeAffinity]" in pods.unschedulable(name)
     # Without the scheduler, the kubelet refuses it for good.
     name = pods.create("sleep 100", cpu="100", affinity={}, nodeName="node-1")
     status = pods.phase(name, "Failed")["status"]
@@ -193,8 +181,7 @@ def test_a_node_takes_no_more_than_it_has(cluster, pods):
     first = pods.create("sleep 100", node="small", cpu="750m")
     pods.phase(first, "Running")
     second = pods.create("exit 0", node="small", cpu="750m")
-    time.sleep(0.4)
-    assert pods.get(second)["status"]["phase"] == "Pending"
+    assert "Insufficient cpu" in pods.unschedulable(second)
     pods.delete(first, gracePeriodSeconds=0)
     assert pods.end(second)[0] == "Succeeded"
 
@@ -203,9 +190,7 @@ def test_cordoned_and_tainted_nodes_get_none(cluster, pods):
     cluster.add_node("shut")
     cluster.cordon("shut")
     name = pods.create("exit 0", node="shut")
-    time.sleep(0.4)
-    [one] = [c for c in pods.get(name)["status"]["conditions"] if c["type"] == "PodScheduled"]
-    assert "node(s) were unschedulable" in one["message"]
+    assert "node(s) were unschedulable" in pods.unschedulable(name)
     cluster.taint("shut", "batch.amazonaws.com/batch-node")
     cluster.cordon("shut", on=False)
     toleration = [{"key": "batch.amazonaws.com/batch-node", "operator": "Exists"}]

@@ -238,6 +238,13 @@ class FakeCluster(Harm):
                     running[name] = container.process.pid
         return running
 
+    def children(self, pod, namespace="batch-jobs"):
+        """The processes that the first process of a pod's running container has started."""
+        found = []
+        for pid in self.processes(pod, namespace).values():
+            found += Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        return found
+
     def running_containers(self):
         """How many containers run, seen or unseen."""
         return sum(
