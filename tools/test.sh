@@ -5,9 +5,14 @@
 . "$OB_ROOT/tools/stack.sh"
 
 ALL=(format unit e2e compose)
-MORE=(pure analysis faults crashes upgrades packages long) # only when they are named
+MORE=(pure analysis faults crashes upgrades packages kubernetes long) # only when they are named
 suites=("$@")
-((${#suites[@]})) || suites=("${ALL[@]}")
+OB_CLUSTER_PROGRAM=$OPENBATCH_HOME/kubernetes
+if ((${#suites[@]} == 0)); then
+    suites=("${ALL[@]}")
+    # Its program takes long to build, and a home that has none does not need it.
+    if ((EUID == 0)) && "$OB_ROOT/tests/kubernetes/program/build.sh" --find "$OB_CLUSTER_PROGRAM" >/dev/null; then suites+=(kubernetes); fi
+fi
 for suite in "${suites[@]}"; do
     [[ " ${ALL[*]} ${MORE[*]} " == *" $suite "* ]] || die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}"
 done
@@ -18,7 +23,7 @@ OB_VENV=$OPENBATCH_HOME/venv OB_JARS=$OPENBATCH_HOME/kafka/libs OB_WEB=$OPENBATC
 # What a sanitizer's report begins with.
 REPORT='ERROR: (Address|Leak)Sanitizer|runtime error:|(WARNING|FATAL): ThreadSanitizer'
 test_home='' test_homes=() parts=() engine_home='' engine_net='' engine_host='' compose_pid='' compose_port=''
-beside_pid='' build_pid=''
+beside_pid='' build_pid='' cluster_home=''
 
 kill_tree() { # PROCESS
     local child
@@ -30,6 +35,7 @@ kill_tree() { # PROCESS
 clean_up() {
     local pid
     for pid in "${parts[@]}" $beside_pid $build_pid $compose_pid; do kill_tree "$pid"; done
+    [[ -z $cluster_home ]] || cluster_down || :
     [[ -z $engine_home ]] || engine_down
     drop_test_homes
 }
@@ -42,6 +48,7 @@ prepare() {
     mkdir -p "$OPENBATCH_HOME/log"
     local kinds=(test tls docker oci)
     [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
+    [[ " ${suites[*]} " != *" kubernetes "* ]] || kinds+=(kubernetes)
     install_packages "${kinds[@]}"
     (install_web) || exit 1 # the build needs it
     begin_build
@@ -61,7 +68,7 @@ prepare() {
 begin_build() {
     local suite
     for suite in "${suites[@]}"; do
-        [[ " format analysis packages " == *" $suite "* ]] && continue
+        [[ " format analysis packages kubernetes " == *" $suite "* ]] && continue
         (exec 9>&- && build all) >/dev/null 2>&1 </dev/null &
         build_pid=$!
         return
@@ -114,7 +121,7 @@ suite_format() {
         /usr/bin/python3 tools/crash_points.py --check || status=1
         web_types || status=1
         shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{archive,pin,started} tools/web/pin tools/compose/setup \
-            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh .ci/run || status=1
+            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh tests/kubernetes/*/*.sh .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
         exit $status
@@ -344,6 +351,34 @@ suite_packages() {
         "$OB_VENV/bin/python" -m pytest tests/packages -q -p no:cacheprovider --timeout=1500 --durations=5
     ) || status=1
     engine_down
+    return $status
+}
+
+# A real Kubernetes on this host, which the suite kubernetes makes and ends.
+cluster() { # up|down
+    /usr/bin/python3 -B "$OB_ROOT/tests/kubernetes/cluster.py" "$1" "$cluster_home" "${@:2}"
+}
+
+cluster_down() {
+    local status=0
+    cluster down || status=1
+    rm -rf "$cluster_home"
+    cluster_home=''
+    return $status
+}
+
+suite_kubernetes() {
+    ((EUID == 0)) || die "the suite kubernetes starts a cluster: that needs root"
+    local program status=0
+    program=$("$OB_ROOT/tests/kubernetes/program/build.sh" "$OB_CLUSTER_PROGRAM") || return 1
+    cluster_home=$(mktemp -d /tmp/openbatch-kubernetes.XXXXXX)
+    cluster up --program "$program" || return 1
+    (
+        cd "$OB_ROOT" || exit
+        OPENBATCH_TEST_CLUSTER=$cluster_home "$OB_VENV/bin/python" -m pytest -q -p no:cacheprovider tests/kubernetes \
+            --ignore=tests/kubernetes/test_kube_command.py --timeout=600 --durations=10
+    ) || status=1
+    cluster_down || status=1
     return $status
 }
 
