@@ -121,7 +121,7 @@ suite_format() {
         /usr/bin/python3 tools/crash_points.py --check || status=1
         web_types || status=1
         shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{archive,pin,started} tools/web/pin tools/compose/setup \
-            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh tests/kubernetes/*/*.sh .ci/run || status=1
+            tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh tests/kubernetes/*/*.sh deploy/kubernetes/*.sh .ci/run || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" check -q --no-cache tools "${py_dirs[@]}" || status=1
         "$OPENBATCH_HOME/venv/bin/ruff" format --check -q --no-cache tools "${py_dirs[@]}" || status=1
         exit $status

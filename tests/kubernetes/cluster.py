@@ -147,7 +147,7 @@ class Cluster(Faults):
                 *("--allow-privileged", "--profiling=false"),
             ],
         )
-        self.parts.wait_for("apiserver", self.is_up, 120)
+        self.parts.wait_for("apiserver", self.is_up, 240)
 
     def start_controllers(self):
         self.parts.start(
@@ -174,7 +174,7 @@ class Cluster(Faults):
             ],
         )
 
-    def wait_ready(self, node, timeout=90):
+    def wait_ready(self, node, timeout=240):
         def is_ready():
             return self.is_ready(node.name)
 

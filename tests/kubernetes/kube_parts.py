@@ -19,7 +19,7 @@ def begun(pid):
     return None if words[0] in "ZX" else words[19]
 
 
-def wait(what, condition, timeout=60, every=0.1):
+def wait(what, condition, timeout=120, every=0.1):
     """The first true value of condition()."""
     end = time.monotonic() + timeout
     while True:
@@ -106,7 +106,7 @@ class Parts:
         except OSError:
             return ""
 
-    def wait_for(self, name, condition, timeout=60):
+    def wait_for(self, name, condition, timeout=120):
         """Until a part answers; fails as soon as it has died."""
 
         def look():
