@@ -68,7 +68,7 @@ prepare() {
 begin_build() {
     local suite
     for suite in "${suites[@]}"; do
-        [[ " format analysis packages kubernetes " == *" $suite "* ]] && continue
+        [[ " format analysis packages " == *" $suite "* ]] && continue
         (exec 9>&- && build all) >/dev/null 2>&1 </dev/null &
         build_pid=$!
         return
@@ -369,6 +369,7 @@ cluster_down() {
 
 suite_kubernetes() {
     ((EUID == 0)) || die "the suite kubernetes starts a cluster: that needs root"
+    built all || return 1
     local program status=0
     program=$("$OB_ROOT/tests/kubernetes/program/build.sh" "$OB_CLUSTER_PROGRAM") || return 1
     cluster_home=$(mktemp -d /tmp/openbatch-kubernetes.XXXXXX)

@@ -5,10 +5,16 @@ OPENBATCH_TEST_CLUSTER=FOLDER $OPENBATCH_HOME/venv/bin/python -m pytest tests/ku
 import json
 import os
 import subprocess
+import sys
+from pathlib import Path
 
 import pytest
-from cluster import Cluster
-from kube_images import ROOT
+
+TESTS = Path(__file__).resolve().parents[1]
+sys.path += [str(TESTS / "e2e"), str(TESTS / "faults")]
+
+from cluster import Cluster  # noqa: E402
+from kube_images import ROOT  # noqa: E402
 
 
 @pytest.fixture(scope="session")
