@@ -8,15 +8,15 @@ import subprocess
 from botocore.exceptions import ClientError
 from crash_case import LIGHT
 from stack import ROOT, wait_for
-from word import lasting
+from word import lasting, script
 
 # --- jobs -----------------------------------------------------------------------------------------
 
 
 def work(case):
-    """A job that is tried twice, an array that waits for it, and one that is stopped."""
+    """A job with output that is tried twice, an array that waits for it, one that is stopped."""
     case.arm()
-    again = case.definition(lasting(0.05, "$((AWS_BATCH_JOB_ATTEMPT < 2))"))
+    again = case.definition(script("echo said; code=$((AWS_BATCH_JOB_ATTEMPT < 2))"))
     first = case.submit(again, **LIGHT)
     case.submit(case.quick, dependsOn=[{"jobId": first}], arrayProperties={"size": 2}, **LIGHT)
     stopped = case.submit(case.definition(lasting(600)))
