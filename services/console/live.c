@@ -212,6 +212,8 @@ void live_hear(live_tab *tab, char (*queues)[CHANGE_QUEUE_TEXT], size_t n_queues
 {
     change_reader *reader = &tab->reader;
     bool may_hear = queues != NULL;
+    if (!may_hear)
+        n_queues = 0;
     if (may_hear == tab->may_hear && n_queues == reader->n_queues &&
         (n_queues == 0 || memcmp(queues, reader->queues, n_queues * sizeof *queues) == 0))
         return;

@@ -95,6 +95,7 @@ static int run(const console_config *config, ob_error *err)
     }
     ob_health_stop();
     link_keeper_free(c.links);
+    c.config = NULL;
     if (r == 0)
         ob_info("service.stopped", NULL);
     else

@@ -66,9 +66,11 @@ void route_call(web_request *q, const char *operation)
 {
     const allowed_operation *op = allow_list_find(operation);
     size_t len = 0;
-    if (!op)
+    if (!op) {
         web_refuse(q, 404, "The console has no such operation.");
-    else if (!web_request_is(q, op->changes ? "POST" : "GET"))
+        return;
+    }
+    if (!web_request_is(q, op->changes ? "POST" : "GET"))
         web_refuse(q, 405,
                    op->changes ? "This operation needs POST." : "This operation needs GET.");
     if (q->sent || (op->changes && !web_check_origin(q)))

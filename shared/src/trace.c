@@ -80,6 +80,6 @@ bool ob_traceparent_parse(const char *text, ob_traceparent *ret)
     if (!take_id(text + TRACE_AT, OB_TRACE_ID_TEXT - 1, ret->trace_id) ||
         !take_id(text + SPAN_AT, OB_SPAN_ID_TEXT - 1, ret->span_id) || !is_hex(text + FLAGS_AT, 2))
         return false;
-    ret->flags = ob_hex_value(text[FLAGS_AT]) << 4 | ob_hex_value(text[FLAGS_AT + 1]);
+    ret->flags = ob_hex_value(text[FLAGS_AT]) * 16 + ob_hex_value(text[FLAGS_AT + 1]);
     return true;
 }

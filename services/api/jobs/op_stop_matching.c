@@ -12,7 +12,7 @@
 
 int op_stop_jobs(api_request *req, api_reply *rep)
 {
-    api_queue queue;
+    api_queue queue = { 0 };
     job_mass_stop wanted;
     const job_scope scope = { req->account, req->region };
     char text[24];

@@ -29,7 +29,7 @@ static json_t *point(const PGresult *rows, int row)
 
 int op_get_job_queue_usage(api_request *req, api_reply *rep)
 {
-    api_queue queue;
+    api_queue queue = { 0 };
     usage_range range;
     int r = usage_range_read(req, &range, rep);
     if (r == 0)
