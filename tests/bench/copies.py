@@ -4,7 +4,6 @@ build without sanitizers."""
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import sys
 import tempfile
@@ -13,22 +12,13 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.append(str(ROOT / "tests/e2e"))
 
+from ports import is_free  # noqa: E402
 from stack import Stack, wait_for  # noqa: E402
 from work import Work  # noqa: E402
 
 SHARED = ("venv", "node_modules", "kafka/libs", "web")  # of the home in which all is installed
 # More than any benchmark asks for: what runs here needs no memory.
 SETTINGS = {"OPENBATCH_LOCAL_VCPUS": "4096", "OPENBATCH_LOCAL_MEMORY_MIB": "33554432"}
-
-
-def is_free(port):
-    with socket.socket() as s:
-        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            s.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def port_ranges():

@@ -9,31 +9,17 @@ import signal
 import socket
 import subprocess
 import sys
-import time
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 import boto3
 import botocore.config
+from waiting import wait_for
 
 ROOT = Path(__file__).resolve().parents[2]
 # A command that lasts until it is stopped, and ends at once then.
 HOLD = ["sh", "-c", "trap 'exit 143' TERM; sleep 1000 & wait"]
-
-
-def wait_for(what, condition, timeout=120.0, every=None):
-    """The first true value of condition(); fails with 'what' when the deadline has passed. Unless
-    'every' says how often, it looks ever less often: a look costs all services time."""
-    begun = time.monotonic()
-    while True:
-        value = condition()
-        if value:
-            return value
-        passed = time.monotonic() - begun
-        if passed > timeout:
-            raise AssertionError(f"after {timeout:.0f} s still not: {what}")
-        time.sleep(every or min(max(0.02, passed / 5), 0.25))
 
 
 def assert_promised(took, seconds):

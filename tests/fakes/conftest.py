@@ -1,6 +1,12 @@
 """Fixtures of the fakes' own tests, which `./openbatch test unit` runs."""
 
+import sys
+from pathlib import Path
+
 import pytest
+
+sys.path.append(str(Path(__file__).resolve().parents[1] / "e2e"))
+
 from kube.client import Client
 from kube.cluster import FakeCluster, Times
 from kube_cases import Pods

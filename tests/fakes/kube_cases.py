@@ -1,18 +1,14 @@
 """What the tests of the fake cluster share: pods, and waiting for them."""
 
+import functools
 import itertools
-import time
+
+import waiting
 
 PODS = "/api/v1/namespaces/batch-jobs/pods"
 NUMBERS = itertools.count(1)
 
-
-def wait_for(what, condition, timeout=60.0):
-    end = time.monotonic() + timeout
-    while not (value := condition()):
-        assert time.monotonic() < end, f"after {timeout:.0f} s still not: {what}"
-        time.sleep(0.02)
-    return value
+wait_for = functools.partial(waiting.wait_for, timeout=60.0, every=0.02)
 
 
 def on_node(name):

@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
-sys.path += [str(HERE), str(HERE.parents[1] / "tools/kube")]
+sys.path += [str(HERE), str(HERE.parent / "e2e"), str(HERE.parents[1] / "tools/kube")]
 
 import kube_groups  # noqa: E402
 import kube_images  # noqa: E402

@@ -5,7 +5,7 @@ import json
 import urllib.request
 
 from cluster_file import Problem
-from kube_parts import wait
+from waiting import wait_for
 
 UUID_LABEL = "batch.amazonaws.com/compute-environment-uuid"
 MERGE = "application/merge-patch+json"
@@ -95,7 +95,7 @@ class Faults:
     def delete_node(self, node):
         """The object; a kubelet that runs makes it anew only when it is started again."""
         self.api().call("DELETE", f"/api/v1/nodes/{node.name}")
-        wait("the node's end", lambda: not self.get(f"/api/v1/nodes/{node.name}"))
+        wait_for("the node's end", lambda: not self.get(f"/api/v1/nodes/{node.name}"))
 
     @contextlib.contextmanager
     def without_apiserver(self):

@@ -13,8 +13,9 @@ import subprocess
 from pathlib import Path
 
 import kube_groups
-from kube_parts import begun, wait
+from kube_parts import begun
 from kube_slots import PLACES
+from waiting import wait_for
 
 UNUSED = ["snapshotter.v1.btrfs", "snapshotter.v1.zfs", "snapshotter.v1.devmapper"]
 UNUSED += ["snapshotter.v1.aufs", "internal.v1.opt", "tracing.processor.v1.otlp"]
@@ -164,8 +165,8 @@ class Node:
     def down(self):
         self.parts.end(self.kubelet)
         kube_groups.kill(self.group)
-        with contextlib.suppress(TimeoutError):
-            wait("the containers' end", lambda: not kube_groups.processes(self.group), 10)
+        with contextlib.suppress(AssertionError):
+            wait_for("the containers' end", lambda: not kube_groups.processes(self.group), 10)
         self.parts.end(self.containerd)
         self._end_shims()
         subprocess.run(["ip", "link", "delete", self.bridge], capture_output=True)
@@ -176,11 +177,11 @@ class Node:
     def _end_shims(self):
         """What containerd has left: each knows containerd's socket."""
         for folder in Path("/proc").glob("[0-9]*"):
-            with contextlib.suppress(OSError):
+            with contextlib.suppress(OSError, AssertionError):
                 words = (folder / "cmdline").read_bytes().split(b"\0")
                 if b"containerd-shim" in words[0] and str(self.socket).encode() in words:
                     os.kill(int(folder.name), signal.SIGKILL)
-                    wait("a shim's end", lambda pid=folder.name: begun(pid) is None, 5)
+                    wait_for("a shim's end", lambda pid=folder.name: begun(pid) is None, 5)
 
 
 def node_name(slot, number):

@@ -6,8 +6,9 @@ import contextlib
 import os
 import signal
 import subprocess
-import time
 from pathlib import Path
+
+from waiting import wait_for
 
 
 def begun(pid):
@@ -17,18 +18,6 @@ def begun(pid):
     except (OSError, IndexError):
         return None
     return None if words[0] in "ZX" else words[19]
-
-
-def wait(what, condition, timeout=120, every=0.1):
-    """The first true value of condition()."""
-    end = time.monotonic() + timeout
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > end:
-            raise TimeoutError(f"after {timeout:.0f} s still not: {what}")
-        time.sleep(every)
 
 
 class Parts:
@@ -77,12 +66,12 @@ class Parts:
         self.signal(name, signal.SIGCONT)
         try:
             self._end(name, signal.SIGTERM, timeout)
-        except TimeoutError:
+        except AssertionError:
             self.kill(name)
 
     def _end(self, name, sig, timeout):
         if self.signal(name, sig):
-            wait(f"the end of {name}", lambda: self._is_gone(name), timeout, 0.02)
+            wait_for(f"the end of {name}", lambda: self._is_gone(name), timeout, 0.02)
         (self.pids / name).unlink(missing_ok=True)
 
     def _is_gone(self, name):
@@ -116,4 +105,4 @@ class Parts:
                 raise RuntimeError(f"{name} died:\n{self.log_tail(name)}")
             return False
 
-        wait(f"{name} to answer ({self.logs / name})", look, timeout)
+        wait_for(f"{name} to answer ({self.logs / name})", look, timeout)

@@ -7,8 +7,9 @@ import contextlib
 import fcntl
 import json
 import shutil
-import socket
 from pathlib import Path
+
+from ports import is_free
 
 SHARED = Path("/run/openbatch-kubernetes")
 SLOTS = 32
@@ -32,16 +33,6 @@ def locked():
 
 def file_of(setting):
     return Path("/proc/sys") / setting.replace(".", "/")
-
-
-def is_free(port):
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 def remember():

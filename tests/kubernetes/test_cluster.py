@@ -4,7 +4,7 @@ import json
 
 import pytest
 from cluster_file import ANSWER_MAX
-from kube_parts import wait
+from waiting import wait_for
 
 NAMESPACE = "default"
 
@@ -21,7 +21,9 @@ def pod(cluster):
         spec = {"restartPolicy": "Never", "hostNetwork": True, "containers": [container]} | spec
         body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
         path = f"/api/v1/namespaces/{NAMESPACE}/pods"
-        wait("a pod to be taken", lambda: cluster.api().call("POST", path, body)[0] in (201, 409))
+        wait_for(
+            "a pod to be taken", lambda: cluster.api().call("POST", path, body)[0] in (201, 409)
+        )
         made.append(name)
         return f"{path}/{name}"
 
@@ -38,7 +40,7 @@ def phase(cluster, path):
 
 def test_a_pod_runs_and_its_output_is_there(cluster, pod):
     path = pod("said", "echo hello; exit 3")
-    wait("the pod's end", lambda: phase(cluster, path) == "Failed")
+    wait_for("the pod's end", lambda: phase(cluster, path) == "Failed")
     status = cluster.get(path)["status"]["containerStatuses"][0]["state"]["terminated"]
     assert (status["exitCode"], status["reason"]) == (3, "Error")
     assert cluster.kubectl("-n", NAMESPACE, "logs", "said").stdout == "hello\n"
@@ -46,7 +48,7 @@ def test_a_pod_runs_and_its_output_is_there(cluster, pod):
 
 def test_a_pod_has_a_network_of_its_own_if_it_wants(cluster, pod):
     path = pod("network", "ip addr", hostNetwork=False)
-    wait("the pod's end", lambda: phase(cluster, path) == "Succeeded")
+    wait_for("the pod's end", lambda: phase(cluster, path) == "Succeeded")
     assert "10.246." in cluster.kubectl("-n", NAMESPACE, "logs", "network").stdout
 
 
@@ -61,11 +63,11 @@ def test_a_container_outlives_its_kubelet(cluster, pod, tmp_path):
     container["volumeMounts"] = [{"name": "out", "mountPath": str(tmp_path)}]
     path = pod("writer", "", nodeName=node.name, volumes=[volume], containers=[container])
     # It writes before the kubelet says that it runs.
-    wait("the pod to run", lambda: phase(cluster, path) == "Running")
-    wait("output", (tmp_path / "out").exists)
+    wait_for("the pod to run", lambda: phase(cluster, path) == "Running")
+    wait_for("output", (tmp_path / "out").exists)
     with cluster.without_kubelet(node):
         size = (tmp_path / "out").stat().st_size
-        wait("more output", lambda: (tmp_path / "out").stat().st_size > size)
+        wait_for("more output", lambda: (tmp_path / "out").stat().st_size > size)
         assert phase(cluster, path) == "Running"
         assert node.running() >= 2
     assert phase(cluster, path) == "Running"
@@ -98,11 +100,11 @@ def test_a_cordoned_node_takes_no_pods(cluster, pod):
         cluster.cordon(node)
     try:
         path = pod("waits", "true")
-        wait(
+        wait_for(
             "the reason",
             lambda: "unschedulable" in json.dumps(cluster.get(path)["status"]).lower(),
         )
     finally:
         for node in cluster.nodes:
             cluster.cordon(node, False)
-    wait("the pod's end", lambda: phase(cluster, path) == "Succeeded")
+    wait_for("the pod's end", lambda: phase(cluster, path) == "Succeeded")

@@ -14,7 +14,7 @@ import kube_services
 import pytest
 from fixtures import free_ports, openbatch, own_env, share_installed
 from kube_images import ROOT
-from kube_parts import wait
+from waiting import wait_for
 from work import Work
 
 DEPLOY = ROOT / "deploy/kubernetes"
@@ -292,7 +292,7 @@ def test_the_services_run(cluster, folder, servers, deployed):
 
     def waits():
         job = work.submit(queue, definition)
-        wait("a job to wait", lambda: work.job(job)["status"] == "RUNNABLE", 60)
+        wait_for("a job to wait", lambda: work.job(job)["status"] == "RUNNABLE", 60)
 
     waits()
     for pod in cluster.pods(deployed, "app.kubernetes.io/name=openbatch-scheduler")[:1]:

@@ -5,7 +5,7 @@ import base64
 import json
 
 import pytest
-from kube_parts import wait
+from waiting import wait_for
 
 
 def test_the_user_has_the_rights_of_the_manifest(cluster, namespace, cluster_file):
@@ -22,7 +22,7 @@ def test_a_service_account_has_them_too(cluster, namespace, tmp_path):
     """With the token of the manifest's secret, which does not end."""
     namespace.allow("--service-account")
     path = f"/api/v1/namespaces/{namespace.name}/secrets/aws-batch-token"
-    data = wait("a token", lambda: (cluster.get(path) or {}).get("data"))
+    data = wait_for("a token", lambda: (cluster.get(path) or {}).get("data"))
     config = cluster.keys.config(cluster.server, "aws-batch")
     config["users"][0]["user"] = {"tokenFile": "token"}
     (tmp_path / "token").write_bytes(base64.b64decode(data["token"]))
@@ -107,7 +107,9 @@ def test_a_used_up_quota_is_a_note(cluster, namespace, cluster_file):
     namespace.allow()
     cluster.kubectl("-n", namespace.name, "create", "quota", "q", "--hard=pods=0")
     quota = f"/api/v1/namespaces/{namespace.name}/resourcequotas/q"
-    wait("the quota's figures", lambda: (cluster.get(quota) or {}).get("status", {}).get("hard"))
+    wait_for(
+        "the quota's figures", lambda: (cluster.get(quota) or {}).get("status", {}).get("hard")
+    )
     done = namespace.check(cluster_file("aws-batch"))
     assert done.returncode == 0, done.stdout
     assert "exceeded quota" in done.stdout
