@@ -70,10 +70,12 @@ void route_call(web_request *q, const char *operation)
         web_refuse(q, 404, "The console has no such operation.");
         return;
     }
-    if (!web_request_is(q, op->changes ? "POST" : "GET"))
+    if (!web_request_is(q, op->changes ? "POST" : "GET")) {
         web_refuse(q, 405,
                    op->changes ? "This operation needs POST." : "This operation needs GET.");
-    if (q->sent || (op->changes && !web_check_origin(q)))
+        return;
+    }
+    if (op->changes && !web_check_origin(q))
         return;
     web_session s;
     if (!web_read_session(q, mg_get_header(q->conn, "X-Console-Pass"), &s))
