@@ -110,11 +110,11 @@ class System:
     def pid(self, folder):
         """The process that runs in a supervised directory; None without one."""
         try:
-            pid = (folder / "supervise/pid").read_text()
+            text = (folder / "supervise/pid").read_text().strip()
         except OSError:
             return None
         # Empty: there is none, or the disk was full when it was to be written.
-        pid = int(pid) if pid.strip() else supervised(folder)
+        pid = int(text) if text.isdigit() else supervised(folder)
         return pid if pid and state_of(pid) not in (None, "Z") else None
 
     # --- answers ---
