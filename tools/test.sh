@@ -216,7 +216,7 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         status=0
         "$OPENBATCH_HOME/venv/bin/python" -m pytest -q -p no:cacheprovider "$@" || status=1
         # A service that a sanitizer ended was restarted, and leaks are found at the end; the reports are in the log.
-        "$OB_ROOT/openbatch" down >/dev/null || status=1
+        timeout --foreground -k 10 600 "$OB_ROOT/openbatch" down >/dev/null || status=1
         if grep -lE "$REPORT" "$OPENBATCH_HOME"/log/{*/current,*/*.s,sanitizer.*} 2>/dev/null; then
             note "a sanitizer reported an error:"
             grep -hE -A25 "$REPORT" "$OPENBATCH_HOME"/log/{*/current,sanitizer.*} 2>/dev/null | head -n 80 >&2 || :
@@ -268,8 +268,9 @@ suite_e2e() {
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Kafka lives for minutes here: what its better compiler costs is never earned.
     local -x OPENBATCH_KAFKA_JAVA=-XX:TieredStopAtLevel=1
-    # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun.
-    in_parts -m 'not long' --timeout=600 --durations=25 --reruns 1
+    # Real servers on a possibly busy machine: a failed test is tried once more, and counted as a rerun. Where a server
+    # is gone, all later tests would fail by their deadlines; a part ends before that, and says which failed first.
+    in_parts -m 'not long' --timeout=600 --durations=25 --reruns 1 --maxfail=8 --session-timeout=2400
 }
 
 # The unit tests in which threads share something.
