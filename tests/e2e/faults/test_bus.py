@@ -42,6 +42,7 @@ def broker(stack, tmp_path_factory):
 
     def has_rules():
         """It gives Kafka 30 s, which are not enough for its start on a busy machine."""
+        assert kafka.poll() is None, f"Kafka ended with {kafka.returncode}: {log.name}"
         return subprocess.run([sys.executable, *acls], stdout=log, stderr=log).returncode == 0
 
     try:
