@@ -13,9 +13,11 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "http_aim.h"
 #include "ob/buf.h"
 
 #define EVENTS_AT_ONCE 64
+#define RETRY_AFTER_MAX_S 3600
 
 typedef enum call_state { CALL_FRESH, CALL_ACTIVE, CALL_DROPPED } call_state;
 
@@ -23,7 +25,7 @@ struct ob_http_call {
     ob_http *h;
     ob_point point; /* OB_POINT_NONE: it changes nothing */
     CURL *easy;
-    struct curl_slist *headers;
+    struct curl_slist *headers, *route;
     char *body;
     ob_http_on_data on_data;
     ob_http_on_open on_open;
@@ -34,6 +36,7 @@ struct ob_http_call {
     bool in_multi;
     bool opened;
     bool want_resume;
+    bool too_long; /* its body */
     ob_buf reply;
     char error[CURL_ERROR_SIZE];
     struct ob_http_call *prev, *next;
@@ -43,9 +46,10 @@ struct ob_http {
     CURLM *multi;
     int epoll_fd, timer_fd;
     char *socket; /* or NULL */
-    char *base;
+    http_aim aim;
     size_t body_max;
     bool proxy;
+    long keepalive_s;
     bool dirty; /* there is work for ob_http_flush */
     ob_http_call *calls;
 };
@@ -66,6 +70,7 @@ static void call_free(ob_http_call *call)
 {
     curl_easy_cleanup(call->easy);
     curl_slist_free_all(call->headers);
+    curl_slist_free_all(call->route);
     if (call->free_arg)
         call->free_arg(call->arg);
     free(call->body);
@@ -88,7 +93,8 @@ static size_t on_write(char *data, size_t size, size_t n, void *arg)
         return 0; /* ends the transfer */
     if (call->on_data && call_status(call) == 200)
         return call->on_data(data, len, call->arg) ? len : CURL_WRITEFUNC_PAUSE;
-    if (call->reply.len + len > call->h->body_max)
+    call->too_long = call->reply.len + len > call->h->body_max;
+    if (call->too_long)
         return 0;
     ob_buf_add(&call->reply, data, len);
     return len;
@@ -108,14 +114,24 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
     return len;
 }
 
+static int retry_after(const ob_http_call *call)
+{
+    curl_off_t s = 0;
+    (void)curl_easy_getinfo(call->easy, CURLINFO_RETRY_AFTER, &s);
+    return s < 0 ? 0 : s > RETRY_AFTER_MAX_S ? RETRY_AFTER_MAX_S : (int)s;
+}
+
 static void finish(ob_http_call *call, CURLcode code)
 {
     ob_http_reply reply = { .body = call->reply.at ? call->reply.at : "", .len = call->reply.len };
     if (code == CURLE_OK)
         reply.status = (int)call_status(call);
     if (!reply.status)
-        reply.error = call->error[0] ? call->error : curl_easy_strerror(code);
+        reply.error = call->too_long   ? "the answer is too long"
+                      : call->error[0] ? call->error
+                                       : curl_easy_strerror(code);
     reply.unsent = code == CURLE_COULDNT_CONNECT || code == CURLE_COULDNT_RESOLVE_HOST;
+    reply.retry_after_s = retry_after(call);
     /* on_reply may drop its own call, so the list must not contain it any more. */
     call_detach(call);
     if (call->point && reply.status)
@@ -234,10 +250,11 @@ int ob_http_new(const ob_http_options *options, ob_http **ret, ob_error *err)
 {
     ob_http *h = ob_calloc(1, sizeof(*h));
     h->epoll_fd = h->timer_fd = -1;
-    h->base = ob_strdup(options->base);
     h->socket = options->socket ? ob_strdup(options->socket) : NULL;
     h->body_max = options->body_max;
     h->proxy = options->proxy;
+    h->keepalive_s = options->keepalive_s;
+    http_aim_set(&h->aim, options->base, options->tls);
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
     h->multi = curl_multi_init();
     if (!h->multi)
@@ -275,8 +292,14 @@ void ob_http_free(ob_http *h)
     if (h->epoll_fd >= 0)
         (void)close(h->epoll_fd);
     free(h->socket);
-    free(h->base);
+    http_aim_done(&h->aim);
     free(h);
+}
+
+void ob_http_aim(ob_http *h, const char *base, const ob_http_tls *tls)
+{
+    http_aim_done(&h->aim);
+    http_aim_set(&h->aim, base, tls);
 }
 
 static void set_body(ob_http_call *call, const ob_http_request *request)
@@ -309,10 +332,14 @@ static void set_headers(ob_http_call *call, const ob_http_request *request)
 static void set_target(ob_http_call *call, const ob_http_request *request)
 {
     const ob_http *h = call->h;
-    ob_cleanup(ob_freep) char *url = ob_strf("%s%s", h->base, request->path);
-    (void)curl_easy_setopt(call->easy, CURLOPT_URL, url);
+    call->route = http_aim_apply(&h->aim, call->easy, request->path);
     if (h->socket)
         (void)curl_easy_setopt(call->easy, CURLOPT_UNIX_SOCKET_PATH, h->socket);
+    if (h->keepalive_s) {
+        (void)curl_easy_setopt(call->easy, CURLOPT_TCP_KEEPALIVE, 1L);
+        (void)curl_easy_setopt(call->easy, CURLOPT_TCP_KEEPIDLE, h->keepalive_s);
+        (void)curl_easy_setopt(call->easy, CURLOPT_TCP_KEEPINTVL, h->keepalive_s);
+    }
     if (!h->proxy)
         (void)curl_easy_setopt(call->easy, CURLOPT_PROXY, "");
     (void)curl_easy_setopt(call->easy, CURLOPT_CUSTOMREQUEST, request->method);

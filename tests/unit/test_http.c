@@ -215,7 +215,7 @@ static void a_body_that_is_too_long_fails_its_call(void **state)
     step_until_idle(w);
     assert_int_equal(w->replies, 2);
     assert_int_equal(w->status, 0);
-    assert_string_not_equal(w->error, "");
+    assert_string_equal(w->error, "the answer is too long");
 }
 
 static void a_server_that_is_away_got_nothing(void **state)

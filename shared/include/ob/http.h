@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include "ob/error.h"
+#include "ob/http_tls.h"
 #include "ob/point.h"
 
 typedef struct ob_http ob_http;
@@ -19,6 +20,8 @@ typedef struct ob_http_options {
     size_t body_max;       /* bytes; a call whose collected body is longer fails */
     long idle_connections; /* the most that are kept; 0: libcurl's own limit */
     bool proxy;            /* uses the proxy that the environment names */
+    const ob_http_tls *tls; /* copied; NULL: as the host does with all servers */
+    int keepalive_s;        /* a silent connection is asked for life after so long; 0: never */
 } ob_http_options;
 
 typedef struct ob_http_reply {
@@ -26,6 +29,7 @@ typedef struct ob_http_reply {
     const char *body; /* NUL-terminated; empty when the call has on_data */
     size_t len;
     const char *error; /* text for a person, when status is 0 */
+    int retry_after_s; /* of the header Retry-After, at most an hour; 0: none */
     bool unsent;       /* nothing listened at the socket, so nothing of the request was sent */
 } ob_http_reply;
 
@@ -61,6 +65,9 @@ typedef struct ob_http_request {
 int ob_http_new(const ob_http_options *options, ob_http **ret, ob_error *err);
 /* Drops all calls. Not from a callback. */
 void ob_http_free(ob_http *h);
+/* Where calls go that are sent from now on, and with what certificates; both are copied. Calls on
+ * their way are left alone. */
+void ob_http_aim(ob_http *h, const char *base, const ob_http_tls *tls);
 
 /* Passes the point: before now, after when an answer has come, before on_reply. OB_POINT_NONE: only
  * with GET and 'reads'. */
