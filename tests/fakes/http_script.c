@@ -21,6 +21,7 @@ static ob_http *the_http;
 
 __typeof__(ob_http_new) __wrap_ob_http_new;
 __typeof__(ob_http_free) __wrap_ob_http_free;
+__typeof__(ob_http_aim) __wrap_ob_http_aim;
 __typeof__(ob_http_send) __wrap_ob_http_send;
 __typeof__(ob_http_drop) __wrap_ob_http_drop;
 __typeof__(ob_http_resume) __wrap_ob_http_resume;
@@ -57,6 +58,11 @@ void __wrap_ob_http_free(ob_http *h)
     }
     free(h);
     the_http = NULL;
+}
+
+void __wrap_ob_http_aim(ob_http *h, const char *base, const ob_http_tls *tls)
+{
+    (void)h, (void)base, (void)tls;
 }
 
 ob_http_call *__wrap_ob_http_send(ob_http *h, ob_point point, const ob_http_request *request)

@@ -1,5 +1,5 @@
 /* ob/http.h without a network: calls wait until a test answers them. Linked with -Wl,--wrap of
- * ob_http_new, _free, _send, _drop, _resume, _flush, _step, _busy, _fd and _ready
+ * ob_http_new, _free, _aim, _send, _drop, _resume, _flush, _step, _busy, _fd and _ready
  * (tests/fuzz/meson.build). One client at a time. */
 #pragma once
 
