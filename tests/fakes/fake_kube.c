@@ -4,6 +4,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <sys/socket.h>
 
 #include "fake_kube.h"
@@ -129,6 +130,9 @@ size_t fake_kube_serve(fake_kube *f)
         while (i < f->n_connections && f->connections[i] >= 0)
             i++;
         assert_true(i < FAKE_KUBE_CONNECTIONS);
+        /* What was sent has arrived: no part waits for an answer to the one before. */
+        int on = 1;
+        (void)setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         f->connections[i] = fd;
         if (i == f->n_connections)
             f->n_connections++;

@@ -257,7 +257,7 @@ static void a_new_token_counts_once_the_old_one_is_refused(void **state)
     (void)ask(w, 401, "", STATUS("Unauthorized", "Unauthorized"));
     t = ask(w, 401, "", STATUS("Unauthorized", "Unauthorized"));
     assert_non_null(strstr(w->server.requests[3].head, "Bearer second\r\n"));
-    assert_non_null(strstr(t.message, "tokenFile"));
+    assert_non_null(strstr(t.message, "/token: "));
 }
 
 static void what_goes_into_a_path_is_escaped(void **state)
