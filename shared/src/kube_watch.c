@@ -22,6 +22,7 @@
 #define STOOD_MS 10000    /* a watch that stood so long has not failed */
 #define REST_FIRST_MS 200
 #define REST_MAX_MS 10000
+#define FAILS_OPEN 3 /* a server that opens watches is there: rests of less than a second */
 #define LINE_MAX_BYTES ((size_t)2 * 1024 * 1024)
 
 typedef enum phase { REST, LISTING, WATCHING } phase;
@@ -122,6 +123,8 @@ static void watch_ended(ob_kube_watch *w, int retry_ms)
 {
     if (w->opened_ms >= 0 && w->heard_ms - w->opened_ms >= STOOD_MS)
         w->fails = 0;
+    if (w->opened && w->fails > FAILS_OPEN)
+        w->fails = FAILS_OPEN;
     fail(w, retry_ms);
 }
 

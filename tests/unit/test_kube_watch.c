@@ -360,6 +360,21 @@ static void an_answer_that_is_no_list_concludes_nothing(void **state)
     lists_again(w, 500);
 }
 
+static void watches_that_are_cut_again_and_again_are_soon_back(void **state)
+{
+    world *w = *state;
+    size_t watch = stand(w);
+    for (int i = 0; i < 8; i++) {
+        fake_kube_cut(&w->kube.server, watch);
+        fake_kube_answer(&w->kube.server, expect(w, LIST, 800), 200, "",
+                         ITEMS("5", NODE("a", "1")));
+        watch = expect(w, WATCH "5", 0);
+        fake_kube_begin(&w->kube.server, watch);
+        told(w, "=a/1 all");
+    }
+    assert_int_equal(w->down, 0);
+}
+
 static void the_owner_can_ask_for_a_list(void **state)
 {
     world *w = *state;
@@ -423,6 +438,7 @@ int main(void)
         T(text_with_a_nul_is_no_end),
         T(a_list_of_nothing_may_be_null),
         T(an_error_in_a_watch_can_ask_for_a_rest),
+        T(watches_that_are_cut_again_and_again_are_soon_back),
         T(the_owner_can_ask_for_a_list),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
