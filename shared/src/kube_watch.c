@@ -211,7 +211,10 @@ static void on_watch_end(const ob_kube_reply *reply, void *arg)
         watch_ended(w, 0); /* a regular end, or it broke */
         return;
     }
-    if (reply->kind != OB_KUBE_EXPIRED)
+    /* Only an answer 200 is a watch. */
+    if (reply->kind == OB_KUBE_OK)
+        tell_down(w, OB_KUBE_SERVER, "the answer is not a watch");
+    else if (reply->kind != OB_KUBE_EXPIRED)
         tell_down(w, reply->kind, reply->message);
     fail(w, reply->retry_after_ms);
 }
