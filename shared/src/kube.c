@@ -11,6 +11,7 @@
 #include "ob/clock.h"
 #include "ob/json.h"
 #include "ob/kube_cluster.h"
+#include "ob/kube_directory.h"
 #include "ob/text.h"
 
 #define REREAD_MS 60000
@@ -59,7 +60,7 @@ static void read_again(ob_kube *k)
     k->doubted = false;
     k->read_ms = now_ms;
     k->unread = (ob_error){ 0 };
-    if (ob_kube_cluster_read(k->dir, k->arn, &c, &k->unread) < 0 ||
+    if (ob_kube_directory_read(k->dir, k->arn, &c, &k->unread) < 0 ||
         ob_kube_cluster_same(c, k->cluster))
         return;
     ob_kube_cluster_free(k->cluster);
@@ -72,7 +73,7 @@ static void read_again(ob_kube *k)
 int ob_kube_new(const char *dir, const char *arn, ob_kube **ret, ob_error *err)
 {
     ob_cleanup(ob_kube_cluster_freep) ob_kube_cluster *c = NULL;
-    int r = ob_kube_cluster_read(dir, arn, &c, err);
+    int r = ob_kube_directory_read(dir, arn, &c, err);
     if (r < 0)
         return r;
     ob_http *h;

@@ -5,7 +5,7 @@
 #include <sys/stat.h>
 
 #include "ob/json.h"
-#include "ob/kube_cluster.h"
+#include "ob/kube_directory.h"
 
 #define ARN "arn:aws:eks:us-east-1:123456789012:cluster/"
 #define PEM "-----BEGIN CERTIFICATE-----\nYQ==\n-----END CERTIFICATE-----\n"
@@ -72,7 +72,7 @@ static int read_cluster(world *w)
     ob_kube_cluster_free(w->c);
     w->c = NULL;
     w->err = (ob_error){ 0 };
-    int r = ob_kube_cluster_read(w->dir, ARN "a", &w->c, &w->err);
+    int r = ob_kube_directory_read(w->dir, ARN "a", &w->c, &w->err);
     assert_true(r == 0 ? w->c != NULL : w->c == NULL && w->err.text[0]);
     return r;
 }
@@ -296,7 +296,7 @@ static void a_name_is_never_a_path(void **state)
     write_config(w, "\"server\":\"https://b\"", "");
     for (size_t i = 0; i < ARRAY_SIZE(arns); i++) {
         w->err = (ob_error){ 0 };
-        assert_int_equal(ob_kube_cluster_read(w->dir, arns[i], &w->c, &w->err), -EINVAL);
+        assert_int_equal(ob_kube_directory_read(w->dir, arns[i], &w->c, &w->err), -EINVAL);
         assert_null(w->c);
         assert_non_null(strstr(w->err.text, "ARN"));
     }

@@ -64,7 +64,7 @@ typedef struct ob_kube_request {
 
 #define OB_KUBE_MERGE_PATCH "application/merge-patch+json"
 
-/* arn: of the cluster, whose file is in 'dir'. Errors: those of ob_kube_cluster_read. */
+/* arn: of the cluster, whose file is in 'dir'. Errors: those of ob_kube_directory_read. */
 int ob_kube_new(const char *dir, const char *arn, ob_kube **ret, ob_error *err);
 /* Drops all calls. Not from a callback. Watches (ob/kube_watch.h) are freed before. */
 void ob_kube_free(ob_kube *k);
