@@ -74,8 +74,8 @@ struct curl_slist *http_aim_apply(const http_aim *aim, CURL *easy, const char *p
         return NULL;
     (void)curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
     if (aim->ca) { /* and none of those whom the host trusts */
-        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, NULL);
-        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, NULL);
+        (void)curl_easy_setopt(easy, CURLOPT_CAINFO, (char *)NULL);
+        (void)curl_easy_setopt(easy, CURLOPT_CAPATH, (char *)NULL);
     }
     set_blob(easy, CURLOPT_CAINFO_BLOB, aim->ca);
     set_blob(easy, CURLOPT_SSLCERT_BLOB, aim->certificate);

@@ -169,7 +169,8 @@ static void on_reply(const ob_http_reply *from, void *arg)
         c->k->doubted |= reply.kind == OB_KUBE_UNAUTHORIZED;
         reply.reason = member_text(json, "reason");
         reply.retry_after_ms = retry_after_ms(from, json);
-        reply.message = message = message_of(c->k, &reply, from);
+        message = message_of(c->k, &reply, from);
+        reply.message = message;
     }
     c->request.on_reply(&reply, c->request.arg);
 }

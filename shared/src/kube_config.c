@@ -105,7 +105,7 @@ static int decode(const char *base64, char **ret)
 static int pem_of(const json_t *of, const char *member, const char *dir, char **ret, ob_error *err)
 {
     ob_cleanup(ob_freep) char *data_member = ob_strf("%s-data", member);
-    const char *data, *file;
+    const char *data = NULL, *file = NULL;
     int r = text_of(of, data_member, &data, err);
     if (r == 0)
         r = text_of(of, member, &file, err);
@@ -169,7 +169,7 @@ refuse(const json_t *of, const struct refused *all, size_t n, const char *kind, 
 
 static int take_cluster(const json_t *of, const char *dir, ob_kube_cluster *c, ob_error *err)
 {
-    const char *server, *name, *fault;
+    const char *server = NULL, *name = NULL, *fault;
     int r = refuse(of, refused_of_cluster, ARRAY_SIZE(refused_of_cluster), "the cluster", err);
     if (r == 0)
         r = text_of(of, "server", &server, err);

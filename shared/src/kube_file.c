@@ -8,12 +8,6 @@
 
 #include "ob/buf.h"
 
-static void close_fd(const int *fd)
-{
-    if (*fd >= 0)
-        (void)close(*fd);
-}
-
 static int read_all(int fd, ob_buf *to, const char *path, ob_error *err)
 {
     char part[8192];
@@ -28,18 +22,26 @@ static int read_all(int fd, ob_buf *to, const char *path, ob_error *err)
     return n < 0 ? ob_fail_retry(err, EIO, "%s: %s", path, strerror(errno)) : 0;
 }
 
-int kube_file_read(const char *path, char **ret, size_t *ret_len, ob_error *err)
+static int read_regular(int fd, ob_buf *to, const char *path, ob_error *err)
 {
     struct stat st;
-    ob_cleanup(close_fd) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
-        return ob_fail(err, ENOENT, "%s: there is no such file", path);
-    if (fd < 0 || fstat(fd, &st) < 0)
+    if (fstat(fd, &st) < 0)
         return ob_fail_retry(err, EIO, "%s: %s", path, strerror(errno));
     if (!S_ISREG(st.st_mode))
         return ob_fail(err, EINVAL, "%s: not a regular file", path);
+    return read_all(fd, to, path, err);
+}
+
+int kube_file_read(const char *path, char **ret, size_t *ret_len, ob_error *err)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd < 0 && (errno == ENOENT || errno == ENOTDIR))
+        return ob_fail(err, ENOENT, "%s: there is no such file", path);
+    if (fd < 0)
+        return ob_fail_retry(err, EIO, "%s: %s", path, strerror(errno));
     ob_buf text = { 0 };
-    int r = read_all(fd, &text, path, err);
+    int r = read_regular(fd, &text, path, err);
+    (void)close(fd);
     if (r < 0) {
         ob_buf_done(&text);
         return r;

@@ -19,6 +19,8 @@ ROOT = HERE.parents[1]
 OURS = ("services/", "shared/", "tools/")
 # It defines the functions that analyzed.h wraps.
 WITHOUT_HEADER = "shared/src/error.c"
+# cppcheck takes quotes that stand alone for those of a shell.
+QUOTE = '"', r"\""
 # A cast to the type of an expression, as in LIST_ADD, ends cppcheck's reading of the file.
 NO_TYPEOF = "-D__typeof__(expression)=void*"
 MACROS = ("jansson.h", "jansson_config.h", "uthash.h", "utlist.h")
@@ -80,11 +82,12 @@ def cppcheck(found, build):
         (headers / name).symlink_to(Path("/usr/include") / name)
     wanted = []
     for name, (args, directory) in found.items():
+        quoted = [word.replace(*QUOTE) for word in args]
         wanted.append(
             {
                 "file": str(ROOT / name),
                 "directory": directory,
-                "arguments": ["cc", *args, NO_TYPEOF, f"-I{headers}"],
+                "arguments": ["cc", *quoted, NO_TYPEOF, f"-I{headers}"],
             }
         )
     project = build / "cppcheck.json"
