@@ -12,6 +12,7 @@
 #include "ob/json.h"
 #include "ob/kube_cluster.h"
 #include "ob/kube_directory.h"
+#include "ob/message.h"
 #include "ob/text.h"
 
 #define REREAD_MS 60000
@@ -121,12 +122,6 @@ const char *ob_kube_name(const ob_kube *k)
 
 /* ---- calls ---- */
 
-static const char *member_text(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
-
 static int retry_after_ms(const ob_http_reply *from, const json_t *status)
 {
     return from->retry_after_s ? from->retry_after_s * 1000 : ob_kube_retry_after_ms(status);
@@ -135,7 +130,7 @@ static int retry_after_ms(const ob_http_reply *from, const json_t *status)
 /* Why it failed, in words: the Status object's, the body's, the client's. New. */
 static char *message_of(const ob_kube *k, const ob_kube_reply *reply, const ob_http_reply *from)
 {
-    const char *said = member_text(reply->json, "message");
+    const char *said = ob_json_str(reply->json, "message", "");
     if (!from->status)
         return ob_text_dup(from->error, MESSAGE_MAX);
     if (reply->kind == OB_KUBE_UNAUTHORIZED && k->unread.text[0])
@@ -167,7 +162,7 @@ static void on_reply(const ob_http_reply *from, void *arg)
         reply.kind = OB_KUBE_SERVER;
     if (reply.kind != OB_KUBE_OK) {
         c->k->doubted |= reply.kind == OB_KUBE_UNAUTHORIZED;
-        reply.reason = member_text(json, "reason");
+        reply.reason = ob_json_str(json, "reason", "");
         reply.retry_after_ms = retry_after_ms(from, json);
         message = message_of(c->k, &reply, from);
         reply.message = message;

@@ -1,23 +1,17 @@
 /* What answers of an API server mean (ob/kube.h). Pure: any thread. */
 #include <string.h>
 
-#include "ob/json.h"
 #include "ob/kube.h"
+#include "ob/message.h"
 
 #define RETRY_MAX_S 3600
-
-static const char *text_of(const json_t *object, const char *member)
-{
-    const char *text = json_string_value(json_object_get(object, member));
-    return text ? text : "";
-}
 
 /* RBAC writes `… is forbidden: User "x" cannot …`; admission writes its own reason there, about an
  * object that the user may have made. Without a Status somebody before the server has refused. */
 static ob_kube_answer forbidden_kind(const json_t *status)
 {
     static const char begin[] = " is forbidden: ";
-    const char *message = text_of(status, "message");
+    const char *message = ob_json_str(status, "message", "");
     const char *why = strstr(message, begin);
     if (strstr(message, "exceeded quota"))
         return OB_KUBE_QUOTA;
@@ -43,8 +37,8 @@ ob_kube_answer ob_kube_answer_kind(int code, const json_t *status)
     case 408:
         return OB_KUBE_SERVER; /* a time-out */
     case 409:
-        return strcmp(text_of(status, "reason"), "AlreadyExists") == 0 ? OB_KUBE_EXISTS
-                                                                       : OB_KUBE_CONFLICT;
+        return strcmp(ob_json_str(status, "reason", ""), "AlreadyExists") == 0 ? OB_KUBE_EXISTS
+                                                                               : OB_KUBE_CONFLICT;
     case 410:
         return OB_KUBE_EXPIRED;
     case 429:
@@ -96,19 +90,5 @@ const char *ob_kube_answer_name(ob_kube_answer kind)
 
 const char *ob_kube_meta(const json_t *object, const char *member)
 {
-    return text_of(json_object_get(object, "metadata"), member);
-}
-
-char *ob_kube_escape(const char *text)
-{
-    static const char plain[] =
-        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~";
-    char *out = ob_calloc(strlen(text) * 3 + 1, 1), *at = out;
-    for (; *text; text++) {
-        if (strchr(plain, *text))
-            *at++ = *text;
-        else
-            at += sprintf(at, "%%%02X", (unsigned char)*text);
-    }
-    return out;
+    return ob_json_str(json_object_get(object, "metadata"), member, "");
 }

@@ -12,6 +12,8 @@
 #include "ob/clock.h"
 #include "ob/hash.h"
 #include "ob/json.h"
+#include "ob/message.h"
+#include "ob/text.h"
 
 #define PAGE 500
 #define LIST_TIMEOUT_S 60
@@ -139,10 +141,8 @@ static void take_error(ob_kube_watch *w, const json_t *status)
 {
     int code = (int)json_integer_value(json_object_get(status, "code"));
     ob_kube_answer kind = ob_kube_answer_kind(code ? code : 500, status);
-    if (kind == OB_KUBE_FORBIDDEN || kind == OB_KUBE_UNAUTHORIZED) {
-        const char *text = json_string_value(json_object_get(status, "message"));
-        tell_down(w, kind, text ? text : "");
-    }
+    if (kind == OB_KUBE_FORBIDDEN || kind == OB_KUBE_UNAUTHORIZED)
+        tell_down(w, kind, ob_json_str(status, "message", ""));
     ob_http_drop(w->call);
     watch_ended(w, ob_kube_retry_after_ms(status));
 }
@@ -221,7 +221,7 @@ static void on_watch_end(const ob_kube_reply *reply, void *arg)
 
 static void begin_watch(ob_kube_watch *w)
 {
-    ob_cleanup(ob_freep) char *version = ob_kube_escape(w->version);
+    ob_cleanup(ob_freep) char *version = ob_text_url_encode(w->version);
     ob_cleanup(ob_freep) char *query = ob_strf(
         "%swatch=true&allowWatchBookmarks=true&resourceVersion=%s&timeoutSeconds=%d", w->selector,
         version, WATCH_S + (int)(ob_hash32(OB_HASH32, w->selector) % SPREAD_S));
@@ -292,7 +292,7 @@ static void on_page(const ob_kube_reply *reply, void *arg)
 
 static void begin_page(ob_kube_watch *w)
 {
-    ob_cleanup(ob_freep) char *more = w->more ? ob_kube_escape(w->more) : NULL;
+    ob_cleanup(ob_freep) char *more = w->more ? ob_text_url_encode(w->more) : NULL;
     ob_cleanup(ob_freep) char *query =
         ob_strf("%slimit=%d%s%s", w->selector, w->page, more ? "&continue=" : "", more ? more : "");
     w->call = ob_kube_send(w->k, OB_POINT_NONE,
@@ -366,7 +366,7 @@ static char *selector_of(const ob_kube_watch_options *options)
     const char *const values[] = { options->labels, options->fields };
     const char *const names[] = { "labelSelector", "fieldSelector" };
     for (size_t i = 0; i < ARRAY_SIZE(values); i++) {
-        ob_cleanup(ob_freep) char *value = values[i] ? ob_kube_escape(values[i]) : NULL;
+        ob_cleanup(ob_freep) char *value = values[i] ? ob_text_url_encode(values[i]) : NULL;
         if (value)
             ob_buf_addf(&text, "%s=%s&", names[i], value);
     }

@@ -1,6 +1,7 @@
 /* Makes valid text from bytes. Owns nothing. Any thread. */
 #include "ob/text.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -125,4 +126,17 @@ char *ob_text_into(char *dst, size_t size, const char *src)
 {
     (void)ob_text_copy(dst, size, src ? src : "", src ? strnlen(src, size + CHARACTER_MAX) : 0);
     return dst;
+}
+
+char *ob_text_url_encode(const char *text)
+{
+    char *out = ob_calloc(strlen(text) * 3 + 1, 1), *p = out;
+    for (; *text; text++) {
+        unsigned char c = (unsigned char)*text;
+        if (isalnum(c) || strchr("-._~", c))
+            *p++ = (char)c;
+        else
+            p += sprintf(p, "%%%02X", c);
+    }
+    return out;
 }

@@ -5,6 +5,7 @@
 #include "kube_world.h"
 #include "ob/clock.h"
 #include "ob/json.h"
+#include "ob/text.h"
 
 #define PATIENCE_MS 20000
 
@@ -263,7 +264,7 @@ static void a_new_token_counts_once_the_old_one_is_refused(void **state)
 static void what_goes_into_a_path_is_escaped(void **state)
 {
     (void)state;
-    ob_cleanup(ob_freep) char *text = ob_kube_escape("a/b=c,d e\xc3\xa9-._~%");
+    ob_cleanup(ob_freep) char *text = ob_text_url_encode("a/b=c,d e\xc3\xa9-._~%");
     assert_string_equal(text, "a%2Fb%3Dc%2Cd%20e%C3%A9-._~%25");
 }
 

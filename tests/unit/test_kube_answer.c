@@ -3,6 +3,7 @@
 
 #include "ob/json.h"
 #include "ob/kube.h"
+#include "ob/text.h"
 
 static ob_kube_answer kind_of(int code, const char *reason, const char *message)
 {
@@ -104,7 +105,7 @@ static void what_is_escaped_ends_no_part_of_a_path_or_query(void **state)
         { "\xc3\xa4\n\x7f", "%C3%A4%0A%7F" },
     };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        ob_cleanup(ob_freep) char *escaped = ob_kube_escape(cases[i].text);
+        ob_cleanup(ob_freep) char *escaped = ob_text_url_encode(cases[i].text);
         assert_string_equal(escaped, cases[i].escaped);
     }
 }

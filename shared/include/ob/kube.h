@@ -48,7 +48,7 @@ typedef void (*ob_kube_on_reply)(const ob_kube_reply *reply, void *arg);
 /* All is copied but 'arg'. */
 typedef struct ob_kube_request {
     const char *method;
-    const char *path;        /* /api/v1/…; its parts are escaped (ob_kube_escape) */
+    const char *path;        /* /api/v1/…; its parts are escaped (ob_text_url_encode) */
     const char *query;       /* a=b&c=d, with escaped values; NULL: none */
     const json_t *json;      /* the body; NULL: none */
     const char *type;        /* of the body; NULL: application/json */
@@ -79,9 +79,6 @@ ob_http *ob_kube_http(const ob_kube *k);
 /* The cluster's name, for messages. */
 const char *ob_kube_name(const ob_kube *k);
 
-/* Of a part of a path, or a value of a query: all but letters, digits and -._~ becomes %XX. Free
- * with free(). */
-char *ob_kube_escape(const char *text);
 /* What an object of kind Status says with this code of HTTP (also that of an ERROR in a watch).
  * status: borrowed, may be NULL. */
 ob_kube_answer ob_kube_answer_kind(int code, const json_t *status);

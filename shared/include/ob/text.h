@@ -33,6 +33,10 @@ char *ob_text_dup(const char *src, size_t max);
 /* ob_text_copy of a NUL-terminated text (NULL: an empty one); returns dst. */
 char *ob_text_into(char *dst, size_t size, const char *src);
 
+/* Of a part of a path or a query: all but letters, digits and -._~ becomes %XX (RFC 3986, 2.3).
+ * New, free() it. */
+char *ob_text_url_encode(const char *text);
+
 /* Writes a decimal number at 'at', without NUL: at most OB_NUMBER_MAX bytes. Returns its end. Most
  * of what the services write are numbers, and printf takes ten times as long. */
 #define OB_NUMBER_MAX 20

@@ -30,7 +30,7 @@ static char *filter_query(const docker *d)
         ob_strf(DOCKER_LABEL_INSTANCE "=%s", d->base.config.instance);
     (void)json_object_set_new(filters, "label", json_pack("[o]", ob_json_text(label)));
     ob_cleanup(ob_freep) char *text = json_dumps(filters, JSON_COMPACT);
-    return docker_url_encode(text);
+    return ob_text_url_encode(text);
 }
 
 /* Volumes of a listed container that must be removed with it. */

@@ -4,8 +4,6 @@
  * (roles, subnets) are ignored. Any thread. */
 #include "docker_spec.h"
 
-#include <ctype.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "docker_host.h"
@@ -75,19 +73,6 @@ int docker_spec_body(const docker_spec *in, json_t **ret_body, json_t **ret_volu
     return 0;
 }
 
-char *docker_url_encode(const char *text)
-{
-    char *out = ob_calloc(strlen(text) * 3 + 1, 1), *p = out;
-    for (; *text; text++) {
-        unsigned char c = (unsigned char)*text;
-        if (isalnum(c) || strchr("-._~", c))
-            *p++ = (char)c;
-        else
-            p += sprintf(p, "%%%02X", c);
-    }
-    return out;
-}
-
 static const char *after_last(const char *text, char c)
 {
     const char *p = strrchr(text, c);
@@ -96,7 +81,7 @@ static const char *after_last(const char *text, char c)
 
 char *docker_spec_pull_query(const char *image, const char *platform)
 {
-    ob_cleanup(ob_freep) char *encoded = docker_url_encode(image);
+    ob_cleanup(ob_freep) char *encoded = ob_text_url_encode(image);
     bool is_exact = strchr(image, '@') || strchr(after_last(image, '/'), ':');
     return ob_strf("fromImage=%s%s%s%s", encoded, is_exact ? "" : "&tag=latest",
                    platform ? "&platform=" : "", platform ? platform : "");

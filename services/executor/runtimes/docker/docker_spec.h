@@ -18,6 +18,3 @@ const char *docker_spec_image(const json_t *spec);
 /* The query of POST /images/create for an image: an image without tag or digest means :latest (the
  * engine would pull all its tags). platform: NULL: the engine's own. New, free(). */
 char *docker_spec_pull_query(const char *image, const char *platform);
-
-/* Percent-encodes all but letters, digits and -._~ . New, free(). */
-char *docker_url_encode(const char *text);
