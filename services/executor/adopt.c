@@ -9,6 +9,7 @@
 
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/pod.h"
 
 static bool has_log(const json_t *members)
 {
@@ -31,11 +32,12 @@ static void load_end(attempt *at, const json_t *end)
     at->reason = reason ? ob_strdup(reason) : NULL;
 }
 
-/* Its time limit kept running. */
-static void load_limit(attempt *at, const json_t *members)
+/* What it is, besides its state; its time limit kept running. */
+static void load_terms(attempt *at, const json_t *members)
 {
     const char *note = ob_json_str(members, "note", NULL);
     at->note = note ? ob_strdup(note) : NULL;
+    at->pod = ob_pod_bounded(json_object_get(members, "pod"));
     at->limit_s = ob_json_int(members, "limit", 0);
     at->began_boot_ms = ob_json_int(members, "began", 0);
     at->timed_out = ob_json_bool(members, "timedOut", false);
@@ -56,7 +58,7 @@ static void load_run(attempts *a, const char *run, const json_t *members)
                                             : ATTEMPT_STARTING);
     at->adopting = true;
     at->started_at_ms = running_ms;
-    load_limit(at, members);
+    load_terms(at, members);
     if (end)
         load_end(at, end);
     if (!has_log(members) || at->outcome == OUTCOME_UNRUN)

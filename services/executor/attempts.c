@@ -8,8 +8,9 @@
  *
  * In the spool each run has: "begins" (how often it was accepted), "intent" (the runtime's: the
  * boot in which it was to be started), "log" (where its output goes), "limit" (seconds) and "note"
- * if it has them, "running" (when), "began" (boot clock), "timedOut", "hostEnded", "end", "logged"
- * and, after the confirmation, "gone" = [epoch, seq]. Thread: the loop's. */
+ * if it has them, "running" (when), "began" (boot clock), "pod" (what is shown of it), "timedOut",
+ * "hostEnded", "end", "logged" and, after the confirmation, "gone" = [epoch, seq]. Thread: the
+ * loop's. */
 #include "attempts.h"
 
 #include <string.h>
@@ -18,6 +19,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/pod.h"
 #include "ob/state_moves.h"
 #include "ob/text.h"
 #include "output_text.h"
@@ -152,6 +154,7 @@ static void attempt_free(attempt *at)
     loop_timer_stop(at->all->loop, &at->limit_timer);
     free(at->reason);
     free(at->note);
+    json_decref(at->pod);
     free(at);
 }
 
@@ -204,6 +207,10 @@ void attempt_end(attempt *at, const runtime_end *end, bool durable)
     if (at->stopped_at_ms && at->stopped_at_ms - at->started_at_ms < at->limit_s * 1000)
         at->timed_out = false;
     loop_timer_stop(at->all->loop, &at->limit_timer);
+    if (end->host_ended && !at->host_ended) {
+        at->host_ended = true;
+        spool_set(at->all->spool, at->run, "hostEnded", json_true(), durable);
+    }
     free(at->reason);
     at->reason = make_reason(end, at->note);
     remember_end(at, durable);
@@ -414,6 +421,18 @@ void attempts_exited(attempts *a, const char *run, const runtime_end *end)
     }
     /* A container that has run is the record of its end. */
     attempt_end(at, end, !end->started);
+}
+
+void attempts_pod(attempts *a, const char *run, const json_t *pod)
+{
+    attempt *at = attempts_find(a, run);
+    json_auto_t *bounded = ob_pod_bounded(pod);
+    if (!at || !bounded || at->state >= ATTEMPT_EXITED || json_equal(bounded, at->pod))
+        return;
+    json_decref(at->pod);
+    at->pod = json_incref(bounded);
+    spool_set(a->spool, run, "pod", json_incref(bounded), false);
+    attempt_touch(at);
 }
 
 void attempts_log_out(attempts *a, const char *run)

@@ -48,6 +48,7 @@ typedef struct attempt {
     int64_t pulled_at_ms, created_at_ms;  /* runtime_end's, and ... */
     int64_t cpu_ms, peak_bytes;           /* ... these, too */
     char *reason;
+    json_t *pod;           /* what is shown of its pod, in bounds (ob/pod.h); NULL: it has none */
     char *note;            /* what the run must run without, for its reason; NULL: nothing */
     int64_t limit_s;       /* its time limit; 0: none */
     int64_t began_boot_ms; /* boot clock at its start; 0: unknown */
@@ -106,6 +107,7 @@ void attempts_close(attempts *a, int grace_s);
 /* Events (runtime_callbacks, logs_config). */
 void attempts_running(attempts *a, const char *run, int64_t started_at_ms);
 void attempts_exited(attempts *a, const char *run, const runtime_end *end);
+void attempts_pod(attempts *a, const char *run, const json_t *pod);
 void attempts_log_out(attempts *a, const char *run);
 void attempts_removed(attempts *a, const char *run);
 void attempts_pulled(attempts *a, bool ok, int64_t took_ms);

@@ -16,6 +16,11 @@ static void on_exited(const char *run, const runtime_end *end, void *arg)
     attempts_exited(&((executor *)arg)->attempts, run, end);
 }
 
+static void on_pod(const char *run, const json_t *pod, void *arg)
+{
+    attempts_pod(&((executor *)arg)->attempts, run, pod);
+}
+
 static void on_output_begin(const char *run, void *arg)
 {
     logs_begin(((executor *)arg)->logs, run);
@@ -85,6 +90,10 @@ static void no_end(const char *run, const runtime_end *end, void *arg)
 {
 }
 
+static void no_pod(const char *run, const json_t *pod, void *arg)
+{
+}
+
 static void no_run(const char *run, void *arg)
 {
 }
@@ -111,6 +120,7 @@ runtime_callbacks from_purge(executor *x)
 {
     return (runtime_callbacks){ .running = no_running,
                                 .exited = no_end,
+                                .pod = no_pod,
                                 .output_begin = no_run,
                                 .line = no_line,
                                 .output_end = no_run,
@@ -127,6 +137,7 @@ runtime_callbacks from_runtime(executor *x)
 {
     return (runtime_callbacks){ .running = on_running,
                                 .exited = on_exited,
+                                .pod = on_pod,
                                 .output_begin = on_output_begin,
                                 .line = on_line,
                                 .output_end = on_output_end,

@@ -104,6 +104,10 @@ void heartbeat_run_state(ob_buf *t, const attempt *at)
         if (status)
             add_text(t, "statusReason", status);
     }
+    if (at->pod) {
+        add_name(t, "pod");
+        ob_json_write(t, at->pod);
+    }
     ob_buf_str(t, "}");
 }
 

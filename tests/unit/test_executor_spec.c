@@ -4,7 +4,7 @@
 #include "ob/trace.h"
 #include "output_text.h"
 #include "runtimes/docker/docker_spec.h"
-#include "runtimes/docker/docker_time.h"
+#include "runtimes/rfc3339.h"
 #include "runtimes/null/null_plan.h"
 #include "runtimes/properties.h"
 
@@ -441,7 +441,7 @@ static void pulls_name_one_tag(void **state)
 
 static int64_t time_ns(const char *text)
 {
-    return docker_time_ns(text, strlen(text), NULL);
+    return rfc3339_ns(text, strlen(text), NULL);
 }
 
 static void times_are_read_to_the_nanosecond(void **state)

@@ -90,12 +90,13 @@ static void add_number(json_t *env, const char *name, int64_t value)
     add_env(env, name, text);
 }
 
-static const char *part_of(const json_t *container)
+/* environment: a list of {name, value}. */
+static const char *part_of(const json_t *environment)
 {
     const char *part = NULL;
     size_t i;
     const json_t *item;
-    json_array_foreach(json_object_get(container, "environment"), i, item)
+    json_array_foreach((json_t *)environment, i, item)
     {
         if (strcmp(ob_json_str(item, "name", ""), OB_ARRAY_PART) == 0)
             part = ob_json_str(item, "value", NULL);
@@ -105,9 +106,10 @@ static const char *part_of(const json_t *container)
 
 /* A child's index and size; those of the whole array, if its own is a part of one, which may be a
  * single job. The api has checked the part. */
-static void add_array_env(json_t *env, const ob_run_ref *ref, const json_t *spec)
+static void
+add_array_env(json_t *env, const ob_run_ref *ref, const json_t *spec, const json_t *environment)
 {
-    const char *part = part_of(json_object_get(spec, "container"));
+    const char *part = part_of(environment);
     int n = 0, index = -1, whole = 0;
     int64_t size = ob_json_int(spec, "arraySize", 0);
     if (part && ob_array_part_read(part, ref->index < 0 ? 0 : ref->index, &n, &index, &whole) &&
@@ -122,8 +124,41 @@ static void add_array_env(json_t *env, const ob_run_ref *ref, const json_t *spec
         add_number(env, "AWS_BATCH_JOB_ARRAY_SIZE", size);
 }
 
-/* Docker takes the last of two entries with one name: ours come last (AWS Batch user guide, "AWS
- * Batch job environment variables"). */
+/* What every container of a job gets (AWS Batch user guide, "AWS Batch job environment variables").
+ * environment: the container's own. */
+static void add_batch_env(json_t *env,
+                          const ob_run_ref *ref,
+                          int attempt,
+                          const json_t *spec,
+                          const char *ce,
+                          const json_t *environment)
+{
+    char text[OB_RUN_TEXT];
+    ob_job_ref_format(&(ob_job_ref){ .id = ref->id, .index = ref->index }, text);
+    add_env(env, "AWS_BATCH_JOB_ID", text);
+    (void)snprintf(text, sizeof(text), "%d", attempt);
+    add_env(env, "AWS_BATCH_JOB_ATTEMPT", text);
+    add_env(env, "AWS_BATCH_CE_NAME", after_last(ob_json_str(spec, "ce", ce), '/'));
+    add_env(env, "AWS_BATCH_JQ_NAME", after_last(ob_json_str(spec, "queue", ""), '/'));
+    add_array_env(env, ref, spec, environment);
+}
+
+json_t *property_pod_env(const ob_run_ref *ref,
+                         int attempt,
+                         const json_t *spec,
+                         const char *ce,
+                         const char *node_uid,
+                         const json_t *environment)
+{
+    json_t *env = json_array();
+    if (ob_json_bool(spec, "trace", false))
+        add_traceparent(env, ref);
+    add_batch_env(env, ref, attempt, spec, ce, environment);
+    add_env(env, "AWS_BATCH_JOB_KUBERNETES_NODE_UID", node_uid);
+    return env;
+}
+
+/* Docker takes the last of two entries with one name: ours come last. */
 json_t *property_env(
     const ob_run_ref *ref, int attempt, const json_t *spec, const char *ce, const json_t *secrets)
 {
@@ -142,14 +177,7 @@ json_t *property_env(
     json_t *value;
     json_object_foreach((json_t *)secrets, name, value)
         add_env(env, name, json_string_value(value));
-    char text[OB_RUN_TEXT];
-    ob_job_ref_format(&(ob_job_ref){ .id = ref->id, .index = ref->index }, text);
-    add_env(env, "AWS_BATCH_JOB_ID", text);
-    (void)snprintf(text, sizeof(text), "%d", attempt);
-    add_env(env, "AWS_BATCH_JOB_ATTEMPT", text);
-    add_env(env, "AWS_BATCH_CE_NAME", after_last(ob_json_str(spec, "ce", ce), '/'));
-    add_env(env, "AWS_BATCH_JQ_NAME", after_last(ob_json_str(spec, "queue", ""), '/'));
-    add_array_env(env, ref, spec);
+    add_batch_env(env, ref, attempt, spec, ce, json_object_get(container, "environment"));
     add_env(env, "AWS_EXECUTION_ENV",
             property_is_fargate(container) ? "AWS_ECS_FARGATE" : "AWS_ECS_EC2");
     return env;

@@ -26,6 +26,15 @@ bool property_is_fargate(const json_t *container);
 json_t *property_env(
     const ob_run_ref *ref, int attempt, const json_t *spec, const char *ce, const json_t *secrets);
 
+/* What Batch adds to the environment of a pod's container: "NAME=value", new. environment: the
+ * container's own list of {name, value}. */
+json_t *property_pod_env(const ob_run_ref *ref,
+                         int attempt,
+                         const json_t *spec,
+                         const char *ce,
+                         const char *node_uid,
+                         const json_t *environment);
+
 /* The platform that a spec requests, in Docker's form; NULL: none. Errors: -EINVAL (not Linux). */
 int property_platform(const json_t *spec, const char **ret, ob_error *err);
 

@@ -22,6 +22,7 @@ typedef struct runtime_end {
     bool started;          /* it ran, or may have */
     int exit_code;         /* -1: unknown */
     bool oom;              /* ended for lack of memory */
+    bool host_ended;       /* its host ended it, or was lost */
     int64_t pulled_at_ms;  /* its image was there, and it was its turn; 0: unknown */
     int64_t created_at_ms; /* its container was there; 0: unknown */
     int64_t started_at_ms; /* 0: unknown */
@@ -41,6 +42,9 @@ typedef enum runtime_more {
 typedef struct runtime_callbacks {
     void (*running)(const char *run, int64_t started_at_ms, void *arg);
     void (*exited)(const char *run, const runtime_end *end, void *arg);
+    /* What is known of the run's pod (ob/pod.h), all of it anew each time, before 'exited'. Only
+     * runtimes that have pods call it. */
+    void (*pod)(const char *run, const json_t *pod, void *arg);
     /* Reading of output starts, at the first byte whose line has a time not below since_ns (0: at
      * the beginning). It may be repeated after the engine was unreachable. */
     void (*output_begin)(const char *run, void *arg);

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "docker_time.h"
+#include "runtimes/rfc3339.h"
 
 #define HEAD 8
 #define FRAME_MAX (4u << 20)
@@ -26,7 +26,7 @@ static void hand_on(const char *frame, size_t len, docker_on_part on_part, void 
     const char *blank = memchr(payload, ' ', (size_t)(end - payload));
     docker_part part = { .stream = frame[0], .text = blank ? blank + 1 : payload };
     if (blank)
-        part.at_ns = docker_time_ns(payload, (size_t)(blank - payload), NULL);
+        part.at_ns = rfc3339_ns(payload, (size_t)(blank - payload), NULL);
     bool newline = end > part.text && end[-1] == '\n';
     part.len = (size_t)(end - part.text) - newline;
     part.ends = newline || part.len < DOCKER_PART;

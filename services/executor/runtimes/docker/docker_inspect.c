@@ -15,7 +15,7 @@
 #include "docker_leftover.h"
 #include "docker_moves.h"
 #include "docker_output.h"
-#include "docker_time.h"
+#include "runtimes/rfc3339.h"
 #include "docker_unwell.h"
 #include "docker_use.h"
 #include "host/kernel_oom.h"
@@ -43,7 +43,7 @@
 static int64_t time_ms(const json_t *state, const char *name)
 {
     const char *text = ob_json_str(state, name, "");
-    return docker_time_ns(text, strlen(text), NULL) / 1000000;
+    return rfc3339_ns(text, strlen(text), NULL) / 1000000;
 }
 
 /* ---- ends ---- */

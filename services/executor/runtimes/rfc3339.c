@@ -1,5 +1,5 @@
-/* Reads the engine's times. Owns nothing. Any thread. */
-#include "docker_time.h"
+/* Reads times of RFC 3339, as container engines write them. Owns nothing. Any thread. */
+#include "runtimes/rfc3339.h"
 
 #include <ctype.h>
 #include <stdbool.h>
@@ -43,7 +43,7 @@ static bool read_shift(const char *at, int64_t *ret_s)
     return *at == '+' || *at == '-';
 }
 
-int64_t docker_time_ns(const char *text, size_t len, const char **ret_end)
+int64_t rfc3339_ns(const char *text, size_t len, const char **ret_end)
 {
     const char *at = text + DATE_LEN, *end = text + len;
     int64_t s = 0, ns = 0, shift_s = 0;
