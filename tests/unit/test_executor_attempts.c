@@ -402,6 +402,49 @@ static void a_run_that_has_ended_its_executor_twice_is_not_taken_on_again(void *
     assert_null(attempts_find(&w->a, BYSTANDER)->reason);
 }
 
+static void what_is_known_of_a_pod_is_told_and_survives_a_restart(void **state)
+{
+    world *w = *state;
+    json_auto_t *pod = json_pack("{s:s, s:s, s:[{s:s, s:i}], s:s}", "name", "aws-batch.1", "node",
+                                 "n", "containers", "name", "default", "exitCode", 3, "more", "x");
+    json_auto_t *shown = json_pack("{s:s, s:s, s:[{s:s, s:i}]}", "name", "aws-batch.1", "node", "n",
+                                   "containers", "name", "default", "exitCode", 3);
+    json_auto_t *other = json_pack("{s:s}", "name", "other");
+    place(w, RUN, true);
+    attempts_running(&w->a, RUN, 1000);
+    attempts_find(&w->a, RUN)->dirty = false;
+    attempts_pod(&w->a, RUN, pod);
+    assert_true(attempts_find(&w->a, RUN)->dirty);
+    attempts_find(&w->a, RUN)->dirty = false;
+    attempts_pod(&w->a, RUN, pod); /* nothing new */
+    assert_false(attempts_find(&w->a, RUN)->dirty);
+    attempts_exited(&w->a, RUN, &exit_3);
+    attempts_pod(&w->a, RUN, other); /* an end does not change */
+    for (int i = 0; i < 2; i++) {
+        json_auto_t *said = told_state(attempts_find(&w->a, RUN));
+        assert_true(json_equal(json_object_get(said, "pod"), shown));
+        restart(w);
+    }
+}
+
+static void an_end_by_the_host_is_told_as_such(void **state)
+{
+    world *w = *state;
+    (void)snprintf(w->a.host_reason, sizeof(w->a.host_reason), "the host ended");
+    place(w, RUN, true);
+    attempts_running(&w->a, RUN, 1000);
+    attempts_exited(
+        &w->a, RUN,
+        &(runtime_end){ .started = true, .exit_code = -1, .host_ended = true, .reason = "why" });
+    for (int i = 0; i < 2; i++) {
+        json_auto_t *said = told_state(attempts_find(&w->a, RUN));
+        assert_string_equal(ob_json_str(said, "statusReason", ""), "the host ended");
+        assert_string_equal(ob_json_str(said, "reason", ""), "why");
+        restart(w);
+        (void)snprintf(w->a.host_reason, sizeof(w->a.host_reason), "the host ended");
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -425,6 +468,8 @@ int main(void)
         IN_WORLD(what_ends_with_the_instance_says_so_also_after_a_restart),
         IN_WORLD(nothing_begins_on_an_instance_that_goes),
         IN_WORLD(a_run_that_has_ended_its_executor_twice_is_not_taken_on_again),
+        IN_WORLD(what_is_known_of_a_pod_is_told_and_survives_a_restart),
+        IN_WORLD(an_end_by_the_host_is_told_as_such),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
