@@ -18,7 +18,7 @@ typedef struct reading {
 static void on_line(int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
 {
     reading *r = arg;
-    FUZZ_CHECK(len <= DOCKER_LINE_MAX && at_ns >= 0 && span >= len);
+    FUZZ_CHECK(len <= LINE_PIECE_MAX && at_ns >= 0 && span >= len);
     r->lines++;
     r->bytes += len;
     r->spans += span;

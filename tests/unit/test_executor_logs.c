@@ -262,7 +262,7 @@ static void longer_lines_are_cut_between_characters(void **state)
         parts[i] = (docker_part){ 1, 5, text + i * PART, PART, i == PARTS - 1 };
     assert_int_equal(join(parts, PARTS), PARTS * (PART + 1));
     assert_int_equal(joined_bytes, PARTS * PART);
-    size_t first = DOCKER_LINE_MAX / 3 * 3;
+    size_t first = LINE_PIECE_MAX / 3 * 3;
     ob_cleanup(ob_freep) char *wanted =
         ob_strf("5/%zu/%zu:\xe2\xac|5/%zu/%zu:\xe2", first, first + PARTS, PARTS * PART - first,
                 PARTS * PART - first);
@@ -287,7 +287,7 @@ static void a_line_without_end_is_handed_on_in_pieces(void **state)
     joined_bytes = 0;
     for (size_t i = 1; i <= PARTS; i++) {
         docker_lines_take(&part, &l);
-        assert_true(i * PART - joined_bytes <= DOCKER_LINE_MAX + PART);
+        assert_true(i * PART - joined_bytes <= LINE_PIECE_MAX + PART);
     }
     docker_lines_end(&l);
     docker_lines_reset(&l);
@@ -429,7 +429,7 @@ static void a_run_without_output_sends_nothing(void **state)
 /* The longest line there is, of whatever bytes, with short ones between them. */
 static void messages_stay_below_the_limit(void **state)
 {
-    static char line[DOCKER_LINE_MAX];
+    static char line[LINE_PIECE_MAX];
     static const char fills[] = { 'x', '"', 7, (char)0xff };
     for (size_t i = 0; i < 8; i++) {
         memset(line, fills[i % 4], sizeof(line));
@@ -456,7 +456,7 @@ static void messages_stay_below_the_limit(void **state)
 /* A message holds some 200 KiB when the longest line comes: it does not fit behind them. */
 static void the_longest_line_does_not_join_others_that_leave_it_no_room(void **state)
 {
-    static char line[DOCKER_LINE_MAX];
+    static char line[LINE_PIECE_MAX];
     enum { BEFORE = 12, SHORT = 16384 };
     memset(line, 'x', SHORT);
     for (size_t i = 0; i < BEFORE; i++)

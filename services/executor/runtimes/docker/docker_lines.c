@@ -1,4 +1,4 @@
-/* Joins the parts of lines. Owns the incomplete lines, at most DOCKER_LINE_MAX and a part for each
+/* Joins the parts of lines. Owns the incomplete lines, at most LINE_PIECE_MAX and a part for each
  * stream; a line of one part is passed on in place. The same parts always give the same lines and
  * spans, so output that is read again has the same offsets. A line's span is the sum of its parts'
  * spans, each counted as the line that earlier executors made of it, so the offsets that they
@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "ob/error.h"
-#include "ob/text.h"
+#include "runtimes/line_piece.h"
 
 static void keep(docker_open_line *o, const docker_part *part)
 {
@@ -24,23 +24,11 @@ static void keep(docker_open_line *o, const docker_part *part)
     o->span += part->len + 1;
 }
 
-/* The length of one piece of a longer line: no character is cut. */
-static size_t piece_len(const char *text, size_t len)
-{
-    for (size_t back = 1; back <= 3; back++) {
-        size_t at = DOCKER_LINE_MAX - back;
-        if (((unsigned char)text[at] & 0xc0) == 0x80)
-            continue;
-        return ob_utf8_sequence(text + at, len - at) > back ? at : DOCKER_LINE_MAX;
-    }
-    return DOCKER_LINE_MAX;
-}
-
 /* The ends of earlier parts count in the piece, so the rest spans only its bytes. */
 static void hand_on_pieces(docker_lines *l, docker_open_line *o)
 {
-    while (o->len > DOCKER_LINE_MAX) {
-        size_t n = piece_len(o->text, o->len), rest = o->len - n;
+    while (o->len > LINE_PIECE_MAX) {
+        size_t n = line_piece(o->text, o->len), rest = o->len - n;
         l->on_line(o->at_ns, o->text, n, o->span - rest, l->arg);
         memmove(o->text, o->text + n, rest);
         o->len = o->span = rest;
@@ -59,7 +47,7 @@ void docker_lines_take(const docker_part *part, void *arg)
 {
     docker_lines *l = arg;
     docker_open_line *o = &l->open[part->stream];
-    if (o->span == 0 && part->ends && part->len <= DOCKER_LINE_MAX) {
+    if (o->span == 0 && part->ends && part->len <= LINE_PIECE_MAX) {
         l->on_line(part->at_ns, part->text, part->len, part->len + 1, l->arg);
         return;
     }

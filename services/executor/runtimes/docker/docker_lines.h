@@ -3,10 +3,9 @@
 #pragma once
 
 #include "docker_frames.h"
+#include "runtimes/line_piece.h"
 
-#define DOCKER_LINE_MAX (256u * 1024) /* bytes of an event, as CloudWatch Logs has it */
-
-/* One line without its end, or a piece of one that is longer than DOCKER_LINE_MAX. span: its length
+/* One line without its end, or a piece of one that is longer than LINE_PIECE_MAX. span: its length
  * in the run's output as offsets count it (docs/messages.md, batch.logs): its bytes, and one for
  * each part that ends in it. */
 typedef void (*docker_on_line)(int64_t at_ns, const char *text, size_t len, size_t span, void *arg);
