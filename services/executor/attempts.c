@@ -236,6 +236,15 @@ static json_t *permitted(const attempts *a, const json_t *spec, char **ret_note)
     return less;
 }
 
+/* A pod runs whole or not at all. */
+static int check_permits(const attempts *a, const json_t *spec, ob_error *err)
+{
+    const json_t *eks = json_object_get(spec, "eks");
+    json_auto_t *host = eks ? ob_pod_host_container(eks) : NULL;
+    return eks ? ob_permits_check_whole(&a->permits, host, err)
+               : ob_permits_check(&a->permits, json_object_get(spec, "container"), err);
+}
+
 static void
 begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const json_t *spec)
 {
@@ -244,7 +253,7 @@ begin(attempts *a, const ob_run_ref *ref, const char *run, int attempt_no, const
         refuse(a, run, NULL);
         return;
     }
-    if (ob_permits_check(&a->permits, json_object_get(spec, "container"), &err) < 0) {
+    if (check_permits(a, spec, &err) < 0) {
         ob_error_context(&err, "CannotCreateContainerError");
         refuse(a, run, err.text);
         return;

@@ -165,6 +165,24 @@ static void what_is_refused_does_not_begin(void **state)
     assert_non_null(strstr(at->reason, "OPENBATCH_PRIVILEGED"));
 }
 
+/* It runs whole or not at all. */
+static void a_pod_that_would_lack_a_part_does_not_begin(void **state)
+{
+    world *w = *state;
+    static const ob_permit permits[] = { OB_PERMIT_DROP, OB_PERMIT_REFUSE };
+    json_auto_t *spec =
+        json_pack("{s:s, s:{s:[{s:s}], s:[{s:s, s:{s:s}}]}}", "definition", "d", "eks",
+                  "containers", "image", "i", "volumes", "name", "v", "hostPath", "path", "/data");
+    for (size_t i = 0; i < ARRAY_SIZE(permits); i++) {
+        char run[OB_RUN_TEXT];
+        (void)snprintf(run, sizeof(run), JOB "/%zu", i + 1);
+        w->a.permits.host_mounts = permits[i];
+        attempts_run(&w->a, run, 1, spec);
+        assert_string_equal(asked, "");
+        assert_non_null(strstr(attempts_find(&w->a, run)->reason, "OPENBATCH_HOST_MOUNTS"));
+    }
+}
+
 static void a_run_that_does_not_fit_now_is_given_back(void **state)
 {
     world *w = *state;
@@ -207,6 +225,7 @@ int main(void)
         IN_WORLD(what_was_left_out_is_said_at_the_end),
         IN_WORLD(a_run_that_did_not_begin_says_nothing_of_it),
         IN_WORLD(what_is_refused_does_not_begin),
+        IN_WORLD(a_pod_that_would_lack_a_part_does_not_begin),
         IN_WORLD(a_run_that_does_not_fit_now_is_given_back),
         IN_WORLD(long_reasons_are_cut_between_characters),
         IN_WORLD(trouble_with_secrets_is_the_attempt_s_reason_too),

@@ -4,9 +4,9 @@
 #include "ob/trace.h"
 #include "output_text.h"
 #include "runtimes/docker/docker_spec.h"
-#include "runtimes/rfc3339.h"
 #include "runtimes/null/null_plan.h"
 #include "runtimes/properties.h"
+#include "runtimes/rfc3339.h"
 
 #define JOB "018f0000-0000-7000-8000-00000000000a"
 

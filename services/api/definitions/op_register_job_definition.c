@@ -8,7 +8,7 @@
 #include "definition_store.h"
 #include "logs/log_store.h"
 #include "ob/message.h"
-#include "pod_host.h"
+#include "ob/pod.h"
 #include "request/store.h"
 
 typedef struct registration {
@@ -160,7 +160,7 @@ static int check_host(const api_request *req, const char *name, api_reply *rep)
 {
     ob_error why = { 0 };
     const json_t *eks = json_object_get(req->body, "eksProperties");
-    json_auto_t *pod = eks ? pod_host_container(json_object_get(eks, "podProperties")) : NULL;
+    json_auto_t *pod = eks ? ob_pod_host_container(json_object_get(eks, "podProperties")) : NULL;
     const json_t *container = pod ? pod : json_object_get(req->body, "containerProperties");
     int r =
         access_check_container(req, name, 0, container, json_object_get(req->body, "tags"), rep);

@@ -8,9 +8,9 @@
 #include "auth/authorize.h"
 #include "container_resolve.h"
 #include "definitions/definition_check.h"
-#include "definitions/pod_host.h"
 #include "job_detail_text.h"
 #include "ob/message.h"
+#include "ob/pod.h"
 #include "pod_resolve.h"
 #include "submit_check.h"
 
@@ -155,7 +155,7 @@ static int resolve_pod(const api_request *req,
                         JOB_DETAIL_MAX, &pod, rep);
     if (r == 0)
         r = pod_need(pod, &job->need, rep);
-    json_auto_t *host = r == 0 ? pod_host_container(pod) : NULL;
+    json_auto_t *host = r == 0 ? ob_pod_host_container(pod) : NULL;
     if (r == 0)
         r = submit_check_pod(req, pod, host, &job->need, rep);
     if (r == 0)

@@ -19,7 +19,7 @@ int submit_check_container(const api_request *req,
                            const json_t *container,
                            api_reply *rep);
 /* The same for a resulting pod, which takes 'need'. host: what it requests from its host
- * (pod_host.h). */
+ * (ob/pod.h). */
 int submit_check_pod(const api_request *req,
                      const json_t *pod,
                      const json_t *host,

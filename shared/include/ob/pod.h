@@ -25,3 +25,8 @@ void ob_pod_show(json_t *pod_properties, const json_t *pod);
 /* The members of an entry of eksAttempts that are about its pod (NULL: it is not known). *ret is
  * new. */
 json_t *ob_pod_attempt(const json_t *pod);
+
+/* A container, as in DescribeJobs, that requests what a pod (podProperties) requests from its host,
+ * for rules that hold for both kinds of jobs: privileged mode (added capabilities count as such),
+ * folders of the host. New. */
+json_t *ob_pod_host_container(const json_t *pod_properties);
