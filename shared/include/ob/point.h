@@ -157,6 +157,11 @@ typedef enum ob_point_kind {
     P(EXECUTOR_TRY_CREATE, CONTAINER, "executor.try_create", "a container to try the engine")      \
     P(EXECUTOR_TRY_START, CONTAINER, "executor.try_start", "it is started")                        \
     P(EXECUTOR_TRY_REMOVE, CONTAINER, "executor.try_remove", "it is removed")                      \
+    P(EXECUTOR_POD_CREATE, CONTAINER, "executor.pod_create", "a pod is made")                      \
+    P(EXECUTOR_POD_LABEL, CONTAINER, "executor.pod_label", "a pod gets its label back")            \
+    P(EXECUTOR_POD_STOP, CONTAINER, "executor.pod_stop", "a pod is to end")                        \
+    P(EXECUTOR_POD_DELETE, CONTAINER, "executor.pod_delete", "a pod of an ended run is deleted")   \
+    P(EXECUTOR_POD_RELEASE, CONTAINER, "executor.pod_release", "its finalizer goes")               \
     P(EXECUTOR_OCI_FOLDER, FILE, "executor.oci_folder", "the folder of a container")               \
     P(EXECUTOR_OCI_FOLDER_GO, FILE, "executor.oci_folder_go", "it goes")                           \
     P(EXECUTOR_KEEPER_START, CONTAINER, "executor.keeper_start", "the keeper of a container")      \

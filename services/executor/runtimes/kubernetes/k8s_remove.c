@@ -1,0 +1,153 @@
+/* Removes pods: has one deleted, waits until its containers have ended, takes our finalizer away,
+ * and waits until Kubernetes says that it is gone. The finalizer stays while a container may run:
+ * without it Kubernetes might forget the pod, and nobody would see it. If the node is gone, nobody
+ * can tell any more. Owns the count of removals. Thread: the loop's. */
+#include "k8s_remove.h"
+
+#include <string.h>
+
+#include "k8s_moves.h"
+#include "k8s_run.h"
+#include "k8s_words.h"
+#include "ob/json.h"
+#include "ob/message.h"
+
+#define REMOVALS 4
+#define GRACE_S 30
+#define LOOK_MS 5000 /* the watch usually says it at once */
+
+void k8s_remove_done(k8s_run *r)
+{
+    k8s *k = r->k;
+    char run[OB_RUN_TEXT];
+    memcpy(run, r->run, sizeof(run));
+    k8s_run_free(r);
+    if (!k->purging)
+        ON(k)->removed(run, ON(k)->arg);
+    else if (!k->runs && k->list == K8S_LIST_TOLD)
+        ON(k)->purged(ON(k)->arg);
+}
+
+/* The request is over. false: there was no good answer; it is sent again. */
+static bool answered(k8s_run *r, const ob_kube_reply *reply)
+{
+    r->op = NULL;
+    r->k->removing--;
+    r->k->dirty = true;
+    return k8s_is_final(r, reply);
+}
+
+static void look_later(k8s_run *r)
+{
+    r->not_before_ms = ob_boot_ms() + LOOK_MS;
+    k8s_later(r->k, LOOK_MS);
+}
+
+static void on_seen(const ob_kube_reply *reply, void *arg)
+{
+    k8s_run *r = arg;
+    if (!answered(r, reply))
+        return;
+    const json_t *metadata = json_object_get(reply->json, "metadata");
+    const json_t *notes = json_object_get(metadata, "annotations");
+    bool is_ours =
+        reply->status == 200 && strcmp(ob_json_str(notes, K8S_ANNOTATION_RUN, ""), r->run) == 0;
+    if (reply->status != 200 && reply->status != 404) {
+        look_later(r); /* a right is missing: it may be given again */
+    } else if (!is_ours) {
+        k8s_remove_done(r);
+    } else {
+        k8s_keep_pod(r, reply->json);
+        k8s_status_read(reply->json, &r->known, &r->status);
+        if (r->step == K8S_STEP_GONE)
+            k8s_set_step(r, K8S_STEP_REMOVE);
+    }
+}
+
+static void on_deleted(const ob_kube_reply *reply, void *arg)
+{
+    k8s_run *r = arg;
+    if (!answered(r, reply)) {
+        if (reply->kind == OB_KUBE_CONFLICT)
+            k8s_keep_pod(r, NULL); /* another has its name: looks again */
+        return;
+    }
+    /* While a finalizer holds the pod, the answer is the pod. */
+    bool is_pod = strcmp(ob_json_str(reply->json, "kind", ""), "Pod") == 0;
+    k8s_keep_pod(r, is_pod ? reply->json : NULL);
+    if (is_pod)
+        k8s_status_read(reply->json, &r->known, &r->status);
+    if (r->pod && r->status.stage != K8S_ENDED)
+        look_later(r);
+}
+
+static void on_released(const ob_kube_reply *reply, void *arg)
+{
+    k8s_run *r = arg;
+    if (!answered(r, reply)) {
+        if (reply->kind == OB_KUBE_CONFLICT)
+            k8s_keep_pod(r, NULL);
+        return;
+    }
+    bool is_free = reply->status == 200 || reply->status == 404;
+    if (is_free && r->doubt != K8S_DOUBT_NONE) {
+        k8s_remove_done(r); /* the watch was faster */
+    } else if (is_free) {
+        k8s_set_step(r, K8S_STEP_GONE);
+        look_later(r);
+    } else {
+        k8s_keep_pod(r, NULL);
+        look_later(r);
+    }
+}
+
+static void send_get(k8s_run *r)
+{
+    r->k->removing++;
+    r->op = k8s_request(r, OB_POINT_NONE, "GET", "", NULL, NULL, on_seen);
+}
+
+static void send_delete(k8s_run *r)
+{
+    json_auto_t *body =
+        json_pack("{s:s, s:s, s:i, s:{s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
+                  "gracePeriodSeconds", GRACE_S, "preconditions", "uid", r->uid);
+    r->k->removing++;
+    r->op = k8s_request(r, OB_POINT_EXECUTOR_POD_DELETE, "DELETE", "", body, NULL, on_deleted);
+}
+
+/* The finalizers of others stay; so the pod must be as it was seen. */
+static void send_release(k8s_run *r)
+{
+    const json_t *metadata = json_object_get(r->pod, "metadata");
+    json_t *others = json_array();
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(metadata, "finalizers"), i, one)
+    {
+        if (strcmp(json_string_value(one) ? json_string_value(one) : "", K8S_FINALIZER) != 0)
+            (void)json_array_append(others, one);
+    }
+    json_auto_t *body =
+        json_pack("{s:{s:s, s:o, s:o}}", "metadata", "uid", r->uid, "resourceVersion",
+                  ob_json_text(ob_json_str(metadata, "resourceVersion", "")), "finalizers", others);
+    r->k->removing++;
+    r->op = k8s_request(r, OB_POINT_EXECUTOR_POD_RELEASE, "PATCH", "", body, OB_KUBE_MERGE_PATCH,
+                        on_released);
+}
+
+void k8s_remove_go(k8s_run *r)
+{
+    if (!k8s_is_due(r) || r->k->removing >= REMOVALS)
+        return;
+    if (r->fresh && !r->posted)
+        k8s_remove_done(r); /* nobody was asked for it */
+    else if (!r->pod || r->step == K8S_STEP_GONE)
+        send_get(r);
+    else if (!r->status.deleted)
+        send_delete(r);
+    else if (r->status.stage == K8S_ENDED)
+        send_release(r);
+    else
+        look_later(r); /* its containers are ending */
+}
