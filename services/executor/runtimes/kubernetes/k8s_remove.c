@@ -109,9 +109,7 @@ static void send_get(k8s_run *r)
 
 static void send_delete(k8s_run *r)
 {
-    json_auto_t *body =
-        json_pack("{s:s, s:s, s:i, s:{s:s}}", "apiVersion", "v1", "kind", "DeleteOptions",
-                  "gracePeriodSeconds", GRACE_S, "preconditions", "uid", r->uid);
+    json_auto_t *body = k8s_delete_options(r, GRACE_S);
     r->k->removing++;
     r->op = k8s_request(r, OB_POINT_EXECUTOR_POD_DELETE, "DELETE", "", body, NULL, on_deleted);
 }
@@ -129,7 +127,7 @@ static void send_release(k8s_run *r)
             (void)json_array_append(others, one);
     }
     json_auto_t *body =
-        json_pack("{s:{s:s, s:o, s:o}}", "metadata", "uid", r->uid, "resourceVersion",
+        json_pack("{s:{s:o, s:o, s:o}}", "metadata", "uid", ob_json_text(r->uid), "resourceVersion",
                   ob_json_text(ob_json_str(metadata, "resourceVersion", "")), "finalizers", others);
     r->k->removing++;
     r->op = k8s_request(r, OB_POINT_EXECUTOR_POD_RELEASE, "PATCH", "", body, OB_KUBE_MERGE_PATCH,

@@ -97,6 +97,13 @@ char *k8s_error_text(const ob_kube_reply *reply)
     return ob_strf("Kubernetes answered %d", reply->status);
 }
 
+json_t *k8s_delete_options(const k8s_run *r, int grace_s)
+{
+    return json_pack("{s:o, s:o, s:i, s:{s:o}}", "apiVersion", ob_json_text("v1"), "kind",
+                     ob_json_text("DeleteOptions"), "gracePeriodSeconds", grace_s, "preconditions",
+                     "uid", ob_json_text(r->uid));
+}
+
 bool k8s_is_final(k8s_run *r, const ob_kube_reply *reply)
 {
     switch (reply->kind) {

@@ -27,6 +27,9 @@ bool k8s_is_due(const k8s_run *r);
 /* Text of an answer for people, valid until it is freed: new. */
 char *k8s_error_text(const ob_kube_reply *reply);
 
+/* The body of a deletion of just this pod. New. */
+json_t *k8s_delete_options(const k8s_run *r, int grace_s);
+
 /* Takes what the pod is now (borrowed; NULL: there is none). */
 void k8s_keep_pod(k8s_run *r, const json_t *pod);
 void k8s_tell_running(k8s_run *r, int64_t started_at_ms);

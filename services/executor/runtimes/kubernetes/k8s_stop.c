@@ -71,9 +71,7 @@ void k8s_stop_go(k8s_run *r)
     if (r->stop != K8S_STOP_WANTED || !k8s_is_due(r) || !*r->uid)
         return;
     const json_t *metadata = json_object_get(r->pod, "metadata");
-    json_auto_t *body = json_pack("{s:s, s:s, s:i, s:{s:s}}", "apiVersion", "v1", "kind",
-                                  "DeleteOptions", "gracePeriodSeconds",
-                                  r->grace_s > 0 ? r->grace_s : 1, "preconditions", "uid", r->uid);
+    json_auto_t *body = k8s_delete_options(r, r->grace_s > 0 ? r->grace_s : 1);
     /* What waits for space is taken back only if it still does. */
     if (!r->asked && r->status.wait == K8S_WAIT_SPACE)
         (void)json_object_set_new(json_object_get(body, "preconditions"), "resourceVersion",
