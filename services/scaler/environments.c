@@ -10,6 +10,7 @@
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
+#include "ob/text.h"
 #include "scaler_store.h"
 
 env *scaler_env(const scaler *s, int64_t id)
@@ -30,6 +31,8 @@ static void drop_env(scaler *s, env *e)
 {
     HASH_DEL(s->envs, e);
     free(e->name);
+    free(e->cluster);
+    free(e->kube_namespace);
     env_types_free(e);
     free(e->shapes);
     free(e->shortages);
@@ -44,6 +47,8 @@ void envs_drop_instance(scaler *s, instance *in)
 {
     HASH_DEL(s->instances, in);
     free(in->type);
+    free(in->node_name);
+    free(in->node_uid);
     free(in->fate_text);
     free(in->plan);
     free(in->launch_hash);
@@ -95,7 +100,14 @@ static void load_env(scaler *s, const PGresult *res, int row)
     e->name = ob_strdup(ob_col(res, row, ENV_NAME));
     const char *kind = ob_col(res, row, ENV_RESOURCE_TYPE);
     e->managed = ob_col_bool(res, row, ENV_MANAGED);
-    e->kubernetes = ob_col_bool(res, row, ENV_KUBERNETES);
+    const char *cluster = ob_col(res, row, ENV_EKS_CLUSTER_ARN);
+    const char *space = ob_col(res, row, ENV_KUBERNETES_NAMESPACE);
+    e->kubernetes = cluster != NULL;
+    free(e->cluster);
+    free(e->kube_namespace);
+    e->cluster = dup_or_null(cluster);
+    e->kube_namespace = dup_or_null(space);
+    ob_text_into(e->uuid, sizeof(e->uuid), ob_col(res, row, ENV_UUID));
     e->exact = !strncmp(kind, "FARGATE", strlen("FARGATE"));
     e->spot = !strcmp(kind, "SPOT") || !strcmp(kind, "FARGATE_SPOT");
     e->min_vcpus = (int32_t)ob_col_int(res, row, ENV_MIN_VCPUS, 0);
@@ -151,6 +163,8 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
         in->ran = true; /* it may have */
         instance_set_type(in, ob_col(res, row, INSTANCE_ROW_TYPE));
         in->launch_hash = ob_strdup(ob_col(res, row, INSTANCE_ROW_INFRA));
+        in->node_name = dup_or_null(ob_col(res, row, INSTANCE_ROW_NODE_NAME));
+        in->node_uid = dup_or_null(ob_col(res, row, INSTANCE_ROW_NODE_UID));
         in->state = state;
         HASH_ADD_STR(s->instances, id, in);
     }
@@ -170,7 +184,8 @@ static void load_instance(scaler *s, const PGresult *res, int row, int64_t now_m
     const ob_instance_type *type = ob_catalog_find(in->type);
     in->launched = in->launched || in->origin == ORIGIN_JOINED;
     in->nominal = type ? ob_catalog_nominal(type) : in->size;
-    if (in->origin == ORIGIN_JOINED || in->origin == ORIGIN_UNMANAGED_LOCAL)
+    if (in->origin == ORIGIN_JOINED || in->origin == ORIGIN_UNMANAGED_LOCAL ||
+        in->origin == ORIGIN_NODE)
         in->nominal = (ob_resources){ 0 };
     in->key_stored = ob_col(res, row, INSTANCE_ROW_KEY_SALT) != NULL;
     ob_seal_trust_set(&in->trust, ob_col(res, row, INSTANCE_ROW_KEY_SALT),

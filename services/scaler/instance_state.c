@@ -92,6 +92,7 @@ void instance_set_type(instance *in, const char *type)
     in->type = ob_strdup(type);
     in->origin = !strcmp(type, PROVIDER_JOINED)            ? ORIGIN_JOINED
                  : !strcmp(type, PROVIDER_UNMANAGED_LOCAL) ? ORIGIN_UNMANAGED_LOCAL
+                 : !strcmp(type, PROVIDER_KUBERNETES)      ? ORIGIN_NODE
                  : !strcmp(type, PROVIDER_FARGATE)         ? ORIGIN_FARGATE
                                                            : ORIGIN_CATALOGUE;
 }

@@ -19,6 +19,7 @@ typedef enum instance_origin {
     ORIGIN_FARGATE,         /* exactly the size of its job */
     ORIGIN_UNMANAGED_LOCAL, /* launched for an unmanaged environment */
     ORIGIN_JOINED,          /* started by hand: the provider does not know it */
+    ORIGIN_NODE,            /* a node of a Kubernetes cluster */
 } instance_origin;
 
 /* May its launch still come to nothing, because the provider has none of its type? */
@@ -81,8 +82,9 @@ typedef struct instance {
     int64_t ce_id;
     char *type;
     instance_origin origin;
-    ob_resources nominal; /* counts against maxvCpus and the provider's room */
-    ob_resources size;    /* what jobs can use of it */
+    char *node_name, *node_uid; /* ORIGIN_NODE; else NULL */
+    ob_resources nominal;       /* counts against maxvCpus and the provider's room */
+    ob_resources size;          /* what jobs can use of it */
     bool spot;
     ob_seal_trust trust;
     bool key_stored;   /* its row has the salt; if not, its executor was of an earlier version */

@@ -35,6 +35,8 @@ typedef struct env {
     int64_t version;
     bool managed;    /* false: others start its instances; nothing is decided for it */
     bool kubernetes; /* its instances are nodes of a cluster: no executor of a host serves it */
+    char uuid[OB_UUID_TEXT];
+    char *cluster, *kube_namespace; /* of 'kubernetes': the cluster's ARN; else NULL */
     bool enabled, deleting, spot, exact, may_exceed;
     decide_strategy strategy;
     int32_t min_vcpus, max_vcpus;

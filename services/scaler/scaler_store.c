@@ -137,6 +137,8 @@ int store_insert(ob_leader *leader, const store_instance *rows, size_t n, ob_err
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_DOUBTFUL, int32, int32_t, rows, n, row->may_fail);
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_KEY_SALT, text, const char *, rows, n, row->key_salt);
     OB_PARAM_COLUMN(&p, NEW_INSTANCE_INFRA, text, const char *, rows, n, row->launch_hash);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_NODE_NAME, text, const char *, rows, n, row->node_name);
+    OB_PARAM_COLUMN(&p, NEW_INSTANCE_NODE_UID, text, const char *, rows, n, row->node_uid);
     int r = ob_leader_begin(leader, err);
     if (r == 0)
         r = ob_db_pipe_add(ob_leader_db(leader), STMT_INSTANCE_INSERT, &p, err);
@@ -178,6 +180,16 @@ int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **
     ob_cleanup(ob_params_done) ob_params p = { 0 };
     ob_param_text_array(&p, ids, n);
     return change(leader, OB_POINT_SCALER_FOUND, STMT_INSTANCE_FOUND, &p, ret, err);
+}
+
+int store_resize(ob_leader *leader, const store_size *rows, size_t n, PGresult **ret, ob_error *err)
+{
+    ob_cleanup(ob_params_done) ob_params p = { 0 };
+    OB_PARAM_COLUMN(&p, RESIZE_ID, text, const char *, rows, n, row->id);
+    OB_PARAM_COLUMN(&p, RESIZE_MCPU, int32, int32_t, rows, n, row->size.mcpu);
+    OB_PARAM_COLUMN(&p, RESIZE_MEM_MIB, int32, int32_t, rows, n, row->size.mem_mib);
+    OB_PARAM_COLUMN(&p, RESIZE_GPUS, int32, int32_t, rows, n, row->size.gpus);
+    return change(leader, OB_POINT_SCALER_MOVED, STMT_INSTANCE_RESIZE, &p, ret, err);
 }
 
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)

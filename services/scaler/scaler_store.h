@@ -49,6 +49,7 @@ typedef struct store_instance {
     const char *id, *type, *key_salt, *launch_hash;
     int64_t ce_id;
     bool spot, may_fail;
+    const char *node_name, *node_uid; /* NULL: it is no node */
     ob_resources size;
     int32_t vcpus;
 } store_instance;
@@ -64,6 +65,13 @@ typedef struct store_joining {
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err);
 /* Clears the doubtful mark of those of 'ids' that have it. *ret: the ids. */
 int store_found(ob_leader *leader, const char *const *ids, size_t n, PGresult **ret, ob_error *err);
+typedef struct store_size {
+    const char *id;
+    ob_resources size;
+} store_size;
+/* Changes the sizes of those that are not lost. *ret: MOVED_* */
+int store_resize(
+    ob_leader *leader, const store_size *rows, size_t n, PGresult **ret, ob_error *err);
 /* The salt of the instance's key. */
 int store_key(ob_leader *leader, const char *id, const char *salt, ob_error *err);
 

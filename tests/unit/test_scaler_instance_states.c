@@ -139,6 +139,7 @@ static void the_type_says_where_an_instance_comes_from(void **state)
     } cases[] = { { "m5.large", ORIGIN_CATALOGUE },
                   { PROVIDER_FARGATE, ORIGIN_FARGATE },
                   { PROVIDER_UNMANAGED_LOCAL, ORIGIN_UNMANAGED_LOCAL },
+                  { PROVIDER_KUBERNETES, ORIGIN_NODE },
                   { PROVIDER_JOINED, ORIGIN_JOINED } };
     for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
         instance_set_type(&in, cases[i].type);

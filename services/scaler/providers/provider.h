@@ -21,6 +21,7 @@ typedef struct provider provider;
 /* Instances of unmanaged environments: they use none of a provider's capacity. */
 #define PROVIDER_UNMANAGED_LOCAL "unmanaged.local" /* an executor of this host, launched */
 #define PROVIDER_JOINED "unmanaged"                /* started by hand: no provider has it */
+#define PROVIDER_KUBERNETES "kubernetes"           /* a node of a cluster */
 
 typedef struct provider_launch_spec {
     const char *id;

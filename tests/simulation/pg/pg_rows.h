@@ -278,7 +278,9 @@
     C(TIME, ended_at, MAY)                                                                         \
     C(TEXT, infra, NEED)                                                                           \
     C(TIME, deadline_at, MAY)                                                                      \
-    C(BOOL, doubtful, NEED)
+    C(BOOL, doubtful, NEED)                                                                        \
+    C(TEXT, node_name, MAY)                                                                        \
+    C(TEXT, node_uid, MAY)
 
 #define PG_TABLE_JOIN_TOKEN(C) C(TEXT, hash, KEY) C(INT, ce_id, NEED) C(TIME, created_at, NEED)
 

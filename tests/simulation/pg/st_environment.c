@@ -36,7 +36,9 @@ static void put_environment(pg_run *run, const pg_compute_environment *e, const 
     pg_put_bool(run, s ? s->valid : PG_NULL);
     pg_put_text(run, s ? s->reason : NULL);
     pg_put_bool(run, strcasecmp(e->type, "MANAGED") == 0);
-    pg_put_bool(run, e->eks_cluster_arn != NULL);
+    pg_put_uuid(run, &e->uuid);
+    pg_put_text(run, e->eks_cluster_arn);
+    pg_put_text(run, e->kubernetes_namespace);
 }
 
 static void environments(pg_run *run)
@@ -98,7 +100,7 @@ const pg_statement pg_environment_statements[] = {
     { S, "environments", "",
       "id,name,version,enabled,deleting,resource_type,min_vcpus,max_vcpus,desired_vcpus,body,"
       "status_version,status_desired_vcpus,status_lacking,status_shapes,status_valid,"
-      "status_reason,managed,kubernetes",
+      "status_reason,managed,uuid,eks_cluster_arn,kubernetes_namespace",
       environments },
     { S, "status_put", "IIITTIT", NULL, status_put },
     { S, "status_delete", "I", NULL, status_delete },

@@ -40,6 +40,8 @@ static void instances(pg_run *run)
         pg_put_text(run, i->infra);
         pg_put_bool(run, i->deadline_at != PG_NULL);
         pg_put_bool(run, i->doubtful && i->state == OB_INSTANCE_LAUNCHING);
+        pg_put_text(run, i->node_name);
+        pg_put_text(run, i->node_uid);
     }
 }
 
@@ -117,6 +119,8 @@ static void instance_insert(pg_run *run)
         i->key_salt = pg_text_at(run, NEW_INSTANCE_KEY_SALT, n);
         i->infra = pg_text_at(run, NEW_INSTANCE_INFRA, n);
         i->doubtful = pg_equal_at(run, NEW_INSTANCE_DOUBTFUL, n, 1);
+        i->node_name = pg_text_at(run, NEW_INSTANCE_NODE_NAME, n);
+        i->node_uid = pg_text_at(run, NEW_INSTANCE_NODE_UID, n);
         i->launched_at = run->now_us;
         (void)pg_insert(run, PG_INSTANCE, i);
     }
@@ -166,6 +170,28 @@ static void instance_found(pg_run *run)
             return;
         i->doubtful = false;
         put_id(run, i->id);
+    }
+}
+
+/* A row of several new sizes gets one of them; the scaler gives one. */
+static void instance_resize(pg_run *run)
+{
+    size_t at = 0;
+    for (pg_rec *rec; !run->stop.set && (rec = pg_next(run->s, PG_INSTANCE, &at));) {
+        const pg_instance *is = pg_see(run->s, rec);
+        size_t n = 0;
+        while (n < pg_arg_rows(run) && (!pg_text_at(run, RESIZE_ID, n) ||
+                                        strcmp(pg_text_at(run, RESIZE_ID, n), is->id) != 0))
+            n++;
+        pg_instance *i =
+            n < pg_arg_rows(run) && is->state < OB_INSTANCE_LOST ? pg_update(run, rec) : NULL;
+        if (!i)
+            continue;
+        i->mcpu = pg_int_at(run, RESIZE_MCPU, n);
+        i->mem_mib = pg_int_at(run, RESIZE_MEM_MIB, n);
+        i->gpus = pg_int_at(run, RESIZE_GPUS, n);
+        if (pg_check(run, PG_INSTANCE, i))
+            put_id(run, i->id);
     }
 }
 
@@ -229,14 +255,15 @@ static void instance_end_empty(pg_run *run)
 const pg_statement pg_instance_statements[] = {
     { S, "instances", "",
       "id,ce_id,type,spot,mcpu,mem_mib,gpus,vcpus,state,token_hash,key_salt,infra,has_deadline,"
-      "doubtful",
+      "doubtful,node_name,node_uid",
       instances },
     { S, "instance_use", "", "instance_id,runs,mcpu,mem_mib,gpus", instance_use },
     { S, "instances_empty", "T", "id", instances_empty },
     { S, "instances_overdue", "T", "id", instances_overdue },
-    { S, "instance_insert", "TITIIIIIITT", NULL, instance_insert },
+    { S, "instance_insert", "TITIIIIIITTTT", NULL, instance_insert },
     { S, "instance_join", "ttiiittt", "ce_id", instance_join },
     { S, "instance_found", "T", "id", instance_found },
+    { S, "instance_resize", "TIII", "id", instance_resize },
     { S, "instance_set_key", "tt", NULL, instance_set_key },
     { S, "instance_advance", "Titii", "id", instance_advance },
     { S, "instance_end_empty", "Tit", "id", instance_end_empty },

@@ -9,7 +9,7 @@ SELECT e.id, e.name, e.version, e.enabled, e.deleting, e.resource_type, e.min_vc
     e.desired_vcpus, e.body, s.version AS status_version, s.desired_vcpus AS status_desired_vcpus,
     s.lacking AS status_lacking, s.shapes AS status_shapes, s.valid AS status_valid,
     s.reason AS status_reason, upper(e.type) = 'MANAGED' AS managed,
-    e.eks_cluster_arn IS NOT NULL AS kubernetes
+    e.uuid, e.eks_cluster_arn, e.kubernetes_namespace
 FROM compute_environment e
 LEFT JOIN ce_status s ON s.ce_id = e.id
 WHERE NOT e.deleting OR s.ce_id IS NOT NULL OR EXISTS (

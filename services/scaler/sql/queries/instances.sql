@@ -7,7 +7,7 @@
 -- columns: INSTANCE_ROW
 SELECT id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, key_salt, infra,
     deadline_at IS NOT NULL AS has_deadline,
-    doubtful AND state = :OB_INSTANCE_LAUNCHING AS doubtful
+    doubtful AND state = :OB_INSTANCE_LAUNCHING AS doubtful, node_name, node_uid
 FROM instance WHERE state < :OB_INSTANCE_TERMINATED ORDER BY id;
 
 -- The placements on them.
@@ -33,11 +33,12 @@ WHERE id = ANY (:ids) AND state = :OB_INSTANCE_DRAINING AND deadline_at <= now()
 
 -- name: instance_insert
 -- params: NEW_INSTANCE = id text[], ce_id bigint[], type text[], spot int[], mcpu int[],
---     mem_mib int[], gpus int[], vcpus int[], doubtful int[], key_salt text[], infra text[]
+--     mem_mib int[], gpus int[], vcpus int[], doubtful int[], key_salt text[], infra text[],
+--     node_name text[], node_uid text[]
 INSERT INTO instance (id, ce_id, type, spot, mcpu, mem_mib, gpus, vcpus, state, token_hash, key_salt,
-    infra, doubtful)
+    infra, doubtful, node_name, node_uid)
 SELECT id, ce_id, type, spot = 1, mcpu, mem_mib, gpus, vcpus, :OB_INSTANCE_LAUNCHING, '', key_salt,
-    infra, doubtful = 1
+    infra, doubtful = 1, node_name, node_uid
 FROM {{rows: m}};
 
 -- An instance that was started by hand, if its join token is one of that environment and its id is
@@ -60,6 +61,15 @@ RETURNING ce_id;
 -- columns: MOVED
 UPDATE instance i SET doubtful = false
 FROM (SELECT id FROM instance WHERE id = ANY (:ids) AND doubtful ORDER BY id FOR UPDATE) l
+WHERE i.id = l.id RETURNING i.id;
+
+-- The size of a node's instance, which others' pods change.
+-- name: instance_resize
+-- params: RESIZE = id text[], mcpu int[], mem_mib int[], gpus int[]
+-- columns: MOVED
+UPDATE instance i SET mcpu = l.mcpu, mem_mib = l.mem_mib, gpus = l.gpus
+FROM (SELECT n.id, m.mcpu, m.mem_mib, m.gpus FROM instance n
+    JOIN {{rows: m}} ON m.id = n.id WHERE n.state < :OB_INSTANCE_LOST ORDER BY n.id FOR UPDATE OF n) l
 WHERE i.id = l.id RETURNING i.id;
 
 -- Another key; messages under the one before, or in clear, do not count any more.
