@@ -27,6 +27,11 @@ instance *scaler_instance(const scaler *s, const char *id)
     return in;
 }
 
+provider *scaler_provider(const scaler *s, const instance *in)
+{
+    return in->origin == ORIGIN_NODE && s->nodes ? s->nodes : s->provider;
+}
+
 static void drop_env(scaler *s, env *e)
 {
     HASH_DEL(s->envs, e);

@@ -42,8 +42,9 @@ static void became_active(scaler *s, instance *in, int64_t now_ms)
 
 static void end_at_provider(scaler *s, const instance *in, bool graceful)
 {
+    provider *p = scaler_provider(s, in);
     if (in->origin != ORIGIN_JOINED) /* the scheduler informs such an executor */
-        s->provider->ops->terminate(s->provider, in->id, graceful);
+        p->ops->terminate(p, in->id, graceful);
 }
 
 static void after_move(scaler *s, instance *in, const store_move *move, int64_t now_ms)

@@ -45,7 +45,8 @@ static void give(scaler *s, instance *in, int64_t now_ms)
 {
     ob_error said = { 0 };
     in->notice_ask_at_ms = now_ms + AGAIN_MS;
-    int r = s->provider->ops->interrupt(s->provider, in->id, &said);
+    provider *p = scaler_provider(s, in);
+    int r = p->ops->interrupt(p, in->id, &said);
     if (r == 0)
         ob_info("instance.interrupted", "{s:s}", "instance", in->id);
     else

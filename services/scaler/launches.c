@@ -59,7 +59,8 @@ static int provide(scaler *s, instance *in, const char *salt, int64_t now_ms, ob
                                   .size = in->nominal,
                                   .spot = in->spot,
                                   .resources = e ? e->resources : NULL };
-    int r = known ? s->provider->ops->launch(s->provider, &spec, &said)
+    provider *p = scaler_provider(s, in);
+    int r = known ? p->ops->launch(p, &spec, &said)
                   : ob_fail(&said, EINVAL, "instance type %s is not in the catalogue", in->type);
     explicit_bzero(token, sizeof(token));
     if (r == 0) {
@@ -156,7 +157,8 @@ int launches_store_keys(scaler *s, ob_error *err)
  */
 static int relaunch(scaler *s, instance *in, int64_t now_ms, ob_error *err)
 {
-    int has = s->provider->ops->has(s->provider, in->id);
+    provider *p = scaler_provider(s, in);
+    int has = p->ops->has(p, in->id);
     if (has < 0) {
         in->retry_at_ms = now_ms + RETRY_MS;
         return 0;
@@ -192,6 +194,8 @@ static int relaunch_due(scaler *s, int64_t now_ms, ob_error *err)
 int launches_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 {
     s->provider->ops->list(s->provider);
+    if (s->nodes)
+        s->nodes->ops->list(s->nodes);
     return relaunch_due(s, now_ms, err);
 }
 
@@ -199,9 +203,8 @@ int launches_reconcile(scaler *s, int64_t now_ms, ob_error *err)
 
 /* An instance without a row, or one that was given up, is ended. A row is committed before its
  * launch, so it is known here by then. */
-static void on_found(const char *id, void *arg)
+static void found(scaler *s, provider *of, const char *id)
 {
-    scaler *s = arg;
     instance *in = scaler_instance(s, id);
     if (in && in->state != OB_INSTANCE_LOST) {
         if (in->prospect == PROSPECT_MAY_FAIL)
@@ -209,7 +212,21 @@ static void on_found(const char *id, void *arg)
         return;
     }
     s->unknown = ob_realloc(s->unknown, (s->n_unknown + 1) * sizeof(*s->unknown));
-    s->unknown[s->n_unknown++] = ob_strdup(id);
+    unknown_instance *unknown = &s->unknown[s->n_unknown++];
+    unknown->of = of;
+    (void)snprintf(unknown->id, sizeof(unknown->id), "%s", id);
+}
+
+static void on_found(const char *id, void *arg)
+{
+    scaler *s = arg;
+    found(s, s->provider, id);
+}
+
+static void on_found_node(const char *id, void *arg)
+{
+    scaler *s = arg;
+    found(s, s->nodes, id);
 }
 
 static void on_failed(const char *id, int r, const char *text, void *arg)
@@ -230,18 +247,22 @@ void launches_listen(scaler *s)
 {
     s->provider->on =
         (provider_sink){ .found = on_found, .failed = on_failed, .gone = on_gone, .arg = s };
+    if (!s->nodes)
+        return;
+    s->nodes->on = s->provider->on;
+    s->nodes->on.found = on_found_node;
 }
 
 static void end_unknown(scaler *s)
 {
     for (size_t i = 0; i < s->n_unknown; i++) {
+        const unknown_instance *unknown = &s->unknown[i];
         /* It is known by now: another leader's, read since. */
-        const instance *in = scaler_instance(s, s->unknown[i]);
-        if (!in || in->state == OB_INSTANCE_LOST) {
-            ob_info("instance.disowned", "{s:s}", "instance", s->unknown[i]);
-            s->provider->ops->terminate(s->provider, s->unknown[i], false);
-        }
-        free(s->unknown[i]);
+        const instance *in = scaler_instance(s, unknown->id);
+        if (in && in->state != OB_INSTANCE_LOST)
+            continue;
+        ob_info("instance.disowned", "{s:s}", "instance", unknown->id);
+        unknown->of->ops->terminate(unknown->of, unknown->id, false);
     }
     s->n_unknown = 0;
 }

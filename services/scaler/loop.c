@@ -84,6 +84,8 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
     if (now_ms - s->healed_at_ms >= HEAL_MS) {
         s->healed_at_ms = now_ms;
         s->dirty = s->provider->ops->tick(s->provider) || s->dirty;
+        if (s->nodes)
+            (void)s->nodes->ops->tick(s->nodes);
     }
     if (r == 0)
         r = ob_leader_keep(s->leader, err);
@@ -104,7 +106,7 @@ static int turn(void *arg, int64_t now_ms, int *ret_wait_ms, ob_error *err)
 {
     scaler *s = arg;
     int r = act(s, now_ms, err);
-    if (s->provider->ops->busy(s->provider))
+    if (s->provider->ops->busy(s->provider) || (s->nodes && s->nodes->ops->busy(s->nodes)))
         *ret_wait_ms = OB_LEAD_TURN_MS / 4;
     else if (s->dirty)
         *ret_wait_ms = 0;
@@ -130,6 +132,8 @@ static void waiting(void *arg)
 {
     const scaler *s = arg;
     (void)s->provider->ops->tick(s->provider);
+    if (s->nodes)
+        (void)s->nodes->ops->tick(s->nodes);
 }
 
 static void health(void *arg, bool leads)

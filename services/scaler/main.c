@@ -9,6 +9,7 @@
 #include "ob/point.h"
 #include "ob/schema.h"
 #include "ob/service.h"
+#include "providers/local/provider_local.h"
 #include "providers/providers.h"
 #include "retention.h"
 #include "scaler_metrics.h"
@@ -36,9 +37,11 @@ static int make_provider(scaler *s, ob_error *err)
         return ob_fail(err, EINVAL, "OPENBATCH_UNMANAGED_LOCAL needs the %s provider", names);
     }
     int r = kind->make(settings_of_provider(kind), &context, &s->provider, err);
-    if (r == 0)
-        launches_listen(s);
-    return r;
+    if (r < 0)
+        return r;
+    s->nodes = provider_local_nodes(settings_of_provider(&provider_local), &context);
+    launches_listen(s);
+    return 0;
 }
 
 static int start(scaler *s, ob_error *err)
@@ -93,6 +96,8 @@ static void stop(scaler *s)
     counters_free(s->counters);
     if (s->provider)
         s->provider->ops->free(s->provider);
+    if (s->nodes)
+        s->nodes->ops->free(s->nodes);
     free(s->inbox);
     free(s->unknown);
     join_done(s);

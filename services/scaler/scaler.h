@@ -76,12 +76,18 @@ typedef struct env {
 
 typedef struct join_offer join_offer;
 
+typedef struct unknown_instance {
+    char id[OB_INSTANCE_TEXT];
+    provider *of;
+} unknown_instance;
+
 typedef struct scaler {
     scaler_config config;
     ob_bus *bus;
     ob_seal seal;
     ob_leader *leader;
     provider *provider;
+    provider *nodes; /* of instances that are nodes of Kubernetes clusters; NULL: none */
     counters *counters;
     ob_lead *lead;  /* the loop */
     ob_probe probe; /* its own, through Kafka */
@@ -97,7 +103,7 @@ typedef struct scaler {
     bool counters_reloaded;  /* a reload for lost counters was asked for */
     int64_t *inbox;          /* rows acted on, to be deleted with the next status */
     size_t n_inbox;
-    char **unknown; /* instances of the provider without a row: to be ended */
+    unknown_instance *unknown; /* instances of a provider without a row: to be ended */
     size_t n_unknown;
     join_offer *offers; /* of executors started by hand, to be looked at */
     size_t n_offers;
@@ -114,4 +120,5 @@ typedef struct scaler {
 
 env *scaler_env(const scaler *s, int64_t id);
 instance *scaler_instance(const scaler *s, const char *id);
-void scaler_forget(scaler *s); /* all that was loaded */
+provider *scaler_provider(const scaler *s, const instance *in); /* where it comes from */
+void scaler_forget(scaler *s);                                  /* all that was loaded */

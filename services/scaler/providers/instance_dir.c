@@ -1,5 +1,6 @@
-/* Files of one instance, see instance_dir.h. Owns nothing in memory. Invariants: run is written
- * last, so a directory without it was never started; an executor's environment holds no way to
+/* Files of one instance, see instance_dir.h. Owns nothing in memory. Invariants: the type is
+ * written first, so each directory says whose it is; run is written last, so one without it was
+ * never started; an executor's environment holds no way to
  * PostgreSQL or Redis and no key but its own. Loop thread. */
 #include "instance_dir.h"
 
@@ -154,6 +155,8 @@ static char *settings(const instance_dir_config *config, const provider_launch_s
     ob_cleanup(ob_freep) char *gpus = ob_strf("%d", spec->size.gpus);
     add_setting(out, "OPENBATCH_INSTANCE_GPUS", gpus);
     add_setting(out, "OPENBATCH_CE_NAME", spec->ce_name);
+    for (size_t i = 0; i < spec->n_more; i++)
+        add_setting(out, spec->more[i].name, spec->more[i].value);
     (void)fclose(out);
     return text;
 }
@@ -193,6 +196,9 @@ int instance_dir_write(const instance_dir_config *config,
     int r = make_dir(path, err);
     if (r == 0)
         r = make_dir(instance_dir_path(path, config->home, spec->id, "%s", ""), err);
+    if (r == 0)
+        r = write_file(OB_POINT_SCALER_FILE_TYPE,
+                       instance_dir_path(path, config->home, spec->id, "/type"), 0644, type, err);
     prepare_log(config->home, log);
     if (r == 0)
         r = make_dir(instance_dir_path(path, config->home, spec->id, "/log"), err);
@@ -200,9 +206,6 @@ int instance_dir_write(const instance_dir_config *config,
         r = write_file(OB_POINT_SCALER_FILE_LOG_RUN,
                        instance_dir_path(path, config->home, spec->id, "/log/run"), 0700, log_run,
                        err);
-    if (r == 0)
-        r = write_file(OB_POINT_SCALER_FILE_TYPE,
-                       instance_dir_path(path, config->home, spec->id, "/type"), 0644, type, err);
     if (r == 0 && spec->token)
         r = write_file(OB_POINT_SCALER_FILE_TOKEN,
                        instance_dir_path(path, config->home, spec->id, "/token"), 0600, spec->token,
@@ -235,6 +238,16 @@ bool instance_dir_size(const char *home, const char *id, ob_resources *ret)
     if (file)
         (void)fclose(file);
     return good;
+}
+
+bool instance_dir_is_node(const char *home, const char *id)
+{
+    char path[PATH_MAX], type[32] = "";
+    FILE *file = fopen(instance_dir_path(path, home, id, "/type"), "re");
+    bool good = file && fscanf(file, "%31s", type) == 1;
+    if (file)
+        (void)fclose(file);
+    return good && !strcmp(type, PROVIDER_KUBERNETES);
 }
 
 bool instance_dir_alive(const char *home, const char *id)

@@ -25,6 +25,8 @@ bool instance_dir_complete(const char *home, const char *id);
 bool instance_dir_alive(const char *home, const char *id);
 /* Reads its nominal size. */
 bool instance_dir_size(const char *home, const char *id, ob_resources *ret);
+/* Is it of a node of a Kubernetes cluster? false also if its type cannot be read. */
+bool instance_dir_is_node(const char *home, const char *id);
 /* Removes everything except that note. */
 void instance_dir_remove(const char *home, const char *id);
 /* Removes the oldest notes and logs of ended instances: beyond a fixed number, and logs by their

@@ -23,6 +23,11 @@ typedef struct provider provider;
 #define PROVIDER_JOINED "unmanaged"                /* started by hand: no provider has it */
 #define PROVIDER_KUBERNETES "kubernetes"           /* a node of a cluster */
 
+/* One more setting of an executor. */
+typedef struct provider_setting {
+    const char *name, *value;
+} provider_setting;
+
 typedef struct provider_launch_spec {
     const char *id;
     const char *token; /* its executor's; NULL: keep what the instance has */
@@ -31,6 +36,8 @@ typedef struct provider_launch_spec {
     ob_arch arch;
     ob_resources size; /* nominal */
     bool spot;
+    const provider_setting *more; /* settings of an executor on this host; NULL: none */
+    size_t n_more;
     const json_t *resources; /* computeResources of its environment (subnets, tags, launchTemplate,
                                 ...), borrowed; NULL: the environment is gone */
 } provider_launch_spec;

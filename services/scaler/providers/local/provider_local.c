@@ -50,6 +50,7 @@ typedef struct local {
     instance_dir_config config; /* of the strings below */
     char *home, *run_dir, *executor, *kafka_password_file;
     ob_arch arch;
+    bool nodes; /* its instances are nodes of clusters: they use none of this host's room */
     local_instance *instances;
     int removed;
 } local;
@@ -75,7 +76,7 @@ static void local_room(provider *p, provider_room *ret)
 {
     const local *l = (const local *)p;
     int64_t mcpu = l->size.vcpus * 1000;
-    *ret = (provider_room){ .limited = true,
+    *ret = (provider_room){ .limited = !l->nodes,
                             .mcpu = mcpu,
                             .mcpu_left = mcpu,
                             .mem_mib = l->size.memory_mib,
@@ -105,7 +106,7 @@ local_lacking(provider *p, const char *type, const ob_resources *nominal, char *
 static const char *local_refuses(provider *p, ob_arch arch)
 {
     ob_arch own = ((const local *)p)->arch;
-    if (arch == own)
+    if (arch == own || ((const local *)p)->nodes)
         return NULL;
     return own == OB_ARCH_ARM64 ? "this host is arm64" : "this host is x86_64";
 }
@@ -125,6 +126,7 @@ static int local_launch(provider *p, const provider_launch_spec *spec, ob_error 
 {
     local *l = (local *)p;
     local_instance *in = find(l, spec->id);
+    provider_room room;
     if (in && in->phase != PHASE_RUNNING)
         return ob_fail_retry(err, EBUSY, "instance %s is ending", spec->id);
     if (local_refuses(p, spec->arch))
@@ -133,9 +135,9 @@ static int local_launch(provider *p, const provider_launch_spec *spec, ob_error 
     if (access(l->executor, X_OK) < 0)
         return ob_fail_retry(err, ENOENT, "%s: %s", l->executor, strerror(errno));
     if (!in) {
-        provider_room room;
         local_room(p, &room);
-        if (room.mcpu_left < spec->size.mcpu || room.mem_left < spec->size.mem_mib) {
+        if (room.limited &&
+            (room.mcpu_left < spec->size.mcpu || room.mem_left < spec->size.mem_mib)) {
             char text[300];
             local_lacking(p, spec->type, &spec->size, text, sizeof(text));
             return ob_fail(err, ENOSPC, "%s", text);
@@ -190,7 +192,8 @@ static void scan(local *l)
     for (const struct dirent *e; dir && (e = readdir(dir));) {
         ob_resources size = { 0 };
         if (strncmp(e->d_name, "i-", 2) != 0 || strlen(e->d_name) >= OB_INSTANCE_TEXT ||
-            find(l, e->d_name) || !instance_dir_alive(l->home, e->d_name))
+            find(l, e->d_name) || !instance_dir_alive(l->home, e->d_name) ||
+            instance_dir_is_node(l->home, e->d_name) != l->nodes)
             continue;
         (void)instance_dir_size(l->home, e->d_name, &size);
         (void)add(l, e->d_name, &size);
@@ -339,6 +342,26 @@ static const provider_ops local_ops = { .launch = local_launch,
                                         .register_ms = 60000,
                                         .free = local_free };
 
+static int node_interrupt(provider *p, const char *id, ob_error *err)
+{
+    (void)p;
+    return ob_fail(err, ENOENT, "instance %s is a node of a cluster", id);
+}
+
+static const provider_ops node_ops = { .launch = local_launch,
+                                       .terminate = local_terminate,
+                                       .interrupt = node_interrupt,
+                                       .has = local_has,
+                                       .list = local_list,
+                                       .tick = local_tick,
+                                       .busy = local_busy,
+                                       .room = local_room,
+                                       .refuses = local_refuses,
+                                       .lacking = local_lacking,
+                                       .name = "the nodes' provider",
+                                       .register_ms = 60000,
+                                       .free = local_free };
+
 /* In the scaler's own directory, or where a build directory has it. */
 static char *default_executor(void)
 {
@@ -353,6 +376,24 @@ static char *default_executor(void)
     return real ? real : ob_strdup(path);
 }
 
+static local *make(const local_settings *set, const provider_context *context, bool nodes)
+{
+    local *l = ob_calloc(1, sizeof(*l));
+    l->base.ops = nodes ? &node_ops : &local_ops;
+    l->nodes = nodes;
+    l->home = ob_strdup(context->home);
+    l->run_dir = ob_strdup(context->run_dir);
+    l->executor = *set->executor ? ob_strdup(set->executor) : default_executor();
+    if (context->kafka_password_file)
+        l->kafka_password_file = ob_strdup(context->kafka_password_file);
+    l->config = (instance_dir_config){ .home = l->home,
+                                       .run_dir = l->run_dir,
+                                       .executor = l->executor,
+                                       .kafka_password_file = l->kafka_password_file };
+    scan(l);
+    return l;
+}
+
 static int
 local_make(const void *settings, const provider_context *context, provider **ret, ob_error *err)
 {
@@ -364,23 +405,17 @@ local_make(const void *settings, const provider_context *context, provider **ret
         return r;
     if (uname(&host) < 0)
         return ob_fail(err, errno, "uname: %s", strerror(errno));
-    local *l = ob_calloc(1, sizeof(*l));
-    l->base.ops = &local_ops;
-    l->size = size;
-    l->home = ob_strdup(context->home);
-    l->run_dir = ob_strdup(context->run_dir);
-    l->executor = *set->executor ? ob_strdup(set->executor) : default_executor();
-    if (context->kafka_password_file)
-        l->kafka_password_file = ob_strdup(context->kafka_password_file);
-    l->config = (instance_dir_config){ .home = l->home,
-                                       .run_dir = l->run_dir,
-                                       .executor = l->executor,
-                                       .kafka_password_file = l->kafka_password_file };
+    local *l = make(set, context, false);
     bool arm = !strcmp(host.machine, "aarch64") || !strcmp(host.machine, "arm64");
     l->arch = arm ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
-    scan(l);
+    l->size = size;
     *ret = &l->base;
     return 0;
+}
+
+provider *provider_local_nodes(const void *settings, const provider_context *context)
+{
+    return &make(settings, context, true)->base;
 }
 
 static const ob_config_field local_fields[] = {

@@ -11,3 +11,8 @@ typedef struct local_settings {
 } local_settings;
 
 extern const provider_kind provider_local;
+
+/* The same for nodes of Kubernetes clusters: their executors run on this host too, and speak to the
+ * cluster. It takes launches of the type PROVIDER_KUBERNETES only, of any size; provider_local
+ * leaves their directories alone. settings: provider_local's. New. */
+provider *provider_local_nodes(const void *settings, const provider_context *context);
