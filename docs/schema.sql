@@ -153,7 +153,9 @@ CREATE TABLE instance (
     infra text DEFAULT ''::text NOT NULL,
     deadline_at timestamp with time zone,
     doubtful boolean DEFAULT false NOT NULL,
-    key_salt text
+    key_salt text,
+    node_name text,
+    node_uid text
 );
 ALTER TABLE ONLY instance ADD CONSTRAINT instance_pkey PRIMARY KEY (id);
 CREATE INDEX instance_alive ON instance USING btree (ce_id) WHERE (state < 4);

@@ -240,7 +240,6 @@ static void pods_of_others_are_summed_by_node(void **state)
 /* ---- Decisions ---- */
 
 static node_seen nodes[2];
-static node_amount load[2];
 static node_instance instances[2];
 static node_view view;
 static node_step steps[4];
@@ -250,8 +249,7 @@ static void begin(size_t n_instances)
 {
     node_facts f;
     assert_true(read_node("{" META ", " STATUS("True") "}", &f));
-    nodes[0] = (node_seen){ .facts = f };
-    load[0] = (node_amount){ .mcpu = 920 };
+    nodes[0] = (node_seen){ .facts = f, .load_known = true, .load = { .mcpu = 920 } };
     instances[0] = (node_instance){ .id = MINE,
                                     .node_uid = "aa-1",
                                     .state = OB_INSTANCE_ACTIVE,
@@ -259,7 +257,6 @@ static void begin(size_t n_instances)
                                     .load_known = true,
                                     .others = { .mcpu = 920 } };
     view = (node_view){ .nodes = nodes,
-                        .load = load,
                         .n_nodes = 1,
                         .instances = instances,
                         .n_instances = n_instances,
@@ -308,10 +305,10 @@ static void a_node_that_takes_no_pods_does_not_join(void **state)
     nodes[0].facts.taint = NODE_TAINT_PASSING;
     assert_int_equal(node_decide(&view, steps), 0);
     begin(0);
-    load[0].mcpu = 3920;
+    nodes[0].load.mcpu = 3920;
     assert_int_equal(node_decide(&view, steps), 0);
     begin(0);
-    view.load = NULL;
+    nodes[0].load_known = false;
     assert_int_equal(node_decide(&view, steps), 0);
 }
 

@@ -86,13 +86,13 @@ static bool decide_instance_of(const node_view *view, size_t at, node_step *step
 static bool joins(const node_view *view, size_t at, node_step *step)
 {
     const node_seen *node = &view->nodes[at];
-    if (!view->joins || !view->load || node->gone || node->facts.out_of_service ||
+    if (!view->joins || !node->load_known || node->gone || node->facts.out_of_service ||
         !node->facts.ready || !node->facts.labelled || node->facts.cordoned ||
         node->facts.taint != NODE_TAINT_NONE || has_instance(view, &node->facts))
         return false;
     *step = (node_step){ .kind = NODE_JOINS,
                          .node = at,
-                         .size = node_facts_size(&node->facts, &view->load[at]) };
+                         .size = node_facts_size(&node->facts, &node->load) };
     return step->size.mcpu > 0 && step->size.mem_mib > 0;
 }
 

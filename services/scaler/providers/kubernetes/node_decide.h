@@ -13,6 +13,9 @@ typedef struct node_seen {
     node_facts facts;
     bool gone;            /* the node object does not exist any more */
     int64_t not_ready_ms; /* time for which it was seen not to be Ready */
+    /* What all pods request there; known: false: not read yet, so it does not join. */
+    bool load_known;
+    node_amount load;
 } node_seen;
 
 /* An instance that has not ended. */
@@ -27,8 +30,6 @@ typedef struct node_instance {
 
 typedef struct node_view {
     const node_seen *nodes;
-    /* What all pods request on each node; NULL: not read yet, so none joins. */
-    const node_amount *load;
     size_t n_nodes;
     const node_instance *instances;
     size_t n_instances;

@@ -1,0 +1,315 @@
+/* One environment's cluster, see kube_environment.h. Owns the client, the watch, the check and the
+ * nodes. Invariants: nothing is concluded about a node from its absence: it is asked for by its
+ * name first; a node's time without Ready counts only while the watch stands. One owner thread. */
+#include "kube_environment.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "kube_check.h"
+#include "kube_node_table.h"
+#include "ob/clock.h"
+#include "ob/kube_watch.h"
+#include "ob/mem.h"
+#include "ob/message.h"
+#include "ob/text.h"
+
+#define OPEN_EVERY_MS 5000 /* a cluster's file that is missing or wrong is looked at again */
+#define ASK_EVERY_MS 10000
+#define COUNT_EVERY_MS 30000
+#define COUNTS_MAX 4     /* lists of pods under way */
+#define TURN_MAX_MS 1000 /* a longer turn has not listened */
+#define TIMEOUT_S 20
+#define WHY_MAX 300
+
+#define NO_NAMESPACE "CLIENT_ERROR - Unable to validate Kubernetes Namespace"
+
+struct kube_environment {
+    char *dir, *cluster, *kube_namespace, *uuid;
+    ob_kube *kube; /* NULL: its file cannot be used */
+    ob_kube_watch *watch;
+    kube_check *check;
+    kube_node_table nodes;
+    int64_t open_at_ms, turned_at_ms;
+    size_t counting; /* lists of pods under way */
+    char *no_file;   /* why there is no client, as a statusReason */
+    char *no_nodes;  /* why its nodes, or the pods there, cannot be read */
+};
+
+/* A call about one node. */
+typedef struct node_call {
+    kube_environment *k;
+    char name[NODE_NAME_TEXT], uid[NODE_UID_TEXT];
+} node_call;
+
+kube_environment *kube_environment_new(const kube_environment_options *options)
+{
+    kube_environment *k = ob_calloc(1, sizeof(*k));
+    k->dir = ob_strdup(options->dir);
+    k->cluster = ob_strdup(options->cluster);
+    k->kube_namespace = ob_strdup(options->kube_namespace);
+    k->uuid = ob_strdup(options->uuid);
+    return k;
+}
+
+void kube_environment_free(kube_environment *k)
+{
+    if (!k)
+        return;
+    ob_kube_watch_free(k->watch);
+    kube_check_free(k->check);
+    ob_kube_free(k->kube);
+    kube_node_table_done(&k->nodes);
+    free(k->dir);
+    free(k->cluster);
+    free(k->kube_namespace);
+    free(k->uuid);
+    free(k->no_file);
+    free(k->no_nodes);
+    free(k);
+}
+
+static void say(char **where, char *text)
+{
+    free(*where);
+    *where = text;
+}
+
+/* ---- Nodes ---- */
+
+static void take_node(kube_environment *k, const json_t *object, bool selected)
+{
+    node_facts facts;
+    if (!node_facts_read(object, k->uuid, &facts))
+        return;
+    kube_node_row *row = kube_node_table_get(&k->nodes, facts.name, facts.uid);
+    row->seen.facts = facts;
+    row->seen.gone = false;
+    row->selected = selected;
+    row->known = true;
+}
+
+static void on_object(ob_kube_change change, json_t *object, void *arg)
+{
+    kube_environment *k = arg;
+    if (change != OB_KUBE_DELETED) {
+        take_node(k, object, true);
+        return;
+    }
+    kube_node_row *row = kube_node_table_find(&k->nodes, ob_kube_meta(object, "uid"));
+    if (!row)
+        return;
+    row->selected = row->known = false; /* it is asked for by its name now */
+    row->asked_at_ms = 0;
+}
+
+/* Other failures than a lack of rights are those of the check too. */
+static void on_state(bool up, ob_kube_answer kind, const char *text, void *arg)
+{
+    kube_environment *k = arg;
+    if (up)
+        say(&k->no_nodes, NULL);
+    else if (kind == OB_KUBE_FORBIDDEN || kind == OB_KUBE_UNAUTHORIZED)
+        say(&k->no_nodes, ob_strf(NO_NAMESPACE ": %s", ob_cut(text, WHY_MAX)));
+}
+
+static node_call *call_about(kube_environment *k, const kube_node_row *row)
+{
+    node_call *call = ob_calloc(1, sizeof(*call));
+    call->k = k;
+    memcpy(call->name, row->seen.facts.name, sizeof(call->name));
+    memcpy(call->uid, row->seen.facts.uid, sizeof(call->uid));
+    return call;
+}
+
+static void on_node(const ob_kube_reply *reply, void *arg)
+{
+    const node_call *call = arg;
+    kube_environment *k = call->k;
+    kube_node_row *row = kube_node_table_find(&k->nodes, call->uid);
+    if (!row)
+        return;
+    row->asking = false;
+    if (row->selected || (reply->kind != OB_KUBE_OK && reply->kind != OB_KUBE_NOT_FOUND))
+        return; /* the watch knows better, or it is asked again */
+    if (reply->kind == OB_KUBE_OK && !strcmp(ob_kube_meta(reply->json, "uid"), call->uid)) {
+        take_node(k, reply->json, false);
+    } else {
+        row->seen.gone = true;
+        row->known = true;
+    }
+}
+
+static void ask_node(kube_environment *k, kube_node_row *row, int64_t now_ms)
+{
+    ob_cleanup(ob_freep) char *name = ob_text_url_encode(row->seen.facts.name);
+    ob_cleanup(ob_freep) char *path = ob_strf("/api/v1/nodes/%s", name);
+    row->asking = true;
+    row->asked_at_ms = now_ms;
+    (void)ob_kube_send(k->kube, OB_POINT_NONE,
+                       &(ob_kube_request){ .method = "GET",
+                                           .path = path,
+                                           .timeout_s = TIMEOUT_S,
+                                           .on_reply = on_node,
+                                           .arg = call_about(k, row),
+                                           .free_arg = free });
+}
+
+/* ---- Pods on a node ---- */
+
+static void count_page(kube_environment *k, kube_node_row *row, const char *next);
+
+static void end_count(kube_environment *k, kube_node_row *row)
+{
+    k->counting--;
+    row->counting = false;
+    node_load_free(row->next_load);
+    row->next_load = NULL;
+}
+
+static void on_pods(const ob_kube_reply *reply, void *arg)
+{
+    const node_call *call = arg;
+    kube_environment *k = call->k;
+    kube_node_row *row = kube_node_table_find(&k->nodes, call->uid);
+    if (!row)
+        return; /* not while it counts */
+    if (reply->kind == OB_KUBE_FORBIDDEN)
+        say(&k->no_nodes, ob_strf(NO_NAMESPACE ": %s", ob_cut(reply->message, WHY_MAX)));
+    if (reply->kind != OB_KUBE_OK) {
+        end_count(k, row);
+        return;
+    }
+    size_t i;
+    const json_t *pod;
+    json_array_foreach(json_object_get(reply->json, "items"), i, pod)
+    {
+        node_load_add(row->next_load, pod);
+    }
+    const char *next = ob_kube_meta(reply->json, "continue");
+    if (*next) {
+        count_page(k, row, next);
+        return;
+    }
+    node_load_free(row->load);
+    row->load = ob_take(row->next_load);
+    row->seen.load_known = true;
+    row->seen.load = node_load_of_others(row->load, row->seen.facts.name, "");
+    end_count(k, row);
+}
+
+/* next: of the page before; NULL: the first page. */
+static void count_page(kube_environment *k, kube_node_row *row, const char *next)
+{
+    ob_cleanup(ob_freep) char *name = ob_text_url_encode(row->seen.facts.name);
+    ob_cleanup(ob_freep) char *token = ob_text_url_encode(next ? next : "");
+    ob_cleanup(ob_freep) char *query = ob_strf("fieldSelector=spec.nodeName%%3D%s&limit=100%s%s",
+                                               name, next ? "&continue=" : "", token);
+    (void)ob_kube_send(k->kube, OB_POINT_NONE,
+                       &(ob_kube_request){ .method = "GET",
+                                           .path = "/api/v1/pods",
+                                           .query = query,
+                                           .timeout_s = TIMEOUT_S,
+                                           .on_reply = on_pods,
+                                           .arg = call_about(k, row),
+                                           .free_arg = free });
+}
+
+static void begin_count(kube_environment *k, kube_node_row *row, int64_t now_ms)
+{
+    k->counting++;
+    row->counting = true;
+    row->counted_at_ms = now_ms;
+    row->next_load = node_load_new();
+    count_page(k, row, NULL);
+}
+
+/* ---- Turns ---- */
+
+static bool open_client(kube_environment *k, int64_t now_ms)
+{
+    static const ob_kube_watch_ops ops = { .object = on_object, .state = on_state };
+    ob_error err = { 0 };
+    if (k->kube)
+        return true;
+    if (now_ms < k->open_at_ms)
+        return false;
+    k->open_at_ms = now_ms + OPEN_EVERY_MS;
+    if (ob_kube_new(k->dir, k->cluster, &k->kube, &err) < 0) {
+        say(&k->no_file, ob_strf(NO_NAMESPACE ": %s", ob_cut(err.text, WHY_MAX)));
+        return false;
+    }
+    say(&k->no_file, NULL);
+    ob_cleanup(ob_freep) char *labels = ob_strf(NODE_LABEL "=%s", k->uuid);
+    k->watch = ob_kube_watch_new(
+        k->kube, &(ob_kube_watch_options){ .path = "/api/v1/nodes", .labels = labels }, &ops, k);
+    k->check = kube_check_new(k->kube, k->kube_namespace);
+    return true;
+}
+
+static void ask_due(kube_environment *k, int64_t now_ms)
+{
+    for (kube_node_row *row = k->nodes.rows; row; row = row->next) {
+        bool unsure = row->wanted && !row->selected && !row->seen.gone;
+        if (unsure && !row->asking &&
+            (row->asked_at_ms == 0 || now_ms - row->asked_at_ms >= ASK_EVERY_MS))
+            ask_node(k, row, now_ms);
+        if (row->selected && !row->counting && k->counting < COUNTS_MAX &&
+            (row->counted_at_ms == 0 || now_ms - row->counted_at_ms >= COUNT_EVERY_MS))
+            begin_count(k, row, now_ms);
+    }
+}
+
+void kube_environment_want(kube_environment *k, const char *name, const char *uid)
+{
+    kube_node_table_get(&k->nodes, name, uid)->wanted = true;
+}
+
+void kube_environment_step(kube_environment *k, int64_t now_ms)
+{
+    int64_t passed_ms = k->turned_at_ms ? now_ms - k->turned_at_ms : 0;
+    k->turned_at_ms = now_ms;
+    if (!open_client(k, now_ms)) {
+        kube_node_table_turn(&k->nodes, 0);
+        return;
+    }
+    ob_http_step(ob_kube_http(k->kube), 0);
+    (void)ob_kube_watch_step(k->watch, now_ms);
+    kube_check_step(k->check, now_ms);
+    bool up = ob_kube_watch_up(k->watch);
+    if (up) /* before that it is not known which are in the selection */
+        ask_due(k, now_ms);
+    ob_http_flush(ob_kube_http(k->kube));
+    kube_node_table_turn(&k->nodes, up && passed_ms <= TURN_MAX_MS ? passed_ms : 0);
+}
+
+bool kube_environment_checked(const kube_environment *k)
+{
+    return k->no_file || (k->check && kube_check_done(k->check));
+}
+
+const char *kube_environment_invalid(const kube_environment *k)
+{
+    if (k->no_file)
+        return k->no_file;
+    const char *invalid = k->check ? kube_check_invalid(k->check) : NULL;
+    return invalid ? invalid : k->no_nodes;
+}
+
+const node_seen *kube_environment_nodes(const kube_environment *k, size_t *ret_n)
+{
+    *ret_n = k->nodes.n_view;
+    return k->nodes.view;
+}
+
+bool kube_environment_others(const kube_environment *k,
+                             const char *uid,
+                             const char *instance,
+                             node_amount *ret)
+{
+    const kube_node_row *row = kube_node_table_find(&k->nodes, uid);
+    if (!row || !row->load)
+        return false;
+    *ret = node_load_of_others(row->load, row->seen.facts.name, instance);
+    return true;
+}

@@ -1,0 +1,39 @@
+/* A compute environment's view of its Kubernetes cluster: its nodes, what pods request there, and
+ * whether the environment can be used. Changes nothing in the cluster. One owner thread, no thread
+ * of its own. */
+#pragma once
+
+#include "node_decide.h"
+
+typedef struct kube_environment kube_environment;
+
+typedef struct kube_environment_options {
+    const char *dir;     /* OPENBATCH_KUBERNETES_DIR */
+    const char *cluster; /* its ARN */
+    const char *kube_namespace;
+    const char *uuid; /* of the compute environment */
+} kube_environment_options;
+
+/* All is copied. */
+kube_environment *kube_environment_new(const kube_environment_options *options);
+/* NULL is fine. */
+void kube_environment_free(kube_environment *k);
+
+/* An instance is this node, so it is to be known whether the node exists, even when it is not in
+ * the selection any more. Say it before each step. */
+void kube_environment_want(kube_environment *k, const char *name, const char *uid);
+/* Sends what is due and takes what has arrived, without waiting. Call it about every 100 ms. */
+void kube_environment_step(kube_environment *k, int64_t now_ms);
+
+/* Has it been found out whether the environment can be used? */
+bool kube_environment_checked(const kube_environment *k);
+/* Why it cannot be used, as a statusReason; NULL: it can. Borrowed until the next step. */
+const char *kube_environment_invalid(const kube_environment *k);
+
+/* The nodes that are known; borrowed until the next step. */
+const node_seen *kube_environment_nodes(const kube_environment *k, size_t *ret_n);
+/* What pods of others than an instance request on a node. false: not read yet. */
+bool kube_environment_others(const kube_environment *k,
+                             const char *uid,
+                             const char *instance,
+                             node_amount *ret);
