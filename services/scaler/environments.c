@@ -38,6 +38,7 @@ static void drop_env(scaler *s, env *e)
     free(e->name);
     free(e->cluster);
     free(e->kube_namespace);
+    kube_environment_free(e->kube);
     env_types_free(e);
     free(e->shapes);
     free(e->shortages);

@@ -38,6 +38,28 @@ static ob_arch arch_of(scaler *s, const instance *in)
     return s->provider->ops->refuses(s->provider, OB_ARCH_X86_64) ? OB_ARCH_ARM64 : OB_ARCH_X86_64;
 }
 
+/* What the executor of a node is told. Returns how many settings there are. */
+#define NODE_SETTINGS 7
+static size_t node_settings(const scaler *s,
+                            const env *e,
+                            const instance *in,
+                            provider_setting out[NODE_SETTINGS])
+{
+    if (in->origin != ORIGIN_NODE || !e || !e->kubernetes)
+        return 0;
+    const provider_setting all[NODE_SETTINGS] = {
+        { "OPENBATCH_RUNTIME", PROVIDER_KUBERNETES },
+        { "OPENBATCH_KUBERNETES_DIR", s->config.kubernetes_dir ? s->config.kubernetes_dir : "" },
+        { "OPENBATCH_KUBERNETES_CLUSTER", e->cluster },
+        { "OPENBATCH_KUBERNETES_NAMESPACE", e->kube_namespace },
+        { "OPENBATCH_KUBERNETES_NODE", in->node_name },
+        { "OPENBATCH_KUBERNETES_NODE_UID", in->node_uid },
+        { "OPENBATCH_KUBERNETES_CE_UUID", e->uuid },
+    };
+    memcpy(out, all, sizeof(all));
+    return NODE_SETTINGS;
+}
+
 /* Asks the provider. salt: of the key that the instance gets; NULL: it has its own. A refusal for
  * lack of capacity ends the row */
 static int provide(scaler *s, instance *in, const char *salt, int64_t now_ms, ob_error *err)
@@ -51,6 +73,7 @@ static int provide(scaler *s, instance *in, const char *salt, int64_t now_ms, ob
         ob_seal_token(&s->seal, &owner, token);
     bool known = ob_catalog_find(in->type) || in->origin != ORIGIN_CATALOGUE;
     ob_error said = { 0 };
+    provider_setting more[NODE_SETTINGS];
     provider_launch_spec spec = { .id = in->id,
                                   .token = salt ? token : NULL,
                                   .ce_name = e ? e->name : "",
@@ -58,6 +81,8 @@ static int provide(scaler *s, instance *in, const char *salt, int64_t now_ms, ob
                                   .arch = arch_of(s, in),
                                   .size = in->nominal,
                                   .spot = in->spot,
+                                  .more = more,
+                                  .n_more = node_settings(s, e, in, more),
                                   .resources = e ? e->resources : NULL };
     provider *p = scaler_provider(s, in);
     int r = known ? p->ops->launch(p, &spec, &said)
@@ -123,6 +148,37 @@ int launches_start(
     free(ids);
     free(salts);
     return r;
+}
+
+int launches_join_node(scaler *s,
+                       const env *e,
+                       const node_facts *node,
+                       const ob_resources *size,
+                       int64_t now_ms,
+                       ob_error *err)
+{
+    char id[OB_INSTANCE_TEXT], salt[OB_SEAL_SALT_TEXT];
+    ob_instance_id_new(id);
+    ob_seal_salt_new(salt);
+    int r = store_insert(s->leader,
+                         &(store_instance){ .id = id,
+                                            .type = PROVIDER_KUBERNETES,
+                                            .key_salt = salt,
+                                            .ce_id = e->id,
+                                            .launch_hash = e->launch_hash,
+                                            .node_name = node->name,
+                                            .node_uid = node->uid,
+                                            .size = *size },
+                         1, err);
+    if (r < 0)
+        return r;
+    decide_launch as = { .size = *size };
+    instance *in = envs_add_instance(s, id, e, PROVIDER_KUBERNETES, &as, salt, now_ms);
+    in->node_name = ob_strdup(node->name);
+    in->node_uid = ob_strdup(node->uid);
+    ob_info("node.joined", "{s:s, s:s, s:s, s:i, s:i, s:i}", "instance", in->id, "ce", e->name,
+            "node", in->node_name, "mcpu", size->mcpu, "mem", size->mem_mib, "gpus", size->gpus);
+    return provide(s, in, salt, now_ms, err);
 }
 
 static int set_key(scaler *s, instance *in, const char *salt, ob_error *err)

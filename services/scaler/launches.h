@@ -13,6 +13,14 @@ int launches_reconcile(scaler *s, int64_t now_ms, ob_error *err);
 int launches_start(
     scaler *s, decide_launch *launches, env *const *envs, size_t n, int64_t now_ms, ob_error *err);
 
+/* Commits an instance for a node of a cluster, and starts its executor. */
+int launches_join_node(scaler *s,
+                       const env *e,
+                       const node_facts *node,
+                       const ob_resources *size,
+                       int64_t now_ms,
+                       ob_error *err);
+
 /* Stores the keys that executors of an earlier version have begun to use; from then on their
  * messages in clear do not count. */
 int launches_store_keys(scaler *s, ob_error *err);

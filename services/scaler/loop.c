@@ -13,6 +13,7 @@
 #include "instances.h"
 #include "interrupt.h"
 #include "launches.h"
+#include "nodes.h"
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/topics.h"
@@ -81,6 +82,8 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
         r = launches_store_keys(s, err);
     if (r == 0)
         r = join_turn(s, now_ms, err);
+    if (r == 0)
+        r = nodes_turn(s, now_ms, err);
     if (now_ms - s->healed_at_ms >= HEAL_MS) {
         s->healed_at_ms = now_ms;
         s->dirty = s->provider->ops->tick(s->provider) || s->dirty;

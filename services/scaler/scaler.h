@@ -17,6 +17,7 @@
 #include "ob/id.h"
 #include "ob/lead.h"
 #include "ob/seal.h"
+#include "providers/kubernetes/kube_environment.h"
 #include "providers/provider.h"
 #include "scaler_settings.h"
 
@@ -37,6 +38,8 @@ typedef struct env {
     bool kubernetes; /* its instances are nodes of a cluster: no executor of a host serves it */
     char uuid[OB_UUID_TEXT];
     char *cluster, *kube_namespace; /* of 'kubernetes': the cluster's ARN; else NULL */
+    struct kube_environment *kube;  /* nodes.c: its view of the cluster; NULL: none */
+    bool unchecked; /* whether it can be used is not known yet: its status stays as it is */
     bool enabled, deleting, spot, exact, may_exceed;
     decide_strategy strategy;
     int32_t min_vcpus, max_vcpus;

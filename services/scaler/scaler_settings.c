@@ -31,6 +31,11 @@ static const ob_config_field own[] = {
       "1: each unmanaged compute environment automatically gets an executor on this host ({here} "
       "providers)",
       0, 1 },
+    { "OPENBATCH_KUBERNETES_DIR", OB_CONFIG_PATH, FIELD(kubernetes_dir), "",
+      "folder with a file NAME.json for each Kubernetes cluster, as `kubectl config view --raw "
+      "--flatten -o json` writes it; empty: environments of clusters get no instances" },
+    { "OPENBATCH_KUBERNETES_NODE_LOST_MS", OB_CONFIG_INT, FIELD(kubernetes_lost_ms), "60000",
+      "time without Ready after which a node, and what runs there, is lost", 1000, 86400000 },
     { "OPENBATCH_SCALE_IN_IDLE_MS", OB_CONFIG_INT, FIELD(scale_in_idle_ms), "5000",
       "time after which an idle instance is ended", 0, 86400000 },
     { "OPENBATCH_REGISTER_MS", OB_CONFIG_INT, FIELD(register_ms), "0",

@@ -15,6 +15,8 @@ typedef struct scaler_config {
     char *instance_types;
     int64_t interrupt_mean_s; /* 0: never */
     int64_t unmanaged_local;
+    char *kubernetes_dir; /* empty: none */
+    int64_t kubernetes_lost_ms;
     int64_t job_retention_s; /* 0: for ever */
     int64_t scale_in_idle_ms, register_ms, heartbeat_ms, lost_after_ms;
 } scaler_config;

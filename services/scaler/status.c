@@ -117,6 +117,8 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         if (t.outdated > 0 && e->written_version >= 0)
             now.version = e->written_version;
         now.lacking = texts[n_texts++] = shortages_text(s, e, now_ms);
+        if (e->unchecked && !e->deleting)
+            continue;
         if (e->deleting && t.alive == 0) {
             gone[n_gone++] = e->id;
         } else if (!is_written(e, &now) && !(e->deleting && e->written_version < 0)) {
