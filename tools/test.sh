@@ -181,7 +181,7 @@ make_test_home() { # [ours|oci]
     test_home=$(mktemp -d /tmp/openbatch-test.XXXXXX)
     test_homes+=("$test_home")
     chmod 711 "$test_home"
-    mkdir -p "$test_home/home/kafka"
+    mkdir -p "$test_home/home/kafka" "$test_home/home/clusters"
     ln -s "$OPENBATCH_HOME/venv" "$OPENBATCH_HOME/node_modules" "$OB_BUILD" "$test_home/home/"
     ln -s "$OPENBATCH_HOME/kafka/libs" "$test_home/home/kafka/"
     ln -s "$OPENBATCH_HOME/web" "$test_home/home/"
@@ -210,7 +210,8 @@ on_test_home() { # PYTEST_ARGUMENT...: starts the copy in test_home and runs pyt
         ASAN_OPTIONS=${ASAN_OPTIONS:-abort_on_error=0:quarantine_size_mb=16}
         UBSAN_OPTIONS=halt_on_error=1:print_stacktrace=1
         OPENBATCH_CRASH_FILE=$OPENBATCH_HOME/crash # does nothing until a test writes it
-        export OPENBATCH_HOME OPENBATCH_PORT OPENBATCH_CRASH_FILE PATH ASAN_OPTIONS UBSAN_OPTIONS
+        OPENBATCH_KUBERNETES_DIR=$OPENBATCH_HOME/clusters # those that tests have started
+        export OPENBATCH_KUBERNETES_DIR OPENBATCH_HOME OPENBATCH_PORT OPENBATCH_CRASH_FILE PATH ASAN_OPTIONS UBSAN_OPTIONS
         "$OB_ROOT/openbatch" up || exit 1
         cd "$OB_ROOT" || exit
         status=0

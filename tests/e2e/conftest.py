@@ -13,6 +13,7 @@ import botocore.awsrequest
 import botocore.credentials
 import pytest
 from keys import Key, key_command
+from kube_work import start_cluster, stop_cluster
 from reruns import (  # noqa: F401  (hooks)
     pytest_exception_interact,
     pytest_runtest_logreport,
@@ -45,6 +46,15 @@ def of_docker(request):
     marker = request.node.get_closest_marker("docker")
     if marker and request.getfixturevalue("stack").runtime == "oci":
         pytest.skip(marker.args[0])
+
+
+@pytest.fixture(scope="session")
+def eks_clusters(stack):
+    """Kubernetes clusters without nodes, for tests that need environments of them but no pods."""
+    clusters = [start_cluster(stack, name, nodes=0) for name in ("none", "conformance")]
+    yield
+    for cluster in clusters:
+        stop_cluster(stack, cluster)
 
 
 @pytest.fixture(scope="session")

@@ -20,11 +20,11 @@ HOLD = "trap 'exit 143' TERM; while :; do sleep 0.1; done"
 TIMES = Times(heartbeat_s=1.0, node_grace_s=3.0, pod_gc_s=2.0, pull_backoff_s=0.5)
 
 
-def start_cluster(stack, nodes=2, **more):
-    """A cluster of this test's own, whose file the copy has."""
+def start_cluster(stack, name=None, nodes=2, **more):
+    """A cluster whose file the copy has; of this test's own, if it has no name."""
     folder = stack.settings.get(FOLDER)
     assert folder, f"start the copy with {FOLDER}"
-    cluster = FakeCluster(new_name("c"), nodes=nodes, **({"times": TIMES} | more))
+    cluster = FakeCluster(name or new_name("c"), nodes=nodes, **({"times": TIMES} | more))
     cluster.write_kubeconfig(folder)
     return cluster
 

@@ -65,7 +65,7 @@ def get(url, **headers):
 
 
 @pytest.fixture
-def eks_queue(batch):
+def eks_queue(batch, eks_clusters):
     for _, name in with_queue(batch):
         yield name
 

@@ -263,7 +263,7 @@ class World:
 
 
 @pytest.fixture(scope="module")
-def world(stack, shared_work):
+def world(stack, shared_work, eks_clusters):
     made = World(stack, shared_work)
     yield made
     made.settle()

@@ -9,9 +9,11 @@ from keys import own_call
 from resources import RESOURCES, delete_environment, environment, new_name, queue, refused
 from stack import wait_for
 
+pytestmark = pytest.mark.usefixtures("eks_clusters")
+
 
 @pytest.fixture(scope="module")
-def eks(batch):
+def eks(batch, eks_clusters):
     """(environment, queue)"""
     yield from with_queue(batch)
 
