@@ -129,8 +129,12 @@ class KubeWork:
     def running(self, queue, script=HOLD, **more):
         """Submits a job, and waits until it runs and its container does: (job, pod's name)."""
         job_id = self.submit(queue, script, **more)
-        job = self.wait(job_id, "RUNNING")
-        name = job["eksProperties"]["podProperties"]["podName"]
+        self.wait(job_id, "RUNNING")
+
+        def pod_name():
+            return self.job(job_id)["eksProperties"]["podProperties"].get("podName")
+
+        name = wait_for("the name of its pod", pod_name)
         wait_for("its container", lambda: self.cluster.processes(name))
         return job_id, name
 

@@ -226,7 +226,7 @@ def test_memory_that_runs_out(kube, kube_queue, cluster):
 
 def test_the_kernel_may_kill_a_child_of_a_job_that_succeeds(kube, kube_queue, cluster):
     job_id, name = kube.running(kube_queue, "sleep 1000; exit 0")
-    wait_for("its child", lambda: len(cluster.processes(name)) == 1)
+    wait_for("its child", lambda: cluster.children(name))
     cluster.run_out_of_memory(name, child=True)
     assert pod_of(kube.succeeded(job_id))["containers"][0]["reason"] == "OOMKilled"
 
