@@ -376,11 +376,9 @@ suite_kubernetes() {
     program=$("$OB_ROOT/tests/kubernetes/program/build.sh" "$OB_CLUSTER_PROGRAM") || return 1
     cluster_home=$(mktemp -d /tmp/openbatch-kubernetes.XXXXXX)
     cluster up --program "$program" || return 1
-    (
-        cd "$OB_ROOT" || exit
-        OPENBATCH_TEST_CLUSTER=$cluster_home "$OB_VENV/bin/python" -m pytest -q -p no:cacheprovider tests/kubernetes \
-            --ignore=tests/kubernetes/test_kube_command.py --timeout=600 --durations=10
-    ) || status=1
+    make_test_home oci
+    OPENBATCH_TEST_CLUSTER=$cluster_home on_test_home tests/kubernetes --ignore=tests/kubernetes/test_kube_command.py \
+        --timeout=1500 --durations=10 || status=1
     cluster_down || status=1
     return $status
 }

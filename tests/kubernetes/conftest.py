@@ -15,6 +15,8 @@ sys.path += [str(TESTS / "e2e"), str(TESTS / "faults")]
 
 from cluster import Cluster  # noqa: E402
 from kube_images import ROOT  # noqa: E402
+from kube_real import RealWork, prepare  # noqa: E402
+from stack import Stack  # noqa: E402
 
 
 @pytest.fixture(scope="session")
@@ -70,3 +72,22 @@ def cluster_file(cluster, tmp_path):
         return file
 
     return write
+
+
+@pytest.fixture(scope="session")
+def stack():
+    """The copy whose OPENBATCH_KUBERNETES_DIR gets the cluster's file."""
+    return Stack(os.environ["OPENBATCH_HOME"])
+
+
+@pytest.fixture(scope="module")
+def real(stack, cluster):
+    """Jobs on the cluster."""
+    work = RealWork(stack, stack.client("batch"), stack.client("logs"), prepare(stack, cluster))
+    yield work
+    work.forget()
+
+
+@pytest.fixture(scope="module")
+def real_queue(real):
+    return real.queue()
