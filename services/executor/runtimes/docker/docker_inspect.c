@@ -15,7 +15,6 @@
 #include "docker_leftover.h"
 #include "docker_moves.h"
 #include "docker_output.h"
-#include "runtimes/rfc3339.h"
 #include "docker_unwell.h"
 #include "docker_use.h"
 #include "host/kernel_oom.h"
@@ -24,6 +23,7 @@
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
+#include "runtimes/rfc3339.h"
 
 #define RETRY_MS 500
 #define EVENT_WAIT_MS 1000
