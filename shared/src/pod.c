@@ -135,9 +135,9 @@ json_t *ob_pod_host_container(const json_t *pod_properties)
         const char *name = ob_json_str(one, "name", "");
         if (!path)
             continue;
-        (void)json_array_append_new(
-            volumes, json_pack("{s:s, s:{s:s}}", "name", name, "host", "sourcePath", path));
-        (void)json_array_append_new(mounts, json_pack("{s:s}", "sourceVolume", name));
+        (void)json_array_append_new(volumes, json_pack("{s:o, s:{s:o}}", "name", ob_json_text(name),
+                                                       "host", "sourcePath", ob_json_text(path)));
+        (void)json_array_append_new(mounts, json_pack("{s:o}", "sourceVolume", ob_json_text(name)));
     }
     return json_pack("{s:b, s:o, s:o}", "privileged", privileged, "volumes", volumes, "mountPoints",
                      mounts);

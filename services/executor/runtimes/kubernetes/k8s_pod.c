@@ -133,15 +133,15 @@ static json_t *make_metadata(const k8s_place *place, const ob_run_ref *ref, cons
     set_text(labels, K8S_LABEL_INSTANCE, place->instance);
     set_job_label(labels, ref);
     set_text(annotations, K8S_ANNOTATION_RUN, run);
-    return json_pack("{s:o, s:o, s:o, s:o, s:[s]}", "name", ob_json_text(name), "namespace",
+    return json_pack("{s:o, s:o, s:o, s:o, s:[o]}", "name", ob_json_text(name), "namespace",
                      ob_json_text(k8s_pod_namespace(place, spec)), "labels", labels, "annotations",
-                     annotations, "finalizers", K8S_FINALIZER);
+                     annotations, "finalizers", ob_json_text(K8S_FINALIZER));
 }
 
 static json_t *make_affinity(const char *node)
 {
-    json_t *field = json_pack("{s:s, s:s, s:[o]}", "key", "metadata.name", "operator", "In",
-                              "values", ob_json_text(node));
+    json_t *field = json_pack("{s:o, s:o, s:[o]}", "key", ob_json_text("metadata.name"), "operator",
+                              ob_json_text("In"), "values", ob_json_text(node));
     return json_pack("{s:{s:{s:[{s:[o]}]}}}", "nodeAffinity",
                      "requiredDuringSchedulingIgnoredDuringExecution", "nodeSelectorTerms",
                      "matchFields", field);
@@ -162,10 +162,11 @@ static json_t *make_spec(const k8s_place *place, const json_t *pod)
         "securityContext",    NULL
     };
     bool host_network = ob_json_bool(pod, "hostNetwork", true);
-    json_t *to = json_pack("{s:s, s:i, s:b, s:o, s:[{s:s, s:s}], s:b}", "restartPolicy", "Never",
-                           "terminationGracePeriodSeconds", GRACE_S, "enableServiceLinks", 0,
-                           "affinity", make_affinity(place->node), "tolerations", "key", K8S_TAINT,
-                           "operator", "Exists", "hostNetwork", host_network);
+    json_t *to = json_pack("{s:o, s:i, s:b, s:o, s:[{s:o, s:o}], s:b}", "restartPolicy",
+                           ob_json_text("Never"), "terminationGracePeriodSeconds", GRACE_S,
+                           "enableServiceLinks", 0, "affinity", make_affinity(place->node),
+                           "tolerations", "key", ob_json_text(K8S_TAINT), "operator",
+                           ob_json_text("Exists"), "hostNetwork", host_network);
     copy_members(to, pod, members);
     if (host_network && !json_object_get(to, "dnsPolicy"))
         set_text(to, "dnsPolicy", "ClusterFirstWithHostNet");
@@ -192,7 +193,8 @@ int k8s_pod_make(const k8s_place *place,
             (void)json_object_set_new(made, kinds[i],
                                       make_containers(place, ref, attempt, spec, from));
     }
-    *ret = json_pack("{s:s, s:s, s:o, s:o}", "apiVersion", "v1", "kind", "Pod", "metadata",
-                     make_metadata(place, ref, spec), "spec", made);
+    *ret =
+        json_pack("{s:o, s:o, s:o, s:o}", "apiVersion", ob_json_text("v1"), "kind",
+                  ob_json_text("Pod"), "metadata", make_metadata(place, ref, spec), "spec", made);
     return 0;
 }
