@@ -189,7 +189,7 @@ int store_resize(ob_leader *leader, const store_size *rows, size_t n, PGresult *
     OB_PARAM_COLUMN(&p, RESIZE_MCPU, int32, int32_t, rows, n, row->size.mcpu);
     OB_PARAM_COLUMN(&p, RESIZE_MEM_MIB, int32, int32_t, rows, n, row->size.mem_mib);
     OB_PARAM_COLUMN(&p, RESIZE_GPUS, int32, int32_t, rows, n, row->size.gpus);
-    return change(leader, OB_POINT_SCALER_MOVED, STMT_INSTANCE_RESIZE, &p, ret, err);
+    return change(leader, OB_POINT_SCALER_RESIZED, STMT_INSTANCE_RESIZE, &p, ret, err);
 }
 
 int store_join(ob_leader *leader, const store_joining *row, int64_t *ret_ce, ob_error *err)

@@ -93,7 +93,8 @@ typedef enum ob_point_kind {
     P(SCALER_TOKEN, COMMIT, "scaler.token", "another token for an instance to be launched")        \
     P(SCALER_FOUND, COMMIT, "scaler.found", "launches that were in doubt have succeeded")          \
     P(SCALER_JOINED, COMMIT, "scaler.joined", "an instance joins an unmanaged environment")        \
-    P(SCALER_MOVED, COMMIT, "scaler.moved", "instances change their state or their size")          \
+    P(SCALER_MOVED, COMMIT, "scaler.moved", "instances become DRAINING, LOST or TERMINATED")       \
+    P(SCALER_RESIZED, COMMIT, "scaler.resized", "instances of nodes get another size")             \
     P(SCALER_ENDED, COMMIT, "scaler.ended", "instances without runs become TERMINATED")            \
     P(SCALER_USAGE, COMMIT, "scaler.usage", "the use of environments is stored")                   \
     P(SCALER_PAST_INSTANCES, COMMIT, "scaler.past_instances", "old instances are deleted")         \

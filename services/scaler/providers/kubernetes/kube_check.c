@@ -141,10 +141,11 @@ static void ask_right(kube_check *c)
 {
     size_t right = c->at - ASKS_RIGHTS;
     json_auto_t *review =
-        json_pack("{s:s, s:s, s:{s:{s:s, s:s, s:s, s:s, s:s}}}", "apiVersion",
+        json_pack("{s:s, s:s, s:{s:{s:o, s:s, s:s, s:o, s:o}}}", "apiVersion",
                   "authorization.k8s.io/v1", "kind", "SelfSubjectAccessReview", "spec",
-                  "resourceAttributes", "namespace", c->kube_namespace, "group", "", "resource",
-                  "pods", "verb", rights[right].verb, "subresource", rights[right].subresource);
+                  "resourceAttributes", "namespace", ob_json_text(c->kube_namespace), "group", "",
+                  "resource", "pods", "verb", ob_json_text(rights[right].verb), "subresource",
+                  ob_json_text(rights[right].subresource));
     ask(c, &(ob_kube_request){ .method = "POST",
                                .path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
                                .json = review,
