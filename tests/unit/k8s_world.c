@@ -369,7 +369,10 @@ do_change(world *w, ob_http_call *op, int *ret_status, json_t **ret_pod, const c
     if (is_delete)
         wanted = json_object_get(op->body, "preconditions");
     *(is_delete ? &w->deletes : &w->patches) += 1;
-    if (!pod) {
+    bool is_refused = w->change_refused && strcmp(w->change_method, op->method) == 0;
+    if (is_refused) {
+        *ret_status = w->change_refused;
+    } else if (!pod) {
         *ret_status = 404;
     } else if (!is_precondition_met(pod, wanted)) {
         *ret_status = 409;

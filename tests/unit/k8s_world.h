@@ -30,6 +30,8 @@ typedef struct world {
     const char *lost_method;
     int refused; /* status of the next creations; 0: they are made */
     const char *refusal;
+    int change_refused; /* status of the next deletions and patches of ... */
+    const char *change_method;
     int log_status;  /* 0: 200 */
     const char *log; /* of all containers, from its beginning */
     bool log_open;   /* a following reading does not end */

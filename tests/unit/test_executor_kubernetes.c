@@ -378,6 +378,35 @@ static void a_label_that_is_taken_off_ends_nothing_and_comes_back(void **state)
     assert_end(w, true, 0, "Completed");
 }
 
+static void refuse(world *w, const char *method, int status)
+{
+    w->change_refused = status;
+    w->change_method = method;
+}
+
+static void a_label_that_is_refused_is_tried_rarely_and_hides_no_end(void **state)
+{
+    static const int statuses[] = { 403, 404, 422 };
+    world *w = *state;
+    run_one(w);
+    refuse(w, "PATCH", 403);
+    take_label(w, RUN);
+    for (size_t i = 0; i < ARRAY_SIZE(statuses); i++) {
+        refuse(w, "PATCH", statuses[i]);
+        int before = w->patches;
+        pass_ms(w, 20000);
+        assert_in_range(w->patches - before, 2, 5);
+    }
+    ends_with(w, RUN, 6);
+    pass_ms(w, 6000);
+    assert_end(w, true, 6, "Error");
+    refuse(w, "PATCH", 0);
+    pass_ms(w, 6000);
+    int before = w->patches;
+    pass_ms(w, 60000);
+    assert_int_equal(w->patches, before);
+}
+
 static void a_pod_that_is_gone_is_the_hosts_end_and_never_a_success(void **state)
 {
     world *w = *state;
@@ -623,6 +652,7 @@ int main(void)
         IN_WORLD(a_stop_whose_answer_is_lost_is_sent_again),
         IN_WORLD(a_restart_knows_that_the_deletion_was_ours),
         IN_WORLD(a_label_that_is_taken_off_ends_nothing_and_comes_back),
+        IN_WORLD(a_label_that_is_refused_is_tried_rarely_and_hides_no_end),
         IN_WORLD(a_pod_that_is_gone_is_the_hosts_end_and_never_a_success),
         IN_WORLD(a_pod_that_was_made_again_by_another_is_not_ours),
         IN_WORLD(a_pod_deleted_by_hand_ends_with_its_host),

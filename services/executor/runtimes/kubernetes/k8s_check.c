@@ -14,7 +14,7 @@
 #include "ob/log.h"
 #include "ob/message.h"
 
-#define FORBIDDEN_MS 5000
+#define REFUSED_MS 5000 /* a right may be given again */
 
 static const char *label_of(const json_t *pod, const char *name)
 {
@@ -38,6 +38,12 @@ static bool is_other_pod(const k8s_run *r, const json_t *pod)
 static void ask_again(k8s_run *r)
 {
     k8s_set_doubt(r, K8S_DOUBT_THERE);
+}
+
+static void ask_again_later(k8s_run *r)
+{
+    k8s_hold(r, REFUSED_MS);
+    ask_again(r);
 }
 
 static void sought(k8s *k)
@@ -85,15 +91,20 @@ static void on_labelled(const ob_kube_reply *reply, void *arg)
 {
     k8s_run *r = arg;
     r->doubt_op = NULL;
-    if (k8s_is_final(r, reply) && reply->status == 200)
+    r->k->dirty = true;
+    if (!k8s_is_final(r, reply))
+        ask_again(r);
+    else if (reply->status == 200)
         accept(r, reply->json);
     else
-        ask_again(r);
+        ask_again_later(r);
 }
 
 static void send_label(k8s_run *r, const json_t *pod)
 {
     ob_warn("pod.claimed", "{s:s, s:s}", "run", r->run, "pod", r->name);
+    if (r->step == K8S_STEP_LIVE)
+        k8s_look(r, pod); /* no watch tells how it stands */
     json_auto_t *body =
         json_pack("{s:{s:o, s:{s:o}}}", "metadata", "uid",
                   ob_json_text(ob_json_str(json_object_get(pod, "metadata"), "uid", "")), "labels",
@@ -148,9 +159,7 @@ static void on_seen(const ob_kube_reply *reply, void *arg)
     } else if (reply->status == 200) {
         take_pod(r, reply->json);
     } else {
-        r->not_before_ms = ob_boot_ms() + FORBIDDEN_MS;
-        k8s_later(r->k, FORBIDDEN_MS);
-        ask_again(r);
+        ask_again_later(r);
     }
 }
 

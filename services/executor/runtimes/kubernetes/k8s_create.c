@@ -63,8 +63,7 @@ static void take_refusal(k8s_run *r, const ob_kube_reply *reply)
         /* It is refused before its name is looked at: it may be there nevertheless. */
         k8s_set_step(r, K8S_STEP_CHECK);
         k8s_set_doubt(r, K8S_DOUBT_THERE);
-        r->not_before_ms = now_ms + QUOTA_RETRY_MS;
-        k8s_later(r->k, QUOTA_RETRY_MS);
+        k8s_hold(r, QUOTA_RETRY_MS);
         return;
     }
     ob_cleanup(ob_freep) char *text = k8s_error_text(reply);
@@ -76,8 +75,7 @@ static void take_refusal(k8s_run *r, const ob_kube_reply *reply)
         break;
     case K8S_REFUSED_NOW:
         r->wait_since_ms = r->wait_since_ms ? r->wait_since_ms : now_ms;
-        r->not_before_ms = now_ms + QUOTA_RETRY_MS;
-        k8s_later(r->k, QUOTA_RETRY_MS);
+        k8s_hold(r, QUOTA_RETRY_MS);
         if (now_ms - r->wait_since_ms >= QUOTA_MS)
             k8s_end_unstarted(r, NULL);
         break;

@@ -39,8 +39,7 @@ static bool answered(k8s_run *r, const ob_kube_reply *reply)
 
 static void look_later(k8s_run *r)
 {
-    r->not_before_ms = ob_boot_ms() + LOOK_MS;
-    k8s_later(r->k, LOOK_MS);
+    k8s_hold(r, LOOK_MS);
 }
 
 static void on_seen(const ob_kube_reply *reply, void *arg)

@@ -90,6 +90,12 @@ ob_http_call *k8s_request(k8s_run *r,
                                             .arg = r });
 }
 
+void k8s_hold(k8s_run *r, int64_t delay_ms)
+{
+    r->not_before_ms = ob_boot_ms() + delay_ms;
+    k8s_later(r->k, delay_ms);
+}
+
 char *k8s_error_text(const ob_kube_reply *reply)
 {
     if (*reply->message)
@@ -129,8 +135,7 @@ bool k8s_is_final(k8s_run *r, const ob_kube_reply *reply)
     if (reply->retry_after_ms > delay_ms)
         delay_ms = reply->retry_after_ms;
     r->tries++;
-    r->not_before_ms = ob_boot_ms() + delay_ms;
-    k8s_later(r->k, delay_ms);
+    k8s_hold(r, delay_ms);
     return false;
 }
 

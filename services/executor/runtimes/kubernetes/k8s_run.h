@@ -10,6 +10,9 @@ k8s_run *k8s_add(k8s *k, const char *run, const char *name_space, k8s_step step)
 /* Also removes it from the table. */
 void k8s_run_free(k8s_run *r);
 
+/* The step's next request, and the doubt's, wait that long. */
+void k8s_hold(k8s_run *r, int64_t delay_ms);
+
 /* A request about the run's pod. what: follows the pod's path; NULL: nothing. type: of the body;
  * NULL: JSON. */
 ob_http_call *k8s_request(k8s_run *r,
