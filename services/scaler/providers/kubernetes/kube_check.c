@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "ob/clock.h"
+#include "ob/json.h"
 #include "ob/mem.h"
 #include "ob/message.h"
 #include "ob/text.h"
