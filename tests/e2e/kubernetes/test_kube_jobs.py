@@ -140,7 +140,7 @@ def test_init_containers_run_first(kube, kube_queue):
     )
     job_id = kube.submit(kube_queue, definition=definition)
     job = kube.succeeded(job_id)
-    kube.check_output(job_id, ["1", "2"])
+    kube.check_output(job_id, ["[OpenBatch: output of the container main]", "1", "2"])
     [attempt] = job["eksAttempts"]
     assert [c["name"] for c in attempt["initContainers"]] == ["one", "two"]
     assert [c["exitCode"] for c in attempt["initContainers"]] == [0, 0]
