@@ -55,12 +55,13 @@ HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["heal
 CMD ["openbatch-scheduler"]
 
 # The scaler and the executors use the engine's socket, which is root's.
+# Executors of nodes of Kubernetes clusters run beside the scaler: runsv supervises them, svlogd keeps their logs.
 FROM base AS scaler
 USER root
 RUN apt-get update \
-    && apt-get install -y --no-install-recommends libcurl4 libexpat1 libhiredis0.14 libpq5 \
+    && apt-get install -y --no-install-recommends libcurl4 libexpat1 libhiredis0.14 libpq5 runit \
     && rm -rf /var/lib/apt/lists/* /var/cache/apt/* /var/log/apt /var/log/dpkg.log
-COPY --from=build /programs/openbatch-scaler /usr/local/bin/
+COPY --from=build /programs/openbatch-scaler /programs/openbatch-executor /usr/local/bin/
 HEALTHCHECK --interval=5s --timeout=5s --start-period=30s --retries=3 CMD ["healthy", "scaler"]
 CMD ["openbatch-scaler"]
 
