@@ -18,7 +18,7 @@ from trial import Trial
 pytestmark = pytest.mark.upgrades
 
 # The version that was released before this one. OB_TEST_BEFORE names another one.
-BEFORE = os.environ.get("OB_TEST_BEFORE", "17b43faff067c51dbf17b340fff27d115071aa13")
+BEFORE = os.environ.get("OB_TEST_BEFORE", "57c356f392c5d27b309e86e44d253b62868fba48")
 SERVICES = ["api", "scheduler", "scaler"]  # the order of docs/operations.md, "Upgrades"
 WORDS = 40  # that containers say between two steps
 
