@@ -141,12 +141,13 @@ static void ask(kube_check *c, const ob_kube_request *what)
 static void ask_right(kube_check *c)
 {
     size_t right = c->at - ASKS_RIGHTS;
-    json_auto_t *review =
-        json_pack("{s:s, s:s, s:{s:{s:o, s:s, s:s, s:o, s:o}}}", "apiVersion",
-                  "authorization.k8s.io/v1", "kind", "SelfSubjectAccessReview", "spec",
-                  "resourceAttributes", "namespace", ob_json_text(c->kube_namespace), "group", "",
-                  "resource", "pods", "verb", ob_json_text(rights[right].verb), "subresource",
-                  ob_json_text(rights[right].subresource));
+    json_t *attributes = json_pack(
+        "{s:o, s:o, s:o, s:o, s:o}", "namespace", ob_json_text(c->kube_namespace), "group",
+        ob_json_text(""), "resource", ob_json_text("pods"), "verb",
+        ob_json_text(rights[right].verb), "subresource", ob_json_text(rights[right].subresource));
+    json_auto_t *review = json_pack(
+        "{s:o, s:o, s:{s:o}}", "apiVersion", ob_json_text("authorization.k8s.io/v1"), "kind",
+        ob_json_text("SelfSubjectAccessReview"), "spec", "resourceAttributes", attributes);
     ask(c, &(ob_kube_request){ .method = "POST",
                                .path = "/apis/authorization.k8s.io/v1/selfsubjectaccessreviews",
                                .json = review,
