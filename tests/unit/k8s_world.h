@@ -86,3 +86,8 @@ json_t *plant(world *w, const char *run, const char *instance, const char *node_
 void relist(world *w);
 /* More of the log that is followed; ends: and it ends. */
 void say_log(world *w, const char *text, bool ends);
+void remove_run(world *w);
+/* It was told once, and so. */
+void assert_end(const world *w, bool started, int code, const char *reason);
+/* All of it: [line][line]. */
+void assert_output(const world *w, const char *text);

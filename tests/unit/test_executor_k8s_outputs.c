@@ -1,0 +1,78 @@
+/* How the output of pods is read. */
+#include "k8s_world.h"
+
+#include "ob/json.h"
+#include "ob/message.h"
+
+#define T(s) "2026-12-02T10:00:0" s "Z "
+
+static void output_is_followed_and_goes_on_after_a_cut(void **state)
+{
+    world *w = *state;
+    w->log_open = true;
+    w->log = T("6") "a\n" T("7") "b\n";
+    run_one(w);
+    pass_ms(w, 1000);
+    assert_output(w, "[a][b]");
+    assert_non_null(strstr(w->last_log, "follow=true"));
+    assert_null(strstr(w->last_log, "sinceTime"));
+    w->log = T("6") "a\n" T("7") "b\n" T("8") "c\n";
+    say_log(w, w->log, true); /* the connection ends */
+    pass_ms(w, 2000);
+    assert_output(w, "[a][b][c]");
+    assert_non_null(strstr(w->last_log, "sinceTime=2026-12-02T10%3A00%3A07Z"));
+    assert_false(w->output_over);
+    ends_with(w, RUN, 0);
+    pass_ms(w, 2000);
+    assert_output(w, "[a][b][c]");
+    assert_true(w->output_over);
+}
+
+static void output_that_cannot_be_read_is_marked(void **state)
+{
+    world *w = *state;
+    w->log_status = 403;
+    run_one(w);
+    ends_with(w, RUN, 0);
+    pass_ms(w, 1000);
+    assert_output(w, "[[OpenBatch: the rest of this output could not be read from Kubernetes: no "
+                     "log]]");
+    assert_true(w->output_over);
+}
+
+static void a_node_that_gives_no_output_any_more_is_given_up(void **state)
+{
+    world *w = *state;
+    w->log_status = 500;
+    run_one(w);
+    pass_ms(w, 200000);
+    assert_false(w->output_over); /* it runs */
+    ends_with(w, RUN, 0);
+    pass_ms(w, 80000);
+    assert_true(w->output_over);
+}
+
+static void a_reader_with_enough_is_not_read_on(void **state)
+{
+    world *w = *state;
+    w->log = T("6") "a\n";
+    w->more = RUNTIME_ENOUGH;
+    run_one(w);
+    pass_ms(w, 1000);
+    assert_true(w->output_over);
+    int gets = w->log_gets;
+    ends_with(w, RUN, 0);
+    pass_ms(w, 5000);
+    assert_int_equal(w->log_gets, gets);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(output_is_followed_and_goes_on_after_a_cut),
+        IN_WORLD(output_that_cannot_be_read_is_marked),
+        IN_WORLD(a_node_that_gives_no_output_any_more_is_given_up),
+        IN_WORLD(a_reader_with_enough_is_not_read_on),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,74 @@
+/* What an executor finds of the pods that one before it has made. */
+#include "k8s_world.h"
+
+#include "ob/json.h"
+#include "ob/message.h"
+
+#define T(s) "2026-12-02T10:00:0" s "Z "
+
+static void a_restart_goes_on_with_its_pods(void **state)
+{
+    world *w = *state;
+    w->log = T("6") "a\n";
+    run_one(w);
+    restart(w);
+    assert_int_equal(w->found, 1);
+    assert_int_equal(w->listed, 1);
+    ends_with(w, RUN, 5);
+    assert_end(w, true, 5, "Error");
+    assert_output(w, "[a]");
+}
+
+/* Its label is off, so no list has it; or its creation arrived after the list. */
+static void a_restart_asks_for_what_no_list_has(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    w->deaf = true;
+    take_label(w, RUN);
+    w->deaf = false;
+    restart(w);
+    assert_int_equal(w->found, 1);
+    assert_int_equal(w->listed, 1);
+    ends_with(w, RUN, 0);
+    assert_end(w, true, 0, "Completed");
+}
+
+static void a_restart_tells_of_the_list_when_all_is_known(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    json_object_clear(w->pods);
+    restart(w);
+    assert_int_equal(w->found, 0);
+    assert_int_equal(w->listed, 1);
+    assert_true(w->gets > 0);
+}
+
+static void a_removal_goes_on_after_a_restart(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    ends_with(w, RUN, 0);
+    w->lost = 100;
+    w->lost_whole = true;
+    remove_run(w);
+    assert_int_equal(w->removed, 0);
+    w->adopt = false;
+    w->lost = 0;
+    restart(w);
+    remove_run(w);
+    assert_int_equal(w->removed, 1);
+    assert_null(pod_of(w, RUN));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        IN_WORLD(a_restart_goes_on_with_its_pods),
+        IN_WORLD(a_restart_asks_for_what_no_list_has),
+        IN_WORLD(a_restart_tells_of_the_list_when_all_is_known),
+        IN_WORLD(a_removal_goes_on_after_a_restart),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
