@@ -160,6 +160,24 @@ static void a_quota_gives_back_one_run_after_a_while(void **state)
     assert_int_equal(w->unwell_told, 0);
 }
 
+/* The timer is for the earliest time of all runs. */
+static void each_run_wakes_at_its_own_time(void **state)
+{
+    world *w = *state;
+    w->refused = 403;
+    w->refusal = "pods \"p\" is forbidden: exceeded quota: q, requested: cpu=1, used: cpu=4, "
+                 "limited: cpu=4";
+    assert_int_equal(start_run(w, RUN), 0);
+    turn(w);
+    w->refused = 0;
+    w->lost = 1; /* the next waits shorter */
+    assert_int_equal(start_run(w, OTHER_RUN), 0);
+    pass_ms(w, 4000);
+    assert_null(pod_of(w, RUN));
+    pass_ms(w, 6000);
+    assert_non_null(pod_of(w, RUN));
+}
+
 static void a_right_that_is_missing_makes_the_instance_unwell_for_a_while(void **state)
 {
     world *w = *state;
@@ -309,6 +327,7 @@ int main(void)
         IN_WORLD(a_refusal_after_a_lost_creation_proves_nothing),
         IN_WORLD(a_refusal_after_a_creation_that_must_be_over_counts),
         IN_WORLD(a_quota_gives_back_one_run_after_a_while),
+        IN_WORLD(each_run_wakes_at_its_own_time),
         IN_WORLD(a_right_that_is_missing_makes_the_instance_unwell_for_a_while),
         IN_WORLD(a_pod_of_a_former_copy_is_adopted_if_its_node_is_ours),
         IN_WORLD(a_pod_on_another_node_may_run_there),

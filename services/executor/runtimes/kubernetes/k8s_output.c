@@ -237,14 +237,17 @@ static void watch_reading(k8s_run *r, bool has_ended)
     int64_t now_ms = ob_boot_ms();
     if (r->out.state != K8S_OUTPUT_FOLLOWED || !has_ended || r->out.more == RUNTIME_WAIT) {
         r->out.overdue_ms = 0;
-    } else if (!r->out.overdue_ms) {
-        r->out.overdue_ms = now_ms + FOLLOW_OVERDUE_MS;
-        k8s_later(r->k, FOLLOW_OVERDUE_MS);
-    } else if (now_ms >= r->out.overdue_ms) {
-        ob_http_drop(r->out.call);
-        r->out.call = NULL;
-        again(r, 0);
+        return;
     }
+    if (!r->out.overdue_ms)
+        r->out.overdue_ms = now_ms + FOLLOW_OVERDUE_MS;
+    if (now_ms < r->out.overdue_ms) {
+        k8s_later(r->k, r->out.overdue_ms - now_ms);
+        return;
+    }
+    ob_http_drop(r->out.call);
+    r->out.call = NULL;
+    again(r, 0);
 }
 
 void k8s_output_resume(k8s_run *r)

@@ -19,8 +19,19 @@
 
 #define ROUNDS 32 /* of a turn: a run with many containers without output goes on at once */
 
+/* A timer has only the earliest time of all runs: each that still waits arms it again. */
+static void arm(const k8s_run *r)
+{
+    const int64_t times[] = { r->not_before_ms, r->out.retry_at_ms };
+    int64_t now_ms = ob_boot_ms();
+    for (size_t i = 0; i < ARRAY_SIZE(times); i++)
+        if (times[i] > now_ms)
+            k8s_later(r->k, times[i] - now_ms);
+}
+
 static void run_go(k8s_run *r, bool intended)
 {
+    arm(r);
     switch (r->step) {
     case K8S_STEP_INTENT:
         if (r->stop != K8S_STOP_NONE || *r->k->unwell)
