@@ -6,6 +6,12 @@
 
 /* ---- stops ---- */
 
+static void refuse(world *w, const char *method, int status)
+{
+    w->change_refused = status;
+    w->change_method = method;
+}
+
 static void a_stop_deletes_and_its_end_is_the_containers(void **state)
 {
     world *w = *state;
@@ -40,6 +46,70 @@ static void a_stop_whose_answer_is_lost_is_sent_again(void **state)
         json_object_get(json_object_get(pod_of(w, RUN), "metadata"), "deletionTimestamp"));
 }
 
+static bool is_deleted(world *w)
+{
+    return json_object_get(json_object_get(pod_of(w, RUN), "metadata"), "deletionTimestamp");
+}
+
+static void a_stop_that_is_refused_is_sent_again_now_and_then(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    refuse(w, "DELETE", 403);
+    w->rt->ops->stop(w->rt, RUN, 30);
+    pass_ms(w, 20000);
+    assert_in_range(w->deletes, 2, 5);
+    assert_false(is_deleted(w));
+    refuse(w, "DELETE", 404); /* it is there nevertheless */
+    pass_ms(w, 20000);
+    assert_in_range(w->deletes, 4, 10);
+    refuse(w, "DELETE", 0);
+    pass_ms(w, 6000);
+    assert_true(is_deleted(w));
+    ends_with(w, RUN, 137);
+    assert_end(w, true, 137, "Error");
+    assert_false(w->end.host_ended);
+}
+
+static void wait_for_image(world *w)
+{
+    set_status(w, RUN,
+               "{'phase':'Pending','containerStatuses':[{'name':'default','state':{"
+               "'waiting':{'reason':'ErrImagePull','message':'no such image'}}}]}");
+    pass_ms(w, 310000);
+}
+
+/* Its image came while the deletion was refused. */
+static void a_pod_that_waited_too_long_goes_on_if_it_cannot_be_deleted(void **state)
+{
+    world *w = *state;
+    assert_int_equal(start_run(w, RUN), 0);
+    turn(w);
+    refuse(w, "DELETE", 403);
+    wait_for_image(w);
+    assert_in_range(w->deletes, 1, 4);
+    set_status(w, RUN,
+               "{'phase':'Running','containerStatuses':[{'name':'default','containerID':'c',"
+               "'state':{'running':{'startedAt':'2026-12-02T10:00:05Z'}}}]}");
+    refuse(w, "DELETE", 0);
+    pass_ms(w, 60000);
+    assert_false(is_deleted(w));
+    ends_with(w, RUN, 0);
+    assert_end(w, true, 0, "Completed");
+}
+
+static void a_pod_that_waits_too_long_is_deleted_once_that_is_allowed(void **state)
+{
+    world *w = *state;
+    assert_int_equal(start_run(w, RUN), 0);
+    turn(w);
+    refuse(w, "DELETE", 403);
+    wait_for_image(w);
+    refuse(w, "DELETE", 0);
+    pass_ms(w, 6000);
+    assert_true(is_deleted(w));
+}
+
 static void a_restart_knows_that_the_deletion_was_ours(void **state)
 {
     world *w = *state;
@@ -65,12 +135,6 @@ static void a_label_that_is_taken_off_ends_nothing_and_comes_back(void **state)
     assert_int_equal(w->running, 1);
     ends_with(w, RUN, 0);
     assert_end(w, true, 0, "Completed");
-}
-
-static void refuse(world *w, const char *method, int status)
-{
-    w->change_refused = status;
-    w->change_method = method;
 }
 
 static void a_label_that_is_refused_is_tried_rarely_and_hides_no_end(void **state)
@@ -201,6 +265,9 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_stop_deletes_and_its_end_is_the_containers),
         IN_WORLD(a_stop_whose_answer_is_lost_is_sent_again),
+        IN_WORLD(a_stop_that_is_refused_is_sent_again_now_and_then),
+        IN_WORLD(a_pod_that_waited_too_long_goes_on_if_it_cannot_be_deleted),
+        IN_WORLD(a_pod_that_waits_too_long_is_deleted_once_that_is_allowed),
         IN_WORLD(a_restart_knows_that_the_deletion_was_ours),
         IN_WORLD(a_label_that_is_taken_off_ends_nothing_and_comes_back),
         IN_WORLD(a_label_that_is_refused_is_tried_rarely_and_hides_no_end),

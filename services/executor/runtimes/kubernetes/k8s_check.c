@@ -14,8 +14,6 @@
 #include "ob/log.h"
 #include "ob/message.h"
 
-#define REFUSED_MS 5000 /* a right may be given again */
-
 static const char *label_of(const json_t *pod, const char *name)
 {
     const json_t *metadata = json_object_get(pod, "metadata");
@@ -42,7 +40,7 @@ static void ask_again(k8s_run *r)
 
 static void ask_again_later(k8s_run *r)
 {
-    k8s_hold(r, REFUSED_MS);
+    k8s_hold(r, K8S_REFUSED_MS);
     ask_again(r);
 }
 

@@ -44,7 +44,7 @@ void k8s_look_waits(k8s_run *r)
     int64_t left_ms = r->wait_since_ms + limit_ms(r) - now_ms;
     if (left_ms > 0)
         k8s_later(r->k, left_ms);
-    else
+    else if (k8s_is_due(r)) /* it may go on as long as it cannot be deleted */
         k8s_stop_doom(r, r->wait == K8S_WAIT_SPACE ? "" : r->status.why);
 }
 

@@ -3,6 +3,9 @@
 
 #include "k8s_model.h"
 
+/* A refused request is sent again after that time: a right may be given again. */
+#define K8S_REFUSED_MS 5000
+
 /* Advances the runs after a while. */
 void k8s_later(k8s *k, int64_t delay_ms);
 k8s_run *k8s_find(k8s *k, const char *run);

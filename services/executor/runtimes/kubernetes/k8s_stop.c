@@ -1,12 +1,13 @@
 /* Has pods deleted that are to end. Their finalizer keeps them, with the end that they come to.
  * Kubernetes sends SIGTERM, and SIGKILL after the grace. A grace of 0 would make Kubernetes forget
- * a pod whose containers may run on, so the least is a second. Owns the wish. Thread: the loop's.
- */
+ * a pod whose containers may run on, so the least is a second. A refused deletion is sent again: a
+ * right may be given again. Owns the wish. Thread: the loop's. */
 #include "k8s_stop.h"
 
 #include "k8s_moves.h"
 #include "k8s_run.h"
 #include "ob/json.h"
+#include "ob/log.h"
 #include "ob/message.h"
 
 #define DOOM_GRACE_S 30
@@ -42,6 +43,21 @@ static void remember(k8s_run *r)
     spool_set(r->k->base.config.spool, r->run, "podStopped", json_true(), false);
 }
 
+/* Only an order of the executor's is repeated. A pod that waits too long is looked at anew. */
+static void forget_doom(k8s_run *r)
+{
+    if (r->asked)
+        return;
+    free(ob_take(r->doom));
+    k8s_set_stop(r, K8S_STOP_NONE);
+}
+
+static void doubt_it(k8s_run *r)
+{
+    if (r->doubt == K8S_DOUBT_NONE)
+        k8s_set_doubt(r, K8S_DOUBT_THERE);
+}
+
 static void on_deleted(const ob_kube_reply *reply, void *arg)
 {
     k8s_run *r = arg;
@@ -49,21 +65,23 @@ static void on_deleted(const ob_kube_reply *reply, void *arg)
     r->k->dirty = true;
     if (!k8s_is_final(r, reply)) {
         /* Another pod has the name, or this one has begun meanwhile. */
-        bool is_other = reply->kind == OB_KUBE_CONFLICT;
-        if (is_other && r->doubt == K8S_DOUBT_NONE)
-            k8s_set_doubt(r, K8S_DOUBT_THERE);
-        if (is_other && !r->asked) {
-            free(ob_take(r->doom));
-            r->wait_since_ms = ob_boot_ms();
-            k8s_set_stop(r, K8S_STOP_NONE);
+        if (reply->kind == OB_KUBE_CONFLICT) {
+            doubt_it(r);
+            r->wait_since_ms = r->asked ? r->wait_since_ms : ob_boot_ms();
+            forget_doom(r);
         }
-        return;
-    }
-    k8s_set_stop(r, K8S_STOP_SENT);
-    if (reply->status == 200 || reply->status == 202)
+    } else if (reply->kind == OB_KUBE_OK) {
+        k8s_set_stop(r, K8S_STOP_SENT);
         remember(r);
-    else if (r->doubt == K8S_DOUBT_NONE)
-        k8s_set_doubt(r, K8S_DOUBT_THERE);
+    } else if (reply->kind == OB_KUBE_NOT_FOUND) {
+        doubt_it(r);
+        k8s_hold(r, K8S_REFUSED_MS);
+    } else {
+        ob_cleanup(ob_freep) char *why = k8s_error_text(reply);
+        ob_warn("pod.kept", "{s:s, s:s, s:s}", "run", r->run, "pod", r->name, "error", why);
+        k8s_hold(r, K8S_REFUSED_MS);
+        forget_doom(r);
+    }
 }
 
 void k8s_stop_go(k8s_run *r)
