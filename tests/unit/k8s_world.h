@@ -35,6 +35,7 @@ typedef struct world {
     int log_status;  /* 0: 200 */
     const char *log; /* of all containers, from its beginning */
     bool log_open;   /* a following reading does not end */
+    bool log_stuck;  /* nor does any other */
     /* What the runtime did. */
     int posts, deletes, patches, gets, log_gets;
     int64_t grace_s; /* of the last deletion */

@@ -11,7 +11,7 @@ struct ob_http_call {
     char *method, *path;
     json_t *body;
     ob_kube_request request; /* its texts are not kept */
-    bool answered, follows;
+    bool answered, follows, paused;
     size_t said; /* of the log */
     struct ob_http_call *prev, *next;
 };
@@ -89,6 +89,7 @@ void __wrap_ob_http_drop(ob_http_call *op)
 
 void __wrap_ob_http_resume(ob_http_call *op)
 {
+    op->paused = false;
 }
 
 void __wrap_ob_http_flush(ob_http *h)
@@ -261,6 +262,12 @@ static const char *path_end(const ob_http_call *op)
     return strrchr(op->path, '/') + 1;
 }
 
+/* Does the reading go on after all that there is? */
+static bool is_open(const world *w, const ob_http_call *op)
+{
+    return w->log_stuck || (op->follows && w->log_open);
+}
+
 static void answer_log(world *w, ob_http_call *op)
 {
     if (!op->answered) {
@@ -275,12 +282,15 @@ static void answer_log(world *w, ob_http_call *op)
     }
     const char *rest = w->log ? w->log + op->said : "";
     if (*rest) {
+        size_t before = op->said;
         op->said += strlen(rest);
-        (void)op->request.on_data(rest, strlen(rest), op->request.arg);
-        return; /* the call may be gone */
-    }
-    if (!(op->follows && w->log_open))
+        if (op->request.on_data(rest, strlen(rest), op->request.arg))
+            return; /* the call may be gone */
+        op->said = before;
+        op->paused = true;
+    } else if (!is_open(w, op)) {
         reply(op, 200, NULL, "");
+    }
 }
 
 static void
@@ -358,9 +368,8 @@ bool answer_one(world *w)
     ob_http_call *op;
     DL_FOREACH(ops, op)
     {
-        bool is_quiet =
-            op->answered && op->follows && w->log_open && (!w->log || !w->log[op->said]);
-        if (is_quiet)
+        bool is_silent = op->answered && is_open(w, op) && (!w->log || !w->log[op->said]);
+        if (is_silent || op->paused)
             continue;
         answer(w, op);
         return true;

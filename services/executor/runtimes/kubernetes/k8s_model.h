@@ -43,7 +43,8 @@ typedef struct k8s_output {
     int failures;        /* in a row */
     int64_t failed_ms;   /* boot clock: the first of them */
     int64_t retry_at_ms; /* boot clock */
-    int64_t overdue_ms;  /* boot clock: a reading that has not ended by then is given up; 0: none */
+    int64_t heard_ms;    /* boot clock: the last line of a reading that should end by itself, or
+                            since when it should; 0: it need not */
     k8s_lines lines;
     k8s_mark mark;
     ob_http_call *call;

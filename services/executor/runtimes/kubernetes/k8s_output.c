@@ -18,8 +18,8 @@
 #define FOLLOW_AFTER_MS 300 /* most short containers have ended by then: they are read once */
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 10000
-#define GIVE_UP_MS 60000        /* after the end: the node may have gone */
-#define FOLLOW_OVERDUE_MS 30000 /* of a reading, after its container's end */
+#define GIVE_UP_MS 60000 /* after the end: the node may have gone */
+#define SILENCE_MS 30000 /* of a reading, after its container's end */
 
 static const char gap_mark[] =
     "[OpenBatch: Kubernetes did not keep all of this output; lines before "
@@ -92,8 +92,10 @@ static void on_line(const k8s_line *line, void *arg)
     k8s_run *r = arg;
     k8s_taken taken = k8s_mark_take(&r->out.mark, line);
     int64_t at_ns = line->at_ns ? line->at_ns : r->out.mark.max_ns;
+    r->out.heard_ms = r->out.heard_ms ? ob_boot_ms() : 0;
     if (taken == K8S_TAKEN_SKIP)
         return;
+    r->out.failures = 0; /* only what is new is a step forward */
     r->known.ran = true;
     pass_head(r, at_ns);
     if (taken == K8S_TAKEN_GAP)
@@ -154,7 +156,6 @@ static bool on_data(const char *data, size_t len, void *arg)
     k8s_run *r = arg;
     if (r->out.more == RUNTIME_WAIT)
         return false;
-    r->out.failures = 0;
     k8s_lines_take(&r->out.lines, data, len);
     if (r->out.more == RUNTIME_ENOUGH)
         finish(r);
@@ -169,25 +170,30 @@ static bool never_began(const k8s_run *r)
     return json_object_get(state, "terminated") && rfc3339_ns(at, strlen(at), NULL) == 0;
 }
 
-static void failed(k8s_run *r, const ob_kube_reply *reply)
+/* A reading has failed, and is tried again for a while. */
+static void failed(k8s_run *r, const char *why)
 {
-    ob_cleanup(ob_freep) char *why = k8s_error_text(reply);
-    ob_kube_answer kind = reply->kind;
-    if (reply->status != 0 && never_began(r)) { /* it has no output */
-        next_container(r);
-        return;
-    }
     int64_t now_ms = ob_boot_ms(), delay_ms = RETRY_MS * (1 + r->out.failures);
     if (r->out.failures++ == 0)
         r->out.failed_ms = now_ms;
-    bool is_late = r->step != K8S_STEP_LIVE && now_ms - r->out.failed_ms >= GIVE_UP_MS;
-    if (kind == OB_KUBE_FORBIDDEN || is_late) {
+    if (r->step != K8S_STEP_LIVE && now_ms - r->out.failed_ms >= GIVE_UP_MS)
         give_up(r, why);
-        return;
+    else
+        again(r, delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
+}
+
+static void refused(k8s_run *r, const ob_kube_reply *reply)
+{
+    ob_cleanup(ob_freep) char *why = k8s_error_text(reply);
+    if (reply->status != 0 && never_began(r)) { /* it has no output */
+        next_container(r);
+    } else if (reply->kind == OB_KUBE_FORBIDDEN) {
+        give_up(r, why);
+    } else {
+        if (reply->kind == OB_KUBE_NOT_FOUND && r->doubt == K8S_DOUBT_NONE)
+            k8s_set_doubt(r, K8S_DOUBT_THERE);
+        failed(r, why);
     }
-    if (kind == OB_KUBE_NOT_FOUND && r->doubt == K8S_DOUBT_NONE)
-        k8s_set_doubt(r, K8S_DOUBT_THERE);
-    again(r, delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
 }
 
 static void on_reply(const ob_kube_reply *reply, void *arg)
@@ -195,7 +201,7 @@ static void on_reply(const ob_kube_reply *reply, void *arg)
     k8s_run *r = arg;
     r->out.call = NULL;
     if (reply->status != 200)
-        failed(r, reply);
+        refused(r, reply);
     else if (r->out.state == K8S_OUTPUT_WHOLE)
         next_container(r);
     else
@@ -211,7 +217,7 @@ static void read_container(k8s_run *r, const char *name, bool follow)
     r->out.more = RUNTIME_GO_ON;
     r->out.lines.on_line = on_line;
     r->out.lines.arg = r;
-    r->out.overdue_ms = 0;
+    r->out.heard_ms = 0;
     int64_t since_s = k8s_mark_begin(&r->out.mark);
     struct tm tm;
     if (since_s > 0 && gmtime_r(&(time_t){ since_s }, &tm))
@@ -231,23 +237,28 @@ static void read_container(k8s_run *r, const char *name, bool follow)
                                                    .arg = r });
 }
 
-/* Its container has ended; a reading that has not is dead. */
+/* A reading ends by itself once its container has ended; one that is silent is dead. */
 static void watch_reading(k8s_run *r, bool has_ended)
 {
     int64_t now_ms = ob_boot_ms();
-    if (r->out.state != K8S_OUTPUT_FOLLOWED || !has_ended || r->out.more == RUNTIME_WAIT) {
-        r->out.overdue_ms = 0;
+    bool is_followed = r->out.state == K8S_OUTPUT_FOLLOWED;
+    if ((is_followed && !has_ended) || r->out.more == RUNTIME_WAIT) {
+        r->out.heard_ms = 0;
         return;
     }
-    if (!r->out.overdue_ms)
-        r->out.overdue_ms = now_ms + FOLLOW_OVERDUE_MS;
-    if (now_ms < r->out.overdue_ms) {
-        k8s_later(r->k, r->out.overdue_ms - now_ms);
+    if (!r->out.heard_ms)
+        r->out.heard_ms = now_ms;
+    int64_t left_ms = r->out.heard_ms + SILENCE_MS - now_ms;
+    if (left_ms > 0) {
+        k8s_later(r->k, left_ms);
         return;
     }
     ob_http_drop(r->out.call);
     r->out.call = NULL;
-    again(r, 0);
+    if (is_followed)
+        again(r, 0);
+    else
+        failed(r, "it did not come to its end");
 }
 
 void k8s_output_resume(k8s_run *r)
@@ -255,6 +266,7 @@ void k8s_output_resume(k8s_run *r)
     if (r->out.more != RUNTIME_WAIT)
         return;
     r->out.more = RUNTIME_GO_ON;
+    r->k->dirty = true; /* its silence counts again */
     if (r->out.call)
         ob_http_resume(r->out.call);
 }
