@@ -275,6 +275,16 @@ int start_run(world *w, const char *run)
     return w->rt->ops->start(w->rt, &ref, 1, spec, true, NULL);
 }
 
+void ends_with(world *w, const char *run, int code)
+{
+    ob_cleanup(ob_freep) char *text =
+        ob_strf("{'phase':'%s','containerStatuses':[{'name':'default','containerID':'c','state':"
+                "{'terminated':{'exitCode':%d,'reason':'%s','startedAt':'2026-12-02T10:00:05Z',"
+                "'finishedAt':'2026-12-02T10:00:09Z'}}}]}",
+                code ? "Failed" : "Succeeded", code, code ? "Error" : "Completed");
+    set_status(w, run, text);
+}
+
 void run_one(world *w)
 {
     assert_int_equal(start_run(w, RUN), 0);

@@ -455,16 +455,6 @@ void set_status(world *w, const char *run, const char *status)
     turn(w);
 }
 
-void ends_with(world *w, const char *run, int code)
-{
-    ob_cleanup(ob_freep) char *text =
-        ob_strf("{'phase':'%s','containerStatuses':[{'name':'default','containerID':'c','state':"
-                "{'terminated':{'exitCode':%d,'reason':'%s','startedAt':'2026-12-02T10:00:05Z',"
-                "'finishedAt':'2026-12-02T10:00:09Z'}}}]}",
-                code ? "Failed" : "Succeeded", code, code ? "Error" : "Completed");
-    set_status(w, run, text);
-}
-
 void take_label(world *w, const char *run)
 {
     json_t *pod = pod_of(w, run);

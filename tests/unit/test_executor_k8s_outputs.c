@@ -144,6 +144,23 @@ static void a_reader_that_waits_is_not_silence(void **state)
     assert_int_equal(w->log_gets, 2);
 }
 
+/* Its node was away for a while when the run ended, and comes back. */
+static void the_time_of_failures_counts_from_the_end(void **state)
+{
+    world *w = *state;
+    w->log_status = 500;
+    run_one(w);
+    pass_ms(w, 200000);
+    ends_with(w, RUN, 0);
+    pass_ms(w, 40000);
+    assert_false(w->output_over);
+    w->log_status = 0;
+    w->log = T("6") "a\n";
+    pass_ms(w, 11000);
+    assert_output(w, "[a]");
+    assert_true(w->output_over);
+}
+
 static void a_reader_with_enough_is_not_read_on(void **state)
 {
     world *w = *state;
@@ -169,6 +186,7 @@ int main(void)
         IN_WORLD(readings_that_stay_silent_are_given_up),
         IN_WORLD(bytes_do_not_put_off_that_a_reading_is_given_up),
         IN_WORLD(a_reader_that_waits_is_not_silence),
+        IN_WORLD(the_time_of_failures_counts_from_the_end),
         IN_WORLD(a_reader_with_enough_is_not_read_on),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

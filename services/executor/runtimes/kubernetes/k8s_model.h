@@ -67,6 +67,7 @@ struct k8s_run {
     bool posted;     /* a creation was sent */
     int64_t lost_ms; /* boot clock: when a creation got no answer; 0: all got one */
     bool running_told;
+    int64_t ended_ms; /* boot clock: when its end was told */
     int grace_s;
     bool asked;            /* the executor wants its end */
     char *doom;            /* why it is ended by us; empty: it is given back; NULL: it is not */

@@ -18,7 +18,7 @@
 #define FOLLOW_AFTER_MS 300 /* most short containers have ended by then: they are read once */
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 10000
-#define GIVE_UP_MS 60000 /* after the end: the node may have gone */
+#define GIVE_UP_MS 60000 /* of failures after the end: the node may have gone */
 #define SILENCE_MS 30000 /* of a reading, after its container's end */
 
 static const char gap_mark[] =
@@ -176,7 +176,8 @@ static void failed(k8s_run *r, const char *why)
     int64_t now_ms = ob_boot_ms(), delay_ms = RETRY_MS * (1 + r->out.failures);
     if (r->out.failures++ == 0)
         r->out.failed_ms = now_ms;
-    if (r->step != K8S_STEP_LIVE && now_ms - r->out.failed_ms >= GIVE_UP_MS)
+    int64_t since_ms = r->ended_ms > r->out.failed_ms ? r->ended_ms : r->out.failed_ms;
+    if (r->step != K8S_STEP_LIVE && now_ms - since_ms >= GIVE_UP_MS)
         give_up(r, why);
     else
         again(r, delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);

@@ -171,6 +171,7 @@ void k8s_tell_running(k8s_run *r, int64_t started_at_ms)
 void k8s_tell_end(k8s_run *r, const runtime_end *end)
 {
     k8s_set_step(r, K8S_STEP_ENDED);
+    r->ended_ms = ob_boot_ms();
     r->out.retry_at_ms = 0;
     json_decref(r->body);
     r->body = NULL;
