@@ -285,6 +285,13 @@ void ends_with(world *w, const char *run, int code)
     set_status(w, run, text);
 }
 
+void say_log(world *w, const char *text, bool ends)
+{
+    w->log = text;
+    w->log_open = !ends;
+    turn(w);
+}
+
 void run_one(world *w)
 {
     assert_int_equal(start_run(w, RUN), 0);

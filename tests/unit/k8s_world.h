@@ -78,6 +78,8 @@ void set_status(world *w, const char *run, const char *status);
 void ends_with(world *w, const char *run, int code);
 /* Its label of the instance goes. */
 void take_label(world *w, const char *run);
+/* What names its run goes. */
+void take_annotation(world *w, const char *run);
 /* The pod goes as if it had no finalizers. */
 void strip(world *w, const char *run);
 void delete_by_hand(world *w, const char *run);

@@ -19,7 +19,7 @@ struct ob_http_call {
 struct ob_kube_watch {
     ob_kube_watch_ops on;
     void *arg;
-    json_t *held; /* names */
+    json_t *held; /* by name: what is told of it when a list lacks it */
     bool listed;
 };
 
@@ -134,6 +134,14 @@ static bool is_watched(const json_t *pod)
     return strcmp(ob_json_str(labels, "openbatch.io/instance", ""), INSTANCE) == 0;
 }
 
+static void hold(const json_t *pod)
+{
+    (void)json_object_set_new(the_watch->held, name_of(pod),
+                              json_pack("{s:{s:s, s:s, s:s}}", "metadata", "name", name_of(pod),
+                                        "namespace", ob_kube_meta(pod, "namespace"), "uid",
+                                        ob_kube_meta(pod, "uid")));
+}
+
 static void tell_watch(world *w, ob_kube_change change, json_t *pod)
 {
     if (!the_watch || !the_watch->listed || w->deaf)
@@ -146,7 +154,7 @@ static void tell_watch(world *w, ob_kube_change change, json_t *pod)
     if (change == OB_KUBE_DELETED)
         (void)json_object_del(the_watch->held, name_of(pod));
     else
-        (void)json_object_set_new(the_watch->held, name_of(pod), json_true());
+        hold(pod);
     json_auto_t *copy = json_deep_copy(pod);
     the_watch->on.object(change, copy, the_watch->arg);
 }
@@ -377,13 +385,6 @@ bool answer_one(world *w)
     return false;
 }
 
-void say_log(world *w, const char *text, bool ends)
-{
-    w->log = text;
-    w->log_open = !ends;
-    turn(w);
-}
-
 /* ---- the watch ---- */
 
 ob_kube_watch *__wrap_ob_kube_watch_new(ob_kube *k,
@@ -421,14 +422,13 @@ void relist(world *w)
         if (!is_watched(pod))
             continue;
         (void)json_object_del(held, name);
-        (void)json_object_set_new(the_watch->held, name, json_true());
+        hold(pod);
         the_watch->on.object(OB_KUBE_LISTED, pod, the_watch->arg);
     }
     json_object_foreach(held, name, pod)
     {
-        json_auto_t *gone = json_pack("{s:{s:s}}", "metadata", "name", name);
         (void)json_object_del(the_watch->held, name);
-        the_watch->on.object(OB_KUBE_DELETED, gone, the_watch->arg);
+        the_watch->on.object(OB_KUBE_DELETED, pod, the_watch->arg);
     }
     the_watch->on.listed(the_watch->arg);
     turn(w);
@@ -455,12 +455,22 @@ void set_status(world *w, const char *run, const char *status)
     turn(w);
 }
 
-void take_label(world *w, const char *run)
+static void take_off(world *w, const char *run, const char *map, const char *name)
 {
     json_t *pod = pod_of(w, run);
-    (void)json_object_del(json_object_get(in(pod, "metadata"), "labels"), "openbatch.io/instance");
+    (void)json_object_del(json_object_get(in(pod, "metadata"), map), name);
     changed(w, pod);
     turn(w);
+}
+
+void take_label(world *w, const char *run)
+{
+    take_off(w, run, "labels", "openbatch.io/instance");
+}
+
+void take_annotation(world *w, const char *run)
+{
+    take_off(w, run, "annotations", "openbatch.io/run");
 }
 
 void strip(world *w, const char *run)

@@ -222,6 +222,7 @@ static void a_pod_of_another_run_is_left_alone(void **state)
     world *w = *state;
     json_t *pod = plant(w, RUN, "i-0000000000000000f", "node-uid-1");
     (void)json_object_clear(json_object_get(json_object_get(pod, "metadata"), "annotations"));
+    (void)json_object_del(json_object_get(pod, "metadata"), "finalizers");
     assert_int_equal(start_run(w, RUN), 0);
     turn(w);
     assert_end(w, false, -1,

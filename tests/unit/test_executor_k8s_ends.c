@@ -172,6 +172,44 @@ static void a_pod_that_is_gone_is_the_hosts_end_and_never_a_success(void **state
     assert_int_equal(w->removed, 1);
 }
 
+static void a_pod_that_went_while_nobody_watched_is_gone(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    w->deaf = true;
+    strip(w, RUN);
+    w->deaf = false;
+    assert_int_equal(w->ends, 0);
+    relist(w);
+    assert_end(w, true, -1, "Deleted: the pod was removed before its end was known");
+}
+
+static void a_pod_without_its_annotation_is_watched_and_removed(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    take_annotation(w, RUN);
+    ends_with(w, RUN, 7);
+    assert_end(w, true, 7, "Error");
+    remove_run(w);
+    assert_null(pod_of(w, RUN));
+    assert_int_equal(w->removed, 1);
+}
+
+/* It is looked for by its name. */
+static void a_pod_without_its_annotation_that_is_not_seen_is_removed(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    ends_with(w, RUN, 0);
+    take_annotation(w, RUN);
+    w->adopt = false;
+    restart(w);
+    remove_run(w);
+    assert_null(pod_of(w, RUN));
+    assert_int_equal(w->removed, 1);
+}
+
 static void a_pod_that_was_made_again_by_another_is_not_ours(void **state)
 {
     world *w = *state;
@@ -272,6 +310,9 @@ int main(void)
         IN_WORLD(a_label_that_is_taken_off_ends_nothing_and_comes_back),
         IN_WORLD(a_label_that_is_refused_is_tried_rarely_and_hides_no_end),
         IN_WORLD(a_pod_that_is_gone_is_the_hosts_end_and_never_a_success),
+        IN_WORLD(a_pod_that_went_while_nobody_watched_is_gone),
+        IN_WORLD(a_pod_without_its_annotation_is_watched_and_removed),
+        IN_WORLD(a_pod_without_its_annotation_that_is_not_seen_is_removed),
         IN_WORLD(a_pod_that_was_made_again_by_another_is_not_ours),
         IN_WORLD(a_pod_deleted_by_hand_ends_with_its_host),
         IN_WORLD(pods_that_are_none_of_ours_are_left_alone),

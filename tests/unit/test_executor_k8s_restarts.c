@@ -34,6 +34,17 @@ static void a_restart_asks_for_what_no_list_has(void **state)
     assert_end(w, true, 0, "Completed");
 }
 
+static void a_restart_finds_a_pod_without_its_annotation(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    take_annotation(w, RUN);
+    restart(w);
+    assert_int_equal(w->found, 1);
+    ends_with(w, RUN, 5);
+    assert_end(w, true, 5, "Error");
+}
+
 static void a_restart_tells_of_the_list_when_all_is_known(void **state)
 {
     world *w = *state;
@@ -67,6 +78,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_restart_goes_on_with_its_pods),
         IN_WORLD(a_restart_asks_for_what_no_list_has),
+        IN_WORLD(a_restart_finds_a_pod_without_its_annotation),
         IN_WORLD(a_restart_tells_of_the_list_when_all_is_known),
         IN_WORLD(a_removal_goes_on_after_a_restart),
     };

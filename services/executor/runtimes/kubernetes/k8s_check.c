@@ -20,13 +20,6 @@ static const char *label_of(const json_t *pod, const char *name)
     return ob_json_str(json_object_get(metadata, "labels"), name, "");
 }
 
-static bool is_of_run(const k8s_run *r, const json_t *pod)
-{
-    const json_t *metadata = json_object_get(pod, "metadata");
-    const char *run = ob_json_str(json_object_get(metadata, "annotations"), K8S_ANNOTATION_RUN, "");
-    return strcmp(run, r->run) == 0;
-}
-
 static bool is_other_pod(const k8s_run *r, const json_t *pod)
 {
     const char *uid = ob_json_str(json_object_get(pod, "metadata"), "uid", "");
@@ -129,9 +122,9 @@ static void take_pod(k8s_run *r, const json_t *pod)
 {
     bool is_check = r->step == K8S_STEP_CHECK;
     bool is_here = strcmp(label_of(pod, K8S_LABEL_NODE), r->k->place.node_uid) == 0;
-    if (r->step == K8S_STEP_SEEK && !(is_here && is_of_run(r, pod))) {
+    if (r->step == K8S_STEP_SEEK && !(is_here && k8s_is_of_run(r, pod))) {
         take_nothing(r);
-    } else if (is_check && !is_of_run(r, pod)) {
+    } else if (is_check && !k8s_is_of_run(r, pod)) {
         end_of_others(r);
     } else if (is_check && !is_here) {
         end_elsewhere(r);

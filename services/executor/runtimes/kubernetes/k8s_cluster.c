@@ -19,8 +19,8 @@
 
 /* ---- pods ---- */
 
-/* The run of a pod; NULL: it is none of ours. */
-static const char *run_of(const json_t *pod)
+/* The run that a pod names; NULL: none, or it is not that run's. */
+static const char *named_run(const json_t *pod)
 {
     const json_t *metadata = json_object_get(pod, "metadata");
     const char *run =
@@ -76,21 +76,22 @@ static void take_departure(k8s_run *r, const json_t *pod)
         k8s_set_doubt(r, K8S_DOUBT_THERE);
 }
 
+/* Somebody may have taken off what names its run, and what a list lacks has its name only: then it
+ * is known by that. */
 static void on_object(ob_kube_change change, json_t *pod, void *arg)
 {
     k8s *k = arg;
-    const char *run = run_of(pod);
-    k8s_run *r = run ? k8s_find(k, run) : NULL;
-    if (!run) {
-        ob_debug("pod.ignored", "{s:s}", "pod",
-                 ob_json_str(json_object_get(pod, "metadata"), "name", ""));
-    } else if (change == OB_KUBE_DELETED) {
+    const char *run = named_run(pod);
+    k8s_run *r = run ? k8s_find(k, run) : k8s_find_pod(k, pod);
+    if (change == OB_KUBE_DELETED) {
         if (r)
             take_departure(r, pod);
-    } else if (r) {
+    } else if (r && (*r->uid || k8s_is_of_run(r, pod))) {
         take_pod(r, pod);
-    } else {
+    } else if (run) {
         found(k, run, pod);
+    } else {
+        ob_debug("pod.ignored", "{s:s}", "pod", ob_kube_meta(pod, "name"));
     }
 }
 

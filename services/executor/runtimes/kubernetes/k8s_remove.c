@@ -47,10 +47,7 @@ static void on_seen(const ob_kube_reply *reply, void *arg)
     k8s_run *r = arg;
     if (!answered(r, reply))
         return;
-    const json_t *metadata = json_object_get(reply->json, "metadata");
-    const json_t *notes = json_object_get(metadata, "annotations");
-    bool is_ours =
-        reply->status == 200 && strcmp(ob_json_str(notes, K8S_ANNOTATION_RUN, ""), r->run) == 0;
+    bool is_ours = reply->status == 200 && k8s_is_of_run(r, reply->json);
     if (reply->status != 200 && reply->status != 404) {
         look_later(r); /* a right is missing: it may be given again */
     } else if (!is_ours) {

@@ -7,6 +7,7 @@
 
 #include "k8s_moves.h"
 #include "k8s_report.h"
+#include "k8s_words.h"
 #include "ob/json.h"
 #include "ob/log.h"
 #include "ob/message.h"
@@ -43,6 +44,38 @@ k8s_run *k8s_add(k8s *k, const char *run, const char *name_space, k8s_step step)
     HASH_ADD_STR(k->runs, run, r);
     k->dirty = true;
     return r;
+}
+
+k8s_run *k8s_find_pod(k8s *k, const json_t *pod)
+{
+    const char *name = ob_kube_meta(pod, "name"), *name_space = ob_kube_meta(pod, "namespace");
+    for (k8s_run *r = k->runs; r; r = r->hh.next)
+        if (strcmp(r->name, name) == 0 && strcmp(r->name_space, name_space) == 0)
+            return r;
+    return NULL;
+}
+
+static bool has_finalizer(const json_t *pod)
+{
+    size_t i;
+    const json_t *one;
+    json_array_foreach(json_object_get(json_object_get(pod, "metadata"), "finalizers"), i, one)
+    {
+        if (json_is_string(one) && strcmp(json_string_value(one), K8S_FINALIZER) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* Somebody may have taken its annotation off. Nobody else makes pods of such a name with such a
+ * finalizer. */
+bool k8s_is_of_run(const k8s_run *r, const json_t *pod)
+{
+    const json_t *notes = json_object_get(json_object_get(pod, "metadata"), "annotations");
+    const char *run = ob_json_str(notes, K8S_ANNOTATION_RUN, "");
+    if (*r->uid && strcmp(ob_kube_meta(pod, "uid"), r->uid) == 0)
+        return true;
+    return *run ? strcmp(run, r->run) == 0 : has_finalizer(pod);
 }
 
 void k8s_drop_output(k8s_run *r)
