@@ -26,6 +26,11 @@ static void on_output_begin(const char *run, void *arg)
     logs_begin(((executor *)arg)->logs, run);
 }
 
+static void on_output_at(const char *run, int64_t offset, void *arg)
+{
+    logs_go_to(((executor *)arg)->logs, run, offset);
+}
+
 static runtime_more
 on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t span, void *arg)
 {
@@ -139,6 +144,7 @@ runtime_callbacks from_runtime(executor *x)
                                 .exited = on_exited,
                                 .pod = on_pod,
                                 .output_begin = on_output_begin,
+                                .output_at = on_output_at,
                                 .line = on_line,
                                 .output_end = on_output_end,
                                 .removed = on_removed,

@@ -35,6 +35,7 @@ typedef struct chunk {
     chunk_state state;
     char *text;
     size_t len;
+    int64_t end; /* offset after its last line */
     struct chunk *prev, *next;
 } chunk;
 
@@ -170,6 +171,7 @@ static void seal(stream *s)
     c->stream = s;
     c->text = t.at;
     c->len = t.len;
+    c->end = s->next;
     DL_APPEND(s->chunks, c);
     s->bytes += c->len;
     s->l->bytes += c->len;
@@ -178,6 +180,19 @@ static void seal(stream *s)
     s->lines = (log_text){ 0 };
     s->last_ms = ob_boot_ms();
     s->end_made = end;
+}
+
+void logs_go_to(logs *l, const char *run, int64_t offset)
+{
+    stream *s = find(l, run);
+    if (!s)
+        return;
+    s->read = offset;
+    if (offset <= s->next)
+        return;
+    if (s->lines.len > 0)
+        seal(s);
+    s->first = s->next = offset;
 }
 
 static void take_line(stream *s, int64_t at_ns, const char *text, size_t len, size_t span)
@@ -311,8 +326,12 @@ void logs_delivered(logs *l, void *ref, bool ok)
     if (!ok && !s->lost)
         ob_warn("output.undelivered", "{s:s}", "run", s->run);
     s->lost |= !ok;
-    while (s->chunks && s->chunks->state == CHUNK_DONE)
+    while (s->chunks && s->chunks->state == CHUNK_DONE) {
+        int64_t end = s->chunks->end;
         chunk_free(s, s->chunks);
+        if (l->config.delivered)
+            l->config.delivered(s->run, end, l->config.arg);
+    }
     if (s->lost && s->sent == 0) {
         /* What was sent after the lost chunk came too early, because the reader wants no gap. */
         DL_FOREACH(s->chunks, c)

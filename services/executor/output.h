@@ -20,6 +20,8 @@ typedef struct logs_config {
     int64_t limit; /* bytes of a run's output, 0: none */
     /* Reading may go on. */
     void (*resume)(const char *run, void *arg);
+    /* All before that offset is with the broker. May be NULL. */
+    void (*delivered)(const char *run, int64_t offset, void *arg);
     /* All output of the run is with the broker; the stream is gone. */
     void (*out)(const char *run, void *arg);
     void *arg;
@@ -32,6 +34,8 @@ void logs_free(logs *l);
 void logs_open(logs *l, const char *run, const json_t *target);
 /* Reading begins, again or for the first time, at the output's beginning. */
 void logs_begin(logs *l, const char *run);
+/* The reading goes on at that offset instead, which an earlier process has reached. */
+void logs_go_to(logs *l, const char *run, int64_t offset);
 /* Takes one line of at most 256 KiB with its 'span' in the output (docs/messages.md); lines that
  * were accepted before are skipped. RUNTIME_WAIT: no more for now, 'resume' will follow. */
 runtime_more

@@ -43,6 +43,13 @@ static void on_resume(const char *run, void *arg)
     x->runtime->ops->resume(x->runtime, run);
 }
 
+static void on_delivered(const char *run, int64_t offset, void *arg)
+{
+    executor *x = arg;
+    if (x->runtime->ops->delivered)
+        x->runtime->ops->delivered(x->runtime, run, offset);
+}
+
 static void on_log_out(const char *run, void *arg)
 {
     attempts_log_out(&((executor *)arg)->attempts, run);
@@ -107,6 +114,7 @@ static void make_modules(executor *x)
                                        .seal = &x->seal,
                                        .limit = c->log_limit,
                                        .resume = on_resume,
+                                       .delivered = on_delivered,
                                        .out = on_log_out,
                                        .arg = x });
     x->attempts.loop = x->loop;

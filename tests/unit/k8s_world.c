@@ -17,11 +17,13 @@ world *the_world;
 static armed *timers;
 static int64_t now_ms = 1000000;
 
-/* ---- time ---- */
+/* ---- the loop, and its time ---- */
 
 __typeof__(ob_boot_ms) __wrap_ob_boot_ms;
 __typeof__(loop_timer_set) __wrap_loop_timer_set;
 __typeof__(loop_timer_stop) __wrap_loop_timer_stop;
+__typeof__(loop_watch) __wrap_loop_watch;
+__typeof__(loop_unwatch) __wrap_loop_unwatch;
 
 int64_t __wrap_ob_boot_ms(void)
 {
@@ -49,6 +51,15 @@ void __wrap_loop_timer_set(loop *l, loop_timer *timer, int64_t delay_ms)
     timer->at_ms = now_ms + delay_ms;
     timer->armed = true;
     DL_APPEND(timers, a);
+}
+
+int __wrap_loop_watch(loop *l, int fd, uint32_t events, loop_on_fd fn, void *arg, ob_error *err)
+{
+    return 0;
+}
+
+void __wrap_loop_unwatch(loop *l, int fd)
+{
 }
 
 static bool fire_timers(world *w)
@@ -120,6 +131,7 @@ static void on_output_begin(const char *run, void *arg)
 {
     world *w = arg;
     ob_buf_clear(&w->output);
+    w->output_at = 0;
     w->output_over = false;
 }
 
@@ -131,6 +143,11 @@ on_line(const char *run, int64_t at_ns, const char *text, size_t len, size_t spa
     ob_buf_add(&w->output, text, len);
     ob_buf_str(&w->output, "]");
     return w->more;
+}
+
+static void on_output_at(const char *run, int64_t offset, void *arg)
+{
+    ((world *)arg)->output_at = offset;
 }
 
 static void on_output_end(const char *run, void *arg)
@@ -187,6 +204,7 @@ static void begin(world *w)
                                       .exited = on_exited,
                                       .pod = on_pod,
                                       .output_begin = on_output_begin,
+                                      .output_at = on_output_at,
                                       .line = on_line,
                                       .output_end = on_output_end,
                                       .removed = on_removed,

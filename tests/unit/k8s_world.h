@@ -49,6 +49,7 @@ typedef struct world {
     char reason[512];
     json_t *pod;
     ob_buf output;
+    int64_t output_at; /* where it went on */
     bool output_over;
     runtime_more more; /* of lines */
     char unwell[256];

@@ -37,8 +37,6 @@ __typeof__(ob_http_resume) __wrap_ob_http_resume;
 __typeof__(ob_http_flush) __wrap_ob_http_flush;
 __typeof__(ob_http_fd) __wrap_ob_http_fd;
 __typeof__(ob_http_ready) __wrap_ob_http_ready;
-__typeof__(loop_watch) __wrap_loop_watch;
-__typeof__(loop_unwatch) __wrap_loop_unwatch;
 __typeof__(ob_kube_watch_new) __wrap_ob_kube_watch_new;
 __typeof__(ob_kube_watch_free) __wrap_ob_kube_watch_free;
 __typeof__(ob_kube_watch_step) __wrap_ob_kube_watch_step;
@@ -103,15 +101,6 @@ void __wrap_ob_http_ready(ob_http *h)
 int __wrap_ob_http_fd(const ob_http *h)
 {
     return -1;
-}
-
-int __wrap_loop_watch(loop *l, int fd, uint32_t events, loop_on_fd fn, void *arg, ob_error *err)
-{
-    return 0;
-}
-
-void __wrap_loop_unwatch(loop *l, int fd)
-{
 }
 
 /* ---- the cluster ---- */

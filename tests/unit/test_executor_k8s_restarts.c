@@ -73,6 +73,67 @@ static void a_removal_goes_on_after_a_restart(void **state)
     assert_null(pod_of(w, RUN));
 }
 
+/* ---- output ---- */
+
+#define GAP_MARK                                                                                   \
+    "[[OpenBatch: Kubernetes did not keep all of this output; lines before this one may be "       \
+    "missing]]"
+
+/* delivered: up to which offset, before the restart. */
+static void restart_reading(world *w, int64_t delivered, const char *log)
+{
+    w->log_open = true;
+    w->log = T("6") "a\n" T("7") "b\n";
+    run_one(w);
+    pass_ms(w, 1000);
+    assert_output(w, "[a][b]");
+    w->rt->ops->delivered(w->rt, RUN, delivered);
+    w->log = log;
+    restart(w);
+    pass_ms(w, 1000);
+}
+
+static void output_of_which_nothing_was_delivered_is_read_from_its_beginning(void **state)
+{
+    world *w = *state;
+    restart_reading(w, 0, T("6") "a\n" T("7") "b\n");
+    assert_output(w, "[a][b]");
+    assert_int_equal(w->output_at, 0);
+}
+
+static void output_goes_on_where_it_was_delivered(void **state)
+{
+    world *w = *state;
+    restart_reading(w, 2, T("6") "a\n" T("7") "b\n" T("8") "c\n");
+    assert_output(w, "[b][c]");
+    assert_int_equal(w->output_at, 2);
+}
+
+/* Its offsets do not meet those that were sent. */
+static void output_that_was_thrown_away_before_a_restart_is_marked(void **state)
+{
+    world *w = *state;
+    restart_reading(w, 2, T("9") "z\n");
+    assert_output(w, GAP_MARK "[z]");
+    assert_true(w->output_at > 1 << 20);
+    int64_t first = w->output_at;
+    restart(w);
+    pass_ms(w, 1000);
+    assert_output(w, GAP_MARK "[z]");
+    assert_true(w->output_at > first);
+}
+
+static void output_that_is_all_delivered_is_not_repeated(void **state)
+{
+    world *w = *state;
+    restart_reading(w, 2, T("6") "a\n");
+    w->log_open = false;
+    ends_with(w, RUN, 0);
+    pass_ms(w, 1000);
+    assert_output(w, "");
+    assert_true(w->output_over);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +142,10 @@ int main(void)
         IN_WORLD(a_restart_finds_a_pod_without_its_annotation),
         IN_WORLD(a_restart_tells_of_the_list_when_all_is_known),
         IN_WORLD(a_removal_goes_on_after_a_restart),
+        IN_WORLD(output_of_which_nothing_was_delivered_is_read_from_its_beginning),
+        IN_WORLD(output_goes_on_where_it_was_delivered),
+        IN_WORLD(output_that_was_thrown_away_before_a_restart_is_marked),
+        IN_WORLD(output_that_is_all_delivered_is_not_repeated),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -63,6 +63,13 @@ static void on_out(const char *run, void *arg)
     (void)snprintf(outs, sizeof(outs), "%s", run);
 }
 
+static int64_t delivered_to;
+
+static void on_delivered(const char *run, int64_t offset, void *arg)
+{
+    delivered_to = offset;
+}
+
 static loop *test_loop;
 static logs *test_logs;
 
@@ -71,14 +78,18 @@ static int setup(void **state)
     assert_int_equal(loop_new(&test_loop, NULL), 0);
     memset(&own, 0, sizeof(own));
     seal_pair("i-00000000000000001", 1, &copy, &own);
-    test_logs = logs_new(
-        &(logs_config){ .loop = test_loop, .seal = &own, .resume = on_resume, .out = on_out });
+    test_logs = logs_new(&(logs_config){ .loop = test_loop,
+                                         .seal = &own,
+                                         .resume = on_resume,
+                                         .delivered = on_delivered,
+                                         .out = on_out });
     json_auto_t *target = json_pack("{s:s, s:s, s:s, s:s}", "account", "1", "region", "r", "group",
                                     "g", "stream", "s");
     logs_open(test_logs, RUN, target);
     logs_begin(test_logs, RUN);
     resumed[0] = outs[0] = '\0';
     bus_is_full = false;
+    delivered_to = 0;
     return 0;
 }
 
@@ -558,6 +569,26 @@ static void at_the_limit_one_marked_line_ends_the_output(void **state)
     assert_string_equal(outs, RUN);
 }
 
+static void a_reading_that_goes_on_elsewhere_counts_from_there(void **state)
+{
+    logs_go_to(test_logs, RUN, 1000);
+    say("a");
+    logs_flush(test_logs);
+    assert_int_equal(offset_of(0), 1000);
+    say("b");
+    logs_go_to(test_logs, RUN, 5000);
+    say("c");
+    logs_end(test_logs, RUN);
+    logs_flush(test_logs);
+    assert_int_equal(sent_count, 3);
+    assert_int_equal(offset_of(1), 1002);
+    assert_int_equal(offset_of(2), 5000);
+    logs_delivered(test_logs, sent_messages[1].ref, true);
+    assert_int_equal(delivered_to, 0); /* not all before it */
+    logs_delivered(test_logs, sent_messages[0].ref, true);
+    assert_int_equal(delivered_to, 1004);
+}
+
 #define WITH_LOGS(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -579,6 +610,7 @@ int main(void)
         WITH_LOGS(a_run_without_output_sends_nothing),
         WITH_LOGS(a_reader_waits_while_much_is_on_its_way),
         WITH_LOGS(at_the_limit_one_marked_line_ends_the_output),
+        WITH_LOGS(a_reading_that_goes_on_elsewhere_counts_from_there),
         WITH_LOGS(what_was_not_delivered_goes_again_with_all_behind_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -48,6 +48,9 @@ typedef struct runtime_callbacks {
     /* Reading of output starts, at the first byte whose line has a time not below since_ns (0: at
      * the beginning). It may be repeated after the engine was unreachable. */
     void (*output_begin)(const char *run, void *arg);
+    /* After output_begin: the reading goes on at that offset, of which 'delivered' was told before,
+     * or beyond it. May be NULL. */
+    void (*output_at)(const char *run, int64_t offset, void *arg);
     /* One line without its end, or a piece of one. span: its length in the output as offsets count
      * it, the same at each reading. The line itself is always accepted, whatever the result. */
     runtime_more (*line)(
@@ -108,6 +111,8 @@ typedef struct runtime_ops {
     /* SIGTERM, SIGKILL grace_s later; a run that has not started ends without a start. */
     void (*stop)(runtime *rt, const char *run, int grace_s);
     void (*resume)(runtime *rt, const char *run);
+    /* The run's output is with the broker up to that offset. NULL: of no interest. */
+    void (*delivered)(runtime *rt, const char *run, int64_t offset);
     /* Removes the rest of an ended run; 'removed' reports it. */
     void (*remove)(runtime *rt, const char *run);
     /* Ends and removes everything of this instance; 'purged' reports it. What else is reported

@@ -5,6 +5,7 @@
  *     model
  *     moves
  *     run                                the table, and what any step does
+ *     kept                               how far the output was delivered
  *     output, stop, remove               the steps
  *     look                               what a pod says
  *     check, create
@@ -34,6 +35,15 @@ typedef struct k8s_run k8s_run;
 #define K8S_UNWELL_MAX 200 /* docs/messages.md */
 #define K8S_UID_TEXT 64
 
+/* How far the output had been passed on at some time. */
+typedef struct k8s_place_of_output {
+    int64_t offset; /* as in batch.logs: of all its containers */
+    size_t container;
+    k8s_mark mark;
+} k8s_place_of_output;
+
+#define K8S_NOTED 4
+
 typedef struct k8s_output {
     k8s_output_state state;
     runtime_more more;   /* what the reader wants */
@@ -47,6 +57,12 @@ typedef struct k8s_output {
                             since when it should; 0: it need not */
     k8s_lines lines;
     k8s_mark mark;
+    int64_t offset;                       /* after the last line that was passed on */
+    bool is_recalled;                     /* where an executor before this one was; no line yet */
+    k8s_place_of_output noted[K8S_NOTED]; /* to be kept when they are delivered, in order */
+    size_t n_noted;
+    k8s_place_of_output last_noted;
+    int64_t noted_ms; /* boot clock: when that was; 0: never */
     ob_http_call *call;
 } k8s_output;
 

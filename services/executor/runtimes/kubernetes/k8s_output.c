@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "k8s_kept.h"
 #include "k8s_moves.h"
 #include "k8s_run.h"
 #include "ob/log.h"
@@ -65,6 +66,7 @@ static bool is_awaited(const k8s_run *r)
 static void pass(k8s_run *r, int64_t at_ns, const char *text, size_t len, size_t span)
 {
     runtime_more more = ON(r->k)->line(r->run, at_ns, text, len, span, ON(r->k)->arg);
+    r->out.offset += (int64_t)span;
     if (more > r->out.more)
         r->out.more = more;
 }
@@ -97,10 +99,14 @@ static void on_line(const k8s_line *line, void *arg)
         return;
     r->out.failures = 0; /* only what is new is a step forward */
     r->known.ran = true;
+    if (taken == K8S_TAKEN_GAP && r->out.is_recalled)
+        k8s_kept_jump(r);
+    r->out.is_recalled = false;
     pass_head(r, at_ns);
     if (taken == K8S_TAKEN_GAP)
         pass_mark(r, at_ns, gap_mark);
     pass(r, at_ns, line->text, line->len, line->span);
+    k8s_kept_note(r);
 }
 
 /* ---- ends ---- */
@@ -136,6 +142,7 @@ static void next_container(k8s_run *r)
     r->out.container++;
     r->out.is_headed = false;
     r->out.mark = (k8s_mark){ 0 };
+    r->out.is_recalled = false;
     r->out.failures = 0;
     r->out.retry_at_ms = 0;
     k8s_set_output(r, K8S_OUTPUT_IDLE);
@@ -214,6 +221,8 @@ static void read_container(k8s_run *r, const char *name, bool follow)
     char since[64] = "";
     if (!r->out.begun)
         ON(r->k)->output_begin(r->run, ON(r->k)->arg);
+    if (!r->out.begun && r->out.offset > 0 && ON(r->k)->output_at)
+        ON(r->k)->output_at(r->run, r->out.offset, ON(r->k)->arg);
     r->out.begun = true;
     r->out.more = RUNTIME_GO_ON;
     r->out.lines.on_line = on_line;

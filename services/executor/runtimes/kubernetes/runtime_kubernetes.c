@@ -10,6 +10,7 @@
 #include "k8s_check.h"
 #include "k8s_cluster.h"
 #include "k8s_create.h"
+#include "k8s_kept.h"
 #include "k8s_look.h"
 #include "k8s_moves.h"
 #include "k8s_output.h"
@@ -150,7 +151,8 @@ static int k8s_start(
     return k8s_create_prepare(k, ref, attempt, spec, follow, err);
 }
 
-/* A pod begins to be read at its beginning: Kubernetes has no offsets (since_ns is 0). */
+/* Its output goes on where an executor before this one was: Kubernetes has no offsets (since_ns is
+ * 0), and may have thrown the beginning away. */
 static void k8s_adopt(runtime *rt, const char *run, bool follow, int64_t since_ns)
 {
     (void)since_ns;
@@ -159,8 +161,10 @@ static void k8s_adopt(runtime *rt, const char *run, bool follow, int64_t since_n
         return;
     k8s_stop_recall(r);
     k8s_set_step(r, K8S_STEP_LIVE);
-    if (follow)
+    if (follow) {
+        k8s_kept_recall(r);
         k8s_set_output(r, K8S_OUTPUT_IDLE);
+    }
     json_auto_t *pod = json_incref(r->pod);
     k8s_look(r, pod);
 }
@@ -177,6 +181,13 @@ static void k8s_resume(runtime *rt, const char *run)
     k8s_run *r = k8s_find((k8s *)rt, run);
     if (r)
         k8s_output_resume(r);
+}
+
+static void k8s_delivered(runtime *rt, const char *run, int64_t offset)
+{
+    k8s_run *r = k8s_find((k8s *)rt, run);
+    if (r)
+        k8s_kept_delivered(r, offset);
 }
 
 /* What nobody has seen is looked for by its name: it may have been made. */
@@ -217,6 +228,7 @@ const runtime_ops runtime_kubernetes = {
     .adopt = k8s_adopt,
     .stop = k8s_stop,
     .resume = k8s_resume,
+    .delivered = k8s_delivered,
     .remove = k8s_remove,
     .purge = k8s_purge,
     .flush = k8s_flush,
