@@ -310,6 +310,12 @@ void say_log(world *w, const char *text, bool ends)
     turn(w);
 }
 
+void refuse(world *w, const char *method, int status)
+{
+    w->change_refused = status;
+    w->change_method = method;
+}
+
 void run_one(world *w)
 {
     assert_int_equal(start_run(w, RUN), 0);

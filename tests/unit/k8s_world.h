@@ -70,6 +70,8 @@ void restart(world *w);
 /* The same, to end and remove all. */
 void purge(world *w);
 int start_run(world *w, const char *run);
+/* From now on such requests about a pod are answered so; 0: as usual. */
+void refuse(world *w, const char *method, int status);
 /* Starts RUN, and its container runs. */
 void run_one(world *w);
 /* The pod of a run; NULL: there is none. */

@@ -6,12 +6,6 @@
 
 /* ---- stops ---- */
 
-static void refuse(world *w, const char *method, int status)
-{
-    w->change_refused = status;
-    w->change_method = method;
-}
-
 static void a_stop_deletes_and_its_end_is_the_containers(void **state)
 {
     world *w = *state;
@@ -262,6 +256,21 @@ static void a_pod_that_runs_keeps_its_finalizer_until_it_has_ended(void **state)
     assert_int_equal(w->removed, 1);
 }
 
+static void a_removal_that_is_refused_is_sent_again_now_and_then(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    ends_with(w, RUN, 0);
+    refuse(w, "DELETE", 403);
+    remove_run(w);
+    pass_ms(w, 20000);
+    assert_in_range(w->deletes, 2, 5);
+    refuse(w, "DELETE", 0);
+    pass_ms(w, 6000);
+    assert_null(pod_of(w, RUN));
+    assert_int_equal(w->removed, 1);
+}
+
 static void finalizers_of_others_stay(void **state)
 {
     world *w = *state;
@@ -317,6 +326,7 @@ int main(void)
         IN_WORLD(a_pod_deleted_by_hand_ends_with_its_host),
         IN_WORLD(pods_that_are_none_of_ours_are_left_alone),
         IN_WORLD(a_pod_that_runs_keeps_its_finalizer_until_it_has_ended),
+        IN_WORLD(a_removal_that_is_refused_is_sent_again_now_and_then),
         IN_WORLD(finalizers_of_others_stay),
         IN_WORLD(a_purge_ends_and_removes_all),
         IN_WORLD(a_purge_of_nothing_is_done_at_once),

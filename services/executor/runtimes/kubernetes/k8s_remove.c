@@ -73,7 +73,8 @@ static void on_deleted(const ob_kube_reply *reply, void *arg)
     k8s_keep_pod(r, is_pod ? reply->json : NULL);
     if (is_pod)
         k8s_status_read(reply->json, &r->known, &r->status);
-    if (r->pod && r->status.stage != K8S_ENDED)
+    bool is_refused = reply->kind != OB_KUBE_OK && reply->kind != OB_KUBE_NOT_FOUND;
+    if (is_refused || (r->pod && r->status.stage != K8S_ENDED))
         look_later(r);
 }
 
