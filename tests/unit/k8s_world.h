@@ -30,7 +30,7 @@ typedef struct world {
     const char *lost_method;
     int refused; /* status of the next creations; 0: they are made */
     const char *refusal;
-    int change_refused; /* status of the next deletions and patches of ... */
+    int change_refused; /* status of the next GET, DELETE or PATCH, which is ... */
     const char *change_method;
     int log_status;  /* 0: 200 */
     const char *log; /* of all containers, from its beginning */

@@ -290,6 +290,11 @@ static void answer_log(world *w, ob_http_call *op)
     }
 }
 
+static bool is_refused(const world *w, const ob_http_call *op)
+{
+    return w->change_refused && strcmp(w->change_method, op->method) == 0;
+}
+
 static void
 do_change(world *w, ob_http_call *op, int *ret_status, json_t **ret_pod, const char **ret_message)
 {
@@ -318,8 +323,7 @@ do_change(world *w, ob_http_call *op, int *ret_status, json_t **ret_pod, const c
     if (is_delete)
         wanted = json_object_get(op->body, "preconditions");
     *(is_delete ? &w->deletes : &w->patches) += 1;
-    bool is_refused = w->change_refused && strcmp(w->change_method, op->method) == 0;
-    if (is_refused) {
+    if (is_refused(w, op)) {
         *ret_status = w->change_refused;
     } else if (!pod) {
         *ret_status = 404;
@@ -343,8 +347,9 @@ static void answer(world *w, ob_http_call *op)
     }
     if (strcmp(op->method, "GET") == 0) {
         json_t *pod = json_object_get(w->pods, path_end(op));
+        int refused = is_refused(w, op) ? w->change_refused : 0;
         w->gets++;
-        reply(op, pod ? 200 : 404, pod, pod ? "" : "not found");
+        reply(op, refused ? refused : pod ? 200 : 404, refused ? NULL : pod, "");
         return;
     }
     int status = 0;

@@ -73,6 +73,27 @@ static void a_removal_goes_on_after_a_restart(void **state)
     assert_null(pod_of(w, RUN));
 }
 
+/* Its end is confirmed while nobody knows yet whether its pod is there. */
+static void a_run_may_be_removed_while_its_pod_is_sought(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    w->deaf = true;
+    take_label(w, RUN);
+    w->deaf = false;
+    refuse(w, "GET", 403);
+    restart(w);
+    assert_int_equal(w->listed, 0);
+    remove_run(w);
+    assert_int_equal(w->listed, 1);
+    refuse(w, "GET", 0);
+    pass_ms(w, 10000);
+    ends_with(w, RUN, 137);
+    pass_ms(w, 31000);
+    assert_null(pod_of(w, RUN));
+    assert_int_equal(w->removed, 1);
+}
+
 /* ---- output ---- */
 
 #define GAP_MARK                                                                                   \
@@ -142,6 +163,7 @@ int main(void)
         IN_WORLD(a_restart_finds_a_pod_without_its_annotation),
         IN_WORLD(a_restart_tells_of_the_list_when_all_is_known),
         IN_WORLD(a_removal_goes_on_after_a_restart),
+        IN_WORLD(a_run_may_be_removed_while_its_pod_is_sought),
         IN_WORLD(output_of_which_nothing_was_delivered_is_read_from_its_beginning),
         IN_WORLD(output_goes_on_where_it_was_delivered),
         IN_WORLD(output_that_was_thrown_away_before_a_restart_is_marked),

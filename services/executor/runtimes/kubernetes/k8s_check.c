@@ -43,6 +43,15 @@ static void sought(k8s *k)
     k->dirty = true;
 }
 
+void k8s_check_forget(k8s_run *r)
+{
+    ob_http_drop(r->doubt_op);
+    r->doubt_op = NULL;
+    k8s_set_doubt(r, K8S_DOUBT_NONE);
+    if (r->step == K8S_STEP_SEEK)
+        sought(r->k);
+}
+
 /* It is this run's, and in our watch. */
 static void accept(k8s_run *r, const json_t *pod)
 {

@@ -5,3 +5,5 @@
 
 /* Asks, if there is a doubt. */
 void k8s_check_go(k8s_run *r);
+/* It is not sought any more: it is to be removed, whether it is there or not. */
+void k8s_check_forget(k8s_run *r);

@@ -63,6 +63,8 @@ static void take_pod(k8s_run *r, const json_t *pod)
         return;
     }
     k8s_look(r, pod);
+    if (r->step == K8S_STEP_REMOVE && r->status.stage == K8S_ENDED)
+        k8s_hold(r, 0); /* that is what it waits for */
 }
 
 static void take_departure(k8s_run *r, const json_t *pod)

@@ -14,7 +14,8 @@
 
 #define REMOVALS 4
 #define GRACE_S 30
-#define LOOK_MS 5000 /* the watch usually says it at once */
+#define LOOK_MS 5000    /* the watch usually says it at once */
+#define ENDING_MS 30000 /* as it does that its containers have ended, if it has our label */
 
 void k8s_remove_done(k8s_run *r)
 {
@@ -57,6 +58,8 @@ static void on_seen(const ob_kube_reply *reply, void *arg)
         k8s_status_read(reply->json, &r->known, &r->status);
         if (r->step == K8S_STEP_GONE)
             k8s_set_step(r, K8S_STEP_REMOVE);
+        if (r->status.deleted && r->status.stage != K8S_ENDED)
+            k8s_hold(r, ENDING_MS);
     }
 }
 
@@ -74,8 +77,10 @@ static void on_deleted(const ob_kube_reply *reply, void *arg)
     if (is_pod)
         k8s_status_read(reply->json, &r->known, &r->status);
     bool is_refused = reply->kind != OB_KUBE_OK && reply->kind != OB_KUBE_NOT_FOUND;
-    if (is_refused || (r->pod && r->status.stage != K8S_ENDED))
+    if (is_refused)
         look_later(r);
+    else if (r->pod && r->status.stage != K8S_ENDED)
+        k8s_hold(r, ENDING_MS);
 }
 
 static void on_released(const ob_kube_reply *reply, void *arg)
@@ -144,5 +149,5 @@ void k8s_remove_go(k8s_run *r)
     else if (r->status.stage == K8S_ENDED)
         send_release(r);
     else
-        look_later(r); /* its containers are ending */
+        send_get(r); /* its containers are ending */
 }

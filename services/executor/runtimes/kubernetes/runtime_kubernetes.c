@@ -202,6 +202,8 @@ static void k8s_remove(runtime *rt, const char *run)
     }
     if (r->step == K8S_STEP_REMOVE || r->step == K8S_STEP_GONE)
         return;
+    if (r->step == K8S_STEP_SEEK)
+        k8s_check_forget(r);
     k8s_drop_output(r);
     ob_http_drop(r->op);
     r->op = NULL;
