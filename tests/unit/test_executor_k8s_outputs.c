@@ -34,9 +34,25 @@ static void output_that_cannot_be_read_is_marked(void **state)
     w->log_status = 403;
     run_one(w);
     ends_with(w, RUN, 0);
-    pass_ms(w, 1000);
+    pass_ms(w, 16000);
     assert_output(w, "[[OpenBatch: the rest of this output could not be read from Kubernetes: no "
                      "log]]");
+    assert_true(w->output_over);
+}
+
+static void output_that_is_forbidden_for_a_while_is_read_later(void **state)
+{
+    world *w = *state;
+    w->log_status = 403;
+    w->log = T("6") "a\n";
+    run_one(w);
+    pass_ms(w, 60000);
+    ends_with(w, RUN, 0);
+    pass_ms(w, 5000);
+    assert_false(w->output_over);
+    w->log_status = 0;
+    pass_ms(w, 11000);
+    assert_output(w, "[a]");
     assert_true(w->output_over);
 }
 
@@ -180,6 +196,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(output_is_followed_and_goes_on_after_a_cut),
         IN_WORLD(output_that_cannot_be_read_is_marked),
+        IN_WORLD(output_that_is_forbidden_for_a_while_is_read_later),
         IN_WORLD(a_node_that_gives_no_output_any_more_is_given_up),
         IN_WORLD(a_reading_that_is_silent_after_the_end_begins_anew),
         IN_WORLD(a_reading_that_follows_beyond_the_end_is_read_once_more),

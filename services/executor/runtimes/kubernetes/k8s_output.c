@@ -20,6 +20,8 @@
 #define RETRY_MS 1000
 #define RETRY_MAX_MS 10000
 #define GIVE_UP_MS 60000 /* of failures after the end: the node may have gone */
+/* An API server that has just begun does not know all rights yet; otherwise one is missing. */
+#define FORBIDDEN_MS 10000
 #define SILENCE_MS 30000 /* of a reading, after its container's end */
 
 static const char gap_mark[] =
@@ -177,14 +179,14 @@ static bool never_began(const k8s_run *r)
     return json_object_get(state, "terminated") && rfc3339_ns(at, strlen(at), NULL) == 0;
 }
 
-/* A reading has failed, and is tried again for a while. */
-static void failed(k8s_run *r, const char *why)
+/* A reading has failed, and is tried again for so long after the end. */
+static void failed(k8s_run *r, const char *why, int64_t limit_ms)
 {
     int64_t now_ms = ob_boot_ms(), delay_ms = RETRY_MS * (1 + r->out.failures);
     if (r->out.failures++ == 0)
         r->out.failed_ms = now_ms;
     int64_t since_ms = r->ended_ms > r->out.failed_ms ? r->ended_ms : r->out.failed_ms;
-    if (r->step != K8S_STEP_LIVE && now_ms - since_ms >= GIVE_UP_MS)
+    if (r->step != K8S_STEP_LIVE && now_ms - since_ms >= limit_ms)
         give_up(r, why);
     else
         again(r, delay_ms < RETRY_MAX_MS ? delay_ms : RETRY_MAX_MS);
@@ -195,13 +197,11 @@ static void refused(k8s_run *r, const ob_kube_reply *reply)
     ob_cleanup(ob_freep) char *why = k8s_error_text(reply);
     if (reply->status != 0 && never_began(r)) { /* it has no output */
         next_container(r);
-    } else if (reply->kind == OB_KUBE_FORBIDDEN) {
-        give_up(r, why);
-    } else {
-        if (reply->kind == OB_KUBE_NOT_FOUND && r->doubt == K8S_DOUBT_NONE)
-            k8s_set_doubt(r, K8S_DOUBT_THERE);
-        failed(r, why);
+        return;
     }
+    if (reply->kind == OB_KUBE_NOT_FOUND && r->doubt == K8S_DOUBT_NONE)
+        k8s_set_doubt(r, K8S_DOUBT_THERE);
+    failed(r, why, reply->kind == OB_KUBE_FORBIDDEN ? FORBIDDEN_MS : GIVE_UP_MS);
 }
 
 static void on_reply(const ob_kube_reply *reply, void *arg)
@@ -268,7 +268,7 @@ static void watch_reading(k8s_run *r, bool has_ended)
     if (is_followed)
         again(r, 0);
     else
-        failed(r, "it did not come to its end");
+        failed(r, "it did not come to its end", GIVE_UP_MS);
 }
 
 void k8s_output_resume(k8s_run *r)
