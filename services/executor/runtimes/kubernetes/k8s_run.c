@@ -90,6 +90,7 @@ void k8s_run_free(k8s_run *r)
     k8s_drop_output(r);
     r->k->creating -= r->op && r->step == K8S_STEP_CREATE;
     r->k->removing -= r->op && r->step >= K8S_STEP_REMOVE;
+    r->k->dirty = true; /* another may have waited for that */
     ob_http_drop(r->op);
     ob_http_drop(r->doubt_op);
     json_decref(r->body);
