@@ -300,6 +300,26 @@ static void a_purge_ends_and_removes_all(void **state)
     assert_null(pod_of(w, RUN));
 }
 
+/* Its executor ended before a list had it, or somebody changed it. */
+static void a_purge_asks_for_what_no_list_has(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    take_annotation(w, RUN);
+    assert_int_equal(start_run(w, OTHER_RUN), 0);
+    turn(w);
+    w->deaf = true;
+    take_label(w, OTHER_RUN);
+    w->deaf = false;
+    purge(w);
+    assert_false(w->is_purged);
+    assert_null(pod_of(w, OTHER_RUN));
+    ends_with(w, RUN, 137);
+    pass_ms(w, 6000);
+    assert_true(w->is_purged);
+    assert_null(pod_of(w, RUN));
+}
+
 static void a_purge_of_nothing_is_done_at_once(void **state)
 {
     world *w = *state;
@@ -329,6 +349,7 @@ int main(void)
         IN_WORLD(a_removal_that_is_refused_is_sent_again_now_and_then),
         IN_WORLD(finalizers_of_others_stay),
         IN_WORLD(a_purge_ends_and_removes_all),
+        IN_WORLD(a_purge_asks_for_what_no_list_has),
         IN_WORLD(a_purge_of_nothing_is_done_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -52,6 +52,14 @@ void k8s_check_forget(k8s_run *r)
         sought(r->k);
 }
 
+void k8s_check_found(k8s_run *r)
+{
+    if (r->k->purging)
+        k8s_set_step(r, K8S_STEP_REMOVE);
+    else
+        ON(r->k)->found(r->run, ON(r->k)->arg);
+}
+
 /* It is this run's, and in our watch. */
 static void accept(k8s_run *r, const json_t *pod)
 {
@@ -65,7 +73,7 @@ static void accept(k8s_run *r, const json_t *pod)
     if (!is_found)
         return;
     sought(r->k);
-    ON(r->k)->found(r->run, ON(r->k)->arg);
+    k8s_check_found(r);
 }
 
 /* Only when it was to be made: a copy that was restored from a backup begins a run again. */

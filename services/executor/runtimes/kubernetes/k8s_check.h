@@ -7,3 +7,5 @@
 void k8s_check_go(k8s_run *r);
 /* It is not sought any more: it is to be removed, whether it is there or not. */
 void k8s_check_forget(k8s_run *r);
+/* Its pod is there, and nobody here has made it. */
+void k8s_check_found(k8s_run *r);

@@ -33,21 +33,12 @@ static const char *named_run(const json_t *pod)
     return strcmp(name, ob_json_str(metadata, "name", "")) == 0 ? run : NULL;
 }
 
-static void begin_purge_of(k8s_run *r)
-{
-    if (r->step == K8S_STEP_FOUND)
-        k8s_set_step(r, K8S_STEP_REMOVE);
-}
-
 static void found(k8s *k, const char *run, const json_t *pod)
 {
     const char *name_space = ob_json_str(json_object_get(pod, "metadata"), "namespace", "");
     k8s_run *r = k8s_add(k, run, name_space, K8S_STEP_FOUND);
     k8s_look(r, pod);
-    if (k->purging)
-        begin_purge_of(r);
-    else
-        ON(k)->found(run, ON(k)->arg);
+    k8s_check_found(r);
 }
 
 static void take_pod(k8s_run *r, const json_t *pod)
@@ -99,13 +90,15 @@ static void on_object(ob_kube_change change, json_t *pod, void *arg)
 
 /* ---- lists ---- */
 
-/* An executor before this one wanted its pod, and no list has it: it is asked for by its name. */
+/* An executor before this one wanted its pod, and no list has it: it is asked for by its name. A
+ * purge asks for all. */
 static bool is_missing(k8s *k, const char *run, const json_t *members)
 {
     ob_run_ref ref;
+    bool is_over = json_object_get(members, "gone") ||
+                   (json_object_get(members, "end") && json_object_get(members, "logged"));
     return json_is_string(json_object_get(members, "intent")) && !k8s_find(k, run) &&
-           !json_object_get(members, "gone") && ob_run_ref_parse(run, &ref) &&
-           !(json_object_get(members, "end") && json_object_get(members, "logged"));
+           ob_run_ref_parse(run, &ref) && (k->purging || !is_over);
 }
 
 static void seek_missing(k8s *k)
@@ -126,7 +119,7 @@ static void seek_missing(k8s *k)
 static void on_listed(void *arg)
 {
     k8s *k = arg;
-    if (k->list == K8S_LIST_NONE && !k->purging)
+    if (k->list == K8S_LIST_NONE)
         seek_missing(k);
     k->list = K8S_LIST_HERE;
     k->dirty = true;
