@@ -140,8 +140,8 @@ def test_init_containers_come_first_and_share_volumes(pods):
     def container(name, script):
         return body(script)["spec"]["containers"][0] | {"name": name} | mount
 
-    first = [container("one", "echo 1 >/data/x"), container("two", "echo 2 >>/data/x")]
-    both = [container("a", "cat /data/x"), container("b", "exit 5")]
+    first = [container("one", "echo 1 >/data/data"), container("two", "echo 2 >>/data/data")]
+    both = [container("a", "cat /data/data"), container("b", "exit 5")]
     name = pods.create(containers=both, initContainers=first, volumes=volume)
     pod = pods.phase(name, "Failed")
     codes = [s["state"]["terminated"]["exitCode"] for s in pod["status"]["containerStatuses"]]

@@ -1,5 +1,7 @@
 """What a kubelet does with the words of a command."""
 
+import re
+
 
 def expanded(word, env):
     """$(NAME) by the container's variables; $$ is one $, and what is not known stays as it is."""
@@ -28,5 +30,7 @@ def with_folders(word, mounts, volumes):
         folder = volumes[mount["name"]]
         if mount.get("subPath"):
             folder = f"{folder}/{mount['subPath']}"
-        word = word.replace(mount["mountPath"].rstrip("/"), folder)
+        path = re.escape(mount["mountPath"].rstrip("/"))
+        # As the beginning of a path: /a of /a/a, and not of /b/a or of /ab.
+        word = re.sub(rf"(?<![\w.-]){path}(?![\w.-])", lambda _, f=folder: f, word)
     return word
