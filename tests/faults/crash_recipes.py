@@ -43,6 +43,7 @@ from crash_jobs import (
     with_volume,
     work,
 )
+from crash_kube import pod_comes_and_goes, pod_stopped, pod_without_its_label
 from crash_oci import oci_begins, oci_job, oci_keeper_killed, oci_stop
 from crash_operations import (
     access_keys,
@@ -114,6 +115,9 @@ RECIPES = {
     come_back_too_late: "scheduler.leave",
     engine_that_starts_nothing: "executor.try_create executor.try_start executor.try_remove",
     end_unseen: "executor.nudge",
+    pod_comes_and_goes: "executor.pod_create executor.pod_delete executor.pod_release",
+    pod_stopped: "executor.pod_stop",
+    pod_without_its_label: "executor.pod_label",
     oci_job: "executor.oci_folder executor.oci_folder_go executor.keeper_start",
     oci_begins: "executor.keeper_try",
     oci_stop: "executor.keeper_stop",

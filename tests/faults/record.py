@@ -172,6 +172,8 @@ class Events:
                     *("stoppedAt", "attempts"),
                 )
             }
+            # A job of a Kubernetes cluster has them under another name.
+            | ({"attempts": detail["eksAttempts"]} if "eksAttempts" in detail else {})
             | {"exitCode": (detail.get("container") or {}).get("exitCode")},
         )
 
