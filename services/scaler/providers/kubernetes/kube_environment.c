@@ -33,7 +33,8 @@ struct kube_environment {
     int64_t open_at_ms, turned_at_ms;
     size_t counting; /* lists of pods under way */
     char *no_file;   /* why there is no client, as a statusReason */
-    char *no_nodes;  /* why its nodes, or the pods there, cannot be read */
+    char *no_nodes;  /* why its nodes cannot be read */
+    char *no_pods;   /* why the pods on them cannot be read */
 };
 
 /* A call about one node. */
@@ -66,6 +67,7 @@ void kube_environment_free(kube_environment *k)
     free(k->uuid);
     free(k->no_file);
     free(k->no_nodes);
+    free(k->no_pods);
     free(k);
 }
 
@@ -175,7 +177,9 @@ static void on_pods(const ob_kube_reply *reply, void *arg)
     if (!row)
         return; /* not while it counts */
     if (reply->kind == OB_KUBE_FORBIDDEN)
-        say(&k->no_nodes, ob_strf(NO_NAMESPACE ": %s", ob_cut(reply->message, WHY_MAX)));
+        say(&k->no_pods, ob_strf(NO_NAMESPACE ": %s", ob_cut(reply->message, WHY_MAX)));
+    else if (reply->kind == OB_KUBE_OK)
+        say(&k->no_pods, NULL);
     if (reply->kind != OB_KUBE_OK) {
         end_count(k, row);
         return;
@@ -293,7 +297,9 @@ const char *kube_environment_invalid(const kube_environment *k)
     if (k->no_file)
         return k->no_file;
     const char *invalid = k->check ? kube_check_invalid(k->check) : NULL;
-    return invalid ? invalid : k->no_nodes;
+    if (invalid)
+        return invalid;
+    return k->no_nodes ? k->no_nodes : k->no_pods;
 }
 
 const node_seen *kube_environment_nodes(const kube_environment *k, size_t *ret_n)

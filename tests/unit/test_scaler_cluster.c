@@ -1,0 +1,148 @@
+/* What an environment knows of its cluster, and whether it can be used, by a clock of the test's
+ * own. */
+#include "unit.h"
+
+#include "fake_kube.h"
+#include "ob/clock.h"
+#include "providers/kubernetes/kube_environment.h"
+
+#define PATIENCE_MS 20000
+#define STEPS 200 /* without a request: the client waits for its clock */
+#define UUID "8f7d0a3e-0000-4000-8000-000000000001"
+
+typedef struct world {
+    fake_kube server;
+    kube_environment *k;
+    int64_t now_ms;
+    int pods_status; /* of an answer to a list of pods */
+    const char *pods;
+    int node_status; /* of an answer to a question for one node */
+    const char *node, *nodes;
+    size_t node_watch, pod_watch; /* the last requests; 0: none */
+    size_t asked_nodes;
+} world;
+
+#define NODE(ready)                                                                                \
+    "{\"metadata\":{\"name\":\"node-1\",\"uid\":\"aa-1\",\"labels\":"                              \
+    "{\"batch.amazonaws.com/compute-environment-uuid\":\"" UUID "\"}},"                            \
+    "\"status\":{\"allocatable\":{\"cpu\":\"4\",\"memory\":\"8Gi\"},"                              \
+    "\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
+#define LIST(items) "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[" items "]}"
+#define FORBIDDEN                                                                                  \
+    "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"pods is forbidden\",\"code\":403}"
+
+static bool begins(const char *text, const char *with)
+{
+    return strncmp(text, with, strlen(with)) == 0;
+}
+
+static void answer(fake_kube *f, size_t request, void *arg)
+{
+    world *w = arg;
+    const char *target = f->requests[request].target;
+    bool watches = strstr(target, "watch=true");
+    if (begins(target, "/version")) {
+        fake_kube_answer(f, request, 200, "", "{\"major\":\"1\",\"minor\":\"35\"}");
+    } else if (begins(target, "/api/v1/namespaces/")) {
+        fake_kube_answer(f, request, 200, "", "{}");
+    } else if (begins(target, "/apis/authorization")) {
+        fake_kube_answer(f, request, 201, "", "{\"status\":{\"allowed\":true}}");
+    } else if (begins(target, "/api/v1/nodes/")) {
+        w->asked_nodes++;
+        if (w->node_status)
+            fake_kube_answer(f, request, w->node_status, "", w->node);
+    } else if (begins(target, "/api/v1/nodes?") && watches) {
+        w->node_watch = request;
+        fake_kube_begin(f, request);
+    } else if (begins(target, "/api/v1/nodes?")) {
+        fake_kube_answer(f, request, 200, "", w->nodes);
+    } else if (watches) {
+        w->pod_watch = request;
+        fake_kube_begin(f, request);
+    } else {
+        assert_true(begins(target, "/api/v1/pods?"));
+        fake_kube_answer(f, request, w->pods_status, "", w->pods);
+    }
+}
+
+static int begin(void **state)
+{
+    world *w = ob_calloc(1, sizeof(*w));
+    fake_kube_open(&w->server);
+    w->server.on_request = answer;
+    w->server.arg = w;
+    w->pods_status = 200;
+    w->pods = LIST("");
+    w->nodes = LIST(NODE("True"));
+    w->now_ms = ob_mono_ms();
+    w->k = kube_environment_new(&(kube_environment_options){ .dir = w->server.dir,
+                                                             .cluster = FAKE_KUBE_ARN,
+                                                             .kube_namespace = "jobs",
+                                                             .uuid = UUID });
+    *state = w;
+    return 0;
+}
+
+static int end(void **state)
+{
+    world *w = *state;
+    kube_environment_free(w->k);
+    fake_kube_close(&w->server);
+    free(w);
+    return 0;
+}
+
+/* Time passes, and all that is said then is heard. */
+static void pass(world *w, int64_t ms)
+{
+    w->now_ms += ms;
+    for (int quiet = 0; quiet < STEPS; quiet++) {
+        size_t n = w->server.n;
+        kube_environment_step(w->k, w->now_ms);
+        if (fake_kube_serve(&w->server) > n)
+            quiet = 0;
+    }
+}
+
+static bool is_invalid(const world *w)
+{
+    return kube_environment_checked(w->k) && kube_environment_invalid(w->k);
+}
+
+static bool is_valid(const world *w)
+{
+    return kube_environment_checked(w->k) && !kube_environment_invalid(w->k);
+}
+
+/* Until something is true, within a time of the test's clock. */
+static void pass_until(world *w, bool (*is)(const world *w), int64_t within_ms)
+{
+    int64_t end_ms = w->now_ms + within_ms, real_end_ms = ob_mono_ms() + PATIENCE_MS;
+    while (!is(w)) {
+        assert_true(w->now_ms < end_ms && ob_mono_ms() < real_end_ms);
+        pass(w, 200);
+    }
+}
+
+static void an_environment_is_valid_again_when_pods_may_be_read_again(void **state)
+{
+    world *w = *state;
+    w->pods_status = 403;
+    w->pods = FORBIDDEN;
+    pass_until(w, is_invalid, 60000);
+    assert_non_null(strstr(kube_environment_invalid(w->k), "pods is forbidden"));
+    w->pods_status = 200;
+    w->pods = LIST("");
+    pass_until(w, is_valid, 60000);
+    pass(w, 1000);
+    assert_true(is_valid(w));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(an_environment_is_valid_again_when_pods_may_be_read_again,
+                                        begin, end),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
