@@ -121,11 +121,12 @@ act_on(scaler *s, env *e, const nodes_view *v, const node_step *step, int64_t no
 static void look(scaler *s, env *e, int64_t now_ms)
 {
     if (!e->kube)
-        e->kube =
-            kube_environment_new(&(kube_environment_options){ .dir = s->config.kubernetes_dir,
-                                                              .cluster = e->cluster,
-                                                              .kube_namespace = e->kube_namespace,
-                                                              .uuid = e->uuid });
+        e->kube = kube_environment_new(
+            &(kube_environment_options){ .dir = s->config.kubernetes_dir,
+                                         .cluster = e->cluster,
+                                         .kube_namespace = e->kube_namespace,
+                                         .uuid = e->uuid,
+                                         .lost_ms = s->config.kubernetes_lost_ms });
     for (const instance *in = s->instances; in; in = in->hh.next)
         if (is_node_of(e, in) && in->state != OB_INSTANCE_LOST)
             kube_environment_want(e->kube, in->node_name, in->node_uid);

@@ -29,7 +29,8 @@ typedef struct world {
     "\"conditions\":[{\"type\":\"Ready\",\"status\":\"" ready "\"}]}}"
 #define LIST(items) "{\"metadata\":{\"resourceVersion\":\"5\"},\"items\":[" items "]}"
 #define FORBIDDEN                                                                                  \
-    "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"pods is forbidden\",\"code\":403}"
+    "{\"kind\":\"Status\",\"reason\":\"Forbidden\",\"message\":\"pods is "                         \
+    "forbidden\",\"code\":403}"
 
 static bool begins(const char *text, const char *with)
 {
@@ -78,7 +79,8 @@ static int begin(void **state)
     w->k = kube_environment_new(&(kube_environment_options){ .dir = w->server.dir,
                                                              .cluster = FAKE_KUBE_ARN,
                                                              .kube_namespace = "jobs",
-                                                             .uuid = UUID });
+                                                             .uuid = UUID,
+                                                             .lost_ms = 60000 });
     *state = w;
     return 0;
 }
@@ -138,11 +140,70 @@ static void an_environment_is_valid_again_when_pods_may_be_read_again(void **sta
     assert_true(is_valid(w));
 }
 
+static const node_seen *the_node(const world *w)
+{
+    size_t n;
+    const node_seen *nodes = kube_environment_nodes(w->k, &n);
+    assert_true(n <= 1);
+    return n ? nodes : NULL;
+}
+
+static void pass_for(world *w, int64_t ms)
+{
+    for (int64_t end_ms = w->now_ms + ms; w->now_ms < end_ms;) {
+        kube_environment_want(w->k, "node-1", "aa-1");
+        pass(w, 500);
+    }
+}
+
+static bool has_node(const world *w)
+{
+    return the_node(w);
+}
+
+static void a_node_is_asked_before_it_is_lost(void **state)
+{
+    world *w = *state;
+    w->nodes = LIST(NODE("Unknown"));
+    pass_until(w, has_node, 60000);
+    pass_for(w, 58000);
+    assert_int_equal(w->asked_nodes, 0);
+    assert_false(the_node(w)->facts.ready || the_node(w)->sure);
+    /* It does not answer: nobody knows. */
+    w->node_status = 503;
+    w->node = "{}";
+    pass_for(w, 5000);
+    assert_true(w->asked_nodes > 0 && w->asked_nodes < 5);
+    assert_true(the_node(w)->not_ready_ms >= 60000 && !the_node(w)->sure);
+    /* It is Ready: the watch has heard nothing, and is begun anew. */
+    size_t watch = w->node_watch;
+    w->node_status = 200;
+    w->node = NODE("True");
+    w->nodes = LIST(NODE("True"));
+    pass_for(w, 3000);
+    assert_true(the_node(w)->facts.ready && the_node(w)->not_ready_ms == 0);
+    assert_true(w->node_watch > watch);
+}
+
+static void a_node_that_is_not_ready_when_asked_is_lost(void **state)
+{
+    world *w = *state;
+    w->node_status = 200;
+    w->nodes = LIST(NODE("False"));
+    w->node = NODE("False");
+    pass_until(w, has_node, 60000);
+    pass_for(w, 63000);
+    assert_int_equal(w->asked_nodes, 1);
+    assert_true(the_node(w)->sure && the_node(w)->not_ready_ms >= 60000);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(an_environment_is_valid_again_when_pods_may_be_read_again,
                                         begin, end),
+        cmocka_unit_test_setup_teardown(a_node_is_asked_before_it_is_lost, begin, end),
+        cmocka_unit_test_setup_teardown(a_node_that_is_not_ready_when_asked_is_lost, begin, end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

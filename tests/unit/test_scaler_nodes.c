@@ -354,6 +354,9 @@ static void an_instance_is_lost_with_its_node(void **state)
         nodes[0].not_ready_ms = 59999;
         assert_int_equal(node_decide(&view, steps), 0);
         nodes[0].not_ready_ms = 60000;
+        nodes[0].sure = false; /* the watch says so, and may have heard nothing since */
+        assert_int_equal(node_decide(&view, steps), 0);
+        nodes[0].sure = true;
         assert_int_equal(node_decide(&view, steps), 1);
         assert_string_equal(steps[0].reason, "node node-1 is not Ready for 60 s");
         nodes[0].facts.ready = true;

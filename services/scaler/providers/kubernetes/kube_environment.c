@@ -1,6 +1,7 @@
 /* One environment's cluster, see kube_environment.h. Owns the client, the watch, the check and the
  * nodes. Invariants: nothing is concluded about a node from its absence: it is asked for by its
- * name first; a node's time without Ready counts only while the watch stands. One owner thread. */
+ * name first; a node's time without Ready counts only while the watch stands, and before it is over
+ * the node is asked for by its name, too: a watch may stand and hear nothing. One owner thread. */
 #include "kube_environment.h"
 
 #include <stdio.h>
@@ -16,6 +17,7 @@
 
 #define OPEN_EVERY_MS 5000 /* a cluster's file that is missing or wrong is looked at again */
 #define ASK_EVERY_MS 10000
+#define SURE_EVERY_MS 2000 /* of a node that has not been Ready for long */
 #define COUNT_EVERY_MS 30000
 #define COUNTS_MAX 4     /* lists of pods under way */
 #define TURN_MAX_MS 1000 /* a longer turn has not listened */
@@ -26,6 +28,7 @@
 
 struct kube_environment {
     char *dir, *cluster, *kube_namespace, *uuid;
+    int64_t lost_ms;
     ob_kube *kube; /* NULL: its file cannot be used */
     ob_kube_watch *watch;
     kube_check *check;
@@ -50,6 +53,7 @@ kube_environment *kube_environment_new(const kube_environment_options *options)
     k->cluster = ob_strdup(options->cluster);
     k->kube_namespace = ob_strdup(options->kube_namespace);
     k->uuid = ob_strdup(options->uuid);
+    k->lost_ms = options->lost_ms;
     return k;
 }
 
@@ -124,6 +128,17 @@ static node_call *call_about(kube_environment *k, const kube_node_row *row)
     return call;
 }
 
+/* The watch has this node, not Ready for long; what it says when asked counts more. node: NULL: it
+ * is gone. */
+static void compare(kube_environment *k, kube_node_row *row, const json_t *node)
+{
+    if (node)
+        take_node(k, node, true);
+    row->seen.sure = node && !row->seen.facts.ready;
+    if (!row->seen.sure)
+        ob_kube_watch_again(k->watch); /* it has not told all */
+}
+
 static void on_node(const ob_kube_reply *reply, void *arg)
 {
     const node_call *call = arg;
@@ -132,14 +147,15 @@ static void on_node(const ob_kube_reply *reply, void *arg)
     if (!row)
         return;
     row->asking = false;
-    if (row->selected || (reply->kind != OB_KUBE_OK && reply->kind != OB_KUBE_NOT_FOUND))
-        return; /* the watch knows better, or it is asked again */
-    if (reply->kind == OB_KUBE_OK && !strcmp(ob_kube_meta(reply->json, "uid"), call->uid)) {
+    if (reply->kind != OB_KUBE_OK && reply->kind != OB_KUBE_NOT_FOUND)
+        return; /* it is asked again */
+    bool is_it = reply->kind == OB_KUBE_OK && !strcmp(ob_kube_meta(reply->json, "uid"), call->uid);
+    if (row->selected)
+        compare(k, row, is_it ? reply->json : NULL);
+    else if (is_it)
         take_node(k, reply->json, false);
-    } else {
-        row->seen.gone = true;
-        row->known = true;
-    }
+    else
+        row->seen.gone = row->known = true;
 }
 
 static void ask_node(kube_environment *k, kube_node_row *row, int64_t now_ms)
@@ -251,12 +267,23 @@ static bool open_client(kube_environment *k, int64_t now_ms)
     return true;
 }
 
+/* After how long a node is asked for by its name again; 0: it is not. */
+static int64_t ask_every_ms(const kube_environment *k, const kube_node_row *row)
+{
+    const node_seen *seen = &row->seen;
+    if (!row->wanted || seen->gone)
+        return 0;
+    if (!row->selected)
+        return ASK_EVERY_MS;
+    return !seen->sure && seen->not_ready_ms >= k->lost_ms ? SURE_EVERY_MS : 0;
+}
+
 static void ask_due(kube_environment *k, int64_t now_ms)
 {
     for (kube_node_row *row = k->nodes.rows; row; row = row->next) {
-        bool unsure = row->wanted && !row->selected && !row->seen.gone;
-        if (unsure && !row->asking &&
-            (row->asked_at_ms == 0 || now_ms - row->asked_at_ms >= ASK_EVERY_MS))
+        int64_t every_ms = ask_every_ms(k, row);
+        if (every_ms > 0 && !row->asking &&
+            (row->asked_at_ms == 0 || now_ms - row->asked_at_ms >= every_ms))
             ask_node(k, row, now_ms);
         if (row->selected && !row->counting && k->counting < COUNTS_MAX &&
             (row->counted_at_ms == 0 || now_ms - row->counted_at_ms >= COUNT_EVERY_MS))

@@ -12,6 +12,7 @@ typedef struct kube_environment_options {
     const char *cluster; /* its ARN */
     const char *kube_namespace;
     const char *uuid; /* of the compute environment */
+    int64_t lost_ms;  /* as in node_view */
 } kube_environment_options;
 
 /* All is copied. */

@@ -48,6 +48,7 @@ void kube_node_table_turn(kube_node_table *t, int64_t passed_ms)
         row->wanted = false;
         if (row->known)
             row->seen.not_ready_ms = row->seen.facts.ready ? 0 : row->seen.not_ready_ms + passed_ms;
+        row->seen.sure = row->seen.sure && !row->seen.facts.ready;
         n++;
         at = &row->next;
     }

@@ -31,7 +31,7 @@ static bool is_lost(const node_view *view, const node_seen *node, node_step *ste
         ob_text_format(step->reason, sizeof(step->reason), "node %s is gone", name);
     else if (node->facts.out_of_service)
         ob_text_format(step->reason, sizeof(step->reason), "node %s is out of service", name);
-    else if (!node->facts.ready && node->not_ready_ms >= view->lost_ms)
+    else if (!node->facts.ready && node->sure && node->not_ready_ms >= view->lost_ms)
         ob_text_format(step->reason, sizeof(step->reason), "node %s is not Ready for %lld s", name,
                        (long long)(node->not_ready_ms / 1000));
     else

@@ -13,6 +13,7 @@ typedef struct node_seen {
     node_facts facts;
     bool gone;            /* the node object does not exist any more */
     int64_t not_ready_ms; /* time for which it was seen not to be Ready */
+    bool sure;            /* it is not Ready, as it said when asked after that time */
     /* What all pods request there; known: false: not read yet, so it does not join. */
     bool load_known;
     node_amount load;
