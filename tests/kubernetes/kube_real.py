@@ -6,7 +6,6 @@ from pathlib import Path
 
 import kube_groups
 from keys import own_call
-from kube_parts import wait
 from kube_work import FOLDER, NAMESPACE, KubeWork
 from kube_work import container as fake_container
 from stack import wait_for
@@ -113,5 +112,5 @@ def prepare(stack, cluster):
     real = RealCluster(cluster)
     real.write_kubeconfig(stack.settings[FOLDER])
     path = f"/api/v1/namespaces/{NAMESPACE}"
-    wait("the namespace", lambda: cluster.get(path)["status"]["phase"] == "Active")
+    wait_for("the namespace", lambda: cluster.get(path)["status"]["phase"] == "Active")
     return real
