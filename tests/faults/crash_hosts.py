@@ -177,22 +177,30 @@ def scaler_of(case, settings):
         wait_for("the scaler", lambda: (stack.health("scaler") or {}).get("leader"), 60)
 
 
+def set_event():
+    event = threading.Event()
+    event.set()
+    return event
+
+
 @contextlib.contextmanager
-def machines(case):
+def machines(case, may_boot=None):
     """A cloud whose scaler is started again when it dies, and whose instances start what they are
-    told to. At the end all jobs are done, and all instances gone."""
+    told to, once may_boot is set. At the end all jobs are done, and all instances gone."""
     executor = case.stack.build / "services/executor/openbatch-executor"
     # The home of an executor is closed to containers, and the case's folder has their word.
     script = USER_DATA.format(dir=case.folder / "machines", executor=executor)
     with cloud_of(case.stack, case.folder, user_data=script) as cloud:
         ending = threading.Event()
+        may_boot = may_boot or set_event()
 
         def again():
             while not ending.is_set():
                 if cloud.scaler.poll() is not None:
                     cloud.start_scaler()
                 with contextlib.suppress(Exception):
-                    cloud.boot()
+                    if may_boot.is_set():
+                        cloud.boot()
                 time.sleep(0.3)
 
         thread = threading.Thread(target=again, daemon=True)
@@ -234,10 +242,13 @@ def launched_twice(case):
 
 
 def none_for_a_while(case):
-    """EC2 has none of the only type, and then has one again."""
-    with machines(case) as cloud:
+    """EC2 has none of the only type, and then has one again. What it runs begins later: an executor
+    that registers before EC2's answer is read would say the same."""
+    may_boot = threading.Event()
+    with machines(case, may_boot) as cloud:
         cloud.gate.none_of.add("m5.large")
         case.work.reason(job_of(case, cloud), "There is no m5.large left", timeout=60)
         case.arm()
         cloud.gate.none_of.clear()
         case.wait_died(90)
+        may_boot.set()
