@@ -86,3 +86,13 @@ def pod_without_its_label(case):
         case.arm()
         kube.cluster.label_pod(pod, LABEL)
         case.wait_died()
+
+
+def node_gets_another_size(case):
+    """A node of the cluster becomes smaller, and then runs a job."""
+    with on_cluster(case) as kube:
+        [node] = kube.active(kube.environments[-1], 1)
+        case.arm()
+        kube.cluster.resize_node(node, cpu="2")
+        case.wait_died(90)
+        submit(case, kube, word.lasting(1), **LIGHT)

@@ -43,7 +43,12 @@ from crash_jobs import (
     with_volume,
     work,
 )
-from crash_kube import pod_comes_and_goes, pod_stopped, pod_without_its_label
+from crash_kube import (
+    node_gets_another_size,
+    pod_comes_and_goes,
+    pod_stopped,
+    pod_without_its_label,
+)
 from crash_oci import oci_begins, oci_job, oci_keeper_killed, oci_stop
 from crash_operations import (
     access_keys,
@@ -131,6 +136,7 @@ RECIPES = {
     machines_come_and_go: "scaler.ec2_run scaler.ec2_terminate scaler.ec2_describe",
     launched_twice: "scaler.ec2_double",
     none_for_a_while: "scaler.found",
+    node_gets_another_size: "scaler.resized",
     crash_images.images_come_and_go: """
         executor.image_restart executor.image_copy executor.image_unpack executor.image_info
         executor.image_publish executor.image_name executor.image_done executor.image_unname
