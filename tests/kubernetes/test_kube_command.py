@@ -171,7 +171,7 @@ def test_a_file_that_is_not_there(tmp_path):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"/version": (200, {"major": "1", "minor": "20"})}, "OpenBatch knows 1.27 to 1.36"),
+        ({"/version": (200, {"major": "1", "minor": "20"})}, "OpenBatch knows 1.29 to 1.36"),
         (
             {"/version": (502, b"<html>")},
             "does not say the version of a Kubernetes cluster (HTTP 502): <html>",

@@ -15,8 +15,8 @@ from cluster_file import Cluster, Problem  # noqa: E402
 from plain import plain  # noqa: E402
 from rights import OF_CLUSTER, OF_NAMESPACE, refused_namespace  # noqa: E402
 
-# Kubernetes 1.NN. Since 1.27 a deleted pod always ends before it is gone; AWS names 1.36, too.
-OLDEST, NEWEST = 27, 36
+# Kubernetes 1.NN. Since 1.29 a pod says whether it waits for its volumes; AWS names 1.36, too.
+OLDEST, NEWEST = 29, 36
 LABEL = "batch.amazonaws.com/compute-environment-uuid"
 
 
