@@ -85,7 +85,7 @@ void take_label(world *w, const char *run);
 void take_annotation(world *w, const char *run);
 /* The pod goes as if it had no finalizers. */
 void strip(world *w, const char *run);
-void delete_by_hand(world *w, const char *run);
+void delete_by_hand(world *w, const char *run, int64_t grace_s);
 /* A pod that nobody of this process made. */
 json_t *plant(world *w, const char *run, const char *instance, const char *node_uid);
 /* The watch lists anew: it tells all that is there, and the departure of what is not. */

@@ -148,6 +148,14 @@ static void tell_watch(world *w, ob_kube_change change, json_t *pod)
     the_watch->on.object(change, copy, the_watch->arg);
 }
 
+static bool has_containers(const json_t *pod)
+{
+    const char *phase = ob_json_str(json_object_get(pod, "status"), "phase", "");
+    return json_object_get(json_object_get(pod, "spec"), "nodeName") &&
+           strcmp(phase, "Succeeded") != 0 && strcmp(phase, "Failed") != 0;
+}
+
+/* Deleted with a grace it stays until the kubelet says that its containers have ended. */
 static void changed(world *w, json_t *pod)
 {
     char version[24];
@@ -157,7 +165,7 @@ static void changed(world *w, json_t *pod)
     json_auto_t *keep = json_incref(pod);
     if (json_object_get(metadata, "deletionTimestamp") &&
         json_array_size(json_object_get(metadata, "finalizers")) == 0 &&
-        !json_object_get(pod, "busy")) {
+        (ob_json_int(metadata, "deletionGracePeriodSeconds", 0) == 0 || !has_containers(pod))) {
         (void)json_object_del(w->pods, name_of(pod));
         tell_watch(w, OB_KUBE_DELETED, keep);
     } else {
@@ -184,12 +192,17 @@ static void make_pod(world *w, const json_t *body)
     changed(w, pod);
 }
 
-static void mark_deleted(world *w, json_t *pod)
+/* A grace can only be made shorter. */
+static void mark_deleted(world *w, json_t *pod, int64_t grace_s)
 {
     json_t *metadata = in(pod, "metadata");
     if (!json_object_get(metadata, "deletionTimestamp"))
         (void)json_object_set_new(metadata, "deletionTimestamp",
                                   json_string("2026-12-02T10:00:00Z"));
+    if (!has_containers(pod))
+        grace_s = 0;
+    if (grace_s < ob_json_int(metadata, "deletionGracePeriodSeconds", INT64_MAX))
+        (void)json_object_set_new(metadata, "deletionGracePeriodSeconds", json_integer(grace_s));
     changed(w, pod);
 }
 
@@ -332,7 +345,7 @@ do_change(world *w, ob_http_call *op, int *ret_status, json_t **ret_pod, const c
         *ret_message = "the object has been modified";
     } else if (is_delete) {
         w->grace_s = ob_json_int(op->body, "gracePeriodSeconds", -1);
-        mark_deleted(w, pod);
+        mark_deleted(w, pod, w->grace_s);
     } else {
         patch(w, pod, op->body);
     }
@@ -476,9 +489,9 @@ void strip(world *w, const char *run)
     turn(w);
 }
 
-void delete_by_hand(world *w, const char *run)
+void delete_by_hand(world *w, const char *run, int64_t grace_s)
 {
-    mark_deleted(w, pod_of(w, run));
+    mark_deleted(w, pod_of(w, run), grace_s);
     turn(w);
 }
 

@@ -220,7 +220,7 @@ static void a_pod_deleted_by_hand_ends_with_its_host(void **state)
 {
     world *w = *state;
     run_one(w);
-    delete_by_hand(w, RUN);
+    delete_by_hand(w, RUN, 30);
     assert_int_equal(w->ends, 0);
     ends_with(w, RUN, 137);
     assert_end(w, true, -1, "Deleted: the pod was deleted");
@@ -271,18 +271,19 @@ static void a_removal_that_is_refused_is_sent_again_now_and_then(void **state)
     assert_int_equal(w->removed, 1);
 }
 
+static json_t *finalizers_of(world *w, const char *run)
+{
+    return json_object_get(json_object_get(pod_of(w, run), "metadata"), "finalizers");
+}
+
 static void finalizers_of_others_stay(void **state)
 {
     world *w = *state;
     run_one(w);
-    (void)json_array_append_new(
-        json_object_get(json_object_get(pod_of(w, RUN), "metadata"), "finalizers"),
-        json_string("example.com/other"));
+    (void)json_array_append_new(finalizers_of(w, RUN), json_string("example.com/other"));
     ends_with(w, RUN, 0);
     remove_run(w);
-    assert_int_equal(
-        json_array_size(json_object_get(json_object_get(pod_of(w, RUN), "metadata"), "finalizers")),
-        1);
+    assert_int_equal(json_array_size(finalizers_of(w, RUN)), 1);
 }
 
 static void a_purge_ends_and_removes_all(void **state)
@@ -320,6 +321,55 @@ static void a_purge_asks_for_what_no_list_has(void **state)
     assert_null(pod_of(w, RUN));
 }
 
+/* Its node may be dead. Kubernetes keeps the pod, and a node that comes back ends it. */
+static void a_purge_lets_a_pod_go_that_does_not_end(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    purge(w);
+    pass_ms(w, 9000);
+    assert_false(w->is_purged);
+    assert_int_equal(w->patches, 0);
+    pass_ms(w, 2000);
+    assert_true(w->is_purged);
+    assert_int_equal(json_array_size(finalizers_of(w, RUN)), 0);
+    assert_string_not_equal(ob_kube_meta(pod_of(w, RUN), "deletionTimestamp"), "");
+    /* The next purge has nothing to do with it. */
+    w->is_purged = false;
+    purge(w);
+    assert_true(w->is_purged);
+    assert_int_equal(w->deletes, 1);
+    ends_with(w, RUN, 137);
+    assert_null(pod_of(w, RUN));
+}
+
+static void a_purge_waits_for_a_pod_that_would_be_forgotten_at_once(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    delete_by_hand(w, RUN, 0);
+    purge(w);
+    pass_ms(w, 60000);
+    assert_false(w->is_purged);
+    assert_int_equal(json_array_size(finalizers_of(w, RUN)), 1);
+    ends_with(w, RUN, 137);
+    pass_ms(w, 6000);
+    assert_true(w->is_purged);
+    assert_null(pod_of(w, RUN));
+}
+
+static void a_purge_does_not_wait_for_finalizers_of_others(void **state)
+{
+    world *w = *state;
+    run_one(w);
+    (void)json_array_append_new(finalizers_of(w, RUN), json_string("example.com/other"));
+    ends_with(w, RUN, 0);
+    purge(w);
+    pass_ms(w, 11000);
+    assert_true(w->is_purged);
+    assert_int_equal(json_array_size(finalizers_of(w, RUN)), 1);
+}
+
 static void a_purge_of_nothing_is_done_at_once(void **state)
 {
     world *w = *state;
@@ -350,6 +400,9 @@ int main(void)
         IN_WORLD(finalizers_of_others_stay),
         IN_WORLD(a_purge_ends_and_removes_all),
         IN_WORLD(a_purge_asks_for_what_no_list_has),
+        IN_WORLD(a_purge_lets_a_pod_go_that_does_not_end),
+        IN_WORLD(a_purge_waits_for_a_pod_that_would_be_forgotten_at_once),
+        IN_WORLD(a_purge_does_not_wait_for_finalizers_of_others),
         IN_WORLD(a_purge_of_nothing_is_done_at_once),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -33,8 +33,16 @@ static const char *named_run(const json_t *pod)
     return strcmp(name, ob_json_str(metadata, "name", "")) == 0 ? run : NULL;
 }
 
+/* A purge is done with a pod that it has let go: Kubernetes ends and removes it. */
+static bool is_let_go(const k8s *k, const json_t *pod)
+{
+    return k->purging && *ob_kube_meta(pod, "deletionTimestamp") && !k8s_is_held(pod);
+}
+
 static void found(k8s *k, const char *run, const json_t *pod)
 {
+    if (is_let_go(k, pod))
+        return;
     const char *name_space = ob_json_str(json_object_get(pod, "metadata"), "namespace", "");
     k8s_run *r = k8s_add(k, run, name_space, K8S_STEP_FOUND);
     k8s_look(r, pod);

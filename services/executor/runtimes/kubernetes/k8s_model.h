@@ -83,7 +83,9 @@ struct k8s_run {
     bool posted;     /* a creation was sent */
     int64_t lost_ms; /* boot clock: when a creation got no answer; 0: all got one */
     bool running_told;
-    int64_t ended_ms; /* boot clock: when its end was told */
+    int64_t ended_ms;  /* boot clock: when its end was told */
+    int64_t ending_ms; /* boot clock: since when it is waited for the end of its deleted pod; 0: no
+                          pod of it was seen to be deleted and not to have ended */
     int grace_s;
     bool asked;            /* the executor wants its end */
     char *doom;            /* why it is ended by us; empty: it is given back; NULL: it is not */

@@ -1,7 +1,12 @@
 /* Removes pods: has one deleted, waits until its containers have ended, takes our finalizer away,
  * and waits until Kubernetes says that it is gone. The finalizer stays while a container may run:
- * without it Kubernetes might forget the pod, and nobody would see it. If the node is gone, nobody
- * can tell any more. Owns the count of removals. Thread: the loop's. */
+ * without it Kubernetes might forget the pod, and nobody would see it.
+ *
+ * A purge waits only a while for that: the node may be dead, and the instance is recorded as ended.
+ * Then it lets the pod go, which Kubernetes keeps until the kubelet says that its containers have
+ * ended, or the node is gone: a node that comes back ends them. One that somebody has deleted
+ * without a grace would be forgotten at once, so it keeps the finalizer. Owns the count of
+ * removals. Thread: the loop's. */
 #include "k8s_remove.h"
 
 #include <string.h>
@@ -16,6 +21,7 @@
 #define GRACE_S 30
 #define LOOK_MS 5000    /* the watch usually says it at once */
 #define ENDING_MS 30000 /* as it does that its containers have ended, if it has our label */
+#define LET_GO_MS 10000 /* of a purge, see above */
 
 void k8s_remove_done(k8s_run *r)
 {
@@ -43,6 +49,21 @@ static void look_later(k8s_run *r)
     k8s_hold(r, LOOK_MS);
 }
 
+/* It is deleted, and its containers are ending. */
+static void wait_for_end(k8s_run *r)
+{
+    if (r->ending_ms == 0)
+        r->ending_ms = ob_boot_ms();
+    k8s_hold(r, r->k->purging ? LET_GO_MS : ENDING_MS);
+}
+
+static bool is_waited_for_enough(const k8s_run *r)
+{
+    const json_t *metadata = json_object_get(r->pod, "metadata");
+    return r->k->purging && r->ending_ms > 0 && ob_boot_ms() - r->ending_ms >= LET_GO_MS &&
+           ob_json_int(metadata, "deletionGracePeriodSeconds", 0) > 0;
+}
+
 static void on_seen(const ob_kube_reply *reply, void *arg)
 {
     k8s_run *r = arg;
@@ -58,8 +79,8 @@ static void on_seen(const ob_kube_reply *reply, void *arg)
         k8s_status_read(reply->json, &r->known, &r->status);
         if (r->step == K8S_STEP_GONE)
             k8s_set_step(r, K8S_STEP_REMOVE);
-        if (r->status.deleted && r->status.stage != K8S_ENDED)
-            k8s_hold(r, ENDING_MS);
+        if (r->status.deleted && r->status.stage != K8S_ENDED && !is_waited_for_enough(r))
+            wait_for_end(r);
     }
 }
 
@@ -80,7 +101,7 @@ static void on_deleted(const ob_kube_reply *reply, void *arg)
     if (is_refused)
         look_later(r);
     else if (r->pod && r->status.stage != K8S_ENDED)
-        k8s_hold(r, ENDING_MS);
+        wait_for_end(r);
 }
 
 static void on_released(const ob_kube_reply *reply, void *arg)
@@ -92,8 +113,9 @@ static void on_released(const ob_kube_reply *reply, void *arg)
         return;
     }
     bool is_free = reply->status == 200 || reply->status == 404;
-    if (is_free && r->doubt != K8S_DOUBT_NONE) {
-        k8s_remove_done(r); /* the watch was faster */
+    bool is_let_go = r->k->purging && r->status.stage != K8S_ENDED;
+    if (is_free && (r->doubt != K8S_DOUBT_NONE || is_let_go)) {
+        k8s_remove_done(r); /* the watch was faster, or will not tell soon */
     } else if (is_free) {
         k8s_set_step(r, K8S_STEP_GONE);
         look_later(r);
@@ -146,7 +168,9 @@ void k8s_remove_go(k8s_run *r)
         send_get(r);
     else if (!r->status.deleted)
         send_delete(r);
-    else if (r->status.stage == K8S_ENDED)
+    else if (r->k->purging && !k8s_is_held(r->pod))
+        k8s_remove_done(r); /* Kubernetes does the rest */
+    else if (r->status.stage == K8S_ENDED || is_waited_for_enough(r))
         send_release(r);
     else
         send_get(r); /* its containers are ending */

@@ -55,7 +55,7 @@ k8s_run *k8s_find_pod(k8s *k, const json_t *pod)
     return NULL;
 }
 
-static bool has_finalizer(const json_t *pod)
+bool k8s_is_held(const json_t *pod)
 {
     size_t i;
     const json_t *one;
@@ -75,7 +75,7 @@ bool k8s_is_of_run(const k8s_run *r, const json_t *pod)
     const char *run = ob_json_str(notes, K8S_ANNOTATION_RUN, "");
     if (*r->uid && strcmp(ob_kube_meta(pod, "uid"), r->uid) == 0)
         return true;
-    return *run ? strcmp(run, r->run) == 0 : has_finalizer(pod);
+    return *run ? strcmp(run, r->run) == 0 : k8s_is_held(pod);
 }
 
 void k8s_drop_output(k8s_run *r)

@@ -17,6 +17,8 @@ void k8s_run_free(k8s_run *r);
 k8s_run *k8s_find_pod(k8s *k, const json_t *pod);
 /* The pod has the name of the run's: has it been made for it? */
 bool k8s_is_of_run(const k8s_run *r, const json_t *pod);
+/* Has it our finalizer? */
+bool k8s_is_held(const json_t *pod);
 
 /* The step's next request, and the doubt's, wait that long. */
 void k8s_hold(k8s_run *r, int64_t delay_ms);
