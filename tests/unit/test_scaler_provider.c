@@ -20,7 +20,8 @@ static provider *local;
 static const char script[] = "#!/bin/sh\n"
                              "if [ \"$1\" = --purge ]; then\n"
                              "    echo \"$OPENBATCH_INSTANCE_ID\" >>\"$OPENBATCH_HOME/purged\"\n"
-                             "    exit 0\n"
+                             "    test ! -e \"$OPENBATCH_HOME/broken\"\n"
+                             "    exit\n"
                              "fi\n"
                              "trap 'exit 0' TERM\n"
                              "trap 'touch \"$OPENBATCH_HOME/noticed\"' USR1\n"
@@ -263,6 +264,26 @@ static void an_older_process_finds_what_was_launched_since(void **state)
     end("i-00000000000000008");
 }
 
+/* After 2 s and 4 s more. */
+static void a_purge_that_fails_is_tried_more_and_more_rarely(void **state)
+{
+    char broken[96], purges[96];
+    (void)snprintf(broken, sizeof(broken), "%s/broken", home);
+    (void)snprintf(purges, sizeof(purges), "%s/purged", home);
+    start("i-0000000000000000b");
+    (void)unlink(purges);
+    int64_t begun_ms = ob_mono_ms();
+    (void)close(open(broken, O_WRONLY | O_CREAT, 0600));
+    local->ops->terminate(local, "i-0000000000000000b", false);
+    const char *twice = "i-0000000000000000b\ni-0000000000000000b\n";
+    eventually(!strcmp(slurp("purged"), twice));
+    (void)unlink(broken);
+    eventually(!local->ops->busy(local));
+    assert_string_equal(slurp("purged"), "i-0000000000000000b\ni-0000000000000000b\n"
+                                         "i-0000000000000000b\n");
+    assert_true(ob_mono_ms() - begun_ms >= 6000);
+}
+
 /* An executor's runsv. */
 static pid_t parent_of(pid_t pid)
 {
@@ -390,6 +411,7 @@ int main(void)
         cmocka_unit_test(capacity_has_an_end),
         cmocka_unit_test(another_process_finds_what_runs),
         cmocka_unit_test(an_older_process_finds_what_was_launched_since),
+        cmocka_unit_test(a_purge_that_fails_is_tried_more_and_more_rarely),
         cmocka_unit_test(dead_executors_and_supervisors_come_back),
         cmocka_unit_test(what_is_frozen_is_killed),
         cmocka_unit_test(logs_of_ended_instances_go_by_number_and_by_age),

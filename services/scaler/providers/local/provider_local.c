@@ -25,7 +25,12 @@
 #define GRACE_MS 10000 /* time for an executor to end on its own */
 #define KILL_MS 2000
 #define PURGE_MS 30000
-#define PURGE_AGAIN_MS 2000
+#define PURGE_AGAIN_MS                                                                             \
+    2000 /* after the first that failed; then twice as long each time, up to ... */
+#define PURGE_AGAIN_MAX_MS 60000
+/* Of nodes: a cluster may be slow, or not exist any more. */
+#define PURGES_MAX 16
+#define PURGE_GIVE_UP_MS (60 * 60000)
 #define PRUNE_EVERY 20
 
 typedef enum phase {
@@ -41,6 +46,8 @@ typedef struct local_instance {
     bool killed;
     int64_t checked_at_ms, deadline_ms;
     pid_t purge; /* 0: none runs */
+    int64_t purging_since_ms;
+    int purges_failed;
     UT_hash_handle hh;
 } local_instance;
 
@@ -51,6 +58,7 @@ typedef struct local {
     char *home, *run_dir, *executor, *kafka_password_file;
     ob_arch arch;
     bool nodes; /* its instances are nodes of clusters: they use none of this host's room */
+    int purges; /* that run */
     local_instance *instances;
     int removed;
 } local;
@@ -231,23 +239,48 @@ static bool stopped(local *l, local_instance *in, int64_t now_ms)
     return supervise_signal_strays(OB_POINT_SCALER_LOCAL_CLEAR, l->home, in->id, SIGKILL) == 0;
 }
 
+/* Returns true when no other is to follow: on this host nothing may be left, but a cluster may be
+ * gone for good. */
+static bool purge_failed(const local *l, local_instance *in, int64_t now_ms)
+{
+    int64_t again_ms = PURGE_AGAIN_MS;
+    for (int i = 0; i < in->purges_failed && again_ms < PURGE_AGAIN_MAX_MS; i++)
+        again_ms *= 2;
+    in->purges_failed++;
+    in->deadline_ms = now_ms + (again_ms < PURGE_AGAIN_MAX_MS ? again_ms : PURGE_AGAIN_MAX_MS);
+    if (!l->nodes || now_ms - in->purging_since_ms < PURGE_GIVE_UP_MS)
+        return false;
+    ob_warn("purge.abandoned", "{s:s, s:s, s:i}", "instance", in->id, "left",
+            "pods with the label openbatch.io/instance of this instance", "times",
+            in->purges_failed);
+    return true;
+}
+
+/* Returns true if there is nothing to do, or too much was tried. */
+static bool begin_purge(local *l, local_instance *in, int64_t now_ms)
+{
+    ob_error err = { 0 };
+    if (now_ms < in->deadline_ms || (l->nodes && l->purges >= PURGES_MAX))
+        return false;
+    in->purge = supervise_purge(OB_POINT_SCALER_LOCAL_PURGE, &l->config, in->id, &err);
+    if (in->purge > 0) {
+        l->purges++;
+        in->deadline_ms = now_ms + PURGE_MS;
+        return false;
+    }
+    if (in->purge == 0)
+        return true;
+    in->purge = 0;
+    ob_warn("purge.failed", "{s:s, s:s}", "instance", in->id, "error", err.text);
+    return purge_failed(l, in, now_ms);
+}
+
 /* Runs purges until one succeeds. Returns true then. */
 static bool purged(local *l, local_instance *in, int64_t now_ms)
 {
-    ob_error err = { 0 };
     int status = 0;
-    if (in->purge == 0) {
-        if (now_ms < in->deadline_ms)
-            return false;
-        pid_t pid = supervise_purge(OB_POINT_SCALER_LOCAL_PURGE, &l->config, in->id, &err);
-        if (pid == 0)
-            return true;
-        in->purge = pid > 0 ? pid : 0;
-        in->deadline_ms = now_ms + (pid > 0 ? PURGE_MS : PURGE_AGAIN_MS);
-        if (pid < 0)
-            ob_warn("purge.failed", "{s:s, s:s}", "instance", in->id, "error", err.text);
-        return false;
-    }
+    if (in->purge == 0)
+        return begin_purge(l, in, now_ms);
     pid_t ended = waitpid(in->purge, &status, WNOHANG);
     if (ended == 0) {
         if (now_ms > in->deadline_ms)
@@ -255,11 +288,11 @@ static bool purged(local *l, local_instance *in, int64_t now_ms)
         return false;
     }
     in->purge = 0;
+    l->purges--;
     if (ended > 0 && status == 0)
         return true;
     ob_warn("purge.failed", "{s:s, s:i}", "instance", in->id, "status", status);
-    in->deadline_ms = now_ms + PURGE_AGAIN_MS;
-    return false;
+    return purge_failed(l, in, now_ms);
 }
 
 static bool tick_one(local *l, local_instance *in, int64_t now_ms)
@@ -276,6 +309,7 @@ static bool tick_one(local *l, local_instance *in, int64_t now_ms)
             return false;
         in->phase = PHASE_PURGING;
         in->deadline_ms = 0;
+        in->purging_since_ms = now_ms;
         (void)purged(l, in, now_ms);
         return true;
     case PHASE_PURGING:
