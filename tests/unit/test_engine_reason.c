@@ -295,6 +295,35 @@ static void unmanaged_environments_say_who_must_act(void **state)
     assert_string_equal(reason(w, ONE), "");
 }
 
+static void an_unmanaged_environment_may_have_a_maximum(void **state)
+{
+    world *w = *state;
+    engine_put_ce(w->e, &(engine_ce){ .id = 1,
+                                      .name = "own",
+                                      .cluster = "c",
+                                      .enabled = true,
+                                      .valid = true,
+                                      .unmanaged = true,
+                                      .max_vcpus = 3 });
+    world_queue(w, 1, 1, 1, 0);
+    world_instance(w, "i-1", 1, NEED(4, 1000), OB_INSTANCE_ACTIVE);
+    world_instance(w, "i-2", 1, NEED(4, 1000), OB_INSTANCE_ACTIVE);
+    world_submit(w, 1, 0, NEED(4, 10));
+    ob_uuid first = world_submit(w, 1, 0, NEED(2, 20));
+    world_submit(w, 1, 0, NEED(2, 20));
+    ob_uuid small = world_submit(w, 1, 0, NEED(1, 10));
+    world_round(w);
+    assert_says(w, NEED(4, 10), "compute environment \"own\" is limited to 3 vCPUs");
+    assert_says(w, NEED(2, 20), "compute environment \"own\" is at its maximum of 3 vCPUs");
+    assert_string_equal(reason(w, NEED(1, 10)), "");
+    world_exit(w, small, -1, 0);
+    world_round(w);
+    assert_says(w, NEED(2, 20), "is at its maximum of 3 vCPUs");
+    world_exit(w, first, -1, 0);
+    world_round(w);
+    assert_string_equal(reason(w, NEED(2, 20)), "");
+}
+
 static void numbers_of_jobs_ahead_are_told_coarsely(void **state)
 {
     world *w = *state;
@@ -426,6 +455,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(each_environment_says_why_it_never_can, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(a_queue_without_a_known_environment_says_so, world_new,
+                                        world_free),
+        cmocka_unit_test_setup_teardown(an_unmanaged_environment_may_have_a_maximum, world_new,
                                         world_free),
         cmocka_unit_test_setup_teardown(unmanaged_environments_say_who_must_act, world_new,
                                         world_free),

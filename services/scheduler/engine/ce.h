@@ -1,4 +1,4 @@
-/* Compute environments: their settings, and what may be launched below maxvCpus. */
+/* Compute environments: their settings, and what may be launched, or used, below the maximum. */
 #pragma once
 
 #include <string.h>
@@ -35,7 +35,14 @@ static inline bool ce_may_launch(const ce *c, int32_t mcpu)
 /* Does it exceed what the environment could ever run? */
 static inline bool ce_need_exceeds_max(const ce *c, const ob_resources *need)
 {
-    return !c->unmanaged && need->mcpu > (int64_t)c->max_vcpus * 1000;
+    bool any_max = !c->unmanaged || c->max_vcpus > 0;
+    return any_max && need->mcpu > (int64_t)c->max_vcpus * 1000;
+}
+/* May its jobs use that much more at a time? Of a managed one the instances have the maximum. */
+static inline bool ce_may_use(const ce *c, int64_t mcpu)
+{
+    bool any_max = c->unmanaged && c->max_vcpus > 0;
+    return !any_max || c->used_mcpu + mcpu <= (int64_t)c->max_vcpus * 1000;
 }
 /* Does it fit an instance, or a launch, with that free capacity? */
 static inline bool ce_fits(const ce *c, const ob_resources *need, const ob_resources *room)

@@ -34,8 +34,9 @@ typedef struct engine_ce {
     bool enabled, valid;
     bool exact; /* FARGATE: an instance takes only the one job that it was launched for: its size
                    equals the job's request, and so does a shape */
-    bool unmanaged; /* nothing is launched for it, and it has no maximum */
-    int32_t max_vcpus;
+    bool unmanaged;    /* nothing is launched for it */
+    int32_t max_vcpus; /* of its instances; of an unmanaged one: that its jobs use at a time (0: no
+                          maximum) */
     int32_t share_vcpus;        /* base of a fair share's reservation; 0: max_vcpus */
     const ob_resources *shapes; /* usable sizes that it could ever launch; above max_vcpus only if
                                    it may exceed that by one instance */

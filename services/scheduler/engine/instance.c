@@ -1,5 +1,6 @@
-/* Instances, and the runs on them. Invariants: instance.used is the sum of its runs' needs;
- * ce.vcpus, mcpu and launches follow from the states of its instances. An instance that is named
+/* Instances, and the runs on them. Invariants: instance.used is the sum of its runs' needs, and
+ * ce.used_mcpu that of its instances; ce.vcpus, mcpu and launches follow from the states of its
+ * instances. An instance that is named
  * before it is known is kept as unknown and not used. */
 #include "instance.h"
 
@@ -57,6 +58,8 @@ void engine_put_instance(engine *e, const engine_instance *put)
     instance_count(i, -1);
     if (i->ce != c) {
         DL_DELETE2(i->ce->instances, i, iprev, inext);
+        i->ce->used_mcpu -= i->used.mcpu;
+        c->used_mcpu += i->used.mcpu;
         i->ce = c;
         DL_APPEND2(c->instances, i, iprev, inext);
     }
@@ -92,6 +95,7 @@ run *run_add(engine *e, job *j, instance *on)
     r->on = on;
     slots_remove(on);
     ob_resources_add(&on->used, &j->cls->need);
+    on->ce->used_mcpu += j->cls->need.mcpu;
     slots_insert(on);
     DL_APPEND2(on->runs, r, rprev, rnext);
     if (on->n_runs++ == 0)
@@ -107,6 +111,7 @@ void run_remove(engine *e, run *r)
     instance *on = r->on;
     slots_remove(on);
     ob_resources_sub(&on->used, &r->job->cls->need);
+    on->ce->used_mcpu -= r->job->cls->need.mcpu;
     slots_insert(on);
     DL_DELETE2(on->runs, r, rprev, rnext);
     if (--on->n_runs == 0)

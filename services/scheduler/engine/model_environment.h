@@ -19,9 +19,10 @@ struct ce {
     ob_resources *shapes;
     size_t n_shapes;
     instance *instances;
-    int32_t vcpus;   /* of its instances that are or come ... */
-    int64_t mcpu;    /* ... and their usable size */
-    size_t launches; /* instances that are LAUNCHING */
+    int32_t vcpus;     /* of its instances that are or come ... */
+    int64_t mcpu;      /* ... and their usable size */
+    int64_t used_mcpu; /* by the runs on its instances */
+    size_t launches;   /* instances that are LAUNCHING */
     ENGINE_LIST(slot, slots);
     ENGINE_LIST(effect_shape, demand); /* as published last */
     ENGINE_LIST(effect_shape, next);   /* being computed */

@@ -24,6 +24,22 @@ static bool within_cap(const queue *q, const class *cls)
     return q->mcpu == 0 || q->mcpu + cls->need.mcpu <= q->cap_mcpu;
 }
 
+/* Does the environment take new runs, and is one of this class below its maximum, beside what is
+ * kept for others? */
+static bool takes(const engine *e, const class *cls, const ce *c)
+{
+    const queue *q = cls->queue;
+    int64_t kept_mcpu = 0;
+    if (!ce_is_usable(c))
+        return false;
+    for (size_t k = 0; k < e->n_kept && c->unmanaged; k++) {
+        const queue *of = e->kept[k]->kept_for;
+        if (e->kept[k]->ce == c && of->keeper != cls && of->priority >= q->priority)
+            kept_mcpu += of->keeper->need.mcpu;
+    }
+    return ce_may_use(c, kept_mcpu + cls->need.mcpu);
+}
+
 static instance *choose(const engine *e, class *cls)
 {
     const queue *q = cls->queue;
@@ -31,12 +47,12 @@ static instance *choose(const engine *e, class *cls)
     if (cls->capped || (q->keeper && q->keeper != cls && q->keeper->capped))
         return NULL;
     for (size_t i = 0; i < q->n_ces; i++) {
-        instance *on = ce_is_usable(q->ces[i]) ? slots_best_fit(q->ces[i], &cls->need) : NULL;
+        instance *on = takes(e, cls, q->ces[i]) ? slots_best_fit(q->ces[i], &cls->need) : NULL;
         if (on)
             return on;
     }
     for (size_t i = 0; i < q->n_ces && e->n_kept > 0; i++) {
-        instance *on = ce_is_usable(q->ces[i]) ? keep_find_room(e, cls, q->ces[i]) : NULL;
+        instance *on = takes(e, cls, q->ces[i]) ? keep_find_room(e, cls, q->ces[i]) : NULL;
         if (on)
             return on;
     }

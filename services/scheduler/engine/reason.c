@@ -18,7 +18,7 @@
 typedef enum why {
     WHY_UNKNOWN,
     WHY_TOO_LARGE,   /* no shape can hold it */
-    WHY_ABOVE_MAX,   /* more than maxvCpus */
+    WHY_ABOVE_MAX,   /* more than maxvCpus, or unmanagedvCpus */
     WHY_UNSUPPORTED, /* nothing can be launched at all */
     WHY_INVALID,
     WHY_DISABLED,
@@ -170,6 +170,8 @@ static why look(const engine *e, const class *cls, size_t i)
         return any_active(c) ? WHY_TOO_SMALL : WHY_NO_INSTANCE;
     if (cls->queue->keeper == cls && has_kept(e, c, cls->queue))
         return WHY_KEEPING;
+    if (!ce_may_use(c, cls->need.mcpu))
+        return WHY_AT_MAX;
     /* The result of demand. If the rest of the class gets nothing, that is the reason for most of
      * it. */
     if (cls->starting & 1u << i && !(cls->beyond && cls->fit[i].shortage))

@@ -40,6 +40,13 @@ static void queues(pg_run *run)
     }
 }
 
+static int64_t max_vcpus(const pg_compute_environment *c)
+{
+    if (strcmp(c->type, "UNMANAGED") != 0)
+        return c->max_vcpus;
+    return c->eks_cluster_arn && c->unmanaged_vcpus != PG_NULL ? c->unmanaged_vcpus : 0;
+}
+
 static void put_environment(pg_run *run, const pg_compute_environment *c)
 {
     char uuid[OB_UUID_TEXT];
@@ -52,7 +59,7 @@ static void put_environment(pg_run *run, const pg_compute_environment *c)
                 c->eks_cluster_arn ? c->eks_cluster_arn : pg_textf("%s_Batch_%s", c->name, uuid));
     pg_put_bool(run, c->enabled && !c->deleting);
     pg_put_bool(run, s && s->valid);
-    pg_put_int(run, c->max_vcpus);
+    pg_put_int(run, max_vcpus(c));
     pg_put_text(run, s ? s->shapes : NULL);
     pg_put_text(run, s ? s->lacking : NULL);
     pg_put_bool(run, is_fargate(c));

@@ -8,9 +8,13 @@ FROM job_queue q
 LEFT JOIN queue_status s ON s.queue_id = q.id
 LEFT JOIN scheduling_policy p ON p.id = q.policy_id;
 
+-- max_vcpus: of an unmanaged one what its jobs may use at a time; 0: there is no maximum.
 -- fragment: environments
 SELECT c.id, c.name, coalesce(c.eks_cluster_arn, c.name || '_Batch_' || c.uuid) AS cluster,
-    c.enabled AND NOT c.deleting AS enabled, coalesce(s.valid, false) AS valid, c.max_vcpus,
+    c.enabled AND NOT c.deleting AS enabled, coalesce(s.valid, false) AS valid,
+    CASE WHEN c.type <> 'UNMANAGED' THEN c.max_vcpus
+        WHEN c.eks_cluster_arn IS NULL THEN 0
+        ELSE coalesce(c.unmanaged_vcpus, 0) END AS max_vcpus,
     s.shapes, s.lacking, c.resource_type LIKE 'FARGATE%' AS exact,
     c.type = 'UNMANAGED' AS unmanaged, c.unmanaged_vcpus AS share_vcpus
 FROM compute_environment c
