@@ -404,12 +404,13 @@ static int give_up_launches(scaler *s, int64_t now_ms, ob_error *err)
 {
     ob_cleanup(id_list_done) id_list list = { 0 };
     int64_t set_ms = s->config.register_ms;
-    int64_t limit_ms = set_ms > 0 ? set_ms : s->provider->ops->register_ms;
-    for (instance *in = s->instances; in; in = in->hh.next)
+    for (instance *in = s->instances; in; in = in->hh.next) {
+        int64_t limit_ms = set_ms > 0 ? set_ms : scaler_provider(s, in)->ops->register_ms;
         if (in->state == OB_INSTANCE_LAUNCHING && now_ms - in->since_ms > limit_ms) {
             in->end_code = "not_registered";
             id_list_add(&list, in->id);
         }
+    }
     return moves_advance(s, &list, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
                          "its executor did not register in time", err);
 }
