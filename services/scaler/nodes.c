@@ -10,12 +10,18 @@
 #include "instances.h"
 #include "launches.h"
 #include "ob/log.h"
+#include "scaler_store.h"
+
+#define TURN_MS 100
+#define NO_FOLDER                                                                                  \
+    "CLIENT_ERROR - Unable to validate Kubernetes Namespace: OPENBATCH_KUBERNETES_DIR is not set"
 
 /* What is decided for one environment. */
 typedef struct nodes_view {
     instance **which; /* the instances behind 'instances' */
     node_instance *instances;
     size_t n;
+    const node_seen *const *nodes;
     node_step *steps;
     size_t n_steps;
 } nodes_view;
@@ -35,21 +41,22 @@ static bool is_node_of(const env *e, const instance *in)
 static void decide_nodes(const scaler *s, const env *e, nodes_view *v)
 {
     size_t n_nodes, all = HASH_COUNT(s->instances);
-    const node_seen *nodes = kube_environment_nodes(e->kube, &n_nodes);
+    v->nodes = kube_environment_nodes(e->kube, &n_nodes);
     v->which = ob_calloc(all + 1, sizeof(*v->which));
     v->instances = ob_calloc(all + 1, sizeof(*v->instances));
     v->steps = ob_calloc(all + n_nodes + 1, sizeof(*v->steps));
     for (instance *in = s->instances; in; in = in->hh.next) {
         if (!is_node_of(e, in))
             continue;
-        node_instance *one = &v->instances[v->n];
-        *one = (node_instance){
-            .id = in->id, .node_uid = in->node_uid, .state = in->state, .size = in->size
-        };
-        one->load_known = kube_environment_others(e->kube, in->node_uid, in->id, &one->others);
+        v->instances[v->n] =
+            (node_instance){ .id = in->id,
+                             .node = kube_environment_node_at(e->kube, in->node_uid),
+                             .state = in->state,
+                             .size = in->size,
+                             .used = in->used };
         v->which[v->n++] = in;
     }
-    v->n_steps = node_decide(&(node_view){ .nodes = nodes,
+    v->n_steps = node_decide(&(node_view){ .nodes = v->nodes,
                                            .n_nodes = n_nodes,
                                            .instances = v->instances,
                                            .n_instances = v->n,
@@ -60,63 +67,109 @@ static void decide_nodes(const scaler *s, const env *e, nodes_view *v)
 
 /* ---- Acting ---- */
 
-/* One that nothing was placed on yet just ends. */
-static int lose(scaler *s, instance *in, const char *reason, ob_error *err)
+/* Those that are lost for the same reason, in one transaction. One that nothing was placed on yet
+ * just ends. */
+static int lose(scaler *s, const nodes_view *v, node_reason reason, ob_error *err)
 {
-    id_list one = { .ids = (const char *[]){ in->id }, .n = 1 };
-    bool launching = in->state == OB_INSTANCE_LAUNCHING;
-    in->end_code = "gone";
-    return launching ? moves_advance(s, &one, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED,
-                                     reason, err)
-                     : moves_advance(s, &one, BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
-                                     OB_INSTANCE_LOST, reason, err);
+    ob_cleanup(id_list_done) id_list alive = { 0 };
+    ob_cleanup(id_list_done) id_list launching = { 0 };
+    const char *text = node_reason_text(reason);
+    for (size_t i = 0; i < v->n_steps; i++) {
+        const node_step *step = &v->steps[i];
+        if (step->kind != NODE_LOST || step->reason != reason)
+            continue;
+        instance *in = v->which[step->instance];
+        in->end_code = "gone";
+        id_list_add(in->state == OB_INSTANCE_LAUNCHING ? &launching : &alive, in->id);
+    }
+    int r =
+        moves_advance(s, &launching, BIT(OB_INSTANCE_LAUNCHING), OB_INSTANCE_TERMINATED, text, err);
+    if (r == 0)
+        r = moves_advance(s, &alive, BIT(OB_INSTANCE_ACTIVE) | BIT(OB_INSTANCE_DRAINING),
+                          OB_INSTANCE_LOST, text, err);
+    return r;
+}
+
+static int drain(scaler *s, const nodes_view *v, node_reason reason, ob_error *err)
+{
+    ob_cleanup(ob_freep) instance **which = ob_calloc(v->n + 1, sizeof(*which));
+    size_t n = 0;
+    for (size_t i = 0; i < v->n_steps; i++)
+        if (v->steps[i].kind == NODE_DRAINS && v->steps[i].reason == reason)
+            which[n++] = v->which[v->steps[i].instance];
+    return n > 0 ? instances_drain(s, which, n, node_reason_text(reason), -1, err) : 0;
+}
+
+/* What the rows have now: one that has ended meanwhile stays as it is. */
+static void resized(scaler *s, const PGresult *res)
+{
+    ob_cleanup(id_list_done) id_list changed = { 0 };
+    for (int i = 0; i < PQntuples(res); i++) {
+        instance *in = scaler_instance(s, PQgetvalue(res, i, RESIZED_ID));
+        if (!in)
+            continue;
+        in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, i, RESIZED_MCPU, 0),
+                                   .mem_mib = (int32_t)ob_col_int(res, i, RESIZED_MEM_MIB, 0),
+                                   .gpus = (int32_t)ob_col_int(res, i, RESIZED_GPUS, 0) };
+        id_list_add(&changed, in->id);
+    }
+    announce_instances(s, changed.ids, changed.n);
 }
 
 static int resize(scaler *s, const nodes_view *v, ob_error *err)
 {
     ob_cleanup(ob_freep) store_size *rows = ob_calloc(v->n + 1, sizeof(*rows));
-    ob_cleanup(ob_freep) const char **ids = ob_calloc(v->n + 1, sizeof(*ids));
     ob_cleanup(ob_pq_clearp) PGresult *res = NULL;
     size_t n = 0;
     for (size_t i = 0; i < v->n_steps; i++)
-        if (v->steps[i].kind == NODE_SIZED) {
-            const instance *in = v->which[v->steps[i].instance];
-            ids[n] = in->id;
-            rows[n++] = (store_size){ .id = in->id, .size = v->steps[i].size };
-        }
+        if (v->steps[i].kind == NODE_SIZED)
+            rows[n++] =
+                (store_size){ .id = v->which[v->steps[i].instance]->id, .size = v->steps[i].size };
     if (n == 0)
         return 0;
     int r = store_resize(s->leader, rows, n, &res, err);
-    if (r < 0)
-        return r;
-    for (size_t i = 0; i < n; i++) {
-        instance *in = scaler_instance(s, rows[i].id);
-        if (in)
-            in->size = rows[i].size;
-    }
-    announce_instances(s, ids, n);
-    return 0;
+    if (r == 0)
+        resized(s, res);
+    return r;
 }
 
-static int
-act_on(scaler *s, env *e, const nodes_view *v, const node_step *step, int64_t now_ms, ob_error *err)
+static int join(scaler *s, const env *e, const nodes_view *v, int64_t now_ms, ob_error *err)
 {
-    size_t n;
-    const node_seen *nodes = kube_environment_nodes(e->kube, &n);
-    switch (step->kind) {
-    case NODE_JOINS:
-        return launches_join_node(s, e, &nodes[step->node].facts, &step->size, now_ms, err);
-    case NODE_DRAINS:
-        return instances_drain(s, &v->which[step->instance], 1, step->reason, -1, err);
-    case NODE_LOST:
-        return lose(s, v->which[step->instance], step->reason, err);
-    case NODE_SIZED:
-        return 0; /* all together, before */
+    int r = 0;
+    for (size_t i = 0; r == 0 && i < v->n_steps; i++) {
+        const node_step *step = &v->steps[i];
+        if (step->kind != NODE_JOINS)
+            continue;
+        r = launches_join_node(s, e, &v->nodes[step->node]->facts, &step->size, now_ms, err);
+        if (r == 0)
+            r = ob_leader_keep(s->leader, err);
     }
-    return 0;
+    return r;
+}
+
+static int act_on_nodes(scaler *s, const env *e, int64_t now_ms, ob_error *err)
+{
+    ob_cleanup(view_done) nodes_view v = { 0 };
+    decide_nodes(s, e, &v);
+    int r = resize(s, &v, err);
+    for (int reason = NODE_REASON_NONE + 1; r == 0 && reason < NODE_REASONS; reason++) {
+        r = drain(s, &v, (node_reason)reason, err);
+        if (r == 0)
+            r = lose(s, &v, (node_reason)reason, err);
+    }
+    return r < 0 ? r : join(s, e, &v, now_ms, err);
 }
 
 /* ---- Turns ---- */
+
+static void set_invalid(env *e, const char *invalid)
+{
+    if (invalid && (!e->invalid || strcmp(invalid, e->invalid) != 0))
+        ob_warn("cluster.refused", "{s:s, s:s}", "ce", e->name, "error", invalid);
+    char *copy = invalid ? ob_strdup(invalid) : NULL;
+    free(e->invalid);
+    e->invalid = copy;
+}
 
 static void look(scaler *s, env *e, int64_t now_ms)
 {
@@ -132,29 +185,28 @@ static void look(scaler *s, env *e, int64_t now_ms)
             kube_environment_want(e->kube, in->node_name, in->node_uid);
     kube_environment_step(e->kube, now_ms);
     e->unchecked = !kube_environment_checked(e->kube);
-    const char *invalid = e->unchecked ? NULL : kube_environment_invalid(e->kube);
-    if (invalid && (!e->invalid || strcmp(invalid, e->invalid) != 0))
-        ob_warn("cluster.refused", "{s:s, s:s}", "ce", e->name, "error", invalid);
-    free(e->invalid);
-    e->invalid = invalid ? ob_strdup(invalid) : NULL;
+    set_invalid(e, e->unchecked ? NULL : kube_environment_invalid(e->kube));
+}
+
+static int turn_of(scaler *s, env *e, int64_t now_ms, ob_error *err)
+{
+    if (!s->config.kubernetes_dir || !*s->config.kubernetes_dir) {
+        e->unchecked = false;
+        set_invalid(e, NO_FOLDER);
+        return 0;
+    }
+    look(s, e, now_ms);
+    return e->unchecked ? 0 : act_on_nodes(s, e, now_ms, err);
 }
 
 int nodes_turn(scaler *s, int64_t now_ms, ob_error *err)
 {
     int r = 0;
-    if (!s->config.kubernetes_dir || !*s->config.kubernetes_dir)
+    if (s->nodes_at_ms > 0 && now_ms - s->nodes_at_ms < TURN_MS)
         return 0;
-    for (env *e = s->envs; r == 0 && e; e = e->hh.next) {
-        if (!e->kubernetes)
-            continue;
-        look(s, e, now_ms);
-        if (e->unchecked)
-            continue;
-        ob_cleanup(view_done) nodes_view v = { 0 };
-        decide_nodes(s, e, &v);
-        r = resize(s, &v, err);
-        for (size_t i = 0; r == 0 && i < v.n_steps; i++)
-            r = act_on(s, e, &v, &v.steps[i], now_ms, err);
-    }
+    s->nodes_at_ms = now_ms;
+    for (env *e = s->envs; r == 0 && e; e = e->hh.next)
+        if (e->kubernetes)
+            r = turn_of(s, e, now_ms, err);
     return r;
 }

@@ -5,5 +5,5 @@
 #include "scaler.h"
 
 /* All that is due. Returns 0 or an error of the database; a failed step is decided again in the
- * next turn. Without OPENBATCH_KUBERNETES_DIR it does nothing. */
+ * next turn. Without OPENBATCH_KUBERNETES_DIR such environments are INVALID. */
 int nodes_turn(scaler *s, int64_t now_ms, ob_error *err);

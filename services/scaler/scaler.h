@@ -118,7 +118,7 @@ typedef struct scaler {
     /* Monotonic times of what is periodic. */
     int64_t swept_at_ms, reloaded_at_ms, decided_at_ms, healed_at_ms;
     int64_t counted_at_ms, led_since_ms, used_at_ms;
-    int64_t overdue_at_ms, join_refused_at_ms;
+    int64_t overdue_at_ms, join_refused_at_ms, nodes_at_ms;
 } scaler;
 
 env *scaler_env(const scaler *s, int64_t id);

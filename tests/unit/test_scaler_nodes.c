@@ -1,262 +1,44 @@
-/* Nodes of Kubernetes: their objects, what pods request there, and what becomes of them. */
+/* What becomes of nodes of Kubernetes, and of the instances on them. */
 #include "unit.h"
 
 #include <stdio.h>
 #include <string.h>
 
+#include "ob/clock.h"
 #include "ob/json.h"
-#include "providers/kubernetes/node_decide.h"
-#include "providers/kubernetes/node_load.h"
-#include "providers/kubernetes/node_quantity.h"
+#include "providers/kubernetes/kube_node_table.h"
 
-#define UUID "8f7d0a3e-0000-4000-8000-000000000001"
 #define MINE "i-00000000000000001"
-#define OTHER "i-00000000000000002"
 #define GIB (1024LL * 1024 * 1024)
 
-/* ---- Quantities ---- */
-
-static void quantities_are_read_as_kubernetes_writes_them(void **state)
+/* A node that is good. */
+static node_facts good_node(const char *name, const char *uid)
 {
-    (void)state;
-    static const struct {
-        const char *text;
-        int64_t down, up; /* in thousandths */
-    } cases[] = {
-        { "0", 0, 0 },
-        { "100m", 100, 100 },
-        { "2", 2000, 2000 },
-        { "1.5", 1500, 1500 },
-        { ".5", 500, 500 },
-        { "1e3", 1000000, 1000000 },
-        { "1E3", 1000000, 1000000 },
-        { "1e-3", 1, 1 },
-        { "+4", 4000, 4000 },
-        { "2Gi", 2 * GIB * 1000, 2 * GIB * 1000 },
-        { "1.5Ki", 1536000, 1536000 },
-        { "128974848", 128974848000, 128974848000 },
-        { "129M", 129000000000, 129000000000 },
-        { "1k", 1000000, 1000000 },
-        { "1u", 0, 1 },
-        { "1500n", 0, 1 },
-        { "0.0000000000000000000001", 0, 1 },
-        { "000000000000000000000000012", 12000, 12000 },
-        { "0.1000000000000000000000000000000000000", 100, 100 },
-        { "1E", INT64_MAX, INT64_MAX },
-        { "999999999999999999999999999", INT64_MAX, INT64_MAX },
-        { "16Ei", INT64_MAX, INT64_MAX },
-        { "1e99999999999", INT64_MAX, INT64_MAX },
-        { "1e-99999999999", 0, 1 },
-        { "0e99", 0, 0 },
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        int64_t value = -1;
-        assert_true(node_quantity(cases[i].text, false, &value));
-        assert_int_equal(value, cases[i].down);
-        assert_true(node_quantity(cases[i].text, true, &value));
-        assert_int_equal(value, cases[i].up);
-    }
+    node_facts f = { .labelled = true,
+                     .ready = true,
+                     .allocatable = { .mcpu = 3920, .mem_bytes = 7 * GIB, .gpus = 2 } };
+    (void)snprintf(f.name, sizeof(f.name), "%s", name);
+    (void)snprintf(f.uid, sizeof(f.uid), "%s", uid);
+    return f;
 }
 
-static void what_is_no_quantity_is_refused(void **state)
-{
-    (void)state;
-    static const char *const bad[] = { "",   ".",   "m",    "-1",   "1 ",  " 1",    "1K",   "1mi",
-                                       "1e", "1e+", "1e3x", "0x10", "1,5", "1.5.2", "1Gib", "e3" };
-    int64_t value = 7;
-    for (size_t i = 0; i < ARRAY_SIZE(bad); i++)
-        assert_false(node_quantity(bad[i], false, &value));
-    assert_false(node_quantity(NULL, false, &value));
-    assert_int_equal(value, 7);
-}
-
-/* ---- Node objects ---- */
-
-#define META                                                                                       \
-    "\"metadata\": {\"name\": \"node-1\", \"uid\": \"aa-1\", \"labels\": {\"" NODE_LABEL           \
-    "\": \"" UUID "\"}}"
-#define STATUS(ready)                                                                              \
-    "\"status\": {\"allocatable\": {\"cpu\": \"3920m\", \"memory\": \"7Gi\", \"nvidia.com/gpu\": " \
-    "\"2\"}, \"conditions\": [{\"type\": \"MemoryPressure\", \"status\": \"False\"}, "             \
-    "{\"type\": \"Ready\", \"status\": \"" ready "\"}]}"
-
-static bool read_node(const char *text, node_facts *ret)
-{
-    json_auto_t *node = ob_json_read_text(text);
-    assert_non_null(node);
-    return node_facts_read(node, UUID, ret);
-}
-
-static void a_node_says_its_state_and_its_size(void **state)
-{
-    (void)state;
-    node_facts f;
-    assert_true(read_node("{" META ", " STATUS("True") "}", &f));
-    assert_string_equal(f.name, "node-1");
-    assert_string_equal(f.uid, "aa-1");
-    assert_true(f.labelled && f.ready && !f.cordoned && !f.out_of_service);
-    assert_int_equal(f.taint, NODE_TAINT_NONE);
-    assert_int_equal(f.allocatable.mcpu, 3920);
-    assert_int_equal(f.allocatable.mem_bytes, 7 * GIB);
-    assert_int_equal(f.allocatable.gpus, 2);
-    ob_resources size = node_facts_size(&f, &(node_amount){ .mcpu = 20, .mem_bytes = 1 });
-    assert_int_equal(size.mcpu, 3900);
-    assert_int_equal(size.mem_mib, 7 * 1024 - 1); /* whole MiB that are free */
-    assert_int_equal(size.gpus, 2);
-    size = node_facts_size(&f, &(node_amount){ .mcpu = 9999, .mem_bytes = INT64_MAX, .gpus = 3 });
-    assert_int_equal(size.mcpu + size.mem_mib + size.gpus, 0);
-}
-
-static void a_node_that_is_not_ready_is_known(void **state)
-{
-    (void)state;
-    node_facts f;
-    assert_true(read_node("{" META ", " STATUS("Unknown") "}", &f));
-    assert_false(f.ready);
-    assert_true(read_node("{" META ", \"status\": {}}", &f));
-    assert_false(f.ready);
-    assert_int_equal(f.allocatable.mcpu, 0);
-}
-
-static void cordons_labels_and_taints_are_read(void **state)
-{
-    (void)state;
-    node_facts f;
-    assert_true(read_node("{" META ", \"spec\": {\"unschedulable\": true}}", &f));
-    assert_true(f.cordoned);
-    assert_true(
-        read_node("{\"metadata\": {\"name\": \"n\", \"uid\": \"u\", \"labels\": {\"" NODE_LABEL
-                  "\": \"another\"}, \"deletionTimestamp\": \"2026-01-01T00:00:00Z\"}}",
-                  &f));
-    assert_true(f.cordoned);
-    assert_false(f.labelled);
-#define TAINTED(key, effect)                                                                       \
-    "{" META ", \"spec\": {\"taints\": [{\"key\": \"" key "\", \"effect\": \"" effect "\"}]}}"
-    static const struct {
-        const char *text;
-        node_taint taint;
-        bool out;
-    } cases[] = {
-        { TAINTED("batch.amazonaws.com/batch-node", "NoSchedule"), NODE_TAINT_NONE, false },
-        { TAINTED("team", "PreferNoSchedule"), NODE_TAINT_NONE, false },
-        { TAINTED("team", "NoSchedule"), NODE_TAINT_LASTING, false },
-        { TAINTED("team", "NoExecute"), NODE_TAINT_LASTING, false },
-        { TAINTED("node.kubernetes.io/disk-pressure", "NoSchedule"), NODE_TAINT_PASSING, false },
-        { TAINTED("node.kubernetes.io/out-of-service", "NoExecute"), NODE_TAINT_NONE, true },
-    };
-    for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
-        assert_true(read_node(cases[i].text, &f));
-        assert_int_equal(f.taint, cases[i].taint);
-        assert_int_equal(f.out_of_service, cases[i].out);
-    }
-}
-
-static void a_node_without_a_valid_name_is_no_node(void **state)
-{
-    (void)state;
-    node_facts f;
-    assert_false(read_node("{}", &f));
-    assert_false(read_node("{\"metadata\": {\"name\": \"a\"}}", &f));
-    assert_false(read_node("{\"metadata\": {\"name\": \"a/../b\", \"uid\": \"u\"}}", &f));
-    assert_false(read_node("{\"metadata\": {\"name\": \"a\", \"uid\": \"u'\\n\"}}", &f));
-    assert_false(read_node("{\"metadata\": [], \"spec\": 3, \"status\": \"\"}", &f));
-}
-
-/* ---- Requests of pods ---- */
-
-static node_amount pod_load(const char *spec)
-{
-    ob_cleanup(ob_freep) char *text = ob_strf("{\"spec\": %s}", spec);
-    json_auto_t *pod = ob_json_read_text(text);
-    assert_non_null(pod);
-    return node_load_of_pod(pod);
-}
-
-#define ASKS(cpu, memory)                                                                          \
-    "\"resources\": {\"requests\": {\"cpu\": \"" cpu "\", \"memory\": \"" memory "\"}}"
-
-static void a_pod_requests_what_kubernetes_counts(void **state)
-{
-    (void)state;
-    node_amount a =
-        pod_load("{\"containers\": [{" ASKS("100m", "1Gi") "}, {" ASKS("1", "1Gi") "}, {}]}");
-    assert_int_equal(a.mcpu, 1100);
-    assert_int_equal(a.mem_bytes, 2 * GIB);
-    /* The largest init container, by each resource. */
-    a = pod_load("{\"initContainers\": [{" ASKS("3", "1Gi") "}, {" ASKS(
-        "1", "4Gi") "}], "
-                    "\"containers\": [{" ASKS("2", "2Gi") "}]}");
-    assert_int_equal(a.mcpu, 3000);
-    assert_int_equal(a.mem_bytes, 4 * GIB);
-    /* One that runs on counts beside all that follow it. */
-    a = pod_load("{\"initContainers\": [{\"restartPolicy\": \"Always\", " ASKS(
-        "1", "1Gi") "}, {" ASKS("3", "1Gi") "}], \"containers\": [{" ASKS("2", "1Gi") "}]}");
-    assert_int_equal(a.mcpu, 4000);
-    assert_int_equal(a.mem_bytes, 2 * GIB);
-    a = pod_load("{\"overhead\": {\"cpu\": \"250m\"}, \"containers\": [{" ASKS("2", "1Gi") "}]}");
-    assert_int_equal(a.mcpu, 2250);
-    /* What is requested for the pod as a whole stands instead. */
-    a = pod_load("{\"resources\": {\"requests\": {\"cpu\": \"5\"}}, \"containers\": [{" ASKS(
-        "2", "1Gi") "}]}");
-    assert_int_equal(a.mcpu, 5000);
-    assert_int_equal(a.mem_bytes, GIB);
-    a = pod_load("{\"containers\": [{" ASKS("16Ei", "16Ei") "}, {" ASKS("16Ei", "16Ei") "}]}");
-    assert_int_equal(a.mcpu, INT64_MAX);
-    a = pod_load("{\"containers\": {\"a\": 1}, \"initContainers\": [3, null, []]}");
-    assert_int_equal(a.mcpu, 0);
-}
-
-static void add_pod(node_load *load, const char *node, const char *instance, const char *phase)
-{
-    ob_cleanup(ob_freep) char *text = ob_strf(
-        "{\"metadata\": {\"labels\": {\"" NODE_LABEL_INSTANCE
-        "\": \"%s\"}}, \"status\": {\"phase\": "
-        "\"%s\"}, \"spec\": {\"nodeName\": \"%s\", \"containers\": [{" ASKS("1", "1Gi") "}]}}",
-        instance, phase, node);
-    json_auto_t *pod = ob_json_read_text(text);
-    node_load_add(load, pod);
-}
-
-static void pods_of_others_are_summed_by_node(void **state)
-{
-    (void)state;
-    node_load *load = node_load_new();
-    add_pod(load, "node-1", "", "Running");
-    add_pod(load, "node-1", "no instance", "Pending");
-    add_pod(load, "node-1", MINE, "Running");
-    add_pod(load, "node-1", OTHER, "Running");
-    add_pod(load, "node-1", "", "Succeeded");
-    add_pod(load, "node-1", "", "Failed");
-    add_pod(load, "node-2", "", "Running");
-    add_pod(load, "", "", "Pending");
-    assert_int_equal(node_load_of_others(load, "node-1", MINE).mcpu, 3000);
-    assert_int_equal(node_load_of_others(load, "node-1", "").mcpu, 4000);
-    assert_int_equal(node_load_of_others(load, "node-2", MINE).mem_bytes, GIB);
-    assert_int_equal(node_load_of_others(load, "node-3", MINE).mcpu, 0);
-    node_load_free(load);
-    node_load_free(NULL);
-}
-
-/* ---- Decisions ---- */
-
-static node_seen nodes[2];
-static node_instance instances[2];
+static node_seen nodes[1];
+static const node_seen *const seen[] = { &nodes[0] };
+static node_instance instances[3];
 static node_view view;
 static node_step steps[4];
 
-/* A node that is good, and an instance on it. */
+/* A node that is good, and so many instances on it. */
 static void begin(size_t n_instances)
 {
-    node_facts f;
-    assert_true(read_node("{" META ", " STATUS("True") "}", &f));
-    nodes[0] = (node_seen){ .facts = f, .load_known = true, .load = { .mcpu = 920 } };
-    instances[0] = (node_instance){ .id = MINE,
-                                    .node_uid = "aa-1",
-                                    .state = OB_INSTANCE_ACTIVE,
-                                    .size = { 3000, 7 * 1024, 2 },
-                                    .load_known = true,
-                                    .others = { .mcpu = 920 } };
-    view = (node_view){ .nodes = nodes,
+    nodes[0] = (node_seen){ .facts = good_node("node-1", "aa-1"),
+                            .load_known = true,
+                            .load = { .mcpu = 920 } };
+    for (size_t i = 0; i < ARRAY_SIZE(instances); i++)
+        instances[i] = (node_instance){ .id = MINE,
+                                        .state = OB_INSTANCE_ACTIVE,
+                                        .size = { 3000, 7 * 1024, 2 } };
+    view = (node_view){ .nodes = seen,
                         .n_nodes = 1,
                         .instances = instances,
                         .n_instances = n_instances,
@@ -280,9 +62,43 @@ static void a_good_node_joins_once(void **state)
     assert_int_equal(node_decide(&view, steps), 0);
     /* Another node object of the same name is another node. */
     begin(1);
-    instances[0].node_uid = "aa-0";
+    instances[0].node = view.n_nodes;
     assert_int_equal(node_decide(&view, steps), 1);
     assert_int_equal(steps[0].kind, NODE_JOINS);
+}
+
+static void a_node_comes_back_while_its_instance_drains(void **state)
+{
+    (void)state;
+    begin(1);
+    instances[0].state = OB_INSTANCE_DRAINING;
+    instances[0].used = (ob_resources){ .mcpu = 1000, .mem_mib = 1024, .gpus = 1 };
+    assert_int_equal(node_decide(&view, steps), 1);
+    assert_int_equal(steps[0].kind, NODE_JOINS);
+    /* It gets what is left. */
+    assert_int_equal(steps[0].size.mcpu, 2000);
+    assert_int_equal(steps[0].size.mem_mib, 6 * 1024);
+    assert_int_equal(steps[0].size.gpus, 1);
+    /* And more, when that ends. */
+    begin(2);
+    instances[0].state = OB_INSTANCE_DRAINING;
+    instances[0].used = (ob_resources){ .mcpu = 500 };
+    instances[1].used = (ob_resources){ .mcpu = 1000 };
+    instances[1].size = (ob_resources){ 2000, 7 * 1024, 2 };
+    assert_int_equal(node_decide(&view, steps), 1);
+    assert_int_equal(steps[0].kind, NODE_SIZED);
+    assert_int_equal(steps[0].instance, 1);
+    assert_int_equal(steps[0].size.mcpu, 2500);
+    /* Some at a time. */
+    begin(3);
+    for (size_t i = 0; i < 3; i++)
+        instances[i].state = OB_INSTANCE_DRAINING;
+    assert_int_equal(node_decide(&view, steps), 0);
+    view.n_instances = 2;
+    assert_int_equal(node_decide(&view, steps), 1);
+    /* Not while it is not settled what became of the work of one that was lost. */
+    instances[0].state = OB_INSTANCE_LOST;
+    assert_int_equal(node_decide(&view, steps), 0);
 }
 
 static void a_node_that_takes_no_pods_does_not_join(void **state)
@@ -319,22 +135,42 @@ static void an_instance_drains_when_its_node_takes_no_more(void **state)
     nodes[0].facts.cordoned = true;
     assert_int_equal(node_decide(&view, steps), 1);
     assert_int_equal(steps[0].kind, NODE_DRAINS);
-    assert_string_equal(steps[0].reason, "node node-1 is cordoned");
+    assert_string_equal(node_reason_text(steps[0].reason), "its node is cordoned");
     begin(1);
     nodes[0].facts.labelled = false;
     instances[0].state = OB_INSTANCE_LAUNCHING;
     assert_int_equal(node_decide(&view, steps), 1);
     assert_int_equal(steps[0].kind, NODE_DRAINS);
+    assert_int_equal(steps[0].reason, NODE_REASON_NO_LABEL);
     begin(1);
     nodes[0].facts.taint = NODE_TAINT_LASTING;
     assert_int_equal(node_decide(&view, steps), 1);
     assert_int_equal(steps[0].kind, NODE_DRAINS);
     instances[0].state = OB_INSTANCE_DRAINING;
     assert_int_equal(node_decide(&view, steps), 0);
-    /* A passing condition is not the end of an instance. */
-    begin(1);
-    nodes[0].facts.taint = NODE_TAINT_PASSING;
-    assert_int_equal(node_decide(&view, steps), 0);
+}
+
+/* That is not the end of an instance, but nothing new is placed on it meanwhile. */
+static void an_instance_has_no_size_while_its_node_takes_no_pods(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++) {
+        begin(1);
+        nodes[0].facts.ready = i == 0;
+        nodes[0].facts.taint = i == 0 ? NODE_TAINT_PASSING : NODE_TAINT_NONE;
+        nodes[0].load_known = i == 0;
+        assert_int_equal(node_decide(&view, steps), 1);
+        assert_int_equal(steps[0].kind, NODE_SIZED);
+        assert_int_equal(steps[0].size.mcpu + steps[0].size.mem_mib + steps[0].size.gpus, 0);
+        instances[0].size = steps[0].size;
+        assert_int_equal(node_decide(&view, steps), 0);
+    }
+    nodes[0].facts.ready = true;
+    assert_int_equal(node_decide(&view, steps), 0); /* what others request is not known */
+    nodes[0].load_known = true;
+    assert_int_equal(node_decide(&view, steps), 1);
+    assert_int_equal(steps[0].kind, NODE_SIZED);
+    assert_int_equal(steps[0].size.mcpu, 3000);
 }
 
 static void an_instance_is_lost_with_its_node(void **state)
@@ -344,21 +180,24 @@ static void an_instance_is_lost_with_its_node(void **state)
                                                OB_INSTANCE_DRAINING };
     for (size_t i = 0; i < ARRAY_SIZE(alive); i++) {
         begin(1);
+        view.joins = false;
         instances[0].state = alive[i];
+        instances[0].size = (ob_resources){ 0 };
         nodes[0].gone = true;
         assert_int_equal(node_decide(&view, steps), 1);
         assert_int_equal(steps[0].kind, NODE_LOST);
-        assert_string_equal(steps[0].reason, "node node-1 is gone");
+        assert_string_equal(node_reason_text(steps[0].reason), "its node is gone");
         nodes[0].gone = false;
         nodes[0].facts.ready = false;
         nodes[0].not_ready_ms = 59999;
+        nodes[0].sure = true;
         assert_int_equal(node_decide(&view, steps), 0);
         nodes[0].not_ready_ms = 60000;
         nodes[0].sure = false; /* the watch says so, and may have heard nothing since */
         assert_int_equal(node_decide(&view, steps), 0);
         nodes[0].sure = true;
         assert_int_equal(node_decide(&view, steps), 1);
-        assert_string_equal(steps[0].reason, "node node-1 is not Ready for 60 s");
+        assert_int_equal(steps[0].reason, NODE_REASON_NOT_READY);
         nodes[0].facts.ready = true;
         nodes[0].facts.out_of_service = true;
         assert_int_equal(node_decide(&view, steps), 1);
@@ -372,7 +211,7 @@ static void nothing_is_concluded_of_a_node_that_was_not_seen(void **state)
 {
     (void)state;
     begin(1);
-    view.n_nodes = 0;
+    view.n_nodes = instances[0].node = 0;
     assert_int_equal(node_decide(&view, steps), 0);
 }
 
@@ -380,34 +219,111 @@ static void a_size_follows_the_pods_of_others(void **state)
 {
     (void)state;
     begin(1);
-    instances[0].others.mcpu = 1920;
+    nodes[0].load.mcpu = 1920;
     assert_int_equal(node_decide(&view, steps), 1);
     assert_int_equal(steps[0].kind, NODE_SIZED);
     assert_int_equal(steps[0].size.mcpu, 2000);
-    instances[0].load_known = false;
+    nodes[0].load_known = false;
     assert_int_equal(node_decide(&view, steps), 0);
-    instances[0].load_known = true;
+    nodes[0].load_known = true;
     instances[0].state = OB_INSTANCE_DRAINING;
+    view.joins = false;
     assert_int_equal(node_decide(&view, steps), 0);
+}
+
+/* ---- Many ---- */
+
+#define MANY 1000
+#define PODS 10
+#define UID_OF_NODE "7d0a3e00-0000-4000-8000-%012d"
+#define UID_OF_POD "pod-%d-%d"
+
+static void put_pod(node_load *load, const char *node, const char *uid)
+{
+    ob_cleanup(ob_freep) char *text = ob_strf(
+        "{\"metadata\": {\"uid\": \"%s\"}, \"spec\": {\"nodeName\": \"%s\", \"containers\": "
+        "[{\"resources\": {\"requests\": {\"cpu\": \"1\", \"memory\": \"1Gi\"}}}]}}",
+        uid, node);
+    json_auto_t *pod = ob_json_read_text(text);
+    assert_non_null(pod);
+    node_load_put(load, pod);
+}
+
+static void add_node(kube_node_table *table, node_load *load, int n)
+{
+    char name[32], uid[64];
+    (void)snprintf(name, sizeof(name), "node-%d", n);
+    (void)snprintf(uid, sizeof(uid), UID_OF_NODE, n);
+    kube_node_row *row = kube_node_table_get(table, name, uid);
+    row->seen.facts = good_node(name, uid);
+    row->selected = row->known = true;
+    for (int i = 0; i < PODS; i++) {
+        (void)snprintf(uid, sizeof(uid), UID_OF_POD, n, i);
+        put_pod(load, name, uid);
+    }
+}
+
+/* One round of a cluster with 1,000 nodes that are instances, and 10,000 pods of others. */
+static void a_round_of_many_nodes_is_short(void **state)
+{
+    (void)state;
+    kube_node_table table = { 0 };
+    node_load *load = node_load_new();
+    node_instance *many = ob_calloc(MANY, sizeof(*many));
+    node_step *all = ob_calloc(2 * MANY, sizeof(*all));
+    int64_t least_us = INT64_MAX;
+    for (int n = 0; n < MANY; n++)
+        add_node(&table, load, n);
+    kube_node_table_turn(&table, 100, load);
+    assert_int_equal(table.n_view, MANY);
+    /* Some join at a time. */
+    node_view v = { .nodes = table.view, .n_nodes = MANY, .instances = many, .joins = true };
+    assert_int_equal(node_decide(&v, all), 0); /* pods of others have all of it */
+    for (int n = 0; n < MANY; n++)
+        for (int i = 2; i < PODS; i++) {
+            char uid[64];
+            (void)snprintf(uid, sizeof(uid), UID_OF_POD, n, i);
+            node_load_drop(load, uid);
+        }
+    kube_node_table_turn(&table, 100, load);
+    v.nodes = table.view;
+    assert_int_equal(node_decide(&v, all), NODE_JOINS_MAX);
+    for (int round = 0; round < 5; round++) {
+        int64_t begun_us = ob_mono_us();
+        for (int n = 0; n < MANY; n++) {
+            char uid[NODE_UID_TEXT];
+            (void)snprintf(uid, sizeof(uid), UID_OF_NODE, n);
+            many[n] = (node_instance){ .id = MINE,
+                                       .node = kube_node_table_at(&table, uid),
+                                       .state = OB_INSTANCE_ACTIVE };
+        }
+        kube_node_table_turn(&table, 100, load);
+        v.nodes = table.view;
+        v.n_instances = MANY;
+        assert_int_equal(node_decide(&v, all), MANY); /* all get their size */
+        int64_t took_us = ob_mono_us() - begun_us;
+        least_us = took_us < least_us ? took_us : least_us;
+    }
+    print_message("a round of %d nodes: %lld us\n", MANY, (long long)least_us);
+    assert_true(least_us < 50000);
+    kube_node_table_done(&table);
+    node_load_free(load);
+    free(many);
+    free(all);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(quantities_are_read_as_kubernetes_writes_them),
-        cmocka_unit_test(what_is_no_quantity_is_refused),
-        cmocka_unit_test(a_node_says_its_state_and_its_size),
-        cmocka_unit_test(a_node_that_is_not_ready_is_known),
-        cmocka_unit_test(cordons_labels_and_taints_are_read),
-        cmocka_unit_test(a_node_without_a_valid_name_is_no_node),
-        cmocka_unit_test(a_pod_requests_what_kubernetes_counts),
-        cmocka_unit_test(pods_of_others_are_summed_by_node),
         cmocka_unit_test(a_good_node_joins_once),
+        cmocka_unit_test(a_node_comes_back_while_its_instance_drains),
         cmocka_unit_test(a_node_that_takes_no_pods_does_not_join),
         cmocka_unit_test(an_instance_drains_when_its_node_takes_no_more),
+        cmocka_unit_test(an_instance_has_no_size_while_its_node_takes_no_pods),
         cmocka_unit_test(an_instance_is_lost_with_its_node),
         cmocka_unit_test(nothing_is_concluded_of_a_node_that_was_not_seen),
         cmocka_unit_test(a_size_follows_the_pods_of_others),
+        cmocka_unit_test(a_round_of_many_nodes_is_short),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

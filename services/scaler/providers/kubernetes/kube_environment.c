@@ -1,7 +1,8 @@
-/* One environment's cluster, see kube_environment.h. Owns the client, the watch, the check and the
- * nodes. Invariants: nothing is concluded about a node from its absence: it is asked for by its
- * name first; a node's time without Ready counts only while the watch stands, and before it is over
- * the node is asked for by its name, too: a watch may stand and hear nothing. One owner thread. */
+/* One environment's cluster, see kube_environment.h. Owns the client, the watches, the check, the
+ * nodes and what others' pods request on them. Invariants: nothing is concluded about a node from
+ * its absence: it is asked for by its name first; a node's time without Ready counts only while the
+ * watch stands, and before it is over the node is asked for by its name, too: a watch may stand and
+ * hear nothing. One owner thread. */
 #include "kube_environment.h"
 
 #include <stdio.h>
@@ -18,9 +19,10 @@
 #define OPEN_EVERY_MS 5000 /* a cluster's file that is missing or wrong is looked at again */
 #define ASK_EVERY_MS 10000
 #define SURE_EVERY_MS 2000 /* of a node that has not been Ready for long */
-#define COUNT_EVERY_MS 30000
-#define COUNTS_MAX 4     /* lists of pods under way */
-#define TURN_MAX_MS 1000 /* a longer turn has not listened */
+#define TURN_MAX_MS 5000   /* a longer turn has not listened for the rest of it */
+#define PAGE_OF_NODES 20   /* an object has some 10 KiB, and a page is read in one turn */
+#define PAGE_OF_PODS 50
+#define PODS_OF_NODES "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 #define TIMEOUT_S 20
 #define WHY_MAX 300
 
@@ -29,15 +31,17 @@
 struct kube_environment {
     char *dir, *cluster, *kube_namespace, *uuid;
     int64_t lost_ms;
-    ob_kube *kube; /* NULL: its file cannot be used */
-    ob_kube_watch *watch;
+    ob_kube *kube;        /* NULL: its file cannot be used */
+    ob_kube_watch *watch; /* of its nodes */
+    ob_kube_watch *pods;  /* of others' pods on nodes of the cluster; NULL: not begun */
+    node_load *load;      /* what these request; with 'pods' */
+    bool load_known;      /* a list of them was complete */
     kube_check *check;
     kube_node_table nodes;
     int64_t open_at_ms, turned_at_ms;
-    size_t counting; /* lists of pods under way */
-    char *no_file;   /* why there is no client, as a statusReason */
-    char *no_nodes;  /* why its nodes cannot be read */
-    char *no_pods;   /* why the pods on them cannot be read */
+    char *no_file;  /* why there is no client, as a statusReason */
+    char *no_nodes; /* why its nodes cannot be read */
+    char *no_pods;  /* why the pods on them cannot be read */
 };
 
 /* A call about one node. */
@@ -62,6 +66,8 @@ void kube_environment_free(kube_environment *k)
     if (!k)
         return;
     ob_kube_watch_free(k->watch);
+    ob_kube_watch_free(k->pods);
+    node_load_free(k->load);
     kube_check_free(k->check);
     ob_kube_free(k->kube);
     kube_node_table_done(&k->nodes);
@@ -173,75 +179,47 @@ static void ask_node(kube_environment *k, kube_node_row *row, int64_t now_ms)
                                            .free_arg = free });
 }
 
-/* ---- Pods on a node ---- */
+/* ---- Pods of others ---- */
 
-static void count_page(kube_environment *k, kube_node_row *row, const char *next);
-
-static void end_count(kube_environment *k, kube_node_row *row)
+static void on_pod(ob_kube_change change, json_t *pod, void *arg)
 {
-    k->counting--;
-    row->counting = false;
-    node_load_free(row->next_load);
-    row->next_load = NULL;
+    kube_environment *k = arg;
+    if (change == OB_KUBE_DELETED)
+        node_load_drop(k->load, ob_kube_meta(pod, "uid"));
+    else
+        node_load_put(k->load, pod);
 }
 
-static void on_pods(const ob_kube_reply *reply, void *arg)
+static void on_pods_listed(void *arg)
 {
-    const node_call *call = arg;
-    kube_environment *k = call->k;
-    kube_node_row *row = kube_node_table_find(&k->nodes, call->uid);
-    if (!row)
-        return; /* not while it counts */
-    if (reply->kind == OB_KUBE_FORBIDDEN)
-        say(&k->no_pods, ob_strf(NO_NAMESPACE ": %s", ob_cut(reply->message, WHY_MAX)));
-    else if (reply->kind == OB_KUBE_OK)
+    ((kube_environment *)arg)->load_known = true;
+}
+
+static void on_pods_state(bool up, ob_kube_answer kind, const char *text, void *arg)
+{
+    kube_environment *k = arg;
+    if (up)
         say(&k->no_pods, NULL);
-    if (reply->kind != OB_KUBE_OK) {
-        end_count(k, row);
-        return;
-    }
-    size_t i;
-    const json_t *pod;
-    json_array_foreach(json_object_get(reply->json, "items"), i, pod)
-    {
-        node_load_add(row->next_load, pod);
-    }
-    const char *next = ob_kube_meta(reply->json, "continue");
-    if (*next) {
-        count_page(k, row, next);
-        return;
-    }
-    node_load_free(row->load);
-    row->load = ob_take(row->next_load);
-    row->seen.load_known = true;
-    row->seen.load = node_load_of_others(row->load, row->seen.facts.name, "");
-    end_count(k, row);
+    else if (kind == OB_KUBE_FORBIDDEN || kind == OB_KUBE_UNAUTHORIZED)
+        say(&k->no_pods, ob_strf(NO_NAMESPACE ": %s", ob_cut(text, WHY_MAX)));
 }
 
-/* next: of the page before; NULL: the first page. */
-static void count_page(kube_environment *k, kube_node_row *row, const char *next)
+/* Only when there is a node that they may be on. */
+static void watch_pods(kube_environment *k)
 {
-    ob_cleanup(ob_freep) char *name = ob_text_url_encode(row->seen.facts.name);
-    ob_cleanup(ob_freep) char *token = ob_text_url_encode(next ? next : "");
-    ob_cleanup(ob_freep) char *query = ob_strf("fieldSelector=spec.nodeName%%3D%s&limit=100%s%s",
-                                               name, next ? "&continue=" : "", token);
-    (void)ob_kube_send(k->kube, OB_POINT_NONE,
-                       &(ob_kube_request){ .method = "GET",
-                                           .path = "/api/v1/pods",
-                                           .query = query,
-                                           .timeout_s = TIMEOUT_S,
-                                           .on_reply = on_pods,
-                                           .arg = call_about(k, row),
-                                           .free_arg = free });
-}
-
-static void begin_count(kube_environment *k, kube_node_row *row, int64_t now_ms)
-{
-    k->counting++;
-    row->counting = true;
-    row->counted_at_ms = now_ms;
-    row->next_load = node_load_new();
-    count_page(k, row, NULL);
+    static const ob_kube_watch_ops ops = { .object = on_pod,
+                                           .listed = on_pods_listed,
+                                           .state = on_pods_state };
+    if (k->pods || !k->nodes.rows)
+        return;
+    ob_cleanup(ob_freep) char *labels = ob_strf(NODE_LABEL "!=%s", k->uuid);
+    k->load = node_load_new();
+    k->pods = ob_kube_watch_new(k->kube,
+                                &(ob_kube_watch_options){ .path = "/api/v1/pods",
+                                                          .labels = labels,
+                                                          .fields = PODS_OF_NODES,
+                                                          .page = PAGE_OF_PODS },
+                                &ops, k);
 }
 
 /* ---- Turns ---- */
@@ -261,8 +239,11 @@ static bool open_client(kube_environment *k, int64_t now_ms)
     }
     say(&k->no_file, NULL);
     ob_cleanup(ob_freep) char *labels = ob_strf(NODE_LABEL "=%s", k->uuid);
-    k->watch = ob_kube_watch_new(
-        k->kube, &(ob_kube_watch_options){ .path = "/api/v1/nodes", .labels = labels }, &ops, k);
+    k->watch =
+        ob_kube_watch_new(k->kube,
+                          &(ob_kube_watch_options){
+                              .path = "/api/v1/nodes", .labels = labels, .page = PAGE_OF_NODES },
+                          &ops, k);
     k->check = kube_check_new(k->kube, k->kube_namespace);
     return true;
 }
@@ -280,14 +261,11 @@ static int64_t ask_every_ms(const kube_environment *k, const kube_node_row *row)
 
 static void ask_due(kube_environment *k, int64_t now_ms)
 {
-    for (kube_node_row *row = k->nodes.rows; row; row = row->next) {
+    for (kube_node_row *row = k->nodes.rows; row; row = row->hh.next) {
         int64_t every_ms = ask_every_ms(k, row);
         if (every_ms > 0 && !row->asking &&
             (row->asked_at_ms == 0 || now_ms - row->asked_at_ms >= every_ms))
             ask_node(k, row, now_ms);
-        if (row->selected && !row->counting && k->counting < COUNTS_MAX &&
-            (row->counted_at_ms == 0 || now_ms - row->counted_at_ms >= COUNT_EVERY_MS))
-            begin_count(k, row, now_ms);
     }
 }
 
@@ -301,17 +279,21 @@ void kube_environment_step(kube_environment *k, int64_t now_ms)
     int64_t passed_ms = k->turned_at_ms ? now_ms - k->turned_at_ms : 0;
     k->turned_at_ms = now_ms;
     if (!open_client(k, now_ms)) {
-        kube_node_table_turn(&k->nodes, 0);
+        kube_node_table_turn(&k->nodes, 0, NULL);
         return;
     }
     ob_http_step(ob_kube_http(k->kube), 0);
+    watch_pods(k);
     (void)ob_kube_watch_step(k->watch, now_ms);
+    if (k->pods)
+        (void)ob_kube_watch_step(k->pods, now_ms);
     kube_check_step(k->check, now_ms);
     bool up = ob_kube_watch_up(k->watch);
     if (up) /* before that it is not known which are in the selection */
         ask_due(k, now_ms);
     ob_http_flush(ob_kube_http(k->kube));
-    kube_node_table_turn(&k->nodes, up && passed_ms <= TURN_MAX_MS ? passed_ms : 0);
+    passed_ms = passed_ms < TURN_MAX_MS ? passed_ms : TURN_MAX_MS;
+    kube_node_table_turn(&k->nodes, up ? passed_ms : 0, k->load_known ? k->load : NULL);
 }
 
 bool kube_environment_checked(const kube_environment *k)
@@ -329,20 +311,13 @@ const char *kube_environment_invalid(const kube_environment *k)
     return k->no_nodes ? k->no_nodes : k->no_pods;
 }
 
-const node_seen *kube_environment_nodes(const kube_environment *k, size_t *ret_n)
+const node_seen *const *kube_environment_nodes(const kube_environment *k, size_t *ret_n)
 {
     *ret_n = k->nodes.n_view;
     return k->nodes.view;
 }
 
-bool kube_environment_others(const kube_environment *k,
-                             const char *uid,
-                             const char *instance,
-                             node_amount *ret)
+size_t kube_environment_node_at(const kube_environment *k, const char *uid)
 {
-    const kube_node_row *row = kube_node_table_find(&k->nodes, uid);
-    if (!row || !row->load)
-        return false;
-    *ret = node_load_of_others(row->load, row->seen.facts.name, instance);
-    return true;
+    return kube_node_table_at(&k->nodes, uid);
 }

@@ -32,9 +32,6 @@ bool kube_environment_checked(const kube_environment *k);
 const char *kube_environment_invalid(const kube_environment *k);
 
 /* The nodes that are known; borrowed until the next step. */
-const node_seen *kube_environment_nodes(const kube_environment *k, size_t *ret_n);
-/* What pods of others than an instance request on a node. false: not read yet. */
-bool kube_environment_others(const kube_environment *k,
-                             const char *uid,
-                             const char *instance,
-                             node_amount *ret);
+const node_seen *const *kube_environment_nodes(const kube_environment *k, size_t *ret_n);
+/* Where the node of that uid is among them; their number: it is not. */
+size_t kube_environment_node_at(const kube_environment *k, const char *uid);

@@ -9,9 +9,8 @@
 
 kube_node_row *kube_node_table_find(const kube_node_table *t, const char *uid)
 {
-    kube_node_row *row = t->rows;
-    while (row && strcmp(row->seen.facts.uid, uid) != 0)
-        row = row->next;
+    kube_node_row *row;
+    HASH_FIND_STR(t->rows, uid, row);
     return row;
 }
 
@@ -23,47 +22,55 @@ kube_node_row *kube_node_table_get(kube_node_table *t, const char *name, const c
     row = ob_calloc(1, sizeof(*row));
     (void)snprintf(row->seen.facts.name, sizeof(row->seen.facts.name), "%s", name);
     (void)snprintf(row->seen.facts.uid, sizeof(row->seen.facts.uid), "%s", uid);
-    row->next = t->rows;
-    t->rows = row;
+    HASH_ADD_STR(t->rows, seen.facts.uid, row);
     return row;
 }
 
-static void free_row(kube_node_row *row)
+size_t kube_node_table_at(const kube_node_table *t, const char *uid)
 {
-    node_load_free(row->load);
-    node_load_free(row->next_load);
-    free(row);
+    const kube_node_row *row = kube_node_table_find(t, uid);
+    bool is_there = row && row->at < t->n_view && t->view[row->at] == &row->seen;
+    return is_there ? row->at : t->n_view;
 }
 
-void kube_node_table_turn(kube_node_table *t, int64_t passed_ms)
+static void turn(kube_node_row *row, int64_t passed_ms, const node_load *load)
 {
-    size_t n = 0;
-    for (kube_node_row **at = &t->rows; *at;) {
-        kube_node_row *row = *at;
-        if (!row->selected && !row->wanted && !row->asking && !row->counting) {
-            *at = row->next;
-            free_row(row);
+    node_seen *seen = &row->seen;
+    row->wanted = false;
+    if (row->known)
+        seen->not_ready_ms = seen->facts.ready ? 0 : seen->not_ready_ms + passed_ms;
+    seen->sure = seen->sure && !seen->facts.ready;
+    seen->load_known = load;
+    if (load)
+        seen->load = node_load_on(load, seen->facts.name);
+}
+
+void kube_node_table_turn(kube_node_table *t, int64_t passed_ms, const node_load *load)
+{
+    kube_node_row *row, *next;
+    t->view = ob_realloc(t->view, (HASH_COUNT(t->rows) + 1) * sizeof(*t->view));
+    t->n_view = 0;
+    HASH_ITER(hh, t->rows, row, next)
+    {
+        if (!row->selected && !row->wanted && !row->asking) {
+            HASH_DEL(t->rows, row);
+            free(row);
             continue;
         }
-        row->wanted = false;
+        turn(row, passed_ms, load);
+        row->at = t->n_view;
         if (row->known)
-            row->seen.not_ready_ms = row->seen.facts.ready ? 0 : row->seen.not_ready_ms + passed_ms;
-        row->seen.sure = row->seen.sure && !row->seen.facts.ready;
-        n++;
-        at = &row->next;
+            t->view[t->n_view++] = &row->seen;
     }
-    t->view = ob_realloc(t->view, (n + 1) * sizeof(*t->view));
-    t->n_view = 0;
-    for (const kube_node_row *row = t->rows; row; row = row->next)
-        if (row->known)
-            t->view[t->n_view++] = row->seen;
 }
 
 void kube_node_table_done(kube_node_table *t)
 {
-    for (kube_node_row *row = t->rows, *next; row; row = next) {
-        next = row->next;
-        free_row(row);
+    kube_node_row *row, *next;
+    HASH_ITER(hh, t->rows, row, next)
+    {
+        HASH_DEL(t->rows, row);
+        free(row);
     }
     free(t->view);
     *t = (kube_node_table){ 0 };

@@ -1,56 +1,95 @@
-/* Decides about nodes and instances, see node_decide.h. Owns nothing. Invariant: a node has at most
- * one instance that has not ended. Pure: any thread. */
+/* Decides about nodes and instances, see node_decide.h. Owns nothing. Invariants: a node has at
+ * most one instance that jobs are placed on; what those before it still use there, it does not get.
+ * Pure: any thread. */
 #include "node_decide.h"
 
-#include <string.h>
+#include <stdlib.h>
 
-#include "ob/text.h"
+#include "ob/mem.h"
 
-/* The index of an instance's node; n_nodes: it was not seen. */
-static size_t node_of(const node_view *view, const node_instance *in)
+#define INSTANCES_MAX 3 /* of a node, that have not ended: it may be taken away and given often */
+#define MIB (1024 * 1024)
+
+/* The instances of a node. */
+typedef struct node_sum {
+    size_t n;
+    bool taken; /* by one that jobs are placed on, or what one that is lost ran there is not settled
+                 */
+    node_amount used; /* of all */
+} node_sum;
+
+static const char *const reasons[NODE_REASONS] = {
+    [NODE_REASON_NONE] = "",
+    [NODE_REASON_GONE] = "its node is gone",
+    [NODE_REASON_OUT_OF_SERVICE] = "its node is out of service",
+    [NODE_REASON_NOT_READY] = "its node has not been Ready for too long",
+    [NODE_REASON_NO_LABEL] = "its node has lost the label of its compute environment",
+    [NODE_REASON_CORDONED] = "its node is cordoned",
+    [NODE_REASON_TAINTED] = "its node has a taint",
+};
+
+const char *node_reason_text(node_reason reason)
 {
-    size_t i = 0;
-    while (i < view->n_nodes && strcmp(view->nodes[i].facts.uid, in->node_uid) != 0)
-        i++;
-    return i;
+    return reasons[reason];
 }
 
-static bool has_instance(const node_view *view, const node_facts *node)
+/* ---- Sums ---- */
+
+static node_amount amount_of(const ob_resources *r)
 {
-    for (size_t i = 0; i < view->n_instances; i++)
-        if (!strcmp(view->instances[i].node_uid, node->uid))
-            return true;
-    return false;
+    return (
+        node_amount){ .mcpu = r->mcpu, .mem_bytes = (int64_t)r->mem_mib * MIB, .gpus = r->gpus };
 }
 
-/* Is what runs on a node lost? Fills the reason then. */
-static bool is_lost(const node_view *view, const node_seen *node, node_step *step)
+static void add_instances(const node_view *view, node_sum *sums)
 {
-    const char *name = node->facts.name;
+    for (size_t i = 0; i < view->n_instances; i++) {
+        const node_instance *in = &view->instances[i];
+        if (in->node == view->n_nodes)
+            continue;
+        node_sum *sum = &sums[in->node];
+        sum->n++;
+        sum->taken = sum->taken || in->state != OB_INSTANCE_DRAINING;
+        sum->used = node_amount_plus(sum->used, amount_of(&in->used));
+    }
+}
+
+/* What is left of a node for one of its instances (NULL: for a new one). */
+static ob_resources size_of(const node_seen *node, const node_sum *sum, const node_instance *in)
+{
+    node_amount own = in ? amount_of(&in->used) : (node_amount){ 0 };
+    node_amount others = { .mcpu = sum->used.mcpu - own.mcpu,
+                           .mem_bytes = sum->used.mem_bytes - own.mem_bytes,
+                           .gpus = sum->used.gpus - own.gpus };
+    node_amount taken = node_amount_plus(node->load, others);
+    return node_facts_size(&node->facts, &taken);
+}
+
+/* ---- Instances ---- */
+
+static node_reason why_lost(const node_view *view, const node_seen *node)
+{
     if (node->gone)
-        ob_text_format(step->reason, sizeof(step->reason), "node %s is gone", name);
-    else if (node->facts.out_of_service)
-        ob_text_format(step->reason, sizeof(step->reason), "node %s is out of service", name);
-    else if (!node->facts.ready && node->sure && node->not_ready_ms >= view->lost_ms)
-        ob_text_format(step->reason, sizeof(step->reason), "node %s is not Ready for %lld s", name,
-                       (long long)(node->not_ready_ms / 1000));
-    else
-        return false;
-    return true;
+        return NODE_REASON_GONE;
+    if (node->facts.out_of_service)
+        return NODE_REASON_OUT_OF_SERVICE;
+    bool is_late = !node->facts.ready && node->sure && node->not_ready_ms >= view->lost_ms;
+    return is_late ? NODE_REASON_NOT_READY : NODE_REASON_NONE;
 }
 
-static bool takes_no_more(const node_facts *node, node_step *step)
+static node_reason why_drained(const node_facts *node)
 {
     if (!node->labelled)
-        ob_text_format(step->reason, sizeof(step->reason),
-                       "node %s has lost its environment's label", node->name);
-    else if (node->cordoned)
-        ob_text_format(step->reason, sizeof(step->reason), "node %s is cordoned", node->name);
-    else if (node->taint == NODE_TAINT_LASTING)
-        ob_text_format(step->reason, sizeof(step->reason), "node %s has a taint", node->name);
-    else
-        return false;
-    return true;
+        return NODE_REASON_NO_LABEL;
+    if (node->cordoned)
+        return NODE_REASON_CORDONED;
+    return node->taint == NODE_TAINT_LASTING ? NODE_REASON_TAINTED : NODE_REASON_NONE;
+}
+
+/* Takes it new pods now? */
+static bool takes_pods(const node_facts *node)
+{
+    return node->ready && node->taint == NODE_TAINT_NONE;
 }
 
 static bool same_size(const ob_resources *a, const ob_resources *b)
@@ -58,50 +97,62 @@ static bool same_size(const ob_resources *a, const ob_resources *b)
     return a->mcpu == b->mcpu && a->mem_mib == b->mem_mib && a->gpus == b->gpus;
 }
 
-/* What becomes of an instance. Returns whether that is anything. */
-static bool decide_instance_of(const node_view *view, size_t at, node_step *step)
+/* While its node takes no pods, its size is 0. */
+static bool has_other_size(const node_view *view, const node_sum *sums, node_step *step)
 {
-    const node_instance *in = &view->instances[at];
-    size_t node = node_of(view, in);
-    if (node == view->n_nodes || in->state >= OB_INSTANCE_LOST)
-        return false;
-    const node_seen *seen = &view->nodes[node];
-    *step = (node_step){ .node = node, .instance = at };
-    if (is_lost(view, seen, step)) {
-        step->kind = NODE_LOST;
-        return true;
-    }
-    if (in->state == OB_INSTANCE_DRAINING)
-        return false;
-    if (takes_no_more(&seen->facts, step)) {
-        step->kind = NODE_DRAINS;
-        return true;
-    }
+    const node_instance *in = &view->instances[step->instance];
+    const node_seen *node = view->nodes[step->node];
+    bool takes = takes_pods(&node->facts);
     step->kind = NODE_SIZED;
-    step->size = node_facts_size(&seen->facts, &in->others);
-    return in->load_known && !same_size(&step->size, &in->size);
+    step->size = takes ? size_of(node, &sums[step->node], in) : (ob_resources){ 0 };
+    return (node->load_known || !takes) && !same_size(&step->size, &in->size);
 }
 
-/* May a node become an instance? */
-static bool joins(const node_view *view, size_t at, node_step *step)
+/* What becomes of an instance. Returns whether that is anything. */
+static bool decide_instance(const node_view *view, const node_sum *sums, size_t at, node_step *step)
 {
-    const node_seen *node = &view->nodes[at];
-    if (!view->joins || !node->load_known || node->gone || node->facts.out_of_service ||
-        !node->facts.ready || !node->facts.labelled || node->facts.cordoned ||
-        node->facts.taint != NODE_TAINT_NONE || has_instance(view, &node->facts))
+    const node_instance *in = &view->instances[at];
+    if (in->node == view->n_nodes || in->state >= OB_INSTANCE_LOST)
         return false;
-    *step = (node_step){ .kind = NODE_JOINS,
-                         .node = at,
-                         .size = node_facts_size(&node->facts, &node->load) };
+    const node_seen *node = view->nodes[in->node];
+    *step = (node_step){
+        .kind = NODE_LOST, .node = in->node, .instance = at, .reason = why_lost(view, node)
+    };
+    if (step->reason != NODE_REASON_NONE)
+        return true;
+    if (in->state == OB_INSTANCE_DRAINING)
+        return false;
+    step->kind = NODE_DRAINS;
+    step->reason = why_drained(&node->facts);
+    return step->reason != NODE_REASON_NONE || has_other_size(view, sums, step);
+}
+
+/* ---- Nodes ---- */
+
+/* May a node become an instance? */
+static bool joins(const node_view *view, const node_sum *sums, size_t at, node_step *step)
+{
+    const node_seen *node = view->nodes[at];
+    const node_sum *sum = &sums[at];
+    if (!view->joins || !node->load_known || node->gone || sum->taken || sum->n >= INSTANCES_MAX ||
+        node->facts.out_of_service || !takes_pods(&node->facts) ||
+        why_drained(&node->facts) != NODE_REASON_NONE)
+        return false;
+    *step = (node_step){ .kind = NODE_JOINS, .node = at, .size = size_of(node, sum, NULL) };
     return step->size.mcpu > 0 && step->size.mem_mib > 0;
 }
 
 size_t node_decide(const node_view *view, node_step *out)
 {
-    size_t n = 0;
+    ob_cleanup(ob_freep) node_sum *sums = ob_calloc(view->n_nodes + 1, sizeof(*sums));
+    size_t n = 0, joined = 0;
+    add_instances(view, sums);
     for (size_t i = 0; i < view->n_instances; i++)
-        n += decide_instance_of(view, i, &out[n]);
-    for (size_t i = 0; i < view->n_nodes; i++)
-        n += joins(view, i, &out[n]);
+        n += decide_instance(view, sums, i, &out[n]);
+    for (size_t i = 0; i < view->n_nodes && joined < NODE_JOINS_MAX; i++)
+        if (joins(view, sums, i, &out[n])) {
+            n++;
+            joined++;
+        }
     return n;
 }

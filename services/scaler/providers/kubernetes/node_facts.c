@@ -39,6 +39,18 @@ node_amount node_amount_read(const json_t *resources, bool up)
                           .gpus = whole(quantity_of(resources, "nvidia.com/gpu", up), up) };
 }
 
+static int64_t sum(int64_t a, int64_t b)
+{
+    return a > INT64_MAX - b ? INT64_MAX : a + b;
+}
+
+node_amount node_amount_plus(node_amount a, node_amount b)
+{
+    return (node_amount){ .mcpu = sum(a.mcpu, b.mcpu),
+                          .mem_bytes = sum(a.mem_bytes, b.mem_bytes),
+                          .gpus = sum(a.gpus, b.gpus) };
+}
+
 static int32_t within(int64_t amount, int64_t taken, int64_t unit, int32_t max)
 {
     int64_t left = amount > taken ? (amount - taken) / unit : 0;

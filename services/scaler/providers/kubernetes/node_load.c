@@ -1,48 +1,45 @@
-/* Requests of pods, see node_load.h. Owns the sums: one for each node and instance label.
- * Invariant: a sum never overflows; what is too much counts as the most. One owner thread. */
+/* Requests of pods, see node_load.h. Owns the pods, by their uid and by their node. Invariant: a
+ * sum never overflows; what is too much counts as the most. So a sum is made anew when one of its
+ * pods has changed. One owner thread. */
 #include "node_load.h"
 
 #include <stdio.h>
 #include <string.h>
 #include <uthash.h>
+#include <utlist.h>
 
-#include "ob/id.h"
+#include "ob/kube.h"
 #include "ob/mem.h"
 #include "ob/message.h"
 
-typedef struct load_part {
-    char instance[OB_INSTANCE_TEXT]; /* "": no instance of ours */
-    node_amount amount;
-    struct load_part *next;
-} load_part;
+typedef struct load_node load_node;
 
-typedef struct load_node {
-    char name[NODE_NAME_TEXT];
-    load_part *parts;
+typedef struct load_pod {
+    char uid[NODE_UID_TEXT];
+    load_node *on;
+    node_amount amount;
+    struct load_pod *prev, *next; /* of its node */
     UT_hash_handle hh;
-} load_node;
+} load_pod;
+
+struct load_node {
+    char name[NODE_NAME_TEXT];
+    load_pod *pods;
+    node_amount sum;
+    bool changed; /* since the sum was made */
+    UT_hash_handle hh;
+};
 
 struct node_load {
+    load_pod *pods;
     load_node *nodes;
 };
 
 /* ---- One pod ---- */
 
-static int64_t sum(int64_t a, int64_t b)
-{
-    return a > INT64_MAX - b ? INT64_MAX : a + b;
-}
-
 static int64_t larger(int64_t a, int64_t b)
 {
     return a > b ? a : b;
-}
-
-static node_amount plus(node_amount a, node_amount b)
-{
-    return (node_amount){ .mcpu = sum(a.mcpu, b.mcpu),
-                          .mem_bytes = sum(a.mem_bytes, b.mem_bytes),
-                          .gpus = sum(a.gpus, b.gpus) };
 }
 
 static node_amount most(node_amount a, node_amount b)
@@ -65,22 +62,22 @@ node_amount node_load_of_pod(const json_t *pod)
     json_array_foreach(json_object_get(spec, "initContainers"), i, container)
     {
         node_amount one = requests_of(container);
-        starting = most(starting, plus(beside, one));
+        starting = most(starting, node_amount_plus(beside, one));
         if (!strcmp(ob_json_str(container, "restartPolicy", ""), "Always"))
-            beside = plus(beside, one); /* it runs on */
+            beside = node_amount_plus(beside, one); /* it runs on */
     }
     json_array_foreach(json_object_get(spec, "containers"), i, container)
     {
-        all = plus(all, requests_of(container));
+        all = node_amount_plus(all, requests_of(container));
     }
-    all = most(plus(all, beside), starting);
+    all = most(node_amount_plus(all, beside), starting);
     /* What the pod as a whole requests stands instead. */
     node_amount whole = requests_of(spec);
     if (whole.mcpu > 0)
         all.mcpu = whole.mcpu;
     if (whole.mem_bytes > 0)
         all.mem_bytes = whole.mem_bytes;
-    return plus(all, node_amount_read(json_object_get(spec, "overhead"), true));
+    return node_amount_plus(all, node_amount_read(json_object_get(spec, "overhead"), true));
 }
 
 /* ---- Sums ---- */
@@ -90,62 +87,78 @@ node_load *node_load_new(void)
     return ob_calloc(1, sizeof(node_load));
 }
 
+static void drop(node_load *load, load_pod *p)
+{
+    load_node *n = p->on;
+    DL_DELETE(n->pods, p);
+    HASH_DEL(load->pods, p);
+    free(p);
+    n->changed = true;
+    if (n->pods)
+        return;
+    HASH_DEL(load->nodes, n);
+    free(n);
+}
+
 void node_load_free(node_load *load)
 {
-    load_node *n, *next;
+    load_pod *p, *next;
     if (!load)
         return;
-    HASH_ITER(hh, load->nodes, n, next)
-    {
-        for (load_part *p = n->parts, *after; p; p = after) {
-            after = p->next;
-            free(p);
-        }
-        HASH_DEL(load->nodes, n);
-        free(n);
-    }
+    HASH_ITER(hh, load->pods, p, next)
+    drop(load, p);
     free(load);
 }
 
-static load_part *part_of(node_load *load, const char *node, const char *instance)
+static load_node *node_named(node_load *load, const char *name)
 {
     load_node *n;
-    HASH_FIND_STR(load->nodes, node, n);
-    if (!n) {
-        n = ob_calloc(1, sizeof(*n));
-        (void)snprintf(n->name, sizeof(n->name), "%s", node);
-        HASH_ADD_STR(load->nodes, name, n);
-    }
-    for (load_part *p = n->parts; p; p = p->next)
-        if (!strcmp(p->instance, instance))
-            return p;
-    load_part *p = ob_calloc(1, sizeof(*p));
-    (void)snprintf(p->instance, sizeof(p->instance), "%s", instance);
-    p->next = n->parts;
-    n->parts = p;
-    return p;
+    HASH_FIND_STR(load->nodes, name, n);
+    if (n)
+        return n;
+    n = ob_calloc(1, sizeof(*n));
+    (void)snprintf(n->name, sizeof(n->name), "%s", name);
+    HASH_ADD_STR(load->nodes, name, n);
+    return n;
 }
 
-void node_load_add(node_load *load, const json_t *pod)
+void node_load_drop(node_load *load, const char *uid)
+{
+    load_pod *p;
+    HASH_FIND_STR(load->pods, uid, p);
+    if (p)
+        drop(load, p);
+}
+
+void node_load_put(node_load *load, const json_t *pod)
 {
     const char *node = ob_json_str(json_object_get(pod, "spec"), "nodeName", "");
     const char *phase = ob_json_str(json_object_get(pod, "status"), "phase", "");
-    const json_t *labels = json_object_get(json_object_get(pod, "metadata"), "labels");
-    const char *instance = ob_json_str(labels, NODE_LABEL_INSTANCE, "");
-    if (!*node || strlen(node) >= NODE_NAME_TEXT || !strcmp(phase, "Succeeded") ||
-        !strcmp(phase, "Failed"))
+    const char *uid = ob_kube_meta(pod, "uid");
+    node_load_drop(load, uid);
+    if (!*uid || strlen(uid) >= NODE_UID_TEXT || !*node || strlen(node) >= NODE_NAME_TEXT ||
+        !strcmp(phase, "Succeeded") || !strcmp(phase, "Failed"))
         return;
-    load_part *p = part_of(load, node, ob_instance_id_is(instance) ? instance : "");
-    p->amount = plus(p->amount, node_load_of_pod(pod));
+    load_pod *p = ob_calloc(1, sizeof(*p));
+    (void)snprintf(p->uid, sizeof(p->uid), "%s", uid);
+    p->on = node_named(load, node);
+    p->amount = node_load_of_pod(pod);
+    p->on->changed = true;
+    DL_APPEND(p->on->pods, p);
+    HASH_ADD_STR(load->pods, uid, p);
 }
 
-node_amount node_load_of_others(const node_load *load, const char *node, const char *instance)
+node_amount node_load_on(const node_load *load, const char *node)
 {
-    node_amount all = { 0 };
     load_node *n;
     HASH_FIND_STR(load->nodes, node, n);
-    for (const load_part *p = n ? n->parts : NULL; p; p = p->next)
-        if (!*p->instance || strcmp(p->instance, instance) != 0)
-            all = plus(all, p->amount);
-    return all;
+    if (!n)
+        return (node_amount){ 0 };
+    if (n->changed) {
+        n->sum = (node_amount){ 0 };
+        for (const load_pod *p = n->pods; p; p = p->next)
+            n->sum = node_amount_plus(n->sum, p->amount);
+        n->changed = false;
+    }
+    return n->sum;
 }
