@@ -108,7 +108,7 @@ static void load_env(scaler *s, const PGresult *res, int row)
     e->managed = ob_col_bool(res, row, ENV_MANAGED);
     const char *cluster = ob_col(res, row, ENV_EKS_CLUSTER_ARN);
     const char *space = ob_col(res, row, ENV_KUBERNETES_NAMESPACE);
-    e->kubernetes = cluster != NULL;
+    e->kubernetes = e->unchecked = cluster != NULL;
     free(e->cluster);
     free(e->kube_namespace);
     e->cluster = dup_or_null(cluster);

@@ -97,6 +97,33 @@ static void note_written(env *e, const store_status *now)
     free(old_reason);
 }
 
+/* How many rows of the inbox may go: none before the environments that they may announce have been
+ * looked at. */
+static size_t inbox_done(const scaler *s)
+{
+    for (const env *e = s->envs; e; e = e->hh.next)
+        if (e->unchecked && !e->deleting && e->written_version != e->version)
+            return 0;
+    return s->n_inbox;
+}
+
+/* *ret_lacking: the text that it borrows. */
+static store_status status_of(scaler *s, env *e, const tally *t, int64_t now_ms, char **ret_lacking)
+{
+    *ret_lacking = shortages_text(s, e, now_ms);
+    store_status now = { .ce_id = e->id,
+                         .version = e->version,
+                         .desired_vcpus = t->desired_vcpus,
+                         .valid = !e->invalid,
+                         .reason = e->invalid ? e->invalid : HEALTHY,
+                         .lacking = *ret_lacking,
+                         .shapes = e->shapes_json };
+    /* UPDATING until no instance with old settings is left. */
+    if (t->outdated > 0 && e->written_version >= 0)
+        now.version = e->written_version;
+    return now;
+}
+
 int status_write(scaler *s, int64_t now_ms, ob_error *err)
 {
     size_t n_envs = HASH_COUNT(s->envs), n = 0, n_gone = 0, n_changed = 0;
@@ -104,19 +131,10 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
     ob_cleanup(ob_freep) int64_t *gone = ob_calloc(n_envs + 1, sizeof(*gone));
     ob_cleanup(ob_freep) int64_t *changed = ob_calloc(n_envs + 1, sizeof(*changed));
     char **texts = ob_calloc(n_envs + 1, sizeof(*texts));
-    size_t n_texts = 0;
+    size_t n_texts = 0, n_inbox = inbox_done(s);
     for (env *e = s->envs; e; e = e->hh.next) {
         tally t = tally_of(s, e);
-        store_status now = { .ce_id = e->id,
-                             .version = e->version,
-                             .desired_vcpus = t.desired_vcpus,
-                             .valid = !e->invalid,
-                             .reason = e->invalid ? e->invalid : HEALTHY,
-                             .shapes = e->shapes_json };
-        /* UPDATING until no instance with old settings is left. */
-        if (t.outdated > 0 && e->written_version >= 0)
-            now.version = e->written_version;
-        now.lacking = texts[n_texts++] = shortages_text(s, e, now_ms);
+        store_status now = status_of(s, e, &t, now_ms, &texts[n_texts++]);
         if (e->unchecked && !e->deleting)
             continue;
         if (e->deleting && t.alive == 0) {
@@ -129,17 +147,17 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         changed[n_changed++] = e->id;
     }
     int r = 0;
-    if (n + n_gone + s->n_inbox > 0)
+    if (n + n_gone + n_inbox > 0)
         r = store_put_status(s->leader,
                              &(store_statuses){ .put = status,
                                                 .n = n,
                                                 .gone = gone,
                                                 .n_gone = n_gone,
                                                 .inbox = s->inbox,
-                                                .n_inbox = s->n_inbox },
+                                                .n_inbox = n_inbox },
                              err);
     if (r == 0) {
-        s->n_inbox = 0;
+        s->n_inbox -= n_inbox;
         for (size_t i = 0; i < n; i++)
             note_written(scaler_env(s, status[i].ce_id), &status[i]);
         announce_environments(s, changed, n_changed);
