@@ -188,13 +188,35 @@ static void look(scaler *s, env *e, int64_t now_ms)
     set_invalid(e, e->unchecked ? NULL : kube_environment_invalid(e->kube));
 }
 
+static bool has_instance(const scaler *s, const env *e)
+{
+    for (const instance *in = s->instances; in; in = in->hh.next)
+        if (in->ce_id == e->id)
+            return true;
+    return false;
+}
+
+/* An environment that is deleted is there until nothing of it is left in its cluster. */
+static void clear(const scaler *s, env *e, int64_t now_ms)
+{
+    const char *left;
+    if (!e->deleting || e->cleared || has_instance(s, e))
+        return;
+    e->cleared = kube_environment_clear(e->kube, now_ms, &left);
+    if (e->cleared && left)
+        ob_warn("cluster.left", "{s:s, s:s, s:s}", "ce", e->name, "uuid", e->uuid, "error", left);
+}
+
 static int turn_of(scaler *s, env *e, int64_t now_ms, ob_error *err)
 {
     if (!s->config.kubernetes_dir || !*s->config.kubernetes_dir) {
         e->unchecked = false;
+        e->cleared = true; /* there is no way to it */
         set_invalid(e, NO_FOLDER);
         return 0;
     }
+    if (e->kube)
+        clear(s, e, now_ms);
     look(s, e, now_ms);
     return e->unchecked ? 0 : act_on_nodes(s, e, now_ms, err);
 }

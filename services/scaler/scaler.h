@@ -40,6 +40,7 @@ typedef struct env {
     char *cluster, *kube_namespace; /* of 'kubernetes': the cluster's ARN; else NULL */
     struct kube_environment *kube;  /* nodes.c: its view of the cluster; NULL: none */
     bool unchecked; /* whether it can be used is not known yet: its status stays as it is */
+    bool cleared;   /* deleting: nothing of it is left in its cluster */
     bool enabled, deleting, spot, exact, may_exceed;
     decide_strategy strategy;
     int32_t min_vcpus, max_vcpus;

@@ -107,6 +107,12 @@ static size_t inbox_done(const scaler *s)
     return s->n_inbox;
 }
 
+/* Is nothing of an environment left that is deleted? */
+static bool is_gone(const env *e, const tally *t)
+{
+    return e->deleting && t->alive == 0 && (!e->kubernetes || e->cleared);
+}
+
 /* *ret_lacking: the text that it borrows. */
 static store_status status_of(scaler *s, env *e, const tally *t, int64_t now_ms, char **ret_lacking)
 {
@@ -137,7 +143,7 @@ int status_write(scaler *s, int64_t now_ms, ob_error *err)
         store_status now = status_of(s, e, &t, now_ms, &texts[n_texts++]);
         if (e->unchecked && !e->deleting)
             continue;
-        if (e->deleting && t.alive == 0) {
+        if (is_gone(e, &t)) {
             gone[n_gone++] = e->id;
         } else if (!is_written(e, &now) && !(e->deleting && e->written_version < 0)) {
             status[n++] = now;

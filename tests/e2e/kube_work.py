@@ -96,6 +96,16 @@ class KubeWork:
         """Whether jobs can be placed on an instance of it."""
         return any(row[1] == ACTIVE for row in self.instances(name))
 
+    def leave_pod(self, environment, name="left"):
+        """A pod of an environment that no instance knows, as the loss of one may leave it; once it
+        runs, its node."""
+        labels = {"batch.amazonaws.com/compute-environment-uuid": self.ce(environment)["uuid"]}
+        metadata = {"labels": labels, "finalizers": ["openbatch.io/run"]}
+        command = ("sh", "-c", HOLD)
+        self.cluster.create_pod(name, NAMESPACE, command=command, metadata=metadata)
+        wait_for("its container", lambda: self.cluster.processes(name))
+        return self.cluster.pod(name)["spec"]["nodeName"]
+
     def definition(self, *containers, pod=None, **more):
         name = new_name()
         properties = {"containers": list(containers)} | (pod or {})

@@ -88,6 +88,15 @@ def pod_without_its_label(case):
         case.wait_died()
 
 
+def pod_left_behind(case):
+    """An environment is deleted, and a pod of it is there that no instance knows."""
+    with on_cluster(case) as kube:
+        kube.leave_pod(kube.environments[-1])
+        case.arm()
+        kube.delete()
+        case.wait_died(90)
+
+
 def node_gets_another_size(case):
     """A node of the cluster becomes smaller, and then runs a job."""
     with on_cluster(case) as kube:

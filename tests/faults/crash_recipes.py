@@ -46,6 +46,7 @@ from crash_jobs import (
 from crash_kube import (
     node_gets_another_size,
     pod_comes_and_goes,
+    pod_left_behind,
     pod_stopped,
     pod_without_its_label,
 )
@@ -137,6 +138,7 @@ RECIPES = {
     launched_twice: "scaler.ec2_double",
     none_for_a_while: "scaler.found",
     node_gets_another_size: "scaler.resized",
+    pod_left_behind: "scaler.pod_delete scaler.pod_release",
     crash_images.images_come_and_go: """
         executor.image_restart executor.image_copy executor.image_unpack executor.image_info
         executor.image_publish executor.image_name executor.image_done executor.image_unname

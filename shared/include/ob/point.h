@@ -95,6 +95,8 @@ typedef enum ob_point_kind {
     P(SCALER_JOINED, COMMIT, "scaler.joined", "an instance joins an unmanaged environment")        \
     P(SCALER_MOVED, COMMIT, "scaler.moved", "instances become DRAINING, LOST or TERMINATED")       \
     P(SCALER_RESIZED, COMMIT, "scaler.resized", "instances of nodes get another size")             \
+    P(SCALER_POD_DELETE, CONTAINER, "scaler.pod_delete", "a pod of a deleted environment goes")    \
+    P(SCALER_POD_RELEASE, CONTAINER, "scaler.pod_release", "its finalizer goes")                   \
     P(SCALER_ENDED, COMMIT, "scaler.ended", "instances without runs become TERMINATED")            \
     P(SCALER_USAGE, COMMIT, "scaler.usage", "the use of environments is stored")                   \
     P(SCALER_PAST_INSTANCES, COMMIT, "scaler.past_instances", "old instances are deleted")         \

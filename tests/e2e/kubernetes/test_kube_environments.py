@@ -201,6 +201,27 @@ def test_a_deleted_environment_leaves_nothing(own_kube):
     cluster.delete_pod("other", grace=0)
 
 
+def test_what_no_instance_knows_goes_with_its_environment(own_kube):
+    """It is gone when the environment is."""
+    cluster = own_kube.cluster
+    own_kube.leave_pod(own_kube.environment())
+    own_kube.delete()
+    assert not cluster.pods() and not cluster.running_containers()
+
+
+def test_a_dead_node_does_not_keep_an_environment(own_kube):
+    """Kubernetes keeps the pod, which nothing of ours holds, until its node is back."""
+    cluster = own_kube.cluster
+    node = own_kube.leave_pod(own_kube.environment())
+    cluster.kill_kubelet(node)
+    own_kube.delete()
+    [pod] = cluster.pods()
+    assert pod["metadata"]["deletionTimestamp"] and not pod["metadata"].get("finalizers")
+    assert cluster.running_containers() == 1
+    cluster.start_kubelet(node)
+    wait_for("it ends", lambda: not cluster.pods() and not cluster.running_containers())
+
+
 def test_the_vcpus_of_an_environment_are_capped(own_kube):
     name = own_kube.environment(unmanagedvCpus=1)
     queue = own_kube.queue(name)

@@ -220,11 +220,13 @@ class FakeCluster(Harm):
             return list(self.by_node[name].values())
 
     def create_pod(self, name, namespace="batch-jobs", command=("sleep", "1000"), **spec):
-        """A pod of somebody else's; cpu and memory are what it requests."""
+        """A pod of somebody else's; cpu and memory are what it requests, metadata is more than its
+        name."""
+        metadata = {"name": name} | spec.pop("metadata", {})
         requests = {n: spec.pop(n) for n in ("cpu", "memory") if n in spec}
         container = {"name": "main", "image": "busybox", "command": list(command)}
         container["resources"] = {"requests": requests}
-        body = {"metadata": {"name": name}, "spec": {"containers": [container]} | spec}
+        body = {"metadata": metadata, "spec": {"containers": [container]} | spec}
         return pods.create(self.store, namespace, body)
 
     def processes(self, pod, namespace="batch-jobs"):

@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kube_check.h"
+#include "kube_clear.h"
 #include "kube_node_table.h"
 #include "ob/clock.h"
 #include "ob/kube_watch.h"
@@ -19,8 +20,11 @@
 #define OPEN_EVERY_MS 5000 /* a cluster's file that is missing or wrong is looked at again */
 #define ASK_EVERY_MS 10000
 #define SURE_EVERY_MS 2000 /* of a node that has not been Ready for long */
-#define TURN_MAX_MS 5000   /* a longer turn has not listened for the rest of it */
-#define PAGE_OF_NODES 20   /* an object has some 10 KiB, and a page is read in one turn */
+/* What is left after the environment is removed within that time, or stays. */
+#define CLEAR_MAX_MS (5 * 60000)
+#define CLEAR_NO_FILE_MS 10000 /* if there is no way to the cluster at all */
+#define TURN_MAX_MS 5000       /* a longer turn has not listened for the rest of it */
+#define PAGE_OF_NODES 20       /* an object has some 10 KiB, and a page is read in one turn */
 #define PAGE_OF_PODS 50
 #define PODS_OF_NODES "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 #define TIMEOUT_S 20
@@ -37,6 +41,8 @@ struct kube_environment {
     node_load *load;      /* what these request; with 'pods' */
     bool load_known;      /* a list of them was complete */
     kube_check *check;
+    kube_clear *clear; /* NULL: not begun */
+    int64_t clear_since_ms;
     kube_node_table nodes;
     int64_t open_at_ms, turned_at_ms;
     char *no_file;  /* why there is no client, as a statusReason */
@@ -69,6 +75,7 @@ void kube_environment_free(kube_environment *k)
     ob_kube_watch_free(k->pods);
     node_load_free(k->load);
     kube_check_free(k->check);
+    kube_clear_free(k->clear);
     ob_kube_free(k->kube);
     kube_node_table_done(&k->nodes);
     free(k->dir);
@@ -294,6 +301,25 @@ void kube_environment_step(kube_environment *k, int64_t now_ms)
     ob_http_flush(ob_kube_http(k->kube));
     passed_ms = passed_ms < TURN_MAX_MS ? passed_ms : TURN_MAX_MS;
     kube_node_table_turn(&k->nodes, up ? passed_ms : 0, k->load_known ? k->load : NULL);
+}
+
+bool kube_environment_clear(kube_environment *k, int64_t now_ms, const char **ret_left)
+{
+    *ret_left = NULL;
+    if (k->clear_since_ms == 0)
+        k->clear_since_ms = now_ms;
+    int64_t passed_ms = now_ms - k->clear_since_ms;
+    if (k->kube && !k->clear)
+        k->clear = kube_clear_new(k->kube, k->uuid, k->kube_namespace);
+    if (k->clear)
+        kube_clear_step(k->clear, now_ms);
+    if (k->clear && kube_clear_done(k->clear))
+        return true;
+    if (passed_ms < (k->clear ? CLEAR_MAX_MS : CLEAR_NO_FILE_MS))
+        return false;
+    const char *problem = k->clear ? kube_clear_problem(k->clear) : k->no_file;
+    *ret_left = problem && *problem ? problem : "its pods do not end";
+    return true;
 }
 
 bool kube_environment_checked(const kube_environment *k)

@@ -1,5 +1,6 @@
 /* A compute environment's view of its Kubernetes cluster: its nodes, what pods request there, and
- * whether the environment can be used. Changes nothing in the cluster. One owner thread, no thread
+ * whether the environment can be used. Changes nothing in the cluster before the environment is
+ * deleted. One owner thread, no thread
  * of its own. */
 #pragma once
 
@@ -30,6 +31,11 @@ void kube_environment_step(kube_environment *k, int64_t now_ms);
 bool kube_environment_checked(const kube_environment *k);
 /* Why it cannot be used, as a statusReason; NULL: it can. Borrowed until the next step. */
 const char *kube_environment_invalid(const kube_environment *k);
+
+/* The environment is deleted, and no instance of it is left: removes what is left of it in the
+ * cluster, one step a call. Call it before each step. Returns whether it is done with that; what it
+ * cannot remove in some minutes stays, and *ret_left then says why (borrowed; NULL: nothing). */
+bool kube_environment_clear(kube_environment *k, int64_t now_ms, const char **ret_left);
 
 /* The nodes that are known; borrowed until the next step. */
 const node_seen *const *kube_environment_nodes(const kube_environment *k, size_t *ret_n);
