@@ -263,9 +263,9 @@ suite_e2e() {
     local docker=(auth/test_taken_host.py containers faults/test_{crash_points,faults,host}.py)
     local second=(auth console definitions http logs)
     local third=(clients command faults jobs/test_{array,dependencies,job,retries,scenarios}.py metrics queues)
-    local others=("${docker[@]}" "${second[@]}" "${third[@]}") of_part engine_of=(ours oci oci oci)
+    local others=("${docker[@]}" "${second[@]}" "${third[@]}" kubernetes) of_part engine_of=(ours oci oci oci oci)
     of_part=("${docker[*]/#/tests/e2e/}" "${second[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
-        "${third[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}"
+        "${third[*]/#/tests/e2e/} ${docker[*]/#/--ignore=tests/e2e/}" tests/e2e/kubernetes
         "tests/e2e ${others[*]/#/--ignore=tests/e2e/}")
     # Kafka lives for minutes here: what its better compiler costs is never earned.
     local -x OPENBATCH_KAFKA_JAVA=-XX:TieredStopAtLevel=1
