@@ -16,8 +16,8 @@
 #define AGAIN_MS 5000 /* while it cannot be used */
 #define GRACE_MS 30000
 #define TIMEOUT_S 10
-/* Of 1.NN: before 1.29 a pod that waits for its volumes looks like one that waits for its image, and
- * before 1.27 a deleted pod may never say how it ended. */
+/* Of 1.NN: before 1.29 a pod that waits for its volumes looks like one that waits for its image,
+ * and before 1.27 a deleted pod may never say how it ended. */
 #define MINOR_MIN 29
 #define WHY_MAX 300
 
