@@ -22,6 +22,7 @@
 #include "supervise.h"
 
 #define HEAL_MS 2000
+#define HEALING_MS 20  /* of one tick; what is left then is looked at in the next */
 #define GRACE_MS 10000 /* time for an executor to end on its own */
 #define KILL_MS 2000
 #define PURGE_MS 30000
@@ -44,6 +45,7 @@ typedef struct local_instance {
     int32_t mcpu, mem_mib; /* nominal */
     phase phase;
     bool killed;
+    bool alone; /* STOPPING: at the last tick no runsv was there any more */
     int64_t checked_at_ms, deadline_ms;
     pid_t purge; /* 0: none runs */
     int64_t purging_since_ms;
@@ -59,6 +61,8 @@ typedef struct local {
     ob_arch arch;
     bool nodes; /* its instances are nodes of clusters: they use none of this host's room */
     int purges; /* that run */
+    supervise_list executors;
+    bool executors_read; /* since the last tick began: it costs as much for all as for one */
     local_instance *instances;
     int removed;
 } local;
@@ -119,6 +123,14 @@ static const char *local_refuses(provider *p, ob_arch arch)
     return own == OB_ARCH_ARM64 ? "this host is arm64" : "this host is x86_64";
 }
 
+static const supervise_list *executors(local *l)
+{
+    if (!l->executors_read)
+        supervise_list_read(&l->executors, l->home);
+    l->executors_read = true;
+    return &l->executors;
+}
+
 /* Makes sure that a runsv supervises a running instance. An executor that lost its runsv holds the
  * directory's lock; it is asked to end, and the next one adopts its containers. */
 static int supervise(local *l, local_instance *in, int64_t now_ms, ob_error *err)
@@ -126,7 +138,8 @@ static int supervise(local *l, local_instance *in, int64_t now_ms, ob_error *err
     in->checked_at_ms = now_ms;
     if (supervise_is_running(l->home, in->id))
         return 0;
-    (void)supervise_signal_strays(OB_POINT_SCALER_LOCAL_STRAY, l->home, in->id, SIGTERM);
+    (void)supervise_signal_strays(OB_POINT_SCALER_LOCAL_STRAY, executors(l), l->home, in->id,
+                                  SIGTERM);
     return supervise_start(OB_POINT_SCALER_LOCAL_START, l->home, in->id, err);
 }
 
@@ -221,7 +234,8 @@ static void local_list(provider *p)
 
 /* ---- Ending ---- */
 
-/* Returns true when nothing of it runs any more. */
+/* Returns true when nothing of it runs any more: no executor in a list that is newer than the end
+ * of its runsv. */
 static bool stopped(local *l, local_instance *in, int64_t now_ms)
 {
     if (supervise_is_running(l->home, in->id)) {
@@ -236,7 +250,10 @@ static bool stopped(local *l, local_instance *in, int64_t now_ms)
         in->deadline_ms = now_ms + KILL_MS;
         return false;
     }
-    return supervise_signal_strays(OB_POINT_SCALER_LOCAL_CLEAR, l->home, in->id, SIGKILL) == 0;
+    bool was_alone = in->alone;
+    in->alone = true;
+    return was_alone && supervise_signal_strays(OB_POINT_SCALER_LOCAL_CLEAR, executors(l), l->home,
+                                                in->id, SIGKILL) == 0;
 }
 
 /* Returns true when no other is to follow: on this host nothing may be left, but a cluster may be
@@ -295,14 +312,20 @@ static bool purged(local *l, local_instance *in, int64_t now_ms)
     return purge_failed(l, in, now_ms);
 }
 
-static bool tick_one(local *l, local_instance *in, int64_t now_ms)
+static void heal(local *l, local_instance *in, int64_t now_ms)
 {
     ob_error err = { 0 };
+    if (now_ms - in->checked_at_ms >= HEAL_MS && ob_mono_ms() - now_ms < HEALING_MS &&
+        instance_dir_complete(l->home, in->id) && supervise(l, in, now_ms, &err) < 0)
+        ob_warn("supervision.failed", "{s:s, s:s}", "instance", in->id, "error", err.text);
+}
+
+/* Returns whether it has given back its room. */
+static bool tick_one(local *l, local_instance *in, int64_t now_ms)
+{
     switch (in->phase) {
     case PHASE_RUNNING:
-        if (now_ms - in->checked_at_ms >= HEAL_MS && instance_dir_complete(l->home, in->id) &&
-            supervise(l, in, now_ms, &err) < 0)
-            ob_warn("supervision.failed", "{s:s, s:s}", "instance", in->id, "error", err.text);
+        heal(l, in, now_ms);
         return false;
     case PHASE_STOPPING:
         if (!stopped(l, in, now_ms))
@@ -332,6 +355,7 @@ static bool local_tick(provider *p)
     local_instance *in, *next;
     int64_t now_ms = ob_mono_ms();
     bool freed = false;
+    l->executors_read = false;
     HASH_ITER(hh, l->instances, in, next)
     freed = tick_one(l, in, now_ms) || freed;
     return freed;
@@ -355,6 +379,7 @@ static void local_free(provider *p)
         HASH_DEL(l->instances, in);
         free(in);
     }
+    supervise_list_done(&l->executors);
     free(l->home);
     free(l->run_dir);
     free(l->executor);

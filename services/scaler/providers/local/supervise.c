@@ -105,20 +105,17 @@ int supervise_start(ob_point point, const char *home, const char *id, ob_error *
     return 0;
 }
 
-/* Is NAME=value in a process's environment? */
-static bool has_setting(const char *env, size_t len, const char *name, const char *value)
-{
-    size_t n = strlen(name);
-    for (const char *at = env; at < env + len; at += strlen(at) + 1)
-        if (!strncmp(at, name, n) && at[n] == '=' && !strcmp(at + n + 1, value))
-            return true;
-    return false;
-}
+/* ---- Processes ---- */
 
-static size_t read_proc(const char *pid, const char *name, char *out, size_t size)
+struct supervise_executor {
+    pid_t pid;
+    char id[OB_INSTANCE_TEXT];
+};
+
+static size_t read_proc(pid_t pid, const char *name, char *out, size_t size)
 {
     char path[64];
-    (void)snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, name); /* ASCII */
+    (void)snprintf(path, sizeof(path), "/proc/%d/%s", (int)pid, name);
     int fd = open(path, O_RDONLY | O_CLOEXEC);
     ssize_t n = fd >= 0 ? read(fd, out, size - 1) : 0;
     if (fd >= 0)
@@ -128,17 +125,28 @@ static size_t read_proc(const char *pid, const char *name, char *out, size_t siz
     return (size_t)n;
 }
 
-/* Is it an executor of this instance? */
-static bool is_executor(const char *pid, const char *home, const char *id)
+/* NAME's value in a process's environment; "" if it is not there. */
+static const char *setting_of(const char *env, size_t len, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *at = env; at < env + len; at += strlen(at) + 1)
+        if (!strncmp(at, name, n) && at[n] == '=')
+            return at + n + 1;
+    return "";
+}
+
+/* The instance of an executor of this home; "": it is none. Valid until the next call. */
+static const char *instance_of(pid_t pid, const char *home)
 {
     static char env[256 * 1024];
     size_t len = read_proc(pid, "environ", env, sizeof(env));
-    return has_setting(env, len, "OPENBATCH_INSTANCE_ID", id) &&
-           has_setting(env, len, "OPENBATCH_HOME", home);
+    bool is_ours = strcmp(setting_of(env, len, "OPENBATCH_HOME"), home) == 0;
+    const char *id = setting_of(env, len, "OPENBATCH_INSTANCE_ID");
+    return is_ours && strlen(id) < OB_INSTANCE_TEXT ? id : "";
 }
 
 /* Is it `runsv <directory of this instance>`? */
-static bool is_runsv(const char *pid, const char *home, const char *id)
+static bool is_runsv(pid_t pid, const char *home, const char *id)
 {
     char line[PATH_MAX + 16], dir[PATH_MAX];
     size_t len = read_proc(pid, "cmdline", line, sizeof(line));
@@ -146,43 +154,79 @@ static bool is_runsv(const char *pid, const char *home, const char *id)
     return name < len && !strcmp(line + name, instance_dir_path(dir, home, id, "%s", ""));
 }
 
-static int signal_matching(ob_point point,
-                           const char *comm,
-                           bool (*is_it)(const char *pid, const char *home, const char *id),
-                           const char *home,
-                           const char *id,
-                           int signal_number)
+/* The next process of that name; 0: there are no more. */
+static pid_t next_named(DIR *proc, const char *comm)
 {
     char name[32];
-    int found = 0;
-    DIR *proc = opendir("/proc");
     for (const struct dirent *e; proc && (e = readdir(proc));) {
         if (e->d_name[0] < '1' || e->d_name[0] > '9')
             continue;
-        (void)read_proc(e->d_name, "comm", name, sizeof(name));
+        pid_t pid = (pid_t)atoi(e->d_name);
+        (void)read_proc(pid, "comm", name, sizeof(name));
         name[strcspn(name, "\n")] = '\0';
-        if (strcmp(name, comm) != 0 || !is_it(e->d_name, home, id))
+        if (!strcmp(name, comm))
+            return pid;
+    }
+    return 0;
+}
+
+void supervise_list_read(supervise_list *list, const char *home)
+{
+    DIR *proc = opendir("/proc");
+    list->n = 0;
+    for (pid_t pid; (pid = next_named(proc, EXECUTOR_COMM)) > 0;) {
+        const char *id = instance_of(pid, home);
+        if (!*id)
             continue;
-        found++;
-        ob_point_pass(point, OB_POINT_BEFORE);
-        (void)kill((pid_t)atoi(e->d_name), signal_number);
-        ob_point_pass(point, OB_POINT_AFTER);
+        list->all = ob_realloc(list->all, (list->n + 1) * sizeof(*list->all));
+        struct supervise_executor *one = &list->all[list->n++];
+        one->pid = pid;
+        (void)snprintf(one->id, sizeof(one->id), "%s", id);
     }
     if (proc)
         (void)closedir(proc);
-    return found;
 }
 
-int supervise_signal_strays(ob_point point, const char *home, const char *id, int signal_number)
+void supervise_list_done(supervise_list *list)
 {
-    return signal_matching(point, EXECUTOR_COMM, is_executor, home, id, signal_number);
+    free(list->all);
+    *list = (supervise_list){ 0 };
+}
+
+static void send_signal(ob_point point, pid_t pid, int signal_number)
+{
+    ob_point_pass(point, OB_POINT_BEFORE);
+    (void)kill(pid, signal_number);
+    ob_point_pass(point, OB_POINT_AFTER);
+}
+
+int supervise_signal_strays(
+    ob_point point, const supervise_list *list, const char *home, const char *id, int signal_number)
+{
+    int found = 0;
+    for (size_t i = 0; i < list->n; i++) {
+        /* Another process may have its number by now. */
+        if (strcmp(list->all[i].id, id) != 0 ||
+            strcmp(instance_of(list->all[i].pid, home), id) != 0)
+            continue;
+        found++;
+        send_signal(point, list->all[i].pid, signal_number);
+    }
+    return found;
 }
 
 void supervise_kill(ob_point point, const char *home, const char *id)
 {
+    ob_cleanup(supervise_list_done) supervise_list list = { 0 };
+    DIR *proc = opendir("/proc");
     /* Its runsv first, which would start another executor. */
-    (void)signal_matching(point, "runsv", is_runsv, home, id, SIGKILL);
-    (void)signal_matching(point, EXECUTOR_COMM, is_executor, home, id, SIGKILL);
+    for (pid_t pid; (pid = next_named(proc, "runsv")) > 0;)
+        if (is_runsv(pid, home, id))
+            send_signal(point, pid, SIGKILL);
+    if (proc)
+        (void)closedir(proc);
+    supervise_list_read(&list, home);
+    (void)supervise_signal_strays(point, &list, home, id, SIGKILL);
 }
 
 pid_t supervise_purge(ob_point point,
