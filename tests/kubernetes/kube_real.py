@@ -8,6 +8,7 @@ import kube_groups
 from keys import own_call
 from kube_work import FOLDER, NAMESPACE, KubeWork
 from kube_work import container as fake_container
+from resources import new_name
 from stack import wait_for
 
 IMAGE = "localhost/busybox:1"
@@ -61,7 +62,28 @@ class RealCluster:
 
     def secret(self, name, **data):
         words = [f"--from-literal={key}={value}" for key, value in data.items()]
+        self.cluster.kubectl("-n", NAMESPACE, "delete", "secret", name, "--ignore-not-found")
         self.cluster.kubectl("-n", NAMESPACE, "create", "secret", "generic", name, *words)
+
+    def claim(self, folder):
+        """The name of a new PersistentVolumeClaim, bound to a folder of the host."""
+        name = new_name()
+        shared = {"storageClassName": "", "accessModes": ["ReadWriteMany"]}
+        volume = {"capacity": {"storage": "1Mi"}, "hostPath": {"path": str(folder)}} | shared
+        wanted = {"resources": {"requests": {"storage": "1Mi"}}, "volumeName": name} | shared
+        objects = [
+            {"kind": "PersistentVolume", "metadata": {"name": name}, "spec": volume},
+            {
+                "kind": "PersistentVolumeClaim",
+                "metadata": {"name": name, "namespace": NAMESPACE},
+                "spec": wanted,
+            },
+        ]
+        for one in objects:
+            self.cluster.kubectl("apply", "-f", "-", input=json.dumps({"apiVersion": "v1"} | one))
+        path = f"/api/v1/namespaces/{NAMESPACE}/persistentvolumeclaims/{name}"
+        wait_for("the claim", lambda: self.cluster.get(path)["status"].get("phase") == "Bound")
+        return name
 
 
 def processes_of(node, part):

@@ -28,7 +28,7 @@ def test_two_hundred_children(real, real_queue):
             assert len(child["eksAttempts"]) == 1, child
             nodes.add(pod_of(child)["nodeName"])
     assert nodes == {node.name for node in real.cluster.cluster.nodes}
-    for index in range(0, 200, 20):
+    for index in range(200):
         real.check_output(f"{job_id}:{index}", [str(index)])
 
 
@@ -50,7 +50,10 @@ def test_memory_that_runs_out(real, real_queue):
 
 @pytest.mark.parametrize(
     ("image", "text"),
-    [("localhost/is-not-there:1", "CannotPullContainerError"), ("Not An Image", "CannotPull")],
+    [
+        ("localhost/is-not-there:1", "CannotPullContainerError"),
+        ("localhost/NoImageHasCapitals:1", "InvalidImageName"),
+    ],
 )
 def test_an_image_that_there_is_not(real, real_queue, image, text):
     definition = real.definition(container() | {"image": image, "imagePullPolicy": "IfNotPresent"})
@@ -136,6 +139,21 @@ def test_a_folder_of_the_host(real, real_queue, tmp_path):
     definition = real.definition(container("echo here >/out/file", **mount), pod=volume)
     real.succeeded(real.submit(real_queue, definition=definition))
     assert (tmp_path / "file").read_text() == "here\n"
+
+
+def test_a_claim_of_a_volume(real, real_queue, tmp_path):
+    """A persistentVolumeClaim, whose volume is a folder of the host."""
+    tmp_path.chmod(0o777)
+    claim = {"claimName": real.cluster.claim(tmp_path)}
+    volume = {"volumes": [{"name": "out", "persistentVolumeClaim": claim}]}
+    mount = {"volumeMounts": [{"name": "out", "mountPath": "/out"}]}
+    definition = real.definition(container("echo kept >/out/file", **mount), pod=volume)
+    real.succeeded(real.submit(real_queue, definition=definition))
+    assert (tmp_path / "file").read_text() == "kept\n"
+    reads = real.definition(container("cat /out/file", **mount), pod=volume)
+    job_id = real.submit(real_queue, definition=reads)
+    real.succeeded(job_id)
+    real.check_output(job_id, ["kept"])
 
 
 def test_a_secret(real, real_queue):
