@@ -121,6 +121,25 @@ static void a_start_error_of_what_ran_is_an_end(void **state)
     assert_end(&s, true, 128, "CannotStartContainerError: exec: no such file");
 }
 
+/* Recorded from a kubelet that was killed. */
+static void a_container_that_its_kubelet_did_not_finish_making_is_no_attempt(void **state)
+{
+    static const char status[] =
+        "'phase':'Failed','containerStatuses':[{'name':'a','containerID':'" ID
+        "','state':{'terminated':{'exitCode':128,'reason':'StartError','message':'failed to "
+        "%s containerd task: failed to create shim task: context canceled: unknown',"
+        "'startedAt':'1970-01-01T00:00:00Z','finishedAt':'2026-12-02T10:00:09Z'}}}]";
+    char text[1024];
+    (void)snprintf(text, sizeof(text), status, "create");
+    k8s_status s = read_status(text);
+    assert_end(&s, false, -1, NULL);
+    s = read_pod("node-1", "", text, (k8s_known){ .ran = true });
+    assert_true(s.end.started);
+    (void)snprintf(text, sizeof(text), status, "start"); /* its command may have begun */
+    s = read_status(text);
+    assert_int_equal(s.end.exit_code, 128);
+}
+
 static void what_its_host_ends_is_told_apart_from_its_own_fault(void **state)
 {
     static const char eviction[] =
@@ -301,6 +320,7 @@ int main(void)
         cmocka_unit_test(lack_of_memory_is_told_as_ecs_tells_it),
         cmocka_unit_test(a_command_that_is_missing_did_not_start),
         cmocka_unit_test(a_start_error_of_what_ran_is_an_end),
+        cmocka_unit_test(a_container_that_its_kubelet_did_not_finish_making_is_no_attempt),
         cmocka_unit_test(what_its_host_ends_is_told_apart_from_its_own_fault),
         cmocka_unit_test(a_pod_whose_node_is_gone_may_have_run),
         cmocka_unit_test(a_refusal_of_the_kubelet_for_want_of_space_is_no_attempt),

@@ -90,6 +90,15 @@ static bool is_unstarted(const json_t *terminated)
            read_ms(terminated, "startedAt") == 0;
 }
 
+/* The kubelet died while it had the container made, before its command could begin. */
+static bool is_cut_off(const json_t *terminated)
+{
+    const char *message = ob_json_str(terminated, "message", "");
+    return terminated && is_unstarted(terminated) &&
+           strstr(message, "failed to create containerd task") &&
+           strstr(message, "context canceled");
+}
+
 static bool is_unknown(const json_t *terminated)
 {
     return strcmp(ob_json_str(terminated, "reason", ""), "ContainerStatusUnknown") == 0;
@@ -257,7 +266,7 @@ static void read_failure(const json_t *pod, const k8s_known *known, k8s_status *
     const json_t *failed = first_failed(pod);
     ret->end.started = known->ran || any_has_begun(pod) || (ret->scheduled && is_unseen(pod));
     ret->end.exit_code = -1;
-    if (!ret->end.started && known->stopped)
+    if (!ret->end.started && (known->stopped || is_cut_off(failed)))
         return;
     if (!ret->end.started && is_rejected(pod)) {
         if (!is_for_space(reason))
