@@ -14,7 +14,7 @@ static bool is_of(const event_pod *e, const char *job_id, int64_t idx)
     return idx == e->index && strcmp(job_id, e->job->key) == 0;
 }
 
-/* What is known of the pod of an attempt's run. *ret is new; NULL: nothing. */
+/* What is known of the pod of a run. *ret is new; NULL: nothing. */
 static json_t *pod_of(const event_pod *e, int64_t attempt, int64_t run)
 {
     for (int i = 0; i < (e->pods ? PQntuples(e->pods) : 0); i++)
@@ -43,8 +43,15 @@ static json_t *attempt_view(const event_pod *e, int i, const json_t *pod)
     return out;
 }
 
+static json_t *pod_of_attempt(const event_pod *e, int i, const json_t *properties)
+{
+    json_auto_t *pod = pod_of(e, ob_col_int(e->attempts, i, ATTEMPT_ATTEMPT, 0),
+                              ob_col_int(e->attempts, i, ATTEMPT_RUN, 0));
+    return ob_pod_explained(pod, properties, ob_col(e->attempts, i, ATTEMPT_CONTAINER_REASON));
+}
+
 /* The attempts that had ended at the event. *ret_last: the pod of the last one, new or NULL. */
-static json_t *attempts_view(const event_pod *e, json_t **ret_last)
+static json_t *attempts_view(const event_pod *e, const json_t *properties, json_t **ret_last)
 {
     json_t *list = json_array();
     int64_t ended = ob_col_int(e->events, e->row, EVENT_ATTEMPT, 0);
@@ -53,7 +60,7 @@ static json_t *attempts_view(const event_pod *e, json_t **ret_last)
         if (attempt > ended || !is_of(e, ob_col(e->attempts, i, ATTEMPT_JOB_ID),
                                       ob_col_int(e->attempts, i, ATTEMPT_IDX, -1)))
             continue;
-        json_t *pod = pod_of(e, attempt, ob_col_int(e->attempts, i, ATTEMPT_RUN, 0));
+        json_t *pod = pod_of_attempt(e, i, properties);
         (void)json_array_append_new(list, attempt_view(e, i, pod));
         json_decref(*ret_last);
         *ret_last = pod;
@@ -107,7 +114,7 @@ void event_pod_add(ob_buf *t, const event_pod *e)
     json_auto_t *eks = ob_json_read(stored.at, stored.len);
     json_t *properties = json_object_get(eks, "podProperties");
     json_auto_t *last = NULL;
-    json_auto_t *attempts = attempts_view(e, &last);
+    json_auto_t *attempts = attempts_view(e, properties, &last);
     json_auto_t *pod = present_pod(e, last);
     if (e->lean)
         make_lean(properties);

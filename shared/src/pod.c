@@ -97,6 +97,62 @@ void ob_pod_show(json_t *pod_properties, const json_t *pod)
     }
 }
 
+static bool any_failed(const json_t *pod)
+{
+    for (size_t k = 0; k < ARRAY_SIZE(lists); k++) {
+        size_t i;
+        json_t *one;
+        json_array_foreach(json_object_get(pod, lists[k]), i, one)
+        {
+            if (ob_json_int(one, "exitCode", 0) != 0)
+                return true;
+        }
+    }
+    return false;
+}
+
+/* The name of the first container of a job that has no reason; NULL: all have one. */
+static const char *silent_container(const json_t *pod_properties, const json_t *known)
+{
+    size_t i;
+    json_t *one;
+    json_array_foreach(json_object_get(pod_properties, lists[0]), i, one)
+    {
+        const char *name = ob_pod_container_name(one);
+        if (!json_object_get(container_named(known, name), "reason"))
+            return name;
+    }
+    return NULL;
+}
+
+static json_t *container_for(json_t *pod, const char *name)
+{
+    json_t *list = json_object_get(pod, lists[0]);
+    json_t *one = (json_t *)container_named(list, name);
+    if (one)
+        return one;
+    if (!list) {
+        list = json_array();
+        (void)json_object_set_new(pod, lists[0], list);
+    }
+    one = json_pack("{s:o}", "name", ob_json_text(name));
+    (void)json_array_append_new(list, one);
+    return one;
+}
+
+json_t *ob_pod_explained(const json_t *pod, const json_t *pod_properties, const char *reason)
+{
+    json_t *out = pod ? json_deep_copy(pod) : NULL;
+    const char *name = silent_container(pod_properties, json_object_get(pod, lists[0]));
+    if (!reason || !*reason || !name || any_failed(pod))
+        return out;
+    if (!out)
+        out = json_object();
+    json_auto_t *from = json_pack("{s:o}", "reason", ob_json_text(reason));
+    copy_text(container_for(out, name), from, "reason");
+    return out;
+}
+
 json_t *ob_pod_attempt(const json_t *pod)
 {
     json_t *out = json_object();

@@ -90,6 +90,34 @@ static void an_attempt_has_all_of_its_pod(void **state)
                          "\"nodeName\":\"n\"}");
 }
 
+static void assert_explained(const char *pod_text, const char *reason, const char *want)
+{
+    json_auto_t *properties = read("{\"containers\":[{\"name\":\"a\"},{\"image\":\"i\"}]}");
+    json_auto_t *pod = pod_text ? read(pod_text) : NULL;
+    json_auto_t *explained = ob_pod_explained(pod, properties, reason);
+    if (want)
+        assert_json(explained, want);
+    else
+        assert_null(explained);
+}
+
+static void a_container_that_did_not_start_says_why(void **state)
+{
+    (void)state;
+    static const char waits[] = "{\"name\":\"p\"}";
+    static const char one[] = "{\"containers\":[{\"name\":\"a\",\"reason\":\"Completed\"}]}";
+    static const char init[] = "{\"initContainers\":[{\"name\":\"i\",\"exitCode\":6}]}";
+    assert_explained(NULL, NULL, NULL);
+    assert_explained(waits, "", waits);
+    assert_explained(NULL, "why", "{\"containers\":[{\"name\":\"a\",\"reason\":\"why\"}]}");
+    assert_explained(waits, "why",
+                     "{\"name\":\"p\",\"containers\":[{\"name\":\"a\",\"reason\":\"why\"}]}");
+    assert_explained(one, "why",
+                     "{\"containers\":[{\"name\":\"a\",\"reason\":\"Completed\"},"
+                     "{\"name\":\"Default\",\"reason\":\"why\"}]}");
+    assert_explained(init, "why", init);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -98,6 +126,7 @@ int main(void)
         cmocka_unit_test(containers_are_matched_by_name),
         cmocka_unit_test(nothing_is_shown_of_an_unknown_pod),
         cmocka_unit_test(an_attempt_has_all_of_its_pod),
+        cmocka_unit_test(a_container_that_did_not_start_says_why),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -30,9 +30,11 @@ static const json_t *pod_of(const json_t *pods, int64_t attempt, int64_t run)
     return NULL;
 }
 
-static const json_t *pod_of_attempt(const json_t *pods, const json_t *a)
+/* New; NULL: nothing is known. properties: the podProperties of the job. */
+static json_t *pod_of_attempt(const json_t *pods, const json_t *properties, const json_t *a)
 {
-    return pod_of(pods, ob_json_int(a, "attempt", 0), ob_json_int(a, "run", 0));
+    const json_t *pod = pod_of(pods, ob_json_int(a, "attempt", 0), ob_json_int(a, "run", 0));
+    return ob_pod_explained(pod, properties, ob_json_str(a, "container_reason", ""));
 }
 
 static void copy(json_t *to, const char *name, const json_t *from, const char *column)
@@ -42,14 +44,15 @@ static void copy(json_t *to, const char *name, const json_t *from, const char *c
         (void)json_object_set(to, name, value);
 }
 
-static json_t *attempts_view(const json_t *attempts, const json_t *pods)
+static json_t *attempts_view(const json_t *attempts, const json_t *pods, const json_t *properties)
 {
     json_t *list = json_array();
     size_t i;
     json_t *a;
     json_array_foreach((json_t *)attempts, i, a)
     {
-        json_t *one = ob_pod_attempt(pod_of_attempt(pods, a));
+        json_auto_t *pod = pod_of_attempt(pods, properties, a);
+        json_t *one = ob_pod_attempt(pod);
         copy(one, "eksClusterArn", a, "cluster");
         copy(one, "startedAt", a, "started_at_ms");
         copy(one, "stoppedAt", a, "stopped_at_ms");
@@ -59,15 +62,18 @@ static json_t *attempts_view(const json_t *attempts, const json_t *pods)
     return list;
 }
 
-/* Of the current run, else of the last attempt. */
-static const json_t *
-present_pod(const pod_view *v, const json_t *pods, const PGresult *rows, int row)
+/* Of the current run. New; NULL: nothing is known. */
+static json_t *pod_of_run(const json_t *pods, const PGresult *rows, int row)
+{
+    const json_t *pod = pod_of(pods, ob_col_int(rows, row, DESCRIBE_COL_ATTEMPT, 0),
+                               ob_col_int(rows, row, JOB_COL_RUN, 0));
+    return json_incref((json_t *)pod);
+}
+
+static json_t *pod_of_last_attempt(const pod_view *v, const json_t *pods, const json_t *properties)
 {
     size_t n = json_array_size(v->attempts);
-    if (v->placed)
-        return pod_of(pods, ob_col_int(rows, row, DESCRIBE_COL_ATTEMPT, 0),
-                      ob_col_int(rows, row, JOB_COL_RUN, 0));
-    return n > 0 ? pod_of_attempt(pods, json_array_get(v->attempts, n - 1)) : NULL;
+    return n > 0 ? pod_of_attempt(pods, properties, json_array_get(v->attempts, n - 1)) : NULL;
 }
 
 void pod_view_write(FILE *out,
@@ -85,10 +91,12 @@ void pod_view_write(FILE *out,
     arn_job(arn, v->req->region, v->req->account, ref);
     (void)json_object_set_new(job, "jobArn", json_string(arn));
     (void)json_object_set_new(job, "jobId", json_string(ref));
-    ob_pod_show(json_object_get(json_object_get(job, "eksProperties"), "podProperties"),
-                present_pod(v, pods, rows, row));
+    json_t *properties = json_object_get(json_object_get(job, "eksProperties"), "podProperties");
+    json_auto_t *pod =
+        v->placed ? pod_of_run(pods, rows, row) : pod_of_last_attempt(v, pods, properties);
     (void)json_object_set_new(job, "attempts", json_array());
-    (void)json_object_set_new(job, "eksAttempts", attempts_view(v->attempts, pods));
+    (void)json_object_set_new(job, "eksAttempts", attempts_view(v->attempts, pods, properties));
+    ob_pod_show(properties, pod);
     (void)json_object_update(job, members);
     ob_cleanup(ob_freep) char *text = json_dumps(job, JSON_COMPACT);
     fputs(separator, out);

@@ -22,6 +22,11 @@ json_t *ob_pod_bounded(const json_t *pod);
  * exitCode and reason of each container. Containers are matched by name. */
 void ob_pod_show(json_t *pod_properties, const json_t *pod);
 
+/* A copy of a pod (NULL: nothing is known of it) that says how its attempt ended: unless a
+ * container has failed by itself, the first container of the job without a reason gets this one
+ * (NULL or empty: none). *ret is new; NULL: nothing is known. */
+json_t *ob_pod_explained(const json_t *pod, const json_t *pod_properties, const char *reason);
+
 /* The members of an entry of eksAttempts that are about its pod (NULL: it is not known). *ret is
  * new. */
 json_t *ob_pod_attempt(const json_t *pod);
