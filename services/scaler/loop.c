@@ -17,6 +17,7 @@
 #include "ob/clock.h"
 #include "ob/log.h"
 #include "ob/topics.h"
+#include "scaler_metrics.h"
 #include "scaler_store.h"
 #include "status.h"
 #include "unmanaged.h"
@@ -108,7 +109,9 @@ static int act(scaler *s, int64_t now_ms, ob_error *err)
 static int turn(void *arg, int64_t now_ms, int *ret_wait_ms, ob_error *err)
 {
     scaler *s = arg;
+    int64_t begun_us = ob_mono_us();
     int r = act(s, now_ms, err);
+    ob_metric_observe(&scaler_metrics[SCALER_TURN], ob_mono_us() - begun_us);
     if (s->provider->ops->busy(s->provider) || (s->nodes && s->nodes->ops->busy(s->nodes)))
         *ret_wait_ms = OB_LEAD_TURN_MS / 4;
     else if (s->dirty)

@@ -78,6 +78,9 @@ ob_metric scaler_metrics[SCALER_METRIC_COUNT] = {
                               "How long these pulls took, in all.",
                               { "compute_environment" },
                               3 },
+    [SCALER_TURN] = { "openbatch_scaler_turn_seconds", OB_HISTOGRAM,
+                      "A turn of the leading scaler: all that was due, with its commits.",
+                      .decimals = 6, .bounds = ob_bounds_us },
     [SCALER_INBOX] = { "openbatch_inbox_rows",
                        OB_GAUGE,
                        "Requests that were found at the last look into the inbox; the scheduler "
