@@ -377,8 +377,9 @@ suite_kubernetes() {
     cluster_home=$(mktemp -d /tmp/openbatch-kubernetes.XXXXXX)
     cluster up --program "$program" || return 1
     make_test_home oci
-    OPENBATCH_TEST_CLUSTER=$cluster_home on_test_home tests/kubernetes --ignore=tests/kubernetes/test_kube_command.py \
-        --timeout=1500 --durations=10 || status=1
+    # A missing image is given up early.
+    OPENBATCH_PULL_STALL_MS=20000 OPENBATCH_TEST_CLUSTER=$cluster_home on_test_home tests/kubernetes \
+        --ignore=tests/kubernetes/test_kube_command.py --timeout=1500 --durations=10 || status=1
     cluster_down || status=1
     return $status
 }
