@@ -113,6 +113,8 @@ def test_a_pod_that_is_deleted_by_others(kube, kube_queue, cluster):
     assert reason.startswith("Host EC2 (instance i-"), reason
     wait_for("another pod", lambda: len(cluster.lives(AWS_BATCH_JOB_ID=job_id)) == 2)
     kube.check_lives(job_id, 2)
+    kube.batch.terminate_job(jobId=job_id, reason="the test is done")
+    kube.failed(job_id)
 
 
 def test_a_pod_that_is_removed_by_force_never_succeeds(kube, kube_queue, cluster):
@@ -148,7 +150,8 @@ def test_a_job_that_is_terminated_while_its_pod_is_being_made(kube, kube_queue, 
     kube.wait(job_id, "STARTING")
     kube.batch.terminate_job(jobId=job_id, reason="at once")
     assert kube.failed(job_id, timeout=60)["statusReason"] == "at once"
-    wait_for("no container is left", lambda: not cluster.running_containers())
+    wait_for("its pod is gone", lambda: not any(job_id in str(p) for p in cluster.pods()))
+    assert all(life.ended for life in cluster.lives(AWS_BATCH_JOB_ID=job_id))
 
 
 def test_one_job_too_large_for_a_quota_stops_no_other(kube, kube_queue, cluster):
