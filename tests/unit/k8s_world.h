@@ -32,10 +32,12 @@ typedef struct world {
     const char *refusal;
     int change_refused; /* status of the next GET, DELETE or PATCH, which is ... */
     const char *change_method;
-    int log_status;  /* 0: 200 */
-    const char *log; /* of all containers, from its beginning */
-    bool log_open;   /* a following reading does not end */
-    bool log_stuck;  /* nor does any other */
+    const char *meanwhile; /* what becomes of a pod between the next POST or GET about it and the
+                              answer; as for set_status; NULL: nothing */
+    int log_status;        /* 0: 200 */
+    const char *log;       /* of all containers, from its beginning */
+    bool log_open;         /* a following reading does not end */
+    bool log_stuck;        /* nor does any other */
     /* What the runtime did. */
     int posts, deletes, patches, gets, log_gets;
     int64_t grace_s; /* of the last deletion */

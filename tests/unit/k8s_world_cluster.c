@@ -308,6 +308,28 @@ static bool is_refused(const world *w, const ob_http_call *op)
     return w->change_refused && strcmp(w->change_method, op->method) == 0;
 }
 
+static void put_status(world *w, json_t *pod, const char *status)
+{
+    ob_cleanup(ob_freep) char *text = ob_strdup(status);
+    for (char *p = text; *p; p++)
+        if (*p == '\'')
+            *p = '"';
+    json_t *value = ob_json_read_text(text);
+    assert_non_null(value);
+    (void)json_object_set_new(pod, "status", value);
+    (void)json_object_set_new(in(pod, "spec"), "nodeName", json_string("node-1"));
+    changed(w, pod);
+}
+
+/* The answer has the pod as it was, and the watch tells first what has become of it. New. */
+static json_t *as_it_was(world *w, json_t *pod)
+{
+    json_t *copy = json_deep_copy(pod);
+    if (pod && w->meanwhile)
+        put_status(w, pod, ob_take(w->meanwhile));
+    return copy;
+}
+
 static void
 do_change(world *w, ob_http_call *op, int *ret_status, json_t **ret_pod, const char **ret_message)
 {
@@ -362,7 +384,8 @@ static void answer(world *w, ob_http_call *op)
         json_t *pod = json_object_get(w->pods, path_end(op));
         int refused = is_refused(w, op) ? w->change_refused : 0;
         w->gets++;
-        reply(op, refused ? refused : pod ? 200 : 404, refused ? NULL : pod, "");
+        json_auto_t *was = as_it_was(w, pod);
+        reply(op, refused ? refused : was ? 200 : 404, refused ? NULL : was, "");
         return;
     }
     int status = 0;
@@ -375,7 +398,8 @@ static void answer(world *w, ob_http_call *op)
         do_change(w, op, &status, &pod, &message);
     else if (strcmp(op->method, "POST") == 0)
         w->posts++;
-    reply(op, is_lost ? 0 : status, status == 200 || status == 201 ? pod : NULL, message);
+    json_auto_t *was = status == 201 ? as_it_was(w, pod) : json_incref(pod);
+    reply(op, is_lost ? 0 : status, status == 200 || status == 201 ? was : NULL, message);
 }
 
 bool answer_one(world *w)
@@ -450,15 +474,7 @@ int64_t __wrap_ob_kube_watch_step(ob_kube_watch *watch, int64_t at_ms)
 
 void set_status(world *w, const char *run, const char *status)
 {
-    ob_cleanup(ob_freep) char *text = ob_strdup(status);
-    for (char *p = text; *p; p++)
-        if (*p == '\'')
-            *p = '"';
-    json_t *pod = pod_of(w, run), *value = ob_json_read_text(text);
-    assert_non_null(value);
-    (void)json_object_set_new(pod, "status", value);
-    (void)json_object_set_new(in(pod, "spec"), "nodeName", json_string("node-1"));
-    changed(w, pod);
+    put_status(w, pod_of(w, run), status);
     turn(w);
 }
 

@@ -45,6 +45,32 @@ static void a_short_run_is_read_once(void **state)
 
 /* ---- creation ---- */
 
+#define ENDED(code)                                                                                \
+    "{'phase':'Failed','containerStatuses':[{'name':'default','state':{'terminated':{"             \
+    "'exitCode':" code ",'reason':'Error','startedAt':'2026-12-02T10:00:05Z',"                     \
+    "'finishedAt':'2026-12-02T10:00:06Z'}}}]}"
+
+static void a_pod_that_ends_before_its_creation_is_answered_has_ended(void **state)
+{
+    world *w = *state;
+    w->meanwhile = ENDED("7");
+    assert_int_equal(start_run(w, RUN), 0);
+    turn(w);
+    assert_end(w, true, 7, "Error");
+}
+
+static void a_pod_that_ends_before_a_question_about_it_is_answered_has_ended(void **state)
+{
+    world *w = *state;
+    w->lost = 1; /* so it is asked for */
+    assert_int_equal(start_run(w, RUN), 0);
+    turn(w);
+    w->meanwhile = ENDED("7");
+    pass_ms(w, 1000);
+    assert_int_equal(w->gets, 1);
+    assert_end(w, true, 7, "Error");
+}
+
 static void a_creation_whose_answer_is_lost_is_found_again(void **state)
 {
     world *w = *state;
@@ -320,6 +346,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_run_is_a_pod_from_its_beginning_to_its_removal),
         IN_WORLD(a_short_run_is_read_once),
+        IN_WORLD(a_pod_that_ends_before_its_creation_is_answered_has_ended),
+        IN_WORLD(a_pod_that_ends_before_a_question_about_it_is_answered_has_ended),
         IN_WORLD(a_creation_whose_answer_is_lost_is_found_again),
         IN_WORLD(a_creation_that_was_lost_whole_is_sent_again),
         IN_WORLD(a_stop_of_a_creation_without_an_answer_waits_for_one),

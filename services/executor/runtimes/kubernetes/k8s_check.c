@@ -69,7 +69,7 @@ static void accept(k8s_run *r, const json_t *pod)
         k8s_set_step(r, K8S_STEP_LIVE);
     else if (is_found)
         k8s_set_step(r, K8S_STEP_FOUND);
-    k8s_look(r, pod);
+    k8s_look_answer(r, pod);
     if (!is_found)
         return;
     sought(r->k);
@@ -112,7 +112,7 @@ static void send_label(k8s_run *r, const json_t *pod)
 {
     ob_warn("pod.claimed", "{s:s, s:s}", "run", r->run, "pod", r->name);
     if (r->step == K8S_STEP_LIVE)
-        k8s_look(r, pod); /* no watch tells how it stands */
+        k8s_look_answer(r, pod); /* no watch tells how it stands */
     json_auto_t *body =
         json_pack("{s:{s:o, s:{s:o}}}", "metadata", "uid",
                   ob_json_text(ob_json_str(json_object_get(pod, "metadata"), "uid", "")), "labels",

@@ -49,13 +49,16 @@ static void found(k8s *k, const char *run, const json_t *pod)
     k8s_check_found(r);
 }
 
-static void take_pod(k8s_run *r, const json_t *pod)
+static void take_pod(k8s_run *r, json_t *pod)
 {
     const char *uid = ob_json_str(json_object_get(pod, "metadata"), "uid", "");
-    bool is_made = r->step != K8S_STEP_INTENT && r->step != K8S_STEP_CREATE;
-    /* Of its creation the answer counts: only then it is known whose pod it is. */
-    if (!is_made || r->step == K8S_STEP_CHECK)
+    if (r->step == K8S_STEP_INTENT)
         return;
+    /* Only the answer to its creation says whose pod it is. */
+    if (r->step == K8S_STEP_CREATE || r->step == K8S_STEP_CHECK) {
+        k8s_look_later(r, pod);
+        return;
+    }
     if (*r->uid && strcmp(uid, r->uid) != 0) {
         if (r->doubt == K8S_DOUBT_NONE)
             k8s_set_doubt(r, K8S_DOUBT_THERE);

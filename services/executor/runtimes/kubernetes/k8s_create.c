@@ -101,7 +101,7 @@ static void on_made(const ob_kube_reply *reply, void *arg)
         k8s_set_step(r, K8S_STEP_LIVE);
         json_decref(ob_take(r->body));
         r->wait_since_ms = 0;
-        k8s_look(r, reply->json);
+        k8s_look_answer(r, reply->json);
     } else if (kind == OB_KUBE_EXISTS) {
         k8s_set_step(r, K8S_STEP_CHECK);
         k8s_set_doubt(r, K8S_DOUBT_THERE);

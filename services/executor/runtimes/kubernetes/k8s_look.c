@@ -10,6 +10,7 @@
 #include "k8s_stop.h"
 #include "ob/json.h"
 #include "ob/log.h"
+#include "ob/mem.h"
 #include "ob/message.h"
 
 #define SPACE_MS 10000 /* the scheduler of OpenBatch has counted wrong, or others were faster */
@@ -71,6 +72,31 @@ void k8s_look(k8s_run *r, const json_t *pod)
         k8s_tell_running(r, r->status.started_at_ms);
     else if (r->status.stage == K8S_ENDED)
         tell_end(r);
+}
+
+/* Versions are decimal numbers ("Resource versions" in Kubernetes' API concepts), and those of one
+ * object are comparable. Of any others nothing is known. */
+static bool is_older(const json_t *pod, const json_t *than)
+{
+    const char *a = ob_kube_meta(pod, "resourceVersion"),
+               *b = ob_kube_meta(than, "resourceVersion");
+    size_t n_a = strlen(a), n_b = strlen(b);
+    if (strcmp(ob_kube_meta(pod, "uid"), ob_kube_meta(than, "uid")) != 0 ||
+        strspn(a, "0123456789") != n_a || strspn(b, "0123456789") != n_b)
+        return false;
+    return n_a != n_b ? n_a < n_b : strcmp(a, b) < 0;
+}
+
+void k8s_look_answer(k8s_run *r, const json_t *pod)
+{
+    json_auto_t *told = r->early ? ob_take(r->early) : json_incref(r->pod);
+    k8s_look(r, told && is_older(pod, told) ? told : pod);
+}
+
+void k8s_look_later(k8s_run *r, json_t *pod)
+{
+    json_decref(r->early);
+    r->early = json_incref(pod);
 }
 
 void k8s_look_gone(k8s_run *r)

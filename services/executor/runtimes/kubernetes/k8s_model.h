@@ -77,6 +77,7 @@ struct k8s_run {
     k8s_doubt doubt;
     json_t *body;      /* of its creation, until that was answered */
     json_t *pod;       /* as it was last seen; NULL: never */
+    json_t *early;     /* as a watch told it before the creation's answer; NULL: it did not */
     k8s_status status; /* of that */
     k8s_known known;
     bool fresh;      /* this process is the first that has it */

@@ -95,6 +95,7 @@ void k8s_run_free(k8s_run *r)
     ob_http_drop(r->doubt_op);
     json_decref(r->body);
     json_decref(r->pod);
+    json_decref(r->early);
     free(r->name_space);
     free(r->doom);
     HASH_DEL(r->k->runs, r);
