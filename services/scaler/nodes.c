@@ -3,6 +3,7 @@
  * only when its node was seen to be gone, out of service, or not Ready for long. Loop thread. */
 #include "nodes.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "announce.h"
@@ -100,17 +101,22 @@ static int drain(scaler *s, const nodes_view *v, node_reason reason, ob_error *e
     return n > 0 ? instances_drain(s, which, n, node_reason_text(reason), -1, err) : 0;
 }
 
-/* What the rows have now: one that has ended meanwhile stays as it is. */
-static void resized(scaler *s, const PGresult *res)
+static int by_id(const void *a, const void *b)
+{
+    return strcmp(((const store_size *)a)->id, ((const store_size *)b)->id);
+}
+
+/* What the rows have now: one that has ended meanwhile stays as it is. rows: sorted. */
+static void resized(scaler *s, const PGresult *res, const store_size *rows, size_t n)
 {
     ob_cleanup(id_list_done) id_list changed = { 0 };
     for (int i = 0; i < PQntuples(res); i++) {
-        instance *in = scaler_instance(s, PQgetvalue(res, i, RESIZED_ID));
-        if (!in)
+        const store_size key = { .id = PQgetvalue(res, i, MOVED_ID) };
+        const store_size *row = bsearch(&key, rows, n, sizeof(*rows), by_id);
+        instance *in = scaler_instance(s, key.id);
+        if (!in || !row)
             continue;
-        in->size = (ob_resources){ .mcpu = (int32_t)ob_col_int(res, i, RESIZED_MCPU, 0),
-                                   .mem_mib = (int32_t)ob_col_int(res, i, RESIZED_MEM_MIB, 0),
-                                   .gpus = (int32_t)ob_col_int(res, i, RESIZED_GPUS, 0) };
+        in->size = row->size;
         id_list_add(&changed, in->id);
     }
     announce_instances(s, changed.ids, changed.n);
@@ -127,9 +133,10 @@ static int resize(scaler *s, const nodes_view *v, ob_error *err)
                 (store_size){ .id = v->which[v->steps[i].instance]->id, .size = v->steps[i].size };
     if (n == 0)
         return 0;
+    qsort(rows, n, sizeof(*rows), by_id);
     int r = store_resize(s->leader, rows, n, &res, err);
     if (r == 0)
-        resized(s, res);
+        resized(s, res, rows, n);
     return r;
 }
 

@@ -69,7 +69,7 @@ typedef struct store_size {
     const char *id;
     ob_resources size;
 } store_size;
-/* Changes the sizes of those that are not lost. *ret: RESIZED_* */
+/* Changes the sizes of those that are not lost. *ret: MOVED_* */
 int store_resize(
     ob_leader *leader, const store_size *rows, size_t n, PGresult **ret, ob_error *err);
 /* The salt of the instance's key. */

@@ -177,8 +177,10 @@ void pick_params(const declared *d, ob_params *p)
     (void)snprintf(types, sizeof(types), "%s", d->params);
     size_t n = pick(ROWS_MAX) / (pick(2) + 1) + (pick(10) > 0);
     n = n > ROWS_MAX ? ROWS_MAX : n;
-    if (strcmp(d->name, "log_open") == 0 || strcmp(d->name, "log_move") == 0)
-        n = n > 1 ? 1 : n; /* the api names a stream once */
+    /* The api names a stream once, and the scaler an instance. */
+    if (strcmp(d->name, "log_open") == 0 || strcmp(d->name, "log_move") == 0 ||
+        strcmp(d->name, "instance_resize") == 0)
+        n = n > 1 ? 1 : n;
     char *rest = types;
     for (char *type; *types && (type = strsep(&rest, ","));) {
         type += *type == ' ';

@@ -190,12 +190,8 @@ static void instance_resize(pg_run *run)
         i->mcpu = pg_int_at(run, RESIZE_MCPU, n);
         i->mem_mib = pg_int_at(run, RESIZE_MEM_MIB, n);
         i->gpus = pg_int_at(run, RESIZE_GPUS, n);
-        if (!pg_check(run, PG_INSTANCE, i))
-            return;
-        put_id(run, i->id);
-        pg_put_int(run, i->mcpu);
-        pg_put_int(run, i->mem_mib);
-        pg_put_int(run, i->gpus);
+        if (pg_check(run, PG_INSTANCE, i))
+            put_id(run, i->id);
     }
 }
 
@@ -267,7 +263,7 @@ const pg_statement pg_instance_statements[] = {
     { S, "instance_insert", "TITIIIIIITTTT", NULL, instance_insert },
     { S, "instance_join", "ttiiittt", "ce_id", instance_join },
     { S, "instance_found", "T", "id", instance_found },
-    { S, "instance_resize", "TIII", "id,mcpu,mem_mib,gpus", instance_resize },
+    { S, "instance_resize", "TIII", "id", instance_resize },
     { S, "instance_set_key", "tt", NULL, instance_set_key },
     { S, "instance_advance", "Titii", "id", instance_advance },
     { S, "instance_end_empty", "Tit", "id", instance_end_empty },

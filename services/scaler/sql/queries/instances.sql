@@ -66,11 +66,11 @@ WHERE i.id = l.id RETURNING i.id;
 -- The sizes of nodes' instances, which others' pods change.
 -- name: instance_resize
 -- params: RESIZE = id text[], mcpu int[], mem_mib int[], gpus int[]
--- columns: RESIZED
+-- columns: MOVED
 UPDATE instance i SET mcpu = l.mcpu, mem_mib = l.mem_mib, gpus = l.gpus
 FROM (SELECT n.id, m.mcpu, m.mem_mib, m.gpus FROM instance n
     JOIN {{rows: m}} ON m.id = n.id WHERE n.state < :OB_INSTANCE_LOST ORDER BY n.id FOR UPDATE OF n) l
-WHERE i.id = l.id RETURNING i.id, i.mcpu, i.mem_mib, i.gpus;
+WHERE i.id = l.id RETURNING i.id;
 
 -- Another key; messages under the one before, or in clear, do not count any more.
 -- name: instance_set_key
