@@ -91,6 +91,7 @@ def pod_without_its_label(case):
 def pod_left_behind(case):
     """An environment is deleted, and a pod of it is there that no instance knows."""
     with on_cluster(case) as kube:
+        kube.succeeded(submit(case, kube, word.lasting(1), **LIGHT))
         kube.leave_pod(kube.environments[-1])
         case.arm()
         kube.delete()
