@@ -69,10 +69,14 @@ class Faults:
         self.patch(f"/api/v1/nodes/{node.name}", {"spec": {"unschedulable": is_so}})
 
     def strip(self, pod):
-        """Takes the finalizers of a pod away, as somebody does who wants to be rid of it."""
+        """Takes the finalizers of a pod away, as somebody does who wants to be rid of it. False: it
+        is gone already."""
         meta = pod["metadata"]
         path = f"/api/v1/namespaces/{meta['namespace']}/pods/{meta['name']}"
-        self.patch(path, {"metadata": {"finalizers": None}})
+        status, answer = self.api().call("PATCH", path, {"metadata": {"finalizers": None}}, MERGE)
+        if status not in (200, 404):
+            raise RuntimeError(f"PATCH {path}: {status} {answer}")
+        return status == 200
 
     # --- faults ---
 
