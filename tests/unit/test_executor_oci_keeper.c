@@ -116,6 +116,25 @@ static void without_its_keeper_nobody_knows_the_code(void **state)
     run_until(w, all_removed);
 }
 
+/* It would make a container that nobody knows: with the keeper gone, what is left is removed. */
+static void the_program_dies_with_its_keeper(void **state)
+{
+    world *w = *state;
+    ob_cleanup(ob_freep) char *program = ob_strf("%s/program", w->dir);
+    ob_cleanup(ob_freep) char *lived = ob_strf("%s/lived", w->dir);
+    put(w->dir, "program", "#!/bin/sh\nkill -9 $PPID\nsleep 0.3\ntouch \"${0%/*}/lived\"\n");
+    assert_int_equal(chmod(program, 0755), 0);
+    end_process(w);
+    w->settings.runtime = program;
+    begin_process(w);
+    run_seen *s = START(w, NULL, "say", "up");
+    run_until(w, all_over);
+    assert_false(s->started);
+    assert_string_equal(s->reason, "");
+    (void)usleep(600000);
+    assert_int_equal(access(lived, F_OK), -1);
+}
+
 static void a_keeper_that_dies_without_an_executor_is_noticed(void **state)
 {
     world *w = *state;
@@ -210,6 +229,7 @@ int main(void)
         IN_WORLD(an_end_without_an_executor_is_kept),
         IN_WORLD(writers_elsewhere_do_not_delay_the_end),
         IN_WORLD(without_its_keeper_nobody_knows_the_code),
+        IN_WORLD(the_program_dies_with_its_keeper),
         IN_WORLD(a_keeper_that_dies_without_an_executor_is_noticed),
         IN_WORLD(what_no_keeper_was_started_for_has_not_begun),
         IN_WORLD(what_a_keeper_had_not_opened_has_not_begun),

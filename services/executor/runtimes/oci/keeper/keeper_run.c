@@ -189,12 +189,16 @@ static bool make_pipes(keeper *k, int ends[KEEPER_STREAMS])
 
 /* ---- the runtime's program ---- */
 
+/* It dies with this process: otherwise it would make a container of which nobody knows, after what
+ * was left was removed. */
 static pid_t
 start_runtime(const keeper *k, const char *const args[], const int ends[KEEPER_STREAMS])
 {
-    pid_t pid = fork();
+    pid_t keeper_pid = getpid(), pid = fork();
     if (pid != 0)
         return pid;
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != keeper_pid)
+        _exit(EXIT_SIGNAL - 1);
     (void)dup2(k->null, 0);
     (void)dup2(ends[0], 1);
     (void)dup2(ends[1], 2);
