@@ -46,9 +46,9 @@ SPOOL = "services/executor/spool.c"
 # points.
 OCI = "services/executor/runtimes/oci/"
 OCI_FOLDER, OCI_KEEPER = OCI + "oci_folder.c", OCI + "oci_keeper.c"
-KEEPER = {OCI + f"keeper/keeper_{name}.c" for name in ("groups", "init", "room", "run", "tree")} | {
-    OCI + "keeper/keeper.c"
-}
+KEEPER = {
+    OCI + f"keeper/keeper_{name}.c" for name in ("groups", "init", "program", "room", "run", "tree")
+} | {OCI + "keeper/keeper.c"}
 # Marks and removal, for programs of both kinds: who removes passes the point.
 OWNED = "services/executor/owned.c"
 # The store of images; its programs, skopeo and umoci, work in a folder of whoever runs them.

@@ -116,19 +116,48 @@ static void without_its_keeper_nobody_knows_the_code(void **state)
     run_until(w, all_removed);
 }
 
-/* It would make a container that nobody knows: with the keeper gone, what is left is removed. */
-static void the_program_dies_with_its_keeper(void **state)
+/* Runs a container with another program in crun's place. */
+static run_seen *start_with(world *w, const char *script)
 {
-    world *w = *state;
-    ob_cleanup(ob_freep) char *program = ob_strf("%s/program", w->dir);
-    ob_cleanup(ob_freep) char *lived = ob_strf("%s/lived", w->dir);
-    put(w->dir, "program", "#!/bin/sh\nkill -9 $PPID\nsleep 0.3\ntouch \"${0%/*}/lived\"\n");
+    static char program[128];
+    (void)snprintf(program, sizeof(program), "%s/program", w->dir);
+    put(w->dir, "program", script);
     assert_int_equal(chmod(program, 0755), 0);
     end_process(w);
     w->settings.runtime = program;
     begin_process(w);
     run_seen *s = START(w, NULL, "say", "up");
     run_until(w, all_over);
+    return s;
+}
+
+static void how_the_program_ended_is_said(void **state)
+{
+    world *w = *state;
+    run_seen *s = start_with(w, "#!/bin/sh\nkill -9 $$\n");
+    assert_false(s->started);
+    assert_non_null(strstr(s->reason, "CannotStartContainerError: "));
+    assert_non_null(strstr(s->reason, "/program was killed by signal 9"));
+}
+
+/* As with runc, which starts a container by another call. */
+static void what_a_killed_start_left_may_have_run(void **state)
+{
+    world *w = *state;
+    run_seen *s = start_with(w, "#!/bin/sh\n"
+                                "case \"$*\" in *' start '*) kill -9 $$ ;; esac\n"
+                                "exec crun \"$@\"\n");
+    assert_true(s->started);
+    assert_int_equal(s->code, -1);
+    assert_non_null(strstr(s->reason, "/program was killed by signal 9; it may have run"));
+}
+
+/* It would make a container that nobody knows: with the keeper gone, what is left is removed. */
+static void the_program_dies_with_its_keeper(void **state)
+{
+    world *w = *state;
+    ob_cleanup(ob_freep) char *lived = ob_strf("%s/lived", w->dir);
+    run_seen *s = start_with(w, "#!/bin/sh\nkill -9 $PPID\nsleep 0.3\ntouch \"${0%/*}/lived\"\n");
     assert_false(s->started);
     assert_string_equal(s->reason, "");
     (void)usleep(600000);
@@ -229,6 +258,8 @@ int main(void)
         IN_WORLD(an_end_without_an_executor_is_kept),
         IN_WORLD(writers_elsewhere_do_not_delay_the_end),
         IN_WORLD(without_its_keeper_nobody_knows_the_code),
+        IN_WORLD(how_the_program_ended_is_said),
+        IN_WORLD(what_a_killed_start_left_may_have_run),
         IN_WORLD(the_program_dies_with_its_keeper),
         IN_WORLD(a_keeper_that_dies_without_an_executor_is_noticed),
         IN_WORLD(what_no_keeper_was_started_for_has_not_begun),

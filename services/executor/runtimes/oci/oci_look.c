@@ -54,10 +54,10 @@ static void end_refused(oci_container *c, const oci_state *s)
     oci_tell_end(c, &(runtime_end){ .exit_code = code, .reason = reason });
 }
 
-static void end_unknown(oci_container *c, const char *kind, const char *why)
+static void end_unknown(oci_container *c, const char *kind, const char *why, const char *more)
 {
     char reason[REASON_MAX];
-    (void)snprintf(reason, sizeof(reason), "%s: %s", kind, why);
+    (void)snprintf(reason, sizeof(reason), "%s: %s%s", kind, why, more);
     oci_tell_end(c, &(runtime_end){ .started = true, .exit_code = -1, .reason = reason });
 }
 
@@ -86,7 +86,7 @@ static void take_result(oci_container *c, const oci_state *s)
         end_ran(c, s);
         break;
     case OCI_RESULT_LOST:
-        end_unknown(c, "CannotStartContainerError", s->why);
+        end_unknown(c, "CannotStartContainerError", s->why, "; it may have run");
         break;
     case OCI_RESULT_REFUSED:
         end_refused(c, s);
@@ -138,7 +138,8 @@ static void conclude(oci_container *c)
         end_unknown(c, "CannotInspectContainerError",
                     is_rebooted ? "the host restarted, and nobody knows the container's exit code"
                                 : "the container's keeper was killed, and nobody else knows the "
-                                  "container's exit code");
+                                  "container's exit code",
+                    "");
     }
     oci_follow(c);
 }

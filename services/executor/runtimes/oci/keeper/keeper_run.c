@@ -32,6 +32,7 @@
 #include "group_use.h"
 #include "keeper_groups.h"
 #include "keeper_lines.h"
+#include "keeper_program.h"
 #include "keeper_tree.h"
 #include "owned.h"
 
@@ -189,24 +190,6 @@ static bool make_pipes(keeper *k, int ends[KEEPER_STREAMS])
 
 /* ---- the runtime's program ---- */
 
-/* It dies with this process: otherwise it would make a container of which nobody knows, after what
- * was left was removed. */
-static pid_t
-start_runtime(const keeper *k, const char *const args[], const int ends[KEEPER_STREAMS])
-{
-    pid_t keeper_pid = getpid(), pid = fork();
-    if (pid != 0)
-        return pid;
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != keeper_pid)
-        _exit(EXIT_SIGNAL - 1);
-    (void)dup2(k->null, 0);
-    (void)dup2(ends[0], 1);
-    (void)dup2(ends[1], 2);
-    (void)sigprocmask(SIG_SETMASK, &k->before, NULL);
-    (void)execv(args[0], (char *const *)args);
-    _exit(EXIT_SIGNAL - 1);
-}
-
 static void create(keeper *k, const int ends[KEEPER_STREAMS])
 {
     const char *const args[] = { k->plan->runtime,
@@ -223,47 +206,7 @@ static void create(keeper *k, const int ends[KEEPER_STREAMS])
                                  pid_file,
                                  k->plan->place.id,
                                  NULL };
-    k->runtime = start_runtime(k, args, ends);
-}
-
-static bool read_text(const char *path, char *out, size_t size)
-{
-    int fd = open(path, O_RDONLY | O_CLOEXEC);
-    ssize_t n = fd < 0 ? -1 : read(fd, out, size - 1);
-    if (fd >= 0)
-        (void)close(fd);
-    out[n > 0 ? n : 0] = '\0';
-    return n > 0;
-}
-
-/* The text between the quotes that follow, in place. */
-static void unquote(char *text)
-{
-    char *out = text;
-    for (; *text && *text != '"'; text++) {
-        if (*text == '\\' && text[1])
-            text++;
-        *out++ = *text;
-    }
-    *out = '\0';
-}
-
-/* The last text of the runtime's own log, which is JSON. */
-static void runtime_error(const keeper *k, char *why, size_t size)
-{
-    static const char member[] = "\"msg\":";
-    char text[WHY_MAX * 2], *last = NULL;
-    if (read_text(log_file, text, sizeof(text)))
-        for (char *at = text; (at = strstr(at, member)); at += sizeof(member))
-            last = at + sizeof(member) - 1;
-    char *quote = last ? strchr(last, '"') : NULL;
-    if (!quote) {
-        (void)snprintf(why, size, "%s failed (status %d)", k->plan->runtime, k->runtime_status);
-        return;
-    }
-    unquote(quote + 1);
-    quote[1 + strnlen(quote + 1, size - 1)] = '\0';
-    (void)snprintf(why, size, "%s", quote + 1);
+    k->runtime = keeper_program_start(args, k->null, ends, &k->before);
 }
 
 typedef enum keeper_gate {
@@ -274,7 +217,7 @@ typedef enum keeper_gate {
 
 /* The first process of the container waits for a writer of this pipe. This is all that `crun start`
  * does to it. */
-static keeper_gate open_gate(const keeper *k)
+static keeper_gate open_gate(keeper *k)
 {
     char path[512];
     (void)snprintf(path, sizeof(path), "%s/%s/exec.fifo", state_root, k->plan->place.id);
@@ -286,13 +229,13 @@ static keeper_gate open_gate(const keeper *k)
             (void)close(fd);
         return ok ? GATE_OPEN : GATE_SHUT;
     }
-    int ends[KEEPER_STREAMS] = { k->null, k->null }, status = -1;
+    int ends[KEEPER_STREAMS] = { k->null, k->null };
     const char *const args[] = { k->plan->runtime, "--log",    log_file, "--log-format",    "json",
                                  "--root",         state_root, "start",  k->plan->place.id, NULL };
-    pid_t pid = start_runtime(k, args, ends);
-    while (pid > 0 && waitpid(pid, &status, 0) < 0 && errno == EINTR)
+    pid_t pid = keeper_program_start(args, k->null, ends, &k->before);
+    while (pid > 0 && waitpid(pid, &k->runtime_status, 0) < 0 && errno == EINTR)
         ;
-    bool ok = pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == 0;
+    bool ok = pid > 0 && WIFEXITED(k->runtime_status) && WEXITSTATUS(k->runtime_status) == 0;
     return ok ? GATE_OPEN : pid < 0 ? GATE_SHUT : GATE_UNKNOWN;
 }
 
@@ -422,7 +365,7 @@ static bool copy_names(void)
     bool ok = make_folder(OCI_ETC_FOLDER);
     for (size_t i = 0; ok && i < NAMES; i++) {
         (void)snprintf(path, sizeof(path), OCI_ETC_FOLDER "/%s", names[i]);
-        (void)read_text(path + strlen(OCI_MEMORY), data, sizeof(data));
+        (void)keeper_read_text(path + strlen(OCI_MEMORY), data, sizeof(data));
         int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
         ok = fd >= 0 && write(fd, data, strlen(data)) == (ssize_t)strlen(data);
         if (fd >= 0)
@@ -441,6 +384,12 @@ static bool furnish(const keeper_plan *plan)
         if (!make_volume(plan->fills[i][0], plan->fills[i][1]))
             return refuse(true, "cannot make a volume");
     return copy_names() || refuse(true, "cannot copy the host's names");
+}
+
+/* Why the program has failed. */
+static void program_error(const keeper *k, char *why, size_t size)
+{
+    keeper_program_error(k->plan->runtime, k->runtime_status, log_file, why, size);
 }
 
 /* True: its first process waits. */
@@ -462,13 +411,14 @@ static bool make_container(keeper *k)
         return false;
     }
     bool ok = WIFEXITED(k->runtime_status) && WEXITSTATUS(k->runtime_status) == 0;
-    if (ok && read_text(pid_file, pid, sizeof(pid)))
+    if (ok && keeper_read_text(pid_file, pid, sizeof(pid)))
         k->init = atoi(pid);
     if (k->init > 0)
         return true;
-    runtime_error(k, why, sizeof(why));
-    return refuse(
-        !WIFEXITED(k->runtime_status) || WEXITSTATUS(k->runtime_status) == EXIT_SIGNAL - 1, why);
+    program_error(k, why, sizeof(why));
+    return refuse(!WIFEXITED(k->runtime_status) ||
+                      WEXITSTATUS(k->runtime_status) == KEEPER_PROGRAM_NONE,
+                  why);
 }
 
 static bool begin(keeper *k)
@@ -485,7 +435,7 @@ static bool begin(keeper *k)
         return true;
     }
     bool is_starved = keeper_groups_oom(k->plan->place.group) > 0;
-    runtime_error(k, why, sizeof(why));
+    program_error(k, why, sizeof(why));
     if (gate == GATE_UNKNOWN)
         (void)say(OCI_SAID_LOST " %s", why);
     else if (is_starved)
