@@ -23,8 +23,8 @@
 /* What is left after the environment is removed within that time, or stays. */
 #define CLEAR_MAX_MS (5 * 60000)
 #define CLEAR_NO_FILE_MS 6000 /* if there is no way to the cluster at all */
-#define TURN_MAX_MS 5000       /* a longer turn has not listened for the rest of it */
-#define PAGE_OF_NODES 20       /* an object has some 10 KiB, and a page is read in one turn */
+#define TURN_MAX_MS 5000      /* a longer turn has not listened for the rest of it */
+#define PAGE_OF_NODES 20      /* an object has some 10 KiB, and a page is read in one turn */
 #define PAGE_OF_PODS 50
 #define PODS_OF_NODES "spec.nodeName!=,status.phase!=Succeeded,status.phase!=Failed"
 #define TIMEOUT_S 20
