@@ -158,20 +158,24 @@ static void send_release(k8s_run *r)
                         on_released);
 }
 
+/* Nobody was asked for it; or Kubernetes does the rest, and a purge does not wait for that. */
+static bool is_over(const k8s_run *r, bool is_seen)
+{
+    bool is_let_go = is_seen && r->status.deleted && !k8s_is_held(r->pod);
+    return (r->fresh && !r->posted) || (r->k->purging && is_let_go);
+}
+
 void k8s_remove_go(k8s_run *r)
 {
+    bool is_seen = r->pod && r->step != K8S_STEP_GONE;
     if (!k8s_is_due(r) || r->k->removing >= REMOVALS)
         return;
-    if (r->fresh && !r->posted)
-        k8s_remove_done(r); /* nobody was asked for it */
-    else if (!r->pod || r->step == K8S_STEP_GONE)
-        send_get(r);
-    else if (!r->status.deleted)
+    if (is_over(r, is_seen))
+        k8s_remove_done(r);
+    else if (is_seen && !r->status.deleted)
         send_delete(r);
-    else if (r->k->purging && !k8s_is_held(r->pod))
-        k8s_remove_done(r); /* Kubernetes does the rest */
-    else if (r->status.stage == K8S_ENDED || is_waited_for_enough(r))
+    else if (is_seen && (r->status.stage == K8S_ENDED || is_waited_for_enough(r)))
         send_release(r);
     else
-        send_get(r); /* its containers are ending */
+        send_get(r); /* how does it stand? */
 }
