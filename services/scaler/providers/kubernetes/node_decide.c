@@ -50,7 +50,8 @@ static void add_instances(const node_view *view, node_sum *sums)
         node_sum *sum = &sums[in->node];
         sum->n++;
         sum->taken = sum->taken || in->state != OB_INSTANCE_DRAINING;
-        sum->used = node_amount_plus(sum->used, amount_of(&in->used));
+        node_amount used = amount_of(&in->used);
+        node_amount_add(&sum->used, &used);
     }
 }
 
@@ -61,7 +62,8 @@ static ob_resources size_of(const node_seen *node, const node_sum *sum, const no
     node_amount others = { .mcpu = sum->used.mcpu - own.mcpu,
                            .mem_bytes = sum->used.mem_bytes - own.mem_bytes,
                            .gpus = sum->used.gpus - own.gpus };
-    node_amount taken = node_amount_plus(node->load, others);
+    node_amount taken = node->load;
+    node_amount_add(&taken, &others);
     return node_facts_size(&node->facts, &taken);
 }
 

@@ -44,11 +44,11 @@ static int64_t sum(int64_t a, int64_t b)
     return a > INT64_MAX - b ? INT64_MAX : a + b;
 }
 
-node_amount node_amount_plus(node_amount a, node_amount b)
+void node_amount_add(node_amount *to, const node_amount *what)
 {
-    return (node_amount){ .mcpu = sum(a.mcpu, b.mcpu),
-                          .mem_bytes = sum(a.mem_bytes, b.mem_bytes),
-                          .gpus = sum(a.gpus, b.gpus) };
+    to->mcpu = sum(to->mcpu, what->mcpu);
+    to->mem_bytes = sum(to->mem_bytes, what->mem_bytes);
+    to->gpus = sum(to->gpus, what->gpus);
 }
 
 static int32_t within(int64_t amount, int64_t taken, int64_t unit, int32_t max)

@@ -41,7 +41,7 @@ bool node_facts_read(const json_t *node, const char *uuid, node_facts *ret);
 ob_resources node_facts_size(const node_facts *node, const node_amount *foreign);
 
 /* What is too much counts as the most. */
-node_amount node_amount_plus(node_amount a, node_amount b);
+void node_amount_add(node_amount *to, const node_amount *what);
 /* An amount of cpu, memory and nvidia.com/gpu; what is missing or is no quantity is 0. up: as for
  * node_quantity. */
 node_amount node_amount_read(const json_t *resources, bool up);

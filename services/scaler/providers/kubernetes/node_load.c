@@ -42,11 +42,11 @@ static int64_t larger(int64_t a, int64_t b)
     return a > b ? a : b;
 }
 
-static node_amount most(node_amount a, node_amount b)
+static void raise_to(node_amount *to, const node_amount *least)
 {
-    return (node_amount){ .mcpu = larger(a.mcpu, b.mcpu),
-                          .mem_bytes = larger(a.mem_bytes, b.mem_bytes),
-                          .gpus = larger(a.gpus, b.gpus) };
+    to->mcpu = larger(to->mcpu, least->mcpu);
+    to->mem_bytes = larger(to->mem_bytes, least->mem_bytes);
+    to->gpus = larger(to->gpus, least->gpus);
 }
 
 static node_amount requests_of(const json_t *owner)
@@ -61,23 +61,28 @@ node_amount node_load_of_pod(const json_t *pod)
     size_t i;
     json_array_foreach(json_object_get(spec, "initContainers"), i, container)
     {
-        node_amount one = requests_of(container);
-        starting = most(starting, node_amount_plus(beside, one));
+        node_amount own = requests_of(container), then = beside;
+        node_amount_add(&then, &own);
+        raise_to(&starting, &then);
         if (!strcmp(ob_json_str(container, "restartPolicy", ""), "Always"))
-            beside = node_amount_plus(beside, one); /* it runs on */
+            beside = then; /* it runs on */
     }
     json_array_foreach(json_object_get(spec, "containers"), i, container)
     {
-        all = node_amount_plus(all, requests_of(container));
+        node_amount own = requests_of(container);
+        node_amount_add(&all, &own);
     }
-    all = most(node_amount_plus(all, beside), starting);
+    node_amount_add(&all, &beside);
+    raise_to(&all, &starting);
     /* What the pod as a whole requests stands instead. */
     node_amount whole = requests_of(spec);
     if (whole.mcpu > 0)
         all.mcpu = whole.mcpu;
     if (whole.mem_bytes > 0)
         all.mem_bytes = whole.mem_bytes;
-    return node_amount_plus(all, node_amount_read(json_object_get(spec, "overhead"), true));
+    node_amount overhead = node_amount_read(json_object_get(spec, "overhead"), true);
+    node_amount_add(&all, &overhead);
+    return all;
 }
 
 /* ---- Sums ---- */
@@ -157,7 +162,7 @@ node_amount node_load_on(const node_load *load, const char *node)
     if (n->changed) {
         n->sum = (node_amount){ 0 };
         for (const load_pod *p = n->pods; p; p = p->next)
-            n->sum = node_amount_plus(n->sum, p->amount);
+            node_amount_add(&n->sum, &p->amount);
         n->changed = false;
     }
     return n->sum;
