@@ -27,12 +27,20 @@ from work import Work
 
 sys.path.append(str(Path(__file__).resolve().parents[1] / "faults"))
 
-from fixtures import crash, crash_queue, small_copy, small_trial, trial  # noqa: E402, F401
+from fixtures import (  # noqa: E402, F401
+    add_markers,
+    crash,
+    crash_queue,
+    leave_out,
+    small_copy,
+    small_trial,
+    trial,
+)
 
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long and rarely fails: ./openbatch test long")
-    config.addinivalue_line("markers", "docker(why): of what only a Docker engine has")
+    add_markers(config)
 
 
 @pytest.fixture(scope="session")
@@ -40,12 +48,8 @@ def stack():
     return Stack(os.environ["OPENBATCH_HOME"])
 
 
-@pytest.fixture(autouse=True)
-def of_docker(request):
-    """A test that is marked is left out where executors run containers themselves."""
-    marker = request.node.get_closest_marker("docker")
-    if marker and request.getfixturevalue("stack").runtime == "oci":
-        pytest.skip(marker.args[0])
+def pytest_collection_modifyitems(items):
+    leave_out(items)
 
 
 @pytest.fixture(scope="session")

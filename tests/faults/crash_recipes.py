@@ -144,4 +144,17 @@ RECIPES = {
         executor.image_publish executor.image_name executor.image_done executor.image_unname
         executor.image_go executor.image_delete executor.image_sweep executor.image_unlock""",
 }
+# Nothing comes to these where executors run containers themselves.
+OF_DOCKER = {
+    *(
+        f"executor.{verb}"
+        for verb in ("create", "start", "stop", "remove", "remove_volume", "pull")
+    ),
+    *("executor.try_create", "executor.try_start", "executor.try_remove", "executor.nudge"),
+    # Their instances are containers of the engine.
+    *(point for point in POINTS if point.startswith("scaler.docker_")),
+    "scaler.file_password",
+    # One of their images comes from the engine.
+    *(point for point in POINTS if point.startswith("executor.image_")),
+}
 OF_POINT = {point: recipe for recipe, points in RECIPES.items() for point in points.split()}

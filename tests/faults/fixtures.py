@@ -20,10 +20,31 @@ from trial import Trial
 from work import Work
 
 
+def has_own_containers(stack):
+    """What runs its containers is the copy's own: a Docker engine, or the executors themselves."""
+    return bool(stack.pid("dockerd")) or stack.runtime == "oci"
+
+
+def leave_out(items):
+    """Leaves out what is marked for the other runtime than that of the copy under test."""
+    env = Path(os.environ.get("OPENBATCH_HOME", "/nonexistent")) / "env"
+    if not env.exists():
+        return
+    is_oci = re.search(r"^OPENBATCH_RUNTIME='?oci'?$", env.read_text(), re.MULTILINE)
+    for item in items:
+        if marker := item.get_closest_marker("docker" if is_oci else "oci"):
+            item.add_marker(pytest.mark.skip(reason=marker.args[0]))
+
+
+def add_markers(config):
+    config.addinivalue_line("markers", "docker(why): of what only a Docker engine has")
+    config.addinivalue_line("markers", "oci(why): of what only executors without an engine have")
+
+
 @contextlib.contextmanager
 def on(stack, folder, session, kind=Trial):
-    if not stack.pid("dockerd"):
-        pytest.skip("faults are done to a copy with a container engine of its own only")
+    if not has_own_containers(stack):
+        pytest.skip("faults are done to a copy with a container engine of its own, or without any")
     settle(stack)
     one, failed = kind(stack, folder), session.testsfailed
     try:
@@ -57,7 +78,7 @@ ALWAYS = {
 @pytest.fixture(scope="session")
 def crash_queue(stack):
     """A queue that all crashes share, so that each finds a warm instance."""
-    if "OPENBATCH_CRASH_FILE" not in stack.settings or not stack.pid("dockerd"):
+    if "OPENBATCH_CRASH_FILE" not in stack.settings or not has_own_containers(stack):
         pytest.skip("for a copy of the tests' own, whose services may die at crash points")
     work = Work(stack.client("batch"), stack.client("logs"), "openbatch/busybox")
     yield work.queue(work.environment(max_vcpus=4))
@@ -117,8 +138,14 @@ def openbatch(env, *args):
     )
 
 
+ENGINES = {
+    "docker": "engine=ours\n",  # whichever else answers
+    "oci": "engine=none\nruntime=oci\n",
+}
+
+
 @contextlib.contextmanager
-def another_copy(mounts, config="", port=None, **settings):
+def another_copy(mounts, config="", port=None, runtime="docker", **settings):
     """A copy in a folder of its own, with small file systems that can be full: {folder: options of
     its tmpfs}, the home's own first. Its Stack. {home} in 'config' and in settings is its home."""
     home = Path(tempfile.mkdtemp(prefix="openbatch-small.", dir="/tmp"))
@@ -130,8 +157,7 @@ def another_copy(mounts, config="", port=None, **settings):
             folder.mkdir(exist_ok=True)
             mount(folder, options)
         share_installed(home)
-        # A container engine of its own, whichever else answers.
-        lines = f"made=for the fault tests\nengine=ours\n{config}"
+        lines = f"made=for the fault tests\n{ENGINES[runtime]}{config}"
         (home / "config").write_text(lines.format(home=home))
         subprocess.run([ROOT / "openbatch", "up"], check=True, env=env, timeout=600)
         yield Stack(home)
@@ -139,7 +165,7 @@ def another_copy(mounts, config="", port=None, **settings):
         openbatch(env, "down")
         said = reports(home)
         for folder in folders[1:]:
-            if folder.name != "docker":  # containers are there, until they are wiped
+            if folder.name not in ("docker", "oci"):  # containers are there, until they are wiped
                 subprocess.run(["umount", "-l", folder], check=False)
         openbatch(env, "down", "--wipe", "--yes")
         subprocess.run(["umount", "-l", home], check=False)
@@ -159,17 +185,24 @@ def reports(home):
     return found
 
 
+# What runs containers has file systems of its own, too.
+SMALL = {
+    "docker": {"docker": "size=1000m,mode=711"},
+    "oci": {
+        "oci": "size=300m,mode=711",
+        "images": "size=300m,mode=700",
+        "instances": "size=64m,mode=755",
+    },
+}
+
+
 @pytest.fixture(scope="session")
-def small_copy():
-    """Another copy, whose home, whose logs and whose container engine have small file systems of
-    their own that can be full: its Stack."""
-    mounts = {
-        "": "size=1500m,mode=711",
-        "log": "size=24m,mode=700",
-        "docker": "size=1000m,mode=711",
-    }
-    with another_copy(mounts) as stack:
-        yield stack
+def small_copy(stack):
+    """Another copy with the same runtime, whose home, whose logs and whose containers have small
+    file systems of their own that can be full: its Stack."""
+    mounts = {"": "size=1500m,mode=711", "log": "size=24m,mode=700"} | SMALL[stack.runtime]
+    with another_copy(mounts, runtime=stack.runtime) as small:
+        yield small
 
 
 @pytest.fixture(scope="session")

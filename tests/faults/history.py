@@ -115,8 +115,10 @@ class History:
         return found
 
     def run_names(self):
-        """(key, run) by container id, for containers that belong to a run."""
-        found = {}
+        """(key, run) by container id, for containers that belong to a run. Without an engine that
+        id is the name itself."""
+        said = {line["container"] for line in self.word}
+        found = {name: run for name in said if (run := run_of_name(name))}
         for row in self.names:
             run = run_of_name(row["name"])
             if run:

@@ -11,7 +11,7 @@ answered), batch.job-state, the containers, and in the end PostgreSQL, Redis and
     jobs.jsonl      DescribeJobs of each job and child at the end
     TABLE.jsonl     rows of PostgreSQL at the end
     redis.jsonl     the scaler's counters at the end
-    containers.jsonl what Docker has at the end
+    containers.jsonl what Docker has at the end, or what is left of containers without it
     begun.jsonl     runs that executors saw to have begun, by /proc, where the engine did not know
 """
 
@@ -22,6 +22,7 @@ import threading
 import time
 import uuid
 
+import oci_left
 from confluent_kafka import Consumer, TopicCollection
 from confluent_kafka.admin import AdminClient
 from harm import monotonic
@@ -259,10 +260,17 @@ def collect(stack, folder, batch, ids):
     """Writes what PostgreSQL, Docker and DescribeJobs say of these jobs now."""
     for table in TABLES:
         write(folder / f"{table}.jsonl", rows(stack, of_jobs(table, ids)))
-    listed = stack.docker("ps", "-a", "--no-trunc", "--format", "{{json .}}").splitlines()
-    write(folder / "containers.jsonl", [json.loads(line) for line in listed])
+    write(folder / "containers.jsonl", listed(stack))
     write(folder / "jobs.jsonl", described(batch, folder))
     write(folder / "begun.jsonl", begun(stack))
+
+
+def listed(stack):
+    """All containers, as Docker describes them."""
+    if stack.runtime == "oci":
+        return [{"Names": name, "Status": what} for name, what in oci_left.look(stack.home)]
+    lines = stack.docker("ps", "-a", "--no-trunc", "--format", "{{json .}}").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def begun(stack):

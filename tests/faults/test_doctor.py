@@ -98,8 +98,12 @@ def test_each_finding_has_three_lines(stack, harm):
     assert lines[at + 2].startswith("    do:    sv up ")
 
 
+def of_engine(part):
+    return pytest.param(part, marks=pytest.mark.docker("there is no engine"))
+
+
 @pytest.mark.parametrize(
-    "part", ["postgres", "redis", "kafka", "dockerd", "api", "scheduler", "scaler"]
+    "part", ["postgres", "redis", "kafka", of_engine("dockerd"), "api", "scheduler", "scaler"]
 )
 def test_a_part_that_does_not_run_is_named(stack, harm, part):
     with down(stack, part):
@@ -109,7 +113,11 @@ def test_a_part_that_does_not_run_is_named(stack, harm, part):
 
 
 @pytest.mark.parametrize(
-    "part", ["postgres", "redis", "kafka", "dockerd", "containerd", "api", "scheduler", "scaler"]
+    "part",
+    [
+        *("postgres", "redis", "kafka", "api", "scheduler", "scaler"),
+        *(of_engine(part) for part in ("dockerd", "containerd")),
+    ],
 )
 def test_a_part_that_stands_still_is_named(stack, harm, part):
     with harm.stopped(part) as pids:
@@ -130,6 +138,7 @@ def test_a_part_that_was_killed_is_noted(stack, harm):
     named(stack, "scheduler", "was started again", level="note")
 
 
+@pytest.mark.docker("there is no engine")
 def test_containerd_that_is_gone_is_named(stack, harm):
     """dockerd cannot start it again while it stands still itself."""
     with harm.stopped("dockerd"):

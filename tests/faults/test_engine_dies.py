@@ -4,6 +4,8 @@ started is never started again, one that has not costs no attempt, and no exit c
 import pytest
 import scenarios
 
+pytestmark = pytest.mark.docker("there is no engine to kill")
+
 
 @pytest.mark.parametrize("also", [None, "executor"], ids=["alone", "with_the_executor"])
 def test_200_kills_of_dockerd_start_no_run_twice(trial, also):

@@ -4,9 +4,12 @@ up."""
 
 import time
 
+import pytest
 from scenarios import ONE_TRY
 from stack import wait_for
 from word import lasting, script
+
+pytestmark = pytest.mark.docker("there is no engine that hangs; full disks: test_oci_disks.py")
 
 LINES = 200  # of a job that writes
 

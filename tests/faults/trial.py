@@ -64,13 +64,17 @@ class Trial:
         """Of containers that say their own word (word.lasting, word.script); without a command one
         that lasts 50 ms."""
         volumes = [{"name": "word", "host": {"sourcePath": str(self.folder / "word")}}]
+        mounts = [{"sourceVolume": "word", "containerPath": FOLDER}]
+        if self.stack.runtime == "oci":  # by which a container knows its name
+            volumes.append({"name": "own"})
+            mounts.append({"sourceVolume": "own", "containerPath": "/own"})
         return until_answered(
             lambda: self.work.definition(
                 command or self.says.lasting(0.05),
                 vcpus=vcpus,
                 memory=memory,
                 volumes=[*volumes, *more_volumes],
-                mountPoints=[{"sourceVolume": "word", "containerPath": FOLDER}, *more_mounts],
+                mountPoints=[*mounts, *more_mounts],
                 **more,
             )
         )
@@ -166,7 +170,7 @@ class Trial:
             "SELECT NOT EXISTS (SELECT FROM job_event e, publisher p"
             " WHERE (e.round, e.n) > (p.round, p.n))"
         )
-        names = self.stack.docker("ps", "-a", "--format", "{{.Names}}").splitlines()
+        names = self.stack.containers()
         known = set(ids)
         mine = [name for name in names if (run := run_of_name(name)) and run[0][:36] in known]
         ends = all(self.events.seen.get(i, [None])[-1] in ENDED for i in ids)

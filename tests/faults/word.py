@@ -1,7 +1,8 @@
 """The containers' own word: each process that a container starts appends a line to one file of the
 host when it starts and when it has reached its end, by one write, so that the file's order is the
 order of what happened. It says the job and attempt it was told, the host's boot clock, a nonce of
-this very process, and the container's id as the kernel knows it.
+this very process, and the container's id as the kernel knows it: Docker's, or without an engine
+the run's name, if the container has a volume of its own.
 
     <job id>[:<index>] <attempt> start <seconds> <nonce> <container>
     <job id>[:<index>] <attempt> end <seconds> <nonce> <container> <exit code>
@@ -13,7 +14,10 @@ _SCRIPT = r"""
 read -r nonce </proc/sys/kernel/random/uuid
 id=-
 while read -r line; do
-    case $line in */containers/*/hosts\ *) id=${line#*/containers/}; id=${id%%/*}; break ;; esac
+    case $line in
+    */containers/*/hosts\ *) id=${line#*/containers/}; id=${id%%/*}; break ;;
+    */ob-room/volumes/*) id=${line%%/ob-room/*}; id=${id##*/}; break ;;
+    esac
 done </proc/self/mountinfo
 word() {
     read -r up rest </proc/uptime
@@ -39,9 +43,10 @@ def failing(times):
     return lasting(0.1, f"$((AWS_BATCH_JOB_ATTEMPT <= {times}))")
 
 
-def until(name):
-    """Lasts until the test makes a file of this name in the folder."""
-    return script(f"while ! [ -e {FOLDER}/{name} ]; do sleep 0.5; done")
+def until(name, code=0, every=0.5):
+    """Lasts until the test makes a file of this name in the folder, for which it looks 'every' so
+    many seconds; ends with 'code'."""
+    return script(f"while ! [ -e {FOLDER}/{name} ]; do sleep {every}; done; code={code}")
 
 
 def parse(text):

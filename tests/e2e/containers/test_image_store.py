@@ -95,7 +95,7 @@ def end(process):
 def test_archives_of_both_kinds(store, stack, image, tmp_path):
     """What docker save writes, and an archive of OCI, compressed or not, have the same root."""
     saved, layout = tmp_path / "saved.tar", tmp_path / "layout.tar"
-    stack.docker("save", "-o", saved, image)
+    stack.save_image(image, saved)
     subprocess.run(
         ["skopeo", "--insecure-policy", "copy", "-q", f"docker-archive:{saved}"]
         + [f"oci-archive:{layout}:docker.io/own/layout:1"],
@@ -178,6 +178,7 @@ def test_a_registry_with_a_password(stack, tmp_path):
         locked.stop()
 
 
+@pytest.mark.docker("the images are the engine's")
 def test_the_engine_s_images_by_name(stack, image, tmp_path):
     """An engine's image counts before a registry's. When its name has become another image's, that
     is taken; without the engine, what was copied before."""

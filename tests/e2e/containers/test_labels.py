@@ -6,6 +6,8 @@ import json
 import pytest
 from stack import HOLD
 
+pytestmark = pytest.mark.docker("labels are the engine's")
+
 FORGED = {
     "exitCode": "0",
     "openbatch.run": "00000000-0000-7000-8000-000000000000/1",

@@ -5,15 +5,18 @@ import pytest
 import scenarios
 
 
+@pytest.mark.docker("there is no engine to kill")
 def test_a_killed_engine_starts_no_run_twice(trial):
     scenarios.kill_dockerd_at_starts(trial, kills=5, also="executor")
 
 
 @pytest.mark.long
+@pytest.mark.docker("there is no engine to kill")
 def test_an_engine_that_cannot_start_anything_uses_no_attempt(trial):
     scenarios.kill_containerd(trial, jobs=15, seconds=8, every=3)
 
 
+@pytest.mark.docker("there is no engine to kill")
 def test_a_killed_engine_makes_up_no_exit_code(trial):
     scenarios.kill_engine_at_ends(trial, rounds=3)
 
