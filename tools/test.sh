@@ -119,6 +119,7 @@ suite_format() {
         /usr/bin/python3 tools/metrics.py --check || status=1
         /usr/bin/python3 tools/sql_rules.py || status=1
         /usr/bin/python3 tools/crash_points.py --check || status=1
+        /usr/bin/python3 tools/runtime_tests.py --check || status=1
         web_types || status=1
         shellcheck -x openbatch tools/*.sh tools/packaged/*.sh tools/sv/* tools/kafka/{archive,pin,started} tools/web/pin tools/compose/setup \
             tests/clients/*.sh tests/compose/*.sh tests/simulation/*.sh tests/kubernetes/*/*.sh deploy/kubernetes/*.sh .ci/run || status=1
@@ -294,15 +295,16 @@ suite_analysis() {
     return $status
 }
 
-# Faults are injected into servers and the container engine, so those must be this copy's own. Nothing is tried again.
+# Faults are injected into servers and the container engine, so those must be this copy's own. The last part has no engine:
+# its executors run containers themselves. Nothing is tried again.
 suite_faults() {
     ((EUID == 0)) || die "the suite faults starts a container engine: that needs root"
     built all || return 1
-    local dies=(bus_dies disk_full engine_dies random_kills) load=(clocks load redis_is_lost) of_part
-    local others=("${dies[@]/%/.py}" "${load[@]/%/.py}")
-    dies=("${dies[@]/%/.py}") load=("${load[@]/%/.py}")
+    local dies=(bus_dies.py disk_full.py engine_dies.py random_kills.py) load=(clocks.py load.py redis_is_lost.py)
+    local oci=(oci_dies.py oci_disks.py) either=(disk_full.py random_kills.py)
+    local others=("${dies[@]}" "${load[@]}" "${oci[@]}") no_engine=("${oci[@]}" "${either[@]}") of_part engine_of=(ours ours ours oci)
     of_part=("${dies[*]/#/tests/faults/test_}" "${load[*]/#/tests/faults/test_}"
-        "tests/faults ${others[*]/#/--ignore=tests/faults/test_}")
+        "tests/faults ${others[*]/#/--ignore=tests/faults/test_}" "${no_engine[*]/#/tests/faults/test_}")
     in_parts -m 'not long and not crashes and not upgrades' --timeout=1500 --durations=0 --durations-min=1
 }
 
