@@ -2,6 +2,7 @@
 #include "oci_world.h"
 
 #include <dirent.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "ob/clock.h"
@@ -216,6 +217,27 @@ static void many_containers_leave_nothing(void **state)
     (void)closedir(dir);
 }
 
+/* Each container takes two descriptors of this process. Its own limit is that of before. */
+static void more_run_than_the_limit_of_files_is(void **state)
+{
+    enum { CONTAINERS = 30, FILES = 48 };
+    world *w = *state;
+    struct rlimit before;
+    assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+    end_process(w);
+    const struct rlimit low = { .rlim_cur = FILES, .rlim_max = before.rlim_max };
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+    begin_process(w);
+    for (int i = 0; i < CONTAINERS; i++)
+        (void)START(w, NULL, "show", "files", "sleep", "3000", "exit", "3");
+    run_until(w, all_over);
+    for (int i = 0; i < CONTAINERS; i++) {
+        assert_int_equal(w->seen[i].code, 3);
+        assert_non_null(strstr(w->seen[i].lines, "files 48 "));
+    }
+    assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -231,6 +253,7 @@ int main(void)
         IN_WORLD(calls_are_refused),
         IN_WORLD(the_root_may_be_read_only),
         IN_WORLD(many_containers_leave_nothing),
+        IN_WORLD(more_run_than_the_limit_of_files_is),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -150,28 +150,37 @@ static json_t *make_user(const oci_user *user)
                      "additionalGids", more);
 }
 
-static json_t *make_rlimits(const json_t *container)
+static void add_rlimit(json_t *list, const char *type, int64_t soft, int64_t hard)
+{
+    (void)json_array_append_new(list,
+                                json_pack("{s:o, s:I, s:I}", "type", ob_json_text(type), "soft",
+                                          (json_int_t)soft, "hard", (json_int_t)hard));
+}
+
+/* The limit of open files is not what the executor has raised for itself. */
+static json_t *make_rlimits(const oci_input *in)
 {
     json_t *list = json_array();
     size_t i;
     const json_t *item;
-    json_array_foreach(json_object_get(container, "ulimits"), i, item)
+    bool has_files = in->host->files_soft <= 0;
+    json_array_foreach(json_object_get(json_object_get(in->spec, "container"), "ulimits"), i, item)
     {
         char type[64] = "RLIMIT_";
         const char *name = text_of(item, "name");
         for (size_t n = strlen(type); *name && n < sizeof(type) - 1; name++, n++)
             type[n] = (char)(*name >= 'a' && *name <= 'z' ? *name - 'a' + 'A' : *name);
-        (void)json_array_append_new(list,
-                                    json_pack("{s:o, s:I, s:I}", "type", ob_json_text(type), "soft",
-                                              (json_int_t)ob_json_int(item, "softLimit", 0), "hard",
-                                              (json_int_t)ob_json_int(item, "hardLimit", 0)));
+        has_files = has_files || strcmp(type, "RLIMIT_NOFILE") == 0;
+        add_rlimit(list, type, ob_json_int(item, "softLimit", 0),
+                   ob_json_int(item, "hardLimit", 0));
     }
+    if (!has_files)
+        add_rlimit(list, "RLIMIT_NOFILE", in->host->files_soft, in->host->files_hard);
     return list;
 }
 
 static int make_process(const oci_input *in, json_t **ret, ob_error *err)
 {
-    const json_t *container = json_object_get(in->spec, "container");
     const char *folder = text_of(in->image, "WorkingDir");
     json_t *args = NULL;
     int r = make_args(in, &args, err);
@@ -180,7 +189,7 @@ static int make_process(const oci_input *in, json_t **ret, ob_error *err)
     *ret = json_pack("{s:b, s:o, s:o, s:o, s:o, s:o, s:o, s:b}", "terminal", 0, "user",
                      make_user(in->user), "args", args, "env", make_env(in), "cwd",
                      ob_json_text(*folder ? folder : "/"), "capabilities", oci_capabilities(in),
-                     "rlimits", make_rlimits(container), "noNewPrivileges", 0);
+                     "rlimits", make_rlimits(in), "noNewPrivileges", 0);
     if (in->host->oom_score < 0) /* it is not the executor's */
         set(*ret, "oomScoreAdj", json_integer(0));
     return 0;

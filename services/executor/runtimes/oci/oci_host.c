@@ -1,10 +1,12 @@
-/* Reads the host's facts once, at the executor's start. Owns nothing. */
+/* Reads the host's facts once, at the executor's start. Owns nothing but this process's limit of
+ * open files. */
 #include "oci_host.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/utsname.h>
 #include <sys/vfs.h>
 #include <unistd.h>
@@ -15,6 +17,7 @@
 #define ROOT "/sys/fs/cgroup"
 #define CAPABILITIES_MAX 63
 #define PIDS_LEAST 1024
+#define FILES_WANTED 65536
 
 static bool is_type(const char *path, unsigned long type)
 {
@@ -59,6 +62,19 @@ static bool read_limits_swap(oci_groups groups)
                   F_OK) == 0;
 }
 
+static void raise_files(oci_host *ret)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) < 0)
+        return;
+    ret->files_soft = (int64_t)limit.rlim_cur;
+    ret->files_hard = (int64_t)limit.rlim_max;
+    if (limit.rlim_cur >= FILES_WANTED)
+        return;
+    limit.rlim_cur = limit.rlim_max < FILES_WANTED ? limit.rlim_max : FILES_WANTED;
+    (void)setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 /* An eighth of the host's limit: one container's processes leave enough for the others. */
 static int64_t read_pids_limit(void)
 {
@@ -74,6 +90,7 @@ void oci_host_read(oci_host *ret)
     /* Without a filter: EFAULT where there are filters. */
     ret->refuses_calls = prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, NULL) < 0 && errno == EFAULT;
     ret->oom_score = (int)read_number("/proc/self/oom_score_adj", 0);
+    raise_files(ret);
     if (uname(&name) == 0)
         (void)snprintf(ret->name, sizeof(ret->name), "%s", name.nodename);
     for (int i = 0; i <= CAPABILITIES_MAX; i++)

@@ -19,7 +19,9 @@ typedef struct oci_host {
     char name[65];         /* of the host */
     int oom_score;         /* this process's oom_score_adj */
     int64_t pids_limit;    /* of each container; 0: none */
+    /* Open files of a process, before this one raised its own limit; 0: unknown. */
+    int64_t files_soft, files_hard;
 } oci_host;
 
-/* Reads it from the kernel. */
+/* Reads it from the kernel. Raises this process's limit of open files: each container takes two. */
 void oci_host_read(oci_host *ret);
