@@ -7,11 +7,15 @@
 ALL=(format unit e2e compose)
 MORE=(pure analysis faults crashes upgrades packages kubernetes long) # only when they are named
 suites=("$@")
+cluster_tests=() # all
 OB_CLUSTER_PROGRAM=$OPENBATCH_HOME/kubernetes
 if ((${#suites[@]} == 0)); then
     suites=("${ALL[@]}")
     # Its program takes long to build, and a home that has none does not need it.
-    if ((EUID == 0)) && "$OB_ROOT/tests/kubernetes/program/build.sh" --find "$OB_CLUSTER_PROGRAM" >/dev/null; then suites+=(kubernetes); fi
+    if ((EUID == 0)) && "$OB_ROOT/tests/kubernetes/program/build.sh" --find "$OB_CLUSTER_PROGRAM" >/dev/null; then
+        suites+=(kubernetes)
+        cluster_tests=(-m 'not long')
+    fi
 fi
 for suite in "${suites[@]}"; do
     [[ " ${ALL[*]} ${MORE[*]} " == *" $suite "* ]] || die "there is no suite '$suite'; there are: ${ALL[*]} ${MORE[*]}"
@@ -381,7 +385,7 @@ suite_kubernetes() {
     make_test_home oci
     # A missing image is given up early.
     OPENBATCH_PULL_STALL_MS=20000 OPENBATCH_TEST_CLUSTER=$cluster_home on_test_home tests/kubernetes \
-        --ignore=tests/kubernetes/test_kube_command.py --timeout=1500 --durations=10 || status=1
+        --ignore=tests/kubernetes/test_kube_command.py "${cluster_tests[@]}" --timeout=1500 --durations=10 || status=1
     cluster_down || status=1
     return $status
 }

@@ -19,6 +19,10 @@ from kube_real import RealWork, prepare  # noqa: E402
 from stack import Stack  # noqa: E402
 
 
+def pytest_configure(config):
+    config.addinivalue_line("markers", "long: takes long: ./openbatch test kubernetes")
+
+
 @pytest.fixture(scope="session")
 def cluster():
     folder = os.environ.get("OPENBATCH_TEST_CLUSTER")

@@ -112,6 +112,7 @@ def docker_work():
     shutil.rmtree(base)
 
 
+@pytest.mark.long
 def test_all_three_do_the_same(stack, real, real_queue, docker_work):
     oci = Work(stack.client("batch"), stack.client("logs"), "openbatch/busybox")
     jobs = {

@@ -139,6 +139,7 @@ def drained_and_given_back(real, name, node):
     return took
 
 
+@pytest.mark.long
 def test_jobs_run_in_a_crowded_cluster(crowd, real, real_queue, stack, cluster):
     """As fast as in an empty one, with little more memory, and by short rounds; also after all that
     is watched had to be listed again."""
