@@ -50,7 +50,7 @@ prepare() {
     check_platform
     take_lock
     mkdir -p "$OPENBATCH_HOME/log"
-    local kinds=(test tls docker oci)
+    local kinds=(test browser tls docker oci)
     [[ " ${suites[*]} " != *" analysis "* ]] || kinds+=(analysis)
     [[ " ${suites[*]} " != *" kubernetes "* ]] || kinds+=(kubernetes)
     install_packages "${kinds[@]}"

@@ -1,5 +1,6 @@
-// Runs one scenario in the browser at args.browser (browser.js): `node run.js NAME`, with its
-// arguments as JSON on standard input. The last line of standard output is what the scenario returns, as JSON.
+// Runs one scenario in the browser at args.browser (browser.js): `node run.js NAME`, or its path, with
+// its arguments as JSON on standard input. The last line of standard output is what the scenario
+// returns, as JSON.
 //
 // A page fails the scenario when it logs an error, breaks its security policy, throws, or opens a
 // dialog of the browser, unless the scenario says that it may (tools.may).
@@ -10,7 +11,7 @@ const tools = require("./tools");
 
 async function main() {
   const args = JSON.parse(require("fs").readFileSync(0, "utf8"));
-  const scenario = require(path.join(__dirname, "scenarios", process.argv[2]));
+  const scenario = require(path.resolve(__dirname, "scenarios", process.argv[2]));
   const browser = await chromium.connect(args.browser);
   const context = await browser.newContext({ ignoreHTTPSErrors: true, ...args.context });
   const page = await context.newPage();
