@@ -1,12 +1,11 @@
 """A million jobs that wait, on a thousand instances."""
 
-import os
-import subprocess
 import time
 from pathlib import Path
 
 from benchmark import Benchmark, Figure, Loader, once
 from copies import wait_for
+from hosts import begin_hosts, wait_loaded, wait_placed
 from rows import insert_jobs, stopped
 from stats import median
 
@@ -128,13 +127,11 @@ def _prepare(bench, side):
     )
     begin = time.monotonic()
     start(600)
-    wait_for(
-        "all jobs to be loaded",
-        lambda: (copy.health("scheduler") or {}).get("info", {}).get("waiting", 0) >= count,
-        600,
-    )
+    wait_loaded(copy, count)
     load_s = time.monotonic() - begin
-    begin_hosts(bench, side, copy, environment)
+    hosts = bench.count(INSTANCES, least=20)
+    begin_hosts(bench, side, copy, environment, hosts, VCPUS, RUN_MS)
+    wait_placed(copy, hosts * VCPUS * 0.9)
     return {
         "copy": copy,
         "queue": queue,
@@ -142,29 +139,3 @@ def _prepare(bench, side):
         "loadS": load_s,
         "count": count,
     }
-
-
-def begin_hosts(bench, side, copy, environment):
-    count = bench.count(INSTANCES, least=20)
-    script = copy.openbatch("join", environment).stdout
-    token = script.split("OPENBATCH_JOIN_TOKEN=", 1)[1].split()[0]
-    with Path(bench.folder, "hosts.log").open("w") as log:
-        process = subprocess.Popen(
-            [bench.program("hosts"), str(count), str(VCPUS), environment, str(RUN_MS)],
-            env={
-                "PATH": os.environ["PATH"],
-                "OPENBATCH_KAFKA": copy.env["OPENBATCH_KAFKA"],
-                "OPENBATCH_KAFKA_USER": "executor",
-                "OPENBATCH_KAFKA_PASSWORD_FILE": str(copy.home / "secrets/kafka-executor.password"),
-                "OPENBATCH_JOIN_TOKEN": token,
-            },
-            stdout=log,
-            stderr=log,
-        )
-    side.helpers.setdefault("deep", []).append(process)
-    wait_for(
-        "all instances to have jobs",
-        lambda: copy.health("scheduler")["info"]["placed"] >= count * VCPUS * 0.9,
-        300,
-        every=0.5,
-    )
