@@ -22,14 +22,15 @@ const FRONTS_REST_MS = 5000;
 
 function Strip() {
   const { data, error } = useRead("health", (signal) => health<Health>(signal), SLOW_MS);
-  const parts = Object.entries(data?.depends ?? {});
+  const parts = Object.entries((!error && data?.depends) || {});
+  const well = !error && data?.ok; // what it said before it fell silent is no news
   return (
     <section aria-label="Health" class="strip">
-      <span class={data?.ok ? "state state-succeeded" : "state state-failed"}>
+      <span class={well ? "state state-succeeded" : "state state-failed"}>
         <span aria-hidden="true" class="shape">
-          {data?.ok ? "✓" : "!"}
+          {well ? "✓" : "!"}
         </span>
-        {data ? (data.ok ? "The api is well" : "The api is not well") : error || "…"}
+        {error || (data ? (well ? "The api is well" : "The api is not well") : "…")}
       </span>
       {parts
         .filter(([, part]) => !part.ok)
