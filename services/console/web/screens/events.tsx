@@ -18,7 +18,7 @@ import { STATES } from "../types";
 const KEPT_MAX = 200;
 const QUEUES_MAX = 32; // that one stream follows
 const NAMES_MS = 2000; // between two questions for names
-const NAMES_MAX = 100; // in one of them
+const NAMES_MAX = 25; // in one of them: of what comes faster few names are seen
 
 interface Event {
   id: string;

@@ -21,6 +21,7 @@ import { STATES } from "../types";
 import { StopMatching, StopProgressLine, StopSelected } from "./job_stops";
 
 const QUEUES_MAX = 10; // merged into one list
+const REST_MS = 3000; // a page of a busy queue is another one before it is read
 const FILTER_REST_MS = 10000; // a filter looks through many jobs for few
 
 const FILTERS = [
@@ -153,7 +154,7 @@ export function Jobs() {
     if (told.live || told.missed || from.some((arn) => changesOf(told, arn) > 0)) page.again();
   });
   const [far, setFar] = useState(false); // the last search was stopped
-  const rest = far ? CALM_MS : FILTERS.some(([name]) => query.get(name)) ? FILTER_REST_MS : undefined;
+  const rest = far ? CALM_MS : FILTERS.some(([name]) => query.get(name)) ? FILTER_REST_MS : REST_MS;
   const page = useRead(
     key,
     (signal) => readJobPage(from, request, cursor, signal),
@@ -207,7 +208,11 @@ export function Jobs() {
           columns={columns(now, selected, toggle)}
         />
       ) : (
-        <Nothing loading={page.loading || queues.loading} text="No job matches." failed={page.error} />
+        <Nothing
+          loading={page.loading || queues.loading}
+          text={far ? "None of the jobs looked through matches." : "No job matches."}
+          failed={page.error}
+        />
       )}
       {page.data && <Pager page={page.data} query={query} />}
     </>

@@ -70,7 +70,7 @@ interface Whole {
   policy?: Policy;
 }
 
-const REST_MS = 2000;
+const REST_MS = 3000;
 const REASONS_MS = 10000; // then whole jobs are read again, for their reasons
 
 /** The jobs of the front: those that have come to it are read. */
