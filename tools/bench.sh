@@ -3,7 +3,7 @@
 . "$OB_ROOT/tools/install.sh"
 
 ((EUID == 0)) || die "the benchmarks start container engines: that needs root"
-kinds=(bench docker oci)
+kinds=(bench browser docker oci)
 for arg in "$@"; do
     case $arg in
     --with-slurm) kinds+=(slurm) ;;
@@ -15,6 +15,7 @@ check_platform
 take_lock
 install_packages "${kinds[@]}"
 install_venv up
+install_node
 install_kafka
 install_web
 # With the C programs of the benchmarks, which a user's copy does not need.

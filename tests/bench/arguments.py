@@ -6,7 +6,7 @@ import sys
 # In the order in which they run.
 NAMES = (
     *("idle", "latency", "life", "array", "submit"),
-    *("containers", "logs", "deep", "start", "history"),
+    *("containers", "logs", "deep", "start", "history", "console"),
 )
 # Programs that print figures of one part, without a server and without a place in the report.
 PARTS = {

@@ -15,7 +15,8 @@ END_S = 900  # the longest that jobs of a slice may take
 @dataclass(frozen=True)
 class Figure:
     """key: in the results of a slice. of: a baseline's figure, "slurm.perSecond"; with it, least
-    and most are about the ratio."""
+    and most are about the ratio. A value must be at least `least`, below `most`, or not above
+    `upto`."""
 
     key: str
     label: str
@@ -23,18 +24,23 @@ class Figure:
     of: str | None = None
     least: float | None = None
     most: float | None = None
+    upto: float | None = None
 
     def goal(self):
         """As text; empty: none."""
         times = " ×" if self.of else f" {self.unit}"
         if self.least is not None:
             return f">= {self.least:g}{times}"
+        if self.upto is not None:
+            return f"<= {self.upto:g}{times}"
         return f"< {self.most:g}{times}" if self.most is not None else ""
 
     def is_met(self, value):
         """None: there is no goal, or no value."""
-        if value is None or (self.least is None and self.most is None):
+        if value is None or not self.goal():
             return None
+        if self.upto is not None:
+            return value <= self.upto
         return value >= self.least if self.least is not None else value < self.most
 
 

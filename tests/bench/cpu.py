@@ -20,6 +20,7 @@ GROUPS = {
     "openbatch-scheduler": "scheduler",
     "openbatch-scaler": "scaler",
     "openbatch-executor": "executor",
+    "openbatch-console": "console",
     "java": "kafka",
     "postgres": "postgresql",
     "redis-server": "redis",

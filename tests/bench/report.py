@@ -8,6 +8,7 @@ import plots
 from stats import median, median_ratio, merge, spread, text_of
 
 README_BEGIN, README_END = "<!-- benchmarks: begin -->", "<!-- benchmarks: end -->"
+BY_SECOND = ("idle", "console")  # whose CPU is that of a second, not of a job
 # (benchmark, figure, baseline, what the row says); of rows for the same benchmark the first with a
 # value counts.
 MAIN = (
@@ -135,7 +136,7 @@ def _section(results, one):
     for plot in plots_of(results, one):
         lines += [f"![{plot[1]}](benchmarks/{plot[0]})", ""]
     for key, table in cpu_tables(one).items():
-        each = "second" if name == "idle" else "job"
+        each = "second" if name in BY_SECOND else "job"
         lines += [f"CPU by process{_of_runtime(key)}, µs a {each}:", ""]
         ordered = sorted(table.items(), key=lambda item: -item[1])
         cells = [[process, text_of(us)] for process, us in ordered if us > 0]
@@ -222,7 +223,7 @@ def plots_of(results, one):
     tables = cpu_tables(one)
     if tables:
         rows = [(key.partition(".")[2] or name, table) for key, table in tables.items()]
-        unit = "µs a second" if name == "idle" else "µs a job"
+        unit = "µs a second" if name in BY_SECOND else "µs a job"
         title = f"{name}: CPU by process"
         made.append((f"{name}-cpu.svg", title, plots.stacks(title, unit, rows)))
     return made

@@ -20,6 +20,7 @@ import slurm  # noqa: E402
 import stats  # noqa: E402
 from benchmark import Figure  # noqa: E402
 from marks import ALL  # noqa: E402
+from marks.console import told_wrong  # noqa: E402
 
 TICK = cpu.TICK_US
 
@@ -191,6 +192,12 @@ def test_a_goal_that_is_missed_is_no():
     assert "**no**" in report.markdown(results(slices_of([3900], [50])))
 
 
+def test_a_limit_may_be_reached():
+    limit = Figure("rows", "rows", "rows", upto=200)
+    assert limit.goal() == "<= 200 rows"
+    assert [limit.is_met(value) for value in (200, 201, None)] == [True, False, None]
+
+
 def test_a_baseline_that_was_not_measured_decides_nothing():
     found = [{"ours": {"perSecond": 3}, "beside": {}}]
     row = results(found)["figures"][0]
@@ -250,6 +257,12 @@ def test_the_readme_gets_the_section_once(tmp_path):
 def test_names_in_plots_are_escaped():
     svg = plots.bars("a < b & c", [('"x" <y>', 3, "ms", False), ("none", 0, "ms", True)])
     assert len(ElementTree.fromstring(svg).findall("{http://www.w3.org/2000/svg}rect")) == 2
+
+
+def test_tabs_that_missed_something_are_in_the_notes():
+    tabs = [{"path": path, "missed": n, "streams": 1 + n} for n, path in enumerate("ab")]
+    assert told_wrong(tabs[:1]) == []
+    assert told_wrong(tabs) == ["1 tabs have missed changes: b.", "1 tabs had several streams: b."]
 
 
 # --- what is asked for ---

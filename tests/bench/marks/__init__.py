@@ -1,6 +1,7 @@
 """The benchmarks, one a file, in the order in which they run."""
 
 from marks.array import Array
+from marks.console import Console
 from marks.containers import Containers
 from marks.deep import Deep
 from marks.history import History
@@ -11,4 +12,4 @@ from marks.logs import Logs
 from marks.start import Start
 from marks.submit import Submit
 
-ALL = (Idle, Latency, Life, Array, Submit, Containers, Logs, Deep, Start, History)
+ALL = (Idle, Latency, Life, Array, Submit, Containers, Logs, Deep, Start, History, Console)

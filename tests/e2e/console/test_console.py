@@ -1,8 +1,10 @@
 """The web console, in a real browser, with the real services behind it."""
 
+import contextlib
 import json
 import os
 import subprocess
+import threading
 import urllib.error
 import urllib.request
 
@@ -19,6 +21,7 @@ echo '<script>alert(1)</script>'
 printf 'turned \\342\\200\\256 around\\n'
 printf '\\033[31mred words\\033[0m and plain ones\\n'
 """
+BENCH = ROOT / "tests/bench/console"
 HOSTILE = [{"name": "HOSTILE", "value": "<img src=x onerror=alert(1)>"}]
 
 
@@ -62,6 +65,25 @@ def get(url, **headers):
             return answer.status, answer.headers, answer.read()
     except urllib.error.HTTPError as err:
         return err.code, err.headers, err.read()
+
+
+@contextlib.contextmanager
+def submitting(work, queue):
+    """Jobs that wait for ever are submitted all the time."""
+    definition = work.definition(["true"], vcpus=64)
+    ending = threading.Event()
+
+    def submit():
+        while not ending.wait(0.5):
+            work.submit(queue, definition)
+
+    thread = threading.Thread(target=submit)
+    thread.start()
+    try:
+        yield
+    finally:
+        ending.set()
+        thread.join()
 
 
 @pytest.fixture
@@ -318,6 +340,38 @@ def test_a_tab_does_nothing_as_the_key_of_another_tab(browse, new_key, root_key,
     key = new_key("tabs", {"Effect": "Allow", "Action": "batch:*", "Resource": "*"})
     browse("tabs", key={"id": key.id, "secret": key.secret}, other=root_key, queue=many)
     assert batch.list_jobs(jobQueue=many, jobStatus="RUNNABLE", maxResults=1)["jobSummaryList"]
+
+
+@LONG
+def test_the_benchmark_finds_what_it_measures(browse, shared_work, queue, many, written):
+    """In small: that its screens are there, and that its tabs hear what happens."""
+    environment = shared_work.jq(queue)["computeEnvironmentOrder"][0]["computeEnvironment"]
+    held = shared_work.submit(queue, shared_work.definition(HOLD))
+    fails = shared_work.definition(["false"])
+    array = shared_work.submit(queue, fails, arrayProperties={"size": 3})
+    shared_work.wait(array, "FAILED")
+    wait_for("it runs", lambda: shared_work.job(held)["status"] == "RUNNING")
+    page = shared_work.batch.list_jobs(jobQueue=many, jobStatus="RUNNABLE", maxResults=1)
+    jobs = {
+        "queue": many,
+        "environment": environment.split("/")[-1],
+        "ended": written[0],
+        "waiting": page["jobSummaryList"][0]["jobId"],
+        "array": array,
+        "name": "many-1",
+        "page": 100,
+    }
+    with submitting(shared_work, many):
+        seen = browse(BENCH / "screens.js", jobs=jobs, rounds=1, redraws=3)
+        followed = browse(BENCH / "follow.js", jobs=jobs, tabs=5, seconds=6)
+    shared_work.batch.terminate_job(jobId=held, reason="tested")
+    assert len(seen["first"]) == len(seen["next"]) == 12
+    assert seen["bytes"] > 10000 and 100 <= seen["rows"] <= 200 and len(seen["drawings"]) >= 3
+    assert seen["wrong"] == followed["wrong"] == []
+    for tab in followed["tabs"]:
+        assert tab["live"] and tab["streams"] == 1, tab
+        assert tab["changes"] > 0 or "/job/" in tab["path"], tab  # another queue
+        assert 1e6 < tab["heap"] < 80e6, tab
 
 
 def test_the_first_load_is_small_and_asks_nobody_else(console_url):
