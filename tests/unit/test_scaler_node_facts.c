@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "providers/kubernetes/node_load.h"
 #include "providers/kubernetes/node_quantity.h"
 
@@ -70,7 +71,7 @@ static void what_is_no_quantity_is_refused(void **state)
 /* ---- Node objects ---- */
 
 #define META                                                                                       \
-    "\"metadata\": {\"name\": \"node-1\", \"uid\": \"aa-1\", \"labels\": {\"" NODE_LABEL           \
+    "\"metadata\": {\"name\": \"node-1\", \"uid\": \"aa-1\", \"labels\": {\"" OB_KUBE_LABEL_CE     \
     "\": \"" UUID "\"}}"
 #define STATUS(ready)                                                                              \
     "\"status\": {\"allocatable\": {\"cpu\": \"3920m\", \"memory\": \"7Gi\", \"nvidia.com/gpu\": " \
@@ -121,10 +122,10 @@ static void cordons_labels_and_taints_are_read(void **state)
     node_facts f;
     assert_true(read_node("{" META ", \"spec\": {\"unschedulable\": true}}", &f));
     assert_true(f.cordoned);
-    assert_true(
-        read_node("{\"metadata\": {\"name\": \"n\", \"uid\": \"u\", \"labels\": {\"" NODE_LABEL
-                  "\": \"another\"}, \"deletionTimestamp\": \"2026-01-01T00:00:00Z\"}}",
-                  &f));
+    assert_true(read_node(
+        "{\"metadata\": {\"name\": \"n\", \"uid\": \"u\", \"labels\": {\"" OB_KUBE_LABEL_CE
+        "\": \"another\"}, \"deletionTimestamp\": \"2026-01-01T00:00:00Z\"}}",
+        &f));
     assert_true(f.cordoned);
     assert_false(f.labelled);
 #define TAINTED(key, effect)                                                                       \

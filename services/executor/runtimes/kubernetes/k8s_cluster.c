@@ -14,6 +14,7 @@
 #include "k8s_run.h"
 #include "k8s_words.h"
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "ob/log.h"
 #include "ob/message.h"
 
@@ -36,7 +37,7 @@ static const char *named_run(const json_t *pod)
 /* A purge is done with a pod that it has let go: Kubernetes ends and removes it. */
 static bool is_let_go(const k8s *k, const json_t *pod)
 {
-    return k->purging && *ob_kube_meta(pod, "deletionTimestamp") && !k8s_is_held(pod);
+    return k->purging && *ob_kube_meta(pod, "deletionTimestamp") && !ob_kube_is_held(pod);
 }
 
 static void found(k8s *k, const char *run, const json_t *pod)

@@ -10,6 +10,7 @@
 #include "k8s_name.h"
 #include "k8s_words.h"
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "ob/message.h"
 #include "ob/pod.h"
 #include "runtimes/properties.h"
@@ -128,14 +129,14 @@ static json_t *make_metadata(const k8s_place *place, const ob_run_ref *ref, cons
     char run[OB_RUN_TEXT], name[K8S_NAME_TEXT];
     ob_run_ref_format(ref, run);
     k8s_pod_name(run, name);
-    set_text(labels, K8S_LABEL_CE, place->ce_uuid);
+    set_text(labels, OB_KUBE_LABEL_CE, place->ce_uuid);
     set_text(labels, K8S_LABEL_NODE, place->node_uid);
     set_text(labels, K8S_LABEL_INSTANCE, place->instance);
     set_job_label(labels, ref);
     set_text(annotations, K8S_ANNOTATION_RUN, run);
     return json_pack("{s:o, s:o, s:o, s:o, s:[o]}", "name", ob_json_text(name), "namespace",
                      ob_json_text(k8s_pod_namespace(place, spec)), "labels", labels, "annotations",
-                     annotations, "finalizers", ob_json_text(K8S_FINALIZER));
+                     annotations, "finalizers", ob_json_text(OB_KUBE_FINALIZER));
 }
 
 static json_t *make_affinity(const char *node)
@@ -165,7 +166,7 @@ static json_t *make_spec(const k8s_place *place, const json_t *pod)
     json_t *to = json_pack("{s:o, s:i, s:b, s:o, s:[{s:o, s:o}], s:b}", "restartPolicy",
                            ob_json_text("Never"), "terminationGracePeriodSeconds", GRACE_S,
                            "enableServiceLinks", 0, "affinity", make_affinity(place->node),
-                           "tolerations", "key", ob_json_text(K8S_TAINT), "operator",
+                           "tolerations", "key", ob_json_text(OB_KUBE_TAINT), "operator",
                            ob_json_text("Exists"), "hostNetwork", host_network);
     copy_members(to, pod, members);
     if (host_network && !json_object_get(to, "dnsPolicy"))

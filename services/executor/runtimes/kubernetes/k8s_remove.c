@@ -15,6 +15,7 @@
 #include "k8s_run.h"
 #include "k8s_words.h"
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "ob/message.h"
 
 #define REMOVALS 4
@@ -133,26 +134,14 @@ static void send_get(k8s_run *r)
 
 static void send_delete(k8s_run *r)
 {
-    json_auto_t *body = k8s_delete_options(r, GRACE_S);
+    json_auto_t *body = ob_kube_delete_options(r->uid, GRACE_S);
     r->k->removing++;
     r->op = k8s_request(r, OB_POINT_EXECUTOR_POD_DELETE, "DELETE", "", body, NULL, on_deleted);
 }
 
-/* The finalizers of others stay; so the pod must be as it was seen. */
 static void send_release(k8s_run *r)
 {
-    const json_t *metadata = json_object_get(r->pod, "metadata");
-    json_t *others = json_array();
-    size_t i;
-    json_t *one;
-    json_array_foreach(json_object_get(metadata, "finalizers"), i, one)
-    {
-        if (strcmp(json_string_value(one) ? json_string_value(one) : "", K8S_FINALIZER) != 0)
-            (void)json_array_append(others, one);
-    }
-    json_auto_t *body =
-        json_pack("{s:{s:o, s:o, s:o}}", "metadata", "uid", ob_json_text(r->uid), "resourceVersion",
-                  ob_json_text(ob_json_str(metadata, "resourceVersion", "")), "finalizers", others);
+    json_auto_t *body = ob_kube_release_patch(r->pod);
     r->k->removing++;
     r->op = k8s_request(r, OB_POINT_EXECUTOR_POD_RELEASE, "PATCH", "", body, OB_KUBE_MERGE_PATCH,
                         on_released);
@@ -161,7 +150,7 @@ static void send_release(k8s_run *r)
 /* Nobody was asked for it; or Kubernetes does the rest, and a purge does not wait for that. */
 static bool is_over(const k8s_run *r, bool is_seen)
 {
-    bool is_let_go = is_seen && r->status.deleted && !k8s_is_held(r->pod);
+    bool is_let_go = is_seen && r->status.deleted && !ob_kube_is_held(r->pod);
     return (r->fresh && !r->posted) || (r->k->purging && is_let_go);
 }
 

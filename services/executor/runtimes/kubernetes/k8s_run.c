@@ -9,6 +9,7 @@
 #include "k8s_report.h"
 #include "k8s_words.h"
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "ob/log.h"
 #include "ob/message.h"
 #include "ob/text.h"
@@ -55,18 +56,6 @@ k8s_run *k8s_find_pod(k8s *k, const json_t *pod)
     return NULL;
 }
 
-bool k8s_is_held(const json_t *pod)
-{
-    size_t i;
-    const json_t *one;
-    json_array_foreach(json_object_get(json_object_get(pod, "metadata"), "finalizers"), i, one)
-    {
-        if (json_is_string(one) && strcmp(json_string_value(one), K8S_FINALIZER) == 0)
-            return true;
-    }
-    return false;
-}
-
 /* Somebody may have taken its annotation off. Nobody else makes pods of such a name with such a
  * finalizer. */
 bool k8s_is_of_run(const k8s_run *r, const json_t *pod)
@@ -75,7 +64,7 @@ bool k8s_is_of_run(const k8s_run *r, const json_t *pod)
     const char *run = ob_json_str(notes, K8S_ANNOTATION_RUN, "");
     if (*r->uid && strcmp(ob_kube_meta(pod, "uid"), r->uid) == 0)
         return true;
-    return *run ? strcmp(run, r->run) == 0 : k8s_is_held(pod);
+    return *run ? strcmp(run, r->run) == 0 : ob_kube_is_held(pod);
 }
 
 void k8s_drop_output(k8s_run *r)
@@ -136,13 +125,6 @@ char *k8s_error_text(const ob_kube_reply *reply)
     if (*reply->message)
         return ob_text_dup(reply->message, K8S_WHY_TEXT - 1);
     return ob_strf("Kubernetes answered %d", reply->status);
-}
-
-json_t *k8s_delete_options(const k8s_run *r, int grace_s)
-{
-    return json_pack("{s:o, s:o, s:i, s:{s:o}}", "apiVersion", ob_json_text("v1"), "kind",
-                     ob_json_text("DeleteOptions"), "gracePeriodSeconds", grace_s, "preconditions",
-                     "uid", ob_json_text(r->uid));
 }
 
 bool k8s_is_final(k8s_run *r, const ob_kube_reply *reply)

@@ -17,8 +17,6 @@ void k8s_run_free(k8s_run *r);
 k8s_run *k8s_find_pod(k8s *k, const json_t *pod);
 /* The pod has the name of the run's: has it been made for it? */
 bool k8s_is_of_run(const k8s_run *r, const json_t *pod);
-/* Has it our finalizer? */
-bool k8s_is_held(const json_t *pod);
 
 /* The step's next request, and the doubt's, wait that long. */
 void k8s_hold(k8s_run *r, int64_t delay_ms);
@@ -39,9 +37,6 @@ bool k8s_is_final(k8s_run *r, const ob_kube_reply *reply);
 bool k8s_is_due(const k8s_run *r);
 /* Text of an answer for people, valid until it is freed: new. */
 char *k8s_error_text(const ob_kube_reply *reply);
-
-/* The body of a deletion of just this pod. New. */
-json_t *k8s_delete_options(const k8s_run *r, int grace_s);
 
 /* Takes what the pod is now (borrowed; NULL: there is none). */
 void k8s_keep_pod(k8s_run *r, const json_t *pod);

@@ -7,6 +7,7 @@
 #include "k8s_moves.h"
 #include "k8s_run.h"
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "ob/log.h"
 #include "ob/message.h"
 
@@ -89,7 +90,7 @@ void k8s_stop_go(k8s_run *r)
     if (r->stop != K8S_STOP_WANTED || !k8s_is_due(r) || !*r->uid)
         return;
     const json_t *metadata = json_object_get(r->pod, "metadata");
-    json_auto_t *body = k8s_delete_options(r, r->grace_s > 0 ? r->grace_s : 1);
+    json_auto_t *body = ob_kube_delete_options(r->uid, r->grace_s > 0 ? r->grace_s : 1);
     /* What waits for space is taken back only if it still does. */
     if (!r->asked && r->status.wait == K8S_WAIT_SPACE)
         (void)json_object_set_new(json_object_get(body, "preconditions"), "resourceVersion",

@@ -9,13 +9,12 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "node_facts.h"
 #include "ob/json.h"
+#include "ob/kube_pod.h"
 #include "ob/mem.h"
 #include "ob/message.h"
 #include "ob/text.h"
 
-#define FINALIZER "openbatch.io/run"
 #define PAGE 50 /* each of which is changed before the next page is read */
 #define GRACE_S 30
 #define LET_GO_MS 10000 /* after the first deletions */
@@ -52,7 +51,7 @@ kube_clear *kube_clear_new(ob_kube *kube, const char *uuid, const char *kube_nam
 {
     kube_clear *c = ob_calloc(1, sizeof(*c));
     ob_cleanup(ob_freep) char *name = ob_text_url_encode(kube_namespace);
-    ob_cleanup(ob_freep) char *label = ob_text_url_encode(NODE_LABEL);
+    ob_cleanup(ob_freep) char *label = ob_text_url_encode(OB_KUBE_LABEL_CE);
     c->kube = kube;
     c->labels = ob_strf("labelSelector=%s%%3D%s&limit=%d", label, uuid, PAGE);
     c->all = ob_strdup("/api/v1/pods");
@@ -121,20 +120,13 @@ send(kube_clear *c, ob_point point, const char *method, const json_t *pod, const
 
 static void delete_pod(kube_clear *c, const json_t *pod)
 {
-    json_auto_t *body =
-        json_pack("{s:o, s:o, s:i, s:{s:o}}", "apiVersion", ob_json_text("v1"), "kind",
-                  ob_json_text("DeleteOptions"), "gracePeriodSeconds", GRACE_S, "preconditions",
-                  "uid", ob_json_text(ob_kube_meta(pod, "uid")));
+    json_auto_t *body = ob_kube_delete_options(ob_kube_meta(pod, "uid"), GRACE_S);
     send(c, OB_POINT_SCALER_POD_DELETE, "DELETE", pod, body);
 }
 
-/* The finalizers of others stay, so the pod must be as it was read. */
-static void release_pod(kube_clear *c, const json_t *pod, json_t *others)
+static void release_pod(kube_clear *c, const json_t *pod)
 {
-    json_auto_t *body =
-        json_pack("{s:{s:o, s:o, s:O}}", "metadata", "uid", ob_json_text(ob_kube_meta(pod, "uid")),
-                  "resourceVersion", ob_json_text(ob_kube_meta(pod, "resourceVersion")),
-                  "finalizers", others);
+    json_auto_t *body = ob_kube_release_patch(pod);
     send(c, OB_POINT_SCALER_POD_RELEASE, "PATCH", pod, body);
 }
 
@@ -150,25 +142,14 @@ static bool may_be_let_go(const kube_clear *c, const json_t *pod)
 
 static void remove_pod(kube_clear *c, const json_t *pod)
 {
-    json_auto_t *others = json_array();
-    bool ours = false;
-    size_t i;
-    json_t *one;
-    json_array_foreach(json_object_get(json_object_get(pod, "metadata"), "finalizers"), i, one)
-    {
-        const char *text = json_string_value(one);
-        if (text && strcmp(text, FINALIZER) == 0)
-            ours = true;
-        else
-            (void)json_array_append(others, one);
-    }
+    bool ours = ob_kube_is_held(pod);
     bool deleted = *ob_kube_meta(pod, "deletionTimestamp") != '\0';
     c->here++;
     c->held += !deleted || ours;
     if (!deleted)
         delete_pod(c, pod);
     else if (ours && may_be_let_go(c, pod))
-        release_pod(c, pod, others);
+        release_pod(c, pod);
 }
 
 /* ---- Lists ---- */

@@ -12,6 +12,7 @@
 #include "kube_clear.h"
 #include "kube_node_table.h"
 #include "ob/clock.h"
+#include "ob/kube_pod.h"
 #include "ob/kube_watch.h"
 #include "ob/mem.h"
 #include "ob/message.h"
@@ -219,7 +220,7 @@ static void watch_pods(kube_environment *k)
                                            .state = on_pods_state };
     if (k->pods || !k->nodes.rows)
         return;
-    ob_cleanup(ob_freep) char *labels = ob_strf(NODE_LABEL "!=%s", k->uuid);
+    ob_cleanup(ob_freep) char *labels = ob_strf(OB_KUBE_LABEL_CE "!=%s", k->uuid);
     k->load = node_load_new();
     k->pods = ob_kube_watch_new(k->kube,
                                 &(ob_kube_watch_options){ .path = "/api/v1/pods",
@@ -245,7 +246,7 @@ static bool open_client(kube_environment *k, int64_t now_ms)
         return false;
     }
     say(&k->no_file, NULL);
-    ob_cleanup(ob_freep) char *labels = ob_strf(NODE_LABEL "=%s", k->uuid);
+    ob_cleanup(ob_freep) char *labels = ob_strf(OB_KUBE_LABEL_CE "=%s", k->uuid);
     k->watch =
         ob_kube_watch_new(k->kube,
                           &(ob_kube_watch_options){

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "node_quantity.h"
+#include "ob/kube_pod.h"
 #include "ob/message.h"
 
 #define MIB (1024 * 1024)
@@ -16,7 +17,6 @@
 
 #define TAINT_OUT_OF_SERVICE "node.kubernetes.io/out-of-service"
 #define TAINT_OF_KUBERNETES "node.kubernetes.io/"
-#define TAINT_OF_BATCH "batch.amazonaws.com/batch-node" /* our pods tolerate it */
 
 /* ---- Amounts ---- */
 
@@ -97,7 +97,7 @@ static void take_taint(node_facts *f, const json_t *taint)
     const char *key = ob_json_str(taint, "key", ""), *effect = ob_json_str(taint, "effect", "");
     if (!strcmp(key, TAINT_OUT_OF_SERVICE))
         f->out_of_service = true;
-    else if (!strcmp(key, TAINT_OF_BATCH) ||
+    else if (!strcmp(key, OB_KUBE_TAINT) ||
              (strcmp(effect, "NoSchedule") != 0 && strcmp(effect, "NoExecute") != 0))
         return;
     else if (strncmp(key, TAINT_OF_KUBERNETES, strlen(TAINT_OF_KUBERNETES)) != 0)
@@ -110,7 +110,7 @@ bool node_facts_read(const json_t *node, const char *uuid, node_facts *ret)
 {
     const json_t *meta = json_object_get(node, "metadata"), *spec = json_object_get(node, "spec");
     const json_t *status = json_object_get(node, "status");
-    const char *label = ob_json_str(json_object_get(meta, "labels"), NODE_LABEL, "");
+    const char *label = ob_json_str(json_object_get(meta, "labels"), OB_KUBE_LABEL_CE, "");
     node_facts f = { .labelled = !strcmp(label, uuid),
                      .ready = is_ready(status),
                      .cordoned = json_is_true(json_object_get(spec, "unschedulable")) ||

@@ -10,8 +10,6 @@
 #define NODE_NAME_TEXT 254 /* a DNS subdomain, and NUL */
 #define NODE_UID_TEXT 64
 
-#define NODE_LABEL "batch.amazonaws.com/compute-environment-uuid"
-
 /* Taints that our pods do not tolerate. */
 typedef enum node_taint {
     NODE_TAINT_NONE,
