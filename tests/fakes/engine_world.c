@@ -53,6 +53,17 @@ void world_ce(world *w, int64_t id, int32_t max_vcpus, ob_resources shape)
                                       .n_shapes = 1 });
 }
 
+void world_unmanaged(world *w, int64_t id, int32_t max_vcpus)
+{
+    engine_put_ce(w->e, &(engine_ce){ .id = id,
+                                      .name = "own",
+                                      .cluster = "c",
+                                      .enabled = true,
+                                      .valid = true,
+                                      .unmanaged = true,
+                                      .max_vcpus = max_vcpus });
+}
+
 void world_queue(world *w, int64_t id, int32_t priority, int64_t ce1, int64_t ce2)
 {
     engine_put_queue(w->e, &(engine_queue){ .id = id,

@@ -30,6 +30,8 @@ ob_uuid world_id(uint64_t n);
 
 /* An enabled, valid environment with one shape. */
 void world_ce(world *w, int64_t id, int32_t max_vcpus, ob_resources shape);
+/* "own", of type UNMANAGED. max_vcpus: that its jobs may use at a time; 0: there is no maximum. */
+void world_unmanaged(world *w, int64_t id, int32_t max_vcpus);
 void world_queue(world *w, int64_t id, int32_t priority, int64_t ce1, int64_t ce2);
 void world_instance(world *w, const char *id, int64_t ce, ob_resources size, ob_instance_state s);
 /* Accepts and submits; array_size 0: a single job. */

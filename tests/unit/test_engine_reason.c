@@ -277,12 +277,7 @@ static void a_queue_without_a_known_environment_says_so(void **state)
 static void unmanaged_environments_say_who_must_act(void **state)
 {
     world *w = *state;
-    engine_put_ce(w->e, &(engine_ce){ .id = 1,
-                                      .name = "own",
-                                      .cluster = "c",
-                                      .enabled = true,
-                                      .valid = true,
-                                      .unmanaged = true });
+    world_unmanaged(w, 1, 0);
     world_queue(w, 1, 1, 1, 0);
     world_submit(w, 1, 0, ONE);
     world_round(w);
@@ -298,13 +293,7 @@ static void unmanaged_environments_say_who_must_act(void **state)
 static void an_unmanaged_environment_may_have_a_maximum(void **state)
 {
     world *w = *state;
-    engine_put_ce(w->e, &(engine_ce){ .id = 1,
-                                      .name = "own",
-                                      .cluster = "c",
-                                      .enabled = true,
-                                      .valid = true,
-                                      .unmanaged = true,
-                                      .max_vcpus = 3 });
+    world_unmanaged(w, 1, 3);
     world_queue(w, 1, 1, 1, 0);
     world_instance(w, "i-1", 1, NEED(4, 1000), OB_INSTANCE_ACTIVE);
     world_instance(w, "i-2", 1, NEED(4, 1000), OB_INSTANCE_ACTIVE);
