@@ -1,7 +1,6 @@
 /* Instances, and the runs on them. Invariants: instance.used is the sum of its runs' needs, and
  * ce.used_mcpu that of its instances; ce.vcpus, mcpu and launches follow from the states of its
- * instances. An instance that is named
- * before it is known is kept as unknown and not used. */
+ * instances. An instance that is named before it is known is kept as unknown and not used. */
 #include "instance.h"
 
 #include "ce.h"

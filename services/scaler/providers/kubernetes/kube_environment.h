@@ -1,7 +1,6 @@
 /* A compute environment's view of its Kubernetes cluster: its nodes, what pods request there, and
  * whether the environment can be used. Changes nothing in the cluster before the environment is
- * deleted. One owner thread, no thread
- * of its own. */
+ * deleted. One owner thread, no thread of its own. */
 #pragma once
 
 #include "node_decide.h"
