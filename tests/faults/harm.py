@@ -114,7 +114,8 @@ class Harm:
 
     @contextlib.contextmanager
     def busy(self, loops):
-        """So many busy loops beside the copy; they end with the block, or with this process."""
+        """So many busy loops beside the copy, and beside all else on the machine; they end with the
+        block, or with this process."""
         count = "i=0; while [ $i -lt 200000 ]; do i=$((i+1)); done"
         loop = f"while kill -0 {os.getpid()} 2>/dev/null; do {count}; done"
         running = [

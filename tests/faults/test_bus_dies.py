@@ -5,7 +5,7 @@ import scenarios
 
 
 def test_stalled_host_down_up_and_kafka_killed_ten_times_cost_no_attempt(trial):
-    scenarios.stall_and_kill_kafka(trial, loops=60, kills=10, seconds=45)
+    scenarios.stall_and_kill_kafka(trial, loops=24, kills=10, seconds=45)
 
 
 def test_kafka_wiped_comes_back_by_itself(trial):
