@@ -21,7 +21,7 @@ bool ob_kube_is_held(const json_t *pod)
 {
     size_t i;
     const json_t *one;
-    json_array_foreach((json_t *)finalizers_of(pod), i, one)
+    json_array_foreach(finalizers_of(pod), i, one)
     {
         if (is_ours(one))
             return true;
@@ -40,7 +40,7 @@ json_t *ob_kube_release_patch(const json_t *pod)
 {
     json_t *others = json_array(), *one;
     size_t i;
-    json_array_foreach((json_t *)finalizers_of(pod), i, one)
+    json_array_foreach(finalizers_of(pod), i, one)
     {
         if (!is_ours(one))
             (void)json_array_append(others, one);

@@ -65,7 +65,7 @@ static const json_t *container_named(const json_t *containers, const char *name)
 {
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)containers, i, one)
+    json_array_foreach(containers, i, one)
     {
         if (strcasecmp(ob_pod_container_name(one), name) == 0)
             return one;

@@ -12,7 +12,7 @@ static size_t depth_of(const json_t *value)
     size_t most = 0, i;
     const char *name;
     json_t *inner;
-    json_array_foreach((json_t *)value, i, inner)
+    json_array_foreach(value, i, inner)
     {
         size_t depth = depth_of(inner);
         most = depth > most ? depth : most;

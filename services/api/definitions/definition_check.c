@@ -52,7 +52,7 @@ static const json_t *container_named(const json_t *containers, const char *name)
 {
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)containers, i, one)
+    json_array_foreach(containers, i, one)
     {
         if (strcmp(ob_json_str(one, "name", ""), name) == 0)
             return one;
@@ -87,7 +87,7 @@ static int check_task(const json_t *task, const api_field_where *where)
     size_t i, n_essential = 0;
     json_t *one;
     int r = check_volumes(volumes, where);
-    json_array_foreach((json_t *)containers, i, one)
+    json_array_foreach(containers, i, one)
     {
         const char *name = ob_json_str(one, "name", "");
         if (r < 0)

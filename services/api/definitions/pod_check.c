@@ -349,7 +349,7 @@ static const json_t *volume_named(const json_t *volumes, const char *name)
 {
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)volumes, i, one)
+    json_array_foreach(volumes, i, one)
     {
         if (strcmp(ob_json_str(one, "name", ""), name) == 0)
             return one;
@@ -363,7 +363,7 @@ static int check_volumes(const json_t *volumes, const api_field_where *where)
                                          "persistentVolumeClaim" };
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)volumes, i, one)
+    json_array_foreach(volumes, i, one)
     {
         const char *name = ob_json_str(one, "name", "");
         size_t n = 0;

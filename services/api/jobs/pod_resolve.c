@@ -39,7 +39,7 @@ static void merge_env(json_t *container, const json_t *given)
     json_t *env = json_object_get(container, "env");
     size_t i, k;
     json_t *pair, *old;
-    json_array_foreach((json_t *)given, i, pair)
+    json_array_foreach(given, i, pair)
     {
         const char *name = ob_json_str(pair, "name", "");
         json_array_foreach(env, k, old)

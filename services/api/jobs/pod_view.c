@@ -22,7 +22,7 @@ static const json_t *pod_of(const json_t *pods, int64_t attempt, int64_t run)
 {
     size_t i;
     json_t *one;
-    json_array_foreach((json_t *)pods, i, one)
+    json_array_foreach(pods, i, one)
     {
         if (ob_json_int(one, "attempt", 0) == attempt && ob_json_int(one, "run", 0) == run)
             return json_object_get(one, "pod");
@@ -49,7 +49,7 @@ static json_t *attempts_view(const json_t *attempts, const json_t *pods, const j
     json_t *list = json_array();
     size_t i;
     json_t *a;
-    json_array_foreach((json_t *)attempts, i, a)
+    json_array_foreach(attempts, i, a)
     {
         json_auto_t *pod = pod_of_attempt(pods, properties, a);
         json_t *one = ob_pod_attempt(pod);

@@ -109,7 +109,7 @@ int references_measure(const references *p,
 {
     size_t i;
     json_t *word;
-    json_array_foreach((json_t *)command, i, word)
+    json_array_foreach(command, i, word)
     {
         extent e = { 0 };
         int r = substitute(word_text(word), p, NULL, &e, rep);

@@ -120,7 +120,7 @@ static int check_part(const api_request *req, const json_t *environment, api_rep
         ob_json_int(json_object_get(req->body, "arrayProperties"), "size", 1 /* a single job */);
     size_t i;
     const json_t *pair;
-    json_array_foreach((json_t *)environment, i, pair)
+    json_array_foreach(environment, i, pair)
     {
         const char *text = ob_json_str(pair, "value", "");
         int n = 0, index = 0, whole = 0;

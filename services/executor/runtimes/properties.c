@@ -96,7 +96,7 @@ static const char *part_of(const json_t *environment)
     const char *part = NULL;
     size_t i;
     const json_t *item;
-    json_array_foreach((json_t *)environment, i, item)
+    json_array_foreach(environment, i, item)
     {
         if (strcmp(ob_json_str(item, "name", ""), OB_ARRAY_PART) == 0)
             part = ob_json_str(item, "value", NULL);

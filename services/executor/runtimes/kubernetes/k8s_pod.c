@@ -32,7 +32,7 @@ static bool has_env(const json_t *env, const char *name, size_t len)
 {
     size_t i;
     const json_t *pair;
-    json_array_foreach((json_t *)env, i, pair)
+    json_array_foreach(env, i, pair)
     {
         const char *has = ob_json_str(pair, "name", "");
         if (strlen(has) == len && memcmp(has, name, len) == 0)
@@ -48,7 +48,7 @@ static json_t *container_env(const json_t *ours, const json_t *own)
     json_t *env = json_array();
     size_t i;
     const json_t *item;
-    json_array_foreach((json_t *)ours, i, item)
+    json_array_foreach(ours, i, item)
     {
         const char *text = json_string_value(item), *value = text ? strchr(text, '=') : NULL;
         if (value && !has_env(own, text, (size_t)(value - text)))
@@ -56,7 +56,7 @@ static json_t *container_env(const json_t *ours, const json_t *own)
                                                        ob_json_textn(text, (size_t)(value - text)),
                                                        "value", ob_json_text(value + 1)));
     }
-    json_array_foreach((json_t *)own, i, item)
+    json_array_foreach(own, i, item)
     {
         json_t *pair = json_object();
         copy_members(pair, item, (const char *const[]){ "name", "value", NULL });
@@ -89,7 +89,7 @@ static json_t *make_containers(const k8s_place *place,
     json_t *to = json_array();
     size_t i;
     const json_t *one;
-    json_array_foreach((json_t *)from, i, one)
+    json_array_foreach(from, i, one)
     {
         json_auto_t *env = property_pod_env(ref, attempt, spec, place->ce, place->node_uid,
                                             json_object_get(one, "env"));

@@ -34,7 +34,7 @@ static json_t *report_containers(const json_t *specs, const json_t *statuses)
     json_t *list = json_array();
     size_t i;
     const json_t *one;
-    json_array_foreach((json_t *)specs, i, one)
+    json_array_foreach(specs, i, one)
     {
         const json_t *status = k8s_status_named(statuses, ob_json_str(one, "name", ""));
         if (*ob_json_str(status, "containerID", ""))

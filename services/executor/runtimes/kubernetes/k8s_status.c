@@ -119,7 +119,7 @@ static bool any_has_begun(const json_t *pod)
     for (int kind = INIT; kind <= MAIN; kind++) {
         size_t i;
         const json_t *one;
-        json_array_foreach((json_t *)list_of(pod, kind), i, one)
+        json_array_foreach(list_of(pod, kind), i, one)
         {
             if (has_begun(one))
                 return true;
@@ -134,7 +134,7 @@ static bool main_has_begun(const json_t *pod, int64_t *ret_ms)
     const json_t *one;
     bool begun = false;
     *ret_ms = 0;
-    json_array_foreach((json_t *)list_of(pod, MAIN), i, one)
+    json_array_foreach(list_of(pod, MAIN), i, one)
     {
         int64_t at_ms = began_ms(one);
         begun = begun || has_begun(one);
@@ -150,7 +150,7 @@ static int64_t last_end_ms(const json_t *pod)
     for (int kind = INIT; kind <= MAIN; kind++) {
         size_t i;
         const json_t *one;
-        json_array_foreach((json_t *)list_of(pod, kind), i, one)
+        json_array_foreach(list_of(pod, kind), i, one)
         {
             int64_t at_ms = read_ms(state_of(one, "terminated"), "finishedAt");
             last_ms = at_ms > last_ms ? at_ms : last_ms;
@@ -163,7 +163,7 @@ const json_t *k8s_status_named(const json_t *statuses, const char *name)
 {
     size_t i;
     const json_t *one;
-    json_array_foreach((json_t *)statuses, i, one)
+    json_array_foreach(statuses, i, one)
     {
         if (strcmp(ob_json_str(one, "name", ""), name) == 0)
             return one;
@@ -361,7 +361,7 @@ static void read_waits(const json_t *pod, k8s_status *ret)
     for (int kind = INIT; kind <= MAIN; kind++) {
         size_t i;
         const json_t *one;
-        json_array_foreach((json_t *)list_of(pod, kind), i, one)
+        json_array_foreach(list_of(pod, kind), i, one)
         {
             k8s_status other = { 0 };
             read_waiting(pod, state_of(one, "waiting"), &other);

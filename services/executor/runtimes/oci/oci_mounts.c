@@ -156,7 +156,7 @@ static void append_sorted(json_t *list, const json_t *own)
     for (size_t depth = 0; left > 0; depth++) {
         size_t i;
         json_t *mount;
-        json_array_foreach((json_t *)own, i, mount)
+        json_array_foreach(own, i, mount)
         {
             if (depth_of(mount) != depth)
                 continue;
