@@ -18,7 +18,9 @@ class OtherHost:
         net = ipaddress.ip_address("198.18.0.0") + port // 20 * 4
         self.here, self.there, self.port = str(net + 1), str(net + 2), port + 4
         cable = f"obtest{port}"
-        self.processes = [subprocess.Popen(["unshare", "-n", "sleep", "10000"])]
+        # Were it to outlive a test that is killed, its cable's name would be taken.
+        stays = "setpriv --pdeathsig KILL unshare -n sleep 10000"
+        self.processes = [subprocess.Popen(stays.split())]
         pid = str(self.processes[0].pid)
         mine = os.readlink("/proc/self/ns/net")
         wait_for("a namespace", lambda: os.readlink(f"/proc/{pid}/ns/net") != mine)
