@@ -280,8 +280,8 @@ suite_e2e() {
 }
 
 # The unit tests in which threads share something.
-THREADED=(api_audit api_pool api_turns bus bus_outage clients cond console_live console_requests console_stream executor_heartbeat id log scaler_lacking scheduler_messages
-    scheduler_publisher service sweeper)
+THREADED=(api_audit api_pool api_turns bus bus_outage clients cond console_live console_requests console_stream executor_heartbeat id log
+    scaler_lacking scheduler_heard scheduler_seal scheduler_sent scheduler_publisher service sweeper)
 
 # Static analysers; then ThreadSanitizer, on unit tests and on all services under load. The copy's jobs have no
 # containers but for one host's.
