@@ -106,6 +106,41 @@ function reading<T>(
   });
 }
 
+/** A browser opens six connections to a server. One is the stream's, and one is left for the question
+ * how the api is: it must not wait behind reads that an api which hangs does not answer. */
+const READS_AT_ONCE = 4;
+let underWay = 0;
+const waiting: (() => void)[] = [];
+
+/** Until a read before has ended; rejects when nobody wants the answer any more. */
+function turn(signal: AbortSignal): Promise<void> {
+  return new Promise((go, leave) => {
+    const left = () => {
+      waiting.splice(waiting.indexOf(begin), 1);
+      leave(signal.reason as Error);
+    };
+    const begin = () => {
+      signal.removeEventListener("abort", left);
+      go();
+    };
+    waiting.push(begin);
+    signal.addEventListener("abort", left);
+    if (signal.aborted) left();
+  });
+}
+
+async function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+  if (underWay < READS_AT_ONCE) underWay++;
+  else await turn(signal); // whose place it takes
+  try {
+    return await work();
+  } finally {
+    const next = waiting.shift();
+    if (next) next();
+    else underWay--;
+  }
+}
+
 /** Browsers keep connections in stock, and may use one at the moment when the console closes it. */
 function fetchRead(url: string, request: RequestInit): Promise<Response> {
   return fetch(url, request).catch((error: Error) => {
@@ -131,26 +166,30 @@ async function ask(url: string, signal: AbortSignal, tag?: string): Promise<Resp
 export function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
   const url = urlOf(operation, members);
   const before = kept.get(url);
-  return reading(signal, async (limit) => {
-    const answer = await ask(url, limit, before?.tag);
-    if (answer.status === 304 && before) {
-      keep(url, before);
-      return before.data as T;
-    }
-    const text = await answer.text();
-    const data: unknown = JSON.parse(text);
-    const tag = answer.headers.get("ETag");
-    if (tag) keep(url, { tag, data, characters: text.length });
-    return data as T;
-  });
+  return reading(signal, (limit) =>
+    inTurn(limit, async () => {
+      const answer = await ask(url, limit, before?.tag);
+      if (answer.status === 304 && before) {
+        keep(url, before);
+        return before.data as T;
+      }
+      const text = await answer.text();
+      const data: unknown = JSON.parse(text);
+      const tag = answer.headers.get("ETag");
+      if (tag) keep(url, { tag, data, characters: text.length });
+      return data as T;
+    }),
+  );
 }
 
 /** A read of what is hardly asked for again, such as output: the answer is not kept. */
 export function readOnce<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
-  return reading(signal, async (limit) => {
-    const answer = await ask(urlOf(operation, members), limit);
-    return (await answer.json()) as T;
-  });
+  return reading(signal, (limit) =>
+    inTurn(limit, async () => {
+      const answer = await ask(urlOf(operation, members), limit);
+      return (await answer.json()) as T;
+    }),
+  );
 }
 
 export function isRefusal(error: unknown): boolean {

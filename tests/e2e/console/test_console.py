@@ -10,7 +10,7 @@ import urllib.request
 
 import pytest
 from eks import define, store_attempt, with_queue
-from stack import HOLD, ROOT, wait_for
+from stack import HOLD, ROOT, frozen, wait_for
 
 # A browser takes half a core: most of its walks are for the suite `long`.
 LONG = pytest.mark.long
@@ -253,6 +253,31 @@ def test_what_happens_is_seen_at_once(browse, shared_work):
 
     heard = browse("live", when_ready=submit, queue=name, count=5)
     assert heard["messages"] >= 2
+
+
+@LONG
+def test_an_api_that_hangs_is_named(browse, stack, shared_work):
+    """However many reads wait for it: in each of five queues something has changed."""
+    environment = shared_work.environment(max_vcpus=4, types=("m5.large",))
+    waits = shared_work.definition(["true"], vcpus=64)
+    queues, jobs = [shared_work.queue(environment) for _ in range(5)], []
+
+    def change():
+        if jobs:
+            shared_work.batch.terminate_job(jobId=jobs[0], reason="a failure")
+        jobs.extend(shared_work.submit(queue, waits) for queue in queues)
+
+    change()
+    with contextlib.ExitStack() as hanging:
+        steps = iter(
+            [
+                change,
+                lambda: hanging.enter_context(frozen(stack.pid("api"))),
+                lambda: hanging.close(),
+            ]
+        )
+        browse("hangs", when_ready=lambda: next(steps)())
+    shared_work.batch.terminate_jobs(jobs=jobs, reason="tested")
 
 
 @LONG
