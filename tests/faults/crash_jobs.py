@@ -25,6 +25,15 @@ def work(case):
     case.keep_on(lambda: case.batch.describe_jobs(jobs=[first]), every=0.2)
 
 
+def use_grows(case):
+    """Ever more jobs run, so that the next stored use of their environment is another one."""
+    case.arm()
+    stays, jobs = case.definition(lasting(600)), []
+    case.keep_on(lambda: jobs.append(case.submit(stays)), every=5)
+    for job in jobs:
+        case.terminate(job)
+
+
 def job_and_stop(case):
     """A job that is stopped while it runs."""
     job = case.submit(case.definition(lasting(600)))

@@ -40,6 +40,7 @@ from crash_jobs import (
     refused,
     start_of,
     topics_go,
+    use_grows,
     with_volume,
     work,
 )
@@ -75,10 +76,11 @@ RECIPES = {
     work: """
         api.submit api.stop api.ring_submission api.ring api.log_lines api.log_offsets
         scheduler.round scheduler.watermark scheduler.place scheduler.demand scheduler.event
-        scheduler.probe scaler.probe scaler.counters scaler.beats scaler.usage
+        scheduler.probe scaler.probe scaler.counters scaler.beats
         executor.spool_write executor.spool_sync executor.heartbeat executor.report executor.log
         executor.create executor.start executor.remove""",
     describe: "api.named_streams",
+    use_grows: "scaler.usage",
     job_and_stop: "executor.stop",
     with_volume: "executor.remove_volume",
     no_such_image: "executor.pull",
