@@ -44,7 +44,9 @@ static void set_state(attempt *at, attempt_state state)
     int64_t run_ms = at->started_at_ms && at->stopped_at_ms > at->started_at_ms
                          ? at->stopped_at_ms - at->started_at_ms
                          : 0;
-    ob_log(state == ATTEMPT_EXITED ? OB_LOG_INFO : OB_LOG_DEBUG, "run.changed",
+    /* There are thousands of successes a second, and each is in the database. */
+    bool is_failure = state == ATTEMPT_EXITED && (at->exit_code != 0 || at->reason);
+    ob_log(is_failure ? OB_LOG_INFO : OB_LOG_DEBUG, "run.changed",
            "{s:s, s:s, s:s, s:i, s:s, s:I, s:I}", "run", at->run, "from", state_names[at->state],
            "to", state_names[state], "exitCode", at->exit_code, "reason",
            at->reason ? at->reason : "", "startMs", (json_int_t)at->start_ms, "runMs",

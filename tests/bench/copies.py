@@ -95,11 +95,15 @@ class Copy(Stack):
         return int(self.now.value(f"SELECT id FROM job_queue WHERE name = '{queue}'"))
 
     def is_done(self):
-        """Is every job that was accepted in its last state, and that committed?"""
+        """Is every job that was accepted in its last state, and that committed? The newest one is
+        looked at first, through an index: the rows that live has lost since it was cleaned last
+        are many, and this is asked 20 times a second beside what is measured."""
         return (
             self.now.value(
-                "SELECT NOT EXISTS (SELECT FROM inbox WHERE consumer = 1)"
-                " AND NOT EXISTS (SELECT FROM live)"
+                "SELECT CASE WHEN (SELECT EXISTS (SELECT FROM done d WHERE d.job_id = j.id"
+                " AND d.idx = -1) FROM job j ORDER BY j.id DESC LIMIT 1) THEN"
+                " NOT EXISTS (SELECT FROM inbox WHERE consumer = 1)"
+                " AND NOT EXISTS (SELECT FROM live) ELSE NOT EXISTS (SELECT FROM job) END"
             )
             == "t"
         )
