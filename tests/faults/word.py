@@ -1,8 +1,8 @@
 """The containers' own word: each process that a container starts appends a line to one file of the
 host when it starts and when it has reached its end, by one write, so that the file's order is the
 order of what happened. It says the job and attempt it was told, the host's boot clock, a nonce of
-this very process, and the container's id as the kernel knows it: Docker's, or without an engine
-the run's name, if the container has a volume of its own.
+this very process, and the container's id as the kernel knows it: Docker's, of a pod its uid, or
+without an engine the run's name, if the container has a volume of its own.
 
     <job id>[:<index>] <attempt> start <seconds> <nonce> <container>
     <job id>[:<index>] <attempt> end <seconds> <nonce> <container> <exit code>
@@ -16,6 +16,7 @@ id=-
 while read -r line; do
     case $line in
     */containers/*/hosts\ *) id=${line#*/containers/}; id=${id%%/*}; break ;;
+    */pods/*/etc-hosts\ *) id=${line#*/pods/}; id=${id%%/*}; break ;;
     */ob-room/volumes/*) id=${line%%/ob-room/*}; id=${id##*/}; break ;;
     esac
 done </proc/self/mountinfo

@@ -10,11 +10,6 @@ from trial import Trial, until_answered
 from word import FOLDER, lasting
 
 RUN = "openbatch.io/run"
-# The word of a pod: its uid, which is in the path of the file that is its /etc/hosts.
-POD_ID = (
-    "case $line in */containers/*/hosts\\ *) id=${line#*/containers/}; id=${id%%/*}; break ;; esac",
-    "case $line in */pods/*/etc-hosts\\ *) id=${line#*/pods/}; id=${id%%/*}; break ;; esac",
-)
 
 
 def name_of(run):
@@ -84,8 +79,7 @@ class KubeTrial(Trial):
         self.pod_names = PodNames(work.cluster.cluster, folder / "names.jsonl")
 
     def definition(self, command=None, cpu="0.25", memory="16Mi", **more):
-        command = [word.replace(*POD_ID) for word in command or lasting(0.05)]
-        one = {"image": IMAGE, "command": command}
+        one = {"image": IMAGE, "command": command or lasting(0.05)}
         one["resources"] = {"limits": {"cpu": cpu, "memory": memory}}
         one["volumeMounts"] = [{"name": "word", "mountPath": FOLDER}]
         volumes = [{"name": "word", "hostPath": {"path": str(self.folder / "word")}}]
