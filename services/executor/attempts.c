@@ -426,12 +426,15 @@ void attempts_exited(attempts *a, const char *run, const runtime_end *end)
     attempt *at = attempts_find(a, run);
     if (!at || at->state >= ATTEMPT_EXITED)
         return;
-    if (!end->started) {
+    runtime_end all = *end;
+    /* What was said to run is never given back, whatever its engine says: it would run again. */
+    all.started = end->started || at->state == ATTEMPT_RUNNING;
+    if (!all.started) {
         attempt_set_rest(at, REST_CONTAINER); /* no output: it has no stream */
         logs_drop(a->logs, run);
     }
     /* A container that has run is the record of its end. */
-    attempt_end(at, end, !end->started);
+    attempt_end(at, &all, !all.started);
 }
 
 void attempts_pod(attempts *a, const char *run, const json_t *pod)

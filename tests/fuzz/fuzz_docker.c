@@ -124,7 +124,7 @@ static void pass_time(int64_t ms)
 typedef struct run_record {
     char run[64], name[64];
     int starts, runnings, ends, removals;
-    bool started; /* by this runtime */
+    bool held; /* this runtime has started or adopted it */
 } run_record;
 
 static run_record records[RUNS];
@@ -197,11 +197,13 @@ static void on_removed(const char *run, void *arg)
 static void on_found(const char *run, void *arg)
 {
     (void)arg;
-    const run_record *r = record_of(run);
-    if (r && !r->started && !r->ends && !r->runnings && !r->removals)
+    run_record *r = record_of(run);
+    if (r && !r->held && !r->ends && !r->runnings && !r->removals) {
+        r->held = true; /* the executor starts no run that it holds */
         rt->ops->adopt(rt, run, true, 0);
-    else
+    } else {
         rt->ops->remove(rt, run);
+    }
 }
 
 static void on_listed(void *arg)
@@ -277,10 +279,10 @@ static void start(spool *s, run_record *r)
     json_auto_t *spec = ob_json_read_text("{\"queue\":\"q\",\"container\":{\"image\":\"x\","
                                           "\"vcpus\":1,\"memory\":128}}");
     FUZZ_CHECK(ob_run_ref_parse(r->run, &ref));
-    if (r->started || r->ends || r->runnings)
+    if (r->held || r->ends || r->runnings)
         return;
     spool_set(s, r->run, "begins", json_integer(1), true);
-    r->started = rt->ops->start(rt, &ref, 1, spec, true, NULL) == 0;
+    r->held = rt->ops->start(rt, &ref, 1, spec, true, NULL) == 0;
 }
 
 /* ---- the script: what happens, and which call is answered how ---- */

@@ -44,6 +44,18 @@ static void an_end_never_changes(void **state)
     assert_true(ob_json_bool(said, "started", false));
 }
 
+/* As when an engine forgets that it has started a container: its run would begin again. */
+static void what_was_said_to_run_is_never_given_back(void **state)
+{
+    world *w = *state;
+    place(w, RUN, false);
+    attempts_running(&w->a, RUN, 1000);
+    attempts_exited(&w->a, RUN, &(runtime_end){ .exit_code = -1 });
+    json_auto_t *said = told_state(attempts_find(&w->a, RUN));
+    assert_true(ob_json_bool(said, "started", false));
+    assert_null(json_object_get(said, "exitCode"));
+}
+
 /* Nothing is said of what is unknown, and schedulers of an earlier version read the rest. */
 static void the_phases_of_a_run_and_what_it_has_used_are_said_also_after_a_restart(void **state)
 {
@@ -450,6 +462,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_WORLD(a_run_goes_from_placement_to_its_tombstone),
         IN_WORLD(an_end_never_changes),
+        IN_WORLD(what_was_said_to_run_is_never_given_back),
         IN_WORLD(the_phases_of_a_run_and_what_it_has_used_are_said_also_after_a_restart),
         IN_WORLD(a_stop_of_an_unknown_run_is_remembered_also_after_a_restart),
         IN_WORLD(a_spec_that_cannot_run_ends_without_a_start),

@@ -192,6 +192,8 @@ void container_end_doubtful(container *c, const char *why, bool stayed)
     /* It is not known which process started it, so what is left now proves nothing. */
     if (c->start == START_UNKNOWN && left == LEFTOVER_NOT_BEGUN)
         left = LEFTOVER_MAY_HAVE_BEGUN;
+    if (c->running_at_ms) /* the engine said so, whatever it says now */
+        left = LEFTOVER_BEGUN;
     ob_warn("container.doubted", "{s:s, s:s, s:s}", "run", c->run, "begun", words[left], "error",
             why);
     c->force = true; /* nothing of it may continue after its end */
