@@ -12,12 +12,14 @@ from waiting import wait_for
 
 
 def begun(pid):
-    """When a process began, in ticks since boot; None: there is none, or it is dead."""
+    """When a process began, in ticks since boot; None: there is none, or it is dead. A dead first
+    thread is a zombie while others end, which still have the process's ports and files."""
     try:
         words = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
     except (OSError, IndexError):
         return None
-    return None if words[0] in "ZX" else words[19]
+    is_dead = words[0] in "ZX" and int(words[17]) <= 1  # threads
+    return None if is_dead else words[19]
 
 
 class Parts:
