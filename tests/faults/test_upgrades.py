@@ -18,7 +18,7 @@ from trial import Trial
 pytestmark = pytest.mark.upgrades
 
 # The version that was released before this one. OB_TEST_BEFORE names another one.
-BEFORE = os.environ.get("OB_TEST_BEFORE", "57c356f392c5d27b309e86e44d253b62868fba48")
+BEFORE = os.environ.get("OB_TEST_BEFORE", "1322df0ef152fbd84e63a152f4e4416e49994704")
 SERVICES = ["api", "scheduler", "scaler"]  # the order of docs/operations.md, "Upgrades"
 WORDS = 40  # that containers say between two steps
 
