@@ -266,9 +266,11 @@ def exit_codes_are_the_containers_own(h):
                 fine = code in said or (ended_by_us and code in (137, 143))
                 yield None if fine else (key, f"{name} said {said[0]}, recorded {code}")
             elif not lines:
-                # Before its command could say anything: there is none, or it was stopped.
+                # Before its command could say anything: there is none, or it was stopped. 2: runc
+                # had not become the command yet; no signal ends the first process of a container
+                # by itself, so Go's runtime ends it so.
                 fine = (code in (126, 127) and row["container_reason"]) or (
-                    ended_by_us and code in (137, 143)
+                    ended_by_us and code in (2, 137, 143)
                 )
                 yield None if fine else (key, f"{name} never ran, recorded {code}")
             else:
