@@ -279,8 +279,8 @@ static void a_pod_of_nonsense_says_nothing(void **state)
         "{}",
         "{'status':[],'spec':3,'metadata':'x'}",
         "{'status':{'phase':7,'containerStatuses':{},'conditions':[1,null]}}",
-        "{'status':{'phase':'Running','containerStatuses':[{'state':[]},3,{'state':{'running':1}}]}"
-        "}",
+        ("{'status':{'phase':'Running','containerStatuses':[{'state':[]},3,{'state':{'running':1}}]"
+         "}}"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         json_auto_t *pod = parse(texts[i]);

@@ -248,8 +248,8 @@ static void files_that_are_no_kubeconfig_are_refused_in_words(void **state)
         "{\"current-context\":\"x\"}",
         "{\"current-context\":\"x\",\"contexts\":{},\"clusters\":1}",
         "{\"current-context\":\"x\",\"contexts\":[1,null,{\"name\":\"x\",\"context\":[]}]}",
-        "{\"current-context\":\"x\",\"contexts\":[{\"name\":\"x\",\"context\":{\"cluster\":\"y\"}}]"
-        ",\"clusters\":[{\"name\":\"y\",\"cluster\":\"https://b\"}]}",
+        ("{\"current-context\":\"x\",\"contexts\":[{\"name\":\"x\",\"context\":{\"cluster\":\"y\"}}"
+         "],\"clusters\":[{\"name\":\"y\",\"cluster\":\"https://b\"}]}"),
     };
     for (size_t i = 0; i < ARRAY_SIZE(texts); i++) {
         write_file(w, "a.json", texts[i]);
