@@ -45,7 +45,8 @@ static void set_state(attempt *at, attempt_state state)
                          ? at->stopped_at_ms - at->started_at_ms
                          : 0;
     /* There are thousands of successes a second, and each is in the database. */
-    bool is_failure = state == ATTEMPT_EXITED && (at->exit_code != 0 || at->reason);
+    bool is_failure =
+        state == ATTEMPT_EXITED && (at->exit_code != 0 || at->reason || at->timed_out);
     ob_log(is_failure ? OB_LOG_INFO : OB_LOG_DEBUG, "run.changed",
            "{s:s, s:s, s:s, s:i, s:s, s:I, s:I}", "run", at->run, "from", state_names[at->state],
            "to", state_names[state], "exitCode", at->exit_code, "reason",
