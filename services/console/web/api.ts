@@ -129,16 +129,23 @@ function turn(signal: AbortSignal): Promise<void> {
   });
 }
 
-async function inTurn<T>(signal: AbortSignal, work: () => Promise<T>): Promise<T> {
+async function inTurn<T>(signal: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   if (underWay < READS_AT_ONCE) underWay++;
   else await turn(signal); // whose place it takes
   try {
-    return await work();
+    return await work(signal);
   } finally {
     const next = waiting.shift();
     if (next) next();
     else underWay--;
   }
+}
+
+function readingInTurn<T>(
+  outer: AbortSignal | undefined,
+  work: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  return reading(outer, (signal) => inTurn(signal, work));
 }
 
 /** Browsers keep connections in stock, and may use one at the moment when the console closes it. */
@@ -166,30 +173,26 @@ async function ask(url: string, signal: AbortSignal, tag?: string): Promise<Resp
 export function read<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
   const url = urlOf(operation, members);
   const before = kept.get(url);
-  return reading(signal, (limit) =>
-    inTurn(limit, async () => {
-      const answer = await ask(url, limit, before?.tag);
-      if (answer.status === 304 && before) {
-        keep(url, before);
-        return before.data as T;
-      }
-      const text = await answer.text();
-      const data: unknown = JSON.parse(text);
-      const tag = answer.headers.get("ETag");
-      if (tag) keep(url, { tag, data, characters: text.length });
-      return data as T;
-    }),
-  );
+  return readingInTurn(signal, async (limit) => {
+    const answer = await ask(url, limit, before?.tag);
+    if (answer.status === 304 && before) {
+      keep(url, before);
+      return before.data as T;
+    }
+    const text = await answer.text();
+    const data: unknown = JSON.parse(text);
+    const tag = answer.headers.get("ETag");
+    if (tag) keep(url, { tag, data, characters: text.length });
+    return data as T;
+  });
 }
 
 /** A read of what is hardly asked for again, such as output: the answer is not kept. */
 export function readOnce<T>(operation: string, members: object, signal?: AbortSignal): Promise<T> {
-  return reading(signal, (limit) =>
-    inTurn(limit, async () => {
-      const answer = await ask(urlOf(operation, members), limit);
-      return (await answer.json()) as T;
-    }),
-  );
+  return readingInTurn(signal, async (limit) => {
+    const answer = await ask(urlOf(operation, members), limit);
+    return (await answer.json()) as T;
+  });
 }
 
 export function isRefusal(error: unknown): boolean {
