@@ -139,16 +139,21 @@ PGresult *world_specs(int n, const size_t *bytes)
     return res;
 }
 
+void world_take(world *w, const char *data, size_t len)
+{
+    reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = data, .len = len },
+                       &w->s);
+    reports_feed(&w->s);
+}
+
 void world_hear(world *w, json_t *msg)
 {
     (void)json_object_set_new(msg, "instance", json_string(INSTANCE));
     (void)json_object_set_new(msg, "token", json_string(TOKEN));
     ob_cleanup(ob_freep) char *text = NULL;
     size_t len = ob_message_dump(msg, &text);
-    reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = text, .len = len },
-                       &w->s);
+    world_take(w, text, len);
     json_decref(msg);
-    reports_feed(&w->s);
 }
 
 json_t *world_said(const char *type, const char *session)

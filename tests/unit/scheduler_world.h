@@ -1,5 +1,4 @@
-/* A scheduler without its loop and its database, on a broker in memory, for tests of its messages.
- */
+/* A scheduler without its loop and database, on a broker in memory, for tests of its messages. */
 #pragma once
 
 #include "bus_mock.h"
@@ -36,6 +35,9 @@ void world_orders_done(world *w);
 
 /* Rows of the statement "specs": jobs 1 to n, each with so many bytes of environment. */
 PGresult *world_specs(int n, const size_t *bytes);
+
+/* Takes a message as it came from Kafka. */
+void world_take(world *w, const char *data, size_t len);
 
 /* Takes 'msg', as an executor sent it. */
 void world_hear(world *w, json_t *msg);

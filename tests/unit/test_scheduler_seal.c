@@ -40,10 +40,8 @@ static void hear_sealed(world *w, json_t *msg, char **ret, size_t *ret_len)
     size_t len = ob_message_dump(msg, &text);
     assert_int_equal(
         ob_seal_write(&w->own, NULL, OB_TOPIC_EXECUTIONS, text, len, &data, &len, NULL), 0);
-    reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = data, .len = len },
-                       &w->s);
+    world_take(w, data, len);
     json_decref(msg);
-    reports_feed(&w->s);
     if (ret) {
         *ret = ob_take(data);
         *ret_len = len;
@@ -98,9 +96,7 @@ static void a_repeated_message_changes_nothing(void **state)
     begin_sealed(&w);
     hear_sealed(&w, said_after("registered", "one", 3), &first, &len);
     hear_sealed(&w, said_after("registered", "two", 3), NULL, NULL);
-    reports_on_message(&(ob_bus_msg){ .topic = OB_TOPIC_EXECUTIONS, .data = first, .len = len },
-                       &w.s);
-    reports_feed(&w.s);
+    world_take(&w, first, len);
     assert_true(world_is_current(&w, "two"));
     assert_int_equal(w.s.repeated_messages, 1);
     reports_again(&w.s); /* as after a round that failed */
